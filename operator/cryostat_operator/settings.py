@@ -1,0 +1,100 @@
+"""Everything an administrator may configure on the operator itself, and the table of operand images."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from types import MappingProxyType
+
+# image → (environment variable on the operator, default reference). The one place where images are named.
+IMAGES: Mapping[str, tuple[str, str]] = MappingProxyType(
+    {
+        "oauth2-proxy": ("RELATED_IMAGE_OAUTH2_PROXY", "quay.io/oauth2-proxy/oauth2-proxy:latest"),
+        "openshift-oauth-proxy": (
+            "RELATED_IMAGE_OPENSHIFT_OAUTH_PROXY",
+            "quay.io/openshift/origin-oauth-proxy:latest",
+        ),
+        "core": ("RELATED_IMAGE_CORE", "quay.io/cryostat/cryostat:latest"),
+        "datasource": ("RELATED_IMAGE_DATASOURCE", "quay.io/cryostat/jfr-datasource:latest"),
+        "grafana": ("RELATED_IMAGE_GRAFANA", "quay.io/cryostat/cryostat-grafana-dashboard:latest"),
+        "reports": ("RELATED_IMAGE_REPORTS", "quay.io/cryostat/cryostat-reports:latest"),
+        "storage": ("RELATED_IMAGE_STORAGE", "quay.io/cryostat/cryostat-storage:latest"),
+        "database": ("RELATED_IMAGE_DATABASE", "quay.io/cryostat/cryostat-db:latest"),
+        "agent-proxy": ("RELATED_IMAGE_AGENT_PROXY", "registry.access.redhat.com/ubi9/nginx-124:latest"),
+        "agent-init": ("RELATED_IMAGE_AGENT_INIT", "quay.io/cryostat/cryostat-agent-init:latest"),
+    }
+)
+
+_NAME_PREFIX = "cryostat-operator-"
+_DEVELOPMENT_TAG = re.compile(r":(latest|[^/:@]*(SNAPSHOT|[-.]dev|BETA\d+))$", re.IGNORECASE)
+
+
+@dataclass(frozen=True)
+class Image:
+    """A container image reference and the pull policy that suits it."""
+
+    reference: str
+
+    @property
+    def pull_policy(self) -> str:
+        """`Always` for references that move (development tags, or no tag at all), `IfNotPresent` for the rest."""
+        name = self.reference.rsplit("/", 1)[-1]
+        moving = _DEVELOPMENT_TAG.search(self.reference) or ("@" not in name and ":" not in name)
+        return "Always" if moving else "IfNotPresent"
+
+
+@dataclass(frozen=True)
+class Settings:
+    """Operator-wide settings; `from_env` is their only reader.
+
+    Attributes:
+        images: image references by the names of `IMAGES`.
+        service_tls: whether instances that do not say (`enableCertManager`) encrypt traffic between components.
+        cluster_domain: DNS suffix of Services, without leading dot.
+        force_openshift: treat the cluster as OpenShift whatever its discovery says.
+        insights_proxy: URL that the application sends Insights reports through (OpenShift), or None.
+        namespace: where the operator itself runs, or None outside a cluster.
+        name_prefix: prefix of the installed ClusterRoles that instances are bound to.
+    """
+
+    images: Mapping[str, Image] = field(default_factory=lambda: _images({}))
+    service_tls: bool = False
+    cluster_domain: str = "cluster.local"
+    force_openshift: bool = False
+    insights_proxy: str | None = None
+    namespace: str | None = None
+    name_prefix: str = _NAME_PREFIX
+
+    @property
+    def cluster_role(self) -> str:
+        """ClusterRole for the reviews of the authentication proxy, bound cluster-wide per instance."""
+        return f"{self.name_prefix}cryostat"
+
+    @property
+    def namespaced_cluster_role(self) -> str:
+        """ClusterRole for discovery, bound per target namespace."""
+        return f"{self.name_prefix}cryostat-namespaced"
+
+    @classmethod
+    def from_env(cls, environ: Mapping[str, str]) -> Settings:
+        """Settings from environment variables; an unset or empty variable means the default."""
+        insights = _flag(environ, "INSIGHTS_ENABLED") and environ.get("INSIGHTS_URL")
+        return cls(
+            images=_images(environ),
+            # Encryption between components needs certificates, which this version cannot issue: off unless asked for.
+            service_tls=environ.get("DISABLE_SERVICE_TLS", "true").lower() != "true",
+            cluster_domain=environ.get("CLUSTER_DOMAIN") or "cluster.local",
+            force_openshift=_flag(environ, "FORCE_OPENSHIFT"),
+            insights_proxy=insights or None,
+            namespace=environ.get("OPERATOR_NAMESPACE") or None,
+            name_prefix=environ.get("OPERATOR_NAME_PREFIX") or _NAME_PREFIX,
+        )
+
+
+def _flag(environ: Mapping[str, str], name: str) -> bool:
+    return environ.get(name, "").lower() == "true"
+
+
+def _images(environ: Mapping[str, str]) -> Mapping[str, Image]:
+    return MappingProxyType({name: Image(environ.get(var) or default) for name, (var, default) in IMAGES.items()})
