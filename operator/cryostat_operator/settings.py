@@ -27,7 +27,7 @@ IMAGES: Mapping[str, tuple[str, str]] = MappingProxyType(
 )
 
 _NAME_PREFIX = "cryostat-operator-"
-_DEVELOPMENT_TAG = re.compile(r":(latest|[^/:@]*(SNAPSHOT|[-.]dev|BETA\d+))$", re.IGNORECASE)
+_DEVELOPMENT_TAG = re.compile(r":(latest|dev|[^/:@]*(SNAPSHOT|[-.]dev|BETA\d+))$", re.IGNORECASE)
 
 
 @dataclass(frozen=True)

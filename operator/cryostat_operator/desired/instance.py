@@ -1,0 +1,180 @@
+"""What the components know: the Cryostat, the facts about its surroundings, and the answers that several of them need."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any
+
+from ..api.v1beta2 import Cryostat, CryostatSpec
+from ..settings import Image, Settings
+from . import names
+from .plan import Key, Obj
+
+DEFAULT_FS_GROUP = 18500
+
+
+@dataclass(frozen=True)
+class DataFact:
+    """An existing Secret or ConfigMap: the names of its keys and a digest of its content (never the content)."""
+
+    keys: frozenset[str]
+    digest: str
+
+
+@dataclass(frozen=True)
+class NamespaceFact:
+    """An existing namespace."""
+
+    terminating: bool = False
+    annotations: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Facts:
+    """What was observed before a plan is drawn.
+
+    Attributes:
+        openshift: whether the cluster is treated as OpenShift.
+        apis: kinds that the API server serves, by kind name; None means all of `KINDS`.
+        namespaces: existing namespaces; one that is asked for and not here does not exist.
+        data: (kind, name) of Secrets and ConfigMaps in the install namespace; None means looked for and not there,
+            a missing entry means not looked for yet.
+        live: objects that carry the mark of this Cryostat, as last seen.
+        api_server: addresses of the API server's endpoints, sorted.
+    """
+
+    openshift: bool = False
+    apis: frozenset[str] | None = None
+    namespaces: Mapping[str, NamespaceFact] = field(default_factory=dict)
+    data: Mapping[tuple[str, str], DataFact | None] = field(default_factory=dict)
+    live: Mapping[Key, Obj] = field(default_factory=dict)
+    api_server: tuple[str, ...] = ()
+
+    def serves(self, kind: str) -> bool:
+        return self.apis is None or kind in self.apis
+
+
+@dataclass(frozen=True)
+class Instance:
+    """One Cryostat with all that is needed to draw its objects; every component takes just this."""
+
+    cr: Cryostat
+    facts: Facts
+    settings: Settings
+
+    @property
+    def name(self) -> str:
+        return str(self.cr.metadata["name"])
+
+    @property
+    def namespace(self) -> str:
+        return str(self.cr.metadata["namespace"])
+
+    @property
+    def spec(self) -> CryostatSpec:
+        return self.cr.spec
+
+    @property
+    def annotations(self) -> Mapping[str, str]:
+        return self.cr.metadata.get("annotations") or {}
+
+    @property
+    def openshift(self) -> bool:
+        return self.facts.openshift
+
+    @property
+    def tls(self) -> bool:
+        """Whether the components talk TLS to each other."""
+        asked = self.spec.enable_cert_manager
+        return self.settings.service_tls if asked is None else asked
+
+    @property
+    def scheme(self) -> str:
+        return "https" if self.tls else "http"
+
+    @cached_property
+    def target_namespaces(self) -> tuple[str, ...]:
+        """Namespaces to discover in, in the order of the spec, each once; its own where none is named."""
+        return tuple(dict.fromkeys(self.spec.target_namespaces or [self.namespace]))
+
+    @cached_property
+    def reachable_targets(self) -> tuple[str, ...]:
+        """Target namespaces that exist and are not being deleted: those that objects can be made in."""
+        known = self.facts.namespaces
+        return tuple(t for t in self.target_namespaces if t in known and not known[t].terminating)
+
+    @property
+    def external_storage(self) -> bool:
+        """Whether objects are stored with an S3 provider outside instead of the managed storage."""
+        options = self.spec.object_storage_options
+        return bool(options and options.provider and options.provider.url)
+
+    @property
+    def report_replicas(self) -> int:
+        options = self.spec.report_options
+        return (options.replicas or 0) if options else 0
+
+    @property
+    def storage_secret(self) -> str:
+        """Secret with the S3 credentials, for both sides of the connection."""
+        options = self.spec.object_storage_options
+        return (options.secret_name if options else None) or f"{self.name}-storage"
+
+    @property
+    def minted_database_secret(self) -> str:
+        return f"{self.name}-db"
+
+    @property
+    def wanted_database_secret(self) -> str:
+        options = self.spec.database_options
+        return (options.secret_name if options else None) or self.minted_database_secret
+
+    @property
+    def database_secret_locked(self) -> bool:
+        """Whether the spec asks for other keys than those that the existing database was encrypted with."""
+        status = self.cr.status
+        recorded = status.database_secret if status else None
+        claim = Key("PersistentVolumeClaim", self.namespace, f"{self.name}-database")
+        return bool(recorded and recorded != self.wanted_database_secret and claim in self.facts.live)
+
+    @property
+    def database_secret(self) -> str:
+        """Secret with the database keys: the recorded one while its database exists, else the wanted one."""
+        if self.database_secret_locked and self.cr.status and self.cr.status.database_secret:
+            return self.cr.status.database_secret
+        return self.wanted_database_secret
+
+    @property
+    def fs_group(self) -> int:
+        """Group of the volumes: from the namespace's supplemental groups on OpenShift, else a fixed one."""
+        own = self.facts.namespaces.get(self.namespace)
+        groups = own.annotations.get(names.ANNOTATION_SUPPLEMENTAL_GROUPS, "") if own and self.openshift else ""
+        leading = groups.split("/")[0].split("-")[0].split(",")[0]
+        return int(leading) if leading.isdigit() else DEFAULT_FS_GROUP
+
+    def image(self, name: str) -> Image:
+        return self.settings.images[name]
+
+    def service_host(self, service: str) -> str:
+        return f"{service}.{self.namespace}.svc.{self.settings.cluster_domain}"
+
+    def live(self, kind: str, name: str) -> Obj | None:
+        """The live object of that kind and name in the install namespace, if it is ours and exists."""
+        return self.facts.live.get(Key(kind, self.namespace, name))
+
+    @property
+    def mark(self) -> dict[str, str]:
+        """Labels that say which Cryostat an object belongs to."""
+        return {names.LABEL_NAME: self.name, names.LABEL_NAMESPACE: self.namespace}
+
+    @property
+    def owner(self) -> Obj:
+        """Controller reference for objects in the install namespace."""
+        reference: dict[str, Any] = {"apiVersion": names.API_VERSION, "kind": names.KIND, "name": self.name}
+        return reference | {
+            "uid": self.cr.metadata.get("uid", ""),
+            "controller": True,
+            "blockOwnerDeletion": True,
+        }

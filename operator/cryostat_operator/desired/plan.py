@@ -1,0 +1,203 @@
+"""What a plan is made of: wished objects, secrets to mint, what is waited for — and the table of kinds that we own."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple
+
+Obj = dict[str, Any]
+"""One Kubernetes object in the shape of its JSON."""
+
+
+class Key(NamedTuple):
+    """Identity of an object in the cluster; `namespace` is empty for cluster-scoped kinds."""
+
+    kind: str
+    namespace: str
+    name: str
+
+    def __str__(self) -> str:
+        return f"{self.kind} {self.namespace}/{self.name}" if self.namespace else f"{self.kind} {self.name}"
+
+
+def key_of(obj: Obj) -> Key:
+    metadata = obj["metadata"]
+    return Key(obj["kind"], metadata.get("namespace") or "", metadata["name"])
+
+
+_ALL = ("get", "list", "watch", "create", "update", "delete")
+
+
+@dataclass(frozen=True)
+class Kind:
+    """One kind of object that the operator makes.
+
+    Attributes:
+        kind, group, version, plural: how the API server calls it.
+        namespaced: whether its objects live in a namespace.
+        immutable: dotted paths that an update cannot change; a difference there means delete and create again.
+        retained: never deleted by pruning (it holds data).
+        optional: the API may be missing from a cluster; nothing fails then.
+        verbs: what the operator's ClusterRole grants.
+        extra_rules: further (resource, verbs) of the same group.
+    """
+
+    kind: str
+    group: str
+    version: str
+    plural: str
+    namespaced: bool = True
+    immutable: tuple[str, ...] = ()
+    retained: bool = False
+    optional: bool = False
+    verbs: tuple[str, ...] = _ALL
+    extra_rules: tuple[tuple[str, tuple[str, ...]], ...] = ()
+
+    @property
+    def api_version(self) -> str:
+        return f"{self.group}/{self.version}" if self.group else self.version
+
+
+_KINDS = (
+    Kind("ServiceAccount", "", "v1", "serviceaccounts"),
+    Kind("Secret", "", "v1", "secrets", immutable=("type",)),
+    Kind("ConfigMap", "", "v1", "configmaps"),
+    Kind("PersistentVolumeClaim", "", "v1", "persistentvolumeclaims", retained=True),
+    Kind("Service", "", "v1", "services"),
+    Kind("NetworkPolicy", "networking.k8s.io", "v1", "networkpolicies"),
+    Kind("Ingress", "networking.k8s.io", "v1", "ingresses"),
+    Kind(
+        "Route",
+        "route.openshift.io",
+        "v1",
+        "routes",
+        optional=True,
+        extra_rules=(("routes/custom-host", ("create", "update")),),
+    ),
+    Kind("RoleBinding", "rbac.authorization.k8s.io", "v1", "rolebindings", immutable=("roleRef",)),
+    Kind(
+        "ClusterRoleBinding",
+        "rbac.authorization.k8s.io",
+        "v1",
+        "clusterrolebindings",
+        namespaced=False,
+        immutable=("roleRef",),
+    ),
+    Kind("ConsoleLink", "console.openshift.io", "v1", "consolelinks", namespaced=False, optional=True),
+    Kind("Deployment", "apps", "v1", "deployments", immutable=("spec.selector",)),
+)
+KINDS: Mapping[str, Kind] = {kind.kind: kind for kind in _KINDS}
+
+
+@dataclass(frozen=True)
+class Random:
+    """A value to mint: so many characters of a 64-letter alphabet."""
+
+    length: int
+
+
+@dataclass(frozen=True)
+class Htpasswd:
+    """A value to mint: the bcrypt htpasswd line of `user` with the password minted under `password_key`."""
+
+    user: str
+    password_key: str
+
+
+Mint = str | Random | Htpasswd
+"""A literal value, or an order to make one."""
+
+
+@dataclass(frozen=True)
+class SecretOrder:
+    """Keys that a Secret of ours must have; values are minted by the shell, once, and never pass through a plan."""
+
+    key: Key
+    values: Mapping[str, Mint]
+
+
+@dataclass(frozen=True)
+class Reference:
+    """A Secret or ConfigMap in the install namespace that a pod uses; `keys` are those that must be in it."""
+
+    kind: str
+    name: str
+    keys: frozenset[str] = frozenset()
+    optional: bool = False
+
+
+@dataclass(frozen=True)
+class Problem:
+    """Something that keeps a part from being as wished: a stable CamelCase reason and one sentence that names the cause.
+
+    `warning` decides whether a Warning event tells it too; ordinary waiting (a certificate about to be issued) is none.
+    """
+
+    part: str
+    reason: str
+    message: str
+    warning: bool = True
+
+
+@dataclass(frozen=True)
+class Waiting:
+    """An object held back by a problem: neither written nor pruned while it lasts."""
+
+    key: Key
+    problem: Problem
+
+
+@dataclass(frozen=True)
+class Part:
+    """What one component contributes to the plan."""
+
+    name: str
+    objects: tuple[Obj, ...] = ()
+    orders: tuple[SecretOrder, ...] = ()
+    waiting: tuple[Waiting, ...] = ()
+    problems: tuple[Problem, ...] = ()
+
+
+@dataclass(frozen=True)
+class Plan:
+    """The wanted world of one Cryostat.
+
+    Attributes:
+        parts: the components' contributions, in the order in which they read well.
+        references: Secrets and ConfigMaps that the wished pods use, sorted; the scout looks these up.
+    """
+
+    parts: tuple[Part, ...] = ()
+    references: tuple[Reference, ...] = ()
+    notices: tuple[Problem, ...] = field(default=())
+
+    @property
+    def objects(self) -> dict[Key, Obj]:
+        return {key_of(obj): obj for part in self.parts for obj in part.objects}
+
+    @property
+    def orders(self) -> dict[Key, SecretOrder]:
+        return {order.key: order for part in self.parts for order in part.orders}
+
+    @property
+    def waiting(self) -> dict[Key, Waiting]:
+        return {waiting.key: waiting for part in self.parts for waiting in part.waiting}
+
+    @property
+    def problems(self) -> list[Problem]:
+        """All that is wrong or waited for, without repetition, in plan order."""
+        found = [p for part in self.parts for p in (*part.problems, *(w.problem for w in part.waiting))]
+        return list(dict.fromkeys(found))
+
+
+def part_of(plan: Plan, key: Key) -> str:
+    """The component that an object belongs to, or `core` for one that the plan does not know."""
+    for part in plan.parts:
+        if any(key_of(obj) == key for obj in part.objects) or any(order.key == key for order in part.orders):
+            return part.name
+    return "core"
+
+
+def without_none(items: Iterable[Obj | None]) -> tuple[Obj, ...]:
+    return tuple(item for item in items if item is not None)
