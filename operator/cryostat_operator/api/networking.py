@@ -1,0 +1,107 @@
+"""How an instance is reached: Services, network policies, and the Route or Ingress."""
+
+from typing import Annotated, Literal
+
+from pydantic import Field, StrictStr
+
+from cryostat_operator.api.base import DNS_HOST, Bool, EmptyIsAbsent, IngressSpec, Model, Port, StringMap, doc
+
+# The empty string is Kubernetes' own default, ClusterIP.
+ServiceType = Annotated[Literal["ClusterIP", "NodePort", "LoadBalancer"] | None, EmptyIsAbsent]
+Host = Annotated[Annotated[StrictStr, Field(max_length=253, pattern=DNS_HOST)] | None, EmptyIsAbsent]
+
+
+class ResourceMetadata(Model):
+    """Labels and annotations of objects that the operator makes."""
+
+    annotations: StringMap | None = doc("Annotations to add.")
+    labels: StringMap | None = doc("Labels to add. Keys that the operator itself sets are reserved.")
+
+
+class ServiceConfig(ResourceMetadata):
+    """What the Services of all components have in common."""
+
+    service_type: ServiceType = doc(
+        "Type of the Service. Default ClusterIP.", schema={"enum": ["", "ClusterIP", "NodePort", "LoadBalancer"]}
+    )
+
+
+class CoreServiceConfig(ServiceConfig):
+    """Service of the application."""
+
+    http_port: Port | None = doc("Port of the Service. Default 4180.")
+
+
+class ReportsServiceConfig(ServiceConfig):
+    """Service of the report generators."""
+
+    http_port: Port | None = doc("Port of the Service. Default 10000.")
+
+
+class DatabaseServiceConfig(ServiceConfig):
+    """Service of the database."""
+
+    database_port: Port | None = doc("Port of the Service. Default 5432.")
+
+
+class StorageServiceConfig(ServiceConfig):
+    """Service of the object storage."""
+
+    http_port: Port | None = doc("Port of the Service. Default 8333.")
+
+
+class AgentGatewayServiceConfig(ServiceConfig):
+    """Service that agents call."""
+
+    http_port: Port | None = doc("Port of the Service. Default 8282.")
+
+
+class ServiceOptions(Model):
+    """The Services of the instance."""
+
+    core_config: CoreServiceConfig | None = doc("Service of the application, behind its authentication proxy.")
+    reports_config: ReportsServiceConfig | None = doc("Service of the report generators.")
+    database_config: DatabaseServiceConfig | None = doc("Service of the database.")
+    storage_config: StorageServiceConfig | None = doc("Service of the object storage.")
+    agent_gateway_config: AgentGatewayServiceConfig | None = doc("Service that Cryostat agents call.")
+    agent_callback_config: ResourceMetadata | None = doc(
+        "Headless Services in the target namespaces, through which the application calls agents back."
+    )
+
+
+class NetworkPolicyConfig(Model):
+    """Network policies of one component."""
+
+    disabled: Bool | None = doc("Deprecated: use `ingressDisabled`. No network policies at all for this component.")
+    ingress_disabled: Bool | None = doc("Do not restrict who may connect to this component.")
+    egress_enabled: Bool | None = doc(
+        "Restrict where this component may connect to. Off by default; implemented for `coreConfig` only."
+    )
+
+
+class NetworkPolicies(Model):
+    """Network policies of all components."""
+
+    core_config: NetworkPolicyConfig | None = doc("Network policies of the application's pod.")
+    reports_config: NetworkPolicyConfig | None = doc("Network policies of the report generators.")
+    database_config: NetworkPolicyConfig | None = doc("Network policies of the database.")
+    storage_config: NetworkPolicyConfig | None = doc("Network policies of the object storage.")
+
+
+class NetworkConfiguration(ResourceMetadata):
+    """Route or Ingress of the application."""
+
+    external_host: Host = doc(
+        "Host name of the Route, on OpenShift. The cluster chooses one when absent. On other platforms use "
+        "`ingressSpec`."
+    )
+    ingress_spec: IngressSpec | None = doc(
+        "Spec of an Ingress to create, on platforms without Routes. Its backend is the Service named like this object, "
+        "with `serviceOptions.coreConfig.httpPort` (4180 by default). No Ingress when absent."
+    )
+
+
+class NetworkOptions(Model):
+    """How the application is reached from outside the cluster."""
+
+    core_config: NetworkConfiguration | None = doc("Route (OpenShift) or Ingress (elsewhere) of the application.")

@@ -1,0 +1,50 @@
+"""What the operator reports about an instance."""
+
+from typing import Literal
+
+from pydantic import StrictInt
+
+from cryostat_operator.api.base import Model, Text, doc, required
+
+
+class Condition(Model):
+    """One observation about the instance."""
+
+    type: Text = required(
+        "Name of the condition. True is always the good state.",
+        schema={
+            "maxLength": 316,
+            "pattern": r"^([a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*/)?"
+            r"(([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9])$",
+        },
+    )
+    status: Literal["True", "False", "Unknown"] = required("Whether the condition holds: True, False or Unknown.")
+    reason: Text = required(
+        "The cause of the last change in one word, for programs.",
+        schema={"minLength": 1, "maxLength": 1024, "pattern": "^[A-Za-z]([A-Za-z0-9_,:]*[A-Za-z0-9_])?$"},
+    )
+    message: Text = required("The cause in words, for people.", schema={"maxLength": 32768})
+    last_transition_time: Text = required("When the condition's status last changed.", schema={"format": "date-time"})
+    observed_generation: StrictInt | None = doc(
+        "Generation of the object that this observation is about.", schema={"format": "int64", "minimum": 0}
+    )
+
+
+class CryostatStatus(Model):
+    """What was last observed of the instance."""
+
+    application_url: Text | None = doc("Address of the application, as far as a Route or an Ingress gives it one.")
+    target_namespaces: list[Text] | None = doc("Namespaces that the instance has been given access to.")
+    database_secret: Text | None = doc("Secret with the keys of the database.")
+    storage_secret: Text | None = doc("Secret with the keys of the object storage.")
+    basic_auth_secret: Text | None = doc(
+        "Secret with the login that the operator generated: user name and password under the keys `username` and "
+        "`password`."
+    )
+    observed_generation: StrictInt | None = doc(
+        "Generation of the object that this status is about.", schema={"format": "int64", "minimum": 0}
+    )
+    conditions: list[Condition] | None = doc(
+        "Observations about the parts of the instance; `Ready` sums them up.",
+        schema={"x-kubernetes-list-type": "map", "x-kubernetes-list-map-keys": ["type"]},
+    )

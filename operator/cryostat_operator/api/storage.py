@@ -1,0 +1,163 @@
+"""Where an instance keeps its data: volumes, the database, and the object storage."""
+
+from typing import Annotated, ClassVar, Literal
+
+from pydantic import Field, StrictStr
+
+from cryostat_operator.api.base import (
+    SIZE,
+    Bool,
+    Model,
+    NonEmpty,
+    ObjectName,
+    PersistentVolumeClaimSpec,
+    Rule,
+    StringMap,
+    Text,
+    doc,
+)
+
+Size = Annotated[StrictStr, Field(pattern=SIZE)]
+Medium = Annotated[StrictStr, Field(pattern=r"^(Memory|HugePages(-.+)?)?$")]
+EndpointUrl = Annotated[StrictStr, Field(pattern=r"^[Hh][Tt][Tt][Pp][Ss]?://\S+$", max_length=2048)]
+
+
+class PersistentVolumeClaimConfig(Model):
+    """A PersistentVolumeClaim made by the operator."""
+
+    annotations: StringMap | None = doc("Annotations of the claim.")
+    labels: StringMap | None = doc("Labels of the claim. The key `app` is reserved.")
+    spec: PersistentVolumeClaimSpec | None = doc(
+        "Spec of the claim. Access mode ReadWriteOnce, a default size and the cluster's default storage class are "
+        "filled in. "
+        "After creation only a larger storage request has an effect."
+    )
+
+
+class EmptyDirConfig(Model):
+    """A volume that lives and dies with its pod."""
+
+    enabled: Bool | None = doc(
+        "Use an emptyDir volume instead of a PersistentVolumeClaim. Its data is lost with the pod."
+    )
+    medium: Medium | None = doc("Storage medium: empty for the node's disk, or `Memory`.")
+    size_limit: Size | None = doc("Upper limit of the volume's size, such as 500Mi. Unlimited when absent or 0.")
+
+
+class StorageConfiguration(Model):
+    """The volume of one component."""
+
+    pvc: PersistentVolumeClaimConfig | None = doc("The PersistentVolumeClaim to create for this component.")
+    empty_dir: EmptyDirConfig | None = doc("An emptyDir volume in place of the claim; it wins when enabled.")
+
+
+class StorageOptions(Model):
+    """The volumes of the database and of the object storage."""
+
+    database: StorageConfiguration | None = doc("Volume of the database. A claim has 500Mi by default.")
+    object_storage: StorageConfiguration | None = doc("Volume of the object storage. A claim has 32Gi by default.")
+    pvc: PersistentVolumeClaimConfig | None = doc(
+        "Deprecated: use `database` and `objectStorage`. A claim for each of the two that has no volume settings "
+        "of its own."
+    )
+    empty_dir: EmptyDirConfig | None = doc(
+        "Deprecated: use `database` and `objectStorage`. An emptyDir for each of the two that has no volume "
+        "settings of its own."
+    )
+
+
+class DatabaseOptions(Model):
+    """The database of the application."""
+
+    secret_name: ObjectName | None = doc(
+        "Secret in the namespace of this object with the keys `CONNECTION_KEY` (database password) and "
+        "`ENCRYPTION_KEY` "
+        "(for stored credentials). Generated when absent. It cannot be changed once the database has been set up."
+    )
+
+
+_PROVIDER_SETTING = (
+    "has(self.region) || has(self.metadataMode) || has(self.useVirtualHostAccess) && self.useVirtualHostAccess"
+    " || has(self.disablePresignedFileTransfers) && self.disablePresignedFileTransfers"
+    " || has(self.disablePresignedDownloads) && self.disablePresignedDownloads"
+    " || has(self.tlsTrustAll) && self.tlsTrustAll"
+)
+
+
+class ObjectStorageProviderOptions(Model):
+    """An S3 service outside the instance."""
+
+    url: EndpointUrl | None = doc(
+        "Address of an S3 service to use, such as https://s3.example.com. The operator then runs no storage of its own."
+    )
+    region: NonEmpty | None = doc("Region of the S3 service. Required with `url`.")
+    use_virtual_host_access: Bool | None = doc(
+        "Put the bucket's name into the host name of requests (virtual-hosted style) and not into the path."
+    )
+    disable_presigned_file_transfers: Bool | None = doc(
+        "Do not use presigned URLs between the parts of the instance; files then pass through the application."
+    )
+    disable_presigned_downloads: Bool | None = doc(
+        "Do not hand presigned URLs to clients; downloads then pass through the application."
+    )
+    tls_trust_all: Bool | None = doc("Accept any certificate of the S3 service. Not for production.")
+    metadata_mode: Literal["tagging", "metadata", "bucket"] | None = doc(
+        "How metadata is attached to stored files: object `tagging` (default), object `metadata`, or files in an "
+        "extra `bucket`."
+    )
+    rules: ClassVar[tuple[Rule, ...]] = (
+        Rule(
+            "!has(self.url) || has(self.region)",
+            "region is required with url: an external object storage cannot be used without its region",
+            lambda p: p.url is None or p.region is not None,
+        ),
+        Rule(
+            f"has(self.url) || !({_PROVIDER_SETTING})",
+            "url is required with other provider settings: they apply to an external object storage only",
+            lambda p: (
+                p.url is not None
+                or not (
+                    p.region is not None
+                    or p.metadata_mode is not None
+                    or p.use_virtual_host_access
+                    or p.disable_presigned_file_transfers
+                    or p.disable_presigned_downloads
+                    or p.tls_trust_all
+                )
+            ),
+        ),
+    )
+
+
+class StorageBucketNameOptions(Model):
+    """Names of the buckets in an external object storage."""
+
+    archived_recordings: Text | None = doc("Bucket for archived recordings.")
+    archived_reports: Text | None = doc("Bucket for cached analysis reports.")
+    event_templates: Text | None = doc("Bucket for event templates.")
+    jmc_agent_probe_templates: Text | None = doc("Bucket for JMC agent probe templates.")
+    heap_dumps: Text | None = doc("Bucket for heap dumps.")
+    thread_dumps: Text | None = doc("Bucket for thread dumps.")
+    metadata: Text | None = doc("Bucket for metadata, used with metadata mode `bucket`.")
+
+
+class ObjectStorageOptions(Model):
+    """The object storage for recordings and other files."""
+
+    secret_name: ObjectName | None = doc(
+        "Secret in the namespace of this object with the keys `ACCESS_KEY` and `SECRET_KEY` for the object storage. "
+        "Generated when absent. Required with an external storage (`provider.url`)."
+    )
+    provider: ObjectStorageProviderOptions | None = doc(
+        "An external S3 service. Without it the operator runs a storage as part of the instance."
+    )
+    storage_bucket_name_options: StorageBucketNameOptions | None = doc(
+        "Names of the buckets. They apply to an external storage only; existing buckets are used as they are."
+    )
+    rules: ClassVar[tuple[Rule, ...]] = (
+        Rule(
+            "!has(self.provider) || !has(self.provider.url) || has(self.secretName)",
+            "secretName is required with provider.url: an external object storage needs credentials",
+            lambda o: o.provider is None or o.provider.url is None or o.secret_name is not None,
+        ),
+    )

@@ -1,0 +1,229 @@
+"""Version v1beta2 of `Cryostat`: spec, status, and the whole object."""
+
+import re
+from typing import Any, ClassVar
+
+from pydantic import Field, field_validator
+
+from cryostat_operator.api.application import (
+    AgentOptions,
+    AuthorizationOptions,
+    CertificateSecret,
+    DeclarativeCredential,
+    LoggingOptions,
+    OpenShiftSSOConfig,
+    SecretFile,
+    TargetConnectionCacheOptions,
+    TargetDiscoveryOptions,
+    TemplateConfigMap,
+)
+from cryostat_operator.api.base import DNS_LABEL, Bool, Model, NamespaceName, Rule, doc
+from cryostat_operator.api.networking import (
+    AgentGatewayServiceConfig,
+    CoreServiceConfig,
+    DatabaseServiceConfig,
+    NetworkConfiguration,
+    NetworkOptions,
+    NetworkPolicies,
+    NetworkPolicyConfig,
+    ReportsServiceConfig,
+    ResourceMetadata,
+    ServiceConfig,
+    ServiceOptions,
+    StorageServiceConfig,
+)
+from cryostat_operator.api.status import Condition, CryostatStatus
+from cryostat_operator.api.storage import (
+    DatabaseOptions,
+    EmptyDirConfig,
+    ObjectStorageOptions,
+    ObjectStorageProviderOptions,
+    PersistentVolumeClaimConfig,
+    StorageBucketNameOptions,
+    StorageConfiguration,
+    StorageOptions,
+)
+from cryostat_operator.api.workloads import (
+    Affinity,
+    OperandMetadata,
+    ReportOptions,
+    ReportsSecurityOptions,
+    Resources,
+    SchedulingConfiguration,
+    SecurityOptions,
+)
+
+__all__ = [
+    "API_VERSION",
+    "GROUP",
+    "KIND",
+    "NAME_LIMIT",
+    "PLURAL",
+    "VERSION",
+    "Affinity",
+    "AgentGatewayServiceConfig",
+    "AgentOptions",
+    "AuthorizationOptions",
+    "CertificateSecret",
+    "Condition",
+    "CoreServiceConfig",
+    "Cryostat",
+    "CryostatSpec",
+    "CryostatStatus",
+    "DatabaseOptions",
+    "DatabaseServiceConfig",
+    "DeclarativeCredential",
+    "EmptyDirConfig",
+    "LoggingOptions",
+    "NetworkConfiguration",
+    "NetworkOptions",
+    "NetworkPolicies",
+    "NetworkPolicyConfig",
+    "ObjectStorageOptions",
+    "ObjectStorageProviderOptions",
+    "OpenShiftSSOConfig",
+    "OperandMetadata",
+    "PersistentVolumeClaimConfig",
+    "ReportOptions",
+    "ReportsSecurityOptions",
+    "ReportsServiceConfig",
+    "ResourceMetadata",
+    "Resources",
+    "SchedulingConfiguration",
+    "SecretFile",
+    "SecurityOptions",
+    "ServiceConfig",
+    "ServiceOptions",
+    "StorageBucketNameOptions",
+    "StorageConfiguration",
+    "StorageOptions",
+    "StorageServiceConfig",
+    "TargetConnectionCacheOptions",
+    "TargetDiscoveryOptions",
+    "TemplateConfigMap",
+]
+
+GROUP = "operator.cryostat.io"
+VERSION = "v1beta2"
+API_VERSION = f"{GROUP}/{VERSION}"
+KIND = "Cryostat"
+PLURAL = "cryostats"
+
+# The longest name made from it is that of the container `<name>-jfr-datasource`, a DNS label of at most 63 characters.
+NAME_LIMIT = 48
+
+
+def _one_volume_for_two(spec: "CryostatSpec") -> bool:
+    storage, objects = spec.storage_options, spec.object_storage_options
+    if storage is None or storage.pvc is None or not (storage.pvc.spec or {}).get("volumeName"):
+        return False
+    external = objects is not None and objects.provider is not None and objects.provider.url is not None
+    empty_dir = storage.empty_dir is not None and storage.empty_dir.enabled is True
+    return not (external or empty_dir or storage.database is not None or storage.object_storage is not None)
+
+
+class CryostatSpec(Model):
+    """What the instance shall be like. Everything is optional."""
+
+    target_namespaces: list[NamespaceName] | None = doc(
+        "Namespaces whose workloads the instance may discover and profile. Only the namespace of this object when "
+        "absent or empty. "
+        "Everyone with access to the instance has access to its targets in all of these namespaces."
+    )
+    enable_cert_manager: Bool | None = doc(
+        "Encrypt the connections between the parts of the instance. On by default unless the operator is told "
+        "otherwise (DISABLE_SERVICE_TLS)."
+    )
+    enable_audit: Bool | None = doc("Keep a history of changes in the database.")
+    trusted_cert_secrets: list[CertificateSecret] | None = doc(
+        "Further certificates to trust when connecting to targets."
+    )
+    automated_rules: list[TemplateConfigMap] | None = doc("Automated rules to install, one JSON file each.")
+    event_templates: list[TemplateConfigMap] | None = doc("JFR event templates to install, one .jfc file each.")
+    probe_templates: list[TemplateConfigMap] | None = doc("JMC agent probe templates to install, one XML file each.")
+    declarative_credentials: list[DeclarativeCredential] | None = doc("Stored credentials for targets to install.")
+    storage_options: StorageOptions | None = doc("Volumes of the database and of the object storage.")
+    service_options: ServiceOptions | None = doc("Services of the instance: type, port and metadata.")
+    network_policies: NetworkPolicies | None = doc(
+        "Network policies of the instance. Ingress policies are on by default."
+    )
+    network_options: NetworkOptions | None = doc("How the application is reached from outside the cluster.")
+    report_options: ReportOptions | None = doc(
+        "Report generators, which take the analysis of recordings off the application."
+    )
+    target_connection_cache_options: TargetConnectionCacheOptions | None = doc("Limits of connections to target JVMs.")
+    target_discovery_options: TargetDiscoveryOptions | None = doc("How target JVMs are found.")
+    database_options: DatabaseOptions | None = doc("The database of the application.")
+    object_storage_options: ObjectStorageOptions | None = doc("The object storage for recordings and other files.")
+    agent_options: AgentOptions | None = doc("Cryostat agents in the target workloads.")
+    logging_options: LoggingOptions | None = doc("Logging of the application.")
+    scheduling_options: SchedulingConfiguration | None = doc(
+        "Where the pods of application, database and object storage run."
+    )
+    security_options: SecurityOptions | None = doc(
+        "Security contexts of pods and containers. Each replaces the default as a whole."
+    )
+    resources: Resources | None = doc("Resources of the containers. Missing CPU and memory requests are filled in.")
+    authorization_options: AuthorizationOptions | None = doc(
+        "Who may use the application. Nobody without a login by default."
+    )
+    operand_metadata: OperandMetadata | None = doc(
+        "Labels and annotations of the Deployments and pods of the instance."
+    )
+
+    rules: ClassVar[tuple[Rule, ...]] = (
+        Rule(
+            "!has(self.storageOptions) || !has(self.storageOptions.pvc) || !has(self.storageOptions.pvc.spec)"
+            " || !has(self.storageOptions.pvc.spec.volumeName) || self.storageOptions.pvc.spec.volumeName == ''"
+            " || has(self.storageOptions.database) || has(self.storageOptions.objectStorage)"
+            " || has(self.storageOptions.emptyDir) && has(self.storageOptions.emptyDir.enabled)"
+            " && self.storageOptions.emptyDir.enabled"
+            " || has(self.objectStorageOptions) && has(self.objectStorageOptions.provider)"
+            " && has(self.objectStorageOptions.provider.url)",
+            "storageOptions.pvc.spec.volumeName would give one volume to database and object storage, but only "
+            "one of them can "
+            "have it: use storageOptions.database.pvc and storageOptions.objectStorage.pvc",
+            lambda spec: not _one_volume_for_two(spec),
+        ),
+    )
+
+
+def _name(cryostat: "Cryostat") -> str:
+    # An object with `generateName` has no name yet.
+    return str(cryostat.metadata.get("name") or "")
+
+
+def _is_label(name: str) -> bool:
+    return not name or re.fullmatch(DNS_LABEL, name) is not None
+
+
+class Cryostat(Model):
+    """One instance of Cryostat, a profiling and monitoring application for Java workloads."""
+
+    metadata: dict[str, Any] = Field(default_factory=dict)
+    spec: CryostatSpec = Field(default_factory=CryostatSpec, description="What the instance shall be like.")
+    status: CryostatStatus = Field(
+        default_factory=CryostatStatus, description="What was last observed of the instance."
+    )
+
+    @field_validator("spec", "status", mode="before")
+    @classmethod
+    def _absent_is_empty(cls, value: Any) -> Any:
+        return {} if value is None else value
+
+    rules: ClassVar[tuple[Rule, ...]] = (
+        Rule(
+            f"self.metadata.name.matches('^{DNS_LABEL}$')",
+            "metadata.name must consist of lower-case letters, digits and hyphens, and begin and end with a "
+            "letter or digit: "
+            "Services are named after it",
+            lambda c: _is_label(_name(c)),
+            only_on_create=True,
+        ),
+        Rule(
+            f"size(self.metadata.name) <= {NAME_LIMIT}",
+            f"metadata.name must have at most {NAME_LIMIT} characters: longer names of containers are made from it",
+            lambda c: len(_name(c)) <= NAME_LIMIT,
+            only_on_create=True,
+        ),
+    )
