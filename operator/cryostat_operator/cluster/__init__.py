@@ -1,0 +1,1 @@
+"""The post room: the only place that speaks to the API server."""

@@ -1,0 +1,175 @@
+"""The foreman: carries out the writes that `compare` decided, all at once, and says what the API server refused."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+from ..desired import names
+from ..desired.compare import Action, has_own_name, merged
+from ..desired.plan import Key, Obj, SecretOrder
+from .cache import Children, Owner, owner_of
+from .client import ApiError, ApiUnavailable, Client
+from .mint import mint
+
+_IN_FLIGHT = 32  # writes of the whole operator; two cores of API server are busy with half of that
+_IN_FLIGHT_EACH = 12  # writes of one Cryostat, so that a slow one leaves room for others
+
+
+@dataclass(frozen=True)
+class Refusal:
+    """A write that the API server, or our respect for other people's objects, did not let through."""
+
+    key: Key
+    reason: str
+    message: str
+    temporary: bool = False  # nobody needs to hear of it: the next run settles it
+
+
+@dataclass
+class Outcome:
+    """What a round of writes came to."""
+
+    done: list[Action] = field(default_factory=list)
+    refused: list[Refusal] = field(default_factory=list)
+
+
+class Foreman:
+    """Writes the children of Cryostats and keeps the cache abreast of the answers."""
+
+    def __init__(self, client: Client, children: Children) -> None:
+        self._client = client
+        self._children = children
+        self._slots = asyncio.Semaphore(_IN_FLIGHT)
+        self._log = logging.getLogger(__name__)
+
+    async def act(self, owner: Owner, actions: Iterable[Action]) -> Outcome:
+        outcome = Outcome()
+        slots = asyncio.Semaphore(_IN_FLIGHT_EACH)
+
+        async def one(action: Action) -> None:
+            async with slots, self._slots:
+                refusal = await self._attempt(owner, action)
+            if refusal:
+                outcome.refused.append(refusal)
+            else:
+                outcome.done.append(action)
+
+        await asyncio.gather(*(one(action) for action in actions))
+        outcome.refused.sort(key=lambda refusal: refusal.key)
+        return outcome
+
+    async def _attempt(self, owner: Owner, action: Action) -> Refusal | None:
+        try:
+            refusal = await self._carry_out(owner, action)
+        except ApiUnavailable as error:
+            return Refusal(action.key, "ApiServerUnavailable", f"{action.key}: {error.message}")
+        except ApiError as error:
+            return _refusal(action.key, error)
+        if refusal is None:
+            self._log.info("%s %s", _PAST[action.verb], action.key, extra={"cryostat": f"{owner.namespace}/{owner.name}"})
+        return refusal
+
+    async def _carry_out(self, owner: Owner, action: Action) -> Refusal | None:
+        if action.verb in ("delete", "recreate"):
+            await self._client.delete(action.key, action.uid)
+            return None  # a re-creation follows when the deletion is seen
+        assert action.obj is not None
+        if action.verb == "create":
+            return await self._create(owner, action.key, action.obj, action.order)
+        if action.key.kind == "Secret":
+            await self._replace_secret(action.key, action.obj, action.order)
+            return None
+        return await self._replace(action.key, action.obj)
+
+    async def _create(self, owner: Owner, key: Key, obj: Obj, order: SecretOrder | None) -> Refusal | None:
+        body = obj
+        if order:
+            body = {**obj, "data": await asyncio.to_thread(mint, order.values, {})}
+        try:
+            created = await self._client.create(body)
+        except ApiError as error:
+            if error.reason != "AlreadyExists":
+                raise
+            return await self._adopt(owner, key, obj, order)
+        self._children.put(key.kind, created, ring=False)
+        return None
+
+    async def _adopt(self, owner: Owner, key: Key, obj: Obj, order: SecretOrder | None) -> Refusal | None:
+        """Something of that name exists: take it over if it was made for this Cryostat, else leave it alone."""
+        try:
+            live = await self._client.get(key)
+        except ApiError as error:
+            if error.status == 404:
+                return Refusal(key, "Conflict", f"{key} came and went", temporary=True)
+            raise
+        if not belongs_to(live, key, owner):
+            return Refusal(
+                key,
+                "NameCollision",
+                f"{key} exists and was not made for this Cryostat; it is left alone: delete or rename it",
+            )
+        if "deletionTimestamp" in live["metadata"]:
+            return Refusal(key, "BeingDeleted", f"{key} is being deleted; it is made again afterwards", temporary=True)
+        if owner_of(live) == owner:
+            self._children.put(key.kind, live, ring=True)
+            return None
+        live = {**live, "kind": key.kind}
+        if key.kind == "Secret":
+            await self._replace_secret(key, merged(obj, live), order)
+            return None
+        return await self._replace(key, merged(obj, live))
+
+    async def _replace(self, key: Key, obj: Obj) -> Refusal | None:
+        answer = await self._client.replace(key, obj)
+        self._children.put(key.kind, answer, ring=False)
+        return None
+
+    async def _replace_secret(self, key: Key, head: Obj, order: SecretOrder | None) -> None:
+        """Write the head of a Secret around the data that it has; only keys that are missing are minted."""
+        live = await self._client.get(key)
+        data = live.get("data") or {}
+        if order:
+            data = await asyncio.to_thread(mint, order.values, data)
+        body = {**head, "data": data, "metadata": {**head["metadata"], "uid": live["metadata"]["uid"]}}
+        body["metadata"]["resourceVersion"] = live["metadata"]["resourceVersion"]
+        answer = await self._client.replace(key, body)
+        self._children.put(key.kind, answer, ring=False)
+
+
+_PAST = {"create": "Created", "replace": "Updated", "recreate": "Deleted for re-creation", "delete": "Deleted"}
+
+
+def belongs_to(live: Obj, key: Key, owner: Owner) -> bool:
+    """Whether an object was made for this Cryostat, by us or by the Go operator."""
+    mark = owner_of(live)
+    if mark is not None:
+        return mark == owner
+    if key.namespace == owner.namespace:
+        for reference in live["metadata"].get("ownerReferences") or []:
+            if reference.get("controller") and reference.get("kind") == names.KIND:
+                group = reference.get("apiVersion", "").partition("/")[0]
+                return group == names.GROUP and reference.get("name") == owner.name
+    # The Go operator marks cluster-scoped objects by nothing but a name that only this Cryostat has.
+    mark_of_owner = {names.LABEL_NAME: owner.name, names.LABEL_NAMESPACE: owner.namespace}
+    return not key.namespace and has_own_name(key, {"metadata": {"labels": mark_of_owner}})
+
+
+def _refusal(key: Key, error: ApiError) -> Refusal:
+    """A stable reason for the API server's words."""
+    text = f"{key}: {error.message}"
+    if error.status == 409:
+        return Refusal(key, "Conflict", text, temporary=True)
+    if error.status == 404:
+        missing = "namespaces" in error.message
+        return Refusal(key, "NamespaceNotFound" if missing else "ApiNotServed", text, temporary=missing)
+    if error.status == 403:
+        if "being terminated" in error.message:
+            return Refusal(key, "NamespaceTerminating", text, temporary=True)
+        return Refusal(key, "QuotaExceeded" if "exceeded quota" in error.message else "Forbidden", text)
+    if error.status == 422:
+        claim = key.kind == "PersistentVolumeClaim"
+        return Refusal(key, "PersistentVolumeClaimInvalid" if claim else "Invalid", text)
+    return Refusal(key, "WriteRefused", text)

@@ -1,0 +1,286 @@
+"""What was last seen of the cluster: our own objects per Cryostat, and the few things of others that we depend on."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import hmac
+from collections import defaultdict
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+import orjson
+
+from ..desired import names
+from ..desired.instance import DataFact, NamespaceFact
+from ..desired.plan import Key, Obj
+
+# Field managers whose labels and annotations count as ours: this operator, and the Go operator that it takes over from.
+_OUR_MANAGERS = frozenset({"cryostat-operator", "manager"})
+
+
+class Owner(NamedTuple):
+    """The Cryostat that something belongs to."""
+
+    namespace: str
+    name: str
+
+
+Ring = Callable[[Owner], None]
+
+
+def owner_of(obj: Obj) -> Owner | None:
+    """The Cryostat that an object's mark names."""
+    labels = obj["metadata"].get("labels") or {}
+    if names.LABEL_NAME in labels and names.LABEL_NAMESPACE in labels:
+        return Owner(labels[names.LABEL_NAMESPACE], labels[names.LABEL_NAME])
+    return None
+
+
+def digest(uid: str, data: dict[str, str], binary: dict[str, str]) -> str:
+    """A digest of the content that tells nothing about it: keyed with the object's UID, which pod readers do not know."""
+    content = orjson.dumps([data, binary], option=orjson.OPT_SORT_KEYS)
+    return hmac.new(uid.encode(), content, hashlib.sha256).hexdigest()
+
+
+def data_fact(obj: Obj) -> DataFact:
+    """Keys and digest of a Secret or ConfigMap."""
+    data, binary = obj.get("data") or {}, obj.get("binaryData") or {}
+    return DataFact(frozenset(data) | frozenset(binary), digest(obj["metadata"]["uid"], data, binary))
+
+
+def trimmed(kind: str, obj: Obj) -> Obj:
+    """The parts of a live object that are compared or reported; Secret values never enter the cache."""
+    metadata = {k: v for k, v in obj["metadata"].items() if k not in ("managedFields", "selfLink")}
+    metadata["managedFields"] = [m for m in map(_metadata_fields, obj["metadata"].get("managedFields") or ()) if m]
+    result = {**obj, "kind": kind, "metadata": metadata}
+    if kind == "Secret":
+        result.pop("data", None)
+    return result
+
+
+def _metadata_fields(entry: Obj) -> Obj | None:
+    """What one of our managers set in the metadata of an object and of its pod template."""
+    if entry.get("manager") not in _OUR_MANAGERS or entry.get("subresource"):
+        return None
+    fields = entry.get("fieldsV1") or {}
+    own = fields.get("f:metadata")
+    template = ((fields.get("f:spec") or {}).get("f:template") or {}).get("f:metadata")
+    kept: dict[str, Any] = {}
+    if own:
+        kept["f:metadata"] = {k: own[k] for k in ("f:labels", "f:annotations") if k in own}
+    if template:
+        kept["f:spec"] = {"f:template": {"f:metadata": template}}
+    return {"manager": entry["manager"], "fieldsV1": kept}
+
+
+@dataclass(frozen=True)
+class Record:
+    """One object of ours: identity, a digest of what matters in it, and its trimmed JSON."""
+
+    uid: str
+    version: str
+    essence: bytes
+    body: bytes
+    data: DataFact | None
+
+    @property
+    def obj(self) -> Obj:
+        return dict(orjson.loads(self.body))
+
+
+def record_of(kind: str, obj: Obj) -> Record:
+    live = trimmed(kind, obj)
+    metadata = {k: v for k, v in live["metadata"].items() if k not in ("resourceVersion", "generation")}
+    essence = orjson.dumps({**live, "metadata": metadata}, option=orjson.OPT_SORT_KEYS)
+    data = data_fact(obj) if kind in ("Secret", "ConfigMap") else None
+    mixed = hashlib.blake2b(essence + (data.digest.encode() if data else b""), digest_size=16).digest()
+    return Record(metadata["uid"], live_version(obj), mixed, orjson.dumps(live), data)
+
+
+def live_version(obj: Obj) -> str:
+    return str(obj["metadata"].get("resourceVersion") or "")
+
+
+class Children:
+    """All objects that carry our mark, by owner; rings the owner when something that matters changed."""
+
+    def __init__(self, ring: Ring) -> None:
+        self._ring = ring
+        self._by_owner: dict[Owner, dict[Key, Record]] = defaultdict(dict)
+
+    def of(self, owner: Owner) -> dict[Key, Record]:
+        return self._by_owner.get(owner, {})
+
+    def owners(self) -> list[Owner]:
+        return [owner for owner, records in self._by_owner.items() if records]
+
+    def keys_of_kind(self, kind: str) -> Iterable[tuple[Owner, Key]]:
+        return [(o, k) for o, records in self._by_owner.items() for k in records if k.kind == kind]
+
+    def store(self, kind: str) -> ChildStore:
+        return ChildStore(self, kind)
+
+    def put(self, kind: str, obj: Obj, *, ring: bool) -> None:
+        """Take in a newer state of one object; an older one than known is ignored."""
+        owner = owner_of(obj)
+        if owner is None:
+            return
+        key = Key(kind, obj["metadata"].get("namespace") or "", obj["metadata"]["name"])
+        known = self.of(owner).get(key)
+        if known and known.version == live_version(obj):
+            return
+        if known and _older(live_version(obj), known.version):
+            return
+        record = record_of(kind, obj)
+        self._by_owner[owner][key] = record
+        if ring and (known is None or known.essence != record.essence):
+            self._ring(owner)
+
+    def drop(self, owner: Owner, key: Key, *, ring: bool) -> None:
+        records = self._by_owner.get(owner)
+        if records and records.pop(key, None) is not None and ring:
+            self._ring(owner)
+        if records is not None and not records:
+            self._by_owner.pop(owner, None)
+
+
+def _older(version: str, known: str) -> bool:
+    """Whether a resource version precedes another: they are decimal numbers that grow (KEP-5504)."""
+    return version.isdigit() and known.isdigit() and int(version) < int(known)
+
+
+class ChildStore:
+    """One kind's part of `Children`, as a reflector fills it."""
+
+    def __init__(self, children: Children, kind: str) -> None:
+        self._children = children
+        self._kind = kind
+        self._unseen: set[tuple[Owner, Key]] = set()
+
+    def relist(self) -> None:
+        self._unseen = set(self._children.keys_of_kind(self._kind))
+
+    def upsert(self, obj: Obj) -> None:
+        owner = owner_of(obj)
+        if owner is not None:
+            key = Key(self._kind, obj["metadata"].get("namespace") or "", obj["metadata"]["name"])
+            self._unseen.discard((owner, key))
+            self._children.put(self._kind, obj, ring=True)
+
+    def remove(self, obj: Obj) -> None:
+        """Also called when an object loses our mark: the stream shows its last state with the mark."""
+        owner = owner_of(obj)
+        key = Key(self._kind, obj["metadata"].get("namespace") or "", obj["metadata"]["name"])
+        known = self._children.of(owner).get(key) if owner else None
+        if owner and known and known.uid == obj["metadata"]["uid"]:
+            self._children.drop(owner, key, ring=True)
+
+    def relisted(self) -> None:
+        for owner, key in self._unseen:
+            self._children.drop(owner, key, ring=True)
+        self._unseen = set()
+
+
+class Namespaces:
+    """Every namespace: whether it is going away, and the annotation that we read."""
+
+    def __init__(self, changed: Callable[[str], None]) -> None:
+        self._changed = changed
+        self._facts: dict[str, NamespaceFact] = {}
+        self._unseen: set[str] = set()
+
+    def facts(self, wanted: Iterable[str]) -> dict[str, NamespaceFact]:
+        return {name: self._facts[name] for name in wanted if name in self._facts}
+
+    def relist(self) -> None:
+        self._unseen = set(self._facts)
+
+    def upsert(self, obj: Obj) -> None:
+        metadata = obj["metadata"]
+        annotations = metadata.get("annotations") or {}
+        kept = {k: v for k, v in annotations.items() if k == names.ANNOTATION_SUPPLEMENTAL_GROUPS}
+        fact = NamespaceFact("deletionTimestamp" in metadata, kept)
+        self._unseen.discard(metadata["name"])
+        if self._facts.get(metadata["name"]) != fact:
+            self._facts[metadata["name"]] = fact
+            self._changed(metadata["name"])
+
+    def remove(self, obj: Obj) -> None:
+        if self._facts.pop(obj["metadata"]["name"], None):
+            self._changed(obj["metadata"]["name"])
+
+    def relisted(self) -> None:
+        for name in self._unseen:
+            self._facts.pop(name, None)
+            self._changed(name)
+        self._unseen = set()
+
+
+class References:
+    """Secrets or ConfigMaps of users that some Cryostat names: which ones, and whether they changed.
+
+    Fed by a metadata-only stream of all of them; nothing is kept of those that nobody names.
+    """
+
+    def __init__(self, kind: str, ring: Ring) -> None:
+        self.kind = kind
+        self._ring = ring
+        self._users: dict[tuple[str, str], set[Owner]] = defaultdict(set)
+        self._facts: dict[tuple[str, str], DataFact | None] = {}
+        self._versions: dict[tuple[str, str], str] = {}
+        self._unseen: set[tuple[str, str]] = set()
+
+    def use(self, owner: Owner, wanted: set[str]) -> None:
+        """Declare all that `owner` names now; facts of what nobody names any more are forgotten."""
+        for name in wanted:
+            self._users[(owner.namespace, name)].add(owner)
+        for key in [k for k, users in self._users.items() if owner in users]:
+            if key[0] != owner.namespace or key[1] not in wanted:
+                self._users[key].discard(owner)
+                if not self._users[key]:
+                    del self._users[key]
+                    self._facts.pop(key, None)
+                    self._versions.pop(key, None)
+
+    def fact(self, namespace: str, name: str) -> DataFact | None:
+        """What is known; KeyError when it was not looked up since it last changed."""
+        return self._facts[(namespace, name)]
+
+    def learn(self, namespace: str, name: str, obj: Obj | None) -> None:
+        key = (namespace, name)
+        self._facts[key] = data_fact(obj) if obj else None
+        self._versions[key] = live_version(obj) if obj else ""
+
+    def relist(self) -> None:
+        self._unseen = set(self._users)
+
+    def upsert(self, obj: Obj) -> None:
+        key = (obj["metadata"]["namespace"], obj["metadata"]["name"])
+        self._unseen.discard(key)
+        if key in self._users and self._versions.get(key) != live_version(obj):
+            self._forget(key)
+
+    def remove(self, obj: Obj) -> None:
+        key = (obj["metadata"]["namespace"], obj["metadata"]["name"])
+        if key in self._users:
+            self._forget(key)
+
+    def relisted(self) -> None:
+        for key in self._unseen:
+            if self._facts.get(key) is not None:
+                self._forget(key)
+        self._unseen = set()
+
+    def _forget(self, key: tuple[str, str]) -> None:
+        """Look it up again at the next run of each user."""
+        self._facts.pop(key, None)
+        self._versions.pop(key, None)
+        for owner in list(self._users[key]):
+            self._ring(owner)
+
+
+def decoded(value: str) -> str:
+    """A value of a Secret's `data` as text."""
+    return base64.b64decode(value).decode()

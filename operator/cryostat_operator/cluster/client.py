@@ -1,0 +1,244 @@
+"""A thin JSON client of the API server: the requests that the operator makes, nothing generic."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from contextlib import asynccontextmanager
+from typing import Any
+
+import aiohttp
+import orjson
+
+from ..desired.plan import KINDS, Key, Obj
+from .connection import Connection
+
+FIELD_MANAGER = "cryostat-operator"
+REQUEST_TIMEOUT = 30.0  # seconds; a policy webhook may take up to its own 30 s before the API server answers
+WATCH_SECONDS = 300
+INACTIVITY_SECONDS = 70.0  # bookmarks come about once a minute: a stream silent for longer is dead
+_TRIES = 4
+
+JSON_PATCH = "application/json-patch+json"
+MERGE_PATCH = "application/merge-patch+json"
+_METADATA = ";as={};g=meta.k8s.io;v=v1,application/json"
+
+
+class ApiError(Exception):
+    """The API server's refusal: HTTP status, machine-readable reason and its own words."""
+
+    def __init__(self, status: int, reason: str, message: str) -> None:
+        super().__init__(message)
+        self.status = status
+        self.reason = reason
+        self.message = message
+
+
+class ApiUnavailable(ApiError):
+    """No usable answer: connection refused, broken or timed out, or the server says that it is overloaded."""
+
+
+def path_of(key: Key) -> str:
+    """URL path of one object of `KINDS`."""
+    return f"{collection_of(key.kind, key.namespace)}/{key.name}"
+
+
+def collection_of(kind: str, namespace: str = "") -> str:
+    """URL path of all objects of a kind, in one namespace or everywhere."""
+    known = KINDS[kind]
+    return resource_path(known.group, known.version, known.plural, namespace)
+
+
+def resource_path(group: str, version: str, plural: str, namespace: str = "", name: str = "") -> str:
+    root = f"/apis/{group}/{version}" if group else f"/api/{version}"
+    scope = f"/namespaces/{namespace}" if namespace else ""
+    return f"{root}{scope}/{plural}" + (f"/{name}" if name else "")
+
+
+class Client:
+    """Requests over one pool of connections, with the credentials of a `Connection`.
+
+    `reconnect` is asked for fresh credentials when the server answers 401. `observer` is told verb, HTTP code and seconds
+    of every request (0 for none).
+    """
+
+    def __init__(
+        self,
+        connection: Connection,
+        reconnect: Callable[[], Awaitable[Connection]],
+        observer: Callable[[str, int, float], None] = lambda verb, code, seconds: None,
+    ) -> None:
+        self._connection = connection
+        self._reconnect = reconnect
+        self._observer = observer
+        self._session = self._new_session()
+
+    def _new_session(self) -> aiohttp.ClientSession:
+        connector = aiohttp.TCPConnector(limit=0, ssl=self._connection.ssl_context(), keepalive_timeout=90)
+        return aiohttp.ClientSession(connector=connector, read_bufsize=2**21, auto_decompress=True)
+
+    async def close(self) -> None:
+        await self._session.close()
+
+    async def get(self, key: Key) -> Obj:
+        return await self.request("GET", path_of(key))
+
+    async def create(self, obj: Obj) -> Obj:
+        path = collection_of(obj["kind"], obj["metadata"].get("namespace") or "")
+        return await self.request("POST", path, body=obj, params={"fieldManager": FIELD_MANAGER})
+
+    async def replace(self, key: Key, obj: Obj) -> Obj:
+        """Replace an object; its `metadata.resourceVersion` guards against lost updates (409)."""
+        return await self.request("PUT", path_of(key), body=obj, params={"fieldManager": FIELD_MANAGER})
+
+    async def delete(self, key: Key, uid: str) -> None:
+        """Delete just that incarnation of an object; one that is gone already is fine."""
+        body = {"preconditions": {"uid": uid}, "propagationPolicy": "Background"}
+        try:
+            await self.request("DELETE", path_of(key), body=body)
+        except ApiError as error:
+            if error.status != 404:
+                raise
+
+    async def request(
+        self,
+        method: str,
+        path: str,
+        *,
+        body: Any = None,
+        params: Mapping[str, str] | None = None,
+        content_type: str = "application/json",
+        accept: str = "application/json",
+    ) -> Obj:
+        """One request and its decoded answer; «too many requests» is waited out as the server asks.
+
+        Raises:
+            ApiUnavailable: no answer, or 429/5xx after some tries.
+            ApiError: any other refusal.
+        """
+        data = None if body is None else orjson.dumps(body)
+        for attempt in range(_TRIES):
+            try:
+                return await self._once(method, path, data, params, content_type, accept)
+            except _Unauthorized:
+                await self._renew()
+            except _Busy as busy:
+                if attempt == _TRIES - 1:
+                    raise ApiUnavailable(429, "TooManyRequests", "the API server is overloaded") from None
+                await asyncio.sleep(busy.seconds)
+        raise ApiUnavailable(401, "Unauthorized", "the API server does not accept the operator's credentials")
+
+    async def _once(
+        self, method: str, path: str, data: bytes | None, params: Mapping[str, str] | None, content_type: str, accept: str
+    ) -> Obj:
+        headers = await self._headers(accept)
+        if data is not None:
+            headers["Content-Type"] = content_type
+        started, code = time.monotonic(), 0
+        try:
+            async with self._session.request(
+                method,
+                self._connection.server + path,
+                data=data,
+                params=params,
+                headers=headers,
+                timeout=aiohttp.ClientTimeout(total=REQUEST_TIMEOUT, connect=5),
+            ) as response:
+                code = response.status
+                return _decode(code, response.headers, await response.read())
+        except (aiohttp.ClientError, TimeoutError, OSError) as error:
+            text = f"{method} {path}: {type(error).__name__} {error}".strip()
+            raise ApiUnavailable(0, "Unavailable", text) from None
+        finally:
+            self._observer(method, code, time.monotonic() - started)
+
+    async def _headers(self, accept: str) -> dict[str, str]:
+        headers = {"Accept": accept, "User-Agent": FIELD_MANAGER}
+        authorization = await self._connection.authorization()
+        if authorization:
+            headers["Authorization"] = authorization
+        return headers
+
+    async def _renew(self) -> None:
+        """Fresh credentials; requests under way on the old session are left to finish."""
+        self._connection = await self._reconnect()
+        old, self._session = self._session, self._new_session()
+        asyncio.get_running_loop().call_later(REQUEST_TIMEOUT, lambda: asyncio.ensure_future(old.close()))
+
+    @asynccontextmanager
+    async def watch(self, path: str, params: Mapping[str, str], accept: str) -> AsyncIterator[AsyncIterator[Obj]]:
+        """A stream of watch events from one connection; it ends when the server ends it.
+
+        Raises:
+            ApiUnavailable, ApiError: the stream cannot be opened, broke, or fell silent.
+        """
+        query = {**params, "watch": "true", "allowWatchBookmarks": "true", "timeoutSeconds": str(WATCH_SECONDS)}
+        timeout = aiohttp.ClientTimeout(total=None, connect=5, sock_read=INACTIVITY_SECONDS)
+        started, code = time.monotonic(), 0
+        try:
+            async with self._session.get(
+                self._connection.server + path, params=query, headers=await self._headers(accept), timeout=timeout
+            ) as response:
+                code = response.status
+                self._observer("WATCH", code, time.monotonic() - started)
+                if code == 401:
+                    await self._renew()
+                    raise ApiUnavailable(401, "Unauthorized", "credentials expired")
+                if code != 200:
+                    _decode(code, response.headers, await response.read())
+                yield _lines(response)
+        except _Busy as busy:
+            raise ApiUnavailable(429, "TooManyRequests", f"retry after {busy.seconds} s") from None
+        except (aiohttp.ClientError, TimeoutError, OSError) as error:
+            raise ApiUnavailable(0, "Unavailable", f"{type(error).__name__} {error}") from None
+
+
+def accept_metadata(kind: str) -> str:
+    """Accept header for metadata only: `kind` is PartialObjectMetadata or PartialObjectMetadataList."""
+    return "application/json" + _METADATA.format(kind)
+
+
+async def _lines(response: aiohttp.ClientResponse) -> AsyncIterator[Obj]:
+    buffer = bytearray()
+    async for chunk in response.content.iter_any():
+        buffer += chunk
+        while (end := buffer.find(b"\n")) >= 0:
+            line = bytes(buffer[:end])
+            del buffer[: end + 1]
+            if line.strip():
+                yield orjson.loads(line)
+
+
+class _Busy(Exception):  # noqa: N818 - control flow inside this module
+    def __init__(self, seconds: float) -> None:
+        super().__init__()
+        self.seconds = seconds
+
+
+class _Unauthorized(Exception):  # noqa: N818 - control flow inside this module
+    pass
+
+
+def _decode(code: int, headers: Mapping[str, str], body: bytes) -> Obj:
+    if code == 401:
+        raise _Unauthorized
+    if code == 429:
+        raise _Busy(_seconds(headers.get("Retry-After")))
+    try:
+        answer = orjson.loads(body) if body else {}
+    except orjson.JSONDecodeError:
+        answer = {"message": body[:500].decode(errors="replace")}
+    if code >= 400:
+        reason, message = answer.get("reason") or str(code), answer.get("message") or f"HTTP {code}"
+        error = ApiUnavailable if code >= 500 and reason not in ("InternalError", "Invalid") else ApiError
+        raise error(code, reason, message)
+    return dict(answer)
+
+
+def _seconds(text: str | None) -> float:
+    """Retry-After in seconds, between 0.1 and 10; dates are not used by API servers."""
+    try:
+        return min(max(float(text or 1), 0.1), 10.0)
+    except ValueError:
+        return 1.0

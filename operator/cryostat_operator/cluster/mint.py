@@ -1,0 +1,36 @@
+"""Makes the values of Secrets that a plan ordered; nowhere else do they exist outside the API server."""
+
+from __future__ import annotations
+
+import base64
+import secrets
+import string
+from collections.abc import Mapping
+
+import bcrypt
+
+from ..desired.plan import Htpasswd, Mint, Random
+
+# 64 characters, so that every one carries six bits.
+_ALPHABET = string.ascii_letters + string.digits + "-_"
+
+
+def mint(order: Mapping[str, Mint], existing: Mapping[str, str]) -> dict[str, str]:
+    """Base64 values of all ordered keys: existing ones are kept, the others are made.
+
+    Blocking for about 50 ms where a password is hashed; run it in a thread.
+    """
+    values = {key: base64.b64decode(value).decode() for key, value in existing.items() if key in order}
+    for key, wanted in order.items():
+        if key in values:
+            continue
+        if isinstance(wanted, Random):
+            values[key] = "".join(secrets.choice(_ALPHABET) for _ in range(wanted.length))
+        elif isinstance(wanted, str):
+            values[key] = wanted
+    for key, wanted in order.items():
+        if isinstance(wanted, Htpasswd) and key not in values:
+            hashed = bcrypt.hashpw(values[wanted.password_key].encode(), bcrypt.gensalt(rounds=10)).decode()
+            values[key] = f"{wanted.user}:{hashed}\n"
+    minted = {key: base64.b64encode(values[key].encode()).decode() for key in order}
+    return {**existing, **minted}

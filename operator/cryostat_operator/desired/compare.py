@@ -1,0 +1,255 @@
+"""The auditor: what must be written so that the live objects become the wished ones, and nothing more.
+
+Updates replace whole objects (PUT), as the Go operator does, because only that repairs additions too: a sidecar, an extra
+key, a wider port list. What the API server fills in by itself is recognised and carried over by it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from . import names
+from .instance import Facts
+from .k8s import quantity
+from .plan import KINDS, Key, Obj, Plan, SecretOrder, key_of
+
+Verb = Literal["create", "replace", "recreate", "delete"]
+
+
+@dataclass(frozen=True)
+class Action:
+    """One write. `obj` is what to write, `order` the values that a Secret must have, `uid` what is deleted."""
+
+    verb: Verb
+    key: Key
+    obj: Obj | None = None
+    order: SecretOrder | None = None
+    uid: str = ""
+
+
+# What the API server adds where a field is left out, by field name; None means that any value is the server's business.
+_DEFAULTS: Mapping[str, Any] = {
+    "protocol": "TCP",
+    "terminationMessagePath": "/dev/termination-log",
+    "terminationMessagePolicy": "File",
+    "periodSeconds": 10,
+    "successThreshold": 1,
+    "timeoutSeconds": 1,
+    "failureThreshold": 3,
+    "terminationGracePeriodSeconds": 30,
+    "dnsPolicy": "ClusterFirst",
+    "restartPolicy": "Always",
+    "schedulerName": "default-scheduler",
+    "progressDeadlineSeconds": 600,
+    "revisionHistoryLimit": 10,
+    "defaultMode": 0o644,
+    "apiVersion": "v1",  # of a fieldRef
+    "scheme": "HTTP",
+    "sessionAffinity": "None",
+    "internalTrafficPolicy": "Cluster",
+    "externalTrafficPolicy": "Cluster",
+    "allocateLoadBalancerNodePorts": True,
+    "wildcardPolicy": "None",
+    "weight": 100,
+    "type": "Opaque",
+    "strategy": {"type": "RollingUpdate", "rollingUpdate": {"maxSurge": "25%", "maxUnavailable": "25%"}},
+}
+_ALLOCATED = frozenset(
+    {"clusterIP", "clusterIPs", "ipFamilies", "ipFamilyPolicy", "nodePort", "healthCheckNodePort", "serviceAccount"}
+)
+_QUANTITIES = frozenset({"requests", "limits", "sizeLimit", "divisor"})
+_UNCOMPARED = frozenset({"apiVersion", "kind", "metadata", "status", "data", "stringData"})
+
+
+def compare(plan: Plan, facts: Facts, uid: str) -> list[Action]:
+    """The writes that lead from the live objects to the plan; empty in a steady state.
+
+    `uid` is the Cryostat's: only objects that it controls, or that bear one of its own hashed names, are ever pruned.
+    """
+    actions: list[Action] = []
+    wished, orders, waiting = plan.objects, plan.orders, plan.waiting
+    for key, wish in wished.items():
+        action = _write(key, wish, facts.live.get(key), orders.get(key), facts)
+        if action:
+            actions.append(action)
+    for key, live in facts.live.items():
+        if key not in wished and key not in waiting and prunable(key, live, uid):
+            actions.append(Action("delete", key, uid=live["metadata"]["uid"]))
+    return actions
+
+
+def _write(key: Key, wish: Obj, live: Obj | None, order: SecretOrder | None, facts: Facts) -> Action | None:
+    if live is None:
+        return Action("create", key, wish, order)
+    if "deletionTimestamp" in live["metadata"]:
+        return None  # its end rings again
+    if any(_at(wish, path) != _at(live, path) for path in KINDS[key.kind].immutable if _at(wish, path) is not None):
+        return Action("recreate", key, wish, order, live["metadata"]["uid"])
+    fact = facts.data.get((key.kind, key.name)) if key.kind == "Secret" else None
+    missing = bool(order and fact and set(order.values) - fact.keys)
+    if missing or differences(wish, live):
+        return Action("replace", key, merged(wish, live), order if missing else None)
+    return None
+
+
+def prunable(key: Key, live: Obj, uid: str) -> bool:
+    """Whether an object with our mark may be deleted: never one that holds data, never one that only looks like ours."""
+    if KINDS[key.kind].retained or "deletionTimestamp" in live["metadata"]:
+        return False
+    if key.kind == "Secret" and live.get("immutable"):
+        return False  # the keys of a database outlive the wish for them
+    references = live["metadata"].get("ownerReferences") or []
+    return any(r.get("kind") == names.KIND and r.get("uid") == uid for r in references) or has_own_name(key, live)
+
+
+def has_own_name(key: Key, live: Obj) -> bool:
+    """Whether an object bears a name that only its Cryostat has; such objects need no owner reference."""
+    labels = live["metadata"].get("labels") or {}
+    name, namespace = labels.get(names.LABEL_NAME, ""), labels.get(names.LABEL_NAMESPACE, "")
+    return key.name in {
+        names.instance_hash_name(namespace, name),
+        names.ca_secret(namespace, name),
+        names.agent_callback_service(namespace, name),
+        names.agent_certificate(namespace, name, key.namespace),
+    }
+
+
+def differences(wish: Obj, live: Obj) -> list[str]:
+    """Dotted paths at which the live object is not as wished; what the server defaulted is no difference."""
+    found = list(_metadata(wish["metadata"], live, ()))
+    if wish["kind"] == "ServiceAccount":
+        return found  # image pull secrets and the like belong to the cluster
+    if wish["kind"] == "ConfigMap":
+        found += _data(wish, live)
+    if wish["kind"] == "PersistentVolumeClaim":
+        return found + _grown(wish, live)
+    if wish["kind"] == "Deployment":
+        template = _at(wish, "spec.template.metadata") or {}
+        found += _metadata(template, live, ("spec", "template"))
+    for name in sorted((set(wish) | set(live)) - _UNCOMPARED):
+        found += _unequal(wish.get(name), live.get(name), name)
+    return found
+
+
+def _metadata(wish: Obj, live: Obj, path: tuple[str, ...]) -> Iterator[str]:
+    """Labels, annotations and owner of an object or of its pod template; what others added may stay."""
+    prefix = ".".join((*path, "metadata"))
+    have = _at(live, prefix) or {}
+    for field in ("labels", "annotations"):
+        wanted, present = wish.get(field) or {}, have.get(field) or {}
+        for key in sorted(k for k, v in wanted.items() if present.get(k) != v):
+            yield f"{prefix}.{field}.{key}"
+        for key in sorted(_ours(live, path, field) & set(present) - set(wanted)):
+            yield f"{prefix}.{field}.{key}"
+    owners = have.get("ownerReferences") or []
+    if any(reference not in owners for reference in wish.get("ownerReferences") or []):
+        yield f"{prefix}.ownerReferences"
+
+
+def _ours(live: Obj, path: tuple[str, ...], field: str) -> set[str]:
+    """Keys of labels or annotations that the operator itself put there, as the API server's bookkeeping tells."""
+    found: set[str] = set()
+    for entry in live["metadata"].get("managedFields") or ():
+        fields = entry.get("fieldsV1") or {}
+        for step in (*path, "metadata", field):
+            fields = fields.get(f"f:{step}") or {}
+        found |= {name[2:] for name in fields if name.startswith("f:")}
+    # The deployment controller shares our manager's name with nobody, but its revision must never be taken away.
+    return {name for name in found if not name.startswith("deployment.kubernetes.io/")}
+
+
+def _data(wish: Obj, live: Obj) -> list[str]:
+    same = (wish.get("data") or {}) == (live.get("data") or {}) and not live.get("binaryData")
+    return [] if same else ["data"]
+
+
+def _grown(wish: Obj, live: Obj) -> list[str]:
+    """A claim is as wished once it is at least as large; the rest of it cannot be changed."""
+    path = "spec.resources.requests.storage"
+    wanted, have = _at(wish, path), _at(live, path)
+    return [path] if wanted and have and quantity(wanted) > quantity(have) else []
+
+
+def _unequal(wish: Any, live: Any, path: str) -> Iterator[str]:
+    if _empty(wish) and _empty(live):
+        return
+    if isinstance(wish, dict) and isinstance(live, dict | None):
+        live = live or {}
+        for name in sorted(set(wish) | set(live)):
+            if path == "spec.template" and name == "metadata":
+                continue  # compared as metadata
+            if name in wish or not _defaulted(name, live[name]):
+                yield from _entry(wish.get(name), live.get(name), f"{path}.{name}")
+    elif isinstance(wish, list) and isinstance(live, list) and len(wish) == len(live):
+        for index, (a, b) in enumerate(zip(wish, live, strict=True)):
+            yield from _unequal(a, b, f"{path}[{index}]")
+    elif wish != live and not (wish is None and _defaulted(path.rsplit(".", 1)[-1], live)):
+        yield path
+
+
+def _entry(wish: Any, live: Any, path: str) -> Iterator[str]:
+    steps = path.split(".")
+    if (steps[-1] in _QUANTITIES or steps[-2] in _QUANTITIES) and _is_scalar(wish) and _is_scalar(live):
+        if quantity(wish) != quantity(live):
+            yield path
+        return
+    yield from _unequal(wish, live, path)
+
+
+def _is_scalar(value: Any) -> bool:
+    return isinstance(value, str | int | float) and not isinstance(value, bool)
+
+
+def _defaulted(name: str, value: Any) -> bool:
+    return name in _ALLOCATED or _empty(value) or (name in _DEFAULTS and _DEFAULTS[name] == value)
+
+
+def _empty(value: Any) -> bool:
+    return value is None or value in ({}, [], "")
+
+
+def _at(obj: Any, path: str) -> Any:
+    for step in path.split("."):
+        obj = obj.get(step) if isinstance(obj, dict) else None
+    return obj
+
+
+def merged(wish: Obj, live: Obj) -> Obj:
+    """The object to replace the live one with: the wish, plus what others rightly keep in it."""
+    if wish["kind"] == "PersistentVolumeClaim":
+        return _merged_claim(wish, live)
+    result = dict(wish)
+    if wish["kind"] == "ServiceAccount":
+        result = {**live, **wish}
+    result["metadata"] = _merged_metadata(wish["metadata"], live, ())
+    if wish["kind"] == "Deployment":
+        template = dict(wish["spec"]["template"])
+        template["metadata"] = _merged_metadata(template.get("metadata") or {}, live, ("spec", "template"))
+        result["spec"] = {**wish["spec"], "template": template}
+    return result
+
+
+def _merged_metadata(wish: Obj, live: Obj, path: tuple[str, ...]) -> Obj:
+    have = _at(live, ".".join((*path, "metadata"))) or {}
+    result = {**{k: v for k, v in have.items() if k != "managedFields"}, **wish}
+    for field in ("labels", "annotations"):
+        gone = _ours(live, path, field)
+        kept = {k: v for k, v in (have.get(field) or {}).items() if k not in gone}
+        result[field] = {**kept, **(wish.get(field) or {})}
+    if wish.get("ownerReferences"):
+        others = [r for r in have.get("ownerReferences") or [] if not r.get("controller") and r.get("kind") != names.KIND]
+        result["ownerReferences"] = [*wish["ownerReferences"], *others]
+    return result
+
+
+def _merged_claim(wish: Obj, live: Obj) -> Obj:
+    spec = {**live["spec"], "resources": {**(live["spec"].get("resources") or {})}}
+    wanted = _at(wish, "spec.resources.requests.storage")
+    if _grown(wish, live):
+        spec["resources"]["requests"] = {**(spec["resources"].get("requests") or {}), "storage": wanted}
+    return {**wish, "metadata": _merged_metadata(wish["metadata"], live, ()), "spec": spec}
+
+
+__all__ = ["Action", "compare", "differences", "has_own_name", "key_of", "merged", "prunable"]

@@ -1,0 +1,118 @@
+"""A keyed queue: one run at a time per key, triggers merge, failed keys come back later and later."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import random
+from collections.abc import Awaitable, Callable, Hashable
+from typing import Generic, TypeVar
+
+K = TypeVar("K", bound=Hashable)
+
+_FIRST_DELAY = 0.2  # seconds
+_LAST_DELAY = 300.0
+_QUIET = 0.1  # seconds between two runs of one key, so that bursts of events become one run
+_AT_ONCE = 64  # runs; they mostly wait for the API server
+
+logger = logging.getLogger(__name__)
+
+
+class Queue(Generic[K]):
+    """Calls `work(key)` for every key that was rung, soon, and again `after` the seconds that it returns.
+
+    `work` returns None when there is nothing more to do, or seconds until the next look. An exception means failure:
+    the key returns with exponential back-off and jitter.
+    """
+
+    def __init__(self, work: Callable[[K], Awaitable[float | None]]) -> None:
+        self._work = work
+        self._running: set[K] = set()
+        self._again: set[K] = set()
+        self._timers: dict[K, asyncio.TimerHandle] = {}
+        self._failures: dict[K, int] = {}
+        self._last_end: dict[K, float] = {}
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._slots = asyncio.Semaphore(_AT_ONCE)
+        self._open = False
+        self._early: set[K] = set()
+
+    @property
+    def depth(self) -> int:
+        """Keys that are due, running or scheduled."""
+        return len(self._running) + len(self._timers) + len(self._early)
+
+    def open(self) -> None:
+        """Let work begin; what was rung before has waited for this."""
+        self._open = True
+        early, self._early = self._early, set()
+        for key in early:
+            self.ring(key)
+
+    def close(self) -> None:
+        """Stop all work."""
+        self._open = False
+        for timer in self._timers.values():
+            timer.cancel()
+        self._timers.clear()
+        for task in self._tasks:
+            task.cancel()
+
+    def ring(self, key: K) -> None:
+        """Something about `key` changed: look at it now, or right after the run under way."""
+        if not self._open:
+            self._early.add(key)
+        elif key in self._running:
+            self._again.add(key)
+        else:
+            now = asyncio.get_running_loop().time()
+            self._schedule(key, max(0.0, self._last_end.get(key, -_QUIET) + _QUIET - now))
+
+    def _schedule(self, key: K, delay: float) -> None:
+        """Run at the earliest of all times asked for."""
+        loop = asyncio.get_running_loop()
+        timer = self._timers.get(key)
+        if timer is not None:
+            if timer.when() <= loop.time() + delay:
+                return
+            timer.cancel()
+        self._timers[key] = loop.call_later(delay, self._start, key)
+
+    def _start(self, key: K) -> None:
+        self._timers.pop(key, None)
+        self._running.add(key)
+        task = asyncio.get_running_loop().create_task(self._run(key), name=f"reconcile {key}")
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def _run(self, key: K) -> None:
+        delay: float | None
+        try:
+            async with self._slots:
+                delay = await self._work(key)
+            self._failures.pop(key, None)
+        except Exception:
+            # The message may quote nothing secret: API errors carry the server's words, and values never enter a run.
+            logger.exception("Reconciling %s failed", key)
+            delay = self.back_off(key)
+        finally:
+            self._running.discard(key)
+        self._last_end[key] = asyncio.get_running_loop().time()
+        if not self._open:
+            return
+        if key in self._again:
+            self._again.discard(key)
+            self._schedule(key, _QUIET)
+        if delay is not None:
+            self._schedule(key, delay)
+
+    def back_off(self, key: K) -> float:
+        """Seconds until the next try of a key that failed once more."""
+        count = self._failures.get(key, 0)
+        self._failures[key] = count + 1
+        return float(min(_FIRST_DELAY * 2**count, _LAST_DELAY) * random.uniform(0.8, 1.2))  # noqa: S311 - jitter
+
+    def forget(self, key: K) -> None:
+        """The key is gone for good."""
+        self._failures.pop(key, None)
+        self._last_end.pop(key, None)
