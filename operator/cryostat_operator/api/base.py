@@ -109,9 +109,9 @@ FromMinusOne = Annotated[StrictInt, Field(ge=-1), _FORMAT, _RANGE]
 FromZero = Annotated[StrictInt, Field(ge=0), _FORMAT, _RANGE]
 FromOne = Annotated[StrictInt, Field(ge=1), _FORMAT, _RANGE]
 Port = Annotated[StrictInt, Field(ge=1, le=65535), _FORMAT]
-ObjectName = Annotated[StrictStr, Field(min_length=1, max_length=253, pattern=DNS_SUBDOMAIN)]
-NamespaceName = Annotated[StrictStr, Field(min_length=1, max_length=63, pattern=f"^{DNS_LABEL}$")]
-DataKey = Annotated[StrictStr, Field(min_length=1, max_length=253, pattern=r"^[-._a-zA-Z0-9]+$")]
+ObjectName = Annotated[StrictStr, Field(max_length=253, pattern=DNS_SUBDOMAIN)]
+NamespaceName = Annotated[StrictStr, Field(max_length=63, pattern=f"^{DNS_LABEL}$")]
+DataKey = Annotated[StrictStr, Field(max_length=253, pattern=r"^[-._a-zA-Z0-9]+$")]
 StringMap = dict[StrictStr, StrictStr]
 # An empty string means «not given», as it always has in this API.
 EmptyIsAbsent = BeforeValidator(_empty_is_absent)

@@ -1,0 +1,94 @@
+"""The CustomResourceDefinition of `Cryostat`, as an object and as the file in `crds/`."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from functools import cache
+from importlib.resources import files
+from pathlib import PurePosixPath
+from typing import Any
+
+from cryostat_operator.api import v1beta2
+from cryostat_operator.api.base import Model
+from cryostat_operator.api.schema import object_schema
+from cryostat_operator.packaging.text import document
+
+Obj = dict[str, Any]
+
+PATH = PurePosixPath(f"crds/{v1beta2.GROUP}_{v1beta2.PLURAL}.yaml")
+
+COLUMNS = (
+    # name, path, priority (1: only with -o wide), description
+    ("Ready", '.status.conditions[?(@.type=="Ready")].status', 0, "Whether the whole instance works."),
+    ("Reason", '.status.conditions[?(@.type=="Ready")].reason', 1, "Why the instance is ready or not."),
+    ("URL", ".status.applicationUrl", 0, "Address of the application."),
+    ("Target Namespaces", ".status.targetNamespaces", 0, "Namespaces that the instance may look into."),
+    ("Database Secret", ".status.databaseSecret", 1, "Secret with the keys of the database."),
+    ("Storage Secret", ".status.storageSecret", 1, "Secret with the keys of the object storage."),
+)
+_AGE = {"name": "Age", "type": "date", "jsonPath": ".metadata.creationTimestamp"}
+
+
+def crd() -> Obj:
+    """The CustomResourceDefinition, with every version that is served.
+
+    Raises:
+        ModuleNotFoundError: `kubernetes-validate`, a development dependency, is not installed.
+    """
+    return {
+        "apiVersion": "apiextensions.k8s.io/v1",
+        "kind": "CustomResourceDefinition",
+        "metadata": {
+            "name": f"{v1beta2.PLURAL}.{v1beta2.GROUP}",
+            "labels": {"app.kubernetes.io/name": "cryostat-operator"},
+        },
+        "spec": {
+            "group": v1beta2.GROUP,
+            "scope": "Namespaced",
+            "names": {
+                "kind": v1beta2.KIND,
+                "listKind": f"{v1beta2.KIND}List",
+                "plural": v1beta2.PLURAL,
+                "singular": v1beta2.PLURAL.removesuffix("s"),
+                "shortNames": ["cryo"],
+                "categories": ["cryostat"],
+            },
+            "preserveUnknownFields": False,
+            "versions": [_version(v1beta2.VERSION, v1beta2.Cryostat, storage=True)],
+        },
+    }
+
+
+def files_of_crds() -> Mapping[PurePosixPath, str]:
+    """Path below the repository → content."""
+    return {PATH: document([crd()])}
+
+
+def _version(name: str, model: type[Model], *, storage: bool) -> Obj:
+    return {
+        "name": name,
+        "served": True,
+        "storage": storage,
+        "subresources": {"status": {}},
+        "additionalPrinterColumns": [
+            *(
+                {"name": column, "type": "string", "jsonPath": path, "description": text}
+                | ({"priority": priority} if priority else {})
+                for column, path, priority, text in COLUMNS
+            ),
+            _AGE,
+        ],
+        "schema": {"openAPIV3Schema": object_schema(model, definitions())},
+    }
+
+
+@cache
+def definitions() -> Mapping[str, Obj]:
+    """The OpenAPI definitions of the newest Kubernetes version that `kubernetes-validate` brings."""
+    import kubernetes_validate
+
+    root = files("kubernetes_validate") / "kubernetes-json-schema" / f"v{kubernetes_validate.latest_version()}-local"
+    loaded: Obj = json.loads((root / "_definitions.json").read_text(encoding="utf-8"))
+    found: Mapping[str, Obj] = loaded["$defs"]
+    return found

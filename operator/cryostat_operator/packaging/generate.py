@@ -1,0 +1,44 @@
+"""Writes all generated files below a repository, or tells which of them are out of date."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path, PurePosixPath
+
+from cryostat_operator.packaging.crds import files_of_crds
+from cryostat_operator.packaging.install import files_of_install
+from cryostat_operator.packaging.text import HEADER
+
+_FOLDERS = ("crds", "manifests")
+
+
+def generated_files() -> Mapping[PurePosixPath, str]:
+    """Path below the repository → content of every generated file."""
+    return {**files_of_crds(), **files_of_install()}
+
+
+def generate(root: Path, check: bool) -> list[Path]:
+    """Write what is out of date and remove what is no longer generated; with `check`, only look.
+
+    Returns:
+        The files that were (or, with `check`, would be) written or removed, sorted.
+
+    Raises:
+        OSError: a file cannot be read or written.
+    """
+    wanted = {root / path: text for path, text in generated_files().items()}
+    stale = [path for path in _generated_below(root) if path not in wanted]
+    changed = [path for path, text in wanted.items() if not path.is_file() or path.read_text(encoding="utf-8") != text]
+    if not check:
+        for path in stale:
+            path.unlink()
+        for path in changed:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(wanted[path], encoding="utf-8")
+    return sorted([*stale, *changed])
+
+
+def _generated_below(root: Path) -> list[Path]:
+    """Files that carry the header of generated files."""
+    found = (path for folder in _FOLDERS for path in (root / folder).rglob("*.yaml"))
+    return [path for path in found if path.read_text(encoding="utf-8").startswith(HEADER)]

@@ -1,0 +1,209 @@
+"""What is installed: the operator's namespace, ServiceAccount, permissions and Deployment, and its instances' roles."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from pathlib import PurePosixPath
+from typing import Any, NamedTuple
+
+from cryostat_operator.api import v1beta2
+from cryostat_operator.desired.plan import KINDS
+from cryostat_operator.packaging.text import document
+from cryostat_operator.settings import IMAGES, Settings
+
+Obj = dict[str, Any]
+
+NAME = "cryostat-operator"
+NAMESPACE = f"{NAME}-system"
+SERVICE_ACCOUNT = f"{NAME}-service-account"
+CLUSTER_ROLE = f"{NAME}-manager-role"
+DEPLOYMENT = f"{NAME}-controller"
+IMAGE = "quay.io/cryostat/cryostat-operator:latest"
+PORT = 8080
+LABELS: Mapping[str, str] = {"app.kubernetes.io/name": NAME, "app.kubernetes.io/part-of": "cryostat"}
+# Never to be changed: a Deployment's selector is immutable, and nothing else in the namespace may match it.
+SELECTOR: Mapping[str, str] = {"app.kubernetes.io/name": NAME, "app.kubernetes.io/component": "operator"}
+
+
+class Rule(NamedTuple):
+    """One permission: verbs on a resource of a group, perhaps only on objects with these names."""
+
+    group: str
+    resource: str
+    verbs: tuple[str, ...]
+    names: tuple[str, ...] = ()
+
+
+_READ = ("get", "list", "watch")
+# What the operator may do besides making the objects of `KINDS`.
+_OWN_RULES = (
+    Rule(v1beta2.GROUP, v1beta2.PLURAL, (*_READ, "patch")),
+    Rule(v1beta2.GROUP, f"{v1beta2.PLURAL}/status", ("patch",)),
+    # Needed to set blockOwnerDeletion in owner references where OwnerReferencesPermissionEnforcement is on (OpenShift).
+    Rule(v1beta2.GROUP, f"{v1beta2.PLURAL}/finalizers", ("update",)),
+    Rule("", "namespaces", _READ),
+    Rule("", "pods", ("list", "watch")),
+    Rule("", "events", ("create", "patch")),
+    Rule("events.k8s.io", "events", ("create", "patch")),
+    Rule("discovery.k8s.io", "endpointslices", _READ),
+    # Handing on the two roles of instances without holding all of their permissions.
+    Rule(
+        "rbac.authorization.k8s.io",
+        "clusterroles",
+        ("bind",),
+        (Settings().cluster_role, Settings().namespaced_cluster_role),
+    ),
+)
+# What an instance may do in the whole cluster: its authentication proxy checks tokens and permissions.
+_INSTANCE_RULES = (
+    Rule("authentication.k8s.io", "tokenreviews", ("create",)),
+    Rule("authorization.k8s.io", "subjectaccessreviews", ("create",)),
+)
+# What an instance may do in each target namespace: it finds pods and what they belong to.
+_TARGET_NAMESPACE_RULES = (
+    Rule("discovery.k8s.io", "endpointslices", _READ),
+    Rule("", "pods", ("get",)),
+    Rule("", "replicationcontrollers", ("get",)),
+    Rule("apps", "replicasets", ("get",)),
+    Rule("apps", "deployments", ("get",)),
+    Rule("apps", "daemonsets", ("get",)),
+    Rule("apps", "statefulsets", ("get",)),
+    Rule("apps.openshift.io", "deploymentconfigs", ("get",)),
+    Rule("route.openshift.io", "routes", ("get", "list")),
+)
+
+
+def files_of_install() -> Mapping[PurePosixPath, str]:
+    """Path below the repository → content. The numbers make `kubectl apply -f manifests` create things in order."""
+    here = PurePosixPath("manifests")
+    objects = {
+        "00-namespace.yaml": [namespace()],
+        "10-service-account.yaml": [service_account()],
+        "20-operator-role.yaml": [operator_cluster_role(), operator_cluster_role_binding()],
+        "30-instance-roles.yaml": instance_cluster_roles(),
+        "40-deployment.yaml": [deployment()],
+    }
+    return {here / name: document(content) for name, content in objects.items()}
+
+
+def operator_rules() -> list[Obj]:
+    """The rules of the operator's own ClusterRole, also for an OLM bundle."""
+    kinds = KINDS.values()
+    made = [Rule(kind.group, kind.plural, kind.verbs) for kind in kinds]
+    extra = [Rule(kind.group, resource, verbs) for kind in kinds for resource, verbs in kind.extra_rules]
+    return policy_rules([*_OWN_RULES, *made, *extra])
+
+
+def policy_rules(rules: Iterable[Rule]) -> list[Obj]:
+    """RBAC rules in a stable order, resources with equal verbs together."""
+    merged: dict[tuple[str, tuple[str, ...], tuple[str, ...]], set[str]] = {}
+    for rule in rules:
+        merged.setdefault((rule.group, rule.verbs, rule.names), set()).add(rule.resource)
+    return [
+        {"apiGroups": [group], "resources": sorted(resources)}
+        | ({"resourceNames": list(names)} if names else {})
+        | {"verbs": list(verbs)}
+        for (group, verbs, names), resources in sorted(merged.items(), key=lambda item: (item[0][0], sorted(item[1])))
+    ]
+
+
+def namespace() -> Obj:
+    """The operator's namespace; it enforces the strictest pod security level."""
+    labels = {**LABELS, "pod-security.kubernetes.io/enforce": "restricted"}
+    return {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": NAMESPACE, "labels": labels}}
+
+
+def service_account() -> Obj:
+    """The account that the operator runs as."""
+    return {"apiVersion": "v1", "kind": "ServiceAccount", "metadata": _metadata(SERVICE_ACCOUNT, NAMESPACE)}
+
+
+def operator_cluster_role() -> Obj:
+    """All that the operator may do."""
+    return _cluster_role(CLUSTER_ROLE, operator_rules())
+
+
+def operator_cluster_role_binding() -> Obj:
+    """Gives the operator its role in the whole cluster: instances may be in any namespace."""
+    return {
+        "apiVersion": "rbac.authorization.k8s.io/v1",
+        "kind": "ClusterRoleBinding",
+        "metadata": _metadata(f"{NAME}-manager-rolebinding"),
+        "roleRef": {"apiGroup": "rbac.authorization.k8s.io", "kind": "ClusterRole", "name": CLUSTER_ROLE},
+        "subjects": [{"kind": "ServiceAccount", "name": SERVICE_ACCOUNT, "namespace": NAMESPACE}],
+    }
+
+
+def instance_cluster_roles() -> list[Obj]:
+    """The two roles that the operator binds to the ServiceAccount of each instance."""
+    settings = Settings()
+    return [
+        _cluster_role(settings.cluster_role, policy_rules(_INSTANCE_RULES)),
+        _cluster_role(settings.namespaced_cluster_role, policy_rules(_TARGET_NAMESPACE_RULES)),
+    ]
+
+
+def deployment() -> Obj:
+    """The operator itself: one replica, stopped before a new one starts, in a restricted pod."""
+    return {
+        "apiVersion": "apps/v1",
+        "kind": "Deployment",
+        "metadata": _metadata(DEPLOYMENT, NAMESPACE),
+        "spec": {
+            "replicas": 1,
+            "strategy": {"type": "Recreate"},
+            "selector": {"matchLabels": dict(SELECTOR)},
+            "template": {
+                "metadata": {
+                    "labels": {**LABELS, **SELECTOR},
+                    "annotations": {
+                        "kubectl.kubernetes.io/default-container": "operator",
+                        "openshift.io/required-scc": "restricted-v2",
+                    },
+                },
+                "spec": {
+                    "serviceAccountName": SERVICE_ACCOUNT,
+                    "terminationGracePeriodSeconds": 30,
+                    "securityContext": {"runAsNonRoot": True, "seccompProfile": {"type": "RuntimeDefault"}},
+                    "containers": [_container()],
+                },
+            },
+        },
+    }
+
+
+def _container() -> Obj:
+    return {
+        "name": "operator",
+        "image": IMAGE,
+        "command": ["cryostat-operator", "run"],
+        "env": list(_environment()),
+        "ports": [{"name": "http", "containerPort": PORT, "protocol": "TCP"}],
+        "livenessProbe": {"httpGet": {"path": "/healthz", "port": "http"}, "periodSeconds": 20},
+        "readinessProbe": {"httpGet": {"path": "/readyz", "port": "http"}, "periodSeconds": 10},
+        "resources": {"requests": {"cpu": "100m", "memory": "128Mi"}, "limits": {"cpu": "1", "memory": "256Mi"}},
+        "securityContext": {
+            "allowPrivilegeEscalation": False,
+            "capabilities": {"drop": ["ALL"]},
+            "readOnlyRootFilesystem": True,
+        },
+    }
+
+
+def _environment() -> Iterator[Obj]:
+    yield {"name": "OPERATOR_NAMESPACE", "valueFrom": {"fieldRef": {"fieldPath": "metadata.namespace"}}}
+    for variable, reference in IMAGES.values():
+        yield {"name": variable, "value": reference}
+
+
+def _cluster_role(name: str, rules: list[Obj]) -> Obj:
+    return {
+        "apiVersion": "rbac.authorization.k8s.io/v1",
+        "kind": "ClusterRole",
+        "metadata": _metadata(name),
+        "rules": rules,
+    }
+
+
+def _metadata(name: str, namespace: str | None = None) -> Obj:
+    return {"name": name, **({"namespace": namespace} if namespace else {}), "labels": dict(LABELS)}
