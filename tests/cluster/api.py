@@ -1,0 +1,215 @@
+"""A small synchronous client of the Kubernetes API for tests: plain dicts in, plain dicts out, nothing hidden."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable, Iterator
+from typing import Any, TypeVar
+from urllib.parse import urlencode
+
+import urllib3
+
+Object = dict[str, Any]
+T = TypeVar("T")
+
+PATCH_TYPES = {
+    "merge": "application/merge-patch+json",
+    "json": "application/json-patch+json",
+    "strategic": "application/strategic-merge-patch+json",
+    "apply": "application/apply-patch+yaml",  # JSON is YAML
+}
+
+
+class ApiError(Exception):
+    """The API server answered with an error: `code` (HTTP), `reason` (for example `NotFound`), `message`."""
+
+    def __init__(self, code: int, reason: str, message: str, request: str) -> None:
+        super().__init__(f"{request}: {code} {reason}: {message}")
+        self.code = code
+        self.reason = reason
+        self.message = message
+
+
+class Api:
+    """One user's view of one API server. Thread-safe; connections are kept alive."""
+
+    def __init__(self, server: str, ca_file: str, headers: dict[str, str]) -> None:
+        self.server = server
+        self._ca_file = ca_file
+        self._headers = {"Accept": "application/json", **headers}
+        self._pool = urllib3.PoolManager(maxsize=16, ca_certs=ca_file, retries=False)
+        self._kinds: dict[tuple[str, str], tuple[str, bool]] = {}
+
+    def impersonating(self, user: str, *groups: str) -> Api:
+        """The same server as another user sees it."""
+        names = urllib3.HTTPHeaderDict({**self._headers, "Impersonate-User": user})
+        for group in ("system:authenticated", *groups):
+            names.add("Impersonate-Group", group)
+        other = Api(self.server, self._ca_file, {})
+        other._headers = names  # type: ignore[assignment]  # a multi-dict: one header line per group
+        return other
+
+    # --- any request ---
+
+    def request(
+        self, method: str, path: str, body: Any = None, content_type: str = "application/json", **query: Any
+    ) -> Any:
+        """The decoded answer (text if it is not JSON). Raises ApiError for 4xx and 5xx, else urllib3's errors."""
+        headers = self._headers.copy()
+        headers["Content-Type"] = content_type
+        answer = self._pool.request(
+            method, self._url(path, query), headers=headers, timeout=urllib3.Timeout(connect=5, read=70),
+            body=None if body is None else json.dumps(body).encode(),
+        )  # fmt: skip
+        return _decoded(answer.status, answer.data, f"{method} {path}")
+
+    def _url(self, path: str, query: dict[str, Any]) -> str:
+        known = {
+            key: str(value).lower() if isinstance(value, bool) else value
+            for key, value in query.items()
+            if value is not None
+        }
+        return self.server + path + ("?" + urlencode(known) if known else "")
+
+    # --- objects ---
+
+    def path(
+        self, api_version: str, kind: str, namespace: str | None = None, name: str | None = None, sub: str = ""
+    ) -> str:
+        """URL path of a collection, an object or a subresource. Raises LookupError when the kind is not served."""
+        plural, namespaced = self._resource(api_version, kind)
+        prefix = "/api/" if "/" not in api_version else "/apis/"
+        parts = [prefix + api_version]
+        if namespaced and namespace:
+            parts.append(f"namespaces/{namespace}")
+        return "/".join([*parts, plural, *([name] if name else []), *([sub] if sub else [])])
+
+    def path_of(self, obj: Object, sub: str = "") -> str:
+        """URL path of an object that carries its own name; namespaced objects without a namespace are of `default`."""
+        meta = obj["metadata"]
+        return self.path(obj["apiVersion"], obj["kind"], meta.get("namespace", "default"), meta["name"], sub)
+
+    def get(self, api_version: str, kind: str, name: str, namespace: str | None = None) -> Object:
+        """One object. Raises ApiError, with code 404 when it does not exist."""
+        answer: Object = self.request("GET", self.path(api_version, kind, namespace, name))
+        return answer
+
+    def find(self, api_version: str, kind: str, name: str, namespace: str | None = None) -> Object | None:
+        """One object, or None."""
+        try:
+            return self.get(api_version, kind, name, namespace)
+        except ApiError as error:
+            if error.code == 404:
+                return None
+            raise
+
+    def list(self, api_version: str, kind: str, namespace: str | None = None, **query: Any) -> list[Object]:
+        """All objects of a kind, with `apiVersion` and `kind` filled in; `labelSelector=` and so on as keywords."""
+        answer = self.request("GET", self.path(api_version, kind, namespace), **query)
+        return [{"apiVersion": api_version, "kind": kind, **item} for item in answer["items"]]
+
+    def create(self, obj: Object, **query: Any) -> Object:
+        """Strict: an unknown field is an error."""
+        meta = obj["metadata"]
+        path = self.path(obj["apiVersion"], obj["kind"], meta.get("namespace", "default"))
+        answer: Object = self.request("POST", path, obj, fieldValidation="Strict", **query)
+        return answer
+
+    def apply(self, obj: Object, manager: str = "tests", **query: Any) -> Object:
+        """Server-side apply, forced and strict."""
+        query = {"fieldManager": manager, "force": True, "fieldValidation": "Strict", **query}
+        answer: Object = self.request("PATCH", self.path_of(obj), obj, PATCH_TYPES["apply"], **query)
+        return answer
+
+    def replace(self, obj: Object, sub: str = "") -> Object:
+        """PUT of a whole object (optimistic locking if it carries a resourceVersion)."""
+        answer: Object = self.request("PUT", self.path_of(obj, sub), obj)
+        return answer
+
+    def patch(self, obj: Object, body: Any, patch_type: str = "merge", sub: str = "") -> Object:
+        """Patches the object that has obj's kind, namespace and name; a dict is a merge patch, a list a JSON patch."""
+        content_type = PATCH_TYPES["json" if isinstance(body, list) else patch_type]
+        answer: Object = self.request("PATCH", self.path_of(obj, sub), body, content_type)
+        return answer
+
+    def delete(self, obj: Object, *, propagation: str = "Background", missing_ok: bool = True) -> None:
+        """Deletes the object that has obj's kind, namespace and name."""
+        try:
+            self.request("DELETE", self.path_of(obj), {"propagationPolicy": propagation})
+        except ApiError as error:
+            if error.code != 404 or not missing_ok:
+                raise
+
+    def watch(
+        self, api_version: str, kind: str, namespace: str | None = None, *, seconds: int = 300, **query: Any
+    ) -> Iterator[Object]:
+        """Watch events (`type`, `object`) for `seconds`; begins with what exists unless `resourceVersion` is given."""
+        path = self.path(api_version, kind, namespace)
+        url = self._url(path, {"watch": True, "timeoutSeconds": seconds, "allowWatchBookmarks": True, **query})
+        timeout = urllib3.Timeout(connect=5, read=seconds + 10)
+        answer = self._pool.request("GET", url, headers=self._headers, preload_content=False, timeout=timeout)
+        try:
+            if answer.status >= 400:
+                _decoded(answer.status, answer.read(), f"WATCH {path}")
+            yield from _lines(answer)
+        finally:
+            answer.close()
+
+    def _resource(self, api_version: str, kind: str) -> tuple[str, bool]:
+        if (api_version, kind) not in self._kinds:
+            prefix = "/api/" if "/" not in api_version else "/apis/"
+            try:
+                resources = self.request("GET", prefix + api_version)["resources"]
+            except ApiError as error:
+                raise LookupError(f"{api_version} is not served: {error}") from error
+            for resource in resources:
+                if "/" not in resource["name"]:
+                    self._kinds[api_version, resource["kind"]] = resource["name"], resource["namespaced"]
+        try:
+            return self._kinds[api_version, kind]
+        except KeyError:
+            raise LookupError(f"{api_version} has no kind {kind}") from None
+
+
+def eventually(probe: Callable[[], T], timeout: float = 30.0, what: str = "", interval: float = 0.1) -> T:
+    """The first true value of `probe`; what it raises (AssertionError, ApiError, LookupError) counts as not yet.
+
+    Raises TimeoutError that names `what` and the last answer.
+    """
+    deadline = time.monotonic() + timeout
+    while True:
+        last: object
+        try:
+            if answer := probe():
+                return answer
+            last = answer
+        except (AssertionError, ApiError, LookupError) as error:
+            last = error
+        if time.monotonic() > deadline:
+            raise TimeoutError(f"{what or 'it'} did not happen within {timeout:.0f} s; last: {str(last)[:2000]}")
+        time.sleep(interval)
+
+
+def condition(obj: Object, kind: str) -> Object:
+    """The condition of this type, or an empty dict."""
+    conditions = (obj.get("status") or {}).get("conditions") or []
+    return next((each for each in conditions if each.get("type") == kind), {})
+
+
+def _decoded(status: int, data: bytes, request: str) -> Any:
+    try:
+        content = json.loads(data)
+    except ValueError:
+        content = data.decode(errors="replace")
+    if status >= 400:
+        known = content if isinstance(content, dict) else {}
+        raise ApiError(status, known.get("reason", ""), known.get("message", str(content)), request)
+    return content
+
+
+def _lines(answer: urllib3.BaseHTTPResponse) -> Iterator[Object]:
+    rest = b""
+    for chunk in answer.stream(65536):
+        *lines, rest = (rest + chunk).split(b"\n")
+        yield from (json.loads(line) for line in lines if line)

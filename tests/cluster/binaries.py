@@ -1,0 +1,273 @@
+"""Finds the programs of the control plane, and builds those that are missing once per machine from `tests/tools`.
+
+The cache lies outside of the repository, so that `make clean` and fresh clones do not cost five minutes of compiling:
+`${XDG_CACHE_HOME:-~/.cache}/cryostat-operator/<tool>-<hash of go.mod and go.sum>/<go version>/`.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import hashlib
+import json
+import os
+import platform
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections import deque
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from tests.cluster.progress import Step
+
+TOOLS = Path(__file__).resolve().parent.parent / "tools"
+ENVTEST_PROGRAMS = ("etcd", "kube-apiserver")  # what an installation of envtest (KUBEBUILDER_ASSETS) holds
+
+
+class BuildError(Exception):
+    """A program is neither found nor can it be built; the message says what to do."""
+
+
+@dataclass(frozen=True)
+class Tool:
+    """One Go module below tests/tools: programs (name to package) and data files (glob patterns) of one module."""
+
+    name: str
+    programs: dict[str, str] = field(default_factory=dict)
+    data_module: str = ""
+    data: tuple[str, ...] = ()
+    ldflags: str = "-s -w"
+
+    @property
+    def directory(self) -> Path:
+        return TOOLS / self.name
+
+    def version(self, module: str) -> str:
+        """The version of a module that this tool's go.mod pins, for example `v1.36.3`."""
+        found = re.search(
+            rf"^\s*(?:require )?{re.escape(module)} (v\S+)", (self.directory / "go.mod").read_text(), re.M
+        )
+        if not found:
+            raise BuildError(f"{self.directory / 'go.mod'} does not require {module}")
+        return found[1]
+
+
+def _kubernetes_ldflags() -> str:
+    """Without these the API server reports v0.0.0, and clients that compare versions stumble."""
+    major, minor, _ = Tool("controlplane").version("k8s.io/kubernetes").removeprefix("v").split(".")
+    values = {"gitVersion": Tool("controlplane").version("k8s.io/kubernetes"), "gitMajor": major, "gitMinor": minor}
+    return "-s -w " + " ".join(f"-X k8s.io/component-base/version.{key}={value}" for key, value in values.items())
+
+
+CONTROL_PLANE = Tool(
+    "controlplane",
+    programs={
+        "etcd": "go.etcd.io/etcd/server/v3",
+        "kube-apiserver": "k8s.io/kubernetes/cmd/kube-apiserver",
+        "kube-controller-manager": "k8s.io/kubernetes/cmd/kube-controller-manager",
+        "kube-scheduler": "k8s.io/kubernetes/cmd/kube-scheduler",
+        "kubectl": "k8s.io/kubernetes/cmd/kubectl",
+    },
+    ldflags=_kubernetes_ldflags(),
+)
+KWOK = Tool(
+    "kwok",
+    programs={"kwok": "sigs.k8s.io/kwok/cmd/kwok"},
+    data_module="sigs.k8s.io/kwok",
+    data=(
+        "kustomize/stage/pod/fast/*.yaml",
+        "kustomize/stage/node/fast/*.yaml",
+        "kustomize/stage/node/heartbeat/*.yaml",
+    ),
+)
+OAUTH2_PROXY = Tool("oauth2proxy", programs={"oauth2-proxy": "github.com/oauth2-proxy/oauth2-proxy/v7"})
+OPENSHIFT_API = Tool(
+    "openshift-api",
+    data_module="github.com/openshift/api",
+    data=(
+        "route/v1/zz_generated.crd-manifests/routes.crd.yaml",
+        "console/v1/zz_generated.crd-manifests/00_consolelinks.crd.yaml",
+        "console/v1/zz_generated.crd-manifests/90_consoleplugins.crd.yaml",
+        "operator/v1/zz_generated.crd-manifests/0000_50_console_01_consoles.crd.yaml",
+        "config/v1/zz_generated.crd-manifests/0000_10_config-operator_01_apiservers-Default.crd.yaml",
+        "config/v1/zz_generated.crd-manifests/0000_00_cluster-version-operator_01_clusterversions-Default.crd.yaml",
+    ),
+)
+ALL_TOOLS = (CONTROL_PLANE, KWOK, OAUTH2_PROXY, OPENSHIFT_API)
+
+
+def programs(*names: str) -> dict[str, Path]:
+    """Paths of the named programs; builds what is found nowhere. Raises BuildError."""
+    found: dict[str, Path] = {}
+    for tool in ALL_TOOLS:
+        wanted = [name for name in names if name in tool.programs]
+        if wanted:
+            found |= _programs_of(tool, wanted)
+    if unknown := set(names) - set(found):
+        raise BuildError(f"no tool builds {', '.join(sorted(unknown))}")
+    return found
+
+
+def data(tool: Tool) -> list[Path]:
+    """Copies of the tool's data files in the cache, in the order of its patterns. Raises BuildError."""
+    directory = _cache(tool) / f"data-{hashlib.sha256(' '.join(tool.data).encode()).hexdigest()[:8]}"
+    if not directory.is_dir():
+        with _lock(tool):
+            if not directory.is_dir():
+                _copy_data(tool, directory)
+    return [path for pattern in tool.data for path in sorted(directory.glob(pattern))]
+
+
+def _programs_of(tool: Tool, names: list[str]) -> dict[str, Path]:
+    cache = _cache(tool)
+    missing = [name for name in names if not _existing(name, cache)]
+    if missing:
+        with _lock(tool):
+            missing = [name for name in names if not _existing(name, cache)]
+            if missing:
+                _build(tool, missing, cache)
+    return {name: path for name in names if (path := _existing(name, cache))}
+
+
+def _existing(name: str, cache: Path) -> Path | None:
+    if name == "kubectl" and (on_path := shutil.which(name)):
+        return Path(on_path)
+    candidates = [cache / name]
+    if name in ENVTEST_PROGRAMS and (assets := os.environ.get("KUBEBUILDER_ASSETS")):
+        candidates.append(Path(assets) / name)
+    return next((path for path in candidates if os.access(path, os.X_OK) and path.is_file()), None)
+
+
+def cache_root() -> Path:
+    """The directory that survives clones and `make clean`."""
+    base = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
+    return Path(base) / "cryostat-operator"
+
+
+def _cache(tool: Tool) -> Path:
+    recipe = hashlib.sha256(tool.ldflags.encode())
+    for name in ("go.mod", "go.sum"):
+        recipe.update((tool.directory / name).read_bytes())
+    directory = cache_root() / f"{tool.name}-{recipe.hexdigest()[:12]}"
+    if shutil.which("go"):
+        return directory / _go(tool, "env", "GOVERSION").strip()
+    # What an earlier Go has built still serves on a machine that has lost it.
+    return next(iter(sorted(directory.glob("go*"), reverse=True)), directory / f"go-missing-{platform.machine()}")
+
+
+def _go(tool: Tool, *arguments: str) -> str:
+    if not shutil.which("go"):
+        raise BuildError(
+            f"the Go toolchain is needed to build {tool.name}, and there is no `go` on PATH: "
+            f"install Go {_go_needed(tool)} or newer, see go.dev/doc/install"
+        )
+    result = subprocess.run(["go", *arguments], cwd=tool.directory, env=_environment(), capture_output=True, text=True)
+    if result.returncode:
+        raise BuildError(f"`go {' '.join(arguments)}` failed in {tool.directory}:\n{_explained(tool, result.stderr)}")
+    return result.stdout
+
+
+def _go_needed(tool: Tool) -> str:
+    found = re.search(r"^go (\S+)", (tool.directory / "go.mod").read_text(), re.M)
+    return found[1] if found else "1.26"
+
+
+def _explained(tool: Tool, errors: str) -> str:
+    hint = f"\nGo is too old: {_go_needed(tool)} or newer is needed." if "go.mod requires go >=" in errors else ""
+    return errors.strip() + hint
+
+
+def _environment() -> dict[str, str]:
+    # cgo would ask for a C compiler, and a go.work somewhere above the clone would change the module.
+    return {**os.environ, "CGO_ENABLED": "0", "GOWORK": "off"}
+
+
+@contextmanager
+def _lock(tool: Tool) -> Iterator[None]:
+    """Keeps two processes from building the same thing twice."""
+    cache_root().mkdir(parents=True, exist_ok=True)
+    with (cache_root() / f"{tool.name}.lock").open("w") as handle:
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            with Step(f"waiting for another process that builds {tool.name}"):
+                fcntl.flock(handle, fcntl.LOCK_EX)
+        yield
+
+
+def _build(tool: Tool, names: list[str], cache: Path) -> None:
+    packages = [tool.programs[name] for name in names]
+    text = ", ".join(names)
+    with Step(f"fetching the sources of {text}"):
+        total = len(_go(tool, "list", "-mod=readonly", "-deps", *packages).splitlines())
+    cache.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(prefix=".build-", dir=cache) as scratch, Step(f"building {text}") as step:
+        _compile(tool, packages, Path(scratch), step, total)
+        for name in names:
+            (Path(scratch) / _output_name(tool.programs[name])).rename(cache / name)
+
+
+def _compile(tool: Tool, packages: list[str], output: Path, step: Step, total: int) -> None:
+    command = ["go", "build", "-v", "-mod=readonly", "-trimpath", "-buildvcs=false", f"-ldflags={tool.ldflags}"]
+    if nice := shutil.which("nice"):
+        command = [nice, "-n", "5", *command]
+    process = subprocess.Popen(
+        [*command, "-o", f"{output}/", *packages],
+        cwd=tool.directory, env=_environment(), stdin=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True,
+    )  # fmt: skip
+    assert process.stderr
+    tail: deque[str] = deque(maxlen=20)
+    try:
+        for count, line in enumerate(process.stderr, 1):
+            tail.append(line)
+            step.detail = f"{min(count, total)} of {total} packages"
+        if process.wait():
+            raise BuildError(f"building {', '.join(packages)} failed:\n{_explained(tool, ''.join(tail))}")
+    finally:
+        if process.poll() is None:
+            process.terminate()
+            process.wait()
+
+
+def _output_name(package: str) -> str:
+    """What `go build -o directory/` calls the program: the last element that is not a major version."""
+    return [part for part in package.split("/") if not re.fullmatch(r"v\d+", part)][-1]
+
+
+def _copy_data(tool: Tool, directory: Path) -> None:
+    with Step(f"fetching {tool.data_module}"):
+        source = Path(json.loads(_go(tool, "mod", "download", "-json", tool.data_module))["Dir"])
+    directory.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(prefix=".data-", dir=directory.parent) as scratch:
+        copy = Path(scratch) / "data"
+        for pattern in tool.data:
+            for path in source.glob(pattern):
+                target = copy / path.relative_to(source)
+                target.parent.mkdir(parents=True, exist_ok=True)
+                shutil.copyfile(path, target)
+        copy.rename(directory)  # all or nothing: a half-copied directory is never found
+
+
+def main() -> int:
+    """Builds everything (or the named programs) and prints where it lies."""
+    names = sys.argv[1:] or [name for tool in ALL_TOOLS for name in tool.programs]
+    try:
+        for name, path in programs(*names).items():
+            print(f"{name:24} {path}")
+        for tool in ALL_TOOLS if not sys.argv[1:] else ():
+            for path in data(tool):
+                print(f"{path.name:24} {path}")
+    except BuildError as error:
+        print(error, file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        return 130
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,307 @@
+"""A real control plane on loopback: etcd, kube-apiserver, controller-manager, scheduler, and kwok as kubelets.
+
+Everything that the API server decides (schemas, defaults, RBAC, admission, garbage collection, quotas) is real. Only
+the pods are simulated: kwok reports every scheduled pod as running and ready, no container is ever started.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import secrets
+import tempfile
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+import urllib3
+
+from tests.cluster import binaries
+from tests.cluster.api import Api, ApiError, Object, condition, eventually
+from tests.cluster.certificates import write_key, write_serving_certificate
+from tests.cluster.kubectl import kubeconfig_text, run_kubectl
+from tests.cluster.processes import Child, free_ports, listening, remove_directory, watchdog
+
+# TEST-NET-1: the address only lands in the EndpointSlice of the `kubernetes` Service, which the API server leaves empty
+# when it advertises a loopback address. Nothing is ever sent to it.
+ADVERTISED = "192.0.2.1"
+SERVICE_ADDRESSES = "10.96.0.0/16"
+USERS = ("admin", "kube-controller-manager", "kube-scheduler", "kwok")  # told apart in the audit log
+NODE = "node-0"
+
+# One line a request: watches when they begin, everything else when it is done.
+AUDIT_POLICY: Object = {
+    "apiVersion": "audit.k8s.io/v1",
+    "kind": "Policy",
+    "rules": [
+        {"level": "Metadata", "verbs": ["watch"], "omitStages": ["RequestReceived", "ResponseComplete"]},
+        {"level": "Metadata", "omitStages": ["RequestReceived", "ResponseStarted"]},
+    ],
+}
+
+
+@dataclass(frozen=True)
+class Options:
+    """What differs between control planes; the defaults are a complete cluster with one node."""
+
+    kwok: bool = True
+    scheduler: bool = True
+    volumes: int = 8
+    apiserver_args: Sequence[str] = ()
+    admission_config: Object | None = None  # an AdmissionConfiguration (Pod Security defaults, event rate limits, ...)
+    boot_timeout: float = 60.0
+    programs: tuple[str, ...] = field(init=False, default=())
+
+    def __post_init__(self) -> None:
+        wanted = ["etcd", "kube-apiserver", "kube-controller-manager", "kubectl"]
+        wanted += ["kube-scheduler"] * self.scheduler + ["kwok"] * self.kwok
+        object.__setattr__(self, "programs", tuple(wanted))
+
+
+class ControlPlane:
+    """`with ControlPlane() as plane:` boots in a few seconds; everything lives in a temporary directory.
+
+    Raises binaries.BuildError when a program can neither be found nor built, and ProcessDiedError or TimeoutError with
+    the end of the log when a component does not come up.
+    """
+
+    def __init__(self, options: Options | None = None) -> None:
+        self.options = options or Options()
+        self.children: dict[str, Child] = {}
+
+    # --- life ---
+
+    def start(self) -> Self:
+        """Boots everything and returns when pods can be scheduled."""
+        self.programs = binaries.programs(*self.options.programs)
+        stages = binaries.data(binaries.KWOK) if self.options.kwok else []
+        self.directory = Path(tempfile.mkdtemp(prefix="cryostat-control-plane-"))
+        watchdog.tell("remove", self.directory)
+        try:
+            self._write_files(stages)
+            self._boot()
+        except BaseException:
+            self.stop()
+            raise
+        return self
+
+    def stop(self) -> None:
+        """Ends all components; their data is thrown away, so nothing is asked to end politely."""
+        for name in reversed(self.children):
+            self.children[name].kill()
+        self.children.clear()
+        if hasattr(self, "directory"):
+            remove_directory(self.directory)
+
+    def __enter__(self) -> Self:
+        return self.start()
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.stop()
+
+    def _write_files(self, stages: Sequence[Path]) -> None:
+        (self.directory / "logs").mkdir()
+        self.audit_log = self.directory / "audit.log"
+        self._port, self._etcd_port, self._etcd_peer_port = free_ports(3)
+        self.server = f"https://127.0.0.1:{self._port}"
+        self._certificate = write_serving_certificate(
+            self.directory, "127.0.0.1", "localhost", ADVERTISED, "10.96.0.1", "kubernetes.default.svc"
+        )
+        write_key(self.directory / "service-account.key")
+        tokens = {user: secrets.token_hex(16) for user in USERS}
+        lines = [f'{token},{user},{user},"system:masters"' for user, token in tokens.items()]
+        self._write("tokens.csv", "\n".join(lines) + "\n")
+        self._write("audit-policy.yaml", json.dumps(AUDIT_POLICY))
+        self._write("admission.yaml", json.dumps(self.options.admission_config or {}))
+        stage_texts = [path.read_text() for path in stages if path.name != "kustomization.yaml"]
+        self._write("stages.yaml", "\n---\n".join(stage_texts))
+        for user, token in tokens.items():
+            self._write(f"{user}.kubeconfig", kubeconfig_text(self.server, self._certificate.ca, token, user))
+        self.kubeconfig = self.directory / "admin.kubeconfig"
+        self.api = Api(self.server, str(self._certificate.ca), {"Authorization": f"Bearer {tokens['admin']}"})
+
+    def _write(self, name: str, text: str) -> None:
+        path = self.directory / name
+        path.touch(mode=0o600)
+        path.write_text(text)
+
+    def _boot(self) -> None:
+        self._start_etcd()
+        self._start_apiserver()
+        self._start("kube-controller-manager", self._controller_manager_args())
+        if self.options.scheduler:
+            self._start("kube-scheduler", [f"--kubeconfig={self.directory / 'kube-scheduler.kubeconfig'}", *_ALONE])
+        if self.options.kwok:
+            self._start("kwok", self._kwok_args())
+            self.api.create({"apiVersion": "v1", "kind": "Node", "metadata": {"name": NODE}})
+        self.add_volumes(self.options.volumes)
+        eventually(self._usable, self.options.boot_timeout, "the cluster is usable", interval=0.05)
+
+    def _usable(self) -> bool:
+        for child in self.children.values():
+            child.check()
+        node = self.api.get("v1", "Node", NODE) if self.options.kwok else {}
+        account = self.api.find("v1", "ServiceAccount", "default", "default")
+        return bool(account) and (not node or (condition(node, "Ready").get("status") == "True" and not _tainted(node)))
+
+    # --- components ---
+
+    def _start(self, name: str, arguments: Sequence[str]) -> Child:
+        # KUBECONFIG and proxies of the caller must not leak into a component.
+        env = {key: os.environ[key] for key in ("PATH", "HOME", "TMPDIR") if key in os.environ}
+        child = Child(name, [self.programs[name], *arguments], self.directory / "logs" / f"{name}.log", env)
+        self.children[name] = child
+        return child
+
+    def _start_etcd(self) -> None:
+        client, peer = (f"http://127.0.0.1:{port}" for port in (self._etcd_port, self._etcd_peer_port))
+        child = self._start(
+            "etcd",
+            [
+                f"--data-dir={self.directory / 'etcd'}", "--unsafe-no-fsync", "--log-level=warn",
+                f"--listen-client-urls={client}", f"--advertise-client-urls={client}",
+                f"--listen-peer-urls={peer}", f"--initial-advertise-peer-urls={peer}",
+                f"--initial-cluster=default={peer}",
+            ],
+        )  # fmt: skip
+        child.wait_until(lambda: listening(self._etcd_port), self.options.boot_timeout)
+
+    def _start_apiserver(self) -> None:
+        child = self._start("kube-apiserver", self._apiserver_args())
+        child.wait_until(self.ready, self.options.boot_timeout)
+
+    def _apiserver_args(self) -> list[str]:
+        key = self.directory / "service-account.key"
+        arguments = [
+            f"--etcd-servers=http://127.0.0.1:{self._etcd_port}",
+            "--bind-address=127.0.0.1", f"--secure-port={self._port}", f"--advertise-address={ADVERTISED}",
+            f"--cert-dir={self.directory}",
+            f"--tls-cert-file={self._certificate.certificate}", f"--tls-private-key-file={self._certificate.key}",
+            f"--token-auth-file={self.directory / 'tokens.csv'}", "--authorization-mode=RBAC",
+            "--service-account-issuer=https://kubernetes.default.svc",
+            f"--service-account-key-file={key}", f"--service-account-signing-key-file={key}",
+            f"--service-cluster-ip-range={SERVICE_ADDRESSES}", "--allow-privileged=true",
+            "--shutdown-watch-termination-grace-period=2s",  # else open watches hold up a stop for a minute
+            "--enable-admission-plugins=OwnerReferencesPermissionEnforcement",  # on in OpenShift
+            f"--audit-policy-file={self.directory / 'audit-policy.yaml'}",
+            f"--audit-log-path={self.audit_log}", "--audit-log-mode=blocking", "--audit-log-maxsize=4000",
+        ]  # fmt: skip
+        if self.options.admission_config:
+            arguments.append(f"--admission-control-config-file={self.directory / 'admission.yaml'}")
+        return [*arguments, *self.options.apiserver_args]
+
+    def _controller_manager_args(self) -> list[str]:
+        return [
+            f"--kubeconfig={self.directory / 'kube-controller-manager.kubeconfig'}", *_ALONE,
+            f"--service-account-private-key-file={self.directory / 'service-account.key'}",
+            f"--root-ca-file={self._certificate.ca}",  # published to every namespace as kube-root-ca.crt
+            f"--service-cluster-ip-range={SERVICE_ADDRESSES}",
+            "--pvclaimbinder-sync-period=2s",
+            "--kube-api-qps=200", "--kube-api-burst=400",
+        ]  # fmt: skip
+
+    def _kwok_args(self) -> list[str]:
+        return [
+            f"--kubeconfig={self.directory / 'kwok.kubeconfig'}", f"--config={self.directory / 'stages.yaml'}",
+            "--manage-all-nodes", "--node-port=0",  # no kubelet port: two control planes may run side by side
+        ]  # fmt: skip
+
+    # --- disturbances ---
+
+    def ready(self) -> bool:
+        """Whether the API server answers /readyz with 200."""
+        try:
+            self.api.request("GET", "/readyz")
+        except (ApiError, urllib3.exceptions.HTTPError):
+            return False
+        return True
+
+    def stop_apiserver(self, *, kill: bool = False) -> None:
+        """Ends the API server, politely or (`kill`) at once; etcd keeps the data."""
+        child = self.children.pop("kube-apiserver")
+        if kill:
+            child.kill()
+        else:
+            child.stop(30)
+
+    def start_apiserver(self) -> None:
+        """Starts it again on the same port with the same data, and waits until it is ready."""
+        self._start_apiserver()
+
+    def restart_apiserver(self, *, kill: bool = False, down: float = 0.0) -> None:
+        """Stops the API server, keeps it down for `down` seconds, and starts it again."""
+        self.stop_apiserver(kill=kill)
+        time.sleep(down)
+        self.start_apiserver()
+
+    # --- content and clients ---
+
+    def add_volumes(self, count: int) -> None:
+        """More hostPath PersistentVolumes without a class: claims without a class bind to them, one each."""
+        for _ in range(count):
+            name = f"volume-{secrets.token_hex(4)}"
+            self.api.create(
+                {
+                    "apiVersion": "v1",
+                    "kind": "PersistentVolume",
+                    "metadata": {"name": name},
+                    "spec": {
+                        "capacity": {"storage": "64Gi"},
+                        "accessModes": ["ReadWriteOnce", "ReadWriteMany"],
+                        "hostPath": {"path": f"/nonexistent/{name}"},
+                    },
+                }
+            )
+
+    def token_for(self, service_account: str, namespace: str, *, seconds: int = 86400) -> str:
+        """A token of the TokenRequest API, valid for `seconds` (the API server's minimum is 600)."""
+        path = f"/api/v1/namespaces/{namespace}/serviceaccounts/{service_account}/token"
+        request = {
+            "apiVersion": "authentication.k8s.io/v1",
+            "kind": "TokenRequest",
+            "spec": {"expirationSeconds": seconds},
+        }
+        token: str = self.api.request("POST", path, request)["status"]["token"]
+        return token
+
+    def kubeconfig_for(self, service_account: str, namespace: str, *, seconds: int = 86400) -> Path:
+        """Writes a kubeconfig of a ServiceAccount that must exist."""
+        token = self.token_for(service_account, namespace, seconds=seconds)
+        name = f"{namespace}.{service_account}.kubeconfig"
+        self._write(name, kubeconfig_text(self.server, self._certificate.ca, token, service_account))
+        return self.directory / name
+
+    def api_for(self, service_account: str, namespace: str) -> Api:
+        """A client that is this ServiceAccount."""
+        token = self.token_for(service_account, namespace)
+        return Api(self.server, str(self._certificate.ca), {"Authorization": f"Bearer {token}"})
+
+    def kubectl(self, *arguments: str | Path, input: str | None = None, kubeconfig: Path | None = None) -> str:
+        """What kubectl prints on its standard output. Raises KubectlError."""
+        return run_kubectl(self.programs["kubectl"], kubeconfig or self.kubeconfig, *arguments, input=input)
+
+    # --- audit ---
+
+    def audit_mark(self) -> int:
+        """A position in the audit log, for `audit_since`."""
+        return self.audit_log.stat().st_size if self.audit_log.exists() else 0
+
+    def audit_since(self, mark: int = 0, user: str = "") -> list[Object]:
+        """Audit events after a mark, of users whose name ends with `user` (`:my-account`), in order of their end."""
+        with self.audit_log.open("rb") as log:
+            log.seek(mark)
+            lines = log.read().split(b"\n")[:-1]  # the last one may be half-written
+        events = (json.loads(line) for line in lines)
+        return [event for event in events if event["user"].get("username", "").endswith(user)]
+
+
+_ALONE = ("--leader-elect=false", "--secure-port=0")
+
+
+def _tainted(node: Object) -> bool:
+    return bool(node["spec"].get("taints"))

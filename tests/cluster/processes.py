@@ -1,0 +1,158 @@
+"""Child processes that never outlive us: logs, readiness, orderly stops, and a watchdog for disorderly ones."""
+
+from __future__ import annotations
+
+import atexit
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
+from pathlib import Path
+
+# It reads commands from a pipe that only we hold open. However we end, SIGKILL included, the pipe ends too; what is
+# then still on its list goes. (PR_SET_PDEATHSIG would be tied to the thread that started the child, and to Linux.)
+_WATCHDOG = """
+import os, shutil, signal, sys
+groups, directories = set(), set()
+for line in sys.stdin:
+    verb, what = line.rstrip("\\n").split(" ", 1)
+    {"kill": groups.add, "spare": groups.discard, "remove": directories.add, "keep": directories.discard}[verb](what)
+for group in groups:
+    try:
+        os.killpg(int(group), signal.SIGKILL)
+    except OSError:
+        pass
+for directory in directories:
+    shutil.rmtree(directory, ignore_errors=True)
+"""
+
+
+class Watchdog:
+    """Kills process groups and removes directories once this interpreter is gone, for whatever reason."""
+
+    def __init__(self) -> None:
+        self._process: subprocess.Popen[str] | None = None
+        self._owner = 0
+        self._lock = threading.Lock()
+
+    def tell(self, verb: str, what: object) -> None:
+        """`kill`/`spare` a process group, `remove`/`keep` a directory."""
+        with self._lock:
+            if self._process is None or self._owner != os.getpid() or self._process.poll() is not None:
+                self._process = subprocess.Popen(
+                    [sys.executable, "-I", "-S", "-c", _WATCHDOG],
+                    stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True, start_new_session=True,
+                )  # fmt: skip
+                self._owner = os.getpid()
+                atexit.register(self._dismiss, self._process)
+            assert self._process.stdin
+            self._process.stdin.write(f"{verb} {what}\n")
+            self._process.stdin.flush()
+
+    def _dismiss(self, process: subprocess.Popen[str]) -> None:
+        if self._owner == os.getpid() and process.stdin:
+            with suppress(OSError, subprocess.TimeoutExpired):
+                process.stdin.close()
+                process.wait(5)
+
+
+watchdog = Watchdog()
+
+
+class ProcessDiedError(Exception):
+    """A child ended that should run; the message ends with the tail of its log."""
+
+
+class Child:
+    """One running program with its log file, in a process group of its own (so Ctrl-C reaches only us)."""
+
+    def __init__(
+        self, name: str, command: Sequence[str | Path], log: Path, env: Mapping[str, str] | None = None
+    ) -> None:
+        self.name = name
+        self.log = log
+        with log.open("ab") as output:
+            self.process = subprocess.Popen(
+                [str(part) for part in command],
+                stdin=subprocess.DEVNULL, stdout=output, stderr=subprocess.STDOUT, env=env, start_new_session=True,
+            )  # fmt: skip
+        watchdog.tell("kill", self.process.pid)
+
+    @property
+    def running(self) -> bool:
+        return self.process.poll() is None
+
+    def tail(self, lines: int = 15) -> str:
+        """The end of the log."""
+        return "\n".join(self.log.read_text(errors="replace").splitlines()[-lines:])
+
+    def check(self) -> None:
+        """Raises ProcessDiedError when the program has ended."""
+        if not self.running:
+            raise ProcessDiedError(
+                f"{self.name} ended with code {self.process.returncode}; end of {self.log}:\n{self.tail()}"
+            )
+
+    def wait_until(self, ready: Callable[[], bool], timeout: float) -> None:
+        """Polls `ready` every 25 ms. Raises ProcessDiedError when the program ends first, else TimeoutError."""
+        deadline = time.monotonic() + timeout
+        while not ready():
+            self.check()
+            if time.monotonic() > deadline:
+                raise TimeoutError(f"{self.name} is not ready after {timeout:.0f} s; end of {self.log}:\n{self.tail()}")
+            time.sleep(0.025)
+
+    def stop(self, timeout: float = 10.0) -> int:
+        """SIGTERM, then SIGKILL after `timeout` seconds; returns the exit code."""
+        if self.running:
+            self.process.terminate()
+            with suppress(subprocess.TimeoutExpired):
+                self.process.wait(timeout)
+        return self.kill()
+
+    def kill(self) -> int:
+        """SIGKILL for the whole process group: what a crash or an eviction looks like."""
+        with suppress(ProcessLookupError, PermissionError):
+            os.killpg(self.process.pid, signal.SIGKILL)
+        self.process.wait()
+        watchdog.tell("spare", self.process.pid)
+        return self.process.returncode
+
+    def pause(self) -> None:
+        """SIGSTOP: the program hangs, its connections stay open."""
+        os.killpg(self.process.pid, signal.SIGSTOP)
+
+    def resume(self) -> None:
+        """SIGCONT after `pause`."""
+        os.killpg(self.process.pid, signal.SIGCONT)
+
+
+def free_ports(count: int) -> list[int]:
+    """TCP ports on loopback that nobody listens on at the moment."""
+    sockets = [socket.socket() for _ in range(count)]
+    try:
+        for each in sockets:
+            each.bind(("127.0.0.1", 0))
+        return [each.getsockname()[1] for each in sockets]
+    finally:
+        for each in sockets:
+            each.close()
+
+
+def listening(port: int) -> bool:
+    """Whether something accepts connections on this loopback port."""
+    with socket.socket() as probe:
+        probe.settimeout(0.5)
+        return probe.connect_ex(("127.0.0.1", port)) == 0
+
+
+def remove_directory(path: Path) -> None:
+    """Deletes a temporary directory that the watchdog was told of."""
+    shutil.rmtree(path, ignore_errors=True)
+    watchdog.tell("keep", path)

@@ -1,0 +1,6 @@
+module cryostat.io/cryostat-operator/tests/tools/openshift-api
+
+go 1.26.0
+
+// Only its CustomResourceDefinitions are read, see tests/cluster/openshift.py: nothing of it is compiled.
+require github.com/openshift/api v0.0.0-20260204104751-e09e5a4ebcd0
