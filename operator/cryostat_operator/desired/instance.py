@@ -43,6 +43,7 @@ class Facts:
             a missing entry means not looked for yet.
         live: objects that carry the mark of this Cryostat, as last seen.
         api_server: addresses of the API server's endpoints, sorted.
+        ca_certificate: public certificate (PEM) of the instance's own authority, once there is one.
     """
 
     openshift: bool = False
@@ -51,6 +52,7 @@ class Facts:
     data: Mapping[tuple[str, str], DataFact | None] = field(default_factory=dict)
     live: Mapping[Key, Obj] = field(default_factory=dict)
     api_server: tuple[str, ...] = ()
+    ca_certificate: str | None = None
 
     def serves(self, kind: str) -> bool:
         return self.apis is None or kind in self.apis
@@ -145,6 +147,27 @@ class Instance:
         if self.database_secret_locked and self.cr.status and self.cr.status.database_secret:
             return self.cr.status.database_secret
         return self.wanted_database_secret
+
+    @property
+    def basic_auth(self) -> tuple[str, str] | None:
+        """Secret and key of the user's htpasswd file; half of the two is no configuration."""
+        options = self.spec.authorization_options.basic_auth if self.spec.authorization_options else None
+        if options and options.secret_name and options.filename:
+            return options.secret_name, options.filename
+        return None
+
+    @property
+    def open_access(self) -> bool:
+        """Whether everybody may use the application: only on request, and never against the user's own htpasswd file."""
+        options = self.spec.authorization_options
+        asked = bool(options and options.open_shift_sso and options.open_shift_sso.disable)
+        return asked and not (options and options.basic_auth)
+
+    @property
+    def minted_login_secret(self) -> str | None:
+        """Secret with the login that the operator makes: where there is neither SSO nor a file of the user's."""
+        wanted = not (self.openshift or self.open_access or self.basic_auth)
+        return f"{self.name}-basic-auth" if wanted else None
 
     @property
     def fs_group(self) -> int:

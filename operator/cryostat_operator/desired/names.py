@@ -25,6 +25,8 @@ AGENT_LABEL_NAMESPACE = "cryostat.io/namespace"
 ANNOTATION_SECRET_HASH = "io.cryostat/secret-hash"  # noqa: S105 - a key, not a password
 ANNOTATION_CONFIG_MAP_HASH = "io.cryostat/config-map-hash"
 ANNOTATION_PAUSE = f"{GROUP}/pause-reconciliation"
+# `"true"` confirms a change of the CR that gives up stored data.
+ANNOTATION_ALLOW_DATA_LOSS = f"{GROUP}/allow-data-loss"
 ANNOTATION_SUPPLEMENTAL_GROUPS = "openshift.io/sa.scc.supplemental-groups"
 
 SECRETS_DIR = "/var/run/secrets/operator.cryostat.io"
