@@ -54,7 +54,6 @@ def crd() -> Obj:
                 "shortNames": ["cryo"],
                 "categories": ["cryostat"],
             },
-            "preserveUnknownFields": False,
             "versions": [_version(v1beta2.VERSION, v1beta2.Cryostat, storage=True)],
         },
     }

@@ -1,0 +1,38 @@
+"""Reading an object that somebody wrote, and saying in the user's words what is wrong with it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from pydantic import ValidationError
+
+from cryostat_operator.api.v1beta2 import Cryostat
+
+
+class InvalidCryostatError(ValueError):
+    """An object that no instance can be made of; `problems` has one line per field, as in `spec.x.y: reason`."""
+
+    def __init__(self, problems: list[str]) -> None:
+        super().__init__("; ".join(problems))
+        self.problems = problems
+
+
+def read_cryostat(obj: Any) -> Cryostat:
+    """The model of an object in the shape of its JSON.
+
+    Raises:
+        InvalidCryostatError: a field has the wrong type, breaks a limit or contradicts another one. An API server with
+            our CRD refuses such an object; it may have been stored before, or come from a file.
+    """
+    try:
+        return Cryostat.model_validate(obj)
+    except ValidationError as error:
+        raise InvalidCryostatError([_line(item) for item in error.errors(include_url=False)]) from None
+
+
+def _line(item: Any) -> str:
+    path = ""
+    for step in item["loc"]:
+        path += f"[{step}]" if isinstance(step, int) else f".{step}"
+    reason = item["msg"].removeprefix("Value error, ")
+    return f"{path.lstrip('.') or 'object'}: {reason}"
