@@ -154,7 +154,7 @@ def belongs_to(live: Obj, key: Key, owner: Owner) -> bool:
                 return group == names.GROUP and reference.get("name") == owner.name
     # The Go operator marks cluster-scoped objects by nothing but a name that only this Cryostat has.
     mark_of_owner = {names.LABEL_NAME: owner.name, names.LABEL_NAMESPACE: owner.namespace}
-    return not key.namespace and has_own_name(key, {"metadata": {"labels": mark_of_owner}})
+    return has_own_name(key, {"metadata": {"labels": mark_of_owner}})
 
 
 def _refusal(key: Key, error: ApiError) -> Refusal:

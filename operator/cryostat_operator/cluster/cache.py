@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 import hashlib
 import hmac
 from collections import defaultdict
@@ -244,8 +243,12 @@ class References:
                     self._facts.pop(key, None)
                     self._versions.pop(key, None)
 
+    def knows(self, namespace: str, name: str) -> bool:
+        """Whether it was looked up since it last changed."""
+        return (namespace, name) in self._facts
+
     def fact(self, namespace: str, name: str) -> DataFact | None:
-        """What is known; KeyError when it was not looked up since it last changed."""
+        """What was found, None where nothing was; ask `knows` first."""
         return self._facts[(namespace, name)]
 
     def learn(self, namespace: str, name: str, obj: Obj | None) -> None:
@@ -280,7 +283,3 @@ class References:
         for owner in list(self._users[key]):
             self._ring(owner)
 
-
-def decoded(value: str) -> str:
-    """A value of a Secret's `data` as text."""
-    return base64.b64decode(value).decode()

@@ -75,6 +75,8 @@ _KINDS = (
         optional=True,
         extra_rules=(("routes/custom-host", ("create", "update")),),
     ),
+    # Never wished for: releases before 3.0 made one per instance, and it is cleared away when one is taken over.
+    Kind("Role", "rbac.authorization.k8s.io", "v1", "roles", verbs=("get", "list", "watch", "update", "delete")),
     Kind("RoleBinding", "rbac.authorization.k8s.io", "v1", "rolebindings", immutable=("roleRef",)),
     Kind(
         "ClusterRoleBinding",

@@ -15,14 +15,17 @@ _LAST_DELAY = 300.0
 _QUIET = 0.1  # seconds between two runs of one key, so that bursts of events become one run
 _AT_ONCE = 64  # runs; they mostly wait for the API server
 
+RETRY = -1.0
+"""What `work` returns for a run that failed without an exception: come back with exponential back-off."""
+
 logger = logging.getLogger(__name__)
 
 
 class Queue(Generic[K]):
     """Calls `work(key)` for every key that was rung, soon, and again `after` the seconds that it returns.
 
-    `work` returns None when there is nothing more to do, or seconds until the next look. An exception means failure:
-    the key returns with exponential back-off and jitter.
+    `work` returns None when there is nothing more to do, or seconds until the next look. `RETRY` or an exception mean
+    failure: the key returns with exponential back-off and jitter.
     """
 
     def __init__(self, work: Callable[[K], Awaitable[float | None]]) -> None:
@@ -90,11 +93,14 @@ class Queue(Generic[K]):
         try:
             async with self._slots:
                 delay = await self._work(key)
-            self._failures.pop(key, None)
+            if delay == RETRY:
+                delay = self._back_off(key)
+            else:
+                self._failures.pop(key, None)
         except Exception:
             # The message may quote nothing secret: API errors carry the server's words, and values never enter a run.
             logger.exception("Reconciling %s failed", key)
-            delay = self.back_off(key)
+            delay = self._back_off(key)
         finally:
             self._running.discard(key)
         self._last_end[key] = asyncio.get_running_loop().time()
@@ -106,7 +112,7 @@ class Queue(Generic[K]):
         if delay is not None:
             self._schedule(key, delay)
 
-    def back_off(self, key: K) -> float:
+    def _back_off(self, key: K) -> float:
         """Seconds until the next try of a key that failed once more."""
         count = self._failures.get(key, 0)
         self._failures[key] = count + 1

@@ -1,0 +1,241 @@
+"""The scout: keeps an eye on the cluster and answers what a plan needs to know about one Cryostat's surroundings."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable
+
+from ..desired import names
+from ..desired.instance import DataFact, Facts
+from ..desired.plan import KINDS, Key, Obj, Plan
+from .cache import Children, Namespaces, Owner, References
+from .client import ApiError, Client, collection_of, resource_path
+from .pods import SELECTOR, Pods
+from .reflector import Reflector, Source, Store
+
+logger = logging.getLogger(__name__)
+
+_MARKED = f"{names.LABEL_NAME},{names.LABEL_NAMESPACE}"
+_NOT_MARKED = f"!{names.LABEL_NAME}"
+# After a CustomResourceDefinition changed, discovery follows within moments; how many and how long is not told.
+_REDISCOVER = (0.3, 1.0, 3.0, 10.0)
+
+
+class Scout:
+    """Everything that is watched, and the facts drawn from it.
+
+    `ring(owner)` is called when something about one Cryostat changed, `ring_all()` when something about all did,
+    `ring_namespace(name)` when a namespace came, went or changed.
+    """
+
+    def __init__(
+        self,
+        client: Client,
+        ring: Callable[[Owner], None],
+        ring_all: Callable[[], None],
+        ring_namespace: Callable[[str], None],
+        *,
+        force_openshift: bool = False,
+    ) -> None:
+        self._client = client
+        self._ring_all = ring_all
+        self._force_openshift = force_openshift
+        self.children = Children(ring)
+        self.namespaces = Namespaces(ring_namespace)
+        self.pods = Pods(ring)
+        self.references = {kind: References(kind, ring) for kind in ("Secret", "ConfigMap")}
+        self._apis: frozenset[str] = frozenset()
+        self._api_server: tuple[str, ...] = ()
+        self._reflectors: dict[str, tuple[Reflector, asyncio.Task[None]]] = {}
+        self._discover_again = asyncio.Event()
+        self._tasks: list[asyncio.Task[None]] = []
+
+    async def start(self) -> None:
+        """Begin to watch; returns when everything was listed once."""
+        await self._until_it_works(self._discover)
+        self._watch("Namespace", Source("/api/v1/namespaces", metadata_only=True), self.namespaces)
+        self._watch("Pod", Source("/api/v1/pods", SELECTOR), self.pods)
+        for kind, store in self.references.items():
+            source = Source(collection_of(kind), _NOT_MARKED, metadata_only=True)
+            self._watch(f"foreign {kind}", source, store)
+        slices = resource_path("discovery.k8s.io", "v1", "endpointslices", "default")
+        self._watch("EndpointSlice", Source(slices, "kubernetes.io/service-name=kubernetes"), _ApiServer(self))
+        definitions = resource_path("apiextensions.k8s.io", "v1", "customresourcedefinitions")
+        self._watch("CustomResourceDefinition", Source(definitions, metadata_only=True), _Definitions(self))
+        self._tasks.append(asyncio.create_task(self._rediscover(), name="discovery"))
+        await asyncio.gather(*(reflector.synced.wait() for reflector, _ in self._reflectors.values()))
+
+    async def stop(self) -> None:
+        tasks = [*self._tasks, *(task for _, task in self._reflectors.values())]
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+    def _watch(self, name: str, source: Source, store: Store) -> None:
+        reflector = Reflector(self._client, source, store)
+        self._reflectors[name] = (reflector, asyncio.create_task(reflector.run(), name=f"watch {name}"))
+
+    @property
+    def silent_for(self) -> float:
+        """Seconds since the quietest stream was last heard; streams of APIs that are not there count as heard."""
+        return max((reflector.silent_for for reflector, _ in self._reflectors.values()), default=0.0)
+
+    # --- which APIs there are -------------------------------------------------------------------------------------
+
+    async def _discover(self) -> None:
+        found = frozenset({kind.kind for kind in KINDS.values() if not kind.optional} | await self._optional_apis())
+        appeared, vanished = found - self._apis, self._apis - found
+        self._apis = found
+        for kind in sorted(vanished):
+            self._reflectors.pop(kind)[1].cancel()
+            store = self.children.store(kind)
+            store.relist()
+            store.relisted()
+        for kind in sorted(appeared):
+            self._watch(kind, Source(collection_of(kind), _MARKED), self.children.store(kind))
+        await asyncio.gather(*(self._reflectors[kind][0].synced.wait() for kind in appeared))
+        if appeared or vanished:
+            self._ring_all()
+
+    async def _optional_apis(self) -> set[str]:
+        served = set()
+        for version in sorted({kind.api_version for kind in KINDS.values() if kind.optional}):
+            try:
+                resources = await self._client.request("GET", f"/apis/{version}")
+            except ApiError as error:
+                if error.status not in (404, 503):  # 503: an aggregated API whose server is away
+                    raise
+                continue
+            plurals = {resource["name"] for resource in resources.get("resources") or ()}
+            served |= {k.kind for k in KINDS.values() if k.api_version == version and k.plural in plurals}
+        return served
+
+    def discover_again(self) -> None:
+        self._discover_again.set()
+
+    async def _rediscover(self) -> None:
+        while True:
+            await self._discover_again.wait()
+            self._discover_again.clear()
+            for delay in _REDISCOVER:
+                await asyncio.sleep(delay)
+                await self._until_it_works(self._discover)
+
+    async def _until_it_works(self, attempt: Callable[[], Awaitable[None]]) -> None:
+        while True:
+            try:
+                return await attempt()
+            except ApiError as error:
+                logger.warning("Discovery: %s; trying again", error)
+                await asyncio.sleep(1.0)
+
+    def learn_api_server(self, addresses: tuple[str, ...]) -> None:
+        if addresses != self._api_server:
+            self._api_server = addresses
+            self._ring_all()
+
+    # --- facts ----------------------------------------------------------------------------------------------------
+
+    def facts(self, owner: Owner, targets: tuple[str, ...], plan: Plan) -> Facts:
+        """What is known right now. `plan` is the previous draft: it names the Secrets and ConfigMaps that matter."""
+        records = self.children.of(owner)
+        live = {key: record.obj for key, record in records.items()}
+        return Facts(
+            openshift=self._force_openshift or "Route" in self._apis,
+            apis=self._apis,
+            namespaces=self.namespaces.facts({owner.namespace, *targets}),
+            data=self._data(owner, plan),
+            live=live,
+            api_server=self._api_server,
+        )
+
+    def _data(self, owner: Owner, plan: Plan) -> dict[tuple[str, str], DataFact | None]:
+        records = self.children.of(owner)
+        ordered = {(key.kind, key.name) for key in plan.orders}
+        found: dict[tuple[str, str], DataFact | None] = {}
+        for reference in _wanted(plan):
+            kind, name = reference
+            record = records.get(Key(kind, owner.namespace, name))
+            if record is not None:
+                found[reference] = record.data
+            elif reference in ordered and not records:
+                found[reference] = None  # nothing was ever made: the attempt to create it will tell
+            elif self.references[kind].knows(owner.namespace, name):
+                found[reference] = self.references[kind].fact(owner.namespace, name)
+        return found
+
+    async def look_up(self, owner: Owner, plan: Plan) -> bool:
+        """Read what the plan refers to and is not known yet; true where something was learnt."""
+        wanted = _wanted(plan)
+        for kind, store in self.references.items():
+            store.use(owner, {name for k, name in wanted if k == kind})
+        drawn = {(key.kind, key.name) for key in set(plan.objects) - set(plan.orders) if key.namespace == owner.namespace}
+        unknown = sorted(wanted - set(self._data(owner, plan)) - drawn)
+        await asyncio.gather(*(self._read(owner, kind, name) for kind, name in unknown))
+        return bool(unknown)
+
+    async def _read(self, owner: Owner, kind: str, name: str) -> None:
+        found: Obj | None
+        try:
+            found = await self._client.get(Key(kind, owner.namespace, name))
+        except ApiError as error:
+            if error.status != 404:
+                raise
+            found = None
+        self.references[kind].learn(owner.namespace, name, found)
+
+
+def _wanted(plan: Plan) -> set[tuple[str, str]]:
+    """Secrets and ConfigMaps that the plan depends on: those that its pods use, and those that it mints."""
+    ordered = {(key.kind, key.name) for key in plan.orders}
+    return {(reference.kind, reference.name) for reference in plan.references} | ordered
+
+
+class _ApiServer:
+    """Addresses of the API server's endpoints."""
+
+    def __init__(self, scout: Scout) -> None:
+        self._scout = scout
+        self._slices: dict[str, set[str]] = {}
+
+    def relist(self) -> None:
+        self._slices = {}
+
+    def upsert(self, obj: Obj) -> None:
+        addresses = {a for endpoint in obj.get("endpoints") or () for a in endpoint.get("addresses") or ()}
+        self._slices[obj["metadata"]["name"]] = addresses
+        self._tell()
+
+    def remove(self, obj: Obj) -> None:
+        self._slices.pop(obj["metadata"]["name"], None)
+        self._tell()
+
+    def relisted(self) -> None:
+        self._tell()
+
+    def _tell(self) -> None:
+        addresses = set().union(*self._slices.values()) if self._slices else set()
+        if addresses:  # while the API server restarts there are none for a moment
+            self._scout.learn_api_server(tuple(sorted(addresses)))
+
+
+class _Definitions:
+    """Notices that resource definitions come and go."""
+
+    _GROUPS = frozenset(kind.group for kind in KINDS.values() if kind.optional)
+
+    def __init__(self, scout: Scout) -> None:
+        self._scout = scout
+
+    def relist(self) -> None:
+        self._scout.discover_again()
+
+    def upsert(self, obj: Obj) -> None:
+        if obj["metadata"]["name"].partition(".")[2] in self._GROUPS:
+            self._scout.discover_again()
+
+    remove = upsert
+
+    def relisted(self) -> None:
+        """Nothing is kept."""

@@ -1,0 +1,55 @@
+"""Finds what the Go operator made for a Cryostat and puts our mark on it, so that it is seen from then on."""
+
+from __future__ import annotations
+
+import asyncio
+
+from ..desired import names
+from ..desired.plan import KINDS, Key, Obj
+from .act import belongs_to
+from .cache import Children, Owner, owner_of
+from .client import ApiError, Client, collection_of
+
+
+async def take_over(client: Client, children: Children, owner: Owner) -> int:
+    """Mark every unmarked object of this Cryostat; the number of objects that were found.
+
+    Raises:
+        ApiError: something could not be read or marked; the next run tries again.
+    """
+    kinds = [kind.kind for kind in KINDS.values() if kind.namespaced]
+    lists = await asyncio.gather(*(_list(client, kind, owner.namespace) for kind in kinds))
+    found = [(kind, obj) for kind, objs in zip(kinds, lists, strict=True) for obj in objs]
+    shared = names.instance_hash_name(owner.namespace, owner.name)
+    for kind in (kind.kind for kind in KINDS.values() if not kind.namespaced):
+        try:
+            found.append((kind, await client.get(Key(kind, "", shared))))
+        except ApiError as error:
+            if error.status != 404:
+                raise
+    marked = await asyncio.gather(*(_mark(client, children, owner, kind, obj) for kind, obj in found))
+    return sum(marked)
+
+
+async def _list(client: Client, kind: str, namespace: str) -> list[Obj]:
+    try:
+        return list((await client.request("GET", collection_of(kind, namespace))).get("items") or ())
+    except ApiError as error:
+        if error.status == 404 and KINDS[kind].optional:
+            return []
+        raise
+
+
+async def _mark(client: Client, children: Children, owner: Owner, kind: str, obj: Obj) -> bool:
+    metadata = obj["metadata"]
+    key = Key(kind, metadata.get("namespace") or "", metadata["name"])
+    if owner_of(obj) is not None or "deletionTimestamp" in metadata or not belongs_to(obj, key, owner):
+        return False
+    labels = {**(metadata.get("labels") or {}), names.LABEL_NAME: owner.name, names.LABEL_NAMESPACE: owner.namespace}
+    body = {**obj, "apiVersion": KINDS[kind].api_version, "kind": kind, "metadata": {**metadata, "labels": labels}}
+    try:
+        children.put(kind, await client.replace(key, body), ring=False)
+    except ApiError as error:
+        if error.status != 404:
+            raise
+    return True

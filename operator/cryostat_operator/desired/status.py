@@ -1,0 +1,238 @@
+"""The spokesman: the status of a Cryostat from what was planned, refused and observed. Conditions are True when good."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from .components import auth_proxy, exposure
+from .instance import Instance
+from .plan import Obj, Plan, Problem
+
+Condition = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Report:
+    """What a run found out, besides the plan itself.
+
+    Attributes:
+        refusals: writes that did not get through.
+        pods: component label → one sentence on what keeps its pods from running.
+        paused: whether the user asked to leave everything as it is.
+    """
+
+    refusals: Sequence[Problem] = ()
+    pods: Mapping[str, str] = field(default_factory=dict)
+    paused: bool = False
+
+
+@dataclass(frozen=True)
+class _Topic:
+    """A condition that turns False for certain reasons."""
+
+    type: str
+    reasons: frozenset[str]
+    good: str
+    message: str
+
+
+# Which condition tells which reasons; the first match wins, `Reconciled` takes the rest.
+_TOPICS = (
+    _Topic(
+        "ReferencesResolved",
+        frozenset({"SecretNotFound", "SecretKeyNotFound", "ConfigMapNotFound", "ConfigMapKeyNotFound"}),
+        "AllFound",
+        "Every Secret and ConfigMap that the spec names exists",
+    ),
+    _Topic(
+        "TargetNamespacesReady",
+        frozenset({"NamespaceNotFound", "NamespaceTerminating"}),
+        "AllReachable",
+        "Every target namespace exists",
+    ),
+    _Topic(
+        "DatabaseKeysReady",
+        frozenset({"DatabaseSecretLost", "DatabaseSecretMismatched"}),
+        "KeysMatch",
+        "The database has its keys",
+    ),
+    _Topic(
+        "VolumesReady",
+        frozenset({"PersistentVolumeClaimInvalid", "DataLossConfirmationRequired"}),
+        "AsRequested",
+        "Volumes are as requested",
+    ),
+    _Topic(
+        "Exposed",
+        frozenset({"RouteNotAdmitted", "RouteRejected", "RouteInvalid"}),
+        "Admitted",
+        "The application has an address",
+    ),
+    _Topic("Reconciled", frozenset(), "AsPlanned", "Every object is as the spec asks for"),
+)
+# Problems that the user should know of, but that leave a working instance.
+NOTICES = frozenset({"ExternalHostIgnored", "IngressSpecIgnored"})
+
+# Condition prefix → (name suffix of the Deployment, its component label).
+DEPLOYMENTS = {
+    "Main": ("", "cryostat"),
+    "Database": ("-database", "database"),
+    "Storage": ("-storage", "storage"),
+    "Reports": ("-reports", "reports"),
+}
+_COPIED = ("Available", "Progressing", "ReplicaFailure")
+
+
+def status_of(i: Instance, plan: Plan, report: Report, now: str) -> Obj:
+    """The whole status; `now` (RFC 3339) marks the conditions that changed."""
+    problems = [*plan.problems, *report.refusals]
+    conditions = [
+        *_topics(problems, i),
+        *_deployments(i),
+        _authentication(i),
+        _tls(i),
+    ]
+    if report.paused:
+        conditions.append(_condition("ReconciliationActive", "Paused", "Reconciliation is paused by annotation", good=False))
+    conditions.insert(0, _ready(i, plan, problems, report))
+    status: Obj = {
+        "observedGeneration": i.cr.metadata.get("generation", 0),
+        "applicationUrl": exposure.application_url(i) or "",
+        "targetNamespaces": list(i.target_namespaces),
+        "databaseSecret": i.database_secret,
+        "storageSecret": i.storage_secret,
+    }
+    if auth_proxy.mints_login(i):
+        status["basicAuthSecret"] = auth_proxy.login_secret(i)
+    status["conditions"] = _dated(conditions, i, now)
+    return status
+
+
+def unreadable(generation: int, message: str, previous: Sequence[Condition], now: str) -> Obj:
+    """Status of a Cryostat whose spec cannot be understood; everything else of it stays as it was."""
+    ready = _condition("Ready", "InvalidSpec", message, good=False)
+    ready["observedGeneration"] = generation
+    others = [c for c in previous if c.get("type") != "Ready"]
+    before = next((c for c in previous if c.get("type") == "Ready"), None)
+    ready["lastTransitionTime"] = _since(before, ready, now)
+    return {"observedGeneration": generation, "conditions": [ready, *others]}
+
+
+def _ready(i: Instance, plan: Plan, problems: Sequence[Problem], report: Report) -> Condition:
+    """True when every Deployment serves and nothing is wrong; else the first cause in one sentence."""
+    if report.paused:
+        return _condition("Ready", "Paused", "Reconciliation is paused by annotation", good=False)
+    serious = [p for p in problems if p.reason not in NOTICES]
+    loud = [p for p in serious if p.warning]
+    if loud:
+        return _condition("Ready", loud[0].reason, _sentences(loud), good=False)
+    for prefix, (suffix, component) in DEPLOYMENTS.items():
+        if f"{i.name}{suffix}" not in wished_deployments(plan):
+            continue
+        cause = _unavailable(i, f"{i.name}{suffix}", report.pods.get(component))
+        if cause:
+            return _condition("Ready", f"{prefix}{cause[0]}", cause[1], good=False)
+    if serious:
+        return _condition("Ready", serious[0].reason, _sentences(serious), good=False)
+    url = exposure.application_url(i)
+    return _condition("Ready", "AllComponentsAvailable", f"Cryostat is available{f' at {url}' if url else ''}", good=True)
+
+
+def wished_deployments(plan: Plan) -> set[str]:
+    return {key.name for key in (*plan.objects, *plan.waiting) if key.kind == "Deployment"}
+
+
+def _unavailable(i: Instance, name: str, pod_trouble: str | None) -> tuple[str, str] | None:
+    """Reason and sentence on why a Deployment does not serve its newest version, or None where it does."""
+    live = i.live("Deployment", name)
+    if live is None:
+        return "DeploymentPending", f"Deployment {name} does not exist yet"
+    found = {c["type"]: c for c in (live.get("status") or {}).get("conditions") or ()}
+    failure = found.get("ReplicaFailure")
+    if failure and failure["status"] == "True":
+        return "ReplicaFailure", f"Deployment {name}: {failure.get('message', '')}"
+    if pod_trouble:
+        return "PodNotRunning", f"Deployment {name}: {pod_trouble}"
+    claim = i.live("PersistentVolumeClaim", name)
+    if claim and (claim.get("status") or {}).get("phase") == "Pending" and not _is_true(found.get("Available")):
+        return "VolumePending", f"PersistentVolumeClaim {name} is not bound to a volume yet"
+    if not _is_true(found.get("Available")):
+        told = found.get("Available", {}).get("message") or "no pod has been started yet"
+        return "DeploymentUnavailable", f"Deployment {name}: {told}"
+    return None
+
+
+def _is_true(condition: Condition | None) -> bool:
+    return bool(condition) and condition is not None and condition.get("status") == "True"
+
+
+def _topics(problems: Sequence[Problem], i: Instance) -> list[Condition]:
+    result = []
+    for topic in _TOPICS:
+        others = frozenset().union(*(t.reasons for t in _TOPICS)) if not topic.reasons else frozenset()
+        mine = [p for p in problems if (p.reason in topic.reasons if topic.reasons else p.reason not in others)]
+        mine = [p for p in mine if p.reason not in NOTICES]
+        if mine:
+            result.append(_condition(topic.type, mine[0].reason, _sentences(mine), good=False))
+        elif topic.type == "Exposed":
+            result += _exposed(i)
+        else:
+            result.append(_condition(topic.type, topic.good, topic.message, good=True))
+    return result
+
+
+def _exposed(i: Instance) -> list[Condition]:
+    """Present where the operator gives the application an address: by Route or by Ingress."""
+    url = exposure.application_url(i)
+    if url:
+        return [_condition("Exposed", "AddressAssigned", f"The application is served at {url}", good=True)]
+    return []
+
+
+def _deployments(i: Instance) -> list[Condition]:
+    """The conditions of the Deployments under the names that the Go operator gave them."""
+    result = []
+    for prefix, (suffix, _) in DEPLOYMENTS.items():
+        live = i.live("Deployment", f"{i.name}{suffix}")
+        found = {c["type"]: c for c in ((live or {}).get("status") or {}).get("conditions") or ()}
+        for name in _COPIED:
+            if name in found:
+                copied = {k: found[name].get(k) or "" for k in ("status", "reason", "message")}
+                result.append({"type": f"{prefix}Deployment{name}", **copied, "reason": copied["reason"] or "Unknown"})
+    return result
+
+
+def _authentication(i: Instance) -> Condition:
+    reason, message = auth_proxy.authentication(i)
+    return _condition("AuthenticationEnabled", reason, message, good=reason != "AuthenticationDisabled")
+
+
+def _tls(i: Instance) -> Condition:
+    if not i.tls:
+        return _condition("TLSSetupComplete", "CertManagerDisabled", "Traffic inside the instance is not encrypted", good=True)
+    return _condition("TLSSetupComplete", "WaitingForCertificate", "Certificates are not ready", good=False)
+
+
+def _condition(kind: str, reason: str, message: str, *, good: bool) -> Condition:
+    return {"type": kind, "status": "True" if good else "False", "reason": reason, "message": message}
+
+
+def _sentences(problems: Sequence[Problem]) -> str:
+    return "; ".join(dict.fromkeys(p.message for p in problems))[:32768]
+
+
+def _dated(conditions: list[Condition], i: Instance, now: str) -> list[Condition]:
+    before = {c.type: c.model_dump(by_alias=True) for c in (i.cr.status.conditions or ()) if c} if i.cr.status else {}
+    generation = i.cr.metadata.get("generation", 0)
+    return [
+        {**c, "observedGeneration": generation, "lastTransitionTime": _since(before.get(c["type"]), c, now)}
+        for c in conditions
+    ]
+
+
+def _since(before: Mapping[str, Any] | None, condition: Condition, now: str) -> str:
+    if before and before.get("status") == condition["status"]:
+        return str(before.get("lastTransitionTime") or now)
+    return now

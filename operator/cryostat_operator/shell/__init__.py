@@ -1,0 +1,1 @@
+"""The front door: kopf's handlers, the queue, and the loop."""
