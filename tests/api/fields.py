@@ -1,0 +1,34 @@
+"""Finds the fields of our own in the schema of an object, as opposed to those of embedded Kubernetes types."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from cryostat_operator.api.base import EMBEDDED_KEY
+from cryostat_operator.api.v1beta2 import Cryostat
+
+
+def own_fields(schema: dict[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Dotted paths below the root (`spec.reportOptions.replicas`; lists are looked through) with their schemas."""
+    raw = Cryostat.model_json_schema(by_alias=True)
+    yield from _walk(raw, schema, raw["$defs"], "")
+
+
+def _walk(raw: Any, schema: dict[str, Any], defs: dict[str, Any], path: str) -> Iterator[tuple[str, dict[str, Any]]]:
+    for inner in _choices(raw, defs):
+        if "items" in inner and EMBEDDED_KEY not in inner["items"]:
+            yield from _walk(inner["items"], schema["items"], defs, path)
+        for name, child in inner.get("properties", {}).items():
+            if path or name != "metadata":
+                below = f"{path}.{name}".lstrip(".")
+                yield below, schema["properties"][name]
+                yield from _walk(child, schema["properties"][name], defs, below)
+
+
+def _choices(raw: dict[str, Any], defs: dict[str, Any]) -> list[dict[str, Any]]:
+    if "$ref" in raw:
+        return _choices(defs[raw["$ref"].rsplit("/", 1)[-1]], defs)
+    if "anyOf" in raw:
+        return [found for choice in raw["anyOf"] for found in _choices(choice, defs)]
+    return [raw]

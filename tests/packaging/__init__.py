@@ -1,0 +1,1 @@
+"""What is generated: the CRD, the installation, the samples."""
