@@ -34,8 +34,8 @@ _PORTS = ((1, 8080, 65535), (0, -1, 65536, "80", 80.5))
 _NAMES = ("a", "my.secret-1", "x" * 253)
 _NO_NAMES = ("", "A", "a_b", "-a", "a..b", "x" * 254)
 _SERVICES = ("coreConfig", "reportsConfig", "databaseConfig", "storageConfig", "agentGatewayConfig")
-_BOUND = {"pvc": {"spec": {"volumeName": "disk-1"}}}
-_S3 = {"secretName": "keys", "provider": {"url": "https://s3.example.com", "region": "eu-west-1"}}
+_BOUND: dict[str, Any] = {"pvc": {"spec": {"volumeName": "disk-1"}}}
+_S3: dict[str, Any] = {"secretName": "keys", "provider": {"url": "https://s3.example.com", "region": "eu-west-1"}}
 
 CASES = (
     Case(

@@ -1,4 +1,4 @@
-"""Reading objects: everything that users write arrives in the models, and what cannot work is refused with its field."""
+"""Reading objects: all that users write arrives in the models, and what cannot work is refused with its field."""
 
 from __future__ import annotations
 
