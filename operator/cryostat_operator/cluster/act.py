@@ -69,7 +69,7 @@ class Foreman:
         except ApiError as error:
             return _refusal(action.key, error)
         if refusal is None:
-            self._log.info("%s %s", _PAST[action.verb], action.key, extra={"cryostat": f"{owner.namespace}/{owner.name}"})
+            self._log.info("%s %s", _PAST[action.verb], action.key)
         return refusal
 
     async def _carry_out(self, owner: Owner, action: Action) -> Refusal | None:
@@ -151,7 +151,7 @@ def belongs_to(live: Obj, key: Key, owner: Owner) -> bool:
         for reference in live["metadata"].get("ownerReferences") or []:
             if reference.get("controller") and reference.get("kind") == names.KIND:
                 group = reference.get("apiVersion", "").partition("/")[0]
-                return group == names.GROUP and reference.get("name") == owner.name
+                return bool(group == names.GROUP and reference.get("name") == owner.name)
     # The Go operator marks cluster-scoped objects by nothing but a name that only this Cryostat has.
     mark_of_owner = {names.LABEL_NAME: owner.name, names.LABEL_NAMESPACE: owner.namespace}
     return has_own_name(key, {"metadata": {"labels": mark_of_owner}})

@@ -62,7 +62,7 @@ async def connect() -> Connection:
     """
     configuration = Configuration()
     try:
-        config.load_incluster_config(client_configuration=configuration)
+        config.load_incluster_config(client_configuration=configuration)  # type: ignore[no-untyped-call]
     except config.ConfigException:
-        await config.load_kube_config(client_configuration=configuration)
+        await config.load_kube_config(client_configuration=configuration)  # type: ignore[no-untyped-call]
     return Connection(configuration)

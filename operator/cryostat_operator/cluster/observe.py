@@ -77,6 +77,11 @@ class Scout:
         self._reflectors[name] = (reflector, asyncio.create_task(reflector.run(), name=f"watch {name}"))
 
     @property
+    def openshift(self) -> bool:
+        """Whether the cluster is treated as OpenShift: it serves Routes, or the administrator says so."""
+        return self._force_openshift or "Route" in self._apis
+
+    @property
     def silent_for(self) -> float:
         """Seconds since the quietest stream was last heard; streams of APIs that are not there count as heard."""
         return max((reflector.silent_for for reflector, _ in self._reflectors.values()), default=0.0)
@@ -142,7 +147,7 @@ class Scout:
         records = self.children.of(owner)
         live = {key: record.obj for key, record in records.items()}
         return Facts(
-            openshift=self._force_openshift or "Route" in self._apis,
+            openshift=self.openshift,
             apis=self._apis,
             namespaces=self.namespaces.facts({owner.namespace, *targets}),
             data=self._data(owner, plan),

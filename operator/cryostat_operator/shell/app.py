@@ -1,0 +1,171 @@
+"""kopf's part: it watches the Cryostats, logs in, and starts and stops everything else."""
+
+from __future__ import annotations
+
+import asyncio
+import datetime
+import logging
+import random
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+import kopf
+
+from ..cluster.cache import Owner
+from ..cluster.client import Client
+from ..cluster.connection import Connection, connect
+from ..cluster.observe import Scout
+from ..desired import names
+from ..desired.plan import Obj
+from ..settings import Settings
+from .metrics import Metrics
+from .queue import Queue
+from .reconcile import Reconciler
+from .server import Server
+
+logger = logging.getLogger(__name__)
+
+_CREDENTIALS_LAST = datetime.timedelta(minutes=10)  # then kopf asks again, and a rotated token is read
+
+
+class _Backoffs:
+    """Seconds between kopf's attempts at a request: growing, without end, so that no outage ends the operator."""
+
+    def __iter__(self) -> Iterator[float]:
+        delay = 0.2
+        while True:
+            yield delay * random.uniform(0.8, 1.2)  # noqa: S311 - jitter
+            delay = min(delay * 2, 5.0)
+
+
+@dataclass
+class App:
+    """One operator process: what is watched, the queue, the loop, and the HTTP server."""
+
+    settings: Settings
+    host: str
+    port: int
+    metrics: Metrics = field(default_factory=Metrics)
+    ready: bool = False
+
+    async def start(self) -> None:
+        """Everything but kopf. Must run in the loop that kopf will run in."""
+        self.connection = await connect()
+        self.client = Client(self.connection, self._reconnect, self.metrics.observe_request)
+        self.queue: Queue[Owner] = Queue(self._work)
+        self.scout = Scout(
+            self.client,
+            self.queue.ring,
+            self._ring_all,
+            self._ring_namespace,
+            force_openshift=self.settings.force_openshift,
+        )
+        self.reconciler = Reconciler(self.client, self.scout, self.settings, self.metrics)
+        self.metrics.depth.set_function(lambda: self.queue.depth)
+        self.metrics.instances.set_function(lambda: len(self.reconciler.crs))
+        self.server = Server(self.metrics, lambda: self.ready, lambda: self.scout.silent_for)
+        await self.server.start(self.host, self.port)
+        self._opening = asyncio.create_task(self._open(), name="first listing")
+
+    async def _open(self) -> None:
+        await self.scout.start()
+        for owner in self.scout.children.owners():
+            self.queue.ring(owner)
+        self.queue.open()
+        self.ready = True
+        logger.info("Watching the cluster%s", " (OpenShift)" if self.scout.openshift else "")
+
+    async def stop(self) -> None:
+        self.ready = False
+        self._opening.cancel()
+        self.queue.close()
+        await self.scout.stop()
+        await self.server.stop()
+        await self.client.close()
+
+    async def _reconnect(self) -> Connection:
+        self.connection = await connect()
+        return self.connection
+
+    async def _work(self, owner: Owner) -> float | None:
+        return await self.reconciler(owner)
+
+    def _ring_all(self) -> None:
+        for owner in self.reconciler.crs:
+            self.queue.ring(owner)
+
+    def _ring_namespace(self, name: str) -> None:
+        for owner, body in self.reconciler.crs.items():
+            targets = (body.get("spec") or {}).get("targetNamespaces") or ()
+            if owner.namespace == name or name in targets:
+                self.queue.ring(owner)
+
+    def seen(self, kind: str | None, obj: Obj) -> None:
+        """A Cryostat was listed, added, modified or deleted."""
+        owner = Owner(obj["metadata"]["namespace"], obj["metadata"]["name"])
+        known = self.reconciler.crs.get(owner)
+        if kind == "DELETED":
+            if known is None or known["metadata"]["uid"] == obj["metadata"]["uid"]:
+                self.reconciler.crs.pop(owner, None)
+                self.queue.forget(owner)
+                self.queue.ring(owner)
+            return
+        if known and int(known["metadata"]["resourceVersion"]) >= int(obj["metadata"]["resourceVersion"]):
+            return  # our own write, of which the answer told us
+        self.reconciler.crs[owner] = obj
+        self.queue.ring(owner)
+
+
+def register(app: App, registry: kopf.OperatorRegistry) -> None:
+    """kopf's handlers: login, settings, and every event of every Cryostat."""
+
+    @kopf.on.login(registry=registry)
+    async def login(**_: Any) -> kopf.ConnectionInfo:
+        connection = await connect()
+        authorization = await connection.authorization()
+        certificate = connection.client_certificate or (None, None)
+        return kopf.ConnectionInfo(
+            server=connection.server,
+            ca_path=connection.ca_path,
+            insecure=connection.insecure or None,
+            token=authorization.removeprefix("Bearer ") if authorization else None,
+            certificate_path=certificate[0],
+            private_key_path=certificate[1],
+            expiration=datetime.datetime.now(datetime.UTC) + _CREDENTIALS_LAST,
+        )
+
+    @kopf.on.event(names.GROUP, names.VERSION, names.PLURAL, registry=registry)
+    async def cryostat(event: kopf.RawEvent, **_: Any) -> None:
+        app.seen(event["type"], dict(event["object"]))
+
+
+def kopf_settings() -> kopf.OperatorSettings:
+    """kopf writes nothing to the cluster, keeps little in memory, and outlives outages of the API server."""
+    settings = kopf.OperatorSettings()
+    settings.peering.standalone = True
+    settings.scanning.disabled = True
+    settings.posting.enabled = False
+    settings.admission.managed = None
+    settings.queueing.idle_timeout = 0.1
+    settings.queueing.exit_timeout = 2
+    settings.watching.chunk_size = 500
+    settings.watching.server_timeout = 300
+    settings.watching.client_timeout = 330
+    settings.watching.connect_timeout = 5
+    settings.watching.reconnect_backoff = 0.1
+    settings.networking.request_timeout = 30
+    settings.networking.error_backoffs = _Backoffs()
+    return settings
+
+
+async def run(settings: Settings, host: str, port: int) -> None:
+    """Run the operator until it is cancelled."""
+    app = App(settings, host, port)
+    await app.start()
+    registry = kopf.OperatorRegistry()
+    register(app, registry)
+    try:
+        await kopf.operator(registry=registry, settings=kopf_settings(), clusterwide=True, standalone=True)
+    finally:
+        await app.stop()

@@ -1,0 +1,268 @@
+"""The loop: observe → plan → compare → act → report, for one Cryostat at a time and never asking what changed."""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+import orjson
+from pydantic import ValidationError
+
+from ..api.v1beta2 import Cryostat
+from ..cluster.act import Foreman, Outcome, Refusal
+from ..cluster.cache import Owner
+from ..cluster.client import JSON_PATCH, ApiError, Client, resource_path
+from ..cluster.observe import Scout
+from ..cluster.takeover import take_over
+from ..desired import names
+from ..desired.compare import Action, compare, prunable
+from ..desired.instance import Facts, Instance
+from ..desired.plan import Key, Obj, Plan, Problem, part_of
+from ..desired.planner import plan_for
+from ..desired.status import Report, status_of, unreadable
+from ..settings import Settings
+from .logs import about
+from .metrics import Metrics
+from .queue import RETRY
+from .tell import Teller, now
+
+logger = logging.getLogger(__name__)
+
+_ROUNDS = 6  # of drawing and writing in one run; what one round makes is a fact for the next
+_SOON = 1.0  # seconds, after something temporary
+_GO = "true"
+
+
+@dataclass
+class _Run:
+    """What one run has come to so far."""
+
+    refused: dict[Key, Refusal] = field(default_factory=dict)
+    written: set[Key] = field(default_factory=set)
+
+
+class Reconciler:
+    """Brings the world of each Cryostat to what its spec asks for."""
+
+    def __init__(self, client: Client, scout: Scout, settings: Settings, metrics: Metrics) -> None:
+        self._client = client
+        self._scout = scout
+        self._settings = settings
+        self._metrics = metrics
+        self._foreman = Foreman(client, scout.children)
+        self._teller = Teller(client)
+        self._looked_for_old: set[str] = set()
+        # Writes that changed nothing (a webhook puts something back, say), by object: not tried again until it changes.
+        self._settled: dict[Key, tuple[bytes, bytes]] = {}
+        self.crs: dict[Owner, Obj] = {}
+
+    async def __call__(self, owner: Owner) -> float | None:
+        """One run; seconds until the next look, None, or `RETRY`."""
+        with self._metrics.duration.time(), about(f"{owner.namespace}/{owner.name}"):
+            try:
+                again = await self._run(owner)
+            except Exception:
+                self._metrics.reconciles.labels("error").inc()
+                raise
+        self._metrics.reconciles.labels("retry" if again == RETRY else "ok").inc()
+        return again
+
+    async def _run(self, owner: Owner) -> float | None:
+        body = self.crs.get(owner)
+        if body is None:
+            return await self._sweep(owner)
+        if "deletionTimestamp" in body["metadata"]:
+            return await self._finish(owner, body)
+        try:
+            cr = parse(body)
+        except ValidationError as error:
+            await self._tell_unreadable(body, error)
+            return None
+        if cr.metadata.get("annotations", {}).get(names.ANNOTATION_PAUSE) == _GO:
+            return await self._report(cr, body, _Run(), paused=True)
+        await self._claim(owner, body)
+        run = _Run()
+        for _ in range(_ROUNDS):
+            plan, facts = await self._draw(cr)
+            actions = [a for a in self._open(owner, compare(plan, facts, cr.metadata["uid"])) if self._new(run, a)]
+            if not actions:
+                break
+            outcome = await self._foreman.act(owner, actions)
+            self._note(run, owner, outcome)
+        return await self._report(cr, body, run)
+
+    async def _draw(self, cr: Cryostat) -> tuple[Plan, Facts]:
+        """The plan from all facts, those that the plan itself turned out to need included."""
+        owner = Owner(cr.metadata["namespace"], cr.metadata["name"])
+        targets = Instance(cr, Facts(), self._settings).target_namespaces
+        plan = Plan()
+        for _ in range(3):
+            facts = self._scout.facts(owner, targets, plan)
+            plan = plan_for(cr, facts, self._settings)
+            await self._scout.look_up(owner, plan)
+            if self._scout.facts(owner, targets, plan).data == facts.data:
+                break
+        return plan, facts
+
+    # --- writing --------------------------------------------------------------------------------------------------
+
+    def _new(self, run: _Run, action: Action) -> bool:
+        return action.key not in run.refused and action.key not in run.written
+
+    def _open(self, owner: Owner, actions: Iterable[Action]) -> Iterable[Action]:
+        """Actions without those that were found to change nothing."""
+        for action in actions:
+            settled = self._settled.get(action.key)
+            if settled and action.verb == "replace" and settled == self._state(owner, action):
+                continue
+            yield action
+
+    def _state(self, owner: Owner, action: Action) -> tuple[bytes, bytes]:
+        record = self._scout.children.of(owner).get(action.key)
+        metadata = {k: v for k, v in (action.obj or {}).get("metadata", {}).items() if k != "resourceVersion"}
+        wish = orjson.dumps({**(action.obj or {}), "metadata": metadata}, option=orjson.OPT_SORT_KEYS)
+        return hashlib.blake2b(wish, digest_size=16).digest(), record.essence if record else b""
+
+    def _note(self, run: _Run, owner: Owner, outcome: Outcome) -> None:
+        for refusal in outcome.refused:
+            run.refused[refusal.key] = refusal
+        for action in outcome.done:
+            run.written.add(action.key)
+            if action.verb == "replace":
+                self._settled[action.key] = self._state(owner, action)
+
+    # --- beginning and end ----------------------------------------------------------------------------------------
+
+    async def _claim(self, owner: Owner, body: Obj) -> None:
+        """Our finalizer, before anything is made that only the finalizer can clean up."""
+        if names.FINALIZER in (body["metadata"].get("finalizers") or ()):
+            await self._look_for_old(owner, body)
+            return
+        path = "/metadata/finalizers"
+        add = (
+            {"op": "add", "path": f"{path}/-", "value": names.FINALIZER}
+            if body["metadata"].get("finalizers")
+            else {"op": "add", "path": path, "value": [names.FINALIZER]}
+        )
+        guard = {"op": "test", "path": "/metadata/resourceVersion", "value": body["metadata"]["resourceVersion"]}
+        self._take(await self._patch_cr(body, [guard, add]))
+
+    async def _look_for_old(self, owner: Owner, body: Obj) -> None:
+        """Take over what the Go operator made, once, where nothing of ours is known of a Cryostat that is not new."""
+        uid = body["metadata"]["uid"]
+        if uid in self._looked_for_old:
+            return
+        if Key("ServiceAccount", owner.namespace, owner.name) not in self._scout.children.of(owner):
+            count = await take_over(self._client, self._scout.children, owner)
+            if count:
+                logger.info("Took over %d objects", count)
+        self._looked_for_old.add(uid)
+
+    async def _finish(self, owner: Owner, body: Obj) -> float | None:
+        """Delete what garbage collection cannot reach, then let the Cryostat go."""
+        finalizers = body["metadata"].get("finalizers") or []
+        if names.FINALIZER not in finalizers:
+            return None
+        await self._look_for_old(owner, body)
+        outcome = await self._foreman.act(owner, self._unowned(owner))
+        refused = [refusal for refusal in outcome.refused if refusal.reason != "ApiNotServed"]
+        if refused:
+            self._count(refused)
+            problems = [Problem("core", "DeletionBlocked", refusal.message) for refusal in refused]
+            await self._teller.events(body, problems)
+            return RETRY
+        at = f"/metadata/finalizers/{finalizers.index(names.FINALIZER)}"
+        try:
+            await self._patch_cr(body, [{"op": "test", "path": at, "value": names.FINALIZER}, {"op": "remove", "path": at}])
+        except ApiError as error:
+            if error.status == 404:
+                return None
+            raise
+        return None
+
+    def _unowned(self, owner: Owner) -> list[Action]:
+        """Deletions of live objects outside the reach of owner references, which are those with names of their own."""
+        return [
+            Action("delete", key, uid=record.uid)
+            for key, record in self._scout.children.of(owner).items()
+            if prunable(key, record.obj, uid="")
+        ]
+
+    async def _sweep(self, owner: Owner) -> float | None:
+        """Something bears the mark of a Cryostat that we do not know: clear it away if it really is gone."""
+        if not self._scout.children.of(owner):
+            return None
+        path = resource_path(names.GROUP, names.VERSION, names.PLURAL, owner.namespace, owner.name)
+        try:
+            await self._client.request("GET", path)
+        except ApiError as error:
+            if error.status != 404:
+                raise
+            outcome = await self._foreman.act(owner, self._unowned(owner))
+            return RETRY if outcome.refused else None
+        return None  # it was just made; its own event is on the way
+
+    async def _patch_cr(self, body: Obj, patch: list[Obj]) -> Obj:
+        metadata = body["metadata"]
+        path = resource_path(names.GROUP, names.VERSION, names.PLURAL, metadata["namespace"], metadata["name"])
+        return await self._client.request("PATCH", path, body=patch, content_type=JSON_PATCH)
+
+    def _take(self, body: Obj) -> None:
+        """Remember the newest state of a Cryostat."""
+        self.crs[Owner(body["metadata"]["namespace"], body["metadata"]["name"])] = body
+
+    # --- telling --------------------------------------------------------------------------------------------------
+
+    async def _report(self, cr: Cryostat, body: Obj, run: _Run, *, paused: bool = False) -> float | None:
+        owner = Owner(cr.metadata["namespace"], cr.metadata["name"])
+        plan, facts = await self._draw(cr)
+        refused = [r for r in run.refused.values() if not r.temporary]
+        self._count(refused)
+        refusals = [Problem(part_of(plan, r.key), r.reason, r.message) for r in refused]
+        instance = Instance(cr, facts, self._settings)
+        report = Report(refusals, self._scout.pods.troubles(owner), paused)
+        current = self.crs.get(owner, body)
+        await self._write_status(current, status_of(instance, plan, report, now()))
+        await self._teller.events(current, [*plan.problems, *refusals])
+        for notice in plan.notices:
+            await self._teller.event(current, "Normal", notice.reason, notice.message)
+        if refused:
+            return RETRY
+        return _SOON if run.refused else None
+
+    async def _write_status(self, body: Obj, status: Obj) -> None:
+        try:
+            written = await self._teller.status(body, status)
+        except ApiError as error:
+            if error.status != 404:  # gone meanwhile
+                raise
+            return
+        if written:
+            self._take(written)
+
+    async def _tell_unreadable(self, body: Obj, error: ValidationError) -> None:
+        """A Cryostat that this version cannot read: say so, touch nothing."""
+        causes = "; ".join(f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors(include_input=False)[:5])
+        message = f"The spec cannot be understood; everything is left as it is. {causes}"
+        before = (body.get("status") or {}).get("conditions") or []
+        status = unreadable(body["metadata"].get("generation", 0), message, before, now())
+        await self._write_status(body, {**(body.get("status") or {}), **status})
+        await self._teller.events(body, [Problem("core", "InvalidSpec", message)])
+
+    def _count(self, refused: Iterable[Refusal]) -> None:
+        for refusal in refused:
+            self._metrics.errors.labels(refusal.reason).inc()
+
+
+def parse(body: Obj) -> Cryostat:
+    """A Cryostat from its JSON; a status that cannot be read counts as none.
+
+    Raises:
+        ValidationError: the spec cannot be read.
+    """
+    try:
+        return Cryostat.model_validate(body)
+    except ValidationError:
+        return Cryostat.model_validate({k: v for k, v in body.items() if k != "status"})
