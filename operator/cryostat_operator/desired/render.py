@@ -7,7 +7,7 @@ import yaml
 from ..api.v1beta2 import Cryostat
 from ..settings import Settings
 from .instance import DataFact, Facts, Instance, NamespaceFact
-from .plan import Key, Plan
+from .plan import Plan
 from .planner import plan_for
 
 
@@ -21,7 +21,7 @@ def manifests(cr: Cryostat, settings: Settings, *, openshift: bool) -> str:
 def resolved(cr: Cryostat, settings: Settings, *, openshift: bool) -> Plan:
     """The plan in a cluster that has all namespaces, Secrets and ConfigMaps that the Cryostat names."""
     targets = {*Instance(cr, Facts(), settings).target_namespaces, cr.metadata["namespace"]}
-    apis = None if openshift else frozenset()
+    apis: frozenset[str] | None = None if openshift else frozenset()
     facts = Facts(openshift=openshift, apis=apis, namespaces=dict.fromkeys(targets, NamespaceFact()))
     for _ in range(3):  # what a plan refers to is known once it is drawn
         plan = plan_for(cr, facts, settings)
@@ -49,4 +49,3 @@ def _text(dumper: yaml.SafeDumper, value: str) -> yaml.ScalarNode:
 
 
 _Dumper.add_representer(str, _text)
-__all__ = ["Key", "manifests", "resolved"]

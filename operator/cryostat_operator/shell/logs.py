@@ -24,8 +24,9 @@ def about(cryostat: str) -> Iterator[None]:
 
 class _Subject(logging.Filter):
     def filter(self, record: logging.LogRecord) -> bool:
-        record.cryostat = _subject.get()
-        record.prefix = f"[{record.cryostat}] " if record.cryostat else ""
+        subject = _subject.get()
+        record.__dict__["cryostat"] = subject
+        record.__dict__["prefix"] = f"[{subject}] " if subject else ""
         return True
 
 

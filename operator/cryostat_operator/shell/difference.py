@@ -1,0 +1,132 @@
+"""What applying a Cryostat would change in a live cluster, as text; nothing is written."""
+
+from __future__ import annotations
+
+import asyncio
+import difflib
+from collections.abc import Iterable
+
+import yaml
+
+from ..api.v1beta2 import Cryostat
+from ..cluster.act import belongs_to
+from ..cluster.cache import Owner, data_fact, trimmed
+from ..cluster.client import ApiError, Client
+from ..cluster.connection import connect
+from ..desired import names
+from ..desired.compare import Action, compare, differences
+from ..desired.instance import DataFact, Facts, Instance, NamespaceFact
+from ..desired.plan import KINDS, Key, Obj, Plan
+from ..desired.planner import plan_for
+from ..settings import Settings
+
+
+async def difference(cr: Cryostat, settings: Settings) -> str:
+    """Unified diffs of all objects that would be written; empty where nothing would."""
+    client = Client(await connect(), connect)
+    try:
+        return await _difference(client, await _live_cr(client, cr), settings)
+    finally:
+        await client.close()
+
+
+async def _difference(client: Client, cr: Cryostat, settings: Settings) -> str:
+    owner = Owner(cr.metadata["namespace"], cr.metadata["name"])
+    apis = await _apis(client)
+    targets = {owner.namespace, *Instance(cr, Facts(), settings).target_namespaces}
+    facts = Facts(
+        openshift=settings.force_openshift or "Route" in apis,
+        apis=apis,
+        namespaces=await _namespaces(client, targets),
+    )
+    plan, lines = Plan(), list[str]()
+    for _ in range(3):
+        plan = plan_for(cr, facts, settings)
+        facts = await _looked_up(client, owner, plan, facts)
+    plan = plan_for(cr, facts, settings)
+    for action in compare(plan, facts, cr.metadata.get("uid", "")):
+        lines += _shown(action, facts.live.get(action.key))
+    for problem in plan.problems:
+        lines.append(f"# {problem.reason}: {problem.message}\n")
+    return "".join(lines)
+
+
+async def _get(client: Client, key: Key) -> Obj | None:
+    try:
+        return await client.get(key)
+    except ApiError as error:
+        if error.status != 404:
+            raise
+        return None
+
+
+async def _live_cr(client: Client, cr: Cryostat) -> Cryostat:
+    """The Cryostat with the identity and status that it has in the cluster, if it is there."""
+    path = f"/apis/{names.API_VERSION}/namespaces/{cr.metadata['namespace']}/{names.PLURAL}/{cr.metadata['name']}"
+    try:
+        live = await client.request("GET", path)
+    except ApiError as error:
+        if error.status != 404:
+            raise
+        return cr
+    body = cr.model_dump(by_alias=True, exclude_none=True)
+    metadata = {**cr.metadata, **{k: live["metadata"][k] for k in ("uid", "generation")}}
+    return Cryostat.model_validate({**body, "metadata": metadata, "status": live.get("status")})
+
+
+async def _apis(client: Client) -> frozenset[str]:
+    served = set()
+    for kind in KINDS.values():
+        try:
+            answer = await client.request("GET", f"/{'apis' if kind.group else 'api'}/{kind.api_version}")
+        except ApiError as error:
+            if error.status != 404:
+                raise
+            continue
+        if any(resource["name"] == kind.plural for resource in answer.get("resources") or ()):
+            served.add(kind.kind)
+    return frozenset(served)
+
+
+async def _namespaces(client: Client, wanted: Iterable[str]) -> dict[str, NamespaceFact]:
+    found = {}
+    for name in sorted(wanted):
+        try:
+            metadata = (await client.request("GET", f"/api/v1/namespaces/{name}"))["metadata"]
+        except ApiError as error:
+            if error.status != 404:
+                raise
+            continue
+        found[name] = NamespaceFact("deletionTimestamp" in metadata, metadata.get("annotations") or {})
+    return found
+
+
+async def _looked_up(client: Client, owner: Owner, plan: Plan, facts: Facts) -> Facts:
+    """Facts with the live objects of the plan, and with what its pods refer to."""
+    wanted = {(r.kind, r.name) for r in plan.references} | {(k.kind, k.name) for k in plan.orders}
+    keys = sorted({*plan.objects, *(Key(kind, owner.namespace, name) for kind, name in wanted)} - set(facts.live))
+    objects = dict(zip(keys, await asyncio.gather(*(_get(client, key) for key in keys)), strict=True))
+    data: dict[tuple[str, str], DataFact | None] = dict(facts.data)
+    live = dict(facts.live)
+    for key, obj in objects.items():
+        if (key.kind, key.name) in wanted:
+            data[(key.kind, key.name)] = data_fact(obj) if obj else None
+        if obj and key in plan.objects and belongs_to(obj, key, owner):
+            live[key] = trimmed(key.kind, obj)
+    return Facts(facts.openshift, facts.apis, facts.namespaces, data, live)
+
+
+def _shown(action: Action, live: Obj | None) -> list[str]:
+    before = _yaml(live) if live and action.verb != "create" else []
+    after = _yaml(action.obj) if action.obj else []
+    paths = ", ".join(differences(action.obj, live)) if action.obj and live else ""
+    head = f"# {action.verb} {action.key}{f': {paths}' if paths else ''}\n"
+    return [head, *difflib.unified_diff(before, after, f"live/{action.key}", f"wished/{action.key}", n=2)]
+
+
+def _yaml(obj: Obj) -> list[str]:
+    """An object without what the API server keeps for itself; Secrets have lost their data before."""
+    noise = ("managedFields", "resourceVersion", "uid", "creationTimestamp", "generation")
+    metadata = {k: v for k, v in obj["metadata"].items() if k not in noise}
+    shown = {**{k: v for k, v in obj.items() if k != "status"}, "metadata": metadata}
+    return yaml.safe_dump(shown, sort_keys=True, width=120).splitlines(keepends=True)
