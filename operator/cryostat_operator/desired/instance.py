@@ -1,4 +1,4 @@
-"""What the components know: the Cryostat, the facts about its surroundings, and the answers that several of them need."""
+"""What the components know: the Cryostat, facts about its surroundings, and answers that several of them need."""
 
 from __future__ import annotations
 
@@ -158,7 +158,7 @@ class Instance:
 
     @property
     def open_access(self) -> bool:
-        """Whether everybody may use the application: only on request, and never against the user's own htpasswd file."""
+        """Whether everybody may use the application: only on request, and never against the user's own logins."""
         options = self.spec.authorization_options
         asked = bool(options and options.open_shift_sso and options.open_shift_sso.disable)
         return asked and not (options and options.basic_auth)

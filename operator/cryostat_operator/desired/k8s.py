@@ -34,6 +34,14 @@ def quantity(value: str | int | float) -> Decimal:
     return number.scaleb(int(suffix[1:]))
 
 
+def less(a: Any, b: Any) -> bool:
+    """Whether quantity `a` is below `b`; False where one of them is none, because the API server tells that better."""
+    try:
+        return quantity(a) < quantity(b)
+    except ValueError:
+        return False
+
+
 def owned(i: Instance, kind: str, name: str, labels: Mapping[str, str] | None = None) -> Obj:
     """Head of an object in the install namespace: owned by the Cryostat, with its mark."""
     obj = marked(i, kind, name, i.namespace, labels)
@@ -58,6 +66,10 @@ def annotate(obj: Obj, annotations: Mapping[str, str] | None) -> Obj:
 
 def env(name: str, value: str) -> Obj:
     return {"name": name, "value": value}
+
+
+def flag(value: bool) -> str:
+    return "true" if value else "false"
 
 
 def env_secret(name: str, secret: str, key: str) -> Obj:
@@ -117,7 +129,7 @@ def resources(given: Mapping[str, Any] | None, requests: tuple[str, str], limits
     wanted = {"cpu": requests[0], "memory": requests[1], **(given.get("requests") or {})}
     caps = dict(given.get("limits") or {}) if custom else {"cpu": limits[0], "memory": limits[1]}
     for name in ("cpu", "memory"):
-        if name in caps and quantity(caps[name]) < quantity(wanted[name]):
+        if name in caps and less(caps[name], wanted[name]):
             wanted[name] = caps[name]
     result["requests"] = wanted
     if caps:
