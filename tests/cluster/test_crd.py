@@ -1,0 +1,200 @@
+"""What a real API server makes of the CRD and the installation: applying, accepting, refusing, explaining, printing."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from cryostat_operator.api.v1beta2 import API_VERSION
+from cryostat_operator.packaging.crds import COLUMNS, crd
+from tests.api.cases import BAD_NAMES, CASES, GOOD_NAMES, Case
+from tests.api.fields import own_fields
+from tests.api.test_models import INPUTS, SAMPLES, cryostat, cryostats
+from tests.cluster.api import ApiError, Object, eventually
+from tests.cluster.controlplane import ControlPlane, Options
+
+ROOT = Path(__file__).parents[2]
+FINALIZER = "operator.cryostat.io/cryostat.finalizer"
+NOON = "2026-01-01T12:00:00Z"
+OLD = "old.example.com/v1beta2"
+BROKEN_SPEC = {
+    "targetNamespaces": ["UPPER"],
+    "reportOptions": {"replicas": -1},
+    "trustedCertSecrets": [{}, {"secretName": "A"}],
+    "authorizationOptions": {"basicAuth": {"secretName": "users"}},
+    "serviceOptions": {"coreConfig": {"httpPort": 0, "serviceType": "ExternalName"}},
+    "targetDiscoveryOptions": {"discoveryPortNumbers": [0]},
+    "objectStorageOptions": {"provider": {"region": "eu-west-1"}},
+    "storageOptions": {"pvc": {"spec": {"volumeName": "disk-1"}}, "emptyDir": {"sizeLimit": "-1Gi"}},
+}
+
+
+@pytest.fixture(scope="module")
+def plane() -> Iterator[ControlPlane]:
+    """A control plane of its own: no operator answers here, and the CRD may be replaced."""
+    with ControlPlane(Options(kwok=False, scheduler=False, volumes=0)) as plane:
+        plane.kubectl("apply", "-f", ROOT / "crds")
+        eventually(lambda: plane.api.list(API_VERSION, "Cryostat") == [], 10, "Cryostats are served")
+        yield plane
+
+
+def create(plane: ControlPlane, obj: Object, *, dry: bool = True) -> Object:
+    """Strictly: an unknown field is an error, as with `kubectl apply --validate=strict`."""
+    obj = {**obj, "metadata": {**obj["metadata"], "namespace": "default"}}
+    return plane.api.create(obj, **({"dryRun": "All"} if dry else {}))
+
+
+def refusal(plane: ControlPlane, obj: Object) -> str:
+    try:
+        create(plane, obj)
+    except ApiError as error:
+        if error.code in (400, 422):
+            return error.message
+        raise
+    raise AssertionError(f"accepted: {obj}")
+
+
+def test_plain_apply_works_and_works_again(plane: ControlPlane) -> None:
+    arguments = ("apply", "-f", ROOT / "crds", "-f", ROOT / "manifests")
+    plane.kubectl(*arguments)
+    again = plane.kubectl(*arguments).splitlines()
+    assert len(again) == 8
+    assert all(line.endswith(" unchanged") for line in again), again
+    kustomized = plane.kubectl("apply", "-k", ROOT / "manifests").splitlines()
+    assert sorted(kustomized) == sorted(again)
+
+
+def test_the_schema_is_structural(plane: ControlPlane) -> None:
+    found = plane.api.get("apiextensions.k8s.io/v1", "CustomResourceDefinition", "cryostats.operator.cryostat.io")
+    conditions = {each["type"]: each["status"] for each in found["status"]["conditions"]}
+    assert conditions == {"NamesAccepted": "True", "Established": "True"}
+    assert "preserveUnknownFields" not in found["spec"]
+
+
+@pytest.mark.parametrize("path", INPUTS + SAMPLES, ids=lambda path: f"{path.parent.name}-{path.stem}")
+def test_accepts_what_people_write(plane: ControlPlane, path: Path) -> None:
+    for obj in cryostats(path):
+        assert create(plane, obj)["spec"] == obj["spec"]
+
+
+@pytest.mark.parametrize("case", CASES, ids=lambda case: f"{case.path}: {case.says}")
+def test_limits_and_rules(plane: ControlPlane, case: Case) -> None:
+    for value in case.good:
+        create(plane, cryostat(case.spec(value)))
+    for value in case.bad:
+        assert case.says in refusal(plane, cryostat(case.spec(value))), value
+
+
+def test_names(plane: ControlPlane) -> None:
+    for name in GOOD_NAMES:
+        create(plane, cryostat({}, name))
+    for name, says in BAD_NAMES.items():
+        assert says in refusal(plane, cryostat({}, name))
+
+
+def test_unknown_fields_are_named(plane: ControlPlane) -> None:
+    message = refusal(plane, cryostat({"reportOptions": {"replica": 1}}))
+    assert 'unknown field "spec.reportOptions.replica"' in message
+
+
+def test_absent_is_absent_and_nothing_is_defaulted(plane: ControlPlane) -> None:
+    assert "spec" not in create(plane, {"apiVersion": API_VERSION, "kind": "Cryostat", "metadata": {"name": "a"}})
+    spec = {"targetNamespaces": None, "reportOptions": {"replicas": None}, "networkPolicies": {}}
+    assert create(plane, cryostat(spec))["spec"] == {"reportOptions": {}, "networkPolicies": {}}
+
+
+def test_explain_knows_every_field_of_ours(plane: ControlPlane) -> None:
+    fields = dict(own_fields(crd()["spec"]["versions"][0]["schema"]["openAPIV3Schema"]))
+    parents = {path.rpartition(".")[0] for path in fields}
+    texts = {
+        parent: " ".join(plane.kubectl("explain", f"cryostats.{parent}".rstrip(".")).split())
+        for parent in sorted(parents)
+    }
+    for path, node in fields.items():
+        assert " ".join(node["description"].split()) in texts[path.rpartition(".")[0]], path
+
+
+def test_columns(plane: ControlPlane) -> None:
+    made = create(plane, cryostat({}, "shown"), dry=False)
+    now = made["metadata"]["creationTimestamp"]
+    ready = {"type": "Ready", "status": "True", "reason": "AllWell", "message": "", "lastTransitionTime": now}
+    status = {
+        "applicationUrl": "https://cryostat.example.com",
+        "targetNamespaces": ["default", "other"],
+        "databaseSecret": "shown-db",
+        "storageSecret": "shown-storage",
+        "basicAuthSecret": "shown-login",
+        "observedGeneration": 1,
+        "conditions": [ready],
+    }
+    assert plane.api.patch(made, {"status": status}, sub="status")["status"] == status
+    narrow = plane.kubectl("get", "cryo", "-n", "default").splitlines()
+    assert narrow[0].split()[:4] == ["NAME", "READY", "URL", "TARGET"]
+    assert narrow[1].split()[:4] == ["shown", "True", "https://cryostat.example.com", '["default","other"]']
+    wide = plane.kubectl("get", "cryostat", "-n", "default", "-o", "wide")
+    assert all(column.upper() in wide for column, *_ in COLUMNS)
+    assert "AllWell" in wide
+    assert "shown-db" in wide
+    assert "shown-storage" in wide
+    assert "shown" in plane.kubectl("get", "cryostat", "-n", "default", "-o", "name")
+    assert "shown" in plane.kubectl("get", "cryostat.operator.cryostat.io,cryo", "-n", "default")
+    plane.api.delete(made)
+
+
+def test_status_needs_no_url_and_keeps_one_condition_a_type(plane: ControlPlane) -> None:
+    made = create(plane, cryostat({}, "conditions"), dry=False)
+    one = {
+        "type": "Ready",
+        "status": "Maybe",
+        "reason": "R",
+        "message": "",
+        "lastTransitionTime": "2026-01-01T00:00:00Z",
+    }
+    with pytest.raises(ApiError, match='Unsupported value: "Maybe"'):
+        plane.api.patch(made, {"status": {"conditions": [one]}}, sub="status")
+    one["status"] = "False"
+    with pytest.raises(ApiError, match="Duplicate value"):
+        plane.api.patch(made, {"status": {"conditions": [one, one]}}, sub="status")
+    assert "applicationUrl" not in plane.api.patch(made, {"status": {"conditions": [one]}}, sub="status")["status"]
+    plane.api.delete(made)
+
+
+def test_an_instance_from_before_our_limits_can_be_changed_elsewhere_and_deleted(plane: ControlPlane) -> None:
+    """Otherwise a finalizer could never be removed from an object that a former, laxer CRD let in."""
+    ours = renamed(crd())
+    loose = copy.deepcopy(ours)
+    loose["spec"]["versions"][0]["schema"] = without_limits(ours["spec"]["versions"][0]["schema"])
+    plane.api.apply(loose)
+    eventually(lambda: plane.api.list(OLD, "Cryostat") == [], 10, "the lax version is served")
+    metadata = {"name": "my.old-" + "x" * 50, "namespace": "default", "finalizers": [FINALIZER]}
+    old = plane.api.create({"apiVersion": OLD, "kind": "Cryostat", "metadata": metadata, "spec": BROKEN_SPEC})
+    plane.api.apply(ours)
+    another = {"apiVersion": OLD, "kind": "Cryostat", "metadata": {"name": "new"}, "spec": BROKEN_SPEC}
+    eventually(lambda: "replicas" in refusal(plane, another), 20, "our limits hold")
+
+    plane.api.patch(old, {"metadata": {"labels": {"a": "b"}}})
+    plane.api.patch(old, {"status": {"databaseSecret": "keys"}}, sub="status")
+    plane.api.delete(old)
+    plane.api.patch(old, [{"op": "remove", "path": "/metadata/finalizers/0"}])
+    eventually(lambda: plane.api.list(OLD, "Cryostat") == [], 10, "it is gone")
+
+
+def renamed(obj: Object) -> Object:
+    obj = copy.deepcopy(obj)
+    obj["spec"]["group"] = "old.example.com"
+    obj["metadata"]["name"] = "cryostats.old.example.com"
+    obj["spec"]["names"] = {"kind": "Cryostat", "plural": "cryostats"}
+    return obj
+
+
+def without_limits(node: Any) -> Any:
+    limits = {"pattern", "minLength", "maxLength", "minimum", "maximum", "enum", "x-kubernetes-validations"}
+    if isinstance(node, list):
+        return [without_limits(child) for child in node]
+    if not isinstance(node, dict):
+        return node
+    return {key: without_limits(value) for key, value in node.items() if key not in limits or isinstance(value, dict)}
