@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
 from typing import Any, TypeVar
 from urllib.parse import urlencode
 
@@ -34,21 +35,48 @@ class ApiError(Exception):
 class Api:
     """One user's view of one API server. Thread-safe; connections are kept alive."""
 
-    def __init__(self, server: str, ca_file: str, headers: dict[str, str]) -> None:
-        self.server = server
-        self._ca_file = ca_file
-        self._headers = {"Accept": "application/json", **headers}
-        self._pool = urllib3.PoolManager(maxsize=16, ca_certs=ca_file, retries=False)
+    def __init__(self, server: str, tls: Mapping[str, Any], headers: Mapping[str, str]) -> None:
+        """`tls` holds urllib3's `ca_certs`, and `cert_file`, `key_file` or `cert_reqs` where needed."""
+        self.server = server.rstrip("/")
+        self._tls = tls
+        self._headers = urllib3.HTTPHeaderDict({"Accept": "application/json", **headers})
+        self._pool = urllib3.PoolManager(maxsize=16, retries=False, **tls)
         self._kinds: dict[tuple[str, str], tuple[str, bool]] = {}
 
+    @property
+    def ca_file(self) -> Path | None:
+        """The certificate authority to trust, None for the system's."""
+        return Path(self._tls["ca_certs"]) if self._tls.get("ca_certs") else None
+
+    @property
+    def insecure(self) -> bool:
+        """Whether the server's certificate is not verified."""
+        return self._tls.get("cert_reqs") == "CERT_NONE"
+
+    def with_token(self, token: str) -> Api:
+        """The same server as the bearer of this token sees it."""
+        tls = {key: value for key, value in self._tls.items() if key not in ("cert_file", "key_file")}
+        return Api(self.server, tls, {"Authorization": f"Bearer {token}"})
+
     def impersonating(self, user: str, *groups: str) -> Api:
-        """The same server as another user sees it."""
-        names = urllib3.HTTPHeaderDict({**self._headers, "Impersonate-User": user})
+        """The same server as another user sees it; we must be allowed to impersonate."""
+        other = Api(self.server, self._tls, {})
+        other._headers = urllib3.HTTPHeaderDict(self._headers)
+        other._headers["Impersonate-User"] = user
         for group in ("system:authenticated", *groups):
-            names.add("Impersonate-Group", group)
-        other = Api(self.server, self._ca_file, {})
-        other._headers = names  # type: ignore[assignment]  # a multi-dict: one header line per group
+            other._headers.add("Impersonate-Group", group)  # one header line per group
         return other
+
+    def token_for(self, service_account: str, namespace: str, *, seconds: int = 86400) -> str:
+        """A token of the TokenRequest API, valid for `seconds` (the API server's minimum is 600)."""
+        path = f"/api/v1/namespaces/{namespace}/serviceaccounts/{service_account}/token"
+        body = {
+            "apiVersion": "authentication.k8s.io/v1",
+            "kind": "TokenRequest",
+            "spec": {"expirationSeconds": seconds},
+        }
+        token: str = self.request("POST", path, body)["status"]["token"]
+        return token
 
     # --- any request ---
 

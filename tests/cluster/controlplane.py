@@ -120,10 +120,12 @@ class ControlPlane:
         self._write("admission.yaml", json.dumps(self.options.admission_config or {}))
         stage_texts = [path.read_text() for path in stages if path.name != "kustomization.yaml"]
         self._write("stages.yaml", "\n---\n".join(stage_texts))
+        self.api = Api(
+            self.server, {"ca_certs": str(self._certificate.ca)}, {"Authorization": f"Bearer {tokens['admin']}"}
+        )
         for user, token in tokens.items():
-            self._write(f"{user}.kubeconfig", kubeconfig_text(self.server, self._certificate.ca, token, user))
+            self._write(f"{user}.kubeconfig", kubeconfig_text(self.api, token, user))
         self.kubeconfig = self.directory / "admin.kubeconfig"
-        self.api = Api(self.server, str(self._certificate.ca), {"Authorization": f"Bearer {tokens['admin']}"})
 
     def _write(self, name: str, text: str) -> None:
         path = self.directory / name
@@ -258,28 +260,16 @@ class ControlPlane:
                 }
             )
 
-    def token_for(self, service_account: str, namespace: str, *, seconds: int = 86400) -> str:
-        """A token of the TokenRequest API, valid for `seconds` (the API server's minimum is 600)."""
-        path = f"/api/v1/namespaces/{namespace}/serviceaccounts/{service_account}/token"
-        request = {
-            "apiVersion": "authentication.k8s.io/v1",
-            "kind": "TokenRequest",
-            "spec": {"expirationSeconds": seconds},
-        }
-        token: str = self.api.request("POST", path, request)["status"]["token"]
-        return token
-
     def kubeconfig_for(self, service_account: str, namespace: str, *, seconds: int = 86400) -> Path:
-        """Writes a kubeconfig of a ServiceAccount that must exist."""
-        token = self.token_for(service_account, namespace, seconds=seconds)
+        """Writes a kubeconfig of a ServiceAccount that must exist, with a token that is valid for `seconds`."""
+        token = self.api.token_for(service_account, namespace, seconds=seconds)
         name = f"{namespace}.{service_account}.kubeconfig"
-        self._write(name, kubeconfig_text(self.server, self._certificate.ca, token, service_account))
+        self._write(name, kubeconfig_text(self.api, token, service_account))
         return self.directory / name
 
     def api_for(self, service_account: str, namespace: str) -> Api:
         """A client that is this ServiceAccount."""
-        token = self.token_for(service_account, namespace)
-        return Api(self.server, str(self._certificate.ca), {"Authorization": f"Bearer {token}"})
+        return self.api.with_token(self.api.token_for(service_account, namespace))
 
     def kubectl(self, *arguments: str | Path, input: str | None = None, kubeconfig: Path | None = None) -> str:
         """What kubectl prints on its standard output. Raises KubectlError."""

@@ -10,6 +10,8 @@ from typing import Any
 
 import yaml
 
+from tests.cluster.api import Api
+
 
 class KubectlError(subprocess.CalledProcessError):
     """kubectl failed; shown with what it said."""
@@ -28,15 +30,37 @@ def run_kubectl(program: Path, config: Path | None, *arguments: str | Path, inpu
     return result.stdout
 
 
-def kubeconfig_text(server: str, ca: Path, token: str, user: str) -> str:
-    """A kubeconfig with one context; the CA is embedded so that the file stands alone."""
-    cluster = {"server": server, "certificate-authority-data": base64.b64encode(ca.read_bytes()).decode()}
+def kubeconfig_text(api: Api, token: str, user: str) -> str:
+    """A kubeconfig of `user` for the server of `api`; the CA is embedded so that the file stands alone."""
+    cluster: dict[str, Any] = {"server": api.server}
+    if api.ca_file:
+        cluster["certificate-authority-data"] = base64.b64encode(api.ca_file.read_bytes()).decode()
+    if api.insecure:
+        cluster["insecure-skip-tls-verify"] = True
     content: dict[str, Any] = {
         "apiVersion": "v1",
         "kind": "Config",
-        "current-context": "embedded",
-        "contexts": [{"name": "embedded", "context": {"cluster": "embedded", "user": user}}],
-        "clusters": [{"name": "embedded", "cluster": cluster}],
+        "current-context": "cryostat",
+        "contexts": [{"name": "cryostat", "context": {"cluster": "cryostat", "user": user}}],
+        "clusters": [{"name": "cryostat", "cluster": cluster}],
         "users": [{"name": user, "user": {"token": token}}],
     }
     return yaml.safe_dump(content)
+
+
+def api_of_kubeconfig() -> Api:
+    """A client for the current context of the caller's KUBECONFIG, with all its ways to log in."""
+    from kubernetes import client, config  # takes a second, and only this needs it
+
+    configuration: Any = client.Configuration()
+    config.load_kube_config(client_configuration=configuration)  # type: ignore[no-untyped-call]
+    tls: dict[str, Any] = {"ca_certs": configuration.ssl_ca_cert}
+    if configuration.cert_file:
+        tls |= {"cert_file": configuration.cert_file, "key_file": configuration.key_file}
+    if not configuration.verify_ssl:
+        tls["cert_reqs"] = "CERT_NONE"
+    login = configuration.get_api_key_with_prefix("authorization") or configuration.get_api_key_with_prefix(
+        "BearerToken"
+    )
+    headers = {"Authorization": login} if login else {}
+    return Api(configuration.host, {key: value for key, value in tls.items() if value}, headers)

@@ -1,0 +1,41 @@
+# What people and CI call. `make help` lists it.
+PYTHON ?= python3
+PLATFORM ?= kubernetes
+WORKERS ?= 2
+VENV := .venv
+BIN := $(VENV)/bin
+
+.DEFAULT_GOAL := help
+.PHONY: help venv run test lint generate bench clean
+
+help: ## this list
+	@sed -nE 's/^([a-z]+):.*## (.*)/  make \1|\2/p' Makefile | column -t -s '|'
+
+venv: $(VENV)/.installed ## .venv with the locked dependencies and the command cryostat-operator
+
+run: venv ## a Cryostat from nothing to Ready on an embedded cluster, or on that of KUBECONFIG; PLATFORM=openshift
+	@$(BIN)/python -m tests.cluster.demo --platform $(PLATFORM)
+
+test: venv lint ## everything that CI checks
+	$(BIN)/cryostat-operator generate --check
+	$(BIN)/python -m tests.cluster.binaries
+	$(BIN)/pytest -n $(WORKERS) --dist loadfile $(PYTEST_ARGS)
+
+lint: venv ## style, types, layers
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/mypy -p tests.cluster
+	$(BIN)/lint-imports
+
+generate: venv ## rewrite what is generated: crds/ and parts of manifests/
+	$(BIN)/cryostat-operator generate
+
+bench: venv ## measure the loop against the embedded cluster
+	$(BIN)/python -m tests.bench
+
+clean: ## remove .venv and caches (the built control plane stays in ~/.cache/cryostat-operator)
+	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache build dist operator/*.egg-info
+
+$(VENV)/.installed: requirements-dev.lock pyproject.toml .ci/venv
+	@.ci/venv $(PYTHON) $(VENV)
+	@touch $@

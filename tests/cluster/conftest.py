@@ -1,0 +1,109 @@
+"""Fixtures of tests that need a real API server; it is booted once a run, and operators are started per test."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import suppress
+
+import pytest
+
+from tests.cluster import binaries, openshift
+from tests.cluster.api import ApiError, Object
+from tests.cluster.controlplane import ControlPlane, Options
+from tests.cluster.operator_process import OperatorProcess, install, remove_cryostats
+from tests.cluster.router import RoutePlayer
+
+_PLANES = ("control_plane", "installed_plane", "openshift_plane")
+_numbers = itertools.count(1)
+
+NamespaceFactory = Callable[..., str]
+OperatorFactory = Callable[..., OperatorProcess]
+
+
+def pytest_collection_finish(session: pytest.Session) -> None:
+    """Builds missing programs before the first test: minutes that must not count against its time limit."""
+    if session.config.option.collectonly:
+        return
+    if any(name in _PLANES for item in session.items for name in getattr(item, "fixturenames", ())):
+        capture = session.config.pluginmanager.getplugin("capturemanager")
+        with capture.global_and_fixture_disabled():
+            binaries.programs(*Options().programs)
+            binaries.data(binaries.KWOK)
+
+
+@pytest.fixture(scope="session")
+def control_plane() -> Iterator[ControlPlane]:
+    """A cluster with one node and nothing installed."""
+    with ControlPlane(Options(volumes=40)) as plane:
+        yield plane
+
+
+@pytest.fixture(scope="session")
+def installed_plane(control_plane: ControlPlane) -> ControlPlane:
+    """The same cluster with the operator's CRD, ServiceAccount and roles."""
+    install(control_plane.api, control_plane.kubectl)
+    return control_plane
+
+
+@pytest.fixture(scope="session")
+def openshift_plane() -> Iterator[ControlPlane]:
+    """A second cluster that looks like OpenShift, with the operator's CRD, ServiceAccount and roles."""
+    with ControlPlane(Options(volumes=40)) as plane:
+        openshift.install(plane.api)
+        install(plane.api, plane.kubectl)
+        yield plane
+
+
+@pytest.fixture
+def router(openshift_plane: ControlPlane) -> Iterator[RoutePlayer]:
+    """Admits the Routes of the OpenShift cluster; every test has its own, so pauses and rejections do not leak."""
+    with RoutePlayer(openshift_plane.api) as player:
+        yield player
+
+
+@pytest.fixture
+def namespace() -> Iterator[NamespaceFactory]:
+    """`namespace(plane, labels={...})` makes a new namespace and returns its name; it is deleted after the test."""
+    made: list[tuple[ControlPlane, Object]] = []
+
+    def make(plane: ControlPlane, prefix: str = "test", labels: Mapping[str, str] | None = None) -> str:
+        number = next(_numbers)
+        name = f"{prefix}-{number}"
+        obj = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name, "labels": dict(labels or {})}}
+        made.append((plane, plane.api.create(obj)))
+        with suppress(LookupError):
+            plane.api.path("route.openshift.io/v1", "Route")
+            openshift.annotate_namespace(plane.api, name, number)
+        return name
+
+    yield make
+    for plane, obj in made:
+        with suppress(ApiError):
+            plane.api.delete(obj)
+
+
+@pytest.fixture
+def operator(tmp_path_factory: pytest.TempPathFactory) -> Iterator[OperatorFactory]:
+    """`operator(plane, env={...})` starts the operator as the shipped ServiceAccount and waits until it is ready.
+
+    After the test all Cryostats of the cluster are deleted while it still runs, so that nothing of them stays behind.
+    Its log is shown when the test fails.
+    """
+    started: list[tuple[ControlPlane, OperatorProcess]] = []
+
+    def start(
+        plane: ControlPlane, env: Mapping[str, str] | None = None, arguments: Sequence[str] = (), *, wait: bool = True
+    ) -> OperatorProcess:
+        process = OperatorProcess(plane.api, tmp_path_factory.mktemp("operator"), env, arguments)
+        started.append((plane, process))
+        if wait:
+            process.wait_ready()
+        return process
+
+    yield start
+    for plane, process in started:
+        remove_cryostats(plane.api, 20.0 if process.running else 0.0)
+    for _, process in started:
+        process.stop()
+        print(f"--- log of the operator, process {process.process.pid} ---\n{process.tail(300)}")

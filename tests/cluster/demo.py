@@ -1,0 +1,273 @@
+"""`make run`: from one Cryostat resource to a running instance, watched live.
+
+Boots the embedded control plane (or uses the cluster of KUBECONFIG), installs the operator and starts it as the shipped
+ServiceAccount, applies a sample, and shows the instance until Ctrl-C.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import NoReturn
+
+import click
+import urllib3
+import yaml
+from rich.console import Console
+from rich.live import Live
+
+from tests.cluster import binaries, openshift
+from tests.cluster.api import Api, ApiError, Object
+from tests.cluster.controlplane import ControlPlane
+from tests.cluster.instance_view import GOOD, Instance, State, observe, render
+from tests.cluster.kubectl import KubectlError, api_of_kubeconfig, run_kubectl
+from tests.cluster.operator_process import DEPLOYMENT, NAMESPACE, ROOT, OperatorProcess, install
+from tests.cluster.processes import ProcessDiedError, watchdog
+from tests.cluster.progress import Step
+from tests.cluster.router import RoutePlayer
+
+SAMPLES = {
+    "kubernetes": ROOT / "manifests/samples/cryostat-sample.yaml",
+    "openshift": ROOT / "manifests/samples/openshift-external-host.yaml",
+}
+INSTANCE_NAMESPACE = "cryostat-demo"
+REFRESH = 0.5  # seconds between two looks at the cluster
+
+console = Console(highlight=False)
+
+
+@dataclass(frozen=True)
+class Cluster:
+    """The cluster to show the operator on; `kubeconfig` is None when it is the caller's own."""
+
+    api: Api
+    kubectl_program: Path
+    kubeconfig: Path | None
+
+    def kubectl(self, *arguments: str | Path, input: str | None = None) -> str:
+        return run_kubectl(self.kubectl_program, self.kubeconfig, *arguments, input=input)
+
+    @property
+    def command(self) -> str:
+        """How a person talks to this cluster."""
+        program = "kubectl" if shutil.which("kubectl") else str(self.kubectl_program)
+        return f"{program} --kubeconfig {self.kubeconfig}" if self.kubeconfig else program
+
+
+class DemoError(Exception):
+    """Ends the demonstration with one message instead of a stack trace."""
+
+
+@click.command(help=__doc__)
+@click.option("--platform", type=click.Choice(sorted(SAMPLES)), default="kubernetes", show_default=True)
+@click.option("--timeout", default=180.0, show_default=True, help="Seconds until the instance must be Ready.")
+@click.option(
+    "--once", is_flag=True, help="End when the instance is Ready, with code 0, or at the timeout with code 1."
+)
+def main(platform: str, timeout: float, once: bool) -> None:
+    signal.signal(signal.SIGTERM, _terminate)
+    try:
+        with ExitStack() as stack:
+            try:
+                _demonstrate(stack, platform, timeout, once)
+            finally:
+                signal.signal(signal.SIGINT, signal.SIG_IGN)  # the clean-up is quick, nothing cuts it short
+    except KeyboardInterrupt:
+        console.print("\nStopped.")
+        sys.exit(130 if once else 0)
+    except (DemoError, binaries.BuildError, ProcessDiedError, TimeoutError, KubectlError, ApiError) as error:
+        console.print(f"\n{error}", style="red", markup=False, soft_wrap=True)
+        sys.exit(1)
+
+
+def _terminate(_signal: int, _frame: object) -> NoReturn:
+    raise KeyboardInterrupt
+
+
+def _demonstrate(stack: ExitStack, platform: str, timeout: float, once: bool) -> None:
+    cluster = stack.enter_context(_cluster(platform))
+    with Step("installing the operator (crds/ and manifests/)"):
+        install(cluster.api, cluster.kubectl)
+    operator = stack.enter_context(_operator(cluster))
+    name = _apply_sample(cluster, platform)
+    view = stack.enter_context(_view())
+    _follow(cluster, operator, view, name, timeout if once else None, warn_after=timeout)
+
+
+# --- the cluster ---
+
+
+@contextmanager
+def _cluster(platform: str) -> Iterator[Cluster]:
+    if own := os.environ.get("KUBECONFIG"):
+        console.print(f"Using the cluster of KUBECONFIG={own}; no control plane is started.", soft_wrap=True)
+        api = api_of_kubeconfig()
+        if platform == "openshift":
+            _require_routes(api)
+        yield Cluster(api, binaries.programs("kubectl")["kubectl"], None)
+        return
+    plane = ControlPlane()
+    binaries.programs(*plane.options.programs)  # its progress lines come before those of the boot
+    with Step("booting etcd, kube-apiserver, kube-controller-manager, kube-scheduler, kwok"):
+        plane.start()
+    try:
+        with ExitStack() as players:
+            if platform == "openshift":
+                with Step("installing the OpenShift APIs and a router"):
+                    openshift.install(plane.api)
+                players.enter_context(RoutePlayer(plane.api))
+            yield Cluster(plane.api, plane.programs["kubectl"], plane.kubeconfig)
+    finally:
+        plane.stop()
+
+
+def _require_routes(api: Api) -> None:
+    try:
+        api.path("route.openshift.io/v1", "Route")
+    except LookupError as error:
+        raise DemoError(
+            "This cluster is no OpenShift: it does not serve Routes. Leave PLATFORM=openshift out."
+        ) from error
+
+
+@contextmanager
+def _operator(cluster: Cluster) -> Iterator[OperatorProcess | None]:
+    """Starts the operator, unless the cluster already runs one: two would fight."""
+    deployment = cluster.api.find("apps/v1", "Deployment", DEPLOYMENT, NAMESPACE) or {}
+    if (deployment.get("status") or {}).get("readyReplicas"):
+        console.print(f"The operator already runs in this cluster (Deployment {NAMESPACE}/{DEPLOYMENT}).")
+        yield None
+        return
+    directory = Path(tempfile.mkdtemp(prefix="cryostat-operator-"))
+    watchdog.tell("remove", directory)
+    operator = OperatorProcess(cluster.api, directory)
+    console.print(f"The operator runs as process {operator.process.pid}; its log: {operator.log}", soft_wrap=True)
+    try:
+        yield operator
+    finally:
+        operator.stop()
+        shutil.rmtree(directory, ignore_errors=True)
+
+
+def _apply_sample(cluster: Cluster, platform: str) -> str:
+    """Applies the sample in a namespace of its own; returns the name of the resource."""
+    sample = SAMPLES[platform]
+    namespace: Object = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": INSTANCE_NAMESPACE}}
+    cluster.kubectl("apply", "-f", "-", input=yaml.safe_dump(namespace))
+    if platform == "openshift" and cluster.kubeconfig:
+        openshift.annotate_namespace(cluster.api, INSTANCE_NAMESPACE)
+    cluster.kubectl("apply", "-n", INSTANCE_NAMESPACE, "-f", sample)
+    console.print(f"Applied {sample.relative_to(ROOT)} in namespace {INSTANCE_NAMESPACE}:\n")
+    return str(yaml.safe_load(sample.read_text())["metadata"]["name"])
+
+
+# --- the view ---
+
+
+class LiveView:
+    """A tree that is redrawn in place."""
+
+    def __init__(self, live: Live) -> None:
+        self._live = live
+
+    def show(self, instance: Instance, elapsed: float, hints: list[str]) -> None:
+        self._live.update(render(instance, elapsed, hints), refresh=True)
+
+
+class PlainView:
+    """A line for each change, for logs and pipes."""
+
+    def __init__(self) -> None:
+        self._states: dict[str, State] = {}
+        self._hints: list[str] = []
+
+    def show(self, instance: Instance, elapsed: float, hints: list[str]) -> None:
+        states = instance.states()
+        if instance.url:
+            states["application URL"] = State(GOOD, instance.url)
+        for title, state in states.items():
+            if self._states.get(title) != state:
+                print(f"{elapsed:6.1f} s  {title}: {state}", flush=True)
+        for title in self._states.keys() - states.keys():
+            print(f"{elapsed:6.1f} s  {title}: gone", flush=True)
+        self._states = states
+        if hints != self._hints:
+            if instance.ready:
+                console.print(render(instance, elapsed, []))
+            print("\n".join(hints), flush=True)
+            self._hints = hints
+
+
+@contextmanager
+def _view() -> Iterator[LiveView | PlainView]:
+    if console.is_terminal:
+        with Live(console=console, auto_refresh=False, vertical_overflow="visible") as live:
+            yield LiveView(live)
+    else:
+        yield PlainView()
+
+
+def _follow(
+    cluster: Cluster,
+    operator: OperatorProcess | None,
+    view: LiveView | PlainView,
+    name: str,
+    deadline: float | None,
+    *,
+    warn_after: float,
+) -> None:
+    """Shows the instance until Ctrl-C; with a deadline (seconds) until it is Ready, else raises DemoError."""
+    started = time.monotonic()
+    instance: Instance | None = None
+    ready_once = False
+    while True:
+        if operator:
+            operator.check()
+        elapsed = time.monotonic() - started
+        with suppress(urllib3.exceptions.HTTPError):  # the API server is away for a moment
+            instance = observe(cluster.api, INSTANCE_NAMESPACE, name)
+        if instance:
+            ready_once |= instance.ready
+            late = [] if ready_once or elapsed < warn_after else [f"Not Ready after {warn_after:.0f} s."]
+            view.show(instance, elapsed, _hints(cluster, operator, name) if ready_once else late)
+        if deadline and ready_once:
+            return
+        if deadline and elapsed > deadline:
+            raise DemoError(_explained(instance, operator, deadline))
+        time.sleep(REFRESH)
+
+
+def _hints(cluster: Cluster, operator: OperatorProcess | None, name: str) -> list[str]:
+    command = f"{cluster.command} -n {INSTANCE_NAMESPACE}"
+    lines = ["", "Ready. Talk to it from another terminal, then press Ctrl-C here to stop:"]
+    if cluster.kubeconfig:
+        lines = ["", "Ready (pods are simulated: no container runs here). Talk to it from another terminal:"]
+    lines += [
+        f"  {command} get cryostats,all",
+        f"  {command} describe cryostat {name}",
+        f"  {command} edit cryostat {name}",
+    ]
+    if operator:
+        lines.append(f"  tail -f {operator.log}")
+    return [*lines, "Press Ctrl-C to stop."]
+
+
+def _explained(instance: Instance | None, operator: OperatorProcess | None, seconds: float) -> str:
+    lines = [f"The instance is not Ready after {seconds:.0f} s."]
+    if instance:
+        lines += [f"  {title}: {state}" for title, state in instance.states().items() if state.colour != GOOD]
+    if operator:
+        lines += ["End of the operator's log:", operator.tail()]
+    return "\n".join(lines)
+
+
+if __name__ == "__main__":
+    main()

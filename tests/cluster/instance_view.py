@@ -1,0 +1,179 @@
+"""What an instance looks like at one moment, as data and as a tree for people."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+from rich.console import Group
+from rich.table import Table
+from rich.text import Text
+from rich.tree import Tree
+
+from cryostat_operator.desired import names
+from cryostat_operator.desired.plan import KINDS
+from tests.cluster.api import Api, ApiError, Object, condition
+
+GOOD, WAITING, BAD = "green", "yellow", "red"
+MARKS = {GOOD: "✓", WAITING: "…", BAD: "✗"}
+COMPONENT = "app.kubernetes.io/component"
+
+
+class State(NamedTuple):
+    """A colour (GOOD, WAITING, BAD) and a few words."""
+
+    colour: str
+    text: str
+
+    def __str__(self) -> str:
+        return f"{MARKS[self.colour]} {self.text}"
+
+
+@dataclass(frozen=True)
+class Instance:
+    """One Cryostat and all objects that carry its labels, in the order of the table of kinds."""
+
+    cryostat: Object
+    objects: list[Object] = field(default_factory=list)
+
+    @property
+    def ready(self) -> bool:
+        """Whether `Ready` is True for the latest change of the resource."""
+        status = self.cryostat.get("status") or {}
+        current = status.get("observedGeneration") in (None, self.cryostat["metadata"]["generation"])
+        return current and condition(self.cryostat, "Ready").get("status") == "True"
+
+    @property
+    def url(self) -> str:
+        return str((self.cryostat.get("status") or {}).get("applicationUrl") or "")
+
+    @property
+    def conditions(self) -> list[Object]:
+        """All conditions, `Ready` first."""
+        found = (self.cryostat.get("status") or {}).get("conditions") or []
+        return sorted(found, key=lambda each: each["type"] != "Ready")
+
+    def states(self) -> dict[str, State]:
+        """A line per condition and object: what to print when it changes."""
+        cryostat = {f"condition {each['type']}": _condition_state(each) for each in self.conditions}
+        return cryostat | {_title(obj, self.cryostat): state_of(obj) for obj in self.objects}
+
+
+def observe(api: Api, namespace: str, name: str) -> Instance:
+    """Reads the resource and everything that is marked as belonging to it, in all namespaces. Raises ApiError."""
+    cryostat = api.get(names.API_VERSION, names.KIND, name, namespace)
+    selector = f"{names.LABEL_NAME}={name},{names.LABEL_NAMESPACE}={namespace}"
+    return Instance(cryostat, list(_marked(api, selector)))
+
+
+def _marked(api: Api, selector: str) -> Iterator[Object]:
+    for kind in KINDS.values():
+        try:
+            yield from api.list(kind.api_version, kind.kind, labelSelector=selector)
+        except (LookupError, ApiError):
+            continue  # an API that this cluster does not have, or that we may not read
+
+
+def state_of(obj: Object) -> State:
+    """How far an object has come."""
+    if obj["metadata"].get("deletionTimestamp"):
+        return State(BAD, "is being deleted")
+    describe = _DESCRIBED.get(obj["kind"])
+    return describe(obj) if describe else State(GOOD, "exists")
+
+
+def _deployment(obj: Object) -> State:
+    wanted = obj["spec"].get("replicas", 1)
+    status = obj.get("status") or {}
+    ready = min(status.get("readyReplicas", 0), status.get("updatedReplicas", 0))
+    images = len(obj["spec"]["template"]["spec"]["containers"])
+    colour = GOOD if ready >= wanted and status.get("observedGeneration") == obj["metadata"]["generation"] else WAITING
+    return State(colour, f"{ready}/{wanted} pods ready, {images} container{'s' * (images > 1)} each")
+
+
+def _claim(obj: Object) -> State:
+    phase = (obj.get("status") or {}).get("phase", "Pending")
+    size = obj["spec"].get("resources", {}).get("requests", {}).get("storage", "")
+    return State(GOOD if phase == "Bound" else WAITING, f"{phase}, {size}")
+
+
+def _route(obj: Object) -> State:
+    host = obj["spec"].get("host", "")
+    entries = (obj.get("status") or {}).get("ingress") or []
+    admitted = [condition({"status": entry}, "Admitted") for entry in entries]
+    if any(each.get("status") == "True" for each in admitted):
+        return State(GOOD, f"{host}, admitted")
+    reasons = ", ".join(each.get("reason", "") for each in admitted if each)
+    return State(BAD, f"{host}: {reasons}") if reasons else State(WAITING, f"{host}, no router has admitted it yet")
+
+
+def _service(obj: Object) -> State:
+    ports = ", ".join(str(port["port"]) for port in obj["spec"].get("ports", []))
+    return State(GOOD, f"{obj['spec'].get('type', 'ClusterIP')}, port {ports}")
+
+
+def _ingress(obj: Object) -> State:
+    hosts = ", ".join(rule.get("host", "*") for rule in obj["spec"].get("rules") or [])
+    return State(GOOD, hosts or "exists")
+
+
+def _keys(obj: Object) -> State:
+    return State(GOOD, "keys " + ", ".join(sorted(obj.get("data") or {})) if obj.get("data") else "exists")
+
+
+_DESCRIBED: dict[str, Callable[[Object], State]] = {
+    "Deployment": _deployment,
+    "PersistentVolumeClaim": _claim,
+    "Route": _route,
+    "Service": _service,
+    "Ingress": _ingress,
+    "Secret": _keys,
+    "ConfigMap": _keys,
+    "ConsoleLink": lambda obj: State(GOOD, obj["spec"].get("href", "")),
+}
+
+
+def _condition_state(each: Object) -> State:
+    colour = {"True": GOOD, "False": BAD}.get(each["status"], WAITING)
+    # While an instance comes up, False is the ordinary state, not a fault.
+    colour = WAITING if colour == BAD and each["type"] != "Ready" else colour
+    detail = f": {each['message']}" if each.get("message") else ""
+    return State(colour, f"{each['status']} ({each.get('reason', '')}){detail}")
+
+
+def _title(obj: Object, cryostat: Object) -> str:
+    meta = obj["metadata"]
+    foreign = meta.get("namespace") not in (None, cryostat["metadata"]["namespace"])
+    return f"{obj['kind']} {meta['namespace'] + '/' if foreign else ''}{meta['name']}"
+
+
+def render(instance: Instance, elapsed: float, hints: list[str]) -> Group:
+    """The tree of the instance, its conditions, its address, and lines of advice."""
+    meta = instance.cryostat["metadata"]
+    colour = GOOD if instance.ready else WAITING
+    root = Tree(Text(f"Cryostat {meta['namespace']}/{meta['name']}", style=f"bold {colour}"))
+    for component, objects in _by_component(instance).items():
+        branch = root.add(Text(component, style="bold"))
+        for obj in objects:
+            branch.add(_line(_title(obj, instance.cryostat), state_of(obj)))
+    table = Table(box=None, show_header=False, padding=(0, 2, 0, 0))
+    for each in instance.conditions:
+        state = _condition_state(each)
+        table.add_row(Text(each["type"]), Text(str(state), style=state.colour))
+    address = Text("Application: ") + Text(instance.url or "no address yet", style="bold" if instance.url else "dim")
+    done = "Ready" if instance.ready else "Not ready yet"
+    head = Text(f"{done}, {elapsed:.0f} s after it was applied", style=f"bold {colour}")
+    return Group(root, Text(), table, Text(), address, head, *(Text(hint) for hint in hints))
+
+
+def _line(title: str, state: State) -> Text:
+    return Text(f"{MARKS[state.colour]} ", style=state.colour) + Text(title) + Text(f"  {state.text}", style="dim")
+
+
+def _by_component(instance: Instance) -> dict[str, list[Object]]:
+    grouped: dict[str, list[Object]] = {}
+    for obj in instance.objects:
+        component = (obj["metadata"].get("labels") or {}).get(COMPONENT) or "instance"
+        grouped.setdefault(component, []).append(obj)
+    return dict(sorted(grouped.items()))

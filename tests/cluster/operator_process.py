@@ -1,0 +1,99 @@
+"""The operator as a user runs it: installed from `crds/` and `manifests/`, started as the shipped ServiceAccount."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
+from pathlib import Path
+
+import urllib3
+import yaml
+
+from cryostat_operator.desired import names
+from tests.cluster.api import Api, ApiError, Object, condition, eventually
+from tests.cluster.kubectl import kubeconfig_text
+from tests.cluster.processes import Child, free_ports
+
+ROOT = Path(__file__).resolve().parent.parent.parent
+NAMESPACE = "cryostat-operator-system"
+SERVICE_ACCOUNT = "cryostat-operator-service-account"
+DEPLOYMENT = "cryostat-operator-controller"
+CRD = "cryostats.operator.cryostat.io"
+
+Kubectl = Callable[..., str]  # kubectl(*arguments, input=None) -> output
+
+
+def install(api: Api, kubectl: Kubectl, *, deployment: bool = False) -> None:
+    """What `kubectl apply -f crds/ -f manifests/` does, by default without the operator's own Deployment."""
+    kubectl("apply", "-f", ROOT / "crds")
+    objects = manifests(deployment=deployment)
+    kubectl("apply", "-f", "-", input=json.dumps({"apiVersion": "v1", "kind": "List", "items": objects}))
+    eventually(lambda: _established(api), what=f"CRD {CRD} is established")
+
+
+def manifests(*, deployment: bool) -> list[Object]:
+    """The objects of `manifests/*.yaml` in the order of the files."""
+    files = sorted((ROOT / "manifests").glob("*.yaml"))
+    objects = [obj for path in files for obj in yaml.safe_load_all(path.read_text()) if obj]
+    return [obj for obj in objects if deployment or obj["kind"] != "Deployment"]
+
+
+def _established(api: Api) -> bool:
+    crd = api.get("apiextensions.k8s.io/v1", "CustomResourceDefinition", CRD)
+    return condition(crd, "Established").get("status") == "True"
+
+
+def remove_cryostats(api: Api, timeout: float) -> None:
+    """Deletes every Cryostat and gives the operator `timeout` seconds to finish; then finalizers are taken away."""
+    for cryostat in api.list(names.API_VERSION, names.KIND):
+        api.delete(cryostat)
+    try:
+        eventually(lambda: not api.list(names.API_VERSION, names.KIND), timeout)
+    except TimeoutError:
+        for cryostat in api.list(names.API_VERSION, names.KIND):
+            with suppress(ApiError):
+                api.patch(cryostat, {"metadata": {"finalizers": None}})
+
+
+class OperatorProcess(Child):
+    """A running `cryostat-operator run`: `log` is its output, `kubeconfig` its login, `port` that of its probes."""
+
+    def __init__(
+        self, api: Api, directory: Path, env: Mapping[str, str] | None = None, arguments: Sequence[str] = ()
+    ) -> None:
+        directory.mkdir(parents=True, exist_ok=True)
+        self.kubeconfig = directory / "operator.kubeconfig"
+        self.kubeconfig.touch(mode=0o600)
+        self.kubeconfig.write_text(kubeconfig_text(api, api.token_for(SERVICE_ACCOUNT, NAMESPACE), SERVICE_ACCOUNT))
+        [self.port] = free_ports(1)
+        program = Path(sys.executable).parent / "cryostat-operator"
+        command: list[str | Path] = [program, "run", "--host=127.0.0.1", f"--port={self.port}", *arguments]
+        super().__init__("the operator", command, directory / "operator.log", self._environment(env or {}))
+
+    def get(self, path: str) -> tuple[int, str]:
+        """Status and text of `/healthz`, `/readyz` or `/metrics`; status 0 when nothing answers."""
+        try:
+            answer = urllib3.request("GET", f"http://127.0.0.1:{self.port}{path}", timeout=5.0, retries=False)
+        except urllib3.exceptions.HTTPError as error:
+            return 0, str(error)
+        return answer.status, answer.data.decode()
+
+    def wait_ready(self, timeout: float = 30.0) -> None:
+        """Waits until `/readyz` answers 200. Raises ProcessDiedError or TimeoutError with the end of the log."""
+        self.wait_until(lambda: self.get("/readyz")[0] == 200, timeout)
+
+    def _environment(self, extra: Mapping[str, str]) -> dict[str, str]:
+        # Settings of the caller's shell must not change what is shown or tested.
+        kept = re.compile(r"PATH|HOME|LANG|LC_.*|TMPDIR|VIRTUAL_ENV|SSL_CERT_.*|PYTHON(UNBUFFERED|DONTWRITEBYTECODE)")
+        inherited = {key: value for key, value in os.environ.items() if kept.fullmatch(key)}
+        return {
+            **inherited,
+            "KUBECONFIG": str(self.kubeconfig),
+            "OPERATOR_NAMESPACE": NAMESPACE,
+            "DISABLE_SERVICE_TLS": "true",
+            **extra,
+        }

@@ -1,0 +1,196 @@
+"""A player of OpenShift's router: writes into the status of Routes what an ingress controller would."""
+
+from __future__ import annotations
+
+import datetime
+import threading
+import time
+from contextlib import suppress
+from dataclasses import dataclass
+from types import TracebackType
+from typing import Self
+
+import urllib3
+
+from tests.cluster.api import Api, ApiError, Object, condition
+from tests.cluster.openshift import DOMAIN
+
+Name = tuple[str, str]  # namespace, name
+
+
+@dataclass(frozen=True)
+class Router:
+    """One ingress controller; each has an entry of its own in the status of a Route."""
+
+    name: str = "default"
+    domain: str = DOMAIN
+
+    @property
+    def canonical_hostname(self) -> str:
+        return f"router-{self.name}.{self.domain}"
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What a router says about a Route: admitted, or the reason and the message why not."""
+
+    reason: str = ""
+    message: str = ""
+
+
+class RoutePlayer:
+    """`with RoutePlayer(api) as player:` admits every Route as it appears; the oldest Route keeps a host.
+
+    Tests may `pause()` it (nothing is admitted until `resume()`), `delay` it, `reject()` a Route, or `add_router()`.
+    """
+
+    def __init__(self, api: Api, *, delay: float = 0.0) -> None:
+        self.delay = delay  # seconds between the appearance of a Route and its admission
+        self._api = api
+        self._routers = [Router()]
+        self._routes: dict[Name, Object] = {}
+        self._rejected: dict[tuple[Name, str], Verdict] = {}
+        self._paused = False
+        self._ended = threading.Event()
+        self._lock = threading.RLock()
+        self._thread = threading.Thread(target=self._run, name="route player", daemon=True)
+
+    # --- what a test may ask for ---
+
+    def start(self) -> Self:
+        self._thread.start()
+        return self
+
+    def stop(self) -> None:
+        """Writes nothing from now on; the thread ends with its watch."""
+        with self._lock:
+            self._ended.set()
+
+    def __enter__(self) -> Self:
+        return self.start()
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.stop()
+
+    def pause(self) -> None:
+        """Routes stay as they are until `resume`."""
+        with self._lock:
+            self._paused = True
+
+    def resume(self) -> None:
+        with self._lock:
+            self._paused = False
+            self._settle()
+
+    def reject(self, namespace: str, name: str, reason: str, message: str = "", router: str = "default") -> None:
+        """This router refuses this Route: RouteNotAdmitted, ExtendedValidationFailed, InvalidHost, NoHostValue, ..."""
+        with self._lock:
+            self._rejected[(namespace, name), router] = Verdict(reason, message or f"refused by router {router}")
+            self._settle()
+
+    def accept(self, namespace: str, name: str, router: str = "default") -> None:
+        """Takes `reject` back."""
+        with self._lock:
+            self._rejected.pop(((namespace, name), router), None)
+            self._settle()
+
+    def add_router(self, name: str, domain: str) -> None:
+        """A second ingress controller admits the Routes too."""
+        with self._lock:
+            self._routers.append(Router(name, domain))
+            self._settle()
+
+    # --- the player's work ---
+
+    def _run(self) -> None:
+        while not self._ended.is_set():
+            with suppress(ApiError, LookupError, urllib3.exceptions.HTTPError, OSError):
+                self._follow()
+            self._ended.wait(0.2)  # the API server is away, or the Route API not served yet
+
+    def _follow(self) -> None:
+        routes = self._api.request("GET", self._api.path("route.openshift.io/v1", "Route"))
+        with self._lock:
+            self._routes = {_name(route): route for route in routes["items"]}
+            self._settle()
+        version = routes["metadata"]["resourceVersion"]
+        for event in self._api.watch("route.openshift.io/v1", "Route", seconds=30, resourceVersion=version):
+            if self._ended.is_set() or event["type"] == "ERROR":
+                return
+            if event["type"] != "BOOKMARK":
+                self._see(event["type"], event["object"])
+
+    def _see(self, kind: str, route: Object) -> None:
+        if kind == "ADDED" and self.delay:
+            time.sleep(self.delay)
+        with self._lock:
+            if kind == "DELETED":
+                self._routes.pop(_name(route), None)
+            else:
+                self._routes[_name(route)] = route
+            self._settle()
+
+    def _settle(self) -> None:
+        """Brings the status of every known Route up to date."""
+        if self._paused or self._ended.is_set():
+            return
+        for name, route in self._routes.items():
+            wished = [self._entry(route, router) for router in self._routers]
+            if wished != (route.get("status") or {}).get("ingress"):
+                with suppress(ApiError):  # deleted or changed meanwhile: its event is on the way
+                    head = {"apiVersion": "route.openshift.io/v1", "kind": "Route", "metadata": route["metadata"]}
+                    self._routes[name] = self._api.patch(head, {"status": {"ingress": wished}}, sub="status")
+
+    def _entry(self, route: Object, router: Router) -> Object:
+        verdict = self._verdict(route, router)
+        before: Object = next(
+            (e for e in (route.get("status") or {}).get("ingress") or [] if e["routerName"] == router.name), {}
+        )
+        admitted = {"type": "Admitted", "status": "False" if verdict.reason else "True"}
+        if verdict.reason:
+            admitted |= {"reason": verdict.reason, "message": verdict.message}
+        old = condition({"status": before}, "Admitted")
+        same = {key: value for key, value in old.items() if key != "lastTransitionTime"} == admitted
+        admitted["lastTransitionTime"] = old["lastTransitionTime"] if same else _now()
+        return {
+            "host": _host(route, router),
+            "routerName": router.name,
+            "routerCanonicalHostname": router.canonical_hostname,
+            "wildcardPolicy": route["spec"].get("wildcardPolicy", "None"),
+            "conditions": [admitted],
+        }
+
+    def _verdict(self, route: Object, router: Router) -> Verdict:
+        if said := self._rejected.get((_name(route), router.name)):
+            return said
+        host = _host(route, router)
+        if not host:
+            return Verdict("NoHostValue", "no host value was defined for the route")
+        older = [each for each in self._routes.values() if _host(each, router) == host and _age(each) < _age(route)]
+        for other in older:
+            # Within a namespace a host may be shared by paths; another namespace never gets it.
+            if _name(other)[0] != _name(route)[0]:
+                return Verdict("HostAlreadyClaimed", f"a route in another namespace holds {host} and is older")
+            if other["spec"].get("path") == route["spec"].get("path"):
+                return Verdict("HostAlreadyClaimed", f"route {_name(other)[1]} already exposes {host} and is older")
+        return Verdict()
+
+
+def _name(route: Object) -> Name:
+    return route["metadata"]["namespace"], route["metadata"]["name"]
+
+
+def _age(route: Object) -> tuple[str, str]:
+    return route["metadata"]["creationTimestamp"], route["metadata"]["uid"]
+
+
+def _host(route: Object, router: Router) -> str:
+    host: str = route["spec"].get("host", "")
+    subdomain = route["spec"].get("subdomain")
+    return host or (f"{subdomain}.{router.domain}" if subdomain else "")
+
+
+def _now() -> str:
+    return datetime.datetime.now(datetime.UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
