@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from .components import auth_proxy, exposure
+from .components import exposure
 from .instance import Instance
 from .plan import Obj, Plan, Problem
 
@@ -104,8 +104,8 @@ def status_of(i: Instance, plan: Plan, report: Report, now: str) -> Obj:
         "databaseSecret": i.database_secret,
         "storageSecret": i.storage_secret,
     }
-    if auth_proxy.mints_login(i):
-        status["basicAuthSecret"] = auth_proxy.login_secret(i)
+    if i.minted_login_secret:
+        status["basicAuthSecret"] = i.minted_login_secret
     status["conditions"] = _dated(conditions, i, now)
     return status
 
@@ -205,8 +205,16 @@ def _deployments(i: Instance) -> list[Condition]:
 
 
 def _authentication(i: Instance) -> Condition:
-    reason, message = auth_proxy.authentication(i)
-    return _condition("AuthenticationEnabled", reason, message, good=reason != "AuthenticationDisabled")
+    """Who may come in, and by which way."""
+    if i.open_access:
+        text = "Anybody who reaches the application may use it, because authorizationOptions.openShiftSSO.disable is true"
+        return _condition("AuthenticationEnabled", "AuthenticationDisabled", text, good=False)
+    if i.minted_login_secret:
+        text = f"The login that was generated is in Secret {i.minted_login_secret}, keys username and password"
+        return _condition("AuthenticationEnabled", "LoginGenerated", text, good=True)
+    ways = [*(["OpenShift single sign-on"] if i.openshift else []), *(["htpasswd Basic auth"] if i.basic_auth else [])]
+    reason = "OpenShiftSSO" if i.openshift else "BasicAuth"
+    return _condition("AuthenticationEnabled", reason, f"People log in by {' or '.join(ways)}", good=True)
 
 
 def _tls(i: Instance) -> Condition:

@@ -41,11 +41,11 @@ _OWN_RULES = (
     Rule(v1beta2.GROUP, f"{v1beta2.PLURAL}/status", ("patch",)),
     # Needed to set blockOwnerDeletion in owner references where OwnerReferencesPermissionEnforcement is on (OpenShift).
     Rule(v1beta2.GROUP, f"{v1beta2.PLURAL}/finalizers", ("update",)),
-    Rule("", "namespaces", _READ),
+    Rule("", "namespaces", ("list", "watch")),
     Rule("", "pods", ("list", "watch")),
-    Rule("", "events", ("create", "patch")),
-    Rule("events.k8s.io", "events", ("create", "patch")),
-    Rule("discovery.k8s.io", "endpointslices", _READ),
+    Rule("", "events", ("create",)),
+    Rule("discovery.k8s.io", "endpointslices", ("list", "watch")),
+    Rule("apiextensions.k8s.io", "customresourcedefinitions", ("list", "watch")),
     # Handing on the two roles of instances without holding all of their permissions.
     Rule(
         "rbac.authorization.k8s.io",

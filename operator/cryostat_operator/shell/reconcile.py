@@ -227,7 +227,8 @@ class Reconciler:
         await self._write_status(current, status_of(instance, plan, report, now()))
         await self._teller.events(current, [*plan.problems, *refusals])
         for notice in plan.notices:
-            await self._teller.event(current, "Normal", notice.reason, notice.message)
+            kind = "Warning" if notice.warning else "Normal"
+            await self._teller.event(current, kind, notice.reason, notice.message)
         if refused:
             return RETRY
         return _SOON if run.refused else None
