@@ -1,0 +1,235 @@
+"""Compares two sets of Kubernetes objects, planned or read from an API server, and knows the wanted differences.
+
+What an API server fills in by itself, allocates or keeps books of is no difference, and neither are the values of
+Secrets, the text of configuration files and the values of content hashes.
+"""
+
+from __future__ import annotations
+
+import copy
+import json
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from fnmatch import fnmatchcase
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from cryostat_operator.desired.k8s import quantity
+
+Obj = dict[str, Any]
+HERE = Path(__file__).parent
+
+# Filled in by the API server where a field is left out.
+_DEFAULTS: Mapping[str, Any] = {
+    "protocol": "TCP",
+    "terminationMessagePath": "/dev/termination-log",
+    "terminationMessagePolicy": "File",
+    "periodSeconds": 10,
+    "successThreshold": 1,
+    "timeoutSeconds": 1,
+    "failureThreshold": 3,
+    "terminationGracePeriodSeconds": 30,
+    "dnsPolicy": "ClusterFirst",
+    "restartPolicy": "Always",
+    "schedulerName": "default-scheduler",
+    "progressDeadlineSeconds": 600,
+    "revisionHistoryLimit": 10,
+    "defaultMode": 0o644,
+    "sessionAffinity": "None",
+    "internalTrafficPolicy": "Cluster",
+    "externalTrafficPolicy": "Cluster",
+    "allocateLoadBalancerNodePorts": True,
+    "volumeMode": "Filesystem",
+    "wildcardPolicy": "None",
+    "weight": 100,
+    "strategy": {"type": "RollingUpdate", "rollingUpdate": {"maxSurge": "25%", "maxUnavailable": "25%"}},
+}
+# Chosen by the API server or by controllers.
+_ALLOCATED = frozenset(
+    {"serviceAccount", "clusterIPs", "ipFamilies", "ipFamilyPolicy", "nodePort", "healthCheckNodePort"}
+)
+_BOOKKEEPING = ("deployment.kubernetes.io/", "pv.kubernetes.io/", "volume.", "kubectl.", "kopf.")
+_METADATA = ("name", "namespace", "labels", "annotations", "ownerReferences")
+_QUANTITIES = frozenset({"requests", "limits"})
+# Lists whose entries have a name; all other lists are kept in order, but for those that mean sets.
+_KEYED = {"containers": "name", "env": "name", "volumes": "name", "volumeMounts": "mountPath"}
+_SETS = frozenset({"ports", "subjects", "from", "to", "ingress", "egress", "sources", "items", "values", "accessModes"})
+
+
+@dataclass(frozen=True)
+class Difference:
+    """A wanted difference.
+
+    Attributes:
+        pattern: fnmatch over `Kind/name:path`.
+        fault: number of the fault of the Go operator that it cures, or 0.
+        reason: why it is wanted.
+        ours: what our side must then have; anything where absent.
+    """
+
+    pattern: str
+    fault: int
+    reason: str
+    ours: Any = ...
+
+    def covers(self, place: str, ours: Any) -> bool:
+        return fnmatchcase(place, _literal(self.pattern)) and (self.ours is ... or self.ours == ours)
+
+
+def _literal(pattern: str) -> str:
+    """Brackets in paths stand for themselves."""
+    return re.sub(r"\[", "[[]", pattern)
+
+
+@dataclass
+class Differences:
+    """The wanted differences, and which of them occurred."""
+
+    entries: tuple[Difference, ...]
+    used: set[str] = field(default_factory=set)
+
+    @classmethod
+    def load(cls, path: Path = HERE / "differences.yaml") -> Differences:
+        return cls(tuple(Difference(**entry) for entry in yaml.safe_load(path.read_text())))
+
+    def cover(self, place: str, ours: Any) -> bool:
+        found = [entry for entry in self.entries if entry.covers(place, ours)]
+        self.used.update(entry.pattern for entry in found)
+        return bool(found)
+
+    @property
+    def unused(self) -> list[Difference]:
+        return [entry for entry in self.entries if entry.pattern not in self.used]
+
+
+_ABSENT = "(absent)"
+_ORDER = ":order"
+
+
+def compare(expected: Iterable[Obj], actual: Iterable[Obj], differences: Differences) -> list[str]:
+    """Unwanted differences, one line each, sorted: `Kind/namespace/name:path expected … got …`."""
+    wanted, found = _by_key(expected), _by_key(actual)
+    lines = []
+    for key in sorted({*wanted, *found}):
+        kind, namespace, name = key
+        a, b = wanted.get(key), found.get(key)
+        if a is None or b is None:
+            if not differences.cover(f"{kind}/{name}:", _ABSENT if b is None else b):
+                lines.append(f"{kind}/{namespace}/{name} {'missing' if b is None else 'not expected'}")
+            continue
+        x, y = dict(_flat(a)), dict(_flat(b))
+        for path in sorted({*x, *y}):
+            e, g = x.get(path, _ABSENT), y.get(path, _ABSENT)
+            if path.endswith(_ORDER) and _ABSENT not in (e, g):
+                e, g = [name for name in e if name in g], [name for name in g if name in e]
+            if e != g and not differences.cover(f"{kind}/{name}:{path}", g):
+                lines.append(f"{kind}/{namespace}/{name}:{path} expected {e!r} got {g!r}")
+    return lines
+
+
+def _by_key(objects: Iterable[Obj]) -> dict[tuple[str, str, str], Obj]:
+    normal = [normalise(obj) for obj in objects]
+    return {(o["kind"], o["metadata"].get("namespace") or "", o["metadata"]["name"]): o for o in normal}
+
+
+def normalise(obj: Obj) -> Obj:
+    """The object without what tells nothing about the operator that made it."""
+    o: Obj = copy.deepcopy(obj)
+    o.pop("status", None)
+    o["metadata"] = {key: o["metadata"][key] for key in _METADATA if o["metadata"].get(key)}
+    annotations = o["metadata"].get("annotations") or {}
+    o["metadata"]["annotations"] = {k: v for k, v in annotations.items() if not k.startswith(_BOOKKEEPING)}
+    o["metadata"]["ownerReferences"] = [
+        {"kind": r["kind"], "name": r["name"], "controller": r.get("controller", False)}
+        for r in o["metadata"].get("ownerReferences") or ()
+    ]
+    by_kind = {
+        "ConfigMap": _config_map,
+        "Secret": _secret,
+        "Deployment": _deployment,
+        "Service": _service,
+        "PersistentVolumeClaim": _claim,
+        "NetworkPolicy": _network_policy,
+        "Route": _route,
+    }
+    by_kind.get(o["kind"], lambda _: None)(o)
+    cleaned: Obj = _without_defaults(o)
+    return cleaned
+
+
+def _config_map(o: Obj) -> None:
+    for key, value in (o.get("data") or {}).items():
+        if key.endswith(".json"):
+            parsed = json.loads(value) if isinstance(value, str) else value
+            o["data"][key] = _lower_keys(parsed)  # as oauth2-proxy reads them
+        elif key.endswith((".conf", ".pem")):
+            o["data"][key] = "<text>"
+
+
+def _lower_keys(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key.lower(): _lower_keys(inner) for key, inner in value.items()}
+    return [_lower_keys(inner) for inner in value] if isinstance(value, list) else value
+
+
+def _secret(o: Obj) -> None:
+    o["data"] = dict.fromkeys(o.get("data") or {}, "<generated>")
+
+
+def _deployment(o: Obj) -> None:
+    metadata = o["spec"]["template"]["metadata"]
+    metadata.pop("creationTimestamp", None)
+    for key in metadata.get("annotations") or {}:
+        if key.endswith("-hash"):
+            metadata["annotations"][key] = "<hash>"
+
+
+def _service(o: Obj) -> None:
+    if o["spec"].get("clusterIP") != "None":
+        o["spec"].pop("clusterIP", None)
+
+
+def _claim(o: Obj) -> None:
+    o["spec"].pop("volumeName", None)
+
+
+def _network_policy(o: Obj) -> None:
+    for rule in o["spec"].get("egress") or []:
+        for peer in rule.get("to") or []:
+            if "ipBlock" in peer:
+                peer["ipBlock"]["cidr"] = "<apiserver>"
+
+
+def _route(o: Obj) -> None:
+    if o["spec"]["tls"].get("destinationCACertificate"):
+        o["spec"]["tls"]["destinationCACertificate"] = "<ca>"
+
+
+def _without_defaults(value: Any) -> Any:
+    if isinstance(value, dict):
+        kept = {k: v for k, v in value.items() if k not in _ALLOCATED and not (k in _DEFAULTS and _DEFAULTS[k] == v)}
+        cleaned = {key: _without_defaults(inner) for key, inner in kept.items()}
+        return {key: inner for key, inner in cleaned.items() if inner is not None and inner != []}
+    return [_without_defaults(inner) for inner in value] if isinstance(value, list) else value
+
+
+def _flat(value: Any, path: str = "") -> Iterator[tuple[str, Any]]:
+    name = path.rsplit(".", 1)[-1]
+    if isinstance(value, dict) and value:
+        for key, inner in value.items():
+            amount = name in _QUANTITIES and not isinstance(inner, dict)
+            yield from _flat(str(quantity(inner).normalize()) if amount else inner, f"{path}.{key}" if path else key)
+    elif isinstance(value, list) and name in _KEYED:
+        key = _KEYED[name]
+        if name == "env":  # variables are made of those before them
+            yield path + _ORDER, list(dict.fromkeys(entry[key] for entry in value))
+        for entry in value:
+            yield from _flat({k: v for k, v in entry.items() if k != key} or None, f"{path}[{entry[key]}]")
+    elif isinstance(value, list):
+        entries = [json.dumps(entry, sort_keys=True) for entry in value]
+        yield f"{path}[]", sorted(entries) if name in _SETS else entries
+    else:
+        yield path, value

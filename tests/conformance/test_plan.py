@@ -1,0 +1,95 @@
+"""The plan of every captured case is what the Go operator made of it, but for the listed differences."""
+
+from __future__ import annotations
+
+import copy
+from pathlib import Path
+
+import pytest
+import yaml
+
+from cryostat_operator.desired.plan import Obj
+from tests.desired.world import World, cryostat
+
+from .compare import Difference, Differences, compare
+
+CASES = Path(__file__).parent / "cases"
+CAPTURES = sorted(
+    (path.parent.name, path.stem) for path in CASES.glob("*/*.yaml") if path.stem in ("kubernetes", "openshift")
+)
+
+
+def planned(case: str, profile: str) -> list[Obj]:
+    """The objects of a case's Cryostat in a settled world, Secrets with the names of their keys."""
+    special = CASES / case / f"input.{profile}.yaml"
+    path = special if special.exists() else CASES / case / "input.yaml"
+    documents = list(yaml.safe_load_all(path.read_text()))
+    body = next(d for d in documents if d["kind"] == "Cryostat")
+    world = World(cryostat(body["spec"], **body["metadata"]), openshift=profile == "openshift")
+    for document in documents:
+        if document["kind"] in ("Secret", "ConfigMap"):
+            keys = {**document.get("data", {}), **document.get("stringData", {})}
+            world.with_data(document["kind"], document["metadata"]["name"], *keys)
+    plan = world.settle(provided=False).plan
+    assert not plan.waiting
+    objects = copy.deepcopy(plan.objects)
+    for key, order in plan.orders.items():
+        objects[key]["data"] = dict.fromkeys(order.values, "")
+    return list(objects.values())
+
+
+def captured(case: str, profile: str) -> list[Obj]:
+    objects: list[Obj] = yaml.safe_load((CASES / case / f"{profile}.yaml").read_text())["objects"]
+    return objects
+
+
+@pytest.mark.parametrize(("case", "profile"), CAPTURES)
+def test_case_equals_capture(case: str, profile: str) -> None:
+    assert compare(captured(case, profile), planned(case, profile), Differences.load()) == []
+
+
+def test_every_listed_difference_occurs() -> None:
+    differences = Differences.load()
+    for case, profile in CAPTURES:
+        compare(captured(case, profile), planned(case, profile), differences)
+    assert differences.unused == []
+
+
+def test_all_captures_are_compared() -> None:
+    assert len(CAPTURES) == 23
+
+
+def service(**spec: object) -> Obj:
+    return {"apiVersion": "v1", "kind": "Service", "metadata": {"name": "a", "namespace": "n"}, "spec": spec}
+
+
+def test_a_difference_is_told_with_its_place_and_both_values() -> None:
+    lines = compare([service(type="ClusterIP")], [service(type="NodePort")], Differences(()))
+    assert lines == ["Service/n/a:spec.type expected 'ClusterIP' got 'NodePort'"]
+
+
+def test_missing_and_additional_objects_are_told() -> None:
+    assert compare([service()], [], Differences(())) == ["Service/n/a missing"]
+    assert compare([], [service()], Differences(())) == ["Service/n/a not expected"]
+
+
+def test_a_listed_difference_covers_only_the_value_that_it_names() -> None:
+    listed = Differences((Difference("Service/*:spec.type", 1, "why", ours="NodePort"),))
+    assert compare([service(type="ClusterIP")], [service(type="NodePort")], listed) == []
+    assert len(compare([service(type="ClusterIP")], [service(type="LoadBalancer")], listed)) == 1
+
+
+def test_what_the_api_server_fills_in_is_no_difference() -> None:
+    live = service(type="ClusterIP", sessionAffinity="None", clusterIP="10.0.0.7", ipFamilies=["IPv4"])
+    assert compare([service(type="ClusterIP")], [live | {"status": {"loadBalancer": {}}}], Differences(())) == []
+
+
+def test_order_of_variables_counts() -> None:
+    def deployment(*names: str) -> Obj:
+        containers = [{"name": "c", "env": [{"name": name, "value": name} for name in names]}]
+        spec = {"template": {"metadata": {}, "spec": {"containers": containers}}}
+        return {"kind": "Deployment", "metadata": {"name": "d", "namespace": "n"}, "spec": spec}
+
+    lines = compare([deployment("A", "B")], [deployment("B", "A")], Differences(()))
+    assert [line.partition(" ")[0] for line in lines] == ["Deployment/n/d:spec.template.spec.containers[c].env:order"]
+    assert compare([deployment("A", "B")], [deployment("A", "B")], Differences(())) == []

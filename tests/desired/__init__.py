@@ -1,0 +1,1 @@
+"""Tests of the drawing office: no cluster, no clock, milliseconds each."""

@@ -1,0 +1,181 @@
+"""A world to plan in: one Cryostat, the facts about it, and how they follow from what is planned, without a cluster."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from cryostat_operator.api.v1beta2 import Cryostat
+from cryostat_operator.desired.instance import DataFact, Facts, Instance, NamespaceFact
+from cryostat_operator.desired.plan import Key, Obj, Plan, Problem, key_of
+from cryostat_operator.desired.planner import plan_for
+from cryostat_operator.settings import Settings
+
+NAME, NAMESPACE = "sample", "here"
+API_SERVER = ("10.0.0.1",)
+
+
+def cryostat(spec: Mapping[str, Any] | None = None, **metadata: Any) -> Cryostat:
+    """A Cryostat `here/sample` as the API server would return it."""
+    own = {"name": NAME, "namespace": NAMESPACE, "uid": "11111111-2222-3333-4444-555555555555", "generation": 1}
+    return Cryostat.model_validate({"metadata": own | metadata, "spec": dict(spec or {})})
+
+
+@dataclass
+class World:
+    """Facts that can be changed, and the plan that follows."""
+
+    cr: Cryostat
+    openshift: bool = False
+    settings: Settings = field(default_factory=Settings)
+    facts: Facts = field(default_factory=Facts)
+
+    def __post_init__(self) -> None:
+        here = {self.cr.metadata["namespace"], *Instance(self.cr, Facts(), self.settings).target_namespaces}
+        known = {**dict.fromkeys(sorted(here), NamespaceFact()), **self.facts.namespaces}
+        self.facts = replace(self.facts, openshift=self.openshift, namespaces=known, api_server=API_SERVER)
+
+    @property
+    def plan(self) -> Plan:
+        return plan_for(self.cr, self.facts, self.settings)
+
+    @property
+    def instance(self) -> Instance:
+        return Instance(self.cr, self.facts, self.settings)
+
+    def with_data(self, kind: str, name: str, *keys: str, digest: str = "d") -> World:
+        """The same world with a Secret or ConfigMap in it."""
+        self.facts = replace(self.facts, data={**self.facts.data, (kind, name): DataFact(frozenset(keys), digest)})
+        return self
+
+    def without_data(self, kind: str, name: str) -> World:
+        """The same world, in which a Secret or ConfigMap was looked for in vain."""
+        self.facts = replace(self.facts, data={**self.facts.data, (kind, name): None})
+        return self
+
+    def with_live(self, *objects: Obj) -> World:
+        """The same world with objects of ours in it."""
+        self.facts = replace(self.facts, live={**self.facts.live, **{key_of(obj): obj for obj in objects}})
+        return self
+
+    def with_spec(self, spec: Mapping[str, Any], **metadata: Any) -> World:
+        """The same world after a change of the Cryostat."""
+        self.cr = Cryostat.model_validate(
+            {
+                "metadata": {**self.cr.metadata, **metadata},
+                "spec": dict(spec),
+                "status": self.cr.status.model_dump(by_alias=True) if self.cr.status else {},
+            }
+        )
+        self.__post_init__()
+        return self
+
+    def settle(self, *, provided: bool = True) -> World:
+        """The world once everything planned has been written and answered.
+
+        Ordered Secrets are minted, Routes admitted; with `provided`, everything else that pods refer to is there.
+        """
+        for _ in range(6):
+            before = self.facts
+            self._step(provided)
+            if self.facts == before:
+                return self
+        raise AssertionError("the plan does not come to rest")
+
+    def _step(self, provided: bool) -> None:
+        plan = self.plan
+        for key, order in plan.orders.items():
+            self.with_data(key.kind, key.name, *order.values)
+        for reference in plan.references:
+            known = self.facts.data.get((reference.kind, reference.name))
+            if known is None and provided:
+                self.with_data(reference.kind, reference.name, *reference.keys)
+            elif (reference.kind, reference.name) not in self.facts.data:
+                self.without_data(reference.kind, reference.name)
+        planned = {obj["metadata"]["name"] for obj in plan.objects.values() if obj["kind"] == "ConfigMap"}
+        data = {key: fact for key, fact in self.facts.data.items() if key[0] != "ConfigMap" or key[1] not in planned}
+        self.facts = replace(self.facts, data=data, live=dict(self.facts.live))
+        self.with_live(*(_admitted(obj) for obj in copy.deepcopy(list(plan.objects.values()))))
+
+
+def _admitted(obj: Obj) -> Obj:
+    """What a router makes of a Route; other objects as they are."""
+    if obj["kind"] == "Route":
+        metadata = obj["metadata"]
+        host = obj["spec"].setdefault("host", f"{metadata['name']}-{metadata['namespace']}.apps.example.com")
+        condition = {"type": "Admitted", "status": "True"}
+        obj["status"] = {"ingress": [{"host": host, "routerName": "default", "conditions": [condition]}]}
+    return obj
+
+
+def settled(spec: Mapping[str, Any] | None = None, *, openshift: bool = False, **metadata: Any) -> World:
+    return World(cryostat(spec, **metadata), openshift=openshift).settle()
+
+
+def find(plan: Plan, kind: str, name: str, namespace: str = NAMESPACE) -> Obj:
+    """A planned object.
+
+    Raises:
+        KeyError: it is not planned.
+    """
+    return plan.objects[Key(kind, namespace, name)]
+
+
+def names_of(plan: Plan, kind: str) -> set[str]:
+    return {key.name for key in plan.objects if key.kind == kind}
+
+
+def container(plan: Plan, deployment: str, name: str) -> Obj:
+    """A container of a planned Deployment."""
+    pod = find(plan, "Deployment", deployment)["spec"]["template"]["spec"]
+    return next(c for c in pod["containers"] if c["name"] == name)
+
+
+def environment(plan: Plan, deployment: str = NAME, name: str = NAME) -> dict[str, Any]:
+    """Variables of a container: values, or `secret/key` where they come from a Secret."""
+    result: dict[str, Any] = {}
+    for entry in container(plan, deployment, name).get("env", []):
+        assert entry["name"] not in result, f"{entry['name']} twice"
+        source = entry.get("valueFrom", {}).get("secretKeyRef")
+        result[entry["name"]] = f"{source['name']}/{source['key']}" if source else entry["value"]
+    return result
+
+
+def volumes(plan: Plan, deployment: str = NAME) -> dict[str, Obj]:
+    pod = find(plan, "Deployment", deployment)["spec"]["template"]["spec"]
+    return {v["name"]: {k: x for k, x in v.items() if k != "name"} for v in pod.get("volumes", [])}
+
+
+def mounts(plan: Plan, deployment: str = NAME, name: str = NAME) -> dict[str, Obj]:
+    """Mounts of a container by path."""
+    return {m["mountPath"]: m for m in container(plan, deployment, name).get("volumeMounts", [])}
+
+
+def reasons(found: Iterable[Problem]) -> set[str]:
+    return {problem.reason for problem in found}
+
+
+def _flat(value: Any, path: str) -> Iterable[tuple[str, Any]]:
+    if isinstance(value, dict) and value:
+        for key, inner in value.items():
+            yield from _flat(inner, f"{path}.{key}")
+    elif isinstance(value, list) and value:
+        for index, inner in enumerate(value):
+            label = inner.get("name", index) if isinstance(inner, dict) else index
+            yield from _flat(inner, f"{path}[{label}]")
+    else:
+        yield path, value
+
+
+def paths(plan: Plan) -> dict[str, Any]:
+    """Every value of every planned object, by `Kind/name.path`; content hashes left out."""
+    found = {p: v for key, obj in plan.objects.items() for p, v in _flat(obj, f"{key.kind}/{key.name}")}
+    return {path: value for path, value in found.items() if not path.endswith("-hash")}
+
+
+def changes(before: Plan, after: Plan) -> dict[str, Any]:
+    """What differs between two plans, by path: the new value, or None where something is gone."""
+    a, b = paths(before), paths(after)
+    return {path: b.get(path) for path in sorted({*a, *b}) if a.get(path, ...) != b.get(path, ...)}
