@@ -85,6 +85,14 @@ def test_a_status_that_breaks_limits_is_still_read() -> None:
     assert read_cryostat({"status": {"conditions": [condition]}}).status.conditions
 
 
+def test_a_status_that_cannot_be_read_counts_as_none() -> None:
+    obj = {"spec": {"enableAudit": True}, "status": {"conditions": 5}}
+    assert read_cryostat(obj) == read_cryostat({"spec": {"enableAudit": True}})
+    with pytest.raises(InvalidCryostatError) as caught:
+        read_cryostat(obj | {"spec": []})
+    assert [problem.partition(":")[0] for problem in caught.value.problems] == ["spec"]
+
+
 def _models(model: type[Model], seen: set[type[Model]] | None = None) -> set[type[Model]]:
     """The model and all that are used in its fields."""
     seen = set() if seen is None else seen

@@ -18,7 +18,7 @@ class InvalidCryostatError(ValueError):
 
 
 def read_cryostat(obj: Any) -> Cryostat:
-    """The model of an object in the shape of its JSON.
+    """The model of an object in the shape of its JSON; a status that cannot be read counts as none.
 
     Raises:
         InvalidCryostatError: a field has the wrong type, breaks a limit or contradicts another one. An API server with
@@ -27,7 +27,11 @@ def read_cryostat(obj: Any) -> Cryostat:
     try:
         return Cryostat.model_validate(obj)
     except ValidationError as error:
-        raise InvalidCryostatError([_line(item) for item in error.errors(include_url=False)]) from None
+        problems = error.errors(include_url=False)
+    written = [_line(item) for item in problems if item["loc"][:1] != ("status",)]
+    if written:
+        raise InvalidCryostatError(written)
+    return read_cryostat({key: value for key, value in obj.items() if key != "status"})
 
 
 def _line(item: Any) -> str:

@@ -19,7 +19,7 @@ SERVICE_ACCOUNT = f"{NAME}-service-account"
 CLUSTER_ROLE = f"{NAME}-manager-role"
 DEPLOYMENT = f"{NAME}-controller"
 IMAGE = "quay.io/cryostat/cryostat-operator:latest"
-PORT = 8080
+PORT = 8081
 LABELS: Mapping[str, str] = {"app.kubernetes.io/name": NAME, "app.kubernetes.io/part-of": "cryostat"}
 # Never to be changed: a Deployment's selector is immutable, and nothing else in the namespace may match it.
 SELECTOR: Mapping[str, str] = {"app.kubernetes.io/name": NAME, "app.kubernetes.io/component": "operator"}
@@ -176,7 +176,7 @@ def _container() -> Obj:
     return {
         "name": "operator",
         "image": IMAGE,
-        "command": ["cryostat-operator", "run"],
+        "command": ["cryostat-operator", "run", "--log-format", "json"],
         "env": list(_environment()),
         "ports": [{"name": "http", "containerPort": PORT, "protocol": "TCP"}],
         "livenessProbe": {"httpGet": {"path": "/healthz", "port": "http"}, "periodSeconds": 20},
