@@ -66,6 +66,20 @@ def test_an_empty_object_is_an_instance_with_all_defaults(obj: dict[str, Any]) -
     assert read_cryostat(obj).spec == CryostatSpec()
 
 
+def test_an_empty_value_is_none_where_it_says_nothing() -> None:
+    spec = {
+        "authorizationOptions": {"basicAuth": {}, "openShiftSSO": {"accessReview": {}}},
+        "networkOptions": {"coreConfig": {"externalHost": ""}},
+        "serviceOptions": {"coreConfig": {"serviceType": ""}},
+    }
+    read = read_cryostat(cryostat(spec)).spec.model_dump(by_alias=True, exclude_none=True)
+    assert read == {
+        "authorizationOptions": {"openShiftSSO": {"accessReview": {}}},
+        "networkOptions": {"coreConfig": {}},
+        "serviceOptions": {"coreConfig": {}},
+    }
+
+
 def test_members_of_a_newer_version_are_ignored() -> None:
     obj = {"spec": {"fresh": 1, "reportOptions": {"replicas": 1, "fresh": {}}}, "status": {"fresh": []}, "fresh": 1}
     report_options = read_cryostat(obj).spec.report_options

@@ -1,10 +1,11 @@
 """What the application itself does: discovery, target connections, agents, users, and files given by the user."""
 
-from typing import ClassVar, Literal
+from typing import Annotated, ClassVar, Literal
 
 from cryostat_operator.api.base import (
     Bool,
     DataKey,
+    EmptyIsAbsent,
     FromMinusOne,
     FromOne,
     Model,
@@ -116,9 +117,8 @@ class OpenShiftSSOConfig(Model):
     """Login with OpenShift accounts."""
 
     disable: Bool | None = doc(
-        "Switch authentication off: everybody who reaches the application may use it, with basic authentication "
-        "configured or not. "
-        "This is the only way to an open instance, on every platform."
+        "Switch authentication off: everybody who reaches the application may use it. This is the only way to an open "
+        "instance, on every platform. It has no effect beside `basicAuth`."
     )
     access_review: ResourceAttributes | None = doc(
         "Permission that an OpenShift user needs. By default `create` on `pods/exec` in the namespace of this "
@@ -129,7 +129,7 @@ class OpenShiftSSOConfig(Model):
 class AuthorizationOptions(Model):
     """Who may use the application."""
 
-    basic_auth: SecretFile | None = doc(
+    basic_auth: Annotated[SecretFile | None, EmptyIsAbsent] = doc(
         "Users and passwords from an htpasswd file. On Kubernetes, when this is absent, the operator generates a "
         "login and "
         "names its Secret in `status.basicAuthSecret`."

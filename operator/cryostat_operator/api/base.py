@@ -96,7 +96,7 @@ def _int32(value: int) -> int:
 
 
 def _empty_is_absent(value: Any) -> Any:
-    return None if value == "" else value
+    return None if value in ("", {}) else value
 
 
 Bool = StrictBool
@@ -113,7 +113,7 @@ ObjectName = Annotated[StrictStr, Field(max_length=253, pattern=DNS_SUBDOMAIN)]
 NamespaceName = Annotated[StrictStr, Field(max_length=63, pattern=f"^{DNS_LABEL}$")]
 DataKey = Annotated[StrictStr, Field(max_length=253, pattern=r"^[-._a-zA-Z0-9]+$")]
 StringMap = dict[StrictStr, StrictStr]
-# An empty string means «not given», as it always has in this API.
+# An empty string or object means «not given», as it always has in this API.
 EmptyIsAbsent = BeforeValidator(_empty_is_absent)
 
 ResourceRequirements = Annotated[dict[str, Any], Embedded("io.k8s.api.core.v1.ResourceRequirements")]

@@ -74,9 +74,7 @@ class NetworkPolicyConfig(Model):
 
     disabled: Bool | None = doc("Deprecated: use `ingressDisabled`. No network policies at all for this component.")
     ingress_disabled: Bool | None = doc("Do not restrict who may connect to this component.")
-    egress_enabled: Bool | None = doc(
-        "Restrict where this component may connect to. Off by default; implemented for `coreConfig` only."
-    )
+    egress_enabled: Bool | None = doc("Restrict where this component may connect to. Off by default.")
 
 
 class NetworkPolicies(Model):
