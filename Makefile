@@ -6,7 +6,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help venv run test lint generate bench clean
+.PHONY: help venv run test lint generate lock bench clean
 
 help: ## this list
 	@sed -nE 's/^([a-z]+):.*## (.*)/  make \1|\2/p' Makefile | column -t -s '|'
@@ -29,6 +29,9 @@ lint: venv ## style, types, layers
 
 generate: venv ## rewrite what is generated: crds/ and parts of manifests/
 	$(BIN)/cryostat-operator generate
+
+lock: ## resolve the dependencies of pyproject.toml again; LOCK_ARGS=--upgrade takes newer versions
+	.ci/lock $(PYTHON) $(LOCK_ARGS)
 
 bench: venv ## measure the loop against the embedded cluster
 	$(BIN)/python -m tests.bench

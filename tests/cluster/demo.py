@@ -27,7 +27,7 @@ from rich.live import Live
 from tests.cluster import binaries, openshift
 from tests.cluster.api import Api, ApiError, Object
 from tests.cluster.controlplane import ControlPlane
-from tests.cluster.instance_view import GOOD, Instance, State, observe, render
+from tests.cluster.instance_view import GOOD, Instance, observe, render
 from tests.cluster.kubectl import KubectlError, api_of_kubeconfig, run_kubectl
 from tests.cluster.operator_process import DEPLOYMENT, NAMESPACE, ROOT, OperatorProcess, install
 from tests.cluster.processes import ProcessDiedError, watchdog
@@ -41,7 +41,7 @@ SAMPLES = {
 INSTANCE_NAMESPACE = "cryostat-demo"
 REFRESH = 0.5  # seconds between two looks at the cluster
 
-console = Console(highlight=False)
+console = Console(highlight=False, width=None if sys.stdout.isatty() else 160)
 
 
 @dataclass(frozen=True)
@@ -98,8 +98,7 @@ def _demonstrate(stack: ExitStack, platform: str, timeout: float, once: bool) ->
         install(cluster.api, cluster.kubectl)
     operator = stack.enter_context(_operator(cluster))
     name = _apply_sample(cluster, platform)
-    view = stack.enter_context(_view())
-    _follow(cluster, operator, view, name, timeout if once else None, warn_after=timeout)
+    _follow(Show(cluster, operator, name), timeout, once)
 
 
 # --- the cluster ---
@@ -173,97 +172,116 @@ def _apply_sample(cluster: Cluster, platform: str) -> str:
 
 
 class LiveView:
-    """A tree that is redrawn in place."""
+    """On a terminal: a tree that is redrawn in place."""
 
-    def __init__(self, live: Live) -> None:
-        self._live = live
+    def __init__(self) -> None:
+        self._live = Live(console=console, auto_refresh=False)
 
-    def show(self, instance: Instance, elapsed: float, hints: list[str]) -> None:
-        self._live.update(render(instance, elapsed, hints), refresh=True)
+    def show(self, instance: Instance, elapsed: float) -> None:
+        if not self._live.is_started:
+            self._live.start()
+        self._live.update(render(instance, elapsed, console.height - 2), refresh=True)
+
+    def finish(self, instance: Instance, elapsed: float) -> None:
+        """Leaves the whole tree on the terminal."""
+        self._live.update(render(instance, elapsed))
+        self.close()
+
+    def close(self) -> None:
+        self._live.stop()
 
 
 class PlainView:
-    """A line for each change, for logs and pipes."""
+    """In logs and pipes, and after the first Ready: a line for each change."""
 
-    def __init__(self) -> None:
-        self._states: dict[str, State] = {}
-        self._hints: list[str] = []
+    def __init__(self, instance: Instance | None = None) -> None:
+        self._states = instance.states() if instance else {}
 
-    def show(self, instance: Instance, elapsed: float, hints: list[str]) -> None:
+    def show(self, instance: Instance, elapsed: float) -> None:
         states = instance.states()
-        if instance.url:
-            states["application URL"] = State(GOOD, instance.url)
         for title, state in states.items():
             if self._states.get(title) != state:
                 print(f"{elapsed:6.1f} s  {title}: {state}", flush=True)
         for title in self._states.keys() - states.keys():
             print(f"{elapsed:6.1f} s  {title}: gone", flush=True)
         self._states = states
-        if hints != self._hints:
+
+    def finish(self, instance: Instance, elapsed: float) -> None:
+        """Ends with the whole tree, for people who only read the end."""
+        console.print(render(instance, elapsed), soft_wrap=True)
+
+    def close(self) -> None:
+        """Nothing is open."""
+
+
+@dataclass(frozen=True)
+class Show:
+    """What is watched: the instance `name` of a cluster, and the operator if it is ours."""
+
+    cluster: Cluster
+    operator: OperatorProcess | None
+    name: str
+
+    def looks(self) -> Iterator[tuple[float, Instance]]:
+        """Seconds since the start and the instance, twice a second without end. Raises ProcessDiedError."""
+        started = time.monotonic()
+        while True:
+            if self.operator:
+                self.operator.check()
+            with suppress(urllib3.exceptions.HTTPError):  # the API server is away for a moment
+                yield time.monotonic() - started, observe(self.cluster.api, INSTANCE_NAMESPACE, self.name)
+            time.sleep(REFRESH)
+
+
+def _follow(show: Show, timeout: float, once: bool) -> None:
+    """Shows the instance until Ctrl-C, or `once` until it is Ready; raises DemoError when that takes too long."""
+    view: LiveView | PlainView = LiveView() if console.is_terminal else PlainView()
+    warned = False
+    looks = show.looks()
+    try:
+        for elapsed, instance in looks:
+            view.show(instance, elapsed)
             if instance.ready:
-                console.print(render(instance, elapsed, []))
-            print("\n".join(hints), flush=True)
-            self._hints = hints
+                view.finish(instance, elapsed)
+                break
+            if elapsed > timeout and once:
+                raise DemoError(_explained(instance, show.operator, timeout))
+            if elapsed > timeout and not warned:
+                console.print(f"Not Ready after {timeout:.0f} s; still watching.", style="yellow")
+                warned = True
+    finally:
+        view.close()
+    if once:
+        return
+    print("\n".join(_hints(show)), flush=True)
+    later = PlainView(instance)
+    for elapsed, instance in looks:
+        later.show(instance, elapsed)
 
 
-@contextmanager
-def _view() -> Iterator[LiveView | PlainView]:
-    if console.is_terminal:
-        with Live(console=console, auto_refresh=False, vertical_overflow="visible") as live:
-            yield LiveView(live)
-    else:
-        yield PlainView()
-
-
-def _follow(
-    cluster: Cluster,
-    operator: OperatorProcess | None,
-    view: LiveView | PlainView,
-    name: str,
-    deadline: float | None,
-    *,
-    warn_after: float,
-) -> None:
-    """Shows the instance until Ctrl-C; with a deadline (seconds) until it is Ready, else raises DemoError."""
-    started = time.monotonic()
-    instance: Instance | None = None
-    ready_once = False
-    while True:
-        if operator:
-            operator.check()
-        elapsed = time.monotonic() - started
-        with suppress(urllib3.exceptions.HTTPError):  # the API server is away for a moment
-            instance = observe(cluster.api, INSTANCE_NAMESPACE, name)
-        if instance:
-            ready_once |= instance.ready
-            late = [] if ready_once or elapsed < warn_after else [f"Not Ready after {warn_after:.0f} s."]
-            view.show(instance, elapsed, _hints(cluster, operator, name) if ready_once else late)
-        if deadline and ready_once:
-            return
-        if deadline and elapsed > deadline:
-            raise DemoError(_explained(instance, operator, deadline))
-        time.sleep(REFRESH)
-
-
-def _hints(cluster: Cluster, operator: OperatorProcess | None, name: str) -> list[str]:
-    command = f"{cluster.command} -n {INSTANCE_NAMESPACE}"
-    lines = ["", "Ready. Talk to it from another terminal, then press Ctrl-C here to stop:"]
-    if cluster.kubeconfig:
-        lines = ["", "Ready (pods are simulated: no container runs here). Talk to it from another terminal:"]
-    lines += [
+def _hints(show: Show) -> list[str]:
+    command = f"{show.cluster.command} -n {INSTANCE_NAMESPACE}"
+    simulated = " Its pods are simulated: no container runs here." if show.cluster.kubeconfig else ""
+    lines = [
+        "",
+        f"Ready.{simulated} Talk to it from another terminal, changes are told below:",
         f"  {command} get cryostats,all",
-        f"  {command} describe cryostat {name}",
-        f"  {command} edit cryostat {name}",
+        f"  {command} describe cryostat {show.name}",
+        f"  {command} edit cryostat {show.name}",
     ]
-    if operator:
-        lines.append(f"  tail -f {operator.log}")
-    return [*lines, "Press Ctrl-C to stop."]
+    if show.operator:
+        lines.append(f"  tail -f {show.operator.log}")
+    if not show.cluster.kubeconfig:
+        lines += [
+            "To remove the instance from the cluster, while this runs:",
+            f"  {command} delete cryostat {show.name}",
+        ]
+    return [*lines, "Press Ctrl-C to stop.", ""]
 
 
-def _explained(instance: Instance | None, operator: OperatorProcess | None, seconds: float) -> str:
+def _explained(instance: Instance, operator: OperatorProcess | None, seconds: float) -> str:
     lines = [f"The instance is not Ready after {seconds:.0f} s."]
-    if instance:
-        lines += [f"  {title}: {state}" for title, state in instance.states().items() if state.colour != GOOD]
+    lines += [f"  {title}: {state}" for title, state in instance.states().items() if state.colour != GOOD]
     if operator:
         lines += ["End of the operator's log:", operator.tail()]
     return "\n".join(lines)

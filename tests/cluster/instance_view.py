@@ -17,7 +17,7 @@ from tests.cluster.api import Api, ApiError, Object, condition
 
 GOOD, WAITING, BAD = "green", "yellow", "red"
 MARKS = {GOOD: "✓", WAITING: "…", BAD: "✗"}
-COMPONENT = "app.kubernetes.io/component"
+LONGEST_NAME = 50
 
 
 class State(NamedTuple):
@@ -109,8 +109,10 @@ def _route(obj: Object) -> State:
 
 
 def _service(obj: Object) -> State:
-    ports = ", ".join(str(port["port"]) for port in obj["spec"].get("ports", []))
-    return State(GOOD, f"{obj['spec'].get('type', 'ClusterIP')}, port {ports}")
+    spec = obj["spec"]
+    kind = "headless" if spec.get("clusterIP") == "None" else spec.get("type", "ClusterIP")
+    ports = ", ".join(str(port["port"]) for port in spec.get("ports") or [])
+    return State(GOOD, f"{kind}, port {ports}" if ports else kind)
 
 
 def _ingress(obj: Object) -> State:
@@ -145,35 +147,60 @@ def _condition_state(each: Object) -> State:
 def _title(obj: Object, cryostat: Object) -> str:
     meta = obj["metadata"]
     foreign = meta.get("namespace") not in (None, cryostat["metadata"]["namespace"])
-    return f"{obj['kind']} {meta['namespace'] + '/' if foreign else ''}{meta['name']}"
+    name = meta["name"] if len(meta["name"]) <= LONGEST_NAME else meta["name"][:16] + "…"  # hashes tell people nothing
+    return f"{obj['kind']} {meta['namespace'] + '/' if foreign else ''}{name}"
 
 
-def render(instance: Instance, elapsed: float, hints: list[str]) -> Group:
-    """The tree of the instance, its conditions, its address, and lines of advice."""
+def render(instance: Instance, elapsed: float, height: int = 0) -> Group:
+    """The tree of the instance, its conditions and its address.
+
+    Where it would be taller than `height` lines (0: no limit), what is already good is told in one line per group.
+    """
+    lines = len(instance.objects) + len(instance.conditions) + len(_GROUPS) + 6
+    brief = 0 < height < lines
     meta = instance.cryostat["metadata"]
     colour = GOOD if instance.ready else WAITING
     root = Tree(Text(f"Cryostat {meta['namespace']}/{meta['name']}", style=f"bold {colour}"))
-    for component, objects in _by_component(instance).items():
-        branch = root.add(Text(component, style="bold"))
-        for obj in objects:
-            branch.add(_line(_title(obj, instance.cryostat), state_of(obj)))
+    for title, objects in _grouped(instance).items():
+        _add_group(root, title, [(_title(obj, instance.cryostat), state_of(obj)) for obj in objects], brief)
     table = Table(box=None, show_header=False, padding=(0, 2, 0, 0))
     for each in instance.conditions:
         state = _condition_state(each)
-        table.add_row(Text(each["type"]), Text(str(state), style=state.colour))
-    address = Text("Application: ") + Text(instance.url or "no address yet", style="bold" if instance.url else "dim")
+        if not brief or state.colour != GOOD:
+            table.add_row(Text(each["type"]), Text(str(state), style=state.colour))
     done = "Ready" if instance.ready else "Not ready yet"
     head = Text(f"{done}, {elapsed:.0f} s after it was applied", style=f"bold {colour}")
-    return Group(root, Text(), table, Text(), address, head, *(Text(hint) for hint in hints))
+    return Group(root, Text(), table, Text(), Text("Application: ") + _address(instance), head)
 
 
-def _line(title: str, state: State) -> Text:
-    return Text(f"{MARKS[state.colour]} ", style=state.colour) + Text(title) + Text(f"  {state.text}", style="dim")
+def _address(instance: Instance) -> Text:
+    if instance.url:
+        return Text(instance.url, style="bold")
+    exposed = [obj for obj in instance.objects if obj["kind"] in ("Route", "Ingress")]
+    return Text("no address yet" if exposed else "no address (no Route or Ingress asked for)", style="dim")
 
 
-def _by_component(instance: Instance) -> dict[str, list[Object]]:
-    grouped: dict[str, list[Object]] = {}
+def _add_group(root: Tree, title: str, members: list[tuple[str, State]], brief: bool) -> None:
+    late = [(name, state) for name, state in members if state.colour != GOOD]
+    summary = Text(title, style="bold") + Text(f"  {len(members) - len(late)} of {len(members)}", style="dim")
+    branch = root.add(summary)
+    for name, state in late if brief else members:
+        line = Text(f"{MARKS[state.colour]} ", style=state.colour) + Text(name) + Text(f"  {state.text}", style="dim")
+        line.no_wrap, line.overflow = True, "ellipsis"
+        branch.add(line)
+
+
+_GROUPS = {
+    "Workloads": ("Deployment",),
+    "Network": ("Route", "Ingress", "Service", "NetworkPolicy", "ConsoleLink"),
+    "Storage": ("PersistentVolumeClaim",),
+    "Configuration": ("ConfigMap", "Secret"),
+}
+
+
+def _grouped(instance: Instance) -> dict[str, list[Object]]:
+    named = {kind: title for title, kinds in _GROUPS.items() for kind in kinds}
+    groups: dict[str, list[Object]] = {title: [] for title in (*_GROUPS, "Access")}
     for obj in instance.objects:
-        component = (obj["metadata"].get("labels") or {}).get(COMPONENT) or "instance"
-        grouped.setdefault(component, []).append(obj)
-    return dict(sorted(grouped.items()))
+        groups[named.get(obj["kind"], "Access")].append(obj)
+    return {title: objects for title, objects in groups.items() if objects}
