@@ -85,6 +85,12 @@ KWOK = Tool(
     ),
 )
 OAUTH2_PROXY = Tool("oauth2proxy", programs={"oauth2-proxy": "github.com/oauth2-proxy/oauth2-proxy/v7"})
+CERT_MANAGER = Tool(
+    "certmanager",
+    programs={"cert-manager-controller": "github.com/cert-manager/cert-manager/cmd/controller"},
+    data_module="github.com/cert-manager/cert-manager",
+    data=("deploy/crds/crd-*.yaml",),
+)
 OPENSHIFT_API = Tool(
     "openshift-api",
     data_module="github.com/openshift/api",
@@ -97,7 +103,7 @@ OPENSHIFT_API = Tool(
         "config/v1/zz_generated.crd-manifests/0000_00_cluster-version-operator_01_clusterversions-Default.crd.yaml",
     ),
 )
-ALL_TOOLS = (CONTROL_PLANE, KWOK, OAUTH2_PROXY, OPENSHIFT_API)
+ALL_TOOLS = (CONTROL_PLANE, KWOK, OAUTH2_PROXY, CERT_MANAGER, OPENSHIFT_API)
 
 
 def programs(*names: str) -> dict[str, Path]:

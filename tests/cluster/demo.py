@@ -152,7 +152,7 @@ def _operator(cluster: Cluster) -> Iterator[OperatorProcess | None]:
     try:
         yield operator
     finally:
-        operator.stop()
+        operator.stop(1.0 if cluster.kubeconfig else 15.0)  # nothing is lost with the embedded cluster
         shutil.rmtree(directory, ignore_errors=True)
 
 

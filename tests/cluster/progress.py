@@ -49,7 +49,7 @@ class Step:
         self._ended.set()
         self._thread.join()
         if self._printed or self._terminal:
-            outcome = "failed" if error else "done"
+            outcome = "stopped" if isinstance(error, KeyboardInterrupt) else "failed" if error else "done"
             self._write(f"{self.text} ... {outcome} after {self.elapsed:.0f} s", final=True)
 
     def _run(self) -> None:
