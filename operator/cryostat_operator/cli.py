@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from .api.v1beta2 import Cryostat
     from .settings import Settings
 
+
 @click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 120})
 @click.version_option(package_name="cryostat-operator")
 def main() -> None:

@@ -38,7 +38,7 @@ def owner_of(obj: Obj) -> Owner | None:
 
 
 def digest(uid: str, data: dict[str, str], binary: dict[str, str]) -> str:
-    """A digest of the content that tells nothing about it: keyed with the object's UID, which pod readers do not know."""
+    """A digest of the content that tells nothing about it: its key is the object's UID, unknown to pod readers."""
     content = orjson.dumps([data, binary], option=orjson.OPT_SORT_KEYS)
     return hmac.new(uid.encode(), content, hashlib.sha256).hexdigest()
 
@@ -108,6 +108,20 @@ class Children:
     def __init__(self, ring: Ring) -> None:
         self._ring = ring
         self._by_owner: dict[Owner, dict[Key, Record]] = defaultdict(dict)
+        self._parsed: dict[Owner, dict[Key, tuple[Record, Obj]]] = {}
+
+    def live(self, owner: Owner) -> dict[Key, Obj]:
+        """The objects of one owner as they were last seen; must not be changed. See `rest`."""
+        before, now = self._parsed.get(owner, {}), dict[Key, tuple[Record, Obj]]()
+        for key, record in self.of(owner).items():
+            known = before.get(key)
+            now[key] = known if known and known[0] is record else (record, record.obj)
+        self._parsed[owner] = now
+        return {key: obj for key, (_, obj) in now.items()}
+
+    def rest(self, owner: Owner) -> None:
+        """A run is over: keep only the compact form of its objects."""
+        self._parsed.pop(owner, None)
 
     def of(self, owner: Owner) -> dict[Key, Record]:
         return self._by_owner.get(owner, {})
@@ -282,4 +296,3 @@ class References:
         self._versions.pop(key, None)
         for owner in list(self._users[key]):
             self._ring(owner)
-

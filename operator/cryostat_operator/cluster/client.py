@@ -35,7 +35,7 @@ class ApiError(Exception):
         self.message = message
 
 
-class ApiUnavailable(ApiError):
+class ApiUnavailable(ApiError):  # noqa: N818 - a state of the server, not a mistake
     """No usable answer: connection refused, broken or timed out, or the server says that it is overloaded."""
 
 
@@ -59,8 +59,8 @@ def resource_path(group: str, version: str, plural: str, namespace: str = "", na
 class Client:
     """Requests over one pool of connections, with the credentials of a `Connection`.
 
-    `reconnect` is asked for fresh credentials when the server answers 401. `observer` is told verb, HTTP code and seconds
-    of every request (0 for none).
+    `reconnect` is asked for fresh credentials when the server answers 401. `observer` is told verb, HTTP code (0 for
+    none) and seconds of every request.
     """
 
     def __init__(
@@ -130,7 +130,13 @@ class Client:
         raise ApiUnavailable(401, "Unauthorized", "the API server does not accept the operator's credentials")
 
     async def _once(
-        self, method: str, path: str, data: bytes | None, params: Mapping[str, str] | None, content_type: str, accept: str
+        self,
+        method: str,
+        path: str,
+        data: bytes | None,
+        params: Mapping[str, str] | None,
+        content_type: str,
+        accept: str,
     ) -> Obj:
         headers = await self._headers(accept)
         if data is not None:

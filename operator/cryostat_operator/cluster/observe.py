@@ -45,6 +45,8 @@ class Scout:
         self.namespaces = Namespaces(ring_namespace)
         self.pods = Pods(ring)
         self.references = {kind: References(kind, ring) for kind in ("Secret", "ConfigMap")}
+        # Per Cryostat: (kind, name) of Secrets and ConfigMaps that its plan depends on, and of those that it mints.
+        self._dependencies: dict[Owner, tuple[frozenset[tuple[str, str]], frozenset[tuple[str, str]]]] = {}
         self._apis: frozenset[str] = frozenset()
         self._api_server: tuple[str, ...] = ()
         self._reflectors: dict[str, tuple[Reflector, asyncio.Task[None]]] = {}
@@ -142,24 +144,22 @@ class Scout:
 
     # --- facts ----------------------------------------------------------------------------------------------------
 
-    def facts(self, owner: Owner, targets: tuple[str, ...], plan: Plan) -> Facts:
-        """What is known right now. `plan` is the previous draft: it names the Secrets and ConfigMaps that matter."""
-        records = self.children.of(owner)
-        live = {key: record.obj for key, record in records.items()}
+    def facts(self, owner: Owner, targets: tuple[str, ...]) -> Facts:
+        """What is known right now, of Secrets and ConfigMaps those that the last draft of the plan depended on."""
         return Facts(
             openshift=self.openshift,
             apis=self._apis,
             namespaces=self.namespaces.facts({owner.namespace, *targets}),
-            data=self._data(owner, plan),
-            live=live,
+            data=self._data(owner),
+            live=self.children.live(owner),
             api_server=self._api_server,
         )
 
-    def _data(self, owner: Owner, plan: Plan) -> dict[tuple[str, str], DataFact | None]:
+    def _data(self, owner: Owner) -> dict[tuple[str, str], DataFact | None]:
         records = self.children.of(owner)
-        ordered = {(key.kind, key.name) for key in plan.orders}
+        wanted, ordered = self._dependencies.get(owner, (frozenset(), frozenset()))
         found: dict[tuple[str, str], DataFact | None] = {}
-        for reference in _wanted(plan):
+        for reference in wanted:
             kind, name = reference
             record = records.get(Key(kind, owner.namespace, name))
             if record is not None:
@@ -171,14 +171,26 @@ class Scout:
         return found
 
     async def look_up(self, owner: Owner, plan: Plan) -> bool:
-        """Read what the plan refers to and is not known yet; true where something was learnt."""
-        wanted = _wanted(plan)
-        for kind, store in self.references.items():
-            store.use(owner, {name for k, name in wanted if k == kind})
-        drawn = {(key.kind, key.name) for key in set(plan.objects) - set(plan.orders) if key.namespace == owner.namespace}
-        unknown = sorted(wanted - set(self._data(owner, plan)) - drawn)
+        """Read what a draft depends on and is not known yet; true where the next facts will tell more than the last."""
+        ordered = frozenset((key.kind, key.name) for key in plan.orders)
+        wanted = ordered | {(reference.kind, reference.name) for reference in plan.references}
+        before = self._dependencies.get(owner)
+        if before != (wanted, ordered):
+            self._dependencies[owner] = wanted, ordered
+            for kind, store in self.references.items():
+                store.use(owner, {name for k, name in wanted if k == kind})
+        drawn = {
+            (key.kind, key.name) for key in set(plan.objects) - set(plan.orders) if key.namespace == owner.namespace
+        }
+        unknown = sorted(wanted - set(self._data(owner)) - drawn)
         await asyncio.gather(*(self._read(owner, kind, name) for kind, name in unknown))
-        return bool(unknown)
+        return bool(unknown) or before != (wanted, ordered)
+
+    def forget(self, owner: Owner) -> None:
+        """That Cryostat is gone."""
+        self._dependencies.pop(owner, None)
+        for store in self.references.values():
+            store.use(owner, set())
 
     async def _read(self, owner: Owner, kind: str, name: str) -> None:
         found: Obj | None
@@ -189,12 +201,6 @@ class Scout:
                 raise
             found = None
         self.references[kind].learn(owner.namespace, name, found)
-
-
-def _wanted(plan: Plan) -> set[tuple[str, str]]:
-    """Secrets and ConfigMaps that the plan depends on: those that its pods use, and those that it mints."""
-    ordered = {(key.kind, key.name) for key in plan.orders}
-    return {(reference.kind, reference.name) for reference in plan.references} | ordered
 
 
 class _ApiServer:
@@ -226,21 +232,35 @@ class _ApiServer:
 
 
 class _Definitions:
-    """Notices that resource definitions come and go."""
+    """Notices that definitions of the optional resources come and go."""
 
     _GROUPS = frozenset(kind.group for kind in KINDS.values() if kind.optional)
 
     def __init__(self, scout: Scout) -> None:
         self._scout = scout
+        self._known: set[str] = set()
+        self._seen: set[str] = set()
+        self._listed = False
 
     def relist(self) -> None:
-        self._scout.discover_again()
+        self._seen = set()
 
     def upsert(self, obj: Obj) -> None:
-        if obj["metadata"]["name"].partition(".")[2] in self._GROUPS:
+        name = obj["metadata"]["name"]
+        if name.partition(".")[2] in self._GROUPS:
+            self._seen.add(name)
+            if self._listed and name not in self._known:
+                self._known.add(name)
+                self._scout.discover_again()
+
+    def remove(self, obj: Obj) -> None:
+        name = obj["metadata"]["name"]
+        if name in self._known:
+            self._known.discard(name)
             self._scout.discover_again()
 
-    remove = upsert
-
     def relisted(self) -> None:
-        """Nothing is kept."""
+        """The first list comes right after the first discovery and tells nothing new."""
+        if self._listed and self._seen != self._known:
+            self._scout.discover_again()
+        self._known, self._listed = set(self._seen), True

@@ -116,7 +116,9 @@ class Reflector:
                     self._last_contact = time.monotonic()
                     obj = event["object"]
                     if event["type"] == "ERROR":
-                        raise ApiError(obj.get("code", 0), obj.get("reason", "Error"), obj.get("message", "watch error"))
+                        raise ApiError(
+                            obj.get("code", 0), obj.get("reason", "Error"), obj.get("message", "watch error")
+                        )
                     version = obj["metadata"]["resourceVersion"]
                     if event["type"] == "DELETED":
                         self._store.remove(obj)

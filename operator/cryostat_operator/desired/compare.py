@@ -1,7 +1,7 @@
 """The auditor: what must be written so that the live objects become the wished ones, and nothing more.
 
-Updates replace whole objects (PUT), as the Go operator does, because only that repairs additions too: a sidecar, an extra
-key, a wider port list. What the API server fills in by itself is recognised and carried over by it.
+Updates replace whole objects (PUT), as the Go operator does, because only that repairs additions too: a sidecar, an
+extra key, a wider port list. What the API server fills in by itself is recognised and carried over by it.
 """
 
 from __future__ import annotations
@@ -95,7 +95,7 @@ def _write(key: Key, wish: Obj, live: Obj | None, order: SecretOrder | None, fac
 
 
 def prunable(key: Key, live: Obj, uid: str) -> bool:
-    """Whether an object with our mark may be deleted: never one that holds data, never one that only looks like ours."""
+    """Whether an object with our mark may be deleted: never one with data, never one that only looks like ours."""
     if KINDS[key.kind].retained or "deletionTimestamp" in live["metadata"]:
         return False
     if key.kind == "Secret" and live.get("immutable"):
@@ -129,8 +129,15 @@ def differences(wish: Obj, live: Obj) -> list[str]:
         template = _at(wish, "spec.template.metadata") or {}
         found += _metadata(template, live, ("spec", "template"))
     for name in sorted((set(wish) | set(live)) - _UNCOMPARED):
-        found += _unequal(wish.get(name), live.get(name), name)
+        found += _unequal(_without_metadata(wish.get(name)), _without_metadata(live.get(name)), name)
     return found
+
+
+def _without_metadata(spec: Any) -> Any:
+    """A Deployment's spec without the metadata of its template, which is compared as metadata."""
+    if isinstance(spec, dict) and isinstance(spec.get("template"), dict):
+        return {**spec, "template": {k: v for k, v in spec["template"].items() if k != "metadata"}}
+    return spec
 
 
 def _metadata(wish: Obj, live: Obj, path: tuple[str, ...]) -> Iterator[str]:
@@ -172,30 +179,24 @@ def _grown(wish: Obj, live: Obj) -> list[str]:
     return [path] if wanted and have and quantity(wanted) > quantity(have) else []
 
 
-def _unequal(wish: Any, live: Any, path: str) -> Iterator[str]:
-    if _empty(wish) and _empty(live):
-        return
+def _unequal(wish: Any, live: Any, name: str, parent: str = "") -> list[str]:
+    """Paths below `name` that differ, `name` included. Nothing is built where all is equal, which is nearly always."""
+    if wish == live or (_empty(wish) and _empty(live)):
+        return []
     if isinstance(wish, dict) and isinstance(live, dict | None):
-        live = live or {}
-        for name in sorted(set(wish) | set(live)):
-            if path == "spec.template" and name == "metadata":
-                continue  # compared as metadata
-            if name in wish or not _defaulted(name, live[name]):
-                yield from _entry(wish.get(name), live.get(name), f"{path}.{name}")
+        found = _unequal_maps(wish, live or {}, name)
     elif isinstance(wish, list) and isinstance(live, list) and len(wish) == len(live):
-        for index, (a, b) in enumerate(zip(wish, live, strict=True)):
-            yield from _unequal(a, b, f"{path}[{index}]")
-    elif wish != live and not (wish is None and _defaulted(path.rsplit(".", 1)[-1], live)):
-        yield path
+        found = [p for i, (a, b) in enumerate(zip(wish, live, strict=True)) for p in _unequal(a, b, f"[{i}]", parent)]
+    elif name in _QUANTITIES or parent in _QUANTITIES:
+        found = [] if _is_scalar(wish) and _is_scalar(live) and quantity(wish) == quantity(live) else [""]
+    else:
+        found = [] if wish is None and _defaulted(name, live) else [""]
+    return [name + path if path.startswith("[") or not path else f"{name}.{path}" for path in found]
 
 
-def _entry(wish: Any, live: Any, path: str) -> Iterator[str]:
-    steps = path.split(".")
-    if (steps[-1] in _QUANTITIES or steps[-2] in _QUANTITIES) and _is_scalar(wish) and _is_scalar(live):
-        if quantity(wish) != quantity(live):
-            yield path
-        return
-    yield from _unequal(wish, live, path)
+def _unequal_maps(wish: Mapping[str, Any], live: Mapping[str, Any], name: str) -> list[str]:
+    found = [path for key, value in wish.items() for path in _unequal(value, live.get(key), key, name)]
+    return found + [key for key, value in live.items() if key not in wish and not _defaulted(key, value)]
 
 
 def _is_scalar(value: Any) -> bool:
@@ -239,7 +240,9 @@ def _merged_metadata(wish: Obj, live: Obj, path: tuple[str, ...]) -> Obj:
         kept = {k: v for k, v in (have.get(field) or {}).items() if k not in gone}
         result[field] = {**kept, **(wish.get(field) or {})}
     if wish.get("ownerReferences"):
-        others = [r for r in have.get("ownerReferences") or [] if not r.get("controller") and r.get("kind") != names.KIND]
+        others = [
+            r for r in have.get("ownerReferences") or [] if not r.get("controller") and r.get("kind") != names.KIND
+        ]
         result["ownerReferences"] = [*wish["ownerReferences"], *others]
     return result
 

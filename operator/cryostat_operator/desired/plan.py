@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any, NamedTuple
 
 Obj = dict[str, Any]
@@ -131,7 +132,7 @@ class Reference:
 
 @dataclass(frozen=True)
 class Problem:
-    """Something that keeps a part from being as wished: a stable CamelCase reason and one sentence that names the cause.
+    """Something that keeps a part from being as wished: a stable CamelCase reason and a sentence that names the cause.
 
     `warning` decides whether a Warning event tells it too; ordinary waiting (a certificate about to be issued) is none.
     """
@@ -174,15 +175,15 @@ class Plan:
     references: tuple[Reference, ...] = ()
     notices: tuple[Problem, ...] = field(default=())
 
-    @property
+    @cached_property
     def objects(self) -> dict[Key, Obj]:
         return {key_of(obj): obj for part in self.parts for obj in part.objects}
 
-    @property
+    @cached_property
     def orders(self) -> dict[Key, SecretOrder]:
         return {order.key: order for part in self.parts for order in part.orders}
 
-    @property
+    @cached_property
     def waiting(self) -> dict[Key, Waiting]:
         return {waiting.key: waiting for part in self.parts for waiting in part.waiting}
 

@@ -1,4 +1,4 @@
-"""The spokesman: the status of a Cryostat from what was planned, refused and observed. Conditions are True when good."""
+"""The spokesman: a Cryostat's status from what was planned, refused and observed. Conditions are True when good."""
 
 from __future__ import annotations
 
@@ -95,7 +95,9 @@ def status_of(i: Instance, plan: Plan, report: Report, now: str) -> Obj:
         _tls(i),
     ]
     if report.paused:
-        conditions.append(_condition("ReconciliationActive", "Paused", "Reconciliation is paused by annotation", good=False))
+        conditions.append(
+            _condition("ReconciliationActive", "Paused", "Reconciliation is paused by annotation", good=False)
+        )
     conditions.insert(0, _ready(i, plan, problems, report))
     status: Obj = {
         "observedGeneration": i.cr.metadata.get("generation", 0),
@@ -137,7 +139,9 @@ def _ready(i: Instance, plan: Plan, problems: Sequence[Problem], report: Report)
     if serious:
         return _condition("Ready", serious[0].reason, _sentences(serious), good=False)
     url = exposure.application_url(i)
-    return _condition("Ready", "AllComponentsAvailable", f"Cryostat is available{f' at {url}' if url else ''}", good=True)
+    return _condition(
+        "Ready", "AllComponentsAvailable", f"Cryostat is available{f' at {url}' if url else ''}", good=True
+    )
 
 
 def wished_deployments(plan: Plan) -> set[str]:
@@ -207,7 +211,9 @@ def _deployments(i: Instance) -> list[Condition]:
 def _authentication(i: Instance) -> Condition:
     """Who may come in, and by which way."""
     if i.open_access:
-        text = "Anybody who reaches the application may use it, because authorizationOptions.openShiftSSO.disable is true"
+        text = (
+            "Anybody who reaches the application may use it, because authorizationOptions.openShiftSSO.disable is true"
+        )
         return _condition("AuthenticationEnabled", "AuthenticationDisabled", text, good=False)
     if i.minted_login_secret:
         text = f"The login that was generated is in Secret {i.minted_login_secret}, keys username and password"
@@ -219,7 +225,9 @@ def _authentication(i: Instance) -> Condition:
 
 def _tls(i: Instance) -> Condition:
     if not i.tls:
-        return _condition("TLSSetupComplete", "CertManagerDisabled", "Traffic inside the instance is not encrypted", good=True)
+        return _condition(
+            "TLSSetupComplete", "CertManagerDisabled", "Traffic inside the instance is not encrypted", good=True
+        )
     return _condition("TLSSetupComplete", "WaitingForCertificate", "Certificates are not ready", good=False)
 
 

@@ -11,7 +11,9 @@ class Metrics:
     def __init__(self, registry: CollectorRegistry = REGISTRY) -> None:
         self._registry = registry
         prefix = "cryostat_operator"
-        self.reconciles = Counter(f"{prefix}_reconciles_total", "Runs of the loop by result", ["result"], registry=registry)
+        self.reconciles = Counter(
+            f"{prefix}_reconciles_total", "Runs of the loop by result", ["result"], registry=registry
+        )
         self.duration = Histogram(
             f"{prefix}_reconcile_duration_seconds",
             "Time that one run of the loop took",
@@ -19,7 +21,10 @@ class Metrics:
             registry=registry,
         )
         self.errors = Counter(
-            f"{prefix}_reconcile_errors_total", "What kept instances from being as wished", ["reason"], registry=registry
+            f"{prefix}_reconcile_errors_total",
+            "What kept instances from being as wished",
+            ["reason"],
+            registry=registry,
         )
         self.depth = Gauge(f"{prefix}_queue_depth", "Cryostats that are due, running or scheduled", registry=registry)
         self.instances = Gauge(f"{prefix}_instances", "Cryostats known to the operator", registry=registry)

@@ -32,7 +32,7 @@ class Queue(Generic[K]):
         self._work = work
         self._running: set[K] = set()
         self._again: set[K] = set()
-        self._timers: dict[K, asyncio.TimerHandle] = {}
+        self._timers: dict[K, tuple[float, asyncio.Handle]] = {}  # when due, and what to cancel
         self._failures: dict[K, int] = {}
         self._last_end: dict[K, float] = {}
         self._tasks: set[asyncio.Task[None]] = set()
@@ -55,8 +55,8 @@ class Queue(Generic[K]):
     def close(self) -> None:
         """Stop all work."""
         self._open = False
-        for timer in self._timers.values():
-            timer.cancel()
+        for _, handle in self._timers.values():
+            handle.cancel()
         self._timers.clear()
         for task in self._tasks:
             task.cancel()
@@ -74,12 +74,13 @@ class Queue(Generic[K]):
     def _schedule(self, key: K, delay: float) -> None:
         """Run at the earliest of all times asked for."""
         loop = asyncio.get_running_loop()
-        timer = self._timers.get(key)
-        if timer is not None:
-            if timer.when() <= loop.time() + delay:
+        due = loop.time() + delay
+        earlier = self._timers.get(key)
+        if earlier is not None:
+            if earlier[0] <= due:
                 return
-            timer.cancel()
-        self._timers[key] = loop.call_later(delay, self._start, key)
+            earlier[1].cancel()
+        self._timers[key] = due, loop.call_later(delay, self._start, key)
 
     def _start(self, key: K) -> None:
         self._timers.pop(key, None)

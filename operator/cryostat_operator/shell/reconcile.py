@@ -41,6 +41,7 @@ class _Run:
 
     refused: dict[Key, Refusal] = field(default_factory=dict)
     written: set[Key] = field(default_factory=set)
+    paused: bool = False
 
 
 class Reconciler:
@@ -66,6 +67,8 @@ class Reconciler:
             except Exception:
                 self._metrics.reconciles.labels("error").inc()
                 raise
+            finally:
+                self._scout.children.rest(owner)
         self._metrics.reconciles.labels("retry" if again == RETRY else "ok").inc()
         return again
 
@@ -80,29 +83,27 @@ class Reconciler:
         except ValidationError as error:
             await self._tell_unreadable(body, error)
             return None
-        if cr.metadata.get("annotations", {}).get(names.ANNOTATION_PAUSE) == _GO:
-            return await self._report(cr, body, _Run(), paused=True)
-        await self._claim(owner, body)
-        run = _Run()
-        for _ in range(_ROUNDS):
-            plan, facts = await self._draw(cr)
+        run = _Run(paused=(cr.metadata.get("annotations") or {}).get(names.ANNOTATION_PAUSE) == _GO)
+        if not run.paused:
+            await self._claim(owner, body)
+        plan, facts = await self._draw(cr)
+        for _ in range(0 if run.paused else _ROUNDS):
             actions = [a for a in self._open(owner, compare(plan, facts, cr.metadata["uid"])) if self._new(run, a)]
             if not actions:
                 break
             outcome = await self._foreman.act(owner, actions)
             self._note(run, owner, outcome)
-        return await self._report(cr, body, run)
+            plan, facts = await self._draw(cr)
+        return await self._report(Instance(cr, facts, self._settings), plan, run)
 
     async def _draw(self, cr: Cryostat) -> tuple[Plan, Facts]:
         """The plan from all facts, those that the plan itself turned out to need included."""
         owner = Owner(cr.metadata["namespace"], cr.metadata["name"])
         targets = Instance(cr, Facts(), self._settings).target_namespaces
-        plan = Plan()
         for _ in range(3):
-            facts = self._scout.facts(owner, targets, plan)
+            facts = self._scout.facts(owner, targets)
             plan = plan_for(cr, facts, self._settings)
-            await self._scout.look_up(owner, plan)
-            if self._scout.facts(owner, targets, plan).data == facts.data:
+            if not await self._scout.look_up(owner, plan):
                 break
         return plan, facts
 
@@ -175,7 +176,9 @@ class Reconciler:
             return RETRY
         at = f"/metadata/finalizers/{finalizers.index(names.FINALIZER)}"
         try:
-            await self._patch_cr(body, [{"op": "test", "path": at, "value": names.FINALIZER}, {"op": "remove", "path": at}])
+            await self._patch_cr(
+                body, [{"op": "test", "path": at, "value": names.FINALIZER}, {"op": "remove", "path": at}]
+            )
         except ApiError as error:
             if error.status == 404:
                 return None
@@ -192,6 +195,7 @@ class Reconciler:
 
     async def _sweep(self, owner: Owner) -> float | None:
         """Something bears the mark of a Cryostat that we do not know: clear it away if it really is gone."""
+        self._scout.forget(owner)
         if not self._scout.children.of(owner):
             return None
         path = resource_path(names.GROUP, names.VERSION, names.PLURAL, owner.namespace, owner.name)
@@ -215,20 +219,20 @@ class Reconciler:
 
     # --- telling --------------------------------------------------------------------------------------------------
 
-    async def _report(self, cr: Cryostat, body: Obj, run: _Run, *, paused: bool = False) -> float | None:
-        owner = Owner(cr.metadata["namespace"], cr.metadata["name"])
-        plan, facts = await self._draw(cr)
+    async def _report(self, instance: Instance, plan: Plan, run: _Run) -> float | None:
+        owner = Owner(instance.namespace, instance.name)
         refused = [r for r in run.refused.values() if not r.temporary]
         self._count(refused)
         refusals = [Problem(part_of(plan, r.key), r.reason, r.message) for r in refused]
-        instance = Instance(cr, facts, self._settings)
-        report = Report(refusals, self._scout.pods.troubles(owner), paused)
-        current = self.crs.get(owner, body)
-        await self._write_status(current, status_of(instance, plan, report, now()))
-        await self._teller.events(current, [*plan.problems, *refusals])
+        report = Report(refusals, self._scout.pods.troubles(owner), run.paused)
+        body = self.crs.get(owner)
+        if body is None:  # deleted while we were at it
+            return None
+        await self._write_status(body, status_of(instance, plan, report, now()))
+        await self._teller.events(body, [*plan.problems, *refusals])
         for notice in plan.notices:
             kind = "Warning" if notice.warning else "Normal"
-            await self._teller.event(current, kind, notice.reason, notice.message)
+            await self._teller.event(body, kind, notice.reason, notice.message)
         if refused:
             return RETRY
         return _SOON if run.refused else None

@@ -24,7 +24,11 @@ class Server:
     async def start(self, host: str, port: int) -> None:
         app = web.Application()
         app.add_routes(
-            [web.get("/healthz", self._healthz), web.get("/readyz", self._readyz), web.get("/metrics", self._metrics_text)]
+            [
+                web.get("/healthz", self._healthz),
+                web.get("/readyz", self._readyz),
+                web.get("/metrics", self._metrics_text),
+            ]
         )
         self._runner = web.AppRunner(app, access_log=None)
         await self._runner.setup()
@@ -37,7 +41,9 @@ class Server:
     async def _healthz(self, request: web.Request) -> web.Response:
         silence = self._silent_for()
         alive = silence < _SILENCE
-        return web.Response(status=200 if alive else 500, text="ok" if alive else f"no word from a watch for {silence:.0f} s")
+        return web.Response(
+            status=200 if alive else 500, text="ok" if alive else f"no word from a watch for {silence:.0f} s"
+        )
 
     async def _readyz(self, request: web.Request) -> web.Response:
         ready = self._ready()

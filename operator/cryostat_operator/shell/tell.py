@@ -36,8 +36,8 @@ class Teller:
             return None
         patch = {"status": {**{k: None for k in before if k not in status}, **status}}
         metadata = cr["metadata"]
-        path = resource_path(names.GROUP, names.VERSION, names.PLURAL, metadata["namespace"], metadata["name"]) + "/status"
-        return await self._client.request("PATCH", path, body=patch, content_type=MERGE_PATCH)
+        path = resource_path(names.GROUP, names.VERSION, names.PLURAL, metadata["namespace"], metadata["name"])
+        return await self._client.request("PATCH", f"{path}/status", body=patch, content_type=MERGE_PATCH)
 
     async def events(self, cr: Obj, problems: Iterable[Problem]) -> None:
         """A Warning for each problem that the conditions of the Cryostat did not tell before."""

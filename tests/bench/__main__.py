@@ -1,0 +1,122 @@
+"""`make bench`: one table of counts, ratios and seconds, with a client that does nothing else as the floor."""
+
+from __future__ import annotations
+
+import statistics
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import click
+
+from tests.bench import measure
+from tests.cluster.controlplane import ControlPlane, Options
+from tests.cluster.operator_process import OperatorProcess, install
+
+# Measured on the Go operator 4.3.0-dev, two cores, the same control plane without webhooks and TLS.
+GO = {
+    "one": "0.20 s, 93 writes",
+    "100": "36 s, 8,684 requests, 8.3 CPU s, 85 MiB",
+    "300": "141 s, 25,949 requests, 129 MiB",
+    "restart": "2,530 writes (100 CRs), 6,969 (300)",
+    "foreign": "+171 MiB",
+}
+
+
+@click.command()
+@click.option("--sizes", default="100,300", show_default=True, help="Numbers of Cryostats that are applied at once.")
+@click.option("--foreign", default=5000, show_default=True, help="Foreign Secrets of 10 KiB.")
+def main(sizes: str, foreign: int) -> None:
+    rows: list[tuple[str, str, str]] = []
+
+    def row(what: str, ours: str, go: str = "") -> None:
+        rows.append((what, ours, go))
+        click.echo(f"  {what}: {ours}", err=True)
+
+    with ControlPlane(Options(kwok=False, scheduler=False, volumes=0)) as plane, TemporaryDirectory() as scratch:
+        install(plane.api, plane.kubectl)
+        operator = OperatorProcess(plane.api, Path(scratch) / "1")
+        operator.wait_ready()
+        row("memory without a Cryostat", f"{measure.memory(operator):.0f} MiB")
+        _one(plane, row)
+        _repair(plane, row)
+        for size in map(int, sizes.split(",")):
+            operator = _many(plane, operator, size, Path(scratch) / str(size), row)
+        _foreign(plane, operator, foreign, Path(scratch) / "foreign", row)
+        operator.stop()
+    _print(rows)
+
+
+def _namespace(plane: ControlPlane, name: str) -> str:
+    plane.api.create({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}})
+    return name
+
+
+def _one(plane: ControlPlane, row) -> None:  # type: ignore[no-untyped-def]
+    namespace = _namespace(plane, "bench-one")
+    floors, bursts = [], []
+    measure.burst(plane, [measure.cryostat(namespace, "warm-up")])
+    for number in range(7):
+        floors.append(measure.floor(plane, namespace))
+        bursts.append(measure.burst(plane, [measure.cryostat(namespace, f"one-{number}")]))
+    seconds, lowest = statistics.median(b.seconds for b in bursts), statistics.median(floors)
+    row("floor: a bare client makes the objects of one Cryostat", f"{lowest:.3f} s")
+    last = bursts[-1]
+    row(
+        f"one Cryostat, until its {last.objects} objects exist",
+        f"{seconds:.3f} s ({seconds / lowest:.2f} × floor), {last.requests} requests, {last.writes} writes",
+        GO["one"],
+    )
+
+
+def _repair(plane: ControlPlane, row) -> None:  # type: ignore[no-untyped-def]
+    row("a deleted Service is back after", f"{measure.repair(plane, 'bench-one', 'one-0'):.3f} s")
+
+
+def _many(plane: ControlPlane, operator: OperatorProcess, size: int, scratch: Path, row) -> OperatorProcess:  # type: ignore[no-untyped-def]
+    namespaces = [_namespace(plane, f"bench-{size}-{number}") for number in range(size)]
+    before = measure.cpu(operator)
+    result = measure.burst(plane, [measure.cryostat(namespace, "cryostat") for namespace in namespaces])
+    used = measure.cpu(operator) - before
+    row(
+        f"{size} Cryostats at once, until their {result.objects} objects exist",
+        f"{result.seconds:.1f} s, {result.requests} requests ({result.settled_requests} until silent), "
+        f"{used:.1f} CPU s, {measure.memory(operator):.0f} MiB",
+        GO.get(str(size), ""),
+    )
+    row("writes in 10 idle seconds", str(measure.writes_during(plane, 10.0)))
+    operator.stop()
+    mark = plane.audit_mark()
+    operator = OperatorProcess(plane.api, scratch)
+    operator.wait_ready()
+    measure.settled(plane)
+    events = [e for e in plane.audit_since(mark, measure.OPERATOR) if e["verb"] != "watch"]
+    writes = sum(e["verb"] not in measure.READS for e in events)
+    row(f"restart with {size} Cryostats", f"{writes} writes, {len(events)} requests in all", GO["restart"])
+    row(f"memory after the restart with {size}", f"{measure.memory(operator):.0f} MiB")
+    return operator
+
+
+def _foreign(plane: ControlPlane, operator: OperatorProcess, count: int, scratch: Path, row) -> None:  # type: ignore[no-untyped-def]
+    before = measure.memory(operator)
+    measure.foreign_secrets(plane, _namespace(plane, "bench-foreign"), count)
+    measure.settled(plane)
+    running = measure.memory(operator)
+    again = OperatorProcess(plane.api, scratch)
+    again.wait_ready()
+    measure.settled(plane)
+    started = measure.memory(again)
+    again.stop()
+    row(
+        f"{count} foreign Secrets of 10 KiB",
+        f"{running - before:+.0f} MiB, {started - before:+.0f} MiB after a restart",
+        GO["foreign"],
+    )
+
+
+def _print(rows: list[tuple[str, str, str]]) -> None:
+    click.echo("\n| measured | this operator | the Go operator |\n|---|---|---|")
+    for what, ours, go in rows:
+        click.echo(f"| {what} | {ours} | {go} |")
+
+
+main()

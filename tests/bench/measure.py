@@ -1,0 +1,190 @@
+"""One measurement per function, each read from the API server's audit log: what was asked, by whom, and when."""
+
+from __future__ import annotations
+
+import asyncio
+import statistics
+import time
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+
+import aiohttp
+import yaml
+
+from cryostat_operator.api.v1beta2 import Cryostat
+from cryostat_operator.desired import names
+from cryostat_operator.desired.render import manifests
+from cryostat_operator.settings import Settings
+from tests.cluster.api import Object, eventually
+from tests.cluster.controlplane import ControlPlane
+from tests.cluster.operator_process import SERVICE_ACCOUNT, OperatorProcess
+
+READS = frozenset({"get", "list", "watch"})
+OPERATOR = f":{SERVICE_ACCOUNT}"
+IN_FLIGHT = 16
+QUIET = 2.0  # seconds without a request of the operator's: settled
+
+
+@dataclass(frozen=True)
+class Burst:
+    """Creating some Cryostats: seconds until all their objects existed, and requests of the operator until then."""
+
+    cryostats: int
+    objects: int
+    seconds: float
+    requests: int
+    writes: int
+    settled_requests: int
+
+
+def cryostat(namespace: str, name: str) -> Object:
+    return {
+        "apiVersion": names.API_VERSION,
+        "kind": names.KIND,
+        "metadata": {"name": name, "namespace": namespace},
+        "spec": {"targetNamespaces": [namespace]},
+    }
+
+
+def planned(namespace: str, name: str) -> list[Object]:
+    """The objects of one instance; Secrets without values."""
+    cr = Cryostat.model_validate(cryostat(namespace, name))
+    return list(yaml.safe_load_all(manifests(cr, Settings(service_tls=False), openshift=False)))
+
+
+def floor(plane: ControlPlane, namespace: str) -> float:
+    """Seconds in which a client that does nothing else creates the objects of one instance, 16 at a time."""
+    objects = planned(namespace, f"floor-{time.monotonic_ns() % 10**6}")
+    for obj in objects:
+        obj["metadata"].pop("ownerReferences", None)
+    return asyncio.run(_create_all(plane, objects))
+
+
+async def _create_all(plane: ControlPlane, objects: Sequence[Object]) -> float:
+    slots = asyncio.Semaphore(IN_FLIGHT)
+    headers = dict(plane.api._headers)
+    async with aiohttp.ClientSession(headers=headers, connector=aiohttp.TCPConnector(limit=0, ssl=False)) as session:
+
+        async def create(obj: Object) -> None:
+            url = plane.api.server + plane.api.path(obj["apiVersion"], obj["kind"], obj["metadata"].get("namespace"))
+            async with slots, session.post(url, json=obj) as answer:
+                assert answer.status == 201, await answer.text()
+
+        await asyncio.gather(*(session.get(plane.api.server + "/version") for _ in range(IN_FLIGHT)))
+        started = time.monotonic()
+        await asyncio.gather(*(create(obj) for obj in objects))
+        return time.monotonic() - started
+
+
+def burst(plane: ControlPlane, crs: Sequence[Object]) -> Burst:
+    """Create Cryostats all at once, wait until the operator is silent, and read how it went."""
+    expected = {_id(o) for cr in crs for o in planned(cr["metadata"]["namespace"], cr["metadata"]["name"])}
+    mark = plane.audit_mark()
+    with ThreadPoolExecutor(IN_FLIGHT) as pool:
+        list(pool.map(plane.api.create, crs))
+    settled(plane)
+    events = plane.audit_since(mark)
+    begun = min(_time(e, "requestReceivedTimestamp") for e in events if _creates(e, names.PLURAL))
+    mine = [e for e in events if e["user"]["username"].endswith(OPERATOR)]
+    made = {_audit_id(e): _time(e, "stageTimestamp") for e in mine if e["verb"] == "create" and _ok(e)}
+    missing = expected - set(made)
+    assert not missing, f"{len(missing)} objects were never made: {sorted(missing)[:3]}"
+    done = max(made[one] for one in expected)
+    until = [e for e in mine if _time(e, "stageTimestamp") <= done and e["verb"] != "watch"]
+    return Burst(
+        len(crs),
+        len(expected),
+        (done - begun).total_seconds(),
+        len(until),
+        sum(e["verb"] not in READS for e in until),
+        len([e for e in mine if e["verb"] != "watch"]),
+    )
+
+
+def settled(plane: ControlPlane) -> None:
+    """Wait until the operator has been silent for a while."""
+    eventually(lambda: not _requests_within(plane, QUIET), 600.0)
+
+
+def _requests_within(plane: ControlPlane, seconds: float) -> bool:
+    mark = plane.audit_mark()
+    time.sleep(seconds)
+    return any(e["verb"] != "watch" for e in plane.audit_since(mark, OPERATOR))
+
+
+def writes_during(plane: ControlPlane, seconds: float) -> int:
+    """Writing requests of the operator while nothing happens."""
+    mark = plane.audit_mark()
+    time.sleep(seconds)
+    return sum(e["verb"] not in READS for e in plane.audit_since(mark, OPERATOR))
+
+
+def repair(plane: ControlPlane, namespace: str, name: str, times: int = 7) -> float:
+    """Median of the seconds in which a deleted Service is back."""
+    found = []
+    for _ in range(times):
+        service = plane.api.get("v1", "Service", name, namespace)
+        mark = plane.audit_mark()
+        plane.api.delete(service)
+
+        def again(old: str = service["metadata"]["uid"]) -> bool:
+            live = plane.api.find("v1", "Service", name, namespace)
+            return bool(live) and live is not None and live["metadata"]["uid"] != old
+
+        eventually(again, 30.0)
+        time.sleep(0.5)
+        events = [e for e in plane.audit_since(mark) if (e.get("objectRef") or {}).get("resource") == "services"]
+        gone = next(_time(e, "stageTimestamp") for e in events if e["verb"] == "delete")
+        back = next(_time(e, "stageTimestamp") for e in events if e["verb"] == "create" and _ok(e))
+        found.append((back - gone).total_seconds())
+    return statistics.median(found)
+
+
+def memory(operator: OperatorProcess) -> float:
+    """Resident memory of the operator in MiB."""
+    status = Path(f"/proc/{operator.process.pid}/status").read_text()
+    return int(next(line for line in status.splitlines() if line.startswith("VmRSS:")).split()[1]) / 1024
+
+
+def cpu(operator: OperatorProcess) -> float:
+    """Processor seconds that the operator has used."""
+    fields = Path(f"/proc/{operator.process.pid}/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / 100
+
+
+def foreign_secrets(plane: ControlPlane, namespace: str, count: int) -> None:
+    """Secrets of 10 KiB that belong to nobody we know."""
+    payload = "x" * 10240
+
+    def create(number: int) -> None:
+        metadata = {"name": f"foreign-{number}", "namespace": namespace}
+        plane.api.create({"apiVersion": "v1", "kind": "Secret", "metadata": metadata, "stringData": {"blob": payload}})
+
+    with ThreadPoolExecutor(IN_FLIGHT) as pool:
+        list(pool.map(create, range(count)))
+
+
+def _id(obj: Object) -> tuple[str, str, str]:
+    plurals = {"NetworkPolicy": "networkpolicies", "Ingress": "ingresses"}
+    kind = obj["kind"]
+    return plurals.get(kind, f"{kind.lower()}s"), obj["metadata"].get("namespace", ""), obj["metadata"]["name"]
+
+
+def _audit_id(event: Object) -> tuple[str, str, str]:
+    ref = event.get("objectRef") or {}
+    return ref.get("resource", ""), ref.get("namespace", ""), ref.get("name", "")
+
+
+def _creates(event: Object, resource: str) -> bool:
+    return event["verb"] == "create" and (event.get("objectRef") or {}).get("resource") == resource
+
+
+def _ok(event: Object) -> bool:
+    return bool(event.get("responseStatus", {}).get("code", 0) < 300)
+
+
+def _time(event: Object, field: str) -> datetime:
+    return datetime.fromisoformat(event[field])
