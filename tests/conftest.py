@@ -13,6 +13,10 @@ settings.load_profile("default")
 _LEAKING = ("KUBECONFIG", "KUBERNETES_SERVICE_HOST", "DISABLE_SERVICE_TLS", "OPERATOR_NAMESPACE")
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--update-goldens", action="store_true", help="write tests/golden/ anew instead of comparing")
+
+
 @pytest.fixture(autouse=True, scope="session")
 def _own_environment() -> object:
     """No test talks to the cluster of the person who runs it."""
