@@ -176,8 +176,8 @@ def test_an_instance_from_before_our_limits_can_be_changed_elsewhere_and_deleted
     another = {"apiVersion": OLD, "kind": "Cryostat", "metadata": {"name": "new"}, "spec": BROKEN_SPEC}
     eventually(lambda: "replicas" in refusal(plane, another), 20, "our limits hold")
 
-    plane.api.patch(old, {"metadata": {"labels": {"a": "b"}}})
     plane.api.patch(old, {"status": {"databaseSecret": "keys"}}, sub="status")
+    plane.api.patch(old, {"metadata": {"labels": {"a": "b"}}})
     plane.api.delete(old)
     plane.api.patch(old, [{"op": "remove", "path": "/metadata/finalizers/0"}])
     eventually(lambda: plane.api.list(OLD, "Cryostat") == [], 10, "it is gone")

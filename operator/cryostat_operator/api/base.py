@@ -39,12 +39,14 @@ class Rule:
     message: str
     holds: Callable[[Any], bool]
     # The name of an object never changes: such a rule must not stop the deletion of an object that is already there.
+    # An object has no status when it is created, and any that an operator has seen has one. (`optionalOldSelf` would
+    # say it better, but Kubernetes before 1.29 refuses a CRD with it.)
     only_on_create: bool = False
 
     def as_schema(self) -> dict[str, Any]:
         """One entry of `x-kubernetes-validations`."""
         if self.only_on_create:
-            return {"rule": f"oldSelf.hasValue() || ({self.cel})", "message": self.message, "optionalOldSelf": True}
+            return {"rule": f"has(self.status) || ({self.cel})", "message": self.message}
         return {"rule": self.cel, "message": self.message}
 
 

@@ -182,6 +182,9 @@ class Reconciler:
         except ApiError as error:
             if error.status == 404:
                 return None
+            if error.status == 422 and not body.get("status"):
+                # Rules about names spare objects that have a status; without this one it could never go.
+                await self._write_status(body, {"observedGeneration": body["metadata"].get("generation", 0)})
             raise
         return None
 
