@@ -9,7 +9,7 @@ BIN := $(VENV)/bin
 .PHONY: help venv run test lint generate lock bench clean
 
 help: ## this list
-	@sed -nE 's/^([a-z]+):.*## (.*)/  make \1|\2/p' Makefile | column -t -s '|'
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' Makefile
 
 venv: $(VENV)/.installed ## .venv with the locked dependencies and the command cryostat-operator
 
