@@ -51,7 +51,9 @@ _DEFAULTS: Mapping[str, Any] = {
 _ALLOCATED = frozenset(
     {"serviceAccount", "clusterIPs", "ipFamilies", "ipFamilyPolicy", "nodePort", "healthCheckNodePort"}
 )
-_BOOKKEEPING = ("deployment.kubernetes.io/", "pv.kubernetes.io/", "volume.", "kubectl.", "kopf.")
+_BOOKKEEPING = (
+    "deployment.kubernetes.io/", "pv.kubernetes.io/", "volume.", "kubectl.", "kopf.", "openshift.io/host.generated"
+)
 _METADATA = ("name", "namespace", "labels", "annotations", "ownerReferences")
 _QUANTITIES = frozenset({"requests", "limits"})
 # Lists whose entries have a name; all other lists are kept in order, but for those that mean sets.

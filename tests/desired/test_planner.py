@@ -161,3 +161,11 @@ def test_a_plan_leaves_its_input_alone() -> None:
     assert plan_for(world.cr, world.facts, world.settings) == plan_for(cr, world.facts, world.settings)
     assert world.cr == cr
     assert world.facts.live == live
+
+
+def test_all_that_is_missing_is_told_at_once() -> None:
+    files = [{"configMapName": name, "filename": "f"} for name in ("a", "b")]
+    world = settled({"automatedRules": files}).without_data("ConfigMap", "a").without_data("Secret", "sample-db")
+    message = world.with_data("ConfigMap", "b").plan.waiting[MAIN].problem.message
+    assert "ConfigMap a does not exist" in message
+    assert "ConfigMap b lacks f" in message

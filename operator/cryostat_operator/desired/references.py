@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import replace
 from typing import Any
 
 from . import names
@@ -59,12 +60,16 @@ class Ledger:
         self.i, self.config_maps, self.minted, self.held = i, config_maps, minted, held
 
     def problem(self, part: str, user: str, needs: Iterable[Reference]) -> Problem | None:
-        """Why `user`, an object of `part`, cannot have what it needs; None if it can."""
-        for need in sorted(needs, key=_order):
-            found = self._problem(part, user, need)
-            if found:
-                return found
-        return None
+        """Why `user`, an object of `part`, cannot have what it needs; None if it can.
+
+        What somebody must mend comes first, and all of it at once.
+        """
+        found = [self._problem(part, user, need) for need in sorted(needs, key=_order)]
+        problems = list(dict.fromkeys(problem for problem in found if problem))
+        loud = [problem for problem in problems if problem.warning]
+        if loud:
+            return replace(loud[0], message=" ".join(problem.message for problem in loud))
+        return problems[0] if problems else None
 
     def _problem(self, part: str, user: str, need: Reference) -> Problem | None:
         what = f"{need.kind} {need.name}"
