@@ -1,0 +1,74 @@
+"""`make run` as a newcomer sees it: both platforms, a cluster of one's own, Ctrl-C, and an instance that is late."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.cluster.controlplane import ControlPlane
+from tests.cluster.demo import INSTANCE_NAMESPACE
+from tests.cluster.operator_process import ROOT, remove_cryostats
+
+DEMO = (sys.executable, "-m", "tests.cluster.demo")
+
+
+def run(*arguments: str, **env: str) -> subprocess.CompletedProcess[str]:
+    command = [*DEMO, "--once", *arguments]
+    return subprocess.run(command, cwd=ROOT, env={**os.environ, **env}, capture_output=True, text=True, timeout=240)
+
+
+@pytest.mark.parametrize(
+    ("platform", "address"), [("kubernetes", "no address"), ("openshift", "https://cryostat.example.com")]
+)
+def test_the_sample_becomes_ready(platform: str, address: str) -> None:
+    shown = run("--platform", platform)
+    assert shown.returncode == 0, shown.stdout + shown.stderr
+    assert f"Application: {address}" in shown.stdout
+    assert "condition Ready: ✓ True" in shown.stdout
+    for kind in ("Deployment", "Service", "PersistentVolumeClaim", "Secret", "ConfigMap", "RoleBinding"):
+        assert f"✓ {kind} " in shown.stdout
+
+
+@pytest.fixture
+def own_cluster(control_plane: ControlPlane) -> Iterator[ControlPlane]:
+    yield control_plane
+    remove_cryostats(control_plane.api, 0)
+    control_plane.kubectl("delete", "namespace", INSTANCE_NAMESPACE, "--ignore-not-found")
+
+
+def test_the_cluster_of_kubeconfig_is_used(own_cluster: ControlPlane) -> None:
+    shown = run(KUBECONFIG=str(own_cluster.kubeconfig))
+    assert shown.returncode == 0, shown.stdout + shown.stderr
+    assert "no control plane is started" in shown.stdout
+    assert own_cluster.api.list("operator.cryostat.io/v1beta2", "Cryostat", INSTANCE_NAMESPACE)
+    refused = run("--platform", "openshift", KUBECONFIG=str(own_cluster.kubeconfig))
+    assert (refused.returncode, "no OpenShift" in refused.stdout) == (1, True)
+
+
+def test_an_instance_that_is_late_is_explained(own_cluster: ControlPlane) -> None:
+    shown = run("--timeout", "0", KUBECONFIG=str(own_cluster.kubeconfig))
+    assert shown.returncode == 1
+    assert "The instance is not Ready after 0 s." in shown.stdout
+    assert "Traceback" not in shown.stdout + shown.stderr
+
+
+def test_ctrl_c_ends_everything_quietly() -> None:
+    with subprocess.Popen(DEMO, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) as process:
+        assert process.stdout
+        seen = []
+        for line in process.stdout:
+            seen.append(line)
+            if "Press Ctrl-C" in line:
+                process.send_signal(signal.SIGINT)
+        assert process.wait(30) == 0
+    shown = "".join(seen)
+    assert "Stopped." in shown
+    assert "Traceback" not in shown
+    log = next(line.split()[-1] for line in seen if "tail -f" in line)
+    assert not Path(log).parent.exists()
