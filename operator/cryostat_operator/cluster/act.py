@@ -7,12 +7,12 @@ import logging
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
-from ..desired import names
-from ..desired.compare import Action, has_own_name, merged
+from ..desired.compare import Action, merged
 from ..desired.plan import Key, Obj, SecretOrder
 from .cache import Children, Owner, owner_of
 from .client import ApiError, ApiUnavailable, Client
 from .mint import mint
+from .ownership import belongs_to
 
 _IN_FLIGHT = 32  # writes of the whole operator; two cores of API server are busy with half of that
 _IN_FLIGHT_EACH = 12  # writes of one Cryostat, so that a slow one leaves room for others
@@ -105,17 +105,13 @@ class Foreman:
             if error.status == 404:
                 return Refusal(key, "Conflict", f"{key} came and went", temporary=True)
             raise
-        if not belongs_to(live, key, owner):
-            return Refusal(
-                key,
-                "NameCollision",
-                f"{key} exists and was not made for this Cryostat; it is left alone: delete or rename it",
-            )
+        if not belongs_to(live, key, owner) and not (order and order.restores):
+            return Refusal(key, "NameCollision", _collision(key, live))
         if "deletionTimestamp" in live["metadata"]:
             return Refusal(key, "BeingDeleted", f"{key} is being deleted; it is made again afterwards", temporary=True)
         if owner_of(live) == owner:
-            self._children.put(key.kind, live, ring=True)
-            return None
+            self._children.put(key.kind, live, ring=True)  # made a moment ago; the next draft knows it
+            return Refusal(key, "Conflict", f"{key} has just appeared", temporary=True)
         live = {**live, "kind": key.kind}
         if key.kind == "Secret":
             await self._replace_secret(key, merged(obj, live), order)
@@ -142,19 +138,10 @@ class Foreman:
 _PAST = {"create": "Created", "replace": "Updated", "recreate": "Deleted for re-creation", "delete": "Deleted"}
 
 
-def belongs_to(live: Obj, key: Key, owner: Owner) -> bool:
-    """Whether an object was made for this Cryostat, by us or by the Go operator."""
-    mark = owner_of(live)
-    if mark is not None:
-        return mark == owner
-    if key.namespace == owner.namespace:
-        for reference in live["metadata"].get("ownerReferences") or []:
-            if reference.get("controller") and reference.get("kind") == names.KIND:
-                group = reference.get("apiVersion", "").partition("/")[0]
-                return bool(group == names.GROUP and reference.get("name") == owner.name)
-    # The Go operator marks cluster-scoped objects by nothing but a name that only this Cryostat has.
-    mark_of_owner = {names.LABEL_NAME: owner.name, names.LABEL_NAMESPACE: owner.namespace}
-    return has_own_name(key, {"metadata": {"labels": mark_of_owner}})
+def _collision(key: Key, live: Obj) -> str:
+    owner = owner_of(live)
+    whose = f"belongs to Cryostat {owner.namespace}/{owner.name}" if owner else "was not made for this Cryostat"
+    return f"{key} exists and {whose}, so it is left alone. Delete or rename it."
 
 
 def _refusal(key: Key, error: ApiError) -> Refusal:

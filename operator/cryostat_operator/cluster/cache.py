@@ -15,6 +15,7 @@ from ..desired import names
 from ..desired.instance import DataFact, NamespaceFact
 from ..desired.plan import Key, Obj
 
+_GRAVES = 5_000  # deleted objects remembered; the news of one deletion overlap with few others
 # Field managers whose labels and annotations count as ours: this operator, and the Go operator that it takes over from.
 _OUR_MANAGERS = frozenset({"cryostat-operator", "manager"})
 
@@ -109,6 +110,8 @@ class Children:
         self._ring = ring
         self._by_owner: dict[Owner, dict[Key, Record]] = defaultdict(dict)
         self._parsed: dict[Owner, dict[Key, tuple[Record, Obj]]] = {}
+        self._owners: dict[Key, Owner] = {}
+        self._gone: dict[str, str] = {}  # UID → version in which it went out of sight, the oldest first
 
     def live(self, owner: Owner) -> dict[Key, Obj]:
         """The objects of one owner as they were last seen; must not be changed. See `rest`."""
@@ -146,17 +149,33 @@ class Children:
             return
         if known and _older(live_version(obj), known.version):
             return
+        gone = self._gone.get(obj["metadata"]["uid"])
+        if gone and not _older(gone, live_version(obj)):
+            return  # the answer to our own write came after the news of its deletion
+        before = self._owners.get(key, owner)
+        if before != owner:
+            self.drop(before, key, ring=True)  # somebody edited its mark
         record = record_of(kind, obj)
         self._by_owner[owner][key] = record
+        self._owners[key] = owner
         if ring and (known is None or known.essence != record.essence):
             self._ring(owner)
 
     def drop(self, owner: Owner, key: Key, *, ring: bool) -> None:
         records = self._by_owner.get(owner)
-        if records and records.pop(key, None) is not None and ring:
-            self._ring(owner)
+        if records and records.pop(key, None) is not None:
+            self._owners.pop(key, None)
+            if ring:
+                self._ring(owner)
         if records is not None and not records:
             self._by_owner.pop(owner, None)
+
+    def bury(self, obj: Obj) -> None:
+        """That object is out of sight; what is yet to come about its time before is no news."""
+        self._gone.pop(obj["metadata"]["uid"], None)
+        self._gone[obj["metadata"]["uid"]] = live_version(obj)
+        if len(self._gone) > _GRAVES:
+            del self._gone[next(iter(self._gone))]
 
 
 def _older(version: str, known: str) -> bool:
@@ -189,6 +208,7 @@ class ChildStore:
         known = self._children.of(owner).get(key) if owner else None
         if owner and known and known.uid == obj["metadata"]["uid"]:
             self._children.drop(owner, key, ring=True)
+        self._children.bury(obj)
 
     def relisted(self) -> None:
         for owner, key in self._unseen:
@@ -242,7 +262,9 @@ class References:
         self._ring = ring
         self._users: dict[tuple[str, str], set[Owner]] = defaultdict(set)
         self._facts: dict[tuple[str, str], DataFact | None] = {}
+        self._heads: dict[tuple[str, str], Obj] = {}
         self._versions: dict[tuple[str, str], str] = {}
+        self._changes: dict[tuple[str, str], int] = {}
         self._unseen: set[tuple[str, str]] = set()
 
     def use(self, owner: Owner, wanted: set[str]) -> None:
@@ -254,8 +276,8 @@ class References:
                 self._users[key].discard(owner)
                 if not self._users[key]:
                     del self._users[key]
-                    self._facts.pop(key, None)
-                    self._versions.pop(key, None)
+                    self._changes.pop(key, None)
+                    self._drop(key)
 
     def knows(self, namespace: str, name: str) -> bool:
         """Whether it was looked up since it last changed."""
@@ -265,10 +287,25 @@ class References:
         """What was found, None where nothing was; ask `knows` first."""
         return self._facts[(namespace, name)]
 
-    def learn(self, namespace: str, name: str, obj: Obj | None) -> None:
+    def head(self, namespace: str, name: str) -> Obj | None:
+        """Labels and owners of what was found, in the shape of an object."""
+        return self._heads.get((namespace, name))
+
+    def changes(self, namespace: str, name: str) -> int:
+        """Grows with every change that is noticed; to be asked before something is looked up."""
+        return self._changes.get((namespace, name), 0)
+
+    def learn(self, namespace: str, name: str, obj: Obj | None, since: int) -> None:
+        """Take in what was looked up, unless it changed `since`: its users were told, and will look again."""
+        if since != self.changes(namespace, name):
+            return
         key = (namespace, name)
-        self._facts[key] = data_fact(obj) if obj else None
-        self._versions[key] = live_version(obj) if obj else ""
+        self._drop(key)
+        self._facts[key] = None
+        if obj:
+            self._facts[key] = data_fact(obj)
+            self._versions[key] = live_version(obj)
+            self._heads[key] = {"metadata": {k: obj["metadata"].get(k) for k in ("labels", "ownerReferences")}}
 
     def relist(self) -> None:
         self._unseen = set(self._users)
@@ -290,9 +327,19 @@ class References:
                 self._forget(key)
         self._unseen = set()
 
-    def _forget(self, key: tuple[str, str]) -> None:
+    def touched(self, owner: Owner, obj: Obj) -> None:
+        """An object with the mark of `owner`, which the stream does not show, came, changed or went."""
+        key = (obj["metadata"]["namespace"], obj["metadata"]["name"])
+        if key in self._users and self._versions.get(key) != live_version(obj):
+            self._forget(key, besides=owner)
+
+    def _forget(self, key: tuple[str, str], besides: Owner | None = None) -> None:
         """Look it up again at the next run of each user."""
-        self._facts.pop(key, None)
-        self._versions.pop(key, None)
-        for owner in list(self._users[key]):
+        self._drop(key)
+        self._changes[key] = self._changes.get(key, 0) + 1
+        for owner in self._users[key] - {besides}:
             self._ring(owner)
+
+    def _drop(self, key: tuple[str, str]) -> None:
+        for store in (self._facts, self._versions, self._heads):
+            store.pop(key, None)

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
+from typing import NamedTuple
 
 from ..desired import names
 from ..desired.instance import DataFact, Facts
 from ..desired.plan import KINDS, Key, Obj, Plan
-from .cache import Children, Namespaces, Owner, References
+from .cache import Children, Namespaces, Owner, References, owner_of
 from .client import ApiError, Client, collection_of, resource_path
+from .ownership import belongs_to, standing
 from .pods import SELECTOR, Pods
 from .reflector import Reflector, Source, Store
 
@@ -20,6 +22,14 @@ _MARKED = f"{names.LABEL_NAME},{names.LABEL_NAMESPACE}"
 _NOT_MARKED = f"!{names.LABEL_NAME}"
 # After a CustomResourceDefinition changed, discovery follows within moments; how many and how long is not told.
 _REDISCOVER = (0.3, 1.0, 3.0, 10.0)
+
+
+class _Dependencies(NamedTuple):
+    """(kind, name) of the Secrets and ConfigMaps that a plan depends on, of those minted, and of those put back."""
+
+    wanted: frozenset[tuple[str, str]] = frozenset()
+    ordered: frozenset[tuple[str, str]] = frozenset()
+    restored: frozenset[tuple[str, str]] = frozenset()
 
 
 class Scout:
@@ -45,8 +55,7 @@ class Scout:
         self.namespaces = Namespaces(ring_namespace)
         self.pods = Pods(ring)
         self.references = {kind: References(kind, ring) for kind in ("Secret", "ConfigMap")}
-        # Per Cryostat: (kind, name) of Secrets and ConfigMaps that its plan depends on, and of those that it mints.
-        self._dependencies: dict[Owner, tuple[frozenset[tuple[str, str]], frozenset[tuple[str, str]]]] = {}
+        self._dependencies: dict[Owner, _Dependencies] = {}
         self._apis: frozenset[str] = frozenset()
         self._api_server: tuple[str, ...] = ()
         self._reflectors: dict[str, tuple[Reflector, asyncio.Task[None]]] = {}
@@ -100,10 +109,14 @@ class Scout:
             store.relist()
             store.relisted()
         for kind in sorted(appeared):
-            self._watch(kind, Source(collection_of(kind), _MARKED), self.children.store(kind))
+            self._watch(kind, Source(collection_of(kind), _MARKED), self._store(kind))
         await asyncio.gather(*(self._reflectors[kind][0].synced.wait() for kind in appeared))
         if appeared or vanished:
             self._ring_all()
+
+    def _store(self, kind: str) -> Store:
+        store = self.children.store(kind)
+        return _Marked(store, self.references[kind]) if kind in self.references else store
 
     async def _optional_apis(self) -> set[str]:
         served = set()
@@ -144,47 +157,62 @@ class Scout:
 
     # --- facts ----------------------------------------------------------------------------------------------------
 
-    def facts(self, owner: Owner, targets: tuple[str, ...]) -> Facts:
-        """What is known right now, of Secrets and ConfigMaps those that the last draft of the plan depended on."""
+    def facts(self, owner: Owner, uid: str, targets: tuple[str, ...]) -> Facts:
+        """What is known right now, of Secrets and ConfigMaps those that the last draft of the plan depended on.
+
+        `uid` is the Cryostat's: its mark alone does not tell it from an earlier one of the same name.
+        """
+        marked = self.children.live(owner)
+        standings = {key: standing(obj, owner, uid) for key, obj in marked.items()}
+        live = {key: obj for key, obj in marked.items() if standings[key] == "ours"}
         return Facts(
             openshift=self.openshift,
             apis=self._apis,
             namespaces=self.namespaces.facts({owner.namespace, *targets}),
-            data=self._data(owner),
-            live=self.children.live(owner),
+            data=self._data(owner, live),
+            live=live,
+            leaving=frozenset(key for key, found in standings.items() if found == "leaving"),
             api_server=self._api_server,
         )
 
-    def _data(self, owner: Owner) -> dict[tuple[str, str], DataFact | None]:
+    def _data(self, owner: Owner, live: Mapping[Key, Obj]) -> dict[tuple[str, str], DataFact | None]:
         records = self.children.of(owner)
-        wanted, ordered = self._dependencies.get(owner, (frozenset(), frozenset()))
+        dependencies = self._dependencies.get(owner, _Dependencies())
         found: dict[tuple[str, str], DataFact | None] = {}
-        for reference in wanted:
-            kind, name = reference
-            record = records.get(Key(kind, owner.namespace, name))
-            if record is not None:
-                found[reference] = record.data
-            elif reference in ordered and not records:
-                found[reference] = None  # nothing was ever made: the attempt to create it will tell
-            elif self.references[kind].knows(owner.namespace, name):
-                found[reference] = self.references[kind].fact(owner.namespace, name)
+        for kind, name in dependencies.wanted:
+            key, references = Key(kind, owner.namespace, name), self.references[kind]
+            if key in live:
+                found[kind, name] = records[key].data
+            elif (kind, name) in dependencies.ordered and not live:
+                found[kind, name] = None  # nothing was ever made: the attempt to create it will tell
+            elif references.knows(owner.namespace, name):
+                theirs = (kind, name) in dependencies.ordered and not self._is_ours(owner, key)
+                found[kind, name] = None if theirs else references.fact(owner.namespace, name)
         return found
 
-    async def look_up(self, owner: Owner, plan: Plan) -> bool:
+    def _is_ours(self, owner: Owner, key: Key) -> bool:
+        """Whether something without our mark, where an object of ours should be, is ours or counts as restored."""
+        head = self.references[key.kind].head(key.namespace, key.name)
+        if head is None:
+            return False
+        return (key.kind, key.name) in self._dependencies[owner].restored or belongs_to(head, key, owner)
+
+    async def look_up(self, owner: Owner, plan: Plan, live: Mapping[Key, Obj]) -> bool:
         """Read what a draft depends on and is not known yet; true where the next facts will tell more than the last."""
         ordered = frozenset((key.kind, key.name) for key in plan.orders)
+        restored = frozenset((key.kind, key.name) for key, order in plan.orders.items() if order.restores)
         wanted = ordered | {(reference.kind, reference.name) for reference in plan.references}
-        before = self._dependencies.get(owner)
-        if before != (wanted, ordered):
-            self._dependencies[owner] = wanted, ordered
+        now, before = _Dependencies(wanted, ordered, restored), self._dependencies.get(owner)
+        if before != now:
+            self._dependencies[owner] = now
             for kind, store in self.references.items():
                 store.use(owner, {name for k, name in wanted if k == kind})
         drawn = {
             (key.kind, key.name) for key in set(plan.objects) - set(plan.orders) if key.namespace == owner.namespace
         }
-        unknown = sorted(wanted - set(self._data(owner)) - drawn)
+        unknown = sorted(wanted - set(self._data(owner, live)) - drawn)
         await asyncio.gather(*(self._read(owner, kind, name) for kind, name in unknown))
-        return bool(unknown) or before != (wanted, ordered)
+        return bool(unknown) or before != now
 
     def forget(self, owner: Owner) -> None:
         """That Cryostat is gone."""
@@ -193,6 +221,8 @@ class Scout:
             store.use(owner, set())
 
     async def _read(self, owner: Owner, kind: str, name: str) -> None:
+        references = self.references[kind]
+        since = references.changes(owner.namespace, name)
         found: Obj | None
         try:
             found = await self._client.get(Key(kind, owner.namespace, name))
@@ -200,7 +230,28 @@ class Scout:
             if error.status != 404:
                 raise
             found = None
-        self.references[kind].learn(owner.namespace, name, found)
+        references.learn(owner.namespace, name, found, since)
+
+
+class _Marked:
+    """Our Secrets or ConfigMaps; other Cryostats may refer to them as they may to anybody's."""
+
+    def __init__(self, children: Store, references: References) -> None:
+        self._children, self._references = children, references
+        self.relist, self.relisted = children.relist, children.relisted
+
+    def upsert(self, obj: Obj) -> None:
+        self._children.upsert(obj)
+        self._tell(obj)
+
+    def remove(self, obj: Obj) -> None:
+        self._children.remove(obj)
+        self._tell(obj)
+
+    def _tell(self, obj: Obj) -> None:
+        owner = owner_of(obj)
+        if owner:
+            self._references.touched(owner, obj)
 
 
 class _ApiServer:

@@ -6,9 +6,9 @@ import asyncio
 
 from ..desired import names
 from ..desired.plan import KINDS, Key, Obj
-from .act import belongs_to
 from .cache import Children, Owner, owner_of
 from .client import ApiError, Client, collection_of
+from .ownership import belongs_to
 
 
 async def take_over(client: Client, children: Children, owner: Owner) -> int:

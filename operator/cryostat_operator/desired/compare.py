@@ -82,7 +82,7 @@ def compare(plan: Plan, facts: Facts, uid: str) -> list[Action]:
 
 def _write(key: Key, wish: Obj, live: Obj | None, order: SecretOrder | None, facts: Facts) -> Action | None:
     if live is None:
-        return Action("create", key, wish, order)
+        return None if key in facts.leaving else Action("create", key, wish, order)
     if "deletionTimestamp" in live["metadata"]:
         return None  # its end rings again
     if any(_at(wish, path) != _at(live, path) for path in KINDS[key.kind].immutable if _at(wish, path) is not None):

@@ -44,6 +44,7 @@ class Facts:
         live: objects that carry the mark of this Cryostat, as last seen.
         api_server: addresses of the API server's endpoints, sorted.
         ca_certificate: public certificate (PEM) of the instance's own authority, once there is one.
+        leaving: objects of a deleted Cryostat of the same name that are about to be garbage-collected.
     """
 
     openshift: bool = False
@@ -53,6 +54,7 @@ class Facts:
     live: Mapping[Key, Obj] = field(default_factory=dict)
     api_server: tuple[str, ...] = ()
     ca_certificate: str | None = None
+    leaving: frozenset[Key] = frozenset()
 
     def serves(self, kind: str) -> bool:
         return self.apis is None or kind in self.apis
@@ -119,19 +121,29 @@ class Instance:
         return (options.replicas or 0) if options else 0
 
     @property
+    def own_storage_secret(self) -> str | None:
+        """Secret that the user names for the object storage."""
+        options = self.spec.object_storage_options
+        return (options.secret_name if options else None) or None
+
+    @property
     def storage_secret(self) -> str:
         """Secret with the S3 credentials, for both sides of the connection."""
-        options = self.spec.object_storage_options
-        return (options.secret_name if options else None) or f"{self.name}-storage"
+        return self.own_storage_secret or f"{self.name}-storage"
 
     @property
     def minted_database_secret(self) -> str:
         return f"{self.name}-db"
 
     @property
-    def wanted_database_secret(self) -> str:
+    def own_database_secret(self) -> str | None:
+        """Secret that the user names for the database, even if it is the name that we would give it."""
         options = self.spec.database_options
-        return (options.secret_name if options else None) or self.minted_database_secret
+        return (options.secret_name if options else None) or None
+
+    @property
+    def wanted_database_secret(self) -> str:
+        return self.own_database_secret or self.minted_database_secret
 
     @property
     def database_secret_locked(self) -> bool:

@@ -114,10 +114,15 @@ Mint = str | Random | Htpasswd
 
 @dataclass(frozen=True)
 class SecretOrder:
-    """Keys that a Secret of ours must have; values are minted by the shell, once, and never pass through a plan."""
+    """Keys that a Secret of ours must have; values are minted by the shell, once, and never pass through a plan.
+
+    `restores` says that data which these keys belong to exists: a Secret that bears the name but no mark of ours is
+    what somebody put back, and is taken for it.
+    """
 
     key: Key
     values: Mapping[str, Mint]
+    restores: bool = False
 
 
 @dataclass(frozen=True)

@@ -9,10 +9,10 @@ from collections.abc import Iterable
 import yaml
 
 from ..api.v1beta2 import Cryostat
-from ..cluster.act import belongs_to
 from ..cluster.cache import Owner, data_fact, trimmed
 from ..cluster.client import ApiError, Client
 from ..cluster.connection import connect
+from ..cluster.ownership import belongs_to
 from ..desired import names
 from ..desired.compare import Action, compare, differences
 from ..desired.instance import DataFact, Facts, Instance, NamespaceFact

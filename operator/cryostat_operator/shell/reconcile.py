@@ -101,9 +101,9 @@ class Reconciler:
         owner = Owner(cr.metadata["namespace"], cr.metadata["name"])
         targets = Instance(cr, Facts(), self._settings).target_namespaces
         for _ in range(3):
-            facts = self._scout.facts(owner, targets)
+            facts = self._scout.facts(owner, cr.metadata["uid"], targets)
             plan = plan_for(cr, facts, self._settings)
-            if not await self._scout.look_up(owner, plan):
+            if not await self._scout.look_up(owner, plan, facts.live):
                 break
         return plan, facts
 

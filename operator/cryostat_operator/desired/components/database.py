@@ -23,12 +23,13 @@ def part(i: Instance) -> Part:
     problems = tuple(problem for problem in (volumes.data_at_risk(i, PART), _mismatch(i)) if problem)
     claim = volumes.claim(i, PART, DEFAULT_SIZE)
     drawn = Part(PART, objects=without_none((claim, service(i), deployment(i))), problems=problems)
-    if i.database_secret != i.minted_database_secret:
+    if i.database_secret != i.minted_database_secret or i.own_database_secret:
         return drawn
     held = _lost_keys(i)
     if held:
         return replace(drawn, waiting=(Waiting(_secret_key(i), held),))
-    order = SecretOrder(_secret_key(i), {CONNECTION_KEY: Random(32), ENCRYPTION_KEY: Random(32)})
+    keys = {CONNECTION_KEY: Random(32), ENCRYPTION_KEY: Random(32)}
+    order = SecretOrder(_secret_key(i), keys, restores=_claim_exists(i))
     return replace(drawn, objects=(secret(i), *drawn.objects), orders=(order,))
 
 
@@ -54,7 +55,7 @@ def _lost_keys(i: Instance) -> Problem | None:
     The claim is not made before its keys are there (`needs`), so one that exists means that they once were.
     """
     name, claim = i.minted_database_secret, volumes.claim_name(i, PART)
-    if not volumes.uses_claim(i, PART) or not i.live("PersistentVolumeClaim", claim):
+    if not _claim_exists(i):
         return None
     if ("Secret", name) not in i.facts.data:
         return Problem(PART, "ReferencePending", f"Secret {name} has not been looked up yet.", warning=False)
@@ -67,6 +68,10 @@ def _lost_keys(i: Instance) -> Problem | None:
         f"Secret {name} {'lacks keys' if fact else 'is gone'}, but PersistentVolumeClaim {claim} holds data that only "
         f"its keys can read. Restore the Secret, or delete the claim to start over without the data.",
     )
+
+
+def _claim_exists(i: Instance) -> bool:
+    return volumes.uses_claim(i, PART) and i.live("PersistentVolumeClaim", volumes.claim_name(i, PART)) is not None
 
 
 def needs(i: Instance) -> set[Reference]:

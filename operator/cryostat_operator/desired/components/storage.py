@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Final
 
 from ...api.v1beta2 import ObjectStorageProviderOptions
@@ -34,13 +35,14 @@ def part(i: Instance) -> Part:
     order = SecretOrder(
         Key("Secret", i.namespace, minted_secret(i)), {ACCESS_KEY: MINTED_ACCESS_KEY, SECRET_KEY: Random(32)}
     )
+    # A user's Secret may bear the very name that ours would have.
+    minted = Part(PART) if i.own_storage_secret == minted_secret(i) else Part(PART, (secret(i),), (order,))
     if i.external_storage:
-        return Part(PART, objects=(secret(i),), orders=(order,))
+        return minted
     risk = volumes.data_at_risk(i, PART)
-    return Part(
-        PART,
-        objects=without_none((secret(i), volumes.claim(i, PART, DEFAULT_SIZE), service(i), deployment(i))),
-        orders=(order,),
+    return replace(
+        minted,
+        objects=without_none((*minted.objects, volumes.claim(i, PART, DEFAULT_SIZE), service(i), deployment(i))),
         problems=(risk,) if risk else (),
     )
 
