@@ -22,8 +22,9 @@ def main() -> None:
 
 
 @main.command()
-@click.option("--host", default="0.0.0.0", show_default=True, help="Address of the probes and metrics.")  # noqa: S104
+@click.option("--host", default="0.0.0.0", show_default=True, help="Address to listen on.")  # noqa: S104
 @click.option("--port", default=8081, show_default=True, help="Port of /healthz, /readyz and /metrics.")
+@click.option("--webhook-port", default=9443, show_default=True, help="Port of the webhooks that the API server calls.")
 @click.option("--log-format", type=click.Choice(["text", "json"]), default="text", show_default=True)
 @click.option(
     "--log-level",
@@ -31,7 +32,7 @@ def main() -> None:
     default="info",
     show_default=True,
 )
-def run(host: str, port: int, log_format: str, log_level: str) -> None:
+def run(host: str, port: int, webhook_port: int, log_format: str, log_level: str) -> None:
     """Run the operator until it is stopped.
 
     It uses the ServiceAccount of its pod or, outside a cluster, KUBECONFIG.
@@ -52,7 +53,7 @@ def run(host: str, port: int, log_format: str, log_level: str) -> None:
     logs.configure(json=log_format == "json", level=log_level.upper())
 
     async def until_stopped() -> None:
-        task = asyncio.create_task(app.run(Settings.from_env(os.environ), host, port))
+        task = asyncio.create_task(app.run(Settings.from_env(os.environ), host, port, webhook_port))
         loop = asyncio.get_running_loop()
         for number in (signal.SIGINT, signal.SIGTERM):
             loop.add_signal_handler(number, task.cancel)

@@ -26,6 +26,9 @@ IMAGES: Mapping[str, tuple[str, str]] = MappingProxyType(
     }
 )
 
+# Where OLM mounts the certificate that it makes.
+WEBHOOK_CERTIFICATES = "/tmp/k8s-webhook-server/serving-certs"  # noqa: S108 - not ours to choose
+
 _NAME_PREFIX = "cryostat-operator-"
 _DEVELOPMENT_TAG = re.compile(r":(latest|dev|[^/:@]*(SNAPSHOT|[-.]dev|BETA\d+))$", re.IGNORECASE)
 
@@ -55,7 +58,10 @@ class Settings:
         force_openshift: treat the cluster as OpenShift whatever its discovery says.
         insights_proxy: URL that the application sends Insights reports through (OpenShift), or None.
         namespace: where the operator itself runs, or None outside a cluster.
-        name_prefix: prefix of the installed ClusterRoles that instances are bound to.
+        name_prefix: prefix of the names of what is installed with the operator, such as ClusterRoles.
+        webhooks: whether admission and conversion are served.
+        webhook_url: where the API server reaches them, for an operator outside the cluster; None means by Service.
+        webhook_certificates: directory in which a serving certificate (`tls.crt`, `tls.key`) may be mounted.
     """
 
     images: Mapping[str, Image] = field(default_factory=lambda: _images({}))
@@ -65,6 +71,14 @@ class Settings:
     insights_proxy: str | None = None
     namespace: str | None = None
     name_prefix: str = _NAME_PREFIX
+    webhooks: bool = False
+    webhook_url: str | None = None
+    webhook_certificates: str = WEBHOOK_CERTIFICATES
+
+    @property
+    def webhook_service(self) -> str:
+        """Service in the operator's namespace through which the API server calls the webhooks."""
+        return f"{self.name_prefix}webhook-service"
 
     @property
     def cluster_role(self) -> str:
@@ -89,7 +103,17 @@ class Settings:
             insights_proxy=insights or None,
             namespace=environ.get("OPERATOR_NAMESPACE") or None,
             name_prefix=environ.get("OPERATOR_NAME_PREFIX") or _NAME_PREFIX,
+            webhooks=_webhooks(environ),
+            webhook_url=environ.get("WEBHOOK_URL") or None,
+            webhook_certificates=environ.get("WEBHOOK_CERT_DIR") or WEBHOOK_CERTIFICATES,
         )
+
+
+def _webhooks(environ: Mapping[str, str]) -> bool:
+    """On unless switched off; outside a cluster the API server cannot call us, unless it is told a URL."""
+    asked = environ.get("ENABLE_WEBHOOKS", "").lower()
+    reachable = bool(environ.get("KUBERNETES_SERVICE_HOST") or environ.get("WEBHOOK_URL"))
+    return reachable if asked not in ("true", "false") else asked == "true"
 
 
 def _flag(environ: Mapping[str, str], name: str) -> bool:

@@ -22,15 +22,19 @@ ROOT = Path(__file__).resolve().parent.parent.parent
 NAMESPACE = "cryostat-operator-system"
 SERVICE_ACCOUNT = "cryostat-operator-service-account"
 DEPLOYMENT = "cryostat-operator-controller"
+WEBHOOKS = ("MutatingWebhookConfiguration", "ValidatingWebhookConfiguration")
 CRD = "cryostats.operator.cryostat.io"
 
 Kubectl = Callable[..., str]  # kubectl(*arguments, input=None) -> output
 
 
-def install(api: Api, kubectl: Kubectl, *, deployment: bool = False) -> None:
-    """What `kubectl apply -f crds/ -f manifests/` does, by default without the operator's own Deployment."""
+def install(api: Api, kubectl: Kubectl, *, deployment: bool = False, webhooks: bool = False) -> None:
+    """What `kubectl apply -f crds/ -f manifests/` does, by default without the operator's own Deployment and webhooks.
+
+    With `webhooks`, no Cryostat can be written until an operator serves them.
+    """
     kubectl("apply", "-f", ROOT / "crds")
-    objects = manifests(deployment=deployment)
+    objects = [obj for obj in manifests(deployment=deployment) if webhooks or obj["kind"] not in WEBHOOKS]
     kubectl("apply", "-f", "-", input=json.dumps({"apiVersion": "v1", "kind": "List", "items": objects}))
     eventually(lambda: _established(api), what=f"CRD {CRD} is established")
 

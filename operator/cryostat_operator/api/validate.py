@@ -40,3 +40,17 @@ def _line(item: Any) -> str:
         path += f"[{step}]" if isinstance(step, int) else f".{step}"
     reason = item["msg"].removeprefix("Value error, ")
     return f"{path.lstrip('.') or 'object'}: {reason}"
+
+
+def new_problems(new: Any, old: Any | None) -> list[str]:
+    """What is wrong with `new` and was not yet wrong with `old`, one line per field; `old` is None for a new object."""
+    before = _problems(old) if old is not None else []
+    return [problem for problem in _problems(new) if problem not in before]
+
+
+def _problems(obj: Any) -> list[str]:
+    try:
+        read_cryostat(obj)
+    except InvalidCryostatError as error:
+        return error.problems
+    return []

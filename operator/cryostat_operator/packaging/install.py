@@ -8,8 +8,9 @@ from typing import Any, NamedTuple
 
 from cryostat_operator.api import v1beta2
 from cryostat_operator.desired.plan import KINDS
+from cryostat_operator.packaging import webhooks
 from cryostat_operator.packaging.text import document
-from cryostat_operator.settings import IMAGES, Settings
+from cryostat_operator.settings import IMAGES, WEBHOOK_CERTIFICATES, Settings
 
 Obj = dict[str, Any]
 
@@ -20,9 +21,14 @@ CLUSTER_ROLE = f"{NAME}-manager-role"
 DEPLOYMENT = f"{NAME}-controller"
 IMAGE = "quay.io/cryostat/cryostat-operator:latest"
 PORT = 8081
+WEBHOOK_PORT = 9443
 LABELS: Mapping[str, str] = {"app.kubernetes.io/name": NAME, "app.kubernetes.io/part-of": "cryostat"}
 # Never to be changed: a Deployment's selector is immutable, and nothing else in the namespace may match it.
 SELECTOR: Mapping[str, str] = {"app.kubernetes.io/name": NAME, "app.kubernetes.io/component": "operator"}
+
+
+# The name that OLM gives to its own volume at this place.
+_CERTIFICATE = "webhook-cert"
 
 
 class Rule(NamedTuple):
@@ -44,6 +50,8 @@ _OWN_RULES = (
     Rule("", "namespaces", ("list", "watch")),
     Rule("", "pods", ("list", "watch")),
     Rule("", "events", ("create",)),
+    # What the users who write Cryostats may do.
+    Rule("authorization.k8s.io", "subjectaccessreviews", ("create",)),
     Rule("discovery.k8s.io", "endpointslices", ("list", "watch")),
     Rule("apiextensions.k8s.io", "customresourcedefinitions", ("list", "watch")),
     # Handing on the two roles of instances without holding all of their permissions.
@@ -80,8 +88,10 @@ def files_of_install() -> Mapping[PurePosixPath, str]:
         "00-namespace.yaml": [namespace()],
         "10-service-account.yaml": [service_account()],
         "20-operator-role.yaml": [operator_cluster_role(), operator_cluster_role_binding()],
+        "25-webhook-registration-role.yaml": webhook_registration(),
         "30-instance-roles.yaml": instance_cluster_roles(),
         "40-deployment.yaml": [deployment()],
+        "50-webhooks.yaml": webhooks.objects(NAMESPACE, LABELS, SELECTOR),
     }
     return {here / name: document(content) for name, content in objects.items()}
 
@@ -125,11 +135,20 @@ def operator_cluster_role() -> Obj:
 
 def operator_cluster_role_binding() -> Obj:
     """Gives the operator its role in the whole cluster: instances may be in any namespace."""
+    return _binding(f"{NAME}-manager-rolebinding", CLUSTER_ROLE)
+
+
+def webhook_registration() -> list[Obj]:
+    """The role for registering the webhooks, and its binding."""
+    return [webhooks.registration_role(LABELS), _binding(f"{webhooks.ROLE}-binding", webhooks.ROLE)]
+
+
+def _binding(name: str, role: str) -> Obj:
     return {
         "apiVersion": "rbac.authorization.k8s.io/v1",
         "kind": "ClusterRoleBinding",
-        "metadata": _metadata(f"{NAME}-manager-rolebinding"),
-        "roleRef": {"apiGroup": "rbac.authorization.k8s.io", "kind": "ClusterRole", "name": CLUSTER_ROLE},
+        "metadata": _metadata(name),
+        "roleRef": {"apiGroup": "rbac.authorization.k8s.io", "kind": "ClusterRole", "name": role},
         "subjects": [{"kind": "ServiceAccount", "name": SERVICE_ACCOUNT, "namespace": NAMESPACE}],
     }
 
@@ -166,6 +185,7 @@ def deployment() -> Obj:
                     "terminationGracePeriodSeconds": 30,
                     "securityContext": {"runAsNonRoot": True, "seccompProfile": {"type": "RuntimeDefault"}},
                     "containers": [_container()],
+                    "volumes": [_certificate_volume()],
                 },
             },
         },
@@ -178,7 +198,11 @@ def _container() -> Obj:
         "image": IMAGE,
         "command": ["cryostat-operator", "run", "--log-format", "json"],
         "env": list(_environment()),
-        "ports": [{"name": "http", "containerPort": PORT, "protocol": "TCP"}],
+        "ports": [
+            {"name": "http", "containerPort": PORT, "protocol": "TCP"},
+            {"name": webhooks.PORT_NAME, "containerPort": WEBHOOK_PORT, "protocol": "TCP"},
+        ],
+        "volumeMounts": [{"name": _CERTIFICATE, "mountPath": WEBHOOK_CERTIFICATES, "readOnly": True}],
         "livenessProbe": {"httpGet": {"path": "/healthz", "port": "http"}, "periodSeconds": 20},
         "readinessProbe": {"httpGet": {"path": "/readyz", "port": "http"}, "periodSeconds": 10},
         "resources": {"requests": {"cpu": "100m", "memory": "128Mi"}, "limits": {"cpu": "1", "memory": "256Mi"}},
@@ -188,6 +212,11 @@ def _container() -> Obj:
             "readOnlyRootFilesystem": True,
         },
     }
+
+
+def _certificate_volume() -> Obj:
+    """A serving certificate made by cert-manager or OpenShift, if there is one; else the operator makes its own."""
+    return {"name": _CERTIFICATE, "secret": {"secretName": f"{NAME}-webhook-server-cert", "optional": True}}
 
 
 def _environment() -> Iterator[Obj]:

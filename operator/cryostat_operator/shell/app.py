@@ -23,6 +23,8 @@ from .metrics import Metrics
 from .queue import Queue
 from .reconcile import Reconciler
 from .server import Server
+from .webhooks.desk import PORT as WEBHOOK_PORT
+from .webhooks.desk import Surroundings, Webhooks
 
 logger = logging.getLogger(__name__)
 
@@ -46,8 +48,10 @@ class App:
     settings: Settings
     host: str
     port: int
+    webhook_port: int = WEBHOOK_PORT
     metrics: Metrics = field(default_factory=Metrics)
     ready: bool = False
+    webhooks: Webhooks | None = None
 
     async def start(self) -> None:
         """Everything but kopf. Must run in the loop that kopf will run in."""
@@ -64,9 +68,16 @@ class App:
         self.reconciler = Reconciler(self.client, self.scout, self.settings, self.metrics)
         self.metrics.depth.set_function(lambda: self.queue.depth)
         self.metrics.instances.set_function(lambda: len(self.reconciler.crs))
-        self.server = Server(self.metrics, lambda: self.ready, lambda: self.scout.silent_for)
+        self.server = Server(self.metrics, self._is_ready, lambda: self.scout.silent_for)
         await self.server.start(self.host, self.port)
         self._opening = asyncio.create_task(self._open(), name="first listing")
+        if self.settings.webhooks:
+            surroundings = Surroundings(self.client, self.scout, lambda: self.ready)
+            self.webhooks = Webhooks(self.client, self.connection, surroundings, self.settings, self.metrics)
+            await self.webhooks.start(self.host, self.webhook_port)
+
+    def _is_ready(self) -> bool:
+        return self.ready and (self.webhooks is None or self.webhooks.serving)
 
     async def _open(self) -> None:
         await self.scout.start()
@@ -78,6 +89,8 @@ class App:
 
     async def stop(self) -> None:
         self.ready = False
+        if self.webhooks:
+            await self.webhooks.stop()
         self._opening.cancel()
         self.queue.close()
         await self.scout.stop()
@@ -159,9 +172,9 @@ def kopf_settings() -> kopf.OperatorSettings:
     return settings
 
 
-async def run(settings: Settings, host: str, port: int) -> None:
+async def run(settings: Settings, host: str, port: int, webhook_port: int = WEBHOOK_PORT) -> None:
     """Run the operator until it is cancelled."""
-    app = App(settings, host, port)
+    app = App(settings, host, port, webhook_port)
     await app.start()
     registry = kopf.OperatorRegistry()
     register(app, registry)

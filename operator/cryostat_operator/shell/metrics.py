@@ -39,6 +39,17 @@ class Metrics:
             registry=registry,
         )
 
+        self.reviews = Histogram(
+            f"{prefix}_webhook_duration_seconds",
+            "Time that an answer to the API server took",
+            ["path", "code"],
+            buckets=(0.001, 0.005, 0.01, 0.05, 0.1, 0.5, 1, 5, 10),
+            registry=registry,
+        )
+
+    def observe_review(self, path: str, code: int, seconds: float) -> None:
+        self.reviews.labels(path, str(code)).observe(seconds)
+
     def observe_request(self, verb: str, code: int, seconds: float) -> None:
         self.requests.labels(verb, str(code)).inc()
         if verb != "WATCH":

@@ -1,0 +1,152 @@
+"""Admission of Cryostats: what is filled in, what is refused, and what its author is warned about."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import replace
+from typing import Any, Protocol
+
+from pydantic import ValidationError
+
+from ...api.advice import advice
+from ...api.defaults import with_defaults
+from ...api.permissions import Permission, needed
+from ...api.v1beta2 import Cryostat
+from ...api.validate import new_problems
+from ...cluster.client import ApiError
+from ...desired.instance import DataFact, Facts, Instance
+from ...desired.plan import Plan, Problem
+from ...desired.planner import plan_for
+from ...settings import Settings
+from .review import Obj, Request, allowed, denied
+
+logger = logging.getLogger(__name__)
+
+_LOOKING_AROUND = 2.0  # seconds for what only makes warnings
+# What is worth a warning at once: the author has named something that is not there.
+_MISSING = ("NotFound", "NamespaceTerminating")
+
+
+class Reviews(Protocol):
+    """Knows what users may do."""
+
+    async def missing(self, user: Mapping[str, Any], wanted: Iterable[Permission]) -> list[Permission]: ...
+
+
+class World(Protocol):
+    """What admission may know of the cluster."""
+
+    @property
+    def openshift(self) -> bool: ...
+
+    def facts(self, cr: Cryostat, settings: Settings) -> Facts | None:
+        """What is known about the surroundings of a Cryostat; None while that is not complete."""
+
+    async def data(self, kind: str, namespace: str, name: str) -> DataFact | None:
+        """A Secret or ConfigMap, None where there is none. Raises ApiError."""
+
+
+class Admission:
+    """Decides about Cryostats; `own_name` tells the user that the operator itself is."""
+
+    def __init__(self, reviews: Reviews, world: World, settings: Settings, own_name: Callable[[], str]) -> None:
+        self._reviews = reviews
+        self._world = world
+        self._settings = settings
+        self._own_name = own_name
+
+    async def default(self, request: Request) -> Obj:
+        """Answers the mutating webhook."""
+        if request.operation not in ("CREATE", "UPDATE") or _being_deleted(request):
+            return allowed(request)
+        changed = with_defaults(request.obj, request.namespace, creating=request.operation == "CREATE")
+        return allowed(request, changed=changed)
+
+    async def validate(self, request: Request) -> Obj:
+        """Answers the validating webhook."""
+        if request.operation not in ("CREATE", "UPDATE") or _being_deleted(request) or self._by_operator(request):
+            return allowed(request)
+        new = _placed(request.obj, request)
+        old = _placed(request.old, request) if request.operation == "UPDATE" else None
+        if request.converted and (problems := new_problems(new, old)):
+            return denied(request, "; ".join(problems), 422, "Invalid")
+        refusal = await self._unauthorised(request, needed(new, old, openshift=self._world.openshift))
+        if refusal is not None:
+            return refusal
+        if old is not None and old.get("spec") == new.get("spec"):
+            return allowed(request)
+        return await self._looked_at(request, new, old)
+
+    def _by_operator(self, request: Request) -> bool:
+        own = self._own_name()
+        return bool(own) and request.user.get("username") == own
+
+    async def _unauthorised(self, request: Request, wanted: list[Permission]) -> Obj | None:
+        try:
+            missing = await self._reviews.missing(request.user, wanted)
+        except ApiError as error:
+            code = error.status if 400 <= error.status < 600 else 503
+            return denied(request, f"cannot check what the user may do: {error.message}", code, error.reason)
+        if not missing:
+            return None
+        user = request.user.get("username") or "unknown"
+        others = f" (and {len(missing) - 1} further permissions are missing)" if len(missing) > 1 else ""
+        return denied(request, f'user "{user}" may not {missing[0]}, which {missing[0].why} asks for{others}')
+
+    async def _looked_at(self, request: Request, new: Obj, old: Obj | None) -> Obj:
+        """The objects are read as the operator will read them; nothing here may refuse what the API server accepts."""
+        warnings = advice(new)
+        try:
+            cr = Cryostat.model_validate(new)
+            facts = self._world.facts(cr, self._settings)
+            if facts is None:
+                return allowed(request, warnings)
+            locked = _newly_locked(cr, old, facts, self._settings)
+            if locked:
+                return denied(request, locked, 422, "Invalid")
+            async with asyncio.timeout(_LOOKING_AROUND):
+                warnings += [problem.message for problem in await self._problems(cr, facts)]
+        except (ValidationError, ApiError, TimeoutError) as error:
+            logger.debug("No further warnings for %s/%s: %s", request.namespace, request.name, error)
+        return allowed(request, warnings)
+
+    async def _problems(self, cr: Cryostat, facts: Facts) -> list[Problem]:
+        """What the operator would complain about: settings without effect, and what is named and missing."""
+        plan = plan_for(cr, facts, self._settings)
+        facts = await self._with_data(cr, facts, plan)
+        plan = plan_for(cr, facts, self._settings)
+        missing = [p for p in plan.problems if p.warning and p.reason.endswith(_MISSING)]
+        return [*plan.notices, *missing]
+
+    async def _with_data(self, cr: Cryostat, facts: Facts, plan: Plan) -> Facts:
+        minted = {(key.kind, key.name) for key in plan.orders}
+        wanted = [(r.kind, r.name) for r in plan.references if (r.kind, r.name) not in minted | set(facts.data)]
+        namespace = cr.metadata["namespace"]
+        found = await asyncio.gather(*(self._world.data(kind, namespace, name) for kind, name in wanted))
+        data = {**facts.data, **dict.fromkeys(minted), **dict(zip(wanted, found, strict=True))}
+        return replace(facts, data=data)
+
+
+def _being_deleted(request: Request) -> bool:
+    """Nothing is granted to an object that goes away, and what holds it up must be removable in every case."""
+    return "deletionTimestamp" in request.obj.get("metadata", {})
+
+
+def _placed(obj: Obj, request: Request) -> Obj:
+    return {**obj, "metadata": {**obj.get("metadata", {}), "namespace": request.namespace}}
+
+
+def _newly_locked(cr: Cryostat, old: Obj | None, facts: Facts, settings: Settings) -> str:
+    """Why the database's Secret cannot become another one; empty where it does not, or already had."""
+    i = Instance(cr, facts, settings)
+    if old is None or not i.database_secret_locked:
+        return ""
+    before = Instance(Cryostat.model_validate(old), facts, settings)
+    if before.wanted_database_secret == i.wanted_database_secret:
+        return ""
+    return (
+        f"spec.databaseOptions.secretName: the database exists and its data is encrypted with the keys of Secret "
+        f"{i.database_secret}; it cannot change to {i.wanted_database_secret}"
+    )

@@ -1,0 +1,105 @@
+"""Where the serving certificate comes from: mounted files if there are any, else a Secret that the operator manages."""
+
+from __future__ import annotations
+
+import base64
+import datetime
+import logging
+import os
+import ssl
+import tempfile
+from collections.abc import Iterable
+from pathlib import Path
+from typing import NamedTuple
+
+from ...cluster.client import ApiError, Client
+from ...desired.plan import Key, Obj
+from . import x509
+
+logger = logging.getLogger(__name__)
+
+_ATTEMPTS = 5  # at writing the Secret, against other replicas that do the same
+
+
+class Certificate(NamedTuple):
+    """A certificate chain with its key (PEM); `ca_bundle` is empty where others tell the API server whom to trust."""
+
+    chain_and_key: bytes
+    ca_bundle: bytes = b""
+
+
+def from_files(directory: str) -> Certificate | None:
+    """What is mounted (by OLM, cert-manager or OpenShift's service-ca), None while nothing is."""
+    try:
+        chain, key = ((Path(directory) / name).read_bytes() for name in (x509.CERTIFICATE, x509.KEY))
+    except OSError:
+        return None
+    return Certificate(chain + b"\n" + key)
+
+
+class ManagedSecret:
+    """A Secret with an authority and a serving certificate, the same for all replicas."""
+
+    def __init__(self, client: Client, namespace: str, name: str, hosts: Iterable[str]) -> None:
+        self._client = client
+        self._key = Key("Secret", namespace, name)
+        self._hosts = tuple(hosts)
+
+    async def certificate(self) -> Certificate:
+        """The certificate, made or renewed first where that is due.
+
+        Raises:
+            ApiError: the Secret cannot be read or written.
+        """
+        for attempt in range(_ATTEMPTS):
+            found = await self._find()
+            data = {k: base64.b64decode(v) for k, v in ((found or {}).get("data") or {}).items()}
+            wanted = x509.current(data, self._hosts, datetime.datetime.now(datetime.UTC))
+            if wanted == data:
+                break
+            try:
+                await self._write(found, wanted)
+                logger.info("New serving certificate for the webhooks in Secret %s", self._key.name)
+                break
+            except ApiError as error:
+                if error.status != 409 or attempt == _ATTEMPTS - 1:
+                    raise
+        return Certificate(wanted[x509.CERTIFICATE] + wanted[x509.KEY], wanted[x509.CA_BUNDLE])
+
+    async def _find(self) -> Obj | None:
+        try:
+            return await self._client.get(self._key)
+        except ApiError as error:
+            if error.status == 404:
+                return None
+            raise
+
+    async def _write(self, found: Obj | None, data: dict[str, bytes]) -> None:
+        encoded = {k: base64.b64encode(v).decode() for k, v in data.items()}
+        if found is not None:
+            await self._client.replace(self._key, {**found, "data": encoded})
+            return
+        labels = {"app.kubernetes.io/name": "cryostat-operator", "app.kubernetes.io/part-of": "cryostat"}
+        metadata = {"name": self._key.name, "namespace": self._key.namespace, "labels": labels}
+        obj = {"apiVersion": "v1", "kind": "Secret", "type": "kubernetes.io/tls", "metadata": metadata, "data": encoded}
+        await self._client.create(obj)
+
+
+def load(context: ssl.SSLContext, certificate: Certificate) -> None:
+    """Serve this certificate to all new connections; those that are open stay as they are.
+
+    Raises:
+        ssl.SSLError: it is unusable; the former one stays.
+    """
+    # OpenSSL reads files only, and the operator's file system may be read-only: the file lives in memory if it can.
+    if hasattr(os, "memfd_create"):
+        descriptor = os.memfd_create("webhook-certificate")
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(certificate.chain_and_key)
+            file.flush()
+            context.load_cert_chain(f"/proc/self/fd/{descriptor}")
+        return
+    with tempfile.NamedTemporaryFile() as file:
+        file.write(certificate.chain_and_key)
+        file.flush()
+        context.load_cert_chain(file.name)

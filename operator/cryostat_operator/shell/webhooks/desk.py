@@ -1,0 +1,167 @@
+"""Puts the webhooks together: what is asked on which path, with which certificate, and who tells the API server."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import ssl
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Any
+from urllib.parse import urlsplit
+
+from ...api.v1beta2 import Cryostat
+from ...cluster.cache import Owner, data_fact
+from ...cluster.client import ApiError, Client
+from ...cluster.connection import Connection
+from ...cluster.observe import Scout
+from ...cluster.permissions import Permissions, own_name
+from ...desired import paths
+from ...desired.instance import DataFact, Facts, Instance
+from ...desired.plan import Key
+from ...settings import Settings
+from ..metrics import Metrics
+from . import certificates
+from .admission import Admission
+from .certificates import Certificate, ManagedSecret
+from .registration import Address, Registration
+from .review import Obj, Request, parse
+from .server import Answer, WebhookServer
+
+logger = logging.getLogger(__name__)
+
+PORT = 9443
+
+_CHECK_SECONDS = 20.0  # between two looks at the certificate and at what is registered
+_RETRY_SECONDS = 2.0
+_FIRST_SECONDS = 5.0
+
+
+class Surroundings:
+    """What the webhooks may know of the cluster, from what the scout watches."""
+
+    def __init__(self, client: Client, scout: Scout, ready: Callable[[], bool]) -> None:
+        self._client = client
+        self._scout = scout
+        self._ready = ready
+
+    @property
+    def openshift(self) -> bool:
+        return self._scout.openshift
+
+    def facts(self, cr: Cryostat, settings: Settings) -> Facts | None:
+        if not self._ready():
+            return None
+        owner = Owner(cr.metadata["namespace"], str(cr.metadata.get("name") or ""))
+        targets = Instance(cr, Facts(), settings).target_namespaces
+        return self._scout.facts(owner, str(cr.metadata.get("uid") or ""), targets)
+
+    async def data(self, kind: str, namespace: str, name: str) -> DataFact | None:
+        try:
+            return data_fact(await self._client.get(Key(kind, namespace, name)))
+        except ApiError as error:
+            if error.status == 404:
+                return None
+            raise
+
+
+class Webhooks:
+    """Runs beside the loop, on every replica, whoever leads."""
+
+    def __init__(
+        self, client: Client, connection: Connection, surroundings: Surroundings, settings: Settings, metrics: Metrics
+    ) -> None:
+        self._client = client
+        self._connection = connection
+        self._settings = settings
+        self._own_name = ""
+        admission = Admission(Permissions(client), surroundings, settings, lambda: self._own_name)
+        self._tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        self._tls.minimum_version = ssl.TLSVersion.TLSv1_2
+        answers: Mapping[str, Answer] = {
+            paths.DEFAULT: _admission(admission.default),
+            paths.VALIDATE: _admission(admission.validate),
+        }
+        self._server = WebhookServer(answers, self._tls, metrics.observe_review)
+        namespace = settings.namespace or "default"
+        service = settings.webhook_service
+        hosts = [f"{service}.{namespace}.svc", f"{service}.{namespace}.svc.{settings.cluster_domain}"]
+        if settings.webhook_url:
+            hosts.append(urlsplit(settings.webhook_url).hostname or "")
+        self._secret = ManagedSecret(client, namespace, f"{settings.name_prefix}webhook-certificate", hosts)
+        self._address = Address(namespace, service, settings.webhook_url)
+        self._registration = Registration(client, settings.name_prefix, self._address)
+        self._loaded = Certificate(b"")
+        self._listening = False
+        self._serving = asyncio.Event()
+        self._task: asyncio.Task[None] | None = None
+
+    @property
+    def serving(self) -> bool:
+        """Whether the API server's calls are answered."""
+        return self._serving.is_set()
+
+    async def start(self, host: str, port: int) -> None:
+        """Begin to serve; where no certificate can be had yet, that happens as soon as one can."""
+        self._task = asyncio.create_task(self._run(host, port), name="webhooks")
+        serving = asyncio.create_task(self._serving.wait())
+        await asyncio.wait({self._task, serving}, timeout=_FIRST_SECONDS, return_when=asyncio.FIRST_COMPLETED)
+        serving.cancel()
+        if self._task.done():
+            self._task.result()
+
+    async def stop(self) -> None:
+        """Stop serving. Nothing is unregistered: nothing must be written unchecked until another replica serves."""
+        if self._task:
+            self._task.cancel()
+            await asyncio.gather(self._task, return_exceptions=True)
+        if self._address.url and self._loaded.ca_bundle:
+            await self._give_back()
+        await self._server.stop()
+
+    async def _give_back(self) -> None:
+        """Name the Service again: what is installed could not be applied once more while it says otherwise."""
+        address = Address(self._address.namespace, self._address.service)
+        registration = Registration(self._client, self._settings.name_prefix, address)
+        try:
+            async with asyncio.timeout(_RETRY_SECONDS):
+                await registration.ensure(self._loaded.ca_bundle)
+        except (ApiError, TimeoutError) as error:
+            logger.warning("The API server keeps the URL of the webhooks: %s", error)
+
+    async def _run(self, host: str, port: int) -> None:
+        while True:
+            try:
+                await self._check(host, port)
+            except (ApiError, ssl.SSLError) as error:
+                logger.warning("Webhooks: %s; trying again", error)
+                await asyncio.sleep(_RETRY_SECONDS)
+            else:
+                await asyncio.sleep(_CHECK_SECONDS if self._loaded.ca_bundle else _CHECK_SECONDS / 4)
+
+    async def _check(self, host: str, port: int) -> None:
+        """Serve the certificate that is due, and see to it that the API server trusts it before it meets it."""
+        if not self._own_name:
+            self._own_name = await own_name(self._client, self._connection)
+        certificate = certificates.from_files(self._settings.webhook_certificates)
+        if certificate is None:
+            certificate = await self._secret.certificate()
+        if not self._listening:
+            certificates.load(self._tls, certificate)
+            self._loaded = certificate
+            await self._server.start(host, port)
+            self._listening = True
+            logger.info("Serving webhooks on port %s", port)
+        if certificate.ca_bundle:
+            await self._registration.ensure(certificate.ca_bundle)
+        if certificate != self._loaded:
+            certificates.load(self._tls, certificate)
+            self._loaded = certificate
+            logger.info("Serving webhooks with a new certificate")
+        self._serving.set()
+
+
+def _admission(decide: Callable[[Request], Awaitable[Obj]]) -> Answer:
+    async def answer(review: Any) -> Obj:
+        return await decide(parse(review))
+
+    return answer

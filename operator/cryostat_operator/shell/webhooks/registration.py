@@ -1,0 +1,98 @@
+"""Tells the API server where the webhooks are and which authority to trust, where nobody else does."""
+
+from __future__ import annotations
+
+import base64
+import logging
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import urlsplit
+
+from ...cluster.client import JSON_PATCH, ApiError, Client, resource_path
+from ...desired import names
+from ...desired.plan import Obj
+
+logger = logging.getLogger(__name__)
+
+_GROUP = "admissionregistration.k8s.io"
+
+
+@dataclass(frozen=True)
+class Address:
+    """How the API server reaches us: by Service, or by `url` where the operator runs outside the cluster."""
+
+    namespace: str
+    service: str
+    url: str | None = None
+
+    def client_config(self, path: str, ca_bundle: bytes) -> Obj:
+        bundle = {"caBundle": base64.b64encode(ca_bundle).decode()}
+        if self.url:
+            return {"url": self.url.rstrip("/") + path, **bundle}
+        return {"service": {"name": self.service, "namespace": self.namespace, "path": path, "port": 443}, **bundle}
+
+
+class Registration:
+    """The two webhook configurations and the conversion of the CRD, as they are installed."""
+
+    def __init__(self, client: Client, prefix: str, address: Address) -> None:
+        self._client = client
+        self._address = address
+        self._missing: set[str] = set()
+        self._configurations = [
+            resource_path(_GROUP, "v1", f"{kind}webhookconfigurations", name=f"{prefix}{kind}-webhook-configuration")
+            for kind in ("mutating", "validating")
+        ]
+        definition = f"{names.PLURAL}.{names.GROUP}"
+        self._definition = resource_path("apiextensions.k8s.io", "v1", "customresourcedefinitions", name=definition)
+
+    async def ensure(self, ca_bundle: bytes) -> None:
+        """Write what differs; what is not installed is left alone.
+
+        Raises:
+            ApiError: something cannot be read or written.
+        """
+        for path in self._configurations:
+            obj = await self._find(path)
+            webhooks = (obj or {}).get("webhooks") or []
+            clients = [(f"/webhooks/{index}/clientConfig", each["clientConfig"]) for index, each in enumerate(webhooks)]
+            await self._write(path, obj, clients, ca_bundle)
+        obj = await self._find(self._definition)
+        conversion = ((obj or {}).get("spec") or {}).get("conversion") or {}
+        client = (conversion.get("webhook") or {}).get("clientConfig")
+        await self._write(self._definition, obj, [("/spec/conversion/webhook/clientConfig", client)], ca_bundle)
+
+    async def _find(self, path: str) -> Obj | None:
+        try:
+            found = await self._client.request("GET", path)
+        except ApiError as error:
+            if error.status != 404:
+                raise
+            if path not in self._missing:
+                logger.warning("%s is not installed: the API server will not ask us", path.rsplit("/", 1)[-1])
+                self._missing.add(path)
+            return None
+        self._missing.discard(path)
+        return found
+
+    async def _write(self, path: str, obj: Obj | None, clients: list[tuple[str, Any]], ca_bundle: bytes) -> None:
+        changes = []
+        for where, client in clients:
+            wanted = self._wanted(client, ca_bundle)
+            if wanted is not None and wanted != client:
+                changes.append({"op": "replace", "path": where, "value": wanted})
+        if obj is None or not changes:
+            return
+        guard = {"op": "test", "path": "/metadata/resourceVersion", "value": obj["metadata"]["resourceVersion"]}
+        await self._client.request("PATCH", path, body=[guard, *changes], content_type=JSON_PATCH)
+        logger.info("The API server knows where the webhooks are (%s)", path.rsplit("/", 1)[-1])
+
+    def _wanted(self, client: Any, ca_bundle: bytes) -> Obj | None:
+        """The client configuration as it should be; None for one that belongs to another installation."""
+        if not isinstance(client, dict):
+            return None
+        service = client.get("service")
+        if service and service.get("namespace") != self._address.namespace:
+            return None
+        path = service.get("path") if service else urlsplit(client.get("url") or "").path
+        return self._address.client_config(path or "/", ca_bundle)

@@ -1,0 +1,89 @@
+"""A cluster whose API server asks an operator on this machine: by URL, because no Service leads out of a cluster."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from cryostat_operator.desired import names
+from tests.cluster.api import Api, Object, eventually
+from tests.cluster.controlplane import ControlPlane, Options
+from tests.cluster.operator_process import OperatorProcess, install, remove_cryostats
+from tests.cluster.processes import free_ports
+
+MUTATING = "cryostat-operator-mutating-webhook-configuration"
+VALIDATING = "cryostat-operator-validating-webhook-configuration"
+ADMISSION = "admissionregistration.k8s.io/v1"
+
+
+@dataclass(frozen=True)
+class Served:
+    """A control plane with the operator installed and its webhooks answering at `url`."""
+
+    plane: ControlPlane
+    operator: OperatorProcess
+    url: str
+
+    @property
+    def api(self) -> Api:
+        return self.plane.api
+
+    def user(self, name: str, namespaces: Mapping[str, list[Object]], *groups: str) -> Api:
+        """A new user with these RBAC rules in these namespaces."""
+        for namespace, rules in namespaces.items():
+            self.grant(name, namespace, rules)
+        return self.api.impersonating(name, *groups)
+
+    def grant(self, user: str, namespace: str, rules: list[Object]) -> None:
+        """A Role and a RoleBinding that bear the user's name."""
+        group, meta = "rbac.authorization.k8s.io", {"name": user.replace(":", "-"), "namespace": namespace}
+        self.api.apply({"apiVersion": f"{group}/v1", "kind": "Role", "metadata": meta, "rules": rules})
+        role = {"apiGroup": group, "kind": "Role", "name": meta["name"]}
+        subject = {"apiGroup": group, "kind": "User", "name": user}
+        self.api.apply(
+            {"apiVersion": f"{group}/v1", "kind": "RoleBinding", "metadata": meta, "roleRef": role, "subjects": [subject]}
+        )
+
+
+@contextmanager
+def served(options: Options | None = None, env: Mapping[str, str] | None = None) -> Iterator[Served]:
+    """Boots a control plane, installs everything, and starts an operator with its webhooks on."""
+    with ControlPlane(options or Options(kwok=False, scheduler=False)) as plane:
+        install(plane.api, plane.kubectl, webhooks=True)
+        with tempfile.TemporaryDirectory() as directory:
+            operator, url = start(plane, Path(directory), env)
+            try:
+                yield Served(plane, operator, url)
+            finally:
+                remove_cryostats(plane.api, 10.0 if operator.running else 0.0)
+                operator.stop()
+                print(f"--- log of the operator ---\n{operator.tail(300)}")
+
+
+def start(plane: ControlPlane, directory: Path, env: Mapping[str, str] | None = None) -> tuple[OperatorProcess, str]:
+    """An operator that serves webhooks on a free port, and its URL; returns when the API server knows it."""
+    [port] = free_ports(1)
+    url = f"https://127.0.0.1:{port}"
+    settings = {"WEBHOOK_URL": url, **(env or {})}
+    operator = OperatorProcess(plane.api, directory, settings, [f"--webhook-port={port}"])
+    operator.wait_ready()
+    # The API server learns of a changed configuration by watching it.
+    eventually(lambda: _asks(plane.api), 20, "the API server asks the operator")
+    return operator, url
+
+
+def _asks(api: Api) -> bool:
+    probe = {"apiVersion": names.API_VERSION, "kind": names.KIND, "metadata": {"name": "probe", "namespace": "default"}}
+    return bool(api.create(probe, dryRun="All")["spec"]["targetNamespaces"] == ["default"])
+
+
+def rule(group: str, resource: str, *verbs: str, names: list[str] | None = None) -> Object:
+    """One RBAC rule."""
+    found: Object = {"apiGroups": [group], "resources": [resource], "verbs": list(verbs)}
+    return found | ({"resourceNames": names} if names else {})
+
+
+CRYOSTATS = rule(names.GROUP, names.PLURAL, "*")
