@@ -1,0 +1,102 @@
+"""Every captured case, applied to a real API server: the running operator makes of it what the Go operator made.
+
+All cases of a platform are applied at once; when the operator is done with them, each is compared on its own.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+import pytest
+import yaml
+from cryostat_operator.desired import names
+from cryostat_operator.desired.plan import KINDS
+
+from tests.cluster.api import Api, Object, eventually
+from tests.cluster.controlplane import ControlPlane
+from tests.cluster.operator_process import OperatorProcess, remove_cryostats
+from tests.cluster.router import RoutePlayer
+from tests.conformance.compare import Differences, compare
+from tests.conformance.test_plan import CAPTURES, CASES, captured
+
+PLATFORMS = ("kubernetes", "openshift")
+RUN = [(case, profile) for case, profile in CAPTURES if profile in PLATFORMS]
+
+
+@dataclass
+class Made:
+    """What the operator made of all cases of one platform, by case."""
+
+    objects: dict[str, list[Object]] = field(default_factory=dict)
+
+
+def documents(case: str, profile: str) -> list[Object]:
+    special = CASES / case / f"input.{profile}.yaml"
+    path = special if special.exists() else CASES / case / "input.yaml"
+    return [document for document in yaml.safe_load_all(path.read_text()) if document]
+
+
+def made_of(plane: ControlPlane, profile: str, directory: str) -> Made:
+    from pathlib import Path
+
+    cases = [case for case, of in RUN if of == profile]
+    for case in cases:
+        for document in documents(case, profile):
+            plane.api.apply(document)
+    operator = OperatorProcess(plane.api, Path(directory))
+    try:
+        operator.wait_ready()
+        for case in cases:
+            cr = next(d for d in documents(case, profile) if d["kind"] == names.KIND)
+            eventually(lambda cr=cr: settled(plane.api, cr), 120, f"{case} is reconciled")
+        result = Made({case: objects_of(plane.api, documents(case, profile)) for case in cases})
+    finally:
+        remove_cryostats(plane.api, 60.0)
+        operator.stop()
+        for case in cases:
+            for document in documents(case, profile):
+                if document["kind"] == "Namespace":
+                    plane.api.delete(document)
+    return result
+
+
+def settled(api: Api, cr: Object) -> bool:
+    """Everything was written, and nothing is missing but perhaps pods."""
+    status = api.get(names.API_VERSION, names.KIND, cr["metadata"]["name"], cr["metadata"]["namespace"]).get("status")
+    conditions = {c["type"]: c["status"] for c in (status or {}).get("conditions") or ()}
+    return conditions.get("Reconciled") == "True" and "MainDeploymentProgressing" in conditions
+
+
+def objects_of(api: Api, inputs: list[Object]) -> list[Object]:
+    """All objects with the mark of the case's Cryostat."""
+    cr = next(d for d in inputs if d["kind"] == names.KIND)["metadata"]
+    selector = f"{names.LABEL_NAME}={cr['name']},{names.LABEL_NAMESPACE}={cr['namespace']}"
+    found = []
+    for kind in KINDS.values():
+        try:
+            found += api.list(kind.api_version, kind.kind, labelSelector=selector)
+        except LookupError:  # not served here
+            assert kind.optional
+    return found
+
+
+@pytest.fixture(scope="module")
+def on_kubernetes(installed_plane: ControlPlane, tmp_path_factory: pytest.TempPathFactory) -> Made:
+    return made_of(installed_plane, "kubernetes", str(tmp_path_factory.mktemp("operator")))
+
+
+@pytest.fixture(scope="module")
+def on_openshift(openshift_plane: ControlPlane, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Made]:
+    with RoutePlayer(openshift_plane.api):
+        yield made_of(openshift_plane, "openshift", str(tmp_path_factory.mktemp("operator")))
+
+
+@pytest.mark.parametrize("case", [case for case, profile in RUN if profile == "kubernetes"])
+def test_kubernetes_case_equals_capture(on_kubernetes: Made, case: str) -> None:
+    assert compare(captured(case, "kubernetes"), on_kubernetes.objects[case], Differences.load()) == []
+
+
+@pytest.mark.parametrize("case", [case for case, profile in RUN if profile == "openshift"])
+def test_openshift_case_equals_capture(on_openshift: Made, case: str) -> None:
+    assert compare(captured(case, "openshift"), on_openshift.objects[case], Differences.load()) == []

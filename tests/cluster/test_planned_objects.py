@@ -1,0 +1,48 @@
+"""Whatever a Cryostat asks for, the API server accepts the Cryostat and every object that is planned for it."""
+
+from __future__ import annotations
+
+import copy
+
+import pytest
+from cryostat_operator.api.v1beta2 import Cryostat
+from cryostat_operator.desired.plan import KINDS
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from tests.cluster.api import Api, ApiError, Object
+from tests.cluster.controlplane import ControlPlane
+from tests.desired.strategies import cryostats
+from tests.desired.world import World
+
+# Every example costs some thirty dry-run requests.
+few = settings(
+    max_examples=15,
+    suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large, HealthCheck.function_scoped_fixture],
+)
+
+
+def accepted(api: Api, obj: Object) -> None:
+    """A strict dry run in a namespace that exists.
+
+    Raises ApiError, but not for Pod Security or names that are taken.
+    """
+    probe = copy.deepcopy(obj)
+    if KINDS[obj["kind"]].namespaced:
+        probe["metadata"]["namespace"] = "default"
+        template = probe.get("spec", {}).get("template", {}).get("metadata", {})
+        template.pop("namespace", None)
+    api.create(probe, dryRun="All")
+
+
+@few
+@given(cr=cryostats(), openshift=st.booleans())
+def test_every_planned_object_is_accepted(openshift_plane: ControlPlane, cr: Cryostat, openshift: bool) -> None:
+    plan = World(cr, openshift=openshift).settle().plan
+    for key, obj in plan.objects.items():
+        if key.kind == "Route" and len(obj["spec"].get("host", "").partition(".")[0]) > 63:
+            continue  # the host that OpenShift generates of long names is refused there too, and told in a condition
+        try:
+            accepted(openshift_plane.api, obj)
+        except ApiError as error:
+            pytest.fail(f"{key}: {error.message}")
