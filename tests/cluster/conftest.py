@@ -105,5 +105,5 @@ def operator(tmp_path_factory: pytest.TempPathFactory) -> Iterator[OperatorFacto
     for plane, process in started:
         remove_cryostats(plane.api, 20.0 if process.running else 0.0)
     for _, process in started:
-        process.stop()
+        process.kill()  # a polite end takes seconds, and has a test of its own
         print(f"--- log of the operator, process {process.process.pid} ---\n{process.tail(300)}")
