@@ -15,7 +15,7 @@ from .mint import mint
 from .ownership import belongs_to
 
 _IN_FLIGHT = 32  # writes of the whole operator; two cores of API server are busy with half of that
-_IN_FLIGHT_EACH = 12  # writes of one Cryostat, so that a slow one leaves room for others
+_IN_FLIGHT_EACH = 16  # writes of one Cryostat, so that a slow one leaves room for others
 
 
 @dataclass(frozen=True)

@@ -11,6 +11,8 @@ import bcrypt
 
 from ..desired.plan import Htpasswd, Mint, Random
 
+# Stretching protects guessable passwords. This one has 192 random bits; more rounds would only slow every login down.
+_ROUNDS = 6
 # 64 characters, so that every one carries six bits.
 _ALPHABET = string.ascii_letters + string.digits + "-_"
 
@@ -18,7 +20,7 @@ _ALPHABET = string.ascii_letters + string.digits + "-_"
 def mint(order: Mapping[str, Mint], existing: Mapping[str, str]) -> dict[str, str]:
     """Base64 values of all ordered keys: existing ones are kept, the others are made.
 
-    Blocking for about 50 ms where a password is hashed; run it in a thread.
+    Blocking for some milliseconds where a password is hashed; run it in a thread.
     """
     values = {key: base64.b64decode(value).decode() for key, value in existing.items() if key in order}
     for key, wanted in order.items():
@@ -30,7 +32,7 @@ def mint(order: Mapping[str, Mint], existing: Mapping[str, str]) -> dict[str, st
             values[key] = wanted
     for key, wanted in order.items():
         if isinstance(wanted, Htpasswd) and key not in values:
-            hashed = bcrypt.hashpw(values[wanted.password_key].encode(), bcrypt.gensalt(rounds=10)).decode()
+            hashed = bcrypt.hashpw(values[wanted.password_key].encode(), bcrypt.gensalt(_ROUNDS)).decode()
             values[key] = f"{wanted.user}:{hashed}\n"
     minted = {key: base64.b64encode(values[key].encode()).decode() for key in order}
     return {**existing, **minted}

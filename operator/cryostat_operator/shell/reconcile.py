@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 import logging
 from collections.abc import Iterable
@@ -84,14 +85,21 @@ class Reconciler:
             await self._tell_unreadable(body, error)
             return None
         run = _Run(paused=(cr.metadata.get("annotations") or {}).get(names.ANNOTATION_PAUSE) == _GO)
-        if not run.paused:
-            await self._claim(owner, body)
+        claimed = names.FINALIZER in (body["metadata"].get("finalizers") or ())
+        if claimed and not run.paused:
+            await self._look_for_old(owner, body)
         plan, facts = await self._draw(cr)
         for _ in range(0 if run.paused else _ROUNDS):
             actions = [a for a in self._open(owner, compare(plan, facts, cr.metadata["uid"])) if self._new(run, a)]
-            if not actions:
+            if not claimed:
+                # What garbage collection reaches may be made at the same time, the rest only once it can be cleaned up.
+                actions = [a for a in actions if a.obj and a.obj["metadata"].get("ownerReferences")]
+                outcome, _ = await asyncio.gather(self._foreman.act(owner, actions), self._claim(body))
+                claimed = True
+            elif actions:
+                outcome = await self._foreman.act(owner, actions)
+            else:
                 break
-            outcome = await self._foreman.act(owner, actions)
             self._note(run, owner, outcome)
             plan, facts = await self._draw(cr)
         return await self._report(Instance(cr, facts, self._settings), plan, run)
@@ -136,11 +144,8 @@ class Reconciler:
 
     # --- beginning and end ----------------------------------------------------------------------------------------
 
-    async def _claim(self, owner: Owner, body: Obj) -> None:
-        """Our finalizer, before anything is made that only the finalizer can clean up."""
-        if names.FINALIZER in (body["metadata"].get("finalizers") or ()):
-            await self._look_for_old(owner, body)
-            return
+    async def _claim(self, body: Obj) -> None:
+        """Put our finalizer on a Cryostat."""
         path = "/metadata/finalizers"
         add = (
             {"op": "add", "path": f"{path}/-", "value": names.FINALIZER}
