@@ -43,9 +43,8 @@ class Served:
         self.api.apply({"apiVersion": f"{group}/v1", "kind": "Role", "metadata": meta, "rules": rules})
         role = {"apiGroup": group, "kind": "Role", "name": meta["name"]}
         subject = {"apiGroup": group, "kind": "User", "name": user}
-        self.api.apply(
-            {"apiVersion": f"{group}/v1", "kind": "RoleBinding", "metadata": meta, "roleRef": role, "subjects": [subject]}
-        )
+        binding = {"apiVersion": f"{group}/v1", "kind": "RoleBinding", "metadata": meta, "roleRef": role}
+        self.api.apply({**binding, "subjects": [subject]})
 
 
 @contextmanager

@@ -165,3 +165,8 @@ def cryostats(draw: st.DrawFn) -> Cryostat:
     """A Cryostat that the API server would accept."""
     metadata = {"name": draw(NAMES), "namespace": draw(NAMESPACES), "uid": "u", "generation": 1}
     return Cryostat.model_validate({"metadata": metadata, "spec": draw(SPECS)})
+
+
+def members(model: type[Model]) -> st.SearchStrategy[dict[str, Any]]:
+    """Objects of any model, as JSON."""
+    return _of_model(model)

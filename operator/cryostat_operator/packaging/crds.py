@@ -9,9 +9,11 @@ from importlib.resources import files
 from pathlib import PurePosixPath
 from typing import Any
 
-from cryostat_operator.api import v1beta2
+from cryostat_operator.api import v1beta1, v1beta2
 from cryostat_operator.api.base import Model
 from cryostat_operator.api.schema import object_schema
+from cryostat_operator.desired import paths
+from cryostat_operator.packaging import webhooks
 from cryostat_operator.packaging.text import document
 
 Obj = dict[str, Any]
@@ -27,6 +29,11 @@ COLUMNS = (
     ("Database Secret", ".status.databaseSecret", 1, "Secret with the keys of the database."),
     ("Storage Secret", ".status.storageSecret", 1, "Secret with the keys of the object storage."),
 )
+_FORMER_COLUMNS = (
+    ("Application URL", ".status.applicationUrl", 0, "Address of the application."),
+    ("Grafana Secret", ".status.grafanaSecret", 0, "Secret with the login of a former Grafana."),
+)
+_DEPRECATION = f"{v1beta1.API_VERSION} {v1beta2.KIND} is deprecated; use {v1beta2.API_VERSION}"
 _AGE = {"name": "Age", "type": "date", "jsonPath": ".metadata.creationTimestamp"}
 
 
@@ -54,7 +61,19 @@ def crd() -> Obj:
                 "shortNames": ["cryo"],
                 "categories": ["cryostat"],
             },
-            "versions": [_version(v1beta2.VERSION, v1beta2.Cryostat, storage=True)],
+            # What is stored in v1beta2 is read in v1beta2 without asking anybody.
+            "conversion": {
+                "strategy": "Webhook",
+                "webhook": {
+                    "conversionReviewVersions": ["v1"],
+                    "clientConfig": webhooks.client_config(webhooks.NAMESPACE, paths.CONVERT),
+                },
+            },
+            "versions": [
+                _version(v1beta2.VERSION, v1beta2.Cryostat, COLUMNS),
+                _version(v1beta1.VERSION, v1beta1.Cryostat, _FORMER_COLUMNS)
+                | {"storage": False, "deprecated": True, "deprecationWarning": _DEPRECATION},
+            ],
         },
     }
 
@@ -64,17 +83,17 @@ def files_of_crds() -> Mapping[PurePosixPath, str]:
     return {PATH: document([crd()])}
 
 
-def _version(name: str, model: type[Model], *, storage: bool) -> Obj:
+def _version(name: str, model: type[Model], columns: tuple[tuple[str, str, int, str], ...]) -> Obj:
     return {
         "name": name,
         "served": True,
-        "storage": storage,
+        "storage": True,
         "subresources": {"status": {}},
         "additionalPrinterColumns": [
             *(
                 {"name": column, "type": "string", "jsonPath": path, "description": text}
                 | ({"priority": priority} if priority else {})
-                for column, path, priority, text in COLUMNS
+                for column, path, priority, text in columns
             ),
             _AGE,
         ],

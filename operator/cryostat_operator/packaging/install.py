@@ -15,7 +15,7 @@ from cryostat_operator.settings import IMAGES, WEBHOOK_CERTIFICATES, Settings
 Obj = dict[str, Any]
 
 NAME = "cryostat-operator"
-NAMESPACE = f"{NAME}-system"
+NAMESPACE = webhooks.NAMESPACE
 SERVICE_ACCOUNT = f"{NAME}-service-account"
 CLUSTER_ROLE = f"{NAME}-manager-role"
 DEPLOYMENT = f"{NAME}-controller"

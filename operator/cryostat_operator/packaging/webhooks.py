@@ -11,6 +11,7 @@ from cryostat_operator.settings import Settings
 
 Obj = dict[str, Any]
 
+NAMESPACE = "cryostat-operator-system"
 SERVICE = Settings().webhook_service
 PORT_NAME = "webhooks"
 _PREFIX = Settings().name_prefix

@@ -20,7 +20,7 @@ from ...desired.instance import DataFact, Facts, Instance
 from ...desired.plan import Key
 from ...settings import Settings
 from ..metrics import Metrics
-from . import certificates
+from . import certificates, conversion
 from .admission import Admission
 from .certificates import Certificate, ManagedSecret
 from .registration import Address, Registration
@@ -80,6 +80,7 @@ class Webhooks:
         answers: Mapping[str, Answer] = {
             paths.DEFAULT: _admission(admission.default),
             paths.VALIDATE: _admission(admission.validate),
+            paths.CONVERT: conversion.answer,
         }
         self._server = WebhookServer(answers, self._tls, metrics.observe_review)
         namespace = settings.namespace or "default"

@@ -1,0 +1,169 @@
+"""Version v1beta1 of `Cryostat`, deprecated and still served: only what differs from v1beta2 is written here.
+
+Fields that no release has used for years are still read and kept. The status has the fields of v1beta2 too: nothing
+that only the operator may say can then come out of an annotation, which any author of a Cryostat can write.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, ClassVar
+
+from pydantic import Field, StrictStr
+
+from cryostat_operator.api import v1beta2
+from cryostat_operator.api.base import (
+    DNS_SUBDOMAIN,
+    Bool,
+    DataKey,
+    FromOne,
+    IngressSpec,
+    Int32,
+    Model,
+    ObjectName,
+    PodSecurityContext,
+    Port,
+    ResourceRequirements,
+    Rule,
+    SecurityContext,
+    Text,
+    doc,
+    required,
+)
+
+VERSION = "v1beta1"
+API_VERSION = f"{v1beta2.GROUP}/{VERSION}"
+
+# Empty where the certificate is in a ConfigMap, which this version has no field for.
+_SecretName = Annotated[StrictStr, Field(max_length=253, pattern=f"^$|{DNS_SUBDOMAIN}")]
+
+
+class CertificateSecret(Model):
+    """A certificate to trust, in a Secret."""
+
+    secret_name: _SecretName = required("Secret in the namespace of this object that holds the certificate.")
+    certificate_key: DataKey | None = doc("Key of the certificate in PEM form. Default `tls.crt`.")
+
+
+class StorageConfiguration(Model):
+    """The volumes of the instance."""
+
+    pvc: v1beta2.PersistentVolumeClaimConfig | None = doc("A claim for the database and one for the object storage.")
+    empty_dir: v1beta2.EmptyDirConfig | None = doc("An emptyDir for the database and one for the object storage.")
+
+
+class CoreServiceConfig(v1beta2.CoreServiceConfig):
+    """Service of the application."""
+
+    jmx_port: Int32 | None = doc("Deprecated: has no effect.")
+
+
+class GrafanaServiceConfig(v1beta2.ServiceConfig):
+    """Former Service of Grafana."""
+
+    http_port: Port | None = doc("Deprecated: has no effect.")
+
+
+class ServiceOptions(Model):
+    """The Services of the instance."""
+
+    core_config: CoreServiceConfig | None = doc("Service of the application.")
+    grafana_config: GrafanaServiceConfig | None = doc("Deprecated: has no effect.")
+    reports_config: v1beta2.ReportsServiceConfig | None = doc("Service of the report generators.")
+    storage_config: v1beta2.StorageServiceConfig | None = doc("Service of the object storage.")
+
+
+class NetworkConfiguration(v1beta2.ResourceMetadata):
+    """Route or Ingress of one component."""
+
+    ingress_spec: IngressSpec | None = doc("Spec of an Ingress to create, on platforms without Routes.")
+
+
+class NetworkOptions(Model):
+    """How the application is reached from outside the cluster."""
+
+    core_config: NetworkConfiguration | None = doc("Route (OpenShift) or Ingress (elsewhere) of the application.")
+    command_config: NetworkConfiguration | None = doc("Deprecated: has no effect.")
+    grafana_config: NetworkConfiguration | None = doc("Deprecated: has no effect.")
+
+
+class TargetDiscoveryOptions(Model):
+    """How target JVMs are found."""
+
+    built_in_discovery_disabled: Bool | None = doc("Do not look for targets through the Kubernetes API.")
+    disable_built_in_port_names: Bool | None = doc("Do not fall back to the default port name.")
+    discovery_port_names: list[Text] | None = doc("Names of ports that are taken for JMX.")
+    disable_built_in_port_numbers: Bool | None = doc("Do not fall back to the default port number.")
+    discovery_port_numbers: list[Port] | None = doc("Numbers of ports that are taken for JMX.")
+
+
+class SecurityOptions(Model):
+    """Security contexts of the pods and containers."""
+
+    pod_security_context: PodSecurityContext | None = doc("Security context of the pods.")
+    core_security_context: SecurityContext | None = doc("Security context of the application.")
+    data_source_security_context: SecurityContext | None = doc("Security context of Grafana's data source.")
+    grafana_security_context: SecurityContext | None = doc("Security context of Grafana.")
+    storage_security_context: SecurityContext | None = doc("Security context of the object storage.")
+    database_security_context: SecurityContext | None = doc("Security context of the database.")
+
+
+class Resources(Model):
+    """Resources of the containers."""
+
+    core_resources: ResourceRequirements | None = doc("Resources of the application.")
+    data_source_resources: ResourceRequirements | None = doc("Resources of Grafana's data source.")
+    grafana_resources: ResourceRequirements | None = doc("Resources of Grafana.")
+
+
+class AuthorizationProperties(Model):
+    """Former mapping of permissions on OpenShift."""
+
+    cluster_role_name: Text = required("Deprecated: has no effect.")
+    config_map_name: Text = required("Deprecated: has no effect.")
+    filename: Text = required("Deprecated: has no effect.")
+
+
+class JmxCredentialsDatabaseOptions(Model):
+    """The database of the application."""
+
+    database_secret_name: ObjectName | None = doc("Secret with the keys of the database.")
+
+
+class CryostatSpec(Model):
+    """What the instance shall be like."""
+
+    minimal: Bool = required("Deprecated: has no effect.")
+    enable_cert_manager: Bool | None = doc("Encrypt the connections between the parts of the instance.")
+    trusted_cert_secrets: list[CertificateSecret] | None = doc("Further certificates to trust.")
+    event_templates: list[v1beta2.TemplateConfigMap] | None = doc("JFR event templates to install.")
+    storage_options: StorageConfiguration | None = doc("Volumes of the database and of the object storage.")
+    service_options: ServiceOptions | None = doc("Services of the instance.")
+    network_options: NetworkOptions | None = doc("How the application is reached from outside the cluster.")
+    report_options: v1beta2.ReportOptions | None = doc("Report generators.")
+    max_ws_connections: FromOne | None = doc("Deprecated: has no effect.")
+    jmx_cache_options: v1beta2.TargetConnectionCacheOptions | None = doc("Limits of connections to target JVMs.")
+    resources: Resources | None = doc("Resources of the containers.")
+    auth_properties: AuthorizationProperties | None = doc("Deprecated: has no effect.")
+    security_options: SecurityOptions | None = doc("Security contexts of pods and containers.")
+    scheduling_options: v1beta2.SchedulingConfiguration | None = doc("Where the pods run.")
+    target_discovery_options: TargetDiscoveryOptions | None = doc("How target JVMs are found.")
+    jmx_credentials_database_options: JmxCredentialsDatabaseOptions | None = doc("The database of the application.")
+    operand_metadata: v1beta2.OperandMetadata | None = doc("Labels and annotations of Deployments and pods.")
+
+
+class CryostatStatus(v1beta2.CryostatStatus):
+    """What was last observed of the instance."""
+
+    grafana_secret: Text | None = doc("Deprecated: Secret with the login of a former Grafana.")
+
+
+class Cryostat(Model):
+    """One instance of Cryostat. This version of the API is deprecated: use v1beta2."""
+
+    metadata: dict[str, Any] = Field(default_factory=dict)
+    spec: CryostatSpec | None = Field(default=None, description="What the instance shall be like.")
+    status: CryostatStatus = Field(
+        default_factory=CryostatStatus, description="What was last observed of the instance."
+    )
+
+    rules: ClassVar[tuple[Rule, ...]] = v1beta2.Cryostat.rules
