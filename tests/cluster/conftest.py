@@ -9,7 +9,7 @@ from contextlib import suppress
 import pytest
 
 from tests.cluster import binaries, openshift
-from tests.cluster.api import ApiError, Object
+from tests.cluster.api import ApiError, Object, eventually
 from tests.cluster.controlplane import ControlPlane, Options
 from tests.cluster.operator_process import OperatorProcess, install, remove_cryostats
 from tests.cluster.router import RoutePlayer
@@ -72,6 +72,7 @@ def namespace() -> Iterator[NamespaceFactory]:
         name = f"{prefix}-{number}"
         obj = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name, "labels": dict(labels or {})}}
         made.append((plane, plane.api.create(obj)))
+        eventually(lambda: plane.api.find("v1", "ServiceAccount", "default", name), what=f"{name} has its account")
         with suppress(LookupError):
             plane.api.path("route.openshift.io/v1", "Route")
             openshift.annotate_namespace(plane.api, name, number)

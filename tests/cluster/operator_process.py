@@ -37,6 +37,7 @@ def install(api: Api, kubectl: Kubectl, *, deployment: bool = False, webhooks: b
     objects = [obj for obj in manifests(deployment=deployment) if webhooks or obj["kind"] not in WEBHOOKS]
     kubectl("apply", "-f", "-", input=json.dumps({"apiVersion": "v1", "kind": "List", "items": objects}))
     eventually(lambda: _established(api), what=f"CRD {CRD} is established")
+    served(api)
 
 
 def manifests(*, deployment: bool) -> list[Object]:
@@ -51,14 +52,19 @@ def _established(api: Api) -> bool:
     return condition(crd, "Established").get("status") == "True"
 
 
+def served(api: Api) -> list[Object]:
+    """All Cryostats, once the API server tells them: just after a change of the CRD it answers 404 or 429."""
+    return eventually(lambda: (api.list(names.API_VERSION, names.KIND),), what="Cryostats are served")[0]
+
+
 def remove_cryostats(api: Api, timeout: float) -> None:
     """Deletes every Cryostat and gives the operator `timeout` seconds to finish; then finalizers are taken away."""
-    for cryostat in api.list(names.API_VERSION, names.KIND):
+    for cryostat in served(api):
         api.delete(cryostat)
     try:
         eventually(lambda: not api.list(names.API_VERSION, names.KIND), timeout)
     except TimeoutError:
-        for cryostat in api.list(names.API_VERSION, names.KIND):
+        for cryostat in served(api):
             with suppress(ApiError):
                 api.patch(cryostat, {"metadata": {"finalizers": None}})
 
