@@ -75,7 +75,7 @@ class Client:
         self._session = self._new_session()
 
     def _new_session(self) -> aiohttp.ClientSession:
-        connector = aiohttp.TCPConnector(limit=0, ssl=self._connection.ssl_context(), keepalive_timeout=90)
+        connector = aiohttp.TCPConnector(limit=0, ssl=self._connection.ssl_context, keepalive_timeout=90)
         return aiohttp.ClientSession(connector=connector, read_bufsize=2**21, auto_decompress=True)
 
     async def close(self) -> None:
@@ -138,7 +138,7 @@ class Client:
         content_type: str,
         accept: str,
     ) -> Obj:
-        headers = await self._headers(accept)
+        headers = self._headers(accept)
         if data is not None:
             headers["Content-Type"] = content_type
         started, code = time.monotonic(), 0
@@ -159,12 +159,8 @@ class Client:
         finally:
             self._observer(method, code, time.monotonic() - started)
 
-    async def _headers(self, accept: str) -> dict[str, str]:
-        headers = {"Accept": accept, "User-Agent": FIELD_MANAGER}
-        authorization = await self._connection.authorization()
-        if authorization:
-            headers["Authorization"] = authorization
-        return headers
+    def _headers(self, accept: str) -> dict[str, str]:
+        return {"Accept": accept, "User-Agent": FIELD_MANAGER, **self._connection.headers()}
 
     async def _renew(self) -> None:
         """Fresh credentials; requests under way on the old session are left to finish."""
@@ -184,7 +180,7 @@ class Client:
         started, code = time.monotonic(), 0
         try:
             async with self._session.get(
-                self._connection.server + path, params=query, headers=await self._headers(accept), timeout=timeout
+                self._connection.server + path, params=query, headers=self._headers(accept), timeout=timeout
             ) as response:
                 code = response.status
                 self._observer("WATCH", code, time.monotonic() - started)

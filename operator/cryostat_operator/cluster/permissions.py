@@ -90,7 +90,7 @@ async def own_name(client: Client, connection: Connection) -> str:
         answer = await client.request("POST", "/apis/authentication.k8s.io/v1/selfsubjectreviews", body=review)
         return str(answer["status"]["userInfo"]["username"])
     except (ApiError, KeyError):  # before Kubernetes 1.28
-        return _subject(await connection.authorization() or "")
+        return _subject(connection.headers().get("Authorization", ""))
 
 
 def _subject(authorization: str) -> str:

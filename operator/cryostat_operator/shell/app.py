@@ -10,11 +10,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
-import kopf
-
 from ..cluster.cache import Owner
 from ..cluster.client import Client
 from ..cluster.connection import Connection, connect
+from ..cluster.lean import kopf
 from ..cluster.observe import Scout
 from ..desired import names
 from ..desired.plan import Obj
@@ -135,18 +134,7 @@ def register(app: App, registry: kopf.OperatorRegistry) -> None:
 
     @kopf.on.login(registry=registry)
     async def login(**_: Any) -> kopf.ConnectionInfo:
-        connection = await connect()
-        authorization = await connection.authorization()
-        certificate = connection.client_certificate or (None, None)
-        return kopf.ConnectionInfo(
-            server=connection.server,
-            ca_path=connection.ca_path,
-            insecure=connection.insecure or None,
-            token=authorization.removeprefix("Bearer ") if authorization else None,
-            certificate_path=certificate[0],
-            private_key_path=certificate[1],
-            expiration=datetime.datetime.now(datetime.UTC) + _CREDENTIALS_LAST,
-        )
+        return (await connect()).for_kopf(_CREDENTIALS_LAST)
 
     @kopf.on.event(names.GROUP, names.VERSION, names.PLURAL, registry=registry)
     async def cryostat(event: kopf.RawEvent, **_: Any) -> None:
