@@ -26,7 +26,7 @@ def told() -> set[str]:
                 first = node.value.elts[0]
                 if isinstance(first, ast.Constant) and isinstance(first.value, str):
                     found.add(first.value)
-    return {word for word in found if CAMEL.fullmatch(word)} - {"NotFound"}  # of Secret, ConfigMap, …: see their kinds
+    return {word for word in found if CAMEL.fullmatch(word)} - {"NotFound", "KeyNotFound"}  # behind a kind
 
 
 def test_every_reason_is_explained() -> None:
