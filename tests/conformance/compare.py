@@ -52,7 +52,13 @@ _ALLOCATED = frozenset(
     {"serviceAccount", "clusterIPs", "ipFamilies", "ipFamilyPolicy", "nodePort", "healthCheckNodePort"}
 )
 _BOOKKEEPING = (
-    "deployment.kubernetes.io/", "pv.kubernetes.io/", "volume.", "kubectl.", "kopf.", "openshift.io/host.generated"
+    "cert-manager.io/",
+    "deployment.kubernetes.io/",
+    "pv.kubernetes.io/",
+    "volume.",
+    "kubectl.",
+    "kopf.",
+    "openshift.io/host.generated",
 )
 _METADATA = ("name", "namespace", "labels", "annotations", "ownerReferences")
 _QUANTITIES = frozenset({"requests", "limits"})
@@ -142,6 +148,9 @@ def normalise(obj: Obj) -> Obj:
     o: Obj = copy.deepcopy(obj)
     o.pop("status", None)
     o["metadata"] = {key: o["metadata"][key] for key in _METADATA if o["metadata"].get(key)}
+    if "labels" in o["metadata"]:
+        labels = o["metadata"].pop("labels")
+        o["metadata"] |= _given("labels", {k: v for k, v in labels.items() if not k.startswith("controller.cert-")})
     annotations = o["metadata"].get("annotations") or {}
     o["metadata"]["annotations"] = {k: v for k, v in annotations.items() if not k.startswith(_BOOKKEEPING)}
     o["metadata"]["ownerReferences"] = [
@@ -160,6 +169,10 @@ def normalise(obj: Obj) -> Obj:
     by_kind.get(o["kind"], lambda _: None)(o)
     cleaned: Obj = _without_defaults(o)
     return cleaned
+
+
+def _given(name: str, value: Obj) -> Obj:
+    return {name: value} if value else {}
 
 
 def _config_map(o: Obj) -> None:

@@ -12,7 +12,7 @@ from kubernetes_validate.utils import schema_contents
 from referencing import Registry, Resource
 
 # Kinds of OpenShift: their schema is the API server's alone.
-UNKNOWN = frozenset({"Route", "ConsoleLink"})
+UNKNOWN = frozenset({"Route", "ConsoleLink", "Issuer", "Certificate"})
 _VERSION = kubernetes_validate.latest_version()
 _DIRECTORY = f"kubernetes-json-schema/v{_VERSION}-local-strict"
 

@@ -114,10 +114,9 @@ def test_clusters_without_routes_or_console_get_none() -> None:
 
 
 def test_with_tls_the_route_waits_for_the_authority_and_then_trusts_it() -> None:
-    world = settled({"enableCertManager": True}, openshift=True)
+    world = World(cryostat({"enableCertManager": True}), openshift=True)
     assert world.plan.waiting[ROUTE].problem.reason == "CertificatePending"
-    world.facts = replace(world.facts, ca_certificate="PEM")
-    tls = find(world.plan, "Route", NAME)["spec"]["tls"]
+    tls = find(world.settle().plan, "Route", NAME)["spec"]["tls"]
     assert (tls["termination"], tls["destinationCACertificate"]) == ("reencrypt", "PEM")
 
 
@@ -169,7 +168,7 @@ def test_no_ingress_without_a_spec() -> None:
 
 def test_settings_of_the_other_platform_are_told_and_not_used() -> None:
     plain, openshift = settled(with_host("a.example.com")).plan, settled(with_ingress(rules=[]), openshift=True).plan
-    assert reasons(plain.notices) == {"ExternalHostIgnored"}
+    assert reasons(plain.notices) == {"LoginGenerated", "ExternalHostIgnored"}
     assert reasons(openshift.notices) == {"IngressSpecIgnored"}
     assert plain.problems == openshift.problems == []
     assert names_of(openshift, "Ingress") == set()

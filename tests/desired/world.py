@@ -8,8 +8,9 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from cryostat_operator.api.v1beta2 import Cryostat
+from cryostat_operator.desired.certificates import CertificateFact, as_ordered
 from cryostat_operator.desired.instance import DataFact, Facts, Instance, NamespaceFact
-from cryostat_operator.desired.plan import Key, Obj, Plan, Problem, key_of
+from cryostat_operator.desired.plan import Key, Obj, Plan, Problem, SecretOrder, key_of
 from cryostat_operator.desired.planner import plan_for
 from cryostat_operator.settings import Settings
 
@@ -87,7 +88,10 @@ class World:
     def _step(self, provided: bool) -> None:
         plan = self.plan
         for key, order in plan.orders.items():
-            self.with_data(key.kind, key.name, *order.values)
+            if not isinstance(order, SecretOrder):
+                self.with_certificates({key: as_ordered(order, self.facts.certificates)})
+            if key.namespace == self.cr.metadata["namespace"]:
+                self.with_data(key.kind, key.name, *order.keys)
         for reference in plan.references:
             known = self.facts.data.get((reference.kind, reference.name))
             if known is None and provided:
@@ -98,6 +102,31 @@ class World:
         data = {key: fact for key, fact in self.facts.data.items() if key[0] != "ConfigMap" or key[1] not in planned}
         self.facts = replace(self.facts, data=data, live=dict(self.facts.live))
         self.with_live(*(_admitted(obj) for obj in copy.deepcopy(list(plan.objects.values()))))
+        for certificate in [obj for key, obj in self.facts.live.items() if key.kind == "Certificate"]:
+            self._issue(certificate)
+
+    def _issue(self, certificate: Obj) -> None:
+        """What cert-manager makes of a Certificate."""
+        namespace, spec = certificate["metadata"]["namespace"], certificate["spec"]
+        certificate["status"] = {"conditions": [{"type": "Ready", "status": "True"}]}
+        key = Key("Secret", namespace, spec["secretName"])
+        secret = {"metadata": {"name": key.name, "namespace": namespace, "labels": spec["secretTemplate"]["labels"]}}
+        self.facts = replace(self.facts, live={key: {"kind": "Secret", **secret}, **self.facts.live})
+        authority = spec.get("isCA", False)
+        stores = ("keystore.p12", "truststore.p12") if "keystores" in spec else ()
+        keys = ("tls.crt", "tls.key", "ca.crt", *stores)
+        digests = {"tls.crt": key.name, "ca.crt": "the authority"}
+        identity = "the authority" if authority else key.name
+        fact = CertificateFact(frozenset(keys), digests, authority=authority, pem="PEM" if authority else "")
+        self.with_certificates({key: replace(fact, key_id=identity, issuer_id="the authority")})
+        self.with_data("Secret", key.name, *keys)
+
+    def with_certificates(self, found: Mapping[Key, CertificateFact]) -> World:
+        """The same world with certificates in Secrets of ours."""
+        certificates = {**self.facts.certificates, **found}
+        pem = next((fact.pem for fact in certificates.values() if fact.authority), None)
+        self.facts = replace(self.facts, certificates=certificates, ca_certificate=pem or self.facts.ca_certificate)
+        return self
 
 
 def _admitted(obj: Obj) -> Obj:

@@ -8,11 +8,11 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from ..desired.compare import Action, merged
-from ..desired.plan import Key, Obj, SecretOrder
+from ..desired.plan import Key, Obj
 from .cache import Children, Owner, owner_of
 from .client import ApiError, ApiUnavailable, Client
-from .mint import mint
 from .ownership import belongs_to
+from .workshop import Content, Workshop
 
 _IN_FLIGHT = 32  # writes of the whole operator; two cores of API server are busy with half of that
 _IN_FLIGHT_EACH = 16  # writes of one Cryostat, so that a slow one leaves room for others
@@ -48,22 +48,30 @@ class Foreman:
     async def act(self, owner: Owner, actions: Iterable[Action]) -> Outcome:
         outcome = Outcome()
         slots = asyncio.Semaphore(_IN_FLIGHT_EACH)
+        actions = list(actions)
+        workshop = Workshop(self._client, actions)
 
         async def one(action: Action) -> None:
-            async with slots, self._slots:
-                refusal = await self._attempt(owner, action)
+            refusal = await self._attempt(owner, action, workshop, slots)
             if refusal:
                 outcome.refused.append(refusal)
             else:
                 outcome.done.append(action)
 
-        await asyncio.gather(*(one(action) for action in actions))
+        try:
+            await asyncio.gather(*(one(action) for action in actions))
+        finally:
+            await workshop.close()
         outcome.refused.sort(key=lambda refusal: refusal.key)
         return outcome
 
-    async def _attempt(self, owner: Owner, action: Action) -> Refusal | None:
+    async def _attempt(
+        self, owner: Owner, action: Action, workshop: Workshop, slots: asyncio.Semaphore
+    ) -> Refusal | None:
         try:
-            refusal = await self._carry_out(owner, action)
+            content = Content(action.order, await workshop.prepare(action))
+            async with slots, self._slots:
+                refusal = await self._carry_out(owner, action, content)
         except ApiUnavailable as error:
             return Refusal(action.key, "ApiServerUnavailable", f"{action.key}: {error.message}")
         except ApiError as error:
@@ -72,32 +80,30 @@ class Foreman:
             self._log.info("%s %s", _PAST[action.verb], action.key)
         return refusal
 
-    async def _carry_out(self, owner: Owner, action: Action) -> Refusal | None:
+    async def _carry_out(self, owner: Owner, action: Action, content: Content) -> Refusal | None:
         if action.verb in ("delete", "recreate"):
             await self._client.delete(action.key, action.uid)
             return None  # a re-creation follows when the deletion is seen
         assert action.obj is not None
         if action.verb == "create":
-            return await self._create(owner, action.key, action.obj, action.order)
+            return await self._create(owner, action.key, action.obj, content)
         if action.key.kind == "Secret":
-            await self._replace_secret(action.key, action.obj, action.order)
+            await self._replace_secret(action.key, action.obj, content)
             return None
         return await self._replace(action.key, action.obj)
 
-    async def _create(self, owner: Owner, key: Key, obj: Obj, order: SecretOrder | None) -> Refusal | None:
-        body = obj
-        if order:
-            body = {**obj, "data": await asyncio.to_thread(mint, order.values, {})}
+    async def _create(self, owner: Owner, key: Key, obj: Obj, content: Content) -> Refusal | None:
+        body = {**obj, "data": await content.around({})} if content.order else obj
         try:
             created = await self._client.create(body)
         except ApiError as error:
             if error.reason != "AlreadyExists":
                 raise
-            return await self._adopt(owner, key, obj, order)
+            return await self._adopt(owner, key, obj, content)
         self._children.put(key.kind, created, ring=False)
         return None
 
-    async def _adopt(self, owner: Owner, key: Key, obj: Obj, order: SecretOrder | None) -> Refusal | None:
+    async def _adopt(self, owner: Owner, key: Key, obj: Obj, content: Content) -> Refusal | None:
         """Something of that name exists: take it over if it was made for this Cryostat, else leave it alone."""
         try:
             live = await self._client.get(key)
@@ -105,7 +111,7 @@ class Foreman:
             if error.status == 404:
                 return Refusal(key, "Conflict", f"{key} came and went", temporary=True)
             raise
-        if not belongs_to(live, key, owner) and not (order and order.restores):
+        if not belongs_to(live, key, owner) and not (content.order and content.order.restores):
             return Refusal(key, "NameCollision", _collision(key, live))
         if "deletionTimestamp" in live["metadata"]:
             return Refusal(key, "BeingDeleted", f"{key} is being deleted; it is made again afterwards", temporary=True)
@@ -114,7 +120,7 @@ class Foreman:
             return Refusal(key, "Conflict", f"{key} has just appeared", temporary=True)
         live = {**live, "kind": key.kind}
         if key.kind == "Secret":
-            await self._replace_secret(key, merged(obj, live), order)
+            await self._replace_secret(key, merged(obj, live), content)
             return None
         return await self._replace(key, merged(obj, live))
 
@@ -123,12 +129,10 @@ class Foreman:
         self._children.put(key.kind, answer, ring=False)
         return None
 
-    async def _replace_secret(self, key: Key, head: Obj, order: SecretOrder | None) -> None:
-        """Write the head of a Secret around the data that it has; only keys that are missing are minted."""
+    async def _replace_secret(self, key: Key, head: Obj, content: Content) -> None:
+        """Write the head of a Secret around the data that it has; only what is missing or unfit is made."""
         live = await self._client.get(key)
-        data = live.get("data") or {}
-        if order:
-            data = await asyncio.to_thread(mint, order.values, data)
+        data = await content.around(live.get("data") or {})
         body = {**head, "data": data, "metadata": {**head["metadata"], "uid": live["metadata"]["uid"]}}
         body["metadata"]["resourceVersion"] = live["metadata"]["resourceVersion"]
         answer = await self._client.replace(key, body)

@@ -14,6 +14,7 @@ import orjson
 from ..desired import names
 from ..desired.instance import DataFact, NamespaceFact
 from ..desired.plan import Key, Obj
+from .certificates import Inspected, inspect
 
 _GRAVES = 5_000  # deleted objects remembered; the news of one deletion overlap with few others
 # Field managers whose labels and annotations count as ours: this operator, and the Go operator that it takes over from.
@@ -84,6 +85,7 @@ class Record:
     essence: bytes
     body: bytes
     data: DataFact | None
+    certificate: Inspected | None = None
 
     @property
     def obj(self) -> Obj:
@@ -96,7 +98,8 @@ def record_of(kind: str, obj: Obj) -> Record:
     essence = orjson.dumps({**live, "metadata": metadata}, option=orjson.OPT_SORT_KEYS)
     data = data_fact(obj) if kind in ("Secret", "ConfigMap") else None
     mixed = hashlib.blake2b(essence + (data.digest.encode() if data else b""), digest_size=16).digest()
-    return Record(metadata["uid"], live_version(obj), mixed, orjson.dumps(live), data)
+    certificate = inspect(obj.get("data") or {}) if kind == "Secret" else None
+    return Record(metadata["uid"], live_version(obj), mixed, orjson.dumps(live), data, certificate)
 
 
 def live_version(obj: Obj) -> str:

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Mapping
+import time
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from typing import NamedTuple
 
 from ..desired import names
+from ..desired.certificates import CertificateFact
 from ..desired.instance import DataFact, Facts
 from ..desired.plan import KINDS, Key, Obj, Plan
 from .cache import Children, Namespaces, Owner, References, owner_of
@@ -165,6 +167,8 @@ class Scout:
         marked = self.children.live(owner)
         standings = {key: standing(obj, owner, uid) for key, obj in marked.items()}
         live = {key: obj for key, obj in marked.items() if standings[key] == "ours"}
+        certificates = self._certificates(owner, live)
+        authority = certificates.get(Key("Secret", owner.namespace, names.ca_secret(owner.namespace, owner.name)))
         return Facts(
             openshift=self.openshift,
             apis=self._apis,
@@ -173,7 +177,20 @@ class Scout:
             live=live,
             leaving=frozenset(key for key, found in standings.items() if found == "leaving"),
             api_server=self._api_server,
+            certificates=certificates,
+            ca_certificate=authority.pem if authority else None,
         )
+
+    def _certificates(self, owner: Owner, live: Iterable[Key]) -> dict[Key, CertificateFact]:
+        records, now = self.children.of(owner), time.time()
+        found = {key: records[key].certificate for key in live if key.kind == "Secret" and key in records}
+        return {key: certificate.at(now) for key, certificate in found.items() if certificate}
+
+    def renewal(self, owner: Owner) -> float | None:
+        """Seconds until the next certificate of a Cryostat is due for renewal; None where there is none."""
+        now = time.time()
+        found = (record.certificate for record in self.children.of(owner).values())
+        return min((c.renewal - now for c in found if c and c.renewal > now), default=None)
 
     def _data(self, owner: Owner, live: Mapping[Key, Obj]) -> dict[tuple[str, str], DataFact | None]:
         records = self.children.of(owner)
@@ -199,8 +216,9 @@ class Scout:
 
     async def look_up(self, owner: Owner, plan: Plan, live: Mapping[Key, Obj]) -> bool:
         """Read what a draft depends on and is not known yet; true where the next facts will tell more than the last."""
-        ordered = frozenset((key.kind, key.name) for key in plan.orders)
-        restored = frozenset((key.kind, key.name) for key, order in plan.orders.items() if order.restores)
+        orders = {key: order for key, order in plan.orders.items() if key.namespace == owner.namespace}
+        ordered = frozenset((key.kind, key.name) for key in orders)
+        restored = frozenset((key.kind, key.name) for key, order in orders.items() if order.restores)
         wanted = ordered | {(reference.kind, reference.name) for reference in plan.references}
         now, before = _Dependencies(wanted, ordered, restored), self._dependencies.get(owner)
         if before != now:

@@ -10,10 +10,10 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from . import names
+from . import certificates, names
 from .instance import Facts
 from .k8s import quantity
-from .plan import KINDS, Key, Obj, Plan, SecretOrder, key_of
+from .plan import KINDS, CertificateOrder, CopyOrder, Key, Obj, Order, Plan, key_of
 
 Verb = Literal["create", "replace", "recreate", "delete"]
 
@@ -25,7 +25,7 @@ class Action:
     verb: Verb
     key: Key
     obj: Obj | None = None
-    order: SecretOrder | None = None
+    order: Order | None = None
     uid: str = ""
 
 
@@ -60,6 +60,10 @@ _ALLOCATED = frozenset(
     {"clusterIP", "clusterIPs", "ipFamilies", "ipFamilyPolicy", "nodePort", "healthCheckNodePort", "serviceAccount"}
 )
 _QUANTITIES = frozenset({"requests", "limits", "sizeLimit", "divisor"})
+_ISSUER = "cert-manager.io/issuer-name"
+_CERTIFICATE = "cert-manager.io/certificate-name"
+# Kinds of others, who add fields as they please: only what we write counts.
+_SHARED = frozenset({"Issuer", "Certificate"})
 _UNCOMPARED = frozenset({"apiVersion", "kind", "metadata", "status", "data", "stringData"})
 
 
@@ -74,24 +78,35 @@ def compare(plan: Plan, facts: Facts, uid: str) -> list[Action]:
         action = _write(key, wish, facts.live.get(key), orders.get(key), facts)
         if action:
             actions.append(action)
+    discarded = {key for part in plan.parts for key in part.discarded}
     for key, live in facts.live.items():
-        if key not in wished and key not in waiting and prunable(key, live, uid):
+        unwanted = key not in wished and key not in waiting and prunable(key, live, uid)
+        if (unwanted and not _looked_after(key, live, facts)) or key in discarded:
             actions.append(Action("delete", key, uid=live["metadata"]["uid"]))
     return actions
 
 
-def _write(key: Key, wish: Obj, live: Obj | None, order: SecretOrder | None, facts: Facts) -> Action | None:
+def _write(key: Key, wish: Obj, live: Obj | None, order: Order | None, facts: Facts) -> Action | None:
     if live is None:
         return None if key in facts.leaving else Action("create", key, wish, order)
     if "deletionTimestamp" in live["metadata"]:
         return None  # its end rings again
     if any(_at(wish, path) != _at(live, path) for path in KINDS[key.kind].immutable if _at(wish, path) is not None):
         return Action("recreate", key, wish, order, live["metadata"]["uid"])
-    fact = facts.data.get((key.kind, key.name)) if key.kind == "Secret" else None
-    missing = bool(order and fact and set(order.values) - fact.keys)
-    if missing or differences(wish, live):
-        return Action("replace", key, merged(wish, live), order if missing else None)
+    wanting = order is not None and _wanting(order, live, facts)
+    if wanting or differences(wish, live):
+        return Action("replace", key, merged(wish, live), order if wanting else None)
     return None
+
+
+def _wanting(order: Order, live: Obj, facts: Facts) -> bool:
+    """Whether a Secret lacks content that was ordered, or has other content."""
+    if isinstance(order, CertificateOrder):
+        return certificates.unfit(order, facts.certificates, live) is not None
+    if isinstance(order, CopyOrder):
+        return certificates.differs(order, facts.certificates)
+    fact = facts.data.get((order.key.kind, order.key.name))
+    return bool(fact and order.keys - fact.keys)
 
 
 def prunable(key: Key, live: Obj, uid: str) -> bool:
@@ -101,7 +116,24 @@ def prunable(key: Key, live: Obj, uid: str) -> bool:
     if key.kind == "Secret" and live.get("immutable"):
         return False  # the keys of a database outlive the wish for them
     references = live["metadata"].get("ownerReferences") or []
-    return any(r.get("kind") == names.KIND and r.get("uid") == uid for r in references) or has_own_name(key, live)
+    if any(r.get("kind") == "Certificate" and r.get("controller") for r in references):
+        return bool(uid) and _issued_for(key, live)  # without our Cryostat its Certificate goes, and takes it along
+    ours = any(r.get("kind") == names.KIND and r.get("uid") == uid for r in references)
+    return ours or has_own_name(key, live) or _issued_for(key, live)
+
+
+def _issued_for(key: Key, live: Obj) -> bool:
+    """Whether cert-manager made a Secret with an Issuer that only its Cryostat has, and put our mark on it."""
+    labels, annotations = live["metadata"].get("labels") or {}, live["metadata"].get("annotations") or {}
+    name = labels.get(names.LABEL_NAME, "")
+    issuers = (f"{name}-ca", f"{name}-self-signed")
+    return annotations.get(_ISSUER) in issuers and key.namespace == labels.get(names.LABEL_NAMESPACE)
+
+
+def _looked_after(key: Key, live: Obj, facts: Facts) -> bool:
+    """Whether cert-manager still would make a Secret anew that is deleted."""
+    certificate = (live["metadata"].get("annotations") or {}).get(_CERTIFICATE) or ""
+    return key.kind == "Secret" and Key("Certificate", key.namespace, certificate) in facts.live
 
 
 def has_own_name(key: Key, live: Obj) -> bool:
@@ -121,6 +153,8 @@ def differences(wish: Obj, live: Obj) -> list[str]:
     found = list(_metadata(wish["metadata"], live, ()))
     if wish["kind"] == "ServiceAccount":
         return found  # image pull secrets and the like belong to the cluster
+    if wish["kind"] in _SHARED:
+        return found + _unlike(wish["spec"], live.get("spec") or {}, "spec")
     if wish["kind"] == "ConfigMap":
         found += _data(wish, live)
     if wish["kind"] == "PersistentVolumeClaim":
@@ -179,6 +213,27 @@ def _grown(wish: Obj, live: Obj) -> list[str]:
     return [path] if wanted and have and quantity(wanted) > quantity(have) else []
 
 
+def _unlike(wish: Any, live: Any, path: str) -> list[str]:
+    """Paths at which something that we write is not there; additions are welcome."""
+    if isinstance(wish, dict):
+        if not isinstance(live, dict):
+            return [path]
+        # Releases of cert-manager that do not know profiles drop them.
+        known = {k: v for k, v in wish.items() if k in live or path != "spec.keystores.pkcs12" or k != "profile"}
+        return [p for key, value in known.items() for p in _unlike(value, live.get(key), f"{path}.{key}")]
+    if isinstance(wish, list):
+        return [] if isinstance(live, list) and sorted(wish) == sorted(live) else [path]
+    return [] if wish == live else [path]
+
+
+def _with(wish: Obj, live: Obj) -> Obj:
+    """The live spec with all that we write in it."""
+    both = {
+        k: _with(v, live[k]) if isinstance(v, dict) and isinstance(live.get(k), dict) else v for k, v in wish.items()
+    }
+    return {**live, **both}
+
+
 def _unequal(wish: Any, live: Any, name: str, parent: str = "") -> list[str]:
     """Paths below `name` that differ, `name` included. Nothing is built where all is equal, which is nearly always."""
     if wish == live or (_empty(wish) and _empty(live)):
@@ -224,6 +279,8 @@ def merged(wish: Obj, live: Obj) -> Obj:
     result = dict(wish)
     if wish["kind"] == "ServiceAccount":
         result = {**live, **wish}
+    if wish["kind"] == "Certificate":
+        result["spec"] = _with(wish["spec"], live.get("spec") or {})
     result["metadata"] = _merged_metadata(wish["metadata"], live, ())
     if wish["kind"] == "Deployment":
         template = dict(wish["spec"]["template"])

@@ -5,12 +5,16 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Any
+from typing import Any, Literal
 
 from ..api.v1beta2 import Cryostat, CryostatSpec
 from ..settings import Image, Settings
 from . import names
+from .certificates import CertificateFact
 from .plan import Key, Obj
+
+TlsWay = Literal["off", "cert-manager", "built-in"]
+"""Who issues the certificates with which the components talk TLS to each other; `off` where they do not."""
 
 DEFAULT_FS_GROUP = 18500
 
@@ -43,8 +47,8 @@ class Facts:
             a missing entry means not looked for yet.
         live: objects that carry the mark of this Cryostat, as last seen.
         api_server: addresses of the API server's endpoints, sorted.
-        ca_certificate: public certificate (PEM) of the instance's own authority, once there is one.
-        leaving: objects of a deleted Cryostat of the same name that are about to be garbage-collected.
+        certificates: what is public of the Secrets with a certificate that carry the mark of this Cryostat.
+        ca_certificate: public certificates (PEM) of the instance's own authority, once there is one.
     """
 
     openshift: bool = False
@@ -53,6 +57,7 @@ class Facts:
     data: Mapping[tuple[str, str], DataFact | None] = field(default_factory=dict)
     live: Mapping[Key, Obj] = field(default_factory=dict)
     api_server: tuple[str, ...] = ()
+    certificates: Mapping[Key, CertificateFact] = field(default_factory=dict)
     ca_certificate: str | None = None
     leaving: frozenset[Key] = frozenset()
 
@@ -89,10 +94,21 @@ class Instance:
         return self.facts.openshift
 
     @property
+    def tls_way(self) -> TlsWay:
+        """Who issues certificates: as the spec says, else cert-manager where it is installed, else the operator."""
+        asked = self.spec.enable_cert_manager
+        if asked is None and self.settings.service_tls:
+            return "cert-manager" if self.cert_manager_served else "built-in"
+        return "cert-manager" if asked else "off"
+
+    @property
+    def cert_manager_served(self) -> bool:
+        return self.facts.serves("Issuer") and self.facts.serves("Certificate")
+
+    @property
     def tls(self) -> bool:
         """Whether the components talk TLS to each other."""
-        asked = self.spec.enable_cert_manager
-        return self.settings.service_tls if asked is None else asked
+        return self.tls_way != "off"
 
     @property
     def scheme(self) -> str:

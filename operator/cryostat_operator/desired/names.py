@@ -27,6 +27,8 @@ ANNOTATION_CONFIG_MAP_HASH = "io.cryostat/config-map-hash"
 ANNOTATION_PAUSE = f"{GROUP}/pause-reconciliation"
 # `"true"` confirms a change of the CR that gives up stored data.
 ANNOTATION_ALLOW_DATA_LOSS = f"{GROUP}/allow-data-loss"
+# On the Secret with the keystores: which password they were made with.
+ANNOTATION_KEYSTORE_PASSWORD = f"{GROUP}/keystore-password"
 ANNOTATION_SUPPLEMENTAL_GROUPS = "openshift.io/sa.scc.supplemental-groups"
 
 SECRETS_DIR = "/var/run/secrets/operator.cryostat.io"

@@ -88,6 +88,8 @@ _KINDS = (
         immutable=("roleRef",),
     ),
     Kind("ConsoleLink", "console.openshift.io", "v1", "consolelinks", namespaced=False, optional=True),
+    Kind("Issuer", "cert-manager.io", "v1", "issuers", optional=True),
+    Kind("Certificate", "cert-manager.io", "v1", "certificates", optional=True),
     Kind("Deployment", "apps", "v1", "deployments", immutable=("spec.selector",)),
 )
 KINDS: Mapping[str, Kind] = {kind.kind: kind for kind in _KINDS}
@@ -124,6 +126,58 @@ class SecretOrder:
     values: Mapping[str, Mint]
     restores: bool = False
 
+    @property
+    def keys(self) -> frozenset[str]:
+        return frozenset(self.values)
+
+
+@dataclass(frozen=True)
+class CertificateOrder:
+    """A private key and a certificate that a Secret of ours must have, made by the shell and signed by our authority.
+
+    Attributes:
+        dns_names: all names that the certificate is valid for.
+        usages: `server auth`, `client auth`, or both.
+        authority: Secret of the authority that signs; None where this is the authority, which signs itself.
+        rsa: whether the key is RSA with 2048 bits, else it is ECDSA on P-256.
+        password: Secret and key of the password of the keystores, where there are keystores.
+        password_digest: what identifies that password; other keystores are made when it changes.
+    """
+
+    key: Key
+    common_name: str
+    dns_names: tuple[str, ...] = ()
+    usages: frozenset[str] = frozenset()
+    authority: Key | None = None
+    rsa: bool = False
+    password: tuple[Key, str] | None = None
+    password_digest: str = ""
+
+    @property
+    def keys(self) -> frozenset[str]:
+        stores = ("keystore.p12", "truststore.p12") if self.password else ()
+        return frozenset(("tls.crt", "tls.key", "ca.crt", *stores))
+
+    restores = False
+
+
+@dataclass(frozen=True)
+class CopyOrder:
+    """A Secret of ours that repeats another one; `values` tells for each key which key of the source it repeats."""
+
+    key: Key
+    source: Key
+    values: Mapping[str, str]
+    restores = False
+
+    @property
+    def keys(self) -> frozenset[str]:
+        return frozenset(self.values)
+
+
+Order = SecretOrder | CertificateOrder | CopyOrder
+"""Content of a Secret that the shell provides; values never pass through a plan."""
+
 
 @dataclass(frozen=True)
 class Reference:
@@ -158,13 +212,17 @@ class Waiting:
 
 @dataclass(frozen=True)
 class Part:
-    """What one component contributes to the plan."""
+    """What one component contributes to the plan.
+
+    `discarded` are objects that others make for us and that have become useless: deleted so that they are made anew.
+    """
 
     name: str
     objects: tuple[Obj, ...] = ()
-    orders: tuple[SecretOrder, ...] = ()
+    orders: tuple[Order, ...] = ()
     waiting: tuple[Waiting, ...] = ()
     problems: tuple[Problem, ...] = ()
+    discarded: tuple[Key, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -185,7 +243,7 @@ class Plan:
         return {key_of(obj): obj for part in self.parts for obj in part.objects}
 
     @cached_property
-    def orders(self) -> dict[Key, SecretOrder]:
+    def orders(self) -> dict[Key, Order]:
         return {order.key: order for part in self.parts for order in part.orders}
 
     @cached_property

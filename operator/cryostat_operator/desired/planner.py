@@ -7,12 +7,12 @@ from dataclasses import replace
 
 from ..api.v1beta2 import Cryostat
 from ..settings import Settings
-from .components import agent_gateway, auth_proxy, core, database, exposure, policies, rbac, reports, storage
+from .components import agent_gateway, auth_proxy, core, database, exposure, policies, rbac, reports, storage, tls
 from .instance import Facts, Instance
 from .plan import Key, Obj, Part, Plan, Reference, Waiting, key_of
 from .references import Ledger, references
 
-_COMPONENTS = (rbac, auth_proxy, agent_gateway, database, storage, reports, core, exposure, policies)
+_COMPONENTS = (rbac, tls, auth_proxy, agent_gateway, database, storage, reports, core, exposure, policies)
 
 __all__ = ["plan_for", "references"]
 
@@ -29,7 +29,7 @@ def plan_for(cr: Cryostat, facts: Facts, settings: Settings) -> Plan:
     return Plan(
         parts=tuple(_settled(part, needs, ledger) for part in parts),
         references=_merged(reference for found in needs.values() for reference in found),
-        notices=(*core.notices(i), *exposure.notices(i)),
+        notices=(*auth_proxy.notices(i), *core.notices(i), *exposure.notices(i)),
     )
 
 
@@ -67,7 +67,7 @@ def _settled(part: Part, needs: Mapping[Key, set[Reference]], ledger: Ledger) ->
         if problem:
             waiting.append(Waiting(key, problem))
         elif key.kind == "Deployment":
-            objects.append(_hashed(obj, ledger.hashes(needs[key])))
+            objects.append(_hashed(obj, ledger.hashes(needs[key], tls.reloaded(ledger.i, key.name))))
         else:
             objects.append(obj)
     return replace(part, objects=tuple(objects), waiting=tuple(waiting))

@@ -8,6 +8,7 @@ from dataclasses import replace
 from typing import Any
 
 from . import names
+from .certificates import AUTHORITIES
 from .instance import DataFact, Instance
 from .plan import Key, Obj, Problem, Reference
 
@@ -89,16 +90,29 @@ class Ledger:
         keys = ", ".join(missing)
         return Problem(part, f"{need.kind}KeyNotFound", f"{what} lacks {keys}; {user} needs it.")
 
-    def hashes(self, needs: Iterable[Reference]) -> dict[str, str]:
-        """Annotations that change with the content of what a pod refers to, so that its change rolls the pod."""
+    def hashes(self, needs: Iterable[Reference], reloaded: frozenset[str] = frozenset()) -> dict[str, str]:
+        """Annotations that change with the content of what a pod refers to, so that its change rolls the pod.
+
+        Of Secrets with `reloaded` names, whose certificates the pod's programs read again, only the authorities count.
+        """
         known = [(need, self._fact(need)) for need in sorted(needs, key=_order)]
-        lines = [(need.kind, f"{need.kind}/{need.name}/{fact.digest}\n") for need, fact in known if fact]
+        lines = [
+            (need.kind, f"{need.kind}/{need.name}/{self._authorities(need, reloaded) or fact.digest}\n")
+            for need, fact in known
+            if fact
+        ]
         return {
             names.ANNOTATION_CONFIG_MAP_HASH: names.sha256(
                 "".join(line for kind, line in lines if kind == "ConfigMap")
             ),
             names.ANNOTATION_SECRET_HASH: names.sha256("".join(line for kind, line in lines if kind == "Secret")),
         }
+
+    def _authorities(self, need: Reference, reloaded: frozenset[str]) -> str | None:
+        if need.kind != "Secret" or need.name not in reloaded:
+            return None
+        certificate = self.i.facts.certificates.get(Key("Secret", self.i.namespace, need.name))
+        return certificate.digests.get(AUTHORITIES) if certificate else None
 
     def _known(self, need: Reference) -> bool:
         planned = need.kind == "ConfigMap" and need.name in self.config_maps

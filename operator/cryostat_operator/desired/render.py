@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import yaml
 
 from ..api.v1beta2 import Cryostat
 from ..settings import Settings
+from .certificates import as_ordered, issued
 from .instance import DataFact, Facts, Instance, NamespaceFact
-from .plan import Plan
+from .plan import KINDS, Key, Plan, SecretOrder
 from .planner import plan_for
 
 
@@ -19,16 +22,41 @@ def manifests(cr: Cryostat, settings: Settings, *, openshift: bool) -> str:
 
 
 def resolved(cr: Cryostat, settings: Settings, *, openshift: bool) -> Plan:
-    """The plan in a cluster that has all namespaces, Secrets and ConfigMaps that the Cryostat names."""
+    """The plan in a cluster that has all namespaces, Secrets and ConfigMaps that the Cryostat names.
+
+    cert-manager is there where the Cryostat asks for it; all that is ordered or asked of it has been made.
+    """
     targets = {*Instance(cr, Facts(), settings).target_namespaces, cr.metadata["namespace"]}
-    apis: frozenset[str] | None = None if openshift else frozenset()
-    facts = Facts(openshift=openshift, apis=apis, namespaces=dict.fromkeys(targets, NamespaceFact()))
-    for _ in range(3):  # what a plan refers to is known once it is drawn
+    facts = Facts(openshift, _apis(cr, openshift=openshift), dict.fromkeys(targets, NamespaceFact()))
+    for _ in range(5):  # what a plan refers to is known once it is drawn
         plan = plan_for(cr, facts, settings)
+        own = {k: o for k, o in plan.orders.items() if k.namespace == cr.metadata["namespace"]}
         data = {(r.kind, r.name): DataFact(r.keys, "") for r in plan.references}
-        data |= {(k.kind, k.name): DataFact(frozenset(o.values), "") for k, o in plan.orders.items()}
-        facts = Facts(openshift, apis, facts.namespaces, {**facts.data, **_united(facts, data)})
+        data |= {(k.kind, k.name): DataFact(o.keys, "") for k, o in own.items()}
+        facts = _issued(replace(facts, data={**facts.data, **_united(facts, data)}), plan)
     return plan_for(cr, facts, settings)
+
+
+def _apis(cr: Cryostat, *, openshift: bool) -> frozenset[str]:
+    optional = {"Route": openshift, "ConsoleLink": openshift}
+    asked = bool(cr.spec.enable_cert_manager)
+    return frozenset(kind for kind, known in KINDS.items() if optional.get(kind, asked or not known.optional))
+
+
+def _issued(facts: Facts, plan: Plan) -> Facts:
+    """Facts with all certificates that the plan orders, or asks of cert-manager."""
+    certificates, live = dict(facts.certificates), dict(facts.live)
+    for key, order in plan.orders.items():
+        if not isinstance(order, SecretOrder):
+            certificates[key] = as_ordered(order, certificates)
+    for key, obj in plan.objects.items():
+        if key.kind == "Certificate":
+            secret = Key("Secret", key.namespace, obj["spec"]["secretName"])
+            live[key] = obj | {"status": {"conditions": [{"type": "Ready", "status": "True"}]}}
+            live.setdefault(secret, {"kind": "Secret", "metadata": {"name": secret.name, "namespace": key.namespace}})
+            certificates[secret] = issued(authority=obj["spec"].get("isCA", False))
+    pem = next((fact.pem for fact in certificates.values() if fact.authority), None)
+    return replace(facts, certificates=certificates, live=live, ca_certificate=pem)
 
 
 def _united(facts: Facts, data: dict[tuple[str, str], DataFact]) -> dict[tuple[str, str], DataFact]:

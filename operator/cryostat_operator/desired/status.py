@@ -6,9 +6,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from .components import exposure
+from .components import auth_proxy, exposure
 from .instance import Instance
-from .plan import Obj, Plan, Problem
+from .plan import CertificateOrder, Obj, Plan, Problem
 
 Condition = dict[str, Any]
 
@@ -91,8 +91,10 @@ def status_of(i: Instance, plan: Plan, report: Report, now: str) -> Obj:
     conditions = [
         *_topics(problems, i),
         *_deployments(i),
+        *_effective(plan),
         _authentication(i),
-        _tls(i),
+        _tls(i, plan),
+        _agents(i),
     ]
     if report.paused:
         conditions.append(
@@ -210,25 +212,49 @@ def _deployments(i: Instance) -> list[Condition]:
 
 def _authentication(i: Instance) -> Condition:
     """Who may come in, and by which way."""
-    if i.open_access:
-        text = (
-            "Anybody who reaches the application may use it, because authorizationOptions.openShiftSSO.disable is true"
-        )
-        return _condition("AuthenticationEnabled", "AuthenticationDisabled", text, good=False)
-    if i.minted_login_secret:
-        text = f"The login that was generated is in Secret {i.minted_login_secret}, keys username and password"
-        return _condition("AuthenticationEnabled", "LoginGenerated", text, good=True)
-    ways = [*(["OpenShift single sign-on"] if i.openshift else []), *(["htpasswd Basic auth"] if i.basic_auth else [])]
-    reason = "OpenShiftSSO" if i.openshift else "BasicAuth"
-    return _condition("AuthenticationEnabled", reason, f"People log in by {' or '.join(ways)}", good=True)
+    reason, message = auth_proxy.authentication(i)
+    return _condition("AuthenticationEnabled", reason, message, good=not i.open_access)
 
 
-def _tls(i: Instance) -> Condition:
+def _effective(plan: Plan) -> list[Condition]:
+    """Present where fields of the spec have no effect."""
+    ignored = [notice for notice in plan.notices if notice.warning]
+    if not ignored:
+        return []
+    return [_condition("SpecEffective", ignored[0].reason, _sentences(ignored), good=False)]
+
+
+def _tls(i: Instance, plan: Plan) -> Condition:
     if not i.tls:
         return _condition(
             "TLSSetupComplete", "CertManagerDisabled", "Traffic inside the instance is not encrypted", good=True
         )
-    return _condition("TLSSetupComplete", "WaitingForCertificate", "Certificates are not ready", good=False)
+    problems = [p for part in plan.parts if part.name == "tls" for p in (w.problem for w in part.waiting)]
+    problems = [p for p in problems if p.reason in ("CertManagerUnavailable", "WaitingForCertificate")]
+    if problems:
+        return _condition("TLSSetupComplete", problems[0].reason, _sentences(problems), good=False)
+    unready = [
+        key.name
+        for key, order in plan.orders.items()
+        if isinstance(order, CertificateOrder) and not i.facts.certificates.get(key)
+    ]
+    if unready:
+        text = f"Certificates in Secrets {', '.join(unready)} have not been issued yet"
+        return _condition("TLSSetupComplete", "WaitingForCertificate", text, good=False)
+    issuer = "cert-manager" if i.tls_way == "cert-manager" else "the operator's own authority"
+    return _condition("TLSSetupComplete", "AllCertificatesReady", f"Certificates are issued by {issuer}", good=True)
+
+
+def _agents(i: Instance) -> Condition:
+    """Whether the agent gateway knows who calls it."""
+    kind = "AgentsAuthenticated"
+    if i.tls:
+        return _condition(kind, "ClientCertificate", "Agents show a certificate of the instance's authority", good=True)
+    text = (
+        "TLS is off: every pod of the target namespaces can use the application's API for agents, "
+        "and their traffic can be read on the way"
+    )
+    return _condition(kind, "TLSDisabled", text, good=False)
 
 
 def _condition(kind: str, reason: str, message: str, *, good: bool) -> Condition:

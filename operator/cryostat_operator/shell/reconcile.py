@@ -33,6 +33,7 @@ logger = logging.getLogger(__name__)
 
 _ROUNDS = 6  # of drawing and writing in one run; what one round makes is a fact for the next
 _SOON = 1.0  # seconds, after something temporary
+_CLOCK = 12 * 3600.0  # seconds that a timer is trusted to be in step with the clock
 _GO = "true"
 
 
@@ -124,7 +125,8 @@ class Reconciler:
         """Actions without those that were found to change nothing."""
         for action in actions:
             settled = self._settled.get(action.key)
-            if settled and action.verb == "replace" and settled == self._state(owner, action):
+            minting = action.order is not None  # it changes something each time
+            if settled and not minting and action.verb == "replace" and settled == self._state(owner, action):
                 continue
             yield action
 
@@ -236,14 +238,18 @@ class Reconciler:
         body = self.crs.get(owner)
         if body is None:  # deleted while we were at it
             return None
+        # Events first: they are told when the conditions did not say so before.
+        told = [p for p in plan.problems if p.warning]
+        await self._teller.events(body, [*told, *refusals, *plan.notices])
         await self._write_status(body, status_of(instance, plan, report, now()))
-        await self._teller.events(body, [*plan.problems, *refusals])
-        for notice in plan.notices:
-            kind = "Warning" if notice.warning else "Normal"
-            await self._teller.event(body, kind, notice.reason, notice.message)
         if refused:
             return RETRY
-        return _SOON if run.refused else None
+        return _SOON if run.refused else self._renewal(owner, instance)
+
+    def _renewal(self, owner: Owner, instance: Instance) -> float | None:
+        """Seconds until a certificate is due; looked at from time to time, because the clock may be put right."""
+        seconds = self._scout.renewal(owner) if instance.tls_way == "built-in" else None
+        return None if seconds is None else min(seconds + 1.0, _CLOCK)
 
     async def _write_status(self, body: Obj, status: Obj) -> None:
         try:

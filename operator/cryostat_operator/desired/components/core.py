@@ -5,7 +5,7 @@ from __future__ import annotations
 from .. import k8s, names, workload
 from ..instance import Instance
 from ..plan import Key, Obj, Part, Problem, Random, SecretOrder
-from . import agent_gateway, auth_proxy, database, datasource, files, grafana, reports, storage
+from . import agent_gateway, auth_proxy, database, datasource, files, grafana, leaves, reports, storage
 
 PART = "core"
 REQUESTS = ("1250m", "512Mi")
@@ -16,7 +16,6 @@ CONNECTION_SECONDS = 10
 PORT_NAMES = ("jfr-jmx",)
 PORT_NUMBERS = (9091,)
 _HEALTH = f"http://localhost:{names.PORT_APPLICATION}/health/liveness"
-_KEYSTORE_PASS = "KEYSTORE_PASS"  # noqa: S105 - the name of a key
 
 
 def part(i: Instance) -> Part:
@@ -24,8 +23,8 @@ def part(i: Instance) -> Part:
     lock = k8s.owned(i, "ConfigMap", f"{i.name}-lock")
     if not i.tls:
         return Part(PART, objects=(lock, deployment(i)))
-    keystore = k8s.owned(i, "Secret", keystore_secret(i)) | {"type": "Opaque"}
-    order = SecretOrder(Key("Secret", i.namespace, keystore_secret(i)), {_KEYSTORE_PASS: Random(20)})
+    keystore = k8s.owned(i, "Secret", leaves.keystore_secret(i)) | {"type": "Opaque"}
+    order = SecretOrder(Key("Secret", i.namespace, leaves.keystore_secret(i)), {leaves.KEYSTORE_PASSWORD: Random(20)})
     return Part(PART, objects=(lock, keystore, deployment(i)), orders=(order,))
 
 
@@ -35,10 +34,6 @@ def notices(i: Instance) -> tuple[Problem, ...]:
         return ()
     message = "reportOptions.subProcessMaxHeapSize has no effect: the application makes reports without a subprocess."
     return (Problem(PART, "SubProcessMaxHeapSizeIgnored", message),)
-
-
-def keystore_secret(i: Instance) -> str:
-    return f"{i.name}-keystore"
 
 
 def deployment(i: Instance) -> Obj:
@@ -108,10 +103,10 @@ def _client_tls(i: Instance) -> str:
 def _keystore_volumes(i: Instance) -> list[Obj]:
     if not i.tls:
         return []
-    password = [k8s.item(_KEYSTORE_PASS, "keystore.pass")]
+    password = [k8s.item(leaves.KEYSTORE_PASSWORD, "keystore.pass")]
     return [
         {"name": "keystore", "secret": {"secretName": f"{i.name}-tls", "items": [k8s.item("keystore.p12")]}},
-        {"name": "keystore-pass", "secret": {"secretName": keystore_secret(i), "items": password}},
+        {"name": "keystore-pass", "secret": {"secretName": leaves.keystore_secret(i), "items": password}},
     ]
 
 

@@ -1,0 +1,150 @@
+"""Reads certificates in Secrets: what is public of them, and when they must be renewed."""
+
+from __future__ import annotations
+
+import base64
+import datetime
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+
+from cryptography import x509
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric import rsa
+from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
+
+from ..desired.certificates import AUTHORITIES, CERTIFICATE, PRIVATE_KEY, CertificateFact
+
+USAGES = {"server auth": ExtendedKeyUsageOID.SERVER_AUTH, "client auth": ExtendedKeyUsageOID.CLIENT_AUTH}
+_USAGE_NAMES = {oid: name for name, oid in USAGES.items()}
+# A certificate that seems to begin in the future was issued while the clock was wrong, unless it is about moments.
+_SKEW = 300.0
+# Renewal begins after two thirds of the lifetime, and within another 5 % of it: not for all certificates at once.
+_RENEWAL, _JITTER = 2 / 3, 0.05
+
+
+@dataclass(frozen=True)
+class Inspected:
+    """A certificate in a Secret: its fact, and the seconds since the epoch between which it needs no renewal."""
+
+    fact: CertificateFact
+    begins: float
+    renewal: float
+
+    def at(self, now: float) -> CertificateFact:
+        """The fact at a time, in seconds since the epoch."""
+        due = not self.begins - _SKEW <= now < self.renewal
+        return replace(self.fact, due=True) if due else self.fact
+
+
+def inspect(data: Mapping[str, str]) -> Inspected | None:
+    """What is public in the data of a Secret; None where it holds no certificate.
+
+    Something that cannot be read as what it should be gives a fact that fits no order.
+    """
+    if CERTIFICATE not in data:
+        return None
+    raw = {key: _decoded(data.get(key)) for key in (CERTIFICATE, AUTHORITIES, PRIVATE_KEY)}
+    digests = {key: hashlib.sha256(raw[key]).hexdigest() for key in (CERTIFICATE, AUTHORITIES) if key in data}
+    bare = CertificateFact(frozenset(data), digests, sound=False)
+    try:
+        certificate = x509.load_pem_x509_certificates(raw[CERTIFICATE])[0]
+        authorities = x509.load_pem_x509_certificates(raw[AUTHORITIES]) if raw[AUTHORITIES] else []
+        return _inspected(bare, certificate, authorities, raw)
+    except (ValueError, IndexError, x509.ExtensionNotFound):
+        return Inspected(bare, 0.0, 0.0)
+
+
+def _inspected(
+    bare: CertificateFact, certificate: x509.Certificate, authorities: list[x509.Certificate], raw: Mapping[str, bytes]
+) -> Inspected:
+    begins, ends = certificate.not_valid_before_utc.timestamp(), certificate.not_valid_after_utc.timestamp()
+    chance = certificate.serial_number % 1000 / 1000
+    authority = _is_authority(certificate)
+    fact = replace(
+        bare,
+        common_name=_common_name(certificate),
+        dns_names=_dns_names(certificate),
+        usages=_usages(certificate),
+        authority=authority,
+        rsa=isinstance(certificate.public_key(), rsa.RSAPublicKey),
+        key_id=key_id(certificate),
+        issuer_id=_issuer_id(certificate),
+        trusted=frozenset(key_id(each) for each in authorities),
+        sound=_belongs(raw[PRIVATE_KEY], certificate),
+        not_after=certificate.not_valid_after_utc.strftime("%Y-%m-%dT%H:%M:%SZ"),
+        pem=raw[AUTHORITIES].decode() if authority else "",
+    )
+    return Inspected(fact, begins, begins + (ends - begins) * (_RENEWAL + _JITTER * chance))
+
+
+def _decoded(value: str | None) -> bytes:
+    try:
+        return base64.b64decode(value or "")
+    except ValueError:
+        return b""
+
+
+def _belongs(pem: bytes, certificate: x509.Certificate) -> bool:
+    """Whether a private key is that of a certificate; without one, as in public copies, nothing is wrong."""
+    if not pem:
+        return True
+    try:
+        key = serialization.load_pem_private_key(pem, None, unsafe_skip_rsa_key_validation=True)
+    except (ValueError, TypeError):
+        return False
+    return public_bytes(key.public_key()) == public_bytes(certificate.public_key())
+
+
+def public_bytes(key: object) -> bytes:
+    assert hasattr(key, "public_bytes")
+    der: bytes = key.public_bytes(serialization.Encoding.DER, serialization.PublicFormat.SubjectPublicKeyInfo)
+    return der
+
+
+def key_id(certificate: x509.Certificate) -> str:
+    """The identifier that the certificate itself gives its key, in hexadecimal digits."""
+    try:
+        return certificate.extensions.get_extension_for_class(x509.SubjectKeyIdentifier).value.digest.hex()
+    except x509.ExtensionNotFound:
+        return hashlib.sha256(public_bytes(certificate.public_key())).hexdigest()
+
+
+def _issuer_id(certificate: x509.Certificate) -> str:
+    try:
+        found = certificate.extensions.get_extension_for_class(x509.AuthorityKeyIdentifier).value.key_identifier
+    except x509.ExtensionNotFound:
+        return ""
+    return found.hex() if found else ""
+
+
+def _is_authority(certificate: x509.Certificate) -> bool:
+    try:
+        return certificate.extensions.get_extension_for_class(x509.BasicConstraints).value.ca
+    except x509.ExtensionNotFound:
+        return False
+
+
+def _common_name(certificate: x509.Certificate) -> str:
+    found = certificate.subject.get_attributes_for_oid(NameOID.COMMON_NAME)
+    return str(found[0].value) if found else ""
+
+
+def _dns_names(certificate: x509.Certificate) -> frozenset[str]:
+    try:
+        names = certificate.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
+    except x509.ExtensionNotFound:
+        return frozenset()
+    return frozenset(names.get_values_for_type(x509.DNSName))
+
+
+def _usages(certificate: x509.Certificate) -> frozenset[str]:
+    try:
+        usages = certificate.extensions.get_extension_for_class(x509.ExtendedKeyUsage).value
+    except x509.ExtensionNotFound:
+        return frozenset()
+    return frozenset(_USAGE_NAMES.get(usage, usage.dotted_string) for usage in usages)
+
+
+def moment(seconds: float) -> datetime.datetime:
+    return datetime.datetime.fromtimestamp(seconds, datetime.UTC).replace(microsecond=0)

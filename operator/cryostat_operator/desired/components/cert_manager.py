@@ -1,0 +1,153 @@
+"""cert-manager: the Issuers and Certificates that make it issue what is needed, and the Secrets it answers with.
+
+Only what is written here is compared with the live objects, so that defaults of whichever release never cause a
+certificate to be issued again.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from .. import k8s
+from ..instance import Instance
+from ..plan import KINDS, Key, Obj, Part, Problem, Waiting
+from . import leaves
+from .leaves import PART, Leaf
+
+AUTHORITY_LIFETIME = "87600h"  # ten years; certificates live for cert-manager's 90 days
+_BASE_USAGES = ("digital signature", "key encipherment")
+
+
+def part(i: Instance) -> Part:
+    """Everything at once: cert-manager itself works off what depends on what."""
+    issued = leaves.of(i)
+    secrets = {leaf.secret: leaf.name for leaf in issued} | {leaves.authority_secret(i).name: f"{i.name}-ca"}
+    if not i.cert_manager_served:
+        problem = unavailable()
+        return Part(PART, waiting=tuple(Waiting(_secret_key(i, name), problem) for name in secrets))
+    objects = [issuer(i, _self_signed(i), {"selfSigned": {}})]
+    objects.append(issuer(i, f"{i.name}-ca", {"ca": {"secretName": leaves.authority_secret(i).name}}))
+    objects += [authority(i), *(certificate(i, leaf) for leaf in issued)]
+    waiting, discarded = [], []
+    for secret, name in secrets.items():
+        held = _not_ready(i, name, secret)
+        if not held and _of_other_authority(i, secret):
+            discarded.append(_secret_key(i, secret))
+            held = _waiting(f"Certificate {name} was signed by an authority that is gone; it is issued again.")
+        if held:
+            waiting.append(Waiting(_secret_key(i, secret), held))
+        else:
+            objects.append(_secret(i, secret, name))
+    return Part(PART, objects=tuple(objects), waiting=tuple(waiting), discarded=tuple(discarded))
+
+
+def unavailable() -> Problem:
+    return Problem(
+        PART,
+        "CertManagerUnavailable",
+        "cert-manager is asked for but not installed. Install it, or set enableCertManager to false; "
+        "without enableCertManager the operator issues certificates itself.",
+    )
+
+
+def _waiting(message: str) -> Problem:
+    return Problem(PART, "WaitingForCertificate", message, warning=False)
+
+
+def _secret_key(i: Instance, name: str) -> Key:
+    return Key("Secret", i.namespace, name)
+
+
+def _self_signed(i: Instance) -> str:
+    return f"{i.name}-self-signed"
+
+
+def issuer(i: Instance, name: str, spec: Obj) -> Obj:
+    return k8s.owned(i, "Issuer", name) | {"spec": spec}
+
+
+def authority(i: Instance) -> Obj:
+    """The instance's own authority. It keeps its key, so that what it signed stays valid when it is renewed."""
+    spec = {
+        "isCA": True,
+        "commonName": leaves.AUTHORITY_NAME,
+        "duration": AUTHORITY_LIFETIME,
+        "privateKey": {"rotationPolicy": "Never"},
+    }
+    return _certificate(i, f"{i.name}-ca", leaves.authority_secret(i).name, _self_signed(i), spec)
+
+
+def certificate(i: Instance, leaf: Leaf) -> Obj:
+    spec: dict[str, Any] = {
+        "commonName": leaf.common_name,
+        "dnsNames": list(leaf.dns_names),
+        "usages": [*_BASE_USAGES, *leaf.usages],
+    }
+    if leaf.keystore:
+        password = {"name": leaves.keystore_secret(i), "key": leaves.KEYSTORE_PASSWORD}
+        # Releases before 1.14 do not know profiles and drop the field.
+        pkcs12 = {"create": True, "passwordSecretRef": password, "profile": "Modern2023"}
+        spec["keystores"] = {"pkcs12": pkcs12}
+    return _certificate(i, leaf.name, leaf.secret, f"{i.name}-ca", spec)
+
+
+def _certificate(i: Instance, name: str, secret: str, issued_by: str, spec: Obj) -> Obj:
+    return k8s.owned(i, "Certificate", name) | {
+        "spec": {
+            **spec,
+            "secretName": secret,
+            # What releases would default is written out.
+            "issuerRef": {"name": issued_by, "kind": "Issuer", "group": KINDS["Issuer"].group},
+            # Our mark, so that the Secret is seen, and found again when it is no longer leaf.
+            "secretTemplate": {"labels": i.mark},
+        }
+    }
+
+
+# --- answers ---
+
+
+def _secret(i: Instance, name: str, certificate_name: str) -> Obj:
+    """A Secret that cert-manager wrote: its Certificate becomes its controller, so that it goes when that goes."""
+    obj = k8s.marked(i, "Secret", name, i.namespace) | {"type": "kubernetes.io/tls"}
+    live = i.live("Certificate", certificate_name) or {"metadata": {}}
+    obj["metadata"]["ownerReferences"] = [
+        {
+            "apiVersion": KINDS["Certificate"].api_version,
+            "kind": "Certificate",
+            "name": certificate_name,
+            "uid": live["metadata"].get("uid", ""),
+            "controller": True,
+        }
+    ]
+    return obj
+
+
+def _not_ready(i: Instance, name: str, secret: str) -> Problem | None:
+    """Why a Secret cannot be used yet, in cert-manager's words."""
+    live = i.live("Certificate", name)
+    if live is None:
+        return _waiting(f"Certificate {name} has been asked of cert-manager.")
+    conditions = (live.get("status") or {}).get("conditions") or ()
+    ready: Obj = next((c for c in conditions if c.get("type") == "Ready"), {})
+    generation = live["metadata"].get("generation", 0)
+    if ready.get("status") != "True" or ready.get("observedGeneration", generation) != generation:
+        words = ready.get("message") or "cert-manager has not answered yet"
+        return _waiting(f"Certificate {name} is not ready: {words}")
+    fact = i.facts.certificates.get(_secret_key(i, secret))
+    if not i.live("Secret", secret) or fact is None or not fact.keys >= {"tls.crt", "tls.key", "ca.crt"}:
+        return _waiting(f"Secret {secret} of Certificate {name} is not there yet.")
+    return None
+
+
+def _of_other_authority(i: Instance, secret: str) -> bool:
+    """Whether a certificate was signed by an authority that has been replaced; cert-manager does not look at that."""
+    known = i.facts.certificates
+    signer, found = known.get(leaves.authority_secret(i)), known.get(_secret_key(i, secret))
+    if signer is None or found is None or found.authority or _not_ready_authority(i):
+        return False
+    return bool(found.issuer_id and signer.key_id) and found.issuer_id != signer.key_id
+
+
+def _not_ready_authority(i: Instance) -> bool:
+    return _not_ready(i, f"{i.name}-ca", leaves.authority_secret(i).name) is not None

@@ -1,0 +1,181 @@
+"""The built-in authority on a real API server: what is issued, renewed, put back and taken away, and how fast."""
+
+from __future__ import annotations
+
+import base64
+import subprocess
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from cryptography import x509
+
+from cryostat_operator.desired import names
+from tests.cluster.api import Api, Object, condition, eventually
+from tests.cluster.conftest import NamespaceFactory, OperatorFactory
+from tests.cluster.controlplane import ControlPlane
+
+NAME = "tls"
+ON = {"DISABLE_SERVICE_TLS": "false"}
+LEAVES = ("tls", "reports-tls", "database-tls", "storage-tls", "agent-tls")
+Secret = dict[str, bytes]
+
+
+def cryostat(namespace: str, *targets: str, **spec: object) -> Object:
+    return {
+        "apiVersion": names.API_VERSION,
+        "kind": names.KIND,
+        "metadata": {"name": NAME, "namespace": namespace},
+        "spec": {"targetNamespaces": list(targets) or [namespace], **spec},
+    }
+
+
+def secret(api: Api, namespace: str, name: str) -> Secret:
+    data = api.get("v1", "Secret", name, namespace).get("data") or {}
+    return {key: base64.b64decode(value) for key, value in data.items()}
+
+
+def tls_condition(api: Api, namespace: str) -> Object:
+    return condition(api.get(names.API_VERSION, names.KIND, NAME, namespace), "TLSSetupComplete")
+
+
+def ready(api: Api, namespace: str, reason: str = "AllCertificatesReady") -> bool:
+    live = api.get(names.API_VERSION, names.KIND, NAME, namespace)
+    done = condition(live, "TLSSetupComplete").get("reason") == reason and condition(live, "Ready")["status"] == "True"
+    return done and live["status"]["observedGeneration"] == live["metadata"]["generation"]
+
+
+def deployments(api: Api, namespace: str) -> dict[str, int]:
+    """Generations, which count changes of the spec."""
+    return {d["metadata"]["name"]: d["metadata"]["generation"] for d in api.list("apps/v1", "Deployment", namespace)}
+
+
+def serial(data: Secret) -> int:
+    return x509.load_pem_x509_certificate(data["tls.crt"]).serial_number
+
+
+@pytest.fixture
+def verify(tmp_path: Path) -> Callable[..., str]:
+    """`openssl verify` of the data of a Secret, against its own `ca.crt`."""
+
+    def run(data: Secret, purpose: str, host: str) -> str:
+        for name in ("ca.crt", "tls.crt"):
+            (tmp_path / name).write_bytes(data[name])
+        command = ["openssl", "verify", "-x509_strict", "-purpose", purpose, "-verify_hostname", host]
+        command += ["-CAfile", str(tmp_path / "ca.crt"), str(tmp_path / "tls.crt")]
+        return subprocess.run(command, capture_output=True, text=True, check=True).stdout
+
+    return run
+
+
+def test_every_certificate_is_issued_at_once_and_verifies(
+    installed_plane: ControlPlane, namespace: NamespaceFactory, operator: OperatorFactory, verify: Callable[..., str]
+) -> None:
+    api, here, there = installed_plane.api, namespace(installed_plane), namespace(installed_plane, "agents")
+    operator(installed_plane, ON)
+    mark, started = installed_plane.audit_mark(), time.monotonic()
+    api.create(cryostat(here, here, there))
+    eventually(lambda: len(deployments(api, here)) == 3, interval=0.02)
+    seconds = time.monotonic() - started
+    requests = [e for e in installed_plane.audit_since(mark, "service-account") if e["verb"] != "watch"]
+    print(f"{seconds:.2f} s, {len(requests)} requests")
+    eventually(lambda: ready(api, here))
+    assert "own authority" in tls_condition(api, here)["message"]
+    for leaf in LEAVES:
+        data = secret(api, here, f"{NAME}-{leaf}")
+        service = NAME if leaf == "tls" else f"{NAME}-{leaf.removesuffix('-tls')}"
+        assert "OK" in verify(data, "sslserver", f"{service}.{here}.svc.cluster.local")
+    ours = names.agent_certificate(here, NAME, there)
+    source, copy = secret(api, here, ours), secret(api, there, ours)
+    assert copy == source
+    assert "OK" in verify(copy, "sslclient", f"a.{names.agent_callback_service(here, NAME)}.{there}.svc")
+    public = secret(api, there, names.ca_secret(here, NAME))
+    assert set(public) == {"tls.crt"}
+    assert public["tls.crt"] == source["ca.crt"]
+
+
+def test_lost_and_damaged_secrets_are_issued_again_by_the_same_authority(
+    installed_plane: ControlPlane, namespace: NamespaceFactory, operator: OperatorFactory
+) -> None:
+    api, here = installed_plane.api, namespace(installed_plane)
+    operator(installed_plane, ON)
+    api.create(cryostat(here))
+    eventually(lambda: ready(api, here))
+    before = {leaf: secret(api, here, f"{NAME}-{leaf}") for leaf in LEAVES}
+    api.delete({"apiVersion": "v1", "kind": "Secret", "metadata": {"name": f"{NAME}-database-tls", "namespace": here}})
+    damaged = api.get("v1", "Secret", f"{NAME}-reports-tls", here)
+    api.patch(damaged, {"data": {"tls.key": base64.b64encode(before["agent-tls"]["tls.key"]).decode()}})
+
+    def issued_again() -> bool:
+        now = {leaf: secret(api, here, f"{NAME}-{leaf}") for leaf in LEAVES}
+        changed = {leaf for leaf in LEAVES if serial(now[leaf]) != serial(before[leaf])}
+        return changed == {"database-tls", "reports-tls"} and len({data["ca.crt"] for data in now.values()}) == 1
+
+    eventually(issued_again)
+    eventually(lambda: ready(api, here))
+
+
+def test_a_lost_authority_is_replaced_with_all_that_it_signed(
+    installed_plane: ControlPlane, namespace: NamespaceFactory, operator: OperatorFactory, verify: Callable[..., str]
+) -> None:
+    api, here, there = installed_plane.api, namespace(installed_plane), namespace(installed_plane, "agents")
+    operator(installed_plane, ON)
+    api.create(cryostat(here, there))
+    eventually(lambda: ready(api, here))
+    authority = names.ca_secret(here, NAME)
+    old = secret(api, here, authority)
+    api.delete({"apiVersion": "v1", "kind": "Secret", "metadata": {"name": authority, "namespace": here}})
+
+    def replaced() -> bool:
+        new = secret(api, here, authority)["ca.crt"]
+        trusted = [secret(api, here, f"{NAME}-{leaf}")["ca.crt"] for leaf in LEAVES]
+        copies = [secret(api, there, authority)["tls.crt"]]
+        copies.append(secret(api, there, names.agent_certificate(here, NAME, there))["ca.crt"])
+        return new != old["ca.crt"] and {new, *trusted, *copies} == {new}
+
+    eventually(replaced)
+    assert "OK" in verify(secret(api, here, f"{NAME}-tls"), "sslserver", NAME)
+    eventually(lambda: ready(api, here))
+
+
+def test_nothing_is_written_when_idle_or_restarted(
+    installed_plane: ControlPlane, namespace: NamespaceFactory, operator: OperatorFactory
+) -> None:
+    api, here, there = installed_plane.api, namespace(installed_plane), namespace(installed_plane, "agents")
+    process = operator(installed_plane, ON)
+    api.create(cryostat(here, there))
+    eventually(lambda: ready(api, here))
+    time.sleep(1)
+    mark = installed_plane.audit_mark()
+    process.stop()
+    operator(installed_plane, ON)
+    time.sleep(2)
+    events = installed_plane.audit_since(mark, "service-account")
+    writes = [(e["verb"], e["requestURI"]) for e in events if e["verb"] not in ("get", "list", "watch")]
+    assert writes == []
+
+
+def test_target_namespaces_and_tls_come_and_go_without_leaving_keys(
+    installed_plane: ControlPlane, namespace: NamespaceFactory, operator: OperatorFactory
+) -> None:
+    api, here, there = installed_plane.api, namespace(installed_plane), namespace(installed_plane, "agents")
+    operator(installed_plane, ON)
+    live = api.create(cryostat(here, here, there))
+    eventually(lambda: ready(api, here))
+    agent = names.agent_certificate(here, NAME, there)
+    api.patch(live, {"spec": {"targetNamespaces": [here]}})
+    eventually(lambda: not api.list("v1", "Secret", there))
+    eventually(lambda: api.find("v1", "Secret", agent, here) is None)
+    api.patch(live, {"spec": {"targetNamespaces": [here, there], "enableCertManager": False}})
+    eventually(lambda: ready(api, here, "CertManagerDisabled"))
+    kept = {"basic-auth", "db", "oauth2-cookie", "storage"}
+    eventually(lambda: {s["metadata"]["name"] for s in api.list("v1", "Secret", here)} == {f"{NAME}-{n}" for n in kept})
+    assert (
+        condition(api.get(names.API_VERSION, names.KIND, NAME, here), "AgentsAuthenticated")["reason"] == "TLSDisabled"
+    )
+    api.patch(live, {"spec": {"enableCertManager": None}})
+    eventually(lambda: ready(api, here))
+    api.delete(live)
+    eventually(lambda: not api.list("v1", "Secret", there))
+    eventually(lambda: not api.list("v1", "Secret", here))
