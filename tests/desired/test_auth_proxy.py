@@ -134,10 +134,10 @@ def test_over_plain_http_the_cookie_is_not_restricted_to_https(tls: list[Any], e
 @pytest.mark.parametrize(
     ("spec", "openshift", "reason"),
     [
-        ({}, False, "GeneratedLogin"),
-        ({}, True, "OpenShiftLogin"),
+        ({}, False, "LoginGenerated"),
+        ({}, True, "OpenShiftSSO"),
         (FILE, False, "BasicAuth"),
-        (BOTH, True, "OpenShiftLogin"),
+        (BOTH, True, "OpenShiftSSO"),
         (OPEN, False, "AuthenticationDisabled"),
         (OPEN, True, "AuthenticationDisabled"),
     ],

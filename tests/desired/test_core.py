@@ -108,7 +108,7 @@ def test_insights_are_for_openshift_only() -> None:
 
 def test_a_setting_without_effect_is_told() -> None:
     plan = settled({"reportOptions": {"subProcessMaxHeapSize": 200}}).plan
-    assert reasons(plan.notices) == {"SubProcessMaxHeapSizeIgnored"}
+    assert reasons(plan.notices) == {"LoginGenerated", "SubProcessMaxHeapSizeIgnored"}
     assert changes(settled().plan, plan) == {}
 
 

@@ -50,6 +50,7 @@ class App:
     webhook_port: int = WEBHOOK_PORT
     metrics: Metrics = field(default_factory=Metrics)
     ready: bool = False
+    _stopped: bool = False
     webhooks: Webhooks | None = None
 
     async def start(self) -> None:
@@ -71,7 +72,7 @@ class App:
         await self.server.start(self.host, self.port)
         self._opening = asyncio.create_task(self._open(), name="first listing")
         if self.settings.webhooks:
-            surroundings = Surroundings(self.client, self.scout, lambda: self.ready)
+            surroundings = Surroundings(self.client, self.scout, self.reconciler.crs.get, lambda: self.ready)
             self.webhooks = Webhooks(self.client, self.connection, surroundings, self.settings, self.metrics)
             await self.webhooks.start(self.host, self.webhook_port)
 
@@ -87,7 +88,10 @@ class App:
         logger.info("Watching the cluster%s", " (OpenShift)" if self.scout.openshift else "")
 
     async def stop(self) -> None:
-        self.ready = False
+        """End everything that `start` began; once is enough."""
+        if self._stopped:
+            return
+        self.ready, self._stopped = False, True
         if self.webhooks:
             await self.webhooks.stop()
         self._opening.cancel()
@@ -135,6 +139,10 @@ def register(app: App, registry: kopf.OperatorRegistry) -> None:
     @kopf.on.login(registry=registry)
     async def login(**_: Any) -> kopf.ConnectionInfo:
         return (await connect()).for_kopf(_CREDENTIALS_LAST)
+
+    @kopf.on.cleanup(registry=registry)
+    async def cleanup(**_: Any) -> None:
+        await app.stop()  # kopf would wait five seconds for tasks that it does not know
 
     @kopf.on.event(names.GROUP, names.VERSION, names.PLURAL, registry=registry)
     async def cryostat(event: kopf.RawEvent, **_: Any) -> None:

@@ -40,16 +40,15 @@ class Teller:
         return await self._client.request("PATCH", f"{path}/status", body=patch, content_type=MERGE_PATCH)
 
     async def events(self, cr: Obj, problems: Iterable[Problem]) -> None:
-        """A Warning for each problem that the conditions of the Cryostat did not tell before."""
+        """An event for each problem or notice that the conditions of the Cryostat did not tell before."""
         known = {
             sentence
             for condition in (cr.get("status") or {}).get("conditions") or ()
-            if condition.get("status") != "True"
             for sentence in str(condition.get("message")).split("; ")
         }
         for problem in problems:
-            if problem.warning and problem.message not in known:
-                await self.event(cr, "Warning", problem.reason, problem.message)
+            if problem.message not in known:
+                await self.event(cr, "Warning" if problem.warning else "Normal", problem.reason, problem.message)
 
     async def event(self, cr: Obj, kind: str, reason: str, message: str) -> None:
         """One event, once: its name is made of what it says, so that even a restarted operator cannot repeat it."""

@@ -61,25 +61,23 @@ def _problems(i: Instance) -> tuple[Problem, ...]:
     return (Problem(PART, "BasicAuthIncomplete", message),)
 
 
-def mints_login(i: Instance) -> bool:
-    return i.minted_login_secret is not None
-
-
-def login_secret(i: Instance) -> str | None:
-    """Secret with the htpasswd file in use, the user's or ours."""
-    return i.basic_auth[0] if i.basic_auth else i.minted_login_secret
-
-
 def authentication(i: Instance) -> tuple[str, str]:
     """How people log in: a reason and a sentence for the status."""
     if i.open_access:
-        message = "Everybody who reaches the application may use it: openShiftSSO.disable is true."
+        message = "Everybody who reaches the application may use it: authorizationOptions.openShiftSSO.disable is true"
         return "AuthenticationDisabled", message
-    by_file = f"with the logins of Secret {login_secret(i)}"
+    if i.minted_login_secret:
+        message = f"Secret {i.minted_login_secret} holds the login that was generated, keys username and password"
+        return "LoginGenerated", message
+    by_file = f"with the logins of Secret {i.basic_auth[0]}" if i.basic_auth else ""
     if i.openshift:
-        also = f", or {by_file}" if i.basic_auth else ""
-        return "OpenShiftLogin", f"Users log in with their OpenShift account{also}."
-    return ("GeneratedLogin" if mints_login(i) else "BasicAuth"), f"Users log in {by_file}."
+        return "OpenShiftSSO", f"People log in with their OpenShift account{f', or {by_file}' if by_file else ''}"
+    return "BasicAuth", f"People log in {by_file}"
+
+
+def notices(i: Instance) -> tuple[Problem, ...]:
+    """What people should be told once: where to find a login that they did not choose."""
+    return (Problem(PART, *authentication(i), warning=False),) if i.minted_login_secret else ()
 
 
 def cookie_secret(i: Instance) -> str:
