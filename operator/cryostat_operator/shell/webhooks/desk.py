@@ -4,24 +4,28 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import re
 import ssl
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 from urllib.parse import urlsplit
 
+from ...api.base import DNS_SUBDOMAIN
 from ...api.v1beta2 import Cryostat
 from ...cluster.cache import Owner, data_fact
-from ...cluster.client import ApiError, Client
+from ...cluster.client import ApiError, Client, path_of, resource_path
 from ...cluster.connection import Connection
 from ...cluster.observe import Scout
 from ...cluster.permissions import Permissions, own_name
-from ...desired import paths
+from ...desired import names, paths
 from ...desired.instance import DataFact, Facts, Instance
 from ...desired.plan import Key
 from ...settings import Settings
 from ..metrics import Metrics
+from ..tell import Teller
 from . import certificates, conversion
 from .admission import Admission
+from .agents import Agents
 from .certificates import Certificate, ManagedSecret
 from .registration import Address, Registration
 from .review import Obj, Request, parse
@@ -39,10 +43,14 @@ _FIRST_SECONDS = 5.0
 class Surroundings:
     """What the webhooks may know of the cluster, from what the scout watches."""
 
-    def __init__(self, client: Client, scout: Scout, ready: Callable[[], bool]) -> None:
+    def __init__(
+        self, client: Client, scout: Scout, known: Callable[[Owner], Obj | None], ready: Callable[[], bool]
+    ) -> None:
         self._client = client
         self._scout = scout
+        self._known = known
         self._ready = ready
+        self._teller = Teller(client)
 
     @property
     def openshift(self) -> bool:
@@ -56,8 +64,22 @@ class Surroundings:
         return self._scout.facts(owner, str(cr.metadata.get("uid") or ""), targets)
 
     async def data(self, kind: str, namespace: str, name: str) -> DataFact | None:
+        found = await self._get(path_of(Key(kind, namespace, name))) if _are_names(namespace, name) else None
+        return data_fact(found) if found else None
+
+    async def cryostat(self, namespace: str, name: str) -> Obj | None:
+        if not _are_names(namespace, name):
+            return None
+        known = self._known(Owner(namespace, name))
+        path = resource_path(names.GROUP, names.VERSION, names.PLURAL, namespace, name)
+        return known if known is not None else await self._get(path)
+
+    async def tell(self, cr: Obj, reason: str, message: str) -> None:
+        await self._teller.event(cr, "Warning", reason, message)
+
+    async def _get(self, path: str) -> Obj | None:
         try:
-            return data_fact(await self._client.get(Key(kind, namespace, name)))
+            return await self._client.request("GET", path)
         except ApiError as error:
             if error.status == 404:
                 return None
@@ -75,12 +97,15 @@ class Webhooks:
         self._settings = settings
         self._own_name = ""
         admission = Admission(Permissions(client), surroundings, settings, lambda: self._own_name)
+        agents = Agents(surroundings, settings)
         self._tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         self._tls.minimum_version = ssl.TLSVersion.TLSv1_2
         answers: Mapping[str, Answer] = {
             paths.DEFAULT: _admission(admission.default),
             paths.VALIDATE: _admission(admission.validate),
             paths.CONVERT: conversion.answer,
+            paths.POD: _admission(agents.pod),
+            **dict.fromkeys((paths.DEPLOYMENT, paths.STATEFUL_SET, paths.DAEMON_SET), _admission(agents.workload)),
         }
         self._server = WebhookServer(answers, self._tls, metrics.observe_review)
         namespace = settings.namespace or "default"
@@ -159,6 +184,13 @@ class Webhooks:
             self._loaded = certificate
             logger.info("Serving webhooks with a new certificate")
         self._serving.set()
+
+
+def _are_names(*texts: str) -> bool:
+    """Whether these can be names of objects. Reviews may come from anybody who reaches the port, not only from the
+    API server: what they say must not lead to other paths of the API.
+    """
+    return all(re.match(DNS_SUBDOMAIN, text) for text in texts)
 
 
 def _admission(decide: Callable[[Request], Awaitable[Obj]]) -> Answer:

@@ -1,0 +1,201 @@
+"""Puts the agent into pods that ask for it; whatever goes wrong, the pod is let in as it is, and why is told."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections import Counter
+from collections.abc import Awaitable, Callable
+from typing import Protocol
+
+from ...api.permissions import target_namespaces
+from ...api.v1beta2 import Cryostat
+from ...api.validate import InvalidCryostatError, read_cryostat
+from ...cluster.client import ApiError
+from ...desired import names
+from ...desired.injection.environment import sources
+from ...desired.injection.options import instance_of
+from ...desired.injection.pod import RefusedError, Where, instrument, selected, wishes
+from ...desired.injection.workload import hand_on
+from ...desired.instance import DataFact, Facts, Instance
+from ...desired.plan import Key
+from ...settings import Settings
+from .review import Obj, Request, allowed
+
+logger = logging.getLogger(__name__)
+
+_SECONDS = 2.0  # the API server waits for 3
+_MOST_EVENTS = 50  # on one Cryostat: authors of pods must not fill the cluster with events
+_ABOUT = "Cryostat agent: "
+
+
+class World(Protocol):
+    """What the agents' webhooks may know of the cluster."""
+
+    def facts(self, cr: Cryostat, settings: Settings) -> Facts | None: ...
+
+    async def cryostat(self, namespace: str, name: str) -> Obj | None:
+        """A Cryostat as it is stored, None where there is none. Raises ApiError."""
+
+    async def data(self, kind: str, namespace: str, name: str) -> DataFact | None:
+        """A Secret or ConfigMap, None where there is none. Raises ApiError."""
+
+    async def tell(self, cr: Obj, reason: str, message: str) -> None:
+        """A Warning event on a Cryostat."""
+
+
+class NotNowError(Exception):
+    """Why a pod goes without the agent, and the Cryostat to tell."""
+
+    def __init__(self, message: str, cr: Obj | None = None) -> None:
+        super().__init__(message)
+        self.cr = cr
+
+
+class Agents:
+    """Answers the agents' webhooks."""
+
+    def __init__(self, world: World, settings: Settings) -> None:
+        self._world = world
+        self._settings = settings
+        self._told: Counter[str] = Counter()
+        self._telling: set[asyncio.Task[None]] = set()
+
+    async def pod(self, request: Request) -> Obj:
+        """Answers for a new pod."""
+        return await self._safely(request, self._pod)
+
+    async def workload(self, request: Request) -> Obj:
+        """Answers for a new or changed Deployment, StatefulSet or DaemonSet."""
+        return await self._safely(request, self._workload)
+
+    async def _safely(self, request: Request, decide: Callable[[Request], Awaitable[Obj]]) -> Obj:
+        try:
+            async with asyncio.timeout(_SECONDS):
+                return await decide(request)
+        except NotNowError as refusal:
+            self._tell(request, refusal)
+            return allowed(request, [f"{_ABOUT}not added: {refusal}"])
+        except (ApiError, TimeoutError) as error:
+            logger.warning("No agent for %s/%s: %s", request.namespace, _name(request), error or "no time")
+            return allowed(request, [f"{_ABOUT}not added: the cluster did not answer in time; make the pod again"])
+        except Exception:
+            logger.exception("No agent for %s/%s", request.namespace, _name(request))
+            return allowed(request, [f"{_ABOUT}not added: the operator failed; see its log"])
+
+    async def _pod(self, request: Request) -> Obj:
+        asked = instance_of(_labels(request.obj))
+        if asked is None or request.operation != "CREATE":
+            return allowed(request)
+        cr, stored = await self._instance(request.namespace, *asked)
+        facts = self._world.facts(cr, self._settings) or Facts()
+        i = Instance(cr, facts, self._settings)
+        result = instrument(request.obj, i, await self._where(request, i))
+        hints = [f"{_ABOUT}{hint}" for hint in result.hints]
+        if result.pod is None:
+            self._tell(request, NotNowError(result.reason, stored))
+            return allowed(request, [f"{_ABOUT}not added: {result.reason}", *hints])
+        return allowed(request, hints, result.pod)
+
+    async def _instance(self, namespace: str, cr_namespace: str, cr_name: str) -> tuple[Cryostat, Obj]:
+        """The Cryostat that a pod of `namespace` asks for. Raises NotNowError."""
+        stored = await self._world.cryostat(cr_namespace, cr_name)
+        # The same words for both: who may not look into a namespace does not learn here what is in it.
+        unknown = f"namespace {namespace} is no target namespace of a Cryostat {cr_namespace}/{cr_name}"
+        if stored is None:
+            raise NotNowError(unknown)
+        if namespace not in target_namespaces(stored):
+            raise NotNowError(unknown, stored)
+        if "deletionTimestamp" in stored["metadata"]:
+            raise NotNowError(f"Cryostat {cr_namespace}/{cr_name} is being deleted")
+        try:
+            return read_cryostat(stored), stored
+        except InvalidCryostatError as error:
+            raise NotNowError(f"Cryostat {cr_namespace}/{cr_name} is not valid") from error
+
+    async def _where(self, request: Request, i: Instance) -> Where:
+        """What must be looked up about the surroundings of a pod."""
+        namespace = request.namespace
+        options = wishes(request.obj).options
+        try:
+            container = selected(request.obj, options.container if options else None)
+        except RefusedError as error:
+            raise NotNowError(str(error)) from error
+        wanted = {(kind, name) for kind, name, _, _ in sources(container)}
+        keys: dict[tuple[str, str], frozenset[str] | None] = {}
+
+        async def look_up(kind: str, name: str) -> None:
+            try:
+                fact = await self._world.data(kind, namespace, name)
+            except ApiError:
+                return
+            keys[kind, name] = fact.keys if fact else None
+
+        certificate = names.agent_certificate(i.namespace, i.name, namespace)
+        if i.tls and Key("Secret", namespace, certificate) not in i.facts.live:
+            wanted.add(("Secret", certificate))
+        await asyncio.gather(*(look_up(kind, name) for kind, name in wanted))
+        service = i.facts.live.get(Key("Service", namespace, names.agent_callback_service(i.namespace, i.name)), {})
+        return Where(
+            namespace,
+            keys,
+            certificate=keys.get(("Secret", certificate), frozenset()) is not None,
+            ipv6=(service.get("spec", {}).get("ipFamilies") or [""])[0] == "IPv6",
+        )
+
+    async def _workload(self, request: Request) -> Obj:
+        if request.operation not in ("CREATE", "UPDATE"):
+            return allowed(request)
+        changed, hints = hand_on(request.obj, request.old or None)
+        template = changed.get("spec", {}).get("template") or {}
+        asked = instance_of(_labels(template))
+        if asked is not None:
+            hints += await self._doubts(request.namespace, template, asked)
+        return allowed(request, [f"{_ABOUT}{hint}" for hint in hints], changed)
+
+    async def _doubts(self, namespace: str, template: Obj, asked: tuple[str, str]) -> list[str]:
+        """Why pods of this template would go without the agent: here somebody reads it."""
+        found = wishes(template)
+        doubts = [*found.errors, *found.hints]
+        try:
+            selected(template, found.options.container if found.options else None)
+            await self._instance(namespace, *asked)
+        except (NotNowError, RefusedError) as refusal:
+            doubts.append(f"pods will go without it for now: {refusal}")
+        except ApiError as error:
+            logger.info("Cryostat %s/%s cannot be read: %s", *asked, error)
+        return doubts
+
+    def _tell(self, request: Request, refusal: NotNowError) -> None:
+        """An event on the Cryostat, for pods that nobody makes by hand; none on a dry run."""
+        if refusal.cr is None or request.dry_run or request.obj.get("kind") != "Pod":
+            return
+        uid = str(refusal.cr["metadata"].get("uid"))
+        if self._told[uid] >= _MOST_EVENTS:
+            return
+        self._told[uid] += 1
+        message = f"{_made_by(request)} in namespace {request.namespace}: the agent was not added, {refusal}"
+        task = asyncio.create_task(self._world.tell(refusal.cr, "AgentNotAdded", message))
+        self._telling.add(task)
+        task.add_done_callback(self._telling.discard)
+
+
+def _labels(obj: Obj) -> dict[str, str]:
+    return (obj.get("metadata") or {}).get("labels") or {}
+
+
+def _name(request: Request) -> str:
+    metadata = request.obj.get("metadata") or {}
+    return str(metadata.get("name") or metadata.get("generateName") or request.name)
+
+
+def _made_by(request: Request) -> str:
+    """The pod's maker, so that a hundred pods of one Deployment make one event."""
+    metadata = request.obj["metadata"]
+    for owner in metadata.get("ownerReferences") or []:
+        if owner.get("controller"):
+            suffix = f"-{_labels(request.obj).get('pod-template-hash', '')}"
+            if owner["kind"] == "ReplicaSet" and owner["name"].endswith(suffix) and len(suffix) > 1:
+                return f"Pods of Deployment {owner['name'].removesuffix(suffix)}"
+            return f"Pods of {owner['kind']} {owner['name']}"
+    return f"Pod {_name(request)}"

@@ -1,0 +1,1 @@
+"""A JVM started as the kubelet would start it, with a stand-in for the agent."""

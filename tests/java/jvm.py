@@ -1,0 +1,60 @@
+"""Compiles the stand-ins, resolves a container's environment like the kubelet, and runs a real JVM with it."""
+
+from __future__ import annotations
+
+import re
+import shutil
+import subprocess
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+HERE = Path(__file__).parent
+AVAILABLE = all(map(shutil.which, ("java", "javac", "jar")))
+
+
+def build(directory: Path) -> Path:
+    """Directory with `Application.class` and `cryostat-agent-shaded.jar`, made of the sources here."""
+    subprocess.run(["javac", "-d", directory, *HERE.glob("*.java")], check=True, capture_output=True, timeout=120)
+    manifest = directory / "manifest"
+    manifest.write_text("Premain-Class: Agent\n")
+    jar = directory / "cryostat-agent-shaded.jar"
+    command = ["jar", "cfm", jar, manifest, "-C", directory, "Agent.class"]
+    subprocess.run(command, check=True, capture_output=True, timeout=120)
+    return directory
+
+
+def environment(container: Mapping[str, Any], sources: Mapping[str, str], fields: Mapping[str, str]) -> dict[str, str]:
+    """Variables as the kubelet resolves them.
+
+    Args:
+        sources: variables from `envFrom`; they come first.
+        fields: values of field references by path, and of other references by key.
+    """
+    found = dict(sources)
+    for entry in container.get("env") or []:
+        if "valueFrom" in entry:
+            [source] = entry["valueFrom"].values()
+            found[entry["name"]] = fields[source.get("fieldPath") or source["key"]]
+        else:
+            found[entry["name"]] = _expanded(entry.get("value", ""), found)
+    return found
+
+
+def _expanded(text: str, known: Mapping[str, str]) -> str:
+    """`$(NAME)` becomes a former variable's value, and stays as it is where there is none; `$$` is a dollar sign."""
+
+    def value(match: re.Match[str]) -> str:
+        return "$" if match.group() == "$$" else known.get(match.group(1), match.group())
+
+    return re.sub(r"\$\$|\$\(([^)]+)\)", value, text)
+
+
+def run(directory: Path, variables: Mapping[str, str], agent_directory: str) -> subprocess.CompletedProcess[str]:
+    """Runs the application; the agent's directory in the container is ours here."""
+    env = {key: value.replace(agent_directory, str(directory)) for key, value in variables.items()}
+    java = shutil.which("java")
+    assert java
+    return subprocess.run(
+        [java, "-cp", directory, "Application"], env=env, capture_output=True, text=True, timeout=60, check=False
+    )
