@@ -65,7 +65,7 @@ class Settings:
     """
 
     images: Mapping[str, Image] = field(default_factory=lambda: _images({}))
-    service_tls: bool = False
+    service_tls: bool = True
     cluster_domain: str = "cluster.local"
     force_openshift: bool = False
     insights_proxy: str | None = None
@@ -96,8 +96,7 @@ class Settings:
         insights = _flag(environ, "INSIGHTS_ENABLED") and environ.get("INSIGHTS_URL")
         return cls(
             images=_images(environ),
-            # Encryption between components needs certificates, which this version cannot issue: off unless asked for.
-            service_tls=environ.get("DISABLE_SERVICE_TLS", "true").lower() != "true",
+            service_tls=not _flag(environ, "DISABLE_SERVICE_TLS"),
             cluster_domain=environ.get("CLUSTER_DOMAIN") or "cluster.local",
             force_openshift=_flag(environ, "FORCE_OPENSHIFT"),
             insights_proxy=insights or None,

@@ -147,7 +147,7 @@ def _operator(cluster: Cluster) -> Iterator[OperatorProcess | None]:
         return
     directory = Path(tempfile.mkdtemp(prefix="cryostat-operator-"))
     watchdog.tell("remove", directory)
-    operator = OperatorProcess(cluster.api, directory)
+    operator = OperatorProcess(cluster.api, directory, {"DISABLE_SERVICE_TLS": "false"})
     console.print(f"The operator runs as process {operator.process.pid}; its log: {operator.log}", soft_wrap=True)
     try:
         yield operator

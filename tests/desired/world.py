@@ -30,7 +30,7 @@ class World:
 
     cr: Cryostat
     openshift: bool = False
-    settings: Settings = field(default_factory=Settings)
+    settings: Settings = field(default_factory=lambda: Settings(service_tls=False))
     facts: Facts = field(default_factory=Facts)
 
     def __post_init__(self) -> None:

@@ -131,8 +131,9 @@ class CryostatSpec(Model):
         "Everyone with access to the instance has access to its targets in all of these namespaces."
     )
     enable_cert_manager: Bool | None = doc(
-        "Encrypt the connections between the parts of the instance. On by default unless the operator is told "
-        "otherwise (DISABLE_SERVICE_TLS)."
+        "Whether connections between the parts of the instance are encrypted with certificates of cert-manager. "
+        "When absent, cert-manager issues them where it is installed, else the operator itself, unless the operator is "
+        "told not to encrypt (DISABLE_SERVICE_TLS)."
     )
     enable_audit: Bool | None = doc("Keep a history of changes in the database.")
     trusted_cert_secrets: list[CertificateSecret] | None = doc(
