@@ -43,6 +43,7 @@ def run(host: str, port: int, webhook_port: int, log_format: str, log_level: str
       KUBECONFIG=~/.kube/config cryostat-operator run --port 0 --log-format json
     """
     import asyncio
+    import gc
     import signal
 
     import uvloop
@@ -62,6 +63,7 @@ def run(host: str, port: int, webhook_port: int, log_format: str, log_level: str
         except asyncio.CancelledError:
             return
 
+    gc.freeze()  # what was imported stays: the collector need not look at it again
     uvloop.run(until_stopped())
 
 

@@ -78,11 +78,12 @@ def _metadata_fields(entry: Obj) -> Obj | None:
 
 @dataclass(frozen=True)
 class Record:
-    """One object of ours: identity, a digest of what matters in it, and its trimmed JSON."""
+    """One object of ours: identity, digests of what it should be (essence) and of what it is (state), its JSON."""
 
     uid: str
     version: str
     essence: bytes
+    state: bytes
     body: bytes
     data: DataFact | None
     certificate: Inspected | None = None
@@ -92,14 +93,18 @@ class Record:
         return dict(orjson.loads(self.body))
 
 
-def record_of(kind: str, obj: Obj) -> Record:
-    live = trimmed(kind, obj)
+def record_of(kind: str, live: Obj, obj: Obj) -> Record:
+    """The record of an object, `live` being what is `trimmed` of it."""
     metadata = {k: v for k, v in live["metadata"].items() if k not in ("resourceVersion", "generation")}
-    essence = orjson.dumps({**live, "metadata": metadata}, option=orjson.OPT_SORT_KEYS)
     data = data_fact(obj) if kind in ("Secret", "ConfigMap") else None
-    mixed = hashlib.blake2b(essence + (data.digest.encode() if data else b""), digest_size=16).digest()
+    wanted = {**live, "metadata": metadata, "status": None, "data digest": data.digest if data else None}
     certificate = inspect(obj.get("data") or {}) if kind == "Secret" else None
-    return Record(metadata["uid"], live_version(obj), mixed, orjson.dumps(live), data, certificate)
+    version, body = live_version(obj), orjson.dumps(live)
+    return Record(metadata["uid"], version, _digest(wanted), _digest(live.get("status")), body, data, certificate)
+
+
+def _digest(value: Any) -> bytes:
+    return hashlib.blake2b(orjson.dumps(value, option=orjson.OPT_SORT_KEYS), digest_size=16).digest()
 
 
 def live_version(obj: Obj) -> str:
@@ -107,10 +112,14 @@ def live_version(obj: Obj) -> str:
 
 
 class Children:
-    """All objects that carry our mark, by owner; rings the owner when something that matters changed."""
+    """All objects that carry our mark, by owner; rings the owner when something that matters changed.
 
-    def __init__(self, ring: Ring) -> None:
+    A Deployment's status changes several times while its pods start; that rings through `ring_later`.
+    """
+
+    def __init__(self, ring: Ring, ring_later: Ring) -> None:
         self._ring = ring
+        self._ring_later = ring_later
         self._by_owner: dict[Owner, dict[Key, Record]] = defaultdict(dict)
         self._parsed: dict[Owner, dict[Key, tuple[Record, Obj]]] = {}
         self._owners: dict[Key, Owner] = {}
@@ -158,11 +167,16 @@ class Children:
         before = self._owners.get(key, owner)
         if before != owner:
             self.drop(before, key, ring=True)  # somebody edited its mark
-        record = record_of(kind, obj)
+        live = trimmed(kind, obj)
+        record = record_of(kind, live, obj)
         self._by_owner[owner][key] = record
         self._owners[key] = owner
+        if owner in self._parsed:
+            self._parsed[owner][key] = record, live
         if ring and (known is None or known.essence != record.essence):
             self._ring(owner)
+        elif ring and known and known.state != record.state:
+            (self._ring_later if kind == "Deployment" else self._ring)(owner)
 
     def drop(self, owner: Owner, key: Key, *, ring: bool) -> None:
         records = self._by_owner.get(owner)

@@ -37,14 +37,16 @@ class _Dependencies(NamedTuple):
 class Scout:
     """Everything that is watched, and the facts drawn from it.
 
-    `ring(owner)` is called when something about one Cryostat changed, `ring_all()` when something about all did,
-    `ring_namespace(name)` when a namespace came, went or changed.
+    `ring(owner)` is called when something about one Cryostat changed, `ring_later(owner)` when more of the kind is
+    likely to follow, `ring_all()` when something about all changed, `ring_namespace(name)` when a namespace came, went
+    or changed.
     """
 
     def __init__(
         self,
         client: Client,
         ring: Callable[[Owner], None],
+        ring_later: Callable[[Owner], None],
         ring_all: Callable[[], None],
         ring_namespace: Callable[[str], None],
         *,
@@ -53,9 +55,9 @@ class Scout:
         self._client = client
         self._ring_all = ring_all
         self._force_openshift = force_openshift
-        self.children = Children(ring)
+        self.children = Children(ring, ring_later)
         self.namespaces = Namespaces(ring_namespace)
-        self.pods = Pods(ring)
+        self.pods = Pods(ring_later)
         self.references = {kind: References(kind, ring) for kind in ("Secret", "ConfigMap")}
         self._dependencies: dict[Owner, _Dependencies] = {}
         self._apis: frozenset[str] = frozenset()

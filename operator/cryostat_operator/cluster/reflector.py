@@ -18,7 +18,7 @@ from .client import ApiError, Client, accept_metadata
 
 logger = logging.getLogger(__name__)
 
-_PAGE = "500"
+_PAGE = "100"  # objects; decoding a page is what takes the most memory at the start
 _SLOWEST = 5.0  # seconds between attempts while the API server is away
 _MISSING_API = 60.0  # seconds between attempts while the resource is not served
 

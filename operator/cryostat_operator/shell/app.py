@@ -61,6 +61,7 @@ class App:
         self.scout = Scout(
             self.client,
             self.queue.ring,
+            self.queue.ring_later,
             self._ring_all,
             self._ring_namespace,
             force_openshift=self.settings.force_openshift,
@@ -149,6 +150,19 @@ def register(app: App, registry: kopf.OperatorRegistry) -> None:
         app.seen(event["type"], dict(event["object"]))
 
 
+class _NoDiffs(kopf.DiffBaseStorage):
+    """kopf copies each state of an object to compare it with the last, for handlers that we do not have: it need not."""
+
+    def build(self, *, body: kopf.Body, extra_fields: Any = None) -> kopf.BodyEssence:
+        return kopf.BodyEssence({})
+
+    def fetch(self, *, body: kopf.Body) -> kopf.BodyEssence | None:
+        return None
+
+    def store(self, *, body: kopf.Body, patch: kopf.Patch, essence: kopf.BodyEssence) -> None:
+        """Nothing is remembered."""
+
+
 def kopf_settings() -> kopf.OperatorSettings:
     """kopf writes nothing to the cluster, keeps little in memory, and outlives outages of the API server."""
     settings = kopf.OperatorSettings()
@@ -156,6 +170,7 @@ def kopf_settings() -> kopf.OperatorSettings:
     settings.scanning.disabled = True
     settings.posting.enabled = False
     settings.admission.managed = None
+    settings.persistence.diffbase_storage = _NoDiffs()
     settings.queueing.idle_timeout = 0.1
     settings.queueing.exit_timeout = 2
     settings.watching.chunk_size = 500

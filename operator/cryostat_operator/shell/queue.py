@@ -13,6 +13,7 @@ K = TypeVar("K", bound=Hashable)
 _FIRST_DELAY = 0.2  # seconds
 _LAST_DELAY = 300.0
 _QUIET = 0.1  # seconds between two runs of one key, so that bursts of events become one run
+_LATER = 0.3  # seconds in which a rollout says several things
 _AT_ONCE = 64  # runs; they mostly wait for the API server
 
 RETRY = -1.0
@@ -70,6 +71,13 @@ class Queue(Generic[K]):
         else:
             now = asyncio.get_running_loop().time()
             self._schedule(key, max(0.0, self._last_end.get(key, -_QUIET) + _QUIET - now))
+
+    def ring_later(self, key: K) -> None:
+        """The same, but not urgent: more is likely to follow soon, and one run will do for all of it."""
+        if self._open and key not in self._running:
+            self._schedule(key, _LATER)
+        else:
+            self.ring(key)
 
     def _schedule(self, key: K, delay: float) -> None:
         """Run at the earliest of all times asked for."""
