@@ -13,6 +13,7 @@ from tests.cluster.api import ApiError, Object, eventually
 from tests.cluster.controlplane import ControlPlane, Options
 from tests.cluster.operator_process import OperatorProcess, install, remove_cryostats
 from tests.cluster.router import RoutePlayer
+from tests.cluster.scenario import Scenario
 
 _PLANES = ("control_plane", "installed_plane", "openshift_plane")
 _numbers = itertools.count(1)
@@ -108,3 +109,39 @@ def operator(tmp_path_factory: pytest.TempPathFactory) -> Iterator[OperatorFacto
     for _, process in started:
         process.kill()  # a polite end takes seconds, and has a test of its own
         print(f"--- log of the operator, process {process.process.pid} ---\n{process.tail(300)}")
+
+
+@pytest.fixture(scope="module")
+def _loop(installed_plane: ControlPlane, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Scenario]:
+    yield from _scenario(installed_plane, tmp_path_factory)
+
+
+@pytest.fixture(scope="module")
+def _openshift_loop(openshift_plane: ControlPlane, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Scenario]:
+    yield from _scenario(openshift_plane, tmp_path_factory)
+
+
+def _scenario(plane: ControlPlane, directories: pytest.TempPathFactory) -> Iterator[Scenario]:
+    scenario = Scenario(plane, directories.mktemp("operator"))
+    scenario.start()
+    yield scenario
+    scenario.stop()
+
+
+@pytest.fixture
+def world(_loop: Scenario) -> Iterator[Scenario]:
+    """A cluster in which one operator runs for all tests of a file; what a test makes is gone after it."""
+    yield from _cleaned(_loop)
+
+
+@pytest.fixture
+def openshift_world(_openshift_loop: Scenario) -> Iterator[Scenario]:
+    """The same on OpenShift; Routes are admitted by the fixture `router`."""
+    yield from _cleaned(_openshift_loop)
+
+
+def _cleaned(scenario: Scenario) -> Iterator[Scenario]:
+    before = scenario.log_size()
+    yield scenario
+    print(f"--- log of the operator ---\n{scenario.log_since(before)}")
+    scenario.clean()

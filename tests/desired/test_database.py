@@ -98,9 +98,14 @@ def test_lost_keys_of_a_database_without_claim_are_made_anew() -> None:
     assert SECRET in settled(spec).without_data("Secret", "sample-db").plan.orders
 
 
-def test_other_keys_than_the_recorded_ones_are_refused_while_the_claim_exists() -> None:
+@pytest.mark.parametrize("told_by", ["claim", "status"])
+def test_other_keys_than_the_recorded_ones_are_refused_while_the_claim_exists(told_by: str) -> None:
     world = settled({"databaseOptions": {"secretName": "other"}})
+    labels = world.facts.live[CLAIM]["metadata"]["labels"]
+    del labels[names.LABEL_DATABASE_SECRET]
     status = {"databaseSecret": "sample-db"}
+    if told_by == "claim":
+        labels[names.LABEL_DATABASE_SECRET], status["databaseSecret"] = "sample-db", "edited-by-hand"
     world.cr = type(world.cr).model_validate({"metadata": world.cr.metadata, "spec": world.cr.spec, "status": status})
     world.with_data("Secret", "sample-db", *KEYS)
     plan = world.plan

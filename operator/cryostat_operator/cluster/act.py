@@ -8,8 +8,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from ..desired.compare import Action, merged
-from ..desired.plan import Key, Obj
-from .cache import Children, Owner, owner_of
+from ..desired.plan import KINDS, Key, Obj
+from .cache import Children, Owner, owner_of, trimmed
 from .client import ApiError, ApiUnavailable, Client
 from .ownership import belongs_to
 from .workshop import Content, Workshop
@@ -90,7 +90,13 @@ class Foreman:
         if action.key.kind == "Secret":
             await self._replace_secret(action.key, action.obj, content)
             return None
-        return await self._replace(action.key, action.obj)
+        try:
+            return await self._replace(action.key, action.obj)
+        except ApiError as error:
+            if error.status != 422 or "immutable" not in error.message or KINDS[action.key.kind].retained:
+                raise
+            await self._client.delete(action.key, action.obj["metadata"]["uid"])
+            return None  # made anew when the deletion is seen
 
     async def _create(self, owner: Owner, key: Key, obj: Obj, content: Content) -> Refusal | None:
         body = {**obj, "data": await content.around({})} if content.order else obj
@@ -118,7 +124,7 @@ class Foreman:
         if owner_of(live) == owner:
             self._children.put(key.kind, live, ring=True)  # made a moment ago; the next draft knows it
             return Refusal(key, "Conflict", f"{key} has just appeared", temporary=True)
-        live = {**live, "kind": key.kind}
+        live = trimmed(key.kind, live)
         if key.kind == "Secret":
             await self._replace_secret(key, merged(obj, live), content)
             return None

@@ -18,7 +18,7 @@ from .certificates import Inspected, inspect
 
 _GRAVES = 5_000  # deleted objects remembered; the news of one deletion overlap with few others
 # Field managers whose labels and annotations count as ours: this operator, and the Go operator that it takes over from.
-_OUR_MANAGERS = frozenset({"cryostat-operator", "manager"})
+OUR_MANAGERS = frozenset({"cryostat-operator", "manager"})
 
 
 class Owner(NamedTuple):
@@ -63,7 +63,7 @@ def trimmed(kind: str, obj: Obj) -> Obj:
 
 def _metadata_fields(entry: Obj) -> Obj | None:
     """What one of our managers set in the metadata of an object and of its pod template."""
-    if entry.get("manager") not in _OUR_MANAGERS or entry.get("subresource"):
+    if entry.get("manager") not in OUR_MANAGERS or entry.get("subresource"):
         return None
     fields = entry.get("fieldsV1") or {}
     own = fields.get("f:metadata")

@@ -7,7 +7,7 @@ from typing import Literal
 from ..desired import names
 from ..desired.compare import has_own_name
 from ..desired.plan import Key, Obj
-from .cache import Owner, owner_of
+from .cache import OUR_MANAGERS, Owner, owner_of
 
 Standing = Literal["ours", "leaving", "foreign"]
 
@@ -36,11 +36,17 @@ def standing(obj: Obj, owner: Owner, uid: str) -> Standing:
 def belongs_to(live: Obj, key: Key, owner: Owner) -> bool:
     """Whether an object was made for this Cryostat, by us or by the Go operator.
 
-    The owner reference tells more than labels, which people edit; and of objects that no owner reference can reach, the
-    name tells more: only one Cryostat has it.
+    The owner reference tells more than labels, which people edit. Objects that no owner reference can reach have names
+    that only one Cryostat has; that will do where the Go operator sets no labels (cluster scope), elsewhere it takes
+    the API server's word that one of the two operators wrote them.
     """
     controller = controller_of(live) if key.namespace == owner.namespace else None
     if controller is not None:
         return bool(controller.get("name") == owner.name)
     mark = {names.LABEL_NAME: owner.name, names.LABEL_NAMESPACE: owner.namespace}
-    return has_own_name(key, {"metadata": {"labels": mark}}) or owner_of(live) == owner
+    named = has_own_name(key, {"metadata": {"labels": mark}})
+    return owner_of(live) == owner or (named and (not key.namespace or _is_our_work(live)))
+
+
+def _is_our_work(obj: Obj) -> bool:
+    return any(entry.get("manager") in OUR_MANAGERS for entry in obj["metadata"].get("managedFields") or ())

@@ -6,14 +6,15 @@ extra key, a wider port list. What the API server fills in by itself is recognis
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from . import certificates, names
+from . import certificates, names, retention
 from .instance import Facts
 from .k8s import quantity
-from .plan import KINDS, CertificateOrder, CopyOrder, Key, Obj, Order, Plan, key_of
+from .plan import KINDS, CertificateOrder, CopyOrder, Key, Obj, Order, Plan, Problem, part_of
+from .references import references
 
 Verb = Literal["create", "replace", "recreate", "delete"]
 
@@ -84,6 +85,53 @@ def compare(plan: Plan, facts: Facts, uid: str) -> list[Action]:
         if (unwanted and not _looked_after(key, live, facts)) or key in discarded:
             actions.append(Action("delete", key, uid=live["metadata"]["uid"]))
     return actions
+
+
+def possible(actions: Iterable[Action], plan: Plan, facts: Facts) -> list[Action]:
+    """Writes of objects that lack nothing of what they use by name.
+
+    A pod must not start with somebody else's ConfigMap, account or volume that only bears the name of ours, a binding
+    not empower a stranger's account, a Route not expose a stranger's Service.
+    """
+    return [a for a in actions if not a.obj or all(k in facts.live or k not in plan.objects for k in _used(a.obj))]
+
+
+def _used(obj: Obj) -> Iterator[Key]:
+    """Objects of the same plan that an object uses by name."""
+    namespace, spec = obj["metadata"].get("namespace") or "", obj.get("spec") or {}
+    if obj["kind"] == "Deployment":
+        pod = spec["template"]["spec"]
+        yield from (Key(need.kind, namespace, need.name) for need in references(pod) if not need.optional)
+        yield Key("ServiceAccount", namespace, pod.get("serviceAccountName") or "default")
+        claims = filter(None, (volume.get("persistentVolumeClaim") for volume in pod.get("volumes") or ()))
+        yield from (Key("PersistentVolumeClaim", namespace, claim["claimName"]) for claim in claims)
+    elif obj["kind"] in ("RoleBinding", "ClusterRoleBinding"):
+        yield from (Key(subject["kind"], subject["namespace"], subject["name"]) for subject in obj["subjects"])
+    elif obj["kind"] == "Route":
+        yield Key("Service", namespace, spec["to"]["name"])
+
+
+def news(action: Action, before: Obj | None) -> Problem | None:
+    """What people should hear of a write that went through."""
+    if action.key.kind != "Route" or not before or not action.obj:
+        return None
+    old, new = before["spec"].get("host"), action.obj["spec"].get("host")
+    if not old or not new or old == new:
+        return None
+    message = f"Route {action.key.name} moved from {old} to {new}."
+    return Problem("exposure", "RouteHostChanged", message, warning=False)
+
+
+def pending(plan: Plan, facts: Facts) -> list[Problem]:
+    """Wished objects that exist, but only until they are gone."""
+    going = {key for key, live in facts.live.items() if "deletionTimestamp" in live["metadata"]} | facts.leaving
+    found = []
+    for key in sorted(going & set(plan.objects)):
+        finalizers = ", ".join((facts.live.get(key) or {"metadata": {}})["metadata"].get("finalizers") or ())
+        waits = f"; finalizers: {finalizers}" if finalizers else ""
+        message = f"{key} is being deleted and is made again afterwards{waits}."
+        found.append(Problem(part_of(plan, key), "ObjectBeingDeleted", message, warning=False))
+    return found
 
 
 def _write(key: Key, wish: Obj, live: Obj | None, order: Order | None, facts: Facts) -> Action | None:
@@ -185,7 +233,9 @@ def _metadata(wish: Obj, live: Obj, path: tuple[str, ...]) -> Iterator[str]:
         for key in sorted(_ours(live, path, field) & set(present) - set(wanted)):
             yield f"{prefix}.{field}.{key}"
     owners = have.get("ownerReferences") or []
-    if any(reference not in owners for reference in wish.get("ownerReferences") or []):
+    wanted_owners = wish.get("ownerReferences") or []
+    strange = not wanted_owners and retention.without_cryostats(owners) != owners
+    if strange or any(reference not in owners for reference in wanted_owners):
         yield f"{prefix}.ownerReferences"
 
 
@@ -301,6 +351,8 @@ def _merged_metadata(wish: Obj, live: Obj, path: tuple[str, ...]) -> Obj:
             r for r in have.get("ownerReferences") or [] if not r.get("controller") and r.get("kind") != names.KIND
         ]
         result["ownerReferences"] = [*wish["ownerReferences"], *others]
+    elif have.get("ownerReferences"):
+        result["ownerReferences"] = retention.without_cryostats(have["ownerReferences"])
     return result
 
 
@@ -310,6 +362,3 @@ def _merged_claim(wish: Obj, live: Obj) -> Obj:
     if _grown(wish, live):
         spec["resources"]["requests"] = {**(spec["resources"].get("requests") or {}), "storage": wanted}
     return {**wish, "metadata": _merged_metadata(wish["metadata"], live, ()), "spec": spec}
-
-
-__all__ = ["Action", "compare", "differences", "has_own_name", "key_of", "merged", "prunable"]

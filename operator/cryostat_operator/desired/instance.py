@@ -164,17 +164,21 @@ class Instance:
     @property
     def database_secret_locked(self) -> bool:
         """Whether the spec asks for other keys than those that the existing database was encrypted with."""
-        status = self.cr.status
-        recorded = status.database_secret if status else None
-        claim = Key("PersistentVolumeClaim", self.namespace, f"{self.name}-database")
-        return bool(recorded and recorded != self.wanted_database_secret and claim in self.facts.live)
+        return self.recorded_database_secret not in (None, self.wanted_database_secret)
 
     @property
     def database_secret(self) -> str:
         """Secret with the database keys: the recorded one while its database exists, else the wanted one."""
-        if self.database_secret_locked and self.cr.status and self.cr.status.database_secret:
-            return self.cr.status.database_secret
-        return self.wanted_database_secret
+        return self.recorded_database_secret or self.wanted_database_secret
+
+    @property
+    def recorded_database_secret(self) -> str | None:
+        """Secret with which an existing database began: as its claim tells, which outlives a status that is lost."""
+        claim = self.live("PersistentVolumeClaim", f"{self.name}-database")
+        if claim is None:
+            return None
+        told = (claim["metadata"].get("labels") or {}).get(names.LABEL_DATABASE_SECRET)
+        return told or (self.cr.status.database_secret if self.cr.status else None)
 
     @property
     def basic_auth(self) -> tuple[str, str] | None:

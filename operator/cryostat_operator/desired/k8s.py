@@ -7,8 +7,9 @@ from collections.abc import Mapping
 from decimal import Decimal
 from typing import Any
 
+from . import retention
 from .instance import Instance
-from .plan import KINDS, Obj
+from .plan import KINDS, Obj, key_of
 
 READ_ONLY_MODE = 0o440
 
@@ -45,7 +46,8 @@ def less(a: Any, b: Any) -> bool:
 def owned(i: Instance, kind: str, name: str, labels: Mapping[str, str] | None = None) -> Obj:
     """Head of an object in the install namespace: owned by the Cryostat, with its mark."""
     obj = marked(i, kind, name, i.namespace, labels)
-    obj["metadata"]["ownerReferences"] = [i.owner]
+    if not (retention.asked(i.annotations) and retention.holds_data(key_of(obj), i.name)):
+        obj["metadata"]["ownerReferences"] = [i.owner]
     return obj
 
 

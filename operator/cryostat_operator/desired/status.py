@@ -73,7 +73,7 @@ _TOPICS = (
     _Topic("Reconciled", frozenset(), "AsPlanned", "Every object is as the spec asks for"),
 )
 # Problems that the user should know of, but that leave a working instance.
-NOTICES = frozenset({"ExternalHostIgnored", "IngressSpecIgnored"})
+NOTICES = frozenset({"ChangedByOthers"})
 
 # Condition prefix → (name suffix of the Deployment, its component label).
 DEPLOYMENTS = {
@@ -179,7 +179,6 @@ def _topics(problems: Sequence[Problem], i: Instance) -> list[Condition]:
     for topic in _TOPICS:
         others = frozenset().union(*(t.reasons for t in _TOPICS)) if not topic.reasons else frozenset()
         mine = [p for p in problems if (p.reason in topic.reasons if topic.reasons else p.reason not in others)]
-        mine = [p for p in mine if p.reason not in NOTICES]
         if mine:
             result.append(_condition(topic.type, mine[0].reason, _sentences(mine), good=False))
         elif topic.type == "Exposed":

@@ -49,7 +49,7 @@ _OWN_RULES = (
     Rule(v1beta2.GROUP, f"{v1beta2.PLURAL}/finalizers", ("update",)),
     Rule("", "namespaces", ("list", "watch")),
     Rule("", "pods", ("list", "watch")),
-    Rule("", "events", ("create",)),
+    Rule("", "events", ("create", "get", "patch")),
     # What the users who write Cryostats may do.
     Rule("authorization.k8s.io", "subjectaccessreviews", ("create",)),
     Rule("discovery.k8s.io", "endpointslices", ("list", "watch")),

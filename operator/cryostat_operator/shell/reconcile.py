@@ -3,22 +3,21 @@
 from __future__ import annotations
 
 import asyncio
-import hashlib
 import logging
+import math
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
-import orjson
 from pydantic import ValidationError
 
 from ..api.v1beta2 import Cryostat
 from ..cluster.act import Foreman, Outcome, Refusal
 from ..cluster.cache import Owner
-from ..cluster.client import JSON_PATCH, ApiError, Client, resource_path
+from ..cluster.client import JSON_PATCH, ApiError, ApiUnavailable, Client, resource_path
 from ..cluster.observe import Scout
 from ..cluster.takeover import take_over
-from ..desired import names
-from ..desired.compare import Action, compare, prunable
+from ..desired import names, retention
+from ..desired.compare import Action, compare, differences, news, pending, possible, prunable
 from ..desired.instance import Facts, Instance
 from ..desired.plan import Key, Obj, Plan, Problem, part_of
 from ..desired.planner import plan_for
@@ -27,6 +26,7 @@ from ..settings import Settings
 from .logs import about
 from .metrics import Metrics
 from .queue import RETRY
+from .restraint import Restraint
 from .tell import Teller, now
 
 logger = logging.getLogger(__name__)
@@ -43,6 +43,9 @@ class _Run:
 
     refused: dict[Key, Refusal] = field(default_factory=dict)
     written: set[Key] = field(default_factory=set)
+    vain: dict[Key, Problem] = field(default_factory=dict)
+    news: list[Problem] = field(default_factory=list)
+    later: float = math.inf  # seconds until a write that was held up may go
     paused: bool = False
 
 
@@ -57,15 +60,14 @@ class Reconciler:
         self._foreman = Foreman(client, scout.children)
         self._teller = Teller(client)
         self._looked_for_old: set[str] = set()
-        # Writes that changed nothing (a webhook puts something back, say), by object: not tried again until it changes.
-        self._settled: dict[Key, tuple[bytes, bytes]] = {}
+        self._restraint = Restraint()
         self.crs: dict[Owner, Obj] = {}
 
     async def __call__(self, owner: Owner) -> float | None:
         """One run; seconds until the next look, None, or `RETRY`."""
         with self._metrics.duration.time(), about(f"{owner.namespace}/{owner.name}"):
             try:
-                again = await self._run(owner)
+                again = await self._attempt(owner)
             except Exception:
                 self._metrics.reconciles.labels("error").inc()
                 raise
@@ -73,6 +75,19 @@ class Reconciler:
                 self._scout.children.rest(owner)
         self._metrics.reconciles.labels("retry" if again == RETRY else "ok").inc()
         return again
+
+    async def _attempt(self, owner: Owner) -> float | None:
+        body = self.crs.get(owner)
+        try:
+            return await self._run(owner)
+        except ApiError as error:
+            # kopf does not notice what was deleted while its stream was interrupted.
+            if body is None or not _is_gone(error, owner):
+                logger.warning("Not finished: %s", error.message)
+                return RETRY
+        if self.crs.get(owner, body)["metadata"]["uid"] == body["metadata"]["uid"]:
+            self.crs.pop(owner, None)
+        return await self._sweep(owner)
 
     async def _run(self, owner: Owner) -> float | None:
         body = self.crs.get(owner)
@@ -91,17 +106,20 @@ class Reconciler:
             await self._look_for_old(owner, body)
         plan, facts = await self._draw(cr)
         for _ in range(0 if run.paused else _ROUNDS):
-            actions = [a for a in self._open(owner, compare(plan, facts, cr.metadata["uid"])) if self._new(run, a)]
+            wanted = possible(compare(plan, facts, cr.metadata["uid"]), plan, facts)
+            actions = [action for action in wanted if self._worthwhile(run, owner, plan, facts, action)]
             if not claimed:
                 # What garbage collection reaches may be made at the same time, the rest only once it can be cleaned up.
                 actions = [a for a in actions if a.obj and a.obj["metadata"].get("ownerReferences")]
-                outcome, _ = await asyncio.gather(self._foreman.act(owner, actions), self._claim(body))
+                claim = asyncio.create_task(self._claim(body))
+                outcome = await self._foreman.act(owner, actions)
+                await claim
                 claimed = True
             elif actions:
                 outcome = await self._foreman.act(owner, actions)
             else:
                 break
-            self._note(run, owner, outcome)
+            self._note(run, owner, outcome, facts)
             plan, facts = await self._draw(cr)
         return await self._report(Instance(cr, facts, self._settings), plan, run)
 
@@ -118,31 +136,30 @@ class Reconciler:
 
     # --- writing --------------------------------------------------------------------------------------------------
 
-    def _new(self, run: _Run, action: Action) -> bool:
-        return action.key not in run.refused and action.key not in run.written
+    def _worthwhile(self, run: _Run, owner: Owner, plan: Plan, facts: Facts, action: Action) -> bool:
+        """Whether a write is new in this run, and neither vain nor one too many."""
+        if action.key in run.refused or action.key in run.written:
+            return False
+        live = facts.live.get(action.key)
+        wait = self._restraint.wait(owner, action, live)
+        if wait == math.inf and action.obj and live:
+            paths = ", ".join(differences(action.obj, live))
+            message = f"{action.key} is changed on its way into the cluster, by an admission policy say: {paths}."
+            run.vain[action.key] = Problem(part_of(plan, action.key), "ChangedByOthers", message)
+        elif wait > 0:
+            run.later = min(run.later, wait)
+        return wait == 0
 
-    def _open(self, owner: Owner, actions: Iterable[Action]) -> Iterable[Action]:
-        """Actions without those that were found to change nothing."""
-        for action in actions:
-            settled = self._settled.get(action.key)
-            minting = action.order is not None  # it changes something each time
-            if settled and not minting and action.verb == "replace" and settled == self._state(owner, action):
-                continue
-            yield action
-
-    def _state(self, owner: Owner, action: Action) -> tuple[bytes, bytes]:
-        record = self._scout.children.of(owner).get(action.key)
-        metadata = {k: v for k, v in (action.obj or {}).get("metadata", {}).items() if k != "resourceVersion"}
-        wish = orjson.dumps({**(action.obj or {}), "metadata": metadata}, option=orjson.OPT_SORT_KEYS)
-        return hashlib.blake2b(wish, digest_size=16).digest(), record.essence if record else b""
-
-    def _note(self, run: _Run, owner: Owner, outcome: Outcome) -> None:
+    def _note(self, run: _Run, owner: Owner, outcome: Outcome, before: Facts) -> None:
         for refusal in outcome.refused:
             run.refused[refusal.key] = refusal
+        live = self._scout.children.live(owner)
         for action in outcome.done:
             run.written.add(action.key)
-            if action.verb == "replace":
-                self._settled[action.key] = self._state(owner, action)
+            self._restraint.written(owner, action, live.get(action.key))
+            told = news(action, before.live.get(action.key))
+            if told:
+                run.news.append(told)
 
     # --- beginning and end ----------------------------------------------------------------------------------------
 
@@ -173,14 +190,20 @@ class Reconciler:
         finalizers = body["metadata"].get("finalizers") or []
         if names.FINALIZER not in finalizers:
             return None
-        await self._look_for_old(owner, body)
-        outcome = await self._foreman.act(owner, self._unowned(owner))
+        try:
+            await self._look_for_old(owner, body)
+        except ApiUnavailable:
+            raise
+        except ApiError as error:
+            logger.warning("Some objects of an earlier operator may stay behind: %s", error.message)
+        outcome = await self._foreman.act(owner, [*self._unowned(owner), *self._kept(owner, body)])
         refused = [refusal for refusal in outcome.refused if refusal.reason != "ApiNotServed"]
         if refused:
             self._count(refused)
-            problems = [Problem("core", "DeletionBlocked", refusal.message) for refusal in refused]
+            problems = [Problem("core", "DeletionBlocked", r.message, about=str(r.key)) for r in refused]
             await self._teller.events(body, problems)
             return RETRY
+        self._teller.forget(body["metadata"]["uid"])
         at = f"/metadata/finalizers/{finalizers.index(names.FINALIZER)}"
         try:
             await self._patch_cr(
@@ -203,16 +226,25 @@ class Reconciler:
             if prunable(key, record.obj, uid="")
         ]
 
+    def _kept(self, owner: Owner, body: Obj) -> list[Action]:
+        """Writes that keep volumes and their keys from going with this Cryostat, where it asks for that."""
+        if not retention.asked(body["metadata"].get("annotations")):
+            return []
+        live = self._scout.children.live(owner)
+        held = {key: obj for key, obj in live.items() if retention.holds_data(key, owner.name)}
+        return [Action("replace", k, retention.released(o)) for k, o in held.items() if not retention.is_released(o)]
+
     async def _sweep(self, owner: Owner) -> float | None:
         """Something bears the mark of a Cryostat that we do not know: clear it away if it really is gone."""
         self._scout.forget(owner)
+        self._restraint.forget(owner)
         if not self._scout.children.of(owner):
             return None
         path = resource_path(names.GROUP, names.VERSION, names.PLURAL, owner.namespace, owner.name)
         try:
             await self._client.request("GET", path)
         except ApiError as error:
-            if error.status != 404:
+            if not _is_gone(error, owner):
                 raise
             outcome = await self._foreman.act(owner, self._unowned(owner))
             return RETRY if outcome.refused else None
@@ -233,31 +265,32 @@ class Reconciler:
         owner = Owner(instance.namespace, instance.name)
         refused = [r for r in run.refused.values() if not r.temporary]
         self._count(refused)
-        refusals = [Problem(part_of(plan, r.key), r.reason, r.message) for r in refused]
+        refusals = [Problem(part_of(plan, r.key), r.reason, r.message, about=str(r.key)) for r in refused]
+        refusals += [*run.vain.values(), *pending(plan, instance.facts)]
         report = Report(refusals, self._scout.pods.troubles(owner), run.paused)
         body = self.crs.get(owner)
         if body is None:  # deleted while we were at it
             return None
         # Events first: they are told when the conditions did not say so before.
-        told = [p for p in plan.problems if p.warning]
-        await self._teller.events(body, [*told, *refusals, *plan.notices])
+        told = [p for p in (*plan.problems, *refusals) if p.warning]
+        await self._teller.events(body, [*told, *plan.notices])
+        for each in run.news:
+            await self._teller.event(body, each)
         await self._write_status(body, status_of(instance, plan, report, now()))
         if refused:
             return RETRY
-        return _SOON if run.refused else self._renewal(owner, instance)
+        if run.refused:
+            return _SOON
+        due = min(run.later, self._renewal(owner, instance))
+        return due if due < math.inf else None
 
-    def _renewal(self, owner: Owner, instance: Instance) -> float | None:
+    def _renewal(self, owner: Owner, instance: Instance) -> float:
         """Seconds until a certificate is due; looked at from time to time, because the clock may be put right."""
         seconds = self._scout.renewal(owner) if instance.tls_way == "built-in" else None
-        return None if seconds is None else min(seconds + 1.0, _CLOCK)
+        return math.inf if seconds is None else min(seconds + 1.0, _CLOCK)
 
     async def _write_status(self, body: Obj, status: Obj) -> None:
-        try:
-            written = await self._teller.status(body, status)
-        except ApiError as error:
-            if error.status != 404:  # gone meanwhile
-                raise
-            return
+        written = await self._teller.status(body, status)
         if written:
             self._take(written)
 
@@ -267,12 +300,17 @@ class Reconciler:
         message = f"The spec cannot be understood; everything is left as it is. {causes}"
         before = (body.get("status") or {}).get("conditions") or []
         status = unreadable(body["metadata"].get("generation", 0), message, before, now())
-        await self._write_status(body, {**(body.get("status") or {}), **status})
         await self._teller.events(body, [Problem("core", "InvalidSpec", message)])
+        await self._write_status(body, {**(body.get("status") or {}), **status})
 
     def _count(self, refused: Iterable[Refusal]) -> None:
         for refusal in refused:
             self._metrics.errors.labels(refusal.reason).inc()
+
+
+def _is_gone(error: ApiError, owner: Owner) -> bool:
+    """Whether an answer says that this Cryostat is not there; «not found» alone may mean that no API is served yet."""
+    return error.status == 404 and names.PLURAL in error.message and f'"{owner.name}"' in error.message
 
 
 def parse(body: Obj) -> Cryostat:

@@ -14,7 +14,6 @@ from ..desired.plan import Obj, Problem
 logger = logging.getLogger(__name__)
 
 COMPONENT = "cryostat-operator"
-_MOST_TOLD = 10_000  # causes remembered; after that the oldest knowledge is dropped and an event may repeat
 
 
 def now() -> str:
@@ -27,7 +26,7 @@ class Teller:
 
     def __init__(self, client: Client) -> None:
         self._client = client
-        self._told: dict[str, None] = {}
+        self._told: dict[str, frozenset[str]] = {}  # by UID of the Cryostat
 
     async def status(self, cr: Obj, status: Obj) -> Obj | None:
         """Write the status where it differs from the one that the Cryostat has; the Cryostat as it is then."""
@@ -40,50 +39,82 @@ class Teller:
         return await self._client.request("PATCH", f"{path}/status", body=patch, content_type=MERGE_PATCH)
 
     async def events(self, cr: Obj, problems: Iterable[Problem]) -> None:
-        """An event for each problem or notice that the conditions of the Cryostat did not tell before."""
-        known = {
-            sentence
-            for condition in (cr.get("status") or {}).get("conditions") or ()
-            for sentence in str(condition.get("message")).split("; ")
-        }
-        for problem in problems:
-            if problem.message not in known:
-                await self.event(cr, "Warning" if problem.warning else "Normal", problem.reason, problem.message)
+        """An event for each problem or notice that was not there before.
 
-    async def event(self, cr: Obj, kind: str, reason: str, message: str) -> None:
-        """One event, once: its name is made of what it says, so that even a restarted operator cannot repeat it."""
-        metadata = cr["metadata"]
-        digest = hashlib.sha256(f"{metadata['uid']}/{reason}/{message}".encode()).hexdigest()[:16]
-        if digest in self._told:
-            return
-        stamp = now()
-        event = {
-            "apiVersion": "v1",
-            "kind": "Event",
-            "metadata": {"name": f"{metadata['name']}.{digest}", "namespace": metadata["namespace"]},
-            "involvedObject": {
-                "apiVersion": names.API_VERSION,
-                "kind": names.KIND,
-                "name": metadata["name"],
-                "namespace": metadata["namespace"],
-                "uid": metadata["uid"],
-            },
-            "type": kind,
-            "reason": reason,
-            "message": message[:1024],
-            "source": {"component": COMPONENT},
-            "reportingComponent": COMPONENT,
-            "firstTimestamp": stamp,
-            "lastTimestamp": stamp,
-            "count": 1,
-        }
+        What there was is remembered; after a restart the conditions of the Cryostat still tell.
+        """
+        told = self._told.get(cr["metadata"]["uid"], frozenset())
+        known = [str(c.get("message")) for c in (cr.get("status") or {}).get("conditions") or ()]
+        found: dict[str, bool] = {}
+        for problem in problems:
+            digest = _digest(cr, problem)
+            if digest not in found:
+                old = digest in told or any(problem.message in text for text in known)
+                found[digest] = old or await self._event(cr, digest, problem)
+        self._told[cr["metadata"]["uid"]] = frozenset(digest for digest, done in found.items() if done)
+
+    async def event(self, cr: Obj, told: Problem) -> None:
+        """Tell that something was done."""
+        await self._event(cr, _digest(cr, told), told)
+
+    async def once(self, cr: Obj, told: Problem) -> None:
+        """The same, but only once as long as this process lives."""
+        uid, digest = cr["metadata"]["uid"], _digest(cr, told)
+        before = self._told.get(uid, frozenset())
+        if digest not in before and await self._event(cr, digest, told):
+            self._told[uid] = before | {digest}
+
+    def forget(self, uid: str) -> None:
+        """That Cryostat is gone."""
+        self._told.pop(uid, None)
+
+    async def _event(self, cr: Obj, digest: str, problem: Problem) -> bool:
+        """Write one event, or count up the one that exists; whether that is done with."""
+        collection = f"/api/v1/namespaces/{cr['metadata']['namespace']}/events"
         try:
-            await self._client.request("POST", f"/api/v1/namespaces/{metadata['namespace']}/events", body=event)
+            await self._client.request("POST", collection, body=_event(cr, digest, problem))
         except ApiError as error:
-            if error.status != 409:  # told before this process began
-                logger.info("Event %s: %s", reason, error)
-                if error.status not in (403, 404):  # a namespace that is going away takes no events
-                    return
-        self._told[digest] = None
-        while len(self._told) > _MOST_TOLD:
-            self._told.pop(next(iter(self._told)))
+            if error.status == 409:
+                return await self._repeat(f"{collection}/{cr['metadata']['name']}.{digest}")
+            logger.info("Event %s: %s", problem.reason, error)
+            return error.status in (403, 404)  # a namespace that is going away takes no events
+        return True
+
+    async def _repeat(self, path: str) -> bool:
+        try:
+            earlier = await self._client.request("GET", path)
+            patch = {"count": int(earlier.get("count") or 1) + 1, "lastTimestamp": now()}
+            await self._client.request("PATCH", path, body=patch, content_type=MERGE_PATCH)
+        except ApiError as error:
+            logger.info("Event %s: %s", path, error)
+        return True
+
+
+def _digest(cr: Obj, problem: Problem) -> str:
+    """Names a cause, so that even a restarted operator recognises it; the API server's words about one may vary."""
+    cause = problem.about or problem.message
+    return hashlib.sha256(f"{cr['metadata']['uid']}/{problem.reason}/{cause}".encode()).hexdigest()[:16]
+
+
+def _event(cr: Obj, digest: str, problem: Problem) -> Obj:
+    metadata, stamp = cr["metadata"], now()
+    return {
+        "apiVersion": "v1",
+        "kind": "Event",
+        "metadata": {"name": f"{metadata['name']}.{digest}", "namespace": metadata["namespace"]},
+        "involvedObject": {
+            "apiVersion": names.API_VERSION,
+            "kind": names.KIND,
+            "name": metadata["name"],
+            "namespace": metadata["namespace"],
+            "uid": metadata["uid"],
+        },
+        "type": "Warning" if problem.warning else "Normal",
+        "reason": problem.reason,
+        "message": problem.message[:1024],
+        "source": {"component": COMPONENT},
+        "reportingComponent": COMPONENT,
+        "firstTimestamp": stamp,
+        "lastTimestamp": stamp,
+        "count": 1,
+    }

@@ -22,6 +22,8 @@ _KEYS = frozenset({CONNECTION_KEY, ENCRYPTION_KEY})
 def part(i: Instance) -> Part:
     problems = tuple(problem for problem in (volumes.data_at_risk(i, PART), _mismatch(i)) if problem)
     claim = volumes.claim(i, PART, DEFAULT_SIZE)
+    if claim and len(i.database_secret) <= names.LONGEST_LABEL:
+        claim["metadata"]["labels"][names.LABEL_DATABASE_SECRET] = i.database_secret
     drawn = Part(PART, objects=without_none((claim, service(i), deployment(i))), problems=problems)
     if i.database_secret != i.minted_database_secret or i.own_database_secret:
         return drawn

@@ -19,7 +19,7 @@ from ...cluster.observe import Scout
 from ...cluster.permissions import Permissions, own_name
 from ...desired import names, paths
 from ...desired.instance import DataFact, Facts, Instance
-from ...desired.plan import Key
+from ...desired.plan import Key, Problem
 from ...settings import Settings
 from ..metrics import Metrics
 from ..tell import Teller
@@ -75,7 +75,7 @@ class Surroundings:
         return known if known is not None else await self._get(path)
 
     async def tell(self, cr: Obj, reason: str, message: str) -> None:
-        await self._teller.event(cr, "Warning", reason, message)
+        await self._teller.once(cr, Problem("core", reason, message))
 
     async def _get(self, path: str) -> Obj | None:
         try:

@@ -1,0 +1,67 @@
+"""Keeps the loop from writing in vain: what changes nothing is not repeated, and nobody is fought at full speed."""
+
+from __future__ import annotations
+
+import hashlib
+import math
+import time
+from collections import defaultdict
+from collections.abc import Callable
+
+import orjson
+
+from ..cluster.cache import Owner
+from ..desired.compare import Action
+from ..desired.plan import Key, Obj
+
+_BURST = 20  # changes of one object that go through at once: people undo and redo things
+_REFILL = 5.0  # seconds until one more may
+_VOLATILE = frozenset({"resourceVersion", "generation", "managedFields"})
+
+
+class Restraint:
+    """Remembers, per object, writes that the cluster did not take over, and how many there were lately.
+
+    An admission policy may put back what we take away, another controller may insist on its view. Making a missing
+    object again is never held up.
+    """
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        self._clock = clock
+        self._vain: dict[Owner, dict[Key, tuple[bytes, bytes]]] = defaultdict(dict)
+        self._tokens: dict[Owner, dict[Key, tuple[float, float]]] = defaultdict(dict)
+
+    def wait(self, owner: Owner, action: Action, live: Obj | None) -> float:
+        """Seconds to wait before this write makes sense; infinite where it was found to change nothing."""
+        if action.verb == "create":
+            return 0.0
+        vain = self._vain[owner].get(action.key)
+        if vain and action.verb == "replace" and action.order is None and vain == (_digest(action.obj), _digest(live)):
+            return math.inf
+        return max(0.0, (1.0 - self._left(owner, action.key)) * _REFILL)
+
+    def written(self, owner: Owner, action: Action, live: Obj | None) -> None:
+        """That write went through, and this is what the object is now."""
+        if action.verb == "create":
+            return
+        self._tokens[owner][action.key] = self._left(owner, action.key) - 1.0, self._clock()
+        if action.verb == "replace" and action.order is None:  # the values of Secrets are not seen here
+            self._vain[owner][action.key] = _digest(action.obj), _digest(live)
+
+    def forget(self, owner: Owner) -> None:
+        """That Cryostat is gone."""
+        self._vain.pop(owner, None)
+        self._tokens.pop(owner, None)
+
+    def _left(self, owner: Owner, key: Key) -> float:
+        tokens, since = self._tokens[owner].get(key, (float(_BURST), 0.0))
+        return min(float(_BURST), tokens + (self._clock() - since) / _REFILL)
+
+
+def _digest(obj: Obj | None) -> bytes:
+    """Of all that a write can settle: not of status and bookkeeping, which change by themselves."""
+    if obj is None:
+        return b""
+    metadata = {k: v for k, v in obj["metadata"].items() if k not in _VOLATILE}
+    content = {k: v for k, v in obj.items() if k not in ("status", "apiVersion")} | {"metadata": metadata}
+    return hashlib.blake2b(orjson.dumps(content, option=orjson.OPT_SORT_KEYS), digest_size=16).digest()

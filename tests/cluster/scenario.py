@@ -1,0 +1,312 @@
+"""What tests of the loop do: apply a Cryostat, wait until something is told, disturb, and read what was written."""
+
+from __future__ import annotations
+
+import itertools
+import re
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from cryostat_operator.desired import names
+from cryostat_operator.desired.plan import KINDS
+from tests.cluster import openshift
+from tests.cluster.api import Api, ApiError, Object, condition, eventually
+from tests.cluster.controlplane import ControlPlane
+from tests.cluster.operator_process import SERVICE_ACCOUNT, OperatorProcess
+
+_numbers = itertools.count(1)
+_WRITING = ("create", "update", "patch", "delete", "deletecollection")
+
+
+class Write(NamedTuple):
+    """One writing request of the operator, as the API server's audit log has it."""
+
+    verb: str
+    resource: str  # plural, with the subresource: `cryostats/status`
+    namespace: str
+    name: str
+    code: int
+
+    @property
+    def succeeded(self) -> bool:
+        return self.code < 300
+
+
+class Scenario:
+    """One operator on one control plane. What a test makes is cleared away by `clean`."""
+
+    def __init__(self, plane: ControlPlane, directory: Path, env: Mapping[str, str] | None = None) -> None:
+        self.plane = plane
+        self._directory, self._env = directory, dict(env or {})
+        self._namespaces: list[str] = []
+        self._undo: list[Callable[[], Any]] = []
+        self.operator: OperatorProcess | None = None
+
+    @property
+    def api(self) -> Api:
+        return self.plane.api
+
+    # --- the operator's process ---
+
+    def start(self, *, wait: bool = True) -> OperatorProcess:
+        """Starts it unless it runs; with `wait`, until it has seen every Cryostat and has nothing more to do."""
+        if self.operator is None or not self.operator.running:
+            self.operator = OperatorProcess(self.api, self._directory, self._env)
+        if wait:
+            self.operator.wait_ready()
+        return self.operator
+
+    def stop(self) -> None:
+        """Ends it at once: it must cope with that anyway."""
+        if self.operator:
+            self.operator.kill()
+
+    @contextmanager
+    def down(self) -> Iterator[None]:
+        """The operator is away inside."""
+        self.stop()
+        yield
+        self.start()
+
+    def settle(self, timeout: float = 30.0) -> None:
+        """Waits until the operator knows all Cryostats, and nothing is due, running or scheduled."""
+        seen = [-1.0]
+
+        def quiet() -> bool:
+            numbers = self.metrics()
+            runs = sum(value for name, value in numbers.items() if name.startswith("cryostat_operator_reconciles"))
+            known = numbers.get("cryostat_operator_instances", 0.0)
+            still = runs == seen[0] and numbers.get("cryostat_operator_queue_depth") == 0.0
+            seen[0] = runs
+            return still and known == len(self.api.list(names.API_VERSION, names.KIND))
+
+        eventually(quiet, timeout, "the operator has nothing more to do", interval=0.35)
+
+    def settle_except(self, cr: Object, runs: int = 2) -> None:
+        """Waits until a Cryostat that is retried again and again was looked at a few times more."""
+        assert self.operator
+
+        def count() -> float:
+            return sum(v for name, v in self.metrics().items() if name.startswith("cryostat_operator_reconciles"))
+
+        before = count()
+        eventually(lambda: count() >= before + runs, what=f"{name(cr)} is looked at again")
+
+    def metrics(self) -> dict[str, float]:
+        """Samples of /metrics with their labels."""
+        assert self.operator
+        lines = self.operator.get("/metrics")[1].splitlines()
+        pairs = (line.rsplit(" ", 1) for line in lines if line and not line.startswith("#") and "_created" not in line)
+        return {pair[0]: float(pair[1]) for pair in pairs if len(pair) == 2}
+
+    def log_size(self) -> int:
+        assert self.operator
+        return self.operator.log.stat().st_size
+
+    def log_since(self, size: int) -> str:
+        assert self.operator
+        return self.operator.log.read_bytes()[size:].decode(errors="replace")
+
+    # --- what it wrote ---
+
+    def writes(self, mark: int) -> list[Write]:
+        """All writing requests of the operator since a `plane.audit_mark()`, events included."""
+        return [_write(event) for event in self._audit(mark) if event["verb"] in _WRITING]
+
+    def reads(self, mark: int) -> list[str]:
+        """Paths that it got or listed since then."""
+        return [event["requestURI"] for event in self._audit(mark) if event["verb"] in ("get", "list")]
+
+    def _audit(self, mark: int) -> list[Object]:
+        return self.plane.audit_since(mark, f":{SERVICE_ACCOUNT}")
+
+    # --- namespaces and objects ---
+
+    def namespace(self, prefix: str = "loop", **labels: str) -> str:
+        """A new namespace."""
+        name = f"{prefix}-{next(_numbers)}"
+        self.make_namespace(name, labels)
+        return name
+
+    def make_namespace(self, name: str, labels: Mapping[str, str] | None = None) -> None:
+        self.api.create({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name, "labels": labels or {}}})
+        self._namespaces.append(name)
+        with suppress(LookupError):
+            self.api.path("route.openshift.io/v1", "Route")
+            openshift.annotate_namespace(self.api, name)
+
+    def remove_namespace(self, name: str) -> None:
+        """Deletes it and waits until it is gone."""
+        self.api.delete({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}})
+        eventually(lambda: not self.api.find("v1", "Namespace", name), what=f"namespace {name} is gone")
+
+    def make(self, kind: str, namespace: str, name: str, **content: Any) -> Object:
+        """Creates an object of one of the operator's kinds, as a user would: no mark, no owner."""
+        metadata = {"name": name, **({"namespace": namespace} if namespace else {}), **content.pop("metadata", {})}
+        made = self.api.create({"apiVersion": version(kind), "kind": kind, "metadata": metadata, **content})
+        if not namespace:
+            self.undo(lambda: self.api.delete(made))
+        return {"apiVersion": version(kind), "kind": kind, **made}
+
+    def secret(self, namespace: str, name: str, **values: str) -> Object:
+        return self.make("Secret", namespace, name, stringData=values)
+
+    def config_map(self, namespace: str, name: str, **values: str) -> Object:
+        return self.make("ConfigMap", namespace, name, data=values)
+
+    def get(self, kind: str, namespace: str, name: str) -> Object:
+        """One object of the operator's kinds. Raises ApiError 404."""
+        found = self.api.get(version(kind), kind, name, namespace or None)
+        return {"apiVersion": version(kind), "kind": kind, **found}
+
+    def find(self, kind: str, namespace: str, name: str) -> Object | None:
+        return self.api.find(version(kind), kind, name, namespace or None)
+
+    def marked(self, cr: Object) -> list[Object]:
+        """Every object in the cluster with the mark of this Cryostat."""
+        selector = f"{names.LABEL_NAME}={name(cr)},{names.LABEL_NAMESPACE}={namespace(cr)}"
+        found: list[Object] = []
+        for kind in KINDS.values():
+            with suppress(LookupError):
+                found += self.api.list(kind.api_version, kind.kind, labelSelector=selector)
+        return found
+
+    def undo(self, action: Callable[[], Any]) -> None:
+        """Something that `clean` does, the last first."""
+        self._undo.append(action)
+
+    # --- Cryostats ---
+
+    def cryostat(self, where: str, name: str = "x", /, metadata: Object | None = None, **spec: Any) -> Object:
+        """Creates a Cryostat, with two more volumes to claim."""
+        self.plane.add_volumes(2)
+        head = {"name": name, "namespace": where, **(metadata or {})}
+        return self.api.create(
+            {"apiVersion": names.API_VERSION, "kind": names.KIND, "metadata": head, "spec": spec},
+        )
+
+    def now(self, cr: Object) -> Object:
+        """The Cryostat as it is."""
+        return self.api.get(names.API_VERSION, names.KIND, name(cr), namespace(cr))
+
+    def change(self, cr: Object, **spec: Any) -> Object:
+        """Merges this into its spec."""
+        return self.api.patch(cr, {"spec": spec})
+
+    def annotate(self, obj: Object, **annotations: str | None) -> Object:
+        return self.api.patch(obj, {"metadata": {"annotations": annotations}})
+
+    def ready(self, cr: Object, timeout: float = 40.0) -> Object:
+        """Waits until its newest version is Ready; returns it."""
+
+        def there() -> Object | None:
+            body = self.now(cr)
+            found = condition(body, "Ready")
+            assert found.get("status") == "True", found or "no Ready condition yet"
+            assert found.get("observedGeneration") == body["metadata"]["generation"], "an old generation"
+            return body
+
+        return eventually(there, timeout, f"{name(cr)} is Ready", interval=0.05) or {}
+
+    def told(self, cr: Object, reason: str, *words: str, type: str = "Ready", timeout: float = 30.0) -> Object:
+        """Waits until a condition (Ready, by default) gives this reason and these words; returns the condition."""
+
+        def said() -> Object | None:
+            found = condition(self.now(cr), type)
+            assert found.get("reason") == reason, found or f"no condition {type} yet"
+            assert all(word in found["message"] for word in words), found
+            return found
+
+        return eventually(said, timeout, f"{type} is {reason}", interval=0.05) or {}
+
+    def delete(self, cr: Object, timeout: float = 30.0) -> None:
+        """Deletes a Cryostat and waits until it is gone."""
+        uid = cr["metadata"]["uid"]
+        self.api.delete(cr)
+        self.gone(cr, uid, timeout)
+
+    def gone(self, cr: Object, uid: str = "", timeout: float = 30.0) -> None:
+        def away() -> bool:
+            found = self.api.find(names.API_VERSION, names.KIND, name(cr), namespace(cr))
+            return found is None or bool(uid and found["metadata"]["uid"] != uid)
+
+        eventually(away, timeout, f"{name(cr)} is gone", interval=0.05)
+
+    def nothing_left(self, cr: Object, *but: str, timeout: float = 30.0) -> None:
+        """Waits until no object bears its mark, but those of the kinds `but`."""
+
+        def clear() -> bool:
+            left = [f"{obj['kind']} {obj['metadata']['name']}" for obj in self.marked(cr) if obj["kind"] not in but]
+            assert not left, left
+            return True
+
+        eventually(clear, timeout, f"nothing is left of {name(cr)}")
+
+    def events(self, cr: Object, reason: str = "") -> list[Object]:
+        """Events about this very Cryostat."""
+        uid = cr["metadata"]["uid"]
+        found = self.api.list("v1", "Event", namespace(cr), fieldSelector=f"involvedObject.uid={uid}")
+        return [event for event in found if reason in ("", event["reason"])]
+
+    def clean(self) -> None:
+        """Takes back what a test did; with the operator running again."""
+        for action in reversed(self._undo):
+            with suppress(ApiError):
+                action()
+        self._undo.clear()
+        self.start()
+        wanted = set(self._namespaces)
+        for cr in self.api.list(names.API_VERSION, names.KIND):
+            if namespace(cr) in wanted:
+                self.api.delete(cr)
+        with suppress(TimeoutError):
+            eventually(lambda: not self._left(wanted), 20.0)
+        for cr in self._left(wanted):
+            self.api.patch(cr, {"metadata": {"finalizers": None}})
+        for each in self._namespaces:
+            self.api.delete({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": each}})
+        self._namespaces.clear()
+
+    def _left(self, wanted: set[str]) -> list[Object]:
+        return [cr for cr in self.api.list(names.API_VERSION, names.KIND) if namespace(cr) in wanted]
+
+
+def name(obj: Object) -> str:
+    return str(obj["metadata"]["name"])
+
+
+def namespace(obj: Object) -> str:
+    return str(obj["metadata"].get("namespace", ""))
+
+
+def version(kind: str) -> str:
+    return KINDS[kind].api_version
+
+
+def mark_of(cr: Object) -> dict[str, str]:
+    """Labels that an object of this Cryostat bears."""
+    return {names.LABEL_NAME: name(cr), names.LABEL_NAMESPACE: namespace(cr)}
+
+
+def bindings_of(cr: Object) -> str:
+    """Name of its RoleBindings, its ClusterRoleBinding and its ConsoleLink."""
+    return names.instance_hash_name(namespace(cr), name(cr))
+
+
+def callback_of(cr: Object) -> str:
+    """Name of its callback Services."""
+    return names.agent_callback_service(namespace(cr), name(cr))
+
+
+def _write(event: Object) -> Write:
+    reference = event.get("objectRef") or {}
+    resource = "/".join(filter(None, (reference.get("resource", ""), reference.get("subresource", ""))))
+    given = reference.get("name") or _named(event["requestURI"])
+    return Write(event["verb"], resource, reference.get("namespace", ""), given, event["responseStatus"]["code"])
+
+
+def _named(uri: str) -> str:
+    match = re.search(r"/([^/?]+)(\?|$)", uri)
+    return match.group(1) if match else ""
