@@ -19,6 +19,7 @@ REQUEST_TIMEOUT = 30.0  # seconds; a policy webhook may take up to its own 30 s 
 WATCH_SECONDS = 300
 INACTIVITY_SECONDS = 70.0  # bookmarks come about once a minute: a stream silent for longer is dead
 _TRIES = 4
+_CONNECTIONS = 32  # for everything but watches; each costs up to half a MiB of buffers and a handshake
 
 JSON_PATCH = "application/json-patch+json"
 MERGE_PATCH = "application/merge-patch+json"
@@ -72,14 +73,18 @@ class Client:
         self._connection = connection
         self._reconnect = reconnect
         self._observer = observer
-        self._session = self._new_session()
+        self._session = self._new_session(_CONNECTIONS)
+        self._watches = self._new_session(0)
+        self._renewing = asyncio.Lock()
 
-    def _new_session(self) -> aiohttp.ClientSession:
-        connector = aiohttp.TCPConnector(limit=0, ssl=self._connection.ssl_context, keepalive_timeout=90)
+    def _new_session(self, limit: int) -> aiohttp.ClientSession:
+        # The API server closes a connection that is idle for 90 s; ours must not be used while it does.
+        connector = aiohttp.TCPConnector(limit=limit, ssl=self._connection.ssl_context, keepalive_timeout=80)
         return aiohttp.ClientSession(connector=connector, read_bufsize=2**21, auto_decompress=True)
 
     async def close(self) -> None:
         await self._session.close()
+        await self._watches.close()
 
     async def get(self, key: Key) -> Obj:
         return await self.request("GET", path_of(key))
@@ -119,10 +124,11 @@ class Client:
         """
         data = None if body is None else orjson.dumps(body)
         for attempt in range(_TRIES):
+            used = self._connection
             try:
                 return await self._once(method, path, data, params, content_type, accept)
             except _Unauthorized:
-                await self._renew()
+                await self._renew(used)
             except _Busy as busy:
                 if attempt == _TRIES - 1:
                     raise ApiUnavailable(429, "TooManyRequests", "the API server is overloaded") from None
@@ -162,11 +168,18 @@ class Client:
     def _headers(self, accept: str) -> dict[str, str]:
         return {"Accept": accept, "User-Agent": FIELD_MANAGER, **self._connection.headers()}
 
-    async def _renew(self) -> None:
-        """Fresh credentials; requests under way on the old session are left to finish."""
+    async def _renew(self, used: Connection) -> None:
+        """Fresh credentials, unless somebody has got them since; requests under way are left to finish."""
+        async with self._renewing:
+            if self._connection is used:
+                await self._log_in_again()
+
+    async def _log_in_again(self) -> None:
         self._connection = await self._reconnect()
-        old, self._session = self._session, self._new_session()
-        asyncio.get_running_loop().call_later(REQUEST_TIMEOUT, lambda: asyncio.ensure_future(old.close()))
+        old = self._session, self._watches
+        self._session, self._watches = self._new_session(_CONNECTIONS), self._new_session(0)
+        for session in old:
+            asyncio.get_running_loop().call_later(REQUEST_TIMEOUT, _close, session)
 
     @asynccontextmanager
     async def watch(self, path: str, params: Mapping[str, str], accept: str) -> AsyncIterator[AsyncIterator[Obj]]:
@@ -177,15 +190,15 @@ class Client:
         """
         query = {**params, "watch": "true", "allowWatchBookmarks": "true", "timeoutSeconds": str(WATCH_SECONDS)}
         timeout = aiohttp.ClientTimeout(total=None, connect=5, sock_read=INACTIVITY_SECONDS)
-        started, code = time.monotonic(), 0
+        started, code, used = time.monotonic(), 0, self._connection
         try:
-            async with self._session.get(
+            async with self._watches.get(
                 self._connection.server + path, params=query, headers=self._headers(accept), timeout=timeout
             ) as response:
                 code = response.status
                 self._observer("WATCH", code, time.monotonic() - started)
                 if code == 401:
-                    await self._renew()
+                    await self._renew(used)
                     raise ApiUnavailable(401, "Unauthorized", "credentials expired")
                 if code != 200:
                     _decode(code, response.headers, await response.read())
@@ -199,6 +212,15 @@ class Client:
 def accept_metadata(kind: str) -> str:
     """Accept header for metadata only: `kind` is PartialObjectMetadata or PartialObjectMetadataList."""
     return "application/json" + _METADATA.format(kind)
+
+
+def _close(session: aiohttp.ClientSession) -> None:
+    task = asyncio.ensure_future(session.close())
+    _closing.add(task)
+    task.add_done_callback(_closing.discard)
+
+
+_closing: set[asyncio.Future[None]] = set()  # a task that nobody holds may vanish before it is done
 
 
 async def _lines(response: aiohttp.ClientResponse) -> AsyncIterator[Obj]:

@@ -20,7 +20,7 @@ from ..desired.plan import Obj
 from ..settings import Settings
 from .metrics import Metrics
 from .queue import Queue
-from .reconcile import Reconciler
+from .reconcile import Reconciler, without_bookkeeping
 from .server import Server
 from .webhooks.desk import PORT as WEBHOOK_PORT
 from .webhooks.desk import Surroundings, Webhooks
@@ -130,7 +130,7 @@ class App:
             return
         if known and int(known["metadata"]["resourceVersion"]) >= int(obj["metadata"]["resourceVersion"]):
             return  # our own write, of which the answer told us
-        self.reconciler.crs[owner] = obj
+        self.reconciler.crs[owner] = without_bookkeeping(obj)
         self.queue.ring(owner)
 
 
@@ -151,7 +151,7 @@ def register(app: App, registry: kopf.OperatorRegistry) -> None:
 
 
 class _NoDiffs(kopf.DiffBaseStorage):
-    """kopf copies each state of an object to compare it with the last, for handlers that we do not have: it need not."""
+    """kopf copies each state of an object, to compare it with the last for handlers that we do not have."""
 
     def build(self, *, body: kopf.Body, extra_fields: Any = None) -> kopf.BodyEssence:
         return kopf.BodyEssence({})

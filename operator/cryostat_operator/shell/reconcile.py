@@ -35,6 +35,7 @@ _ROUNDS = 6  # of drawing and writing in one run; what one round makes is a fact
 _SOON = 1.0  # seconds, after something temporary
 _CLOCK = 12 * 3600.0  # seconds that a timer is trusted to be in step with the clock
 _GO = "true"
+_LAST_APPLIED = "kubectl.kubernetes.io/last-applied-configuration"
 
 
 @dataclass
@@ -257,7 +258,7 @@ class Reconciler:
 
     def _take(self, body: Obj) -> None:
         """Remember the newest state of a Cryostat."""
-        self.crs[Owner(body["metadata"]["namespace"], body["metadata"]["name"])] = body
+        self.crs[Owner(body["metadata"]["namespace"], body["metadata"]["name"])] = without_bookkeeping(body)
 
     # --- telling --------------------------------------------------------------------------------------------------
 
@@ -311,6 +312,15 @@ class Reconciler:
 def _is_gone(error: ApiError, owner: Owner) -> bool:
     """Whether an answer says that this Cryostat is not there; «not found» alone may mean that no API is served yet."""
     return error.status == 404 and names.PLURAL in error.message and f'"{owner.name}"' in error.message
+
+
+def without_bookkeeping(body: Obj) -> Obj:
+    """A Cryostat without the API server's notes on who set what, which are larger than all the rest."""
+    metadata = {k: v for k, v in body["metadata"].items() if k != "managedFields"}
+    annotations = metadata.get("annotations") or {}
+    if _LAST_APPLIED in annotations:
+        metadata["annotations"] = {k: v for k, v in annotations.items() if k != _LAST_APPLIED}
+    return {**body, "metadata": metadata}
 
 
 def parse(body: Obj) -> Cryostat:
