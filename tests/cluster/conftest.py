@@ -14,8 +14,9 @@ from tests.cluster.controlplane import ControlPlane, Options
 from tests.cluster.operator_process import OperatorProcess, install, remove_cryostats
 from tests.cluster.router import RoutePlayer
 from tests.cluster.scenario import Scenario
+from tests.cluster.webhooks import Served, served
 
-_PLANES = ("control_plane", "installed_plane", "openshift_plane")
+_PLANES = ("control_plane", "installed_plane", "openshift_plane", "asking")
 _numbers = itertools.count(1)
 
 NamespaceFactory = Callable[..., str]
@@ -54,6 +55,13 @@ def openshift_plane() -> Iterator[ControlPlane]:
         openshift.install(plane.api)
         install(plane.api, plane.kubectl)
         yield plane
+
+
+@pytest.fixture(scope="session")
+def asking() -> Iterator[Served]:
+    """A cluster whose API server asks a running operator: with its CRD, roles and webhooks."""
+    with served() as cluster:
+        yield cluster
 
 
 @pytest.fixture

@@ -131,7 +131,7 @@ class Admission:
 
 def _being_deleted(request: Request) -> bool:
     """Nothing is granted to an object that goes away, and what holds it up must be removable in every case."""
-    return "deletionTimestamp" in request.obj.get("metadata", {})
+    return request.operation == "UPDATE" and "deletionTimestamp" in request.old.get("metadata", {})
 
 
 def _placed(obj: Obj, request: Request) -> Obj:

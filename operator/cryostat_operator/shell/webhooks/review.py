@@ -56,8 +56,8 @@ def parse(review: Any) -> Request:
     if not isinstance(request, dict) or not isinstance(request.get("uid"), str) or not request["uid"]:
         raise MalformedReviewError("the AdmissionReview has no request")
     obj, old, user = (request.get(key) or {} for key in ("object", "oldObject", "userInfo"))
-    for each in (obj, old, user, obj.get("metadata", {}) if isinstance(obj, dict) else None):
-        if not isinstance(each, dict):
+    for each in (obj, old, user):
+        if not isinstance(each, dict) or not isinstance(each.get("metadata", {}), dict):
             raise MalformedReviewError("object, oldObject and userInfo must be objects")
     asked, shown = request.get("requestKind"), request.get("kind")
     return Request(

@@ -1,0 +1,203 @@
+"""Pods and workloads that ask for the agent, through a real API server."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from cryostat_operator.desired import names
+from tests.cluster.api import Api, Object, eventually
+from tests.cluster.webhooks import MUTATING, Served
+
+MakeNamespace = Callable[..., str]
+RESTRICTED = {"pod-security.kubernetes.io/enforce": "restricted"}
+STRICT: Object = {
+    "securityContext": {"runAsNonRoot": True, "runAsUser": 7, "seccompProfile": {"type": "RuntimeDefault"}},
+}
+STRICT_CONTAINER = {"allowPrivilegeEscalation": False, "capabilities": {"drop": ["ALL"]}}
+
+
+def agents(pod: Object) -> list[str]:
+    return [each["name"] for each in pod["spec"].get("initContainers") or []]
+
+
+def pod(namespace: str, labels: dict[str, str], container: Any = None, **spec: Any) -> Object:
+    containers = [{"name": "app", "image": "app:1", "securityContext": STRICT_CONTAINER, **(container or {})}]
+    metadata = {"generateName": "app-", "namespace": namespace, "labels": labels}
+    spec = {**STRICT, "containers": containers, **spec}
+    return {"apiVersion": "v1", "kind": "Pod", "metadata": metadata, "spec": spec}
+
+
+def workload(kind: str, namespace: str, labels: dict[str, str]) -> Object:
+    template = pod(namespace, {})
+    spec = {
+        "selector": {"matchLabels": {"app": "a"}},
+        "template": {"metadata": {"labels": {"app": "a"}}, "spec": template["spec"]},
+        **({"serviceName": "a"} if kind == "StatefulSet" else {}),
+    }
+    metadata = {"name": "app", "namespace": namespace, "labels": labels}
+    return {"apiVersion": "apps/v1", "kind": kind, "metadata": metadata, "spec": spec}
+
+
+def create(asking: Served, obj: Object) -> str:
+    """What kubectl says on its standard error."""
+    command = [str(asking.plane.programs["kubectl"]), f"--kubeconfig={asking.plane.kubeconfig}", "create", "-f", "-"]
+    return subprocess.run(command, input=json.dumps(obj), capture_output=True, text=True, check=True).stderr
+
+
+@pytest.fixture
+def home(asking: Served, namespace: MakeNamespace) -> str:
+    return namespace(asking.plane, "apps", labels=RESTRICTED)
+
+
+@pytest.fixture
+def instance(asking: Served, home: str) -> Object:
+    """An instance without TLS in a namespace that enforces the `restricted` level."""
+    metadata = {"name": "sample", "namespace": home, "annotations": {names.ANNOTATION_PAUSE: "true"}}
+    spec = {"enableCertManager": False}
+    return asking.api.create({"apiVersion": names.API_VERSION, "kind": "Cryostat", "metadata": metadata, "spec": spec})
+
+
+@pytest.fixture
+def labels(instance: Object) -> dict[str, str]:
+    metadata = instance["metadata"]
+    return {names.AGENT_LABEL_NAME: metadata["name"], names.AGENT_LABEL_NAMESPACE: metadata["namespace"]}
+
+
+def events(api: Api, namespace: str) -> list[str]:
+    found = api.list("v1", "Event", namespace)
+    return [each["message"] for each in found if each["reason"] == "AgentNotAdded"]
+
+
+def test_a_pod_in_a_restricted_namespace(asking: Served, home: str, labels: dict[str, str]) -> None:
+    made = asking.api.create(pod(home, labels))
+    assert agents(made) == ["cryostat-agent-init"]
+    [container] = made["spec"]["containers"]
+    assert "JAVA_TOOL_OPTIONS" in [each["name"] for each in container["env"]]
+    copied = {**pod(home, labels), "spec": made["spec"]}
+    assert asking.api.create(copied)["spec"]["containers"] == made["spec"]["containers"]
+
+
+def test_pods_that_do_not_ask_do_not_come_to_us(asking: Served, home: str, labels: dict[str, str]) -> None:
+    before = asking.operator.get("/metrics")[1].count("/mutate--v1-pod")
+    for number, given in enumerate([{}, {names.AGENT_LABEL_NAME: "sample"}]):
+        assert agents(asking.api.create(pod(home, given))) == [], number
+    assert asking.operator.get("/metrics")[1].count("/mutate--v1-pod") == before
+
+
+def test_only_target_namespaces(asking: Served, labels: dict[str, str], namespace: MakeNamespace) -> None:
+    other = namespace(asking.plane, "other")
+    said = create(asking, pod(other, labels))
+    assert f"namespace {other} is no target namespace of a Cryostat {labels['cryostat.io/namespace']}/sample" in said
+    wrong = create(asking, pod(other, {**labels, names.AGENT_LABEL_NAME: "nobody"}))
+    assert "is no target namespace of a Cryostat" in wrong
+    assert [agents(each) for each in asking.api.list("v1", "Pod", other)] == [[], []]
+
+
+@pytest.mark.parametrize(
+    ("label", "says"),
+    [
+        ({"cryostat.io/container": "none"}, 'no container "none"'),
+        ({"cryostat.io/callback-port": "99999"}, "callback-port"),
+        ({"cryostat.io/java-options-var": "1A"}, "java-options-var"),
+    ],
+)
+def test_why_not_is_told(asking: Served, home: str, labels: dict[str, str], label: dict[str, str], says: str) -> None:
+    said = create(asking, pod(home, {**labels, **label}))
+    assert "Warning: Cryostat agent: not added" in said
+    assert says in said
+    assert agents(asking.api.list("v1", "Pod", home)[0]) == []
+    eventually(lambda: any(says in message for message in events(asking.api, home)))
+
+
+def test_nothing_is_told_twice_nor_on_a_dry_run(asking: Served, home: str, labels: dict[str, str]) -> None:
+    wrong = {**labels, "cryostat.io/container": "none"}
+    asking.api.create(pod(home, wrong), dryRun="All")
+    deployment = workload("Deployment", home, labels)
+    deployment["metadata"]["labels"] = wrong
+    deployment["spec"]["replicas"] = 4
+    said = create(asking, deployment)
+    assert 'no container "none"' in said
+    eventually(lambda: len(asking.api.list("v1", "Pod", home)) == 4)
+    eventually(lambda: events(asking.api, home))
+    [message] = events(asking.api, home)
+    assert message.startswith(f"Pods of Deployment app in namespace {home}")
+
+
+@pytest.mark.parametrize("kind", ["Deployment", "StatefulSet", "DaemonSet"])
+def test_labels_of_workloads(asking: Served, home: str, labels: dict[str, str], kind: str) -> None:
+    made = asking.api.create(workload(kind, home, labels))
+    assert made["spec"]["template"]["metadata"]["labels"] == {"app": "a", **labels}
+    if kind != "DaemonSet":  # there is no node here
+        eventually(lambda: [agents(each) for each in asking.api.list("v1", "Pod", home)] == [["cryostat-agent-init"]])
+    off = asking.api.patch(made, {"metadata": {"labels": dict.fromkeys(labels)}})
+    assert off["spec"]["template"]["metadata"]["labels"] == {"app": "a"}
+    again = asking.api.apply(workload(kind, home, {**labels, "cryostat.io/log-level": "info"}))
+    assert again["spec"]["template"]["metadata"]["labels"]["cryostat.io/log-level"] == "info"
+    changed = asking.api.apply(workload(kind, home, {**labels, "cryostat.io/log-level": "debug"}))
+    assert changed["spec"]["template"]["metadata"]["labels"]["cryostat.io/log-level"] == "debug"
+
+
+def test_options_from_a_config_map(asking: Served, home: str, labels: dict[str, str]) -> None:
+    data = {"JAVA_TOOL_OPTIONS": "-Xmx1g"}
+    metadata = {"name": "options", "namespace": home}
+    asking.api.create({"apiVersion": "v1", "kind": "ConfigMap", "metadata": metadata, "data": data})
+    container = {"envFrom": [{"configMapRef": {"name": "options"}}]}
+    [made] = asking.api.create(pod(home, labels, container))["spec"]["containers"]
+    [options] = [each for each in made["env"] if each["name"] == "JAVA_TOOL_OPTIONS"]
+    assert options["value"].startswith("$(JAVA_TOOL_OPTIONS) -javaagent:")
+    missing = {"envFrom": [{"configMapRef": {"name": "missing"}}]}
+    assert "ConfigMap missing, which cannot be read" in create(asking, pod(home, labels, missing))
+
+
+def test_with_tls_pods_wait_for_their_certificate(asking: Served, home: str, instance: Object, labels: Any) -> None:
+    asking.api.patch(instance, {"spec": {"enableCertManager": True}})
+    said = eventually(lambda: _told(create(asking, pod(home, labels)), "certificate"))
+    assert "is not there yet" in said
+    secret = names.agent_certificate(home, "sample", home)
+    metadata = {"name": secret, "namespace": home}
+    asking.api.create({"apiVersion": "v1", "kind": "Secret", "metadata": metadata})
+    made = asking.api.create(pod(home, labels))
+    assert secret in json.dumps(made["spec"]["volumes"])
+
+
+def _told(said: str, what: str) -> str:
+    assert what in said
+    return said
+
+
+def test_limits_of_the_namespace_hold_no_pod_up(asking: Served, home: str, labels: dict[str, str]) -> None:
+    limits = {"type": "Container", "min": {"cpu": "100m", "memory": "100Mi"}, "max": {"cpu": "1", "memory": "1Gi"}}
+    default = {"default": {"cpu": "500m", "memory": "200Mi"}, "defaultRequest": {"cpu": "200m", "memory": "150Mi"}}
+    metadata = {"name": "limits", "namespace": home}
+    spec = {"limits": [{**limits, **default}]}
+    asking.api.create({"apiVersion": "v1", "kind": "LimitRange", "metadata": metadata, "spec": spec})
+    made = eventually(lambda: _limited(asking.api.create(pod(home, labels))))
+    assert made["spec"]["initContainers"][0]["resources"] == made["spec"]["containers"][0]["resources"]
+
+
+def _limited(made: Object) -> Object:
+    assert made["spec"]["containers"][0]["resources"]["requests"]["cpu"] == "200m"
+    return made
+
+
+def test_a_pod_is_let_in_while_nobody_answers(asking: Served, home: str, labels: dict[str, str]) -> None:
+    path = f"/apis/admissionregistration.k8s.io/v1/mutatingwebhookconfigurations/{MUTATING}"
+    webhooks = asking.api.request("GET", path)["webhooks"]
+    assert {each["failurePolicy"] for each in webhooks if each["name"].startswith("mpod")} == {"Ignore"}
+    nowhere = [
+        {**each, "clientConfig": {**each["clientConfig"], "url": "https://127.0.0.1:1/x"}, "name": f"x.{each['name']}"}
+        for each in webhooks
+        if each["name"].startswith("mpod")
+    ]
+    metadata = {"name": f"dead-{home}"}
+    dead = {"apiVersion": "admissionregistration.k8s.io/v1", "kind": "MutatingWebhookConfiguration"}
+    asking.api.create({**dead, "metadata": metadata, "webhooks": nowhere})
+    try:
+        assert agents(asking.api.create(pod(home, labels))) == ["cryostat-agent-init"]
+    finally:
+        asking.api.delete({**dead, "metadata": metadata})

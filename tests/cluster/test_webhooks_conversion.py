@@ -1,0 +1,213 @@
+"""v1beta1 and v1beta2 side by side on a real API server: reading, writing, watching and applying in either version."""
+
+from __future__ import annotations
+
+import itertools
+import json
+import time
+from collections.abc import Callable
+from typing import Any
+
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from cryostat_operator.api import v1beta1, v1beta2
+from tests.cluster.api import ApiError, Object, eventually
+from tests.cluster.webhooks import Served
+from tests.desired.strategies import members
+
+OLD, NEW = v1beta1.API_VERSION, v1beta2.API_VERSION
+PAUSED = {"operator.cryostat.io/pause-reconciliation": "true"}
+_numbers = itertools.count(1)
+
+MakeNamespace = Callable[..., str]
+_SETTINGS = settings(max_examples=40, suppress_health_check=list(HealthCheck), deadline=None)
+
+
+def cryostat(version: str, namespace: str, spec: Any, name: str = "") -> Object:
+    metadata = {"name": name or f"v{next(_numbers)}", "namespace": namespace, "annotations": PAUSED}
+    return {"apiVersion": version, "kind": "Cryostat", "metadata": metadata, "spec": spec}
+
+
+def get(asking: Served, version: str, obj: Object) -> Object:
+    return asking.api.get(version, "Cryostat", obj["metadata"]["name"], obj["metadata"]["namespace"])
+
+
+def replaced(asking: Served, version: str, obj: Object, spec: Object, *, annotations: bool = True) -> Object:
+    """A PUT; the operator may write the status at the same moment."""
+    while True:
+        now = get(asking, version, obj)
+        if not annotations:
+            now["metadata"]["annotations"] = PAUSED
+        try:
+            return asking.api.replace({**now, "spec": spec})
+        except ApiError as error:
+            if error.code != 409:
+                raise
+
+
+def plain(spec: Object) -> Object:
+    """As the API server stores it: without nulls."""
+    return json.loads(json.dumps(spec))  # type: ignore[no-any-return]
+
+
+def accepted(asking: Served, obj: Object) -> Object | None:
+    """The object as it is stored; None where the API server refuses a random one for reasons of its own."""
+    try:
+        return asking.api.create(obj)
+    except ApiError as error:
+        if error.code == 422:
+            return None
+        raise
+
+
+@_SETTINGS
+@given(members(v1beta2.CryostatSpec))
+def test_nothing_is_lost_by_writing_v1beta2_through_v1beta1(asking: Served, spec: Object) -> None:
+    made = accepted(asking, cryostat(NEW, "default", {**spec, "targetNamespaces": ["default", "other"]}))
+    if made is None:
+        return
+    asking.api.patch({**made, "apiVersion": OLD}, {"metadata": {"labels": {"a": "b"}}})
+    asking.api.patch({**made, "apiVersion": OLD}, {"spec": {"maxWsConnections": 7}})
+    after = get(asking, NEW, made)
+    assert after["spec"] == made["spec"]
+    assert get(asking, OLD, made)["spec"]["maxWsConnections"] == 7
+    asking.api.delete(made)
+
+
+@_SETTINGS
+@given(members(v1beta1.CryostatSpec))
+def test_nothing_is_lost_by_storing_v1beta1(asking: Served, spec: Object) -> None:
+    made = accepted(asking, cryostat(OLD, "default", spec))
+    if made is None:
+        return
+    assert made["spec"] == plain(spec)
+    asking.api.patch({**made, "apiVersion": NEW}, {"metadata": {"labels": {"a": "b"}}, "spec": {"enableAudit": False}})
+    assert get(asking, OLD, made)["spec"] == plain(spec)
+    assert get(asking, NEW, made)["spec"]["enableAudit"] is False
+    asking.api.delete(made)
+
+
+@_SETTINGS
+@given(st.lists(members(v1beta1.CryostatSpec), min_size=2, max_size=2), st.sampled_from(["merge", "apply", "replace"]))
+def test_what_is_written_in_v1beta1_is_what_is_read(asking: Served, specs: list[Object], how: str) -> None:
+    first, second = specs
+    made = accepted(asking, cryostat(OLD, "default", first))
+    if made is None:
+        return
+    codes = set()
+    try:
+        if how == "replace":
+            replaced(asking, OLD, made, second)
+            assert get(asking, OLD, made)["spec"] == plain(second)
+        elif how == "merge":
+            asking.api.patch(made, {"spec": {**dict.fromkeys(first), **second}})
+        else:
+            asking.api.apply(cryostat(OLD, "default", second, made["metadata"]["name"]))
+    except ApiError as error:
+        codes.add(error.code)
+    assert codes <= {422}
+    assert get(asking, NEW, made)["spec"]["targetNamespaces"] == ["default"]
+    asking.api.delete(made)
+
+
+def test_a_new_instance_in_v1beta1_keeps_its_audit_default(asking: Served, namespace: MakeNamespace) -> None:
+    made = asking.api.create(cryostat(OLD, namespace(asking.plane), {"minimal": False}))
+    assert made["spec"] == {"minimal": False}
+    home = made["metadata"]["namespace"]
+    assert get(asking, NEW, made)["spec"] == {"enableAudit": True, "targetNamespaces": [home]}
+
+
+def test_lists_and_watches_in_both_versions(asking: Served, namespace: MakeNamespace) -> None:
+    home = namespace(asking.plane)
+    for number in range(30):
+        version = OLD if number % 2 else NEW
+        asking.api.create(cryostat(version, home, {"minimal": False} if version == OLD else {}, f"n{number}"))
+    for version in (OLD, NEW):
+        found = asking.api.list(version, "Cryostat", home)
+        assert len(found) == 30
+        assert {each["apiVersion"] for each in found} == {version}
+        seen = set()
+        for event in asking.api.watch(version, "Cryostat", home, seconds=3):
+            if event["type"] == "ADDED":
+                assert event["object"]["apiVersion"] == version
+                assert ("minimal" in event["object"]["spec"]) == (version == OLD)
+                seen.add(event["object"]["metadata"]["name"])
+            if len(seen) == 30:
+                break
+        assert len(seen) == 30
+
+
+def test_appliers_of_two_versions_keep_their_fields(asking: Served, namespace: MakeNamespace) -> None:
+    home = namespace(asking.plane)
+    metadata = {"name": "shared", "namespace": home}
+    new = {"apiVersion": NEW, "kind": "Cryostat", "metadata": {**metadata, "annotations": PAUSED}}
+    old = {"apiVersion": OLD, "kind": "Cryostat", "metadata": metadata}
+    asking.api.apply({**new, "spec": {"networkPolicies": {"coreConfig": {"ingressDisabled": True}}}}, "a")
+    asking.api.apply({**old, "spec": {"minimal": False, "jmxCacheOptions": {"targetCacheSize": 3}}}, "b")
+    # What only v1beta2 has can be changed and added beside an applier of v1beta1, but not left out again: the API
+    # server merges in the other version, where all of it is one annotation.
+    changed = {"coreConfig": {"ingressDisabled": False, "egressEnabled": True}}
+    asking.api.apply({**new, "spec": {"networkPolicies": changed}}, "a")
+    spec = get(asking, NEW, new)["spec"]
+    assert spec["networkPolicies"] == changed
+    assert spec["targetConnectionCacheOptions"] == {"targetCacheSize": 3}
+    asking.api.apply({**old, "spec": {"minimal": False}}, "b")
+    after = get(asking, NEW, new)["spec"]
+    assert "targetCacheSize" not in after.get("targetConnectionCacheOptions", {})
+    assert after["networkPolicies"] == changed
+
+
+def test_kubectl_apply_in_v1beta1_again_and_again(asking: Served, namespace: MakeNamespace) -> None:
+    home = namespace(asking.plane)
+    manifest = json.dumps(cryostat(OLD, home, {"minimal": True, "reportOptions": {"replicas": 1}}, "old"))
+    assert "created" in asking.plane.kubectl("apply", "-f", "-", input=manifest)
+    assert "unchanged" in asking.plane.kubectl("apply", "-f", "-", input=manifest)
+    new = {"apiVersion": NEW, "kind": "Cryostat", "metadata": {"name": "old", "namespace": home}}
+    asking.api.patch(new, {"spec": {"loggingOptions": {"coreLogLevel": "DEBUG"}}})
+    changed = json.dumps(cryostat(OLD, home, {"minimal": True, "reportOptions": {"replicas": 2}}, "old"))
+    assert "configured" in asking.plane.kubectl("apply", "-f", "-", input=changed)
+    spec = get(asking, NEW, new)["spec"]
+    assert spec["loggingOptions"] == {"coreLogLevel": "DEBUG"}
+    assert spec["reportOptions"] == {"replicas": 2}
+
+
+def test_a_status_survives_writes_in_v1beta1(asking: Served, namespace: MakeNamespace) -> None:
+    home = namespace(asking.plane)
+    made = asking.api.create(cryostat(NEW, home, {}))
+    status = eventually(lambda: get(asking, NEW, made)["status"]["databaseSecret"] and get(asking, NEW, made)["status"])
+    answer = replaced(asking, OLD, made, {"minimal": False}, annotations=False)  # as with a manifest somebody keeps
+    for field in ("databaseSecret", "storageSecret", "targetNamespaces", "observedGeneration"):
+        assert answer["status"].get(field) == status.get(field), field
+
+
+def test_the_storage_version_is_v1beta2(asking: Served, namespace: MakeNamespace) -> None:
+    made = asking.api.create(cryostat(OLD, namespace(asking.plane), {"minimal": False}))
+    crd = asking.api.get("apiextensions.k8s.io/v1", "CustomResourceDefinition", "cryostats.operator.cryostat.io")
+    assert crd["status"]["storedVersions"] == ["v1beta2"]
+    assert {v["name"]: v["storage"] for v in crd["spec"]["versions"]} == {"v1beta2": True, "v1beta1": False}
+    assert get(asking, NEW, made)["apiVersion"] == NEW
+
+
+def test_instances_stored_by_an_older_release_are_read(asking: Served, namespace: MakeNamespace) -> None:
+    """Those that were stored in v1beta1, before v1beta2 existed."""
+    home = namespace(asking.plane)
+    crd = asking.api.get("apiextensions.k8s.io/v1", "CustomResourceDefinition", "cryostats.operator.cryostat.io")
+
+    def store_in(version: str) -> None:
+        changes = [
+            {"op": "replace", "path": f"/spec/versions/{index}/storage", "value": each["name"] == version}
+            for index, each in enumerate(crd["spec"]["versions"])
+        ]
+        asking.api.patch(crd, changes)
+        time.sleep(1.5)
+
+    store_in("v1beta1")
+    try:
+        made = eventually(lambda: asking.api.create(cryostat(OLD, home, {"minimal": True})), 10)
+    finally:
+        store_in("v1beta2")
+    assert get(asking, NEW, made)["spec"]["targetNamespaces"] == [home]
+    eventually(lambda: asking.api.list(NEW, "Cryostat", home), 10)
+    asking.api.patch({**made, "apiVersion": NEW}, {"spec": {"reportOptions": {"replicas": 3}}})
+    assert get(asking, OLD, made)["spec"] == {"minimal": True, "reportOptions": {"replicas": 3}}

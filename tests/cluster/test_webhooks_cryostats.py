@@ -1,0 +1,300 @@
+"""Who may write which Cryostat, through a real API server: several users, and their attempts to get around it."""
+
+from __future__ import annotations
+
+import itertools
+import json
+import subprocess
+import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import pytest
+
+from cryostat_operator.api.convert import ANNOTATION
+from cryostat_operator.desired import names
+from tests.cluster.api import PATCH_TYPES, Api, ApiError, Object, eventually
+from tests.cluster.operator_process import NAMESPACE, SERVICE_ACCOUNT
+from tests.cluster.webhooks import CRYOSTATS, Served, rule
+
+OLD = "operator.cryostat.io/v1beta1"
+STATUS = rule(names.GROUP, "cryostats/status", "*")
+_numbers = itertools.count(1)
+
+MakeNamespace = Callable[..., str]
+
+
+def cryostat(namespace: str, spec: Any = None, **metadata: Any) -> Object:
+    metadata = {"name": f"c{next(_numbers)}", "namespace": namespace, **metadata}
+    return {"apiVersion": names.API_VERSION, "kind": "Cryostat", "metadata": metadata, "spec": spec or {}}
+
+
+def former(namespace: str, **metadata: Any) -> Object:
+    """In v1beta1."""
+    return {**cryostat(namespace, {"minimal": False}, **metadata), "apiVersion": OLD}
+
+
+def replaced(api: Api, made: Object, spec: Object) -> Object:
+    """A PUT; the operator may write the status at the same moment."""
+    while True:
+        try:
+            name, namespace = made["metadata"]["name"], made["metadata"]["namespace"]
+            return api.replace({**api.get(names.API_VERSION, "Cryostat", name, namespace), "spec": spec})
+        except ApiError as error:
+            if error.code != 409:
+                raise
+
+
+def refused(write: Callable[[], Any], code: int = 403) -> str:
+    with pytest.raises(ApiError) as caught:
+        write()
+    assert caught.value.code == code, caught.value
+    return caught.value.message
+
+
+@pytest.fixture
+def home(asking: Served, namespace: MakeNamespace) -> str:
+    return namespace(asking.plane, "home")
+
+
+@pytest.fixture
+def away(asking: Served, namespace: MakeNamespace) -> str:
+    return namespace(asking.plane, "away")
+
+
+@pytest.fixture
+def dev(asking: Served, home: str) -> Api:
+    """May do everything with Cryostats, but only at home."""
+    return asking.user(f"dev-{home}", {home: [CRYOSTATS, STATUS, rule(names.GROUP, "cryostats/finalizers", "*")]})
+
+
+def bindings(asking: Served, namespace: str) -> list[str]:
+    found = asking.api.list("rbac.authorization.k8s.io/v1", "RoleBinding", namespace)
+    return [each["metadata"]["name"] for each in found if names.LABEL_NAME in (each["metadata"].get("labels") or {})]
+
+
+# --- target namespaces -----------------------------------------------------------------------------------------------
+
+
+def test_defaults_are_filled_in_once(asking: Served, dev: Api, home: str) -> None:
+    made = dev.create(cryostat(home))
+    assert made["spec"] == {"targetNamespaces": [home], "enableAudit": True}
+    assert dev.create(cryostat(home, {"enableAudit": False, "targetNamespaces": []}))["spec"] == {
+        "enableAudit": False,
+        "targetNamespaces": [],
+    }
+    changed = dev.patch(made, {"spec": {"enableAudit": None, "targetNamespaces": None}})
+    assert changed["spec"] == {"targetNamespaces": [home]}
+
+
+def test_only_who_may_work_there_can_target_a_namespace(asking: Served, dev: Api, home: str, away: str) -> None:
+    message = refused(lambda: dev.create(cryostat(home, {"targetNamespaces": [home, away, "kube-system"]})))
+    assert f'create cryostats.operator.cryostat.io in namespace "{away}"' in message
+    assert f'user "dev-{home}"' in message
+    assert bindings(asking, away) == []
+
+    asking.grant(f"dev-{home}", away, [rule(names.GROUP, "cryostats", "create")])
+    made = eventually(lambda: dev.create(cryostat(home, {"targetNamespaces": [home, away]})), 10)
+    eventually(lambda: len(bindings(asking, away)) == 1)
+    dev.delete(made)
+    eventually(lambda: bindings(asking, away) == [])
+
+
+def test_groups_and_service_accounts_count(asking: Served, home: str, away: str) -> None:
+    group = {"apiGroup": "rbac.authorization.k8s.io", "kind": "Group", "name": f"team-{home}"}
+    account = {"kind": "ServiceAccount", "name": "robot", "namespace": home}
+    asking.api.create({"apiVersion": "v1", "kind": "ServiceAccount", "metadata": {"name": "robot", "namespace": home}})
+    for namespace in (home, away):
+        asking.grant(f"team-{home}", namespace, [CRYOSTATS])
+        path = f"/apis/rbac.authorization.k8s.io/v1/namespaces/{namespace}/rolebindings/team-{home}"
+        subjects = [group] if namespace == away else [group, account]
+        asking.api.request("PATCH", path, {"subjects": subjects}, PATCH_TYPES["merge"])
+    spec = {"targetNamespaces": [home, away]}
+    member = asking.api.impersonating("somebody", f"team-{home}")
+    eventually(lambda: member.create(cryostat(home, spec)), 10)
+    robot = asking.plane.api_for("robot", home)
+    assert f"system:serviceaccount:{home}:robot" in refused(lambda: robot.create(cryostat(home, spec)))
+    eventually(lambda: robot.create(cryostat(home)), 10)
+    asking.api.impersonating("root", "system:masters").create(cryostat(home, spec))
+
+
+def test_on_update_only_what_is_added_is_reviewed(asking: Served, dev: Api, home: str, away: str) -> None:
+    made = asking.api.create(cryostat(home, {"targetNamespaces": [home, away]}))
+    dev.patch(made, {"metadata": {"labels": {"a": "b"}}})
+    dev.patch(made, {"spec": {"reportOptions": {"replicas": 0}}})
+    refused(lambda: dev.patch(made, {"spec": {"targetNamespaces": [home, away, "default"]}}))
+    assert dev.patch(made, {"spec": {"targetNamespaces": [home]}})["spec"]["targetNamespaces"] == [home]
+    refused(lambda: dev.patch(made, {"spec": {"targetNamespaces": [home, away]}}))
+
+
+def test_attempts_to_get_around(asking: Served, dev: Api, home: str, away: str) -> None:
+    wish = {"targetNamespaces": [home, away]}
+    made = dev.create(cryostat(home, name="sly"))
+    hidden = {ANNOTATION: json.dumps({"v1beta2": {"spec": wish}})}
+    old = {**made, "apiVersion": OLD}
+    path = asking.api.path_of(made)
+    past = "2020-01-01T00:00:00Z"
+    attempts: list[Callable[[], Any]] = [
+        lambda: dev.create(cryostat(home, wish), dryRun="All"),
+        lambda: dev.create(cryostat(home, wish, name=None, generateName="x-")),
+        lambda: dev.patch(made, {"spec": wish}),
+        lambda: dev.patch(made, [{"op": "add", "path": "/spec/targetNamespaces/-", "value": away}]),
+        lambda: dev.request("PATCH", path, cryostat(home, wish, name="sly"), PATCH_TYPES["apply"], fieldManager="x"),
+        lambda: dev.apply(cryostat(home, wish)),
+        lambda: replaced(dev, made, wish),
+        lambda: dev.patch(old, {"metadata": {"annotations": hidden}}),
+        lambda: dev.apply(former(home, name="sly", annotations=hidden)),
+        lambda: dev.create(former(home, annotations=hidden)),
+        lambda: dev.patch(made, {"spec": wish, "metadata": {"finalizers": []}}),
+        lambda: dev.create(cryostat(home, wish, deletionTimestamp=past)),
+    ]
+    for attempt in attempts:
+        assert away in refused(attempt)
+    refused(lambda: dev.patch(made, {"spec": wish, "metadata": {"deletionTimestamp": past}}), 422)
+    # Nothing that a status says is ever granted.
+    dev.patch(made, {"status": {"targetNamespaces": [home, away]}}, sub="status")
+    dev.patch(made, {"metadata": {"finalizers": None}})
+    dev.patch(made, {"spec": {"reportOptions": {"replicas": 0}}})
+    # While it is being deleted, its spec may say what it likes: nothing is made any more.
+    held = dev.create(cryostat(home, finalizers=["example.com/held"]))
+    dev.delete(held)
+    dev.patch(held, {"spec": wish})
+    time.sleep(1.0)
+    assert bindings(asking, away) == []
+    assert asking.api.list("v1", "Service", away) == []
+    dev.patch(held, {"metadata": {"finalizers": None}})
+
+
+def test_what_comes_in_v1beta1_is_checked_as_v1beta2(asking: Served, dev: Api, home: str) -> None:
+    for spec, says in (
+        ({"authorizationOptions": {"basicAuth": {"secretName": "a"}}}, "must be set together"),
+        ({"networkPolicies": 5}, "spec.networkPolicies"),
+        ({"loggingOptions": {"coreLogLevel": "LOUD"}}, "coreLogLevel"),
+    ):
+        obj = former(home, annotations={ANNOTATION: json.dumps({"v1beta2": {"spec": spec}})})
+        assert says in refused(lambda obj=obj: dev.create(obj), 422)  # type: ignore[misc]
+
+
+def test_the_operator_always_gets_through(asking: Served, dev: Api, home: str, namespace: MakeNamespace) -> None:
+    gone = namespace(asking.plane, "gone")
+    made = asking.api.create(cryostat(home, {"targetNamespaces": [home, gone]}))
+    eventually(lambda: len(bindings(asking, gone)) == 1)
+    asking.api.delete({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": gone}})
+    eventually(lambda: asking.api.find("v1", "Namespace", gone) is None, 40)
+    dev.patch(made, {"metadata": {"labels": {"a": "b"}}})
+    dev.delete(made)
+    eventually(lambda: asking.api.find(names.API_VERSION, "Cryostat", made["metadata"]["name"], home) is None)
+    # Somebody who merely calls himself like it has the same rights as it: RBAC decides who may do that.
+    own = asking.api.impersonating(f"system:serviceaccount:{NAMESPACE}:{SERVICE_ACCOUNT}")
+    refused(lambda: own.create(cryostat(home)))
+
+
+def test_two_hundred_namespaces_in_time(asking: Served, home: str) -> None:
+    group, metadata = "rbac.authorization.k8s.io", {"name": f"all-{home}"}
+    head = {"apiVersion": f"{group}/v1", "metadata": metadata}
+    asking.api.apply({**head, "kind": "ClusterRole", "rules": [CRYOSTATS]})
+    user = {"apiGroup": group, "kind": "User", "name": f"wide-{home}"}
+    role = {"apiGroup": group, "kind": "ClusterRole", "name": f"all-{home}"}
+    asking.api.apply({**head, "kind": "ClusterRoleBinding", "roleRef": role, "subjects": [user]})
+    wide = asking.api.impersonating(f"wide-{home}")
+    eventually(lambda: wide.create(cryostat(home), dryRun="All"), 10)
+    spec = {"targetNamespaces": [f"nowhere-{n}" for n in range(200)]}
+    started = time.monotonic()
+    wide.create(cryostat(home, spec), dryRun="All")
+    assert time.monotonic() - started < 5.0
+
+
+# --- Secrets and privileges ------------------------------------------------------------------------------------------
+
+SECRET_SPECS = [
+    {"authorizationOptions": {"basicAuth": {"secretName": "x", "filename": "f"}}},
+    {"databaseOptions": {"secretName": "x"}},
+    {"objectStorageOptions": {"secretName": "x"}},
+    {"trustedCertSecrets": [{"secretName": "x"}]},
+    {"declarativeCredentials": [{"secretName": "x"}]},
+]
+
+
+@pytest.mark.parametrize("spec", SECRET_SPECS, ids=lambda spec: next(iter(spec)))
+def test_secrets_that_the_author_could_not_read(asking: Served, dev: Api, home: str, spec: Object) -> None:
+    assert f'get secrets "x" in namespace "{home}"' in refused(lambda: dev.create(cryostat(home, spec), dryRun="All"))
+    reader = asking.user(f"reader-{home}", {home: [CRYOSTATS, rule("", "secrets", "get", names=["x"])]})
+    eventually(lambda: reader.create(cryostat(home, spec), dryRun="All"), 10)
+
+
+def test_secrets_that_were_named_before_may_stay(asking: Served, dev: Api, home: str) -> None:
+    made = asking.api.create(cryostat(home, {"trustedCertSecrets": [{"secretName": "x"}]}))
+    dev.patch(made, {"spec": {"reportOptions": {"replicas": 0}}})
+    refused(lambda: dev.patch(made, {"spec": {"trustedCertSecrets": [{"secretName": "x"}, {"secretName": "y"}]}}))
+    refused(lambda: dev.patch(made, {"spec": {"declarativeCredentials": [{"secretName": "z"}]}}))
+
+
+@pytest.mark.parametrize(
+    "context",
+    [
+        {"coreSecurityContext": {"privileged": True}},
+        {"databaseSecurityContext": {"capabilities": {"add": ["SYS_ADMIN"]}}},
+        {"podSecurityContext": {"seccompProfile": {"type": "Unconfined"}}},
+        {"storageSecurityContext": {"procMount": "Unmasked"}},
+        {"podSecurityContext": {"seLinuxOptions": {"type": "spc_t"}}},
+        {"podSecurityContext": {"sysctls": [{"name": "kernel.msgmax", "value": "1"}]}},
+    ],
+    ids=str,
+)
+def test_privileges_that_the_author_could_not_run(asking: Served, dev: Api, home: str, context: Object) -> None:
+    spec = {"securityOptions": context}
+    assert "may not create pods" in refused(lambda: dev.create(cryostat(home, spec), dryRun="All"))
+    runner = asking.user(f"runner-{home}", {home: [CRYOSTATS, rule("", "pods", "create")]})
+    eventually(lambda: runner.create(cryostat(home, spec), dryRun="All"), 10)
+
+
+def test_ordinary_contexts_need_nothing(dev: Api, home: str) -> None:
+    context = {"runAsUser": 1000, "capabilities": {"add": ["NET_BIND_SERVICE"], "drop": ["ALL"]}}
+    dev.create(cryostat(home, {"securityOptions": {"coreSecurityContext": context}}), dryRun="All")
+
+
+# --- what else is looked at ------------------------------------------------------------------------------------------
+
+
+def test_the_database_keeps_its_keys(asking: Served, home: str) -> None:
+    made = asking.api.create(cryostat(home, {"enableCertManager": False}))
+    name = made["metadata"]["name"]
+    eventually(lambda: asking.api.find("v1", "PersistentVolumeClaim", f"{name}-database", home))
+    eventually(lambda: "databaseSecret" in asking.api.get(names.API_VERSION, "Cryostat", name, home)["status"])
+    other = {"spec": {"databaseOptions": {"secretName": "other"}}}
+    assert f"{name}-db" in refused(lambda: asking.api.patch(made, other), 422)
+    asking.api.patch(made, {"spec": {"databaseOptions": {"secretName": f"{name}-db"}}})
+    asking.api.patch(made, {"spec": {"databaseOptions": None}})
+
+
+def test_warnings(asking: Served, home: str) -> None:
+    spec = {
+        "targetNamespaces": [home, home, "nowhere"],
+        "eventTemplates": [{"configMapName": "missing", "filename": "a"}],
+        "storageOptions": {"pvc": {"spec": {"accessModes": ["ReadWriteOnes"]}}},
+        "schedulingOptions": {"tolerations": [{"key": "a", "effect": "NoSchedul"}]},
+    }
+    command = [str(asking.plane.programs["kubectl"]), f"--kubeconfig={asking.plane.kubeconfig}", "create", "-f", "-"]
+    done = subprocess.run(command, input=json.dumps(cryostat(home, spec)), capture_output=True, text=True, check=True)
+    said = done.stderr
+    assert f"{home} is given 2 times" in said
+    assert "nowhere" in said
+    assert "ConfigMap missing" in said
+    assert "did you mean ReadWriteOnce?" in said
+    assert "did you mean NoSchedule?" in said
+    assert "storageOptions.pvc is deprecated" in said
+
+
+def test_many_writers_at_a_time(asking: Served, dev: Api, home: str, away: str) -> None:
+    def write(number: int) -> int:
+        spec = {"targetNamespaces": [home, away] if number % 2 else [home]}
+        try:
+            dev.create(cryostat(home, spec), dryRun="All")
+        except ApiError as error:
+            return error.code
+        return 201
+
+    with ThreadPoolExecutor(40) as pool:
+        answers = list(pool.map(write, range(200)))
+    assert answers == [201, 403] * 100
