@@ -14,7 +14,7 @@ _FIRST_DELAY = 0.2  # seconds
 _LAST_DELAY = 30.0  # what keeps a write from getting through is mostly nothing that we could watch
 _QUIET = 0.1  # seconds between two runs of one key, so that bursts of events become one run
 _LATER = 0.3  # seconds in which a rollout says several things
-_AT_ONCE = 64  # runs; they mostly wait for the API server
+_AT_ONCE = 24  # runs; they mostly wait for the API server, and each holds half a MiB of plan and live objects
 
 RETRY = -1.0
 """What `work` returns for a run that failed without an exception: come back with exponential back-off."""
