@@ -110,8 +110,10 @@ class World:
         namespace, spec = certificate["metadata"]["namespace"], certificate["spec"]
         certificate["status"] = {"conditions": [{"type": "Ready", "status": "True"}]}
         key = Key("Secret", namespace, spec["secretName"])
-        secret = {"metadata": {"name": key.name, "namespace": namespace, "labels": spec["secretTemplate"]["labels"]}}
-        self.facts = replace(self.facts, live={key: {"kind": "Secret", **secret}, **self.facts.live})
+        metadata = {"name": key.name, "namespace": namespace, "labels": spec["secretTemplate"]["labels"]}
+        secret: Obj = self.facts.live.get(key, {"kind": "Secret", "metadata": metadata})
+        annotations = {"cert-manager.io/certificate-name": certificate["metadata"]["name"]}
+        self.with_live({**secret, "metadata": {**secret["metadata"], "annotations": annotations}})
         authority = spec.get("isCA", False)
         stores = ("keystore.p12", "truststore.p12") if "keystores" in spec else ()
         keys = ("tls.crt", "tls.key", "ca.crt", *stores)

@@ -6,29 +6,47 @@ certificate to be issued again.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from .. import k8s
 from ..instance import Instance
-from ..plan import KINDS, Key, Obj, Part, Problem, Waiting
+from ..plan import KINDS, Key, Obj, Part, Problem, Waiting, key_of
 from . import leaves
 from .leaves import PART, Leaf
 
 AUTHORITY_LIFETIME = "87600h"  # ten years; certificates live for cert-manager's 90 days
+ANNOTATION_CERTIFICATE = "cert-manager.io/certificate-name"
 _BASE_USAGES = ("digital signature", "key encipherment")
 
 
 def part(i: Instance) -> Part:
-    """Everything at once: cert-manager itself works off what depends on what."""
+    """The authority first: an Issuer that finds its Secret missing looks again after five seconds only."""
     issued = leaves.of(i)
-    secrets = {leaf.secret: leaf.name for leaf in issued} | {leaves.authority_secret(i).name: f"{i.name}-ca"}
+    secrets = {leaves.authority_secret(i).name: f"{i.name}-ca"} | {leaf.secret: leaf.name for leaf in issued}
     if not i.cert_manager_served:
         problem = unavailable()
         return Part(PART, waiting=tuple(Waiting(_secret_key(i, name), problem) for name in secrets))
-    objects = [issuer(i, _self_signed(i), {"selfSigned": {}})]
-    objects.append(issuer(i, f"{i.name}-ca", {"ca": {"secretName": leaves.authority_secret(i).name}}))
-    objects += [authority(i), *(certificate(i, leaf) for leaf in issued)]
-    waiting, discarded = [], []
+    asked = [issuer(i, _self_signed(i), {"selfSigned": {}}), authority(i)]
+    signed = [issuer(i, f"{i.name}-ca", {"ca": {"secretName": leaves.authority_secret(i).name}})]
+    signed += [certificate(i, leaf) for leaf in issued]
+    held = _not_ready(i, f"{i.name}-ca", leaves.authority_secret(i).name)
+    first = Part(PART, waiting=tuple(Waiting(key_of(obj), held) for obj in signed)) if held else None
+    return _with_answers(i, asked if first else asked + signed, secrets, first or Part(PART))
+
+
+def _with_answers(i: Instance, asked: list[Obj], secrets: Mapping[str, str], part: Part) -> Part:
+    """What is asked of cert-manager, and the Secrets that it answers with.
+
+    It would take what it finds in a Secret for its own, or stumble over a key of another kind: what somebody else left
+    there goes before the Certificate comes.
+    """
+    left = {name: _secret_key(i, secret) for secret, name in secrets.items() if _left_by_others(i, secret, name)}
+    objects = [obj for obj in asked if obj["kind"] != "Certificate" or obj["metadata"]["name"] not in left]
+    waiting, discarded = list(part.waiting), list(left.values())
+    for name in left:
+        problem = _waiting(f"Certificate {name} waits until an earlier one is gone.")
+        waiting.append(Waiting(Key("Certificate", i.namespace, name), problem))
     for secret, name in secrets.items():
         held = _not_ready(i, name, secret)
         if not held and _of_other_authority(i, secret):
@@ -39,6 +57,17 @@ def part(i: Instance) -> Part:
         else:
             objects.append(_secret(i, secret, name))
     return Part(PART, objects=tuple(objects), waiting=tuple(waiting), discarded=tuple(discarded))
+
+
+def _left_by_others(i: Instance, secret: str, certificate_name: str) -> bool:
+    live = i.live("Secret", secret)
+    return live is not None and _made_for(live) != certificate_name
+
+
+def _made_for(secret: Obj) -> str | None:
+    """The Certificate that cert-manager wrote a Secret for."""
+    annotations = secret["metadata"].get("annotations") or {}
+    return annotations.get(ANNOTATION_CERTIFICATE)
 
 
 def unavailable() -> Problem:
@@ -134,8 +163,9 @@ def _not_ready(i: Instance, name: str, secret: str) -> Problem | None:
     if ready.get("status") != "True" or ready.get("observedGeneration", generation) != generation:
         words = ready.get("message") or "cert-manager has not answered yet"
         return _waiting(f"Certificate {name} is not ready: {words}")
-    fact = i.facts.certificates.get(_secret_key(i, secret))
-    if not i.live("Secret", secret) or fact is None or not fact.keys >= {"tls.crt", "tls.key", "ca.crt"}:
+    fact, written = i.facts.certificates.get(_secret_key(i, secret)), i.live("Secret", secret)
+    complete = fact is not None and fact.keys >= {"tls.crt", "tls.key", "ca.crt"}
+    if written is None or _made_for(written) != name or not complete:
         return _waiting(f"Secret {secret} of Certificate {name} is not there yet.")
     return None
 

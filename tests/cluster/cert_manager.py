@@ -1,0 +1,87 @@
+"""The real cert-manager against the embedded control plane: its definitions, and its controller as a child process."""
+
+from __future__ import annotations
+
+from types import TracebackType
+from typing import Self
+
+import yaml
+
+from tests.cluster import binaries
+from tests.cluster.api import Object, condition, eventually
+from tests.cluster.controlplane import ControlPlane
+from tests.cluster.processes import Child, free_ports
+
+API_VERSION = "cert-manager.io/v1"
+KINDS = ("Certificate", "CertificateRequest", "Issuer", "ClusterIssuer")
+
+
+def definitions() -> list[Object]:
+    """CustomResourceDefinitions, without the labels that its Helm chart would fill in."""
+    found = [yaml.safe_load(path.read_text()) for path in binaries.data(binaries.CERT_MANAGER)]
+    for crd in found:
+        crd["metadata"].pop("labels", None)
+    return found
+
+
+class CertManager:
+    """`with CertManager(plane):` installs it and takes everything of it away again, its objects included."""
+
+    def __init__(self, plane: ControlPlane) -> None:
+        self._plane = plane
+        self._program = binaries.programs("cert-manager-controller")["cert-manager-controller"]
+        self._child: Child | None = None
+
+    def install(self) -> None:
+        """Definitions first, then the controller, as an administrator would."""
+        self.define()
+        self.start()
+
+    def define(self) -> None:
+        api = self._plane.api
+        for crd in definitions():
+            api.apply(crd, fieldValidation="Ignore")
+        eventually(lambda: all(_established(api.get(*_CRD, crd["metadata"]["name"])) for crd in definitions()))
+
+    def start(self) -> None:
+        [port] = free_ports(1)
+        command = [
+            self._program,
+            f"--kubeconfig={self._plane.kubeconfig}",
+            "--controllers=*",  # the approver is off otherwise
+            "--leader-elect=false",
+            f"--metrics-listen-address=127.0.0.1:{port}",
+            "--kube-api-qps=200",
+            "--kube-api-burst=400",
+        ]
+        self._child = Child("cert-manager", command, self._plane.directory / "logs" / "cert-manager.log")
+
+    def stop(self) -> None:
+        if self._child:
+            self._child.kill()
+            self._child = None
+
+    def uninstall(self) -> None:
+        """The controller, and the definitions with all objects of them."""
+        self.stop()
+        for crd in definitions():
+            self._plane.api.delete(crd)
+        eventually(lambda: not any(self._plane.api.find(*_CRD, crd["metadata"]["name"]) for crd in definitions()))
+
+    def __enter__(self) -> Self:
+        self.install()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if error and self._child:
+            print(f"--- log of cert-manager ---\n{self._child.tail(60)}")
+        self.uninstall()
+
+
+_CRD = ("apiextensions.k8s.io/v1", "CustomResourceDefinition")
+
+
+def _established(crd: Object) -> bool:
+    return condition(crd, "Established").get("status") == "True"

@@ -1,0 +1,251 @@
+"""cert-manager's real controller issues what the operator asks for; who issues changes in every direction."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+
+import pytest
+
+from cryostat_operator.desired import names
+from tests.cluster import cert_manager
+from tests.cluster.api import Api, Object, condition, eventually
+from tests.cluster.cert_manager import CertManager
+from tests.cluster.conftest import NamespaceFactory, OperatorFactory
+from tests.cluster.controlplane import ControlPlane, Options
+from tests.cluster.operator_process import install
+from tests.cluster.test_tls_built_in import (
+    LEAVES,
+    NAME,
+    ON,
+    Secret,
+    cryostat,
+    deployments,
+    ready,
+    secret,
+    tls_condition,
+)
+from tests.cluster.test_tls_built_in import verify as verify
+
+SLOW = 60.0
+
+
+@pytest.fixture(scope="module")
+def plane() -> Iterator[ControlPlane]:
+    """A cluster of its own, because what is installed in it decides who issues."""
+    with ControlPlane(Options(volumes=40)) as plane:
+        install(plane.api, plane.kubectl)
+        yield plane
+
+
+@pytest.fixture
+def installed(plane: ControlPlane) -> Iterator[CertManager]:
+    with CertManager(plane) as installed:
+        yield installed
+
+
+def way(api: Api, namespace: str) -> str:
+    return str(tls_condition(api, namespace).get("message", ""))
+
+
+def by_cert_manager(api: Api, namespace: str) -> bool:
+    return "cert-manager" in way(api, namespace) and ready(api, namespace)
+
+
+def by_operator(api: Api, namespace: str) -> bool:
+    return "own authority" in way(api, namespace) and ready(api, namespace)
+
+
+def off(api: Api, namespace: str) -> bool:
+    return ready(api, namespace, "CertManagerDisabled")
+
+
+def data(api: Api, namespace: str) -> dict[str, str]:
+    """What must outlive every change: the volumes and the keys of what is in them."""
+    claims = api.list("v1", "PersistentVolumeClaim", namespace)
+    keys = [api.get("v1", "Secret", f"{NAME}-db", namespace)]
+    return {obj["metadata"]["name"]: obj["metadata"]["uid"] for obj in [*claims, *keys]}
+
+
+def left_over(api: Api, *namespaces: str) -> set[str]:
+    """Names of objects that have to do with certificates."""
+    found = [s for namespace in namespaces for s in api.list("v1", "Secret", namespace) if "tls.crt" in s["data"]]
+    for kind in ("Issuer", "Certificate"):
+        if api.find("apiextensions.k8s.io/v1", "CustomResourceDefinition", f"{kind.lower()}s.cert-manager.io"):
+            found += [o for namespace in namespaces for o in api.list(cert_manager.API_VERSION, kind, namespace)]
+    return {f"{obj['metadata']['namespace']}/{obj['metadata']['name']}" for obj in found}
+
+
+def owners(api: Api, namespace: str) -> set[str]:
+    """Kinds of the owners of all Secrets with certificates."""
+    secrets = [s for s in api.list("v1", "Secret", namespace) if "tls.crt" in s["data"]]
+    return {reference["kind"] for s in secrets for reference in s["metadata"].get("ownerReferences", [])}
+
+
+def test_it_waits_for_cert_manager_and_goes_on_by_itself(
+    plane: ControlPlane, namespace: NamespaceFactory, operator: OperatorFactory
+) -> None:
+    api, here = plane.api, namespace(plane)
+    operator(plane, ON)
+    api.create(cryostat(here, enableCertManager=True))
+    eventually(lambda: tls_condition(api, here).get("reason") == "CertManagerUnavailable")
+    time.sleep(2)
+    events = [e for e in api.list("v1", "Event", here) if e["reason"] == "CertManagerUnavailable"]
+    assert len(events) == 1
+    assert len(api.list("v1", "Service", here)) == 5
+    assert not api.list("apps/v1", "Deployment", here)
+    with CertManager(plane):
+        eventually(lambda: by_cert_manager(api, here), SLOW)
+
+
+def test_every_certificate_is_issued_and_verifies(
+    plane: ControlPlane,
+    installed: CertManager,
+    namespace: NamespaceFactory,
+    operator: OperatorFactory,
+    verify: Callable[..., str],
+) -> None:
+    api, here, there = plane.api, namespace(plane), namespace(plane, "agents")
+    operator(plane, ON)
+    mark, started = plane.audit_mark(), time.monotonic()
+    api.create(cryostat(here, there))
+    eventually(lambda: len(deployments(api, here)) == 3, SLOW, interval=0.05)
+    seconds = time.monotonic() - started
+    eventually(lambda: by_cert_manager(api, here), SLOW)
+    requests = [e for e in plane.audit_since(mark, "service-account") if e["verb"] != "watch"]
+    print(f"{seconds:.2f} s, {len(requests)} requests")
+    for leaf in LEAVES:
+        service = NAME if leaf == "tls" else f"{NAME}-{leaf.removesuffix('-tls')}"
+        assert "OK" in verify(secret(api, here, f"{NAME}-{leaf}"), "sslserver", f"{service}.{here}.svc.cluster.local")
+    assert "keystore.p12" in secret(api, here, f"{NAME}-tls")
+    agent = names.agent_certificate(here, NAME, there)
+    assert secret(api, there, agent) == secret(api, here, agent)
+    assert owners(api, here) == {"Certificate"}
+    mark = plane.audit_mark()
+    time.sleep(2)
+    assert [e for e in plane.audit_since(mark, "service-account") if e["verb"] != "watch"] == []
+
+
+def test_a_field_added_by_others_issues_nothing_again(
+    plane: ControlPlane, installed: CertManager, namespace: NamespaceFactory, operator: OperatorFactory
+) -> None:
+    api, here = plane.api, namespace(plane)
+    operator(plane, ON)
+    api.create(cryostat(here))
+    eventually(lambda: by_cert_manager(api, here), SLOW)
+    live = api.get(cert_manager.API_VERSION, "Certificate", f"{NAME}-database", here)
+    before = secret(api, here, f"{NAME}-database-tls")
+    api.patch(live, {"spec": {"revisionHistoryLimit": 3}})
+    time.sleep(2)
+    after = api.get(cert_manager.API_VERSION, "Certificate", f"{NAME}-database", here)
+    assert after["spec"]["revisionHistoryLimit"] == 3
+    assert secret(api, here, f"{NAME}-database-tls") == before
+    issuer = api.get(cert_manager.API_VERSION, "Issuer", f"{NAME}-self-signed", here)
+    api.patch(issuer, {"spec": {"selfSigned": None, "ca": {"secretName": "other"}}})
+    eventually(lambda: "selfSigned" in api.get(cert_manager.API_VERSION, "Issuer", f"{NAME}-self-signed", here)["spec"])
+
+
+def test_leaves_follow_an_authority_that_was_lost(
+    plane: ControlPlane,
+    installed: CertManager,
+    namespace: NamespaceFactory,
+    operator: OperatorFactory,
+    verify: Callable[..., str],
+) -> None:
+    api, here, there = plane.api, namespace(plane), namespace(plane, "agents")
+    operator(plane, ON)
+    api.create(cryostat(here, there))
+    eventually(lambda: by_cert_manager(api, here), SLOW)
+    authority = names.ca_secret(here, NAME)
+    old = secret(api, here, authority)["tls.crt"]
+    api.delete({"apiVersion": "v1", "kind": "Secret", "metadata": {"name": authority, "namespace": here}})
+
+    def replaced() -> bool:
+        new = secret(api, here, authority)["tls.crt"]
+        agent = names.agent_certificate(here, NAME, there)
+        trusted = [secret(api, here, f"{NAME}-{leaf}")["ca.crt"] for leaf in LEAVES]
+        return new != old and {new} == {
+            *trusted,
+            secret(api, there, agent)["ca.crt"],
+            secret(api, there, authority)["tls.crt"],
+        }
+
+    eventually(replaced, SLOW)
+    eventually(lambda: by_cert_manager(api, here), SLOW)
+    assert "OK" in verify(secret(api, here, f"{NAME}-tls"), "sslserver", NAME)
+
+
+def test_who_issues_changes_in_every_direction(
+    plane: ControlPlane, namespace: NamespaceFactory, operator: OperatorFactory, verify: Callable[..., str]
+) -> None:
+    api, here, there = plane.api, namespace(plane), namespace(plane, "agents")
+    operator(plane, ON)
+    live = api.create(cryostat(here, here, there))
+
+    def ask(way: bool | None) -> None:
+        api.patch(live, {"spec": {"enableCertManager": way}})
+
+    def reaches(state: Callable[[Api, str], bool]) -> Secret:
+        eventually(lambda: state(api, here), SLOW, state.__name__)
+        assert data(api, here) == kept
+        if state is off:
+            eventually(lambda: not left_over(api, here, there))
+            return {}
+        agent = names.agent_certificate(here, NAME, there)
+        eventually(lambda: secret(api, there, agent) == secret(api, here, agent))
+        found = secret(api, here, f"{NAME}-tls")
+        assert "OK" in verify(found, "sslserver", NAME)
+        return found
+
+    eventually(lambda: by_operator(api, here), SLOW)
+    kept = data(api, here)
+    first = reaches(by_operator)
+    manager = CertManager(plane)
+    try:
+        manager.install()
+        second = reaches(by_cert_manager)  # built-in → cert-manager
+        assert second["ca.crt"] != first["ca.crt"]
+        eventually(lambda: owners(api, here) == {"Certificate"})
+        ask(False)
+        reaches(off)  # cert-manager → off
+        ask(True)
+        reaches(by_cert_manager)  # off → cert-manager
+        ask(None)
+        manager.uninstall()
+        third = reaches(by_operator)  # cert-manager → built-in
+        assert third["ca.crt"] != second["ca.crt"]
+        eventually(lambda: owners(api, here) == {"Cryostat"})
+        ask(False)
+        reaches(off)  # built-in → off
+        ask(None)
+        reaches(by_operator)  # off → built-in
+        ask(True)
+        eventually(lambda: tls_condition(api, here)["reason"] == "CertManagerUnavailable")
+        ask(None)
+        reaches(by_operator)  # a change of mind
+        manager.install()
+        reaches(by_cert_manager)
+        api.delete(live)
+        eventually(lambda: not left_over(api, here, there), SLOW)
+    finally:
+        manager.uninstall()
+
+
+def test_a_stopped_cert_manager_holds_up_only_what_needs_certificates(
+    plane: ControlPlane, namespace: NamespaceFactory, operator: OperatorFactory
+) -> None:
+    api, here = plane.api, namespace(plane)
+    operator(plane, ON)
+    manager = CertManager(plane)
+    try:
+        manager.define()
+        live: Object = api.create(cryostat(here))
+        eventually(lambda: tls_condition(api, here).get("reason") == "WaitingForCertificate")
+        eventually(lambda: len(api.list("v1", "Service", here)) == 5)
+        assert not [e for e in api.list("v1", "Event", here) if e["type"] == "Warning"]
+        status = api.get(names.API_VERSION, names.KIND, NAME, here)
+        assert condition(status, "Ready")["status"] == "False"
+        api.patch(live, {"spec": {"enableCertManager": False}})
+        eventually(lambda: off(api, here))
+    finally:
+        manager.uninstall()
