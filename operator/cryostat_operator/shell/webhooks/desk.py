@@ -38,6 +38,7 @@ PORT = 9443
 _CHECK_SECONDS = 20.0  # between two looks at the certificate and at what is registered
 _RETRY_SECONDS = 2.0
 _FIRST_SECONDS = 5.0
+_SPREAD_SECONDS = 3.0  # until every API server has heard of another authority
 
 
 class Surroundings:
@@ -180,6 +181,8 @@ class Webhooks:
         if certificate.ca_bundle:
             await self._registration.ensure(certificate.ca_bundle)
         if certificate != self._loaded:
+            if certificate.ca_bundle != self._loaded.ca_bundle:
+                await asyncio.sleep(_SPREAD_SECONDS)
             certificates.load(self._tls, certificate)
             self._loaded = certificate
             logger.info("Serving webhooks with a new certificate")

@@ -12,6 +12,7 @@ import orjson
 Obj = dict[str, Any]
 
 API_VERSION = "admission.k8s.io/v1"
+_OPERATIONS = ("CREATE", "UPDATE", "DELETE", "CONNECT")
 _MOST_WARNINGS = 20
 _LONGEST_WARNING = 500  # the API server drops warnings beyond 4096 characters in all
 
@@ -55,14 +56,16 @@ def parse(review: Any) -> Request:
     request = review.get("request")
     if not isinstance(request, dict) or not isinstance(request.get("uid"), str) or not request["uid"]:
         raise MalformedReviewError("the AdmissionReview has no request")
-    obj, old, user = (request.get(key) or {} for key in ("object", "oldObject", "userInfo"))
+    obj, old, user = ({} if request.get(key) is None else request[key] for key in ("object", "oldObject", "userInfo"))
     for each in (obj, old, user):
         if not isinstance(each, dict) or not isinstance(each.get("metadata", {}), dict):
             raise MalformedReviewError("object, oldObject and userInfo must be objects")
+    if request.get("operation") not in _OPERATIONS:
+        raise MalformedReviewError("the AdmissionReview has no known operation")
     asked, shown = request.get("requestKind"), request.get("kind")
     return Request(
         uid=request["uid"],
-        operation=str(request.get("operation") or ""),
+        operation=str(request["operation"]),
         namespace=str(request.get("namespace") or ""),
         name=str(request.get("name") or ""),
         dry_run=request.get("dryRun") is True,

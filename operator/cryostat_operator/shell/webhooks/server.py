@@ -91,6 +91,8 @@ class WebhookServer:
                 body = await request.read()
         except TimeoutError:
             raise web.HTTPRequestTimeout(text="the review did not arrive in time") from None
+        except (ConnectionError, web.RequestPayloadError):
+            raise web.HTTPBadRequest(text="the review broke off") from None
         try:
             review = orjson.loads(body)
             async with asyncio.timeout(_ANSWER_SECONDS):

@@ -1,0 +1,1 @@
+"""The shell's own parts, without a cluster."""

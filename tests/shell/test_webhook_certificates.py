@@ -1,0 +1,76 @@
+"""The self-managed certificate: made once, kept while it is good, renewed in time, and always trusted."""
+
+from __future__ import annotations
+
+import datetime
+
+import pytest
+from cryptography import x509 as lib
+from cryptography.x509.verification import PolicyBuilder, Store, VerificationError
+
+from cryostat_operator.shell.webhooks import x509
+
+NOW = datetime.datetime(2026, 1, 1, tzinfo=datetime.UTC)
+HOSTS = ("webhooks.operators.svc", "webhooks.operators.svc.cluster.local")
+DAY = datetime.timedelta(days=1)
+
+
+def verify(data: dict[str, bytes], bundle: bytes, when: datetime.datetime, host: str = HOSTS[0]) -> None:
+    store = Store(lib.load_pem_x509_certificates(bundle))
+    verifier = PolicyBuilder().store(store).time(when).build_server_verifier(lib.DNSName(host))
+    leaf, *rest = lib.load_pem_x509_certificates(data[x509.CERTIFICATE])
+    verifier.verify(leaf, rest)
+
+
+def test_made_and_kept() -> None:
+    data = x509.current({}, HOSTS, NOW)
+    for host in HOSTS:
+        verify(data, data[x509.CA_BUNDLE], NOW, host)
+    assert x509.current(data, HOSTS, NOW + 59 * DAY) == data
+    with pytest.raises(VerificationError):
+        verify(data, data[x509.CA_BUNDLE], NOW, "other.operators.svc")
+
+
+def test_renewed_by_the_same_authority_in_time() -> None:
+    data = x509.current({}, HOSTS, NOW)
+    later = x509.current(data, HOSTS, NOW + 61 * DAY)
+    assert later[x509.CERTIFICATE] != data[x509.CERTIFICATE]
+    assert later[x509.CA_BUNDLE] == data[x509.CA_BUNDLE]
+    verify(later, later[x509.CA_BUNDLE], NOW + 100 * DAY)
+
+
+def test_a_new_authority_trusts_certificates_of_the_old_one() -> None:
+    data = x509.current({}, HOSTS, NOW)
+    when = NOW + datetime.timedelta(days=3650 - 179)
+    last = x509.current(data, HOSTS, when - 2 * DAY)
+    assert last[x509.CA_BUNDLE] == data[x509.CA_BUNDLE]
+    new = x509.current(last, HOSTS, when)
+    assert new[x509.CA_BUNDLE].endswith(data[x509.CA_BUNDLE])
+    for each in (last, new):
+        verify(each, new[x509.CA_BUNDLE], when)
+    ended = x509.current(new, HOSTS, when + 181 * DAY)
+    assert len(lib.load_pem_x509_certificates(ended[x509.CA_BUNDLE])) >= 1
+    verify(ended, ended[x509.CA_BUNDLE], when + 181 * DAY)
+
+
+@pytest.mark.parametrize("key", [x509.CA_BUNDLE, x509.CA_KEY, x509.CERTIFICATE, x509.KEY])
+@pytest.mark.parametrize("junk", [b"", b"junk", b"-----BEGIN CERTIFICATE-----\nAA==\n-----END CERTIFICATE-----\n"])
+def test_what_is_broken_is_made_anew(key: str, junk: bytes) -> None:
+    data = x509.current({**x509.current({}, HOSTS, NOW), key: junk}, HOSTS, NOW)
+    verify(data, data[x509.CA_BUNDLE], NOW)
+    assert x509.current(data, HOSTS, NOW) == data
+
+
+def test_a_key_of_another_certificate_is_none() -> None:
+    one, two = (x509.current({}, HOSTS, NOW) for _ in range(2))
+    mixed = x509.current({**one, x509.KEY: two[x509.KEY]}, HOSTS, NOW)
+    assert mixed[x509.KEY] not in (one[x509.KEY], two[x509.KEY])
+    stranger = x509.current({**one, x509.CERTIFICATE: two[x509.CERTIFICATE], x509.KEY: two[x509.KEY]}, HOSTS, NOW)
+    verify(stranger, stranger[x509.CA_BUNDLE], NOW)
+
+
+def test_further_hosts_need_another_certificate() -> None:
+    data = x509.current({}, HOSTS, NOW)
+    more = x509.current(data, (*HOSTS, "127.0.0.1"), NOW)
+    assert more[x509.CERTIFICATE] != data[x509.CERTIFICATE]
+    assert more[x509.CA_BUNDLE] == data[x509.CA_BUNDLE]
