@@ -4,18 +4,22 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import time
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from ..desired.compare import Action, merged
-from ..desired.plan import KINDS, Key, Obj
+from ..desired.plan import Key, Obj
 from .cache import Children, Owner, owner_of, trimmed
 from .client import ApiError, ApiUnavailable, Client
 from .ownership import belongs_to
 from .workshop import Content, Workshop
 
-_IN_FLIGHT = 32  # writes of the whole operator; two cores of API server are busy with half of that
-_IN_FLIGHT_EACH = 16  # writes of one Cryostat, so that a slow one leaves room for others
+_IN_FLIGHT = 48  # writes of the whole operator; two cores of API server are busy with a third of that
+_IN_FLIGHT_EACH = 16  # writes of one Cryostat
+# A Cryostat whose writes take long (a policy webhook that hangs) gets little, so that others have room.
+_SLOW = 2.0  # seconds
+_IN_FLIGHT_SLOW = 2
 
 
 @dataclass(frozen=True)
@@ -43,11 +47,13 @@ class Foreman:
         self._client = client
         self._children = children
         self._slots = asyncio.Semaphore(_IN_FLIGHT)
+        self._slow: set[Owner] = set()
         self._log = logging.getLogger(__name__)
 
     async def act(self, owner: Owner, actions: Iterable[Action]) -> Outcome:
         outcome = Outcome()
-        slots = asyncio.Semaphore(_IN_FLIGHT_EACH)
+        slots = asyncio.Semaphore(_IN_FLIGHT_SLOW if owner in self._slow else _IN_FLIGHT_EACH)
+        self._slow.discard(owner)
         actions = list(actions)
         workshop = Workshop(self._client, actions)
 
@@ -71,11 +77,19 @@ class Foreman:
         try:
             content = Content(action.order, await workshop.prepare(action))
             async with slots, self._slots:
-                refusal = await self._carry_out(owner, action, content)
+                started = time.monotonic()
+                try:
+                    refusal = await self._carry_out(owner, action, content)
+                finally:
+                    if time.monotonic() - started > _SLOW:
+                        self._slow.add(owner)
         except ApiUnavailable as error:
-            return Refusal(action.key, "ApiServerUnavailable", f"{action.key}: {error.message}")
+            return Refusal(action.key, "ApiServerUnavailable", f"{action.key}: {error.message}", temporary=True)
         except ApiError as error:
-            return _refusal(action.key, error)
+            return _refusal(action, error)
+        except Exception as error:
+            self._log.exception("Writing %s failed", action.key)
+            return Refusal(action.key, "WriteRefused", f"{action.key}: {type(error).__name__}; the log tells more")
         if refusal is None:
             self._log.info("%s %s", _PAST[action.verb], action.key)
         return refusal
@@ -93,7 +107,7 @@ class Foreman:
         try:
             return await self._replace(action.key, action.obj)
         except ApiError as error:
-            if error.status != 422 or "immutable" not in error.message or KINDS[action.key.kind].retained:
+            if error.status != 422 or "immutable" not in error.message or action.key.kind not in _REPLACEABLE:
                 raise
             await self._client.delete(action.key, action.obj["metadata"]["uid"])
             return None  # made anew when the deletion is seen
@@ -138,6 +152,8 @@ class Foreman:
     async def _replace_secret(self, key: Key, head: Obj, content: Content) -> None:
         """Write the head of a Secret around the data that it has; only what is missing or unfit is made."""
         live = await self._client.get(key)
+        if head["metadata"].get("uid") not in (None, live["metadata"]["uid"]):
+            raise ApiError(409, "Conflict", "it was made anew by somebody")
         data = await content.around(live.get("data") or {})
         body = {**head, "data": data, "metadata": {**head["metadata"], "uid": live["metadata"]["uid"]}}
         body["metadata"]["resourceVersion"] = live["metadata"]["resourceVersion"]
@@ -154,10 +170,15 @@ def _collision(key: Key, live: Obj) -> str:
     return f"{key} exists and {whose}, so it is left alone. Delete or rename it."
 
 
-def _refusal(key: Key, error: ApiError) -> Refusal:
+# Kinds of which nothing is lost when one is deleted and made again.
+_REPLACEABLE = frozenset({"ConfigMap", "NetworkPolicy", "Ingress", "Route", "RoleBinding", "ClusterRoleBinding"})
+
+
+def _refusal(action: Action, error: ApiError) -> Refusal:
     """A stable reason for the API server's words."""
+    key = action.key
     text = f"{key}: {error.message}"
-    if error.status == 409:
+    if error.status == 409 or (error.status == 404 and action.verb != "create"):
         return Refusal(key, "Conflict", text, temporary=True)
     if error.status == 404:
         missing = "namespaces" in error.message
@@ -167,6 +188,6 @@ def _refusal(key: Key, error: ApiError) -> Refusal:
             return Refusal(key, "NamespaceTerminating", text, temporary=True)
         return Refusal(key, "QuotaExceeded" if "exceeded quota" in error.message else "Forbidden", text)
     if error.status == 422:
-        claim = key.kind == "PersistentVolumeClaim"
-        return Refusal(key, "PersistentVolumeClaimInvalid" if claim else "Invalid", text)
+        own = {"PersistentVolumeClaim": "PersistentVolumeClaimInvalid", "Route": "RouteInvalid"}
+        return Refusal(key, own.get(key.kind, "Invalid"), text)
     return Refusal(key, "WriteRefused", text)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import hmac
+import zlib
 from collections import defaultdict
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
@@ -90,7 +91,7 @@ class Record:
 
     @property
     def obj(self) -> Obj:
-        return dict(orjson.loads(self.body))
+        return dict(orjson.loads(zlib.decompress(self.body)))
 
 
 def record_of(kind: str, live: Obj, obj: Obj) -> Record:
@@ -99,7 +100,7 @@ def record_of(kind: str, live: Obj, obj: Obj) -> Record:
     data = data_fact(obj) if kind in ("Secret", "ConfigMap") else None
     wanted = {**live, "metadata": metadata, "status": None, "data digest": data.digest if data else None}
     certificate = inspect(obj.get("data") or {}) if kind == "Secret" else None
-    version, body = live_version(obj), orjson.dumps(live)
+    version, body = live_version(obj), zlib.compress(orjson.dumps(live), 1)
     return Record(metadata["uid"], version, _digest(wanted), _digest(live.get("status")), body, data, certificate)
 
 
@@ -278,6 +279,7 @@ class References:
         self.kind = kind
         self._ring = ring
         self._users: dict[tuple[str, str], set[Owner]] = defaultdict(set)
+        self._used: dict[Owner, set[str]] = {}
         self._facts: dict[tuple[str, str], DataFact | None] = {}
         self._heads: dict[tuple[str, str], Obj] = {}
         self._versions: dict[tuple[str, str], str] = {}
@@ -288,13 +290,15 @@ class References:
         """Declare all that `owner` names now; facts of what nobody names any more are forgotten."""
         for name in wanted:
             self._users[(owner.namespace, name)].add(owner)
-        for key in [k for k, users in self._users.items() if owner in users]:
-            if key[0] != owner.namespace or key[1] not in wanted:
-                self._users[key].discard(owner)
-                if not self._users[key]:
-                    del self._users[key]
-                    self._changes.pop(key, None)
-                    self._drop(key)
+        for name in self._used.pop(owner, set()) - wanted:
+            key = (owner.namespace, name)
+            self._users[key].discard(owner)
+            if not self._users[key]:
+                del self._users[key]
+                self._changes.pop(key, None)
+                self._drop(key)
+        if wanted:
+            self._used[owner] = set(wanted)
 
     def knows(self, namespace: str, name: str) -> bool:
         """Whether it was looked up since it last changed."""

@@ -19,7 +19,7 @@ REQUEST_TIMEOUT = 30.0  # seconds; a policy webhook may take up to its own 30 s 
 WATCH_SECONDS = 300
 INACTIVITY_SECONDS = 70.0  # bookmarks come about once a minute: a stream silent for longer is dead
 _TRIES = 4
-_CONNECTIONS = 32  # for everything but watches; each costs up to half a MiB of buffers and a handshake
+_CONNECTIONS = 64  # for everything but watches; each costs up to half a MiB of buffers and a handshake
 
 JSON_PATCH = "application/json-patch+json"
 MERGE_PATCH = "application/merge-patch+json"
@@ -155,7 +155,7 @@ class Client:
                 data=data,
                 params=params,
                 headers=headers,
-                timeout=aiohttp.ClientTimeout(total=REQUEST_TIMEOUT, connect=5),
+                timeout=aiohttp.ClientTimeout(total=REQUEST_TIMEOUT, sock_connect=5),
             ) as response:
                 code = response.status
                 return _decode(code, response.headers, await response.read())

@@ -22,7 +22,7 @@ def mint(order: Mapping[str, Mint], existing: Mapping[str, str]) -> dict[str, st
 
     Blocking for some milliseconds where a password is hashed; run it in a thread.
     """
-    values = {key: base64.b64decode(value).decode() for key, value in existing.items() if key in order}
+    values = {key: _text(value) for key, value in existing.items() if key in order}
     for key, wanted in order.items():
         if key in values:
             continue
@@ -34,5 +34,10 @@ def mint(order: Mapping[str, Mint], existing: Mapping[str, str]) -> dict[str, st
         if isinstance(wanted, Htpasswd) and key not in values:
             hashed = bcrypt.hashpw(values[wanted.password_key].encode(), bcrypt.gensalt(_ROUNDS)).decode()
             values[key] = f"{wanted.user}:{hashed}\n"
-    minted = {key: base64.b64encode(values[key].encode()).decode() for key in order}
+    minted = {key: base64.b64encode(values[key].encode()).decode() for key in order if key not in existing}
     return {**existing, **minted}
+
+
+def _text(value: str) -> str:
+    """A value as text; one that somebody put there need not be any."""
+    return base64.b64decode(value).decode(errors="replace")

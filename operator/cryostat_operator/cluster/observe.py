@@ -3,27 +3,25 @@
 from __future__ import annotations
 
 import asyncio
-import logging
 import time
-from collections.abc import Awaitable, Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
+from contextlib import suppress
 from typing import NamedTuple
 
 from ..desired import names
 from ..desired.certificates import CertificateFact
 from ..desired.instance import DataFact, Facts
 from ..desired.plan import KINDS, Key, Obj, Plan
+from .apis import DEFINITIONS, Apis, ApiServer
 from .cache import Children, Namespaces, Owner, References, owner_of
-from .client import ApiError, Client, collection_of, resource_path
+from .client import ApiError, Client, collection_of
 from .ownership import belongs_to, standing
 from .pods import SELECTOR, Pods
 from .reflector import Reflector, Source, Store
 
-logger = logging.getLogger(__name__)
-
 _MARKED = f"{names.LABEL_NAME},{names.LABEL_NAMESPACE}"
 _NOT_MARKED = f"!{names.LABEL_NAME}"
-# After a CustomResourceDefinition changed, discovery follows within moments; how many and how long is not told.
-_REDISCOVER = (0.3, 1.0, 3.0, 10.0)
+_PATIENCE = 10.0  # seconds that the first list of an optional kind may take
 
 
 class _Dependencies(NamedTuple):
@@ -60,26 +58,24 @@ class Scout:
         self.pods = Pods(ring_later)
         self.references = {kind: References(kind, ring) for kind in ("Secret", "ConfigMap")}
         self._dependencies: dict[Owner, _Dependencies] = {}
-        self._apis: frozenset[str] = frozenset()
-        self._api_server: tuple[str, ...] = ()
+        self.apis = Apis(client, self._serve)
+        self._api_server = ApiServer(ring_all)
         self._reflectors: dict[str, tuple[Reflector, asyncio.Task[None]]] = {}
-        self._discover_again = asyncio.Event()
         self._tasks: list[asyncio.Task[None]] = []
 
     async def start(self) -> None:
         """Begin to watch; returns when everything was listed once."""
-        await self._until_it_works(self._discover)
+        await self.apis.discover_surely()
         self._watch("Namespace", Source("/api/v1/namespaces", metadata_only=True), self.namespaces)
         self._watch("Pod", Source("/api/v1/pods", SELECTOR), self.pods)
         for kind, store in self.references.items():
             source = Source(collection_of(kind), _NOT_MARKED, metadata_only=True)
             self._watch(f"foreign {kind}", source, store)
-        slices = resource_path("discovery.k8s.io", "v1", "endpointslices", "default")
-        self._watch("EndpointSlice", Source(slices, "kubernetes.io/service-name=kubernetes"), _ApiServer(self))
-        definitions = resource_path("apiextensions.k8s.io", "v1", "customresourcedefinitions")
-        self._watch("CustomResourceDefinition", Source(definitions, metadata_only=True), _Definitions(self))
-        self._tasks.append(asyncio.create_task(self._rediscover(), name="discovery"))
-        await asyncio.gather(*(reflector.synced.wait() for reflector, _ in self._reflectors.values()))
+        self._watch("EndpointSlice", ApiServer.SOURCE, self._api_server)
+        for name, source in DEFINITIONS.items():
+            self._watch(name, source, self.apis.definitions())
+        self._tasks.append(asyncio.create_task(self.apis.follow(), name="discovery"))
+        await self._synced(list(self._reflectors))
 
     async def stop(self) -> None:
         tasks = [*self._tasks, *(task for _, task in self._reflectors.values())]
@@ -94,19 +90,16 @@ class Scout:
     @property
     def openshift(self) -> bool:
         """Whether the cluster is treated as OpenShift: it serves Routes, or the administrator says so."""
-        return self._force_openshift or "Route" in self._apis
+        return self._force_openshift or "Route" in self.apis.served
 
     @property
     def silent_for(self) -> float:
-        """Seconds since the quietest stream was last heard; streams of APIs that are not there count as heard."""
-        return max((reflector.silent_for for reflector, _ in self._reflectors.values()), default=0.0)
+        """Seconds since the quietest stream that we cannot do without was last heard."""
+        required = [r for name, (r, _) in self._reflectors.items() if name not in KINDS or not KINDS[name].optional]
+        return max((reflector.silent_for for reflector in required), default=0.0)
 
-    # --- which APIs there are -------------------------------------------------------------------------------------
-
-    async def _discover(self) -> None:
-        found = frozenset({kind.kind for kind in KINDS.values() if not kind.optional} | await self._optional_apis())
-        appeared, vanished = found - self._apis, self._apis - found
-        self._apis = found
+    async def _serve(self, appeared: frozenset[str], vanished: frozenset[str]) -> None:
+        """Watch the kinds that came, forget the objects of those that went."""
         for kind in sorted(vanished):
             self._reflectors.pop(kind)[1].cancel()
             store = self.children.store(kind)
@@ -114,50 +107,21 @@ class Scout:
             store.relisted()
         for kind in sorted(appeared):
             self._watch(kind, Source(collection_of(kind), _MARKED), self._store(kind))
-        await asyncio.gather(*(self._reflectors[kind][0].synced.wait() for kind in appeared))
-        if appeared or vanished:
-            self._ring_all()
+        await self._synced(appeared)
+        self._ring_all()
+
+    async def _synced(self, names: Iterable[str]) -> None:
+        """Wait for first lists; for those of optional kinds only for a while, so that they hold nobody up."""
+        chosen = {name: self._reflectors[name][0].synced.wait() for name in names}
+        optional = [wait for name, wait in chosen.items() if name in KINDS and KINDS[name].optional]
+        required = [wait for wait in chosen.values() if wait not in optional]
+        await asyncio.gather(*required)
+        with suppress(TimeoutError):
+            await asyncio.wait_for(asyncio.gather(*optional), _PATIENCE)
 
     def _store(self, kind: str) -> Store:
         store = self.children.store(kind)
         return _Marked(store, self.references[kind]) if kind in self.references else store
-
-    async def _optional_apis(self) -> set[str]:
-        served = set()
-        for version in sorted({kind.api_version for kind in KINDS.values() if kind.optional}):
-            try:
-                resources = await self._client.request("GET", f"/apis/{version}")
-            except ApiError as error:
-                if error.status not in (404, 503):  # 503: an aggregated API whose server is away
-                    raise
-                continue
-            plurals = {resource["name"] for resource in resources.get("resources") or ()}
-            served |= {k.kind for k in KINDS.values() if k.api_version == version and k.plural in plurals}
-        return served
-
-    def discover_again(self) -> None:
-        self._discover_again.set()
-
-    async def _rediscover(self) -> None:
-        while True:
-            await self._discover_again.wait()
-            self._discover_again.clear()
-            for delay in _REDISCOVER:
-                await asyncio.sleep(delay)
-                await self._until_it_works(self._discover)
-
-    async def _until_it_works(self, attempt: Callable[[], Awaitable[None]]) -> None:
-        while True:
-            try:
-                return await attempt()
-            except ApiError as error:
-                logger.warning("Discovery: %s; trying again", error)
-                await asyncio.sleep(1.0)
-
-    def learn_api_server(self, addresses: tuple[str, ...]) -> None:
-        if addresses != self._api_server:
-            self._api_server = addresses
-            self._ring_all()
 
     # --- facts ----------------------------------------------------------------------------------------------------
 
@@ -173,12 +137,12 @@ class Scout:
         authority = certificates.get(Key("Secret", owner.namespace, names.ca_secret(owner.namespace, owner.name)))
         return Facts(
             openshift=self.openshift,
-            apis=self._apis,
+            apis=self.apis.served,
             namespaces=self.namespaces.facts({owner.namespace, *targets}),
             data=self._data(owner, live),
             live=live,
             leaving=frozenset(key for key, found in standings.items() if found == "leaving"),
-            api_server=self._api_server,
+            api_server=self._api_server.addresses,
             certificates=certificates,
             ca_certificate=authority.pem if authority else None,
         )
@@ -272,66 +236,3 @@ class _Marked:
         owner = owner_of(obj)
         if owner:
             self._references.touched(owner, obj)
-
-
-class _ApiServer:
-    """Addresses of the API server's endpoints."""
-
-    def __init__(self, scout: Scout) -> None:
-        self._scout = scout
-        self._slices: dict[str, set[str]] = {}
-
-    def relist(self) -> None:
-        self._slices = {}
-
-    def upsert(self, obj: Obj) -> None:
-        addresses = {a for endpoint in obj.get("endpoints") or () for a in endpoint.get("addresses") or ()}
-        self._slices[obj["metadata"]["name"]] = addresses
-        self._tell()
-
-    def remove(self, obj: Obj) -> None:
-        self._slices.pop(obj["metadata"]["name"], None)
-        self._tell()
-
-    def relisted(self) -> None:
-        self._tell()
-
-    def _tell(self) -> None:
-        addresses = set().union(*self._slices.values()) if self._slices else set()
-        if addresses:  # while the API server restarts there are none for a moment
-            self._scout.learn_api_server(tuple(sorted(addresses)))
-
-
-class _Definitions:
-    """Notices that definitions of the optional resources come and go."""
-
-    _GROUPS = frozenset(kind.group for kind in KINDS.values() if kind.optional)
-
-    def __init__(self, scout: Scout) -> None:
-        self._scout = scout
-        self._known: set[str] = set()
-        self._seen: set[str] = set()
-        self._listed = False
-
-    def relist(self) -> None:
-        self._seen = set()
-
-    def upsert(self, obj: Obj) -> None:
-        name = obj["metadata"]["name"]
-        if name.partition(".")[2] in self._GROUPS:
-            self._seen.add(name)
-            if self._listed and name not in self._known:
-                self._known.add(name)
-                self._scout.discover_again()
-
-    def remove(self, obj: Obj) -> None:
-        name = obj["metadata"]["name"]
-        if name in self._known:
-            self._known.discard(name)
-            self._scout.discover_again()
-
-    def relisted(self) -> None:
-        """The first list comes right after the first discovery and tells nothing new."""
-        if self._listed and self._seen != self._known:
-            self._scout.discover_again()
-        self._known, self._listed = set(self._seen), True

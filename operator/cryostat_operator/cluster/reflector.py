@@ -10,6 +10,7 @@ import asyncio
 import logging
 import random
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -19,6 +20,8 @@ from .client import ApiError, Client, accept_metadata
 logger = logging.getLogger(__name__)
 
 _PAGE = "100"  # objects; decoding a page is what takes the most memory at the start
+_QUICKEST = 0.1  # seconds before the first attempt after a stream broke
+_STEADY = 5.0  # seconds that a stream must have lasted for that
 _SLOWEST = 5.0  # seconds between attempts while the API server is away
 _MISSING_API = 60.0  # seconds between attempts while the resource is not served
 
@@ -61,11 +64,11 @@ class Reflector:
         return time.monotonic() - self._last_contact
 
     async def run(self) -> None:
-        delay = 0.1
+        delay = _QUICKEST
         while True:
+            started = time.monotonic()
             try:
                 version = await self._list()
-                delay = 0.1
                 await self._follow(version)
             except ApiError as error:
                 if error.status == 404:
@@ -80,6 +83,8 @@ class Reflector:
                 )
             except Exception:
                 logger.exception("Watching %s failed; trying again in %.1f s", self._source.path, delay)
+            if time.monotonic() - started > _STEADY and delay < _MISSING_API:
+                delay = _QUICKEST
             await asyncio.sleep(delay * random.uniform(0.8, 1.2))  # noqa: S311 - jitter
             delay = min(delay * 2, _SLOWEST)
 
@@ -97,7 +102,7 @@ class Reflector:
             page = await self._client.request("GET", self._source.path, params=params, accept=accept)
             self._last_contact = time.monotonic()
             for obj in page.get("items") or []:
-                self._store.upsert(obj)
+                self._tell(self._store.upsert, obj)
             metadata = page["metadata"]
             if not metadata.get("continue"):
                 break
@@ -121,9 +126,18 @@ class Reflector:
                         )
                     version = obj["metadata"]["resourceVersion"]
                     if event["type"] == "DELETED":
-                        self._store.remove(obj)
+                        self._tell(self._store.remove, obj)
                     elif event["type"] != "BOOKMARK":
-                        self._store.upsert(obj)
+                        self._tell(self._store.upsert, obj)
+                await asyncio.sleep(_QUICKEST)
+
+    def _tell(self, store: Callable[[Obj], None], obj: Obj) -> None:
+        """One object that cannot be understood, which anybody may have made, must not hide all others."""
+        try:
+            store(obj)
+        except Exception:
+            metadata = obj.get("metadata") or {}
+            logger.exception("%s %s/%s is ignored", self._source.path, metadata.get("namespace"), metadata.get("name"))
 
     def _selector(self) -> dict[str, str]:
         return {"labelSelector": self._source.selector} if self._source.selector else {}

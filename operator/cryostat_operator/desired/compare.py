@@ -59,7 +59,10 @@ _DEFAULTS: Mapping[str, Any] = {
 }
 _ALLOCATED = frozenset(
     {"clusterIP", "clusterIPs", "ipFamilies", "ipFamilyPolicy", "nodePort", "healthCheckNodePort", "serviceAccount"}
+    | {"ingressClassName", "loadBalancerClass"}
 )
+# What admission chooses for an object when it is made, and refuses to see changed or taken away later.
+_CHOSEN = {"Ingress": "ingressClassName", "Service": "loadBalancerClass"}
 _QUANTITIES = frozenset({"requests", "limits", "sizeLimit", "divisor"})
 _ISSUER = "cert-manager.io/issuer-name"
 _CERTIFICATE = "cert-manager.io/certificate-name"
@@ -332,6 +335,9 @@ def merged(wish: Obj, live: Obj) -> Obj:
     if wish["kind"] == "Certificate":
         result["spec"] = _with(wish["spec"], live.get("spec") or {})
     result["metadata"] = _merged_metadata(wish["metadata"], live, ())
+    chosen = _CHOSEN.get(wish["kind"], "")
+    if chosen in (live.get("spec") or {}):
+        result["spec"] = {chosen: live["spec"][chosen], **wish["spec"]}
     if wish["kind"] == "Deployment":
         template = dict(wish["spec"]["template"])
         template["metadata"] = _merged_metadata(template.get("metadata") or {}, live, ("spec", "template"))

@@ -28,6 +28,8 @@ def quantity(value: str | int | float) -> Decimal:
     if not match:
         raise ValueError(f"not a quantity: {value!r}")
     number, suffix = Decimal(match.group(1)), match.group(2) or ""
+    if len(suffix) > 4:  # more digits of an exponent than any amount has
+        raise ValueError(f"not a quantity: {value!r}")
     if suffix in _BINARY:
         return number * (1 << _BINARY[suffix])
     if suffix in _SUFFIX:
@@ -72,6 +74,14 @@ def env(name: str, value: str) -> Obj:
 
 def flag(value: bool) -> str:
     return "true" if value else "false"
+
+
+def literal(text: str) -> str:
+    """A user's text for an environment variable or an argument, in which the kubelet must not expand `$(OTHER)`.
+
+    Otherwise a bucket named `$(QUARKUS_DATASOURCE_PASSWORD)` would send a password to whoever answers at the URL.
+    """
+    return text.replace("$(", "$$(")
 
 
 def env_secret(name: str, secret: str, key: str) -> Obj:

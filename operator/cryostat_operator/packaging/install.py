@@ -54,6 +54,7 @@ _OWN_RULES = (
     Rule("authorization.k8s.io", "subjectaccessreviews", ("create",)),
     Rule("discovery.k8s.io", "endpointslices", ("list", "watch")),
     Rule("apiextensions.k8s.io", "customresourcedefinitions", ("list", "watch")),
+    Rule("apiregistration.k8s.io", "apiservices", ("list", "watch")),
     # Handing on the two roles of instances without holding all of their permissions.
     Rule(
         "rbac.authorization.k8s.io",

@@ -11,22 +11,23 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from ..cluster.cache import Owner
-from ..cluster.client import Client
+from ..cluster.client import ApiError, Client
 from ..cluster.connection import Connection, connect
+from ..cluster.cryostats import Cryostats
 from ..cluster.lean import kopf
 from ..cluster.observe import Scout
 from ..desired import names
-from ..desired.plan import Obj
 from ..settings import Settings
 from .metrics import Metrics
 from .queue import Queue
-from .reconcile import Reconciler, without_bookkeeping
+from .reconcile import Reconciler
 from .server import Server
 from .webhooks.desk import PORT as WEBHOOK_PORT
 from .webhooks.desk import Surroundings, Webhooks
 
 logger = logging.getLogger(__name__)
 
+_LISTING = 2.0  # seconds in which kopf has listed the Cryostats
 _CREDENTIALS_LAST = datetime.timedelta(minutes=10)  # then kopf asks again, and a rotated token is read
 
 
@@ -66,14 +67,17 @@ class App:
             self._ring_namespace,
             force_openshift=self.settings.force_openshift,
         )
-        self.reconciler = Reconciler(self.client, self.scout, self.settings, self.metrics)
+        self.cryostats = Cryostats(self.queue.ring)
+        self.reconciler = Reconciler(self.client, self.scout, self.cryostats, self.settings, self.metrics)
         self.metrics.depth.set_function(lambda: self.queue.depth)
-        self.metrics.instances.set_function(lambda: len(self.reconciler.crs))
+        self.metrics.instances.set_function(lambda: len(self.cryostats))
         self.server = Server(self.metrics, self._is_ready, lambda: self.scout.silent_for)
         await self.server.start(self.host, self.port)
+        self.failing: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._opening = asyncio.create_task(self._open(), name="first listing")
+        self._opening.add_done_callback(self._ended)
         if self.settings.webhooks:
-            surroundings = Surroundings(self.client, self.scout, self.reconciler.crs.get, lambda: self.ready)
+            surroundings = Surroundings(self.client, self.scout, self.cryostats.get, lambda: self.ready)
             self.webhooks = Webhooks(self.client, self.connection, surroundings, self.settings, self.metrics)
             await self.webhooks.start(self.host, self.webhook_port)
 
@@ -82,11 +86,26 @@ class App:
 
     async def _open(self) -> None:
         await self.scout.start()
-        for owner in self.scout.children.owners():
-            self.queue.ring(owner)
         self.queue.open()
         self.ready = True
         logger.info("Watching the cluster%s", " (OpenShift)" if self.scout.openshift else "")
+        await asyncio.sleep(_LISTING)
+        for owner in self.scout.children.owners():
+            if self.cryostats.get(owner) is None:
+                self.queue.ring(owner)  # what it left behind while we were away
+
+    async def until_served(self) -> None:
+        """Wait for the definition of Cryostats: kopf looks for it once, and never again."""
+        path = f"/apis/{names.API_VERSION}"
+        while True:
+            try:
+                resources = (await self.client.request("GET", path)).get("resources") or ()
+                if any(resource["name"] == names.PLURAL for resource in resources):
+                    return
+                logger.warning("No Cryostats are served yet")
+            except ApiError as error:
+                logger.warning("No Cryostats are served yet: %s", error)
+            await asyncio.sleep(_LISTING)
 
     async def stop(self) -> None:
         """End everything that `start` began; once is enough."""
@@ -101,6 +120,10 @@ class App:
         await self.server.stop()
         await self.client.close()
 
+    def _ended(self, task: asyncio.Task[None]) -> None:
+        if not task.cancelled() and task.exception() and not self.failing.done():
+            self.failing.set_exception(task.exception() or RuntimeError)
+
     async def _reconnect(self) -> Connection:
         self.connection = await connect()
         return self.connection
@@ -109,29 +132,12 @@ class App:
         return await self.reconciler(owner)
 
     def _ring_all(self) -> None:
-        for owner in self.reconciler.crs:
+        for owner in self.cryostats:
             self.queue.ring(owner)
 
     def _ring_namespace(self, name: str) -> None:
-        for owner, body in self.reconciler.crs.items():
-            targets = (body.get("spec") or {}).get("targetNamespaces") or ()
-            if owner.namespace == name or name in targets:
-                self.queue.ring(owner)
-
-    def seen(self, kind: str | None, obj: Obj) -> None:
-        """A Cryostat was listed, added, modified or deleted."""
-        owner = Owner(obj["metadata"]["namespace"], obj["metadata"]["name"])
-        known = self.reconciler.crs.get(owner)
-        if kind == "DELETED":
-            if known is None or known["metadata"]["uid"] == obj["metadata"]["uid"]:
-                self.reconciler.crs.pop(owner, None)
-                self.queue.forget(owner)
-                self.queue.ring(owner)
-            return
-        if known and int(known["metadata"]["resourceVersion"]) >= int(obj["metadata"]["resourceVersion"]):
-            return  # our own write, of which the answer told us
-        self.reconciler.crs[owner] = without_bookkeeping(obj)
-        self.queue.ring(owner)
+        for owner in self.cryostats.of_namespace(name):
+            self.queue.ring(owner)
 
 
 def register(app: App, registry: kopf.OperatorRegistry) -> None:
@@ -147,7 +153,7 @@ def register(app: App, registry: kopf.OperatorRegistry) -> None:
 
     @kopf.on.event(names.GROUP, names.VERSION, names.PLURAL, registry=registry)
     async def cryostat(event: kopf.RawEvent, **_: Any) -> None:
-        app.seen(event["type"], dict(event["object"]))
+        app.cryostats.seen(event["type"], dict(event["object"]))
 
 
 class _NoDiffs(kopf.DiffBaseStorage):
@@ -190,6 +196,13 @@ async def run(settings: Settings, host: str, port: int, webhook_port: int = WEBH
     registry = kopf.OperatorRegistry()
     register(app, registry)
     try:
-        await kopf.operator(registry=registry, settings=kopf_settings(), clusterwide=True, standalone=True)
+        await app.until_served()
+        watching = asyncio.create_task(
+            kopf.operator(registry=registry, settings=kopf_settings(), clusterwide=True, standalone=True)
+        )
+        # Either one ends only by failing; the process must end with it, and be started again.
+        done, _ = await asyncio.wait({watching, app.failing}, return_when=asyncio.FIRST_COMPLETED)
+        for task in done:
+            task.result()
     finally:
         await app.stop()

@@ -112,7 +112,9 @@ class Queue(Generic[K]):
             delay = self._back_off(key)
         finally:
             self._running.discard(key)
-        self._last_end[key] = asyncio.get_running_loop().time()
+        loop = asyncio.get_running_loop()
+        self._last_end[key] = loop.time()
+        loop.call_later(_QUIET, self._last_end.pop, key, None)
         if not self._open:
             return
         if key in self._again:
@@ -125,7 +127,7 @@ class Queue(Generic[K]):
         """Seconds until the next try of a key that failed once more."""
         count = self._failures.get(key, 0)
         self._failures[key] = count + 1
-        return float(min(_FIRST_DELAY * 2**count, _LAST_DELAY) * random.uniform(0.8, 1.2))  # noqa: S311 - jitter
+        return float(min(_FIRST_DELAY * 2 ** min(count, 20), _LAST_DELAY) * random.uniform(0.8, 1.2))  # noqa: S311 - jitter
 
     def forget(self, key: K) -> None:
         """The key is gone for good."""

@@ -14,6 +14,7 @@ from ..api.v1beta2 import Cryostat
 from ..cluster.act import Foreman, Outcome, Refusal
 from ..cluster.cache import Owner
 from ..cluster.client import JSON_PATCH, ApiError, ApiUnavailable, Client, resource_path
+from ..cluster.cryostats import Cryostats
 from ..cluster.observe import Scout
 from ..cluster.takeover import take_over
 from ..desired import names, retention
@@ -35,7 +36,6 @@ _ROUNDS = 6  # of drawing and writing in one run; what one round makes is a fact
 _SOON = 1.0  # seconds, after something temporary
 _CLOCK = 12 * 3600.0  # seconds that a timer is trusted to be in step with the clock
 _GO = "true"
-_LAST_APPLIED = "kubectl.kubernetes.io/last-applied-configuration"
 
 
 @dataclass
@@ -53,7 +53,9 @@ class _Run:
 class Reconciler:
     """Brings the world of each Cryostat to what its spec asks for."""
 
-    def __init__(self, client: Client, scout: Scout, settings: Settings, metrics: Metrics) -> None:
+    def __init__(
+        self, client: Client, scout: Scout, cryostats: Cryostats, settings: Settings, metrics: Metrics
+    ) -> None:
         self._client = client
         self._scout = scout
         self._settings = settings
@@ -62,7 +64,7 @@ class Reconciler:
         self._teller = Teller(client)
         self._looked_for_old: set[str] = set()
         self._restraint = Restraint()
-        self.crs: dict[Owner, Obj] = {}
+        self._cryostats = cryostats
 
     async def __call__(self, owner: Owner) -> float | None:
         """One run; seconds until the next look, None, or `RETRY`."""
@@ -78,7 +80,7 @@ class Reconciler:
         return again
 
     async def _attempt(self, owner: Owner) -> float | None:
-        body = self.crs.get(owner)
+        body = self._cryostats.get(owner)
         try:
             return await self._run(owner)
         except ApiError as error:
@@ -86,12 +88,17 @@ class Reconciler:
             if body is None or not _is_gone(error, owner):
                 logger.warning("Not finished: %s", error.message)
                 return RETRY
-        if self.crs.get(owner, body)["metadata"]["uid"] == body["metadata"]["uid"]:
-            self.crs.pop(owner, None)
+        except Exception as error:
+            if body is not None:
+                logger.exception("This Cryostat cannot be reconciled")
+                await self._tell_broken(body, f"The operator failed ({type(error).__name__}); its log tells more")
+                return RETRY
+            raise
+        self._cryostats.gone(owner, body["metadata"]["uid"])
         return await self._sweep(owner)
 
     async def _run(self, owner: Owner) -> float | None:
-        body = self.crs.get(owner)
+        body = self._cryostats.get(owner)
         if body is None:
             return await self._sweep(owner)
         if "deletionTimestamp" in body["metadata"]:
@@ -173,7 +180,7 @@ class Reconciler:
             else {"op": "add", "path": path, "value": [names.FINALIZER]}
         )
         guard = {"op": "test", "path": "/metadata/resourceVersion", "value": body["metadata"]["resourceVersion"]}
-        self._take(await self._patch_cr(body, [guard, add]))
+        self._cryostats.answered(await self._patch_cr(body, [guard, add]))
 
     async def _look_for_old(self, owner: Owner, body: Obj) -> None:
         """Take over what the Go operator made, once, where nothing of ours is known of a Cryostat that is not new."""
@@ -201,21 +208,24 @@ class Reconciler:
         refused = [refusal for refusal in outcome.refused if refusal.reason != "ApiNotServed"]
         if refused:
             self._count(refused)
-            problems = [Problem("core", "DeletionBlocked", r.message, about=str(r.key)) for r in refused]
-            await self._teller.events(body, problems)
+            lasting = [r for r in refused if not r.temporary]
+            await self._teller.events(
+                body, [Problem("core", "DeletionBlocked", r.message, about=str(r.key)) for r in lasting]
+            )
             return RETRY
         self._teller.forget(body["metadata"]["uid"])
+        self._looked_for_old.discard(body["metadata"]["uid"])
         at = f"/metadata/finalizers/{finalizers.index(names.FINALIZER)}"
         try:
             await self._patch_cr(
                 body, [{"op": "test", "path": at, "value": names.FINALIZER}, {"op": "remove", "path": at}]
             )
         except ApiError as error:
-            if error.status == 404:
-                return None
             if error.status == 422 and not body.get("status"):
                 # Rules about names spare objects that have a status; without this one it could never go.
                 await self._write_status(body, {"observedGeneration": body["metadata"].get("generation", 0)})
+            elif error.status == 422 and "finalizers" not in error.message:
+                await self._teller.events(body, [Problem("core", "DeletionBlocked", error.message)])
             raise
         return None
 
@@ -256,10 +266,6 @@ class Reconciler:
         path = resource_path(names.GROUP, names.VERSION, names.PLURAL, metadata["namespace"], metadata["name"])
         return await self._client.request("PATCH", path, body=patch, content_type=JSON_PATCH)
 
-    def _take(self, body: Obj) -> None:
-        """Remember the newest state of a Cryostat."""
-        self.crs[Owner(body["metadata"]["namespace"], body["metadata"]["name"])] = without_bookkeeping(body)
-
     # --- telling --------------------------------------------------------------------------------------------------
 
     async def _report(self, instance: Instance, plan: Plan, run: _Run) -> float | None:
@@ -269,7 +275,7 @@ class Reconciler:
         refusals = [Problem(part_of(plan, r.key), r.reason, r.message, about=str(r.key)) for r in refused]
         refusals += [*run.vain.values(), *pending(plan, instance.facts)]
         report = Report(refusals, self._scout.pods.troubles(owner), run.paused)
-        body = self.crs.get(owner)
+        body = self._cryostats.get(owner)
         if body is None:  # deleted while we were at it
             return None
         # Events first: they are told when the conditions did not say so before.
@@ -278,7 +284,7 @@ class Reconciler:
         for each in run.news:
             await self._teller.event(body, each)
         await self._write_status(body, status_of(instance, plan, report, now()))
-        if refused:
+        if refused or any(r.reason == "ApiServerUnavailable" for r in run.refused.values()):
             return RETRY
         if run.refused:
             return _SOON
@@ -293,12 +299,14 @@ class Reconciler:
     async def _write_status(self, body: Obj, status: Obj) -> None:
         written = await self._teller.status(body, status)
         if written:
-            self._take(written)
+            self._cryostats.answered(written)
 
     async def _tell_unreadable(self, body: Obj, error: ValidationError) -> None:
         """A Cryostat that this version cannot read: say so, touch nothing."""
         causes = "; ".join(f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors(include_input=False)[:5])
-        message = f"The spec cannot be understood; everything is left as it is. {causes}"
+        await self._tell_broken(body, f"The spec cannot be understood; everything is left as it is. {causes}")
+
+    async def _tell_broken(self, body: Obj, message: str) -> None:
         before = (body.get("status") or {}).get("conditions") or []
         status = unreadable(body["metadata"].get("generation", 0), message, before, now())
         await self._teller.events(body, [Problem("core", "InvalidSpec", message)])
@@ -312,15 +320,6 @@ class Reconciler:
 def _is_gone(error: ApiError, owner: Owner) -> bool:
     """Whether an answer says that this Cryostat is not there; «not found» alone may mean that no API is served yet."""
     return error.status == 404 and names.PLURAL in error.message and f'"{owner.name}"' in error.message
-
-
-def without_bookkeeping(body: Obj) -> Obj:
-    """A Cryostat without the API server's notes on who set what, which are larger than all the rest."""
-    metadata = {k: v for k, v in body["metadata"].items() if k != "managedFields"}
-    annotations = metadata.get("annotations") or {}
-    if _LAST_APPLIED in annotations:
-        metadata["annotations"] = {k: v for k, v in annotations.items() if k != _LAST_APPLIED}
-    return {**body, "metadata": metadata}
 
 
 def parse(body: Obj) -> Cryostat:

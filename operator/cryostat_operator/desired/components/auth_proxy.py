@@ -148,7 +148,7 @@ def environment(i: Instance) -> list[Obj]:
     """Environment of oauth2-proxy."""
     skipped = ALL_PATHS if i.open_access else HEALTH_PATHS
     login = [
-        k8s.env("OAUTH2_PROXY_HTPASSWD_FILE", f"{names.SECRETS_DIR}/{login_file(i)}"),
+        k8s.env("OAUTH2_PROXY_HTPASSWD_FILE", k8s.literal(f"{names.SECRETS_DIR}/{login_file(i)}")),
         k8s.env("OAUTH2_PROXY_HTPASSWD_USER_GROUP", "write"),
     ]
     # Browsers do not send a `Secure` cookie back over plain HTTP, so nobody would stay logged in.
@@ -163,7 +163,7 @@ def environment(i: Instance) -> list[Obj]:
 
 
 def openshift_arguments(i: Instance) -> list[str]:
-    review = text.compact_json(access_review(i))
+    review = k8s.literal(text.compact_json(access_review(i)))
     tls = f"{names.SECRETS_DIR}/{i.name}-tls"
     address = f"0.0.0.0:{names.PORT_AUTH_PROXY}"
     return [
@@ -178,7 +178,7 @@ def openshift_arguments(i: Instance) -> list[str]:
         f"--bypass-auth-for={ALL_PATHS if i.open_access else HEALTH_PATHS}",
         f"--openshift-sar=[{review}]",
         f'--openshift-delegate-urls={{"/":{review}}}',
-        *([f"--htpasswd-file={names.SECRETS_DIR}/{login_file(i)}"] if login_file(i) else []),
+        *([k8s.literal(f"--htpasswd-file={names.SECRETS_DIR}/{login_file(i)}")] if login_file(i) else []),
         # With a second way to log in, people must be able to choose.
         f"--skip-provider-button={'false' if login_file(i) else 'true'}",
         f"--http-address={'' if i.tls else address}",

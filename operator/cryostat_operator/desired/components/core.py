@@ -175,7 +175,7 @@ def _discovery_environment(i: Instance) -> list[Obj]:
     return [
         k8s.env("CRYOSTAT_DISCOVERY_KUBERNETES_ENABLED", "true"),
         k8s.env("CRYOSTAT_DISCOVERY_KUBERNETES_NAMESPACES", ",".join(i.target_namespaces)),
-        k8s.env("CRYOSTAT_DISCOVERY_KUBERNETES_PORT_NAMES", ",".join(port_names)),
+        k8s.env("CRYOSTAT_DISCOVERY_KUBERNETES_PORT_NAMES", k8s.literal(",".join(port_names))),
         k8s.env("CRYOSTAT_DISCOVERY_KUBERNETES_PORT_NUMBERS", ",".join(map(str, port_numbers))),
     ]
 

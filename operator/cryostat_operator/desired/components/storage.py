@@ -113,13 +113,13 @@ def _external_environment(i: Instance, outside: ObjectStorageProviderOptions) ->
     named = [(variable, getattr(buckets, field, None)) for variable, field in _BUCKET_NAMES]
     downloads = outside.disable_presigned_downloads
     return [
-        k8s.env("QUARKUS_S3_ENDPOINT_OVERRIDE", outside.url or ""),
-        k8s.env("QUARKUS_S3_AWS_REGION", outside.region or ""),
+        k8s.env("QUARKUS_S3_ENDPOINT_OVERRIDE", k8s.literal(outside.url or "")),
+        k8s.env("QUARKUS_S3_AWS_REGION", k8s.literal(outside.region or "")),
         k8s.env("QUARKUS_S3_PATH_STYLE_ACCESS", k8s.flag(not outside.use_virtual_host_access)),
         k8s.env("STORAGE_PRESIGNED_TRANSFERS_ENABLED", k8s.flag(not outside.disable_presigned_file_transfers)),
         *([] if downloads is None else [k8s.env("STORAGE_PRESIGNED_DOWNLOADS_ENABLED", k8s.flag(not downloads))]),
         k8s.env("STORAGE_METADATA_STORAGE_MODE", outside.metadata_mode or "tagging"),
-        *(k8s.env(variable, value) for variable, value in named if value is not None),
+        *(k8s.env(variable, k8s.literal(value)) for variable, value in named if value is not None),
     ]
 
 
