@@ -1,0 +1,40 @@
+"""An API that is registered and does not answer is not an API that does not exist."""
+
+from __future__ import annotations
+
+import time
+
+from tests.cluster.api import Object, eventually
+from tests.cluster.conftest import OperatorFactory
+from tests.cluster.controlplane import ControlPlane
+
+# As OpenShift registers its Routes; nobody answers behind it.
+ROUTES: Object = {
+    "apiVersion": "apiregistration.k8s.io/v1",
+    "kind": "APIService",
+    "metadata": {"name": "v1.route.openshift.io"},
+    "spec": {
+        "group": "route.openshift.io",
+        "version": "v1",
+        "groupPriorityMinimum": 1000,
+        "versionPriority": 15,
+        "insecureSkipTLSVerify": True,
+        "service": {"name": "nobody", "namespace": "default"},
+    },
+}
+
+
+def test_a_platform_that_cannot_be_told_is_waited_for(installed_plane: ControlPlane, operator: OperatorFactory) -> None:
+    """Else every instance on OpenShift would be made into one for plain Kubernetes while its API server restarts."""
+    api = installed_plane.api
+    api.create(ROUTES)
+    try:
+        eventually(lambda: api.get("apiregistration.k8s.io/v1", "APIService", ROUTES["metadata"]["name"])["status"])
+        process = operator(installed_plane, wait=False)
+        eventually(lambda: "Discovery" in process.tail(50), 20, "discovery fails")
+        time.sleep(1)
+        assert process.get("/readyz")[0] == 503
+        assert process.get("/healthz")[0] == 200
+    finally:
+        api.delete(ROUTES)
+    process.wait_ready()
