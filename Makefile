@@ -19,6 +19,7 @@ run: venv ## a Cryostat from nothing to Ready on an embedded cluster, or on that
 test: venv lint ## everything that CI checks
 	$(BIN)/cryostat-operator generate --check
 	$(BIN)/python -m tests.cluster.binaries
+	@.ci/programs
 	$(BIN)/pytest -n $(WORKERS) --dist loadfile $(PYTEST_ARGS)
 
 lint: venv ## style, types, layers

@@ -65,7 +65,8 @@ def test_with_tls_agents_need_a_certificate() -> None:
         "listen 8282 ssl;",
         "ssl_verify_client on;",
         f"ssl_client_certificate {directory}/ca.crt;",
-        f"ssl_certificate {directory}/tls.crt;",
+        f"default {directory};",
+        "ssl_certificate $tls_directory/tls.crt;",
         "ssl_protocols TLSv1.2 TLSv1.3;",
         "listen 8281;",
     ):

@@ -1,0 +1,1 @@
+"""Real programs, started from the pods that the operator renders."""

@@ -1,0 +1,153 @@
+"""Plays the kubelet for one container: its files, variables and arguments, below a directory instead of the root.
+
+Paths of mounts and numbers of ports are replaced wherever they occur, in files of ConfigMaps too; everything else
+reaches the program as it was rendered.
+"""
+
+from __future__ import annotations
+
+import base64
+import re
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+from cryostat_operator.cluster import ca
+from cryostat_operator.cluster.mint import mint
+from cryostat_operator.desired.instance import Facts
+from cryostat_operator.desired.plan import KINDS, CertificateOrder, Key, Obj, Plan, SecretOrder
+from cryostat_operator.settings import Settings
+from tests.cluster.processes import free_ports
+from tests.desired.world import World, cryostat, find
+
+Data = dict[str, bytes]
+WITHOUT_CERT_MANAGER = frozenset(name for name, kind in KINDS.items() if not kind.optional)
+
+
+def planned(spec: Obj | None = None) -> Plan:
+    """The plan of an instance with certificates of the operator's own authority."""
+    world = World(cryostat(spec), settings=Settings(service_tls=True), facts=Facts(apis=WITHOUT_CERT_MANAGER))
+    return world.settle().plan
+
+
+def secrets(plan: Plan, now: float | None = None) -> dict[Key, Data]:
+    """The content of all Secrets that a plan orders, made as the operator makes it, at a time (epoch seconds)."""
+    made: dict[Key, Data] = {}
+    moment = time.time() if now is None else now
+    for key, order in plan.orders.items():
+        if isinstance(order, SecretOrder):
+            made[key] = {name: base64.b64decode(value) for name, value in mint(order.values, {}).items()}
+    orders = [order for order in plan.orders.values() if isinstance(order, CertificateOrder)]
+    for order in sorted(orders, key=lambda order: order.authority is not None):
+        made[order.key] = certificate(order, made, moment)
+    return made
+
+
+def certificate(order: CertificateOrder, known: Mapping[Key, Data], now: float) -> Data:
+    if order.authority is None:
+        return ca.found(order, {}, now)
+    password = known[order.password[0]][order.password[1]] if order.password else None
+    return ca.issue(order, ca.Signer.of(known[order.authority]), password, now)
+
+
+@dataclass
+class Container:
+    """One container of a planned Deployment, ready to run.
+
+    Attributes:
+        ports: port in the pod → port on this machine.
+        paths: further paths to replace, beside those of mounts.
+    """
+
+    plan: Plan
+    secrets: Mapping[Key, Data]
+    deployment: str
+    name: str
+    root: Path
+    paths: dict[str, str] = field(default_factory=dict)
+    ports: dict[int, int] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self.pod: Obj = find(self.plan, "Deployment", self.deployment)["spec"]["template"]["spec"]
+        self.spec: Obj = next(c for c in self.pod["containers"] if c["name"] == self.name)
+        mine = [port["containerPort"] for port in self.spec["ports"]]
+        wanted = [port for port in mine if port not in self.ports]
+        self.ports = {**self.ports, **dict(zip(wanted, free_ports(len(wanted)), strict=True))}
+        self.paths = {**self.paths, **{m["mountPath"]: str(self.place(m["mountPath"])) for m in self.mounts}}
+        for mount in self.mounts:
+            self.fill(mount)
+
+    @property
+    def mounts(self) -> list[Obj]:
+        return list(self.spec.get("volumeMounts", ()))
+
+    @property
+    def command(self) -> list[str]:
+        return [self.rewritten(part) for part in self.spec.get("command", ())]
+
+    @property
+    def arguments(self) -> list[str]:
+        return [self.rewritten(part) for part in self.spec.get("args", ())]
+
+    @property
+    def environment(self) -> dict[str, str]:
+        imported = [e["secretRef"]["name"] for e in self.spec.get("envFrom", ())]
+        found = {k: v.decode() for name in imported for k, v in self.secret(name).items()}
+        for entry in self.spec.get("env", ()):
+            source = entry.get("valueFrom", {}).get("secretKeyRef")
+            value = self.secret(source["name"])[source["key"]].decode() if source else self.rewritten(entry["value"])
+            found[entry["name"]] = value
+        return found
+
+    def place(self, path: str) -> Path:
+        return self.root / path.lstrip("/")
+
+    def rewritten(self, text: str) -> str:
+        """Text with the paths and ports of this machine; the longest path first."""
+        for path in sorted(self.paths, key=len, reverse=True):
+            # A path that was replaced already begins in our directory.
+            text = re.sub(rf"(?<![\w.-]){re.escape(path)}(?![\w-])", lambda _, p=path: self.paths[p], text)
+        for inside, outside in self.ports.items():
+            text = re.sub(rf"(?<!\d){inside}(?!\d)", str(outside), text)
+        return text
+
+    def secret(self, name: str) -> Data:
+        return self.secrets[next(key for key in self.secrets if key.name == name)]
+
+    def fill(self, mount: Obj) -> None:
+        """The files of one mount, with their modes; writable volumes begin empty."""
+        volume = next(v for v in self.pod["volumes"] if v["name"] == mount["name"])
+        directory = self.place(mount["mountPath"])
+        directory.mkdir(parents=True, exist_ok=True)
+        source, data = self.source(volume)
+        mode = source.get("defaultMode", 0o644)
+        items = source.get("items") or [{"key": key, "path": key} for key in data]
+        for item in items:
+            path = directory / item["path"]
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.unlink(missing_ok=True)
+            path.write_bytes(data[item["key"]])
+            path.chmod(item.get("mode", mode))
+
+    def source(self, volume: Obj) -> tuple[Obj, Data]:
+        """A volume's source and its content by key."""
+        if "secret" in volume:
+            return volume["secret"], self.secret(volume["secret"]["secretName"])
+        if "configMap" in volume:
+            config: Obj = find(self.plan, "ConfigMap", volume["configMap"]["name"])["data"]
+            return volume["configMap"], {key: self.rewritten(text).encode() for key, text in config.items()}
+        return {"items": []}, {}
+
+    def renewed(self, secret: str) -> Data:
+        """A new certificate in a Secret, in place as the kubelet would put it; what the Secret holds now."""
+        order = next(o for o in self.plan.orders.values() if isinstance(o, CertificateOrder) and o.key.name == secret)
+        self.secrets = {**self.secrets, order.key: certificate(order, self.secrets, time.time())}
+        for mount in self.mounts:
+            self.fill(mount)
+        return self.secrets[order.key]
+
+
+def foreign(plan: Plan, secret: str) -> Data:
+    """What a Secret would hold if another authority of the same name had issued it."""
+    return next(data for key, data in secrets(replace(plan)).items() if key.name == secret)

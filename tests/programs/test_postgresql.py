@@ -1,0 +1,123 @@
+"""PostgreSQL with the database container's arguments: verified connections, and no others.
+
+Its image decides who may connect how (pg_hba.conf); here that is encrypted connections only, as the application does.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+from urllib.parse import parse_qs, urlsplit
+
+import pytest
+
+from cryostat_operator.desired import names
+from tests.cluster.processes import Child, listening
+from tests.desired.world import NAME, environment
+from tests.programs.pod import Container, foreign, planned, secrets
+
+BIN = Path("/usr/lib/postgresql/15/bin")
+USER = "postgres" if os.geteuid() == 0 else None
+pytestmark = pytest.mark.skipif(
+    not (BIN / "postgres").exists() or not shutil.which("psql"), reason="PostgreSQL 15 is not installed (.ci/programs)"
+)
+
+
+@pytest.fixture(scope="module")
+def database(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Container]:
+    root, plan = tmp_path_factory.mktemp("postgresql"), planned()
+    container = Container(plan, secrets(plan), f"{NAME}-database", f"{NAME}-db", root)
+    data = Path(container.environment["PGDATA"])
+    owned(container)
+    run(BIN / "initdb", "-D", data, "-U", "postgres", "--auth-local=trust", "--no-sync")
+    (data / "pg_hba.conf").write_text("local all all trust\nhostssl all all 127.0.0.1/32 scram-sha-256\n")
+    port = str(container.ports[names.PORT_DATABASE])
+    # Name and port are the image's business; the arguments are ours.
+    command = [BIN / "postgres", "-D", data, "-p", port, "-k", root, "-c", "fsync=off", *container.arguments]
+    child = Child("postgresql", as_user(command), root / "log")
+    try:
+        child.wait_until(lambda: listening(int(port)), 20)
+        variables = container.environment
+        name, database = variables["POSTGRESQL_USER"], variables["POSTGRESQL_DATABASE"]
+        sql = f"CREATE ROLE {name} LOGIN PASSWORD '{variables['POSTGRESQL_PASSWORD']}'"
+        for statement in (sql, f"CREATE DATABASE {database} OWNER {name}"):
+            run("psql", "-h", root, "-p", port, "-U", "postgres", "-c", statement)
+        yield container
+    finally:
+        child.stop()
+        print(child.tail(30))
+
+
+def owned(container: Container) -> None:
+    """Volumes as pods see them: written by the program's user, Secrets readable through its group."""
+    if USER is None:
+        return
+    for directory in [*container.root.parents][:3]:
+        directory.chmod(directory.stat().st_mode | 0o011)
+    container.root.chmod(0o755)
+    shutil.chown(container.root, USER)
+    for mount in container.mounts:
+        place = container.place(mount["mountPath"])
+        if mount.get("readOnly"):
+            for path in place.iterdir():
+                shutil.chown(path, group=USER)
+        else:
+            shutil.chown(place, USER)
+
+
+def as_user(command: list[str | Path]) -> list[str | Path]:
+    return ["setpriv", f"--reuid={USER}", f"--regid={USER}", "--clear-groups", *command] if USER else command
+
+
+def run(*command: str | Path) -> None:
+    subprocess.run(as_user(list(command)), check=True, capture_output=True, cwd="/")
+
+
+def connect(database: Container, root: Path, **changes: str) -> subprocess.CompletedProcess[str]:
+    """A query with what the application's JDBC URL says, from here to the database's port; `changes` override."""
+    url = environment(database.plan)["QUARKUS_DATASOURCE_JDBC_URL"].removeprefix("jdbc:")
+    parts, query = urlsplit(url), parse_qs(urlsplit(url).query)
+    assert query["sslmode"] == ["verify-full"]
+    (root / "ca.crt").write_bytes(database.secret(f"{NAME}-database-tls")["ca.crt"])
+    assert re.search(rf"{NAME}-database-tls/ca.crt$", query["sslrootcert"][0])
+    wanted = {
+        "host": parts.hostname or "",
+        "hostaddr": "127.0.0.1",
+        "port": str(database.ports[names.PORT_DATABASE]),
+        "dbname": parts.path.lstrip("/"),
+        "user": environment(database.plan)["QUARKUS_DATASOURCE_USERNAME"],
+        "sslmode": query["sslmode"][0],
+        "sslrootcert": str(root / "ca.crt"),
+        **changes,
+    }
+    login = {"PGPASSWORD": database.environment["POSTGRESQL_PASSWORD"], "PATH": os.environ["PATH"], "HOME": str(root)}
+    text = " ".join(f"{key}={value}" for key, value in wanted.items())
+    query_text = "SELECT ssl, version FROM pg_stat_ssl WHERE pid = pg_backend_pid()"
+    return subprocess.run(["psql", text, "-At", "-c", query_text], env=login, capture_output=True, text=True)
+
+
+def test_the_application_connects_and_verifies(database: Container, tmp_path: Path) -> None:
+    answer = connect(database, tmp_path)
+    assert (answer.stdout.strip(), answer.stderr) == ("t|TLSv1.3", "")
+
+
+def test_plain_text_is_refused(database: Container, tmp_path: Path) -> None:
+    assert "no encryption" in connect(database, tmp_path, sslmode="disable").stderr
+
+
+def test_another_authority_is_not_trusted(database: Container, tmp_path: Path) -> None:
+    (tmp_path / "other.crt").write_bytes(foreign(database.plan, f"{NAME}-database-tls")["ca.crt"])
+    answer = connect(database, tmp_path, sslrootcert=str(tmp_path / "other.crt"))
+    assert "certificate verify failed" in answer.stderr
+
+
+def test_another_name_is_not_accepted(database: Container, tmp_path: Path) -> None:
+    assert "does not match host name" in connect(database, tmp_path, host="somebody.else.svc").stderr
+
+
+def test_a_wrong_password_is_refused(database: Container, tmp_path: Path) -> None:
+    assert "password authentication failed" in connect(database, tmp_path, password="wrong").stderr
