@@ -10,7 +10,14 @@ settings.register_profile("default", derandomize=True, deadline=None, print_blob
 settings.register_profile("search", deadline=None, max_examples=2000)
 settings.load_profile("default")
 
-_LEAKING = ("KUBECONFIG", "KUBERNETES_SERVICE_HOST", "DISABLE_SERVICE_TLS", "OPERATOR_NAMESPACE")
+_LEAKING = (
+    "KUBECONFIG",
+    "KUBERNETES_SERVICE_HOST",
+    "DISABLE_SERVICE_TLS",
+    "OPERATOR_NAMESPACE",
+    "ENABLE_WEBHOOKS",
+    "WEBHOOK_URL",
+)
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
