@@ -105,9 +105,14 @@ def diff(file: Any, tls: bool | None, namespace: str | None) -> None:
     """
     import asyncio
 
+    from .cluster.client import ApiError
+    from .cluster.connection import LoginError
     from .shell.difference import difference
 
-    text = asyncio.run(difference(_cryostat(file, namespace), _settings(tls)))
+    try:
+        text = asyncio.run(difference(_cryostat(file, namespace), _settings(tls)))
+    except (ApiError, LoginError) as error:
+        raise click.ClickException(str(error)) from None
     click.echo(text, nl=False)
     sys.exit(1 if text else 0)
 

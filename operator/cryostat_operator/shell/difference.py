@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import asyncio
 import difflib
+import time
 from collections.abc import Iterable
+from dataclasses import replace
 
 import yaml
 
 from ..api.v1beta2 import Cryostat
+from ..cluster.apis import ApiServer
 from ..cluster.cache import Owner, data_fact, trimmed
+from ..cluster.certificates import inspect
 from ..cluster.client import ApiError, Client
 from ..cluster.connection import connect
 from ..cluster.ownership import belongs_to
@@ -38,9 +42,10 @@ async def _difference(client: Client, cr: Cryostat, settings: Settings) -> str:
         openshift=settings.force_openshift or "Route" in apis,
         apis=apis,
         namespaces=await _namespaces(client, targets),
+        api_server=await _api_server(client),
     )
     plan, lines = Plan(), list[str]()
-    for _ in range(3):
+    for _ in range(4):  # what a plan refers to is known once it is drawn
         plan = plan_for(cr, facts, settings)
         facts = await _looked_up(client, owner, plan, facts)
     plan = plan_for(cr, facts, settings)
@@ -88,6 +93,14 @@ async def _apis(client: Client) -> frozenset[str]:
     return frozenset(served)
 
 
+async def _api_server(client: Client) -> tuple[str, ...]:
+    store = ApiServer(lambda: None)
+    query = {"labelSelector": ApiServer.SOURCE.selector}
+    for obj in (await client.request("GET", ApiServer.SOURCE.path, params=query)).get("items") or ():
+        store.upsert(obj)
+    return store.addresses
+
+
 async def _namespaces(client: Client, wanted: Iterable[str]) -> dict[str, NamespaceFact]:
     found = {}
     for name in sorted(wanted):
@@ -107,13 +120,18 @@ async def _looked_up(client: Client, owner: Owner, plan: Plan, facts: Facts) -> 
     keys = sorted({*plan.objects, *(Key(kind, owner.namespace, name) for kind, name in wanted)} - set(facts.live))
     objects = dict(zip(keys, await asyncio.gather(*(_get(client, key) for key in keys)), strict=True))
     data: dict[tuple[str, str], DataFact | None] = dict(facts.data)
-    live = dict(facts.live)
+    live, certificates = dict(facts.live), dict(facts.certificates)
     for key, obj in objects.items():
+        found = inspect(obj.get("data") or {}) if obj and key.kind == "Secret" else None
+        if found:
+            certificates[key] = found.at(time.time())
         if (key.kind, key.name) in wanted:
             data[(key.kind, key.name)] = data_fact(obj) if obj else None
         if obj and key in plan.objects and belongs_to(obj, key, owner):
             live[key] = trimmed(key.kind, obj)
-    return Facts(facts.openshift, facts.apis, facts.namespaces, data, live)
+    authority = certificates.get(Key("Secret", owner.namespace, names.ca_secret(*owner)))
+    pem = authority.pem if authority else None
+    return replace(facts, data=data, live=live, certificates=certificates, ca_certificate=pem)
 
 
 def _shown(action: Action, live: Obj | None) -> list[str]:

@@ -1,0 +1,63 @@
+"""The command line against a real cluster: what applying would change, and nothing once it is applied."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import yaml
+from cryostat_operator.desired import names
+
+from tests.cluster.api import condition, eventually
+from tests.cluster.conftest import NamespaceFactory, OperatorFactory
+from tests.cluster.controlplane import ControlPlane
+
+PROGRAM = Path(sys.executable).parent / "cryostat-operator"
+
+
+def run(plane: ControlPlane, *arguments: str, cr: object) -> subprocess.CompletedProcess[str]:
+    env = {**os.environ, "KUBECONFIG": str(plane.kubeconfig)}
+    return subprocess.run([PROGRAM, *arguments], input=yaml.safe_dump(cr), env=env, capture_output=True, text=True)
+
+
+@pytest.mark.parametrize("tls", [False, True], ids=["plain", "tls"])
+def test_diff_shows_what_is_missing_and_then_nothing(
+    installed_plane: ControlPlane, namespace: NamespaceFactory, operator: OperatorFactory, tls: bool
+) -> None:
+    where = namespace(installed_plane)
+    flag = "--tls" if tls else "--no-tls"
+    cr = {
+        "apiVersion": names.API_VERSION,
+        "kind": names.KIND,
+        "metadata": {"name": "sample", "namespace": where},
+        "spec": {"reportOptions": {"replicas": 1}, "networkPolicies": {"coreConfig": {"egressEnabled": True}}},
+    }
+    before = run(installed_plane, "diff", flag, "-", cr=cr)
+    assert before.returncode == 1, before.stderr
+    assert f"# create Service {where}/sample" in before.stdout
+    operator(installed_plane, env={"DISABLE_SERVICE_TLS": "false" if tls else "true"})
+    live = installed_plane.api.create(cr)
+
+    def ready() -> bool:
+        found = installed_plane.api.get(names.API_VERSION, names.KIND, "sample", where)
+        return condition(found, "Ready").get("status") == "True"
+
+    eventually(ready, 60, "the instance is Ready")
+    after = run(installed_plane, "diff", flag, "-", cr=live)
+    assert (after.returncode, after.stdout) == (0, ""), after.stdout + after.stderr
+    changed = {**live, "spec": {**live["spec"], "reportOptions": {"replicas": 2}}}
+    drift = run(installed_plane, "diff", flag, "-", cr=changed)
+    assert "# replace Deployment" in drift.stdout
+    assert "spec.replicas" in drift.stdout
+    assert drift.stdout.count("\n# ") == 0
+
+
+def test_no_cluster_is_told_in_one_line(tmp_path: Path) -> None:
+    env = {k: v for k, v in os.environ.items() if k != "KUBECONFIG"} | {"HOME": str(tmp_path)}
+    cr = yaml.safe_dump({"apiVersion": names.API_VERSION, "kind": names.KIND, "metadata": {"name": "a"}})
+    done = subprocess.run([PROGRAM, "diff", "-"], input=cr, env=env, capture_output=True, text=True)
+    assert done.returncode == 1
+    assert done.stderr.startswith("Error: no cluster")
