@@ -186,7 +186,10 @@ def _refusal(action: Action, error: ApiError) -> Refusal:
     if error.status == 403:
         if "being terminated" in error.message:
             return Refusal(key, "NamespaceTerminating", text, temporary=True)
-        return Refusal(key, "QuotaExceeded" if "exceeded quota" in error.message else "Forbidden", text)
+        if "exceeded quota" in error.message:
+            return Refusal(key, "QuotaExceeded", text)
+        resized = key.kind == "PersistentVolumeClaim" and "resize" in error.message
+        return Refusal(key, "PersistentVolumeClaimInvalid" if resized else "Forbidden", text)
     if error.status == 422:
         own = {"PersistentVolumeClaim": "PersistentVolumeClaimInvalid", "Route": "RouteInvalid"}
         return Refusal(key, own.get(key.kind, "Invalid"), text)

@@ -7,6 +7,7 @@ from dataclasses import replace
 
 from ..api.v1beta2 import Cryostat
 from ..settings import Settings
+from . import volumes
 from .components import agent_gateway, auth_proxy, core, database, exposure, policies, rbac, reports, storage, tls
 from .instance import Facts, Instance
 from .plan import Key, Obj, Part, Plan, Reference, Waiting, key_of
@@ -29,7 +30,7 @@ def plan_for(cr: Cryostat, facts: Facts, settings: Settings) -> Plan:
     return Plan(
         parts=tuple(_settled(part, needs, ledger) for part in parts),
         references=_merged(reference for found in needs.values() for reference in found),
-        notices=(*auth_proxy.notices(i), *core.notices(i), *exposure.notices(i)),
+        notices=(*auth_proxy.notices(i), *volumes.notices(i), *core.notices(i), *exposure.notices(i)),
     )
 
 

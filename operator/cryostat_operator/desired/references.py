@@ -86,9 +86,9 @@ class Ledger:
         if need.kind == "Secret" and need.name in self.minted:
             return Problem(part, "SecretPending", f"{user} waits until {what} has been made.", warning=False)
         if not fact:
-            return Problem(part, f"{need.kind}NotFound", f"{what} does not exist; {user} needs it.")
+            return Problem(part, f"{need.kind}NotFound", f"{what} does not exist; {user} needs it.", about=what)
         keys = ", ".join(missing)
-        return Problem(part, f"{need.kind}KeyNotFound", f"{what} lacks {keys}; {user} needs it.")
+        return Problem(part, f"{need.kind}KeyNotFound", f"{what} lacks {keys}; {user} needs it.", about=what)
 
     def hashes(self, needs: Iterable[Reference], reloaded: frozenset[str] = frozenset()) -> dict[str, str]:
         """Annotations that change with the content of what a pod refers to, so that its change rolls the pod.

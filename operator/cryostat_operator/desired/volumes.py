@@ -10,6 +10,7 @@ from .instance import Instance
 from .plan import Obj, Problem
 
 Component = Literal["database", "storage"]
+_COMPONENTS: tuple[Component, ...] = ("database", "storage")
 
 
 def claim_name(i: Instance, component: Component) -> str:
@@ -65,6 +66,21 @@ def claim(i: Instance, component: Component, default_size: str) -> Obj | None:
     wanted = _wanted_spec((config.spec if config else None) or {}, default_size)
     live = i.live("PersistentVolumeClaim", name)
     return obj | {"spec": _grown(live["spec"], wanted) if live else wanted}
+
+
+def notices(i: Instance) -> tuple[Problem, ...]:
+    """Changes of claims that exist and that come too late: nothing but their size can change."""
+    return tuple(found for component in _COMPONENTS if (found := _too_late(i, component)))
+
+
+def _too_late(i: Instance, component: Component) -> Problem | None:
+    pvc, live = _config(i, component).pvc, i.live("PersistentVolumeClaim", claim_name(i, component))
+    if live is None or not pvc or not uses_claim(i, component):
+        return None
+    given = {key: value for key, value in (pvc.spec or {}).items() if key != "resources" and value}
+    late = ", ".join(sorted(key for key, value in given.items() if live["spec"].get(key) != value))
+    message = f"PersistentVolumeClaim {claim_name(i, component)} exists, and cannot be given another {late}."
+    return Problem(component, "ClaimUnchangeable", message) if late else None
 
 
 def _wanted_spec(given: dict[str, Any], default_size: str) -> dict[str, Any]:
