@@ -79,11 +79,13 @@ def test_unknown_paths_allow_nothing(caller: Caller, path: str) -> None:
     assert "allowed" not in text
 
 
+_NO_REQUESTS: tuple[Any, ...] = (None, [], {}, {"uid": 1}, {"uid": "1"})
+_NO_OBJECTS: tuple[Any, ...] = (5, [], "x", {"metadata": []}, {"metadata": None})
 MALFORMED: tuple[Any, ...] = (
     *(b"", b"{", b"null", b"[]", b"\xff", b'"x"', {}, {"kind": "AdmissionReview"}, {"kind": "ConversionReview"}),
-    *({**review({}), "request": request} for request in (None, [], {}, {"uid": 1}, {"uid": "1"})),
+    *({**review({}), "request": request} for request in _NO_REQUESTS),
     {**review(creation()), "apiVersion": "admission.k8s.io/v1beta1"},
-    *(review(creation(object=obj)) for obj in (5, [], "x", {"metadata": []}, {"metadata": None})),
+    *(review(creation(object=obj)) for obj in _NO_OBJECTS),
     review(creation(operation="")),
     {"apiVersion": "apiextensions.k8s.io/v1beta1", "kind": "ConversionReview", "request": {"objects": []}},
 )
@@ -101,7 +103,7 @@ def test_malformed_reviews(caller: Caller, path: str, body: Any) -> None:
 def test_odd_objects_break_nothing(caller: Caller, path: str) -> None:
     """What an API server would not send; a failure here is a refusal there."""
     labels = {names.AGENT_LABEL_NAME: "a", names.AGENT_LABEL_NAMESPACE: "../../x"}
-    for obj in (
+    odd: tuple[Object, ...] = (
         {},
         {"metadata": {}},
         {"metadata": {"labels": labels}},
@@ -109,7 +111,8 @@ def test_odd_objects_break_nothing(caller: Caller, path: str) -> None:
         {"metadata": {"labels": labels}, "spec": {"containers": None, "template": []}},
         {"metadata": {}, "spec": []},
         {"metadata": {}, "spec": {"targetNamespaces": "x", "securityOptions": [], "trustedCertSecrets": {"a": 1}}},
-    ):
+    )
+    for obj in odd:
         for operation in ("CREATE", "UPDATE", "DELETE", "CONNECT"):
             status, text = caller.post(path, review(creation(object=obj, oldObject=obj, operation=operation)))
             if path == paths.CONVERT:
