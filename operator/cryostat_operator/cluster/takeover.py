@@ -7,7 +7,7 @@ import asyncio
 from ..desired import names
 from ..desired.plan import KINDS, Key, Obj
 from .cache import Children, Owner, owner_of
-from .client import ApiError, Client, collection_of
+from .client import ApiError, Client, accept_metadata, collection_of
 from .ownership import belongs_to
 
 
@@ -32,8 +32,10 @@ async def take_over(client: Client, children: Children, owner: Owner) -> int:
 
 
 async def _list(client: Client, kind: str, namespace: str) -> list[Obj]:
+    accept = accept_metadata("PartialObjectMetadataList")  # most of it is other people's
     try:
-        return list((await client.request("GET", collection_of(kind, namespace))).get("items") or ())
+        answer = await client.request("GET", collection_of(kind, namespace), accept=accept)
+        return list(answer.get("items") or ())
     except ApiError as error:
         if error.status == 404 and KINDS[kind].optional:
             return []
@@ -45,9 +47,11 @@ async def _mark(client: Client, children: Children, owner: Owner, kind: str, obj
     key = Key(kind, metadata.get("namespace") or "", metadata["name"])
     if owner_of(obj) is not None or "deletionTimestamp" in metadata or not belongs_to(obj, key, owner):
         return False
-    labels = {**(metadata.get("labels") or {}), names.LABEL_NAME: owner.name, names.LABEL_NAMESPACE: owner.namespace}
-    body = {**obj, "apiVersion": KINDS[kind].api_version, "kind": kind, "metadata": {**metadata, "labels": labels}}
+    mark = {names.LABEL_NAME: owner.name, names.LABEL_NAMESPACE: owner.namespace}
     try:
+        whole = await client.get(key)
+        labels = {**(whole["metadata"].get("labels") or {}), **mark}
+        body = {**whole, "metadata": {**whole["metadata"], "labels": labels}}
         children.put(kind, await client.replace(key, body), ring=False)
     except ApiError as error:
         if error.status != 404:

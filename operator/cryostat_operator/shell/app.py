@@ -7,11 +7,12 @@ import datetime
 import logging
 import random
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
 
 from ..cluster.cache import Owner
-from ..cluster.client import ApiError, Client
+from ..cluster.client import ApiError, Client, accept_metadata
 from ..cluster.connection import Connection, connect
 from ..cluster.cryostats import Cryostats
 from ..cluster.lean import kopf
@@ -27,7 +28,8 @@ from .webhooks.desk import Surroundings, Webhooks
 
 logger = logging.getLogger(__name__)
 
-_LISTING = 2.0  # seconds in which kopf has listed the Cryostats
+_LISTING = 30.0  # seconds in which kopf should have listed the Cryostats
+_POLL = 2.0  # seconds between looks for their definition
 _CREDENTIALS_LAST = datetime.timedelta(minutes=10)  # then kopf asks again, and a rotated token is read
 
 
@@ -86,13 +88,24 @@ class App:
 
     async def _open(self) -> None:
         await self.scout.start()
+        with suppress(TimeoutError):
+            async with asyncio.timeout(_LISTING):
+                await self._listed()
+        for owner in self.scout.children.owners():
+            self.queue.ring(owner)  # some of them may have gone while we were away
         self.queue.open()
         self.ready = True
         logger.info("Watching the cluster%s", " (OpenShift)" if self.scout.openshift else "")
-        await asyncio.sleep(_LISTING)
-        for owner in self.scout.children.owners():
-            if self.cryostats.get(owner) is None:
-                self.queue.ring(owner)  # what it left behind while we were away
+
+    async def _listed(self) -> None:
+        """Wait until kopf has told of every Cryostat; whose objects are whose is not known before."""
+        await self.until_served()
+        path = f"/apis/{names.API_VERSION}/{names.PLURAL}"
+        accept = accept_metadata("PartialObjectMetadataList")
+        items = (await self.client.request("GET", path, accept=accept)).get("items") or ()
+        missing = {Owner(item["metadata"]["namespace"], item["metadata"]["name"]) for item in items}
+        while missing := {owner for owner in missing if self.cryostats.get(owner) is None}:
+            await asyncio.sleep(0.05)
 
     async def until_served(self) -> None:
         """Wait for the definition of Cryostats: kopf looks for it once, and never again."""
@@ -105,7 +118,7 @@ class App:
                 logger.warning("No Cryostats are served yet")
             except ApiError as error:
                 logger.warning("No Cryostats are served yet: %s", error)
-            await asyncio.sleep(_LISTING)
+            await asyncio.sleep(_POLL)
 
     async def stop(self) -> None:
         """End everything that `start` began; once is enough."""
