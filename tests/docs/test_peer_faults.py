@@ -1,0 +1,55 @@
+"""The list of the Go operator's weak points is complete, and every test that it names exists."""
+
+from __future__ import annotations
+
+import ast
+import re
+from functools import cache
+from pathlib import Path
+
+import pytest
+import yaml
+
+ROOT = Path(__file__).parents[2]
+ROWS = [
+    [cell.strip() for cell in line.strip("|").split("|")]
+    for line in (ROOT / "docs" / "peer-faults.md").read_text().splitlines()
+    if line.startswith("|")
+][2:]
+PROOF = re.compile(r"`(tests/[\w/]+\.py)::(test_\w+)`")
+NUMBER = 103
+# What an answer says where it names no test.
+EXCUSES = ("**open:**", "No test of its own", "There is no console plugin")
+
+
+@cache
+def defined(path: str) -> frozenset[str]:
+    """Names of the functions at the top level of a file; none where there is no such file."""
+    file = ROOT / path
+    body = ast.parse(file.read_text()).body if file.is_file() else []
+    return frozenset(node.name for node in body if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef))
+
+
+def test_all_are_there_in_order() -> None:
+    assert [row[0] for row in ROWS] == [str(number) for number in range(1, NUMBER + 1)]
+    assert all(len(row) == 4 and all(row) for row in ROWS)
+
+
+@pytest.mark.parametrize("row", ROWS, ids=lambda row: row[0])
+def test_every_test_exists(row: list[str]) -> None:
+    proof = row[3]
+    found = PROOF.findall(proof)
+    assert proof == (", ".join(f"`{path}::{name}`" for path, name in found) or "–"), "nothing but tests stands here"
+    assert [f"{path}::{name}" for path, name in found if name not in defined(path)] == []
+    assert found or any(excuse in row[2] for excuse in EXCUSES), "why is there no test?"
+
+
+def test_a_test_that_does_not_exist_is_noticed() -> None:
+    assert test_all_are_there_in_order.__name__ in defined("tests/docs/test_peer_faults.py")
+    assert "test_renamed" not in defined("tests/docs/test_peer_faults.py")
+    assert defined("tests/docs/test_gone.py") == frozenset()
+
+
+def test_wanted_differences_are_answers() -> None:
+    listed = yaml.safe_load((ROOT / "tests" / "conformance" / "differences.yaml").read_text())
+    assert {difference["fault"] for difference in listed} <= {int(row[0]) for row in ROWS if row[3] != "–"}
