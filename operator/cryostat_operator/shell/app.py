@@ -104,7 +104,7 @@ class App:
         accept = accept_metadata("PartialObjectMetadataList")
         items = (await self.client.request("GET", path, accept=accept)).get("items") or ()
         missing = {Owner(item["metadata"]["namespace"], item["metadata"]["name"]) for item in items}
-        while missing := {owner for owner in missing if self.cryostats.get(owner) is None}:
+        while missing := {owner for owner in missing if self.cryostats.get(owner) is None}:  # noqa: ASYNC110 - once
             await asyncio.sleep(0.05)
 
     async def until_served(self) -> None:

@@ -146,12 +146,13 @@ class Webhooks:
         await self._server.stop()
 
     async def _give_back(self) -> None:
-        """Name the Service again: what is installed could not be applied once more while it says otherwise."""
+        """Nobody answers at this URL any more; the CRD names the Service again, so that it can be applied once more."""
         address = Address(self._address.namespace, self._address.service)
         registration = Registration(self._client, self._settings.name_prefix, address)
         try:
             async with asyncio.timeout(_RETRY_SECONDS):
                 await registration.ensure(self._loaded.ca_bundle)
+                await registration.withdraw()
         except (ApiError, TimeoutError) as error:
             logger.warning("The API server keeps the URL of the webhooks: %s", error)
 

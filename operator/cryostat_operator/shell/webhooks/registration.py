@@ -11,6 +11,7 @@ from urllib.parse import urlsplit
 from ...cluster.client import JSON_PATCH, ApiError, Client, resource_path
 from ...desired import names
 from ...desired.plan import Obj
+from ...desired.webhooks import mutating, validating
 
 logger = logging.getLogger(__name__)
 
@@ -39,10 +40,12 @@ class Registration:
         self._client = client
         self._address = address
         self._missing: set[str] = set()
-        self._configurations = [
-            resource_path(_GROUP, "v1", f"{kind}webhookconfigurations", name=f"{prefix}{kind}-webhook-configuration")
-            for kind in ("mutating", "validating")
-        ]
+        self._configurations = {
+            resource_path(
+                _GROUP, "v1", f"{kind}webhookconfigurations", name=f"{prefix}{kind}-webhook-configuration"
+            ): of
+            for kind, of in (("mutating", mutating()), ("validating", validating()))
+        }
         definition = f"{names.PLURAL}.{names.GROUP}"
         self._definition = resource_path("apiextensions.k8s.io", "v1", "customresourcedefinitions", name=definition)
 
@@ -52,15 +55,40 @@ class Registration:
         Raises:
             ApiError: something cannot be read or written.
         """
-        for path in self._configurations:
-            obj = await self._find(path)
-            webhooks = (obj or {}).get("webhooks") or []
-            clients = [(f"/webhooks/{index}/clientConfig", each["clientConfig"]) for index, each in enumerate(webhooks)]
-            await self._write(path, obj, clients, ca_bundle)
+        for path, webhooks in self._configurations.items():
+            await self._enter(path, [self._entry(webhook, ca_bundle) for webhook in webhooks])
         obj = await self._find(self._definition)
         conversion = ((obj or {}).get("spec") or {}).get("conversion") or {}
         client = (conversion.get("webhook") or {}).get("clientConfig")
         await self._write(self._definition, obj, [("/spec/conversion/webhook/clientConfig", client)], ca_bundle)
+
+    async def withdraw(self) -> None:
+        """Take our webhooks out: nobody will answer at this address any more.
+
+        Raises:
+            ApiError: something cannot be read or written.
+        """
+        for path in self._configurations:
+            await self._enter(path, [])
+
+    def _entry(self, webhook: Obj, ca_bundle: bytes) -> Obj:
+        rest = {key: value for key, value in webhook.items() if key != "path"}
+        return {**rest, "clientConfig": self._address.client_config(webhook["path"], ca_bundle)}
+
+    async def _enter(self, path: str, wanted: list[Obj]) -> None:
+        obj = await self._find(path)
+        live = (obj or {}).get("webhooks") or []
+        if obj is None or self._foreign(live) or _same(wanted, live):
+            return
+        guard = {"op": "test", "path": "/metadata/resourceVersion", "value": obj["metadata"]["resourceVersion"]}
+        change = {"op": "add", "path": "/webhooks", "value": wanted}
+        await self._client.request("PATCH", path, body=[guard, change], content_type=JSON_PATCH)
+        logger.info("The API server knows where the webhooks are (%s)", path.rsplit("/", 1)[-1])
+
+    def _foreign(self, live: list[Obj]) -> bool:
+        """Whether another installation answers these."""
+        services = [each["clientConfig"].get("service") for each in live]
+        return any(service and service.get("namespace") != self._address.namespace for service in services)
 
     async def _find(self, path: str) -> Obj | None:
         try:
@@ -96,3 +124,10 @@ class Registration:
             return None
         path = service.get("path") if service else urlsplit(client.get("url") or "").path
         return self._address.client_config(path or "/", ca_bundle)
+
+
+def _same(wanted: list[Obj], live: list[Obj]) -> bool:
+    """Whether all that we say is there; the API server adds what we leave to it."""
+    if [each["name"] for each in wanted] != [each["name"] for each in live]:
+        return False
+    return all(have.get(key) == value for want, have in zip(wanted, live, strict=True) for key, value in want.items())
