@@ -12,6 +12,7 @@ from .components import agent_gateway, auth_proxy, core, database, exposure, pol
 from .instance import Facts, Instance
 from .plan import Key, Obj, Part, Plan, Reference, Waiting, key_of
 from .references import Ledger, references
+from .rollout import in_order
 
 _COMPONENTS = (rbac, tls, auth_proxy, agent_gateway, database, storage, reports, core, exposure, policies)
 
@@ -28,7 +29,7 @@ def plan_for(cr: Cryostat, facts: Facts, settings: Settings) -> Plan:
     needs = _needs(i, parts)
     ledger = _ledger(i, parts)
     return Plan(
-        parts=tuple(_settled(part, needs, ledger) for part in parts),
+        parts=in_order(i, tuple(_settled(part, needs, ledger) for part in parts)),
         references=_merged(reference for found in needs.values() for reference in found),
         notices=(*auth_proxy.notices(i), *volumes.notices(i), *core.notices(i), *exposure.notices(i)),
     )

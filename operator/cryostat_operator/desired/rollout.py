@@ -1,0 +1,48 @@
+"""New certificates and keys reach pods in order: database and storage first, the application when they serve."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+
+from . import names
+from .compare import differences
+from .instance import Instance
+from .plan import Key, Obj, Part, Problem, Waiting
+
+_HASH = f"spec.template.metadata.annotations.{names.ANNOTATION_SECRET_HASH}"
+_DONE = "NewReplicaSetAvailable"
+
+
+def in_order(i: Instance, parts: tuple[Part, ...]) -> tuple[Part, ...]:
+    """The parts, with the application held back where nothing but Secrets changed and others are under way.
+
+    A rollout that gets stuck holds nobody up: its Deployment stops to progress after ten minutes.
+    """
+    wished = {obj["metadata"]["name"]: obj for part in parts for obj in part.objects if obj["kind"] == "Deployment"}
+    live, wish = i.live("Deployment", i.name), wished.get(i.name)
+    if live is None or wish is None or differences(wish, live) != [_HASH]:
+        return parts
+    busy = [name for name in (f"{i.name}-database", f"{i.name}-storage") if _under_way(i, name, wished)]
+    if not busy:
+        return parts
+    message = f"Deployment {i.name} gets its new Secrets when {' and '.join(busy)} run with theirs."
+    key = Key("Deployment", i.namespace, i.name)
+    held = Waiting(key, Problem("core", "RollingInOrder", message, warning=False))
+    return tuple(_without(part, wish, held) if wish in part.objects else part for part in parts)
+
+
+def _under_way(i: Instance, name: str, wished: Mapping[str, Obj]) -> bool:
+    live, wish = i.live("Deployment", name), wished.get(name)
+    if live is None or wish is None:
+        return False
+    status = live.get("status") or {}
+    if differences(wish, live) or status.get("observedGeneration", 0) < live["metadata"].get("generation", 0):
+        return True
+    progress: Obj = next((c for c in status.get("conditions") or () if c.get("type") == "Progressing"), {})
+    return progress.get("status") == "True" and progress.get("reason") != _DONE
+
+
+def _without(part: Part, wish: Obj, held: Waiting) -> Part:
+    objects = tuple(obj for obj in part.objects if obj is not wish)
+    return replace(part, objects=objects, waiting=(*part.waiting, held))

@@ -1,0 +1,165 @@
+"""The authority itself, against the clock: lifetimes, renewal with jitter, successors, keystores; without a cluster."""
+
+from __future__ import annotations
+
+import base64
+import subprocess
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives.serialization import pkcs12
+
+from cryostat_operator.cluster import ca
+from cryostat_operator.cluster.certificates import Inspected, inspect
+from cryostat_operator.desired.certificates import unfit
+from cryostat_operator.desired.plan import CertificateOrder, Key
+
+NOW = 1_800_000_000.0
+DAY = 86400.0
+AUTHORITY = CertificateOrder(Key("Secret", "n", "ca"), "cryostat-ca")
+LEAF = CertificateOrder(
+    Key("Secret", "n", "leaf"),
+    "cryostat-db",
+    ("db", "db.n.svc"),
+    frozenset({"server auth", "client auth"}),
+    AUTHORITY.key,
+)
+
+
+def inspected(data: ca.Data) -> Inspected:
+    found = inspect({key: base64.b64encode(value).decode() for key, value in data.items()})
+    assert found
+    return found
+
+
+def why(order: CertificateOrder, authority: ca.Data, leaf: ca.Data, now: float) -> str | None:
+    known = {AUTHORITY.key: inspected(authority).at(now), LEAF.key: inspected(leaf).at(now)}
+    return unfit(order, known, None)
+
+
+def issued(authority: ca.Data, now: float = NOW, order: CertificateOrder = LEAF) -> ca.Data:
+    return ca.issue(order, ca.Signer.of(authority), None, now)
+
+
+def x(data: ca.Data) -> x509.Certificate:
+    return x509.load_pem_x509_certificate(data["tls.crt"])
+
+
+def verified(directory: Path, leaf: ca.Data, trusted: bytes, now: float = NOW) -> bool:
+    for name, content in (("leaf.pem", leaf["tls.crt"]), ("ca.pem", trusted)):
+        (directory / name).write_bytes(content)
+    command = ["openssl", "verify", "-x509_strict", "-attime", str(int(now)), "-CAfile", str(directory / "ca.pem")]
+    return subprocess.run([*command, str(directory / "leaf.pem")], capture_output=True).returncode == 0
+
+
+def test_an_authority_lasts_ten_years_and_signs_no_other() -> None:
+    certificate = x(ca.found(AUTHORITY, {}, NOW))
+    lifetime = certificate.not_valid_after_utc - certificate.not_valid_before_utc
+    assert lifetime.days == 3650
+    constraints = certificate.extensions.get_extension_for_class(x509.BasicConstraints)
+    assert (constraints.critical, constraints.value.ca, constraints.value.path_length) == (True, True, 0)
+    usage = certificate.extensions.get_extension_for_class(x509.KeyUsage)
+    assert usage.critical
+    assert usage.value.key_cert_sign
+
+
+@pytest.mark.parametrize("rsa", [False, True])
+def test_a_leaf_is_exactly_what_was_ordered(tmp_path: Path, rsa: bool) -> None:
+    authority, order = ca.found(AUTHORITY, {}, NOW), replace(LEAF, rsa=rsa)
+    leaf = issued(authority, order=order)
+    assert why(order, authority, leaf, NOW) is None
+    assert verified(tmp_path, leaf, leaf["ca.crt"])
+    assert (x(leaf).not_valid_after_utc - x(leaf).not_valid_before_utc).days == 90
+    assert not x(leaf).extensions.get_extension_for_class(x509.BasicConstraints).value.ca
+    assert x(leaf).serial_number.bit_length() > 64
+    usage = x(leaf).extensions.get_extension_for_class(x509.KeyUsage).value
+    assert (usage.digital_signature, usage.key_encipherment, usage.key_cert_sign) == (True, rsa, False)
+    assert leaf["tls.key"].startswith(b"-----BEGIN RSA PRIVATE KEY" if rsa else b"-----BEGIN EC PRIVATE KEY")
+
+
+def test_renewal_begins_after_two_thirds_and_not_for_all_at_once() -> None:
+    authority = ca.found(AUTHORITY, {}, NOW)
+    dues = [inspected(issued(authority)).renewal - NOW for _ in range(20)]
+    assert all(59.9 * DAY < due < 64.6 * DAY for due in dues)
+    assert len({round(due) for due in dues}) > 15
+    leaf = issued(authority)
+    assert why(LEAF, authority, leaf, NOW + 59 * DAY) is None
+    assert why(LEAF, authority, leaf, NOW + 65 * DAY) == "it is due for renewal"
+
+
+def test_other_clocks_find_a_new_certificate_valid(tmp_path: Path) -> None:
+    authority = ca.found(AUTHORITY, {}, NOW)
+    leaf = issued(authority)
+    assert verified(tmp_path, leaf, leaf["ca.crt"], NOW - 3000)
+    assert why(LEAF, authority, leaf, NOW - 3000) is None
+
+
+def test_what_was_issued_with_a_clock_in_the_future_is_issued_again() -> None:
+    authority = ca.found(AUTHORITY, {}, NOW)
+    leaf = issued(authority, NOW + 1000 * DAY)
+    assert why(LEAF, authority, leaf, NOW) == "it is due for renewal"
+
+
+def test_a_successor_and_its_predecessor_are_both_trusted(tmp_path: Path) -> None:
+    old = ca.found(AUTHORITY, {}, NOW)
+    later = NOW + 2600 * DAY
+    assert inspected(old).at(later).due
+    new = ca.found(AUTHORITY, old, later)
+    before, after = issued(old, later), issued(new, later)
+    assert x(after).not_valid_after_utc <= x(new).not_valid_after_utc
+    assert why(LEAF, new, before, later) == "the authority changed"
+    bundle = new["ca.crt"]
+    assert verified(tmp_path, before, bundle, later)
+    assert verified(tmp_path, after, bundle, later)
+    assert not verified(tmp_path, after, old["ca.crt"], later)
+    first = x509.load_pem_x509_certificates(after["ca.crt"])[0]
+    assert first == x(new)
+    much_later = NOW + 5300 * DAY
+    third = ca.found(AUTHORITY, new, much_later)
+    assert x(old) not in x509.load_pem_x509_certificates(third["ca.crt"])  # it has ended
+
+
+def test_no_certificate_outlives_its_authority() -> None:
+    authority = ca.found(AUTHORITY, {}, NOW)
+    leaf = issued(authority, NOW + 3600 * DAY)
+    assert x(leaf).not_valid_after_utc == x(authority).not_valid_after_utc
+
+
+def test_a_key_of_somebody_else_is_noticed() -> None:
+    authority = ca.found(AUTHORITY, {}, NOW)
+    leaf, other = issued(authority), issued(authority)
+    assert why(LEAF, authority, {**leaf, "tls.key": other["tls.key"]}, NOW) == "its private key does not belong to it"
+    assert why(LEAF, authority, {**leaf, "tls.crt": b"rubbish"}, NOW) == "its private key does not belong to it"
+
+
+def test_facts_hold_nothing_secret() -> None:
+    authority = ca.found(AUTHORITY, {}, NOW)
+    text = repr(inspected(authority)) + repr(inspected(issued(authority)))
+    assert "PRIVATE" not in text
+
+
+def test_keystores_are_encrypted_as_is_done_today(tmp_path: Path) -> None:
+    authority, password = ca.found(AUTHORITY, {}, NOW), b"0123456789abcdefghij"
+    order = replace(LEAF, password=(Key("Secret", "n", "p"), "p"))
+    data = ca.issue(order, ca.Signer.of(authority), password, NOW)
+    assert set(data) == order.keys
+    key, certificate, others = pkcs12.load_key_and_certificates(data["keystore.p12"], password)
+    assert key is not None
+    assert (certificate, others) == (x(data), [x(authority)])
+    (tmp_path / "k.p12").write_bytes(data["keystore.p12"])
+    command = [
+        "openssl",
+        "pkcs12",
+        "-info",
+        "-noout",
+        "-in",
+        str(tmp_path / "k.p12"),
+        "-passin",
+        "pass:" + password.decode(),
+    ]
+    told = subprocess.run(command, capture_output=True, text=True, check=True).stderr
+    assert "MAC: sha256" in told
+    assert "PBES2, PBKDF2, AES-256-CBC" in told
+    assert "RC2" not in told

@@ -1,0 +1,303 @@
+"""Who issues certificates, which there are, what they wait for, and which pods a new one restarts."""
+
+from __future__ import annotations
+
+import copy
+from dataclasses import replace
+
+import pytest
+
+from cryostat_operator.desired import names
+from cryostat_operator.desired.certificates import CertificateFact, as_ordered, differs, unfit
+from cryostat_operator.desired.compare import compare, differences
+from cryostat_operator.desired.instance import Facts, NamespaceFact
+from cryostat_operator.desired.plan import KINDS, CertificateOrder, CopyOrder, Key, Obj, Plan
+from cryostat_operator.desired.status import Report, status_of
+from cryostat_operator.settings import Settings
+
+from .world import NAME, NAMESPACE, World, cryostat, find, names_of
+
+WITHOUT = frozenset(name for name, kind in KINDS.items() if not kind.optional)
+WITH = WITHOUT | {"Issuer", "Certificate"}
+CA = Key("Secret", NAMESPACE, names.ca_secret(NAMESPACE, NAME))
+UID = "11111111-2222-3333-4444-555555555555"
+
+
+def world(
+    asked: bool | None = None, *, apis: frozenset[str] = WITHOUT, on: bool = True, targets: tuple[str, ...] = ()
+) -> World:
+    spec: Obj = {"targetNamespaces": list(targets)} if targets else {}
+    if asked is not None:
+        spec["enableCertManager"] = asked
+    return World(cryostat(spec), settings=Settings(service_tls=on), facts=Facts(apis=apis))
+
+
+def leaf(world: World, suffix: str = "database-tls") -> Key:
+    return Key("Secret", NAMESPACE, f"{NAME}-{suffix}")
+
+
+def tls_reason(world: World) -> tuple[str, str]:
+    conditions = status_of(world.instance, world.plan, Report(), "now")["conditions"]
+    found = next(c for c in conditions if c["type"] == "TLSSetupComplete")
+    return found["status"], found["reason"]
+
+
+@pytest.mark.parametrize(
+    ("asked", "apis", "on", "way"),
+    [
+        (None, WITHOUT, True, "built-in"),
+        (None, WITH, True, "cert-manager"),
+        (None, WITH, False, "off"),
+        (True, WITHOUT, False, "cert-manager"),
+        (True, WITH, False, "cert-manager"),
+        (False, WITH, True, "off"),
+        (False, WITHOUT, True, "off"),
+    ],
+)
+def test_who_issues(asked: bool | None, apis: frozenset[str], on: bool, way: str) -> None:
+    assert world(asked, apis=apis, on=on).instance.tls_way == way
+
+
+def test_without_tls_there_is_nothing_of_it() -> None:
+    settled = world(False).settle()
+    assert not any("tls" in name or name.startswith("cryostat-ca") for name in names_of(settled.plan, "Secret"))
+    assert tls_reason(settled) == ("True", "CertManagerDisabled")
+
+
+def test_unavailable_cert_manager_holds_up_only_what_needs_certificates() -> None:
+    waiting = world(True).settle()
+    assert names_of(waiting.plan, "Deployment") == set()
+    assert len(names_of(waiting.plan, "Service")) == 5
+    assert tls_reason(waiting) == ("False", "CertManagerUnavailable")
+    assert [p.reason for p in waiting.plan.problems if p.warning] == ["CertManagerUnavailable"]
+
+
+def test_both_ways_fill_the_same_secrets() -> None:
+    built_in, asked = world().settle(), world(True, apis=WITH).settle()
+    assert tls_reason(built_in) == tls_reason(asked) == ("True", "AllCertificatesReady")
+    assert names_of(built_in.plan, "Secret") == names_of(asked.plan, "Secret")
+    by_order = {key: order.keys for key, order in built_in.plan.orders.items() if isinstance(order, CertificateOrder)}
+    assert {key: fact.keys for key, fact in asked.facts.certificates.items()} == by_order
+
+
+def test_a_settled_world_needs_no_writes() -> None:
+    for settled in (world(targets=("a", NAMESPACE)).settle(), world(True, apis=WITH, targets=("a",)).settle()):
+        live = {key: with_uid(obj) for key, obj in settled.facts.live.items()}
+        settled.facts = replace(settled.facts, live=live)
+        for obj in live.values():
+            for reference in obj["metadata"].get("ownerReferences", ()):
+                if reference["kind"] == "Certificate":
+                    reference["uid"] = "u"
+        actions = compare(settled.plan, settled.facts, UID)
+        assert [action for action in actions if action.key.kind not in ("ConfigMap", "Deployment")] == []
+
+
+def with_uid(obj: Obj) -> Obj:
+    return {**obj, "metadata": {**obj["metadata"], "uid": "u"}}
+
+
+# --- target namespaces ---
+
+
+def test_other_namespaces_get_copies_and_their_own_certificate() -> None:
+    plan = world(targets=(NAMESPACE, "apps")).settle().plan
+    agent = names.agent_certificate(NAMESPACE, NAME, "apps")
+    copies = {order.key: order for order in plan.orders.values() if isinstance(order, CopyOrder)}
+    assert {(key.namespace, key.name) for key in copies} == {("apps", CA.name), ("apps", agent)}
+    assert dict(copies[Key("Secret", "apps", CA.name)].values) == {"tls.crt": "ca.crt"}
+    order = plan.orders[Key("Secret", NAMESPACE, agent)]
+    assert isinstance(order, CertificateOrder)
+    assert order.dns_names == (f"*.{names.agent_callback_service(NAMESPACE, NAME)}.apps.svc",)
+    assert order.rsa
+    assert find(plan, "Secret", agent, "apps")["metadata"]["labels"] == {
+        names.LABEL_NAME: NAME,
+        names.LABEL_NAMESPACE: NAMESPACE,
+    }
+
+
+def test_copies_of_a_former_target_are_deleted() -> None:
+    settled = world(targets=(NAMESPACE, "apps")).settle()
+    copy_of_agent = Key("Secret", "apps", names.agent_certificate(NAMESPACE, NAME, "apps"))
+    settled.facts = replace(settled.facts, live={key: with_uid(obj) for key, obj in settled.facts.live.items()})
+    settled.with_spec({"targetNamespaces": [NAMESPACE]})
+    deleted = {action.key for action in compare(settled.plan, settled.facts, UID) if action.verb == "delete"}
+    source = replace_namespace(copy_of_agent, NAMESPACE)
+    assert deleted >= {copy_of_agent, source, Key("Secret", "apps", CA.name)}
+
+
+def replace_namespace(key: Key, namespace: str) -> Key:
+    return Key(key.kind, namespace, key.name)
+
+
+def test_a_terminating_target_keeps_nobody_waiting() -> None:
+    settled = world(targets=(NAMESPACE, "apps"))
+    settled.facts = replace(settled.facts, namespaces={**settled.facts.namespaces, "apps": NamespaceFact(True)})
+    plan = settled.settle().plan
+    assert Key("Secret", "apps", CA.name) in plan.waiting
+    assert NAME in names_of(plan, "Deployment")
+
+
+# --- what is wrong with a certificate ---
+
+
+ORDER = CertificateOrder(leaf(world()), "cryostat-db", ("a", "b"), frozenset({"server auth"}), CA)
+
+
+def known(**changes: object) -> dict[Key, CertificateFact]:
+    authority = as_ordered(CertificateOrder(CA, "cryostat-ca"), {})
+    facts = {CA: authority}
+    return {**facts, ORDER.key: replace(as_ordered(ORDER, facts), **changes)}  # type: ignore[arg-type]
+
+
+def test_a_certificate_as_ordered_is_left_alone() -> None:
+    assert unfit(ORDER, known(), None) is None
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"keys": frozenset({"tls.crt", "tls.key"})},
+        {"sound": False},
+        {"due": True},
+        {"common_name": "other"},
+        {"dns_names": frozenset({"a"})},
+        {"usages": frozenset({"server auth", "client auth"})},
+        {"rsa": True},
+        {"issuer_id": "somebody"},
+        {"trusted": frozenset({"somebody"})},
+    ],
+)
+def test_an_unfit_certificate_is_made_anew(changes: dict[str, object]) -> None:
+    assert unfit(ORDER, known(**changes), None)
+
+
+def test_a_certificate_of_a_former_authority_serves_until_it_is_due() -> None:
+    facts = known()
+    both = facts[CA].trusted | {"successor"}
+    facts[CA] = replace(facts[CA], key_id="successor", trusted=both)
+    assert unfit(ORDER, facts, None)  # it has to tell its readers of the successor
+    facts[ORDER.key] = replace(facts[ORDER.key], trusted=both)
+    assert unfit(ORDER, facts, None) is None
+
+
+def test_keystores_follow_their_password() -> None:
+    order = replace(ORDER, password=(Key("Secret", NAMESPACE, "pass"), "p"), password_digest="new")
+    facts = {CA: known()[CA], ORDER.key: as_ordered(order, known())}
+    live: Obj = {"metadata": {"annotations": {names.ANNOTATION_KEYSTORE_PASSWORD: "new"}}}
+    assert unfit(order, facts, live) is None
+    assert unfit(replace(order, password_digest="newer"), facts, live)
+
+
+def test_a_copy_is_known_by_what_is_public() -> None:
+    order = CopyOrder(Key("Secret", "apps", "x"), ORDER.key, {name: name for name in ("tls.crt", "tls.key", "ca.crt")})
+    facts = known()
+    facts[order.key] = as_ordered(order, facts)
+    assert not differs(order, facts)
+    assert differs(order, {**facts, order.key: replace(facts[order.key], sound=False)})
+    assert differs(order, {**facts, ORDER.key: replace(facts[ORDER.key], digests={"tls.crt": "new", "ca.crt": "x"})})
+
+
+# --- restarts ---
+
+
+def hashes(plan: Plan) -> dict[str, str]:
+    templates = {k.name: o["spec"]["template"]["metadata"] for k, o in plan.objects.items() if k.kind == "Deployment"}
+    return {name: metadata["annotations"][names.ANNOTATION_SECRET_HASH] for name, metadata in templates.items()}
+
+
+@pytest.mark.parametrize(
+    ("secret", "restarted"),
+    [
+        ("tls", {NAME}),
+        ("agent-tls", set()),
+        ("storage-tls", set()),
+        ("reports-tls", set()),
+        ("database-tls", {f"{NAME}-database"}),
+    ],
+)
+def test_a_renewed_certificate_restarts_only_what_cannot_reload_it(secret: str, restarted: set[str]) -> None:
+    settled = world()
+    settled.with_spec({"reportOptions": {"replicas": 1}}).settle()
+    before, key = hashes(settled.plan), leaf(settled, secret)
+    fact = settled.facts.certificates[key]
+    settled.with_certificates({key: replace(fact, digests={**fact.digests, "tls.crt": "renewed"})})
+    settled.with_data("Secret", key.name, *fact.keys, digest="renewed")
+    after = hashes(settled.plan)
+    assert {name for name in after if after[name] != before[name]} == restarted
+
+
+def test_another_authority_restarts_everything() -> None:
+    settled = world()
+    settled.with_spec({"reportOptions": {"replicas": 1}}).settle()
+    before = hashes(settled.plan)
+    for key, fact in settled.facts.certificates.items():
+        settled.with_certificates({key: replace(fact, digests={"tls.crt": "new", "ca.crt": "new"})})
+        settled.with_data("Secret", key.name, *fact.keys, digest="new")
+    after = hashes(settled.without_deployments().plan)
+    assert all(after[name] != before[name] for name in before)
+
+
+def test_the_application_follows_when_the_database_runs() -> None:
+    settled = world().settle()
+    database = find(settled.plan, "Deployment", f"{NAME}-database")
+    key = leaf(settled)
+    fact = settled.facts.certificates[key]
+    live = {k: copy.deepcopy(o) for k, o in settled.facts.live.items()}
+    settled.facts = replace(settled.facts, live=live)
+    settled.with_certificates({key: replace(fact, digests={"tls.crt": "new", "ca.crt": "new"})})
+    settled.with_data("Secret", key.name, *fact.keys, digest="new")
+    main = Key("Deployment", NAMESPACE, NAME)
+    assert settled.plan.waiting[main].problem.reason == "RollingInOrder"
+    wished = copy.deepcopy(find(settled.plan, "Deployment", database["metadata"]["name"]))
+    wished["metadata"]["generation"] = 2
+    wished["status"] = {"observedGeneration": 2, "conditions": [progressing("ReplicaSetUpdated")]}
+    settled.with_live(wished)
+    assert main in settled.plan.waiting
+    settled.with_live({**wished, "status": {**wished["status"], "conditions": [progressing("NewReplicaSetAvailable")]}})
+    assert main in settled.plan.objects
+
+
+def progressing(reason: str) -> Obj:
+    return {"type": "Progressing", "status": "True", "reason": reason}
+
+
+# --- cert-manager ---
+
+
+def test_the_authority_comes_first() -> None:
+    asked = world(True, apis=WITH).plan
+    assert names_of(asked, "Issuer") == {f"{NAME}-self-signed"}
+    assert names_of(asked, "Certificate") == {f"{NAME}-ca"}
+    assert len(names_of(world(True, apis=WITH).settle().plan, "Certificate")) == 7
+
+
+def test_additions_of_others_to_a_certificate_are_no_difference() -> None:
+    wish = find(world(True, apis=WITH).settle().plan, "Certificate", NAME)
+    live = copy.deepcopy(wish)
+    live["spec"] |= {"duration": "2160h", "privateKey": {"algorithm": "RSA"}}
+    live["spec"]["issuerRef"]["name"] = wish["spec"]["issuerRef"]["name"]
+    live["spec"]["dnsNames"].reverse()
+    assert differences(wish, live) == []
+    del live["spec"]["keystores"]["pkcs12"]["profile"]  # unknown to old releases
+    assert differences(wish, live) == []
+    live["spec"]["dnsNames"].append("other")
+    assert differences(wish, live) == ["spec.dnsNames"]
+
+
+def test_certificates_of_a_lost_authority_are_discarded() -> None:
+    settled = world(True, apis=WITH).settle()
+    settled.with_certificates({CA: replace(settled.facts.certificates[CA], key_id="another")})
+    settled.facts = replace(settled.facts, live={key: with_uid(obj) for key, obj in settled.facts.live.items()})
+    deleted = {action.key for action in compare(settled.plan, settled.facts, UID) if action.verb == "delete"}
+    assert len(deleted) == 6
+    assert CA not in deleted
+
+
+def test_what_another_way_left_is_cleared_before_cert_manager_comes() -> None:
+    settled = world().settle()
+    settled.facts = replace(settled.facts, apis=WITH, live={k: with_uid(o) for k, o in settled.facts.live.items()})
+    plan = settled.plan
+    assert names_of(plan, "Certificate") == set()
+    discarded = {key for part in plan.parts for key in part.discarded}
+    assert {key.name for key in discarded} == {key.name for key in settled.facts.certificates}
+    assert Key("Deployment", NAMESPACE, NAME) in plan.waiting
