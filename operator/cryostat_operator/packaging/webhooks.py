@@ -47,7 +47,6 @@ def configurations(labels: Mapping[str, str]) -> list[Obj]:
             "apiVersion": "admissionregistration.k8s.io/v1",
             "kind": kind,
             "metadata": {"name": name, "labels": dict(labels)},
-            "webhooks": list[Obj](),
         }
         for kind, name in zip(kinds, CONFIGURATIONS, strict=True)
     ]

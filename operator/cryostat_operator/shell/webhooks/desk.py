@@ -179,8 +179,7 @@ class Webhooks:
             await self._server.start(host, port)
             self._listening = True
             logger.info("Serving webhooks on port %s", port)
-        if certificate.ca_bundle:
-            await self._registration.ensure(certificate.ca_bundle)
+        await self._registration.ensure(certificate.ca_bundle)
         if certificate != self._loaded:
             if certificate.ca_bundle != self._loaded.ca_bundle:
                 await asyncio.sleep(_SPREAD_SECONDS)

@@ -26,8 +26,8 @@ class Address:
     service: str
     url: str | None = None
 
-    def client_config(self, path: str, ca_bundle: bytes) -> Obj:
-        bundle = {"caBundle": base64.b64encode(ca_bundle).decode()}
+    def client_config(self, path: str, ca_bundle: bytes | None) -> Obj:
+        bundle = {"caBundle": base64.b64encode(ca_bundle).decode()} if ca_bundle else {}
         if self.url:
             return {"url": self.url.rstrip("/") + path, **bundle}
         return {"service": {"name": self.service, "namespace": self.namespace, "path": path, "port": 443}, **bundle}
@@ -49,14 +49,18 @@ class Registration:
         definition = f"{names.PLURAL}.{names.GROUP}"
         self._definition = resource_path("apiextensions.k8s.io", "v1", "customresourcedefinitions", name=definition)
 
-    async def ensure(self, ca_bundle: bytes) -> None:
+    async def ensure(self, ca_bundle: bytes | None) -> None:
         """Write what differs; what is not installed is left alone.
+
+        Without `ca_bundle` somebody else says whom to trust: cert-manager, or OpenShift's service-ca.
 
         Raises:
             ApiError: something cannot be read or written.
         """
         for path, webhooks in self._configurations.items():
             await self._enter(path, [self._entry(webhook, ca_bundle) for webhook in webhooks])
+        if not ca_bundle:
+            return
         obj = await self._find(self._definition)
         conversion = ((obj or {}).get("spec") or {}).get("conversion") or {}
         client = (conversion.get("webhook") or {}).get("clientConfig")
@@ -71,13 +75,17 @@ class Registration:
         for path in self._configurations:
             await self._enter(path, [])
 
-    def _entry(self, webhook: Obj, ca_bundle: bytes) -> Obj:
+    def _entry(self, webhook: Obj, ca_bundle: bytes | None) -> Obj:
         rest = {key: value for key, value in webhook.items() if key != "path"}
         return {**rest, "clientConfig": self._address.client_config(webhook["path"], ca_bundle)}
 
     async def _enter(self, path: str, wanted: list[Obj]) -> None:
         obj = await self._find(path)
         live = (obj or {}).get("webhooks") or []
+        bundles = {each["name"]: each["clientConfig"].get("caBundle") for each in live}
+        for each in wanted:
+            if "caBundle" not in each["clientConfig"] and bundles.get(each["name"]):
+                each["clientConfig"]["caBundle"] = bundles[each["name"]]
         if obj is None or self._foreign(live) or _same(wanted, live):
             return
         guard = {"op": "test", "path": "/metadata/resourceVersion", "value": obj["metadata"]["resourceVersion"]}
