@@ -259,12 +259,12 @@ def _copy_data(tool: Tool, directory: Path) -> None:
 
 
 def main() -> int:
-    """Builds the named programs, by default all that the control plane needs, and prints where they lie."""
-    names = sys.argv[1:] or [*CONTROL_PLANE.programs, *KWOK.programs]
+    """Builds the named programs, by default all that tests need, and prints where they lie."""
+    names = sys.argv[1:] or [name for tool in ALL_TOOLS for name in tool.programs]
     try:
         for name, path in programs(*names).items():
             print(f"{name:24} {path}")
-        for tool in () if sys.argv[1:] else (KWOK, OPENSHIFT_API):
+        for tool in () if sys.argv[1:] else (KWOK, CERT_MANAGER, OPENSHIFT_API):
             data(tool)
     except BuildError as error:
         print(error, file=sys.stderr)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from types import TracebackType
 from typing import Self
 
@@ -45,7 +46,7 @@ class CertManager:
 
     def start(self) -> None:
         [port] = free_ports(1)
-        command = [
+        command: list[str | Path] = [
             self._program,
             f"--kubeconfig={self._plane.kubeconfig}",
             "--controllers=*",  # the approver is off otherwise

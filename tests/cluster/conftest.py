@@ -16,7 +16,7 @@ from tests.cluster.router import RoutePlayer
 from tests.cluster.scenario import Scenario
 from tests.cluster.webhooks import Served, served
 
-_PLANES = ("control_plane", "installed_plane", "openshift_plane", "asking")
+_PLANES = ("plane", "control_plane", "installed_plane", "openshift_plane", "asking")
 _numbers = itertools.count(1)
 
 NamespaceFactory = Callable[..., str]
@@ -32,6 +32,9 @@ def pytest_collection_finish(session: pytest.Session) -> None:
         with capture.global_and_fixture_disabled():
             binaries.programs(*Options().programs)
             binaries.data(binaries.KWOK)
+            if any(item.path.name == "test_tls_cert_manager.py" for item in session.items):
+                binaries.programs("cert-manager-controller")
+                binaries.data(binaries.CERT_MANAGER)
 
 
 @pytest.fixture(scope="session")
