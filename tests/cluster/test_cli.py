@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 import yaml
-from cryostat_operator.desired import names
 
+from cryostat_operator.desired import names
 from tests.cluster.api import condition, eventually
 from tests.cluster.conftest import NamespaceFactory, OperatorFactory
 from tests.cluster.controlplane import ControlPlane

@@ -7,12 +7,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from functools import partial
+from pathlib import Path
 
 import pytest
 import yaml
+
 from cryostat_operator.desired import names
 from cryostat_operator.desired.plan import KINDS
-
 from tests.cluster.api import Api, Object, eventually
 from tests.cluster.controlplane import ControlPlane
 from tests.cluster.operator_process import OperatorProcess, remove_cryostats
@@ -38,8 +40,6 @@ def documents(case: str, profile: str) -> list[Object]:
 
 
 def made_of(plane: ControlPlane, profile: str, directory: str) -> Made:
-    from pathlib import Path
-
     cases = [case for case, of in RUN if of == profile]
     for case in cases:
         for document in documents(case, profile):
@@ -49,7 +49,7 @@ def made_of(plane: ControlPlane, profile: str, directory: str) -> Made:
         operator.wait_ready()
         for case in cases:
             cr = next(d for d in documents(case, profile) if d["kind"] == names.KIND)
-            eventually(lambda cr=cr: settled(plane.api, cr), 120, f"{case} is reconciled")
+            eventually(partial(settled, plane.api, cr), 120, f"{case} is reconciled")
         result = Made({case: objects_of(plane.api, documents(case, profile)) for case in cases})
     finally:
         remove_cryostats(plane.api, 60.0)

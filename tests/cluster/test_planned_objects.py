@@ -5,11 +5,11 @@ from __future__ import annotations
 import copy
 
 import pytest
-from cryostat_operator.api.v1beta2 import Cryostat
-from cryostat_operator.desired.plan import KINDS
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from cryostat_operator.api.v1beta2 import Cryostat
+from cryostat_operator.desired.plan import KINDS
 from tests.cluster.api import Api, ApiError, Object
 from tests.cluster.controlplane import ControlPlane
 from tests.desired.strategies import cryostats
