@@ -82,8 +82,17 @@ async def test_an_exception_is_a_failure_like_any_other() -> None:
 
 async def test_a_key_that_never_succeeds_is_tried_for_ever() -> None:
     queue: Queue[str] = Queue(Work())
-    delays = [queue._back_off("a") for _ in range(2000)]
+    delays = []
+    for _ in range(2000):
+        delays.append(queue._back_off("a"))
+        queue._failures["a"] = queue._failures["a"][0], 0.0  # the time has passed
     assert delays[0] < 1 < delays[-1] <= 300 * 1.2
+
+
+async def test_a_ring_in_between_puts_off_no_retry() -> None:
+    queue: Queue[str] = Queue(Work())
+    first = queue._back_off("a")
+    assert [queue._back_off("a") <= first for _ in range(20)] == [True] * 20
 
 
 async def test_one_slow_key_delays_no_other() -> None:

@@ -38,6 +38,7 @@ class Outcome:
 
     done: list[Action] = field(default_factory=list)
     refused: list[Refusal] = field(default_factory=list)
+    replaced: dict[Key, Obj] = field(default_factory=dict)  # the objects as the API server has them after our writes
 
 
 class Foreman:
@@ -58,11 +59,13 @@ class Foreman:
         workshop = Workshop(self._client, actions)
 
         async def one(action: Action) -> None:
-            refusal = await self._attempt(owner, action, workshop, slots)
-            if refusal:
-                outcome.refused.append(refusal)
-            else:
-                outcome.done.append(action)
+            result = await self._attempt(owner, action, workshop, slots)
+            if isinstance(result, Refusal):
+                outcome.refused.append(result)
+                return
+            outcome.done.append(action)
+            if result is not None:
+                outcome.replaced[action.key] = result
 
         try:
             await asyncio.gather(*(one(action) for action in actions))
@@ -73,13 +76,13 @@ class Foreman:
 
     async def _attempt(
         self, owner: Owner, action: Action, workshop: Workshop, slots: asyncio.Semaphore
-    ) -> Refusal | None:
+    ) -> Refusal | Obj | None:
         try:
             content = Content(action.order, await workshop.prepare(action))
             async with slots, self._slots:
                 started = time.monotonic()
                 try:
-                    refusal = await self._carry_out(owner, action, content)
+                    result = await self._carry_out(owner, action, content)
                 finally:
                     if time.monotonic() - started > _SLOW:
                         self._slow.add(owner)
@@ -90,11 +93,11 @@ class Foreman:
         except Exception as error:
             self._log.exception("Writing %s failed", action.key)
             return Refusal(action.key, "WriteRefused", f"{action.key}: {type(error).__name__}; the log tells more")
-        if refusal is None:
+        if not isinstance(result, Refusal):
             self._log.info("%s %s", _PAST[action.verb], action.key)
-        return refusal
+        return result
 
-    async def _carry_out(self, owner: Owner, action: Action, content: Content) -> Refusal | None:
+    async def _carry_out(self, owner: Owner, action: Action, content: Content) -> Refusal | Obj | None:
         if action.verb in ("delete", "recreate"):
             await self._client.delete(action.key, action.uid)
             return None  # a re-creation follows when the deletion is seen
@@ -112,7 +115,7 @@ class Foreman:
             await self._client.delete(action.key, action.obj["metadata"]["uid"])
             return None  # made anew when the deletion is seen
 
-    async def _create(self, owner: Owner, key: Key, obj: Obj, content: Content) -> Refusal | None:
+    async def _create(self, owner: Owner, key: Key, obj: Obj, content: Content) -> Refusal | Obj | None:
         body = {**obj, "data": await content.around({})} if content.order else obj
         try:
             created = await self._client.create(body)
@@ -123,7 +126,7 @@ class Foreman:
         self._children.put(key.kind, created, ring=False)
         return None
 
-    async def _adopt(self, owner: Owner, key: Key, obj: Obj, content: Content) -> Refusal | None:
+    async def _adopt(self, owner: Owner, key: Key, obj: Obj, content: Content) -> Refusal | Obj | None:
         """Something of that name exists: take it over if it was made for this Cryostat, else leave it alone."""
         try:
             live = await self._client.get(key)
@@ -144,10 +147,10 @@ class Foreman:
             return None
         return await self._replace(key, merged(obj, live))
 
-    async def _replace(self, key: Key, obj: Obj) -> Refusal | None:
+    async def _replace(self, key: Key, obj: Obj) -> Obj:
         answer = await self._client.replace(key, obj)
         self._children.put(key.kind, answer, ring=False)
-        return None
+        return trimmed(key.kind, answer)
 
     async def _replace_secret(self, key: Key, head: Obj, content: Content) -> None:
         """Write the head of a Secret around the data that it has; only what is missing or unfit is made."""

@@ -34,7 +34,7 @@ class Queue(Generic[K]):
         self._running: set[K] = set()
         self._again: set[K] = set()
         self._timers: dict[K, tuple[float, asyncio.Handle]] = {}  # when due, and what to cancel
-        self._failures: dict[K, int] = {}
+        self._failures: dict[K, tuple[int, float]] = {}  # how often in a row, and when the next try is due
         self._last_end: dict[K, float] = {}
         self._tasks: set[asyncio.Task[None]] = set()
         self._slots = asyncio.Semaphore(_AT_ONCE)
@@ -125,9 +125,13 @@ class Queue(Generic[K]):
 
     def _back_off(self, key: K) -> float:
         """Seconds until the next try of a key that failed once more."""
-        count = self._failures.get(key, 0)
-        self._failures[key] = count + 1
-        return float(min(_FIRST_DELAY * 2 ** min(count, 20), _LAST_DELAY) * random.uniform(0.8, 1.2))  # noqa: S311 - jitter
+        now = asyncio.get_running_loop().time()
+        count, due = self._failures.get(key, (0, 0.0))
+        if now < due:
+            return due - now  # something rang in between, and did not help: that is no reason to wait longer
+        delay = float(min(_FIRST_DELAY * 2 ** min(count, 20), _LAST_DELAY) * random.uniform(0.8, 1.2))  # noqa: S311 - jitter
+        self._failures[key] = count + 1, now + delay
+        return delay
 
     def forget(self, key: K) -> None:
         """The key is gone for good."""

@@ -127,7 +127,7 @@ class Reconciler:
                 outcome = await self._foreman.act(owner, actions)
             else:
                 break
-            self._note(run, owner, outcome, facts)
+            self._note(run, owner, actions, outcome, facts)
             plan, facts = await self._draw(cr)
         return await self._report(Instance(cr, facts, self._settings), plan, run)
 
@@ -146,25 +146,32 @@ class Reconciler:
 
     def _worthwhile(self, run: _Run, owner: Owner, plan: Plan, facts: Facts, action: Action) -> bool:
         """Whether a write is new in this run, and neither vain nor one too many."""
-        if action.key in run.refused or action.key in run.written:
-            return False
         live = facts.live.get(action.key)
         wait = self._restraint.wait(owner, action, live)
         if wait == math.inf and action.obj and live:
             paths = ", ".join(differences(action.obj, live))
             message = f"{action.key} is changed on its way into the cluster, by an admission policy say: {paths}."
             run.vain[action.key] = Problem(part_of(plan, action.key), "ChangedByOthers", message)
-        elif wait > 0:
+            return False
+        if action.key in run.refused or action.key in run.written:
+            return False
+        refusal = self._restraint.still_refused(owner, action)
+        if refusal:
+            run.refused[action.key] = refusal
+            return False
+        if wait > 0:
             run.later = min(run.later, wait)
         return wait == 0
 
-    def _note(self, run: _Run, owner: Owner, outcome: Outcome, before: Facts) -> None:
+    def _note(self, run: _Run, owner: Owner, actions: Iterable[Action], outcome: Outcome, before: Facts) -> None:
+        tried = {action.key: action for action in actions}
         for refusal in outcome.refused:
             run.refused[refusal.key] = refusal
-        live = self._scout.children.live(owner)
+            if not refusal.temporary:
+                self._restraint.refused(owner, tried[refusal.key], refusal)
         for action in outcome.done:
             run.written.add(action.key)
-            self._restraint.written(owner, action, live.get(action.key))
+            self._restraint.written(owner, action, outcome.replaced.get(action.key))
             told = news(action, before.live.get(action.key))
             if told:
                 run.news.append(told)
@@ -273,7 +280,7 @@ class Reconciler:
         refused = [r for r in run.refused.values() if not r.temporary]
         self._count(refused)
         refusals = [Problem(part_of(plan, r.key), r.reason, r.message, about=str(r.key)) for r in refused]
-        refusals += [*run.vain.values(), *pending(plan, instance.facts)]
+        refusals += [*(problem for _, problem in sorted(run.vain.items())), *pending(plan, instance.facts)]
         report = Report(refusals, self._scout.pods.troubles(owner), run.paused)
         body = self._cryostats.get(owner)
         if body is None:  # deleted while we were at it

@@ -10,12 +10,17 @@ from collections.abc import Callable
 
 import orjson
 
+from ..cluster.act import Refusal
 from ..cluster.cache import Owner
-from ..desired.compare import Action
+from ..desired.compare import Action, differences
 from ..desired.plan import Key, Obj
 
 _BURST = 20  # changes of one object that go through at once: people undo and redo things
 _REFILL = 5.0  # seconds until one more may
+# Seconds for which a refused write is not repeated, whatever rings: at first, and at most. Runs that are due to the
+# refusal alone come later and later by themselves.
+_FIRST_PAUSE = 0.15
+_LONGEST_PAUSE = 5.0
 _VOLATILE = frozenset({"resourceVersion", "generation", "managedFields"})
 
 
@@ -30,28 +35,47 @@ class Restraint:
         self._clock = clock
         self._vain: dict[Owner, dict[Key, tuple[bytes, bytes]]] = defaultdict(dict)
         self._tokens: dict[Owner, dict[Key, tuple[float, float]]] = defaultdict(dict)
+        self._refused: dict[Owner, dict[Key, tuple[bytes, int, float, Refusal]]] = defaultdict(dict)
 
     def wait(self, owner: Owner, action: Action, live: Obj | None) -> float:
         """Seconds to wait before this write makes sense; infinite where it was found to change nothing."""
         if action.verb == "create":
             return 0.0
         vain = self._vain[owner].get(action.key)
-        if vain and action.verb == "replace" and action.order is None and vain == (_digest(action.obj), _digest(live)):
+        if vain and action.verb == "replace" and vain == (_digest(action.obj), _digest(live)):
             return math.inf
         return max(0.0, (1.0 - self._left(owner, action.key)) * _REFILL)
 
-    def written(self, owner: Owner, action: Action, live: Obj | None) -> None:
-        """That write went through, and this is what the object is now."""
+    def written(self, owner: Owner, action: Action, answer: Obj | None) -> None:
+        """That write went through, and this is what the API server made of it (None for Secrets and deletions)."""
+        self._refused[owner].pop(action.key, None)
         if action.verb == "create":
             return
         self._tokens[owner][action.key] = self._left(owner, action.key) - 1.0, self._clock()
-        if action.verb == "replace" and action.order is None:  # the values of Secrets are not seen here
-            self._vain[owner][action.key] = _digest(action.obj), _digest(live)
+        self._vain[owner].pop(action.key, None)
+        if action.obj and answer and differences(action.obj, answer):
+            self._vain[owner][action.key] = _digest(action.obj), _digest(answer)
+
+    def refused(self, owner: Owner, action: Action, refusal: Refusal) -> None:
+        """That write did not get through."""
+        wish, count, _, _ = self._refused[owner].get(action.key, (b"", 0, 0.0, None))
+        count = count + 1 if wish == _digest(action.obj) else 1
+        self._refused[owner][action.key] = _digest(action.obj), count, self._clock(), refusal
+
+    def still_refused(self, owner: Owner, action: Action) -> Refusal | None:
+        """The last answer to the same write, where it was only a moment ago."""
+        known = self._refused[owner].get(action.key)
+        if known is None or known[0] != _digest(action.obj):
+            return None
+        _, count, since, refusal = known
+        pause = min(_FIRST_PAUSE * 2 ** min(count - 1, 10), _LONGEST_PAUSE)
+        return refusal if self._clock() < since + pause else None
 
     def forget(self, owner: Owner) -> None:
         """That Cryostat is gone."""
         self._vain.pop(owner, None)
         self._tokens.pop(owner, None)
+        self._refused.pop(owner, None)
 
     def _left(self, owner: Owner, key: Key) -> float:
         tokens, since = self._tokens[owner].get(key, (float(_BURST), 0.0))
