@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import statistics
+from contextlib import nullcontext
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import click
 
 from tests.bench import measure
+from tests.cluster.cert_manager import CertManager
 from tests.cluster.controlplane import ControlPlane, Options
 from tests.cluster.operator_process import OperatorProcess, install
 
@@ -19,6 +21,7 @@ GO = {
     "300": "141 s, 25,949 requests, 129 MiB",
     "restart": "2,530 writes (100 CRs), 6,969 (300)",
     "foreign": "+171 MiB",
+    "cert-manager": "7.7 s, 520 requests",
 }
 
 
@@ -43,6 +46,7 @@ def main(sizes: str, foreign: int) -> None:
             operator = _many(plane, operator, size, Path(scratch) / str(size), row)
         _foreign(plane, operator, foreign, Path(scratch) / "foreign", row)
         operator.stop()
+    _encrypted(row)
     _print(rows)
 
 
@@ -111,6 +115,30 @@ def _foreign(plane: ControlPlane, operator: OperatorProcess, count: int, scratch
         f"{running - before:+.0f} MiB, {started - before:+.0f} MiB after a restart",
         GO["foreign"],
     )
+
+
+def _encrypted(row) -> None:  # type: ignore[no-untyped-def]
+    """One instance with TLS, in a cluster of its own: by the built-in authority, then by a real cert-manager."""
+    ways = {"the built-in authority": {}, "cert-manager 1.11": {"enableCertManager": True}}
+    for way, spec in ways.items():
+        with ControlPlane(Options(kwok=False, scheduler=False, volumes=0)) as plane, TemporaryDirectory() as scratch:
+            install(plane.api, plane.kubectl)
+            with CertManager(plane) if spec else nullcontext():
+                operator = OperatorProcess(plane.api, Path(scratch), {"DISABLE_SERVICE_TLS": "false"})
+                operator.wait_ready()
+                namespace = _namespace(plane, "bench-tls")
+                measure.burst(plane, [measure.cryostat(namespace, "warm-up", **spec)], tls=True)
+                bursts = [
+                    measure.burst(plane, [measure.cryostat(namespace, f"tls-{number}", **spec)], tls=True)
+                    for number in range(3)
+                ]
+                operator.stop()
+        seconds = statistics.median(b.seconds for b in bursts)
+        row(
+            f"one Cryostat with TLS by {way}, until its {bursts[-1].objects} objects exist",
+            f"{seconds:.2f} s, {bursts[-1].requests} requests, {bursts[-1].writes} writes",
+            GO["cert-manager"] if spec else "",
+        )
 
 
 def _print(rows: list[tuple[str, str, str]]) -> None:

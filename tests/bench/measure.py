@@ -10,6 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
+from typing import Any
 
 import aiohttp
 import yaml
@@ -40,24 +41,24 @@ class Burst:
     settled_requests: int
 
 
-def cryostat(namespace: str, name: str) -> Object:
+def cryostat(namespace: str, name: str, **spec: Any) -> Object:
     return {
         "apiVersion": names.API_VERSION,
         "kind": names.KIND,
         "metadata": {"name": name, "namespace": namespace},
-        "spec": {"targetNamespaces": [namespace]},
+        "spec": {"targetNamespaces": [namespace], **spec},
     }
 
 
-def planned(namespace: str, name: str) -> list[Object]:
+def planned(cr: Object, *, tls: bool = False) -> list[Object]:
     """The objects of one instance; Secrets without values."""
-    cr = Cryostat.model_validate(cryostat(namespace, name))
-    return list(yaml.safe_load_all(manifests(cr, Settings(service_tls=False), openshift=False)))
+    model = Cryostat.model_validate(cr)
+    return list(yaml.safe_load_all(manifests(model, Settings(service_tls=tls), openshift=False)))
 
 
 def floor(plane: ControlPlane, namespace: str) -> float:
     """Seconds in which a client that does nothing else creates the objects of one instance, 16 at a time."""
-    objects = planned(namespace, f"floor-{time.monotonic_ns() % 10**6}")
+    objects = planned(cryostat(namespace, f"floor-{time.monotonic_ns() % 10**6}"))
     for obj in objects:
         obj["metadata"].pop("ownerReferences", None)
     return asyncio.run(_create_all(plane, objects))
@@ -79,9 +80,9 @@ async def _create_all(plane: ControlPlane, objects: Sequence[Object]) -> float:
         return time.monotonic() - started
 
 
-def burst(plane: ControlPlane, crs: Sequence[Object]) -> Burst:
+def burst(plane: ControlPlane, crs: Sequence[Object], *, tls: bool = False) -> Burst:
     """Create Cryostats all at once, wait until the operator is silent, and read how it went."""
-    expected = {_id(o) for cr in crs for o in planned(cr["metadata"]["namespace"], cr["metadata"]["name"])}
+    expected = {_id(o) for cr in crs for o in planned(cr, tls=tls)}
     mark = plane.audit_mark()
     with ThreadPoolExecutor(IN_FLIGHT) as pool:
         list(pool.map(plane.api.create, crs))
@@ -89,7 +90,7 @@ def burst(plane: ControlPlane, crs: Sequence[Object]) -> Burst:
     events = plane.audit_since(mark)
     begun = min(_time(e, "requestReceivedTimestamp") for e in events if _creates(e, names.PLURAL))
     mine = [e for e in events if e["user"]["username"].endswith(OPERATOR)]
-    made = {_audit_id(e): _time(e, "stageTimestamp") for e in mine if e["verb"] == "create" and _ok(e)}
+    made = {_audit_id(e): _time(e, "stageTimestamp") for e in events if _makes(e)}
     missing = expected - set(made)
     assert not missing, f"{len(missing)} objects were never made: {sorted(missing)[:3]}"
     done = max(made[one] for one in expected)
@@ -180,6 +181,11 @@ def _audit_id(event: Object) -> tuple[str, str, str]:
 
 def _creates(event: Object, resource: str) -> bool:
     return event["verb"] == "create" and (event.get("objectRef") or {}).get("resource") == resource
+
+
+def _makes(event: Object) -> bool:
+    """Whether something came to be: by a POST, or by an apply (as cert-manager does)."""
+    return event["verb"] in ("create", "patch") and bool(event.get("responseStatus", {}).get("code") == 201)
 
 
 def _ok(event: Object) -> bool:
