@@ -215,9 +215,7 @@ class _Patient:
                         "choose another one with the label cryostat.io/callback-port"
                     )
                     return
-        self.container.setdefault("ports", []).append(
-            {"name": PORT_NAME, "containerPort": port, "protocol": "TCP"}
-        )
+        self.container.setdefault("ports", []).append({"name": PORT_NAME, "containerPort": port, "protocol": "TCP"})
 
 
 def _plain(amounts: Mapping[str, object]) -> Obj:
