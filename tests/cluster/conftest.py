@@ -80,6 +80,7 @@ def namespace() -> Iterator[NamespaceFactory]:
     made: list[tuple[ControlPlane, Object]] = []
 
     def make(plane: ControlPlane, prefix: str = "test", labels: Mapping[str, str] | None = None) -> str:
+        plane.recycle_volumes()
         number = next(_numbers)
         name = f"{prefix}-{number}"
         obj = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name, "labels": dict(labels or {})}}

@@ -260,6 +260,12 @@ class ControlPlane:
                 }
             )
 
+    def recycle_volumes(self) -> None:
+        """Volumes whose claim is gone serve again, as an administrator would see to."""
+        for volume in self.api.list("v1", "PersistentVolume"):
+            if (volume.get("status") or {}).get("phase") == "Released":
+                self.api.patch(volume, {"spec": {"claimRef": None}})
+
     def kubeconfig_for(self, service_account: str, namespace: str, *, seconds: int = 86400) -> Path:
         """Writes a kubeconfig of a ServiceAccount that must exist, with a token that is valid for `seconds`."""
         token = self.api.token_for(service_account, namespace, seconds=seconds)

@@ -42,6 +42,12 @@ def test_every_planned_object_is_accepted(openshift_plane: ControlPlane, cr: Cry
     for key, obj in plan.objects.items():
         if key.kind == "Route" and len(obj["spec"].get("host", "").partition(".")[0]) > 63:
             continue  # the host that OpenShift generates of long names is refused there too, and told in a condition
+        if obj.get("type") == "kubernetes.io/tls":
+            continue  # never written without the certificate, which no plan holds
+        if KINDS[key.kind].group == "cert-manager.io":
+            continue  # not installed here; test_tls_cert_manager applies these for real
+        if key.kind == "Ingress" and not (obj["spec"].get("rules") or obj["spec"].get("defaultBackend")):
+            continue  # a user's own words, passed on as they are: the API server refuses them, and a condition says so
         try:
             accepted(openshift_plane.api, obj)
         except ApiError as error:
