@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import itertools
 import re
 from collections.abc import Callable, Iterator, Mapping
@@ -50,10 +51,13 @@ class Scenario:
 
     # --- the operator's process ---
 
-    def start(self, *, wait: bool = True) -> OperatorProcess:
-        """Starts it unless it runs; with `wait`, until it has seen every Cryostat and has nothing more to do."""
+    def start(self, *, wait: bool = True, token: str = "") -> OperatorProcess:
+        """Starts it unless it runs, with a token of its own; with `wait`, until it has listed the cluster."""
         if self.operator is None or not self.operator.running:
-            self.operator = OperatorProcess(self.api, self._directory, self._env)
+            api = copy.copy(self.api)
+            if token:
+                api.token_for = lambda *_, **__: token  # type: ignore[method-assign]
+            self.operator = OperatorProcess(api, self._directory, self._env)
         if wait:
             self.operator.wait_ready()
         return self.operator

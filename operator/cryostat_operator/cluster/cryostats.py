@@ -33,9 +33,7 @@ class Cryostats:
     def of_namespace(self, name: str) -> list[Owner]:
         """Those that live in a namespace or name it as a target."""
         return [
-            owner
-            for owner, body in self._bodies.items()
-            if owner.namespace == name or name in ((body.get("spec") or {}).get("targetNamespaces") or ())
+            owner for owner, body in self._bodies.items() if owner.namespace == name or name in _targets(body)
         ]
 
     def seen(self, event: str | None, obj: Obj) -> None:
@@ -82,12 +80,26 @@ def _newer(obj: Obj, known: Obj) -> bool:
 
 
 def _kept(body: Obj) -> Obj:
-    """A Cryostat without notes on who set what, which are larger than all the rest."""
+    """A Cryostat without notes on who set what, which are larger than all the rest, and without a senseless status."""
     metadata = {k: v for k, v in body["metadata"].items() if k != "managedFields"}
     annotations = metadata.get("annotations") or {}
     if _LAST_APPLIED in annotations:
         metadata["annotations"] = {k: v for k, v in annotations.items() if k != _LAST_APPLIED}
-    return {**body, "metadata": metadata}
+    status = body.get("status")
+    return {**body, "metadata": metadata, "status": status if _makes_sense(status) else {}}
+
+
+def _makes_sense(status: Any) -> bool:
+    """Whether a status has the shape that we write, which not every schema ever in force may have asked for."""
+    conditions = status.get("conditions") if isinstance(status, dict) else None
+    return isinstance(conditions, list) and all(isinstance(each, dict) for each in conditions)
+
+
+def _targets(body: Obj) -> list[Any]:
+    """Target namespaces as they are written, in a spec that nobody may have checked."""
+    spec = body.get("spec")
+    targets = spec.get("targetNamespaces") if isinstance(spec, dict) else None
+    return targets if isinstance(targets, list) else []
 
 
 def _wish(body: Obj) -> tuple[Any, ...]:
