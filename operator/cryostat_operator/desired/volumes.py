@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any, Literal
 
 from ..api.v1beta2 import EmptyDirConfig, StorageConfiguration
-from . import k8s, names
+from . import k8s, names, workload
 from .instance import Instance
 from .plan import Obj, Problem
 
@@ -111,3 +111,24 @@ def _config(i: Instance, component: Component) -> StorageConfiguration:
         return StorageConfiguration()
     own = options.database if component == "database" else options.object_storage
     return own if own is not None else StorageConfiguration(pvc=options.pvc, empty_dir=options.empty_dir)
+
+
+def deployment(i: Instance, part: Component, tls_volume: str, container: Obj) -> Obj:
+    """A component that keeps data: one pod at a time, without access to the API server, on a volume of its own."""
+    security = i.spec.security_options
+    tls = {"secretName": f"{i.name}-{part}-tls", "defaultMode": k8s.READ_ONLY_MODE}
+    return workload.deployment(
+        i,
+        part,
+        {
+            "replicas": 1,
+            "strategy": workload.RECREATE,
+            "pod": {
+                "automountServiceAccountToken": False,
+                "containers": [container],
+                "securityContext": k8s.pod_security_context(i, security.pod_security_context if security else None),
+                **workload.scheduling(i.spec.scheduling_options),
+                "volumes": [volume(i, part), *([{"name": tls_volume, "secret": tls}] if i.tls else [])],
+            },
+        },
+    )

@@ -144,23 +144,7 @@ def tls_directory(i: Instance) -> str:
 
 
 def deployment(i: Instance) -> Obj:
-    security = i.spec.security_options
-    tls = {"secretName": f"{i.name}-storage-tls", "defaultMode": k8s.READ_ONLY_MODE}
-    return workload.deployment(
-        i,
-        PART,
-        {
-            "replicas": 1,
-            "strategy": workload.RECREATE,
-            "pod": {
-                "automountServiceAccountToken": False,
-                "containers": [container(i)],
-                "securityContext": k8s.pod_security_context(i, security.pod_security_context if security else None),
-                **workload.scheduling(i.spec.scheduling_options),
-                "volumes": [volumes.volume(i, PART), *([{"name": TLS_VOLUME, "secret": tls}] if i.tls else [])],
-            },
-        },
-    )
+    return volumes.deployment(i, PART, TLS_VOLUME, container(i))
 
 
 def container(i: Instance) -> Obj:
