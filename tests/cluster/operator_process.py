@@ -98,7 +98,7 @@ class OperatorProcess(Child):
 
     def _environment(self, extra: Mapping[str, str]) -> dict[str, str]:
         # Settings of the caller's shell must not change what is shown or tested.
-        kept = re.compile(r"PATH|HOME|LANG|LC_.*|TMPDIR|VIRTUAL_ENV|SSL_CERT_.*|PYTHON(PATH|UNBUFFERED|DONTWRITEBYTECODE)")
+        kept = re.compile(r"PATH|HOME|LANG|LC_.*|TMPDIR|VIRTUAL_ENV|SSL_CERT_.*|PYTHON\w+")
         inherited = {key: value for key, value in os.environ.items() if kept.fullmatch(key)}
         return {
             **inherited,
