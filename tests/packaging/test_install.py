@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from cryostat_operator.desired.plan import KINDS
-from cryostat_operator.packaging import install
+from cryostat_operator.packaging import install, replicas
 from cryostat_operator.settings import IMAGES
 
 
@@ -69,3 +69,20 @@ def test_the_deployment_is_restricted_and_tells_the_images() -> None:
 def test_the_selector_never_changes() -> None:
     selector = install.deployment()["spec"]["selector"]["matchLabels"]
     assert selector == {"app.kubernetes.io/name": "cryostat-operator", "app.kubernetes.io/component": "operator"}
+
+
+def test_only_the_lease_of_the_election_may_be_changed() -> None:
+    rules = replicas.leader_election_rules()
+    named, unnamed = ([rule for rule in rules if ("resourceNames" in rule) is has] for has in (True, False))
+    assert {verb for rule in unnamed for verb in rule["verbs"]} == {"create"}
+    assert {name for rule in named for name in rule["resourceNames"]} == {"d696d7ab.redhat.com"}
+    assert not allowed(install.operator_rules(), "coordination.k8s.io", "leases")
+
+
+def test_replicas_avoid_each_other_by_the_labels_that_they_have() -> None:
+    deployment = install.deployment()
+    pod = deployment["spec"]["template"]
+    [preferred] = pod["spec"]["affinity"]["podAntiAffinity"]["preferredDuringSchedulingIgnoredDuringExecution"]
+    budget = replicas.disruption_budget("x", "y", {}, install.SELECTOR)
+    for selector in (preferred["podAffinityTerm"]["labelSelector"], budget["spec"]["selector"]):
+        assert selector["matchLabels"].items() <= pod["metadata"]["labels"].items()

@@ -14,6 +14,8 @@ API_VERSION = f"{GROUP}/{VERSION}"
 KIND = "Cryostat"
 PLURAL = "cryostats"
 FINALIZER = f"{GROUP}/cryostat.finalizer"
+# In the operator's namespace; whoever holds it writes. The Go operator's, so that the two exclude each other.
+LEASE = "d696d7ab.redhat.com"
 
 # Which Cryostat an object belongs to. On every object that we make: the mark of ownership, in every namespace.
 LABEL_NAME = f"{GROUP}/name"

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 from cryostat_operator.api import v1beta2
 from cryostat_operator.desired.plan import KINDS
-from cryostat_operator.packaging import webhooks
+from cryostat_operator.packaging import replicas, webhooks
 from cryostat_operator.packaging.text import document
 from cryostat_operator.settings import IMAGES, WEBHOOK_CERTIFICATES, Settings
 
@@ -89,9 +89,11 @@ def files_of_install() -> Mapping[PurePosixPath, str]:
         "00-namespace.yaml": [namespace()],
         "10-service-account.yaml": [service_account()],
         "20-operator-role.yaml": [operator_cluster_role(), operator_cluster_role_binding()],
+        "22-leader-election-role.yaml": replicas.leader_election(NAMESPACE, SERVICE_ACCOUNT, LABELS),
         "25-webhook-registration-role.yaml": webhook_registration(),
         "30-instance-roles.yaml": instance_cluster_roles(),
         "40-deployment.yaml": [deployment()],
+        "45-disruption-budget.yaml": [replicas.disruption_budget(DEPLOYMENT, NAMESPACE, LABELS, SELECTOR)],
         "50-webhooks.yaml": webhooks.objects(NAMESPACE, LABELS, SELECTOR),
     }
     return {here / name: document(content) for name, content in objects.items()}
@@ -185,6 +187,7 @@ def deployment() -> Obj:
                     "serviceAccountName": SERVICE_ACCOUNT,
                     "terminationGracePeriodSeconds": 30,
                     "securityContext": {"runAsNonRoot": True, "seccompProfile": {"type": "RuntimeDefault"}},
+                    "affinity": replicas.affinity(SELECTOR),
                     "containers": [_container()],
                     "volumes": [_certificate_volume()],
                 },
