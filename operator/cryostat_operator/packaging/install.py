@@ -83,9 +83,14 @@ _TARGET_NAMESPACE_RULES = (
 
 
 def files_of_install() -> Mapping[PurePosixPath, str]:
-    """Path below the repository → content. The numbers make `kubectl apply -f manifests` create things in order."""
+    """Path below the repository → content."""
     here = PurePosixPath("manifests")
-    objects = {
+    return {here / name: document(content) for name, content in installation().items()}
+
+
+def installation() -> Mapping[str, list[Obj]]:
+    """File name → objects. The numbers make `kubectl apply -f manifests` create things in order."""
+    return {
         "00-namespace.yaml": [namespace()],
         "10-service-account.yaml": [service_account()],
         "20-operator-role.yaml": [operator_cluster_role(), operator_cluster_role_binding()],
@@ -96,7 +101,6 @@ def files_of_install() -> Mapping[PurePosixPath, str]:
         "45-disruption-budget.yaml": [replicas.disruption_budget(DEPLOYMENT, NAMESPACE, LABELS, SELECTOR)],
         "50-webhooks.yaml": webhooks.objects(NAMESPACE, LABELS, SELECTOR),
     }
-    return {here / name: document(content) for name, content in objects.items()}
 
 
 def operator_rules() -> list[Obj]:
