@@ -62,6 +62,8 @@ class Settings:
         webhooks: whether admission and conversion are served.
         webhook_url: where the API server reaches them, for an operator outside the cluster; None means by Service.
         webhook_certificates: directory in which a serving certificate (`tls.crt`, `tls.key`) may be mounted.
+        olm: whether the Operator Lifecycle Manager installed the operator, and so sees to certificate and registration
+            of the webhooks.
     """
 
     images: Mapping[str, Image] = field(default_factory=lambda: _images({}))
@@ -74,6 +76,7 @@ class Settings:
     webhooks: bool = False
     webhook_url: str | None = None
     webhook_certificates: str = WEBHOOK_CERTIFICATES
+    olm: bool = False
 
     @property
     def webhook_service(self) -> str:
@@ -105,6 +108,8 @@ class Settings:
             webhooks=_webhooks(environ),
             webhook_url=environ.get("WEBHOOK_URL") or None,
             webhook_certificates=environ.get("WEBHOOK_CERT_DIR") or WEBHOOK_CERTIFICATES,
+            # OLM names the OperatorCondition to every operator that it installs.
+            olm=bool(environ.get("OPERATOR_CONDITION_NAME")),
         )
 
 

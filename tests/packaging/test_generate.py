@@ -15,7 +15,7 @@ def test_what_is_committed_is_fresh() -> None:
 
 
 def test_the_kustomizations_name_every_file() -> None:
-    for path in generated_files():
+    for path in (path for path in generated_files() if path.parts[0] != "bundle"):
         assert path.name in (ROOT / path.parent / "Kustomization").read_text()
 
 

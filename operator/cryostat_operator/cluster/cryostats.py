@@ -32,9 +32,7 @@ class Cryostats:
 
     def of_namespace(self, name: str) -> list[Owner]:
         """Those that live in a namespace or name it as a target."""
-        return [
-            owner for owner, body in self._bodies.items() if owner.namespace == name or name in _targets(body)
-        ]
+        return [owner for owner, body in self._bodies.items() if owner.namespace == name or name in _targets(body)]
 
     def seen(self, event: str | None, obj: Obj) -> None:
         """What the stream says: `event` is None for a listed object, else ADDED, MODIFIED or DELETED."""

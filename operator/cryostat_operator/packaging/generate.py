@@ -5,16 +5,18 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import Path, PurePosixPath
 
+from cryostat_operator.packaging.bundle import files_of_bundle
 from cryostat_operator.packaging.crds import files_of_crds
 from cryostat_operator.packaging.install import files_of_install
 from cryostat_operator.packaging.text import HEADER
 
-_FOLDERS = ("crds", "manifests")
+_FOLDERS = ("bundle", "crds", "manifests")
+_NAMES = ("*.yaml", "*.Dockerfile")
 
 
 def generated_files() -> Mapping[PurePosixPath, str]:
     """Path below the repository → content of every generated file."""
-    return {**files_of_crds(), **files_of_install()}
+    return {**files_of_crds(), **files_of_install(), **files_of_bundle()}
 
 
 def generate(root: Path, check: bool) -> list[Path]:
@@ -40,5 +42,5 @@ def generate(root: Path, check: bool) -> list[Path]:
 
 def _generated_below(root: Path) -> list[Path]:
     """Files that carry the header of generated files."""
-    found = (path for folder in _FOLDERS for path in (root / folder).rglob("*.yaml"))
+    found = (path for folder in _FOLDERS for name in _NAMES for path in (root / folder).rglob(name))
     return [path for path in found if path.read_text(encoding="utf-8").startswith(HEADER)]

@@ -21,6 +21,10 @@ logger = logging.getLogger(__name__)
 _ATTEMPTS = 5  # at writing the Secret, against other replicas that do the same
 
 
+class NotMountedError(Exception):
+    """Somebody else makes the certificate, and it is not there yet."""
+
+
 class Certificate(NamedTuple):
     """A certificate chain with its key (PEM); `ca_bundle` is empty where others tell the API server whom to trust."""
 

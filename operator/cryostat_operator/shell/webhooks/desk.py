@@ -26,7 +26,7 @@ from ..tell import Teller
 from . import certificates, conversion
 from .admission import Admission
 from .agents import Agents
-from .certificates import Certificate, ManagedSecret
+from .certificates import Certificate, ManagedSecret, NotMountedError
 from .registration import Address, Registration
 from .review import Obj, Request, parse
 from .server import Answer, WebhookServer
@@ -116,7 +116,8 @@ class Webhooks:
             hosts.append(urlsplit(settings.webhook_url).hostname or "")
         self._secret = ManagedSecret(client, namespace, f"{settings.name_prefix}webhook-certificate", hosts)
         self._address = Address(namespace, service, settings.webhook_url)
-        self._registration = Registration(client, settings.name_prefix, self._address)
+        registration = Registration(client, settings.name_prefix, self._address)
+        self._registration = None if settings.olm else registration
         self._loaded = Certificate(b"")
         self._listening = False
         self._serving = asyncio.Event()
@@ -160,7 +161,7 @@ class Webhooks:
         while True:
             try:
                 await self._check(host, port)
-            except (ApiError, ssl.SSLError) as error:
+            except (ApiError, ssl.SSLError, NotMountedError) as error:
                 logger.warning("Webhooks: %s; trying again", error)
                 await asyncio.sleep(_RETRY_SECONDS)
             else:
@@ -170,16 +171,15 @@ class Webhooks:
         """Serve the certificate that is due, and see to it that the API server trusts it before it meets it."""
         if not self._own_name:
             self._own_name = await own_name(self._client, self._connection)
-        certificate = certificates.from_files(self._settings.webhook_certificates)
-        if certificate is None:
-            certificate = await self._secret.certificate()
+        certificate = await self._due()
         if not self._listening:
             certificates.load(self._tls, certificate)
             self._loaded = certificate
             await self._server.start(host, port)
             self._listening = True
             logger.info("Serving webhooks on port %s", port)
-        await self._registration.ensure(certificate.ca_bundle)
+        if self._registration:
+            await self._registration.ensure(certificate.ca_bundle)
         if certificate != self._loaded:
             if certificate.ca_bundle != self._loaded.ca_bundle:
                 await asyncio.sleep(_SPREAD_SECONDS)
@@ -187,6 +187,13 @@ class Webhooks:
             self._loaded = certificate
             logger.info("Serving webhooks with a new certificate")
         self._serving.set()
+
+    async def _due(self) -> Certificate:
+        """What is mounted, else what we make, unless the API server is told of another one."""
+        mounted = certificates.from_files(self._settings.webhook_certificates)
+        if mounted is None and self._settings.olm:
+            raise NotMountedError(f"no certificate in {self._settings.webhook_certificates}")
+        return mounted or await self._secret.certificate()
 
 
 def _are_names(*texts: str) -> bool:

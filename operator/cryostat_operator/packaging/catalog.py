@@ -1,0 +1,106 @@
+"""The file-based catalog: the package, its channel, and the bundle in it, as a CatalogSource offers them to OLM."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from cryostat_operator.api import v1beta1, v1beta2
+from cryostat_operator.packaging.clusterserviceversion import (
+    NAME,
+    PACKAGE,
+    SUMMARY,
+    VERSION,
+    clusterserviceversion,
+    icon,
+    presentation,
+    related_images,
+)
+from cryostat_operator.packaging.text import HEADER, document
+
+Obj = dict[str, Any]
+
+CHANNEL = "candidate"
+BUNDLE_IMAGE = f"quay.io/cryostat/cryostat-operator-bundle:{VERSION}"
+_OPM = "quay.io/operator-framework/opm:v1.73.0"
+_METADATA = (
+    "description",
+    "displayName",
+    "installModes",
+    "keywords",
+    "links",
+    "maturity",
+    "minKubeVersion",
+    "provider",
+)
+
+
+def catalog() -> Mapping[str, str]:
+    """Path below `bundle/` → content."""
+    return {
+        f"catalog/{PACKAGE}/catalog.yaml": document([_package(), _channel(), _bundle()]),
+        "catalog.Dockerfile": dockerfile(),
+    }
+
+
+def dockerfile() -> str:
+    """How the image of the catalog is built, in `bundle/`; opm serves it."""
+    serve = '"serve", "/configs", "--cache-dir=/tmp/cache"'
+    lines = [
+        f"FROM {_OPM}",
+        "",
+        'ENTRYPOINT ["/bin/opm"]',
+        f"CMD [{serve}]",
+        "",
+        "COPY catalog /configs",
+        f'RUN ["/bin/opm", {serve}, "--cache-only"]',
+        "",
+        "LABEL operators.operatorframework.io.index.configs.v1=/configs",
+        "",
+    ]
+    return HEADER + "\n".join(lines)
+
+
+def _package() -> Obj:
+    return {
+        "schema": "olm.package",
+        "name": PACKAGE,
+        "defaultChannel": CHANNEL,
+        "description": SUMMARY,
+        "icon": icon(),
+    }
+
+
+def _channel() -> Obj:
+    return {"schema": "olm.channel", "package": PACKAGE, "name": CHANNEL, "entries": [{"name": NAME}]}
+
+
+def _bundle() -> Obj:
+    kinds = [
+        {"type": "olm.gvk", "value": {"group": v1beta2.GROUP, "kind": v1beta2.KIND, "version": version}}
+        for version in (v1beta1.VERSION, v1beta2.VERSION)
+    ]
+    return {
+        "schema": "olm.bundle",
+        "name": NAME,
+        "package": PACKAGE,
+        "image": BUNDLE_IMAGE,
+        "properties": [
+            *kinds,
+            {"type": "olm.package", "value": {"packageName": PACKAGE, "version": VERSION}},
+            {"type": "olm.csv.metadata", "value": _presented()},
+        ],
+        "relatedImages": [{"name": "", "image": BUNDLE_IMAGE}, *related_images()],
+    }
+
+
+def _presented() -> Obj:
+    """What the package manager and the console show before anything is installed."""
+    spec = clusterserviceversion()["spec"]
+    return {
+        "annotations": presentation(),
+        "apiServiceDefinitions": {},
+        "crdDescriptions": spec["customresourcedefinitions"],
+        "labels": clusterserviceversion()["metadata"]["labels"],
+        **{key: spec[key] for key in _METADATA},
+    }

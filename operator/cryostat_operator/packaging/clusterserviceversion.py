@@ -1,0 +1,202 @@
+"""The ClusterServiceVersion: how the Operator Lifecycle Manager (OLM) installs the operator and catalogs present it."""
+
+from __future__ import annotations
+
+import base64
+import json
+from collections.abc import Iterable
+from functools import cache
+from importlib.metadata import version
+from importlib.resources import files
+from typing import Any
+
+from cryostat_operator.api import v1beta1, v1beta2
+from cryostat_operator.desired import paths, webhooks
+from cryostat_operator.desired.plan import KINDS
+from cryostat_operator.packaging import install
+from cryostat_operator.packaging.descriptors import spec_descriptors, status_descriptors
+from cryostat_operator.packaging.webhooks import ROLE as REGISTRATION
+from cryostat_operator.settings import IMAGES
+
+Obj = dict[str, Any]
+
+PACKAGE = install.NAME
+VERSION = version("cryostat-operator")
+NAME = f"{PACKAGE}.v{VERSION}"
+DISPLAY_NAME = "Cryostat"
+SUMMARY = "Runs Cryostat, JDK Flight Recorder for JVMs in containers, from one resource"
+# The rules in the definition of Cryostats (CEL) are evaluated since then.
+OLDEST_KUBERNETES = "1.25.0"
+CRD = f"{v1beta2.PLURAL}.{v1beta2.GROUP}"
+# OLM's name for the Service that it makes for the webhooks of a Deployment.
+WEBHOOK_SERVICE = f"{install.DEPLOYMENT}-service"
+
+_EXAMPLES: tuple[tuple[str, Obj], ...] = (
+    (v1beta2.API_VERSION, {"reportOptions": {"replicas": 0}}),
+    (v1beta1.API_VERSION, {"minimal": False}),
+)
+# Newest version first: the console takes the first for the one to show.
+_VERSIONS = (
+    (v1beta2.VERSION, "An instance of Cryostat: the application, and everything that it needs."),
+    (v1beta1.VERSION, "An instance of Cryostat in the former version of the API; use v1beta2 for new ones."),
+)
+# Of what catalogs filter by, it has none of these: it reads neither proxy nor TLS profile of the cluster, logs in to no
+# cloud, is no part of network or storage, and nobody has certified its cryptography.
+_LACKING = (
+    *("proxy-aware", "tls-profiles", "fips-compliant", "cnf", "cni", "csi"),
+    *("token-auth-aws", "token-auth-azure", "token-auth-gcp"),
+)
+
+
+def clusterserviceversion() -> Obj:
+    """The ClusterServiceVersion; all that `manifests/` has, too, comes from the same functions."""
+    return {
+        "apiVersion": "operators.coreos.com/v1alpha1",
+        "kind": "ClusterServiceVersion",
+        "metadata": {"name": NAME, "annotations": presentation(), "labels": _labels()},
+        "spec": {
+            "displayName": DISPLAY_NAME,
+            "description": _text("description.md"),
+            "version": VERSION,
+            "maturity": "beta",
+            "minKubeVersion": OLDEST_KUBERNETES,
+            "provider": {"name": "The Cryostat Community", "url": "https://cryostat.io"},
+            "links": [{"name": "Cryostat", "url": "https://cryostat.io"}],
+            "keywords": ["java", "jvm", "jfr", "flight recorder", "profiling", "monitoring", "diagnostics"],
+            "icon": [icon()],
+            "installModes": [
+                {"type": mode, "supported": mode == "AllNamespaces"}
+                for mode in ("OwnNamespace", "SingleNamespace", "MultiNamespace", "AllNamespaces")
+            ],
+            "customresourcedefinitions": {"owned": [_owned(*each) for each in _VERSIONS]},
+            "install": {"strategy": "deployment", "spec": _install()},
+            "webhookdefinitions": list(_webhook_definitions()),
+            "relatedImages": related_images(),
+        },
+    }
+
+
+def presentation() -> dict[str, str]:
+    """What catalogs and the console read; OLM copies all of it to the operator's pods."""
+    examples = [_example(api_version, spec) for api_version, spec in _EXAMPLES]
+    # Mirrors find images by digest alone.
+    mirrored = all("@sha256:" in each["image"] for each in related_images())
+    features = {**dict.fromkeys(_LACKING, False), "disconnected": mirrored}
+    return {
+        "alm-examples": _json(examples),
+        "capabilities": "Seamless Upgrades",
+        "categories": "Monitoring, Developer Tools",
+        "containerImage": install.IMAGE,
+        "description": SUMMARY,
+        "support": "The Cryostat Community",
+        "openshift.io/required-scc": "restricted-v2",
+        "operatorframework.io/initialization-resource": _json(examples[0]),
+        "operatorframework.io/suggested-namespace": install.NAMESPACE,
+        "operatorframework.io/suggested-namespace-template": _json(install.namespace()),
+        "operators.openshift.io/valid-subscription": "[]",
+        **{f"features.operators.openshift.io/{name}": str(on).lower() for name, on in sorted(features.items())},
+    }
+
+
+def icon() -> Obj:
+    """The picture of the operator, as a ClusterServiceVersion and a catalog hold it."""
+    return {"base64data": base64.b64encode(_text("icon.svg").encode()).decode(), "mediatype": "image/svg+xml"}
+
+
+def related_images() -> list[Obj]:
+    """Every image that a mirror for a disconnected cluster must hold."""
+    operands = [{"name": name, "image": reference} for name, (_, reference) in IMAGES.items()]
+    return [{"name": "operator", "image": install.IMAGE}, *operands]
+
+
+def installed_objects() -> list[Obj]:
+    """What `manifests/` installs."""
+    return [obj for objects in install.installation().values() for obj in objects]
+
+
+def bound_roles(kind: str) -> list[Obj]:
+    """The roles of this kind (`Role` or `ClusterRole`) that the operator's own account has under OLM.
+
+    OLM registers the webhooks, so the role for that is not among them.
+    """
+    objects = installed_objects()
+    bindings = [obj for obj in objects if obj["kind"] == f"{kind}Binding" and _is_ours(obj["subjects"])]
+    bound = {obj["roleRef"]["name"] for obj in bindings} - {REGISTRATION}
+    return [obj for obj in objects if obj["kind"] == kind and obj["metadata"]["name"] in bound]
+
+
+def _is_ours(subjects: Iterable[Obj]) -> bool:
+    return any(subject["name"] == install.SERVICE_ACCOUNT for subject in subjects)
+
+
+def _labels() -> dict[str, str]:
+    supported = ("arch.amd64", "arch.arm64", "os.linux")
+    return {f"operatorframework.io/{what}": "supported" for what in supported}
+
+
+def _owned(version: str, description: str) -> Obj:
+    return {
+        "name": CRD,
+        "kind": v1beta2.KIND,
+        "version": version,
+        "displayName": DISPLAY_NAME,
+        "description": description,
+        "resources": [_resource(kind) for kind in ("Deployment", "Service", "Route", "Ingress", "ConfigMap", "Secret")]
+        + [_resource(kind) for kind in ("PersistentVolumeClaim", "ServiceAccount", "RoleBinding", "NetworkPolicy")],
+        "specDescriptors": spec_descriptors(version),
+        "statusDescriptors": status_descriptors(version),
+    }
+
+
+def _resource(name: str) -> Obj:
+    """The console knows kinds of Kubernetes by their kind alone, others by the name of their definition."""
+    kind = KINDS[name]
+    definition = {"name": f"{kind.plural}.{kind.group}"} if kind.optional else {}
+    return {"kind": kind.kind, "version": kind.version, **definition}
+
+
+def _install() -> Obj:
+    deployment = install.deployment()
+    account = install.SERVICE_ACCOUNT
+    permissions = {
+        key: [{"serviceAccountName": account, "rules": role["rules"]} for role in bound_roles(kind)]
+        for key, kind in (("clusterPermissions", "ClusterRole"), ("permissions", "Role"))
+    }
+    name, labels = deployment["metadata"]["name"], deployment["metadata"]["labels"]
+    return {
+        **{key: value for key, value in permissions.items() if value},
+        "deployments": [{"name": name, "label": labels, "spec": deployment["spec"]}],
+    }
+
+
+def _webhook_definitions() -> Iterable[Obj]:
+    for kind, found in (("Mutating", webhooks.mutating()), ("Validating", webhooks.validating())):
+        for webhook in found:
+            rest = {key: value for key, value in webhook.items() if key not in ("name", "path")}
+            yield _webhook(f"{kind}AdmissionWebhook", webhook["name"], webhook["path"]) | rest
+    conversion = {"sideEffects": "None", "admissionReviewVersions": ["v1"], "conversionCRDs": [CRD]}
+    yield _webhook("ConversionWebhook", "ccryostats.kb.io", paths.CONVERT) | conversion
+
+
+def _webhook(kind: str, name: str, path: str) -> Obj:
+    return {
+        "type": kind,
+        "generateName": name,
+        "deploymentName": install.DEPLOYMENT,
+        "containerPort": 443,  # that of the Service
+        "targetPort": install.WEBHOOK_PORT,
+        "webhookPath": path,
+    }
+
+
+def _example(api_version: str, spec: Obj) -> Obj:
+    return {"apiVersion": api_version, "kind": v1beta2.KIND, "metadata": {"name": "cryostat-sample"}, "spec": spec}
+
+
+def _json(value: Any) -> str:
+    return json.dumps(value, indent=2)
+
+
+@cache
+def _text(name: str) -> str:
+    return (files("cryostat_operator.packaging") / "olm" / name).read_text(encoding="utf-8")
