@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from cryostat_operator.api.base import EMBEDDED_KEY
+from cryostat_operator.api.base import EMBEDDED_KEY, Model
 from cryostat_operator.api.v1beta2 import Cryostat
 
 
-def own_fields(schema: dict[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
+def own_fields(schema: dict[str, Any], model: type[Model] = Cryostat) -> Iterator[tuple[str, dict[str, Any]]]:
     """Dotted paths below the root (`spec.reportOptions.replicas`; lists are looked through) with their schemas."""
-    raw = Cryostat.model_json_schema(by_alias=True)
+    raw = model.model_json_schema(by_alias=True)
     yield from _walk(raw, schema, raw["$defs"], "")
 
 

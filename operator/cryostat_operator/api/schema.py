@@ -55,7 +55,7 @@ class _Own:
         self.definitions = definitions
 
     def convert(self, raw: Schema) -> Schema:
-        node = self._flatten(raw)
+        node = flatten(raw, self.defs)
         if (definition := node.pop(EMBEDDED_KEY, None)) is not None:
             return _sorted({**embedded(definition, self.definitions), **node})
         if "anyOf" in node or "type" not in node:
@@ -69,16 +69,20 @@ class _Own:
             del node["additionalProperties"]
         return _sorted(node)
 
-    def _flatten(self, raw: Schema) -> Schema:
-        """Follow references and «or null»; what stands nearer to the field wins."""
-        node = {key: value for key, value in raw.items() if key not in ("title", "default")}
-        while "$ref" in node or "anyOf" in node:
-            if "$ref" in node:
-                inner = self.defs[node.pop("$ref").rsplit("/", 1)[-1]]
-            else:
-                (inner,) = (choice for choice in node.pop("anyOf") if choice.get("type") != "null")
-            node = {**{key: value for key, value in inner.items() if key not in ("title", "default")}, **node}
-        return node
+
+def flatten(raw: Schema, defs: Mapping[str, Schema]) -> Schema:
+    """A node of pydantic's schema with references and «or null» followed; what stands nearer to the field wins.
+
+    An embedded type has its name under `EMBEDDED_KEY`.
+    """
+    node = {key: value for key, value in raw.items() if key not in ("title", "default")}
+    while "$ref" in node or "anyOf" in node:
+        if "$ref" in node:
+            inner = defs[node.pop("$ref").rsplit("/", 1)[-1]]
+        else:
+            (inner,) = (choice for choice in node.pop("anyOf") if choice.get("type") != "null")
+        node = {**{key: value for key, value in inner.items() if key not in ("title", "default")}, **node}
+    return node
 
 
 def embedded(name: str, definitions: Mapping[str, Schema], depth: int = 0) -> Schema:
