@@ -1,4 +1,4 @@
-"""The command line: run · render · diff · generate. Heavy imports wait inside the commands that need them."""
+"""The command line. Heavy imports wait inside the commands that need them."""
 
 from __future__ import annotations
 
@@ -115,6 +115,47 @@ def diff(file: Any, tls: bool | None, namespace: str | None) -> None:
         raise click.ClickException(str(error)) from None
     click.echo(text, nl=False)
     sys.exit(1 if text else 0)
+
+
+@main.command("convert-values")
+@click.argument("file", type=click.File("r"))
+@click.option("--name", default=None, help="Name of the Cryostat; default the chart's fullnameOverride, or cryostat.")
+@click.option(
+    "-n", "--namespace", default=None, help="Namespace of the Cryostat; default the one that it is applied to."
+)
+@click.option("--strict", is_flag=True, help="Print no Cryostat where a value is lost.")
+def convert_values(file: Any, name: str | None, namespace: str | None, strict: bool) -> None:
+    """Print the Cryostat for the values of the Helm chart `cryostat` in FILE (- for standard input), as YAML.
+
+    Values that it cannot carry are named on standard error, with what to do about them. Ends with 0 where a Cryostat
+    was printed, with 1 where the values cannot be used, or some are lost and --strict is given.
+
+    \b
+    Examples:
+      cryostat-operator convert-values values.yaml > cryostat.yaml
+      helm get values my-release -o yaml | cryostat-operator convert-values -
+    """
+    import yaml
+
+    from .api.helm.convert import ConversionError, convert
+
+    try:
+        values = yaml.safe_load(file) or {}
+    except yaml.YAMLError as error:
+        raise click.ClickException(f"{file.name} is not YAML: {error}") from None
+    if not isinstance(values, dict):
+        raise click.ClickException(f"{file.name} holds no mapping")
+    try:
+        found = convert(values, name, namespace)
+    except ConversionError as error:
+        raise click.ClickException(f"the values do not make a valid Cryostat:\n{error}") from None
+    for line in found.lost:
+        click.echo(f"warning: {line}", err=True)
+    for line in found.notes:
+        click.echo(f"note: {line}", err=True)
+    if strict and found.lost:
+        sys.exit(1)
+    click.echo(yaml.safe_dump(found.cryostat, sort_keys=False), nl=False)
 
 
 @main.command()

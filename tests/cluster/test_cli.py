@@ -55,6 +55,29 @@ def test_diff_shows_what_is_missing_and_then_nothing(
     assert drift.stdout.count("\n# ") == 0
 
 
+def test_values_of_the_helm_chart_become_a_cryostat_that_is_accepted(
+    installed_plane: ControlPlane, namespace: NamespaceFactory
+) -> None:
+    where = namespace(installed_plane)
+    values = {
+        "core": {
+            "ingress": {"enabled": True, "hosts": [{"host": "jfr.example.com", "paths": [{"path": "/"}]}]},
+            "discovery": {"kubernetes": {"namespaces": [where], "portNumbers": [9010]}},
+            "affinity": {"nodeAffinity": {"preferredDuringSchedulingIgnoredDuringExecution": []}},
+            "resources": {"limits": {"memory": "1Gi"}},
+            "securityContext": {"runAsUser": 1000},
+        },
+        "db": {"pvc": {"enabled": True, "storage": "1Gi", "selector": {"matchLabels": {"a": "b"}}}},
+        "storage": {"provider": {"url": "https://s3.example.com", "region": "eu"}, "storageSecretName": "s3"},
+        "reports": {"replicas": 2, "tolerations": [{"operator": "Exists"}]},
+        "authentication": {"basicAuth": {"enabled": True, "secretName": "users", "filename": "htpasswd"}},
+        "podAnnotations": {"example.com/a": "b"},
+    }
+    done = run(installed_plane, "convert-values", "-", "-n", where, cr=values)
+    assert done.returncode == 0, done.stderr
+    assert installed_plane.api.create(yaml.safe_load(done.stdout))["spec"]["reportOptions"]["replicas"] == 2
+
+
 def test_no_cluster_is_told_in_one_line(tmp_path: Path) -> None:
     env = {k: v for k, v in os.environ.items() if k != "KUBECONFIG"} | {"HOME": str(tmp_path)}
     cr = yaml.safe_dump({"apiVersion": names.API_VERSION, "kind": names.KIND, "metadata": {"name": "a"}})
