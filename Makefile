@@ -6,7 +6,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help venv run test lint generate lock bench clean
+.PHONY: help venv run test lint generate lock bench form picture clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' Makefile
@@ -20,6 +20,7 @@ test: venv lint ## everything that CI checks
 	$(BIN)/cryostat-operator generate --check
 	$(BIN)/python -m tests.cluster.binaries
 	@.ci/programs
+	$(BIN)/python -m tests.console --install
 	$(BIN)/pytest -n $(WORKERS) --dist loadfile $(PYTEST_ARGS)
 
 lint: venv ## style, types, layers
@@ -37,8 +38,14 @@ lock: ## resolve the dependencies of pyproject.toml again; LOCK_ARGS=--upgrade t
 bench: venv ## measure the loop against the embedded cluster
 	$(BIN)/python -m tests.bench
 
+form: venv ## the form of the OpenShift console, served for a look at it; needs Node 20
+	@$(BIN)/python -m tests.console
+
+picture: venv ## take the picture of that form in docs/ again; needs Chromium, too
+	@$(BIN)/python -m tests.console --picture docs/images/console-form.png
+
 clean: ## remove .venv and caches (the built control plane stays in ~/.cache/cryostat-operator)
-	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache build dist operator/*.egg-info
+	rm -rf $(VENV) tests/console/node_modules .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache build dist operator/*.egg-info
 
 $(VENV)/.installed: requirements-dev.lock pyproject.toml .ci/venv
 	@.ci/venv $(PYTHON) $(VENV)

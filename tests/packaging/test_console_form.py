@@ -33,6 +33,7 @@ FITTING = {
 }
 # What the console has inputs for, without the name of its prefix; the rest of its list is deprecated or not for us.
 STATUS = {"applicationUrl": "org.w3:link", "conditions": "io.kubernetes.conditions"}
+PROPER = "ConfigMap|emptyDir|PersistentVolumeClaim|SELinux|WebSocket|OpenShift"
 FIRST = [
     "targetNamespaces",
     "networkOptions",
@@ -124,8 +125,7 @@ def test_each_has_effect(spec: Obj, descriptors: list[Obj]) -> None:
 def test_names_and_help_are_for_people(spec: Obj, descriptors: list[Obj]) -> None:
     for each in descriptors:
         assert re.fullmatch(r"\S.*\S", each["displayName"]), each
-        assert not re.search(r"[a-z][A-Z]", re.sub("ConfigMap|emptyDir|PersistentVolumeClaim|WebSocket|OpenShift",
-                                                  "", each["displayName"])), each  # fmt: skip
+        assert not re.search(r"[a-z][A-Z]", re.sub(PROPER, "", each["displayName"])), each
         assert each["description"].endswith("."), each
         own = (at(spec, each["path"]) or {}).get("description")
         assert own is None or each["description"] == own.replace("`", ""), each
@@ -151,15 +151,17 @@ def test_a_list_has_one_for_its_items(spec: Obj, descriptors: list[Obj]) -> None
     paths = {each["path"] for each in descriptors}
     for each in descriptors:
         if "enum" not in (at(spec, each["path"]) or {}) and (at(spec, each["path"]) or {})["type"] == "array":
-            own = not each["path"].endswith("accessModes")
-            assert not own or "hidden" in kinds(each) or f"{each['path']}[0]" in paths, each
+            core = each["path"].endswith("supplementalGroups")
+            assert core or "hidden" in kinds(each) or f"{each['path']}[0]" in paths, each
 
 
 def test_what_is_hidden_is_deprecated_or_without_effect_on_openshift(spec: Obj, descriptors: list[Obj]) -> None:
     hidden = {each["path"]: each["description"] for each in descriptors if "hidden" in kinds(each)}
-    others = [path for path, text in hidden.items() if not text.startswith("Deprecated")]
-    # In v1beta1, the Ingress is all that could be shown of it.
-    assert others in (["networkOptions.coreConfig.ingressSpec"], ["networkOptions"])
+    others = {path for path, text in hidden.items() if not text.startswith("Deprecated")}
+    # It has SELinux and no nodes of Windows that these images could run on.
+    others -= {path for path in others if re.search(r"ontext\.(appArmorProfile|windowsOptions)$", path)}
+    # In v1beta1, the Ingress is all that could be shown of the network.
+    assert others in ({"networkOptions.coreConfig.ingressSpec"}, {"networkOptions"})
     deprecated = [
         each["path"]
         for each in descriptors
@@ -185,7 +187,11 @@ def test_a_person_meets_the_important_fields_first() -> None:
 def test_secrets_and_config_maps_are_chosen_from_a_list(descriptors: list[Obj]) -> None:
     for each in descriptors:
         name = each["path"].rpartition(".")[2].lower()
-        for ending, kind in (("secretname", "Secret"), ("configmapname", "ConfigMap"), ("classname", "StorageClass")):
+        for ending, kind in (
+            ("secretname", "Secret"),
+            ("configmapname", "ConfigMap"),
+            ("storageclassname", "StorageClass"),
+        ):
             assert name.endswith(ending) == (("io.kubernetes", kind) in set(capabilities(each))), each
 
 

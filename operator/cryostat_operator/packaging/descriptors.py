@@ -73,6 +73,11 @@ class Field:
         return self.path.rsplit(".", 1)[-1]
 
     @property
+    def tail(self) -> str:
+        """The last two steps of the path."""
+        return ".".join(self.path.split(".")[-2:])
+
+    @property
     def type(self) -> str:
         return str(self.schema.get("type", ""))
 
@@ -89,8 +94,10 @@ class Field:
         if self.type == "array":
             return [Field(f"{self.path}[0]", self.schema["items"], flatten(self.raw["items"], self.defs), self.defs)]
         properties = self.schema.get("properties", {})
-        if choices := form.EMBEDDED.get(self.embedded, {}):
-            return [Field(f"{self.path}.{name}", properties[name], {}, {}, choices[name]) for name in choices]
+        if self.embedded:
+            inside = {**properties, **{f"{name}[0]": node.get("items") for name, node in properties.items()}}
+            wanted = form.EMBEDDED[self.embedded].items()
+            return [Field(f"{self.path}.{name}", inside[name], {}, {}, choices) for name, choices in wanted]
         found = [
             Field(f"{self.path}.{name}".lstrip("."), properties[name], flatten(raw, self.defs), self.defs)
             for name, raw in self.raw.get("properties", {}).items()
@@ -109,7 +116,7 @@ class Field:
     @property
     def hidden(self) -> bool:
         """Whether the console could show it but must not."""
-        return self.path in form.HIDDEN or self.schema.get("description", "").startswith("Deprecated")
+        return bool({self.path, self.name} & form.HIDDEN) or self.schema.get("description", "").startswith("Deprecated")
 
 
 def _root(version: str, part: str) -> Field:
@@ -149,11 +156,11 @@ def _capabilities(field: Field) -> list[str]:
         found.append(f"{UI}podCount")
     elif widget := form.INPUTS.get(field.embedded) or _WIDGETS.get(field.type):
         found.append(UI + widget)
-    if dependency := form.DEPENDENCIES.get(".".join(field.path.split(".")[-2:])):
+    if dependency := form.DEPENDENCIES.get(field.tail):
         control, value = dependency
         beside = field.path.rpartition(".")[0] if control.startswith(".") else ""
         found.append(f"{UI}fieldDependency:{beside}{control}:{value}")
-    if field.path in form.ADVANCED or (not set(".[") & set(field.path) and field.path not in form.FIRST):
+    if {field.path, field.tail} & form.ADVANCED or (not set(".[") & set(field.path) and field.path not in form.FIRST):
         found.append(f"{UI}advanced")
     return found
 
@@ -165,8 +172,7 @@ def _plain(text: str) -> str:
 
 def _display_name(field: Field) -> str:
     """The name by path, by the last two steps, by the last; of the part that it is about; its own in words."""
-    steps = field.path.split(".")
-    for key in (field.path, ".".join(steps[-2:]), field.name):
+    for key in (field.path, field.tail, field.name):
         if key in form.NAMES:
             return form.NAMES[key]
     for suffix in form.PART_SUFFIXES:

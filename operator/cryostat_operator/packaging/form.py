@@ -38,21 +38,26 @@ LATER = (
     "schedulingOptions",
     "securityOptions",
 )
-# Advanced inside a group of the first kind.
+# Advanced inside a group of the first kind; the last two steps of the path will do.
 ADVANCED = frozenset(
     {
+        "spec.dataSource",
+        "spec.dataSourceRef",
+        "spec.selector",
+        "spec.volumeAttributesClassName",
+        "spec.volumeMode",
         "reportOptions.schedulingOptions",
         "reportOptions.securityOptions",
         "objectStorageOptions.storageBucketNameOptions",
-        "objectStorageOptions.provider.useVirtualHostAccess",
-        "objectStorageOptions.provider.disablePresignedFileTransfers",
-        "objectStorageOptions.provider.disablePresignedDownloads",
-        "objectStorageOptions.provider.tlsTrustAll",
-        "objectStorageOptions.provider.metadataMode",
+        "provider.useVirtualHostAccess",
+        "provider.disablePresignedFileTransfers",
+        "provider.disablePresignedDownloads",
+        "provider.tlsTrustAll",
+        "provider.metadataMode",
     }
 )
-# Without effect on OpenShift, and so only in the way there.
-HIDDEN = frozenset({"networkOptions.coreConfig.ingressSpec"})
+# Without effect on OpenShift, and so only in the way there: it has Routes and SELinux, and our images are for Linux.
+HIDDEN = frozenset({"networkOptions.coreConfig.ingressSpec", "appArmorProfile", "windowsOptions"})
 
 # Everything else is called by its own name, in words.
 NAMES: Mapping[str, str] = {
@@ -127,6 +132,11 @@ NAMES: Mapping[str, str] = {
     "podSecurityContext": "Pods",
     "reportsSecurityContext": "Container",
     "storageClassName": "Storage class",
+    "accessModes[0]": "Access mode",
+    "podAntiAffinity": "Pod anti-affinity",
+    "seLinuxOptions": "SELinux options",
+    "fsGroup": "File system group",
+    "readOnlyRootFilesystem": "Read-only root file system",
 }
 # Parts of an instance; `coreConfig`, `coreResources` and `coreSecurityContext` are all about the application.
 PARTS: Mapping[str, str] = {
@@ -147,6 +157,7 @@ PART_SUFFIXES = ("Config", "Resources", "SecurityContext")
 ITEM_DESCRIPTIONS: Mapping[str, str] = {
     "targetNamespaces[0]": "A project that you have access to.",
     "tolerations[0]": "A taint that is tolerated.",
+    "accessModes[0]": "How nodes may use the volume.",
     "discoveryPortNames[0]": "Name of a port as the Service or pod has it.",
     "discoveryPortNumbers[0]": "A number from 1 to 65535.",
 }
@@ -175,7 +186,13 @@ INPUTS: Mapping[str, str] = {
 }
 # Of the others, the fields to show first, with the values to choose from; the rest follows as the schema has it.
 EMBEDDED: Mapping[str, Mapping[str, tuple[str, ...]]] = {
-    "io.k8s.api.core.v1.PersistentVolumeClaimSpec": {"storageClassName": (), "accessModes": (), "volumeName": ()},
+    "io.k8s.api.core.v1.PersistentVolumeClaimSpec": {
+        "storageClassName": (),
+        "accessModes": (),
+        "accessModes[0]": ("ReadWriteOnce", "ReadWriteOncePod", "ReadWriteMany"),
+        "volumeName": (), "dataSource": (), "dataSourceRef": (), "selector": (), "volumeAttributesClassName": (),
+        "volumeMode": (),
+    },
     "io.k8s.api.core.v1.Toleration": {
         "key": (),
         "operator": ("Exists", "Equal"),
@@ -185,6 +202,15 @@ EMBEDDED: Mapping[str, Mapping[str, tuple[str, ...]]] = {
     },
     "io.k8s.api.authorization.v1.ResourceAttributes": {
         "verb": (), "resource": (), "subresource": (), "group": (), "version": (), "namespace": (), "name": (),
+    },
+    "io.k8s.api.core.v1.SecurityContext": {
+        "runAsNonRoot": (), "runAsUser": (), "runAsGroup": (), "readOnlyRootFilesystem": (),
+        "allowPrivilegeEscalation": (), "privileged": (), "capabilities": (), "seccompProfile": (),
+        "seLinuxOptions": (), "appArmorProfile": (), "windowsOptions": (),
+    },
+    "io.k8s.api.core.v1.PodSecurityContext": {
+        "runAsNonRoot": (), "runAsUser": (), "runAsGroup": (), "fsGroup": (), "supplementalGroups": (),
+        "seccompProfile": (), "seLinuxOptions": (), "appArmorProfile": (), "windowsOptions": (),
     },
 }  # fmt: skip
 

@@ -1,0 +1,115 @@
+"""Builds the page of the form and plays a person at it in headless Chromium."""
+
+from __future__ import annotations
+
+import fcntl
+import functools
+import json
+import shutil
+import subprocess
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from cryostat_operator.api import v1beta2
+from cryostat_operator.packaging.clusterserviceversion import presentation
+from cryostat_operator.packaging.crds import crd
+from cryostat_operator.packaging.descriptors import spec_descriptors
+
+HERE = Path(__file__).parent
+MODULES = HERE / "node_modules"
+NAMESPACE = "monitoring"
+# What a picker offers; the console asks the cluster.
+OBJECTS = {
+    "Project": ["monitoring", "my-app", "my-other-app"],
+    "Secret": ["company-ca", "cryostat-users", "database-keys", "jmx-credentials", "s3-credentials"],
+    "ConfigMap": ["probes", "rules", "service-ca", "templates"],
+    "StorageClass": ["fast", "standard"],
+}
+PAGE = """<!doctype html>
+<html lang="en"><head><meta charset="utf-8"><title>Create Cryostat</title><link rel="stylesheet" href="form.css"></head>
+<body><div id="page"></div><script type="application/json" id="given">{given}</script><script src="form.js"></script>
+</body></html>
+"""
+
+Obj = dict[str, Any]
+Step = Sequence[str]
+
+
+@dataclass(frozen=True)
+class Shown:
+    """What the form shows and sends.
+
+    Attributes:
+        sent: the object that the console would create.
+        labels: visible names of groups and fields, top down.
+        ids: ids of the elements of the form; a field `spec.a.b[0]` is `root_spec_a_b_0`.
+        complaints: descriptors that the console would ignore, and errors of the page.
+    """
+
+    sent: Obj
+    labels: list[str]
+    ids: frozenset[str]
+    complaints: list[str]
+
+
+def chromium() -> str | None:
+    """The browser, where there is one (.ci/programs)."""
+    return shutil.which("chromium") or shutil.which("chromium-browser")
+
+
+def missing() -> list[str]:
+    """Programs without which there is no page."""
+    found = {"node": shutil.which("node"), "npm": shutil.which("npm"), "chromium": chromium()}
+    return [name for name, path in found.items() if not path]
+
+
+def install() -> None:
+    """Brings the locked npm packages. Raises CalledProcessError."""
+    with (HERE / "package-lock.json").open() as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        mark, wanted = MODULES / ".installed", lock.read()
+        if not mark.is_file() or mark.read_text() != wanted:
+            # What is needed of esbuild is in a package of its own: no script has to run.
+            subprocess.run(["npm", "ci", "--ignore-scripts"], cwd=HERE, check=True, stdout=subprocess.DEVNULL)
+            mark.write_text(wanted)
+
+
+def example(version: str) -> Obj:
+    """What the form starts with: the first example of the ClusterServiceVersion."""
+    examples: list[Obj] = json.loads(presentation()["alm-examples"])
+    return next(each for each in examples if each["apiVersion"].endswith(f"/{version}"))
+
+
+def write_page(directory: Path, version: str = v1beta2.VERSION, namespace: str = NAMESPACE) -> Path:
+    """Builds the page of the form for this version of the API; returns its index.html."""
+    install()
+    schemas = {each["name"]: each["schema"]["openAPIV3Schema"] for each in crd()["spec"]["versions"]}
+    given = {
+        "schema": schemas[version],
+        "descriptors": spec_descriptors(version),
+        "example": example(version),
+        "namespace": namespace,
+        "objects": OBJECTS,
+    }
+    subprocess.run(["node", "build.mjs", directory], cwd=HERE, check=True)
+    index = directory / "index.html"
+    # In a script element only «</» could end it.
+    index.write_text(PAGE.format(given=json.dumps(given).replace("</", "<\\/")), encoding="utf-8")
+    return index
+
+
+def play(page: Path, steps: Sequence[Step] = (), *, everything: bool = False, screenshot: Path | None = None) -> Shown:
+    """Fills in the form; see drive.mjs for the steps. Raises CalledProcessError with the browser's complaint."""
+    order = {"page": page.as_uri(), "chromium": chromium(), "steps": list(steps), "all": everything}
+    if screenshot:
+        order["screenshot"] = str(screenshot.resolve())
+    run = functools.partial(subprocess.run, cwd=HERE, text=True, stdout=subprocess.PIPE, timeout=120, check=True)
+    told = json.loads(run(["node", "drive.mjs"], input=json.dumps(order)).stdout)
+    return Shown(told["sent"], told["labels"], frozenset(told["ids"]), told["complaints"] + told["errors"])
+
+
+def element(path: str) -> str:
+    """The id of a field: `targetNamespaces[0]` below the spec → `root_spec_targetNamespaces_0`."""
+    return "root_spec_" + path.replace("[", "_").replace("]", "").replace(".", "_")

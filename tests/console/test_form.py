@@ -1,0 +1,86 @@
+"""The console's form in a browser: what it shows, in which order, and that no descriptor is ignored."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from cryostat_operator.packaging.descriptors import spec_descriptors
+from tests.console.preview import Obj, Shown, element, example, missing, play, write_page
+
+pytestmark = pytest.mark.skipif(bool(missing()), reason=f"{', '.join(missing())} not installed (.ci/programs)")
+
+FIRST = [
+    "Name",
+    "Labels",
+    "Target namespaces",
+    "External access",
+    "TLS with cert-manager",
+    "Trusted certificates",
+    "Report generators",
+    "Volumes",
+    "Object storage",
+    "Database",
+    "Login",
+    "Advanced configuration",
+]
+# What must be so that fields that depend on it are there.
+CONTROLS = {
+    "v1beta2": [
+        ("switch", element("storageOptions.database.emptyDir.enabled")),
+        ("switch", element("storageOptions.objectStorage.emptyDir.enabled")),
+        ("choose", element("objectStorageOptions.provider.metadataMode"), "bucket"),
+    ],
+    "v1beta1": [("switch", element("storageOptions.emptyDir.enabled"))],
+}
+
+
+def is_hidden(descriptor: Obj) -> bool:
+    return any(text.endswith(":hidden") for text in descriptor.get("x-descriptors", ()))
+
+
+def is_there(path: str, shown: Shown) -> bool:
+    names = {element(path), f"{element(path)}_group", f"{element(path)}_field"}
+    return bool(names & shown.ids)
+
+
+def test_at_first_it_shows_what_matters_and_sends_the_example(tmp_path: Path) -> None:
+    shown = play(write_page(tmp_path))
+    assert shown.complaints == []
+    assert shown.labels == FIRST
+    start = example("v1beta2")
+    assert shown.sent == {**start, "metadata": {**start["metadata"], "namespace": "monitoring"}}
+
+
+@pytest.mark.parametrize("version", CONTROLS)
+def test_every_descriptor_is_seen_and_no_other(version: str, tmp_path: Path) -> None:
+    descriptors = spec_descriptors(version)
+    visible = [each["path"] for each in descriptors if not is_hidden(each)]
+    adding = [("add", element(path[: -len("[0]")])) for path in visible if path.endswith("[0]")]
+    shown = play(write_page(tmp_path, version), [*adding, *CONTROLS[version]], everything=True)
+    assert shown.complaints == []
+    assert [path for path in visible if not is_there(path, shown)] == []
+    assert [each["path"] for each in descriptors if is_hidden(each) and is_there(each["path"], shown)] == []
+
+
+def test_what_the_console_would_ignore_is_told(tmp_path: Path) -> None:
+    page = write_page(tmp_path)
+    text = page.read_text()
+    start, end = text.index('"descriptors": '), text.index(', "example"')
+    ui = "urn:alm:descriptor:com.tectonic.ui"
+    wrong = [
+        {"path": "nothing.there", "displayName": "Nothing", "description": "No such field."},
+        {"path": "loggingOptions", "displayName": "Log", "description": "Logs.", "x-descriptors": [f"{ui}:text"]},
+    ]
+    page.write_text(text[:start] + f'"descriptors": {json.dumps(wrong)}' + text[end:])
+    assert play(page).complaints == ["nothing.there: no such field", "loggingOptions: text has no effect on object"]
+
+
+def test_a_field_that_depends_on_another_appears_with_it(tmp_path: Path) -> None:
+    page, limit = write_page(tmp_path), "storageOptions.database.emptyDir.sizeLimit"
+    switch = ("switch", element("storageOptions.database.emptyDir.enabled"))
+    assert not is_there(limit, play(page, [switch, switch]))
+    shown = play(page, [switch, ("fill", element(limit), "1Gi")])
+    assert shown.sent["spec"]["storageOptions"] == {"database": {"emptyDir": {"enabled": True, "sizeLimit": "1Gi"}}}
