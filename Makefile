@@ -29,7 +29,7 @@ lint: venv ## style, types, layers
 	$(BIN)/mypy -p tests.cluster
 	$(BIN)/lint-imports
 
-generate: venv ## rewrite what is generated: crds/ and parts of manifests/
+generate: venv ## rewrite what is generated: crds/, bundle/ and parts of manifests/
 	$(BIN)/cryostat-operator generate
 
 lock: ## resolve the dependencies of pyproject.toml again; LOCK_ARGS=--upgrade takes newer versions

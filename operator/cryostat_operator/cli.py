@@ -162,7 +162,7 @@ def convert_values(file: Any, name: str | None, namespace: str | None, strict: b
 @click.option("--check", is_flag=True, help="Write nothing; end with 1 where a generated file is not up to date.")
 @click.option("--root", type=click.Path(path_type=Path, exists=True, file_okay=False), default=".", show_default=True)
 def generate(check: bool, root: Path) -> None:
-    """Write the files that are generated from the API models and tables: crds/ and parts of manifests/.
+    """Write the files that are generated from the API models and tables: crds/, bundle/ and parts of manifests/.
 
     \b
     Examples:

@@ -41,6 +41,7 @@ class Tool:
     data_module: str = ""
     data: tuple[str, ...] = ()
     ldflags: str = "-s -w"
+    tags: str = ""
 
     @property
     def directory(self) -> Path:
@@ -103,7 +104,19 @@ OPENSHIFT_API = Tool(
         "config/v1/zz_generated.crd-manifests/0000_00_cluster-version-operator_01_clusterversions-Default.crd.yaml",
     ),
 )
-ALL_TOOLS = (CONTROL_PLANE, KWOK, OAUTH2_PROXY, CERT_MANAGER, OPENSHIFT_API)
+OLM = Tool(
+    "olm",
+    programs={
+        "olm": "github.com/operator-framework/operator-lifecycle-manager/cmd/olm",
+        "olm-check": "./olm-check",
+    },
+    data_module="github.com/operator-framework/api",
+    data=("crds/*.yaml",),
+    # Without them opening images would need C libraries.
+    tags="json1,containers_image_openpgp",
+)
+ALL_TOOLS = (CONTROL_PLANE, KWOK, OAUTH2_PROXY, CERT_MANAGER, OPENSHIFT_API, OLM)
+_WITH_DATA = tuple(tool for tool in ALL_TOOLS if tool.data)
 
 
 def programs(*names: str) -> dict[str, Path]:
@@ -156,8 +169,9 @@ def cache_root() -> Path:
 
 def _cache(tool: Tool) -> Path:
     recipe = hashlib.sha256(tool.ldflags.encode())
-    for name in ("go.mod", "go.sum"):
-        recipe.update((tool.directory / name).read_bytes())
+    recipe.update(tool.tags.encode())
+    for path in (tool.directory / "go.mod", tool.directory / "go.sum", *sorted(tool.directory.rglob("*.go"))):
+        recipe.update(path.read_bytes())
     directory = cache_root() / f"{tool.name}-{recipe.hexdigest()[:12]}"
     if shutil.which("go"):
         return directory / _go(tool, "env", "GOVERSION").strip()
@@ -209,16 +223,17 @@ def _build(tool: Tool, names: list[str], cache: Path) -> None:
     packages = [tool.programs[name] for name in names]
     text = ", ".join(names)
     with Step(f"fetching the sources of {text}"):
-        total = len(_go(tool, "list", "-mod=readonly", "-deps", *packages).splitlines())
+        listing = _go(tool, "list", "-mod=readonly", f"-tags={tool.tags}", "-deps", *packages)
     cache.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix=".build-", dir=cache) as scratch, Step(f"building {text}") as step:
-        _compile(tool, packages, Path(scratch), step, total)
+        _compile(tool, packages, Path(scratch), step, len(listing.splitlines()))
         for name in names:
             (Path(scratch) / _output_name(tool.programs[name])).rename(cache / name)
 
 
 def _compile(tool: Tool, packages: list[str], output: Path, step: Step, total: int) -> None:
     command = ["go", "build", "-v", "-mod=readonly", "-trimpath", "-buildvcs=false", f"-ldflags={tool.ldflags}"]
+    command.append(f"-tags={tool.tags}")
     if nice := shutil.which("nice"):
         command = [nice, "-n", "5", *command]
     process = subprocess.Popen(
@@ -264,7 +279,7 @@ def main() -> int:
     try:
         for name, path in programs(*names).items():
             print(f"{name:24} {path}")
-        for tool in () if sys.argv[1:] else (KWOK, CERT_MANAGER, OPENSHIFT_API):
+        for tool in () if sys.argv[1:] else _WITH_DATA:
             data(tool)
     except BuildError as error:
         print(error, file=sys.stderr)

@@ -211,6 +211,12 @@ def test_olm_crds_have_resources(csv: Obj) -> None:
         assert crd["resources"]
 
 
+def test_olm_spec_descriptors(csv: Obj, examples: list[Obj]) -> None:
+    for example in examples:
+        described = {each["path"] for each in owned(csv, example)["specDescriptors"]}
+        assert example["spec"].keys() <= described
+
+
 def test_olm_status_descriptors(csv: Obj, examples: list[Obj]) -> None:
     for example in examples:
         described = {each["path"].split(".")[0].split("[")[0] for each in owned(csv, example)["statusDescriptors"]}

@@ -151,8 +151,7 @@ def _owned(version: str, description: str) -> Obj:
 def _resource(name: str) -> Obj:
     """The console knows kinds of Kubernetes by their kind alone, others by the name of their definition."""
     kind = KINDS[name]
-    definition = {"name": f"{kind.plural}.{kind.group}"} if kind.optional else {}
-    return {"kind": kind.kind, "version": kind.version, **definition}
+    return {"kind": kind.kind, "name": f"{kind.plural}.{kind.group}" if kind.optional else "", "version": kind.version}
 
 
 def _install() -> Obj:
