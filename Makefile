@@ -2,11 +2,13 @@
 PYTHON ?= python3
 PLATFORM ?= kubernetes
 WORKERS ?= 2
+IMAGE ?= quay.io/cryostat/cryostat-operator:latest
+IMAGE_BUILD ?= podman build --platform linux/amd64,linux/arm64 --manifest
 VENV := .venv
 BIN := $(VENV)/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help venv run test lint generate lock bench form picture clean
+.PHONY: help venv run test lint generate lock bench image form picture clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' Makefile
@@ -43,6 +45,9 @@ form: venv ## the form of the OpenShift console, served for a look at it; needs 
 
 picture: venv ## take the picture of that form in docs/ again; needs Chromium, too
 	@$(BIN)/python -m tests.console --picture docs/images/console-form.png
+
+image: ## the container image for amd64 and arm64; IMAGE= names it, IMAGE_BUILD= is the engine's command (docs/release.md)
+	$(IMAGE_BUILD) $(IMAGE) --build-arg REVISION=$$(git rev-parse HEAD) .
 
 clean: ## remove .venv and caches (the built control plane stays in ~/.cache/cryostat-operator)
 	rm -rf $(VENV) tests/console/node_modules .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache build dist operator/*.egg-info

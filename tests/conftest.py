@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+import os
+import shutil
+import tempfile
+from pathlib import Path
+
 import pytest
 from hypothesis import settings
 
@@ -10,6 +15,7 @@ settings.register_profile("default", derandomize=True, deadline=None, print_blob
 settings.register_profile("search", deadline=None, max_examples=2000)
 settings.load_profile("default")
 
+_COMPLAINTS = pytest.StashKey[list[str]]()
 _LEAKING = (
     "KUBECONFIG",
     "KUBERNETES_SERVICE_HOST",
@@ -22,6 +28,44 @@ _LEAKING = (
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--update-goldens", action="store_true", help="write tests/golden/ anew instead of comparing")
+    parser.addoption(
+        "--audit-permissions",
+        action="store_true",
+        help="fail if the operator is granted what no test needed, or needed what is not granted; for whole runs only",
+    )
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    if _audits(config):
+        from tests.cluster import permissions
+
+        os.environ[permissions.DIRECTORY] = tempfile.mkdtemp(prefix="permissions-")
+
+
+@pytest.hookimpl(trylast=True)  # after all workers have ended, and with them their control planes
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    if not _audits(session.config):
+        return
+    from tests.cluster import operator_process, permissions
+
+    directory = Path(os.environ.pop(permissions.DIRECTORY))
+    granted = permissions.granted(operator_process.manifests(deployment=False))
+    session.config.stash[_COMPLAINTS] = permissions.complaints(granted, permissions.recorded(directory))
+    shutil.rmtree(directory)
+    if session.config.stash[_COMPLAINTS] and session.exitstatus == pytest.ExitCode.OK:
+        session.exitstatus = pytest.ExitCode.TESTS_FAILED
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
+    if found := config.stash.get(_COMPLAINTS, []):
+        terminalreporter.section("permissions of the operator")
+        for complaint in found:
+            terminalreporter.line(complaint)
+
+
+def _audits(config: pytest.Config) -> bool:
+    """Whether this process collects what its workers' control planes have seen."""
+    return bool(config.getoption("--audit-permissions")) and not hasattr(config, "workerinput")
 
 
 @pytest.fixture(autouse=True, scope="session")

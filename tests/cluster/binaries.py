@@ -88,7 +88,10 @@ KWOK = Tool(
 OAUTH2_PROXY = Tool("oauth2proxy", programs={"oauth2-proxy": "github.com/oauth2-proxy/oauth2-proxy/v7"})
 CERT_MANAGER = Tool(
     "certmanager",
-    programs={"cert-manager-controller": "github.com/cert-manager/cert-manager/cmd/controller"},
+    programs={
+        "cert-manager-controller": "github.com/cert-manager/cert-manager/cmd/controller",
+        "cert-manager-cainjector": "github.com/cert-manager/cert-manager/cmd/cainjector",
+    },
     data_module="github.com/cert-manager/cert-manager",
     data=("deploy/crds/crd-*.yaml",),
 )

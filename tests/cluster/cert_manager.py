@@ -30,8 +30,9 @@ class CertManager:
 
     def __init__(self, plane: ControlPlane) -> None:
         self._plane = plane
-        self._program = binaries.programs("cert-manager-controller")["cert-manager-controller"]
+        self._programs = binaries.programs("cert-manager-controller", "cert-manager-cainjector")
         self._child: Child | None = None
+        self._injector: Child | None = None
 
     def install(self) -> None:
         """Definitions first, then the controller, as an administrator would."""
@@ -47,7 +48,7 @@ class CertManager:
     def start(self) -> None:
         [port] = free_ports(1)
         command: list[str | Path] = [
-            self._program,
+            self._programs["cert-manager-controller"],
             f"--kubeconfig={self._plane.kubeconfig}",
             "--controllers=*",  # the approver is off otherwise
             "--leader-elect=false",
@@ -57,7 +58,19 @@ class CertManager:
         ]
         self._child = Child("cert-manager", command, self._plane.directory / "logs" / "cert-manager.log")
 
+    def inject(self) -> None:
+        """Starts what enters authorities into webhook configurations and definitions; few tests need that."""
+        command: list[str | Path] = [
+            self._programs["cert-manager-cainjector"],
+            f"--kubeconfig={self._plane.kubeconfig}",
+            "--leader-elect=false",
+        ]
+        self._injector = Child("cainjector", command, self._plane.directory / "logs" / "cainjector.log")
+
     def stop(self) -> None:
+        if self._injector:
+            self._injector.kill()
+            self._injector = None
         if self._child:
             self._child.kill()
             self._child = None

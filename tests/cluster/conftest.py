@@ -16,7 +16,7 @@ from tests.cluster.router import RoutePlayer
 from tests.cluster.scenario import Scenario
 from tests.cluster.webhooks import Served, served
 
-_PLANES = ("plane", "control_plane", "installed_plane", "openshift_plane", "asking")
+_PLANES = ("plane", "control_plane", "installed_plane", "openshift_plane", "asking", "installed", "tree")
 _numbers = itertools.count(1)
 
 NamespaceFactory = Callable[..., str]
@@ -32,8 +32,8 @@ def pytest_collection_finish(session: pytest.Session) -> None:
         with capture.global_and_fixture_disabled():
             binaries.programs(*Options().programs)
             binaries.data(binaries.KWOK)
-            if any(item.path.name == "test_tls_cert_manager.py" for item in session.items):
-                binaries.programs("cert-manager-controller")
+            if any(item.path.name in ("test_tls_cert_manager.py", "test_install.py") for item in session.items):
+                binaries.programs("cert-manager-controller", "cert-manager-cainjector")
                 binaries.data(binaries.CERT_MANAGER)
 
 

@@ -19,7 +19,7 @@ from typing import Self
 
 import urllib3
 
-from tests.cluster import binaries
+from tests.cluster import binaries, permissions
 from tests.cluster.api import Api, ApiError, Object, condition, eventually
 from tests.cluster.certificates import write_key, write_serving_certificate
 from tests.cluster.kubectl import kubeconfig_text, run_kubectl
@@ -94,6 +94,7 @@ class ControlPlane:
             self.children[name].kill()
         self.children.clear()
         if hasattr(self, "directory"):
+            permissions.record(self.audit_log)
             remove_directory(self.directory)
 
     def __enter__(self) -> Self:

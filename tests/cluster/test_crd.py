@@ -1,4 +1,4 @@
-"""What a real API server makes of the CRD and the installation: applying, accepting, refusing, explaining, printing."""
+"""What a real API server makes of the CRD: accepting, refusing, explaining, printing."""
 
 from __future__ import annotations
 
@@ -56,18 +56,6 @@ def refusal(plane: ControlPlane, obj: Object) -> str:
             return error.message
         raise
     raise AssertionError(f"accepted: {obj}")
-
-
-def test_plain_apply_works_and_works_again(plane: ControlPlane) -> None:
-    arguments = ("apply", "-f", ROOT / "crds", "-f", ROOT / "manifests")
-    plane.kubectl(*arguments)
-    again = plane.kubectl(*arguments).splitlines()
-    assert len(again) == 13
-    assert all(line.endswith(" unchanged") for line in again), again
-    kustomized = plane.kubectl("apply", "-k", ROOT / "manifests").splitlines()
-    assert sorted(kustomized) == sorted(again)
-    # Nothing serves the webhooks here: what is installed must not stand in the way until somebody does.
-    create(plane, cryostat({}, "before-the-operator"))
 
 
 def test_the_schema_is_structural(plane: ControlPlane) -> None:

@@ -64,7 +64,8 @@ _KINDS = (
     Kind("ServiceAccount", "", "v1", "serviceaccounts"),
     Kind("Secret", "", "v1", "secrets", immutable=("type",)),
     Kind("ConfigMap", "", "v1", "configmaps"),
-    Kind("PersistentVolumeClaim", "", "v1", "persistentvolumeclaims", retained=True),
+    # Never deleted by us: garbage collection takes claims along with their Cryostat.
+    Kind("PersistentVolumeClaim", "", "v1", "persistentvolumeclaims", retained=True, verbs=_ALL[:-1]),
     Kind("Service", "", "v1", "services"),
     Kind("NetworkPolicy", "networking.k8s.io", "v1", "networkpolicies"),
     Kind("Ingress", "networking.k8s.io", "v1", "ingresses"),

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 from cryostat_operator.api import v1beta2
 from cryostat_operator.desired.plan import KINDS
-from cryostat_operator.packaging import replicas, webhooks
+from cryostat_operator.packaging import monitoring, network, replicas, webhooks
 from cryostat_operator.packaging.text import document
 from cryostat_operator.settings import IMAGES, WEBHOOK_CERTIFICATES, Settings
 
@@ -20,12 +20,12 @@ SERVICE_ACCOUNT = f"{NAME}-service-account"
 CLUSTER_ROLE = f"{NAME}-manager-role"
 DEPLOYMENT = f"{NAME}-controller"
 IMAGE = "quay.io/cryostat/cryostat-operator:latest"
+DOCUMENTATION = "https://github.com/cryostatio/cryostat-operator/blob/main/docs"
 PORT = 8081
 WEBHOOK_PORT = 9443
 LABELS: Mapping[str, str] = {"app.kubernetes.io/name": NAME, "app.kubernetes.io/part-of": "cryostat"}
 # Never to be changed: a Deployment's selector is immutable, and nothing else in the namespace may match it.
 SELECTOR: Mapping[str, str] = {"app.kubernetes.io/name": NAME, "app.kubernetes.io/component": "operator"}
-
 
 # The name that OLM gives to its own volume at this place.
 _CERTIFICATE = "webhook-cert"
@@ -85,7 +85,8 @@ _TARGET_NAMESPACE_RULES = (
 def files_of_install() -> Mapping[PurePosixPath, str]:
     """Path below the repository → content."""
     here = PurePosixPath("manifests")
-    return {here / name: document(content) for name, content in installation().items()}
+    apart = {f"monitoring/{name}": content for name, content in for_prometheus().items()}
+    return {here / name: document(content) for name, content in {**installation(), **apart}.items()}
 
 
 def installation() -> Mapping[str, list[Obj]]:
@@ -100,6 +101,16 @@ def installation() -> Mapping[str, list[Obj]]:
         "40-deployment.yaml": [deployment()],
         "45-disruption-budget.yaml": [replicas.disruption_budget(DEPLOYMENT, NAMESPACE, LABELS, SELECTOR)],
         "50-webhooks.yaml": webhooks.objects(NAMESPACE, LABELS, SELECTOR),
+        "60-network-policy.yaml": [network.policy(NAMESPACE, LABELS, SELECTOR, (WEBHOOK_PORT, PORT))],
+        "70-metrics-service.yaml": [monitoring.service(NAMESPACE, LABELS, SELECTOR, PORT)],
+    }
+
+
+def for_prometheus() -> Mapping[str, list[Obj]]:
+    """File name → objects, apart from the others: only clusters with the Prometheus operator know these kinds."""
+    return {
+        "service-monitor.yaml": [monitoring.service_monitor(NAMESPACE, LABELS)],
+        "prometheus-rule.yaml": [monitoring.prometheus_rule(NAMESPACE, LABELS, DOCUMENTATION)],
     }
 
 

@@ -59,23 +59,19 @@ def client_config(namespace: str, path: str) -> Obj:
 
 def registration_role(labels: Mapping[str, str]) -> Obj:
     """Lets the operator tell the API server which certificate to trust; where OLM does that, nobody needs this role."""
-    verbs = ["get", "patch"]
+    admission = "admissionregistration.k8s.io"
+    mutating, validating = CONFIGURATIONS
+    named = (
+        (admission, "mutatingwebhookconfigurations", mutating),
+        (admission, "validatingwebhookconfigurations", validating),
+        ("apiextensions.k8s.io", "customresourcedefinitions", f"{v1beta2.PLURAL}.{v1beta2.GROUP}"),
+    )
     return {
         "apiVersion": "rbac.authorization.k8s.io/v1",
         "kind": "ClusterRole",
         "metadata": {"name": ROLE, "labels": dict(labels)},
         "rules": [
-            {
-                "apiGroups": ["admissionregistration.k8s.io"],
-                "resources": ["mutatingwebhookconfigurations", "validatingwebhookconfigurations"],
-                "resourceNames": list(CONFIGURATIONS),
-                "verbs": verbs,
-            },
-            {
-                "apiGroups": ["apiextensions.k8s.io"],
-                "resources": ["customresourcedefinitions"],
-                "resourceNames": [f"{v1beta2.PLURAL}.{v1beta2.GROUP}"],
-                "verbs": verbs,
-            },
+            {"apiGroups": [group], "resources": [resource], "resourceNames": [name], "verbs": ["get", "patch"]}
+            for group, resource, name in named
         ],
     }

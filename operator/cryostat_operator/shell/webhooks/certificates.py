@@ -26,19 +26,32 @@ class NotMountedError(Exception):
 
 
 class Certificate(NamedTuple):
-    """A certificate chain with its key (PEM); `ca_bundle` is empty where others tell the API server whom to trust."""
+    """A certificate chain with its key (PEM), and whom the API server has to trust: certificates in PEM.
+
+    Attributes:
+        ca_bundle: what it must be told, by us; empty where others tell it.
+        meanwhile: what it may trust until those others have told it.
+    """
 
     chain_and_key: bytes
     ca_bundle: bytes = b""
+    meanwhile: bytes = b""
 
 
 def from_files(directory: str) -> Certificate | None:
     """What is mounted (by OLM, cert-manager or OpenShift's service-ca), None while nothing is."""
-    try:
-        chain, key = ((Path(directory) / name).read_bytes() for name in (x509.CERTIFICATE, x509.KEY))
-    except OSError:
+    chain, key, authority = (_read(Path(directory) / name) for name in (x509.CERTIFICATE, x509.KEY, x509.CA_BUNDLE))
+    if not chain or not key:
         return None
-    return Certificate(chain + b"\n" + key)
+    # Only cert-manager puts its authority beside the certificate. Failing that the certificate vouches for itself.
+    return Certificate(chain + b"\n" + key, meanwhile=authority or chain)
+
+
+def _read(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError:
+        return b""
 
 
 class ManagedSecret:

@@ -179,7 +179,7 @@ class Webhooks:
             self._listening = True
             logger.info("Serving webhooks on port %s", port)
         if self._registration:
-            await self._registration.ensure(certificate.ca_bundle)
+            await self._registration.ensure(certificate.ca_bundle, certificate.meanwhile)
         if certificate != self._loaded:
             if certificate.ca_bundle != self._loaded.ca_bundle:
                 await asyncio.sleep(_SPREAD_SECONDS)

@@ -49,22 +49,29 @@ class Registration:
         definition = f"{names.PLURAL}.{names.GROUP}"
         self._definition = resource_path("apiextensions.k8s.io", "v1", "customresourcedefinitions", name=definition)
 
-    async def ensure(self, ca_bundle: bytes | None) -> None:
+    async def ensure(self, ca_bundle: bytes, meanwhile: bytes = b"") -> None:
         """Write what differs; what is not installed is left alone.
 
-        Without `ca_bundle` somebody else says whom to trust: cert-manager, or OpenShift's service-ca.
+        Args:
+            ca_bundle: whom the API server has to trust. Empty where somebody else says that (cert-manager, OpenShift's
+                service-ca, OLM): what they said is never changed.
+            meanwhile: whom to trust until they have said so, or nobody would be answered for a moment.
 
         Raises:
             ApiError: something cannot be read or written.
         """
+        if self._address.url:
+            meanwhile = b""  # who gives us an address gives us a certificate that is trusted there
         for path, webhooks in self._configurations.items():
-            await self._enter(path, [self._entry(webhook, ca_bundle) for webhook in webhooks])
-        if not ca_bundle:
+            await self._enter(path, [self._entry(webhook, ca_bundle) for webhook in webhooks], meanwhile)
+        if not ca_bundle and not meanwhile:
             return
         obj = await self._find(self._definition)
         conversion = ((obj or {}).get("spec") or {}).get("conversion") or {}
         client = (conversion.get("webhook") or {}).get("clientConfig")
-        await self._write(self._definition, obj, [("/spec/conversion/webhook/clientConfig", client)], ca_bundle)
+        if ca_bundle or not (client or {}).get("caBundle"):
+            where = "/spec/conversion/webhook/clientConfig"
+            await self._write(self._definition, obj, [(where, client)], ca_bundle or meanwhile)
 
     async def withdraw(self) -> None:
         """Take our webhooks out: nobody will answer at this address any more.
@@ -79,13 +86,14 @@ class Registration:
         rest = {key: value for key, value in webhook.items() if key != "path"}
         return {**rest, "clientConfig": self._address.client_config(webhook["path"], ca_bundle)}
 
-    async def _enter(self, path: str, wanted: list[Obj]) -> None:
+    async def _enter(self, path: str, wanted: list[Obj], meanwhile: bytes = b"") -> None:
         obj = await self._find(path)
         live = (obj or {}).get("webhooks") or []
         bundles = {each["name"]: each["clientConfig"].get("caBundle") for each in live}
         for each in wanted:
-            if "caBundle" not in each["clientConfig"] and bundles.get(each["name"]):
-                each["clientConfig"]["caBundle"] = bundles[each["name"]]
+            bundle = bundles.get(each["name"]) or base64.b64encode(meanwhile).decode()
+            if "caBundle" not in each["clientConfig"] and bundle:
+                each["clientConfig"]["caBundle"] = bundle
         if obj is None or self._foreign(live) or _same(wanted, live):
             return
         guard = {"op": "test", "path": "/metadata/resourceVersion", "value": obj["metadata"]["resourceVersion"]}

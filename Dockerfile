@@ -1,0 +1,32 @@
+# The operator's image. `make image` builds it for amd64 and arm64; docs/release.md says how the base is pinned by digest.
+ARG BASE=docker.io/library/python:3.11.13-slim-bookworm
+
+FROM ${BASE} AS build
+SHELL ["/bin/bash", "-euo", "pipefail", "-c"]
+WORKDIR /source
+COPY . .
+RUN image/build /usr/local/bin/python3 /source /opt/cryostat-operator
+
+# `--target sbom` gives the bill of materials alone.
+FROM scratch AS sbom
+COPY --from=build /opt/cryostat-operator/sbom.cdx.json /
+
+FROM ${BASE}
+ARG VERSION=0.1.0
+ARG REVISION=unknown
+LABEL org.opencontainers.image.title="Cryostat operator" \
+      org.opencontainers.image.description="Runs Cryostat, JDK Flight Recorder for containerised JVMs, from one custom resource" \
+      org.opencontainers.image.licenses="Apache-2.0" \
+      org.opencontainers.image.source="https://github.com/cryostatio/cryostat-operator" \
+      org.opencontainers.image.version="${VERSION}" \
+      org.opencontainers.image.revision="${REVISION}"
+COPY LICENSE /licenses/LICENSE
+COPY --from=build /opt/cryostat-operator /opt/cryostat-operator
+ENV PATH=/opt/cryostat-operator/bin:/usr/local/bin:/usr/bin:/bin \
+    PYTHONDONTWRITEBYTECODE=1 \
+    PYTHONUNBUFFERED=1
+# Any other user will do, in group 0 or not: nothing in the image is written to. A number, so that runAsNonRoot can tell.
+USER 65532:0
+EXPOSE 8081 9443
+ENTRYPOINT ["cryostat-operator"]
+CMD ["run", "--log-format", "json"]

@@ -1,0 +1,96 @@
+"""Plays OpenShift's service CA: certificates for annotated Services, and its authority where annotations ask for it."""
+
+from __future__ import annotations
+
+import base64
+import tempfile
+import threading
+from collections.abc import Iterator
+from contextlib import suppress
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from tests.cluster.api import Api, ApiError, Object
+from tests.cluster.certificates import write_serving_certificate
+
+_SECRET = "service.beta.openshift.io/serving-cert-secret-name"
+_INJECT = "service.beta.openshift.io/inject-cabundle"
+_INJECTED = (
+    ("admissionregistration.k8s.io/v1", "MutatingWebhookConfiguration"),
+    ("admissionregistration.k8s.io/v1", "ValidatingWebhookConfiguration"),
+    ("apiextensions.k8s.io/v1", "CustomResourceDefinition"),
+)
+
+
+class ServiceCa:
+    """`with ServiceCa(api):` acts several times a second on what is annotated."""
+
+    def __init__(self, api: Api) -> None:
+        self._api = api
+        self._scratch = tempfile.TemporaryDirectory()
+        self._authority = ""
+        self._ended = threading.Event()
+        self._thread = threading.Thread(target=self._run, daemon=True)
+
+    @property
+    def bundle(self) -> str:
+        """What is injected, in base64; empty until a certificate was issued."""
+        return self._authority
+
+    def __enter__(self) -> Self:
+        self._thread.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._ended.set()
+        self._thread.join()
+        self._scratch.cleanup()
+
+    def _run(self) -> None:
+        while not self._ended.wait(0.2):
+            with suppress(ApiError, LookupError):
+                self._issue()
+                self._inject()
+
+    def _issue(self) -> None:
+        for service in self._api.list("v1", "Service"):
+            meta = service["metadata"]
+            secret = (meta.get("annotations") or {}).get(_SECRET)
+            if secret and not self._api.find("v1", "Secret", secret, meta["namespace"]):
+                host = f"{meta['name']}.{meta['namespace']}.svc"
+                files = write_serving_certificate(Path(self._scratch.name), host, f"{host}.cluster.local")
+                self._authority = _encoded(files.ca)
+                self._api.create(
+                    {
+                        "apiVersion": "v1",
+                        "kind": "Secret",
+                        "type": "kubernetes.io/tls",
+                        "metadata": {"name": secret, "namespace": meta["namespace"]},
+                        "data": {"tls.crt": _encoded(files.certificate), "tls.key": _encoded(files.key)},
+                    }
+                )
+
+    def _inject(self) -> None:
+        for version, kind in _INJECTED:
+            for obj in self._api.list(version, kind):
+                asked = (obj["metadata"].get("annotations") or {}).get(_INJECT) == "true"
+                clients = list(_clients(obj))
+                if asked and self._authority and any(each.get("caBundle") != self._authority for each in clients):
+                    for client in clients:
+                        client["caBundle"] = self._authority
+                    self._api.replace(obj)
+
+
+def _clients(obj: Object) -> Iterator[Object]:
+    for webhook in obj.get("webhooks") or []:
+        yield webhook["clientConfig"]
+    conversion = (obj.get("spec") or {}).get("conversion") or {}
+    if client := (conversion.get("webhook") or {}).get("clientConfig"):
+        yield client
+
+
+def _encoded(path: Path) -> str:
+    return base64.b64encode(path.read_bytes()).decode()

@@ -1,0 +1,268 @@
+"""The installation on an empty cluster, by every way that is documented, up to a Cryostat that is Ready.
+
+Everything as it is written: the Deployment with its arguments and variables, the shipped ServiceAccount, and webhooks
+that the API server calls by Service.
+"""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Iterator
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pytest
+from cryptography import x509
+
+from cryostat_operator.desired import names
+from tests.cluster import openshift
+from tests.cluster.api import Api, ApiError, Object, condition, eventually
+from tests.cluster.cert_manager import CertManager
+from tests.cluster.controlplane import ControlPlane, Options
+from tests.cluster.kubectl import KubectlError
+from tests.cluster.operator_process import CRD, DEPLOYMENT, NAMESPACE, ROOT, SERVICE_ACCOUNT
+from tests.cluster.pod import Pod, deployment
+from tests.cluster.router import RoutePlayer
+from tests.cluster.service_ca import ServiceCa
+from tests.cluster.services import Services
+from tests.cluster.webhooks import ADMISSION, MUTATING, VALIDATING
+
+PLAIN = ("-f", "crds/", "-f", "manifests/")
+WAYS = {
+    "files": PLAIN,
+    "manifests": ("-k", "manifests/"),
+    "cert-manager": ("-k", "overlays/cert-manager"),
+    "openshift": ("-k", "overlays/openshift"),
+}
+SERVICE = "cryostat-operator-webhook-service"
+MOUNTED, OWN = "cryostat-operator-webhook-server-cert", "cryostat-operator-webhook-certificate"
+SECRETS = {"files": OWN, "manifests": OWN, "cert-manager": MOUNTED, "openshift": MOUNTED}
+
+
+@dataclass
+class Installed:
+    """One cluster, and what was installed in it."""
+
+    way: str
+    plane: ControlPlane
+    services: Services
+    directory: Path
+    pods: list[Pod] = field(default_factory=list)
+
+    @property
+    def api(self) -> Api:
+        return self.plane.api
+
+    def apply(self) -> list[str]:
+        """What kubectl says of each object."""
+        arguments = [str(ROOT / each) if "/" in each else each for each in WAYS[self.way]]
+        return self.plane.kubectl("apply", *arguments).splitlines()
+
+    def run(self) -> Pod:
+        """Starts the operator's container and leads the Service to it."""
+        pod = Pod(self.api, self.directory / f"pod-{len(self.pods)}")
+        self.pods.append(pod)
+        address = self.api.get("v1", "Service", SERVICE, NAMESPACE)["spec"]["clusterIP"]
+        self.services.lead(f"{address}:443", pod.webhook_port)
+        pod.wait_ready()
+        return pod
+
+    def registered(self) -> list[Object]:
+        """What the API server knows of the webhooks: both configurations and the definition."""
+        found = [self.api.get(ADMISSION, "MutatingWebhookConfiguration", MUTATING)]
+        found.append(self.api.get(ADMISSION, "ValidatingWebhookConfiguration", VALIDATING))
+        return [*found, self.api.get("apiextensions.k8s.io/v1", "CustomResourceDefinition", CRD)]
+
+    def bundles(self) -> set[str]:
+        """Every authority that the API server is told to trust for them, in base64."""
+        mutating, validating, definition = self.registered()
+        clients = [each["clientConfig"] for obj in (mutating, validating) for each in obj.get("webhooks") or []]
+        clients.append(definition["spec"]["conversion"]["webhook"]["clientConfig"])
+        return {each.get("caBundle", "") for each in clients}
+
+    def looks(self) -> int:
+        """How often the operator has looked at what is registered."""
+        events = self.plane.audit_since(user=f":{SERVICE_ACCOUNT}")
+        return sum(1 for event in events if (event.get("objectRef") or {}).get("name") == MUTATING)
+
+
+@pytest.fixture(scope="module", params=list(WAYS))
+def installed(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Installed]:
+    """An empty cluster, and the installation just applied."""
+    with ExitStack() as stack:
+        services = stack.enter_context(Services())
+        plane = stack.enter_context(ControlPlane(Options(apiserver_args=services.apiserver_args)))
+        if request.param == "cert-manager":
+            stack.enter_context(CertManager(plane)).inject()
+        if request.param == "openshift":
+            openshift.install(plane.api)
+            stack.enter_context(ServiceCa(plane.api))
+            stack.enter_context(RoutePlayer(plane.api))
+        found = Installed(request.param, plane, services, tmp_path_factory.mktemp("installed"))
+        found.apply()
+        yield found
+        for pod in found.pods:
+            pod.kill()
+            print(f"--- log of the operator ---\n{pod.tail(200)}")
+
+
+@pytest.fixture(scope="module")
+def running(installed: Installed) -> Installed:
+    """The same with the operator running, since its certificate is there."""
+    installed.run()
+    return installed
+
+
+def test_applying_again_changes_nothing(installed: Installed) -> None:
+    budget = installed.api.get("policy/v1", "PodDisruptionBudget", DEPLOYMENT, NAMESPACE)
+    again = installed.apply()
+    assert f"deployment.apps/{DEPLOYMENT} unchanged" in again
+    assert changed(again) == []
+    after = installed.api.get("policy/v1", "PodDisruptionBudget", DEPLOYMENT, NAMESPACE)
+    assert after["metadata"]["generation"] == budget["metadata"]["generation"]
+
+
+def test_nothing_is_refused_before_the_operator_answers(installed: Installed) -> None:
+    assert not installed.pods, "the operator runs already"
+    made = installed.api.create(cryostat("early"), dryRun="All")
+    assert "targetNamespaces" not in made.get("spec", {})
+
+
+def test_pods_are_admitted_where_pod_security_is_restricted(installed: Installed) -> None:
+    namespace = installed.api.get("v1", "Namespace", NAMESPACE)
+    assert namespace["metadata"]["labels"]["pod-security.kubernetes.io/enforce"] == "restricted"
+
+    def available() -> bool:
+        found = deployment(installed.api)
+        told = [each["message"] for each in found["status"].get("conditions", []) if each["type"] == "ReplicaFailure"]
+        assert not told, told
+        return bool(found["status"].get("readyReplicas") == found["spec"]["replicas"])
+
+    eventually(available, what="the operator's pods are admitted and run")
+
+
+def test_the_api_server_asks_the_operator(running: Installed) -> None:
+    made = running.api.create(cryostat("asked"), dryRun="All")
+    assert made["spec"]["targetNamespaces"] == ["default"]
+    stranger = running.api.impersonating("stranger")
+    rules = [{"apiGroups": [names.GROUP], "resources": [names.PLURAL], "verbs": ["create"]}]
+    running.api.apply(role("writers", rules))
+    running.api.apply(binding("writers", "stranger"))
+    eventually(lambda: stranger.create(cryostat("allowed"), dryRun="All"), what="the binding is in force")
+    with pytest.raises(ApiError, match="kube-system") as refused:
+        stranger.create(cryostat("refused", targetNamespaces=["kube-system"]), dryRun="All")
+    assert refused.value.code == 403
+    assert "denied the request" in refused.value.message
+
+
+def test_one_authority_is_trusted_and_whose(running: Installed) -> None:
+    issued = running.api.get("v1", "Secret", SECRETS[running.way], NAMESPACE)["data"]
+
+    def injected() -> str:
+        [bundle] = one(running.bundles())
+        if running.way == "openshift":  # whose Secrets do not tell the authority
+            [leaf] = x509.load_pem_x509_certificates(base64.b64decode(issued["tls.crt"]))
+            [authority] = x509.load_pem_x509_certificates(base64.b64decode(bundle))
+            assert leaf.issuer == authority.subject
+            leaf.verify_directly_issued_by(authority)
+        else:
+            assert bundle == issued["ca.crt"]
+        return bundle
+
+    assert eventually(injected, what="the authority of the certificate is trusted")
+
+
+def test_nobody_takes_back_what_another_entered(running: Installed) -> None:
+    """Applying again neither empties the configurations nor takes the authority away, and the operator leaves the
+    words of others alone.
+    """
+    eventually(lambda: one(running.bundles()), what="one authority")
+    before = running.registered()
+    assert all(len(each["webhooks"]) > 0 for each in before[:2])
+    assert changed(running.apply()) == []
+    seen = running.looks()
+    eventually(lambda: running.looks() >= seen + 2, 60, "the operator looks at it twice more")
+    assert running.registered() == before
+
+
+def test_the_sample_becomes_ready(running: Installed) -> None:
+    name = "openshift-external-host" if running.way == "openshift" else "cryostat-sample"
+    running.plane.kubectl("apply", "-f", ROOT / f"manifests/samples/{name}.yaml")
+    [made] = running.api.list(names.API_VERSION, names.KIND)
+
+    def ready() -> bool:
+        found = running.api.get(names.API_VERSION, names.KIND, made["metadata"]["name"], "default")
+        assert condition(found, "Ready").get("status") == "True", condition(found, "Ready")
+        return True
+
+    eventually(ready, 60, "the sample is Ready")
+    old = running.api.request("GET", f"/apis/{names.GROUP}/v1beta1/namespaces/default/{names.PLURAL}")
+    assert [each["metadata"]["name"] for each in old["items"]] == [made["metadata"]["name"]]
+
+
+def test_a_lost_certificate_is_replaced_and_trusted(running: Installed) -> None:
+    name = SECRETS[running.way]
+    lost = running.api.get("v1", "Secret", name, NAMESPACE)
+    running.api.delete(lost)
+
+    def replaced() -> bool:
+        found = running.api.find("v1", "Secret", name, NAMESPACE) or lost
+        return bool(found["data"].get("tls.crt", lost["data"]["tls.crt"]) != lost["data"]["tls.crt"])
+
+    eventually(replaced, 60, "another certificate")
+    pod = running.pods[-1]
+    eventually(lambda: "with a new certificate" in pod.log.read_text(), what="the operator serves it")
+    eventually(lambda: running.api.create(cryostat("again"), dryRun="All"), what="the API server trusts it")
+    assert one(running.bundles())
+
+
+def test_a_new_pod_takes_over(running: Installed) -> None:
+    """What the one before it has entered stays; nothing is registered anew."""
+    before = running.registered()
+    running.pods[-1].kill()
+    with pytest.raises(ApiError, match="failed calling webhook"):
+        running.api.create(cryostat("meanwhile"), dryRun="All")
+    running.run()
+    assert running.api.create(cryostat("after"), dryRun="All")["spec"]["targetNamespaces"] == ["default"]
+    assert running.registered() == before
+
+
+def test_what_prometheus_needs_is_apart(installed: Installed) -> None:
+    """Its kinds are unknown here, and the installation went through all the same."""
+    with pytest.raises(KubectlError, match="ServiceMonitor"):
+        installed.plane.kubectl("apply", "-k", ROOT / "manifests/monitoring")
+
+
+def changed(lines: list[str]) -> list[str]:
+    """Objects that kubectl does not call unchanged; of budgets it always says `configured`, because it sends their
+    selector with the directive to replace it.
+    """
+    return [line for line in lines if not line.endswith(" unchanged") and not line.startswith("poddisruptionbudget")]
+
+
+def one(bundles: set[str]) -> list[str]:
+    assert len(bundles) == 1, f"{len(bundles)} authorities"
+    assert "" not in bundles
+    return list(bundles)
+
+
+def cryostat(name: str, **spec: object) -> Object:
+    metadata = {"name": name, "namespace": "default"}
+    return {"apiVersion": names.API_VERSION, "kind": names.KIND, "metadata": metadata, "spec": spec}
+
+
+def role(name: str, rules: list[Object]) -> Object:
+    metadata = {"name": name, "namespace": "default"}
+    return {"apiVersion": "rbac.authorization.k8s.io/v1", "kind": "Role", "metadata": metadata, "rules": rules}
+
+
+def binding(name: str, user: str) -> Object:
+    group = "rbac.authorization.k8s.io"
+    return {
+        "apiVersion": f"{group}/v1",
+        "kind": "RoleBinding",
+        "metadata": {"name": name, "namespace": "default"},
+        "roleRef": {"apiGroup": group, "kind": "Role", "name": name},
+        "subjects": [{"apiGroup": group, "kind": "User", "name": user}],
+    }

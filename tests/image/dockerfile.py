@@ -1,0 +1,57 @@
+"""Reads the Dockerfile: its stages with their instructions, without a container engine."""
+
+from __future__ import annotations
+
+import json
+import re
+import shlex
+from pathlib import Path
+from typing import NamedTuple
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+class Instruction(NamedTuple):
+    """`RUN`, with everything that follows it on the same (continued) line."""
+
+    word: str
+    rest: str
+
+
+def stages() -> list[list[Instruction]]:
+    """Each begins with its FROM; what stands before the first one is left out."""
+    text = re.sub(r"^\s*#.*\n", "", (ROOT / "Dockerfile").read_text(), flags=re.M).replace("\\\n", " ")
+    found: list[list[Instruction]] = []
+    for line in filter(str.strip, text.splitlines()):
+        word, rest = line.split(None, 1)
+        if word == "FROM":
+            found.append([])
+        if found:
+            found[-1].append(Instruction(word, rest))
+    return found
+
+
+def values(stage: list[Instruction], word: str) -> list[str]:
+    """What follows this word, once for each time that it stands in a stage."""
+    return [each.rest for each in stage if each.word == word]
+
+
+def environment(stage: list[Instruction]) -> dict[str, str]:
+    """Variables that a stage sets for the program."""
+    pairs = [pair for rest in values(stage, "ENV") for pair in shlex.split(rest)]
+    return dict(pair.split("=", 1) for pair in pairs)
+
+
+def command(stage: list[Instruction], word: str) -> list[str]:
+    """ENTRYPOINT or CMD as a list."""
+    [text] = values(stage, word)
+    found: list[str] = json.loads(text)
+    return found
+
+
+def build() -> tuple[str, str, str]:
+    """Interpreter, sources and tree of the only command that makes the image's content."""
+    [line] = [rest for stage in stages() for rest in values(stage, "RUN")]
+    program, interpreter, sources, tree = shlex.split(line)
+    assert program == "image/build"
+    return interpreter, sources, tree

@@ -1,0 +1,90 @@
+"""The Dockerfile: what it is made from, who it runs as, and that nothing reaches it that is not locked."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+from cryostat_operator.packaging import install
+from tests.image import dockerfile
+from tests.image.dockerfile import ROOT
+
+*_, FINAL = dockerfile.stages()
+
+
+def test_hadolint_finds_nothing() -> None:
+    program = Path(sys.executable).parent / "hadolint"
+    result = subprocess.run([program, ROOT / "Dockerfile"], capture_output=True, text=True)
+    assert (result.returncode, result.stdout) == (0, "")
+
+
+def test_the_base_is_pinned_and_the_same_in_all_stages() -> None:
+    [base] = re.findall(r"^ARG BASE=(\S+)$", (ROOT / "Dockerfile").read_text(), re.M)
+    assert re.fullmatch(r"[\w./-]+/python:3\.\d+\.\d+-slim-\w+(@sha256:[0-9a-f]{64})?", base)
+    used = {dockerfile.values(stage, "FROM")[0].split()[0] for stage in dockerfile.stages()}
+    assert used == {"${BASE}", "scratch"}
+
+
+def test_it_runs_as_a_number_without_privileges() -> None:
+    [user] = dockerfile.values(FINAL, "USER")
+    number, group = map(int, user.split(":"))
+    assert number > 0
+    assert group == 0, "OpenShift's random users are in group 0"
+
+
+def test_it_is_what_the_deployment_starts() -> None:
+    [container] = install.deployment()["spec"]["template"]["spec"]["containers"]
+    assert dockerfile.command(FINAL, "ENTRYPOINT") + dockerfile.command(FINAL, "CMD") == container["command"]
+    _, _, tree = dockerfile.build()
+    assert dockerfile.environment(FINAL)["PATH"].startswith(f"{tree}/bin:")
+    exposed = {int(port) for rest in dockerfile.values(FINAL, "EXPOSE") for port in rest.split()}
+    assert exposed == {port["containerPort"] for port in container["ports"]}
+
+
+def test_labels_and_licence() -> None:
+    labels = " ".join(dockerfile.values(FINAL, "LABEL"))
+    assert 'org.opencontainers.image.licenses="Apache-2.0"' in labels
+    assert "LICENSE /licenses/LICENSE" in dockerfile.values(FINAL, "COPY")
+    version = re.search(r'^version = "(.+)"$', (ROOT / "pyproject.toml").read_text(), re.M)
+    assert version
+    assert f"VERSION={version[1]}" in dockerfile.values(FINAL, "ARG")
+
+
+def test_the_final_stage_runs_nothing_and_takes_only_the_tree() -> None:
+    """So it is the same for every architecture but for the tree, and holds no tools of the build."""
+    assert dockerfile.values(FINAL, "RUN") == []
+    _, _, tree = dockerfile.build()
+    assert dockerfile.values(FINAL, "COPY") == ["LICENSE /licenses/LICENSE", f"--from=build {tree} {tree}"]
+
+
+def test_the_context_holds_what_the_build_reads_and_nothing_else() -> None:
+    lines = (ROOT / ".dockerignore").read_text().splitlines()
+    rules = [line for line in lines if line and not line.startswith("#")]
+    assert rules[0] == "*"
+    let_in = {line[1:] for line in rules if line.startswith("!")}
+    assert let_in == {"LICENSE", "README.md", "pyproject.toml", "requirements.lock", "image", "operator"}
+    assert all((ROOT / each).exists() for each in let_in)
+
+
+def test_every_dependency_has_wheels_for_both_architectures(tmp_path: Path) -> None:
+    """Nothing is compiled in the build, and hashes are demanded: `pip` would refuse here what it refuses there."""
+    interpreter = re.search(r"python:(3\.\d+)\.", (ROOT / "Dockerfile").read_text())
+    assert interpreter
+    for machine in ("x86_64", "aarch64"):
+        platforms = [f"--platform={each}_{machine}" for each in ("manylinux_2_28", "manylinux2014", "manylinux_2_17")]
+        subprocess.run(
+            [
+                *(sys.executable, "-m", "pip", "download", "--quiet", "--disable-pip-version-check", "--no-deps"),
+                *("--require-hashes", "--only-binary=:all:", f"--python-version={interpreter[1]}", *platforms),
+                *("--dest", tmp_path / machine, "--requirement", ROOT / "requirements.lock"),
+            ],
+            check=True,
+        )
+    names = {machine: {_project(each) for each in (tmp_path / machine).iterdir()} for machine in ("x86_64", "aarch64")}
+    assert names["x86_64"] == names["aarch64"]
+
+
+def _project(wheel: Path) -> str:
+    return wheel.name.split("-", 1)[0]
