@@ -173,8 +173,13 @@ class Scenario:
         selector = f"{names.LABEL_NAME}={name(cr)},{names.LABEL_NAMESPACE}={namespace(cr)}"
         found: list[Object] = []
         for kind in KINDS.values():
-            with suppress(LookupError):
+            try:
                 found += self.api.list(kind.api_version, kind.kind, labelSelector=selector)
+            except LookupError:  # never served
+                continue
+            except ApiError as error:
+                if error.code != 404:  # served no more
+                    raise
         return found
 
     def undo(self, action: Callable[[], Any]) -> None:

@@ -173,8 +173,9 @@ def _collision(key: Key, live: Obj) -> str:
     return f"{key} exists and {whose}, so it is left alone. Delete or rename it."
 
 
-# Kinds of which nothing is lost when one is deleted and made again.
-_REPLACEABLE = frozenset({"ConfigMap", "NetworkPolicy", "Ingress", "Route", "RoleBinding", "ClusterRoleBinding"})
+# Kinds of which nothing is lost when one is deleted and made again. A Route would lose its host to somebody else, and
+# whoever may not change the host of one may not choose that of a new one either.
+_REPLACEABLE = frozenset({"ConfigMap", "NetworkPolicy", "Ingress", "RoleBinding", "ClusterRoleBinding"})
 
 
 def _refusal(action: Action, error: ApiError) -> Refusal:
