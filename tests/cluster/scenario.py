@@ -74,19 +74,22 @@ class Scenario:
         yield
         self.start()
 
-    def settle(self, timeout: float = 30.0) -> None:
-        """Waits until the operator knows all Cryostats, and nothing is due, running or scheduled."""
+    def settle(self, timeout: float = 30.0, *, renewals: bool = False) -> None:
+        """Waits until the operator knows all Cryostats, and nothing is due, running or scheduled.
+
+        With `renewals`, each Cryostat may have a certificate that is due some day.
+        """
         seen = [-1.0]
 
         def quiet() -> bool:
             numbers = self.metrics()
             runs = sum(value for name, value in numbers.items() if name.startswith("cryostat_operator_reconciles"))
             known = numbers.get("cryostat_operator_instances", 0.0)
-            still = runs == seen[0] and numbers.get("cryostat_operator_queue_depth") == 0.0
+            still = runs == seen[0] and numbers.get("cryostat_operator_queue_depth", 0.0) <= known * renewals
             seen[0] = runs
             return still and known == len(self.api.list(names.API_VERSION, names.KIND))
 
-        eventually(quiet, timeout, "the operator has nothing more to do", interval=0.2)
+        eventually(quiet, timeout, "the operator has nothing more to do", interval=1.0 if renewals else 0.2)
 
     def settle_except(self, cr: Object, runs: int = 2) -> None:
         """Waits until a Cryostat that is retried again and again was looked at a few times more."""

@@ -123,11 +123,10 @@ def test_columns(plane: ControlPlane) -> None:
     }
     assert plane.api.patch(made, {"status": status}, sub="status")["status"] == status
     narrow = plane.kubectl("get", "cryo", "-n", "default").splitlines()
-    assert narrow[0].split()[:4] == ["NAME", "READY", "URL", "TARGET"]
-    assert narrow[1].split()[:4] == ["shown", "True", "https://cryostat.example.com", '["default","other"]']
+    assert narrow[0].split()[:5] == ["NAME", "READY", "REASON", "URL", "TARGET"]
+    assert narrow[1].split()[:5] == ["shown", "True", "AllWell", "https://cryostat.example.com", '["default","other"]']
     wide = plane.kubectl("get", "cryostat", "-n", "default", "-o", "wide")
     assert all(column.upper() in wide for column, *_ in COLUMNS)
-    assert "AllWell" in wide
     assert "shown-db" in wide
     assert "shown-storage" in wide
     assert "shown" in plane.kubectl("get", "cryostat", "-n", "default", "-o", "name")

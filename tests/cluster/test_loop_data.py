@@ -243,3 +243,72 @@ def test_a_cryostat_that_is_made_again_at_once_waits_for_the_old_ones_objects(wo
     for kind, name in DATA:
         [owner] = world.get(kind, where, name)["metadata"]["ownerReferences"]
         assert owner["uid"] == cr["metadata"]["uid"]
+
+
+@pytest.mark.parametrize("how", ["deleted", "selector"])
+def test_two_databases_never_share_a_volume(world: Scenario, how: str) -> None:
+    """A Deployment that is gone is made again when its last pod has let go of the volume."""
+    where = world.namespace()
+    cr = world.cryostat(where)
+    world.ready(cr)
+    old = held_pod(world, where)
+    deployment = world.get("Deployment", where, "x-database")
+    if how == "deleted":
+        world.api.delete(deployment)
+    else:
+        with world.down():
+            world.api.delete(deployment)
+            deployment["spec"]["selector"]["matchLabels"] = deployment["spec"]["selector"]["matchLabels"] | {"b": "c"}
+            deployment["spec"]["template"]["metadata"]["labels"] |= {"b": "c"}
+            kept = {key: deployment["metadata"][key] for key in ("name", "namespace", "labels", "ownerReferences")}
+            eventually(lambda: world.api.create({**deployment, "metadata": kept}), what="somebody makes it anew")
+    world.told(cr, "DatabaseDeploymentPending", "pods of the former one")
+    world.told(cr, "ObjectBeingDeleted", "Deployment", "x-database", type="Reconciled")
+    world.settle()
+    pods = world.api.list("v1", "Pod", where, labelSelector="component=database")
+    assert [pod["metadata"]["uid"] for pod in pods if "deletionTimestamp" not in pod["metadata"]] == []
+    world.api.patch(old, {"metadata": {"finalizers": None}})
+    world.ready(cr)
+
+
+def held_pod(world: Scenario, where: str) -> Object:
+    """The database's pod, which stays until it is let go."""
+    [pod] = world.api.list("v1", "Pod", where, labelSelector="component=database")
+    world.undo(lambda: world.api.patch(pod, {"metadata": {"finalizers": None}}))
+    return world.api.patch(pod, {"metadata": {"finalizers": ["tests.example.com/hold"]}}) | {
+        "apiVersion": "v1", "kind": "Pod",
+    }  # fmt: skip
+
+
+def test_pods_that_are_to_stay_are_adopted(world: Scenario) -> None:
+    where = world.namespace()
+    cr = world.cryostat(where)
+    world.ready(cr)
+    [before] = world.api.list("v1", "Pod", where, labelSelector="component=database")
+    old = world.get("Deployment", where, "x-database")
+    world.api.delete(old, propagation="Orphan")
+    eventually(lambda: world.get("Deployment", where, "x-database")["metadata"]["uid"] != old["metadata"]["uid"])
+    world.ready(cr)
+    pods = world.api.list("v1", "Pod", where, labelSelector="component=database")
+    assert [pod["metadata"]["uid"] for pod in pods] == [before["metadata"]["uid"]]
+
+
+@pytest.mark.parametrize("label", ["other", None])
+def test_the_note_on_the_claim_is_not_for_users_to_edit(world: Scenario, label: str | None) -> None:
+    where = world.namespace()
+    world.secret(where, "other", **KEYS)
+    cr = world.cryostat(where)
+    world.ready(cr)
+    keys = world.get("Secret", where, "x-db")["data"]
+    generation = world.get("Deployment", where, "x-database")["metadata"]["generation"]
+    claim = world.get("PersistentVolumeClaim", where, "x-database")
+    world.api.patch(claim, {"metadata": {"labels": {names.LABEL_DATABASE_SECRET: label}}})
+
+    def put_right() -> bool:
+        labels = world.get("PersistentVolumeClaim", where, "x-database")["metadata"]["labels"]
+        return bool(labels.get(names.LABEL_DATABASE_SECRET) == "x-db")
+
+    eventually(put_right, what="the note is put right")
+    world.ready(cr)
+    assert world.get("Secret", where, "x-db")["data"] == keys
+    assert world.get("Deployment", where, "x-database")["metadata"]["generation"] == generation

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 import pytest
 
 from cryostat_operator.desired import names
-from tests.cluster.api import Object, condition, eventually
+from tests.cluster.api import PATCH_TYPES, Object, condition, eventually
 from tests.cluster.scenario import Scenario, bindings_of, callback_of, mark_of
 
 BACKEND = {"service": {"name": "x", "port": {"number": 4180}}}
@@ -174,14 +174,18 @@ def test_a_role_that_was_swapped_is_put_right(instance: Instance) -> None:
     eventually(lambda: world.get(*place)["roleRef"]["name"] != "view", what="the role is the operator's")
 
 
-def test_labels_and_annotations_of_others_stay(instance: Instance) -> None:
+@pytest.mark.parametrize("manager", ["somebody", "manager"])
+def test_labels_and_annotations_of_others_stay(instance: Instance, manager: str) -> None:
+    """Also those of programs that are called `manager`, as the Go operator is."""
     world, broken = instance.world, {"metadata": {"labels": {names.LABEL_NAME: "z"}}}
     for kind, name in OBJECTS:
         obj = world.get(*instance.place(kind, name))
-        world.api.patch(obj, {"metadata": {"labels": {"theirs": "1"}, "annotations": {"theirs": "2"}}})
+        body = {"metadata": {"labels": {"theirs": "1"}, "annotations": {"theirs": "2"}}}
+        world.api.request("PATCH", world.api.path_of(obj), body, PATCH_TYPES["merge"], fieldManager=manager)
         repaired(instance, kind, name, lambda obj: world.api.patch(obj, broken))
         metadata = world.get(*instance.place(kind, name))["metadata"]
-        assert (metadata["labels"]["theirs"], metadata["annotations"]["theirs"]) == ("1", "2"), kind
+        assert (metadata["labels"].get("theirs"), metadata["annotations"].get("theirs")) == ("1", "2"), kind
+        world.api.patch(obj, {"metadata": {"labels": {"theirs": None}, "annotations": {"theirs": None}}})
 
 
 def test_what_the_cryostat_no_longer_asks_for_goes(instance: Instance) -> None:

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 
+import pytest
+
+from cryostat_operator.desired import names
 from tests.cluster.api import eventually
 from tests.cluster.controlplane import ControlPlane
 from tests.cluster.operator_process import NAMESPACE, SERVICE_ACCOUNT, OperatorProcess
 
 OperatorFactory = Callable[..., OperatorProcess]
+NamespaceFactory = Callable[..., str]
 
 
 def test_it_runs_as_the_shipped_service_account(installed_plane: ControlPlane, operator: OperatorFactory) -> None:
@@ -29,3 +34,24 @@ def test_its_probes_and_metrics_answer_until_it_is_stopped(
     assert (status, "# HELP" in text) == (200, True)
     assert process.stop() == 0
     assert process.get("/healthz")[0] == 0
+
+
+@pytest.mark.parametrize("form", ["text", "json"])
+def test_log_lines_say_which_cryostat_they_are_about(
+    installed_plane: ControlPlane, operator: OperatorFactory, namespace: NamespaceFactory, form: str
+) -> None:
+    where = namespace(installed_plane)
+    process = operator(installed_plane, arguments=["--log-format", form])
+    head = {"apiVersion": names.API_VERSION, "kind": names.KIND, "metadata": {"name": "x", "namespace": where}}
+    installed_plane.api.create({**head, "spec": {}})
+
+    def created() -> list[str]:
+        return [line for line in process.log.read_text().splitlines() if f"Created Service {where}/x" in line]
+
+    lines = eventually(created, what="the log tells of a Service")
+    if form == "text":
+        assert all(f"[{where}/x] " in line for line in lines)
+    else:
+        everything = [json.loads(line) for line in process.log.read_text().splitlines()]
+        assert all(set(line) == {"timestamp", "level", "logger", "message", "cryostat"} for line in everything)
+        assert {line["cryostat"] for line in map(json.loads, lines)} == {f"{where}/x"}

@@ -98,14 +98,27 @@ def test_lost_keys_of_a_database_without_claim_are_made_anew() -> None:
     assert SECRET in settled(spec).without_data("Secret", "sample-db").plan.orders
 
 
-@pytest.mark.parametrize("told_by", ["claim", "status"])
-def test_other_keys_than_the_recorded_ones_are_refused_while_the_claim_exists(told_by: str) -> None:
+@pytest.mark.parametrize(
+    ("label", "label_is_ours", "in_status"),
+    [
+        (None, False, "sample-db"),
+        ("edited-by-hand", False, "sample-db"),
+        ("sample-db", True, "edited-by-hand"),
+        ("sample-db", False, None),  # both were restored from a backup without any status
+    ],
+)
+def test_other_keys_than_the_recorded_ones_are_refused_while_the_claim_exists(
+    label: str | None, label_is_ours: bool, in_status: str | None
+) -> None:
     world = settled({"databaseOptions": {"secretName": "other"}})
-    labels = world.facts.live[CLAIM]["metadata"]["labels"]
-    del labels[names.LABEL_DATABASE_SECRET]
-    status = {"databaseSecret": "sample-db"}
-    if told_by == "claim":
-        labels[names.LABEL_DATABASE_SECRET], status["databaseSecret"] = "sample-db", "edited-by-hand"
+    metadata = world.facts.live[CLAIM]["metadata"]
+    del metadata["labels"][names.LABEL_DATABASE_SECRET]
+    if label:
+        metadata["labels"][names.LABEL_DATABASE_SECRET] = label
+    if label_is_ours:
+        note = {"f:metadata": {"f:labels": {f"f:{names.LABEL_DATABASE_SECRET}": {}}}}
+        metadata["managedFields"] = [{"manager": "cryostat-operator", "fieldsV1": note}]
+    status = {"databaseSecret": in_status}
     world.cr = type(world.cr).model_validate({"metadata": world.cr.metadata, "spec": world.cr.spec, "status": status})
     world.with_data("Secret", "sample-db", *KEYS)
     plan = world.plan

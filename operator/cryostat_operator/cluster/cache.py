@@ -16,10 +16,11 @@ from ..desired import names
 from ..desired.instance import DataFact, NamespaceFact
 from ..desired.plan import Key, Obj
 from .certificates import Inspected, inspect
+from .client import FIELD_MANAGER
 
 _GRAVES = 5_000  # deleted objects remembered; the news of one deletion overlap with few others
-# Field managers whose labels and annotations count as ours: this operator, and the Go operator that it takes over from.
-OUR_MANAGERS = frozenset({"cryostat-operator", "manager"})
+# Field manager of the Go operator, and of every other program that is called so: see `is_our_work`.
+_MANAGER = "manager"
 
 
 class Owner(NamedTuple):
@@ -62,9 +63,22 @@ def trimmed(kind: str, obj: Obj) -> Obj:
     return result
 
 
+def is_our_work(entry: Obj) -> bool:
+    """Whether an entry of `managedFields` tells of this operator, or of the Go operator that it takes over from.
+
+    The latter's manager is just `manager`, as in most operators: it was the Go operator if it also made the object, and
+    so has set an owner or the mark.
+    """
+    if entry.get("subresource"):
+        return False
+    metadata = (entry.get("fieldsV1") or {}).get("f:metadata") or {}
+    made = "f:ownerReferences" in metadata or f"f:{names.LABEL_NAME}" in (metadata.get("f:labels") or {})
+    return entry.get("manager") == FIELD_MANAGER or (entry.get("manager") == _MANAGER and made)
+
+
 def _metadata_fields(entry: Obj) -> Obj | None:
-    """What one of our managers set in the metadata of an object and of its pod template."""
-    if entry.get("manager") not in OUR_MANAGERS or entry.get("subresource"):
+    """What we set in the metadata of an object and of its pod template."""
+    if not is_our_work(entry):
         return None
     fields = entry.get("fieldsV1") or {}
     own = fields.get("f:metadata")

@@ -98,8 +98,12 @@ class Client:
         return await self.request("PUT", path_of(key), body=obj, params={"fieldManager": FIELD_MANAGER})
 
     async def delete(self, key: Key, uid: str) -> None:
-        """Delete just that incarnation of an object; one that is gone already is fine."""
-        body = {"preconditions": {"uid": uid}, "propagationPolicy": "Background"}
+        """Delete just that incarnation of an object; one that is gone already is fine.
+
+        A Deployment goes after its pods: another one must not be made while they use its volume.
+        """
+        policy = "Foreground" if key.kind == "Deployment" else "Background"
+        body = {"preconditions": {"uid": uid}, "propagationPolicy": policy}
         try:
             await self.request("DELETE", path_of(key), body=body)
         except ApiError as error:

@@ -133,6 +133,7 @@ class Scout:
         marked = self.children.live(owner)
         standings = {key: standing(obj, owner, uid) for key, obj in marked.items()}
         live = {key: obj for key, obj in marked.items() if standings[key] == "ours"}
+        leaving = {key for key, found in standings.items() if found == "leaving"} | self._vacating(owner, live)
         certificates = self._certificates(owner, live)
         authority = certificates.get(Key("Secret", owner.namespace, names.ca_secret(owner.namespace, owner.name)))
         return Facts(
@@ -141,11 +142,21 @@ class Scout:
             namespaces=self.namespaces.facts({owner.namespace, *targets}),
             data=self._data(owner, live),
             live=live,
-            leaving=frozenset(key for key, found in standings.items() if found == "leaving"),
+            leaving=frozenset(leaving),
             api_server=self._api_server.addresses,
             certificates=certificates,
             ca_certificate=authority.pem if authority else None,
         )
+
+    def _vacating(self, owner: Owner, live: Mapping[Key, Obj]) -> set[Key]:
+        """Deployments that are gone, while their pods still use a volume that the next one's would use too."""
+        found = set()
+        for component in ("database", "storage"):
+            key = Key("Deployment", owner.namespace, f"{owner.name}-{component}")
+            claimed = Key("PersistentVolumeClaim", key.namespace, key.name) in live
+            if self.pods.linger(owner, component, alone=claimed and key not in live):
+                found.add(key)
+        return found
 
     def _certificates(self, owner: Owner, live: Iterable[Key]) -> dict[Key, CertificateFact]:
         records, now = self.children.of(owner), time.time()

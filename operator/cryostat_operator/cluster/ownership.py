@@ -7,7 +7,7 @@ from typing import Literal
 from ..desired import names
 from ..desired.compare import has_own_name
 from ..desired.plan import Key, Obj
-from .cache import OUR_MANAGERS, Owner, owner_of
+from .cache import Owner, is_our_work, owner_of
 
 Standing = Literal["ours", "leaving", "foreign"]
 
@@ -49,4 +49,4 @@ def belongs_to(live: Obj, key: Key, owner: Owner) -> bool:
 
 
 def _is_our_work(obj: Obj) -> bool:
-    return any(entry.get("manager") in OUR_MANAGERS for entry in obj["metadata"].get("managedFields") or ())
+    return any(is_our_work(entry) for entry in obj["metadata"].get("managedFields") or ())

@@ -1,14 +1,20 @@
-"""Why the pods of an instance are not running, in the kubelet's and the scheduler's words."""
+"""The pods of instances: which there are, and why they are not running, in the kubelet's and the scheduler's words."""
 
 from __future__ import annotations
 
+import math
+import time
 from collections import defaultdict
+from collections.abc import Callable
+from typing import NamedTuple
 
 from ..desired.plan import Obj
 from .cache import Owner, Ring
 
 # Every pod of an instance carries this, those that the Go operator started included.
 SELECTOR = "kind=cryostat,app,component"
+_ENDED = frozenset({"Succeeded", "Failed"})
+_ADOPTION = 5.0  # seconds after which pods that have lost their Deployment, and still do not go, are there to stay
 _ORDINARY = frozenset({"ContainerCreating", "PodInitializing"})
 
 
@@ -27,27 +33,54 @@ def trouble(pod: Obj) -> str | None:
     return None
 
 
-class Pods:
-    """Troubles of pods by instance and component."""
+class _Pod(NamedTuple):
+    component: str
+    going: bool
+    trouble: str | None
 
-    def __init__(self, ring: Ring) -> None:
+
+class Pods:
+    """Pods that have not ended, by instance."""
+
+    def __init__(self, ring: Ring, clock: Callable[[], float] = time.monotonic) -> None:
         self._ring = ring
-        self._troubles: dict[Owner, dict[str, tuple[str, str]]] = defaultdict(dict)
+        self._clock = clock
+        self._pods: dict[Owner, dict[str, _Pod]] = defaultdict(dict)
+        self._alone: dict[tuple[Owner, str], float] = {}
         self._unseen: set[tuple[Owner, str]] = set()
 
     def troubles(self, owner: Owner) -> dict[str, str]:
         """Component (`cryostat`, `database`, `storage`, `reports`) → sentence."""
-        return dict(sorted(self._troubles.get(owner, {}).values()))
+        found = self._pods.get(owner, {}).values()
+        return dict(sorted((pod.component, pod.trouble) for pod in found if pod.trouble))
+
+    def linger(self, owner: Owner, component: str, *, alone: bool) -> bool:
+        """Whether pods of a component whose Deployment is gone (`alone`) are still to go.
+
+        Garbage collection takes a moment to find them; those that it was told to spare, another Deployment adopts.
+        """
+        found = [pod for pod in self._pods.get(owner, {}).values() if pod.component == component]
+        if not alone or not found:
+            self._alone.pop((owner, component), None)
+            return False
+        since = self._alone.setdefault((owner, component), self._clock())
+        return any(pod.going for pod in found) or self._clock() < since + _ADOPTION
+
+    def patience(self, owner: Owner) -> float:
+        """Seconds until pods that do not go no longer count as lingering; infinite where there are none."""
+        ends = [since + _ADOPTION for (whose, _), since in self._alone.items() if whose == owner]
+        return min((end - self._clock() for end in ends if end > self._clock()), default=math.inf)
 
     def relist(self) -> None:
-        self._unseen = {(owner, pod) for owner, pods in self._troubles.items() for pod in pods}
+        self._unseen = {(owner, pod) for owner, pods in self._pods.items() for pod in pods}
 
     def upsert(self, obj: Obj) -> None:
         metadata = obj["metadata"]
         owner = Owner(metadata["namespace"], metadata["labels"]["app"])
         self._unseen.discard((owner, metadata["name"]))
-        text = trouble(obj)
-        self._set(owner, metadata["name"], (metadata["labels"]["component"], text) if text else None)
+        ended = (obj.get("status") or {}).get("phase") in _ENDED
+        pod = _Pod(metadata["labels"]["component"], "deletionTimestamp" in metadata, trouble(obj))
+        self._set(owner, metadata["name"], None if ended and not pod.trouble else pod)
 
     def remove(self, obj: Obj) -> None:
         metadata = obj["metadata"]
@@ -58,12 +91,13 @@ class Pods:
             self._set(owner, pod, None)
         self._unseen = set()
 
-    def _set(self, owner: Owner, pod: str, told: tuple[str, str] | None) -> None:
-        pods = self._troubles[owner]
-        before = pods.pop(pod, None)
-        if told:
-            pods[pod] = told
+    def _set(self, owner: Owner, name: str, pod: _Pod | None) -> None:
+        pods = self._pods[owner]
+        before = pods.pop(name, None)
+        if pod:
+            pods[name] = pod
         elif not pods:
-            del self._troubles[owner]
-        if before != told:
+            del self._pods[owner]
+        awaited = before and not pod and (owner, before.component) in self._alone
+        if awaited or (before and before.trouble) != (pod and pod.trouble):
             self._ring(owner)

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from . import certificates, names, retention
+from .bookkeeping import ours
 from .instance import Facts
 from .k8s import quantity
 from .plan import KINDS, CertificateOrder, CopyOrder, Key, Obj, Order, Plan, Problem, part_of
@@ -233,25 +234,13 @@ def _metadata(wish: Obj, live: Obj, path: tuple[str, ...]) -> Iterator[str]:
         wanted, present = wish.get(field) or {}, have.get(field) or {}
         for key in sorted(k for k, v in wanted.items() if present.get(k) != v):
             yield f"{prefix}.{field}.{key}"
-        for key in sorted(_ours(live, path, field) & set(present) - set(wanted)):
+        for key in sorted(ours(live, path, field) & set(present) - set(wanted)):
             yield f"{prefix}.{field}.{key}"
     owners = have.get("ownerReferences") or []
     wanted_owners = wish.get("ownerReferences") or []
     strange = not wanted_owners and retention.without_cryostats(owners) != owners
     if strange or any(reference not in owners for reference in wanted_owners):
         yield f"{prefix}.ownerReferences"
-
-
-def _ours(live: Obj, path: tuple[str, ...], field: str) -> set[str]:
-    """Keys of labels or annotations that the operator itself put there, as the API server's bookkeeping tells."""
-    found: set[str] = set()
-    for entry in live["metadata"].get("managedFields") or ():
-        fields = entry.get("fieldsV1") or {}
-        for step in (*path, "metadata", field):
-            fields = fields.get(f"f:{step}") or {}
-        found |= {name[2:] for name in fields if name.startswith("f:")}
-    # The deployment controller shares our manager's name with nobody, but its revision must never be taken away.
-    return {name for name in found if not name.startswith("deployment.kubernetes.io/")}
 
 
 def _data(wish: Obj, live: Obj) -> list[str]:
@@ -349,7 +338,7 @@ def _merged_metadata(wish: Obj, live: Obj, path: tuple[str, ...]) -> Obj:
     have = _at(live, ".".join((*path, "metadata"))) or {}
     result = {**{k: v for k, v in have.items() if k != "managedFields"}, **wish}
     for field in ("labels", "annotations"):
-        gone = _ours(live, path, field)
+        gone = ours(live, path, field)
         kept = {k: v for k, v in (have.get(field) or {}).items() if k not in gone}
         result[field] = {**kept, **(wish.get(field) or {})}
     if wish.get("ownerReferences"):

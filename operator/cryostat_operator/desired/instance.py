@@ -10,6 +10,7 @@ from typing import Any, Literal
 from ..api.v1beta2 import Cryostat, CryostatSpec
 from ..settings import Image, Settings
 from . import names
+from .bookkeeping import ours
 from .certificates import CertificateFact
 from .plan import Key, Obj
 
@@ -173,12 +174,17 @@ class Instance:
 
     @property
     def recorded_database_secret(self) -> str | None:
-        """Secret with which an existing database began: as its claim tells, which outlives a status that is lost."""
+        """Secret with which an existing database began: as its claim tells, which outlives a status that is lost.
+
+        What somebody else wrote on the claim counts only where there is no status either: after a restore, say.
+        """
         claim = self.live("PersistentVolumeClaim", f"{self.name}-database")
         if claim is None:
             return None
         told = (claim["metadata"].get("labels") or {}).get(names.LABEL_DATABASE_SECRET)
-        return told or (self.cr.status.database_secret if self.cr.status else None)
+        status = self.cr.status.database_secret if self.cr.status else None
+        trusted = names.LABEL_DATABASE_SECRET in ours(claim, (), "labels")
+        return told if told and trusted else status or told
 
     @property
     def basic_auth(self) -> tuple[str, str] | None:

@@ -8,7 +8,7 @@ from typing import Any
 
 from .components import auth_proxy, exposure
 from .instance import Instance
-from .plan import CertificateOrder, Obj, Plan, Problem
+from .plan import CertificateOrder, Key, Obj, Plan, Problem
 
 Condition = dict[str, Any]
 
@@ -154,7 +154,9 @@ def _unavailable(i: Instance, name: str, pod_trouble: str | None) -> tuple[str, 
     """Reason and sentence on why a Deployment does not serve its newest version, or None where it does."""
     live = i.live("Deployment", name)
     if live is None:
-        return "DeploymentPending", f"Deployment {name} does not exist yet"
+        going = Key("Deployment", i.namespace, name) in i.facts.leaving
+        waits = "is made again when the pods of the former one have ended" if going else "does not exist yet"
+        return "DeploymentPending", f"Deployment {name} {waits}"
     found = {c["type"]: c for c in (live.get("status") or {}).get("conditions") or ()}
     failure = found.get("ReplicaFailure")
     if failure and failure["status"] == "True":
@@ -179,6 +181,7 @@ def _topics(problems: Sequence[Problem], i: Instance) -> list[Condition]:
     for topic in _TOPICS:
         others = frozenset().union(*(t.reasons for t in _TOPICS)) if not topic.reasons else frozenset()
         mine = [p for p in problems if (p.reason in topic.reasons if topic.reasons else p.reason not in others)]
+        mine.sort(key=lambda problem: not problem.warning)  # what is wrong before what is waited for
         if mine:
             result.append(_condition(topic.type, mine[0].reason, _sentences(mine), good=False))
         elif topic.type == "Exposed":
@@ -261,7 +264,8 @@ def _condition(kind: str, reason: str, message: str, *, good: bool) -> Condition
 
 
 def _sentences(problems: Sequence[Problem]) -> str:
-    return "; ".join(dict.fromkeys(p.message for p in problems))[:32768]
+    *first, last = dict.fromkeys(p.message for p in problems)
+    return "; ".join([*(message.removesuffix(".") for message in first), last])[:32768]
 
 
 def _dated(conditions: list[Condition], i: Instance, now: str) -> list[Condition]:

@@ -23,7 +23,7 @@ PATH = PurePosixPath(f"crds/{v1beta2.GROUP}_{v1beta2.PLURAL}.yaml")
 COLUMNS = (
     # name, path, priority (1: only with -o wide), description
     ("Ready", '.status.conditions[?(@.type=="Ready")].status', 0, "Whether the whole instance works."),
-    ("Reason", '.status.conditions[?(@.type=="Ready")].reason', 1, "Why the instance is ready or not."),
+    ("Reason", '.status.conditions[?(@.type=="Ready")].reason', 0, "Why the instance is ready or not."),
     ("URL", ".status.applicationUrl", 0, "Address of the application."),
     ("Target Namespaces", ".status.targetNamespaces", 0, "Namespaces that the instance may look into."),
     ("Database Secret", ".status.databaseSecret", 1, "Secret with the keys of the database."),

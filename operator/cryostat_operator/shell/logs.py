@@ -7,6 +7,7 @@ import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from pythonjsonlogger.core import RESERVED_ATTRS
 from pythonjsonlogger.json import JsonFormatter
 
 _subject: contextvars.ContextVar[str] = contextvars.ContextVar("subject", default="")
@@ -39,6 +40,7 @@ def configure(*, json: bool, level: str) -> None:
             JsonFormatter(
                 "%(asctime)s %(levelname)s %(name)s %(cryostat)s %(message)s",
                 rename_fields={"asctime": "timestamp", "levelname": "level", "name": "logger"},
+                reserved_attrs=[*RESERVED_ATTRS, "prefix"],
             )
         )
     else:

@@ -295,7 +295,7 @@ class Reconciler:
             return RETRY
         if run.refused:
             return _SOON
-        due = min(run.later, self._renewal(owner, instance))
+        due = min(run.later, self._renewal(owner, instance), self._scout.pods.patience(owner))
         return due if due < math.inf else None
 
     def _renewal(self, owner: Owner, instance: Instance) -> float:

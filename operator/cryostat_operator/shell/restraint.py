@@ -27,8 +27,8 @@ _VOLATILE = frozenset({"resourceVersion", "generation", "managedFields"})
 class Restraint:
     """Remembers, per object, writes that the cluster did not take over, and how many there were lately.
 
-    An admission policy may put back what we take away, another controller may insist on its view. Making a missing
-    object again is never held up.
+    An admission policy may put back what we take away, another controller may insist on its view, or delete what we
+    make.
     """
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
@@ -39,8 +39,6 @@ class Restraint:
 
     def wait(self, owner: Owner, action: Action, live: Obj | None) -> float:
         """Seconds to wait before this write makes sense; infinite where it was found to change nothing."""
-        if action.verb == "create":
-            return 0.0
         vain = self._vain[owner].get(action.key)
         if vain and action.verb == "replace" and vain == (_digest(action.obj), _digest(live)):
             return math.inf
@@ -49,8 +47,6 @@ class Restraint:
     def written(self, owner: Owner, action: Action, answer: Obj | None) -> None:
         """That write went through, and this is what the API server made of it (None for Secrets and deletions)."""
         self._refused[owner].pop(action.key, None)
-        if action.verb == "create":
-            return
         self._tokens[owner][action.key] = self._left(owner, action.key) - 1.0, self._clock()
         self._vain[owner].pop(action.key, None)
         if action.obj and answer and differences(action.obj, answer):

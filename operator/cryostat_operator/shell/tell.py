@@ -15,6 +15,8 @@ logger = logging.getLogger(__name__)
 
 COMPONENT = "cryostat-operator"
 
+_MEMORY = 5_000  # things that are told once; what is forgotten counts up its event the next time
+
 
 def now() -> str:
     """The current time in the form that Kubernetes uses."""
@@ -27,6 +29,7 @@ class Teller:
     def __init__(self, client: Client) -> None:
         self._client = client
         self._told: dict[str, frozenset[str]] = {}  # by UID of the Cryostat
+        self._once: dict[str, None] = {}  # digests, the oldest first
 
     async def status(self, cr: Obj, status: Obj) -> Obj | None:
         """Write the status where it differs from the one that the Cryostat has; the Cryostat as it is then."""
@@ -49,7 +52,7 @@ class Teller:
         for problem in problems:
             digest = _digest(cr, problem)
             if digest not in found:
-                old = digest in told or any(problem.message in text for text in known)
+                old = digest in told or any(problem.message.removesuffix(".") in text for text in known)
                 found[digest] = old or await self._event(cr, digest, problem)
         self._told[cr["metadata"]["uid"]] = frozenset(digest for digest, done in found.items() if done)
 
@@ -58,11 +61,15 @@ class Teller:
         await self._event(cr, _digest(cr, told), told)
 
     async def once(self, cr: Obj, told: Problem) -> None:
-        """The same, but only once as long as this process lives."""
-        uid, digest = cr["metadata"]["uid"], _digest(cr, told)
-        before = self._told.get(uid, frozenset())
-        if digest not in before and await self._event(cr, digest, told):
-            self._told[uid] = before | {digest}
+        """The same, but only once as long as this process lives, as far as it remembers."""
+        digest = _digest(cr, told)
+        if digest in self._once:
+            return
+        self._once[digest] = None  # before the answer: a hundred pods may ask at the same time
+        if not await self._event(cr, digest, told):
+            self._once.pop(digest, None)
+        elif len(self._once) > _MEMORY:
+            del self._once[next(iter(self._once))]
 
     def forget(self, uid: str) -> None:
         """That Cryostat is gone."""

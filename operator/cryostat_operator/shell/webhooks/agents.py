@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections import Counter
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from typing import Protocol
@@ -27,6 +26,7 @@ logger = logging.getLogger(__name__)
 
 _SECONDS = 2.0  # the API server waits for 3
 _MOST_EVENTS = 50  # on one Cryostat: authors of pods must not fill the cluster with events
+_MOST_CRYOSTATS = 500  # whose events are counted
 _ABOUT = "Cryostat agent: "
 
 
@@ -59,7 +59,7 @@ class Agents:
     def __init__(self, world: World, settings: Settings) -> None:
         self._world = world
         self._settings = settings
-        self._told: Counter[str] = Counter()
+        self._told: dict[str, set[str]] = {}  # by UID of the Cryostat, the oldest first
         self._telling: set[asyncio.Task[None]] = set()
 
     async def pod(self, request: Request) -> Obj:
@@ -170,11 +170,13 @@ class Agents:
         """An event on the Cryostat, for pods that nobody makes by hand; none on a dry run."""
         if refusal.cr is None or request.dry_run or request.obj.get("kind") != "Pod":
             return
-        uid = str(refusal.cr["metadata"].get("uid"))
-        if self._told[uid] >= _MOST_EVENTS:
-            return
-        self._told[uid] += 1
         message = f"{_made_by(request)} in namespace {request.namespace}: the agent was not added, {refusal}"
+        told = self._told.setdefault(str(refusal.cr["metadata"].get("uid")), set())
+        if message not in told and len(told) >= _MOST_EVENTS:
+            return
+        told.add(message)
+        if len(self._told) > _MOST_CRYOSTATS:
+            del self._told[next(iter(self._told))]
         task = asyncio.create_task(self._world.tell(refusal.cr, "AgentNotAdded", message))
         self._telling.add(task)
         task.add_done_callback(self._telling.discard)
