@@ -102,23 +102,53 @@ def test_what_was_issued_with_a_clock_in_the_future_is_issued_again() -> None:
     assert why(LEAF, authority, leaf, NOW) == "it is due for renewal"
 
 
-def test_a_successor_and_its_predecessor_are_both_trusted(tmp_path: Path) -> None:
+def test_a_renewed_authority_and_its_predecessor_accept_the_same_certificates(tmp_path: Path) -> None:
     old = ca.found(AUTHORITY, {}, NOW)
-    later = NOW + 2600 * DAY
+    assert not inspected(old).at(NOW + 2400 * DAY).due
+    later = NOW + 2700 * DAY
     assert inspected(old).at(later).due
     new = ca.found(AUTHORITY, old, later)
+    assert not inspected(new).at(later).due
+    assert new["tls.key"] == old["tls.key"]
+    assert new["ca.crt"] == new["tls.crt"] + old["tls.crt"]
     before, after = issued(old, later), issued(new, later)
-    assert x(after).not_valid_after_utc <= x(new).not_valid_after_utc
-    assert why(LEAF, new, before, later) == "the authority changed"
-    bundle = new["ca.crt"]
-    assert verified(tmp_path, before, bundle, later)
-    assert verified(tmp_path, after, bundle, later)
-    assert not verified(tmp_path, after, old["ca.crt"], later)
-    first = x509.load_pem_x509_certificates(after["ca.crt"])[0]
-    assert first == x(new)
-    much_later = NOW + 5300 * DAY
-    third = ca.found(AUTHORITY, new, much_later)
-    assert x(old) not in x509.load_pem_x509_certificates(third["ca.crt"])  # it has ended
+    for leaf in (before, after):
+        assert why(LEAF, new, leaf, later) is None  # nothing is issued again before its time
+        assert all(
+            verified(tmp_path, leaf, trusted, later) for trusted in (old["tls.crt"], new["tls.crt"], new["ca.crt"])
+        )
+    assert after["ca.crt"] == new["ca.crt"]
+
+
+def test_a_predecessor_is_trusted_until_it_ends(tmp_path: Path) -> None:
+    old = ca.found(AUTHORITY, {}, NOW)
+    new = ca.found(AUTHORITY, old, NOW + 2700 * DAY)
+    assert not inspected(new).at(NOW + 3649 * DAY).due
+    ended = NOW + 3651 * DAY
+    assert inspected(new).at(ended).due
+    alone = ca.found(AUTHORITY, new, ended)
+    assert alone["tls.crt"] == alone["ca.crt"] == new["tls.crt"]
+    assert not inspected(alone).at(ended).due
+    leaf = issued(alone, ended)
+    assert verified(tmp_path, leaf, alone["ca.crt"], ended)
+    assert not verified(tmp_path, leaf, old["ca.crt"], ended)
+
+
+def test_another_authority_in_its_place_gives_no_key() -> None:
+    theirs = ca.found(replace(AUTHORITY, common_name="somebody"), {}, NOW)
+    ours = ca.found(AUTHORITY, theirs, NOW)
+    assert ours["tls.key"] != theirs["tls.key"]
+    assert ours["ca.crt"] == ours["tls.crt"]
+
+
+def test_a_damaged_authority_is_replaced_and_its_certificate_stays_trusted() -> None:
+    old, other = ca.found(AUTHORITY, {}, NOW), ca.found(AUTHORITY, {}, NOW)
+    new = ca.found(AUTHORITY, {**old, "tls.key": other["tls.key"]}, NOW + DAY)
+    assert new["tls.key"] not in (old["tls.key"], other["tls.key"])
+    assert new["ca.crt"] == new["tls.crt"] + old["tls.crt"]
+    assert why(LEAF, new, issued(old, NOW), NOW + DAY) == "the authority changed"
+    kept = ca.found(AUTHORITY, {**old, "ca.crt": b"rubbish"}, NOW + DAY)
+    assert kept == old  # what is lost is only whom to trust
 
 
 def test_no_certificate_outlives_its_authority() -> None:

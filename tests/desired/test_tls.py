@@ -10,7 +10,7 @@ import pytest
 from cryostat_operator.desired import names
 from cryostat_operator.desired.certificates import CertificateFact, as_ordered, differs, unfit
 from cryostat_operator.desired.compare import compare, differences
-from cryostat_operator.desired.instance import Facts, NamespaceFact
+from cryostat_operator.desired.instance import DataFact, Facts, NamespaceFact
 from cryostat_operator.desired.plan import KINDS, CertificateOrder, CopyOrder, Key, Obj, Plan
 from cryostat_operator.desired.status import Report, status_of
 from cryostat_operator.settings import Settings
@@ -265,10 +265,33 @@ def progressing(reason: str) -> Obj:
 
 
 def test_the_authority_comes_first() -> None:
-    asked = world(True, apis=WITH).plan
+    asked = world(True, apis=WITH).without_data("Secret", CA.name).plan
     assert names_of(asked, "Issuer") == {f"{NAME}-self-signed"}
     assert names_of(asked, "Certificate") == {f"{NAME}-ca"}
     assert len(names_of(world(True, apis=WITH).settle().plan, "Certificate")) == 7
+
+
+def test_secrets_are_looked_up_before_cert_manager_would_overwrite_them() -> None:
+    unknown = world(True, apis=WITH)
+    assert names_of(unknown.plan, "Certificate") == set()
+    theirs = {("Secret", CA.name): DataFact(frozenset({"key"}), "d", certificate="")}
+    unknown.facts = replace(unknown.facts, data={**unknown.facts.data, **theirs})
+    assert names_of(unknown.plan, "Certificate") == set()
+    assert unknown.plan.waiting[CA].problem.reason == "NameCollision"
+    ours = {("Secret", CA.name): DataFact(frozenset({"key"}), "d", certificate=f"{NAME}-ca")}
+    unknown.facts = replace(unknown.facts, data={**unknown.facts.data, **ours})
+    assert names_of(unknown.plan, "Certificate") == {f"{NAME}-ca"}
+
+
+def test_certificates_own_their_secrets_once_all_are_there() -> None:
+    settled = world(True, apis=WITH).settle()
+    secrets = [obj for key, obj in settled.plan.objects.items() if key in settled.facts.certificates]
+    assert all(obj["metadata"].get("ownerReferences") for obj in secrets)
+    live = {key: obj for key, obj in settled.facts.live.items() if key != leaf(settled)}
+    settled.facts = replace(settled.facts, live=live)
+    some = [obj for key, obj in settled.plan.objects.items() if key in settled.facts.certificates]
+    assert len(some) == len(secrets) - 1
+    assert not any(obj["metadata"].get("ownerReferences") for obj in some)
 
 
 def test_additions_of_others_to_a_certificate_are_no_difference() -> None:

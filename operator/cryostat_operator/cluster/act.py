@@ -105,7 +105,7 @@ class Foreman:
         if action.verb == "create":
             return await self._create(owner, action.key, action.obj, content)
         if action.key.kind == "Secret":
-            await self._replace_secret(action.key, action.obj, content)
+            await self._write_secret(owner, action, content)
             return None
         try:
             return await self._replace(action.key, action.obj)
@@ -152,6 +152,15 @@ class Foreman:
         self._children.put(key.kind, answer, ring=False)
         return trimmed(key.kind, answer)
 
+    async def _write_secret(self, owner: Owner, action: Action, content: Content) -> None:
+        known = self._children.of(owner).get(action.key)
+        if action.order or not action.obj or not known:
+            await self._replace_secret(action.key, action.obj or {}, content)
+            return
+        # The values are not known here and need not be: only the head changes.
+        answer = await self._client.merge(action.key, _head_patch(action.obj, known.obj))
+        self._children.put(action.key.kind, answer, ring=False)
+
     async def _replace_secret(self, key: Key, head: Obj, content: Content) -> None:
         """Write the head of a Secret around the data that it has; only what is missing or unfit is made."""
         live = await self._client.get(key)
@@ -162,6 +171,16 @@ class Foreman:
         body["metadata"]["resourceVersion"] = live["metadata"]["resourceVersion"]
         answer = await self._client.replace(key, body)
         self._children.put(key.kind, answer, ring=False)
+
+
+def _head_patch(wish: Obj, live: Obj) -> Obj:
+    """What makes the live Secret the wished one, its data left out."""
+    rest = {key: value for key, value in wish.items() if key not in ("apiVersion", "kind", "metadata", "data")}
+    new, old = wish["metadata"], live["metadata"]
+    metadata = {field: new.get(field) for field in ("uid", "resourceVersion", "ownerReferences")}
+    for marks in ("labels", "annotations"):
+        metadata[marks] = {**dict.fromkeys(old.get(marks) or {}), **(new.get(marks) or {})}
+    return {**rest, "metadata": metadata}
 
 
 _PAST = {"create": "Created", "replace": "Updated", "recreate": "Deleted for re-creation", "delete": "Deleted"}

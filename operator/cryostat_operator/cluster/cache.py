@@ -50,7 +50,8 @@ def digest(uid: str, data: dict[str, str], binary: dict[str, str]) -> str:
 def data_fact(obj: Obj) -> DataFact:
     """Keys and digest of a Secret or ConfigMap."""
     data, binary = obj.get("data") or {}, obj.get("binaryData") or {}
-    return DataFact(frozenset(data) | frozenset(binary), digest(obj["metadata"]["uid"], data, binary))
+    made_for = (obj["metadata"].get("annotations") or {}).get(names.ANNOTATION_CERTIFICATE, "")
+    return DataFact(frozenset(data) | frozenset(binary), digest(obj["metadata"]["uid"], data, binary), made_for)
 
 
 def trimmed(kind: str, obj: Obj) -> Obj:
@@ -129,7 +130,7 @@ def live_version(obj: Obj) -> str:
 class Children:
     """All objects that carry our mark, by owner; rings the owner when something that matters changed.
 
-    A Deployment's status changes several times while its pods start; that rings through `ring_later`.
+    What tells of its progress step by step, such as a Deployment whose pods start, rings through `ring_later`.
     """
 
     def __init__(self, ring: Ring, ring_later: Ring) -> None:
@@ -191,7 +192,7 @@ class Children:
         if ring and (known is None or known.essence != record.essence):
             self._ring(owner)
         elif ring and known and known.state != record.state:
-            (self._ring_later if kind == "Deployment" else self._ring)(owner)
+            (self._ring_later if _talkative(kind, live) else self._ring)(owner)
 
     def drop(self, owner: Owner, key: Key, *, ring: bool) -> None:
         records = self._by_owner.get(owner)
@@ -208,6 +209,14 @@ class Children:
         self._gone[obj["metadata"]["uid"]] = live_version(obj)
         if len(self._gone) > _GRAVES:
             del self._gone[next(iter(self._gone))]
+
+
+def _talkative(kind: str, live: Obj) -> bool:
+    """Whether the status of an object is about to change again: of a rollout, of a certificate being issued."""
+    if kind != "Certificate":
+        return kind == "Deployment"
+    conditions = (live.get("status") or {}).get("conditions") or ()
+    return not any(c.get("type") == "Ready" and c.get("status") == "True" for c in conditions)
 
 
 def _older(version: str, known: str) -> bool:

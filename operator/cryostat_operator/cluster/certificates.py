@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 import base64
-import datetime
 import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 from cryptography import x509
-from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 from ..desired.certificates import AUTHORITIES, CERTIFICATE, PRIVATE_KEY, CertificateFact
+from .signing import key_id, key_of, public_bytes
 
 USAGES = {"server auth": ExtendedKeyUsageOID.SERVER_AUTH, "client auth": ExtendedKeyUsageOID.CLIENT_AUTH}
 _USAGE_NAMES = {oid: name for name, oid in USAGES.items()}
@@ -33,7 +32,7 @@ class Inspected:
 
     def at(self, now: float) -> CertificateFact:
         """The fact at a time, in seconds since the epoch."""
-        due = not self.begins - _SKEW <= now < self.renewal
+        due = not self.begins <= now < self.renewal
         return replace(self.fact, due=True) if due else self.fact
 
 
@@ -58,9 +57,10 @@ def inspect(data: Mapping[str, str]) -> Inspected | None:
 def _inspected(
     bare: CertificateFact, certificate: x509.Certificate, authorities: list[x509.Certificate], raw: Mapping[str, bytes]
 ) -> Inspected:
-    begins, ends = certificate.not_valid_before_utc.timestamp(), certificate.not_valid_after_utc.timestamp()
-    chance = certificate.serial_number % 1000 / 1000
     authority = _is_authority(certificate)
+    begins, renewal = _good_between(certificate)
+    if authority:  # a predecessor that ends is trusted no longer
+        renewal = min([renewal, *(each.not_valid_after_utc.timestamp() for each in authorities)])
     fact = replace(
         bare,
         common_name=_common_name(certificate),
@@ -75,7 +75,24 @@ def _inspected(
         not_after=certificate.not_valid_after_utc.strftime("%Y-%m-%dT%H:%M:%SZ"),
         pem=raw[AUTHORITIES].decode() if authority else "",
     )
-    return Inspected(fact, begins, begins + (ends - begins) * (_RENEWAL + _JITTER * chance))
+    return Inspected(fact, begins, renewal)
+
+
+def _good_between(certificate: x509.Certificate) -> tuple[float, float]:
+    """Between which seconds since the epoch a certificate needs no renewal."""
+    begins, ends = certificate.not_valid_before_utc.timestamp(), certificate.not_valid_after_utc.timestamp()
+    chance = certificate.serial_number % 1000 / 1000
+    return begins - _SKEW, begins + (ends - begins) * (_RENEWAL + _JITTER * chance)
+
+
+def needs_renewal(certificate: x509.Certificate, now: float) -> bool:
+    begins, renewal = _good_between(certificate)
+    return not begins <= now < renewal
+
+
+def authority_name(certificate: x509.Certificate) -> str | None:
+    """The common name of a certificate that may sign others; None where it may not."""
+    return _common_name(certificate) if _is_authority(certificate) else None
 
 
 def _decoded(value: str | None) -> bytes:
@@ -89,25 +106,8 @@ def _belongs(pem: bytes, certificate: x509.Certificate) -> bool:
     """Whether a private key is that of a certificate; without one, as in public copies, nothing is wrong."""
     if not pem:
         return True
-    try:
-        key = serialization.load_pem_private_key(pem, None, unsafe_skip_rsa_key_validation=True)
-    except (ValueError, TypeError):
-        return False
-    return public_bytes(key.public_key()) == public_bytes(certificate.public_key())
-
-
-def public_bytes(key: object) -> bytes:
-    assert hasattr(key, "public_bytes")
-    der: bytes = key.public_bytes(serialization.Encoding.DER, serialization.PublicFormat.SubjectPublicKeyInfo)
-    return der
-
-
-def key_id(certificate: x509.Certificate) -> str:
-    """The identifier that the certificate itself gives its key, in hexadecimal digits."""
-    try:
-        return certificate.extensions.get_extension_for_class(x509.SubjectKeyIdentifier).value.digest.hex()
-    except x509.ExtensionNotFound:
-        return hashlib.sha256(public_bytes(certificate.public_key())).hexdigest()
+    key = key_of(pem)
+    return key is not None and public_bytes(key.public_key()) == public_bytes(certificate.public_key())
 
 
 def _issuer_id(certificate: x509.Certificate) -> str:
@@ -144,7 +144,3 @@ def _usages(certificate: x509.Certificate) -> frozenset[str]:
     except x509.ExtensionNotFound:
         return frozenset()
     return frozenset(_USAGE_NAMES.get(usage, usage.dotted_string) for usage in usages)
-
-
-def moment(seconds: float) -> datetime.datetime:
-    return datetime.datetime.fromtimestamp(seconds, datetime.UTC).replace(microsecond=0)

@@ -97,6 +97,12 @@ class Client:
         """Replace an object; its `metadata.resourceVersion` guards against lost updates (409)."""
         return await self.request("PUT", path_of(key), body=obj, params={"fieldManager": FIELD_MANAGER})
 
+    async def merge(self, key: Key, patch: Obj) -> Obj:
+        """Change some fields of an object (RFC 7386); a `metadata.resourceVersion` in it guards as in `replace`."""
+        return await self.request(
+            "PATCH", path_of(key), body=patch, params={"fieldManager": FIELD_MANAGER}, content_type=MERGE_PATCH
+        )
+
     async def delete(self, key: Key, uid: str) -> None:
         """Delete just that incarnation of an object; one that is gone already is fine.
 

@@ -66,7 +66,6 @@ _ALLOCATED = frozenset(
 _CHOSEN = {"Ingress": "ingressClassName", "Service": "loadBalancerClass"}
 _QUANTITIES = frozenset({"requests", "limits", "sizeLimit", "divisor"})
 _ISSUER = "cert-manager.io/issuer-name"
-_CERTIFICATE = "cert-manager.io/certificate-name"
 # Kinds of others, who add fields as they please: only what we write counts.
 _SHARED = frozenset({"Issuer", "Certificate"})
 _UNCOMPARED = frozenset({"apiVersion", "kind", "metadata", "status", "data", "stringData"})
@@ -184,7 +183,7 @@ def _issued_for(key: Key, live: Obj) -> bool:
 
 def _looked_after(key: Key, live: Obj, facts: Facts) -> bool:
     """Whether cert-manager still would make a Secret anew that is deleted."""
-    certificate = (live["metadata"].get("annotations") or {}).get(_CERTIFICATE) or ""
+    certificate = (live["metadata"].get("annotations") or {}).get(names.ANNOTATION_CERTIFICATE) or ""
     return key.kind == "Secret" and Key("Certificate", key.namespace, certificate) in facts.live
 
 

@@ -22,10 +22,15 @@ DEFAULT_FS_GROUP = 18500
 
 @dataclass(frozen=True)
 class DataFact:
-    """An existing Secret or ConfigMap: the names of its keys and a digest of its content (never the content)."""
+    """An existing Secret or ConfigMap: the names of its keys and a digest of its content (never the content).
+
+    `certificate` is the Certificate of cert-manager that a Secret was written for, empty where it was none; None where
+    nobody looked.
+    """
 
     keys: frozenset[str]
     digest: str
+    certificate: str | None = None
 
 
 @dataclass(frozen=True)

@@ -27,6 +27,7 @@ LONGEST_LABEL = 63
 AGENT_LABEL_NAME = "cryostat.io/name"
 AGENT_LABEL_NAMESPACE = "cryostat.io/namespace"
 
+ANNOTATION_CERTIFICATE = "cert-manager.io/certificate-name"  # of Secrets that cert-manager wrote
 ANNOTATION_SECRET_HASH = "io.cryostat/secret-hash"  # noqa: S105 - a key, not a password
 ANNOTATION_CONFIG_MAP_HASH = "io.cryostat/config-map-hash"
 ANNOTATION_PAUSE = f"{GROUP}/pause-reconciliation"

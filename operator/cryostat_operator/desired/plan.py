@@ -62,7 +62,8 @@ class Kind:
 
 _KINDS = (
     Kind("ServiceAccount", "", "v1", "serviceaccounts"),
-    Kind("Secret", "", "v1", "secrets", immutable=("type",)),
+    # Patches are for the heads of Secrets whose values somebody else writes.
+    Kind("Secret", "", "v1", "secrets", immutable=("type",), verbs=(*_ALL, "patch")),
     Kind("ConfigMap", "", "v1", "configmaps"),
     # Never deleted by us: garbage collection takes claims along with their Cryostat.
     Kind("PersistentVolumeClaim", "", "v1", "persistentvolumeclaims", retained=True, verbs=_ALL[:-1]),

@@ -43,6 +43,7 @@ def _needs(i: Instance, parts: tuple[Part, ...]) -> dict[Key, set[Reference]]:
         for obj in part.objects
         if obj["kind"] == "Deployment"
     }
+    found |= tls.needs(i)
     found[Key("Deployment", i.namespace, i.name)] |= auth_proxy.needs(i)
     found[Key("PersistentVolumeClaim", i.namespace, database.name(i))] = database.needs(i)
     return found

@@ -8,8 +8,8 @@ import yaml
 
 from ..api.v1beta2 import Cryostat
 from ..settings import Settings
+from . import names
 from .certificates import as_ordered, issued
-from .components import cert_manager
 from .instance import DataFact, Facts, Instance, NamespaceFact
 from .plan import KINDS, Key, Plan, SecretOrder
 from .planner import plan_for
@@ -54,7 +54,7 @@ def _issued(facts: Facts, plan: Plan) -> Facts:
         if key.kind == "Certificate":
             secret = Key("Secret", key.namespace, obj["spec"]["secretName"])
             live[key] = obj | {"status": {"conditions": [{"type": "Ready", "status": "True"}]}}
-            annotations = {cert_manager.ANNOTATION_CERTIFICATE: key.name}
+            annotations = {names.ANNOTATION_CERTIFICATE: key.name}
             metadata = {"name": secret.name, "namespace": key.namespace, "annotations": annotations}
             live.setdefault(secret, {"kind": "Secret", "metadata": metadata})
             certificates[secret] = issued(authority=obj["spec"].get("isCA", False))

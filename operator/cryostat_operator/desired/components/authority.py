@@ -16,7 +16,7 @@ COMMON_NAME = "cryostat-ca"
 def part(i: Instance) -> Part:
     """All certificates; each waits while cert-manager, which may have made it before, still looks after its Secret."""
     orders = (_authority(i), *(_leaf(i, leaf) for leaf in leaves.of(i)))
-    names_of_old = {leaves.authority_secret(i).name: f"{i.name}-ca"} | {leaf.secret: leaf.name for leaf in leaves.of(i)}
+    names_of_old = leaves.secrets(i)
     waiting = {}
     for order in orders:
         problem = _handed_over(i, names_of_old[order.key.name]) or _password_missing(i, order)

@@ -9,21 +9,20 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from .. import k8s
+from .. import k8s, names
 from ..instance import Instance
 from ..plan import KINDS, Key, Obj, Part, Problem, Waiting, key_of
 from . import leaves
 from .leaves import PART, Leaf
 
 AUTHORITY_LIFETIME = "87600h"  # ten years; certificates live for cert-manager's 90 days
-ANNOTATION_CERTIFICATE = "cert-manager.io/certificate-name"
 _BASE_USAGES = ("digital signature", "key encipherment")
 
 
 def part(i: Instance) -> Part:
     """The authority first: an Issuer that finds its Secret missing looks again after five seconds only."""
     issued = leaves.of(i)
-    secrets = {leaves.authority_secret(i).name: f"{i.name}-ca"} | {leaf.secret: leaf.name for leaf in issued}
+    secrets = leaves.secrets(i)
     if not i.cert_manager_served:
         problem = unavailable()
         return Part(PART, waiting=tuple(Waiting(_secret_key(i, name), problem) for name in secrets))
@@ -42,20 +41,24 @@ def _with_answers(i: Instance, asked: list[Obj], secrets: Mapping[str, str], par
     there goes before the Certificate comes.
     """
     left = {name: _secret_key(i, secret) for secret, name in secrets.items() if _left_by_others(i, secret, name)}
-    objects = [obj for obj in asked if obj["kind"] != "Certificate" or obj["metadata"]["name"] not in left]
+    held_up = {name: _waiting(f"Certificate {name} waits until an earlier one is gone.") for name in left}
+    held_up |= {name: _collision(i, secret) for secret, name in secrets.items() if _of_somebody(i, secret, name)}
+    objects = [obj for obj in asked if obj["kind"] != "Certificate" or obj["metadata"]["name"] not in held_up]
     waiting, discarded = list(part.waiting), list(left.values())
-    for name in left:
-        problem = _waiting(f"Certificate {name} waits until an earlier one is gone.")
-        waiting.append(Waiting(Key("Certificate", i.namespace, name), problem))
+    waiting += [Waiting(Key("Certificate", i.namespace, name), problem) for name, problem in held_up.items()]
+    answers = {}
     for secret, name in secrets.items():
-        held = _not_ready(i, name, secret)
+        held = held_up.get(name) or _not_ready(i, name, secret)
         if not held and _of_other_authority(i, secret):
             discarded.append(_secret_key(i, secret))
             held = _waiting(f"Certificate {name} was signed by an authority that is gone; it is issued again.")
         if held:
             waiting.append(Waiting(_secret_key(i, secret), held))
         else:
-            objects.append(_secret(i, secret, name))
+            answers[secret] = name
+    # cert-manager looks at a Secret again after each write: it is left in peace until it has written all of them.
+    complete = len(answers) == len(secrets)
+    objects += [_secret(i, secret, name, owned=complete) for secret, name in answers.items()]
     return Part(PART, objects=tuple(objects), waiting=tuple(waiting), discarded=tuple(discarded))
 
 
@@ -64,10 +67,22 @@ def _left_by_others(i: Instance, secret: str, certificate_name: str) -> bool:
     return live is not None and _made_for(live) != certificate_name
 
 
+def _of_somebody(i: Instance, secret: str, certificate_name: str) -> bool:
+    """Whether a Secret without our mark has the name, which cert-manager would overwrite without a question."""
+    found = None if i.live("Secret", secret) else i.facts.data.get(("Secret", secret))
+    return found is not None and found.certificate not in (None, certificate_name)
+
+
+def _collision(i: Instance, secret: str) -> Problem:
+    key = _secret_key(i, secret)
+    message = f"{key} exists and was not made for this Cryostat, so it is left alone. Delete or rename it."
+    return Problem(PART, "NameCollision", message, about=str(key))
+
+
 def _made_for(secret: Obj) -> str | None:
     """The Certificate that cert-manager wrote a Secret for."""
     annotations = secret["metadata"].get("annotations") or {}
-    return annotations.get(ANNOTATION_CERTIFICATE)
+    return annotations.get(names.ANNOTATION_CERTIFICATE)
 
 
 def unavailable() -> Problem:
@@ -136,9 +151,11 @@ def _certificate(i: Instance, name: str, secret: str, issued_by: str, spec: Obj)
 # --- answers ---
 
 
-def _secret(i: Instance, name: str, certificate_name: str) -> Obj:
+def _secret(i: Instance, name: str, certificate_name: str, *, owned: bool) -> Obj:
     """A Secret that cert-manager wrote: its Certificate becomes its controller, so that it goes when that goes."""
     obj = k8s.marked(i, "Secret", name, i.namespace) | {"type": "kubernetes.io/tls"}
+    if not owned:
+        return obj
     live = i.live("Certificate", certificate_name) or {"metadata": {}}
     obj["metadata"]["ownerReferences"] = [
         {

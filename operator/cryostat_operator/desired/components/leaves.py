@@ -70,6 +70,11 @@ def _agent(i: Instance, target: str) -> Leaf:
     return Leaf(name, name, "cryostat-agent", hosts, client=True, rsa=True)
 
 
+def secrets(i: Instance) -> dict[str, str]:
+    """Names of all Secrets with certificates, that of the authority first, and of their Certificates."""
+    return {authority_secret(i).name: f"{i.name}-ca"} | {leaf.secret: leaf.name for leaf in of(i)}
+
+
 def authority_secret(i: Instance) -> Key:
     return Key("Secret", i.namespace, names.ca_secret(i.namespace, i.name))
 

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 from .. import certificates, k8s, names, targets
 from ..instance import Instance
-from ..plan import CopyOrder, Key, Obj, Part, Problem, Waiting
-from . import authority, cert_manager
+from ..plan import CopyOrder, Key, Obj, Part, Problem, Reference, Waiting
+from . import authority, cert_manager, leaves
 from .leaves import PART, authority_secret
 
 _LEAF_KEYS = (certificates.CERTIFICATE, certificates.PRIVATE_KEY, certificates.AUTHORITIES)
@@ -26,6 +26,16 @@ def part(i: Instance) -> Part:
         issued.waiting + copied.waiting,
         discarded=issued.discarded,
     )
+
+
+def needs(i: Instance) -> Mapping[Key, set[Reference]]:
+    """Whose the Secrets are that cert-manager would overwrite must be known before it is asked to."""
+    if i.tls_way != "cert-manager" or not i.cert_manager_served:
+        return {}
+    return {
+        Key("Certificate", i.namespace, certificate): {Reference("Secret", secret, optional=True)}
+        for secret, certificate in leaves.secrets(i).items()
+    }
 
 
 # --- target namespaces ---
