@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import tempfile
+from collections.abc import Generator
 from pathlib import Path
 
 import pytest
@@ -24,6 +25,18 @@ _LEAKING = (
     "ENABLE_WEBHOOKS",
     "WEBHOOK_URL",
 )
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(
+    item: pytest.Item, call: pytest.CallInfo[None]
+) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """In CI nothing may be skipped: a program that could not be installed is a failure."""
+    report = yield
+    if report.skipped and os.environ.get("CI"):
+        reason = report.longrepr[2] if isinstance(report.longrepr, tuple) else report.longrepr
+        report.outcome, report.longrepr = "failed", f"nothing is skipped in CI, but: {reason}"
+    return report
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

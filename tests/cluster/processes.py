@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import atexit
 import os
+import random
 import shutil
 import signal
 import socket
@@ -133,16 +134,21 @@ class Child:
         os.killpg(self.process.pid, signal.SIGCONT)
 
 
+# Below the ports that systems give to outgoing connections, one of which may take a port between choice and use; and
+# above those that programs listen on by custom.
+_PORTS = range(15_000, 30_000)
+
+
 def free_ports(count: int) -> list[int]:
     """TCP ports on loopback that nobody listens on at the moment."""
-    sockets = [socket.socket() for _ in range(count)]
-    try:
-        for each in sockets:
-            each.bind(("127.0.0.1", 0))
-        return [each.getsockname()[1] for each in sockets]
-    finally:
-        for each in sockets:
-            each.close()
+    found: list[int] = []
+    for port in random.sample(_PORTS, len(_PORTS)):
+        with socket.socket() as probe, suppress(OSError):
+            probe.bind(("127.0.0.1", port))
+            found.append(port)
+        if len(found) == count:
+            return found
+    raise OSError("no free port")
 
 
 def listening(port: int) -> bool:

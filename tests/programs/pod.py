@@ -31,17 +31,24 @@ def planned(spec: Obj | None = None) -> Plan:
     return world.settle().plan
 
 
-def secrets(plan: Plan, now: float | None = None) -> dict[Key, Data]:
-    """The content of all Secrets that a plan orders, made as the operator makes it, at a time (epoch seconds)."""
+def secrets(plan: Plan, authority: Data | None = None) -> dict[Key, Data]:
+    """The content of all Secrets that a plan orders, made as the operator makes it; perhaps by a given authority."""
     made: dict[Key, Data] = {}
-    moment = time.time() if now is None else now
     for key, order in plan.orders.items():
         if isinstance(order, SecretOrder):
             made[key] = {name: base64.b64decode(value) for name, value in mint(order.values, {}).items()}
     orders = [order for order in plan.orders.values() if isinstance(order, CertificateOrder)]
     for order in sorted(orders, key=lambda order: order.authority is not None):
-        made[order.key] = certificate(order, made, moment)
+        given = authority if order.authority is None else None
+        made[order.key] = given or certificate(order, made, time.time())
     return made
+
+
+def authorities(plan: Plan, founded: float, renewed: float) -> tuple[Data, Data]:
+    """The authority of a plan before and after its renewal; both times in days before now."""
+    order = next(o for o in plan.orders.values() if isinstance(o, CertificateOrder) and o.authority is None)
+    before = ca.found(order, {}, time.time() - founded * 86400)
+    return before, ca.found(order, before, time.time() - renewed * 86400)
 
 
 def certificate(order: CertificateOrder, known: Mapping[Key, Data], now: float) -> Data:

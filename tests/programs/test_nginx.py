@@ -7,15 +7,17 @@ import shutil
 import ssl
 import threading
 from collections.abc import Iterator
+from contextlib import contextmanager
 from http.client import HTTPSConnection
 from pathlib import Path
 
 import pytest
 
 from cryostat_operator.desired import names
+from cryostat_operator.desired.plan import Key, Plan
 from tests.cluster.processes import Child, listening
 from tests.desired.world import NAME, NAMESPACE
-from tests.programs.pod import Container, Data, foreign, planned, secrets
+from tests.programs.pod import Container, Data, authorities, foreign, planned, secrets
 
 pytestmark = pytest.mark.skipif(not shutil.which("nginx"), reason="nginx is not installed (.ci/programs)")
 
@@ -46,10 +48,17 @@ def application() -> Iterator[int]:
 
 @pytest.fixture(scope="module")
 def gateway(tmp_path_factory: pytest.TempPathFactory, application: int) -> Iterator[Container]:
-    root, plan = tmp_path_factory.mktemp("nginx"), planned()
+    plan = planned()
+    with running(plan, secrets(plan), tmp_path_factory.mktemp("nginx"), application) as container:
+        yield container
+
+
+@contextmanager
+def running(plan: Plan, content: dict[Key, Data], root: Path, application: int) -> Iterator[Container]:
+    """The gateway, until the end of the block."""
     paths = {"/run/nginx.pid": str(root / "nginx.pid")}
     ports = {names.PORT_APPLICATION: application}
-    container = Container(plan, secrets(plan), NAME, f"{NAME}-agent-proxy", root, paths, ports)
+    container = Container(plan, content, NAME, f"{NAME}-agent-proxy", root, paths, ports)
     # All of the pod runs as one user; here the workers must be kept from changing to another one.
     command = [*container.command[:-1], f"{container.command[-1]} user root;", "-e", "stderr"]
     child = Child("nginx", command, root / "nginx.log")
@@ -141,3 +150,31 @@ def test_a_renewed_certificate_is_used_without_a_restart(gateway: Container, tmp
     assert shown().strip() == new["tls.crt"].decode().strip()
     assert shown() != before
     assert ask(gateway, "/health", gateway.secret(AGENT), tmp_path)[0] == 200
+
+
+def test_what_was_issued_before_and_after_a_renewal_of_the_authority_is_accepted(
+    tmp_path: Path, application: int
+) -> None:
+    plan = planned()
+    old, new = authorities(plan, 2700, 0)
+    made = [secrets(plan, authority) for authority in (old, new)]
+    agents = [next(data for key, data in each.items() if key.name == AGENT) for each in made]
+    assert agents[1]["ca.crt"] == new["tls.crt"] + old["tls.crt"]
+    for number, content in enumerate(made):
+        root = tmp_path / str(number)
+        root.mkdir()
+        with running(plan, content, root, application) as gateway:
+            for agent in agents:
+                for trusted in (old["tls.crt"], new["tls.crt"], new["ca.crt"]):
+                    assert ask(gateway, "/health", agent, tmp_path, trusted)[0] == 200
+
+
+def test_a_predecessor_that_has_ended_is_in_nobodys_way(tmp_path: Path, application: int) -> None:
+    plan = planned()
+    old, new = authorities(plan, 3700, 1000)
+    assert new["ca.crt"] == new["tls.crt"] + old["tls.crt"]
+    with running(plan, secrets(plan, new), tmp_path, application) as gateway:
+        agent = gateway.secret(AGENT)
+        assert ask(gateway, "/health", agent, tmp_path)[0] == 200
+        with pytest.raises(ssl.SSLCertVerificationError, match="expired"):
+            ask(gateway, "/health", agent, tmp_path, old["tls.crt"])
