@@ -32,7 +32,7 @@ def pytest_collection_finish(session: pytest.Session) -> None:
         with capture.global_and_fixture_disabled():
             binaries.programs(*Options().programs)
             binaries.data(binaries.KWOK)
-            if any(item.path.name in ("test_tls_cert_manager.py", "test_install.py") for item in session.items):
+            if any(item.path.name.startswith(("test_tls_cert_manager", "test_install")) for item in session.items):
                 binaries.programs("cert-manager-controller", "cert-manager-cainjector")
                 binaries.data(binaries.CERT_MANAGER)
 

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives.serialization import pkcs12
+from cryptography.x509.oid import ExtendedKeyUsageOID
 
 from cryostat_operator.cluster import ca
 from cryostat_operator.cluster.certificates import Inspected, inspect
@@ -73,7 +74,13 @@ def test_a_leaf_is_exactly_what_was_ordered(tmp_path: Path, rsa: bool) -> None:
     assert verified(tmp_path, leaf, leaf["ca.crt"])
     assert (x(leaf).not_valid_after_utc - x(leaf).not_valid_before_utc).days == 90
     assert not x(leaf).extensions.get_extension_for_class(x509.BasicConstraints).value.ca
-    assert x(leaf).serial_number.bit_length() > 64
+    serials = {x(issued(authority)).serial_number for _ in range(8)} | {x(leaf).serial_number}
+    assert len(serials) == 9
+    assert all(64 < serial.bit_length() < 160 for serial in serials)  # at most 20 octets, and positive
+    names = x(leaf).extensions.get_extension_for_class(x509.SubjectAlternativeName).value
+    assert names.get_values_for_type(x509.DNSName) == ["db", "db.n.svc"]
+    purposes = x(leaf).extensions.get_extension_for_class(x509.ExtendedKeyUsage).value
+    assert set(purposes) == {ExtendedKeyUsageOID.SERVER_AUTH, ExtendedKeyUsageOID.CLIENT_AUTH}
     usage = x(leaf).extensions.get_extension_for_class(x509.KeyUsage).value
     assert (usage.digital_signature, usage.key_encipherment, usage.key_cert_sign) == (True, rsa, False)
     assert leaf["tls.key"].startswith(b"-----BEGIN RSA PRIVATE KEY" if rsa else b"-----BEGIN EC PRIVATE KEY")

@@ -124,10 +124,29 @@ def test_with_tls_the_proxy_serves_https() -> None:
     assert f"--tls-cert={SECRETS}/sample-tls/tls.crt" in arguments({"enableCertManager": True})
 
 
-@pytest.mark.parametrize(("tls", "expected"), [([], "false"), ([{"hosts": ["a.example.com"]}], None)])
-def test_over_plain_http_the_cookie_is_not_restricted_to_https(tls: list[Any], expected: str | None) -> None:
-    ingress = {"rules": [{"host": "a.example.com"}], "tls": tls}
-    spec = {"networkOptions": {"coreConfig": {"ingressSpec": ingress}}}
+def ingress(*tls: str) -> dict[str, Any]:
+    spec = {"rules": [{"host": "a.example.com"}], "tls": [{"hosts": [host]} for host in tls]}
+    return {"networkOptions": {"coreConfig": {"ingressSpec": spec}}}
+
+
+def opened(kind: str) -> dict[str, Any]:
+    return {"serviceOptions": {"coreConfig": {"serviceType": kind}}}
+
+
+@pytest.mark.parametrize(
+    ("spec", "expected"),
+    [
+        ({}, None),
+        (ingress(), "false"),
+        (ingress("a.example.com"), None),
+        (ingress() | {"enableCertManager": True}, "false"),  # what the browser sees ends at the Ingress
+        (opened("LoadBalancer"), "false"),
+        (opened("NodePort"), "false"),
+        (opened("LoadBalancer") | {"enableCertManager": True}, None),
+        (opened("LoadBalancer") | ingress("a.example.com"), None),
+    ],
+)
+def test_over_plain_http_the_cookie_is_not_restricted_to_https(spec: dict[str, Any], expected: str | None) -> None:
     assert variables(spec).get("OAUTH2_PROXY_COOKIE_SECURE") == expected
 
 

@@ -10,7 +10,7 @@ import base64
 import re
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from cryostat_operator.cluster import ca
@@ -31,11 +31,11 @@ def planned(spec: Obj | None = None) -> Plan:
     return world.settle().plan
 
 
-def secrets(plan: Plan, authority: Data | None = None) -> dict[Key, Data]:
+def secrets(plan: Plan, authority: Data | None = None, existing: Mapping[Key, Data] | None = None) -> dict[Key, Data]:
     """The content of all Secrets that a plan orders, made as the operator makes it; perhaps by a given authority."""
-    made: dict[Key, Data] = {}
+    made: dict[Key, Data] = dict(existing or {})
     for key, order in plan.orders.items():
-        if isinstance(order, SecretOrder):
+        if isinstance(order, SecretOrder) and key not in made:
             made[key] = {name: base64.b64decode(value) for name, value in mint(order.values, {}).items()}
     orders = [order for order in plan.orders.values() if isinstance(order, CertificateOrder)]
     for order in sorted(orders, key=lambda order: order.authority is not None):
@@ -155,6 +155,6 @@ class Container:
         return self.secrets[order.key]
 
 
-def foreign(plan: Plan, secret: str) -> Data:
+def foreign(plan: Plan, secret: str, existing: Mapping[Key, Data] | None = None) -> Data:
     """What a Secret would hold if another authority of the same name had issued it."""
-    return next(data for key, data in secrets(replace(plan)).items() if key.name == secret)
+    return next(data for key, data in secrets(plan, None, existing).items() if key.name == secret)

@@ -19,7 +19,8 @@ from tests.cluster.processes import Child, listening
 from tests.desired.world import NAME, NAMESPACE
 from tests.programs.pod import Container, Data, authorities, foreign, planned, secrets
 
-pytestmark = pytest.mark.skipif(not shutil.which("nginx"), reason="nginx is not installed (.ci/programs)")
+INSTALLED = shutil.which("nginx")
+pytestmark = pytest.mark.skipif(not INSTALLED, reason="nginx is not installed (.ci/programs)")
 
 AGENT = names.agent_certificate(NAMESPACE, NAME, NAMESPACE)
 HOST = f"{NAME}-agent.{NAMESPACE}.svc"

@@ -114,15 +114,37 @@ def _used(obj: Obj) -> Iterator[Key]:
         yield Key("Service", namespace, spec["to"]["name"])
 
 
-def news(action: Action, before: Obj | None) -> Problem | None:
+def news(action: Action, before: Facts) -> Problem | None:
     """What people should hear of a write that went through."""
-    if action.key.kind != "Route" or not before or not action.obj:
+    if action.key.kind == "Secret":
+        return _agents_certificate(action, before)
+    live = before.live.get(action.key)
+    if action.key.kind != "Route" or not live or not action.obj:
         return None
-    old, new = before["spec"].get("host"), action.obj["spec"].get("host")
+    old, new = live["spec"].get("host"), action.obj["spec"].get("host")
     if not old or not new or old == new:
         return None
     message = f"Route {action.key.name} moved from {old} to {new}."
     return Problem("exposure", "RouteHostChanged", message, warning=False)
+
+
+def _agents_certificate(action: Action, before: Facts) -> Problem | None:
+    """Running agents keep the certificate that they found when their JVM started."""
+    key, old = action.key, before.certificates.get(action.key)
+    labels = (action.obj or {"metadata": {}})["metadata"].get("labels") or {}
+    name, namespace = labels.get(names.LABEL_NAME, ""), labels.get(names.LABEL_NAMESPACE, "")
+    if (
+        not action.order
+        or not old
+        or not old.sound
+        or key.name != names.agent_certificate(namespace, name, key.namespace)
+    ):
+        return None
+    message = (
+        f"Agents in namespace {key.namespace} have a new certificate. "
+        f"Those that run now keep the old one, which ends {old.not_after}: restart their pods before."
+    )
+    return Problem("tls", "AgentCertificateRenewed", message, warning=False)
 
 
 def pending(plan: Plan, facts: Facts) -> list[Problem]:

@@ -172,7 +172,7 @@ class Reconciler:
         for action in outcome.done:
             run.written.add(action.key)
             self._restraint.written(owner, action, outcome.replaced.get(action.key))
-            told = news(action, before.live.get(action.key))
+            told = news(action, before)
             if told:
                 run.news.append(told)
 

@@ -145,20 +145,21 @@ def container(i: Instance) -> Obj:
 
 
 def environment(i: Instance) -> list[Obj]:
-    """Environment of oauth2-proxy."""
+    """Environment of oauth2-proxy.
+
+    Browsers do not send a `Secure` cookie back over plain HTTP: nobody would stay logged in.
+    """
     skipped = ALL_PATHS if i.open_access else HEALTH_PATHS
     login = [
         k8s.env("OAUTH2_PROXY_HTPASSWD_FILE", k8s.literal(f"{names.SECRETS_DIR}/{login_file(i)}")),
         k8s.env("OAUTH2_PROXY_HTPASSWD_USER_GROUP", "write"),
     ]
-    # Browsers do not send a `Secure` cookie back over plain HTTP, so nobody would stay logged in.
-    plain = not i.tls and (exposure.application_url(i) or "").startswith("http://")
     return [
         k8s.env("OAUTH2_PROXY_REDIRECT_URL", f"http://localhost:{names.PORT_AUTH_PROXY}/oauth2/callback"),
         k8s.env("OAUTH2_PROXY_EMAIL_DOMAINS", "*"),
         *(login if login_file(i) else []),
         k8s.env("OAUTH2_PROXY_SKIP_AUTH_ROUTES", skipped),
-        *([k8s.env("OAUTH2_PROXY_COOKIE_SECURE", "false")] if plain and not i.open_access else []),
+        *([k8s.env("OAUTH2_PROXY_COOKIE_SECURE", "false")] if exposure.is_plain(i) and not i.open_access else []),
     ]
 
 

@@ -159,6 +159,15 @@ def application_url(i: Instance) -> str | None:
     return _ingress_url(i) if has_ingress(i) else None
 
 
+def is_plain(i: Instance) -> bool:
+    """Whether people's browsers reach the application over plain HTTP, as far as the Cryostat tells."""
+    url = application_url(i)
+    if url:
+        return url.startswith("http://")
+    opened = service(i)["spec"]["type"] != "ClusterIP"  # a node's port or a load balancer leads straight to the proxy
+    return opened and not i.tls and not i.openshift
+
+
 def _ingress_url(i: Instance) -> str | None:
     spec = _config(i).ingress_spec or {}
     usable = [rule for rule in spec.get("rules") or [] if rule.get("host") and not rule["host"].startswith("*")]

@@ -1,0 +1,105 @@
+"""cert-manager's real controller when people interfere: strangers and rubbish in Secrets, and it is taken away."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from cryostat_operator.desired import names
+from tests.cluster.api import eventually
+from tests.cluster.cert_manager import CertManager
+from tests.cluster.conftest import NamespaceFactory, OperatorFactory
+from tests.cluster.controlplane import ControlPlane
+from tests.cluster.test_tls_built_in import LEAVES, NAME, ON, cryostat, deployments, ready, secret, tls_condition
+from tests.cluster.test_tls_built_in import verify as verify
+from tests.cluster.test_tls_cert_manager import SLOW, by_cert_manager, data
+from tests.cluster.test_tls_cert_manager import installed as installed
+from tests.cluster.test_tls_cert_manager import plane as plane
+from tests.cluster.test_tls_disturbed import write
+
+
+def test_a_secret_of_somebody_else_is_not_overwritten(
+    plane: ControlPlane, installed: CertManager, namespace: NamespaceFactory, operator: OperatorFactory
+) -> None:
+    api, here = plane.api, namespace(plane)
+    metadata = {"name": f"{NAME}-database-tls", "namespace": here}
+    theirs = api.create({"apiVersion": "v1", "kind": "Secret", "metadata": metadata, "stringData": {"key": "value"}})
+    operator(plane, ON)
+    api.create(cryostat(here))
+    eventually(lambda: tls_condition(api, here).get("reason") == "NameCollision", SLOW)
+    eventually(lambda: f"{NAME}-storage" in deployments(api, here), SLOW)
+    assert api.get("v1", "Secret", metadata["name"], here)["data"] == theirs["data"]
+    assert f"{NAME}-database" not in deployments(api, here)
+    api.delete(theirs)
+    eventually(lambda: by_cert_manager(api, here), SLOW)
+
+
+def test_rubbish_and_lost_secrets_are_issued_again(
+    plane: ControlPlane,
+    installed: CertManager,
+    namespace: NamespaceFactory,
+    operator: OperatorFactory,
+    verify: Callable[..., str],
+) -> None:
+    api, here, there = plane.api, namespace(plane), namespace(plane, "agents")
+    operator(plane, ON)
+    api.create(cryostat(here, there))
+    eventually(lambda: by_cert_manager(api, here), SLOW)
+    agent = names.agent_certificate(here, NAME, there)
+    before = {leaf: secret(api, here, f"{NAME}-{leaf}") for leaf in LEAVES}
+    write(api, here, f"{NAME}-database-tls", {"tls.crt": b"rubbish"})
+    write(api, here, f"{NAME}-reports-tls", {"tls.key": before["tls"]["tls.key"]})
+    write(api, there, agent, {"tls.key": before["tls"]["tls.key"], "ca.crt": b"rubbish"})
+    api.delete({"apiVersion": "v1", "kind": "Secret", "metadata": {"name": f"{NAME}-storage-tls", "namespace": here}})
+    changed = {"database-tls", "reports-tls", "storage-tls"}
+
+    def issued_again() -> bool:
+        now = {leaf: secret(api, here, f"{NAME}-{leaf}") for leaf in LEAVES}
+        return {leaf for leaf in LEAVES if now[leaf]["tls.key"] != before[leaf]["tls.key"]} <= changed and all(
+            now[leaf]["tls.crt"] != before[leaf]["tls.crt"] for leaf in changed
+        )
+
+    eventually(issued_again, SLOW)
+    eventually(lambda: secret(api, there, agent) == secret(api, here, agent), SLOW)
+    eventually(lambda: by_cert_manager(api, here), SLOW)
+    for leaf in LEAVES:
+        service = NAME if leaf == "tls" else f"{NAME}-{leaf.removesuffix('-tls')}"
+        found = secret(api, here, f"{NAME}-{leaf}")
+        assert "OK" in verify(found, "sslserver", service)
+        assert found["ca.crt"] == before[leaf]["ca.crt"]
+
+
+def test_it_is_taken_away_and_comes_back_under_a_running_instance(
+    plane: ControlPlane, namespace: NamespaceFactory, operator: OperatorFactory
+) -> None:
+    api, here = plane.api, namespace(plane)
+    operator(plane, ON)
+    manager = CertManager(plane)
+    try:
+        manager.install()
+        api.create(cryostat(here, enableCertManager=True))
+        eventually(lambda: by_cert_manager(api, here), SLOW)
+        kept, running = data(api, here), set(deployments(api, here))
+        manager.uninstall()
+        eventually(lambda: tls_condition(api, here).get("reason") == "CertManagerUnavailable", SLOW)
+        assert not ready(api, here)
+        assert set(deployments(api, here)) == running
+        manager.install()
+        eventually(lambda: by_cert_manager(api, here), SLOW)
+        assert data(api, here) == kept
+        assert set(deployments(api, here)) == running
+    finally:
+        manager.uninstall()
+
+
+def test_no_key_stays_in_a_namespace_that_was_given_up(
+    plane: ControlPlane, installed: CertManager, namespace: NamespaceFactory, operator: OperatorFactory
+) -> None:
+    api, here, there = plane.api, namespace(plane), namespace(plane, "agents")
+    operator(plane, ON)
+    live = api.create(cryostat(here, here, there))
+    eventually(lambda: by_cert_manager(api, here), SLOW)
+    assert len(api.list("v1", "Secret", there)) == 2
+    api.patch(live, {"spec": {"targetNamespaces": [here]}})
+    eventually(lambda: not api.list("v1", "Secret", there), SLOW)
+    eventually(lambda: api.find("v1", "Secret", names.agent_certificate(here, NAME, there), here) is None, SLOW)
+    eventually(lambda: by_cert_manager(api, here), SLOW)

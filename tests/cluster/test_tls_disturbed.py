@@ -1,0 +1,219 @@
+"""The built-in authority when time passes and people interfere: renewals, rubbish, strangers in Secrets' place."""
+
+from __future__ import annotations
+
+import base64
+import time
+from collections.abc import Callable, Mapping
+
+import pytest
+from cryptography import x509
+
+from cryostat_operator.cluster import ca
+from cryostat_operator.desired import names
+from cryostat_operator.desired.plan import CertificateOrder, Key
+from tests.cluster.api import Api, Object, condition, eventually
+from tests.cluster.conftest import NamespaceFactory, OperatorFactory
+from tests.cluster.controlplane import ControlPlane
+from tests.cluster.test_tls_built_in import (
+    LEAVES,
+    NAME,
+    ON,
+    Secret,
+    cryostat,
+    deployments,
+    ready,
+    secret,
+    serial,
+    tls_condition,
+)
+from tests.cluster.test_tls_built_in import verify as verify
+
+DAY = 86400.0
+
+
+def write(api: Api, namespace: str, name: str, data: Mapping[str, bytes]) -> None:
+    """Change a Secret as anybody with `kubectl edit` could."""
+    live = api.get("v1", "Secret", name, namespace)
+    api.patch(live, {"data": {key: base64.b64encode(value).decode() for key, value in data.items()}})
+
+
+def issued(api: Api, namespace: str, like: str, now: float) -> Secret:
+    """What the authority of an instance would have issued at another time, for the database."""
+    authority = names.ca_secret(namespace, NAME)
+    hosts = tuple(f"{NAME}-{like}{suffix}" for suffix in ("", f".{namespace}.svc", f".{namespace}.svc.cluster.local"))
+    usages = frozenset({"server auth", "client auth"} if like == "storage" else {"server auth"})
+    common_name = {"database": "cryostat-db"}.get(like, f"cryostat-{like}")
+    order = CertificateOrder(
+        Key("Secret", namespace, f"{NAME}-{like}-tls"), common_name, hosts, usages, Key("Secret", namespace, authority)
+    )
+    return ca.issue(order, ca.Signer.of(secret(api, namespace, authority)), None, now)
+
+
+def serials(api: Api, namespace: str) -> dict[str, int]:
+    return {leaf: serial(secret(api, namespace, f"{NAME}-{leaf}")) for leaf in LEAVES}
+
+
+@pytest.fixture
+def instance(installed_plane: ControlPlane, namespace: NamespaceFactory, operator: OperatorFactory) -> tuple[str, str]:
+    """The namespaces of a Cryostat that is ready, and of its agents."""
+    api, here, there = installed_plane.api, namespace(installed_plane), namespace(installed_plane, "agents")
+    operator(installed_plane, ON)
+    api.create(cryostat(here, here, there))
+    eventually(lambda: ready(api, here))
+    return here, there
+
+
+@pytest.mark.parametrize("age", [61.0 + 4.5, 100.0, -400.0], ids=["due", "ended", "from-the-future"])
+@pytest.mark.parametrize(("leaf", "restarted"), [("database", {f"{NAME}-database"}), ("storage", set())])
+def test_a_certificate_is_renewed_and_restarts_only_what_cannot_reload_it(
+    installed_plane: ControlPlane, instance: tuple[str, str], age: float, leaf: str, restarted: set[str]
+) -> None:
+    api, (here, _) = installed_plane.api, instance
+    before, running = serials(api, here), deployments(api, here)
+    old = issued(api, here, leaf, time.time() - age * DAY)
+    write(api, here, f"{NAME}-{leaf}-tls", old)
+    eventually(lambda: serials(api, here)[f"{leaf}-tls"] not in (before[f"{leaf}-tls"], serial(old)))
+    eventually(lambda: ready(api, here))
+    after = serials(api, here)
+    assert {name for name in before if after[name] != before[name]} == {f"{leaf}-tls"}
+    changed = deployments(api, here)
+    assert {name for name in running if changed[name] != running[name]} == restarted
+
+
+def test_whose_agents_need_a_restart_is_told(installed_plane: ControlPlane, instance: tuple[str, str]) -> None:
+    api, (here, there) = installed_plane.api, instance
+    agent = names.agent_certificate(here, NAME, there)
+    old = secret(api, there, agent)
+    api.delete({"apiVersion": "v1", "kind": "Secret", "metadata": {"name": agent, "namespace": here}})
+    eventually(lambda: secret(api, there, agent)["tls.crt"] != old["tls.crt"])
+
+    def told() -> list[Object]:
+        return [e for e in api.list("v1", "Event", here) if e["reason"] == "AgentCertificateRenewed"]
+
+    eventually(told)
+    [event] = told()
+    ends = x509.load_pem_x509_certificate(old["tls.crt"]).not_valid_after_utc
+    assert event["type"] == "Normal"
+    assert there in event["message"]
+    assert f"{ends:%Y-%m-%dT%H:%M:%SZ}" in event["message"]
+
+
+def test_an_authority_is_renewed_and_nothing_restarts(
+    installed_plane: ControlPlane, instance: tuple[str, str], verify: Callable[..., str]
+) -> None:
+    api, (here, there) = installed_plane.api, instance
+    before, running = serials(api, here), deployments(api, here)
+    name = names.ca_secret(here, NAME)
+    order = CertificateOrder(Key("Secret", here, name), "cryostat-ca")
+    # The same authority, had it been founded long ago.
+    young = secret(api, here, name)
+    old = ca.found(order, {**young, "ca.crt": b""}, time.time() - 2700 * DAY)
+    assert old["tls.key"] == young["tls.key"]
+    write(api, here, name, old)
+
+    def renewed() -> bool:
+        new = secret(api, here, name)
+        return new["tls.crt"] != old["tls.crt"] and new["ca.crt"] == new["tls.crt"] + old["tls.crt"]
+
+    eventually(renewed)
+    eventually(lambda: secret(api, there, name)["tls.crt"] == secret(api, here, name)["ca.crt"])
+    eventually(lambda: ready(api, here))
+    assert serials(api, here) == before
+    assert deployments(api, here) == running
+    leaf = secret(api, here, f"{NAME}-database-tls")
+    for trusted in ("tls.crt", "ca.crt"):
+        whom = secret(api, here, name)[trusted]
+        assert "OK" in verify({**leaf, "ca.crt": whom}, "sslserver", f"{NAME}-database")
+
+
+@pytest.mark.parametrize("key", ["tls.crt", "tls.key", "ca.crt"])
+@pytest.mark.parametrize("junk", [b"", b"junk", b"-----BEGIN CERTIFICATE-----\nAA==\n-----END CERTIFICATE-----\n"])
+def test_rubbish_is_replaced(
+    installed_plane: ControlPlane, instance: tuple[str, str], verify: Callable[..., str], key: str, junk: bytes
+) -> None:
+    api, (here, there) = installed_plane.api, instance
+    agent, authority = names.agent_certificate(here, NAME, there), names.ca_secret(here, NAME)
+    for namespace, name in [(here, f"{NAME}-tls"), (here, agent), (there, agent), (here, authority)]:
+        write(api, namespace, name, {key: junk})
+
+    def sound() -> bool:
+        root = secret(api, here, authority)["ca.crt"]
+        own, theirs, copy = secret(api, here, f"{NAME}-tls"), secret(api, here, agent), secret(api, there, agent)
+        public = secret(api, there, authority)["tls.crt"]
+        return {own["ca.crt"], theirs["ca.crt"], public} == {root} and copy == theirs and junk not in own.values()
+
+    eventually(sound)
+    eventually(lambda: ready(api, here))
+    assert "OK" in verify(secret(api, here, f"{NAME}-tls"), "sslserver", NAME)
+    host = f"a.{names.agent_callback_service(here, NAME)}.{there}.svc"
+    assert "OK" in verify(secret(api, there, agent), "sslclient", host)
+
+
+def test_an_authority_of_somebody_else_is_not_used(
+    installed_plane: ControlPlane, instance: tuple[str, str], verify: Callable[..., str]
+) -> None:
+    api, (here, _) = installed_plane.api, instance
+    name = names.ca_secret(here, NAME)
+    theirs = ca.found(CertificateOrder(Key("Secret", here, name), "somebody"), {}, time.time())
+    write(api, here, name, theirs)
+    eventually(lambda: secret(api, here, name)["tls.key"] != theirs["tls.key"])
+
+    def trusts_ours() -> bool:
+        root = secret(api, here, name)["ca.crt"]
+        return {secret(api, here, f"{NAME}-{leaf}")["ca.crt"] for leaf in LEAVES} == {root}
+
+    eventually(trusts_ours)
+    assert theirs["tls.crt"] not in secret(api, here, name)["ca.crt"]
+    assert "OK" in verify(secret(api, here, f"{NAME}-tls"), "sslserver", NAME)
+
+
+def test_a_secret_of_somebody_else_is_left_alone_until_it_goes(
+    installed_plane: ControlPlane, namespace: NamespaceFactory, operator: OperatorFactory
+) -> None:
+    api, here = installed_plane.api, namespace(installed_plane)
+    name = f"{NAME}-database-tls"
+    metadata = {"name": name, "namespace": here}
+    theirs = api.create({"apiVersion": "v1", "kind": "Secret", "metadata": metadata, "stringData": {"tls.crt": "x"}})
+    operator(installed_plane, ON)
+    api.create(cryostat(here))
+    eventually(lambda: tls_condition(api, here).get("reason") == "NameCollision")
+    eventually(lambda: f"{NAME}-storage" in deployments(api, here))
+    assert f"{NAME}-database" not in deployments(api, here)
+    assert api.get("v1", "Secret", name, here)["data"] == theirs["data"]
+    api.delete(theirs)
+    eventually(lambda: ready(api, here))
+
+
+def test_a_lost_authority_restarts_the_application_last(
+    installed_plane: ControlPlane, instance: tuple[str, str]
+) -> None:
+    api, (here, _) = installed_plane.api, instance
+    mark, name = installed_plane.audit_mark(), names.ca_secret(here, NAME)
+    running = deployments(api, here)
+    api.delete({"apiVersion": "v1", "kind": "Secret", "metadata": {"name": name, "namespace": here}})
+    eventually(lambda: all(deployments(api, here)[each] > generation for each, generation in running.items()))
+    events = installed_plane.audit_since(mark)
+    order = [_restarted(event) for event in events if event["verb"] == "update" and _restarted(event)]
+    assert order[-1] == NAME
+    assert set(order[:-1]) == {f"{NAME}-database", f"{NAME}-storage"}
+    rolled = [_scaled(event) for event in events[: events.index(_last(events, order))] if _scaled(event)]
+    assert any(each.startswith(f"{NAME}-database") for each in rolled)
+    eventually(lambda: condition(api.get(names.API_VERSION, names.KIND, NAME, here), "Ready")["status"] == "True")
+
+
+def _restarted(event: Object) -> str:
+    reference = event.get("objectRef") or {}
+    ours = "cryostat-operator" in event["user"]["username"] and not reference.get("subresource")
+    return str(reference.get("name", "")) if ours and reference.get("resource") == "deployments" else ""
+
+
+def _scaled(event: Object) -> str:
+    """The ReplicaSet that a rollout made for new pods."""
+    reference = event.get("objectRef") or {}
+    made = event["verb"] == "create" and reference.get("resource") == "replicasets"
+    return str(reference.get("name", "")) if made else ""
+
+
+def _last(events: list[Object], order: list[str]) -> Object:
+    return next(e for e in reversed(events) if e["verb"] == "update" and _restarted(e) == order[-1])

@@ -1,0 +1,71 @@
+"""A real JVM with the keystore and truststore of the application: what it trusts, and who trusts it."""
+
+from __future__ import annotations
+
+import subprocess
+from collections.abc import Mapping
+from pathlib import Path
+
+import pytest
+
+from cryostat_operator.desired import names
+from cryostat_operator.desired.plan import Key
+from tests.desired.world import NAME
+from tests.java import jvm
+from tests.programs import test_nginx
+from tests.programs.pod import Container, Data, authorities, foreign, planned, secrets
+from tests.programs.test_nginx import application as application
+from tests.programs.test_nginx import gateway as gateway
+
+pytestmark = pytest.mark.skipif(
+    not (jvm.AVAILABLE and test_nginx.INSTALLED), reason="there is no JDK, or no nginx (.ci/programs)"
+)
+
+
+@pytest.fixture(scope="module")
+def classes(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return jvm.build(tmp_path_factory.mktemp("java"))
+
+
+def ask(classes: Path, gateway: Container, keystore: Data, truststore: Data, password: str) -> tuple[int, str]:
+    """Exit code, and the status line of the answer or what went wrong."""
+    for name, data in (("keystore.p12", keystore), ("truststore.p12", truststore)):
+        (classes / name).write_bytes(data[name])
+    port = str(gateway.ports[names.PORT_AGENT_GATEWAY])
+    stores = [classes / "keystore.p12", classes / "truststore.p12"]
+    command = ["java", "-cp", classes, "Handshake", test_nginx.HOST, port, *stores, password]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60)
+    return done.returncode, done.stdout.strip() or done.stderr
+
+
+def keystore(content: Mapping[Key, Data]) -> dict[Key, Data]:
+    """The Secret with the password alone."""
+    return {key: data for key, data in content.items() if key.name == f"{NAME}-keystore"}
+
+
+def password(gateway: Container) -> str:
+    return gateway.secret(f"{NAME}-keystore")["KEYSTORE_PASS"].decode()
+
+
+def test_keystore_and_truststore_open_and_serve(classes: Path, gateway: Container) -> None:
+    mine = gateway.secret(f"{NAME}-tls")
+    assert ask(classes, gateway, mine, mine, password(gateway)) == (0, "HTTP/1.1 200 OK")
+
+
+def test_another_authority_is_not_trusted(classes: Path, gateway: Container) -> None:
+    theirs = foreign(gateway.plan, f"{NAME}-tls", keystore(gateway.secrets))
+    code, told = ask(classes, gateway, gateway.secret(f"{NAME}-tls"), theirs, password(gateway))
+    assert code != 0
+    assert "PKIX path" in told
+
+
+def test_both_sides_of_a_renewed_authority_are_trusted(classes: Path, application: int, tmp_path: Path) -> None:
+    plan = planned()
+    old, new = authorities(plan, 2700, 0)
+    sides = [secrets(plan, old)]
+    sides.append(secrets(plan, new, keystore(sides[0])))
+    with test_nginx.running(plan, sides[1], tmp_path, application) as gateway:
+        stores = [next(data for key, data in side.items() if key.name == f"{NAME}-tls") for side in sides]
+        for mine in stores:
+            for trusted in stores:
+                assert ask(classes, gateway, mine, trusted, password(gateway)) == (0, "HTTP/1.1 200 OK")
