@@ -9,7 +9,7 @@ import pytest
 
 from cryostat_operator.desired import names
 from cryostat_operator.desired.certificates import CertificateFact, as_ordered, differs, unfit
-from cryostat_operator.desired.compare import compare, differences
+from cryostat_operator.desired.compare import compare, differences, possible
 from cryostat_operator.desired.instance import DataFact, Facts, NamespaceFact
 from cryostat_operator.desired.plan import KINDS, CertificateOrder, CopyOrder, Key, Obj, Plan
 from cryostat_operator.desired.status import Report, status_of
@@ -195,6 +195,22 @@ def test_a_copy_is_known_by_what_is_public() -> None:
     assert not differs(order, facts)
     assert differs(order, {**facts, order.key: replace(facts[order.key], sound=False)})
     assert differs(order, {**facts, ORDER.key: replace(facts[ORDER.key], digests={"tls.crt": "new", "ca.crt": "x"})})
+
+
+def test_a_copy_follows_its_source_and_is_not_made_of_the_former_one() -> None:
+    settled = world(targets=(NAMESPACE, "apps")).settle()
+    settled.facts = replace(settled.facts, live={key: with_uid(obj) for key, obj in settled.facts.live.items()})
+    changed = replace(settled.facts.certificates[CA], digests={"tls.crt": "new", "ca.crt": "new"})
+    copied = Key("Secret", "apps", CA.name)
+
+    def written() -> set[Key]:
+        actions = compare(settled.plan, settled.facts, UID)
+        return {action.key for action in possible(actions, settled.plan, settled.facts)} & {CA, copied}
+
+    settled.with_certificates({CA: replace(changed, due=True)})
+    assert written() == {CA}
+    settled.with_certificates({CA: changed})
+    assert written() == {copied}
 
 
 # --- restarts ---

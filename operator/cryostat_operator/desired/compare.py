@@ -95,8 +95,13 @@ def possible(actions: Iterable[Action], plan: Plan, facts: Facts) -> list[Action
 
     A pod must not start with somebody else's ConfigMap, account or volume that only bears the name of ours, a binding
     not empower a stranger's account, a Route not expose a stranger's Service.
+
+    A copy follows once its source is written.
     """
-    return [a for a in actions if not a.obj or all(k in facts.live or k not in plan.objects for k in _used(a.obj))]
+    actions = list(actions)
+    written = {action.key for action in actions}
+    settled = [a for a in actions if not (isinstance(a.order, CopyOrder) and a.order.source in written)]
+    return [a for a in settled if not a.obj or all(k in facts.live or k not in plan.objects for k in _used(a.obj))]
 
 
 def _used(obj: Obj) -> Iterator[Key]:

@@ -93,7 +93,7 @@ def status_of(i: Instance, plan: Plan, report: Report, now: str) -> Obj:
         *_deployments(i),
         *_effective(plan),
         _authentication(i),
-        _tls(i, plan),
+        _tls(i, plan, report),
         _agents(i),
     ]
     if report.paused:
@@ -226,13 +226,16 @@ def _effective(plan: Plan) -> list[Condition]:
     return [_condition("SpecEffective", ignored[0].reason, _sentences(ignored), good=False)]
 
 
-def _tls(i: Instance, plan: Plan) -> Condition:
+def _tls(i: Instance, plan: Plan, report: Report) -> Condition:
     if not i.tls:
         return _condition(
             "TLSSetupComplete", "CertManagerDisabled", "Traffic inside the instance is not encrypted", good=True
         )
     problems = [p for part in plan.parts if part.name == "tls" for p in (w.problem for w in part.waiting)]
-    problems = [p for p in problems if p.reason in ("CertManagerUnavailable", "WaitingForCertificate")]
+    # That a target namespace cannot be reached is no fault of the certificates.
+    ours = ("CertManagerUnavailable", "NameCollision", "WaitingForCertificate")
+    problems = [p for p in (*problems, *report.refusals) if p.part == "tls" and p.reason in ours]
+    problems.sort(key=lambda problem: not problem.warning)
     if problems:
         return _condition("TLSSetupComplete", problems[0].reason, _sentences(problems), good=False)
     unready = [
