@@ -168,7 +168,9 @@ def test_a_key_of_somebody_else_is_noticed() -> None:
     authority = ca.found(AUTHORITY, {}, NOW)
     leaf, other = issued(authority), issued(authority)
     assert why(LEAF, authority, {**leaf, "tls.key": other["tls.key"]}, NOW) == "its private key does not belong to it"
+    assert why(LEAF, authority, {**leaf, "tls.key": b""}, NOW) == "its private key does not belong to it"
     assert why(LEAF, authority, {**leaf, "tls.crt": b"rubbish"}, NOW) == "its private key does not belong to it"
+    assert inspected({"tls.crt": authority["ca.crt"]}).at(NOW).sound  # a public copy
 
 
 def test_facts_hold_nothing_secret() -> None:

@@ -71,7 +71,7 @@ def _inspected(
         key_id=key_id(certificate),
         issuer_id=_issuer_id(certificate),
         trusted=frozenset(key_id(each) for each in authorities),
-        sound=_belongs(raw[PRIVATE_KEY], certificate),
+        sound=PRIVATE_KEY not in bare.keys or _belongs(raw[PRIVATE_KEY], certificate),
         not_after=certificate.not_valid_after_utc.strftime("%Y-%m-%dT%H:%M:%SZ"),
         pem=raw[AUTHORITIES].decode() if authority else "",
     )
@@ -103,9 +103,7 @@ def _decoded(value: str | None) -> bytes:
 
 
 def _belongs(pem: bytes, certificate: x509.Certificate) -> bool:
-    """Whether a private key is that of a certificate; without one, as in public copies, nothing is wrong."""
-    if not pem:
-        return True
+    """Whether a private key is that of a certificate."""
     key = key_of(pem)
     return key is not None and public_bytes(key.public_key()) == public_bytes(certificate.public_key())
 

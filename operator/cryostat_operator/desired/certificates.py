@@ -24,7 +24,7 @@ class CertificateFact:
         key_id: identifies its public key.
         issuer_id: identifies the public key that it was signed with.
         trusted: identify the public keys of the certificates in `ca.crt`.
-        sound: whether the private key belongs to the certificate.
+        sound: whether the private key belongs to the certificate; public copies have none.
         due: whether it must be renewed by now.
         not_after: when it ends, RFC 3339.
         pem: for authorities, all certificates of `ca.crt`.
