@@ -64,7 +64,12 @@ def run(host: str, port: int, webhook_port: int, log_format: str, log_level: str
             return
 
     gc.freeze()  # what was imported stays: the collector need not look at it again
-    uvloop.run(until_stopped())
+    try:
+        uvloop.run(until_stopped())
+    except app.NotServedError:
+        # Like the restart of a container, for those who run it without one.
+        logs.logger.warning("Cryostats are no longer served; beginning anew")
+        os.execv(sys.executable, sys.orig_argv)  # noqa: S606 - just what was started
 
 
 @main.command()

@@ -312,3 +312,34 @@ def test_the_note_on_the_claim_is_not_for_users_to_edit(world: Scenario, label: 
     world.ready(cr)
     assert world.get("Secret", where, "x-db")["data"] == keys
     assert world.get("Deployment", where, "x-database")["metadata"]["generation"] == generation
+
+
+@pytest.mark.parametrize("content", ["as it was", "of no use"])
+def test_a_secret_that_somebody_protects_is_used_or_made_anew(world: Scenario, content: str) -> None:
+    where = world.namespace()
+    cr = world.cryostat(where)
+    world.ready(cr)
+    secret = world.get("Secret", where, "x-storage")
+    kept = {key: secret["metadata"][key] for key in ("name", "namespace", "labels", "ownerReferences")}
+    data = secret["data"] if content == "as it was" else {"SECRET_KEY": secret["data"]["SECRET_KEY"]}
+    with world.down():
+        world.api.delete(secret)
+        protected = {"apiVersion": "v1", "kind": "Secret", "metadata": kept, "data": data, "immutable": True}
+        eventually(lambda: world.api.create(protected), what="it is there, and cannot be changed")
+    world.ready(cr)
+    world.settle()
+    assert world.get("Secret", where, "x-storage")["data"] == secret["data"]
+
+
+def test_a_volume_that_is_gone_is_told(world: Scenario) -> None:
+    where = world.namespace()
+    cr = world.cryostat(where)
+    world.ready(cr)
+    name = world.get("PersistentVolumeClaim", where, "x-database")["spec"]["volumeName"]
+    volume = {"apiVersion": "v1", "kind": "PersistentVolume", "metadata": {"name": name}}
+    world.api.delete(volume)
+    world.api.patch(volume, {"metadata": {"finalizers": None}})
+    world.told(cr, "VolumeLost", "PersistentVolumeClaim x-database", name)
+    world.told(cr, "VolumeLost", type="VolumesReady")
+    assert world.find("PersistentVolumeClaim", where, "x-database")
+    assert len(world.events(cr, "VolumeLost")) == 1

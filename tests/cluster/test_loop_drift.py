@@ -238,3 +238,27 @@ def test_a_selector_that_was_swapped_makes_the_deployment_anew(instance: Instanc
 
     eventually(anew, what="the Deployment has its selector")
     world.ready(instance.cr)
+
+
+@pytest.mark.parametrize(("kind", "name"), [("Service", "x-database"), ("Service", "callback")])
+def test_a_service_that_was_swapped_for_one_with_another_kind_of_address(
+    instance: Instance, kind: str, name: str
+) -> None:
+    """Whether a Service has an address of its own cannot be changed, and decides what its name resolves to."""
+    world, place = instance.world, instance.place(kind, name)
+    before = world.get(*place)
+    with world.down():
+        world.api.delete(before)
+        kept = {key: v for key, v in before["metadata"].items() if key in ("name", "namespace", "labels")}
+        spec = {"selector": before["spec"]["selector"], "ports": before["spec"].get("ports") or [{"port": 80}]}
+        if before["spec"]["clusterIP"] != "None":
+            spec["clusterIP"] = "None"
+        theirs = {"apiVersion": "v1", "kind": "Service", "metadata": kept, "spec": spec}
+        eventually(lambda: world.api.create(theirs), what="somebody makes another one")
+
+    def right() -> bool:
+        now = world.get(*place)["spec"]["clusterIP"]
+        return bool((now == "None") == (before["spec"]["clusterIP"] == "None"))
+
+    eventually(right, what="it is the right kind")
+    world.ready(instance.cr)

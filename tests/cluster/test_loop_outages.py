@@ -13,7 +13,7 @@ import pytest
 from cryostat_operator.desired import names
 from tests.cluster.api import Object, condition, eventually
 from tests.cluster.kubectl import kubeconfig_text
-from tests.cluster.operator_process import NAMESPACE, SERVICE_ACCOUNT
+from tests.cluster.operator_process import CRD, NAMESPACE, ROOT, SERVICE_ACCOUNT
 from tests.cluster.scenario import Scenario, bindings_of
 
 KILLS = int(os.environ.get("CRYOSTAT_KILLS", "20"))
@@ -236,3 +236,19 @@ def test_what_happened_while_the_streams_were_cut_is_noticed(world: Scenario) ->
     eventually(lambda: world.metrics()["cryostat_operator_instances"] == 2.0, what="it knows those that there are")
     quiet(world)
     works(world, cr)
+
+
+def test_the_definition_of_cryostats_goes_and_comes_back(world: Scenario) -> None:
+    """All Cryostats go with it; the operator goes on when it is installed again."""
+    cr = world.cryostat(world.namespace())
+    world.ready(cr)
+    version, kind = "apiextensions.k8s.io/v1", "CustomResourceDefinition"
+    world.api.delete({"apiVersion": version, "kind": kind, "metadata": {"name": CRD}})
+    eventually(lambda: not world.api.find(version, kind, CRD), 60, "the definition is gone, and all Cryostats with it")
+    world.nothing_left(cr)
+    assert world.operator
+    before = world.log_size()
+    eventually(lambda: "No Cryostats are served" in world.log_since(before), what="the operator looks for it")
+    world.plane.kubectl("apply", "-f", ROOT / "crds")
+    again = eventually(lambda: world.cryostat(cr["metadata"]["namespace"]), what="Cryostats are served")
+    world.ready(again, 60)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections import Counter
 from datetime import datetime
 from typing import Any
@@ -213,3 +214,22 @@ def test_somebody_who_insists_is_answered_less_and_less(world: Scenario) -> None
         pass
     assert 3 < answers < 40, answers
     eventually(lambda: world.get("Service", where, "x")["spec"]["selector"]["app"] == "x", what="it has the last word")
+
+
+def test_permissions_that_are_taken_away_are_told_and_found_again(world: Scenario) -> None:
+    version, name = "rbac.authorization.k8s.io/v1", "cryostat-operator-manager-role"
+    role = {"apiVersion": version, "kind": "ClusterRole", "metadata": {"name": name}}
+    rules = world.api.get(version, "ClusterRole", name)["rules"]
+    cr = world.cryostat(world.namespace())
+    world.ready(cr)
+    world.undo(lambda: world.api.patch(role, {"rules": rules}))
+    world.api.patch(role, {"rules": [rule for rule in rules if "secrets" not in rule["resources"]]})
+    time.sleep(1.0)  # until the API server's own cache knows
+    world.api.delete(world.get("Service", cr["metadata"]["namespace"], "x-storage"))
+    other = world.cryostat(world.namespace())
+    world.told(other, "Forbidden", "is forbidden", "cryostat-operator-service-account")
+    assert len(world.events(other, "Forbidden")) == 1
+    world.api.patch(role, {"rules": rules})
+    world.ready(other, 90)
+    world.ready(cr, 90)
+    assert world.find("Service", cr["metadata"]["namespace"], "x-storage")

@@ -169,7 +169,17 @@ class Foreman:
         data = await content.around(live.get("data") or {})
         body = {**head, "data": data, "metadata": {**head["metadata"], "uid": live["metadata"]["uid"]}}
         body["metadata"]["resourceVersion"] = live["metadata"]["resourceVersion"]
-        answer = await self._client.replace(key, body)
+        if live.get("immutable") and data == live.get("data"):
+            body["immutable"] = True
+        try:
+            answer = await self._client.replace(key, body)
+        except ApiError as error:
+            if error.status != 422 or not live.get("immutable"):
+                raise
+            # Somebody has protected content that will not do; what is good of it stays.
+            await self._client.delete(key, live["metadata"]["uid"])
+            anew = {k: body["metadata"][k] for k in _OF_OURS if k in body["metadata"]}
+            answer = await self._client.create({**body, "metadata": anew})
         self._children.put(key.kind, answer, ring=False)
 
 
@@ -183,6 +193,7 @@ def _head_patch(wish: Obj, live: Obj) -> Obj:
     return {**rest, "metadata": metadata}
 
 
+_OF_OURS = ("name", "namespace", "labels", "annotations", "ownerReferences")
 _PAST = {"create": "Created", "replace": "Updated", "recreate": "Deleted for re-creation", "delete": "Deleted"}
 
 

@@ -25,5 +25,6 @@ def _hidden(*modules: str) -> Iterator[None]:
 
 with _hidden("kubernetes", "kubernetes_asyncio", "pykube"):
     import kopf
+    from kopf._cogs.clients.errors import APINotFoundError  # not public, but what `kopf.operator` ends with
 
-__all__ = ["kopf"]
+__all__ = ["APINotFoundError", "kopf"]

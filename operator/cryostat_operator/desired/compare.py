@@ -169,12 +169,18 @@ def _write(key: Key, wish: Obj, live: Obj | None, order: Order | None, facts: Fa
         return None if key in facts.leaving else Action("create", key, wish, order)
     if "deletionTimestamp" in live["metadata"]:
         return None  # its end rings again
-    if any(_at(wish, path) != _at(live, path) for path in KINDS[key.kind].immutable if _at(wish, path) is not None):
+    fixed = (path for path in KINDS[key.kind].immutable if _at(wish, path) is not None)
+    if any(_at(wish, path) != _at(live, path) for path in fixed) or _headless(wish) != _headless(live):
         return Action("recreate", key, wish, order, live["metadata"]["uid"])
     wanting = order is not None and _wanting(order, live, facts)
     if wanting or differences(wish, live):
         return Action("replace", key, merged(wish, live), order if wanting else None)
     return None
+
+
+def _headless(obj: Obj) -> bool:
+    """Whether a Service has no address of its own, which cannot change."""
+    return bool(obj["kind"] == "Service" and obj["spec"].get("clusterIP") == "None")
 
 
 def _wanting(order: Order, live: Obj, facts: Facts) -> bool:
@@ -240,7 +246,9 @@ def differences(wish: Obj, live: Obj) -> list[str]:
     if wish["kind"] == "Deployment":
         template = _at(wish, "spec.template.metadata") or {}
         found += _metadata(template, live, ("spec", "template"))
-    for name in sorted((set(wish) | set(live)) - _UNCOMPARED):
+    # Somebody may have protected content that is as it should be.
+    protected = {"immutable"} - set(wish)
+    for name in sorted((set(wish) | set(live)) - _UNCOMPARED - protected):
         found += _unequal(_without_metadata(wish.get(name)), _without_metadata(live.get(name)), name)
     return found
 

@@ -60,7 +60,7 @@ _TOPICS = (
     ),
     _Topic(
         "VolumesReady",
-        frozenset({"PersistentVolumeClaimInvalid", "DataLossConfirmationRequired"}),
+        frozenset({"PersistentVolumeClaimInvalid", "DataLossConfirmationRequired", "VolumeLost"}),
         "AsRequested",
         "Volumes are as requested",
     ),
@@ -114,9 +114,9 @@ def status_of(i: Instance, plan: Plan, report: Report, now: str) -> Obj:
     return status
 
 
-def unreadable(generation: int, message: str, previous: Sequence[Condition], now: str) -> Obj:
-    """Status of a Cryostat whose spec cannot be understood; everything else of it stays as it was."""
-    ready = _condition("Ready", "InvalidSpec", message, good=False)
+def unreadable(generation: int, cause: tuple[str, str], previous: Sequence[Condition], now: str) -> Obj:
+    """Status of a Cryostat of which nothing could be drawn, for a reason and in one sentence; the rest stays."""
+    ready = _condition("Ready", *cause, good=False)
     ready["observedGeneration"] = generation
     others = [c for c in previous if c.get("type") != "Ready"]
     before = next((c for c in previous if c.get("type") == "Ready"), None)

@@ -41,6 +41,16 @@ def data_at_risk(i: Instance, component: Component) -> Problem | None:
     )
 
 
+def lost(i: Instance, component: Component) -> Problem | None:
+    """The problem of a claim whose volume was deleted."""
+    live = i.live("PersistentVolumeClaim", claim_name(i, component))
+    if live is None or (live.get("status") or {}).get("phase") != "Lost" or not uses_claim(i, component):
+        return None
+    name, gone = claim_name(i, component), live["spec"].get("volumeName")
+    message = f"PersistentVolumeClaim {name} has lost its PersistentVolume {gone}, and with it perhaps the data. "
+    return Problem(component, "VolumeLost", f"{message}Restore the volume, or delete the claim to start over.")
+
+
 def volume(i: Instance, component: Component) -> Obj:
     """The pod's volume; it has the same name as the claim."""
     name = claim_name(i, component)

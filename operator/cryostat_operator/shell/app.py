@@ -15,7 +15,7 @@ from ..cluster.cache import Owner
 from ..cluster.client import ApiError, Client, accept_metadata
 from ..cluster.connection import Connection, connect
 from ..cluster.cryostats import Cryostats
-from ..cluster.lean import kopf
+from ..cluster.lean import APINotFoundError, kopf
 from ..cluster.observe import Scout
 from ..desired import names
 from ..settings import Settings
@@ -202,8 +202,16 @@ def kopf_settings() -> kopf.OperatorSettings:
     return settings
 
 
+class NotServedError(Exception):
+    """The definition of Cryostats is gone. kopf never looks for it again, so everything must begin anew."""
+
+
 async def run(settings: Settings, host: str, port: int, webhook_port: int = WEBHOOK_PORT) -> None:
-    """Run the operator until it is cancelled."""
+    """Run the operator until it is cancelled.
+
+    Raises:
+        NotServedError: Cryostats are no longer served.
+    """
     app = App(settings, host, port, webhook_port)
     await app.start()
     registry = kopf.OperatorRegistry()
@@ -217,5 +225,7 @@ async def run(settings: Settings, host: str, port: int, webhook_port: int = WEBH
         done, _ = await asyncio.wait({watching, app.failing}, return_when=asyncio.FIRST_COMPLETED)
         for task in done:
             task.result()
+    except APINotFoundError as error:
+        raise NotServedError(str(error)) from None
     finally:
         await app.stop()

@@ -10,6 +10,8 @@ from contextlib import contextmanager
 from pythonjsonlogger.core import RESERVED_ATTRS
 from pythonjsonlogger.json import JsonFormatter
 
+logger = logging.getLogger(__name__)
+
 _subject: contextvars.ContextVar[str] = contextvars.ContextVar("subject", default="")
 
 

@@ -87,11 +87,14 @@ class Reconciler:
             # kopf does not notice what was deleted while its stream was interrupted.
             if body is None or not _is_gone(error, owner):
                 logger.warning("Not finished: %s", error.message)
+                if body is not None and error.status == 403:
+                    await self._tell_broken(body, "Forbidden", error.message)
                 return RETRY
         except Exception as error:
             if body is not None:
                 logger.exception("This Cryostat cannot be reconciled")
-                await self._tell_broken(body, f"The operator failed ({type(error).__name__}); its log tells more")
+                message = f"The operator failed ({type(error).__name__}); its log tells more"
+                await self._tell_broken(body, "InvalidSpec", message)
                 return RETRY
             raise
         self._cryostats.gone(owner, body["metadata"]["uid"])
@@ -311,12 +314,16 @@ class Reconciler:
     async def _tell_unreadable(self, body: Obj, error: ValidationError) -> None:
         """A Cryostat that this version cannot read: say so, touch nothing."""
         causes = "; ".join(f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors(include_input=False)[:5])
-        await self._tell_broken(body, f"The spec cannot be understood; everything is left as it is. {causes}")
+        message = f"The spec cannot be understood; everything is left as it is. {causes}"
+        await self._tell_broken(body, "InvalidSpec", message)
 
-    async def _tell_broken(self, body: Obj, message: str) -> None:
+    async def _tell_broken(self, body: Obj, reason: str, message: str) -> None:
+        """Say why a run came to nothing; the rest of the status stays as it was."""
         before = (body.get("status") or {}).get("conditions") or []
-        status = unreadable(body["metadata"].get("generation", 0), message, before, now())
-        await self._teller.events(body, [Problem("core", "InvalidSpec", message)])
+        status = unreadable(body["metadata"].get("generation", 0), (reason, message), before, now())
+        # Which permission is missed first is chance; it is one cause all the same.
+        about = reason if reason == "Forbidden" else ""
+        await self._teller.events(body, [Problem("core", reason, message, about=about)])
         await self._write_status(body, {**(body.get("status") or {}), **status})
 
     def _count(self, refused: Iterable[Refusal]) -> None:

@@ -20,7 +20,8 @@ _KEYS = frozenset({CONNECTION_KEY, ENCRYPTION_KEY})
 
 
 def part(i: Instance) -> Part:
-    problems = tuple(problem for problem in (volumes.data_at_risk(i, PART), _mismatch(i)) if problem)
+    doubts = (volumes.data_at_risk(i, PART), volumes.lost(i, PART), _mismatch(i))
+    problems = tuple(problem for problem in doubts if problem)
     claim = volumes.claim(i, PART, DEFAULT_SIZE)
     if claim and len(i.database_secret) <= names.LONGEST_LABEL:
         claim["metadata"]["labels"][names.LABEL_DATABASE_SECRET] = i.database_secret

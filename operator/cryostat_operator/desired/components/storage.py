@@ -39,11 +39,11 @@ def part(i: Instance) -> Part:
     minted = Part(PART) if i.own_storage_secret == minted_secret(i) else Part(PART, (secret(i),), (order,))
     if i.external_storage:
         return minted
-    risk = volumes.data_at_risk(i, PART)
+    problems = (volumes.data_at_risk(i, PART), volumes.lost(i, PART))
     return replace(
         minted,
         objects=without_none((*minted.objects, volumes.claim(i, PART, DEFAULT_SIZE), service(i), deployment(i))),
-        problems=(risk,) if risk else (),
+        problems=tuple(problem for problem in problems if problem),
     )
 
 
