@@ -33,6 +33,8 @@ PAGE = """<!doctype html>
 </body></html>
 """
 
+EVERYTHING = ("everything", "root")  # the step that opens all groups
+
 Obj = dict[str, Any]
 Step = Sequence[str]
 
@@ -100,12 +102,12 @@ def write_page(directory: Path, version: str = v1beta2.VERSION, namespace: str =
     return index
 
 
-def play(page: Path, steps: Sequence[Step] = (), *, everything: bool = False, screenshot: Path | None = None) -> Shown:
+def play(page: Path, steps: Sequence[Step] = (), *, screenshot: Path | None = None) -> Shown:
     """Fills in the form; see drive.mjs for the steps. Raises CalledProcessError with the browser's complaint."""
-    order = {"page": page.as_uri(), "chromium": chromium(), "steps": list(steps), "all": everything}
+    order = {"page": page.as_uri(), "chromium": chromium(), "steps": list(steps)}
     if screenshot:
         order["screenshot"] = str(screenshot.resolve())
-    run = functools.partial(subprocess.run, cwd=HERE, text=True, stdout=subprocess.PIPE, timeout=120, check=True)
+    run = functools.partial(subprocess.run, cwd=HERE, text=True, stdout=subprocess.PIPE, timeout=240, check=True)
     told = json.loads(run(["node", "drive.mjs"], input=json.dumps(order)).stdout)
     return Shown(told["sent"], told["labels"], frozenset(told["ids"]), told["complaints"] + told["errors"])
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from cryostat_operator.packaging.descriptors import spec_descriptors
-from tests.console.preview import Obj, Shown, element, example, missing, play, write_page
+from tests.console.preview import EVERYTHING, Obj, Shown, element, example, missing, play, write_page
 
 pytestmark = pytest.mark.skipif(bool(missing()), reason=f"{', '.join(missing())} not installed (.ci/programs)")
 
@@ -42,7 +42,7 @@ def is_hidden(descriptor: Obj) -> bool:
 
 
 def is_there(path: str, shown: Shown) -> bool:
-    names = {element(path), f"{element(path)}_group", f"{element(path)}_field"}
+    names = {element(path), f"{element(path)}-group", f"{element(path)}-field"}
     return bool(names & shown.ids)
 
 
@@ -59,7 +59,7 @@ def test_every_descriptor_is_seen_and_no_other(version: str, tmp_path: Path) -> 
     descriptors = spec_descriptors(version)
     visible = [each["path"] for each in descriptors if not is_hidden(each)]
     adding = [("add", element(path[: -len("[0]")])) for path in visible if path.endswith("[0]")]
-    shown = play(write_page(tmp_path, version), [*adding, *CONTROLS[version]], everything=True)
+    shown = play(write_page(tmp_path, version), [*adding, *CONTROLS[version], EVERYTHING])
     assert shown.complaints == []
     assert [path for path in visible if not is_there(path, shown)] == []
     assert [each["path"] for each in descriptors if is_hidden(each) and is_there(each["path"], shown)] == []

@@ -96,7 +96,7 @@ class Field:
         properties = self.schema.get("properties", {})
         if self.embedded:
             inside = {**properties, **{f"{name}[0]": node.get("items") for name, node in properties.items()}}
-            wanted = form.EMBEDDED[self.embedded].items()
+            wanted = form.EMBEDDED.get(self.embedded, {}).items()
             return [Field(f"{self.path}.{name}", inside[name], {}, {}, choices) for name, choices in wanted]
         found = [
             Field(f"{self.path}.{name}".lstrip("."), properties[name], flatten(raw, self.defs), self.defs)

@@ -18,11 +18,11 @@ export function Group({ id, name, required, schema, uiSchema, children }) {
   if (!label) return children
   const description = utils.getUiOptions(uiSchema ?? {}).description || schema.description
   return (
-    <section id={`${id}_group`} className="group">
-      <button type="button" id={`${id}_toggle`} className="toggle" aria-expanded={open} onClick={() => setOpen(!open)}>
+    <section id={`${id}-group`} className="group">
+      <button type="button" id={`${id}-toggle`} className="toggle" aria-expanded={open} onClick={() => setOpen(!open)}>
         <span className={required ? 'required' : ''}>{label}</span>
       </button>
-      <Help id={`${id}_help`} description={description} />
+      <Help id={`${id}-help`} description={description} />
       <div className="content" hidden={!open}>{children}</div>
     </section>
   )
@@ -31,7 +31,7 @@ export function Group({ id, name, required, schema, uiSchema, children }) {
 export const Labelled = ({ id, name, required, schema, uiSchema, children }) => {
   const label = labelOf(schema, uiSchema, name || 'Value')
   return (
-    <div id={`${id}_field`} className="field">
+    <div id={`${id}-field`} className="field">
       {label && <label htmlFor={id} className={required ? 'required' : ''}>{label}</label>}
       {children}
     </div>
@@ -57,7 +57,7 @@ function Advanced({ id, children }) {
   const [open, setOpen] = useState(false)
   return (
     <div className="advanced">
-      <button type="button" id={`${id}_advanced`} className="link" aria-expanded={open} onClick={() => setOpen(!open)}>
+      <button type="button" id={`${id}-advanced`} className="link" aria-expanded={open} onClick={() => setOpen(!open)}>
         Advanced configuration
       </button>
       {open && <div className="content">{children}</div>}
@@ -89,7 +89,7 @@ export function ArrayFieldTemplate({ idSchema, items, onAddClick, required, sche
           </button>
         </div>
       ))}
-      <button type="button" id={`${idSchema.$id}_add`} className="link" onClick={onAddClick}>+ Add {label}</button>
+      <button type="button" id={`${idSchema.$id}-add`} className="link" onClick={onAddClick}>+ Add {label}</button>
     </Group>
   )
 }
