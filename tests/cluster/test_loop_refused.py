@@ -216,6 +216,24 @@ def test_somebody_who_insists_is_answered_less_and_less(world: Scenario) -> None
     eventually(lambda: world.get("Service", where, "x")["spec"]["selector"]["app"] == "x", what="it has the last word")
 
 
+def test_a_status_that_cannot_be_written_holds_up_nothing_and_is_tried_again(world: Scenario) -> None:
+    version, name = "rbac.authorization.k8s.io/v1", "cryostat-operator-manager-role"
+    role = {"apiVersion": version, "kind": "ClusterRole", "metadata": {"name": name}}
+    rules = world.api.get(version, "ClusterRole", name)["rules"]
+    world.undo(lambda: world.api.patch(role, {"rules": rules}))
+    world.api.patch(role, {"rules": [rule for rule in rules if "cryostats/status" not in rule["resources"]]})
+    time.sleep(1.0)  # until the API server's own cache knows
+    where = world.namespace()
+    before = world.log_size()
+    cr = world.cryostat(where)
+    eventually(lambda: "cryostats/status" in world.log_since(before), what="the log tells of it")
+    eventually(lambda: world.get("Deployment", where, "x"), what="the instance is made all the same")
+    eventually(lambda: world.metrics().get('cryostat_operator_reconciles_total{result="retry"}'), what="it is counted")
+    assert world.now(cr).get("status", {}).get("conditions", []) == []
+    world.api.patch(role, {"rules": rules})
+    world.ready(cr, 60)
+
+
 def test_permissions_that_are_taken_away_are_told_and_found_again(world: Scenario) -> None:
     version, name = "rbac.authorization.k8s.io/v1", "cryostat-operator-manager-role"
     role = {"apiVersion": version, "kind": "ClusterRole", "metadata": {"name": name}}

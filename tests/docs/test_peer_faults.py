@@ -53,3 +53,10 @@ def test_a_test_that_does_not_exist_is_noticed() -> None:
 def test_wanted_differences_are_answers() -> None:
     listed = yaml.safe_load((ROOT / "tests" / "conformance" / "differences.yaml").read_text())
     assert {difference["fault"] for difference in listed} <= {int(row[0]) for row in ROWS if row[3] != "–"}
+
+
+def test_nobody_is_told_to_log_in_as_the_operator() -> None:
+    pages = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
+    told = [page.name for page in pages if "create token" in page.read_text() or "whoami -t" in page.read_text()]
+    assert told == []
+    assert any("NAME-basic-auth" in page.read_text() for page in pages)

@@ -6,6 +6,7 @@ import asyncio
 import logging
 import math
 from collections.abc import Iterable
+from contextlib import suppress
 from dataclasses import dataclass, field
 
 from pydantic import ValidationError
@@ -88,7 +89,8 @@ class Reconciler:
             if body is None or not _is_gone(error, owner):
                 logger.warning("Not finished: %s", error.message)
                 if body is not None and error.status == 403:
-                    await self._tell_broken(body, "Forbidden", error.message)
+                    with suppress(ApiError):  # it may be the status that we must not write
+                        await self._tell_broken(body, "Forbidden", error.message)
                 return RETRY
         except Exception as error:
             if body is not None:

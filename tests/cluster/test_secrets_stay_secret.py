@@ -1,0 +1,40 @@
+"""Where secrets come from, and what of them may be seen; without a cluster."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import random
+
+from cryostat_operator.cluster.cache import data_fact
+from cryostat_operator.cluster.mint import mint
+from cryostat_operator.desired.plan import Random
+from tests.cluster.api import Object
+
+
+def test_what_is_minted_cannot_be_made_again_from_a_seed() -> None:
+    seen = set()
+    for _ in range(50):
+        random.seed(7)
+        seen.add(base64.b64decode(mint({"k": Random(32)}, {})["k"]).decode())
+    assert len(seen) == 50
+    assert {len(value) for value in seen} == {32}
+    assert (
+        len(set("".join(seen))) == 64
+    )  # 1,600 characters of 64: that one is never drawn is less likely than 1 in 10**9
+
+
+def secret(uid: str, value: str) -> Object:
+    data = {"password": base64.b64encode(value.encode()).decode()}
+    return {"metadata": {"name": "a", "namespace": "b", "uid": uid}, "data": data}
+
+
+def test_the_digest_of_a_secret_lets_nobody_test_guesses() -> None:
+    """Its key is the UID, so equal passwords look different, and no table of guesses fits."""
+    found = data_fact(secret("one", "letmein")).digest
+    assert found != data_fact(secret("two", "letmein")).digest
+    assert found != data_fact(secret("one", "letmeout")).digest
+    assert found == data_fact(secret("one", "letmein")).digest
+    guesses = ("letmein", base64.b64encode(b"letmein").decode())
+    plain = {algorithm(guess.encode()).hexdigest() for guess in guesses for algorithm in (hashlib.sha256, hashlib.md5)}
+    assert found not in plain
