@@ -118,7 +118,7 @@ async def test_what_is_not_urgent_merges_with_what_is() -> None:
     work = Work()
     queue: Queue[str] = Queue(work)
     queue.open()
-    queue.ring_later("a")
+    queue.ring_later("a", 0.3)
     queue.ring("a")
     await until(lambda: work.runs == ["a"], 0.25)
     await asyncio.sleep(0.4)

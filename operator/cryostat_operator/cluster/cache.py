@@ -6,7 +6,7 @@ import hashlib
 import hmac
 import zlib
 from collections import defaultdict
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -31,6 +31,10 @@ class Owner(NamedTuple):
 
 
 Ring = Callable[[Owner], None]
+RingLater = Callable[[Owner, float], None]  # within so many seconds
+
+SOON = 0.3  # seconds in which the pods of a rollout say several things
+_AT_LEISURE = 2.0  # seconds until what is only said in passing is repeated in a status
 
 
 def owner_of(obj: Obj) -> Owner | None:
@@ -92,17 +96,25 @@ def _metadata_fields(entry: Obj) -> Obj | None:
     return {"manager": entry["manager"], "fieldsV1": kept}
 
 
-@dataclass(frozen=True)
+@dataclass(slots=True)
 class Record:
-    """One object of ours: identity, digests of what it should be (essence) and of what it is (state), its JSON."""
+    """One object of ours: identity, digests of what it should be (essence), of what it is (state) and of what else it
+    says of that (murmur), its JSON.
+
+    `controller` is the UID and the name of the Cryostat that controls it, `agreed` the digest of the wish that its
+    essence was last found to fulfil.
+    """
 
     uid: str
     version: str
     essence: bytes
     state: bytes
+    murmur: bytes
     body: bytes
     data: DataFact | None
     certificate: Inspected | None = None
+    controller: tuple[str, str] | None = None
+    agreed: bytes = b""
 
     @property
     def obj(self) -> Obj:
@@ -116,7 +128,33 @@ def record_of(kind: str, live: Obj, obj: Obj) -> Record:
     wanted = {**live, "metadata": metadata, "status": None, "data digest": data.digest if data else None}
     certificate = inspect(obj.get("data") or {}) if kind == "Secret" else None
     version, body = live_version(obj), zlib.compress(orjson.dumps(live), 1)
-    return Record(metadata["uid"], version, _digest(wanted), _digest(live.get("status")), body, data, certificate)
+    state, murmur = _told(live.get("status") or {}) if kind == "Deployment" else (live.get("status"), None)
+    digests = _digest(wanted), _digest(state), _digest(murmur)
+    return Record(metadata["uid"], version, *digests, body, data, certificate, controller_of(obj))
+
+
+def controller_of(obj: Obj) -> tuple[str, str] | None:
+    """UID and name of the Cryostat that controls an object, if one does."""
+    for reference in obj["metadata"].get("ownerReferences") or ():
+        group = str(reference.get("apiVersion", "")).partition("/")[0]
+        if reference.get("controller") and reference.get("kind") == names.KIND and group == names.GROUP:
+            return str(reference.get("uid", "")), str(reference.get("name", ""))
+    return None
+
+
+def _told(status: Obj) -> tuple[Any, Any]:
+    """What a Deployment's status says of being available, failing and having finished, and its other remarks.
+
+    How many pods it just has, and when a condition was looked at, is neither.
+    """
+    conditions = sorted(status.get("conditions") or (), key=lambda condition: str(condition.get("type")))
+    said = [[c.get(k) for k in ("type", "status", "reason", "message")] for c in conditions]
+    true = [c["type"] for c in conditions if c.get("status") == "True" and c["type"] != "Progressing"]
+    ends = [c.get("reason") for c in conditions if c["type"] == "Progressing" and c.get("reason") in _ENDS]
+    return [true, ends], [status.get("observedGeneration"), said]
+
+
+_ENDS = frozenset({"NewReplicaSetAvailable", "ProgressDeadlineExceeded"})
 
 
 def _digest(value: Any) -> bytes:
@@ -127,13 +165,36 @@ def live_version(obj: Obj) -> str:
     return str(obj["metadata"].get("resourceVersion") or "")
 
 
+class Live(Mapping[Key, Obj]):
+    """Some objects of one owner as they were last seen; each is parsed when it is first asked for."""
+
+    def __init__(self, records: Mapping[Key, Record], parsed: dict[Key, tuple[Record, Obj]]) -> None:
+        self._records, self._parsed = records, parsed
+
+    def __getitem__(self, key: Key) -> Obj:
+        record = self._records[key]
+        known = self._parsed.get(key)
+        if known is None or known[0] is not record:
+            self._parsed[key] = known = record, record.obj
+        return known[1]
+
+    def __contains__(self, key: object) -> bool:
+        return key in self._records
+
+    def __iter__(self) -> Iterator[Key]:
+        return iter(self._records)
+
+    def __len__(self) -> int:
+        return len(self._records)
+
+
 class Children:
     """All objects that carry our mark, by owner; rings the owner when something that matters changed.
 
     What tells of its progress step by step, such as a Deployment whose pods start, rings through `ring_later`.
     """
 
-    def __init__(self, ring: Ring, ring_later: Ring) -> None:
+    def __init__(self, ring: Ring, ring_later: RingLater) -> None:
         self._ring = ring
         self._ring_later = ring_later
         self._by_owner: dict[Owner, dict[Key, Record]] = defaultdict(dict)
@@ -141,14 +202,15 @@ class Children:
         self._owners: dict[Key, Owner] = {}
         self._gone: dict[str, str] = {}  # UID → version in which it went out of sight, the oldest first
 
-    def live(self, owner: Owner) -> dict[Key, Obj]:
-        """The objects of one owner as they were last seen; must not be changed. See `rest`."""
-        before, now = self._parsed.get(owner, {}), dict[Key, tuple[Record, Obj]]()
+    def live(self, owner: Owner, only: Callable[[Record], bool] = lambda _: True) -> Live:
+        """Objects of one owner as they are now; must not be changed. See `rest`."""
+        records = {key: record for key, record in self.of(owner).items() if only(record)}
+        return Live(records, self._parsed.setdefault(owner, {}))
+
+    def agree(self, owner: Owner, wishes: Mapping[Key, bytes]) -> None:
+        """These objects were found to be as wished: that need not be found out again while neither changes."""
         for key, record in self.of(owner).items():
-            known = before.get(key)
-            now[key] = known if known and known[0] is record else (record, record.obj)
-        self._parsed[owner] = now
-        return {key: obj for key, (_, obj) in now.items()}
+            record.agreed = wishes.get(key, record.agreed)
 
     def rest(self, owner: Owner) -> None:
         """A run is over: keep only the compact form of its objects."""
@@ -185,14 +247,23 @@ class Children:
             self.drop(before, key, ring=True)  # somebody edited its mark
         live = trimmed(kind, obj)
         record = record_of(kind, live, obj)
+        if known and known.essence == record.essence:
+            record.agreed = known.agreed
         self._by_owner[owner][key] = record
         self._owners[key] = owner
         if owner in self._parsed:
             self._parsed[owner][key] = record, live
-        if ring and (known is None or known.essence != record.essence):
+        if not ring:
+            return
+        if known is None or known.essence != record.essence:
             self._ring(owner)
-        elif ring and known and known.state != record.state:
-            (self._ring_later if _talkative(kind, live) else self._ring)(owner)
+        elif known.state != record.state:
+            if _talkative(kind, live):
+                self._ring_later(owner, SOON)
+            else:
+                self._ring(owner)
+        elif known.murmur != record.murmur:
+            self._ring_later(owner, _AT_LEISURE)
 
     def drop(self, owner: Owner, key: Key, *, ring: bool) -> None:
         records = self._by_owner.get(owner)

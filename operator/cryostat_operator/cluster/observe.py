@@ -13,7 +13,7 @@ from ..desired.certificates import CertificateFact
 from ..desired.instance import DataFact, Facts
 from ..desired.plan import KINDS, Key, Obj, Plan
 from .apis import DEFINITIONS, Apis, ApiServer
-from .cache import Children, Namespaces, Owner, References, owner_of
+from .cache import SOON, Children, Namespaces, Owner, References, owner_of
 from .client import ApiError, Client, collection_of
 from .ownership import belongs_to, standing
 from .pods import SELECTOR, Pods
@@ -35,16 +35,16 @@ class _Dependencies(NamedTuple):
 class Scout:
     """Everything that is watched, and the facts drawn from it.
 
-    `ring(owner)` is called when something about one Cryostat changed, `ring_later(owner)` when more of the kind is
-    likely to follow, `ring_all()` when something about all changed, `ring_namespace(name)` when a namespace came, went
-    or changed.
+    `ring(owner)` is called when something about one Cryostat changed, `ring_later(owner, seconds)` when more of it is
+    likely to follow, `ring_all()` when something about all changed, `ring_namespace(name)` when a namespace came,
+    went or changed.
     """
 
     def __init__(
         self,
         client: Client,
         ring: Callable[[Owner], None],
-        ring_later: Callable[[Owner], None],
+        ring_later: Callable[[Owner, float], None],
         ring_all: Callable[[], None],
         ring_namespace: Callable[[str], None],
         *,
@@ -55,7 +55,7 @@ class Scout:
         self._force_openshift = force_openshift
         self.children = Children(ring, ring_later)
         self.namespaces = Namespaces(ring_namespace)
-        self.pods = Pods(ring_later)
+        self.pods = Pods(lambda owner: ring_later(owner, SOON))
         self.references = {kind: References(kind, ring) for kind in ("Secret", "ConfigMap")}
         self._dependencies: dict[Owner, _Dependencies] = {}
         self.apis = Apis(client, self._serve)
@@ -130,10 +130,9 @@ class Scout:
 
         `uid` is the Cryostat's: its mark alone does not tell it from an earlier one of the same name.
         """
-        marked = self.children.live(owner)
-        standings = {key: standing(obj, owner, uid) for key, obj in marked.items()}
-        live = {key: obj for key, obj in marked.items() if standings[key] == "ours"}
-        leaving = {key for key, found in standings.items() if found == "leaving"} | self._vacating(owner, live)
+        records = self.children.of(owner)
+        live = self.children.live(owner, lambda record: standing(record, owner, uid) == "ours")
+        leaving = {key for key, record in records.items() if standing(record, owner, uid) == "leaving"}
         certificates = self._certificates(owner, live)
         authority = certificates.get(Key("Secret", owner.namespace, names.ca_secret(owner.namespace, owner.name)))
         return Facts(
@@ -142,7 +141,8 @@ class Scout:
             namespaces=self.namespaces.facts({owner.namespace, *targets}),
             data=self._data(owner, live),
             live=live,
-            leaving=frozenset(leaving),
+            agreements={key: record.agreed for key, record in records.items() if record.agreed and key in live},
+            leaving=frozenset(leaving | self._vacating(owner, live)),
             api_server=self._api_server.addresses,
             certificates=certificates,
             ca_certificate=authority.pem if authority else None,

@@ -7,30 +7,20 @@ from typing import Literal
 from ..desired import names
 from ..desired.compare import has_own_name
 from ..desired.plan import Key, Obj
-from .cache import Owner, is_our_work, owner_of
+from .cache import Owner, Record, controller_of, is_our_work, owner_of
 
 Standing = Literal["ours", "leaving", "foreign"]
 
 
-def controller_of(obj: Obj) -> Obj | None:
-    """The owner reference to the Cryostat that controls an object, if one does."""
-    for reference in obj["metadata"].get("ownerReferences") or []:
-        group = str(reference.get("apiVersion", "")).partition("/")[0]
-        if reference.get("controller") and reference.get("kind") == names.KIND and group == names.GROUP:
-            return dict(reference)
-    return None
-
-
-def standing(obj: Obj, owner: Owner, uid: str) -> Standing:
+def standing(record: Record, owner: Owner, uid: str) -> Standing:
     """What an object with the mark of a Cryostat is to the one that has this UID now.
 
     One that an earlier Cryostat of that name controls is being garbage-collected: to adopt some of its objects while
     others already went would join a volume with the wrong keys, so all of them are waited for.
     """
-    controller = controller_of(obj)
-    if controller is None or controller.get("uid") == uid:
+    if record.controller is None or record.controller[0] == uid:
         return "ours"
-    return "leaving" if controller.get("name") == owner.name else "foreign"
+    return "leaving" if record.controller[1] == owner.name else "foreign"
 
 
 def belongs_to(live: Obj, key: Key, owner: Owner) -> bool:
@@ -42,7 +32,7 @@ def belongs_to(live: Obj, key: Key, owner: Owner) -> bool:
     """
     controller = controller_of(live) if key.namespace == owner.namespace else None
     if controller is not None:
-        return bool(controller.get("name") == owner.name)
+        return controller[1] == owner.name
     mark = {names.LABEL_NAME: owner.name, names.LABEL_NAMESPACE: owner.namespace}
     named = has_own_name(key, {"metadata": {"labels": mark}})
     return owner_of(live) == owner or (named and (not key.namespace or _is_our_work(live)))

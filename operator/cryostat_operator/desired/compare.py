@@ -79,15 +79,29 @@ def compare(plan: Plan, facts: Facts, uid: str) -> list[Action]:
     actions: list[Action] = []
     wished, orders, waiting = plan.objects, plan.orders, plan.waiting
     for key, wish in wished.items():
+        if agrees(plan, facts, key) and not (key in orders and _wanting(orders[key], facts.live[key], facts)):
+            continue
         action = _write(key, wish, facts.live.get(key), orders.get(key), facts)
         if action:
             actions.append(action)
     discarded = {key for part in plan.parts for key in part.discarded}
-    for key, live in facts.live.items():
-        unwanted = key not in wished and key not in waiting and prunable(key, live, uid)
-        if (unwanted and not _looked_after(key, live, facts)) or key in discarded:
-            actions.append(Action("delete", key, uid=live["metadata"]["uid"]))
+    for key in facts.live:
+        unwanted = key not in wished and key not in waiting and prunable(key, facts.live[key], uid)
+        if (unwanted and not _looked_after(key, facts.live[key], facts)) or key in discarded:
+            actions.append(Action("delete", key, uid=facts.live[key]["metadata"]["uid"]))
     return actions
+
+
+def agrees(plan: Plan, facts: Facts, key: Key) -> bool:
+    """Whether a live object is known to be as wished, because neither changed since that was found."""
+    return key in facts.agreements and facts.agreements[key] == plan.digests.get(key)
+
+
+def agreed(plan: Plan, facts: Facts, actions: Iterable[Action]) -> dict[Key, bytes]:
+    """Digests of the wishes that live objects fulfil, `actions` being all that `compare` found to do."""
+    undone = {action.key for action in actions}
+    found = (key for key in plan.objects if key in facts.live and key not in undone and not agrees(plan, facts, key))
+    return {key: plan.digests[key] for key in found if "deletionTimestamp" not in facts.live[key]["metadata"]}
 
 
 def possible(actions: Iterable[Action], plan: Plan, facts: Facts) -> list[Action]:
@@ -154,9 +168,10 @@ def _agents_certificate(action: Action, before: Facts) -> Problem | None:
 
 def pending(plan: Plan, facts: Facts) -> list[Problem]:
     """Wished objects that exist, but only until they are gone."""
-    going = {key for key, live in facts.live.items() if "deletionTimestamp" in live["metadata"]} | facts.leaving
+    doubtful = (key for key in plan.objects if key in facts.live and not agrees(plan, facts, key))
+    going = {key for key in doubtful if "deletionTimestamp" in facts.live[key]["metadata"]}
     found = []
-    for key in sorted(going & set(plan.objects)):
+    for key in sorted(going | facts.leaving & set(plan.objects)):
         finalizers = ", ".join((facts.live.get(key) or {"metadata": {}})["metadata"].get("finalizers") or ())
         waits = f"; finalizers: {finalizers}" if finalizers else ""
         message = f"{key} is being deleted and is made again afterwards{waits}."

@@ -52,6 +52,8 @@ class Facts:
         data: (kind, name) of Secrets and ConfigMaps in the install namespace; None means looked for and not there,
             a missing entry means not looked for yet.
         live: objects that carry the mark of this Cryostat, as last seen.
+        agreements: digests of the wishes (see `Plan.digests`) that live objects were found to fulfil, as they are now.
+        leaving: objects of an earlier Cryostat of the same name, which are being garbage-collected.
         api_server: addresses of the API server's endpoints, sorted.
         certificates: what is public of the Secrets with a certificate that carry the mark of this Cryostat.
         ca_certificate: public certificates (PEM) of the instance's own authority, once there is one.
@@ -65,6 +67,7 @@ class Facts:
     api_server: tuple[str, ...] = ()
     certificates: Mapping[Key, CertificateFact] = field(default_factory=dict)
     ca_certificate: str | None = None
+    agreements: Mapping[Key, bytes] = field(default_factory=dict)
     leaving: frozenset[Key] = frozenset()
 
     def serves(self, kind: str) -> bool:
@@ -79,15 +82,15 @@ class Instance:
     facts: Facts
     settings: Settings
 
-    @property
+    @cached_property
     def name(self) -> str:
         return str(self.cr.metadata["name"])
 
-    @property
+    @cached_property
     def namespace(self) -> str:
         return str(self.cr.metadata["namespace"])
 
-    @property
+    @cached_property
     def spec(self) -> CryostatSpec:
         return self.cr.spec
 
@@ -99,7 +102,7 @@ class Instance:
     def openshift(self) -> bool:
         return self.facts.openshift
 
-    @property
+    @cached_property
     def tls_way(self) -> TlsWay:
         """Who issues certificates: as the spec says, else cert-manager where it is installed, else the operator."""
         asked = self.spec.enable_cert_manager
@@ -177,7 +180,7 @@ class Instance:
         """Secret with the database keys: the recorded one while its database exists, else the wanted one."""
         return self.recorded_database_secret or self.wanted_database_secret
 
-    @property
+    @cached_property
     def recorded_database_secret(self) -> str | None:
         """Secret with which an existing database began: as its claim tells, which outlives a status that is lost.
 
@@ -212,7 +215,7 @@ class Instance:
         wanted = not (self.openshift or self.open_access or self.basic_auth)
         return f"{self.name}-basic-auth" if wanted else None
 
-    @property
+    @cached_property
     def fs_group(self) -> int:
         """Group of the volumes: from the namespace's supplemental groups on OpenShift, else a fixed one."""
         own = self.facts.namespaces.get(self.namespace)

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, NamedTuple
+
+import orjson
 
 Obj = dict[str, Any]
 """One Kubernetes object in the shape of its JSON."""
@@ -25,6 +28,11 @@ class Key(NamedTuple):
 def key_of(obj: Obj) -> Key:
     metadata = obj["metadata"]
     return Key(obj["kind"], metadata.get("namespace") or "", metadata["name"])
+
+
+def digest_of(wish: Obj) -> bytes:
+    """What tells one wish for an object from another."""
+    return hashlib.blake2b(orjson.dumps(wish), digest_size=16).digest()
 
 
 _ALL = ("get", "list", "watch", "create", "update", "delete")
@@ -245,6 +253,10 @@ class Plan:
     @cached_property
     def objects(self) -> dict[Key, Obj]:
         return {key_of(obj): obj for part in self.parts for obj in part.objects}
+
+    @cached_property
+    def digests(self) -> dict[Key, bytes]:
+        return {key: digest_of(obj) for key, obj in self.objects.items()}
 
     @cached_property
     def orders(self) -> dict[Key, Order]:

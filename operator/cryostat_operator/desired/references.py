@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -60,11 +60,13 @@ class Ledger:
     ) -> None:
         self.i, self.config_maps, self.minted, self.held = i, config_maps, minted, held
 
-    def problem(self, part: str, user: str, needs: Iterable[Reference]) -> Problem | None:
+    def problem(self, part: str, user: str, needs: Collection[Reference]) -> Problem | None:
         """Why `user`, an object of `part`, cannot have what it needs; None if it can.
 
         What somebody must mend comes first, and all of it at once.
         """
+        if not needs:
+            return None
         found = [self._problem(part, user, need) for need in sorted(needs, key=_order)]
         problems = list(dict.fromkeys(problem for problem in found if problem))
         loud = [problem for problem in problems if problem.warning]

@@ -8,7 +8,7 @@ from dataclasses import replace
 from . import names
 from .compare import differences
 from .instance import Instance
-from .plan import Key, Obj, Part, Problem, Waiting
+from .plan import Key, Obj, Part, Problem, Waiting, digest_of, key_of
 
 _HASH = f"spec.template.metadata.annotations.{names.ANNOTATION_SECRET_HASH}"
 _DONE = "NewReplicaSetAvailable"
@@ -21,7 +21,7 @@ def in_order(i: Instance, parts: tuple[Part, ...]) -> tuple[Part, ...]:
     """
     wished = {obj["metadata"]["name"]: obj for part in parts for obj in part.objects if obj["kind"] == "Deployment"}
     live, wish = i.live("Deployment", i.name), wished.get(i.name)
-    if live is None or wish is None or differences(wish, live) != [_HASH]:
+    if live is None or wish is None or _unlike(i, wish, live) != [_HASH]:
         return parts
     busy = [name for name in (f"{i.name}-database", f"{i.name}-storage") if _under_way(i, name, wished)]
     if not busy:
@@ -32,12 +32,18 @@ def in_order(i: Instance, parts: tuple[Part, ...]) -> tuple[Part, ...]:
     return tuple(_without(part, wish, held) if wish in part.objects else part for part in parts)
 
 
+def _unlike(i: Instance, wish: Obj, live: Obj) -> list[str]:
+    key = key_of(wish)
+    known = key in i.facts.agreements and i.facts.agreements[key] == digest_of(wish)
+    return [] if known else differences(wish, live)
+
+
 def _under_way(i: Instance, name: str, wished: Mapping[str, Obj]) -> bool:
     live, wish = i.live("Deployment", name), wished.get(name)
     if live is None or wish is None:
         return False
     status = live.get("status") or {}
-    if differences(wish, live) or status.get("observedGeneration", 0) < live["metadata"].get("generation", 0):
+    if _unlike(i, wish, live) or status.get("observedGeneration", 0) < live["metadata"].get("generation", 0):
         return True
     progress: Obj = next((c for c in status.get("conditions") or () if c.get("type") == "Progressing"), {})
     return progress.get("status") == "True" and progress.get("reason") != _DONE

@@ -13,7 +13,7 @@ K = TypeVar("K", bound=Hashable)
 _FIRST_DELAY = 0.2  # seconds
 _LAST_DELAY = 30.0  # what keeps a write from getting through is mostly nothing that we could watch
 _QUIET = 0.1  # seconds between two runs of one key, so that bursts of events become one run
-_LATER = 0.3  # seconds in which a rollout says several things
+_WAY = 0.02  # seconds that what is not urgent waits longer for each key at work: who makes new objects goes first
 _AT_ONCE = 24  # runs; they mostly wait for the API server, and each holds half a MiB of plan and live objects
 
 RETRY = -1.0
@@ -32,7 +32,7 @@ class Queue(Generic[K]):
     def __init__(self, work: Callable[[K], Awaitable[float | None]]) -> None:
         self._work = work
         self._running: set[K] = set()
-        self._again: set[K] = set()
+        self._again: dict[K, float] = {}  # seconds that keys which were rung while they ran may wait
         self._timers: dict[K, tuple[float, asyncio.Handle]] = {}  # when due, and what to cancel
         self._failures: dict[K, tuple[int, float]] = {}  # how often in a row, and when the next try is due
         self._last_end: dict[K, float] = {}
@@ -67,17 +67,20 @@ class Queue(Generic[K]):
         if not self._open:
             self._early.add(key)
         elif key in self._running:
-            self._again.add(key)
+            self._again[key] = _QUIET
         else:
             now = asyncio.get_running_loop().time()
             self._schedule(key, max(0.0, self._last_end.get(key, -_QUIET) + _QUIET - now))
 
-    def ring_later(self, key: K) -> None:
-        """The same, but not urgent: more is likely to follow soon, and one run will do for all of it."""
-        if self._open and key not in self._running:
-            self._schedule(key, _LATER)
+    def ring_later(self, key: K, patience: float) -> None:
+        """The same within `patience` seconds: more is likely to follow, and one run will do for all of it."""
+        patience += _WAY * len(self._running)
+        if not self._open:
+            self._early.add(key)
+        elif key in self._running:
+            self._again[key] = min(patience, self._again.get(key, patience))
         else:
-            self.ring(key)
+            self._schedule(key, patience)
 
     def _schedule(self, key: K, delay: float) -> None:
         """Run at the earliest of all times asked for."""
@@ -118,8 +121,7 @@ class Queue(Generic[K]):
         if not self._open:
             return
         if key in self._again:
-            self._again.discard(key)
-            self._schedule(key, _QUIET)
+            self._schedule(key, self._again.pop(key))
         if delay is not None:
             self._schedule(key, delay)
 

@@ -19,7 +19,7 @@ from ..cluster.cryostats import Cryostats
 from ..cluster.observe import Scout
 from ..cluster.takeover import take_over
 from ..desired import names, retention
-from ..desired.compare import Action, compare, differences, news, pending, possible, prunable
+from ..desired.compare import Action, agreed, compare, differences, news, pending, possible, prunable
 from ..desired.instance import Facts, Instance
 from ..desired.plan import Key, Obj, Plan, Problem, part_of
 from ..desired.planner import plan_for
@@ -119,7 +119,9 @@ class Reconciler:
             await self._look_for_old(owner, body)
         plan, facts = await self._draw(cr)
         for _ in range(0 if run.paused else _ROUNDS):
-            wanted = possible(compare(plan, facts, cr.metadata["uid"]), plan, facts)
+            found = compare(plan, facts, cr.metadata["uid"])
+            self._scout.children.agree(owner, agreed(plan, facts, found))
+            wanted = possible(found, plan, facts)
             actions = [action for action in wanted if self._worthwhile(run, owner, plan, facts, action)]
             if not claimed:
                 # What garbage collection reaches may be made at the same time, the rest only once it can be cleaned up.
