@@ -62,8 +62,8 @@ class SecurityOptions(Model):
     """Security contexts of the pods and containers. Each replaces the operator's default as a whole."""
 
     pod_security_context: PodSecurityContext | None = doc(
-        "Security context of the pods of application, database and object storage. Give an `fsGroup` if volumes "
-        "need one."
+        "Security context of the pods of application, database and object storage. Where it has no `fsGroup`, the "
+        "operator's own stays, because volumes could not be written without one."
     )
     auth_proxy_security_context: SecurityContext | None = doc("Security context of the authentication proxy.")
     core_security_context: SecurityContext | None = doc("Security context of the application.")
