@@ -65,5 +65,5 @@ async def refused(kind: str, error: ApiError) -> list[Refusal]:
     key = Key(kind, "a", "x")
     obj = {"kind": kind, "metadata": {"name": "x", "namespace": "a"}}
     client: Client = Refusing(error)  # type: ignore[assignment]
-    foreman = Foreman(client, Children(lambda _: None, lambda _: None))
+    foreman = Foreman(client, Children(lambda _: None, lambda _, __: None))
     return list((await foreman.act(Owner("a", "x"), [Action("create", key, obj)])).refused)
