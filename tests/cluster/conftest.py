@@ -35,6 +35,9 @@ def pytest_collection_finish(session: pytest.Session) -> None:
             if any(item.path.name.startswith(("test_tls_cert_manager", "test_install")) for item in session.items):
                 binaries.programs("cert-manager-controller", "cert-manager-cainjector")
                 binaries.data(binaries.CERT_MANAGER)
+            if any(item.path.name == "test_olm.py" for item in session.items):
+                binaries.programs("olm")
+                binaries.data(binaries.OLM)
 
 
 @pytest.fixture(scope="session")
