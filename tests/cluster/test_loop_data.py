@@ -343,3 +343,29 @@ def test_a_volume_that_is_gone_is_told(world: Scenario) -> None:
     world.told(cr, "VolumeLost", type="VolumesReady")
     assert world.find("PersistentVolumeClaim", where, "x-database")
     assert len(world.events(cr, "VolumeLost")) == 1
+
+
+@pytest.mark.parametrize("value", ["", None])
+def test_a_value_that_somebody_took_away_is_made_anew(world: Scenario, value: str | None) -> None:
+    where = world.namespace()
+    cr = world.cryostat(where)
+    world.ready(cr)
+    secret = world.get("Secret", where, "x-storage")
+    world.api.patch(secret, {"data": {"SECRET_KEY": value}})
+    eventually(lambda: world.get("Secret", where, "x-storage")["data"].get("SECRET_KEY"), what="there is one again")
+    world.ready(cr)
+    assert world.get("Secret", where, "x-storage")["data"]["ACCESS_KEY"] == secret["data"]["ACCESS_KEY"]
+
+
+def test_keys_that_are_stripped_of_everything_are_known_by_who_made_them(world: Scenario) -> None:
+    where = world.namespace()
+    cr = world.cryostat(where)
+    world.ready(cr)
+    keys = world.get("Secret", where, "x-db")
+    with world.down():
+        world.api.patch(keys, {"metadata": {"labels": None, "ownerReferences": None}})
+    world.settle()
+    world.ready(cr)
+    after = world.get("Secret", where, "x-db")
+    assert after["data"] == keys["data"]
+    assert after["metadata"]["ownerReferences"] == keys["metadata"]["ownerReferences"]

@@ -102,6 +102,30 @@ def test_a_removed_mark_comes_back(instance: Instance, kind: str, name: str) -> 
     repaired(instance, kind, name, lambda obj: instance.world.api.patch(obj, {"metadata": {"labels": gone}}))
 
 
+# Nothing of ours is left on objects that have no content.
+BARE = [("ServiceAccount", "x"), ("ConfigMap", "x-lock")]
+
+
+@pytest.mark.parametrize(("kind", "name"), sorted(set(OBJECTS) - set(BARE)))
+def test_what_is_stripped_of_everything_is_known_by_who_made_it(instance: Instance, kind: str, name: str) -> None:
+    world, place = instance.world, instance.place(kind, name)
+    before = world.get(*place)
+    bare: Object = {"labels": None, "annotations": None, "ownerReferences": None}
+    if kind in ("Secret", "Deployment"):
+        world.api.patch(before, {"metadata": bare})
+    else:
+        with world.down():
+            world.api.patch(before, {"metadata": bare})
+
+    def dressed() -> bool:
+        metadata = world.get(*place)["metadata"]
+        assert metadata["uid"] == before["metadata"]["uid"]
+        assert metadata.get("ownerReferences") == before["metadata"].get("ownerReferences")
+        return bool(mark_of(instance.cr).items() <= metadata.get("labels", {}).items())
+
+    eventually(dressed, what="it bears mark and owner again")
+
+
 @each
 def test_a_mark_of_another_cryostat_is_put_right(instance: Instance, kind: str, name: str) -> None:
     other = {"metadata": {"labels": {names.LABEL_NAME: "other"}}}

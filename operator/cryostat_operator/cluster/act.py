@@ -12,7 +12,7 @@ from ..desired.compare import Action, merged
 from ..desired.plan import Key, Obj
 from .cache import Children, Owner, owner_of, trimmed
 from .client import ApiError, ApiUnavailable, Client
-from .ownership import belongs_to
+from .ownership import belongs_to, has_lost_its_mark
 from .workshop import Content, Workshop
 
 _IN_FLIGHT = 48  # writes of the whole operator; two cores of API server are busy with a third of that
@@ -134,7 +134,8 @@ class Foreman:
             if error.status == 404:
                 return Refusal(key, "Conflict", f"{key} came and went", temporary=True)
             raise
-        if not belongs_to(live, key, owner) and not (content.order and content.order.restores):
+        known = belongs_to(live, key, owner) or has_lost_its_mark(live, key, owner)
+        if not known and not (content.order and content.order.restores):
             return Refusal(key, "NameCollision", _collision(key, live))
         if "deletionTimestamp" in live["metadata"]:
             return Refusal(key, "BeingDeleted", f"{key} is being deleted; it is made again afterwards", temporary=True)

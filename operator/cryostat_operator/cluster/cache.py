@@ -7,7 +7,7 @@ import hmac
 import zlib
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 
 import orjson
@@ -125,6 +125,8 @@ def record_of(kind: str, live: Obj, obj: Obj) -> Record:
     """The record of an object, `live` being what is `trimmed` of it."""
     metadata = {k: v for k, v in live["metadata"].items() if k not in ("resourceVersion", "generation")}
     data = data_fact(obj) if kind in ("Secret", "ConfigMap") else None
+    if data and kind == "Secret":  # somebody has emptied a value of ours: as good as none
+        data = replace(data, keys=frozenset(key for key in data.keys if obj["data"][key]))
     wanted = {**live, "metadata": metadata, "status": None, "data digest": data.digest if data else None}
     certificate = inspect(obj.get("data") or {}) if kind == "Secret" else None
     version, body = live_version(obj), zlib.compress(orjson.dumps(live), 1)

@@ -18,10 +18,11 @@ _ALPHABET = string.ascii_letters + string.digits + "-_"
 
 
 def mint(order: Mapping[str, Mint], existing: Mapping[str, str]) -> dict[str, str]:
-    """Base64 values of all ordered keys: existing ones are kept, the others are made.
+    """Base64 values of all ordered keys: existing ones are kept unless they are empty, the others are made.
 
     Blocking for some milliseconds where a password is hashed; run it in a thread.
     """
+    existing = {key: value for key, value in existing.items() if value or key not in order}
     values = {key: _text(value) for key, value in existing.items() if key in order}
     for key, wanted in order.items():
         if key in values:

@@ -38,5 +38,11 @@ def belongs_to(live: Obj, key: Key, owner: Owner) -> bool:
     return owner_of(live) == owner or (named and (not key.namespace or _is_our_work(live)))
 
 
+def has_lost_its_mark(live: Obj, key: Key, owner: Owner) -> bool:
+    """Whether we made an object, which bears a name of this Cryostat's, and somebody took mark and owner off it."""
+    stripped = owner_of(live) is None and not live["metadata"].get("ownerReferences")
+    return stripped and key.namespace == owner.namespace and _is_our_work(live)
+
+
 def _is_our_work(obj: Obj) -> bool:
     return any(is_our_work(entry) for entry in obj["metadata"].get("managedFields") or ())
