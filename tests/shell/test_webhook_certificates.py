@@ -3,12 +3,19 @@
 from __future__ import annotations
 
 import datetime
+import ssl
+from contextlib import suppress
 
 import pytest
 from cryptography import x509 as lib
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import rsa
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
+from cryptography.x509.oid import NameOID
 from cryptography.x509.verification import PolicyBuilder, Store, VerificationError
 
 from cryostat_operator.shell.webhooks import x509
+from cryostat_operator.shell.webhooks.certificates import Certificate, Serving
 
 NOW = datetime.datetime(2026, 1, 1, tzinfo=datetime.UTC)
 HOSTS = ("webhooks.operators.svc", "webhooks.operators.svc.cluster.local")
@@ -74,3 +81,55 @@ def test_further_hosts_need_another_certificate() -> None:
     more = x509.current(data, (*HOSTS, "127.0.0.1"), NOW)
     assert more[x509.CERTIFICATE] != data[x509.CERTIFICATE]
     assert more[x509.CA_BUNDLE] == data[x509.CA_BUNDLE]
+
+
+# --- what is served --------------------------------------------------------------------------------------------------
+
+
+def managed() -> Certificate:
+    data = x509.current({}, HOSTS, datetime.datetime.now(datetime.UTC))
+    return Certificate(data[x509.CERTIFICATE] + data[x509.KEY])
+
+
+def of_rsa() -> Certificate:
+    """What cert-manager and OLM issue by default, or nearly."""
+    key, now = rsa.generate_private_key(65537, 2048), datetime.datetime.now(datetime.UTC)
+    name = lib.Name([lib.NameAttribute(NameOID.COMMON_NAME, "mounted")])
+    builder = lib.CertificateBuilder().subject_name(name).issuer_name(name).public_key(key.public_key())
+    builder = builder.serial_number(1).not_valid_before(now - DAY).not_valid_after(now + DAY)
+    private = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
+    return Certificate(builder.sign(key, hashes.SHA256()).public_bytes(Encoding.PEM) + private)
+
+
+def shown(serving: Serving, host: str | None = HOSTS[0]) -> bytes:
+    """The certificate that a client gets, as in the first block of a PEM file."""
+    client = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    client.check_hostname, client.verify_mode = False, ssl.CERT_NONE
+    there, back = ssl.MemoryBIO(), ssl.MemoryBIO()
+    one = client.wrap_bio(back, there, server_hostname=host)
+    other = serving.context.wrap_bio(there, back, server_side=True)
+    for side in (one, other, one, other):
+        with suppress(ssl.SSLWantReadError):
+            side.do_handshake()
+    return ssl.DER_cert_to_PEM_cert(one.getpeercert(binary_form=True) or b"").encode()
+
+
+@pytest.mark.parametrize("host", [HOSTS[0], None])
+def test_another_kind_of_key_is_served_too(host: str | None) -> None:
+    """A connection by address names no host."""
+    serving = Serving()
+    for certificate in (managed(), of_rsa(), managed()):
+        serving.use(certificate)
+        assert certificate.chain_and_key.startswith(shown(serving, host))
+
+
+def test_a_certificate_without_its_key_changes_nothing() -> None:
+    serving, first, second = Serving(), managed(), managed()
+    serving.use(first)
+    half = b"-----BEGIN PRIVATE KEY-----\nAAAA\n-----END PRIVATE KEY-----\n"
+    chain = second.chain_and_key[: second.chain_and_key.index(b"-----BEGIN PRIVATE KEY-----")]
+    other = first.chain_and_key[first.chain_and_key.index(b"-----BEGIN PRIVATE KEY-----") :]
+    for broken in (chain + half, chain + other, chain, b"junk", b""):
+        with pytest.raises(ssl.SSLError):
+            serving.use(Certificate(broken))
+        assert first.chain_and_key.startswith(shown(serving))

@@ -102,12 +102,36 @@ class ManagedSecret:
         await self._client.create(obj)
 
 
-def load(context: ssl.SSLContext, certificate: Certificate) -> None:
-    """Serve this certificate to all new connections; those that are open stay as they are.
+class Serving:
+    """The server's side of TLS: each new connection is served the certificate that was last used."""
 
-    Raises:
-        ssl.SSLError: it is unusable; the former one stays.
-    """
+    def __init__(self) -> None:
+        self.context = self._current = _context()
+        self.context.sni_callback = self._choose
+
+    def use(self, certificate: Certificate) -> None:
+        """Serve this certificate to all new connections; those that are open stay as they are.
+
+        Raises:
+            ssl.SSLError: it is unusable; the former one stays.
+        """
+        # Always a new context: a context keeps one certificate for each kind of key, so the former one would still be
+        # served to some, and a certificate without its key would be kept by halves.
+        context = _context()
+        _load(context, certificate)
+        self._current = context
+
+    def _choose(self, connection: ssl.SSLSocket | ssl.SSLObject, _host: str | None, _context: ssl.SSLContext) -> None:
+        connection.context = self._current
+
+
+def _context() -> ssl.SSLContext:
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.minimum_version = ssl.TLSVersion.TLSv1_2
+    return context
+
+
+def _load(context: ssl.SSLContext, certificate: Certificate) -> None:
     # OpenSSL reads files only, and the operator's file system may be read-only: the file lives in memory if it can.
     if hasattr(os, "memfd_create"):
         descriptor = os.memfd_create("webhook-certificate")

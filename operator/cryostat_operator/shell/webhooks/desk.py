@@ -99,8 +99,7 @@ class Webhooks:
         self._own_name = ""
         admission = Admission(Permissions(client), surroundings, settings, lambda: self._own_name)
         agents = Agents(surroundings, settings)
-        self._tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-        self._tls.minimum_version = ssl.TLSVersion.TLSv1_2
+        self._tls = certificates.Serving()
         answers: Mapping[str, Answer] = {
             paths.DEFAULT: _admission(admission.default),
             paths.VALIDATE: _admission(admission.validate),
@@ -108,7 +107,7 @@ class Webhooks:
             paths.POD: _admission(agents.pod),
             **dict.fromkeys((paths.DEPLOYMENT, paths.STATEFUL_SET, paths.DAEMON_SET), _admission(agents.workload)),
         }
-        self._server = WebhookServer(answers, self._tls, metrics.observe_review)
+        self._server = WebhookServer(answers, self._tls.context, metrics.observe_review)
         namespace = settings.namespace or "default"
         service = settings.webhook_service
         hosts = [f"{service}.{namespace}.svc", f"{service}.{namespace}.svc.{settings.cluster_domain}"]
@@ -173,7 +172,7 @@ class Webhooks:
             self._own_name = await own_name(self._client, self._connection)
         certificate = await self._due()
         if not self._listening:
-            certificates.load(self._tls, certificate)
+            self._tls.use(certificate)
             self._loaded = certificate
             await self._server.start(host, port)
             self._listening = True
@@ -183,7 +182,7 @@ class Webhooks:
         if certificate != self._loaded:
             if certificate.ca_bundle != self._loaded.ca_bundle:
                 await asyncio.sleep(_SPREAD_SECONDS)
-            certificates.load(self._tls, certificate)
+            self._tls.use(certificate)
             self._loaded = certificate
             logger.info("Serving webhooks with a new certificate")
         self._serving.set()

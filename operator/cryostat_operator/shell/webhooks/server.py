@@ -34,7 +34,7 @@ _ANSWER_SECONDS = 9.0  # below the 10 s after which the API server gives up
 
 
 class WebhookServer:
-    """Serves `answers` by path; `tls` may get another certificate while it serves."""
+    """Serves `answers` by path; what `tls` serves may change meanwhile."""
 
     def __init__(self, answers: Mapping[str, Answer], tls: ssl.SSLContext, observe: Observe) -> None:
         self._answers = answers
