@@ -6,6 +6,7 @@ import copy
 import json
 from typing import Any
 
+import orjson
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -160,3 +161,63 @@ def test_unknown_versions_are_refused() -> None:
         convert(old({}), "operator.cryostat.io/v1")
     with pytest.raises(ValueError, match="None"):
         convert({}, NEW)
+
+
+# --- what anybody may write into annotations -------------------------------------------------------------------------
+
+
+def with_text(text: str) -> dict[str, Any]:
+    return new({}, annotations={ANNOTATION: text})
+
+
+@pytest.mark.parametrize(
+    "kept",
+    [
+        "[" * 100_000,
+        "[" * 3_000 + "]" * 3_000,
+        '{"a":' * 200 + "1" + "}" * 200,
+        '"\\ud800"',
+        "12345678901234567890123",
+        "NaN",
+        "5",
+        '{"authProperties": 5}',
+        '{"maxWsConnections": "many"}',
+        '{"serviceOptions": {"grafanaConfig": {"httpPort": "x"}}}',
+    ],
+    ids=lambda text: text[:20],
+)
+def test_annotations_that_make_no_sense_count_as_none(kept: str) -> None:
+    """One answer holds all objects of a list: each must be such that it can be written, and read by clients."""
+    for text in (kept, f'{{"v1beta1": {kept}}}', f'{{"v1beta1": {{"spec": {kept}}}}}'):
+        for version in ("v1beta1", "v1beta2"):
+            obj = with_text(text.replace("v1beta1", version))
+            there = convert(obj, OLD)
+            assert orjson.loads(orjson.dumps(there)) == there
+            v1beta1.Cryostat.model_validate(there)
+            convert({**obj, "apiVersion": OLD}, NEW)
+
+
+@given(JUNK)
+def test_whatever_an_annotation_says_an_answer_can_be_written(junk: Any) -> None:
+    obj = with_text(json.dumps({"v1beta1": junk, "v1beta2": junk}))
+    v1beta1.Cryostat.model_validate(orjson.loads(orjson.dumps(convert(obj, OLD))))
+    orjson.dumps(convert({**obj, "apiVersion": OLD}, NEW))
+
+
+def test_what_does_not_fit_into_an_annotation_is_read_only_in_v1beta1() -> None:
+    files = [{"configMapName": "a" * 200, "filename": str(number)} for number in range(1500)]
+    for obj in (
+        new({"automatedRules": files}, labels={"a": "b"}),
+        new({"enableAudit": True}, annotations={"a": "ü" * 131_060}, labels={"a": "b"}),
+    ):
+        there = convert(obj, OLD)
+        assert there["metadata"]["labels"] == {"a": "b", ANNOTATION: "too-large"}
+        assert there["metadata"].get("annotations", {}) == obj["metadata"].get("annotations", {})
+        with pytest.raises(ValueError, match="use v1beta2"):
+            convert(there, NEW)
+
+
+def test_what_only_v1beta1_has_never_makes_an_object_unreadable() -> None:
+    """It may have been stored in v1beta1 once."""
+    obj = old({"minimal": True, "maxWsConnections": 5}, annotations={"a": "x" * 262_130})
+    assert convert(obj, NEW)["metadata"]["annotations"] == obj["metadata"]["annotations"]

@@ -2,6 +2,10 @@
 
 Which fields the versions share is read off their models; only what has another name is listed here. Whoever edits an
 object in one version keeps what the other one has beyond it, as long as the annotation stays.
+
+One object that cannot be converted would hide all others from whoever lists them, and anybody may write annotations. So
+an annotation that makes no sense counts as none, and what does not fit into one makes an object that is read-only in
+v1beta1.
 """
 
 from __future__ import annotations
@@ -13,6 +17,9 @@ from collections.abc import Mapping
 from functools import cache
 from typing import Annotated, Any, NamedTuple
 
+import orjson
+from pydantic import ValidationError
+
 from cryostat_operator.api import v1beta1, v1beta2
 from cryostat_operator.api.base import Model
 
@@ -21,6 +28,9 @@ Shape = Mapping[str, Any]
 """Fields of a model by their names in JSON: a shape for an object, None for everything that is kept as a whole."""
 
 ANNOTATION = f"{v1beta2.GROUP}/preserved"
+READ_ONLY = "too-large"  # a label with the annotation's name: there may be no room for another annotation
+_MOST_BYTES = 262_144  # of all annotations of an object, by the API server's rule
+_MOST_LEVELS = 64  # deeper than any Cryostat, and well within what can be written as JSON again
 
 _NAMES = {  # object in v1beta1 → its fields with another name: v1beta1 → v1beta2
     "spec": {
@@ -49,7 +59,7 @@ def convert(obj: Obj, api_version: str) -> Obj:
     """The object in another version; `obj` itself is not changed.
 
     Raises:
-        ValueError: there is no such version of it.
+        ValueError: there is no such version of it, or it may only be read in v1beta1.
     """
     if obj.get("apiVersion") == api_version:
         return obj
@@ -61,6 +71,8 @@ def convert(obj: Obj, api_version: str) -> Obj:
 
 
 def _upwards(obj: Obj) -> Obj:
+    if _object(_object(obj.get("metadata")).get("labels")).get(ANNOTATION) == READ_ONLY:
+        raise ValueError("this Cryostat is too large to be written in v1beta1: use v1beta2")
     old, new = _shapes()
     way = _Way("v1beta1", "v1beta2", old, new, _NAMES)
     result, rest, kept = _moved(obj, way)
@@ -79,7 +91,9 @@ def _upwards(obj: Obj) -> Obj:
         result["spec"] = spec
     if "spec" not in obj:
         rest["spec"] = None
-    return _annotated(result, way.source, rest)
+    annotated = _annotated(result, way.source, rest)
+    # What does not fit is left out: nothing that only v1beta1 has has any effect.
+    return annotated if _fits(annotated) else _annotated(result, way.source, {})
 
 
 def _downwards(obj: Obj) -> Obj:
@@ -100,7 +114,8 @@ def _downwards(obj: Obj) -> Obj:
         result.pop("spec", None)
     else:
         result["spec"] = {"minimal": False, **spec}
-    return _annotated(result, way.source, rest)
+    annotated = _annotated(result, way.source, rest)
+    return annotated if _fits(annotated) else _read_only(_annotated(result, way.source, {}))
 
 
 # --- moving fields ---------------------------------------------------------------------------------------------------
@@ -108,8 +123,9 @@ def _downwards(obj: Obj) -> Obj:
 
 def _moved(obj: Obj, way: _Way) -> tuple[Obj, Obj, Obj]:
     """The object with what both versions have and what it had kept; what has no place in it; what it had kept."""
-    kept = _kept(obj).get(way.target)
-    kept = kept if isinstance(kept, dict) else {}
+    kept = _object(_kept(obj).get(way.target))
+    if kept and way.names is _BACK and not _makes_sense(kept):
+        kept = {}
     result: Obj = {**obj, "apiVersion": f"{v1beta2.GROUP}/{way.target}"}
     rest: Obj = {}
     for part in ("spec", "status"):
@@ -199,9 +215,26 @@ def _certificates(current: list[Any], kept: Any) -> list[Any]:
 def _kept(obj: Obj) -> Obj:
     text = _object(_object(obj.get("metadata")).get("annotations")).get(ANNOTATION)
     try:
-        return _object(json.loads(text)) if isinstance(text, str) else {}
+        # Nothing is read that could not be written: no infinite numbers, no halves of characters.
+        found = orjson.loads(text) if isinstance(text, str) else {}
     except ValueError:
         return {}
+    return _object(found) if _is_shallow(found, _MOST_LEVELS) else {}
+
+
+def _is_shallow(value: Any, levels: int) -> bool:
+    inner = value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
+    return levels > 0 and all(_is_shallow(each, levels - 1) for each in inner)
+
+
+def _makes_sense(kept: Obj) -> bool:
+    """Whether v1beta1 can say this. Towards v1beta2 admission checks it, but nobody checks what is only read."""
+    spec = {"spec": {"minimal": False, **kept["spec"]}} if isinstance(kept.get("spec"), dict) else {}
+    try:
+        v1beta1.Cryostat.model_validate({**kept, **spec})
+    except ValidationError:
+        return False
+    return True
 
 
 def _annotated(obj: Obj, version: str, rest: Obj) -> Obj:
@@ -216,6 +249,16 @@ def _annotated(obj: Obj, version: str, rest: Obj) -> Obj:
     else:
         metadata.pop("annotations", None)
     return {**obj, "metadata": metadata}
+
+
+def _fits(obj: Obj) -> bool:
+    annotations = _object(obj["metadata"].get("annotations"))
+    return sum(len(f"{key}{value}".encode()) for key, value in annotations.items()) <= _MOST_BYTES
+
+
+def _read_only(obj: Obj) -> Obj:
+    labels = {**_object(obj["metadata"].get("labels")), ANNOTATION: READ_ONLY}
+    return {**obj, "metadata": {**obj["metadata"], "labels": labels}}
 
 
 # --- shapes ----------------------------------------------------------------------------------------------------------
