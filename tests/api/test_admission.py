@@ -10,7 +10,7 @@ from hypothesis import given
 
 from cryostat_operator.api.advice import advice, suggestion
 from cryostat_operator.api.defaults import with_defaults
-from cryostat_operator.api.permissions import needed, privileges, secrets
+from cryostat_operator.api.permissions import needed, opened, privileges, secrets
 from cryostat_operator.api.v1beta2 import CryostatSpec
 from tests.desired.strategies import members
 
@@ -85,3 +85,36 @@ def test_privileges(context: dict[str, Any], count: int) -> None:
 def test_suggestions() -> None:
     assert suggestion("readwriteonce", ["ReadWriteOnce", "ReadWriteMany"]) == "did you mean ReadWriteOnce?"
     assert suggestion("zzz", ["a", "b"]) == "known values are a, b"
+
+
+DOORS: list[tuple[dict[str, Any], dict[str, Any]]] = [
+    ({}, {"authorizationOptions": {"openShiftSSO": {"disable": True}}}),
+    ({"authorizationOptions": {"basicAuth": {"secretName": "a", "filename": "b"}}}, {}),
+    ({}, {"authorizationOptions": {"openShiftSSO": {"accessReview": {"verb": "get"}}}}),
+    ({}, {"objectStorageOptions": {"provider": {"url": "https://elsewhere.example.com"}}}),
+    ({}, {"networkPolicies": {"coreConfig": {"ingressDisabled": True}}}),
+    ({}, {"enableCertManager": False}),
+    ({"agentOptions": {"allowInsecure": False}}, {"agentOptions": {"allowInsecure": True}}),
+    ({}, {"agentOptions": {"disableHostnameVerification": True}}),
+    ({}, {"operandMetadata": {"podMetadata": {"annotations": {"sidecar.example.com/image": "x"}}}}),
+]
+
+
+@pytest.mark.parametrize(("before", "after"), DOORS, ids=str)
+def test_who_changes_the_doors_needs_all_that_is_behind_them(before: Any, after: Any) -> None:
+    held = {"targetNamespaces": ["n", "away", "gone"], "trustedCertSecrets": [{"secretName": "s"}]}
+    old, new = cryostat({**held, **before}), cryostat({**held, **after, "targetNamespaces": ["n", "away"]})
+    wanted = needed(new, old, openshift=False)
+    assert wanted == needed(new, None, openshift=False)
+    assert [each.namespace for each in wanted if each.verb == "create"] == ["n", "away"]
+    assert all(f"a change of spec.{next(iter(before or after))}" in each.why for each in wanted)
+
+
+def test_other_changes_leave_the_doors_as_they_are() -> None:
+    for before, after in (
+        ({}, {"authorizationOptions": {"basicAuth": {}, "openShiftSSO": {"accessReview": {}}}}),
+        ({"networkPolicies": None}, {"networkPolicies": {"coreConfig": {}}}),
+        ({}, {"agentOptions": {"resources": {"limits": {"cpu": 1}}}}),
+        ({}, {"reportOptions": {"replicas": 2}, "loggingOptions": {"coreLogLevel": "DEBUG"}}),
+    ):
+        assert opened(cryostat(after), cryostat(before)) == opened(cryostat(before), cryostat(after)) == ""

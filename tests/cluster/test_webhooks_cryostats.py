@@ -128,6 +128,34 @@ def test_on_update_only_what_is_added_is_reviewed(asking: Served, dev: Api, home
     refused(lambda: dev.patch(made, {"spec": {"targetNamespaces": [home, away]}}))
 
 
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"authorizationOptions": {"openShiftSSO": {"disable": True}}},
+        {"networkPolicies": {"coreConfig": {"ingressDisabled": True}}},
+        {"operandMetadata": {"podMetadata": {"annotations": {"sidecar.example.com/image": "x"}}}},
+    ],
+    ids=lambda change: next(iter(change)),
+)
+def test_who_opens_an_instance_needs_all_that_is_behind_it(
+    asking: Served, dev: Api, home: str, away: str, change: Object
+) -> None:
+    """Editing what somebody else made is no way to the targets in his namespaces, nor to what is in his Secrets."""
+    made = asking.api.create(cryostat(home, {"targetNamespaces": [home, away]}))
+    for version in (names.API_VERSION, OLD):
+        obj = {**made, "apiVersion": version}
+        hidden = {"metadata": {"annotations": {ANNOTATION: json.dumps({"v1beta2": {"spec": made["spec"] | change}})}}}
+        message = refused(lambda obj=obj, body=hidden if version == OLD else {"spec": change}: dev.patch(obj, body))  # type: ignore[misc]
+        assert f'namespace "{away}"' in message
+        assert f"a change of spec.{next(iter(change))}" in message
+    dev.patch(made, {"spec": {"targetNamespaces": [home], **change}})
+    secret = asking.api.create(cryostat(home, {"declarativeCredentials": [{"secretName": "theirs"}]}))
+    assert 'get secrets "theirs"' in refused(lambda: dev.patch(secret, {"spec": change}))
+    both = asking.user(f"both-{home}", {home: [CRYOSTATS], away: [rule(names.GROUP, "cryostats", "create")]})
+    again = asking.api.create(cryostat(home, {"targetNamespaces": [home, away]}))
+    eventually(lambda: both.patch(again, {"spec": change}), 10)
+
+
 def test_attempts_to_get_around(asking: Served, dev: Api, home: str, away: str) -> None:
     wish = {"targetNamespaces": [home, away]}
     made = dev.create(cryostat(home, name="sly"))

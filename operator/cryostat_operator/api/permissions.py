@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from cryostat_operator.api.v1beta2 import GROUP, PLURAL, VERSION
@@ -27,6 +27,19 @@ _BASELINE_SYSCTLS = frozenset(
 )  # fmt: skip
 _APPARMOR = "container.apparmor.security.beta.kubernetes.io/"
 _BASELINE_SELINUX = frozenset({"", "container_t", "container_init_t", "container_kvm_t", "container_engine_t"})
+
+# What decides who gets at the instance, and with it at the targets in all of its namespaces: who may log in, where
+# recordings go, who reaches its parts past the login, and what else runs in its pods (webhooks of others act on labels
+# and annotations).
+_DOORS = (
+    "authorizationOptions",
+    "objectStorageOptions",
+    "networkPolicies",
+    "enableCertManager",
+    "agentOptions.allowInsecure",
+    "agentOptions.disableHostnameVerification",
+    "operandMetadata",
+)
 
 
 @dataclass(frozen=True)
@@ -63,6 +76,8 @@ class Permission:
 def needed(new: Obj, old: Obj | None, *, openshift: bool) -> list[Permission]:
     """What the writer of `new` must be allowed to do; on an update only what `old` did not already ask for.
 
+    An update that changes who gets at the instance is like making it: it asks for everything.
+
     Args:
         new, old: Cryostats in the shape of their v1beta2 JSON, with `metadata.namespace`.
         openshift: whether security context constraints exist.
@@ -70,8 +85,18 @@ def needed(new: Obj, old: Obj | None, *, openshift: bool) -> list[Permission]:
     Returns:
         Permissions without repetition: target namespaces in the order of the spec, then Secrets, then privileges.
     """
-    before = set(_all(old, openshift)) if old is not None else set()
-    return list(dict.fromkeys(permission for permission in _all(new, openshift) if permission not in before))
+    wanted = dict.fromkeys(_all(new, openshift))
+    if old is None:
+        return list(wanted)
+    if door := opened(new, old):
+        return [replace(each, why=f"a change of spec.{door} with {each.why}") for each in wanted]
+    before = set(_all(old, openshift))
+    return [permission for permission in wanted if permission not in before]
+
+
+def opened(new: Obj, old: Obj) -> str:
+    """The first field that changes who gets at an instance, as a path below the spec; empty where none does."""
+    return next((path for path in _DOORS if _at(new, path) != _at(old, path)), "")
 
 
 def target_namespaces(obj: Obj) -> list[str]:
@@ -85,10 +110,7 @@ def secrets(obj: Obj) -> Iterator[tuple[str, str]]:
     """Path below the spec and name of each Secret that an instance would read for the author of this object."""
     spec = _dict(obj.get("spec"))
     for path in ("authorizationOptions.basicAuth", "databaseOptions", "objectStorageOptions"):
-        node = spec
-        for step in path.split("."):
-            node = _dict(node.get(step))
-        yield f"{path}.secretName", str(node.get("secretName") or "")
+        yield f"{path}.secretName", str(_at(obj, f"{path}.secretName") or "")
     for path in ("trustedCertSecrets", "declarativeCredentials"):
         for index, item in enumerate(_list(spec.get(path))):
             yield f"{path}[{index}].secretName", str(_dict(item).get("secretName") or "")
@@ -96,8 +118,7 @@ def secrets(obj: Obj) -> Iterator[tuple[str, str]]:
 
 def external_host(obj: Obj) -> str:
     """The host name that the author claims for the Route, or an empty text."""
-    options = _dict(_dict(obj.get("spec")).get("networkOptions"))
-    return str(_dict(options.get("coreConfig")).get("externalHost") or "")
+    return str(_at(obj, "networkOptions.coreConfig.externalHost") or "")
 
 
 def privileges(obj: Obj) -> Iterator[str]:
@@ -161,6 +182,20 @@ def _beyond_baseline(context: Obj) -> Iterator[str]:
     for sysctl in _list(context.get("sysctls")):
         if _dict(sysctl).get("name") not in _BASELINE_SYSCTLS:
             yield f"sysctls={_dict(sysctl).get('name')}"
+
+
+def _at(obj: Obj, path: str) -> Any:
+    node: Any = _dict(obj.get("spec"))
+    for step in path.split("."):
+        node = _dict(node).get(step)
+    return _said(node)
+
+
+def _said(value: Any) -> Any:
+    """A value without its empty parts: they say no more than absent ones."""
+    if isinstance(value, Mapping):
+        return {key: said for key, each in value.items() if (said := _said(each)) is not None} or None
+    return None if value in ("", []) else value
 
 
 def _dict(value: Any) -> Mapping[str, Any]:
