@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import signal
 import subprocess
 from collections.abc import Callable
 from typing import Any
@@ -10,7 +11,7 @@ from typing import Any
 import pytest
 
 from cryostat_operator.desired import names
-from tests.cluster.api import Api, Object, eventually
+from tests.cluster.api import Api, ApiError, Object, eventually
 from tests.cluster.webhooks import MUTATING, Served
 
 MakeNamespace = Callable[..., str]
@@ -41,6 +42,10 @@ def workload(kind: str, namespace: str, labels: dict[str, str]) -> Object:
     }
     metadata = {"name": "app", "namespace": namespace, "labels": labels}
     return {"apiVersion": "apps/v1", "kind": kind, "metadata": metadata, "spec": spec}
+
+
+def labels_of(namespace: str, name: str) -> dict[str, str]:
+    return {names.AGENT_LABEL_NAME: name, names.AGENT_LABEL_NAMESPACE: namespace}
 
 
 def create(asking: Served, obj: Object) -> str:
@@ -201,3 +206,47 @@ def test_a_pod_is_let_in_while_nobody_answers(asking: Served, home: str, labels:
         assert agents(asking.api.create(pod(home, labels))) == ["cryostat-agent-init"]
     finally:
         asking.api.delete({**dead, "metadata": metadata})
+
+
+# --- an operator that does not answer, and instances of others -------------------------------------------------------
+
+
+def test_pods_do_not_wait_for_an_operator_that_hangs_or_is_gone(
+    asking: Served, home: str, labels: dict[str, str]
+) -> None:
+    asking.operator.process.send_signal(signal.SIGSTOP)
+    try:
+        assert agents(asking.api.create(pod(home, labels))) == []
+        made = asking.api.create(workload("Deployment", home, labels))
+        assert made["spec"]["template"]["metadata"]["labels"] == {"app": "a"}
+        with pytest.raises(ApiError):
+            asking.api.create(
+                {"apiVersion": names.API_VERSION, "kind": "Cryostat", "metadata": {"name": "no", "namespace": home}}
+            )
+    finally:
+        asking.operator.process.send_signal(signal.SIGCONT)
+    eventually(lambda: agents(asking.api.create(pod(home, labels))) == ["cryostat-agent-init"])
+
+
+def test_another_cryostat_s_pods_are_not_for_the_taking(
+    asking: Served, home: str, labels: dict[str, str], namespace: MakeNamespace, instance: Object
+) -> None:
+    """Labels can name any Cryostat: that one must have named their namespace, and still be there."""
+    elsewhere = namespace(asking.plane, "elsewhere")
+    metadata = {"name": "theirs", "namespace": elsewhere, "annotations": {names.ANNOTATION_PAUSE: "true"}}
+    theirs = {"apiVersion": names.API_VERSION, "kind": "Cryostat", "metadata": metadata}
+    asking.api.create({**theirs, "spec": {"enableCertManager": False, "targetNamespaces": [home]}})
+    forged = labels_of(elsewhere, "theirs")
+    made = eventually(lambda: _treated(asking.api.create(pod(home, forged), dryRun="All")))
+    assert f"http://theirs-agent.{elsewhere}.svc:8282" in json.dumps(made)
+    assert agents(asking.api.create(pod(elsewhere, forged), dryRun="All")) == []
+    assert agents(asking.api.create(pod(elsewhere, labels), dryRun="All")) == []
+    asking.api.patch(theirs, {"spec": {"targetNamespaces": [elsewhere]}})
+    eventually(lambda: agents(asking.api.create(pod(home, forged), dryRun="All")) == [])
+    asking.api.delete(instance)
+    eventually(lambda: agents(asking.api.create(pod(home, labels), dryRun="All")) == [])
+
+
+def _treated(made: Object) -> Object:
+    assert agents(made)
+    return made

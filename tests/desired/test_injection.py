@@ -231,6 +231,7 @@ def test_resources_of_the_init_container() -> None:
     assert resources({}, resources={"limits": {"cpu": "1"}}) is None
     chosen = {"agentOptions": {"resources": {"requests": {"cpu": "1m"}}}}
     assert resources({"resources": guaranteed}, chosen) == {"requests": {"cpu": "1m", "memory": "32Mi"}}
+    assert resources({}, chosen, resources={"limits": {"cpu": "1"}}) is None
 
 
 def test_what_the_author_has_set_stays() -> None:
@@ -272,8 +273,14 @@ def test_options_from_whole_config_maps() -> None:
     ("given", "says"),
     [
         (pod(os={"name": "windows"}), "Windows"),
+        (pod(nodeSelector={"kubernetes.io/os": "windows"}), "Windows"),
+        (pod(securityContext={"windowsOptions": {"runAsUserName": "a"}}), "Windows"),
         (pod(volumes=[{"name": "cryostat-agent-init", "hostPath": {"path": "/"}}]), "another kind"),
         (pod({"volumeMounts": [{"name": "x", "mountPath": "/tmp/cryostat-agent/"}]}), "something else is mounted"),
+        (pod({"volumeMounts": [{"name": "x", "mountPath": "/tmp/cryostat-agent/x/.."}]}), "something else is mounted"),
+        (pod({"volumeMounts": [{"name": "x", "mountPath": "/tmp/cryostat-agent/x"}]}), "/tmp/cryostat-agent/x, and"),
+        (pod({"volumeMounts": [{"name": "x", "mountPath": "/tmp", "readOnly": True}]}), "mounted at /tmp"),
+        (pod({"volumeMounts": [{"name": "x", "mountPath": "/"}]}, volumes=[{"name": "x", "secret": {}}]), "at /, and"),
         (pod({"name": "cryostat-agent-init"}), "has a container"),
         (pod({"env": [{"name": "JAVA_TOOL_OPTIONS", "value": "-javaagent:/cryostat-agent-0.5.jar"}]}), "agent already"),
         (pod(containers=[]), "no container"),
@@ -283,6 +290,20 @@ def test_where_the_agent_does_not_fit_in(given: dict[str, Any], says: str) -> No
     before = copy.deepcopy(given)
     assert says in refused(given)
     assert given == before
+
+
+def test_volumes_around_the_agents_directory() -> None:
+    mounts: list[Any] = [{"name": "x", "mountPath": path} for path in ("/tmp", "/tmp/cryostat-agents")]
+    mounts.append({"name": "x", "mountPath": "/opt", "readOnly": True})
+    treated(pod({"volumeMounts": mounts}, volumes=[{"name": "x", "emptyDir": {}}]))
+
+
+def test_no_port_of_the_node_is_taken() -> None:
+    """A second pod of that kind would have no place on the node."""
+    result = instrument(pod(hostNetwork=True), instance(), Where("apps"))
+    assert result.pod
+    assert "ports" not in result.pod["spec"]["containers"][0]
+    assert "9977" in result.hints[0]
 
 
 def test_ports_give_way() -> None:
@@ -400,6 +421,15 @@ def test_what_the_author_wrote_into_the_template_stays() -> None:
     given["spec"]["selector"]["matchLabels"]["cryostat.io/log-level"] = "trace"
     old = deployment({**LABELS, "cryostat.io/log-level": "trace"}, template)
     assert hand_on(given, old)[0]["spec"]["template"]["metadata"]["labels"]["cryostat.io/log-level"] == "trace"
+
+
+def test_labels_of_the_selector_are_left_alone() -> None:
+    """Pods that it does not select would make the workload invalid."""
+    given = deployment({**LABELS, "cryostat.io/log-level": "info"})
+    given["spec"]["selector"] = {"matchExpressions": [{"key": "cryostat.io/log-level", "operator": "DoesNotExist"}]}
+    after, [hint] = hand_on(given, None)
+    assert after["spec"]["template"]["metadata"]["labels"] == LABELS
+    assert "log-level: the pod template says nothing" in hint
 
 
 def test_smart_triggers_are_handed_on_too() -> None:

@@ -6,6 +6,7 @@ A pod that has it already stays as it is. So does one that the agent does not fi
 from __future__ import annotations
 
 import copy
+import posixpath
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -28,6 +29,8 @@ _TRIGGERS_VOLUME = "cryostat-agent-smart-triggers"
 _EVERYBODY = 0o444
 _UNPRIVILEGED = 10001
 _MIRROR = "kubernetes.io/config.mirror"
+_SYSTEM = ("kubernetes.io/os", "beta.kubernetes.io/os")  # labels of nodes
+_READ_ONLY_VOLUMES = ("configMap", "secret", "projected", "downwardAPI", "image")
 
 
 @dataclass(frozen=True)
@@ -105,7 +108,7 @@ class _Patient:
         self.hints: list[str] = []
 
     def treat(self) -> None:
-        if (self.spec.get("os") or {}).get("name") == "windows":
+        if _for_windows(self.spec):
             raise RefusedError("there is no agent for Windows")
         if self.i.tls and not self.where.certificate:
             secret = names.agent_certificate(self.i.namespace, self.i.name, self.where.namespace)
@@ -148,11 +151,21 @@ class _Patient:
             raise RefusedError(f'it has a volume "{name}" of another kind')
         _put(self.spec, "volumes", volume)
         mounts = self.container.setdefault("volumeMounts", [])
-        at_path = [mount for mount in mounts if mount.get("mountPath", "").rstrip("/") == path]
+        at_path = [mount for mount in mounts if posixpath.normpath(mount["mountPath"]) == path]
         if any(mount.get("name") != name for mount in at_path):
             raise RefusedError(f"something else is mounted at {path}")
         if not at_path:
+            self._check_neighbours(path, mounts)
             mounts.append(k8s.mount(name, path))
+
+    def _check_neighbours(self, path: str, mounts: list[Obj]) -> None:
+        """No container starts with a mount point inside a volume that is read-only, because it cannot be made."""
+        for mount in mounts:
+            other = posixpath.normpath(mount["mountPath"])
+            volume = _named(self.spec, "volumes", mount["name"]) or {}
+            read_only = mount.get("readOnly") or any(kind in volume for kind in _READ_ONLY_VOLUMES)
+            if other.startswith(f"{path}/") or (read_only and path.startswith(f"{other.rstrip('/')}/")):
+                raise RefusedError(f"something else is mounted at {other}, and the agent needs {path}")
 
     # --- containers ---
 
@@ -190,21 +203,25 @@ class _Patient:
         """Those of the instrumented container, where the instance does not say otherwise.
 
         They are within the limits of the namespace, add nothing to what the pod asks for, and leave its class of
-        service as it is.
+        service as it is; but a pod that asks for nothing asks for a little then.
         """
         agent = self.i.spec.agent_options
+        if self.spec.get("resources"):
+            return {}  # those of the whole pod, which no container may exceed
         if agent and agent.resources:
             return k8s.resources(agent.resources, REQUESTS, LIMITS)
         given = self.container.get("resources") or {}
         kept = {kind: _plain(given.get(kind) or {}) for kind in ("requests", "limits")}
         found = {kind: amounts for kind, amounts in kept.items() if amounts}
-        if found or "resources" in self.spec:
-            return found
-        return k8s.resources(None, REQUESTS, LIMITS)
+        return found or k8s.resources(None, REQUESTS, LIMITS)
 
     def _port(self) -> None:
         """Tells what the agent listens on; nothing depends on it, so it gives way to what is there."""
         port = self.options.callback_port
+        if self.spec.get("hostNetwork"):
+            # Told here, it would keep every other such pod off the node.
+            self.hints.append(f"on the network of the node the agent listens on port {port} of the node")
+            return
         for container in self.spec["containers"]:
             for known in container.get("ports") or []:
                 if known.get("name") == PORT_NAME and container is self.container:
@@ -216,6 +233,12 @@ class _Patient:
                     )
                     return
         self.container.setdefault("ports", []).append({"name": PORT_NAME, "containerPort": port, "protocol": "TCP"})
+
+
+def _for_windows(spec: Obj) -> bool:
+    nodes = spec.get("nodeSelector") or {}
+    options = (spec.get("securityContext") or {}).get("windowsOptions")
+    return bool(options) or "windows" in [(spec.get("os") or {}).get("name"), *(nodes.get(key) for key in _SYSTEM)]
 
 
 def _plain(amounts: Mapping[str, object]) -> Obj:

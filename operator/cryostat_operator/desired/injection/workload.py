@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any
 
 from ..plan import Obj
@@ -22,9 +22,9 @@ def hand_on(new: Obj, old: Obj | None) -> tuple[Obj, list[str]]:
         return result, []
     metadata = template.get("metadata")
     metadata = metadata if isinstance(metadata, dict) else {}
-    selector = (result["spec"].get("selector") or {}).get("matchLabels") or {}
-    labels, hints = _handed_on(_of(new, "labels"), _of(old, "labels"), metadata.get("labels") or {}, selector)
-    annotations, _ = _handed_on(_of(new, "annotations"), _of(old, "annotations"), metadata.get("annotations") or {}, {})
+    fixed = _selected_by(result["spec"].get("selector") or {})
+    labels, hints = _handed_on(_of(new, "labels"), _of(old, "labels"), metadata.get("labels") or {}, fixed)
+    annotations, _ = _handed_on(_of(new, "annotations"), _of(old, "annotations"), metadata.get("annotations") or {}, ())
     for key, value in (("labels", labels), ("annotations", annotations)):
         if value or metadata.get(key):
             metadata[key] = value
@@ -33,8 +33,13 @@ def hand_on(new: Obj, old: Obj | None) -> tuple[Obj, list[str]]:
     return result, hints
 
 
+def _selected_by(selector: Obj) -> set[str]:
+    """Labels that the selector speaks of: pods with others would not be those of the workload."""
+    return {*(selector.get("matchLabels") or {}), *(each["key"] for each in selector.get("matchExpressions") or [])}
+
+
 def _handed_on(
-    wanted: Mapping[str, str], before: Mapping[str, str], present: Mapping[str, str], fixed: Mapping[str, str]
+    wanted: Mapping[str, str], before: Mapping[str, str], present: Mapping[str, str], fixed: Collection[str]
 ) -> tuple[dict[str, str], list[str]]:
     result, hints = dict(present), []
     for key, value in wanted.items():
@@ -42,7 +47,8 @@ def _handed_on(
         if key not in fixed and ours:
             result[key] = value
         elif present.get(key) != value:
-            hints.append(f"{key}: the pod template says {present.get(key)}, and that counts")
+            says = f"says {present[key]}" if key in present else "says nothing"
+            hints.append(f"{key}: the pod template {says}, and that counts")
     for key, value in before.items():
         if key not in wanted and key not in fixed and present.get(key) == value:
             del result[key]
