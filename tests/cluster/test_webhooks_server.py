@@ -22,9 +22,9 @@ from cryptography import x509
 from cryostat_operator.desired import names, paths
 from tests.cluster.api import Object, eventually
 from tests.cluster.certificates import write_serving_certificate
-from tests.cluster.operator_process import NAMESPACE, OperatorProcess
+from tests.cluster.operator_process import CRD, NAMESPACE, OperatorProcess, manifests
 from tests.cluster.processes import free_ports
-from tests.cluster.webhooks import ADMISSION, MUTATING, VALIDATING, Served, served
+from tests.cluster.webhooks import ADMISSION, MUTATING, VALIDATING, Served, asks, served
 
 SECRET = "cryostat-operator-webhook-certificate"
 ALL = [value for key, value in vars(paths).items() if key.isupper()]
@@ -291,12 +291,53 @@ def test_a_new_authority_under_load(asking: Served) -> None:
     assert wrong == []
 
 
+def registered(asking: Served) -> Object:
+    """All that the API server was told of."""
+    crd = asking.api.get("apiextensions.k8s.io/v1", "CustomResourceDefinition", CRD)
+    return {
+        "mutating": asking.api.get(ADMISSION, "MutatingWebhookConfiguration", MUTATING)["webhooks"],
+        "validating": asking.api.get(ADMISSION, "ValidatingWebhookConfiguration", VALIDATING)["webhooks"],
+        "conversion": crd["spec"]["conversion"],
+    }
+
+
 def test_what_is_registered_is_put_right(asking: Served) -> None:
-    [right] = bundles(asking)
-    configuration = asking.api.get(ADMISSION, "ValidatingWebhookConfiguration", VALIDATING)
-    changes = [{"op": "replace", "path": "/webhooks/0/clientConfig/caBundle", "value": ""}]
-    asking.api.patch(configuration, changes)
-    eventually(lambda: bundles(asking) == {right}, 40)
+    right = registered(asking)
+    mutating = {"apiVersion": ADMISSION, "kind": "MutatingWebhookConfiguration", "metadata": {"name": MUTATING}}
+    validating = {"apiVersion": ADMISSION, "kind": "ValidatingWebhookConfiguration", "metadata": {"name": VALIDATING}}
+    crd = {"apiVersion": "apiextensions.k8s.io/v1", "kind": "CustomResourceDefinition", "metadata": {"name": CRD}}
+
+    asking.api.patch(mutating, [{"op": "replace", "path": "/webhooks/0/rules/0/operations", "value": ["CREATE"]}])
+    asking.api.patch(validating, [{"op": "replace", "path": "/webhooks/0/clientConfig/caBundle", "value": ""}])
+    asking.api.patch(crd, [{"op": "replace", "path": "/spec/conversion", "value": {"strategy": "None"}}])
+    eventually(lambda: registered(asking) == right, 40)
+    asking.api.patch(validating, [{"op": "replace", "path": "/webhooks", "value": []}])
+    asking.api.delete(mutating)
+    eventually(lambda: registered(asking) == right, 40)
+    asking.api.delete(validating)
+    eventually(lambda: registered(asking) == right, 40)
+    eventually(lambda: asks(asking.api), 20, "the API server asks again")
+
+
+def test_installing_again_takes_nothing_away(asking: Served) -> None:
+    """Not even for a moment: in it, a Cryostat would be written unchecked."""
+    right, stop = registered(asking), threading.Event()
+    seen: list[Object] = []
+
+    def watch() -> None:
+        while not stop.is_set():
+            seen.append(registered(asking))
+
+    watcher = threading.Thread(target=watch)
+    watcher.start()
+    try:
+        objects = json.dumps({"apiVersion": "v1", "kind": "List", "items": manifests(deployment=False)})
+        for _ in range(3):
+            asking.plane.kubectl("apply", "-f", "-", input=objects)
+    finally:
+        stop.set()
+        watcher.join()
+    assert [each for each in seen if each != right] == []
 
 
 def test_two_replicas_share_one_certificate(asking: Served, tmp_path: Path) -> None:

@@ -70,11 +70,12 @@ def start(plane: ControlPlane, directory: Path, env: Mapping[str, str] | None = 
     operator = OperatorProcess(plane.api, directory, settings, [f"--webhook-port={port}"])
     operator.wait_ready()
     # The API server learns of a changed configuration by watching it.
-    eventually(lambda: _asks(plane.api), 20, "the API server asks the operator")
+    eventually(lambda: asks(plane.api), 20, "the API server asks the operator")
     return operator, url
 
 
-def _asks(api: Api) -> bool:
+def asks(api: Api) -> bool:
+    """Whether a Cryostat that is written now goes through the operator's hands."""
     probe = {"apiVersion": names.API_VERSION, "kind": names.KIND, "metadata": {"name": "probe", "namespace": "default"}}
     return bool(api.create(probe, dryRun="All")["spec"]["targetNamespaces"] == ["default"])
 

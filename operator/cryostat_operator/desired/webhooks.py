@@ -41,6 +41,8 @@ def _cryostats(name: str, path: str) -> Obj:
         "path": path,
         "rules": [_rule(names.GROUP, names.VERSION, names.PLURAL, ["CREATE", "UPDATE"])],
         "failurePolicy": "Fail",
+        # No label lets a Cryostat pass unseen.
+        "objectSelector": {},
         # Also what is written in another version of the API.
         "matchPolicy": "Equivalent",
         "sideEffects": "None",

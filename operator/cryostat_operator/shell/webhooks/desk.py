@@ -163,6 +163,12 @@ class Webhooks:
             except (ApiError, ssl.SSLError, NotMountedError) as error:
                 logger.warning("Webhooks: %s; trying again", error)
                 await asyncio.sleep(_RETRY_SECONDS)
+            except Exception:
+                if not self._listening:
+                    raise
+                # Nobody would renew the certificate any more.
+                logger.exception("Webhooks: trying again")
+                await asyncio.sleep(_RETRY_SECONDS)
             else:
                 await asyncio.sleep(_CHECK_SECONDS if self._loaded.ca_bundle else _CHECK_SECONDS / 4)
 
