@@ -8,10 +8,12 @@ import time
 from collections.abc import Callable
 from typing import Any
 
+import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from cryostat_operator.api import v1beta1, v1beta2
+from cryostat_operator.api.convert import ANNOTATION
 from tests.cluster.api import ApiError, Object, eventually
 from tests.cluster.webhooks import Served
 from tests.desired.strategies import members
@@ -136,6 +138,27 @@ def test_lists_and_watches_in_both_versions(asking: Served, namespace: MakeNames
             if len(seen) == 30:
                 break
         assert len(seen) == 30
+
+
+def test_no_object_hides_the_others(asking: Served, namespace: MakeNamespace) -> None:
+    """All objects of a list are converted at once; what the authors of some have made of theirs must not stop it."""
+    home = namespace(asking.plane)
+    texts = ["[" * 9_000, '{"v1beta1":{"spec":{"a":"\\ud800"}}}', '{"v1beta1":{"spec":{"maxWsConnections":"x"}}}']
+    for number, text in enumerate(texts):
+        obj = cryostat(NEW, home, {"targetNamespaces": [home]}, f"odd{number}")
+        obj["metadata"]["annotations"][ANNOTATION] = text
+        asking.api.create(obj)
+    large = cryostat(NEW, home, {"networkPolicies": {"coreConfig": {"ingressDisabled": True}}}, "large")
+    large["metadata"]["annotations"]["notes"] = "x" * (262_144 - 100)
+    made = asking.api.create(large)
+    assert len(asking.api.list(OLD, "Cryostat", home)) == len(texts) + 1
+    seen = (each["object"]["metadata"]["name"] for each in asking.api.watch(OLD, "Cryostat", home, seconds=3))
+    assert set(itertools.islice(seen, len(texts) + 1)) == {"large", "odd0", "odd1", "odd2"}
+    # What v1beta1 cannot hold must not be lost by it either.
+    with pytest.raises(ApiError, match="too large to be written in v1beta1: use v1beta2"):
+        asking.api.patch({**made, "apiVersion": OLD}, {"metadata": {"labels": {"a": "b"}}})
+    asking.api.patch(made, {"metadata": {"labels": {"a": "b"}}})
+    assert get(asking, NEW, made)["spec"] == made["spec"]
 
 
 def test_appliers_of_two_versions_keep_their_fields(asking: Served, namespace: MakeNamespace) -> None:
