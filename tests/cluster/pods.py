@@ -62,6 +62,7 @@ _CONTEXT = _some(
     seccompProfile=_pick({"type": "Unconfined"}, {"type": "Localhost", "localhostProfile": "a.json"}),
 )
 _VOLUMES = _pick(
+    {"name": "other", "configMap": {"name": "given"}},
     {"name": "cryostat-agent-init", "emptyDir": {}},
     {"name": "cryostat-agent-init", "configMap": {"name": "given"}},
     {"name": "cryostat-agent-tls", "secret": {"secretName": "own"}},
@@ -71,7 +72,7 @@ _VOLUMES = _pick(
     {"name": "data", "ephemeral": {"volumeClaimTemplate": {"spec": {"accessModes": ["ReadWriteOnce"],
      "resources": {"requests": {"storage": "1"}}}}}},
 )  # fmt: skip
-_PATHS = _pick("/tmp", "/tmp/cryostat-agent", "/tmp/cryostat-agent/", "/tmp/cryostat-agent/in", "/", "data", "/var/run")
+_PATHS = _pick("/tmp", "/tmp/cryostat-agent", "/tmp/cryostat-agent/in", "/", "data", "/var/run", "/opt", "/srv/a")
 _CONTAINER = _some(
     env=st.lists(_ENV, max_size=4),
     envFrom=st.lists(_ENV_FROM, max_size=2),
@@ -83,8 +84,8 @@ _CONTAINER = _some(
     mounts=st.lists(st.tuples(_PATHS, st.booleans()), max_size=2, unique_by=lambda mount: mount[0]),
 )
 _SPEC = _some(
-    nodeSelector=_pick({"kubernetes.io/os": "windows"}, {"kubernetes.io/arch": "arm64"}),
-    os=_pick({"name": "linux"}, {"name": "windows"}),
+    nodeSelector=_pick({"kubernetes.io/arch": "arm64"}, {"kubernetes.io/os": "linux"}, {"kubernetes.io/os": "windows"}),
+    os=_pick({"name": "linux"}, {"name": "linux"}, {"name": "windows"}),
     securityContext=_some(runAsUser=_pick(0, 7), runAsNonRoot=st.booleans(), fsGroup=st.just(3)),
     hostNetwork=st.just(True),
     hostUsers=st.just(False),
@@ -94,14 +95,16 @@ _SPEC = _some(
     automountServiceAccountToken=st.booleans(),
     activeDeadlineSeconds=st.just(5),
 )
-_LABELS = st.dictionaries(
+_LABELS = st.lists(
     _pick(
-        "log-level", "callback-port", "container", "read-only", "java-options-var", "harvester-template",
-        "harvester-period", "harvester-exit-max-size", "smart-triggers", "unknown",
-    ).map(lambda key: f"cryostat.io/{key}"),
-    _pick("", "a", "c1", "8080", "65535", "true", "5s", "4Gi", "JDK_JAVA_OPTIONS", "CRYOSTAT_AGENT_POD_NAME", "x" * 63),
+        ("log-level", "debug"), ("log-level", "x" * 63), ("callback-port", "8080"), ("callback-port", "65535"),
+        ("container", "app"), ("container", "c1"), ("container", ""), ("read-only", "true"), ("unknown", "a"),
+        ("java-options-var", "JDK_JAVA_OPTIONS"), ("java-options-var", "CRYOSTAT_AGENT_POD_NAME"),
+        ("harvester-template", "a"), ("harvester-period", "5s"), ("harvester-exit-max-size", "4Gi"),
+        ("smart-triggers", "a"), ("smart-triggers", ""), ("callback-port", "a"), ("harvester-period", "5"),
+    ),
     max_size=4,
-)  # fmt: skip
+).map(lambda found: {f"cryostat.io/{key}": value for key, value in found})  # fmt: skip
 _NAMES = _pick("app", "c1", "cryostat-agent-init", "z" * 63)
 
 

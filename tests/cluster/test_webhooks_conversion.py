@@ -27,7 +27,7 @@ _SETTINGS = settings(max_examples=40, suppress_health_check=list(HealthCheck), d
 
 
 def cryostat(version: str, namespace: str, spec: Any, name: str = "") -> Object:
-    metadata = {"name": name or f"v{next(_numbers)}", "namespace": namespace, "annotations": PAUSED}
+    metadata = {"name": name or f"v{next(_numbers)}", "namespace": namespace, "annotations": dict(PAUSED)}
     return {"apiVersion": version, "kind": "Cryostat", "metadata": metadata, "spec": spec}
 
 
@@ -149,7 +149,7 @@ def test_no_object_hides_the_others(asking: Served, namespace: MakeNamespace) ->
         obj["metadata"]["annotations"][ANNOTATION] = text
         asking.api.create(obj)
     large = cryostat(NEW, home, {"networkPolicies": {"coreConfig": {"ingressDisabled": True}}}, "large")
-    large["metadata"]["annotations"]["notes"] = "x" * (262_144 - 100)
+    large["metadata"]["annotations"]["notes"] = "x" * (262_144 - 150)
     made = asking.api.create(large)
     assert len(asking.api.list(OLD, "Cryostat", home)) == len(texts) + 1
     seen = (each["object"]["metadata"]["name"] for each in asking.api.watch(OLD, "Cryostat", home, seconds=3))

@@ -358,7 +358,7 @@ def test_mounted_certificates_win_and_are_read_again(asking: Served, tmp_path: P
     directory.mkdir()
     mount(directory, tmp_path / "first")
     env = {"ENABLE_WEBHOOKS": "true", "WEBHOOK_CERT_DIR": str(directory)}
-    right = bundles(asking)
+    right, everything = bundles(asking), registered(asking)
     operator = OperatorProcess(asking.api, tmp_path / "operator", env, [f"--webhook-port={port}"])
     try:
         operator.wait_ready()
@@ -373,6 +373,7 @@ def test_mounted_certificates_win_and_are_read_again(asking: Served, tmp_path: P
     finally:
         operator.process.kill()
         operator.process.wait()
+    eventually(lambda: registered(asking) == everything, 40, "the first operator has its URL back")
 
 
 def mount(directory: Path, scratch: Path) -> None:

@@ -32,14 +32,21 @@ class Permissions:
         self._asked: dict[bytes, tuple[float, asyncio.Task[bool]]] = {}
 
     async def missing(self, user: User, wanted: Iterable[Permission]) -> list[Permission]:
-        """Those of the wanted permissions that the user does not have, in their order.
+        """The first ones of the wanted permissions that the user does not have, in their order; empty if he has all.
+
+        Questions are asked in batches, so that thousands of one user keep nobody else waiting, and none is asked in
+        vain, neither after a refusal nor after the asker has given up.
 
         Raises:
             ApiError: a review could not be made.
         """
         permissions = list(wanted)
-        answers = await asyncio.gather(*(self._allowed(user, permission) for permission in permissions))
-        return [permission for permission, allowed in zip(permissions, answers, strict=True) if not allowed]
+        for start in range(0, len(permissions), _AT_A_TIME):
+            batch = permissions[start : start + _AT_A_TIME]
+            answers = await asyncio.gather(*(self._allowed(user, permission) for permission in batch))
+            if missing := [permission for permission, allowed in zip(batch, answers, strict=True) if not allowed]:
+                return missing
+        return []
 
     async def _allowed(self, user: User, permission: Permission) -> bool:
         spec = {

@@ -74,8 +74,8 @@ def registration_role(labels: Mapping[str, str]) -> Obj:
             {"apiGroups": [group], "resources": [resource], "resourceNames": [name], "verbs": ["get", "patch"]}
             for group, resource, name in named
         ]
-        # One that somebody has deleted is made again: without it Cryostats would be written unchecked. (A name cannot be
-        # asked for here, because the API server does not know it yet when it authorises.)
+        # One that somebody has deleted is made again: without it Cryostats would be written unchecked. (No name here:
+        # the API server does not know it yet when it authorises a creation.)
         + [
             {"apiGroups": [group], "resources": [resource], "verbs": ["create"]}
             for group, resource, _ in named

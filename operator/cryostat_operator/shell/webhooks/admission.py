@@ -24,6 +24,7 @@ from .review import Obj, Request, allowed, denied
 
 logger = logging.getLogger(__name__)
 
+_REVIEWING = 6.0  # seconds for permissions; the API server waits for 10 in all
 _LOOKING_AROUND = 2.0  # seconds for what only makes warnings
 # What is worth a warning at once: the author has named something that is not there.
 _MISSING = ("NotFound", "NamespaceTerminating")
@@ -85,14 +86,18 @@ class Admission:
 
     async def _unauthorised(self, request: Request, wanted: list[Permission]) -> Obj | None:
         try:
-            missing = await self._reviews.missing(request.user, wanted)
+            async with asyncio.timeout(_REVIEWING):
+                missing = await self._reviews.missing(request.user, wanted)
+        except TimeoutError:
+            text = f"cannot check {len(wanted)} permissions in time: add fewer namespaces and Secrets at a time"
+            return denied(request, text, 504, "Timeout")
         except ApiError as error:
             code = error.status if 400 <= error.status < 600 else 503
             return denied(request, f"cannot check what the user may do: {error.message}", code, error.reason)
         if not missing:
             return None
         user = request.user.get("username") or "unknown"
-        others = f" (and {len(missing) - 1} further permissions are missing)" if len(missing) > 1 else ""
+        others = " (and more is missing)" if len(missing) > 1 else ""
         return denied(request, f'user "{user}" may not {missing[0]}, which {missing[0].why} asks for{others}')
 
     async def _looked_at(self, request: Request, new: Obj, old: Obj | None) -> Obj:
