@@ -46,6 +46,9 @@ CHECKED_BY_ADMISSION = {
     Permission("operator.cryostat.io", "cryostats/finalizers", "update"): (
         "OwnerReferencesPermissionEnforcement asks for it where an owner reference blocks the deletion of its owner"
     ),
+    Permission("", "persistentvolumeclaims", "delete"): (
+        "OwnerReferencesPermissionEnforcement asks for it where a retained claim loses its owner or gets one"
+    ),
     Permission("route.openshift.io", "routes/custom-host", "create"): "OpenShift asks for it where a Route has a host",
     Permission("route.openshift.io", "routes/custom-host", "update"): "OpenShift asks for it where that host changes",
     **{

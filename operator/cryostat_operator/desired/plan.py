@@ -73,8 +73,9 @@ _KINDS = (
     # Patches are for the heads of Secrets whose values somebody else writes.
     Kind("Secret", "", "v1", "secrets", immutable=("type",), verbs=(*_ALL, "patch")),
     Kind("ConfigMap", "", "v1", "configmaps"),
-    # Never deleted by us: garbage collection takes claims along with their Cryostat.
-    Kind("PersistentVolumeClaim", "", "v1", "persistentvolumeclaims", retained=True, verbs=_ALL[:-1]),
+    # Never deleted by us, garbage collection takes claims along with their Cryostat; but where admission guards owner
+    # references, as on OpenShift, they can only be changed by who might delete, and retained claims lose theirs.
+    Kind("PersistentVolumeClaim", "", "v1", "persistentvolumeclaims", retained=True),
     Kind("Service", "", "v1", "services"),
     Kind("NetworkPolicy", "networking.k8s.io", "v1", "networkpolicies"),
     Kind("Ingress", "networking.k8s.io", "v1", "ingresses"),
