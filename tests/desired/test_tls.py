@@ -9,7 +9,8 @@ import pytest
 
 from cryostat_operator.desired import names
 from cryostat_operator.desired.certificates import CertificateFact, as_ordered, differs, unfit
-from cryostat_operator.desired.compare import compare, differences, possible
+from cryostat_operator.desired.compare import compare, possible
+from cryostat_operator.desired.differences import differences
 from cryostat_operator.desired.instance import DataFact, Facts, NamespaceFact
 from cryostat_operator.desired.plan import KINDS, CertificateOrder, CopyOrder, Key, Obj, Plan
 from cryostat_operator.desired.status import Report, status_of

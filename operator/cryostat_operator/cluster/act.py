@@ -8,7 +8,8 @@ import time
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
-from ..desired.compare import Action, merged
+from ..desired.compare import Action
+from ..desired.differences import merged
 from ..desired.plan import Key, Obj
 from .cache import Children, Owner, owner_of, trimmed
 from .client import ApiError, ApiUnavailable, Client

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 from . import names
-from .compare import differences
+from .differences import differences
 from .instance import Instance
 from .plan import Key, Obj, Part, Problem, Waiting, digest_of, key_of
 

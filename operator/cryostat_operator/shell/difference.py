@@ -18,7 +18,8 @@ from ..cluster.client import ApiError, Client
 from ..cluster.connection import connect
 from ..cluster.ownership import belongs_to
 from ..desired import names
-from ..desired.compare import Action, compare, differences
+from ..desired.compare import Action, compare
+from ..desired.differences import differences
 from ..desired.instance import DataFact, Facts, Instance, NamespaceFact
 from ..desired.plan import KINDS, Key, Obj, Plan
 from ..desired.planner import plan_for

@@ -19,7 +19,8 @@ from ..cluster.cryostats import Cryostats
 from ..cluster.observe import Scout
 from ..cluster.takeover import take_over
 from ..desired import names, retention
-from ..desired.compare import Action, agreed, compare, differences, news, pending, possible, prunable
+from ..desired.compare import Action, agreed, compare, news, pending, possible, prunable
+from ..desired.differences import differences
 from ..desired.instance import Facts, Instance
 from ..desired.plan import Key, Obj, Plan, Problem, part_of
 from ..desired.planner import plan_for

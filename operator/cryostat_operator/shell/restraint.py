@@ -12,7 +12,8 @@ import orjson
 
 from ..cluster.act import Refusal
 from ..cluster.cache import Owner
-from ..desired.compare import Action, differences
+from ..desired.compare import Action
+from ..desired.differences import differences
 from ..desired.plan import Key, Obj
 
 _BURST = 20  # changes of one object that go through at once: people undo and redo things
