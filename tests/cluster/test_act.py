@@ -5,8 +5,9 @@ from __future__ import annotations
 import pytest
 
 from cryostat_operator.cluster.act import Foreman, Refusal
-from cryostat_operator.cluster.cache import Children, Owner
+from cryostat_operator.cluster.cache import Children
 from cryostat_operator.cluster.client import ApiError, ApiUnavailable, Client
+from cryostat_operator.cluster.record import Owner
 from cryostat_operator.desired.compare import Action
 from cryostat_operator.desired.plan import Key, Obj
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from cryostat_operator.cluster.cache import Owner
 from cryostat_operator.cluster.cryostats import Cryostats
+from cryostat_operator.cluster.record import Owner
 from cryostat_operator.desired import names
 
 OWNER = Owner("here", "sample")

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import math
 
-from cryostat_operator.cluster.cache import Owner
 from cryostat_operator.cluster.pods import Pods
+from cryostat_operator.cluster.record import Owner
 from tests.cluster.api import Object
 
 OWNER = Owner("here", "x")

@@ -6,8 +6,8 @@ import base64
 import hashlib
 import random
 
-from cryostat_operator.cluster.cache import data_fact
 from cryostat_operator.cluster.mint import mint
+from cryostat_operator.cluster.record import data_fact
 from cryostat_operator.desired.plan import Random
 from tests.cluster.api import Object
 

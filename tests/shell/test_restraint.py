@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 
 from cryostat_operator.cluster.act import Refusal
-from cryostat_operator.cluster.cache import Owner
+from cryostat_operator.cluster.record import Owner
 from cryostat_operator.desired.compare import Action, Verb
 from cryostat_operator.desired.plan import Key, Obj
 from cryostat_operator.shell.restraint import Restraint

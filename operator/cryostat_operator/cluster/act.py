@@ -11,9 +11,10 @@ from dataclasses import dataclass, field
 from ..desired.compare import Action
 from ..desired.differences import merged
 from ..desired.plan import Key, Obj
-from .cache import Children, Owner, owner_of, trimmed
+from .cache import Children
 from .client import ApiError, ApiUnavailable, Client
 from .ownership import belongs_to, has_lost_its_mark
+from .record import Owner, owner_of, trimmed
 from .workshop import Content, Workshop
 
 _IN_FLIGHT = 48  # writes of the whole operator; two cores of API server are busy with a third of that

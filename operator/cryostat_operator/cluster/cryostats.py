@@ -7,7 +7,7 @@ from typing import Any
 
 from ..desired import names
 from ..desired.plan import Obj
-from .cache import Owner, Ring
+from .record import Owner, Ring
 
 _LAST_APPLIED = "kubectl.kubernetes.io/last-applied-configuration"
 _VOLATILE = frozenset({"resourceVersion", "generation", "managedFields"})

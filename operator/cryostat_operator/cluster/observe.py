@@ -13,11 +13,13 @@ from ..desired.certificates import CertificateFact
 from ..desired.instance import DataFact, Facts
 from ..desired.plan import KINDS, Key, Obj, Plan
 from .apis import DEFINITIONS, Apis, ApiServer
-from .cache import SOON, Children, Namespaces, Owner, References, owner_of
+from .cache import SOON, Children
 from .client import ApiError, Client, collection_of
 from .ownership import belongs_to, standing
 from .pods import SELECTOR, Pods
+from .record import Owner, owner_of
 from .reflector import Reflector, Source, Store
+from .surroundings import Namespaces, References
 
 _MARKED = f"{names.LABEL_NAME},{names.LABEL_NAMESPACE}"
 _NOT_MARKED = f"!{names.LABEL_NAME}"

@@ -7,7 +7,7 @@ from typing import Literal
 from ..desired import names
 from ..desired.compare import has_own_name
 from ..desired.plan import Key, Obj
-from .cache import Owner, Record, controller_of, is_our_work, owner_of
+from .record import Owner, Record, controller_of, is_our_work, owner_of
 
 Standing = Literal["ours", "leaving", "foreign"]
 

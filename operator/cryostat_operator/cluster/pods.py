@@ -9,7 +9,7 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 from ..desired.plan import Obj
-from .cache import Owner, Ring
+from .record import Owner, Ring
 
 # Every pod of an instance carries this, those that the Go operator started included.
 SELECTOR = "kind=cryostat,app,component"

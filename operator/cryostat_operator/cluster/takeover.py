@@ -6,9 +6,10 @@ import asyncio
 
 from ..desired import names
 from ..desired.plan import KINDS, Key, Obj
-from .cache import Children, Owner, owner_of
+from .cache import Children
 from .client import ApiError, Client, accept_metadata, collection_of
 from .ownership import belongs_to
+from .record import Owner, owner_of
 
 
 async def take_over(client: Client, children: Children, owner: Owner) -> int:

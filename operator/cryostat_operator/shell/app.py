@@ -11,12 +11,12 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
 
-from ..cluster.cache import Owner
 from ..cluster.client import ApiError, Client, accept_metadata
 from ..cluster.connection import Connection, connect
 from ..cluster.cryostats import Cryostats
 from ..cluster.lean import APINotFoundError, kopf
 from ..cluster.observe import Scout
+from ..cluster.record import Owner
 from ..desired import names
 from ..settings import Settings
 from .metrics import Metrics

@@ -12,11 +12,11 @@ import yaml
 
 from ..api.v1beta2 import Cryostat
 from ..cluster.apis import ApiServer
-from ..cluster.cache import Owner, data_fact, trimmed
 from ..cluster.certificates import inspect
 from ..cluster.client import ApiError, Client
 from ..cluster.connection import connect
 from ..cluster.ownership import belongs_to
+from ..cluster.record import Owner, data_fact, trimmed
 from ..desired import names
 from ..desired.compare import Action, compare
 from ..desired.differences import differences

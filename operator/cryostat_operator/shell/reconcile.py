@@ -13,10 +13,10 @@ from pydantic import ValidationError
 
 from ..api.v1beta2 import Cryostat
 from ..cluster.act import Foreman, Outcome, Refusal
-from ..cluster.cache import Owner
 from ..cluster.client import JSON_PATCH, ApiError, ApiUnavailable, Client, resource_path
 from ..cluster.cryostats import Cryostats
 from ..cluster.observe import Scout
+from ..cluster.record import Owner
 from ..cluster.takeover import take_over
 from ..desired import names, retention
 from ..desired.compare import Action, agreed, compare, news, pending, possible, prunable

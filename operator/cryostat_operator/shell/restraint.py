@@ -11,7 +11,7 @@ from collections.abc import Callable
 import orjson
 
 from ..cluster.act import Refusal
-from ..cluster.cache import Owner
+from ..cluster.record import Owner
 from ..desired.compare import Action
 from ..desired.differences import differences
 from ..desired.plan import Key, Obj

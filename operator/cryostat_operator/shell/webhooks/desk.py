@@ -12,11 +12,11 @@ from urllib.parse import urlsplit
 
 from ...api.base import DNS_SUBDOMAIN
 from ...api.v1beta2 import Cryostat
-from ...cluster.cache import Owner, data_fact
 from ...cluster.client import ApiError, Client, path_of, resource_path
 from ...cluster.connection import Connection
 from ...cluster.observe import Scout
 from ...cluster.permissions import Permissions, own_name
+from ...cluster.record import Owner, data_fact
 from ...desired import names, paths
 from ...desired.instance import DataFact, Facts, Instance
 from ...desired.plan import Key, Problem
