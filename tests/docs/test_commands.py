@@ -1,0 +1,253 @@
+"""Every command in the documentation runs as written, and every resource in it is accepted by the API server.
+
+A page finds what it tells people to have: a cluster with the operator in it, a namespace of its own as the current one,
+and there the instance of manifests/samples/cryostat-sample.yaml. README.md and install.md begin with nothing.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator, Mapping
+from contextlib import suppress
+from pathlib import Path
+
+import pytest
+import urllib3
+import yaml
+
+from cryostat_operator.desired import names
+from tests.cluster.api import Api, ApiError, condition, eventually
+from tests.cluster.controlplane import ControlPlane, Options
+from tests.cluster.operator_process import (
+    CRD,
+    DEPLOYMENT,
+    NAMESPACE,
+    ROOT,
+    SERVICE_ACCOUNT,
+    install,
+    remove_cryostats,
+)
+from tests.cluster.pod import Pod
+from tests.cluster.services import Services
+from tests.docs.commands import Block, blocks, pages
+
+pytestmark = pytest.mark.timeout(900)  # the first test boots a cluster, whose programs may have to be built
+SAMPLE = ROOT / "manifests/samples/cryostat-sample.yaml"
+EXPLAINED = yaml.safe_load((Path(__file__).parent / "unrunnable.yaml").read_text())
+OF_OTHERS = {"operators.coreos.com": "tests/cluster/test_olm.py applies them to OLM itself"}
+SERVICE = "cryostat-operator-webhook-service"
+FROM_NOTHING = ("README.md", "docs/install.md")
+HEAD = {"apiVersion": names.API_VERSION, "kind": names.KIND, "metadata": {"name": "probe"}}
+PAGES = [page for page in pages() if any(block.language in ("sh", "yaml") for block in blocks(page))]
+
+
+def explained(command: str) -> bool:
+    return any(re.fullmatch(entry["command"], command, re.DOTALL) for entry in EXPLAINED)
+
+
+class Stand:
+    """Stands beside the operator's Deployment, whose pods only seem to run: the real program, while it is there."""
+
+    def __init__(self, plane: ControlPlane, services: Services, directory: Path) -> None:
+        self._plane, self._services, self._directory = plane, services, directory
+        self._pods: list[Pod] = []
+        self._generation = 0  # of the Deployment that the running one comes from; 0: none runs
+        self._ended = threading.Event()
+        self._thread = threading.Thread(target=self._watch, daemon=True)
+
+    def __enter__(self) -> Stand:
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._ended.set()
+        self._thread.join()
+        self._follow(0)
+
+    def log(self) -> str:
+        return self._pods[-1].tail(200) if self._pods else "the operator was not started"
+
+    def _watch(self) -> None:
+        api = self._plane.api
+        while not self._ended.wait(0.1):
+            with suppress(ApiError, LookupError, urllib3.exceptions.HTTPError):
+                found = api.find("apps/v1", "Deployment", DEPLOYMENT, NAMESPACE)
+                service = api.find("v1", "Service", SERVICE, NAMESPACE)
+                account = api.find("v1", "ServiceAccount", SERVICE_ACCOUNT, NAMESPACE)
+                self._follow(found["metadata"]["generation"] if found and service and account else 0)
+
+    def _follow(self, generation: int) -> None:
+        if generation == self._generation:
+            return
+        if self._generation:
+            self._pods[-1].kill()
+            self._generation = 0
+        if generation:
+            self._pods.append(Pod(self._plane.api, self._directory / f"pod-{len(self._pods)}"))
+            self._generation = generation
+            address = self._plane.api.get("v1", "Service", SERVICE, NAMESPACE)["spec"]["clusterIP"]
+            self._services.lead(f"{address}:443", self._pods[-1].webhook_port)
+
+
+@pytest.fixture(scope="module")
+def services() -> Iterator[Services]:
+    with Services() as services:
+        yield services
+
+
+@pytest.fixture(scope="module")
+def plane(services: Services) -> Iterator[ControlPlane]:
+    with ControlPlane(Options(volumes=8, apiserver_args=services.apiserver_args)) as plane:
+        yield plane
+
+
+@pytest.fixture(scope="module")
+def stand(plane: ControlPlane, services: Services, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stand]:
+    with Stand(plane, services, tmp_path_factory.mktemp("operator")) as stand:
+        yield stand
+
+
+@pytest.fixture(scope="module")
+def programs(plane: ControlPlane, tmp_path_factory: pytest.TempPathFactory) -> Mapping[str, str]:
+    """An environment in which kubectl and cryostat-operator are on the PATH."""
+    directory = tmp_path_factory.mktemp("bin")
+    (directory / "kubectl").symlink_to(plane.programs["kubectl"])
+    path = os.pathsep.join([str(directory), str(Path(sys.executable).parent), os.environ["PATH"]])
+    return {**os.environ, "PATH": path}
+
+
+class Desk:
+    """Where a reader of one page works: a directory with the repository's files, and a namespace."""
+
+    def __init__(self, plane: ControlPlane, programs: Mapping[str, str], directory: Path, page: Path) -> None:
+        self._api, self._directory = plane.api, directory
+        self.namespace = f"docs-{page.stem.lower()}"
+        for each in ROOT.iterdir():
+            if not each.name.startswith("."):
+                (directory / each.name).symlink_to(each)
+        config = yaml.safe_load(plane.kubeconfig.read_text())
+        config["contexts"][0]["context"]["namespace"] = self.namespace
+        own = directory / "kubeconfig"
+        own.write_text(yaml.safe_dump(config))
+        self._env = {**programs, "KUBECONFIG": str(own)}
+
+    def prepare(self) -> None:
+        """What a page takes for granted."""
+        self.shell("kubectl apply -f crds/ -f manifests/")
+        probe = {**HEAD, "metadata": {"name": "probe", "namespace": self.namespace}}
+        eventually(lambda: self._api.create(probe, dryRun="All")["spec"]["targetNamespaces"], 60, "the webhooks answer")
+        self.shell(f"kubectl apply -f {SAMPLE}")
+        eventually(self._ready, 60, "the sample is Ready")
+
+    def run(self, block: Block) -> None:
+        """What can be run of a block, as one script."""
+        script = "\n".join(command for command in block.commands if not explained(command))
+        self.shell(script, str(block))
+
+    def shell(self, script: str, where: str = "preparation") -> None:
+        command = ["bash", "-euo", "pipefail", "-c", script]
+        done = subprocess.run(
+            command, cwd=self._directory, env=self._env, input="", capture_output=True, text=True, timeout=150
+        )
+        assert done.returncode == 0, f"{where}: exit code {done.returncode}\n{script}\n{done.stdout}{done.stderr}"
+
+    def save(self, block: Block) -> None:
+        """What the page says to save."""
+        (self._directory / block.file).write_text(block.text)
+
+    def _ready(self) -> bool:
+        name = yaml.safe_load(SAMPLE.read_text())["metadata"]["name"]
+        found = self._api.get(names.API_VERSION, names.KIND, name, self.namespace)
+        return condition(found, "Ready").get("status") == "True"
+
+
+def spaces(api: Api) -> set[str]:
+    return {obj["metadata"]["name"] for obj in api.list("v1", "Namespace")}
+
+
+@pytest.fixture
+def namespaces(plane: ControlPlane) -> Iterator[None]:
+    """Whatever namespaces a test makes are gone after it, and the Cryostats in them before."""
+    before = spaces(plane.api) | {NAMESPACE}
+    yield
+    new = spaces(plane.api) - before
+    if plane.api.find("apiextensions.k8s.io/v1", "CustomResourceDefinition", CRD):
+        remove_cryostats(plane.api, 30.0)
+    for name in new:
+        plane.api.delete({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}})
+    plane.recycle_volumes()
+
+
+@pytest.mark.parametrize("page", PAGES, ids=[page.stem for page in PAGES])
+def test_a_page(
+    plane: ControlPlane, stand: Stand, programs: Mapping[str, str], namespaces: None, tmp_path: Path, page: Path
+) -> None:
+    plane.add_volumes(6)
+    desk = Desk(plane, programs, tmp_path, page)
+    plane.api.create({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": desk.namespace}})
+    try:
+        if str(page.relative_to(ROOT)) not in FROM_NOTHING:
+            desk.prepare()
+        for block in blocks(page):
+            if block.file:
+                desk.save(block)
+            elif block.language == "sh":
+                desk.run(block)
+    except AssertionError:
+        print(stand.log())
+        print(plane.kubectl("-n", desk.namespace, "get", "events,cryostats,pods,persistentvolumeclaims"))
+        raise
+
+
+RESOURCES = [block for page in PAGES for block in blocks(page) if block.language == "yaml"]
+
+
+@pytest.mark.parametrize("block", RESOURCES, ids=map(str, RESOURCES))
+def test_a_resource_is_accepted(plane: ControlPlane, block: Block) -> None:
+    """By the API server itself, which knows every field. What other programs read has a name to save it under."""
+    install(plane.api, plane.kubectl)
+    for document in block.documents:
+        obj = {**HEAD, "spec": document["spec"]} if document.keys() == {"spec"} else document
+        assert "kind" in obj or block.file, block
+        if "kind" in obj and obj["apiVersion"].partition("/")[0] not in OF_OTHERS:
+            metadata = {**obj["metadata"], "namespace": "default", "name": f"{obj['metadata']['name']}-in-docs"}
+            plane.api.create({**obj, "metadata": metadata}, dryRun="All")
+
+
+def test_what_is_not_run_is_in_a_page() -> None:
+    commands = [c for page in pages() for block in blocks(page) if block.language == "sh" for c in block.commands]
+    unused = [e["command"] for e in EXPLAINED if not any(re.fullmatch(e["command"], c, re.DOTALL) for c in commands)]
+    assert unused == []
+
+
+def test_blocks_say_what_they_are() -> None:
+    """A command hidden in a block of another kind would not be run."""
+    strange = [str(b) for page in pages() for b in blocks(page) if b.language not in ("sh", "yaml", "text", "promql")]
+    assert strange == []
+
+
+def test_the_index_names_every_page() -> None:
+    index = (ROOT / "docs/README.md").read_text()
+    existing = {page.name for page in (ROOT / "docs").glob("*.md")} - {"README.md"}
+    assert {name for name in existing if f"]({name})" not in index} == set()
+
+
+def test_every_link_leads_to_a_file() -> None:
+    broken = []
+    for page in pages():
+        for target in re.findall(r"\]\(([^)#\s]+)[^)]*\)", page.read_text()):
+            if "://" not in target and not (page.parent / target).exists():
+                broken.append(f"{page.name}: {target}")
+    assert broken == []
+
+
+def test_commands_are_read_whole() -> None:
+    text = "kubectl get a \\\n  -o yaml\n# a comment\ncat <<'EOF' | kubectl apply -f -\nkind: A\nEOF\nls\n"
+    block = Block(ROOT / "x.md", 1, "sh", text, "")
+    assert block.commands == ["kubectl get a \\\n  -o yaml", "cat <<'EOF' | kubectl apply -f -\nkind: A\nEOF", "ls"]
+    assert explained("make run PLATFORM=openshift")
+    assert not explained("kubectl get pods")
