@@ -46,6 +46,8 @@ def main(sizes: str, foreign: int) -> None:
             operator = _many(plane, operator, size, Path(scratch) / str(size), row)
         _foreign(plane, operator, foreign, Path(scratch) / "foreign", row)
         operator.stop()
+    for size in map(int, sizes.split(",")):
+        _floor_of_many(size, row)
     _encrypted(row)
     _print(rows)
 
@@ -60,7 +62,7 @@ def _one(plane: ControlPlane, row) -> None:  # type: ignore[no-untyped-def]
     floors, bursts = [], []
     measure.burst(plane, [measure.cryostat(namespace, "warm-up")])
     for number in range(7):
-        floors.append(measure.floor(plane, namespace))
+        floors.append(measure.floor(plane, [namespace], measure.IN_FLIGHT))
         bursts.append(measure.burst(plane, [measure.cryostat(namespace, f"one-{number}")]))
     seconds, lowest = statistics.median(b.seconds for b in bursts), statistics.median(floors)
     row("floor: a bare client makes the objects of one Cryostat", f"{lowest:.3f} s")
@@ -74,6 +76,14 @@ def _one(plane: ControlPlane, row) -> None:  # type: ignore[no-untyped-def]
 
 def _repair(plane: ControlPlane, row) -> None:  # type: ignore[no-untyped-def]
     row("a deleted Service is back after", f"{measure.repair(plane, 'bench-one', 'one-0'):.3f} s")
+
+
+def _floor_of_many(size: int, row) -> None:  # type: ignore[no-untyped-def]
+    """The same for a bare client, in a cluster of its own, where nothing else was made before."""
+    with ControlPlane(Options(kwok=False, scheduler=False, volumes=0)) as plane:
+        namespaces = [_namespace(plane, f"floor-{number}") for number in range(size)]
+        seconds = measure.floor(plane, namespaces, measure.IN_FLIGHT_OF_MANY)
+    row(f"floor: a bare client makes the objects of {size}, {measure.IN_FLIGHT_OF_MANY} at a time", f"{seconds:.1f} s")
 
 
 def _many(plane: ControlPlane, operator: OperatorProcess, size: int, scratch: Path, row) -> OperatorProcess:  # type: ignore[no-untyped-def]

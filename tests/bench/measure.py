@@ -26,6 +26,7 @@ from tests.cluster.operator_process import SERVICE_ACCOUNT, OperatorProcess
 READS = frozenset({"get", "list", "watch"})
 OPERATOR = f":{SERVICE_ACCOUNT}"
 IN_FLIGHT = 16
+IN_FLIGHT_OF_MANY = 48
 QUIET = 2.0  # seconds without a request of the operator's: settled
 
 
@@ -56,16 +57,17 @@ def planned(cr: Object, *, tls: bool = False) -> list[Object]:
     return list(yaml.safe_load_all(manifests(model, Settings(service_tls=tls), openshift=False)))
 
 
-def floor(plane: ControlPlane, namespace: str) -> float:
-    """Seconds in which a client that does nothing else creates the objects of one instance, 16 at a time."""
-    objects = planned(cryostat(namespace, f"floor-{time.monotonic_ns() % 10**6}"))
+def floor(plane: ControlPlane, namespaces: Sequence[str], in_flight: int) -> float:
+    """Seconds in which a client that does nothing else creates the objects of one instance in each namespace."""
+    name = f"floor-{time.monotonic_ns() % 10**6}"
+    objects = [obj for namespace in namespaces for obj in planned(cryostat(namespace, name))]
     for obj in objects:
         obj["metadata"].pop("ownerReferences", None)
-    return asyncio.run(_create_all(plane, objects))
+    return asyncio.run(_create_all(plane, objects, in_flight))
 
 
-async def _create_all(plane: ControlPlane, objects: Sequence[Object]) -> float:
-    slots = asyncio.Semaphore(IN_FLIGHT)
+async def _create_all(plane: ControlPlane, objects: Sequence[Object], in_flight: int) -> float:
+    slots = asyncio.Semaphore(in_flight)
     headers = dict(plane.api._headers)
     async with aiohttp.ClientSession(headers=headers, connector=aiohttp.TCPConnector(limit=0, ssl=False)) as session:
 
@@ -74,7 +76,7 @@ async def _create_all(plane: ControlPlane, objects: Sequence[Object]) -> float:
             async with slots, session.post(url, json=obj) as answer:
                 assert answer.status == 201, await answer.text()
 
-        await asyncio.gather(*(session.get(plane.api.server + "/version") for _ in range(IN_FLIGHT)))
+        await asyncio.gather(*(session.get(plane.api.server + "/version") for _ in range(in_flight)))
         started = time.monotonic()
         await asyncio.gather(*(create(obj) for obj in objects))
         return time.monotonic() - started
