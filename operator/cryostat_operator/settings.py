@@ -59,6 +59,7 @@ class Settings:
         insights_proxy: URL that the application sends Insights reports through (OpenShift), or None.
         namespace: where the operator itself runs, or None outside a cluster.
         name_prefix: prefix of the names of what is installed with the operator, such as ClusterRoles.
+        leader_election: whether replicas agree on one that writes.
         webhooks: whether admission and conversion are served.
         webhook_url: where the API server reaches them, for an operator outside the cluster; None means by Service.
         webhook_certificates: directory in which a serving certificate (`tls.crt`, `tls.key`) may be mounted.
@@ -73,6 +74,7 @@ class Settings:
     insights_proxy: str | None = None
     namespace: str | None = None
     name_prefix: str = _NAME_PREFIX
+    leader_election: bool = False
     webhooks: bool = False
     webhook_url: str | None = None
     webhook_certificates: str = WEBHOOK_CERTIFICATES
@@ -105,12 +107,18 @@ class Settings:
             insights_proxy=insights or None,
             namespace=environ.get("OPERATOR_NAMESPACE") or None,
             name_prefix=environ.get("OPERATOR_NAME_PREFIX") or _NAME_PREFIX,
+            leader_election=_leader_election(environ),
             webhooks=_webhooks(environ),
             webhook_url=environ.get("WEBHOOK_URL") or None,
             webhook_certificates=environ.get("WEBHOOK_CERT_DIR") or WEBHOOK_CERTIFICATES,
             # OLM names the OperatorCondition to every operator that it installs.
             olm=bool(environ.get("OPERATOR_CONDITION_NAME")),
         )
+
+
+def _leader_election(environ: Mapping[str, str]) -> bool:
+    """On unless switched off; there must be a namespace for the Lease."""
+    return bool(environ.get("OPERATOR_NAMESPACE")) and environ.get("LEADER_ELECTION", "").lower() != "false"
 
 
 def _webhooks(environ: Mapping[str, str]) -> bool:

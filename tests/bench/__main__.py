@@ -97,13 +97,14 @@ def _many(plane: ControlPlane, operator: OperatorProcess, size: int, scratch: Pa
         f"{used:.1f} CPU s, {measure.memory(operator):.0f} MiB",
         GO.get(str(size), ""),
     )
-    row("writes in 10 idle seconds", str(measure.writes_during(plane, 10.0)))
+    writes, renewals = measure.writes_during(plane, 10.0)
+    row("writes in 10 idle seconds", f"{writes}, and {renewals} renewals of the Lease")
     operator.stop()
     mark = plane.audit_mark()
     operator = OperatorProcess(plane.api, scratch)
     operator.wait_ready()
     measure.settled(plane)
-    events = [e for e in plane.audit_since(mark, measure.OPERATOR) if e["verb"] != "watch"]
+    events = measure.requests(plane, mark)
     writes = sum(e["verb"] not in measure.READS for e in events)
     row(f"restart with {size} Cryostats", f"{writes} writes, {len(events)} requests in all", GO["restart"])
     row(f"memory after the restart with {size}", f"{measure.memory(operator):.0f} MiB")

@@ -21,10 +21,9 @@ from cryostat_operator.desired.render import manifests
 from cryostat_operator.settings import Settings
 from tests.cluster.api import Object, eventually
 from tests.cluster.controlplane import ControlPlane
-from tests.cluster.operator_process import SERVICE_ACCOUNT, OperatorProcess
+from tests.cluster.operator_process import SERVICE_ACCOUNT, OperatorProcess, elects, work
 
 READS = frozenset({"get", "list", "watch"})
-OPERATOR = f":{SERVICE_ACCOUNT}"
 IN_FLIGHT = 16
 IN_FLIGHT_OF_MANY = 48
 QUIET = 2.0  # seconds without a request of the operator's: settled
@@ -82,6 +81,11 @@ async def _create_all(plane: ControlPlane, objects: Sequence[Object], in_flight:
         return time.monotonic() - started
 
 
+def requests(plane: ControlPlane, mark: int) -> list[Object]:
+    """What the operator asked since then, but for its streams and its Lease."""
+    return work(plane.audit_since(mark))
+
+
 def burst(plane: ControlPlane, crs: Sequence[Object], *, tls: bool = False) -> Burst:
     """Create Cryostats all at once, wait until the operator is silent, and read how it went."""
     expected = {_id(o) for cr in crs for o in planned(cr, tls=tls)}
@@ -91,19 +95,19 @@ def burst(plane: ControlPlane, crs: Sequence[Object], *, tls: bool = False) -> B
     settled(plane)
     events = plane.audit_since(mark)
     begun = min(_time(e, "requestReceivedTimestamp") for e in events if _creates(e, names.PLURAL))
-    mine = [e for e in events if e["user"]["username"].endswith(OPERATOR)]
+    mine = requests(plane, mark)
     made = {_audit_id(e): _time(e, "stageTimestamp") for e in events if _makes(e)}
     missing = expected - set(made)
     assert not missing, f"{len(missing)} objects were never made: {sorted(missing)[:3]}"
     done = max(made[one] for one in expected)
-    until = [e for e in mine if _time(e, "stageTimestamp") <= done and e["verb"] != "watch"]
+    until = [e for e in mine if _time(e, "stageTimestamp") <= done]
     return Burst(
         len(crs),
         len(expected),
         (done - begun).total_seconds(),
         len(until),
         sum(e["verb"] not in READS for e in until),
-        len([e for e in mine if e["verb"] != "watch"]),
+        len(mine),
     )
 
 
@@ -115,14 +119,16 @@ def settled(plane: ControlPlane) -> None:
 def _requests_within(plane: ControlPlane, seconds: float) -> bool:
     mark = plane.audit_mark()
     time.sleep(seconds)
-    return any(e["verb"] != "watch" for e in plane.audit_since(mark, OPERATOR))
+    return bool(requests(plane, mark))
 
 
-def writes_during(plane: ControlPlane, seconds: float) -> int:
-    """Writing requests of the operator while nothing happens."""
+def writes_during(plane: ControlPlane, seconds: float) -> tuple[int, int]:
+    """Writing requests of the operator while nothing happens, and renewals of its Lease."""
     mark = plane.audit_mark()
     time.sleep(seconds)
-    return sum(e["verb"] not in READS for e in plane.audit_since(mark, OPERATOR))
+    elections = [e for e in plane.audit_since(mark, f":{SERVICE_ACCOUNT}") if elects(e)]
+    idle, elected = (sum(e["verb"] not in READS for e in events) for events in (requests(plane, mark), elections))
+    return idle, elected
 
 
 def repair(plane: ControlPlane, namespace: str, name: str, times: int = 7) -> float:

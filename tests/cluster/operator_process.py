@@ -6,7 +6,7 @@ import json
 import os
 import re
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 
@@ -23,6 +23,7 @@ NAMESPACE = "cryostat-operator-system"
 SERVICE_ACCOUNT = "cryostat-operator-service-account"
 DEPLOYMENT = "cryostat-operator-controller"
 WEBHOOKS = ("MutatingWebhookConfiguration", "ValidatingWebhookConfiguration")
+LEASES = "coordination.k8s.io/v1"
 CRD = "cryostats.operator.cryostat.io"
 
 Kubectl = Callable[..., str]  # kubectl(*arguments, input=None) -> output
@@ -69,6 +70,18 @@ def remove_cryostats(api: Api, timeout: float) -> None:
                 api.patch(cryostat, {"metadata": {"finalizers": None}})
 
 
+def work(events: Iterable[Object]) -> list[Object]:
+    """Of audit events, the operator's requests; but for its streams, and the Lease that it renews every two seconds."""
+    mine = [event for event in events if event["user"].get("username", "").endswith(f":{SERVICE_ACCOUNT}")]
+    return [event for event in mine if event["verb"] != "watch" and not elects(event)]
+
+
+def elects(event: Object) -> bool:
+    """Whether an audit event is of the election: of the Lease, or of the news on it, which stand in its namespace."""
+    what = event.get("objectRef") or {}
+    return what.get("resource") == "leases" or (what.get("resource"), what.get("namespace")) == ("events", NAMESPACE)
+
+
 class OperatorProcess(Child):
     """A running `cryostat-operator run`: `log` is its output, `kubeconfig` its login, `port` that of its probes."""
 
@@ -76,6 +89,7 @@ class OperatorProcess(Child):
         self, api: Api, directory: Path, env: Mapping[str, str] | None = None, arguments: Sequence[str] = ()
     ) -> None:
         directory.mkdir(parents=True, exist_ok=True)
+        self._api = api
         self.kubeconfig = directory / "operator.kubeconfig"
         self.kubeconfig.touch(mode=0o600)
         self.kubeconfig.write_text(kubeconfig_text(api, api.token_for(SERVICE_ACCOUNT, NAMESPACE), SERVICE_ACCOUNT))
@@ -95,6 +109,25 @@ class OperatorProcess(Child):
     def wait_ready(self, timeout: float = 30.0) -> None:
         """Waits until `/readyz` answers 200. Raises ProcessDiedError or TimeoutError with the end of the log."""
         self.wait_until(lambda: self.get("/readyz")[0] == 200, timeout)
+
+    @property
+    def identity(self) -> str:
+        """Its name in the Lease; empty until it asks for it."""
+        named = re.findall(r"Waiting for Lease \S+ as ([\w.-]+)", self.log.read_text(errors="replace"))
+        return str(named[-1]) if named else ""
+
+    def kill(self) -> int:
+        """SIGKILL; a Lease that it held goes too, or the next operator of the test would wait until it runs out."""
+        code = super().kill()
+        with suppress(ApiError, urllib3.exceptions.HTTPError):
+            lease = self._api.find(LEASES, "Lease", names.LEASE, NAMESPACE)
+            if lease and self.identity and lease["spec"].get("holderIdentity") == self.identity:
+                self._api.delete({"apiVersion": LEASES, "kind": "Lease", **lease})
+        return code
+
+    def crash(self) -> None:
+        """SIGKILL, and nobody hears of it."""
+        super().kill()
 
     def _environment(self, extra: Mapping[str, str]) -> dict[str, str]:
         # Settings of the caller's shell must not change what is shown or tested.

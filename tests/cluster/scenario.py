@@ -15,7 +15,7 @@ from cryostat_operator.desired.plan import KINDS
 from tests.cluster import openshift
 from tests.cluster.api import Api, ApiError, Object, condition, eventually
 from tests.cluster.controlplane import ControlPlane
-from tests.cluster.operator_process import SERVICE_ACCOUNT, OperatorProcess
+from tests.cluster.operator_process import OperatorProcess, work
 
 _numbers = itertools.count(1)
 _WRITING = ("create", "update", "patch", "delete", "deletecollection")
@@ -127,7 +127,7 @@ class Scenario:
         return [event["requestURI"] for event in self._audit(mark) if event["verb"] in ("get", "list")]
 
     def _audit(self, mark: int) -> list[Object]:
-        return self.plane.audit_since(mark, f":{SERVICE_ACCOUNT}")
+        return work(self.plane.audit_since(mark))
 
     # --- namespaces and objects ---
 

@@ -13,7 +13,7 @@ from tests.cluster.api import Api, Object, condition, eventually
 from tests.cluster.cert_manager import CertManager
 from tests.cluster.conftest import NamespaceFactory, OperatorFactory
 from tests.cluster.controlplane import ControlPlane, Options
-from tests.cluster.operator_process import install
+from tests.cluster.operator_process import install, work
 from tests.cluster.test_tls_built_in import (
     LEAVES,
     NAME,
@@ -85,7 +85,7 @@ def owners(api: Api, namespace: str) -> set[str]:
 def quiet(plane: ControlPlane) -> bool:
     mark = plane.audit_mark()
     time.sleep(2)
-    return not [e for e in plane.audit_since(mark, "service-account") if e["verb"] != "watch"]
+    return not work(plane.audit_since(mark))
 
 
 def test_it_waits_for_cert_manager_and_goes_on_by_itself(
@@ -118,7 +118,7 @@ def test_every_certificate_is_issued_and_verifies(
     eventually(lambda: len(deployments(api, here)) == 3, SLOW, interval=0.05)
     seconds = time.monotonic() - started
     eventually(lambda: by_cert_manager(api, here), SLOW)
-    requests = [e for e in plane.audit_since(mark, "service-account") if e["verb"] != "watch"]
+    requests = work(plane.audit_since(mark))
     print(f"{seconds:.2f} s, {len(requests)} requests")
     for leaf in LEAVES:
         service = NAME if leaf == "tls" else f"{NAME}-{leaf.removesuffix('-tls')}"

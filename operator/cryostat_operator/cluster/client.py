@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
-from contextlib import asynccontextmanager
+from contextlib import AbstractContextManager, asynccontextmanager, nullcontext
 from typing import Any
 
 import aiohttp
@@ -13,6 +13,7 @@ import orjson
 
 from ..desired.plan import KINDS, Key, Obj
 from .connection import Connection
+from .fence import ClosedError, Fence
 
 FIELD_MANAGER = "cryostat-operator"
 REQUEST_TIMEOUT = 30.0  # seconds; a policy webhook may take up to its own 30 s before the API server answers
@@ -61,7 +62,7 @@ class Client:
     """Requests over one pool of connections, with the credentials of a `Connection`.
 
     `reconnect` is asked for fresh credentials when the server answers 401. `observer` is told verb, HTTP code (0 for
-    none) and seconds of every request.
+    none) and seconds of every request. Writes begin only while `fence` lets them, if there is one.
     """
 
     def __init__(
@@ -69,10 +70,12 @@ class Client:
         connection: Connection,
         reconnect: Callable[[], Awaitable[Connection]],
         observer: Callable[[str, int, float], None] = lambda verb, code, seconds: None,
+        fence: Fence | None = None,
     ) -> None:
         self._connection = connection
         self._reconnect = reconnect
         self._observer = observer
+        self._fence = fence
         self._session = self._new_session(_CONNECTIONS)
         self._watches = self._new_session(0)
         self._renewing = asyncio.Lock()
@@ -129,7 +132,7 @@ class Client:
         """One request and its decoded answer; «too many requests» is waited out as the server asks.
 
         Raises:
-            ApiUnavailable: no answer, or 429/5xx after some tries.
+            ApiUnavailable: no answer, 429/5xx after some tries, or a write while another replica leads.
             ApiError: any other refusal.
         """
         data = None if body is None else orjson.dumps(body)
@@ -157,23 +160,26 @@ class Client:
         headers = self._headers(accept)
         if data is not None:
             headers["Content-Type"] = content_type
+        timeout = aiohttp.ClientTimeout(total=REQUEST_TIMEOUT, sock_connect=5)
         started, code = time.monotonic(), 0
         try:
-            async with self._session.request(
-                method,
-                self._connection.server + path,
-                data=data,
-                params=params,
-                headers=headers,
-                timeout=aiohttp.ClientTimeout(total=REQUEST_TIMEOUT, sock_connect=5),
-            ) as response:
-                code = response.status
-                return _decode(code, response.headers, await response.read())
+            with self._sendable(method, data) as body:
+                async with self._session.request(
+                    method, self._connection.server + path, data=body, params=params, headers=headers, timeout=timeout
+                ) as response:
+                    code = response.status
+                    return _decode(code, response.headers, await response.read())
+        except ClosedError:
+            raise ApiUnavailable(0, "NotLeading", f"{method} {path}: another replica may be writing") from None
         except (aiohttp.ClientError, TimeoutError, OSError) as error:
             text = f"{method} {path}: {type(error).__name__} {error}".strip()
             raise ApiUnavailable(0, "Unavailable", text) from None
         finally:
             self._observer(method, code, time.monotonic() - started)
+
+    def _sendable(self, method: str, data: bytes | None) -> AbstractContextManager[aiohttp.Payload | bytes | None]:
+        """The body of one request, during it."""
+        return nullcontext(data) if method == "GET" or self._fence is None else self._fence.write(data or b"")
 
     def _headers(self, accept: str) -> dict[str, str]:
         return {"Accept": accept, "User-Agent": FIELD_MANAGER, **self._connection.headers()}

@@ -181,14 +181,15 @@ def instance_cluster_roles() -> list[Obj]:
 
 
 def deployment() -> Obj:
-    """The operator itself: one replica, stopped before a new one starts, in a restricted pod."""
+    """The operator itself: one replica that leads and one that stands by, in restricted pods."""
     return {
         "apiVersion": "apps/v1",
         "kind": "Deployment",
         "metadata": _metadata(DEPLOYMENT, NAMESPACE),
         "spec": {
-            "replicas": 1,
-            "strategy": {"type": "Recreate"},
+            "replicas": 2,
+            # Somebody always answers the API server: a new pod is ready before an old one goes.
+            "strategy": {"type": "RollingUpdate", "rollingUpdate": {"maxUnavailable": 0, "maxSurge": 1}},
             "selector": {"matchLabels": dict(SELECTOR)},
             "template": {
                 "metadata": {

@@ -14,11 +14,13 @@ from typing import Any
 from ..cluster.client import ApiError, Client, accept_metadata
 from ..cluster.connection import Connection, connect
 from ..cluster.cryostats import Cryostats
+from ..cluster.fence import Fence
 from ..cluster.lean import APINotFoundError, kopf
 from ..cluster.observe import Scout
 from ..cluster.record import Owner
 from ..desired import names
 from ..settings import Settings
+from .lease import Election
 from .metrics import Metrics
 from .queue import Queue
 from .reconcile import Reconciler
@@ -55,11 +57,14 @@ class App:
     ready: bool = False
     _stopped: bool = False
     webhooks: Webhooks | None = None
+    election: Election | None = None  # None: this is the only replica
 
     async def start(self) -> None:
         """Everything but kopf. Must run in the loop that kopf will run in."""
         self.connection = await connect()
         self.client = Client(self.connection, self._reconnect, self.metrics.observe_request)
+        self.fence = Fence(lambda: self.election is None or self.election.leads)
+        self.writer = Client(self.connection, self._reconnect, self.metrics.observe_request, self.fence)
         self.queue: Queue[Owner] = Queue(self._work)
         self.scout = Scout(
             self.client,
@@ -70,14 +75,16 @@ class App:
             force_openshift=self.settings.force_openshift,
         )
         self.cryostats = Cryostats(self.queue.ring)
-        self.reconciler = Reconciler(self.client, self.scout, self.cryostats, self.settings, self.metrics)
         self.metrics.depth.set_function(lambda: self.queue.depth)
         self.metrics.instances.set_function(lambda: len(self.cryostats))
         self.server = Server(self.metrics, self._is_ready, lambda: self.scout.silent_for)
         await self.server.start(self.host, self.port)
+        if self.settings.leader_election and self.settings.namespace:
+            self.election = Election(self.client, self.settings.namespace, self._lead, self.queue.close)
+            self.metrics.leader.labels(names.LEASE).set_function(lambda: bool(self.election and self.election.leads))
         self.failing: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        self._opening = asyncio.create_task(self._open(), name="first listing")
-        self._opening.add_done_callback(self._ended)
+        self._running = asyncio.create_task(self._run(), name="the loop")
+        self._running.add_done_callback(self._ended)
         if self.settings.webhooks:
             surroundings = Surroundings(self.client, self.scout, self.cryostats.get, lambda: self.ready)
             self.webhooks = Webhooks(self.client, self.connection, surroundings, self.settings, self.metrics)
@@ -86,16 +93,25 @@ class App:
     def _is_ready(self) -> bool:
         return self.ready and (self.webhooks is None or self.webhooks.serving)
 
-    async def _open(self) -> None:
+    async def _run(self) -> None:
         await self.scout.start()
         with suppress(TimeoutError):
             async with asyncio.timeout(_LISTING):
                 await self._listed()
+        self.ready = True
+        logger.info("Watching the cluster%s", " (OpenShift)" if self.scout.openshift else "")
+        if self.election:
+            await self.election.run()
+        else:
+            self._lead()
+
+    def _lead(self) -> None:
+        """Look at everything, whatever an earlier leader, or we in an earlier term, made of it."""
+        self.reconciler = Reconciler(self.writer, self.scout, self.cryostats, self.settings, self.metrics)
+        self._ring_all()
         for owner in self.scout.children.owners():
             self.queue.ring(owner)  # some of them may have gone while we were away
         self.queue.open()
-        self.ready = True
-        logger.info("Watching the cluster%s", " (OpenShift)" if self.scout.openshift else "")
 
     async def _listed(self) -> None:
         """Wait until kopf has told of every Cryostat; whose objects are whose is not known before."""
@@ -125,13 +141,17 @@ class App:
         if self._stopped:
             return
         self.ready, self._stopped = False, True
+        self._running.cancel()
+        await asyncio.gather(self._running, return_exceptions=True)
+        if self.election:
+            await self.election.resign(self.fence.quiet)
+        self.queue.close()
         if self.webhooks:
             await self.webhooks.stop()
-        self._opening.cancel()
-        self.queue.close()
         await self.scout.stop()
         await self.server.stop()
-        await self.client.close()
+        for client in (self.client, self.writer):
+            await client.close()
 
     def _ended(self, task: asyncio.Task[None]) -> None:
         if not task.cancelled() and task.exception() and not self.failing.done():

@@ -6,7 +6,7 @@ from prometheus_client import REGISTRY, CollectorRegistry, Counter, Gauge, Histo
 
 
 class Metrics:
-    """All metrics of one operator process; names begin with `cryostat_operator_`."""
+    """All metrics of one operator process; but for the election's, names begin with `cryostat_operator_`."""
 
     def __init__(self, registry: CollectorRegistry = REGISTRY) -> None:
         self._registry = registry
@@ -38,7 +38,10 @@ class Metrics:
             buckets=(0.002, 0.005, 0.01, 0.05, 0.1, 0.5, 1, 5, 30),
             registry=registry,
         )
-
+        # The name that client-go gives it, which alerts on operators know.
+        self.leader = Gauge(
+            "leader_election_master_status", "Whether this replica leads: 1, or 0", ["name"], registry=registry
+        )
         self.reviews = Histogram(
             f"{prefix}_webhook_duration_seconds",
             "Time that an answer to the API server took",

@@ -54,8 +54,9 @@ class Queue(Generic[K]):
             self.ring(key)
 
     def close(self) -> None:
-        """Stop all work."""
+        """Stop all work. It may be opened again; what was to be done must then be rung again."""
         self._open = False
+        self._again.clear()
         for _, handle in self._timers.values():
             handle.cancel()
         self._timers.clear()

@@ -57,7 +57,7 @@ class Teller:
         self._told[cr["metadata"]["uid"]] = frozenset(digest for digest, done in found.items() if done)
 
     async def event(self, cr: Obj, told: Problem) -> None:
-        """Tell that something was done."""
+        """Tell that something was done, to a Cryostat or something else."""
         await self._event(cr, _digest(cr, told), told)
 
     async def once(self, cr: Obj, told: Problem) -> None:
@@ -110,8 +110,8 @@ def _event(cr: Obj, digest: str, problem: Problem) -> Obj:
         "kind": "Event",
         "metadata": {"name": f"{metadata['name']}.{digest}", "namespace": metadata["namespace"]},
         "involvedObject": {
-            "apiVersion": names.API_VERSION,
-            "kind": names.KIND,
+            "apiVersion": cr.get("apiVersion") or names.API_VERSION,
+            "kind": cr.get("kind") or names.KIND,
             "name": metadata["name"],
             "namespace": metadata["namespace"],
             "uid": metadata["uid"],

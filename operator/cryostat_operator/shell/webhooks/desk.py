@@ -62,7 +62,10 @@ class Surroundings:
             return None
         owner = Owner(cr.metadata["namespace"], str(cr.metadata.get("name") or ""))
         targets = Instance(cr, Facts(), settings).target_namespaces
-        return self._scout.facts(owner, str(cr.metadata.get("uid") or ""), targets)
+        try:
+            return self._scout.facts(owner, str(cr.metadata.get("uid") or ""), targets)
+        finally:
+            self._scout.children.rest(owner)  # where another replica leads, no run follows that would
 
     async def data(self, kind: str, namespace: str, name: str) -> DataFact | None:
         found = await self._get(path_of(Key(kind, namespace, name))) if _are_names(namespace, name) else None
@@ -88,7 +91,11 @@ class Surroundings:
 
 
 class Webhooks:
-    """Runs beside the loop, on every replica, whoever leads."""
+    """Runs beside the loop, on every replica, whoever leads.
+
+    All of them keep the certificate and the registration: each would write the same, over the resource version that it
+    read, and answering the API server must not wait for somebody to lead.
+    """
 
     def __init__(
         self, client: Client, connection: Connection, surroundings: Surroundings, settings: Settings, metrics: Metrics
