@@ -131,3 +131,20 @@ async def test_nothing_is_remembered_of_a_quiet_key() -> None:
     queue.ring("a")
     await asyncio.sleep(0.4)
     assert (queue.depth, queue._last_end, queue._failures) == (0, {}, {})
+
+
+async def test_it_may_be_closed_and_opened_again_at_any_moment() -> None:
+    """Before a run, in the moment in which it begins, and during it: nothing goes on, and everything can begin anew."""
+    for moments in range(4):
+        work = Work()
+        queue: Queue[str] = Queue(work)
+        queue.open()
+        queue.ring("a")
+        for _ in range(moments):
+            await asyncio.sleep(0)
+        queue.close()
+        await asyncio.sleep(0.2)
+        assert (work.runs, queue.depth) == ([], 0), moments
+        queue.open()
+        queue.ring("a")
+        await until(lambda work=work: work.runs == ["a"])

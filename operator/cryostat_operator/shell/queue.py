@@ -57,6 +57,8 @@ class Queue(Generic[K]):
         """Stop all work. It may be opened again; what was to be done must then be rung again."""
         self._open = False
         self._again.clear()
+        # Nobody else would: what is cancelled before it began never comes to its end.
+        self._running = set()
         for _, handle in self._timers.values():
             handle.cancel()
         self._timers.clear()
@@ -97,11 +99,12 @@ class Queue(Generic[K]):
     def _start(self, key: K) -> None:
         self._timers.pop(key, None)
         self._running.add(key)
-        task = asyncio.get_running_loop().create_task(self._run(key), name=f"reconcile {key}")
+        work = self._run(key, self._running)
+        task = asyncio.get_running_loop().create_task(work, name=f"reconcile {key}")
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
-    async def _run(self, key: K) -> None:
+    async def _run(self, key: K, running: set[K]) -> None:
         delay: float | None
         try:
             async with self._slots:
@@ -115,7 +118,7 @@ class Queue(Generic[K]):
             logger.exception("Reconciling %s failed", key)
             delay = self._back_off(key)
         finally:
-            self._running.discard(key)
+            running.discard(key)
         loop = asyncio.get_running_loop()
         self._last_end[key] = loop.time()
         loop.call_later(_QUIET, self._last_end.pop, key, None)
