@@ -32,7 +32,6 @@ Ring = Callable[[Owner], None]
 RingLater = Callable[[Owner, float], None]  # within so many seconds
 
 
-
 def owner_of(obj: Obj) -> Owner | None:
     """The Cryostat that an object's mark names."""
     labels = obj["metadata"].get("labels") or {}
