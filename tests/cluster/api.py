@@ -141,7 +141,7 @@ class Api:
         """Strict: an unknown field is an error."""
         meta = obj["metadata"]
         path = self.path(obj["apiVersion"], obj["kind"], meta.get("namespace", "default"))
-        answer: Object = self.request("POST", path, obj, fieldValidation="Strict", **query)
+        answer: Object = self.request("POST", path, obj, **{"fieldValidation": "Strict", **query})
         return answer
 
     def apply(self, obj: Object, manager: str = "tests", **query: Any) -> Object:

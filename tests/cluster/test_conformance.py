@@ -11,7 +11,6 @@ from functools import partial
 from pathlib import Path
 
 import pytest
-import yaml
 
 from cryostat_operator.desired import names
 from cryostat_operator.desired.plan import KINDS
@@ -19,8 +18,8 @@ from tests.cluster.api import Api, Object, eventually
 from tests.cluster.controlplane import ControlPlane
 from tests.cluster.operator_process import OperatorProcess, remove_cryostats
 from tests.cluster.router import RoutePlayer
+from tests.conformance.captures import CAPTURES, captured, documents
 from tests.conformance.compare import Differences, compare
-from tests.conformance.test_plan import CAPTURES, CASES, captured
 
 PLATFORMS = ("kubernetes", "openshift")
 RUN = [(case, profile) for case, profile in CAPTURES if profile in PLATFORMS]
@@ -31,12 +30,6 @@ class Made:
     """What the operator made of all cases of one platform, by case."""
 
     objects: dict[str, list[Object]] = field(default_factory=dict)
-
-
-def documents(case: str, profile: str) -> list[Object]:
-    special = CASES / case / f"input.{profile}.yaml"
-    path = special if special.exists() else CASES / case / "input.yaml"
-    return [document for document in yaml.safe_load_all(path.read_text()) if document]
 
 
 def made_of(plane: ControlPlane, profile: str, directory: str) -> Made:

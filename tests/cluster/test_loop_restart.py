@@ -15,7 +15,8 @@ from tests.cluster.controlplane import ControlPlane
 from tests.cluster.operator_process import ROOT
 from tests.cluster.router import RoutePlayer
 from tests.cluster.scenario import Scenario
-from tests.cluster.test_conformance import documents, settled
+from tests.cluster.test_conformance import settled
+from tests.conformance.captures import documents
 from tests.desired.world import World
 
 CASES = (

@@ -3,31 +3,25 @@
 from __future__ import annotations
 
 import copy
-from pathlib import Path
 
 import pytest
-import yaml
 
 from cryostat_operator.desired.plan import Obj
 from cryostat_operator.settings import Settings
 from tests.desired.world import World, cryostat
 
+from .captures import CAPTURES, captured, documents
 from .compare import Difference, Differences, compare
-
-CASES = Path(__file__).parent / "cases"
-CAPTURES = sorted((p.parent.name, p.stem) for p in CASES.glob("*/*.yaml") if not p.stem.startswith("input"))
 
 
 def planned(case: str, profile: str) -> list[Obj]:
     """The objects of a case's Cryostat in a settled world, Secrets with the names of their keys."""
     platform, tls = profile.split("-")[0], profile.endswith("-certmanager")
-    special = CASES / case / f"input.{platform}.yaml"
-    path = special if special.exists() else CASES / case / "input.yaml"
-    documents = list(yaml.safe_load_all(path.read_text()))
-    body = next(d for d in documents if d["kind"] == "Cryostat")
+    inputs = documents(case, profile)
+    body = next(d for d in inputs if d["kind"] == "Cryostat")
     cr = cryostat(body["spec"], **body["metadata"])
     world = World(cr, openshift=platform == "openshift", settings=Settings(service_tls=tls))
-    for document in documents:
+    for document in inputs:
         if document["kind"] in ("Secret", "ConfigMap"):
             keys = {**document.get("data", {}), **document.get("stringData", {})}
             world.with_data(document["kind"], document["metadata"]["name"], *keys)
@@ -39,11 +33,6 @@ def planned(case: str, profile: str) -> list[Obj]:
     for key, fact in world.facts.certificates.items():
         objects[key]["data"] = dict.fromkeys(fact.keys, "")
     return list(objects.values())
-
-
-def captured(case: str, profile: str) -> list[Obj]:
-    objects: list[Obj] = yaml.safe_load((CASES / case / f"{profile}.yaml").read_text())["objects"]
-    return objects
 
 
 @pytest.mark.parametrize(("case", "profile"), CAPTURES)

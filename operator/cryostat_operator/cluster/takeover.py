@@ -28,8 +28,21 @@ async def take_over(client: Client, children: Children, owner: Owner) -> int:
         except ApiError as error:
             if error.status != 404:
                 raise
-    marked = await asyncio.gather(*(_mark(client, children, owner, kind, obj) for kind, obj in found))
-    return sum(marked)
+    # What tells that all was done comes last, so that what was interrupted is done again.
+    last = [each for each in found if _key(*each) == landmark(owner)]
+    count = 0
+    for part in ([each for each in found if each not in last], last):
+        count += sum(await asyncio.gather(*(_mark(client, children, owner, kind, obj) for kind, obj in part)))
+    return count
+
+
+def landmark(owner: Owner) -> Key:
+    """An object that every instance has; once it is marked, nothing is left to be found."""
+    return Key("ServiceAccount", owner.namespace, owner.name)
+
+
+def _key(kind: str, obj: Obj) -> Key:
+    return Key(kind, obj["metadata"].get("namespace") or "", obj["metadata"]["name"])
 
 
 async def _list(client: Client, kind: str, namespace: str) -> list[Obj]:
@@ -45,7 +58,7 @@ async def _list(client: Client, kind: str, namespace: str) -> list[Obj]:
 
 async def _mark(client: Client, children: Children, owner: Owner, kind: str, obj: Obj) -> bool:
     metadata = obj["metadata"]
-    key = Key(kind, metadata.get("namespace") or "", metadata["name"])
+    key = _key(kind, obj)
     if owner_of(obj) is not None or "deletionTimestamp" in metadata or not belongs_to(obj, key, owner):
         return False
     mark = {names.LABEL_NAME: owner.name, names.LABEL_NAMESPACE: owner.namespace}

@@ -17,7 +17,7 @@ from ..cluster.client import JSON_PATCH, ApiError, ApiUnavailable, Client, resou
 from ..cluster.cryostats import Cryostats
 from ..cluster.observe import Scout
 from ..cluster.record import Owner
-from ..cluster.takeover import take_over
+from ..cluster.takeover import landmark, take_over
 from ..desired import names, retention
 from ..desired.compare import Action, agreed, compare, news, pending, possible, prunable
 from ..desired.differences import differences
@@ -202,7 +202,7 @@ class Reconciler:
         uid = body["metadata"]["uid"]
         if uid in self._looked_for_old:
             return
-        if Key("ServiceAccount", owner.namespace, owner.name) not in self._scout.children.of(owner):
+        if landmark(owner) not in self._scout.children.of(owner):
             count = await take_over(self._client, self._scout.children, owner)
             if count:
                 logger.info("Took over %d objects", count)
