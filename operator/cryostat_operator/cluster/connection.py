@@ -76,7 +76,13 @@ async def connect() -> Connection:
 
 
 def _service_account() -> kopf.ConnectionInfo | None:
-    return kopf.login_with_service_account(settings=kopf.OperatorSettings())
+    info = kopf.login_with_service_account(settings=kopf.OperatorSettings())
+    host, port = os.environ.get("KUBERNETES_SERVICE_HOST"), os.environ.get("KUBERNETES_SERVICE_PORT")
+    if info is None or not host or not port:
+        return info
+    # kopf knows the server by its DNS name. The kubelet's variables are what other clients use: they work while the
+    # cluster's DNS does not, and where a provider puts an address of its own into them.
+    return replace(info, server=f"https://{f'[{host}]' if ':' in host else host}:{port}")
 
 
 def _needs_library() -> bool:

@@ -26,5 +26,6 @@ def _hidden(*modules: str) -> Iterator[None]:
 with _hidden("kubernetes", "kubernetes_asyncio", "pykube"):
     import kopf
     from kopf._cogs.clients.errors import APINotFoundError  # not public, but what `kopf.operator` ends with
+    from kopf._core.engines.peering import Identity  # not public, but what `kopf.operator` takes
 
-__all__ = ["APINotFoundError", "kopf"]
+__all__ = ["APINotFoundError", "Identity", "kopf"]

@@ -15,7 +15,7 @@ from ..cluster.client import ApiError, Client, accept_metadata
 from ..cluster.connection import Connection, connect
 from ..cluster.cryostats import Cryostats
 from ..cluster.fence import Fence
-from ..cluster.lean import APINotFoundError, kopf
+from ..cluster.lean import APINotFoundError, Identity, kopf
 from ..cluster.observe import Scout
 from ..cluster.record import Owner
 from ..desired import names
@@ -238,8 +238,10 @@ async def run(settings: Settings, host: str, port: int, webhook_port: int = WEBH
     register(app, registry)
     try:
         await app.until_served()
+        # Left to itself kopf puts the user's name in here, and fails where the user is a number without one.
+        own = Identity("cryostat-operator")
         watching = asyncio.create_task(
-            kopf.operator(registry=registry, settings=kopf_settings(), clusterwide=True, standalone=True)
+            kopf.operator(registry=registry, settings=kopf_settings(), identity=own, clusterwide=True, standalone=True)
         )
         # Either one ends only by failing; the process must end with it, and be started again.
         done, _ = await asyncio.wait({watching, app.failing}, return_when=asyncio.FIRST_COMPLETED)
