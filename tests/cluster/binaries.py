@@ -118,7 +118,15 @@ OLM = Tool(
     # Without them opening images would need C libraries.
     tags="json1,containers_image_openpgp",
 )
-ALL_TOOLS = (CONTROL_PLANE, KWOK, OAUTH2_PROXY, CERT_MANAGER, OPENSHIFT_API, OLM)
+PROMETHEUS_OPERATOR = Tool(
+    "prometheus-operator",
+    data_module="github.com/prometheus-operator/prometheus-operator",
+    data=(
+        "example/prometheus-operator-crd/monitoring.coreos.com_prometheusrules.yaml",
+        "example/prometheus-operator-crd/monitoring.coreos.com_servicemonitors.yaml",
+    ),
+)
+ALL_TOOLS = (CONTROL_PLANE, KWOK, OAUTH2_PROXY, CERT_MANAGER, OPENSHIFT_API, OLM, PROMETHEUS_OPERATOR)
 _WITH_DATA = tuple(tool for tool in ALL_TOOLS if tool.data)
 
 

@@ -30,13 +30,9 @@ class ServiceCa:
         self._api = api
         self._scratch = tempfile.TemporaryDirectory()
         self._authority = ""
+        self.injecting = True  # False: certificates are issued, and nobody is told whom to trust
         self._ended = threading.Event()
         self._thread = threading.Thread(target=self._run, daemon=True)
-
-    @property
-    def bundle(self) -> str:
-        """What is injected, in base64; empty until a certificate was issued."""
-        return self._authority
 
     def __enter__(self) -> Self:
         self._thread.start()
@@ -53,7 +49,8 @@ class ServiceCa:
         while not self._ended.wait(0.2):
             with suppress(ApiError, LookupError):
                 self._issue()
-                self._inject()
+                if self.injecting:
+                    self._inject()
 
     def _issue(self) -> None:
         for service in self._api.list("v1", "Service"):

@@ -19,6 +19,7 @@ from cryostat_operator.desired import names
 from tests.cluster import openshift
 from tests.cluster.api import Api, ApiError, Object, condition, eventually
 from tests.cluster.cert_manager import CertManager
+from tests.cluster.certificates import write_serving_certificate
 from tests.cluster.controlplane import ControlPlane, Options
 from tests.cluster.kubectl import KubectlError
 from tests.cluster.operator_process import CRD, DEPLOYMENT, NAMESPACE, ROOT, SERVICE_ACCOUNT
@@ -49,6 +50,7 @@ class Installed:
     services: Services
     directory: Path
     pods: list[Pod] = field(default_factory=list)
+    service_ca: ServiceCa | None = None
 
     @property
     def api(self) -> Api:
@@ -95,11 +97,12 @@ def installed(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathF
         plane = stack.enter_context(ControlPlane(Options(apiserver_args=services.apiserver_args)))
         if request.param == "cert-manager":
             stack.enter_context(CertManager(plane)).inject()
+        found = Installed(request.param, plane, services, tmp_path_factory.mktemp("installed"))
         if request.param == "openshift":
             openshift.install(plane.api)
-            stack.enter_context(ServiceCa(plane.api))
             stack.enter_context(RoutePlayer(plane.api))
-        found = Installed(request.param, plane, services, tmp_path_factory.mktemp("installed"))
+            found.service_ca = stack.enter_context(ServiceCa(plane.api))
+            found.service_ca.injecting = False
         found.apply()
         yield found
         for pod in found.pods:
@@ -125,7 +128,7 @@ def test_applying_again_changes_nothing(installed: Installed) -> None:
 
 def test_nothing_is_refused_before_the_operator_answers(installed: Installed) -> None:
     assert not installed.pods, "the operator runs already"
-    made = installed.api.create(cryostat("early"), dryRun="All")
+    made = eventually(lambda: installed.api.create(cryostat("early"), dryRun="All"), what="Cryostats are served")
     assert "targetNamespaces" not in made.get("spec", {})
 
 
@@ -140,6 +143,19 @@ def test_pods_are_admitted_where_pod_security_is_restricted(installed: Installed
         return bool(found["status"].get("readyReplicas") == found["spec"]["replicas"])
 
     eventually(available, what="the operator's pods are admitted and run")
+
+
+def test_it_answers_before_anybody_says_whom_to_trust(running: Installed) -> None:
+    """A certificate that is mounted vouches for itself until the injector has come."""
+
+    def defaulted() -> bool:
+        made = running.api.create(cryostat("first"), dryRun="All")
+        return bool(made["spec"]["targetNamespaces"] == ["default"])
+
+    eventually(defaulted, what="the operator is asked and trusted")
+    one(running.bundles())
+    if running.service_ca:
+        running.service_ca.injecting = True
 
 
 def test_the_api_server_asks_the_operator(running: Installed) -> None:
@@ -171,6 +187,19 @@ def test_one_authority_is_trusted_and_whose(running: Installed) -> None:
         return bundle
 
     assert eventually(injected, what="the authority of the certificate is trusted")
+
+
+def test_a_wrong_authority_is_put_right_by_whom_it_concerns(running: Installed, tmp_path: Path) -> None:
+    """By the injector where there is one: the operator does not touch what is there."""
+    right = one(running.bundles())
+    wrong = base64.b64encode(write_serving_certificate(tmp_path, "nowhere").ca.read_bytes()).decode()
+    mutating, validating, definition = running.registered()
+    for obj in (mutating, validating):
+        at = [f"/webhooks/{number}/clientConfig/caBundle" for number in range(len(obj["webhooks"]))]
+        running.api.patch(obj, [{"op": "replace", "path": path, "value": wrong} for path in at])
+    at_conversion = "/spec/conversion/webhook/clientConfig/caBundle"
+    running.api.patch(definition, [{"op": "replace", "path": at_conversion, "value": wrong}])
+    eventually(lambda: one(running.bundles()) == right, 60, "the right authority is trusted again")
 
 
 def test_nobody_takes_back_what_another_entered(running: Installed) -> None:

@@ -8,14 +8,20 @@ from typing import Any
 
 import pytest
 
+from cryostat_operator.desired import names
 from cryostat_operator.packaging import install
 from tests.cluster import permissions
-from tests.cluster.operator_process import SERVICE_ACCOUNT, manifests
+from tests.cluster.api import Object, eventually
+from tests.cluster.operator_process import NAMESPACE, SERVICE_ACCOUNT, manifests
 from tests.cluster.permissions import CHECKED_BY_ADMISSION, Permission, Request
+from tests.cluster.router import RoutePlayer
+from tests.cluster.scenario import Scenario
 
 GRANTED = permissions.granted(manifests(deployment=False))
 NEEDED = {Request(each, True) for each in GRANTED - set(CHECKED_BY_ADMISSION)}
 PODS = Permission("", "pods", "list")
+MOVE = Permission("route.openshift.io", "routes/custom-host", "update")
+RELEASE = Permission("", "persistentvolumeclaims", "delete")
 LEASE = Permission("coordination.k8s.io", "leases", "update", "d696d7ab.redhat.com")
 
 
@@ -34,7 +40,9 @@ def test_it_is_silent_where_all_that_is_granted_was_used() -> None:
 
 @pytest.mark.parametrize("unused", [PODS, LEASE])
 def test_what_nobody_used_is_named(unused: Permission) -> None:
-    assert permissions.complaints(GRANTED, NEEDED - {Request(unused, True)}) == [f"granted, but never used: {unused}"]
+    used = NEEDED - {Request(unused, True)}
+    for requests in (used, used | {Request(unused, False)}):
+        assert permissions.complaints(GRANTED, requests) == [f"granted, but never used: {unused}"]
 
 
 def test_a_name_counts_as_used_only_by_that_name() -> None:
@@ -85,3 +93,69 @@ def event(verb: str, decision: str = "allow", user: str = SERVICE_ACCOUNT, **ref
         "annotations": {"authorization.k8s.io/decision": decision},
         **({"objectRef": reference} if reference else {}),
     }
+
+
+REFUSALS = {
+    ("cryostats/finalizers", "update"): "blockOwnerDeletion",
+    ("routes/custom-host", "create"): "you do not have permission to set the host field",
+    ("routes/custom-host", "update"): "spec.host: Invalid value: field is immutable",
+    ("persistentvolumeclaims", "delete"): "cannot set an ownerRef on a resource you can't delete",
+    ("clusterroles", "bind"): "attempting to grant RBAC permissions not currently held",
+}
+
+
+@pytest.mark.parametrize("permission", CHECKED_BY_ADMISSION, ids=str)
+def test_what_no_request_shows_is_needed_all_the_same(
+    openshift_world: Scenario, router: RoutePlayer, permission: Permission
+) -> None:
+    """Without it the API server refuses what the operator writes; the words tell that it is for that reason."""
+    world, where = openshift_world, openshift_world.namespace()
+    if permission not in (MOVE, RELEASE):
+        take_away(world, permission)
+    cr = world.cryostat(where, networkOptions={"coreConfig": {"externalHost": f"first.{where}.example.com"}})
+    if permission in (MOVE, RELEASE):
+        world.ready(cr)
+        take_away(world, permission)
+        world.annotate(cr, **{names.ANNOTATION_DATA_RETENTION: "Retain"})
+        world.change(cr, networkOptions={"coreConfig": {"externalHost": f"second.{where}.example.com"}})
+
+    def told() -> list[str]:
+        conditions = (world.now(cr).get("status") or {}).get("conditions") or []
+        messages = [each["message"] for each in conditions if each["reason"] in ("Forbidden", "RouteInvalid")]
+        return [each for each in messages if REFUSALS[permission.resource, permission.verb] in each]
+
+    eventually(told, what="the refusal is told")
+
+
+def take_away(world: Scenario, permission: Permission) -> None:
+    """Takes this permission from the operator's role until the end of the test, and waits until that is in force."""
+    before = world.api.get("rbac.authorization.k8s.io/v1", "ClusterRole", install.CLUSTER_ROLE)
+    rules = [left for rule in before["rules"] for left in without(rule, permission)]
+    assert rules != before["rules"]
+    world.api.patch(before, {"rules": rules})
+    world.undo(lambda: world.api.patch(before, {"rules": before["rules"]}))
+    resource, _, sub = permission.resource.partition("/")
+    attributes = {
+        **{"group": permission.group, "resource": resource, "subresource": sub},
+        **{"verb": permission.verb, "name": permission.name},
+    }
+    user = f"system:serviceaccount:{NAMESPACE}:{SERVICE_ACCOUNT}"
+    review: Object = {"apiVersion": "authorization.k8s.io/v1", "kind": "SubjectAccessReview"}
+    review |= {"metadata": {"name": ""}, "spec": {"user": user, "resourceAttributes": attributes}}
+    eventually(lambda: not world.api.create(review)["status"]["allowed"], what=f"no longer allowed: {permission}")
+
+
+def without(rule: Object, permission: Permission) -> list[Object]:
+    """A rule without one permission: for the other names, the other resources, and the other verbs."""
+    only, resource, verb = rule.get("resourceNames") or [], permission.resource, permission.verb
+    hit = permission.group in rule["apiGroups"] and resource in rule["resources"] and verb in rule["verbs"]
+    if not hit or (only and permission.name not in only):
+        return [rule]
+    others = [
+        {**rule, "resources": [each for each in rule["resources"] if each != resource]},
+        {**rule, "resources": [resource], "verbs": [each for each in rule["verbs"] if each != verb]},
+    ]
+    if only:
+        rest = [each for each in only if each != permission.name]
+        others.append({**rule, "resources": [resource], "verbs": [verb], "resourceNames": rest})
+    return [each for each in others if each["resources"] and each["verbs"] and each.get("resourceNames", ["any"])]

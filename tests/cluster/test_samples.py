@@ -1,0 +1,125 @@
+"""Every sample: with what its comments say must exist, the API server takes it strictly, and it becomes Ready."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from types import MappingProxyType
+from typing import NamedTuple
+
+import pytest
+import yaml
+
+from cryostat_operator.desired import names
+from tests.cluster.api import Object, eventually
+from tests.cluster.controlplane import NODE
+from tests.cluster.router import RoutePlayer
+from tests.cluster.scenario import Scenario
+
+SAMPLES = Path(__file__).resolve().parents[2] / "manifests/samples"
+USERS = {"users.htpasswd": "somebody:$2y$05$c4WoMPo3SXsafkva.HHa6uXQZWr7oboPiC2bT/r7q1BB8I2s0BRqC"}
+KEYS = {"ACCESS_KEY": "access", "SECRET_KEY": "secret"}
+
+
+Contents = Mapping[str, Mapping[str, str]]
+
+
+class Needs(NamedTuple):
+    """What must exist for a sample: Secrets and ConfigMaps with their data, namespaces."""
+
+    secrets: Contents = MappingProxyType({})
+    config_maps: Contents = MappingProxyType({})
+    namespaces: tuple[str, ...] = ()
+
+
+TEAMS = ("my-app", "my-other-app")
+NEEDS = {
+    "cryostat-sample": Needs(),
+    "openshift-external-host": Needs(),
+    "basic-auth": Needs({"cryostat-users": USERS}),
+    "external-s3": Needs({"s3-credentials": KEYS}),
+    "multi-namespace": Needs(namespaces=TEAMS),
+    "everything": Needs(
+        {
+            "cryostat-users": USERS,
+            "s3-credentials": KEYS,
+            "company-ca": {"ca.crt": "PEM"},
+            "jmx-credentials": {"jmx.properties": "x"},
+            "database-keys": {"CONNECTION_KEY": "a", "ENCRYPTION_KEY": "b"},
+            "cryostat-example-com": {"tls.crt": "PEM", "tls.key": "PEM"},
+        },
+        {
+            "service-ca": {"service-ca.crt": "PEM"},
+            "rules": {"profile-everything.json": "{}"},
+            "templates": {"my-template.jfc": "<x/>"},
+            "probes": {"my-probes.xml": "<x/>"},
+        },
+        TEAMS,
+    ),
+}
+
+
+def test_every_sample_is_tried() -> None:
+    assert set(NEEDS) == {path.stem for path in SAMPLES.glob("*.yaml")}
+
+
+@pytest.mark.parametrize("name", sorted(set(NEEDS) - {"openshift-external-host"}))
+def test_it_becomes_ready(world: Scenario, name: str) -> None:
+    becomes_ready(world, name)
+
+
+def test_it_becomes_ready_on_openshift(openshift_world: Scenario, router: RoutePlayer) -> None:
+    cr = becomes_ready(openshift_world, "openshift-external-host")
+    assert cr["status"]["applicationUrl"] == "https://cryostat.example.com"
+
+
+def becomes_ready(world: Scenario, name: str) -> Object:
+    """Applies a sample as written, but for the namespace; returns it as it is when it is Ready."""
+    [sample] = yaml.safe_load_all((SAMPLES / f"{name}.yaml").read_text())
+    where, needs = world.namespace("sample"), NEEDS[name]
+    for each in needs.namespaces:
+        world.make_namespace(each)
+    for each, values in needs.secrets.items():
+        world.secret(where, each, **values)
+    for each, values in needs.config_maps.items():
+        world.config_map(where, each, **values)
+    provide(world)
+    cr = world.api.create({**sample, "metadata": {**sample["metadata"], "namespace": where}})
+    if name in ("basic-auth", "everything"):
+        assign_address(world, where, cr["metadata"]["name"])
+    found = world.ready(cr)
+    world.delete(cr)
+    for each in needs.namespaces:
+        world.remove_namespace(each)
+    return found
+
+
+def provide(world: Scenario) -> None:
+    """A node and volumes as the samples ask for them."""
+    labels = {"kubernetes.io/arch": "amd64", "kubernetes.io/os": "linux"}
+    world.api.patch({"apiVersion": "v1", "kind": "Node", "metadata": {"name": NODE}}, {"metadata": {"labels": labels}})
+    world.plane.recycle_volumes()
+    world.plane.add_volumes(2)
+    spec = {
+        "capacity": {"storage": "64Gi"},
+        "accessModes": ["ReadWriteOnce"],
+        "hostPath": {"path": "/nonexistent/fast"},
+    }
+    fast = {"apiVersion": "v1", "kind": "PersistentVolume", "metadata": {"name": "fast"}}
+    if not world.api.find("v1", "PersistentVolume", "fast"):
+        world.api.create({**fast, "spec": {**spec, "storageClassName": "fast"}})
+
+
+def assign_address(world: Scenario, where: str, name: str) -> None:
+    """What an ingress controller does."""
+    ingress = eventually(lambda: world.find("Ingress", where, name), what="the Ingress")
+    assert ingress
+    world.api.patch(ingress, {"status": {"loadBalancer": {"ingress": [{"ip": "192.0.2.7"}]}}}, sub="status")
+
+
+def test_names_of_the_samples() -> None:
+    """So that one can be applied in place of another."""
+    kinds = {path.stem: yaml.safe_load(path.read_text()) for path in SAMPLES.glob("*.yaml")}
+    assert {(each["apiVersion"], each["kind"]) for each in kinds.values()} == {(names.API_VERSION, names.KIND)}
+    del kinds["everything"]
+    assert {each["metadata"]["name"] for each in kinds.values()} == {"cryostat-sample"}

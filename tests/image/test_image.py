@@ -1,0 +1,169 @@
+"""What the image holds, made by the Dockerfile's own step, and run as OpenShift would run it: a Cryostat becomes Ready.
+
+Needs root for the mounts that stand in for a container engine.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import random
+import stat
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import ExitStack
+from pathlib import Path
+
+import pytest
+import yaml
+
+from cryostat_operator.desired import names
+from cryostat_operator.packaging import install
+from tests.cluster.api import condition, eventually
+from tests.cluster.controlplane import ControlPlane, Options
+from tests.cluster.operator_process import NAMESPACE, SERVICE_ACCOUNT
+from tests.cluster.processes import Child, free_ports
+from tests.cluster.services import Services
+from tests.image import dockerfile
+from tests.image.dockerfile import ROOT
+
+HERE = Path(__file__).parent
+PYTHON = Path(sys.base_prefix) / "bin" / f"python3.{sys.version_info.minor}"
+_, _, PLACE = dockerfile.build()
+*_, FINAL = dockerfile.stages()
+
+pytestmark = [
+    pytest.mark.skipif(os.geteuid() != 0, reason="mounts need root"),
+    pytest.mark.timeout(900),  # the locked dependencies are fetched and compiled
+]
+
+
+@pytest.fixture(scope="module")
+def tree(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """The tree, made at the path that it has in the image: programs in it name their interpreter by that path."""
+    made = tmp_path_factory.mktemp("image") / "tree"
+    made.mkdir(mode=0o755)
+    place = Path(PLACE)
+    ours = not place.exists()
+    place.mkdir(parents=True, exist_ok=True)
+    script = 'mount --bind "$1" "$2" && exec "$3" "$4" "$5" "$2"'
+    command = ["unshare", "--mount", "--propagation", "private", "bash", "-euc", script, "bash"]
+    subprocess.run([*command, made, place, ROOT / "image/build", PYTHON, ROOT], check=True)
+    yield made
+    if ours:
+        place.rmdir()
+
+
+def entered(tree: Path, secrets: Path, *command: str) -> list[str | Path]:
+    """A command line that runs this in the image, as a random user."""
+    uid = str(random.Random().randrange(1_000_000_000, 2_000_000_000))
+    root = secrets.parent / f"root-{uid}"
+    root.mkdir()
+    return [HERE / "enter", root, PLACE, tree, PYTHON.parents[1], secrets, uid, *command]
+
+
+def environment() -> dict[str, str]:
+    """What the image sets, and the home of a user that no file knows."""
+    return {**dockerfile.environment(FINAL), "HOME": "/"}
+
+
+@pytest.fixture
+def secrets(tmp_path: Path) -> Path:
+    found = tmp_path / "secrets"
+    found.mkdir()
+    tmp_path.chmod(0o755)
+    return found
+
+
+def test_the_sandbox_is_one(tree: Path, secrets: Path) -> None:
+    """A random user who can write nowhere; else the next test would prove less than it says."""
+    script = (
+        "import os\n"
+        "assert os.getuid() >= 10**9 and os.getgid() == 0 and os.getgroups() == [], (os.getuid(), os.getgroups())\n"
+        "for where in ('/', '/tmp', '/etc', '/usr', '/opt/cryostat-operator', '/root', os.environ['HOME']):\n"
+        "    try:\n"
+        "        open(os.path.join(where, 'x'), 'w')\n"
+        "    except OSError:\n"
+        "        continue\n"
+        "    raise SystemExit(f'{where} is writable')\n"
+        "print('sealed')\n"
+    )
+    command = entered(tree, secrets, f"{PLACE}/bin/python", "-c", script)
+    result = subprocess.run([str(each) for each in command], env=environment(), capture_output=True, text=True)
+    assert (result.stdout, result.stderr) == ("sealed\n", "")
+
+
+def test_nothing_in_it_can_be_written_or_is_for_its_owner_alone(tree: Path) -> None:
+    for path in tree.rglob("*"):
+        mode = path.lstat().st_mode
+        if stat.S_ISLNK(mode):
+            continue
+        assert not mode & 0o022, path
+        assert mode & 0o044 == 0o044, path
+        assert not mode & (stat.S_ISUID | stat.S_ISGID), path
+
+
+def test_it_holds_what_is_locked_and_no_tool_to_install_more(tree: Path) -> None:
+    code = "import importlib.metadata as m; print(*sorted({d.name.lower() for d in m.distributions()}))"
+    result = subprocess.run([tree / "bin/python", "-c", code], capture_output=True, text=True, check=True)
+    held = {name.replace("_", "-") for name in result.stdout.split()}
+    lock = (ROOT / "requirements.lock").read_text().splitlines()
+    locked = {line.split("==")[0] for line in lock if "==" in line and "sys_platform == 'win32'" not in line}
+    assert held == locked | {"cryostat-operator"}
+    assert not held & {"pip", "setuptools", "wheel"}
+
+
+def test_the_bill_of_materials_names_it_all(tree: Path) -> None:
+    bill = json.loads((tree / "sbom.cdx.json").read_text())
+    assert bill["bomFormat"] == "CycloneDX"
+    assert bill["metadata"]["component"]["name"] == "cryostat-operator"
+    listed = {each["name"].lower().replace("_", "-"): each for each in bill["components"]}
+    lock = (ROOT / "requirements.lock").read_text().splitlines()
+    locked = dict(line.split(" ")[0].split("==") for line in lock if "==" in line and "win32" not in line)
+    assert {name: listed[name]["version"] for name in locked} == locked
+    assert all(each.get("licenses") for each in listed.values()), "a licence is not known"
+
+
+def test_a_cryostat_becomes_ready_with_it(tree: Path, secrets: Path) -> None:
+    with ExitStack() as stack:
+        services = stack.enter_context(Services())
+        plane = stack.enter_context(ControlPlane(Options(apiserver_args=services.apiserver_args)))
+        plane.kubectl("apply", "-k", ROOT / "manifests")
+        pod, webhooks = _start(plane, tree, secrets)
+        stack.callback(pod.kill)
+        service = plane.api.get("v1", "Service", "cryostat-operator-webhook-service", NAMESPACE)
+        services.lead(f"{service['spec']['clusterIP']}:443", webhooks)
+        pod.wait_until(lambda: "Watching the cluster" in pod.log.read_text(), 60)
+
+        probe = {"apiVersion": names.API_VERSION, "kind": names.KIND, "metadata": {"name": "x", "namespace": "default"}}
+        eventually(lambda: plane.api.create(probe, dryRun="All")["spec"]["targetNamespaces"], 60, "webhooks answer")
+        [sample] = yaml.safe_load_all((ROOT / "manifests/samples/cryostat-sample.yaml").read_text())
+        sample["metadata"]["namespace"] = "default"
+        # On a busy machine an answer may be late, and the API server does without it: then somebody asks once more.
+        eventually(lambda: plane.api.create(sample), 60, "the sample is accepted")
+
+        def ready() -> bool:
+            pod.check()
+            found = plane.api.get(names.API_VERSION, names.KIND, "cryostat-sample", "default")
+            assert condition(found, "Ready").get("status") == "True", condition(found, "Ready")
+            return True
+
+        eventually(ready, 90, "the sample is Ready")
+        assert pod.stop(20) == 0, pod.tail()
+
+
+def _start(plane: ControlPlane, tree: Path, secrets: Path) -> tuple[Child, int]:
+    """The container of the Deployment, with the files and variables that a pod of a ServiceAccount gets."""
+    (secrets / "token").write_text(plane.api.token_for(SERVICE_ACCOUNT, NAMESPACE))
+    (secrets / "namespace").write_text(NAMESPACE)
+    assert plane.api.ca_file
+    (secrets / "ca.crt").write_text(plane.api.ca_file.read_text())
+    [container] = install.deployment()["spec"]["template"]["spec"]["containers"]
+    host, port = plane.server.removeprefix("https://").split(":")
+    env = environment() | {each["name"]: each["value"] for each in container["env"] if "value" in each}
+    env |= {"OPERATOR_NAMESPACE": NAMESPACE, "KUBERNETES_SERVICE_HOST": host, "KUBERNETES_SERVICE_PORT": port}
+    health, webhooks = free_ports(2)
+    arguments = [*container["command"], "--host=127.0.0.1", f"--port={health}", f"--webhook-port={webhooks}"]
+    command = entered(tree, secrets, "env", *arguments)
+    return Child("the operator", command, secrets.parent / "operator.log", env), webhooks
