@@ -144,6 +144,8 @@ class Scenario:
     def make_namespace(self, name: str, labels: Mapping[str, str] | None = None) -> None:
         self.api.create({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name, "labels": labels or {}}})
         self._namespaces.append(name)
+        # Pods are refused before, and tried again ever more seldom.
+        eventually(lambda: self.api.find("v1", "ServiceAccount", "default", name), 90.0)
         with suppress(LookupError):
             self.api.path("route.openshift.io/v1", "Route")
             openshift.annotate_namespace(self.api, name)

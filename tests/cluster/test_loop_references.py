@@ -104,6 +104,7 @@ def test_a_rotation_rolls_exactly_the_pods_that_use_it(world: Scenario) -> None:
     before = hashes(world, where)
     world.api.patch(world.get("ConfigMap", where, "template"), {"data": {"a.jfc": "<other/>"}})
     rolled(world, where, before, ["x"])
+    world.settle()
     mark, before = world.plane.audit_mark(), hashes(world, where)
     world.api.patch(other, {"stringData": {"key": "changed"}})
     world.annotate(world.get("Secret", where, "login"), note="not a rotation")

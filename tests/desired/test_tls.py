@@ -270,7 +270,12 @@ def test_the_application_follows_when_the_database_runs() -> None:
     wished["status"] = {"observedGeneration": 2, "conditions": [progressing("ReplicaSetUpdated")]}
     settled.with_live(wished)
     assert main in settled.plan.waiting
-    settled.with_live({**wished, "status": {**wished["status"], "conditions": [progressing("NewReplicaSetAvailable")]}})
+    told: Obj = {**wished["status"], "conditions": [progressing("NewReplicaSetAvailable")]}
+    settled.with_live({**wished, "status": told})
+    assert main in settled.plan.waiting, "that is said of the rollout before"
+    settled.with_live({**wished, "status": told | {"updatedReplicas": 1}})
+    assert main in settled.plan.waiting
+    settled.with_live({**wished, "status": told | {"updatedReplicas": 1, "availableReplicas": 1}})
     assert main in settled.plan.objects
 
 

@@ -46,7 +46,11 @@ def _under_way(i: Instance, name: str, wished: Mapping[str, Obj]) -> bool:
     if _unlike(i, wish, live) or status.get("observedGeneration", 0) < live["metadata"].get("generation", 0):
         return True
     progress: Obj = next((c for c in status.get("conditions") or () if c.get("type") == "Progressing"), {})
-    return progress.get("status") == "True" and progress.get("reason") != _DONE
+    if progress.get("status") != "True":
+        return False
+    # Between the old pod's end and the new one's beginning, the condition may still tell of the rollout before.
+    running = min(status.get("updatedReplicas") or 0, status.get("availableReplicas") or 0)
+    return progress.get("reason") != _DONE or running < wish["spec"].get("replicas", 1)
 
 
 def _without(part: Part, wish: Obj, held: Waiting) -> Part:
