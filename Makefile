@@ -23,7 +23,7 @@ test: venv lint ## everything that CI checks
 	$(BIN)/python -m tests.cluster.binaries
 	@.ci/programs
 	$(BIN)/python -m tests.console --install
-	$(BIN)/pytest -n $(WORKERS) --dist loadfile $(PYTEST_ARGS)
+	$(BIN)/pytest -n $(WORKERS) --dist loadfile $(or $(PYTEST_ARGS),--audit-permissions)
 
 lint: venv ## style, types, layers
 	$(BIN)/ruff check .
