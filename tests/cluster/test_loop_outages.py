@@ -18,6 +18,7 @@ from tests.cluster.scenario import Scenario, bindings_of
 
 KILLS = int(os.environ.get("CRYOSTAT_KILLS", "20"))
 FLOW = "flowcontrol.apiserver.k8s.io/v1"
+_LULL = 3.0  # seconds; what a rollout says in passing is told within two
 
 
 def works(world: Scenario, cr: Object) -> None:
@@ -54,11 +55,15 @@ def answers(world: Scenario, code: str) -> float:
 
 
 def quiet(world: Scenario) -> None:
-    """Nothing is written any more."""
-    world.settle()
-    mark = world.plane.audit_mark()
-    world.settle()
-    assert world.writes(mark) == []
+    """Nothing is written any more, as soon as the controllers of others have recovered and that has been told."""
+
+    def silent() -> bool:
+        mark = world.plane.audit_mark()
+        time.sleep(_LULL)
+        world.settle()
+        return world.writes(mark) == []
+
+    eventually(silent, 60.0, "nothing is written any more")
 
 
 def test_any_number_of_kills_at_random_moments(world: Scenario) -> None:
