@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 
 from ..desired.plan import Key, Obj
 from .record import Owner, Record, Ring, RingLater, live_version, owner_of, record_of, trimmed
@@ -50,9 +50,9 @@ class Children:
         self._owners: dict[Key, Owner] = {}
         self._gone: dict[str, str] = {}  # UID → version in which it went out of sight, the oldest first
 
-    def live(self, owner: Owner, only: Callable[[Record], bool] = lambda _: True) -> Live:
-        """Objects of one owner as they are now; must not be changed. See `rest`."""
-        records = {key: record for key, record in self.of(owner).items() if only(record)}
+    def live(self, owner: Owner, only: Collection[Key] | None = None) -> Live:
+        """Objects of one owner as they are now, all or `only` these; must not be changed. See `rest`."""
+        records = {key: record for key, record in self.of(owner).items() if only is None or key in only}
         return Live(records, self._parsed.setdefault(owner, {}))
 
     def agree(self, owner: Owner, wishes: Mapping[Key, bytes]) -> None:

@@ -133,8 +133,9 @@ class Scout:
         `uid` is the Cryostat's: its mark alone does not tell it from an earlier one of the same name.
         """
         records = self.children.of(owner)
-        live = self.children.live(owner, lambda record: standing(record, owner, uid) == "ours")
-        leaving = {key for key, record in records.items() if standing(record, owner, uid) == "leaving"}
+        standings = {key: standing(record, owner, uid) for key, record in records.items()}
+        live = self.children.live(owner, {key for key, found in standings.items() if found == "ours"})
+        leaving = {key for key, found in standings.items() if found == "leaving"}
         certificates = self._certificates(owner, live)
         authority = certificates.get(Key("Secret", owner.namespace, names.ca_secret(owner.namespace, owner.name)))
         return Facts(
