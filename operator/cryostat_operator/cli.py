@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from .api import constants
+
 if TYPE_CHECKING:
     from .api.v1beta2 import Cryostat
     from .settings import Settings
@@ -48,13 +50,13 @@ def run(host: str, port: int, webhook_port: int, log_format: str, log_level: str
 
     import uvloop
 
+    from . import logs, runtime
     from .settings import Settings
-    from .shell import app, logs
 
     logs.configure(json=log_format == "json", level=log_level.upper())
 
     async def until_stopped() -> None:
-        task = asyncio.create_task(app.run(Settings.from_env(os.environ), host, port, webhook_port))
+        task = asyncio.create_task(runtime.run(Settings.from_env(os.environ), host, port, webhook_port))
         loop = asyncio.get_running_loop()
         for number in (signal.SIGINT, signal.SIGTERM):
             loop.add_signal_handler(number, task.cancel)
@@ -66,7 +68,7 @@ def run(host: str, port: int, webhook_port: int, log_format: str, log_level: str
     gc.freeze()  # what was imported stays: the collector need not look at it again
     try:
         uvloop.run(until_stopped())
-    except app.NotServedError:
+    except runtime.CrdNotServedError:
         # Like the restart of a container, for those who run it without one.
         logs.logger.warning("Cryostats are no longer served; beginning anew")
         os.execv(sys.executable, sys.orig_argv)  # noqa: S606 - just what was started
@@ -88,11 +90,11 @@ def render(file: Any, platform: str, tls: bool | None, namespace: str | None) ->
       cryostat-operator render cryostat.yaml
       cryostat-operator render --platform openshift --tls cryostat.yaml
     """
-    from .desired.render import manifests
+    from .plan.render import manifests
 
-    cr = _cryostat(file, namespace)
+    cryostat = _cryostat(file, namespace)
     settings = _settings(tls)
-    click.echo(manifests(cr, settings, openshift=platform == "openshift"), nl=False)
+    click.echo(manifests(cryostat, settings, openshift=platform == "openshift"), nl=False)
 
 
 @main.command()
@@ -110,9 +112,9 @@ def diff(file: Any, tls: bool | None, namespace: str | None) -> None:
     """
     import asyncio
 
-    from .cluster.client import ApiError
-    from .cluster.connection import LoginError
-    from .shell.difference import difference
+    from .kube.client import ApiError
+    from .kube.connection import LoginError
+    from .reconcile.dry_run import difference
 
     try:
         text = asyncio.run(difference(_cryostat(file, namespace), _settings(tls)))
@@ -142,7 +144,7 @@ def convert_values(file: Any, name: str | None, namespace: str | None, strict: b
     """
     import yaml
 
-    from .api.helm.convert import ConversionError, convert
+    from .helm.convert_values import ConversionError, convert
 
     try:
         values = yaml.safe_load(file) or {}
@@ -195,16 +197,15 @@ def _cryostat(file: Any, namespace: str | None) -> Cryostat:
     from pydantic import ValidationError
 
     from .api.v1beta2 import Cryostat
-    from .desired import names
 
     try:
-        documents = [d for d in yaml.safe_load_all(file) if isinstance(d, dict) and d.get("kind") == names.KIND]
+        documents = [d for d in yaml.safe_load_all(file) if isinstance(d, dict) and d.get("kind") == constants.KIND]
     except yaml.YAMLError as error:
         raise click.ClickException(f"{file.name} is not YAML: {error}") from None
     if len(documents) != 1:
         raise click.ClickException(f"{file.name} holds {len(documents)} Cryostats, expected one")
-    if documents[0].get("apiVersion") != names.API_VERSION:
-        raise click.ClickException(f"apiVersion is {documents[0].get('apiVersion')}, expected {names.API_VERSION}")
+    if documents[0].get("apiVersion") != constants.API_VERSION:
+        raise click.ClickException(f"apiVersion is {documents[0].get('apiVersion')}, expected {constants.API_VERSION}")
     document = documents[0]
     document["metadata"] = {"namespace": namespace or "default", **(document.get("metadata") or {})}
     if "name" not in document["metadata"]:

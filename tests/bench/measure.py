@@ -15,9 +15,9 @@ from typing import Any
 import aiohttp
 import yaml
 
+from cryostat_operator.api import constants
 from cryostat_operator.api.v1beta2 import Cryostat
-from cryostat_operator.desired import names
-from cryostat_operator.desired.render import manifests
+from cryostat_operator.plan.render import manifests
 from cryostat_operator.settings import Settings
 from tests.cluster.api import Object, eventually
 from tests.cluster.controlplane import ControlPlane
@@ -43,8 +43,8 @@ class Burst:
 
 def cryostat(namespace: str, name: str, **spec: Any) -> Object:
     return {
-        "apiVersion": names.API_VERSION,
-        "kind": names.KIND,
+        "apiVersion": constants.API_VERSION,
+        "kind": constants.KIND,
         "metadata": {"name": name, "namespace": namespace},
         "spec": {"targetNamespaces": [namespace], **spec},
     }
@@ -94,7 +94,7 @@ def burst(plane: ControlPlane, crs: Sequence[Object], *, tls: bool = False) -> B
         list(pool.map(plane.api.create, crs))
     settled(plane)
     events = plane.audit_since(mark)
-    begun = min(_time(e, "requestReceivedTimestamp") for e in events if _creates(e, names.PLURAL))
+    begun = min(_time(e, "requestReceivedTimestamp") for e in events if _creates(e, constants.PLURAL))
     mine = requests(plane, mark)
     made = {_audit_id(e): _time(e, "stageTimestamp") for e in events if _makes(e)}
     missing = expected - set(made)

@@ -144,13 +144,13 @@ def _scenario(plane: ControlPlane, directories: pytest.TempPathFactory) -> Itera
 
 
 @pytest.fixture
-def world(_loop: Scenario) -> Iterator[Scenario]:
+def scenario(_loop: Scenario) -> Iterator[Scenario]:
     """A cluster in which one operator runs for all tests of a file; what a test makes is gone after it."""
     yield from _cleaned(_loop)
 
 
 @pytest.fixture
-def openshift_world(_openshift_loop: Scenario) -> Iterator[Scenario]:
+def openshift_scenario(_openshift_loop: Scenario) -> Iterator[Scenario]:
     """The same on OpenShift; Routes are admitted by the fixture `router`."""
     yield from _cleaned(_openshift_loop)
 

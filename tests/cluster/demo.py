@@ -27,7 +27,7 @@ from rich.live import Live
 from tests.cluster import binaries, openshift
 from tests.cluster.api import Api, ApiError, Object
 from tests.cluster.controlplane import ControlPlane
-from tests.cluster.instance_view import GOOD, Instance, observe, render
+from tests.cluster.instance_tree import GOOD, Instance, observe, render
 from tests.cluster.kubectl import KubectlError, api_of_kubeconfig, run_kubectl
 from tests.cluster.operator_process import DEPLOYMENT, NAMESPACE, ROOT, OperatorProcess, install
 from tests.cluster.processes import ProcessDiedError, watchdog

@@ -13,7 +13,7 @@ from pathlib import Path
 import urllib3
 import yaml
 
-from cryostat_operator.desired import names
+from cryostat_operator.api import constants
 from tests.cluster.api import Api, ApiError, Object, condition, eventually
 from tests.cluster.kubectl import kubeconfig_text
 from tests.cluster.processes import Child, free_ports
@@ -55,7 +55,7 @@ def _established(api: Api) -> bool:
 
 def served(api: Api) -> list[Object]:
     """All Cryostats, once the API server tells them: just after a change of the CRD it answers 404 or 429."""
-    return eventually(lambda: (api.list(names.API_VERSION, names.KIND),), what="Cryostats are served")[0]
+    return eventually(lambda: (api.list(constants.API_VERSION, constants.KIND),), what="Cryostats are served")[0]
 
 
 def remove_cryostats(api: Api, timeout: float) -> None:
@@ -63,7 +63,7 @@ def remove_cryostats(api: Api, timeout: float) -> None:
     for cryostat in served(api):
         api.delete(cryostat)
     try:
-        eventually(lambda: not api.list(names.API_VERSION, names.KIND), timeout)
+        eventually(lambda: not api.list(constants.API_VERSION, constants.KIND), timeout)
     except TimeoutError:
         for cryostat in served(api):
             with suppress(ApiError):
@@ -120,7 +120,7 @@ class OperatorProcess(Child):
         """SIGKILL; a Lease that it held goes too, or the next operator of the test would wait until it runs out."""
         code = super().kill()
         with suppress(ApiError, urllib3.exceptions.HTTPError):
-            lease = self._api.find(LEASES, "Lease", names.LEASE, NAMESPACE)
+            lease = self._api.find(LEASES, "Lease", constants.LEASE, NAMESPACE)
             if lease and self.identity and lease["spec"].get("holderIdentity") == self.identity:
                 self._api.delete({"apiVersion": LEASES, "kind": "Lease", **lease})
         return code

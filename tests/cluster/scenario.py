@@ -10,8 +10,9 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from cryostat_operator.desired import names
-from cryostat_operator.desired.plan import KINDS
+from cryostat_operator.api import constants
+from cryostat_operator.plan.model import names
+from cryostat_operator.plan.model.kinds import KINDS
 from tests.cluster import openshift
 from tests.cluster.api import Api, ApiError, Object, condition, eventually
 from tests.cluster.controlplane import ControlPlane
@@ -91,7 +92,7 @@ class Scenario:
             still = still and 0.0 not in [
                 v for n, v in numbers.items() if n.startswith("leader_election_master_status")
             ]
-            return still and known == len(self.api.list(names.API_VERSION, names.KIND))
+            return still and known == len(self.api.list(constants.API_VERSION, constants.KIND))
 
         eventually(quiet, timeout, "the operator has nothing more to do", interval=1.0 if renewals else 0.2)
 
@@ -179,7 +180,7 @@ class Scenario:
 
     def marked(self, cr: Object) -> list[Object]:
         """Every object in the cluster with the mark of this Cryostat."""
-        selector = f"{names.LABEL_NAME}={name(cr)},{names.LABEL_NAMESPACE}={namespace(cr)}"
+        selector = f"{constants.LABEL_NAME}={name(cr)},{constants.LABEL_NAMESPACE}={namespace(cr)}"
         found: list[Object] = []
         for kind in KINDS.values():
             try:
@@ -202,21 +203,21 @@ class Scenario:
         self.plane.add_volumes(2)
         head = {"name": name, "namespace": where, **(metadata or {})}
         return self.api.create(
-            {"apiVersion": names.API_VERSION, "kind": names.KIND, "metadata": head, "spec": spec},
+            {"apiVersion": constants.API_VERSION, "kind": constants.KIND, "metadata": head, "spec": spec},
         )
 
     def cryostat_again(self, where: str, name: str = "x") -> Object:
         """Deletes a Cryostat and makes one of the same name in the very moment in which it is gone."""
-        old = self.api.get(names.API_VERSION, names.KIND, name, where)
+        old = self.api.get(constants.API_VERSION, constants.KIND, name, where)
         self.plane.add_volumes(2)
         self.api.delete(old)
         head = {"name": name, "namespace": where}
-        new = {"apiVersion": names.API_VERSION, "kind": names.KIND, "metadata": head, "spec": old["spec"]}
+        new = {"apiVersion": constants.API_VERSION, "kind": constants.KIND, "metadata": head, "spec": old["spec"]}
         return eventually(lambda: self.api.create(new), what=f"{name} is made again", interval=0.005)
 
     def now(self, cr: Object) -> Object:
         """The Cryostat as it is."""
-        return self.api.get(names.API_VERSION, names.KIND, name(cr), namespace(cr))
+        return self.api.get(constants.API_VERSION, constants.KIND, name(cr), namespace(cr))
 
     def change(self, cr: Object, **spec: Any) -> Object:
         """Merges this into its spec."""
@@ -256,7 +257,7 @@ class Scenario:
 
     def gone(self, cr: Object, uid: str = "", timeout: float = 30.0) -> None:
         def away() -> bool:
-            found = self.api.find(names.API_VERSION, names.KIND, name(cr), namespace(cr))
+            found = self.api.find(constants.API_VERSION, constants.KIND, name(cr), namespace(cr))
             return found is None or bool(uid and found["metadata"]["uid"] != uid)
 
         eventually(away, timeout, f"{name(cr)} is gone", interval=0.05)
@@ -291,7 +292,7 @@ class Scenario:
         self._undo.clear()
         self.start()
         wanted = set(self._namespaces)
-        for cr in self.api.list(names.API_VERSION, names.KIND):
+        for cr in self.api.list(constants.API_VERSION, constants.KIND):
             if namespace(cr) in wanted:
                 self.api.delete(cr)
         with suppress(TimeoutError):
@@ -303,7 +304,7 @@ class Scenario:
         self._namespaces.clear()
 
     def _left(self, wanted: set[str]) -> list[Object]:
-        return [cr for cr in self.api.list(names.API_VERSION, names.KIND) if namespace(cr) in wanted]
+        return [cr for cr in self.api.list(constants.API_VERSION, constants.KIND) if namespace(cr) in wanted]
 
 
 def name(obj: Object) -> str:
@@ -320,7 +321,7 @@ def version(kind: str) -> str:
 
 def mark_of(cr: Object) -> dict[str, str]:
     """Labels that an object of this Cryostat bears."""
-    return {names.LABEL_NAME: name(cr), names.LABEL_NAMESPACE: namespace(cr)}
+    return {constants.LABEL_NAME: name(cr), constants.LABEL_NAMESPACE: namespace(cr)}
 
 
 def bindings_of(cr: Object) -> str:

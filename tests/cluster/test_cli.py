@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from cryostat_operator.desired import names
+from cryostat_operator.api import constants
 from tests.cluster.api import condition, eventually
 from tests.cluster.conftest import NamespaceFactory, OperatorFactory
 from tests.cluster.controlplane import ControlPlane
@@ -30,8 +30,8 @@ def test_diff_shows_what_is_missing_and_then_nothing(
     where = namespace(installed_plane)
     flag = "--tls" if tls else "--no-tls"
     cr = {
-        "apiVersion": names.API_VERSION,
-        "kind": names.KIND,
+        "apiVersion": constants.API_VERSION,
+        "kind": constants.KIND,
         "metadata": {"name": "sample", "namespace": where},
         "spec": {"reportOptions": {"replicas": 1}, "networkPolicies": {"coreConfig": {"egressEnabled": True}}},
     }
@@ -42,7 +42,7 @@ def test_diff_shows_what_is_missing_and_then_nothing(
     live = installed_plane.api.create(cr)
 
     def ready() -> bool:
-        found = installed_plane.api.get(names.API_VERSION, names.KIND, "sample", where)
+        found = installed_plane.api.get(constants.API_VERSION, constants.KIND, "sample", where)
         return condition(found, "Ready").get("status") == "True"
 
     eventually(ready, 60, "the instance is Ready")
@@ -80,7 +80,7 @@ def test_values_of_the_helm_chart_become_a_cryostat_that_is_accepted(
 
 def test_no_cluster_is_told_in_one_line(tmp_path: Path) -> None:
     env = {k: v for k, v in os.environ.items() if k != "KUBECONFIG"} | {"HOME": str(tmp_path)}
-    cr = yaml.safe_dump({"apiVersion": names.API_VERSION, "kind": names.KIND, "metadata": {"name": "a"}})
+    cr = yaml.safe_dump({"apiVersion": constants.API_VERSION, "kind": constants.KIND, "metadata": {"name": "a"}})
     done = subprocess.run([PROGRAM, "diff", "-"], input=cr, env=env, capture_output=True, text=True)
     assert done.returncode == 1
     assert done.stderr.startswith("Error: no cluster")

@@ -12,8 +12,8 @@ from pathlib import Path
 
 import pytest
 
-from cryostat_operator.desired import names
-from cryostat_operator.desired.plan import KINDS
+from cryostat_operator.api import constants
+from cryostat_operator.plan.model.kinds import KINDS
 from tests.cluster.api import Api, Object, eventually
 from tests.cluster.controlplane import ControlPlane
 from tests.cluster.operator_process import OperatorProcess, remove_cryostats
@@ -41,7 +41,7 @@ def made_of(plane: ControlPlane, profile: str, directory: str) -> Made:
     try:
         operator.wait_ready()
         for case in cases:
-            cr = next(d for d in documents(case, profile) if d["kind"] == names.KIND)
+            cr = next(d for d in documents(case, profile) if d["kind"] == constants.KIND)
             eventually(partial(settled, plane.api, cr), 120, f"{case} is reconciled")
         result = Made({case: objects_of(plane.api, documents(case, profile)) for case in cases})
     finally:
@@ -56,15 +56,17 @@ def made_of(plane: ControlPlane, profile: str, directory: str) -> Made:
 
 def settled(api: Api, cr: Object) -> bool:
     """Everything was written, and nothing is missing but perhaps pods."""
-    status = api.get(names.API_VERSION, names.KIND, cr["metadata"]["name"], cr["metadata"]["namespace"]).get("status")
+    status = api.get(constants.API_VERSION, constants.KIND, cr["metadata"]["name"], cr["metadata"]["namespace"]).get(
+        "status"
+    )
     conditions = {c["type"]: c["status"] for c in (status or {}).get("conditions") or ()}
     return conditions.get("Reconciled") == "True" and "MainDeploymentProgressing" in conditions
 
 
 def objects_of(api: Api, inputs: list[Object]) -> list[Object]:
     """All objects with the mark of the case's Cryostat."""
-    cr = next(d for d in inputs if d["kind"] == names.KIND)["metadata"]
-    selector = f"{names.LABEL_NAME}={cr['name']},{names.LABEL_NAMESPACE}={cr['namespace']}"
+    cr = next(d for d in inputs if d["kind"] == constants.KIND)["metadata"]
+    selector = f"{constants.LABEL_NAME}={cr['name']},{constants.LABEL_NAMESPACE}={cr['namespace']}"
     found = []
     for kind in KINDS.values():
         try:

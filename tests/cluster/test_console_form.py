@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 import yaml
 
-from cryostat_operator.desired import names
+from cryostat_operator.api import constants
 from cryostat_operator.packaging.descriptors import spec_descriptors
 from tests.cluster.api import Object
 from tests.cluster.operator_process import ROOT
@@ -28,24 +28,24 @@ _OWN_EDITORS = ("nodeAffinity", "podAffinity", "podAntiAffinity")
 Steps = tuple[str | int, ...]
 
 
-def created(world: Scenario, sent: Object) -> Object:
+def created(scenario: Scenario, sent: Object) -> Object:
     """What the console does when «Create» is pressed: strictly."""
-    world.plane.add_volumes(2)
-    return world.api.create(sent)
+    scenario.plane.add_volumes(2)
+    return scenario.api.create(sent)
 
 
-def test_what_it_starts_with_becomes_ready(openshift_world: Scenario, router: RoutePlayer, tmp_path: Path) -> None:
-    shown = play(write_page(tmp_path, namespace=openshift_world.namespace()))
+def test_what_it_starts_with_becomes_ready(openshift_scenario: Scenario, router: RoutePlayer, tmp_path: Path) -> None:
+    shown = play(write_page(tmp_path, namespace=openshift_scenario.namespace()))
     assert shown.complaints == []
-    body = openshift_world.ready(created(openshift_world, shown.sent))
+    body = openshift_scenario.ready(created(openshift_scenario, shown.sent))
     assert body["spec"] == shown.sent["spec"]
 
 
 def test_a_host_and_a_target_namespace_become_ready(
-    openshift_world: Scenario, router: RoutePlayer, tmp_path: Path
+    openshift_scenario: Scenario, router: RoutePlayer, tmp_path: Path
 ) -> None:
-    where = openshift_world.namespace()
-    openshift_world.make_namespace("my-app")
+    where = openshift_scenario.namespace()
+    openshift_scenario.make_namespace("my-app")
     steps = [
         ("add", element("targetNamespaces")),
         ("choose", element("targetNamespaces[0]"), "my-app"),
@@ -58,9 +58,9 @@ def test_a_host_and_a_target_namespace_become_ready(
         "networkOptions": {"coreConfig": {"externalHost": HOST}},
         "reportOptions": {"replicas": 1},
     }
-    status = openshift_world.ready(created(openshift_world, sent))["status"]
+    status = openshift_scenario.ready(created(openshift_scenario, sent))["status"]
     assert (status["applicationUrl"], status["targetNamespaces"]) == (f"https://{HOST}", ["my-app"])
-    assert openshift_world.find("Deployment", where, f"{sent['metadata']['name']}-reports")
+    assert openshift_scenario.find("Deployment", where, f"{sent['metadata']['name']}-reports")
 
 
 @pytest.mark.parametrize("version", ["v1beta2", "v1beta1"])
@@ -70,7 +70,7 @@ def test_what_it_starts_with_is_accepted_in_each_version(asking: Served, tmp_pat
     assert asking.api.create(sent, dryRun="All")["spec"]
 
 
-def test_every_input_gives_what_the_api_server_takes(openshift_world: Scenario, tmp_path: Path) -> None:
+def test_every_input_gives_what_the_api_server_takes(openshift_scenario: Scenario, tmp_path: Path) -> None:
     """The sample with every field, typed in as far as the form has inputs for it, and with every switch on."""
     sample = yaml.safe_load(SAMPLE.read_text())["spec"]
     wanted: Object = {}
@@ -80,17 +80,17 @@ def test_every_input_gives_what_the_api_server_takes(openshift_world: Scenario, 
         value = at(sample, path) if "booleanSwitch" not in capabilities else True
         put(wanted, path, value)
         steps += typed(path, capabilities, value)
-    page = write_page(tmp_path, namespace=openshift_world.namespace())
+    page = write_page(tmp_path, namespace=openshift_scenario.namespace())
     shown = play(page, [*lists(sample), *steps])
     assert shown.complaints == []
     assert shown.sent["spec"] == wanted
     assert len(steps) > 100
-    openshift_world.api.create(shown.sent, dryRun="All")
+    openshift_scenario.api.create(shown.sent, dryRun="All")
 
 
 def leaves(sample: Object) -> Iterator[tuple[Steps, list[str]]]:
     """Paths of the sample that have an input, with their x-descriptors."""
-    for each in spec_descriptors(names.API_VERSION.rpartition("/")[2]):
+    for each in spec_descriptors(constants.API_VERSION.rpartition("/")[2]):
         capabilities = [text.rpartition("com.tectonic.ui:")[2] for text in each.get("x-descriptors", ())]
         if not set(capabilities) - {"advanced", "hidden", *_OWN_EDITORS} or "hidden" in capabilities:
             continue
@@ -131,7 +131,7 @@ def put(target: Any, path: Steps, value: Any) -> None:
 
 def lists(sample: Object) -> Iterator[tuple[str, str]]:
     """Steps that add the items of all lists of the sample that have an input."""
-    for each in spec_descriptors(names.API_VERSION.rpartition("/")[2]):
+    for each in spec_descriptors(constants.API_VERSION.rpartition("/")[2]):
         if each["path"].endswith("[0]"):
             for path in expanded(sample, each["path"]):
                 yield "add", identifier(path[:-1])

@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 from cryptography import x509
 
-from cryostat_operator.desired import names
+from cryostat_operator.api import constants
 from tests.cluster import openshift
 from tests.cluster.api import Api, ApiError, Object, condition, eventually
 from tests.cluster.cert_manager import CertManager
@@ -162,7 +162,7 @@ def test_the_api_server_asks_the_operator(running: Installed) -> None:
     made = running.api.create(cryostat("asked"), dryRun="All")
     assert made["spec"]["targetNamespaces"] == ["default"]
     stranger = running.api.impersonating("stranger")
-    rules = [{"apiGroups": [names.GROUP], "resources": [names.PLURAL], "verbs": ["create"]}]
+    rules = [{"apiGroups": [constants.GROUP], "resources": [constants.PLURAL], "verbs": ["create"]}]
     running.api.apply(role("writers", rules))
     running.api.apply(binding("writers", "stranger"))
     eventually(lambda: stranger.create(cryostat("allowed"), dryRun="All"), what="the binding is in force")
@@ -218,15 +218,15 @@ def test_nobody_takes_back_what_another_entered(running: Installed) -> None:
 def test_the_sample_becomes_ready(running: Installed) -> None:
     name = "openshift-external-host" if running.way == "openshift" else "cryostat-sample"
     running.plane.kubectl("apply", "-f", ROOT / f"manifests/samples/{name}.yaml")
-    [made] = running.api.list(names.API_VERSION, names.KIND)
+    [made] = running.api.list(constants.API_VERSION, constants.KIND)
 
     def ready() -> bool:
-        found = running.api.get(names.API_VERSION, names.KIND, made["metadata"]["name"], "default")
+        found = running.api.get(constants.API_VERSION, constants.KIND, made["metadata"]["name"], "default")
         assert condition(found, "Ready").get("status") == "True", condition(found, "Ready")
         return True
 
     eventually(ready, 60, "the sample is Ready")
-    old = running.api.request("GET", f"/apis/{names.GROUP}/v1beta1/namespaces/default/{names.PLURAL}")
+    old = running.api.request("GET", f"/apis/{constants.GROUP}/v1beta1/namespaces/default/{constants.PLURAL}")
     assert [each["metadata"]["name"] for each in old["items"]] == [made["metadata"]["name"]]
 
 
@@ -278,7 +278,7 @@ def one(bundles: set[str]) -> list[str]:
 
 def cryostat(name: str, **spec: object) -> Object:
     metadata = {"name": name, "namespace": "default"}
-    return {"apiVersion": names.API_VERSION, "kind": names.KIND, "metadata": metadata, "spec": spec}
+    return {"apiVersion": constants.API_VERSION, "kind": constants.KIND, "metadata": metadata, "spec": spec}
 
 
 def role(name: str, rules: list[Object]) -> Object:

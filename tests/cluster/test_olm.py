@@ -14,11 +14,10 @@ import pytest
 import yaml
 from cryptography import x509
 
-from cryostat_operator.api import v1beta1, v1beta2
-from cryostat_operator.desired import names
-from cryostat_operator.desired import webhooks as wanted
+from cryostat_operator.api import constants, v1beta1, v1beta2
 from cryostat_operator.packaging.catalog import CHANNEL
 from cryostat_operator.packaging.clusterserviceversion import PACKAGE, VERSION
+from cryostat_operator.plan.model import webhook_definitions as wanted
 from tests.cluster.api import Api, ApiError, Object, condition, eventually
 from tests.cluster.controlplane import ControlPlane, Options
 from tests.cluster.olm import CSV, Olm, bundle, run_container, suggested_namespace
@@ -96,7 +95,7 @@ def ready(installed: Installed, operator: OperatorProcess) -> Object:
     installed.api.create(cryostat(v1beta2.API_VERSION, "ready", reportOptions={"replicas": 1}))
 
     def there() -> Object | None:
-        body = installed.api.get(names.API_VERSION, names.KIND, "ready", "default")
+        body = installed.api.get(constants.API_VERSION, constants.KIND, "ready", "default")
         found = condition(body, "Ready")
         assert found.get("status") == "True", found
         return body
@@ -106,7 +105,7 @@ def ready(installed: Installed, operator: OperatorProcess) -> Object:
 
 def cryostat(api_version: str, name: str, **spec: object) -> Object:
     metadata = {"name": name, "namespace": "default"}
-    return {"apiVersion": api_version, "kind": names.KIND, "metadata": metadata, "spec": spec}
+    return {"apiVersion": api_version, "kind": constants.KIND, "metadata": metadata, "spec": spec}
 
 
 # --- what OLM makes of the bundle ---
@@ -184,8 +183,8 @@ def test_a_cryostat_becomes_ready(installed: Installed, ready: Object) -> None:
 
 def test_the_former_version_is_converted(installed: Installed, operator: OperatorProcess) -> None:
     installed.api.create(cryostat(v1beta1.API_VERSION, "former", minimal=False))
-    new = installed.api.get(v1beta2.API_VERSION, names.KIND, "former", "default")
-    old = installed.api.get(v1beta1.API_VERSION, names.KIND, "former", "default")
+    new = installed.api.get(v1beta2.API_VERSION, constants.KIND, "former", "default")
+    old = installed.api.get(v1beta1.API_VERSION, constants.KIND, "former", "default")
     assert "minimal" not in new["spec"]
     assert old["spec"]["minimal"] is False
 
@@ -198,7 +197,7 @@ def test_the_examples_are_accepted_as_they_are(installed: Installed, operator: O
 
 def test_who_may_not_is_refused(installed: Installed, operator: OperatorProcess) -> None:
     user = installed.api.impersonating("mallory")
-    rules = [{"apiGroups": [names.GROUP], "resources": [names.PLURAL], "verbs": ["*"]}]
+    rules = [{"apiGroups": [constants.GROUP], "resources": [constants.PLURAL], "verbs": ["*"]}]
     group, meta = "rbac.authorization.k8s.io", {"name": "mallory", "namespace": "default"}
     installed.api.apply({"apiVersion": f"{group}/v1", "kind": "Role", "metadata": meta, "rules": rules})
     binding = {"apiVersion": f"{group}/v1", "kind": "RoleBinding", "metadata": meta}
@@ -212,7 +211,7 @@ def test_who_may_not_is_refused(installed: Installed, operator: OperatorProcess)
 
 
 def test_a_pod_that_asks_for_it_gets_the_agent(installed: Installed, ready: Object) -> None:
-    labels = {names.AGENT_LABEL_NAME: "ready", names.AGENT_LABEL_NAMESPACE: "default"}
+    labels = {constants.AGENT_LABEL_NAME: "ready", constants.AGENT_LABEL_NAMESPACE: "default"}
     pod = {
         "apiVersion": "v1",
         "kind": "Pod",

@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 import pytest
 
-from cryostat_operator.desired import names
+from cryostat_operator.api import constants
 from tests.cluster.api import eventually
 from tests.cluster.controlplane import ControlPlane
 from tests.cluster.operator_process import NAMESPACE, SERVICE_ACCOUNT, OperatorProcess
@@ -42,7 +42,7 @@ def test_log_lines_say_which_cryostat_they_are_about(
 ) -> None:
     where = namespace(installed_plane)
     process = operator(installed_plane, arguments=["--log-format", form])
-    head = {"apiVersion": names.API_VERSION, "kind": names.KIND, "metadata": {"name": "x", "namespace": where}}
+    head = {"apiVersion": constants.API_VERSION, "kind": constants.KIND, "metadata": {"name": "x", "namespace": where}}
     installed_plane.api.create({**head, "spec": {}})
 
     def created() -> list[str]:

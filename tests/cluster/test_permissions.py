@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from cryostat_operator.desired import names
+from cryostat_operator.api import constants
 from cryostat_operator.packaging import install
 from tests.cluster import permissions
 from tests.cluster.api import Object, eventually
@@ -106,34 +106,34 @@ REFUSALS = {
 
 @pytest.mark.parametrize("permission", CHECKED_BY_ADMISSION, ids=str)
 def test_what_no_request_shows_is_needed_all_the_same(
-    openshift_world: Scenario, router: RoutePlayer, permission: Permission
+    openshift_scenario: Scenario, router: RoutePlayer, permission: Permission
 ) -> None:
     """Without it the API server refuses what the operator writes; the words tell that it is for that reason."""
-    world, where = openshift_world, openshift_world.namespace()
+    scenario, where = openshift_scenario, openshift_scenario.namespace()
     if permission not in (MOVE, RELEASE):
-        take_away(world, permission)
-    cr = world.cryostat(where, networkOptions={"coreConfig": {"externalHost": f"first.{where}.example.com"}})
+        take_away(scenario, permission)
+    cr = scenario.cryostat(where, networkOptions={"coreConfig": {"externalHost": f"first.{where}.example.com"}})
     if permission in (MOVE, RELEASE):
-        world.ready(cr)
-        take_away(world, permission)
-        world.annotate(cr, **{names.ANNOTATION_DATA_RETENTION: "Retain"})
-        world.change(cr, networkOptions={"coreConfig": {"externalHost": f"second.{where}.example.com"}})
+        scenario.ready(cr)
+        take_away(scenario, permission)
+        scenario.annotate(cr, **{constants.ANNOTATION_DATA_RETENTION: "Retain"})
+        scenario.change(cr, networkOptions={"coreConfig": {"externalHost": f"second.{where}.example.com"}})
 
     def told() -> list[str]:
-        conditions = (world.now(cr).get("status") or {}).get("conditions") or []
+        conditions = (scenario.now(cr).get("status") or {}).get("conditions") or []
         messages = [each["message"] for each in conditions if each["reason"] in ("Forbidden", "RouteInvalid")]
         return [each for each in messages if REFUSALS[permission.resource, permission.verb] in each]
 
     eventually(told, what="the refusal is told")
 
 
-def take_away(world: Scenario, permission: Permission) -> None:
+def take_away(scenario: Scenario, permission: Permission) -> None:
     """Takes this permission from the operator's role until the end of the test, and waits until that is in force."""
-    before = world.api.get("rbac.authorization.k8s.io/v1", "ClusterRole", install.CLUSTER_ROLE)
+    before = scenario.api.get("rbac.authorization.k8s.io/v1", "ClusterRole", install.CLUSTER_ROLE)
     rules = [left for rule in before["rules"] for left in without(rule, permission)]
     assert rules != before["rules"]
-    world.api.patch(before, {"rules": rules})
-    world.undo(lambda: world.api.patch(before, {"rules": before["rules"]}))
+    scenario.api.patch(before, {"rules": rules})
+    scenario.undo(lambda: scenario.api.patch(before, {"rules": before["rules"]}))
     resource, _, sub = permission.resource.partition("/")
     attributes = {
         **{"group": permission.group, "resource": resource, "subresource": sub},
@@ -142,7 +142,7 @@ def take_away(world: Scenario, permission: Permission) -> None:
     user = f"system:serviceaccount:{NAMESPACE}:{SERVICE_ACCOUNT}"
     review: Object = {"apiVersion": "authorization.k8s.io/v1", "kind": "SubjectAccessReview"}
     review |= {"metadata": {"name": ""}, "spec": {"user": user, "resourceAttributes": attributes}}
-    eventually(lambda: not world.api.create(review)["status"]["allowed"], what=f"no longer allowed: {permission}")
+    eventually(lambda: not scenario.api.create(review)["status"]["allowed"], what=f"no longer allowed: {permission}")
 
 
 def without(rule: Object, permission: Permission) -> list[Object]:

@@ -10,11 +10,11 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from cryostat_operator.api.v1beta2 import Cryostat
-from cryostat_operator.desired.plan import KINDS
+from cryostat_operator.plan.model.kinds import KINDS
 from tests.cluster.api import Api, ApiError, Object
 from tests.cluster.controlplane import ControlPlane
-from tests.desired.strategies import cryostats
-from tests.desired.world import World
+from tests.unit.cluster_state import ClusterState
+from tests.unit.strategies import cryostats
 
 # Every example costs some thirty dry-run requests.
 few = settings(
@@ -43,7 +43,7 @@ def accepted(api: Api, obj: Object) -> None:
 @few
 @given(cr=cryostats(), openshift=st.booleans())
 def test_every_planned_object_is_accepted(openshift_plane: ControlPlane, cr: Cryostat, openshift: bool) -> None:
-    plan = World(cr, openshift=openshift).settle().plan
+    plan = ClusterState(cr, openshift=openshift).settle().plan
     for key, obj in plan.objects.items():
         if key.kind == "Route" and len(obj["spec"].get("host", "").partition(".")[0]) > 63:
             continue  # the host that OpenShift generates of long names is refused there too, and told in a condition

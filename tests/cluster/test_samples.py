@@ -10,7 +10,7 @@ from typing import NamedTuple
 import pytest
 import yaml
 
-from cryostat_operator.desired import names
+from cryostat_operator.api import constants
 from tests.cluster.api import Object, eventually
 from tests.cluster.controlplane import NODE
 from tests.cluster.router import RoutePlayer
@@ -64,62 +64,64 @@ def test_every_sample_is_tried() -> None:
 
 
 @pytest.mark.parametrize("name", sorted(set(NEEDS) - {"openshift-external-host"}))
-def test_it_becomes_ready(world: Scenario, name: str) -> None:
-    becomes_ready(world, name)
+def test_it_becomes_ready(scenario: Scenario, name: str) -> None:
+    becomes_ready(scenario, name)
 
 
-def test_it_becomes_ready_on_openshift(openshift_world: Scenario, router: RoutePlayer) -> None:
-    cr = becomes_ready(openshift_world, "openshift-external-host")
+def test_it_becomes_ready_on_openshift(openshift_scenario: Scenario, router: RoutePlayer) -> None:
+    cr = becomes_ready(openshift_scenario, "openshift-external-host")
     assert cr["status"]["applicationUrl"] == "https://cryostat.example.com"
 
 
-def becomes_ready(world: Scenario, name: str) -> Object:
+def becomes_ready(scenario: Scenario, name: str) -> Object:
     """Applies a sample as written, but for the namespace; returns it as it is when it is Ready."""
     [sample] = yaml.safe_load_all((SAMPLES / f"{name}.yaml").read_text())
-    where, needs = world.namespace("sample"), NEEDS[name]
+    where, needs = scenario.namespace("sample"), NEEDS[name]
     for each in needs.namespaces:
-        world.make_namespace(each)
+        scenario.make_namespace(each)
     for each, values in needs.secrets.items():
-        world.secret(where, each, **values)
+        scenario.secret(where, each, **values)
     for each, values in needs.config_maps.items():
-        world.config_map(where, each, **values)
-    provide(world)
-    cr = world.api.create({**sample, "metadata": {**sample["metadata"], "namespace": where}})
+        scenario.config_map(where, each, **values)
+    provide(scenario)
+    cr = scenario.api.create({**sample, "metadata": {**sample["metadata"], "namespace": where}})
     if name in ("basic-auth", "everything"):
-        assign_address(world, where, cr["metadata"]["name"])
-    found = world.ready(cr)
-    world.delete(cr)
+        assign_address(scenario, where, cr["metadata"]["name"])
+    found = scenario.ready(cr)
+    scenario.delete(cr)
     for each in needs.namespaces:
-        world.remove_namespace(each)
+        scenario.remove_namespace(each)
     return found
 
 
-def provide(world: Scenario) -> None:
+def provide(scenario: Scenario) -> None:
     """A node and volumes as the samples ask for them."""
     labels = {"kubernetes.io/arch": "amd64", "kubernetes.io/os": "linux"}
-    world.api.patch({"apiVersion": "v1", "kind": "Node", "metadata": {"name": NODE}}, {"metadata": {"labels": labels}})
-    world.plane.recycle_volumes()
-    world.plane.add_volumes(2)
+    scenario.api.patch(
+        {"apiVersion": "v1", "kind": "Node", "metadata": {"name": NODE}}, {"metadata": {"labels": labels}}
+    )
+    scenario.plane.recycle_volumes()
+    scenario.plane.add_volumes(2)
     spec = {
         "capacity": {"storage": "64Gi"},
         "accessModes": ["ReadWriteOnce"],
         "hostPath": {"path": "/nonexistent/fast"},
     }
     fast = {"apiVersion": "v1", "kind": "PersistentVolume", "metadata": {"name": "fast"}}
-    if not world.api.find("v1", "PersistentVolume", "fast"):
-        world.api.create({**fast, "spec": {**spec, "storageClassName": "fast"}})
+    if not scenario.api.find("v1", "PersistentVolume", "fast"):
+        scenario.api.create({**fast, "spec": {**spec, "storageClassName": "fast"}})
 
 
-def assign_address(world: Scenario, where: str, name: str) -> None:
+def assign_address(scenario: Scenario, where: str, name: str) -> None:
     """What an ingress controller does."""
-    ingress = eventually(lambda: world.find("Ingress", where, name), what="the Ingress")
+    ingress = eventually(lambda: scenario.find("Ingress", where, name), what="the Ingress")
     assert ingress
-    world.api.patch(ingress, {"status": {"loadBalancer": {"ingress": [{"ip": "192.0.2.7"}]}}}, sub="status")
+    scenario.api.patch(ingress, {"status": {"loadBalancer": {"ingress": [{"ip": "192.0.2.7"}]}}}, sub="status")
 
 
 def test_names_of_the_samples() -> None:
     """So that one can be applied in place of another."""
     kinds = {path.stem: yaml.safe_load(path.read_text()) for path in SAMPLES.glob("*.yaml")}
-    assert {(each["apiVersion"], each["kind"]) for each in kinds.values()} == {(names.API_VERSION, names.KIND)}
+    assert {(each["apiVersion"], each["kind"]) for each in kinds.values()} == {(constants.API_VERSION, constants.KIND)}
     del kinds["everything"]
     assert {each["metadata"]["name"] for each in kinds.values()} == {"cryostat-sample"}

@@ -6,9 +6,9 @@ import base64
 import hashlib
 import random
 
-from cryostat_operator.cluster.mint import mint
-from cryostat_operator.cluster.record import data_fact
-from cryostat_operator.desired.plan import Random
+from cryostat_operator.observe.records import content_summary
+from cryostat_operator.plan.model.requests import RandomValue
+from cryostat_operator.reconcile.secret_values import mint
 from tests.cluster.api import Object
 
 
@@ -16,7 +16,7 @@ def test_what_is_minted_cannot_be_made_again_from_a_seed() -> None:
     seen = set()
     for _ in range(50):
         random.seed(7)
-        seen.add(base64.b64decode(mint({"k": Random(32)}, {})["k"]).decode())
+        seen.add(base64.b64decode(mint({"k": RandomValue(32)}, {})["k"]).decode())
     assert len(seen) == 50
     assert {len(value) for value in seen} == {32}
     assert (
@@ -31,10 +31,10 @@ def secret(uid: str, value: str) -> Object:
 
 def test_the_digest_of_a_secret_lets_nobody_test_guesses() -> None:
     """Its key is the UID, so equal passwords look different, and no table of guesses fits."""
-    found = data_fact(secret("one", "letmein")).digest
-    assert found != data_fact(secret("two", "letmein")).digest
-    assert found != data_fact(secret("one", "letmeout")).digest
-    assert found == data_fact(secret("one", "letmein")).digest
+    found = content_summary(secret("one", "letmein")).digest
+    assert found != content_summary(secret("two", "letmein")).digest
+    assert found != content_summary(secret("one", "letmeout")).digest
+    assert found == content_summary(secret("one", "letmein")).digest
     guesses = ("letmein", base64.b64encode(b"letmein").decode())
     plain = {algorithm(guess.encode()).hexdigest() for guess in guesses for algorithm in (hashlib.sha256, hashlib.md5)}
     assert found not in plain

@@ -11,7 +11,8 @@ from pathlib import Path
 import pytest
 from cryptography import x509
 
-from cryostat_operator.desired import names
+from cryostat_operator.api import constants
+from cryostat_operator.plan.model import names
 from tests.cluster.api import Api, Object, condition, eventually
 from tests.cluster.conftest import NamespaceFactory, OperatorFactory
 from tests.cluster.controlplane import ControlPlane
@@ -25,8 +26,8 @@ Secret = dict[str, bytes]
 
 def cryostat(namespace: str, *targets: str, **spec: object) -> Object:
     return {
-        "apiVersion": names.API_VERSION,
-        "kind": names.KIND,
+        "apiVersion": constants.API_VERSION,
+        "kind": constants.KIND,
         "metadata": {"name": NAME, "namespace": namespace},
         "spec": {"targetNamespaces": list(targets) or [namespace], **spec},
     }
@@ -38,11 +39,11 @@ def secret(api: Api, namespace: str, name: str) -> Secret:
 
 
 def tls_condition(api: Api, namespace: str) -> Object:
-    return condition(api.get(names.API_VERSION, names.KIND, NAME, namespace), "TLSSetupComplete")
+    return condition(api.get(constants.API_VERSION, constants.KIND, NAME, namespace), "TLSSetupComplete")
 
 
 def ready(api: Api, namespace: str, reason: str = "AllCertificatesReady") -> bool:
-    live = api.get(names.API_VERSION, names.KIND, NAME, namespace)
+    live = api.get(constants.API_VERSION, constants.KIND, NAME, namespace)
     done = condition(live, "TLSSetupComplete").get("reason") == reason and condition(live, "Ready")["status"] == "True"
     return done and live["status"]["observedGeneration"] == live["metadata"]["generation"]
 
@@ -173,7 +174,8 @@ def test_target_namespaces_and_tls_come_and_go_without_leaving_keys(
     kept = {"basic-auth", "db", "oauth2-cookie", "storage"}
     eventually(lambda: {s["metadata"]["name"] for s in api.list("v1", "Secret", here)} == {f"{NAME}-{n}" for n in kept})
     assert (
-        condition(api.get(names.API_VERSION, names.KIND, NAME, here), "AgentsAuthenticated")["reason"] == "TLSDisabled"
+        condition(api.get(constants.API_VERSION, constants.KIND, NAME, here), "AgentsAuthenticated")["reason"]
+        == "TLSDisabled"
     )
     api.patch(live, {"spec": {"enableCertManager": None}})
     eventually(lambda: ready(api, here))

@@ -7,7 +7,8 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-from cryostat_operator.desired import names
+from cryostat_operator.api import constants
+from cryostat_operator.plan.model import names
 from tests.cluster import cert_manager
 from tests.cluster.api import Api, Object, condition, eventually
 from tests.cluster.cert_manager import CertManager
@@ -247,7 +248,7 @@ def test_a_stopped_cert_manager_holds_up_only_what_needs_certificates(
         eventually(lambda: tls_condition(api, here).get("reason") == "WaitingForCertificate")
         eventually(lambda: len(api.list("v1", "Service", here)) == 5)
         assert not [e for e in api.list("v1", "Event", here) if e["type"] == "Warning"]
-        status = api.get(names.API_VERSION, names.KIND, NAME, here)
+        status = api.get(constants.API_VERSION, constants.KIND, NAME, here)
         assert condition(status, "Ready")["status"] == "False"
         api.patch(live, {"spec": {"enableCertManager": False}})
         eventually(lambda: off(api, here))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from cryostat_operator.desired import names
+from cryostat_operator.plan.model import names
 from tests.cluster.api import eventually
 from tests.cluster.cert_manager import CertManager
 from tests.cluster.conftest import NamespaceFactory, OperatorFactory

@@ -11,9 +11,11 @@ from contextlib import suppress
 import pytest
 from cryptography import x509
 
-from cryostat_operator.cluster import ca
-from cryostat_operator.desired import names
-from cryostat_operator.desired.plan import CertificateOrder, Key
+from cryostat_operator.api import constants
+from cryostat_operator.pki import authority
+from cryostat_operator.plan.model import names
+from cryostat_operator.plan.model.kinds import Key
+from cryostat_operator.plan.model.requests import CertificateRequest
 from tests.cluster.api import Api, Object, condition, eventually
 from tests.cluster.conftest import NamespaceFactory, OperatorFactory
 from tests.cluster.controlplane import ControlPlane
@@ -42,14 +44,14 @@ def write(api: Api, namespace: str, name: str, data: Mapping[str, bytes]) -> Non
 
 def issued(api: Api, namespace: str, like: str, now: float) -> Secret:
     """What the authority of an instance would have issued at another time, for the database."""
-    authority = names.ca_secret(namespace, NAME)
+    ca_secret = names.ca_secret(namespace, NAME)
     hosts = tuple(f"{NAME}-{like}{suffix}" for suffix in ("", f".{namespace}.svc", f".{namespace}.svc.cluster.local"))
     usages = frozenset({"server auth", "client auth"} if like == "storage" else {"server auth"})
     common_name = {"database": "cryostat-db"}.get(like, f"cryostat-{like}")
-    order = CertificateOrder(
-        Key("Secret", namespace, f"{NAME}-{like}-tls"), common_name, hosts, usages, Key("Secret", namespace, authority)
+    order = CertificateRequest(
+        Key("Secret", namespace, f"{NAME}-{like}-tls"), common_name, hosts, usages, Key("Secret", namespace, ca_secret)
     )
-    return ca.issue(order, ca.Signer.of(secret(api, namespace, authority)), None, now)
+    return authority.issue(order, authority.CertificateAuthority.of(secret(api, namespace, ca_secret)), None, now)
 
 
 def serials(api: Api, namespace: str) -> dict[str, int]:
@@ -107,10 +109,10 @@ def test_an_authority_is_renewed_and_nothing_restarts(
     api, (here, there) = installed_plane.api, instance
     before, running = serials(api, here), deployments(api, here)
     name = names.ca_secret(here, NAME)
-    order = CertificateOrder(Key("Secret", here, name), "cryostat-ca")
+    order = CertificateRequest(Key("Secret", here, name), "cryostat-ca")
     # The same authority, had it been founded long ago.
     young = secret(api, here, name)
-    old = ca.found(order, {**young, "ca.crt": b""}, time.time() - 2700 * DAY)
+    old = authority.found(order, {**young, "ca.crt": b""}, time.time() - 2700 * DAY)
     assert old["tls.key"] == young["tls.key"]
     write(api, here, name, old)
 
@@ -160,7 +162,7 @@ def test_an_authority_of_somebody_else_is_not_used(
 ) -> None:
     api, (here, _) = installed_plane.api, instance
     name = names.ca_secret(here, NAME)
-    theirs = ca.found(CertificateOrder(Key("Secret", here, name), "somebody"), {}, time.time())
+    theirs = authority.found(CertificateRequest(Key("Secret", here, name), "somebody"), {}, time.time())
     write(api, here, name, theirs)
     eventually(lambda: secret(api, here, name)["tls.key"] != theirs["tls.key"])
 
@@ -204,7 +206,9 @@ def test_a_lost_authority_restarts_the_application_last(
     assert set(order[:-1]) == {f"{NAME}-database", f"{NAME}-storage"}
     rolled = [_scaled(event) for event in events[: events.index(_last(events, order))] if _scaled(event)]
     assert any(each.startswith(f"{NAME}-database") for each in rolled)
-    eventually(lambda: condition(api.get(names.API_VERSION, names.KIND, NAME, here), "Ready")["status"] == "True")
+    eventually(
+        lambda: condition(api.get(constants.API_VERSION, constants.KIND, NAME, here), "Ready")["status"] == "True"
+    )
 
 
 def _restarted(event: Object) -> str:

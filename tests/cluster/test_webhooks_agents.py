@@ -10,7 +10,8 @@ from typing import Any
 
 import pytest
 
-from cryostat_operator.desired import names
+from cryostat_operator.api import constants
+from cryostat_operator.plan.model import names
 from tests.cluster.api import Api, ApiError, Object, eventually
 from tests.cluster.webhooks import MUTATING, Served
 
@@ -45,7 +46,7 @@ def workload(kind: str, namespace: str, labels: dict[str, str]) -> Object:
 
 
 def labels_of(namespace: str, name: str) -> dict[str, str]:
-    return {names.AGENT_LABEL_NAME: name, names.AGENT_LABEL_NAMESPACE: namespace}
+    return {constants.AGENT_LABEL_NAME: name, constants.AGENT_LABEL_NAMESPACE: namespace}
 
 
 def create(asking: Served, obj: Object) -> str:
@@ -62,15 +63,17 @@ def home(asking: Served, namespace: MakeNamespace) -> str:
 @pytest.fixture
 def instance(asking: Served, home: str) -> Object:
     """An instance without TLS in a namespace that enforces the `restricted` level."""
-    metadata = {"name": "sample", "namespace": home, "annotations": {names.ANNOTATION_PAUSE: "true"}}
+    metadata = {"name": "sample", "namespace": home, "annotations": {constants.ANNOTATION_PAUSE: "true"}}
     spec = {"enableCertManager": False}
-    return asking.api.create({"apiVersion": names.API_VERSION, "kind": "Cryostat", "metadata": metadata, "spec": spec})
+    return asking.api.create(
+        {"apiVersion": constants.API_VERSION, "kind": "Cryostat", "metadata": metadata, "spec": spec}
+    )
 
 
 @pytest.fixture
 def labels(instance: Object) -> dict[str, str]:
     metadata = instance["metadata"]
-    return {names.AGENT_LABEL_NAME: metadata["name"], names.AGENT_LABEL_NAMESPACE: metadata["namespace"]}
+    return {constants.AGENT_LABEL_NAME: metadata["name"], constants.AGENT_LABEL_NAMESPACE: metadata["namespace"]}
 
 
 def events(api: Api, namespace: str) -> list[str]:
@@ -89,7 +92,7 @@ def test_a_pod_in_a_restricted_namespace(asking: Served, home: str, labels: dict
 
 def test_pods_that_do_not_ask_do_not_come_to_us(asking: Served, home: str, labels: dict[str, str]) -> None:
     before = asking.operator.get("/metrics")[1].count("/mutate--v1-pod")
-    for number, given in enumerate([{}, {names.AGENT_LABEL_NAME: "sample"}]):
+    for number, given in enumerate([{}, {constants.AGENT_LABEL_NAME: "sample"}]):
         assert agents(asking.api.create(pod(home, given))) == [], number
     assert asking.operator.get("/metrics")[1].count("/mutate--v1-pod") == before
 
@@ -98,7 +101,7 @@ def test_only_target_namespaces(asking: Served, labels: dict[str, str], namespac
     other = namespace(asking.plane, "other")
     said = create(asking, pod(other, labels))
     assert f"namespace {other} is no target namespace of a Cryostat {labels['cryostat.io/namespace']}/sample" in said
-    wrong = create(asking, pod(other, {**labels, names.AGENT_LABEL_NAME: "nobody"}))
+    wrong = create(asking, pod(other, {**labels, constants.AGENT_LABEL_NAME: "nobody"}))
     assert "is no target namespace of a Cryostat" in wrong
     assert [agents(each) for each in asking.api.list("v1", "Pod", other)] == [[], []]
 
@@ -221,7 +224,7 @@ def test_pods_do_not_wait_for_an_operator_that_hangs_or_is_gone(
         assert made["spec"]["template"]["metadata"]["labels"] == {"app": "a"}
         with pytest.raises(ApiError):
             asking.api.create(
-                {"apiVersion": names.API_VERSION, "kind": "Cryostat", "metadata": {"name": "no", "namespace": home}}
+                {"apiVersion": constants.API_VERSION, "kind": "Cryostat", "metadata": {"name": "no", "namespace": home}}
             )
     finally:
         asking.operator.process.send_signal(signal.SIGCONT)
@@ -233,8 +236,8 @@ def test_another_cryostat_s_pods_are_not_for_the_taking(
 ) -> None:
     """Labels can name any Cryostat: that one must have named their namespace, and still be there."""
     elsewhere = namespace(asking.plane, "elsewhere")
-    metadata = {"name": "theirs", "namespace": elsewhere, "annotations": {names.ANNOTATION_PAUSE: "true"}}
-    theirs = {"apiVersion": names.API_VERSION, "kind": "Cryostat", "metadata": metadata}
+    metadata = {"name": "theirs", "namespace": elsewhere, "annotations": {constants.ANNOTATION_PAUSE: "true"}}
+    theirs = {"apiVersion": constants.API_VERSION, "kind": "Cryostat", "metadata": metadata}
     asking.api.create({**theirs, "spec": {"enableCertManager": False, "targetNamespaces": [home]}})
     forged = labels_of(elsewhere, "theirs")
     made = eventually(lambda: _treated(asking.api.create(pod(home, forged), dryRun="All")))

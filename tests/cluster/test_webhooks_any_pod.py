@@ -8,7 +8,8 @@ import pytest
 from hypothesis import HealthCheck, event, given, settings
 from hypothesis import strategies as st
 
-from cryostat_operator.desired import names
+from cryostat_operator.api import constants
+from cryostat_operator.plan.model import names
 from tests.cluster.api import ApiError, Object, eventually
 from tests.cluster.pods import pods
 from tests.cluster.test_webhooks_agents import agents, labels_of, pod
@@ -41,8 +42,8 @@ def instances(asking: Served) -> Iterator[list[dict[str, str]]]:
         },
     }
     for name, spec in specs.items():
-        head: Object = {"name": name, "namespace": home, "annotations": {names.ANNOTATION_PAUSE: "true"}}
-        api.create({"apiVersion": names.API_VERSION, "kind": "Cryostat", "metadata": head, "spec": spec})
+        head: Object = {"name": name, "namespace": home, "annotations": {constants.ANNOTATION_PAUSE: "true"}}
+        api.create({"apiVersion": constants.API_VERSION, "kind": "Cryostat", "metadata": head, "spec": spec})
     certificate = {"name": names.agent_certificate(home, "tls", home), "namespace": home}
     api.create({"apiVersion": "v1", "kind": "Secret", "metadata": certificate})
     eventually(lambda: agents(api.create(pod(home, labels_of(home, "tls")), dryRun="All")))
@@ -55,7 +56,7 @@ def instances(asking: Served) -> Iterator[list[dict[str, str]]]:
 @given(pods(), st.integers(0, 2))
 def test_no_pod_becomes_invalid(asking: Served, instances: list[dict[str, str]], random: Object, which: int) -> None:
     """Whatever the API server accepts without the agent it accepts with it, and once more."""
-    home = instances[which][names.AGENT_LABEL_NAMESPACE]
+    home = instances[which][constants.AGENT_LABEL_NAMESPACE]
     without = {**random, "metadata": {**random["metadata"], "namespace": home}}
     try:
         asking.api.create(without, dryRun="All")

@@ -13,10 +13,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from cryostat_operator.api import v1beta1, v1beta2
-from cryostat_operator.api.convert import ANNOTATION
+from cryostat_operator.api.conversion import ANNOTATION
 from tests.cluster.api import ApiError, Object, eventually
 from tests.cluster.webhooks import Served
-from tests.desired.strategies import members
+from tests.unit.strategies import members
 
 OLD, NEW = v1beta1.API_VERSION, v1beta2.API_VERSION
 PAUSED = {"operator.cryostat.io/pause-reconciliation": "true"}

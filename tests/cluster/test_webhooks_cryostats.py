@@ -13,14 +13,14 @@ from typing import Any
 
 import pytest
 
-from cryostat_operator.api.convert import ANNOTATION
-from cryostat_operator.desired import names
+from cryostat_operator.api import constants
+from cryostat_operator.api.conversion import ANNOTATION
 from tests.cluster.api import PATCH_TYPES, Api, ApiError, Object, eventually
 from tests.cluster.operator_process import NAMESPACE, SERVICE_ACCOUNT
 from tests.cluster.webhooks import CRYOSTATS, Served, rule
 
 OLD = "operator.cryostat.io/v1beta1"
-STATUS = rule(names.GROUP, "cryostats/status", "*")
+STATUS = rule(constants.GROUP, "cryostats/status", "*")
 _numbers = itertools.count(1)
 
 MakeNamespace = Callable[..., str]
@@ -28,7 +28,7 @@ MakeNamespace = Callable[..., str]
 
 def cryostat(namespace: str, spec: Any = None, **metadata: Any) -> Object:
     metadata = {"name": f"c{next(_numbers)}", "namespace": namespace, **metadata}
-    return {"apiVersion": names.API_VERSION, "kind": "Cryostat", "metadata": metadata, "spec": spec or {}}
+    return {"apiVersion": constants.API_VERSION, "kind": "Cryostat", "metadata": metadata, "spec": spec or {}}
 
 
 def former(namespace: str, **metadata: Any) -> Object:
@@ -41,7 +41,7 @@ def replaced(api: Api, made: Object, spec: Object) -> Object:
     while True:
         try:
             name, namespace = made["metadata"]["name"], made["metadata"]["namespace"]
-            return api.replace({**api.get(names.API_VERSION, "Cryostat", name, namespace), "spec": spec})
+            return api.replace({**api.get(constants.API_VERSION, "Cryostat", name, namespace), "spec": spec})
         except ApiError as error:
             if error.code != 409:
                 raise
@@ -67,12 +67,14 @@ def away(asking: Served, namespace: MakeNamespace) -> str:
 @pytest.fixture
 def dev(asking: Served, home: str) -> Api:
     """May do everything with Cryostats, but only at home."""
-    return asking.user(f"dev-{home}", {home: [CRYOSTATS, STATUS, rule(names.GROUP, "cryostats/finalizers", "*")]})
+    return asking.user(f"dev-{home}", {home: [CRYOSTATS, STATUS, rule(constants.GROUP, "cryostats/finalizers", "*")]})
 
 
 def bindings(asking: Served, namespace: str) -> list[str]:
     found = asking.api.list("rbac.authorization.k8s.io/v1", "RoleBinding", namespace)
-    return [each["metadata"]["name"] for each in found if names.LABEL_NAME in (each["metadata"].get("labels") or {})]
+    return [
+        each["metadata"]["name"] for each in found if constants.LABEL_NAME in (each["metadata"].get("labels") or {})
+    ]
 
 
 # --- target namespaces -----------------------------------------------------------------------------------------------
@@ -95,7 +97,7 @@ def test_only_who_may_work_there_can_target_a_namespace(asking: Served, dev: Api
     assert f'user "dev-{home}"' in message
     assert bindings(asking, away) == []
 
-    asking.grant(f"dev-{home}", away, [rule(names.GROUP, "cryostats", "create")])
+    asking.grant(f"dev-{home}", away, [rule(constants.GROUP, "cryostats", "create")])
     made = eventually(lambda: dev.create(cryostat(home, {"targetNamespaces": [home, away]})), 10)
     eventually(lambda: len(bindings(asking, away)) == 1)
     dev.delete(made)
@@ -145,14 +147,14 @@ def test_who_opens_an_instance_needs_all_that_is_behind_it(
     made = asking.api.create(cryostat(home, {"targetNamespaces": [home, away]}))
     hidden = {"metadata": {"annotations": {ANNOTATION: json.dumps({"v1beta2": {"spec": made["spec"] | change}})}}}
     former_too = "operandMetadata" in change  # a field of v1beta1, too; the annotation counts for the others
-    for version, body in ((names.API_VERSION, {"spec": change}), (OLD, {"spec": change} if former_too else hidden)):
+    for version, body in ((constants.API_VERSION, {"spec": change}), (OLD, {"spec": change} if former_too else hidden)):
         message = refused(functools.partial(dev.patch, {**made, "apiVersion": version}, body))
         assert f'namespace "{away}"' in message
         assert f"a change of spec.{next(iter(change))}" in message
     dev.patch(made, {"spec": {"targetNamespaces": [home], **change}})
     secret = asking.api.create(cryostat(home, {"declarativeCredentials": [{"secretName": "theirs"}]}))
     assert 'get secrets "theirs"' in refused(lambda: dev.patch(secret, {"spec": change}))
-    both = asking.user(f"both-{home}", {home: [CRYOSTATS], away: [rule(names.GROUP, "cryostats", "create")]})
+    both = asking.user(f"both-{home}", {home: [CRYOSTATS], away: [rule(constants.GROUP, "cryostats", "create")]})
     again = asking.api.create(cryostat(home, {"targetNamespaces": [home, away]}))
     eventually(lambda: both.patch(again, {"spec": change}), 10)
 
@@ -213,7 +215,7 @@ def test_the_operator_always_gets_through(asking: Served, dev: Api, home: str, n
     eventually(lambda: asking.api.find("v1", "Namespace", gone) is None, 40)
     dev.patch(made, {"metadata": {"labels": {"a": "b"}}})
     dev.delete(made)
-    eventually(lambda: asking.api.find(names.API_VERSION, "Cryostat", made["metadata"]["name"], home) is None)
+    eventually(lambda: asking.api.find(constants.API_VERSION, "Cryostat", made["metadata"]["name"], home) is None)
     # Somebody who merely calls himself like it has the same rights as it: RBAC decides who may do that.
     own = asking.api.impersonating(f"system:serviceaccount:{NAMESPACE}:{SERVICE_ACCOUNT}")
     refused(lambda: own.create(cryostat(home)))
@@ -304,7 +306,7 @@ def test_the_database_keeps_its_keys(asking: Served, home: str) -> None:
     made = asking.api.create(cryostat(home, {"enableCertManager": False}))
     name = made["metadata"]["name"]
     eventually(lambda: asking.api.find("v1", "PersistentVolumeClaim", f"{name}-database", home))
-    eventually(lambda: "databaseSecret" in asking.api.get(names.API_VERSION, "Cryostat", name, home)["status"])
+    eventually(lambda: "databaseSecret" in asking.api.get(constants.API_VERSION, "Cryostat", name, home)["status"])
     other = {"spec": {"databaseOptions": {"secretName": "other"}}}
     assert f"{name}-db" in refused(lambda: asking.api.patch(made, other), 422)
     asking.api.patch(made, {"spec": {"databaseOptions": {"secretName": f"{name}-db"}}})

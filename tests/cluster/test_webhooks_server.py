@@ -19,7 +19,8 @@ import pytest
 import urllib3
 from cryptography import x509
 
-from cryostat_operator.desired import names, paths
+from cryostat_operator.api import constants
+from cryostat_operator.plan.model import webhook_paths
 from tests.cluster.api import Object, eventually
 from tests.cluster.certificates import write_serving_certificate
 from tests.cluster.operator_process import CRD, NAMESPACE, OperatorProcess, manifests
@@ -27,7 +28,7 @@ from tests.cluster.processes import free_ports
 from tests.cluster.webhooks import ADMISSION, MUTATING, VALIDATING, Served, asks, served
 
 SECRET = "cryostat-operator-webhook-certificate"
-ALL = [value for key, value in vars(paths).items() if key.isupper()]
+ALL = [value for key, value in vars(webhook_paths).items() if key.isupper()]
 
 
 class Caller:
@@ -64,7 +65,7 @@ def review(request: Object) -> Object:
 
 
 def creation(spec: Any = None, **more: Any) -> Object:
-    obj = {"apiVersion": names.API_VERSION, "kind": "Cryostat", "metadata": {"name": "a"}, "spec": spec or {}}
+    obj = {"apiVersion": constants.API_VERSION, "kind": "Cryostat", "metadata": {"name": "a"}, "spec": spec or {}}
     user = {"username": "somebody", "groups": ["system:authenticated"]}
     return {"operation": "CREATE", "namespace": "default", "name": "a", "userInfo": user, "object": obj, **more}
 
@@ -72,7 +73,9 @@ def creation(spec: Any = None, **more: Any) -> Object:
 # --- what is refused -------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("path", ["/", "/x", "/mutate", paths.VALIDATE + "/", paths.VALIDATE + "x", "//convert"])
+@pytest.mark.parametrize(
+    "path", ["/", "/x", "/mutate", webhook_paths.VALIDATE + "/", webhook_paths.VALIDATE + "x", "//convert"]
+)
 def test_unknown_paths_allow_nothing(caller: Caller, path: str) -> None:
     status, text = caller.post(path, review(creation()))
     assert status == 404
@@ -102,7 +105,7 @@ def test_malformed_reviews(caller: Caller, path: str, body: Any) -> None:
 @pytest.mark.parametrize("path", ALL)
 def test_odd_objects_break_nothing(caller: Caller, path: str) -> None:
     """What an API server would not send; a failure here is a refusal there."""
-    labels = {names.AGENT_LABEL_NAME: "a", names.AGENT_LABEL_NAMESPACE: "../../x"}
+    labels = {constants.AGENT_LABEL_NAME: "a", constants.AGENT_LABEL_NAMESPACE: "../../x"}
     odd: tuple[Object, ...] = (
         {},
         {"metadata": {}},
@@ -115,29 +118,34 @@ def test_odd_objects_break_nothing(caller: Caller, path: str) -> None:
     for obj in odd:
         for operation in ("CREATE", "UPDATE", "DELETE", "CONNECT"):
             status, text = caller.post(path, review(creation(object=obj, oldObject=obj, operation=operation)))
-            if path == paths.CONVERT:
+            if path == webhook_paths.CONVERT:
                 assert status == 400
                 continue
             assert status == 200, (obj, text)
-            if path in (paths.POD, paths.DEPLOYMENT, paths.STATEFUL_SET, paths.DAEMON_SET):
+            if path in (
+                webhook_paths.POD,
+                webhook_paths.DEPLOYMENT,
+                webhook_paths.STATEFUL_SET,
+                webhook_paths.DAEMON_SET,
+            ):
                 assert json.loads(text)["response"]["allowed"] is True
 
 
 @pytest.mark.parametrize("content_type", ["text/plain", "application/yaml", "application/json-patch+json", ""])
 def test_other_content_types(caller: Caller, content_type: str) -> None:
-    assert caller.post(paths.VALIDATE, review(creation()), content_type)[0] == 415
+    assert caller.post(webhook_paths.VALIDATE, review(creation()), content_type)[0] == 415
 
 
 def test_other_methods(caller: Caller) -> None:
     for method in ("GET", "PUT", "DELETE", "PATCH"):
-        answer = caller._pool.request(method, caller.url + paths.VALIDATE)
+        answer = caller._pool.request(method, caller.url + webhook_paths.VALIDATE)
         assert answer.status == 405
 
 
 def test_oversized_reviews(caller: Caller) -> None:
     padding = {"metadata": {"name": "a", "annotations": {"a": "x" * (9 << 20)}}}
     try:
-        status, _ = caller.post(paths.VALIDATE, review(creation(object=padding)))
+        status, _ = caller.post(webhook_paths.VALIDATE, review(creation(object=padding)))
     except urllib3.exceptions.HTTPError:  # it need not read all of it before it hangs up
         return
     assert status == 413
@@ -146,7 +154,9 @@ def test_oversized_reviews(caller: Caller) -> None:
 def test_reviews_of_unknown_length(caller: Caller) -> None:
     pieces = iter([json.dumps(review(creation())).encode()])
     headers = {"Content-Type": "application/json", "Transfer-Encoding": "chunked"}
-    answer = caller._pool.request("POST", caller.url + paths.VALIDATE, body=pieces, headers=headers, chunked=True)
+    answer = caller._pool.request(
+        "POST", caller.url + webhook_paths.VALIDATE, body=pieces, headers=headers, chunked=True
+    )
     assert answer.status == 411
 
 
@@ -155,7 +165,7 @@ def test_slow_reviews_do_not_hold_up_others(asking: Served, caller: Caller) -> N
     host = urlsplit(asking.url)
     context = ssl.create_default_context()
     context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
-    head = f"POST {paths.VALIDATE} HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n"
+    head = f"POST {webhook_paths.VALIDATE} HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n"
     head += "Content-Length: 9\r\n\r\n{"
     slow = []
     for _ in range(50):
@@ -164,7 +174,7 @@ def test_slow_reviews_do_not_hold_up_others(asking: Served, caller: Caller) -> N
         connection.sendall(head.encode())
         slow.append(connection)
     started = time.monotonic()
-    assert caller.review(paths.DEFAULT, creation())["allowed"] is True
+    assert caller.review(webhook_paths.DEFAULT, creation())["allowed"] is True
     assert time.monotonic() - started < 2.0
     assert b" 408 " in slow[0].recv(100)
     for connection in slow:
@@ -175,13 +185,13 @@ def test_conversions_that_cannot_be(caller: Caller) -> None:
     def convert(version: str, *objects: Any) -> Object:
         request = {"uid": "7", "desiredAPIVersion": version, "objects": list(objects)}
         body = {"apiVersion": "apiextensions.k8s.io/v1", "kind": "ConversionReview", "request": request}
-        status, text = caller.post(paths.CONVERT, body)
+        status, text = caller.post(webhook_paths.CONVERT, body)
         assert status == 200
         found: Object = json.loads(text)["response"]
         assert found["uid"] == "7"
         return found
 
-    obj = {"apiVersion": names.API_VERSION, "kind": "Cryostat", "metadata": {"name": "a"}, "spec": {}}
+    obj = {"apiVersion": constants.API_VERSION, "kind": "Cryostat", "metadata": {"name": "a"}, "spec": {}}
     for broken in (obj | {"apiVersion": "v1"}, {}, 5, None, "x"):
         answer = convert("operator.cryostat.io/v1beta1", broken)
         assert answer["result"]["status"] == "Failure"
@@ -198,9 +208,9 @@ def test_conversions_that_cannot_be(caller: Caller) -> None:
 def test_two_hundred_at_a_time_and_memory_stays_flat(asking: Served, caller: Caller) -> None:
     def one(number: int) -> bool:
         spec = {"targetNamespaces": [f"n{number % 7}", f"m{number}"]}
-        path = (paths.VALIDATE, paths.DEFAULT, paths.POD)[number % 3]
+        path = (webhook_paths.VALIDATE, webhook_paths.DEFAULT, webhook_paths.POD)[number % 3]
         answer = caller.review(path, creation(spec))
-        return answer["allowed"] is (path != paths.VALIDATE)
+        return answer["allowed"] is (path != webhook_paths.VALIDATE)
 
     def burst() -> float:
         with ThreadPoolExecutor(200) as pool:
@@ -237,7 +247,7 @@ def load(asking: Served) -> Iterator[list[str]]:
     wrong: list[str] = []
     done = threading.Event()
     metadata = {"name": "x", "namespace": "default"}
-    obj = {"apiVersion": names.API_VERSION, "kind": "Cryostat", "metadata": metadata}
+    obj = {"apiVersion": constants.API_VERSION, "kind": "Cryostat", "metadata": metadata}
 
     def write() -> None:
         while not done.is_set():
@@ -402,9 +412,9 @@ def test_without_an_operator_v1beta2_is_readable() -> None:
     """What is stored needs no conversion, and deleting asks nobody."""
     with served() as cluster:
         metadata = {"name": "left", "namespace": "default"}
-        cluster.api.create({"apiVersion": names.API_VERSION, "kind": "Cryostat", "metadata": metadata})
+        cluster.api.create({"apiVersion": constants.API_VERSION, "kind": "Cryostat", "metadata": metadata})
         cluster.operator.process.kill()
         cluster.operator.process.wait()
-        [left] = cluster.api.list(names.API_VERSION, "Cryostat")
+        [left] = cluster.api.list(constants.API_VERSION, "Cryostat")
         assert "left" in cluster.plane.kubectl("get", "cryostats", "-n", "default")
         cluster.api.delete(left)

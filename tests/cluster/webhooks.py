@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from cryostat_operator.desired import names
+from cryostat_operator.api import constants
 from tests.cluster.api import Api, Object, eventually
 from tests.cluster.controlplane import ControlPlane, Options
 from tests.cluster.operator_process import OperatorProcess, install, remove_cryostats
@@ -76,7 +76,11 @@ def start(plane: ControlPlane, directory: Path, env: Mapping[str, str] | None = 
 
 def asks(api: Api) -> bool:
     """Whether a Cryostat that is written now goes through the operator's hands."""
-    probe = {"apiVersion": names.API_VERSION, "kind": names.KIND, "metadata": {"name": "probe", "namespace": "default"}}
+    probe = {
+        "apiVersion": constants.API_VERSION,
+        "kind": constants.KIND,
+        "metadata": {"name": "probe", "namespace": "default"},
+    }
     return bool(api.create(probe, dryRun="All")["spec"]["targetNamespaces"] == ["default"])
 
 
@@ -86,4 +90,4 @@ def rule(group: str, resource: str, *verbs: str, names: list[str] | None = None)
     return found | ({"resourceNames": names} if names else {})
 
 
-CRYOSTATS = rule(names.GROUP, names.PLURAL, "*")
+CRYOSTATS = rule(constants.GROUP, constants.PLURAL, "*")

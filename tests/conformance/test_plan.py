@@ -6,12 +6,11 @@ import copy
 
 import pytest
 
-from cryostat_operator.desired.plan import Obj
+from cryostat_operator.plan.model.kinds import Obj
 from cryostat_operator.settings import Settings
-from tests.desired.world import World, cryostat
-
-from .captures import CAPTURES, captured, documents
-from .compare import Difference, Differences, compare
+from tests.conformance.captures import CAPTURES, captured, documents
+from tests.conformance.compare import Difference, Differences, compare
+from tests.unit.cluster_state import ClusterState, cryostat
 
 
 def planned(case: str, profile: str) -> list[Obj]:
@@ -20,17 +19,17 @@ def planned(case: str, profile: str) -> list[Obj]:
     inputs = documents(case, profile)
     body = next(d for d in inputs if d["kind"] == "Cryostat")
     cr = cryostat(body["spec"], **body["metadata"])
-    world = World(cr, openshift=platform == "openshift", settings=Settings(service_tls=tls))
+    state = ClusterState(cr, openshift=platform == "openshift", settings=Settings(service_tls=tls))
     for document in inputs:
         if document["kind"] in ("Secret", "ConfigMap"):
             keys = {**document.get("data", {}), **document.get("stringData", {})}
-            world.with_data(document["kind"], document["metadata"]["name"], *keys)
-    plan = world.settle(provided=False).plan
-    assert not plan.waiting
+            state.with_data(document["kind"], document["metadata"]["name"], *keys)
+    plan = state.settle(provided=False).plan
+    assert not plan.blocked
     objects = copy.deepcopy(plan.objects)
-    for key, order in plan.orders.items():
+    for key, order in plan.requests.items():
         objects[key]["data"] = dict.fromkeys(order.keys, "")
-    for key, fact in world.facts.certificates.items():
+    for key, fact in state.snapshot.certificates.items():
         objects[key]["data"] = dict.fromkeys(fact.keys, "")
     return list(objects.values())
 

@@ -19,18 +19,10 @@ import pytest
 import urllib3
 import yaml
 
-from cryostat_operator.desired import names
+from cryostat_operator.api import constants
 from tests.cluster.api import Api, ApiError, condition, eventually
 from tests.cluster.controlplane import ControlPlane, Options
-from tests.cluster.operator_process import (
-    CRD,
-    DEPLOYMENT,
-    NAMESPACE,
-    ROOT,
-    SERVICE_ACCOUNT,
-    install,
-    remove_cryostats,
-)
+from tests.cluster.operator_process import CRD, DEPLOYMENT, NAMESPACE, ROOT, SERVICE_ACCOUNT, install, remove_cryostats
 from tests.cluster.pod import Pod
 from tests.cluster.services import Services
 from tests.docs.commands import Block, blocks, pages
@@ -41,7 +33,7 @@ EXPLAINED = yaml.safe_load((Path(__file__).parent / "unrunnable.yaml").read_text
 OF_OTHERS = {"operators.coreos.com": "tests/cluster/test_olm.py applies them to OLM itself"}
 SERVICE = "cryostat-operator-webhook-service"
 FROM_NOTHING = ("README.md", "docs/install.md")
-HEAD = {"apiVersion": names.API_VERSION, "kind": names.KIND, "metadata": {"name": "probe"}}
+HEAD = {"apiVersion": constants.API_VERSION, "kind": constants.KIND, "metadata": {"name": "probe"}}
 PAGES = [page for page in pages() if any(block.language in ("sh", "yaml") for block in blocks(page))]
 
 
@@ -161,7 +153,7 @@ class Desk:
 
     def _ready(self) -> bool:
         name = yaml.safe_load(SAMPLE.read_text())["metadata"]["name"]
-        found = self._api.get(names.API_VERSION, names.KIND, name, self.namespace)
+        found = self._api.get(constants.API_VERSION, constants.KIND, name, self.namespace)
         return condition(found, "Ready").get("status") == "True"
 
 

@@ -18,7 +18,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from cryostat_operator.desired import names
+from cryostat_operator.api import constants
 from cryostat_operator.packaging import install
 from tests.cluster.api import condition, eventually
 from tests.cluster.controlplane import ControlPlane, Options
@@ -136,7 +136,11 @@ def test_a_cryostat_becomes_ready_with_it(tree: Path, secrets: Path) -> None:
         services.lead(f"{service['spec']['clusterIP']}:443", webhooks)
         pod.wait_until(lambda: "Watching the cluster" in pod.log.read_text(), 60)
 
-        probe = {"apiVersion": names.API_VERSION, "kind": names.KIND, "metadata": {"name": "x", "namespace": "default"}}
+        probe = {
+            "apiVersion": constants.API_VERSION,
+            "kind": constants.KIND,
+            "metadata": {"name": "x", "namespace": "default"},
+        }
         eventually(lambda: plane.api.create(probe, dryRun="All")["spec"]["targetNamespaces"], 60, "webhooks answer")
         [sample] = yaml.safe_load_all((ROOT / "manifests/samples/cryostat-sample.yaml").read_text())
         sample["metadata"]["namespace"] = "default"
@@ -145,7 +149,7 @@ def test_a_cryostat_becomes_ready_with_it(tree: Path, secrets: Path) -> None:
 
         def ready() -> bool:
             pod.check()
-            found = plane.api.get(names.API_VERSION, names.KIND, "cryostat-sample", "default")
+            found = plane.api.get(constants.API_VERSION, constants.KIND, "cryostat-sample", "default")
             assert condition(found, "Ready").get("status") == "True", condition(found, "Ready")
             return True
 

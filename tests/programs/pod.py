@@ -13,13 +13,15 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from cryostat_operator.cluster import ca
-from cryostat_operator.cluster.mint import mint
-from cryostat_operator.desired.instance import Facts
-from cryostat_operator.desired.plan import KINDS, CertificateOrder, Key, Obj, Plan, SecretOrder
+from cryostat_operator.pki import authority
+from cryostat_operator.plan.model.desired_state import Plan
+from cryostat_operator.plan.model.kinds import KINDS, Key, Obj
+from cryostat_operator.plan.model.requests import CertificateRequest, SecretRequest
+from cryostat_operator.plan.model.snapshot import Snapshot
+from cryostat_operator.reconcile.secret_values import mint
 from cryostat_operator.settings import Settings
 from tests.cluster.processes import free_ports
-from tests.desired.world import World, cryostat, find
+from tests.unit.cluster_state import ClusterState, cryostat, find
 
 Data = dict[str, bytes]
 WITHOUT_CERT_MANAGER = frozenset(name for name, kind in KINDS.items() if not kind.optional)
@@ -27,18 +29,20 @@ WITHOUT_CERT_MANAGER = frozenset(name for name, kind in KINDS.items() if not kin
 
 def planned(spec: Obj | None = None) -> Plan:
     """The plan of an instance with certificates of the operator's own authority."""
-    world = World(cryostat(spec), settings=Settings(service_tls=True), facts=Facts(apis=WITHOUT_CERT_MANAGER))
-    return world.settle().plan
+    state = ClusterState(
+        cryostat(spec), settings=Settings(service_tls=True), snapshot=Snapshot(apis=WITHOUT_CERT_MANAGER)
+    )
+    return state.settle().plan
 
 
 def secrets(plan: Plan, authority: Data | None = None, existing: Mapping[Key, Data] | None = None) -> dict[Key, Data]:
     """The content of all Secrets that a plan orders, made as the operator makes it; perhaps by a given authority."""
     made: dict[Key, Data] = dict(existing or {})
-    for key, order in plan.orders.items():
-        if isinstance(order, SecretOrder) and key not in made:
+    for key, order in plan.requests.items():
+        if isinstance(order, SecretRequest) and key not in made:
             made[key] = {name: base64.b64decode(value) for name, value in mint(order.values, {}).items()}
-    orders = [order for order in plan.orders.values() if isinstance(order, CertificateOrder)]
-    for order in sorted(orders, key=lambda order: order.authority is not None):
+    requests = [order for order in plan.requests.values() if isinstance(order, CertificateRequest)]
+    for order in sorted(requests, key=lambda order: order.authority is not None):
         given = authority if order.authority is None else None
         made[order.key] = given or certificate(order, made, time.time())
     return made
@@ -46,16 +50,16 @@ def secrets(plan: Plan, authority: Data | None = None, existing: Mapping[Key, Da
 
 def authorities(plan: Plan, founded: float, renewed: float) -> tuple[Data, Data]:
     """The authority of a plan before and after its renewal; both times in days before now."""
-    order = next(o for o in plan.orders.values() if isinstance(o, CertificateOrder) and o.authority is None)
-    before = ca.found(order, {}, time.time() - founded * 86400)
-    return before, ca.found(order, before, time.time() - renewed * 86400)
+    order = next(o for o in plan.requests.values() if isinstance(o, CertificateRequest) and o.authority is None)
+    before = authority.found(order, {}, time.time() - founded * 86400)
+    return before, authority.found(order, before, time.time() - renewed * 86400)
 
 
-def certificate(order: CertificateOrder, known: Mapping[Key, Data], now: float) -> Data:
+def certificate(order: CertificateRequest, known: Mapping[Key, Data], now: float) -> Data:
     if order.authority is None:
-        return ca.found(order, {}, now)
+        return authority.found(order, {}, now)
     password = known[order.password[0]][order.password[1]] if order.password else None
-    return ca.issue(order, ca.Signer.of(known[order.authority]), password, now)
+    return authority.issue(order, authority.CertificateAuthority.of(known[order.authority]), password, now)
 
 
 @dataclass
@@ -148,7 +152,9 @@ class Container:
 
     def renewed(self, secret: str) -> Data:
         """A new certificate in a Secret, in place as the kubelet would put it; what the Secret holds now."""
-        order = next(o for o in self.plan.orders.values() if isinstance(o, CertificateOrder) and o.key.name == secret)
+        order = next(
+            o for o in self.plan.requests.values() if isinstance(o, CertificateRequest) and o.key.name == secret
+        )
         self.secrets = {**self.secrets, order.key: certificate(order, self.secrets, time.time())}
         for mount in self.mounts:
             self.fill(mount)

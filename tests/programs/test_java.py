@@ -8,14 +8,14 @@ from pathlib import Path
 
 import pytest
 
-from cryostat_operator.desired import names
-from cryostat_operator.desired.plan import Key
-from tests.desired.world import NAME
+from cryostat_operator.plan.model import names
+from cryostat_operator.plan.model.kinds import Key
 from tests.java import jvm
 from tests.programs import test_nginx
 from tests.programs.pod import Container, Data, authorities, foreign, planned, secrets
 from tests.programs.test_nginx import application as application
 from tests.programs.test_nginx import gateway as gateway
+from tests.unit.cluster_state import NAME
 
 pytestmark = pytest.mark.skipif(
     not (jvm.AVAILABLE and test_nginx.INSTALLED), reason="there is no JDK, or no nginx (.ci/programs)"

@@ -13,11 +13,12 @@ from pathlib import Path
 
 import pytest
 
-from cryostat_operator.desired import names
-from cryostat_operator.desired.plan import Key, Plan
+from cryostat_operator.plan.model import names
+from cryostat_operator.plan.model.desired_state import Plan
+from cryostat_operator.plan.model.kinds import Key
 from tests.cluster.processes import Child, listening
-from tests.desired.world import NAME, NAMESPACE
 from tests.programs.pod import Container, Data, authorities, foreign, planned, secrets
+from tests.unit.cluster_state import NAME, NAMESPACE
 
 INSTALLED = shutil.which("nginx")
 pytestmark = pytest.mark.skipif(not INSTALLED, reason="nginx is not installed (.ci/programs)")

@@ -10,12 +10,12 @@ from collections.abc import Iterator
 import pytest
 import urllib3
 
-from cryostat_operator.desired import names
+from cryostat_operator.plan.model import names
 from tests.cluster import binaries
 from tests.cluster.processes import Child, listening
-from tests.desired.world import NAME, NAMESPACE
 from tests.programs.pod import Container, planned, secrets
 from tests.programs.test_nginx import application as application
+from tests.unit.cluster_state import NAME, NAMESPACE
 
 HOST = f"{NAME}.{NAMESPACE}.svc"
 

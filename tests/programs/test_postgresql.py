@@ -17,10 +17,10 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
-from cryostat_operator.desired import names
+from cryostat_operator.plan.model import names
 from tests.cluster.processes import Child
-from tests.desired.world import NAME, environment
 from tests.programs.pod import Container, authorities, foreign, planned, secrets
+from tests.unit.cluster_state import NAME, environment
 
 # The newest that is installed.
 BIN = max(Path("/usr/lib/postgresql").glob("*/bin"), key=lambda path: float(path.parent.name), default=Path("/nowhere"))

@@ -1,1 +1,1 @@
-"""The words a user may write in a `Cryostat`, version by version, and the schema made from them."""
+"""The Kubernetes API of Cryostat: models, validation, conversion and permissions of v1beta2 and v1beta1."""

@@ -5,7 +5,7 @@ from typing import Any, ClassVar
 
 from pydantic import Field, field_validator
 
-from cryostat_operator.api.application import (
+from cryostat_operator.api.application_options import (
     AgentOptions,
     AuthorizationOptions,
     CertificateSecret,
@@ -18,7 +18,7 @@ from cryostat_operator.api.application import (
     TemplateConfigMap,
 )
 from cryostat_operator.api.base import DNS_LABEL, Bool, Model, NamespaceName, Rule, doc
-from cryostat_operator.api.networking import (
+from cryostat_operator.api.network_options import (
     AgentGatewayServiceConfig,
     CoreServiceConfig,
     DatabaseServiceConfig,
@@ -33,7 +33,7 @@ from cryostat_operator.api.networking import (
     StorageServiceConfig,
 )
 from cryostat_operator.api.status import Condition, CryostatStatus
-from cryostat_operator.api.storage import (
+from cryostat_operator.api.storage_options import (
     DatabaseOptions,
     EmptyDirConfig,
     ObjectStorageOptions,
@@ -43,7 +43,7 @@ from cryostat_operator.api.storage import (
     StorageConfiguration,
     StorageOptions,
 )
-from cryostat_operator.api.workloads import (
+from cryostat_operator.api.workload_options import (
     Affinity,
     OperandMetadata,
     ReportOptions,

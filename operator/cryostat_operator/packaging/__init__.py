@@ -1,1 +1,1 @@
-"""The print shop: files that are generated from the models, the table of kinds and the settings."""
+"""Generates crds/, manifests/ and bundle/ from the models, the table of kinds and the settings."""

@@ -16,9 +16,9 @@ from cryostat_operator.packaging.clusterserviceversion import (
 )
 from cryostat_operator.packaging.crds import PATH as CRD_PATH
 from cryostat_operator.packaging.crds import crd
-from cryostat_operator.packaging.text import HEADER, document
-from cryostat_operator.packaging.webhooks import ROLE as REGISTRATION
-from cryostat_operator.packaging.webhooks import SERVICE as REGISTERED_SERVICE
+from cryostat_operator.packaging.webhook_manifests import ROLE as REGISTRATION
+from cryostat_operator.packaging.webhook_manifests import SERVICE as REGISTERED_SERVICE
+from cryostat_operator.plan.yaml_text import HEADER, document
 
 Obj = dict[str, Any]
 

@@ -16,7 +16,7 @@ from cryostat_operator.packaging.clusterserviceversion import (
     presentation,
     related_images,
 )
-from cryostat_operator.packaging.text import HEADER, document
+from cryostat_operator.plan.yaml_text import HEADER, document
 
 Obj = dict[str, Any]
 

@@ -11,11 +11,11 @@ from importlib.resources import files
 from typing import Any
 
 from cryostat_operator.api import v1beta1, v1beta2
-from cryostat_operator.desired import paths, webhooks
-from cryostat_operator.desired.plan import KINDS
 from cryostat_operator.packaging import install
 from cryostat_operator.packaging.descriptors import spec_descriptors, status_descriptors
-from cryostat_operator.packaging.webhooks import ROLE as REGISTRATION
+from cryostat_operator.packaging.webhook_manifests import ROLE as REGISTRATION
+from cryostat_operator.plan.model import webhook_definitions, webhook_paths
+from cryostat_operator.plan.model.kinds import KINDS
 from cryostat_operator.settings import IMAGES
 
 Obj = dict[str, Any]
@@ -169,12 +169,12 @@ def _install() -> Obj:
 
 
 def _webhook_definitions() -> Iterable[Obj]:
-    for kind, found in (("Mutating", webhooks.mutating()), ("Validating", webhooks.validating())):
+    for kind, found in (("Mutating", webhook_definitions.mutating()), ("Validating", webhook_definitions.validating())):
         for webhook in found:
             rest = {key: value for key, value in webhook.items() if key not in ("name", "path")}
             yield _webhook(f"{kind}AdmissionWebhook", webhook["name"], webhook["path"]) | rest
     conversion = {"sideEffects": "None", "admissionReviewVersions": ["v1"], "conversionCRDs": [CRD]}
-    yield _webhook("ConversionWebhook", "ccryostats.kb.io", paths.CONVERT) | conversion
+    yield _webhook("ConversionWebhook", "ccryostats.kb.io", webhook_paths.CONVERT) | conversion
 
 
 def _webhook(kind: str, name: str, path: str) -> Obj:

@@ -11,10 +11,10 @@ from typing import Any
 
 from cryostat_operator.api import v1beta1, v1beta2
 from cryostat_operator.api.base import Model
-from cryostat_operator.api.schema import object_schema
-from cryostat_operator.desired import paths
-from cryostat_operator.packaging import webhooks
-from cryostat_operator.packaging.text import document
+from cryostat_operator.packaging import webhook_manifests
+from cryostat_operator.packaging.crd_schema import object_schema
+from cryostat_operator.plan.model import webhook_paths
+from cryostat_operator.plan.yaml_text import document
 
 Obj = dict[str, Any]
 
@@ -66,7 +66,7 @@ def crd() -> Obj:
                 "strategy": "Webhook",
                 "webhook": {
                     "conversionReviewVersions": ["v1"],
-                    "clientConfig": webhooks.client_config(webhooks.NAMESPACE, paths.CONVERT),
+                    "clientConfig": webhook_manifests.client_config(webhook_manifests.NAMESPACE, webhook_paths.CONVERT),
                 },
             },
             "versions": [

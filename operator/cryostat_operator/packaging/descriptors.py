@@ -13,8 +13,8 @@ from typing import Any
 
 from cryostat_operator.api import v1beta1, v1beta2
 from cryostat_operator.api.base import EMBEDDED_KEY, Model
-from cryostat_operator.api.schema import flatten, object_schema
 from cryostat_operator.packaging import form
+from cryostat_operator.packaging.crd_schema import flatten, object_schema
 from cryostat_operator.packaging.crds import definitions
 
 Obj = dict[str, Any]

@@ -8,7 +8,7 @@ from pathlib import Path, PurePosixPath
 from cryostat_operator.packaging.bundle import files_of_bundle
 from cryostat_operator.packaging.crds import files_of_crds
 from cryostat_operator.packaging.install import files_of_install
-from cryostat_operator.packaging.text import HEADER
+from cryostat_operator.plan.yaml_text import HEADER
 
 _FOLDERS = ("bundle", "crds", "manifests")
 _NAMES = ("*.yaml", "*.Dockerfile")

@@ -7,15 +7,15 @@ from pathlib import PurePosixPath
 from typing import Any, NamedTuple
 
 from cryostat_operator.api import v1beta2
-from cryostat_operator.desired.plan import KINDS
-from cryostat_operator.packaging import monitoring, network, replicas, webhooks
-from cryostat_operator.packaging.text import document
+from cryostat_operator.packaging import monitoring, network, replicas, webhook_manifests
+from cryostat_operator.plan.model.kinds import KINDS
+from cryostat_operator.plan.yaml_text import document
 from cryostat_operator.settings import IMAGES, WEBHOOK_CERTIFICATES, Settings
 
 Obj = dict[str, Any]
 
 NAME = "cryostat-operator"
-NAMESPACE = webhooks.NAMESPACE
+NAMESPACE = webhook_manifests.NAMESPACE
 SERVICE_ACCOUNT = f"{NAME}-service-account"
 CLUSTER_ROLE = f"{NAME}-manager-role"
 DEPLOYMENT = f"{NAME}-controller"
@@ -100,7 +100,7 @@ def installation() -> Mapping[str, list[Obj]]:
         "30-instance-roles.yaml": instance_cluster_roles(),
         "40-deployment.yaml": [deployment()],
         "45-disruption-budget.yaml": [replicas.disruption_budget(DEPLOYMENT, NAMESPACE, LABELS, SELECTOR)],
-        "50-webhooks.yaml": webhooks.objects(NAMESPACE, LABELS, SELECTOR),
+        "50-webhooks.yaml": webhook_manifests.objects(NAMESPACE, LABELS, SELECTOR),
         "60-network-policy.yaml": [network.policy(NAMESPACE, LABELS, SELECTOR, (WEBHOOK_PORT, PORT))],
         "70-metrics-service.yaml": [monitoring.service(NAMESPACE, LABELS, SELECTOR, PORT)],
     }
@@ -158,7 +158,10 @@ def operator_cluster_role_binding() -> Obj:
 
 def webhook_registration() -> list[Obj]:
     """The role for registering the webhooks, and its binding."""
-    return [webhooks.registration_role(LABELS), _binding(f"{webhooks.ROLE}-binding", webhooks.ROLE)]
+    return [
+        webhook_manifests.registration_role(LABELS),
+        _binding(f"{webhook_manifests.ROLE}-binding", webhook_manifests.ROLE),
+    ]
 
 
 def _binding(name: str, role: str) -> Obj:
@@ -220,7 +223,7 @@ def _container() -> Obj:
         "env": list(_environment()),
         "ports": [
             {"name": "http", "containerPort": PORT, "protocol": "TCP"},
-            {"name": webhooks.PORT_NAME, "containerPort": WEBHOOK_PORT, "protocol": "TCP"},
+            {"name": webhook_manifests.PORT_NAME, "containerPort": WEBHOOK_PORT, "protocol": "TCP"},
         ],
         "volumeMounts": [{"name": _CERTIFICATE, "mountPath": WEBHOOK_CERTIFICATES, "readOnly": True}],
         "livenessProbe": {"httpGet": {"path": "/healthz", "port": "http"}, "periodSeconds": 20},

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from cryostat_operator.desired import names
 from cryostat_operator.settings import Settings
+
+from ..api import constants
 
 Obj = dict[str, Any]
 
@@ -19,7 +20,7 @@ def leader_election_rules() -> list[Obj]:
     lease = {"apiGroups": ["coordination.k8s.io"], "resources": ["leases"]}
     return [
         {**lease, "verbs": ["create"]},  # which cannot be granted for one name
-        {**lease, "resourceNames": [names.LEASE], "verbs": ["get", "update"]},
+        {**lease, "resourceNames": [constants.LEASE], "verbs": ["get", "update"]},
     ]
 
 

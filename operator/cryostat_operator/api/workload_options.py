@@ -1,0 +1,107 @@
+"""How the pods of an instance run: resources, security contexts, scheduling, metadata, report generators."""
+
+from cryostat_operator.api.base import (
+    FromZero,
+    Int32,
+    Model,
+    NodeAffinity,
+    PodAffinity,
+    PodAntiAffinity,
+    PodSecurityContext,
+    ResourceRequirements,
+    SecurityContext,
+    StringMap,
+    Toleration,
+    doc,
+)
+from cryostat_operator.api.network_options import ResourceMetadata
+
+
+class Affinity(Model):
+    """Affinity and anti-affinity of pods."""
+
+    node_affinity: NodeAffinity | None = doc("Nodes on which the pods may or should run.")
+    pod_affinity: PodAffinity | None = doc("Pods near which the pods should run.")
+    pod_anti_affinity: PodAntiAffinity | None = doc("Pods away from which the pods should run.")
+
+
+class SchedulingConfiguration(Model):
+    """Where pods run."""
+
+    node_selector: StringMap | None = doc("Labels that a node must have to run the pods.")
+    affinity: Affinity | None = doc("Affinity and anti-affinity of the pods.")
+    tolerations: list[Toleration] | None = doc("Taints that the pods tolerate.")
+
+
+class ReportsSecurityOptions(Model):
+    """Security contexts of the report generators."""
+
+    pod_security_context: PodSecurityContext | None = doc(
+        "Security context of the pods. It replaces the default as a whole."
+    )
+    reports_security_context: SecurityContext | None = doc(
+        "Security context of the container. It replaces the default as a whole."
+    )
+
+
+class ReportOptions(Model):
+    """Report generators, which analyse recordings outside the application's pod."""
+
+    replicas: FromZero | None = doc(
+        "Number of report generators. With 0, the default, the application generates reports itself."
+    )
+    resources: ResourceRequirements | None = doc(
+        "Resources of the container. Default requests 2 CPU and 512Mi, limits 4 CPU and 2Gi."
+    )
+    sub_process_max_heap_size: Int32 | None = doc("Deprecated: has no effect.")
+    security_options: ReportsSecurityOptions | None = doc("Security contexts of the report generators.")
+    scheduling_options: SchedulingConfiguration | None = doc("Where the report generators run.")
+
+
+class SecurityOptions(Model):
+    """Security contexts of the pods and containers. Each replaces the operator's default as a whole."""
+
+    pod_security_context: PodSecurityContext | None = doc(
+        "Security context of the pods of application, database and object storage. Where it has no `fsGroup`, the "
+        "operator's own stays, because volumes could not be written without one."
+    )
+    auth_proxy_security_context: SecurityContext | None = doc("Security context of the authentication proxy.")
+    core_security_context: SecurityContext | None = doc("Security context of the application.")
+    data_source_security_context: SecurityContext | None = doc("Security context of Grafana's data source.")
+    grafana_security_context: SecurityContext | None = doc("Security context of Grafana.")
+    storage_security_context: SecurityContext | None = doc("Security context of the object storage.")
+    database_security_context: SecurityContext | None = doc("Security context of the database.")
+    agent_proxy_security_context: SecurityContext | None = doc("Security context of the agent gateway's proxy.")
+
+
+class Resources(Model):
+    """Resources of the containers. Missing CPU and memory requests are filled in."""
+
+    auth_proxy_resources: ResourceRequirements | None = doc(
+        "Resources of the authentication proxy. Default requests 100m CPU and 64Mi, limits 1 CPU and 256Mi."
+    )
+    core_resources: ResourceRequirements | None = doc(
+        "Resources of the application. Default requests 1250m CPU and 512Mi, limits 2 CPU and 1Gi."
+    )
+    data_source_resources: ResourceRequirements | None = doc(
+        "Resources of Grafana's data source. Default requests 200m CPU and 200Mi, limits 500m CPU and 500Mi."
+    )
+    grafana_resources: ResourceRequirements | None = doc(
+        "Resources of Grafana. Default requests 100m CPU and 192Mi, limits 1 CPU and 384Mi."
+    )
+    database_resources: ResourceRequirements | None = doc(
+        "Resources of the database. Default requests 50m CPU and 64Mi, limits 500m CPU and 200Mi."
+    )
+    object_storage_resources: ResourceRequirements | None = doc(
+        "Resources of the object storage. Default requests 500m CPU and 384Mi, limits 1 CPU and 1Gi."
+    )
+    agent_proxy_resources: ResourceRequirements | None = doc(
+        "Resources of the agent gateway's proxy. Default requests 50m CPU and 64Mi, limits 500m CPU and 200Mi."
+    )
+
+
+class OperandMetadata(Model):
+    """Labels and annotations of the Deployments and their pods."""
+
+    deployment_metadata: ResourceMetadata | None = doc("Labels and annotations of all Deployments of the instance.")
+    pod_metadata: ResourceMetadata | None = doc("Labels and annotations of all pods of the instance.")

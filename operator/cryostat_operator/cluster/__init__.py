@@ -1,1 +1,0 @@
-"""The post room: the only place that speaks to the API server."""

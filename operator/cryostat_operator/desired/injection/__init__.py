@@ -1,1 +1,0 @@
-"""Agent auto-configuration: what is added to pods that ask for the Cryostat agent by their labels."""

@@ -1,0 +1,151 @@
+"""Builders for the shapes that every component needs: metadata, containers' resources, probes, environment, volumes."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from decimal import Decimal
+from functools import lru_cache
+from typing import Any
+
+from . import retention
+from .instance import Instance
+from .model.kinds import KINDS, Obj, key_of
+
+READ_ONLY_MODE = 0o440
+
+_SUFFIX = {"": 0, "n": -9, "u": -6, "m": -3, "k": 3, "M": 6, "G": 9, "T": 12, "P": 15, "E": 18}
+_BINARY = {"Ki": 10, "Mi": 20, "Gi": 30, "Ti": 40, "Pi": 50, "Ei": 60}
+_QUANTITY = re.compile(r"^([+-]?(?:\d+\.?\d*|\.\d+))([KMGTPE]i|[numkMGTPE]|[eE][+-]?\d+)?$")
+
+
+@lru_cache(4096, typed=True)
+def quantity(value: str | int | float) -> Decimal:
+    """A Kubernetes quantity as a number.
+
+    Raises:
+        ValueError: the text is not a quantity.
+    """
+    match = _QUANTITY.match(str(value).strip())
+    if not match:
+        raise ValueError(f"not a quantity: {value!r}")
+    number, suffix = Decimal(match.group(1)), match.group(2) or ""
+    if len(suffix) > 4:  # more digits of an exponent than any amount has
+        raise ValueError(f"not a quantity: {value!r}")
+    if suffix in _BINARY:
+        return number * (1 << _BINARY[suffix])
+    if suffix in _SUFFIX:
+        return number.scaleb(_SUFFIX[suffix])
+    return number.scaleb(int(suffix[1:]))
+
+
+def is_less(a: Any, b: Any) -> bool:
+    """Whether quantity `a` is below `b`; False where one of them is none, because the API server tells that better."""
+    try:
+        return quantity(a) < quantity(b)
+    except ValueError:
+        return False
+
+
+def owned(instance: Instance, kind: str, name: str, labels: Mapping[str, str] | None = None) -> Obj:
+    """Head of an object in the install namespace: owned by the Cryostat, with its mark."""
+    obj = labeled(instance, kind, name, instance.namespace, labels)
+    if not (retention.asked(instance.annotations) and retention.holds_data(key_of(obj), instance.name)):
+        obj["metadata"]["ownerReferences"] = [instance.owner]
+    return obj
+
+
+def labeled(instance: Instance, kind: str, name: str, namespace: str, labels: Mapping[str, str] | None = None) -> Obj:
+    """Head of an object that no owner reference can reach (another namespace, or none): known by its labels alone."""
+    metadata: Obj = {"name": name, "labels": {**(labels or {}), **instance.mark}}
+    if namespace:
+        metadata["namespace"] = namespace
+    return {"apiVersion": KINDS[kind].api_version, "kind": kind, "metadata": metadata}
+
+
+def annotate(obj: Obj, annotations: Mapping[str, str] | None) -> Obj:
+    """The same object with these annotations; none at all where there are none."""
+    if annotations:
+        obj["metadata"].setdefault("annotations", {}).update(annotations)
+    return obj
+
+
+def env(name: str, value: str) -> Obj:
+    return {"name": name, "value": value}
+
+
+def bool_text(value: bool) -> str:
+    return "true" if value else "false"
+
+
+def escape_expansion(text: str) -> str:
+    """A user's text for an environment variable or an argument, in which the kubelet must not expand `$(OTHER)`.
+
+    Otherwise a bucket named `$(QUARKUS_DATASOURCE_PASSWORD)` would send a password to whoever answers at the URL.
+    """
+    return text.replace("$(", "$$(")
+
+
+def env_secret(name: str, secret: str, key: str) -> Obj:
+    return {"name": name, "valueFrom": {"secretKeyRef": {"name": secret, "key": key, "optional": False}}}
+
+
+def mount(volume: str, path: str, *, read_only: bool = True, sub_path: str | None = None) -> Obj:
+    result: Obj = {"name": volume, "mountPath": path}
+    if read_only:
+        result["readOnly"] = True
+    if sub_path is not None:
+        result["subPath"] = sub_path
+    return result
+
+
+def item(key: str, path: str | None = None) -> Obj:
+    """One file of a Secret or ConfigMap volume, readable by owner and group only."""
+    return {"key": key, "path": path or key, "mode": READ_ONLY_MODE}
+
+
+def http_get(path: str, port: int, scheme: str = "HTTP", **probe: int) -> Obj:
+    return {"httpGet": {"path": path, "port": port, "scheme": scheme.upper()}, **probe}
+
+
+def exec_probe(*command: str, **probe: int) -> Obj:
+    return {"exec": {"command": list(command)}, **probe}
+
+
+def container_security_context(given: Mapping[str, Any] | None) -> Obj:
+    """The user's context as it is, else the one that the `restricted` Pod Security level asks of containers."""
+    if given is not None:
+        return dict(given)
+    return {"allowPrivilegeEscalation": False, "capabilities": {"drop": ["ALL"]}}
+
+
+def pod_security_context(instance: Instance, given: Mapping[str, Any] | None, *, fs_group: bool = True) -> Obj:
+    """The user's context, else the `restricted` one.
+
+    A user's context replaces the default, but for `fsGroup` where volumes are written: without it they cannot be.
+    """
+    group = {"fsGroup": instance.fs_group} if fs_group else {}
+    if given is not None:
+        return {**group, **given}
+    seccomp = {} if instance.openshift else {"seccompProfile": {"type": "RuntimeDefault"}}
+    return {**group, "runAsNonRoot": True, **seccomp}
+
+
+def resources(given: Mapping[str, Any] | None, requests: tuple[str, str], limits: tuple[str, str]) -> Obj:
+    """Resource requirements of a container: the user's, completed by (cpu, memory) defaults.
+
+    Default limits are added only where the user gave neither requests nor limits; a request above its limit is lowered
+    to it, because the API server would refuse the pod.
+    """
+    given = given or {}
+    custom = given.get("requests") is not None or given.get("limits") is not None
+    result: Obj = {k: v for k, v in given.items() if k not in ("requests", "limits")}
+    wanted = {"cpu": requests[0], "memory": requests[1], **(given.get("requests") or {})}
+    caps = dict(given.get("limits") or {}) if custom else {"cpu": limits[0], "memory": limits[1]}
+    for name in ("cpu", "memory"):
+        if name in caps and is_less(caps[name], wanted[name]):
+            wanted[name] = caps[name]
+    result["requests"] = wanted
+    if caps:
+        result["limits"] = caps
+    return result

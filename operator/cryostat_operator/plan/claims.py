@@ -1,0 +1,156 @@
+"""The data volumes of database and object storage: a claim that only ever grows, or an emptyDir."""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+from ..api import constants
+from ..api.v1beta2 import EmptyDirConfig, StorageConfiguration
+from . import builders, workloads
+from .instance import Instance
+from .model.kinds import Obj
+from .model.problems import Problem
+
+Component = Literal["database", "storage"]
+_COMPONENTS: tuple[Component, ...] = ("database", "storage")
+
+
+def claim_name(instance: Instance, component: Component) -> str:
+    return f"{instance.name}-{component}"
+
+
+def uses_claim(instance: Instance, component: Component) -> bool:
+    """Whether the data lives in a claim.
+
+    Also where an emptyDir is asked for, as long as a claim exists whose data nobody has given up: the switch would
+    silently start with nothing.
+    """
+    return not _empty_dir_wanted(instance, component) or data_at_risk(instance, component) is not None
+
+
+def data_at_risk(instance: Instance, component: Component) -> Problem | None:
+    """The problem of a switch from an existing claim to an emptyDir that is not confirmed."""
+    if not _empty_dir_wanted(instance, component) or not instance.live(
+        "PersistentVolumeClaim", claim_name(instance, component)
+    ):
+        return None
+    if instance.annotations.get(constants.ANNOTATION_ALLOW_DATA_LOSS) == "true":
+        return None
+    return Problem(
+        component,
+        "DataLossConfirmationRequired",
+        f"An emptyDir is asked for, but PersistentVolumeClaim {claim_name(instance, component)} "
+        "holds data and stays in use. "
+        f'Annotate the Cryostat with {constants.ANNOTATION_ALLOW_DATA_LOSS}: "true" to start over without the data, '
+        "or take the emptyDir back.",
+    )
+
+
+def lost(instance: Instance, component: Component) -> Problem | None:
+    """The problem of a claim whose volume was deleted."""
+    live = instance.live("PersistentVolumeClaim", claim_name(instance, component))
+    if live is None or (live.get("status") or {}).get("phase") != "Lost" or not uses_claim(instance, component):
+        return None
+    name, gone = claim_name(instance, component), live["spec"].get("volumeName")
+    message = f"PersistentVolumeClaim {name} has lost its PersistentVolume {gone}, and with it perhaps the data. "
+    return Problem(component, "VolumeLost", f"{message}Restore the volume, or delete the claim to start over.")
+
+
+def volume(instance: Instance, component: Component) -> Obj:
+    """The pod's volume; it has the same name as the claim."""
+    name = claim_name(instance, component)
+    if uses_claim(instance, component):
+        return {"name": name, "persistentVolumeClaim": {"claimName": name}}
+    wanted = _config(instance, component).empty_dir or EmptyDirConfig()
+    source: Obj = {"sizeLimit": wanted.size_limit or "0"}
+    if wanted.medium:
+        source["medium"] = wanted.medium
+    return {"name": name, "emptyDir": source}
+
+
+def claim(instance: Instance, component: Component, default_size: str) -> Obj | None:
+    """The claim, or None where an emptyDir is used.
+
+    Nothing but the request of an existing claim can change, and that only upwards: it may have been enlarged by others.
+    """
+    if not uses_claim(instance, component):
+        return None
+    config, name = _config(instance, component).pvc, claim_name(instance, component)
+    labels = dict((config.labels if config else None) or {}) | {"app": instance.name}
+    obj = builders.annotate(
+        builders.owned(instance, "PersistentVolumeClaim", name, labels), config.annotations if config else None
+    )
+    wanted = _wanted_spec((config.spec if config else None) or {}, default_size)
+    live = instance.live("PersistentVolumeClaim", name)
+    return obj | {"spec": _grown(live["spec"], wanted) if live else wanted}
+
+
+def warnings(instance: Instance) -> tuple[Problem, ...]:
+    """Changes of claims that exist and that come too late: nothing but their size can change."""
+    return tuple(found for component in _COMPONENTS if (found := _too_late(instance, component)))
+
+
+def _too_late(instance: Instance, component: Component) -> Problem | None:
+    pvc, live = (
+        _config(instance, component).pvc,
+        instance.live("PersistentVolumeClaim", claim_name(instance, component)),
+    )
+    if live is None or not pvc or not uses_claim(instance, component):
+        return None
+    given = {key: value for key, value in (pvc.spec or {}).items() if key != "resources" and value}
+    late = ", ".join(sorted(key for key, value in given.items() if live["spec"].get(key) != value))
+    message = f"PersistentVolumeClaim {claim_name(instance, component)} exists, and cannot be given another {late}."
+    return Problem(component, "ClaimUnchangeable", message) if late else None
+
+
+def _wanted_spec(given: dict[str, Any], default_size: str) -> dict[str, Any]:
+    resources = dict(given.get("resources") or {})
+    resources["requests"] = {"storage": default_size, **(resources.get("requests") or {})}
+    access_modes = given.get("accessModes") or ["ReadWriteOnce"]
+    return {**given, "accessModes": access_modes, "resources": resources}
+
+
+def _grown(live: dict[str, Any], wanted: dict[str, Any]) -> dict[str, Any]:
+    resources = dict(live.get("resources") or {})
+    requests = dict(resources.get("requests") or {})
+    size, have = wanted["resources"]["requests"]["storage"], requests.get("storage")
+    if have is None or builders.is_less(have, size):
+        requests["storage"] = size
+    return {**live, "resources": {**resources, "requests": requests}}
+
+
+def _empty_dir_wanted(instance: Instance, component: Component) -> bool:
+    config = _config(instance, component).empty_dir
+    return bool(config and config.enabled)
+
+
+def _config(instance: Instance, component: Component) -> StorageConfiguration:
+    """The component's own configuration, even an empty one, else the deprecated one for both."""
+    options = instance.spec.storage_options
+    if options is None:
+        return StorageConfiguration()
+    own = options.database if component == "database" else options.object_storage
+    return own if own is not None else StorageConfiguration(pvc=options.pvc, empty_dir=options.empty_dir)
+
+
+def deployment(instance: Instance, part: Component, tls_volume: str, container: Obj) -> Obj:
+    """A component that keeps data: one pod at a time, without access to the API server, on a volume of its own."""
+    security = instance.spec.security_options
+    tls = {"secretName": f"{instance.name}-{part}-tls", "defaultMode": builders.READ_ONLY_MODE}
+    return workloads.deployment(
+        instance,
+        part,
+        {
+            "replicas": 1,
+            "strategy": workloads.RECREATE,
+            "pod": {
+                "automountServiceAccountToken": False,
+                "containers": [container],
+                "securityContext": builders.pod_security_context(
+                    instance, security.pod_security_context if security else None
+                ),
+                **workloads.scheduling(instance.spec.scheduling_options),
+                "volumes": [volume(instance, part), *([{"name": tls_volume, "secret": tls}] if instance.tls else [])],
+            },
+        },
+    )

@@ -1,0 +1,1 @@
+"""One module per component of an instance; each builds all objects of its component."""

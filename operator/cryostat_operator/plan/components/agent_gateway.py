@@ -1,0 +1,145 @@
+"""The gateway that agents call (nginx in the main pod), and the Services for calling them back."""
+
+from __future__ import annotations
+
+from ...api import constants
+from .. import builders, targets, text, workloads
+from ..instance import Instance
+from ..model import names
+from ..model.desired_state import Blocked, ComponentPlan
+from ..model.kinds import Key, Obj
+
+PART = "agent_gateway"
+REQUESTS = ("50m", "64Mi")
+LIMITS = ("500m", "200Mi")
+CONFIG_VOLUME = "agent-proxy-config"
+CONFIG_DIRECTORY = "/etc/nginx-cryostat"
+TLS_VOLUME = "agent-proxy-tls-secret"
+
+# All that agents ask of the application.
+PREFIXES = (
+    "/health",
+    "/api/v4/discovery",
+    "/api/v4.2/discovery",
+    "/api/v4.3/discovery",
+    "/api/beta/diagnostics",
+    "/api/beta/recordings",
+    "/api/beta/targets",
+)
+# Mozilla's intermediate recommendation.
+CIPHERS = (
+    "ECDHE-ECDSA-AES128-GCM-SHA256",
+    "ECDHE-RSA-AES128-GCM-SHA256",
+    "ECDHE-ECDSA-AES256-GCM-SHA384",
+    "ECDHE-RSA-AES256-GCM-SHA384",
+    "ECDHE-ECDSA-CHACHA20-POLY1305",
+    "ECDHE-RSA-CHACHA20-POLY1305",
+    "DHE-RSA-AES128-GCM-SHA256",
+    "DHE-RSA-AES256-GCM-SHA384",
+    "DHE-RSA-CHACHA20-POLY1305",
+)
+
+
+def part(instance: Instance) -> ComponentPlan:
+    name = names.agent_callback_service(instance.namespace, instance.name)
+    missing = targets.unreachable(instance)
+    return ComponentPlan(
+        PART,
+        objects=(
+            config_map(instance),
+            service(instance),
+            *(callback_service(instance, target) for target in instance.reachable_targets),
+        ),
+        blocked=tuple(Blocked(Key("Service", target, name), problem) for target, problem in missing.items()),
+    )
+
+
+def config_map(instance: Instance) -> Obj:
+    config = text.render(
+        "nginx.conf.j2",
+        server_name=f"{instance.name}-agent.{instance.namespace}.svc",
+        application_port=names.PORT_APPLICATION,
+        port=names.PORT_AGENT_GATEWAY,
+        health_port=names.PORT_AGENT_GATEWAY_HEALTH,
+        tls=_tls_directory(instance) if instance.tls else None,
+        directory=CONFIG_DIRECTORY,
+        ciphers=CIPHERS,
+        prefixes=PREFIXES,
+    )
+    data = {"nginx.conf": config}
+    if instance.tls:
+        data["dhparam.pem"] = text.render("dhparam.pem.j2").rstrip("\n")
+    return builders.owned(instance, "ConfigMap", config_name(instance)) | {"data": data}
+
+
+def config_name(instance: Instance) -> str:
+    return f"{instance.name}-agent-proxy"
+
+
+def _tls_directory(instance: Instance) -> str:
+    return f"{names.SECRETS_DIR}/{instance.name}-agent-tls"
+
+
+def container(instance: Instance) -> Obj:
+    resources, security = instance.spec.resources, instance.spec.security_options
+    return {
+        "name": f"{instance.name}-agent-proxy",
+        **workloads.image(instance, "agent-proxy"),
+        "command": ["nginx", "-c", f"{CONFIG_DIRECTORY}/nginx.conf", "-g", "daemon off;"],
+        "ports": [{"containerPort": names.PORT_AGENT_GATEWAY}, {"containerPort": names.PORT_AGENT_GATEWAY_HEALTH}],
+        "volumeMounts": [
+            builders.mount(CONFIG_VOLUME, CONFIG_DIRECTORY),
+            *([builders.mount(TLS_VOLUME, _tls_directory(instance))] if instance.tls else []),
+        ],
+        "livenessProbe": builders.http_get("/healthz", names.PORT_AGENT_GATEWAY_HEALTH),
+        "resources": builders.resources(resources.agent_proxy_resources if resources else None, REQUESTS, LIMITS),
+        "securityContext": builders.container_security_context(
+            security.agent_proxy_security_context if security else None
+        ),
+    }
+
+
+def volumes(instance: Instance) -> list[Obj]:
+    """Volumes of this container in the main pod."""
+    tls = {"secretName": f"{instance.name}-agent-tls", "defaultMode": builders.READ_ONLY_MODE}
+    config = {"name": config_name(instance), "defaultMode": builders.READ_ONLY_MODE}
+    return [
+        *([{"name": TLS_VOLUME, "secret": tls}] if instance.tls else []),
+        {"name": CONFIG_VOLUME, "configMap": config},
+    ]
+
+
+def service(instance: Instance) -> Obj:
+    config = instance.spec.service_options.agent_gateway_config if instance.spec.service_options else None
+    port = (config.http_port if config else None) or names.PORT_AGENT_GATEWAY
+    return workloads.service(instance, f"{instance.name}-agent", "cryostat-agent-gateway", config) | {
+        "spec": {
+            "type": workloads.service_type(config),
+            "selector": workloads.pod_labels(instance, workloads.CORE),
+            "ports": [{"name": "http", "port": port, "targetPort": names.PORT_AGENT_GATEWAY}],
+        }
+    }
+
+
+def callback_service(instance: Instance, target: str) -> Obj:
+    """Gives each agent's pod a name in DNS, under which its certificate is valid."""
+    config = instance.spec.service_options.agent_callback_config if instance.spec.service_options else None
+    labels = dict((config.labels if config else None) or {}) | workloads.service_labels(
+        instance, "cryostat-agent-callback"
+    )
+    name = names.agent_callback_service(instance.namespace, instance.name)
+    obj = builders.annotate(
+        builders.labeled(instance, "Service", name, target, labels), config.annotations if config else None
+    )
+    return obj | {
+        "spec": {
+            "type": "ClusterIP",
+            "clusterIP": "None",
+            # Agents register while their JVM starts, long before the pod is ready.
+            "publishNotReadyAddresses": True,
+            "selector": {
+                constants.AGENT_LABEL_NAME: instance.name,
+                constants.AGENT_LABEL_NAMESPACE: instance.namespace,
+            },
+        }
+    }

@@ -1,0 +1,265 @@
+"""The authentication proxy in front of application and Grafana: oauth2-proxy, or OpenShift's own oauth-proxy."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from .. import builders, text, workloads
+from ..instance import Instance
+from ..model import names
+from ..model.desired_state import ComponentPlan, Reference
+from ..model.kinds import Key, Obj
+from ..model.problems import Problem
+from ..model.requests import HtpasswdValue, RandomValue, SecretRequest
+from . import exposure
+
+PART = "auth_proxy"
+REQUESTS = ("100m", "64Mi")
+LIMITS = ("1", "256Mi")
+LOGIN_USER = "cryostat"
+LOGIN_FILE = "htpasswd"
+TLS_VOLUME = "auth-proxy-tls-secret"
+CONFIG_DIRECTORY = "/etc/oauth2_proxy/alpha_config"
+CONFIG_FILE = "alpha_config.json"
+# Health is for probes, which cannot log in.
+HEALTH_PATHS = "^/health(/liveness)?$"
+ALL_PATHS = ".*"
+
+_APPLICATION = f"http://localhost:{names.PORT_APPLICATION}"
+_GRAFANA = f"http://localhost:{names.PORT_GRAFANA}"
+_REVIEW_FIELDS = (
+    "namespace",
+    "verb",
+    "group",
+    "version",
+    "resource",
+    "subresource",
+    "name",
+    "fieldSelector",
+    "labelSelector",
+)
+
+
+def part(instance: Instance) -> ComponentPlan:
+    cookie = builders.owned(instance, "Secret", cookie_secret(instance)) | {"type": "Opaque"}
+    requests = [_order(instance, cookie_secret(instance), {"OAUTH2_PROXY_COOKIE_SECRET": RandomValue(32)})]
+    objects = [cookie]
+    if instance.minted_login_secret:
+        objects.append(builders.owned(instance, "Secret", instance.minted_login_secret) | {"type": "Opaque"})
+        login = {"username": LOGIN_USER, "password": RandomValue(32), LOGIN_FILE: HtpasswdValue(LOGIN_USER, "password")}
+        requests.append(_order(instance, instance.minted_login_secret, login))
+    if not instance.openshift:
+        objects.append(config_map(instance))
+    return ComponentPlan(PART, objects=tuple(objects), requests=tuple(requests), problems=_problems(instance))
+
+
+def _order(instance: Instance, name: str, values: dict[str, Any]) -> SecretRequest:
+    return SecretRequest(Key("Secret", instance.namespace, name), values)
+
+
+def _problems(instance: Instance) -> tuple[Problem, ...]:
+    options = instance.spec.authorization_options.basic_auth if instance.spec.authorization_options else None
+    if options is None or instance.basic_auth or not (options.secret_name or options.filename):
+        return ()
+    message = "authorizationOptions.basicAuth needs both secretName and filename; nobody can log in with half of them."
+    return (Problem(PART, "BasicAuthIncomplete", message),)
+
+
+def authentication(instance: Instance) -> tuple[str, str]:
+    """How people log in: a reason and a sentence for the status."""
+    if instance.open_access:
+        message = "Everybody who reaches the application may use it: authorizationOptions.openShiftSSO.disable is true"
+        return "AuthenticationDisabled", message
+    if instance.minted_login_secret:
+        message = (
+            f"Secret {instance.minted_login_secret} holds the login that was generated, keys username and password"
+        )
+        return "LoginGenerated", message
+    by_file = f"with the logins of Secret {instance.basic_auth[0]}" if instance.basic_auth else ""
+    if instance.openshift:
+        return "OpenShiftSSO", f"People log in with their OpenShift account{f', or {by_file}' if by_file else ''}"
+    return "BasicAuth", f"People log in {by_file}"
+
+
+def warnings(instance: Instance) -> tuple[Problem, ...]:
+    """What people should be told once: where to find a login that they did not choose."""
+    return (Problem(PART, *authentication(instance), warning=False),) if instance.minted_login_secret else ()
+
+
+def cookie_secret(instance: Instance) -> str:
+    return f"{instance.name}-oauth2-cookie"
+
+
+def config_name(instance: Instance) -> str:
+    return f"{instance.name}-oauth2-proxy-cfg"
+
+
+def needs(instance: Instance) -> set[Reference]:
+    """What must be there though the pod's spec does not say so: the key in a Secret that is mounted as a whole."""
+    return (
+        {Reference("Secret", instance.basic_auth[0], frozenset({instance.basic_auth[1]}))}
+        if instance.basic_auth
+        else set()
+    )
+
+
+def config_map(instance: Instance) -> Obj:
+    """Configuration of oauth2-proxy."""
+    tls = f"{names.SECRETS_DIR}/{instance.name}-tls"
+    server: Obj = {"bindAddress": f"http://0.0.0.0:{names.PORT_AUTH_PROXY}"}
+    if instance.tls:
+        server = {
+            "secureBindAddress": f"https://0.0.0.0:{names.PORT_AUTH_PROXY}",
+            "tls": {"key": {"fromFile": f"{tls}/tls.key"}, "cert": {"fromFile": f"{tls}/tls.crt"}},
+        }
+    config = {
+        "server": server,
+        "upstreamConfig": {
+            "proxyRawPath": True,
+            "upstreams": [
+                {"id": "cryostat", "path": "/", "uri": _APPLICATION},
+                {"id": "grafana", "path": "/grafana/", "uri": _GRAFANA},
+            ],
+        },
+        # oauth2-proxy does not start without a provider; people log in with a password.
+        "providers": [
+            {
+                "id": "dummy",
+                "name": "Unused - Sign In Below",
+                "clientID": "CLIENT_ID",
+                "clientSecret": "CLIENT_SECRET",
+                "provider": "google",
+            }
+        ],
+    }
+    return builders.owned(instance, "ConfigMap", config_name(instance)) | {
+        "data": {CONFIG_FILE: text.pretty_json(config)}
+    }
+
+
+def container(instance: Instance) -> Obj:
+    resources, security = instance.spec.resources, instance.spec.security_options
+    ping = "/oauth2/healthz" if instance.openshift else "/ping"
+    image = "openshift-oauth-proxy" if instance.openshift else "oauth2-proxy"
+    context = security.auth_proxy_security_context if security else None
+    return {
+        "name": f"{instance.name}-auth-proxy",
+        **workloads.image(instance, image),
+        "args": openshift_arguments(instance)
+        if instance.openshift
+        else [f"--alpha-config={CONFIG_DIRECTORY}/{CONFIG_FILE}"],
+        "ports": [{"containerPort": names.PORT_AUTH_PROXY}],
+        "env": [] if instance.openshift else environment(instance),
+        "envFrom": [{"secretRef": {"name": cookie_secret(instance), "optional": False}}],
+        "volumeMounts": _mounts(instance),
+        "livenessProbe": builders.http_get(ping, names.PORT_AUTH_PROXY, instance.scheme),
+        "resources": builders.resources(resources.auth_proxy_resources if resources else None, REQUESTS, LIMITS),
+        "securityContext": builders.container_security_context(context),
+    }
+
+
+def environment(instance: Instance) -> list[Obj]:
+    """Environment of oauth2-proxy.
+
+    Browsers do not send a `Secure` cookie back over plain HTTP: nobody would stay logged in.
+    """
+    skipped = ALL_PATHS if instance.open_access else HEALTH_PATHS
+    login = [
+        builders.env(
+            "OAUTH2_PROXY_HTPASSWD_FILE", builders.escape_expansion(f"{names.SECRETS_DIR}/{login_file(instance)}")
+        ),
+        builders.env("OAUTH2_PROXY_HTPASSWD_USER_GROUP", "write"),
+    ]
+    return [
+        builders.env("OAUTH2_PROXY_REDIRECT_URL", f"http://localhost:{names.PORT_AUTH_PROXY}/oauth2/callback"),
+        builders.env("OAUTH2_PROXY_EMAIL_DOMAINS", "*"),
+        *(login if login_file(instance) else []),
+        builders.env("OAUTH2_PROXY_SKIP_AUTH_ROUTES", skipped),
+        *(
+            [builders.env("OAUTH2_PROXY_COOKIE_SECURE", "false")]
+            if exposure.is_plain(instance) and not instance.open_access
+            else []
+        ),
+    ]
+
+
+def openshift_arguments(instance: Instance) -> list[str]:
+    review = builders.escape_expansion(text.compact_json(access_review(instance)))
+    tls = f"{names.SECRETS_DIR}/{instance.name}-tls"
+    address = f"0.0.0.0:{names.PORT_AUTH_PROXY}"
+    return [
+        "--pass-access-token=false",
+        "--pass-user-bearer-token=false",
+        "--pass-basic-auth=false",
+        f"--upstream={_APPLICATION}/",
+        f"--upstream={_GRAFANA}/grafana/",
+        f"--openshift-service-account={instance.name}",
+        "--proxy-websockets=true",
+        "--proxy-prefix=/oauth2",
+        f"--bypass-auth-for={ALL_PATHS if instance.open_access else HEALTH_PATHS}",
+        f"--openshift-sar=[{review}]",
+        f'--openshift-delegate-urls={{"/":{review}}}',
+        *(
+            [builders.escape_expansion(f"--htpasswd-file={names.SECRETS_DIR}/{login_file(instance)}")]
+            if login_file(instance)
+            else []
+        ),
+        # With a second way to log in, people must be able to choose.
+        f"--skip-provider-button={'false' if login_file(instance) else 'true'}",
+        f"--http-address={'' if instance.tls else address}",
+        f"--https-address={address if instance.tls else ''}",
+        *([f"--tls-cert={tls}/tls.crt", f"--tls-key={tls}/tls.key"] if instance.tls else []),
+    ]
+
+
+def access_review(instance: Instance) -> Obj:
+    """The permission that an OpenShift user needs: the one in the spec, else to run commands in pods here."""
+    options = instance.spec.authorization_options
+    given = options.open_shift_sso.access_review if options and options.open_shift_sso else None
+    if given is None:
+        return {"namespace": instance.namespace, "verb": "create", "resource": "pods", "subresource": "exec"}
+    return {name: given[name] for name in _REVIEW_FIELDS if given.get(name)}
+
+
+def login_file(instance: Instance) -> str | None:
+    """Name of the htpasswd file, where one is in use."""
+    if instance.basic_auth:
+        return instance.basic_auth[1]
+    return LOGIN_FILE if instance.minted_login_secret else None
+
+
+def volumes(instance: Instance) -> list[Obj]:
+    """Volumes of this container in the main pod."""
+    result: list[Obj] = []
+    if instance.tls:
+        result.append(
+            {
+                "name": TLS_VOLUME,
+                "secret": {"secretName": f"{instance.name}-tls", "defaultMode": builders.READ_ONLY_MODE},
+            }
+        )
+    if not instance.openshift:
+        config = {"name": config_name(instance), "items": [builders.item(CONFIG_FILE)]}
+        result.append({"name": _config_volume(instance), "configMap": config})
+    if instance.basic_auth:
+        result.append({"name": _login_volume(instance), "secret": {"secretName": instance.basic_auth[0]}})
+    if instance.minted_login_secret:
+        login = {"secretName": instance.minted_login_secret, "items": [builders.item(LOGIN_FILE)]}
+        result.append({"name": _login_volume(instance), "secret": login})
+    return result
+
+
+def _mounts(instance: Instance) -> list[Obj]:
+    return [
+        *([] if instance.openshift else [builders.mount(_config_volume(instance), CONFIG_DIRECTORY)]),
+        *([builders.mount(_login_volume(instance), names.SECRETS_DIR)] if login_file(instance) else []),
+        *([builders.mount(TLS_VOLUME, f"{names.SECRETS_DIR}/{instance.name}-tls")] if instance.tls else []),
+    ]
+
+
+def _config_volume(instance: Instance) -> str:
+    return names.volume(config_name(instance), set())
+
+
+def _login_volume(instance: Instance) -> str:
+    return names.volume(f"{instance.name}-auth-proxy-htpasswd", set())

@@ -1,0 +1,206 @@
+"""The application: its container, and the main Deployment that it shares with Grafana and the proxies."""
+
+from __future__ import annotations
+
+from .. import builders, workloads
+from ..instance import Instance
+from ..model import names
+from ..model.desired_state import ComponentPlan
+from ..model.kinds import Key, Obj
+from ..model.problems import Problem
+from ..model.requests import RandomValue, SecretRequest
+from ..tls import specs
+from . import agent_gateway, auth_proxy, database, datasource, files, grafana, reports, storage
+
+PART = "core"
+REQUESTS = ("1250m", "512Mi")
+LIMITS = ("2", "1Gi")
+LOG_LEVEL = "INFO"
+CONNECTIONS = -1  # no limit
+CONNECTION_SECONDS = 10
+PORT_NAMES = ("jfr-jmx",)
+PORT_NUMBERS = (9091,)
+_HEALTH = f"http://localhost:{names.PORT_APPLICATION}/health/liveness"
+
+
+def part(instance: Instance) -> ComponentPlan:
+    # An object that only one controller can own: a second operator on the same Cryostat shows at once.
+    lock = builders.owned(instance, "ConfigMap", f"{instance.name}-lock")
+    if not instance.tls:
+        return ComponentPlan(PART, objects=(lock, deployment(instance)))
+    keystore = builders.owned(instance, "Secret", specs.keystore_secret(instance)) | {"type": "Opaque"}
+    order = SecretRequest(
+        Key("Secret", instance.namespace, specs.keystore_secret(instance)), {specs.KEYSTORE_PASSWORD: RandomValue(20)}
+    )
+    return ComponentPlan(PART, objects=(lock, keystore, deployment(instance)), requests=(order,))
+
+
+def warnings(instance: Instance) -> tuple[Problem, ...]:
+    """Settings that have no effect."""
+    if not instance.spec.report_options or instance.spec.report_options.sub_process_max_heap_size is None:
+        return ()
+    message = "reportOptions.subProcessMaxHeapSize has no effect: the application makes reports without a subprocess."
+    return (Problem(PART, "SubProcessMaxHeapSizeIgnored", message),)
+
+
+def deployment(instance: Instance) -> Obj:
+    security = instance.spec.security_options
+    volumes = [
+        *auth_proxy.volumes(instance),
+        *agent_gateway.volumes(instance),
+        *_keystore_volumes(instance),
+        *storage.core_volumes(instance),
+        *database.core_volumes(instance),
+        files.certificates(instance),
+    ]
+    given = files.draw(instance, (volume["name"] for volume in volumes))
+    return workloads.deployment(
+        instance,
+        workloads.CORE,
+        {
+            "replicas": 1,
+            "strategy": workloads.RECREATE,
+            "pod": {
+                "serviceAccountName": instance.name,
+                "automountServiceAccountToken": True,
+                "containers": [
+                    container(instance, given.mounts),
+                    grafana.container(instance),
+                    datasource.container(instance),
+                    auth_proxy.container(instance),
+                    agent_gateway.container(instance),
+                ],
+                "securityContext": builders.pod_security_context(
+                    instance, security.pod_security_context if security else None
+                ),
+                **workloads.scheduling(instance.spec.scheduling_options),
+                "volumes": [*volumes, *given.volumes],
+            },
+        },
+    )
+
+
+def container(instance: Instance, file_mounts: list[Obj]) -> Obj:
+    resources, security = instance.spec.resources, instance.spec.security_options
+    tls_mounts = [
+        builders.mount(storage.TLS_VOLUME, "/truststore/storage"),
+        builders.mount("keystore", f"{_client_tls(instance)}-tls"),
+        builders.mount("keystore-pass", f"{_client_tls(instance)}-keystore"),
+        builders.mount(database.TLS_VOLUME, database.tls_directory(instance)),
+    ]
+    return {
+        "name": instance.name,
+        **workloads.image(instance, "core"),
+        "ports": [{"containerPort": names.PORT_APPLICATION}],
+        "env": environment(instance),
+        "volumeMounts": [
+            builders.mount(files.CERTIFICATES_VOLUME, files.CERTIFICATES_DIRECTORY),
+            *(tls_mounts if instance.tls else []),
+            *file_mounts,
+        ],
+        "livenessProbe": builders.exec_probe("curl", "--fail", _HEALTH),
+        "startupProbe": builders.exec_probe("curl", "--fail", _HEALTH, failureThreshold=18),
+        "resources": builders.resources(resources.core_resources if resources else None, REQUESTS, LIMITS),
+        "securityContext": builders.container_security_context(security.core_security_context if security else None),
+    }
+
+
+def _client_tls(instance: Instance) -> str:
+    return f"{names.SECRETS_DIR}/client-tls/{instance.name}"
+
+
+def _keystore_volumes(instance: Instance) -> list[Obj]:
+    if not instance.tls:
+        return []
+    password = [builders.item(specs.KEYSTORE_PASSWORD, "keystore.pass")]
+    return [
+        {
+            "name": "keystore",
+            "secret": {"secretName": f"{instance.name}-tls", "items": [builders.item("keystore.p12")]},
+        },
+        {"name": "keystore-pass", "secret": {"secretName": specs.keystore_secret(instance), "items": password}},
+    ]
+
+
+def environment(instance: Instance) -> list[Obj]:
+    """The application's environment; variables that are made of others stand after them."""
+    level = instance.spec.logging_options.core_log_level if instance.spec.logging_options else None
+    audit = instance.spec.enable_audit
+    keystore = [
+        builders.env("SSL_KEYSTORE", f"{_client_tls(instance)}-tls/keystore.p12"),
+        builders.env("SSL_KEYSTORE_PASS_FILE", f"{_client_tls(instance)}-keystore/keystore.pass"),
+    ]
+    return [
+        builders.env("QUARKUS_LOG_LEVEL", level or LOG_LEVEL),
+        builders.env("QUARKUS_HTTP_HOST", "localhost"),
+        builders.env("QUARKUS_HTTP_PORT", str(names.PORT_APPLICATION)),
+        builders.env("QUARKUS_HTTP_PROXY_PROXY_ADDRESS_FORWARDING", "true"),
+        builders.env("QUARKUS_HTTP_PROXY_ALLOW_X_FORWARDED", "true"),
+        builders.env("QUARKUS_HTTP_PROXY_ENABLE_FORWARDED_HOST", "true"),
+        builders.env("QUARKUS_HTTP_PROXY_ENABLE_FORWARDED_PREFIX", "true"),
+        builders.env("QUARKUS_HIBERNATE_ORM_DATABASE_GENERATION", "none"),
+        builders.env("QUARKUS_HIBERNATE_ORM_SQL_LOAD_SCRIPT", "no-file"),
+        builders.env("QUARKUS_DATASOURCE_USERNAME", "cryostat"),
+        builders.env("CRYOSTAT_CONFIG_PATH", "/opt/cryostat.d/conf.d"),
+        builders.env("CRYOSTAT_TEMPLATE_PATH", "/opt/cryostat.d/templates.d"),
+        builders.env("QUARKUS_S3_SYNC_CLIENT_TLS_KEY_MANAGERS_PROVIDER_TYPE", "none"),
+        builders.env("QUARKUS_S3_SYNC_CLIENT_TLS_TRUST_MANAGERS_PROVIDER_TYPE", storage.trust(instance)),
+        builders.env("QUARKUS_S3_AWS_CREDENTIALS_TYPE", "static"),
+        *([] if audit is None else [builders.env("CRYOSTAT_AUDIT_ENABLED", builders.bool_text(audit))]),
+        *(keystore if instance.tls else []),
+        *database.core_environment(instance),
+        *storage.credentials(instance),
+        *storage.core_environment(instance),
+        *reports.core_environment(instance),
+        *_insights_environment(instance),
+        *_connection_environment(instance),
+        *_discovery_environment(instance),
+        builders.env("GRAFANA_DATASOURCE_URL", datasource.URL),
+        # Relative to whatever address people use: a Route, an Ingress, a load balancer or a forwarded port.
+        builders.env("GRAFANA_DASHBOARD_EXT_URL", grafana.EXTERNAL_PATH),
+        builders.env("GRAFANA_DASHBOARD_URL", grafana.INTERNAL_URL),
+        *_agent_environment(instance),
+    ]
+
+
+def _insights_environment(instance: Instance) -> list[Obj]:
+    proxy = instance.settings.insights_proxy
+    return [builders.env("INSIGHTS_PROXY", proxy)] if proxy and instance.openshift else []
+
+
+def _connection_environment(instance: Instance) -> list[Obj]:
+    options = instance.spec.target_connection_cache_options
+    # To the application 0 means «no limit» too.
+    size = (options.target_cache_size if options else None) or CONNECTIONS
+    ttl = (options.target_cache_ttl if options else None) or CONNECTION_SECONDS
+    return [
+        builders.env("CRYOSTAT_CONNECTIONS_MAX_OPEN", str(size)),
+        builders.env("CRYOSTAT_CONNECTIONS_TTL", str(ttl)),
+    ]
+
+
+def _discovery_environment(instance: Instance) -> list[Obj]:
+    options = instance.spec.target_discovery_options
+    if options and options.disable_built_in_discovery:
+        return [builders.env("CRYOSTAT_DISCOVERY_KUBERNETES_ENABLED", "false")]
+    default_names = () if options and options.disable_built_in_port_names else PORT_NAMES
+    default_numbers = () if options and options.disable_built_in_port_numbers else PORT_NUMBERS
+    port_names = (options.discovery_port_names if options else None) or default_names
+    port_numbers = (options.discovery_port_numbers if options else None) or default_numbers
+    return [
+        builders.env("CRYOSTAT_DISCOVERY_KUBERNETES_ENABLED", "true"),
+        builders.env("CRYOSTAT_DISCOVERY_KUBERNETES_NAMESPACES", ",".join(instance.target_namespaces)),
+        builders.env("CRYOSTAT_DISCOVERY_KUBERNETES_PORT_NAMES", builders.escape_expansion(",".join(port_names))),
+        builders.env("CRYOSTAT_DISCOVERY_KUBERNETES_PORT_NUMBERS", ",".join(map(str, port_numbers))),
+    ]
+
+
+def _agent_environment(instance: Instance) -> list[Obj]:
+    options = instance.spec.agent_options
+    verify = not (options and options.disable_hostname_verification)
+    # Without certificates of ours agents can only be called by plain HTTP.
+    insecure = not instance.tls or bool(options and options.allow_insecure)
+    return [
+        *([] if verify else [builders.env("QUARKUS_REST_CLIENT_VERIFY_HOST", "false")]),
+        *([builders.env("CRYOSTAT_AGENT_TLS_REQUIRED", "false")] if insecure else []),
+    ]

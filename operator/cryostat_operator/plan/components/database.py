@@ -1,0 +1,174 @@
+"""The database: its keys, claim, Service and Deployment, and how the application reaches it."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Final
+
+from ...api import constants
+from .. import builders, claims, workloads
+from ..instance import Instance
+from ..model import names
+from ..model.desired_state import Blocked, ComponentPlan, Reference, without_none
+from ..model.kinds import Key, Obj
+from ..model.problems import Problem
+from ..model.requests import RandomValue, SecretRequest
+
+PART: Final = "database"
+REQUESTS = ("50m", "64Mi")
+LIMITS = ("500m", "200Mi")
+DEFAULT_SIZE = "500Mi"
+TLS_VOLUME = "database-tls-secret"
+CONNECTION_KEY = "CONNECTION_KEY"
+ENCRYPTION_KEY = "ENCRYPTION_KEY"
+_KEYS = frozenset({CONNECTION_KEY, ENCRYPTION_KEY})
+
+
+def part(instance: Instance) -> ComponentPlan:
+    doubts = (claims.data_at_risk(instance, PART), claims.lost(instance, PART), _mismatch(instance))
+    problems = tuple(problem for problem in doubts if problem)
+    claim = claims.claim(instance, PART, DEFAULT_SIZE)
+    if claim and len(instance.database_secret) <= constants.LONGEST_LABEL:
+        claim["metadata"]["labels"][constants.LABEL_DATABASE_SECRET] = instance.database_secret
+    drawn = ComponentPlan(
+        PART, objects=without_none((claim, service(instance), deployment(instance))), problems=problems
+    )
+    if instance.database_secret != instance.minted_database_secret or instance.own_database_secret:
+        return drawn
+    held = _lost_keys(instance)
+    if held:
+        return replace(drawn, blocked=(Blocked(_secret_key(instance), held),))
+    keys = {CONNECTION_KEY: RandomValue(32), ENCRYPTION_KEY: RandomValue(32)}
+    order = SecretRequest(_secret_key(instance), keys, restores=_claim_exists(instance))
+    return replace(drawn, objects=(secret(instance), *drawn.objects), requests=(order,))
+
+
+def _secret_key(instance: Instance) -> Key:
+    return Key("Secret", instance.namespace, instance.minted_database_secret)
+
+
+def _mismatch(instance: Instance) -> Problem | None:
+    if not instance.database_secret_locked:
+        return None
+    return Problem(
+        PART,
+        "DatabaseSecretMismatched",
+        "databaseOptions.secretName cannot change once the database exists: "
+        f"it stays with Secret {instance.database_secret}, "
+        f"not {instance.wanted_database_secret}. Take the change back, or delete PersistentVolumeClaim "
+        f"{claims.claim_name(instance, PART)} to start over without the data.",
+    )
+
+
+def _lost_keys(instance: Instance) -> Problem | None:
+    """Why no keys may be made: the claim holds data that was encrypted with others.
+
+    The claim is not made before its keys are there (`needs`), so one that exists means that they once were.
+    """
+    name, claim = instance.minted_database_secret, claims.claim_name(instance, PART)
+    if not _claim_exists(instance):
+        return None
+    if ("Secret", name) not in instance.snapshot.data:
+        return Problem(PART, "ReferencePending", f"Secret {name} has not been looked up yet.", warning=False)
+    fact = instance.snapshot.data["Secret", name]
+    if fact and fact.keys >= _KEYS:
+        return None
+    return Problem(
+        PART,
+        "DatabaseSecretLost",
+        f"Secret {name} {'lacks keys' if fact else 'is gone'}, but PersistentVolumeClaim {claim} holds data that only "
+        f"its keys can read. Restore the Secret, or delete the claim to start over without the data.",
+    )
+
+
+def _claim_exists(instance: Instance) -> bool:
+    return (
+        claims.uses_claim(instance, PART)
+        and instance.live("PersistentVolumeClaim", claims.claim_name(instance, PART)) is not None
+    )
+
+
+def needs(instance: Instance) -> set[Reference]:
+    """What must be there before the claim is made."""
+    return {Reference("Secret", instance.database_secret, _KEYS)}
+
+
+def secret(instance: Instance) -> Obj:
+    return builders.owned(instance, "Secret", instance.minted_database_secret) | {"type": "Opaque", "immutable": True}
+
+
+def service(instance: Instance) -> Obj:
+    config = instance.spec.service_options.database_config if instance.spec.service_options else None
+    return workloads.service(instance, name(instance), PART, config) | {
+        "spec": {
+            "type": workloads.service_type(config),
+            "selector": workloads.pod_labels(instance, PART),
+            "ports": [{"name": "jdbc", "port": port(instance), "targetPort": names.PORT_DATABASE}],
+        }
+    }
+
+
+def name(instance: Instance) -> str:
+    return f"{instance.name}-database"
+
+
+def port(instance: Instance) -> int:
+    config = instance.spec.service_options.database_config if instance.spec.service_options else None
+    return (config.database_port if config else None) or names.PORT_DATABASE
+
+
+def core_environment(instance: Instance) -> list[Obj]:
+    """How the application reaches the database."""
+    root = f"{tls_directory(instance)}/ca.crt"
+    verified = f"?ssl=true&sslmode=verify-full&sslcert=&sslrootcert={root}" if instance.tls else ""
+    url = f"jdbc:postgresql://{instance.service_host(name(instance))}:{port(instance)}/cryostat{verified}"
+    return [
+        builders.env_secret("QUARKUS_DATASOURCE_PASSWORD", instance.database_secret, CONNECTION_KEY),
+        builders.env("QUARKUS_DATASOURCE_JDBC_URL", url),
+    ]
+
+
+def core_volumes(instance: Instance) -> list[Obj]:
+    """What the application needs to trust the database."""
+    source = {
+        "secretName": f"{instance.name}-database-tls",
+        "defaultMode": builders.READ_ONLY_MODE,
+        "items": [builders.item("tls.crt"), builders.item("ca.crt")],
+    }
+    return [{"name": TLS_VOLUME, "secret": source}] if instance.tls else []
+
+
+def tls_directory(instance: Instance) -> str:
+    return f"{names.SECRETS_DIR}/{instance.name}-database-tls"
+
+
+def deployment(instance: Instance) -> Obj:
+    return claims.deployment(instance, PART, TLS_VOLUME, container(instance))
+
+
+def container(instance: Instance) -> Obj:
+    resources, security = instance.spec.resources, instance.spec.security_options
+    tls = tls_directory(instance)
+    encrypted = ["-c", "ssl=on", "-c", f"ssl_cert_file={tls}/tls.crt", "-c", f"ssl_key_file={tls}/tls.key"]
+    return {
+        "name": f"{instance.name}-db",
+        **workloads.image(instance, "database"),
+        **({"args": encrypted} if instance.tls else {}),
+        "ports": [{"containerPort": names.PORT_DATABASE}],
+        "env": [
+            builders.env("PGDATA", "/var/lib/pgsql/data"),
+            builders.env("POSTGRESQL_USER", "cryostat"),
+            builders.env("POSTGRESQL_DATABASE", "cryostat"),
+            builders.env_secret("POSTGRESQL_PASSWORD", instance.database_secret, CONNECTION_KEY),
+            builders.env_secret("PG_ENCRYPT_KEY", instance.database_secret, ENCRYPTION_KEY),
+        ],
+        "volumeMounts": [
+            builders.mount(claims.claim_name(instance, PART), "/var/lib/pgsql", read_only=False),
+            *([builders.mount(TLS_VOLUME, tls)] if instance.tls else []),
+        ],
+        "readinessProbe": builders.exec_probe("pg_isready", "-U", "cryostat", "-d", "cryostat"),
+        "resources": builders.resources(resources.database_resources if resources else None, REQUESTS, LIMITS),
+        "securityContext": builders.container_security_context(
+            security.database_security_context if security else None
+        ),
+    }

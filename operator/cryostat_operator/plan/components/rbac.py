@@ -1,0 +1,61 @@
+"""What the application may do: its ServiceAccount, and bindings to the ClusterRoles of the installation."""
+
+from __future__ import annotations
+
+from .. import builders, targets, text
+from ..instance import Instance
+from ..model import names
+from ..model.desired_state import Blocked, ComponentPlan
+from ..model.kinds import Key, Obj
+
+PART = targets.PART
+_RBAC_GROUP = "rbac.authorization.k8s.io"
+
+
+def part(instance: Instance) -> ComponentPlan:
+    name = names.instance_hash_name(instance.namespace, instance.name)
+    missing = targets.unreachable(instance)
+    return ComponentPlan(
+        PART,
+        objects=(
+            service_account(instance),
+            cluster_role_binding(instance),
+            *(role_binding(instance, t) for t in instance.reachable_targets),
+        ),
+        blocked=tuple(Blocked(Key("RoleBinding", target, name), problem) for target, problem in missing.items()),
+        problems=tuple(missing.values()),
+    )
+
+
+def service_account(instance: Instance) -> Obj:
+    obj = builders.owned(instance, "ServiceAccount", instance.name, {"app": instance.name})
+    if not instance.openshift:
+        return obj
+    # Makes the account an OAuth client whose users come back to the Route.
+    route = {
+        "metadata": {"creationTimestamp": None},
+        "reference": {"group": "", "kind": "Route", "name": instance.name},
+    }
+    key = "serviceaccounts.openshift.io/oauth-redirectreference.route"
+    return builders.annotate(obj, {key: text.compact_json(route)})
+
+
+def role_binding(instance: Instance, target: str) -> Obj:
+    """Discovery in one target namespace."""
+    obj = builders.labeled(instance, "RoleBinding", names.instance_hash_name(instance.namespace, instance.name), target)
+    return obj | _binding(instance, instance.settings.namespaced_cluster_role)
+
+
+def cluster_role_binding(instance: Instance) -> Obj:
+    """Reviews of tokens and permissions, for the authentication proxy."""
+    obj = builders.labeled(
+        instance, "ClusterRoleBinding", names.instance_hash_name(instance.namespace, instance.name), ""
+    )
+    return obj | _binding(instance, instance.settings.cluster_role)
+
+
+def _binding(instance: Instance, role: str) -> Obj:
+    return {
+        "roleRef": {"apiGroup": _RBAC_GROUP, "kind": "ClusterRole", "name": role},
+        "subjects": [{"kind": "ServiceAccount", "name": instance.name, "namespace": instance.namespace}],
+    }

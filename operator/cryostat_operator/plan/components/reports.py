@@ -1,0 +1,152 @@
+"""The report generators: their Service and Deployment, where replicas are asked for."""
+
+from __future__ import annotations
+
+from decimal import ROUND_CEILING
+from typing import Any
+
+from .. import builders, workloads
+from ..instance import Instance
+from ..model import names
+from ..model.desired_state import ComponentPlan
+from ..model.kinds import Obj
+from . import storage
+
+PART = "reports"
+REQUESTS = ("2", "512Mi")
+LIMITS = ("4", "2Gi")
+STORAGE_TLS_VOLUME = "storage-tls-truststore"
+TLS_VOLUME = "reports-tls-secret"
+
+
+def part(instance: Instance) -> ComponentPlan:
+    return ComponentPlan(PART, objects=(service(instance), deployment(instance)) if wanted(instance) else ())
+
+
+def wanted(instance: Instance) -> bool:
+    """Whether the application hands reports over; otherwise it makes them itself."""
+    return instance.report_replicas > 0
+
+
+def name(instance: Instance) -> str:
+    return f"{instance.name}-reports"
+
+
+def port(instance: Instance) -> int:
+    config = instance.spec.service_options.reports_config if instance.spec.service_options else None
+    return (config.http_port if config else None) or names.PORT_REPORTS
+
+
+def service(instance: Instance) -> Obj:
+    config = instance.spec.service_options.reports_config if instance.spec.service_options else None
+    return workloads.service(instance, name(instance), PART, config) | {
+        "spec": {
+            "type": workloads.service_type(config),
+            "selector": workloads.pod_labels(instance, PART),
+            "ports": [{"name": "http", "port": port(instance), "targetPort": names.PORT_REPORTS}],
+        }
+    }
+
+
+def core_environment(instance: Instance) -> list[Obj]:
+    """How the application reaches the report generators."""
+    if not wanted(instance):
+        return []
+    return [builders.env("QUARKUS_REST_CLIENT_REPORTS_URL", f"{instance.scheme}://{name(instance)}:{port(instance)}")]
+
+
+def deployment(instance: Instance) -> Obj:
+    options = instance.spec.report_options
+    security = options.security_options if options else None
+    context = security.pod_security_context if security else None
+    return workloads.deployment(
+        instance,
+        PART,
+        {
+            "replicas": instance.report_replicas,
+            "pod": {
+                "automountServiceAccountToken": False,
+                "containers": [container(instance)],
+                "securityContext": builders.pod_security_context(instance, context, fs_group=False),
+                **workloads.scheduling(options.scheduling_options if options else None),
+                **({"volumes": _volumes(instance)} if instance.tls else {}),
+            },
+        },
+    )
+
+
+def container(instance: Instance) -> Obj:
+    options = instance.spec.report_options
+    security = options.security_options if options else None
+    resources = builders.resources(options.resources if options else None, REQUESTS, LIMITS)
+    return {
+        "name": name(instance),
+        **workloads.image(instance, "reports"),
+        "ports": [{"containerPort": names.PORT_REPORTS}],
+        "env": [
+            builders.env("QUARKUS_HTTP_HOST", "0.0.0.0"),  # noqa: S104 - the application calls it
+            *(
+                _tls_environment(instance)
+                if instance.tls
+                else [builders.env("QUARKUS_HTTP_PORT", str(names.PORT_REPORTS))]
+            ),
+            builders.env("JAVA_OPTS_APPEND", java_options(instance, resources)),
+        ],
+        "volumeMounts": [
+            *([builders.mount(STORAGE_TLS_VOLUME, storage.tls_directory(instance))] if instance.tls else []),
+            *([builders.mount(TLS_VOLUME, _tls_directory(instance))] if instance.tls else []),
+        ],
+        "livenessProbe": builders.http_get("/health", names.PORT_REPORTS, instance.scheme),
+        "startupProbe": builders.http_get("/health", names.PORT_REPORTS, instance.scheme),
+        "resources": resources,
+        "securityContext": builders.container_security_context(security.reports_security_context if security else None),
+    }
+
+
+def java_options(instance: Instance, resources: Obj) -> str:
+    """Options of the JVM: as many parser threads as the container may use CPUs."""
+    cpus = processors(resources)
+    options = [
+        "-XX:+PrintCommandLineFlags",
+        f"-XX:ActiveProcessorCount={cpus}",
+        f"-Dorg.openjdk.jmc.flightrecorder.parser.singlethreaded={builders.bool_text(cpus < 2)}",
+    ]
+    if instance.tls:
+        options += [
+            "-Dquarkus.http.tls-configuration-name=https",
+            "-Dquarkus.tls.https.reload-period=1h",
+            f"-Dquarkus.tls.https.key-store.pem.0.cert={_tls_directory(instance)}/tls.crt",
+            f"-Dquarkus.tls.https.key-store.pem.0.key={_tls_directory(instance)}/tls.key",
+        ]
+    return " ".join(options)
+
+
+def processors(resources: dict[str, Any]) -> int:
+    """Whole CPUs of the limit, or of the request where CPU has no limit; at least one."""
+    cpu = (resources.get("limits") or {}).get("cpu", resources["requests"]["cpu"])
+    return max(1, int(builders.quantity(cpu).to_integral_value(ROUND_CEILING)))
+
+
+def _tls_directory(instance: Instance) -> str:
+    return f"{names.SECRETS_DIR}/{instance.name}-reports-tls"
+
+
+def _tls_environment(instance: Instance) -> list[Obj]:
+    tls = storage.tls_directory(instance)
+    trust = [
+        builders.env("CRYOSTAT_STORAGE_TLS_CA_PATH", f"{tls}/ca.crt"),
+        builders.env("CRYOSTAT_STORAGE_TLS_CERT_PATH", f"{tls}/tls.crt"),
+    ]
+    return [
+        builders.env("QUARKUS_HTTP_SSL_PORT", str(names.PORT_REPORTS)),
+        builders.env("QUARKUS_HTTP_INSECURE_REQUESTS", "disabled"),
+        *([] if instance.external_storage else trust),
+    ]
+
+
+def _volumes(instance: Instance) -> list[Obj]:
+    items = [builders.item("ca.crt"), builders.item("tls.crt")]
+    return [
+        {"name": STORAGE_TLS_VOLUME, "secret": {"secretName": f"{instance.name}-storage-tls", "items": items}},
+        {"name": TLS_VOLUME, "secret": {"secretName": f"{instance.name}-reports-tls"}},
+    ]

@@ -1,0 +1,200 @@
+"""The object storage: managed, with its keys, claim, Service and Deployment, or an S3 provider outside."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Final
+
+from ...api.v1beta2 import ObjectStorageProviderOptions
+from .. import builders, claims, workloads
+from ..instance import Instance
+from ..model import names
+from ..model.desired_state import ComponentPlan, without_none
+from ..model.kinds import Key, Obj
+from ..model.requests import RandomValue, SecretRequest
+
+PART: Final = "storage"
+REQUESTS = ("500m", "384Mi")
+LIMITS = ("1", "1Gi")
+DEFAULT_SIZE = "32Gi"
+TLS_VOLUME = "storage-tls-secret"
+ACCESS_KEY = "ACCESS_KEY"
+SECRET_KEY = "SECRET_KEY"  # noqa: S105 - the name of a key
+GENERATED_ACCESS_KEY = "cryostat"
+BUCKETS = ("archivedrecordings", "archivedreports", "eventtemplates", "probes", "heapdumps", "threaddumps", "logs")
+# Names of the buckets with an external provider: variable of the application, field of the spec.
+_BUCKET_NAMES = (
+    ("STORAGE_BUCKETS_ARCHIVES_NAME", "archived_recordings"),
+    ("CRYOSTAT_SERVICES_REPORTS_STORAGE_CACHE_NAME", "archived_reports"),
+    ("STORAGE_BUCKETS_EVENT_TEMPLATES_NAME", "event_templates"),
+    ("STORAGE_BUCKETS_PROBE_TEMPLATES_NAME", "jmc_agent_probe_templates"),
+    ("STORAGE_BUCKETS_HEAP_DUMPS_NAME", "heap_dumps"),
+    ("STORAGE_BUCKETS_THREAD_DUMPS_NAME", "thread_dumps"),
+    ("STORAGE_BUCKETS_METADATA_NAME", "metadata"),
+)
+
+
+def part(instance: Instance) -> ComponentPlan:
+    order = SecretRequest(
+        Key("Secret", instance.namespace, minted_secret(instance)),
+        {ACCESS_KEY: GENERATED_ACCESS_KEY, SECRET_KEY: RandomValue(32)},
+    )
+    # A user's Secret may bear the very name that ours would have.
+    minted = (
+        ComponentPlan(PART)
+        if instance.own_storage_secret == minted_secret(instance)
+        else ComponentPlan(PART, (secret(instance),), (order,))
+    )
+    if instance.external_storage:
+        return minted
+    problems = (claims.data_at_risk(instance, PART), claims.lost(instance, PART))
+    return replace(
+        minted,
+        objects=without_none(
+            (*minted.objects, claims.claim(instance, PART, DEFAULT_SIZE), service(instance), deployment(instance))
+        ),
+        problems=tuple(problem for problem in problems if problem),
+    )
+
+
+def minted_secret(instance: Instance) -> str:
+    return f"{instance.name}-storage"
+
+
+def secret(instance: Instance) -> Obj:
+    return builders.owned(instance, "Secret", minted_secret(instance)) | {"type": "Opaque"}
+
+
+def service(instance: Instance) -> Obj:
+    config = instance.spec.service_options.storage_config if instance.spec.service_options else None
+    return workloads.service(instance, name(instance), PART, config) | {
+        "spec": {
+            "type": workloads.service_type(config),
+            "selector": workloads.pod_labels(instance, PART),
+            "ports": [{"name": "http", "port": port(instance), "targetPort": names.PORT_STORAGE}],
+        }
+    }
+
+
+def name(instance: Instance) -> str:
+    return f"{instance.name}-storage"
+
+
+def port(instance: Instance) -> int:
+    config = instance.spec.service_options.storage_config if instance.spec.service_options else None
+    return (config.http_port if config else None) or names.PORT_STORAGE
+
+
+def provider(instance: Instance) -> ObjectStorageProviderOptions | None:
+    """The provider outside, where there is one."""
+    options = instance.spec.object_storage_options
+    return options.provider if options and instance.external_storage else None
+
+
+def credentials(instance: Instance) -> list[Obj]:
+    """The application's credentials, once for its S3 client and once for the AWS libraries in it."""
+    access = "QUARKUS_S3_AWS_CREDENTIALS_STATIC_PROVIDER_ACCESS_KEY_ID"
+    secret_access = "QUARKUS_S3_AWS_CREDENTIALS_STATIC_PROVIDER_SECRET_ACCESS_KEY"  # noqa: S105 - a variable's name
+    return [
+        builders.env_secret(access, instance.storage_secret, ACCESS_KEY),
+        builders.env_secret(secret_access, instance.storage_secret, SECRET_KEY),
+        builders.env("AWS_ACCESS_KEY_ID", f"$({access})"),
+        builders.env("AWS_SECRET_ACCESS_KEY", f"$({secret_access})"),
+    ]
+
+
+def core_environment(instance: Instance) -> list[Obj]:
+    """How the application reaches the object storage."""
+    outside = provider(instance)
+    if outside:
+        return _external_environment(instance, outside)
+    return [
+        builders.env(
+            "QUARKUS_S3_ENDPOINT_OVERRIDE",
+            f"{instance.scheme}://{instance.service_host(name(instance))}:{port(instance)}",
+        ),
+        builders.env("QUARKUS_S3_PATH_STYLE_ACCESS", "true"),
+        builders.env("QUARKUS_S3_AWS_REGION", "us-east-1"),
+        builders.env("STORAGE_PRESIGNED_TRANSFERS_ENABLED", "true"),
+        builders.env("STORAGE_PRESIGNED_DOWNLOADS_ENABLED", "false"),
+    ]
+
+
+def _external_environment(instance: Instance, outside: ObjectStorageProviderOptions) -> list[Obj]:
+    options = instance.spec.object_storage_options
+    buckets = options.storage_bucket_name_options if options else None
+    named = [(variable, getattr(buckets, field, None)) for variable, field in _BUCKET_NAMES]
+    downloads = outside.disable_presigned_downloads
+    return [
+        builders.env("QUARKUS_S3_ENDPOINT_OVERRIDE", builders.escape_expansion(outside.url or "")),
+        builders.env("QUARKUS_S3_AWS_REGION", builders.escape_expansion(outside.region or "")),
+        builders.env("QUARKUS_S3_PATH_STYLE_ACCESS", builders.bool_text(not outside.use_virtual_host_access)),
+        builders.env(
+            "STORAGE_PRESIGNED_TRANSFERS_ENABLED", builders.bool_text(not outside.disable_presigned_file_transfers)
+        ),
+        *(
+            []
+            if downloads is None
+            else [builders.env("STORAGE_PRESIGNED_DOWNLOADS_ENABLED", builders.bool_text(not downloads))]
+        ),
+        builders.env("STORAGE_METADATA_STORAGE_MODE", outside.metadata_mode or "tagging"),
+        *(builders.env(variable, builders.escape_expansion(value)) for variable, value in named if value is not None),
+    ]
+
+
+def trust(instance: Instance) -> str:
+    """What the application's S3 client trusts, in its own words."""
+    outside = provider(instance)
+    return "trust-all" if outside and outside.tls_trust_all else "system-property"
+
+
+def core_volumes(instance: Instance) -> list[Obj]:
+    """What the containers of the main pod need to trust the managed storage."""
+    source = {
+        "secretName": f"{instance.name}-storage-tls",
+        "defaultMode": builders.READ_ONLY_MODE,
+        "items": [builders.item("tls.crt", "s3/tls.crt"), builders.item("ca.crt", "s3/ca.crt")],
+    }
+    return [{"name": TLS_VOLUME, "secret": source}] if instance.tls else []
+
+
+def tls_directory(instance: Instance) -> str:
+    return f"{names.SECRETS_DIR}/{instance.name}-storage-tls"
+
+
+def deployment(instance: Instance) -> Obj:
+    return claims.deployment(instance, PART, TLS_VOLUME, container(instance))
+
+
+def container(instance: Instance) -> Obj:
+    resources, security = instance.spec.resources, instance.spec.security_options
+    tls = tls_directory(instance)
+    encrypted = [
+        f"-s3.port={names.PORT_STORAGE}",
+        "-s3.port.https=0",
+        f"-s3.key.file={tls}/tls.key",
+        f"-s3.cert.file={tls}/tls.crt",
+    ]
+    return {
+        "name": f"{instance.name}-storage",
+        **workloads.image(instance, "storage"),
+        **({"args": encrypted} if instance.tls else {}),
+        "ports": [{"containerPort": names.PORT_STORAGE}],
+        "env": [
+            builders.env("CRYOSTAT_BUCKETS", ",".join(BUCKETS)),
+            builders.env_secret("CRYOSTAT_ACCESS_KEY", instance.storage_secret, ACCESS_KEY),
+            builders.env("DATA_DIR", "/data"),
+            builders.env("IP_BIND", "0.0.0.0"),  # noqa: S104 - other pods call it
+            builders.env("REST_ENCRYPTION_ENABLE", "1"),
+            builders.env_secret("CRYOSTAT_SECRET_KEY", instance.storage_secret, SECRET_KEY),
+        ],
+        "volumeMounts": [
+            builders.mount(claims.claim_name(instance, PART), "/data", read_only=False),
+            *([builders.mount(TLS_VOLUME, tls)] if instance.tls else []),
+        ],
+        "livenessProbe": builders.http_get("/healthz", names.PORT_STORAGE, instance.scheme, failureThreshold=2),
+        "startupProbe": builders.http_get("/healthz", names.PORT_STORAGE, instance.scheme, failureThreshold=13),
+        "readinessProbe": builders.http_get("/readyz", names.PORT_STORAGE, instance.scheme),
+        "resources": builders.resources(resources.object_storage_resources if resources else None, REQUESTS, LIMITS),
+        "securityContext": builders.container_security_context(security.storage_security_context if security else None),
+    }

@@ -1,0 +1,1 @@
+"""Compares the desired with the live state and decides what to write."""

@@ -1,0 +1,65 @@
+"""Which labels and annotations of a live object are ours, as the API server's notes on who set what tell."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ...api import constants
+from ..model.kinds import FIELD_MANAGER, Obj
+
+
+def ours(live: Obj, path: tuple[str, ...], field: str) -> set[str]:
+    """Keys of the labels or annotations below `path` that the operator itself set last.
+
+    `managedFields` of live objects hold our own notes alone (`cluster.cache.trimmed`).
+    """
+    found: set[str] = set()
+    for entry in live["metadata"].get("managedFields") or ():
+        fields = entry.get("fieldsV1") or {}
+        for step in (*path, "metadata", field):
+            fields = fields.get(f"f:{step}") or {}
+        found |= {name[2:] for name in fields if name.startswith("f:")}
+    # The deployment controller shares our manager's name with nobody, but its revision must never be taken away.
+    return {name for name in found if not name.startswith("deployment.kubernetes.io/")}
+
+
+# Field manager of the Go operator, and of every other program that is called so: see `is_our_work`.
+_MANAGER = "manager"
+
+
+def trimmed(kind: str, obj: Obj) -> Obj:
+    """The parts of a live object that are compared or reported; Secret values never enter the cache."""
+    metadata = {k: v for k, v in obj["metadata"].items() if k not in ("managedFields", "selfLink")}
+    metadata["managedFields"] = [m for m in map(_metadata_fields, obj["metadata"].get("managedFields") or ()) if m]
+    result = {**obj, "kind": kind, "metadata": metadata}
+    if kind == "Secret":
+        result.pop("data", None)
+    return result
+
+
+def is_written_by_operator(entry: Obj) -> bool:
+    """Whether an entry of `managedFields` tells of this operator, or of the Go operator that it takes over from.
+
+    The latter's manager is just `manager`, as in most operators: it was the Go operator if it also made the object, and
+    so has set an owner or the mark.
+    """
+    if entry.get("subresource"):
+        return False
+    metadata = (entry.get("fieldsV1") or {}).get("f:metadata") or {}
+    made = "f:ownerReferences" in metadata or f"f:{constants.LABEL_NAME}" in (metadata.get("f:labels") or {})
+    return entry.get("manager") == FIELD_MANAGER or (entry.get("manager") == _MANAGER and made)
+
+
+def _metadata_fields(entry: Obj) -> Obj | None:
+    """What we set in the metadata of an object and of its pod template."""
+    if not is_written_by_operator(entry):
+        return None
+    fields = entry.get("fieldsV1") or {}
+    own = fields.get("f:metadata")
+    template = ((fields.get("f:spec") or {}).get("f:template") or {}).get("f:metadata")
+    kept: dict[str, Any] = {}
+    if own:
+        kept["f:metadata"] = {k: own[k] for k in ("f:labels", "f:annotations") if k in own}
+    if template:
+        kept["f:spec"] = {"f:template": {"f:metadata": template}}
+    return {"manager": entry["manager"], "fieldsV1": kept}

@@ -1,0 +1,62 @@
+"""New certificates and keys reach pods in order: database and storage first, the application when they serve."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+
+from ...api import constants
+from ..instance import Instance
+from ..model.desired_state import Blocked, ComponentPlan
+from ..model.kinds import Key, Obj, key_of, spec_hash_of
+from ..model.problems import Problem
+from .comparison import differences
+
+_HASH = f"spec.template.metadata.annotations.{constants.ANNOTATION_SECRET_HASH}"
+_DONE = "NewReplicaSetAvailable"
+
+
+def in_order(instance: Instance, parts: tuple[ComponentPlan, ...]) -> tuple[ComponentPlan, ...]:
+    """The parts, with the application held back where nothing but Secrets changed and others are under way.
+
+    A rollout that gets stuck holds nobody up: its Deployment stops to progress after ten minutes.
+    """
+    wished = {obj["metadata"]["name"]: obj for part in parts for obj in part.objects if obj["kind"] == "Deployment"}
+    live, wish = instance.live("Deployment", instance.name), wished.get(instance.name)
+    if live is None or wish is None or _unlike(instance, wish, live) != [_HASH]:
+        return parts
+    busy = [
+        name for name in (f"{instance.name}-database", f"{instance.name}-storage") if _under_way(instance, name, wished)
+    ]
+    if not busy:
+        return parts
+    message = f"Deployment {instance.name} gets its new Secrets when {' and '.join(busy)} run with theirs."
+    key = Key("Deployment", instance.namespace, instance.name)
+    held = Blocked(key, Problem("core", "RollingInOrder", message, warning=False))
+    return tuple(_without(part, wish, held) if wish in part.objects else part for part in parts)
+
+
+def _unlike(instance: Instance, wish: Obj, live: Obj) -> list[str]:
+    key = key_of(wish)
+    known = key in instance.snapshot.in_sync and instance.snapshot.in_sync[key] == spec_hash_of(wish)
+    return [] if known else differences(wish, live)
+
+
+def _under_way(instance: Instance, name: str, wished: Mapping[str, Obj]) -> bool:
+    live, wish = instance.live("Deployment", name), wished.get(name)
+    if live is None or wish is None:
+        return False
+    status = live.get("status") or {}
+    if _unlike(instance, wish, live) or status.get("observedGeneration", 0) < live["metadata"].get("generation", 0):
+        return True
+    progress: Obj = next((c for c in status.get("conditions") or () if c.get("type") == "Progressing"), {})
+    if progress.get("status") != "True":
+        return False
+    # Between the old pod's end and the new one's beginning, the condition may still tell of the rollout before.
+    running = min(status.get("updatedReplicas") or 0, status.get("availableReplicas") or 0)
+    return progress.get("reason") != _DONE or running < wish["spec"].get("replicas", 1)
+
+
+def _without(part: ComponentPlan, wish: Obj, held: Blocked) -> ComponentPlan:
+    objects = tuple(obj for obj in part.objects if obj is not wish)
+    return replace(part, objects=objects, blocked=(*part.blocked, held))

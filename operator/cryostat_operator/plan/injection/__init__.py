@@ -1,0 +1,1 @@
+"""Adds the Cryostat agent to pods that ask for it by their labels."""

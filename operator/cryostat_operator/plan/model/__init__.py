@@ -1,0 +1,1 @@
+"""Types and tables that all of `plan` uses; imports nothing but `api`."""

@@ -1,0 +1,63 @@
+"""The observed state that a plan is computed from."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from .certificates import CertificateInfo
+from .kinds import Key, Obj
+
+
+@dataclass(frozen=True)
+class ContentSummary:
+    """An existing Secret or ConfigMap: the names of its keys and a digest of its content (never the content).
+
+    `certificate` is the Certificate of cert-manager that a Secret was written for, empty where it was none; None where
+    nobody looked.
+    """
+
+    keys: frozenset[str]
+    digest: str
+    certificate: str | None = None
+
+
+@dataclass(frozen=True)
+class NamespaceState:
+    """An existing namespace."""
+
+    terminating: bool = False
+    annotations: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Snapshot:
+    """What was observed before a plan is drawn.
+
+    Attributes:
+        openshift: whether the cluster is treated as OpenShift.
+        apis: kinds that the API server serves, by kind name; None means all of `KINDS`.
+        namespaces: existing namespaces; one that is asked for and not here does not exist.
+        data: (kind, name) of Secrets and ConfigMaps in the install namespace; None means looked for and not there,
+            a missing entry means not looked for yet.
+        live: objects that carry the mark of this Cryostat, as last seen.
+        agreements: digests of the wishes (see `Plan.digests`) that live objects were found to fulfil, as they are now.
+        leaving: objects of an earlier Cryostat of the same name, which are being garbage-collected.
+        api_server: addresses of the API server's endpoints, sorted.
+        certificates: what is public of the Secrets with a certificate that carry the mark of this Cryostat.
+        ca_certificate: public certificates (PEM) of the instance's own authority, once there is one.
+    """
+
+    openshift: bool = False
+    apis: frozenset[str] | None = None
+    namespaces: Mapping[str, NamespaceState] = field(default_factory=dict)
+    data: Mapping[tuple[str, str], ContentSummary | None] = field(default_factory=dict)
+    live: Mapping[Key, Obj] = field(default_factory=dict)
+    api_server: tuple[str, ...] = ()
+    certificates: Mapping[Key, CertificateInfo] = field(default_factory=dict)
+    ca_certificate: str | None = None
+    in_sync: Mapping[Key, bytes] = field(default_factory=dict)
+    leaving: frozenset[Key] = frozenset()
+
+    def serves(self, kind: str) -> bool:
+        return self.apis is None or kind in self.apis

@@ -1,0 +1,112 @@
+"""The shapes that the Deployments and Services of all components share."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ..api.v1beta2 import Affinity, ResourceMetadata, SchedulingConfiguration, ServiceConfig
+from . import builders
+from .instance import Instance
+from .model.kinds import Obj
+
+CORE = "cryostat"
+# Two pods must never write to one volume, or to one database.
+RECREATE: Obj = {"type": "Recreate"}
+
+
+def pod_labels(instance: Instance, component: str) -> dict[str, str]:
+    """Labels that exactly the pods of one component carry; selectors are made of nothing else."""
+    return {"app": instance.name, "kind": "cryostat", "component": component}
+
+
+def deployment_name(instance: Instance, component: str) -> str:
+    return instance.name if component == CORE else f"{instance.name}-{component}"
+
+
+def deployment(instance: Instance, component: str, spec: Obj) -> Obj:
+    """Deployment of a component; `spec` gives replicas, strategy and, as `pod`, the spec of its pods."""
+    name, selector = deployment_name(instance, component), pod_labels(instance, component)
+    operand = instance.spec.operand_metadata
+    labels, annotations = _metadata(operand.deployment_metadata if operand else None)
+    pod_user_labels, pod_annotations = _metadata(operand.pod_metadata if operand else None)
+    labels |= selector | {"app.kubernetes.io/name": CORE if component == CORE else f"cryostat-{component}"}
+    annotations["app.openshift.io/connects-to"] = "cryostat-operator-controller" if component == CORE else instance.name
+    template = {
+        "metadata": {
+            "name": name,
+            "namespace": instance.namespace,
+            "labels": {**pod_user_labels, **selector},
+            **({"annotations": pod_annotations} if pod_annotations else {}),
+        },
+        "spec": _without_empty_lists(spec["pod"]),
+    }
+    rest = {key: value for key, value in spec.items() if key != "pod"}
+    obj = builders.annotate(builders.owned(instance, "Deployment", name, labels), annotations)
+    return obj | {"spec": {**rest, "selector": {"matchLabels": selector}, "template": template}}
+
+
+def _without_empty_lists(pod: Obj) -> Obj:
+    """The API server drops empty lists of containers; without them a plan reads like what it stores."""
+    containers = [{key: value for key, value in c.items() if value != []} for c in pod["containers"]]
+    return {**pod, "containers": containers}
+
+
+def image(instance: Instance, name: str) -> dict[str, str]:
+    """Image and pull policy of a container."""
+    chosen = instance.image(name)
+    return {"image": chosen.reference, "imagePullPolicy": chosen.pull_policy}
+
+
+def service(instance: Instance, name: str, component: str, config: ServiceConfig | None) -> Obj:
+    """Head of a Service in the install namespace."""
+    labels, annotations = _metadata(config)
+    return builders.annotate(
+        builders.owned(instance, "Service", name, labels | service_labels(instance, component)), annotations
+    )
+
+
+def service_labels(instance: Instance, component: str) -> dict[str, str]:
+    return {
+        "app": instance.name,
+        "component": component,
+        "app.kubernetes.io/name": "cryostat",
+        "app.kubernetes.io/instance": instance.name,
+        "app.kubernetes.io/component": component,
+        "app.kubernetes.io/part-of": "cryostat",
+    }
+
+
+def service_type(config: ServiceConfig | None) -> str:
+    return (config.service_type if config else None) or "ClusterIP"
+
+
+def scheduling(options: SchedulingConfiguration | None) -> dict[str, Any]:
+    """The part of a pod's spec that says where it runs; empty where nothing is asked for."""
+    if options is None:
+        return {}
+    wanted = {
+        "nodeSelector": options.node_selector,
+        "affinity": _affinity(options.affinity),
+        "tolerations": options.tolerations,
+    }
+    return {key: value for key, value in wanted.items() if value}
+
+
+def _affinity(given: Affinity | None) -> Obj:
+    wanted = (
+        {
+            "nodeAffinity": given.node_affinity,
+            "podAffinity": given.pod_affinity,
+            "podAntiAffinity": given.pod_anti_affinity,
+        }
+        if given
+        else {}
+    )
+    return {key: value for key, value in wanted.items() if value is not None}
+
+
+def _metadata(given: ResourceMetadata | None) -> tuple[dict[str, str], dict[str, str]]:
+    """Copies of a user's labels and annotations."""
+    if given is None:
+        return {}, {}
+    return dict(given.labels or {}), dict(given.annotations or {})

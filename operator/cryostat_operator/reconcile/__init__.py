@@ -1,0 +1,1 @@
+"""The work queue and the reconciler: observe, plan, diff, apply, report status."""

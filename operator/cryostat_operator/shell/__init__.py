@@ -1,1 +1,0 @@
-"""The front door: kopf's handlers, the queue, and the loop."""

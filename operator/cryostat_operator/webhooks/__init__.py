@@ -1,0 +1,1 @@
+"""Admission of Cryostats, conversion between their versions, and agent injection into pods."""

@@ -1,1 +1,0 @@
-"""The API models: what is read, what is refused, and the schema that is made from them."""

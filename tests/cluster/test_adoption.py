@@ -1,0 +1,363 @@
+"""Instances that the Go operator made and left running are taken over: nothing is lost, nothing restarts twice.
+
+Every captured case is put into a cluster as that operator had left it; then ours is started, stopped, started again.
+"""
+
+from __future__ import annotations
+
+import copy
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager, suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import NamedTuple
+
+import pytest
+import yaml
+
+from cryostat_operator.api import constants
+from cryostat_operator.plan.model.kinds import KINDS, Key, key_of
+from tests.cluster import openshift
+from tests.cluster.api import Object
+from tests.cluster.cert_manager import CertManager
+from tests.cluster.controlplane import NODE, ControlPlane, Options
+from tests.cluster.go_operator import FINALIZER, Predecessor
+from tests.cluster.operator_process import CRD, ROOT, install
+from tests.cluster.router import RoutePlayer
+from tests.cluster.scenario import Scenario, Write, bindings_of, callback_of, mark_of, version
+from tests.conformance.captures import CAPTURES, captured_status
+from tests.conformance.compare import Differences, compare
+
+pytestmark = pytest.mark.timeout(900)  # setting up all cases of a profile takes minutes on a slow machine
+PROFILES = sorted({profile for _, profile in CAPTURES})
+OTHERS = {"labels": {"example.com/wing": "b"}, "annotations": {"example.com/note": "n"}}  # by others, on every object
+RESTARTED = {"kubectl.kubernetes.io/restartedAt": "2026-01-01T00:00:00Z"}
+SPECIFIED = ("Service", "Route", "Ingress", "PersistentVolumeClaim", "Deployment")  # whose labels a spec may give
+FORMER = "of-an-older-spec"  # a label that the Go operator set and never took away
+PORTS: Object = {"ports": [{"name": "http", "port": 80}]}
+
+Snapshot = dict[Key, Object]
+
+
+@dataclass
+class Case:
+    """One instance before, after, and after the operator was stopped."""
+
+    predecessor: Predecessor
+    before: Snapshot = field(default_factory=dict)
+    after: Snapshot = field(default_factory=dict)
+
+    @property
+    def cr(self) -> Object:
+        return self.after[key_of(self.predecessor.wanted)]
+
+
+class TakenOver(NamedTuple):
+    """All cases of one profile."""
+
+    cases: dict[str, Case]
+    first: list[Write]  # what the operator wrote when it took over
+    second: list[Write]  # and when it was started again
+
+
+@contextmanager
+def ground(profile: str) -> Iterator[ControlPlane]:
+    """A cluster of its own for each profile, because what is installed in it decides who issues certificates."""
+    platform, _, issuer = profile.partition("-")
+    with ExitStack() as stack:
+        plane = stack.enter_context(ControlPlane(Options(volumes=0)))
+        if platform == "openshift":
+            openshift.install(plane.api)
+            stack.enter_context(RoutePlayer(plane.api))
+        install(plane.api, plane.kubectl)
+        # Some cases ask for nodes like this one.
+        node = {"apiVersion": "v1", "kind": "Node", "metadata": {"name": NODE}}
+        plane.api.patch(node, {"metadata": {"labels": {"node": "good", "disk": "ssd"}}})
+        room = {"ephemeral-storage": "100Gi"}
+        plane.api.patch(node, {"status": {"capacity": room, "allocatable": room}}, sub="status")
+        if issuer:
+            stack.enter_context(CertManager(plane))
+        yield plane
+
+
+@pytest.fixture(scope="module")
+def outcomes() -> dict[str, TakenOver | BaseException]:
+    """What came of the profiles that were tried; their clusters are gone."""
+    return {}
+
+
+@pytest.fixture
+def taken_over(
+    profile: str, outcomes: dict[str, TakenOver | BaseException], tmp_path_factory: pytest.TempPathFactory
+) -> TakenOver:
+    if profile not in outcomes:
+        try:
+            outcomes[profile] = adopt_objects(profile, tmp_path_factory.mktemp(profile))
+        except (Exception, pytest.fail.Exception) as error:
+            outcomes[profile] = error
+    found = outcomes[profile]
+    if isinstance(found, BaseException):
+        raise found
+    return found
+
+
+def adopt_objects(profile: str, directory: Path) -> TakenOver:
+    with ground(profile) as plane:
+        cases = {case: Case(Predecessor(plane.api, case, profile)) for case, of in CAPTURES if of == profile}
+        for case in cases.values():
+            case.predecessor.work()
+            decorate(case.predecessor)
+        for case in cases.values():
+            case.predecessor.finish()
+            case.before = snapshot(case.predecessor)
+        tls = "false" if profile.endswith("-certmanager") else "true"
+        scenario = Scenario(plane, directory, {"DISABLE_SERVICE_TLS": tls})
+        try:
+            return TakenOver(cases, first(scenario, cases), second(scenario))
+        finally:
+            if scenario.operator:
+                print(scenario.operator.tail(400))
+            scenario.stop()
+
+
+def first(scenario: Scenario, cases: dict[str, Case]) -> list[Write]:
+    mark = scenario.plane.audit_mark()
+    scenario.start()
+    for case in cases.values():
+        scenario.ready(case.predecessor.wanted, 300)
+    scenario.settle(120)
+    for case in cases.values():
+        case.after = snapshot(case.predecessor)
+    return scenario.writes(mark)
+
+
+def second(scenario: Scenario) -> list[Write]:
+    scenario.stop()
+    mark = scenario.plane.audit_mark()
+    scenario.start()
+    scenario.settle(120)
+    return [write for write in scenario.writes(mark) if write.resource != "leases"]  # who leads is another matter
+
+
+def snapshot(predecessor: Predecessor) -> Snapshot:
+    """Every object in the namespaces of a case, and those outside that bear its name."""
+    api, shared = predecessor.api, bindings_of(predecessor.wanted)
+    kinds = [(kind.api_version, kind.kind) for kind in KINDS.values()]
+    namespaces = {*predecessor.namespaces}
+    found: Snapshot = {}
+    for group, kind in [*kinds, ("apps/v1", "ReplicaSet"), (constants.API_VERSION, constants.KIND)]:
+        with suppress(LookupError):  # not served here
+            for obj in api.list(group, kind):
+                key = key_of(obj)
+                if key.namespace in namespaces or key.name == shared:
+                    found[key] = obj
+    return found
+
+
+def decorate(predecessor: Predecessor) -> None:
+    """What others did to the objects of an instance, and what older specs left."""
+    api, cr = predecessor.api, predecessor.cryostat
+    for obj in predecessor.own:
+        if obj["kind"] in SPECIFIED:
+            predecessor.label(obj, **{FORMER: "yes"})
+        api.patch(obj, {"metadata": OTHERS})
+        if obj["kind"] == "Deployment":
+            api.patch(obj, {"spec": {"template": {"metadata": {"annotations": RESTARTED}}}})
+    api.create({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": given_up(cr)}})
+    for obj in left_over(cr):
+        predecessor.make(obj, cr)
+    for obj in of_others(cr):
+        api.create(obj)
+
+
+def given_up(cr: Object) -> str:
+    """A namespace that was a target once."""
+    return f"{cr['metadata']['namespace']}-gone"
+
+
+def left_over(cr: Object) -> list[Object]:
+    """What the Go operator does not clean away, or had no time to."""
+    name, where = cr["metadata"]["name"], cr["metadata"]["namespace"]
+    owned = {"namespace": where, "ownerReferences": [{"kind": constants.KIND, "name": name, "controller": True}]}
+    marked = {"namespace": given_up(cr), "labels": mark_of(cr)}
+    role = {"apiGroup": "rbac.authorization.k8s.io", "kind": "ClusterRole", "name": "view"}
+    return [
+        {"apiVersion": version("Role"), "kind": "Role", "metadata": {"name": name, **owned}, "rules": []},
+        {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": f"{name}-former", **owned}},
+        {"apiVersion": "v1", "kind": "Service", "metadata": {"name": f"{name}-former", **owned}, "spec": PORTS},
+        {"apiVersion": "v1", "kind": "Service", "metadata": {"name": callback_of(cr), **marked}, "spec": PORTS},
+        {"apiVersion": version("RoleBinding"), "kind": "RoleBinding", "roleRef": role,
+         "metadata": {"name": bindings_of(cr), **marked}},
+    ]  # fmt: skip
+
+
+def of_others(cr: Object) -> list[Object]:
+    """What people keep beside an instance; one of them wants to go with it, without being part of it."""
+    name, where = cr["metadata"]["name"], cr["metadata"]["namespace"]
+    follows = {"apiVersion": constants.API_VERSION, "kind": constants.KIND, "name": name, "uid": cr["metadata"]["uid"]}
+    head: Object = {"apiVersion": "v1", "metadata": {"name": f"{name}-theirs", "namespace": where}}
+    going = {**head["metadata"], "ownerReferences": [follows]}
+    role = {"apiGroup": "rbac.authorization.k8s.io", "kind": "ClusterRole", "name": "view"}
+    return [
+        {**head, "kind": "ConfigMap"},
+        {**head, "kind": "Secret", "metadata": going},
+        {**head, "kind": "Service", "spec": PORTS},
+        {"apiVersion": version("RoleBinding"), "kind": "RoleBinding", "roleRef": role,
+         "metadata": {"name": f"{name}-theirs", "namespace": given_up(cr)}},
+    ]  # fmt: skip
+
+
+every = pytest.mark.parametrize(("profile", "case"), [(p, c) for c, p in CAPTURES])
+
+
+@every
+def test_nothing_is_made_anew(taken_over: TakenOver, case: str) -> None:
+    it = taken_over.cases[case]
+    kept = it.predecessor.captured
+    before, after = uids(it.before, kept), uids(it.after, kept)
+    assert before == after
+
+
+@every
+def test_what_is_in_volumes_stays_readable(taken_over: TakenOver, case: str) -> None:
+    it = taken_over.cases[case]
+    keys = {"CONNECTION_KEY", "ENCRYPTION_KEY", "ACCESS_KEY", "SECRET_KEY", "OAUTH2_PROXY_COOKIE_SECRET"}
+    keys |= {"KEYSTORE_PASS", "tls.key"}
+    before, after = values(it.before, keys), values(it.after, keys)
+    assert before
+    assert {name: after[name] for name in before} == before
+    claims = [obj for key, obj in it.after.items() if key.kind == "PersistentVolumeClaim"]
+    assert all(claim["status"]["phase"] == "Bound" for claim in claims)
+
+
+@every
+def test_it_becomes_what_a_new_instance_is(taken_over: TakenOver, case: str) -> None:
+    """What the Go operator set and ours does not is gone, which includes a label of an older spec."""
+    it = taken_over.cases[case]
+    marked = [bare(obj) for obj in it.after.values() if mark_of(it.cr).items() <= labels(obj).items()]
+    mine = [obj for obj in marked if obj["kind"] != "ReplicaSet"]
+    wanted = it.predecessor.captured
+    for obj in wanted:
+        if obj["kind"] == "Certificate" and "keystores" in obj["spec"]:
+            del obj["spec"]["keystores"]["pkcs12"]["profile"]  # this release of cert-manager does not know it
+    assert compare(wanted, mine, Differences.load()) == []
+
+
+@every
+def test_what_others_put_there_stays(taken_over: TakenOver, case: str) -> None:
+    it = taken_over.cases[case]
+    for obj in it.predecessor.own:
+        metadata = it.after[key_of(obj)]["metadata"]
+        assert OTHERS["labels"].items() <= metadata["labels"].items(), obj
+        assert OTHERS["annotations"].items() <= metadata["annotations"].items(), obj
+        assert FORMER not in metadata["labels"], obj
+    for obj in of_others(it.cr):
+        assert it.after[key_of(obj)]["metadata"]["uid"] == it.before[key_of(obj)]["metadata"]["uid"]
+
+
+@every
+def test_pods_restart_once_at_most(taken_over: TakenOver, case: str) -> None:
+    it = taken_over.cases[case]
+    before, after = generations(it.before), generations(it.after)
+    assert before
+    assert {name: count - before[name] for name, count in after.items() if count - before[name] > 1} == {}
+    templates = [obj["spec"]["template"]["metadata"] for obj in it.after.values() if obj["kind"] == "Deployment"]
+    assert all(RESTARTED.items() <= template["annotations"].items() for template in templates)
+
+
+@every
+def test_what_is_left_over_goes(taken_over: TakenOver, case: str) -> None:
+    it = taken_over.cases[case]
+    gone = {key for key in it.before if key not in it.after and key.kind != "ReplicaSet"}
+    assert gone == {key_of(obj) for obj in left_over(it.cr)}
+
+
+@every
+def test_what_is_interrupted_is_taken_up_again(taken_over: TakenOver, case: str) -> None:
+    """The account, by whose mark a take-over counts as done, is marked after everything that only a take-over finds."""
+    it = taken_over.cases[case]
+    name, where = it.cr["metadata"]["name"], it.cr["metadata"]["namespace"]
+    updates = [(w.resource, w.name) for w in taken_over.first if w.verb == "update" and w.namespace == where]
+    alone = {("roles", name), ("configmaps", f"{name}-former"), ("services", f"{name}-former")}
+    assert alone < set(updates[: updates.index(("serviceaccounts", name))])
+
+
+@every
+def test_the_way_back_is_open(taken_over: TakenOver, case: str) -> None:
+    """All that the Go operator looks for is there under its name, and nothing keeps it from writing."""
+    it = taken_over.cases[case]
+    assert it.cr["metadata"]["finalizers"] == [FINALIZER]
+    for obj in it.predecessor.own:
+        before, after = it.before[key_of(obj)], it.after[key_of(obj)]
+        assert after["metadata"].get("ownerReferences") == before["metadata"].get("ownerReferences")
+        for path in KINDS[obj["kind"]].immutable:
+            assert at(after, path) == at(before, path), f"{key_of(obj)}: {path}"
+    said = captured_status(case, it.predecessor.profile)
+    now = it.cr["status"]
+    assert [now.get(k) for k in RECORDED] == [said.get(k) for k in RECORDED]
+
+
+@pytest.mark.parametrize("profile", PROFILES)
+def test_the_second_start_writes_nothing(taken_over: TakenOver) -> None:
+    assert taken_over.first
+    assert taken_over.second == []
+
+
+def test_a_definition_that_somebody_else_made_is_replaced(installed_plane: ControlPlane) -> None:
+    """OLM, say, which leaves no note of what it applied, and lets its own Service convert."""
+    api = installed_plane.api
+    wanted = yaml.safe_load((ROOT / "crds/operator.cryostat.io_cryostats.yaml").read_text())
+    theirs = copy.deepcopy(wanted)
+    theirs["metadata"] |= api.get("apiextensions.k8s.io/v1", "CustomResourceDefinition", CRD)["metadata"]
+    theirs["metadata"]["annotations"] = {}
+    service = {"namespace": "openshift-operators", "name": "their-service", "path": "/convert", "port": 443}
+    theirs["spec"]["conversion"]["webhook"]["clientConfig"] = {"service": service}
+    api.replace(theirs)
+    installed_plane.kubectl("apply", "-f", ROOT / "crds")
+    now = api.get("apiextensions.k8s.io/v1", "CustomResourceDefinition", CRD)["spec"]
+    config = now["conversion"]["webhook"]["clientConfig"]
+    assert config["service"] == wanted["spec"]["conversion"]["webhook"]["clientConfig"]["service"]
+    assert [version["name"] for version in now["versions"]] == [v["name"] for v in wanted["spec"]["versions"]]
+
+
+RECORDED = ("databaseSecret", "targetNamespaces")
+
+
+def uids(snapshot: Snapshot, objects: list[Object]) -> dict[Key, str]:
+    return {key_of(obj): snapshot[key_of(obj)]["metadata"]["uid"] for obj in objects}
+
+
+def values(snapshot: Snapshot, keys: set[str]) -> dict[tuple[Key, str], str]:
+    secrets = [(key, obj.get("data") or {}) for key, obj in snapshot.items() if key.kind == "Secret"]
+    return {(key, name): value for key, data in secrets for name, value in data.items() if name in keys}
+
+
+def generations(snapshot: Snapshot) -> Counter[str]:
+    """How many ReplicaSets each Deployment has had."""
+    sets = [obj for key, obj in snapshot.items() if key.kind == "ReplicaSet"]
+    return Counter(obj["metadata"]["ownerReferences"][0]["name"] for obj in sets)
+
+
+def labels(obj: Object) -> dict[str, str]:
+    return obj["metadata"].get("labels") or {}
+
+
+def bare(obj: Object) -> Object:
+    """The object without what others put on it."""
+    obj = copy.deepcopy(obj)
+    metadata = [obj["metadata"]]
+    if obj["kind"] == "Deployment":
+        metadata.append(obj["spec"]["template"]["metadata"])
+    for each in metadata:
+        for field_, added in (*OTHERS.items(), ("annotations", RESTARTED)):
+            kept = {k: v for k, v in (each.pop(field_, None) or {}).items() if k not in added}
+            each |= {field_: kept} if kept else {}
+    return obj
+
+
+def at(obj: Object, path: str) -> object:
+    found: object = obj
+    for step in path.split("."):
+        found = found.get(step) if isinstance(found, dict) else None
+    return found

@@ -1,0 +1,171 @@
+"""What somebody else owns is left alone, whatever its name; the instance says so and goes on with the rest."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from tests.cluster.api import Object, condition, eventually
+from tests.cluster.scenario import Scenario, bindings_of, callback_of
+
+SELECTOR = {"matchLabels": {"app": "mine"}}
+POD = {"metadata": {"labels": {"app": "mine"}}, "spec": {"containers": [{"name": "a", "image": "example.com/a"}]}}
+BACKEND = {"service": {"name": "mine", "port": {"number": 80}}}
+CLAIM = {"accessModes": ["ReadWriteOnce"], "resources": {"requests": {"storage": "1Gi"}}}
+# What a user's own object of a kind may look like.
+CONTENT: dict[str, dict[str, Any]] = {
+    "ServiceAccount": {},
+    "Secret": {"stringData": {"CONNECTION_KEY": "a", "ENCRYPTION_KEY": "b", "ACCESS_KEY": "c", "SECRET_KEY": "d"}},
+    "ConfigMap": {"data": {"mine": "yes"}},
+    "PersistentVolumeClaim": {"spec": CLAIM},
+    "Service": {"spec": {"selector": {"app": "mine"}, "ports": [{"port": 80}]}},
+    "NetworkPolicy": {"spec": {"podSelector": SELECTOR, "policyTypes": ["Ingress"]}},
+    "Ingress": {"spec": {"defaultBackend": BACKEND}},
+    "Deployment": {"spec": {"selector": SELECTOR, "template": POD}},
+}
+HOST = {"host": "cryostat.example.com"}
+
+
+def theirs(scenario: Scenario, where: str, *places: tuple[str, str]) -> list[Object]:
+    """Objects of a user's, made before the Cryostat."""
+    return [scenario.make(kind, where, name, **CONTENT[kind]) for kind, name in places]
+
+
+def untouched(scenario: Scenario, before: Object) -> bool:
+    """Whether a user's object has the content that the user gave it, no mark and no owner."""
+    metadata = before["metadata"]
+    now = scenario.get(before["kind"], metadata["namespace"], metadata["name"])
+    assert now["metadata"]["uid"] == metadata["uid"]
+    for key in ("labels", "ownerReferences", "deletionTimestamp"):
+        assert now["metadata"].get(key) == metadata.get(key), (before["kind"], key)
+    for key in ("spec", "data"):
+        if before["kind"] != "PersistentVolumeClaim":  # which the cluster binds
+            assert now.get(key) == before.get(key), before["kind"]
+    return True
+
+
+def test_objects_of_others_are_left_alone_and_named(scenario: Scenario) -> None:
+    where, target = scenario.namespace(), scenario.namespace()
+    places = [
+        ("Service", "x"), ("Service", "x-database"), ("NetworkPolicy", "x-internal-ingress"), ("Ingress", "x"),
+        ("Deployment", "x-reports"), ("ConfigMap", "x-lock"),
+    ]  # fmt: skip
+    objects = theirs(scenario, where, *places)
+    cr = scenario.cryostat(
+        where,
+        reportOptions={"replicas": 1},
+        targetNamespaces=[where, target],
+        networkOptions={"coreConfig": {"ingressSpec": {"rules": [HOST]}}},
+    )
+    found = scenario.told(cr, "NameCollision", *(f"{kind} {where}/{name}" for kind, name in places))
+    assert found["status"] == "False"
+    assert condition(scenario.now(cr), "Reconciled")["reason"] == "NameCollision"
+    eventually(lambda: scenario.get("Deployment", where, "x"), what="everything else is made")
+    eventually(lambda: scenario.get("RoleBinding", target, bindings_of(cr)))
+    scenario.settle_except(cr)
+    assert all(untouched(scenario, obj) for obj in objects)
+    events = [event["message"] for event in scenario.events(cr, "NameCollision")]
+    assert sorted(text.partition(" exists")[0] for text in events) == sorted(f"{k} {where}/{n}" for k, n in places)
+    for obj in objects:
+        scenario.api.delete(obj)
+    scenario.ready(cr)
+    assert scenario.get("Service", where, "x")["spec"]["selector"]["app"] == "x"
+
+
+@pytest.mark.parametrize(
+    ("kind", "name", "held"),
+    [
+        ("Secret", "x-db", ["Deployment x", "Deployment x-database", "PersistentVolumeClaim x-database"]),
+        ("Secret", "x-storage", ["Deployment x", "Deployment x-storage"]),
+        ("ConfigMap", "x-agent-proxy", ["Deployment x"]),
+        ("PersistentVolumeClaim", "x-database", ["Deployment x-database"]),
+        ("PersistentVolumeClaim", "x-storage", ["Deployment x-storage"]),
+        ("ServiceAccount", "x", ["Deployment x", "RoleBinding binding"]),
+    ],
+)
+def test_no_pod_runs_with_an_object_of_somebody_else(scenario: Scenario, kind: str, name: str, held: list[str]) -> None:
+    where = scenario.namespace()
+    [theirs_] = theirs(scenario, where, (kind, name))
+    cr = scenario.cryostat(where)
+    scenario.told(cr, "NameCollision", f"{kind} {where}/{name}")
+    everything = ["Deployment x", "Deployment x-database", "Deployment x-storage", "RoleBinding binding"]
+    for made in set(everything) - set(held):
+        place = made.replace("binding", bindings_of(cr)).split()
+        eventually(lambda place=place: scenario.get(place[0], where, place[1]), what=made)  # type: ignore[misc]
+    scenario.settle_except(cr)
+    for missing in held:
+        place = missing.replace("binding", bindings_of(cr)).split()
+        if (place[0], place[1]) != (kind, name):
+            assert scenario.find(place[0], where, place[1]) is None, missing
+    assert untouched(scenario, theirs_)
+    scenario.api.delete(theirs_)
+    scenario.ready(cr)
+
+
+def test_an_object_that_takes_the_place_of_ours_is_left_alone(scenario: Scenario) -> None:
+    where = scenario.namespace()
+    cr = scenario.ready(scenario.cryostat(where))
+    with scenario.down():
+        scenario.api.delete(scenario.get("NetworkPolicy", where, "x-internal-ingress"))
+        [policy] = theirs(scenario, where, ("NetworkPolicy", "x-internal-ingress"))
+    scenario.told(cr, "NameCollision", "NetworkPolicy")
+    assert untouched(scenario, policy)
+    scenario.delete(cr)
+    assert untouched(scenario, policy)
+
+
+def test_bindings_and_callbacks_of_others_are_left_alone(scenario: Scenario) -> None:
+    """Their names are hashes of the instance's; somebody may have made one all the same."""
+    where, target = scenario.namespace(), scenario.namespace()
+    head = {"metadata": {"name": "x", "namespace": where}}
+    subject = {"kind": "User", "name": "u", "apiGroup": "rbac.authorization.k8s.io"}
+    role = {"kind": "ClusterRole", "name": "view", "apiGroup": "rbac.authorization.k8s.io"}
+    binding = scenario.make("RoleBinding", target, bindings_of(head), subjects=[subject], roleRef=role)
+    [service] = theirs(scenario, target, ("Service", callback_of(head)))
+    cr = scenario.cryostat(where, targetNamespaces=[where, target])
+    scenario.told(cr, "NameCollision", f"RoleBinding {target}/", f"Service {target}/")
+    scenario.delete(cr)
+    assert scenario.get("RoleBinding", target, bindings_of(head))["subjects"] == binding["subjects"]
+    assert untouched(scenario, service)
+
+
+def test_nothing_of_others_goes_with_an_option_that_is_off(scenario: Scenario) -> None:
+    """Reports, Ingress, egress policies and proxies are optional: their names belong to whoever uses them."""
+    where = scenario.namespace()
+    objects = theirs(
+        scenario, where, ("Ingress", "x"), ("Service", "x-reports"), ("Deployment", "x-reports"),
+        ("NetworkPolicy", "x-internal-egress"), ("Secret", "x-keystore"),
+    )  # fmt: skip
+    cr = scenario.ready(scenario.cryostat(where))
+    assert all(untouched(scenario, obj) for obj in objects)
+    scenario.delete(cr)
+    scenario.nothing_left(cr)
+    assert all(untouched(scenario, obj) for obj in objects)
+
+
+@pytest.mark.parametrize("suffix", ["reports", "database", "storage"])
+def test_cryostats_with_names_that_overlap_leave_each_other_alone(scenario: Scenario, suffix: str) -> None:
+    where = scenario.namespace()
+    first = scenario.ready(scenario.cryostat(where, "a", reportOptions={"replicas": 1}))
+    before = scenario.get("Deployment", where, f"a-{suffix}")
+    second = scenario.cryostat(where, f"a-{suffix}", reportOptions={"replicas": 1})
+    found = scenario.told(second, "NameCollision", f"Deployment {where}/a-{suffix}")
+    assert f"belongs to Cryostat {where}/a" in found["message"]
+    scenario.settle_except(second)
+    now = scenario.get("Deployment", where, f"a-{suffix}")
+    assert (now["metadata"]["uid"], now["spec"]) == (before["metadata"]["uid"], before["spec"])
+    scenario.ready(first)
+    scenario.delete(second)
+    eventually(lambda: scenario.find("Deployment", where, f"a-{suffix}-reports") is None, what="the second one is gone")
+    assert scenario.get("Deployment", where, f"a-{suffix}")["metadata"]["uid"] == before["metadata"]["uid"]
+
+
+def test_names_that_the_user_gives_are_the_users_even_if_they_are_ours(scenario: Scenario) -> None:
+    where = scenario.namespace()
+    database, storage = theirs(scenario, where, ("Secret", "x-db"), ("Secret", "x-storage"))
+    options = {"databaseOptions": {"secretName": "x-db"}, "objectStorageOptions": {"secretName": "x-storage"}}
+    cr = scenario.ready(scenario.cryostat(where, **options))
+    scenario.delete(cr)
+    assert untouched(scenario, database)
+    assert untouched(scenario, storage)

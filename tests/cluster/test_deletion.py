@@ -1,0 +1,186 @@
+"""Deleting a Cryostat always ends, and nothing of it stays behind, whatever was in the way."""
+
+from __future__ import annotations
+
+import time
+
+import pytest
+
+from cryostat_operator.api import constants
+from tests.cluster.api import Object, eventually
+from tests.cluster.scenario import Scenario, bindings_of, callback_of, name, namespace
+
+HOLD = {"metadata": {"finalizers": ["example.com/hold"]}}
+LET_GO: Object = {"metadata": {"finalizers": None}}
+
+
+def test_half_an_instance_goes_like_a_whole_one(scenario: Scenario) -> None:
+    where, target = scenario.namespace(), scenario.namespace()
+    head = {"apiVersion": "v1", "kind": "ResourceQuota", "metadata": {"name": "few", "namespace": where}}
+    scenario.api.create({**head, "spec": {"hard": {"count/services": "1", "count/configmaps": "2"}}})
+    eventually(lambda: scenario.api.get("v1", "ResourceQuota", "few", where)["status"]["used"], what="the quota counts")
+    login = {"basicAuth": {"secretName": "missing", "filename": "htpasswd"}}
+    cr = scenario.cryostat(where, targetNamespaces=[target, "loop-never"], authorizationOptions=login)
+    scenario.told(cr, "NamespaceNotFound")
+    eventually(lambda: scenario.find("RoleBinding", target, bindings_of(cr)), what="half of it is made")
+    scenario.delete(cr)
+    scenario.nothing_left(cr)
+
+
+def test_one_that_is_deleted_in_the_moment_of_its_creation_goes(scenario: Scenario) -> None:
+    """At twenty different moments of its first run."""
+    where, target = scenario.namespace(), scenario.namespace()
+    for number in range(20):
+        cr = scenario.cryostat(where, targetNamespaces=[where, target])
+        time.sleep(0.015 * number)
+        scenario.delete(cr)
+    scenario.nothing_left(cr)
+
+
+def test_its_namespace_may_go(scenario: Scenario) -> None:
+    where, target = scenario.namespace(), scenario.namespace()
+    cr = scenario.ready(scenario.cryostat(where, targetNamespaces=[where, target]))
+    half = scenario.cryostat(where, "y", targetNamespaces=[target, "loop-never"])
+    scenario.told(half, "NamespaceNotFound")
+    scenario.remove_namespace(where)
+    for each in (cr, half):
+        scenario.nothing_left(each)
+    assert scenario.find("ClusterRoleBinding", "", bindings_of(cr)) is None
+
+
+def test_it_may_go_while_the_operator_is_away(scenario: Scenario) -> None:
+    where, target = scenario.namespace(), scenario.namespace()
+    cr = scenario.ready(scenario.cryostat(where, targetNamespaces=[where, target]))
+    with scenario.down():
+        scenario.api.delete(cr)
+        scenario.remove_namespace(target)
+    scenario.gone(cr)
+    scenario.nothing_left(cr)
+
+
+@pytest.mark.parametrize("away", [False, True], ids=["while it runs", "while it is away"])
+def test_what_a_forced_deletion_leaves_is_swept(scenario: Scenario, away: bool) -> None:
+    """Somebody took the finalizer away, so that nothing was asked of the operator."""
+    where, target = scenario.namespace(), scenario.namespace()
+    cr = scenario.ready(scenario.cryostat(where, targetNamespaces=[where, target]))
+    other = scenario.ready(scenario.cryostat(target, "other", targetNamespaces=[target]))
+    if away:
+        scenario.stop()
+    else:
+        assert scenario.operator
+        scenario.operator.pause()
+    scenario.api.delete(cr)
+    scenario.api.patch(cr, LET_GO)
+    scenario.gone(cr)
+    assert scenario.find("RoleBinding", target, bindings_of(cr))
+    if away:
+        scenario.start()
+    else:
+        assert scenario.operator
+        scenario.operator.resume()
+    scenario.nothing_left(cr)
+    scenario.ready(other)
+    assert scenario.find("RoleBinding", target, bindings_of(other))
+    assert scenario.find("Service", target, callback_of(other))
+
+
+def test_one_that_was_forced_away_and_made_again_is_not_swept(scenario: Scenario) -> None:
+    where, first, second = scenario.namespace(), scenario.namespace(), scenario.namespace()
+    cr = scenario.ready(scenario.cryostat(where, targetNamespaces=[first]))
+    with scenario.down():
+        scenario.api.delete(cr)
+        scenario.api.patch(cr, LET_GO)
+        again = scenario.cryostat(where, targetNamespaces=[second])
+    scenario.ready(again, timeout=60)
+    eventually(lambda: scenario.find("RoleBinding", first, bindings_of(cr)) is None, what="the old target is given up")
+    assert scenario.find("RoleBinding", second, bindings_of(again))
+
+
+def test_finalizers_of_others_on_its_objects_hold_up_nothing(scenario: Scenario) -> None:
+    where, target = scenario.namespace(), scenario.namespace()
+    cr = scenario.ready(scenario.cryostat(where, targetNamespaces=[where, target]))
+    held = [
+        scenario.get("RoleBinding", target, bindings_of(cr)),
+        scenario.get("Service", target, callback_of(cr)),
+        scenario.get("ClusterRoleBinding", "", bindings_of(cr)),
+        scenario.get("Deployment", where, "x"),
+    ]
+    for obj in held:
+        scenario.api.patch(obj, HOLD)
+    scenario.delete(cr)
+    for obj in held[:3]:
+        now = scenario.get(obj["kind"], namespace(obj), name(obj))
+        assert "deletionTimestamp" in now["metadata"]
+    for obj in held:
+        scenario.api.patch(obj, LET_GO)
+    scenario.nothing_left(cr)
+
+
+def test_an_object_that_others_hold_is_told_and_made_again(scenario: Scenario) -> None:
+    where = scenario.namespace()
+    cr = scenario.ready(scenario.cryostat(where))
+    service = scenario.get("Service", where, "x-agent")
+    scenario.api.patch(service, HOLD)
+    scenario.api.delete(service)
+    scenario.told(cr, "ObjectBeingDeleted", "Service", "x-agent", "example.com/hold")
+    mark = scenario.plane.audit_mark()
+    scenario.change(cr, reportOptions={"replicas": 1})
+    eventually(lambda: scenario.find("Deployment", where, "x-reports"), what="the rest goes on")
+    assert [write for write in scenario.writes(mark) if write.name == "x-agent"] == []
+    scenario.api.patch(service, LET_GO)
+    scenario.ready(cr)
+    assert scenario.get("Service", where, "x-agent")["metadata"]["uid"] != service["metadata"]["uid"]
+
+
+def test_a_finalizer_of_others_on_the_cryostat_is_theirs(scenario: Scenario) -> None:
+    where, target = scenario.namespace(), scenario.namespace()
+    hold = ["example.com/hold"]
+    cr = scenario.ready(scenario.cryostat(where, metadata={"finalizers": hold}, targetNamespaces=[target]))
+    assert scenario.now(cr)["metadata"]["finalizers"] == [*hold, constants.FINALIZER]
+    scenario.api.delete(cr)
+    eventually(lambda: scenario.now(cr)["metadata"]["finalizers"] == hold, what="ours is gone")
+    scenario.nothing_left(cr)
+    mark = scenario.plane.audit_mark()
+    for obj in scenario.marked(cr):
+        scenario.annotate(obj, nudge="1")
+    scenario.settle()
+    assert scenario.writes(mark) == [], "what is being deleted is not repaired"
+    scenario.api.patch(cr, LET_GO)
+    scenario.gone(cr)
+
+
+def test_a_deletion_that_is_refused_is_told_and_tried_again(scenario: Scenario) -> None:
+    where, target = scenario.namespace(), scenario.namespace()
+    cr = scenario.ready(scenario.cryostat(where, targetNamespaces=[target]))
+    group, version = "rbac.authorization.k8s.io", "admissionregistration.k8s.io/v1"
+    match = {"apiGroups": [group], "apiVersions": ["v1"], "operations": ["DELETE"], "resources": ["rolebindings"]}
+    selector = {"matchLabels": {"kubernetes.io/metadata.name": target}}
+    spec = {
+        "matchConstraints": {"resourceRules": [match], "namespaceSelector": selector},
+        "validations": [{"expression": "false", "message": "bindings stay"}],
+    }
+    head = {"apiVersion": version, "metadata": {"name": target}}
+    made = scenario.api.create({**head, "kind": "ValidatingAdmissionPolicy", "spec": spec})
+    bound = {"policyName": target, "validationActions": ["Deny"]}
+    binding = scenario.api.create({**head, "kind": "ValidatingAdmissionPolicyBinding", "spec": bound})
+    for obj in (made, binding):
+        scenario.undo(lambda obj=obj: scenario.api.delete(obj))  # type: ignore[misc]
+    trial = scenario.make("RoleBinding", target, "trial", roleRef={"apiGroup": group, "kind": "Role", "name": "r"})
+
+    def refused() -> bool:
+        path = scenario.api.path_of(trial)
+        try:
+            scenario.api.request("DELETE", path, {"dryRun": ["All"]})
+        except Exception as error:
+            return "bindings stay" in str(error)
+        return False
+
+    eventually(refused, what="the policy is in force")
+    scenario.api.delete(cr)
+    eventually(lambda: scenario.events(cr, "DeletionBlocked"), what="it is told")
+    assert "bindings stay" in scenario.events(cr, "DeletionBlocked")[0]["message"]
+    assert constants.FINALIZER in scenario.now(cr)["metadata"]["finalizers"]
+    scenario.api.delete(binding)
+    scenario.gone(cr)
+    scenario.nothing_left(cr)
+    assert len(scenario.events(cr, "DeletionBlocked")) == 1

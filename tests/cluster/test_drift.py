@@ -1,0 +1,290 @@
+"""Whatever is done to an object of an instance is undone; what others add beside it stays."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable, Iterator
+from typing import Any, NamedTuple
+
+import pytest
+
+from cryostat_operator.api import constants
+from tests.cluster.api import PATCH_TYPES, Object, condition, eventually
+from tests.cluster.scenario import Scenario, bindings_of, callback_of, mark_of
+
+BACKEND = {"service": {"name": "x", "port": {"number": 4180}}}
+PATHS = {"paths": [{"path": "/", "pathType": "Prefix", "backend": BACKEND}]}
+INGRESS = {"rules": [{"host": "cryostat.example.com", "http": PATHS}]}
+
+
+class Instance(NamedTuple):
+    """A Cryostat with an object of every kind, one for all tests of this file."""
+
+    scenario: Scenario
+    cr: Object
+    target: str
+
+    def place(self, kind: str, name: str) -> tuple[str, str, str]:
+        """Kind, namespace and name of `RoleBinding binding`, `Service callback`, `Deployment x-database` and so on."""
+        where = {"binding": self.target, "callback": self.target}.get(name, self.cr["metadata"]["namespace"])
+        real = {"binding": bindings_of(self.cr), "callback": callback_of(self.cr)}.get(name, name)
+        return kind, "" if kind == "ClusterRoleBinding" else where, real
+
+
+@pytest.fixture(scope="module")
+def instance(_loop: Scenario) -> Iterator[Instance]:
+    where, target = _loop.namespace("drift"), _loop.namespace("drift-target")
+    cr = _loop.cryostat(
+        where,
+        targetNamespaces=[where, target],
+        reportOptions={"replicas": 1},
+        networkOptions={"coreConfig": {"ingressSpec": INGRESS, "labels": {"team": "a"}, "annotations": {"tier": "1"}}},
+        operandMetadata={"podMetadata": {"labels": {"wing": "w"}, "annotations": {"note": "n"}}},
+    )
+    _loop.ready(cr)
+    yield Instance(_loop, cr, target)
+    _loop.clean()
+
+
+OBJECTS = [
+    ("ServiceAccount", "x"), ("Secret", "x-storage"), ("Secret", "x-basic-auth"), ("ConfigMap", "x-agent-proxy"),
+    ("ConfigMap", "x-lock"), ("Service", "x"), ("Service", "callback"), ("NetworkPolicy", "x-internal-ingress"),
+    ("Ingress", "x"), ("RoleBinding", "binding"), ("ClusterRoleBinding", "binding"), ("Deployment", "x"),
+    ("Deployment", "x-reports"),
+]  # fmt: skip
+each = pytest.mark.parametrize(("kind", "name"), OBJECTS, ids=[f"{kind}-{name}" for kind, name in OBJECTS])
+
+
+def spec_hash(obj: Object) -> Object:
+    """An object without what its identity and the API server's bookkeeping put into it."""
+    obj = copy.deepcopy({key: value for key, value in obj.items() if key not in ("status", "apiVersion", "kind")})
+    for key in ("uid", "resourceVersion", "generation", "creationTimestamp", "managedFields"):
+        obj["metadata"].pop(key, None)
+    (obj["metadata"].get("annotations") or {}).pop("deployment.kubernetes.io/revision", None)
+    if "data" in obj and "type" in obj:  # a Secret that is minted anew has other values
+        obj["data"] = sorted(obj["data"])
+    template = (obj.get("spec") or {}).get("template")
+    if template:
+        template["metadata"]["annotations"].pop("io.cryostat/secret-hash")
+    for key in ("clusterIP", "clusterIPs", "nodePort"):
+        if (obj.get("spec") or {}).get(key) != "None":
+            (obj.get("spec") or {}).pop(key, None)
+    for port in (obj.get("spec") or {}).get("ports") or ():
+        port.pop("nodePort", None)
+    return obj
+
+
+def repaired(instance: Instance, kind: str, name: str, disturb: Callable[[Object], Any]) -> Object:
+    """Does something to an object and waits until it is as it was; returns it."""
+    place = instance.place(kind, name)
+    before = eventually(lambda: instance.scenario.get(*place), what=f"{place} exists")
+    version = before["metadata"]["resourceVersion"]
+    disturb(before)
+
+    def back() -> Object | None:
+        after = instance.scenario.get(*place)
+        assert spec_hash(after) == spec_hash(before)
+        return after if after["metadata"]["resourceVersion"] != version else None
+
+    return eventually(back, what=f"{kind} {name} is as it was") or {}
+
+
+@each
+def test_a_deleted_object_is_made_again(instance: Instance, kind: str, name: str) -> None:
+    uid = instance.scenario.get(*instance.place(kind, name))["metadata"]["uid"]
+    after = repaired(instance, kind, name, lambda obj: instance.scenario.api.delete(obj, propagation="Background"))
+    assert after["metadata"]["uid"] != uid
+
+
+@each
+def test_a_removed_mark_comes_back(instance: Instance, kind: str, name: str) -> None:
+    gone = dict.fromkeys(mark_of(instance.cr))
+    repaired(instance, kind, name, lambda obj: instance.scenario.api.patch(obj, {"metadata": {"labels": gone}}))
+
+
+# Nothing of ours is left on objects that have no content.
+BARE = [("ServiceAccount", "x"), ("ConfigMap", "x-lock")]
+
+
+@pytest.mark.parametrize(("kind", "name"), sorted(set(OBJECTS) - set(BARE)))
+def test_what_is_stripped_of_everything_is_known_by_who_made_it(instance: Instance, kind: str, name: str) -> None:
+    scenario, place = instance.scenario, instance.place(kind, name)
+    before = scenario.get(*place)
+    bare: Object = {"labels": None, "annotations": None, "ownerReferences": None}
+    if kind in ("Secret", "Deployment"):
+        scenario.api.patch(before, {"metadata": bare})
+    else:
+        with scenario.down():
+            scenario.api.patch(before, {"metadata": bare})
+
+    def dressed() -> bool:
+        metadata = scenario.get(*place)["metadata"]
+        assert metadata["uid"] == before["metadata"]["uid"]
+        assert metadata.get("ownerReferences") == before["metadata"].get("ownerReferences")
+        return bool(mark_of(instance.cr).items() <= metadata.get("labels", {}).items())
+
+    eventually(dressed, what="it bears mark and owner again")
+
+
+@each
+def test_a_mark_of_another_cryostat_is_put_right(instance: Instance, kind: str, name: str) -> None:
+    other = {"metadata": {"labels": {constants.LABEL_NAME: "other"}}}
+    repaired(instance, kind, name, lambda obj: instance.scenario.api.patch(obj, other))
+
+
+OWNED = [(kind, name) for kind, name in OBJECTS if name not in ("binding", "callback")]
+
+
+@pytest.mark.parametrize(("kind", "name"), [*OWNED, ("PersistentVolumeClaim", "x-database"), ("Secret", "x-db")])
+def test_a_removed_owner_comes_back(instance: Instance, kind: str, name: str) -> None:
+    repaired(
+        instance, kind, name, lambda obj: instance.scenario.api.patch(obj, {"metadata": {"ownerReferences": None}})
+    )
+
+
+def add(path: str, value: Any) -> list[Object]:
+    return [{"op": "add", "path": path, "value": value}]
+
+
+SUBJECT = {"kind": "User", "name": "mallory", "apiGroup": "rbac.authorization.k8s.io"}
+CONTAINER = "/spec/template/spec/containers/0"
+NO_LABELS = {"spec": {"podSelector": {"matchLabels": None}}}
+SIDECAR = {"name": "miner", "image": "example.com/miner"}
+EDITS: dict[str, tuple[str, str, Any]] = {
+    "key of a ConfigMap": ("ConfigMap", "x-agent-proxy", {"data": {"more": "text"}}),
+    "content of a ConfigMap": ("ConfigMap", "x-oauth2-proxy-cfg", {"data": {"alpha_config.json": "{}"}}),
+    "binary key of a ConfigMap": ("ConfigMap", "x-agent-proxy", {"binaryData": {"more": "AAAA"}}),
+    "missing key of a Secret": ("Secret", "x-storage", {"data": {"SECRET_KEY": None}}),
+    "port of a Service": ("Service", "x", add("/spec/ports/-", {"name": "debug", "port": 5005})),
+    "selector of a Service": ("Service", "x", {"spec": {"selector": {"more": "label"}}}),
+    "type of a Service": ("Service", "x-agent", {"spec": {"type": "NodePort"}}),
+    "selector of a callback Service": ("Service", "callback", {"spec": {"selector": {"app": "mine"}}}),
+    "peer of a NetworkPolicy": ("NetworkPolicy", "x-db-internal-ingress", add("/spec/ingress/-", {})),
+    "pods of a NetworkPolicy": ("NetworkPolicy", "x-internal-ingress", NO_LABELS),
+    "rule of an Ingress": ("Ingress", "x", add("/spec/rules/-", {"host": "other.example.com"})),
+    "backend of an Ingress": ("Ingress", "x", {"spec": {"defaultBackend": BACKEND}}),
+    "subject of a RoleBinding": ("RoleBinding", "binding", add("/subjects/-", SUBJECT)),
+    "subject of a ClusterRoleBinding": ("ClusterRoleBinding", "binding", add("/subjects/-", SUBJECT)),
+    "variable of a Deployment": ("Deployment", "x-storage", add(f"{CONTAINER}/env/-", {"name": "MORE", "value": "1"})),
+    "container of a Deployment": ("Deployment", "x-storage", add("/spec/template/spec/containers/-", SIDECAR)),
+    "init container": ("Deployment", "x-storage", add("/spec/template/spec/initContainers", [SIDECAR])),
+    "port of a container": ("Deployment", "x-storage", add(f"{CONTAINER}/ports/-", {"containerPort": 5005})),
+    "removed probe": ("Deployment", "x-storage", [{"op": "remove", "path": f"{CONTAINER}/livenessProbe"}]),
+    "network of the node": ("Deployment", "x-reports", {"spec": {"template": {"spec": {"hostNetwork": True}}}}),
+    "replicas": ("Deployment", "x-reports", {"spec": {"replicas": 0}}),
+    "strategy": ("Deployment", "x-storage", {"spec": {"strategy": {"type": "RollingUpdate"}}}),
+    "label of the CR's": ("Ingress", "x", {"metadata": {"labels": {"team": "z"}, "annotations": {"tier": None}}}),
+    "label of the pods'": ("Deployment", "x", add("/spec/template/metadata/labels/wing", "z")),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("what", EDITS)
+def test_an_edit_is_taken_back(instance: Instance, what: str) -> None:
+    kind, name, change = EDITS[what]
+    repaired(instance, kind, name, lambda obj: instance.scenario.api.patch(obj, change))
+
+
+def test_a_role_that_was_swapped_is_put_right(instance: Instance) -> None:
+    """The role of a binding cannot be changed: somebody made the binding anew with another one."""
+    scenario = instance.scenario
+    other = {"apiGroup": "rbac.authorization.k8s.io", "kind": "ClusterRole", "name": "view"}
+
+    def swap(obj: Object) -> None:
+        kept = {key: obj["metadata"][key] for key in ("name", "namespace", "labels")}
+        scenario.api.delete(obj)
+        eventually(lambda: scenario.api.create({**obj, "metadata": kept, "roleRef": other}) or True)
+
+    with scenario.down():
+        swap(scenario.get(*instance.place("RoleBinding", "binding")))
+    place = instance.place("RoleBinding", "binding")
+    eventually(lambda: scenario.get(*place)["roleRef"]["name"] != "view", what="the role is the operator's")
+
+
+@pytest.mark.parametrize("manager", ["somebody", "manager"])
+def test_labels_and_annotations_of_others_stay(instance: Instance, manager: str) -> None:
+    """Also those of programs that are called `manager`, as the Go operator is."""
+    scenario, broken = instance.scenario, {"metadata": {"labels": {constants.LABEL_NAME: "z"}}}
+    for kind, name in OBJECTS:
+        obj = scenario.get(*instance.place(kind, name))
+        body = {"metadata": {"labels": {"theirs": "1"}, "annotations": {"theirs": "2"}}}
+        scenario.api.request("PATCH", scenario.api.path_of(obj), body, PATCH_TYPES["merge"], fieldManager=manager)
+        repaired(instance, kind, name, lambda obj: scenario.api.patch(obj, broken))
+        metadata = scenario.get(*instance.place(kind, name))["metadata"]
+        assert (metadata["labels"].get("theirs"), metadata["annotations"].get("theirs")) == ("1", "2"), kind
+        scenario.api.patch(obj, {"metadata": {"labels": {"theirs": None}, "annotations": {"theirs": None}}})
+
+
+def test_what_the_cryostat_no_longer_asks_for_goes(instance: Instance) -> None:
+    scenario, where = instance.scenario, instance.cr["metadata"]["namespace"]
+    scenario.change(
+        instance.cr,
+        networkOptions={"coreConfig": {"labels": {"team": None, "crew": "b"}, "annotations": None}},
+        operandMetadata={"podMetadata": {"labels": None, "annotations": {"note": None}}},
+    )
+
+    def gone() -> bool:
+        ingress = scenario.get("Ingress", where, "x")["metadata"]
+        pods = scenario.get("Deployment", where, "x")["spec"]["template"]["metadata"]
+        assert ingress["labels"].get("crew") == "b"
+        assert "team" not in ingress["labels"], ingress["labels"]
+        assert "tier" not in ingress.get("annotations", {})
+        assert "wing" not in pods["labels"]
+        assert "note" not in pods["annotations"]
+        return True
+
+    eventually(gone, what="labels and annotations are gone")
+
+
+def test_a_rollout_restart_is_not_fought(instance: Instance) -> None:
+    scenario, where = instance.scenario, instance.cr["metadata"]["namespace"]
+    mark = scenario.plane.audit_mark()
+    scenario.plane.kubectl("rollout", "restart", "deployment", "x-storage", "-n", where)
+    scenario.plane.kubectl("rollout", "status", "deployment", "x-storage", "-n", where, "--timeout=30s")
+    scenario.settle()
+    assert [write for write in scenario.writes(mark) if write.resource == "deployments"] == []
+    template = scenario.get("Deployment", where, "x-storage")["spec"]["template"]
+    assert "kubectl.kubernetes.io/restartedAt" in template["metadata"]["annotations"]
+    assert condition(scenario.ready(instance.cr), "Ready")["status"] == "True"
+
+
+def test_a_selector_that_was_swapped_makes_the_deployment_anew(instance: Instance) -> None:
+    """A selector cannot be changed: somebody made the Deployment anew with another one."""
+    scenario, where = instance.scenario, instance.cr["metadata"]["namespace"]
+    with scenario.down():
+        theirs = scenario.get("Deployment", where, "x-reports")
+        scenario.api.delete(theirs)
+        for key in ("uid", "resourceVersion", "generation", "creationTimestamp", "managedFields"):
+            theirs["metadata"].pop(key)
+        theirs["spec"]["selector"]["matchLabels"]["more"] = "label"
+        theirs["spec"]["template"]["metadata"]["labels"]["more"] = "label"
+        eventually(lambda: scenario.api.create(theirs))
+
+    def anew() -> bool:
+        return "more" not in scenario.get("Deployment", where, "x-reports")["spec"]["selector"]["matchLabels"]
+
+    eventually(anew, what="the Deployment has its selector")
+    scenario.ready(instance.cr)
+
+
+@pytest.mark.parametrize(("kind", "name"), [("Service", "x-database"), ("Service", "callback")])
+def test_a_service_that_was_swapped_for_one_with_another_kind_of_address(
+    instance: Instance, kind: str, name: str
+) -> None:
+    """Whether a Service has an address of its own cannot be changed, and decides what its name resolves to."""
+    scenario, place = instance.scenario, instance.place(kind, name)
+    before = scenario.get(*place)
+    with scenario.down():
+        scenario.api.delete(before)
+        kept = {key: v for key, v in before["metadata"].items() if key in ("name", "namespace", "labels")}
+        spec = {"selector": before["spec"]["selector"], "ports": before["spec"].get("ports") or [{"port": 80}]}
+        if before["spec"]["clusterIP"] != "None":
+            spec["clusterIP"] = "None"
+        theirs = {"apiVersion": "v1", "kind": "Service", "metadata": kept, "spec": spec}
+        eventually(lambda: scenario.api.create(theirs), what="somebody makes another one")
+
+    def right() -> bool:
+        now = scenario.get(*place)["spec"]["clusterIP"]
+        return bool((now == "None") == (before["spec"]["clusterIP"] == "None"))
+
+    eventually(right, what="it is the right kind")
+    scenario.ready(instance.cr)

@@ -1,0 +1,158 @@
+"""A Cryostat that cannot be read, and a status that somebody edits: told or put right, and nobody else suffers."""
+
+from __future__ import annotations
+
+import json
+import re
+from typing import Any
+
+import pytest
+
+from cryostat_operator.api import constants
+from tests.cluster.api import ApiError, Object, condition, eventually
+from tests.cluster.operator_process import CRD
+from tests.cluster.scenario import Scenario
+
+ANYTHING = {"x-kubernetes-preserve-unknown-fields": True}
+POISON: dict[str, Any] = {
+    "a text": "text",
+    "a number": 5,
+    "a list": [1],
+    "a number of namespaces": {"targetNamespaces": 5},
+    "a text of namespaces": {"targetNamespaces": "loop"},
+    "namespaces that are none": {"targetNamespaces": [{"a": 1}, None, ["b"]]},
+    "options that are a list": {"reportOptions": [], "enableCertManager": "perhaps"},
+    "a claim that is a number": {"storageOptions": {"pvc": {"spec": 3}}},
+    "quantities that are none": {"storageOptions": {"pvc": {"spec": {"resources": {"requests": {"storage": []}}}}}},
+    "resources that are a text": {"resources": {"coreResources": "much"}},
+    "rules that are a text": {"networkOptions": {"coreConfig": {"ingressSpec": {"rules": "all"}}}},
+    "rules that are numbers": {"networkOptions": {"coreConfig": {"ingressSpec": {"rules": [1]}}}},
+    "labels that are numbers": {"operandMetadata": {"podMetadata": {"labels": {"a": 1}}}},
+}
+
+
+@pytest.fixture
+def lenient(scenario: Scenario) -> Scenario:
+    """Any spec and any status is let in, as by a newer or broken CRD; afterwards the schema is in force again."""
+    api = scenario.api
+    crd = api.get("apiextensions.k8s.io/v1", "CustomResourceDefinition", CRD)
+    version = [each["name"] for each in crd["spec"]["versions"]].index(constants.VERSION)
+    path = f"/spec/versions/{version}/schema/openAPIV3Schema"
+    strict = crd["spec"]["versions"][version]["schema"]["openAPIV3Schema"]
+    loose = {"type": "object", "properties": {"spec": ANYTHING, "status": ANYTHING}}
+    head = {"apiVersion": "apiextensions.k8s.io/v1", "kind": "CustomResourceDefinition", "metadata": {"name": CRD}}
+
+    def restore() -> None:
+        for cr in api.list(constants.API_VERSION, constants.KIND):
+            api.delete(cr)
+        eventually(lambda: not api.list(constants.API_VERSION, constants.KIND), what="all Cryostats are gone")
+        api.patch(head, [{"op": "replace", "path": path, "value": strict}])
+        eventually(lambda: not admits("text"), what="the schema is in force again")
+        eventually(lambda: api.list(constants.API_VERSION, constants.KIND) == [], what="its storage is set up again")
+
+    def admits(spec: Any) -> bool:
+        trial = {"apiVersion": constants.API_VERSION, "kind": constants.KIND, "spec": spec}
+        try:
+            api.create({**trial, "metadata": {"name": "trial", "namespace": "default"}}, dryRun="All")
+        except ApiError as error:
+            if error.code != 422:
+                raise
+            return False
+        return True
+
+    api.patch(head, [{"op": "replace", "path": path, "value": loose}])
+    scenario.undo(restore)
+    eventually(lambda: admits("text"), what="the schema is lenient")
+    return scenario
+
+
+def cryostat(scenario: Scenario, where: str, name: str, spec: Any, **metadata: Any) -> Object:
+    head = {"name": name, "namespace": where, **metadata}
+    return scenario.api.create(
+        {"apiVersion": constants.API_VERSION, "kind": constants.KIND, "metadata": head, "spec": spec}
+    )
+
+
+def test_one_that_cannot_be_read_is_told_and_harms_nobody(lenient: Scenario) -> None:
+    scenario, where = lenient, lenient.namespace()
+    poison = [cryostat(scenario, where, f"p{number}", spec) for number, spec in enumerate(POISON.values())]
+    healthy = scenario.cryostat(where, targetNamespaces=[where, "loop-appears"])
+    scenario.told(healthy, "NamespaceNotFound", "loop-appears")
+    for cr in poison:
+        eventually(lambda cr=cr: condition(scenario.now(cr), "Ready").get("status") == "False")  # type: ignore[misc]
+        found = condition(scenario.now(cr), "Ready")
+        told = [event["reason"] for event in scenario.events(cr)]
+        if found["reason"] == "InvalidSpec":
+            assert told == ["InvalidSpec"], found
+            assert scenario.marked(cr) == []
+        else:  # what the API server alone can tell
+            assert (found["reason"], set(told)) == ("WriteRefused", {"WriteRefused", "LoginGenerated"})
+    scenario.make_namespace("loop-appears")
+    scenario.ready(healthy)
+    scenario.api.delete(scenario.get("Service", where, "x"))
+    eventually(lambda: scenario.find("Service", where, "x"), what="drift of the others is repaired")
+    with scenario.down():
+        pass
+    scenario.delete(healthy)
+    for cr in poison:
+        scenario.delete(cr)
+
+
+def test_one_that_becomes_unreadable_keeps_running(lenient: Scenario) -> None:
+    scenario, where, target = lenient, lenient.namespace(), lenient.namespace()
+    cr = scenario.ready(scenario.cryostat(where, targetNamespaces=[target]))
+    objects = {(obj["kind"], obj["metadata"]["name"]) for obj in scenario.marked(cr)}
+    scenario.api.patch(cr, [{"op": "replace", "path": "/spec", "value": {"targetNamespaces": 5, "reportOptions": "x"}}])
+    scenario.told(cr, "InvalidSpec", "targetNamespaces")
+    assert {(obj["kind"], obj["metadata"]["name"]) for obj in scenario.marked(cr)} == objects
+    assert condition(scenario.now(cr), "MainDeploymentAvailable")["status"] == "True"
+    scenario.api.patch(cr, [{"op": "replace", "path": "/spec", "value": {"targetNamespaces": [target]}}])
+    scenario.ready(cr)
+    scenario.api.patch(cr, [{"op": "replace", "path": "/spec", "value": "text"}])
+    scenario.told(cr, "InvalidSpec")
+    scenario.delete(cr)
+    scenario.nothing_left(cr)
+
+
+STATUSES: list[Any] = [
+    "text", 5, [], {"conditions": 5}, {"conditions": [5, None, {"type": 3}]}, {"conditions": [{"type": "Ready"}]},
+    {"targetNamespaces": "x", "databaseSecret": 7, "observedGeneration": "many"},
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("status", STATUSES, ids=json.dumps)
+def test_a_status_that_makes_no_sense_is_written_anew(lenient: Scenario, status: Any) -> None:
+    scenario, where = lenient, lenient.namespace()
+    cr = scenario.ready(scenario.cryostat(where))
+    scenario.settle()
+    before = scenario.now(cr)["status"]
+    scenario.api.patch(cr, [{"op": "replace", "path": "/status", "value": status}], sub="status")
+    eventually(lambda: without_times(scenario.now(cr).get("status")) == without_times(before), what="it is as it was")
+    scenario.delete(cr)
+
+
+def without_times(status: Any) -> str:
+    """A status, whatever it is, without what differs each time."""
+    return re.sub(r'"lastTransitionTime": "[^"]*"', "", json.dumps(status, sort_keys=True))
+
+
+@pytest.mark.parametrize(
+    "patch",
+    [
+        [{"op": "remove", "path": "/status"}],
+        [{"op": "remove", "path": "/status/conditions"}],
+        [{"op": "replace", "path": "/status/conditions/0/status", "value": "Unknown"}],
+        [{"op": "replace", "path": "/status/applicationUrl", "value": "https://evil.example.com"}],
+        [{"op": "replace", "path": "/status/targetNamespaces", "value": ["other"]}],
+    ],
+    ids=lambda patch: patch[0]["path"],
+)
+def test_a_status_edited_by_hand_is_put_right(scenario: Scenario, patch: list[Object]) -> None:
+    where = scenario.namespace()
+    cr = scenario.ready(scenario.cryostat(where))
+    scenario.settle()
+    before, mark = scenario.now(cr)["status"], scenario.plane.audit_mark()
+    scenario.api.patch(cr, patch, sub="status")
+    eventually(lambda: without_times(scenario.now(cr)["status"]) == without_times(before), what="the status is right")
+    scenario.settle()
+    assert {write.resource for write in scenario.writes(mark)} == {"cryostats/status"}

@@ -1,0 +1,339 @@
+"""Two replicas and one API server: one writes, the other is ready to; who it is changes hands in every way it can."""
+
+from __future__ import annotations
+
+import base64
+import json
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import pytest
+import urllib3
+import yaml
+
+from cryostat_operator.api import constants
+from cryostat_operator.plan.model import webhook_paths
+from tests.cluster.api import Object, condition, eventually
+from tests.cluster.conftest import NamespaceFactory, OperatorFactory
+from tests.cluster.controlplane import ControlPlane
+from tests.cluster.operator_process import LEASES, NAMESPACE, SERVICE_ACCOUNT, OperatorProcess, elects, work
+from tests.cluster.processes import Child, free_ports
+from tests.cluster.webhooks import Served
+
+READS = ("get", "list", "watch")
+LEASE_SECONDS = timedelta(seconds=15)
+SLOW = 60.0
+
+
+class Pair(NamedTuple):
+    """Two replicas on one control plane; `leader` was elected first."""
+
+    plane: ControlPlane
+    leader: OperatorProcess
+    standby: OperatorProcess
+
+
+@pytest.fixture
+def pair(installed_plane: ControlPlane, operator: OperatorFactory) -> Pair:
+    leader = operator(installed_plane)
+    eventually(lambda: holder(installed_plane) == leader.identity, SLOW, "the first one leads")
+    return Pair(installed_plane, leader, operator(installed_plane))
+
+
+# --- what is looked at -----------------------------------------------------------------------------------------------
+
+
+def lease(plane: ControlPlane) -> Object:
+    return plane.api.get(LEASES, "Lease", constants.LEASE, NAMESPACE)
+
+
+def holder(plane: ControlPlane) -> str:
+    return str(lease(plane)["spec"].get("holderIdentity") or "")
+
+
+def is_leading(process: OperatorProcess) -> bool:
+    """What it says of itself."""
+    lines = process.get("/metrics")[1].splitlines()
+    return f'leader_election_master_status{{name="{constants.LEASE}"}} 1.0' in lines
+
+
+def asked(plane: ControlPlane, mark: int, process: OperatorProcess) -> list[Object]:
+    """Everything that one process asked for since a mark, told apart by the token that it logs in with."""
+    token = yaml.safe_load(process.kubeconfig.read_text())["users"][0]["user"]["token"].split(".")[1]
+    credential = f"JTI={json.loads(base64.urlsafe_b64decode(token + '=='))['jti']}"
+    key = "authentication.kubernetes.io/credential-id"
+    events = plane.audit_since(mark, f":{SERVICE_ACCOUNT}")
+    return [event for event in events if credential in (event["user"].get("extra") or {}).get(key, ())]
+
+
+def writes(plane: ControlPlane, mark: int, process: OperatorProcess) -> list[str]:
+    """What it wrote, but for the Lease."""
+    return [f"{e['verb']} {e['requestURI']}" for e in work(asked(plane, mark, process)) if e["verb"] not in READS]
+
+
+def lease_requests(plane: ControlPlane, mark: int, process: OperatorProcess) -> list[str]:
+    events = [event for event in asked(plane, mark, process) if elects(event)]
+    return [event["verb"] for event in events if event["objectRef"]["resource"] == "leases"]
+
+
+def said(process: Child, words: str) -> bool:
+    return words in process.log.read_text(errors="replace")
+
+
+def stamp(text: str) -> datetime:
+    return datetime.fromisoformat(text)
+
+
+@contextmanager
+def followed(plane: ControlPlane) -> Iterator[list[Object]]:
+    """Every record of the Lease during this, in order."""
+    records: list[Object] = []
+    query: dict[str, Any] = {"seconds": 120, "fieldSelector": f"metadata.name={constants.LEASE}"}
+
+    def follow() -> None:
+        with suppress(urllib3.exceptions.HTTPError):  # the API server went down in another test
+            for event in plane.api.watch(LEASES, "Lease", NAMESPACE, **query):
+                if event["type"] in ("ADDED", "MODIFIED"):
+                    records.append(event["object"]["spec"])
+
+    threading.Thread(target=follow, daemon=True).start()
+    eventually(lambda: records, what="the Lease is followed")
+    yield records
+
+
+# --- what is done ----------------------------------------------------------------------------------------------------
+
+
+def cryostat(plane: ControlPlane, where: str, name: str = "x") -> Object:
+    plane.add_volumes(2)
+    head = {"name": name, "namespace": where}
+    return plane.api.create({"apiVersion": constants.API_VERSION, "kind": constants.KIND, "metadata": head, "spec": {}})
+
+
+def is_ready(plane: ControlPlane, cr: Object) -> bool:
+    metadata = cr["metadata"]
+    live = plane.api.get(constants.API_VERSION, constants.KIND, metadata["name"], metadata["namespace"])
+    return condition(live, "Ready").get("status") == "True"
+
+
+def repaired(plane: ControlPlane, where: str, name: str = "x") -> None:
+    """Deletes a Service and waits until it is back."""
+    old = eventually(lambda: plane.api.get("v1", "Service", name, where), SLOW, "there is a Service")
+    plane.api.delete(old)
+
+    def again() -> bool:
+        return bool(plane.api.get("v1", "Service", name, where)["metadata"]["uid"] != old["metadata"]["uid"])
+
+    eventually(again, SLOW, "the Service is back")
+
+
+# --- one writes ------------------------------------------------------------------------------------------------------
+
+
+def test_exactly_one_writes_and_the_other_knows_all(pair: Pair, namespace: NamespaceFactory) -> None:
+    plane, where = pair.plane, namespace(pair.plane)
+    mark = plane.audit_mark()
+    made = [cryostat(plane, where, f"x{number}") for number in range(3)]
+    for cr in made:
+        eventually(lambda cr=cr: is_ready(plane, cr), SLOW, "all are Ready")  # type: ignore[misc]
+    assert writes(plane, mark, pair.leader)
+    assert writes(plane, mark, pair.standby) == []
+    assert (is_leading(pair.leader), is_leading(pair.standby)) == (True, False)
+    assert "cryostat_operator_instances 3.0" in pair.standby.get("/metrics")[1]
+    for process in (pair.leader, pair.standby):
+        assert [process.get(path)[0] for path in ("/healthz", "/readyz")] == [200, 200]
+
+
+def test_an_idle_pair_asks_for_nothing_but_the_lease(pair: Pair) -> None:
+    plane = pair.plane
+
+    def idle() -> bool:
+        mark = plane.audit_mark()
+        eventually(lambda: len(lease_requests(plane, mark, pair.leader)) > 3, SLOW, "the Lease is renewed")
+        eventually(lambda: len(lease_requests(plane, mark, pair.standby)) > 1, SLOW, "the Lease is looked at")
+        assert set(lease_requests(plane, mark, pair.leader)) == {"update"}
+        assert set(lease_requests(plane, mark, pair.standby)) == {"get"}
+        return [event["requestURI"] for event in work(plane.audit_since(mark))] == []
+
+    eventually(idle, SLOW, "both have listed what there is, and want no more")
+
+
+def test_without_election_there_is_no_lease(installed_plane: ControlPlane, operator: OperatorFactory) -> None:
+    mark = installed_plane.audit_mark()
+    process = operator(installed_plane, {"LEADER_ELECTION": "false"})
+    assert asked(installed_plane, mark, process)
+    assert lease_requests(installed_plane, mark, process) == []
+    assert "leader_election_master_status{" not in process.get("/metrics")[1]
+
+
+# --- it changes hands ------------------------------------------------------------------------------------------------
+
+
+def test_a_crashed_leader_is_replaced_when_its_lease_has_run_out(pair: Pair, namespace: NamespaceFactory) -> None:
+    plane, where = pair.plane, namespace(pair.plane)
+    cryostat(plane, where)
+    pair.leader.crash()
+    before = lease(plane)["spec"]
+    mark = plane.audit_mark()
+    eventually(lambda: holder(plane) == pair.standby.identity, SLOW, "the other one leads")
+    after = lease(plane)["spec"]
+    assert after["leaseTransitions"] == before["leaseTransitions"] + 1
+    assert stamp(after["acquireTime"]) - stamp(before["renewTime"]) >= LEASE_SECONDS
+    repaired(plane, where)
+    assert writes(plane, mark, pair.standby)
+
+
+def test_a_stopped_leader_hands_over_at_once(pair: Pair, namespace: NamespaceFactory) -> None:
+    """The successor writes itself into a record that is free: there is nothing to wait for."""
+    plane, where = pair.plane, namespace(pair.plane)
+    cryostat(plane, where)
+    with followed(plane) as records:
+        old = records[-1]["leaseTransitions"]
+        pair.leader.process.terminate()
+        assert pair.leader.process.wait(30) == 0
+        eventually(lambda: records[-1]["holderIdentity"] == pair.standby.identity, SLOW, "the other one leads")
+        first = next(n for n, record in enumerate(records) if record["holderIdentity"] == pair.standby.identity)
+        released, taken = records[first - 1], records[first]
+    assert (released["holderIdentity"], released["leaseDurationSeconds"]) == ("", 1)
+    assert (taken["leaseTransitions"], taken["leaseDurationSeconds"]) == (old + 1, 15)
+    repaired(plane, where)
+    told = [e["message"] for e in plane.api.list("v1", "Event", NAMESPACE) if e["reason"] == "LeaderElection"]
+    assert f"{pair.leader.identity} stopped leading" in told
+    eventually(lambda: [e for e in plane.api.list("v1", "Event", NAMESPACE)
+                        if e["message"] == f"{pair.standby.identity} became leader"], what="it is told")  # fmt: skip
+
+
+def test_a_leader_that_was_stopped_in_its_tracks_writes_nothing_when_it_wakes(
+    pair: Pair, namespace: NamespaceFactory
+) -> None:
+    """It sleeps in the midst of writing, and wakes when another one has long written other things."""
+    plane, where = pair.plane, namespace(pair.plane)
+    mark = plane.audit_mark()
+    made = [cryostat(plane, where, f"x{number}") for number in range(8)]
+    eventually(lambda: len(writes(plane, mark, pair.leader)) > 20, what="it is busy", interval=0.01)
+    pair.leader.pause()
+    eventually(lambda: holder(plane) == pair.standby.identity, SLOW, "the other one leads")
+    mark = plane.audit_mark()
+    for cr in made:
+        eventually(lambda cr=cr: is_ready(plane, cr), SLOW, "all are Ready")  # type: ignore[misc]
+    for cr in made[:4]:
+        plane.api.patch(cr, {"spec": {"reportOptions": {"replicas": 1}}})
+    assert writes(plane, mark, pair.leader) == []
+    pair.leader.resume()
+    eventually(lambda: len(lease_requests(plane, mark, pair.leader)) > 2, SLOW, "it looks at the Lease again")
+    repaired(plane, where, "x0")
+    assert said(pair.leader, "Not leading any more")
+    assert (is_leading(pair.leader), is_leading(pair.standby)) == (False, True)
+    assert writes(plane, mark, pair.leader) == []
+    assert set(lease_requests(plane, mark, pair.leader)) == {"get"}
+    # It is as good a standby as any.
+    pair.standby.kill()
+    eventually(lambda: holder(plane) == pair.leader.identity, SLOW, "the first one leads again")
+    repaired(plane, where, "x1")
+
+
+def test_an_api_server_that_is_away_for_longer_than_the_lease(pair: Pair, namespace: NamespaceFactory) -> None:
+    plane, where = pair.plane, namespace(pair.plane)
+    cryostat(plane, where)
+    plane.stop_apiserver(kill=True)
+    try:
+        eventually(lambda: said(pair.leader, "Not leading any more"), SLOW, "it gives up")
+        assert not is_leading(pair.leader)
+    finally:
+        plane.start_apiserver()
+    mark = plane.audit_mark()
+    repaired(plane, where)
+    busy = [process for process in (pair.leader, pair.standby) if writes(plane, mark, process)]
+    assert [process.identity for process in busy] == [holder(plane)]
+    assert pair.leader.running
+    assert pair.standby.running
+
+
+# --- take-over from another operator ---------------------------------------------------------------------------------
+
+
+@contextmanager
+def client_go(plane: ControlPlane) -> Iterator[Child]:
+    """A program with the election of client-go, asking for the same Lease."""
+    command: list[str | Path] = [
+        plane.programs["kube-controller-manager"], f"--kubeconfig={plane.kubeconfig}", "--secure-port=0",
+        "--controllers=ttl-after-finished-controller", "--leader-elect=true",
+        f"--leader-elect-resource-name={constants.LEASE}", f"--leader-elect-resource-namespace={NAMESPACE}",
+    ]  # fmt: skip
+    child = Child("client-go", command, plane.directory / "logs" / "client-go.log")
+    try:
+        yield child
+    finally:
+        child.kill()
+
+
+def looks_of_client_go(plane: ControlPlane, mark: int) -> int:
+    events = [
+        event for event in plane.audit_since(mark) if elects(event) and event["objectRef"]["name"] == constants.LEASE
+    ]
+    return sum(event["userAgent"].startswith("kube-controller-manager") for event in events)
+
+
+def test_the_election_of_client_go_and_ours_exclude_each_other(
+    installed_plane: ControlPlane, operator: OperatorFactory, namespace: NamespaceFactory
+) -> None:
+    plane, where = installed_plane, namespace(installed_plane)
+    plane.api.delete(
+        {"apiVersion": LEASES, "kind": "Lease", "metadata": {"name": constants.LEASE, "namespace": NAMESPACE}}
+    )
+    with client_go(plane) as other:
+        theirs = eventually(lambda: holder(plane), SLOW, "client-go leads")
+        mark = plane.audit_mark()
+        ours = operator(plane)
+        cryostat(plane, where)
+        eventually(lambda: len(lease_requests(plane, mark, ours)) > 8, SLOW, "ours waits for long")
+        assert (holder(plane), writes(plane, mark, ours)) == (theirs, [])
+        other.kill()
+        eventually(lambda: holder(plane) == ours.identity, SLOW, "ours leads")
+        repaired(plane, where)
+    mark = plane.audit_mark()
+    with client_go(plane):
+        eventually(lambda: looks_of_client_go(plane, mark) > 8, SLOW, "client-go waits for long")
+        assert holder(plane) == ours.identity
+        with followed(plane) as records:
+            ours.process.terminate()
+            eventually(lambda: holder(plane) not in ("", ours.identity), SLOW, "client-go leads")
+            assert "" in [record["holderIdentity"] for record in records]
+
+
+# --- webhooks --------------------------------------------------------------------------------------------------------
+
+
+def test_both_answer_the_api_server(asking: Served, operator: OperatorFactory) -> None:
+    [port] = free_ports(1)
+    standby = operator(asking.plane, {"WEBHOOK_URL": asking.url}, [f"--webhook-port={port}"])
+    assert (is_leading(asking.operator), is_leading(standby)) == (True, False)
+    secret = asking.api.get("v1", "Secret", "cryostat-operator-webhook-certificate", NAMESPACE)
+    authority = base64.b64decode(secret["data"]["ca.crt"]).decode()
+    pool = urllib3.PoolManager(ca_cert_data=authority, retries=False)
+    user = {"username": "system:admin", "groups": ["system:masters"]}
+    obj = {
+        "apiVersion": constants.API_VERSION,
+        "kind": constants.KIND,
+        "metadata": {"name": "a", "namespace": "default"},
+    }
+    request = {"uid": "1", "operation": "CREATE", "namespace": "default", "name": "a", "userInfo": user,
+               "object": {**obj, "spec": {}}}  # fmt: skip
+    review = {"apiVersion": "admission.k8s.io/v1", "kind": "AdmissionReview", "request": request}
+    wish = {"uid": "2", "desiredAPIVersion": "operator.cryostat.io/v1beta1", "objects": [{**obj, "spec": {}}]}
+    conversion = {"apiVersion": "apiextensions.k8s.io/v1", "kind": "ConversionReview", "request": wish}
+    for path, body in (
+        (webhook_paths.DEFAULT, review),
+        (webhook_paths.VALIDATE, review),
+        (webhook_paths.CONVERT, conversion),
+    ):
+        answers = [pool.request("POST", url + path, json=body) for url in (asking.url, f"https://127.0.0.1:{port}")]
+        assert [answer.status for answer in answers] == [200, 200]
+        first, second = (answer.json()["response"] for answer in answers)
+        assert first == second
+        assert first.get("allowed", True)
+    assert not is_leading(standby)

@@ -1,0 +1,90 @@
+"""What an earlier release made for an instance, and this one does not ask for, is taken over and cleared away."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from cryostat_operator.api import constants
+from cryostat_operator.plan.model.kinds import KINDS
+from tests.cluster.api import Object, eventually
+from tests.cluster.cert_manager import CertManager
+from tests.cluster.controlplane import ControlPlane
+from tests.cluster.router import RoutePlayer
+from tests.cluster.scenario import Scenario, bindings_of, mark_of
+from tests.cluster.test_collisions import CLAIM, CONTENT
+
+NAME = "of-an-earlier-release"
+ROLE = {"apiGroup": "rbac.authorization.k8s.io", "kind": "Role", "name": NAME}
+OBJECTS: dict[str, dict[str, Any]] = {
+    **CONTENT,
+    "Route": {"spec": {"to": {"kind": "Service", "name": NAME}}},
+    "Role": {"rules": []},
+    "RoleBinding": {"roleRef": ROLE, "subjects": []},
+    "Issuer": {"spec": {"selfSigned": {}}},
+    "Certificate": {"spec": {"secretName": NAME, "issuerRef": {"name": NAME}}},
+}
+
+
+@pytest.fixture
+def with_cert_manager(openshift_plane: ControlPlane) -> Iterator[None]:
+    """Its kinds are known; nobody acts on them."""
+    manager = CertManager(openshift_plane)
+    manager.define()
+    yield
+    manager.uninstall()
+
+
+@pytest.mark.usefixtures("with_cert_manager", "router")
+def test_leftovers_of_every_kind_go_and_data_stays(openshift_scenario: Scenario) -> None:
+    scenario = openshift_scenario
+    assert set(OBJECTS) == {kind for kind, row in KINDS.items() if row.namespaced}
+    with scenario.down():
+        where = scenario.namespace()
+        cr = scenario.cryostat(where, metadata={"finalizers": [constants.FINALIZER]})
+        for kind, content in OBJECTS.items():
+            scenario.make(kind, where, NAME, metadata={"ownerReferences": [reference(cr)]}, **content)
+    scenario.ready(cr)
+
+    def left() -> list[str]:
+        return [kind for kind in OBJECTS if scenario.find(kind, where, NAME)]
+
+    eventually(lambda: left() == ["PersistentVolumeClaim"], what="all is gone but the data")
+    claim = scenario.get("PersistentVolumeClaim", where, NAME)
+    assert claim["spec"]["resources"] == CLAIM["resources"]
+    assert mark_of(cr).items() <= claim["metadata"]["labels"].items()
+    scenario.settle()
+    assert left() == ["PersistentVolumeClaim"]
+
+
+def reference(cr: Object) -> Object:
+    """The owner reference that the Go operator sets."""
+    meta = cr["metadata"]
+    head = {"apiVersion": constants.API_VERSION, "kind": constants.KIND, "name": meta["name"], "uid": meta["uid"]}
+    return {**head, "controller": True, "blockOwnerDeletion": True}
+
+
+def test_what_only_openshift_has_is_repaired(openshift_scenario: Scenario, router: RoutePlayer) -> None:
+    scenario, where = openshift_scenario, openshift_scenario.namespace()
+    cr = scenario.cryostat(where)
+    scenario.ready(cr)
+    places = {"ConsoleLink": ("", bindings_of(cr)), "Route": (where, "x")}
+    edits = {"ConsoleLink": {"spec": {"text": "edited"}}, "Route": {"spec": {"to": {"name": "edited"}}}}
+    for kind, place in places.items():
+        before = scenario.get(kind, *place)
+        edited = scenario.api.patch(before, edits[kind])
+        assert edited["spec"] != before["spec"]
+        repaired(scenario, before, place)
+
+
+def repaired(scenario: Scenario, before: Object, place: tuple[str, str]) -> None:
+    """Waits until an object has its former spec again, without having been made anew."""
+
+    def same() -> bool:
+        now = scenario.get(before["kind"], *place)
+        assert now["metadata"]["uid"] == before["metadata"]["uid"]
+        return bool(now["spec"] == before["spec"])
+
+    eventually(same, what=f"{before['kind']} is repaired")

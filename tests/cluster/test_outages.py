@@ -1,0 +1,263 @@
+"""The API server goes away and comes back, credentials expire, the operator is killed: it carries on all the same."""
+
+from __future__ import annotations
+
+import os
+import random
+import socket
+import time
+from collections.abc import Iterator
+
+import pytest
+
+from cryostat_operator.api import constants
+from tests.cluster.api import Object, condition, eventually
+from tests.cluster.kubectl import kubeconfig_text
+from tests.cluster.operator_process import CRD, NAMESPACE, ROOT, SERVICE_ACCOUNT
+from tests.cluster.scenario import Scenario, bindings_of
+
+KILLS = int(os.environ.get("CRYOSTAT_KILLS", "20"))
+FLOW = "flowcontrol.apiserver.k8s.io/v1"
+_LULL = 3.0  # seconds; what a rollout says in passing is told within two
+
+
+def works(scenario: Scenario, cr: Object) -> None:
+    """Waits until drift is repaired and a change of the Cryostat takes effect: every stream is alive."""
+    where, wanted = cr["metadata"]["namespace"], random.randint(1, 1000)
+    service = eventually(lambda: scenario.get("Service", where, "x"), 60, "the Service exists")
+    scenario.api.delete(service)
+    scenario.change(cr, serviceOptions={"reportsConfig": {"httpPort": 10000 + wanted}}, reportOptions={"replicas": 1})
+
+    def done() -> bool:
+        [port] = scenario.get("Service", where, "x-reports")["spec"]["ports"]
+        assert port["port"] == 10000 + wanted
+        return bool(scenario.get("Service", where, "x")["metadata"]["uid"] != service["metadata"]["uid"])
+
+    eventually(done, 40, "the operator works")
+
+
+def made(scenario: Scenario, cr: Object) -> Object:
+    """Waits until all objects are there; controllers that lost the API server may take long to start the pods."""
+    where, name = cr["metadata"]["namespace"], cr["metadata"]["name"]
+
+    def there() -> bool:
+        status = scenario.now(cr)["status"]
+        assert all(scenario.find("Deployment", where, each) for each in (name, f"{name}-database", f"{name}-storage"))
+        return bool(status["observedGeneration"] == scenario.now(cr)["metadata"]["generation"])
+
+    eventually(there, 60, f"{name} is made")
+    return scenario.now(cr)
+
+
+def answers(scenario: Scenario, code: str) -> float:
+    """How many requests of the operator were answered like this."""
+    return sum(value for name, value in scenario.metrics().items() if f'code="{code}"' in name)
+
+
+def quiet(scenario: Scenario) -> None:
+    """Nothing is written any more, as soon as the controllers of others have recovered and that has been told."""
+
+    def silent() -> bool:
+        mark = scenario.plane.audit_mark()
+        time.sleep(_LULL)
+        scenario.settle()
+        return scenario.writes(mark) == []
+
+    eventually(silent, 60.0, "nothing is written any more")
+
+
+def test_any_number_of_kills_at_random_moments(scenario: Scenario) -> None:
+    """CRYOSTAT_KILLS of them: nothing is lost, made twice or left behind, and the last start writes nothing."""
+    dice = random.Random(7)
+    where, *targets = (scenario.namespace() for _ in range(4))
+    steady = scenario.ready(scenario.cryostat(where, "steady", targetNamespaces=[where]))
+    keys = {name: scenario.get("Secret", where, name)["data"] for name in ("steady-db", "steady-storage")}
+    dead: list[Object] = []
+    for _ in range(KILLS):
+        scenario.stop()
+        wanted = dice.sample(targets, dice.randint(1, 3))
+        moving = scenario.api.find(constants.API_VERSION, constants.KIND, "moving", where)
+        if moving is None:
+            scenario.cryostat(where, "moving", targetNamespaces=wanted)
+        elif dice.random() < 0.5:
+            scenario.api.delete(moving)
+            dead.append(moving)
+        elif "deletionTimestamp" not in moving["metadata"]:
+            scenario.change(moving, targetNamespaces=wanted, reportOptions={"replicas": dice.randint(0, 1)})
+        scenario.change(steady, targetNamespaces=wanted, reportOptions={"replicas": dice.randint(0, 1)})
+        scenario.start(wait=False)
+        time.sleep(dice.uniform(0.6, 2.2))
+    scenario.start()
+    scenario.delete(scenario.now(steady) | {"metadata": {"name": "moving", "namespace": where, "uid": ""}})
+    for cr in dead:
+        scenario.nothing_left(cr, timeout=60)
+    body = scenario.ready(steady, timeout=60)
+    found = [target for target in (where, *targets) if scenario.find("RoleBinding", target, bindings_of(steady))]
+    assert sorted(found) == sorted(body["spec"]["targetNamespaces"])
+    assert bool(scenario.find("Deployment", where, "steady-reports")) == bool(body["spec"]["reportOptions"]["replicas"])
+    assert {name: scenario.get("Secret", where, name)["data"] for name in keys} == keys
+    scenario.settle()
+    with scenario.down():
+        mark = scenario.plane.audit_mark()
+    quiet(scenario)
+    assert scenario.writes(mark) == []
+
+
+def test_a_cryostat_whose_writes_hang_holds_up_no_other(scenario: Scenario) -> None:
+    """The policy server of its namespace takes connections, and never says anything."""
+    slow, where = scenario.namespace(), scenario.namespace()
+    with socket.create_server(("127.0.0.1", 0), backlog=64) as silent:
+        hook = {
+            "name": "silent.example.com", "sideEffects": "None", "admissionReviewVersions": ["v1"],
+            "clientConfig": {"url": f"https://127.0.0.1:{silent.getsockname()[1]}/"}, "failurePolicy": "Fail",
+            "rules": [{"apiGroups": ["*"], "apiVersions": ["*"], "operations": ["CREATE"], "resources": ["*"],
+                       "scope": "Namespaced"}],
+            "namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": slow}}, "timeoutSeconds": 30,
+        }  # fmt: skip
+        cr = scenario.ready(scenario.cryostat(slow))
+        head = {"apiVersion": "admissionregistration.k8s.io/v1", "kind": "ValidatingWebhookConfiguration"}
+        hooked = scenario.api.create({**head, "metadata": {"name": slow}, "webhooks": [hook]})
+        scenario.undo(lambda: scenario.api.delete(hooked))
+        time.sleep(1.0)  # until it is in force, which cannot be tried: the trial would hang
+        scenario.change(cr, reportOptions={"replicas": 1})
+        others = [scenario.cryostat(where, f"x{number}") for number in range(5)]
+        for other in others:
+            scenario.ready(other)
+        assert scenario.find("Deployment", slow, "x-reports") is None
+        assert condition(scenario.now(cr), "Ready")["observedGeneration"] == 1
+        scenario.api.delete(hooked)
+    scenario.ready(cr, timeout=60)
+
+
+def test_an_overloaded_api_server_is_waited_for(scenario: Scenario) -> None:
+    """It takes one request of the operator at a time, and answers 429 to all others."""
+    where = scenario.namespace()
+    none = {"nominalConcurrencyShares": 0, "lendablePercent": 0, "borrowingLimitPercent": 0}
+    level = {"apiVersion": FLOW, "kind": "PriorityLevelConfiguration", "metadata": {"name": where}}
+    scenario.api.create(
+        {**level, "spec": {"type": "Limited", "limited": {**none, "limitResponse": {"type": "Reject"}}}}
+    )
+    account = {"kind": "ServiceAccount", "serviceAccount": {"name": SERVICE_ACCOUNT, "namespace": NAMESPACE}}
+    everything = {key: ["*"] for key in ("apiGroups", "namespaces", "resources", "verbs")}
+    schema: Object = {"apiVersion": FLOW, "kind": "FlowSchema", "metadata": {"name": where}}
+    rules = [{"subjects": [account], "resourceRules": [{**everything, "clusterScope": True}]}]
+    spec = {"matchingPrecedence": 2, "priorityLevelConfiguration": {"name": where}, "rules": rules}
+    for obj in (level, schema):
+        scenario.undo(lambda obj=obj: scenario.api.delete(obj))  # type: ignore[misc]
+    scenario.api.create({**schema, "spec": spec})
+    path = f"/apis/{FLOW}/flowschemas/{where}"
+    eventually(lambda: scenario.api.request("GET", path)["status"]["conditions"], what="the limit is in force")
+    mark = scenario.plane.audit_mark()
+    cr = scenario.cryostat(where)
+    eventually(lambda: answers(scenario, "429") > 5, what="the operator is rejected")
+    scenario.api.delete(schema)
+    made(scenario, cr)
+    works(scenario, cr)
+    quiet(scenario)
+    assert len([write for write in scenario.writes(mark) if write.verb == "create"]) < 150
+
+
+@pytest.fixture
+def new_account(scenario: Scenario) -> Iterator[None]:
+    """The ServiceAccount is made anew inside a test; what was bound to its name is bound again."""
+    yield
+    scenario.stop()  # its token is worth nothing any more
+
+
+def test_credentials_expire_and_are_rotated(scenario: Scenario, new_account: None) -> None:
+    cr = made(scenario, scenario.cryostat(scenario.namespace()))
+    assert scenario.operator
+    process, kubeconfig = scenario.operator.process.pid, scenario.operator.kubeconfig
+    head = {"apiVersion": "v1", "kind": "ServiceAccount", "metadata": {"name": SERVICE_ACCOUNT, "namespace": NAMESPACE}}
+    scenario.api.delete(head)
+    eventually(lambda: scenario.api.create(head), what="there is a new account, and all tokens of the old one are void")
+
+    service = scenario.get("Service", cr["metadata"]["namespace"], "x")
+
+    def refused() -> bool:
+        scenario.api.delete(service)  # the API server knows an old token for ten seconds more
+        return answers(scenario, "401") > 2
+
+    eventually(refused, 60, "the operator is refused", interval=0.5)
+    scenario.plane.restart_apiserver(kill=True)  # every stream has to log in again
+    before = answers(scenario, "401")
+    eventually(lambda: answers(scenario, "401") > before + 20, what="the operator is refused everywhere")
+    text = kubeconfig_text(scenario.api, scenario.api.token_for(SERVICE_ACCOUNT, NAMESPACE), SERVICE_ACCOUNT)
+    kubeconfig.write_text(text)
+    works(scenario, cr)
+    quiet(scenario)
+    assert (scenario.operator.process.pid, scenario.operator.running) == (process, True)
+
+
+@pytest.mark.parametrize("kill", [False, True], ids=["politely", "at once"])
+def test_the_api_server_restarts(scenario: Scenario, kill: bool) -> None:
+    cr = made(scenario, scenario.cryostat(scenario.namespace()))
+    scenario.settle()
+    assert scenario.operator
+    process, mark = scenario.operator.process.pid, scenario.plane.audit_mark()
+    scenario.plane.restart_apiserver(kill=kill, down=1.5)
+    quiet(scenario)
+    assert [write for write in scenario.writes(mark) if write.resource not in ("cryostats/status", "events")] == []
+    works(scenario, cr)
+    assert (scenario.operator.process.pid, scenario.operator.running) == (process, True)
+
+
+def test_the_operator_starts_before_the_api_server(scenario: Scenario) -> None:
+    cr = made(scenario, scenario.cryostat(scenario.namespace()))
+    with scenario.down():
+        token = scenario.api.token_for(SERVICE_ACCOUNT, NAMESPACE)
+        scenario.plane.stop_apiserver(kill=True)
+        operator = scenario.start(wait=False, token=token)
+        eventually(lambda: operator.get("/healthz")[0] == 200, what="it is alive")
+        assert operator.get("/readyz")[0] == 503
+        scenario.plane.start_apiserver()
+        operator.wait_ready(60)
+        assert operator.running
+    works(scenario, cr)
+
+
+def test_what_happened_while_the_streams_were_cut_is_noticed(scenario: Scenario) -> None:
+    """The API server has forgotten where the operator's streams were: objects went that no event tells of."""
+    where, target = scenario.namespace(), scenario.namespace()
+    cr = made(scenario, scenario.cryostat(where, targetNamespaces=[where, target]))
+    forced = made(scenario, scenario.cryostat(where, "forced", targetNamespaces=[target]))
+    deleted = made(scenario, scenario.cryostat(where, "deleted", targetNamespaces=[target]))
+    assert scenario.operator
+    scenario.operator.pause()
+    scenario.api.delete(scenario.get("Service", where, "x"))
+    scenario.api.delete(scenario.get("RoleBinding", target, bindings_of(cr)))
+    scenario.api.delete(forced)
+    scenario.api.patch(forced, {"metadata": {"finalizers": None}})
+    scenario.api.delete(deleted)
+    new = scenario.cryostat(where, "new", targetNamespaces=[target])
+    for _ in range(3):
+        scenario.annotate(cr, nudge=str(time.time()))
+    scenario.plane.restart_apiserver(kill=True)
+    scenario.operator.resume()
+    eventually(lambda: scenario.find("Service", where, "x"), 60, what="the Service is back")
+    eventually(lambda: scenario.find("RoleBinding", target, bindings_of(cr)), what="the binding is back")
+    made(scenario, new)
+    scenario.gone(deleted)
+    scenario.nothing_left(forced)
+    scenario.nothing_left(deleted)
+    eventually(lambda: scenario.metrics()["cryostat_operator_instances"] == 2.0, what="it knows those that there are")
+    quiet(scenario)
+    works(scenario, cr)
+
+
+def test_the_definition_of_cryostats_goes_and_comes_back(scenario: Scenario) -> None:
+    """All Cryostats go with it; the operator goes on when it is installed again."""
+    cr = scenario.cryostat(scenario.namespace())
+    scenario.ready(cr)
+    version, kind = "apiextensions.k8s.io/v1", "CustomResourceDefinition"
+    scenario.api.delete({"apiVersion": version, "kind": kind, "metadata": {"name": CRD}})
+    eventually(
+        lambda: not scenario.api.find(version, kind, CRD), 60, "the definition is gone, and all Cryostats with it"
+    )
+    scenario.nothing_left(cr)
+    assert scenario.operator
+    before = scenario.log_size()
+    eventually(lambda: "No Cryostats are served" in scenario.log_since(before), what="the operator looks for it")
+    scenario.plane.kubectl("apply", "-f", ROOT / "crds")
+    again = eventually(lambda: scenario.cryostat(cr["metadata"]["namespace"]), what="Cryostats are served")
+    scenario.ready(again, 60)

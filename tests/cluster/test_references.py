@@ -1,0 +1,166 @@
+"""Secrets and ConfigMaps that a Cryostat names: missing, appearing, rotated, and never all of them in memory."""
+
+from __future__ import annotations
+
+import base64
+import secrets
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.cluster.api import Object, condition, eventually
+from tests.cluster.scenario import Scenario
+
+ALL = ("x", "x-database", "x-storage", "x-reports")
+KEYS = {"CONNECTION_KEY": "one", "ENCRYPTION_KEY": "two"}
+SPEC: dict[str, Any] = {
+    "reportOptions": {"replicas": 1},
+    "authorizationOptions": {"basicAuth": {"secretName": "login", "filename": "htpasswd"}},
+    "databaseOptions": {"secretName": "keys"},
+    "objectStorageOptions": {"secretName": "s3"},
+    "eventTemplates": [{"configMapName": "template", "filename": "a.jfc"}],
+    "trustedCertSecrets": [{"secretName": "trust", "certificateKey": "ca.crt"}],
+    "declarativeCredentials": [{"secretName": "credentials"}],
+}
+SECRETS = {
+    "login": {"htpasswd": "u:x"}, "keys": KEYS, "s3": {"ACCESS_KEY": "a", "SECRET_KEY": "b"},
+    "trust": {"ca.crt": "PEM"}, "credentials": {"c.json": "{}"},
+}  # fmt: skip
+
+
+def provide(scenario: Scenario, where: str, *without: str) -> None:
+    """Everything that SPEC names."""
+    for name, values in SECRETS.items():
+        if name not in without:
+            scenario.secret(where, name, **values)
+    if "template" not in without:
+        scenario.config_map(where, "template", **{"a.jfc": "<configuration/>"})
+
+
+def hashes(scenario: Scenario, where: str) -> dict[str, Object]:
+    """Annotations of the pods by Deployment: pods are made anew when they change."""
+    found = {name: scenario.get("Deployment", where, name)["spec"]["template"] for name in ALL}
+    return {name: template["metadata"].get("annotations") for name, template in found.items()}
+
+
+def rolled(scenario: Scenario, where: str, before: dict[str, Object], expected: Iterable[str]) -> None:
+    """Waits until the pods of exactly these Deployments are made anew, and keeps looking until all is quiet."""
+
+    def changed() -> set[str]:
+        return {name for name, now in hashes(scenario, where).items() if now != before[name]}
+
+    eventually(lambda: changed() >= set(expected), what=f"{expected} roll")
+    scenario.settle()
+    assert changed() == set(expected)
+
+
+@pytest.mark.parametrize("missing", [*SECRETS, "template"])
+def test_what_is_missing_is_named_and_found_when_it_appears(scenario: Scenario, missing: str) -> None:
+    where = scenario.namespace()
+    provide(scenario, where, missing)
+    cr = scenario.cryostat(where, **SPEC)
+    kind = "ConfigMap" if missing == "template" else "Secret"
+    scenario.told(cr, f"{kind}NotFound", f"{kind} {missing}")
+    assert condition(scenario.now(cr), "ReferencesResolved")["reason"] == f"{kind}NotFound"
+    users = {"keys": ["x", "x-database"], "s3": ["x", "x-storage"]}.get(missing, ["x"])
+    for name in set(ALL) - set(users):
+        eventually(lambda name=name: scenario.get("Deployment", where, name), what=name)  # type: ignore[misc]
+    assert [name for name in ALL if scenario.find("Deployment", where, name) is None] == users
+    assert len(scenario.events(cr, f"{kind}NotFound")) == 1
+    provide(scenario, where, *({*SECRETS, "template"} - {missing}))
+    scenario.ready(cr)
+
+
+def test_a_missing_key_is_named_and_found_when_it_appears(scenario: Scenario) -> None:
+    where = scenario.namespace()
+    provide(scenario, where, "login", "template", "keys")
+    login = scenario.secret(where, "login", wrong="u:x")
+    template = scenario.config_map(where, "template", **{"b.jfc": ""})
+    keys = scenario.secret(where, "keys", CONNECTION_KEY="one")
+    cr = scenario.cryostat(where, **SPEC)
+    scenario.told(cr, "SecretKeyNotFound", "Secret keys lacks ENCRYPTION_KEY")
+    scenario.api.patch(keys, {"stringData": KEYS})
+    scenario.told(cr, "ConfigMapKeyNotFound", "ConfigMap template lacks a.jfc")
+    scenario.api.patch(template, {"data": {"a.jfc": "<configuration/>"}})
+    scenario.told(cr, "SecretKeyNotFound", "Secret login lacks htpasswd")
+    scenario.api.patch(login, {"stringData": {"htpasswd": "u:x"}})
+    scenario.ready(cr)
+    assert scenario.find("Deployment", where, "x")
+
+
+def test_a_rotation_rolls_exactly_the_pods_that_use_it(scenario: Scenario) -> None:
+    where = scenario.namespace()
+    provide(scenario, where)
+    other = scenario.secret(where, "other", key="value")
+    cr = scenario.ready(scenario.cryostat(where, **SPEC))
+    users = {"login": ["x"], "s3": ["x", "x-storage"], "trust": ["x"], "credentials": ["x"]}
+    for name, expected in users.items():
+        before = hashes(scenario, where)
+        key = next(iter(SECRETS[name]))
+        scenario.api.patch(scenario.get("Secret", where, name), {"stringData": {key: "rotated"}})
+        rolled(scenario, where, before, expected)
+    before = hashes(scenario, where)
+    scenario.api.patch(scenario.get("ConfigMap", where, "template"), {"data": {"a.jfc": "<other/>"}})
+    rolled(scenario, where, before, ["x"])
+    scenario.settle()
+    mark, before = scenario.plane.audit_mark(), hashes(scenario, where)
+    scenario.api.patch(other, {"stringData": {"key": "changed"}})
+    scenario.annotate(scenario.get("Secret", where, "login"), note="not a rotation")
+    rolled(scenario, where, before, [])
+    assert scenario.writes(mark) == []
+    with scenario.down():
+        scenario.api.patch(scenario.get("Secret", where, "keys"), {"stringData": {"more": "text"}})
+    rolled(scenario, where, before, ["x", "x-database"])
+    scenario.ready(cr)
+
+
+def test_what_is_taken_away_leaves_the_pods_running(scenario: Scenario) -> None:
+    where = scenario.namespace()
+    provide(scenario, where)
+    cr = scenario.ready(scenario.cryostat(where, **SPEC))
+    uid, before = scenario.get("Deployment", where, "x")["metadata"]["uid"], hashes(scenario, where)
+    scenario.api.delete(scenario.get("Secret", where, "login"))
+    scenario.told(cr, "SecretNotFound", "Secret login")
+    scenario.secret(where, "login", htpasswd="v:y")
+    scenario.ready(cr)
+    assert scenario.get("Deployment", where, "x")["metadata"]["uid"] == uid
+    assert hashes(scenario, where)["x"] != before["x"]
+    assert len(scenario.events(cr, "SecretNotFound")) == 1
+
+
+def test_a_secret_of_another_cryostat_is_followed_too(scenario: Scenario) -> None:
+    where = scenario.namespace()
+    login = {"basicAuth": {"secretName": "first-basic-auth", "filename": "htpasswd"}}
+    cr = scenario.cryostat(where, **{**SPEC, "authorizationOptions": login})
+    provide(scenario, where, "login")
+    scenario.told(cr, "SecretNotFound", "first-basic-auth")
+    scenario.cryostat(where, "first")
+    scenario.ready(cr)
+    before = hashes(scenario, where)
+    scenario.api.patch(scenario.get("Secret", where, "first-basic-auth"), {"data": {"htpasswd": "dTp6"}})
+    rolled(scenario, where, before, ["x"])
+
+
+def test_secrets_of_others_are_not_held_in_memory(scenario: Scenario) -> None:
+    """Eighty megabytes of them, while it runs and when it starts."""
+    where = scenario.namespace()
+    scenario.start()
+
+    def resident() -> float:
+        assert scenario.operator
+        status = Path(f"/proc/{scenario.operator.process.pid}/status").read_text()
+        return int(status.split("VmHWM:")[1].split()[0]) / 1024
+
+    before = resident()
+    content = base64.b64encode(secrets.token_bytes(700_000)).decode()
+    for number in range(80):
+        scenario.make("Secret", where, f"big-{number}", data={"key": content})
+    cr = scenario.ready(scenario.cryostat(where))
+    assert resident() < before + 30
+    with scenario.down():
+        pass
+    scenario.ready(cr)
+    scenario.settle()
+    assert resident() < before + 30

@@ -1,0 +1,263 @@
+"""What the API server refuses or changes: told in its words, everything else goes on, and nobody is fought."""
+
+from __future__ import annotations
+
+import time
+from collections import Counter
+from datetime import datetime
+from typing import Any
+
+import pytest
+
+from tests.cluster.api import ApiError, Object, condition, eventually
+from tests.cluster.scenario import Scenario
+
+ADMISSION = "admissionregistration.k8s.io/v1"
+
+
+def policy(scenario: Scenario, where: str, kind: str, resource: str, **rules: Any) -> Object:
+    """Puts an admission policy for one resource of one namespace in force; returns its binding."""
+    group, plural = resource.split("/") if "/" in resource else ("", resource)
+    match = {"apiGroups": [group], "apiVersions": ["v1"], "operations": ["CREATE", "UPDATE"], "resources": [plural]}
+    selector = {"matchLabels": {"kubernetes.io/metadata.name": where}}
+    constraints = {"resourceRules": [match], "namespaceSelector": selector}
+    head = {"apiVersion": ADMISSION, "metadata": {"name": where}}
+    spec = {"failurePolicy": "Fail", "matchConstraints": constraints, **rules}
+    made = scenario.api.create({**head, "kind": f"{kind}AdmissionPolicy", "spec": spec})
+    bound: Object = {"policyName": where}
+    if kind == "Validating":
+        bound["validationActions"] = ["Deny"]
+    binding = scenario.api.create({**head, "kind": f"{kind}AdmissionPolicyBinding", "spec": bound})
+    for obj in (made, binding):
+        scenario.undo(lambda obj=obj: scenario.api.delete(obj))  # type: ignore[misc]
+    return binding
+
+
+def in_force(scenario: Scenario, probe: Object, *, refused: bool) -> None:
+    """Waits until the API server refuses (or admits) a trial object."""
+
+    def tried() -> bool:
+        try:
+            scenario.api.create(probe, dryRun="All")
+        except ApiError as error:
+            if not refused:
+                raise AssertionError("still refused") from error
+            return True
+        return not refused
+
+    eventually(tried, what="the policy is in force")
+
+
+def config_map(where: str, name: str) -> Object:
+    return {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": name, "namespace": where}}
+
+
+def test_a_quota_is_told_and_holds_up_nothing_else(scenario: Scenario) -> None:
+    where = scenario.namespace()
+    head = {"apiVersion": "v1", "kind": "ResourceQuota", "metadata": {"name": "few", "namespace": where}}
+    quota = scenario.api.create({**head, "spec": {"hard": {"count/services": "3"}}})
+    eventually(lambda: scenario.api.get("v1", "ResourceQuota", "few", where)["status"]["used"], what="the quota counts")
+    cr = scenario.cryostat(where)
+    scenario.told(cr, "QuotaExceeded", "Service", "exceeded quota: few", "limited: count/services=3")
+    scenario.told(cr, "QuotaExceeded", "Service", "exceeded quota: few", type="Reconciled")
+    eventually(lambda: condition(scenario.now(cr), "DatabaseDeploymentAvailable").get("status") == "True")
+    other = scenario.cryostat(scenario.namespace())
+    scenario.ready(other)
+    assert len(scenario.events(cr, "QuotaExceeded")) == 2  # five Services are two too many
+    mark = scenario.plane.audit_mark()
+    scenario.api.delete(quota)
+    scenario.ready(cr)
+    assert {write.resource for write in scenario.writes(mark)} <= {"services", "cryostats/status", "events"}
+
+
+def test_refused_writes_are_retried_ever_more_slowly(scenario: Scenario) -> None:
+    where = scenario.namespace()
+    cr = scenario.ready(scenario.cryostat(where))
+    expression = {"expression": "!object.metadata.name.endsWith('-reports')", "message": "no reports on Sundays"}
+    binding = policy(scenario, where, "Validating", "apps/deployments", validations=[expression])
+    pods = {"metadata": {"labels": {"a": "b"}}, "spec": {"containers": [{"name": "a", "image": "a"}]}}
+    spec = {"selector": {"matchLabels": {"a": "b"}}, "template": pods}
+    trial = {"apiVersion": "apps/v1", "kind": "Deployment", "metadata": {"name": "a-reports", "namespace": where}}
+    in_force(scenario, {**trial, "spec": spec}, refused=True)
+    mark = scenario.plane.audit_mark()
+    scenario.change(cr, reportOptions={"replicas": 1})
+    scenario.told(cr, "Invalid", "Deployment", "x-reports", "no reports on Sundays")
+
+    def tries() -> list[datetime]:
+        events = scenario.plane.audit_since(mark, ":cryostat-operator-service-account")
+        return [
+            datetime.fromisoformat(event["requestReceivedTimestamp"])
+            for event in events
+            if event["verb"] == "create" and event["objectRef"]["resource"] == "deployments"
+        ]
+
+    def gaps() -> list[float]:
+        return [(later - earlier).total_seconds() for earlier, later in zip(tries(), tries()[1:], strict=False)]
+
+    eventually(lambda: len(gaps()) > 2 and gaps()[-1] > 5 * min(gaps()), what="it is tried ever more seldom")
+    assert len(gaps()) < 12, gaps()
+    others = [write for write in scenario.writes(mark) if write.succeeded]
+    assert Counter(write.resource for write in others)["cryostats/status"] < 6, others
+    assert len(scenario.events(cr, "Invalid")) == 1
+    scenario.api.delete(binding)
+    scenario.ready(cr)
+
+
+def test_a_policy_against_one_object_holds_up_those_that_use_it_only(scenario: Scenario) -> None:
+    where = scenario.namespace()
+    rule = {"expression": "!object.metadata.name.endsWith('-agent-proxy')", "message": "no proxies here"}
+    binding = policy(scenario, where, "Validating", "configmaps", validations=[rule])
+    in_force(scenario, config_map(where, "a-agent-proxy"), refused=True)
+    cr = scenario.cryostat(where)
+    scenario.told(cr, "Invalid", "ConfigMap", "no proxies here")
+    eventually(lambda: condition(scenario.now(cr), "StorageDeploymentAvailable").get("status") == "True")
+    assert scenario.find("Deployment", where, "x") is None
+    scenario.api.delete(binding)
+    scenario.ready(cr)
+
+
+def test_a_policy_server_that_does_not_answer_is_told(scenario: Scenario) -> None:
+    where = scenario.namespace()
+    hook = {
+        "name": "policy.example.com", "sideEffects": "None", "admissionReviewVersions": ["v1"],
+        "clientConfig": {"url": "https://127.0.0.1:1/"}, "failurePolicy": "Fail", "timeoutSeconds": 2,
+        "rules": [{"apiGroups": [""], "apiVersions": ["v1"], "operations": ["CREATE"], "resources": ["services"]}],
+        "namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": where}},
+    }  # fmt: skip
+    head = {"apiVersion": ADMISSION, "kind": "ValidatingWebhookConfiguration", "metadata": {"name": where}}
+    made = scenario.api.create({**head, "webhooks": [hook]})
+    scenario.undo(lambda: scenario.api.delete(made))
+    trial = {"apiVersion": "v1", "kind": "Service", "metadata": {"name": "a", "namespace": where}}
+    in_force(scenario, {**trial, "spec": {"ports": [{"port": 1}]}}, refused=True)
+    cr = scenario.cryostat(where)
+    scenario.told(cr, "WriteRefused", "policy.example.com")
+    eventually(lambda: condition(scenario.now(cr), "DatabaseDeploymentAvailable").get("status") == "True")
+    scenario.api.delete(made)
+    scenario.ready(cr)
+
+
+def test_pods_that_pod_security_refuses_are_told_in_its_words(scenario: Scenario) -> None:
+    where = scenario.namespace(**{"pod-security.kubernetes.io/enforce": "restricted"})
+    cr = scenario.ready(scenario.cryostat(where, reportOptions={"replicas": 1}))
+    scenario.change(cr, securityOptions={"databaseSecurityContext": {"privileged": True}})
+    scenario.told(cr, "DatabaseReplicaFailure", "x-database", "violates PodSecurity")
+    assert condition(scenario.now(cr), "MainDeploymentAvailable")["status"] == "True"
+    scenario.change(cr, securityOptions=None)
+    scenario.ready(cr)
+
+
+def test_pods_beyond_a_limit_range_are_told_in_its_words(scenario: Scenario) -> None:
+    where = scenario.namespace()
+    limits = {"type": "Container", "max": {"memory": "128Mi"}}
+    head = {"apiVersion": "v1", "kind": "LimitRange", "metadata": {"name": "small", "namespace": where}}
+    small = scenario.api.create({**head, "spec": {"limits": [limits]}})
+    cr = scenario.cryostat(where)
+    scenario.told(cr, "MainReplicaFailure", "maximum memory usage per Container is 128Mi")
+    scenario.api.delete(small)
+    for replica_set in scenario.api.list(
+        "apps/v1", "ReplicaSet", where
+    ):  # do not wait for the controller's own back-off
+        scenario.annotate(replica_set, nudge="1")
+    scenario.ready(cr, timeout=60)
+
+
+@pytest.mark.parametrize("restarted", [False, True])
+def test_a_policy_that_changes_our_objects_is_not_fought(scenario: Scenario, restarted: bool) -> None:
+    where = scenario.namespace()
+    label = "Object{metadata: Object.metadata{labels: {'policy.example.com/seen': 'yes'}}}"
+    variable = (
+        "Object{spec: Object.spec{template: Object.spec.template{spec: Object.spec.template.spec{containers: "
+        "object.spec.template.spec.containers.map(c, Object.spec.template.spec.containers{name: c.name, env: "
+        "[Object.spec.template.spec.containers.env{name: 'SEEN', value: 'yes'}]})}}}}"
+    )
+    apply = "ApplyConfiguration"
+    mutations = [{"patchType": apply, "applyConfiguration": {"expression": each}} for each in (label, variable)]
+    policy(scenario, where, "Mutating", "apps/deployments", reinvocationPolicy="Never", mutations=mutations)
+    pods = {"metadata": {"labels": {"a": "b"}}, "spec": {"containers": [{"name": "a", "image": "a"}]}}
+    trial = {"apiVersion": "apps/v1", "kind": "Deployment", "metadata": {"name": "a", "namespace": where}}
+    trial["spec"] = {"selector": {"matchLabels": {"a": "b"}}, "template": pods}
+
+    def mutated() -> bool:
+        return "policy.example.com/seen" in scenario.api.create(trial, dryRun="All")["metadata"].get("labels", {})
+
+    eventually(mutated, what="the policy is in force")
+    mark = scenario.plane.audit_mark()
+    cr = scenario.ready(scenario.cryostat(where))
+    if restarted:
+        scenario.settle()
+        with scenario.down():
+            mark = scenario.plane.audit_mark()
+    scenario.told(cr, "ChangedByOthers", "x-database", "containers[0].env", type="Reconciled")
+    scenario.settle()
+    done = [write for write in scenario.writes(mark) if write.resource == "deployments" and write.succeeded]
+    written = Counter(write.name for write in done)
+    assert set(written.values()) <= {1, 2}, written
+    assert condition(scenario.now(cr), "Ready")["status"] == "True"
+    mark = scenario.plane.audit_mark()
+    scenario.annotate(scenario.get("Service", where, "x"), note="something happens")
+    scenario.plane.kubectl("scale", "deployment", "x-storage", "-n", where, "--replicas=3")
+    eventually(
+        lambda: scenario.get("Deployment", where, "x-storage")["spec"]["replicas"] == 1, what="drift is repaired"
+    )
+    scenario.settle()
+    assert {write.name for write in scenario.writes(mark) if write.resource == "deployments"} == {"x-storage"}
+
+
+def test_somebody_who_insists_is_answered_less_and_less(scenario: Scenario) -> None:
+    """Two controllers that disagree must not keep a cluster busy."""
+    where = scenario.namespace()
+    scenario.ready(scenario.cryostat(where))
+    service = scenario.get("Service", where, "x")
+    answers = 0
+    try:
+        while answers < 60:
+            scenario.api.patch(service, {"spec": {"selector": {"app": "mine"}}})
+            eventually(
+                lambda: scenario.get("Service", where, "x")["spec"]["selector"]["app"] == "x", 1.5, interval=0.02
+            )
+            answers += 1
+    except TimeoutError:
+        pass
+    assert 3 < answers < 40, answers
+    eventually(
+        lambda: scenario.get("Service", where, "x")["spec"]["selector"]["app"] == "x", what="it has the last word"
+    )
+
+
+def test_a_status_that_cannot_be_written_holds_up_nothing_and_is_tried_again(scenario: Scenario) -> None:
+    version, name = "rbac.authorization.k8s.io/v1", "cryostat-operator-manager-role"
+    role = {"apiVersion": version, "kind": "ClusterRole", "metadata": {"name": name}}
+    rules = scenario.api.get(version, "ClusterRole", name)["rules"]
+    scenario.undo(lambda: scenario.api.patch(role, {"rules": rules}))
+    scenario.api.patch(role, {"rules": [rule for rule in rules if "cryostats/status" not in rule["resources"]]})
+    time.sleep(1.0)  # until the API server's own cache knows
+    where = scenario.namespace()
+    before = scenario.log_size()
+    cr = scenario.cryostat(where)
+    eventually(lambda: "cryostats/status" in scenario.log_since(before), what="the log tells of it")
+    eventually(lambda: scenario.get("Deployment", where, "x"), what="the instance is made all the same")
+    eventually(
+        lambda: scenario.metrics().get('cryostat_operator_reconciles_total{result="retry"}'), what="it is counted"
+    )
+    assert scenario.now(cr).get("status", {}).get("conditions", []) == []
+    scenario.api.patch(role, {"rules": rules})
+    scenario.ready(cr, 60)
+
+
+def test_permissions_that_are_taken_away_are_told_and_found_again(scenario: Scenario) -> None:
+    version, name = "rbac.authorization.k8s.io/v1", "cryostat-operator-manager-role"
+    role = {"apiVersion": version, "kind": "ClusterRole", "metadata": {"name": name}}
+    rules = scenario.api.get(version, "ClusterRole", name)["rules"]
+    cr = scenario.cryostat(scenario.namespace())
+    scenario.ready(cr)
+    scenario.undo(lambda: scenario.api.patch(role, {"rules": rules}))
+    scenario.api.patch(role, {"rules": [rule for rule in rules if "secrets" not in rule["resources"]]})
+    time.sleep(1.0)  # until the API server's own cache knows
+    scenario.api.delete(scenario.get("Service", cr["metadata"]["namespace"], "x-storage"))
+    other = scenario.cryostat(scenario.namespace())
+    scenario.told(other, "Forbidden", "is forbidden", "cryostat-operator-service-account")
+    assert len(scenario.events(other, "Forbidden")) == 1
+    scenario.api.patch(role, {"rules": rules})
+    scenario.ready(other, 90)
+    scenario.ready(cr, 90)
+    assert scenario.find("Service", cr["metadata"]["namespace"], "x-storage")

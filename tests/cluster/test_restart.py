@@ -1,0 +1,115 @@
+"""A restarted operator recognises all that it made, however complex: it writes nothing."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+
+import pytest
+import yaml
+
+from cryostat_operator.api import constants
+from cryostat_operator.api.v1beta2 import Cryostat
+from tests.cluster.api import Object, eventually
+from tests.cluster.controlplane import ControlPlane
+from tests.cluster.operator_process import ROOT
+from tests.cluster.router import RoutePlayer
+from tests.cluster.scenario import Scenario
+from tests.cluster.test_conformance import settled
+from tests.conformance.captures import documents
+from tests.unit.cluster_state import ClusterState
+
+CASES = (
+    "files",
+    "services",
+    "operand-metadata",
+    "security-scheduling",
+    "network-policies",
+    "multi-namespace",
+    "reports",
+)
+TLS = {"DISABLE_SERVICE_TLS": "false"}
+
+
+@pytest.fixture
+def on_kubernetes(installed_plane: ControlPlane, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Scenario]:
+    yield from running(installed_plane, tmp_path_factory)
+
+
+@pytest.fixture
+def on_openshift(openshift_plane: ControlPlane, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Scenario]:
+    with RoutePlayer(openshift_plane.api):
+        yield from running(openshift_plane, tmp_path_factory)
+
+
+def running(plane: ControlPlane, directories: pytest.TempPathFactory) -> Iterator[Scenario]:
+    scenario = Scenario(plane, directories.mktemp("operator"), TLS)
+    scenario.start()
+    yield scenario
+    scenario.clean()
+    scenario.stop()
+
+
+@pytest.fixture(params=["kubernetes", "openshift"])
+def platform(request: pytest.FixtureRequest) -> tuple[str, Scenario]:
+    """Its name, as the captured cases have it, and the cluster."""
+    found: Scenario = request.getfixturevalue(f"on_{request.param}")
+    return request.param, found
+
+
+def samples(scenario: Scenario) -> list[Object]:
+    """Every sample, each in a namespace of its own, with all that it names."""
+    found = []
+    for path in sorted((ROOT / "manifests" / "samples").glob("*.yaml")):
+        where = scenario.namespace()
+        for sample in yaml.safe_load_all(path.read_text()):
+            metadata = {**sample["metadata"], "namespace": where}
+            found += [*named_by({**sample, "metadata": metadata}), {**sample, "metadata": metadata}]
+    return found
+
+
+def named_by(sample: Object) -> list[Object]:
+    """Namespaces, Secrets and ConfigMaps without which a sample is not complete."""
+    head, where = sample["metadata"]["name"], sample["metadata"]["namespace"]
+    cr = Cryostat.model_validate({**sample, "metadata": {**sample["metadata"], "uid": "0"}})
+    found = [namespace(target) for target in sample["spec"].get("targetNamespaces") or () if target != where]
+    for reference in ClusterState(cr).plan.references:
+        if not reference.name.startswith(f"{head}-"):
+            metadata = {"name": reference.name, "namespace": where}
+            field = "stringData" if reference.kind == "Secret" else "data"
+            content = dict.fromkeys(reference.keys or {"a"}, "content")
+            found.append({"apiVersion": "v1", "kind": reference.kind, "metadata": metadata, field: content})
+    return found
+
+
+def captured(case: str, profile: str) -> list[Object]:
+    """What was applied for a captured case, in namespaces of our own."""
+    text = json.dumps(documents(case, profile))
+    moved: list[Object] = json.loads(text.replace('"c-', '"restarted-c-'))
+    return moved
+
+
+def namespace(name: str) -> Object:
+    return {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}}
+
+
+def test_nothing_is_written_after_a_restart(platform: tuple[str, Scenario]) -> None:
+    profile, scenario = platform
+    objects = [*samples(scenario), *(each for case in CASES for each in captured(case, profile))]
+    for name in {each["metadata"]["name"] for each in objects if each["kind"] == "Namespace"}:
+        scenario.make_namespace(name)
+    crs = [each for each in objects if each["kind"] == constants.KIND]
+    scenario.plane.add_volumes(2 * len(crs))
+    for each in objects:
+        if each["kind"] != "Namespace":
+            scenario.api.apply(each)
+    for cr in crs:
+        eventually(lambda cr=cr: settled(scenario.api, cr), 120, f"{cr['metadata']} is made")  # type: ignore[misc]
+    scenario.settle(120, renewals=True)
+    for polite in (False, True):
+        if polite and scenario.operator:
+            scenario.operator.stop()
+        with scenario.down():
+            mark = scenario.plane.audit_mark()
+        scenario.settle(60, renewals=True)
+        assert scenario.writes(mark) == []

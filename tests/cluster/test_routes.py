@@ -1,0 +1,220 @@
+"""OpenShift: the Route follows the Cryostat, the address follows the routers, and missing APIs stop nothing."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+
+import pytest
+
+from tests.cluster import openshift
+from tests.cluster.api import Object, condition, eventually
+from tests.cluster.openshift import GENERATED
+from tests.cluster.operator_process import NAMESPACE, SERVICE_ACCOUNT
+from tests.cluster.router import RoutePlayer
+from tests.cluster.scenario import Scenario, bindings_of
+
+ROLE = "cryostat-operator-manager-role"
+
+
+@pytest.fixture
+def scenario(openshift_scenario: Scenario, router: RoutePlayer) -> Scenario:
+    """Here Routes are admitted, unless a test asks its `router` not to."""
+    return openshift_scenario
+
+
+def host_of(host: str | None) -> Object:
+    return {"networkOptions": {"coreConfig": {"externalHost": host}}}
+
+
+def link(scenario: Scenario, cr: Object) -> str:
+    """Where the console's link leads; empty where there is none."""
+    found = scenario.find("ConsoleLink", "", bindings_of(cr))
+    return str(found["spec"]["href"]) if found else ""
+
+
+def served_at(scenario: Scenario, cr: Object, host: str) -> None:
+    """Waits until Route, status and console link agree on a host; none at all where it is empty."""
+
+    def agreed() -> bool:
+        url = f"https://{host}" if host else ""
+        assert scenario.now(cr)["status"]["applicationUrl"] == url
+        assert link(scenario, cr) == url
+        return True
+
+    eventually(agreed, what=f"the application is at {host or 'no address'}")
+
+
+def test_another_host_moves_the_route_and_all_that_names_it(scenario: Scenario) -> None:
+    cr = scenario.cryostat(scenario.namespace(), **host_of("one.example.com"))
+    scenario.ready(cr)
+    served_at(scenario, cr, "one.example.com")
+    before = scenario.get("Route", cr["metadata"]["namespace"], "x")
+    scenario.change(cr, **host_of("two.example.com"))
+    served_at(scenario, cr, "two.example.com")
+    scenario.ready(cr)
+    after = scenario.get("Route", cr["metadata"]["namespace"], "x")
+    assert after["spec"]["host"] == "two.example.com"
+    assert after["metadata"]["uid"] == before["metadata"]["uid"]  # its history and other people's annotations stay
+    [event] = scenario.events(cr, "RouteHostChanged")
+    assert event["type"] == "Normal"
+    assert "from one.example.com to two.example.com" in event["message"]
+    scenario.delete(cr)
+    scenario.nothing_left(cr)
+    assert link(scenario, cr) == ""
+
+
+def test_a_host_of_somebody_else_is_told_in_the_routers_words_until_it_is_free(scenario: Scenario) -> None:
+    spec = {"host": "shared.example.com", "to": {"kind": "Service", "name": "theirs"}}
+    theirs = scenario.make("Route", scenario.namespace(), "theirs", spec=spec)
+    eventually(lambda: admissions(scenario, theirs) == ["True"], what="they have the host")
+    time.sleep(1.1)  # creation times have whole seconds, and the older Route keeps the host
+    cr = scenario.cryostat(scenario.namespace(), **host_of("shared.example.com"))
+    said = ("HostAlreadyClaimed", "a route in another namespace holds shared.example.com and is older")
+    scenario.told(cr, "RouteRejected", *said)
+    scenario.told(cr, "RouteRejected", *said, type="Exposed")
+    served_at(scenario, cr, "")
+    eventually(lambda: condition(scenario.now(cr), "MainDeploymentAvailable").get("status") == "True")
+    assert [event["type"] for event in scenario.events(cr, "RouteRejected")] == ["Warning"]
+    scenario.api.delete(theirs)
+    scenario.ready(cr)
+    served_at(scenario, cr, "shared.example.com")
+    assert scenario.told(cr, "AddressAssigned", "https://shared.example.com", type="Exposed")["status"] == "True"
+
+
+def admissions(scenario: Scenario, route: Object) -> list[str]:
+    """What the routers say of a Route."""
+    live = scenario.get("Route", route["metadata"]["namespace"], route["metadata"]["name"])
+    entries = (live.get("status") or {}).get("ingress") or []
+    return [condition({"status": entry}, "Admitted")["status"] for entry in entries]
+
+
+def test_a_route_that_no_router_has_seen_holds_up_nothing(scenario: Scenario, router: RoutePlayer) -> None:
+    router.pause()
+    cr = scenario.cryostat(scenario.namespace())
+    scenario.told(cr, "RouteNotAdmitted", "Route x", "not been admitted", type="Exposed")
+    eventually(lambda: condition(scenario.now(cr), "MainDeploymentAvailable").get("status") == "True")
+    scenario.told(cr, "RouteNotAdmitted")
+    served_at(scenario, cr, "")
+    assert scenario.events(cr, "RouteNotAdmitted") == []  # waiting a moment is no news
+    router.resume()
+    scenario.ready(cr)
+    served_at(scenario, cr, f"x-{cr['metadata']['namespace']}.{openshift.DOMAIN}")
+
+
+def test_one_router_of_several_is_enough(scenario: Scenario, router: RoutePlayer) -> None:
+    cr = scenario.cryostat(scenario.namespace(), **host_of("sharded.example.com"))
+    where = cr["metadata"]["namespace"]
+    router.add_router("shard", "shard.example.com")
+    router.reject(where, "x", "RouteNotAdmitted", "the default router has no room")
+    eventually(lambda: admissions(scenario, cr_route(cr)) == ["False", "True"], what="the second router admits it")
+    scenario.ready(cr)
+    served_at(scenario, cr, "sharded.example.com")
+    router.reject(where, "x", "ExtendedValidationFailed", "the shard wants a certificate", router="shard")
+    scenario.told(cr, "RouteRejected", "the default router has no room")
+    served_at(scenario, cr, "")
+    router.accept(where, "x")
+    scenario.ready(cr)
+    served_at(scenario, cr, "sharded.example.com")
+
+
+def cr_route(cr: Object) -> Object:
+    return {"metadata": {"namespace": cr["metadata"]["namespace"], "name": cr["metadata"]["name"]}}
+
+
+def test_a_generated_host_is_kept(scenario: Scenario) -> None:
+    cr = scenario.cryostat(scenario.namespace())
+    where = cr["metadata"]["namespace"]
+    host = f"x-{where}.{openshift.DOMAIN}"
+    scenario.ready(cr)
+    made = scenario.get("Route", where, "x")
+    assert made["metadata"]["annotations"][GENERATED] == "true"
+    scenario.change(cr, networkOptions={"coreConfig": {"labels": {"shard": "inner"}}})
+    eventually(
+        lambda: scenario.get("Route", where, "x")["metadata"]["labels"].get("shard"), what="the Route is written"
+    )
+    kept = scenario.get("Route", where, "x")
+    assert (kept["spec"]["host"], kept["metadata"]["annotations"][GENERATED]) == (host, "true")
+    scenario.settle()
+    with scenario.down():
+        mark = scenario.plane.audit_mark()
+    scenario.settle()
+    assert scenario.writes(mark) == []
+    scenario.api.delete(kept)
+    eventually(lambda: scenario.get("Route", where, "x")["metadata"]["uid"] != made["metadata"]["uid"])
+    assert scenario.get("Route", where, "x")["spec"]["host"] == host
+
+
+def test_a_host_that_the_operator_may_not_choose_leaves_the_route_as_it_is(scenario: Scenario) -> None:
+    cr = scenario.cryostat(scenario.namespace(), **host_of("one.example.com"))
+    where = cr["metadata"]["namespace"]
+    scenario.ready(cr)
+    before = scenario.get("Route", where, "x")
+    role = scenario.api.get("rbac.authorization.k8s.io/v1", "ClusterRole", ROLE)
+    head = {"apiVersion": "rbac.authorization.k8s.io/v1", "kind": "ClusterRole", "metadata": {"name": ROLE}}
+    scenario.undo(lambda: scenario.api.patch(head, {"rules": role["rules"]}))
+    scenario.api.patch(head, {"rules": [r for r in role["rules"] if "routes/custom-host" not in r["resources"]]})
+    eventually(lambda: not may_choose_hosts(scenario), what="the permission is gone")
+    scenario.change(cr, **host_of("two.example.com"))
+    scenario.told(cr, "RouteInvalid", "Route", "spec.host", type="Exposed")
+    kept = scenario.get("Route", where, "x")
+    assert (kept["metadata"]["uid"], kept["spec"]["host"]) == (before["metadata"]["uid"], "one.example.com")
+    scenario.api.patch(head, {"rules": role["rules"]})
+    scenario.ready(cr, timeout=60)
+    served_at(scenario, cr, "two.example.com")
+
+
+def may_choose_hosts(scenario: Scenario) -> bool:
+    what = {"group": "route.openshift.io", "resource": "routes", "subresource": "custom-host", "verb": "update"}
+    spec = {"resourceAttributes": what, "user": f"system:serviceaccount:{NAMESPACE}:{SERVICE_ACCOUNT}"}
+    head = {"apiVersion": "authorization.k8s.io/v1", "kind": "SubjectAccessReview", "metadata": {}}
+    answer = scenario.api.request("POST", "/apis/authorization.k8s.io/v1/subjectaccessreviews", {**head, "spec": spec})
+    return bool(answer["status"]["allowed"])
+
+
+@pytest.fixture
+def without(scenario: Scenario) -> Iterator[Callable[..., None]]:
+    """`without(name, …)` takes resource definitions away; they are back after the test at the latest."""
+    version, kind = "apiextensions.k8s.io/v1", "CustomResourceDefinition"
+
+    def remove(*definitions: str) -> None:
+        for name in definitions:
+            scenario.api.delete({"apiVersion": version, "kind": kind, "metadata": {"name": name}})
+        eventually(
+            lambda: not any(scenario.api.find(version, kind, name) for name in definitions), what="they are gone"
+        )
+
+    yield remove
+    openshift.install(scenario.api)
+
+
+def test_without_console_everything_else_is_as_ever(scenario: Scenario, without: Callable[..., None]) -> None:
+    without("consolelinks.console.openshift.io", "apiservers.config.openshift.io")
+    cr = scenario.cryostat(scenario.namespace())
+    host = f"x-{cr['metadata']['namespace']}.{openshift.DOMAIN}"
+    body = scenario.ready(cr)
+    assert body["status"]["applicationUrl"] == f"https://{host}"
+    gone = scenario.cryostat(scenario.namespace(), "y")
+    scenario.ready(gone)
+    scenario.delete(gone)
+    scenario.nothing_left(gone)
+    openshift.install(scenario.api)
+    eventually(lambda: link(scenario, cr) == f"https://{host}", what="the console serves links again, and gets one")
+
+
+def test_routes_vanish_and_come_back(scenario: Scenario, without: Callable[..., None]) -> None:
+    cr = scenario.cryostat(scenario.namespace(), **host_of("one.example.com"))
+    gone = scenario.cryostat(scenario.namespace(), "y")
+    scenario.ready(cr)
+    scenario.ready(gone)
+    without("routes.route.openshift.io")
+    served_at(scenario, cr, "")
+    scenario.told(cr, "ExternalHostIgnored", type="SpecEffective")
+    scenario.ready(cr, timeout=60)
+    scenario.delete(gone)
+    scenario.nothing_left(gone)
+    openshift.install(scenario.api)
+    served_at(scenario, cr, "one.example.com")
+    body = scenario.ready(cr, timeout=60)
+    assert condition(body, "SpecEffective") == {}
+    assert body["status"].get("basicAuthSecret", "") == ""

@@ -1,0 +1,205 @@
+"""Why is it not ready? Conditions, events, columns, metrics and log lines say it, once, and never say a secret."""
+
+from __future__ import annotations
+
+import base64
+import json
+
+from tests.cluster.api import Object, condition, eventually
+from tests.cluster.scenario import Scenario
+
+METRICS = {
+    "cryostat_operator_reconciles_total",
+    "cryostat_operator_reconcile_duration_seconds_count",
+    "cryostat_operator_reconcile_errors_total",
+    "cryostat_operator_queue_depth",
+    "cryostat_operator_instances",
+    "cryostat_operator_api_requests_total",
+    "cryostat_operator_api_request_duration_seconds_count",
+}
+
+
+def runs(scenario: Scenario) -> float:
+    return sum(v for name, v in scenario.metrics().items() if name.startswith("cryostat_operator_reconciles_total"))
+
+
+def status_writes(scenario: Scenario, mark: int) -> int:
+    return len([write for write in scenario.writes(mark) if write.resource == "cryostats/status"])
+
+
+def test_each_cause_is_one_event_also_after_a_restart(scenario: Scenario) -> None:
+    where = scenario.namespace()
+    templates = [{"configMapName": "missing", "filename": "a.jfc"}]
+    credentials = [{"secretName": "absent"}]
+    cr = scenario.cryostat(where, eventTemplates=templates, declarativeCredentials=credentials)
+    scenario.told(cr, "ConfigMapNotFound", "ConfigMap missing does not exist", "Secret absent does not exist")
+    scenario.settle()
+
+    def told() -> dict[str, int]:
+        return {event["reason"]: event["count"] for event in scenario.events(cr) if event["type"] == "Warning"}
+
+    assert told() == {"ConfigMapNotFound": 1}
+    for _ in range(2):
+        with scenario.down():
+            mark = scenario.plane.audit_mark()
+        scenario.settle()
+    assert told() == {"ConfigMapNotFound": 1}
+    assert scenario.writes(mark) == []
+    template = scenario.config_map(where, "missing", **{"a.jfc": "<x/>"})
+    scenario.told(cr, "SecretNotFound", "Secret absent")
+    secret = scenario.secret(where, "absent", a="b")
+    scenario.ready(cr)
+    assert told() == {"ConfigMapNotFound": 1}  # which named the Secret, too
+    with scenario.down():
+        scenario.api.delete(template)
+        scenario.api.delete(secret)
+    scenario.told(cr, "ConfigMapNotFound", "Secret absent")
+    eventually(lambda: told() == {"ConfigMapNotFound": 2}, what="a cause that is back is counted")
+
+
+def test_an_image_that_cannot_be_pulled_is_told_in_the_kubelets_words(scenario: Scenario) -> None:
+    where = scenario.namespace()
+    cr = scenario.cryostat(where)
+    scenario.ready(cr)
+    words = 'Back-off pulling image "registry.example.com/nothing:1"'
+    [pod] = scenario.api.list("v1", "Pod", where, labelSelector="component=storage")
+    container = {"name": "x-storage", "image": "i", "imageID": "", "ready": False, "restartCount": 0}
+    waiting = {"state": {"waiting": {"reason": "ImagePullBackOff", "message": words}}}
+    unready = [{"type": kind, "status": "False"} for kind in ("Ready", "ContainersReady")]
+    status = {"phase": "Pending", "containerStatuses": [{**container, **waiting}], "conditions": unready}
+    scenario.api.patch(pod, {"status": status}, "strategic", sub="status")
+    told = scenario.told(cr, "StoragePodNotRunning", "Deployment x-storage", "ImagePullBackOff", words)
+    assert told["status"] == "False"
+    scenario.api.delete(pod)
+    scenario.ready(cr)
+
+
+def test_a_pod_that_fits_nowhere_is_told_in_the_schedulers_words(scenario: Scenario) -> None:
+    cr = scenario.cryostat(scenario.namespace())
+    scenario.ready(cr)
+    nowhere = {"replicas": 1, "schedulingOptions": {"nodeSelector": {"disk": "golden"}}}
+    scenario.change(cr, reportOptions=nowhere)
+    scenario.told(cr, "ReportsPodNotRunning", "Deployment x-reports", "cannot be scheduled", "0/1 nodes are available")
+    scenario.change(cr, reportOptions={"schedulingOptions": None})
+    scenario.ready(cr)
+
+
+def test_a_claim_without_a_volume_is_told(scenario: Scenario) -> None:
+    where = scenario.namespace()
+    spec = {"storageClassName": f"none-{where}"}
+    cr = scenario.cryostat(where, storageOptions={"database": {"pvc": {"spec": spec}}})
+    scenario.told(cr, "DatabasePodNotRunning", "Deployment x-database", "unbound immediate PersistentVolumeClaims")
+    eventually(lambda: condition(scenario.now(cr), "StorageDeploymentAvailable").get("status") == "True")
+    volume = {
+        "capacity": {"storage": "64Gi"}, "accessModes": ["ReadWriteOnce"], "hostPath": {"path": "/nonexistent"}, **spec,
+    }  # fmt: skip
+    made = {"apiVersion": "v1", "kind": "PersistentVolume", "metadata": {"name": f"none-{where}"}, "spec": volume}
+    scenario.api.create(made)
+    scenario.ready(cr)
+
+
+def test_a_run_writes_at_most_one_status_and_none_where_nothing_changed(scenario: Scenario) -> None:
+    where = scenario.namespace()
+    scenario.settle()
+    mark, before = scenario.plane.audit_mark(), runs(scenario)
+    cr = scenario.cryostat(where)
+    body = scenario.ready(cr)
+    scenario.settle()
+    assert 0 < status_writes(scenario, mark) <= runs(scenario) - before
+    told = body["status"]
+    assert told["observedGeneration"] == body["metadata"]["generation"]
+    assert {c["observedGeneration"] for c in told["conditions"]} == {body["metadata"]["generation"]}
+    mark, before = scenario.plane.audit_mark(), runs(scenario)
+    scenario.annotate(cr, note="anything")
+    scenario.annotate(scenario.get("Service", where, "x"), note="anything")
+    eventually(lambda: runs(scenario) > before, what="it is looked at")
+    scenario.settle()
+    assert scenario.writes(mark) == []
+    scenario.change(cr, enableAudit=True)
+    again = scenario.ready(cr)
+    assert again["metadata"]["generation"] == body["metadata"]["generation"] + 1
+    since = {c["type"]: c["lastTransitionTime"] for c in told["conditions"]}
+    kept = condition(again, "ReferencesResolved")
+    assert kept["lastTransitionTime"] == since["ReferencesResolved"]  # it was True all along
+
+
+def test_the_columns_tell_what_is_going_on(scenario: Scenario) -> None:
+    where = scenario.namespace()
+    rule = {"host": "cryostat.example.com"}
+    core = {"networkOptions": {"coreConfig": {"ingressSpec": {"rules": [rule]}}}}
+    scenario.ready(scenario.cryostat(where, "fine", **core))
+    ill = scenario.cryostat(where, "ill", eventTemplates=[{"configMapName": "missing", "filename": "a.jfc"}])
+    scenario.told(ill, "ConfigMapNotFound", "ConfigMap missing")
+    head, fine, bad = scenario.plane.kubectl("get", "cryostats", "-n", where).splitlines()
+    assert head.split() == ["NAME", "READY", "REASON", "URL", "TARGET", "NAMESPACES", "AGE"]
+    assert fine.split()[:4] == ["fine", "True", "AllComponentsAvailable", "http://cryostat.example.com"]
+    assert bad.split()[:3] == ["ill", "False", "ConfigMapNotFound"]
+    ready = condition(scenario.now(ill), "Ready")["message"]
+    assert "\n" not in ready
+    assert ready.count("missing") == 1, ready
+
+
+def test_the_address_goes_with_the_ingress(scenario: Scenario) -> None:
+    rule = {"host": "cryostat.example.com"}
+    cr = scenario.cryostat(scenario.namespace(), networkOptions={"coreConfig": {"ingressSpec": {"rules": [rule]}}})
+    body = scenario.ready(cr)
+    assert body["status"]["applicationUrl"] == "http://cryostat.example.com"
+    assert condition(body, "Exposed")["reason"] == "AddressAssigned"
+    scenario.change(cr, networkOptions=None)
+    body = scenario.ready(cr)
+    assert body["status"].get("applicationUrl", "") == ""
+    assert condition(body, "Exposed") == {}
+    assert scenario.find("Ingress", cr["metadata"]["namespace"], "x") is None
+
+
+def test_metrics(scenario: Scenario) -> None:
+    where = scenario.namespace()
+    ill = scenario.make("Service", where, "x", spec={"ports": [{"port": 1}]})
+    cr = scenario.cryostat(where)
+    scenario.told(cr, "NameCollision")
+    samples = scenario.metrics()
+    assert {name.partition("{")[0] for name in samples} >= METRICS
+    assert samples["cryostat_operator_instances"] == 1
+    assert samples['cryostat_operator_reconcile_errors_total{reason="NameCollision"}'] >= 1
+    assert any('verb="POST"' in name for name in samples)
+    scenario.api.delete(ill)
+    scenario.ready(cr)
+
+
+def secrets_of(scenario: Scenario, where: str) -> dict[str, str]:
+    """Every value that must never be told, by the Secret and key that hold it."""
+    found = {}
+    for secret in scenario.api.list("v1", "Secret", where):
+        for key, value in (secret.get("data") or {}).items():
+            if key not in ("tls.crt", "ca.crt", "username", "ACCESS_KEY"):
+                found[f"{secret['metadata']['name']}/{key}"] = base64.b64decode(value).decode(errors="ignore")
+    return {place: text for place, text in found.items() if len(text) >= 8}
+
+
+def test_no_secret_value_is_ever_told(scenario: Scenario) -> None:
+    where = scenario.namespace()
+    scenario.secret(where, "keys", CONNECTION_KEY="the-users-own-password", ENCRYPTION_KEY="the-users-own-encryption")
+    scenario.secret(where, "stored", credential="the-users-stored-credential")
+    spec: Object = {"databaseOptions": {"secretName": "keys"}, "declarativeCredentials": [{"secretName": "stored"}]}
+    cr = scenario.cryostat(where, reportOptions={"replicas": 1}, **spec)
+    scenario.ready(cr)
+    values = secrets_of(scenario, where)
+    scenario.api.delete(scenario.get("Secret", where, "x-storage"))  # another one is made
+    broken = {"data": {"credential": None, "other": base64.b64encode(b"a-rotated-credential").decode()}}
+    scenario.api.patch(scenario.get("Secret", where, "stored"), broken)
+    scenario.change(cr, databaseOptions={"secretName": "other"})
+    scenario.told(cr, "DatabaseSecretMismatched")
+    scenario.settle()
+    values |= secrets_of(scenario, where) | {"before/x": "the-users-stored-credential"}
+    assert {place.partition("/")[0] for place in values} >= {"keys", "stored", "x-storage", "x-basic-auth"}
+    assert scenario.operator
+    told = {
+        "log": scenario.operator.log.read_text(),
+        "metrics": scenario.operator.get("/metrics")[1],
+        "events": json.dumps(scenario.api.list("v1", "Event")),
+        "cryostat": json.dumps(scenario.now(cr)),
+        "objects": json.dumps([obj for obj in scenario.marked(cr) if obj["kind"] != "Secret"]),
+    }
+    for place, value in values.items():
+        encoded = base64.b64encode(value.encode()).decode()
+        assert [where for where, text in told.items() if value in text or encoded in text] == [], place

@@ -1,0 +1,140 @@
+"""Target namespaces that are missing, appear, go away, come back and are given up: nothing stays behind in them."""
+
+from __future__ import annotations
+
+from tests.cluster.api import Object, condition, eventually
+from tests.cluster.scenario import Scenario, bindings_of, callback_of, mark_of
+
+
+def has_access(scenario: Scenario, cr: Object, target: str) -> bool:
+    """Whether the instance may look around in a namespace, and call agents there."""
+    binding = scenario.find("RoleBinding", target, bindings_of(cr))
+    service = scenario.find("Service", target, callback_of(cr))
+    assert bool(binding) == bool(service), (binding, service)
+    return bool(binding)
+
+
+def given(scenario: Scenario, cr: Object, target: str) -> None:
+    eventually(lambda: has_access(scenario, cr, target), what=f"access to {target}")
+
+
+def taken(scenario: Scenario, cr: Object, *targets: str) -> None:
+    """Waits until nothing of the instance is in these namespaces."""
+    selector = ",".join(f"{key}={value}" for key, value in mark_of(cr).items())
+
+    def nothing() -> bool:
+        kinds = (("v1", "Service"), ("v1", "Secret"), ("rbac.authorization.k8s.io/v1", "RoleBinding"))
+        left = [o for t in targets for k in kinds for o in scenario.api.list(*k, t, labelSelector=selector)]
+        assert left == []
+        return True
+
+    eventually(nothing, what=f"nothing is left in {targets}")
+
+
+def test_a_missing_namespace_is_named_and_served_when_it_appears(scenario: Scenario) -> None:
+    where, there = scenario.namespace(), scenario.namespace()
+    cr = scenario.cryostat(where, targetNamespaces=[where, "loop-late", there])
+    given(scenario, cr, there)
+    scenario.told(cr, "NamespaceNotFound", "loop-late")
+    found = scenario.told(cr, "NamespaceNotFound", "loop-late", type="TargetNamespacesReady")
+    assert there not in found["message"]
+    for name in ("x", "x-database", "x-storage"):
+        eventually(lambda name=name: scenario.get("Deployment", where, name), what=name)  # type: ignore[misc]
+    scenario.make_namespace("loop-late")
+    given(scenario, cr, "loop-late")
+    assert scenario.ready(cr)["status"]["targetNamespaces"] == [where, "loop-late", there]
+    assert len(scenario.events(cr, "NamespaceNotFound")) == 1
+    scenario.remove_namespace("loop-late")
+    scenario.told(cr, "NamespaceNotFound", "loop-late")
+    eventually(lambda: scenario.events(cr, "NamespaceNotFound")[0]["count"] == 2, what="the event is counted up")
+    scenario.make_namespace("loop-late")
+    given(scenario, cr, "loop-late")
+    scenario.ready(cr)
+
+
+def test_namespaces_are_added_and_given_up(scenario: Scenario) -> None:
+    where, first, second = scenario.namespace(), scenario.namespace(), scenario.namespace()
+    cr = scenario.ready(scenario.cryostat(where, targetNamespaces=[first]))
+    assert has_access(scenario, cr, first)
+    assert not has_access(scenario, cr, where)
+    scenario.change(cr, targetNamespaces=[second, where])
+    given(scenario, cr, second)
+    given(scenario, cr, where)
+    taken(scenario, cr, first)
+    assert scenario.ready(cr)["status"]["targetNamespaces"] == [second, where]
+    policy = scenario.get("NetworkPolicy", where, "x-internal-ingress")
+    peers = [peer["namespaceSelector"] for peer in policy["spec"]["ingress"][1]["from"]]
+    assert peers[0]["matchExpressions"][0]["values"] == [second, where]
+    scenario.delete(cr)
+    taken(scenario, cr, first, second, where)
+    scenario.nothing_left(cr)
+
+
+def test_namespaces_change_while_the_operator_is_away(scenario: Scenario) -> None:
+    where, first, second, third = (scenario.namespace() for _ in range(4))
+    cr = scenario.ready(scenario.cryostat(where, targetNamespaces=[first, second]))
+    with scenario.down():
+        scenario.change(cr, targetNamespaces=[third])
+        scenario.remove_namespace(second)
+    given(scenario, cr, third)
+    taken(scenario, cr, first)
+    scenario.ready(cr)
+    with scenario.down():
+        scenario.change(cr, targetNamespaces=[where])
+        scenario.api.delete(cr)
+    scenario.gone(cr)
+    scenario.nothing_left(cr)
+
+
+def test_a_lost_status_does_not_lose_namespaces(scenario: Scenario) -> None:
+    where, first = scenario.namespace(), scenario.namespace()
+    cr = scenario.ready(scenario.cryostat(where, targetNamespaces=[first]))
+    with scenario.down():
+        scenario.api.patch(cr, {"status": None}, sub="status")
+        scenario.change(cr, targetNamespaces=[where])
+    taken(scenario, cr, first)
+    scenario.ready(cr)
+
+
+def test_a_namespace_given_up_before_a_run_was_complete_is_cleared(scenario: Scenario) -> None:
+    """Something is wrong all the time, so that no run ever ends well."""
+    where, first = scenario.namespace(), scenario.namespace()
+    login = {"basicAuth": {"secretName": "missing", "filename": "htpasswd"}}
+    cr = scenario.cryostat(where, targetNamespaces=[where, first, "loop-never"], authorizationOptions=login)
+    given(scenario, cr, first)
+    scenario.change(cr, targetNamespaces=[where, "loop-never"])
+    taken(scenario, cr, first)
+    scenario.told(cr, "NamespaceNotFound", "loop-never")
+    scenario.delete(cr)
+    scenario.nothing_left(cr)
+
+
+def test_a_terminating_namespace_holds_up_nothing(scenario: Scenario) -> None:
+    where, first, second = scenario.namespace(), scenario.namespace(), scenario.namespace()
+    held = scenario.make("ConfigMap", first, "held", metadata={"finalizers": ["example.com/held"]})
+    cr = scenario.ready(scenario.cryostat(where, targetNamespaces=[first]))
+    scenario.api.delete({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": first}})
+    scenario.told(cr, "NamespaceTerminating", first)
+    mark = scenario.plane.audit_mark()
+    scenario.change(cr, targetNamespaces=[first, second])
+    given(scenario, cr, second)
+    scenario.settle()
+    refused = [write for write in scenario.writes(mark) if not write.succeeded]
+    assert refused == [], "what cannot be made there is not tried"
+    assert condition(scenario.now(cr), "TargetNamespacesReady")["reason"] == "NamespaceTerminating"
+    other = scenario.cryostat(where, "y", targetNamespaces=[first])
+    scenario.told(other, "NamespaceTerminating", first)
+    scenario.delete(cr)
+    scenario.delete(other)
+    scenario.nothing_left(cr)
+    scenario.api.patch(held, {"metadata": {"finalizers": None}})
+
+
+def test_an_empty_list_means_the_own_namespace(scenario: Scenario) -> None:
+    where = scenario.namespace()
+    cr = scenario.cryostat(where, targetNamespaces=[where])
+    given(scenario, cr, where)
+    mark = scenario.plane.audit_mark()
+    scenario.change(cr, targetNamespaces=None)
+    assert scenario.ready(cr)["status"]["targetNamespaces"] == [where]
+    assert [write for write in scenario.writes(mark) if write.resource == "rolebindings"] == []

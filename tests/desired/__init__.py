@@ -1,1 +1,0 @@
-"""Tests of the drawing office: no cluster, no clock, milliseconds each."""

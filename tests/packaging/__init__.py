@@ -1,1 +1,0 @@
-"""What is generated: the CRD, the installation, the samples."""

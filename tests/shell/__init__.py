@@ -1,1 +1,0 @@
-"""The shell's own parts, without a cluster."""

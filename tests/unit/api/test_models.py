@@ -1,0 +1,124 @@
+"""Reading objects: all that users write arrives in the models, and what cannot work is refused with its field."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from cryostat_operator.api.base import Model
+from cryostat_operator.api.v1beta2 import API_VERSION, Cryostat, CryostatSpec
+from cryostat_operator.api.validation import InvalidCryostatError, read_cryostat
+from tests.unit.api.cases import BAD_NAMES, CASES, GOOD_NAMES
+
+TESTS = Path(__file__).parents[2]
+INPUTS = sorted((TESTS / "conformance/cases").glob("*/input*.yaml"))
+SAMPLES = sorted((TESTS.parent / "manifests/samples").glob("*.yaml"))
+
+
+def cryostats(path: Path) -> list[dict[str, Any]]:
+    return [obj for obj in yaml.safe_load_all(path.read_text()) if obj["kind"] == "Cryostat"]
+
+
+def cryostat(spec: Any, name: str = "cryostat") -> dict[str, Any]:
+    return {"apiVersion": API_VERSION, "kind": "Cryostat", "metadata": {"name": name}, "spec": spec}
+
+
+@pytest.mark.parametrize("path", INPUTS + SAMPLES, ids=lambda p: f"{p.parent.name}-{p.stem}")
+def test_nothing_that_is_written_gets_lost(path: Path) -> None:
+    for obj in cryostats(path):
+        assert read_cryostat(obj).spec.model_dump(by_alias=True, exclude_unset=True) == obj["spec"]
+
+
+@pytest.mark.parametrize("case", CASES, ids=lambda c: f"{c.path}: {c.says}")
+def test_good_values_are_read_and_bad_ones_refused(case: Any) -> None:
+    for value in case.good:
+        read_cryostat(cryostat(case.spec(value)))
+    if not case.server_only:
+        for value in case.bad:
+            with pytest.raises(InvalidCryostatError) as caught:
+                read_cryostat(cryostat(case.spec(value)))
+            expected = ".".join(filter(None, ["spec", case.path]))
+            assert all(problem.startswith(expected) for problem in caught.value.problems)
+
+
+def test_names() -> None:
+    for name in GOOD_NAMES:
+        read_cryostat(cryostat({}, name))
+    for name, says in BAD_NAMES.items():
+        with pytest.raises(InvalidCryostatError, match=says):
+            read_cryostat(cryostat({}, name))
+    read_cryostat({"metadata": {"generateName": "a-"}})
+
+
+def test_every_rule_is_in_the_table_of_cases() -> None:
+    told = [case.says for case in CASES] + list(BAD_NAMES.values())
+    rules = [rule for model in _models(Cryostat) for rule in model.rules]
+    assert rules
+    for rule in rules:
+        assert any(says in rule.message for says in told), rule.message
+
+
+@pytest.mark.parametrize("obj", [{}, {"spec": None, "status": None}, {"spec": {}, "status": {}}])
+def test_an_empty_object_is_an_instance_with_all_defaults(obj: dict[str, Any]) -> None:
+    assert read_cryostat(obj).spec == CryostatSpec()
+
+
+def test_an_empty_value_is_none_where_it_says_nothing() -> None:
+    spec = {
+        "authorizationOptions": {"basicAuth": {}, "openShiftSSO": {"accessReview": {}}},
+        "networkOptions": {"coreConfig": {"externalHost": ""}},
+        "serviceOptions": {"coreConfig": {"serviceType": ""}},
+    }
+    read = read_cryostat(cryostat(spec)).spec.model_dump(by_alias=True, exclude_none=True)
+    assert read == {
+        "authorizationOptions": {"openShiftSSO": {"accessReview": {}}},
+        "networkOptions": {"coreConfig": {}},
+        "serviceOptions": {"coreConfig": {}},
+    }
+
+
+def test_members_of_a_newer_version_are_ignored() -> None:
+    obj = {"spec": {"fresh": 1, "reportOptions": {"replicas": 1, "fresh": {}}}, "status": {"fresh": []}, "fresh": 1}
+    report_options = read_cryostat(obj).spec.report_options
+    assert report_options is not None
+    assert report_options.replicas == 1
+
+
+@pytest.mark.parametrize("obj", [None, [], "x", {"spec": []}, {"spec": {"resources": 1}}, {"metadata": []}])
+def test_garbage_is_refused_with_a_reason(obj: Any) -> None:
+    with pytest.raises(InvalidCryostatError) as caught:
+        read_cryostat(obj)
+    assert caught.value.problems
+
+
+def test_a_status_that_breaks_limits_is_still_read() -> None:
+    condition = {"type": "No Type", "status": "True", "reason": "", "message": "", "lastTransitionTime": "yesterday"}
+    assert read_cryostat({"status": {"conditions": [condition]}}).status.conditions
+
+
+def test_a_status_that_cannot_be_read_counts_as_none() -> None:
+    obj = {"spec": {"enableAudit": True}, "status": {"conditions": 5}}
+    assert read_cryostat(obj) == read_cryostat({"spec": {"enableAudit": True}})
+    with pytest.raises(InvalidCryostatError) as caught:
+        read_cryostat(obj | {"spec": []})
+    assert [problem.partition(":")[0] for problem in caught.value.problems] == ["spec"]
+
+
+def _models(model: type[Model], seen: set[type[Model]] | None = None) -> set[type[Model]]:
+    """The model and all that are used in its fields."""
+    seen = set() if seen is None else seen
+    if model not in seen:
+        seen.add(model)
+        for field in model.model_fields.values():
+            for used in _used(field.annotation):
+                _models(used, seen)
+    return seen
+
+
+def _used(annotation: Any) -> list[type[Model]]:
+    if isinstance(annotation, type) and issubclass(annotation, Model):
+        return [annotation]
+    return [model for part in getattr(annotation, "__args__", ()) for model in _used(part)]

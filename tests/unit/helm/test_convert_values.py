@@ -1,0 +1,228 @@
+"""Values of the Helm chart: each becomes a field, or is named as lost; none vanishes."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from click.testing import CliRunner
+
+from cryostat_operator.api.v1beta2 import Cryostat
+from cryostat_operator.cli import main
+from cryostat_operator.helm.convert_values import ConversionError, convert
+from cryostat_operator.helm.rule_table import RULES
+
+CHART: dict[str, Any] = yaml.safe_load((Path(__file__).parent / "chart_values.yaml").read_text())
+HOST = {"host": "jfr.example.com", "paths": [{"path": "/", "pathType": "Prefix"}]}
+BACKEND = {"service": {"name": "cryostat", "port": {"number": 4180}}}
+RULE = {"host": "jfr.example.com", "http": {"paths": [{"path": "/", "pathType": "Prefix", "backend": BACKEND}]}}
+RESTRICTED = {"runAsNonRoot": True, "seccompProfile": {"type": "RuntimeDefault"}}
+LIMIT = {"limits": {"cpu": "1"}}
+
+
+def values(path: str, value: Any) -> dict[str, Any]:
+    for step in reversed(path.split(".")):
+        value = {step: value}
+    return dict(value)
+
+
+def joined(*parts: dict[str, Any]) -> dict[str, Any]:
+    result: dict[str, Any] = {}
+    for part in parts:
+        for key, value in part.items():
+            both = isinstance(value, dict) and isinstance(result.get(key), dict)
+            result[key] = joined(result[key], value) if both else value
+    return result
+
+
+# What becomes of some values, in the shape of the spec.
+BECOMES: list[tuple[dict[str, Any], dict[str, Any]]] = [
+    (values("core.service.type", "NodePort"), values("serviceOptions.coreConfig.serviceType", "NodePort")),
+    (values("db.service.port", 5433), values("serviceOptions.databaseConfig.databasePort", 5433)),
+    (values("core.audit.mode", "disabled"), {"enableAudit": False}),
+    (values("core.audit.mode", "auto"), {}),
+    (values("core.debug.log.level", "DEBUG"), values("loggingOptions.coreLogLevel", "DEBUG")),
+    (values("core.discovery.kubernetes.namespaces", ["a", "b"]), {"targetNamespaces": ["a", "b"]}),
+    (values("core.discovery.kubernetes.enabled", False),
+     values("targetDiscoveryOptions.disableBuiltInDiscovery", True)),
+    (values("core.discovery.kubernetes", {"portNumbers": [9091, 9010], "builtInPortNamesDisabled": True}),
+     {"targetDiscoveryOptions": {"discoveryPortNumbers": [9091, 9010], "disableBuiltInPortNames": True}}),
+    (values("core.databaseSecretName", "keys"), values("databaseOptions.secretName", "keys")),
+    (values("core.config.credentials.secretNames", ["a"]), {"declarativeCredentials": [{"secretName": "a"}]}),
+    (values("core.ingress", {"enabled": True, "className": "nginx", "hosts": [HOST]}),
+     values("networkOptions.coreConfig.ingressSpec", {"rules": [RULE], "ingressClassName": "nginx"})),
+    (values("core.ingress", {"enabled": False, "className": "nginx"}), {}),
+    (values("core.resources", LIMIT),
+     values("resources.coreResources", {"requests": {"cpu": "500m", "memory": "384Mi"}, **LIMIT})),
+    (values("grafana.securityContext.runAsUser", 1000),
+     values("securityOptions.grafanaSecurityContext",
+            {"allowPrivilegeEscalation": False, "capabilities": {"drop": ["ALL"]}, "runAsUser": 1000})),
+    (values("reports.replicas", 2), values("reportOptions.replicas", 2)),
+    (values("db.pvc.enabled", False), values("storageOptions.database.emptyDir.enabled", True)),
+    (values("db.pvc", {"enabled": True}), {}),
+    (values("storage.pvc", {"enabled": True, "storage": "8Gi", "storageClassName": ""}),
+     values("storageOptions.objectStorage.pvc.spec",
+            {"storageClassName": "", "resources": {"requests": {"storage": "8Gi"}}})),
+    (values("authentication.basicAuth", {"enabled": True, "secretName": "u", "filename": "f"}),
+     values("authorizationOptions.basicAuth", {"secretName": "u", "filename": "f"})),
+    (values("authentication.basicAuth", {"enabled": False, "secretName": "u", "filename": "f"}), {}),
+    (values("openshiftOauthProxy.accessReview", {"verb": "get", "namespace": "{{ .Release.Namespace }}"}),
+     values("authorizationOptions.openShiftSSO.accessReview",
+            {"resource": "pods", "subresource": "exec", "verb": "get"})),
+    (joined(values("storage.storageSecretName", "s3"),
+            values("storage.provider", {"url": "https://s3.example.com", "region": "eu", "usePathStyleAccess": False})),
+     {"objectStorageOptions": {
+         "secretName": "s3",
+         "provider": {"url": "https://s3.example.com", "region": "eu", "useVirtualHostAccess": True,
+                      "disablePresignedDownloads": True}}}),
+    (values("storage.buckets.names.probes", "x"), {}),
+    (values("storage.buckets.names.heapDumps", "x"),
+     values("objectStorageOptions.storageBucketNameOptions.heapDumps", "x")),
+    (values("networkPolicy.ingress.enabled", False),
+     {"networkPolicies": {f"{each}Config": {"ingressDisabled": True}
+                          for each in ("core", "reports", "database", "storage")}}),
+    ({"podAnnotations": {"a": "b"}}, values("operandMetadata.podMetadata.annotations", {"a": "b"})),
+    ({"nodeSelector": {"a": "b"}, "reports": {"nodeSelector": {"c": "d"}}},
+     {"schedulingOptions": {"nodeSelector": {"a": "b"}},
+      "reportOptions": {"schedulingOptions": {"nodeSelector": {"c": "d"}}}}),
+    ({"podSecurityContext": {"fsGroup": 7}},
+     {"securityOptions": {"podSecurityContext": {**RESTRICTED, "fsGroup": 7}},
+      "reportOptions": {"securityOptions": {"podSecurityContext": {**RESTRICTED, "fsGroup": 7}}}}),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("given", "spec"), BECOMES, ids=range(len(BECOMES)))
+def test_a_value_becomes_a_field(given: dict[str, Any], spec: dict[str, Any]) -> None:
+    assert convert(given).cryostat["spec"] == spec
+
+
+def test_the_defaults_of_the_chart_are_no_wishes_but_for_the_volumes() -> None:
+    found = convert(CHART)
+    volumes = {each: {"emptyDir": {"enabled": True}} for each in ("database", "objectStorage")}
+    assert found.cryostat["spec"] == {"reportOptions": {"replicas": 0}, "storageOptions": volumes}
+    assert found.lost == ()
+    assert [note.partition(":")[0] for note in found.notes] == ["authentication"]
+
+
+def leaves(value: Any, path: str = "") -> Iterator[tuple[str, Any]]:
+    if isinstance(value, dict) and value:
+        for key, inner in value.items():
+            yield from leaves(inner, f"{path}.{key}" if path else key)
+    else:
+        yield path, value
+
+
+# What makes other values count.
+ENABLERS = [
+    (".pvc.", ".pvc.enabled", True), ("core.ingress.", "core.ingress.enabled", True),
+    ("basicAuth.", "authentication.basicAuth", {"enabled": True, "secretName": "s", "filename": "f"}),
+    ("storage.provider.", "storage.provider", {"url": "https://s3.example.com", "region": "r"}),
+    ("storage.provider.", "storage.storageSecretName", "s"),
+]  # fmt: skip
+OTHER = {
+    "core.service.type": "NodePort", "reports.service.type": "NodePort", "db.service.type": "NodePort",
+    "storage.service.type": "NodePort", "core.debug.log.level": "DEBUG", "core.audit.mode": "enabled",
+    "core.ingress.hosts": [HOST], "core.ingress.tls": [{"hosts": ["a.example.com"], "secretName": "t"}],
+    "core.discovery.kubernetes.portNumbers": [9010], "storage.provider.metadata.storageMode": "bucket",
+    "storage.provider.url": "https://other.example.com", "core.securityContext.capabilities.drop": ["NET_RAW"],
+    "db.pvc.selector": {"matchLabels": {"a": "b"}}, "storage.pvc.selector": {"matchLabels": {"a": "b"}},
+}  # fmt: skip
+SILENT = {  # they say what is so anyway
+    "authentication.openshift.enabled", "core.route.tls.enabled", "openshiftOauthProxy.accessReview.enabled",
+}  # fmt: skip
+
+
+def changed(path: str, value: Any) -> Any:
+    if path in OTHER:
+        return OTHER[path]
+    if path.endswith("affinity"):
+        return {"nodeAffinity": {}, "podAffinity": {"requiredDuringSchedulingIgnoredDuringExecution": []}}
+    if path.endswith("tolerations"):
+        return [{"key": "k", "operator": "Exists"}]
+    if path.endswith("extra.envVars"):
+        return [{"name": "A", "value": "b"}]
+    if isinstance(value, bool):
+        return not value
+    if isinstance(value, int):
+        return value + 1
+    if path.endswith((".cpu", ".memory", ".storage")):
+        return "3Gi"
+    if isinstance(value, list):
+        return ["other"]
+    return {"other": "x"} if isinstance(value, dict) else "other"
+
+
+@pytest.mark.parametrize(("path", "value"), list(leaves(CHART)), ids=[path for path, _ in leaves(CHART)])
+def test_no_value_vanishes(path: str, value: Any) -> None:
+    given = copy.deepcopy(CHART)
+    for part, enabler, switch in ENABLERS:
+        if part in path:
+            prefix = path.partition(".")[0] if enabler.startswith(".") else ""
+            given = joined(given, values(f"{prefix}{enabler}", switch))
+    before = convert(given)
+    now = dict(leaves(given)).get(path, value)
+    after = convert(joined(given, values(path, None), values(path, changed(path, now))))
+    assert after != before or path in SILENT
+    Cryostat.model_validate(after.cryostat)
+
+
+def test_every_rule_is_about_a_value_of_the_chart() -> None:
+    known = {path for path, _ in leaves(CHART)}
+    assert [rule for rule in RULES if not any(p == rule or p.startswith(f"{rule}.") for p in known)] == []
+
+
+@pytest.mark.parametrize(
+    ("given", "path"),
+    [
+        ({"minimal": True}, "minimal"),
+        ({"core": {"colour": {"dark": True}}}, "core.colour"),
+        ({"core": "x"}, "core"),
+        (values("core.ingress", "yes"), "core.ingress"),
+        (values("core.ingress.class", "nginx"), "core.ingress.class"),
+        (values("db.provider.url", "jdbc:postgresql://db"), "db.provider.url"),
+        (values("core.config.extra.envVars", [{"name": "A"}]), "core.config.extra.envVars"),
+    ],
+)
+def test_what_is_lost_is_named(given: dict[str, Any], path: str) -> None:
+    [line] = convert(given).lost
+    assert line.startswith(f"{path}: ")
+
+
+def test_secret_values_are_not_shown() -> None:
+    found = convert(values("core.route.tls", {"key": "PRIVATE", "certificate": "PUBLIC"}))
+    assert len(found.lost) == 2
+    assert "PRIVATE" not in str(found)
+
+
+def test_values_of_no_use_are_told_by_field() -> None:
+    with pytest.raises(ConversionError, match=r"spec.*reportOptions.*replicas"):
+        convert(values("reports.replicas", "many"))
+
+
+def run(text: str, *arguments: str) -> Any:
+    return CliRunner().invoke(main, ["convert-values", "-", *arguments], input=text)
+
+
+def test_the_command_prints_one_cryostat_and_names_the_rest() -> None:
+    done = run("core: {sslProxied: true}\nfullnameOverride: jfr\n", "-n", "shop")
+    assert done.exit_code == 0
+    assert yaml.safe_load(done.stdout)["metadata"] == {"name": "jfr", "namespace": "shop"}
+    assert "warning: core.sslProxied: " in done.stderr
+    assert yaml.safe_load(run("", "--name", "mine").stdout)["metadata"] == {"name": "mine"}
+
+
+@pytest.mark.parametrize("text", ["core: [", "- a", "reports: {replicas: many}"])
+def test_useless_values_end_with_one(text: str) -> None:
+    done = run(text)
+    assert (done.exit_code, done.stdout) == (1, "")
+    assert "Traceback" not in done.stderr
+
+
+def test_strict_prints_nothing_where_a_value_is_lost() -> None:
+    assert run("{}", "--strict").exit_code == 0
+    done = run("core: {sslProxied: true}", "--strict")
+    assert (done.exit_code, done.stdout) == (1, "")

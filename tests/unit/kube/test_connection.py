@@ -1,0 +1,44 @@
+"""Where a pod finds the API server."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import kopf
+import pytest
+
+from cryostat_operator.kube import connection
+
+
+@dataclass(frozen=True)
+class Case:
+    host: str | None
+    port: str | None
+    server: str
+
+
+BY_NAME = "https://kubernetes.default.svc"
+
+
+@pytest.mark.parametrize(
+    "case",
+    [
+        Case("10.96.0.1", "443", "https://10.96.0.1:443"),
+        Case("fd00::1", "6443", "https://[fd00::1]:6443"),
+        Case("api.example.com", "443", "https://api.example.com:443"),
+        Case(None, "443", BY_NAME),
+        Case("10.96.0.1", None, BY_NAME),
+    ],
+    ids=lambda case: case.server,
+)
+async def test_it_is_where_the_kubelet_says(monkeypatch: pytest.MonkeyPatch, case: Case) -> None:
+    info = kopf.ConnectionInfo(server=BY_NAME, token="t")
+    monkeypatch.setattr(kopf, "login_with_service_account", lambda **_: info)
+    for name, value in (("HOST", case.host), ("PORT", case.port)):
+        if value is None:
+            monkeypatch.delenv(f"KUBERNETES_SERVICE_{name}", raising=False)
+        else:
+            monkeypatch.setenv(f"KUBERNETES_SERVICE_{name}", value)
+    found = await connection.connect()
+    assert found.server == case.server
+    assert found.headers()["Authorization"] == "Bearer t"

@@ -1,0 +1,246 @@
+"""The decision who leads: never two at a time, whatever the network and the clocks do, and never nobody for long."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+import pytest
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
+
+from cryostat_operator.api import constants
+from cryostat_operator.kube.leader_election import LEASE_DURATION, RENEW_DEADLINE, LeaseRecord
+
+Lease = dict[str, Any]
+STAMP = "2030-01-01T00:00:00.000000Z"
+
+
+def lease(version: int = 1, **spec: Any) -> Lease:
+    metadata = {"name": constants.LEASE, "namespace": "n", "resourceVersion": str(version)}
+    return {"apiVersion": "coordination.k8s.io/v1", "kind": "Lease", "metadata": metadata, "spec": spec}
+
+
+def held(by: str = "other", seconds: int | None = 15, **more: Any) -> Lease:
+    return lease(holderIdentity=by, leaseDurationSeconds=seconds, renewTime=STAMP, acquireTime=STAMP, **more)
+
+
+def candidate(seen: Lease | None = None, now: float = 0.0) -> LeaseRecord:
+    made = LeaseRecord("me", "n")
+    made.saw(seen, now)
+    return made
+
+
+# --- examples --------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("free", [None, lease(), held(""), lease(holderIdentity=None)], ids=str)
+def test_a_free_lease_is_taken_at_once(free: Lease | None) -> None:
+    assert candidate(free).may_take(0.0)
+
+
+@pytest.mark.parametrize("seconds", [15, 137])
+def test_a_holder_is_respected_for_as_long_as_it_promised(seconds: int) -> None:
+    me = candidate(held(seconds=seconds), now=1000.0)
+    assert not me.may_take(1000.0 + seconds - 0.001)
+    assert me.may_take(1000.0 + seconds)
+
+
+def test_a_holder_that_promised_nothing_is_respected_as_we_would_be() -> None:
+    me = candidate(held(seconds=None))
+    assert not me.may_take(LEASE_DURATION - 0.001)
+
+
+def test_each_renewal_counts_from_when_it_was_seen() -> None:
+    me = candidate(held(), now=0.0)
+    me.saw(held() | {"spec": {**held()["spec"], "renewTime": "2030-01-01T00:00:02.000000Z"}}, now=14.0)
+    assert not me.may_take(28.0)
+    assert me.may_take(29.0)
+
+
+def test_what_is_no_renewal_does_not_count() -> None:
+    """Somebody labels the Lease again and again; its holder is dead all the same."""
+    me = candidate(held(), now=0.0)
+    me.saw({**held(), "metadata": {"resourceVersion": "2", "labels": {"a": "b"}}}, now=14.0)
+    assert me.may_take(15.0)
+
+
+@pytest.mark.parametrize("stamp", ["1970-01-01T00:00:00.000000Z", "2999-01-01T00:00:00.000000Z"])
+def test_the_clock_of_the_holder_says_nothing(stamp: str) -> None:
+    me = candidate(held() | {"spec": {**held()["spec"], "renewTime": stamp}})
+    assert not me.may_take(14.0)
+    assert me.may_take(15.0)
+
+
+def test_a_lease_that_somebody_deletes_binds_those_who_knew_it() -> None:
+    me = candidate(held(), now=0.0)
+    me.saw(None, now=10.0)
+    me.saw(None, now=20.0)
+    assert not me.may_take(24.9)
+    assert me.may_take(25.0)
+    assert "resourceVersion" not in me.claim(STAMP)["metadata"]
+
+
+def test_whoever_loses_the_lease_stops_at_once() -> None:
+    me = candidate()
+    me.took(me.claim(STAMP) | lease(holderIdentity="me"), sent=0.0)
+    assert me.leads(5.0)
+    me.saw(held(), now=5.0)
+    assert not me.leads(5.0)
+
+
+def test_writes_end_before_the_lease_does_counted_from_when_it_was_asked_for() -> None:
+    me = candidate()
+    me.took(lease(holderIdentity="me"), sent=100.0)
+    assert me.leads(100.0 + RENEW_DEADLINE - 0.001)
+    assert not me.leads(100.0 + RENEW_DEADLINE)
+    assert RENEW_DEADLINE < LEASE_DURATION
+
+
+def test_the_record_is_that_of_client_go() -> None:
+    me = candidate()
+    first = me.claim("t0")
+    assert first["spec"] == {
+        "holderIdentity": "me", "leaseDurationSeconds": 15, "leaseTransitions": 0,
+        "acquireTime": "t0", "renewTime": "t0",
+    }  # fmt: skip
+    me.took({**first, "metadata": {**first["metadata"], "resourceVersion": "1"}}, sent=0.0)
+    renewed = me.claim("t1")
+    assert renewed["spec"] == {**first["spec"], "renewTime": "t1"}
+    assert renewed["metadata"]["resourceVersion"] == "1"
+    freed = me.release("t2")
+    assert (freed["spec"]["holderIdentity"], freed["spec"]["leaseDurationSeconds"]) == ("", 1)
+    other = LeaseRecord("other", "n")
+    other.saw(freed, 0.0)
+    assert other.claim("t3")["spec"] == {
+        "holderIdentity": "other", "leaseDurationSeconds": 15, "leaseTransitions": 1,
+        "acquireTime": "t3", "renewTime": "t3",
+    }  # fmt: skip
+
+
+def test_what_others_wrote_into_the_lease_stays() -> None:
+    found = held(seconds=15, leaseTransitions=4, strategy="x")
+    found["metadata"]["labels"] = {"a": "b"}
+    me = candidate(found)
+    claim = me.claim(STAMP)
+    assert claim["metadata"] == found["metadata"]
+    assert (claim["spec"]["strategy"], claim["spec"]["leaseTransitions"]) == ("x", 5)
+
+
+# --- any course of events ---------------------------------------------------------------------------------------------
+
+
+@dataclass
+class ApiServer:
+    """Accepts a write only over the version that it has."""
+
+    lease: Lease | None = None
+    version: int = 0
+
+    def write(self, claim: Lease) -> Lease | None:
+        known = claim["metadata"].get("resourceVersion")
+        if known != (self.lease["metadata"]["resourceVersion"] if self.lease else None):
+            return None
+        self.version += 1
+        self.lease = {**claim, "metadata": {**claim["metadata"], "resourceVersion": str(self.version)}}
+        return self.lease
+
+
+@dataclass
+class Replica:
+    """One process: its clock, and the request that is under way. Each `step` takes that a bit further."""
+
+    number: int
+    rate: float
+    lives: int = 0
+    candidate: LeaseRecord = field(init=False)
+    stage: str = "idle"
+    carried: Any = None
+    sent: float = 0.0
+
+    def __post_init__(self) -> None:
+        self.begin()
+
+    def begin(self) -> None:
+        """Killed, and started anew."""
+        self.lives += 1
+        self.candidate, self.stage = LeaseRecord(f"{self.number}.{self.lives}", "n"), "idle"
+
+    def clock(self, time: float) -> float:
+        return 1000.0 * self.number + self.rate * time
+
+    def step(self, server: ApiServer, time: float, *, lost: bool) -> None:
+        now, me = self.clock(time), self.candidate
+        if lost and self.stage != "idle":
+            self.stage = "idle"
+        elif self.stage == "idle":
+            self.stage = "reading"
+        elif self.stage == "reading":  # it reaches the API server
+            self.carried, self.stage = server.lease, "read"
+        elif self.stage == "read":  # the answer reaches us
+            me.saw(self.carried, now)
+            self.stage = "idle"
+            if me.may_take(now):
+                self.carried, self.sent, self.stage = me.claim(str(time)), now, "writing"
+        elif self.stage == "writing":
+            self.carried = server.write(self.carried)
+            self.stage = "written"
+        elif self.stage == "written":
+            self.stage = "idle"
+            if self.carried is not None:
+                me.took(self.carried, self.sent)
+                self.carried, self.sent, self.stage = me.claim(str(time)), now, "writing"
+
+    def act(self, action: str, server: ApiServer, time: float) -> None:
+        if action == "kill":
+            self.begin()
+        elif action == "release":
+            self.release(server, time)
+        else:
+            for _ in range(5 if action == "attempt" else 1):
+                self.step(server, time, lost=action == "lost")
+
+    def release(self, server: ApiServer, time: float) -> None:
+        """A clean stop, with the answer to what is under way still to come or not."""
+        self.candidate.until = float("-inf")
+        self.candidate.saw(server.lease, self.clock(time))
+        if self.candidate.is_holder:
+            server.write(self.candidate.release(str(time)))
+        self.begin()
+
+
+# An attempt without any delay; or one of its steps, the next of which may come much later.
+ACTIONS = st.sampled_from(["attempt"] * 12 + ["step"] * 6 + ["lost", "kill", "release"])
+WAITS = st.sampled_from([0.0, 2.0, 9.0, 15.0, 40.0])
+COURSES = st.lists(st.tuples(WAITS, st.integers(0, 1), ACTIONS), max_size=40)
+RATES = st.lists(st.sampled_from([1.0, 0.9, 1.1]), min_size=2, max_size=2)
+
+
+@settings(max_examples=1000, deadline=None)
+@example([(0.0, 0, "attempt"), (0.0, 1, "attempt"), (15.0, 1, "attempt")], [0.9, 1.1])
+@given(COURSES, RATES)
+def test_never_do_two_lead(course: list[tuple[float, int, str]], rates: list[float]) -> None:
+    """However long requests and answers take or processes are stopped, whatever is lost, and with clocks that drift."""
+    server, time = ApiServer(), 0.0
+    replicas = [Replica(number, rate) for number, rate in enumerate(rates)]
+    for wait, number, action in course:
+        time += wait
+        replicas[number].act(action, server, time)
+        leading = [r.candidate.name for r in replicas if r.candidate.leads(r.clock(time))]
+        assert len(leading) <= 1, leading
+
+
+@settings(max_examples=100, deadline=None)
+@given(COURSES, RATES)
+def test_whatever_happened_somebody_soon_leads(course: list[tuple[float, int, str]], rates: list[float]) -> None:
+    server, time = ApiServer(), 0.0
+    replicas = [Replica(number, rate) for number, rate in enumerate(rates)]
+    for wait, number, action in course:
+        time += wait
+        replicas[number].act(action, server, time)
+    survivor = replicas[0]
+    for _ in range(2 * LEASE_DURATION):
+        time += 1.0
+        for _ in range(4):
+            survivor.step(server, time, lost=False)
+    assert survivor.candidate.leads(survivor.clock(time))

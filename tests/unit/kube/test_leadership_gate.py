@@ -1,0 +1,90 @@
+"""No write begins once the fence is closed, at whatever point of a request that happens; reads go on."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+
+import pytest
+from aiohttp import web
+from aiohttp.test_utils import TestServer
+
+from cryostat_operator.kube.client import ApiUnavailable, Client
+from cryostat_operator.kube.connection import Connection
+from cryostat_operator.kube.kopf_import import kopf
+from cryostat_operator.kube.leadership_gate import LeadershipGate
+
+WRITES = ("POST", "PUT", "PATCH", "DELETE")
+
+
+class Server:
+    """Remembers which requests arrived; answers while `answering` is set."""
+
+    def __init__(self) -> None:
+        self.arrived: list[str] = []
+        self.answering = asyncio.Event()
+        self.answering.set()
+
+    async def handle(self, request: web.Request) -> web.Response:
+        await request.read()
+        self.arrived.append(request.method)
+        await self.answering.wait()
+        return web.json_response({})
+
+
+@pytest.fixture
+async def server() -> AsyncIterator[tuple[Server, Connection]]:
+    app, server = web.Application(), Server()
+    app.router.add_route("*", "/{path:.*}", server.handle)
+    async with TestServer(app) as running:
+        yield server, Connection(kopf.ConnectionInfo(server=str(running.make_url("/"))))
+
+
+def client(connection: Connection, is_open: Callable[[], bool]) -> tuple[Client, LeadershipGate]:
+    async def reconnect() -> Connection:
+        return connection
+
+    fence = LeadershipGate(is_open)
+    return Client(connection, reconnect, fence=fence), fence
+
+
+@pytest.mark.parametrize("method", WRITES)
+@pytest.mark.parametrize("body", [None, {"a": 1}], ids=["empty", "full"])
+async def test_nothing_is_written_when_it_is_closed(
+    server: tuple[Server, Connection], method: str, body: object
+) -> None:
+    one, _ = client(server[1], lambda: False)
+    with pytest.raises(ApiUnavailable, match="another replica"):
+        await one.request(method, "/x", body=body)
+    await one.request("GET", "/x")
+    assert server[0].arrived == ["GET"]
+    await one.close()
+
+
+@pytest.mark.parametrize("method", WRITES)
+async def test_a_write_that_waited_for_its_connection_is_not_sent(
+    server: tuple[Server, Connection], method: str
+) -> None:
+    """It may begin, and a moment later, with a connection at last, may not any more."""
+    answers = [True]
+    one, _ = client(server[1], lambda: bool(answers and answers.pop()))
+    with pytest.raises(ApiUnavailable):
+        await one.request(method, "/x", body={"a": 1})
+    await one.request("GET", "/x")
+    assert server[0].arrived == ["GET"]
+    await one.close()
+
+
+async def test_it_is_quiet_when_every_write_is_answered(server: tuple[Server, Connection]) -> None:
+    server[0].answering.clear()
+    one, fence = client(server[1], lambda: True)
+    write = asyncio.create_task(one.request("PUT", "/x", body={}))
+    while not server[0].arrived:
+        await asyncio.sleep(0.01)
+    quiet = asyncio.create_task(fence.quiet())
+    await asyncio.sleep(0.1)
+    assert not quiet.done()
+    server[0].answering.set()
+    await quiet
+    assert await write == {}
+    await one.close()

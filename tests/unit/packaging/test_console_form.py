@@ -1,0 +1,246 @@
+"""The descriptors of the console's form, by the rules that the console applies: nothing dead, missing or misplaced."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections import Counter
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from cryostat_operator.api import v1beta1, v1beta2
+from cryostat_operator.packaging.clusterserviceversion import presentation
+from cryostat_operator.packaging.crds import crd
+from cryostat_operator.packaging.descriptors import spec_descriptors, status_descriptors
+from tests.unit.api.fields import own_fields
+
+Obj = dict[str, Any]
+
+MODELS = {v1beta2.VERSION: v1beta2.Cryostat, v1beta1.VERSION: v1beta1.Cryostat}
+VERSIONS = tuple(MODELS)
+URN = "urn:alm:descriptor:"
+UI = f"{URN}com.tectonic.ui:"
+WHOLE = ("resourceRequirements", "nodeAffinity", "podAffinity", "podAntiAffinity")
+ANY = ("advanced", "hidden", "fieldDependency")
+FITTING = {
+    "object": {*WHOLE, *ANY},
+    "array": set(ANY),
+    "boolean": {"booleanSwitch", *ANY},
+    "integer": {"number", "podCount", *ANY},
+    "string": {"text", "select", "io.kubernetes", *ANY},
+}
+# What the console has inputs for, without the name of its prefix; the rest of its list is deprecated or not for us.
+STATUS = {"applicationUrl": "org.w3:link", "conditions": "io.kubernetes.conditions"}
+PROPER = "ConfigMap|emptyDir|PersistentVolumeClaim|SELinux|WebSocket|OpenShift"
+FIRST = [
+    "targetNamespaces",
+    "networkOptions",
+    "enableCertManager",
+    "trustedCertSecrets",
+    "reportOptions",
+    "storageOptions",
+    "objectStorageOptions",
+    "databaseOptions",
+    "authorizationOptions",
+]
+
+
+def schema_of(version: str) -> Obj:
+    found: Obj = next(each for each in crd()["spec"]["versions"] if each["name"] == version)
+    return found["schema"]["openAPIV3Schema"]  # type: ignore[no-any-return]
+
+
+def at(schema: Obj, path: str) -> Obj | None:
+    """The schema of `a.b[0].c`."""
+    for step in re.sub(r"\[\d+\]", ".[]", path).split("."):
+        schema = schema.get("items", {}) if step == "[]" else schema.get("properties", {}).get(step, {})
+    return schema or None
+
+
+def parent(path: str) -> str:
+    return re.sub(r"(\.?[^.\[]+|\[\d+\])$", "", path)
+
+
+def has_input(schema: Obj) -> bool:
+    """Whether the console makes an input of it without a descriptor."""
+    below = [schema["items"]] if schema.get("type") == "array" else list(schema.get("properties", {}).values())
+    return schema.get("type") in ("boolean", "integer", "number", "string") or any(map(has_input, below))
+
+
+def capabilities(descriptor: Obj) -> Iterator[tuple[str, str]]:
+    """Kind and argument of each x-descriptor."""
+    for text in descriptor.get("x-descriptors", ()):
+        if text.startswith(f"{URN}io.kubernetes:"):
+            yield "io.kubernetes", text.removeprefix(f"{URN}io.kubernetes:")
+        else:
+            kind, _, argument = text.removeprefix(UI).partition(":")
+            yield kind, argument
+
+
+def kinds(descriptor: Obj) -> set[str]:
+    return {kind for kind, _ in capabilities(descriptor)}
+
+
+@pytest.fixture(params=VERSIONS)
+def version(request: pytest.FixtureRequest) -> str:
+    return str(request.param)
+
+
+@pytest.fixture
+def spec(version: str) -> Obj:
+    found: Obj = schema_of(version)["properties"]["spec"]
+    return found
+
+
+@pytest.fixture
+def descriptors(version: str) -> list[Obj]:
+    return spec_descriptors(version)
+
+
+def test_the_console_makes_a_form_of_the_schema(version: str) -> None:
+    """With one of these at the root or at the spec there is no form at all."""
+    root = schema_of(version)
+    for node in (root, root["properties"]["spec"]):
+        assert not {"anyOf", "oneOf", "allOf"} & set(node)
+    assert has_input(root["properties"]["spec"])
+
+
+def test_each_is_about_a_field_and_named_once(spec: Obj, descriptors: list[Obj]) -> None:
+    assert [each["path"] for each in descriptors if at(spec, each["path"]) is None] == []
+    assert [path for path, count in Counter(each["path"] for each in descriptors).items() if count > 1] == []
+
+
+def test_each_has_effect(spec: Obj, descriptors: list[Obj]) -> None:
+    for each in descriptors:
+        schema = at(spec, each["path"]) or {}
+        assert kinds(each) <= FITTING[schema["type"]], each
+        assert has_input(schema) or kinds(each) & set(WHOLE), each
+        for kind, argument in capabilities(each):
+            if kind == "select" and "enum" in schema:
+                assert argument in schema["enum"], each
+
+
+def test_names_and_help_are_for_people(spec: Obj, descriptors: list[Obj]) -> None:
+    for each in descriptors:
+        assert re.fullmatch(r"\S.*\S", each["displayName"]), each
+        assert not re.search(r"[a-z][A-Z]", re.sub(PROPER, "", each["displayName"])), each
+        assert each["description"].endswith("."), each
+        own = (at(spec, each["path"]) or {}).get("description")
+        assert own is None or each["description"] == own.replace("`", ""), each
+    shown = [each for each in descriptors if "hidden" not in kinds(each)]
+    names = Counter((parent(each["path"]), each["displayName"]) for each in shown)
+    assert [name for name, count in names.items() if count > 1] == []
+
+
+def test_every_field_has_one(version: str, spec: Obj, descriptors: list[Obj]) -> None:
+    """But those that the console has no input for, and those below what is hidden."""
+    told = {re.sub(r"\[\d+\]", "", each["path"]): kinds(each) for each in descriptors}
+    missing = []
+    for path, schema in own_fields(schema_of(version), MODELS[version]):
+        path = path.removeprefix("spec").lstrip(".")
+        if path and not path.startswith("status") and path not in told:
+            above = [path[: dot.start()] for dot in re.finditer(r"\.", path)]
+            if has_input(schema) and not any("hidden" in told.get(each, ()) for each in above):
+                missing.append(path)
+    assert missing == []
+
+
+def test_a_list_has_one_for_its_items(spec: Obj, descriptors: list[Obj]) -> None:
+    paths = {each["path"] for each in descriptors}
+    for each in descriptors:
+        if "enum" not in (at(spec, each["path"]) or {}) and (at(spec, each["path"]) or {})["type"] == "array":
+            core = each["path"].endswith("supplementalGroups")
+            assert core or "hidden" in kinds(each) or f"{each['path']}[0]" in paths, each
+
+
+def test_what_is_hidden_is_deprecated_or_without_effect_on_openshift(spec: Obj, descriptors: list[Obj]) -> None:
+    hidden = {each["path"]: each["description"] for each in descriptors if "hidden" in kinds(each)}
+    others = {path for path, text in hidden.items() if not text.startswith("Deprecated")}
+    # It has SELinux and no nodes of Windows that these images could run on.
+    others -= {path for path in others if re.search(r"ontext\.(appArmorProfile|windowsOptions)$", path)}
+    # In v1beta1, the Ingress is all that could be shown of the network.
+    assert others in ({"networkOptions.coreConfig.ingressSpec"}, {"networkOptions"})
+    deprecated = [
+        each["path"]
+        for each in descriptors
+        if each["description"].startswith("Deprecated") and each["path"] not in hidden
+    ]
+    assert deprecated == []
+
+
+def test_a_group_stands_before_its_fields(descriptors: list[Obj]) -> None:
+    """The console sets a whole group when it meets it, and forgets what was set in it."""
+    seen: set[str] = set()
+    for each in descriptors:
+        assert parent(each["path"]) in ("", *seen), each
+        seen.add(each["path"])
+
+
+def test_a_person_meets_the_important_fields_first() -> None:
+    top = [each for each in spec_descriptors(v1beta2.VERSION) if not set(".[") & set(each["path"])]
+    assert [each["path"] for each in top if "advanced" not in kinds(each)] == FIRST
+    assert [each["path"] for each in top][: len(FIRST)] == FIRST
+
+
+def test_secrets_and_config_maps_are_chosen_from_a_list(descriptors: list[Obj]) -> None:
+    for each in descriptors:
+        name = each["path"].rpartition(".")[2].lower()
+        for ending, kind in (
+            ("secretname", "Secret"),
+            ("configmapname", "ConfigMap"),
+            ("storageclassname", "StorageClass"),
+        ):
+            assert name.endswith(ending) == (("io.kubernetes", kind) in set(capabilities(each))), each
+
+
+def test_what_depends_on_a_field_can_be_shown(spec: Obj, descriptors: list[Obj]) -> None:
+    described = {each["path"] for each in descriptors}
+    found = 0
+    for each in descriptors:
+        for kind, argument in capabilities(each):
+            if kind == "fieldDependency":
+                path, _, value = argument.partition(":")
+                control = at(spec, path) or {}
+                assert path in described
+                assert value in control.get("enum", ("true", "false") if control.get("type") == "boolean" else ()), each
+                found += 1
+    assert found
+
+
+def test_status_is_shown_as_what_it_is(version: str) -> None:
+    status = schema_of(version)["properties"]["status"]
+    told = {each["path"]: each for each in status_descriptors(version)}
+    assert {path.removesuffix("[0]") for path in told} == {
+        name
+        for name, node in status["properties"].items()
+        if name != "observedGeneration" and not node["description"].startswith("Deprecated")
+    }
+    for path, each in told.items():
+        assert at(status, path), path
+        assert each["displayName"]
+        assert each["description"].endswith(".")
+        secret = "io.kubernetes:Namespace" if path.startswith("target") else "io.kubernetes:Secret"
+        assert each["x-descriptors"] == [URN + STATUS.get(path, secret)]
+
+
+def pruned(value: Any) -> Any:
+    """Without what the form drops: empty texts, groups and lists."""
+    if isinstance(value, list):
+        return [kept for kept in map(pruned, value) if kept not in (None, "", {}, [])]
+    if isinstance(value, dict):
+        return {key: kept for key, child in value.items() if (kept := pruned(child)) not in (None, "", {}, [])}
+    return value
+
+
+def test_the_form_drops_nothing_of_its_examples() -> None:
+    annotations = presentation()
+    examples = json.loads(annotations["alm-examples"])
+    assert [each["apiVersion"] for each in examples] == [v1beta2.API_VERSION, v1beta1.API_VERSION]
+    for each in (*examples, json.loads(annotations["operatorframework.io/initialization-resource"])):
+        assert pruned(each) == each
+        hidden = {d["path"] for d in spec_descriptors(each["apiVersion"].split("/")[1]) if "hidden" in kinds(d)}
+        required = schema_of(each["apiVersion"].split("/")[1])["properties"]["spec"].get("required", [])
+        # Nobody can fill in what is hidden.
+        assert hidden & set(required) <= set(each["spec"])

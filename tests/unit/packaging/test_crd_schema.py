@@ -1,0 +1,70 @@
+"""The schema made from the models: structural, small, described, and free of what the console's form cannot show."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from cryostat_operator.api.base import EMBEDDED_KEY
+from cryostat_operator.api.v1beta2 import Cryostat
+from cryostat_operator.packaging.crd_schema import object_schema
+from cryostat_operator.packaging.crds import crd, definitions
+from tests.unit.api.fields import own_fields
+
+
+@pytest.fixture(scope="module")
+def schema() -> dict[str, Any]:
+    found: dict[str, Any] = crd()["spec"]["versions"][0]["schema"]["openAPIV3Schema"]
+    return found
+
+
+def nodes(node: Any) -> Iterator[dict[str, Any]]:
+    if isinstance(node, dict):
+        yield node
+        for child in node.values():
+            yield from nodes(child)
+    elif isinstance(node, list):
+        for child in node:
+            yield from nodes(child)
+
+
+def test_fits_a_plain_apply_with_all_versions() -> None:
+    """kubectl keeps what was applied in an annotation, and all annotations together have 262,144 bytes."""
+    assert len(json.dumps(crd(), separators=(",", ":"))) <= 250_000
+
+
+def test_has_nothing_that_a_structural_schema_or_a_form_forbids(schema: dict[str, Any]) -> None:
+    forbidden = {"anyOf", "oneOf", "allOf", "not", "$ref", "title", "default", "const", "nullable", EMBEDDED_KEY}
+    forbidden |= {"x-kubernetes-unions", "x-kubernetes-patch-strategy", "x-kubernetes-patch-merge-key"}
+    for node in nodes(schema):
+        assert not forbidden & set(node), node
+        assert "type" not in node or isinstance(node["type"], str | dict)
+
+
+def test_every_own_field_says_what_it_is(schema: dict[str, Any]) -> None:
+    for path, node in own_fields(schema):
+        assert len(node.get("description", "")) > 15, path
+        assert node["description"].endswith("."), path
+
+
+def test_embedded_types_keep_their_shape(schema: dict[str, Any]) -> None:
+    spec = schema["properties"]["spec"]["properties"]
+    requirements = spec["resources"]["properties"]["coreResources"]
+    assert requirements["properties"]["limits"]["additionalProperties"]["x-kubernetes-int-or-string"] is True
+    assert requirements["properties"]["claims"]["x-kubernetes-list-map-keys"] == ["name"]
+    toleration = spec["schedulingOptions"]["properties"]["tolerations"]["items"]
+    assert toleration["properties"]["tolerationSeconds"]["format"] == "int64"
+    assert toleration["properties"]["effect"]["description"] == "Effect indicates the taint effect to match."
+
+
+def test_lists_and_maps_keep_the_go_operators_merge_behaviour(schema: dict[str, Any]) -> None:
+    for path, node in own_fields(schema):
+        if path != "status.conditions":
+            assert not {key for key in node if key.startswith("x-kubernetes-list")}, path
+
+
+def test_is_the_same_every_time() -> None:
+    assert json.dumps(object_schema(Cryostat, definitions())) == json.dumps(object_schema(Cryostat, definitions()))

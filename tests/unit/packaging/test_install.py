@@ -1,0 +1,88 @@
+"""The installation: least privilege, a restricted pod, names that bindings of the Go operator's instances refer to."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from cryostat_operator.packaging import install, replicas
+from cryostat_operator.plan.model.kinds import KINDS
+from cryostat_operator.settings import IMAGES
+
+
+def allowed(rules: list[dict[str, Any]], group: str, resource: str) -> set[str]:
+    matching = [rule for rule in rules if group in rule["apiGroups"] and resource in rule["resources"]]
+    return {verb for rule in matching for verb in rule["verbs"]}
+
+
+def all_rules() -> list[dict[str, Any]]:
+    roles = [install.operator_cluster_role(), *install.instance_cluster_roles()]
+    return [rule for role in roles for rule in role["rules"]]
+
+
+def test_no_wildcards_and_nothing_that_gives_more_than_it_says() -> None:
+    for rule in all_rules():
+        assert "*" not in [*rule["verbs"], *rule["resources"], *rule["apiGroups"]]
+        assert not {"impersonate", "escalate", "deletecollection"} & set(rule["verbs"])
+    (bind,) = (rule for rule in all_rules() if "bind" in rule["verbs"])
+    assert bind["resources"] == ["clusterroles"]
+    assert bind["resourceNames"] == [role["metadata"]["name"] for role in install.instance_cluster_roles()]
+
+
+@pytest.mark.parametrize("kind", KINDS.values(), ids=lambda kind: kind.kind)
+def test_every_owned_kind_is_allowed_as_its_table_says(kind: Any) -> None:
+    assert allowed(install.operator_rules(), kind.group, kind.plural) >= set(kind.verbs)
+    for resource, verbs in kind.extra_rules:
+        assert allowed(install.operator_rules(), kind.group, resource) == set(verbs)
+
+
+def test_the_operator_may_not_touch_pods_nor_write_what_users_write() -> None:
+    rules = install.operator_rules()
+    assert allowed(rules, "", "pods") == {"list", "watch"}
+    assert allowed(rules, "", "namespaces") == {"list", "watch"}
+    assert allowed(rules, "operator.cryostat.io", "cryostats") == {"get", "list", "watch", "patch"}
+    assert not allowed(rules, "", "pods/exec")
+    assert "create" not in allowed(rules, "rbac.authorization.k8s.io", "roles")
+
+
+def test_instances_are_bound_to_roles_of_known_names_with_little_in_them() -> None:
+    reviews, discovery = install.instance_cluster_roles()
+    assert reviews["metadata"]["name"] == "cryostat-operator-cryostat"
+    assert {verb for rule in reviews["rules"] for verb in rule["verbs"]} == {"create"}
+    assert discovery["metadata"]["name"] == "cryostat-operator-cryostat-namespaced"
+    assert {verb for rule in discovery["rules"] for verb in rule["verbs"]} == {"get", "list", "watch"}
+    assert not allowed(discovery["rules"], "", "secrets")
+
+
+def test_the_deployment_is_restricted_and_tells_the_images() -> None:
+    deployment = install.deployment()
+    pod = deployment["spec"]["template"]
+    (container,) = pod["spec"]["containers"]
+    assert deployment["spec"]["selector"]["matchLabels"].items() <= pod["metadata"]["labels"].items()
+    assert pod["spec"]["securityContext"] == {"runAsNonRoot": True, "seccompProfile": {"type": "RuntimeDefault"}}
+    assert container["securityContext"]["readOnlyRootFilesystem"] is True
+    assert container["securityContext"]["capabilities"] == {"drop": ["ALL"]}
+    assert {env["name"]: env.get("value") for env in container["env"]}.items() >= dict(IMAGES.values()).items()
+
+
+def test_the_selector_never_changes() -> None:
+    selector = install.deployment()["spec"]["selector"]["matchLabels"]
+    assert selector == {"app.kubernetes.io/name": "cryostat-operator", "app.kubernetes.io/component": "operator"}
+
+
+def test_only_the_lease_of_the_election_may_be_changed() -> None:
+    rules = replicas.leader_election_rules()
+    named, unnamed = ([rule for rule in rules if ("resourceNames" in rule) is has] for has in (True, False))
+    assert {verb for rule in unnamed for verb in rule["verbs"]} == {"create"}
+    assert {name for rule in named for name in rule["resourceNames"]} == {"d696d7ab.redhat.com"}
+    assert not allowed(install.operator_rules(), "coordination.k8s.io", "leases")
+
+
+def test_replicas_avoid_each_other_by_the_labels_that_they_have() -> None:
+    deployment = install.deployment()
+    pod = deployment["spec"]["template"]
+    [preferred] = pod["spec"]["affinity"]["podAntiAffinity"]["preferredDuringSchedulingIgnoredDuringExecution"]
+    budget = replicas.disruption_budget("x", "y", {}, install.SELECTOR)
+    for selector in (preferred["podAffinityTerm"]["labelSelector"], budget["spec"]["selector"]):
+        assert selector["matchLabels"].items() <= pod["metadata"]["labels"].items()

@@ -1,0 +1,205 @@
+"""The authority itself, against the clock: lifetimes, renewal with jitter, successors, keystores; without a cluster."""
+
+from __future__ import annotations
+
+import base64
+import subprocess
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives.serialization import pkcs12
+from cryptography.x509.oid import ExtendedKeyUsageOID
+
+from cryostat_operator.pki import authority
+from cryostat_operator.pki.inspection import InspectedCertificate, inspect_secret
+from cryostat_operator.plan.model.kinds import Key
+from cryostat_operator.plan.model.requests import CertificateRequest
+from cryostat_operator.plan.tls.checks import reissue_reason
+
+NOW = 1_800_000_000.0
+DAY = 86400.0
+AUTHORITY = CertificateRequest(Key("Secret", "n", "ca"), "cryostat-ca")
+LEAF = CertificateRequest(
+    Key("Secret", "n", "leaf"),
+    "cryostat-db",
+    ("db", "db.n.svc"),
+    frozenset({"server auth", "client auth"}),
+    AUTHORITY.key,
+)
+
+
+def inspected(data: authority.Data) -> InspectedCertificate:
+    found = inspect_secret({key: base64.b64encode(value).decode() for key, value in data.items()})
+    assert found
+    return found
+
+
+def why(order: CertificateRequest, ca: authority.Data, leaf: authority.Data, now: float) -> str | None:
+    known = {AUTHORITY.key: inspected(ca).at(now), LEAF.key: inspected(leaf).at(now)}
+    return reissue_reason(order, known, None)
+
+
+def issued(ca: authority.Data, now: float = NOW, order: CertificateRequest = LEAF) -> authority.Data:
+    return authority.issue(order, authority.CertificateAuthority.of(ca), None, now)
+
+
+def x(data: authority.Data) -> x509.Certificate:
+    return x509.load_pem_x509_certificate(data["tls.crt"])
+
+
+def verified(directory: Path, leaf: authority.Data, trusted: bytes, now: float = NOW) -> bool:
+    for name, content in (("leaf.pem", leaf["tls.crt"]), ("ca.pem", trusted)):
+        (directory / name).write_bytes(content)
+    command = ["openssl", "verify", "-x509_strict", "-attime", str(int(now)), "-CAfile", str(directory / "ca.pem")]
+    return subprocess.run([*command, str(directory / "leaf.pem")], capture_output=True).returncode == 0
+
+
+def test_an_authority_lasts_ten_years_and_signs_no_other() -> None:
+    certificate = x(authority.found(AUTHORITY, {}, NOW))
+    lifetime = certificate.not_valid_after_utc - certificate.not_valid_before_utc
+    assert lifetime.days == 3650
+    constraints = certificate.extensions.get_extension_for_class(x509.BasicConstraints)
+    assert (constraints.critical, constraints.value.ca, constraints.value.path_length) == (True, True, 0)
+    usage = certificate.extensions.get_extension_for_class(x509.KeyUsage)
+    assert usage.critical
+    assert usage.value.key_cert_sign
+
+
+@pytest.mark.parametrize("rsa", [False, True])
+def test_a_leaf_is_exactly_what_was_ordered(tmp_path: Path, rsa: bool) -> None:
+    ca, order = authority.found(AUTHORITY, {}, NOW), replace(LEAF, rsa=rsa)
+    leaf = issued(ca, order=order)
+    assert why(order, ca, leaf, NOW) is None
+    assert verified(tmp_path, leaf, leaf["ca.crt"])
+    assert (x(leaf).not_valid_after_utc - x(leaf).not_valid_before_utc).days == 90
+    assert not x(leaf).extensions.get_extension_for_class(x509.BasicConstraints).value.ca
+    serials = {x(issued(ca)).serial_number for _ in range(8)} | {x(leaf).serial_number}
+    assert len(serials) == 9
+    assert all(64 < serial.bit_length() < 160 for serial in serials)  # at most 20 octets, and positive
+    names = x(leaf).extensions.get_extension_for_class(x509.SubjectAlternativeName).value
+    assert names.get_values_for_type(x509.DNSName) == ["db", "db.n.svc"]
+    purposes = x(leaf).extensions.get_extension_for_class(x509.ExtendedKeyUsage).value
+    assert set(purposes) == {ExtendedKeyUsageOID.SERVER_AUTH, ExtendedKeyUsageOID.CLIENT_AUTH}
+    usage = x(leaf).extensions.get_extension_for_class(x509.KeyUsage).value
+    assert (usage.digital_signature, usage.key_encipherment, usage.key_cert_sign) == (True, rsa, False)
+    assert leaf["tls.key"].startswith(b"-----BEGIN RSA PRIVATE KEY" if rsa else b"-----BEGIN EC PRIVATE KEY")
+
+
+def test_renewal_begins_after_two_thirds_and_not_for_all_at_once() -> None:
+    ca = authority.found(AUTHORITY, {}, NOW)
+    dues = [inspected(issued(ca)).renewal - NOW for _ in range(20)]
+    assert all(59.9 * DAY < due < 64.6 * DAY for due in dues)
+    assert len({round(due) for due in dues}) > 15
+    leaf = issued(ca)
+    assert why(LEAF, ca, leaf, NOW + 59 * DAY) is None
+    assert why(LEAF, ca, leaf, NOW + 65 * DAY) == "it is due for renewal"
+
+
+def test_other_clocks_find_a_new_certificate_valid(tmp_path: Path) -> None:
+    ca = authority.found(AUTHORITY, {}, NOW)
+    leaf = issued(ca)
+    assert verified(tmp_path, leaf, leaf["ca.crt"], NOW - 3000)
+    assert why(LEAF, ca, leaf, NOW - 3000) is None
+
+
+def test_what_was_issued_with_a_clock_in_the_future_is_issued_again() -> None:
+    ca = authority.found(AUTHORITY, {}, NOW)
+    leaf = issued(ca, NOW + 1000 * DAY)
+    assert why(LEAF, ca, leaf, NOW) == "it is due for renewal"
+
+
+def test_a_renewed_authority_and_its_predecessor_accept_the_same_certificates(tmp_path: Path) -> None:
+    old = authority.found(AUTHORITY, {}, NOW)
+    assert not inspected(old).at(NOW + 2400 * DAY).due
+    later = NOW + 2700 * DAY
+    assert inspected(old).at(later).due
+    new = authority.found(AUTHORITY, old, later)
+    assert not inspected(new).at(later).due
+    assert new["tls.key"] == old["tls.key"]
+    assert new["ca.crt"] == new["tls.crt"] + old["tls.crt"]
+    before, after = issued(old, later), issued(new, later)
+    for leaf in (before, after):
+        assert why(LEAF, new, leaf, later) is None  # nothing is issued again before its time
+        assert all(
+            verified(tmp_path, leaf, trusted, later) for trusted in (old["tls.crt"], new["tls.crt"], new["ca.crt"])
+        )
+    assert after["ca.crt"] == new["ca.crt"]
+
+
+def test_a_predecessor_is_trusted_until_it_ends(tmp_path: Path) -> None:
+    old = authority.found(AUTHORITY, {}, NOW)
+    new = authority.found(AUTHORITY, old, NOW + 2700 * DAY)
+    assert not inspected(new).at(NOW + 3649 * DAY).due
+    ended = NOW + 3651 * DAY
+    assert inspected(new).at(ended).due
+    alone = authority.found(AUTHORITY, new, ended)
+    assert alone["tls.crt"] == alone["ca.crt"] == new["tls.crt"]
+    assert not inspected(alone).at(ended).due
+    leaf = issued(alone, ended)
+    assert verified(tmp_path, leaf, alone["ca.crt"], ended)
+    assert not verified(tmp_path, leaf, old["ca.crt"], ended)
+
+
+def test_another_authority_in_its_place_gives_no_key() -> None:
+    theirs = authority.found(replace(AUTHORITY, common_name="somebody"), {}, NOW)
+    ours = authority.found(AUTHORITY, theirs, NOW)
+    assert ours["tls.key"] != theirs["tls.key"]
+    assert ours["ca.crt"] == ours["tls.crt"]
+
+
+def test_a_damaged_authority_is_replaced_and_its_certificate_stays_trusted() -> None:
+    old, other = authority.found(AUTHORITY, {}, NOW), authority.found(AUTHORITY, {}, NOW)
+    new = authority.found(AUTHORITY, {**old, "tls.key": other["tls.key"]}, NOW + DAY)
+    assert new["tls.key"] not in (old["tls.key"], other["tls.key"])
+    assert new["ca.crt"] == new["tls.crt"] + old["tls.crt"]
+    assert why(LEAF, new, issued(old, NOW), NOW + DAY) == "the authority changed"
+    kept = authority.found(AUTHORITY, {**old, "ca.crt": b"rubbish"}, NOW + DAY)
+    assert kept == old  # what is lost is only whom to trust
+
+
+def test_no_certificate_outlives_its_authority() -> None:
+    ca = authority.found(AUTHORITY, {}, NOW)
+    leaf = issued(ca, NOW + 3600 * DAY)
+    assert x(leaf).not_valid_after_utc == x(ca).not_valid_after_utc
+
+
+def test_a_key_of_somebody_else_is_noticed() -> None:
+    ca = authority.found(AUTHORITY, {}, NOW)
+    leaf, other = issued(ca), issued(ca)
+    assert why(LEAF, ca, {**leaf, "tls.key": other["tls.key"]}, NOW) == "its private key does not belong to it"
+    assert why(LEAF, ca, {**leaf, "tls.key": b""}, NOW) == "its private key does not belong to it"
+    assert why(LEAF, ca, {**leaf, "tls.crt": b"rubbish"}, NOW) == "its private key does not belong to it"
+    assert inspected({"tls.crt": ca["ca.crt"]}).at(NOW).sound  # a public copy
+
+
+def test_facts_hold_nothing_secret() -> None:
+    ca = authority.found(AUTHORITY, {}, NOW)
+    text = repr(inspected(ca)) + repr(inspected(issued(ca)))
+    assert "PRIVATE" not in text
+
+
+def test_keystores_are_encrypted_as_is_done_today(tmp_path: Path) -> None:
+    ca, password = authority.found(AUTHORITY, {}, NOW), b"0123456789abcdefghij"
+    order = replace(LEAF, password=(Key("Secret", "n", "p"), "p"))
+    data = authority.issue(order, authority.CertificateAuthority.of(ca), password, NOW)
+    assert set(data) == order.keys
+    key, certificate, others = pkcs12.load_key_and_certificates(data["keystore.p12"], password)
+    assert key is not None
+    assert (certificate, others) == (x(data), [x(ca)])
+    (tmp_path / "k.p12").write_bytes(data["keystore.p12"])
+    command = [
+        "openssl",
+        "pkcs12",
+        "-info",
+        "-noout",
+        "-in",
+        str(tmp_path / "k.p12"),
+        "-passin",
+        "pass:" + password.decode(),
+    ]
+    told = subprocess.run(command, capture_output=True, text=True, check=True).stderr
+    assert "MAC: sha256" in told
+    assert "PBES2, PBKDF2, AES-256-CBC" in told
+    assert "RC2" not in told

@@ -1,0 +1,229 @@
+"""The database."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from cryostat_operator.api import constants
+from cryostat_operator.plan.model.kinds import Key
+from cryostat_operator.plan.model.requests import RandomValue
+from tests.unit.cluster_state import (
+    NAMESPACE,
+    ClusterState,
+    changes,
+    container,
+    cryostat,
+    environment,
+    find,
+    names_of,
+    reasons,
+    settled,
+    volumes,
+)
+
+CLAIM = Key("PersistentVolumeClaim", NAMESPACE, "sample-database")
+SECRET = Key("Secret", NAMESPACE, "sample-db")
+DEPLOYMENT = Key("Deployment", NAMESPACE, "sample-database")
+KEYS = ("CONNECTION_KEY", "ENCRYPTION_KEY")
+
+
+def test_another_service_port_reaches_the_application_but_not_the_container() -> None:
+    spec = {"serviceOptions": {"databaseConfig": {"databasePort": 6543}}}
+    assert changes(settled().plan, settled(spec).plan) == {
+        "Service/sample-database.spec.ports[jdbc].port": 6543,
+        "Deployment/sample.spec.template.spec.containers[sample].env[QUARKUS_DATASOURCE_JDBC_URL].value": (
+            "jdbc:postgresql://sample-database.here.svc.cluster.local:6543/cryostat"
+        ),
+    }
+
+
+def test_keys_are_ordered_and_never_planned() -> None:
+    plan = settled().plan
+    assert plan.requests[SECRET].values == {"CONNECTION_KEY": RandomValue(32), "ENCRYPTION_KEY": RandomValue(32)}
+    secret = find(plan, "Secret", "sample-db")
+    assert secret["immutable"] is True
+    assert "data" not in secret
+    assert "stringData" not in secret
+
+
+def test_keys_of_the_user_are_used_by_both_sides_and_none_are_made() -> None:
+    plan = settled({"databaseOptions": {"secretName": "mine"}}).plan
+    assert SECRET not in plan.requests
+    assert SECRET not in plan.objects
+    assert environment(plan)["QUARKUS_DATASOURCE_PASSWORD"] == "mine/CONNECTION_KEY"
+    assert environment(plan, "sample-database", "sample-db") == {
+        "PGDATA": "/var/lib/pgsql/data",
+        "POSTGRESQL_USER": "cryostat",
+        "POSTGRESQL_DATABASE": "cryostat",
+        "POSTGRESQL_PASSWORD": "mine/CONNECTION_KEY",
+        "PG_ENCRYPT_KEY": "mine/ENCRYPTION_KEY",
+    }
+
+
+def test_the_claim_is_not_made_before_the_keys_are_there() -> None:
+    state = ClusterState(cryostat())
+    assert state.plan.blocked[CLAIM].problem.reason == "ReferencePending"
+    assert CLAIM not in state.without_data("Secret", "sample-db").plan.objects
+    assert state.plan.blocked[CLAIM].problem.reason == "SecretPending"
+    assert not state.plan.blocked[CLAIM].problem.warning
+    assert CLAIM in state.with_data("Secret", "sample-db", *KEYS).plan.objects
+
+
+@pytest.mark.parametrize("keys", [None, (), ("CONNECTION_KEY",)])
+def test_lost_keys_of_an_existing_database_are_not_made_anew(keys: tuple[str, ...] | None) -> None:
+    state = settled()
+    if keys is None:
+        state.without_data("Secret", "sample-db")
+    else:
+        state.with_data("Secret", "sample-db", *keys)
+    plan = state.plan
+    assert SECRET not in plan.requests
+    assert SECRET not in plan.objects
+    for key in (SECRET, DEPLOYMENT, CLAIM, Key("Deployment", NAMESPACE, "sample")):
+        assert plan.blocked[key].problem.reason == "DatabaseSecretLost"
+    assert Key("Deployment", NAMESPACE, "sample-storage") in plan.objects
+
+
+def test_keys_that_were_not_looked_up_yet_are_not_made_anew_either() -> None:
+    state = settled()
+    state.snapshot = ClusterState(state.cryostat).with_live(*state.snapshot.live.values()).snapshot
+    assert SECRET not in state.plan.requests
+    assert state.plan.blocked[SECRET].problem.reason == "ReferencePending"
+
+
+def test_lost_keys_of_a_database_without_claim_are_made_anew() -> None:
+    spec = {"storageOptions": {"database": {"emptyDir": {"enabled": True}}}}
+    assert SECRET in settled(spec).without_data("Secret", "sample-db").plan.requests
+
+
+@pytest.mark.parametrize(
+    ("label", "label_is_ours", "in_status"),
+    [
+        (None, False, "sample-db"),
+        ("edited-by-hand", False, "sample-db"),
+        ("sample-db", True, "edited-by-hand"),
+        ("sample-db", False, None),  # both were restored from a backup without any status
+    ],
+)
+def test_other_keys_than_the_recorded_ones_are_refused_while_the_claim_exists(
+    label: str | None, label_is_ours: bool, in_status: str | None
+) -> None:
+    state = settled({"databaseOptions": {"secretName": "other"}})
+    metadata = state.snapshot.live[CLAIM]["metadata"]
+    del metadata["labels"][constants.LABEL_DATABASE_SECRET]
+    if label:
+        metadata["labels"][constants.LABEL_DATABASE_SECRET] = label
+    if label_is_ours:
+        note = {"f:metadata": {"f:labels": {f"f:{constants.LABEL_DATABASE_SECRET}": {}}}}
+        metadata["managedFields"] = [{"manager": "cryostat-operator", "fieldsV1": note}]
+    status = {"databaseSecret": in_status}
+    state.cryostat = type(state.cryostat).model_validate(
+        {"metadata": state.cryostat.metadata, "spec": state.cryostat.spec, "status": status}
+    )
+    state.with_data("Secret", "sample-db", *KEYS)
+    plan = state.plan
+    assert reasons(plan.problems) == {"DatabaseSecretMismatched"}
+    assert environment(plan)["QUARKUS_DATASOURCE_PASSWORD"] == "sample-db/CONNECTION_KEY"
+    live = dict(state.snapshot.live)
+    del live[CLAIM]
+    state.snapshot = type(state.snapshot)(openshift=False, data=state.snapshot.data, live=live)
+    assert "DatabaseSecretMismatched" not in reasons(state.plan.problems)
+    assert environment_of_database(state)["POSTGRESQL_PASSWORD"] == "other/CONNECTION_KEY"
+
+
+def environment_of_database(state: ClusterState) -> dict[str, Any]:
+    return environment(state.plan, "sample-database", "sample-db")
+
+
+@pytest.mark.parametrize(
+    ("wanted", "live", "result"),
+    [("1Gi", "500Mi", "1Gi"), ("500Mi", "1Gi", "1Gi"), ("1Gi", "1024Mi", "1024Mi"), ("2G", "1Gi", "2G")],
+)
+def test_a_claim_only_grows(wanted: str, live: str, result: str) -> None:
+    def spec(size: str) -> dict[str, Any]:
+        return {"storageOptions": {"database": {"pvc": {"spec": {"resources": {"requests": {"storage": size}}}}}}}
+
+    state = settled(spec(live)).with_spec(spec(wanted))
+    claim = find(state.plan, "PersistentVolumeClaim", "sample-database")
+    assert claim["spec"]["resources"]["requests"]["storage"] == result
+
+
+def test_nothing_else_of_an_existing_claim_changes() -> None:
+    state = settled()
+    live = state.snapshot.live[CLAIM]
+    live["spec"] |= {"volumeName": "pv-1", "storageClassName": "standard", "volumeMode": "Filesystem"}
+    changed = {"pvc": {"labels": {"a": "b"}, "spec": {"storageClassName": "fast", "accessModes": ["ReadWriteMany"]}}}
+    claim = find(state.with_spec({"storageOptions": {"database": changed}}).plan, *CLAIM[0::2])
+    assert claim["spec"] == live["spec"]
+    assert claim["metadata"]["labels"]["a"] == "b"
+
+
+def test_requests_without_storage_get_the_default_size() -> None:
+    spec: dict[str, Any] = {"storageOptions": {"database": {"pvc": {"spec": {"resources": {"requests": {}}}}}}}
+    claim = find(settled(spec).plan, "PersistentVolumeClaim", "sample-database")
+    assert claim["spec"] == {"accessModes": ["ReadWriteOnce"], "resources": {"requests": {"storage": "500Mi"}}}
+
+
+EMPTY_DIR = {"storageOptions": {"database": {"emptyDir": {"enabled": True, "medium": "Memory", "sizeLimit": "200Mi"}}}}
+
+
+def test_an_empty_dir_replaces_the_claim() -> None:
+    plan = settled(EMPTY_DIR).plan
+    assert volumes(plan, "sample-database")["sample-database"] == {
+        "emptyDir": {"medium": "Memory", "sizeLimit": "200Mi"}
+    }
+    assert CLAIM not in plan.objects
+
+
+def test_an_existing_claim_is_not_left_for_an_empty_dir_without_confirmation() -> None:
+    state = settled().with_spec(EMPTY_DIR)
+    assert reasons(state.plan.problems) == {"DataLossConfirmationRequired"}
+    assert "persistentVolumeClaim" in volumes(state.plan, "sample-database")["sample-database"]
+    assert CLAIM in state.plan.objects
+    confirmed = state.with_spec(EMPTY_DIR, annotations={constants.ANNOTATION_ALLOW_DATA_LOSS: "true"}).plan
+    assert reasons(confirmed.problems) == set()
+    assert "emptyDir" in volumes(confirmed, "sample-database")["sample-database"]
+    assert CLAIM not in confirmed.objects
+
+
+def test_the_deprecated_volume_serves_where_the_own_one_is_absent() -> None:
+    spec: dict[str, Any] = {"storageOptions": {"pvc": {"spec": {"storageClassName": "slow"}}}}
+    claim = find(settled(spec).plan, "PersistentVolumeClaim", "sample-database")
+    assert claim["spec"]["storageClassName"] == "slow"
+    spec["storageOptions"]["database"] = {}
+    claim = find(settled(spec).plan, "PersistentVolumeClaim", "sample-database")
+    assert "storageClassName" not in claim["spec"]
+
+
+def test_pods_have_no_token_and_a_user_context_keeps_the_group_of_the_volume() -> None:
+    spec = {"securityOptions": {"podSecurityContext": {"runAsUser": 5}}}
+    pod = find(settled(spec).plan, "Deployment", "sample-database")["spec"]["template"]["spec"]
+    assert pod["automountServiceAccountToken"] is False
+    assert pod["securityContext"] == {"fsGroup": 18500, "runAsUser": 5}
+
+
+def test_tls_adds_arguments_a_volume_and_a_verified_connection() -> None:
+    plan = settled({"enableCertManager": True}).plan
+    directory = "/var/run/secrets/operator.cryostat.io/sample-database-tls"
+    assert container(plan, "sample-database", "sample-db")["args"] == [
+        *("-c", "ssl=on"),
+        *("-c", f"ssl_cert_file={directory}/tls.crt"),
+        *("-c", f"ssl_key_file={directory}/tls.key"),
+    ]
+    assert environment(plan)["QUARKUS_DATASOURCE_JDBC_URL"].endswith(
+        f"?ssl=true&sslmode=verify-full&sslcert=&sslrootcert={directory}/ca.crt"
+    )
+
+
+def test_the_service_selects_exactly_the_pods_of_the_deployment() -> None:
+    plan = settled({"reportOptions": {"replicas": 1}}).plan
+    pods = {
+        name: find(plan, "Deployment", name)["spec"]["template"]["metadata"]["labels"]
+        for name in names_of(plan, "Deployment")
+    }
+    for service in ("sample", "sample-agent", "sample-database", "sample-storage", "sample-reports"):
+        selector = find(plan, "Service", service)["spec"]["selector"]
+        wanted = "sample" if service == "sample-agent" else service
+        assert [name for name, labels in pods.items() if selector.items() <= labels.items()] == [wanted]

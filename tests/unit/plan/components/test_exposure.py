@@ -1,0 +1,174 @@
+"""Route, Ingress, application URL and console link."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from cryostat_operator.plan.components.exposure import application_url
+from cryostat_operator.plan.model import names
+from cryostat_operator.plan.model.kinds import KINDS, Key
+from tests.unit.cluster_state import NAME, NAMESPACE, ClusterState, changes, cryostat, find, names_of, reasons, settled
+
+ROUTE = Key("Route", NAMESPACE, NAME)
+LINK = Key("ConsoleLink", "", names.instance_hash_name(NAMESPACE, NAME))
+BACKEND = {"service": {"name": NAME, "port": {"number": 4180}}}
+
+
+def with_host(host: str) -> dict[str, Any]:
+    return {"networkOptions": {"coreConfig": {"externalHost": host}}}
+
+
+def with_ingress(**spec: Any) -> dict[str, Any]:
+    return {"networkOptions": {"coreConfig": {"ingressSpec": spec}}}
+
+
+def rule(
+    host: str | None, path: str = "/", kind: str = "Prefix", backend: dict[str, Any] | None = None
+) -> dict[str, Any]:
+    paths = [{"path": path, "pathType": kind, "backend": backend or BACKEND}]
+    return ({"host": host} if host else {}) | {"http": {"paths": paths}}
+
+
+def admission(host: str, status: str = "True", **words: str) -> dict[str, Any]:
+    return {"host": host, "conditions": [{"type": "Admitted", "status": status, **words}]}
+
+
+def routed(*ingress: dict[str, Any], spec: dict[str, Any] | None = None) -> ClusterState:
+    """A settled world on OpenShift in which the routers say this about the Route."""
+    state = settled(spec or {}, openshift=True)
+    state.snapshot.live[ROUTE]["status"] = {"ingress": list(ingress)}
+    return state
+
+
+def test_a_service_of_another_type_and_port() -> None:
+    spec = {"serviceOptions": {"coreConfig": {"httpPort": 8080, "serviceType": "NodePort", "labels": {"app": "no"}}}}
+    found = changes(settled().plan, settled(spec).plan)
+    assert {path for path in found if path.startswith("Service/")} == {
+        "Service/sample.spec.ports[http].port",
+        "Service/sample.spec.type",
+    }
+
+
+# --- OpenShift ---
+
+
+def test_the_route_leads_to_the_proxy_by_https() -> None:
+    assert find(ClusterState(cryostat(), openshift=True).plan, "Route", NAME)["spec"] == {
+        "to": {"kind": "Service", "name": NAME},
+        "port": {"targetPort": 4180},
+        "tls": {"termination": "edge", "insecureEdgeTerminationPolicy": "Redirect"},
+    }
+
+
+def test_a_generated_host_stays() -> None:
+    assert find(settled(openshift=True).plan, "Route", NAME)["spec"]["host"] == "sample-here.apps.example.com"
+
+
+def test_another_external_host_changes_the_route_and_then_address_and_link() -> None:
+    state = settled(with_host("a.example.com"), openshift=True)
+    before = state.plan
+    after = state.with_spec(with_host("b.example.com")).plan
+    assert find(after, "Route", NAME)["spec"]["host"] == "b.example.com"
+    assert application_url(state.instance) is None
+    assert after.blocked[LINK].problem.reason == "RouteNotAdmitted"
+    assert changes(before, state.settle().plan) == {
+        "Route/sample.spec.host": "b.example.com",
+        f"ConsoleLink/{LINK.name}.spec.href": "https://b.example.com",
+    }
+
+
+def test_the_address_is_the_admitted_host() -> None:
+    assert application_url(routed(admission("a.example.com")).instance) is None  # not the host of the Route
+    host = "sample-here.apps.example.com"
+    assert application_url(routed(admission(host, "False"), admission(host)).instance) == f"https://{host}"
+
+
+def test_a_route_that_no_router_has_seen_is_waited_for_quietly() -> None:
+    state = ClusterState(cryostat(), openshift=True)
+    [problem] = [p for p in state.plan.problems if p.part == "exposure"]
+    assert (problem.reason, problem.warning) == ("RouteNotAdmitted", False)
+    assert LINK not in state.plan.objects
+    assert LINK not in state.plan.blocked  # nothing to keep
+
+
+def test_a_rejection_is_told_in_the_routers_words_and_takes_the_link_away() -> None:
+    host = "sample-here.apps.example.com"
+    state = routed(admission(host, "False", reason="HostAlreadyClaimed", message="route b has it"))
+    [problem] = state.plan.problems
+    assert (problem.reason, problem.warning) == ("RouteRejected", True)
+    assert "HostAlreadyClaimed: route b has it" in problem.message
+    assert LINK not in {*state.plan.objects, *state.plan.blocked}
+    assert Key("Deployment", NAMESPACE, NAME) in state.plan.objects
+
+
+def test_clusters_without_routes_or_console_get_none() -> None:
+    state = settled(openshift=True)
+    state.snapshot = replace(state.snapshot, apis=frozenset(KINDS) - {"Route", "ConsoleLink"})
+    assert ROUTE not in state.plan.objects
+    assert LINK not in state.plan.objects
+    assert state.plan.problems == []
+
+
+def test_with_tls_the_route_waits_for_the_authority_and_then_trusts_it() -> None:
+    state = ClusterState(cryostat({"enableCertManager": True}), openshift=True)
+    assert state.plan.blocked[ROUTE].problem.reason == "CertificatePending"
+    tls = find(state.settle().plan, "Route", NAME)["spec"]["tls"]
+    assert (tls["termination"], tls["destinationCACertificate"]) == ("reencrypt", "PEM")
+
+
+def test_labels_and_annotations_of_the_user() -> None:
+    config = {"labels": {"router": "internal", "app": "no"}, "annotations": {"a": "b"}}
+    metadata = find(settled({"networkOptions": {"coreConfig": config}}, openshift=True).plan, "Route", NAME)["metadata"]
+    assert metadata["labels"].items() >= {"router": "internal", "app": NAME, "component": "cryostat"}.items()
+    assert metadata["annotations"] == {"a": "b"}
+
+
+# --- elsewhere ---
+
+
+@pytest.mark.parametrize(
+    ("ingress", "url"),
+    [
+        ({"rules": []}, None),
+        ({"rules": [], "defaultBackend": BACKEND}, None),
+        ({"defaultBackend": BACKEND}, None),
+        ({"rules": [{"host": "a.example.com"}]}, "http://a.example.com"),
+        ({"rules": [rule("a.example.com")]}, "http://a.example.com"),
+        ({"rules": [rule("a.example.com")], "tls": []}, "http://a.example.com"),
+        ({"rules": [rule("a.example.com")], "tls": [{"secretName": "s"}]}, "https://a.example.com"),
+        ({"rules": [rule("a.example.com")], "tls": [{"hosts": ["b.example.com"]}]}, "http://a.example.com"),
+        ({"rules": [rule("a.example.com")], "tls": [{"hosts": ["*.example.com"]}]}, "https://a.example.com"),
+        ({"rules": [rule("*.example.com")]}, None),
+        ({"rules": [rule(None), rule("b.example.com")]}, "http://b.example.com"),
+        ({"rules": [rule("a.example.com", "/cryostat/")]}, "http://a.example.com/cryostat"),
+        ({"rules": [rule("a.example.com", "/c(/|$)(.*)", "ImplementationSpecific")]}, "http://a.example.com"),
+        (
+            {"rules": [rule("a.example.com", backend={"service": {"name": "other"}}), rule("b.example.com")]},
+            "http://b.example.com",
+        ),
+    ],
+)
+def test_the_address_follows_from_the_rule_that_leads_here(ingress: dict[str, Any], url: str | None) -> None:
+    assert application_url(settled(with_ingress(**ingress)).instance) == url
+
+
+def test_the_ingress_has_the_given_spec() -> None:
+    plan = settled(with_ingress(rules=[rule("a.example.com")], ingressClassName="nginx")).plan
+    assert find(plan, "Ingress", NAME)["spec"] == {"rules": [rule("a.example.com")], "ingressClassName": "nginx"}
+
+
+def test_no_ingress_without_a_spec() -> None:
+    assert names_of(settled().plan, "Ingress") == set()
+    assert names_of(settled(with_ingress()).plan, "Ingress") == set()
+
+
+def test_settings_of_the_other_platform_are_told_and_not_used() -> None:
+    plain, openshift = settled(with_host("a.example.com")).plan, settled(with_ingress(rules=[]), openshift=True).plan
+    assert reasons(plain.warnings) == {"LoginGenerated", "ExternalHostIgnored"}
+    assert reasons(openshift.warnings) == {"IngressSpecIgnored"}
+    assert plain.problems == openshift.problems == []
+    assert names_of(openshift, "Ingress") == set()
+    assert reasons(settled(with_host("a.example.com"), openshift=True).plan.warnings) == set()

@@ -1,0 +1,66 @@
+"""ServiceAccount and bindings."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from cryostat_operator.api import constants
+from cryostat_operator.plan.model import names
+from cryostat_operator.plan.model.kinds import Key
+from cryostat_operator.plan.model.snapshot import NamespaceState
+from tests.unit.cluster_state import NAME, NAMESPACE, ClusterState, changes, cryostat, find, reasons, settled
+
+BINDING = names.instance_hash_name(NAMESPACE, NAME)
+CALLBACK = names.agent_callback_service(NAMESPACE, NAME)
+TWO = {"targetNamespaces": ["a", "b"]}
+
+
+def test_every_target_namespace_gets_a_binding_and_a_callback_service() -> None:
+    plan = settled(TWO).plan
+    for kind, name in (("RoleBinding", BINDING), ("Service", CALLBACK)):
+        assert {key.namespace for key in plan.objects if key[0::2] == (kind, name)} == {"a", "b"}
+
+
+def test_objects_elsewhere_carry_the_mark_and_no_owner() -> None:
+    for kind, name in (("RoleBinding", BINDING), ("Service", CALLBACK)):
+        metadata = find(settled(TWO).plan, kind, name, "a")["metadata"]
+        assert "ownerReferences" not in metadata
+        assert metadata["labels"].items() >= {constants.LABEL_NAME: NAME, constants.LABEL_NAMESPACE: NAMESPACE}.items()
+
+
+def test_no_target_namespaces_mean_the_own_one() -> None:
+    assert changes(settled().plan, settled({"targetNamespaces": []}).plan) == {}
+    assert Key("RoleBinding", NAMESPACE, BINDING) in settled().plan.objects
+
+
+def test_a_missing_namespace_stops_only_what_belongs_into_it() -> None:
+    state = settled(TWO)
+    known = dict(state.snapshot.namespaces)
+    del known["b"]
+    state.snapshot = replace(state.snapshot, namespaces={**known, "a": NamespaceState(terminating=True)})
+    plan = state.plan
+    assert plan.blocked[Key("RoleBinding", "b", BINDING)].problem.reason == "NamespaceNotFound"
+    assert plan.blocked[Key("Service", "b", CALLBACK)].problem.reason == "NamespaceNotFound"
+    assert plan.blocked[Key("RoleBinding", "a", BINDING)].problem.reason == "NamespaceTerminating"
+    assert reasons(plan.problems) == {"NamespaceNotFound", "NamespaceTerminating"}
+    assert set(settled(TWO).plan.objects) - set(plan.objects) == set(plan.blocked)
+    policy = find(plan, "NetworkPolicy", "sample-internal-ingress")
+    [agents] = policy["spec"]["ingress"][1]["from"]
+    assert agents["namespaceSelector"]["matchExpressions"][0]["values"] == ["a", "b"]
+
+
+def test_roles_are_those_of_the_installation() -> None:
+    state = ClusterState(cryostat())
+    state.settings = replace(state.settings, name_prefix="other-")
+    assert find(state.plan, "RoleBinding", BINDING)["roleRef"]["name"] == "other-cryostat-namespaced"
+    assert find(state.plan, "ClusterRoleBinding", BINDING, "")["roleRef"]["name"] == "other-cryostat"
+
+
+def test_on_openshift_the_account_is_an_oauth_client_of_the_route() -> None:
+    account = find(settled(openshift=True).plan, "ServiceAccount", NAME)
+    assert account["metadata"]["annotations"] == {
+        "serviceaccounts.openshift.io/oauth-redirectreference.route": (
+            '{"metadata":{"creationTimestamp":null},"reference":{"group":"","kind":"Route","name":"sample"}}'
+        )
+    }
+    assert "annotations" not in find(settled().plan, "ServiceAccount", NAME)["metadata"]

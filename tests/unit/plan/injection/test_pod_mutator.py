@@ -1,0 +1,444 @@
+"""The agent in a pod: what is added, what gives way to the author's own settings, and when it is left out."""
+
+from __future__ import annotations
+
+import copy
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from cryostat_operator.api.v1beta2 import Cryostat
+from cryostat_operator.plan.injection import labels
+from cryostat_operator.plan.injection.environment import INHERITED_OPTIONS
+from cryostat_operator.plan.injection.pod_mutator import AGENT_DIRECTORY, PodContext, Result, inject_agent
+from cryostat_operator.plan.injection.propagation import propagate
+from cryostat_operator.plan.instance import Instance
+from cryostat_operator.plan.model import names
+from cryostat_operator.plan.model.snapshot import Snapshot
+from cryostat_operator.settings import Settings
+from tests.java import jvm
+from tests.unit import kubernetes_schemas
+
+JAR = "/tmp/cryostat-agent/cryostat-agent-shaded.jar"
+AGENT = f"-javaagent:{JAR}=io.cryostat.agent.shaded.org.slf4j.simpleLogger.defaultLogLevel"
+LABELS = {"cryostat.io/name": "sample", "cryostat.io/namespace": "monitoring"}
+
+
+def instance_of(spec: dict[str, Any] | None = None, *, openshift: bool = False, tls: bool = False) -> Instance:
+    cr = {"metadata": {"name": "sample", "namespace": "monitoring"}, "spec": spec or {}}
+    return Instance(Cryostat.model_validate(cr), Snapshot(openshift=openshift), Settings(service_tls=tls))
+
+
+def pod(container: dict[str, Any] | None = None, labels: dict[str, str] | None = None, **spec: Any) -> dict[str, Any]:
+    containers = [{"name": "app", "image": "app:1", **(container or {})}]
+    metadata = {"name": "app-1", "labels": {**LABELS, **(labels or {})}}
+    return {"apiVersion": "v1", "kind": "Pod", "metadata": metadata, "spec": {"containers": containers, **spec}}
+
+
+def treated(given: dict[str, Any], instance: Instance | None = None, where: PodContext | None = None) -> dict[str, Any]:
+    result = inject_agent(given, instance or instance_of(), where or PodContext("apps"))
+    assert result.pod is not None, result.reason
+    assert result.pod["metadata"] == given["metadata"]
+    assert kubernetes_schemas.errors(result.pod) == []
+    return result.pod
+
+
+def refused(given: dict[str, Any], instance: Instance | None = None, where: PodContext | None = None) -> str:
+    result = inject_agent(given, instance or instance_of(), where or PodContext("apps"))
+    assert result.pod is None
+    return result.reason
+
+
+def env(given: dict[str, Any], index: int = 0) -> dict[str, Any]:
+    entries = given["spec"]["containers"][index].get("env") or []
+    assert len({entry["name"] for entry in entries}) == len(entries)
+    return {entry["name"]: entry.get("value", entry.get("valueFrom")) for entry in entries}
+
+
+def test_a_plain_pod() -> None:
+    before = pod()
+    after = treated(before)
+    assert before == pod()
+    [init] = after["spec"]["initContainers"]
+    assert init["command"][-1] == "/tmp/cryostat-agent/cryostat-agent-shaded.jar"
+    assert init["securityContext"] == {
+        "allowPrivilegeEscalation": False,
+        "capabilities": {"drop": ["ALL"]},
+        "runAsNonRoot": True,
+        "seccompProfile": {"type": "RuntimeDefault"},
+    }
+    assert init["resources"] == {
+        "requests": {"cpu": "10m", "memory": "32Mi"},
+        "limits": {"cpu": "20m", "memory": "64Mi"},
+    }
+    [container] = after["spec"]["containers"]
+    assert container["ports"] == [{"name": "cryostat-cb", "containerPort": 9977, "protocol": "TCP"}]
+    assert container["volumeMounts"] == [
+        {"name": "cryostat-agent-init", "mountPath": "/tmp/cryostat-agent", "readOnly": True}
+    ]
+    assert after["spec"]["volumes"] == [{"name": "cryostat-agent-init", "emptyDir": {"sizeLimit": "50Mi"}}]
+    service = names.agent_callback_service("monitoring", "sample")
+    candidates = '$(CRYOSTAT_AGENT_POD_NAME), $(CRYOSTAT_AGENT_POD_IP)[replace("."\\, "-")]'
+    pod_ip = {"fieldRef": {"fieldPath": "status.podIP"}}
+    assert env(after) == {
+        "CRYOSTAT_AGENT_BASEURI": "http://sample-agent.monitoring.svc:8282",
+        "CRYOSTAT_AGENT_POD_NAME": {"fieldRef": {"fieldPath": "metadata.name"}},
+        "CRYOSTAT_AGENT_APP_NAME": "$(CRYOSTAT_AGENT_POD_NAME)",
+        "CRYOSTAT_AGENT_POD_IP": pod_ip,
+        "CRYOSTAT_AGENT_API_WRITES_ENABLED": "true",
+        "CRYOSTAT_AGENT_WEBSERVER_PORT": "9977",
+        "CRYOSTAT_AGENT_PUBLISH_FILL_STRATEGY": "KUBERNETES",
+        "CRYOSTAT_AGENT_PUBLISH_CONTEXT_NAMESPACE": "apps",
+        "CRYOSTAT_AGENT_PUBLISH_CONTEXT_NODETYPE": "Pod",
+        "CRYOSTAT_AGENT_PUBLISH_CONTEXT_NAME": "$(CRYOSTAT_AGENT_POD_NAME)",
+        "CRYOSTAT_AGENT_CALLBACK_SCHEME": "http",
+        "CRYOSTAT_AGENT_CALLBACK_HOST_NAME": candidates,
+        "CRYOSTAT_AGENT_CALLBACK_DOMAIN_NAME": f"{service}.apps.svc",
+        "CRYOSTAT_AGENT_CALLBACK_PORT": "9977",
+        "CRYOSTAT_AGENT_WEBCLIENT_TLS_REQUIRED": "false",
+        "JAVA_TOOL_OPTIONS": f"{AGENT}=off",
+    }
+
+
+def test_all_labels() -> None:
+    labels = {
+        "log-level": "debug",
+        "callback-port": "8090",
+        "container": "second",
+        "read-only": "T",
+        "java-options-var": "JDK_OPTS",
+        "harvester-template": "profile",
+        "harvester-period": "1h30m",
+        "harvester-max-files": "3",
+        "harvester-exit-max-age": "1200h",
+        "harvester-exit-max-size": "4Gi",
+        "smart-triggers": "my.triggers",
+    }
+    given = pod(labels={f"cryostat.io/{key}": value for key, value in labels.items()})
+    given["spec"]["containers"].append({"name": "second", "image": "app:2"})
+    after = treated(given)
+    assert after["spec"]["containers"][0] == given["spec"]["containers"][0]
+    variables = env(after, 1)
+    assert variables["CRYOSTAT_AGENT_WEBSERVER_PORT"] == variables["CRYOSTAT_AGENT_CALLBACK_PORT"] == "8090"
+    assert variables["CRYOSTAT_AGENT_API_WRITES_ENABLED"] == "false"
+    assert variables["JDK_OPTS"] == f"{AGENT}=debug"
+    assert variables["CRYOSTAT_AGENT_HARVESTER_TEMPLATE"] == "profile"
+    assert variables["CRYOSTAT_AGENT_HARVESTER_PERIOD_MS"] == "5400000"
+    assert variables["CRYOSTAT_AGENT_HARVESTER_MAX_FILES"] == "3"
+    assert variables["CRYOSTAT_AGENT_HARVESTER_EXIT_MAX_AGE_MS"] == "4320000000"
+    assert variables["CRYOSTAT_AGENT_HARVESTER_EXIT_MAX_SIZE_B"] == "4294967296"
+    [source] = after["spec"]["volumes"][1]["projected"]["sources"]
+    assert source == {"configMap": {"name": "my.triggers", "optional": True}}
+    mounts = {mount["mountPath"] for mount in after["spec"]["containers"][1]["volumeMounts"]}
+    assert variables["CRYOSTAT_AGENT_SMART_TRIGGER_CONFIG_PATH"] in mounts
+
+
+def test_several_smart_triggers_by_annotation() -> None:
+    given = pod()
+    given["metadata"]["annotations"] = {"cryostat.io/smart-triggers": "a, b.c,a"}
+    volume = treated(given)["spec"]["volumes"][1]
+    assert [source["configMap"]["name"] for source in volume["projected"]["sources"]] == ["a", "b.c"]
+
+
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [
+        ("callback-port", "0"),
+        ("callback-port", "65536"),
+        ("callback-port", "x"),
+        ("read-only", "yes"),
+        ("java-options-var", "1A"),
+        ("java-options-var", ""),
+        ("harvester-period", "5"),
+        ("harvester-period", "-5s"),
+        ("harvester-max-files", "0"),
+        ("harvester-max-files", "2147483648"),
+        ("harvester-exit-max-age", "9999999h"),
+        ("harvester-exit-max-size", "-1"),
+        ("harvester-exit-max-size", "10E"),
+        ("harvester-exit-max-size", "1e999999999"),
+        ("smart-triggers", "A_b"),
+        ("container", "other"),
+    ],
+)
+def test_labels_that_make_no_sense_leave_the_pod_alone(key: str, value: str) -> None:
+    reason = refused(pod(labels={f"cryostat.io/{key}": value}))
+    assert value in reason
+    assert key in reason or key == "container"
+
+
+def test_labels_that_look_wrong_are_told() -> None:
+    labels = {"cryostat.io/log-level": "wran", "cryostat.io/harvester-period": "1s", "cryostat.io/conatiner": "x"}
+    hints = inject_agent(pod(labels=labels), instance_of(), PodContext("apps")).hints
+    assert len(hints) == 3
+    assert "did you mean warn?" in hints[0]
+    assert "did you mean container?" in " ".join(hints)
+
+
+@pytest.mark.parametrize(
+    ("text", "milliseconds"),
+    [("0", 0), ("300ms", 300), ("1.5h", 5400000), ("2h45m", 9900000), (".5s", 500), ("1h0m0s", 3600000), ("999us", 0)],
+)
+def test_durations(text: str, milliseconds: int) -> None:
+    assert labels.duration(text) == milliseconds
+
+
+def test_tls() -> None:
+    secret = names.agent_certificate("monitoring", "sample", "apps")
+    i = instance_of(tls=True)
+    assert secret in refused(pod(), i, PodContext("apps", certificate=False))
+    after = treated(pod(), i)
+    volume = next(v for v in after["spec"]["volumes"] if v["name"] == "cryostat-agent-tls")
+    assert volume["secret"] == {"secretName": secret, "defaultMode": 0o444, "optional": True}
+    variables = env(after)
+    assert variables["CRYOSTAT_AGENT_BASEURI"] == "https://sample-agent.monitoring.svc:8282"
+    assert variables["CRYOSTAT_AGENT_CALLBACK_SCHEME"] == "https"
+    assert variables["CRYOSTAT_AGENT_WEBSERVER_TLS_KEY_PATH"].endswith("/tls.key")
+    assert "CRYOSTAT_AGENT_WEBCLIENT_TLS_REQUIRED" not in variables
+    grouped = treated(pod(securityContext={"fsGroup": 5}), i)["spec"]["volumes"][1]["secret"]
+    assert grouped["defaultMode"] == 0o440
+
+
+def test_without_names_in_certificates_and_with_ipv6() -> None:
+    plain = {"agentOptions": {"disableHostnameVerification": True}}
+    assert env(treated(pod(), instance_of(plain)))["CRYOSTAT_AGENT_CALLBACK"] == "http://$(CRYOSTAT_AGENT_POD_IP):9977"
+    six = env(treated(pod(), instance_of(plain), PodContext("apps", ipv6=True)))
+    assert six["CRYOSTAT_AGENT_CALLBACK"] == "http://[$(CRYOSTAT_AGENT_POD_IP)]:9977"
+    names_six = env(treated(pod(), instance_of(), PodContext("apps", ipv6=True)))
+    assert names_six["CRYOSTAT_AGENT_CALLBACK_HOST_NAME"].endswith('[replace(":"\\, "-")]')
+
+
+def test_the_init_container_fits_its_pod() -> None:
+    def context(instance: Instance | None = None, **given: Any) -> Any:
+        return treated(pod(**given), instance)["spec"]["initContainers"][0]["securityContext"]
+
+    assert context(securityContext={"runAsUser": 0})["runAsUser"] == 10001
+    assert "runAsUser" not in context(securityContext={"runAsUser": 7})
+    assert "seccompProfile" not in context(securityContext={"seccompProfile": {"type": "Localhost"}})
+    assert "seccompProfile" not in context(instance_of(openshift=True))
+
+
+def test_resources_of_the_init_container() -> None:
+    def resources(container: dict[str, Any], spec: dict[str, Any] | None = None, **given: Any) -> Any:
+        return treated(pod(container, **given), instance_of(spec))["spec"]["initContainers"][0].get("resources")
+
+    guaranteed = {"requests": {"cpu": "2", "memory": "1Gi"}, "limits": {"cpu": "2", "memory": "1Gi"}}
+    assert resources({"resources": guaranteed}) == guaranteed
+    device = {"limits": {"example.com/gpu": "1", "cpu": "1"}}
+    assert resources({"resources": device}) == {"limits": {"cpu": "1"}}
+    assert resources({}, resources={"limits": {"cpu": "1"}}) is None
+    chosen = {"agentOptions": {"resources": {"requests": {"cpu": "1m"}}}}
+    assert resources({"resources": guaranteed}, chosen) == {"requests": {"cpu": "1m", "memory": "32Mi"}}
+    assert resources({}, chosen, resources={"limits": {"cpu": "1"}}) is None
+
+
+def test_what_the_author_has_set_stays() -> None:
+    own = [{"name": "CRYOSTAT_AGENT_APP_NAME", "value": "shop"}, {"name": "JAVA_TOOL_OPTIONS", "value": "-Xmx1g"}]
+    given = pod({"env": own})
+    result = inject_agent(given, instance_of(), PodContext("apps"))
+    assert result.pod
+    variables = env(result.pod)
+    assert variables["CRYOSTAT_AGENT_APP_NAME"] == "shop"
+    assert variables["JAVA_TOOL_OPTIONS"] == f"-Xmx1g {AGENT}=off"
+    assert result.hints == ("CRYOSTAT_AGENT_APP_NAME: already set, and kept as it is",)
+    assert given["spec"]["containers"][0]["env"] == own
+
+
+def test_options_from_a_reference() -> None:
+    source = {"configMapKeyRef": {"name": "options", "key": "java"}}
+    after = treated(pod({"env": [{"name": "JAVA_TOOL_OPTIONS", "valueFrom": source}]}))
+    entries = after["spec"]["containers"][0]["env"]
+    assert entries[0] == {"name": INHERITED_OPTIONS, "valueFrom": source}
+    assert entries[-1] == {"name": "JAVA_TOOL_OPTIONS", "value": f"$({INHERITED_OPTIONS}) {AGENT}=off"}
+    optional = {"configMapKeyRef": {"name": "options", "key": "java", "optional": True}}
+    assert "may be missing" in refused(pod({"env": [{"name": "JAVA_TOOL_OPTIONS", "valueFrom": optional}]}))
+
+
+def test_options_from_whole_config_maps() -> None:
+    given = pod({"envFrom": [{"prefix": "JAVA_", "configMapRef": {"name": "a"}}, {"secretRef": {"name": "b"}}]})
+    known: dict[tuple[str, str], frozenset[str] | None]
+    known = {("ConfigMap", "a"): frozenset({"TOOL_OPTIONS"}), ("Secret", "b"): frozenset({"CRYOSTAT_AGENT_BASEURI"})}
+    variables = env(treated(given, where=PodContext("apps", known)))
+    assert variables["JAVA_TOOL_OPTIONS"] == f"$(JAVA_TOOL_OPTIONS) {AGENT}=off"
+    assert "CRYOSTAT_AGENT_BASEURI" not in variables
+    none: dict[tuple[str, str], frozenset[str] | None]
+    none = {("ConfigMap", "a"): frozenset(), ("Secret", "b"): frozenset()}
+    assert env(treated(given, where=PodContext("apps", none)))["JAVA_TOOL_OPTIONS"] == f"{AGENT}=off"
+    assert "ConfigMap a, Secret b" in refused(given, where=PodContext("apps", {("Secret", "b"): None}))
+
+
+@pytest.mark.parametrize(
+    ("given", "says"),
+    [
+        (pod(os={"name": "windows"}), "Windows"),
+        (pod(nodeSelector={"kubernetes.io/os": "windows"}), "Windows"),
+        (pod(securityContext={"windowsOptions": {"runAsUserName": "a"}}), "Windows"),
+        (pod(volumes=[{"name": "cryostat-agent-init", "hostPath": {"path": "/"}}]), "another kind"),
+        (pod({"volumeMounts": [{"name": "x", "mountPath": "/tmp/cryostat-agent/"}]}), "something else is mounted"),
+        (pod({"volumeMounts": [{"name": "x", "mountPath": "/tmp/cryostat-agent/x/.."}]}), "something else is mounted"),
+        (pod({"volumeMounts": [{"name": "x", "mountPath": "/tmp/cryostat-agent/x"}]}), "/tmp/cryostat-agent/x, and"),
+        (pod({"volumeMounts": [{"name": "x", "mountPath": "/tmp", "readOnly": True}]}), "mounted at /tmp"),
+        (pod({"volumeMounts": [{"name": "x", "mountPath": "/"}]}, volumes=[{"name": "x", "secret": {}}]), "at /, and"),
+        (pod({"name": "cryostat-agent-init"}), "has a container"),
+        (pod({"env": [{"name": "JAVA_TOOL_OPTIONS", "value": "-javaagent:/cryostat-agent-0.5.jar"}]}), "agent already"),
+        (pod(containers=[]), "no container"),
+    ],
+)  # fmt: skip
+def test_where_the_agent_does_not_fit_in(given: dict[str, Any], says: str) -> None:
+    before = copy.deepcopy(given)
+    assert says in refused(given)
+    assert given == before
+
+
+def test_volumes_around_the_agents_directory() -> None:
+    mounts: list[Any] = [{"name": "x", "mountPath": path} for path in ("/tmp", "/tmp/cryostat-agents")]
+    mounts.append({"name": "x", "mountPath": "/opt", "readOnly": True})
+    treated(pod({"volumeMounts": mounts}, volumes=[{"name": "x", "emptyDir": {}}]))
+
+
+def test_no_port_of_the_node_is_taken() -> None:
+    """A second pod of that kind would have no place on the node."""
+    result = inject_agent(pod(hostNetwork=True), instance_of(), PodContext("apps"))
+    assert result.pod
+    assert "ports" not in result.pod["spec"]["containers"][0]
+    assert "9977" in result.hints[0]
+
+
+def test_ports_give_way() -> None:
+    taken = pod({"ports": [{"name": "http", "containerPort": 9977}]})
+    result = inject_agent(taken, instance_of(), PodContext("apps"))
+    assert result.pod
+    assert result.pod["spec"]["containers"][0]["ports"] == taken["spec"]["containers"][0]["ports"]
+    assert "callback-port" in result.hints[0]
+    named = pod({"ports": [{"name": "cryostat-cb", "containerPort": 1}]})
+    assert len(treated(named)["spec"]["containers"][0]["ports"]) == 1
+
+
+_ENV = st.lists(
+    st.fixed_dictionaries(
+        {
+            "name": st.sampled_from(["JAVA_TOOL_OPTIONS", "CRYOSTAT_AGENT_BASEURI", "A", "CRYOSTAT_AGENT_POD_IP"]),
+            "value": st.sampled_from(["", "-Xmx1g", "$(A)"]),
+        }
+    ),
+    max_size=3,
+    unique_by=lambda entry: str(entry["name"]),
+)
+_PODS = st.builds(
+    lambda env, ports, spec, labels: pod({"env": env, "ports": ports}, labels, **spec),
+    _ENV,
+    st.lists(st.sampled_from([{"containerPort": 9977}, {"name": "cryostat-cb", "containerPort": 5}]), max_size=1),
+    st.fixed_dictionaries(
+        {},
+        optional={
+            "volumes": st.just([{"name": "v", "emptyDir": {}}]),
+            "initContainers": st.just([{"name": "i", "image": "i"}]),
+            "securityContext": st.sampled_from([{}, {"runAsUser": 0}, {"fsGroup": 1}]),
+        },
+    ),
+    st.dictionaries(
+        st.sampled_from(["cryostat.io/smart-triggers", "cryostat.io/log-level", "cryostat.io/harvester-template"]),
+        st.sampled_from(["a", "info"]),
+    ),
+)
+
+
+@given(_PODS, st.booleans(), st.booleans())
+def test_a_second_time_changes_nothing(given: dict[str, Any], tls: bool, openshift: bool) -> None:
+    i = instance_of(tls=tls, openshift=openshift)
+    once = inject_agent(given, i, PodContext("apps"))
+    assert once.pod is not None
+    assert kubernetes_schemas.errors(once.pod) == []
+    for kind in ("volumes", "initContainers"):
+        found = [each["name"] for each in once.pod["spec"][kind]]
+        assert len(found) == len(set(found))
+    again = inject_agent(once.pod, i, PodContext("apps"))
+    assert again.pod == once.pod
+
+
+@pytest.mark.skipif(not jvm.AVAILABLE, reason="there is no JDK")
+def test_a_real_jvm(tmp_path: Path) -> None:
+    directory = jvm.build(tmp_path)
+    fields = {"metadata.name": "app-1", "status.podIP": "10.1.2.3", "java": "-Down=referred"}
+    reference = {"name": "JAVA_TOOL_OPTIONS", "valueFrom": {"configMapKeyRef": {"name": "o", "key": "java"}}}
+    from_all = PodContext("apps", {("ConfigMap", "a"): frozenset({"JAVA_TOOL_OPTIONS"})})
+    cases: list[tuple[dict[str, Any], dict[str, str], PodContext, str]] = [
+        ({}, {}, PodContext("apps"), "null"),
+        ({"env": [{"name": "JAVA_TOOL_OPTIONS", "value": "-Down=written"}]}, {}, PodContext("apps"), "written"),
+        ({"env": [reference]}, {}, PodContext("apps"), "referred"),
+        ({"envFrom": [{"configMapRef": {"name": "a"}}]}, {"JAVA_TOOL_OPTIONS": "-Down=all"}, from_all, "all"),
+        ({}, {}, PodContext("apps"), "null"),
+    ]
+    for number, (container, sources, where, own) in enumerate(cases):
+        labels = {"cryostat.io/java-options-var": "JDK_JAVA_OPTIONS"} if number == 4 else {}
+        after = treated(pod(container, {**labels, "cryostat.io/log-level": "info"}), where=where)
+        variables = jvm.environment(after["spec"]["containers"][0], sources, fields)
+        result = jvm.run(directory, variables, AGENT_DIRECTORY)
+        lines = result.stdout.splitlines()
+        assert result.returncode == 0, result.stderr
+        assert lines[0] == "agent: io.cryostat.agent.shaded.org.slf4j.simpleLogger.defaultLogLevel=info"
+        assert lines[1] == f"application: own={own}"
+        assert "CRYOSTAT_AGENT_APP_NAME=app-1" in lines
+        assert 'CRYOSTAT_AGENT_CALLBACK_HOST_NAME=app-1, 10.1.2.3[replace("."\\, "-")]' in lines
+
+
+# --- workloads ---
+
+
+def deployment(labels: dict[str, str], template: dict[str, Any] | None = None, **annotations: str) -> dict[str, Any]:
+    return {
+        "metadata": {"name": "app", "labels": labels, "annotations": annotations},
+        "spec": {"selector": {"matchLabels": {"app": "a"}}, "template": template or {"spec": {}}},
+    }
+
+
+def test_labels_are_handed_on_to_pods() -> None:
+    before = deployment({**LABELS, "team": "x"})
+    after, hints = propagate(before, None)
+    assert after["spec"]["template"]["metadata"] == {"labels": LABELS}
+    assert hints == []
+    assert before == deployment({**LABELS, "team": "x"})
+    assert propagate(after, before)[0] == after
+
+
+def test_labels_that_are_taken_away_are_taken_away_from_pods() -> None:
+    old, _ = propagate(deployment({**LABELS, "cryostat.io/log-level": "info"}), None)
+    new = copy.deepcopy(old)
+    new["metadata"]["labels"] = {"cryostat.io/log-level": "debug"}
+    after, hints = propagate(new, old)
+    assert after["spec"]["template"]["metadata"]["labels"] == {"cryostat.io/log-level": "debug"}
+    assert hints == []
+
+
+def test_what_the_author_wrote_into_the_template_stays() -> None:
+    template = {"metadata": {"labels": {"app": "a", "cryostat.io/log-level": "trace"}}, "spec": {}}
+    given = deployment({**LABELS, "cryostat.io/log-level": "info"}, template)
+    after, [hint] = propagate(given, None)
+    assert after["spec"]["template"]["metadata"]["labels"] == {"app": "a", "cryostat.io/log-level": "trace", **LABELS}
+    assert "trace" in hint
+    given["spec"]["selector"]["matchLabels"]["cryostat.io/log-level"] = "trace"
+    old = deployment({**LABELS, "cryostat.io/log-level": "trace"}, template)
+    assert propagate(given, old)[0]["spec"]["template"]["metadata"]["labels"]["cryostat.io/log-level"] == "trace"
+
+
+def test_labels_of_the_selector_are_left_alone() -> None:
+    """Pods that it does not select would make the workload invalid."""
+    given = deployment({**LABELS, "cryostat.io/log-level": "info"})
+    given["spec"]["selector"] = {"matchExpressions": [{"key": "cryostat.io/log-level", "operator": "DoesNotExist"}]}
+    after, [hint] = propagate(given, None)
+    assert after["spec"]["template"]["metadata"]["labels"] == LABELS
+    assert "log-level: the pod template says nothing" in hint
+
+
+def test_smart_triggers_are_handed_on_too() -> None:
+    given = deployment(LABELS)
+    given["metadata"]["annotations"] = {"cryostat.io/smart-triggers": "a,b", "other": "x"}
+    metadata = propagate(given, None)[0]["spec"]["template"]["metadata"]
+    assert metadata["annotations"] == {"cryostat.io/smart-triggers": "a,b"}
+
+
+def test_results_without_a_pod_have_a_reason() -> None:
+    assert Result(None, "why").reason == "why"

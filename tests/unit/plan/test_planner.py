@@ -1,0 +1,173 @@
+"""What the planner does with all components: references, hashes, what waits for what."""
+
+from __future__ import annotations
+
+import copy
+from typing import Any
+
+import pytest
+
+from cryostat_operator.api import constants
+from cryostat_operator.plan.model.desired_state import Reference
+from cryostat_operator.plan.model.kinds import Key
+from cryostat_operator.plan.model.requests import SecretRequest
+from cryostat_operator.plan.planner import plan_for
+from cryostat_operator.plan.references import references
+from tests.unit.cluster_state import NAMESPACE, ClusterState, cryostat, find, reasons, settled
+
+MAIN = Key("Deployment", NAMESPACE, "sample")
+
+
+def pod(**spec: Any) -> set[tuple[str, str, frozenset[str], bool]]:
+    return {(r.kind, r.name, r.keys, r.optional) for r in references(spec)}
+
+
+def env(kind: str, name: str, key: str, **more: Any) -> dict[str, Any]:
+    return {"name": "V", "valueFrom": {kind: {"name": name, "key": key, **more}}}
+
+
+def test_every_place_of_a_pod_that_can_refer_is_looked_at() -> None:
+    found = pod(
+        initContainers=[{"env": [env("secretKeyRef", "init", "a")]}],
+        containers=[
+            {"env": [env("secretKeyRef", "s", "a"), env("configMapKeyRef", "c", "b"), {"name": "X", "value": "y"}]},
+            {"envFrom": [{"secretRef": {"name": "whole"}}, {"configMapRef": {"name": "map"}}]},
+        ],
+        volumes=[
+            {"secret": {"secretName": "s", "items": [{"key": "k", "path": "p"}]}},
+            {"configMap": {"name": "c2"}},
+            {"projected": {"sources": [{"secret": {"name": "p1", "items": [{"key": "x", "path": "x"}]}}]}},
+            {"projected": {"sources": [{"configMap": {"name": "p2"}}]}},
+            {"projected": {}},
+            {"emptyDir": {}},
+        ],
+    )
+    assert found == {
+        ("Secret", "init", frozenset({"a"}), False),
+        ("Secret", "s", frozenset({"a", "k"}), False),
+        ("ConfigMap", "c", frozenset({"b"}), False),
+        ("Secret", "whole", frozenset(), False),
+        ("ConfigMap", "map", frozenset(), False),
+        ("ConfigMap", "c2", frozenset(), False),
+        ("Secret", "p1", frozenset({"x"}), False),
+        ("ConfigMap", "p2", frozenset(), False),
+    }
+
+
+def test_optional_uses_ask_for_nothing() -> None:
+    assert pod(containers=[{"env": [env("secretKeyRef", "s", "a", optional=True)]}]) == {
+        ("Secret", "s", frozenset(), True)
+    }
+    both = [env("secretKeyRef", "s", "a", optional=True), env("secretKeyRef", "s", "b")]
+    assert pod(containers=[{"env": both}]) == {("Secret", "s", frozenset({"b"}), False)}
+
+
+def test_a_first_plan_waits_quietly_and_says_what_to_look_up() -> None:
+    plan = ClusterState(cryostat()).plan
+    assert reasons(plan.problems) == {"ReferencePending"}
+    assert not any(problem.warning for problem in plan.problems)
+    assert plan.references == (
+        Reference("ConfigMap", "sample-agent-proxy"),
+        Reference("ConfigMap", "sample-oauth2-proxy-cfg", frozenset({"alpha_config.json"})),
+        Reference("Secret", "sample-basic-auth", frozenset({"htpasswd"})),
+        Reference("Secret", "sample-db", frozenset({"CONNECTION_KEY", "ENCRYPTION_KEY"})),
+        Reference("Secret", "sample-oauth2-cookie"),
+        Reference("Secret", "sample-storage", frozenset({"ACCESS_KEY", "SECRET_KEY"})),
+    )
+
+
+def test_what_does_not_wait_is_planned_at_once() -> None:
+    plan = ClusterState(cryostat()).plan
+    assert {key.kind for key in plan.blocked} == {"Deployment", "PersistentVolumeClaim"}
+    assert {"Secret", "ConfigMap", "Service", "NetworkPolicy", "ServiceAccount"} <= {key.kind for key in plan.objects}
+
+
+def test_own_config_maps_are_never_waited_for_and_roll_the_pods() -> None:
+    before = settled()
+    after = before.with_spec({"targetNamespaces": ["here"], "enableCertManager": False})
+    assert hashes(before, "sample") == hashes(after, "sample")
+    tls = ClusterState(cryostat({"enableCertManager": True})).settle()
+    assert (
+        hashes(before, "sample")[constants.ANNOTATION_CONFIG_MAP_HASH]
+        != hashes(tls, "sample")[constants.ANNOTATION_CONFIG_MAP_HASH]
+    )
+
+
+def hashes(state: ClusterState, deployment: str) -> dict[str, str]:
+    found: dict[str, str] = find(state.plan, "Deployment", deployment)["spec"]["template"]["metadata"]["annotations"]
+    return found
+
+
+@pytest.mark.parametrize(
+    ("kind", "name", "annotation", "rolled"),
+    [
+        ("Secret", "sample-db", constants.ANNOTATION_SECRET_HASH, {"sample", "sample-database"}),
+        ("Secret", "sample-oauth2-cookie", constants.ANNOTATION_SECRET_HASH, {"sample"}),
+        ("Secret", "sample-storage", constants.ANNOTATION_SECRET_HASH, {"sample", "sample-storage"}),
+        ("ConfigMap", "rules", constants.ANNOTATION_CONFIG_MAP_HASH, {"sample"}),
+    ],
+)
+def test_changed_content_rolls_exactly_the_pods_that_use_it(
+    kind: str, name: str, annotation: str, rolled: set[str]
+) -> None:
+    state = settled({"automatedRules": [{"configMapName": "rules", "filename": "r"}]})
+    deployments = ("sample", "sample-database", "sample-storage")
+    before = {d: hashes(state, d) for d in deployments}
+    fact = state.snapshot.data[kind, name]
+    assert fact
+    state.with_data(kind, name, *fact.keys, digest="other").without_deployments()
+    after = {d: hashes(state, d) for d in deployments}
+    assert {d for d in deployments if before[d] != after[d]} == rolled
+    assert {k for d in rolled for k in after[d] if before[d][k] != after[d][k]} == {annotation}
+
+
+def test_a_missing_secret_of_ours_is_no_warning_and_one_of_the_users_is() -> None:
+    state = settled({"databaseOptions": {"secretName": "mine"}})
+    ours = state.without_data("Secret", "sample-oauth2-cookie").plan.blocked[MAIN].problem
+    assert (ours.reason, ours.warning) == ("SecretPending", False)
+    state.with_data("Secret", "sample-oauth2-cookie")
+    theirs = state.without_data("Secret", "mine").plan.blocked[MAIN].problem
+    assert (theirs.reason, theirs.warning) == ("SecretNotFound", True)
+
+
+def test_a_missing_key_is_told_with_its_name() -> None:
+    state = settled({"databaseOptions": {"secretName": "mine"}}).with_data("Secret", "mine", "CONNECTION_KEY")
+    problem = state.plan.blocked[Key("Deployment", NAMESPACE, "sample-database")].problem
+    assert problem.reason == "SecretKeyNotFound"
+    assert "ENCRYPTION_KEY" in problem.message
+    assert "Deployment sample-database" in problem.message
+
+
+def test_every_secret_of_ours_has_an_order_and_no_data() -> None:
+    for spec in ({}, {"enableCertManager": True}):
+        plan = settled(spec).plan
+        secrets = {key: obj for key, obj in plan.objects.items() if key.kind == "Secret"}
+        issued = {key for key, obj in secrets.items() if obj["metadata"]["ownerReferences"][0]["kind"] == "Certificate"}
+        assert set(secrets) - issued == set(plan.requests)
+        assert all(not {"data", "stringData"} & set(obj) for obj in secrets.values())
+        assert all(isinstance(order, SecretRequest) and order.values for order in plan.requests.values())
+
+
+def test_everything_is_marked_and_owned_where_an_owner_can_be() -> None:
+    plan = settled({"targetNamespaces": ["here", "there"]}, openshift=True).plan
+    for key, obj in plan.objects.items():
+        labels = obj["metadata"]["labels"]
+        assert (labels[constants.LABEL_NAME], labels[constants.LABEL_NAMESPACE]) == ("sample", "here")
+        elsewhere = key.namespace != "here" or key.kind == "RoleBinding" or "callback" in str(labels.get("component"))
+        assert ("ownerReferences" not in obj["metadata"]) is elsewhere, key
+
+
+def test_a_plan_leaves_its_input_alone() -> None:
+    state = settled({"operandMetadata": {"podMetadata": {"labels": {"a": "b"}}}})
+    cr, live = state.cryostat.model_copy(deep=True), copy.deepcopy(state.snapshot.live)
+    assert plan_for(state.cryostat, state.snapshot, state.settings) == plan_for(cr, state.snapshot, state.settings)
+    assert state.cryostat == cr
+    assert state.snapshot.live == live
+
+
+def test_all_that_is_missing_is_told_at_once() -> None:
+    files = [{"configMapName": name, "filename": "f"} for name in ("a", "b")]
+    state = settled({"automatedRules": files}).without_data("ConfigMap", "a").without_data("Secret", "sample-db")
+    message = state.with_data("ConfigMap", "b").plan.blocked[MAIN].problem.message
+    assert "ConfigMap a does not exist" in message
+    assert "ConfigMap b lacks f" in message

@@ -1,0 +1,367 @@
+"""Who issues certificates, which there are, what they wait for, and which pods a new one restarts."""
+
+from __future__ import annotations
+
+import copy
+from dataclasses import replace
+
+import pytest
+
+from cryostat_operator.api import constants
+from cryostat_operator.plan.conditions import Report, status_of
+from cryostat_operator.plan.diff.comparison import differences
+from cryostat_operator.plan.diff.plan_diff import compare, possible
+from cryostat_operator.plan.model import names
+from cryostat_operator.plan.model.certificates import CertificateInfo
+from cryostat_operator.plan.model.desired_state import Plan
+from cryostat_operator.plan.model.kinds import KINDS, Key, Obj
+from cryostat_operator.plan.model.requests import CertificateRequest, CopyRequest
+from cryostat_operator.plan.model.snapshot import ContentSummary, NamespaceState, Snapshot
+from cryostat_operator.plan.tls.checks import assumed_certificate, differs, reissue_reason
+from cryostat_operator.settings import Settings
+from tests.unit.cluster_state import NAME, NAMESPACE, ClusterState, cryostat, find, names_of
+
+WITHOUT = frozenset(name for name, kind in KINDS.items() if not kind.optional)
+WITH = WITHOUT | {"Issuer", "Certificate"}
+CA = Key("Secret", NAMESPACE, names.ca_secret(NAMESPACE, NAME))
+UID = "11111111-2222-3333-4444-555555555555"
+
+
+def state(
+    asked: bool | None = None, *, apis: frozenset[str] = WITHOUT, on: bool = True, targets: tuple[str, ...] = ()
+) -> ClusterState:
+    spec: Obj = {"targetNamespaces": list(targets)} if targets else {}
+    if asked is not None:
+        spec["enableCertManager"] = asked
+    return ClusterState(cryostat(spec), settings=Settings(service_tls=on), snapshot=Snapshot(apis=apis))
+
+
+def leaf(state: ClusterState, suffix: str = "database-tls") -> Key:
+    return Key("Secret", NAMESPACE, f"{NAME}-{suffix}")
+
+
+def tls_reason(state: ClusterState) -> tuple[str, str]:
+    conditions = status_of(state.instance, state.plan, Report(), "now")["conditions"]
+    found = next(c for c in conditions if c["type"] == "TLSSetupComplete")
+    return found["status"], found["reason"]
+
+
+@pytest.mark.parametrize(
+    ("asked", "apis", "on", "way"),
+    [
+        (None, WITHOUT, True, "built-in"),
+        (None, WITH, True, "cert-manager"),
+        (None, WITH, False, "off"),
+        (True, WITHOUT, False, "cert-manager"),
+        (True, WITH, False, "cert-manager"),
+        (False, WITH, True, "off"),
+        (False, WITHOUT, True, "off"),
+    ],
+)
+def test_who_issues(asked: bool | None, apis: frozenset[str], on: bool, way: str) -> None:
+    assert state(asked, apis=apis, on=on).instance.tls_issuer == way
+
+
+def test_without_tls_there_is_nothing_of_it() -> None:
+    settled = state(False).settle()
+    assert not any("tls" in name or name.startswith("cryostat-ca") for name in names_of(settled.plan, "Secret"))
+    assert tls_reason(settled) == ("True", "CertManagerDisabled")
+
+
+def test_unavailable_cert_manager_holds_up_only_what_needs_certificates() -> None:
+    blocked = state(True).settle()
+    assert names_of(blocked.plan, "Deployment") == set()
+    assert len(names_of(blocked.plan, "Service")) == 5
+    assert tls_reason(blocked) == ("False", "CertManagerUnavailable")
+    assert [p.reason for p in blocked.plan.problems if p.warning] == ["CertManagerUnavailable"]
+
+
+def test_both_ways_fill_the_same_secrets() -> None:
+    built_in, asked = state().settle(), state(True, apis=WITH).settle()
+    assert tls_reason(built_in) == tls_reason(asked) == ("True", "AllCertificatesReady")
+    assert names_of(built_in.plan, "Secret") == names_of(asked.plan, "Secret")
+    by_order = {
+        key: order.keys for key, order in built_in.plan.requests.items() if isinstance(order, CertificateRequest)
+    }
+    assert {key: fact.keys for key, fact in asked.snapshot.certificates.items()} == by_order
+
+
+def test_a_settled_world_needs_no_writes() -> None:
+    for settled in (state(targets=("a", NAMESPACE)).settle(), state(True, apis=WITH, targets=("a",)).settle()):
+        live = {key: with_uid(obj) for key, obj in settled.snapshot.live.items()}
+        settled.snapshot = replace(settled.snapshot, live=live)
+        for obj in live.values():
+            for reference in obj["metadata"].get("ownerReferences", ()):
+                if reference["kind"] == "Certificate":
+                    reference["uid"] = "u"
+        actions = compare(settled.plan, settled.snapshot, UID)
+        assert [action for action in actions if action.key.kind not in ("ConfigMap", "Deployment")] == []
+
+
+def with_uid(obj: Obj) -> Obj:
+    return {**obj, "metadata": {**obj["metadata"], "uid": "u"}}
+
+
+# --- target namespaces ---
+
+
+def test_other_namespaces_get_copies_and_their_own_certificate() -> None:
+    plan = state(targets=(NAMESPACE, "apps")).settle().plan
+    agent = names.agent_certificate(NAMESPACE, NAME, "apps")
+    copies = {order.key: order for order in plan.requests.values() if isinstance(order, CopyRequest)}
+    assert {(key.namespace, key.name) for key in copies} == {("apps", CA.name), ("apps", agent)}
+    assert dict(copies[Key("Secret", "apps", CA.name)].values) == {"tls.crt": "ca.crt"}
+    order = plan.requests[Key("Secret", NAMESPACE, agent)]
+    assert isinstance(order, CertificateRequest)
+    assert order.dns_names == (f"*.{names.agent_callback_service(NAMESPACE, NAME)}.apps.svc",)
+    assert order.rsa
+    assert find(plan, "Secret", agent, "apps")["metadata"]["labels"] == {
+        constants.LABEL_NAME: NAME,
+        constants.LABEL_NAMESPACE: NAMESPACE,
+    }
+
+
+def test_copies_of_a_former_target_are_deleted() -> None:
+    settled = state(targets=(NAMESPACE, "apps")).settle()
+    copy_of_agent = Key("Secret", "apps", names.agent_certificate(NAMESPACE, NAME, "apps"))
+    settled.snapshot = replace(
+        settled.snapshot, live={key: with_uid(obj) for key, obj in settled.snapshot.live.items()}
+    )
+    settled.with_spec({"targetNamespaces": [NAMESPACE]})
+    deleted = {action.key for action in compare(settled.plan, settled.snapshot, UID) if action.verb == "delete"}
+    source = replace_namespace(copy_of_agent, NAMESPACE)
+    assert deleted >= {copy_of_agent, source, Key("Secret", "apps", CA.name)}
+
+
+def replace_namespace(key: Key, namespace: str) -> Key:
+    return Key(key.kind, namespace, key.name)
+
+
+def test_a_terminating_target_keeps_nobody_waiting() -> None:
+    settled = state(targets=(NAMESPACE, "apps"))
+    settled.snapshot = replace(
+        settled.snapshot, namespaces={**settled.snapshot.namespaces, "apps": NamespaceState(True)}
+    )
+    plan = settled.settle().plan
+    assert Key("Secret", "apps", CA.name) in plan.blocked
+    assert NAME in names_of(plan, "Deployment")
+
+
+# --- what is wrong with a certificate ---
+
+
+ORDER = CertificateRequest(leaf(state()), "cryostat-db", ("a", "b"), frozenset({"server auth"}), CA)
+
+
+def known(**changes: object) -> dict[Key, CertificateInfo]:
+    authority = assumed_certificate(CertificateRequest(CA, "cryostat-ca"), {})
+    snapshot = {CA: authority}
+    return {**snapshot, ORDER.key: replace(assumed_certificate(ORDER, snapshot), **changes)}  # type: ignore[arg-type]
+
+
+def test_a_certificate_as_ordered_is_left_alone() -> None:
+    assert reissue_reason(ORDER, known(), None) is None
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"keys": frozenset({"tls.crt", "tls.key"})},
+        {"sound": False},
+        {"due": True},
+        {"common_name": "other"},
+        {"dns_names": frozenset({"a"})},
+        {"usages": frozenset({"server auth", "client auth"})},
+        {"rsa": True},
+        {"issuer_id": "somebody"},
+        {"trusted": frozenset({"somebody"})},
+    ],
+)
+def test_an_unfit_certificate_is_made_anew(changes: dict[str, object]) -> None:
+    assert reissue_reason(ORDER, known(**changes), None)
+
+
+def test_a_certificate_of_a_former_authority_serves_until_it_is_due() -> None:
+    snapshot = known()
+    both = snapshot[CA].trusted | {"successor"}
+    snapshot[CA] = replace(snapshot[CA], key_id="successor", trusted=both)
+    assert reissue_reason(ORDER, snapshot, None)  # it has to tell its readers of the successor
+    snapshot[ORDER.key] = replace(snapshot[ORDER.key], trusted=both)
+    assert reissue_reason(ORDER, snapshot, None) is None
+
+
+def test_keystores_follow_their_password() -> None:
+    order = replace(ORDER, password=(Key("Secret", NAMESPACE, "pass"), "p"), password_digest="new")
+    snapshot = {CA: known()[CA], ORDER.key: assumed_certificate(order, known())}
+    live: Obj = {"metadata": {"annotations": {constants.ANNOTATION_KEYSTORE_PASSWORD: "new"}}}
+    assert reissue_reason(order, snapshot, live) is None
+    assert reissue_reason(replace(order, password_digest="newer"), snapshot, live)
+
+
+def test_a_copy_is_known_by_what_is_public() -> None:
+    order = CopyRequest(
+        Key("Secret", "apps", "x"), ORDER.key, {name: name for name in ("tls.crt", "tls.key", "ca.crt")}
+    )
+    snapshot = known()
+    snapshot[order.key] = assumed_certificate(order, snapshot)
+    assert not differs(order, snapshot)
+    assert differs(order, {**snapshot, order.key: replace(snapshot[order.key], sound=False)})
+    assert differs(
+        order, {**snapshot, ORDER.key: replace(snapshot[ORDER.key], digests={"tls.crt": "new", "ca.crt": "x"})}
+    )
+
+
+def test_a_copy_follows_its_source_and_is_not_made_of_the_former_one() -> None:
+    settled = state(targets=(NAMESPACE, "apps")).settle()
+    settled.snapshot = replace(
+        settled.snapshot, live={key: with_uid(obj) for key, obj in settled.snapshot.live.items()}
+    )
+    changed = replace(settled.snapshot.certificates[CA], digests={"tls.crt": "new", "ca.crt": "new"})
+    copied = Key("Secret", "apps", CA.name)
+
+    def written() -> set[Key]:
+        actions = compare(settled.plan, settled.snapshot, UID)
+        return {action.key for action in possible(actions, settled.plan, settled.snapshot)} & {CA, copied}
+
+    settled.with_certificates({CA: replace(changed, due=True)})
+    assert written() == {CA}
+    settled.with_certificates({CA: changed})
+    assert written() == {copied}
+
+
+# --- restarts ---
+
+
+def hashes(plan: Plan) -> dict[str, str]:
+    templates = {k.name: o["spec"]["template"]["metadata"] for k, o in plan.objects.items() if k.kind == "Deployment"}
+    return {name: metadata["annotations"][constants.ANNOTATION_SECRET_HASH] for name, metadata in templates.items()}
+
+
+@pytest.mark.parametrize(
+    ("secret", "restarted"),
+    [
+        ("tls", {NAME}),
+        ("agent-tls", set()),
+        ("storage-tls", set()),
+        ("reports-tls", set()),
+        ("database-tls", {f"{NAME}-database"}),
+    ],
+)
+def test_a_renewed_certificate_restarts_only_what_cannot_reload_it(secret: str, restarted: set[str]) -> None:
+    settled = state()
+    settled.with_spec({"reportOptions": {"replicas": 1}}).settle()
+    before, key = hashes(settled.plan), leaf(settled, secret)
+    fact = settled.snapshot.certificates[key]
+    settled.with_certificates({key: replace(fact, digests={**fact.digests, "tls.crt": "renewed"})})
+    settled.with_data("Secret", key.name, *fact.keys, digest="renewed")
+    after = hashes(settled.plan)
+    assert {name for name in after if after[name] != before[name]} == restarted
+
+
+def test_another_authority_restarts_everything() -> None:
+    settled = state()
+    settled.with_spec({"reportOptions": {"replicas": 1}}).settle()
+    before = hashes(settled.plan)
+    for key, fact in settled.snapshot.certificates.items():
+        settled.with_certificates({key: replace(fact, digests={"tls.crt": "new", "ca.crt": "new"})})
+        settled.with_data("Secret", key.name, *fact.keys, digest="new")
+    after = hashes(settled.without_deployments().plan)
+    assert all(after[name] != before[name] for name in before)
+
+
+def test_the_application_follows_when_the_database_runs() -> None:
+    settled = state().settle()
+    database = find(settled.plan, "Deployment", f"{NAME}-database")
+    key = leaf(settled)
+    fact = settled.snapshot.certificates[key]
+    live = {k: copy.deepcopy(o) for k, o in settled.snapshot.live.items()}
+    settled.snapshot = replace(settled.snapshot, live=live)
+    settled.with_certificates({key: replace(fact, digests={"tls.crt": "new", "ca.crt": "new"})})
+    settled.with_data("Secret", key.name, *fact.keys, digest="new")
+    main = Key("Deployment", NAMESPACE, NAME)
+    assert settled.plan.blocked[main].problem.reason == "RollingInOrder"
+    wished = copy.deepcopy(find(settled.plan, "Deployment", database["metadata"]["name"]))
+    wished["metadata"]["generation"] = 2
+    wished["status"] = {"observedGeneration": 2, "conditions": [progressing("ReplicaSetUpdated")]}
+    settled.with_live(wished)
+    assert main in settled.plan.blocked
+    told: Obj = {**wished["status"], "conditions": [progressing("NewReplicaSetAvailable")]}
+    settled.with_live({**wished, "status": told})
+    assert main in settled.plan.blocked, "that is said of the rollout before"
+    settled.with_live({**wished, "status": told | {"updatedReplicas": 1}})
+    assert main in settled.plan.blocked
+    settled.with_live({**wished, "status": told | {"updatedReplicas": 1, "availableReplicas": 1}})
+    assert main in settled.plan.objects
+
+
+def progressing(reason: str) -> Obj:
+    return {"type": "Progressing", "status": "True", "reason": reason}
+
+
+# --- cert-manager ---
+
+
+def test_the_authority_comes_first() -> None:
+    asked = state(True, apis=WITH).without_data("Secret", CA.name).plan
+    assert names_of(asked, "Issuer") == {f"{NAME}-self-signed"}
+    assert names_of(asked, "Certificate") == {f"{NAME}-ca"}
+    assert len(names_of(state(True, apis=WITH).settle().plan, "Certificate")) == 7
+
+
+def test_secrets_are_looked_up_before_cert_manager_would_overwrite_them() -> None:
+    unknown = state(True, apis=WITH)
+    assert names_of(unknown.plan, "Certificate") == set()
+    theirs = {("Secret", CA.name): ContentSummary(frozenset({"key"}), "d", certificate="")}
+    unknown.snapshot = replace(unknown.snapshot, data={**unknown.snapshot.data, **theirs})
+    assert names_of(unknown.plan, "Certificate") == set()
+    assert unknown.plan.blocked[CA].problem.reason == "NameCollision"
+    ours = {("Secret", CA.name): ContentSummary(frozenset({"key"}), "d", certificate=f"{NAME}-ca")}
+    unknown.snapshot = replace(unknown.snapshot, data={**unknown.snapshot.data, **ours})
+    assert names_of(unknown.plan, "Certificate") == {f"{NAME}-ca"}
+
+
+def test_certificates_own_their_secrets_once_all_are_there() -> None:
+    settled = state(True, apis=WITH).settle()
+    secrets = [obj for key, obj in settled.plan.objects.items() if key in settled.snapshot.certificates]
+    assert all(obj["metadata"].get("ownerReferences") for obj in secrets)
+    live = {key: obj for key, obj in settled.snapshot.live.items() if key != leaf(settled)}
+    settled.snapshot = replace(settled.snapshot, live=live)
+    some = [obj for key, obj in settled.plan.objects.items() if key in settled.snapshot.certificates]
+    assert len(some) == len(secrets) - 1
+    assert not any(obj["metadata"].get("ownerReferences") for obj in some)
+
+
+def test_additions_of_others_to_a_certificate_are_no_difference() -> None:
+    wish = find(state(True, apis=WITH).settle().plan, "Certificate", NAME)
+    live = copy.deepcopy(wish)
+    live["spec"] |= {"duration": "2160h", "privateKey": {"algorithm": "RSA"}}
+    live["spec"]["issuerRef"]["name"] = wish["spec"]["issuerRef"]["name"]
+    live["spec"]["dnsNames"].reverse()
+    assert differences(wish, live) == []
+    del live["spec"]["keystores"]["pkcs12"]["profile"]  # unknown to old releases
+    assert differences(wish, live) == []
+    live["spec"]["dnsNames"].append("other")
+    assert differences(wish, live) == ["spec.dnsNames"]
+
+
+def test_certificates_of_a_lost_authority_are_discarded() -> None:
+    settled = state(True, apis=WITH).settle()
+    settled.with_certificates({CA: replace(settled.snapshot.certificates[CA], key_id="another")})
+    settled.snapshot = replace(
+        settled.snapshot, live={key: with_uid(obj) for key, obj in settled.snapshot.live.items()}
+    )
+    deleted = {action.key for action in compare(settled.plan, settled.snapshot, UID) if action.verb == "delete"}
+    assert len(deleted) == 6
+    assert CA not in deleted
+
+
+def test_what_another_way_left_is_cleared_before_cert_manager_comes() -> None:
+    settled = state().settle()
+    settled.snapshot = replace(
+        settled.snapshot, apis=WITH, live={k: with_uid(o) for k, o in settled.snapshot.live.items()}
+    )
+    plan = settled.plan
+    assert names_of(plan, "Certificate") == set()
+    delete_first = {key for part in plan.parts for key in part.delete_first}
+    assert {key.name for key in delete_first} == {key.name for key in settled.snapshot.certificates}
+    assert Key("Deployment", NAMESPACE, NAME) in plan.blocked

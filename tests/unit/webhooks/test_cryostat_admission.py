@@ -1,0 +1,120 @@
+"""What admission decides without a cluster: defaults, what an author needs, what is advised."""
+
+from __future__ import annotations
+
+import copy
+from typing import Any
+
+import pytest
+from hypothesis import given
+
+from cryostat_operator.api.defaulting import with_defaults
+from cryostat_operator.api.required_permissions import needed, opened, privileges, secrets
+from cryostat_operator.api.spec_warnings import advice, suggestion
+from cryostat_operator.api.v1beta2 import CryostatSpec
+from tests.unit.strategies import members
+
+
+def cryostat(spec: Any) -> dict[str, Any]:
+    return {"metadata": {"name": "a", "namespace": "n"}, "spec": spec}
+
+
+@given(members(CryostatSpec))
+def test_for_every_spec(spec: dict[str, Any]) -> None:
+    obj = cryostat(spec)
+    before = copy.deepcopy(obj)
+    filled = with_defaults(obj, "n", creating=True)
+    assert with_defaults(filled, "n", creating=True) == filled
+    assert {**filled["spec"], **spec} == filled["spec"]
+    wanted = needed(filled, None, openshift=True)
+    assert len(set(wanted)) == len(wanted)
+    assert needed(filled, filled, openshift=True) == []
+    assert needed(obj, None, openshift=True) == wanted
+    assert all(isinstance(text, str) for text in advice(obj))
+    assert obj == before
+
+
+def test_every_secret_that_a_spec_names_is_reviewed() -> None:
+    """A new field with a Secret must be thought about here; those of Ingresses are for their controller."""
+    schema = CryostatSpec.model_json_schema(by_alias=True)
+    owners = {name for name, node in schema["$defs"].items() if "secretName" in node.get("properties", {})}
+    assert owners == {
+        "CertificateSecret", "DatabaseOptions", "DeclarativeCredential", "ObjectStorageOptions", "SecretFile",
+    }  # fmt: skip
+    spec = {
+        "authorizationOptions": {"basicAuth": {"secretName": "a", "filename": "f"}},
+        "databaseOptions": {"secretName": "b"},
+        "objectStorageOptions": {"secretName": "c"},
+        "trustedCertSecrets": [{"secretName": "d"}, {"configMapName": "x"}],
+        "declarativeCredentials": [{"secretName": "e"}],
+    }
+    assert [name for _, name in secrets(cryostat(spec)) if name] == ["a", "b", "c", "d", "e"]
+
+
+@pytest.mark.parametrize("junk", [None, 5, "x", [], {"a": {}}, [[]], {"securityContext": [1]}])
+def test_nothing_odd_breaks_it(junk: Any) -> None:
+    for spec in (junk, *({field.alias: junk} for field in CryostatSpec.model_fields.values())):
+        obj = cryostat(spec)
+        needed(with_defaults(obj, "n", creating=True), obj, openshift=True)
+        advice(obj)
+
+
+@pytest.mark.parametrize(
+    ("context", "count"),
+    [
+        ({}, 0),
+        ({"privileged": False, "allowPrivilegeEscalation": True, "runAsUser": 0}, 0),
+        ({"capabilities": {"add": ["CHOWN", "KILL"]}}, 0),
+        ({"seccompProfile": {"type": "Localhost"}, "seLinuxOptions": {"type": "container_t", "level": "s0"}}, 0),
+        ({"privileged": True, "procMount": "Unmasked"}, 2),
+        ({"capabilities": {"add": ["ALL", "NET_RAW", "CHOWN"]}}, 2),
+        ({"seccompProfile": {"type": "Unconfined"}, "appArmorProfile": {"type": "Unconfined"}}, 2),
+        ({"seLinuxOptions": {"user": "u", "role": "r", "type": "spc_t"}}, 3),
+        ({"windowsOptions": {"hostProcess": True}}, 1),
+        ({"sysctls": [{"name": "kernel.msgmax"}, {"name": "net.ipv4.tcp_syncookies"}]}, 1),
+    ],
+)
+def test_privileges(context: dict[str, Any], count: int) -> None:
+    for spec in (
+        {"securityOptions": {"coreSecurityContext": context}},
+        {"reportOptions": {"securityOptions": {"podSecurityContext": context}}},
+    ):
+        assert len(list(privileges(cryostat(spec)))) == count
+
+
+def test_suggestions() -> None:
+    assert suggestion("readwriteonce", ["ReadWriteOnce", "ReadWriteMany"]) == "did you mean ReadWriteOnce?"
+    assert suggestion("zzz", ["a", "b"]) == "known values are a, b"
+
+
+DOORS: list[tuple[dict[str, Any], dict[str, Any]]] = [
+    ({}, {"authorizationOptions": {"openShiftSSO": {"disable": True}}}),
+    ({"authorizationOptions": {"basicAuth": {"secretName": "a", "filename": "b"}}}, {}),
+    ({}, {"authorizationOptions": {"openShiftSSO": {"accessReview": {"verb": "get"}}}}),
+    ({}, {"objectStorageOptions": {"provider": {"url": "https://elsewhere.example.com"}}}),
+    ({}, {"networkPolicies": {"coreConfig": {"ingressDisabled": True}}}),
+    ({}, {"enableCertManager": False}),
+    ({"agentOptions": {"allowInsecure": False}}, {"agentOptions": {"allowInsecure": True}}),
+    ({}, {"agentOptions": {"disableHostnameVerification": True}}),
+    ({}, {"operandMetadata": {"podMetadata": {"annotations": {"sidecar.example.com/image": "x"}}}}),
+]
+
+
+@pytest.mark.parametrize(("before", "after"), DOORS, ids=str)
+def test_who_changes_the_doors_needs_all_that_is_behind_them(before: Any, after: Any) -> None:
+    held = {"targetNamespaces": ["n", "away", "gone"], "trustedCertSecrets": [{"secretName": "s"}]}
+    old, new = cryostat({**held, **before}), cryostat({**held, **after, "targetNamespaces": ["n", "away"]})
+    wanted = needed(new, old, openshift=False)
+    assert wanted == needed(new, None, openshift=False)
+    assert [each.namespace for each in wanted if each.verb == "create"] == ["n", "away"]
+    assert all(f"a change of spec.{next(iter(before or after))}" in each.why for each in wanted)
+
+
+def test_other_changes_leave_the_doors_as_they_are() -> None:
+    for before, after in (
+        ({}, {"authorizationOptions": {"basicAuth": {}, "openShiftSSO": {"accessReview": {}}}}),
+        ({"networkPolicies": None}, {"networkPolicies": {"coreConfig": {}}}),
+        ({}, {"agentOptions": {"resources": {"limits": {"cpu": 1}}}}),
+        ({}, {"reportOptions": {"replicas": 2}, "loggingOptions": {"coreLogLevel": "DEBUG"}}),
+    ):
+        assert opened(cryostat(after), cryostat(before)) == opened(cryostat(before), cryostat(after)) == ""

@@ -1,0 +1,137 @@
+"""The self-managed certificate: made once, kept while it is good, renewed in time, and always trusted."""
+
+from __future__ import annotations
+
+import datetime
+import ssl
+from contextlib import suppress
+
+import pytest
+from cryptography import x509 as lib
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import rsa
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
+from cryptography.x509.oid import NameOID
+from cryptography.x509.verification import PolicyBuilder, Store, VerificationError
+
+from cryostat_operator.pki import serving
+from cryostat_operator.webhooks.serving_certificate import Certificate, Serving
+
+NOW = datetime.datetime(2026, 1, 1, tzinfo=datetime.UTC)
+HOSTS = ("webhooks.operators.svc", "webhooks.operators.svc.cluster.local")
+DAY = datetime.timedelta(days=1)
+
+
+def verify(data: dict[str, bytes], bundle: bytes, when: datetime.datetime, host: str = HOSTS[0]) -> None:
+    store = Store(lib.load_pem_x509_certificates(bundle))
+    verifier = PolicyBuilder().store(store).time(when).build_server_verifier(lib.DNSName(host))
+    leaf, *rest = lib.load_pem_x509_certificates(data[serving.CERTIFICATE])
+    verifier.verify(leaf, rest)
+
+
+def test_made_and_kept() -> None:
+    data = serving.current({}, HOSTS, NOW)
+    for host in HOSTS:
+        verify(data, data[serving.CA_BUNDLE], NOW, host)
+    assert serving.current(data, HOSTS, NOW + 59 * DAY) == data
+    with pytest.raises(VerificationError):
+        verify(data, data[serving.CA_BUNDLE], NOW, "other.operators.svc")
+
+
+def test_renewed_by_the_same_authority_in_time() -> None:
+    data = serving.current({}, HOSTS, NOW)
+    later = serving.current(data, HOSTS, NOW + 61 * DAY)
+    assert later[serving.CERTIFICATE] != data[serving.CERTIFICATE]
+    assert later[serving.CA_BUNDLE] == data[serving.CA_BUNDLE]
+    verify(later, later[serving.CA_BUNDLE], NOW + 100 * DAY)
+
+
+def test_a_new_authority_trusts_certificates_of_the_old_one() -> None:
+    data = serving.current({}, HOSTS, NOW)
+    when = NOW + datetime.timedelta(days=3650 - 179)
+    last = serving.current(data, HOSTS, when - 2 * DAY)
+    assert last[serving.CA_BUNDLE] == data[serving.CA_BUNDLE]
+    new = serving.current(last, HOSTS, when)
+    assert new[serving.CA_BUNDLE].endswith(data[serving.CA_BUNDLE])
+    for each in (last, new):
+        verify(each, new[serving.CA_BUNDLE], when)
+    ended = serving.current(new, HOSTS, when + 181 * DAY)
+    assert len(lib.load_pem_x509_certificates(ended[serving.CA_BUNDLE])) >= 1
+    verify(ended, ended[serving.CA_BUNDLE], when + 181 * DAY)
+
+
+@pytest.mark.parametrize("key", [serving.CA_BUNDLE, serving.CA_KEY, serving.CERTIFICATE, serving.KEY])
+@pytest.mark.parametrize("junk", [b"", b"junk", b"-----BEGIN CERTIFICATE-----\nAA==\n-----END CERTIFICATE-----\n"])
+def test_what_is_broken_is_made_anew(key: str, junk: bytes) -> None:
+    data = serving.current({**serving.current({}, HOSTS, NOW), key: junk}, HOSTS, NOW)
+    verify(data, data[serving.CA_BUNDLE], NOW)
+    assert serving.current(data, HOSTS, NOW) == data
+
+
+def test_a_key_of_another_certificate_is_none() -> None:
+    one, two = (serving.current({}, HOSTS, NOW) for _ in range(2))
+    mixed = serving.current({**one, serving.KEY: two[serving.KEY]}, HOSTS, NOW)
+    assert mixed[serving.KEY] not in (one[serving.KEY], two[serving.KEY])
+    stranger = serving.current(
+        {**one, serving.CERTIFICATE: two[serving.CERTIFICATE], serving.KEY: two[serving.KEY]}, HOSTS, NOW
+    )
+    verify(stranger, stranger[serving.CA_BUNDLE], NOW)
+
+
+def test_further_hosts_need_another_certificate() -> None:
+    data = serving.current({}, HOSTS, NOW)
+    more = serving.current(data, (*HOSTS, "127.0.0.1"), NOW)
+    assert more[serving.CERTIFICATE] != data[serving.CERTIFICATE]
+    assert more[serving.CA_BUNDLE] == data[serving.CA_BUNDLE]
+
+
+# --- what is served --------------------------------------------------------------------------------------------------
+
+
+def managed() -> Certificate:
+    data = serving.current({}, HOSTS, datetime.datetime.now(datetime.UTC))
+    return Certificate(data[serving.CERTIFICATE] + data[serving.KEY])
+
+
+def of_rsa() -> Certificate:
+    """What cert-manager and OLM issue by default, or nearly."""
+    key, now = rsa.generate_private_key(65537, 2048), datetime.datetime.now(datetime.UTC)
+    name = lib.Name([lib.NameAttribute(NameOID.COMMON_NAME, "mounted")])
+    builder = lib.CertificateBuilder().subject_name(name).issuer_name(name).public_key(key.public_key())
+    builder = builder.serial_number(1).not_valid_before(now - DAY).not_valid_after(now + DAY)
+    private = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
+    return Certificate(builder.sign(key, hashes.SHA256()).public_bytes(Encoding.PEM) + private)
+
+
+def shown(serving: Serving, host: str | None = HOSTS[0]) -> bytes:
+    """The certificate that a client gets, as in the first block of a PEM file."""
+    client = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    client.check_hostname, client.verify_mode = False, ssl.CERT_NONE
+    there, back = ssl.MemoryBIO(), ssl.MemoryBIO()
+    one = client.wrap_bio(back, there, server_hostname=host)
+    other = serving.context.wrap_bio(there, back, server_side=True)
+    for side in (one, other, one, other):
+        with suppress(ssl.SSLWantReadError):
+            side.do_handshake()
+    return ssl.DER_cert_to_PEM_cert(one.getpeercert(binary_form=True) or b"").encode()
+
+
+@pytest.mark.parametrize("host", [HOSTS[0], None])
+def test_another_kind_of_key_is_served_too(host: str | None) -> None:
+    """A connection by address names no host."""
+    serving = Serving()
+    for certificate in (managed(), of_rsa(), managed()):
+        serving.use(certificate)
+        assert certificate.chain_and_key.startswith(shown(serving, host))
+
+
+def test_a_certificate_without_its_key_changes_nothing() -> None:
+    serving, first, second = Serving(), managed(), managed()
+    serving.use(first)
+    half = b"-----BEGIN PRIVATE KEY-----\nAAAA\n-----END PRIVATE KEY-----\n"
+    chain = second.chain_and_key[: second.chain_and_key.index(b"-----BEGIN PRIVATE KEY-----")]
+    other = first.chain_and_key[first.chain_and_key.index(b"-----BEGIN PRIVATE KEY-----") :]
+    for broken in (chain + half, chain + other, chain, b"junk", b""):
+        with pytest.raises(ssl.SSLError):
+            serving.use(Certificate(broken))
+        assert first.chain_and_key.startswith(shown(serving))
