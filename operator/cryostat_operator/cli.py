@@ -10,8 +10,6 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from .api import constants
-
 if TYPE_CHECKING:
     from .api.v1beta2 import Cryostat
     from .settings import Settings
@@ -126,43 +124,41 @@ def diff(file: Any, tls: bool | None, namespace: str | None) -> None:
 
 @main.command("convert-values")
 @click.argument("file", type=click.File("r"))
-@click.option("--name", default=None, help="Name of the Cryostat; default the chart's fullnameOverride, or cryostat.")
-@click.option(
-    "-n", "--namespace", default=None, help="Namespace of the Cryostat; default the one that it is applied to."
-)
-@click.option("--strict", is_flag=True, help="Print no Cryostat where a value is lost.")
+@click.option("--name", default=None, help="Name of the Cryostat; default: fullnameOverride of the chart, or cryostat.")
+@click.option("-n", "--namespace", default=None, help="Namespace of the Cryostat; default: none.")
+@click.option("--strict", is_flag=True, help="Fail without output if a value cannot be carried over.")
 def convert_values(file: Any, name: str | None, namespace: str | None, strict: bool) -> None:
-    """Print the Cryostat for the values of the Helm chart `cryostat` in FILE (- for standard input), as YAML.
+    """Convert the values of the Helm chart `cryostat` in FILE (- for standard input) to a Cryostat.
 
-    Values that it cannot carry are named on standard error, with what to do about them. Ends with 0 where a Cryostat
-    was printed, with 1 where the values cannot be used, or some are lost and --strict is given.
+    FILE is a values file, the output of `helm get values`, a Flux HelmRelease or an Argo CD Application. The Cryostat
+    is printed as YAML. Each value that it does not carry is reported on standard error, with what to do about it.
+    Exit status: 0 if a Cryostat was printed; 1 if the values are not valid, or with --strict if one is not carried.
 
     \b
     Examples:
       cryostat-operator convert-values values.yaml > cryostat.yaml
-      helm get values my-release -o yaml | cryostat-operator convert-values -
+      helm get values my-release | cryostat-operator convert-values -
+      kubectl get helmrelease my-release -o yaml | cryostat-operator convert-values -
     """
     import yaml
 
     from .helm.convert_values import ConversionError, convert
+    from .helm.values_reader import ValuesError, read_values
 
     try:
-        values = yaml.safe_load(file) or {}
-    except yaml.YAMLError as error:
-        raise click.ClickException(f"{file.name} is not YAML: {error}") from None
-    if not isinstance(values, dict):
-        raise click.ClickException(f"{file.name} holds no mapping")
-    try:
-        found = convert(values, name, namespace)
+        result = convert(read_values(file.read()), name, namespace)
+    except ValuesError as error:
+        raise click.ClickException(f"{file.name} {error}") from None
     except ConversionError as error:
-        raise click.ClickException(f"the values do not make a valid Cryostat:\n{error}") from None
-    for line in found.lost:
+        problems = "".join(f"\n  {problem}" for problem in str(error).splitlines())
+        raise click.ClickException(f"{file.name}: the values do not result in a valid Cryostat:{problems}") from None
+    for line in result.not_carried:
         click.echo(f"warning: {line}", err=True)
-    for line in found.notes:
+    for line in result.notes:
         click.echo(f"note: {line}", err=True)
-    if strict and found.lost:
+    if strict and result.not_carried:
         sys.exit(1)
-    click.echo(yaml.safe_dump(found.cryostat, sort_keys=False), nl=False)
+    click.echo(yaml.safe_dump(result.cryostat, sort_keys=False), nl=False)
 
 
 @main.command()
@@ -192,26 +188,15 @@ def _settings(tls: bool | None) -> Settings:
 
 
 def _cryostat(file: Any, namespace: str | None) -> Cryostat:
-    """The Cryostat of a YAML file that may hold other documents too."""
-    import yaml
-    from pydantic import ValidationError
-
-    from .api.v1beta2 import Cryostat
+    """The only Cryostat in a YAML file, which may contain other documents and lists."""
+    from .api.documents import DocumentError, cryostat_in
+    from .api.validation import InvalidCryostatError, read_cryostat
 
     try:
-        documents = [d for d in yaml.safe_load_all(file) if isinstance(d, dict) and d.get("kind") == constants.KIND]
-    except yaml.YAMLError as error:
-        raise click.ClickException(f"{file.name} is not YAML: {error}") from None
-    if len(documents) != 1:
-        raise click.ClickException(f"{file.name} holds {len(documents)} Cryostats, expected one")
-    if documents[0].get("apiVersion") != constants.API_VERSION:
-        raise click.ClickException(f"apiVersion is {documents[0].get('apiVersion')}, expected {constants.API_VERSION}")
-    document = documents[0]
-    document["metadata"] = {"namespace": namespace or "default", **(document.get("metadata") or {})}
-    if "name" not in document["metadata"]:
-        raise click.ClickException("metadata.name is missing")
-    try:
-        return Cryostat.model_validate({"spec": {}, **document})
-    except ValidationError as error:
-        causes = [f"  {'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors(include_input=False)]
-        raise click.ClickException("the Cryostat is not valid:\n" + "\n".join(causes)) from None
+        document = cryostat_in(file.read(), namespace or "default")
+        return read_cryostat({"spec": {}, **document})
+    except DocumentError as error:
+        raise click.ClickException(f"{file.name} {error}") from None
+    except InvalidCryostatError as error:
+        problems = "".join(f"\n  {problem}" for problem in error.problems)
+        raise click.ClickException(f"{file.name}: the Cryostat is not valid:{problems}") from None

@@ -1,4 +1,4 @@
-"""What is filled in when somebody writes a Cryostat: little, so that what is stored is what was meant."""
+"""Defaults that admission writes into a Cryostat. Only what must be visible in the stored object is written."""
 
 from __future__ import annotations
 
@@ -9,19 +9,19 @@ Obj = dict[str, Any]
 
 
 def with_defaults(obj: Mapping[str, Any], namespace: str, *, creating: bool) -> Obj:
-    """The object with its defaults; `obj` itself is not changed.
+    """Return the object with its defaults; `obj` itself is not changed.
 
-    Target namespaces that are not given become the own namespace, so that everybody sees what is granted; an empty list
-    stays as it is (and means the same). The audit history is on for new instances only: switching it on for one that
-    has run without it is for its owner to decide.
+    Absent `spec.targetNamespaces` become the namespace of the Cryostat, so that the stored object shows what is
+    granted. An empty list means the same and is kept. `spec.enableAudit` defaults to true for new Cryostats only:
+    an existing instance that runs without an audit history keeps running without one.
 
     Args:
         obj: a Cryostat in the shape of its v1beta2 JSON.
-        namespace: where it is written to; its own `metadata.namespace` may be missing.
-        creating: whether it is new.
+        namespace: the namespace of the request; `metadata.namespace` may be missing.
+        creating: whether the request creates the object.
     """
-    given = obj.get("spec")
-    spec = dict(given) if isinstance(given, Mapping) else {}
+    stored = obj.get("spec")
+    spec = dict(stored) if isinstance(stored, Mapping) else {}
     if spec.get("targetNamespaces") is None:
         spec["targetNamespaces"] = [namespace]
     if creating and spec.get("enableAudit") is None:

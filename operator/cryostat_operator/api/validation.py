@@ -1,4 +1,4 @@
-"""Reading an object that somebody wrote, and saying in the user's words what is wrong with it."""
+"""Reads Cryostat objects and reports validation errors by field."""
 
 from __future__ import annotations
 
@@ -6,11 +6,15 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from cryostat_operator.api.v1beta2 import Cryostat
+from .v1beta2 import Cryostat
 
 
 class InvalidCryostatError(ValueError):
-    """An object that no instance can be made of; `problems` has one line per field, as in `spec.x.y: reason`."""
+    """A Cryostat that violates the schema.
+
+    Attributes:
+        problems: one line per field, for example `spec.reportOptions.replicas: Input should be a valid integer`.
+    """
 
     def __init__(self, problems: list[str]) -> None:
         super().__init__("; ".join(problems))
@@ -18,32 +22,42 @@ class InvalidCryostatError(ValueError):
 
 
 def read_cryostat(obj: Any) -> Cryostat:
-    """The model of an object in the shape of its JSON; a status that cannot be read counts as none.
+    """Parse a Cryostat from the shape of its JSON; a status that does not match the schema is dropped.
 
     Raises:
-        InvalidCryostatError: a field has the wrong type, breaks a limit or contradicts another one. An API server with
-            our CRD refuses such an object; it may have been stored before, or come from a file.
+        InvalidCryostatError: a field has the wrong type, exceeds a limit or contradicts another field. An API server
+            with the current CRD refuses such an object, but it may be older than the rule, or come from a file.
     """
     try:
         return Cryostat.model_validate(obj)
     except ValidationError as error:
-        problems = error.errors(include_url=False)
-    written = [_line(item) for item in problems if item["loc"][:1] != ("status",)]
-    if written:
-        raise InvalidCryostatError(written)
+        invalid = error
+    problems = validation_problems(invalid, ignore=("status",))
+    if problems:
+        raise InvalidCryostatError(problems)
     return read_cryostat({key: value for key, value in obj.items() if key != "status"})
 
 
-def _line(item: Any) -> str:
-    path = ""
-    for step in item["loc"]:
-        path += f"[{step}]" if isinstance(step, int) else f".{step}"
-    reason = item["msg"].removeprefix("Value error, ")
-    return f"{path.lstrip('.') or 'object'}: {reason}"
+def validation_problems(error: ValidationError, ignore: tuple[str, ...] = ()) -> list[str]:
+    """One line per invalid field: its path and the reason. The values themselves are not included.
+
+    Args:
+        error: what a model of this package raised.
+        ignore: top-level fields to leave out.
+    """
+    errors = error.errors(include_url=False, include_input=False, include_context=False)
+    return [
+        _problem(each["loc"], each["msg"]) for each in errors if each["loc"][:1] not in {(name,) for name in ignore}
+    ]
+
+
+def _problem(location: tuple[int | str, ...], message: str) -> str:
+    path = "".join(f"[{step}]" if isinstance(step, int) else f".{step}" for step in location)
+    return f"{path.lstrip('.') or 'object'}: {message.removeprefix('Value error, ')}"
 
 
 def new_problems(new: Any, old: Any | None) -> list[str]:
-    """What is wrong with `new` and was not yet wrong with `old`, one line per field; `old` is None for a new object."""
+    """Problems of `new` that `old` does not have, one line per field; `old` is None for a new object."""
     before = _problems(old) if old is not None else []
     return [problem for problem in _problems(new) if problem not in before]
 

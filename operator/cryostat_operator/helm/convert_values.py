@@ -1,4 +1,4 @@
-"""From values of the chart to a Cryostat, and what is lost on the way."""
+"""Converts chart values to a Cryostat and lists what it does not carry over."""
 
 from __future__ import annotations
 
@@ -7,72 +7,78 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from ..api.v1beta2 import GROUP, KIND, VERSION, Cryostat
+from ..api import constants
+from ..api.v1beta2 import Cryostat
+from ..api.validation import validation_problems
 from .group_rules import scheduling
 from .rule_table import RULES
-from .rule_types import Context, Set, Values, Warn, judged
+from .rule_types import Context, NotCarried, SetField, Values, evaluate
 
-_UNSAID = (("db.pvc.enabled", "500Mi for the database"), ("storage.pvc.enabled", "32Gi for the object storage"))
-_NO_LOGIN = (
-    "no login was asked for, which in the chart lets everybody in: the operator generates one and names its Secret in "
-    "status.basicAuthSecret; on OpenShift, accounts of the cluster log in"
+# Defaults that differ from the chart's: the value that would choose one, and what the operator does without it.
+_CHANGED_DEFAULTS = (
+    ("db.pvc.enabled", "the operator creates a PersistentVolumeClaim of 500Mi; the chart uses an emptyDir"),
+    ("storage.pvc.enabled", "the operator creates a PersistentVolumeClaim of 32Gi; the chart uses an emptyDir"),
+)
+_LOGIN_REQUIRED = (
+    "authentication: the values configure no login, and the chart then serves the application without one. "
+    "The operator generates a login and names its Secret in status.basicAuthSecret; "
+    "on OpenShift, users log in with their cluster account"
 )
 
 
 class ConversionError(ValueError):
-    """What came of the values is no valid Cryostat; the message has a line for each field."""
+    """The values do not result in a valid Cryostat; the message has one line per invalid field."""
 
 
 @dataclass(frozen=True)
 class Conversion:
-    """A Cryostat in the shape of its JSON.
+    """Result of a conversion.
 
     Attributes:
-        lost: a line for each value that it does not carry, with what to do about it.
-        notes: a line for each thing that the chart does unasked and the operator does otherwise.
+        cryostat: the Cryostat in the shape of its JSON.
+        not_carried: one line per value that the Cryostat does not carry, with what to do about it.
+        notes: one line per default of the operator that differs from the chart's.
     """
 
     cryostat: dict[str, Any]
-    lost: tuple[str, ...]
+    not_carried: tuple[str, ...]
     notes: tuple[str, ...]
 
 
 def convert(values: Values, name: str | None = None, namespace: str | None = None) -> Conversion:
-    """The Cryostat that comes nearest to a release of the chart with these values.
+    """Return the Cryostat that corresponds to a release of the chart with these values.
 
-    `name` is by default the chart's `fullnameOverride`, or `cryostat`.
+    Args:
+        values: the user's values of the chart, without its defaults or with them.
+        name: name of the Cryostat; by default the chart's `fullnameOverride`, else `cryostat`.
+        namespace: namespace of the Cryostat; by default none, so that `kubectl apply -n` decides.
 
     Raises:
-        ConversionError: a value is of no use for the field that it belongs to.
+        ConversionError: a value is not valid for the field that it belongs to.
     """
     context = Context(values, name or str(values.get("fullnameOverride") or "cryostat"))
-    findings = [*judged("", values, RULES, context), *scheduling(context)]
+    findings = [*evaluate("", values, RULES, context), *scheduling(context)]
     spec: dict[str, Any] = {}
-    for each in findings:
-        if isinstance(each, Set):
-            _put(spec, each.path.split("."), each.value)
+    for finding in findings:
+        if isinstance(finding, SetField):
+            _set(spec, finding.path.split("."), finding.value)
     metadata = {"name": context.name, **({"namespace": namespace} if namespace else {})}
-    cryostat = {"apiVersion": f"{GROUP}/{VERSION}", "kind": KIND, "metadata": metadata, "spec": spec}
+    cryostat = {"apiVersion": constants.API_VERSION, "kind": constants.KIND, "metadata": metadata, "spec": spec}
     try:
         Cryostat.model_validate(cryostat)
     except ValidationError as error:
-        raise ConversionError("\n".join(_lines(error))) from None
-    lost = sorted(str(each) for each in findings if isinstance(each, Warn))
-    return Conversion(cryostat, tuple(lost), tuple(_unsaid(context)))
+        raise ConversionError("\n".join(validation_problems(error))) from None
+    not_carried = sorted(str(finding) for finding in findings if isinstance(finding, NotCarried))
+    return Conversion(cryostat, tuple(not_carried), tuple(_changed_defaults(context)))
 
 
-def _unsaid(context: Context) -> list[str]:
-    claims = [(path, size) for path, size in _UNSAID if context.at(path) is None]
-    found = [f"{path}: a claim of {size} is made, where the chart keeps data in an emptyDir" for path, size in claims]
-    login = context.at("authentication.openshift.enabled") or context.at("authentication.basicAuth.enabled")
-    return found if login else [*found, f"authentication: {_NO_LOGIN}"]
+def _changed_defaults(context: Context) -> list[str]:
+    notes = [f"{path}: {consequence}" for path, consequence in _CHANGED_DEFAULTS if context.at(path) is None]
+    has_login = context.at("authentication.openshift.enabled") or context.at("authentication.basicAuth.enabled")
+    return notes if has_login else [*notes, _LOGIN_REQUIRED]
 
 
-def _put(spec: dict[str, Any], path: list[str], value: Any) -> None:
+def _set(spec: dict[str, Any], path: list[str], value: Any) -> None:
     for step in path[:-1]:
         spec = spec.setdefault(step, {})
     spec[path[-1]] = value
-
-
-def _lines(error: ValidationError) -> list[str]:
-    return [f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors(include_input=False)]

@@ -1,4 +1,4 @@
-"""Values of the chart that mean something only together."""
+"""Rules for groups of chart values that have to be read together."""
 
 from __future__ import annotations
 
@@ -6,31 +6,45 @@ from collections.abc import Callable, Iterator, Mapping
 from functools import wraps
 from typing import Any
 
-from .rule_types import UNKNOWN, Context, Finding, Lost, Rule, Set, Warn, completed, is_empty
+from .rule_types import (
+    EXPECTED_MAPPING,
+    UNKNOWN_VALUE,
+    Context,
+    Finding,
+    NotCarried,
+    NotSupported,
+    Rule,
+    SetField,
+    is_empty,
+    with_chart_defaults,
+)
 
-_FILES_ADVICE = "list every file of these ConfigMaps in spec.{field} with configMapName and filename"
 SCHEDULING = ("nodeSelector", "tolerations", "affinity")
-_SWITCHES = {
+CHART_PORT = 8181
+OPERATOR_PORT = 4180
+
+# Field of the provider with the opposite meaning, and the chart's default, by the chart's switch.
+_PROVIDER_SWITCHES = {
     "usePathStyleAccess": ("useVirtualHostAccess", True),
     "usePresignedRecordingTransfers": ("disablePresignedFileTransfers", True),
     "usePresignedDownloads": ("disablePresignedDownloads", False),
 }
-"""Switch of the chart: the field that says the opposite, and the chart's default."""
 _ROUTE_TLS = {"termination": "edge", "insecureEdgeTerminationPolicy": "Redirect"}
 _RESTRICTED_POD = {"runAsNonRoot": True, "seccompProfile": {"type": "RuntimeDefault"}}
+_ACCESS_REVIEW = {"group": "", "resource": "pods", "subresource": "exec", "name": "", "verb": "create", "version": ""}
 
 
 def _mapping(*known: str) -> Callable[[Rule], Rule]:
-    """A rule for a mapping with these keys; others are named."""
+    """Decorate a rule for a mapping with these keys; other keys are reported."""
 
     def decorated(rule: Rule) -> Rule:
         @wraps(rule)
         def guarded(path: str, value: Any, context: Context) -> Iterator[Finding]:
             if not isinstance(value, Mapping):
-                yield Warn(path, "a mapping is expected here")
+                yield NotCarried(path, EXPECTED_MAPPING)
                 return
             yield from rule(path, value, context)
-            yield from (Warn(f"{path}.{key}", UNKNOWN) for key in value if key not in known)
+            yield from (NotCarried(f"{path}.{key}", UNKNOWN_VALUE) for key in value if key not in known)
 
         return guarded
 
@@ -48,198 +62,201 @@ def _mapping(*known: str) -> Callable[[Rule], Rule]:
     "builtInPortNumbersDisabled",
 )
 def discovery(path: str, value: Any, context: Context) -> Iterator[Finding]:
-    """Where targets are looked for, and by which ports they are recognised."""
+    """Target namespaces, and the ports by which targets are recognized."""
     if value.get("enabled") is False:
-        yield Set("targetDiscoveryOptions.disableBuiltInDiscovery", True)
+        yield SetField("targetDiscoveryOptions.disableBuiltInDiscovery", True)
     if value.get("namespaces"):
-        yield Set("targetNamespaces", value["namespaces"])
+        yield SetField("targetNamespaces", value["namespaces"])
     elif value.get("installNamespaceDisabled"):
-        yield Warn(f"{path}.installNamespaceDisabled", "a Cryostat has at least one target namespace: name others")
+        advice = "a Cryostat needs at least one target namespace; list the others in spec.targetNamespaces"
+        yield NotCarried(f"{path}.installNamespaceDisabled", advice)
     if value.get("allowAllNamespaces"):
-        yield Warn(f"{path}.allowAllNamespaces", "list the namespaces in spec.targetNamespaces")
+        advice = "a Cryostat cannot select all namespaces; list them in spec.targetNamespaces"
+        yield NotCarried(f"{path}.allowAllNamespaces", advice)
     for name, other in (("Names", "builtInPortNamesDisabled"), ("Numbers", "builtInPortNumbersDisabled")):
         if value.get(f"port{name}"):
-            yield Set(f"targetDiscoveryOptions.discoveryPort{name}", value[f"port{name}"])
+            yield SetField(f"targetDiscoveryOptions.discoveryPort{name}", value[f"port{name}"])
         if value.get(other):
-            yield Set(f"targetDiscoveryOptions.disableBuiltInPort{name}", True)
+            yield SetField(f"targetDiscoveryOptions.disableBuiltInPort{name}", True)
 
 
 @_mapping("enabled", "className", "annotations", "hosts", "tls")
 def ingress(path: str, value: Any, context: Context) -> Iterator[Finding]:
-    """The Ingress, whose backend is the Service of the new instance."""
+    """The Ingress; its backend is the Service of the Cryostat."""
     if not value.get("enabled"):
         return
-    port = context.at("core.service.httpPort")
-    number = port if port not in (None, 8181) else 4180
-    backend = {"service": {"name": context.name, "port": {"number": number}}}
     hosts = value.get("hosts") or [{"host": "cryostat.local", "paths": [{"path": "/"}]}]
     if not isinstance(hosts, list) or not all(isinstance(host, Mapping) for host in hosts):
-        yield Warn(f"{path}.hosts", "expected a list of mappings")
+        yield NotCarried(f"{path}.hosts", "must be a list of mappings; no Ingress is created")
         return
-    spec: dict[str, Any] = {"rules": [_rule(host, backend) for host in hosts]}
+    port = context.at("core.service.httpPort")
+    number = port if port not in (None, CHART_PORT) else OPERATOR_PORT
+    backend = {"service": {"name": context.name, "port": {"number": number}}}
+    spec: dict[str, Any] = {"rules": [_ingress_rule(host, backend) for host in hosts]}
     if value.get("className"):
         spec["ingressClassName"] = value["className"]
     if value.get("tls"):
         spec["tls"] = value["tls"]
-    yield Set("networkOptions.coreConfig.ingressSpec", spec)
+    yield SetField("networkOptions.coreConfig.ingressSpec", spec)
     if value.get("annotations"):
-        yield Set("networkOptions.coreConfig.annotations", value["annotations"])
+        yield SetField("networkOptions.coreConfig.annotations", value["annotations"])
 
 
-def _rule(host: Mapping[str, Any], backend: dict[str, Any]) -> dict[str, Any]:
-    paths = host.get("paths") or [{"path": "/"}]
-    found = [
+def _ingress_rule(host: Mapping[str, Any], backend: dict[str, Any]) -> dict[str, Any]:
+    paths = [
         {"path": each.get("path"), "pathType": each.get("pathType") or "ImplementationSpecific", "backend": backend}
-        for each in paths
+        for each in host.get("paths") or [{"path": "/"}]
         if isinstance(each, Mapping)
     ]
-    named = {"host": host["host"]} if host.get("host") else {}
-    return {**named, "http": {"paths": found}}
+    name = {"host": host["host"]} if host.get("host") else {}
+    return {**name, "http": {"paths": paths}}
 
 
-def volume(field: str, size: str) -> Any:
-    """A rule for the volume of one component; without a claim the chart keeps its data in an emptyDir."""
+def volume(field: str, size: str) -> Rule:
+    """Return the rule for the volume of one component; `size` is the chart's default.
+
+    Without a claim, the chart stores the component's data in an emptyDir.
+    """
 
     @_mapping("enabled", "annotations", "storage", "accessModes", "storageClassName", "selector")
     def rule(path: str, value: Any, context: Context) -> Iterator[Finding]:
         if value.get("enabled") is False:
-            yield Set(f"storageOptions.{field}.emptyDir.enabled", True)
+            yield SetField(f"storageOptions.{field}.emptyDir.enabled", True)
         if not value.get("enabled"):
             return
         spec = {key: value[key] for key in ("accessModes", "selector") if value.get(key)}
         if isinstance(value.get("storageClassName"), str):
-            spec["storageClassName"] = value["storageClassName"]  # the empty one asks for a volume without a class
+            spec["storageClassName"] = value["storageClassName"]  # the empty string selects volumes without a class
         if value.get("storage", size) != size:
             spec["resources"] = {"requests": {"storage": value["storage"]}}
         if spec.get("accessModes") == ["ReadWriteOnce"]:
             del spec["accessModes"]
         if spec:
-            yield Set(f"storageOptions.{field}.pvc.spec", spec)
+            yield SetField(f"storageOptions.{field}.pvc.spec", spec)
         if value.get("annotations"):
-            yield Set(f"storageOptions.{field}.pvc.annotations", value["annotations"])
+            yield SetField(f"storageOptions.{field}.pvc.annotations", value["annotations"])
 
     return rule
 
 
 @_mapping("enabled", "secretName", "filename")
 def basic_auth(path: str, value: Any, context: Context) -> Iterator[Finding]:
-    """Users from an htpasswd file."""
+    """Users from an htpasswd file in a Secret."""
     if value.get("enabled"):
         user_file = {key: value[key] for key in ("secretName", "filename") if value.get(key)}
-        yield Set("authorizationOptions.basicAuth", user_file)
+        yield SetField("authorizationOptions.basicAuth", user_file)
 
 
 @_mapping("enabled", "group", "resource", "subresource", "name", "namespace", "verb", "version")
 def access_review(path: str, value: Any, context: Context) -> Iterator[Finding]:
-    """What an OpenShift user must be allowed to do. A template in it stands for the own namespace, our default."""
+    """The permission that OpenShift users need. A template in `namespace` means the namespace of the Cryostat."""
     if value.get("enabled") is False:
-        yield Warn(f"{path}.enabled", "OpenShift users are always reviewed; choose a permission that all of them have")
-    default = {"group": "", "resource": "pods", "subresource": "exec", "name": "", "verb": "create", "version": ""}
-    asked = {k: v for k, v in value.items() if k != "enabled" and not (k == "namespace" and "{{" in str(v))}
-    if completed(asked, default) != default:
-        yield Set(
-            "authorizationOptions.openShiftSSO.accessReview",
-            {key: inner for key, inner in completed(asked, default).items() if inner != ""},
-        )
+        advice = "OpenShift users are always reviewed; select a permission that all of them have"
+        yield NotCarried(f"{path}.enabled", advice)
+    review = {k: v for k, v in value.items() if k != "enabled" and not (k == "namespace" and "{{" in str(v))}
+    whole = with_chart_defaults(review, _ACCESS_REVIEW)
+    if whole != _ACCESS_REVIEW:
+        fields = {key: inner for key, inner in whole.items() if inner != ""}
+        yield SetField("authorizationOptions.openShiftSSO.accessReview", fields)
 
 
 def storage_secret(path: str, value: Any, context: Context) -> Iterator[Finding]:
-    yield Set("objectStorageOptions.secretName", value)
-    yield Warn(
-        path,
-        "its keys must be called ACCESS_KEY and SECRET_KEY (in the chart: STORAGE_ACCESS_KEY_ID, STORAGE_ACCESS_KEY)",
-    )
+    """The Secret with the credentials of the object storage; its keys have other names than in the chart."""
+    yield SetField("objectStorageOptions.secretName", value)
+    advice = f"rename the keys of Secret {value}: STORAGE_ACCESS_KEY_ID to ACCESS_KEY, STORAGE_ACCESS_KEY to SECRET_KEY"
+    yield NotCarried(path, advice)
 
 
-@_mapping("url", "region", "tls", "metadata", "useChecksumValidation", "authentication", *_SWITCHES)
+@_mapping("url", "region", "tls", "metadata", "useChecksumValidation", "authentication", *_PROVIDER_SWITCHES)
 def provider(path: str, value: Any, context: Context) -> Iterator[Finding]:
-    """An S3 service outside; without its address the other settings mean nothing."""
-    here = "objectStorageOptions.provider"
+    """An external S3 service; without its URL the other settings have no effect."""
+    field = "objectStorageOptions.provider"
     for key, default in (("useChecksumValidation", True), ("authentication", {"credentialsType": "default"})):
         if not is_empty(value.get(key)) and value[key] != default:
-            yield Warn(f"{path}.{key}", "no field takes it; credentials come from objectStorageOptions.secretName")
+            advice = "there is no field for it; credentials are read from spec.objectStorageOptions.secretName"
+            yield NotCarried(f"{path}.{key}", advice)
     if not value.get("url"):
         return
-    yield Set(f"{here}.url", value["url"])
+    yield SetField(f"{field}.url", value["url"])
     if value.get("region"):
-        yield Set(f"{here}.region", value["region"])
-    for key, (field, default) in _SWITCHES.items():
+        yield SetField(f"{field}.region", value["region"])
+    for key, (opposite, default) in _PROVIDER_SWITCHES.items():
         if not value.get(key, default):
-            yield Set(f"{here}.{field}", True)
+            yield SetField(f"{field}.{opposite}", True)
     if context.at(f"{path}.tls.trustAll"):
-        yield Set(f"{here}.tlsTrustAll", True)
+        yield SetField(f"{field}.tlsTrustAll", True)
     if context.at(f"{path}.metadata.storageMode") not in (None, "tagging"):
-        yield Set(f"{here}.metadataMode", context.at(f"{path}.metadata.storageMode"))
+        yield SetField(f"{field}.metadataMode", context.at(f"{path}.metadata.storageMode"))
 
 
 def certificates(path: str, value: Any, context: Context) -> Iterator[Finding]:
+    """Secrets with certificates to trust; the chart trusts every key, the operator one key per item."""
     if isinstance(value, list):
-        yield Set("trustedCertSecrets", [{"secretName": name} for name in value])
-    yield Warn(path, "only the key tls.crt of each Secret is trusted; name others with certificateKey")
+        yield SetField("trustedCertSecrets", [{"secretName": name} for name in value])
+    yield NotCarried(path, "only the key tls.crt of each Secret is trusted; select another one with certificateKey")
 
 
-def files(field: str) -> Lost:
-    return Lost(_FILES_ADVICE.format(field=field))
+def files(field: str) -> NotSupported:
+    """Return the rule for ConfigMaps of which the chart uses all files."""
+    return NotSupported(f"list each file of these ConfigMaps in spec.{field} with configMapName and filename")
 
 
 def network_policy(path: str, value: Any, context: Context) -> Iterator[Finding]:
+    """The switch for all network policies of incoming connections."""
     if value is False:
         for component in ("core", "reports", "database", "storage"):
-            yield Set(f"networkPolicies.{component}Config.ingressDisabled", True)
+            yield SetField(f"networkPolicies.{component}Config.ingressDisabled", True)
 
 
 def scheduling(context: Context) -> Iterator[Finding]:
-    """Where pods run: one setting for report generators, one for all the others."""
+    """Scheduling of pods: the spec has one setting for the report generators and one for all other pods."""
     for attribute in SCHEDULING:
         common = context.at(attribute)
-        core, reports = (context.at(f"{c}.{attribute}") or common for c in ("core", "reports"))
+        core, reports = (context.at(f"{component}.{attribute}") or common for component in ("core", "reports"))
         if not is_empty(core):
-            yield Set(f"schedulingOptions.{attribute}", core)
+            yield SetField(f"schedulingOptions.{attribute}", core)
         if not is_empty(reports):
-            yield Set(f"reportOptions.schedulingOptions.{attribute}", reports)
+            yield SetField(f"reportOptions.schedulingOptions.{attribute}", reports)
         for component in ("db", "storage"):
             own = context.at(f"{component}.{attribute}")
             if not is_empty(own) and own != core:
-                yield Warn(f"{component}.{attribute}", f"its pods run where spec.schedulingOptions.{attribute} says")
+                advice = f"spec.schedulingOptions.{attribute} applies to this component too"
+                yield NotCarried(f"{component}.{attribute}", advice)
         for component in ("grafana", "datasource"):
             if attribute != "affinity" and not is_empty(context.at(f"{component}.{attribute}")):
-                yield Warn(f"{component}.{attribute}", "it shares the pod of the application, as in the chart")
+                yield NotCarried(f"{component}.{attribute}", "the container runs in the pod of the application")
 
 
-def extra(path: str, value: Any, context: Context) -> Iterator[Finding]:
-    """Variables of a container, in whatever depth."""
+def extra_environment(path: str, value: Any, context: Context) -> Iterator[Finding]:
+    """Environment variables of a container, at any depth."""
     if isinstance(value, Mapping):
         for key, inner in value.items():
-            yield from extra(f"{path}.{key}", inner, context)
+            yield from extra_environment(f"{path}.{key}", inner, context)
     elif not is_empty(value):
-        yield Warn(path, "no field adds environment variables")
+        yield NotCarried(path, "there is no field for additional environment variables")
 
 
 @_mapping("enabled", *_ROUTE_TLS, "key", "certificate", "caCertificate", "destinationCACertificate")
 def route_tls(path: str, value: Any, context: Context) -> Iterator[Finding]:
-    """How the Route encrypts is the operator's choice. What is in the values may be a private key: it is not shown."""
+    """TLS of the Route. The values may contain a private key, so they are not shown."""
     for key, inner in value.items():
         if not is_empty(inner) and inner != _ROUTE_TLS.get(key, True):
-            yield Warn(f"{path}.{key}", "the operator encrypts the Route itself, with the certificate of the router")
-
-
-def openshift(path: str, value: Any, context: Context) -> Iterator[Finding]:
-    """OpenShift accounts log in wherever the operator runs on OpenShift: nothing needs to be said."""
-    yield from ()
+            yield NotCarried(f"{path}.{key}", "the operator configures TLS of the Route with the router's certificate")
 
 
 def pod_security(path: str, value: Any, context: Context) -> Iterator[Finding]:
-    whole = completed(value, _RESTRICTED_POD)
+    """The security context of all pods."""
+    whole = with_chart_defaults(value, _RESTRICTED_POD)
     if whole != _RESTRICTED_POD:
-        yield Set("securityOptions.podSecurityContext", whole)
-        yield Set("reportOptions.securityOptions.podSecurityContext", whole)
+        yield SetField("securityOptions.podSecurityContext", whole)
+        yield SetField("reportOptions.securityOptions.podSecurityContext", whole)
 
 
-def named(key: str) -> Callable[[Any], Any]:
-    """Turns a list of names into a list of mappings from `key`."""
+def as_mappings(key: str) -> Callable[[Any], Any]:
+    """Return a function that converts a list of names to a list of mappings with that key."""
     return lambda names: [{key: name} for name in names] if isinstance(names, list) else names
 
 
-def elsewhere(path: str, value: Any, context: Context) -> Iterator[Finding]:
-    """For values that `scheduling` has judged."""
+def handled_elsewhere(path: str, value: Any, context: Context) -> Iterator[Finding]:
+    """A value that another rule reads, or that is the operator's default anyway."""
     yield from ()

@@ -1,4 +1,4 @@
-"""What a rule says about one value of the chart: a field of the spec to set, or that it cannot be carried over."""
+"""Types of the conversion rules: a rule maps one chart value to fields of the spec, or reports why it cannot."""
 
 from __future__ import annotations
 
@@ -7,20 +7,32 @@ from dataclasses import dataclass, field
 from typing import Any
 
 Values = Mapping[str, Any]
-UNKNOWN = "not a value of the chart that this version knows; it is left out"
+
+UNKNOWN_VALUE = "chart version 2.3 has no such value; it is ignored"
+EXPECTED_MAPPING = "must be a mapping; it is ignored"
 
 
 @dataclass(frozen=True)
-class Set:
-    """A field of the spec, as a dotted path, and its value."""
+class SetField:
+    """Sets a field of the spec.
+
+    Attributes:
+        path: dotted path of the field below `spec`.
+        value: its value in the shape of its JSON.
+    """
 
     path: str
     value: Any
 
 
 @dataclass(frozen=True)
-class Warn:
-    """A value, by its dotted path in the chart, that the Cryostat does not carry, and what to do about it."""
+class NotCarried:
+    """A chart value that the Cryostat does not carry.
+
+    Attributes:
+        path: dotted path of the value in the chart.
+        advice: what to do about it.
+    """
 
     path: str
     advice: str
@@ -29,12 +41,12 @@ class Warn:
         return f"{self.path}: {self.advice}"
 
 
-Finding = Set | Warn
+Finding = SetField | NotCarried
 
 
 @dataclass(frozen=True)
 class Context:
-    """All values, and the name that the Cryostat will have."""
+    """All values of the release, and the name of the Cryostat."""
 
     values: Values
     name: str = "cryostat"
@@ -48,14 +60,17 @@ class Context:
 
 
 Rule = Callable[[str, Any, Context], Iterator[Finding]]
-"""rule(path, value, context): what becomes of one value. It is asked only about values that are not empty."""
+"""`rule(path, value, context)` yields the findings for one value. Empty values are never passed to a rule."""
 
 
 @dataclass(frozen=True)
-class To:
-    """Moves a value; with `default`, that of the chart, one that says the same is no wish.
+class MoveTo:
+    """A rule that copies a value to a field, unless it equals the chart's default.
 
-    A mapping is completed from the default first, as the chart does.
+    Attributes:
+        path: dotted path of the field below `spec`.
+        default: the chart's default. A mapping is merged into it first, as Helm does.
+        change: converts the value to the shape of the field.
     """
 
     path: str
@@ -63,44 +78,48 @@ class To:
     change: Callable[[Any], Any] = field(default=lambda value: value)
 
     def __call__(self, path: str, value: Any, context: Context) -> Iterator[Finding]:
-        whole = completed(value, self.default)
+        whole = with_chart_defaults(value, self.default)
         if whole != self.default:
-            yield Set(self.path, self.change(whole))
+            yield SetField(self.path, self.change(whole))
 
 
 @dataclass(frozen=True)
-class Lost:
-    """Names a value that no field takes, unless it is the chart's default."""
+class NotSupported:
+    """A rule for a value that no field takes; the chart's default is not reported."""
 
     advice: str
     default: Any = None
 
     def __call__(self, path: str, value: Any, context: Context) -> Iterator[Finding]:
         if value != self.default:
-            yield Warn(path, self.advice)
+            yield NotCarried(path, self.advice)
 
 
-def completed(value: Any, default: Any) -> Any:
-    """A value with what the chart's default adds to it: mappings are joined, all else replaces."""
+def with_chart_defaults(value: Any, default: Any) -> Any:
+    """Merge a value into the chart's default: mappings are merged key by key, anything else replaces the default."""
     if not isinstance(value, Mapping) or not isinstance(default, Mapping):
         return value
-    return {**default, **{key: completed(inner, default.get(key)) for key, inner in value.items()}}
+    return {**default, **{key: with_chart_defaults(inner, default.get(key)) for key, inner in value.items()}}
 
 
 def is_empty(value: Any) -> bool:
+    """Whether a value is absent, or an empty string, list or mapping."""
     return value is None or value in ("", [], {})
 
 
-def judged(path: str, value: Any, rules: Mapping[str, Rule], context: Context) -> Iterator[Finding]:
-    """Findings about everything below a path; what no rule knows is named at the highest place that is unknown."""
+def evaluate(path: str, value: Any, rules: Mapping[str, Rule], context: Context) -> Iterator[Finding]:
+    """Apply the rules to a value and everything below it.
+
+    A value without a rule is reported once, at the highest path that no rule knows.
+    """
     if is_empty(value):
         return
     if path in rules:
         yield from rules[path](path, value, context)
     elif path and not any(known.startswith(f"{path}.") for known in rules):
-        yield Warn(path, UNKNOWN)
+        yield NotCarried(path, UNKNOWN_VALUE)
     elif not isinstance(value, Mapping):
-        yield Warn(path, "a mapping is expected here")
+        yield NotCarried(path, EXPECTED_MAPPING)
     else:
         for key, inner in value.items():
-            yield from judged(f"{path}.{key}" if path else str(key), inner, rules, context)
+            yield from evaluate(f"{path}.{key}" if path else str(key), inner, rules, context)

@@ -104,7 +104,7 @@ def test_the_defaults_of_the_chart_are_no_wishes_but_for_the_volumes() -> None:
     found = convert(CHART)
     volumes = {each: {"emptyDir": {"enabled": True}} for each in ("database", "objectStorage")}
     assert found.cryostat["spec"] == {"reportOptions": {"replicas": 0}, "storageOptions": volumes}
-    assert found.lost == ()
+    assert found.not_carried == ()
     assert [note.partition(":")[0] for note in found.notes] == ["authentication"]
 
 
@@ -188,13 +188,13 @@ def test_every_rule_is_about_a_value_of_the_chart() -> None:
     ],
 )
 def test_what_is_lost_is_named(given: dict[str, Any], path: str) -> None:
-    [line] = convert(given).lost
+    [line] = convert(given).not_carried
     assert line.startswith(f"{path}: ")
 
 
 def test_secret_values_are_not_shown() -> None:
     found = convert(values("core.route.tls", {"key": "PRIVATE", "certificate": "PUBLIC"}))
-    assert len(found.lost) == 2
+    assert len(found.not_carried) == 2
     assert "PRIVATE" not in str(found)
 
 
