@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from cryostat_operator.api.v1beta2 import API_VERSION
+from cryostat_operator.api.constants import API_VERSION
 from cryostat_operator.packaging.crds import COLUMNS, crd
 from tests.cluster.api import ApiError, Object, eventually
 from tests.cluster.controlplane import ControlPlane, Options

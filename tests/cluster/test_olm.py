@@ -14,7 +14,7 @@ import pytest
 import yaml
 from cryptography import x509
 
-from cryostat_operator.api import constants, v1beta1, v1beta2
+from cryostat_operator.api import constants, v1beta1
 from cryostat_operator.packaging.catalog import CHANNEL
 from cryostat_operator.packaging.clusterserviceversion import PACKAGE, VERSION
 from cryostat_operator.plan.model import webhook_definitions as wanted
@@ -92,7 +92,7 @@ def operator(installed: Installed, tmp_path_factory: pytest.TempPathFactory) -> 
 @pytest.fixture(scope="module")
 def ready(installed: Installed, operator: OperatorProcess) -> Object:
     """A Cryostat that is Ready."""
-    installed.api.create(cryostat(v1beta2.API_VERSION, "ready", reportOptions={"replicas": 1}))
+    installed.api.create(cryostat(constants.API_VERSION, "ready", reportOptions={"replicas": 1}))
 
     def there() -> Object | None:
         body = installed.api.get(constants.API_VERSION, constants.KIND, "ready", "default")
@@ -183,7 +183,7 @@ def test_a_cryostat_becomes_ready(installed: Installed, ready: Object) -> None:
 
 def test_the_former_version_is_converted(installed: Installed, operator: OperatorProcess) -> None:
     installed.api.create(cryostat(v1beta1.API_VERSION, "former", minimal=False))
-    new = installed.api.get(v1beta2.API_VERSION, constants.KIND, "former", "default")
+    new = installed.api.get(constants.API_VERSION, constants.KIND, "former", "default")
     old = installed.api.get(v1beta1.API_VERSION, constants.KIND, "former", "default")
     assert "minimal" not in new["spec"]
     assert old["spec"]["minimal"] is False
@@ -204,9 +204,9 @@ def test_who_may_not_is_refused(installed: Installed, operator: OperatorProcess)
     role = {"apiGroup": group, "kind": "Role", "name": "mallory"}
     subject = {"apiGroup": group, "kind": "User", "name": "mallory"}
     installed.api.apply({**binding, "roleRef": role, "subjects": [subject]})
-    user.create(cryostat(v1beta2.API_VERSION, "mine", targetNamespaces=["default"]), dryRun="All")
+    user.create(cryostat(constants.API_VERSION, "mine", targetNamespaces=["default"]), dryRun="All")
     with pytest.raises(ApiError, match="mallory") as refusal:
-        user.create(cryostat(v1beta2.API_VERSION, "theirs", targetNamespaces=["kube-system"]), dryRun="All")
+        user.create(cryostat(constants.API_VERSION, "theirs", targetNamespaces=["kube-system"]), dryRun="All")
     assert refusal.value.code == 403
 
 

@@ -12,13 +12,13 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from cryostat_operator.api import v1beta1, v1beta2
+from cryostat_operator.api import constants, v1beta1, v1beta2
 from cryostat_operator.api.conversion import ANNOTATION
 from tests.cluster.api import ApiError, Object, eventually
 from tests.cluster.webhooks import Served
 from tests.unit.strategies import members
 
-OLD, NEW = v1beta1.API_VERSION, v1beta2.API_VERSION
+OLD, NEW = v1beta1.API_VERSION, constants.API_VERSION
 PAUSED = {"operator.cryostat.io/pause-reconciliation": "true"}
 _numbers = itertools.count(1)
 
@@ -155,7 +155,7 @@ def test_no_object_hides_the_others(asking: Served, namespace: MakeNamespace) ->
     seen = (each["object"]["metadata"]["name"] for each in asking.api.watch(OLD, "Cryostat", home, seconds=3))
     assert set(itertools.islice(seen, len(texts) + 1)) == {"large", "odd0", "odd1", "odd2"}
     # What v1beta1 cannot hold must not be lost by it either.
-    with pytest.raises(ApiError, match="too large to be written in v1beta1: use v1beta2"):
+    with pytest.raises(ApiError, match="do not fit into v1beta1; write it in v1beta2"):
         asking.api.patch({**made, "apiVersion": OLD}, {"metadata": {"labels": {"a": "b"}}})
     asking.api.patch(made, {"metadata": {"labels": {"a": "b"}}})
     assert get(asking, NEW, made)["spec"] == made["spec"]

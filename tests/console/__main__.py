@@ -13,7 +13,7 @@ from pathlib import Path
 
 import click
 
-from cryostat_operator.api import v1beta1, v1beta2
+from cryostat_operator.api import constants, v1beta1
 from tests.console.preview import element, install, missing, play, write_page
 
 # The picture shows what most people fill in.
@@ -26,7 +26,7 @@ _FILLED = (
 
 
 @click.command(help=__doc__)
-@click.option("--version", type=click.Choice([v1beta2.VERSION, v1beta1.VERSION]), default=v1beta2.VERSION)
+@click.option("--version", type=click.Choice([constants.VERSION, v1beta1.VERSION]), default=constants.VERSION)
 @click.option("--port", default=8000, show_default=True)
 @click.option("--picture", type=click.Path(path_type=Path), help="Write this PNG and end.")
 @click.option("--install", "only_install", is_flag=True, help="Bring the npm packages, where there is Node, and end.")

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from cryostat_operator.api import v1beta2
+from cryostat_operator.api import constants
 from cryostat_operator.packaging.clusterserviceversion import presentation
 from cryostat_operator.packaging.crds import crd
 from cryostat_operator.packaging.descriptors import spec_descriptors
@@ -84,7 +84,7 @@ def example(version: str) -> Obj:
     return next(each for each in examples if each["apiVersion"].endswith(f"/{version}"))
 
 
-def write_page(directory: Path, version: str = v1beta2.VERSION, namespace: str = NAMESPACE) -> Path:
+def write_page(directory: Path, version: str = constants.VERSION, namespace: str = NAMESPACE) -> Path:
     """Builds the page of the form for this version of the API; returns its index.html."""
     install()
     schemas = {each["name"]: each["schema"]["openAPIV3Schema"] for each in crd()["spec"]["versions"]}

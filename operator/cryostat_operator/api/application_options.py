@@ -2,7 +2,7 @@
 
 from typing import Annotated, ClassVar, Literal
 
-from cryostat_operator.api.base import (
+from .base import (
     Bool,
     DataKey,
     EmptyIsAbsent,

@@ -4,7 +4,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, StrictStr
 
-from cryostat_operator.api.base import DNS_HOST, Bool, EmptyIsAbsent, IngressSpec, Model, Port, StringMap, doc
+from .base import DNS_HOST, Bool, EmptyIsAbsent, IngressSpec, Model, Port, StringMap, doc
 
 # The empty string is Kubernetes' own default, ClusterIP.
 ServiceType = Annotated[Literal["ClusterIP", "NodePort", "LoadBalancer"] | None, EmptyIsAbsent]

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from cryostat_operator.api.v1beta2 import GROUP, PLURAL, VERSION
+from .constants import GROUP, PLURAL, VERSION
 
 Obj = Mapping[str, Any]
 

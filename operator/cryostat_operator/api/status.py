@@ -4,7 +4,7 @@ from typing import Literal
 
 from pydantic import StrictInt
 
-from cryostat_operator.api.base import Model, Text, doc, required
+from .base import Model, Text, doc, required
 
 
 class Condition(Model):

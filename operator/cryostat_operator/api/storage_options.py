@@ -4,7 +4,7 @@ from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field, StrictStr
 
-from cryostat_operator.api.base import (
+from .base import (
     SIZE,
     Bool,
     Model,

@@ -10,8 +10,9 @@ from typing import Annotated, Any, ClassVar
 
 from pydantic import Field, StrictStr
 
-from cryostat_operator.api import v1beta2
-from cryostat_operator.api.base import (
+from . import constants, network_options, status, v1beta2
+from .application_options import TargetConnectionCacheOptions, TemplateConfigMap
+from .base import (
     DNS_SUBDOMAIN,
     Bool,
     DataKey,
@@ -29,9 +30,12 @@ from cryostat_operator.api.base import (
     doc,
     required,
 )
+from .network_options import ReportsServiceConfig, ResourceMetadata, StorageServiceConfig
+from .storage_options import EmptyDirConfig, PersistentVolumeClaimConfig
+from .workload_options import OperandMetadata, ReportOptions, SchedulingConfiguration
 
 VERSION = "v1beta1"
-API_VERSION = f"{v1beta2.GROUP}/{VERSION}"
+API_VERSION = f"{constants.GROUP}/{VERSION}"
 
 # Empty where the certificate is in a ConfigMap, which this version has no field for.
 _SecretName = Annotated[StrictStr, Field(max_length=253, pattern=f"^$|{DNS_SUBDOMAIN}")]
@@ -47,17 +51,17 @@ class CertificateSecret(Model):
 class StorageConfiguration(Model):
     """The volumes of the instance."""
 
-    pvc: v1beta2.PersistentVolumeClaimConfig | None = doc("A claim for the database and one for the object storage.")
-    empty_dir: v1beta2.EmptyDirConfig | None = doc("An emptyDir for the database and one for the object storage.")
+    pvc: PersistentVolumeClaimConfig | None = doc("A claim for the database and one for the object storage.")
+    empty_dir: EmptyDirConfig | None = doc("An emptyDir for the database and one for the object storage.")
 
 
-class CoreServiceConfig(v1beta2.CoreServiceConfig):
+class CoreServiceConfig(network_options.CoreServiceConfig):
     """Service of the application."""
 
     jmx_port: Int32 | None = doc("Deprecated: has no effect.")
 
 
-class GrafanaServiceConfig(v1beta2.ServiceConfig):
+class GrafanaServiceConfig(network_options.ServiceConfig):
     """Former Service of Grafana."""
 
     http_port: Port | None = doc("Deprecated: has no effect.")
@@ -68,11 +72,11 @@ class ServiceOptions(Model):
 
     core_config: CoreServiceConfig | None = doc("Service of the application.")
     grafana_config: GrafanaServiceConfig | None = doc("Deprecated: has no effect.")
-    reports_config: v1beta2.ReportsServiceConfig | None = doc("Service of the report generators.")
-    storage_config: v1beta2.StorageServiceConfig | None = doc("Service of the object storage.")
+    reports_config: ReportsServiceConfig | None = doc("Service of the report generators.")
+    storage_config: StorageServiceConfig | None = doc("Service of the object storage.")
 
 
-class NetworkConfiguration(v1beta2.ResourceMetadata):
+class NetworkConfiguration(ResourceMetadata):
     """Route or Ingress of one component."""
 
     ingress_spec: IngressSpec | None = doc("Spec of an Ingress to create, on platforms without Routes.")
@@ -135,23 +139,23 @@ class CryostatSpec(Model):
     minimal: Bool = required("Deprecated: has no effect.")
     enable_cert_manager: Bool | None = doc("Encrypt the connections between the parts of the instance.")
     trusted_cert_secrets: list[CertificateSecret] | None = doc("Further certificates to trust.")
-    event_templates: list[v1beta2.TemplateConfigMap] | None = doc("JFR event templates to install.")
+    event_templates: list[TemplateConfigMap] | None = doc("JFR event templates to install.")
     storage_options: StorageConfiguration | None = doc("Volumes of the database and of the object storage.")
     service_options: ServiceOptions | None = doc("Services of the instance.")
     network_options: NetworkOptions | None = doc("How the application is reached from outside the cluster.")
-    report_options: v1beta2.ReportOptions | None = doc("Report generators.")
+    report_options: ReportOptions | None = doc("Report generators.")
     max_ws_connections: FromOne | None = doc("Deprecated: has no effect.")
-    jmx_cache_options: v1beta2.TargetConnectionCacheOptions | None = doc("Limits of connections to target JVMs.")
+    jmx_cache_options: TargetConnectionCacheOptions | None = doc("Limits of connections to target JVMs.")
     resources: Resources | None = doc("Resources of the containers.")
     auth_properties: AuthorizationProperties | None = doc("Deprecated: has no effect.")
     security_options: SecurityOptions | None = doc("Security contexts of pods and containers.")
-    scheduling_options: v1beta2.SchedulingConfiguration | None = doc("Where the pods run.")
+    scheduling_options: SchedulingConfiguration | None = doc("Where the pods run.")
     target_discovery_options: TargetDiscoveryOptions | None = doc("How target JVMs are found.")
     jmx_credentials_database_options: JmxCredentialsDatabaseOptions | None = doc("The database of the application.")
-    operand_metadata: v1beta2.OperandMetadata | None = doc("Labels and annotations of Deployments and pods.")
+    operand_metadata: OperandMetadata | None = doc("Labels and annotations of Deployments and pods.")
 
 
-class CryostatStatus(v1beta2.CryostatStatus):
+class CryostatStatus(status.CryostatStatus):
     """What was last observed of the instance."""
 
     grafana_secret: Text | None = doc("Deprecated: Secret with the login of a former Grafana.")

@@ -5,109 +5,36 @@ from typing import Any, ClassVar
 
 from pydantic import Field, field_validator
 
-from cryostat_operator.api.application_options import (
+from .application_options import (
     AgentOptions,
     AuthorizationOptions,
     CertificateSecret,
     DeclarativeCredential,
     LoggingOptions,
-    OpenShiftSSOConfig,
-    SecretFile,
     TargetConnectionCacheOptions,
     TargetDiscoveryOptions,
     TemplateConfigMap,
 )
-from cryostat_operator.api.base import DNS_LABEL, Bool, Model, NamespaceName, Rule, doc
-from cryostat_operator.api.network_options import (
-    AgentGatewayServiceConfig,
-    CoreServiceConfig,
-    DatabaseServiceConfig,
-    NetworkConfiguration,
+from .base import DNS_LABEL, Bool, Model, NamespaceName, Rule, doc
+from .limits import MAX_NAMESPACES
+from .network_options import (
     NetworkOptions,
     NetworkPolicies,
-    NetworkPolicyConfig,
-    ReportsServiceConfig,
-    ResourceMetadata,
-    ServiceConfig,
     ServiceOptions,
-    StorageServiceConfig,
 )
-from cryostat_operator.api.status import Condition, CryostatStatus
-from cryostat_operator.api.storage_options import (
+from .status import CryostatStatus
+from .storage_options import (
     DatabaseOptions,
-    EmptyDirConfig,
     ObjectStorageOptions,
-    ObjectStorageProviderOptions,
-    PersistentVolumeClaimConfig,
-    StorageBucketNameOptions,
-    StorageConfiguration,
     StorageOptions,
 )
-from cryostat_operator.api.workload_options import (
-    Affinity,
+from .workload_options import (
     OperandMetadata,
     ReportOptions,
-    ReportsSecurityOptions,
     Resources,
     SchedulingConfiguration,
     SecurityOptions,
 )
-
-__all__ = [
-    "API_VERSION",
-    "GROUP",
-    "KIND",
-    "NAME_LIMIT",
-    "PLURAL",
-    "VERSION",
-    "Affinity",
-    "AgentGatewayServiceConfig",
-    "AgentOptions",
-    "AuthorizationOptions",
-    "CertificateSecret",
-    "Condition",
-    "CoreServiceConfig",
-    "Cryostat",
-    "CryostatSpec",
-    "CryostatStatus",
-    "DatabaseOptions",
-    "DatabaseServiceConfig",
-    "DeclarativeCredential",
-    "EmptyDirConfig",
-    "LoggingOptions",
-    "NetworkConfiguration",
-    "NetworkOptions",
-    "NetworkPolicies",
-    "NetworkPolicyConfig",
-    "ObjectStorageOptions",
-    "ObjectStorageProviderOptions",
-    "OpenShiftSSOConfig",
-    "OperandMetadata",
-    "PersistentVolumeClaimConfig",
-    "ReportOptions",
-    "ReportsSecurityOptions",
-    "ReportsServiceConfig",
-    "ResourceMetadata",
-    "Resources",
-    "SchedulingConfiguration",
-    "SecretFile",
-    "SecurityOptions",
-    "ServiceConfig",
-    "ServiceOptions",
-    "StorageBucketNameOptions",
-    "StorageConfiguration",
-    "StorageOptions",
-    "StorageServiceConfig",
-    "TargetConnectionCacheOptions",
-    "TargetDiscoveryOptions",
-    "TemplateConfigMap",
-]
-
-GROUP = "operator.cryostat.io"
-VERSION = "v1beta2"
-API_VERSION = f"{GROUP}/{VERSION}"
-KIND = "Cryostat"
-PLURAL = "cryostats"
 
 # The longest name made from it is that of the container `<name>-jfr-datasource`, a DNS label of at most 63 characters.
 NAME_LIMIT = 48
@@ -126,9 +53,9 @@ class CryostatSpec(Model):
     """What the instance shall be like. Everything is optional."""
 
     target_namespaces: list[NamespaceName] | None = doc(
-        "Namespaces whose workloads the instance may discover and profile. Only the namespace of this object when "
-        "absent or empty. "
-        "Everyone with access to the instance has access to its targets in all of these namespaces."
+        "Namespaces whose workloads the instance may discover and profile. Default: the namespace of this object. "
+        "Every user of the instance has access to its targets in all of these namespaces.",
+        schema={"maxItems": MAX_NAMESPACES},
     )
     enable_cert_manager: Bool | None = doc(
         "Whether connections between the parts of the instance are encrypted with certificates of cert-manager. "

@@ -6,6 +6,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
+from .limits import size_problems
 from .v1beta2 import Cryostat
 
 
@@ -28,12 +29,13 @@ def read_cryostat(obj: Any) -> Cryostat:
         InvalidCryostatError: a field has the wrong type, exceeds a limit or contradicts another field. An API server
             with the current CRD refuses such an object, but it may be older than the rule, or come from a file.
     """
+    if isinstance(obj, dict) and (problems := size_problems(obj.get("spec"))):
+        raise InvalidCryostatError(problems)
     try:
         return Cryostat.model_validate(obj)
     except ValidationError as error:
         invalid = error
-    problems = validation_problems(invalid, ignore=("status",))
-    if problems:
+    if problems := validation_problems(invalid, ignore=("status",)):
         raise InvalidCryostatError(problems)
     return read_cryostat({key: value for key, value in obj.items() if key != "status"})
 

@@ -1,6 +1,6 @@
 """How the pods of an instance run: resources, security contexts, scheduling, metadata, report generators."""
 
-from cryostat_operator.api.base import (
+from .base import (
     FromZero,
     Int32,
     Model,
@@ -14,7 +14,7 @@ from cryostat_operator.api.base import (
     Toleration,
     doc,
 )
-from cryostat_operator.api.network_options import ResourceMetadata
+from .network_options import ResourceMetadata
 
 
 class Affinity(Model):

@@ -6,19 +6,19 @@ from collections.abc import Mapping
 from pathlib import PurePosixPath
 from typing import Any
 
-from cryostat_operator.packaging.catalog import CHANNEL, catalog
-from cryostat_operator.packaging.clusterserviceversion import (
+from ..plan.yaml_text import HEADER, document
+from .catalog import CHANNEL, catalog
+from .clusterserviceversion import (
     PACKAGE,
     WEBHOOK_SERVICE,
     bound_roles,
     clusterserviceversion,
     installed_objects,
 )
-from cryostat_operator.packaging.crds import PATH as CRD_PATH
-from cryostat_operator.packaging.crds import crd
-from cryostat_operator.packaging.webhook_manifests import ROLE as REGISTRATION
-from cryostat_operator.packaging.webhook_manifests import SERVICE as REGISTERED_SERVICE
-from cryostat_operator.plan.yaml_text import HEADER, document
+from .crds import PATH as CRD_PATH
+from .crds import crd
+from .webhook_manifests import ROLE as REGISTRATION
+from .webhook_manifests import SERVICE as REGISTERED_SERVICE
 
 Obj = dict[str, Any]
 

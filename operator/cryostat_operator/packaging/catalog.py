@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from cryostat_operator.api import v1beta1, v1beta2
-from cryostat_operator.packaging.clusterserviceversion import (
+from ..api import constants, v1beta1
+from ..plan.yaml_text import HEADER, document
+from .clusterserviceversion import (
     NAME,
     PACKAGE,
     SUMMARY,
@@ -16,7 +17,6 @@ from cryostat_operator.packaging.clusterserviceversion import (
     presentation,
     related_images,
 )
-from cryostat_operator.plan.yaml_text import HEADER, document
 
 Obj = dict[str, Any]
 
@@ -77,8 +77,8 @@ def _channel() -> Obj:
 
 def _bundle() -> Obj:
     kinds = [
-        {"type": "olm.gvk", "value": {"group": v1beta2.GROUP, "kind": v1beta2.KIND, "version": version}}
-        for version in (v1beta1.VERSION, v1beta2.VERSION)
+        {"type": "olm.gvk", "value": {"group": constants.GROUP, "kind": constants.KIND, "version": version}}
+        for version in (v1beta1.VERSION, constants.VERSION)
     ]
     return {
         "schema": "olm.bundle",

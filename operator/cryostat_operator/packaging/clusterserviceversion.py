@@ -10,13 +10,13 @@ from importlib.metadata import version
 from importlib.resources import files
 from typing import Any
 
-from cryostat_operator.api import v1beta1, v1beta2
-from cryostat_operator.packaging import install
-from cryostat_operator.packaging.descriptors import spec_descriptors, status_descriptors
-from cryostat_operator.packaging.webhook_manifests import ROLE as REGISTRATION
-from cryostat_operator.plan.model import webhook_definitions, webhook_paths
-from cryostat_operator.plan.model.kinds import KINDS
-from cryostat_operator.settings import IMAGES
+from ..api import constants, v1beta1
+from ..plan.model import webhook_definitions, webhook_paths
+from ..plan.model.kinds import KINDS
+from ..settings import IMAGES
+from . import install
+from .descriptors import spec_descriptors, status_descriptors
+from .webhook_manifests import ROLE as REGISTRATION
 
 Obj = dict[str, Any]
 
@@ -27,17 +27,17 @@ DISPLAY_NAME = "Cryostat"
 SUMMARY = "Runs Cryostat, JDK Flight Recorder for JVMs in containers, from one resource"
 # The rules in the definition of Cryostats (CEL) are evaluated since then.
 OLDEST_KUBERNETES = "1.25.0"
-CRD = f"{v1beta2.PLURAL}.{v1beta2.GROUP}"
+CRD = f"{constants.PLURAL}.{constants.GROUP}"
 # OLM's name for the Service that it makes for the webhooks of a Deployment.
 WEBHOOK_SERVICE = f"{install.DEPLOYMENT}-service"
 
 _EXAMPLES: tuple[tuple[str, Obj], ...] = (
-    (v1beta2.API_VERSION, {"reportOptions": {"replicas": 0}}),
+    (constants.API_VERSION, {"reportOptions": {"replicas": 0}}),
     (v1beta1.API_VERSION, {"minimal": False}),
 )
 # Newest version first: the console takes the first for the one to show.
 _VERSIONS = (
-    (v1beta2.VERSION, "An instance of Cryostat: the application, and everything that it needs."),
+    (constants.VERSION, "An instance of Cryostat: the application, and everything that it needs."),
     (v1beta1.VERSION, "An instance of Cryostat in the former version of the API; use v1beta2 for new ones."),
 )
 # Of what catalogs filter by, it has none of these: it reads neither proxy nor TLS profile of the cluster, logs in to no
@@ -137,7 +137,7 @@ def _labels() -> dict[str, str]:
 def _owned(version: str, description: str) -> Obj:
     return {
         "name": CRD,
-        "kind": v1beta2.KIND,
+        "kind": constants.KIND,
         "version": version,
         "displayName": DISPLAY_NAME,
         "description": description,
@@ -189,7 +189,7 @@ def _webhook(kind: str, name: str, path: str) -> Obj:
 
 
 def _example(api_version: str, spec: Obj) -> Obj:
-    return {"apiVersion": api_version, "kind": v1beta2.KIND, "metadata": {"name": "cryostat-sample"}, "spec": spec}
+    return {"apiVersion": api_version, "kind": constants.KIND, "metadata": {"name": "cryostat-sample"}, "spec": spec}
 
 
 def _json(value: Any) -> str:

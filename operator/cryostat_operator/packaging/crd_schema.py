@@ -1,4 +1,4 @@
-"""The structural OpenAPI schema of an API object, made from its model and from Kubernetes' own definitions."""
+"""Generates the structural OpenAPI schema of an API object from its model and from Kubernetes' definitions."""
 
 from __future__ import annotations
 
@@ -6,7 +6,8 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from cryostat_operator.api.base import EMBEDDED_KEY, Model
+from ..api import limits
+from ..api.base import EMBEDDED_KEY, Model
 
 Schema = dict[str, Any]
 
@@ -18,37 +19,53 @@ _SCALARS: Mapping[str, Schema] = {
     "io.k8s.apimachinery.pkg.api.resource.Quantity": {"pattern": QUANTITY, "x-kubernetes-int-or-string": True},
     "io.k8s.apimachinery.pkg.util.intstr.IntOrString": {"x-kubernetes-int-or-string": True},
 }
-# What a definition says beyond its type; enums and limits are left to the API that the value is handed on to.
+# Keywords kept of a Kubernetes definition; enums and limits are checked by the API that the value is passed to.
 _KEPT = ("format", "required", "x-kubernetes-list-type", "x-kubernetes-list-map-keys", "x-kubernetes-map-type")
-# How deep inside an embedded type fields are described: all would make the CRD too large for a client-side apply.
+# Levels of an embedded type that keep descriptions; with all of them the CRD is too large for a client-side apply.
 _DESCRIBED_DEPTH = 2
 _ORDER = ("description", "type")
 
 
 def object_schema(model: type[Model], definitions: Mapping[str, Schema]) -> Schema:
-    """Schema of a whole API object (`openAPIV3Schema`).
+    """Return the schema of a whole API object (`openAPIV3Schema`). Every list and map has an upper limit.
 
     Args:
         model: the object's model, with `metadata`, `spec` and `status`.
-        definitions: Kubernetes' OpenAPI definitions by name, as in `io.k8s.api.core.v1.Toleration`.
+        definitions: Kubernetes' OpenAPI definitions by name, for example `io.k8s.api.core.v1.Toleration`.
 
     Raises:
         KeyError: a field is marked with a type that is not in `definitions`.
         ValueError: a field has a schema that a CRD cannot express.
     """
     raw = model.model_json_schema(by_alias=True, mode="validation")
-    schema = _Own(raw.get("$defs", {}), definitions).convert({k: v for k, v in raw.items() if k != "$defs"})
+    schema = SchemaConverter(raw.get("$defs", {}), definitions).convert({k: v for k, v in raw.items() if k != "$defs"})
+    properties = schema["properties"]
+    properties["spec"] = _limited(properties["spec"])
     schema["properties"] = {
-        "apiVersion": {"description": "Group and version of the API that this object is written in.", "type": "string"},
+        "apiVersion": {"description": "API group and version of this object.", "type": "string"},
         "kind": {"description": "Kind of this object.", "type": "string"},
-        **schema["properties"],
+        **properties,
         "metadata": {"type": "object"},
     }
     return schema
 
 
-class _Own:
-    """Converts the JSON schema that pydantic makes into what a CRD may contain."""
+def _limited(node: Schema) -> Schema:
+    """The schema with upper limits for every list, map and unrestricted text that has none."""
+    result = dict(node)
+    if node.get("type") == "array":
+        result.setdefault("maxItems", limits.MAX_ITEMS)
+        result["items"] = _limited(node["items"])
+    elif isinstance(node.get("additionalProperties"), dict):
+        # A JSON Schema map with arbitrary keys: labels, annotations, resource names.
+        result.setdefault("maxProperties", limits.MAX_PROPERTIES)
+    elif "properties" in node:
+        result["properties"] = {name: _limited(child) for name, child in node["properties"].items()}
+    return _sorted(result)
+
+
+class SchemaConverter:
+    """Converts pydantic's JSON schema to the subset that a CRD allows."""
 
     def __init__(self, defs: Mapping[str, Schema], definitions: Mapping[str, Schema]) -> None:
         self.defs = defs
@@ -71,7 +88,7 @@ class _Own:
 
 
 def flatten(raw: Schema, defs: Mapping[str, Schema]) -> Schema:
-    """A node of pydantic's schema with references and «or null» followed; what stands nearer to the field wins.
+    """Return a node of pydantic's schema with `$ref` and `anyOf: [..., null]` resolved; the field's own keywords win.
 
     An embedded type has its name under `EMBEDDED_KEY`.
     """
@@ -86,7 +103,7 @@ def flatten(raw: Schema, defs: Mapping[str, Schema]) -> Schema:
 
 
 def embedded(name: str, definitions: Mapping[str, Schema], depth: int = 0) -> Schema:
-    """Schema of one of Kubernetes' own types, inlined, with the first sentence of each upper field's description."""
+    """Return the inlined schema of a Kubernetes type; the upper levels keep the first sentence of descriptions."""
     if name in _SCALARS:
         return dict(_SCALARS[name])
     return _embedded_node(definitions[name], definitions, depth)

@@ -9,16 +9,16 @@ from importlib.resources import files
 from pathlib import PurePosixPath
 from typing import Any
 
-from cryostat_operator.api import v1beta1, v1beta2
-from cryostat_operator.api.base import Model
-from cryostat_operator.packaging import webhook_manifests
-from cryostat_operator.packaging.crd_schema import object_schema
-from cryostat_operator.plan.model import webhook_paths
-from cryostat_operator.plan.yaml_text import document
+from ..api import constants, v1beta1, v1beta2
+from ..api.base import Model
+from ..plan.model import webhook_paths
+from ..plan.yaml_text import document
+from . import webhook_manifests
+from .crd_schema import object_schema
 
 Obj = dict[str, Any]
 
-PATH = PurePosixPath(f"crds/{v1beta2.GROUP}_{v1beta2.PLURAL}.yaml")
+PATH = PurePosixPath(f"crds/{constants.GROUP}_{constants.PLURAL}.yaml")
 
 COLUMNS = (
     # name, path, priority (1: only with -o wide), description
@@ -33,7 +33,7 @@ _FORMER_COLUMNS = (
     ("Application URL", ".status.applicationUrl", 0, "Address of the application."),
     ("Grafana Secret", ".status.grafanaSecret", 0, "Secret with the login of a former Grafana."),
 )
-_DEPRECATION = f"{v1beta1.API_VERSION} {v1beta2.KIND} is deprecated; use {v1beta2.API_VERSION}"
+_DEPRECATION = f"{v1beta1.API_VERSION} {constants.KIND} is deprecated; use {constants.API_VERSION}"
 _AGE = {"name": "Age", "type": "date", "jsonPath": ".metadata.creationTimestamp"}
 
 
@@ -47,17 +47,17 @@ def crd() -> Obj:
         "apiVersion": "apiextensions.k8s.io/v1",
         "kind": "CustomResourceDefinition",
         "metadata": {
-            "name": f"{v1beta2.PLURAL}.{v1beta2.GROUP}",
+            "name": f"{constants.PLURAL}.{constants.GROUP}",
             "labels": {"app.kubernetes.io/name": "cryostat-operator"},
         },
         "spec": {
-            "group": v1beta2.GROUP,
+            "group": constants.GROUP,
             "scope": "Namespaced",
             "names": {
-                "kind": v1beta2.KIND,
-                "listKind": f"{v1beta2.KIND}List",
-                "plural": v1beta2.PLURAL,
-                "singular": v1beta2.PLURAL.removesuffix("s"),
+                "kind": constants.KIND,
+                "listKind": f"{constants.KIND}List",
+                "plural": constants.PLURAL,
+                "singular": constants.PLURAL.removesuffix("s"),
                 "shortNames": ["cryo"],
                 "categories": ["cryostat"],
             },
@@ -70,7 +70,7 @@ def crd() -> Obj:
                 },
             },
             "versions": [
-                _version(v1beta2.VERSION, v1beta2.Cryostat, COLUMNS),
+                _version(constants.VERSION, v1beta2.Cryostat, COLUMNS),
                 _version(v1beta1.VERSION, v1beta1.Cryostat, _FORMER_COLUMNS)
                 | {"storage": False, "deprecated": True, "deprecationWarning": _DEPRECATION},
             ],

@@ -11,18 +11,18 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
-from cryostat_operator.api import v1beta1, v1beta2
-from cryostat_operator.api.base import EMBEDDED_KEY, Model
-from cryostat_operator.packaging import form
-from cryostat_operator.packaging.crd_schema import flatten, object_schema
-from cryostat_operator.packaging.crds import definitions
+from ..api import constants, v1beta1, v1beta2
+from ..api.base import EMBEDDED_KEY, Model
+from . import form
+from .crd_schema import flatten, object_schema
+from .crds import definitions
 
 Obj = dict[str, Any]
 
 URN = "urn:alm:descriptor:"
 UI = f"{URN}com.tectonic.ui:"
 
-_MODELS: dict[str, type[Model]] = {v1beta2.VERSION: v1beta2.Cryostat, v1beta1.VERSION: v1beta1.Cryostat}
+_MODELS: dict[str, type[Model]] = {constants.VERSION: v1beta2.Cryostat, v1beta1.VERSION: v1beta1.Cryostat}
 _ABBREVIATIONS = {"jmx": "JMX", "ws": "WebSocket"}
 _WIDGETS = {"boolean": "booleanSwitch", "integer": "number", "number": "number", "string": "text"}
 

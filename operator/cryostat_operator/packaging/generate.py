@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import Path, PurePosixPath
 
-from cryostat_operator.packaging.bundle import files_of_bundle
-from cryostat_operator.packaging.crds import files_of_crds
-from cryostat_operator.packaging.install import files_of_install
-from cryostat_operator.plan.yaml_text import HEADER
+from ..plan.yaml_text import HEADER
+from .bundle import files_of_bundle
+from .crds import files_of_crds
+from .install import files_of_install
 
 _FOLDERS = ("bundle", "crds", "manifests")
 _NAMES = ("*.yaml", "*.Dockerfile")

@@ -6,11 +6,11 @@ from collections.abc import Iterable, Iterator, Mapping
 from pathlib import PurePosixPath
 from typing import Any, NamedTuple
 
-from cryostat_operator.api import v1beta2
-from cryostat_operator.packaging import monitoring, network, replicas, webhook_manifests
-from cryostat_operator.plan.model.kinds import KINDS
-from cryostat_operator.plan.yaml_text import document
-from cryostat_operator.settings import IMAGES, WEBHOOK_CERTIFICATES, Settings
+from ..api import constants
+from ..plan.model.kinds import KINDS
+from ..plan.yaml_text import document
+from ..settings import IMAGES, WEBHOOK_CERTIFICATES, Settings
+from . import monitoring, network, replicas, webhook_manifests
 
 Obj = dict[str, Any]
 
@@ -43,10 +43,10 @@ class Rule(NamedTuple):
 _READ = ("get", "list", "watch")
 # What the operator may do besides making the objects of `KINDS`.
 _OWN_RULES = (
-    Rule(v1beta2.GROUP, v1beta2.PLURAL, (*_READ, "patch")),
-    Rule(v1beta2.GROUP, f"{v1beta2.PLURAL}/status", ("patch",)),
+    Rule(constants.GROUP, constants.PLURAL, (*_READ, "patch")),
+    Rule(constants.GROUP, f"{constants.PLURAL}/status", ("patch",)),
     # Needed to set blockOwnerDeletion in owner references where OwnerReferencesPermissionEnforcement is on (OpenShift).
-    Rule(v1beta2.GROUP, f"{v1beta2.PLURAL}/finalizers", ("update",)),
+    Rule(constants.GROUP, f"{constants.PLURAL}/finalizers", ("update",)),
     Rule("", "namespaces", ("list", "watch")),
     Rule("", "pods", ("list", "watch")),
     Rule("", "events", ("create", "get", "patch")),

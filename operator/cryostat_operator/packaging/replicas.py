@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from cryostat_operator.settings import Settings
-
 from ..api import constants
+from ..settings import Settings
 
 Obj = dict[str, Any]
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from cryostat_operator.api import v1beta2
-from cryostat_operator.settings import Settings
+from ..api import constants
+from ..settings import Settings
 
 Obj = dict[str, Any]
 
@@ -64,7 +64,7 @@ def registration_role(labels: Mapping[str, str]) -> Obj:
     named = (
         (admission, "mutatingwebhookconfigurations", mutating),
         (admission, "validatingwebhookconfigurations", validating),
-        ("apiextensions.k8s.io", "customresourcedefinitions", f"{v1beta2.PLURAL}.{v1beta2.GROUP}"),
+        ("apiextensions.k8s.io", "customresourcedefinitions", f"{constants.PLURAL}.{constants.GROUP}"),
     )
     return {
         "apiVersion": "rbac.authorization.k8s.io/v1",

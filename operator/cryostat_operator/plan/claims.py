@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any, Literal
 
 from ..api import constants
-from ..api.v1beta2 import EmptyDirConfig, StorageConfiguration
+from ..api.storage_options import EmptyDirConfig, StorageConfiguration
 from . import builders, workloads
 from .instance import Instance
 from .model.kinds import Obj

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from ..api.v1beta2 import Affinity, ResourceMetadata, SchedulingConfiguration, ServiceConfig
+from ..api.network_options import ResourceMetadata, ServiceConfig
+from ..api.workload_options import Affinity, SchedulingConfiguration
 from . import builders
 from .instance import Instance
 from .model.kinds import Obj

@@ -11,12 +11,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cryostat_operator.api import v1beta1, v1beta2
+from cryostat_operator.api import constants, v1beta1, v1beta2
 from cryostat_operator.api.conversion import ANNOTATION, convert
 from cryostat_operator.api.validation import read_cryostat
+from cryostat_operator.api.workload_options import ReportOptions
 from tests.unit.strategies import NAMES, NAMESPACES, members
 
-OLD, NEW = v1beta1.API_VERSION, v1beta2.API_VERSION
+OLD, NEW = v1beta1.API_VERSION, constants.API_VERSION
 ANNOTATIONS = st.dictionaries(st.sampled_from(["a", "example.com/b"]), st.text(max_size=3), min_size=1, max_size=2)
 _KEYS = st.sampled_from(
     [
@@ -33,7 +34,11 @@ def objects(version: Any) -> st.SearchStrategy[dict[str, Any]]:
         {"name": NAMES, "namespace": NAMESPACES}, optional={"annotations": ANNOTATIONS, "labels": ANNOTATIONS}
     )
     parts = {"spec": members(version.CryostatSpec), "status": members(version.CryostatStatus)}
-    head = {"apiVersion": st.just(version.API_VERSION), "kind": st.just("Cryostat"), "metadata": metadata}
+    head = {
+        "apiVersion": st.just(OLD if version is v1beta1 else NEW),
+        "kind": st.just("Cryostat"),
+        "metadata": metadata,
+    }
     return st.fixed_dictionaries(head, optional=parts)
 
 
@@ -63,7 +68,7 @@ def test_from_v1beta1_and_back(obj: dict[str, Any]) -> None:
     assert convert(convert(convert(there, OLD), NEW), OLD) == obj
 
 
-@given(objects(v1beta2), members(v1beta2.ReportOptions))
+@given(objects(v1beta2), members(ReportOptions))
 def test_a_change_in_between_stays_and_takes_nothing_with_it(obj: dict[str, Any], reports: dict[str, Any]) -> None:
     there = convert(obj, OLD)
     there["spec"] = {**there.get("spec", {}), "reportOptions": reports}
@@ -213,7 +218,7 @@ def test_what_does_not_fit_into_an_annotation_is_read_only_in_v1beta1() -> None:
         there = convert(obj, OLD)
         assert there["metadata"]["labels"] == {"a": "b", ANNOTATION: "too-large"}
         assert there["metadata"].get("annotations", {}) == obj["metadata"].get("annotations", {})
-        with pytest.raises(ValueError, match="use v1beta2"):
+        with pytest.raises(ValueError, match="do not fit into v1beta1; write it in v1beta2"):
             convert(there, NEW)
 
 

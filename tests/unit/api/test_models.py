@@ -9,7 +9,8 @@ import pytest
 import yaml
 
 from cryostat_operator.api.base import Model
-from cryostat_operator.api.v1beta2 import API_VERSION, Cryostat, CryostatSpec
+from cryostat_operator.api.constants import API_VERSION
+from cryostat_operator.api.v1beta2 import Cryostat, CryostatSpec
 from cryostat_operator.api.validation import InvalidCryostatError, read_cryostat
 from tests.unit.api.cases import BAD_NAMES, CASES, GOOD_NAMES
 

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from cryostat_operator.api import v1beta1, v1beta2
+from cryostat_operator.api import constants, v1beta1, v1beta2
 from cryostat_operator.packaging.clusterserviceversion import presentation
 from cryostat_operator.packaging.crds import crd
 from cryostat_operator.packaging.descriptors import spec_descriptors, status_descriptors
@@ -18,7 +18,7 @@ from tests.unit.api.fields import own_fields
 
 Obj = dict[str, Any]
 
-MODELS = {v1beta2.VERSION: v1beta2.Cryostat, v1beta1.VERSION: v1beta1.Cryostat}
+MODELS = {constants.VERSION: v1beta2.Cryostat, v1beta1.VERSION: v1beta1.Cryostat}
 VERSIONS = tuple(MODELS)
 URN = "urn:alm:descriptor:"
 UI = f"{URN}com.tectonic.ui:"
@@ -179,7 +179,7 @@ def test_a_group_stands_before_its_fields(descriptors: list[Obj]) -> None:
 
 
 def test_a_person_meets_the_important_fields_first() -> None:
-    top = [each for each in spec_descriptors(v1beta2.VERSION) if not set(".[") & set(each["path"])]
+    top = [each for each in spec_descriptors(constants.VERSION) if not set(".[") & set(each["path"])]
     assert [each["path"] for each in top if "advanced" not in kinds(each)] == FIRST
     assert [each["path"] for each in top][: len(FIRST)] == FIRST
 
@@ -237,7 +237,7 @@ def pruned(value: Any) -> Any:
 def test_the_form_drops_nothing_of_its_examples() -> None:
     annotations = presentation()
     examples = json.loads(annotations["alm-examples"])
-    assert [each["apiVersion"] for each in examples] == [v1beta2.API_VERSION, v1beta1.API_VERSION]
+    assert [each["apiVersion"] for each in examples] == [constants.API_VERSION, v1beta1.API_VERSION]
     for each in (*examples, json.loads(annotations["operatorframework.io/initialization-resource"])):
         assert pruned(each) == each
         hidden = {d["path"] for d in spec_descriptors(each["apiVersion"].split("/")[1]) if "hidden" in kinds(d)}

@@ -68,3 +68,12 @@ def test_lists_and_maps_keep_the_go_operators_merge_behaviour(schema: dict[str, 
 
 def test_is_the_same_every_time() -> None:
     assert json.dumps(object_schema(Cryostat, definitions())) == json.dumps(object_schema(Cryostat, definitions()))
+
+
+def test_every_list_and_map_of_the_spec_has_an_upper_limit(schema: dict[str, Any]) -> None:
+    for node in nodes(schema["properties"]["spec"]):
+        if node.get("type") == "array":
+            assert 1 <= node["maxItems"] <= 1000, node
+        if isinstance(node.get("additionalProperties"), dict) and node.get("type") == "object":
+            assert 1 <= node["maxProperties"] <= 256, node
+    assert schema["properties"]["spec"]["properties"]["targetNamespaces"]["maxItems"] == 1000

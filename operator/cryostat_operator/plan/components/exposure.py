@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from ...api.v1beta2 import NetworkConfiguration
+from ...api.network_options import NetworkConfiguration
 from .. import builders, workloads
 from ..instance import Instance
 from ..model import names

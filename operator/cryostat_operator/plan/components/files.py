@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import NamedTuple
 
-from ...api.v1beta2 import TemplateConfigMap
+from ...api.application_options import TemplateConfigMap
 from .. import builders
 from ..instance import Instance
 from ..model import names

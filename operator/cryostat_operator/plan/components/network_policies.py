@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
-from ...api.v1beta2 import NetworkPolicyConfig
+from ...api.network_options import NetworkPolicyConfig
 from .. import builders, workloads
 from ..instance import Instance
 from ..model import names

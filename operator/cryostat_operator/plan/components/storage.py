@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Final
 
-from ...api.v1beta2 import ObjectStorageProviderOptions
+from ...api.storage_options import ObjectStorageProviderOptions
 from .. import builders, claims, workloads
 from ..instance import Instance
 from ..model import names

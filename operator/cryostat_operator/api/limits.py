@@ -1,0 +1,48 @@
+"""Upper limits of a Cryostat's size.
+
+Two kinds: limits of the CRD, which the API server checks when an object is written, and limits of reading, which bound
+the work of the operator for objects that were stored before the CRD had limits. The latter are larger, so that such
+objects keep working.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+# CRD: maxItems and maxProperties.
+MAX_NAMESPACES = 1_000
+MAX_ITEMS = 256
+MAX_PROPERTIES = 256
+
+# Reading: entries of one list or map, and values of the whole spec.
+MAX_ENTRIES_READ = 2_000
+MAX_VALUES_READ = 20_000
+_MAX_LEVELS = 32
+
+
+def size_problems(spec: Any) -> list[str]:
+    """Why a spec is too large to be read; empty where it is not. Takes at most `MAX_VALUES_READ` steps."""
+    count = 0
+    for path, size, levels in _containers(spec):
+        count += size
+        if size > MAX_ENTRIES_READ:
+            return [f"{path}: has {size} entries; at most {MAX_ENTRIES_READ} are supported"]
+        if levels > _MAX_LEVELS:
+            return [f"{path}: is nested more than {_MAX_LEVELS} levels deep"]
+        if count > MAX_VALUES_READ:
+            return [f"spec: has more than {MAX_VALUES_READ} values; remove entries from its lists and maps"]
+    return []
+
+
+def _containers(value: Any) -> Iterator[tuple[str, int, int]]:
+    """Path, number of entries and nesting level of all lists and maps, the outer ones first."""
+    pending: list[tuple[str, Any, int]] = [("spec", value, 0)]
+    while pending:
+        path, value, levels = pending.pop()
+        if isinstance(value, dict):
+            yield path, len(value), levels
+            pending += [(f"{path}.{key}", inner, levels + 1) for key, inner in value.items()]
+        elif isinstance(value, list):
+            yield path, len(value), levels
+            pending += [(f"{path}[{index}]", inner, levels + 1) for index, inner in enumerate(value)]

@@ -1,0 +1,63 @@
+"""Sizes up to the limits are read; larger specs are refused after a bounded number of steps."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from cryostat_operator.api import limits
+from cryostat_operator.api.limits import size_problems
+from cryostat_operator.api.validation import InvalidCryostatError, read_cryostat
+
+
+def nested(levels: int) -> Any:
+    value: Any = {}
+    for _ in range(levels):
+        value = {"a": value}
+    return value
+
+
+@pytest.mark.parametrize(
+    "spec",
+    [None, {}, {"a": list(range(limits.MAX_ENTRIES_READ))}, {str(n): {"a": [1]} for n in range(1_900)}, nested(32)],
+    ids=["none", "empty", "longest list", "many values", "deepest"],
+)
+def test_what_is_within_the_limits(spec: Any) -> None:
+    assert size_problems(spec) == []
+
+
+@pytest.mark.parametrize(
+    ("spec", "problem"),
+    [
+        ({"a": {"b": [0] * 2_001}}, "spec.a.b: has 2001 entries; at most 2000 are supported"),
+        ({"a": dict.fromkeys(map(str, range(2_001)))}, "spec.a: has 2001 entries; at most 2000 are supported"),
+        ({"a": nested(33)}, f"spec{'.a' * 33}: is nested more than 32 levels deep"),
+        (
+            {"a": [[0] * 1_000] * 20},
+            "spec: has more than 20000 values; remove entries from its lists and maps",
+        ),
+    ],
+    ids=["list", "map", "levels", "total"],
+)
+def test_what_exceeds_a_limit(spec: Any, problem: str) -> None:
+    assert size_problems(spec) == [problem]
+
+
+def test_the_walk_ends_at_the_limit() -> None:
+    class Counting(list[Any]):
+        steps = 0
+
+        def __len__(self) -> int:
+            Counting.steps += 1
+            return super().__len__()
+
+    assert size_problems({"a": [Counting([0] * 1_000) for _ in range(1_900)]})
+    assert Counting.steps < 50
+
+
+def test_a_cryostat_beyond_the_limits_is_invalid() -> None:
+    files = [{"configMapName": f"c{number}", "filename": "f"} for number in range(10_000)]
+    with pytest.raises(InvalidCryostatError) as error:
+        read_cryostat({"metadata": {"name": "x"}, "spec": {"eventTemplates": files}})
+    assert error.value.problems == ["spec.eventTemplates: has 10000 entries; at most 2000 are supported"]
