@@ -1,4 +1,4 @@
-"""What the application itself does: discovery, target connections, agents, users, and files given by the user."""
+"""Models of the application part of the spec: discovery, target connections, agents, users, and files."""
 
 from typing import Annotated, ClassVar, Literal
 
@@ -21,7 +21,7 @@ from .base import (
 
 
 class CertificateSecret(Model):
-    """A certificate to trust, in a Secret or in a ConfigMap."""
+    """A trusted certificate in a Secret or ConfigMap."""
 
     secret_name: ObjectName | None = doc("Secret in the namespace of this object that holds the certificate.")
     config_map_name: ObjectName | None = doc("ConfigMap in the namespace of this object that holds the certificate.")
@@ -56,7 +56,7 @@ class TargetConnectionCacheOptions(Model):
     """Connections to target JVMs."""
 
     target_cache_size: FromMinusOne | None = doc(
-        "Number of target connections that may be open at a time. Unlimited with -1, the default, and with 0."
+        "Maximum number of open target connections. -1 (the default) and 0 mean unlimited."
     )
     target_cache_ttl: FromOne | None = doc(
         "Seconds after which an unused target connection is closed. Default 10.", alias="targetCacheTTL"
@@ -64,29 +64,31 @@ class TargetConnectionCacheOptions(Model):
 
 
 class TargetDiscoveryOptions(Model):
-    """How target JVMs are found."""
+    """Discovery of target JVMs."""
 
     disable_built_in_discovery: Bool | None = doc(
-        "Do not look for targets through the Kubernetes API; only agents and targets added by hand are known then."
+        "Disable the discovery of targets through the Kubernetes API. Agents and manually added targets still appear."
     )
-    disable_built_in_port_names: Bool | None = doc("Do not fall back to the default port name when no names are given.")
-    discovery_port_names: list[Text] | None = doc("Names of ports that are taken for JMX. Default `jfr-jmx`.")
+    disable_built_in_port_names: Bool | None = doc(
+        "Do not use the default port name if `discoveryPortNames` is absent."
+    )
+    discovery_port_names: list[Text] | None = doc("Names of JMX ports. Default `jfr-jmx`.")
     disable_built_in_port_numbers: Bool | None = doc(
-        "Do not fall back to the default port number when no numbers are given."
+        "Do not use the default port number if `discoveryPortNumbers` is absent."
     )
-    discovery_port_numbers: list[Port] | None = doc("Numbers of ports that are taken for JMX. Default 9091.")
+    discovery_port_numbers: list[Port] | None = doc("Numbers of JMX ports. Default 9091.")
 
 
 class AgentOptions(Model):
     """Cryostat agents in the target workloads."""
 
     disable_hostname_verification: Bool | None = doc(
-        "Do not compare host names with certificates when the application calls agents; agents are then called by "
-        "pod IP."
+        "Do not verify host names in connections from the application to agents; the application then connects to "
+        "the pod's IP address."
     )
-    allow_insecure: Bool | None = doc("Accept agents that are reached by plain HTTP.")
+    allow_insecure: Bool | None = doc("Accept agents that serve plain HTTP.")
     resources: ResourceRequirements | None = doc(
-        "Resources of the init container that brings the agent into a pod. Default requests 10m CPU and 32Mi, "
+        "Resources of the init container that copies the agent into a pod. Default requests 10m CPU and 32Mi, "
         "limits 20m CPU and 64Mi."
     )
 
@@ -107,34 +109,32 @@ class SecretFile(Model):
     rules: ClassVar[tuple[Rule, ...]] = (
         Rule(
             "has(self.secretName) == has(self.filename)",
-            "secretName and filename must be set together: half of them would leave users without a login",
+            "secretName and filename must be set together: with only one of them no login is configured",
             lambda f: (f.secret_name is None) == (f.filename is None),
         ),
     )
 
 
 class OpenShiftSSOConfig(Model):
-    """Login with OpenShift accounts."""
+    """Authentication with OpenShift accounts."""
 
     disable: Bool | None = doc(
-        "Switch authentication off: everybody who reaches the application may use it. This is the only way to an open "
-        "instance, on every platform. It has no effect beside `basicAuth`."
+        "Disable authentication, on every platform: anyone who can connect to the application can use it. This is the "
+        "only setting that disables authentication. It has no effect together with `basicAuth`."
     )
     access_review: ResourceAttributes | None = doc(
-        "Permission that an OpenShift user needs. By default `create` on `pods/exec` in the namespace of this "
-        "object. OpenShift only."
+        "Permission that users need on OpenShift. Default: `create` on `pods/exec` in the namespace of this object."
     )
 
 
 class AuthorizationOptions(Model):
-    """Who may use the application."""
+    """Authentication and authorization of users."""
 
     basic_auth: Annotated[SecretFile | None, EmptyIsAbsent] = doc(
-        "Users and passwords from an htpasswd file. On Kubernetes, when this is absent, the operator generates a "
-        "login and "
-        "names its Secret in `status.basicAuthSecret`."
+        "Users and passwords from an htpasswd file. Default on Kubernetes: the operator generates a login and names "
+        "its Secret in `status.basicAuthSecret`."
     )
     open_shift_sso: OpenShiftSSOConfig | None = doc(
-        "Login with OpenShift accounts, the default on OpenShift, and the switch to an open instance.",
+        "Authentication with OpenShift accounts, the default on OpenShift, and the switch to disable authentication.",
         alias="openShiftSSO",
     )

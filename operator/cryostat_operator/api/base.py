@@ -1,4 +1,4 @@
-"""What all API models share: camel-case names, limits, rules across fields, and markers for Kubernetes' own types."""
+"""Base of all API models: camel-case names, limits, rules across fields, and embedded Kubernetes types."""
 
 from __future__ import annotations
 
@@ -33,14 +33,14 @@ EMBEDDED_KEY = "x-cryostat-embedded"
 
 @dataclass(frozen=True)
 class Rule:
-    """A combination of fields that must hold: once for the API server (`cel`), once for readers of a file (`holds`)."""
+    """A constraint across fields, as a CEL expression for the API server and as a predicate for the model."""
 
     cel: str
     message: str
     holds: Callable[[Any], bool]
-    # The name of an object never changes: such a rule must not stop the deletion of an object that is already there.
-    # An object has no status when it is created, and any that an operator has seen has one. (`optionalOldSelf` would
-    # say it better, but Kubernetes before 1.29 refuses a CRD with it.)
+    # Immutable fields, such as the name, must not block updates of objects that are older than the rule. An object has
+    # no status when it is created, and has one after the first reconcile. (`optionalOldSelf` is not an option: versions
+    # of Kubernetes before 1.29 reject a CRD that contains it.)
     only_on_create: bool = False
 
     def as_schema(self) -> dict[str, Any]:
@@ -61,13 +61,13 @@ class Embedded:
 
 
 class Model(BaseModel):
-    """Base of all API objects: immutable, unknown members ignored (an older operator may meet a newer CRD)."""
+    """Base of all API models. Immutable; unknown fields are ignored, because the CRD may be newer than the operator."""
 
     model_config = ConfigDict(frozen=True, extra="ignore", alias_generator=to_camel, populate_by_name=True)
     rules: ClassVar[tuple[Rule, ...]] = ()
 
     @model_validator(mode="after")
-    def _keep_rules(self) -> Self:
+    def _check_rules(self) -> Self:
         for rule in self.rules:
             if not rule.holds(self):
                 raise ValueError(rule.message)
@@ -82,12 +82,12 @@ class Model(BaseModel):
 
 
 def doc(text: str, *, alias: str | None = None, schema: Mapping[str, Any] | None = None) -> Any:
-    """An optional field with its description; `schema` is told to the API server only and not checked when reading."""
+    """Define an optional field; `schema` is added to the CRD and not checked by the model."""
     return Field(default=None, alias=alias, description=text, json_schema_extra=dict(schema or {}))
 
 
 def required(text: str, *, schema: Mapping[str, Any] | None = None) -> Any:
-    """A required field with its description."""
+    """Define a required field; `schema` is added to the CRD and not checked by the model."""
     return Field(description=text, json_schema_extra=dict(schema or {}))
 
 
@@ -115,7 +115,7 @@ ObjectName = Annotated[StrictStr, Field(max_length=253, pattern=DNS_SUBDOMAIN)]
 NamespaceName = Annotated[StrictStr, Field(max_length=63, pattern=f"^{DNS_LABEL}$")]
 DataKey = Annotated[StrictStr, Field(max_length=253, pattern=r"^[-._a-zA-Z0-9]+$")]
 StringMap = dict[StrictStr, StrictStr]
-# An empty string or object means «not given», as it always has in this API.
+# In this API, an empty string or object means the field is absent.
 EmptyIsAbsent = BeforeValidator(_empty_is_absent)
 
 ResourceRequirements = Annotated[dict[str, Any], Embedded("io.k8s.api.core.v1.ResourceRequirements")]

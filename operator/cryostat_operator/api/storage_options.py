@@ -1,4 +1,4 @@
-"""Where an instance keeps its data: volumes, the database, and the object storage."""
+"""Models of the storage part of the spec: volumes, database, object storage."""
 
 from typing import Annotated, ClassVar, Literal
 
@@ -23,32 +23,31 @@ EndpointUrl = Annotated[StrictStr, Field(pattern=r"^[Hh][Tt][Tt][Pp][Ss]?://\S+$
 
 
 class PersistentVolumeClaimConfig(Model):
-    """A PersistentVolumeClaim made by the operator."""
+    """A PersistentVolumeClaim that the operator creates."""
 
     annotations: StringMap | None = doc("Annotations of the claim.")
     labels: StringMap | None = doc("Labels of the claim. The key `app` is reserved.")
     spec: PersistentVolumeClaimSpec | None = doc(
-        "Spec of the claim. Access mode ReadWriteOnce, a default size and the cluster's default storage class are "
-        "filled in. "
-        "After creation only a larger storage request has an effect."
+        "Spec of the claim. Default: access mode ReadWriteOnce, the size given at the component, the default storage "
+        "class of the cluster. After creation, only a larger storage request has an effect."
     )
 
 
 class EmptyDirConfig(Model):
-    """A volume that lives and dies with its pod."""
+    """A volume that is deleted with its pod."""
 
     enabled: Bool | None = doc(
-        "Use an emptyDir volume instead of a PersistentVolumeClaim. Its data is lost with the pod."
+        "Use an emptyDir volume instead of a PersistentVolumeClaim. Its data is deleted with the pod."
     )
-    medium: Medium | None = doc("Storage medium: empty for the node's disk, or `Memory`.")
-    size_limit: Size | None = doc("Upper limit of the volume's size, such as 500Mi. Unlimited when absent or 0.")
+    medium: Medium | None = doc("Storage medium: empty for the disk of the node, or `Memory`.")
+    size_limit: Size | None = doc("Maximum size of the volume, for example 500Mi. Absent and 0 mean unlimited.")
 
 
 class StorageConfiguration(Model):
     """The volume of one component."""
 
     pvc: PersistentVolumeClaimConfig | None = doc("The PersistentVolumeClaim to create for this component.")
-    empty_dir: EmptyDirConfig | None = doc("An emptyDir volume in place of the claim; it wins when enabled.")
+    empty_dir: EmptyDirConfig | None = doc("An emptyDir volume. If enabled, it is used instead of the claim.")
 
 
 class StorageOptions(Model):
@@ -57,12 +56,10 @@ class StorageOptions(Model):
     database: StorageConfiguration | None = doc("Volume of the database. A claim has 500Mi by default.")
     object_storage: StorageConfiguration | None = doc("Volume of the object storage. A claim has 32Gi by default.")
     pvc: PersistentVolumeClaimConfig | None = doc(
-        "Deprecated: use `database` and `objectStorage`. A claim for each of the two that has no volume settings "
-        "of its own."
+        "Deprecated: use `database` and `objectStorage`. Applies to each of the two that is absent."
     )
     empty_dir: EmptyDirConfig | None = doc(
-        "Deprecated: use `database` and `objectStorage`. An emptyDir for each of the two that has no volume "
-        "settings of its own."
+        "Deprecated: use `database` and `objectStorage`. Applies to each of the two that is absent."
     )
 
 
@@ -71,8 +68,8 @@ class DatabaseOptions(Model):
 
     secret_name: ObjectName | None = doc(
         "Secret in the namespace of this object with the keys `CONNECTION_KEY` (database password) and "
-        "`ENCRYPTION_KEY` "
-        "(for stored credentials). Generated when absent. It cannot be changed once the database has been set up."
+        "`ENCRYPTION_KEY` (encryption of stored credentials). Default: a generated Secret. It cannot be changed after "
+        "the database was created."
     )
 
 
@@ -88,22 +85,22 @@ class ObjectStorageProviderOptions(Model):
     """An S3 service outside the instance."""
 
     url: EndpointUrl | None = doc(
-        "Address of an S3 service to use, such as https://s3.example.com. The operator then runs no storage of its own."
+        "URL of an S3 service, for example https://s3.example.com. The operator then deploys no object storage."
     )
     region: NonEmpty | None = doc("Region of the S3 service. Required with `url`.")
     use_virtual_host_access: Bool | None = doc(
-        "Put the bucket's name into the host name of requests (virtual-hosted style) and not into the path."
+        "Send the bucket name in the host name of requests (virtual-hosted style) instead of the path."
     )
     disable_presigned_file_transfers: Bool | None = doc(
-        "Do not use presigned URLs between the parts of the instance; files then pass through the application."
+        "Do not use presigned URLs between components of the instance; files pass through the application."
     )
     disable_presigned_downloads: Bool | None = doc(
-        "Do not hand presigned URLs to clients; downloads then pass through the application."
+        "Do not send presigned URLs to clients; downloads pass through the application."
     )
     tls_trust_all: Bool | None = doc("Accept any certificate of the S3 service. Not for production.")
     metadata_mode: Literal["tagging", "metadata", "bucket"] | None = doc(
-        "How metadata is attached to stored files: object `tagging` (default), object `metadata`, or files in an "
-        "extra `bucket`."
+        "Where metadata of stored files is kept: as object tags (`tagging`, the default), as object metadata "
+        "(`metadata`), or in a bucket of its own (`bucket`)."
     )
     rules: ClassVar[tuple[Rule, ...]] = (
         Rule(
@@ -146,10 +143,10 @@ class ObjectStorageOptions(Model):
 
     secret_name: ObjectName | None = doc(
         "Secret in the namespace of this object with the keys `ACCESS_KEY` and `SECRET_KEY` for the object storage. "
-        "Generated when absent. Required with an external storage (`provider.url`)."
+        "Default: a generated Secret. Required with an external object storage (`provider.url`)."
     )
     provider: ObjectStorageProviderOptions | None = doc(
-        "An external S3 service. Without it the operator runs a storage as part of the instance."
+        "An external S3 service. Default: the operator deploys an object storage for the instance."
     )
     storage_bucket_name_options: StorageBucketNameOptions | None = doc(
         "Names of the buckets. They apply to an external storage only; existing buckets are used as they are."

@@ -1,7 +1,7 @@
-"""Version v1beta1 of `Cryostat`, deprecated and still served: only what differs from v1beta2 is written here.
+"""Models of API version v1beta1, which is deprecated and still served; only differences to v1beta2 are defined here.
 
-Fields that no release has used for years are still read and kept. The status has the fields of v1beta2 too: nothing
-that only the operator may say can then come out of an annotation, which any author of a Cryostat can write.
+Fields without effect are still accepted and preserved. The status has all fields of v1beta2: if some of them were
+preserved in an annotation instead, every author of a Cryostat could forge them.
 """
 
 from __future__ import annotations
@@ -37,12 +37,12 @@ from .workload_options import OperandMetadata, ReportOptions, SchedulingConfigur
 VERSION = "v1beta1"
 API_VERSION = f"{constants.GROUP}/{VERSION}"
 
-# Empty where the certificate is in a ConfigMap, which this version has no field for.
+# Empty if the certificate is in a ConfigMap; this version has no field for one.
 _SecretName = Annotated[StrictStr, Field(max_length=253, pattern=f"^$|{DNS_SUBDOMAIN}")]
 
 
 class CertificateSecret(Model):
-    """A certificate to trust, in a Secret."""
+    """A trusted certificate in a Secret."""
 
     secret_name: _SecretName = required("Secret in the namespace of this object that holds the certificate.")
     certificate_key: DataKey | None = doc("Key of the certificate in PEM form. Default `tls.crt`.")
@@ -83,7 +83,7 @@ class NetworkConfiguration(ResourceMetadata):
 
 
 class NetworkOptions(Model):
-    """How the application is reached from outside the cluster."""
+    """Access to the application from outside the cluster."""
 
     core_config: NetworkConfiguration | None = doc("Route (OpenShift) or Ingress (elsewhere) of the application.")
     command_config: NetworkConfiguration | None = doc("Deprecated: has no effect.")
@@ -91,13 +91,13 @@ class NetworkOptions(Model):
 
 
 class TargetDiscoveryOptions(Model):
-    """How target JVMs are found."""
+    """Discovery of target JVMs."""
 
-    built_in_discovery_disabled: Bool | None = doc("Do not look for targets through the Kubernetes API.")
-    disable_built_in_port_names: Bool | None = doc("Do not fall back to the default port name.")
-    discovery_port_names: list[Text] | None = doc("Names of ports that are taken for JMX.")
-    disable_built_in_port_numbers: Bool | None = doc("Do not fall back to the default port number.")
-    discovery_port_numbers: list[Port] | None = doc("Numbers of ports that are taken for JMX.")
+    built_in_discovery_disabled: Bool | None = doc("Disable the discovery of targets through the Kubernetes API.")
+    disable_built_in_port_names: Bool | None = doc("Do not use the default port name.")
+    discovery_port_names: list[Text] | None = doc("Names of JMX ports.")
+    disable_built_in_port_numbers: Bool | None = doc("Do not use the default port number.")
+    discovery_port_numbers: list[Port] | None = doc("Numbers of JMX ports.")
 
 
 class SecurityOptions(Model):
@@ -134,40 +134,38 @@ class JmxCredentialsDatabaseOptions(Model):
 
 
 class CryostatSpec(Model):
-    """What the instance shall be like."""
+    """Desired configuration of the instance."""
 
     minimal: Bool = required("Deprecated: has no effect.")
-    enable_cert_manager: Bool | None = doc("Encrypt the connections between the parts of the instance.")
-    trusted_cert_secrets: list[CertificateSecret] | None = doc("Further certificates to trust.")
+    enable_cert_manager: Bool | None = doc("Encrypt connections between the components of the instance.")
+    trusted_cert_secrets: list[CertificateSecret] | None = doc("Additional certificates to trust.")
     event_templates: list[TemplateConfigMap] | None = doc("JFR event templates to install.")
     storage_options: StorageConfiguration | None = doc("Volumes of the database and of the object storage.")
     service_options: ServiceOptions | None = doc("Services of the instance.")
-    network_options: NetworkOptions | None = doc("How the application is reached from outside the cluster.")
+    network_options: NetworkOptions | None = doc("Access to the application from outside the cluster.")
     report_options: ReportOptions | None = doc("Report generators.")
     max_ws_connections: FromOne | None = doc("Deprecated: has no effect.")
     jmx_cache_options: TargetConnectionCacheOptions | None = doc("Limits of connections to target JVMs.")
     resources: Resources | None = doc("Resources of the containers.")
     auth_properties: AuthorizationProperties | None = doc("Deprecated: has no effect.")
     security_options: SecurityOptions | None = doc("Security contexts of pods and containers.")
-    scheduling_options: SchedulingConfiguration | None = doc("Where the pods run.")
-    target_discovery_options: TargetDiscoveryOptions | None = doc("How target JVMs are found.")
+    scheduling_options: SchedulingConfiguration | None = doc("Scheduling of the pods.")
+    target_discovery_options: TargetDiscoveryOptions | None = doc("Discovery of target JVMs.")
     jmx_credentials_database_options: JmxCredentialsDatabaseOptions | None = doc("The database of the application.")
     operand_metadata: OperandMetadata | None = doc("Labels and annotations of Deployments and pods.")
 
 
 class CryostatStatus(status.CryostatStatus):
-    """What was last observed of the instance."""
+    """Observed state of the instance."""
 
     grafana_secret: Text | None = doc("Deprecated: Secret with the login of a former Grafana.")
 
 
 class Cryostat(Model):
-    """One instance of Cryostat. This version of the API is deprecated: use v1beta2."""
+    """An instance of Cryostat. This API version is deprecated; use v1beta2."""
 
     metadata: dict[str, Any] = Field(default_factory=dict)
-    spec: CryostatSpec | None = Field(default=None, description="What the instance shall be like.")
-    status: CryostatStatus = Field(
-        default_factory=CryostatStatus, description="What was last observed of the instance."
-    )
+    spec: CryostatSpec | None = Field(default=None, description="Desired configuration of the instance.")
+    status: CryostatStatus = Field(default_factory=CryostatStatus, description="Observed state of the instance.")
 
     rules: ClassVar[tuple[Rule, ...]] = v1beta2.Cryostat.rules

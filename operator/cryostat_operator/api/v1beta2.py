@@ -1,4 +1,4 @@
-"""Version v1beta2 of `Cryostat`: spec, status, and the whole object."""
+"""Models of API version v1beta2: spec, status and the whole object."""
 
 import re
 from typing import Any, ClassVar
@@ -50,7 +50,7 @@ def _one_volume_for_two(spec: "CryostatSpec") -> bool:
 
 
 class CryostatSpec(Model):
-    """What the instance shall be like. Everything is optional."""
+    """Desired configuration of the instance. All fields are optional."""
 
     target_namespaces: list[NamespaceName] | None = doc(
         "Namespaces whose workloads the instance may discover and profile. Default: the namespace of this object. "
@@ -58,13 +58,15 @@ class CryostatSpec(Model):
         schema={"maxItems": MAX_NAMESPACES},
     )
     enable_cert_manager: Bool | None = doc(
-        "Whether connections between the parts of the instance are encrypted with certificates of cert-manager. "
-        "When absent, cert-manager issues them where it is installed, else the operator itself, unless the operator is "
-        "told not to encrypt (DISABLE_SERVICE_TLS)."
+        "Encrypt connections between the components of the instance with certificates that cert-manager issues. "
+        "With false, connections are not encrypted. Default: certificates are issued by cert-manager if it is "
+        "installed, otherwise by the operator; with DISABLE_SERVICE_TLS on the operator, connections are not encrypted."
     )
-    enable_audit: Bool | None = doc("Keep a history of changes in the database.")
+    enable_audit: Bool | None = doc(
+        "Record an audit history of changes in the database. Default true for new instances."
+    )
     trusted_cert_secrets: list[CertificateSecret] | None = doc(
-        "Further certificates to trust when connecting to targets."
+        "Additional certificates to trust in connections to targets."
     )
     automated_rules: list[TemplateConfigMap] | None = doc("Automated rules to install, one JSON file each.")
     event_templates: list[TemplateConfigMap] | None = doc("JFR event templates to install, one .jfc file each.")
@@ -73,27 +75,29 @@ class CryostatSpec(Model):
     storage_options: StorageOptions | None = doc("Volumes of the database and of the object storage.")
     service_options: ServiceOptions | None = doc("Services of the instance: type, port and metadata.")
     network_policies: NetworkPolicies | None = doc(
-        "Network policies of the instance. Ingress policies are on by default."
+        "NetworkPolicies of the instance. Ingress policies are enabled by default."
     )
-    network_options: NetworkOptions | None = doc("How the application is reached from outside the cluster.")
+    network_options: NetworkOptions | None = doc("Access to the application from outside the cluster.")
     report_options: ReportOptions | None = doc(
-        "Report generators, which take the analysis of recordings off the application."
+        "Report generators, which analyze recordings outside the pod of the application."
     )
     target_connection_cache_options: TargetConnectionCacheOptions | None = doc("Limits of connections to target JVMs.")
-    target_discovery_options: TargetDiscoveryOptions | None = doc("How target JVMs are found.")
+    target_discovery_options: TargetDiscoveryOptions | None = doc("Discovery of target JVMs.")
     database_options: DatabaseOptions | None = doc("The database of the application.")
     object_storage_options: ObjectStorageOptions | None = doc("The object storage for recordings and other files.")
     agent_options: AgentOptions | None = doc("Cryostat agents in the target workloads.")
     logging_options: LoggingOptions | None = doc("Logging of the application.")
     scheduling_options: SchedulingConfiguration | None = doc(
-        "Where the pods of application, database and object storage run."
+        "Scheduling of the pods of application, database and object storage."
     )
     security_options: SecurityOptions | None = doc(
-        "Security contexts of pods and containers. Each replaces the default as a whole."
+        "Security contexts of pods and containers. Each one replaces the entire default."
     )
-    resources: Resources | None = doc("Resources of the containers. Missing CPU and memory requests are filled in.")
+    resources: Resources | None = doc(
+        "Resources of the containers. Default requests are added where CPU or memory is missing."
+    )
     authorization_options: AuthorizationOptions | None = doc(
-        "Who may use the application. Nobody without a login by default."
+        "Authentication and authorization of users. Authentication is required by default."
     )
     operand_metadata: OperandMetadata | None = doc(
         "Labels and annotations of the Deployments and pods of the instance."
@@ -126,13 +130,11 @@ def _is_label(name: str) -> bool:
 
 
 class Cryostat(Model):
-    """One instance of Cryostat, a profiling and monitoring application for Java workloads."""
+    """An instance of Cryostat, a profiling and monitoring application for JVMs."""
 
     metadata: dict[str, Any] = Field(default_factory=dict)
-    spec: CryostatSpec = Field(default_factory=CryostatSpec, description="What the instance shall be like.")
-    status: CryostatStatus = Field(
-        default_factory=CryostatStatus, description="What was last observed of the instance."
-    )
+    spec: CryostatSpec = Field(default_factory=CryostatSpec, description="Desired configuration of the instance.")
+    status: CryostatStatus = Field(default_factory=CryostatStatus, description="Observed state of the instance.")
 
     @field_validator("spec", "status", mode="before")
     @classmethod

@@ -1,4 +1,4 @@
-"""How the pods of an instance run: resources, security contexts, scheduling, metadata, report generators."""
+"""Models of the pods of an instance: resources, security contexts, scheduling, metadata, report generators."""
 
 from .base import (
     FromZero,
@@ -20,13 +20,13 @@ from .network_options import ResourceMetadata
 class Affinity(Model):
     """Affinity and anti-affinity of pods."""
 
-    node_affinity: NodeAffinity | None = doc("Nodes on which the pods may or should run.")
+    node_affinity: NodeAffinity | None = doc("Nodes on which the pods must or should run.")
     pod_affinity: PodAffinity | None = doc("Pods near which the pods should run.")
     pod_anti_affinity: PodAntiAffinity | None = doc("Pods away from which the pods should run.")
 
 
 class SchedulingConfiguration(Model):
-    """Where pods run."""
+    """Scheduling of pods."""
 
     node_selector: StringMap | None = doc("Labels that a node must have to run the pods.")
     affinity: Affinity | None = doc("Affinity and anti-affinity of the pods.")
@@ -37,33 +37,31 @@ class ReportsSecurityOptions(Model):
     """Security contexts of the report generators."""
 
     pod_security_context: PodSecurityContext | None = doc(
-        "Security context of the pods. It replaces the default as a whole."
+        "Security context of the pods. It replaces the entire default."
     )
     reports_security_context: SecurityContext | None = doc(
-        "Security context of the container. It replaces the default as a whole."
+        "Security context of the container. It replaces the entire default."
     )
 
 
 class ReportOptions(Model):
-    """Report generators, which analyse recordings outside the application's pod."""
+    """Report generators, which analyze recordings outside the pod of the application."""
 
-    replicas: FromZero | None = doc(
-        "Number of report generators. With 0, the default, the application generates reports itself."
-    )
+    replicas: FromZero | None = doc("Number of report generators. Default 0: the application generates reports itself.")
     resources: ResourceRequirements | None = doc(
         "Resources of the container. Default requests 2 CPU and 512Mi, limits 4 CPU and 2Gi."
     )
     sub_process_max_heap_size: Int32 | None = doc("Deprecated: has no effect.")
     security_options: ReportsSecurityOptions | None = doc("Security contexts of the report generators.")
-    scheduling_options: SchedulingConfiguration | None = doc("Where the report generators run.")
+    scheduling_options: SchedulingConfiguration | None = doc("Scheduling of the report generators.")
 
 
 class SecurityOptions(Model):
-    """Security contexts of the pods and containers. Each replaces the operator's default as a whole."""
+    """Security contexts of the pods and containers. Each one replaces the entire default."""
 
     pod_security_context: PodSecurityContext | None = doc(
-        "Security context of the pods of application, database and object storage. Where it has no `fsGroup`, the "
-        "operator's own stays, because volumes could not be written without one."
+        "Security context of the pods of application, database and object storage. The operator adds an `fsGroup` if "
+        "there is none, because the pods cannot write to their volumes without it."
     )
     auth_proxy_security_context: SecurityContext | None = doc("Security context of the authentication proxy.")
     core_security_context: SecurityContext | None = doc("Security context of the application.")
@@ -75,7 +73,7 @@ class SecurityOptions(Model):
 
 
 class Resources(Model):
-    """Resources of the containers. Missing CPU and memory requests are filled in."""
+    """Resources of the containers. Default requests are added where CPU or memory is missing."""
 
     auth_proxy_resources: ResourceRequirements | None = doc(
         "Resources of the authentication proxy. Default requests 100m CPU and 64Mi, limits 1 CPU and 256Mi."

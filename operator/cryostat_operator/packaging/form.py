@@ -1,14 +1,14 @@
-"""The layout of the form in the OpenShift console: words, order and inputs, as far as the API models do not tell them.
+"""Layout of the form in the OpenShift console: display names, order and input types of fields.
 
-Fields are named by their path below `spec` (list items with `[0]`) or, where the same word fits everywhere, by their
-last name. One table serves all versions of the API.
+A field is identified by its path below `spec` (list items with `[0]`), or by its last path element where one display
+name fits everywhere. One table is used for all API versions.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 
-# What a person fills in first, top down; every other part of the spec is in the group «Advanced configuration».
+# Fields at the top of the form, in this order; all other fields are in the group "Advanced configuration".
 FIRST = (
     "targetNamespaces",
     "networkOptions",
@@ -38,7 +38,7 @@ LATER = (
     "schedulingOptions",
     "securityOptions",
 )
-# Advanced inside a group of the first kind; the last two steps of the path will do.
+# Advanced fields inside a group at the top, by the last two elements of their path.
 ADVANCED = frozenset(
     {
         "spec.dataSource",
@@ -56,10 +56,10 @@ ADVANCED = frozenset(
         "provider.metadataMode",
     }
 )
-# Without effect on OpenShift, and so only in the way there: it has Routes and SELinux, and our images are for Linux.
+# Hidden, because they have no effect on OpenShift: it uses Routes and SELinux, and the images are for Linux.
 HIDDEN = frozenset({"networkOptions.coreConfig.ingressSpec", "appArmorProfile", "windowsOptions"})
 
-# Everything else is called by its own name, in words.
+# Display names; a field that is missing here is shown with its own name, split into words.
 NAMES: Mapping[str, str] = {
     "targetNamespaces[0]": "Namespace",
     "networkOptions": "External access",
@@ -111,7 +111,7 @@ NAMES: Mapping[str, str] = {
     "targetConnectionCacheOptions": "Connections to targets",
     "jmxCacheOptions": "Connections to targets",
     "targetCacheSize": "Open connections",
-    "targetCacheTTL": "Seconds that an unused one stays open",
+    "targetCacheTTL": "Seconds until an unused connection is closed",
     "automatedRules[0]": "Rule",
     "eventTemplates[0]": "Template",
     "probeTemplates": "Agent probe templates",
@@ -138,7 +138,7 @@ NAMES: Mapping[str, str] = {
     "fsGroup": "File system group",
     "readOnlyRootFilesystem": "Read-only root file system",
 }
-# Parts of an instance; `coreConfig`, `coreResources` and `coreSecurityContext` are all about the application.
+# Components of an instance by the prefix of fields such as `coreConfig`, `coreResources`, `coreSecurityContext`.
 PARTS: Mapping[str, str] = {
     "core": "Application",
     "authProxy": "Authentication proxy",
@@ -153,16 +153,16 @@ PARTS: Mapping[str, str] = {
 }
 PART_SUFFIXES = ("Config", "Resources", "SecurityContext")
 
-# Items of a list have no description of their own unless they are objects.
+# Descriptions of list items that are not objects.
 ITEM_DESCRIPTIONS: Mapping[str, str] = {
-    "targetNamespaces[0]": "A project that you have access to.",
-    "tolerations[0]": "A taint that is tolerated.",
-    "accessModes[0]": "How nodes may use the volume.",
-    "discoveryPortNames[0]": "Name of a port as the Service or pod has it.",
+    "targetNamespaces[0]": "A project to which you have access.",
+    "tolerations[0]": "A taint that the pods tolerate.",
+    "accessModes[0]": "Access mode of the volume.",
+    "discoveryPortNames[0]": "Name of a port of a Service or container.",
     "discoveryPortNumbers[0]": "A number from 1 to 65535.",
 }
 
-# What the console offers to choose from. Projects, because only those that the user has access to are listed.
+# Kinds that the console offers for selection. Projects instead of namespaces: the API lists only accessible ones.
 PICKERS: Mapping[str, str] = {
     "targetNamespaces[0]": "project.openshift.io:v1:Project",
     "secretName": "Secret",
@@ -170,21 +170,21 @@ PICKERS: Mapping[str, str] = {
     "configMapName": "ConfigMap",
     "storageClassName": "StorageClass",
 }
-# A field that is shown only while another one, beside it (`.name`) or somewhere, has this value.
+# Fields that are shown only if another field, a sibling (`.name`) or one given by its path, has this value.
 DEPENDENCIES: Mapping[str, tuple[str, str]] = {
     "emptyDir.medium": (".enabled", "true"),
     "emptyDir.sizeLimit": (".enabled", "true"),
     "storageBucketNameOptions.metadata": ("objectStorageOptions.provider.metadataMode", "bucket"),
 }
 
-# Kubernetes' own types that the console has an input for.
+# Kubernetes types for which the console has an input.
 INPUTS: Mapping[str, str] = {
     "io.k8s.api.core.v1.ResourceRequirements": "resourceRequirements",
     "io.k8s.api.core.v1.NodeAffinity": "nodeAffinity",
     "io.k8s.api.core.v1.PodAffinity": "podAffinity",
     "io.k8s.api.core.v1.PodAntiAffinity": "podAntiAffinity",
 }
-# Of the others, the fields to show first, with the values to choose from; the rest follows as the schema has it.
+# Order of fields and selectable values of other Kubernetes types; missing fields follow in the order of the schema.
 EMBEDDED: Mapping[str, Mapping[str, tuple[str, ...]]] = {
     "io.k8s.api.core.v1.PersistentVolumeClaimSpec": {
         "storageClassName": (),
@@ -214,7 +214,7 @@ EMBEDDED: Mapping[str, Mapping[str, tuple[str, ...]]] = {
     },
 }  # fmt: skip
 
-# Path below `status` → name, what the console makes of it.
+# Path below `status` → display name and console descriptor.
 STATUS: Mapping[str, tuple[str, str]] = {
     "applicationUrl": ("Application", "org.w3:link"),
     "basicAuthSecret": ("Secret with the generated login", "io.kubernetes:Secret"),
@@ -224,5 +224,5 @@ STATUS: Mapping[str, tuple[str, str]] = {
     "conditions": ("Conditions", "io.kubernetes.conditions"),
 }
 STATUS_ITEM_DESCRIPTIONS: Mapping[str, str] = {
-    "targetNamespaces[0]": "A namespace that the instance has been given access to.",
+    "targetNamespaces[0]": "A namespace to which the instance has access.",
 }
