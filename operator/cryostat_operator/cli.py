@@ -110,8 +110,8 @@ def diff(file: Any, tls: bool | None, namespace: str | None) -> None:
     """
     import asyncio
 
-    from .kube.client import ApiError
     from .kube.connection import LoginError
+    from .kube.errors import ApiError
     from .reconcile.dry_run import difference
 
     try:

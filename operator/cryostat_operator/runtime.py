@@ -13,8 +13,9 @@ from typing import Any
 
 from .api import constants
 from .health import HealthServer
-from .kube.client import ApiError, Client, accept_metadata
+from .kube.client import Client, accept_metadata
 from .kube.connection import Connection, connect
+from .kube.errors import ApiError
 from .kube.kopf_import import APINotFoundError, Identity, kopf
 from .kube.leader_election import LeaderElection
 from .kube.leadership_gate import LeadershipGate

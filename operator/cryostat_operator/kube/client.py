@@ -13,6 +13,7 @@ import orjson
 
 from ..plan.model.kinds import FIELD_MANAGER, Key, Obj, collection_path, path_of
 from .connection import Connection
+from .errors import ApiError, ApiUnavailable, error_from_status
 from .leadership_gate import LeadershipGate, NotLeaderError
 
 REQUEST_TIMEOUT = 30.0  # seconds; a policy webhook may take up to its own 30 s before the API server answers
@@ -24,20 +25,6 @@ _CONNECTIONS = 64  # for everything but watches; each costs up to half a MiB of 
 JSON_PATCH = "application/json-patch+json"
 MERGE_PATCH = "application/merge-patch+json"
 _METADATA = ";as={};g=meta.k8s.io;v=v1,application/json"
-
-
-class ApiError(Exception):
-    """The API server's refusal: HTTP status, machine-readable reason and its own words."""
-
-    def __init__(self, status: int, reason: str, message: str) -> None:
-        super().__init__(message)
-        self.status = status
-        self.reason = reason
-        self.message = message
-
-
-class ApiUnavailable(ApiError):  # noqa: N818 - a state of the server, not a mistake
-    """No usable answer: connection refused, broken or timed out, or the server says that it is overloaded."""
 
 
 class Client:
@@ -72,7 +59,22 @@ class Client:
         await self._watches.close()
 
     async def get(self, key: Key) -> Obj:
+        """Read one object; raises `ApiError` 404 where it does not exist."""
         return await self.request("GET", path_of(key))
+
+    async def get_or_none(self, target: Key | str) -> Obj | None:
+        """Read one object, None where it does not exist.
+
+        Args:
+            target: key of an object of `KINDS`, or the URL path of any object.
+        """
+        path = target if isinstance(target, str) else path_of(target)
+        try:
+            return await self.request("GET", path)
+        except ApiError as error:
+            if error.status != 404:
+                raise
+            return None
 
     async def create(self, obj: Obj) -> Obj:
         path = collection_path(obj["kind"], obj["metadata"].get("namespace") or "")
@@ -87,6 +89,18 @@ class Client:
         return await self.request(
             "PATCH", path_of(key), body=patch, params={"fieldManager": FIELD_MANAGER}, content_type=MERGE_PATCH
         )
+
+    async def patch_status(self, path: str, status: Obj) -> Obj:
+        """Change some fields of an object's status (RFC 7386).
+
+        Args:
+            path: URL path of the object, without `/status`.
+            status: the fields to set; None removes a field.
+
+        Returns:
+            The object as the API server stored it.
+        """
+        return await self.request("PATCH", f"{path}/status", body={"status": status}, content_type=MERGE_PATCH)
 
     async def delete(self, key: Key, uid: str) -> None:
         """Delete just that incarnation of an object; one that is gone already is fine.
@@ -252,9 +266,7 @@ def _decode(code: int, headers: Mapping[str, str], body: bytes) -> Obj:
     except orjson.JSONDecodeError:
         answer = {"message": body[:500].decode(errors="replace")}
     if code >= 400:
-        reason, message = answer.get("reason") or str(code), answer.get("message") or f"HTTP {code}"
-        error = ApiUnavailable if code >= 500 and reason not in ("InternalError", "Invalid") else ApiError
-        raise error(code, reason, message)
+        raise error_from_status(code, answer)
     return dict(answer)
 
 

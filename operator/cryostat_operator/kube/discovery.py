@@ -7,7 +7,8 @@ import logging
 from collections.abc import Awaitable, Callable
 
 from ..plan.model.kinds import KINDS, Obj, resource_path
-from .client import ApiError, ApiUnavailable, Client
+from .client import Client
+from .errors import ApiError, ApiUnavailable
 from .reflector import Source, Store
 
 logger = logging.getLogger(__name__)

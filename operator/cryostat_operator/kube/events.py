@@ -10,7 +10,8 @@ from collections.abc import Iterable
 from ..api import constants
 from ..plan.model.kinds import Obj, resource_path
 from ..plan.model.problems import Problem
-from .client import MERGE_PATCH, ApiError, Client
+from .client import MERGE_PATCH, Client
+from .errors import ApiError
 
 logger = logging.getLogger(__name__)
 
@@ -37,12 +38,12 @@ class EventRecorder:
         before = cryostat.get("status") or {}
         if before == status:
             return None
-        patch = {"status": {**{k: None for k in before if k not in status}, **status}}
+        patch = {**{k: None for k in before if k not in status}, **status}
         metadata = cryostat["metadata"]
         path = resource_path(
             constants.GROUP, constants.VERSION, constants.PLURAL, metadata["namespace"], metadata["name"]
         )
-        return await self._client.request("PATCH", f"{path}/status", body=patch, content_type=MERGE_PATCH)
+        return await self._client.patch_status(path, patch)
 
     async def events(self, cryostat: Obj, problems: Iterable[Problem]) -> None:
         """An event for each problem or notice that was not there before.

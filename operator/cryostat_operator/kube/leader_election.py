@@ -21,7 +21,8 @@ from dataclasses import dataclass, field
 from ..api import constants
 from ..plan.model.kinds import Obj, resource_path
 from ..plan.model.problems import Problem
-from .client import ApiError, Client
+from .client import Client
+from .errors import ApiError
 from .events import EventRecorder
 
 logger = logging.getLogger(__name__)
@@ -176,12 +177,7 @@ class LeaderElection:
             self._known = True
 
     async def _read(self) -> Obj | None:
-        try:
-            return await self._client.request("GET", f"{self._collection}/{constants.LEASE}")
-        except ApiError as error:
-            if error.status != 404:
-                raise
-            return None
+        return await self._client.get_or_none(f"{self._collection}/{constants.LEASE}")
 
     async def _write(self, lease: Obj) -> Obj:
         """Raises ApiError 409 where the Lease is not what we took it for."""

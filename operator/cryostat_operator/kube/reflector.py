@@ -15,7 +15,8 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from ..plan.model.kinds import Obj
-from .client import ApiError, Client, accept_metadata
+from .client import Client, accept_metadata
+from .errors import ApiError
 
 logger = logging.getLogger(__name__)
 

@@ -9,7 +9,7 @@ from contextlib import suppress
 from typing import NamedTuple
 
 from ..api import constants
-from ..kube.client import ApiError, Client
+from ..kube.client import Client
 from ..kube.discovery import DEFINITIONS, ApiServerEndpoints, Discovery
 from ..kube.reflector import Reflector, Source, Store
 from ..plan.diff.ownership import belongs_to, instance_of, ownership_of
@@ -222,13 +222,7 @@ class Observer:
     async def _read(self, owner: InstanceKey, kind: str, name: str) -> None:
         references = self.references[kind]
         since = references.changes(owner.namespace, name)
-        found: Obj | None
-        try:
-            found = await self._client.get(Key(kind, owner.namespace, name))
-        except ApiError as error:
-            if error.status != 404:
-                raise
-            found = None
+        found = await self._client.get_or_none(Key(kind, owner.namespace, name))
         references.learn(owner.namespace, name, found, since)
 
 

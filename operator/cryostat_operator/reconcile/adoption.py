@@ -5,7 +5,8 @@ from __future__ import annotations
 import asyncio
 
 from ..api import constants
-from ..kube.client import ApiError, Client, accept_metadata
+from ..kube.client import Client, accept_metadata
+from ..kube.errors import ApiError
 from ..observe.owned_objects import OwnedObjects
 from ..plan.diff.ownership import belongs_to, instance_of
 from ..plan.model import names
@@ -23,11 +24,9 @@ async def adopt_objects(client: Client, children: OwnedObjects, owner: InstanceK
     found = [(kind, obj) for kind, objs in zip(kinds, lists, strict=True) for obj in objs]
     shared = names.instance_hash_name(owner.namespace, owner.name)
     for kind in (kind.kind for kind in KINDS.values() if not kind.namespaced):
-        try:
-            found.append((kind, await client.get(Key(kind, "", shared))))
-        except ApiError as error:
-            if error.status != 404:
-                raise
+        obj = await client.get_or_none(Key(kind, "", shared))
+        if obj is not None:
+            found.append((kind, obj))
     # What tells that all was done comes last, so that what was interrupted is done again.
     last = [each for each in found if _key(*each) == adoption_marker(owner)]
     count = 0

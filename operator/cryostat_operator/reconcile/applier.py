@@ -8,7 +8,8 @@ import time
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
-from ..kube.client import ApiError, ApiUnavailable, Client
+from ..kube.client import Client
+from ..kube.errors import ApiError, ApiUnavailable
 from ..observe.owned_objects import OwnedObjects
 from ..plan.diff.comparison import merged
 from ..plan.diff.managed_fields import trimmed
@@ -130,12 +131,9 @@ class Applier:
 
     async def _adopt(self, owner: InstanceKey, key: Key, obj: Obj, content: SecretContent) -> Refusal | Obj | None:
         """Something of that name exists: take it over if it was made for this Cryostat, else leave it alone."""
-        try:
-            live = await self._client.get(key)
-        except ApiError as error:
-            if error.status == 404:
-                return Refusal(key, "Conflict", f"{key} came and went", temporary=True)
-            raise
+        live = await self._client.get_or_none(key)
+        if live is None:
+            return Refusal(key, "Conflict", f"{key} came and went", temporary=True)
         known = belongs_to(live, key, owner) or has_lost_labels(live, key, owner)
         if not known and not (content.order and content.order.restores):
             return Refusal(key, "NameCollision", _collision(key, live))

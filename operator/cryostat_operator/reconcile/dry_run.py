@@ -12,7 +12,7 @@ import yaml
 
 from ..api import constants
 from ..api.v1beta2 import Cryostat
-from ..kube.client import ApiError, Client
+from ..kube.client import Client
 from ..kube.connection import connect
 from ..kube.discovery import ApiServerEndpoints
 from ..observe.records import content_summary
@@ -61,24 +61,12 @@ async def _difference(client: Client, cryostat: Cryostat, settings: Settings) ->
     return "".join(lines)
 
 
-async def _get(client: Client, key: Key) -> Obj | None:
-    try:
-        return await client.get(key)
-    except ApiError as error:
-        if error.status != 404:
-            raise
-        return None
-
-
 async def _live_cr(client: Client, cryostat: Cryostat) -> Cryostat:
     """The Cryostat with the identity and status that it has in the cluster, if it is there."""
     metadata = cryostat.metadata
     path = f"/apis/{constants.API_VERSION}/namespaces/{metadata['namespace']}/{constants.PLURAL}/{metadata['name']}"
-    try:
-        live = await client.request("GET", path)
-    except ApiError as error:
-        if error.status != 404:
-            raise
+    live = await client.get_or_none(path)
+    if live is None:
         return cryostat
     body = cryostat.model_dump(by_alias=True, exclude_none=True)
     metadata = {**cryostat.metadata, **{k: live["metadata"][k] for k in ("uid", "generation")}}
@@ -88,13 +76,8 @@ async def _live_cr(client: Client, cryostat: Cryostat) -> Cryostat:
 async def _apis(client: Client) -> frozenset[str]:
     served = set()
     for kind in KINDS.values():
-        try:
-            answer = await client.request("GET", f"/{'apis' if kind.group else 'api'}/{kind.api_version}")
-        except ApiError as error:
-            if error.status != 404:
-                raise
-            continue
-        if any(resource["name"] == kind.plural for resource in answer.get("resources") or ()):
+        answer = await client.get_or_none(f"/{'apis' if kind.group else 'api'}/{kind.api_version}")
+        if answer and any(resource["name"] == kind.plural for resource in answer.get("resources") or ()):
             served.add(kind.kind)
     return frozenset(served)
 
@@ -110,12 +93,10 @@ async def _api_server(client: Client) -> tuple[str, ...]:
 async def _namespaces(client: Client, wanted: Iterable[str]) -> dict[str, NamespaceState]:
     found = {}
     for name in sorted(wanted):
-        try:
-            metadata = (await client.request("GET", f"/api/v1/namespaces/{name}"))["metadata"]
-        except ApiError as error:
-            if error.status != 404:
-                raise
+        namespace = await client.get_or_none(f"/api/v1/namespaces/{name}")
+        if namespace is None:
             continue
+        metadata = namespace["metadata"]
         found[name] = NamespaceState("deletionTimestamp" in metadata, metadata.get("annotations") or {})
     return found
 
@@ -124,7 +105,7 @@ async def _looked_up(client: Client, owner: InstanceKey, plan: Plan, snapshot: S
     """Facts with the live objects of the plan, and with what its pods refer to."""
     wanted = {(r.kind, r.name) for r in plan.references} | {(k.kind, k.name) for k in plan.requests}
     keys = sorted({*plan.objects, *(Key(kind, owner.namespace, name) for kind, name in wanted)} - set(snapshot.live))
-    objects = dict(zip(keys, await asyncio.gather(*(_get(client, key) for key in keys)), strict=True))
+    objects = dict(zip(keys, await asyncio.gather(*(client.get_or_none(key) for key in keys)), strict=True))
     data: dict[tuple[str, str], ContentSummary | None] = dict(snapshot.data)
     live, certificates = dict(snapshot.live), dict(snapshot.certificates)
     for key, obj in objects.items():

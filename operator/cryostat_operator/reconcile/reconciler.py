@@ -13,7 +13,8 @@ from pydantic import ValidationError
 
 from ..api import constants
 from ..api.v1beta2 import Cryostat
-from ..kube.client import JSON_PATCH, ApiError, ApiUnavailable, Client
+from ..kube.client import JSON_PATCH, Client
+from ..kube.errors import ApiError, ApiUnavailable
 from ..kube.events import EventRecorder, now
 from ..logs import about
 from ..metrics import Metrics

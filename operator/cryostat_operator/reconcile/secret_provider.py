@@ -10,7 +10,8 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
 
-from ..kube.client import ApiError, Client
+from ..kube.client import Client
+from ..kube.errors import ApiError
 from ..pki import authority
 from ..plan.diff.plan_diff import Change
 from ..plan.model.kinds import Key

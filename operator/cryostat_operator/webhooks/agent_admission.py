@@ -11,7 +11,7 @@ from typing import Protocol
 from ..api.required_permissions import target_namespaces
 from ..api.v1beta2 import Cryostat
 from ..api.validation import InvalidCryostatError, read_cryostat
-from ..kube.client import ApiError
+from ..kube.errors import ApiError
 from ..plan.injection.environment import sources
 from ..plan.injection.labels import instance_of
 from ..plan.injection.pod_mutator import NotInjectableError, PodContext, inject_agent, selected, wishes

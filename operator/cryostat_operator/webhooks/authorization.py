@@ -11,8 +11,9 @@ from typing import Any
 import orjson
 
 from ..api.required_permissions import Permission
-from ..kube.client import ApiError, Client
+from ..kube.client import Client
 from ..kube.connection import Connection
+from ..kube.errors import ApiError
 
 _REVIEWS = "/apis/authorization.k8s.io/v1/subjectaccessreviews"
 _AT_A_TIME = 48

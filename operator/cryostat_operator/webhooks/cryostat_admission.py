@@ -15,7 +15,7 @@ from ..api.required_permissions import Permission, needed
 from ..api.spec_warnings import advice
 from ..api.v1beta2 import Cryostat
 from ..api.validation import new_problems
-from ..kube.client import ApiError
+from ..kube.errors import ApiError
 from ..plan.instance import Instance
 from ..plan.model.desired_state import Plan
 from ..plan.model.problems import Problem

@@ -13,15 +13,16 @@ from urllib.parse import urlsplit
 from ..api import constants
 from ..api.base import DNS_SUBDOMAIN
 from ..api.v1beta2 import Cryostat
-from ..kube.client import ApiError, Client
+from ..kube.client import Client
 from ..kube.connection import Connection
+from ..kube.errors import ApiError
 from ..kube.events import EventRecorder
 from ..metrics import Metrics
 from ..observe.observer import Observer
 from ..observe.records import content_summary
 from ..plan.instance import Instance
 from ..plan.model import webhook_paths
-from ..plan.model.kinds import InstanceKey, Key, path_of, resource_path
+from ..plan.model.kinds import InstanceKey, Key, resource_path
 from ..plan.model.problems import Problem
 from ..plan.model.snapshot import ContentSummary, Snapshot
 from ..settings import Settings
@@ -71,7 +72,7 @@ class CachedReader:
             self._scout.children.rest(owner)  # where another replica leads, no run follows that would
 
     async def data(self, kind: str, namespace: str, name: str) -> ContentSummary | None:
-        found = await self._get(path_of(Key(kind, namespace, name))) if _are_names(namespace, name) else None
+        found = await self._client.get_or_none(Key(kind, namespace, name)) if _are_names(namespace, name) else None
         return content_summary(found) if found else None
 
     async def cryostat(self, namespace: str, name: str) -> Obj | None:
@@ -79,18 +80,10 @@ class CachedReader:
             return None
         known = self._known(InstanceKey(namespace, name))
         path = resource_path(constants.GROUP, constants.VERSION, constants.PLURAL, namespace, name)
-        return known if known is not None else await self._get(path)
+        return known if known is not None else await self._client.get_or_none(path)
 
     async def tell(self, cryostat: Obj, reason: str, message: str) -> None:
         await self._teller.once(cryostat, Problem("core", reason, message))
-
-    async def _get(self, path: str) -> Obj | None:
-        try:
-            return await self._client.request("GET", path)
-        except ApiError as error:
-            if error.status == 404:
-                return None
-            raise
 
 
 class WebhookManager:

@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from ..api import constants
-from ..kube.client import JSON_PATCH, ApiError, Client
+from ..kube.client import JSON_PATCH, Client
+from ..kube.errors import ApiError
 from ..plan.model import webhook_paths
 from ..plan.model.kinds import Obj, resource_path
 from ..plan.model.webhook_definitions import mutating, validating
@@ -128,11 +129,8 @@ class Registration:
         return bool(service and service.get("namespace") != self._address.namespace)
 
     async def _find(self, path: str) -> Obj | None:
-        try:
-            found = await self._client.request("GET", path)
-        except ApiError as error:
-            if error.status != 404:
-                raise
+        found = await self._client.get_or_none(path)
+        if found is None:
             if path not in self._missing:
                 logger.warning("%s is not installed: the API server will not ask us", path.rsplit("/", 1)[-1])
                 self._missing.add(path)

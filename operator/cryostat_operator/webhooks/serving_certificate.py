@@ -12,7 +12,8 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import NamedTuple
 
-from ..kube.client import ApiError, Client
+from ..kube.client import Client
+from ..kube.errors import ApiError
 from ..pki import serving
 from ..plan.model.kinds import Key, Obj
 
@@ -71,7 +72,7 @@ class ManagedSecret:
             ApiError: the Secret cannot be read or written.
         """
         for attempt in range(_ATTEMPTS):
-            found = await self._find()
+            found = await self._client.get_or_none(self._key)
             data = {k: base64.b64decode(v) for k, v in ((found or {}).get("data") or {}).items()}
             wanted = serving.current(data, self._hosts, datetime.datetime.now(datetime.UTC))
             if wanted == data:
@@ -84,14 +85,6 @@ class ManagedSecret:
                 if error.status != 409 or attempt == _ATTEMPTS - 1:
                     raise
         return Certificate(wanted[serving.CERTIFICATE] + wanted[serving.KEY], wanted[serving.CA_BUNDLE])
-
-    async def _find(self) -> Obj | None:
-        try:
-            return await self._client.get(self._key)
-        except ApiError as error:
-            if error.status == 404:
-                return None
-            raise
 
     async def _write(self, found: Obj | None, data: dict[str, bytes]) -> None:
         encoded = {k: base64.b64encode(v).decode() for k, v in data.items()}

@@ -9,8 +9,9 @@ import pytest
 from aiohttp import web
 from aiohttp.test_utils import TestServer
 
-from cryostat_operator.kube.client import ApiUnavailable, Client
+from cryostat_operator.kube.client import Client
 from cryostat_operator.kube.connection import Connection
+from cryostat_operator.kube.errors import ApiUnavailable
 from cryostat_operator.kube.kopf_import import kopf
 from cryostat_operator.kube.leadership_gate import LeadershipGate
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from cryostat_operator.kube.client import ApiError, ApiUnavailable, Client
+from cryostat_operator.kube.client import Client
+from cryostat_operator.kube.errors import ApiError, ApiUnavailable
 from cryostat_operator.observe.owned_objects import OwnedObjects
 from cryostat_operator.plan.diff.plan_diff import Change
 from cryostat_operator.plan.model.kinds import InstanceKey, Key, Obj
