@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from cryostat_operator.api import constants
-from cryostat_operator.packaging import install
+from cryostat_operator.packaging import install_names, roles
 from tests.cluster import permissions
 from tests.cluster.api import Object, eventually
 from tests.cluster.operator_process import NAMESPACE, SERVICE_ACCOUNT, manifests
@@ -27,7 +27,7 @@ LEASE = Permission("coordination.k8s.io", "leases", "update", "d696d7ab.redhat.c
 
 def test_what_is_granted_is_all_that_is_installed() -> None:
     named = {each._replace(name="") for each in GRANTED}
-    for rule in install.operator_rules():
+    for rule in roles.operator_rules():
         for verb in rule["verbs"]:
             assert {Permission(rule["apiGroups"][0], each, verb) for each in rule["resources"]} <= named
     assert {PODS, LEASE} <= GRANTED
@@ -129,7 +129,7 @@ def test_what_no_request_shows_is_needed_all_the_same(
 
 def take_away(scenario: Scenario, permission: Permission) -> None:
     """Takes this permission from the operator's role until the end of the test, and waits until that is in force."""
-    before = scenario.api.get("rbac.authorization.k8s.io/v1", "ClusterRole", install.CLUSTER_ROLE)
+    before = scenario.api.get("rbac.authorization.k8s.io/v1", "ClusterRole", install_names.CLUSTER_ROLE)
     rules = [left for rule in before["rules"] for left in without(rule, permission)]
     assert rules != before["rules"]
     scenario.api.patch(before, {"rules": rules})

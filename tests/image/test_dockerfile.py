@@ -7,7 +7,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from cryostat_operator.packaging import install
+from cryostat_operator.packaging import operator_deployment
 from tests.image import dockerfile
 from tests.image.dockerfile import ROOT
 
@@ -35,7 +35,7 @@ def test_it_runs_as_a_number_without_privileges() -> None:
 
 
 def test_it_is_what_the_deployment_starts() -> None:
-    [container] = install.deployment()["spec"]["template"]["spec"]["containers"]
+    [container] = operator_deployment.deployment()["spec"]["template"]["spec"]["containers"]
     assert dockerfile.command(FINAL, "ENTRYPOINT") + dockerfile.command(FINAL, "CMD") == container["command"]
     _, _, tree = dockerfile.build()
     assert dockerfile.environment(FINAL)["PATH"].startswith(f"{tree}/bin:")

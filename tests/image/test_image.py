@@ -19,7 +19,7 @@ import pytest
 import yaml
 
 from cryostat_operator.api import constants
-from cryostat_operator.packaging import install
+from cryostat_operator.packaging import operator_deployment
 from tests.cluster.api import condition, eventually
 from tests.cluster.controlplane import ControlPlane, Options
 from tests.cluster.operator_process import NAMESPACE, SERVICE_ACCOUNT
@@ -163,7 +163,7 @@ def _start(plane: ControlPlane, tree: Path, secrets: Path) -> tuple[Child, int]:
     (secrets / "namespace").write_text(NAMESPACE)
     assert plane.api.ca_file
     (secrets / "ca.crt").write_text(plane.api.ca_file.read_text())
-    [container] = install.deployment()["spec"]["template"]["spec"]["containers"]
+    [container] = operator_deployment.deployment()["spec"]["template"]["spec"]["containers"]
     host, port = plane.server.removeprefix("https://").split(":")
     env = environment() | {each["name"]: each["value"] for each in container["env"] if "value" in each}
     env |= {"OPERATOR_NAMESPACE": NAMESPACE, "KUBERNETES_SERVICE_HOST": host, "KUBERNETES_SERVICE_PORT": port}

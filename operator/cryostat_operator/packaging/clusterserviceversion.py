@@ -14,13 +14,13 @@ from ..api import constants, v1beta1
 from ..plan.model import webhook_definitions, webhook_paths
 from ..plan.model.kinds import KINDS
 from ..settings import IMAGES
-from . import install
+from . import install, install_names, operator_deployment
 from .descriptors import spec_descriptors, status_descriptors
 from .webhook_manifests import ROLE as REGISTRATION
 
 Obj = dict[str, Any]
 
-PACKAGE = install.NAME
+PACKAGE = install_names.NAME
 VERSION = version("cryostat-operator")
 NAME = f"{PACKAGE}.v{VERSION}"
 DISPLAY_NAME = "Cryostat"
@@ -29,7 +29,7 @@ SUMMARY = "Runs Cryostat, JDK Flight Recorder for JVMs in containers, from one r
 OLDEST_KUBERNETES = "1.25.0"
 CRD = f"{constants.PLURAL}.{constants.GROUP}"
 # OLM's name for the Service that it makes for the webhooks of a Deployment.
-WEBHOOK_SERVICE = f"{install.DEPLOYMENT}-service"
+WEBHOOK_SERVICE = f"{install_names.DEPLOYMENT}-service"
 
 _EXAMPLES: tuple[tuple[str, Obj], ...] = (
     (constants.API_VERSION, {"reportOptions": {"replicas": 0}}),
@@ -86,13 +86,13 @@ def presentation() -> dict[str, str]:
         "alm-examples": _json(examples),
         "capabilities": "Seamless Upgrades",
         "categories": "Monitoring, Developer Tools",
-        "containerImage": install.IMAGE,
+        "containerImage": install_names.IMAGE,
         "description": SUMMARY,
         "support": "The Cryostat Community",
         "openshift.io/required-scc": "restricted-v2",
         "operatorframework.io/initialization-resource": _json(examples[0]),
-        "operatorframework.io/suggested-namespace": install.NAMESPACE,
-        "operatorframework.io/suggested-namespace-template": _json(install.namespace()),
+        "operatorframework.io/suggested-namespace": install_names.NAMESPACE,
+        "operatorframework.io/suggested-namespace-template": _json(operator_deployment.namespace()),
         "operators.openshift.io/valid-subscription": "[]",
         **{f"features.operators.openshift.io/{name}": str(on).lower() for name, on in sorted(features.items())},
     }
@@ -106,7 +106,7 @@ def icon() -> Obj:
 def related_images() -> list[Obj]:
     """Every image that a mirror for a disconnected cluster must hold."""
     operands = [{"name": name, "image": reference} for name, (_, reference) in IMAGES.items()]
-    return [{"name": "operator", "image": install.IMAGE}, *operands]
+    return [{"name": "operator", "image": install_names.IMAGE}, *operands]
 
 
 def installed_objects() -> list[Obj]:
@@ -126,7 +126,7 @@ def bound_roles(kind: str) -> list[Obj]:
 
 
 def _is_ours(subjects: Iterable[Obj]) -> bool:
-    return any(subject["name"] == install.SERVICE_ACCOUNT for subject in subjects)
+    return any(subject["name"] == install_names.SERVICE_ACCOUNT for subject in subjects)
 
 
 def _labels() -> dict[str, str]:
@@ -155,8 +155,8 @@ def _resource(name: str) -> Obj:
 
 
 def _install() -> Obj:
-    deployment = install.deployment()
-    account = install.SERVICE_ACCOUNT
+    deployment = operator_deployment.deployment()
+    account = install_names.SERVICE_ACCOUNT
     permissions = {
         key: [{"serviceAccountName": account, "rules": role["rules"]} for role in bound_roles(kind)]
         for key, kind in (("clusterPermissions", "ClusterRole"), ("permissions", "Role"))
@@ -181,9 +181,9 @@ def _webhook(kind: str, name: str, path: str) -> Obj:
     return {
         "type": kind,
         "generateName": name,
-        "deploymentName": install.DEPLOYMENT,
+        "deploymentName": install_names.DEPLOYMENT,
         "containerPort": 443,  # that of the Service
-        "targetPort": install.WEBHOOK_PORT,
+        "targetPort": install_names.WEBHOOK_PORT,
         "webhookPath": path,
     }
 

@@ -13,7 +13,7 @@ from ..api import constants, v1beta1, v1beta2
 from ..api.base import Model
 from ..plan.model import webhook_paths
 from ..plan.yaml_text import document
-from . import webhook_manifests
+from . import install_names, webhook_manifests
 from .crd_schema import object_schema
 
 Obj = dict[str, Any]
@@ -66,7 +66,7 @@ def crd() -> Obj:
                 "strategy": "Webhook",
                 "webhook": {
                     "conversionReviewVersions": ["v1"],
-                    "clientConfig": webhook_manifests.client_config(webhook_manifests.NAMESPACE, webhook_paths.CONVERT),
+                    "clientConfig": webhook_manifests.client_config(install_names.NAMESPACE, webhook_paths.CONVERT),
                 },
             },
             "versions": [

@@ -1,4 +1,4 @@
-"""How the API server finds the webhooks: a Service, two configurations, and the role to keep them current."""
+"""The Service of the webhooks, their configurations, and the role to update these."""
 
 from __future__ import annotations
 
@@ -10,7 +10,6 @@ from ..settings import Settings
 
 Obj = dict[str, Any]
 
-NAMESPACE = "cryostat-operator-system"
 SERVICE = Settings().webhook_service
 PORT_NAME = "webhooks"
 _PREFIX = Settings().name_prefix
@@ -19,12 +18,12 @@ ROLE = f"{_PREFIX}webhook-registration"
 
 
 def objects(namespace: str, labels: Mapping[str, str], selector: Mapping[str, str]) -> list[Obj]:
-    """The Service, and the configurations that will name it."""
+    """Return the Service and the webhook configurations."""
     return [service(namespace, labels, selector), *configurations(labels)]
 
 
 def service(namespace: str, labels: Mapping[str, str], selector: Mapping[str, str]) -> Obj:
-    """The Service that the API server calls."""
+    """Return the Service that the API server connects to."""
     return {
         "apiVersion": "v1",
         "kind": "Service",
@@ -37,9 +36,10 @@ def service(namespace: str, labels: Mapping[str, str], selector: Mapping[str, st
 
 
 def configurations(labels: Mapping[str, str]) -> list[Obj]:
-    """The mutating and the validating configuration, empty: the operator enters its webhooks once it answers them.
+    """Return the mutating and the validating configuration without webhooks.
 
-    Entered here they would refuse every Cryostat from the installation until then.
+    The operator adds its webhooks when it serves them. If the manifests contained them, no Cryostat could be written
+    before the operator is running.
     """
     kinds = ("MutatingWebhookConfiguration", "ValidatingWebhookConfiguration")
     return [
@@ -53,12 +53,12 @@ def configurations(labels: Mapping[str, str]) -> list[Obj]:
 
 
 def client_config(namespace: str, path: str) -> Obj:
-    """Where the API server finds one path of ours."""
+    """Return the client configuration of a webhook at this path of the Service."""
     return {"service": {"name": SERVICE, "namespace": namespace, "path": path, "port": 443}}
 
 
 def registration_role(labels: Mapping[str, str]) -> Obj:
-    """Lets the operator tell the API server which certificate to trust; where OLM does that, nobody needs this role."""
+    """Return the role that allows the operator to register its webhooks and their CA. With OLM, it is not needed."""
     admission = "admissionregistration.k8s.io"
     mutating, validating = CONFIGURATIONS
     named = (
@@ -74,8 +74,8 @@ def registration_role(labels: Mapping[str, str]) -> Obj:
             {"apiGroups": [group], "resources": [resource], "resourceNames": [name], "verbs": ["get", "patch"]}
             for group, resource, name in named
         ]
-        # One that somebody has deleted is made again: without it Cryostats would be written unchecked. (No name here:
-        # the API server does not know it yet when it authorises a creation.)
+        # A deleted configuration is created again, because without it Cryostats would be written unchecked. RBAC cannot
+        # restrict `create` to a name.
         + [
             {"apiGroups": [group], "resources": [resource], "verbs": ["create"]}
             for group, resource, _ in named

@@ -11,7 +11,7 @@ from xml.etree import ElementTree
 import pytest
 import yaml
 
-from cryostat_operator.packaging import bundle, install
+from cryostat_operator.packaging import bundle, install, install_names, operator_deployment, roles
 from cryostat_operator.packaging.clusterserviceversion import bound_roles, clusterserviceversion
 from cryostat_operator.packaging.webhook_manifests import CONFIGURATIONS
 from cryostat_operator.plan.model import webhook_definitions, webhook_paths
@@ -55,14 +55,14 @@ def schema(example: Obj) -> Obj:
 
 def test_the_deployment_is_that_of_the_installation(csv: Obj) -> None:
     (deployment,) = csv["spec"]["install"]["spec"]["deployments"]
-    assert deployment["name"] == install.DEPLOYMENT
-    assert deployment["spec"] == install.deployment()["spec"]
+    assert deployment["name"] == install_names.DEPLOYMENT
+    assert deployment["spec"] == operator_deployment.deployment()["spec"]
 
 
 def test_the_permissions_are_those_of_the_installation_without_registering_webhooks(csv: Obj) -> None:
     spec = csv["spec"]["install"]["spec"]
     (cluster,) = spec["clusterPermissions"]
-    assert cluster == {"serviceAccountName": install.SERVICE_ACCOUNT, "rules": install.operator_rules()}
+    assert cluster == {"serviceAccountName": install_names.SERVICE_ACCOUNT, "rules": roles.operator_rules()}
     namespaced = [rule for each in spec["permissions"] for rule in each["rules"]]
     assert namespaced == [rule for role in bound_roles("Role") for rule in role["rules"]]
     assert any("leases" in rule["resources"] for rule in namespaced)
@@ -84,7 +84,7 @@ def test_extras_are_what_olm_does_not_make_itself() -> None:
     assert ("ClusterRole", Settings().cluster_role) in kinds
     assert ("ClusterRole", Settings().namespaced_cluster_role) in kinds
     assert not {kind for kind, _ in kinds} & {"ServiceAccount", "Deployment", "Namespace"}
-    assert not {name for _, name in kinds} & {*CONFIGURATIONS, Settings().webhook_service, install.CLUSTER_ROLE}
+    assert not {name for _, name in kinds} & {*CONFIGURATIONS, Settings().webhook_service, install_names.CLUSTER_ROLE}
     assert not [obj for obj in bundle.extras() if "namespace" in obj["metadata"]]
 
 
@@ -114,8 +114,10 @@ def test_every_webhook_is_defined_at_its_path(csv: Obj) -> None:
         webhook_paths.CONVERT,
         [bundle.definition()["metadata"]["name"]],
     )
-    assert {each["deploymentName"] for each in found.values()} == {install.DEPLOYMENT}
-    assert {(each["containerPort"], each["targetPort"]) for each in found.values()} == {(443, install.WEBHOOK_PORT)}
+    assert {each["deploymentName"] for each in found.values()} == {install_names.DEPLOYMENT}
+    assert {(each["containerPort"], each["targetPort"]) for each in found.values()} == {
+        (443, install_names.WEBHOOK_PORT)
+    }
 
 
 def test_the_certificate_is_mounted_once_at_the_place_where_olm_puts_it(csv: Obj) -> None:

@@ -6,7 +6,11 @@ from typing import Any
 
 import pytest
 
-from cryostat_operator.packaging import install, replicas
+from cryostat_operator.packaging import (
+    leader_election_role,
+    operator_deployment,
+    roles,
+)
 from cryostat_operator.plan.model.kinds import KINDS
 from cryostat_operator.settings import IMAGES
 
@@ -17,8 +21,8 @@ def allowed(rules: list[dict[str, Any]], group: str, resource: str) -> set[str]:
 
 
 def all_rules() -> list[dict[str, Any]]:
-    roles = [install.operator_cluster_role(), *install.instance_cluster_roles()]
-    return [rule for role in roles for rule in role["rules"]]
+    both = [roles.operator_cluster_role(), *roles.instance_cluster_roles()]
+    return [rule for role in both for rule in role["rules"]]
 
 
 def test_no_wildcards_and_nothing_that_gives_more_than_it_says() -> None:
@@ -27,18 +31,18 @@ def test_no_wildcards_and_nothing_that_gives_more_than_it_says() -> None:
         assert not {"impersonate", "escalate", "deletecollection"} & set(rule["verbs"])
     (bind,) = (rule for rule in all_rules() if "bind" in rule["verbs"])
     assert bind["resources"] == ["clusterroles"]
-    assert bind["resourceNames"] == [role["metadata"]["name"] for role in install.instance_cluster_roles()]
+    assert bind["resourceNames"] == [role["metadata"]["name"] for role in roles.instance_cluster_roles()]
 
 
 @pytest.mark.parametrize("kind", KINDS.values(), ids=lambda kind: kind.kind)
 def test_every_owned_kind_is_allowed_as_its_table_says(kind: Any) -> None:
-    assert allowed(install.operator_rules(), kind.group, kind.plural) >= set(kind.verbs)
+    assert allowed(roles.operator_rules(), kind.group, kind.plural) >= set(kind.verbs)
     for resource, verbs in kind.extra_rules:
-        assert allowed(install.operator_rules(), kind.group, resource) == set(verbs)
+        assert allowed(roles.operator_rules(), kind.group, resource) == set(verbs)
 
 
 def test_the_operator_may_not_touch_pods_nor_write_what_users_write() -> None:
-    rules = install.operator_rules()
+    rules = roles.operator_rules()
     assert allowed(rules, "", "pods") == {"list", "watch"}
     assert allowed(rules, "", "namespaces") == {"list", "watch"}
     assert allowed(rules, "operator.cryostat.io", "cryostats") == {"get", "list", "watch", "patch"}
@@ -47,7 +51,7 @@ def test_the_operator_may_not_touch_pods_nor_write_what_users_write() -> None:
 
 
 def test_instances_are_bound_to_roles_of_known_names_with_little_in_them() -> None:
-    reviews, discovery = install.instance_cluster_roles()
+    reviews, discovery = roles.instance_cluster_roles()
     assert reviews["metadata"]["name"] == "cryostat-operator-cryostat"
     assert {verb for rule in reviews["rules"] for verb in rule["verbs"]} == {"create"}
     assert discovery["metadata"]["name"] == "cryostat-operator-cryostat-namespaced"
@@ -56,7 +60,7 @@ def test_instances_are_bound_to_roles_of_known_names_with_little_in_them() -> No
 
 
 def test_the_deployment_is_restricted_and_tells_the_images() -> None:
-    deployment = install.deployment()
+    deployment = operator_deployment.deployment()
     pod = deployment["spec"]["template"]
     (container,) = pod["spec"]["containers"]
     assert deployment["spec"]["selector"]["matchLabels"].items() <= pod["metadata"]["labels"].items()
@@ -67,22 +71,22 @@ def test_the_deployment_is_restricted_and_tells_the_images() -> None:
 
 
 def test_the_selector_never_changes() -> None:
-    selector = install.deployment()["spec"]["selector"]["matchLabels"]
+    selector = operator_deployment.deployment()["spec"]["selector"]["matchLabels"]
     assert selector == {"app.kubernetes.io/name": "cryostat-operator", "app.kubernetes.io/component": "operator"}
 
 
 def test_only_the_lease_of_the_election_may_be_changed() -> None:
-    rules = replicas.leader_election_rules()
+    rules = leader_election_role.leader_election_rules()
     named, unnamed = ([rule for rule in rules if ("resourceNames" in rule) is has] for has in (True, False))
     assert {verb for rule in unnamed for verb in rule["verbs"]} == {"create"}
     assert {name for rule in named for name in rule["resourceNames"]} == {"d696d7ab.redhat.com"}
-    assert not allowed(install.operator_rules(), "coordination.k8s.io", "leases")
+    assert not allowed(roles.operator_rules(), "coordination.k8s.io", "leases")
 
 
 def test_replicas_avoid_each_other_by_the_labels_that_they_have() -> None:
-    deployment = install.deployment()
+    deployment = operator_deployment.deployment()
     pod = deployment["spec"]["template"]
     [preferred] = pod["spec"]["affinity"]["podAntiAffinity"]["preferredDuringSchedulingIgnoredDuringExecution"]
-    budget = replicas.disruption_budget("x", "y", {}, install.SELECTOR)
+    budget = operator_deployment.disruption_budget()
     for selector in (preferred["podAffinityTerm"]["labelSelector"], budget["spec"]["selector"]):
         assert selector["matchLabels"].items() <= pod["metadata"]["labels"].items()

@@ -12,11 +12,11 @@ import pytest
 from prometheus_client import CollectorRegistry
 
 from cryostat_operator.metrics import Metrics
-from cryostat_operator.packaging import install
+from cryostat_operator.packaging import install, install_names
 
 ROOT = Path(__file__).parents[3]
-[MONITOR] = install.for_prometheus()["service-monitor.yaml"]
-[RULE] = install.for_prometheus()["prometheus-rule.yaml"]
+[MONITOR] = install.prometheus_objects()["service-monitor.yaml"]
+[RULE] = install.prometheus_objects()["prometheus-rule.yaml"]
 [SERVICE] = install.installation()["70-metrics-service.yaml"]
 ALERTS = RULE["spec"]["groups"][0]["rules"]
 
@@ -51,7 +51,7 @@ def test_alerts_ask_for_metrics_that_exist(alert: dict[str, Any]) -> None:
 
 @pytest.mark.parametrize("alert", ALERTS, ids=lambda alert: alert["alert"])
 def test_alerts_say_what_to_do(alert: dict[str, Any]) -> None:
-    link = alert["annotations"]["runbook_url"].removeprefix(f"{install.DOCUMENTATION}/")
+    link = alert["annotations"]["runbook_url"].removeprefix(f"{install_names.DOCUMENTATION}/")
     file, section = link.split("#")
     headings = re.findall(r"^#+ (.+)$", (ROOT / "docs" / file).read_text(), re.M)
     assert section in [re.sub(r"[^\w -]", "", heading.lower()).replace(" ", "-") for heading in headings]
@@ -65,13 +65,13 @@ def test_the_monitor_finds_the_metrics_service_and_no_other() -> None:
     [endpoint] = MONITOR["spec"]["endpoints"]
     [port] = SERVICE["spec"]["ports"]
     assert endpoint["port"] == port["name"]
-    assert port["targetPort"] == install.PORT
-    assert SERVICE["spec"]["selector"] == install.SELECTOR
+    assert port["targetPort"] == install_names.HTTP_PORT
+    assert SERVICE["spec"]["selector"] == install_names.SELECTOR
 
 
 def test_metrics_are_let_in() -> None:
     [policy] = install.installation()["60-network-policy.yaml"]
     [rule] = policy["spec"]["ingress"]
-    assert {port["port"] for port in rule["ports"]} == {install.PORT, install.WEBHOOK_PORT}
-    assert policy["spec"]["podSelector"]["matchLabels"] == install.SELECTOR
+    assert {port["port"] for port in rule["ports"]} == {install_names.HTTP_PORT, install_names.WEBHOOK_PORT}
+    assert policy["spec"]["podSelector"]["matchLabels"] == install_names.SELECTOR
     assert policy["spec"]["policyTypes"] == ["Ingress"]

@@ -1,0 +1,27 @@
+"""Names, labels and ports of the operator's own objects."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+Obj = dict[str, Any]
+
+NAME = "cryostat-operator"
+NAMESPACE = "cryostat-operator-system"
+SERVICE_ACCOUNT = f"{NAME}-service-account"
+CLUSTER_ROLE = f"{NAME}-manager-role"
+DEPLOYMENT = f"{NAME}-controller"
+IMAGE = "quay.io/cryostat/cryostat-operator:latest"
+DOCUMENTATION = "https://github.com/cryostatio/cryostat-operator/blob/main/docs"
+HTTP_PORT = 8081
+WEBHOOK_PORT = 9443
+
+LABELS: Mapping[str, str] = {"app.kubernetes.io/name": NAME, "app.kubernetes.io/part-of": "cryostat"}
+# The selector of a Deployment is immutable, and no other pod in the namespace may match it.
+SELECTOR: Mapping[str, str] = {"app.kubernetes.io/name": NAME, "app.kubernetes.io/component": "operator"}
+
+
+def metadata(name: str, namespace: str | None = None) -> Obj:
+    """Metadata of one of the operator's objects; without a namespace for cluster-scoped kinds."""
+    return {"name": name, **({"namespace": namespace} if namespace else {}), "labels": dict(LABELS)}

@@ -1,0 +1,129 @@
+"""The permissions of the operator and of its instances: ClusterRoles and their bindings."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any, NamedTuple
+
+from ..api import constants
+from ..plan.model.kinds import KINDS
+from ..settings import Settings
+from . import webhook_manifests
+from .install_names import CLUSTER_ROLE, LABELS, NAME, NAMESPACE, SERVICE_ACCOUNT, metadata
+
+Obj = dict[str, Any]
+
+_RBAC = "rbac.authorization.k8s.io"
+
+
+class Rule(NamedTuple):
+    """A permission: verbs on a resource of an API group, optionally restricted to objects with these names."""
+
+    group: str
+    resource: str
+    verbs: tuple[str, ...]
+    names: tuple[str, ...] = ()
+
+
+_READ = ("get", "list", "watch")
+# Permissions of the operator in addition to those on the kinds of `KINDS`.
+_OWN_RULES = (
+    Rule(constants.GROUP, constants.PLURAL, (*_READ, "patch")),
+    Rule(constants.GROUP, f"{constants.PLURAL}/status", ("patch",)),
+    # Required to set blockOwnerDeletion if OwnerReferencesPermissionEnforcement is enabled, as on OpenShift.
+    Rule(constants.GROUP, f"{constants.PLURAL}/finalizers", ("update",)),
+    Rule("", "namespaces", ("list", "watch")),
+    Rule("", "pods", ("list", "watch")),
+    Rule("", "events", ("create", "get", "patch")),
+    # Reviews of the permissions of users who write Cryostats.
+    Rule("authorization.k8s.io", "subjectaccessreviews", ("create",)),
+    Rule("discovery.k8s.io", "endpointslices", ("list", "watch")),
+    Rule("apiextensions.k8s.io", "customresourcedefinitions", ("list", "watch")),
+    Rule("apiregistration.k8s.io", "apiservices", ("list", "watch")),
+    # Allows binding the two roles of instances without having all of their permissions.
+    Rule(
+        _RBAC,
+        "clusterroles",
+        ("bind",),
+        (Settings().cluster_role, Settings().namespaced_cluster_role),
+    ),
+)
+# Permissions of an instance in the cluster: its authentication proxy reviews tokens and permissions.
+_INSTANCE_RULES = (
+    Rule("authentication.k8s.io", "tokenreviews", ("create",)),
+    Rule("authorization.k8s.io", "subjectaccessreviews", ("create",)),
+)
+# Permissions of an instance in each target namespace: it discovers pods and their owners.
+_TARGET_NAMESPACE_RULES = (
+    Rule("discovery.k8s.io", "endpointslices", _READ),
+    Rule("", "pods", ("get",)),
+    Rule("", "replicationcontrollers", ("get",)),
+    Rule("apps", "replicasets", ("get",)),
+    Rule("apps", "deployments", ("get",)),
+    Rule("apps", "daemonsets", ("get",)),
+    Rule("apps", "statefulsets", ("get",)),
+    Rule("apps.openshift.io", "deploymentconfigs", ("get",)),
+    Rule("route.openshift.io", "routes", ("get", "list")),
+)
+
+
+def operator_rules() -> list[Obj]:
+    """Return the rules of the operator's ClusterRole, which the OLM bundle uses, too."""
+    kinds = KINDS.values()
+    managed = [Rule(kind.group, kind.plural, kind.verbs) for kind in kinds]
+    extra = [Rule(kind.group, resource, verbs) for kind in kinds for resource, verbs in kind.extra_rules]
+    return policy_rules([*_OWN_RULES, *managed, *extra])
+
+
+def policy_rules(rules: Iterable[Rule]) -> list[Obj]:
+    """Return RBAC rules in a stable order; resources with the same verbs share a rule."""
+    merged: dict[tuple[str, tuple[str, ...], tuple[str, ...]], set[str]] = {}
+    for rule in rules:
+        merged.setdefault((rule.group, rule.verbs, rule.names), set()).add(rule.resource)
+    return [
+        {"apiGroups": [group], "resources": sorted(resources)}
+        | ({"resourceNames": list(names)} if names else {})
+        | {"verbs": list(verbs)}
+        for (group, verbs, names), resources in sorted(merged.items(), key=lambda item: (item[0][0], sorted(item[1])))
+    ]
+
+
+def operator_cluster_role() -> Obj:
+    """Return the operator's ClusterRole."""
+    return _cluster_role(CLUSTER_ROLE, operator_rules())
+
+
+def operator_cluster_role_binding() -> Obj:
+    """Return the binding of the operator's ClusterRole, for all namespaces: instances may be in any of them."""
+    return _binding(f"{NAME}-manager-rolebinding", CLUSTER_ROLE)
+
+
+def webhook_registration() -> list[Obj]:
+    """Return the role that allows registering the webhooks, and its binding."""
+    return [
+        webhook_manifests.registration_role(LABELS),
+        _binding(f"{webhook_manifests.ROLE}-binding", webhook_manifests.ROLE),
+    ]
+
+
+def instance_cluster_roles() -> list[Obj]:
+    """Return the two roles that the operator binds to the ServiceAccount of each instance."""
+    settings = Settings()
+    return [
+        _cluster_role(settings.cluster_role, policy_rules(_INSTANCE_RULES)),
+        _cluster_role(settings.namespaced_cluster_role, policy_rules(_TARGET_NAMESPACE_RULES)),
+    ]
+
+
+def _cluster_role(name: str, rules: list[Obj]) -> Obj:
+    return {"apiVersion": f"{_RBAC}/v1", "kind": "ClusterRole", "metadata": metadata(name), "rules": rules}
+
+
+def _binding(name: str, role: str) -> Obj:
+    return {
+        "apiVersion": f"{_RBAC}/v1",
+        "kind": "ClusterRoleBinding",
+        "metadata": metadata(name),
+        "roleRef": {"apiGroup": _RBAC, "kind": "ClusterRole", "name": role},
+        "subjects": [{"kind": "ServiceAccount", "name": SERVICE_ACCOUNT, "namespace": NAMESPACE}],
+    }
