@@ -234,7 +234,7 @@ def _tls(instance: Instance, plan: Plan, report: Report) -> Condition:
         return _condition(
             "TLSSetupComplete", "CertManagerDisabled", "Traffic inside the instance is not encrypted", good=True
         )
-    problems = [p for part in plan.parts if part.name == "tls" for p in (w.problem for w in part.blocked)]
+    problems = [p for part in plan.components if part.name == "tls" for p in (w.problem for w in part.blocked)]
     # That a target namespace cannot be reached is no fault of the certificates.
     ours = ("CertManagerUnavailable", "NameCollision", "WaitingForCertificate")
     problems = [p for p in (*problems, *report.refusals) if p.part == "tls" and p.reason in ours]

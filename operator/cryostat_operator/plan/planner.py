@@ -28,11 +28,11 @@ def plan_for(cryostat: Cryostat, snapshot: Snapshot, settings: Settings) -> Plan
     Secrets and ConfigMaps that the plan lacks facts about are in its `references`: look them up and plan again.
     """
     instance = Instance(cryostat, snapshot, settings)
-    parts = tuple(component.part(instance) for component in _COMPONENTS)
+    parts = tuple(component.build(instance) for component in _COMPONENTS)
     needs = _needs(instance, parts)
     ledger = _ledger(instance, parts)
     return Plan(
-        parts=in_order(instance, tuple(_settled(part, needs, ledger) for part in parts)),
+        components=in_order(instance, tuple(_settled(part, needs, ledger) for part in parts)),
         references=_merged(reference for found in needs.values() for reference in found),
         warnings=(
             *auth_proxy.warnings(instance),

@@ -21,7 +21,7 @@ from .tls.checks import assumed_certificate, issued
 def manifests(cryostat: Cryostat, settings: Settings, *, openshift: bool) -> str:
     """A stream of YAML documents in plan order."""
     plan = resolved(cryostat, settings, openshift=openshift)
-    objects = [obj for part in plan.parts for obj in part.objects]
+    objects = [obj for part in plan.components for obj in part.objects]
     return yaml.dump_all(objects, Dumper=_Dumper, sort_keys=False, default_flow_style=False, width=120)
 
 

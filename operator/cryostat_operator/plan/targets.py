@@ -5,7 +5,7 @@ from __future__ import annotations
 from .instance import Instance
 from .model.problems import Problem
 
-PART = "rbac"
+NAME = "rbac"
 
 
 def unreachable(instance: Instance) -> dict[str, Problem]:
@@ -19,5 +19,5 @@ def unreachable(instance: Instance) -> dict[str, Problem]:
 
 def _problem(instance: Instance, target: str) -> Problem:
     if target in instance.snapshot.namespaces:
-        return Problem(PART, "NamespaceTerminating", f"Target namespace {target} is being deleted.")
-    return Problem(PART, "NamespaceNotFound", f"Target namespace {target} does not exist.")
+        return Problem(NAME, "NamespaceTerminating", f"Target namespace {target} is being deleted.")
+    return Problem(NAME, "NamespaceNotFound", f"Target namespace {target} does not exist.")

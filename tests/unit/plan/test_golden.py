@@ -55,7 +55,7 @@ _Dumper.add_representer(
 def golden(plan: Plan) -> str:
     """The whole plan: objects by component, and what else it says."""
     documents: list[Any] = []
-    for part in plan.parts:
+    for part in plan.components:
         documents += part.objects
     rest = {
         "orders": {

@@ -52,7 +52,7 @@ def test_plans_are_deterministic_and_leave_their_input_alone(cr: Cryostat, opens
 @given(cryostats(), st.booleans())
 def test_names_are_valid_and_unique(cr: Cryostat, openshift: bool) -> None:
     plan = state(cr, openshift).plan
-    drawn = [key_of(obj) for part in plan.parts for obj in part.objects]
+    drawn = [key_of(obj) for part in plan.components for obj in part.objects]
     assert len(drawn) == len(set(drawn))
     for key, obj in plan.objects.items():
         assert (LABEL if key.kind == "Service" else SUBDOMAIN).fullmatch(key.name), key

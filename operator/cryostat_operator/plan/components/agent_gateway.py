@@ -9,7 +9,7 @@ from ..model import names
 from ..model.desired_state import Blocked, ComponentPlan
 from ..model.kinds import Key, Obj
 
-PART = "agent_gateway"
+NAME = "agent_gateway"
 REQUESTS = ("50m", "64Mi")
 LIMITS = ("500m", "200Mi")
 CONFIG_VOLUME = "agent-proxy-config"
@@ -40,11 +40,11 @@ CIPHERS = (
 )
 
 
-def part(instance: Instance) -> ComponentPlan:
+def build(instance: Instance) -> ComponentPlan:
     name = names.agent_callback_service(instance.namespace, instance.name)
     missing = targets.unreachable(instance)
     return ComponentPlan(
-        PART,
+        NAME,
         objects=(
             config_map(instance),
             service(instance),

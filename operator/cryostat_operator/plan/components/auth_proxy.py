@@ -13,7 +13,7 @@ from ..model.problems import Problem
 from ..model.requests import HtpasswdValue, RandomValue, SecretRequest
 from . import exposure
 
-PART = "auth_proxy"
+NAME = "auth_proxy"
 REQUESTS = ("100m", "64Mi")
 LIMITS = ("1", "256Mi")
 LOGIN_USER = "cryostat"
@@ -40,7 +40,7 @@ _REVIEW_FIELDS = (
 )
 
 
-def part(instance: Instance) -> ComponentPlan:
+def build(instance: Instance) -> ComponentPlan:
     cookie = builders.owned(instance, "Secret", cookie_secret(instance)) | {"type": "Opaque"}
     requests = [_order(instance, cookie_secret(instance), {"OAUTH2_PROXY_COOKIE_SECRET": RandomValue(32)})]
     objects = [cookie]
@@ -50,7 +50,7 @@ def part(instance: Instance) -> ComponentPlan:
         requests.append(_order(instance, instance.minted_login_secret, login))
     if not instance.openshift:
         objects.append(config_map(instance))
-    return ComponentPlan(PART, objects=tuple(objects), requests=tuple(requests), problems=_problems(instance))
+    return ComponentPlan(NAME, objects=tuple(objects), requests=tuple(requests), problems=_problems(instance))
 
 
 def _order(instance: Instance, name: str, values: dict[str, Any]) -> SecretRequest:
@@ -62,7 +62,7 @@ def _problems(instance: Instance) -> tuple[Problem, ...]:
     if options is None or instance.basic_auth or not (options.secret_name or options.filename):
         return ()
     message = "authorizationOptions.basicAuth needs both secretName and filename; nobody can log in with half of them."
-    return (Problem(PART, "BasicAuthIncomplete", message),)
+    return (Problem(NAME, "BasicAuthIncomplete", message),)
 
 
 def authentication(instance: Instance) -> tuple[str, str]:
@@ -83,7 +83,7 @@ def authentication(instance: Instance) -> tuple[str, str]:
 
 def warnings(instance: Instance) -> tuple[Problem, ...]:
     """What people should be told once: where to find a login that they did not choose."""
-    return (Problem(PART, *authentication(instance), warning=False),) if instance.minted_login_secret else ()
+    return (Problem(NAME, *authentication(instance), warning=False),) if instance.minted_login_secret else ()
 
 
 def cookie_secret(instance: Instance) -> str:

@@ -12,7 +12,7 @@ from ..model.requests import RandomValue, SecretRequest
 from ..tls import specs
 from . import agent_gateway, auth_proxy, database, datasource, files, grafana, reports, storage
 
-PART = "core"
+NAME = "core"
 REQUESTS = ("1250m", "512Mi")
 LIMITS = ("2", "1Gi")
 LOG_LEVEL = "INFO"
@@ -23,16 +23,16 @@ PORT_NUMBERS = (9091,)
 _HEALTH = f"http://localhost:{names.PORT_APPLICATION}/health/liveness"
 
 
-def part(instance: Instance) -> ComponentPlan:
+def build(instance: Instance) -> ComponentPlan:
     # An object that only one controller can own: a second operator on the same Cryostat shows at once.
     lock = builders.owned(instance, "ConfigMap", f"{instance.name}-lock")
     if not instance.tls:
-        return ComponentPlan(PART, objects=(lock, deployment(instance)))
+        return ComponentPlan(NAME, objects=(lock, deployment(instance)))
     keystore = builders.owned(instance, "Secret", specs.keystore_secret(instance)) | {"type": "Opaque"}
     order = SecretRequest(
         Key("Secret", instance.namespace, specs.keystore_secret(instance)), {specs.KEYSTORE_PASSWORD: RandomValue(20)}
     )
-    return ComponentPlan(PART, objects=(lock, keystore, deployment(instance)), requests=(order,))
+    return ComponentPlan(NAME, objects=(lock, keystore, deployment(instance)), requests=(order,))
 
 
 def warnings(instance: Instance) -> tuple[Problem, ...]:
@@ -40,7 +40,7 @@ def warnings(instance: Instance) -> tuple[Problem, ...]:
     if not instance.spec.report_options or instance.spec.report_options.sub_process_max_heap_size is None:
         return ()
     message = "reportOptions.subProcessMaxHeapSize has no effect: the application makes reports without a subprocess."
-    return (Problem(PART, "SubProcessMaxHeapSizeIgnored", message),)
+    return (Problem(NAME, "SubProcessMaxHeapSizeIgnored", message),)
 
 
 def deployment(instance: Instance) -> Obj:

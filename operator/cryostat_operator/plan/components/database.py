@@ -14,7 +14,7 @@ from ..model.kinds import Key, Obj
 from ..model.problems import Problem
 from ..model.requests import RandomValue, SecretRequest
 
-PART: Final = "database"
+NAME: Final = "database"
 REQUESTS = ("50m", "64Mi")
 LIMITS = ("500m", "200Mi")
 DEFAULT_SIZE = "500Mi"
@@ -24,14 +24,14 @@ ENCRYPTION_KEY = "ENCRYPTION_KEY"
 _KEYS = frozenset({CONNECTION_KEY, ENCRYPTION_KEY})
 
 
-def part(instance: Instance) -> ComponentPlan:
-    doubts = (claims.data_at_risk(instance, PART), claims.lost(instance, PART), _mismatch(instance))
+def build(instance: Instance) -> ComponentPlan:
+    doubts = (claims.data_at_risk(instance, NAME), claims.lost(instance, NAME), _mismatch(instance))
     problems = tuple(problem for problem in doubts if problem)
-    claim = claims.claim(instance, PART, DEFAULT_SIZE)
+    claim = claims.claim(instance, NAME, DEFAULT_SIZE)
     if claim and len(instance.database_secret) <= constants.LONGEST_LABEL:
         claim["metadata"]["labels"][constants.LABEL_DATABASE_SECRET] = instance.database_secret
     drawn = ComponentPlan(
-        PART, objects=without_none((claim, service(instance), deployment(instance))), problems=problems
+        NAME, objects=without_none((claim, service(instance), deployment(instance))), problems=problems
     )
     if instance.database_secret != instance.minted_database_secret or instance.own_database_secret:
         return drawn
@@ -51,12 +51,12 @@ def _mismatch(instance: Instance) -> Problem | None:
     if not instance.database_secret_locked:
         return None
     return Problem(
-        PART,
+        NAME,
         "DatabaseSecretMismatched",
         "databaseOptions.secretName cannot change once the database exists: "
         f"it stays with Secret {instance.database_secret}, "
         f"not {instance.wanted_database_secret}. Take the change back, or delete PersistentVolumeClaim "
-        f"{claims.claim_name(instance, PART)} to start over without the data.",
+        f"{claims.claim_name(instance, NAME)} to start over without the data.",
     )
 
 
@@ -65,16 +65,16 @@ def _lost_keys(instance: Instance) -> Problem | None:
 
     The claim is not made before its keys are there (`needs`), so one that exists means that they once were.
     """
-    name, claim = instance.minted_database_secret, claims.claim_name(instance, PART)
+    name, claim = instance.minted_database_secret, claims.claim_name(instance, NAME)
     if not _claim_exists(instance):
         return None
     if ("Secret", name) not in instance.snapshot.data:
-        return Problem(PART, "ReferencePending", f"Secret {name} has not been looked up yet.", warning=False)
+        return Problem(NAME, "ReferencePending", f"Secret {name} has not been looked up yet.", warning=False)
     fact = instance.snapshot.data["Secret", name]
     if fact and fact.keys >= _KEYS:
         return None
     return Problem(
-        PART,
+        NAME,
         "DatabaseSecretLost",
         f"Secret {name} {'lacks keys' if fact else 'is gone'}, but PersistentVolumeClaim {claim} holds data that only "
         f"its keys can read. Restore the Secret, or delete the claim to start over without the data.",
@@ -83,8 +83,8 @@ def _lost_keys(instance: Instance) -> Problem | None:
 
 def _claim_exists(instance: Instance) -> bool:
     return (
-        claims.uses_claim(instance, PART)
-        and instance.live("PersistentVolumeClaim", claims.claim_name(instance, PART)) is not None
+        claims.uses_claim(instance, NAME)
+        and instance.live("PersistentVolumeClaim", claims.claim_name(instance, NAME)) is not None
     )
 
 
@@ -99,10 +99,10 @@ def secret(instance: Instance) -> Obj:
 
 def service(instance: Instance) -> Obj:
     config = instance.spec.service_options.database_config if instance.spec.service_options else None
-    return workloads.service(instance, name(instance), PART, config) | {
+    return workloads.service(instance, name(instance), NAME, config) | {
         "spec": {
             "type": workloads.service_type(config),
-            "selector": workloads.pod_labels(instance, PART),
+            "selector": workloads.pod_labels(instance, NAME),
             "ports": [{"name": "jdbc", "port": port(instance), "targetPort": names.PORT_DATABASE}],
         }
     }
@@ -143,7 +143,7 @@ def tls_directory(instance: Instance) -> str:
 
 
 def deployment(instance: Instance) -> Obj:
-    return claims.deployment(instance, PART, TLS_VOLUME, container(instance))
+    return claims.deployment(instance, NAME, TLS_VOLUME, container(instance))
 
 
 def container(instance: Instance) -> Obj:
@@ -163,7 +163,7 @@ def container(instance: Instance) -> Obj:
             builders.env_secret("PG_ENCRYPT_KEY", instance.database_secret, ENCRYPTION_KEY),
         ],
         "volumeMounts": [
-            builders.mount(claims.claim_name(instance, PART), "/var/lib/pgsql", read_only=False),
+            builders.mount(claims.claim_name(instance, NAME), "/var/lib/pgsql", read_only=False),
             *([builders.mount(TLS_VOLUME, tls)] if instance.tls else []),
         ],
         "readinessProbe": builders.exec_probe("pg_isready", "-U", "cryostat", "-d", "cryostat"),

@@ -13,17 +13,17 @@ from ..model.desired_state import Blocked, ComponentPlan
 from ..model.kinds import Key, Obj
 from ..model.problems import Problem
 
-PART = "exposure"
+NAME = "exposure"
 _PATTERN = frozenset("()|*^$[")
 
 
-def part(instance: Instance) -> ComponentPlan:
+def build(instance: Instance) -> ComponentPlan:
     """The objects, what is missing for an address, and a link that outlives a pause between two admissions."""
     objects, blocked = [service(instance)], []
     problem = route_problem(instance)
     if has_route(instance):
         if instance.tls and not instance.snapshot.ca_certificate:
-            held = Problem(PART, "CertificatePending", "The Route waits for the certificate authority.", warning=False)
+            held = Problem(NAME, "CertificatePending", "The Route waits for the certificate authority.", warning=False)
             blocked.append(Blocked(Key("Route", instance.namespace, instance.name), held))
         else:
             objects.append(route(instance))
@@ -36,7 +36,7 @@ def part(instance: Instance) -> ComponentPlan:
             objects.append(console_link(instance, url))
         elif problem and not problem.warning and link in instance.snapshot.live:
             blocked.append(Blocked(link, problem))
-    return ComponentPlan(PART, objects=tuple(objects), blocked=tuple(blocked), problems=(problem,) if problem else ())
+    return ComponentPlan(NAME, objects=tuple(objects), blocked=tuple(blocked), problems=(problem,) if problem else ())
 
 
 def warnings(instance: Instance) -> tuple[Problem, ...]:
@@ -45,10 +45,10 @@ def warnings(instance: Instance) -> tuple[Problem, ...]:
     found = []
     if config.external_host and not instance.openshift:
         message = "networkOptions.coreConfig.externalHost works with OpenShift Routes only; use ingressSpec here."
-        found.append(Problem(PART, "ExternalHostIgnored", message))
+        found.append(Problem(NAME, "ExternalHostIgnored", message))
     if config.ingress_spec and instance.openshift:
         message = "networkOptions.coreConfig.ingressSpec is not used on OpenShift; use externalHost here."
-        found.append(Problem(PART, "IngressSpecIgnored", message))
+        found.append(Problem(NAME, "IngressSpecIgnored", message))
     return tuple(found)
 
 
@@ -121,9 +121,9 @@ def route_problem(instance: Instance) -> Problem | None:
     rejected = [c for c in _admissions(instance) if c.get("status") == "False"]
     if not rejected:
         message = f"Route {instance.name} has not been admitted by a router yet."
-        return Problem(PART, "RouteNotAdmitted", message, warning=False)
+        return Problem(NAME, "RouteNotAdmitted", message, warning=False)
     words = ": ".join(filter(None, (rejected[0].get("reason"), rejected[0].get("message"))))
-    return Problem(PART, "RouteRejected", f"Route {instance.name} was rejected: {words or 'no reason given'}")
+    return Problem(NAME, "RouteRejected", f"Route {instance.name} was rejected: {words or 'no reason given'}")
 
 
 def _ingresses(instance: Instance) -> list[Obj]:

@@ -15,7 +15,7 @@ from ..model.kinds import Key, Obj
 from ..model.problems import Problem
 from . import storage
 
-PART = "policies"
+NAME = "policies"
 NAMESPACE_NAME = "kubernetes.io/metadata.name"
 # Where the cluster's own services are: DNS, and on OpenShift login and console.
 SYSTEM_NAMESPACES = ("kube-system",)
@@ -40,7 +40,7 @@ class _Component:
         return bool(self.config and self.config.egress_enabled and not self.config.disabled)
 
 
-def part(instance: Instance) -> ComponentPlan:
+def build(instance: Instance) -> ComponentPlan:
     options = instance.spec.network_policies
     core = _Component(workloads.CORE, "", options.core_config if options else None)
     database = _Component("database", "db-", options.database_config if options else None)
@@ -62,12 +62,12 @@ def part(instance: Instance) -> ComponentPlan:
         blocked.append(Blocked(key, _unknown_api_server()))
     else:
         drawn.append(_egress(instance, core, _core_egress(instance)))
-    return ComponentPlan(PART, objects=tuple(obj for obj in drawn if obj), blocked=tuple(blocked))
+    return ComponentPlan(NAME, objects=tuple(obj for obj in drawn if obj), blocked=tuple(blocked))
 
 
 def _unknown_api_server() -> Problem:
     message = "The egress policy of the application waits until the addresses of the API server are known."
-    return Problem(PART, "ApiServerUnknown", message)
+    return Problem(NAME, "ApiServerUnknown", message)
 
 
 def _ingress(instance: Instance, component: _Component, rules: list[Obj]) -> Obj | None:

@@ -8,15 +8,15 @@ from ..model import names
 from ..model.desired_state import Blocked, ComponentPlan
 from ..model.kinds import Key, Obj
 
-PART = targets.PART
+NAME = targets.NAME
 _RBAC_GROUP = "rbac.authorization.k8s.io"
 
 
-def part(instance: Instance) -> ComponentPlan:
+def build(instance: Instance) -> ComponentPlan:
     name = names.instance_hash_name(instance.namespace, instance.name)
     missing = targets.unreachable(instance)
     return ComponentPlan(
-        PART,
+        NAME,
         objects=(
             service_account(instance),
             cluster_role_binding(instance),

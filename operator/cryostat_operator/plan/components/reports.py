@@ -12,15 +12,15 @@ from ..model.desired_state import ComponentPlan
 from ..model.kinds import Obj
 from . import storage
 
-PART = "reports"
+NAME = "reports"
 REQUESTS = ("2", "512Mi")
 LIMITS = ("4", "2Gi")
 STORAGE_TLS_VOLUME = "storage-tls-truststore"
 TLS_VOLUME = "reports-tls-secret"
 
 
-def part(instance: Instance) -> ComponentPlan:
-    return ComponentPlan(PART, objects=(service(instance), deployment(instance)) if wanted(instance) else ())
+def build(instance: Instance) -> ComponentPlan:
+    return ComponentPlan(NAME, objects=(service(instance), deployment(instance)) if wanted(instance) else ())
 
 
 def wanted(instance: Instance) -> bool:
@@ -39,10 +39,10 @@ def port(instance: Instance) -> int:
 
 def service(instance: Instance) -> Obj:
     config = instance.spec.service_options.reports_config if instance.spec.service_options else None
-    return workloads.service(instance, name(instance), PART, config) | {
+    return workloads.service(instance, name(instance), NAME, config) | {
         "spec": {
             "type": workloads.service_type(config),
-            "selector": workloads.pod_labels(instance, PART),
+            "selector": workloads.pod_labels(instance, NAME),
             "ports": [{"name": "http", "port": port(instance), "targetPort": names.PORT_REPORTS}],
         }
     }
@@ -61,7 +61,7 @@ def deployment(instance: Instance) -> Obj:
     context = security.pod_security_context if security else None
     return workloads.deployment(
         instance,
-        PART,
+        NAME,
         {
             "replicas": instance.report_replicas,
             "pod": {

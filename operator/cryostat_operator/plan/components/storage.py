@@ -13,7 +13,7 @@ from ..model.desired_state import ComponentPlan, without_none
 from ..model.kinds import Key, Obj
 from ..model.requests import RandomValue, SecretRequest
 
-PART: Final = "storage"
+NAME: Final = "storage"
 REQUESTS = ("500m", "384Mi")
 LIMITS = ("1", "1Gi")
 DEFAULT_SIZE = "32Gi"
@@ -34,24 +34,24 @@ _BUCKET_NAMES = (
 )
 
 
-def part(instance: Instance) -> ComponentPlan:
+def build(instance: Instance) -> ComponentPlan:
     order = SecretRequest(
         Key("Secret", instance.namespace, minted_secret(instance)),
         {ACCESS_KEY: GENERATED_ACCESS_KEY, SECRET_KEY: RandomValue(32)},
     )
     # A user's Secret may bear the very name that ours would have.
     minted = (
-        ComponentPlan(PART)
+        ComponentPlan(NAME)
         if instance.own_storage_secret == minted_secret(instance)
-        else ComponentPlan(PART, (secret(instance),), (order,))
+        else ComponentPlan(NAME, (secret(instance),), (order,))
     )
     if instance.external_storage:
         return minted
-    problems = (claims.data_at_risk(instance, PART), claims.lost(instance, PART))
+    problems = (claims.data_at_risk(instance, NAME), claims.lost(instance, NAME))
     return replace(
         minted,
         objects=without_none(
-            (*minted.objects, claims.claim(instance, PART, DEFAULT_SIZE), service(instance), deployment(instance))
+            (*minted.objects, claims.claim(instance, NAME, DEFAULT_SIZE), service(instance), deployment(instance))
         ),
         problems=tuple(problem for problem in problems if problem),
     )
@@ -67,10 +67,10 @@ def secret(instance: Instance) -> Obj:
 
 def service(instance: Instance) -> Obj:
     config = instance.spec.service_options.storage_config if instance.spec.service_options else None
-    return workloads.service(instance, name(instance), PART, config) | {
+    return workloads.service(instance, name(instance), NAME, config) | {
         "spec": {
             "type": workloads.service_type(config),
-            "selector": workloads.pod_labels(instance, PART),
+            "selector": workloads.pod_labels(instance, NAME),
             "ports": [{"name": "http", "port": port(instance), "targetPort": names.PORT_STORAGE}],
         }
     }
@@ -163,7 +163,7 @@ def tls_directory(instance: Instance) -> str:
 
 
 def deployment(instance: Instance) -> Obj:
-    return claims.deployment(instance, PART, TLS_VOLUME, container(instance))
+    return claims.deployment(instance, NAME, TLS_VOLUME, container(instance))
 
 
 def container(instance: Instance) -> Obj:
@@ -189,7 +189,7 @@ def container(instance: Instance) -> Obj:
             builders.env_secret("CRYOSTAT_SECRET_KEY", instance.storage_secret, SECRET_KEY),
         ],
         "volumeMounts": [
-            builders.mount(claims.claim_name(instance, PART), "/data", read_only=False),
+            builders.mount(claims.claim_name(instance, NAME), "/data", read_only=False),
             *([builders.mount(TLS_VOLUME, tls)] if instance.tls else []),
         ],
         "livenessProbe": builders.http_get("/healthz", names.PORT_STORAGE, instance.scheme, failureThreshold=2),

@@ -53,10 +53,10 @@ def compare(plan: Plan, snapshot: Snapshot, uid: str) -> list[Change]:
         action = _write(key, wish, snapshot.live.get(key), requests.get(key), snapshot)
         if action:
             actions.append(action)
-    delete_first = {key for part in plan.parts for key in part.delete_first}
+    delete = {key for part in plan.components for key in part.delete}
     for key in snapshot.live:
         unwanted = key not in wished and key not in blocked and is_prunable(key, snapshot.live[key], uid)
-        if (unwanted and not _looked_after(key, snapshot.live[key], snapshot)) or key in delete_first:
+        if (unwanted and not _looked_after(key, snapshot.live[key], snapshot)) or key in delete:
             actions.append(Change("delete", key, uid=snapshot.live[key]["metadata"]["uid"]))
     return actions
 

@@ -41,7 +41,7 @@ class ComponentPlan:
     requests: tuple[Request, ...] = ()
     blocked: tuple[Blocked, ...] = ()
     problems: tuple[Problem, ...] = ()
-    delete_first: tuple[Key, ...] = ()
+    delete: tuple[Key, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -49,17 +49,17 @@ class Plan:
     """The wanted world of one Cryostat.
 
     Attributes:
-        parts: the components' contributions, in the order in which they read well.
+        components: the components' contributions, in the order in which they read well.
         references: Secrets and ConfigMaps that the wished pods use, sorted; the scout looks these up.
     """
 
-    parts: tuple[ComponentPlan, ...] = ()
+    components: tuple[ComponentPlan, ...] = ()
     references: tuple[Reference, ...] = ()
     warnings: tuple[Problem, ...] = field(default=())
 
     @cached_property
     def objects(self) -> dict[Key, Obj]:
-        return {key_of(obj): obj for part in self.parts for obj in part.objects}
+        return {key_of(obj): obj for part in self.components for obj in part.objects}
 
     @cached_property
     def digests(self) -> dict[Key, bytes]:
@@ -67,22 +67,22 @@ class Plan:
 
     @cached_property
     def requests(self) -> dict[Key, Request]:
-        return {order.key: order for part in self.parts for order in part.requests}
+        return {order.key: order for part in self.components for order in part.requests}
 
     @cached_property
     def blocked(self) -> dict[Key, Blocked]:
-        return {blocked.key: blocked for part in self.parts for blocked in part.blocked}
+        return {blocked.key: blocked for part in self.components for blocked in part.blocked}
 
     @property
     def problems(self) -> list[Problem]:
         """All that is wrong or waited for, without repetition, in plan order."""
-        found = [p for part in self.parts for p in (*part.problems, *(w.problem for w in part.blocked))]
+        found = [p for part in self.components for p in (*part.problems, *(w.problem for w in part.blocked))]
         return list(dict.fromkeys(found))
 
 
 def component_of(plan: Plan, key: Key) -> str:
     """The component that an object belongs to, or `core` for one that the plan does not know."""
-    for part in plan.parts:
+    for part in plan.components:
         if any(key_of(obj) == key for obj in part.objects) or any(order.key == key for order in part.requests):
             return part.name
     return "core"

@@ -13,12 +13,12 @@ from ..model.kinds import Key, Obj
 from ..model.problems import Problem
 from ..model.requests import CertificateRequest
 from . import specs
-from .specs import PART, CertificateSpec
+from .specs import NAME, CertificateSpec
 
 COMMON_NAME = "cryostat-ca"
 
 
-def part(instance: Instance) -> ComponentPlan:
+def build(instance: Instance) -> ComponentPlan:
     """All certificates; each waits while cert-manager, which may have made it before, still looks after its Secret."""
     requests = (_authority(instance), *(_leaf(instance, leaf) for leaf in specs.of(instance)))
     names_of_old = specs.secrets(instance)
@@ -28,7 +28,7 @@ def part(instance: Instance) -> ComponentPlan:
         if problem:
             blocked[order.key] = Blocked(order.key, problem)
     ready = tuple(order for order in requests if order.key not in blocked)
-    return ComponentPlan(PART, tuple(_secret(instance, order) for order in ready), ready, tuple(blocked.values()))
+    return ComponentPlan(NAME, tuple(_secret(instance, order) for order in ready), ready, tuple(blocked.values()))
 
 
 def _authority(instance: Instance) -> CertificateRequest:
@@ -63,7 +63,7 @@ def _handed_over(instance: Instance, certificate: str) -> Problem | None:
     if not instance.live("Certificate", certificate):
         return None
     message = f"Certificate {certificate} of cert-manager is about to be deleted; the operator issues it afterwards."
-    return Problem(PART, "WaitingForCertificate", message, warning=False)
+    return Problem(NAME, "WaitingForCertificate", message, warning=False)
 
 
 def _password_missing(instance: Instance, order: CertificateRequest) -> Problem | None:
@@ -74,4 +74,4 @@ def _password_missing(instance: Instance, order: CertificateRequest) -> Problem 
     if fact and key in fact.keys:
         return None
     message = f"The keystore in Secret {order.key.name} waits for its password in Secret {secret.name}."
-    return Problem(PART, "WaitingForCertificate", message, warning=False)
+    return Problem(NAME, "WaitingForCertificate", message, warning=False)

@@ -16,25 +16,25 @@ from ..model.desired_state import Blocked, ComponentPlan
 from ..model.kinds import KINDS, Key, Obj, key_of
 from ..model.problems import Problem
 from . import specs
-from .specs import PART, CertificateSpec
+from .specs import NAME, CertificateSpec
 
 CA_LIFETIME = "87600h"  # ten years; certificates live for cert-manager's 90 days
 _BASE_USAGES = ("digital signature", "key encipherment")
 
 
-def part(instance: Instance) -> ComponentPlan:
+def build(instance: Instance) -> ComponentPlan:
     """The authority first: an Issuer that finds its Secret missing looks again after five seconds only."""
     issued = specs.of(instance)
     secrets = specs.secrets(instance)
     if not instance.cert_manager_served:
         problem = unavailable()
-        return ComponentPlan(PART, blocked=tuple(Blocked(_secret_key(instance, name), problem) for name in secrets))
+        return ComponentPlan(NAME, blocked=tuple(Blocked(_secret_key(instance, name), problem) for name in secrets))
     asked = [issuer(instance, _self_signed(instance), {"selfSigned": {}}), authority(instance)]
     signed = [issuer(instance, f"{instance.name}-ca", {"ca": {"secretName": specs.authority_secret(instance).name}})]
     signed += [certificate(instance, leaf) for leaf in issued]
     held = _not_ready(instance, f"{instance.name}-ca", specs.authority_secret(instance).name)
-    first = ComponentPlan(PART, blocked=tuple(Blocked(key_of(obj), held) for obj in signed)) if held else None
-    return _with_answers(instance, asked if first else asked + signed, secrets, first or ComponentPlan(PART))
+    first = ComponentPlan(NAME, blocked=tuple(Blocked(key_of(obj), held) for obj in signed)) if held else None
+    return _with_answers(instance, asked if first else asked + signed, secrets, first or ComponentPlan(NAME))
 
 
 def _with_answers(
@@ -55,13 +55,13 @@ def _with_answers(
         name: _collision(instance, secret) for secret, name in secrets.items() if _of_somebody(instance, secret, name)
     }
     objects = [obj for obj in asked if obj["kind"] != "Certificate" or obj["metadata"]["name"] not in held_up]
-    blocked, delete_first = list(part.blocked), list(left.values())
+    blocked, delete = list(part.blocked), list(left.values())
     blocked += [Blocked(Key("Certificate", instance.namespace, name), problem) for name, problem in held_up.items()]
     answers = {}
     for secret, name in secrets.items():
         held = held_up.get(name) or _not_ready(instance, name, secret)
         if not held and _of_other_authority(instance, secret):
-            delete_first.append(_secret_key(instance, secret))
+            delete.append(_secret_key(instance, secret))
             held = _waiting(f"Certificate {name} was signed by an authority that is gone; it is issued again.")
         if held:
             blocked.append(Blocked(_secret_key(instance, secret), held))
@@ -70,7 +70,7 @@ def _with_answers(
     # cert-manager looks at a Secret again after each write: it is left in peace until it has written all of them.
     complete = len(answers) == len(secrets)
     objects += [_secret(instance, secret, name, owned=complete) for secret, name in answers.items()]
-    return ComponentPlan(PART, objects=tuple(objects), blocked=tuple(blocked), delete_first=tuple(delete_first))
+    return ComponentPlan(NAME, objects=tuple(objects), blocked=tuple(blocked), delete=tuple(delete))
 
 
 def _left_by_others(instance: Instance, secret: str, certificate_name: str) -> bool:
@@ -87,7 +87,7 @@ def _of_somebody(instance: Instance, secret: str, certificate_name: str) -> bool
 def _collision(instance: Instance, secret: str) -> Problem:
     key = _secret_key(instance, secret)
     message = f"{key} exists and was not made for this Cryostat, so it is left alone. Delete or rename it."
-    return Problem(PART, "NameCollision", message, about=str(key))
+    return Problem(NAME, "NameCollision", message, about=str(key))
 
 
 def _made_for(secret: Obj) -> str | None:
@@ -98,7 +98,7 @@ def _made_for(secret: Obj) -> str | None:
 
 def unavailable() -> Problem:
     return Problem(
-        PART,
+        NAME,
         "CertManagerUnavailable",
         "cert-manager is asked for but not installed. Install it, or set enableCertManager to false; "
         "without enableCertManager the operator issues certificates itself.",
@@ -106,7 +106,7 @@ def unavailable() -> Problem:
 
 
 def _waiting(message: str) -> Problem:
-    return Problem(PART, "WaitingForCertificate", message, warning=False)
+    return Problem(NAME, "WaitingForCertificate", message, warning=False)
 
 
 def _secret_key(instance: Instance, name: str) -> Key:

@@ -12,23 +12,23 @@ from ..model.kinds import Key, Obj
 from ..model.problems import Problem
 from ..model.requests import CopyRequest
 from . import built_in, cert_manager, specs
-from .specs import PART, authority_secret
+from .specs import NAME, authority_secret
 
 _LEAF_KEYS = (certificates.CERTIFICATE, certificates.PRIVATE_KEY, certificates.TLS_CA_KEY)
 
 
-def part(instance: Instance) -> ComponentPlan:
+def build(instance: Instance) -> ComponentPlan:
     """Certificates of whichever way is in use, and their copies; nothing where TLS is off."""
     if not instance.tls:
-        return ComponentPlan(PART)
-    issued = cert_manager.part(instance) if instance.tls_issuer == "cert-manager" else built_in.part(instance)
+        return ComponentPlan(NAME)
+    issued = cert_manager.build(instance) if instance.tls_issuer == "cert-manager" else built_in.build(instance)
     copied = copies(instance)
     return ComponentPlan(
-        PART,
+        NAME,
         issued.objects + copied.objects,
         issued.requests + copied.requests,
         issued.blocked + copied.blocked,
-        delete_first=issued.delete_first,
+        delete=issued.delete,
     )
 
 
@@ -61,7 +61,7 @@ def copies(instance: Instance) -> ComponentPlan:
     for target, problem in targets.unreachable(instance).items():
         agent = names.agent_certificate(instance.namespace, instance.name, target)
         blocked += [Blocked(Key("Secret", target, name), problem) for name in (authority_secret(instance).name, agent)]
-    return ComponentPlan(PART, objects=tuple(objects), requests=tuple(requests), blocked=tuple(blocked))
+    return ComponentPlan(NAME, objects=tuple(objects), requests=tuple(requests), blocked=tuple(blocked))
 
 
 def _copy(instance: Instance, key: Key) -> Obj:
@@ -86,7 +86,7 @@ def _source_missing(instance: Instance, order: CopyRequest) -> Problem | None:
     if source and source.keys >= set(order.values.values()):
         return None
     message = f"The copy in namespace {order.key.namespace} waits for Secret {order.source.name}."
-    return Problem(PART, "WaitingForCertificate", message, warning=False)
+    return Problem(NAME, "WaitingForCertificate", message, warning=False)
 
 
 # --- pods ---

@@ -8,7 +8,7 @@ from ..instance import Instance
 from ..model import names
 from ..model.kinds import Key
 
-PART = "tls"
+NAME = "tls"
 SERVER = "server auth"
 CLIENT = "client auth"
 KEYSTORE_PASSWORD = "KEYSTORE_PASS"  # noqa: S105 - the name of a key

@@ -362,6 +362,6 @@ def test_what_another_way_left_is_cleared_before_cert_manager_comes() -> None:
     )
     plan = settled.plan
     assert names_of(plan, "Certificate") == set()
-    delete_first = {key for part in plan.parts for key in part.delete_first}
-    assert {key.name for key in delete_first} == {key.name for key in settled.snapshot.certificates}
+    delete = {key for part in plan.components for key in part.delete}
+    assert {key.name for key in delete} == {key.name for key in settled.snapshot.certificates}
     assert Key("Deployment", NAMESPACE, NAME) in plan.blocked
