@@ -1,4 +1,4 @@
-"""The OLM bundle: what an image of it holds, how the image is built, and the tests that run against it in a cluster."""
+"""Generates the OLM bundle: its manifests, metadata, Dockerfile and scorecard configuration."""
 
 from __future__ import annotations
 
@@ -25,9 +25,9 @@ Obj = dict[str, Any]
 ROOT = PurePosixPath("bundle")
 OPENSHIFT = "v4.12"  # and later
 
-# Of the installation, OLM makes ServiceAccount, Deployment, the operator's roles and the webhooks itself, from the
-# ClusterServiceVersion. What is of kinds that not every cluster or every OLM since `OPENSHIFT` has is left to
-# `manifests/`: with one such object the bundle could not be installed there at all.
+# Kinds of additional objects in the bundle. OLM creates ServiceAccount, Deployment, roles and webhooks from the
+# ClusterServiceVersion. Kinds that some clusters or some OLM releases since `OPENSHIFT` do not support are excluded,
+# because one such object prevents the installation of the whole bundle.
 _KINDS = ("ClusterRole", "ClusterRoleBinding", "PodDisruptionBudget", "Service")
 _OPERATOR_SDK = "v1.42.3"
 _SCORECARD = f"quay.io/operator-framework/scorecard-test:{_OPERATOR_SDK}"
@@ -43,11 +43,11 @@ _BUNDLE = "operators.operatorframework.io"
 
 
 def files_of_bundle() -> Mapping[PurePosixPath, str]:
-    """Path below the repository → content."""
+    """Return the generated files: path below the repository → content."""
     manifests = {
         f"{PACKAGE}.clusterserviceversion.yaml": clusterserviceversion(),
         CRD_PATH.name: definition(),
-        **{f"{obj['metadata']['name']}.{obj['kind'].lower()}.yaml": obj for obj in extras()},
+        **{f"{obj['metadata']['name']}.{obj['kind'].lower()}.yaml": obj for obj in additional_objects()},
     }
     texts = {
         **{f"manifests/{name}": document([obj]) for name, obj in manifests.items()},
@@ -60,18 +60,18 @@ def files_of_bundle() -> Mapping[PurePosixPath, str]:
 
 
 def definition() -> Obj:
-    """The definition of Cryostats, which OLM tells where the conversion is and whom to trust.
+    """Return the CRD of the bundle, whose conversion webhook names the Service that OLM creates.
 
-    Until it has done so, which may be while it replaces another version, v1beta1 must not be served without conversion:
-    so it is asked for here, too, of the Service that OLM will make.
+    OLM sets the CA later. Without a conversion webhook, v1beta1 would be served unconverted until then, for example
+    during an upgrade.
     """
     found = crd()
     found["spec"]["conversion"]["webhook"]["clientConfig"]["service"]["name"] = WEBHOOK_SERVICE
     return found
 
 
-def extras() -> list[Obj]:
-    """What belongs to the operator beside the ClusterServiceVersion; OLM puts it into the namespace of its choice."""
+def additional_objects() -> list[Obj]:
+    """Return the objects beside the ClusterServiceVersion, without a namespace: OLM sets it."""
     own = {role["metadata"]["name"] for role in bound_roles("ClusterRole")} | {REGISTRATION, REGISTERED_SERVICE}
     found = [obj for obj in installed_objects() if obj["kind"] in _KINDS]
     return [
@@ -82,7 +82,7 @@ def extras() -> list[Obj]:
 
 
 def image_labels() -> dict[str, str]:
-    """What OLM and registries read, in the metadata and as labels of the image."""
+    """Return the bundle annotations, which are also labels of the bundle image."""
     return {
         f"{_BUNDLE}.bundle.mediatype.v1": "registry+v1",
         f"{_BUNDLE}.bundle.manifests.v1": "manifests/",
@@ -97,14 +97,14 @@ def image_labels() -> dict[str, str]:
 
 
 def dockerfile() -> str:
-    """How the image of the bundle is built, in `bundle/`."""
+    """Return the Dockerfile of the bundle image; its build context is `bundle/`."""
     labels = [f"LABEL {key}={value}" for key, value in image_labels().items()]
     copies = [f"COPY {what} /{what}/" for what in ("manifests", "metadata", "tests/scorecard")]
     return HEADER + "\n".join(["FROM scratch", "", *labels, "", *copies, ""])
 
 
 def scorecard() -> Obj:
-    """The tests that `operator-sdk scorecard` runs against the bundle in a cluster."""
+    """Return the configuration of `operator-sdk scorecard`."""
     return {
         "apiVersion": "scorecard.operatorframework.io/v1alpha3",
         "kind": "Configuration",

@@ -1,4 +1,4 @@
-"""The file-based catalog: the package, its channel, and the bundle in it, as a CatalogSource offers them to OLM."""
+"""Generates the file-based catalog: the package, its channel and its bundle, for a CatalogSource of OLM."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ _METADATA = (
 
 
 def catalog() -> Mapping[str, str]:
-    """Path below `bundle/` → content."""
+    """Return the generated files: path below `bundle/` → content."""
     return {
         f"catalog/{PACKAGE}/catalog.yaml": document([_package(), _channel(), _bundle()]),
         "catalog.Dockerfile": dockerfile(),
@@ -44,7 +44,7 @@ def catalog() -> Mapping[str, str]:
 
 
 def dockerfile() -> str:
-    """How the image of the catalog is built, in `bundle/`; opm serves it."""
+    """Return the Dockerfile of the catalog image, which `opm` serves; its build context is `bundle/`."""
     serve = '"serve", "/configs", "--cache-dir=/tmp/cache"'
     lines = [
         f"FROM {_OPM}",
@@ -88,14 +88,14 @@ def _bundle() -> Obj:
         "properties": [
             *kinds,
             {"type": "olm.package", "value": {"packageName": PACKAGE, "version": VERSION}},
-            {"type": "olm.csv.metadata", "value": _presented()},
+            {"type": "olm.csv.metadata", "value": _metadata_property()},
         ],
         "relatedImages": [{"name": "", "image": BUNDLE_IMAGE}, *related_images()],
     }
 
 
-def _presented() -> Obj:
-    """What the package manager and the console show before anything is installed."""
+def _metadata_property() -> Obj:
+    """The metadata that OLM and the console show before the installation."""
     spec = clusterserviceversion()["spec"]
     return {
         "annotations": presentation(),

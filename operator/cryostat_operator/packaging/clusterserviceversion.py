@@ -1,4 +1,4 @@
-"""The ClusterServiceVersion: how the Operator Lifecycle Manager (OLM) installs the operator and catalogs present it."""
+"""Generates the ClusterServiceVersion, from which the Operator Lifecycle Manager (OLM) installs the operator."""
 
 from __future__ import annotations
 
@@ -24,32 +24,32 @@ PACKAGE = install_names.NAME
 VERSION = version("cryostat-operator")
 NAME = f"{PACKAGE}.v{VERSION}"
 DISPLAY_NAME = "Cryostat"
-SUMMARY = "Runs Cryostat, JDK Flight Recorder for JVMs in containers, from one resource"
-# The rules in the definition of Cryostats (CEL) are evaluated since then.
-OLDEST_KUBERNETES = "1.25.0"
+SUMMARY = "Deploys and manages Cryostat, JDK Flight Recorder for JVMs in containers"
+# First version that evaluates the CEL rules of the CRD.
+MIN_KUBE_VERSION = "1.25.0"
 CRD = f"{constants.PLURAL}.{constants.GROUP}"
-# OLM's name for the Service that it makes for the webhooks of a Deployment.
+# Name of the Service that OLM creates for the webhooks of a Deployment.
 WEBHOOK_SERVICE = f"{install_names.DEPLOYMENT}-service"
 
 _EXAMPLES: tuple[tuple[str, Obj], ...] = (
     (constants.API_VERSION, {"reportOptions": {"replicas": 0}}),
     (v1beta1.API_VERSION, {"minimal": False}),
 )
-# Newest version first: the console takes the first for the one to show.
+# The console shows the first version.
 _VERSIONS = (
-    (constants.VERSION, "An instance of Cryostat: the application, and everything that it needs."),
-    (v1beta1.VERSION, "An instance of Cryostat in the former version of the API; use v1beta2 for new ones."),
+    (constants.VERSION, "An instance of Cryostat: the application and all of its components."),
+    (v1beta1.VERSION, "An instance of Cryostat in the deprecated API version; use v1beta2 for new instances."),
 )
-# Of what catalogs filter by, it has none of these: it reads neither proxy nor TLS profile of the cluster, logs in to no
-# cloud, is no part of network or storage, and nobody has certified its cryptography.
-_LACKING = (
+# Features by which catalogs filter and which the operator does not have: it does not read the proxy or TLS profile of
+# the cluster, does not authenticate at a cloud, is not a network or storage plugin, and is not FIPS certified.
+_UNSUPPORTED_FEATURES = (
     *("proxy-aware", "tls-profiles", "fips-compliant", "cnf", "cni", "csi"),
     *("token-auth-aws", "token-auth-azure", "token-auth-gcp"),
 )
 
 
 def clusterserviceversion() -> Obj:
-    """The ClusterServiceVersion; all that `manifests/` has, too, comes from the same functions."""
+    """Return the ClusterServiceVersion. Objects that `manifests/` contains, too, come from the same functions."""
     return {
         "apiVersion": "operators.coreos.com/v1alpha1",
         "kind": "ClusterServiceVersion",
@@ -59,7 +59,7 @@ def clusterserviceversion() -> Obj:
             "description": _text("description.md"),
             "version": VERSION,
             "maturity": "beta",
-            "minKubeVersion": OLDEST_KUBERNETES,
+            "minKubeVersion": MIN_KUBE_VERSION,
             "provider": {"name": "The Cryostat Community", "url": "https://cryostat.io"},
             "links": [{"name": "Cryostat", "url": "https://cryostat.io"}],
             "keywords": ["java", "jvm", "jfr", "flight recorder", "profiling", "monitoring", "diagnostics"],
@@ -77,11 +77,11 @@ def clusterserviceversion() -> Obj:
 
 
 def presentation() -> dict[str, str]:
-    """What catalogs and the console read; OLM copies all of it to the operator's pods."""
+    """Return the annotations for catalogs and the console. OLM copies them to the operator's pods."""
     examples = [_example(api_version, spec) for api_version, spec in _EXAMPLES]
-    # Mirrors find images by digest alone.
+    # A mirror serves images by digest only.
     mirrored = all("@sha256:" in each["image"] for each in related_images())
-    features = {**dict.fromkeys(_LACKING, False), "disconnected": mirrored}
+    features = {**dict.fromkeys(_UNSUPPORTED_FEATURES, False), "disconnected": mirrored}
     return {
         "alm-examples": _json(examples),
         "capabilities": "Seamless Upgrades",
@@ -99,33 +99,33 @@ def presentation() -> dict[str, str]:
 
 
 def icon() -> Obj:
-    """The picture of the operator, as a ClusterServiceVersion and a catalog hold it."""
+    """Return the icon in the form that ClusterServiceVersions and catalogs use."""
     return {"base64data": base64.b64encode(_text("icon.svg").encode()).decode(), "mediatype": "image/svg+xml"}
 
 
 def related_images() -> list[Obj]:
-    """Every image that a mirror for a disconnected cluster must hold."""
+    """Return all images that a mirror for a disconnected cluster needs."""
     operands = [{"name": name, "image": reference} for name, (_, reference) in IMAGES.items()]
     return [{"name": "operator", "image": install_names.IMAGE}, *operands]
 
 
 def installed_objects() -> list[Obj]:
-    """What `manifests/` installs."""
+    """Return the objects of `manifests/`."""
     return [obj for objects in install.installation().values() for obj in objects]
 
 
 def bound_roles(kind: str) -> list[Obj]:
-    """The roles of this kind (`Role` or `ClusterRole`) that the operator's own account has under OLM.
+    """Return the roles of this kind (`Role` or `ClusterRole`) that OLM binds to the operator's ServiceAccount.
 
-    OLM registers the webhooks, so the role for that is not among them.
+    The role for registering webhooks is not included, because OLM registers them.
     """
     objects = installed_objects()
-    bindings = [obj for obj in objects if obj["kind"] == f"{kind}Binding" and _is_ours(obj["subjects"])]
+    bindings = [obj for obj in objects if obj["kind"] == f"{kind}Binding" and _has_operator(obj["subjects"])]
     bound = {obj["roleRef"]["name"] for obj in bindings} - {REGISTRATION}
     return [obj for obj in objects if obj["kind"] == kind and obj["metadata"]["name"] in bound]
 
 
-def _is_ours(subjects: Iterable[Obj]) -> bool:
+def _has_operator(subjects: Iterable[Obj]) -> bool:
     return any(subject["name"] == install_names.SERVICE_ACCOUNT for subject in subjects)
 
 
@@ -149,7 +149,7 @@ def _owned(version: str, description: str) -> Obj:
 
 
 def _resource(name: str) -> Obj:
-    """The console knows kinds of Kubernetes by their kind alone, others by the name of their definition."""
+    """An owned resource. The console identifies built-in kinds by kind, other ones by the name of their CRD."""
     kind = KINDS[name]
     return {"kind": kind.kind, "name": f"{kind.plural}.{kind.group}" if kind.optional else "", "version": kind.version}
 
@@ -182,7 +182,7 @@ def _webhook(kind: str, name: str, path: str) -> Obj:
         "type": kind,
         "generateName": name,
         "deploymentName": install_names.DEPLOYMENT,
-        "containerPort": 443,  # that of the Service
+        "containerPort": 443,  # port of the Service
         "targetPort": install_names.WEBHOOK_PORT,
         "webhookPath": path,
     }

@@ -1,4 +1,4 @@
-"""The CustomResourceDefinition of `Cryostat`, as an object and as the file in `crds/`."""
+"""Generates the CustomResourceDefinition of `Cryostat`."""
 
 from __future__ import annotations
 
@@ -22,10 +22,15 @@ PATH = PurePosixPath(f"crds/{constants.GROUP}_{constants.PLURAL}.yaml")
 
 COLUMNS = (
     # name, path, priority (1: only with -o wide), description
-    ("Ready", '.status.conditions[?(@.type=="Ready")].status', 0, "Whether the whole instance works."),
-    ("Reason", '.status.conditions[?(@.type=="Ready")].reason', 0, "Why the instance is ready or not."),
+    (
+        "Ready",
+        '.status.conditions[?(@.type=="Ready")].status',
+        0,
+        "Whether all components of the instance are available.",
+    ),
+    ("Reason", '.status.conditions[?(@.type=="Ready")].reason', 0, "Reason of the condition Ready."),
     ("URL", ".status.applicationUrl", 0, "Address of the application."),
-    ("Target Namespaces", ".status.targetNamespaces", 0, "Namespaces that the instance may look into."),
+    ("Target Namespaces", ".status.targetNamespaces", 0, "Namespaces in which the instance discovers targets."),
     ("Database Secret", ".status.databaseSecret", 1, "Secret with the keys of the database."),
     ("Storage Secret", ".status.storageSecret", 1, "Secret with the keys of the object storage."),
 )
@@ -38,7 +43,7 @@ _AGE = {"name": "Age", "type": "date", "jsonPath": ".metadata.creationTimestamp"
 
 
 def crd() -> Obj:
-    """The CustomResourceDefinition, with every version that is served.
+    """Return the CustomResourceDefinition with all served versions.
 
     Raises:
         ModuleNotFoundError: `kubernetes-validate`, a development dependency, is not installed.
@@ -61,7 +66,7 @@ def crd() -> Obj:
                 "shortNames": ["cryo"],
                 "categories": ["cryostat"],
             },
-            # What is stored in v1beta2 is read in v1beta2 without asking anybody.
+            # Objects are stored in v1beta2; reading them in v1beta2 does not call the webhook.
             "conversion": {
                 "strategy": "Webhook",
                 "webhook": {
@@ -79,7 +84,7 @@ def crd() -> Obj:
 
 
 def files_of_crds() -> Mapping[PurePosixPath, str]:
-    """Path below the repository → content."""
+    """Return the generated file: path below the repository → content."""
     return {PATH: document([crd()])}
 
 
@@ -103,7 +108,7 @@ def _version(name: str, model: type[Model], columns: tuple[tuple[str, str, int, 
 
 @cache
 def definitions() -> Mapping[str, Obj]:
-    """The OpenAPI definitions of the newest Kubernetes version that `kubernetes-validate` brings."""
+    """Return the OpenAPI definitions of the newest Kubernetes version in `kubernetes-validate`."""
     import kubernetes_validate
 
     root = files("kubernetes_validate") / "kubernetes-json-schema" / f"v{kubernetes_validate.latest_version()}-local"

@@ -1,6 +1,6 @@
-"""What the OpenShift console's form and details page say of each field of a `Cryostat`.
+"""Generates the descriptors of fields for the form and the details page in the OpenShift console.
 
-The fields and their descriptions come from the models, by way of the CRD; names, order and inputs from `form.py`.
+Fields and descriptions come from the CRD, display names, order and input types from `form.py`.
 """
 
 from __future__ import annotations
@@ -28,16 +28,16 @@ _WIDGETS = {"boolean": "booleanSwitch", "integer": "number", "number": "number",
 
 
 def spec_descriptors(version: str) -> list[Obj]:
-    """The `specDescriptors` of a ClusterServiceVersion for this version of the API, in the order of the form.
+    """Return the `specDescriptors` of this API version, in the order of the form.
 
-    A group stands before its fields: the console forgets what it was told of a field when it meets the group later.
-    Fields that no form of the console can show (maps, and values that may be a number or a text) have none.
+    A group precedes its fields, because the console discards the descriptors of fields when it reads their group later.
+    Fields that the form cannot show (maps, and values of several types) have no descriptor.
     """
-    return list(_described(_root(version, "spec")))
+    return list(_descriptors_below(_root(version, "spec")))
 
 
 def status_descriptors(version: str) -> list[Obj]:
-    """The `statusDescriptors` of a ClusterServiceVersion for this version of the API, the most wanted first."""
+    """Return the `statusDescriptors` of this API version, in the order of the details page."""
     root = _root(version, "status")
     return [
         {
@@ -52,14 +52,14 @@ def status_descriptors(version: str) -> list[Obj]:
 
 @dataclass(frozen=True)
 class Field:
-    """One field of the API.
+    """A field of the API.
 
     Attributes:
         path: its path below `spec` or `status`, with `[0]` for the items of a list.
         schema: its schema in the CRD.
-        raw: its flattened schema as pydantic has it; empty inside Kubernetes' own types, which the console shows alone.
+        raw: its flattened schema from pydantic; empty inside of Kubernetes types.
         defs: pydantic's definitions.
-        choices: values to choose from that the schema does not tell.
+        choices: selectable values that are not in the schema.
     """
 
     path: str
@@ -74,7 +74,7 @@ class Field:
 
     @property
     def tail(self) -> str:
-        """The last two steps of the path."""
+        """The last two elements of the path."""
         return ".".join(self.path.split(".")[-2:])
 
     @property
@@ -83,12 +83,12 @@ class Field:
 
     @property
     def embedded(self) -> str:
-        """The definition of a type of Kubernetes' own."""
+        """Name of the Kubernetes definition, or empty."""
         return str(self.raw.get(EMBEDDED_KEY, ""))
 
     @property
     def children(self) -> list[Field]:
-        """The fields below it, in the order of the form; none where one input of the console serves them all."""
+        """Fields below this one, in the order of the form; none if the console has one input for all of them."""
         if self.embedded in form.INPUTS or not self.raw:
             return []
         if self.type == "array":
@@ -106,7 +106,7 @@ class Field:
 
     @cached_property
     def shown(self) -> bool:
-        """Whether a person gets to see an input for it."""
+        """Whether the form shows an input for the field."""
         if self.hidden:
             return False
         if self.embedded or not self.raw:
@@ -115,7 +115,7 @@ class Field:
 
     @property
     def hidden(self) -> bool:
-        """Whether the console could show it but must not."""
+        """Whether the form must not show the field."""
         return bool({self.path, self.name} & form.HIDDEN) or self.schema.get("description", "").startswith("Deprecated")
 
 
@@ -131,11 +131,11 @@ def _rank(field: Field) -> int:
     return order.index(field.path) if field.path in order else len(order)
 
 
-def _described(field: Field) -> Iterator[Obj]:
+def _descriptors_below(field: Field) -> Iterator[Obj]:
     for child in field.children:
         if child.shown:
             yield _descriptor(child, _capabilities(child))
-            yield from _described(child)
+            yield from _descriptors_below(child)
         elif has_input(child.schema):
             yield _descriptor(child, [f"{UI}hidden"])
 
@@ -166,12 +166,12 @@ def _capabilities(field: Field) -> list[str]:
 
 
 def _plain(text: str) -> str:
-    """Without marks of code: the console shows a description as it is."""
+    """The text without backticks: the console does not render Markdown."""
     return text.replace("`", "")
 
 
 def _display_name(field: Field) -> str:
-    """The name by path, by the last two steps, by the last; of the part that it is about; its own in words."""
+    """The display name: by path, by its last two elements, by the last one, by component, else from the field name."""
     for key in (field.path, field.tail, field.name):
         if key in form.NAMES:
             return form.NAMES[key]
@@ -189,7 +189,7 @@ def _words(name: str) -> str:
 
 
 def has_input(schema: Obj) -> bool:
-    """Whether the console's form makes an input of a field with this schema by itself."""
+    """Whether the form creates an input for a field with this schema without a descriptor."""
     if {"anyOf", "oneOf", "allOf"} & set(schema):
         return False
     match schema.get("type"):

@@ -1,4 +1,4 @@
-"""Writes all generated files below a repository, or tells which of them are out of date."""
+"""Writes all generated files, or lists those that are out of date."""
 
 from __future__ import annotations
 
@@ -15,32 +15,34 @@ _NAMES = ("*.yaml", "*.Dockerfile")
 
 
 def generated_files() -> Mapping[PurePosixPath, str]:
-    """Path below the repository → content of every generated file."""
+    """Return path below the repository → content of every generated file."""
     return {**files_of_crds(), **files_of_install(), **files_of_bundle()}
 
 
 def generate(root: Path, check: bool) -> list[Path]:
-    """Write what is out of date and remove what is no longer generated; with `check`, only look.
+    """Write files that are out of date and remove files that are no longer generated; with `check`, change nothing.
 
     Returns:
-        The files that were (or, with `check`, would be) written or removed, sorted.
+        The sorted files that were written or removed, or with `check` would be.
 
     Raises:
         OSError: a file cannot be read or written.
     """
-    wanted = {root / path: text for path, text in generated_files().items()}
-    stale = [path for path in _generated_below(root) if path not in wanted]
-    changed = [path for path, text in wanted.items() if not path.is_file() or path.read_text(encoding="utf-8") != text]
+    expected = {root / path: text for path, text in generated_files().items()}
+    stale = [path for path in _generated_below(root) if path not in expected]
+    changed = [
+        path for path, text in expected.items() if not path.is_file() or path.read_text(encoding="utf-8") != text
+    ]
     if not check:
         for path in stale:
             path.unlink()
         for path in changed:
             path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_text(wanted[path], encoding="utf-8")
+            path.write_text(expected[path], encoding="utf-8")
     return sorted([*stale, *changed])
 
 
 def _generated_below(root: Path) -> list[Path]:
-    """Files that carry the header of generated files."""
+    """Files with the header of generated files."""
     found = (path for folder in _FOLDERS for name in _NAMES for path in (root / folder).rglob(name))
     return [path for path in found if path.read_text(encoding="utf-8").startswith(HEADER)]

@@ -1,4 +1,4 @@
-"""How Prometheus finds the operator's metrics, and what it warns of: for clusters with the Prometheus operator."""
+"""The metrics Service, and the ServiceMonitor and alerts for clusters with the Prometheus operator."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ _JOB = f'job="{_SERVICE}"'
 
 
 class Alert(NamedTuple):
-    """One alert: a PromQL expression that holds for some time, and a reason or section of docs/conditions.md."""
+    """An alert: fires if its PromQL expression holds for a duration; `section` is an anchor in docs/conditions.md."""
 
     name: str
     expression: str
-    lasting: str
+    for_duration: str
     severity: str
     summary: str
     section: str
@@ -30,7 +30,7 @@ _ALERTS = (
         f"absent(up{{{_JOB}}} == 1)",
         "5m",
         "critical",
-        "No Cryostat operator answers: nothing is repaired, and no Cryostat can be created or changed.",
+        "No Cryostat operator is running: instances are not reconciled, and no Cryostat can be created or changed.",
         "the-operator-itself",
     ),
     Alert(
@@ -38,7 +38,7 @@ _ALERTS = (
         f'sum(rate(cryostat_operator_reconciles_total{{{_JOB},result="error"}}[10m])) > 0',
         "15m",
         "warning",
-        "Runs of the Cryostat operator end in errors that it did not expect; its log names them.",
+        "The Cryostat operator has internal errors; see its log.",
         "the-operator-itself",
     ),
     Alert(
@@ -46,7 +46,7 @@ _ALERTS = (
         f"sum by (reason) (increase(cryostat_operator_reconcile_errors_total{{{_JOB}}}[30m])) > 0",
         "30m",
         "warning",
-        "Objects of a Cryostat cannot be written: {{ $labels.reason }}.",
+        "The API server refuses writes of the Cryostat operator: {{ $labels.reason }}.",
         "reasons",
     ),
     Alert(
@@ -55,7 +55,7 @@ _ALERTS = (
         f" / sum(rate(cryostat_operator_api_requests_total{{{_JOB}}}[10m])) > 0.1",
         "15m",
         "warning",
-        "More than a tenth of the Cryostat operator's requests to the API server fail.",
+        "More than 10 % of the Cryostat operator's requests to the API server fail.",
         "reasons",
     ),
     Alert(
@@ -63,18 +63,18 @@ _ALERTS = (
         f'sum by (path) (rate(cryostat_operator_webhook_duration_seconds_count{{{_JOB},code=~"5.."}}[10m])) > 0',
         "15m",
         "warning",
-        "The Cryostat operator cannot answer reviews of {{ $labels.path }}.",
+        "The Cryostat operator fails to answer admission reviews of {{ $labels.path }}.",
         "the-operator-itself",
     ),
 )
 
 
 def service(namespace: str, labels: Mapping[str, str], selector: Mapping[str, str], port: int) -> Obj:
-    """The Service that names each replica's metrics; it stands in every cluster, with Prometheus or without."""
+    """Return the Service for the metrics of each replica."""
     return {
         "apiVersion": "v1",
         "kind": "Service",
-        "metadata": {"name": _SERVICE, "namespace": namespace, "labels": {**labels, **_MARK}},
+        "metadata": {"name": _SERVICE, "namespace": namespace, "labels": {**labels, **METRICS_LABELS}},
         "spec": {
             "selector": dict(selector),
             "ports": [{"name": _PORT_NAME, "port": port, "targetPort": port, "protocol": "TCP"}],
@@ -83,13 +83,13 @@ def service(namespace: str, labels: Mapping[str, str], selector: Mapping[str, st
 
 
 def service_monitor(namespace: str, labels: Mapping[str, str]) -> Obj:
-    """Has Prometheus read every replica."""
+    """Return the ServiceMonitor, by which Prometheus scrapes every replica."""
     return {
         "apiVersion": "monitoring.coreos.com/v1",
         "kind": "ServiceMonitor",
         "metadata": {"name": "cryostat-operator-metrics", "namespace": namespace, "labels": dict(labels)},
         "spec": {
-            "selector": {"matchLabels": {**labels, **_MARK}},
+            "selector": {"matchLabels": {**labels, **METRICS_LABELS}},
             "namespaceSelector": {"matchNames": [namespace]},
             "endpoints": [{"port": _PORT_NAME, "path": "/metrics", "scheme": "http", "interval": "30s"}],
         },
@@ -97,7 +97,7 @@ def service_monitor(namespace: str, labels: Mapping[str, str]) -> Obj:
 
 
 def prometheus_rule(namespace: str, labels: Mapping[str, str], documentation: str) -> Obj:
-    """What to be warned of; each alert links to what to do, below the URL of the documentation."""
+    """Return the alerts; each links to a section of the documentation at this URL."""
     group = {"name": "cryostat-operator", "rules": list(_rules(documentation))}
     return {
         "apiVersion": "monitoring.coreos.com/v1",
@@ -107,8 +107,8 @@ def prometheus_rule(namespace: str, labels: Mapping[str, str], documentation: st
     }
 
 
-# Labels of the metrics Service alone, beside those of everything that is installed.
-_MARK: Mapping[str, str] = {"app.kubernetes.io/component": "metrics"}
+# Label that only the metrics Service has, in addition to the labels of all objects.
+METRICS_LABELS: Mapping[str, str] = {"app.kubernetes.io/component": "metrics"}
 
 
 def _rules(documentation: str) -> Iterator[Obj]:
@@ -117,7 +117,7 @@ def _rules(documentation: str) -> Iterator[Obj]:
         yield {
             "alert": alert.name,
             "expr": alert.expression,
-            "for": alert.lasting,
+            "for": alert.for_duration,
             "labels": {"severity": alert.severity},
             "annotations": {"summary": alert.summary, "runbook_url": runbook},
         }

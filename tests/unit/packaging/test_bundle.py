@@ -74,18 +74,18 @@ def test_every_role_of_the_installation_is_somewhere_in_the_bundle(csv: Obj) -> 
     roles = [obj for obj in objects if obj["kind"] in ("Role", "ClusterRole")]
     spec = csv["spec"]["install"]["spec"]
     rules = [each["rules"] for each in (*spec["clusterPermissions"], *spec["permissions"])]
-    rules += [obj["rules"] for obj in bundle.extras() if obj["kind"] == "ClusterRole"]
+    rules += [obj["rules"] for obj in bundle.additional_objects() if obj["kind"] == "ClusterRole"]
     missing = [role["metadata"]["name"] for role in roles if role["rules"] not in rules]
     assert missing == [f"{Settings().name_prefix}webhook-registration"]
 
 
-def test_extras_are_what_olm_does_not_make_itself() -> None:
-    kinds = {(obj["kind"], obj["metadata"]["name"]) for obj in bundle.extras()}
+def test_additional_objects_are_what_olm_does_not_make_itself() -> None:
+    kinds = {(obj["kind"], obj["metadata"]["name"]) for obj in bundle.additional_objects()}
     assert ("ClusterRole", Settings().cluster_role) in kinds
     assert ("ClusterRole", Settings().namespaced_cluster_role) in kinds
     assert not {kind for kind, _ in kinds} & {"ServiceAccount", "Deployment", "Namespace"}
     assert not {name for _, name in kinds} & {*CONFIGURATIONS, Settings().webhook_service, install_names.CLUSTER_ROLE}
-    assert not [obj for obj in bundle.extras() if "namespace" in obj["metadata"]]
+    assert not [obj for obj in bundle.additional_objects() if "namespace" in obj["metadata"]]
 
 
 def test_related_images_are_those_that_the_operator_is_told(csv: Obj) -> None:
