@@ -27,10 +27,10 @@ Data = dict[str, bytes]
 WITHOUT_CERT_MANAGER = frozenset(name for name, kind in KINDS.items() if not kind.optional)
 
 
-def planned(spec: Obj | None = None) -> Plan:
+def planned(spec: Obj | None = None, *, openshift: bool = False) -> Plan:
     """The plan of an instance with certificates of the operator's own authority."""
     state = ClusterState(
-        cryostat(spec), settings=Settings(service_tls=True), snapshot=Snapshot(apis=WITHOUT_CERT_MANAGER)
+        cryostat(spec), openshift, settings=Settings(service_tls=True), snapshot=Snapshot(apis=WITHOUT_CERT_MANAGER)
     )
     return state.settle().plan
 

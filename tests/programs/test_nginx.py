@@ -3,20 +3,27 @@
 from __future__ import annotations
 
 import http.server
+import re
 import shutil
 import ssl
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import dataclass
 from http.client import HTTPSConnection
 from pathlib import Path
+from types import MappingProxyType
 
 import pytest
+import urllib3
 
+from cryostat_operator.plan.components import agent_gateway
+from cryostat_operator.plan.components.agent_requests import AGENT_REQUESTS, AgentRequest
+from cryostat_operator.plan.components.proxy_headers import ADDRESS_HEADERS, PROTECTED_HEADERS, HeaderRule
 from cryostat_operator.plan.model import names
 from cryostat_operator.plan.model.desired_state import Plan
 from cryostat_operator.plan.model.kinds import Key
-from tests.cluster.processes import Child, listening
+from tests.cluster.processes import Child, free_ports, listening
 from tests.programs.pod import Container, Data, authorities, foreign, planned, secrets
 from tests.unit.cluster_state import NAME, NAMESPACE
 
@@ -24,16 +31,36 @@ INSTALLED = shutil.which("nginx")
 pytestmark = pytest.mark.skipif(not INSTALLED, reason="nginx is not installed (.ci/programs)")
 
 AGENT = names.agent_certificate(NAMESPACE, NAME, NAMESPACE)
+TEST_ADDRESS = "X-Test-Address"
 HOST = f"{NAME}-agent.{NAMESPACE}.svc"
 
 
-class Application(http.server.BaseHTTPRequestHandler):
-    """Stands for the application: answers with the path that it was asked for."""
+@dataclass(frozen=True)
+class Received:
+    """A request as the application gets it; names of headers in lower case."""
 
-    def do_GET(self) -> None:
+    method: str
+    path: str
+    headers: dict[str, str]
+
+
+RECEIVED: list[Received] = []
+
+
+class Application(http.server.BaseHTTPRequestHandler):
+    """Stands for the application: remembers each request, and answers with its path."""
+
+    protocol_version = "HTTP/1.1"
+
+    def answer(self) -> None:
+        self.rfile.read(int(self.headers.get("Content-Length", 0)))
+        RECEIVED.append(Received(self.command, self.path, {k.lower(): v for k, v in self.headers.items()}))
         self.send_response(200)
+        self.send_header("Content-Length", str(len(self.path)))
         self.end_headers()
         self.wfile.write(self.path.encode())
+
+    do_GET = do_POST = do_DELETE = do_PUT = do_PATCH = answer  # noqa: N815 - called by name
 
     def log_message(self, format: str, *args: object) -> None:
         pass
@@ -59,8 +86,10 @@ def gateway(tmp_path_factory: pytest.TempPathFactory, application: int) -> Itera
 def running(plan: Plan, content: dict[Key, Data], root: Path, application: int) -> Iterator[Container]:
     """The gateway, until the end of the block."""
     paths = {"/run/nginx.pid": str(root / "nginx.pid")}
-    ports = {names.PORT_APPLICATION: application}
+    ports = {names.PORT_APPLICATION: application, names.PORT_GRAFANA: application}
+    ports[names.PORT_USER_GATEWAY] = free_ports(1)[0]
     container = Container(plan, content, NAME, f"{NAME}-agent-proxy", root, paths, ports)
+    pretend_addresses(container)
     # All of the pod runs as one user; here the workers must be kept from changing to another one.
     command = [*container.command[:-1], f"{container.command[-1]} user root;", "-e", "stderr"]
     child = Child("nginx", command, root / "nginx.log")
@@ -72,8 +101,23 @@ def running(plan: Plan, content: dict[Key, Data], root: Path, application: int) 
         print(child.tail(50))
 
 
+def pretend_addresses(container: Container) -> None:
+    """Lets tests choose the client's address by a header, which nginx then takes for that of its peer."""
+    config = container.place(agent_gateway.CONFIG_DIRECTORY) / "nginx.conf"
+    directives = f"http {{\n    real_ip_header {TEST_ADDRESS};\n    set_real_ip_from 127.0.0.1;\n"
+    config.chmod(0o644)
+    config.write_text(config.read_text().replace("http {\n", directives))
+
+
 def ask(
-    gateway: Container, path: str, client: Data | None, directory: Path, trusted: bytes | None = None
+    gateway: Container,
+    path: str,
+    client: Data | None,
+    directory: Path,
+    trusted: bytes | None = None,
+    method: str = "GET",
+    headers: Mapping[str, str] = MappingProxyType({}),
+    host: str = "127.0.0.1",
 ) -> tuple[int, str]:
     """Status and body of a request as an agent makes it; raises ssl.SSLError where there is no connection."""
     context = ssl.create_default_context(cadata=(trusted or gateway.secret(f"{NAME}-agent-tls")["ca.crt"]).decode())
@@ -81,13 +125,15 @@ def ask(
         for name in ("tls.crt", "tls.key"):
             (directory / name).write_bytes(client[name])
         context.load_cert_chain(directory / "tls.crt", directory / "tls.key")
-    connection = HTTPSConnection("127.0.0.1", gateway.ports[names.PORT_AGENT_GATEWAY], context=context, timeout=5)
+    connection = HTTPSConnection(host, gateway.ports[names.PORT_AGENT_GATEWAY], context=context, timeout=5)
     connection._server_hostname = HOST  # type: ignore[attr-defined]
     original = context.wrap_socket
     context.wrap_socket = lambda sock, **kwargs: original(sock, server_hostname=HOST)  # type: ignore[method-assign, assignment]
     try:
-        connection.putrequest("GET", path, skip_host=True)
+        connection.putrequest(method, path, skip_host=True)
         connection.putheader("Host", HOST)
+        for name, value in headers.items():
+            connection.putheader(name, value)
         connection.endheaders()
         answer = connection.getresponse()
         return answer.status, answer.read().decode()
@@ -95,11 +141,42 @@ def ask(
         connection.close()
 
 
-@pytest.mark.parametrize(
-    "path", ["/health", "/api/v4/discovery", "/api/v4.3/discovery/abc?token=1", "/api/beta/recordings/a"]
+ID = "0b4b1a9e-7d6f-4d5a-9c0e-3f2a1b4c5d6e"
+JVM = "HcnTTKUqKtTIFXmZTMZ0KbtKNTcJFCx1zaWLVUHRLCY%3D"
+# What an agent sends for each row of AGENT_REQUESTS.
+EXAMPLES = (
+    "/health",
+    "/api/v4/discovery",
+    f"/api/v4/discovery/{ID}?token=eyJhbGciOi",
+    f"/api/v4/discovery/{ID}?token=eyJhbGciOi",
+    f"/api/v4.2/discovery/{ID}",
+    "/api/v4.3/discovery/agents",
+    "/api/v4/credentials",
+    "/api/v4/credentials",
+    "/api/v4/credentials/42",
+    "/api/beta/discovery/credential_exists",
+    f"/api/beta/recordings/{JVM}",
+    f"/api/beta/diagnostics/heapdump/upload/{JVM.replace('%3D', '=')}",
+    f"/api/beta/targets/{JVM}/smart_triggers/sync/",
 )
-def test_an_agent_reaches_what_it_needs(gateway: Container, tmp_path: Path, path: str) -> None:
-    assert ask(gateway, path, gateway.secret(AGENT), tmp_path) == (200, path)
+METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE")
+
+
+@pytest.mark.parametrize(
+    ("row", "path"),
+    list(zip(AGENT_REQUESTS, EXAMPLES, strict=True)),
+    ids=[f"{r.methods} {r.path}" for r in AGENT_REQUESTS],
+)
+def test_an_agent_reaches_each_path_with_its_methods_only(
+    gateway: Container, tmp_path: Path, row: AgentRequest, path: str
+) -> None:
+    allowed = {
+        method for each in AGENT_REQUESTS if re.fullmatch(each.path, path.split("?")[0]) for method in each.methods
+    }
+    assert set(row.methods) <= allowed
+    RECEIVED.clear()
+    passed = {m for m in METHODS if ask(gateway, path, gateway.secret(AGENT), tmp_path, method=m) == (200, path)}
+    assert passed == allowed == {each.method for each in RECEIVED}
 
 
 @pytest.mark.parametrize(
@@ -108,18 +185,189 @@ def test_an_agent_reaches_what_it_needs(gateway: Container, tmp_path: Path, path
         "/",
         "/api/v4/targets",
         "/api/v4/discoveryX",
+        "/api/v4/discovery/",
+        "/api/v4/discovery/1",
+        f"/api/v4/discovery/{ID}/",
+        "/api/v4x2/discovery/" + ID,
+        "/api/v4/credentials/x",
+        "/api/beta/recordings",
+        "/api/beta/recordings/a/b",
+        "/api/beta/recordings/a%2Fb",
+        "/api/beta/recordings/..",
+        "/api/beta/recordings/%2e%2e",
+        "/api/beta/recordings/a%0d%0aX:1",
+        f"/api/beta/targets/{JVM}/smart_triggers/sync",
+        "/health/liveness",
         "/health/../api/v4/targets",
         "/health/%2e%2e/api/v4/targets",
         "/api/v4/discovery/..%2f..%2fv4/targets",
         "/api/v4/discovery/..;/targets",
         "/api/v4/discovery/%5c..%5ctargets",
         "//api/v4/targets",
+        "//health",
+        "/./health",
+        "/%68ealth",
     ],
 )
-def test_nothing_else_is_reached_with_path_tricks_either(gateway: Container, tmp_path: Path, path: str) -> None:
-    status, body = ask(gateway, path, gateway.secret(AGENT), tmp_path)
-    assert status in (400, 404)
-    assert not body.startswith("/")
+@pytest.mark.parametrize("method", ["GET", "POST"])
+def test_nothing_else_is_reached_with_path_tricks_either(
+    gateway: Container, tmp_path: Path, path: str, method: str
+) -> None:
+    RECEIVED.clear()
+    status, _ = ask(gateway, path, gateway.secret(AGENT), tmp_path, method=method)
+    assert (status, RECEIVED) == (404, [])
+
+
+@pytest.mark.parametrize(
+    ("address", "forwarded"),
+    [
+        ("10.1.2.3", "10.1.2.3"),
+        ("fd00:10:244::7", "[fd00:10:244::7]"),
+        ("fe80::1", "[fe80::1]"),
+        # The application answers 400 to these, and accepts requests without an address.
+        ("2001:db8::7", None),
+    ],
+)
+def test_the_application_learns_the_address_of_the_agent(
+    gateway: Container, tmp_path: Path, address: str, forwarded: str | None
+) -> None:
+    RECEIVED.clear()
+    headers = {TEST_ADDRESS: address, "X-Forwarded-For": "192.0.2.1"}
+    assert ask(gateway, "/health", gateway.secret(AGENT), tmp_path, headers=headers)[0] == 200
+    assert RECEIVED[0].headers.get("x-forwarded-for") == forwarded
+
+
+def test_over_ipv6_the_address_is_in_brackets(gateway: Container, tmp_path: Path) -> None:
+    RECEIVED.clear()
+    assert ask(gateway, "/health", gateway.secret(AGENT), tmp_path, host="::1")[0] == 200
+    assert RECEIVED[0].headers["x-forwarded-for"] == "[::1]"
+
+
+def test_agents_are_marked(gateway: Container, tmp_path: Path) -> None:
+    RECEIVED.clear()
+    ask(gateway, "/health", gateway.secret(AGENT), tmp_path, headers={"X-Cryostat-Agent-Proxy": "forged"})
+    assert RECEIVED[0].headers["x-cryostat-agent-proxy"] == "true"
+
+
+SET_BY_THE_GATEWAY = {"x-forwarded-for", "x-cryostat-agent-proxy"}
+AGENTS_MAY_NOT_SEND = [rule.name for rule in PROTECTED_HEADERS] + list(ADDRESS_HEADERS)
+
+
+@pytest.mark.parametrize("name", AGENTS_MAY_NOT_SEND)
+@pytest.mark.parametrize("spelling", [str, str.upper, lambda name: name.replace("-", "_")])
+def test_an_agent_cannot_forge_a_header(
+    gateway: Container, tmp_path: Path, name: str, spelling: Callable[[str], str]
+) -> None:
+    RECEIVED.clear()
+    assert ask(gateway, "/health", gateway.secret(AGENT), tmp_path, headers={spelling(name): "forged"})[0] == 200
+    [received] = RECEIVED
+    assert "forged" not in received.headers.values()
+    assert (name.lower() in received.headers) == (name.lower() in SET_BY_THE_GATEWAY)
+
+
+def test_the_token_of_an_agent_is_passed_on_and_not_logged(gateway: Container, tmp_path: Path) -> None:
+    RECEIVED.clear()
+    headers = {"Cryostat-Discovery-Authentication": "token-in-a-header"}
+    path = f"/api/v4/discovery/{ID}?token=token-in-the-query"
+    assert ask(gateway, path, gateway.secret(AGENT), tmp_path, headers=headers) == (200, path)
+    assert RECEIVED[0].headers["cryostat-discovery-authentication"] == "token-in-a-header"
+    log = (gateway.root / "nginx.log").read_text()
+    assert f"/api/v4/discovery/{ID}" in log
+    assert "token-in" not in log
+
+
+def test_no_token_is_logged_when_the_application_does_not_answer(tmp_path: Path) -> None:
+    plan = planned()
+    with running(plan, secrets(plan), tmp_path, free_ports(1)[0]) as gateway:
+        path = f"/api/v4/discovery/{ID}?token=token-in-the-query"
+        assert ask(gateway, path, gateway.secret(AGENT), tmp_path)[0] == 502
+        log = (gateway.root / "nginx.log").read_text()
+    assert f'"GET /api/v4/discovery/{ID} HTTP/1.1" 502' in log
+    assert "token-in" not in log
+
+
+def test_a_large_body_streams_through(gateway: Container, tmp_path: Path) -> None:
+    size = 3 << 20
+    context = ssl.create_default_context(cadata=gateway.secret(f"{NAME}-agent-tls")["ca.crt"].decode())
+    context.check_hostname = False
+    for name in ("tls.crt", "tls.key"):
+        (tmp_path / name).write_bytes(gateway.secret(AGENT)[name])
+    context.load_cert_chain(tmp_path / "tls.crt", tmp_path / "tls.key")
+    RECEIVED.clear()
+    connection = HTTPSConnection("127.0.0.1", gateway.ports[names.PORT_AGENT_GATEWAY], context=context, timeout=20)
+    connection.request("POST", f"/api/beta/recordings/{JVM}", body=bytes(size))
+    assert connection.getresponse().status == 200
+    connection.close()
+    assert RECEIVED[0].headers["content-length"] == str(size)
+
+
+def test_nginx_answers_probes_by_itself(gateway: Container) -> None:
+    RECEIVED.clear()
+    port = gateway.ports[names.PORT_AGENT_GATEWAY_HEALTH]
+    for path, status in (("/healthz", 200), ("/health", 404)):
+        assert urllib3.request("GET", f"http://127.0.0.1:{port}{path}", retries=False).status == status
+    assert RECEIVED == []
+
+
+@pytest.fixture(scope="module", params=[False, True], ids=["with login", "without login"])
+def openshift(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory, application: int
+) -> Iterator[tuple[Container, bool]]:
+    """The gateway of an instance on OpenShift, and whether people use it without a login."""
+    spec = {"authorizationOptions": {"openShiftSSO": {"disable": True}}} if request.param else {}
+    plan = planned(spec, openshift=True)
+    with running(plan, secrets(plan), tmp_path_factory.mktemp("openshift"), application) as container:
+        yield container, request.param
+
+
+def as_user(gateway: Container, path: str, headers: Mapping[str, str]) -> dict[str, str]:
+    """Headers that the application gets for a request that OpenShift's oauth-proxy passes on."""
+    RECEIVED.clear()
+    url = f"http://127.0.0.1:{gateway.ports[names.PORT_USER_GATEWAY]}{path}"
+    assert urllib3.request("GET", url, headers={"Host": "jfr.example.com", **headers}, retries=False).status == 200
+    [received] = RECEIVED
+    assert received.path == path
+    return received.headers
+
+
+@pytest.mark.parametrize("rule", PROTECTED_HEADERS, ids=[rule.name for rule in PROTECTED_HEADERS])
+@pytest.mark.parametrize("path", ["/api/v4/auth", "/grafana/x", "/health"])
+def test_behind_openshifts_proxy_only_its_own_headers_pass(
+    openshift: tuple[Container, bool], rule: HeaderRule, path: str
+) -> None:
+    gateway, open_access = openshift
+    received = as_user(gateway, path, {rule.name: "forged"})
+    if rule.name == "X-Forwarded-For":
+        return
+    passes = rule.openshift and path != "/health" and not open_access
+    assert (received.get(rule.name.lower()) == "forged") == passes
+    assert (rule.name.lower() in received) == passes
+
+
+@pytest.mark.parametrize(
+    ("sent", "forwarded"),
+    [
+        ("10.128.0.5", "10.128.0.5"),
+        ("192.0.2.1, 10.128.0.5", "10.128.0.5"),
+        ("192.0.2.1, fd00::5", "[fd00::5]"),
+        (None, None),
+    ],
+)
+def test_behind_openshifts_proxy_the_last_address_counts(
+    openshift: tuple[Container, bool], sent: str | None, forwarded: str | None
+) -> None:
+    received = as_user(openshift[0], "/", {"X-Forwarded-For": sent} if sent else {})
+    assert received.get("x-forwarded-for") == forwarded
+
+
+def test_behind_openshifts_proxy_the_address_of_the_route_is_kept(openshift: tuple[Container, bool]) -> None:
+    received = as_user(openshift[0], "/", {"X-Forwarded-Proto": "https", "X-Forwarded-Host": "jfr.example.com"})
+    assert (received["host"], received["x-forwarded-proto"]) == ("jfr.example.com", "https")
+
+
+def test_behind_openshifts_proxy_web_sockets_are_upgraded(openshift: tuple[Container, bool]) -> None:
+    received = as_user(openshift[0], "/api/notifications", {"Connection": "Upgrade", "Upgrade": "websocket"})
+    assert (received["connection"], received["upgrade"]) == ("upgrade", "websocket")
 
 
 def test_without_a_certificate_nothing_is_reached(gateway: Container, tmp_path: Path) -> None:

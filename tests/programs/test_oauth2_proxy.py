@@ -5,15 +5,22 @@ from __future__ import annotations
 import base64
 import os
 import ssl
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from types import MappingProxyType
+from urllib.parse import urlencode
 
 import pytest
 import urllib3
 
+from cryostat_operator.plan.components.proxy_headers import ADDRESS_HEADERS, PROTECTED_HEADERS, HeaderRule
 from cryostat_operator.plan.model import names
+from cryostat_operator.plan.model.kinds import Obj
 from tests.cluster import binaries
 from tests.cluster.processes import Child, listening
 from tests.programs.pod import Container, planned, secrets
+from tests.programs.test_nginx import RECEIVED
 from tests.programs.test_nginx import application as application
 from tests.unit.cluster_state import NAME, NAMESPACE
 
@@ -28,8 +35,23 @@ def program() -> str:
 
 @pytest.fixture(scope="module")
 def proxy(program: str, tmp_path_factory: pytest.TempPathFactory, application: int) -> Iterator[Container]:
-    root, plan = tmp_path_factory.mktemp("oauth2-proxy"), planned()
-    ports = {names.PORT_APPLICATION: application}
+    with running(program, {}, tmp_path_factory.mktemp("oauth2-proxy"), application) as container:
+        yield container
+
+
+@pytest.fixture(scope="module")
+def open_proxy(program: str, tmp_path_factory: pytest.TempPathFactory, application: int) -> Iterator[Container]:
+    """The proxy of an instance that needs no login."""
+    spec = {"authorizationOptions": {"openShiftSSO": {"disable": True}}}
+    with running(program, spec, tmp_path_factory.mktemp("open"), application) as container:
+        yield container
+
+
+@contextmanager
+def running(program: str, spec: Obj, root: Path, application: int) -> Iterator[Container]:
+    """The proxy, until the end of the block; application and Grafana are the same program."""
+    plan = planned(spec)
+    ports = {names.PORT_APPLICATION: application, names.PORT_GRAFANA: application}
     container = Container(plan, secrets(plan), NAME, f"{NAME}-auth-proxy", root, {}, ports)
     environment = {"PATH": os.environ["PATH"], **container.environment}
     child = Child("oauth2-proxy", [program, *container.arguments], root / "log", environment)
@@ -41,15 +63,20 @@ def proxy(program: str, tmp_path_factory: pytest.TempPathFactory, application: i
         print(child.tail(50))
 
 
-def ask(proxy: Container, path: str, login: tuple[str, str] | None = None) -> tuple[int, str]:
+def ask(
+    proxy: Container,
+    path: str,
+    login: tuple[str, str] | None = None,
+    headers: Mapping[str, str] = MappingProxyType({}),
+) -> tuple[int, str]:
     context = ssl.create_default_context(cadata=proxy.secret(f"{NAME}-tls")["ca.crt"].decode())
-    headers = {"Host": HOST}
+    sent = {"Host": HOST, **headers}
     if login:
-        headers["Authorization"] = "Basic " + base64.b64encode(":".join(login).encode()).decode()
+        sent["Authorization"] = "Basic " + base64.b64encode(":".join(login).encode()).decode()
     with urllib3.HTTPSConnectionPool(
         "127.0.0.1", proxy.ports[names.PORT_AUTH_PROXY], ssl_context=context, assert_hostname=HOST, retries=False
     ) as pool:
-        answer = pool.request("GET", path, headers=headers, redirect=False)
+        answer = pool.request("GET", path, headers=sent, redirect=False)
         return answer.status, answer.data.decode()
 
 
@@ -87,3 +114,68 @@ def test_the_kubelet_is_answered(proxy: Container) -> None:
 def test_plain_http_is_not_served(proxy: Container) -> None:
     answer = urllib3.request("GET", f"http://127.0.0.1:{proxy.ports[names.PORT_AUTH_PROXY]}/health", retries=False)
     assert (answer.status, b"HTTP request to an HTTPS server" in answer.data) == (400, True)
+
+
+UPSTREAMS = ["/api/v4/auth", "/grafana/api/user"]
+SPELLINGS = [str, str.upper, lambda name: name.replace("-", "_")]
+
+
+@pytest.mark.parametrize("rule", PROTECTED_HEADERS, ids=[rule.name for rule in PROTECTED_HEADERS])
+@pytest.mark.parametrize("path", UPSTREAMS)
+@pytest.mark.parametrize("spelling", SPELLINGS)
+def test_a_user_cannot_forge_a_header(
+    proxy: Container, rule: HeaderRule, path: str, spelling: Callable[[str], str]
+) -> None:
+    RECEIVED.clear()
+    forged = {spelling(rule.name): "forged"} if rule.name != "Authorization" else {}
+    assert ask(proxy, path, login(proxy), forged) == (200, path)
+    [received] = RECEIVED
+    assert "forged" not in received.headers.values()
+    expected = {"x-forwarded-user": login(proxy)[0], "x-forwarded-for": "127.0.0.1"}
+    assert received.headers.get(rule.name.lower()) == expected.get(rule.name.lower())
+
+
+@pytest.mark.parametrize("rule", PROTECTED_HEADERS, ids=[rule.name for rule in PROTECTED_HEADERS])
+@pytest.mark.parametrize("path", [*UPSTREAMS, "/health"])
+def test_where_no_login_is_needed_no_header_names_a_user(open_proxy: Container, rule: HeaderRule, path: str) -> None:
+    RECEIVED.clear()
+    assert ask(open_proxy, path, None, {rule.name: "forged"}) == (200, path)
+    [received] = RECEIVED
+    assert received.headers.get(rule.name.lower()) == ("127.0.0.1" if rule.name == "X-Forwarded-For" else None)
+
+
+def test_after_a_login_by_form_the_session_names_the_user(proxy: Container) -> None:
+    context = ssl.create_default_context(cadata=proxy.secret(f"{NAME}-tls")["ca.crt"].decode())
+    username, password = login(proxy)
+    with urllib3.HTTPSConnectionPool(
+        "127.0.0.1", proxy.ports[names.PORT_AUTH_PROXY], ssl_context=context, assert_hostname=HOST, retries=False
+    ) as pool:
+        form = urlencode({"username": username, "password": password, "rd": "/"})
+        sent = {"Host": HOST, "Content-Type": "application/x-www-form-urlencoded"}
+        answer = pool.request("POST", "/oauth2/sign_in", body=form, headers=sent, redirect=False)
+        assert answer.status == 302
+        cookie = answer.headers["Set-Cookie"].split(";")[0]
+        RECEIVED.clear()
+        headers = {"Host": HOST, "Cookie": cookie, "X-Forwarded-User": "boss", "X-Forwarded-Groups": "admins"}
+        assert pool.request("POST", "/api/v4/auth", headers=headers).status == 200
+    [received] = RECEIVED
+    assert received.headers["x-forwarded-user"] == username
+    assert "x-forwarded-groups" not in received.headers
+
+
+@pytest.mark.parametrize("path", UPSTREAMS)
+def test_the_password_stays_in_the_proxy(proxy: Container, path: str) -> None:
+    RECEIVED.clear()
+    ask(proxy, path, login(proxy))
+    [received] = RECEIVED
+    encoded = base64.b64encode(":".join(login(proxy)).encode()).decode()
+    for secret in (encoded, login(proxy)[1]):
+        assert all(secret not in value for value in received.headers.values())
+
+
+def test_the_address_that_an_ingress_serves_is_passed_on(proxy: Container) -> None:
+    RECEIVED.clear()
+    headers = dict.fromkeys(ADDRESS_HEADERS, "x")
+    ask(proxy, "/", login(proxy), headers)
+    [received] = RECEIVED
+    assert {name: received.headers.get(name.lower()) for name in ADDRESS_HEADERS} == headers

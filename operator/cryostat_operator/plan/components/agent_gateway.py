@@ -8,6 +8,7 @@ from ..instance import Instance
 from ..model import names
 from ..model.desired_state import Blocked, ComponentPlan
 from ..model.kinds import Key, Obj
+from . import agent_requests, proxy_headers
 
 NAME = "agent_gateway"
 REQUESTS = ("50m", "64Mi")
@@ -16,16 +17,9 @@ CONFIG_VOLUME = "agent-proxy-config"
 CONFIG_DIRECTORY = "/etc/nginx-cryostat"
 TLS_VOLUME = "agent-proxy-tls-secret"
 
-# All that agents ask of the application.
-PREFIXES = (
-    "/health",
-    "/api/v4/discovery",
-    "/api/v4.2/discovery",
-    "/api/v4.3/discovery",
-    "/api/beta/diagnostics",
-    "/api/beta/recordings",
-    "/api/beta/targets",
-)
+# Uploads of recordings and heap dumps are answered once they are in the object storage. As long as the application
+# waits for an agent (its `cryostat.connections.upload-timeout`).
+PROXY_TIMEOUT_SECONDS = 1800
 # Mozilla's intermediate recommendation.
 CIPHERS = (
     "ECDHE-ECDSA-AES128-GCM-SHA256",
@@ -64,7 +58,15 @@ def config_map(instance: Instance) -> Obj:
         tls=_tls_directory(instance) if instance.tls else None,
         directory=CONFIG_DIRECTORY,
         ciphers=CIPHERS,
-        prefixes=PREFIXES,
+        patterns=agent_requests.patterns(),
+        timeout_seconds=PROXY_TIMEOUT_SECONDS,
+        agent_mark=proxy_headers.AGENT_MARK,
+        removed_from_agents=proxy_headers.removed_from_agents(),
+        removed_from_users=proxy_headers.removed_from_users(),
+        user_port=names.PORT_USER_GATEWAY if instance.openshift else None,
+        grafana_port=names.PORT_GRAFANA,
+        open_access=instance.open_access,
+        health_paths=names.HEALTH_PATHS,
     )
     data = {"nginx.conf": config}
     if instance.tls:

@@ -11,7 +11,7 @@ from ..model.desired_state import ComponentPlan, Reference
 from ..model.kinds import Key, Obj
 from ..model.problems import Problem
 from ..model.requests import HtpasswdValue, RandomValue, SecretRequest
-from . import exposure
+from . import exposure, proxy_headers
 
 NAME = "auth_proxy"
 REQUESTS = ("100m", "64Mi")
@@ -21,12 +21,14 @@ LOGIN_FILE = "htpasswd"
 TLS_VOLUME = "auth-proxy-tls-secret"
 CONFIG_DIRECTORY = "/etc/oauth2_proxy/alpha_config"
 CONFIG_FILE = "alpha_config.json"
-# Health is for probes, which cannot log in.
-HEALTH_PATHS = "^/health(/liveness)?$"
+# How long the application may take to answer: uploads and heap dumps take longer than the proxies' default of 30 s.
+UPSTREAM_TIMEOUT = "30m"
 ALL_PATHS = ".*"
 
 _APPLICATION = f"http://localhost:{names.PORT_APPLICATION}"
 _GRAFANA = f"http://localhost:{names.PORT_GRAFANA}"
+# OpenShift's oauth-proxy has no option to remove headers; nginx in the agent gateway's container does.
+_USER_GATEWAY = f"http://127.0.0.1:{names.PORT_USER_GATEWAY}"
 _REVIEW_FIELDS = (
     "namespace",
     "verb",
@@ -117,10 +119,11 @@ def config_map(instance: Instance) -> Obj:
         "upstreamConfig": {
             "proxyRawPath": True,
             "upstreams": [
-                {"id": "cryostat", "path": "/", "uri": _APPLICATION},
-                {"id": "grafana", "path": "/grafana/", "uri": _GRAFANA},
+                {"id": "cryostat", "path": "/", "uri": _APPLICATION, "timeout": UPSTREAM_TIMEOUT},
+                {"id": "grafana", "path": "/grafana/", "uri": _GRAFANA, "timeout": UPSTREAM_TIMEOUT},
             ],
         },
+        "injectRequestHeaders": proxy_headers.oauth2_proxy_headers(),
         # oauth2-proxy does not start without a provider; people log in with a password.
         "providers": [
             {
@@ -163,7 +166,7 @@ def environment(instance: Instance) -> list[Obj]:
 
     Browsers do not send a `Secure` cookie back over plain HTTP: nobody would stay logged in.
     """
-    skipped = ALL_PATHS if instance.open_access else HEALTH_PATHS
+    skipped = ALL_PATHS if instance.open_access else names.HEALTH_PATHS
     login = [
         builders.env(
             "OAUTH2_PROXY_HTPASSWD_FILE", builders.escape_expansion(f"{names.SECRETS_DIR}/{login_file(instance)}")
@@ -191,12 +194,13 @@ def openshift_arguments(instance: Instance) -> list[str]:
         "--pass-access-token=false",
         "--pass-user-bearer-token=false",
         "--pass-basic-auth=false",
-        f"--upstream={_APPLICATION}/",
-        f"--upstream={_GRAFANA}/grafana/",
+        "--pass-user-headers=true",
+        f"--upstream={_USER_GATEWAY}/",
+        f"--upstream-timeout={UPSTREAM_TIMEOUT}",
         f"--openshift-service-account={instance.name}",
         "--proxy-websockets=true",
         "--proxy-prefix=/oauth2",
-        f"--bypass-auth-for={ALL_PATHS if instance.open_access else HEALTH_PATHS}",
+        f"--bypass-auth-for={ALL_PATHS if instance.open_access else names.HEALTH_PATHS}",
         f"--openshift-sar=[{review}]",
         f'--openshift-delegate-urls={{"/":{review}}}',
         *(

@@ -20,6 +20,8 @@ CONNECTIONS = -1  # no limit
 CONNECTION_SECONDS = 10
 PORT_NAMES = ("jfr-jmx",)
 PORT_NUMBERS = (9091,)
+# As networks, because Quarkus reads `localhost` as 127.0.0.1 alone and cannot read `::1` in every release.
+LOOPBACK = "127.0.0.0/8,::1/128"
 _HEALTH = f"http://localhost:{names.PORT_APPLICATION}/health/liveness"
 
 
@@ -135,6 +137,7 @@ def environment(instance: Instance) -> list[Obj]:
         builders.env("QUARKUS_HTTP_HOST", "localhost"),
         builders.env("QUARKUS_HTTP_PORT", str(names.PORT_APPLICATION)),
         builders.env("QUARKUS_HTTP_PROXY_PROXY_ADDRESS_FORWARDING", "true"),
+        builders.env("QUARKUS_HTTP_PROXY_TRUSTED_PROXIES", LOOPBACK),
         builders.env("QUARKUS_HTTP_PROXY_ALLOW_X_FORWARDED", "true"),
         builders.env("QUARKUS_HTTP_PROXY_ENABLE_FORWARDED_HOST", "true"),
         builders.env("QUARKUS_HTTP_PROXY_ENABLE_FORWARDED_PREFIX", "true"),

@@ -3,16 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import shutil
-import socket
-import subprocess
-import threading
-import time
-from collections.abc import Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from pathlib import Path
-
-import pytest
 
 from cryostat_operator.api import constants
 from cryostat_operator.plan.model import names
@@ -83,117 +73,23 @@ def test_the_text_names_the_service() -> None:
     assert "server_name sample-agent.here.svc;" in nginx_conf()
 
 
-class Application(ThreadingHTTPServer):
-    """Stands for the application and remembers the paths that reach it."""
-
-    def __init__(self) -> None:
-        self.paths: list[str] = []
-        super().__init__(("127.0.0.1", 0), _Handler)
-
-
-class _Handler(BaseHTTPRequestHandler):
-    server: Application
-
-    def do_GET(self) -> None:
-        self.server.paths.append(self.path)
-        self.send_response(200)
-        self.send_header("Content-Length", "0")
-        self.end_headers()
-
-    def log_message(self, *_: object) -> None:
-        pass
+def test_the_log_has_no_queries_and_no_headers_but_the_agents_name() -> None:
+    text = nginx_conf()
+    log_format = text[text.index("log_format") : text.index("access_log")]
+    assert "$uri" in log_format
+    for leak in ("$request ", '$request"', "$request_uri", "$args", "$http_referer", "$http_x"):
+        assert leak not in log_format
+    assert "    error_log stderr crit;\n" in text
 
 
-def free_port() -> int:
-    with socket.socket() as s:
-        s.bind(("127.0.0.1", 0))
-        port: int = s.getsockname()[1]
-        return port
-
-
-@pytest.fixture(scope="module")
-def gateway(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[int, int, Application]]:
-    """A real nginx with the planned configuration: its two ports, and the application behind it."""
-    if not shutil.which("nginx"):
-        pytest.skip("nginx is not installed")
-    directory: Path = tmp_path_factory.mktemp("nginx")
-    application, port, health = Application(), free_port(), free_port()
-    threading.Thread(target=application.serve_forever, daemon=True).start()
-    text = nginx_conf().replace("/run/nginx.pid", f"{directory}/pid")
-    text = text.replace("include /usr/share/nginx/modules/*.conf;", f"error_log {directory}/log;")
-    for planned, here in ((8181, application.server_port), (8282, port), (8281, health)):
-        text = text.replace(str(planned), str(here))
-    config = directory / "nginx.conf"
-    config.write_text(text)
-    nginx = subprocess.Popen(
-        ["nginx", "-c", str(config), "-g", "daemon off;"], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
-    )
-    try:
-        _wait_for(health)
-        yield port, health, application
-    finally:
-        nginx.terminate()
-        nginx.wait()
-        application.shutdown()
-
-
-def _wait_for(port: int) -> None:
-    for _ in range(100):
-        with socket.socket() as s:
-            if s.connect_ex(("127.0.0.1", port)) == 0:
-                return
-        time.sleep(0.05)
-    raise AssertionError("nginx does not listen")
-
-
-def get(port: int, path: str) -> int:
-    """Status of a request with exactly this path."""
-    with socket.create_connection(("127.0.0.1", port), timeout=5) as s:
-        s.sendall(f"GET {path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n".encode())
-        return int(s.makefile("rb").readline().split()[1])
-
-
-@pytest.mark.parametrize(
-    ("path", "status", "reaches"),
-    [
-        ("/health", 200, "/health"),
-        ("/health/liveness", 200, "/health/liveness"),
-        ("/api/v4/discovery?a=b%2Fc&d", 200, "/api/v4/discovery?a=b%2Fc&d"),
-        ("/api/v4.2/discovery/1", 200, "/api/v4.2/discovery/1"),
-        ("/api/v4.3/discovery/1%20x", 200, "/api/v4.3/discovery/1%20x"),
-        ("/api/beta/diagnostics/a", 200, "/api/beta/diagnostics/a"),
-        ("/api/beta/recordings/a", 200, "/api/beta/recordings/a"),
-        ("/api/beta/targets", 200, "/api/beta/targets"),
-        ("/", 404, None),
-        ("/healthz", 404, None),
-        ("/api/v4/targets", 404, None),
-        ("/api/v4x2/discovery", 404, None),
-        ("/grafana/", 404, None),
-        # What the rules see is what the application gets.
-        ("/health//x", 200, "/health/x"),
-        ("/health/./x", 200, "/health/x"),
-        ("/health/../api/v4/targets", 404, None),
-        ("/health/%2e%2e/api/v4/targets", 404, None),
-        ("/health/..%2fapi/v4/targets", 404, None),
-        ("/health/..;/api/v4/targets", 400, None),
-        ("/health/..%5capi", 400, None),
-        ("/health/%0d%0aX:1", 200, "/health/%0D%0AX:1"),
-    ],
-)
-def test_nginx_lets_through_what_agents_need(
-    gateway: tuple[int, int, Application], path: str, status: int, reaches: str | None
-) -> None:
-    port, _, application = gateway
-    application.paths.clear()
-    assert get(port, path) == status
-    assert application.paths == ([reaches] if reaches else [])
-
-
-def test_nginx_answers_probes_by_itself(gateway: tuple[int, int, Application]) -> None:
-    _, health, application = gateway
-    application.paths.clear()
-    assert (get(health, "/healthz"), get(health, "/health")) == (200, 404)
-    assert application.paths == []
+def test_only_on_openshift_users_pass_through_the_gateway() -> None:
+    assert "8180" not in nginx_conf()
+    text = find(settled(openshift=True).plan, "ConfigMap", "sample-agent-proxy")["data"]["nginx.conf"]
+    assert "        listen 127.0.0.1:8180;\n" in text
+    assert "        default $http_x_forwarded_user;\n" in text
+    spec = {"authorizationOptions": {"openShiftSSO": {"disable": True}}}
+    text = find(settled(spec, openshift=True).plan, "ConfigMap", "sample-agent-proxy")["data"]["nginx.conf"]
+    assert "$http_x_forwarded_user" not in text
 
 
 def test_services_are_the_known_ones() -> None:

@@ -125,6 +125,13 @@ def test_upstreams_are_what_runs_in_the_pod() -> None:
     assert config["server"] == {"bindAddress": "http://0.0.0.0:4180"}
 
 
+def test_openshifts_proxy_hands_requests_to_nginx_which_removes_headers() -> None:
+    upstreams = [a for a in arguments({}) if a.startswith("--upstream=")]
+    assert upstreams == ["--upstream=http://127.0.0.1:8180/"]
+    for flag in ("access-token", "user-bearer-token", "basic-auth"):
+        assert f"--pass-{flag}=false" in arguments({})
+
+
 def test_with_tls_the_proxy_serves_https() -> None:
     plan = settled({"enableCertManager": True}).plan
     config = json.loads(find(plan, "ConfigMap", "sample-oauth2-proxy-cfg")["data"]["alpha_config.json"])

@@ -1,0 +1,96 @@
+"""Request headers that say who a client is, where it comes from, or what it may do: who sets each, who may not.
+
+The application and Grafana believe these headers, because only the proxies in their pod can reach them. So each proxy
+sets a header itself or removes it; what a client sent never passes. docs/authentication.md shows the table.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import Enum
+
+from ..model.kinds import Obj
+
+
+class Meaning(Enum):
+    """What the reader of a header learns from it."""
+
+    IDENTITY = "who the client is"
+    ORIGIN = "where the client is"
+    CREDENTIALS = "a password or token"
+    MARK = "which proxy the request came through"
+
+
+@dataclass(frozen=True)
+class HeaderRule:
+    """One header.
+
+    Attributes:
+        name: its name.
+        meaning: what its reader learns from it.
+        claim: the value of the login session that oauth2-proxy puts there; None where it removes the header.
+        openshift: whether OpenShift's oauth-proxy sets it from the login; it passes all other ones on.
+    """
+
+    name: str
+    meaning: Meaning
+    claim: str | None = None
+    openshift: bool = False
+
+
+FORWARDED_FOR = "X-Forwarded-For"  # every proxy sets it to the address of its peer
+AGENT_MARK = "X-Cryostat-Agent-Proxy"  # the agent gateway sets it
+
+PROTECTED_HEADERS = (
+    HeaderRule("X-Forwarded-User", Meaning.IDENTITY, claim="user", openshift=True),
+    HeaderRule("X-Forwarded-Email", Meaning.IDENTITY, claim="email"),
+    HeaderRule("X-Forwarded-Groups", Meaning.IDENTITY, claim="groups"),
+    HeaderRule("X-Forwarded-Preferred-Username", Meaning.IDENTITY, claim="preferred_username"),
+    HeaderRule("X-Auth-Request-User", Meaning.IDENTITY),
+    HeaderRule("X-Auth-Request-Email", Meaning.IDENTITY),
+    HeaderRule("X-Auth-Request-Groups", Meaning.IDENTITY),
+    HeaderRule("X-Auth-Request-Preferred-Username", Meaning.IDENTITY),
+    HeaderRule("X-Remote-User", Meaning.IDENTITY),
+    HeaderRule("X-Webauth-User", Meaning.IDENTITY),
+    HeaderRule("Remote-User", Meaning.IDENTITY),
+    HeaderRule("Gap-Auth", Meaning.IDENTITY),
+    HeaderRule(FORWARDED_FOR, Meaning.ORIGIN),
+    HeaderRule("X-Real-Ip", Meaning.ORIGIN),
+    HeaderRule("Forwarded", Meaning.ORIGIN),
+    HeaderRule("Authorization", Meaning.CREDENTIALS),
+    HeaderRule("Proxy-Authorization", Meaning.CREDENTIALS),
+    HeaderRule("X-Forwarded-Access-Token", Meaning.CREDENTIALS),
+    HeaderRule("X-Auth-Request-Access-Token", Meaning.CREDENTIALS),
+    HeaderRule("Gap-Signature", Meaning.CREDENTIALS),
+    HeaderRule(AGENT_MARK, Meaning.MARK),
+    HeaderRule("X-Cryostat-Agent-Auth", Meaning.MARK),
+    HeaderRule("X-Cryostat-User-Proxy-Auth", Meaning.MARK),
+)
+# Ingress controllers and routers set these, users may: they change only the addresses in the response to the same
+# client. Agents are not behind a router.
+ADDRESS_HEADERS = (
+    "X-Forwarded-Host",
+    "X-Forwarded-Port",
+    "X-Forwarded-Prefix",
+    "X-Forwarded-Proto",
+    "X-Forwarded-Ssl",
+)
+
+
+def oauth2_proxy_headers() -> list[Obj]:
+    """`injectRequestHeaders` of oauth2-proxy: a header without values is removed."""
+    return [
+        {"name": rule.name, "values": [{"claimSource": {"claim": rule.claim}}] if rule.claim else []}
+        for rule in PROTECTED_HEADERS
+    ]
+
+
+def removed_from_agents() -> list[str]:
+    """Headers that the agent gateway removes; it sets the other ones itself."""
+    removed = [rule.name for rule in PROTECTED_HEADERS if rule.name not in (FORWARDED_FOR, AGENT_MARK)]
+    return [*removed, *ADDRESS_HEADERS]
+
+
+def removed_from_users() -> list[str]:
+    """Headers that nginx removes behind OpenShift's oauth-proxy, which passes them on; nginx sets the other ones."""
+    return [rule.name for rule in PROTECTED_HEADERS if rule.name != FORWARDED_FOR and not rule.openshift]
