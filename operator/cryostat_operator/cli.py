@@ -48,13 +48,13 @@ def run(host: str, port: int, webhook_port: int, log_format: str, log_level: str
 
     import uvloop
 
-    from . import logs, runtime
+    from . import handlers, logs
     from .settings import Settings
 
     logs.configure(json=log_format == "json", level=log_level.upper())
 
     async def until_stopped() -> None:
-        task = asyncio.create_task(runtime.run(Settings.from_env(os.environ), host, port, webhook_port))
+        task = asyncio.create_task(handlers.run(Settings.from_env(os.environ), host, port, webhook_port))
         loop = asyncio.get_running_loop()
         for number in (signal.SIGINT, signal.SIGTERM):
             loop.add_signal_handler(number, task.cancel)
@@ -66,9 +66,9 @@ def run(host: str, port: int, webhook_port: int, log_format: str, log_level: str
     gc.freeze()  # what was imported stays: the collector need not look at it again
     try:
         uvloop.run(until_stopped())
-    except runtime.CrdNotServedError:
+    except handlers.CrdNotServedError:
         # Like the restart of a container, for those who run it without one.
-        logs.logger.warning("Cryostats are no longer served; beginning anew")
+        logs.logger.warning("Cryostats are no longer served; restarting")
         os.execv(sys.executable, sys.orig_argv)  # noqa: S606 - just what was started
 
 

@@ -257,7 +257,10 @@ def test_the_definition_of_cryostats_goes_and_comes_back(scenario: Scenario) -> 
     scenario.nothing_left(cr)
     assert scenario.operator
     before = scenario.log_size()
-    eventually(lambda: "No Cryostats are served" in scenario.log_since(before), what="the operator looks for it")
+    eventually(
+        lambda: "Waiting for the CustomResourceDefinition" in scenario.log_since(before),
+        what="the operator looks for it",
+    )
     scenario.plane.kubectl("apply", "-f", ROOT / "crds")
     again = eventually(lambda: scenario.cryostat(cr["metadata"]["namespace"]), what="Cryostats are served")
     scenario.ready(again, 60)

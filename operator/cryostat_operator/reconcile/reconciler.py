@@ -72,6 +72,12 @@ class Reconciler:
         self._restraint = WriteLimiter()
         self._cryostats = cryostats
 
+    def reset(self) -> None:
+        """Forget what earlier leadership terms found out; another replica may have written since then."""
+        self._teller = EventRecorder(self._client)
+        self._looked_for_old = set()
+        self._restraint = WriteLimiter()
+
     async def __call__(self, owner: InstanceKey) -> float | None:
         """One run; seconds until the next look, None, or `RETRY`."""
         with self._metrics.duration.time(), about(f"{owner.namespace}/{owner.name}"):

@@ -1,0 +1,132 @@
+"""All kopf handlers and kopf's settings: the entry point of the operator.
+
+kopf logs in, watches the Cryostats and handles the process's lifecycle. Each event goes to the `CryostatStore`, which
+enqueues the Cryostat in the operator's own work queue. kopf itself writes nothing to the cluster.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import datetime
+import random
+from collections.abc import Iterator
+from typing import Any
+
+from .api import constants
+from .kube.connection import connect
+from .kube.kopf_import import APINotFoundError, Identity, kopf
+from .plan.model.kinds import FIELD_MANAGER
+from .runtime import Operator
+from .settings import Settings
+from .webhooks.manager import PORT as WEBHOOK_PORT
+
+CREDENTIALS_TTL = datetime.timedelta(minutes=10)  # kopf calls the login handler again after this; tokens rotate
+
+
+class CrdNotServedError(Exception):
+    """The API server no longer serves Cryostats. kopf does not look for them again, so the process must restart."""
+
+
+def register(operator: Operator, registry: kopf.OperatorRegistry) -> None:
+    """Register the handlers for login, for cleanup and for every event of every Cryostat.
+
+    Args:
+        operator: receives the events, and is stopped on cleanup.
+        registry: kopf's registry that the handlers are added to.
+    """
+
+    @kopf.on.login(registry=registry)
+    async def login(**_: Any) -> kopf.ConnectionInfo:
+        connection = await connect()
+        return connection.for_kopf(CREDENTIALS_TTL)
+
+    @kopf.on.event(constants.GROUP, constants.VERSION, constants.PLURAL, registry=registry)
+    async def cryostat(event: kopf.RawEvent, **_: Any) -> None:
+        operator.cryostats.seen(event["type"], dict(event["object"]))
+
+    @kopf.on.cleanup(registry=registry)
+    async def cleanup(**_: Any) -> None:
+        # Without this, kopf waits five seconds for the tasks that it did not start.
+        await operator.stop()
+
+
+def kopf_settings() -> kopf.OperatorSettings:
+    """kopf's settings: no writes to the cluster, little memory, and retries without limit."""
+    settings = kopf.OperatorSettings()
+    settings.peering.standalone = True
+    settings.scanning.disabled = True
+    settings.posting.enabled = False
+    settings.admission.managed = None
+    settings.persistence.diffbase_storage = NoDiffBase()
+    settings.queueing.idle_timeout = 0.1
+    settings.queueing.exit_timeout = 2
+    settings.watching.chunk_size = 500
+    settings.watching.server_timeout = 300
+    settings.watching.client_timeout = 330
+    settings.watching.connect_timeout = 5
+    settings.watching.reconnect_backoff = 0.1
+    settings.networking.request_timeout = 30
+    settings.networking.error_backoffs = UnlimitedBackoff()
+    return settings
+
+
+async def run(settings: Settings, host: str, port: int, webhook_port: int = WEBHOOK_PORT) -> None:
+    """Run the operator until it is cancelled.
+
+    Args:
+        host: address to listen on.
+        port: port of the probes and metrics.
+        webhook_port: port of the webhooks.
+
+    Raises:
+        CrdNotServedError: the API server no longer serves Cryostats; the process must restart.
+    """
+    operator = await Operator.create(settings, host, port, webhook_port)
+    registry = kopf.OperatorRegistry()
+    register(operator, registry)
+    try:
+        await operator.start()
+        await operator.wait_until_served()
+        watching = asyncio.create_task(_watch(registry), name="kopf")
+        # Both run forever. If one of them fails, the process ends, and the kubelet restarts the container.
+        done, _ = await asyncio.wait({watching, operator.failure}, return_when=asyncio.FIRST_COMPLETED)
+        for task in done:
+            task.result()
+    except APINotFoundError as error:
+        raise CrdNotServedError(str(error)) from None
+    finally:
+        await operator.stop()
+
+
+async def _watch(registry: kopf.OperatorRegistry) -> None:
+    """Run kopf in all namespaces until it is cancelled or fails."""
+    # By default kopf uses the name of the operating system's user, and fails if the user ID has no name.
+    identity = Identity(FIELD_MANAGER)
+    await kopf.operator(
+        registry=registry, settings=kopf_settings(), identity=identity, clusterwide=True, standalone=True
+    )
+
+
+class UnlimitedBackoff:
+    """Delays in seconds between kopf's attempts of one request. The sequence has no end: no outage stops kopf."""
+
+    def __iter__(self) -> Iterator[float]:
+        delay = 0.2
+        while True:
+            yield delay * random.uniform(0.8, 1.2)  # noqa: S311 - jitter
+            delay = min(delay * 2, 5.0)
+
+
+class NoDiffBase(kopf.DiffBaseStorage):
+    """Stores no earlier states of objects. kopf needs them only for change handlers, which this operator lacks."""
+
+    def build(self, *, body: kopf.Body, extra_fields: Any = None) -> kopf.BodyEssence:
+        """Return an empty state."""
+        return kopf.BodyEssence({})
+
+    def fetch(self, *, body: kopf.Body) -> kopf.BodyEssence | None:
+        """Return None: no state is stored."""
+        return None
+
+    def store(self, *, body: kopf.Body, patch: kopf.Patch, essence: kopf.BodyEssence) -> None:
+        """Do nothing."""

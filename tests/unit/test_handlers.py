@@ -1,0 +1,141 @@
+"""kopf's handlers and settings."""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+from typing import Any, cast
+
+import pytest
+
+from cryostat_operator import handlers
+from cryostat_operator.kube.connection import Connection
+from cryostat_operator.kube.kopf_import import APINotFoundError, kopf
+from cryostat_operator.runtime import Operator
+from cryostat_operator.settings import Settings
+
+
+class FakeCryostats:
+    """Records events."""
+
+    def __init__(self) -> None:
+        self.events: list[tuple[str | None, dict[str, Any]]] = []
+
+    def seen(self, event: str | None, obj: dict[str, Any]) -> None:
+        self.events.append((event, obj))
+
+
+class FakeOperator:
+    """An operator whose parts do nothing."""
+
+    def __init__(self) -> None:
+        self.cryostats = FakeCryostats()
+        self.failure: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self.calls: list[str] = []
+
+    async def start(self) -> None:
+        self.calls.append("start")
+
+    async def stop(self) -> None:
+        self.calls.append("stop")
+
+    async def wait_until_served(self) -> None:
+        self.calls.append("wait_until_served")
+
+
+async def registered() -> tuple[FakeOperator, kopf.OperatorRegistry]:
+    operator, registry = FakeOperator(), kopf.OperatorRegistry()
+    handlers.register(cast(Operator, operator), registry)
+    return operator, registry
+
+
+async def test_every_event_of_a_cryostat_goes_to_the_store() -> None:
+    operator, registry = await registered()
+    [handler] = registry._watching._handlers
+    selector = cast(Any, handler.selector)
+    assert (selector.group, selector.version, selector.any_name) == ("operator.cryostat.io", "v1beta2", "cryostats")
+    body = {"metadata": {"name": "x"}}
+    await cast(Any, handler.fn)(event={"type": "ADDED", "object": body}, memo=None)
+    assert operator.cryostats.events == [("ADDED", body)]
+
+
+async def test_cleanup_stops_the_operator() -> None:
+    operator, registry = await registered()
+    [cleanup] = [h for h in registry._activities._handlers if h.activity and h.activity.value == "cleanup"]
+    await cast(Any, cleanup.fn)(memo=None)
+    assert operator.calls == ["stop"]
+
+
+async def test_login_gives_kopf_the_operators_connection(monkeypatch: pytest.MonkeyPatch) -> None:
+    given: list[object] = []
+
+    class FakeConnection:
+        def for_kopf(self, ttl: object) -> str:
+            given.append(ttl)
+            return "credentials"
+
+    async def connect() -> Connection:
+        return cast(Connection, FakeConnection())
+
+    monkeypatch.setattr(handlers, "connect", connect)
+    _, registry = await registered()
+    [login] = [h for h in registry._activities._handlers if h.activity and h.activity.value == "authentication"]
+    assert await cast(Any, login.fn)(memo=None) == "credentials"
+    assert given == [handlers.CREDENTIALS_TTL]
+
+
+def test_kopf_writes_nothing_to_the_cluster() -> None:
+    settings = handlers.kopf_settings()
+    assert settings.peering.standalone
+    assert settings.scanning.disabled
+    assert not settings.posting.enabled
+    assert isinstance(settings.persistence.diffbase_storage, handlers.NoDiffBase)
+
+
+def test_no_outage_ends_kopfs_retries() -> None:
+    delays = list(itertools.islice(handlers.kopf_settings().networking.error_backoffs, 1000))  # type: ignore[arg-type]
+    assert len(delays) == 1000
+    assert delays[0] < 0.3
+    assert max(delays) <= 6.0
+    assert min(delays[10:]) >= 4.0
+
+
+def test_no_earlier_state_is_stored() -> None:
+    storage = handlers.NoDiffBase()
+    body = kopf.Body({"spec": {"large": "x"}})
+    patch = kopf.Patch()
+    assert storage.build(body=body) == {}
+    storage.store(body=body, patch=patch, essence=kopf.BodyEssence({}))
+    assert not patch
+    assert storage.fetch(body=body) is None
+
+
+async def run_until(operator: FakeOperator, watch: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def create(*_: object) -> FakeOperator:
+        return operator
+
+    monkeypatch.setattr(Operator, "create", create)
+    monkeypatch.setattr(handlers, "_watch", watch)
+    await handlers.run(Settings(), "127.0.0.1", 0, 0)
+
+
+async def test_a_missing_definition_ends_the_operator_with_an_error_of_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def watch(_: object) -> None:
+        raise APINotFoundError("gone", status=404, headers={})
+
+    operator = FakeOperator()
+    with pytest.raises(handlers.CrdNotServedError):
+        await run_until(operator, watch, monkeypatch)
+    assert operator.calls == ["start", "wait_until_served", "stop"]
+
+
+async def test_a_failed_background_task_ends_the_operator(monkeypatch: pytest.MonkeyPatch) -> None:
+    operator = FakeOperator()
+
+    async def watch(_: object) -> None:
+        operator.failure.set_exception(RuntimeError("broken"))
+        await asyncio.sleep(60)
+
+    with pytest.raises(RuntimeError, match="broken"):
+        await run_until(operator, watch, monkeypatch)
+    assert operator.calls[-1] == "stop"
