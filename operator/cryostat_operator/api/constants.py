@@ -3,70 +3,46 @@
 from __future__ import annotations
 
 GROUP = "operator.cryostat.io"
-
-
 VERSION = "v1beta2"
-
-
 API_VERSION = f"{GROUP}/{VERSION}"
-
-
 KIND = "Cryostat"
-
-
 PLURAL = "cryostats"
-
-
 FINALIZER = f"{GROUP}/cryostat.finalizer"
 
-
-# In the operator's namespace; whoever holds it writes. The Go operator's, so that the two exclude each other.
+# Lease of the leader election, in the operator's namespace. The Go operator uses the same name, so that only one of
+# both operators writes.
 LEASE = "d696d7ab.redhat.com"
 
-
-# Which Cryostat an object belongs to. On every object that we make: the mark of ownership, in every namespace.
+# Ownership labels: name and namespace of the Cryostat that an object belongs to. Every owned object has both.
 LABEL_NAME = f"{GROUP}/name"
-
-
 LABEL_NAMESPACE = f"{GROUP}/namespace"
 
-
-# On the database's claim: the Secret whose keys its data is encrypted with (where a label may be as long).
+# On the PersistentVolumeClaim of the database: the Secret with the keys that encrypt its data, if it fits into a label.
 LABEL_DATABASE_SECRET = f"{GROUP}/database-secret"
-
-
 LONGEST_LABEL = 63
 
-
-# What the agents' pods carry, and the callback Services select.
+# On pods that ask for the agent. The callback Services select pods by these labels.
 AGENT_LABEL_NAME = "cryostat.io/name"
-
-
 AGENT_LABEL_NAMESPACE = "cryostat.io/namespace"
 
+# On Secrets that cert-manager wrote: name of the Certificate.
+ANNOTATION_CERTIFICATE = "cert-manager.io/certificate-name"
 
-ANNOTATION_CERTIFICATE = "cert-manager.io/certificate-name"  # of Secrets that cert-manager wrote
-
-
+# On pod templates: hashes of the Secrets and ConfigMaps that the pod uses. A change restarts the pods.
 ANNOTATION_SECRET_HASH = "io.cryostat/secret-hash"  # noqa: S105 - a key, not a password
-
-
 ANNOTATION_CONFIG_MAP_HASH = "io.cryostat/config-map-hash"
 
-
+# On a Cryostat: "true" stops all writes but those of the status.
 ANNOTATION_PAUSE = f"{GROUP}/pause-reconciliation"
 
-
-# `"true"` confirms a change of the CR that gives up stored data.
+# On a Cryostat: "true" confirms a change of the spec that deletes stored data.
 ANNOTATION_ALLOW_DATA_LOSS = f"{GROUP}/allow-data-loss"
 
-
-# `Retain` keeps volumes and key Secrets when the Cryostat is deleted; one of the same name takes them over.
+# On a Cryostat: "Retain" keeps its volumes and key Secrets after deletion. A new Cryostat of the same name adopts them.
 ANNOTATION_DATA_RETENTION = f"{GROUP}/data-retention"
 
-
-# On the Secret with the keystores: which password they were made with.
+# On the Secret with keystores: digest of the password that protects them.
 ANNOTATION_KEYSTORE_PASSWORD = f"{GROUP}/keystore-password"
 
-
+# Set by OpenShift on namespaces.
 ANNOTATION_SUPPLEMENTAL_GROUPS = "openshift.io/sa.scc.supplemental-groups"
