@@ -43,8 +43,9 @@ bench: venv ## measure the loop against the embedded cluster
 form: venv ## the form of the OpenShift console, served for a look at it; needs Node 20
 	@$(BIN)/python -m tests.console
 
-picture: venv ## take the picture of that form in docs/ again; needs Chromium, too
+picture: venv ## take the pictures in docs/images again; needs Chromium
 	@$(BIN)/python -m tests.console --picture docs/images/console-form.png
+	@$(BIN)/python -m tests.cluster.picture docs/images/run.svg
 
 image: ## the container image for amd64 and arm64; IMAGE= names it, IMAGE_BUILD= is the engine's command (docs/release.md)
 	$(IMAGE_BUILD) $(IMAGE) --build-arg REVISION=$$(git rev-parse HEAD) .
