@@ -27,8 +27,8 @@ test: venv lint ## everything that CI checks
 
 lint: venv ## style, types, layers
 	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
 	$(BIN)/mypy
-	$(BIN)/mypy -p tests.cluster
 	$(BIN)/lint-imports
 
 generate: venv ## rewrite what is generated: crds/, bundle/ and parts of manifests/

@@ -27,7 +27,7 @@ FIRST = [
     "Advanced configuration",
 ]
 # What must be so that fields that depend on it are there.
-CONTROLS = {
+CONTROLS: dict[str, list[tuple[str, ...]]] = {
     "v1beta2": [
         ("switch", element("storageOptions.database.emptyDir.enabled")),
         ("switch", element("storageOptions.objectStorage.emptyDir.enabled")),
@@ -58,7 +58,7 @@ def test_at_first_it_shows_what_matters_and_sends_the_example(tmp_path: Path) ->
 def test_every_descriptor_is_seen_and_no_other(version: str, tmp_path: Path) -> None:
     descriptors = spec_descriptors(version)
     visible = [each["path"] for each in descriptors if not is_hidden(each)]
-    adding = [("add", element(path[: -len("[0]")])) for path in visible if path.endswith("[0]")]
+    adding: list[tuple[str, ...]] = [("add", element(path[: -len("[0]")])) for path in visible if path.endswith("[0]")]
     shown = play(write_page(tmp_path, version), [*adding, *CONTROLS[version], EVERYTHING])
     assert shown.complaints == []
     assert [path for path in visible if not is_there(path, shown)] == []

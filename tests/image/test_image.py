@@ -31,7 +31,7 @@ from tests.image.dockerfile import ROOT
 HERE = Path(__file__).parent
 PYTHON = Path(sys.base_prefix) / "bin" / f"python3.{sys.version_info.minor}"
 _, _, PLACE = dockerfile.build()
-*_, FINAL = dockerfile.stages()
+FINAL = dockerfile.stages()[-1]
 
 pytestmark = [
     pytest.mark.skipif(os.geteuid() != 0, reason="mounts need root"),

@@ -19,7 +19,7 @@ def build(directory: Path) -> Path:
     manifest = directory / "manifest"
     manifest.write_text("Premain-Class: Agent\n")
     jar = directory / "cryostat-agent-shaded.jar"
-    command = ["jar", "cfm", jar, manifest, "-C", directory, "Agent.class"]
+    command: list[str | Path] = ["jar", "cfm", jar, manifest, "-C", directory, "Agent.class"]
     subprocess.run(command, check=True, capture_output=True, timeout=120)
     return directory
 

@@ -118,7 +118,8 @@ class Container:
         """Text with the paths and ports of this machine; the longest path first."""
         for path in sorted(self.paths, key=len, reverse=True):
             # A path that was replaced already begins in our directory.
-            text = re.sub(rf"(?<![\w.-]){re.escape(path)}(?![\w-])", lambda _, p=path: self.paths[p], text)
+            replacement = self.paths[path].replace("\\", r"\\")
+            text = re.sub(rf"(?<![\w.-]){re.escape(path)}(?![\w-])", replacement, text)
         for inside, outside in self.ports.items():
             text = re.sub(rf"(?<!\d){inside}(?!\d)", str(outside), text)
         return text

@@ -33,7 +33,7 @@ def ask(classes: Path, gateway: Container, keystore: Data, truststore: Data, pas
         (classes / name).write_bytes(data[name])
     port = str(gateway.ports[names.PORT_AGENT_GATEWAY])
     stores = [classes / "keystore.p12", classes / "truststore.p12"]
-    command = ["java", "-cp", classes, "Handshake", test_nginx.HOST, port, *stores, password]
+    command: list[str | Path] = ["java", "-cp", classes, "Handshake", test_nginx.HOST, port, *stores, password]
     done = subprocess.run(command, capture_output=True, text=True, timeout=60)
     return done.returncode, done.stdout.strip() or done.stderr
 

@@ -128,7 +128,7 @@ def ask(
     connection = HTTPSConnection(host, gateway.ports[names.PORT_AGENT_GATEWAY], context=context, timeout=5)
     connection._server_hostname = HOST  # type: ignore[attr-defined]
     original = context.wrap_socket
-    context.wrap_socket = lambda sock, **kwargs: original(sock, server_hostname=HOST)  # type: ignore[method-assign, assignment]
+    context.wrap_socket = lambda sock, **kwargs: original(sock, server_hostname=HOST)  # type: ignore[method-assign]
     try:
         connection.putrequest(method, path, skip_host=True)
         connection.putheader("Host", HOST)

@@ -53,7 +53,8 @@ def running(container: Container) -> Iterator[Container]:
     (data / "pg_hba.conf").write_text("local all all trust\nhostssl all all 127.0.0.1/32 scram-sha-256\n")
     port = str(container.ports[names.PORT_DATABASE])
     # Name and port are the image's business; the arguments are ours.
-    command = [BIN / "postgres", "-D", data, "-p", port, "-k", root, "-c", "fsync=off", *container.arguments]
+    command: list[str | Path] = [BIN / "postgres", "-D", data, "-p", port, "-k", root, "-c", "fsync=off"]
+    command += container.arguments
     child = Child("postgresql", as_user(command), root / "log")
     try:
         # It listens before it lets anybody in.

@@ -13,7 +13,7 @@ from cryostat_operator.plan.model.certificates import CertificateInfo
 from cryostat_operator.plan.model.desired_state import Plan
 from cryostat_operator.plan.model.kinds import Key, Obj, key_of
 from cryostat_operator.plan.model.problems import Problem
-from cryostat_operator.plan.model.requests import SecretRequest
+from cryostat_operator.plan.model.requests import CertificateRequest, SecretRequest, ValueSource
 from cryostat_operator.plan.model.snapshot import ContentSummary, NamespaceState, Snapshot
 from cryostat_operator.plan.planner import plan_for
 from cryostat_operator.plan.tls.checks import assumed_certificate
@@ -170,6 +170,13 @@ def find(plan: Plan, kind: str, name: str, namespace: str = NAMESPACE) -> Obj:
         KeyError: it is not planned.
     """
     return plan.objects[Key(kind, namespace, name)]
+
+
+def requested_values(plan: Plan, key: Key) -> Mapping[str, ValueSource]:
+    """The values that the plan requests for a Secret; a test fails if it requests a certificate instead."""
+    request = plan.requests[key]
+    assert not isinstance(request, CertificateRequest)
+    return request.values
 
 
 def names_of(plan: Plan, kind: str) -> set[str]:

@@ -16,7 +16,7 @@ import yaml
 from cryostat_operator.plan.model.desired_state import Plan
 from cryostat_operator.plan.model.requests import HtpasswdValue, RandomValue, ValueSource
 from tests.unit import kubernetes_schemas
-from tests.unit.cluster_state import ClusterState, cryostat
+from tests.unit.cluster_state import ClusterState, cryostat, requested_values
 
 HERE = Path(__file__).parents[2] / "golden"
 SAMPLES = Path(__file__).parents[3] / "manifests" / "samples"
@@ -59,7 +59,7 @@ def golden(plan: Plan) -> str:
         documents += part.objects
     rest = {
         "orders": {
-            str(key): {name: _mint(v) for name, v in order.values.items()} for key, order in plan.requests.items()
+            str(key): {name: _mint(v) for name, v in requested_values(plan, key).items()} for key in plan.requests
         },
         "waiting": {str(key): blocked.problem.reason for key, blocked in plan.blocked.items()},
         "problems": [asdict(problem) for problem in plan.problems],

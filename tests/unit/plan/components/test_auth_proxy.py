@@ -18,6 +18,7 @@ from tests.unit.cluster_state import (
     mounts,
     names_of,
     reasons,
+    requested_values,
     settled,
     volumes,
 )
@@ -42,7 +43,7 @@ def variables(spec: dict[str, Any]) -> dict[str, Any]:
 
 def test_by_default_a_login_is_made_and_asked_for() -> None:
     plan = settled().plan
-    assert plan.requests[LOGIN].values == {
+    assert requested_values(plan, LOGIN) == {
         "username": "cryostat",
         "password": RandomValue(32),
         "htpasswd": HtpasswdValue("cryostat", "password"),

@@ -19,6 +19,7 @@ from tests.unit.cluster_state import (
     find,
     names_of,
     reasons,
+    requested_values,
     settled,
     volumes,
 )
@@ -41,7 +42,7 @@ def test_another_service_port_reaches_the_application_but_not_the_container() ->
 
 def test_keys_are_ordered_and_never_planned() -> None:
     plan = settled().plan
-    assert plan.requests[SECRET].values == {"CONNECTION_KEY": RandomValue(32), "ENCRYPTION_KEY": RandomValue(32)}
+    assert requested_values(plan, SECRET) == {"CONNECTION_KEY": RandomValue(32), "ENCRYPTION_KEY": RandomValue(32)}
     secret = find(plan, "Secret", "sample-db")
     assert secret["immutable"] is True
     assert "data" not in secret
@@ -116,7 +117,7 @@ def test_other_keys_than_the_recorded_ones_are_refused_while_the_claim_exists(
     if label:
         metadata["labels"][constants.LABEL_DATABASE_SECRET] = label
     if label_is_ours:
-        note = {"f:metadata": {"f:labels": {f"f:{constants.LABEL_DATABASE_SECRET}": {}}}}
+        note: dict[str, object] = {"f:metadata": {"f:labels": {f"f:{constants.LABEL_DATABASE_SECRET}": {}}}}
         metadata["managedFields"] = [{"manager": "cryostat-operator", "fieldsV1": note}]
     status = {"databaseSecret": in_status}
     state.cryostat = type(state.cryostat).model_validate(

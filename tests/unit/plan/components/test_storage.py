@@ -6,7 +6,17 @@ from typing import Any
 
 from cryostat_operator.plan.model.kinds import Key
 from cryostat_operator.plan.model.requests import RandomValue
-from tests.unit.cluster_state import NAMESPACE, changes, environment, find, names_of, reasons, settled, volumes
+from tests.unit.cluster_state import (
+    NAMESPACE,
+    changes,
+    environment,
+    find,
+    names_of,
+    reasons,
+    requested_values,
+    settled,
+    volumes,
+)
 
 S3: dict[str, Any] = {
     "secretName": "s3",
@@ -26,7 +36,7 @@ def test_another_service_port_reaches_the_application() -> None:
 
 
 def test_the_minted_secret_has_a_fixed_user_and_a_random_key() -> None:
-    assert settled().plan.requests[SECRET].values == {"ACCESS_KEY": "cryostat", "SECRET_KEY": RandomValue(32)}
+    assert requested_values(settled().plan, SECRET) == {"ACCESS_KEY": "cryostat", "SECRET_KEY": RandomValue(32)}
 
 
 def test_both_sides_use_the_same_credentials() -> None:
