@@ -198,7 +198,9 @@ def _exposed(instance: Instance) -> list[Condition]:
     """Present where the operator gives the application an address: by Route or by Ingress."""
     url = exposure.application_url(instance)
     if url:
-        return [_condition("Exposed", "AddressAssigned", f"The application is served at {url}", good=True)]
+        note = exposure.backend_note(instance)
+        message = f"The application is served at {url}{f'. {note}' if note else ''}"
+        return [_condition("Exposed", "AddressAssigned", message, good=True)]
     return []
 
 

@@ -12,6 +12,7 @@ from ..model import names
 from ..model.desired_state import Blocked, ComponentPlan
 from ..model.kinds import Key, Obj
 from ..model.problems import Problem
+from .ingress_controllers import IngressController, class_name, controller_of, names_protocol
 
 NAME = "exposure"
 _PATTERN = frozenset("()|*^$[")
@@ -60,7 +61,10 @@ def _config(instance: Instance) -> NetworkConfiguration:
 def service(instance: Instance) -> Obj:
     config = instance.spec.service_options.core_config if instance.spec.service_options else None
     port = (config.http_port if config else None) or names.PORT_AUTH_PROXY
-    return workloads.service(instance, instance.name, workloads.CORE, config) | {
+    controller = _https_controller(instance)
+    annotations = {**(controller.service if controller else {}), **((config.annotations if config else None) or {})}
+    head = builders.annotate(workloads.service(instance, instance.name, workloads.CORE, config), annotations)
+    return head | {
         "spec": {
             "type": workloads.service_type(config),
             "selector": workloads.pod_labels(instance, workloads.CORE),
@@ -155,10 +159,47 @@ def has_ingress(instance: Instance) -> bool:
 
 def ingress(instance: Instance) -> Obj:
     # Empty lists mean nothing, and the API server drops them.
-    spec = {key: value for key, value in (_config(instance).ingress_spec or {}).items() if value != []}
-    return builders.annotate(
-        builders.owned(instance, "Ingress", instance.name, _labels(instance)), _config(instance).annotations
-    ) | {"spec": spec}
+    config, controller = _config(instance), _https_controller(instance)
+    spec = {key: value for key, value in (config.ingress_spec or {}).items() if value != []}
+    wanted = controller.ingress if controller else {}
+    annotations = {key: value.format(service=instance.name) for key, value in wanted.items()}
+    head = builders.owned(instance, "Ingress", instance.name, _labels(instance))
+    return builders.annotate(head, {**annotations, **(config.annotations or {})}) | {"spec": spec}
+
+
+def _https_controller(instance: Instance) -> IngressController | None:
+    """The Ingress controller that must call the application by HTTPS, where the operator knows it."""
+    config = _config(instance)
+    if not (has_ingress(instance) and instance.tls):
+        return None
+    return controller_of(class_name(config.ingress_spec or {}, config.annotations))
+
+
+def backend_note(instance: Instance) -> str:
+    """What a user must still do for the Ingress controller to reach the application; empty where that is nothing."""
+    config = _config(instance)
+    if not (has_ingress(instance) and instance.tls):
+        return ""
+    service_config = instance.spec.service_options.core_config if instance.spec.service_options else None
+    service_annotations = (service_config.annotations if service_config else None) or {}
+    name = class_name(config.ingress_spec or {}, config.annotations)
+    controller = controller_of(name)
+    if controller is None:
+        if names_protocol(config.annotations, service_annotations):
+            return ""
+        named = f"IngressClass {name}" if name else "the default IngressClass"
+        return (
+            f"The operator does not know the controller of {named}: it must call Service {instance.name} by HTTPS, "
+            f"which an annotation of that controller in networkOptions.coreConfig.annotations usually sets"
+        )
+    if controller.verified_by and controller.verified_by not in service_annotations:
+        secret = names.ca_secret(instance.namespace, instance.name)
+        return (
+            f"{controller.name} refuses the certificate of Service {instance.name} unless annotation "
+            f"{controller.verified_by} in serviceOptions.coreConfig.annotations names a transport that trusts ca.crt "
+            f"of Secret {secret}"
+        )
+    return ""
 
 
 def application_url(instance: Instance) -> str | None:

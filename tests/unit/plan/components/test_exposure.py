@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 
-from cryostat_operator.plan.components.exposure import application_url
+from cryostat_operator.plan.components.exposure import application_url, backend_note
+from cryostat_operator.plan.conditions import Report, status_of
 from cryostat_operator.plan.model import names
 from cryostat_operator.plan.model.kinds import KINDS, Key
 from tests.unit.cluster_state import NAME, NAMESPACE, ClusterState, changes, cryostat, find, names_of, reasons, settled
@@ -172,3 +173,77 @@ def test_settings_of_the_other_platform_are_told_and_not_used() -> None:
     assert plain.problems == openshift.problems == []
     assert names_of(openshift, "Ingress") == set()
     assert reasons(settled(with_host("a.example.com"), openshift=True).plan.warnings) == set()
+
+
+# --- what Ingress controllers need in order to call the application by HTTPS ---
+
+TLS: dict[str, Any] = {"enableCertManager": True}
+
+
+def with_class(name: str, **annotations: str) -> dict[str, Any]:
+    spec = {"ingressClassName": name, "rules": [rule("jfr.example.com")]}
+    config = {"ingressSpec": spec, "annotations": annotations}
+    return {"networkOptions": {"coreConfig": config}}
+
+
+@pytest.mark.parametrize(
+    ("name", "kind", "expected"),
+    [
+        ("nginx", "Ingress", {"nginx.ingress.kubernetes.io/backend-protocol": "HTTPS", "nginx.org/ssl-services": NAME}),
+        ("internal-nginx", "Ingress", {"nginx.ingress.kubernetes.io/backend-protocol": "HTTPS"}),
+        ("haproxy", "Ingress", {"haproxy.org/server-ssl": "true"}),
+        ("haproxy", "Ingress", {"haproxy-ingress.github.io/backend-protocol": "h1-ssl"}),
+        ("alb", "Ingress", {"alb.ingress.kubernetes.io/backend-protocol": "HTTPS"}),
+        ("traefik", "Service", {"traefik.ingress.kubernetes.io/service.serversscheme": "https"}),
+        ("gce-internal", "Service", {"cloud.google.com/app-protocols": '{"http":"HTTPS"}'}),
+    ],
+)
+def test_known_controllers_call_the_application_by_https(name: str, kind: str, expected: dict[str, str]) -> None:
+    annotations = find(settled(TLS | with_class(name)).plan, kind, NAME)["metadata"]["annotations"]
+    assert expected.items() <= annotations.items()
+    without_tls = find(settled(with_class(name)).plan, kind, NAME)["metadata"]
+    assert "annotations" not in without_tls
+
+
+def test_an_annotation_of_the_user_takes_precedence() -> None:
+    key = "nginx.ingress.kubernetes.io/backend-protocol"
+    spec = TLS | with_class("nginx", **{key: "GRPCS"})
+    assert find(settled(spec).plan, "Ingress", NAME)["metadata"]["annotations"][key] == "GRPCS"
+    key = "traefik.ingress.kubernetes.io/service.serversscheme"
+    spec = TLS | with_class("traefik") | {"serviceOptions": {"coreConfig": {"annotations": {key: "h2c"}}}}
+    assert find(settled(spec).plan, "Service", NAME)["metadata"]["annotations"][key] == "h2c"
+
+
+def test_the_class_may_be_an_annotation() -> None:
+    spec = TLS | with_ingress(rules=[rule("a.example.com")])
+    spec["networkOptions"]["coreConfig"]["annotations"] = {"kubernetes.io/ingress.class": "alb"}
+    annotations = find(settled(spec).plan, "Ingress", NAME)["metadata"]["annotations"]
+    assert annotations["alb.ingress.kubernetes.io/backend-protocol"] == "HTTPS"
+
+
+@pytest.mark.parametrize(
+    ("spec", "expected"),
+    [
+        (TLS | with_class("nginx"), ""),
+        (with_class("kong"), ""),
+        (TLS, ""),
+        (TLS | with_class("kong"), "does not know the controller of IngressClass kong: it must call Service sample by"),
+        (TLS | with_ingress(rules=[]), "does not know the controller of the default IngressClass"),
+        (TLS | with_class("kong", **{"example.com/backend-protocol": "HTTPS"}), ""),
+        (TLS | with_class("traefik"), "Traefik refuses the certificate of Service sample unless annotation"),
+    ],
+)
+def test_what_is_left_to_the_user_is_said(spec: dict[str, Any], expected: str) -> None:
+    note = backend_note(settled(spec).instance)
+    assert expected in note
+    assert bool(note) == bool(expected)
+
+
+def test_the_condition_says_what_is_left_to_the_user() -> None:
+    state = settled(TLS | with_class("kong"))
+    conditions = {c["type"]: c for c in status_of(state.instance, state.plan, Report(), "now")["conditions"]}
+    assert conditions["Exposed"]["message"] == (
+        "The application is served at http://jfr.example.com. The operator does not know the controller of "
+        "IngressClass kong: it must call Service sample by HTTPS, which an annotation of that controller in "
+        "networkOptions.coreConfig.annotations usually sets"
+    )
