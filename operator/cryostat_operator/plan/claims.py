@@ -12,7 +12,6 @@ from .model.kinds import Obj
 from .model.problems import Problem
 
 Component = Literal["database", "storage"]
-_COMPONENTS: tuple[Component, ...] = ("database", "storage")
 
 
 def claim_name(instance: Instance, component: Component) -> str:
@@ -85,12 +84,8 @@ def claim(instance: Instance, component: Component, default_size: str) -> Obj | 
     return obj | {"spec": _grown(live["spec"], wanted) if live else wanted}
 
 
-def warnings(instance: Instance) -> tuple[Problem, ...]:
-    """Changes of claims that exist and that come too late: nothing but their size can change."""
-    return tuple(found for component in _COMPONENTS if (found := _too_late(instance, component)))
-
-
-def _too_late(instance: Instance, component: Component) -> Problem | None:
+def unchangeable(instance: Instance, component: Component) -> Problem | None:
+    """A warning where the spec changes more than the size of a claim that exists; Kubernetes allows no other change."""
     pvc, live = (
         _config(instance, component).pvc,
         instance.live("PersistentVolumeClaim", claim_name(instance, component)),

@@ -1,4 +1,4 @@
-"""Which Secrets and ConfigMaps a pod needs, whether they are there, and a digest of what is in them."""
+"""Finds the Secrets and ConfigMaps that objects need, why they are not usable yet, and the hash of their content."""
 
 from __future__ import annotations
 
@@ -11,30 +11,33 @@ from ..api import constants
 from .instance import Instance
 from .model import names
 from .model.certificates import TLS_CA_KEY
-from .model.desired_state import Reference
+from .model.desired_state import Blocked, Reference
 from .model.kinds import Key, Obj
 from .model.problems import Problem
 from .model.snapshot import ContentSummary
 
+# Kind, then the fields that refer to it: of a variable, of `envFrom`, of a volume.
 _SOURCES = (
     ("Secret", "secretKeyRef", "secretRef", "secret"),
     ("ConfigMap", "configMapKeyRef", "configMapRef", "configMap"),
 )
 
 
-def references(pod: Obj) -> set[Reference]:
-    """All Secrets and ConfigMaps of a pod's spec, one entry each, with the keys that must be in them.
+def pod_references(pod: Obj) -> set[Reference]:
+    """All Secrets and ConfigMaps that a pod's spec refers to, each once, with the keys that must be in them.
 
-    A reference is optional only if every use of it is; keys that are used optionally need not be there.
+    A reference is optional only if every use of it is; keys of optional uses need not exist.
     """
     found: dict[tuple[str, str], tuple[set[str], bool]] = {}
     for kind, name, keys, optional in _uses(pod):
-        known, all_optional = found.get((kind, name), (set(), True))
-        found[kind, name] = (known | (set() if optional else set(keys)), all_optional and optional)
+        before, all_optional = found.get((kind, name), (set(), True))
+        required = set() if optional else set(keys)
+        found[kind, name] = (before | required, all_optional and optional)
     return {Reference(kind, name, frozenset(keys), optional) for (kind, name), (keys, optional) in found.items()}
 
 
 def _uses(pod: Obj) -> Iterator[tuple[str, str, list[str], bool]]:
+    """Each use of a Secret or ConfigMap: kind, name, keys, and whether it is optional."""
     containers = [*(pod.get("initContainers") or ()), *(pod.get("containers") or ())]
     variables = [e.get("valueFrom") or {} for c in containers for e in c.get("env") or ()]
     imports = [e for c in containers for e in c.get("envFrom") or ()]
@@ -51,91 +54,106 @@ def _uses(pod: Obj) -> Iterator[tuple[str, str, list[str], bool]]:
 
 
 class Requirements:
-    """What is known of the Secrets and ConfigMaps that pods refer to: from the plan itself, or from facts.
+    """Decides whether the Secrets and ConfigMaps that objects need are usable.
 
-    Attributes:
-        config_maps: data of the ConfigMaps in the plan, by name.
-        minted: names of the Secrets that the plan orders.
-        held: problems of objects that the plan itself holds back, by key; who needs them waits for the same reason.
+    The content of planned ConfigMaps comes from the plan, all other content from the snapshot.
     """
 
     def __init__(
         self,
         instance: Instance,
         config_maps: Mapping[str, Mapping[str, str]],
-        minted: set[str],
-        held: Mapping[Key, Problem],
+        requested: Collection[str],
+        blocked: Mapping[Key, Blocked],
+        hot_reloaded: Mapping[str, frozenset[str]],
     ) -> None:
-        self.instance, self.config_maps, self.minted, self.held = instance, config_maps, minted, held
+        """
+        Args:
+            config_maps: data of the planned ConfigMaps in the install namespace, by name.
+            requested: names of the Secrets that the operator generates.
+            blocked: objects that components block; objects that need them are blocked for the same reason.
+            hot_reloaded: see `ComponentPlan.hot_reloaded`.
+        """
+        self._instance = instance
+        self._config_maps = config_maps
+        self._requested = requested
+        self._blocked = blocked
+        self._hot_reloaded = hot_reloaded
 
-    def problem(self, part: str, user: str, needs: Collection[Reference]) -> Problem | None:
-        """Why `user`, an object of `part`, cannot have what it needs; None if it can.
+    def blocked_by(self, component: str, key: Key, needs: Collection[Reference]) -> Problem | None:
+        """Why object `key` of a component cannot be written yet; None if it can.
 
-        What somebody must mend comes first, and all of it at once.
+        Problems that a user has to solve come first, all of them in one message.
         """
         if not needs:
             return None
-        found = [self._problem(part, user, need) for need in sorted(needs, key=_order)]
+        user = f"{key.kind} {key.name}"
+        found = [self._problem(component, user, need) for need in sorted(needs, key=_order)]
         problems = list(dict.fromkeys(problem for problem in found if problem))
-        loud = [problem for problem in problems if problem.warning]
-        if loud:
-            return replace(loud[0], message=" ".join(problem.message for problem in loud))
+        actionable = [problem for problem in problems if problem.warning]
+        if actionable:
+            message = " ".join(problem.message for problem in actionable)
+            return replace(actionable[0], message=message)
         return problems[0] if problems else None
 
-    def _problem(self, part: str, user: str, need: Reference) -> Problem | None:
+    def _problem(self, component: str, user: str, need: Reference) -> Problem | None:
         what = f"{need.kind} {need.name}"
-        held = self.held.get(Key(need.kind, self.instance.namespace, need.name))
-        if held and not need.optional:
-            return held
-        if not self._known(need):
-            return Problem(part, "ReferencePending", f"{user} waits until {what} has been looked up.", warning=False)
-        fact = self._fact(need)
-        missing = sorted(need.keys - fact.keys) if fact else []
-        if need.optional or (fact and not missing):
+        blocked = self._blocked.get(Key(need.kind, self._instance.namespace, need.name))
+        if blocked and not need.optional:
+            return blocked.problem
+        if not self._is_known(need):
+            message = f"{user} waits until {what} has been looked up."
+            return Problem(component, "ReferencePending", message, warning=False)
+        content = self._content(need)
+        missing = sorted(need.keys - content.keys) if content else []
+        if need.optional or (content and not missing):
             return None
-        if need.kind == "Secret" and need.name in self.minted:
-            return Problem(part, "SecretPending", f"{user} waits until {what} has been made.", warning=False)
-        if not fact:
-            return Problem(part, f"{need.kind}NotFound", f"{what} does not exist; {user} needs it.", about=what)
-        keys = ", ".join(missing)
-        return Problem(part, f"{need.kind}KeyNotFound", f"{what} lacks {keys}; {user} needs it.", about=what)
+        if need.kind == "Secret" and need.name in self._requested:
+            return Problem(component, "SecretPending", f"{user} waits until {what} has been made.", warning=False)
+        if not content:
+            message = f"{what} does not exist; {user} needs it."
+            return Problem(component, f"{need.kind}NotFound", message, about=what)
+        message = f"{what} lacks {', '.join(missing)}; {user} needs it."
+        return Problem(component, f"{need.kind}KeyNotFound", message, about=what)
 
-    def hashes(self, needs: Iterable[Reference], reloaded: frozenset[str] = frozenset()) -> dict[str, str]:
-        """Annotations that change with the content of what a pod refers to, so that its change rolls the pod.
+    def content_hashes(self, key: Key, needs: Iterable[Reference]) -> dict[str, str]:
+        """Pod annotations of Deployment `key` that change with the content of what it needs, so that its pods restart.
 
-        Of Secrets with `reloaded` names, whose certificates the pod's programs read again, only the authorities count.
+        Of hot-reloaded Secrets only the trusted authorities count.
         """
-        known = [(need, self._fact(need)) for need in sorted(needs, key=_order)]
-        lines = [
-            (need.kind, f"{need.kind}/{need.name}/{self._authorities(need, reloaded) or fact.digest}\n")
-            for need, fact in known
-            if fact
-        ]
+        hot_reloaded = self._hot_reloaded.get(key.name, frozenset())
+        lines: dict[str, str] = {"ConfigMap": "", "Secret": ""}
+        for need in sorted(needs, key=_order):
+            content = self._content(need)
+            if not content:
+                continue
+            digest = content.digest
+            if need.kind == "Secret" and need.name in hot_reloaded:
+                digest = self._authorities_digest(need.name) or digest
+            lines[need.kind] += f"{need.kind}/{need.name}/{digest}\n"
         return {
-            constants.ANNOTATION_CONFIG_MAP_HASH: names.sha256(
-                "".join(line for kind, line in lines if kind == "ConfigMap")
-            ),
-            constants.ANNOTATION_SECRET_HASH: names.sha256("".join(line for kind, line in lines if kind == "Secret")),
+            constants.ANNOTATION_CONFIG_MAP_HASH: names.sha256(lines["ConfigMap"]),
+            constants.ANNOTATION_SECRET_HASH: names.sha256(lines["Secret"]),
         }
 
-    def _authorities(self, need: Reference, reloaded: frozenset[str]) -> str | None:
-        if need.kind != "Secret" or need.name not in reloaded:
-            return None
-        certificate = self.instance.snapshot.certificates.get(Key("Secret", self.instance.namespace, need.name))
+    def _authorities_digest(self, secret: str) -> str | None:
+        """Digest of the authorities in a Secret with a certificate; None where it has none."""
+        certificate = self._instance.snapshot.certificates.get(Key("Secret", self._instance.namespace, secret))
         return certificate.digests.get(TLS_CA_KEY) if certificate else None
 
-    def _known(self, need: Reference) -> bool:
-        planned = need.kind == "ConfigMap" and need.name in self.config_maps
-        return planned or (need.kind, need.name) in self.instance.snapshot.data
+    def _is_known(self, need: Reference) -> bool:
+        planned = need.kind == "ConfigMap" and need.name in self._config_maps
+        return planned or (need.kind, need.name) in self._instance.snapshot.data
 
-    def _fact(self, need: Reference) -> ContentSummary | None:
-        data = self.config_maps.get(need.name) if need.kind == "ConfigMap" else None
+    def _content(self, need: Reference) -> ContentSummary | None:
+        data = self._config_maps.get(need.name) if need.kind == "ConfigMap" else None
         if data is not None:
-            return ContentSummary(frozenset(data), digest(data))
-        return self.instance.snapshot.data.get((need.kind, need.name))
+            return ContentSummary(frozenset(data), content_digest(data))
+        return self._instance.snapshot.data.get((need.kind, need.name))
 
 
-def digest(data: Mapping[str, Any]) -> str:
+def content_digest(data: Mapping[str, Any]) -> str:
+    """A digest of the data of a ConfigMap that does not depend on the order of its keys."""
     return names.sha256(json.dumps(data, sort_keys=True))
 
 

@@ -12,14 +12,14 @@ from cryostat_operator.plan.model.desired_state import Reference
 from cryostat_operator.plan.model.kinds import Key
 from cryostat_operator.plan.model.requests import SecretRequest
 from cryostat_operator.plan.planner import plan_for
-from cryostat_operator.plan.references import references
+from cryostat_operator.plan.references import pod_references
 from tests.unit.cluster_state import NAMESPACE, ClusterState, cryostat, find, reasons, settled
 
 MAIN = Key("Deployment", NAMESPACE, "sample")
 
 
 def pod(**spec: Any) -> set[tuple[str, str, frozenset[str], bool]]:
-    return {(r.kind, r.name, r.keys, r.optional) for r in references(spec)}
+    return {(r.kind, r.name, r.keys, r.optional) for r in pod_references(spec)}
 
 
 def env(kind: str, name: str, key: str, **more: Any) -> dict[str, Any]:

@@ -15,7 +15,7 @@ from cryostat_operator.plan.model import names
 from cryostat_operator.plan.model.desired_state import Plan
 from cryostat_operator.plan.model.kinds import KINDS, Obj, key_of
 from cryostat_operator.plan.planner import plan_for
-from cryostat_operator.plan.references import references
+from cryostat_operator.plan.references import pod_references
 from tests.unit import kubernetes_schemas
 from tests.unit.cluster_state import ClusterState
 from tests.unit.strategies import cryostats
@@ -87,7 +87,7 @@ def test_every_reference_is_planned_or_told(cr: Cryostat, openshift: bool) -> No
     told = {(r.kind, r.name): r for r in plan.references}
     assert len(told) == len(plan.references)
     for pod in pods(plan):
-        for reference in references(pod):
+        for reference in pod_references(pod):
             assert reference.keys <= told[reference.kind, reference.name].keys
     ours = {key.name for key in plan.requests}
     planned = {key.name: obj for key, obj in plan.objects.items() if key.kind in ("ConfigMap", "Secret")}

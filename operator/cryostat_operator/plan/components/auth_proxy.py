@@ -52,7 +52,14 @@ def build(instance: Instance) -> ComponentPlan:
         requests.append(_order(instance, instance.minted_login_secret, login))
     if not instance.openshift:
         objects.append(config_map(instance))
-    return ComponentPlan(NAME, objects=tuple(objects), requests=tuple(requests), problems=_problems(instance))
+    return ComponentPlan(
+        NAME,
+        objects=tuple(objects),
+        requests=tuple(requests),
+        needs={Key("Deployment", instance.namespace, instance.name): _needs(instance)},
+        problems=_problems(instance),
+        warnings=_warnings(instance),
+    )
 
 
 def _order(instance: Instance, name: str, values: dict[str, Any]) -> SecretRequest:
@@ -83,8 +90,8 @@ def authentication(instance: Instance) -> tuple[str, str]:
     return "BasicAuth", f"People log in {by_file}"
 
 
-def warnings(instance: Instance) -> tuple[Problem, ...]:
-    """What people should be told once: where to find a login that they did not choose."""
+def _warnings(instance: Instance) -> tuple[Problem, ...]:
+    """An event that names the Secret with the generated login."""
     return (Problem(NAME, *authentication(instance), warning=False),) if instance.minted_login_secret else ()
 
 
@@ -96,13 +103,12 @@ def config_name(instance: Instance) -> str:
     return f"{instance.name}-oauth2-proxy-cfg"
 
 
-def needs(instance: Instance) -> set[Reference]:
-    """What must be there though the pod's spec does not say so: the key in a Secret that is mounted as a whole."""
-    return (
-        {Reference("Secret", instance.basic_auth[0], frozenset({instance.basic_auth[1]}))}
-        if instance.basic_auth
-        else set()
-    )
+def _needs(instance: Instance) -> frozenset[Reference]:
+    """The key with the users' logins. Its Secret is mounted as a whole, so the pod's spec does not name the key."""
+    if not instance.basic_auth:
+        return frozenset()
+    secret, key = instance.basic_auth
+    return frozenset({Reference("Secret", secret, frozenset({key}))})
 
 
 def config_map(instance: Instance) -> Obj:

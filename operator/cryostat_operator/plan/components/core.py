@@ -28,16 +28,18 @@ _HEALTH = f"http://localhost:{names.PORT_APPLICATION}/health/liveness"
 def build(instance: Instance) -> ComponentPlan:
     # An object that only one controller can own: a second operator on the same Cryostat shows at once.
     lock = builders.owned(instance, "ConfigMap", f"{instance.name}-lock")
+    warnings = _warnings(instance)
     if not instance.tls:
-        return ComponentPlan(NAME, objects=(lock, deployment(instance)))
+        return ComponentPlan(NAME, objects=(lock, deployment(instance)), warnings=warnings)
     keystore = builders.owned(instance, "Secret", specs.keystore_secret(instance)) | {"type": "Opaque"}
     order = SecretRequest(
         Key("Secret", instance.namespace, specs.keystore_secret(instance)), {specs.KEYSTORE_PASSWORD: RandomValue(20)}
     )
-    return ComponentPlan(NAME, objects=(lock, keystore, deployment(instance)), requests=(order,))
+    objects = (lock, keystore, deployment(instance))
+    return ComponentPlan(NAME, objects=objects, requests=(order,), warnings=warnings)
 
 
-def warnings(instance: Instance) -> tuple[Problem, ...]:
+def _warnings(instance: Instance) -> tuple[Problem, ...]:
     """Settings that have no effect."""
     if not instance.spec.report_options or instance.spec.report_options.sub_process_max_heap_size is None:
         return ()

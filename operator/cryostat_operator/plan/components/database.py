@@ -30,8 +30,13 @@ def build(instance: Instance) -> ComponentPlan:
     claim = claims.claim(instance, NAME, DEFAULT_SIZE)
     if claim and len(instance.database_secret) <= constants.LONGEST_LABEL:
         claim["metadata"]["labels"][constants.LABEL_DATABASE_SECRET] = instance.database_secret
+    warning = claims.unchangeable(instance, NAME)
     drawn = ComponentPlan(
-        NAME, objects=without_none((claim, service(instance), deployment(instance))), problems=problems
+        NAME,
+        objects=without_none((claim, service(instance), deployment(instance))),
+        needs={Key("PersistentVolumeClaim", instance.namespace, claims.claim_name(instance, NAME)): _needs(instance)},
+        problems=problems,
+        warnings=(warning,) if warning else (),
     )
     if instance.database_secret != instance.minted_database_secret or instance.own_database_secret:
         return drawn
@@ -63,7 +68,7 @@ def _mismatch(instance: Instance) -> Problem | None:
 def _lost_keys(instance: Instance) -> Problem | None:
     """Why no keys may be made: the claim holds data that was encrypted with others.
 
-    The claim is not made before its keys are there (`needs`), so one that exists means that they once were.
+    The claim is not made before its keys are there (`_needs`), so one that exists means that they once were.
     """
     name, claim = instance.minted_database_secret, claims.claim_name(instance, NAME)
     if not _claim_exists(instance):
@@ -88,9 +93,9 @@ def _claim_exists(instance: Instance) -> bool:
     )
 
 
-def needs(instance: Instance) -> set[Reference]:
-    """What must be there before the claim is made."""
-    return {Reference("Secret", instance.database_secret, _KEYS)}
+def _needs(instance: Instance) -> frozenset[Reference]:
+    """The keys of the database: they must exist before its claim is created."""
+    return frozenset({Reference("Secret", instance.database_secret, _KEYS)})
 
 
 def secret(instance: Instance) -> Obj:

@@ -37,10 +37,16 @@ def build(instance: Instance) -> ComponentPlan:
             objects.append(console_link(instance, url))
         elif problem and not problem.warning and link in instance.snapshot.live:
             blocked.append(Blocked(link, problem))
-    return ComponentPlan(NAME, objects=tuple(objects), blocked=tuple(blocked), problems=(problem,) if problem else ())
+    return ComponentPlan(
+        NAME,
+        objects=tuple(objects),
+        blocked=tuple(blocked),
+        problems=(problem,) if problem else (),
+        warnings=_warnings(instance),
+    )
 
 
-def warnings(instance: Instance) -> tuple[Problem, ...]:
+def _warnings(instance: Instance) -> tuple[Problem, ...]:
     """Settings that have no effect on this platform."""
     config = _config(instance)
     found = []

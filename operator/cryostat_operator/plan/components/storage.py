@@ -39,12 +39,11 @@ def build(instance: Instance) -> ComponentPlan:
         Key("Secret", instance.namespace, minted_secret(instance)),
         {ACCESS_KEY: GENERATED_ACCESS_KEY, SECRET_KEY: RandomValue(32)},
     )
+    warning = claims.unchangeable(instance, NAME)
+    minted = ComponentPlan(NAME, warnings=(warning,) if warning else ())
     # A user's Secret may bear the very name that ours would have.
-    minted = (
-        ComponentPlan(NAME)
-        if instance.own_storage_secret == minted_secret(instance)
-        else ComponentPlan(NAME, (secret(instance),), (order,))
-    )
+    if instance.own_storage_secret != minted_secret(instance):
+        minted = replace(minted, objects=(secret(instance),), requests=(order,))
     if instance.external_storage:
         return minted
     problems = (claims.data_at_risk(instance, NAME), claims.lost(instance, NAME))

@@ -17,7 +17,7 @@ from ..model.kinds import KINDS, Key, Obj
 from ..model.problems import Problem
 from ..model.requests import CertificateRequest, CopyRequest, Request
 from ..model.snapshot import Snapshot
-from ..references import references
+from ..references import pod_references
 from ..tls import checks
 from .comparison import at, differences, merged
 
@@ -94,7 +94,7 @@ def _used(obj: Obj) -> Iterator[Key]:
     namespace, spec = obj["metadata"].get("namespace") or "", obj.get("spec") or {}
     if obj["kind"] == "Deployment":
         pod = spec["template"]["spec"]
-        yield from (Key(need.kind, namespace, need.name) for need in references(pod) if not need.optional)
+        yield from (Key(need.kind, namespace, need.name) for need in pod_references(pod) if not need.optional)
         yield Key("ServiceAccount", namespace, pod.get("serviceAccountName") or "default")
         claims = filter(None, (volume.get("persistentVolumeClaim") for volume in pod.get("volumes") or ()))
         yield from (Key("PersistentVolumeClaim", namespace, claim["claimName"]) for claim in claims)

@@ -1,8 +1,8 @@
-"""What a plan is made of: wished objects, secrets to mint, what is waited for — and the table of kinds that we own."""
+"""The desired state of one Cryostat: objects, requests for Secret content, and objects that are blocked."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 
@@ -13,7 +13,12 @@ from .requests import Request
 
 @dataclass(frozen=True)
 class Reference:
-    """A Secret or ConfigMap in the install namespace that a pod uses; `keys` are those that must be in it."""
+    """A Secret or ConfigMap in the install namespace that an object needs.
+
+    Attributes:
+        keys: keys that must be in it.
+        optional: the object can be written without it, but only once it is known whether it exists.
+    """
 
     kind: str
     name: str
@@ -23,7 +28,7 @@ class Reference:
 
 @dataclass(frozen=True)
 class Blocked:
-    """An object held back by a problem: neither written nor pruned while it lasts."""
+    """An object that is neither written nor pruned because of a problem."""
 
     key: Key
     problem: Problem
@@ -31,9 +36,18 @@ class Blocked:
 
 @dataclass(frozen=True)
 class ComponentPlan:
-    """What one component contributes to the plan.
+    """The part of a plan that one component contributes.
 
-    `discarded` are objects that others make for us and that have become useless: deleted so that they are made anew.
+    Attributes:
+        objects: desired objects, in the order in which `render` prints them.
+        requests: content of the component's Secrets.
+        needs: Secrets and ConfigMaps that objects need beyond those that the pods of a Deployment refer to, by object.
+        blocked: objects that cannot be written now.
+        problems: problems of the component that block no single object.
+        warnings: settings without effect, and notices such as a generated login. They block nothing.
+        delete: objects that other controllers made and that are deleted so that these make them again.
+        hot_reloaded: names of Secrets whose certificates the programs of a Deployment load again without a restart, by
+            name of the Deployment.
     """
 
     name: str
@@ -41,25 +55,27 @@ class ComponentPlan:
     requests: tuple[Request, ...] = ()
     blocked: tuple[Blocked, ...] = ()
     problems: tuple[Problem, ...] = ()
+    needs: Mapping[Key, frozenset[Reference]] = field(default_factory=dict)
+    warnings: tuple[Problem, ...] = ()
     delete: tuple[Key, ...] = ()
+    hot_reloaded: Mapping[str, frozenset[str]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
 class Plan:
-    """The wanted world of one Cryostat.
+    """The desired state of one Cryostat.
 
     Attributes:
-        components: the components' contributions, in the order in which they read well.
-        references: Secrets and ConfigMaps that the wished pods use, sorted; the scout looks these up.
+        components: the parts of all components, in the order in which objects and problems are listed.
+        references: Secrets and ConfigMaps that the desired objects need, sorted.
     """
 
     components: tuple[ComponentPlan, ...] = ()
     references: tuple[Reference, ...] = ()
-    warnings: tuple[Problem, ...] = field(default=())
 
     @cached_property
     def objects(self) -> dict[Key, Obj]:
-        return {key_of(obj): obj for part in self.components for obj in part.objects}
+        return {key_of(obj): obj for component in self.components for obj in component.objects}
 
     @cached_property
     def digests(self) -> dict[Key, bytes]:
@@ -67,26 +83,37 @@ class Plan:
 
     @cached_property
     def requests(self) -> dict[Key, Request]:
-        return {order.key: order for part in self.components for order in part.requests}
+        return {request.key: request for component in self.components for request in component.requests}
 
     @cached_property
     def blocked(self) -> dict[Key, Blocked]:
-        return {blocked.key: blocked for part in self.components for blocked in part.blocked}
+        return {blocked.key: blocked for component in self.components for blocked in component.blocked}
+
+    @property
+    def warnings(self) -> tuple[Problem, ...]:
+        """Notices that block nothing, in the order of the components."""
+        return tuple(warning for component in self.components for warning in component.warnings)
 
     @property
     def problems(self) -> list[Problem]:
-        """All that is wrong or waited for, without repetition, in plan order."""
-        found = [p for part in self.components for p in (*part.problems, *(w.problem for w in part.blocked))]
+        """Problems of components and of blocked objects, each once, in the order of the components."""
+        found: list[Problem] = []
+        for component in self.components:
+            found += component.problems
+            found += [blocked.problem for blocked in component.blocked]
         return list(dict.fromkeys(found))
 
 
 def component_of(plan: Plan, key: Key) -> str:
-    """The component that an object belongs to, or `core` for one that the plan does not know."""
-    for part in plan.components:
-        if any(key_of(obj) == key for obj in part.objects) or any(order.key == key for order in part.requests):
-            return part.name
+    """The component that an object belongs to; `core` for an object that is not in the plan."""
+    for component in plan.components:
+        if any(key_of(obj) == key for obj in component.objects):
+            return component.name
+        if any(request.key == key for request in component.requests):
+            return component.name
     return "core"
 
 
 def without_none(items: Iterable[Obj | None]) -> tuple[Obj, ...]:
+    """The objects that are there, in order."""
     return tuple(item for item in items if item is not None)

@@ -25,19 +25,21 @@ def build(instance: Instance) -> ComponentPlan:
     copied = copies(instance)
     return ComponentPlan(
         NAME,
-        issued.objects + copied.objects,
-        issued.requests + copied.requests,
-        issued.blocked + copied.blocked,
+        objects=issued.objects + copied.objects,
+        requests=issued.requests + copied.requests,
+        blocked=issued.blocked + copied.blocked,
+        needs=_needs(instance),
         delete=issued.delete,
+        hot_reloaded=_hot_reloaded(instance),
     )
 
 
-def needs(instance: Instance) -> Mapping[Key, set[Reference]]:
-    """Whose the Secrets are that cert-manager would overwrite must be known before it is asked to."""
+def _needs(instance: Instance) -> Mapping[Key, frozenset[Reference]]:
+    """Secrets that cert-manager would overwrite: the operator must know their owner before it creates a Certificate."""
     if instance.tls_issuer != "cert-manager" or not instance.cert_manager_served:
         return {}
     return {
-        Key("Certificate", instance.namespace, certificate): {Reference("Secret", secret, optional=True)}
+        Key("Certificate", instance.namespace, certificate): frozenset({Reference("Secret", secret, optional=True)})
         for secret, certificate in specs.secrets(instance).items()
     }
 
@@ -92,17 +94,18 @@ def _source_missing(instance: Instance, order: CopyRequest) -> Problem | None:
 # --- pods ---
 
 
-def reloaded(instance: Instance, deployment: str) -> frozenset[str]:
-    """Secrets of a Deployment whose certificates its programs read again by themselves; see docs/tls.md.
+def _hot_reloaded(instance: Instance) -> Mapping[str, frozenset[str]]:
+    """Secrets whose certificates the programs of a Deployment load again without a restart, by Deployment.
 
-    Such pods need no restart when a certificate is renewed, but they do when other authorities are to be trusted.
+    A renewed certificate does not restart these pods; a change of the trusted authorities does. See docs/tls.md.
     """
-    if not instance.tls:
-        return frozenset()
     by_deployment = {
-        # nginx reads the certificate at each handshake; of storage and database the authority is what counts.
+        # nginx reads its certificate at each handshake; of storage and database only the authority matters here.
         instance.name: ("agent", "storage", "database"),
         f"{instance.name}-storage": ("storage",),
         f"{instance.name}-reports": ("reports", "storage"),
     }
-    return frozenset(f"{instance.name}-{component}-tls" for component in by_deployment.get(deployment, ()))
+    return {
+        deployment: frozenset(f"{instance.name}-{component}-tls" for component in components)
+        for deployment, components in by_deployment.items()
+    }
