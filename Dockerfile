@@ -12,7 +12,7 @@ FROM scratch AS sbom
 COPY --from=build /opt/cryostat-operator/sbom.cdx.json /
 
 FROM ${BASE}
-ARG VERSION=0.1.0
+ARG VERSION=unknown
 ARG REVISION=unknown
 LABEL org.opencontainers.image.title="Cryostat operator" \
       org.opencontainers.image.description="Runs Cryostat, JDK Flight Recorder for containerised JVMs, from one custom resource" \

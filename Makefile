@@ -4,14 +4,15 @@ PLATFORM ?= kubernetes
 WORKERS ?= 2
 IMAGE ?= quay.io/cryostat/cryostat-operator:latest
 IMAGE_BUILD ?= podman build --platform linux/amd64,linux/arm64 --manifest
+VERSION := $(shell sed -n 's/^__version__ = "\(.*\)"/\1/p' operator/cryostat_operator/__init__.py)
 VENV := .venv
 BIN := $(VENV)/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help venv run test lint generate lock bench image form picture clean
+.PHONY: help venv run unit test lint generate release-check lock bench image form picture clean
 
 help: ## this list
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' Makefile
 
 venv: $(VENV)/.installed ## .venv with the locked dependencies and the command cryostat-operator
 
@@ -25,7 +26,10 @@ test: venv lint ## everything that CI checks
 	$(BIN)/python -m tests.console --install
 	$(BIN)/pytest -n $(WORKERS) --dist loadfile $(or $(PYTEST_ARGS),--audit-permissions)
 
-lint: venv ## style, types, layers
+unit: venv ## tests of single modules: no other program, no network
+	$(BIN)/pytest tests/unit tests/conformance/test_plan.py
+
+lint: venv ## style, format, types, layers
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
@@ -33,6 +37,9 @@ lint: venv ## style, types, layers
 
 generate: venv ## rewrite what is generated: crds/, bundle/ and parts of manifests/
 	$(BIN)/cryostat-operator generate
+
+release-check: venv ## list what is missing before this commit can be released
+	$(BIN)/python -m tests.docs.release_check
 
 lock: ## resolve the dependencies of pyproject.toml again; LOCK_ARGS=--upgrade takes newer versions
 	.ci/lock $(PYTHON) $(LOCK_ARGS)
@@ -48,7 +55,7 @@ picture: venv ## take the pictures in docs/images again; needs Chromium
 	@$(BIN)/python -m tests.cluster.picture docs/images/run.svg
 
 image: ## the container image for amd64 and arm64; IMAGE= names it, IMAGE_BUILD= is the engine's command (docs/release.md)
-	$(IMAGE_BUILD) $(IMAGE) --build-arg REVISION=$$(git rev-parse HEAD) .
+	$(IMAGE_BUILD) $(IMAGE) --build-arg VERSION=$(VERSION) --build-arg REVISION=$$(git rev-parse HEAD) .
 
 clean: ## remove .venv and caches (the built control plane stays in ~/.cache/cryostat-operator)
 	rm -rf $(VENV) tests/console/node_modules .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache build dist operator/*.egg-info

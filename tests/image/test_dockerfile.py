@@ -7,6 +7,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+from cryostat_operator import __version__
 from cryostat_operator.packaging import operator_deployment
 from tests.image import dockerfile
 from tests.image.dockerfile import ROOT
@@ -47,9 +48,14 @@ def test_labels_and_licence() -> None:
     labels = " ".join(dockerfile.values(FINAL, "LABEL"))
     assert 'org.opencontainers.image.licenses="Apache-2.0"' in labels
     assert "LICENSE /licenses/LICENSE" in dockerfile.values(FINAL, "COPY")
-    version = re.search(r'^version = "(.+)"$', (ROOT / "pyproject.toml").read_text(), re.M)
-    assert version
-    assert f"VERSION={version[1]}" in dockerfile.values(FINAL, "ARG")
+
+
+def test_make_image_passes_the_version_of_the_package() -> None:
+    command = subprocess.run(
+        ["make", "--dry-run", "image"], cwd=ROOT, capture_output=True, text=True, check=True
+    ).stdout
+    assert f"--build-arg VERSION={__version__} " in command
+    assert "VERSION=unknown" in dockerfile.values(FINAL, "ARG")
 
 
 def test_the_final_stage_runs_nothing_and_takes_only_the_tree() -> None:

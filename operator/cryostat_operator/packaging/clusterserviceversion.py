@@ -6,10 +6,10 @@ import base64
 import json
 from collections.abc import Iterable
 from functools import cache
-from importlib.metadata import version
 from importlib.resources import files
 from typing import Any
 
+from .. import __version__
 from ..api import constants, v1beta1
 from ..plan.model import webhook_definitions, webhook_paths
 from ..plan.model.kinds import KINDS
@@ -21,7 +21,7 @@ from .webhook_manifests import ROLE as REGISTRATION
 Obj = dict[str, Any]
 
 PACKAGE = install_names.NAME
-VERSION = version("cryostat-operator")
+VERSION = __version__
 NAME = f"{PACKAGE}.v{VERSION}"
 DISPLAY_NAME = "Cryostat"
 SUMMARY = "Deploys and manages Cryostat, JDK Flight Recorder for JVMs in containers"

@@ -1,0 +1,72 @@
+"""`make release-check`: lists what is missing before this commit can be released, and then exits with code 1.
+
+Nothing is downloaded: whether a digest exists in a registry is not checked.
+"""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+from cryostat_operator import __version__
+from cryostat_operator.packaging.operator_deployment import deployment
+from cryostat_operator.settings import IMAGES
+
+ROOT = Path(__file__).parents[2]
+_RELEASED = re.compile(r"^## \[(?P<version>\d+\.\d+\.\d+)\] - \d{4}-\d{2}-\d{2}$", re.MULTILINE)
+_SECTION = re.compile(r"^## \[Unreleased\]\n(?P<text>.*?)(?=^## |\Z)", re.MULTILINE | re.DOTALL)
+_DIGEST = re.compile(r"@sha256:[0-9a-f]{64}$")
+
+
+def main() -> None:
+    """Prints one line for each problem."""
+    problems = [
+        *changelog_problems((ROOT / "CHANGELOG.md").read_text(), __version__),
+        *image_problems(image_references()),
+        *_generated_problems(),
+    ]
+    for problem in problems:
+        print(problem)
+    if problems:
+        sys.exit(1)
+    print(f"{__version__} can be released.")
+
+
+def changelog_problems(text: str, version: str) -> Iterator[str]:
+    """The newest dated section must be of this version, and no change may be left in the section Unreleased."""
+    released = [match["version"] for match in _RELEASED.finditer(text)]
+    if released[:1] != [version]:
+        newest = released[0] if released else "none"
+        yield f"CHANGELOG.md: the newest section with a date is {newest}, not {version}; rename [Unreleased]."
+    unreleased = _SECTION.search(text)
+    if unreleased and unreleased["text"].strip():
+        yield "CHANGELOG.md: the section [Unreleased] is not empty; move its entries to the version."
+
+
+def image_references() -> dict[str, str]:
+    """Every image that the release refers to, by where it stands."""
+    [base] = re.findall(r"^ARG BASE=(\S+)$", (ROOT / "Dockerfile").read_text(), re.MULTILINE)
+    [container] = deployment()["spec"]["template"]["spec"]["containers"]
+    operands = {f"settings.py: {name}": reference for name, (_, reference) in IMAGES.items()}
+    return {"Dockerfile: BASE": base, "manifests/: operator": container["image"], **operands}
+
+
+def image_problems(references: dict[str, str]) -> Iterator[str]:
+    """An image that is named by a tag only can change after the release."""
+    for place, reference in references.items():
+        if not _DIGEST.search(reference):
+            yield f"{place}: {reference} has no digest (@sha256:…), so it can change; see docs/release.md."
+
+
+def _generated_problems() -> Iterator[str]:
+    command = [sys.executable, "-m", "cryostat_operator", "generate", "--check"]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
+    if done.returncode:
+        yield f"Generated files are not fresh; run make generate. {done.stdout}{done.stderr}".strip()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,91 @@
+"""Every command of CONTRIBUTING.md succeeds in a copy of the repository, and every file that it names exists."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.docs.commands import ROOT, blocks
+
+PAGE = ROOT / "CONTRIBUTING.md"
+# A whole run of the tests starts this one itself.
+NOT_REPEATED = ("pytest tests/cluster/",)
+COMMANDS = [command for block in blocks(PAGE) for command in block.commands]
+OPTIONAL = (".venv", "~/", "make ", "pre-commit ", "pipx ")
+
+
+@pytest.fixture(scope="module")
+def copy(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A repository with the files of this one: commands may change goldens and generated files."""
+    directory = tmp_path_factory.mktemp("repository")
+    command = ["git", "ls-files", "--cached", "--others", "--exclude-standard"]
+    names = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True).stdout.splitlines()
+    for name in names:
+        if (ROOT / name).is_file():
+            (directory / name).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy2(ROOT / name, directory / name)
+    (directory / ".venv").symlink_to(sys.prefix)
+    subprocess.run(["git", "init", "--quiet"], cwd=directory, check=True)
+    subprocess.run(["git", "add", "."], cwd=directory, check=True)
+    return directory
+
+
+@pytest.mark.timeout(600)
+@pytest.mark.parametrize("command", [each for each in COMMANDS if not each.startswith(NOT_REPEATED)])
+def test_command_succeeds(copy: Path, command: str) -> None:
+    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+    kept = {key: value for key, value in os.environ.items() if not key.startswith(("PYTEST_", "COV_"))}
+    environment = {**kept, "PATH": path, "PYTHONPATH": str(copy / "operator")}
+    done = subprocess.run(
+        ["bash", "-euo", "pipefail", "-c", command],
+        cwd=copy, env=environment, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=580,
+    )  # fmt: skip
+    assert done.returncode == 0, f"{command}\n{done.stdout}{done.stderr}"
+
+
+def test_goldens_and_generated_files_are_as_committed(copy: Path) -> None:
+    """After the commands above, the copy has no changes: the recipes write what is there."""
+    changes = subprocess.run(["git", "diff", "--stat"], cwd=copy, capture_output=True, text=True, check=True).stdout
+    assert changes == ""
+
+
+def test_every_named_file_exists() -> None:
+    named = re.findall(r"`([\w./~-]+[/.][\w./-]*)`", PAGE.read_text())
+    folders = [ROOT, ROOT / "operator/cryostat_operator", ROOT / "operator/cryostat_operator/api"]
+    folders.append(ROOT / "operator/cryostat_operator/plan/components")
+    missing = [
+        name for name in named if not name.startswith(OPTIONAL) and not any((each / name).exists() for each in folders)
+    ]
+    assert missing == []
+    assert len(named) > 20
+
+
+def test_every_make_target_exists() -> None:
+    targets = set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
+    assert set(re.findall(r"`make ([a-z-]+)", PAGE.read_text())) <= targets
+
+
+def test_every_test_that_is_named_exists() -> None:
+    for command in COMMANDS:
+        for path, name in re.findall(r"(tests/\S+\.py)::(\w+)", command):
+            assert f"def {name}(" in (ROOT / path).read_text()
+
+
+@pytest.mark.parametrize("name", ["CHANGELOG.md", "SECURITY.md"])
+def test_every_link_leads_to_a_file(name: str) -> None:
+    targets = re.findall(r"\]\(([^)#\s]+)[^)]*\)", (ROOT / name).read_text())
+    assert [target for target in targets if "://" not in target and not (ROOT / target).exists()] == []
+
+
+def test_pre_commit_runs_what_make_lint_runs() -> None:
+    hooks = (ROOT / ".pre-commit-config.yaml").read_text()
+    lint = (ROOT / "Makefile").read_text().partition("\nlint:")[2].partition("\n\n")[0]
+    programs = re.findall(r"\$\(BIN\)/([\w-]+(?: check| format)?)", lint)
+    assert len(programs) >= 4
+    assert [program for program in programs if f".venv/bin/{program}" not in hooks] == []
