@@ -8,7 +8,7 @@ import random
 
 from cryostat_operator.observe.records import content_summary
 from cryostat_operator.plan.model.requests import RandomValue
-from cryostat_operator.reconcile.secret_values import mint
+from cryostat_operator.reconcile.secret_values import generate_values
 from tests.cluster.api import Object
 
 
@@ -16,7 +16,7 @@ def test_what_is_minted_cannot_be_made_again_from_a_seed() -> None:
     seen = set()
     for _ in range(50):
         random.seed(7)
-        seen.add(base64.b64decode(mint({"k": RandomValue(32)}, {})["k"]).decode())
+        seen.add(base64.b64decode(generate_values({"k": RandomValue(32)}, {})["k"]).decode())
     assert len(seen) == 50
     assert {len(value) for value in seen} == {32}
     assert (

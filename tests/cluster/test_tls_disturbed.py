@@ -51,7 +51,9 @@ def issued(api: Api, namespace: str, like: str, now: float) -> Secret:
     order = CertificateRequest(
         Key("Secret", namespace, f"{NAME}-{like}-tls"), common_name, hosts, usages, Key("Secret", namespace, ca_secret)
     )
-    return authority.issue(order, authority.CertificateAuthority.of(secret(api, namespace, ca_secret)), None, now)
+    return authority.issue_certificate(
+        order, authority.CertificateAuthority.of(secret(api, namespace, ca_secret)), None, now
+    )
 
 
 def serials(api: Api, namespace: str) -> dict[str, int]:
@@ -112,7 +114,7 @@ def test_an_authority_is_renewed_and_nothing_restarts(
     order = CertificateRequest(Key("Secret", here, name), "cryostat-ca")
     # The same authority, had it been founded long ago.
     young = secret(api, here, name)
-    old = authority.found(order, {**young, "ca.crt": b""}, time.time() - 2700 * DAY)
+    old = authority.ensure_ca(order, {**young, "ca.crt": b""}, time.time() - 2700 * DAY)
     assert old["tls.key"] == young["tls.key"]
     write(api, here, name, old)
 
@@ -162,7 +164,7 @@ def test_an_authority_of_somebody_else_is_not_used(
 ) -> None:
     api, (here, _) = installed_plane.api, instance
     name = names.ca_secret(here, NAME)
-    theirs = authority.found(CertificateRequest(Key("Secret", here, name), "somebody"), {}, time.time())
+    theirs = authority.ensure_ca(CertificateRequest(Key("Secret", here, name), "somebody"), {}, time.time())
     write(api, here, name, theirs)
     eventually(lambda: secret(api, here, name)["tls.key"] != theirs["tls.key"])
 

@@ -18,7 +18,7 @@ from cryostat_operator.plan.model.desired_state import Plan
 from cryostat_operator.plan.model.kinds import KINDS, Key, Obj
 from cryostat_operator.plan.model.requests import CertificateRequest, SecretRequest
 from cryostat_operator.plan.model.snapshot import Snapshot
-from cryostat_operator.reconcile.secret_values import mint
+from cryostat_operator.reconcile.secret_values import generate_values
 from cryostat_operator.settings import Settings
 from tests.cluster.processes import free_ports
 from tests.unit.cluster_state import ClusterState, cryostat, find
@@ -40,26 +40,26 @@ def secrets(plan: Plan, authority: Data | None = None, existing: Mapping[Key, Da
     made: dict[Key, Data] = dict(existing or {})
     for key, order in plan.requests.items():
         if isinstance(order, SecretRequest) and key not in made:
-            made[key] = {name: base64.b64decode(value) for name, value in mint(order.values, {}).items()}
+            made[key] = {name: base64.b64decode(value) for name, value in generate_values(order.values, {}).items()}
     requests = [order for order in plan.requests.values() if isinstance(order, CertificateRequest)]
-    for order in sorted(requests, key=lambda order: order.authority is not None):
-        given = authority if order.authority is None else None
+    for order in sorted(requests, key=lambda order: order.ca is not None):
+        given = authority if order.ca is None else None
         made[order.key] = given or certificate(order, made, time.time())
     return made
 
 
 def authorities(plan: Plan, founded: float, renewed: float) -> tuple[Data, Data]:
     """The authority of a plan before and after its renewal; both times in days before now."""
-    order = next(o for o in plan.requests.values() if isinstance(o, CertificateRequest) and o.authority is None)
-    before = authority.found(order, {}, time.time() - founded * 86400)
-    return before, authority.found(order, before, time.time() - renewed * 86400)
+    order = next(o for o in plan.requests.values() if isinstance(o, CertificateRequest) and o.ca is None)
+    before = authority.ensure_ca(order, {}, time.time() - founded * 86400)
+    return before, authority.ensure_ca(order, before, time.time() - renewed * 86400)
 
 
 def certificate(order: CertificateRequest, known: Mapping[Key, Data], now: float) -> Data:
-    if order.authority is None:
-        return authority.found(order, {}, now)
+    if order.ca is None:
+        return authority.ensure_ca(order, {}, now)
     password = known[order.password[0]][order.password[1]] if order.password else None
-    return authority.issue(order, authority.CertificateAuthority.of(known[order.authority]), password, now)
+    return authority.issue_certificate(order, authority.CertificateAuthority.of(known[order.ca]), password, now)
 
 
 @dataclass

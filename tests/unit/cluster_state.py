@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from cryostat_operator.api.v1beta2 import Cryostat
+from cryostat_operator.plan.assumed import assumed_certificate
 from cryostat_operator.plan.instance import Instance
 from cryostat_operator.plan.model.certificates import CertificateInfo
 from cryostat_operator.plan.model.desired_state import Plan
@@ -16,7 +17,6 @@ from cryostat_operator.plan.model.problems import Problem
 from cryostat_operator.plan.model.requests import CertificateRequest, SecretRequest, ValueSource
 from cryostat_operator.plan.model.snapshot import ContentSummary, NamespaceState, Snapshot
 from cryostat_operator.plan.planner import plan_for
-from cryostat_operator.plan.tls.checks import assumed_certificate
 from cryostat_operator.settings import Settings
 
 NAME, NAMESPACE = "sample", "here"
@@ -135,14 +135,14 @@ class ClusterState:
         keys = ("tls.crt", "tls.key", "ca.crt", *stores)
         digests = {"tls.crt": key.name, "ca.crt": "the authority"}
         identity = "the authority" if authority else key.name
-        fact = CertificateInfo(frozenset(keys), digests, authority=authority, pem="PEM" if authority else "")
+        fact = CertificateInfo(frozenset(keys), digests, is_ca=authority, pem="PEM" if authority else "")
         self.with_certificates({key: replace(fact, key_id=identity, issuer_id="the authority")})
         self.with_data("Secret", key.name, *keys)
 
     def with_certificates(self, found: Mapping[Key, CertificateInfo]) -> ClusterState:
         """The same world with certificates in Secrets of ours."""
         certificates = {**self.snapshot.certificates, **found}
-        pem = next((fact.pem for fact in certificates.values() if fact.authority), None)
+        pem = next((fact.pem for fact in certificates.values() if fact.is_ca), None)
         self.snapshot = replace(
             self.snapshot, certificates=certificates, ca_certificate=pem or self.snapshot.ca_certificate
         )

@@ -171,7 +171,7 @@ class Observer:
         """Seconds until the next certificate of a Cryostat is due for renewal; None where there is none."""
         now = time.time()
         found = (record.certificate for record in self.children.of(owner).values())
-        return min((c.renewal - now for c in found if c and c.renewal > now), default=None)
+        return min((c.renew_at - now for c in found if c and c.renew_at > now), default=None)
 
     def _data(self, owner: InstanceKey, live: Mapping[Key, Obj]) -> dict[tuple[str, str], ContentSummary | None]:
         records = self.children.of(owner)

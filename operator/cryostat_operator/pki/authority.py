@@ -1,6 +1,6 @@
-"""The built-in certificate authority: makes keys, certificates and keystores. Nothing here reads or writes the cluster.
+"""The built-in certificate authority of an instance: keys, certificates and keystores. It does no I/O.
 
-The Secrets have the keys and formats that cert-manager would give them, so that who reads them sees no difference.
+Its Secrets have the keys and formats that cert-manager uses, so that readers need not tell the two apart.
 """
 
 from __future__ import annotations
@@ -15,74 +15,94 @@ from cryptography.hazmat.primitives.serialization import PrivateFormat, pkcs12
 from ..plan.model.certificates import CERTIFICATE, PRIVATE_KEY, TLS_CA_KEY
 from ..plan.model.requests import CertificateRequest
 from . import signing
-from .inspection import USAGES, authority_name, needs_renewal
-from .signing import Authority, PrivateKey, Wish, moment
+from .inspection import USAGES, ca_common_name, needs_renewal
+from .signing import CertificateTemplate, PrivateKey, SigningPair, to_datetime
 
-MAX_PASSES = 20_000  # of key derivation; the passwords of the keystores have 120 bits
+KDF_ROUNDS = 20_000  # enough for the keystores' passwords, which have 120 random bits
 
 Data = dict[str, bytes]
 
 
 @dataclass(frozen=True)
 class CertificateAuthority:
-    """The authority, and all certificates that are trusted: its own first, because some programs read no further."""
+    """A certificate authority with its key.
 
-    authority: Authority
-    trusted: tuple[x509.Certificate, ...]
+    Attributes:
+        issuer: its certificate and key.
+        trusted_certificates: all CA certificates to trust. Its own is first, because some programs read only one.
+    """
+
+    issuer: SigningPair
+    trusted_certificates: tuple[x509.Certificate, ...]
 
     @classmethod
     def of(cls, data: Data) -> CertificateAuthority:
-        """The authority in the data of its Secret.
+        """Return the certificate authority in the data of its Secret.
 
         Raises:
-            ValueError: there is none that could be used.
+            ValueError: the data contain no certificate with a matching key.
         """
-        authority = signing.authority_of(data.get(CERTIFICATE, b""), data.get(PRIVATE_KEY, b""))
-        if authority is None:
+        issuer = signing.signing_pair(data.get(CERTIFICATE, b""), data.get(PRIVATE_KEY, b""))
+        if issuer is None:
             raise ValueError("no certificate with its key")
-        others = [each for each in signing.certificates(data.get(TLS_CA_KEY, b"")) if each != authority.certificate]
-        return cls(authority, (authority.certificate, *others))
+        others = [each for each in signing.certificates(data.get(TLS_CA_KEY, b"")) if each != issuer.certificate]
+        return cls(issuer, (issuer.certificate, *others))
 
 
-def found(order: CertificateRequest, existing: Data, now: float) -> Data:
-    """Data of an authority that is good at `now` (seconds since the epoch). Blocking for milliseconds.
+def ensure_ca(request: CertificateRequest, existing: Data, now: float) -> Data:
+    """Return the data of a CA that is valid now, created or renewed where necessary. Blocks for milliseconds.
 
-    It keeps its key when it is renewed: whoever trusts the old certificate accepts what was signed after it, and the
-    other way round. Certificates of predecessors stay trusted until they end.
+    A renewed CA keeps its key: programs that trust only the old or only the new CA certificate accept certificates
+    signed before and after. Previous CA certificates stay trusted until they expire.
+
+    Args:
+        request: the request for the CA.
+        existing: data of its Secret; empty if there is none.
+        now: seconds since the epoch.
     """
-    own = _own(order, existing)
-    key = own.key if own else signing.new_key()
-    if own and not needs_renewal(own.certificate, now):
-        certificate = own.certificate
+    current = _current_ca(request, existing)
+    key = current.key if current else signing.new_key()
+    if current and not needs_renewal(current.certificate, now):
+        certificate = current.certificate
     else:
-        certificate = signing.certificate(Wish(order.common_name), key, now)
-    valid = [
+        certificate = signing.certificate(CertificateTemplate(request.common_name), key, now)
+    previous = [
         each
         for each in signing.certificates(existing.get(TLS_CA_KEY, b""))
         if each != certificate
         and each.subject == certificate.subject
-        and each.not_valid_before_utc <= moment(now) < each.not_valid_after_utc
+        and each.not_valid_before_utc <= to_datetime(now) < each.not_valid_after_utc
     ]
-    return _pem(key, certificate) | {TLS_CA_KEY: signing.bundle([certificate, *valid])}
+    return _pem(key, certificate) | {TLS_CA_KEY: signing.bundle([certificate, *previous])}
 
 
-def _own(order: CertificateRequest, existing: Data) -> Authority | None:
-    """The authority that was made for this order, if its Secret still holds it."""
-    authority = signing.authority_of(existing.get(CERTIFICATE, b""), existing.get(PRIVATE_KEY, b""))
-    if authority is None or not isinstance(authority.key, ec.EllipticCurvePrivateKey):
+def _current_ca(request: CertificateRequest, existing: Data) -> SigningPair | None:
+    """Return the CA in the Secret, if it was created for this request."""
+    pair = signing.signing_pair(existing.get(CERTIFICATE, b""), existing.get(PRIVATE_KEY, b""))
+    if pair is None or not isinstance(pair.key, ec.EllipticCurvePrivateKey):
         return None
-    return authority if authority_name(authority.certificate) == order.common_name else None
+    return pair if ca_common_name(pair.certificate) == request.common_name else None
 
 
-def issue(order: CertificateRequest, signer: CertificateAuthority, password: bytes | None, now: float) -> Data:
-    """Data of a Secret with a new key and certificate. Blocking for up to a few 100 ms where the key is RSA."""
-    key = signing.new_key(of_rsa=order.rsa)
-    usages = tuple(USAGES[usage] for usage in sorted(order.usages, reverse=True))
-    names = tuple(x509.DNSName(name) for name in order.dns_names)
-    certificate = signing.certificate(Wish(order.common_name, names, usages, signer.authority), key, now)
-    data = _pem(key, certificate) | {TLS_CA_KEY: signing.bundle(signer.trusted)}
+def issue_certificate(
+    request: CertificateRequest, ca: CertificateAuthority, password: bytes | None, now: float
+) -> Data:
+    """Return the data of a Secret with a new key and certificate. Blocks for up to some 100 ms if the key is RSA.
+
+    Args:
+        request: names, usages and key type.
+        ca: the certificate authority that signs.
+        password: password of the keystores; None if no keystores are requested.
+        now: seconds since the epoch.
+    """
+    key = signing.new_key(use_rsa=request.rsa)
+    usages = tuple(USAGES[usage] for usage in sorted(request.usages, reverse=True))
+    names = tuple(x509.DNSName(name) for name in request.dns_names)
+    template = CertificateTemplate(request.common_name, names, usages, ca.issuer)
+    certificate = signing.certificate(template, key, now)
+    data = _pem(key, certificate) | {TLS_CA_KEY: signing.bundle(ca.trusted_certificates)}
     if password is not None:
-        data |= _keystores(key, certificate, signer.trusted, password)
+        data |= _keystores(key, certificate, ca.trusted_certificates, password)
     return data
 
 
@@ -94,10 +114,10 @@ def _pem(key: PrivateKey, certificate: x509.Certificate) -> Data:
 def _keystores(
     key: PrivateKey, certificate: x509.Certificate, trusted: tuple[x509.Certificate, ...], password: bytes
 ) -> Data:
-    """PKCS #12 with what the `Modern2023` profile of cert-manager means: PBES2 with AES-256, MAC with SHA-256."""
+    """Return PKCS #12 stores like those of cert-manager's profile `Modern2023`: PBES2, AES-256-CBC, HMAC-SHA-256."""
     encryption = (
         PrivateFormat.PKCS12.encryption_builder()
-        .kdf_rounds(MAX_PASSES)
+        .kdf_rounds(KDF_ROUNDS)
         .key_cert_algorithm(pkcs12.PBES.PBESv2SHA256AndAES256CBC)
         .hmac_hash(hashes.SHA256())
         .build(password)

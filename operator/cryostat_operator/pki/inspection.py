@@ -1,4 +1,4 @@
-"""Reads certificates in Secrets: what is public of them, and when they must be renewed."""
+"""Reads certificates in Secrets: their public part, and when they must be renewed."""
 
 from __future__ import annotations
 
@@ -12,87 +12,100 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 from ..plan.model.certificates import CERTIFICATE, PRIVATE_KEY, TLS_CA_KEY, CertificateInfo
-from .signing import key_id, key_of, public_bytes
+from .signing import key_id, load_key, public_bytes
 
 USAGES = {"server auth": ExtendedKeyUsageOID.SERVER_AUTH, "client auth": ExtendedKeyUsageOID.CLIENT_AUTH}
 _USAGE_NAMES = {oid: name for name, oid in USAGES.items()}
-# A certificate that seems to begin in the future was issued while the clock was wrong, unless it is about moments.
-_SKEW = 300.0
-# Renewal begins after two thirds of the lifetime, and within another 5 % of it: not for all certificates at once.
-_RENEWAL, _JITTER = 2 / 3, 0.05
+# A certificate that becomes valid later than this many seconds from now was issued with a wrong clock: issue it again.
+_MAX_SKEW = 300.0
+# A certificate is renewed after two thirds of its lifetime plus up to 5 %, so that not all are renewed at once.
+_RENEW_AFTER, _JITTER = 2 / 3, 0.05
 
 
 @dataclass(frozen=True)
 class InspectedCertificate:
-    """A certificate in a Secret: its fact, and the seconds since the epoch between which it needs no renewal."""
+    """The public part of a certificate, and when it must be renewed.
 
-    fact: CertificateInfo
-    begins: float
-    renewal: float
+    Attributes:
+        info: the public part, without regard to the time.
+        valid_from: seconds since the epoch; before, the certificate counts as due for renewal.
+        renew_at: seconds since the epoch.
+    """
+
+    info: CertificateInfo
+    valid_from: float
+    renew_at: float
 
     def at(self, now: float) -> CertificateInfo:
-        """The fact at a time, in seconds since the epoch."""
-        due = not self.begins <= now < self.renewal
-        return replace(self.fact, due=True) if due else self.fact
+        """Return the public part as of `now`, in seconds since the epoch."""
+        due = not self.valid_from <= now < self.renew_at
+        return replace(self.info, renewal_due=True) if due else self.info
 
 
 def inspect_secret(data: Mapping[str, str]) -> InspectedCertificate | None:
-    """What is public in the data of a Secret; None where it holds no certificate.
+    """Return the public part of the certificate in a Secret, or None if it has no `tls.crt`.
 
-    Something that cannot be read as what it should be gives a fact that fits no order.
+    Content that cannot be parsed gives a result that satisfies no request.
+
+    Args:
+        data: base64 values by key.
     """
     if CERTIFICATE not in data:
         return None
     raw = {key: _decoded(data.get(key)) for key in (CERTIFICATE, TLS_CA_KEY, PRIVATE_KEY)}
     digests = {key: hashlib.sha256(raw[key]).hexdigest() for key in (CERTIFICATE, TLS_CA_KEY) if key in data}
-    bare = CertificateInfo(frozenset(data), digests, sound=False)
+    unreadable = CertificateInfo(frozenset(data), digests, key_matches=False)
     try:
         certificate = x509.load_pem_x509_certificates(raw[CERTIFICATE])[0]
-        authorities = x509.load_pem_x509_certificates(raw[TLS_CA_KEY]) if raw[TLS_CA_KEY] else []
-        return _inspected(bare, certificate, authorities, raw)
-    except Exception:  # anybody's bytes; the library has many ways to say that they are none of it
-        return InspectedCertificate(bare, 0.0, 0.0)
+        ca_certificates = x509.load_pem_x509_certificates(raw[TLS_CA_KEY]) if raw[TLS_CA_KEY] else []
+        return _inspected(unreadable, certificate, ca_certificates, raw)
+    except Exception:  # users may write anything; the library raises many types of errors
+        return InspectedCertificate(unreadable, 0.0, 0.0)
 
 
 def _inspected(
-    bare: CertificateInfo, certificate: x509.Certificate, authorities: list[x509.Certificate], raw: Mapping[str, bytes]
+    unreadable: CertificateInfo,
+    certificate: x509.Certificate,
+    ca_certificates: list[x509.Certificate],
+    raw: Mapping[str, bytes],
 ) -> InspectedCertificate:
-    authority = _is_authority(certificate)
-    begins, renewal = _good_between(certificate)
-    if authority:  # a predecessor that ends is trusted no longer
-        renewal = min([renewal, *(each.not_valid_after_utc.timestamp() for each in authorities)])
-    fact = replace(
-        bare,
+    is_ca = _is_ca(certificate)
+    valid_from, renew_at = renewal_window(certificate)
+    if is_ca:  # renewing removes a previous CA certificate when it expires
+        renew_at = min([renew_at, *(each.not_valid_after_utc.timestamp() for each in ca_certificates)])
+    info = replace(
+        unreadable,
         common_name=_common_name(certificate),
         dns_names=_dns_names(certificate),
         usages=_usages(certificate),
-        authority=authority,
+        is_ca=is_ca,
         rsa=isinstance(certificate.public_key(), rsa.RSAPublicKey),
         key_id=key_id(certificate),
         issuer_id=_issuer_id(certificate),
-        trusted=frozenset(key_id(each) for each in authorities),
-        sound=PRIVATE_KEY not in bare.keys or _belongs(raw[PRIVATE_KEY], certificate),
+        trusted=frozenset(key_id(each) for each in ca_certificates),
+        key_matches=PRIVATE_KEY not in unreadable.keys or _key_matches(raw[PRIVATE_KEY], certificate),
         not_after=certificate.not_valid_after_utc.strftime("%Y-%m-%dT%H:%M:%SZ"),
-        pem=raw[TLS_CA_KEY].decode() if authority else "",
+        pem=raw[TLS_CA_KEY].decode() if is_ca else "",
     )
-    return InspectedCertificate(fact, begins, renewal)
+    return InspectedCertificate(info, valid_from, renew_at)
 
 
-def _good_between(certificate: x509.Certificate) -> tuple[float, float]:
-    """Between which seconds since the epoch a certificate needs no renewal."""
+def renewal_window(certificate: x509.Certificate) -> tuple[float, float]:
+    """Return from when until when a certificate needs no renewal, in seconds since the epoch."""
     begins, ends = certificate.not_valid_before_utc.timestamp(), certificate.not_valid_after_utc.timestamp()
-    chance = certificate.serial_number % 1000 / 1000
-    return begins - _SKEW, begins + (ends - begins) * (_RENEWAL + _JITTER * chance)
+    jitter = certificate.serial_number % 1000 / 1000
+    return begins - _MAX_SKEW, begins + (ends - begins) * (_RENEW_AFTER + _JITTER * jitter)
 
 
 def needs_renewal(certificate: x509.Certificate, now: float) -> bool:
-    begins, renewal = _good_between(certificate)
-    return not begins <= now < renewal
+    """Return whether a certificate must be renewed at `now`, in seconds since the epoch."""
+    valid_from, renew_at = renewal_window(certificate)
+    return not valid_from <= now < renew_at
 
 
-def authority_name(certificate: x509.Certificate) -> str | None:
-    """The common name of a certificate that may sign others; None where it may not."""
-    return _common_name(certificate) if _is_authority(certificate) else None
+def ca_common_name(certificate: x509.Certificate) -> str | None:
+    """Return the common name of a CA certificate, or None if the certificate may not sign others."""
+    return _common_name(certificate) if _is_ca(certificate) else None
 
 
 def _decoded(value: str | None) -> bytes:
@@ -102,9 +115,9 @@ def _decoded(value: str | None) -> bytes:
         return b""
 
 
-def _belongs(pem: bytes, certificate: x509.Certificate) -> bool:
-    """Whether a private key is that of a certificate."""
-    key = key_of(pem)
+def _key_matches(pem: bytes, certificate: x509.Certificate) -> bool:
+    """Return whether a private key belongs to a certificate."""
+    key = load_key(pem)
     return key is not None and public_bytes(key.public_key()) == public_bytes(certificate.public_key())
 
 
@@ -116,7 +129,7 @@ def _issuer_id(certificate: x509.Certificate) -> str:
     return found.hex() if found else ""
 
 
-def _is_authority(certificate: x509.Certificate) -> bool:
+def _is_ca(certificate: x509.Certificate) -> bool:
     try:
         return certificate.extensions.get_extension_for_class(x509.BasicConstraints).value.ca
     except x509.ExtensionNotFound:

@@ -1,4 +1,4 @@
-"""The self-managed authority and serving certificate of the webhooks: made, checked and renewed, nothing stored."""
+"""Creates, checks and renews the CA and the serving certificate of the webhooks. It does no I/O."""
 
 from __future__ import annotations
 
@@ -11,65 +11,68 @@ from cryptography.exceptions import InvalidSignature
 from cryptography.x509.oid import ExtendedKeyUsageOID
 
 from . import signing
-from .signing import CERTIFICATE_LIFETIME, DAY, Authority, Wish, moment
+from .signing import CERTIFICATE_LIFETIME, DAY, CertificateTemplate, SigningPair, to_datetime
 
 CA_BUNDLE, CA_KEY, CERTIFICATE, KEY = "ca.crt", "ca.key", "tls.crt", "tls.key"
-# What must be left of the lifetime of the authority and of the certificate: one outlives two of the other.
-_AUTHORITY_LEFT, _LEFT = 2 * CERTIFICATE_LIFETIME, 30 * DAY
+# Both are renewed when less than this is left. The CA must outlive two serving certificates.
+_MIN_CA_LEFT, _MIN_LEFT = 2 * CERTIFICATE_LIFETIME, 30 * DAY
 
 
-def current(data: Mapping[str, bytes], hosts: Iterable[str], now: datetime.datetime) -> dict[str, bytes]:
-    """The content of the Secret as it should be now; equal to `data` where nothing is due.
+def ensure_serving_certificate(
+    data: Mapping[str, bytes], hosts: Iterable[str], now: datetime.datetime
+) -> dict[str, bytes]:
+    """Return the content that the Secret should have now; equal to `data` if nothing must be renewed.
 
-    A new authority is put before the old one in the bundle, so that certificates of both are trusted until all replicas
+    A new CA certificate is placed before the old one in the bundle: certificates of both are trusted until all replicas
     serve a new one.
 
     Args:
-        data: what the Secret holds; empty or unusable content is made anew.
+        data: current content of the Secret; empty or unusable content is replaced.
         hosts: DNS names and IP addresses that the certificate must be valid for.
         now: the time, with time zone.
     """
-    wanted, seconds = list(dict.fromkeys(hosts)), now.timestamp()
-    authorities = [a for a in signing.certificates(data.get(CA_BUNDLE, b"")) if a.not_valid_after_utc > now]
-    authority = _usable(signing.bundle(authorities[:1]), data.get(CA_KEY, b""), seconds + _AUTHORITY_LEFT)
-    if authority is None:
-        authority = _new_authority(seconds)
-        authorities = [authority.certificate, *authorities[:1]]
-    elif _serves(data, authority, wanted, seconds):
+    host_names, seconds = list(dict.fromkeys(hosts)), now.timestamp()
+    ca_certificates = [c for c in signing.certificates(data.get(CA_BUNDLE, b"")) if c.not_valid_after_utc > now]
+    ca = _usable(signing.bundle(ca_certificates[:1]), data.get(CA_KEY, b""), seconds + _MIN_CA_LEFT)
+    if ca is None:
+        ca = _new_ca(seconds)
+        ca_certificates = [ca.certificate, *ca_certificates[:1]]
+    elif _is_valid_for(data, ca, host_names, seconds):
         return dict(data)
     key = signing.new_key()
-    wish = Wish(wanted[0][:64], tuple(map(_general_name, wanted)), (ExtendedKeyUsageOID.SERVER_AUTH,), authority)
+    names = tuple(map(_general_name, host_names))
+    template = CertificateTemplate(host_names[0][:64], names, (ExtendedKeyUsageOID.SERVER_AUTH,), ca)
     return {
-        CA_BUNDLE: signing.bundle(authorities),
-        CA_KEY: signing.key_pem(authority.key),
-        CERTIFICATE: signing.bundle([signing.certificate(wish, key, seconds), authority.certificate]),
+        CA_BUNDLE: signing.bundle(ca_certificates),
+        CA_KEY: signing.key_pem(ca.key),
+        CERTIFICATE: signing.bundle([signing.certificate(template, key, seconds), ca.certificate]),
         KEY: signing.key_pem(key),
     }
 
 
-def _usable(certificate: bytes, key: bytes, until: float) -> Authority | None:
-    """Certificate and key if they belong together and are valid beyond a time."""
-    pair = signing.authority_of(certificate, key)
-    return pair if pair and pair.certificate.not_valid_after_utc > moment(until) else None
+def _usable(certificate: bytes, key: bytes, until: float) -> SigningPair | None:
+    """Return certificate and key if they belong together and are valid beyond `until`, in seconds since the epoch."""
+    pair = signing.signing_pair(certificate, key)
+    return pair if pair and pair.certificate.not_valid_after_utc > to_datetime(until) else None
 
 
-def _serves(data: Mapping[str, bytes], authority: Authority, hosts: list[str], now: float) -> bool:
-    pair = _usable(data.get(CERTIFICATE, b""), data.get(KEY, b""), now + _LEFT)
+def _is_valid_for(data: Mapping[str, bytes], ca: SigningPair, hosts: list[str], now: float) -> bool:
+    pair = _usable(data.get(CERTIFICATE, b""), data.get(KEY, b""), now + _MIN_LEFT)
     if pair is None:
         return False
     try:
-        pair.certificate.verify_directly_issued_by(authority.certificate)
+        pair.certificate.verify_directly_issued_by(ca.certificate)
         names = pair.certificate.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
     except (ValueError, TypeError, InvalidSignature, x509.ExtensionNotFound):
         return False
     return set(map(_general_name, hosts)) <= set(names)
 
 
-def _new_authority(now: float) -> Authority:
-    # A serial number in the name tells two authorities apart: chains are built by name.
+def _new_ca(now: float) -> SigningPair:
+    # Verifiers build chains by subject name, so the names of two CAs must differ.
     name = f"cryostat-operator webhooks {x509.random_serial_number():x}"[:64]
     key = signing.new_key()
-    return Authority(key, signing.certificate(Wish(name), key, now))
+    return SigningPair(key, signing.certificate(CertificateTemplate(name), key, now))
 
 
 def _general_name(host: str) -> x509.GeneralName:

@@ -9,13 +9,13 @@ import yaml
 from ..api import constants
 from ..api.v1beta2 import Cryostat
 from ..settings import Settings
+from .assumed import assumed_certificate, assumed_issued
 from .instance import Instance
 from .model.desired_state import Plan
 from .model.kinds import KINDS, Key
 from .model.requests import SecretRequest
 from .model.snapshot import ContentSummary, NamespaceState, Snapshot
 from .planner import plan_for
-from .tls.checks import assumed_certificate, issued
 
 
 def manifests(cryostat: Cryostat, settings: Settings, *, openshift: bool) -> str:
@@ -60,8 +60,8 @@ def _issued(snapshot: Snapshot, plan: Plan) -> Snapshot:
             annotations = {constants.ANNOTATION_CERTIFICATE: key.name}
             metadata = {"name": secret.name, "namespace": key.namespace, "annotations": annotations}
             live.setdefault(secret, {"kind": "Secret", "metadata": metadata})
-            certificates[secret] = issued(authority=obj["spec"].get("isCA", False))
-    pem = next((fact.pem for fact in certificates.values() if fact.authority), None)
+            certificates[secret] = assumed_issued(is_ca=obj["spec"].get("isCA", False))
+    pem = next((fact.pem for fact in certificates.values() if fact.is_ca), None)
     return replace(snapshot, certificates=certificates, live=live, ca_certificate=pem)
 
 

@@ -119,7 +119,7 @@ class Applier:
             return None  # made anew when the deletion is seen
 
     async def _create(self, owner: InstanceKey, key: Key, obj: Obj, content: SecretContent) -> Refusal | Obj | None:
-        body = {**obj, "data": await content.around({})} if content.order else obj
+        body = {**obj, "data": await content.merged_with({})} if content.request else obj
         try:
             created = await self._client.create(body)
         except ApiError as error:
@@ -135,7 +135,7 @@ class Applier:
         if live is None:
             return Refusal(key, "Conflict", f"{key} came and went", temporary=True)
         known = belongs_to(live, key, owner) or has_lost_labels(live, key, owner)
-        if not known and not (content.order and content.order.restores):
+        if not known and not (content.request and content.request.restores):
             return Refusal(key, "NameCollision", _collision(key, live))
         if "deletionTimestamp" in live["metadata"]:
             return Refusal(key, "BeingDeleted", f"{key} is being deleted; it is made again afterwards", temporary=True)
@@ -167,7 +167,7 @@ class Applier:
         live = await self._client.get(key)
         if head["metadata"].get("uid") not in (None, live["metadata"]["uid"]):
             raise ApiError(409, "Conflict", "it was made anew by somebody")
-        data = await content.around(live.get("data") or {})
+        data = await content.merged_with(live.get("data") or {})
         body = {**head, "data": data, "metadata": {**head["metadata"], "uid": live["metadata"]["uid"]}}
         body["metadata"]["resourceVersion"] = live["metadata"]["resourceVersion"]
         if live.get("immutable") and data == live.get("data"):

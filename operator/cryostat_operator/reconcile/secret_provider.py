@@ -1,4 +1,4 @@
-"""Provides the content of ordered Secrets for one round of writes; it is forgotten when the round is over."""
+"""Provides the content of requested Secrets for the writes of one pass. Nothing is kept after the pass."""
 
 from __future__ import annotations
 
@@ -16,66 +16,76 @@ from ..pki import authority
 from ..plan.diff.plan_diff import Change
 from ..plan.model.kinds import Key
 from ..plan.model.requests import CertificateRequest, CopyRequest, Request, SecretRequest
-from .secret_values import mint
+from .secret_values import generate_values
 
-Values = Mapping[str, str]
+EncodedData = Mapping[str, str]
 """Base64 values of a Secret by key."""
 
-# Keys take tens of milliseconds of a core each; the event loop and the API server need some time too.
+# A key takes tens of milliseconds of a core. Two threads leave time for the event loop.
 _THREADS = ThreadPoolExecutor(2, thread_name_prefix="keys")
 
 
 class SecretProvider:
-    """Values for the orders of some actions on one Cryostat. Sources are read once, however many orders need them."""
+    """Provides content for the changes of one Cryostat. Each source Secret is read at most once."""
 
-    def __init__(self, client: Client, actions: Iterable[Change]) -> None:
+    def __init__(self, client: Client, changes: Iterable[Change]) -> None:
         self._client = client
-        self._ca_change = next((a for a in actions if _is_ca_request(a)), None)
+        self._ca_change = next((change for change in changes if _is_ca_request(change)), None)
         self._reads: dict[Key, asyncio.Task[dict[str, bytes]]] = {}
         self._ca_task: asyncio.Task[authority.Data] | None = None
 
     async def close(self) -> None:
-        """Stop what is under way."""
+        """Cancel all reads and the creation of the CA, and wait for their end."""
         tasks = [*self._reads.values(), *([self._ca_task] if self._ca_task else [])]
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
 
-    async def prepare(self, action: Change) -> Values | None:
-        """Values that do not depend on what the Secret holds now; None where there are no such.
+    async def prepare(self, change: Change) -> EncodedData | None:
+        """Return the values that do not depend on the current content of the Secret; None if there are none.
 
         Raises:
-            ApiError: a source cannot be read, or is of no use.
+            ApiError: a source Secret cannot be read or lacks keys.
         """
-        if isinstance(action.order, CertificateRequest):
-            return _encoded(await self._certificate(action.order))
-        if isinstance(action.order, CopyRequest):
-            source = await self._read(action.order.source)
-            missing = sorted(origin for origin in action.order.values.values() if origin not in source)
-            if missing:
-                raise ApiError(409, "Conflict", f"{action.order.source} lacks {', '.join(missing)}")
-            return _encoded({key: source[origin] for key, origin in action.order.values.items()})
+        request = change.order
+        if isinstance(request, CertificateRequest):
+            return _encoded(await self._certificate(request))
+        if isinstance(request, CopyRequest):
+            return _encoded(await self._copy(request))
         return None
 
-    async def _certificate(self, order: CertificateRequest) -> authority.Data:
-        if order.authority is None:
-            return await self._found()
-        if self._ca_change and self._ca_change.key == order.authority:
-            data = await self._found()
-        else:
-            data = await self._read(order.authority)
-        password = (await self._read(order.password[0])).get(order.password[1]) if order.password else None
-        return await _in_thread(_issue, order, data, password)
+    async def _copy(self, request: CopyRequest) -> authority.Data:
+        source = await self._read(request.source)
+        missing = sorted(origin for origin in request.values.values() if origin not in source)
+        if missing:
+            raise ApiError(409, "Conflict", f"{request.source} lacks {', '.join(missing)}")
+        return {key: source[origin] for key, origin in request.values.items()}
 
-    async def _found(self) -> authority.Data:
+    async def _certificate(self, request: CertificateRequest) -> authority.Data:
+        if request.ca is None:
+            return await self._ca()
+        if self._ca_change and self._ca_change.key == request.ca:
+            ca_data = await self._ca()
+        else:
+            ca_data = await self._read(request.ca)
+        password = await self._password(request)
+        return await _in_thread(_issue, request, ca_data, password)
+
+    async def _password(self, request: CertificateRequest) -> bytes | None:
+        if not request.password:
+            return None
+        secret, key = request.password
+        return (await self._read(secret)).get(key)
+
+    async def _ca(self) -> authority.Data:
         assert self._ca_change
         if self._ca_task is None:
             self._ca_task = asyncio.create_task(self._ensure_ca(self._ca_change))
         return await asyncio.shield(self._ca_task)
 
-    async def _ensure_ca(self, action: Change) -> authority.Data:
-        existing = {} if action.verb == "create" else await self._read(action.key)
-        return await _in_thread(authority.found, action.order, existing, time.time())
+    async def _ensure_ca(self, change: Change) -> authority.Data:
+        existing = {} if change.verb == "create" else await self._read(change.key)
+        return await _in_thread(authority.ensure_ca, change.order, existing, time.time())
 
     async def _read(self, key: Key) -> dict[str, bytes]:
         if key not in self._reads:
@@ -89,30 +99,35 @@ class SecretProvider:
 
 @dataclass(frozen=True)
 class SecretContent:
-    """The content of one Secret: what was prepared, else what `order` asks to mint; nothing new without an order."""
+    """The new content of one Secret.
 
-    order: Request | None
-    prepared: Values | None
+    Attributes:
+        request: the content that it must have; None if only its metadata change.
+        prepared: values from `SecretProvider.prepare`.
+    """
 
-    async def around(self, existing: Values) -> Values:
-        """What the Secret holds, with all that was ordered in it."""
-        if isinstance(self.order, SecretRequest):
-            return await asyncio.to_thread(mint, self.order.values, existing)
-        if isinstance(self.order, CopyRequest):
+    request: Request | None
+    prepared: EncodedData | None
+
+    async def merged_with(self, existing: EncodedData) -> EncodedData:
+        """Return existing values with all requested ones; a copy contains nothing else."""
+        if isinstance(self.request, SecretRequest):
+            return await asyncio.to_thread(generate_values, self.request.values, existing)
+        if isinstance(self.request, CopyRequest):
             return self.prepared or {}
         return {**existing, **(self.prepared or {})}
 
 
-def _is_ca_request(action: Change) -> bool:
-    return isinstance(action.order, CertificateRequest) and action.order.authority is None
+def _is_ca_request(change: Change) -> bool:
+    return isinstance(change.order, CertificateRequest) and change.order.ca is None
 
 
-def _issue(order: CertificateRequest, ca_data: authority.Data, password: bytes | None) -> authority.Data:
+def _issue(request: CertificateRequest, ca_data: authority.Data, password: bytes | None) -> authority.Data:
     try:
-        signer = authority.CertificateAuthority.of(ca_data)
+        ca = authority.CertificateAuthority.of(ca_data)
     except ValueError:
-        raise ApiError(409, "Conflict", f"{order.authority} holds no usable authority") from None
-    return authority.issue(order, signer, password, time.time())
+        raise ApiError(409, "Conflict", f"{request.ca} contains no usable certificate authority") from None
+    return authority.issue_certificate(request, ca, password, time.time())
 
 
 async def _in_thread(function: object, *arguments: object) -> authority.Data:
@@ -121,5 +136,5 @@ async def _in_thread(function: object, *arguments: object) -> authority.Data:
     return data
 
 
-def _encoded(data: Mapping[str, bytes]) -> Values:
+def _encoded(data: Mapping[str, bytes]) -> EncodedData:
     return {key: base64.b64encode(value).decode() for key, value in data.items()}

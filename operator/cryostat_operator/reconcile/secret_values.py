@@ -1,4 +1,4 @@
-"""Makes the values of Secrets that a plan ordered; nowhere else do they exist outside the API server."""
+"""Generates passwords and keys for Secrets. Outside the API server the values exist only here and in the write."""
 
 from __future__ import annotations
 
@@ -11,34 +11,39 @@ import bcrypt
 
 from ..plan.model.requests import HtpasswdValue, RandomValue, ValueSource
 
-# Stretching protects guessable passwords. This one has 192 random bits; more rounds would only slow every login down.
-MAX_PASSES = 6
-# 64 characters, so that every one carries six bits.
+# A high cost protects guessable passwords. This one has 192 random bits; a higher cost would only delay each login.
+BCRYPT_COST = 6
+# 64 characters, so that each carries six bits.
 _ALPHABET = string.ascii_letters + string.digits + "-_"
 
 
-def mint(order: Mapping[str, ValueSource], existing: Mapping[str, str]) -> dict[str, str]:
-    """Base64 values of all ordered keys: existing ones are kept unless they are empty, the others are made.
+def generate_values(requested: Mapping[str, ValueSource], existing: Mapping[str, str]) -> dict[str, str]:
+    """Return base64 values for all keys: existing values that are not empty, generated ones for the rest.
 
-    Blocking for some milliseconds where a password is hashed; run it in a thread.
+    It blocks for some milliseconds if a password is hashed; call it in a thread.
+
+    Args:
+        requested: keys that the Secret must have, with the source of each value.
+        existing: base64 values that it has; keys that are not requested are kept.
     """
-    existing = {key: value for key, value in existing.items() if value or key not in order}
-    values = {key: _text(value) for key, value in existing.items() if key in order}
-    for key, wanted in order.items():
+    existing = {key: value for key, value in existing.items() if value or key not in requested}
+    values = {key: _decoded(value) for key, value in existing.items() if key in requested}
+    for key, source in requested.items():
         if key in values:
             continue
-        if isinstance(wanted, RandomValue):
-            values[key] = "".join(secrets.choice(_ALPHABET) for _ in range(wanted.length))
-        elif isinstance(wanted, str):
-            values[key] = wanted
-    for key, wanted in order.items():
-        if isinstance(wanted, HtpasswdValue) and key not in values:
-            hashed = bcrypt.hashpw(values[wanted.password_key].encode(), bcrypt.gensalt(MAX_PASSES)).decode()
-            values[key] = f"{wanted.user}:{hashed}\n"
-    minted = {key: base64.b64encode(values[key].encode()).decode() for key in order if key not in existing}
-    return {**existing, **minted}
+        if isinstance(source, RandomValue):
+            values[key] = "".join(secrets.choice(_ALPHABET) for _ in range(source.length))
+        elif isinstance(source, str):
+            values[key] = source
+    for key, source in requested.items():
+        if isinstance(source, HtpasswdValue) and key not in values:
+            salt = bcrypt.gensalt(BCRYPT_COST)
+            hashed = bcrypt.hashpw(values[source.password_key].encode(), salt).decode()
+            values[key] = f"{source.user}:{hashed}\n"
+    generated = {key: base64.b64encode(values[key].encode()).decode() for key in requested if key not in existing}
+    return {**existing, **generated}
 
 
-def _text(value: str) -> str:
-    """A value as text; one that somebody put there need not be any."""
+def _decoded(value: str) -> str:
+    """Return a value as text; a value that a user wrote may not be valid UTF-8."""
     return base64.b64decode(value).decode(errors="replace")

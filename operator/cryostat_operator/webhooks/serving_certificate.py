@@ -74,7 +74,7 @@ class ManagedSecret:
         for attempt in range(_ATTEMPTS):
             found = await self._client.get_or_none(self._key)
             data = {k: base64.b64decode(v) for k, v in ((found or {}).get("data") or {}).items()}
-            wanted = serving.current(data, self._hosts, datetime.datetime.now(datetime.UTC))
+            wanted = serving.ensure_serving_certificate(data, self._hosts, datetime.datetime.now(datetime.UTC))
             if wanted == data:
                 break
             try:

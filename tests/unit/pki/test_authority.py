@@ -42,7 +42,7 @@ def why(order: CertificateRequest, ca: authority.Data, leaf: authority.Data, now
 
 
 def issued(ca: authority.Data, now: float = NOW, order: CertificateRequest = LEAF) -> authority.Data:
-    return authority.issue(order, authority.CertificateAuthority.of(ca), None, now)
+    return authority.issue_certificate(order, authority.CertificateAuthority.of(ca), None, now)
 
 
 def x(data: authority.Data) -> x509.Certificate:
@@ -57,7 +57,7 @@ def verified(directory: Path, leaf: authority.Data, trusted: bytes, now: float =
 
 
 def test_an_authority_lasts_ten_years_and_signs_no_other() -> None:
-    certificate = x(authority.found(AUTHORITY, {}, NOW))
+    certificate = x(authority.ensure_ca(AUTHORITY, {}, NOW))
     lifetime = certificate.not_valid_after_utc - certificate.not_valid_before_utc
     assert lifetime.days == 3650
     constraints = certificate.extensions.get_extension_for_class(x509.BasicConstraints)
@@ -69,7 +69,7 @@ def test_an_authority_lasts_ten_years_and_signs_no_other() -> None:
 
 @pytest.mark.parametrize("rsa", [False, True])
 def test_a_leaf_is_exactly_what_was_ordered(tmp_path: Path, rsa: bool) -> None:
-    ca, order = authority.found(AUTHORITY, {}, NOW), replace(LEAF, rsa=rsa)
+    ca, order = authority.ensure_ca(AUTHORITY, {}, NOW), replace(LEAF, rsa=rsa)
     leaf = issued(ca, order=order)
     assert why(order, ca, leaf, NOW) is None
     assert verified(tmp_path, leaf, leaf["ca.crt"])
@@ -88,8 +88,8 @@ def test_a_leaf_is_exactly_what_was_ordered(tmp_path: Path, rsa: bool) -> None:
 
 
 def test_renewal_begins_after_two_thirds_and_not_for_all_at_once() -> None:
-    ca = authority.found(AUTHORITY, {}, NOW)
-    dues = [inspected(issued(ca)).renewal - NOW for _ in range(20)]
+    ca = authority.ensure_ca(AUTHORITY, {}, NOW)
+    dues = [inspected(issued(ca)).renew_at - NOW for _ in range(20)]
     assert all(59.9 * DAY < due < 64.6 * DAY for due in dues)
     assert len({round(due) for due in dues}) > 15
     leaf = issued(ca)
@@ -98,25 +98,25 @@ def test_renewal_begins_after_two_thirds_and_not_for_all_at_once() -> None:
 
 
 def test_other_clocks_find_a_new_certificate_valid(tmp_path: Path) -> None:
-    ca = authority.found(AUTHORITY, {}, NOW)
+    ca = authority.ensure_ca(AUTHORITY, {}, NOW)
     leaf = issued(ca)
     assert verified(tmp_path, leaf, leaf["ca.crt"], NOW - 3000)
     assert why(LEAF, ca, leaf, NOW - 3000) is None
 
 
 def test_what_was_issued_with_a_clock_in_the_future_is_issued_again() -> None:
-    ca = authority.found(AUTHORITY, {}, NOW)
+    ca = authority.ensure_ca(AUTHORITY, {}, NOW)
     leaf = issued(ca, NOW + 1000 * DAY)
     assert why(LEAF, ca, leaf, NOW) == "it is due for renewal"
 
 
 def test_a_renewed_authority_and_its_predecessor_accept_the_same_certificates(tmp_path: Path) -> None:
-    old = authority.found(AUTHORITY, {}, NOW)
-    assert not inspected(old).at(NOW + 2400 * DAY).due
+    old = authority.ensure_ca(AUTHORITY, {}, NOW)
+    assert not inspected(old).at(NOW + 2400 * DAY).renewal_due
     later = NOW + 2700 * DAY
-    assert inspected(old).at(later).due
-    new = authority.found(AUTHORITY, old, later)
-    assert not inspected(new).at(later).due
+    assert inspected(old).at(later).renewal_due
+    new = authority.ensure_ca(AUTHORITY, old, later)
+    assert not inspected(new).at(later).renewal_due
     assert new["tls.key"] == old["tls.key"]
     assert new["ca.crt"] == new["tls.crt"] + old["tls.crt"]
     before, after = issued(old, later), issued(new, later)
@@ -129,61 +129,61 @@ def test_a_renewed_authority_and_its_predecessor_accept_the_same_certificates(tm
 
 
 def test_a_predecessor_is_trusted_until_it_ends(tmp_path: Path) -> None:
-    old = authority.found(AUTHORITY, {}, NOW)
-    new = authority.found(AUTHORITY, old, NOW + 2700 * DAY)
-    assert not inspected(new).at(NOW + 3649 * DAY).due
+    old = authority.ensure_ca(AUTHORITY, {}, NOW)
+    new = authority.ensure_ca(AUTHORITY, old, NOW + 2700 * DAY)
+    assert not inspected(new).at(NOW + 3649 * DAY).renewal_due
     ended = NOW + 3651 * DAY
-    assert inspected(new).at(ended).due
-    alone = authority.found(AUTHORITY, new, ended)
+    assert inspected(new).at(ended).renewal_due
+    alone = authority.ensure_ca(AUTHORITY, new, ended)
     assert alone["tls.crt"] == alone["ca.crt"] == new["tls.crt"]
-    assert not inspected(alone).at(ended).due
+    assert not inspected(alone).at(ended).renewal_due
     leaf = issued(alone, ended)
     assert verified(tmp_path, leaf, alone["ca.crt"], ended)
     assert not verified(tmp_path, leaf, old["ca.crt"], ended)
 
 
 def test_another_authority_in_its_place_gives_no_key() -> None:
-    theirs = authority.found(replace(AUTHORITY, common_name="somebody"), {}, NOW)
-    ours = authority.found(AUTHORITY, theirs, NOW)
+    theirs = authority.ensure_ca(replace(AUTHORITY, common_name="somebody"), {}, NOW)
+    ours = authority.ensure_ca(AUTHORITY, theirs, NOW)
     assert ours["tls.key"] != theirs["tls.key"]
     assert ours["ca.crt"] == ours["tls.crt"]
 
 
 def test_a_damaged_authority_is_replaced_and_its_certificate_stays_trusted() -> None:
-    old, other = authority.found(AUTHORITY, {}, NOW), authority.found(AUTHORITY, {}, NOW)
-    new = authority.found(AUTHORITY, {**old, "tls.key": other["tls.key"]}, NOW + DAY)
+    old, other = authority.ensure_ca(AUTHORITY, {}, NOW), authority.ensure_ca(AUTHORITY, {}, NOW)
+    new = authority.ensure_ca(AUTHORITY, {**old, "tls.key": other["tls.key"]}, NOW + DAY)
     assert new["tls.key"] not in (old["tls.key"], other["tls.key"])
     assert new["ca.crt"] == new["tls.crt"] + old["tls.crt"]
-    assert why(LEAF, new, issued(old, NOW), NOW + DAY) == "the authority changed"
-    kept = authority.found(AUTHORITY, {**old, "ca.crt": b"rubbish"}, NOW + DAY)
+    assert why(LEAF, new, issued(old, NOW), NOW + DAY) == "the certificate authority changed"
+    kept = authority.ensure_ca(AUTHORITY, {**old, "ca.crt": b"rubbish"}, NOW + DAY)
     assert kept == old  # what is lost is only whom to trust
 
 
 def test_no_certificate_outlives_its_authority() -> None:
-    ca = authority.found(AUTHORITY, {}, NOW)
+    ca = authority.ensure_ca(AUTHORITY, {}, NOW)
     leaf = issued(ca, NOW + 3600 * DAY)
     assert x(leaf).not_valid_after_utc == x(ca).not_valid_after_utc
 
 
 def test_a_key_of_somebody_else_is_noticed() -> None:
-    ca = authority.found(AUTHORITY, {}, NOW)
+    ca = authority.ensure_ca(AUTHORITY, {}, NOW)
     leaf, other = issued(ca), issued(ca)
     assert why(LEAF, ca, {**leaf, "tls.key": other["tls.key"]}, NOW) == "its private key does not belong to it"
     assert why(LEAF, ca, {**leaf, "tls.key": b""}, NOW) == "its private key does not belong to it"
     assert why(LEAF, ca, {**leaf, "tls.crt": b"rubbish"}, NOW) == "its private key does not belong to it"
-    assert inspected({"tls.crt": ca["ca.crt"]}).at(NOW).sound  # a public copy
+    assert inspected({"tls.crt": ca["ca.crt"]}).at(NOW).key_matches  # a public copy
 
 
 def test_facts_hold_nothing_secret() -> None:
-    ca = authority.found(AUTHORITY, {}, NOW)
+    ca = authority.ensure_ca(AUTHORITY, {}, NOW)
     text = repr(inspected(ca)) + repr(inspected(issued(ca)))
     assert "PRIVATE" not in text
 
 
 def test_keystores_are_encrypted_as_is_done_today(tmp_path: Path) -> None:
-    ca, password = authority.found(AUTHORITY, {}, NOW), b"0123456789abcdefghij"
+    ca, password = authority.ensure_ca(AUTHORITY, {}, NOW), b"0123456789abcdefghij"
     order = replace(LEAF, password=(Key("Secret", "n", "p"), "p"))
-    data = authority.issue(order, authority.CertificateAuthority.of(ca), password, NOW)
+    data = authority.issue_certificate(order, authority.CertificateAuthority.of(ca), password, NOW)
     assert set(data) == order.keys
     key, certificate, others = pkcs12.load_key_and_certificates(data["keystore.p12"], password)
     assert key is not None

@@ -30,32 +30,32 @@ def verify(data: dict[str, bytes], bundle: bytes, when: datetime.datetime, host:
 
 
 def test_made_and_kept() -> None:
-    data = serving.current({}, HOSTS, NOW)
+    data = serving.ensure_serving_certificate({}, HOSTS, NOW)
     for host in HOSTS:
         verify(data, data[serving.CA_BUNDLE], NOW, host)
-    assert serving.current(data, HOSTS, NOW + 59 * DAY) == data
+    assert serving.ensure_serving_certificate(data, HOSTS, NOW + 59 * DAY) == data
     with pytest.raises(VerificationError):
         verify(data, data[serving.CA_BUNDLE], NOW, "other.operators.svc")
 
 
 def test_renewed_by_the_same_authority_in_time() -> None:
-    data = serving.current({}, HOSTS, NOW)
-    later = serving.current(data, HOSTS, NOW + 61 * DAY)
+    data = serving.ensure_serving_certificate({}, HOSTS, NOW)
+    later = serving.ensure_serving_certificate(data, HOSTS, NOW + 61 * DAY)
     assert later[serving.CERTIFICATE] != data[serving.CERTIFICATE]
     assert later[serving.CA_BUNDLE] == data[serving.CA_BUNDLE]
     verify(later, later[serving.CA_BUNDLE], NOW + 100 * DAY)
 
 
 def test_a_new_authority_trusts_certificates_of_the_old_one() -> None:
-    data = serving.current({}, HOSTS, NOW)
+    data = serving.ensure_serving_certificate({}, HOSTS, NOW)
     when = NOW + datetime.timedelta(days=3650 - 179)
-    last = serving.current(data, HOSTS, when - 2 * DAY)
+    last = serving.ensure_serving_certificate(data, HOSTS, when - 2 * DAY)
     assert last[serving.CA_BUNDLE] == data[serving.CA_BUNDLE]
-    new = serving.current(last, HOSTS, when)
+    new = serving.ensure_serving_certificate(last, HOSTS, when)
     assert new[serving.CA_BUNDLE].endswith(data[serving.CA_BUNDLE])
     for each in (last, new):
         verify(each, new[serving.CA_BUNDLE], when)
-    ended = serving.current(new, HOSTS, when + 181 * DAY)
+    ended = serving.ensure_serving_certificate(new, HOSTS, when + 181 * DAY)
     assert len(lib.load_pem_x509_certificates(ended[serving.CA_BUNDLE])) >= 1
     verify(ended, ended[serving.CA_BUNDLE], when + 181 * DAY)
 
@@ -63,24 +63,26 @@ def test_a_new_authority_trusts_certificates_of_the_old_one() -> None:
 @pytest.mark.parametrize("key", [serving.CA_BUNDLE, serving.CA_KEY, serving.CERTIFICATE, serving.KEY])
 @pytest.mark.parametrize("junk", [b"", b"junk", b"-----BEGIN CERTIFICATE-----\nAA==\n-----END CERTIFICATE-----\n"])
 def test_what_is_broken_is_made_anew(key: str, junk: bytes) -> None:
-    data = serving.current({**serving.current({}, HOSTS, NOW), key: junk}, HOSTS, NOW)
+    data = serving.ensure_serving_certificate(
+        {**serving.ensure_serving_certificate({}, HOSTS, NOW), key: junk}, HOSTS, NOW
+    )
     verify(data, data[serving.CA_BUNDLE], NOW)
-    assert serving.current(data, HOSTS, NOW) == data
+    assert serving.ensure_serving_certificate(data, HOSTS, NOW) == data
 
 
 def test_a_key_of_another_certificate_is_none() -> None:
-    one, two = (serving.current({}, HOSTS, NOW) for _ in range(2))
-    mixed = serving.current({**one, serving.KEY: two[serving.KEY]}, HOSTS, NOW)
+    one, two = (serving.ensure_serving_certificate({}, HOSTS, NOW) for _ in range(2))
+    mixed = serving.ensure_serving_certificate({**one, serving.KEY: two[serving.KEY]}, HOSTS, NOW)
     assert mixed[serving.KEY] not in (one[serving.KEY], two[serving.KEY])
-    stranger = serving.current(
+    stranger = serving.ensure_serving_certificate(
         {**one, serving.CERTIFICATE: two[serving.CERTIFICATE], serving.KEY: two[serving.KEY]}, HOSTS, NOW
     )
     verify(stranger, stranger[serving.CA_BUNDLE], NOW)
 
 
 def test_further_hosts_need_another_certificate() -> None:
-    data = serving.current({}, HOSTS, NOW)
-    more = serving.current(data, (*HOSTS, "127.0.0.1"), NOW)
+    data = serving.ensure_serving_certificate({}, HOSTS, NOW)
+    more = serving.ensure_serving_certificate(data, (*HOSTS, "127.0.0.1"), NOW)
     assert more[serving.CERTIFICATE] != data[serving.CERTIFICATE]
     assert more[serving.CA_BUNDLE] == data[serving.CA_BUNDLE]
 
@@ -89,7 +91,7 @@ def test_further_hosts_need_another_certificate() -> None:
 
 
 def managed() -> Certificate:
-    data = serving.current({}, HOSTS, datetime.datetime.now(datetime.UTC))
+    data = serving.ensure_serving_certificate({}, HOSTS, datetime.datetime.now(datetime.UTC))
     return Certificate(data[serving.CERTIFICATE] + data[serving.KEY])
 
 

@@ -126,7 +126,7 @@ def _agents_certificate(action: Change, before: Snapshot) -> Problem | None:
     if (
         not action.order
         or not old
-        or not old.sound
+        or not old.key_matches
         or key.name != names.agent_certificate(namespace, name, key.namespace)
     ):
         return None
@@ -174,7 +174,7 @@ def _wanting(order: Request, live: Obj, snapshot: Snapshot) -> bool:
     if isinstance(order, CertificateRequest):
         return checks.reissue_reason(order, snapshot.certificates, live) is not None
     if isinstance(order, CopyRequest):
-        return checks.differs(order, snapshot.certificates)
+        return checks.copy_differs(order, snapshot.certificates)
     fact = snapshot.data.get((order.key.kind, order.key.name))
     return bool(fact and order.keys - fact.keys)
 

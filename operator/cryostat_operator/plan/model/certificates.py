@@ -1,4 +1,4 @@
-"""The public part of certificates in Secrets."""
+"""What the operator keeps of a Secret with a certificate: only its public part."""
 
 from __future__ import annotations
 
@@ -10,19 +10,23 @@ CERTIFICATE, PRIVATE_KEY, TLS_CA_KEY = "tls.crt", "tls.key", "ca.crt"
 
 @dataclass(frozen=True)
 class CertificateInfo:
-    """A Secret with a certificate, without what is secret in it.
+    """The public part of a Secret with a certificate.
 
     Attributes:
         keys: names of the Secret's keys.
-        digests: SHA-256 of `tls.crt` and `ca.crt`, as far as they are there.
-        common_name, dns_names, usages, authority, rsa: as in `CertificateOrder`; `authority` says whether it may sign.
-        key_id: identifies its public key.
-        issuer_id: identifies the public key that it was signed with.
-        trusted: identify the public keys of the certificates in `ca.crt`.
-        sound: whether the private key belongs to the certificate; public copies have none.
-        due: whether it must be renewed by now.
-        not_after: when it ends, RFC 3339.
-        pem: for authorities, all certificates of `ca.crt`.
+        digests: SHA-256 of `tls.crt` and `ca.crt`, if they exist.
+        common_name: common name of the subject.
+        dns_names: DNS names of the subject alternative name.
+        usages: extended key usages, by cert-manager's names.
+        is_ca: whether it may sign certificates.
+        rsa: whether its key is RSA.
+        key_id: identifier of its public key.
+        issuer_id: identifier of the public key that verifies its signature.
+        trusted: identifiers of the public keys of the certificates in `ca.crt`.
+        key_matches: whether the private key belongs to the certificate; True if the Secret has no private key.
+        renewal_due: whether it must be renewed now.
+        not_after: end of its validity, RFC 3339.
+        pem: for a CA, all certificates of `ca.crt`; otherwise empty.
     """
 
     keys: frozenset[str]
@@ -30,12 +34,12 @@ class CertificateInfo:
     common_name: str = ""
     dns_names: frozenset[str] = frozenset()
     usages: frozenset[str] = frozenset()
-    authority: bool = False
+    is_ca: bool = False
     rsa: bool = False
     key_id: str = ""
     issuer_id: str = ""
     trusted: frozenset[str] = frozenset()
-    sound: bool = True
-    due: bool = False
+    key_matches: bool = True
+    renewal_due: bool = False
     not_after: str = ""
     pem: str = ""

@@ -51,7 +51,7 @@ class CertificateRequest:
     Attributes:
         dns_names: all names that the certificate is valid for.
         usages: `server auth`, `client auth`, or both.
-        authority: Secret of the authority that signs; None where this is the authority, which signs itself.
+        ca: Secret of the certificate authority that signs; None if this is the CA, which signs itself.
         rsa: whether the key is RSA with 2048 bits, else it is ECDSA on P-256.
         password: Secret and key of the password of the keystores, where there are keystores.
         password_digest: what identifies that password; other keystores are made when it changes.
@@ -61,7 +61,7 @@ class CertificateRequest:
     common_name: str
     dns_names: tuple[str, ...] = ()
     usages: frozenset[str] = frozenset()
-    authority: Key | None = None
+    ca: Key | None = None
     rsa: bool = False
     password: tuple[Key, str] | None = None
     password_digest: str = ""

@@ -1,1 +1,1 @@
-"""Decides which certificates an instance needs, who issues them, and when they are issued again."""
+"""TLS between the components: which certificates an instance needs, who issues them, when they are issued again."""

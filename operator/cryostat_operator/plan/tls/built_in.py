@@ -1,4 +1,4 @@
-"""The built-in authority: the Secrets with its own certificate and with those that it signs, as orders to the shell."""
+"""Requests for the certificates that the operator's own certificate authority issues, without cert-manager."""
 
 from __future__ import annotations
 
@@ -15,63 +15,70 @@ from ..model.requests import CertificateRequest
 from . import specs
 from .specs import NAME, CertificateSpec
 
-COMMON_NAME = "cryostat-ca"
+CA_NAME = "cryostat-ca"
 
 
 def build(instance: Instance) -> ComponentPlan:
-    """All certificates; each waits while cert-manager, which may have made it before, still looks after its Secret."""
-    requests = (_authority(instance), *(_leaf(instance, leaf) for leaf in specs.of(instance)))
-    names_of_old = specs.secrets(instance)
+    """Return all certificates; one is blocked while cert-manager manages its Secret or its password is missing."""
+    requests = (_ca_request(instance), *(_certificate_request(instance, spec) for spec in specs.certificates(instance)))
+    certificate_names = specs.certificate_names(instance)
     blocked = {}
-    for order in requests:
-        problem = _handed_over(instance, names_of_old[order.key.name]) or _password_missing(instance, order)
+    for request in requests:
+        problem = _held_by_cert_manager(instance, certificate_names[request.key.name])
+        problem = problem or _password_missing(instance, request)
         if problem:
-            blocked[order.key] = Blocked(order.key, problem)
-    ready = tuple(order for order in requests if order.key not in blocked)
-    return ComponentPlan(NAME, tuple(_secret(instance, order) for order in ready), ready, tuple(blocked.values()))
+            blocked[request.key] = Blocked(request.key, problem)
+    ready = tuple(request for request in requests if request.key not in blocked)
+    secrets = tuple(_secret(instance, request) for request in ready)
+    return ComponentPlan(NAME, secrets, ready, tuple(blocked.values()))
 
 
-def _authority(instance: Instance) -> CertificateRequest:
-    return CertificateRequest(specs.authority_secret(instance), COMMON_NAME)
+def _ca_request(instance: Instance) -> CertificateRequest:
+    return CertificateRequest(specs.ca_secret_key(instance), CA_NAME)
 
 
-def _leaf(instance: Instance, leaf: CertificateSpec) -> CertificateRequest:
-    order = CertificateRequest(
-        Key("Secret", instance.namespace, leaf.secret),
-        leaf.common_name,
-        leaf.dns_names,
-        frozenset(leaf.usages),
-        specs.authority_secret(instance),
-        leaf.rsa,
+def _certificate_request(instance: Instance, spec: CertificateSpec) -> CertificateRequest:
+    request = CertificateRequest(
+        Key("Secret", instance.namespace, spec.secret),
+        spec.common_name,
+        spec.dns_names,
+        frozenset(spec.usages),
+        specs.ca_secret_key(instance),
+        spec.rsa,
     )
-    if not leaf.keystore:
-        return order
+    if not spec.keystore:
+        return request
     password = Key("Secret", instance.namespace, specs.keystore_secret(instance))
-    fact = instance.snapshot.data.get(("Secret", password.name))
-    digest = names.sha256(fact.digest)[:16] if fact else ""
-    return replace(order, password=(password, specs.KEYSTORE_PASSWORD), password_digest=digest)
+    content = instance.snapshot.data.get(("Secret", password.name))
+    digest = names.sha256(content.digest)[:16] if content else ""
+    return replace(request, password=(password, specs.KEYSTORE_PASSWORD), password_digest=digest)
 
 
-def _secret(instance: Instance, order: CertificateRequest) -> Obj:
-    obj = builders.owned(instance, "Secret", order.key.name) | {"type": "kubernetes.io/tls"}
-    if order.password:
-        builders.annotate(obj, {constants.ANNOTATION_KEYSTORE_PASSWORD: order.password_digest})
+def _secret(instance: Instance, request: CertificateRequest) -> Obj:
+    obj = builders.owned(instance, "Secret", request.key.name) | {"type": "kubernetes.io/tls"}
+    if request.password:
+        builders.annotate(obj, {constants.ANNOTATION_KEYSTORE_PASSWORD: request.password_digest})
     return obj
 
 
-def _handed_over(instance: Instance, certificate: str) -> Problem | None:
+def _held_by_cert_manager(instance: Instance, certificate: str) -> Problem | None:
+    """Return the problem of a Secret whose Certificate exists: cert-manager would overwrite it."""
     if not instance.live("Certificate", certificate):
         return None
-    message = f"Certificate {certificate} of cert-manager is about to be deleted; the operator issues it afterwards."
-    return Problem(NAME, "WaitingForCertificate", message, warning=False)
+    return specs.waiting_for_certificate(
+        f"Certificate {instance.namespace}/{certificate} of cert-manager is being deleted; "
+        "the operator issues the certificate itself afterwards."
+    )
 
 
-def _password_missing(instance: Instance, order: CertificateRequest) -> Problem | None:
-    if not order.password:
+def _password_missing(instance: Instance, request: CertificateRequest) -> Problem | None:
+    if not request.password:
         return None
-    secret, key = order.password
-    fact = instance.snapshot.data.get(("Secret", secret.name))
-    if fact and key in fact.keys:
+    secret, key = request.password
+    content = instance.snapshot.data.get(("Secret", secret.name))
+    if content and key in content.keys:
         return None
-    message = f"The keystore in Secret {order.key.name} waits for its password in Secret {secret.name}."
-    return Problem(NAME, "WaitingForCertificate", message, warning=False)
+    return specs.waiting_for_certificate(
+        f"The keystore in Secret {instance.namespace}/{request.key.name} waits for its password, in Secret "
+        f"{secret.name}."
+    )

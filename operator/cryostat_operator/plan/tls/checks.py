@@ -1,93 +1,103 @@
-"""What is public of certificates in Secrets, and whether they still are what was ordered."""
+"""Ordered checks of certificates in Secrets: the first check that fails is the reason to issue one again.
+
+The approach is that of cert-manager's policy chain: each check is a function of the request, what is known of all
+certificates, and the live Secret, and returns a reason or None.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 from ...api import constants
-from ..model import names
-from ..model.certificates import CERTIFICATE, PRIVATE_KEY, TLS_CA_KEY, CertificateInfo
+from ..model.certificates import PRIVATE_KEY, CertificateInfo
 from ..model.kinds import Key, Obj
 from ..model.requests import CertificateRequest, CopyRequest
 
-_PLACEHOLDER = "(certificate of the authority)"
-
-
 Known = Mapping[Key, CertificateInfo]
+"""Certificates of an instance by their Secret."""
+
+Check = Callable[[CertificateRequest, CertificateInfo, Known, Obj | None], str | None]
 
 
-def reissue_reason(order: CertificateRequest, known: Known, live: Obj | None) -> str | None:
-    """Why the certificate in the ordered Secret must be made anew, in a few words; None where it is as ordered."""
-    fact = known.get(order.key)
-    if fact is None or not order.keys <= fact.keys:
-        return "it is missing or incomplete"
-    if not fact.sound:
-        return "its private key does not belong to it"
-    if fact.due:
-        return "it is due for renewal"
-    if (fact.common_name, fact.dns_names, fact.usages, fact.rsa) != _wished(order):
-        return "it was made for something else"
-    if order.password and keystore_digest(live) != order.password_digest:
-        return "the password of its keystore changed"
-    return _distrusted(order, fact, known)
+def reissue_reason(request: CertificateRequest, known: Known, live: Obj | None) -> str | None:
+    """Return why the requested certificate must be issued again, in a few words; None if it is as requested.
+
+    Args:
+        request: the certificate that is needed.
+        known: certificates of the instance, the CA included.
+        live: the Secret as last observed.
+    """
+    info = known.get(request.key)
+    if info is None:
+        return _MISSING
+    reasons = (check(request, info, known, live) for check in CHECKS)
+    return next((reason for reason in reasons if reason), None)
 
 
-def _wished(order: CertificateRequest) -> tuple[str, frozenset[str], frozenset[str], bool]:
-    return order.common_name, frozenset(order.dns_names), order.usages, order.rsa
+_MISSING = "it is missing or incomplete"
 
 
-def _distrusted(order: CertificateRequest, fact: CertificateInfo, known: Known) -> str | None:
-    if order.authority is None:
-        return None if fact.authority and fact.key_id in fact.trusted else "it is no authority"
-    authority = known.get(order.authority)
-    if authority is None or fact.issuer_id not in authority.trusted or fact.trusted != authority.trusted:
-        return "the authority changed"
-    return None
+def _incomplete(request: CertificateRequest, info: CertificateInfo, _known: Known, _live: Obj | None) -> str | None:
+    return None if request.keys <= info.keys else _MISSING
+
+
+def _key_mismatch(_request: CertificateRequest, info: CertificateInfo, _known: Known, _live: Obj | None) -> str | None:
+    return None if info.key_matches else "its private key does not belong to it"
+
+
+def _renewal_due(_request: CertificateRequest, info: CertificateInfo, _known: Known, _live: Obj | None) -> str | None:
+    return "it is due for renewal" if info.renewal_due else None
+
+
+def _other_content(request: CertificateRequest, info: CertificateInfo, _known: Known, _live: Obj | None) -> str | None:
+    actual = (info.common_name, info.dns_names, info.usages, info.rsa)
+    desired = (request.common_name, frozenset(request.dns_names), request.usages, request.rsa)
+    return None if actual == desired else "its names, usages or key type differ from the request"
+
+
+def _other_password(request: CertificateRequest, _info: CertificateInfo, _known: Known, live: Obj | None) -> str | None:
+    if not request.password or keystore_digest(live) == request.password_digest:
+        return None
+    return "the password of its keystore changed"
+
+
+def _no_ca(request: CertificateRequest, info: CertificateInfo, _known: Known, _live: Obj | None) -> str | None:
+    if request.ca is not None or (info.is_ca and info.key_id in info.trusted):
+        return None
+    return "it is not a certificate authority"
+
+
+def _issuer_changed(request: CertificateRequest, info: CertificateInfo, known: Known, _live: Obj | None) -> str | None:
+    if request.ca is None:
+        return None
+    ca = known.get(request.ca)
+    if ca and info.issuer_id in ca.trusted and info.trusted == ca.trusted:
+        return None
+    return "the certificate authority changed"
+
+
+CHECKS: tuple[Check, ...] = (
+    _incomplete,
+    _key_mismatch,
+    _renewal_due,
+    _other_content,
+    _other_password,
+    _no_ca,
+    _issuer_changed,
+)
 
 
 def keystore_digest(live: Obj | None) -> str:
-    """What identifies the password that the keystores of a live Secret were made with."""
+    """Return the digest of the password that the keystores of a live Secret were created with, or an empty string."""
     annotations = (live or {}).get("metadata", {}).get("annotations") or {}
     return str(annotations.get(constants.ANNOTATION_KEYSTORE_PASSWORD, ""))
 
 
-def differs(order: CopyRequest, known: Known) -> bool:
-    """Whether a copy does not repeat its source. A private key is known by the certificate that it belongs to."""
-    copy, source = known.get(order.key), known.get(order.source)
-    if copy is None or source is None or not order.keys <= copy.keys:
+def copy_differs(request: CopyRequest, known: Known) -> bool:
+    """Return whether a copy differs from its source. A private key is compared through its certificate."""
+    copy, source = known.get(request.key), known.get(request.source)
+    if copy is None or source is None or not request.keys <= copy.keys:
         return True
-    public = {key: origin for key, origin in order.values.items() if key != PRIVATE_KEY}
+    public = {key: origin for key, origin in request.values.items() if key != PRIVATE_KEY}
     same = all(copy.digests.get(key) == source.digests.get(origin) for key, origin in public.items())
-    return not same or (PRIVATE_KEY in order.values and not copy.sound)
-
-
-def assumed_certificate(order: CertificateRequest | CopyRequest, known: Known) -> CertificateInfo:
-    """The fact that the shell makes true when it carries out an order; for plans of clusters that are not there."""
-    if isinstance(order, CopyRequest):
-        source = known[order.source]
-        digests = {k: source.digests[v] for k, v in order.values.items() if v in source.digests}
-        return CertificateInfo(order.keys, digests, common_name=source.common_name, key_id=source.key_id)
-    key_id = names.sha256(str(order.key))
-    authority = known[order.authority] if order.authority else None
-    trusted = authority.trusted if authority else frozenset({key_id})
-    common_name, dns_names, usages, rsa = _wished(order)
-    return CertificateInfo(
-        order.keys,
-        {CERTIFICATE: key_id, TLS_CA_KEY: names.sha256("".join(sorted(trusted)))},
-        common_name,
-        dns_names,
-        usages,
-        authority is None,
-        rsa,
-        key_id,
-        authority.key_id if authority else key_id,
-        trusted,
-        pem="" if authority else _PLACEHOLDER,
-    )
-
-
-def issued(*, authority: bool) -> CertificateInfo:
-    """The fact of a Secret that cert-manager has written; for plans of clusters that are not there."""
-    keys = frozenset((CERTIFICATE, PRIVATE_KEY, TLS_CA_KEY, "keystore.p12", "truststore.p12"))
-    digests = {CERTIFICATE: names.sha256(CERTIFICATE), TLS_CA_KEY: names.sha256(TLS_CA_KEY)}
-    return CertificateInfo(keys, digests, authority=authority, pem=_PLACEHOLDER if authority else "")
+    return not same or (PRIVATE_KEY in request.values and not copy.key_matches)

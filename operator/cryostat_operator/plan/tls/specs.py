@@ -1,4 +1,4 @@
-"""Which certificates an instance has: names, owners of the keys, and the Secrets that they lie in."""
+"""The certificates of an instance: their names, host names, usages and Secrets."""
 
 from __future__ import annotations
 
@@ -7,24 +7,27 @@ from dataclasses import dataclass
 from ..instance import Instance
 from ..model import names
 from ..model.kinds import Key
+from ..model.problems import Problem
 
 NAME = "tls"
 SERVER = "server auth"
 CLIENT = "client auth"
 KEYSTORE_PASSWORD = "KEYSTORE_PASS"  # noqa: S105 - the name of a key
-AUTHORITY_NAME = "cryostat-ca-cert-manager"
+CERT_MANAGER_CA_NAME = "cryostat-ca-cert-manager"
 
 
 @dataclass(frozen=True)
 class CertificateSpec:
-    """One certificate of the instance.
+    """One certificate of an instance.
 
     Attributes:
-        name: of the Certificate, where cert-manager makes it.
-        secret: where it lies, with its key.
-        client: whether its holder shows it to servers too.
-        keystore: whether it is wanted as a PKCS #12 keystore, too.
-        rsa: whether something that reads the key understands nothing but RSA, or might not.
+        name: name of the Certificate object, if cert-manager issues it.
+        secret: name of the Secret with the certificate and its private key.
+        common_name: common name of the subject.
+        dns_names: all host names that the certificate is valid for.
+        client: whether it is also used as a client certificate.
+        keystore: whether the Secret also contains PKCS #12 keystores.
+        rsa: whether the private key is RSA, because a program that reads it may support nothing else.
     """
 
     name: str
@@ -37,18 +40,20 @@ class CertificateSpec:
 
     @property
     def usages(self) -> tuple[str, ...]:
+        """Extended key usages, by cert-manager's names."""
         return (SERVER, CLIENT) if self.client else (SERVER,)
 
 
-def of(instance: Instance) -> tuple[CertificateSpec, ...]:
-    """All certificates but that of the authority."""
-    # Java reads the keys of the first two and of agents; the others are read by OpenSSL and Go.
+def certificates(instance: Instance) -> tuple[CertificateSpec, ...]:
+    """Return all certificates except that of the certificate authority."""
+    # Java reads the private keys of the application, the report generators and the agents; OpenSSL and Go read the
+    # others.
     return (
         CertificateSpec(
             instance.name,
             f"{instance.name}-tls",
             "cryostat",
-            _hosts(instance, instance.name),
+            _host_names(instance, instance.name),
             client=True,
             keystore=True,
             rsa=True,
@@ -60,7 +65,7 @@ def of(instance: Instance) -> tuple[CertificateSpec, ...]:
             f"{instance.name}-agent-proxy",
             f"{instance.name}-agent-tls",
             "cryostat-agent-proxy",
-            _hosts(instance, f"{instance.name}-agent"),
+            _host_names(instance, f"{instance.name}-agent"),
         ),
         *(_agent(instance, target) for target in instance.reachable_targets),
     )
@@ -70,30 +75,44 @@ def _server(
     instance: Instance, component: str, common_name: str, *, client: bool = False, rsa: bool = False
 ) -> CertificateSpec:
     service = f"{instance.name}-{component}"
-    return CertificateSpec(service, f"{service}-tls", common_name, _hosts(instance, service), client=client, rsa=rsa)
+    dns_names = _host_names(instance, service)
+    return CertificateSpec(service, f"{service}-tls", common_name, dns_names, client=client, rsa=rsa)
 
 
-def _hosts(instance: Instance, service: str) -> tuple[str, ...]:
-    """The names under which a Service of the install namespace is called."""
+def _host_names(instance: Instance, service: str) -> tuple[str, ...]:
+    """Return the host names of a Service in the install namespace."""
     return service, f"{service}.{instance.namespace}.svc", instance.service_host(service)
 
 
 def _agent(instance: Instance, target: str) -> CertificateSpec:
-    """One certificate for all agents of a target namespace: each has a name below that of the callback Service."""
+    """Return the certificate that all agents of a target namespace share; it covers every name below the Service's."""
     name = names.agent_certificate(instance.namespace, instance.name, target)
-    hosts = (f"*.{names.agent_callback_service(instance.namespace, instance.name)}.{target}.svc",)
-    return CertificateSpec(name, name, "cryostat-agent", hosts, client=True, rsa=True)
+    service = names.agent_callback_service(instance.namespace, instance.name)
+    dns_names = (f"*.{service}.{target}.svc",)
+    return CertificateSpec(name, name, "cryostat-agent", dns_names, client=True, rsa=True)
 
 
-def secrets(instance: Instance) -> dict[str, str]:
-    """Names of all Secrets with certificates, that of the authority first, and of their Certificates."""
-    return {authority_secret(instance).name: f"{instance.name}-ca"} | {leaf.secret: leaf.name for leaf in of(instance)}
+def certificate_names(instance: Instance) -> dict[str, str]:
+    """Return the name of the Certificate for each Secret with a certificate, the certificate authority first."""
+    names_by_secret = {ca_secret_key(instance).name: ca_certificate_name(instance)}
+    return names_by_secret | {spec.secret: spec.name for spec in certificates(instance)}
 
 
-def authority_secret(instance: Instance) -> Key:
+def ca_certificate_name(instance: Instance) -> str:
+    """Return the name of the certificate authority's Certificate and of the Issuer that signs with it."""
+    return f"{instance.name}-ca"
+
+
+def ca_secret_key(instance: Instance) -> Key:
+    """Return the Secret of the certificate authority."""
     return Key("Secret", instance.namespace, names.ca_secret(instance.namespace, instance.name))
 
 
 def keystore_secret(instance: Instance) -> str:
-    """Secret with the password of the keystore."""
+    """Return the name of the Secret with the password of the keystores."""
     return f"{instance.name}-keystore"
+
+
+def waiting_for_certificate(message: str) -> Problem:
+    """Return the problem of an object that waits for a certificate; waiting alone needs no action."""
+    return Problem(NAME, "WaitingForCertificate", message, warning=False)

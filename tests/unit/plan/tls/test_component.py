@@ -8,6 +8,7 @@ from dataclasses import replace
 import pytest
 
 from cryostat_operator.api import constants
+from cryostat_operator.plan.assumed import assumed_certificate
 from cryostat_operator.plan.conditions import Report, status_of
 from cryostat_operator.plan.diff.comparison import differences
 from cryostat_operator.plan.diff.plan_diff import compare, possible
@@ -17,7 +18,7 @@ from cryostat_operator.plan.model.desired_state import Plan
 from cryostat_operator.plan.model.kinds import KINDS, Key, Obj
 from cryostat_operator.plan.model.requests import CertificateRequest, CopyRequest
 from cryostat_operator.plan.model.snapshot import ContentSummary, NamespaceState, Snapshot
-from cryostat_operator.plan.tls.checks import assumed_certificate, differs, reissue_reason
+from cryostat_operator.plan.tls.checks import copy_differs, reissue_reason
 from cryostat_operator.settings import Settings
 from tests.unit.cluster_state import NAME, NAMESPACE, ClusterState, cryostat, find, names_of
 
@@ -167,8 +168,8 @@ def test_a_certificate_as_ordered_is_left_alone() -> None:
     "changes",
     [
         {"keys": frozenset({"tls.crt", "tls.key"})},
-        {"sound": False},
-        {"due": True},
+        {"key_matches": False},
+        {"renewal_due": True},
         {"common_name": "other"},
         {"dns_names": frozenset({"a"})},
         {"usages": frozenset({"server auth", "client auth"})},
@@ -204,9 +205,9 @@ def test_a_copy_is_known_by_what_is_public() -> None:
     )
     snapshot = known()
     snapshot[order.key] = assumed_certificate(order, snapshot)
-    assert not differs(order, snapshot)
-    assert differs(order, {**snapshot, order.key: replace(snapshot[order.key], sound=False)})
-    assert differs(
+    assert not copy_differs(order, snapshot)
+    assert copy_differs(order, {**snapshot, order.key: replace(snapshot[order.key], key_matches=False)})
+    assert copy_differs(
         order, {**snapshot, ORDER.key: replace(snapshot[ORDER.key], digests={"tls.crt": "new", "ca.crt": "x"})}
     )
 
@@ -223,7 +224,7 @@ def test_a_copy_follows_its_source_and_is_not_made_of_the_former_one() -> None:
         actions = compare(settled.plan, settled.snapshot, UID)
         return {action.key for action in possible(actions, settled.plan, settled.snapshot)} & {CA, copied}
 
-    settled.with_certificates({CA: replace(changed, due=True)})
+    settled.with_certificates({CA: replace(changed, renewal_due=True)})
     assert written() == {CA}
     settled.with_certificates({CA: changed})
     assert written() == {copied}

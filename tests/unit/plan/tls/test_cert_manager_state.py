@@ -1,0 +1,145 @@
+"""The state of each certificate that cert-manager issues, and which check decides it."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from cryostat_operator.api import constants
+from cryostat_operator.plan.instance import Instance
+from cryostat_operator.plan.model import names
+from cryostat_operator.plan.model.certificates import CertificateInfo
+from cryostat_operator.plan.model.kinds import Key, Obj
+from cryostat_operator.plan.model.snapshot import ContentSummary, Snapshot
+from cryostat_operator.plan.tls.cert_manager_state import CertificateState, ca_status, certificate_status
+from cryostat_operator.settings import Settings
+from tests.unit.cluster_state import NAME, NAMESPACE, cryostat
+
+CA_SECRET = names.ca_secret(NAMESPACE, NAME)
+SECRET = f"{NAME}-database-tls"
+CERTIFICATE = f"{NAME}-database"
+KEYS = frozenset({"tls.crt", "tls.key", "ca.crt"})
+
+
+def ready(generation: int = 1, **condition: object) -> Obj:
+    found = {"type": "Ready", "status": "True", "observedGeneration": generation, **condition}
+    return {"metadata": {"generation": 1}, "status": {"conditions": [found]}}
+
+
+def secret(certificate: str | None) -> Obj:
+    annotations = {constants.ANNOTATION_CERTIFICATE: certificate} if certificate else {}
+    return {"metadata": {"annotations": annotations}}
+
+
+def key(name: str, kind: str = "Secret") -> Key:
+    return Key(kind, NAMESPACE, name)
+
+
+def issued() -> Snapshot:
+    """Everything is issued by the current CA."""
+    return Snapshot(
+        live={
+            key(f"{NAME}-ca", "Certificate"): ready(),
+            key(CERTIFICATE, "Certificate"): ready(),
+            key(CA_SECRET): secret(f"{NAME}-ca"),
+            key(SECRET): secret(CERTIFICATE),
+        },
+        certificates={
+            key(CA_SECRET): CertificateInfo(KEYS, is_ca=True, key_id="ca", issuer_id="ca"),
+            key(SECRET): CertificateInfo(KEYS, key_id="database", issuer_id="ca"),
+        },
+    )
+
+
+def without(snapshot: Snapshot, *keys: Key) -> Snapshot:
+    return replace(snapshot, live={k: v for k, v in snapshot.live.items() if k not in keys})
+
+
+def with_live(snapshot: Snapshot, of: Key, obj: Obj) -> Snapshot:
+    return replace(snapshot, live={**snapshot.live, of: obj})
+
+
+def with_info(snapshot: Snapshot, of: Key, **changes: object) -> Snapshot:
+    info = replace(snapshot.certificates[of], **changes)  # type: ignore[arg-type]
+    return replace(snapshot, certificates={**snapshot.certificates, of: info})
+
+
+def with_content(snapshot: Snapshot, certificate: str | None) -> Snapshot:
+    return replace(snapshot, data={("Secret", SECRET): ContentSummary(KEYS, "digest", certificate)})
+
+
+def instance(snapshot: Snapshot) -> Instance:
+    return Instance(cryostat({"enableCertManager": True}), snapshot, Settings())
+
+
+UNLABELED = without(issued(), key(SECRET))
+CASES = {
+    "as issued": (issued(), CertificateState.READY),
+    "somebody else's Secret": (with_content(UNLABELED, ""), CertificateState.FOREIGN),
+    "another Certificate's": (with_content(UNLABELED, "other"), CertificateState.FOREIGN),
+    "unknown origin": (with_content(UNLABELED, None), CertificateState.ISSUING),
+    "labels removed": (with_content(UNLABELED, CERTIFICATE), CertificateState.ISSUING),
+    "of the built-in CA": (with_live(issued(), key(SECRET), secret(None)), CertificateState.STALE),
+    "stale before requested": (
+        without(with_live(issued(), key(SECRET), secret(None)), key(CERTIFICATE, "Certificate")),
+        CertificateState.STALE,
+    ),
+    "no Certificate": (without(issued(), key(CERTIFICATE, "Certificate")), CertificateState.REQUESTED),
+    "no condition": (with_live(issued(), key(CERTIFICATE, "Certificate"), {"metadata": {}}), CertificateState.ISSUING),
+    "not ready": (
+        with_live(issued(), key(CERTIFICATE, "Certificate"), ready(status="False")),
+        CertificateState.ISSUING,
+    ),
+    "older generation": (
+        with_live(issued(), key(CERTIFICATE, "Certificate"), ready(generation=0)),
+        CertificateState.ISSUING,
+    ),
+    "no Secret": (UNLABELED, CertificateState.ISSUING),
+    "a key is missing": (with_info(issued(), key(SECRET), keys=KEYS - {"ca.crt"}), CertificateState.ISSUING),
+    "CA replaced": (with_info(issued(), key(CA_SECRET), key_id="new"), CertificateState.WRONG_ISSUER),
+    "CA replaced, not ready": (
+        without(with_info(issued(), key(CA_SECRET), key_id="new"), key(f"{NAME}-ca", "Certificate")),
+        CertificateState.READY,
+    ),
+    "issuer unknown": (with_info(issued(), key(SECRET), issuer_id=""), CertificateState.READY),
+}
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_state(case: str) -> None:
+    snapshot, expected = CASES[case]
+    status = certificate_status(instance(snapshot), CERTIFICATE, SECRET)
+    assert status.state is expected
+    assert (status.problem is None) == (expected is CertificateState.READY) == status.ready
+
+
+@pytest.mark.parametrize(
+    ("case", "blocks_certificate", "must_delete_secret"),
+    [
+        ("as issued", False, False),
+        ("somebody else's Secret", True, False),
+        ("of the built-in CA", True, True),
+        ("no Certificate", False, False),
+        ("not ready", False, False),
+        ("CA replaced", False, True),
+    ],
+)
+def test_what_a_state_means(case: str, blocks_certificate: bool, must_delete_secret: bool) -> None:
+    status = certificate_status(instance(CASES[case][0]), CERTIFICATE, SECRET)
+    assert (status.blocks_certificate, status.must_delete_secret) == (blocks_certificate, must_delete_secret)
+
+
+def test_the_message_quotes_cert_manager() -> None:
+    waiting = ready(status="False", message="Issuing certificate as Secret does not exist")
+    status = certificate_status(
+        instance(with_live(issued(), key(CERTIFICATE, "Certificate"), waiting)), CERTIFICATE, SECRET
+    )
+    assert status.problem
+    assert status.problem.message == (
+        f"Certificate {NAMESPACE}/{CERTIFICATE} is not ready: Issuing certificate as Secret does not exist"
+    )
+
+
+def test_a_ca_secret_with_an_ordinary_certificate_does_not_recurse() -> None:
+    assert ca_status(instance(with_info(issued(), key(CA_SECRET), is_ca=False, issuer_id="x"))).ready
