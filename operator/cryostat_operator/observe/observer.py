@@ -18,6 +18,7 @@ from ..plan.model.certificates import CertificateInfo
 from ..plan.model.desired_state import Plan
 from ..plan.model.kinds import KINDS, InstanceKey, Key, Obj, collection_path
 from ..plan.model.snapshot import ContentSummary, Snapshot
+from .authentication import AuthenticationStore
 from .owned_objects import SOON, OwnedObjects
 from .pods import SELECTOR, PodStore
 from .reference_store import NamespaceStore, ReferenceStore
@@ -25,6 +26,9 @@ from .reference_store import NamespaceStore, ReferenceStore
 _MARKED = f"{constants.LABEL_NAME},{constants.LABEL_NAMESPACE}"
 _NOT_MARKED = f"!{constants.LABEL_NAME}"
 _PATIENCE = 10.0  # seconds that the first list of an optional kind may take
+
+
+_AUTHENTICATION = "Authentication"
 
 
 class _Dependencies(NamedTuple):
@@ -63,6 +67,7 @@ class Observer:
         self._dependencies: dict[InstanceKey, _Dependencies] = {}
         self.apis = Discovery(client, self._serve)
         self._api_server = ApiServerEndpoints(enqueue_all)
+        self._authentication = AuthenticationStore(enqueue_all)
         self._reflectors: dict[str, tuple[Reflector, asyncio.Task[None]]] = {}
         self._tasks: list[asyncio.Task[None]] = []
 
@@ -98,7 +103,7 @@ class Observer:
     @property
     def seconds_since_contact(self) -> float:
         """Seconds since the quietest stream that we cannot do without was last heard."""
-        required = [r for name, (r, _) in self._reflectors.items() if name not in KINDS or not KINDS[name].optional]
+        required = [reflector for name, (reflector, _) in self._reflectors.items() if not _is_optional(name)]
         return max((reflector.seconds_since_contact for reflector in required), default=0.0)
 
     async def _serve(self, appeared: frozenset[str], vanished: frozenset[str]) -> None:
@@ -108,15 +113,20 @@ class Observer:
             store = self.children.store(kind)
             store.relist()
             store.relisted()
+        if "Route" in vanished:
+            self._reflectors.pop(_AUTHENTICATION)[1].cancel()
         for kind in sorted(appeared):
             self._watch(kind, Source(collection_path(kind), _MARKED), self._store(kind))
+        if "Route" in appeared:
+            self._watch(_AUTHENTICATION, AuthenticationStore.SOURCE, self._authentication)
+            appeared |= {_AUTHENTICATION}
         await self._synced(appeared)
         self._enqueue_all()
 
     async def _synced(self, names: Iterable[str]) -> None:
         """Wait for first lists; for those of optional kinds only for a while, so that they hold nobody up."""
         chosen = {name: self._reflectors[name][0].synced.wait() for name in names}
-        optional = [wait for name, wait in chosen.items() if name in KINDS and KINDS[name].optional]
+        optional = [wait for name, wait in chosen.items() if _is_optional(name)]
         required = [wait for wait in chosen.values() if wait not in optional]
         await asyncio.gather(*required)
         with suppress(TimeoutError):
@@ -141,6 +151,7 @@ class Observer:
         authority = certificates.get(Key("Secret", owner.namespace, names.ca_secret(owner.namespace, owner.name)))
         return Snapshot(
             openshift=self.openshift,
+            authentication_type=self._authentication.type,
             apis=self.apis.served,
             namespaces=self.namespaces.snapshot({owner.namespace, *targets}),
             data=self._data(owner, live),
@@ -224,6 +235,11 @@ class Observer:
         since = references.changes(owner.namespace, name)
         found = await self._client.get_or_none(Key(kind, owner.namespace, name))
         references.learn(owner.namespace, name, found, since)
+
+
+def _is_optional(name: str) -> bool:
+    """Whether a watched resource may be missing from the cluster."""
+    return name == _AUTHENTICATION or (name in KINDS and KINDS[name].optional)
 
 
 class _Marked:

@@ -40,6 +40,8 @@ _OWN_RULES = (
     Rule("discovery.k8s.io", "endpointslices", ("list", "watch")),
     Rule("apiextensions.k8s.io", "customresourcedefinitions", ("list", "watch")),
     Rule("apiregistration.k8s.io", "apiservices", ("list", "watch")),
+    # Whether users of an OpenShift cluster log in through its own OAuth server.
+    Rule("config.openshift.io", "authentications", ("list", "watch")),
     # Allows binding the two roles of instances without having all of their permissions.
     Rule(
         _RBAC,

@@ -48,6 +48,11 @@ class Instance:
     def openshift(self) -> bool:
         return self.snapshot.openshift
 
+    @property
+    def openshift_login(self) -> bool:
+        """Whether people log in with their OpenShift account: where the cluster has an OAuth server."""
+        return self.openshift and self.snapshot.authentication_type in ("", "IntegratedOAuth")
+
     @cached_property
     def tls_issuer(self) -> TlsIssuer:
         """Who issues certificates: as the spec says, else cert-manager where it is installed, else the operator."""
@@ -158,7 +163,7 @@ class Instance:
     @property
     def minted_login_secret(self) -> str | None:
         """Secret with the login that the operator makes: where there is neither SSO nor a file of the user's."""
-        wanted = not (self.openshift or self.open_access or self.basic_auth)
+        wanted = not (self.openshift_login or self.open_access or self.basic_auth)
         return f"{self.name}-basic-auth" if wanted else None
 
     @cached_property

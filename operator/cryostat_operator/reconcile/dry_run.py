@@ -15,6 +15,8 @@ from ..api.v1beta2 import Cryostat
 from ..kube.client import Client
 from ..kube.connection import connect
 from ..kube.discovery import ApiServerEndpoints
+from ..kube.errors import ApiError
+from ..observe.authentication import AuthenticationStore, authentication_type
 from ..observe.records import content_summary
 from ..pki.inspection import inspect_secret
 from ..plan.diff.comparison import differences
@@ -48,6 +50,7 @@ async def _difference(client: Client, cryostat: Cryostat, settings: Settings) ->
         apis=apis,
         namespaces=await _namespaces(client, targets),
         api_server=await _api_server(client),
+        authentication_type=await _authentication_type(client) if "Route" in apis else "",
     )
     plan, lines = Plan(), list[str]()
     for _ in range(4):  # what a plan refers to is known once it is drawn
@@ -71,6 +74,16 @@ async def _live_cr(client: Client, cryostat: Cryostat) -> Cryostat:
     body = cryostat.model_dump(by_alias=True, exclude_none=True)
     metadata = {**cryostat.metadata, **{k: live["metadata"][k] for k in ("uid", "generation")}}
     return Cryostat.model_validate({**body, "metadata": metadata, "status": live.get("status")})
+
+
+async def _authentication_type(client: Client) -> str:
+    """The type of authentication of an OpenShift cluster; empty where the user may not read it."""
+    try:
+        return authentication_type(await client.get_or_none(AuthenticationStore.PATH))
+    except ApiError as error:
+        if error.status != 403:
+            raise
+        return ""
 
 
 async def _apis(client: Client) -> frozenset[str]:

@@ -63,7 +63,7 @@ def config_map(instance: Instance) -> Obj:
         agent_mark=proxy_headers.AGENT_MARK,
         removed_from_agents=proxy_headers.removed_from_agents(),
         removed_from_users=proxy_headers.removed_from_users(),
-        user_port=names.PORT_USER_GATEWAY if instance.openshift else None,
+        user_port=names.PORT_USER_GATEWAY if instance.openshift_login else None,
         grafana_port=names.PORT_GRAFANA,
         open_access=instance.open_access,
         health_paths=names.HEALTH_PATHS,

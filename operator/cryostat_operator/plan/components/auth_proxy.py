@@ -50,7 +50,7 @@ def build(instance: Instance) -> ComponentPlan:
         objects.append(builders.owned(instance, "Secret", instance.minted_login_secret) | {"type": "Opaque"})
         login = {"username": LOGIN_USER, "password": RandomValue(32), LOGIN_FILE: HtpasswdValue(LOGIN_USER, "password")}
         requests.append(_order(instance, instance.minted_login_secret, login))
-    if not instance.openshift:
+    if not instance.openshift_login:
         objects.append(config_map(instance))
     return ComponentPlan(
         NAME,
@@ -79,15 +79,24 @@ def authentication(instance: Instance) -> tuple[str, str]:
     if instance.open_access:
         message = "Everybody who reaches the application may use it: authorizationOptions.openShiftSSO.disable is true"
         return "AuthenticationDisabled", message
+    note = _why_no_accounts(instance)
     if instance.minted_login_secret:
         message = (
             f"Secret {instance.minted_login_secret} holds the login that was generated, keys username and password"
         )
-        return "LoginGenerated", message
+        return "LoginGenerated", f"{message}{note}"
     by_file = f"with the logins of Secret {instance.basic_auth[0]}" if instance.basic_auth else ""
-    if instance.openshift:
+    if instance.openshift_login:
         return "OpenShiftSSO", f"People log in with their OpenShift account{f', or {by_file}' if by_file else ''}"
-    return "BasicAuth", f"People log in {by_file}"
+    return "BasicAuth", f"People log in {by_file}{note}"
+
+
+def _why_no_accounts(instance: Instance) -> str:
+    """The end of a sentence on an OpenShift cluster whose accounts cannot be used; empty elsewhere."""
+    if instance.openshift_login or not instance.openshift:
+        return ""
+    kind = instance.snapshot.authentication_type
+    return f". OpenShift accounts cannot be used: the cluster has no OAuth server (Authentication/cluster is {kind})"
 
 
 def _warnings(instance: Instance) -> tuple[Problem, ...]:
@@ -148,17 +157,17 @@ def config_map(instance: Instance) -> Obj:
 
 def container(instance: Instance) -> Obj:
     resources, security = instance.spec.resources, instance.spec.security_options
-    ping = "/oauth2/healthz" if instance.openshift else "/ping"
-    image = "openshift-oauth-proxy" if instance.openshift else "oauth2-proxy"
+    ping = "/oauth2/healthz" if instance.openshift_login else "/ping"
+    image = "openshift-oauth-proxy" if instance.openshift_login else "oauth2-proxy"
     context = security.auth_proxy_security_context if security else None
     return {
         "name": f"{instance.name}-auth-proxy",
         **workloads.image(instance, image),
         "args": openshift_arguments(instance)
-        if instance.openshift
+        if instance.openshift_login
         else [f"--alpha-config={CONFIG_DIRECTORY}/{CONFIG_FILE}"],
         "ports": [{"containerPort": names.PORT_AUTH_PROXY}],
-        "env": [] if instance.openshift else environment(instance),
+        "env": [] if instance.openshift_login else environment(instance),
         "envFrom": [{"secretRef": {"name": cookie_secret(instance), "optional": False}}],
         "volumeMounts": _mounts(instance),
         "livenessProbe": builders.http_get(ping, names.PORT_AUTH_PROXY, instance.scheme),
@@ -248,7 +257,7 @@ def volumes(instance: Instance) -> list[Obj]:
                 "secret": {"secretName": f"{instance.name}-tls", "defaultMode": builders.READ_ONLY_MODE},
             }
         )
-    if not instance.openshift:
+    if not instance.openshift_login:
         config = {"name": config_name(instance), "items": [builders.item(CONFIG_FILE)]}
         result.append({"name": _config_volume(instance), "configMap": config})
     if instance.basic_auth:
@@ -261,7 +270,7 @@ def volumes(instance: Instance) -> list[Obj]:
 
 def _mounts(instance: Instance) -> list[Obj]:
     return [
-        *([] if instance.openshift else [builders.mount(_config_volume(instance), CONFIG_DIRECTORY)]),
+        *([] if instance.openshift_login else [builders.mount(_config_volume(instance), CONFIG_DIRECTORY)]),
         *([builders.mount(_login_volume(instance), names.SECRETS_DIR)] if login_file(instance) else []),
         *([builders.mount(TLS_VOLUME, f"{names.SECRETS_DIR}/{instance.name}-tls")] if instance.tls else []),
     ]

@@ -50,10 +50,10 @@ def _warnings(instance: Instance) -> tuple[Problem, ...]:
     """Settings that have no effect on this platform."""
     config = _config(instance)
     found = []
-    if config.external_host and not instance.openshift:
+    if config.external_host and not has_route(instance):
         message = "networkOptions.coreConfig.externalHost works with OpenShift Routes only; use ingressSpec here."
         found.append(Problem(NAME, "ExternalHostIgnored", message))
-    if config.ingress_spec and instance.openshift:
+    if config.ingress_spec and has_route(instance):
         message = "networkOptions.coreConfig.ingressSpec is not used on OpenShift; use externalHost here."
         found.append(Problem(NAME, "IngressSpecIgnored", message))
     return tuple(found)
@@ -160,7 +160,7 @@ def _route_url(instance: Instance) -> str | None:
 
 
 def has_ingress(instance: Instance) -> bool:
-    return not instance.openshift and bool(_config(instance).ingress_spec)
+    return not has_route(instance) and bool(_config(instance).ingress_spec)
 
 
 def ingress(instance: Instance) -> Obj:
@@ -210,8 +210,8 @@ def backend_note(instance: Instance) -> str:
 
 def application_url(instance: Instance) -> str | None:
     """Where people find the application: the admitted Route, or the first usable rule of the Ingress; else None."""
-    if instance.openshift:
-        return _route_url(instance) if has_route(instance) else None
+    if has_route(instance):
+        return _route_url(instance)
     return _ingress_url(instance) if has_ingress(instance) else None
 
 
@@ -223,7 +223,7 @@ def is_plain(instance: Instance) -> bool:
     opened = (
         service(instance)["spec"]["type"] != "ClusterIP"
     )  # a node's port or a load balancer leads straight to the proxy
-    return opened and not instance.tls and not instance.openshift
+    return opened and not instance.tls and not has_route(instance)
 
 
 def _ingress_url(instance: Instance) -> str | None:

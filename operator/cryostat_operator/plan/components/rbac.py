@@ -29,7 +29,7 @@ def build(instance: Instance) -> ComponentPlan:
 
 def service_account(instance: Instance) -> Obj:
     obj = builders.owned(instance, "ServiceAccount", instance.name, {"app": instance.name})
-    if not instance.openshift:
+    if not instance.openshift_login:
         return obj
     # Makes the account an OAuth client whose users come back to the Route.
     route = {

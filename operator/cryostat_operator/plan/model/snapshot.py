@@ -36,6 +36,7 @@ class Snapshot:
 
     Attributes:
         openshift: whether the cluster is treated as OpenShift.
+        authentication_type: `spec.type` of OpenShift's `Authentication/cluster`; empty means its own OAuth server.
         apis: kinds that the API server serves, by kind name; None means all of `KINDS`.
         namespaces: existing namespaces; one that is asked for and not here does not exist.
         data: (kind, name) of Secrets and ConfigMaps in the install namespace; None means looked for and not there,
@@ -58,6 +59,7 @@ class Snapshot:
     ca_certificate: str | None = None
     in_sync: Mapping[Key, bytes] = field(default_factory=dict)
     leaving: frozenset[Key] = frozenset()
+    authentication_type: str = ""
 
     def serves(self, kind: str) -> bool:
         return self.apis is None or kind in self.apis

@@ -10,9 +10,12 @@ import pytest
 from cryostat_operator.plan.components.auth_proxy import authentication
 from cryostat_operator.plan.model.kinds import Key
 from cryostat_operator.plan.model.requests import HtpasswdValue, RandomValue
+from cryostat_operator.plan.model.snapshot import Snapshot
 from tests.unit.cluster_state import (
     NAMESPACE,
+    ClusterState,
     container,
+    cryostat,
     environment,
     find,
     mounts,
@@ -192,3 +195,43 @@ def test_an_empty_basic_auth_is_none() -> None:
 def test_long_names_get_short_volume_names() -> None:
     plan = settled({}, name="x" * 48).plan
     assert all(len(name) <= 63 for name in volumes(plan, "x" * 48))
+
+
+# --- OpenShift without an OAuth server ---
+
+
+def without_oauth_server(kind: str, spec: dict[str, Any] | None = None) -> ClusterState:
+    snapshot = Snapshot(authentication_type=kind)
+    return ClusterState(cryostat(spec), openshift=True, snapshot=snapshot).settle()
+
+
+@pytest.mark.parametrize("kind", ["OIDC", "None"])
+def test_openshift_without_an_oauth_server_gets_another_login(kind: str) -> None:
+    state = without_oauth_server(kind)
+    assert LOGIN in state.plan.requests
+    proxy = container(state.plan, "sample", PROXY)
+    assert proxy["args"] == ["--alpha-config=/etc/oauth2_proxy/alpha_config/alpha_config.json"]
+    assert "oauth2-proxy" in proxy["image"]
+    assert authentication(state.instance) == (
+        "LoginGenerated",
+        "Secret sample-basic-auth holds the login that was generated, keys username and password. OpenShift accounts "
+        f"cannot be used: the cluster has no OAuth server (Authentication/cluster is {kind})",
+    )
+    assert "annotations" not in find(state.plan, "ServiceAccount", "sample")["metadata"]
+    assert "8180" not in find(state.plan, "ConfigMap", "sample-agent-proxy")["data"]["nginx.conf"]
+
+
+def test_openshift_without_an_oauth_server_uses_the_users_file() -> None:
+    state = without_oauth_server("OIDC", FILE)
+    reason, message = authentication(state.instance)
+    assert (reason, LOGIN in state.plan.requests) == ("BasicAuth", False)
+    assert message.startswith("People log in with the logins of Secret users. OpenShift accounts cannot be used")
+
+
+@pytest.mark.parametrize("kind", ["", "IntegratedOAuth"])
+def test_with_an_oauth_server_people_use_their_accounts(kind: str) -> None:
+    assert authentication(without_oauth_server(kind).instance)[0] == "OpenShiftSSO"
+
+
+def test_a_cluster_that_is_not_openshift_says_nothing_about_its_accounts() -> None:
+    assert "OpenShift" not in authentication(settled().instance)[1]

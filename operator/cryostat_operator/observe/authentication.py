@@ -1,0 +1,51 @@
+"""How users log in to an OpenShift cluster: the object `Authentication/cluster` of config.openshift.io."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from ..kube.reflector import Source
+from ..plan.model.kinds import Obj, resource_path
+
+GROUP, VERSION, PLURAL, NAME = "config.openshift.io", "v1", "authentications", "cluster"
+
+
+class AuthenticationStore:
+    """Keeps the type of authentication, and calls `changed` when it becomes another one.
+
+    Attributes:
+        type: as in `spec.type`; empty means the built-in OAuth server, also where the object does not exist.
+    """
+
+    SOURCE = Source(resource_path(GROUP, VERSION, PLURAL))
+    PATH = resource_path(GROUP, VERSION, PLURAL, name=NAME)
+
+    def __init__(self, changed: Callable[[], None]) -> None:
+        self._changed = changed
+        self._listed = ""
+        self.type = ""
+
+    def relist(self) -> None:
+        self._listed = ""
+
+    def upsert(self, obj: Obj) -> None:
+        if obj["metadata"]["name"] == NAME:
+            self._listed = authentication_type(obj)
+            self._set(self._listed)
+
+    def remove(self, obj: Obj) -> None:
+        if obj["metadata"]["name"] == NAME:
+            self._set("")
+
+    def relisted(self) -> None:
+        self._set(self._listed)
+
+    def _set(self, found: str) -> None:
+        before, self.type = self.type, found
+        if before != found:
+            self._changed()
+
+
+def authentication_type(obj: Obj | None) -> str:
+    """The type of authentication that an `Authentication` asks for; empty for one that does not exist."""
+    return str(((obj or {}).get("spec") or {}).get("type") or "")

@@ -1,0 +1,49 @@
+"""The type of authentication of an OpenShift cluster, as it is watched."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from cryostat_operator.observe.authentication import AuthenticationStore, authentication_type
+
+
+def authentication(kind: str, name: str = "cluster") -> dict[str, Any]:
+    return {"metadata": {"name": name}, "spec": {"type": kind}}
+
+
+def test_each_change_of_the_type_is_reported_once() -> None:
+    changes: list[str] = []
+    store = AuthenticationStore(lambda: changes.append(store.type))
+    for _ in range(2):
+        store.relist()
+        store.upsert(authentication("OIDC"))
+        store.upsert(authentication("None", "other"))
+        store.relisted()
+    assert (store.type, changes) == ("OIDC", ["OIDC"])
+    store.upsert(authentication(""))
+    store.upsert(authentication("None"))
+    store.remove(authentication("None", "other"))
+    store.remove(authentication("None"))
+    assert changes == ["OIDC", "", "None", ""]
+
+
+def test_an_object_that_is_not_listed_any_more_is_gone() -> None:
+    store = AuthenticationStore(lambda: None)
+    store.upsert(authentication("OIDC"))
+    store.relist()
+    assert store.type == "OIDC"
+    store.relisted()
+    assert store.type == ""
+
+
+def test_without_a_type_there_is_the_built_in_server() -> None:
+    assert [authentication_type(obj) for obj in (None, {}, {"spec": None}, authentication("OIDC"))] == [
+        "",
+        "",
+        "",
+        "OIDC",
+    ]
+
+
+def test_the_path_is_that_of_the_one_object() -> None:
+    assert AuthenticationStore.PATH == "/apis/config.openshift.io/v1/authentications/cluster"
