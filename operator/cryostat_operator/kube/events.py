@@ -103,7 +103,7 @@ class EventRecorder:
 
 def _digest(cryostat: Obj, problem: Problem) -> str:
     """Names a cause, so that even a restarted operator recognises it; the API server's words about one may vary."""
-    cause = problem.about or problem.message
+    cause = problem.dedup_key or problem.message
     return hashlib.sha256(f"{cryostat['metadata']['uid']}/{problem.reason}/{cause}".encode()).hexdigest()[:16]
 
 
@@ -120,7 +120,7 @@ def _event(cryostat: Obj, digest: str, problem: Problem) -> Obj:
             "namespace": metadata["namespace"],
             "uid": metadata["uid"],
         },
-        "type": "Warning" if problem.warning else "Normal",
+        "type": "Warning" if problem.actionable else "Normal",
         "reason": problem.reason,
         "message": problem.message[:1024],
         "source": {"component": COMPONENT},

@@ -187,7 +187,7 @@ class LeaderElection:
 
     async def _tell(self, what: str) -> None:
         assert self._candidate.lease
-        told = Problem("operator", "LeaderElection", f"{self._candidate.name} {what}", warning=False)
+        told = Problem("operator", "LeaderElection", f"{self._candidate.name} {what}", actionable=False)
         await self._teller.event(self._candidate.lease, told)
 
 

@@ -132,7 +132,7 @@ def _ready(instance: Instance, plan: Plan, problems: Sequence[Problem], report: 
     if report.paused:
         return _condition("Ready", "Paused", "Reconciliation is paused by annotation", good=False)
     serious = [p for p in problems if p.reason not in NON_BLOCKING]
-    loud = [p for p in serious if p.warning]
+    loud = [p for p in serious if p.actionable]
     if loud:
         return _condition("Ready", loud[0].reason, _sentences(loud), good=False)
     for prefix, (suffix, component) in DEPLOYMENTS.items():
@@ -184,7 +184,7 @@ def _topics(problems: Sequence[Problem], instance: Instance) -> list[Condition]:
     for topic in _TOPICS:
         others = frozenset().union(*(t.reasons for t in _TOPICS)) if not topic.reasons else frozenset()
         mine = [p for p in problems if (p.reason in topic.reasons if topic.reasons else p.reason not in others)]
-        mine.sort(key=lambda problem: not problem.warning)  # what is wrong before what is waited for
+        mine.sort(key=lambda problem: not problem.actionable)  # what is wrong before what is waited for
         if mine:
             result.append(_condition(topic.type, mine[0].reason, _sentences(mine), good=False))
         elif topic.type == "Exposed":
@@ -225,7 +225,7 @@ def _authentication(instance: Instance) -> Condition:
 
 def _effective(plan: Plan) -> list[Condition]:
     """Present where fields of the spec have no effect."""
-    ignored = [notice for notice in plan.warnings if notice.warning]
+    ignored = [notice for notice in plan.warnings if notice.actionable]
     if not ignored:
         return []
     return [_condition("SpecEffective", ignored[0].reason, _sentences(ignored), good=False)]
@@ -239,8 +239,8 @@ def _tls(instance: Instance, plan: Plan, report: Report) -> Condition:
     problems = [p for part in plan.components if part.name == "tls" for p in (w.problem for w in part.blocked)]
     # That a target namespace cannot be reached is no fault of the certificates.
     ours = ("CertManagerUnavailable", "NameCollision", "WaitingForCertificate")
-    problems = [p for p in (*problems, *report.refusals) if p.part == "tls" and p.reason in ours]
-    problems.sort(key=lambda problem: not problem.warning)
+    problems = [p for p in (*problems, *report.refusals) if p.component == "tls" and p.reason in ours]
+    problems.sort(key=lambda problem: not problem.actionable)
     if problems:
         return _condition("TLSSetupComplete", problems[0].reason, _sentences(problems), good=False)
     unready = [

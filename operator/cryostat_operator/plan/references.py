@@ -90,7 +90,7 @@ class Requirements:
         user = f"{key.kind} {key.name}"
         found = [self._problem(component, user, need) for need in sorted(needs, key=_order)]
         problems = list(dict.fromkeys(problem for problem in found if problem))
-        actionable = [problem for problem in problems if problem.warning]
+        actionable = [problem for problem in problems if problem.actionable]
         if actionable:
             message = " ".join(problem.message for problem in actionable)
             return replace(actionable[0], message=message)
@@ -103,18 +103,18 @@ class Requirements:
             return blocked.problem
         if not self._is_known(need):
             message = f"{user} waits until {what} has been looked up."
-            return Problem(component, "ReferencePending", message, warning=False)
+            return Problem(component, "ReferencePending", message, actionable=False)
         content = self._content(need)
         missing = sorted(need.keys - content.keys) if content else []
         if need.optional or (content and not missing):
             return None
         if need.kind == "Secret" and need.name in self._requested:
-            return Problem(component, "SecretPending", f"{user} waits until {what} has been made.", warning=False)
+            return Problem(component, "SecretPending", f"{user} waits until {what} has been made.", actionable=False)
         if not content:
             message = f"{what} does not exist; {user} needs it."
-            return Problem(component, f"{need.kind}NotFound", message, about=what)
+            return Problem(component, f"{need.kind}NotFound", message, dedup_key=what)
         message = f"{what} lacks {', '.join(missing)}; {user} needs it."
-        return Problem(component, f"{need.kind}KeyNotFound", message, about=what)
+        return Problem(component, f"{need.kind}KeyNotFound", message, dedup_key=what)
 
     def content_hashes(self, key: Key, needs: Iterable[Reference]) -> dict[str, str]:
         """Pod annotations of Deployment `key` that change with the content of what it needs, so that its pods restart.

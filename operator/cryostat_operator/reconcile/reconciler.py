@@ -237,7 +237,7 @@ class Reconciler:
             self._count(refused)
             lasting = [r for r in refused if not r.temporary]
             await self._teller.events(
-                body, [Problem("core", "DeletionBlocked", r.message, about=str(r.key)) for r in lasting]
+                body, [Problem("core", "DeletionBlocked", r.message, dedup_key=str(r.key)) for r in lasting]
             )
             return RETRY
         self._teller.forget(body["metadata"]["uid"])
@@ -301,14 +301,14 @@ class Reconciler:
         owner = InstanceKey(instance.namespace, instance.name)
         refused = [r for r in run.refused.values() if not r.temporary]
         self._count(refused)
-        refusals = [Problem(component_of(plan, r.key), r.reason, r.message, about=str(r.key)) for r in refused]
+        refusals = [Problem(component_of(plan, r.key), r.reason, r.message, dedup_key=str(r.key)) for r in refused]
         refusals += [*(problem for _, problem in sorted(run.vain.items())), *pending(plan, instance.snapshot)]
         report = Report(refusals, self._scout.pods.troubles(owner), run.paused)
         body = self._cryostats.get(owner)
         if body is None:  # deleted while we were at it
             return None
         # Events first: they are told when the conditions did not say so before.
-        told = [p for p in (*plan.problems, *refusals) if p.warning]
+        told = [p for p in (*plan.problems, *refusals) if p.actionable]
         await self._teller.events(body, [*told, *plan.warnings])
         for each in run.news:
             await self._teller.event(body, each)
@@ -342,7 +342,7 @@ class Reconciler:
         status = unreadable(body["metadata"].get("generation", 0), (reason, message), before, now())
         # Which permission is missed first is chance; it is one cause all the same.
         about = reason if reason == "Forbidden" else ""
-        await self._teller.events(body, [Problem("core", reason, message, about=about)])
+        await self._teller.events(body, [Problem("core", reason, message, dedup_key=about)])
         await self._write_status(body, {**(body.get("status") or {}), **status})
 
     def _count(self, refused: Iterable[Refusal]) -> None:

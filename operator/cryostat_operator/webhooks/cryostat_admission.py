@@ -126,7 +126,7 @@ class Admission:
         plan = plan_for(cryostat, snapshot, self._settings)
         snapshot = await self._with_data(cryostat, snapshot, plan)
         plan = plan_for(cryostat, snapshot, self._settings)
-        missing = [p for p in plan.problems if p.warning and p.reason.endswith(_MISSING)]
+        missing = [p for p in plan.problems if p.actionable and p.reason.endswith(_MISSING)]
         return [*plan.warnings, *missing]
 
     async def _with_data(self, cryostat: Cryostat, snapshot: Snapshot, plan: Plan) -> Snapshot:

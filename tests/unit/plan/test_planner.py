@@ -65,7 +65,7 @@ def test_optional_uses_ask_for_nothing() -> None:
 def test_a_first_plan_waits_quietly_and_says_what_to_look_up() -> None:
     plan = ClusterState(cryostat()).plan
     assert reasons(plan.problems) == {"ReferencePending"}
-    assert not any(problem.warning for problem in plan.problems)
+    assert not any(problem.actionable for problem in plan.problems)
     assert plan.references == (
         Reference("ConfigMap", "sample-agent-proxy"),
         Reference("ConfigMap", "sample-oauth2-proxy-cfg", frozenset({"alpha_config.json"})),
@@ -124,10 +124,10 @@ def test_changed_content_rolls_exactly_the_pods_that_use_it(
 def test_a_missing_secret_of_ours_is_no_warning_and_one_of_the_users_is() -> None:
     state = settled({"databaseOptions": {"secretName": "mine"}})
     ours = state.without_data("Secret", "sample-oauth2-cookie").plan.blocked[MAIN].problem
-    assert (ours.reason, ours.warning) == ("SecretPending", False)
+    assert (ours.reason, ours.actionable) == ("SecretPending", False)
     state.with_data("Secret", "sample-oauth2-cookie")
     theirs = state.without_data("Secret", "mine").plan.blocked[MAIN].problem
-    assert (theirs.reason, theirs.warning) == ("SecretNotFound", True)
+    assert (theirs.reason, theirs.actionable) == ("SecretNotFound", True)
 
 
 def test_a_missing_key_is_told_with_its_name() -> None:

@@ -101,7 +101,7 @@ def _why_no_accounts(instance: Instance) -> str:
 
 def _warnings(instance: Instance) -> tuple[Problem, ...]:
     """An event that names the Secret with the generated login."""
-    return (Problem(NAME, *authentication(instance), warning=False),) if instance.minted_login_secret else ()
+    return (Problem(NAME, *authentication(instance), actionable=False),) if instance.minted_login_secret else ()
 
 
 def cookie_secret(instance: Instance) -> str:

@@ -74,7 +74,7 @@ def _lost_keys(instance: Instance) -> Problem | None:
     if not _claim_exists(instance):
         return None
     if ("Secret", name) not in instance.snapshot.data:
-        return Problem(NAME, "ReferencePending", f"Secret {name} has not been looked up yet.", warning=False)
+        return Problem(NAME, "ReferencePending", f"Secret {name} has not been looked up yet.", actionable=False)
     fact = instance.snapshot.data["Secret", name]
     if fact and fact.keys >= _KEYS:
         return None

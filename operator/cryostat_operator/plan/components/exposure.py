@@ -24,7 +24,9 @@ def build(instance: Instance) -> ComponentPlan:
     problem = route_problem(instance)
     if has_route(instance):
         if instance.tls and not instance.snapshot.ca_certificate:
-            held = Problem(NAME, "CertificatePending", "The Route waits for the certificate authority.", warning=False)
+            held = Problem(
+                NAME, "CertificatePending", "The Route waits for the certificate authority.", actionable=False
+            )
             blocked.append(Blocked(Key("Route", instance.namespace, instance.name), held))
         else:
             objects.append(route(instance))
@@ -35,7 +37,7 @@ def build(instance: Instance) -> ComponentPlan:
         url = application_url(instance)
         if url:
             objects.append(console_link(instance, url))
-        elif problem and not problem.warning and link in instance.snapshot.live:
+        elif problem and not problem.actionable and link in instance.snapshot.live:
             blocked.append(Blocked(link, problem))
     return ComponentPlan(
         NAME,
@@ -131,7 +133,7 @@ def route_problem(instance: Instance) -> Problem | None:
     rejected = [c for c in _admissions(instance) if c.get("status") == "False"]
     if not rejected:
         message = f"Route {instance.name} has not been admitted by a router yet."
-        return Problem(NAME, "RouteNotAdmitted", message, warning=False)
+        return Problem(NAME, "RouteNotAdmitted", message, actionable=False)
     words = ": ".join(filter(None, (rejected[0].get("reason"), rejected[0].get("message"))))
     return Problem(NAME, "RouteRejected", f"Route {instance.name} was rejected: {words or 'no reason given'}")
 

@@ -115,7 +115,7 @@ def news(action: Change, before: Snapshot) -> Problem | None:
     if not old or not new or old == new:
         return None
     message = f"Route {action.key.name} moved from {old} to {new}."
-    return Problem("exposure", "RouteHostChanged", message, warning=False)
+    return Problem("exposure", "RouteHostChanged", message, actionable=False)
 
 
 def _agents_certificate(action: Change, before: Snapshot) -> Problem | None:
@@ -134,7 +134,7 @@ def _agents_certificate(action: Change, before: Snapshot) -> Problem | None:
         f"Agents in namespace {key.namespace} have a new certificate. "
         f"Those that run now keep the old one, which ends {old.not_after}: restart their pods before."
     )
-    return Problem("tls", "AgentCertificateRenewed", message, warning=False)
+    return Problem("tls", "AgentCertificateRenewed", message, actionable=False)
 
 
 def pending(plan: Plan, snapshot: Snapshot) -> list[Problem]:
@@ -146,7 +146,7 @@ def pending(plan: Plan, snapshot: Snapshot) -> list[Problem]:
         finalizers = ", ".join((snapshot.live.get(key) or {"metadata": {}})["metadata"].get("finalizers") or ())
         waits = f"; finalizers: {finalizers}" if finalizers else ""
         message = f"{key} is being deleted and is made again afterwards{waits}."
-        found.append(Problem(component_of(plan, key), "ObjectBeingDeleted", message, warning=False))
+        found.append(Problem(component_of(plan, key), "ObjectBeingDeleted", message, actionable=False))
     return found
 
 

@@ -32,7 +32,7 @@ def in_order(instance: Instance, parts: tuple[ComponentPlan, ...]) -> tuple[Comp
         return parts
     message = f"Deployment {instance.name} gets its new Secrets when {' and '.join(busy)} run with theirs."
     key = Key("Deployment", instance.namespace, instance.name)
-    held = Blocked(key, Problem("core", "RollingInOrder", message, warning=False))
+    held = Blocked(key, Problem("core", "RollingInOrder", message, actionable=False))
     return tuple(_without(part, wish, held) if wish in part.objects else part for part in parts)
 
 

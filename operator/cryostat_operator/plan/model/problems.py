@@ -7,14 +7,19 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Problem:
-    """Something that keeps a part from being as wished: a stable CamelCase reason and a sentence that names the cause.
+    """A cause that keeps a component from its desired state, or something that a user should know.
 
-    `warning` decides whether a Warning event tells it too; ordinary waiting (a certificate about to be issued) is none.
-    `about` tells causes apart where the message may vary.
+    Attributes:
+        component: name of the component, such as `database`.
+        reason: stable CamelCase reason of the condition and of the event.
+        message: one or two sentences that name the object and the cause.
+        actionable: whether a user has to act, so that a Warning event is written; False while the operator waits for
+            something that normally follows, such as a certificate that is being issued.
+        dedup_key: identifies the cause where the message may vary; the message if empty.
     """
 
-    part: str
+    component: str
     reason: str
     message: str
-    warning: bool = True
-    about: str = ""
+    actionable: bool = True
+    dedup_key: str = ""

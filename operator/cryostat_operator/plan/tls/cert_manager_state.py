@@ -86,7 +86,7 @@ def _foreign(instance: Instance, name: str, secret: str) -> CertificateStatus | 
         f"{key} exists and does not belong to this Cryostat, so it is not changed, and Certificate {name} is not "
         "created. Delete or rename the Secret."
     )
-    return CertificateStatus(CertificateState.FOREIGN, Problem(NAME, "NameCollision", message, about=str(key)))
+    return CertificateStatus(CertificateState.FOREIGN, Problem(NAME, "NameCollision", message, dedup_key=str(key)))
 
 
 def _stale(instance: Instance, name: str, secret: str) -> CertificateStatus | None:

@@ -115,4 +115,4 @@ def keystore_secret(instance: Instance) -> str:
 
 def waiting_for_certificate(message: str) -> Problem:
     """Return the problem of an object that waits for a certificate; waiting alone needs no action."""
-    return Problem(NAME, "WaitingForCertificate", message, warning=False)
+    return Problem(NAME, "WaitingForCertificate", message, actionable=False)

@@ -68,7 +68,7 @@ def test_the_claim_is_not_made_before_the_keys_are_there() -> None:
     assert state.plan.blocked[CLAIM].problem.reason == "ReferencePending"
     assert CLAIM not in state.without_data("Secret", "sample-db").plan.objects
     assert state.plan.blocked[CLAIM].problem.reason == "SecretPending"
-    assert not state.plan.blocked[CLAIM].problem.warning
+    assert not state.plan.blocked[CLAIM].problem.actionable
     assert CLAIM in state.with_data("Secret", "sample-db", *KEYS).plan.objects
 
 

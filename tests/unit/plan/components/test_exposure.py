@@ -89,8 +89,8 @@ def test_the_address_is_the_admitted_host() -> None:
 
 def test_a_route_that_no_router_has_seen_is_waited_for_quietly() -> None:
     state = ClusterState(cryostat(), openshift=True)
-    [problem] = [p for p in state.plan.problems if p.part == "exposure"]
-    assert (problem.reason, problem.warning) == ("RouteNotAdmitted", False)
+    [problem] = [p for p in state.plan.problems if p.component == "exposure"]
+    assert (problem.reason, problem.actionable) == ("RouteNotAdmitted", False)
     assert LINK not in state.plan.objects
     assert LINK not in state.plan.blocked  # nothing to keep
 
@@ -99,7 +99,7 @@ def test_a_rejection_is_told_in_the_routers_words_and_takes_the_link_away() -> N
     host = "sample-here.apps.example.com"
     state = routed(admission(host, "False", reason="HostAlreadyClaimed", message="route b has it"))
     [problem] = state.plan.problems
-    assert (problem.reason, problem.warning) == ("RouteRejected", True)
+    assert (problem.reason, problem.actionable) == ("RouteRejected", True)
     assert "HostAlreadyClaimed: route b has it" in problem.message
     assert LINK not in {*state.plan.objects, *state.plan.blocked}
     assert Key("Deployment", NAMESPACE, NAME) in state.plan.objects

@@ -111,7 +111,7 @@ def test_bucket_names_are_passed_on() -> None:
 def test_the_credentials_of_the_user_are_waited_for_with_their_name() -> None:
     plan = settled({"objectStorageOptions": S3}).without_data("Secret", "s3").plan
     problem = plan.blocked[Key("Deployment", NAMESPACE, "sample")].problem
-    assert (problem.reason, problem.warning) == ("SecretNotFound", True)
+    assert (problem.reason, problem.actionable) == ("SecretNotFound", True)
     assert "Secret s3 " in problem.message
 
 

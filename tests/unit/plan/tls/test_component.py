@@ -74,7 +74,7 @@ def test_unavailable_cert_manager_holds_up_only_what_needs_certificates() -> Non
     assert names_of(blocked.plan, "Deployment") == set()
     assert len(names_of(blocked.plan, "Service")) == 5
     assert tls_reason(blocked) == ("False", "CertManagerUnavailable")
-    assert [p.reason for p in blocked.plan.problems if p.warning] == ["CertManagerUnavailable"]
+    assert [p.reason for p in blocked.plan.problems if p.actionable] == ["CertManagerUnavailable"]
 
 
 def test_both_ways_fill_the_same_secrets() -> None:
