@@ -41,6 +41,8 @@ SAMPLES = {
 INSTANCE_NAMESPACE = "cryostat-demo"
 REFRESH = 0.5  # seconds between two looks at the cluster
 
+_STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM)
+
 console = Console(highlight=False, width=None if sys.stdout.isatty() else 160)
 
 
@@ -73,13 +75,16 @@ class DemoError(Exception):
     "--once", is_flag=True, help="End when the instance is Ready, with code 0, or at the timeout with code 1."
 )
 def main(platform: str, timeout: float, once: bool) -> None:
-    signal.signal(signal.SIGTERM, _terminate)
+    # Also where SIGINT is ignored from the start, as in the background of a script: then Python installs no handler.
+    for number in _STOP_SIGNALS:
+        signal.signal(number, _stop)
     try:
         with ExitStack() as stack:
             try:
                 _demonstrate(stack, platform, timeout, once)
             finally:
-                signal.signal(signal.SIGINT, signal.SIG_IGN)  # the clean-up is quick, nothing cuts it short
+                for number in _STOP_SIGNALS:
+                    signal.signal(number, signal.SIG_IGN)  # the cleanup is quick and must be complete
     except KeyboardInterrupt:
         console.print("\nStopped.")
         sys.exit(130 if once else 0)
@@ -88,7 +93,7 @@ def main(platform: str, timeout: float, once: bool) -> None:
         sys.exit(1)
 
 
-def _terminate(_signal: int, _frame: object) -> NoReturn:
+def _stop(_signal: int, _frame: object) -> NoReturn:
     raise KeyboardInterrupt
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -58,17 +59,39 @@ def test_an_instance_that_is_late_is_explained(own_cluster: ControlPlane) -> Non
     assert "Traceback" not in shown.stdout + shown.stderr
 
 
-def test_ctrl_c_ends_everything_quietly() -> None:
-    with subprocess.Popen(DEMO, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) as process:
+# SIGINT is ignored in programs that a script starts in the background; they inherit that.
+IGNORE_SIGINT = ("sh", "-c", 'trap "" INT; exec "$@"', "sh")
+
+
+@pytest.mark.parametrize(
+    ("prefix", "number"), [((), signal.SIGINT), (IGNORE_SIGINT, signal.SIGINT), (IGNORE_SIGINT, signal.SIGTERM)]
+)
+def test_a_signal_ends_everything(own_cluster: ControlPlane, prefix: tuple[str, ...], number: signal.Signals) -> None:
+    shown = stopped(prefix, number, KUBECONFIG=str(own_cluster.kubeconfig))
+    log = next(line.split()[-1] for line in shown.splitlines() if "tail -f" in line)
+    assert not Path(log).parent.exists()
+
+
+def test_ctrl_c_ends_the_control_plane() -> None:
+    shown = stopped(IGNORE_SIGINT, signal.SIGINT)
+    kubeconfig = re.findall(r"--kubeconfig (\S+)", shown)[0]
+    assert not Path(kubeconfig).parent.exists()
+
+
+def stopped(prefix: tuple[str, ...], number: signal.Signals, **env: str) -> str:
+    """Sends a signal to `make run` when the instance is Ready; returns its output."""
+    with subprocess.Popen(
+        [*prefix, *DEMO],
+        cwd=ROOT, env={**os.environ, **env}, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+    ) as process:  # fmt: skip
         assert process.stdout
         seen = []
         for line in process.stdout:
             seen.append(line)
             if "Press Ctrl-C" in line:
-                process.send_signal(signal.SIGINT)
-        assert process.wait(30) == 0
+                process.send_signal(number)
+        assert process.wait(60) == 0
     shown = "".join(seen)
     assert "Stopped." in shown
     assert "Traceback" not in shown
-    log = next(line.split()[-1] for line in seen if "tail -f" in line)
-    assert not Path(log).parent.exists()
+    return shown
