@@ -19,15 +19,13 @@ venv: $(VENV)/.installed ## .venv with the locked dependencies and the command c
 run: venv ## a Cryostat from nothing to Ready on an embedded cluster, or on that of KUBECONFIG; PLATFORM=openshift
 	@$(BIN)/python -m tests.cluster.demo --platform $(PLATFORM)
 
-test: venv lint ## everything that CI checks
-	$(BIN)/cryostat-operator generate --check
-	$(BIN)/python -m tests.cluster.binaries
-	@.ci/programs
-	$(BIN)/python -m tests.console --install
-	$(BIN)/pytest -n $(WORKERS) --dist loadfile $(or $(PYTEST_ARGS),--audit-permissions)
+test: venv ## everything that CI checks; COVERAGE=yes measures branch coverage, too
+	@WORKERS=$(WORKERS) PYTEST_ARGS="$(PYTEST_ARGS)" COVERAGE=$(COVERAGE) .ci/test
 
 unit: venv ## tests of single modules: no other program, no network
-	$(BIN)/pytest tests/unit tests/conformance/test_plan.py
+	@rm -f .coverage .coverage.*
+	PYTHONPATH=$(CURDIR) $(BIN)/coverage run -m pytest -n $(WORKERS) tests/unit tests/conformance/test_plan.py
+	.ci/coverage unit
 
 lint: venv ## style, format, types, layers
 	$(BIN)/ruff check .
@@ -58,7 +56,7 @@ image: ## the container image for amd64 and arm64; IMAGE= names it, IMAGE_BUILD=
 	$(IMAGE_BUILD) $(IMAGE) --build-arg VERSION=$(VERSION) --build-arg REVISION=$$(git rev-parse HEAD) .
 
 clean: ## remove .venv and caches (the built control plane stays in ~/.cache/cryostat-operator)
-	rm -rf $(VENV) tests/console/node_modules .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache build dist operator/*.egg-info
+	rm -rf $(VENV) tests/console/node_modules .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache .coverage* build dist operator/*.egg-info
 
 $(VENV)/.installed: requirements-dev.lock pyproject.toml .ci/venv
 	@.ci/venv $(PYTHON) $(VENV)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import subprocess
 import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
@@ -14,6 +15,7 @@ import urllib3
 import yaml
 
 from cryostat_operator.api import constants
+from tests import measure_coverage
 from tests.cluster.api import Api, ApiError, Object, condition, eventually
 from tests.cluster.kubectl import kubeconfig_text
 from tests.cluster.processes import Child, free_ports
@@ -118,7 +120,7 @@ class OperatorProcess(Child):
 
     def kill(self) -> int:
         """SIGKILL; a Lease that it held goes too, or the next operator of the test would wait until it runs out."""
-        code = super().kill()
+        code = self._kill()
         with suppress(ApiError, urllib3.exceptions.HTTPError):
             lease = self._api.find(LEASES, "Lease", constants.LEASE, NAMESPACE)
             if lease and self.identity and lease["spec"].get("holderIdentity") == self.identity:
@@ -126,13 +128,23 @@ class OperatorProcess(Child):
         return code
 
     def crash(self) -> None:
-        """SIGKILL, and nobody hears of it."""
-        super().kill()
+        """SIGKILL; a Lease that it held stays until it expires."""
+        self._kill()
+
+    def _kill(self) -> int:
+        """SIGKILL, after the process has saved its coverage if that is measured."""
+        if self.running and measure_coverage.is_measured():
+            self.process.send_signal(measure_coverage.SIGNAL)
+            with suppress(subprocess.TimeoutExpired):
+                self.process.wait(5)  # not if it is suspended
+        return super().kill()
 
     def _environment(self, extra: Mapping[str, str]) -> dict[str, str]:
         # Settings of the caller's shell must not change what is shown or tested.
-        kept = re.compile(r"PATH|HOME|LANG|LC_.*|TMPDIR|VIRTUAL_ENV|SSL_CERT_.*|PYTHON\w+")
+        kept = re.compile(r"PATH|HOME|LANG|LC_.*|TMPDIR|VIRTUAL_ENV|SSL_CERT_.*|PYTHON\w+|COVERAGE_\w+")
         inherited = {key: value for key, value in os.environ.items() if kept.fullmatch(key)}
+        if measure_coverage.is_measured():
+            inherited["PYTHONPATH"] = str(ROOT)  # for the plugin
         return {
             **inherited,
             "KUBECONFIG": str(self.kubeconfig),

@@ -90,8 +90,9 @@ def stopped(prefix: tuple[str, ...], number: signal.Signals, **env: str) -> str:
             seen.append(line)
             if "Press Ctrl-C" in line:
                 process.send_signal(number)
-        assert process.wait(60) == 0
+        code = process.wait(60)
     shown = "".join(seen)
+    assert code == 0, shown
     assert "Stopped." in shown
     assert "Traceback" not in shown
     return shown
