@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import copy
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -13,13 +12,12 @@ from hypothesis import strategies as st
 from cryostat_operator.api.v1beta2 import Cryostat
 from cryostat_operator.plan.injection import labels
 from cryostat_operator.plan.injection.environment import INHERITED_OPTIONS
-from cryostat_operator.plan.injection.pod_mutator import AGENT_DIRECTORY, PodContext, Result, inject_agent
+from cryostat_operator.plan.injection.pod_mutator import PodContext, Result, inject_agent
 from cryostat_operator.plan.injection.propagation import propagate
 from cryostat_operator.plan.instance import Instance
 from cryostat_operator.plan.model import names
 from cryostat_operator.plan.model.snapshot import Snapshot
 from cryostat_operator.settings import Settings
-from tests.java import jvm
 from tests.unit import kubernetes_schemas
 
 JAR = "/tmp/cryostat-agent/cryostat-agent-shaded.jar"
@@ -357,32 +355,6 @@ def test_a_second_time_changes_nothing(given: dict[str, Any], tls: bool, openshi
         assert len(found) == len(set(found))
     again = inject_agent(once.pod, i, PodContext("apps"))
     assert again.pod == once.pod
-
-
-@pytest.mark.skipif(not jvm.AVAILABLE, reason="there is no JDK")
-def test_a_real_jvm(tmp_path: Path) -> None:
-    directory = jvm.build(tmp_path)
-    fields = {"metadata.name": "app-1", "status.podIP": "10.1.2.3", "java": "-Down=referred"}
-    reference = {"name": "JAVA_TOOL_OPTIONS", "valueFrom": {"configMapKeyRef": {"name": "o", "key": "java"}}}
-    from_all = PodContext("apps", {("ConfigMap", "a"): frozenset({"JAVA_TOOL_OPTIONS"})})
-    cases: list[tuple[dict[str, Any], dict[str, str], PodContext, str]] = [
-        ({}, {}, PodContext("apps"), "null"),
-        ({"env": [{"name": "JAVA_TOOL_OPTIONS", "value": "-Down=written"}]}, {}, PodContext("apps"), "written"),
-        ({"env": [reference]}, {}, PodContext("apps"), "referred"),
-        ({"envFrom": [{"configMapRef": {"name": "a"}}]}, {"JAVA_TOOL_OPTIONS": "-Down=all"}, from_all, "all"),
-        ({}, {}, PodContext("apps"), "null"),
-    ]
-    for number, (container, sources, where, own) in enumerate(cases):
-        labels = {"cryostat.io/java-options-var": "JDK_JAVA_OPTIONS"} if number == 4 else {}
-        after = treated(pod(container, {**labels, "cryostat.io/log-level": "info"}), where=where)
-        variables = jvm.environment(after["spec"]["containers"][0], sources, fields)
-        result = jvm.run(directory, variables, AGENT_DIRECTORY)
-        lines = result.stdout.splitlines()
-        assert result.returncode == 0, result.stderr
-        assert lines[0] == "agent: io.cryostat.agent.shaded.org.slf4j.simpleLogger.defaultLogLevel=info"
-        assert lines[1] == f"application: own={own}"
-        assert "CRYOSTAT_AGENT_APP_NAME=app-1" in lines
-        assert 'CRYOSTAT_AGENT_CALLBACK_HOST_NAME=app-1, 10.1.2.3[replace("."\\, "-")]' in lines
 
 
 # --- workloads ---
