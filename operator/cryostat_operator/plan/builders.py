@@ -13,6 +13,8 @@ from .instance import Instance
 from .model.kinds import KINDS, Obj, key_of
 
 READ_ONLY_MODE = 0o440
+# For probes that start a program in a busy container; the application's own check may take more than a second.
+EXEC_TIMEOUT_SECONDS = 5
 
 _SUFFIX = {"": 0, "n": -9, "u": -6, "m": -3, "k": 3, "M": 6, "G": 9, "T": 12, "P": 15, "E": 18}
 _BINARY = {"Ki": 10, "Mi": 20, "Gi": 30, "Ti": 40, "Pi": 50, "Ei": 60}

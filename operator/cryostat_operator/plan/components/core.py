@@ -102,8 +102,10 @@ def container(instance: Instance, file_mounts: list[Obj]) -> Obj:
             *(tls_mounts if instance.tls else []),
             *file_mounts,
         ],
-        "livenessProbe": builders.exec_probe("curl", "--fail", _HEALTH),
-        "startupProbe": builders.exec_probe("curl", "--fail", _HEALTH, failureThreshold=18),
+        "livenessProbe": builders.exec_probe("curl", "--fail", _HEALTH, timeoutSeconds=builders.EXEC_TIMEOUT_SECONDS),
+        "startupProbe": builders.exec_probe(
+            "curl", "--fail", _HEALTH, failureThreshold=18, timeoutSeconds=builders.EXEC_TIMEOUT_SECONDS
+        ),
         "resources": builders.resources(resources.core_resources if resources else None, REQUESTS, LIMITS),
         "securityContext": builders.container_security_context(security.core_security_context if security else None),
     }
@@ -150,6 +152,9 @@ def environment(instance: Instance) -> list[Obj]:
         builders.env("CRYOSTAT_TEMPLATE_PATH", "/opt/cryostat.d/templates.d"),
         builders.env("QUARKUS_S3_SYNC_CLIENT_TLS_KEY_MANAGERS_PROVIDER_TYPE", "none"),
         builders.env("QUARKUS_S3_SYNC_CLIENT_TLS_TRUST_MANAGERS_PROVIDER_TYPE", storage.trust(instance)),
+        # Since 4.2 the application uploads with the asynchronous client.
+        builders.env("QUARKUS_S3_ASYNC_CLIENT_TLS_KEY_MANAGERS_PROVIDER_TYPE", "none"),
+        builders.env("QUARKUS_S3_ASYNC_CLIENT_TLS_TRUST_MANAGERS_PROVIDER_TYPE", storage.trust(instance)),
         builders.env("QUARKUS_S3_AWS_CREDENTIALS_TYPE", "static"),
         *([] if audit is None else [builders.env("CRYOSTAT_AUDIT_ENABLED", builders.bool_text(audit))]),
         *(keystore if instance.tls else []),

@@ -25,10 +25,11 @@ def container(instance: Instance) -> Obj:
             builders.env("QUARKUS_HTTP_HOST", "127.0.0.1"),
             builders.env("QUARKUS_HTTP_PORT", str(names.PORT_DATASOURCE)),
             *([builders.env("CRYOSTAT_STORAGE_TLS_CA_PATH", f"{tls_dir}/s3/ca.crt")] if managed_tls else []),
+            *storage.external_reader_environment(instance),
             *([builders.env("CRYOSTAT_STORAGE_TLS_CERT_PATH", f"{tls_dir}/s3/tls.crt")] if managed_tls else []),
         ],
         "volumeMounts": [builders.mount(storage.TLS_VOLUME, tls_dir)] if instance.tls else [],
-        "livenessProbe": builders.exec_probe("curl", "--fail", URL),
+        "livenessProbe": builders.exec_probe("curl", "--fail", URL, timeoutSeconds=builders.EXEC_TIMEOUT_SECONDS),
         "resources": builders.resources(resources.data_source_resources if resources else None, REQUESTS, LIMITS),
         "securityContext": builders.container_security_context(
             security.data_source_security_context if security else None

@@ -17,6 +17,9 @@ REQUESTS = ("2", "512Mi")
 LIMITS = ("4", "2Gi")
 STORAGE_TLS_VOLUME = "storage-tls-truststore"
 TLS_VOLUME = "reports-tls-secret"
+# The image sets these in JAVA_OPTS_APPEND, which is replaced here. One recording too large for the memory must not end
+# the process.
+IMAGE_OPTIONS = ("-XX:-ExitOnOutOfMemoryError", "-Djava.util.logging.manager=org.jboss.logmanager.LogManager")
 
 
 def build(instance: Instance) -> ComponentPlan:
@@ -90,6 +93,7 @@ def container(instance: Instance) -> Obj:
                 if instance.tls
                 else [builders.env("QUARKUS_HTTP_PORT", str(names.PORT_REPORTS))]
             ),
+            *storage.external_reader_environment(instance),
             builders.env("JAVA_OPTS_APPEND", java_options(instance, resources)),
         ],
         "volumeMounts": [
@@ -107,6 +111,7 @@ def java_options(instance: Instance, resources: Obj) -> str:
     """Options of the JVM: as many parser threads as the container may use CPUs."""
     cpus = processors(resources)
     options = [
+        *IMAGE_OPTIONS,
         "-XX:+PrintCommandLineFlags",
         f"-XX:ActiveProcessorCount={cpus}",
         f"-Dorg.openjdk.jmc.flightrecorder.parser.singlethreaded={builders.bool_text(cpus < 2)}",

@@ -147,6 +147,16 @@ def trust(instance: Instance) -> str:
     return "trust-all" if outside and outside.tls_trust_all else "system-property"
 
 
+def external_reader_environment(instance: Instance) -> list[Obj]:
+    """How report generators and the data source trust an external S3 service, from which they fetch recordings."""
+    if trust(instance) != "trust-all":
+        return []
+    return [
+        builders.env("CRYOSTAT_STORAGE_IGNORE_TLS", "true"),
+        builders.env("CRYOSTAT_STORAGE_VERIFY_HOSTNAME", "false"),
+    ]
+
+
 def core_volumes(instance: Instance) -> list[Obj]:
     """What the containers of the main pod need to trust the managed storage."""
     source = {

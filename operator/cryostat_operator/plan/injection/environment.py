@@ -15,6 +15,8 @@ from .labels import Options
 CERTIFICATE_DIRECTORY = "/var/run/secrets/io.cryostat/cryostat-agent"
 # Outside the agent's directory: a mount point below a read-only volume could not be made.
 TRIGGERS_DIRECTORY = "/var/run/io.cryostat/smart-triggers"
+# The volume has each file twice, in this directory and as a link to it: the agent would load each trigger twice.
+TRIGGERS_FILES = f"{TRIGGERS_DIRECTORY}/..data/."
 LOG_LEVEL = "io.cryostat.agent.shaded.org.slf4j.simpleLogger.defaultLogLevel"
 # Holds the author's own options where they come from elsewhere.
 INHERITED_OPTIONS = "CRYOSTAT_AGENT_GIVEN_JAVA_OPTIONS"
@@ -28,6 +30,8 @@ def wanted(instance: Instance, namespace: str, options: Options, *, ipv6: bool) 
     """All variables that the agent reads, in an order in which each refers to former ones only."""
     return [
         builders.env(f"{_P}BASEURI", gateway(instance)),
+        # The agent's default refuses Services whose addresses are not private by RFC 1918, as on GKE and with IPv6.
+        builders.env(f"{_P}BASEURI_RANGE", "public"),
         _field(f"{_P}POD_NAME", "metadata.name"),
         builders.env(f"{_P}APP_NAME", f"$({_P}POD_NAME)"),
         _field(f"{_P}POD_IP", "status.podIP"),
@@ -38,7 +42,7 @@ def wanted(instance: Instance, namespace: str, options: Options, *, ipv6: bool) 
         builders.env(f"{_P}PUBLISH_CONTEXT_NODETYPE", "Pod"),
         builders.env(f"{_P}PUBLISH_CONTEXT_NAME", f"$({_P}POD_NAME)"),
         *_harvester(options),
-        *([builders.env(f"{_P}SMART_TRIGGER_CONFIG_PATH", TRIGGERS_DIRECTORY)] if options.smart_triggers else []),
+        *([builders.env(f"{_P}SMART_TRIGGER_CONFIG_PATH", TRIGGERS_FILES)] if options.smart_triggers else []),
         *_callback(instance, namespace, options.callback_port, ipv6),
         *_tls(instance),
     ]

@@ -37,3 +37,14 @@ def test_development_images_are_always_pulled() -> None:
     containers = ["sample", "sample-grafana", "sample-jfr-datasource", "sample-auth-proxy", "sample-agent-proxy"]
     plan = settled().plan
     assert {container(plan, "sample", name)["imagePullPolicy"] for name in containers} == {"Always"}
+
+
+def test_probes_that_start_a_program_may_take_five_seconds() -> None:
+    plan = settled().plan
+    for deployment in plan.objects.values():
+        if deployment["kind"] != "Deployment":
+            continue
+        for each in deployment["spec"]["template"]["spec"]["containers"]:
+            if each["name"] in ("sample", "sample-jfr-datasource"):
+                assert each["livenessProbe"]["timeoutSeconds"] == 5
+    assert container(plan, "sample", "sample")["startupProbe"]["timeoutSeconds"] == 5

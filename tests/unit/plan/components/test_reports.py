@@ -59,6 +59,7 @@ def test_parser_threads_follow_the_cpus(resources: dict[str, Any] | None, cpus: 
     options = {"replicas": 1} | ({"resources": resources} if resources else {})
     java = environment(settled({"reportOptions": options}).plan, "sample-reports", "sample-reports")["JAVA_OPTS_APPEND"]
     assert java == (
+        "-XX:-ExitOnOutOfMemoryError -Djava.util.logging.manager=org.jboss.logmanager.LogManager "
         f"-XX:+PrintCommandLineFlags -XX:ActiveProcessorCount={cpus} "
         f"-Dorg.openjdk.jmc.flightrecorder.parser.singlethreaded={single}"
     )

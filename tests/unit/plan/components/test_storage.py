@@ -85,12 +85,26 @@ def test_each_provider_setting_changes_its_variable() -> None:
         ("disablePresignedDownloads", True, "STORAGE_PRESIGNED_DOWNLOADS_ENABLED", "false"),
         ("disablePresignedDownloads", False, "STORAGE_PRESIGNED_DOWNLOADS_ENABLED", "true"),
         ("metadataMode", "bucket", "STORAGE_METADATA_STORAGE_MODE", "bucket"),
-        ("tlsTrustAll", True, "QUARKUS_S3_SYNC_CLIENT_TLS_TRUST_MANAGERS_PROVIDER_TYPE", "trust-all"),
     ):
         changed = {**S3, "provider": {**S3["provider"], field: value}}
         found = changes(settled({"objectStorageOptions": S3}).plan, settled({"objectStorageOptions": changed}).plan)
         assert found.pop(f"{prefix}[{variable}].value") == text
         assert set(found) <= {f"{prefix}[{variable}].name"}
+
+
+def test_all_readers_of_an_external_service_trust_it_on_request() -> None:
+    provider = {**S3["provider"], "tlsTrustAll": True}
+    for given, application, readers in ((S3["provider"], "system-property", None), (provider, "trust-all", "true")):
+        spec = {"objectStorageOptions": {**S3, "provider": given}, "reportOptions": {"replicas": 1}}
+        plan = settled(spec).plan
+        env = environment(plan)
+        for client in ("SYNC", "ASYNC"):
+            assert env[f"QUARKUS_S3_{client}_CLIENT_TLS_TRUST_MANAGERS_PROVIDER_TYPE"] == application
+            assert env[f"QUARKUS_S3_{client}_CLIENT_TLS_KEY_MANAGERS_PROVIDER_TYPE"] == "none"
+        for deployment, container in (("sample-reports", "sample-reports"), ("sample", "sample-jfr-datasource")):
+            found = environment(plan, deployment, container)
+            assert found.get("CRYOSTAT_STORAGE_IGNORE_TLS") == readers
+            assert found.get("CRYOSTAT_STORAGE_VERIFY_HOSTNAME") == (readers and "false")
 
 
 def test_bucket_names_are_passed_on() -> None:

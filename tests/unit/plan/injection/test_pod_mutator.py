@@ -83,6 +83,7 @@ def test_a_plain_pod() -> None:
     pod_ip = {"fieldRef": {"fieldPath": "status.podIP"}}
     assert env(after) == {
         "CRYOSTAT_AGENT_BASEURI": "http://sample-agent.monitoring.svc:8282",
+        "CRYOSTAT_AGENT_BASEURI_RANGE": "public",
         "CRYOSTAT_AGENT_POD_NAME": {"fieldRef": {"fieldPath": "metadata.name"}},
         "CRYOSTAT_AGENT_APP_NAME": "$(CRYOSTAT_AGENT_POD_NAME)",
         "CRYOSTAT_AGENT_POD_IP": pod_ip,
@@ -131,7 +132,8 @@ def test_all_labels() -> None:
     [source] = after["spec"]["volumes"][1]["projected"]["sources"]
     assert source == {"configMap": {"name": "my.triggers", "optional": True}}
     mounts = {mount["mountPath"] for mount in after["spec"]["containers"][1]["volumeMounts"]}
-    assert variables["CRYOSTAT_AGENT_SMART_TRIGGER_CONFIG_PATH"] in mounts
+    directory, _, files = variables["CRYOSTAT_AGENT_SMART_TRIGGER_CONFIG_PATH"].partition("/..data")
+    assert (directory in mounts, files) == (True, "/.")
 
 
 def test_several_smart_triggers_by_annotation() -> None:
