@@ -1,4 +1,4 @@
-"""Every condition and every reason that the code can tell is explained in docs/conditions.md."""
+"""The documentation names the conditions and reasons that the operator has, and no others."""
 
 from __future__ import annotations
 
@@ -6,33 +6,78 @@ import ast
 import re
 from pathlib import Path
 
+import pytest
+
+from cryostat_operator.plan.conditions import CONDITION_RULES
+from cryostat_operator.plan.model.reasons import COMPONENT_REASONS, Reason
+
 ROOT = Path(__file__).parents[2]
-TEXT = (ROOT / "docs" / "conditions.md").read_text()
-CAMEL = re.compile(r"[A-Z][a-z]+([A-Z][A-Za-z]*)?")
-# Calls that take a condition's type first and its reason second, or a part first and a reason second.
-MAKERS = {"Problem": (1,), "Refusal": (1,), "_condition": (0, 1), "_Topic": (0, 2)}
+DOCS = ROOT / "docs"
+PACKAGE = ROOT / "operator" / "cryostat_operator"
+# Types of conditions without a rule of their own.
+OTHER_TYPES = {"Ready", "ReconciliationActive"}
+TYPES = {reason.condition for reason in Reason} - {""} | OTHER_TYPES
 
 
-def told() -> set[str]:
-    """Constants in the places where conditions and reasons are made."""
-    found = set()
-    for path in sorted((ROOT / "operator").rglob("*.py")):
+def first_cells(section: str) -> set[str]:
+    """The words in backquotes in the first column of the tables below a heading of docs/conditions.md."""
+    text = (DOCS / "conditions.md").read_text()
+    body = text.split(f"\n{section}\n", 1)[1].split("\n## ", 1)[0]
+    rows = [line.split("|")[1] for line in body.splitlines() if line.startswith("|")]
+    return {word for cell in rows for word in re.findall(r"`([^`]+)`", cell)}
+
+
+def written(reason: Reason) -> str:
+    """A reason as the documentation writes it: `…` stands for the name of a component."""
+    return f"…{reason}" if reason in COMPONENT_REASONS else str(reason)
+
+
+def test_the_table_of_reasons_is_the_enum() -> None:
+    assert first_cells("## Reasons") == {written(reason) for reason in Reason}
+
+
+def test_the_table_of_conditions_names_every_type() -> None:
+    text = (DOCS / "conditions.md").read_text().split("\n## ", 1)[0]
+    assert {kind for kind in TYPES if f"`{kind}`" not in text} == set()
+    assert {rule.type for rule in CONDITION_RULES} <= TYPES
+
+
+def test_troubleshooting_names_reasons_under_their_condition() -> None:
+    rows = [line.split("|")[1:3] for line in (DOCS / "troubleshooting.md").read_text().splitlines() if "|" in line]
+    checked = 0
+    for condition, reasons in rows:
+        for kind in re.findall(r"`([A-Za-z]+)`", condition):
+            for word in re.findall(r"`([A-Za-z]+)`", reasons):
+                # A name that is taken concerns certificates, too.
+                assert Reason(word).condition == kind, (kind, word)
+                checked += 1
+    assert checked > 10
+
+
+@pytest.mark.parametrize("page", sorted(DOCS.glob("*.md")), ids=lambda page: page.name)
+def test_a_page_that_names_condition_and_reason_names_them_right(page: Path) -> None:
+    for kind, word in re.findall(r"condition `([A-Za-z]+)`[^.|`]* reason `([A-Za-z]+)`", page.read_text()):
+        assert Reason(word).condition == kind, (kind, word)
+
+
+def test_the_reason_of_an_unchangeable_claim_is_under_the_condition_that_has_it() -> None:
+    assert Reason.CLAIM_UNCHANGEABLE.condition == "SpecEffective"
+    assert re.search(r"`SpecEffective`[^.]*`ClaimUnchangeable`", (DOCS / "storage.md").read_text())
+
+
+def test_each_reason_has_a_sentence() -> None:
+    assert [reason for reason in Reason if not re.fullmatch(r"[A-Z].+[^.]\.", reason.documentation)] == []
+
+
+def test_every_reason_is_used() -> None:
+    used = set()
+    for path in PACKAGE.rglob("*.py"):
+        if path.name == "reasons.py":
+            continue
         for node in ast.walk(ast.parse(path.read_text())):
-            if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id in MAKERS:
-                places = [node.args[i] for i in MAKERS[node.func.id] if i < len(node.args)]
-                constants = [c for place in places for c in ast.walk(place) if isinstance(c, ast.Constant)]
-                found |= {c.value for c in constants if isinstance(c.value, str)}
-            elif isinstance(node, ast.Return) and isinstance(node.value, ast.Tuple) and node.value.elts:
-                first = node.value.elts[0]
-                if isinstance(first, ast.Constant) and isinstance(first.value, str):
-                    found.add(first.value)
-    return {word for word in found if CAMEL.fullmatch(word)} - {"NotFound", "KeyNotFound"}  # behind a kind
-
-
-def test_every_reason_is_explained() -> None:
-    missing = sorted(word for word in told() if f"`{word}`" not in TEXT and f"`…{word}`" not in TEXT)
-    assert missing == []
-
-
-def test_the_reasons_are_found_at_all() -> None:
-    assert {"NameCollision", "Ready", "LoginGenerated", "VolumePending"} <= told()
+            if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name) and node.value.id == "Reason":
+                used.add(Reason[node.attr])
+            elif isinstance(node, ast.Constant) and node.value in list(Reason):
+                used.add(Reason(node.value))
+    built = {Reason(f"{kind}{end}") for kind in ("Secret", "ConfigMap") for end in ("NotFound", "KeyNotFound")}
+    assert set(Reason) - used - built - {Reason.INTERNAL_ERROR} == set()  # reconcile.failures

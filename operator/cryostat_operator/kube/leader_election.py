@@ -21,6 +21,7 @@ from dataclasses import dataclass, field
 from ..api import constants
 from ..plan.model.kinds import Obj, resource_path
 from ..plan.model.problems import Problem
+from ..plan.model.reasons import Reason
 from .client import Client
 from .errors import ApiError
 from .events import EventRecorder
@@ -187,7 +188,7 @@ class LeaderElection:
 
     async def _tell(self, what: str) -> None:
         assert self._candidate.lease
-        told = Problem("operator", "LeaderElection", f"{self._candidate.name} {what}", actionable=False)
+        told = Problem("operator", Reason.LEADER_ELECTION, f"{self._candidate.name} {what}")
         await self._teller.event(self._candidate.lease, told)
 
 

@@ -10,6 +10,7 @@ from . import builders, workloads
 from .instance import Instance
 from .model.kinds import Obj
 from .model.problems import Problem
+from .model.reasons import Reason
 
 Component = Literal["database", "storage"]
 
@@ -37,7 +38,7 @@ def data_at_risk(instance: Instance, component: Component) -> Problem | None:
         return None
     return Problem(
         component,
-        "DataLossConfirmationRequired",
+        Reason.DATA_LOSS_CONFIRMATION_REQUIRED,
         f"An emptyDir is asked for, but PersistentVolumeClaim {claim_name(instance, component)} "
         "holds data and stays in use. "
         f'Annotate the Cryostat with {constants.ANNOTATION_ALLOW_DATA_LOSS}: "true" to start over without the data, '
@@ -52,7 +53,7 @@ def lost(instance: Instance, component: Component) -> Problem | None:
         return None
     name, gone = claim_name(instance, component), live["spec"].get("volumeName")
     message = f"PersistentVolumeClaim {name} has lost its PersistentVolume {gone}, and with it perhaps the data. "
-    return Problem(component, "VolumeLost", f"{message}Restore the volume, or delete the claim to start over.")
+    return Problem(component, Reason.VOLUME_LOST, f"{message}Restore the volume, or delete the claim to start over.")
 
 
 def volume(instance: Instance, component: Component) -> Obj:
@@ -95,7 +96,7 @@ def unchangeable(instance: Instance, component: Component) -> Problem | None:
     given = {key: value for key, value in (pvc.spec or {}).items() if key != "resources" and value}
     late = ", ".join(sorted(key for key, value in given.items() if live["spec"].get(key) != value))
     message = f"PersistentVolumeClaim {claim_name(instance, component)} exists, and cannot be given another {late}."
-    return Problem(component, "ClaimUnchangeable", message) if late else None
+    return Problem(component, Reason.CLAIM_UNCHANGEABLE, message) if late else None
 
 
 def _wanted_spec(given: dict[str, Any], default_size: str) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""The spokesman: a Cryostat's status from what was planned, refused and observed. Conditions are True when good."""
+"""Computes the status of a Cryostat from its plan, from refused writes and from live objects."""
 
 from __future__ import annotations
 
@@ -7,10 +7,12 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from .components import auth_proxy, exposure
+from .deployment_health import deployment_conditions, unavailable_cause
 from .instance import Instance
 from .model.desired_state import Plan
-from .model.kinds import Key, Obj
+from .model.kinds import Obj
 from .model.problems import Problem
+from .model.reasons import Reason, reasons_of
 from .model.requests import CertificateRequest
 
 Condition = dict[str, Any]
@@ -18,12 +20,12 @@ Condition = dict[str, Any]
 
 @dataclass(frozen=True)
 class Report:
-    """What a run found out, besides the plan itself.
+    """What a reconcile found besides the plan.
 
     Attributes:
-        refusals: writes that did not get through.
+        refusals: problems of writes that were refused.
         pods: component label → one sentence on what keeps its pods from running.
-        paused: whether the user asked to leave everything as it is.
+        paused: whether the Cryostat has the pause annotation.
     """
 
     refusals: Sequence[Problem] = ()
@@ -32,51 +34,39 @@ class Report:
 
 
 @dataclass(frozen=True)
-class _Topic:
-    """A condition that turns False for certain reasons."""
+class ConditionRule:
+    """A condition that is False while a problem has one of its reasons.
+
+    Attributes:
+        type: type of the condition.
+        reason: reason while it is True.
+        message: message while it is True.
+    """
 
     type: str
-    reasons: frozenset[str]
-    good: str
+    reason: Reason
     message: str
 
+    @property
+    def reasons(self) -> frozenset[Reason]:
+        """The reasons for which it is False. `Reconciled` has all that no other rule has."""
+        return reasons_of(self.type) if self.type != "Reconciled" else frozenset(Reason) - _OTHER_REASONS
 
-# Which condition tells which reasons; the first match wins, `Reconciled` takes the rest.
-_TOPICS = (
-    _Topic(
-        "ReferencesResolved",
-        frozenset({"SecretNotFound", "SecretKeyNotFound", "ConfigMapNotFound", "ConfigMapKeyNotFound"}),
-        "AllFound",
-        "Every Secret and ConfigMap that the spec names exists",
-    ),
-    _Topic(
-        "TargetNamespacesReady",
-        frozenset({"NamespaceNotFound", "NamespaceTerminating"}),
-        "AllReachable",
-        "Every target namespace exists",
-    ),
-    _Topic(
-        "DatabaseKeysReady",
-        frozenset({"DatabaseSecretLost", "DatabaseSecretMismatched"}),
-        "KeysMatch",
-        "The database has its keys",
-    ),
-    _Topic(
-        "VolumesReady",
-        frozenset({"PersistentVolumeClaimInvalid", "DataLossConfirmationRequired", "VolumeLost"}),
-        "AsRequested",
-        "Volumes are as requested",
-    ),
-    _Topic(
-        "Exposed",
-        frozenset({"RouteNotAdmitted", "RouteRejected", "RouteInvalid"}),
-        "Admitted",
-        "The application has an address",
-    ),
-    _Topic("Reconciled", frozenset(), "AsPlanned", "Every object is as the spec asks for"),
+
+_OTHER_CONDITIONS = (
+    ConditionRule("ReferencesResolved", Reason.ALL_FOUND, "Every Secret and ConfigMap that the spec names exists"),
+    ConditionRule("TargetNamespacesReady", Reason.ALL_REACHABLE, "Every target namespace exists"),
+    ConditionRule("DatabaseKeysReady", Reason.KEYS_MATCH, "The database has its keys"),
+    ConditionRule("VolumesReady", Reason.AS_REQUESTED, "Volumes are as requested"),
+    ConditionRule("Exposed", Reason.ADMITTED, "The application has an address"),
 )
-# Problems that the user should know of, but that leave a working instance.
-NON_BLOCKING = frozenset({"ChangedByOthers"})
+_OTHER_REASONS = frozenset(reason for rule in _OTHER_CONDITIONS for reason in reasons_of(rule.type))
+CONDITION_RULES = (
+    *_OTHER_CONDITIONS,
+    ConditionRule("Reconciled", Reason.AS_PLANNED, "Every object is as the spec asks for"),
+)
+NON_BLOCKING = frozenset({Reason.CHANGED_BY_OTHERS})
+"""Reasons that a user should know of, although the instance works."""
 
 # Condition prefix → (name suffix of the Deployment, its component label).
 DEPLOYMENTS = {
@@ -92,16 +82,16 @@ def status_of(instance: Instance, plan: Plan, report: Report, now: str) -> Obj:
     """The whole status; `now` (RFC 3339) marks the conditions that changed."""
     problems = [*plan.problems, *report.refusals]
     conditions = [
-        *_topics(problems, instance),
+        *_rules(problems, instance),
         *_deployments(instance),
-        *_effective(plan),
+        *_spec_effective(plan),
         _authentication(instance),
         _tls(instance, plan, report),
         _agents(instance),
     ]
     if report.paused:
         conditions.append(
-            _condition("ReconciliationActive", "Paused", "Reconciliation is paused by annotation", good=False)
+            _condition("ReconciliationActive", Reason.PAUSED, "Reconciliation is paused by annotation", good=False)
         )
     conditions.insert(0, _ready(instance, plan, problems, report))
     status: Obj = {
@@ -113,84 +103,58 @@ def status_of(instance: Instance, plan: Plan, report: Report, now: str) -> Obj:
     }
     if instance.minted_login_secret:
         status["basicAuthSecret"] = instance.minted_login_secret
-    status["conditions"] = _dated(conditions, instance, now)
+    status["conditions"] = _with_transition_times(conditions, instance, now)
     return status
 
 
 def unreadable(generation: int, cause: tuple[str, str], previous: Sequence[Condition], now: str) -> Obj:
-    """Status of a Cryostat of which nothing could be drawn, for a reason and in one sentence; the rest stays."""
+    """The status if nothing could be planned: `Ready` is False for this reason and message, other conditions stay."""
     ready = _condition("Ready", *cause, good=False)
     ready["observedGeneration"] = generation
     others = [c for c in previous if c.get("type") != "Ready"]
     before = next((c for c in previous if c.get("type") == "Ready"), None)
-    ready["lastTransitionTime"] = _since(before, ready, now)
+    ready["lastTransitionTime"] = _transition_time(before, ready, now)
     return {"observedGeneration": generation, "conditions": [ready, *others]}
 
 
 def _ready(instance: Instance, plan: Plan, problems: Sequence[Problem], report: Report) -> Condition:
-    """True when every Deployment serves and nothing is wrong; else the first cause in one sentence."""
+    """True if every Deployment is available and there is no problem, otherwise False with the first cause."""
     if report.paused:
-        return _condition("Ready", "Paused", "Reconciliation is paused by annotation", good=False)
+        return _condition("Ready", Reason.PAUSED, "Reconciliation is paused by annotation", good=False)
     serious = [p for p in problems if p.reason not in NON_BLOCKING]
-    loud = [p for p in serious if p.actionable]
-    if loud:
-        return _condition("Ready", loud[0].reason, _sentences(loud), good=False)
+    actionable = [p for p in serious if p.actionable]
+    if actionable:
+        return _condition("Ready", actionable[0].reason, _join_messages(actionable), good=False)
     for prefix, (suffix, component) in DEPLOYMENTS.items():
-        if f"{instance.name}{suffix}" not in wished_deployments(plan):
+        if f"{instance.name}{suffix}" not in desired_deployments(plan):
             continue
-        cause = _unavailable(instance, f"{instance.name}{suffix}", report.pods.get(component))
+        cause = unavailable_cause(instance, f"{instance.name}{suffix}", report.pods.get(component))
         if cause:
-            return _condition("Ready", f"{prefix}{cause[0]}", cause[1], good=False)
+            return _condition("Ready", f"{prefix}{cause.reason}", cause.message, good=False)
     if serious:
-        return _condition("Ready", serious[0].reason, _sentences(serious), good=False)
+        return _condition("Ready", serious[0].reason, _join_messages(serious), good=False)
     url = exposure.application_url(instance)
     return _condition(
-        "Ready", "AllComponentsAvailable", f"Cryostat is available{f' at {url}' if url else ''}", good=True
+        "Ready", Reason.ALL_COMPONENTS_AVAILABLE, f"Cryostat is available{f' at {url}' if url else ''}", good=True
     )
 
 
-def wished_deployments(plan: Plan) -> set[str]:
+def desired_deployments(plan: Plan) -> set[str]:
     return {key.name for key in (*plan.objects, *plan.blocked) if key.kind == "Deployment"}
 
 
-def _unavailable(instance: Instance, name: str, pod_trouble: str | None) -> tuple[str, str] | None:
-    """Reason and sentence on why a Deployment does not serve its newest version, or None where it does."""
-    live = instance.live("Deployment", name)
-    if live is None:
-        going = Key("Deployment", instance.namespace, name) in instance.snapshot.leaving
-        waits = "is made again when the pods of the former one have ended" if going else "does not exist yet"
-        return "DeploymentPending", f"Deployment {name} {waits}"
-    found = {c["type"]: c for c in (live.get("status") or {}).get("conditions") or ()}
-    failure = found.get("ReplicaFailure")
-    if failure and failure["status"] == "True":
-        return "ReplicaFailure", f"Deployment {name}: {failure.get('message', '')}"
-    if pod_trouble:
-        return "PodNotRunning", f"Deployment {name}: {pod_trouble}"
-    claim = instance.live("PersistentVolumeClaim", name)
-    if claim and (claim.get("status") or {}).get("phase") == "Pending" and not _is_true(found.get("Available")):
-        return "VolumePending", f"PersistentVolumeClaim {name} is not bound to a volume yet"
-    if not _is_true(found.get("Available")):
-        told = found.get("Available", {}).get("message") or "no pod has been started yet"
-        return "DeploymentUnavailable", f"Deployment {name}: {told}"
-    return None
-
-
-def _is_true(condition: Condition | None) -> bool:
-    return bool(condition) and condition is not None and condition.get("status") == "True"
-
-
-def _topics(problems: Sequence[Problem], instance: Instance) -> list[Condition]:
+def _rules(problems: Sequence[Problem], instance: Instance) -> list[Condition]:
+    """One condition per rule; problems that a user has to solve come first in its message."""
     result = []
-    for topic in _TOPICS:
-        others = frozenset().union(*(t.reasons for t in _TOPICS)) if not topic.reasons else frozenset()
-        mine = [p for p in problems if (p.reason in topic.reasons if topic.reasons else p.reason not in others)]
-        mine.sort(key=lambda problem: not problem.actionable)  # what is wrong before what is waited for
-        if mine:
-            result.append(_condition(topic.type, mine[0].reason, _sentences(mine), good=False))
-        elif topic.type == "Exposed":
+    for rule in CONDITION_RULES:
+        causes = [problem for problem in problems if problem.reason in rule.reasons]
+        causes.sort(key=lambda problem: not problem.actionable)
+        if causes:
+            result.append(_condition(rule.type, causes[0].reason, _join_messages(causes), good=False))
+        elif rule.type == "Exposed":
             result += _exposed(instance)
         else:
-            result.append(_condition(topic.type, topic.good, topic.message, good=True))
+            result.append(_condition(rule.type, rule.reason, rule.message, good=True))
     return result
 
 
@@ -200,7 +164,7 @@ def _exposed(instance: Instance) -> list[Condition]:
     if url:
         note = exposure.backend_note(instance)
         message = f"The application is served at {url}{f'. {note}' if note else ''}"
-        return [_condition("Exposed", "AddressAssigned", message, good=True)]
+        return [_condition("Exposed", Reason.ADDRESS_ASSIGNED, message, good=True)]
     return []
 
 
@@ -209,7 +173,7 @@ def _deployments(instance: Instance) -> list[Condition]:
     result = []
     for prefix, (suffix, _) in DEPLOYMENTS.items():
         live = instance.live("Deployment", f"{instance.name}{suffix}")
-        found = {c["type"]: c for c in ((live or {}).get("status") or {}).get("conditions") or ()}
+        found = deployment_conditions(live)
         for name in _COPIED:
             if name in found:
                 copied = {k: found[name].get(k) or "" for k in ("status", "reason", "message")}
@@ -218,31 +182,31 @@ def _deployments(instance: Instance) -> list[Condition]:
 
 
 def _authentication(instance: Instance) -> Condition:
-    """Who may come in, and by which way."""
+    """Whether and how users log in."""
     reason, message = auth_proxy.authentication(instance)
     return _condition("AuthenticationEnabled", reason, message, good=not instance.open_access)
 
 
-def _effective(plan: Plan) -> list[Condition]:
+def _spec_effective(plan: Plan) -> list[Condition]:
     """Present where fields of the spec have no effect."""
     ignored = [notice for notice in plan.warnings if notice.actionable]
     if not ignored:
         return []
-    return [_condition("SpecEffective", ignored[0].reason, _sentences(ignored), good=False)]
+    return [_condition("SpecEffective", ignored[0].reason, _join_messages(ignored), good=False)]
 
 
 def _tls(instance: Instance, plan: Plan, report: Report) -> Condition:
     if not instance.tls:
         return _condition(
-            "TLSSetupComplete", "CertManagerDisabled", "Traffic inside the instance is not encrypted", good=True
+            "TLSSetupComplete", Reason.CERT_MANAGER_DISABLED, "Traffic inside the instance is not encrypted", good=True
         )
     problems = [p for part in plan.components if part.name == "tls" for p in (w.problem for w in part.blocked)]
-    # That a target namespace cannot be reached is no fault of the certificates.
-    ours = ("CertManagerUnavailable", "NameCollision", "WaitingForCertificate")
-    problems = [p for p in (*problems, *report.refusals) if p.component == "tls" and p.reason in ours]
+    # Other problems of the component, such as a missing target namespace, have conditions of their own.
+    tls_reasons = (Reason.CERT_MANAGER_UNAVAILABLE, Reason.NAME_COLLISION, Reason.WAITING_FOR_CERTIFICATE)
+    problems = [p for p in (*problems, *report.refusals) if p.component == "tls" and p.reason in tls_reasons]
     problems.sort(key=lambda problem: not problem.actionable)
     if problems:
-        return _condition("TLSSetupComplete", problems[0].reason, _sentences(problems), good=False)
+        return _condition("TLSSetupComplete", problems[0].reason, _join_messages(problems), good=False)
     unready = [
         key.name
         for key, order in plan.requests.items()
@@ -250,33 +214,37 @@ def _tls(instance: Instance, plan: Plan, report: Report) -> Condition:
     ]
     if unready:
         text = f"Certificates in Secrets {', '.join(unready)} have not been issued yet"
-        return _condition("TLSSetupComplete", "WaitingForCertificate", text, good=False)
+        return _condition("TLSSetupComplete", Reason.WAITING_FOR_CERTIFICATE, text, good=False)
     issuer = "cert-manager" if instance.tls_issuer == "cert-manager" else "the operator's own authority"
-    return _condition("TLSSetupComplete", "AllCertificatesReady", f"Certificates are issued by {issuer}", good=True)
+    return _condition(
+        "TLSSetupComplete", Reason.ALL_CERTIFICATES_READY, f"Certificates are issued by {issuer}", good=True
+    )
 
 
 def _agents(instance: Instance) -> Condition:
-    """Whether the agent gateway knows who calls it."""
+    """Whether the agent gateway authenticates agents."""
     kind = "AgentsAuthenticated"
     if instance.tls:
-        return _condition(kind, "ClientCertificate", "Agents show a certificate of the instance's authority", good=True)
+        return _condition(
+            kind, Reason.CLIENT_CERTIFICATE, "Agents show a certificate of the instance's authority", good=True
+        )
     text = (
         "TLS is off: every pod of the target namespaces can use the application's API for agents, "
         "and their traffic can be read on the way"
     )
-    return _condition(kind, "TLSDisabled", text, good=False)
+    return _condition(kind, Reason.TLS_DISABLED, text, good=False)
 
 
 def _condition(kind: str, reason: str, message: str, *, good: bool) -> Condition:
-    return {"type": kind, "status": "True" if good else "False", "reason": reason, "message": message}
+    return {"type": kind, "status": "True" if good else "False", "reason": str(reason), "message": message}
 
 
-def _sentences(problems: Sequence[Problem]) -> str:
+def _join_messages(problems: Sequence[Problem]) -> str:
     *first, last = dict.fromkeys(p.message for p in problems)
     return "; ".join([*(message.removesuffix(".") for message in first), last])[:32768]
 
 
-def _dated(conditions: list[Condition], instance: Instance, now: str) -> list[Condition]:
+def _with_transition_times(conditions: list[Condition], instance: Instance, now: str) -> list[Condition]:
     before = (
         {c.type: c.model_dump(by_alias=True) for c in (instance.cryostat.status.conditions or ()) if c}
         if instance.cryostat.status
@@ -284,12 +252,12 @@ def _dated(conditions: list[Condition], instance: Instance, now: str) -> list[Co
     )
     generation = instance.cryostat.metadata.get("generation", 0)
     return [
-        {**c, "observedGeneration": generation, "lastTransitionTime": _since(before.get(c["type"]), c, now)}
+        {**c, "observedGeneration": generation, "lastTransitionTime": _transition_time(before.get(c["type"]), c, now)}
         for c in conditions
     ]
 
 
-def _since(before: Mapping[str, Any] | None, condition: Condition, now: str) -> str:
+def _transition_time(before: Mapping[str, Any] | None, condition: Condition, now: str) -> str:
     if before and before.get("status") == condition["status"]:
         return str(before.get("lastTransitionTime") or now)
     return now

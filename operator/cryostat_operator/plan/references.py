@@ -14,6 +14,7 @@ from .model.certificates import TLS_CA_KEY
 from .model.desired_state import Blocked, Reference
 from .model.kinds import Key, Obj
 from .model.problems import Problem
+from .model.reasons import Reason
 from .model.snapshot import ContentSummary
 
 # Kind, then the fields that refer to it: of a variable, of `envFrom`, of a volume.
@@ -103,13 +104,13 @@ class Requirements:
             return blocked.problem
         if not self._is_known(need):
             message = f"{user} waits until {what} has been looked up."
-            return Problem(component, "ReferencePending", message, actionable=False)
+            return Problem(component, Reason.REFERENCE_PENDING, message)
         content = self._content(need)
         missing = sorted(need.keys - content.keys) if content else []
         if need.optional or (content and not missing):
             return None
         if need.kind == "Secret" and need.name in self._requested:
-            return Problem(component, "SecretPending", f"{user} waits until {what} has been made.", actionable=False)
+            return Problem(component, Reason.SECRET_PENDING, f"{user} waits until {what} has been made.")
         if not content:
             message = f"{what} does not exist; {user} needs it."
             return Problem(component, f"{need.kind}NotFound", message, dedup_key=what)

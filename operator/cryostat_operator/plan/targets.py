@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from .instance import Instance
 from .model.problems import Problem
+from .model.reasons import Reason
 
 NAME = "rbac"
 
@@ -19,5 +20,5 @@ def unreachable(instance: Instance) -> dict[str, Problem]:
 
 def _problem(instance: Instance, target: str) -> Problem:
     if target in instance.snapshot.namespaces:
-        return Problem(NAME, "NamespaceTerminating", f"Target namespace {target} is being deleted.")
-    return Problem(NAME, "NamespaceNotFound", f"Target namespace {target} does not exist.")
+        return Problem(NAME, Reason.NAMESPACE_TERMINATING, f"Target namespace {target} is being deleted.")
+    return Problem(NAME, Reason.NAMESPACE_NOT_FOUND, f"Target namespace {target} does not exist.")

@@ -10,6 +10,7 @@ from ..model import names
 from ..model.desired_state import ComponentPlan, Reference
 from ..model.kinds import Key, Obj
 from ..model.problems import Problem
+from ..model.reasons import Reason
 from ..model.requests import HtpasswdValue, RandomValue, SecretRequest
 from . import exposure, proxy_headers
 
@@ -71,24 +72,24 @@ def _problems(instance: Instance) -> tuple[Problem, ...]:
     if options is None or instance.basic_auth or not (options.secret_name or options.filename):
         return ()
     message = "authorizationOptions.basicAuth needs both secretName and filename; nobody can log in with half of them."
-    return (Problem(NAME, "BasicAuthIncomplete", message),)
+    return (Problem(NAME, Reason.BASIC_AUTH_INCOMPLETE, message),)
 
 
 def authentication(instance: Instance) -> tuple[str, str]:
     """How people log in: a reason and a sentence for the status."""
     if instance.open_access:
         message = "Everybody who reaches the application may use it: authorizationOptions.openShiftSSO.disable is true"
-        return "AuthenticationDisabled", message
+        return Reason.AUTHENTICATION_DISABLED, message
     note = _why_no_accounts(instance)
     if instance.minted_login_secret:
         message = (
             f"Secret {instance.minted_login_secret} holds the login that was generated, keys username and password"
         )
-        return "LoginGenerated", f"{message}{note}"
+        return Reason.LOGIN_GENERATED, f"{message}{note}"
     by_file = f"with the logins of Secret {instance.basic_auth[0]}" if instance.basic_auth else ""
     if instance.openshift_login:
-        return "OpenShiftSSO", f"People log in with their OpenShift account{f', or {by_file}' if by_file else ''}"
-    return "BasicAuth", f"People log in {by_file}{note}"
+        return Reason.OPENSHIFT_SSO, f"People log in with their OpenShift account{f', or {by_file}' if by_file else ''}"
+    return Reason.BASIC_AUTH, f"People log in {by_file}{note}"
 
 
 def _why_no_accounts(instance: Instance) -> str:
@@ -101,7 +102,7 @@ def _why_no_accounts(instance: Instance) -> str:
 
 def _warnings(instance: Instance) -> tuple[Problem, ...]:
     """An event that names the Secret with the generated login."""
-    return (Problem(NAME, *authentication(instance), actionable=False),) if instance.minted_login_secret else ()
+    return (Problem(NAME, *authentication(instance)),) if instance.minted_login_secret else ()
 
 
 def cookie_secret(instance: Instance) -> str:

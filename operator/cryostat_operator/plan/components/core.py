@@ -8,6 +8,7 @@ from ..model import names
 from ..model.desired_state import ComponentPlan
 from ..model.kinds import Key, Obj
 from ..model.problems import Problem
+from ..model.reasons import Reason
 from ..model.requests import RandomValue, SecretRequest
 from ..tls import specs
 from . import agent_gateway, auth_proxy, database, datasource, files, grafana, reports, storage
@@ -44,7 +45,7 @@ def _warnings(instance: Instance) -> tuple[Problem, ...]:
     if not instance.spec.report_options or instance.spec.report_options.sub_process_max_heap_size is None:
         return ()
     message = "reportOptions.subProcessMaxHeapSize has no effect: the application makes reports without a subprocess."
-    return (Problem(NAME, "SubProcessMaxHeapSizeIgnored", message),)
+    return (Problem(NAME, Reason.SUB_PROCESS_MAX_HEAP_SIZE_IGNORED, message),)
 
 
 def deployment(instance: Instance) -> Obj:

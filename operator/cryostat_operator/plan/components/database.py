@@ -12,6 +12,7 @@ from ..model import names
 from ..model.desired_state import Blocked, ComponentPlan, Reference, without_none
 from ..model.kinds import Key, Obj
 from ..model.problems import Problem
+from ..model.reasons import Reason
 from ..model.requests import RandomValue, SecretRequest
 
 NAME: Final = "database"
@@ -57,7 +58,7 @@ def _mismatch(instance: Instance) -> Problem | None:
         return None
     return Problem(
         NAME,
-        "DatabaseSecretMismatched",
+        Reason.DATABASE_SECRET_MISMATCHED,
         "databaseOptions.secretName cannot change once the database exists: "
         f"it stays with Secret {instance.database_secret}, "
         f"not {instance.wanted_database_secret}. Take the change back, or delete PersistentVolumeClaim "
@@ -74,13 +75,13 @@ def _lost_keys(instance: Instance) -> Problem | None:
     if not _claim_exists(instance):
         return None
     if ("Secret", name) not in instance.snapshot.data:
-        return Problem(NAME, "ReferencePending", f"Secret {name} has not been looked up yet.", actionable=False)
+        return Problem(NAME, Reason.REFERENCE_PENDING, f"Secret {name} has not been looked up yet.")
     fact = instance.snapshot.data["Secret", name]
     if fact and fact.keys >= _KEYS:
         return None
     return Problem(
         NAME,
-        "DatabaseSecretLost",
+        Reason.DATABASE_SECRET_LOST,
         f"Secret {name} {'lacks keys' if fact else 'is gone'}, but PersistentVolumeClaim {claim} holds data that only "
         f"its keys can read. Restore the Secret, or delete the claim to start over without the data.",
     )

@@ -12,6 +12,7 @@ from ..model import names
 from ..model.desired_state import Blocked, ComponentPlan
 from ..model.kinds import Key, Obj
 from ..model.problems import Problem
+from ..model.reasons import Reason
 from .ingress_controllers import IngressController, class_name, controller_of, names_protocol
 
 NAME = "exposure"
@@ -25,7 +26,7 @@ def build(instance: Instance) -> ComponentPlan:
     if has_route(instance):
         if instance.tls and not instance.snapshot.ca_certificate:
             held = Problem(
-                NAME, "CertificatePending", "The Route waits for the certificate authority.", actionable=False
+                NAME, Reason.CERTIFICATE_PENDING, "The Route waits for the certificate authority.", actionable=False
             )
             blocked.append(Blocked(Key("Route", instance.namespace, instance.name), held))
         else:
@@ -54,10 +55,10 @@ def _warnings(instance: Instance) -> tuple[Problem, ...]:
     found = []
     if config.external_host and not has_route(instance):
         message = "networkOptions.coreConfig.externalHost works with OpenShift Routes only; use ingressSpec here."
-        found.append(Problem(NAME, "ExternalHostIgnored", message))
+        found.append(Problem(NAME, Reason.EXTERNAL_HOST_IGNORED, message))
     if config.ingress_spec and has_route(instance):
         message = "networkOptions.coreConfig.ingressSpec is not used on OpenShift; use externalHost here."
-        found.append(Problem(NAME, "IngressSpecIgnored", message))
+        found.append(Problem(NAME, Reason.INGRESS_SPEC_IGNORED, message))
     return tuple(found)
 
 
@@ -133,9 +134,9 @@ def route_problem(instance: Instance) -> Problem | None:
     rejected = [c for c in _admissions(instance) if c.get("status") == "False"]
     if not rejected:
         message = f"Route {instance.name} has not been admitted by a router yet."
-        return Problem(NAME, "RouteNotAdmitted", message, actionable=False)
+        return Problem(NAME, Reason.ROUTE_NOT_ADMITTED, message)
     words = ": ".join(filter(None, (rejected[0].get("reason"), rejected[0].get("message"))))
-    return Problem(NAME, "RouteRejected", f"Route {instance.name} was rejected: {words or 'no reason given'}")
+    return Problem(NAME, Reason.ROUTE_REJECTED, f"Route {instance.name} was rejected: {words or 'no reason given'}")
 
 
 def _ingresses(instance: Instance) -> list[Obj]:

@@ -13,6 +13,7 @@ from ..model import names
 from ..model.desired_state import Blocked, ComponentPlan
 from ..model.kinds import Key, Obj
 from ..model.problems import Problem
+from ..model.reasons import Reason
 from . import storage
 
 NAME = "policies"
@@ -67,7 +68,7 @@ def build(instance: Instance) -> ComponentPlan:
 
 def _unknown_api_server() -> Problem:
     message = "The egress policy of the application waits until the addresses of the API server are known."
-    return Problem(NAME, "ApiServerUnknown", message)
+    return Problem(NAME, Reason.API_SERVER_UNKNOWN, message)
 
 
 def _ingress(instance: Instance, component: _Component, rules: list[Obj]) -> Obj | None:

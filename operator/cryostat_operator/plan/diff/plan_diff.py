@@ -15,6 +15,7 @@ from ..model import names
 from ..model.desired_state import Plan, component_of
 from ..model.kinds import KINDS, Key, Obj
 from ..model.problems import Problem
+from ..model.reasons import Reason
 from ..model.requests import CertificateRequest, CopyRequest, Request
 from ..model.snapshot import Snapshot
 from ..references import pod_references
@@ -115,7 +116,7 @@ def news(action: Change, before: Snapshot) -> Problem | None:
     if not old or not new or old == new:
         return None
     message = f"Route {action.key.name} moved from {old} to {new}."
-    return Problem("exposure", "RouteHostChanged", message, actionable=False)
+    return Problem("exposure", Reason.ROUTE_HOST_CHANGED, message)
 
 
 def _agents_certificate(action: Change, before: Snapshot) -> Problem | None:
@@ -134,7 +135,7 @@ def _agents_certificate(action: Change, before: Snapshot) -> Problem | None:
         f"Agents in namespace {key.namespace} have a new certificate. "
         f"Those that run now keep the old one, which ends {old.not_after}: restart their pods before."
     )
-    return Problem("tls", "AgentCertificateRenewed", message, actionable=False)
+    return Problem("tls", Reason.AGENT_CERTIFICATE_RENEWED, message)
 
 
 def pending(plan: Plan, snapshot: Snapshot) -> list[Problem]:
@@ -146,7 +147,7 @@ def pending(plan: Plan, snapshot: Snapshot) -> list[Problem]:
         finalizers = ", ".join((snapshot.live.get(key) or {"metadata": {}})["metadata"].get("finalizers") or ())
         waits = f"; finalizers: {finalizers}" if finalizers else ""
         message = f"{key} is being deleted and is made again afterwards{waits}."
-        found.append(Problem(component_of(plan, key), "ObjectBeingDeleted", message, actionable=False))
+        found.append(Problem(component_of(plan, key), Reason.OBJECT_BEING_DELETED, message))
     return found
 
 

@@ -10,6 +10,7 @@ from ..instance import Instance
 from ..model.desired_state import Blocked, ComponentPlan
 from ..model.kinds import Key, Obj, key_of, spec_hash_of
 from ..model.problems import Problem
+from ..model.reasons import Reason
 from .comparison import differences
 
 _HASH = f"spec.template.metadata.annotations.{constants.ANNOTATION_SECRET_HASH}"
@@ -32,7 +33,7 @@ def in_order(instance: Instance, parts: tuple[ComponentPlan, ...]) -> tuple[Comp
         return parts
     message = f"Deployment {instance.name} gets its new Secrets when {' and '.join(busy)} run with theirs."
     key = Key("Deployment", instance.namespace, instance.name)
-    held = Blocked(key, Problem("core", "RollingInOrder", message, actionable=False))
+    held = Blocked(key, Problem("core", Reason.ROLLING_IN_ORDER, message))
     return tuple(_without(part, wish, held) if wish in part.objects else part for part in parts)
 
 

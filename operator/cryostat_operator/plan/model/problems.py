@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from .reasons import Reason
+
 
 @dataclass(frozen=True)
 class Problem:
@@ -11,15 +13,25 @@ class Problem:
 
     Attributes:
         component: name of the component, such as `database`.
-        reason: stable CamelCase reason of the condition and of the event.
+        reason: a `Reason`, or its value, which is converted.
         message: one or two sentences that name the object and the cause.
         actionable: whether a user has to act, so that a Warning event is written; False while the operator waits for
-            something that normally follows, such as a certificate that is being issued.
+            something that normally follows, such as a certificate that is being issued. By default that of the reason.
         dedup_key: identifies the cause where the message may vary; the message if empty.
+
+    Raises:
+        ValueError: there is no such reason.
     """
 
     component: str
     reason: str
     message: str
-    actionable: bool = True
+    actionable: bool = None  # type: ignore[assignment]  # set below
     dedup_key: str = ""
+
+    def __post_init__(self) -> None:
+        """Convert the reason, and take over its default."""
+        reason = Reason(self.reason)
+        object.__setattr__(self, "reason", reason)
+        if self.actionable is None:
+            object.__setattr__(self, "actionable", reason.actionable)

@@ -13,6 +13,7 @@ from ..instance import Instance
 from ..model.desired_state import Blocked, ComponentPlan
 from ..model.kinds import KINDS, Key, Obj, key_of
 from ..model.problems import Problem
+from ..model.reasons import Reason
 from . import specs
 from .cert_manager_state import CertificateStatus, ca_status, certificate_status
 from .specs import NAME, CertificateSpec
@@ -74,7 +75,7 @@ def unavailable() -> Problem:
     """Return the problem of a cluster without cert-manager."""
     return Problem(
         NAME,
-        "CertManagerUnavailable",
+        Reason.CERT_MANAGER_UNAVAILABLE,
         "spec.enableCertManager is true, but cert-manager is not installed. Install it, or remove the field: "
         "the operator then issues certificates itself. With false, traffic between the components is not encrypted.",
     )

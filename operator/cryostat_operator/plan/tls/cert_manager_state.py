@@ -11,6 +11,7 @@ from ..instance import Instance
 from ..model.certificates import CERTIFICATE, PRIVATE_KEY, TLS_CA_KEY
 from ..model.kinds import Key, Obj
 from ..model.problems import Problem
+from ..model.reasons import Reason
 from . import specs
 from .specs import NAME, waiting_for_certificate
 
@@ -86,7 +87,9 @@ def _foreign(instance: Instance, name: str, secret: str) -> CertificateStatus | 
         f"{key} exists and does not belong to this Cryostat, so it is not changed, and Certificate {name} is not "
         "created. Delete or rename the Secret."
     )
-    return CertificateStatus(CertificateState.FOREIGN, Problem(NAME, "NameCollision", message, dedup_key=str(key)))
+    return CertificateStatus(
+        CertificateState.FOREIGN, Problem(NAME, Reason.NAME_COLLISION, message, dedup_key=str(key))
+    )
 
 
 def _stale(instance: Instance, name: str, secret: str) -> CertificateStatus | None:

@@ -8,6 +8,7 @@ from ..instance import Instance
 from ..model import names
 from ..model.kinds import Key
 from ..model.problems import Problem
+from ..model.reasons import Reason
 
 NAME = "tls"
 SERVER = "server auth"
@@ -115,4 +116,4 @@ def keystore_secret(instance: Instance) -> str:
 
 def waiting_for_certificate(message: str) -> Problem:
     """Return the problem of an object that waits for a certificate; waiting alone needs no action."""
-    return Problem(NAME, "WaitingForCertificate", message, actionable=False)
+    return Problem(NAME, Reason.WAITING_FOR_CERTIFICATE, message)

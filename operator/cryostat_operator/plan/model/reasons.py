@@ -1,0 +1,239 @@
+"""Reasons of conditions and events: stable words that alerts and scripts may use.
+
+docs/conditions.md explains each of them; `tests/docs/test_conditions.py` compares the two.
+"""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+
+class Reason(StrEnum):
+    """A reason of a condition or of an event.
+
+    Attributes:
+        condition: type of the condition that has this reason first; empty for reasons of events alone.
+        actionable: whether a user has to act, so that a problem with this reason is a Warning event by default.
+        documentation: one sentence about the cause.
+    """
+
+    condition: str
+    actionable: bool
+    documentation: str
+
+    def __new__(cls, value: str, condition: str = "", actionable: bool = True, documentation: str = "") -> Reason:
+        member = str.__new__(cls, value)
+        member._value_ = value
+        member.condition = condition
+        member.actionable = actionable
+        member.documentation = documentation
+        return member
+
+    # Ready
+    ALL_COMPONENTS_AVAILABLE = (
+        "AllComponentsAvailable",
+        "Ready",
+        False,
+        "Every Deployment serves its newest version and no problem is known.",
+    )
+    INVALID_SPEC = (
+        "InvalidSpec",
+        "Ready",
+        True,
+        "The spec is invalid for this version of the operator; no object is changed.",
+    )
+    INTERNAL_ERROR = "InternalError", "Ready", True, "An error in the operator itself ended the reconcile."
+    PAUSED = "Paused", "Ready", False, "The annotation operator.cryostat.io/pause-reconciliation is 'true'."
+
+    # Ready, behind the prefix Main, Database, Storage or Reports
+    DEPLOYMENT_PENDING = "DeploymentPending", "Ready", False, "A Deployment does not exist yet."
+    REPLICA_FAILURE = "ReplicaFailure", "Ready", True, "A ReplicaSet cannot create pods."
+    POD_NOT_RUNNING = "PodNotRunning", "Ready", True, "A container does not start, crashes, or no node fits."
+    VOLUME_PENDING = "VolumePending", "Ready", False, "A PersistentVolumeClaim is not bound to a volume."
+    DEPLOYMENT_UNAVAILABLE = "DeploymentUnavailable", "Ready", False, "Pods of a Deployment are starting or not ready."
+
+    # ReferencesResolved
+    ALL_FOUND = "AllFound", "ReferencesResolved", False, "Every Secret and ConfigMap that the spec names exists."
+    SECRET_NOT_FOUND = "SecretNotFound", "ReferencesResolved", True, "A Secret that the spec names does not exist."
+    SECRET_KEY_NOT_FOUND = "SecretKeyNotFound", "ReferencesResolved", True, "A Secret that the spec names lacks a key."
+    CONFIGMAP_NOT_FOUND = (
+        "ConfigMapNotFound",
+        "ReferencesResolved",
+        True,
+        "A ConfigMap that the spec names does not exist.",
+    )
+    CONFIGMAP_KEY_NOT_FOUND = (
+        "ConfigMapKeyNotFound",
+        "ReferencesResolved",
+        True,
+        "A ConfigMap that the spec names lacks a key.",
+    )
+
+    # TargetNamespacesReady
+    ALL_REACHABLE = "AllReachable", "TargetNamespacesReady", False, "Every target namespace exists."
+    NAMESPACE_NOT_FOUND = "NamespaceNotFound", "TargetNamespacesReady", True, "A namespace does not exist."
+    NAMESPACE_TERMINATING = "NamespaceTerminating", "TargetNamespacesReady", True, "A namespace is being deleted."
+
+    # DatabaseKeysReady
+    KEYS_MATCH = "KeysMatch", "DatabaseKeysReady", False, "The Secret with the keys of the database is in use."
+    DATABASE_SECRET_LOST = (
+        "DatabaseSecretLost",
+        "DatabaseKeysReady",
+        True,
+        "The keys of a database are missing, and its volume exists.",
+    )
+    DATABASE_SECRET_MISMATCHED = (
+        "DatabaseSecretMismatched",
+        "DatabaseKeysReady",
+        True,
+        "The spec names another Secret than the database was created with.",
+    )
+
+    # VolumesReady
+    AS_REQUESTED = "AsRequested", "VolumesReady", False, "Every PersistentVolumeClaim is as the spec requests."
+    PERSISTENT_VOLUME_CLAIM_INVALID = (
+        "PersistentVolumeClaimInvalid",
+        "VolumesReady",
+        True,
+        "The API server refused a PersistentVolumeClaim.",
+    )
+    DATA_LOSS_CONFIRMATION_REQUIRED = (
+        "DataLossConfirmationRequired",
+        "VolumesReady",
+        True,
+        "The spec replaces a claim with data by an emptyDir.",
+    )
+    VOLUME_LOST = "VolumeLost", "VolumesReady", True, "The PersistentVolume of a claim was deleted."
+
+    # Exposed
+    ADDRESS_ASSIGNED = "AddressAssigned", "Exposed", False, "The Route or Ingress gives the application an address."
+    ADMITTED = "Admitted", "Exposed", False, "The Route is admitted."
+    ROUTE_NOT_ADMITTED = "RouteNotAdmitted", "Exposed", False, "No router has admitted the Route yet."
+    ROUTE_REJECTED = "RouteRejected", "Exposed", True, "A router rejected the Route."
+    ROUTE_INVALID = "RouteInvalid", "Exposed", True, "The API server refused the Route."
+
+    # Reconciled
+    AS_PLANNED = "AsPlanned", "Reconciled", False, "Every object is as the spec requests."
+    NAME_COLLISION = (
+        "NameCollision",
+        "Reconciled",
+        True,
+        "An object of the same name was not created for this Cryostat.",
+    )
+    QUOTA_EXCEEDED = "QuotaExceeded", "Reconciled", True, "A ResourceQuota does not allow an object."
+    FORBIDDEN = "Forbidden", "Reconciled", True, "Admission or missing permissions prevent a write."
+    INVALID = "Invalid", "Reconciled", True, "The API server found an object invalid."
+    API_NOT_SERVED = "ApiNotServed", "Reconciled", True, "An API that an object needs is not served."
+    API_SERVER_UNAVAILABLE = "ApiServerUnavailable", "Reconciled", True, "The API server does not answer."
+    API_SERVER_UNKNOWN = "ApiServerUnknown", "Reconciled", True, "The address of the API server is not known."
+    WRITE_REFUSED = "WriteRefused", "Reconciled", True, "The API server refused a write for another reason."
+    CONFLICT = "Conflict", "Reconciled", False, "An object was changed by another client at the same time."
+    BEING_DELETED = "BeingDeleted", "Reconciled", False, "An object of the same name is being deleted."
+    OBJECT_BEING_DELETED = (
+        "ObjectBeingDeleted",
+        "Reconciled",
+        False,
+        "An object of the instance is being deleted and is created again afterwards.",
+    )
+    CHANGED_BY_OTHERS = (
+        "ChangedByOthers",
+        "Reconciled",
+        True,
+        "Admission modifies an object, and the operator accepts the result.",
+    )
+    SECRET_PENDING = "SecretPending", "Reconciled", False, "A Secret that the operator generates does not exist yet."
+    REFERENCE_PENDING = "ReferencePending", "Reconciled", False, "A Secret or ConfigMap has not been read yet."
+    CERTIFICATE_PENDING = "CertificatePending", "Reconciled", False, "The Route waits for the certificate authority."
+    ROLLING_IN_ORDER = "RollingInOrder", "Reconciled", False, "The application restarts after database and storage."
+    BASIC_AUTH_INCOMPLETE = "BasicAuthIncomplete", "Reconciled", True, "Only one of the two fields of basicAuth is set."
+
+    # SpecEffective
+    CLAIM_UNCHANGEABLE = (
+        "ClaimUnchangeable",
+        "SpecEffective",
+        True,
+        "The spec changes a field of an existing claim that cannot change.",
+    )
+    EXTERNAL_HOST_IGNORED = (
+        "ExternalHostIgnored",
+        "SpecEffective",
+        True,
+        "The field externalHost has no effect on this platform.",
+    )
+    INGRESS_SPEC_IGNORED = (
+        "IngressSpecIgnored",
+        "SpecEffective",
+        True,
+        "The field ingressSpec has no effect on this platform.",
+    )
+    SUB_PROCESS_MAX_HEAP_SIZE_IGNORED = (
+        "SubProcessMaxHeapSizeIgnored",
+        "SpecEffective",
+        True,
+        "The field has had no effect since Cryostat 3.",
+    )
+
+    # AuthenticationEnabled
+    AUTHENTICATION_DISABLED = (
+        "AuthenticationDisabled",
+        "AuthenticationEnabled",
+        False,
+        "The application is open to everyone who reaches it.",
+    )
+    LOGIN_GENERATED = "LoginGenerated", "AuthenticationEnabled", False, "The operator generated a login."
+    BASIC_AUTH = "BasicAuth", "AuthenticationEnabled", False, "Users log in with an htpasswd file."
+    OPENSHIFT_SSO = "OpenShiftSSO", "AuthenticationEnabled", False, "Users log in with their OpenShift account."
+
+    # TLSSetupComplete
+    ALL_CERTIFICATES_READY = "AllCertificatesReady", "TLSSetupComplete", False, "Every certificate is issued."
+    WAITING_FOR_CERTIFICATE = (
+        "WaitingForCertificate",
+        "TLSSetupComplete",
+        False,
+        "A certificate has not been issued yet.",
+    )
+    CERT_MANAGER_UNAVAILABLE = (
+        "CertManagerUnavailable",
+        "TLSSetupComplete",
+        True,
+        "The spec requires cert-manager, which is not installed.",
+    )
+    CERT_MANAGER_DISABLED = (
+        "CertManagerDisabled",
+        "TLSSetupComplete",
+        False,
+        "Traffic between the components is not encrypted.",
+    )
+
+    # AgentsAuthenticated
+    CLIENT_CERTIFICATE = (
+        "ClientCertificate",
+        "AgentsAuthenticated",
+        False,
+        "Agents authenticate with a client certificate.",
+    )
+    TLS_DISABLED = "TLSDisabled", "AgentsAuthenticated", False, "Without TLS, agents do not authenticate."
+
+    # Events only
+    ROUTE_HOST_CHANGED = "RouteHostChanged", "", False, "The host of the Route changed."
+    AGENT_CERTIFICATE_RENEWED = "AgentCertificateRenewed", "", False, "Agents of a namespace have a new certificate."
+    AGENT_NOT_ADDED = "AgentNotAdded", "", True, "A pod was admitted without the agent that its labels ask for."
+    DELETION_BLOCKED = "DeletionBlocked", "", True, "An object of a deleted Cryostat cannot be deleted."
+    LEADER_ELECTION = "LeaderElection", "", False, "Another replica of the operator became leader."
+
+
+COMPONENT_REASONS = frozenset(
+    {
+        Reason.DEPLOYMENT_PENDING,
+        Reason.REPLICA_FAILURE,
+        Reason.POD_NOT_RUNNING,
+        Reason.VOLUME_PENDING,
+        Reason.DEPLOYMENT_UNAVAILABLE,
+    }
+)
+"""Reasons that `Ready` has with the prefix of a component, such as `DatabaseVolumePending`."""
+
+
+def reasons_of(condition: str) -> frozenset[Reason]:
+    """All reasons whose condition is of this type, good ones included."""
+    return frozenset(reason for reason in Reason if reason.condition == condition)

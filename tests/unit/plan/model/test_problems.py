@@ -1,0 +1,23 @@
+"""Problems convert their reason and take over its default."""
+
+from __future__ import annotations
+
+import pytest
+
+from cryostat_operator.plan.model.problems import Problem
+from cryostat_operator.plan.model.reasons import Reason
+
+
+def test_the_reason_is_converted() -> None:
+    assert isinstance(Problem("core", "RouteRejected", "text").reason, Reason)
+
+
+def test_an_unknown_reason_is_an_error() -> None:
+    with pytest.raises(ValueError, match="RouteRefused"):
+        Problem("core", "RouteRefused", "text")
+
+
+@pytest.mark.parametrize(("reason", "expected"), [(Reason.SECRET_NOT_FOUND, True), (Reason.SECRET_PENDING, False)])
+def test_the_reason_says_whether_a_user_has_to_act(reason: Reason, expected: bool) -> None:
+    assert Problem("core", reason, "text").actionable is expected
+    assert Problem("core", reason, "text", actionable=not expected).actionable is not expected

@@ -1,0 +1,104 @@
+"""The status of a Cryostat: which problem makes which condition False, and what `Ready` names."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from cryostat_operator.plan.conditions import CONDITION_RULES, Report, status_of, unreadable
+from cryostat_operator.plan.model.kinds import Obj
+from cryostat_operator.plan.model.problems import Problem
+from cryostat_operator.plan.model.reasons import COMPONENT_REASONS, Reason
+from tests.unit.cluster_state import ClusterState, settled
+
+AVAILABLE = {"conditions": [{"type": "Available", "status": "True", "reason": "MinimumReplicasAvailable"}]}
+NOW = "2026-01-02T03:04:05Z"
+EARLIER = "2026-01-01T00:00:00Z"
+
+
+def running(spec: dict[str, Any] | None = None) -> ClusterState:
+    """A Cryostat whose Deployments are available."""
+    state = settled(spec)
+    deployments = [obj for key, obj in state.snapshot.live.items() if key.kind == "Deployment"]
+    return state.with_live(*({**obj, "status": AVAILABLE} for obj in deployments))
+
+
+def conditions(state: ClusterState, *refusals: Problem, **report: Any) -> dict[str, Obj]:
+    status = status_of(state.instance, state.plan, Report(refusals, **report), NOW)
+    return {condition["type"]: condition for condition in status["conditions"]}
+
+
+def test_ready_when_everything_runs() -> None:
+    found = conditions(running())
+    assert (found["Ready"]["status"], found["Ready"]["reason"]) == ("True", "AllComponentsAvailable")
+    assert {rule.type for rule in CONDITION_RULES if found.get(rule.type, {}).get("status") == "False"} == set()
+
+
+@pytest.mark.parametrize(
+    ("reason", "condition"),
+    [
+        (Reason.SECRET_NOT_FOUND, "ReferencesResolved"),
+        (Reason.NAMESPACE_TERMINATING, "TargetNamespacesReady"),
+        (Reason.DATABASE_SECRET_LOST, "DatabaseKeysReady"),
+        (Reason.VOLUME_LOST, "VolumesReady"),
+        (Reason.ROUTE_INVALID, "Exposed"),
+        (Reason.QUOTA_EXCEEDED, "Reconciled"),
+        (Reason.CERT_MANAGER_UNAVAILABLE, "Reconciled"),
+    ],
+)
+def test_a_problem_is_in_one_condition_and_in_ready(reason: Reason, condition: str) -> None:
+    found = conditions(running(), Problem("core", reason, "what failed."))
+    assert (found["Ready"]["status"], found["Ready"]["reason"]) == ("False", reason)
+    rules = {rule.type for rule in CONDITION_RULES}
+    false = {kind for kind, each in found.items() if each["status"] == "False" and kind in rules}
+    assert false == {condition}
+    assert found[condition]["reason"] == reason
+    assert found[condition]["message"] == "what failed."
+
+
+def test_what_changes_nothing_leaves_ready_true() -> None:
+    found = conditions(running(), Problem("core", Reason.CHANGED_BY_OTHERS, "changed."))
+    assert found["Ready"]["status"] == "True"
+    assert found["Reconciled"]["reason"] == "ChangedByOthers"
+
+
+def test_what_a_user_has_to_do_comes_before_what_is_waited_for() -> None:
+    waiting = Problem("core", Reason.SECRET_PENDING, "waits.")
+    refused = Problem("core", Reason.QUOTA_EXCEEDED, "too much.")
+    found = conditions(running(), waiting, refused)
+    assert found["Reconciled"]["message"] == "too much; waits."
+    assert found["Ready"]["reason"] == "QuotaExceeded"
+
+
+def test_ready_names_the_component_whose_deployment_is_not_available() -> None:
+    state = running()
+    found = conditions(state, pods={"storage": "container x: ImagePullBackOff"})
+    assert found["Ready"]["reason"] == "StoragePodNotRunning"
+    assert found["Ready"]["reason"].removeprefix("Storage") in COMPONENT_REASONS
+    assert "ImagePullBackOff" in found["Ready"]["message"]
+
+
+def test_a_paused_cryostat_is_not_ready() -> None:
+    found = conditions(running(), paused=True)
+    assert (found["Ready"]["status"], found["Ready"]["reason"]) == ("False", "Paused")
+    assert found["ReconciliationActive"]["status"] == "False"
+
+
+def test_a_transition_time_changes_with_the_status_only() -> None:
+    state = running()
+    before = status_of(state.instance, state.plan, Report(), EARLIER)
+    body = {"metadata": state.cryostat.metadata, "spec": {}, "status": before}
+    state.cryostat = type(state.cryostat).model_validate(body)
+    found = conditions(state, Problem("core", Reason.QUOTA_EXCEEDED, "too much."))
+    assert found["Reconciled"]["lastTransitionTime"] == NOW
+    assert found["ReferencesResolved"]["lastTransitionTime"] == EARLIER
+
+
+def test_a_failed_reconcile_changes_ready_alone() -> None:
+    other = {"type": "Exposed", "status": "True", "lastTransitionTime": EARLIER}
+    status = unreadable(7, (Reason.INVALID_SPEC, "spec.x is unknown"), [{"type": "Ready"}, other], NOW)
+    assert status["observedGeneration"] == 7
+    [ready, kept] = status["conditions"]
+    assert (ready["status"], ready["reason"], ready["lastTransitionTime"]) == ("False", "InvalidSpec", NOW)
+    assert kept == other
