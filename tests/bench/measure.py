@@ -165,7 +165,7 @@ def cpu(operator: OperatorProcess) -> float:
 
 
 def foreign_secrets(plane: ControlPlane, namespace: str, count: int) -> None:
-    """Secrets of 10 KiB that belong to nobody we know."""
+    """Secrets of 10 KiB that belong to no instance."""
     payload = "x" * 10240
 
     def create(number: int) -> None:

@@ -12,7 +12,7 @@ from tests.cluster import binaries, openshift
 from tests.cluster.api import ApiError, Object, eventually
 from tests.cluster.controlplane import ControlPlane, Options
 from tests.cluster.operator_process import OperatorProcess, install, remove_cryostats
-from tests.cluster.router import RoutePlayer
+from tests.cluster.router import Router
 from tests.cluster.scenario import Scenario
 from tests.cluster.webhooks import Served, served
 
@@ -71,10 +71,10 @@ def asking() -> Iterator[Served]:
 
 
 @pytest.fixture
-def router(openshift_plane: ControlPlane) -> Iterator[RoutePlayer]:
+def router(openshift_plane: ControlPlane) -> Iterator[Router]:
     """Admits the Routes of the OpenShift cluster; every test has its own, so pauses and rejections do not leak."""
-    with RoutePlayer(openshift_plane.api) as player:
-        yield player
+    with Router(openshift_plane.api) as running:
+        yield running
 
 
 @pytest.fixture

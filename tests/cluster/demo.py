@@ -32,7 +32,7 @@ from tests.cluster.kubectl import KubectlError, api_of_kubeconfig, run_kubectl
 from tests.cluster.operator_process import DEPLOYMENT, NAMESPACE, ROOT, OperatorProcess, install
 from tests.cluster.processes import ProcessDiedError, watchdog
 from tests.cluster.progress import Step
-from tests.cluster.router import RoutePlayer
+from tests.cluster.router import Router
 
 SAMPLES = {
     "kubernetes": ROOT / "manifests/samples/cryostat-sample.yaml",
@@ -123,11 +123,11 @@ def _cluster(platform: str) -> Iterator[Cluster]:
     with Step("booting etcd, kube-apiserver, kube-controller-manager, kube-scheduler, kwok"):
         plane.start()
     try:
-        with ExitStack() as players:
+        with ExitStack() as simulated:
             if platform == "openshift":
                 with Step("installing the OpenShift APIs and a router"):
                     openshift.install(plane.api)
-                players.enter_context(RoutePlayer(plane.api))
+                simulated.enter_context(Router(plane.api))
             yield Cluster(plane.api, plane.programs["kubectl"], plane.kubeconfig)
     finally:
         plane.stop()

@@ -1,4 +1,4 @@
-"""A player of the Go operator: puts a captured instance into a cluster just as that operator had made it.
+"""A simulated Go operator: creates a captured instance in a cluster with the objects that the Go operator made.
 
 Its field manager, its finalizer on the Cryostat, its owner references, real values in its Secrets, its status, and pods
 that run. With a capture that was made with cert-manager, a real one must be there to issue the certificates.
@@ -24,7 +24,7 @@ _TEXTS = {"<hash>": "0" * 64, "<text>": "# text\n", "<apiserver>": "192.0.2.1/32
 
 
 @dataclass(frozen=True)
-class Predecessor:
+class GoOperatorInstance:
     """One captured case of one profile."""
 
     api: Api

@@ -1,4 +1,4 @@
-"""The real olm-operator against the embedded control plane, and players of what is missing beside it.
+"""The real olm-operator against the embedded control plane, and simulations of what is missing beside it.
 
 OLM's catalog operator needs pods that run; here it is played: it puts a bundle's objects into the cluster, with the
 marks of their owner. All that follows from the ClusterServiceVersion is done by the real program. The kubelet is played

@@ -73,13 +73,13 @@ def remove_cryostats(api: Api, timeout: float) -> None:
 
 
 def work(events: Iterable[Object]) -> list[Object]:
-    """Of audit events, the operator's requests; but for its streams, and the Lease that it renews every two seconds."""
+    """The operator's requests among audit events, without watches and without those of the leader election."""
     mine = [event for event in events if event["user"].get("username", "").endswith(f":{SERVICE_ACCOUNT}")]
     return [event for event in mine if event["verb"] != "watch" and not elects(event)]
 
 
 def elects(event: Object) -> bool:
-    """Whether an audit event is of the election: of the Lease, or of the news on it, which stand in its namespace."""
+    """Whether an audit event belongs to the leader election: it is about the Lease, or an Event in its namespace."""
     what = event.get("objectRef") or {}
     return what.get("resource") == "leases" or (what.get("resource"), what.get("namespace")) == ("events", NAMESPACE)
 

@@ -140,7 +140,7 @@ _PORTS = range(15_000, 30_000)
 
 
 def free_ports(count: int) -> list[int]:
-    """TCP ports on loopback that nobody listens on at the moment."""
+    """TCP ports on loopback on which no program listens at the moment."""
     found: list[int] = []
     for port in random.sample(_PORTS, len(_PORTS)):
         with socket.socket() as probe, suppress(OSError):

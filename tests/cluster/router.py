@@ -1,4 +1,4 @@
-"""A player of OpenShift's router: writes into the status of Routes what an ingress controller would."""
+"""A simulated OpenShift router: writes the status of Routes as an ingress controller does."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ Name = tuple[str, str]  # namespace, name
 
 
 @dataclass(frozen=True)
-class Router:
+class IngressController:
     """One ingress controller; each has an entry of its own in the status of a Route."""
 
     name: str = "default"
@@ -32,14 +32,14 @@ class Router:
 
 @dataclass(frozen=True)
 class Verdict:
-    """What a router says about a Route: admitted, or the reason and the message why not."""
+    """Whether an ingress controller admits a Route: no reason if it does, else the reason and the message."""
 
     reason: str = ""
     message: str = ""
 
 
-class RoutePlayer:
-    """`with RoutePlayer(api) as player:` admits every Route as it appears; the oldest Route keeps a host.
+class Router:
+    """`with Router(api) as router:` admits every Route as it appears; the oldest Route keeps a host.
 
     Tests may `pause()` it (nothing is admitted until `resume()`), `delay` it, `reject()` a Route, or `add_router()`.
     """
@@ -47,15 +47,15 @@ class RoutePlayer:
     def __init__(self, api: Api, *, delay: float = 0.0) -> None:
         self.delay = delay  # seconds between the appearance of a Route and its admission
         self._api = api
-        self._routers = [Router()]
+        self._routers = [IngressController()]
         self._routes: dict[Name, Object] = {}
         self._rejected: dict[tuple[Name, str], Verdict] = {}
         self._paused = False
         self._ended = threading.Event()
         self._lock = threading.RLock()
-        self._thread = threading.Thread(target=self._run, name="route player", daemon=True)
+        self._thread = threading.Thread(target=self._run, name="router", daemon=True)
 
-    # --- what a test may ask for ---
+    # --- methods for tests ---
 
     def start(self) -> Self:
         self._thread.start()
@@ -99,10 +99,10 @@ class RoutePlayer:
     def add_router(self, name: str, domain: str) -> None:
         """A second ingress controller admits the Routes too."""
         with self._lock:
-            self._routers.append(Router(name, domain))
+            self._routers.append(IngressController(name, domain))
             self._settle()
 
-    # --- the player's work ---
+    # --- the thread that writes status ---
 
     def _run(self) -> None:
         while not self._ended.is_set():
@@ -137,13 +137,13 @@ class RoutePlayer:
         if self._paused or self._ended.is_set():
             return
         for name, route in self._routes.items():
-            wished = [self._entry(route, router) for router in self._routers]
-            if wished != (route.get("status") or {}).get("ingress"):
+            expected = [self._entry(route, router) for router in self._routers]
+            if expected != (route.get("status") or {}).get("ingress"):
                 with suppress(ApiError):  # deleted or changed meanwhile: its event is on the way
                     head = {"apiVersion": "route.openshift.io/v1", "kind": "Route", "metadata": route["metadata"]}
-                    self._routes[name] = self._api.patch(head, {"status": {"ingress": wished}}, sub="status")
+                    self._routes[name] = self._api.patch(head, {"status": {"ingress": expected}}, sub="status")
 
-    def _entry(self, route: Object, router: Router) -> Object:
+    def _entry(self, route: Object, router: IngressController) -> Object:
         verdict = self._verdict(route, router)
         before: Object = next(
             (e for e in (route.get("status") or {}).get("ingress") or [] if e["routerName"] == router.name), {}
@@ -162,7 +162,7 @@ class RoutePlayer:
             "conditions": [admitted],
         }
 
-    def _verdict(self, route: Object, router: Router) -> Verdict:
+    def _verdict(self, route: Object, router: IngressController) -> Verdict:
         if said := self._rejected.get((_name(route), router.name)):
             return said
         host = _host(route, router)
@@ -186,7 +186,7 @@ def _age(route: Object) -> tuple[str, str]:
     return route["metadata"]["creationTimestamp"], route["metadata"]["uid"]
 
 
-def _host(route: Object, router: Router) -> str:
+def _host(route: Object, router: IngressController) -> str:
     host: str = route["spec"].get("host", "")
     subdomain = route["spec"].get("subdomain")
     return host or (f"{subdomain}.{router.domain}" if subdomain else "")

@@ -1,4 +1,4 @@
-"""What tests of the loop do: apply a Cryostat, wait until something is told, disturb, and read what was written."""
+"""Steps of tests with a running operator: create a Cryostat, wait for conditions, change objects, read writes."""
 
 from __future__ import annotations
 
@@ -178,8 +178,8 @@ class Scenario:
     def find(self, kind: str, namespace: str, name: str) -> Object | None:
         return self.api.find(version(kind), kind, name, namespace or None)
 
-    def marked(self, cr: Object) -> list[Object]:
-        """Every object in the cluster with the mark of this Cryostat."""
+    def owned_objects(self, cr: Object) -> list[Object]:
+        """Every object in the cluster with the ownership labels of this Cryostat."""
         selector = f"{constants.LABEL_NAME}={name(cr)},{constants.LABEL_NAMESPACE}={namespace(cr)}"
         found: list[Object] = []
         for kind in KINDS.values():
@@ -238,8 +238,10 @@ class Scenario:
 
         return eventually(there, timeout, f"{name(cr)} is Ready", interval=0.05) or {}
 
-    def told(self, cr: Object, reason: str, *words: str, type: str = "Ready", timeout: float = 30.0) -> Object:
-        """Waits until a condition (Ready, by default) gives this reason and these words; returns the condition."""
+    def wait_for_reason(
+        self, cr: Object, reason: str, *words: str, type: str = "Ready", timeout: float = 30.0
+    ) -> Object:
+        """Waits until a condition (by default Ready) has this reason and its message has these words; returns it."""
 
         def said() -> Object | None:
             found = condition(self.now(cr), type)
@@ -270,7 +272,7 @@ class Scenario:
         uid = cr["metadata"]["uid"]
 
         def clear() -> bool:
-            owners = [(obj, obj["metadata"].get("ownerReferences") or []) for obj in self.marked(cr)]
+            owners = [(obj, obj["metadata"].get("ownerReferences") or []) for obj in self.owned_objects(cr)]
             lasting = [obj for obj, found in owners if uid not in [reference["uid"] for reference in found]]
             left = [f"{obj['kind']} {name(obj)}" for obj in lasting if obj["kind"] not in but]
             assert not left, left
@@ -319,8 +321,8 @@ def version(kind: str) -> str:
     return KINDS[kind].api_version
 
 
-def mark_of(cr: Object) -> dict[str, str]:
-    """Labels that an object of this Cryostat bears."""
+def ownership_labels(cr: Object) -> dict[str, str]:
+    """The ownership labels of the objects of this Cryostat."""
     return {constants.LABEL_NAME: name(cr), constants.LABEL_NAMESPACE: namespace(cr)}
 
 

@@ -30,7 +30,7 @@ class ServiceCa:
         self._api = api
         self._scratch = tempfile.TemporaryDirectory()
         self._authority = ""
-        self.injecting = True  # False: certificates are issued, and nobody is told whom to trust
+        self.injecting = True  # False: certificates are issued, but no CA bundle is injected
         self._ended = threading.Event()
         self._thread = threading.Thread(target=self._run, daemon=True)
 

@@ -1,4 +1,4 @@
-"""A player of the cluster's network: leads the API server's calls of Services to processes on this machine.
+"""A simulated cluster network: connects the API server's calls of Services to processes on this machine.
 
 The API server is told to send them through a proxy (`EgressSelectorConfiguration`), which is here. Which pod is meant
 is read from the cluster as kube-proxy does it: Service by its address, ready endpoint by the Service's port.
@@ -70,11 +70,11 @@ class ServiceNetwork:
         shutil.rmtree(self._directory)
 
     def connect(self, address: str, port: int) -> socket.socket:
-        """A connection to a Service. Raises OSError where nobody listens."""
+        """A connection to a Service. Raises OSError if no program listens."""
         endpoint = self._endpoint(address, port)
         local = self.ports.get((endpoint.namespace, endpoint.port)) if endpoint else None
         if endpoint is None or local is None:
-            raise ConnectionRefusedError(f"nobody listens at {address}:{port}")
+            raise ConnectionRefusedError(f"no program listens at {address}:{port}")
         connection = socket.create_connection(("127.0.0.1", local), 5)
         connection.settimeout(None)
         self.carried.append(endpoint)

@@ -41,7 +41,7 @@ class Services:
         self._thread = threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True)
 
     def lead(self, address: str, port: int | None) -> None:
-        """From now on connections to `address` (`10.96.0.7:443`) end at this local port; None: nobody is there."""
+        """From now on connections to `address` (`10.96.0.7:443`) end at this local port; with None they are refused."""
         if port is None:
             self._ports.pop(address, None)
         else:

@@ -22,10 +22,10 @@ from tests.cluster import openshift
 from tests.cluster.api import Object
 from tests.cluster.cert_manager import CertManager
 from tests.cluster.controlplane import NODE, ControlPlane, Options
-from tests.cluster.go_operator import FINALIZER, Predecessor
+from tests.cluster.go_operator import FINALIZER, GoOperatorInstance
 from tests.cluster.operator_process import CRD, ROOT, install
-from tests.cluster.router import RoutePlayer
-from tests.cluster.scenario import Scenario, Write, bindings_of, callback_of, mark_of, version
+from tests.cluster.router import Router
+from tests.cluster.scenario import Scenario, Write, bindings_of, callback_of, ownership_labels, version
 from tests.conformance.captures import CAPTURES, captured_status
 from tests.conformance.compare import Differences, compare
 
@@ -44,7 +44,7 @@ Snapshot = dict[Key, Object]
 class Case:
     """One instance before, after, and after the operator was stopped."""
 
-    predecessor: Predecessor
+    predecessor: GoOperatorInstance
     before: Snapshot = field(default_factory=dict)
     after: Snapshot = field(default_factory=dict)
 
@@ -69,7 +69,7 @@ def ground(profile: str) -> Iterator[ControlPlane]:
         plane = stack.enter_context(ControlPlane(Options(volumes=0)))
         if platform == "openshift":
             openshift.install(plane.api)
-            stack.enter_context(RoutePlayer(plane.api))
+            stack.enter_context(Router(plane.api))
         install(plane.api, plane.kubectl)
         # Some cases ask for nodes like this one.
         node = {"apiVersion": "v1", "kind": "Node", "metadata": {"name": NODE}}
@@ -104,7 +104,7 @@ def taken_over(
 
 def adopt_objects(profile: str, directory: Path) -> TakenOver:
     with ground(profile) as plane:
-        cases = {case: Case(Predecessor(plane.api, case, profile)) for case, of in CAPTURES if of == profile}
+        cases = {case: Case(GoOperatorInstance(plane.api, case, profile)) for case, of in CAPTURES if of == profile}
         for case in cases.values():
             case.predecessor.work()
             decorate(case.predecessor)
@@ -140,7 +140,7 @@ def second(scenario: Scenario) -> list[Write]:
     return [write for write in scenario.writes(mark) if write.resource != "leases"]  # who leads is another matter
 
 
-def snapshot(predecessor: Predecessor) -> Snapshot:
+def snapshot(predecessor: GoOperatorInstance) -> Snapshot:
     """Every object in the namespaces of a case, and those outside that bear its name."""
     api, shared = predecessor.api, bindings_of(predecessor.wanted)
     kinds = [(kind.api_version, kind.kind) for kind in KINDS.values()]
@@ -155,7 +155,7 @@ def snapshot(predecessor: Predecessor) -> Snapshot:
     return found
 
 
-def decorate(predecessor: Predecessor) -> None:
+def decorate(predecessor: GoOperatorInstance) -> None:
     """What others did to the objects of an instance, and what older specs left."""
     api, cr = predecessor.api, predecessor.cryostat
     for obj in predecessor.own:
@@ -180,7 +180,7 @@ def left_over(cr: Object) -> list[Object]:
     """What the Go operator does not clean away, or had no time to."""
     name, where = cr["metadata"]["name"], cr["metadata"]["namespace"]
     owned = {"namespace": where, "ownerReferences": [{"kind": constants.KIND, "name": name, "controller": True}]}
-    marked = {"namespace": given_up(cr), "labels": mark_of(cr)}
+    marked = {"namespace": given_up(cr), "labels": ownership_labels(cr)}
     role = {"apiGroup": "rbac.authorization.k8s.io", "kind": "ClusterRole", "name": "view"}
     return [
         {"apiVersion": version("Role"), "kind": "Role", "metadata": {"name": name, **owned}, "rules": []},
@@ -235,7 +235,7 @@ def test_what_is_in_volumes_stays_readable(taken_over: TakenOver, case: str) -> 
 def test_it_becomes_what_a_new_instance_is(taken_over: TakenOver, case: str) -> None:
     """What the Go operator set and ours does not is gone, which includes a label of an older spec."""
     it = taken_over.cases[case]
-    marked = [bare(obj) for obj in it.after.values() if mark_of(it.cr).items() <= labels(obj).items()]
+    marked = [bare(obj) for obj in it.after.values() if ownership_labels(it.cr).items() <= labels(obj).items()]
     mine = [obj for obj in marked if obj["kind"] != "ReplicaSet"]
     wanted = it.predecessor.captured
     for obj in wanted:

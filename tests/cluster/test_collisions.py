@@ -58,7 +58,7 @@ def test_objects_of_others_are_left_alone_and_named(scenario: Scenario) -> None:
         targetNamespaces=[where, target],
         networkOptions={"coreConfig": {"ingressSpec": {"rules": [HOST]}}},
     )
-    found = scenario.told(cr, "NameCollision", *(f"{kind} {where}/{name}" for kind, name in places))
+    found = scenario.wait_for_reason(cr, "NameCollision", *(f"{kind} {where}/{name}" for kind, name in places))
     assert found["status"] == "False"
     assert condition(scenario.now(cr), "Reconciled")["reason"] == "NameCollision"
     eventually(lambda: scenario.get("Deployment", where, "x"), what="everything else is made")
@@ -88,7 +88,7 @@ def test_no_pod_runs_with_an_object_of_somebody_else(scenario: Scenario, kind: s
     where = scenario.namespace()
     [theirs_] = theirs(scenario, where, (kind, name))
     cr = scenario.cryostat(where)
-    scenario.told(cr, "NameCollision", f"{kind} {where}/{name}")
+    scenario.wait_for_reason(cr, "NameCollision", f"{kind} {where}/{name}")
     everything = ["Deployment x", "Deployment x-database", "Deployment x-storage", "RoleBinding binding"]
     for made in set(everything) - set(held):
         place = made.replace("binding", bindings_of(cr)).split()
@@ -109,7 +109,7 @@ def test_an_object_that_takes_the_place_of_ours_is_left_alone(scenario: Scenario
     with scenario.down():
         scenario.api.delete(scenario.get("NetworkPolicy", where, "x-internal-ingress"))
         [policy] = theirs(scenario, where, ("NetworkPolicy", "x-internal-ingress"))
-    scenario.told(cr, "NameCollision", "NetworkPolicy")
+    scenario.wait_for_reason(cr, "NameCollision", "NetworkPolicy")
     assert untouched(scenario, policy)
     scenario.delete(cr)
     assert untouched(scenario, policy)
@@ -124,7 +124,7 @@ def test_bindings_and_callbacks_of_others_are_left_alone(scenario: Scenario) -> 
     binding = scenario.make("RoleBinding", target, bindings_of(head), subjects=[subject], roleRef=role)
     [service] = theirs(scenario, target, ("Service", callback_of(head)))
     cr = scenario.cryostat(where, targetNamespaces=[where, target])
-    scenario.told(cr, "NameCollision", f"RoleBinding {target}/", f"Service {target}/")
+    scenario.wait_for_reason(cr, "NameCollision", f"RoleBinding {target}/", f"Service {target}/")
     scenario.delete(cr)
     assert scenario.get("RoleBinding", target, bindings_of(head))["subjects"] == binding["subjects"]
     assert untouched(scenario, service)
@@ -150,7 +150,7 @@ def test_cryostats_with_names_that_overlap_leave_each_other_alone(scenario: Scen
     first = scenario.ready(scenario.cryostat(where, "a", reportOptions={"replicas": 1}))
     before = scenario.get("Deployment", where, f"a-{suffix}")
     second = scenario.cryostat(where, f"a-{suffix}", reportOptions={"replicas": 1})
-    found = scenario.told(second, "NameCollision", f"Deployment {where}/a-{suffix}")
+    found = scenario.wait_for_reason(second, "NameCollision", f"Deployment {where}/a-{suffix}")
     assert f"belongs to Cryostat {where}/a" in found["message"]
     scenario.settle_except(second)
     now = scenario.get("Deployment", where, f"a-{suffix}")

@@ -17,7 +17,7 @@ from cryostat_operator.plan.model.kinds import KINDS
 from tests.cluster.api import Api, Object, eventually
 from tests.cluster.controlplane import ControlPlane
 from tests.cluster.operator_process import OperatorProcess, remove_cryostats
-from tests.cluster.router import RoutePlayer
+from tests.cluster.router import Router
 from tests.conformance.captures import CAPTURES, captured, documents
 from tests.conformance.compare import Differences, compare
 
@@ -83,7 +83,7 @@ def on_kubernetes(installed_plane: ControlPlane, tmp_path_factory: pytest.TempPa
 
 @pytest.fixture(scope="module")
 def on_openshift(openshift_plane: ControlPlane, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Made]:
-    with RoutePlayer(openshift_plane.api):
+    with Router(openshift_plane.api):
         yield made_of(openshift_plane, "openshift", str(tmp_path_factory.mktemp("operator")))
 
 

@@ -14,7 +14,7 @@ from cryostat_operator.api import constants
 from cryostat_operator.packaging.descriptors import spec_descriptors
 from tests.cluster.api import Object
 from tests.cluster.operator_process import ROOT
-from tests.cluster.router import RoutePlayer
+from tests.cluster.router import Router
 from tests.cluster.scenario import Scenario
 from tests.cluster.webhooks import Served
 from tests.console.preview import element, missing, play, write_page
@@ -34,7 +34,7 @@ def created(scenario: Scenario, sent: Object) -> Object:
     return scenario.api.create(sent)
 
 
-def test_what_it_starts_with_becomes_ready(openshift_scenario: Scenario, router: RoutePlayer, tmp_path: Path) -> None:
+def test_what_it_starts_with_becomes_ready(openshift_scenario: Scenario, router: Router, tmp_path: Path) -> None:
     shown = play(write_page(tmp_path, namespace=openshift_scenario.namespace()))
     assert shown.complaints == []
     body = openshift_scenario.ready(created(openshift_scenario, shown.sent))
@@ -42,7 +42,7 @@ def test_what_it_starts_with_becomes_ready(openshift_scenario: Scenario, router:
 
 
 def test_a_host_and_a_target_namespace_become_ready(
-    openshift_scenario: Scenario, router: RoutePlayer, tmp_path: Path
+    openshift_scenario: Scenario, router: Router, tmp_path: Path
 ) -> None:
     where = openshift_scenario.namespace()
     openshift_scenario.make_namespace("my-app")

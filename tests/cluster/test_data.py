@@ -31,7 +31,7 @@ def test_lost_keys_are_not_made_anew(scenario: Scenario, restored: tuple[str, ..
     before = scenario.get("Secret", where, "x-db")
     pods = scenario.get("Deployment", where, "x-database")["spec"]["template"]["spec"]
     scenario.api.delete(before)
-    scenario.told(cr, "DatabaseSecretLost", "Secret x-db is gone", "x-database")
+    scenario.wait_for_reason(cr, "DatabaseSecretLost", "Secret x-db is gone", "x-database")
     assert condition(scenario.now(cr), "DatabaseKeysReady")["status"] == "False"
     scenario.settle()
     assert scenario.find("Secret", where, "x-db") is None
@@ -54,7 +54,7 @@ def test_a_claim_that_is_deleted_is_a_new_start(scenario: Scenario) -> None:
     cr = scenario.ready(scenario.cryostat(where))
     old = scenario.get("Secret", where, "x-db")
     scenario.api.delete(old)
-    scenario.told(cr, "DatabaseSecretLost")
+    scenario.wait_for_reason(cr, "DatabaseSecretLost")
     scenario.plane.add_volumes(1)
     scenario.api.delete(scenario.get("PersistentVolumeClaim", where, "x-database"))
     eventually(lambda: "deletionTimestamp" in scenario.get("PersistentVolumeClaim", where, "x-database")["metadata"])
@@ -68,7 +68,7 @@ def test_the_name_of_the_secret_can_be_put_right_until_the_database_ran(scenario
     where = scenario.namespace()
     scenario.secret(where, "right", **KEYS)
     cr = scenario.cryostat(where, databaseOptions={"secretName": "wrong"})
-    scenario.told(cr, "SecretNotFound", "Secret wrong")
+    scenario.wait_for_reason(cr, "SecretNotFound", "Secret wrong")
     scenario.change(cr, databaseOptions={"secretName": "right"})
     scenario.ready(cr)
     assert scenario.now(cr)["status"]["databaseSecret"] == "right"
@@ -90,7 +90,7 @@ def test_other_keys_are_refused_once_the_database_ran(scenario: Scenario, status
     with scenario.down():
         scenario.api.patch(cr, {"status": status}, sub="status")
         scenario.change(cr, databaseOptions={"secretName": "other"})
-    scenario.told(cr, "DatabaseSecretMismatched", "x-db", "not other")
+    scenario.wait_for_reason(cr, "DatabaseSecretMismatched", "x-db", "not other")
     assert secret_in_use(scenario, where) == "x-db"
     eventually(lambda: scenario.now(cr)["status"]["databaseSecret"] == "x-db")
     assert len(scenario.events(cr, "DatabaseSecretMismatched")) == 1
@@ -140,9 +140,9 @@ def test_a_claim_that_cannot_grow_is_told_and_holds_up_nothing(scenario: Scenari
     cr = scenario.ready(scenario.cryostat(where))
     mark = scenario.plane.audit_mark()
     scenario.change(cr, **size("2Gi"), reportOptions={"replicas": 1})
-    found = scenario.told(cr, "PersistentVolumeClaimInvalid", "x-database", type="VolumesReady")
+    found = scenario.wait_for_reason(cr, "PersistentVolumeClaimInvalid", "x-database", type="VolumesReady")
     assert "only dynamically provisioned pvc can be resized" in found["message"].lower()
-    scenario.told(cr, "PersistentVolumeClaimInvalid")
+    scenario.wait_for_reason(cr, "PersistentVolumeClaimInvalid")
     eventually(lambda: scenario.get("Deployment", where, "x-reports"), what="the rest goes on")
     scenario.settle_except(cr)
     assert len(scenario.events(cr, "PersistentVolumeClaimInvalid")) == 1
@@ -157,7 +157,9 @@ def test_a_claim_that_cannot_change_is_told_and_holds_up_nothing(scenario: Scena
     cr = scenario.ready(scenario.cryostat(where))
     claim = {"spec": {"accessModes": ["ReadWriteMany"], "storageClassName": "fast"}}
     scenario.change(cr, storageOptions={"objectStorage": {"pvc": claim}}, reportOptions={"replicas": 1})
-    scenario.told(cr, "ClaimUnchangeable", "x-storage", "accessModes, storageClassName", type="SpecEffective")
+    scenario.wait_for_reason(
+        cr, "ClaimUnchangeable", "x-storage", "accessModes, storageClassName", type="SpecEffective"
+    )
     assert len(scenario.events(cr, "ClaimUnchangeable")) == 1
     scenario.ready(cr)
     assert scenario.find("Deployment", where, "x-reports")
@@ -167,7 +169,7 @@ def test_an_empty_dir_in_place_of_a_claim_has_to_be_confirmed(scenario: Scenario
     where = scenario.namespace()
     cr = scenario.ready(scenario.cryostat(where))
     scenario.change(cr, storageOptions=EMPTY_DIR)
-    scenario.told(cr, "DataLossConfirmationRequired", "x-database", constants.ANNOTATION_ALLOW_DATA_LOSS)
+    scenario.wait_for_reason(cr, "DataLossConfirmationRequired", "x-database", constants.ANNOTATION_ALLOW_DATA_LOSS)
     [volume] = scenario.get("Deployment", where, "x-database")["spec"]["template"]["spec"]["volumes"]
     assert "persistentVolumeClaim" in volume
     scenario.annotate(cr, **{constants.ANNOTATION_ALLOW_DATA_LOSS: "true"})
@@ -228,7 +230,7 @@ def test_retained_data_is_not_joined_with_other_keys(scenario: Scenario) -> None
     scenario.delete(cr)
     eventually(lambda: scenario.find("Deployment", where, "x-database") is None, 60)
     again = scenario.cryostat(where, databaseOptions={"secretName": "other"})
-    scenario.told(again, "DatabaseSecretMismatched", "x-db")
+    scenario.wait_for_reason(again, "DatabaseSecretMismatched", "x-db")
     assert secret_in_use(scenario, where) == "x-db"
 
 
@@ -264,8 +266,8 @@ def test_two_databases_never_share_a_volume(scenario: Scenario, how: str) -> Non
             deployment["spec"]["template"]["metadata"]["labels"] |= {"b": "c"}
             kept = {key: deployment["metadata"][key] for key in ("name", "namespace", "labels", "ownerReferences")}
             eventually(lambda: scenario.api.create({**deployment, "metadata": kept}), what="somebody makes it anew")
-    scenario.told(cr, "DatabaseDeploymentPending", "pods of the former one")
-    scenario.told(cr, "ObjectBeingDeleted", "Deployment", "x-database", type="Reconciled")
+    scenario.wait_for_reason(cr, "DatabaseDeploymentPending", "pods of the former one")
+    scenario.wait_for_reason(cr, "ObjectBeingDeleted", "Deployment", "x-database", type="Reconciled")
     scenario.settle()
     pods = scenario.api.list("v1", "Pod", where, labelSelector="component=database")
     assert [pod["metadata"]["uid"] for pod in pods if "deletionTimestamp" not in pod["metadata"]] == []
@@ -341,8 +343,8 @@ def test_a_volume_that_is_gone_is_told(scenario: Scenario) -> None:
     volume = {"apiVersion": "v1", "kind": "PersistentVolume", "metadata": {"name": name}}
     scenario.api.delete(volume)
     scenario.api.patch(volume, {"metadata": {"finalizers": None}})
-    scenario.told(cr, "VolumeLost", "PersistentVolumeClaim x-database", name)
-    scenario.told(cr, "VolumeLost", type="VolumesReady")
+    scenario.wait_for_reason(cr, "VolumeLost", "PersistentVolumeClaim x-database", name)
+    scenario.wait_for_reason(cr, "VolumeLost", type="VolumesReady")
     assert scenario.find("PersistentVolumeClaim", where, "x-database")
     assert len(scenario.events(cr, "VolumeLost")) == 1
 

@@ -21,7 +21,7 @@ def test_half_an_instance_goes_like_a_whole_one(scenario: Scenario) -> None:
     eventually(lambda: scenario.api.get("v1", "ResourceQuota", "few", where)["status"]["used"], what="the quota counts")
     login = {"basicAuth": {"secretName": "missing", "filename": "htpasswd"}}
     cr = scenario.cryostat(where, targetNamespaces=[target, "loop-never"], authorizationOptions=login)
-    scenario.told(cr, "NamespaceNotFound")
+    scenario.wait_for_reason(cr, "NamespaceNotFound")
     eventually(lambda: scenario.find("RoleBinding", target, bindings_of(cr)), what="half of it is made")
     scenario.delete(cr)
     scenario.nothing_left(cr)
@@ -41,7 +41,7 @@ def test_its_namespace_may_go(scenario: Scenario) -> None:
     where, target = scenario.namespace(), scenario.namespace()
     cr = scenario.ready(scenario.cryostat(where, targetNamespaces=[where, target]))
     half = scenario.cryostat(where, "y", targetNamespaces=[target, "loop-never"])
-    scenario.told(half, "NamespaceNotFound")
+    scenario.wait_for_reason(half, "NamespaceNotFound")
     scenario.remove_namespace(where)
     for each in (cr, half):
         scenario.nothing_left(each)
@@ -122,7 +122,7 @@ def test_an_object_that_others_hold_is_told_and_made_again(scenario: Scenario) -
     service = scenario.get("Service", where, "x-agent")
     scenario.api.patch(service, HOLD)
     scenario.api.delete(service)
-    scenario.told(cr, "ObjectBeingDeleted", "Service", "x-agent", "example.com/hold")
+    scenario.wait_for_reason(cr, "ObjectBeingDeleted", "Service", "x-agent", "example.com/hold")
     mark = scenario.plane.audit_mark()
     scenario.change(cr, reportOptions={"replicas": 1})
     eventually(lambda: scenario.find("Deployment", where, "x-reports"), what="the rest goes on")
@@ -141,7 +141,7 @@ def test_a_finalizer_of_others_on_the_cryostat_is_theirs(scenario: Scenario) -> 
     eventually(lambda: scenario.now(cr)["metadata"]["finalizers"] == hold, what="ours is gone")
     scenario.nothing_left(cr)
     mark = scenario.plane.audit_mark()
-    for obj in scenario.marked(cr):
+    for obj in scenario.owned_objects(cr):
         scenario.annotate(obj, nudge="1")
     scenario.settle()
     assert scenario.writes(mark) == [], "what is being deleted is not repaired"

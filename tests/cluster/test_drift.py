@@ -10,7 +10,7 @@ import pytest
 
 from cryostat_operator.api import constants
 from tests.cluster.api import PATCH_TYPES, Object, condition, eventually
-from tests.cluster.scenario import Scenario, bindings_of, callback_of, mark_of
+from tests.cluster.scenario import Scenario, bindings_of, callback_of, ownership_labels
 
 BACKEND = {"service": {"name": "x", "port": {"number": 4180}}}
 PATHS = {"paths": [{"path": "/", "pathType": "Prefix", "backend": BACKEND}]}
@@ -98,7 +98,7 @@ def test_a_deleted_object_is_made_again(instance: Instance, kind: str, name: str
 
 @each
 def test_a_removed_mark_comes_back(instance: Instance, kind: str, name: str) -> None:
-    gone = dict.fromkeys(mark_of(instance.cr))
+    gone = dict.fromkeys(ownership_labels(instance.cr))
     repaired(instance, kind, name, lambda obj: instance.scenario.api.patch(obj, {"metadata": {"labels": gone}}))
 
 
@@ -121,7 +121,7 @@ def test_what_is_stripped_of_everything_is_known_by_who_made_it(instance: Instan
         metadata = scenario.get(*place)["metadata"]
         assert metadata["uid"] == before["metadata"]["uid"]
         assert metadata.get("ownerReferences") == before["metadata"].get("ownerReferences")
-        return bool(mark_of(instance.cr).items() <= metadata.get("labels", {}).items())
+        return bool(ownership_labels(instance.cr).items() <= metadata.get("labels", {}).items())
 
     eventually(dressed, what="it bears mark and owner again")
 

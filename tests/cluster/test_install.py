@@ -24,7 +24,7 @@ from tests.cluster.controlplane import ControlPlane, Options
 from tests.cluster.kubectl import KubectlError
 from tests.cluster.operator_process import CRD, DEPLOYMENT, NAMESPACE, ROOT, SERVICE_ACCOUNT
 from tests.cluster.pod import Pod, deployment
-from tests.cluster.router import RoutePlayer
+from tests.cluster.router import Router
 from tests.cluster.service_ca import ServiceCa
 from tests.cluster.services import Services
 from tests.cluster.webhooks import ADMISSION, MUTATING, VALIDATING
@@ -100,7 +100,7 @@ def installed(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathF
         found = Installed(request.param, plane, services, tmp_path_factory.mktemp("installed"))
         if request.param == "openshift":
             openshift.install(plane.api)
-            stack.enter_context(RoutePlayer(plane.api))
+            stack.enter_context(Router(plane.api))
             found.service_ca = stack.enter_context(ServiceCa(plane.api))
             found.service_ca.injecting = False
         found.apply()

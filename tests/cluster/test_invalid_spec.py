@@ -77,14 +77,14 @@ def test_one_that_cannot_be_read_is_told_and_harms_nobody(lenient: Scenario) -> 
     scenario, where = lenient, lenient.namespace()
     poison = [cryostat(scenario, where, f"p{number}", spec) for number, spec in enumerate(POISON.values())]
     healthy = scenario.cryostat(where, targetNamespaces=[where, "loop-appears"])
-    scenario.told(healthy, "NamespaceNotFound", "loop-appears")
+    scenario.wait_for_reason(healthy, "NamespaceNotFound", "loop-appears")
     for cr in poison:
         eventually(lambda cr=cr: condition(scenario.now(cr), "Ready").get("status") == "False")  # type: ignore[misc]
         found = condition(scenario.now(cr), "Ready")
         told = [event["reason"] for event in scenario.events(cr)]
         if found["reason"] == "InvalidSpec":
             assert told == ["InvalidSpec"], found
-            assert scenario.marked(cr) == []
+            assert scenario.owned_objects(cr) == []
         else:  # what the API server alone can tell
             assert (found["reason"], set(told)) == ("WriteRefused", {"WriteRefused", "LoginGenerated"})
     scenario.make_namespace("loop-appears")
@@ -101,15 +101,15 @@ def test_one_that_cannot_be_read_is_told_and_harms_nobody(lenient: Scenario) -> 
 def test_one_that_becomes_unreadable_keeps_running(lenient: Scenario) -> None:
     scenario, where, target = lenient, lenient.namespace(), lenient.namespace()
     cr = scenario.ready(scenario.cryostat(where, targetNamespaces=[target]))
-    objects = {(obj["kind"], obj["metadata"]["name"]) for obj in scenario.marked(cr)}
+    objects = {(obj["kind"], obj["metadata"]["name"]) for obj in scenario.owned_objects(cr)}
     scenario.api.patch(cr, [{"op": "replace", "path": "/spec", "value": {"targetNamespaces": 5, "reportOptions": "x"}}])
-    scenario.told(cr, "InvalidSpec", "targetNamespaces")
-    assert {(obj["kind"], obj["metadata"]["name"]) for obj in scenario.marked(cr)} == objects
+    scenario.wait_for_reason(cr, "InvalidSpec", "targetNamespaces")
+    assert {(obj["kind"], obj["metadata"]["name"]) for obj in scenario.owned_objects(cr)} == objects
     assert condition(scenario.now(cr), "MainDeploymentAvailable")["status"] == "True"
     scenario.api.patch(cr, [{"op": "replace", "path": "/spec", "value": {"targetNamespaces": [target]}}])
     scenario.ready(cr)
     scenario.api.patch(cr, [{"op": "replace", "path": "/spec", "value": "text"}])
-    scenario.told(cr, "InvalidSpec")
+    scenario.wait_for_reason(cr, "InvalidSpec")
     scenario.delete(cr)
     scenario.nothing_left(cr)
 

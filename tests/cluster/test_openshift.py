@@ -11,7 +11,7 @@ import pytest
 from tests.cluster.api import Api, ApiError, Object, condition, eventually
 from tests.cluster.controlplane import ControlPlane
 from tests.cluster.openshift import GENERATED
-from tests.cluster.router import RoutePlayer
+from tests.cluster.router import Router
 
 NamespaceFactory = Callable[..., str]
 
@@ -55,9 +55,7 @@ def editor(openshift_plane: ControlPlane, namespace: NamespaceFactory) -> tuple[
     return where, erin
 
 
-def test_a_host_is_generated_and_kept(
-    openshift_plane: ControlPlane, router: RoutePlayer, editor: tuple[str, Api]
-) -> None:
+def test_a_host_is_generated_and_kept(openshift_plane: ControlPlane, router: Router, editor: tuple[str, Api]) -> None:
     where, erin = editor
     made = erin.create(route(where, "my.web", tls={}))
     host = f"my-web-{where}.apps.example.com"
@@ -102,7 +100,7 @@ def test_a_generated_host_that_is_too_long_is_refused(
 
 
 def test_the_oldest_route_keeps_a_host(
-    openshift_plane: ControlPlane, router: RoutePlayer, namespace: NamespaceFactory
+    openshift_plane: ControlPlane, router: Router, namespace: NamespaceFactory
 ) -> None:
     api = openshift_plane.api
     first, second = (route(namespace(openshift_plane), host="shared.example.com") for _ in range(2))
@@ -116,7 +114,7 @@ def test_the_oldest_route_keeps_a_host(
 
 
 def test_late_admission_and_rejection_on_request(
-    openshift_plane: ControlPlane, router: RoutePlayer, namespace: NamespaceFactory
+    openshift_plane: ControlPlane, router: Router, namespace: NamespaceFactory
 ) -> None:
     api, where = openshift_plane.api, namespace(openshift_plane)
     admitted(api, api.create(route(where, "before")))
@@ -132,7 +130,7 @@ def test_late_admission_and_rejection_on_request(
 
 
 def test_a_second_router_has_an_entry_of_its_own(
-    openshift_plane: ControlPlane, router: RoutePlayer, namespace: NamespaceFactory
+    openshift_plane: ControlPlane, router: Router, namespace: NamespaceFactory
 ) -> None:
     api, where = openshift_plane.api, namespace(openshift_plane)
     web = api.create(route(where))
@@ -144,7 +142,7 @@ def test_a_second_router_has_an_entry_of_its_own(
 
 
 def test_the_router_works_on_after_a_restart_of_the_api_server(
-    openshift_plane: ControlPlane, router: RoutePlayer, namespace: NamespaceFactory
+    openshift_plane: ControlPlane, router: Router, namespace: NamespaceFactory
 ) -> None:
     where = namespace(openshift_plane)
     openshift_plane.restart_apiserver(kill=True)

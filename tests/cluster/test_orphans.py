@@ -12,8 +12,8 @@ from cryostat_operator.plan.model.kinds import KINDS
 from tests.cluster.api import Object, eventually
 from tests.cluster.cert_manager import CertManager
 from tests.cluster.controlplane import ControlPlane
-from tests.cluster.router import RoutePlayer
-from tests.cluster.scenario import Scenario, bindings_of, mark_of
+from tests.cluster.router import Router
+from tests.cluster.scenario import Scenario, bindings_of, ownership_labels
 from tests.cluster.test_collisions import CLAIM, CONTENT
 
 NAME = "of-an-earlier-release"
@@ -54,7 +54,7 @@ def test_leftovers_of_every_kind_go_and_data_stays(openshift_scenario: Scenario)
     eventually(lambda: left() == ["PersistentVolumeClaim"], what="all is gone but the data")
     claim = scenario.get("PersistentVolumeClaim", where, NAME)
     assert claim["spec"]["resources"] == CLAIM["resources"]
-    assert mark_of(cr).items() <= claim["metadata"]["labels"].items()
+    assert ownership_labels(cr).items() <= claim["metadata"]["labels"].items()
     scenario.settle()
     assert left() == ["PersistentVolumeClaim"]
 
@@ -66,7 +66,7 @@ def reference(cr: Object) -> Object:
     return {**head, "controller": True, "blockOwnerDeletion": True}
 
 
-def test_what_only_openshift_has_is_repaired(openshift_scenario: Scenario, router: RoutePlayer) -> None:
+def test_what_only_openshift_has_is_repaired(openshift_scenario: Scenario, router: Router) -> None:
     scenario, where = openshift_scenario, openshift_scenario.namespace()
     cr = scenario.cryostat(where)
     scenario.ready(cr)

@@ -13,8 +13,8 @@ PAUSE = constants.ANNOTATION_PAUSE
 
 def paused(scenario: Scenario, cr: Object) -> None:
     scenario.annotate(cr, **{PAUSE: "true"})
-    scenario.told(cr, "Paused", type="ReconciliationActive")
-    scenario.told(cr, "Paused")
+    scenario.wait_for_reason(cr, "Paused", type="ReconciliationActive")
+    scenario.wait_for_reason(cr, "Paused")
     scenario.settle()
 
 
@@ -56,9 +56,9 @@ def test_only_the_word_true_pauses(scenario: Scenario, value: str) -> None:
 def test_one_that_is_paused_from_the_start_makes_nothing(scenario: Scenario) -> None:
     where = scenario.namespace()
     cr = scenario.cryostat(where, metadata={"annotations": {PAUSE: "true"}})
-    scenario.told(cr, "Paused")
+    scenario.wait_for_reason(cr, "Paused")
     scenario.settle()
-    assert scenario.marked(cr) == []
+    assert scenario.owned_objects(cr) == []
     assert scenario.now(cr)["metadata"].get("finalizers", []) == []
     scenario.annotate(cr, **{PAUSE: None})
     scenario.ready(cr)

@@ -14,7 +14,7 @@ from tests.cluster import permissions
 from tests.cluster.api import Object, eventually
 from tests.cluster.operator_process import NAMESPACE, SERVICE_ACCOUNT, manifests
 from tests.cluster.permissions import CHECKED_BY_ADMISSION, Permission, Request
-from tests.cluster.router import RoutePlayer
+from tests.cluster.router import Router
 from tests.cluster.scenario import Scenario
 
 GRANTED = permissions.granted(manifests(deployment=False))
@@ -106,7 +106,7 @@ REFUSALS = {
 
 @pytest.mark.parametrize("permission", CHECKED_BY_ADMISSION, ids=str)
 def test_what_no_request_shows_is_needed_all_the_same(
-    openshift_scenario: Scenario, router: RoutePlayer, permission: Permission
+    openshift_scenario: Scenario, router: Router, permission: Permission
 ) -> None:
     """Without it the API server refuses what the operator writes; the words tell that it is for that reason."""
     scenario, where = openshift_scenario, openshift_scenario.namespace()

@@ -62,7 +62,7 @@ def test_what_is_missing_is_named_and_found_when_it_appears(scenario: Scenario, 
     provide(scenario, where, missing)
     cr = scenario.cryostat(where, **SPEC)
     kind = "ConfigMap" if missing == "template" else "Secret"
-    scenario.told(cr, f"{kind}NotFound", f"{kind} {missing}")
+    scenario.wait_for_reason(cr, f"{kind}NotFound", f"{kind} {missing}")
     assert condition(scenario.now(cr), "ReferencesResolved")["reason"] == f"{kind}NotFound"
     users = {"keys": ["x", "x-database"], "s3": ["x", "x-storage"]}.get(missing, ["x"])
     for name in set(ALL) - set(users):
@@ -80,11 +80,11 @@ def test_a_missing_key_is_named_and_found_when_it_appears(scenario: Scenario) ->
     template = scenario.config_map(where, "template", **{"b.jfc": ""})
     keys = scenario.secret(where, "keys", CONNECTION_KEY="one")
     cr = scenario.cryostat(where, **SPEC)
-    scenario.told(cr, "SecretKeyNotFound", "Secret keys lacks ENCRYPTION_KEY")
+    scenario.wait_for_reason(cr, "SecretKeyNotFound", "Secret keys lacks ENCRYPTION_KEY")
     scenario.api.patch(keys, {"stringData": KEYS})
-    scenario.told(cr, "ConfigMapKeyNotFound", "ConfigMap template lacks a.jfc")
+    scenario.wait_for_reason(cr, "ConfigMapKeyNotFound", "ConfigMap template lacks a.jfc")
     scenario.api.patch(template, {"data": {"a.jfc": "<configuration/>"}})
-    scenario.told(cr, "SecretKeyNotFound", "Secret login lacks htpasswd")
+    scenario.wait_for_reason(cr, "SecretKeyNotFound", "Secret login lacks htpasswd")
     scenario.api.patch(login, {"stringData": {"htpasswd": "u:x"}})
     scenario.ready(cr)
     assert scenario.find("Deployment", where, "x")
@@ -122,7 +122,7 @@ def test_what_is_taken_away_leaves_the_pods_running(scenario: Scenario) -> None:
     cr = scenario.ready(scenario.cryostat(where, **SPEC))
     uid, before = scenario.get("Deployment", where, "x")["metadata"]["uid"], hashes(scenario, where)
     scenario.api.delete(scenario.get("Secret", where, "login"))
-    scenario.told(cr, "SecretNotFound", "Secret login")
+    scenario.wait_for_reason(cr, "SecretNotFound", "Secret login")
     scenario.secret(where, "login", htpasswd="v:y")
     scenario.ready(cr)
     assert scenario.get("Deployment", where, "x")["metadata"]["uid"] == uid
@@ -135,7 +135,7 @@ def test_a_secret_of_another_cryostat_is_followed_too(scenario: Scenario) -> Non
     login = {"basicAuth": {"secretName": "first-basic-auth", "filename": "htpasswd"}}
     cr = scenario.cryostat(where, **{**SPEC, "authorizationOptions": login})
     provide(scenario, where, "login")
-    scenario.told(cr, "SecretNotFound", "first-basic-auth")
+    scenario.wait_for_reason(cr, "SecretNotFound", "first-basic-auth")
     scenario.cryostat(where, "first")
     scenario.ready(cr)
     before = hashes(scenario, where)

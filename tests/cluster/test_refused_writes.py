@@ -58,8 +58,8 @@ def test_a_quota_is_told_and_holds_up_nothing_else(scenario: Scenario) -> None:
     quota = scenario.api.create({**head, "spec": {"hard": {"count/services": "3"}}})
     eventually(lambda: scenario.api.get("v1", "ResourceQuota", "few", where)["status"]["used"], what="the quota counts")
     cr = scenario.cryostat(where)
-    scenario.told(cr, "QuotaExceeded", "Service", "exceeded quota: few", "limited: count/services=3")
-    scenario.told(cr, "QuotaExceeded", "Service", "exceeded quota: few", type="Reconciled")
+    scenario.wait_for_reason(cr, "QuotaExceeded", "Service", "exceeded quota: few", "limited: count/services=3")
+    scenario.wait_for_reason(cr, "QuotaExceeded", "Service", "exceeded quota: few", type="Reconciled")
     eventually(lambda: condition(scenario.now(cr), "DatabaseDeploymentAvailable").get("status") == "True")
     other = scenario.cryostat(scenario.namespace())
     scenario.ready(other)
@@ -81,7 +81,7 @@ def test_refused_writes_are_retried_ever_more_slowly(scenario: Scenario) -> None
     in_force(scenario, {**trial, "spec": spec}, refused=True)
     mark = scenario.plane.audit_mark()
     scenario.change(cr, reportOptions={"replicas": 1})
-    scenario.told(cr, "Invalid", "Deployment", "x-reports", "no reports on Sundays")
+    scenario.wait_for_reason(cr, "Invalid", "Deployment", "x-reports", "no reports on Sundays")
 
     def tries() -> list[datetime]:
         events = scenario.plane.audit_since(mark, ":cryostat-operator-service-account")
@@ -109,7 +109,7 @@ def test_a_policy_against_one_object_holds_up_those_that_use_it_only(scenario: S
     binding = policy(scenario, where, "Validating", "configmaps", validations=[rule])
     in_force(scenario, config_map(where, "a-agent-proxy"), refused=True)
     cr = scenario.cryostat(where)
-    scenario.told(cr, "Invalid", "ConfigMap", "no proxies here")
+    scenario.wait_for_reason(cr, "Invalid", "ConfigMap", "no proxies here")
     eventually(lambda: condition(scenario.now(cr), "StorageDeploymentAvailable").get("status") == "True")
     assert scenario.find("Deployment", where, "x") is None
     scenario.api.delete(binding)
@@ -130,7 +130,7 @@ def test_a_policy_server_that_does_not_answer_is_told(scenario: Scenario) -> Non
     trial = {"apiVersion": "v1", "kind": "Service", "metadata": {"name": "a", "namespace": where}}
     in_force(scenario, {**trial, "spec": {"ports": [{"port": 1}]}}, refused=True)
     cr = scenario.cryostat(where)
-    scenario.told(cr, "WriteRefused", "policy.example.com")
+    scenario.wait_for_reason(cr, "WriteRefused", "policy.example.com")
     eventually(lambda: condition(scenario.now(cr), "DatabaseDeploymentAvailable").get("status") == "True")
     scenario.api.delete(made)
     scenario.ready(cr)
@@ -140,7 +140,7 @@ def test_pods_that_pod_security_refuses_are_told_in_its_words(scenario: Scenario
     where = scenario.namespace(**{"pod-security.kubernetes.io/enforce": "restricted"})
     cr = scenario.ready(scenario.cryostat(where, reportOptions={"replicas": 1}))
     scenario.change(cr, securityOptions={"databaseSecurityContext": {"privileged": True}})
-    scenario.told(cr, "DatabaseReplicaFailure", "x-database", "violates PodSecurity")
+    scenario.wait_for_reason(cr, "DatabaseReplicaFailure", "x-database", "violates PodSecurity")
     assert condition(scenario.now(cr), "MainDeploymentAvailable")["status"] == "True"
     scenario.change(cr, securityOptions=None)
     scenario.ready(cr)
@@ -152,7 +152,7 @@ def test_pods_beyond_a_limit_range_are_told_in_its_words(scenario: Scenario) -> 
     head = {"apiVersion": "v1", "kind": "LimitRange", "metadata": {"name": "small", "namespace": where}}
     small = scenario.api.create({**head, "spec": {"limits": [limits]}})
     cr = scenario.cryostat(where)
-    scenario.told(cr, "MainReplicaFailure", "maximum memory usage per Container is 128Mi")
+    scenario.wait_for_reason(cr, "MainReplicaFailure", "maximum memory usage per Container is 128Mi")
     scenario.api.delete(small)
     for replica_set in scenario.api.list(
         "apps/v1", "ReplicaSet", where
@@ -187,7 +187,7 @@ def test_a_policy_that_changes_our_objects_is_not_fought(scenario: Scenario, res
         scenario.settle()
         with scenario.down():
             mark = scenario.plane.audit_mark()
-    scenario.told(cr, "ChangedByOthers", "x-database", "containers[0].env", type="Reconciled")
+    scenario.wait_for_reason(cr, "ChangedByOthers", "x-database", "containers[0].env", type="Reconciled")
     scenario.settle()
     done = [write for write in scenario.writes(mark) if write.resource == "deployments" and write.succeeded]
     written = Counter(write.name for write in done)
@@ -255,7 +255,7 @@ def test_permissions_that_are_taken_away_are_told_and_found_again(scenario: Scen
     time.sleep(1.0)  # until the API server's own cache knows
     scenario.api.delete(scenario.get("Service", cr["metadata"]["namespace"], "x-storage"))
     other = scenario.cryostat(scenario.namespace())
-    scenario.told(other, "Forbidden", "is forbidden", "cryostat-operator-service-account")
+    scenario.wait_for_reason(other, "Forbidden", "is forbidden", "cryostat-operator-service-account")
     assert len(scenario.events(other, "Forbidden")) == 1
     scenario.api.patch(role, {"rules": rules})
     scenario.ready(other, 90)

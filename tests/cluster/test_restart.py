@@ -13,7 +13,7 @@ from cryostat_operator.api.v1beta2 import Cryostat
 from tests.cluster.api import Object, eventually
 from tests.cluster.controlplane import ControlPlane
 from tests.cluster.operator_process import ROOT
-from tests.cluster.router import RoutePlayer
+from tests.cluster.router import Router
 from tests.cluster.scenario import Scenario
 from tests.cluster.test_conformance import settled
 from tests.conformance.captures import documents
@@ -38,7 +38,7 @@ def on_kubernetes(installed_plane: ControlPlane, tmp_path_factory: pytest.TempPa
 
 @pytest.fixture
 def on_openshift(openshift_plane: ControlPlane, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Scenario]:
-    with RoutePlayer(openshift_plane.api):
+    with Router(openshift_plane.api):
         yield from running(openshift_plane, tmp_path_factory)
 
 

@@ -11,14 +11,14 @@ from tests.cluster import openshift
 from tests.cluster.api import Object, condition, eventually
 from tests.cluster.openshift import GENERATED
 from tests.cluster.operator_process import NAMESPACE, SERVICE_ACCOUNT
-from tests.cluster.router import RoutePlayer
+from tests.cluster.router import Router
 from tests.cluster.scenario import Scenario, bindings_of
 
 ROLE = "cryostat-operator-manager-role"
 
 
 @pytest.fixture
-def scenario(openshift_scenario: Scenario, router: RoutePlayer) -> Scenario:
+def scenario(openshift_scenario: Scenario, router: Router) -> Scenario:
     """Here Routes are admitted, unless a test asks its `router` not to."""
     return openshift_scenario
 
@@ -71,15 +71,18 @@ def test_a_host_of_somebody_else_is_told_in_the_routers_words_until_it_is_free(s
     time.sleep(1.1)  # creation times have whole seconds, and the older Route keeps the host
     cr = scenario.cryostat(scenario.namespace(), **host_of("shared.example.com"))
     said = ("HostAlreadyClaimed", "a route in another namespace holds shared.example.com and is older")
-    scenario.told(cr, "RouteRejected", *said)
-    scenario.told(cr, "RouteRejected", *said, type="Exposed")
+    scenario.wait_for_reason(cr, "RouteRejected", *said)
+    scenario.wait_for_reason(cr, "RouteRejected", *said, type="Exposed")
     served_at(scenario, cr, "")
     eventually(lambda: condition(scenario.now(cr), "MainDeploymentAvailable").get("status") == "True")
     assert [event["type"] for event in scenario.events(cr, "RouteRejected")] == ["Warning"]
     scenario.api.delete(theirs)
     scenario.ready(cr)
     served_at(scenario, cr, "shared.example.com")
-    assert scenario.told(cr, "AddressAssigned", "https://shared.example.com", type="Exposed")["status"] == "True"
+    assert (
+        scenario.wait_for_reason(cr, "AddressAssigned", "https://shared.example.com", type="Exposed")["status"]
+        == "True"
+    )
 
 
 def admissions(scenario: Scenario, route: Object) -> list[str]:
@@ -89,12 +92,12 @@ def admissions(scenario: Scenario, route: Object) -> list[str]:
     return [condition({"status": entry}, "Admitted")["status"] for entry in entries]
 
 
-def test_a_route_that_no_router_has_seen_holds_up_nothing(scenario: Scenario, router: RoutePlayer) -> None:
+def test_a_route_that_no_router_has_seen_holds_up_nothing(scenario: Scenario, router: Router) -> None:
     router.pause()
     cr = scenario.cryostat(scenario.namespace())
-    scenario.told(cr, "RouteNotAdmitted", "Route x", "not been admitted", type="Exposed")
+    scenario.wait_for_reason(cr, "RouteNotAdmitted", "Route x", "not been admitted", type="Exposed")
     eventually(lambda: condition(scenario.now(cr), "MainDeploymentAvailable").get("status") == "True")
-    scenario.told(cr, "RouteNotAdmitted")
+    scenario.wait_for_reason(cr, "RouteNotAdmitted")
     served_at(scenario, cr, "")
     assert scenario.events(cr, "RouteNotAdmitted") == []  # waiting a moment is no news
     router.resume()
@@ -102,7 +105,7 @@ def test_a_route_that_no_router_has_seen_holds_up_nothing(scenario: Scenario, ro
     served_at(scenario, cr, f"x-{cr['metadata']['namespace']}.{openshift.DOMAIN}")
 
 
-def test_one_router_of_several_is_enough(scenario: Scenario, router: RoutePlayer) -> None:
+def test_one_router_of_several_is_enough(scenario: Scenario, router: Router) -> None:
     cr = scenario.cryostat(scenario.namespace(), **host_of("sharded.example.com"))
     where = cr["metadata"]["namespace"]
     router.add_router("shard", "shard.example.com")
@@ -111,7 +114,7 @@ def test_one_router_of_several_is_enough(scenario: Scenario, router: RoutePlayer
     scenario.ready(cr)
     served_at(scenario, cr, "sharded.example.com")
     router.reject(where, "x", "ExtendedValidationFailed", "the shard wants a certificate", router="shard")
-    scenario.told(cr, "RouteRejected", "the default router has no room")
+    scenario.wait_for_reason(cr, "RouteRejected", "the default router has no room")
     served_at(scenario, cr, "")
     router.accept(where, "x")
     scenario.ready(cr)
@@ -156,7 +159,7 @@ def test_a_host_that_the_operator_may_not_choose_leaves_the_route_as_it_is(scena
     scenario.api.patch(head, {"rules": [r for r in role["rules"] if "routes/custom-host" not in r["resources"]]})
     eventually(lambda: not may_choose_hosts(scenario), what="the permission is gone")
     scenario.change(cr, **host_of("two.example.com"))
-    scenario.told(cr, "RouteInvalid", "Route", "spec.host", type="Exposed")
+    scenario.wait_for_reason(cr, "RouteInvalid", "Route", "spec.host", type="Exposed")
     kept = scenario.get("Route", where, "x")
     assert (kept["metadata"]["uid"], kept["spec"]["host"]) == (before["metadata"]["uid"], "one.example.com")
     scenario.api.patch(head, {"rules": role["rules"]})
@@ -209,7 +212,7 @@ def test_routes_vanish_and_come_back(scenario: Scenario, without: Callable[..., 
     scenario.ready(gone)
     without("routes.route.openshift.io")
     served_at(scenario, cr, "")
-    scenario.told(cr, "ExternalHostIgnored", type="SpecEffective")
+    scenario.wait_for_reason(cr, "ExternalHostIgnored", type="SpecEffective")
     scenario.ready(cr, timeout=60)
     scenario.delete(gone)
     scenario.nothing_left(gone)

@@ -13,7 +13,7 @@ import yaml
 from cryostat_operator.api import constants
 from tests.cluster.api import Object, eventually
 from tests.cluster.controlplane import NODE
-from tests.cluster.router import RoutePlayer
+from tests.cluster.router import Router
 from tests.cluster.scenario import Scenario
 
 SAMPLES = Path(__file__).resolve().parents[2] / "manifests/samples"
@@ -68,7 +68,7 @@ def test_it_becomes_ready(scenario: Scenario, name: str) -> None:
     becomes_ready(scenario, name)
 
 
-def test_it_becomes_ready_on_openshift(openshift_scenario: Scenario, router: RoutePlayer) -> None:
+def test_it_becomes_ready_on_openshift(openshift_scenario: Scenario, router: Router) -> None:
     cr = becomes_ready(openshift_scenario, "openshift-external-host")
     assert cr["status"]["applicationUrl"] == "https://cryostat.example.com"
 

@@ -32,7 +32,9 @@ def test_each_cause_is_one_event_also_after_a_restart(scenario: Scenario) -> Non
     templates = [{"configMapName": "missing", "filename": "a.jfc"}]
     credentials = [{"secretName": "absent"}]
     cr = scenario.cryostat(where, eventTemplates=templates, declarativeCredentials=credentials)
-    scenario.told(cr, "ConfigMapNotFound", "ConfigMap missing does not exist", "Secret absent does not exist")
+    scenario.wait_for_reason(
+        cr, "ConfigMapNotFound", "ConfigMap missing does not exist", "Secret absent does not exist"
+    )
     scenario.settle()
 
     def told() -> dict[str, int]:
@@ -46,14 +48,14 @@ def test_each_cause_is_one_event_also_after_a_restart(scenario: Scenario) -> Non
     assert told() == {"ConfigMapNotFound": 1}
     assert scenario.writes(mark) == []
     template = scenario.config_map(where, "missing", **{"a.jfc": "<x/>"})
-    scenario.told(cr, "SecretNotFound", "Secret absent")
+    scenario.wait_for_reason(cr, "SecretNotFound", "Secret absent")
     secret = scenario.secret(where, "absent", a="b")
     scenario.ready(cr)
     assert told() == {"ConfigMapNotFound": 1}  # which named the Secret, too
     with scenario.down():
         scenario.api.delete(template)
         scenario.api.delete(secret)
-    scenario.told(cr, "ConfigMapNotFound", "Secret absent")
+    scenario.wait_for_reason(cr, "ConfigMapNotFound", "Secret absent")
     eventually(lambda: told() == {"ConfigMapNotFound": 2}, what="a cause that is back is counted")
 
 
@@ -68,7 +70,7 @@ def test_an_image_that_cannot_be_pulled_is_told_in_the_kubelets_words(scenario: 
     unready = [{"type": kind, "status": "False"} for kind in ("Ready", "ContainersReady")]
     status = {"phase": "Pending", "containerStatuses": [{**container, **waiting}], "conditions": unready}
     scenario.api.patch(pod, {"status": status}, "strategic", sub="status")
-    told = scenario.told(cr, "StoragePodNotRunning", "Deployment x-storage", "ImagePullBackOff", words)
+    told = scenario.wait_for_reason(cr, "StoragePodNotRunning", "Deployment x-storage", "ImagePullBackOff", words)
     assert told["status"] == "False"
     scenario.api.delete(pod)
     scenario.ready(cr)
@@ -79,7 +81,9 @@ def test_a_pod_that_fits_nowhere_is_told_in_the_schedulers_words(scenario: Scena
     scenario.ready(cr)
     nowhere = {"replicas": 1, "schedulingOptions": {"nodeSelector": {"disk": "golden"}}}
     scenario.change(cr, reportOptions=nowhere)
-    scenario.told(cr, "ReportsPodNotRunning", "Deployment x-reports", "cannot be scheduled", "0/1 nodes are available")
+    scenario.wait_for_reason(
+        cr, "ReportsPodNotRunning", "Deployment x-reports", "cannot be scheduled", "0/1 nodes are available"
+    )
     scenario.change(cr, reportOptions={"schedulingOptions": None})
     scenario.ready(cr)
 
@@ -88,7 +92,9 @@ def test_a_claim_without_a_volume_is_told(scenario: Scenario) -> None:
     where = scenario.namespace()
     spec = {"storageClassName": f"none-{where}"}
     cr = scenario.cryostat(where, storageOptions={"database": {"pvc": {"spec": spec}}})
-    scenario.told(cr, "DatabasePodNotRunning", "Deployment x-database", "unbound immediate PersistentVolumeClaims")
+    scenario.wait_for_reason(
+        cr, "DatabasePodNotRunning", "Deployment x-database", "unbound immediate PersistentVolumeClaims"
+    )
     eventually(lambda: condition(scenario.now(cr), "StorageDeploymentAvailable").get("status") == "True")
     volume = {
         "capacity": {"storage": "64Gi"}, "accessModes": ["ReadWriteOnce"], "hostPath": {"path": "/nonexistent"}, **spec,
@@ -129,7 +135,7 @@ def test_the_columns_tell_what_is_going_on(scenario: Scenario) -> None:
     core = {"networkOptions": {"coreConfig": {"ingressSpec": {"rules": [rule]}}}}
     scenario.ready(scenario.cryostat(where, "fine", **core))
     ill = scenario.cryostat(where, "ill", eventTemplates=[{"configMapName": "missing", "filename": "a.jfc"}])
-    scenario.told(ill, "ConfigMapNotFound", "ConfigMap missing")
+    scenario.wait_for_reason(ill, "ConfigMapNotFound", "ConfigMap missing")
     head, fine, bad = scenario.plane.kubectl("get", "cryostats", "-n", where).splitlines()
     assert head.split() == ["NAME", "READY", "REASON", "URL", "TARGET", "NAMESPACES", "AGE"]
     assert fine.split()[:4] == ["fine", "True", "AllComponentsAvailable", "http://cryostat.example.com"]
@@ -156,7 +162,7 @@ def test_metrics(scenario: Scenario) -> None:
     where = scenario.namespace()
     ill = scenario.make("Service", where, "x", spec={"ports": [{"port": 1}]})
     cr = scenario.cryostat(where)
-    scenario.told(cr, "NameCollision")
+    scenario.wait_for_reason(cr, "NameCollision")
     samples = scenario.metrics()
     assert {name.partition("{")[0] for name in samples} >= METRICS
     assert samples["cryostat_operator_instances"] == 1
@@ -188,7 +194,7 @@ def test_no_secret_value_is_ever_told(scenario: Scenario) -> None:
     broken = {"data": {"credential": None, "other": base64.b64encode(b"a-rotated-credential").decode()}}
     scenario.api.patch(scenario.get("Secret", where, "stored"), broken)
     scenario.change(cr, databaseOptions={"secretName": "other"})
-    scenario.told(cr, "DatabaseSecretMismatched")
+    scenario.wait_for_reason(cr, "DatabaseSecretMismatched")
     scenario.settle()
     values |= secrets_of(scenario, where) | {"before/x": "the-users-stored-credential"}
     assert {place.partition("/")[0] for place in values} >= {"keys", "stored", "x-storage", "x-basic-auth"}
@@ -198,7 +204,7 @@ def test_no_secret_value_is_ever_told(scenario: Scenario) -> None:
         "metrics": scenario.operator.get("/metrics")[1],
         "events": json.dumps(scenario.api.list("v1", "Event")),
         "cryostat": json.dumps(scenario.now(cr)),
-        "objects": json.dumps([obj for obj in scenario.marked(cr) if obj["kind"] != "Secret"]),
+        "objects": json.dumps([obj for obj in scenario.owned_objects(cr) if obj["kind"] != "Secret"]),
     }
     for place, value in values.items():
         encoded = base64.b64encode(value.encode()).decode()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from tests.cluster.api import Object, condition, eventually
-from tests.cluster.scenario import Scenario, bindings_of, callback_of, mark_of
+from tests.cluster.scenario import Scenario, bindings_of, callback_of, ownership_labels
 
 
 def has_access(scenario: Scenario, cr: Object, target: str) -> bool:
@@ -20,7 +20,7 @@ def given(scenario: Scenario, cr: Object, target: str) -> None:
 
 def taken(scenario: Scenario, cr: Object, *targets: str) -> None:
     """Waits until nothing of the instance is in these namespaces."""
-    selector = ",".join(f"{key}={value}" for key, value in mark_of(cr).items())
+    selector = ",".join(f"{key}={value}" for key, value in ownership_labels(cr).items())
 
     def nothing() -> bool:
         kinds = (("v1", "Service"), ("v1", "Secret"), ("rbac.authorization.k8s.io/v1", "RoleBinding"))
@@ -35,8 +35,8 @@ def test_a_missing_namespace_is_named_and_served_when_it_appears(scenario: Scena
     where, there = scenario.namespace(), scenario.namespace()
     cr = scenario.cryostat(where, targetNamespaces=[where, "loop-late", there])
     given(scenario, cr, there)
-    scenario.told(cr, "NamespaceNotFound", "loop-late")
-    found = scenario.told(cr, "NamespaceNotFound", "loop-late", type="TargetNamespacesReady")
+    scenario.wait_for_reason(cr, "NamespaceNotFound", "loop-late")
+    found = scenario.wait_for_reason(cr, "NamespaceNotFound", "loop-late", type="TargetNamespacesReady")
     assert there not in found["message"]
     for name in ("x", "x-database", "x-storage"):
         eventually(lambda name=name: scenario.get("Deployment", where, name), what=name)  # type: ignore[misc]
@@ -45,7 +45,7 @@ def test_a_missing_namespace_is_named_and_served_when_it_appears(scenario: Scena
     assert scenario.ready(cr)["status"]["targetNamespaces"] == [where, "loop-late", there]
     assert len(scenario.events(cr, "NamespaceNotFound")) == 1
     scenario.remove_namespace("loop-late")
-    scenario.told(cr, "NamespaceNotFound", "loop-late")
+    scenario.wait_for_reason(cr, "NamespaceNotFound", "loop-late")
     eventually(lambda: scenario.events(cr, "NamespaceNotFound")[0]["count"] == 2, what="the event is counted up")
     scenario.make_namespace("loop-late")
     given(scenario, cr, "loop-late")
@@ -104,7 +104,7 @@ def test_a_namespace_given_up_before_a_run_was_complete_is_cleared(scenario: Sce
     given(scenario, cr, first)
     scenario.change(cr, targetNamespaces=[where, "loop-never"])
     taken(scenario, cr, first)
-    scenario.told(cr, "NamespaceNotFound", "loop-never")
+    scenario.wait_for_reason(cr, "NamespaceNotFound", "loop-never")
     scenario.delete(cr)
     scenario.nothing_left(cr)
 
@@ -114,7 +114,7 @@ def test_a_terminating_namespace_holds_up_nothing(scenario: Scenario) -> None:
     held = scenario.make("ConfigMap", first, "held", metadata={"finalizers": ["example.com/held"]})
     cr = scenario.ready(scenario.cryostat(where, targetNamespaces=[first]))
     scenario.api.delete({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": first}})
-    scenario.told(cr, "NamespaceTerminating", first)
+    scenario.wait_for_reason(cr, "NamespaceTerminating", first)
     mark = scenario.plane.audit_mark()
     scenario.change(cr, targetNamespaces=[first, second])
     given(scenario, cr, second)
@@ -123,7 +123,7 @@ def test_a_terminating_namespace_holds_up_nothing(scenario: Scenario) -> None:
     assert refused == [], "what cannot be made there is not tried"
     assert condition(scenario.now(cr), "TargetNamespacesReady")["reason"] == "NamespaceTerminating"
     other = scenario.cryostat(where, "y", targetNamespaces=[first])
-    scenario.told(other, "NamespaceTerminating", first)
+    scenario.wait_for_reason(other, "NamespaceTerminating", first)
     scenario.delete(cr)
     scenario.delete(other)
     scenario.nothing_left(cr)

@@ -41,8 +41,8 @@ def explained(command: str) -> bool:
     return any(re.fullmatch(entry["command"], command, re.DOTALL) for entry in EXPLAINED)
 
 
-class Stand:
-    """Stands beside the operator's Deployment, whose pods only seem to run: the real program, while it is there."""
+class OperatorPods:
+    """Runs the operator as a process while its Deployment exists, because pods are only simulated in this cluster."""
 
     def __init__(self, plane: ControlPlane, services: Services, directory: Path) -> None:
         self._plane, self._services, self._directory = plane, services, directory
@@ -51,7 +51,7 @@ class Stand:
         self._ended = threading.Event()
         self._thread = threading.Thread(target=self._watch, daemon=True)
 
-    def __enter__(self) -> Stand:
+    def __enter__(self) -> OperatorPods:
         self._thread.start()
         return self
 
@@ -98,9 +98,11 @@ def plane(services: Services) -> Iterator[ControlPlane]:
 
 
 @pytest.fixture(scope="module")
-def stand(plane: ControlPlane, services: Services, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stand]:
-    with Stand(plane, services, tmp_path_factory.mktemp("operator")) as stand:
-        yield stand
+def operator_pods(
+    plane: ControlPlane, services: Services, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[OperatorPods]:
+    with OperatorPods(plane, services, tmp_path_factory.mktemp("operator")) as operator_pods:
+        yield operator_pods
 
 
 @pytest.fixture(scope="module")
@@ -112,8 +114,8 @@ def programs(plane: ControlPlane, tmp_path_factory: pytest.TempPathFactory) -> M
     return {**os.environ, "PATH": path}
 
 
-class Desk:
-    """Where a reader of one page works: a directory with the repository's files, and a namespace."""
+class Workspace:
+    """The environment for the commands of one page: a directory with the repository's files, and a namespace."""
 
     def __init__(self, plane: ControlPlane, programs: Mapping[str, str], directory: Path, page: Path) -> None:
         self._api, self._directory = plane.api, directory
@@ -176,22 +178,27 @@ def namespaces(plane: ControlPlane) -> Iterator[None]:
 
 @pytest.mark.parametrize("page", PAGES, ids=[page.stem for page in PAGES])
 def test_a_page(
-    plane: ControlPlane, stand: Stand, programs: Mapping[str, str], namespaces: None, tmp_path: Path, page: Path
+    plane: ControlPlane,
+    operator_pods: OperatorPods,
+    programs: Mapping[str, str],
+    namespaces: None,
+    tmp_path: Path,
+    page: Path,
 ) -> None:
     plane.add_volumes(6)
-    desk = Desk(plane, programs, tmp_path, page)
-    plane.api.create({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": desk.namespace}})
+    workspace = Workspace(plane, programs, tmp_path, page)
+    plane.api.create({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": workspace.namespace}})
     try:
         if str(page.relative_to(ROOT)) not in FROM_NOTHING:
-            desk.prepare()
+            workspace.prepare()
         for block in blocks(page):
             if block.file:
-                desk.save(block)
+                workspace.save(block)
             elif block.language == "sh":
-                desk.run(block)
+                workspace.run(block)
     except AssertionError:
-        print(stand.log())
-        print(plane.kubectl("-n", desk.namespace, "get", "events,cryostats,pods,persistentvolumeclaims"))
+        print(operator_pods.log())
+        print(plane.kubectl("-n", workspace.namespace, "get", "events,cryostats,pods,persistentvolumeclaims"))
         raise
 
 

@@ -55,7 +55,7 @@ def test_wanted_differences_are_answers() -> None:
     assert {difference["fault"] for difference in listed} <= {int(row[0]) for row in ROWS if row[3] != "–"}
 
 
-def test_nobody_is_told_to_log_in_as_the_operator() -> None:
+def test_no_page_uses_the_token_of_the_operator() -> None:
     pages = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
     told = [page.name for page in pages if "create token" in page.read_text() or "whoami -t" in page.read_text()]
     assert told == []

@@ -144,7 +144,7 @@ def test_a_cryostat_becomes_ready_with_it(tree: Path, secrets: Path) -> None:
         eventually(lambda: plane.api.create(probe, dryRun="All")["spec"]["targetNamespaces"], 60, "webhooks answer")
         [sample] = yaml.safe_load_all((ROOT / "manifests/samples/cryostat-sample.yaml").read_text())
         sample["metadata"]["namespace"] = "default"
-        # On a busy machine an answer may be late, and the API server does without it: then somebody asks once more.
+        # On a busy machine the response may be late; the API server continues without it, so the request is repeated.
         eventually(lambda: plane.api.create(sample), 60, "the sample is accepted")
 
         def ready() -> bool:
