@@ -88,11 +88,14 @@ def render(file: Any, platform: str, tls: bool | None, namespace: str | None) ->
       cryostat-operator render cryostat.yaml
       cryostat-operator render --platform openshift --tls cryostat.yaml
     """
-    from .plan.render import manifests
+    from .plan.render import assumed_plan, left_out, manifests
 
     cryostat = _cryostat(file, namespace)
     settings = _settings(tls)
-    click.echo(manifests(cryostat, settings, openshift=platform == "openshift"), nl=False)
+    plan = assumed_plan(cryostat, settings, openshift=platform == "openshift")
+    click.echo(manifests(plan), nl=False)
+    for line in left_out(plan):
+        click.echo(line, err=True)
 
 
 @main.command()

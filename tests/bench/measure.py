@@ -17,7 +17,7 @@ import yaml
 
 from cryostat_operator.api import constants
 from cryostat_operator.api.v1beta2 import Cryostat
-from cryostat_operator.plan.render import manifests
+from cryostat_operator.plan.render import assumed_plan, manifests
 from cryostat_operator.settings import Settings
 from tests.cluster.api import Object, eventually
 from tests.cluster.controlplane import ControlPlane
@@ -53,7 +53,8 @@ def cryostat(namespace: str, name: str, **spec: Any) -> Object:
 def planned(cr: Object, *, tls: bool = False) -> list[Object]:
     """The objects of one instance; Secrets without values."""
     model = Cryostat.model_validate(cr)
-    return list(yaml.safe_load_all(manifests(model, Settings(service_tls=tls), openshift=False)))
+    plan = assumed_plan(model, Settings(service_tls=tls), openshift=False)
+    return list(yaml.safe_load_all(manifests(plan)))
 
 
 def floor(plane: ControlPlane, namespaces: Sequence[str], in_flight: int) -> float:

@@ -16,7 +16,7 @@ from cryostat_operator.plan.model.kinds import Key, Obj, key_of
 from cryostat_operator.plan.model.problems import Problem
 from cryostat_operator.plan.model.requests import CertificateRequest, SecretRequest, ValueSource
 from cryostat_operator.plan.model.snapshot import ContentSummary, NamespaceState, Snapshot
-from cryostat_operator.plan.planner import plan_for
+from cryostat_operator.plan.planner import Desired, build, complete
 from cryostat_operator.settings import Settings
 
 NAME, NAMESPACE = "sample", "here"
@@ -27,6 +27,12 @@ def cryostat(spec: Mapping[str, Any] | None = None, **metadata: Any) -> Cryostat
     """A Cryostat `here/sample` as the API server would return it."""
     own = {"name": NAME, "namespace": NAMESPACE, "uid": "11111111-2222-3333-4444-555555555555", "generation": 1}
     return Cryostat.model_validate({"metadata": own | metadata, "spec": dict(spec or {})})
+
+
+def plan_for(cryostat: Cryostat, snapshot: Snapshot, settings: Settings) -> Plan:
+    """The plan where the content of Secrets and ConfigMaps is what the snapshot says."""
+    desired = build(cryostat, snapshot, settings)
+    return complete(desired, snapshot.data)
 
 
 @dataclass
@@ -49,6 +55,10 @@ class ClusterState:
     @property
     def plan(self) -> Plan:
         return plan_for(self.cryostat, self.snapshot, self.settings)
+
+    @property
+    def desired(self) -> Desired:
+        return build(self.cryostat, self.snapshot, self.settings)
 
     @property
     def instance(self) -> Instance:

@@ -15,9 +15,9 @@ from ..kube.reflector import Reflector, Source, Store
 from ..plan.diff.ownership import belongs_to, instance_of, ownership_of
 from ..plan.model import names
 from ..plan.model.certificates import CertificateInfo
-from ..plan.model.desired_state import Plan
 from ..plan.model.kinds import KINDS, InstanceKey, Key, Obj, collection_path
-from ..plan.model.snapshot import ContentSummary, Snapshot
+from ..plan.model.snapshot import ContentSummary, ReferenceData, Snapshot
+from ..plan.planner import Desired
 from .authentication import AuthenticationStore
 from .owned_objects import SOON, OwnedObjects
 from .pods import SELECTOR, PodStore
@@ -138,8 +138,12 @@ class Observer:
 
     # --- facts ----------------------------------------------------------------------------------------------------
 
-    def snapshot(self, owner: InstanceKey, uid: str, targets: tuple[str, ...]) -> Snapshot:
-        """What is known right now, of Secrets and ConfigMaps those that the last draft of the plan depended on.
+    async def snapshot(self, owner: InstanceKey, uid: str, targets: tuple[str, ...]) -> Snapshot:
+        """See `cached_snapshot`."""
+        return self.cached_snapshot(owner, uid, targets)
+
+    def cached_snapshot(self, owner: InstanceKey, uid: str, targets: tuple[str, ...]) -> Snapshot:
+        """What is known right now, of Secrets and ConfigMaps those that the last plan depended on.
 
         `uid` is the Cryostat's: its mark alone does not tell it from an earlier one of the same name.
         """
@@ -190,7 +194,7 @@ class Observer:
         found: dict[tuple[str, str], ContentSummary | None] = {}
         for kind, name in dependencies.wanted:
             key, references = Key(kind, owner.namespace, name), self.references[kind]
-            if key in live:
+            if key in live and key in records:  # it may have been deleted while others were read
                 found[kind, name] = records[key].data
             elif (kind, name) in dependencies.ordered and not live:
                 found[kind, name] = None  # nothing was ever made: the attempt to create it will tell
@@ -206,23 +210,33 @@ class Observer:
             return False
         return (key.kind, key.name) in self._dependencies[owner].restored or belongs_to(head, key, owner)
 
-    async def resolve(self, owner: InstanceKey, plan: Plan, live: Mapping[Key, Obj]) -> bool:
-        """Read what a draft depends on and is not known yet; true where the next facts will tell more than the last."""
-        requests = {key: order for key, order in plan.requests.items() if key.namespace == owner.namespace}
+    async def resolve(self, owner: InstanceKey, desired: Desired) -> ReferenceData:
+        """Read the Secrets and ConfigMaps that a plan depends on and that are not known yet.
+
+        Returns:
+            Content of all that the plan depends on, without what changed while it was read.
+
+        Raises:
+            ApiError: an object cannot be read.
+        """
+        live = desired.instance.snapshot.live
+        requests = {key: order for key, order in desired.requests.items() if key.namespace == owner.namespace}
         ordered = frozenset((key.kind, key.name) for key in requests)
         restored = frozenset((key.kind, key.name) for key, order in requests.items() if order.restores)
-        wanted = ordered | {(reference.kind, reference.name) for reference in plan.references}
+        wanted = ordered | {(reference.kind, reference.name) for reference in desired.references}
         now, before = _Dependencies(wanted, ordered, restored), self._dependencies.get(owner)
         if before != now:
             self._dependencies[owner] = now
             for kind, store in self.references.items():
                 store.use(owner, {name for k, name in wanted if k == kind})
         drawn = {
-            (key.kind, key.name) for key in set(plan.objects) - set(plan.requests) if key.namespace == owner.namespace
+            (key.kind, key.name)
+            for key in set(desired.objects) - set(desired.requests)
+            if key.namespace == owner.namespace
         }
         unknown = sorted(wanted - set(self._data(owner, live)) - drawn)
         await asyncio.gather(*(self._read(owner, kind, name) for kind, name in unknown))
-        return bool(unknown) or before != now
+        return self._data(owner, live)
 
     def forget(self, owner: InstanceKey) -> None:
         """That Cryostat is gone."""

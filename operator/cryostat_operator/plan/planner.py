@@ -1,9 +1,14 @@
-"""Computes the desired state of one Cryostat from all components."""
+"""Computes the desired state of one Cryostat from all components.
+
+`build` computes all objects and finds the Secrets and ConfigMaps that they need. The caller reads these; `complete` then
+decides with their content which objects can be written.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
+from functools import cached_property
 
 from ..api.v1beta2 import Cryostat
 from ..settings import Settings
@@ -12,29 +17,99 @@ from .diff.rollout import in_order
 from .instance import Instance
 from .model.desired_state import Blocked, ComponentPlan, Plan, Reference
 from .model.kinds import Key, Obj, key_of
-from .model.snapshot import Snapshot
+from .model.requests import Request, SecretRequest
+from .model.snapshot import ContentSummary, ReferenceData, Snapshot
 from .references import Requirements, pod_references
 from .tls import component as tls
+from .tls import specs
 
 # The order fixes the order of objects, problems and events.
 _COMPONENTS = (rbac, tls, auth_proxy, agent_gateway, database, storage, reports, core, exposure, network_policies)
 
 
-def plan_for(cryostat: Cryostat, snapshot: Snapshot, settings: Settings) -> Plan:
-    """The desired state of a Cryostat. The same input gives the same plan.
+# Components with objects that depend on the content of a Secret: the keys of an existing database, the password of the
+# keystore, a Secret that cert-manager would overwrite.
+_CONTENT_DEPENDENT = frozenset({specs.NAME, database.NAME})
 
-    Objects that need Secrets or ConfigMaps of which `snapshot.data` says nothing are blocked (`ReferencePending`).
-    All that the plan needs is in its `references`: resolve these and plan again.
+
+@dataclass(frozen=True)
+class Desired:
+    """All that the spec of a Cryostat asks for, before the content of Secrets and ConfigMaps is known.
+
+    Attributes:
+        instance: the Cryostat and its snapshot, with assumed content.
+        components: what each component builds, in the order of objects, problems and events.
+        needs: the Secrets and ConfigMaps that objects need, by object.
     """
+
+    instance: Instance
+    components: tuple[ComponentPlan, ...]
+    needs: Mapping[Key, frozenset[Reference]]
+
+    @cached_property
+    def objects(self) -> dict[Key, Obj]:
+        return {key_of(obj): obj for component in self.components for obj in component.objects}
+
+    @cached_property
+    def requests(self) -> dict[Key, Request]:
+        return {request.key: request for component in self.components for request in component.requests}
+
+    @cached_property
+    def references(self) -> tuple[Reference, ...]:
+        """Secrets and ConfigMaps that any object needs, each once, sorted."""
+        return _merged(reference for found in self.needs.values() for reference in found)
+
+
+def build(cryostat: Cryostat, snapshot: Snapshot, settings: Settings) -> Desired:
+    """All that a Cryostat asks for. The same input gives the same result; `snapshot.data` is not used."""
     instance = Instance(cryostat, snapshot, settings)
+    instance = _with_content(instance, _assumed_content(instance))
     components = tuple(component.build(instance) for component in _COMPONENTS)
-    needs = _needs(components)
+    return Desired(instance, components, _needs(components))
+
+
+def complete(desired: Desired, data: ReferenceData) -> Plan:
+    """What can be written, given the content of the Secrets and ConfigMaps that objects need. The rest is blocked.
+
+    Objects are blocked as `ReferencePending` while `data` has no entry for something that they need.
+
+    Args:
+        data: content summaries by kind and name, None for what does not exist; see `Snapshot.data`.
+    """
+    instance = _with_content(desired.instance, data)
+    components = tuple(
+        component.build(instance) if built.name in _CONTENT_DEPENDENT else built
+        for component, built in zip(_COMPONENTS, desired.components, strict=True)
+    )
     requirements = _requirements(instance, components)
-    completed = tuple(_complete(component, needs, requirements) for component in components)
+    completed = tuple(_complete(component, desired.needs, requirements) for component in components)
     return Plan(
         components=in_order(instance, completed),
-        references=_merged(reference for found in needs.values() for reference in found),
+        references=desired.references,
+        incomplete_secrets=_incomplete_secrets(components, data),
     )
+
+
+def _with_content(instance: Instance, data: ReferenceData) -> Instance:
+    return replace(instance, snapshot=replace(instance.snapshot, data=data))
+
+
+def _assumed_content(instance: Instance) -> ReferenceData:
+    """Generated Secrets that further objects depend on. `build` assumes that they exist, so that nothing is left out."""
+    password = ContentSummary(frozenset({specs.KEYSTORE_PASSWORD}), "")
+    keys = ContentSummary(frozenset({database.CONNECTION_KEY, database.ENCRYPTION_KEY}), "")
+    return {("Secret", specs.keystore_secret(instance)): password, ("Secret", instance.minted_database_secret): keys}
+
+
+def _incomplete_secrets(components: Iterable[ComponentPlan], data: ReferenceData) -> frozenset[Key]:
+    """Existing Secrets that lack generated keys."""
+    found = set()
+    for component in components:
+        for request in component.requests:
+            content = data.get((request.key.kind, request.key.name))
+            if isinstance(request, SecretRequest) and content and request.keys - content.keys:
+                found.add(request.key)
+    return frozenset(found)
 
 
 def _needs(components: Iterable[ComponentPlan]) -> dict[Key, frozenset[Reference]]:

@@ -20,6 +20,7 @@ from ..logs import about
 from ..metrics import Metrics
 from ..observe.cryostats import CryostatStore
 from ..observe.observer import Observer
+from ..observe.reader import plan_for
 from ..plan import retention
 from ..plan.conditions import Report, status_of, unreadable
 from ..plan.diff.comparison import differences
@@ -29,7 +30,6 @@ from ..plan.model.desired_state import Plan, component_of
 from ..plan.model.kinds import InstanceKey, Key, Obj, resource_path
 from ..plan.model.problems import Problem
 from ..plan.model.snapshot import Snapshot
-from ..plan.planner import plan_for
 from ..settings import Settings
 from .adoption import adopt_objects, adoption_marker
 from .applier import Applier, Outcome, Refusal
@@ -150,15 +150,9 @@ class Reconciler:
         return await self._report(Instance(cryostat, snapshot, self._settings), plan, run)
 
     async def _draw(self, cryostat: Cryostat) -> tuple[Plan, Snapshot]:
-        """The plan from all facts, those that the plan itself turned out to need included."""
-        owner = InstanceKey(cryostat.metadata["namespace"], cryostat.metadata["name"])
-        targets = Instance(cryostat, Snapshot(), self._settings).target_namespaces
-        for _ in range(3):
-            snapshot = self._scout.snapshot(owner, cryostat.metadata["uid"], targets)
-            plan = plan_for(cryostat, snapshot, self._settings)
-            if not await self._scout.resolve(owner, plan, snapshot.live):
-                break
-        return plan, snapshot
+        """The plan, and the snapshot that it was computed from."""
+        desired, plan = await plan_for(cryostat, self._scout, self._settings)
+        return plan, desired.instance.snapshot
 
     # --- writing --------------------------------------------------------------------------------------------------
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import replace
 from typing import Any, Protocol
 
 from pydantic import ValidationError
@@ -16,11 +15,12 @@ from ..api.spec_warnings import advice
 from ..api.v1beta2 import Cryostat
 from ..api.validation import new_problems
 from ..kube.errors import ApiError
+from ..observe.reader import plan_for
 from ..plan.instance import Instance
-from ..plan.model.desired_state import Plan
+from ..plan.model.kinds import InstanceKey
 from ..plan.model.problems import Problem
-from ..plan.model.snapshot import ContentSummary, Snapshot
-from ..plan.planner import plan_for
+from ..plan.model.snapshot import ContentSummary, ReferenceData, Snapshot
+from ..plan.planner import Desired
 from ..settings import Settings
 from .reviews import Obj, Request, allowed, denied
 
@@ -123,19 +123,27 @@ class Admission:
 
     async def _problems(self, cryostat: Cryostat, snapshot: Snapshot) -> list[Problem]:
         """What the operator would complain about: settings without effect, and what is named and missing."""
-        plan = plan_for(cryostat, snapshot, self._settings)
-        snapshot = await self._with_data(cryostat, snapshot, plan)
-        plan = plan_for(cryostat, snapshot, self._settings)
+        _, plan = await plan_for(cryostat, _Reader(self._world, snapshot), self._settings)
         missing = [p for p in plan.problems if p.actionable and p.reason.endswith(_MISSING)]
         return [*plan.warnings, *missing]
 
-    async def _with_data(self, cryostat: Cryostat, snapshot: Snapshot, plan: Plan) -> Snapshot:
-        minted = {(key.kind, key.name) for key in plan.requests}
-        wanted = [(r.kind, r.name) for r in plan.references if (r.kind, r.name) not in minted | set(snapshot.data)]
-        namespace = cryostat.metadata["namespace"]
-        found = await asyncio.gather(*(self._world.data(kind, namespace, name) for kind, name in wanted))
-        data = {**snapshot.data, **dict.fromkeys(minted), **dict(zip(wanted, found, strict=True))}
-        return replace(snapshot, data=data)
+
+class _Reader:
+    """Plans for a review: from a snapshot in memory, and requests for the references that are not in it."""
+
+    def __init__(self, world: ClusterReader, snapshot: Snapshot) -> None:
+        self._world = world
+        self._snapshot = snapshot
+
+    async def snapshot(self, owner: InstanceKey, uid: str, targets: tuple[str, ...]) -> Snapshot:
+        return self._snapshot
+
+    async def resolve(self, owner: InstanceKey, desired: Desired) -> ReferenceData:
+        known = self._snapshot.data
+        generated = {(key.kind, key.name) for key in desired.requests}
+        unknown = [(r.kind, r.name) for r in desired.references if (r.kind, r.name) not in generated | set(known)]
+        found = await asyncio.gather(*(self._world.data(kind, owner.namespace, name) for kind, name in unknown))
+        return {**known, **dict.fromkeys(generated), **dict(zip(unknown, found, strict=True))}
 
 
 def _being_deleted(request: Request) -> bool:

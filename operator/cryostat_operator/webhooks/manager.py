@@ -67,7 +67,7 @@ class CachedReader:
         owner = InstanceKey(cryostat.metadata["namespace"], str(cryostat.metadata.get("name") or ""))
         targets = Instance(cryostat, Snapshot(), settings).target_namespaces
         try:
-            return self._scout.snapshot(owner, str(cryostat.metadata.get("uid") or ""), targets)
+            return self._scout.cached_snapshot(owner, str(cryostat.metadata.get("uid") or ""), targets)
         finally:
             self._scout.children.rest(owner)  # where another replica leads, no run follows that would
 

@@ -11,9 +11,8 @@ from cryostat_operator.api import constants
 from cryostat_operator.plan.model.desired_state import Reference
 from cryostat_operator.plan.model.kinds import Key
 from cryostat_operator.plan.model.requests import SecretRequest
-from cryostat_operator.plan.planner import plan_for
 from cryostat_operator.plan.references import pod_references
-from tests.unit.cluster_state import NAMESPACE, ClusterState, cryostat, find, reasons, settled
+from tests.unit.cluster_state import NAMESPACE, ClusterState, cryostat, find, plan_for, reasons, settled
 
 MAIN = Key("Deployment", NAMESPACE, "sample")
 

@@ -14,10 +14,9 @@ from cryostat_operator.api.v1beta2 import Cryostat
 from cryostat_operator.plan.model import names
 from cryostat_operator.plan.model.desired_state import Plan
 from cryostat_operator.plan.model.kinds import KINDS, Obj, key_of
-from cryostat_operator.plan.planner import plan_for
 from cryostat_operator.plan.references import pod_references
 from tests.unit import kubernetes_schemas
-from tests.unit.cluster_state import ClusterState
+from tests.unit.cluster_state import ClusterState, plan_for
 from tests.unit.strategies import cryostats
 
 LABEL = re.compile(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?")

@@ -48,10 +48,10 @@ def compare(plan: Plan, snapshot: Snapshot, uid: str) -> list[Change]:
     wished, requests, blocked = plan.objects, plan.requests, plan.blocked
     for key, wish in wished.items():
         if agrees(plan, snapshot, key) and not (
-            key in requests and _wanting(requests[key], snapshot.live[key], snapshot)
+            key in requests and _wanting(requests[key], snapshot.live[key], plan, snapshot)
         ):
             continue
-        action = _write(key, wish, snapshot.live.get(key), requests.get(key), snapshot)
+        action = _write(key, wish, snapshot.live.get(key), requests.get(key), plan, snapshot)
         if action:
             actions.append(action)
     delete = {key for part in plan.components for key in part.delete}
@@ -151,7 +151,9 @@ def pending(plan: Plan, snapshot: Snapshot) -> list[Problem]:
     return found
 
 
-def _write(key: Key, wish: Obj, live: Obj | None, order: Request | None, snapshot: Snapshot) -> Change | None:
+def _write(
+    key: Key, wish: Obj, live: Obj | None, order: Request | None, plan: Plan, snapshot: Snapshot
+) -> Change | None:
     if live is None:
         return None if key in snapshot.leaving else Change("create", key, wish, order)
     if "deletionTimestamp" in live["metadata"]:
@@ -159,7 +161,7 @@ def _write(key: Key, wish: Obj, live: Obj | None, order: Request | None, snapsho
     fixed = (path for path in KINDS[key.kind].immutable if at(wish, path) is not None)
     if any(at(wish, path) != at(live, path) for path in fixed) or _headless(wish) != _headless(live):
         return Change("recreate", key, wish, order, live["metadata"]["uid"])
-    wanting = order is not None and _wanting(order, live, snapshot)
+    wanting = order is not None and _wanting(order, live, plan, snapshot)
     if wanting or differences(wish, live):
         return Change("replace", key, merged(wish, live), order if wanting else None)
     return None
@@ -170,14 +172,13 @@ def _headless(obj: Obj) -> bool:
     return bool(obj["kind"] == "Service" and obj["spec"].get("clusterIP") == "None")
 
 
-def _wanting(order: Request, live: Obj, snapshot: Snapshot) -> bool:
+def _wanting(order: Request, live: Obj, plan: Plan, snapshot: Snapshot) -> bool:
     """Whether a Secret lacks content that was ordered, or has other content."""
     if isinstance(order, CertificateRequest):
         return checks.reissue_reason(order, snapshot.certificates, live) is not None
     if isinstance(order, CopyRequest):
         return checks.copy_differs(order, snapshot.certificates)
-    fact = snapshot.data.get((order.key.kind, order.key.name))
-    return bool(fact and order.keys - fact.keys)
+    return order.key in plan.incomplete_secrets
 
 
 def is_prunable(key: Key, live: Obj, uid: str) -> bool:

@@ -68,10 +68,12 @@ class Plan:
     Attributes:
         components: the parts of all components, in the order in which objects and problems are listed.
         references: Secrets and ConfigMaps that the desired objects need, sorted.
+        incomplete_secrets: existing Secrets that lack generated keys.
     """
 
     components: tuple[ComponentPlan, ...] = ()
     references: tuple[Reference, ...] = ()
+    incomplete_secrets: frozenset[Key] = frozenset()
 
     @cached_property
     def objects(self) -> dict[Key, Obj]:

@@ -22,6 +22,11 @@ class ContentSummary:
     certificate: str | None = None
 
 
+ReferenceData = Mapping[tuple[str, str], ContentSummary | None]
+"""Content by kind and name of Secrets and ConfigMaps in the install namespace: None for what does not exist, no entry
+for what has not been read."""
+
+
 @dataclass(frozen=True)
 class NamespaceState:
     """An existing namespace."""
@@ -52,7 +57,7 @@ class Snapshot:
     openshift: bool = False
     apis: frozenset[str] | None = None
     namespaces: Mapping[str, NamespaceState] = field(default_factory=dict)
-    data: Mapping[tuple[str, str], ContentSummary | None] = field(default_factory=dict)
+    data: ReferenceData = field(default_factory=dict)
     live: Mapping[Key, Obj] = field(default_factory=dict)
     api_server: tuple[str, ...] = ()
     certificates: Mapping[Key, CertificateInfo] = field(default_factory=dict)

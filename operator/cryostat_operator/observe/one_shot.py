@@ -1,0 +1,142 @@
+"""Reads the cluster once, with requests, for a plan outside of the operator."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
+
+from ..api.v1beta2 import Cryostat
+from ..kube.client import Client
+from ..kube.discovery import ApiServerEndpoints
+from ..kube.errors import ApiError
+from ..pki.inspection import inspect_secret
+from ..plan import claims
+from ..plan.diff.managed_fields import trimmed
+from ..plan.diff.ownership import belongs_to
+from ..plan.instance import Instance
+from ..plan.model import names
+from ..plan.model.certificates import CertificateInfo
+from ..plan.model.kinds import KINDS, InstanceKey, Key, Obj
+from ..plan.model.snapshot import ContentSummary, NamespaceState, ReferenceData, Snapshot
+from ..plan.planner import Desired, build
+from ..settings import Settings
+from .authentication import AuthenticationStore, authentication_type
+from .records import content_summary
+
+
+class OneShotReader:
+    """A `ClusterReader` of what the API server answered when `create` was called."""
+
+    def __init__(self, snapshot: Snapshot) -> None:
+        self._snapshot = snapshot
+
+    @classmethod
+    async def create(cls, client: Client, cryostat: Cryostat, settings: Settings) -> OneShotReader:
+        """Read all that a plan of the Cryostat may contain or depend on.
+
+        Raises:
+            ApiError: something cannot be read.
+        """
+        key = InstanceKey(cryostat.metadata["namespace"], cryostat.metadata["name"])
+        targets = Instance(cryostat, Snapshot(), settings).target_namespaces
+        apis = await _served_kinds(client)
+        snapshot = Snapshot(
+            openshift=settings.force_openshift or "Route" in apis,
+            apis=apis,
+            namespaces=await _namespaces(client, {key.namespace, *targets}),
+            api_server=await _api_server_addresses(client),
+            authentication_type=await _authentication_type(client) if "Route" in apis else "",
+        )
+        desired = build(cryostat, snapshot, settings)
+        owned = _possible_objects(desired)
+        referenced = {Key(reference.kind, key.namespace, reference.name) for reference in desired.references}
+        objects = await _read(client, owned | referenced)
+        return cls(_with_objects(snapshot, key, owned, objects))
+
+    async def snapshot(self, owner: InstanceKey, uid: str, targets: tuple[str, ...]) -> Snapshot:
+        return self._snapshot
+
+    async def resolve(self, owner: InstanceKey, desired: Desired) -> ReferenceData:
+        return self._snapshot.data
+
+
+def _possible_objects(desired: Desired) -> set[Key]:
+    """All objects that a plan may contain once the live objects are known."""
+    instance = desired.instance
+    found = {*desired.objects, *desired.requests}
+    found |= {blocked.key for component in desired.components for blocked in component.blocked}
+    # These depend on live objects: the link on the Route, and a claim that the spec no longer asks for is kept.
+    if instance.snapshot.serves("ConsoleLink"):
+        found.add(Key("ConsoleLink", "", names.instance_hash_name(instance.namespace, instance.name)))
+    found.add(Key("PersistentVolumeClaim", instance.namespace, claims.claim_name(instance, "database")))
+    found.add(Key("PersistentVolumeClaim", instance.namespace, claims.claim_name(instance, "storage")))
+    return {key for key in found if instance.snapshot.serves(key.kind)}
+
+
+async def _read(client: Client, keys: Iterable[Key]) -> dict[Key, Obj | None]:
+    ordered = sorted(keys)
+    objects = await asyncio.gather(*(client.get_or_none(key) for key in ordered))
+    return dict(zip(ordered, objects, strict=True))
+
+
+def _with_objects(
+    snapshot: Snapshot, instance: InstanceKey, owned: set[Key], objects: Mapping[Key, Obj | None]
+) -> Snapshot:
+    """The snapshot with the objects that were read: owned ones, certificates, and content of Secrets and ConfigMaps."""
+    data: dict[tuple[str, str], ContentSummary | None] = {}
+    live: dict[Key, Obj] = {}
+    certificates: dict[Key, CertificateInfo] = {}
+    now = time.time()
+    for key, obj in objects.items():
+        inspected = inspect_secret(obj.get("data") or {}) if obj and key.kind == "Secret" else None
+        if inspected:
+            certificates[key] = inspected.at(now)
+        if key.kind in ("Secret", "ConfigMap") and key.namespace == instance.namespace:
+            data[key.kind, key.name] = content_summary(obj) if obj else None
+        if obj and key in owned and belongs_to(obj, key, instance):
+            live[key] = trimmed(key.kind, obj)
+    ca = certificates.get(Key("Secret", instance.namespace, names.ca_secret(*instance)))
+    pem = ca.pem if ca else None
+    return replace(snapshot, data=data, live=live, certificates=certificates, ca_certificate=pem)
+
+
+async def _served_kinds(client: Client) -> frozenset[str]:
+    served = set()
+    for kind in KINDS.values():
+        response = await client.get_or_none(f"/{'apis' if kind.group else 'api'}/{kind.api_version}")
+        resources = (response or {}).get("resources") or ()
+        if any(resource["name"] == kind.plural for resource in resources):
+            served.add(kind.kind)
+    return frozenset(served)
+
+
+async def _api_server_addresses(client: Client) -> tuple[str, ...]:
+    store = ApiServerEndpoints(lambda: None)
+    query = {"labelSelector": ApiServerEndpoints.SOURCE.selector}
+    response = await client.request("GET", ApiServerEndpoints.SOURCE.path, params=query)
+    for obj in response.get("items") or ():
+        store.upsert(obj)
+    return store.addresses
+
+
+async def _authentication_type(client: Client) -> str:
+    """The type of authentication of an OpenShift cluster; empty where the user may not read it."""
+    try:
+        return authentication_type(await client.get_or_none(AuthenticationStore.PATH))
+    except ApiError as error:
+        if error.status != 403:
+            raise
+        return ""
+
+
+async def _namespaces(client: Client, wanted: Iterable[str]) -> dict[str, NamespaceState]:
+    found = {}
+    for name in sorted(wanted):
+        namespace = await client.get_or_none(f"/api/v1/namespaces/{name}")
+        if namespace is None:
+            continue
+        metadata = namespace["metadata"]
+        found[name] = NamespaceState("deletionTimestamp" in metadata, metadata.get("annotations") or {})
+    return found

@@ -1,0 +1,54 @@
+"""Plans one Cryostat: reads what the plan needs from a cluster reader. Shared by all that plan."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+from ..api.v1beta2 import Cryostat
+from ..plan.instance import Instance
+from ..plan.model.desired_state import Plan
+from ..plan.model.kinds import InstanceKey
+from ..plan.model.snapshot import ReferenceData, Snapshot
+from ..plan.planner import Desired, build, complete
+from ..settings import Settings
+
+
+class ClusterReader(Protocol):
+    """Reads the cluster for a plan: `Observer` from memory, `OneShotReader` with requests."""
+
+    async def snapshot(self, owner: InstanceKey, uid: str, targets: tuple[str, ...]) -> Snapshot:
+        """The observed state of one instance.
+
+        Args:
+            owner: the instance.
+            uid: UID of its Cryostat; empty if it does not exist.
+            targets: its target namespaces.
+
+        Raises:
+            ApiError: something cannot be read.
+        """
+
+    async def resolve(self, owner: InstanceKey, desired: Desired) -> ReferenceData:
+        """The content of the Secrets and ConfigMaps that a plan depends on.
+
+        Raises:
+            ApiError: an object cannot be read.
+        """
+
+
+async def plan_for(cryostat: Cryostat, reader: ClusterReader, settings: Settings) -> tuple[Desired, Plan]:
+    """The desired state of a Cryostat, and the part of it that can be written now.
+
+    Returns:
+        What the spec asks for, with the snapshot that it was computed from; and the plan.
+
+    Raises:
+        ApiError: something cannot be read.
+    """
+    key = InstanceKey(cryostat.metadata["namespace"], str(cryostat.metadata.get("name") or ""))
+    uid = str(cryostat.metadata.get("uid") or "")
+    targets = Instance(cryostat, Snapshot(), settings).target_namespaces
+    snapshot = await reader.snapshot(key, uid, targets)
+    desired = build(cryostat, snapshot, settings)
+    data = await reader.resolve(key, desired)
+    return desired, complete(desired, data)
