@@ -1,7 +1,7 @@
 """Computes the desired state of one Cryostat from all components.
 
-`build` computes all objects and finds the Secrets and ConfigMaps that they need. The caller reads these; `complete` then
-decides with their content which objects can be written.
+`build` computes all objects and finds the Secrets and ConfigMaps that they need. The caller reads these. `complete`
+then decides with their content which objects can be written.
 """
 
 from __future__ import annotations
@@ -95,7 +95,7 @@ def _with_content(instance: Instance, data: ReferenceData) -> Instance:
 
 
 def _assumed_content(instance: Instance) -> ReferenceData:
-    """Generated Secrets that further objects depend on. `build` assumes that they exist, so that nothing is left out."""
+    """Content of generated Secrets that other objects depend on. `build` assumes that they exist."""
     password = ContentSummary(frozenset({specs.KEYSTORE_PASSWORD}), "")
     keys = ContentSummary(frozenset({database.CONNECTION_KEY, database.ENCRYPTION_KEY}), "")
     return {("Secret", specs.keystore_secret(instance)): password, ("Secret", instance.minted_database_secret): keys}
