@@ -18,7 +18,6 @@ from .planner import Desired, build
 from .tls import specs
 from .tls.checks import Known
 
-
 _PLACEHOLDER = "(certificate of the authority)"
 
 
