@@ -1,4 +1,4 @@
-"""Log lines of the operator: which Cryostat they are about, as text for people or JSON for machines."""
+"""Configures logging: lines as text or JSON, with the Cryostat that they belong to."""
 
 from __future__ import annotations
 
@@ -12,31 +12,42 @@ from pythonjsonlogger.json import JsonFormatter
 
 logger = logging.getLogger(__name__)
 
-_subject: contextvars.ContextVar[str] = contextvars.ContextVar("subject", default="")
+_cryostat: contextvars.ContextVar[str] = contextvars.ContextVar("cryostat", default="")
 
 
 @contextmanager
-def about(cryostat: str) -> Iterator[None]:
-    """Lines logged inside are about this Cryostat, given as `namespace/name`."""
-    token = _subject.set(cryostat)
+def log_context(cryostat: str) -> Iterator[None]:
+    """Name a Cryostat in all lines that are logged inside the `with` block.
+
+    Args:
+        cryostat: `namespace/name`.
+    """
+    token = _cryostat.set(cryostat)
     try:
         yield
     finally:
-        _subject.reset(token)
+        _cryostat.reset(token)
 
 
-class _Subject(logging.Filter):
+class _ContextFilter(logging.Filter):
+    """Adds the Cryostat of `log_context` to each record."""
+
     def filter(self, record: logging.LogRecord) -> bool:
-        subject = _subject.get()
-        record.__dict__["cryostat"] = subject
-        record.__dict__["prefix"] = f"[{subject}] " if subject else ""
+        cryostat = _cryostat.get()
+        record.__dict__["cryostat"] = cryostat
+        record.__dict__["prefix"] = f"[{cryostat}] " if cryostat else ""
         return True
 
 
 def configure(*, json: bool, level: str) -> None:
-    """Log to standard error; `level` is a name that `logging` knows."""
+    """Log to standard error.
+
+    Args:
+        json: one JSON object per line, else text.
+        level: name of the lowest level to log, such as `INFO`.
+    """
     handler = logging.StreamHandler()
-    handler.addFilter(_Subject())
+    handler.addFilter(_ContextFilter())
     if json:
         handler.setFormatter(
             JsonFormatter(
@@ -48,4 +59,4 @@ def configure(*, json: bool, level: str) -> None:
     else:
         handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)-7s %(prefix)s%(message)s"))
     logging.basicConfig(level=level, handlers=[handler], force=True)
-    logging.getLogger("kopf.objects").setLevel(logging.WARNING)  # it announces every handled event
+    logging.getLogger("kopf.objects").setLevel(logging.WARNING)  # kopf logs every handled event at INFO

@@ -18,7 +18,7 @@ from .observe.cryostats import CryostatStore
 from .observe.observer import Observer
 from .plan.model.kinds import InstanceKey
 from .reconcile.reconciler import Reconciler
-from .reconcile.work_queue import WorkQueue
+from .reconcile.work_queue import Result, WorkQueue
 from .settings import Settings
 from .webhooks.manager import CachedReader, WebhookManager
 
@@ -164,7 +164,7 @@ class Operator:
             self.queue.enqueue(key)  # its Cryostat may have been deleted in the meantime
         self.queue.open()
 
-    async def _reconcile(self, key: InstanceKey) -> float | None:
+    async def _reconcile(self, key: InstanceKey) -> Result:
         return await self.reconciler(key)
 
     def _may_write(self) -> bool:

@@ -1,4 +1,4 @@
-"""A keyed queue: one run at a time per key, triggers merge, failed keys come back later and later."""
+"""A work queue: one reconcile at a time per key, merged triggers, exponential backoff of failed keys."""
 
 from __future__ import annotations
 
@@ -6,58 +6,69 @@ import asyncio
 import logging
 import random
 from collections.abc import Awaitable, Callable, Hashable
+from dataclasses import dataclass
 from typing import Generic, TypeVar
 
 K = TypeVar("K", bound=Hashable)
 
-_FIRST_DELAY = 0.2  # seconds
-_LAST_DELAY = 30.0  # what keeps a write from getting through is mostly nothing that we could watch
-_QUIET = 0.1  # seconds between two runs of one key, so that bursts of events become one run
-_WAY = 0.02  # seconds that what is not urgent waits longer for each key at work: who makes new objects goes first
-_AT_ONCE = 24  # runs; they mostly wait for the API server, and each holds half a MiB of plan and live objects
-
-RETRY = -1.0
-"""What `work` returns for a run that failed without an exception: come back with exponential back-off."""
+BASE_DELAY_SECONDS = 0.2  # until the first retry of a failed key
+MAX_DELAY_SECONDS = 30.0  # most causes of refused writes cannot be watched, so retries go on at this rate
+MIN_INTERVAL_SECONDS = 0.1  # between two reconciles of one key, so that a burst of events becomes one reconcile
+DELAY_PER_RUNNING_KEY_SECONDS = 0.02  # added to delayed keys for each running key: creations take priority
+MAX_CONCURRENT_RECONCILES = 24  # they mostly wait for the API server; each holds half a MiB of plan and live objects
 
 logger = logging.getLogger(__name__)
 
 
-class WorkQueue(Generic[K]):
-    """Calls `work(key)` for every key that was rung, soon, and again `after` the seconds that it returns.
+@dataclass(frozen=True)
+class Result:
+    """What follows from one reconcile.
 
-    `work` returns None when there is nothing more to do, or seconds until the next look. `RETRY` or an exception mean
-    failure: the key returns with exponential back-off and jitter.
+    Attributes:
+        requeue_after: seconds until the key is reconciled again; None if only an event enqueues it again.
+        failed: whether the key is retried with exponential backoff instead.
     """
 
-    def __init__(self, work: Callable[[K], Awaitable[float | None]]) -> None:
-        self._work = work
+    requeue_after: float | None = None
+    failed: bool = False
+
+
+class WorkQueue(Generic[K]):
+    """Calls `reconcile(key)` once for each enqueued key, however often it was enqueued meanwhile.
+
+    The key is reconciled again after `Result.requeue_after` seconds. Failed keys are retried with exponential backoff
+    and jitter. An exception counts as a failure.
+    """
+
+    def __init__(self, reconcile: Callable[[K], Awaitable[Result]]) -> None:
+        self._reconcile = reconcile
         self._running: set[K] = set()
-        self._again: dict[K, float] = {}  # seconds that keys which were rung while they ran may wait
+        self._requeued: dict[K, float] = {}  # keys enqueued while they run, and the seconds that they may wait then
         self._timers: dict[K, tuple[float, asyncio.Handle]] = {}  # when due, and what to cancel
-        self._failures: dict[K, tuple[int, float]] = {}  # how often in a row, and when the next try is due
+        self._failures: dict[K, tuple[int, float]] = {}  # failures in a row, and when the next retry is due
         self._last_end: dict[K, float] = {}
         self._tasks: set[asyncio.Task[None]] = set()
-        self._slots = asyncio.Semaphore(_AT_ONCE)
+        self._slots = asyncio.Semaphore(MAX_CONCURRENT_RECONCILES)
         self._open = False
-        self._early: set[K] = set()
+        self._pending: set[K] = set()  # enqueued before the queue was opened
 
     @property
     def depth(self) -> int:
         """Keys that are due, running or scheduled."""
-        return len(self._running) + len(self._timers) + len(self._early)
+        return len(self._running) + len(self._timers) + len(self._pending)
 
     def open(self) -> None:
-        """Let work begin; what was rung before has waited for this."""
+        """Start to reconcile, beginning with the keys that were enqueued before."""
         self._open = True
-        early, self._early = self._early, set()
-        for key in early:
+        pending, self._pending = self._pending, set()
+        for key in pending:
             self.enqueue(key)
 
     def close(self) -> None:
-        """Stop all work. It may be opened again; what was to be done must then be rung again."""
+        """Cancel all reconciles and drop all keys. The queue may be opened again; keys must be enqueued again then."""
         self._open = False
-        self._again.clear()
-        # Nobody else would: what is cancelled before it began never comes to its end.
+        self._requeued.clear()
+        # A task that is cancelled before it starts does not remove its key.
         self._running = set()
         for _, handle in self._timers.values():
             handle.cancel()
@@ -66,27 +77,27 @@ class WorkQueue(Generic[K]):
             task.cancel()
 
     def enqueue(self, key: K) -> None:
-        """Something about `key` changed: look at it now, or right after the run under way."""
+        """Reconcile `key` now, or after its running reconcile."""
         if not self._open:
-            self._early.add(key)
+            self._pending.add(key)
         elif key in self._running:
-            self._again[key] = _QUIET
+            self._requeued[key] = MIN_INTERVAL_SECONDS
         else:
             now = asyncio.get_running_loop().time()
-            self._schedule(key, max(0.0, self._last_end.get(key, -_QUIET) + _QUIET - now))
+            self._schedule(key, max(0.0, self._last_end.get(key, -MIN_INTERVAL_SECONDS) + MIN_INTERVAL_SECONDS - now))
 
-    def enqueue_after(self, key: K, patience: float) -> None:
-        """The same within `patience` seconds: more is likely to follow, and one run will do for all of it."""
-        patience += _WAY * len(self._running)
+    def enqueue_after(self, key: K, delay: float) -> None:
+        """Reconcile `key` within `delay` seconds. Events that follow until then cause no further reconcile."""
+        delay += DELAY_PER_RUNNING_KEY_SECONDS * len(self._running)
         if not self._open:
-            self._early.add(key)
+            self._pending.add(key)
         elif key in self._running:
-            self._again[key] = min(patience, self._again.get(key, patience))
+            self._requeued[key] = min(delay, self._requeued.get(key, delay))
         else:
-            self._schedule(key, patience)
+            self._schedule(key, delay)
 
     def _schedule(self, key: K, delay: float) -> None:
-        """Run at the earliest of all times asked for."""
+        """Start a timer, unless one is due earlier."""
         loop = asyncio.get_running_loop()
         due = loop.time() + delay
         earlier = self._timers.get(key)
@@ -99,47 +110,43 @@ class WorkQueue(Generic[K]):
     def _start(self, key: K) -> None:
         self._timers.pop(key, None)
         self._running.add(key)
-        work = self._run(key, self._running)
-        task = asyncio.get_running_loop().create_task(work, name=f"reconcile {key}")
+        run = self._run(key, self._running)
+        task = asyncio.get_running_loop().create_task(run, name=f"reconcile {key}")
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
     async def _run(self, key: K, running: set[K]) -> None:
-        delay: float | None
         try:
             async with self._slots:
-                delay = await self._work(key)
-            if delay == RETRY:
-                delay = self._back_off(key)
-            else:
-                self._failures.pop(key, None)
+                result = await self._reconcile(key)
         except Exception:
-            # The message may quote nothing secret: API errors carry the server's words, and values never enter a run.
-            logger.exception("Reconciling %s failed", key)
-            delay = self._back_off(key)
+            # Tracebacks contain no secret values: plans have none, and API errors have only the server's message.
+            logger.exception("Reconcile of %s failed", key)
+            result = Result(failed=True)
         finally:
             running.discard(key)
+        delay = result.requeue_after
+        if result.failed:
+            delay = self._backoff(key)
+        else:
+            self._failures.pop(key, None)
         loop = asyncio.get_running_loop()
         self._last_end[key] = loop.time()
-        loop.call_later(_QUIET, self._last_end.pop, key, None)
+        loop.call_later(MIN_INTERVAL_SECONDS, self._last_end.pop, key, None)
         if not self._open:
             return
-        if key in self._again:
-            self._schedule(key, self._again.pop(key))
+        if key in self._requeued:
+            self._schedule(key, self._requeued.pop(key))
         if delay is not None:
             self._schedule(key, delay)
 
-    def _back_off(self, key: K) -> float:
-        """Seconds until the next try of a key that failed once more."""
+    def _backoff(self, key: K) -> float:
+        """Seconds until the next retry of a key that failed."""
         now = asyncio.get_running_loop().time()
         count, due = self._failures.get(key, (0, 0.0))
         if now < due:
-            return due - now  # something rang in between, and did not help: that is no reason to wait longer
-        delay = float(min(_FIRST_DELAY * 2 ** min(count, 20), _LAST_DELAY) * random.uniform(0.8, 1.2))  # noqa: S311 - jitter
+            return due - now  # an event caused this attempt before the retry was due: keep the time of the retry
+        jitter = random.uniform(0.8, 1.2)  # noqa: S311 - not for cryptography
+        delay = min(BASE_DELAY_SECONDS * 2.0 ** min(count, 20), MAX_DELAY_SECONDS) * jitter
         self._failures[key] = count + 1, now + delay
         return delay
-
-    def forget(self, key: K) -> None:
-        """The key is gone for good."""
-        self._failures.pop(key, None)
-        self._last_end.pop(key, None)

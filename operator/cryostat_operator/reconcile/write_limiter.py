@@ -1,87 +1,131 @@
-"""Keeps the loop from writing in vain: what changes nothing is not repeated, and nobody is fought at full speed."""
+"""Limits writes per object.
+
+A write that changed nothing is not repeated until the object or the desired state changes. A refused write is repeated
+after 0.15 to 5 seconds. All other writes of the object take from a token bucket of 20, which gains one token every 5
+seconds.
+"""
 
 from __future__ import annotations
 
 import hashlib
-import math
 import time
 from collections import defaultdict
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field, replace
 
 import orjson
 
 from ..plan.diff.comparison import differences
 from ..plan.diff.plan_diff import Change
 from ..plan.model.kinds import InstanceKey, Key, Obj
-from .applier import Refusal
+from ..plan.model.problems import Problem
+from .results import Outcome
 
-_BURST = 20  # changes of one object that go through at once: people undo and redo things
-_REFILL = 5.0  # seconds until one more may
-# Seconds for which a refused write is not repeated, whatever rings: at first, and at most. Runs that are due to the
-# refusal alone come later and later by themselves.
-_FIRST_PAUSE = 0.15
-_LONGEST_PAUSE = 5.0
-_VOLATILE = frozenset({"resourceVersion", "generation", "managedFields"})
+BURST = 20  # writes of one object that are allowed at once: users undo and redo changes
+REFILL_SECONDS = 5.0  # until one more write is allowed
+MIN_PAUSE = 0.15  # seconds after the first refusal
+MAX_PAUSE = 5.0  # seconds after many refusals of the same write
+VOLATILE_METADATA = frozenset({"resourceVersion", "generation", "managedFields"})
+
+
+@dataclass(frozen=True)
+class _Refusal:
+    """The last refusal of a write: hash of what was written, how often in a row it was refused, and when."""
+
+    desired: bytes
+    count: int
+    at: float
+    problem: Problem | None
+
+
+@dataclass
+class _Memory:
+    """What is remembered of one instance, by object."""
+
+    no_ops: dict[Key, tuple[bytes, bytes]] = field(default_factory=dict)  # hashes: written, returned
+    tokens: dict[Key, tuple[float, float]] = field(default_factory=dict)  # tokens left, and when that was
+    refusals: dict[Key, _Refusal] = field(default_factory=dict)
 
 
 class WriteLimiter:
-    """Remembers, per object, writes that the cluster did not take over, and how many there were lately.
+    """Remembers, per object, refused writes, writes without effect, and how many writes there were lately.
 
-    An admission policy may put back what we take away, another controller may insist on its view, or delete what we
-    make.
+    An admission policy may revert what the operator writes, and another controller may change or delete it each time.
+
+    Args:
+        clock: seconds of a monotonic clock.
     """
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
-        self._vain: dict[InstanceKey, dict[Key, tuple[bytes, bytes]]] = defaultdict(dict)
-        self._tokens: dict[InstanceKey, dict[Key, tuple[float, float]]] = defaultdict(dict)
-        self._refused: dict[InstanceKey, dict[Key, tuple[bytes, int, float, Refusal]]] = defaultdict(dict)
+        self._instances: dict[InstanceKey, _Memory] = defaultdict(_Memory)
 
-    def wait(self, owner: InstanceKey, action: Change, live: Obj | None) -> float:
-        """Seconds to wait before this write makes sense; infinite where it was found to change nothing."""
-        vain = self._vain[owner].get(action.key)
-        if vain and action.verb == "replace" and vain == (_digest(action.obj), _digest(live)):
-            return math.inf
-        return max(0.0, (1.0 - self._left(owner, action.key)) * _REFILL)
+    def held(self, key: InstanceKey, changes: Iterable[Change]) -> list[Outcome]:
+        """Outcomes of the changes that must not be written now."""
+        memory = self._instances[key]
+        outcomes = (self._held(memory, change) for change in changes)
+        return [outcome for outcome in outcomes if outcome]
 
-    def written(self, owner: InstanceKey, action: Change, answer: Obj | None) -> None:
-        """That write went through, and this is what the API server made of it (None for Secrets and deletions)."""
-        self._refused[owner].pop(action.key, None)
-        self._tokens[owner][action.key] = self._left(owner, action.key) - 1.0, self._clock()
-        self._vain[owner].pop(action.key, None)
-        if action.obj and answer and differences(action.obj, answer):
-            self._vain[owner][action.key] = _digest(action.obj), _digest(answer)
+    def record(self, key: InstanceKey, outcomes: Iterable[Outcome]) -> list[Outcome]:
+        """Remember the outcomes of writes.
 
-    def refused(self, owner: InstanceKey, action: Change, refusal: Refusal) -> None:
-        """That write did not get through."""
-        wish, count, _, _ = self._refused[owner].get(action.key, (b"", 0, 0.0, None))
-        count = count + 1 if wish == _digest(action.obj) else 1
-        self._refused[owner][action.key] = _digest(action.obj), count, self._clock(), refusal
+        Returns:
+            The same outcomes; those of writes that the cluster reverted at once are marked as no-op.
+        """
+        memory = self._instances[key]
+        return [self._recorded(memory, outcome) for outcome in outcomes]
 
-    def still_refused(self, owner: InstanceKey, action: Change) -> Refusal | None:
-        """The last answer to the same write, where it was only a moment ago."""
-        known = self._refused[owner].get(action.key)
-        if known is None or known[0] != _digest(action.obj):
-            return None
-        _, count, since, refusal = known
-        pause = min(_FIRST_PAUSE * 2 ** min(count - 1, 10), _LONGEST_PAUSE)
-        return refusal if self._clock() < since + pause else None
+    def forget(self, key: InstanceKey) -> None:
+        """Forget a deleted instance."""
+        self._instances.pop(key, None)
 
-    def forget(self, owner: InstanceKey) -> None:
-        """That Cryostat is gone."""
-        self._vain.pop(owner, None)
-        self._tokens.pop(owner, None)
-        self._refused.pop(owner, None)
+    def reset(self) -> None:
+        """Forget everything."""
+        self._instances.clear()
 
-    def _left(self, owner: InstanceKey, key: Key) -> float:
-        tokens, since = self._tokens[owner].get(key, (float(_BURST), 0.0))
-        return min(float(_BURST), tokens + (self._clock() - since) / _REFILL)
+    def _held(self, memory: _Memory, change: Change) -> Outcome | None:
+        if change.verb == "replace" and memory.no_ops.get(change.key) == (_hash(change.obj), _hash(change.live)):
+            return _no_op(change, change.live)
+        refusal = memory.refusals.get(change.key)
+        if refusal and refusal.desired == _hash(change.obj):
+            pause = min(MIN_PAUSE * 2 ** min(refusal.count - 1, 10), MAX_PAUSE)
+            if self._clock() < refusal.at + pause:
+                return Outcome(change, "refused", refusal.problem)
+        wait = (1.0 - self._tokens_left(memory, change.key)) * REFILL_SECONDS
+        return Outcome(change, "deferred", retry_after=wait) if wait > 0 else None
+
+    def _recorded(self, memory: _Memory, outcome: Outcome) -> Outcome:
+        change, response = outcome.change, outcome.response
+        if outcome.is_lasting_refusal:
+            before = memory.refusals.get(change.key)
+            desired = _hash(change.obj)
+            count = before.count + 1 if before and before.desired == desired else 1
+            memory.refusals[change.key] = _Refusal(desired, count, self._clock(), outcome.problem)
+        if outcome.state != "applied":
+            return outcome
+        memory.refusals.pop(change.key, None)
+        memory.no_ops.pop(change.key, None)
+        memory.tokens[change.key] = self._tokens_left(memory, change.key) - 1.0, self._clock()
+        if change.verb != "replace" or not change.obj or not response or not differences(change.obj, response):
+            return outcome
+        memory.no_ops[change.key] = _hash(change.obj), _hash(response)
+        return replace(outcome, state="no-op", problem=_no_op(change, response).problem)
+
+    def _tokens_left(self, memory: _Memory, key: Key) -> float:
+        tokens, at = memory.tokens.get(key, (float(BURST), 0.0))
+        return min(float(BURST), tokens + (self._clock() - at) / REFILL_SECONDS)
 
 
-def _digest(obj: Obj | None) -> bytes:
-    """Of all that a write can settle: not of status and bookkeeping, which change by themselves."""
+def _no_op(change: Change, live: Obj | None) -> Outcome:
+    paths = ", ".join(differences(change.obj, live)) if change.obj and live else ""
+    message = f"{change.key} was modified during admission, for example by a mutating policy: {paths}."
+    return Outcome(change, "no-op", Problem(change.component, "ChangedByOthers", message))
+
+
+def _hash(obj: Obj | None) -> bytes:
+    """A hash of what a write can change: everything but the status and the metadata that the API server sets."""
     if obj is None:
         return b""
-    metadata = {k: v for k, v in obj["metadata"].items() if k not in _VOLATILE}
+    metadata = {k: v for k, v in obj["metadata"].items() if k not in VOLATILE_METADATA}
     content = {k: v for k, v in obj.items() if k not in ("status", "apiVersion")} | {"metadata": metadata}
     return hashlib.blake2b(orjson.dumps(content, option=orjson.OPT_SORT_KEYS), digest_size=16).digest()

@@ -1,70 +1,94 @@
-"""What the API server's refusals are called: by status, reason and words, without a cluster."""
+"""The mapping of API errors to reasons."""
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
-from cryostat_operator.kube.client import Client
 from cryostat_operator.kube.errors import ApiError, ApiUnavailable
-from cryostat_operator.observe.owned_objects import OwnedObjects
-from cryostat_operator.plan.diff.plan_diff import Change
-from cryostat_operator.plan.model.kinds import InstanceKey, Key, Obj
-from cryostat_operator.reconcile.applier import Applier, Refusal
+from cryostat_operator.plan.diff.plan_diff import Change, Verb
+from cryostat_operator.plan.model.kinds import Key
+from cryostat_operator.reconcile import refusals
 
 QUOTA = 'services "x" is forbidden: exceeded quota: few, requested: count/services=1'
+TERMINATING = {"causes": [{"reason": "NamespaceTerminating", "message": "namespace a is being terminated"}]}
+NO_NAMESPACE = {"kind": "namespaces", "name": "a"}
+PVC = "PersistentVolumeClaim"
 
 
 class WrappedError(ApiError):
-    """What somebody makes of an error on its way."""
+    """An error of a subclass, which must be mapped like its base class."""
 
 
-class Refusing:
-    """A client whose every write is refused in one way."""
-
-    def __init__(self, error: Exception) -> None:
-        self._error = error
-
-    async def create(self, obj: Obj) -> Obj:
-        raise self._error
-
-
-@pytest.mark.parametrize("wrapped", [False, True])
+@pytest.mark.parametrize("error_type", [ApiError, WrappedError])
 @pytest.mark.parametrize(
-    ("kind", "status", "words", "reason", "temporary"),
+    ("kind", "status", "message", "details", "reason", "transient"),
     [
-        ("Service", 403, QUOTA, "QuotaExceeded", False),
-        ("Service", 403, "no", "Forbidden", False),
-        ("Service", 403, "unable to create: namespace a is being terminated", "NamespaceTerminating", True),
-        (
-            "PersistentVolumeClaim",
-            403,
-            "only some can be resized: resize",
-            "PersistentVolumeClaimInvalid",
-            False,
-        ),
-        ("Route", 422, "spec.host: Invalid value", "RouteInvalid", False),
-        ("Service", 422, "spec.ports: Required value", "Invalid", False),
-        ("Service", 409, "the object has been modified", "Conflict", True),
-        ("Service", 404, 'namespaces "a" not found', "NamespaceNotFound", True),
-        ("Route", 404, "the server could not find the requested resource", "ApiNotServed", False),
-        ("Service", 418, "a teapot", "WriteRefused", False),
+        ("Service", 403, QUOTA, {}, "QuotaExceeded", False),
+        ("Service", 403, "no", {}, "Forbidden", False),
+        ("Service", 403, "no", TERMINATING, "NamespaceTerminating", True),
+        ("Service", 403, "the policy forbids what is being terminated", {}, "Forbidden", False),
+        (PVC, 403, "only dynamically provisioned pvc can be resized", {}, "PersistentVolumeClaimInvalid", False),
+        ("Service", 403, "cannot resize", {}, "Forbidden", False),
+        (PVC, 422, "spec is immutable", {}, "PersistentVolumeClaimInvalid", False),
+        ("Route", 422, "spec.host: Invalid value", {}, "RouteInvalid", False),
+        ("Service", 422, "spec.ports: Required value", {}, "Invalid", False),
+        ("Service", 409, "the object has been modified", {}, "Conflict", True),
+        ("Service", 404, 'namespaces "a" not found', NO_NAMESPACE, "NamespaceNotFound", True),
+        ("Route", 404, "the server could not find the requested resource", {}, "ApiNotServed", False),
+        ("Route", 404, "no namespaces here", {}, "ApiNotServed", False),
+        ("Service", 418, "a teapot", {}, "WriteRefused", False),
     ],
 )
-async def test_refusals(kind: str, status: int, words: str, reason: str, temporary: bool, wrapped: bool) -> None:
-    error = (WrappedError if wrapped else ApiError)(status, "Reason", words)
-    refusal = (await refused(kind, error))[0]
-    assert (refusal.reason, refusal.temporary) == (reason, temporary)
-    assert words in refusal.message
+def test_reasons(
+    kind: str,
+    status: int,
+    message: str,
+    details: dict[str, Any],
+    reason: str,
+    transient: bool,
+    error_type: type[ApiError],
+) -> None:
+    outcome = refusals.outcome_of(change(kind), error_type(status, "Reason", message, details))
+    assert outcome.state == "refused"
+    assert outcome.problem
+    assert (outcome.problem.reason, outcome.retry_after is not None) == (reason, transient)
+    assert outcome.problem.message == f"{kind} a/x: {message}"
 
 
-async def test_an_api_server_that_does_not_answer_is_no_refusal() -> None:
-    [found] = await refused("Service", ApiUnavailable(503, "ServiceUnavailable", "no route to host"))
-    assert (found.reason, found.temporary) == ("ApiServerUnavailable", True)
+def test_an_update_of_a_deleted_object_is_a_conflict() -> None:
+    outcome = refusals.outcome_of(change("Service", "replace"), ApiError(404, "NotFound", "not found"))
+    assert outcome.problem
+    assert outcome.problem.reason == "Conflict"
+    assert not outcome.is_lasting_refusal
 
 
-async def refused(kind: str, error: ApiError) -> list[Refusal]:
-    key = Key(kind, "a", "x")
+def test_an_api_server_that_does_not_respond_is_transient() -> None:
+    outcome = refusals.outcome_of(change("Service"), ApiUnavailable(503, "ServiceUnavailable", "no route to host"))
+    assert outcome.problem
+    assert outcome.problem.reason == "ApiServerUnavailable"
+    assert not outcome.is_lasting_refusal
+
+
+def test_the_problem_names_the_component() -> None:
+    outcome = refusals.outcome_of(change("Service", component="database"), ApiError(403, "Forbidden", "no"))
+    assert outcome.problem
+    assert "database" in vars(outcome.problem).values()
+
+
+@pytest.mark.parametrize(
+    ("status", "message", "immutable"),
+    [
+        (422, "roleRef: Invalid value: field is immutable", True),
+        (422, "spec: Required value", False),
+        (403, "immutable", False),
+    ],
+)
+def test_immutable_fields(status: int, message: str, immutable: bool) -> None:
+    assert refusals.is_immutable(ApiError(status, "Invalid", message)) is immutable
+
+
+def change(kind: str, verb: Verb = "create", component: str = "core") -> Change:
     obj = {"kind": kind, "metadata": {"name": "x", "namespace": "a"}}
-    client: Client = Refusing(error)  # type: ignore[assignment]
-    foreman = Applier(client, OwnedObjects(lambda _: None, lambda _, __: None))
-    return list((await foreman.act(InstanceKey("a", "x"), [Change("create", key, obj)])).refused)
+    return Change(verb, Key(kind, "a", "x"), obj, component=component)

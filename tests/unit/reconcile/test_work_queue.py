@@ -1,28 +1,28 @@
-"""The keyed queue: one run at a time per key, triggers merge, failures come back."""
+"""The work queue: one reconcile at a time per key, merged triggers, retries of failures."""
 
 from __future__ import annotations
 
 import asyncio
 
-from cryostat_operator.reconcile.work_queue import RETRY, WorkQueue
+from cryostat_operator.reconcile.work_queue import Result, WorkQueue
 
 
 class Work:
-    """Counts runs, and how many of one key there were at a time."""
+    """Counts reconciles, and how many ran at a time."""
 
-    def __init__(self, *answers: float | None) -> None:
-        self.answers = list(answers)
+    def __init__(self, *results: Result) -> None:
+        self.results = list(results)
         self.runs: list[str] = []
         self.at_once = 0
         self._running = 0
 
-    async def __call__(self, key: str) -> float | None:
+    async def __call__(self, key: str) -> Result:
         self._running += 1
         self.at_once = max(self.at_once, self._running)
         await asyncio.sleep(0.01)
         self._running -= 1
         self.runs.append(key)
-        return self.answers.pop(0) if self.answers else None
+        return self.results.pop(0) if self.results else Result()
 
 
 async def until(condition: object, seconds: float = 5.0) -> None:
@@ -31,7 +31,7 @@ async def until(condition: object, seconds: float = 5.0) -> None:
             await asyncio.sleep(0.01)
 
 
-async def test_what_was_rung_before_opening_waits_and_merges() -> None:
+async def test_keys_enqueued_before_opening_wait_and_merge() -> None:
     work = Work()
     queue: WorkQueue[str] = WorkQueue(work)
     queue.enqueue("a")
@@ -44,7 +44,7 @@ async def test_what_was_rung_before_opening_waits_and_merges() -> None:
     assert work.runs == ["a"]
 
 
-async def test_rings_during_a_run_cause_exactly_one_more() -> None:
+async def test_triggers_during_a_reconcile_cause_exactly_one_more() -> None:
     work = Work()
     queue: WorkQueue[str] = WorkQueue(work)
     queue.open()
@@ -57,8 +57,8 @@ async def test_rings_during_a_run_cause_exactly_one_more() -> None:
     assert (work.runs, work.at_once) == (["a", "a"], 1)
 
 
-async def test_a_key_that_failed_comes_back_without_being_rung() -> None:
-    work = Work(RETRY, RETRY, None)
+async def test_a_failed_key_is_retried_without_an_event() -> None:
+    work = Work(Result(failed=True), Result(failed=True))
     queue: WorkQueue[str] = WorkQueue(work)
     queue.open()
     queue.enqueue("a")
@@ -68,11 +68,11 @@ async def test_a_key_that_failed_comes_back_without_being_rung() -> None:
 async def test_an_exception_is_a_failure_like_any_other() -> None:
     calls: list[str] = []
 
-    async def work(key: str) -> float | None:
+    async def work(key: str) -> Result:
         calls.append(key)
         if len(calls) == 1:
             raise RuntimeError("once")
-        return None
+        return Result()
 
     queue: WorkQueue[str] = WorkQueue(work)
     queue.open()
@@ -80,30 +80,30 @@ async def test_an_exception_is_a_failure_like_any_other() -> None:
     await until(lambda: len(calls) == 2)
 
 
-async def test_a_key_that_never_succeeds_is_tried_for_ever() -> None:
+async def test_a_key_that_never_succeeds_is_retried_without_limit() -> None:
     queue: WorkQueue[str] = WorkQueue(Work())
     delays = []
     for _ in range(2000):
-        delays.append(queue._back_off("a"))
+        delays.append(queue._backoff("a"))
         queue._failures["a"] = queue._failures["a"][0], 0.0  # the time has passed
-    assert delays[0] < 1 < delays[-1] <= 300 * 1.2
+    assert delays[0] < 1 < delays[-1] <= 30 * 1.2
 
 
-async def test_a_ring_in_between_puts_off_no_retry() -> None:
+async def test_an_event_in_between_does_not_delay_the_retry() -> None:
     queue: WorkQueue[str] = WorkQueue(Work())
-    first = queue._back_off("a")
-    assert [queue._back_off("a") <= first for _ in range(20)] == [True] * 20
+    first = queue._backoff("a")
+    assert [queue._backoff("a") <= first for _ in range(20)] == [True] * 20
 
 
 async def test_one_slow_key_delays_no_other() -> None:
     done: list[str] = []
     release = asyncio.Event()
 
-    async def work(key: str) -> float | None:
+    async def work(key: str) -> Result:
         if key == "slow":
             await release.wait()
         done.append(key)
-        return None
+        return Result()
 
     queue: WorkQueue[str] = WorkQueue(work)
     queue.open()
@@ -114,7 +114,7 @@ async def test_one_slow_key_delays_no_other() -> None:
     await until(lambda: done == ["quick", "slow"])
 
 
-async def test_what_is_not_urgent_merges_with_what_is() -> None:
+async def test_a_delayed_key_merges_with_an_immediate_one() -> None:
     work = Work()
     queue: WorkQueue[str] = WorkQueue(work)
     queue.open()
@@ -134,7 +134,7 @@ async def test_nothing_is_remembered_of_a_quiet_key() -> None:
 
 
 async def test_it_may_be_closed_and_opened_again_at_any_moment() -> None:
-    """Before a run, in the moment in which it begins, and during it: nothing goes on, and everything can begin anew."""
+    """Before a reconcile, at its start and during it: nothing continues, and the key can be enqueued again."""
     for moments in range(4):
         work = Work()
         queue: WorkQueue[str] = WorkQueue(work)
@@ -148,3 +148,17 @@ async def test_it_may_be_closed_and_opened_again_at_any_moment() -> None:
         queue.open()
         queue.enqueue("a")
         await until(lambda work=work: work.runs == ["a"])
+
+
+async def test_a_key_is_reconciled_again_after_the_time_that_the_result_names() -> None:
+    work = Work(Result(requeue_after=0.3))
+    queue: WorkQueue[str] = WorkQueue(work)
+    queue.open()
+    queue.enqueue("a")
+    await until(lambda: len(work.runs) == 1)
+    await asyncio.sleep(0.15)
+    assert len(work.runs) == 1
+    await until(lambda: len(work.runs) == 2)
+    await asyncio.sleep(0.4)
+    assert len(work.runs) == 2
+    assert queue.depth == 0

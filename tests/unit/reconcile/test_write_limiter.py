@@ -1,64 +1,134 @@
-"""What holds the loop back: writes that change nothing, that are refused, and too many of them."""
+"""The write limiter: no-op writes, refused writes, and the token bucket."""
 
 from __future__ import annotations
 
-import math
+from dataclasses import replace
 
 from cryostat_operator.plan.diff.plan_diff import Change, Verb
 from cryostat_operator.plan.model.kinds import InstanceKey, Key, Obj
-from cryostat_operator.reconcile.applier import Refusal
+from cryostat_operator.reconcile.results import Outcome, applied, refused
 from cryostat_operator.reconcile.write_limiter import WriteLimiter
 
-OWNER, KEY = InstanceKey("here", "x"), Key("Service", "here", "x")
+INSTANCE, KEY = InstanceKey("here", "x"), Key("Service", "here", "x")
 
 
 class Clock:
+    """A clock that tests set."""
+
     now = 1000.0
 
     def __call__(self) -> float:
         return self.now
 
 
-def action(verb: Verb = "replace", **spec: str) -> Change:
-    obj: Obj = {"kind": "Service", "metadata": {"name": "x", "namespace": "here"}, "spec": spec}
-    return Change(verb, KEY, None if verb == "delete" else obj)
+def service(**spec: str) -> Obj:
+    return {"kind": "Service", "metadata": {"name": "x", "namespace": "here"}, "spec": spec}
 
 
-def test_somebody_who_deletes_again_and_again_is_answered_less_and_less() -> None:
+def change(verb: Verb = "replace", live: Obj | None = None, **spec: str) -> Change:
+    return Change(verb, KEY, None if verb == "delete" else service(**spec), live=live)
+
+
+def held(limiter: WriteLimiter, each: Change) -> Outcome | None:
+    outcomes = limiter.held(INSTANCE, [each])
+    return outcomes[0] if outcomes else None
+
+
+def test_an_object_that_is_deleted_again_and_again_is_created_less_and_less_often() -> None:
     clock = Clock()
-    restraint = WriteLimiter(clock)
-    answers = 0
-    while restraint.wait(OWNER, action("create"), None) == 0:
-        restraint.written(OWNER, action("create"), None)
-        answers += 1
-    assert answers == 20
-    wait = restraint.wait(OWNER, action("create"), None)
-    assert 0 < wait < math.inf
-    clock.now += wait
-    assert restraint.wait(OWNER, action("create"), None) == 0
+    limiter = WriteLimiter(clock)
+    count = 0
+    while held(limiter, change("create")) is None:
+        limiter.record(INSTANCE, [applied(change("create"))])
+        count += 1
+    assert count == 20
+    outcome = held(limiter, change("create"))
+    assert outcome
+    assert outcome.state == "deferred"
+    assert outcome.retry_after == 5.0
+    clock.now += outcome.retry_after
+    assert held(limiter, change("create")) is None
 
 
-def test_a_refused_creation_waits_ever_longer_until_something_else_is_wished() -> None:
+def test_a_refused_write_is_repeated_after_growing_pauses() -> None:
     clock = Clock()
-    restraint = WriteLimiter(clock)
-    refusal = Refusal(KEY, "Forbidden", "no")
+    limiter = WriteLimiter(clock)
+    refusal = refused(change("create"), "Forbidden", "no")
     pauses = []
     for _ in range(8):
-        restraint.refused(OWNER, action("create"), refusal)
+        limiter.record(INSTANCE, [refusal])
         before = clock.now
-        while restraint.still_refused(OWNER, action("create")):
+        while outcome := held(limiter, change("create")):
+            assert outcome.state == "refused"
+            assert outcome.problem == refusal.problem
             clock.now += 0.05
         pauses.append(clock.now - before)
     assert pauses == sorted(pauses)
-    assert pauses[-1] > 10 * pauses[0]
-    restraint.refused(OWNER, action("create"), refusal)
-    assert restraint.still_refused(OWNER, action("create", type="other")) is None
+    assert 0.15 <= pauses[0] < 0.25
+    assert 5.0 <= pauses[-1] < 5.1
 
 
-def test_a_write_that_changes_nothing_is_not_repeated() -> None:
-    restraint = WriteLimiter(Clock())
-    live = {"metadata": {"name": "x", "namespace": "here"}, "spec": {"type": "theirs"}, "kind": "Service"}
-    restraint.written(OWNER, action(type="ours"), live)
-    assert restraint.wait(OWNER, action(type="ours"), live) == math.inf
-    assert restraint.wait(OWNER, action(type="another"), live) == 0
-    assert restraint.wait(OWNER, action(type="ours"), live | {"spec": {"type": "changed"}}) == 0
+def test_another_desired_state_is_written_at_once_after_a_refusal() -> None:
+    limiter = WriteLimiter(Clock())
+    limiter.record(INSTANCE, [refused(change("create"), "Forbidden", "no")])
+    assert held(limiter, change("create", type="other")) is None
+
+
+def test_transient_refusals_are_not_remembered() -> None:
+    limiter = WriteLimiter(Clock())
+    limiter.record(INSTANCE, [refused(change("create"), "Conflict", "no", transient=True)])
+    assert held(limiter, change("create")) is None
+
+
+def test_a_write_that_the_cluster_reverts_is_reported_and_not_repeated() -> None:
+    limiter = WriteLimiter(Clock())
+    reverted = service(type="theirs")
+    [outcome] = limiter.record(INSTANCE, [applied(change(type="ours"), reverted)])
+    assert outcome.state == "no-op"
+    assert outcome.problem
+    assert outcome.problem.reason == "ChangedByOthers"
+    assert "Service here/x" in outcome.problem.message
+    assert "spec.type" in outcome.problem.message
+    again = held(limiter, change(live=reverted, type="ours"))
+    assert again
+    assert again.state == "no-op"
+    assert again.problem == outcome.problem
+
+
+def test_a_reverted_write_is_repeated_once_either_side_changes() -> None:
+    limiter = WriteLimiter(Clock())
+    limiter.record(INSTANCE, [applied(change(type="ours"), service(type="theirs"))])
+    assert held(limiter, change(live=service(type="theirs"), type="another")) is None
+    assert held(limiter, change(live=service(type="changed"), type="ours")) is None
+
+
+def test_metadata_that_the_api_server_sets_does_not_count_as_a_change() -> None:
+    limiter = WriteLimiter(Clock())
+    limiter.record(INSTANCE, [applied(change(type="ours"), service(type="theirs"))])
+    live = service(type="theirs")
+    live["metadata"] = {**live["metadata"], "resourceVersion": "7", "generation": 2}
+    assert held(limiter, change(live={**live, "status": {"x": 1}}, type="ours"))
+
+
+def test_an_effective_write_stays_applied() -> None:
+    limiter = WriteLimiter(Clock())
+    outcome = applied(change(type="ours"), service(type="ours"))
+    assert limiter.record(INSTANCE, [outcome]) == [outcome]
+    assert held(limiter, change(live=service(type="ours"), type="ours")) is None
+
+
+def test_a_reset_or_deleted_instance_is_forgotten() -> None:
+    limiter = WriteLimiter(Clock())
+    for forget in (limiter.reset, lambda: limiter.forget(INSTANCE)):
+        limiter.record(INSTANCE, [refused(change("create"), "Forbidden", "no")])
+        assert held(limiter, change("create"))
+        forget()
+        assert held(limiter, change("create")) is None
+
+
+def test_other_instances_and_objects_are_not_affected() -> None:
+    limiter = WriteLimiter(Clock())
+    limiter.record(INSTANCE, [refused(change("create"), "Forbidden", "no")])
+    other = replace(change("create"), key=Key("Service", "here", "y"))
+    assert held(limiter, other) is None
+    assert limiter.held(InstanceKey("here", "y"), [change("create")]) == []

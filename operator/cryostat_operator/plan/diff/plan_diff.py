@@ -7,7 +7,7 @@ extra key, a wider port list. What the API server fills in by itself is recognis
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 from ...api import constants
@@ -27,13 +27,25 @@ Verb = Literal["create", "replace", "recreate", "delete"]
 
 @dataclass(frozen=True)
 class Change:
-    """One write. `obj` is what to write, `order` the values that a Secret must have, `uid` what is deleted."""
+    """One write.
+
+    Attributes:
+        obj: what to write; None for deletions.
+        order: the content that a Secret must have; None if its data stays as it is.
+        uid: of the object to delete.
+        component: name of the component that the object belongs to.
+        live: the object as last observed; None if it does not exist.
+        event: what to announce once the change is applied.
+    """
 
     verb: Verb
     key: Key
     obj: Obj | None = None
     order: Request | None = None
     uid: str = ""
+    component: str = "core"
+    live: Obj | None = None
+    event: Problem | None = None
 
 
 _ISSUER = "cert-manager.io/issuer-name"
@@ -59,7 +71,15 @@ def compare(plan: Plan, snapshot: Snapshot, uid: str) -> list[Change]:
         unwanted = key not in wished and key not in blocked and is_prunable(key, snapshot.live[key], uid)
         if (unwanted and not _looked_after(key, snapshot.live[key], snapshot)) or key in delete:
             actions.append(Change("delete", key, uid=snapshot.live[key]["metadata"]["uid"]))
-    return actions
+    return [
+        replace(
+            action,
+            component=component_of(plan, action.key),
+            live=snapshot.live.get(action.key),
+            event=news(action, snapshot),
+        )
+        for action in actions
+    ]
 
 
 def agrees(plan: Plan, snapshot: Snapshot, key: Key) -> bool:

@@ -1,0 +1,34 @@
+"""What must be written before a Cryostat may be deleted: garbage collection does the rest."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from .. import retention
+from ..model.kinds import InstanceKey, Key, Obj
+from .plan_diff import Change, is_prunable
+
+
+def teardown(key: InstanceKey, live: Mapping[Key, Obj], annotations: Mapping[str, str] | None = None) -> list[Change]:
+    """Changes that precede the deletion of a Cryostat.
+
+    Objects without an owner reference are deleted. They have names that only one Cryostat can have. If the annotations
+    ask to retain data, volumes and their key Secrets lose their owner reference.
+
+    Args:
+        key: the Cryostat.
+        live: objects with the ownership labels of the Cryostat.
+        annotations: of the Cryostat.
+    """
+    return [*_deletions(live), *(_releases(key, live) if retention.asked(annotations) else ())]
+
+
+def _deletions(live: Mapping[Key, Obj]) -> list[Change]:
+    return [
+        Change("delete", key, uid=obj["metadata"]["uid"]) for key, obj in live.items() if is_prunable(key, obj, uid="")
+    ]
+
+
+def _releases(key: InstanceKey, live: Mapping[Key, Obj]) -> list[Change]:
+    data = {k: obj for k, obj in live.items() if retention.holds_data(k, key.name) and not retention.is_released(obj)}
+    return [Change("replace", k, retention.released(obj)) for k, obj in data.items()]

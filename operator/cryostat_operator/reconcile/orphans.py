@@ -1,0 +1,43 @@
+"""Deletes objects whose Cryostat no longer exists, for example because its finalizer was removed by hand."""
+
+from __future__ import annotations
+
+from ..api import constants
+from ..kube.client import Client
+from ..kube.errors import ApiError
+from ..observe.owned_objects import OwnedObjects
+from ..plan.diff.teardown import teardown
+from ..plan.model.kinds import InstanceKey, resource_path
+from .applier import Applier
+from .work_queue import Result
+
+
+class Orphans:
+    """Collects the orphaned objects of Cryostats."""
+
+    def __init__(self, client: Client, owned: OwnedObjects, applier: Applier) -> None:
+        self._client = client
+        self._owned = owned
+        self._applier = applier
+
+    async def collect(self, key: InstanceKey) -> Result:
+        """Delete the objects of a Cryostat that is not known, if the API server confirms that it does not exist.
+
+        Garbage collection deletes the objects that have an owner reference.
+
+        Raises:
+            ApiError: the Cryostat could not be read.
+        """
+        self._applier.forget(key)
+        if not self._owned.of(key):
+            return Result()
+        path = resource_path(constants.GROUP, constants.VERSION, constants.PLURAL, key.namespace, key.name)
+        try:
+            await self._client.request("GET", path)
+        except ApiError as error:
+            if not error.is_not_found(constants.PLURAL, key.name):
+                raise
+        else:
+            return Result()  # it was just created, and its ADDED event follows
+        outcomes = await self._applier.write_all(key, teardown(key, self._owned.live(key)))
+        return Result(failed=any(outcome.state == "refused" for outcome in outcomes))

@@ -1,0 +1,100 @@
+"""Maps errors of the Kubernetes API to stable reasons, by an ordered list of checks."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+from ..kube.errors import ApiError, ApiUnavailable
+from ..plan.diff.plan_diff import Change
+from .results import Outcome, refused
+
+
+class _Check(NamedTuple):
+    """If `matches`, the refusal has this reason; a `transient` one is retried soon and not reported."""
+
+    matches: Callable[[Change, ApiError], bool]
+    reason: str
+    transient: bool = False
+
+
+def outcome_of(change: Change, error: ApiError) -> Outcome:
+    """The outcome of a write that failed with an API error.
+
+    Args:
+        change: what was to be written.
+        error: what the client raised.
+    """
+    check = next(check for check in CHECKS if check.matches(change, error))
+    return refused(change, check.reason, f"{change.key}: {error.message}", transient=check.transient)
+
+
+def is_immutable(error: ApiError) -> bool:
+    """Whether an update failed because it changes a field that cannot be changed.
+
+    No cause says so: validation reports `FieldValueInvalid` with this text, see `ValidateImmutableField` in
+    k8s.io/apimachinery/pkg/api/validation/objectmeta.go ("field is immutable").
+    """
+    return error.status == 422 and "immutable" in error.message
+
+
+def _is_unavailable(change: Change, error: ApiError) -> bool:
+    return isinstance(error, ApiUnavailable)
+
+
+def _is_conflict(change: Change, error: ApiError) -> bool:
+    """Changed or deleted by another client since it was read."""
+    return error.status == 409 or (error.status == 404 and change.verb != "create")
+
+
+def _lacks_namespace(change: Change, error: ApiError) -> bool:
+    return error.is_not_found("namespaces")
+
+
+def _is_not_served(change: Change, error: ApiError) -> bool:
+    return error.status == 404
+
+
+def _is_terminating(change: Change, error: ApiError) -> bool:
+    """The cause is `NamespaceTerminatingCause` in k8s.io/api/core/v1/types.go."""
+    return error.status == 403 and error.has_cause("NamespaceTerminating")
+
+
+def _exceeds_quota(change: Change, error: ApiError) -> bool:
+    """No cause says so. The text is from k8s.io/apiserver/pkg/admission/plugin/resourcequota/controller.go."""
+    return error.status == 403 and "exceeded quota" in error.message
+
+
+def _is_resize_refused(change: Change, error: ApiError) -> bool:
+    """No cause says so. The text is from plugin/pkg/admission/storage/persistentvolume/resize of Kubernetes."""
+    return error.status == 403 and change.key.kind == "PersistentVolumeClaim" and "resize" in error.message
+
+
+def _is_forbidden(change: Change, error: ApiError) -> bool:
+    return error.status == 403
+
+
+def _is_invalid(kind: str = "") -> Callable[[Change, ApiError], bool]:
+    """A check for objects of one kind, or of any kind, that the API server finds invalid."""
+    return lambda change, error: error.status == 422 and kind in ("", change.key.kind)
+
+
+def _always(change: Change, error: ApiError) -> bool:
+    return True
+
+
+CHECKS = (
+    _Check(_is_unavailable, "ApiServerUnavailable", transient=True),
+    _Check(_is_conflict, "Conflict", transient=True),
+    _Check(_lacks_namespace, "NamespaceNotFound", transient=True),
+    _Check(_is_not_served, "ApiNotServed"),
+    _Check(_is_terminating, "NamespaceTerminating", transient=True),
+    _Check(_exceeds_quota, "QuotaExceeded"),
+    _Check(_is_resize_refused, "PersistentVolumeClaimInvalid"),
+    _Check(_is_forbidden, "Forbidden"),
+    _Check(_is_invalid("PersistentVolumeClaim"), "PersistentVolumeClaimInvalid"),
+    _Check(_is_invalid("Route"), "RouteInvalid"),
+    _Check(_is_invalid(), "Invalid"),
+    _Check(_always, "WriteRefused"),
+)
+"""The first check that matches decides."""

@@ -1,0 +1,113 @@
+"""Outcomes of the writes of one run, and what follows from them for the status and for the next run."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import Literal
+
+from ..plan.diff.plan_diff import Change
+from ..plan.model.kinds import Key, Obj
+from ..plan.model.problems import Problem
+from .work_queue import Result
+
+State = Literal["applied", "refused", "no-op", "deferred"]
+
+TRANSIENT_RETRY_SECONDS = 1.0
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What became of one change.
+
+    Attributes:
+        state: `applied`; `refused` by the API server, or by the operator for an object that it does not own; `no-op`
+            if the cluster reverts this write each time; `deferred` if the object was written too often lately.
+        problem: the cause, unless the change was applied or deferred.
+        retry_after: seconds until another attempt makes sense, for transient refusals and deferred changes; None if
+            the cause lasts.
+        response: the object as the API server returned it; None for deletions and Secrets.
+    """
+
+    change: Change
+    state: State
+    problem: Problem | None = None
+    retry_after: float | None = None
+    response: Obj | None = None
+
+    @property
+    def is_lasting_refusal(self) -> bool:
+        """Whether the write fails again until somebody changes the cluster or the spec."""
+        return self.state == "refused" and self.retry_after is None
+
+
+def applied(change: Change, response: Obj | None = None) -> Outcome:
+    """The outcome of a successful write."""
+    return Outcome(change, "applied", response=response)
+
+
+def refused(change: Change, reason: str, message: str, *, transient: bool = False) -> Outcome:
+    """The outcome of a refused write.
+
+    Args:
+        message: one or two sentences that name the object.
+        transient: whether the cause goes away by itself; the status does not mention it then.
+    """
+    problem = Problem(change.component, reason, message, dedup_key=str(change.key))
+    return Outcome(change, "refused", problem, TRANSIENT_RETRY_SECONDS if transient else None)
+
+
+@dataclass
+class Results:
+    """All outcomes of one run, at most one per object."""
+
+    outcomes: dict[Key, Outcome] = field(default_factory=dict)
+
+    def add(self, outcomes: Iterable[Outcome]) -> None:
+        """Add outcomes of one pass."""
+        for outcome in outcomes:
+            self.outcomes[outcome.change.key] = outcome
+
+    def remaining(self, changes: Iterable[Change]) -> list[Change]:
+        """Those of the changes whose object has no outcome yet."""
+        return [change for change in changes if change.key not in self.outcomes]
+
+    @property
+    def lasting_refusals(self) -> list[Problem]:
+        """Causes of refusals that the status reports, ordered by object."""
+        return [each.problem for each in self._sorted() if each.is_lasting_refusal and each.problem]
+
+    @property
+    def problems(self) -> list[Problem]:
+        """Everything that the status reports: lasting refusals, then writes that the cluster reverts."""
+        no_ops = [each.problem for each in self._sorted() if each.state == "no-op" and each.problem]
+        return [*self.lasting_refusals, *no_ops]
+
+    @property
+    def events(self) -> list[Problem]:
+        """What applied changes announce, such as a new host of a Route."""
+        done = (each.change for each in self.outcomes.values() if each.state == "applied")
+        return [change.event for change in done if change.event]
+
+    def requeue(self, recheck_after: float) -> Result:
+        """When to reconcile again.
+
+        Args:
+            recheck_after: seconds until something is due without an event; infinite if nothing is.
+        """
+        refusals = [each for each in self.outcomes.values() if each.state == "refused"]
+        if any(each.is_lasting_refusal or _is_unavailable(each) for each in refusals):
+            return Result(failed=True)
+        if refusals:
+            return Result(TRANSIENT_RETRY_SECONDS)
+        deferred = (each.retry_after for each in self.outcomes.values() if each.state == "deferred")
+        due = min((recheck_after, *(delay for delay in deferred if delay is not None)))
+        return Result(due if due < math.inf else None)
+
+    def _sorted(self) -> list[Outcome]:
+        return [self.outcomes[key] for key in sorted(self.outcomes)]
+
+
+def _is_unavailable(outcome: Outcome) -> bool:
+    return outcome.problem is not None and outcome.problem.reason == "ApiServerUnavailable"

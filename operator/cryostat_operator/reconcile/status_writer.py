@@ -1,0 +1,73 @@
+"""Writes the status of Cryostats, and an event for each new cause."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from ..kube.client import Client
+from ..kube.events import EventRecorder, now
+from ..observe.cryostats import CryostatStore
+from ..plan.conditions import Report, status_of, unreadable
+from ..plan.instance import Instance
+from ..plan.model.desired_state import Plan
+from ..plan.model.kinds import InstanceKey, Obj
+from ..plan.model.problems import Problem
+
+
+class StatusWriter:
+    """Writes statuses and events only when they change."""
+
+    def __init__(self, client: Client, cryostats: CryostatStore) -> None:
+        self._client = client
+        self._cryostats = cryostats
+        self._events = EventRecorder(client)
+
+    async def write(
+        self, key: InstanceKey, instance: Instance, plan: Plan, report: Report, events: Sequence[Problem]
+    ) -> bool:
+        """Record the events of a run, then write the status if it differs from the last one.
+
+        Args:
+            report: what was found out besides the plan.
+            events: what was done and is announced once.
+
+        Returns:
+            False if the Cryostat was deleted meanwhile, so that nothing was written.
+        """
+        body = self._cryostats.get(key)
+        if body is None:
+            return False
+        # Events first: whether one is new is decided by the conditions that were written before.
+        actionable = [problem for problem in (*plan.problems, *report.refusals) if problem.actionable]
+        await self.record(body, [*actionable, *plan.warnings])
+        for event in events:
+            await self._events.event(body, event)
+        await self.patch(body, status_of(instance, plan, report, now()))
+        return True
+
+    async def write_failure(self, body: Obj, problem: Problem) -> None:
+        """Record an event, and set `Ready` to False; the rest of the status stays."""
+        status = body.get("status") or {}
+        generation = body["metadata"].get("generation", 0)
+        cause = problem.reason, problem.message
+        failed = unreadable(generation, cause, status.get("conditions") or [], now())
+        await self.record(body, [problem])
+        await self.patch(body, {**status, **failed})
+
+    async def record(self, body: Obj, problems: Sequence[Problem]) -> None:
+        """Record an event for each problem that is new since the last call."""
+        await self._events.events(body, problems)
+
+    async def patch(self, body: Obj, status: Obj) -> None:
+        """Write a whole status if it differs from the one that the Cryostat has."""
+        response = await self._events.status(body, status)
+        if response:
+            self._cryostats.answered(response)
+
+    def forget(self, uid: str) -> None:
+        """Forget a deleted Cryostat."""
+        self._events.forget(uid)
+
+    def reset(self) -> None:
+        """Forget which events were recorded in an earlier leadership term."""
+        self._events = EventRecorder(self._client)

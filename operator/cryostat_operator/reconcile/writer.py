@@ -1,0 +1,147 @@
+"""Writes one change, and adopts an object that already exists if it was made for the same Cryostat."""
+
+from __future__ import annotations
+
+from ..kube.client import Client
+from ..kube.errors import ApiError
+from ..observe.owned_objects import OwnedObjects
+from ..plan.diff.comparison import merged
+from ..plan.diff.managed_fields import trimmed
+from ..plan.diff.ownership import belongs_to, has_lost_labels, instance_of
+from ..plan.diff.plan_diff import Change
+from ..plan.model.kinds import InstanceKey, Key, Obj
+from .refusals import is_immutable
+from .results import Outcome, applied, refused
+from .secret_provider import SecretContent
+
+COPIED_METADATA = ("name", "namespace", "labels", "annotations", "ownerReferences")
+# Kinds that can be deleted and created again without loss. A Route is not among them: another Route could take its
+# host in between, and a user who may not change the host of a Route may not choose that of a new one either.
+RECREATABLE_KINDS = frozenset({"ConfigMap", "NetworkPolicy", "Ingress", "RoleBinding", "ClusterRoleBinding"})
+
+
+class Writer:
+    """Sends changes to the API server and records its responses in the cache of owned objects."""
+
+    def __init__(self, client: Client, owned: OwnedObjects) -> None:
+        self._client = client
+        self._owned = owned
+
+    async def write(self, instance: InstanceKey, change: Change, content: SecretContent) -> Outcome:
+        """Write one change.
+
+        Args:
+            instance: the Cryostat that the object belongs to.
+            content: data for the Secret that the change writes, if it writes one.
+
+        Returns:
+            `applied`, or `refused` if the name is taken by an object that is not the instance's.
+
+        Raises:
+            ApiError: the API server refused the write.
+        """
+        if change.obj is None or change.verb in ("delete", "recreate"):
+            await self._client.delete(change.key, change.uid)
+            return applied(change)  # the DELETED event enqueues the instance, which then creates the object again
+        if change.verb == "create":
+            return await self._create(instance, change, change.obj, content)
+        if change.key.kind == "Secret":
+            await self._update_secret(instance, change, change.obj, content)
+            return applied(change)
+        try:
+            return applied(change, await self._replace(change.key, change.obj))
+        except ApiError as error:
+            if not is_immutable(error) or change.key.kind not in RECREATABLE_KINDS:
+                raise
+            await self._client.delete(change.key, change.obj["metadata"]["uid"])
+            return applied(change)
+
+    async def _create(self, instance: InstanceKey, change: Change, obj: Obj, content: SecretContent) -> Outcome:
+        body = {**obj, "data": await content.merged_with({})} if content.request else obj
+        try:
+            created = await self._client.create(body)
+        except ApiError as error:
+            if error.reason != "AlreadyExists":
+                raise
+            return await self._adopt(instance, change, obj, content)
+        self._owned.put(change.key.kind, created, enqueue=False)
+        return applied(change)
+
+    async def _adopt(self, instance: InstanceKey, change: Change, obj: Obj, content: SecretContent) -> Outcome:
+        """Update the existing object if it was made for this instance. Otherwise leave it unchanged."""
+        key = change.key
+        live = await self._client.get_or_none(key)
+        if live is None:
+            return refused(change, "Conflict", f"{key} was deleted meanwhile", transient=True)
+        known = belongs_to(live, key, instance) or has_lost_labels(live, key, instance)
+        if not known and not (content.request and content.request.restores):
+            return refused(change, "NameCollision", name_collision(key, live))
+        if "deletionTimestamp" in live["metadata"]:
+            return refused(change, "BeingDeleted", f"{key} is being deleted and is created again then", transient=True)
+        if instance_of(live) == instance:
+            # The operator created it a moment ago, and its cache had not received it yet. The next pass compares it.
+            self._owned.put(key.kind, live, enqueue=True)
+            return refused(change, "Conflict", f"{key} was created meanwhile", transient=True)
+        live = trimmed(key.kind, live)
+        adopted = merged(obj, live)
+        if key.kind == "Secret":
+            await self._replace_secret(key, adopted, content)
+            return applied(change)
+        return applied(change, await self._replace(key, adopted))
+
+    async def _replace(self, key: Key, obj: Obj) -> Obj:
+        response = await self._client.replace(key, obj)
+        self._owned.put(key.kind, response, enqueue=False)
+        return trimmed(key.kind, response)
+
+    async def _update_secret(self, instance: InstanceKey, change: Change, obj: Obj, content: SecretContent) -> None:
+        cached = self._owned.of(instance).get(change.key)
+        if change.order or not cached:
+            await self._replace_secret(change.key, obj, content)
+            return
+        # The data stays as it is and need not be read: only the metadata changes.
+        response = await self._client.merge(change.key, metadata_patch(obj, cached.obj))
+        self._owned.put(change.key.kind, response, enqueue=False)
+
+    async def _replace_secret(self, key: Key, desired: Obj, content: SecretContent) -> None:
+        """Replace a Secret. Its data is kept; only values that are missing or must change are generated.
+
+        Raises:
+            ApiError: among others 409 if the Secret was deleted and created again since it was cached.
+        """
+        live = await self._client.get(key)
+        if desired["metadata"].get("uid") not in (None, live["metadata"]["uid"]):
+            raise ApiError(409, "Conflict", "it was deleted and created again by another client")
+        data = await content.merged_with(live.get("data") or {})
+        metadata = {**desired["metadata"], **{k: live["metadata"][k] for k in ("uid", "resourceVersion")}}
+        body = {**desired, "data": data, "metadata": metadata}
+        if live.get("immutable") and data == live.get("data"):
+            body["immutable"] = True
+        try:
+            response = await self._client.replace(key, body)
+        except ApiError as error:
+            if error.status != 422 or not live.get("immutable"):
+                raise
+            # A user made the Secret immutable, but its data must change. Valid values are kept.
+            await self._client.delete(key, live["metadata"]["uid"])
+            copied = {name: metadata[name] for name in COPIED_METADATA if name in metadata}
+            response = await self._client.create({**body, "metadata": copied})
+        self._owned.put(key.kind, response, enqueue=False)
+
+
+def metadata_patch(desired: Obj, live: Obj) -> Obj:
+    """A JSON merge patch that changes everything of a live Secret but its data."""
+    rest = {key: value for key, value in desired.items() if key not in ("apiVersion", "kind", "metadata", "data")}
+    new, old = desired["metadata"], live["metadata"]
+    metadata = {name: new.get(name) for name in ("uid", "resourceVersion", "ownerReferences")}
+    for name in ("labels", "annotations"):
+        removed = dict.fromkeys(old.get(name) or {})
+        metadata[name] = {**removed, **(new.get(name) or {})}
+    return {**rest, "metadata": metadata}
+
+
+def name_collision(key: Key, live: Obj) -> str:
+    """The message for an object whose name the instance needs, but that belongs to another Cryostat or to no one."""
+    owner = instance_of(live)
+    cause = f"belongs to Cryostat {owner.namespace}/{owner.name}" if owner else "was not made for this Cryostat"
+    return f"{key} already exists and {cause}, so the operator does not change it. Delete or rename it."
