@@ -1,0 +1,93 @@
+"""Adoption of objects that the Go operator created."""
+
+from __future__ import annotations
+
+from functools import partial
+
+import pytest
+
+from cryostat_operator.api import constants
+from cryostat_operator.kube.errors import ApiError
+from cryostat_operator.plan.model import names
+from cryostat_operator.plan.model.kinds import KINDS, Key
+from cryostat_operator.reconcile.adoption import adoption_marker
+from tests.unit.reconcile.conftest import INSTANCE, OWNERSHIP_LABELS, Cluster
+
+MAP = Key("ConfigMap", "here", "x")
+OWNER = {"kind": constants.KIND, "apiVersion": constants.API_VERSION, "name": "sample", "uid": "u", "controller": True}
+OWNED = {"ownerReferences": [OWNER]}
+
+
+def labels(cluster: Cluster, key: Key) -> object:
+    found = cluster.server.find(key)
+    assert found
+    return found["metadata"].get("labels")
+
+
+async def test_owned_objects_get_the_ownership_labels(cluster: Cluster) -> None:
+    cluster.put(MAP, cached=False, metadata={**OWNED, "labels": {"kept": "1"}}, data={"a": "1"})
+    await cluster.adoption.adopt(INSTANCE, "uid")
+    assert labels(cluster, MAP) == {"kept": "1", **OWNERSHIP_LABELS}
+    assert MAP in cluster.owned.of(INSTANCE)
+
+
+async def test_objects_of_others_are_left_alone(cluster: Cluster) -> None:
+    cluster.put(MAP, cached=False)
+    await cluster.adoption.adopt(INSTANCE, "uid")
+    assert labels(cluster, MAP) is None
+    assert cluster.server.writes == []
+
+
+async def test_cluster_scoped_objects_are_found_by_name(cluster: Cluster) -> None:
+    key = Key("ClusterRoleBinding", "", names.instance_hash_name("here", "sample"))
+    cluster.put(key, cached=False)
+    await cluster.adoption.adopt(INSTANCE, "uid")
+    assert labels(cluster, key) == OWNERSHIP_LABELS
+
+
+async def test_it_happens_once(cluster: Cluster) -> None:
+    await cluster.adoption.adopt(INSTANCE, "uid")
+    requests = len(cluster.server.requests)
+    assert requests == len(KINDS)
+    await cluster.adoption.adopt(INSTANCE, "uid")
+    assert len(cluster.server.requests) == requests
+    for forget in (partial(cluster.adoption.forget, "uid"), cluster.adoption.reset):
+        cluster.server.requests.clear()
+        forget()
+        await cluster.adoption.adopt(INSTANCE, "uid")
+        assert len(cluster.server.requests) == requests
+
+
+async def test_nothing_is_read_where_the_marker_is_labeled(cluster: Cluster) -> None:
+    cluster.put(adoption_marker(INSTANCE), metadata={"labels": OWNERSHIP_LABELS})
+    await cluster.adoption.adopt(INSTANCE, "uid")
+    assert cluster.server.requests == []
+
+
+async def test_the_marker_is_labeled_last(cluster: Cluster) -> None:
+    marker = adoption_marker(INSTANCE)
+    cluster.put(marker, cached=False, metadata=OWNED)
+    for number in range(5):
+        cluster.put(Key("ConfigMap", "here", f"x{number}"), cached=False, metadata=OWNED)
+    await cluster.adoption.adopt(INSTANCE, "uid")
+    assert len(cluster.server.writes) == 6
+    assert cluster.server.writes[-1][1].endswith("/serviceaccounts/sample")
+
+
+async def test_a_failure_is_tried_again(cluster: Cluster) -> None:
+    cluster.put(MAP, cached=False, metadata=OWNED)
+    cluster.server.hook = lambda method, *_: ApiError(403, "Forbidden", "no") if method == "PUT" else None
+    with pytest.raises(ApiError):
+        await cluster.adoption.adopt(INSTANCE, "uid")
+    cluster.server.hook = None
+    await cluster.adoption.adopt(INSTANCE, "uid")
+    assert labels(cluster, MAP) == OWNERSHIP_LABELS
+
+
+async def test_kinds_that_are_not_served_have_nothing_to_adopt(cluster: Cluster) -> None:
+    cluster.server.hook = lambda _, path, __: ApiError(404, "NotFound", "not served") if "/routes" in path else None
+    await cluster.adoption.adopt(INSTANCE, "uid")
+    cluster.adoption.reset()
+    cluster.server.hook = lambda _, path, __: ApiError(404, "NotFound", "not served") if "/secrets" in path else None
+    with pytest.raises(ApiError):
+        await cluster.adoption.adopt(INSTANCE, "uid")

@@ -1,0 +1,107 @@
+"""Concurrent writes, their outcomes, and the write limiter in front of them."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+from cryostat_operator.kube.errors import ApiError
+from cryostat_operator.plan.diff.plan_diff import Change
+from cryostat_operator.plan.model.kinds import Key, Obj, path_of
+from cryostat_operator.reconcile import applier
+from tests.unit.reconcile.conftest import INSTANCE, OWNERSHIP_LABELS, Cluster
+
+
+def creation(name: str) -> Change:
+    metadata = {"name": name, "namespace": "here", "labels": OWNERSHIP_LABELS}
+    return Change(
+        "create", Key("ConfigMap", "here", name), {"apiVersion": "v1", "kind": "ConfigMap", "metadata": metadata}
+    )
+
+
+async def test_each_change_has_one_outcome(cluster: Cluster) -> None:
+    cluster.server.hook = refuse("bad")
+    outcomes = await cluster.applier.apply(INSTANCE, [creation("good"), creation("bad")])
+    assert {o.change.key.name: o.state for o in outcomes} == {"good": "applied", "bad": "refused"}
+
+
+async def test_a_refused_write_is_not_repeated_at_once(cluster: Cluster) -> None:
+    cluster.server.hook = refuse("bad")
+    [first] = await cluster.applier.apply(INSTANCE, [creation("bad")])
+    [second] = await cluster.applier.apply(INSTANCE, [creation("bad")])
+    assert first.problem == second.problem
+    assert len(cluster.server.requests) == 1
+    cluster.applier.reset()
+    await cluster.applier.apply(INSTANCE, [creation("bad")])
+    assert len(cluster.server.requests) == 2
+
+
+async def test_writes_without_limiter_are_always_sent(cluster: Cluster) -> None:
+    cluster.server.hook = refuse("bad")
+    for _ in range(3):
+        await cluster.applier.write_all(INSTANCE, [creation("bad")])
+    assert len(cluster.server.requests) == 3
+
+
+async def test_a_write_that_is_reverted_is_a_no_op(cluster: Cluster) -> None:
+    key = Key("ConfigMap", "here", "x")
+    live = cluster.put(key, metadata={"labels": OWNERSHIP_LABELS}, data={"a": "theirs"})
+
+    async def revert(_: Key, obj: Obj) -> Obj:
+        return cluster.server.put(path_of(key), {**obj, "data": {"a": "theirs"}})
+
+    cluster.server.replace = revert  # type: ignore[method-assign, assignment]
+    change = Change("replace", key, {**live, "data": {"a": "ours"}}, live=live)
+    [outcome] = await cluster.applier.apply(INSTANCE, [change])
+    assert outcome.state == "no-op"
+    assert outcome.problem
+    assert outcome.problem.reason == "ChangedByOthers"
+
+
+async def test_a_bug_is_reported_without_its_text(cluster: Cluster) -> None:
+    def bug(*_: Any) -> None:
+        raise RuntimeError("password")
+
+    cluster.server.hook = bug
+    [outcome] = await cluster.applier.apply(INSTANCE, [creation("x")])
+    assert outcome.problem
+    assert outcome.problem.reason == "InternalError"
+    assert "RuntimeError" in outcome.problem.message
+    assert "password" not in outcome.problem.message
+
+
+async def test_writes_of_one_instance_are_concurrent_up_to_a_limit(cluster: Cluster) -> None:
+    assert await most_at_a_time(cluster, 40) == applier.MAX_CONCURRENT_WRITES_PER_INSTANCE
+
+
+async def test_an_instance_with_slow_writes_gets_few_slots_once(cluster: Cluster) -> None:
+    cluster.applier._slow.add(INSTANCE)
+    assert await most_at_a_time(cluster, 10) == applier.MAX_CONCURRENT_WRITES_SLOW
+    assert INSTANCE not in cluster.applier._slow
+
+
+async def most_at_a_time(cluster: Cluster, count: int) -> int:
+    """The largest number of creations in flight while `count` objects are created."""
+    running = most = 0
+
+    async def create(obj: Obj) -> Obj:
+        nonlocal running, most
+        running += 1
+        most = max(most, running)
+        await asyncio.sleep(0.01)
+        running -= 1
+        return cluster.server.put(path_of(Key("ConfigMap", "here", obj["metadata"]["name"])), obj)
+
+    cluster.server.create = create  # type: ignore[method-assign]
+    await cluster.applier.write_all(INSTANCE, [creation(f"x{number}") for number in range(count)])
+    return most
+
+
+def refuse(name: str) -> Any:
+    """A hook that refuses the creation of one object."""
+
+    def hook(method: str, path: str, body: Any) -> ApiError | None:
+        refused = method == "POST" and body["metadata"]["name"] == name
+        return ApiError(403, "Forbidden", "no") if refused else None
+
+    return hook

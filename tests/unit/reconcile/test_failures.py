@@ -1,0 +1,80 @@
+"""What a failed reconcile reports, and whether it is retried."""
+
+from __future__ import annotations
+
+import pytest
+
+from cryostat_operator.api.validation import InvalidCryostatError
+from cryostat_operator.kube.errors import ApiError, ApiUnavailable
+from cryostat_operator.reconcile.failures import Failures
+from cryostat_operator.reconcile.work_queue import Result
+from tests.unit.reconcile.conftest import INSTANCE, Cluster
+
+GONE = {"kind": "cryostats", "name": "sample"}
+
+
+async def handle(cluster: Cluster, error: Exception) -> Result:
+    return await Failures(cluster.cryostats, cluster.status).handle(INSTANCE, error)
+
+
+async def test_an_invalid_cryostat_is_reported_and_not_retried(cluster: Cluster) -> None:
+    cluster.cryostat()
+    assert await handle(cluster, InvalidCryostatError(["spec.a: wrong", "spec.b: wrong"])) == Result()
+    ready = cluster.condition("Ready")
+    assert (ready["status"], ready["reason"]) == ("False", "InvalidSpec")
+    assert "spec.a: wrong; spec.b: wrong" in ready["message"]
+    assert [reason for reason, _ in cluster.events()] == ["InvalidSpec"]
+
+
+async def test_a_bug_is_an_internal_error_without_its_text(cluster: Cluster) -> None:
+    cluster.cryostat()
+    assert await handle(cluster, RuntimeError("password")) == Result(failed=True)
+    ready = cluster.condition("Ready")
+    assert ready["reason"] == "InternalError"
+    assert "RuntimeError" in ready["message"]
+    assert "log" in ready["message"]
+    assert "password" not in str(cluster.live_cryostat()) + str(cluster.events())
+
+
+async def test_a_missing_permission_is_reported_and_retried(cluster: Cluster) -> None:
+    cluster.cryostat()
+    assert await handle(cluster, ApiError(403, "Forbidden", "cannot get secrets")) == Result(failed=True)
+    assert cluster.condition("Ready")["reason"] == "Forbidden"
+    await handle(cluster, ApiError(403, "Forbidden", "cannot get config maps"))
+    assert len(cluster.events()) == 1
+
+
+async def test_a_status_that_may_not_be_written_is_no_further_failure(cluster: Cluster) -> None:
+    cluster.cryostat()
+    cluster.server.hook = lambda *_: ApiError(403, "Forbidden", "no")
+    assert await handle(cluster, ApiError(403, "Forbidden", "no")) == Result(failed=True)
+
+
+@pytest.mark.parametrize("error", [ApiUnavailable(0, "Unavailable", "down"), ApiError(409, "Conflict", "changed")])
+async def test_other_api_errors_are_only_retried(cluster: Cluster, error: ApiError) -> None:
+    cluster.cryostat()
+    assert await handle(cluster, error) == Result(failed=True)
+    assert cluster.server.requests == []
+
+
+async def test_a_cryostat_that_does_not_exist_is_discarded_and_its_orphans_collected_next(cluster: Cluster) -> None:
+    cluster.cryostat()
+    assert await handle(cluster, ApiError(404, "NotFound", "not found", GONE)) == Result(requeue_after=0.0)
+    assert cluster.cryostats.get(INSTANCE) is None
+
+
+async def test_a_404_of_something_else_discards_nothing(cluster: Cluster) -> None:
+    cluster.cryostat()
+    assert await handle(cluster, ApiError(404, "NotFound", "not served")) == Result(failed=True)
+    assert cluster.cryostats.get(INSTANCE)
+
+
+async def test_an_invalid_cryostat_that_was_deleted_is_discarded(cluster: Cluster) -> None:
+    cluster.cryostat()
+    cluster.server.hook = lambda method, *_: ApiError(404, "NotFound", "gone", GONE) if method == "PATCH" else None
+    assert await handle(cluster, InvalidCryostatError(["x"])) == Result(requeue_after=0.0)
+
+
+async def test_a_bug_without_a_cryostat_is_raised(cluster: Cluster) -> None:
+    with pytest.raises(RuntimeError):
+        await handle(cluster, RuntimeError("x"))

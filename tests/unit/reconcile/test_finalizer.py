@@ -1,0 +1,130 @@
+"""The finalizer: when it is added, what is deleted first, what blocks its removal."""
+
+from __future__ import annotations
+
+import pytest
+
+from cryostat_operator.api import constants
+from cryostat_operator.kube.errors import ApiError, ApiUnavailable
+from cryostat_operator.plan.model import names
+from cryostat_operator.plan.model.kinds import Key, Obj
+from cryostat_operator.reconcile.adoption import adoption_marker
+from cryostat_operator.reconcile.work_queue import Result
+from tests.unit.reconcile.conftest import CRYOSTAT_PATH, INSTANCE, OWNERSHIP_LABELS, Cluster
+
+BINDING = Key("ClusterRoleBinding", "", names.instance_hash_name("here", "sample"))
+CLAIM = Key("PersistentVolumeClaim", "here", "sample")
+OWNER = {"kind": constants.KIND, "apiVersion": constants.API_VERSION, "name": "sample", "uid": "u", "controller": True}
+LABELED = {"labels": OWNERSHIP_LABELS}
+
+
+def deleting(cluster: Cluster, *others: str, **metadata: object) -> Obj:
+    """A Cryostat that is being deleted, without objects of the Go operator."""
+    cluster.put(adoption_marker(INSTANCE), metadata={**LABELED, "ownerReferences": [OWNER]})
+    finalizers = [*others, constants.FINALIZER]
+    return cluster.cryostat(finalizers=finalizers, deletionTimestamp="2020-01-01T00:00:00Z", **metadata)
+
+
+@pytest.mark.parametrize("others", [[], ["other"]])
+async def test_it_is_added_to_those_of_others(cluster: Cluster, others: list[str]) -> None:
+    body = cluster.cryostat(**({"finalizers": others} if others else {}))
+    assert not cluster.finalizer.is_set(body)
+    await cluster.finalizer.add(body)
+    assert cluster.live_cryostat()["metadata"]["finalizers"] == [*others, constants.FINALIZER]
+    cached = cluster.cryostats.get(INSTANCE)
+    assert cached
+    assert cluster.finalizer.is_set(cached)
+
+
+async def test_it_is_not_added_to_a_cryostat_that_changed(cluster: Cluster) -> None:
+    body = dict(cluster.cryostat())
+    cluster.server.put(CRYOSTAT_PATH, {**cluster.live_cryostat(), "spec": {"changed": True}})
+    stale = {**body, "metadata": {**body["metadata"], "resourceVersion": "0"}}
+    with pytest.raises(ApiError) as error:
+        await cluster.finalizer.add(stale)
+    assert error.value.status == 422
+
+
+async def test_objects_without_owner_are_deleted_before_it_is_removed(cluster: Cluster) -> None:
+    cluster.put(BINDING, metadata=LABELED)
+    body = deleting(cluster)
+    assert await cluster.finalizer.finalize(INSTANCE, body) == Result()
+    assert [method for method, _ in cluster.server.writes] == ["DELETE", "PATCH"]
+    assert cluster.server.find(BINDING) is None
+    assert cluster.server.find(CRYOSTAT_PATH) is None
+    assert cluster.server.find(adoption_marker(INSTANCE))  # garbage collection deletes it
+
+
+async def test_finalizers_of_others_stay(cluster: Cluster) -> None:
+    await cluster.finalizer.finalize(INSTANCE, deleting(cluster, "other"))
+    assert cluster.live_cryostat()["metadata"]["finalizers"] == ["other"]
+
+
+async def test_nothing_is_done_without_the_finalizer(cluster: Cluster) -> None:
+    body = cluster.cryostat(finalizers=["other"], deletionTimestamp="2020-01-01T00:00:00Z")
+    assert await cluster.finalizer.finalize(INSTANCE, body) == Result()
+    assert cluster.server.requests == []
+
+
+async def test_a_refused_deletion_blocks_it_and_is_reported(cluster: Cluster) -> None:
+    cluster.put(BINDING, metadata=LABELED)
+    body = deleting(cluster)
+    cluster.server.hook = lambda method, *_: ApiError(403, "Forbidden", "not allowed") if method == "DELETE" else None
+    assert await cluster.finalizer.finalize(INSTANCE, body) == Result(failed=True)
+    assert cluster.finalizer.is_set(cluster.live_cryostat())
+    [(reason, message)] = cluster.events()
+    assert reason == "DeletionBlocked"
+    assert str(BINDING) in message
+    assert cluster.metrics.errors.labels("Forbidden")._value.get() == 1
+
+
+async def test_kinds_that_are_no_longer_served_do_not_block_it(cluster: Cluster) -> None:
+    key = Key("ConsoleLink", "", names.instance_hash_name("here", "sample"))
+    cluster.put(key, metadata=LABELED)
+    body = deleting(cluster)
+    cluster.server.hook = lambda _, path, __: (
+        ApiError(404, "NotFound", "not served") if "consolelinks" in path else None
+    )
+    assert await cluster.finalizer.finalize(INSTANCE, body) == Result()
+    assert cluster.server.find(CRYOSTAT_PATH) is None
+
+
+@pytest.mark.parametrize("retained", [True, False])
+async def test_retained_volumes_lose_their_owner(cluster: Cluster, retained: bool) -> None:
+    cluster.put(CLAIM, metadata={**LABELED, "ownerReferences": [OWNER]})
+    annotations = {constants.ANNOTATION_DATA_RETENTION: "Retain"} if retained else {}
+    await cluster.finalizer.finalize(INSTANCE, deleting(cluster, annotations=annotations))
+    claim = cluster.server.find(CLAIM)
+    assert claim
+    assert claim["metadata"]["ownerReferences"] == ([] if retained else [OWNER])
+
+
+async def test_a_failed_adoption_does_not_block_it(cluster: Cluster) -> None:
+    body = cluster.cryostat(finalizers=[constants.FINALIZER], deletionTimestamp="2020-01-01T00:00:00Z")
+    cluster.server.hook = lambda method, *_: ApiError(403, "Forbidden", "no lists") if method == "GET" else None
+    assert await cluster.finalizer.finalize(INSTANCE, body) == Result()
+    assert cluster.server.find(CRYOSTAT_PATH) is None
+
+
+async def test_an_api_server_that_does_not_respond_blocks_it(cluster: Cluster) -> None:
+    body = cluster.cryostat(finalizers=[constants.FINALIZER], deletionTimestamp="2020-01-01T00:00:00Z")
+    cluster.server.hook = lambda method, *_: ApiUnavailable(0, "Unavailable", "down") if method == "GET" else None
+    with pytest.raises(ApiUnavailable):
+        await cluster.finalizer.finalize(INSTANCE, body)
+    assert cluster.server.find(CRYOSTAT_PATH)
+
+
+async def test_a_cryostat_without_status_that_the_schema_refuses_gets_one(cluster: Cluster) -> None:
+    """Rules about names do not apply to objects with a status."""
+    body = deleting(cluster)
+
+    def refuse(method: str, path: str, _: object) -> ApiError | None:
+        return ApiError(422, "Invalid", "metadata.name is too long") if path == CRYOSTAT_PATH else None
+
+    cluster.server.hook = refuse
+    with pytest.raises(ApiError):
+        await cluster.finalizer.finalize(INSTANCE, body)
+    assert cluster.live_cryostat()["status"] == {"observedGeneration": 1}
+    with pytest.raises(ApiError):
+        await cluster.finalizer.finalize(INSTANCE, cluster.live_cryostat())
+    assert cluster.events() == [("DeletionBlocked", "metadata.name is too long")]

@@ -1,0 +1,56 @@
+"""Collection of objects whose Cryostat does not exist."""
+
+from __future__ import annotations
+
+import pytest
+
+from cryostat_operator.api import constants
+from cryostat_operator.kube.errors import ApiError
+from cryostat_operator.plan.model import names
+from cryostat_operator.plan.model.kinds import Key
+from cryostat_operator.reconcile.orphans import Orphans
+from cryostat_operator.reconcile.work_queue import Result
+from tests.unit.reconcile.conftest import INSTANCE, OWNERSHIP_LABELS, Cluster
+
+BINDING = Key("ClusterRoleBinding", "", names.instance_hash_name("here", "sample"))
+OWNED = Key("ConfigMap", "here", "x")
+OWNER = {"kind": constants.KIND, "apiVersion": constants.API_VERSION, "name": "sample", "uid": "u", "controller": True}
+
+
+async def collect(cluster: Cluster) -> Result:
+    return await Orphans(cluster.server, cluster.owned, cluster.applier).collect(INSTANCE)
+
+
+async def test_nothing_is_asked_without_objects(cluster: Cluster) -> None:
+    assert await collect(cluster) == Result()
+    assert cluster.server.requests == []
+
+
+async def test_objects_without_owner_are_deleted_the_rest_is_garbage_collected(cluster: Cluster) -> None:
+    cluster.put(BINDING, metadata={"labels": OWNERSHIP_LABELS})
+    cluster.put(OWNED, metadata={"labels": OWNERSHIP_LABELS, "ownerReferences": [OWNER]})
+    assert await collect(cluster) == Result()
+    assert cluster.server.find(BINDING) is None
+    assert cluster.server.find(OWNED)
+
+
+async def test_objects_of_an_existing_cryostat_stay(cluster: Cluster) -> None:
+    cluster.cryostat()
+    cluster.put(BINDING, metadata={"labels": OWNERSHIP_LABELS})
+    assert await collect(cluster) == Result()
+    assert cluster.server.find(BINDING)
+
+
+async def test_a_404_that_does_not_name_the_cryostat_proves_nothing(cluster: Cluster) -> None:
+    """It may mean that the CustomResourceDefinition is not served yet."""
+    cluster.put(BINDING, metadata={"labels": OWNERSHIP_LABELS})
+    cluster.server.hook = lambda method, *_: ApiError(404, "NotFound", "not served") if method == "GET" else None
+    with pytest.raises(ApiError):
+        await collect(cluster)
+    assert cluster.server.find(BINDING)
+
+
+async def test_a_refused_deletion_is_retried(cluster: Cluster) -> None:
+    cluster.put(BINDING, metadata={"labels": OWNERSHIP_LABELS})
+    cluster.server.hook = lambda method, *_: ApiError(403, "Forbidden", "no") if method == "DELETE" else None
+    assert await collect(cluster) == Result(failed=True)

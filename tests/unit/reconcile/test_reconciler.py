@@ -1,0 +1,214 @@
+"""The main path: which steps run in which order, and what they write."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any, cast
+
+import pytest
+
+from cryostat_operator.api import constants
+from cryostat_operator.kube.errors import ApiError
+from cryostat_operator.observe.observer import Observer
+from cryostat_operator.observe.records import content_summary
+from cryostat_operator.plan.model.desired_state import Plan
+from cryostat_operator.plan.model.kinds import KINDS, InstanceKey, Key, Obj
+from cryostat_operator.plan.model.snapshot import ContentSummary, NamespaceState, Snapshot
+from cryostat_operator.reconcile.reconciler import Reconciler
+from cryostat_operator.reconcile.work_queue import Result
+from cryostat_operator.settings import Settings
+from tests.unit.reconcile.conftest import CRYOSTAT_PATH, INSTANCE, Cluster
+
+GONE = {"kind": "cryostats", "name": "sample"}
+OPTIONAL = {kind.kind for kind in KINDS.values() if kind.optional}
+
+
+class NoPods:
+    """Pods of which nothing is known."""
+
+    def troubles(self, key: InstanceKey) -> Mapping[str, str]:
+        return {}
+
+    def patience(self, key: InstanceKey) -> float:
+        return float("inf")
+
+
+class FakeObserver:
+    """Observes the API server double directly, without watches."""
+
+    def __init__(self, cluster: Cluster) -> None:
+        self.children = cluster.owned
+        self.pods = NoPods()
+        self.forgotten: list[InstanceKey] = []
+        self.snapshots = 0
+        self._server = cluster.server
+        self._data: dict[tuple[str, str], ContentSummary | None] = {}
+
+    def snapshot(self, key: InstanceKey, uid: str, targets: tuple[str, ...]) -> Snapshot:
+        self.snapshots += 1
+        return Snapshot(
+            apis=frozenset(KINDS) - OPTIONAL,
+            namespaces={key.namespace: NamespaceState()},
+            data=dict(self._data),
+            live=self.children.live(key),
+            in_sync={k: record.agreed for k, record in self.children.of(key).items() if record.agreed},
+            api_server=("10.0.0.1",),
+        )
+
+    async def resolve(self, key: InstanceKey, plan: Plan, live: Mapping[Key, Obj]) -> bool:
+        found = {(each.kind, each.name) for each in plan.references} | {(k.kind, k.name) for k in plan.requests}
+        before = dict(self._data)
+        for kind, name in found:
+            obj = self._server.find(Key(kind, key.namespace, name))
+            self._data[kind, name] = content_summary(obj) if obj else None
+        return self._data != before
+
+    def renewal(self, key: InstanceKey) -> float | None:
+        return None
+
+    def forget(self, key: InstanceKey) -> None:
+        self.forgotten.append(key)
+
+
+@pytest.fixture
+def reconciler(cluster: Cluster) -> Reconciler:
+    observer = cast(Observer, FakeObserver(cluster))
+    return Reconciler(cluster.server, observer, cluster.cryostats, Settings(service_tls=False), cluster.metrics)
+
+
+def refuse(method: str, part: str, error: ApiError) -> Callable[[str, str, Any], ApiError | None]:
+    return lambda m, path, _: error if m == method and part in path else None
+
+
+async def test_a_new_cryostat_gets_its_finalizer_before_anything_else(cluster: Cluster, reconciler: Reconciler) -> None:
+    cluster.cryostat()
+    result = await reconciler(INSTANCE)
+    assert not result.failed
+    first, *others = cluster.server.writes
+    assert first == ("PATCH", CRYOSTAT_PATH)
+    assert cluster.finalizer.is_set(cluster.live_cryostat())
+    assert cluster.server.find(Key("Deployment", "here", "sample"))
+    assert others[-1] == ("PATCH", f"{CRYOSTAT_PATH}/status")
+    objects = [path for method, path in others if method == "POST" and not path.endswith("/events")]
+    assert len(objects) == len(cluster.owned.of(INSTANCE)) == len(others) - len(cluster.events()) - 1
+
+
+async def test_a_cryostat_in_sync_costs_no_request(cluster: Cluster, reconciler: Reconciler) -> None:
+    cluster.cryostat()
+    await reconciler(INSTANCE)
+    await reconciler(INSTANCE)
+    cluster.server.requests.clear()
+    assert await reconciler(INSTANCE) == Result()
+    assert cluster.server.requests == []
+
+
+async def test_a_deleted_object_is_created_again(cluster: Cluster, reconciler: Reconciler) -> None:
+    cluster.cryostat()
+    await reconciler(INSTANCE)
+    key = Key("Service", "here", "sample")
+    cluster.server.remove(key)
+    cluster.owned.drop(INSTANCE, key, enqueue=False)
+    cluster.server.requests.clear()
+    await reconciler(INSTANCE)
+    assert cluster.server.writes[0] == ("POST", "/api/v1/namespaces/here/services")
+    assert cluster.server.find(key)
+
+
+async def test_a_changed_object_is_repaired(cluster: Cluster, reconciler: Reconciler) -> None:
+    cluster.cryostat()
+    await reconciler(INSTANCE)
+    key = Key("Service", "here", "sample")
+    live = cluster.server.find(key)
+    assert live
+    cluster.put(key, metadata=live["metadata"], spec={**live["spec"], "ports": []})
+    await reconciler(INSTANCE)
+    repaired = cluster.server.find(key)
+    assert repaired
+    assert repaired["spec"]["ports"] == live["spec"]["ports"]
+
+
+async def test_a_paused_cryostat_gets_a_status_only(cluster: Cluster, reconciler: Reconciler) -> None:
+    cluster.cryostat(annotations={constants.ANNOTATION_PAUSE: "true"})
+    await reconciler(INSTANCE)
+    assert cluster.condition("Ready")["reason"] == "Paused"
+    written = {path for _, path in cluster.server.writes}
+    assert written == {f"{CRYOSTAT_PATH}/status", "/api/v1/namespaces/here/events"}
+
+
+async def test_an_invalid_cryostat_changes_no_object(cluster: Cluster, reconciler: Reconciler) -> None:
+    cluster.cryostat({"targetNamespaces": 5})
+    assert await reconciler(INSTANCE) == Result()
+    assert cluster.condition("Ready")["reason"] == "InvalidSpec"
+    assert not cluster.finalizer.is_set(cluster.live_cryostat())
+    assert cluster.server.find(Key("Deployment", "here", "sample")) is None
+
+
+async def test_a_bug_is_an_internal_error(
+    cluster: Cluster, reconciler: Reconciler, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def broken(*_: object) -> None:
+        raise KeyError("secret")
+
+    monkeypatch.setattr(reconciler, "plan", broken)
+    cluster.cryostat()
+    assert await reconciler(INSTANCE) == Result(failed=True)
+    assert cluster.condition("Ready")["reason"] == "InternalError"
+
+
+async def test_a_refused_object_is_tried_once_and_reported(cluster: Cluster, reconciler: Reconciler) -> None:
+    cluster.cryostat()
+    cluster.server.hook = refuse("POST", "/services", ApiError(403, "Forbidden", "no services"))
+    assert await reconciler(INSTANCE) == Result(failed=True)
+    assert cluster.condition("Ready")["reason"] == "Forbidden"
+    created = [path for _, path in cluster.server.writes if path.endswith("/services")]
+    refused = cluster.metrics.errors.labels("Forbidden")._value.get()
+    assert len(created) == refused > 0
+    assert cluster.server.find(Key("ServiceAccount", "here", "sample"))
+
+
+async def test_a_transient_refusal_is_retried_soon_and_not_reported(cluster: Cluster, reconciler: Reconciler) -> None:
+    cluster.cryostat()
+    cluster.server.hook = refuse("POST", "/services", ApiError(409, "Conflict", "try again"))
+    assert await reconciler(INSTANCE) == Result(requeue_after=1.0)
+    assert "try again" not in str(cluster.live_cryostat())
+
+
+async def test_a_cryostat_that_is_deleted_loses_its_finalizer(cluster: Cluster, reconciler: Reconciler) -> None:
+    cluster.cryostat()
+    await reconciler(INSTANCE)
+    live = cluster.live_cryostat()
+    cluster.cryostat(**{**live["metadata"], "deletionTimestamp": "2020-01-01T00:00:00Z"})
+    assert await reconciler(INSTANCE) == Result()
+    assert cluster.server.find(CRYOSTAT_PATH) is None
+
+
+async def test_an_unknown_cryostat_is_forgotten(cluster: Cluster, reconciler: Reconciler) -> None:
+    assert await reconciler(INSTANCE) == Result()
+    assert cast(Any, reconciler._observer).forgotten == [INSTANCE]
+
+
+async def test_a_cryostat_deleted_unnoticed_is_discarded(cluster: Cluster, reconciler: Reconciler) -> None:
+    cluster.cryostat()
+    cluster.server.remove(CRYOSTAT_PATH)
+    assert await reconciler(INSTANCE) == Result(requeue_after=0.0)
+    assert cluster.cryostats.get(INSTANCE) is None
+    assert cluster.server.find(Key("Deployment", "here", "sample")) is None
+
+
+async def test_objects_of_the_go_operator_are_adopted_once(cluster: Cluster, reconciler: Reconciler) -> None:
+    cluster.cryostat(finalizers=[constants.FINALIZER])
+    await reconciler(INSTANCE)
+    lists = [path for method, path in cluster.server.requests if method == "GET" and path.endswith("/deployments")]
+    await reconciler(INSTANCE)
+    assert len(lists) == 1
+    assert len([p for m, p in cluster.server.requests if m == "GET" and p.endswith("/deployments")]) == 1
+
+
+async def test_results_are_counted(cluster: Cluster, reconciler: Reconciler) -> None:
+    cluster.cryostat()
+    await reconciler(INSTANCE)
+    assert cluster.metrics.reconciles.labels("ok")._value.get() == 1
+    cluster.server.hook = lambda *_: ApiError(403, "Forbidden", "no")
+    cluster.cryostat({"targetNamespaces": ["here", "there"]}, finalizers=[constants.FINALIZER])
+    await reconciler(INSTANCE)
+    assert cluster.metrics.reconciles.labels("retry")._value.get() == 1

@@ -1,0 +1,67 @@
+"""Outcomes of a run: what is reported, and when to reconcile again."""
+
+from __future__ import annotations
+
+import math
+
+import pytest
+
+from cryostat_operator.plan.diff.plan_diff import Change
+from cryostat_operator.plan.model.kinds import Key
+from cryostat_operator.plan.model.problems import Problem
+from cryostat_operator.reconcile.results import Outcome, Results, applied, refused
+from cryostat_operator.reconcile.work_queue import Result
+
+
+def change(name: str, event: Problem | None = None) -> Change:
+    return Change("replace", Key("Service", "here", name), event=event)
+
+
+def results(*outcomes: Outcome) -> Results:
+    found = Results()
+    found.add(outcomes)
+    return found
+
+
+def deferred(seconds: float) -> Outcome:
+    return Outcome(change("d"), "deferred", retry_after=seconds)
+
+
+FORBIDDEN = refused(change("a"), "Forbidden", "no")
+CONFLICT = refused(change("c"), "Conflict", "changed", transient=True)
+UNAVAILABLE = refused(change("b"), "ApiServerUnavailable", "down", transient=True)
+NO_OP = Outcome(change("n"), "no-op", Problem("core", "ChangedByOthers", "reverted"))
+
+
+def test_each_object_is_written_once_per_run() -> None:
+    found = results(applied(change("a")), CONFLICT, deferred(1), NO_OP)
+    assert found.remaining([change(name) for name in "acdnx"]) == [change("x")]
+
+
+def test_lasting_refusals_and_no_ops_are_problems() -> None:
+    found = results(NO_OP, CONFLICT, UNAVAILABLE, deferred(1), FORBIDDEN)
+    assert [p.reason for p in found.problems] == ["Forbidden", "ChangedByOthers"]
+    assert [p.reason for p in found.lasting_refusals] == ["Forbidden"]
+
+
+def test_only_applied_changes_are_announced() -> None:
+    event = Problem("exposure", "RouteHostChanged", "moved")
+    assert results(applied(change("a", event))).events == [event]
+    assert results(refused(change("a", event), "Forbidden", "no")).events == []
+
+
+@pytest.mark.parametrize(
+    ("outcomes", "recheck_after", "result"),
+    [
+        ([], math.inf, Result()),
+        ([], 60.0, Result(60.0)),
+        ([applied(change("a")), NO_OP], math.inf, Result()),
+        ([FORBIDDEN, CONFLICT], 60.0, Result(failed=True)),
+        ([UNAVAILABLE], 60.0, Result(failed=True)),
+        ([CONFLICT], 0.1, Result(1.0)),
+        ([deferred(5.0)], math.inf, Result(5.0)),
+        ([deferred(5.0)], 3.0, Result(3.0)),
+    ],
+)
+def test_requeue(outcomes: list[Outcome], recheck_after: float, result: Result) -> None:
+    assert results(*outcomes).requeue(recheck_after) == result
