@@ -1,4 +1,4 @@
-"""The command line. Heavy imports wait inside the commands that need them."""
+"""The command line. Large modules are imported inside the commands that need them, so that the others start fast."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ if TYPE_CHECKING:
 @click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 120})
 @click.version_option(package_name="cryostat-operator")
 def main() -> None:
-    """Runs Cryostat on Kubernetes and OpenShift from one custom resource."""
+    """Run Cryostat on Kubernetes and OpenShift from one custom resource."""
 
 
 @main.command()
 @click.option("--host", default="0.0.0.0", show_default=True, help="Address to listen on.")  # noqa: S104
 @click.option("--port", default=8081, show_default=True, help="Port of /healthz, /readyz and /metrics.")
-@click.option("--webhook-port", default=9443, show_default=True, help="Port of the webhooks that the API server calls.")
+@click.option("--webhook-port", default=9443, show_default=True, help="Port of the webhooks.")
 @click.option("--log-format", type=click.Choice(["text", "json"]), default="text", show_default=True)
 @click.option(
     "--log-level",
@@ -35,7 +35,7 @@ def main() -> None:
 def run(host: str, port: int, webhook_port: int, log_format: str, log_level: str) -> None:
     """Run the operator until it is stopped.
 
-    It uses the ServiceAccount of its pod or, outside a cluster, KUBECONFIG.
+    In a pod it uses the ServiceAccount of the pod, otherwise the cluster of KUBECONFIG.
 
     \b
     Examples:
@@ -63,25 +63,27 @@ def run(host: str, port: int, webhook_port: int, log_format: str, log_level: str
         except asyncio.CancelledError:
             return
 
-    gc.freeze()  # what was imported stays: the collector need not look at it again
+    gc.freeze()  # imported modules are never garbage, so the collector can skip them
     try:
         uvloop.run(until_stopped())
     except handlers.CrdNotServedError:
-        # Like the restart of a container, for those who run it without one.
+        # Restart in place: outside a container, nothing else restarts the process.
         logs.logger.warning("Cryostats are no longer served; restarting")
-        os.execv(sys.executable, sys.orig_argv)  # noqa: S606 - just what was started
+        os.execv(sys.executable, sys.orig_argv)  # noqa: S606 - the same command line
 
 
 @main.command()
 @click.argument("file", type=click.File("r"))
 @click.option("--platform", type=click.Choice(["kubernetes", "openshift"]), default="kubernetes", show_default=True)
-@click.option("--tls/--no-tls", default=None, help="Encrypt traffic between components; default as for `run`.")
-@click.option("-n", "--namespace", default=None, help="Namespace of a Cryostat that names none.")
+@click.option("--tls/--no-tls", default=None, help="Encrypt traffic between components; default: as for `run`.")
+@click.option(
+    "-n", "--namespace", default=None, help="Namespace of the Cryostat if FILE does not set one; default: default."
+)
 def render(file: Any, platform: str, tls: bool | None, namespace: str | None) -> None:
-    """Print the objects that the operator would make for the Cryostat in FILE (- for standard input), as YAML.
+    """Print the objects that the operator would create for the Cryostat in FILE (- for standard input), as YAML.
 
-    No cluster is asked: every namespace and every Secret that the Cryostat names is taken to exist. Values that the
-    operator would generate are not made and not shown.
+    No cluster is used. All namespaces, Secrets and ConfigMaps that the Cryostat refers to are assumed to exist.
+    Generated values, such as passwords, are not shown.
 
     \b
     Examples:
@@ -100,12 +102,14 @@ def render(file: Any, platform: str, tls: bool | None, namespace: str | None) ->
 
 @main.command()
 @click.argument("file", type=click.File("r"))
-@click.option("--tls/--no-tls", default=None, help="Encrypt traffic between components; default as for `run`.")
-@click.option("-n", "--namespace", default=None, help="Namespace of a Cryostat that names none.")
+@click.option("--tls/--no-tls", default=None, help="Encrypt traffic between components; default: as for `run`.")
+@click.option(
+    "-n", "--namespace", default=None, help="Namespace of the Cryostat if FILE does not set one; default: default."
+)
 def diff(file: Any, tls: bool | None, namespace: str | None) -> None:
     """Show what applying the Cryostat in FILE would change in the cluster of KUBECONFIG.
 
-    Nothing is written. Ends with 1 where there are differences.
+    Nothing is written. Exit status: 0 if nothing would change, 1 if there are changes or an error.
 
     \b
     Examples:
@@ -165,7 +169,7 @@ def convert_values(file: Any, name: str | None, namespace: str | None, strict: b
 
 
 @main.command()
-@click.option("--check", is_flag=True, help="Write nothing; end with 1 where a generated file is not up to date.")
+@click.option("--check", is_flag=True, help="Write nothing; exit with status 1 if a file is out of date.")
 @click.option("--root", type=click.Path(path_type=Path, exists=True, file_okay=False), default=".", show_default=True)
 def generate(check: bool, root: Path) -> None:
     """Write the files that are generated from the API models and tables: crds/, bundle/ and parts of manifests/.

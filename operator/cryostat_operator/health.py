@@ -1,4 +1,4 @@
-"""A small HTTP server for the kubelet and Prometheus: `/healthz`, `/readyz` and `/metrics`."""
+"""An HTTP server for the kubelet and Prometheus: `/healthz`, `/readyz` and `/metrics`."""
 
 from __future__ import annotations
 
@@ -8,20 +8,29 @@ from aiohttp import web
 
 from .metrics import Metrics
 
-# A watch stream hears at least a bookmark a minute; one that is silent for this long will not come back by itself.
-_SILENCE = 600.0
+MAX_SILENCE_SECONDS = 600.0  # a watch receives a bookmark every minute; after this time, a restart is needed
 
 
 class HealthServer:
-    """Serves on one port; `ready` and `silent_for` are asked at each probe."""
+    """Serves probes and metrics on one port.
+
+    Args:
+        ready: whether the operator is ready.
+        seconds_since_contact: seconds since the quietest required watch received something.
+    """
 
     def __init__(self, metrics: Metrics, ready: Callable[[], bool], seconds_since_contact: Callable[[], float]) -> None:
         self._metrics = metrics
         self._ready = ready
-        self._silent_for = seconds_since_contact
+        self._seconds_since_contact = seconds_since_contact
         self._runner: web.AppRunner | None = None
 
     async def start(self, host: str, port: int) -> None:
+        """Start to serve.
+
+        Raises:
+            OSError: the port is in use.
+        """
         app = web.Application()
         app.add_routes(
             [
@@ -35,19 +44,20 @@ class HealthServer:
         await web.TCPSite(self._runner, host, port).start()
 
     async def stop(self) -> None:
+        """Stop to serve."""
         if self._runner:
             await self._runner.cleanup()
 
     async def _healthz(self, request: web.Request) -> web.Response:
-        silence = self._silent_for()
-        alive = silence < _SILENCE
-        return web.Response(
-            status=200 if alive else 500, text="ok" if alive else f"no word from a watch for {silence:.0f} s"
-        )
+        silence = self._seconds_since_contact()
+        if silence < MAX_SILENCE_SECONDS:
+            return web.Response(text="ok")
+        return web.Response(status=500, text=f"a watch has received nothing for {silence:.0f} s")
 
     async def _readyz(self, request: web.Request) -> web.Response:
-        ready = self._ready()
-        return web.Response(status=200 if ready else 503, text="ok" if ready else "still listing the cluster")
+        if self._ready():
+            return web.Response(text="ok")
+        return web.Response(status=503, text="the first lists of the cluster are not complete")
 
     async def _metrics_text(self, request: web.Request) -> web.Response:
         headers = {"Content-Type": "text/plain; version=0.0.4; charset=utf-8"}

@@ -1,4 +1,4 @@
-"""What Prometheus is told about the operator."""
+"""Prometheus metrics of the operator."""
 
 from __future__ import annotations
 
@@ -6,58 +6,58 @@ from prometheus_client import REGISTRY, CollectorRegistry, Counter, Gauge, Histo
 
 
 class Metrics:
-    """All metrics of one operator process; but for the election's, names begin with `cryostat_operator_`."""
+    """All metrics of one operator process. All names but that of leader election begin with `cryostat_operator_`."""
 
     def __init__(self, registry: CollectorRegistry = REGISTRY) -> None:
         self._registry = registry
         prefix = "cryostat_operator"
-        self.reconciles = Counter(
-            f"{prefix}_reconciles_total", "Runs of the loop by result", ["result"], registry=registry
-        )
+        self.reconciles = Counter(f"{prefix}_reconciles_total", "Reconciles by result", ["result"], registry=registry)
         self.duration = Histogram(
             f"{prefix}_reconcile_duration_seconds",
-            "Time that one run of the loop took",
+            "Duration of one reconcile in seconds",
             buckets=(0.001, 0.005, 0.01, 0.05, 0.1, 0.5, 1, 5, 30),
             registry=registry,
         )
         self.errors = Counter(
             f"{prefix}_reconcile_errors_total",
-            "What kept instances from being as wished",
+            "Refused writes by reason",
             ["reason"],
             registry=registry,
         )
-        self.depth = Gauge(f"{prefix}_queue_depth", "Cryostats that are due, running or scheduled", registry=registry)
+        self.depth = Gauge(f"{prefix}_queue_depth", "Keys in the work queue", registry=registry)
         self.instances = Gauge(f"{prefix}_instances", "Cryostats known to the operator", registry=registry)
         self.requests = Counter(
             f"{prefix}_api_requests_total", "Requests to the API server", ["verb", "code"], registry=registry
         )
         self.request_duration = Histogram(
             f"{prefix}_api_request_duration_seconds",
-            "Time until the API server answered",
+            "Duration of requests to the API server in seconds",
             ["verb"],
             buckets=(0.002, 0.005, 0.01, 0.05, 0.1, 0.5, 1, 5, 30),
             registry=registry,
         )
-        # The name that client-go gives it, which alerts on operators know.
+        # The name that client-go uses, so that common alerts work.
         self.leader = Gauge(
-            "leader_election_master_status", "Whether this replica leads: 1, or 0", ["name"], registry=registry
+            "leader_election_master_status", "1 if this replica is leader, else 0", ["name"], registry=registry
         )
         self.reviews = Histogram(
             f"{prefix}_webhook_duration_seconds",
-            "Time that an answer to the API server took",
+            "Duration of webhook requests in seconds",
             ["path", "code"],
             buckets=(0.001, 0.005, 0.01, 0.05, 0.1, 0.5, 1, 5, 10),
             registry=registry,
         )
 
     def observe_review(self, path: str, code: int, seconds: float) -> None:
+        """Record a webhook request: its path, the HTTP status code and the duration in seconds."""
         self.reviews.labels(path, str(code)).observe(seconds)
 
     def observe_request(self, verb: str, code: int, seconds: float) -> None:
+        """Record a request to the API server. Watches have no duration: they end when the server ends them."""
         self.requests.labels(verb, str(code)).inc()
         if verb != "WATCH":
             self.request_duration.labels(verb).observe(seconds)
 
     def text(self) -> bytes:
-        """The exposition format."""
+        """All metrics in the text format of Prometheus."""
         return generate_latest(self._registry)

@@ -66,7 +66,9 @@ def test_objects_of_others_are_left_alone_and_named(scenario: Scenario) -> None:
     scenario.settle_except(cr)
     assert all(untouched(scenario, obj) for obj in objects)
     events = [event["message"] for event in scenario.events(cr, "NameCollision")]
-    assert sorted(text.partition(" exists")[0] for text in events) == sorted(f"{k} {where}/{n}" for k, n in places)
+    assert sorted(text.partition(" already exists")[0] for text in events) == sorted(
+        f"{k} {where}/{n}" for k, n in places
+    )
     for obj in objects:
         scenario.api.delete(obj)
     scenario.ready(cr)

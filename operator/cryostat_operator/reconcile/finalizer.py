@@ -104,7 +104,9 @@ class Finalizer:
                 continue
             self._metrics.errors.labels(outcome.problem.reason).inc()
             if outcome.is_lasting_refusal:
-                problem = Problem("core", "DeletionBlocked", outcome.problem.message, dedup_key=outcome.problem.dedup_key)
+                problem = Problem(
+                    "core", "DeletionBlocked", outcome.problem.message, dedup_key=outcome.problem.dedup_key
+                )
                 problems.append(problem)
         await self._status.record(body, problems)
 

@@ -212,3 +212,18 @@ async def test_results_are_counted(cluster: Cluster, reconciler: Reconciler) -> 
     cluster.cryostat({"targetNamespaces": ["here", "there"]}, finalizers=[constants.FINALIZER])
     await reconciler(INSTANCE)
     assert cluster.metrics.reconciles.labels("retry")._value.get() == 1
+
+
+async def test_nothing_is_written_after_a_restart(cluster: Cluster, reconciler: Reconciler) -> None:
+    cluster.cryostat()
+    await reconciler(INSTANCE)
+    await reconciler(INSTANCE)
+    restarted = Cluster(cluster.server)
+    restarted.cryostats.seen(None, cluster.live_cryostat())
+    for key in cluster.owned.of(INSTANCE):
+        restarted.owned.put(key.kind, cast(Obj, cluster.server.find(key)), enqueue=False)
+    observer = cast(Observer, FakeObserver(restarted))
+    again = Reconciler(cluster.server, observer, restarted.cryostats, Settings(service_tls=False), restarted.metrics)
+    cluster.server.requests.clear()
+    assert await again(INSTANCE) == Result()
+    assert cluster.server.requests == []

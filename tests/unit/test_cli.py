@@ -1,0 +1,100 @@
+"""The command line: signals, messages and exit codes."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import shutil
+import signal
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner, Result
+
+from cryostat_operator import cli, handlers, logs
+
+CRYOSTAT = """
+apiVersion: operator.cryostat.io/v1beta2
+kind: Cryostat
+metadata: {name: sample}
+spec: {}
+"""
+
+
+@pytest.fixture
+def restored_signals() -> Iterator[None]:
+    numbers = (signal.SIGINT, signal.SIGTERM)
+    before = [signal.getsignal(number) for number in numbers]
+    yield
+    for number, handler in zip(numbers, before, strict=True):
+        signal.signal(number, handler)
+
+
+def invoke(*arguments: str, text: str | None = None) -> Result:
+    return CliRunner().invoke(cli.main, arguments, input=text)
+
+
+@pytest.mark.usefixtures("restored_signals")
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM], ids=lambda number: number.name)
+def test_signals_end_the_operator_even_if_they_are_ignored_at_the_start(
+    number: signal.Signals, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stopped = []
+
+    async def run(*_: object) -> None:
+        threading.Timer(0.1, os.kill, (os.getpid(), number)).start()
+        try:
+            await asyncio.sleep(10)
+        finally:
+            stopped.append(True)
+
+    monkeypatch.setattr(handlers, "run", run)
+    monkeypatch.setattr(logs, "configure", lambda **_: None)
+    signal.signal(number, signal.SIG_IGN)
+    result = invoke("run")
+    assert (result.exit_code, stopped) == (0, [True])
+
+
+def test_render_prints_objects() -> None:
+    result = invoke("render", "-", text=CRYOSTAT)
+    assert result.exit_code == 0
+    assert "kind: Deployment" in result.stdout
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("{", "is not valid YAML"),
+        ("kind: Other", "contains 0 objects"),
+        (CRYOSTAT + "---" + CRYOSTAT, "contains 2 objects"),
+        (CRYOSTAT.replace("v1beta2", "v1"), "apiVersion operator.cryostat.io/v1;"),
+        (CRYOSTAT.replace("name: sample", ""), "without metadata.name"),
+        (CRYOSTAT.replace("spec: {}", "spec: {targetNamespaces: 5}"), "spec.targetNamespaces"),
+    ],
+)
+def test_files_that_cannot_be_used_are_explained(text: str, message: str) -> None:
+    result = invoke("render", "-", text=text)
+    assert result.exit_code == 1
+    assert message in result.output
+    assert "Traceback" not in result.output
+
+
+def test_values_that_are_not_a_mapping_are_explained() -> None:
+    result = invoke("convert-values", "-", text="- a")
+    assert result.exit_code == 1
+    assert "Error" in result.output
+
+
+def test_generated_files_are_checked_without_writing(tmp_path: Path) -> None:
+    root = Path(__file__).parents[2]
+    for name in ("crds", "bundle", "manifests"):
+        shutil.copytree(root / name, tmp_path / name)
+    assert invoke("generate", "--check", "--root", str(tmp_path)).exit_code == 0
+    [crd, *_] = sorted((tmp_path / "crds").glob("*.yaml"))
+    crd.write_text("stale")
+    result = invoke("generate", "--check", "--root", str(tmp_path))
+    assert result.exit_code == 1
+    assert crd.name in result.output
+    assert crd.read_text() == "stale"

@@ -1,0 +1,58 @@
+"""Probes and metrics over HTTP."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+
+import aiohttp
+import pytest
+from prometheus_client import CollectorRegistry
+
+from cryostat_operator.health import MAX_SILENCE_SECONDS, HealthServer
+from cryostat_operator.metrics import Metrics
+
+
+@dataclass
+class State:
+    """What the server reports."""
+
+    ready: bool = False
+    silence: float = 0.0
+    port: int = 0
+
+
+@pytest.fixture
+async def state() -> AsyncIterator[State]:
+    state = State()
+    metrics = Metrics(CollectorRegistry())
+    server = HealthServer(metrics, lambda: state.ready, lambda: state.silence)
+    await server.start("127.0.0.1", 0)
+    assert server._runner
+    state.port = server._runner.addresses[0][1]
+    yield state
+    await server.stop()
+
+
+async def get(state: State, path: str) -> tuple[int, str]:
+    async with aiohttp.ClientSession() as session, session.get(f"http://127.0.0.1:{state.port}{path}") as response:
+        return response.status, await response.text()
+
+
+async def test_ready_once_everything_is_listed(state: State) -> None:
+    assert (await get(state, "/readyz"))[0] == 503
+    state.ready = True
+    assert await get(state, "/readyz") == (200, "ok")
+
+
+async def test_unhealthy_once_a_watch_is_silent_for_too_long(state: State) -> None:
+    state.silence = MAX_SILENCE_SECONDS - 1
+    assert await get(state, "/healthz") == (200, "ok")
+    state.silence = MAX_SILENCE_SECONDS
+    assert (await get(state, "/healthz"))[0] == 500
+
+
+async def test_metrics_are_served(state: State) -> None:
+    status, text = await get(state, "/metrics")
+    assert status == 200
+    assert "# HELP cryostat_operator_reconciles_total Reconciles by result" in text

@@ -1,0 +1,46 @@
+"""Log lines name the Cryostat that they belong to."""
+
+from __future__ import annotations
+
+import json
+import logging
+from collections.abc import Iterator
+
+import pytest
+
+from cryostat_operator import logs
+
+
+@pytest.fixture(autouse=True)
+def restored_logging() -> Iterator[None]:
+    root = logging.getLogger()
+    before = root.handlers[:], root.level, logging.getLogger("kopf.objects").level
+    yield
+    root.handlers[:], level, kopf_level = before
+    root.setLevel(level)
+    logging.getLogger("kopf.objects").setLevel(kopf_level)
+
+
+def test_text_lines_begin_with_the_cryostat(capsys: pytest.CaptureFixture[str]) -> None:
+    logs.configure(json=False, level="INFO")
+    with logs.log_context("here/sample"):
+        logging.getLogger("x").info("inside")
+    logging.getLogger("x").info("outside")
+    inside, outside = capsys.readouterr().err.splitlines()
+    assert inside.endswith("[here/sample] inside")
+    assert outside.endswith("INFO    outside")
+
+
+def test_json_lines_have_it_as_a_field(capsys: pytest.CaptureFixture[str]) -> None:
+    logs.configure(json=True, level="INFO")
+    with logs.log_context("here/sample"):
+        logging.getLogger("x").warning("inside")
+    line = json.loads(capsys.readouterr().err)
+    assert (line["level"], line["cryostat"], line["message"]) == ("WARNING", "here/sample", "inside")
+    assert "prefix" not in line
+
+
+def test_kopf_does_not_log_every_event(capsys: pytest.CaptureFixture[str]) -> None:
+    logs.configure(json=False, level="INFO")
+    logging.getLogger("kopf.objects").info("handled")
+    assert capsys.readouterr().err == ""
