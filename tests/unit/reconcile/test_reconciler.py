@@ -11,9 +11,9 @@ from cryostat_operator.api import constants
 from cryostat_operator.kube.errors import ApiError
 from cryostat_operator.observe.observer import Observer
 from cryostat_operator.observe.records import content_summary
-from cryostat_operator.plan.model.desired_state import Plan
 from cryostat_operator.plan.model.kinds import KINDS, InstanceKey, Key, Obj
-from cryostat_operator.plan.model.snapshot import ContentSummary, NamespaceState, Snapshot
+from cryostat_operator.plan.model.snapshot import ContentSummary, NamespaceState, ReferenceData, Snapshot
+from cryostat_operator.plan.planner import Desired
 from cryostat_operator.reconcile.reconciler import Reconciler
 from cryostat_operator.reconcile.work_queue import Result
 from cryostat_operator.settings import Settings
@@ -40,12 +40,10 @@ class FakeObserver:
         self.children = cluster.owned
         self.pods = NoPods()
         self.forgotten: list[InstanceKey] = []
-        self.snapshots = 0
         self._server = cluster.server
         self._data: dict[tuple[str, str], ContentSummary | None] = {}
 
-    def snapshot(self, key: InstanceKey, uid: str, targets: tuple[str, ...]) -> Snapshot:
-        self.snapshots += 1
+    async def snapshot(self, key: InstanceKey, uid: str, targets: tuple[str, ...]) -> Snapshot:
         return Snapshot(
             apis=frozenset(KINDS) - OPTIONAL,
             namespaces={key.namespace: NamespaceState()},
@@ -55,13 +53,13 @@ class FakeObserver:
             api_server=("10.0.0.1",),
         )
 
-    async def resolve(self, key: InstanceKey, plan: Plan, live: Mapping[Key, Obj]) -> bool:
-        found = {(each.kind, each.name) for each in plan.references} | {(k.kind, k.name) for k in plan.requests}
-        before = dict(self._data)
+    async def resolve(self, key: InstanceKey, desired: Desired) -> ReferenceData:
+        found = {(each.kind, each.name) for each in desired.references}
+        found |= {(each.kind, each.name) for each in desired.requests}
         for kind, name in found:
             obj = self._server.find(Key(kind, key.namespace, name))
             self._data[kind, name] = content_summary(obj) if obj else None
-        return self._data != before
+        return dict(self._data)
 
     def renewal(self, key: InstanceKey) -> float | None:
         return None
