@@ -40,6 +40,10 @@ class Metrics:
         self.leader = Gauge(
             "leader_election_master_status", "1 if this replica is leader, else 0", ["name"], registry=registry
         )
+        self.webhook_reachable = Gauge(
+            f"{prefix}_webhook_reachable", "Whether the API server can call the webhooks: 1, or 0", registry=registry
+        )
+        self.webhook_reachable.set(1)
         self.reviews = Histogram(
             f"{prefix}_webhook_duration_seconds",
             "Duration of webhook requests in seconds",
@@ -47,6 +51,10 @@ class Metrics:
             buckets=(0.001, 0.005, 0.01, 0.05, 0.1, 0.5, 1, 5, 10),
             registry=registry,
         )
+
+    def set_webhook_reachable(self, reachable: bool) -> None:
+        """Record whether the API server could call the webhooks at the last check."""
+        self.webhook_reachable.set(int(reachable))
 
     def observe_review(self, path: str, code: int, seconds: float) -> None:
         """Record a webhook request: its path, the HTTP status code and the duration in seconds."""

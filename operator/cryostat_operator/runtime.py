@@ -20,7 +20,8 @@ from .plan.model.kinds import InstanceKey
 from .reconcile.reconciler import Reconciler
 from .reconcile.work_queue import Result, WorkQueue
 from .settings import Settings
-from .webhooks.manager import CachedReader, WebhookManager
+from .webhooks.cluster_reader import CachedReader
+from .webhooks.manager import WebhookManager
 
 logger = logging.getLogger(__name__)
 
@@ -69,7 +70,7 @@ class Operator:
             self.election = LeaderElection(self.client, settings.namespace, self._start_leading, self.queue.close)
         self.webhooks: WebhookManager | None = None
         if settings.webhooks:
-            reader = CachedReader(self.client, self.observer, self.cryostats.get, lambda: self.ready)
+            reader = CachedReader(self.client, self.observer, self.cryostats, lambda: self.ready)
             self.webhooks = WebhookManager(self.client, connection, reader, settings, self.metrics)
 
     @classmethod

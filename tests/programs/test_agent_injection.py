@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 
-from cryostat_operator.plan.injection.pod_mutator import AGENT_DIRECTORY, PodContext
+from cryostat_operator.plan.injection.init_container import AGENT_DIRECTORY
+from cryostat_operator.plan.injection.pod_fields import PodContext
 from tests.java import jvm
 from tests.unit.plan.injection.test_pod_mutator import pod, treated
 

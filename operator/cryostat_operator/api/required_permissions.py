@@ -1,4 +1,4 @@
-"""What a user must be allowed to do in order to write a Cryostat: the operator must not be a way around RBAC."""
+"""The permissions that a user needs to write a Cryostat, so that the operator is no way around RBAC."""
 
 from __future__ import annotations
 
@@ -28,27 +28,27 @@ _BASELINE_SYSCTLS = frozenset(
 _APPARMOR = "container.apparmor.security.beta.kubernetes.io/"
 _BASELINE_SELINUX = frozenset({"", "container_t", "container_init_t", "container_kvm_t", "container_engine_t"})
 
-# What decides who gets at the instance, and with it at the targets in all of its namespaces: who may log in, where
-# recordings go, who reaches its parts past the login, and what else runs in its pods (webhooks of others act on labels
-# and annotations).
-_DOORS = (
-    "authorizationOptions",
-    "objectStorageOptions",
-    "networkPolicies",
-    "enableCertManager",
-    "agentOptions.allowInsecure",
-    "agentOptions.disableHostnameVerification",
-    "operandMetadata",
-)
+# Fields that an update may change without all permissions, each with the reason. Any other field can change who reaches
+# the instance and, through it, the targets in all of its namespaces; so can fields that are added later.
+HARMLESS_FIELDS: Mapping[str, str] = {
+    "targetNamespaces": "each added namespace is reviewed by itself",
+    "securityOptions": "each privilege beyond the baseline level is reviewed by itself",
+    "reportOptions": "the report generators get recordings from the instance only; their privileges are reviewed",
+    "resources": "amounts of CPU and memory",
+    "schedulingOptions": "nodes on which the pods run",
+    "loggingOptions": "logs are readable only with permissions on pods",
+    "targetConnectionCacheOptions": "sizes and times of a cache",
+    "agentOptions.resources": "amounts of CPU and memory",
+}
 
 
 @dataclass(frozen=True)
 class Permission:
-    """One permission that the writer must have.
+    """One permission that the author of a Cryostat needs.
 
     Attributes:
         verb, group, resource, namespace, name, version, subresource: `resourceAttributes` of a SubjectAccessReview.
-        why: what in the spec asks for it.
+        cause: the field of the spec that requires it.
     """
 
     verb: str
@@ -58,11 +58,11 @@ class Permission:
     name: str = ""
     version: str = ""
     subresource: str = ""
-    why: str = field(default="", compare=False)
+    cause: str = field(default="", compare=False)
 
     @property
     def attributes(self) -> dict[str, str]:
-        """`resourceAttributes` of a SubjectAccessReview."""
+        """The `resourceAttributes` of a SubjectAccessReview."""
         names = ("verb", "group", "resource", "namespace", "name", "version", "subresource")
         return {key: getattr(self, key) for key in names if getattr(self, key)}
 
@@ -73,41 +73,54 @@ class Permission:
         return f'{self.verb} {resource}{one} in namespace "{self.namespace}"'
 
 
-def needed(new: Obj, old: Obj | None, *, openshift: bool) -> list[Permission]:
-    """What the writer of `new` must be allowed to do; on an update only what `old` did not already ask for.
+def required_permissions(new: Obj, old: Obj | None, *, openshift: bool) -> list[Permission]:
+    """Return the permissions that the author of `new` needs; on an update only those that `old` does not need.
 
-    An update that changes who gets at the instance is like making it: it asks for everything.
+    An update of a field that is not in `HARMLESS_FIELDS` needs all permissions, as the creation does.
 
     Args:
         new, old: Cryostats in the shape of their v1beta2 JSON, with `metadata.namespace`.
         openshift: whether security context constraints exist.
 
     Returns:
-        Permissions without repetition: target namespaces in the order of the spec, then Secrets, then privileges.
+        Permissions without repetitions: target namespaces in the order of the spec, then Secrets, then privileges.
     """
-    wanted = dict.fromkeys(_all(new, openshift))
+    required = dict.fromkeys(_all(new, openshift))
     if old is None:
-        return list(wanted)
-    if door := opened(new, old):
-        return [replace(each, why=f"a change of spec.{door} with {each.why}") for each in wanted]
+        return list(required)
+    if changed := changed_access_field(new, old):
+        return [replace(each, cause=f"a change of spec.{changed} with {each.cause}") for each in required]
     before = set(_all(old, openshift))
-    return [permission for permission in wanted if permission not in before]
+    return [permission for permission in required if permission not in before]
 
 
-def opened(new: Obj, old: Obj) -> str:
-    """The first field that changes who gets at an instance, as a path below the spec; empty where none does."""
-    return next((path for path in _DOORS if _at(new, path) != _at(old, path)), "")
+def changed_access_field(new: Obj, old: Obj) -> str:
+    """Return the first changed field that is not harmless, as a path below the spec; empty if there is none."""
+    return _changed(_without_empty(_dict(new.get("spec"))), _without_empty(_dict(old.get("spec"))), "")
+
+
+def _changed(new: Any, old: Any, path: str) -> str:
+    """Return the first difference that is not harmless. Objects with harmless parts are compared field by field."""
+    if new == old or path in HARMLESS_FIELDS:
+        return ""
+    if path and not any(field.startswith(f"{path}.") for field in HARMLESS_FIELDS):
+        return path
+    new, old = _dict(new), _dict(old)
+    for key in dict.fromkeys((*new, *old)):
+        if changed := _changed(new.get(key), old.get(key), f"{path}.{key}" if path else str(key)):
+            return changed
+    return ""
 
 
 def target_namespaces(obj: Obj) -> list[str]:
-    """Namespaces that the instance gets access to, each once; its own where none is given."""
+    """Return the namespaces that the instance gets access to, each once; by default its own."""
     given = _dict(obj.get("spec")).get("targetNamespaces")
     own = str(obj["metadata"].get("namespace") or "")
     return list(dict.fromkeys(str(name) for name in (given if isinstance(given, list) else []) or [own]))
 
 
 def secrets(obj: Obj) -> Iterator[tuple[str, str]]:
-    """Path below the spec and name of each Secret that an instance would read for the author of this object."""
+    """Yield the path below the spec and the name of each Secret that the instance reads."""
     spec = _dict(obj.get("spec"))
     for path in ("authorizationOptions.basicAuth", "databaseOptions", "objectStorageOptions"):
         yield f"{path}.secretName", str(_at(obj, f"{path}.secretName") or "")
@@ -117,12 +130,12 @@ def secrets(obj: Obj) -> Iterator[tuple[str, str]]:
 
 
 def external_host(obj: Obj) -> str:
-    """The host name that the author claims for the Route, or an empty text."""
+    """Return the host name of the Route that the author requests, or an empty text."""
     return str(_at(obj, "networkOptions.coreConfig.externalHost") or "")
 
 
 def privileges(obj: Obj) -> Iterator[str]:
-    """What in the security contexts goes beyond the `baseline` Pod Security level, as paths with values."""
+    """Yield what the `baseline` Pod Security level does not allow in the security contexts, as paths with values."""
     spec = _dict(obj.get("spec"))
     reports = _dict(_dict(spec.get("reportOptions")).get("securityOptions"))
     options = {"securityOptions": spec.get("securityOptions"), "reportOptions.securityOptions": reports}
@@ -139,20 +152,20 @@ def privileges(obj: Obj) -> Iterator[str]:
 def _all(obj: Obj, openshift: bool) -> Iterator[Permission]:
     namespace = str(obj["metadata"].get("namespace") or "")
     for target in target_namespaces(obj):
-        yield Permission("create", GROUP, PLURAL, target, version=VERSION, why="spec.targetNamespaces")
+        yield Permission("create", GROUP, PLURAL, target, version=VERSION, cause="spec.targetNamespaces")
     for path, name in secrets(obj):
         if name:
-            yield Permission("get", "", "secrets", namespace, name, "v1", why=f"spec.{path}")
+            yield Permission("get", "", "secrets", namespace, name, "v1", cause=f"spec.{path}")
     if openshift and (host := external_host(obj)):
-        why = f"spec.networkOptions.coreConfig.externalHost={host}"
+        cause = f"spec.networkOptions.coreConfig.externalHost={host}"
         route = ("create", "route.openshift.io", "routes", namespace, "", "v1", "custom-host")
-        yield _Privileged(*route, why=why, privilege=host)
-    # One for each privilege: having one already is no reason to be given another.
+        yield _Privileged(*route, cause=cause, privilege=host)
+    # One for each privilege: one that the object has already does not include another.
     for privilege in privileges(obj):
-        yield _Privileged("create", "", "pods", namespace, version="v1", why=f"spec.{privilege}", privilege=privilege)
+        yield _Privileged("create", "", "pods", namespace, version="v1", cause=f"spec.{privilege}", privilege=privilege)
         if openshift:
             constraint = ("use", "security.openshift.io", "securitycontextconstraints", namespace, "privileged", "v1")
-            yield _Privileged(*constraint, why=f"spec.{privilege}", privilege=privilege)
+            yield _Privileged(*constraint, cause=f"spec.{privilege}", privilege=privilege)
 
 
 @dataclass(frozen=True)
@@ -188,13 +201,13 @@ def _at(obj: Obj, path: str) -> Any:
     node: Any = _dict(obj.get("spec"))
     for step in path.split("."):
         node = _dict(node).get(step)
-    return _said(node)
+    return _without_empty(node)
 
 
-def _said(value: Any) -> Any:
-    """A value without its empty parts: they say no more than absent ones."""
+def _without_empty(value: Any) -> Any:
+    """Return a value without its empty parts, which mean the same as absent ones."""
     if isinstance(value, Mapping):
-        return {key: said for key, each in value.items() if (said := _said(each)) is not None} or None
+        return {key: kept for key, each in value.items() if (kept := _without_empty(each)) is not None} or None
     return None if value in ("", []) else value
 
 

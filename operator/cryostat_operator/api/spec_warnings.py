@@ -1,4 +1,4 @@
-"""Warnings about a Cryostat that can be stored but will hardly do what its author means."""
+"""Warnings about a Cryostat that is valid but probably does not do what its author intends."""
 
 from __future__ import annotations
 
@@ -7,9 +7,12 @@ from collections.abc import Iterable, Iterator, Mapping
 from difflib import get_close_matches
 from typing import Any
 
+from . import constants
+from .conversion import ANNOTATION as PRESERVED
+
 Obj = Mapping[str, Any]
 
-# Values of Kubernetes' own types. The schema leaves them open, because a later Kubernetes may know more of them.
+# Values of Kubernetes' own types. The schema allows any value, because a later Kubernetes may add some.
 _KNOWN: Mapping[str, tuple[str, ...]] = {
     "accessModes": ("ReadWriteOnce", "ReadOnlyMany", "ReadWriteMany", "ReadWriteOncePod"),
     "volumeMode": ("Filesystem", "Block"),
@@ -24,12 +27,24 @@ _KNOWN_BELOW: Mapping[tuple[str, str], tuple[str, ...]] = {
     ("tolerations", "operator"): ("Exists", "Equal"),
     ("matchExpressions", "operator"): ("In", "NotIn", "Exists", "DoesNotExist", "Gt", "Lt"),
 }
-_FREE = frozenset({"annotations", "labels", "nodeSelector", "matchLabels", "limits", "requests"})  # the user's own keys
+USER_KEYS = frozenset(
+    {"annotations", "labels", "nodeSelector", "matchLabels", "limits", "requests"}
+)  # the user's own keys
+OWN_DOMAINS = (f"{constants.GROUP}/", "cryostat.io/")
+KNOWN_ANNOTATIONS = (
+    constants.ANNOTATION_PAUSE,
+    constants.ANNOTATION_ALLOW_DATA_LOSS,
+    constants.ANNOTATION_DATA_RETENTION,
+    PRESERVED,
+)
+KNOWN_LABELS = (constants.LABEL_NAME, constants.LABEL_NAMESPACE, PRESERVED)
+MAX_KEY_WARNINGS = 10
+MAX_KEY_LENGTH = 317  # characters of a key: 253 of the domain, a slash, 63 of the name
 _FILES = ("automatedRules", "eventTemplates", "probeTemplates")
 
 
-def advice(obj: Obj) -> list[str]:
-    """Warnings in the order of the spec, at most one a subject.
+def warnings_for(obj: Obj) -> list[str]:
+    """Return warnings in the order of the spec.
 
     Args:
         obj: a Cryostat in the shape of its v1beta2 JSON.
@@ -40,27 +55,60 @@ def advice(obj: Obj) -> list[str]:
     return [*_duplicates(spec), *_deprecated(spec), *_unknown_values(spec, "spec", "")]
 
 
+def key_warnings(new: Obj, old: Obj | None = None) -> list[str]:
+    """Return warnings about annotations and labels of the operator's own domains that have no meaning.
+
+    Args:
+        new: a Cryostat.
+        old: the Cryostat before an update: its keys cause no warning again.
+    """
+    found = []
+    for field, known in (("annotations", KNOWN_ANNOTATIONS), ("labels", KNOWN_LABELS)):
+        keys = [key for key in _metadata(new, field) if key not in _metadata(old or {}, field)]
+        unknown = [key for key in keys if key.startswith(OWN_DOMAINS) and key not in known]
+        for key in unknown[:MAX_KEY_WARNINGS]:
+            found.append(f"metadata.{field}: {key[:MAX_KEY_LENGTH]} has no meaning; {_key_suggestion(key, known)}")
+    return found
+
+
+def _key_suggestion(key: str, known: Iterable[str]) -> str:
+    """Return the known key with the name nearest to that of `key`, or all known keys. The domains are not compared."""
+    by_name = {each.partition("/")[2]: each for each in known}
+    name = key.partition("/")[2][:MAX_KEY_LENGTH].lower()
+    same_start = [each for each in by_name if name and (each.startswith(name) or name.startswith(each))]
+    near = same_start or get_close_matches(name, by_name, n=1, cutoff=0.6)
+    return f"did you mean {by_name[near[0]]}?" if near else f"known keys are {', '.join(by_name.values())}"
+
+
+def _metadata(obj: Obj, field: str) -> Obj:
+    metadata = obj.get("metadata")
+    value = metadata.get(field) if isinstance(metadata, Mapping) else None
+    return value if isinstance(value, Mapping) else {}
+
+
 def suggestion(value: str, known: Iterable[str]) -> str:
-    """What is known instead of `value`: the nearest one, or all of them, as the end of a sentence."""
+    """Return the end of a sentence: the known value nearest to `value`, or all known values."""
     choices = list(known)
     by_letters = {choice.lower(): choice for choice in choices}
-    near = get_close_matches(value.lower(), by_letters, n=1, cutoff=0.6)
+    near = get_close_matches(value[:MAX_KEY_LENGTH].lower(), by_letters, n=1, cutoff=0.6)
     return f"did you mean {by_letters[near[0]]}?" if near else f"known values are {', '.join(choices)}"
 
 
 def _duplicates(spec: Obj) -> Iterator[str]:
-    yield from _twice("targetNamespaces", _items(spec, "targetNamespaces"))
+    yield from _repeated("targetNamespaces", _items(spec, "targetNamespaces"))
     for field in _FILES:
-        yield from _twice(field, (f"{e.get('configMapName')}/{e.get('filename')}" for e in _objects(spec, field)))
-    yield from _twice("declarativeCredentials", (e.get("secretName") for e in _objects(spec, "declarativeCredentials")))
+        yield from _repeated(field, (f"{e.get('configMapName')}/{e.get('filename')}" for e in _objects(spec, field)))
+    yield from _repeated(
+        "declarativeCredentials", (e.get("secretName") for e in _objects(spec, "declarativeCredentials"))
+    )
     certificates = (
         "/".join(str(e.get(key) or "") for key in ("secretName", "configMapName", "certificateKey")).strip("/")
         for e in _objects(spec, "trustedCertSecrets")
     )
-    yield from _twice("trustedCertSecrets", certificates)
+    yield from _repeated("trustedCertSecrets", certificates)
 
 
-def _twice(field: str, values: Iterable[Any]) -> Iterator[str]:
+def _repeated(field: str, values: Iterable[Any]) -> Iterator[str]:
     for value, count in Counter(map(str, values)).items():
         if count > 1:
             yield f"spec.{field}: {value} is given {count} times; once is enough"
@@ -81,14 +129,14 @@ def _deprecated(spec: Obj) -> Iterator[str]:
 
 
 def _unknown_values(node: Any, path: str, parent: str) -> Iterator[str]:
-    """Texts that look like one of a few known values and are none."""
+    """Warn about values that are not among the few values that Kubernetes knows."""
     if isinstance(node, list):
         for index, item in enumerate(node):
             yield from _unknown_values(item, f"{path}[{index}]", parent)
     if not isinstance(node, Mapping):
         return
     for key, value in node.items():
-        if key in _FREE:
+        if key in USER_KEYS:
             continue
         known = _KNOWN_BELOW.get((parent, key)) or _KNOWN.get(key)
         values = value if isinstance(value, list) else [value]

@@ -169,9 +169,10 @@ def _install() -> Obj:
 
 
 def _webhook_definitions() -> Iterable[Obj]:
+    unsupported = ("name", "path", "matchConditions")  # the last one has no field in a ClusterServiceVersion
     for kind, found in (("Mutating", webhook_definitions.mutating()), ("Validating", webhook_definitions.validating())):
         for webhook in found:
-            rest = {key: value for key, value in webhook.items() if key not in ("name", "path")}
+            rest = {key: value for key, value in webhook.items() if key not in unsupported}
             yield _webhook(f"{kind}AdmissionWebhook", webhook["name"], webhook["path"]) | rest
     conversion = {"sideEffects": "None", "admissionReviewVersions": ["v1"], "conversionCRDs": [CRD]}
     yield _webhook("ConversionWebhook", "ccryostats.kb.io", webhook_paths.CONVERT) | conversion

@@ -1,4 +1,4 @@
-"""Puts the agent into pods that ask for it; whatever goes wrong, the pod is let in as it is, and why is told."""
+"""Reviews of pods and workloads: adds the agent to pods. On failure the pod is admitted unchanged, with a warning."""
 
 from __future__ import annotations
 
@@ -6,103 +6,99 @@ import asyncio
 import logging
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
-from typing import Protocol
 
 from ..api.required_permissions import target_namespaces
 from ..api.v1beta2 import Cryostat
 from ..api.validation import InvalidCryostatError, read_cryostat
 from ..kube.errors import ApiError
-from ..plan.injection.environment import sources
-from ..plan.injection.labels import instance_of
-from ..plan.injection.pod_mutator import NotInjectableError, PodContext, inject_agent, selected, wishes
+from ..plan.injection.java_options import sources
+from ..plan.injection.labels import instance_of, requested_options
+from ..plan.injection.pod_fields import NotInjectableError, PodContext, select_container
+from ..plan.injection.pod_mutator import inject_agent
 from ..plan.injection.propagation import propagate
 from ..plan.instance import Instance
 from ..plan.model import names
 from ..plan.model.kinds import Key
 from ..plan.model.snapshot import ContentSummary, Snapshot
 from ..settings import Settings
-from .reviews import Obj, Request, allowed
+from .cluster_reader import ClusterReader
+from .reviews import AdmissionRequest, Obj, allowed
 
 logger = logging.getLogger(__name__)
 
-_SECONDS = 2.0  # the API server waits for 3
-_MOST_EVENTS = 50  # on one Cryostat: authors of pods must not fill the cluster with events
-_MOST_CRYOSTATS = 500  # whose events are counted
-_ABOUT = "Cryostat agent: "
-
-
-class ClusterReader(Protocol):
-    """What the agents' webhooks may know of the cluster."""
-
-    def snapshot(self, cryostat: Cryostat, settings: Settings) -> Snapshot | None: ...
-
-    async def cryostat(self, namespace: str, name: str) -> Obj | None:
-        """A Cryostat as it is stored, None where there is none. Raises ApiError."""
-
-    async def data(self, kind: str, namespace: str, name: str) -> ContentSummary | None:
-        """A Secret or ConfigMap, None where there is none. Raises ApiError."""
-
-    async def tell(self, cryostat: Obj, reason: str, message: str) -> None:
-        """A Warning event on a Cryostat."""
+REVIEW_TIMEOUT = 2.0  # seconds; the API server waits for 3
+MAX_EVENTS = 50  # per Cryostat: authors of pods must not fill the cluster with events
+MAX_CRYOSTATS = 500  # of which events are counted
+MAX_SOURCES = 32  # ConfigMaps and Secrets in `envFrom` that are read for one pod
+WARNING_PREFIX = "Cryostat agent: "
 
 
 class NotInjectedError(Exception):
-    """Why a pod goes without the agent, and the Cryostat to tell."""
+    """The reason why a pod does not get the agent, and the Cryostat on which an event is recorded."""
 
     def __init__(self, message: str, cryostat: Obj | None = None) -> None:
         super().__init__(message)
         self.cryostat = cryostat
 
 
-class Agents:
-    """Answers the agents' webhooks."""
+class AgentAdmission:
+    """Answers the webhooks for pods and workloads."""
 
-    def __init__(self, world: ClusterReader, settings: Settings) -> None:
-        self._world = world
+    def __init__(self, reader: ClusterReader, settings: Settings) -> None:
+        self._reader = reader
         self._settings = settings
-        self._told: dict[str, set[str]] = {}  # by UID of the Cryostat, the oldest first
-        self._telling: set[asyncio.Task[None]] = set()
+        self._recorded: dict[str, set[str]] = {}  # messages of events by UID of the Cryostat, the oldest first
+        self._tasks: set[asyncio.Task[None]] = set()
 
-    async def pod(self, request: Request) -> Obj:
-        """Answers for a new pod."""
-        return await self._safely(request, self._pod)
+    async def pod(self, request: AdmissionRequest) -> Obj:
+        """Review a new pod."""
+        return await self._fail_open(request, self._pod)
 
-    async def workload(self, request: Request) -> Obj:
-        """Answers for a new or changed Deployment, StatefulSet or DaemonSet."""
-        return await self._safely(request, self._workload)
+    async def workload(self, request: AdmissionRequest) -> Obj:
+        """Review a new or changed Deployment, StatefulSet or DaemonSet."""
+        return await self._fail_open(request, self._workload)
 
-    async def _safely(self, request: Request, decide: Callable[[Request], Awaitable[Obj]]) -> Obj:
+    async def _fail_open(self, request: AdmissionRequest, review: Callable[[AdmissionRequest], Awaitable[Obj]]) -> Obj:
+        """Run a review; admit the object unchanged if it fails."""
         try:
-            async with asyncio.timeout(_SECONDS):
-                return await decide(request)
-        except NotInjectedError as refusal:
-            self._tell(request, refusal)
-            return allowed(request, [f"{_ABOUT}not added: {refusal}"])
+            async with asyncio.timeout(REVIEW_TIMEOUT):
+                return await review(request)
+        except NotInjectedError as error:
+            self._record_event(request, error)
+            return allowed(request, [f"{WARNING_PREFIX}not added: {error}"])
         except (ApiError, TimeoutError) as error:
-            logger.warning("No agent for %s/%s: %s", request.namespace, _name(request), error or "no time")
-            return allowed(request, [f"{_ABOUT}not added: the cluster did not answer in time; make the pod again"])
+            cause = str(error) or "timed out"
+            logger.warning("Agent not injected into pod %s/%s: %s", request.namespace, _name(request), cause)
+            text = "the cluster did not answer in time; create the pod again"
+            return allowed(request, [f"{WARNING_PREFIX}not added: {text}"])
         except Exception:
-            logger.exception("No agent for %s/%s", request.namespace, _name(request))
-            return allowed(request, [f"{_ABOUT}not added: the operator failed; see its log"])
+            logger.exception("Agent not injected into pod %s/%s", request.namespace, _name(request))
+            return allowed(request, [f"{WARNING_PREFIX}not added: the operator failed; see its log"])
 
-    async def _pod(self, request: Request) -> Obj:
-        asked = instance_of(_labels(request.obj))
-        if asked is None or request.operation != "CREATE":
+    async def _pod(self, request: AdmissionRequest) -> Obj:
+        requested = instance_of(_labels(request.obj))
+        if requested is None or request.operation != "CREATE":
             return allowed(request)
-        cryostat, stored = await self._instance(request.namespace, *asked)
-        snapshot = self._world.snapshot(cryostat, self._settings) or Snapshot()
+        cryostat, stored = await self._instance(request.namespace, *requested)
+        snapshot = self._reader.snapshot(cryostat, self._settings) or Snapshot()
         instance = Instance(cryostat, snapshot, self._settings)
-        result = inject_agent(request.obj, instance, await self._where(request, instance))
-        hints = [f"{_ABOUT}{hint}" for hint in result.hints]
+        context = await self._pod_context(request, instance)
+        result = inject_agent(request.obj, instance, context)
+        hints = [f"{WARNING_PREFIX}{hint}" for hint in result.hints]
         if result.pod is None:
-            self._tell(request, NotInjectedError(result.reason, stored))
-            return allowed(request, [f"{_ABOUT}not added: {result.reason}", *hints])
+            self._record_event(request, NotInjectedError(result.reason, stored))
+            return allowed(request, [f"{WARNING_PREFIX}not added: {result.reason}", *hints])
         return allowed(request, hints, result.pod)
 
     async def _instance(self, namespace: str, cr_namespace: str, cr_name: str) -> tuple[Cryostat, Obj]:
-        """The Cryostat that a pod of `namespace` asks for. Raises NotNowError."""
-        stored = await self._world.cryostat(cr_namespace, cr_name)
-        # The same words for both: who may not look into a namespace does not learn here what is in it.
+        """Return the Cryostat that a pod in `namespace` requests, parsed and as stored.
+
+        Raises:
+            NotInjectedError: pods in this namespace cannot get the agent of this Cryostat now.
+            ApiError: the Cryostat cannot be read.
+        """
+        stored = await self._reader.cryostat(cr_namespace, cr_name)
+        # The same message in both cases: it must not reveal whether there is such a Cryostat.
         unknown = f"namespace {namespace} is no target namespace of a Cryostat {cr_namespace}/{cr_name}"
         if stored is None:
             raise NotInjectedError(unknown)
@@ -115,27 +111,26 @@ class Agents:
         except InvalidCryostatError as error:
             raise NotInjectedError(f"Cryostat {cr_namespace}/{cr_name} is not valid") from error
 
-    async def _where(self, request: Request, instance: Instance) -> PodContext:
-        """What must be looked up about the surroundings of a pod."""
+    async def _pod_context(self, request: AdmissionRequest, instance: Instance) -> PodContext:
+        """Read what must be known to inject the agent.
+
+        The keys of Secrets in `envFrom` are read only for the API server. The answer to other callers must not depend
+        on them.
+        """
         namespace = request.namespace
-        options = wishes(request.obj).options
-        wanted: set[tuple[str, str]] = set()
-        with suppress(NotInjectableError):  # `instrument` comes to the same end
-            container = selected(request.obj, options.container if options else None)
-            wanted = {(kind, name) for kind, name, _, _ in sources(container)}
-        keys: dict[tuple[str, str], frozenset[str] | None] = {}
-
-        async def resolve(kind: str, name: str) -> None:
-            try:
-                fact = await self._world.data(kind, namespace, name)
-            except ApiError:
-                return
-            keys[kind, name] = fact.keys if fact else None
-
+        options = requested_options(request.obj).options
+        unread: set[tuple[str, str]] = set()
+        with suppress(NotInjectableError):  # `inject_agent` raises the same error
+            container, _ = select_container(request.obj, options.container if options else None)
+            unread = {
+                (source.kind, source.name)
+                for source in sources(container)[:MAX_SOURCES]
+                if source.kind == "ConfigMap" or request.from_api_server
+            }
         certificate = names.agent_certificate(instance.namespace, instance.name, namespace)
         if instance.tls and Key("Secret", namespace, certificate) not in instance.snapshot.live:
-            wanted.add(("Secret", certificate))
-        await asyncio.gather(*(resolve(kind, name) for kind, name in wanted))
+            unread.add(("Secret", certificate))
+        keys = await self._keys(namespace, unread)
         service = instance.snapshot.live.get(
             Key("Service", namespace, names.agent_callback_service(instance.namespace, instance.name)), {}
         )
@@ -144,58 +139,77 @@ class Agents:
             keys,
             certificate=keys.get(("Secret", certificate), frozenset()) is not None,
             ipv6=(service.get("spec", {}).get("ipFamilies") or [""])[0] == "IPv6",
+            secrets_unread=not request.from_api_server,
         )
 
-    async def _workload(self, request: Request) -> Obj:
+    async def _keys(
+        self, namespace: str, objects: set[tuple[str, str]]
+    ) -> dict[tuple[str, str], frozenset[str] | None]:
+        """Return the keys of ConfigMaps and Secrets by (kind, name); without those that cannot be read."""
+        keys: dict[tuple[str, str], frozenset[str] | None] = {}
+
+        async def read(kind: str, name: str) -> None:
+            try:
+                found: ContentSummary | None = await self._reader.content(kind, namespace, name)
+            except ApiError:
+                return
+            keys[kind, name] = found.keys if found else None
+
+        await asyncio.gather(*(read(kind, name) for kind, name in objects))
+        return keys
+
+    async def _workload(self, request: AdmissionRequest) -> Obj:
         if request.operation not in ("CREATE", "UPDATE"):
             return allowed(request)
         changed, hints = propagate(request.obj, request.old or None)
         template = changed.get("spec", {}).get("template") or {}
-        asked = instance_of(_labels(template))
-        if asked is not None:
-            hints += await self._doubts(request.namespace, template, asked)
-        return allowed(request, [f"{_ABOUT}{hint}" for hint in hints], changed)
+        requested = instance_of(_labels(template))
+        if requested is not None:
+            hints += await self._template_warnings(request.namespace, template, requested)
+        return allowed(request, [f"{WARNING_PREFIX}{hint}" for hint in hints], changed)
 
-    async def _doubts(self, namespace: str, template: Obj, asked: tuple[str, str]) -> list[str]:
-        """Why pods of this template would go without the agent: here somebody reads it."""
-        found = wishes(template)
-        doubts = [*found.errors, *found.hints]
+    async def _template_warnings(self, namespace: str, template: Obj, requested: tuple[str, str]) -> list[str]:
+        """Return why pods of this template would not get the agent. The author of a workload sees no warning later."""
+        parsed = requested_options(template)
+        warnings = [*parsed.errors, *parsed.hints]
         try:
-            selected(template, found.options.container if found.options else None)
-            await self._instance(namespace, *asked)
-        except (NotInjectedError, NotInjectableError) as refusal:
-            doubts.append(f"pods will go without it for now: {refusal}")
+            selection = select_container(template, parsed.options.container if parsed.options else None)
+            if selection.hint:
+                warnings.append(selection.hint)
+            await self._instance(namespace, *requested)
+        except (NotInjectedError, NotInjectableError) as error:
+            warnings.append(f"pods will go without it for now: {error}")
         except ApiError as error:
-            logger.info("Cryostat %s/%s cannot be read: %s", *asked, error)
-        return doubts
+            logger.info("Cryostat %s/%s cannot be read: %s", *requested, error)
+        return warnings
 
-    def _tell(self, request: Request, refusal: NotInjectedError) -> None:
-        """An event on the Cryostat, for pods that nobody makes by hand; none on a dry run."""
-        if refusal.cryostat is None or request.dry_run or request.obj.get("kind") != "Pod":
+    def _record_event(self, request: AdmissionRequest, error: NotInjectedError) -> None:
+        """Record an event on the Cryostat: users do not see warnings about pods that controllers create."""
+        if error.cryostat is None or request.dry_run or request.obj.get("kind") != "Pod":
             return
-        message = f"{_made_by(request)} in namespace {request.namespace}: the agent was not added, {refusal}"
-        told = self._told.setdefault(str(refusal.cryostat["metadata"].get("uid")), set())
-        if message not in told and len(told) >= _MOST_EVENTS:
+        message = f"{_creator_of(request)} in namespace {request.namespace}: the agent was not added, {error}"
+        recorded = self._recorded.setdefault(str(error.cryostat["metadata"].get("uid")), set())
+        if message not in recorded and len(recorded) >= MAX_EVENTS:
             return
-        told.add(message)
-        if len(self._told) > _MOST_CRYOSTATS:
-            del self._told[next(iter(self._told))]
-        task = asyncio.create_task(self._world.tell(refusal.cryostat, "AgentNotAdded", message))
-        self._telling.add(task)
-        task.add_done_callback(self._telling.discard)
+        recorded.add(message)
+        if len(self._recorded) > MAX_CRYOSTATS:
+            del self._recorded[next(iter(self._recorded))]
+        task = asyncio.create_task(self._reader.record_event(error.cryostat, "AgentNotAdded", message))
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
 
 
 def _labels(obj: Obj) -> dict[str, str]:
     return (obj.get("metadata") or {}).get("labels") or {}
 
 
-def _name(request: Request) -> str:
+def _name(request: AdmissionRequest) -> str:
     metadata = request.obj.get("metadata") or {}
     return str(metadata.get("name") or metadata.get("generateName") or request.name)
 
 
-def _made_by(request: Request) -> str:
-    """The pod's maker, so that a hundred pods of one Deployment make one event."""
+def _creator_of(request: AdmissionRequest) -> str:
+    """Return the workload that creates the pod, so that a hundred pods of one Deployment cause one event."""
     metadata = request.obj["metadata"]
     for owner in metadata.get("ownerReferences") or []:
         if owner.get("controller"):

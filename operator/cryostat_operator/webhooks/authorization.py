@@ -1,9 +1,10 @@
-"""Asks the API server what other users may do (SubjectAccessReviews): in parallel, each question once."""
+"""Checks permissions of users with SubjectAccessReviews: concurrently, and each question once."""
 
 from __future__ import annotations
 
 import asyncio
 import base64
+import hashlib
 import time
 from collections.abc import Iterable, Mapping
 from typing import Any
@@ -15,41 +16,45 @@ from ..kube.client import Client
 from ..kube.connection import Connection
 from ..kube.errors import ApiError
 
-_REVIEWS = "/apis/authorization.k8s.io/v1/subjectaccessreviews"
-_AT_A_TIME = 48
-_REMEMBERED_SECONDS = 5.0  # a permission that was taken away is noticed this late; refusals are never remembered
-_MOST_REMEMBERED = 20_000
+REVIEWS_PATH = "/apis/authorization.k8s.io/v1/subjectaccessreviews"
+MAX_CONCURRENT = 48
+CACHE_SECONDS = 5.0  # how long a granted permission is remembered; refusals are never remembered
+MAX_CACHED = 20_000
 
 User = Mapping[str, Any]
 """`userInfo` of an AdmissionReview: username, uid, groups, extra."""
 
 
 class AccessReviews:
-    """The permissions of the users that write Cryostats."""
+    """Checks the permissions of users who write Cryostats.
+
+    Granted permissions are remembered by a digest of the question, because user data in a review can be large.
+    """
 
     def __init__(self, client: Client) -> None:
         self._client = client
-        self._limit = asyncio.Semaphore(_AT_A_TIME)
-        self._asked: dict[bytes, tuple[float, asyncio.Task[bool]]] = {}
+        self._limit = asyncio.Semaphore(MAX_CONCURRENT)
+        # By digest: when the entry expires, and the request. All entries live equally long, so the oldest is first.
+        self._cache: dict[bytes, tuple[float, asyncio.Task[bool]]] = {}
 
-    async def missing(self, user: User, wanted: Iterable[Permission]) -> list[Permission]:
-        """The first ones of the wanted permissions that the user does not have, in their order; empty if he has all.
+    async def missing(self, user: User, required: Iterable[Permission]) -> list[Permission]:
+        """Return permissions that the user does not have, in their order; empty if the user has all of them.
 
-        Questions are asked in batches, so that thousands of one user keep nobody else waiting, and none is asked in
-        vain, neither after a refusal nor after the asker has given up.
+        The requests are sent in batches, so that thousands of one user do not delay those of others. No further batch
+        is sent after a refusal or after the caller was canceled.
 
         Raises:
-            ApiError: a review could not be made.
+            ApiError: a review failed.
         """
-        permissions = list(wanted)
-        for start in range(0, len(permissions), _AT_A_TIME):
-            batch = permissions[start : start + _AT_A_TIME]
-            answers = await asyncio.gather(*(self._allowed(user, permission) for permission in batch))
+        permissions = list(required)
+        for start in range(0, len(permissions), MAX_CONCURRENT):
+            batch = permissions[start : start + MAX_CONCURRENT]
+            answers = await asyncio.gather(*(self._is_allowed(user, permission) for permission in batch))
             if missing := [permission for permission, allowed in zip(batch, answers, strict=True) if not allowed]:
                 return missing
         return []
 
-    async def _allowed(self, user: User, permission: Permission) -> bool:
+    async def _is_allowed(self, user: User, permission: Permission) -> bool:
         spec = {
             "user": user.get("username") or "",
             "groups": user.get("groups") or [],
@@ -57,52 +62,61 @@ class AccessReviews:
             "extra": user.get("extra") or {},
             "resourceAttributes": permission.attributes,
         }
-        key = orjson.dumps(spec, option=orjson.OPT_SORT_KEYS)
-        known = self._asked.get(key)
-        if known is None or known[0] < time.monotonic():
-            task = asyncio.create_task(self._ask(spec))
-            self._remember(key, task)
+        question = orjson.dumps(spec, option=orjson.OPT_SORT_KEYS)
+        digest = hashlib.sha256(question).digest()
+        self._purge()
+        cached = self._cache.get(digest)
+        if cached is None:
+            task = asyncio.create_task(self._review(spec))
+            self._remember(digest, task)
         else:
-            task = known[1]
-        # Others may wait for the same answer: one who gives up must not take it away from them.
+            task = cached[1]
+        # Several reviews may wait for one answer: if one of them is canceled, the others still need it.
         allowed = await asyncio.shield(task)
         if not allowed:
-            self._asked.pop(key, None)
+            self._cache.pop(digest, None)
         return allowed
 
-    async def _ask(self, spec: Mapping[str, Any]) -> bool:
+    async def _review(self, spec: Mapping[str, Any]) -> bool:
         review = {"apiVersion": "authorization.k8s.io/v1", "kind": "SubjectAccessReview", "spec": spec}
         async with self._limit:
-            answer = await self._client.request("POST", _REVIEWS, body=review)
+            answer = await self._client.request("POST", REVIEWS_PATH, body=review)
         status = answer.get("status") or {}
         return status.get("allowed") is True and status.get("denied") is not True
 
-    def _remember(self, key: bytes, task: asyncio.Task[bool]) -> None:
+    def _purge(self) -> None:
+        """Remove expired entries."""
         now = time.monotonic()
-        if len(self._asked) >= _MOST_REMEMBERED:
-            self._asked = {k: v for k, v in self._asked.items() if v[0] >= now}
-            if len(self._asked) >= _MOST_REMEMBERED:
-                self._asked.clear()
-        self._asked[key] = (now + _REMEMBERED_SECONDS, task)
-        task.add_done_callback(lambda done: self._forget_failure(key, done))
+        while self._cache:
+            digest = next(iter(self._cache))
+            if self._cache[digest][0] > now:
+                return
+            del self._cache[digest]
 
-    def _forget_failure(self, key: bytes, task: asyncio.Task[bool]) -> None:
-        if (task.cancelled() or task.exception() is not None) and self._asked.get(key, (0, None))[1] is task:
-            self._asked.pop(key, None)
+    def _remember(self, digest: bytes, task: asyncio.Task[bool]) -> None:
+        while len(self._cache) >= MAX_CACHED:
+            del self._cache[next(iter(self._cache))]
+        self._cache[digest] = (time.monotonic() + CACHE_SECONDS, task)
+        task.add_done_callback(lambda done: self._forget_failure(digest, done))
+
+    def _forget_failure(self, digest: bytes, task: asyncio.Task[bool]) -> None:
+        failed = task.cancelled() or task.exception() is not None
+        if failed and self._cache.get(digest, (0, None))[1] is task:
+            self._cache.pop(digest, None)
 
 
-async def own_name(client: Client, connection: Connection) -> str:
-    """The user name that the API server knows the operator by, empty where it cannot be found out."""
+async def own_user_name(client: Client, connection: Connection) -> str:
+    """Return the user name by which the API server knows the operator, empty if it cannot be found out."""
     review = {"apiVersion": "authentication.k8s.io/v1", "kind": "SelfSubjectReview"}
     try:
         answer = await client.request("POST", "/apis/authentication.k8s.io/v1/selfsubjectreviews", body=review)
         return str(answer["status"]["userInfo"]["username"])
     except (ApiError, KeyError):  # before Kubernetes 1.28
-        return _subject(connection.headers().get("Authorization", ""))
+        return _subject_of_token(connection.headers().get("Authorization", ""))
 
 
-def _subject(authorization: str) -> str:
-    """The subject of a ServiceAccount's token; it is our own, so nobody needs to verify it."""
+def _subject_of_token(authorization: str) -> str:
+    """Return the subject of the operator's own ServiceAccount token. Its signature need not be verified."""
     parts = authorization.removeprefix("Bearer ").split(".")
     try:
         claims = orjson.loads(base64.urlsafe_b64decode(parts[1] + "=="))

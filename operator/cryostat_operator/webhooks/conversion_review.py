@@ -1,4 +1,4 @@
-"""ConversionReviews: answers with the objects in the version that the API server asks for."""
+"""ConversionReviews: answers with the objects in the API version that the API server requests."""
 
 from __future__ import annotations
 
@@ -11,35 +11,35 @@ from .reviews import MalformedReviewError, Obj
 
 logger = logging.getLogger(__name__)
 
-_API_VERSION = "apiextensions.k8s.io/v1"
-_MANY = 20  # objects; more are converted beside the loop
+API_VERSION = "apiextensions.k8s.io/v1"
+MAX_ON_EVENT_LOOP = 20  # objects; more are converted in a thread
 
 
-async def answer(review: Any) -> Obj:
-    """The answer to a ConversionReview: all objects converted in their order, or a failure that says why.
+async def answer(review: Any, _from_api_server: bool = False) -> Obj:
+    """Return the answer to a ConversionReview: all objects converted, in their order, or a failure with the reason.
 
     Raises:
-        MalformedReviewError: it is none, or one of another version.
+        MalformedReviewError: the body is not a ConversionReview, or one of another version.
     """
     if not isinstance(review, dict) or review.get("kind") != "ConversionReview":
         raise MalformedReviewError("expected a ConversionReview")
-    if review.get("apiVersion") != _API_VERSION:
-        raise MalformedReviewError(f"expected apiVersion {_API_VERSION}")
+    if review.get("apiVersion") != API_VERSION:
+        raise MalformedReviewError(f"expected apiVersion {API_VERSION}")
     request = review.get("request")
     if not isinstance(request, dict) or not isinstance(request.get("objects"), list):
         raise MalformedReviewError("the ConversionReview has no objects")
     objects, version = request["objects"], str(request.get("desiredAPIVersion"))
     response: Obj = {"uid": str(request.get("uid") or "")}
     try:
-        if len(objects) > _MANY:
+        if len(objects) > MAX_ON_EVENT_LOOP:
             response["convertedObjects"] = await asyncio.to_thread(_converted, objects, version)
         else:
             response["convertedObjects"] = _converted(objects, version)
         response["result"] = {"status": "Success"}
     except (ValueError, AttributeError) as error:
-        logger.warning("Conversion to %s: %s", version, error)
+        logger.warning("Conversion to %s failed: %s", version, error)
         response["result"] = {"status": "Failure", "message": str(error)}
-    return {"apiVersion": _API_VERSION, "kind": "ConversionReview", "response": response}
+    return {"apiVersion": API_VERSION, "kind": "ConversionReview", "response": response}
 
 
 def _converted(objects: list[Any], version: str) -> list[Obj]:

@@ -1,4 +1,4 @@
-"""Admission of Cryostats: what is filled in, what is refused, and what its author is warned about."""
+"""Reviews of Cryostats: sets defaults, checks the permissions of the author, and returns warnings."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from typing import Any, Protocol
 from pydantic import ValidationError
 
 from ..api.defaulting import with_defaults
-from ..api.required_permissions import Permission, needed
-from ..api.spec_warnings import advice
+from ..api.required_permissions import Permission, required_permissions
+from ..api.spec_warnings import key_warnings, warnings_for
 from ..api.v1beta2 import Cryostat
 from ..api.validation import new_problems
 from ..kube.errors import ApiError
@@ -19,81 +19,78 @@ from ..observe.reader import plan_for
 from ..plan.instance import Instance
 from ..plan.model.kinds import InstanceKey
 from ..plan.model.problems import Problem
-from ..plan.model.snapshot import ContentSummary, ReferenceData, Snapshot
+from ..plan.model.snapshot import ReferenceData, Snapshot
 from ..plan.planner import Desired
 from ..settings import Settings
-from .reviews import Obj, Request, allowed, denied
+from .cluster_reader import ClusterReader
+from .reviews import AdmissionRequest, Obj, allowed, denied
 
 logger = logging.getLogger(__name__)
 
-_REVIEWING = 6.0  # seconds for permissions; the API server waits for 10 in all
-_LOOKING_AROUND = 2.0  # seconds for what only makes warnings
-# What is worth a warning at once: the author has named something that is not there.
+REVIEW_TIMEOUT = 6.0  # seconds for the review of permissions; the API server waits for 10 in all
+WARNINGS_TIMEOUT = 2.0  # seconds for reads that only lead to warnings
+# Reasons that lead to a warning: the spec refers to an object that does not exist.
 _MISSING = ("NotFound", "NamespaceTerminating")
 
 
 class AccessReviewer(Protocol):
-    """Knows what users may do."""
+    """Checks permissions of users."""
 
-    async def missing(self, user: Mapping[str, Any], wanted: Iterable[Permission]) -> list[Permission]: ...
-
-
-class ClusterReader(Protocol):
-    """What admission may know of the cluster."""
-
-    @property
-    def openshift(self) -> bool: ...
-
-    def snapshot(self, cryostat: Cryostat, settings: Settings) -> Snapshot | None:
-        """What is known about the surroundings of a Cryostat; None while that is not complete."""
-
-    async def data(self, kind: str, namespace: str, name: str) -> ContentSummary | None:
-        """A Secret or ConfigMap, None where there is none. Raises ApiError."""
+    async def missing(self, user: Mapping[str, Any], required: Iterable[Permission]) -> list[Permission]: ...
 
 
-class Admission:
-    """Decides about Cryostats; `own_name` tells the user that the operator itself is."""
+class CryostatAdmission:
+    """Answers the webhooks for Cryostats.
+
+    Args:
+        reviews: checks permissions.
+        reader: reads the cluster.
+        settings: the operator's settings.
+        own_name: returns the operator's own user name, empty while it is unknown.
+    """
 
     def __init__(
-        self, reviews: AccessReviewer, world: ClusterReader, settings: Settings, own_name: Callable[[], str]
+        self, reviews: AccessReviewer, reader: ClusterReader, settings: Settings, own_name: Callable[[], str]
     ) -> None:
         self._reviews = reviews
-        self._world = world
+        self._reader = reader
         self._settings = settings
         self._own_name = own_name
 
-    async def default(self, request: Request) -> Obj:
-        """Answers the mutating webhook."""
-        if request.operation not in ("CREATE", "UPDATE") or _being_deleted(request):
+    async def default(self, request: AdmissionRequest) -> Obj:
+        """Answer the mutating webhook."""
+        if request.operation not in ("CREATE", "UPDATE") or _is_being_deleted(request):
             return allowed(request)
         changed = with_defaults(request.obj, request.namespace, creating=request.operation == "CREATE")
         return allowed(request, changed=changed)
 
-    async def validate(self, request: Request) -> Obj:
-        """Answers the validating webhook."""
-        if request.operation not in ("CREATE", "UPDATE") or _being_deleted(request) or self._by_operator(request):
+    async def validate(self, request: AdmissionRequest) -> Obj:
+        """Answer the validating webhook."""
+        if request.operation not in ("CREATE", "UPDATE") or _is_being_deleted(request) or self._is_operator(request):
             return allowed(request)
-        new = _placed(request.obj, request)
-        old = _placed(request.old, request) if request.operation == "UPDATE" else None
+        new = _with_namespace(request.obj, request)
+        old = _with_namespace(request.old, request) if request.operation == "UPDATE" else None
         if request.converted and (problems := new_problems(new, old)):
             return denied(request, "; ".join(problems), 422, "Invalid")
-        refusal = await self._unauthorised(request, needed(new, old, openshift=self._world.openshift))
+        required = required_permissions(new, old, openshift=self._reader.openshift)
+        refusal = await self._unauthorized(request, required)
         if refusal is not None:
             return refusal
         if old is not None and old.get("spec") == new.get("spec"):
-            return allowed(request)
-        return await self._looked_at(request, new, old)
+            return allowed(request, key_warnings(new, old))
+        return await self._with_warnings(request, new, old)
 
-    def _by_operator(self, request: Request) -> bool:
+    def _is_operator(self, request: AdmissionRequest) -> bool:
         own = self._own_name()
         return bool(own) and request.user.get("username") == own
 
-    async def _unauthorised(self, request: Request, wanted: list[Permission]) -> Obj | None:
+    async def _unauthorized(self, request: AdmissionRequest, required: list[Permission]) -> Obj | None:
+        """Return a denial if the author lacks a permission or the review fails, else None."""
         try:
-            async with asyncio.timeout(_REVIEWING):
-                missing = await self._reviews.missing(request.user, wanted)
+            async with asyncio.timeout(REVIEW_TIMEOUT):
+                missing = await self._reviews.missing(request.user, required)
         except TimeoutError:
-            text = f"cannot check {len(wanted)} permissions in time: add fewer namespaces and Secrets at a time"
+            text = f"cannot check {len(required)} permissions in time: add fewer namespaces and Secrets at a time"
             return denied(request, text, 504, "Timeout")
         except ApiError as error:
             code = error.status if 400 <= error.status < 600 else 503
@@ -102,61 +99,71 @@ class Admission:
             return None
         user = request.user.get("username") or "unknown"
         others = " (and more is missing)" if len(missing) > 1 else ""
-        return denied(request, f'user "{user}" may not {missing[0]}, which {missing[0].why} asks for{others}')
+        return denied(request, f'user "{user}" may not {missing[0]}, which {missing[0].cause} asks for{others}')
 
-    async def _looked_at(self, request: Request, new: Obj, old: Obj | None) -> Obj:
-        """The objects are read as the operator will read them; nothing here may refuse what the API server accepts."""
-        warnings = advice(new)
+    async def _with_warnings(self, request: AdmissionRequest, new: Obj, old: Obj | None) -> Obj:
+        """Allow the object with warnings, unless it changes the Secret of an existing database."""
+        warnings = [*key_warnings(new, old), *warnings_for(new)]
         try:
             cryostat = Cryostat.model_validate(new)
-            snapshot = self._world.snapshot(cryostat, self._settings)
+            snapshot = self._reader.snapshot(cryostat, self._settings)
             if snapshot is None:
                 return allowed(request, warnings)
-            locked = _newly_locked(cryostat, old, snapshot, self._settings)
-            if locked:
-                return denied(request, locked, 422, "Invalid")
-            async with asyncio.timeout(_LOOKING_AROUND):
-                warnings += [problem.message for problem in await self._problems(cryostat, snapshot)]
+            refusal = _database_secret_change(cryostat, old, snapshot, self._settings)
+            if refusal:
+                return denied(request, refusal, 422, "Invalid")
+            async with asyncio.timeout(WARNINGS_TIMEOUT):
+                problems = await self._problems(request, cryostat, snapshot)
+            warnings += [problem.message for problem in problems]
         except (ValidationError, ApiError, TimeoutError) as error:
             logger.debug("No further warnings for %s/%s: %s", request.namespace, request.name, error)
         return allowed(request, warnings)
 
-    async def _problems(self, cryostat: Cryostat, snapshot: Snapshot) -> list[Problem]:
-        """What the operator would complain about: settings without effect, and what is named and missing."""
-        _, plan = await plan_for(cryostat, _Reader(self._world, snapshot), self._settings)
+    async def _problems(self, request: AdmissionRequest, cryostat: Cryostat, snapshot: Snapshot) -> list[Problem]:
+        """Return what the reconciler would report: settings without effect, references to missing objects.
+
+        Missing objects are reported to the API server only: other callers must not learn what exists.
+        """
+        reader = _ReviewReader(self._reader, snapshot, read_references=request.from_api_server)
+        _, plan = await plan_for(cryostat, reader, self._settings)
+        if not request.from_api_server:
+            return list(plan.warnings)
         missing = [p for p in plan.problems if p.actionable and p.reason.endswith(_MISSING)]
         return [*plan.warnings, *missing]
 
 
-class _Reader:
-    """Plans for a review: from a snapshot in memory, and requests for the references that are not in it."""
+class _ReviewReader:
+    """Reads for one plan: a snapshot from memory, and GET requests for the references that are not in it."""
 
-    def __init__(self, world: ClusterReader, snapshot: Snapshot) -> None:
-        self._world = world
+    def __init__(self, reader: ClusterReader, snapshot: Snapshot, *, read_references: bool) -> None:
+        self._reader = reader
         self._snapshot = snapshot
+        self._read_references = read_references
 
     async def snapshot(self, owner: InstanceKey, uid: str, targets: tuple[str, ...]) -> Snapshot:
         return self._snapshot
 
     async def resolve(self, owner: InstanceKey, desired: Desired) -> ReferenceData:
-        known = self._snapshot.data
         generated = {(key.kind, key.name) for key in desired.requests}
-        unknown = [(r.kind, r.name) for r in desired.references if (r.kind, r.name) not in generated | set(known)]
-        found = await asyncio.gather(*(self._world.data(kind, owner.namespace, name) for kind, name in unknown))
-        return {**known, **dict.fromkeys(generated), **dict(zip(unknown, found, strict=True))}
+        if not self._read_references:
+            return dict.fromkeys(generated)
+        known = self._snapshot.data
+        unread = [(r.kind, r.name) for r in desired.references if (r.kind, r.name) not in generated | set(known)]
+        found = await asyncio.gather(*(self._reader.content(kind, owner.namespace, name) for kind, name in unread))
+        return {**known, **dict.fromkeys(generated), **dict(zip(unread, found, strict=True))}
 
 
-def _being_deleted(request: Request) -> bool:
-    """Nothing is granted to an object that goes away, and what holds it up must be removable in every case."""
+def _is_being_deleted(request: AdmissionRequest) -> bool:
+    """Whether the object is being deleted: it is granted nothing, and its finalizers must be removable."""
     return request.operation == "UPDATE" and "deletionTimestamp" in request.old.get("metadata", {})
 
 
-def _placed(obj: Obj, request: Request) -> Obj:
+def _with_namespace(obj: Obj, request: AdmissionRequest) -> Obj:
     return {**obj, "metadata": {**obj.get("metadata", {}), "namespace": request.namespace}}
 
 
-def _newly_locked(cryostat: Cryostat, old: Obj | None, snapshot: Snapshot, settings: Settings) -> str:
-    """Why the database's Secret cannot become another one; empty where it does not, or already had."""
+def _database_secret_change(cryostat: Cryostat, old: Obj | None, snapshot: Snapshot, settings: Settings) -> str:
+    """Return why the Secret of the database cannot be changed; empty if it is not changed."""
     instance = Instance(cryostat, snapshot, settings)
     if old is None or not instance.database_secret_locked:
         return ""

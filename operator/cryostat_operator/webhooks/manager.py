@@ -1,119 +1,64 @@
-"""Puts the webhooks together: what is asked on which path, with which certificate, and who tells the API server."""
+"""Runs the webhooks: their server, certificate and registration."""
 
 from __future__ import annotations
 
 import asyncio
 import logging
-import re
 import ssl
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 from urllib.parse import urlsplit
 
-from ..api import constants
-from ..api.base import DNS_SUBDOMAIN
-from ..api.v1beta2 import Cryostat
 from ..kube.client import Client
 from ..kube.connection import Connection
 from ..kube.errors import ApiError
-from ..kube.events import EventRecorder
 from ..metrics import Metrics
-from ..observe.observer import Observer
-from ..observe.records import content_summary
-from ..plan.instance import Instance
 from ..plan.model import webhook_paths
-from ..plan.model.kinds import InstanceKey, Key, resource_path
-from ..plan.model.problems import Problem
-from ..plan.model.snapshot import ContentSummary, Snapshot
 from ..settings import Settings
 from . import conversion_review, serving_certificate
-from .agent_admission import Agents
-from .authorization import AccessReviews, own_name
-from .cryostat_admission import Admission
+from .agent_admission import AgentAdmission
+from .authorization import AccessReviews, own_user_name
+from .caller_identity import CallerAuthorities, read_authorities
+from .cluster_reader import CachedReader
+from .cryostat_admission import CryostatAdmission
+from .reachability import ReachabilityCheck
 from .registration import Address, Registration
-from .reviews import Obj, Request, parse
-from .server import Answer, WebhookServer
+from .reviews import AdmissionRequest, Obj, parse
+from .server import ReviewHandler, WebhookServer
 from .serving_certificate import Certificate, ManagedSecret, NotMountedError
 
 logger = logging.getLogger(__name__)
 
 PORT = 9443
 
-_CHECK_SECONDS = 20.0  # between two looks at the certificate and at what is registered
-_RETRY_SECONDS = 2.0
-_FIRST_SECONDS = 5.0
-_SPREAD_SECONDS = 3.0  # until every API server has heard of another authority
-
-
-class CachedReader:
-    """What the webhooks may know of the cluster, from what the scout watches."""
-
-    def __init__(
-        self, client: Client, scout: Observer, known: Callable[[InstanceKey], Obj | None], ready: Callable[[], bool]
-    ) -> None:
-        self._client = client
-        self._scout = scout
-        self._known = known
-        self._ready = ready
-        self._teller = EventRecorder(client)
-
-    @property
-    def openshift(self) -> bool:
-        return self._scout.openshift
-
-    def snapshot(self, cryostat: Cryostat, settings: Settings) -> Snapshot | None:
-        if not self._ready():
-            return None
-        owner = InstanceKey(cryostat.metadata["namespace"], str(cryostat.metadata.get("name") or ""))
-        targets = Instance(cryostat, Snapshot(), settings).target_namespaces
-        try:
-            return self._scout.cached_snapshot(owner, str(cryostat.metadata.get("uid") or ""), targets)
-        finally:
-            self._scout.children.rest(owner)  # where another replica leads, no run follows that would
-
-    async def data(self, kind: str, namespace: str, name: str) -> ContentSummary | None:
-        found = await self._client.get_or_none(Key(kind, namespace, name)) if _are_names(namespace, name) else None
-        return content_summary(found) if found else None
-
-    async def cryostat(self, namespace: str, name: str) -> Obj | None:
-        if not _are_names(namespace, name):
-            return None
-        known = self._known(InstanceKey(namespace, name))
-        path = resource_path(constants.GROUP, constants.VERSION, constants.PLURAL, namespace, name)
-        return known if known is not None else await self._client.get_or_none(path)
-
-    async def tell(self, cryostat: Obj, reason: str, message: str) -> None:
-        await self._teller.once(cryostat, Problem("core", reason, message))
+CHECK_INTERVAL = 20.0  # seconds between two checks of the certificate and of the registration
+RETRY_DELAY = 2.0  # seconds
+START_TIMEOUT = 5.0  # seconds that `start` waits for the first certificate
+CA_PROPAGATION_SECONDS = 3.0  # until every API server knows a new authority
 
 
 class WebhookManager:
-    """Runs beside the loop, on every replica, whoever leads.
+    """Runs the webhooks on every replica, also on those that are not leader.
 
-    All of them keep the certificate and the registration: each would write the same, over the resource version that it
-    read, and answering the API server must not wait for somebody to lead.
+    Each replica keeps the certificate and the registration: all would write the same, guarded by the resource version
+    that they read, and webhooks must not wait for leader election.
     """
 
     def __init__(
-        self, client: Client, connection: Connection, surroundings: CachedReader, settings: Settings, metrics: Metrics
+        self, client: Client, connection: Connection, reader: CachedReader, settings: Settings, metrics: Metrics
     ) -> None:
         self._client = client
         self._connection = connection
         self._settings = settings
         self._own_name = ""
-        admission = Admission(AccessReviews(client), surroundings, settings, lambda: self._own_name)
-        agents = Agents(surroundings, settings)
+        self._authorities = CallerAuthorities()
         self._tls = serving_certificate.Serving()
-        answers: Mapping[str, Answer] = {
-            webhook_paths.DEFAULT: _admission(admission.default),
-            webhook_paths.VALIDATE: _admission(admission.validate),
-            webhook_paths.CONVERT: conversion_review.answer,
-            webhook_paths.POD: _admission(agents.pod),
-            **dict.fromkeys(
-                (webhook_paths.DEPLOYMENT, webhook_paths.STATEFUL_SET, webhook_paths.DAEMON_SET),
-                _admission(agents.workload),
-            ),
-        }
-        self._server = WebhookServer(answers, self._tls.context, metrics.observe_review)
+        self._server = WebhookServer(
+            self._handlers(reader), self._tls.context, self._is_api_server, metrics.observe_review
+        )
+        self._reachability = ReachabilityCheck(
+            client, reader.any_cryostat, reader.record_event, metrics.set_webhook_reachable
+        )
         namespace = settings.namespace or "default"
         service = settings.webhook_service
         hosts = [f"{service}.{namespace}.svc", f"{service}.{namespace}.svc.{settings.cluster_domain}"]
@@ -128,94 +73,115 @@ class WebhookManager:
         self._serving = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
 
+    def _handlers(self, reader: CachedReader) -> Mapping[str, ReviewHandler]:
+        """Return the handler of each path."""
+        cryostats = CryostatAdmission(AccessReviews(self._client), reader, self._settings, lambda: self._own_name)
+        agents = AgentAdmission(reader, self._settings)
+        workload = _admission(agents.workload)
+        return {
+            webhook_paths.DEFAULT: _admission(cryostats.default),
+            webhook_paths.VALIDATE: _admission(cryostats.validate),
+            webhook_paths.CONVERT: conversion_review.answer,
+            webhook_paths.POD: _admission(agents.pod),
+            webhook_paths.DEPLOYMENT: workload,
+            webhook_paths.STATEFUL_SET: workload,
+            webhook_paths.DAEMON_SET: workload,
+        }
+
+    def _is_api_server(self, certificate: bytes) -> bool:
+        return self._authorities.is_api_server(certificate)
+
     @property
     def serving(self) -> bool:
-        """Whether the API server's calls are answered."""
+        """Whether reviews are answered."""
         return self._serving.is_set()
 
     async def start(self, host: str, port: int) -> None:
-        """Begin to serve; where no certificate can be had yet, that happens as soon as one can."""
+        """Start to serve; without a certificate, as soon as there is one."""
         self._task = asyncio.create_task(self._run(host, port), name="webhooks")
         serving = asyncio.create_task(self._serving.wait())
-        await asyncio.wait({self._task, serving}, timeout=_FIRST_SECONDS, return_when=asyncio.FIRST_COMPLETED)
+        await asyncio.wait({self._task, serving}, timeout=START_TIMEOUT, return_when=asyncio.FIRST_COMPLETED)
         serving.cancel()
         if self._task.done():
             self._task.result()
 
     async def stop(self) -> None:
-        """Stop serving. Nothing is unregistered: nothing must be written unchecked until another replica serves."""
+        """Stop serving. The webhooks stay registered: no Cryostat may be written without review meanwhile."""
         if self._task:
             self._task.cancel()
             await asyncio.gather(self._task, return_exceptions=True)
         if self._address.url and self._loaded.ca_bundle:
-            await self._give_back()
+            await self._unregister_url()
         await self._server.stop()
 
-    async def _give_back(self) -> None:
-        """Nobody answers at this URL any more; the CRD names the Service again, so that it can be applied once more."""
+    async def _unregister_url(self) -> None:
+        """Register the Service in place of the URL, which does not answer any more, then remove the webhooks."""
         address = Address(self._address.namespace, self._address.service)
         registration = Registration(self._client, self._settings.name_prefix, address)
         try:
-            async with asyncio.timeout(_RETRY_SECONDS):
+            async with asyncio.timeout(RETRY_DELAY):
                 await registration.ensure(self._loaded.ca_bundle)
-                await registration.withdraw()
+                await registration.unregister()
         except (ApiError, TimeoutError) as error:
-            logger.warning("The API server keeps the URL of the webhooks: %s", error)
+            logger.warning("Could not unregister the webhook URL: %s", error)
 
     async def _run(self, host: str, port: int) -> None:
         while True:
             try:
                 await self._check(host, port)
             except (ApiError, ssl.SSLError, NotMountedError) as error:
-                logger.warning("Webhooks: %s; trying again", error)
-                await asyncio.sleep(_RETRY_SECONDS)
+                logger.warning("Webhooks are not up to date, retrying: %s", error)
+                await asyncio.sleep(RETRY_DELAY)
             except Exception:
                 if not self._listening:
                     raise
-                # Nobody would renew the certificate any more.
-                logger.exception("Webhooks: trying again")
-                await asyncio.sleep(_RETRY_SECONDS)
+                # Without further checks, the certificate would expire.
+                logger.exception("Internal error in the webhooks, retrying")
+                await asyncio.sleep(RETRY_DELAY)
             else:
-                await asyncio.sleep(_CHECK_SECONDS if self._loaded.ca_bundle else _CHECK_SECONDS / 4)
+                await asyncio.sleep(CHECK_INTERVAL if self._loaded.ca_bundle else CHECK_INTERVAL / 4)
 
     async def _check(self, host: str, port: int) -> None:
-        """Serve the certificate that is due, and see to it that the API server trusts it before it meets it."""
+        """Serve the current certificate; a new authority is registered before its certificate is served."""
         if not self._own_name:
-            self._own_name = await own_name(self._client, self._connection)
-        certificate = await self._due()
+            self._own_name = await own_user_name(self._client, self._connection)
+        await self._load_authorities()
+        certificate = await self._current_certificate()
         if not self._listening:
-            self._tls.use(certificate)
+            self._tls.load(certificate)
             self._loaded = certificate
             await self._server.start(host, port)
             self._listening = True
             logger.info("Serving webhooks on port %s", port)
         if self._registration:
-            await self._registration.ensure(certificate.ca_bundle, certificate.meanwhile)
+            await self._registration.ensure(certificate.ca_bundle, certificate.interim_ca)
         if certificate != self._loaded:
             if certificate.ca_bundle != self._loaded.ca_bundle:
-                await asyncio.sleep(_SPREAD_SECONDS)
-            self._tls.use(certificate)
+                await asyncio.sleep(CA_PROPAGATION_SECONDS)
+            self._tls.load(certificate)
             self._loaded = certificate
             logger.info("Serving webhooks with a new certificate")
         self._serving.set()
+        await self._reachability.run_if_due()
 
-    async def _due(self) -> Certificate:
-        """What is mounted, else what we make, unless the API server is told of another one."""
-        mounted = serving_certificate.from_files(self._settings.webhook_certificates)
+    async def _load_authorities(self) -> None:
+        """Read the authorities that issue the client certificate of the API server."""
+        try:
+            self._authorities = await read_authorities(self._client)
+        except ApiError as error:
+            logger.info("The API server cannot be told from other callers of the webhooks: %s", error)
+        self._tls.trust_clients_of(self._authorities.pem)
+
+    async def _current_certificate(self) -> Certificate:
+        """Return the mounted certificate, else the one in the managed Secret."""
+        mounted = serving_certificate.load_mounted(self._settings.webhook_certificates)
         if mounted is None and self._settings.olm:
             raise NotMountedError(f"no certificate in {self._settings.webhook_certificates}")
         return mounted or await self._secret.certificate()
 
 
-def _are_names(*texts: str) -> bool:
-    """Whether these can be names of objects. Reviews may come from anybody who reaches the port, not only from the
-    API server: what they say must not lead to other paths of the API.
-    """
-    return all(re.match(DNS_SUBDOMAIN, text) for text in texts)
+def _admission(review: Callable[[AdmissionRequest], Awaitable[Obj]]) -> ReviewHandler:
+    async def handler(body: Any, from_api_server: bool) -> Obj:
+        return await review(parse(body, from_api_server))
 
-
-def _admission(decide: Callable[[Request], Awaitable[Obj]]) -> Answer:
-    async def answer(review: Any) -> Obj:
-        return await decide(parse(review))
-
-    return answer
+    return handler

@@ -1,4 +1,4 @@
-"""Tells the API server where the webhooks are and which authority to trust, where nobody else does."""
+"""Registers the webhooks with the API server: their address and the authority of their certificate."""
 
 from __future__ import annotations
 
@@ -21,13 +21,14 @@ _GROUP = "admissionregistration.k8s.io"
 
 @dataclass(frozen=True)
 class Address:
-    """How the API server reaches us: by Service, or by `url` where the operator runs outside the cluster."""
+    """How the API server reaches the operator: through a Service, or by `url` if it runs outside the cluster."""
 
     namespace: str
     service: str
     url: str | None = None
 
     def client_config(self, path: str, ca_bundle: bytes | None) -> Obj:
+        """Return the client configuration of a webhook at this path."""
         bundle = {"caBundle": base64.b64encode(ca_bundle).decode()} if ca_bundle else {}
         if self.url:
             return {"url": self.url.rstrip("/") + path, **bundle}
@@ -35,128 +36,152 @@ class Address:
 
 
 class Registration:
-    """The two webhook configurations and the conversion of the CRD: kept as they must be, whoever changes them."""
+    """Keeps the two webhook configurations and the conversion of the CRD as they must be.
+
+    Args:
+        client: writes them.
+        prefix: prefix of the names of the configurations.
+        address: how the API server reaches the operator.
+    """
 
     def __init__(self, client: Client, prefix: str, address: Address) -> None:
         self._client = client
         self._address = address
         self._missing: set[str] = set()
+        self._match_conditions = True  # False: the API server drops them (before Kubernetes 1.28)
         self._configurations = {
-            f"{prefix}{kind.lower()}-webhook-configuration": (f"{kind}WebhookConfiguration", of)
-            for kind, of in (("Mutating", mutating()), ("Validating", validating()))
+            f"{prefix}{kind.lower()}-webhook-configuration": (f"{kind}WebhookConfiguration", definitions)
+            for kind, definitions in (("Mutating", mutating()), ("Validating", validating()))
         }
         definition = f"{constants.PLURAL}.{constants.GROUP}"
         self._definition = resource_path("apiextensions.k8s.io", "v1", "customresourcedefinitions", name=definition)
 
-    async def ensure(self, ca_bundle: bytes, meanwhile: bytes = b"") -> None:
-        """Write what differs, and make configurations that somebody has deleted.
+    async def ensure(self, ca_bundle: bytes, interim_ca: bytes = b"") -> None:
+        """Write what differs, and create configurations that were deleted.
 
         Args:
-            ca_bundle: whom the API server has to trust. Empty where somebody else says that (cert-manager, OpenShift's
-                service-ca, OLM): what they said is never changed, and what is missing is left to them.
-            meanwhile: whom to trust until they have said so, or nobody would be answered for a moment.
+            ca_bundle: the authorities that the API server must trust. Empty if another controller registers them
+                (cert-manager, OpenShift's service CA, OLM): its value is not changed, and missing objects are not
+                created.
+            interim_ca: the authorities to register until that controller has done so.
 
         Raises:
             ApiError: something cannot be read or written.
         """
         if self._address.url:
-            meanwhile = b""  # who gives us an address gives us a certificate that is trusted there
+            interim_ca = b""  # the certificate at a given URL is trusted otherwise
         for name, (kind, webhooks) in self._configurations.items():
             entries = [self._entry(webhook, ca_bundle) for webhook in webhooks]
-            if not await self._enter(_path(kind, name), entries, meanwhile) and ca_bundle:
-                await self._make(kind, name, entries)
-        await self._convert(ca_bundle, meanwhile)
+            if not await self._sync_webhooks(_path(kind, name), entries, interim_ca) and ca_bundle:
+                await self._create(kind, name, entries)
+        await self._sync_conversion(ca_bundle, interim_ca)
 
-    async def withdraw(self) -> None:
-        """Take our webhooks out: nobody will answer at this address any more.
+    async def unregister(self) -> None:
+        """Remove the webhooks from their configurations, because this address will not answer any more.
 
         Raises:
             ApiError: something cannot be read or written.
         """
         for name, (kind, _) in self._configurations.items():
-            await self._enter(_path(kind, name), [])
+            await self._sync_webhooks(_path(kind, name), [])
 
     def _entry(self, webhook: Obj, ca_bundle: bytes | None) -> Obj:
-        rest = {key: value for key, value in webhook.items() if key != "path"}
+        unused = {"path"} if self._match_conditions else {"path", "matchConditions"}
+        rest = {key: value for key, value in webhook.items() if key not in unused}
         return {**rest, "clientConfig": self._address.client_config(webhook["path"], ca_bundle)}
 
-    async def _enter(self, path: str, wanted: list[Obj], meanwhile: bytes = b"") -> bool:
-        """Whether there is such a configuration."""
+    async def _sync_webhooks(self, path: str, desired: list[Obj], interim_ca: bytes = b"") -> bool:
+        """Write the webhooks of a configuration if they differ; return whether the configuration exists."""
         obj = await self._find(path)
         if obj is None:
             return False
         live = obj.get("webhooks") or []
         bundles = {each["name"]: each["clientConfig"].get("caBundle") for each in live}
-        for each in wanted:
-            bundle = bundles.get(each["name"]) or base64.b64encode(meanwhile).decode()
+        for each in desired:
+            bundle = bundles.get(each["name"]) or base64.b64encode(interim_ca).decode()
             if "caBundle" not in each["clientConfig"] and bundle:
                 each["clientConfig"]["caBundle"] = bundle
-        if not any(self._foreign(each["clientConfig"]) for each in live) and not _same(wanted, live):
-            await self._patch(path, obj, "/webhooks", wanted)
+        foreign = any(self._is_other_installation(each["clientConfig"]) for each in live)
+        if not foreign and not _is_same(desired, live):
+            written = await self._patch(path, obj, "/webhooks", desired)
+            self._check_match_conditions(desired, written.get("webhooks") or [])
         return True
 
-    async def _make(self, kind: str, name: str, webhooks: list[Obj]) -> None:
+    def _check_match_conditions(self, desired: list[Obj], written: list[Obj]) -> None:
+        """Notice an API server that drops match conditions, so that they are not written again and again."""
+        expected = any(each.get("matchConditions") for each in desired)
+        if expected and written and not any(each.get("matchConditions") for each in written):
+            logger.info("This API server has no match conditions: deleting Cryostats needs a running operator")
+            self._match_conditions = False
+
+    async def _create(self, kind: str, name: str, webhooks: list[Obj]) -> None:
         metadata = {"name": name, "labels": {"app.kubernetes.io/name": "cryostat-operator"}}
         obj = {"apiVersion": f"{_GROUP}/v1", "kind": kind, "metadata": metadata, "webhooks": webhooks}
         try:
             await self._client.request("POST", _path(kind), body=obj)
         except ApiError as error:
-            if error.status not in (403, 409):  # without the permission; made by somebody else meanwhile
+            if error.status not in (403, 409):  # without the permission; created by another replica
                 raise
             return
-        logger.info("%s %s was missing: made", kind, name)
+        logger.info("Created missing %s %s", kind, name)
 
-    async def _convert(self, ca_bundle: bytes, meanwhile: bytes) -> None:
-        """The CRD's conversion: without it whoever writes v1beta1 would lose what only v1beta2 has."""
+    async def _sync_conversion(self, ca_bundle: bytes, interim_ca: bytes) -> None:
+        """Write the conversion of the CRD. Without it, a write in v1beta1 would drop what only v1beta2 has."""
         obj = await self._find(self._definition)
         conversion = ((obj or {}).get("spec") or {}).get("conversion") or {}
         live = (conversion.get("webhook") or {}).get("clientConfig") or {}
-        if obj is None or self._foreign(live):
+        if obj is None or self._is_other_installation(live):
             return
-        if not ca_bundle and conversion.get("strategy") == "Webhook" and (live.get("caBundle") or not meanwhile):
+        if not ca_bundle and conversion.get("strategy") == "Webhook" and (live.get("caBundle") or not interim_ca):
             return
         webhook = {
-            "clientConfig": self._address.client_config(webhook_paths.CONVERT, ca_bundle or meanwhile),
+            "clientConfig": self._address.client_config(webhook_paths.CONVERT, ca_bundle or interim_ca),
             "conversionReviewVersions": ["v1"],
         }
-        wanted = {"strategy": "Webhook", "webhook": webhook}
-        if conversion != wanted:
-            await self._patch(self._definition, obj, "/spec/conversion", wanted)
+        desired = {"strategy": "Webhook", "webhook": webhook}
+        if conversion != desired:
+            await self._patch(self._definition, obj, "/spec/conversion", desired)
 
-    def _foreign(self, client: Obj) -> bool:
-        """Whether another installation answers there."""
-        service = client.get("service")
+    def _is_other_installation(self, client_config: Obj) -> bool:
+        """Whether an operator in another namespace is registered."""
+        service = client_config.get("service")
         return bool(service and service.get("namespace") != self._address.namespace)
 
     async def _find(self, path: str) -> Obj | None:
         found = await self._client.get_or_none(path)
         if found is None:
             if path not in self._missing:
-                logger.warning("%s is not installed: the API server will not ask us", path.rsplit("/", 1)[-1])
+                logger.warning(
+                    "%s does not exist; the API server does not call these webhooks", path.rsplit("/", 1)[-1]
+                )
                 self._missing.add(path)
             return None
         self._missing.discard(path)
         return found
 
-    async def _patch(self, path: str, obj: Obj, where: str, value: Any) -> None:
+    async def _patch(self, path: str, obj: Obj, pointer: str, value: Any) -> Obj:
         guard = {"op": "test", "path": "/metadata/resourceVersion", "value": obj["metadata"]["resourceVersion"]}
-        change = {"op": "add", "path": where, "value": value}
-        await self._client.request("PATCH", path, body=[guard, change], content_type=JSON_PATCH)
-        logger.info("The API server knows where the webhooks are (%s)", path.rsplit("/", 1)[-1])
+        change = {"op": "add", "path": pointer, "value": value}
+        written = await self._client.request("PATCH", path, body=[guard, change], content_type=JSON_PATCH)
+        logger.info("Updated webhook registration %s", path.rsplit("/", 1)[-1])
+        return written
 
 
 def _path(kind: str, name: str = "") -> str:
     return resource_path(_GROUP, "v1", f"{kind.lower()}s", name=name)
 
 
-def _same(wanted: list[Obj], live: list[Obj]) -> bool:
-    """Whether all that we say is there, and no condition that lets something pass us by.
+def _is_same(desired: list[Obj], live: list[Obj]) -> bool:
+    """Whether the live webhooks have all desired values and no other match conditions.
 
-    The API server adds what we leave to it; a `namespaceSelector` is left to the administrators of the cluster, some of
-    which keep their own namespaces out of every webhook.
+    The API server sets defaults. A `namespaceSelector` is left to the administrators of the cluster: some platforms
+    exclude their own namespaces from every webhook.
     """
-    if [each["name"] for each in wanted] != [each["name"] for each in live]:
+    if [each["name"] for each in desired] != [each["name"] for each in live]:
         return False
-    pairs = list(zip(wanted, live, strict=True))
-    told = all(have.get(key) == value for want, have in pairs for key, value in want.items())
-    return told and not any(have.get("matchConditions") for have in live)
+    for want, have in zip(desired, live, strict=True):
+        if any(have.get(key) != value for key, value in want.items()):
+            return False
+        if (have.get("matchConditions") or []) != (want.get("matchConditions") or []):
+            return False
+    return True

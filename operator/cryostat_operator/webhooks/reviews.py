@@ -1,35 +1,38 @@
-"""AdmissionReviews: what is asked, and the shapes of an answer."""
+"""AdmissionReviews: parsing of requests, and building of answers."""
 
 from __future__ import annotations
 
 import base64
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+import jsonpatch
 import orjson
 
 Obj = dict[str, Any]
 
 API_VERSION = "admission.k8s.io/v1"
-_OPERATIONS = ("CREATE", "UPDATE", "DELETE", "CONNECT")
-_MOST_WARNINGS = 20
-_LONGEST_WARNING = 500  # the API server drops warnings beyond 4096 characters in all
+OPERATIONS = ("CREATE", "UPDATE", "DELETE", "CONNECT")
+MAX_WARNINGS = 20
+MAX_WARNING_LENGTH = 500  # the API server drops warnings beyond 4096 characters in all
 
 
 class MalformedReviewError(ValueError):
-    """What came is not a review that this path answers."""
+    """The body is not a review that this path answers."""
 
 
 @dataclass(frozen=True)
-class Request:
+class AdmissionRequest:
     """One request for admission.
 
     Attributes:
         uid, operation, namespace, name, dry_run: as in the review.
         user: `userInfo`: username, uid, groups, extra.
-        obj, old: the object as it shall be and as it was; empty where there is none.
-        converted: whether it was written in another version than the one that it is shown in here.
+        obj, old: the new and the old object; empty if there is none.
+        converted: whether the object was written in another API version than the one in the review.
+        from_api_server: whether the caller proved to be the API server. If not, anything in the review can be forged,
+            and an answer must not depend on Secrets or other objects that the caller may not be allowed to read.
     """
 
     uid: str
@@ -41,13 +44,18 @@ class Request:
     obj: Obj
     old: Obj
     converted: bool
+    from_api_server: bool = False
 
 
-def parse(review: Any) -> Request:
-    """The request of an AdmissionReview.
+def parse(review: Any, from_api_server: bool = False) -> AdmissionRequest:
+    """Return the request of an AdmissionReview.
+
+    Args:
+        review: the decoded body.
+        from_api_server: whether the caller proved to be the API server.
 
     Raises:
-        MalformedReviewError: it is none, or one of another version.
+        MalformedReviewError: the body is not an AdmissionReview, or one of another version.
     """
     if not isinstance(review, dict) or review.get("kind") != "AdmissionReview":
         raise MalformedReviewError("expected an AdmissionReview")
@@ -60,10 +68,10 @@ def parse(review: Any) -> Request:
     for each in (obj, old, user):
         if not isinstance(each, dict) or not isinstance(each.get("metadata", {}), dict):
             raise MalformedReviewError("object, oldObject and userInfo must be objects")
-    if request.get("operation") not in _OPERATIONS:
+    if request.get("operation") not in OPERATIONS:
         raise MalformedReviewError("the AdmissionReview has no known operation")
-    asked, shown = request.get("requestKind"), request.get("kind")
-    return Request(
+    requested_kind, kind = request.get("requestKind"), request.get("kind")
+    return AdmissionRequest(
         uid=request["uid"],
         operation=str(request["operation"]),
         namespace=str(request.get("namespace") or ""),
@@ -72,48 +80,43 @@ def parse(review: Any) -> Request:
         user=user,
         obj=obj,
         old=old,
-        converted=asked is not None and asked != shown,
+        converted=requested_kind is not None and requested_kind != kind,
+        from_api_server=from_api_server,
     )
 
 
-def allowed(request: Request, warnings: Iterable[str] = (), changed: Obj | None = None) -> Obj:
-    """An answer that lets the object pass, perhaps changed."""
+def allowed(request: AdmissionRequest, warnings: Iterable[str] = (), changed: Obj | None = None) -> Obj:
+    """Return an answer that allows the request.
+
+    Args:
+        request: the request.
+        warnings: are shown to the user.
+        changed: the object with which to replace the one of the request, None to keep it.
+    """
     response: Obj = {"uid": request.uid, "allowed": True}
-    if changed is not None and (patch := list(difference(request.obj, changed))):
+    patch = json_patch(request.obj, changed) if changed is not None else []
+    if patch:
         response["patchType"] = "JSONPatch"
         response["patch"] = base64.b64encode(orjson.dumps(patch)).decode()
-    return _answer(response, warnings)
+    return _review(response, warnings)
 
 
-def denied(request: Request, message: str, code: int = 403, reason: str = "Forbidden") -> Obj:
-    """An answer that refuses the object; `code` and `reason` as in a Status."""
+def denied(request: AdmissionRequest, message: str, code: int = 403, reason: str = "Forbidden") -> Obj:
+    """Return an answer that denies the request; `code` and `reason` are those of a Status."""
     status = {"status": "Failure", "code": code, "reason": reason, "message": message}
-    return _answer({"uid": request.uid, "allowed": False, "status": status}, ())
+    return _review({"uid": request.uid, "allowed": False, "status": status}, ())
 
 
-def _answer(response: Obj, warnings: Iterable[str]) -> Obj:
-    told = [" ".join(text.split())[:_LONGEST_WARNING] for text in dict.fromkeys(warnings)]
-    if len(told) > _MOST_WARNINGS:
-        told = [*told[:_MOST_WARNINGS], f"and {len(told) - _MOST_WARNINGS} more warnings"]
-    if told:
-        response["warnings"] = told
+def json_patch(old: Obj, new: Obj) -> list[Obj]:
+    """Return the operations (RFC 6902) that turn `old` into `new`."""
+    operations: list[Obj] = jsonpatch.make_patch(old, new).patch
+    return operations
+
+
+def _review(response: Obj, warnings: Iterable[str]) -> Obj:
+    shown = [" ".join(text.split())[:MAX_WARNING_LENGTH] for text in dict.fromkeys(warnings)]
+    if len(shown) > MAX_WARNINGS:
+        shown = [*shown[:MAX_WARNINGS], f"and {len(shown) - MAX_WARNINGS} more warnings"]
+    if shown:
+        response["warnings"] = shown
     return {"apiVersion": API_VERSION, "kind": "AdmissionReview", "response": response}
-
-
-def difference(old: Mapping[str, Any], new: Mapping[str, Any], path: str = "") -> Iterator[Obj]:
-    """A JSON patch that makes `new` of `old`; lists are replaced as a whole."""
-    for key in old:
-        if key not in new:
-            yield {"op": "remove", "path": f"{path}/{_escaped(key)}"}
-    for key, value in new.items():
-        below = f"{path}/{_escaped(key)}"
-        if key not in old:
-            yield {"op": "add", "path": below, "value": value}
-        elif isinstance(old[key], dict) and isinstance(value, dict):
-            yield from difference(old[key], value, below)
-        elif old[key] != value:
-            yield {"op": "replace", "path": below, "value": value}
-
-
-def _escaped(key: str) -> str:
-    return key.replace("~", "~0").replace("/", "~1")

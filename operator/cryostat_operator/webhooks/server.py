@@ -1,7 +1,7 @@
-"""The HTTPS server that the API server calls: exact paths, small patience, nothing answered by chance.
+"""The HTTPS server that the API server calls. It answers exact paths only and limits sizes, times and concurrency.
 
-kopf's own admission server is not used: it answers «allowed» on every path that no handler is registered for, knows no
-conversion, starts only after kopf's first listing (which may need the conversion), and restarts to load a certificate.
+kopf's own admission server is not used: it allows requests on every path without a handler, does not convert, starts
+only after kopf's first list (which may need the conversion), and restarts to load a certificate.
 """
 
 from __future__ import annotations
@@ -16,43 +16,63 @@ from typing import Any
 import orjson
 from aiohttp import web
 
+from ..plan.model import webhook_paths
+from .body_limits import BodyLimits, TooComplexError, check_depth, count_elements
 from .reviews import MalformedReviewError
 
 logger = logging.getLogger(__name__)
 
-Answer = Callable[[Any], Awaitable[dict[str, Any]]]
-"""A decoded review in, its answer out; raises MalformedReviewError for what is none."""
-Observe = Callable[[str, int, float], None]
+ReviewHandler = Callable[[Any, bool], Awaitable[dict[str, Any]]]
+"""Takes a review and whether the caller is the API server; returns the answer or raises MalformedReviewError."""
+ObserveReview = Callable[[str, int, float], None]
 
 _MIB = 1 << 20
-# Objects have at most 1.5 MiB in etcd, 3 MiB in a request; a review holds two. Conversions get lists of up to 500.
-_LARGEST = {"/convert": 64 * _MIB}
-_LARGEST_OTHER = 8 * _MIB
-_IN_FLIGHT = 96 * _MIB
-_BODY_SECONDS = 5.0
-_ANSWER_SECONDS = 9.0  # below the 10 s after which the API server gives up
+# An object has at most 1.5 MiB in etcd, and a review has two of them. Conversions contain lists of up to 500 objects.
+CONVERSION_LIMITS = BodyLimits(size=64 * _MIB, elements=1_000_000)
+ADMISSION_LIMITS = BodyLimits(size=8 * _MIB, elements=250_000)
+MAX_BYTES = 96 * _MIB  # of all requests in progress
+MAX_ELEMENTS = 1_500_000  # of all requests in progress
+MAX_REQUESTS = 256  # in progress
+BODY_TIMEOUT = 5.0  # seconds until a body must have arrived
+ANSWER_TIMEOUT = 9.0  # seconds; the API server waits for 10
 
 
 class WebhookServer:
-    """Serves `answers` by path; what `tls` serves may change meanwhile."""
+    """Serves reviews by path.
 
-    def __init__(self, answers: Mapping[str, Answer], tls: ssl.SSLContext, observe: Observe) -> None:
-        self._answers = answers
+    Args:
+        handlers: the handler of each path.
+        tls: the TLS context; the certificate that it serves may change.
+        is_api_server: decides by the client certificate (DER) whether a caller is the API server.
+        observe: is called with path, HTTP status and seconds of each request.
+    """
+
+    def __init__(
+        self,
+        handlers: Mapping[str, ReviewHandler],
+        tls: ssl.SSLContext,
+        is_api_server: Callable[[bytes], bool],
+        observe: ObserveReview,
+    ) -> None:
+        self._handlers = handlers
         self._tls = tls
+        self._is_api_server = is_api_server
         self._observe = observe
         self._bytes = 0
+        self._elements = 0
+        self._requests = 0
         self._runner: web.AppRunner | None = None
 
     async def start(self, host: str, port: int) -> None:
-        """Listen. Raises OSError."""
-        app = web.Application(client_max_size=max(_LARGEST.values()))
-        app.add_routes([web.post(path, self._handle) for path in self._answers])
+        """Listen on a port. Raises OSError."""
+        app = web.Application(client_max_size=CONVERSION_LIMITS.size)
+        app.add_routes([web.post(path, self._handle) for path in self._handlers])
         self._runner = web.AppRunner(app, access_log=None, keepalive_timeout=90, shutdown_timeout=5)
         await self._runner.setup()
         await web.TCPSite(self._runner, host, port, ssl_context=self._tls, backlog=512).start()
 
     async def stop(self) -> None:
-        """Stop listening; what is being answered is answered."""
+        """Stop listening and finish the requests in progress."""
         if self._runner:
             await self._runner.cleanup()
             self._runner = None
@@ -60,48 +80,79 @@ class WebhookServer:
     async def _handle(self, request: web.Request) -> web.Response:
         started, status = time.monotonic(), 500
         try:
-            response = await self._answered(request)
+            response = await self._admit(request)
             status = response.status
             return response
-        except web.HTTPException as refusal:
-            status = refusal.status
+        except web.HTTPException as error:
+            status = error.status
             raise
         finally:
             self._observe(request.path, status, time.monotonic() - started)
 
-    async def _answered(self, request: web.Request) -> web.Response:
+    async def _admit(self, request: web.Request) -> web.Response:
+        """Check the headers and the load before the body is read."""
         if request.content_type != "application/json":
             raise web.HTTPUnsupportedMediaType(text="expected application/json")
-        if request.content_length is None:
+        size = request.content_length
+        if size is None:
             raise web.HTTPLengthRequired(text="expected Content-Length")
-        largest = _LARGEST.get(request.path, _LARGEST_OTHER)
-        if request.content_length > largest:
-            raise web.HTTPRequestEntityTooLarge(largest, request.content_length)
-        if self._bytes + request.content_length > _IN_FLIGHT:
-            raise web.HTTPServiceUnavailable(text="too much at a time", headers={"Retry-After": "1"})
-        self._bytes += request.content_length
+        limits = _limits(request.path)
+        if size > limits.size:
+            raise web.HTTPRequestEntityTooLarge(limits.size, size)
+        if self._bytes + size > MAX_BYTES or self._requests >= MAX_REQUESTS:
+            raise _overloaded()
+        self._bytes += size
+        self._requests += 1
         try:
-            return await self._reviewed(request)
+            return await self._review(request, limits)
         finally:
-            self._bytes -= request.content_length
+            self._bytes -= size
+            self._requests -= 1
 
-    async def _reviewed(self, request: web.Request) -> web.Response:
+    async def _review(self, request: web.Request, limits: BodyLimits) -> web.Response:
         try:
-            async with asyncio.timeout(_BODY_SECONDS):
+            async with asyncio.timeout(BODY_TIMEOUT):
                 body = await request.read()
         except TimeoutError:
             raise web.HTTPRequestTimeout(text="the review did not arrive in time") from None
         except (ConnectionError, web.RequestPayloadError):
-            raise web.HTTPBadRequest(text="the review broke off") from None
+            raise web.HTTPBadRequest(text="the connection was closed before the review was complete") from None
+        try:
+            elements = count_elements(body, limits)
+        except TooComplexError as error:
+            raise web.HTTPRequestEntityTooLarge(limits.size, len(body), text=str(error)) from None
+        if self._elements + elements > MAX_ELEMENTS:
+            raise _overloaded()
+        self._elements += elements
+        try:
+            answer = await self._answer(request, body)
+        finally:
+            self._elements -= elements
+        return web.Response(body=orjson.dumps(answer), content_type="application/json")
+
+    async def _answer(self, request: web.Request, body: bytes) -> dict[str, Any]:
         try:
             review = orjson.loads(body)
-            async with asyncio.timeout(_ANSWER_SECONDS):
-                answer = await self._answers[request.path](review)
-        except (orjson.JSONDecodeError, MalformedReviewError) as error:
+            check_depth(review)
+            async with asyncio.timeout(ANSWER_TIMEOUT):
+                return await self._handlers[request.path](review, self._is_trusted(request))
+        except (orjson.JSONDecodeError, MalformedReviewError, TooComplexError) as error:
             raise web.HTTPBadRequest(text=f"not a review: {error}") from None
         except TimeoutError:
-            raise web.HTTPGatewayTimeout(text="no decision in time") from None
+            raise web.HTTPGatewayTimeout(text="the review timed out") from None
         except Exception:
             logger.exception("Review on %s failed", request.path)
             raise web.HTTPInternalServerError(text="the operator failed to review this; see its log") from None
-        return web.Response(body=orjson.dumps(answer), content_type="application/json")
+
+    def _is_trusted(self, request: web.Request) -> bool:
+        connection = request.transport.get_extra_info("ssl_object") if request.transport else None
+        certificate = connection.getpeercert(binary_form=True) if connection else None
+        return certificate is not None and self._is_api_server(certificate)
+
+
+def _limits(path: str) -> BodyLimits:
+    return CONVERSION_LIMITS if path == webhook_paths.CONVERT else ADMISSION_LIMITS
+
+
+def _overloaded() -> web.HTTPServiceUnavailable:
+    return web.HTTPServiceUnavailable(text="too many reviews at a time", headers={"Retry-After": "1"})

@@ -1,4 +1,4 @@
-"""Where the serving certificate comes from: mounted files if there are any, else a Secret that the operator manages."""
+"""The serving certificate of the webhooks: mounted files if there are any, else a Secret that the operator manages."""
 
 from __future__ import annotations
 
@@ -19,35 +19,35 @@ from ..plan.model.kinds import Key, Obj
 
 logger = logging.getLogger(__name__)
 
-_ATTEMPTS = 5  # at writing the Secret, against other replicas that do the same
+MAX_ATTEMPTS = 5  # to write the Secret, which other replicas may write at the same time
 
 
 class NotMountedError(Exception):
-    """Somebody else makes the certificate, and it is not there yet."""
+    """The certificate must be mounted, and is not there yet."""
 
 
 class Certificate(NamedTuple):
-    """A certificate chain with its key (PEM), and whom the API server has to trust: certificates in PEM.
+    """A certificate chain with its key, and the authorities that the API server must trust. All are PEM.
 
     Attributes:
-        ca_bundle: what it must be told, by us; empty where others tell it.
-        meanwhile: what it may trust until those others have told it.
+        ca_bundle: registered by the operator; empty if another controller registers the authority.
+        interim_ca: registered by the operator until the other controller has registered its authority.
     """
 
     chain_and_key: bytes
     ca_bundle: bytes = b""
-    meanwhile: bytes = b""
+    interim_ca: bytes = b""
 
 
-def from_files(directory: str) -> Certificate | None:
-    """What is mounted (by OLM, cert-manager or OpenShift's service-ca), None while nothing is."""
+def load_mounted(directory: str) -> Certificate | None:
+    """Return the certificate that OLM, cert-manager or OpenShift's service CA mounted, None if there is none."""
     chain, key, authority = (
         _read(Path(directory) / name) for name in (serving.CERTIFICATE, serving.KEY, serving.CA_BUNDLE)
     )
     if not chain or not key:
         return None
-    # Only cert-manager puts its authority beside the certificate. Failing that the certificate vouches for itself.
-    return Certificate(chain + b"\n" + key, meanwhile=authority or chain)
+    # Only cert-manager puts its authority beside the certificate. Without it, the certificate itself is trusted.
+    return Certificate(chain + b"\n" + key, interim_ca=authority or chain)
 
 
 def _read(path: Path) -> bytes:
@@ -58,7 +58,7 @@ def _read(path: Path) -> bytes:
 
 
 class ManagedSecret:
-    """A Secret with an authority and a serving certificate, the same for all replicas."""
+    """A Secret with an authority and a serving certificate, shared by all replicas."""
 
     def __init__(self, client: Client, namespace: str, name: str, hosts: Iterable[str]) -> None:
         self._client = client
@@ -66,25 +66,25 @@ class ManagedSecret:
         self._hosts = tuple(hosts)
 
     async def certificate(self) -> Certificate:
-        """The certificate, made or renewed first where that is due.
+        """Return the certificate; generate or renew it first if that is due.
 
         Raises:
             ApiError: the Secret cannot be read or written.
         """
-        for attempt in range(_ATTEMPTS):
+        for attempt in range(MAX_ATTEMPTS):
             found = await self._client.get_or_none(self._key)
             data = {k: base64.b64decode(v) for k, v in ((found or {}).get("data") or {}).items()}
-            wanted = serving.ensure_serving_certificate(data, self._hosts, datetime.datetime.now(datetime.UTC))
-            if wanted == data:
+            desired = serving.ensure_serving_certificate(data, self._hosts, datetime.datetime.now(datetime.UTC))
+            if desired == data:
                 break
             try:
-                await self._write(found, wanted)
-                logger.info("New serving certificate for the webhooks in Secret %s", self._key.name)
+                await self._write(found, desired)
+                logger.info("Renewed the serving certificate of the webhooks in Secret %s", self._key.name)
                 break
             except ApiError as error:
-                if error.status != 409 or attempt == _ATTEMPTS - 1:
+                if error.status != 409 or attempt == MAX_ATTEMPTS - 1:
                     raise
-        return Certificate(wanted[serving.CERTIFICATE] + wanted[serving.KEY], wanted[serving.CA_BUNDLE])
+        return Certificate(desired[serving.CERTIFICATE] + desired[serving.KEY], desired[serving.CA_BUNDLE])
 
     async def _write(self, found: Obj | None, data: dict[str, bytes]) -> None:
         encoded = {k: base64.b64encode(v).decode() for k, v in data.items()}
@@ -98,23 +98,36 @@ class ManagedSecret:
 
 
 class Serving:
-    """The server's side of TLS: each new connection is served the certificate that was last used."""
+    """The TLS context of the server. New connections get the certificate that was loaded last.
+
+    Clients may present a certificate of the authorities that were set last; they need not.
+    """
 
     def __init__(self) -> None:
+        self._client_authorities = b""
         self.context = self._current = _context()
         self.context.sni_callback = self._choose
 
-    def use(self, certificate: Certificate) -> None:
-        """Serve this certificate to all new connections; those that are open stay as they are.
+    def load(self, certificate: Certificate) -> None:
+        """Serve this certificate on new connections. Open connections keep theirs.
 
         Raises:
-            ssl.SSLError: it is unusable; the former one stays.
+            ssl.SSLError: the certificate is invalid; the former one stays in use.
         """
-        # Always a new context: a context keeps one certificate for each kind of key, so the former one would still be
-        # served to some, and a certificate without its key would be kept by halves.
+        # Always a new context: a context keeps one certificate per kind of key, so the former one would still be served
+        # to some clients, and a certificate without its key would be kept in part.
         context = _context()
         _load(context, certificate)
+        _request_client_certificate(context, self._client_authorities)
         self._current = context
+
+    def trust_clients_of(self, authorities: bytes) -> None:
+        """Verify client certificates against these authorities (PEM) on new connections. Empty: request none."""
+        if authorities == self._client_authorities:
+            return
+        self._client_authorities = authorities
+        for context in (self.context, self._current):
+            _request_client_certificate(context, authorities)
 
     def _choose(self, connection: ssl.SSLSocket | ssl.SSLObject, _host: str | None, _context: ssl.SSLContext) -> None:
         connection.context = self._current
@@ -126,8 +139,20 @@ def _context() -> ssl.SSLContext:
     return context
 
 
+def _request_client_certificate(context: ssl.SSLContext, authorities: bytes) -> None:
+    """Request a certificate, but do not require one: most API servers do not present any.
+
+    The server names the authorities that it accepts, and Go's clients present only certificates of these.
+    """
+    if not authorities:
+        context.verify_mode = ssl.CERT_NONE
+        return
+    context.load_verify_locations(cadata=authorities.decode())
+    context.verify_mode = ssl.CERT_OPTIONAL
+
+
 def _load(context: ssl.SSLContext, certificate: Certificate) -> None:
-    # OpenSSL reads files only, and the operator's file system may be read-only: the file lives in memory if it can.
+    # OpenSSL reads only files, and the file system may be read-only, so the file is in memory where that is possible.
     if hasattr(os, "memfd_create"):
         descriptor = os.memfd_create("webhook-certificate")
         with os.fdopen(descriptor, "wb") as file:

@@ -9,8 +9,14 @@ import pytest
 from hypothesis import given
 
 from cryostat_operator.api.defaulting import with_defaults
-from cryostat_operator.api.required_permissions import needed, opened, privileges, secrets
-from cryostat_operator.api.spec_warnings import advice, suggestion
+from cryostat_operator.api.required_permissions import (
+    HARMLESS_FIELDS,
+    changed_access_field,
+    privileges,
+    required_permissions,
+    secrets,
+)
+from cryostat_operator.api.spec_warnings import key_warnings, suggestion, warnings_for
 from cryostat_operator.api.v1beta2 import CryostatSpec
 from tests.unit.strategies import members
 
@@ -26,11 +32,11 @@ def test_for_every_spec(spec: dict[str, Any]) -> None:
     filled = with_defaults(obj, "n", creating=True)
     assert with_defaults(filled, "n", creating=True) == filled
     assert {**filled["spec"], **spec} == filled["spec"]
-    wanted = needed(filled, None, openshift=True)
+    wanted = required_permissions(filled, None, openshift=True)
     assert len(set(wanted)) == len(wanted)
-    assert needed(filled, filled, openshift=True) == []
-    assert needed(obj, None, openshift=True) == wanted
-    assert all(isinstance(text, str) for text in advice(obj))
+    assert required_permissions(filled, filled, openshift=True) == []
+    assert required_permissions(obj, None, openshift=True) == wanted
+    assert all(isinstance(text, str) for text in warnings_for(obj))
     assert obj == before
 
 
@@ -55,8 +61,8 @@ def test_every_secret_that_a_spec_names_is_reviewed() -> None:
 def test_nothing_odd_breaks_it(junk: Any) -> None:
     for spec in (junk, *({field.alias: junk} for field in CryostatSpec.model_fields.values())):
         obj = cryostat(spec)
-        needed(with_defaults(obj, "n", creating=True), obj, openshift=True)
-        advice(obj)
+        required_permissions(with_defaults(obj, "n", creating=True), obj, openshift=True)
+        warnings_for(obj)
 
 
 @pytest.mark.parametrize(
@@ -104,10 +110,10 @@ DOORS: list[tuple[dict[str, Any], dict[str, Any]]] = [
 def test_who_changes_the_doors_needs_all_that_is_behind_them(before: Any, after: Any) -> None:
     held = {"targetNamespaces": ["n", "away", "gone"], "trustedCertSecrets": [{"secretName": "s"}]}
     old, new = cryostat({**held, **before}), cryostat({**held, **after, "targetNamespaces": ["n", "away"]})
-    wanted = needed(new, old, openshift=False)
-    assert wanted == needed(new, None, openshift=False)
+    wanted = required_permissions(new, old, openshift=False)
+    assert wanted == required_permissions(new, None, openshift=False)
     assert [each.namespace for each in wanted if each.verb == "create"] == ["n", "away"]
-    assert all(f"a change of spec.{next(iter(before or after))}" in each.why for each in wanted)
+    assert all(f"a change of spec.{next(iter(before or after))}" in each.cause for each in wanted)
 
 
 def test_other_changes_leave_the_doors_as_they_are() -> None:
@@ -117,4 +123,55 @@ def test_other_changes_leave_the_doors_as_they_are() -> None:
         ({}, {"agentOptions": {"resources": {"limits": {"cpu": 1}}}}),
         ({}, {"reportOptions": {"replicas": 2}, "loggingOptions": {"coreLogLevel": "DEBUG"}}),
     ):
-        assert opened(cryostat(after), cryostat(before)) == opened(cryostat(before), cryostat(after)) == ""
+        assert (
+            changed_access_field(cryostat(after), cryostat(before))
+            == changed_access_field(cryostat(before), cryostat(after))
+            == ""
+        )
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "field"),
+    [
+        ({}, {"networkOptions": {"coreConfig": {"annotations": {"a": "b"}}}}, "networkOptions"),
+        ({}, {"serviceOptions": {"coreConfig": {"serviceType": "LoadBalancer"}}}, "serviceOptions"),
+        ({}, {"automatedRules": [{"configMapName": "a", "filename": "b"}]}, "automatedRules"),
+        ({}, {"trustedCertSecrets": [{"configMapName": "a"}]}, "trustedCertSecrets"),
+        ({}, {"storageOptions": {"database": {"emptyDir": {"enabled": True}}}}, "storageOptions"),
+        ({"enableAudit": True}, {"enableAudit": False}, "enableAudit"),
+        ({}, {"targetDiscoveryOptions": {"discoveryPortNames": ["a"]}}, "targetDiscoveryOptions"),
+        ({}, {"laterField": 1}, "laterField"),
+        ({"agentOptions": {"resources": {"a": 1}}}, {"agentOptions": {"laterField": 1}}, "agentOptions.laterField"),
+    ],
+    ids=str,
+)
+def test_every_field_needs_the_review_unless_it_is_harmless(before: Any, after: Any, field: str) -> None:
+    assert changed_access_field(cryostat(after), cryostat(before)) == field
+
+
+def test_harmless_fields_exist() -> None:
+    known = {field.alias for field in CryostatSpec.model_fields.values()}
+    assert {path.partition(".")[0] for path in HARMLESS_FIELDS} <= known
+    assert all(HARMLESS_FIELDS.values())
+
+
+@pytest.mark.parametrize(
+    ("field", "key", "says"),
+    [
+        ("annotations", "operator.cryostat.io/pause", "did you mean operator.cryostat.io/pause-reconciliation?"),
+        ("annotations", "operator.cryostat.io/alow-data-loss", "did you mean operator.cryostat.io/allow-data-loss?"),
+        ("annotations", "cryostat.io/data-retention", "did you mean operator.cryostat.io/data-retention?"),
+        ("labels", "cryostat.io/log-level", "has no meaning; known keys are operator.cryostat.io/name"),
+    ],
+)
+def test_mistyped_keys(field: str, key: str, says: str) -> None:
+    obj = {"metadata": {field: {key: "true", "example.com/x": "y"}}}
+    [warning] = key_warnings(obj)
+    assert says in warning
+    assert key_warnings(obj, obj) == []
+
+
+def test_known_and_foreign_keys_cause_no_warning() -> None:
+    annotations = {"operator.cryostat.io/pause-reconciliation": "true", "team": "x"}
+    assert key_warnings({"metadata": {"annotations": annotations}}) == []
+    assert key_warnings({"metadata": None}) == []

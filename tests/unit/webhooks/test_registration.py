@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from cryostat_operator.plan.model.webhook_definitions import mutating, validating
-from cryostat_operator.webhooks.registration import _same
+from cryostat_operator.webhooks.registration import _is_same
 
 WANTED = [{**each, "clientConfig": {"url": "https://a"}} for each in (*mutating(), *validating())]
 
@@ -20,9 +20,9 @@ def stored() -> list[dict[str, Any]]:
 
 
 def test_what_the_api_server_fills_in_is_no_difference() -> None:
-    assert _same(WANTED, stored())
+    assert _is_same(WANTED, stored())
     theirs = [{**each, "namespaceSelector": {"matchLabels": {"a": "b"}}} for each in stored()]
-    assert _same(WANTED, theirs)
+    assert _is_same(WANTED, theirs)
 
 
 @pytest.mark.parametrize(
@@ -43,5 +43,5 @@ def test_what_lets_something_pass_unseen_is_put_right(key: str, value: Any) -> N
     for index in cryostats:
         live = stored()
         live[index][key] = value
-        assert not _same(WANTED, live)
-        assert not _same(WANTED, live[:index] + live[index + 1 :])
+        assert not _is_same(WANTED, live)
+        assert not _is_same(WANTED, live[:index] + live[index + 1 :])

@@ -123,17 +123,17 @@ def test_another_kind_of_key_is_served_too(host: str | None) -> None:
     """A connection by address names no host."""
     serving = Serving()
     for certificate in (managed(), of_rsa(), managed()):
-        serving.use(certificate)
+        serving.load(certificate)
         assert certificate.chain_and_key.startswith(shown(serving, host))
 
 
 def test_a_certificate_without_its_key_changes_nothing() -> None:
     serving, first, second = Serving(), managed(), managed()
-    serving.use(first)
+    serving.load(first)
     half = b"-----BEGIN PRIVATE KEY-----\nAAAA\n-----END PRIVATE KEY-----\n"
     chain = second.chain_and_key[: second.chain_and_key.index(b"-----BEGIN PRIVATE KEY-----")]
     other = first.chain_and_key[first.chain_and_key.index(b"-----BEGIN PRIVATE KEY-----") :]
     for broken in (chain + half, chain + other, chain, b"junk", b""):
         with pytest.raises(ssl.SSLError):
-            serving.use(Certificate(broken))
+            serving.load(Certificate(broken))
         assert first.chain_and_key.startswith(shown(serving))

@@ -1,1 +1,1 @@
-"""Adds the Cryostat agent to pods that ask for it by their labels."""
+"""Adds the Cryostat agent to pods that request it with labels."""

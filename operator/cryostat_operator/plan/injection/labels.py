@@ -1,42 +1,46 @@
-"""What the labels of a pod ask of the agent."""
+"""Options of the agent, as given by the labels and annotations of a pod."""
 
 from __future__ import annotations
 
 import math
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from decimal import Decimal
-from typing import Any, TypeVar
+from typing import Any
 
 from ...api import constants
 from ...api.base import DNS_SUBDOMAIN
 from ...api.spec_warnings import suggestion
 from ..builders import quantity
-
-T = TypeVar("T")
+from ..model.kinds import Obj
 
 PREFIX = "cryostat.io/"
 SMART_TRIGGERS = f"{PREFIX}smart-triggers"  # also an annotation: the value of a label cannot name several ConfigMaps
 DEFAULT_PORT = 9977
 DEFAULT_VARIABLE = "JAVA_TOOL_OPTIONS"
 LOG_LEVELS = ("off", "error", "warn", "info", "debug", "trace")
-
-_KEYS = (
+KEYS = (
     "name", "namespace", "log-level", "callback-port", "container", "read-only", "java-options-var",
     "harvester-template", "harvester-period", "harvester-max-files", "harvester-exit-max-age",
     "harvester-exit-max-size", "smart-triggers",
 )  # fmt: skip
-_LARGEST = 2**63 - 1
+
+# Kubernetes limits the values of labels to 63 characters. Reviews can also come from other callers than the API server.
+MAX_LABEL_LENGTH = 63
+MAX_SMART_TRIGGERS = 64
+MAX_HINTS = 10
+_MAX_INT64 = 2**63 - 1
 _NANOSECONDS = {"ns": 1, "us": 10**3, "ms": 10**6, "s": 10**9, "m": 60 * 10**9, "h": 3600 * 10**9}
-_DURATION = re.compile(r"(\d+\.?\d*|\.\d+)(ns|us|ms|s|m|h)")
+# Possessive quantifiers: no backtracking, so the time is linear in the length.
+_DURATION_PART = re.compile(r"([0-9]++(?:\.[0-9]*+)?+|\.[0-9]++)(ns|us|ms|s|m|h)")
 _VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_.-]*")
 _TRUE, _FALSE = ("1", "t", "T", "TRUE", "true", "True"), ("0", "f", "F", "FALSE", "false", "False")
 
 
 @dataclass(frozen=True)
 class Harvester:
-    """When the agent writes recordings by itself: periods and ages in milliseconds, sizes in bytes."""
+    """When the agent pushes recordings. Periods and ages are in milliseconds, sizes in bytes."""
 
     template: str
     period: int | None
@@ -46,8 +50,8 @@ class Harvester:
 
 
 @dataclass(frozen=True)
-class Options:
-    """The wishes of a pod, each with its default."""
+class AgentOptions:
+    """The options that a pod sets for its agent, or their defaults."""
 
     log_level: str
     callback_port: int
@@ -60,22 +64,33 @@ class Options:
 
 @dataclass(frozen=True)
 class ParsedLabels:
-    """Options, None where some label makes no sense; then `errors` says which. `hints` are about harmless things."""
+    """The result of parsing.
 
-    options: Options | None
+    Attributes:
+        options: None if a label is invalid; `errors` then says which.
+        hints: warnings about labels that have no effect.
+    """
+
+    options: AgentOptions | None
     errors: tuple[str, ...]
     hints: tuple[str, ...]
 
 
 def instance_of(labels: Mapping[str, str]) -> tuple[str, str] | None:
-    """Namespace and name of the Cryostat that the labels name, None where they name none."""
+    """Return the namespace and name of the Cryostat that the labels name, or None if a label is missing."""
     namespace, name = labels.get(constants.AGENT_LABEL_NAMESPACE), labels.get(constants.AGENT_LABEL_NAME)
     return (namespace, name) if namespace and name else None
 
 
-def read(labels: Mapping[str, str], annotations: Mapping[str, str]) -> ParsedLabels:
-    """The wishes that labels and annotations of a pod express."""
-    reader = _Reader(labels)
+def requested_options(pod: Obj) -> ParsedLabels:
+    """Parse the labels and annotations of a pod or pod template."""
+    metadata = pod.get("metadata") or {}
+    return parse_labels(metadata.get("labels") or {}, metadata.get("annotations") or {})
+
+
+def parse_labels(labels: Mapping[str, str], annotations: Mapping[str, str]) -> ParsedLabels:
+    """Parse the `cryostat.io/` labels and the annotation with smart triggers."""
+    reader = LabelReader(labels)
     template = labels.get(f"{PREFIX}harvester-template")
     harvester = Harvester(
         template=template or "",
@@ -84,40 +99,57 @@ def read(labels: Mapping[str, str], annotations: Mapping[str, str]) -> ParsedLab
         exit_max_age=reader.value("harvester-exit-max-age", duration, 30_000),
         exit_max_size=reader.value("harvester-exit-max-size", size, 20_971_520),
     )
-    options = Options(
+    options = AgentOptions(
         log_level=labels.get(f"{PREFIX}log-level") or "off",
         callback_port=reader.value("callback-port", lambda text: number(text, 1, 65535), DEFAULT_PORT),
         container=labels.get(f"{PREFIX}container") or None,
         read_only=reader.value("read-only", boolean, False),
         java_options_variable=reader.value("java-options-var", variable, DEFAULT_VARIABLE),
         harvester=harvester if template else None,
-        smart_triggers=reader.triggers(annotations),
+        smart_triggers=reader.smart_triggers(annotations),
     )
     errors = tuple(reader.errors)
-    return ParsedLabels(None if errors else options, errors, tuple(_hints(labels, options)))
+    return ParsedLabels(None if errors else options, errors, tuple(warnings(labels, options)))
 
 
-def _hints(labels: Mapping[str, str], options: Options) -> Iterable[str]:
+def warnings(labels: Mapping[str, str], options: AgentOptions) -> list[str]:
+    """Return warnings about labels that are unknown or have no effect, at most `MAX_HINTS`."""
+    found = []
+    for warning in _warnings(labels, options):
+        found.append(warning)
+        if len(found) == MAX_HINTS:
+            break
+    return found
+
+
+def _warnings(labels: Mapping[str, str], options: AgentOptions) -> Iterator[str]:
     if options.log_level not in LOG_LEVELS:
-        yield f"{PREFIX}log-level: {options.log_level} is not known; {suggestion(options.log_level, LOG_LEVELS)}"
+        level = options.log_level[:MAX_LABEL_LENGTH]
+        yield f"{PREFIX}log-level: {level} is not known; {suggestion(level, LOG_LEVELS)}"
     for label in labels:
-        key = label.removeprefix(PREFIX)
-        if label.startswith(PREFIX) and key not in _KEYS:
-            yield f"{label} is not known; {suggestion(key, _KEYS)}"
-        if key.startswith("harvester-") and label.startswith(PREFIX) and options.harvester is None:
-            yield f"{label} has no effect without {PREFIX}harvester-template"
+        if not label.startswith(PREFIX):
+            continue
+        key = label.removeprefix(PREFIX)[:MAX_LABEL_LENGTH]
+        if key not in KEYS:
+            yield f"{PREFIX}{key} is not known; {suggestion(key, KEYS)}"
+        if key.startswith("harvester-") and options.harvester is None:
+            yield f"{PREFIX}{key} has no effect without {PREFIX}harvester-template"
 
 
-class _Reader:
-    """Reads labels and notes those that cannot be understood."""
+class LabelReader:
+    """Reads labels and collects an error for each value that is invalid."""
 
     def __init__(self, labels: Mapping[str, str]) -> None:
         self._labels = labels
         self.errors: list[str] = []
 
     def value(self, key: str, parse: Callable[[str], Any], default: Any) -> Any:
+        """Return the parsed value, or `default` if the label is missing or invalid."""
         text = self._labels.get(f"{PREFIX}{key}")
         if text is None:
+            return default
+        if len(text) > MAX_LABEL_LENGTH:
+            self.errors.append(f"label {PREFIX}{key} has more than {MAX_LABEL_LENGTH} characters")
             return default
         try:
             return parse(text)
@@ -125,56 +157,84 @@ class _Reader:
             self.errors.append(f'label {PREFIX}{key}: "{text}" is not {error}')
             return default
 
-    def triggers(self, annotations: Mapping[str, str]) -> tuple[str, ...]:
+    def smart_triggers(self, annotations: Mapping[str, str]) -> tuple[str, ...]:
+        """Return the names of the ConfigMaps in the annotation and in the label, without repetitions."""
         found: list[str] = []
         for source in (annotations.get(SMART_TRIGGERS, ""), self._labels.get(SMART_TRIGGERS, "")):
-            found += [name for name in (part.strip() for part in source.split(",")) if name]
+            names = (part.strip() for part in source.split(","))
+            found += [name for name in names if name]
+        if len(found) > MAX_SMART_TRIGGERS:
+            self.errors.append(f"{SMART_TRIGGERS} names {len(found)} ConfigMaps; {MAX_SMART_TRIGGERS} are allowed")
+            return ()
         for name in found:
-            if len(name) > 253 or not re.match(DNS_SUBDOMAIN, name):
-                self.errors.append(f'{SMART_TRIGGERS}: "{name}" is not the name of a ConfigMap')
+            if len(name) > 253 or not re.fullmatch(DNS_SUBDOMAIN, name):
+                self.errors.append(f'{SMART_TRIGGERS}: "{name[:253]}" is not the name of a ConfigMap')
         return tuple(dict.fromkeys(found))
 
 
-def number(text: str, least: int, most: int) -> int:
-    """A decimal number. Raises ValueError with what was expected."""
-    if not re.fullmatch(r"\d{1,19}", text) or not least <= int(text) <= most:
-        raise ValueError(f"a number from {least} to {most}")
+def number(text: str, minimum: int, maximum: int) -> int:
+    """Parse a decimal number. Raises ValueError with a description of valid values."""
+    digits = text.isascii() and text.isdecimal() and len(text) <= 19
+    if not digits or not minimum <= int(text) <= maximum:
+        raise ValueError(f"a number from {minimum} to {maximum}")
     return int(text)
 
 
 def boolean(text: str) -> bool:
-    """A truth value as Go reads it. Raises ValueError."""
+    """Parse a boolean as Go's `strconv.ParseBool` does. Raises ValueError."""
     if text not in _TRUE + _FALSE:
         raise ValueError("true or false")
     return text in _TRUE
 
 
 def variable(text: str) -> str:
-    """The name of an environment variable. Raises ValueError."""
+    """Check the name of an environment variable. Raises ValueError."""
     if not _VARIABLE.fullmatch(text):
         raise ValueError("the name of an environment variable")
     return text
 
 
 def duration(text: str) -> int:
-    """A duration as Go writes it (`1h30m`, `1.5s`), in whole milliseconds. Raises ValueError."""
-    parts = _DURATION.findall(text)
+    """Parse a duration as Go's `time.ParseDuration` does (`1h30m`, `1.5s`).
+
+    Returns:
+        Whole milliseconds.
+
+    Raises:
+        ValueError: the text is not a duration, is negative, or exceeds 64 bits of nanoseconds.
+    """
     if text == "0":
         return 0
-    if not parts or "".join(amount + unit for amount, unit in parts) != text:
+    position, nanoseconds = 0, Decimal(0)
+    while position < len(text) <= MAX_LABEL_LENGTH:
+        part = _DURATION_PART.match(text, position)
+        if part is None:
+            break
+        amount, unit = part.groups()
+        nanoseconds += Decimal(amount) * _NANOSECONDS[unit]
+        position = part.end()
+    if not text or position < len(text):
         raise ValueError("a duration such as 30s or 1h30m")
-    nanoseconds = sum(Decimal(amount) * _NANOSECONDS[unit] for amount, unit in parts)
-    if nanoseconds > _LARGEST:
+    if nanoseconds > _MAX_INT64:
         raise ValueError("a duration of less than 292 years")
     return int(nanoseconds // 10**6)
 
 
 def size(text: str) -> int:
-    """A Kubernetes quantity in whole bytes. Raises ValueError."""
-    try:
-        found = math.ceil(quantity(text))
-    except (ValueError, ArithmeticError):
-        found = -1
-    if not 0 <= found <= _LARGEST:
+    """Parse a Kubernetes quantity.
+
+    Returns:
+        Bytes, rounded up.
+
+    Raises:
+        ValueError: the text is not a quantity, is negative, or exceeds 64 bits.
+    """
+    found = -1
+    if len(text) <= MAX_LABEL_LENGTH:
+        try:
+            found = math.ceil(quantity(text))
+        except (ValueError, ArithmeticError):
+            found = -1
+    if not 0 <= found <= _MAX_INT64:
         raise ValueError("a size such as 20Mi")
     return found

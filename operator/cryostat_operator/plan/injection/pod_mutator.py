@@ -1,226 +1,176 @@
-"""A pod with the agent in it: only what leaves the pod valid and its author's own settings in force.
+"""Adds the agent to a pod. The pod stays valid and keeps all settings of its author.
 
-A pod that has it already stays as it is. So does one that the agent does not fit into; then a reason is told.
+A pod that already has the agent is not changed. If the agent cannot be added, the result has the reason.
 """
 
 from __future__ import annotations
 
 import copy
 import posixpath
-import re
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from .. import builders
 from ..instance import Instance
 from ..model import names
 from ..model.kinds import Obj
 from . import environment
-from .labels import Options, ParsedLabels, read
+from .init_container import AGENT_DIRECTORY, AGENT_JAR, AGENT_VOLUME, INIT_CONTAINER, init_container
+from .java_options import ContainerVariables
+from .labels import AgentOptions, requested_options
+from .pod_fields import NotInjectableError, PodContext, find_named, is_for_windows, put_named, select_container
 
-INIT_CONTAINER = "cryostat-agent-init"
-AGENT_DIRECTORY = "/tmp/cryostat-agent"  # noqa: S108 - inside the pod, a volume of its own
-AGENT_JAR = "cryostat-agent-shaded.jar"
 PORT_NAME = "cryostat-cb"
-REQUESTS = ("10m", "32Mi")
-LIMITS = ("20m", "64Mi")
-_AGENT_VOLUME = "cryostat-agent-init"
+# Volumes that the cluster autoscaler may lose when it removes a node, separated by commas.
+SAFE_TO_EVICT_VOLUMES = "cluster-autoscaler.kubernetes.io/safe-to-evict-local-volumes"
+MAX_ANNOTATIONS_SIZE = 256 * 1024  # bytes of all annotations of an object, the limit of the API server
+WORLD_READABLE = 0o444
 _TLS_VOLUME = "cryostat-agent-tls"
 _TRIGGERS_VOLUME = "cryostat-agent-smart-triggers"
-_EVERYBODY = 0o444
-_UNPRIVILEGED = 10001
-_MIRROR = "kubernetes.io/config.mirror"
-_SYSTEM = ("kubernetes.io/os", "beta.kubernetes.io/os")  # labels of nodes
+_MIRROR_POD = "kubernetes.io/config.mirror"
 _READ_ONLY_VOLUMES = ("configMap", "secret", "projected", "downwardAPI", "image")
 
 
 @dataclass(frozen=True)
-class PodContext:
-    """The pod's surroundings.
-
-    Attributes:
-        namespace: of the pod.
-        keys: keys of the ConfigMaps and Secrets that its variables come from, by (kind, name); None for those that do
-            not exist, nothing for those that could not be read.
-        certificate: whether the Secret with the agents' certificate is there.
-        ipv6: whether pods have IPv6 addresses first.
-    """
-
-    namespace: str
-    keys: Mapping[tuple[str, str], frozenset[str] | None] = field(default_factory=dict)
-    certificate: bool = True
-    ipv6: bool = False
-
-
-@dataclass(frozen=True)
 class Result:
-    """The pod with the agent, or None and why not; `hints` are told in both cases."""
+    """The pod with the agent, or None and the reason. `hints` are warnings for the author of the pod."""
 
     pod: Obj | None
     reason: str = ""
     hints: tuple[str, ...] = ()
 
 
-class NotInjectableError(Exception):
-    """The agent does not fit into this pod."""
-
-
-def wishes(pod: Obj) -> ParsedLabels:
-    """What the labels and annotations of a pod ask for."""
-    metadata = pod.get("metadata") or {}
-    return read(metadata.get("labels") or {}, metadata.get("annotations") or {})
-
-
-def inject_agent(pod: Obj, instance: Instance, where: PodContext) -> Result:
-    """The pod with the agent of an instance in it; `pod` itself is not changed."""
-    asked = wishes(pod)
-    if _MIRROR in ((pod.get("metadata") or {}).get("annotations") or {}):
-        return Result(None, "pods of the kubelet itself cannot be changed")
-    if asked.options is None:
-        return Result(None, "; ".join(asked.errors), asked.hints)
+def inject_agent(pod: Obj, instance: Instance, context: PodContext) -> Result:
+    """Return a copy of the pod with the agent, configured for an instance."""
+    parsed = requested_options(pod)
+    if _MIRROR_POD in ((pod.get("metadata") or {}).get("annotations") or {}):
+        return Result(None, "static pods of the kubelet cannot be changed")
+    if parsed.options is None:
+        return Result(None, "; ".join(parsed.errors), parsed.hints)
     try:
-        patient = PodMutator(copy.deepcopy(pod), instance, where, asked.options)
-        patient.mutate()
-    except NotInjectableError as refusal:
-        return Result(None, str(refusal), asked.hints)
-    return Result(patient.pod, hints=(*asked.hints, *patient.hints))
-
-
-def selected(pod: Obj, name: str | None) -> Obj:
-    """The container that gets the agent: the named one, else the first.
-
-    Raises:
-        RefusedError: there is none of that name.
-    """
-    containers: list[Obj] = (pod.get("spec") or {}).get("containers") or []
-    for container in containers:
-        if name in (None, container.get("name")):
-            return container
-    raise NotInjectableError(f'there is no container "{name}"')
+        mutator = PodMutator(copy.deepcopy(pod), instance, context, parsed.options)
+        mutator.mutate()
+    except NotInjectableError as error:
+        return Result(None, str(error), parsed.hints)
+    return Result(mutator.pod, hints=(*parsed.hints, *mutator.hints))
 
 
 class PodMutator:
-    """One pod under treatment."""
+    """Adds the agent to one pod, in place."""
 
-    def __init__(self, pod: Obj, instance: Instance, where: PodContext, options: Options) -> None:
-        self.pod, self.instance, self.where, self.options = pod, instance, where, options
-        self.spec: Obj = pod["spec"]
-        self.container = selected(pod, options.container)
-        self.hints: list[str] = []
+    def __init__(self, pod: Obj, instance: Instance, context: PodContext, options: AgentOptions) -> None:
+        self.pod, self.instance, self.context, self.options = pod, instance, context, options
+        self.spec: Obj = pod.get("spec") or {}
+        selection = select_container(pod, options.container)
+        self.container = selection.container
+        self.hints: list[str] = [selection.hint] if selection.hint else []
 
     def mutate(self) -> None:
-        if _for_windows(self.spec):
+        """Add volumes, the init container, the port and the variables.
+
+        Raises:
+            NotInjectableError: the agent cannot be added; the pod is then changed in part and must not be used.
+        """
+        self._check()
+        self._add_volumes()
+        self._allow_eviction()
+        self._add_init_container()
+        self._add_port()
+        self._add_variables()
+
+    def _check(self) -> None:
+        if is_for_windows(self.spec):
             raise NotInjectableError("there is no agent for Windows")
-        if self.instance.tls and not self.where.certificate:
-            secret = names.agent_certificate(self.instance.namespace, self.instance.name, self.where.namespace)
-            raise NotInjectableError(f"Secret {secret} with the agents' certificate is not there yet")
-        self._volumes()
-        self._init_container()
-        self._port()
-        wanted = environment.wanted(self.instance, self.where.namespace, self.options, ipv6=self.where.ipv6)
+        if self.instance.tls and not self.context.certificate:
+            raise NotInjectableError(f"Secret {self._certificate} with the agents' certificate is not there yet")
+
+    @property
+    def _certificate(self) -> str:
+        return names.agent_certificate(self.instance.namespace, self.instance.name, self.context.namespace)
+
+    def _add_variables(self) -> None:
+        namespace, ipv6 = self.context.namespace, self.context.ipv6
         agent = f"-javaagent:{AGENT_DIRECTORY}/{AGENT_JAR}={environment.LOG_LEVEL}={self.options.log_level}"
-        variables = environment.Variables(self.container, self.where.keys)
-        variables.add(wanted)
+        variables = ContainerVariables(self.container, self.context.keys, secrets_unread=self.context.secrets_unread)
+        variables.add(environment.agent_variables(self.instance, namespace, self.options, ipv6=ipv6))
         variables.append_option(self.options.java_options_variable, agent)
-        if variables.problem:
-            raise NotInjectableError(variables.problem)
         self.hints += variables.hints
 
     # --- volumes ---
 
-    def _volumes(self) -> None:
-        self._volume({"name": _AGENT_VOLUME, "emptyDir": {"sizeLimit": "50Mi"}}, AGENT_DIRECTORY)
+    def _add_volumes(self) -> None:
+        self._add_volume({"name": AGENT_VOLUME, "emptyDir": {"sizeLimit": "50Mi"}}, AGENT_DIRECTORY)
         if self.options.smart_triggers:
-            # A missing ConfigMap must not hold up the pod.
+            # Optional: the pod starts without a ConfigMap that does not exist.
             sources = [{"configMap": {"name": n, "optional": True}} for n in self.options.smart_triggers]
-            projected = {"sources": sources, "defaultMode": self._mode()}
-            self._volume({"name": _TRIGGERS_VOLUME, "projected": projected}, environment.TRIGGERS_DIRECTORY)
+            projected = {"sources": sources, "defaultMode": self._file_mode()}
+            self._add_volume({"name": _TRIGGERS_VOLUME, "projected": projected}, environment.TRIGGERS_DIRECTORY)
         if self.instance.tls:
-            name = names.agent_certificate(self.instance.namespace, self.instance.name, self.where.namespace)
-            secret = {"secretName": name, "defaultMode": self._mode(), "optional": True}
-            self._volume({"name": _TLS_VOLUME, "secret": secret}, environment.CERTIFICATE_DIRECTORY)
+            secret = {"secretName": self._certificate, "defaultMode": self._file_mode(), "optional": True}
+            self._add_volume({"name": _TLS_VOLUME, "secret": secret}, environment.CERTIFICATE_DIRECTORY)
 
-    def _mode(self) -> int:
-        """Files belong to root and the pod's group: without a group, only everybody is somebody."""
-        grouped = self.instance.openshift or "fsGroup" in (self.spec.get("securityContext") or {})
-        return builders.READ_ONLY_MODE if grouped else _EVERYBODY
+    def _file_mode(self) -> int:
+        """Return the mode of mounted files, which are owned by root and the `fsGroup` of the pod.
 
-    def _volume(self, volume: Obj, path: str) -> None:
+        Without an `fsGroup` only the permission bits for others apply, so the files are world-readable. OpenShift
+        always assigns an `fsGroup`.
+        """
+        has_group = self.instance.openshift or "fsGroup" in (self.spec.get("securityContext") or {})
+        return builders.READ_ONLY_MODE if has_group else WORLD_READABLE
+
+    def _add_volume(self, volume: Obj, path: str) -> None:
         name = volume["name"]
-        found = _named(self.spec, "volumes", name)
+        found = find_named(self.spec, "volumes", name)
         if found is not None and set(found) != set(volume):
             raise NotInjectableError(f'it has a volume "{name}" of another kind')
-        _put(self.spec, "volumes", volume)
+        put_named(self.spec, "volumes", volume)
         mounts = self.container.setdefault("volumeMounts", [])
         at_path = [mount for mount in mounts if posixpath.normpath(mount["mountPath"]) == path]
         if any(mount.get("name") != name for mount in at_path):
             raise NotInjectableError(f"something else is mounted at {path}")
         if not at_path:
-            self._check_neighbours(path, mounts)
+            self._check_mount_overlaps(path, mounts)
             mounts.append(builders.mount(name, path))
 
-    def _check_neighbours(self, path: str, mounts: list[Obj]) -> None:
-        """No container starts with a mount point inside a volume that is read-only, because it cannot be made."""
+    def _check_mount_overlaps(self, path: str, mounts: list[Obj]) -> None:
+        """A mount point cannot be created inside a read-only volume, and the container would not start."""
         for mount in mounts:
             other = posixpath.normpath(mount["mountPath"])
-            volume = _named(self.spec, "volumes", mount["name"]) or {}
+            volume = find_named(self.spec, "volumes", mount["name"]) or {}
             read_only = mount.get("readOnly") or any(kind in volume for kind in _READ_ONLY_VOLUMES)
             if other.startswith(f"{path}/") or (read_only and path.startswith(f"{other.rstrip('/')}/")):
                 raise NotInjectableError(f"something else is mounted at {other}, and the agent needs {path}")
 
+    def _allow_eviction(self) -> None:
+        """Append the volume with the agent's JAR to the volumes that do not keep the autoscaler from removing a node.
+
+        Without this entry, the emptyDir volume keeps the cluster autoscaler from scaling down.
+        """
+        metadata = self.pod.setdefault("metadata", {})
+        annotations = metadata.get("annotations") or {}
+        present = str(annotations.get(SAFE_TO_EVICT_VOLUMES) or "")
+        volumes = [volume.strip() for volume in present.split(",") if volume.strip()]
+        if AGENT_VOLUME in volumes:
+            return
+        value = ",".join([*volumes, AGENT_VOLUME])
+        changed = {**annotations, SAFE_TO_EVICT_VOLUMES: value}
+        size = sum(len(str(key).encode()) + len(str(text).encode()) for key, text in changed.items())
+        if size > MAX_ANNOTATIONS_SIZE:
+            self.hints.append(f"no space is left for the annotation {SAFE_TO_EVICT_VOLUMES}: the pod keeps its node")
+            return
+        metadata["annotations"] = changed
+
     # --- containers ---
 
-    def _init_container(self) -> None:
-        if _named(self.spec, "containers", INIT_CONTAINER):
+    def _add_init_container(self) -> None:
+        if find_named(self.spec, "containers", INIT_CONTAINER):
             raise NotInjectableError(f'it has a container "{INIT_CONTAINER}"')
-        image = self.instance.image("agent-init")
-        init = {
-            "name": INIT_CONTAINER,
-            "image": image.reference,
-            "imagePullPolicy": image.pull_policy,
-            "command": ["cp", "-v", f"/cryostat/agent/{AGENT_JAR}", f"{AGENT_DIRECTORY}/{AGENT_JAR}"],
-            "volumeMounts": [builders.mount(_AGENT_VOLUME, AGENT_DIRECTORY, read_only=False)],
-            "securityContext": self._security_context(),
-        }
-        if resources := self._resources():
-            init["resources"] = resources
-        _put(self.spec, "initContainers", init)
+        put_named(self.spec, "initContainers", init_container(self.instance, self.spec, self.container))
 
-    def _security_context(self) -> Obj:
-        """Fits the `restricted` level, and a pod that runs as root: that would contradict `runAsNonRoot`."""
-        pod = self.spec.get("securityContext") or {}
-        context: Obj = {
-            "allowPrivilegeEscalation": False,
-            "capabilities": {"drop": ["ALL"]},
-            "runAsNonRoot": True,
-        }
-        if pod.get("runAsUser") == 0:
-            context["runAsUser"] = _UNPRIVILEGED
-        if not self.instance.openshift and "seccompProfile" not in pod:
-            context["seccompProfile"] = {"type": "RuntimeDefault"}
-        return context
-
-    def _resources(self) -> Obj:
-        """Those of the instrumented container, where the instance does not say otherwise.
-
-        They are within the limits of the namespace, add nothing to what the pod asks for, and leave its class of
-        service as it is; but a pod that asks for nothing asks for a little then.
-        """
-        agent = self.instance.spec.agent_options
-        if self.spec.get("resources"):
-            return {}  # those of the whole pod, which no container may exceed
-        if agent and agent.resources:
-            return builders.resources(agent.resources, REQUESTS, LIMITS)
-        given = self.container.get("resources") or {}
-        kept = {kind: _plain(given.get(kind) or {}) for kind in ("requests", "limits")}
-        found = {kind: amounts for kind, amounts in kept.items() if amounts}
-        return found or builders.resources(None, REQUESTS, LIMITS)
-
-    def _port(self) -> None:
-        """Tells what the agent listens on; nothing depends on it, so it gives way to what is there."""
+    def _add_port(self) -> None:
+        """Declare the port of the agent, unless a container already declares it. Nothing depends on the declaration."""
         port = self.options.callback_port
         if self.spec.get("hostNetwork"):
-            # Told here, it would keep every other such pod off the node.
+            # A declared port would keep every other such pod off the node.
             self.hints.append(f"on the network of the node the agent listens on port {port} of the node")
             return
         for container in self.spec["containers"]:
@@ -229,34 +179,8 @@ class PodMutator:
                     return
                 if known.get("containerPort") == port and known.get("protocol", "TCP") == "TCP":
                     self.hints.append(
-                        f'port {port} of container "{container.get("name")}" is wanted by the agent, too: '
+                        f'port {port} of container "{container.get("name")}" is also the port of the agent: '
                         "choose another one with the label cryostat.io/callback-port"
                     )
                     return
         self.container.setdefault("ports", []).append({"name": PORT_NAME, "containerPort": port, "protocol": "TCP"})
-
-
-def _for_windows(spec: Obj) -> bool:
-    nodes = spec.get("nodeSelector") or {}
-    options = (spec.get("securityContext") or {}).get("windowsOptions")
-    return bool(options) or "windows" in [(spec.get("os") or {}).get("name"), *(nodes.get(key) for key in _SYSTEM)]
-
-
-def _plain(amounts: Mapping[str, object]) -> Obj:
-    """No devices and no huge pages: an init container would hold them for a moment, for nothing."""
-    return {key: value for key, value in amounts.items() if re.fullmatch("cpu|memory|ephemeral-storage", key)}
-
-
-def _named(spec: Obj, kind: str, name: str) -> Obj | None:
-    return next((each for each in spec.get(kind) or [] if each.get("name") == name), None)
-
-
-def _put(spec: Obj, kind: str, wanted: Obj) -> None:
-    """Replaces the element of that name, or appends it."""
-    elements = list(spec.get(kind) or [])
-    places = [index for index, each in enumerate(elements) if each.get("name") == wanted["name"]]
-    if places:
-        elements[places[0]] = wanted
-    else:
-        elements.append(wanted)
-    spec[kind] = elements

@@ -1,4 +1,4 @@
-"""Deployments, StatefulSets and DaemonSets: what their labels ask for is handed on to the pods that they make."""
+"""Copies the `cryostat.io/` labels of Deployments, StatefulSets and DaemonSets to their pod templates."""
 
 from __future__ import annotations
 
@@ -11,10 +11,17 @@ from .labels import PREFIX, SMART_TRIGGERS
 
 
 def propagate(new: Obj, old: Obj | None) -> tuple[Obj, list[str]]:
-    """The workload with its `cryostat.io/` labels on its pod template, and hints; `new` itself is not changed.
+    """Copy the `cryostat.io/` labels of a workload to its pod template.
 
-    A label that was handed on before and has since been taken away from the workload is taken away from the template,
-    too. What the author wrote into the template differently stays.
+    A label that was copied before and has been removed from the workload is removed from the template. A different
+    value in the template stays.
+
+    Args:
+        new: the workload; it is not changed.
+        old: the workload before the update, None on creation.
+
+    Returns:
+        The changed copy, and hints for its author.
     """
     result = copy.deepcopy(new)
     template = result.get("spec", {}).get("template")
@@ -23,8 +30,12 @@ def propagate(new: Obj, old: Obj | None) -> tuple[Obj, list[str]]:
     metadata = template.get("metadata")
     metadata = metadata if isinstance(metadata, dict) else {}
     fixed = _selected_by(result["spec"].get("selector") or {})
-    labels, hints = _handed_on(_of(new, "labels"), _of(old, "labels"), metadata.get("labels") or {}, fixed)
-    annotations, _ = _handed_on(_of(new, "annotations"), _of(old, "annotations"), metadata.get("annotations") or {}, ())
+    labels, hints = _propagated(
+        _agent_metadata(new, "labels"), _agent_metadata(old, "labels"), metadata.get("labels") or {}, fixed
+    )
+    annotations, _ = _propagated(
+        _agent_metadata(new, "annotations"), _agent_metadata(old, "annotations"), metadata.get("annotations") or {}, ()
+    )
     for key, value in (("labels", labels), ("annotations", annotations)):
         if value or metadata.get(key):
             metadata[key] = value
@@ -34,28 +45,28 @@ def propagate(new: Obj, old: Obj | None) -> tuple[Obj, list[str]]:
 
 
 def _selected_by(selector: Obj) -> set[str]:
-    """Labels that the selector speaks of: pods with others would not be those of the workload."""
+    """Return the keys in the selector. With other values the selector would not match the pods."""
     return {*(selector.get("matchLabels") or {}), *(each["key"] for each in selector.get("matchExpressions") or [])}
 
 
-def _handed_on(
-    wanted: Mapping[str, str], before: Mapping[str, str], present: Mapping[str, str], fixed: Collection[str]
+def _propagated(
+    desired: Mapping[str, str], before: Mapping[str, str], present: Mapping[str, str], fixed: Collection[str]
 ) -> tuple[dict[str, str], list[str]]:
     result, hints = dict(present), []
-    for key, value in wanted.items():
-        ours = key not in present or present[key] in (value, before.get(key))
-        if key not in fixed and ours:
+    for key, value in desired.items():
+        can_change = key not in present or present[key] in (value, before.get(key))
+        if key not in fixed and can_change:
             result[key] = value
         elif present.get(key) != value:
             says = f"says {present[key]}" if key in present else "says nothing"
             hints.append(f"{key}: the pod template {says}, and that counts")
     for key, value in before.items():
-        if key not in wanted and key not in fixed and present.get(key) == value:
+        if key not in desired and key not in fixed and present.get(key) == value:
             del result[key]
     return result, hints
 
 
-def _of(obj: Obj | None, field: str) -> dict[str, str]:
-    """Labels or annotations of a workload that are about the agent."""
+def _agent_metadata(obj: Obj | None, field: str) -> dict[str, str]:
+    """Return the labels or annotations of a workload that configure the agent."""
     found: Any = ((obj or {}).get("metadata") or {}).get(field) or {}
     return {k: v for k, v in found.items() if (k.startswith(PREFIX) if field == "labels" else k == SMART_TRIGGERS)}

@@ -1,4 +1,4 @@
-"""The webhooks that the API server is told of: which requests come to us, and what happens while we do not answer."""
+"""The webhooks as registered with the API server: which requests are reviewed, and what happens without an answer."""
 
 from __future__ import annotations
 
@@ -9,18 +9,39 @@ from ...api import constants
 from . import webhook_paths
 from .kinds import Obj
 
-# Only pods and workloads that ask for the agent come to us; nobody else's wait for the operator, dead or alive.
-_ASKING: Mapping[str, Any] = {
+# Only pods and workloads with both labels are reviewed. All others do not depend on the operator.
+_HAS_AGENT_LABELS: Mapping[str, Any] = {
     "matchExpressions": [
         {"key": key, "operator": "Exists"} for key in (constants.AGENT_LABEL_NAME, constants.AGENT_LABEL_NAMESPACE)
     ]
 }
-_AGENT_SECONDS = 3
-_CRYOSTAT_SECONDS = 10
+_AGENT_TIMEOUT = 3  # seconds
+_CRYOSTAT_TIMEOUT = 10  # seconds
+
+
+def _differs(path: str) -> str:
+    """Return a CEL expression: whether the value of an optional field differs between the new and the old object."""
+    return f"has(object.{path}) != has(oldObject.{path}) || (has(object.{path}) && object.{path} != oldObject.{path})"
+
+
+# Finalizers and owner references need no review, nor do objects that are being deleted. So a Cryostat can be deleted,
+# and the operator can write its finalizer, while the API server cannot reach the operator. Served by Kubernetes 1.28
+# and later; earlier versions drop the conditions.
+CRYOSTAT_CONDITIONS = (
+    {
+        "name": "not-being-deleted",
+        "expression": "request.operation != 'UPDATE' || !has(oldObject.metadata.deletionTimestamp)",
+    },
+    {
+        "name": "spec-or-keys-changed",
+        "expression": "request.operation != 'UPDATE' || "
+        + " || ".join(_differs(path) for path in ("spec", "metadata.annotations", "metadata.labels")),
+    },
+)
 
 
 def mutating() -> list[Obj]:
-    """The mutating webhooks, each with its `path` instead of a client configuration."""
+    """Return the mutating webhooks, each with its `path` in place of a client configuration."""
     return [
         _cryostats("mcryostat.kb.io", webhook_paths.DEFAULT),
         _agent("mpod.cryostat.io", webhook_paths.POD, "", "pods", ["CREATE"]),
@@ -31,40 +52,41 @@ def mutating() -> list[Obj]:
 
 
 def validating() -> list[Obj]:
-    """The validating webhook, with its `path` instead of a client configuration."""
+    """Return the validating webhook, with its `path` in place of a client configuration."""
     return [_cryostats("vcryostat.kb.io", webhook_paths.VALIDATE)]
 
 
 def _cryostats(name: str, path: str) -> Obj:
-    """Nothing is stored unchecked: while the operator is away, Cryostats cannot be written (but deleted)."""
+    """Return a webhook for Cryostats. Without the operator, Cryostats can be deleted, but not created or changed."""
     return {
         "name": name,
         "path": path,
         "rules": [_rule(constants.GROUP, constants.VERSION, constants.PLURAL, ["CREATE", "UPDATE"])],
         "failurePolicy": "Fail",
-        # No label lets a Cryostat pass unseen.
+        # No label exempts a Cryostat from the review.
         "objectSelector": {},
-        # Also what is written in another version of the API.
+        # Includes writes in another API version.
         "matchPolicy": "Equivalent",
         "sideEffects": "None",
-        "timeoutSeconds": _CRYOSTAT_SECONDS,
+        "timeoutSeconds": _CRYOSTAT_TIMEOUT,
+        "matchConditions": [dict(condition) for condition in CRYOSTAT_CONDITIONS],
         "admissionReviewVersions": ["v1"],
     }
 
 
 def _agent(name: str, path: str, group: str, resource: str, operations: list[str]) -> Obj:
-    """The agent is an extra: no pod waits for it, and none fails because of it."""
+    """Return a webhook that adds the agent. Without the operator, pods start without the agent."""
     return {
         "name": name,
         "path": path,
         "rules": [_rule(group, "v1", resource, operations)],
-        "objectSelector": dict(_ASKING),
+        "objectSelector": dict(_HAS_AGENT_LABELS),
         "failurePolicy": "Ignore",
         "matchPolicy": "Equivalent",
         "reinvocationPolicy": "Never",
-        # An event on the Cryostat tells why a pod goes without an agent, but not on a dry run.
+        # An event on the Cryostat says why a pod has no agent, except in a dry run.
         "sideEffects": "NoneOnDryRun",
-        "timeoutSeconds": _AGENT_SECONDS,
+        "timeoutSeconds": _AGENT_TIMEOUT,
         "admissionReviewVersions": ["v1"],
     }
 

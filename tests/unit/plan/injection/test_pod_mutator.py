@@ -11,8 +11,9 @@ from hypothesis import strategies as st
 
 from cryostat_operator.api.v1beta2 import Cryostat
 from cryostat_operator.plan.injection import labels
-from cryostat_operator.plan.injection.environment import INHERITED_OPTIONS
-from cryostat_operator.plan.injection.pod_mutator import PodContext, Result, inject_agent
+from cryostat_operator.plan.injection.java_options import INHERITED_OPTIONS
+from cryostat_operator.plan.injection.pod_fields import PodContext
+from cryostat_operator.plan.injection.pod_mutator import SAFE_TO_EVICT_VOLUMES, Result, inject_agent
 from cryostat_operator.plan.injection.propagation import propagate
 from cryostat_operator.plan.instance import Instance
 from cryostat_operator.plan.model import names
@@ -39,7 +40,8 @@ def pod(container: dict[str, Any] | None = None, labels: dict[str, str] | None =
 def treated(given: dict[str, Any], instance: Instance | None = None, where: PodContext | None = None) -> dict[str, Any]:
     result = inject_agent(given, instance or instance_of(), where or PodContext("apps"))
     assert result.pod is not None, result.reason
-    assert result.pod["metadata"] == given["metadata"]
+    annotations = {**(given["metadata"].get("annotations") or {}), SAFE_TO_EVICT_VOLUMES: "cryostat-agent-init"}
+    assert result.pod["metadata"] == {**given["metadata"], "annotations": annotations}
     assert kubernetes_schemas.errors(result.pod) == []
     return result.pod
 
@@ -357,6 +359,65 @@ def test_a_second_time_changes_nothing(given: dict[str, Any], tls: bool, openshi
         assert len(found) == len(set(found))
     again = inject_agent(once.pod, i, PodContext("apps"))
     assert again.pod == once.pod
+
+
+# --- other controllers ---
+
+
+@pytest.mark.parametrize(
+    ("present", "expected"),
+    [
+        (None, "cryostat-agent-init"),
+        ("", "cryostat-agent-init"),
+        ("cache, tmp", "cache,tmp,cryostat-agent-init"),
+        ("cryostat-agent-init,cache", "cryostat-agent-init,cache"),
+    ],
+)
+def test_the_volume_does_not_keep_the_autoscaler_from_removing_a_node(present: str | None, expected: str) -> None:
+    given = pod()
+    if present is not None:
+        given["metadata"]["annotations"] = {SAFE_TO_EVICT_VOLUMES: present}
+    result = inject_agent(given, instance_of(), PodContext("apps"))
+    assert result.pod is not None
+    assert result.pod["metadata"]["annotations"] == {SAFE_TO_EVICT_VOLUMES: expected}
+
+
+def test_no_annotation_beyond_the_limit_of_the_api_server() -> None:
+    given = pod()
+    given["metadata"]["annotations"] = {"a": "x" * (256 * 1024 - 20)}
+    result = inject_agent(given, instance_of(), PodContext("apps"))
+    assert result.pod is not None
+    assert result.pod["metadata"] == given["metadata"]
+    assert SAFE_TO_EVICT_VOLUMES in result.hints[0]
+
+
+def containers(*names: str, annotation: str | None = None, label: str | None = None) -> dict[str, Any]:
+    given = pod(labels={"cryostat.io/container": label} if label else {})
+    given["spec"]["containers"] = [{"name": name, "image": "a"} for name in names]
+    if annotation:
+        given["metadata"]["annotations"] = {"kubectl.kubernetes.io/default-container": annotation}
+    return given
+
+
+@pytest.mark.parametrize(
+    ("given", "chosen", "hints"),
+    [
+        (containers("istio-proxy", "app"), "app", 0),
+        (containers("wait", "main", annotation="main"), "main", 0),
+        (containers("a", "b", annotation="b"), "b", 0),
+        (containers("a", "b", annotation="b", label="a"), "a", 0),
+        (containers("a", "b", annotation="gone"), "a", 1),
+        (containers("a", "b"), "a", 1),
+        (containers("linkerd-proxy", "a", "b"), "a", 1),
+        (containers("wait"), "wait", 0),
+    ],
+    ids=str,
+)
+def test_which_container_gets_the_agent(given: dict[str, Any], chosen: str, hints: int) -> None:
+    result = inject_agent(given, instance_of(), PodContext("apps"))
+    assert result.pod is not None
+    assert [each["name"] for each in result.pod["spec"]["containers"] if "env" in each] == [chosen]
+    assert len(result.hints) == hints
 
 
 # --- workloads ---

@@ -1,0 +1,80 @@
+"""The init container that copies the agent's JAR into the pod."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from .. import builders
+from ..instance import Instance
+from ..model.kinds import Obj
+
+INIT_CONTAINER = "cryostat-agent-init"
+AGENT_VOLUME = "cryostat-agent-init"
+AGENT_DIRECTORY = "/tmp/cryostat-agent"  # noqa: S108 - inside the pod, a volume of its own
+AGENT_JAR = "cryostat-agent-shaded.jar"
+REQUESTS = ("10m", "32Mi")
+LIMITS = ("20m", "64Mi")
+UNPRIVILEGED_USER = 10001
+_ORDINARY_RESOURCES = ("cpu", "memory", "ephemeral-storage")
+
+
+def init_container(instance: Instance, spec: Obj, container: Obj) -> Obj:
+    """Return the init container.
+
+    Args:
+        instance: the Cryostat that the agent registers with.
+        spec: the spec of the pod.
+        container: the instrumented container.
+    """
+    image = instance.image("agent-init")
+    init = {
+        "name": INIT_CONTAINER,
+        "image": image.reference,
+        "imagePullPolicy": image.pull_policy,
+        "command": ["cp", "-v", f"/cryostat/agent/{AGENT_JAR}", f"{AGENT_DIRECTORY}/{AGENT_JAR}"],
+        "volumeMounts": [builders.mount(AGENT_VOLUME, AGENT_DIRECTORY, read_only=False)],
+        "securityContext": _security_context(instance, spec),
+    }
+    if resources := _resources(instance, spec, container):
+        init["resources"] = resources
+    return init
+
+
+def _security_context(instance: Instance, spec: Obj) -> Obj:
+    """Return a context that the `restricted` Pod Security level allows.
+
+    In a pod that runs as root, a user is set as well: `runAsNonRoot` alone would keep the container from starting.
+    """
+    pod = spec.get("securityContext") or {}
+    context: Obj = {
+        "allowPrivilegeEscalation": False,
+        "capabilities": {"drop": ["ALL"]},
+        "runAsNonRoot": True,
+    }
+    if pod.get("runAsUser") == 0:
+        context["runAsUser"] = UNPRIVILEGED_USER
+    if not instance.openshift and "seccompProfile" not in pod:
+        context["seccompProfile"] = {"type": "RuntimeDefault"}
+    return context
+
+
+def _resources(instance: Instance, spec: Obj, container: Obj) -> Obj:
+    """Return the resources of the instrumented container, unless `agentOptions.resources` is set.
+
+    These are within the limits of the namespace, add nothing to the requests of the pod, and keep its QoS class. If the
+    container has no resources, the init container requests a small amount.
+    """
+    agent = instance.spec.agent_options
+    if spec.get("resources"):
+        return {}  # resources of the whole pod, which no container may exceed
+    if agent and agent.resources:
+        return builders.resources(agent.resources, REQUESTS, LIMITS)
+    given = container.get("resources") or {}
+    kept = {kind: _ordinary_resources(given.get(kind) or {}) for kind in ("requests", "limits")}
+    found = {kind: amounts for kind, amounts in kept.items() if amounts}
+    return found or builders.resources(None, REQUESTS, LIMITS)
+
+
+def _ordinary_resources(amounts: Mapping[str, object]) -> Obj:
+    """Leave out devices and huge pages, which the init container does not use."""
+    return {key: value for key, value in amounts.items() if key in _ORDINARY_RESOURCES}

@@ -1,0 +1,117 @@
+"""What the webhooks read from the cluster: the caches of the observer, and GET requests for what is not cached."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from typing import Protocol
+
+from ..api import constants
+from ..api.base import DNS_SUBDOMAIN
+from ..api.v1beta2 import Cryostat
+from ..kube.client import Client
+from ..kube.events import EventRecorder
+from ..observe.cryostats import CryostatStore
+from ..observe.observer import Observer
+from ..observe.records import content_summary
+from ..plan.instance import Instance
+from ..plan.model.kinds import InstanceKey, Key, Obj, path_of, resource_path
+from ..plan.model.problems import Problem
+from ..plan.model.snapshot import ContentSummary, Snapshot
+from ..settings import Settings
+
+MAX_NAME_LENGTH = 253
+
+
+class ClusterReader(Protocol):
+    """The reads of the cluster, and the one write, that the reviews need."""
+
+    @property
+    def openshift(self) -> bool:
+        """Whether the cluster is OpenShift."""
+
+    def snapshot(self, cryostat: Cryostat, settings: Settings) -> Snapshot | None:
+        """Return what is known about the cluster for a Cryostat, None while the caches are incomplete."""
+
+    async def cryostat(self, namespace: str, name: str) -> Obj | None:
+        """Return a Cryostat as stored, None if it does not exist. Raises ApiError."""
+
+    async def content(self, kind: str, namespace: str, name: str) -> ContentSummary | None:
+        """Return the keys of a Secret or ConfigMap, None if it does not exist. Raises ApiError."""
+
+    async def record_event(self, cryostat: Obj, reason: str, message: str) -> None:
+        """Record a Warning event on a Cryostat."""
+
+
+class CachedReader:
+    """The `ClusterReader` of the running operator.
+
+    Args:
+        client: for GET requests and events.
+        observer: has the caches.
+        cryostats: the cached Cryostats.
+        is_ready: whether the caches are complete.
+    """
+
+    def __init__(
+        self,
+        client: Client,
+        observer: Observer,
+        cryostats: CryostatStore,
+        is_ready: Callable[[], bool],
+    ) -> None:
+        self._client = client
+        self._observer = observer
+        self._cryostats = cryostats
+        self._is_ready = is_ready
+        self._events = EventRecorder(client)
+
+    @property
+    def openshift(self) -> bool:
+        return self._observer.openshift
+
+    def snapshot(self, cryostat: Cryostat, settings: Settings) -> Snapshot | None:
+        if not self._is_ready():
+            return None
+        key = InstanceKey(cryostat.metadata["namespace"], str(cryostat.metadata.get("name") or ""))
+        uid = str(cryostat.metadata.get("uid") or "")
+        targets = Instance(cryostat, Snapshot(), settings).target_namespaces
+        try:
+            return self._observer.cached_snapshot(key, uid, targets)
+        finally:
+            # Releases the decoded objects. On a replica that is not leader, no reconcile would do it.
+            self._observer.children.rest(key)
+
+    async def content(self, kind: str, namespace: str, name: str) -> ContentSummary | None:
+        if not _are_valid_names(namespace, name):
+            return None
+        found = await self._client.get_or_none(path_of(Key(kind, namespace, name)))
+        return content_summary(found) if found else None
+
+    async def cryostat(self, namespace: str, name: str) -> Obj | None:
+        if not _are_valid_names(namespace, name):
+            return None
+        cached = self._cryostats.get(InstanceKey(namespace, name))
+        if cached is not None:
+            return cached
+        path = resource_path(constants.GROUP, constants.VERSION, constants.PLURAL, namespace, name)
+        return await self._client.get_or_none(path)
+
+    def any_cryostat(self) -> Obj | None:
+        """Return a cached Cryostat that is not being deleted, None if there is none."""
+        for key in self._cryostats:
+            found = self._cryostats.get(key)
+            if found is not None and "deletionTimestamp" not in found["metadata"]:
+                return found
+        return None
+
+    async def record_event(self, cryostat: Obj, reason: str, message: str) -> None:
+        await self._events.once(cryostat, Problem("core", reason, message))
+
+
+def _are_valid_names(*texts: str) -> bool:
+    """Whether these can be names of objects.
+
+    Reviews can be sent by any caller that reaches the port, and names become parts of URL paths.
+    """
+    return all(len(text) <= MAX_NAME_LENGTH and re.fullmatch(DNS_SUBDOMAIN, text) for text in texts)

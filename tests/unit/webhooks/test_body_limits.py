@@ -1,0 +1,50 @@
+"""Limits of the body of a review."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import orjson
+import pytest
+
+from cryostat_operator.webhooks.body_limits import (
+    MAX_DEPTH,
+    BodyLimits,
+    TooComplexError,
+    check_depth,
+    count_elements,
+)
+from cryostat_operator.webhooks.server import ADMISSION_LIMITS
+
+LIMITS = BodyLimits(size=10**6, elements=100)
+
+
+@pytest.mark.parametrize("body", [b"[" + b"{}," * 60 + b"{}]", b"[" + b"1," * 101 + b"1]", b"[" * 101])
+def test_too_many_elements(body: bytes) -> None:
+    with pytest.raises(TooComplexError):
+        count_elements(body, LIMITS)
+
+
+def test_an_ordinary_body() -> None:
+    assert count_elements(b'{"a": [1, 2], "b": {}}', LIMITS) == 5
+
+
+def test_megabytes_of_empty_objects_are_refused_before_decoding() -> None:
+    with pytest.raises(TooComplexError):
+        count_elements(b"[" + b"{}," * 300_000 + b"{}]", ADMISSION_LIMITS)
+
+
+def nested(depth: int, opening: bytes, closing: bytes) -> Any:
+    return orjson.loads(opening * depth + b"1" + closing * depth)
+
+
+@pytest.mark.parametrize(("opening", "closing"), [(b"[", b"]"), (b'{"a":', b"}")])
+def test_depth(opening: bytes, closing: bytes) -> None:
+    check_depth(nested(MAX_DEPTH, opening, closing))
+    with pytest.raises(TooComplexError, match="nested"):
+        check_depth(nested(MAX_DEPTH + 2, opening, closing))
+
+
+@pytest.mark.parametrize("value", [None, 5, "x", [], {}])
+def test_scalars_have_no_depth(value: Any) -> None:
+    check_depth(value)
