@@ -8,27 +8,31 @@ from __future__ import annotations
 
 import os
 import signal
+import sys
 from typing import Any
-
-import coverage
-from coverage.plugin_support import Plugins
 
 SIGNAL = signal.SIGUSR1
 PLUGIN = "tests.measure_coverage"
 
 
-def coverage_init(_plugins: Plugins, _options: dict[str, Any]) -> None:
+def coverage_init(_plugins: object, _options: dict[str, Any]) -> None:
     """Called by coverage when a measured process starts."""
     signal.signal(SIGNAL, _save_and_end)
 
 
 def is_measured() -> bool:
     """Whether this process, and with it every Python process that it starts, is measured."""
-    return coverage.Coverage.current() is not None
+    return _current() is not None
 
 
 def _save_and_end(_signal: int, _frame: object) -> None:
-    if measured := coverage.Coverage.current():
+    if measured := _current():
         measured.stop()
         measured.save()
     os.kill(os.getpid(), signal.SIGKILL)
+
+
+def _current() -> Any:
+    """The running measurement, or None; without coverage there is none, so nothing is imported for it."""
+    module = sys.modules.get("coverage")
+    return module.Coverage.current() if module else None
