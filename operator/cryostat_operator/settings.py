@@ -1,4 +1,4 @@
-"""Everything an administrator may configure on the operator itself, and the table of operand images."""
+"""Settings of the operator itself, and the table of the components' images."""
 
 from __future__ import annotations
 
@@ -7,22 +7,27 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
 
-# image → (environment variable on the operator, default reference). The one place where images are named.
+# The releases that this operator deploys. They belong together: see the matrix in docs/upgrade.md before changing one.
+CRYOSTAT_VERSION = "4.2.0"
+AGENT_VERSION = "0.7.0"
+
+# Image name: (environment variable of the operator, default reference). Images are named nowhere else.
 IMAGES: Mapping[str, tuple[str, str]] = MappingProxyType(
     {
-        "oauth2-proxy": ("RELATED_IMAGE_OAUTH2_PROXY", "quay.io/oauth2-proxy/oauth2-proxy:latest"),
+        "oauth2-proxy": ("RELATED_IMAGE_OAUTH2_PROXY", "quay.io/oauth2-proxy/oauth2-proxy:v7.15.2"),
         "openshift-oauth-proxy": (
             "RELATED_IMAGE_OPENSHIFT_OAUTH_PROXY",
-            "quay.io/openshift/origin-oauth-proxy:latest",
+            "quay.io/openshift/origin-oauth-proxy:4.21",
         ),
-        "core": ("RELATED_IMAGE_CORE", "quay.io/cryostat/cryostat:latest"),
-        "datasource": ("RELATED_IMAGE_DATASOURCE", "quay.io/cryostat/jfr-datasource:latest"),
-        "grafana": ("RELATED_IMAGE_GRAFANA", "quay.io/cryostat/cryostat-grafana-dashboard:latest"),
-        "reports": ("RELATED_IMAGE_REPORTS", "quay.io/cryostat/cryostat-reports:latest"),
-        "storage": ("RELATED_IMAGE_STORAGE", "quay.io/cryostat/cryostat-storage:latest"),
-        "database": ("RELATED_IMAGE_DATABASE", "quay.io/cryostat/cryostat-db:latest"),
+        "core": ("RELATED_IMAGE_CORE", f"quay.io/cryostat/cryostat:{CRYOSTAT_VERSION}"),
+        "datasource": ("RELATED_IMAGE_DATASOURCE", f"quay.io/cryostat/jfr-datasource:{CRYOSTAT_VERSION}"),
+        "grafana": ("RELATED_IMAGE_GRAFANA", f"quay.io/cryostat/cryostat-grafana-dashboard:{CRYOSTAT_VERSION}"),
+        "reports": ("RELATED_IMAGE_REPORTS", f"quay.io/cryostat/cryostat-reports:{CRYOSTAT_VERSION}"),
+        "storage": ("RELATED_IMAGE_STORAGE", f"quay.io/cryostat/cryostat-storage:{CRYOSTAT_VERSION}"),
+        "database": ("RELATED_IMAGE_DATABASE", f"quay.io/cryostat/cryostat-db:{CRYOSTAT_VERSION}"),
+        # No version of this image is known to exist; a release pins its digest (docs/release.md).
         "agent-proxy": ("RELATED_IMAGE_AGENT_PROXY", "registry.access.redhat.com/ubi9/nginx-124:latest"),
-        "agent-init": ("RELATED_IMAGE_AGENT_INIT", "quay.io/cryostat/cryostat-agent-init:latest"),
+        "agent-init": ("RELATED_IMAGE_AGENT_INIT", f"quay.io/cryostat/cryostat-agent-init:{AGENT_VERSION}"),
     }
 )
 

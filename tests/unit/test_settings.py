@@ -6,7 +6,7 @@ from dataclasses import FrozenInstanceError, fields
 
 import pytest
 
-from cryostat_operator.settings import IMAGES, Settings
+from cryostat_operator.settings import AGENT_VERSION, CRYOSTAT_VERSION, IMAGES, Image, Settings
 
 
 def test_settings_never_change() -> None:
@@ -19,3 +19,31 @@ def test_settings_never_change() -> None:
         image.reference = "another"  # type: ignore[misc]
     with pytest.raises(TypeError):
         settings.images["core"] = image  # type: ignore[index]
+
+
+def test_images_are_pinned_to_releases() -> None:
+    # No version of this image is known; `make release-check` requires its digest.
+    references = {name: reference for name, (_, reference) in IMAGES.items() if name != "agent-proxy"}
+    assert {Image(reference).pull_policy for reference in references.values()} == {"IfNotPresent"}
+    assert not [reference for reference in references.values() if reference.endswith(":latest")]
+
+
+def test_components_of_one_release_have_one_version() -> None:
+    cryostat = ("core", "datasource", "grafana", "reports", "storage", "database")
+    assert {IMAGES[name][1].rpartition(":")[2] for name in cryostat} == {CRYOSTAT_VERSION}
+    assert IMAGES["agent-init"][1].endswith(f":{AGENT_VERSION}")
+
+
+@pytest.mark.parametrize(
+    ("reference", "policy"),
+    [
+        ("example.com/a:latest", "Always"),
+        ("example.com/a:4.3.0-dev", "Always"),
+        ("example.com/a:4.3.0-SNAPSHOT", "Always"),
+        ("example.com:5000/a", "Always"),
+        ("example.com/a:4.2.0", "IfNotPresent"),
+        ("example.com/a@sha256:0123", "IfNotPresent"),
+    ],
+)
+def test_only_images_that_move_are_always_pulled(reference: str, policy: str) -> None:
+    assert Image(reference).pull_policy == policy

@@ -114,6 +114,16 @@ def exec_probe(*command: str, **probe: int) -> Obj:
     return {"exec": {"command": list(command)}, **probe}
 
 
+def startup_probe(probe: Obj, seconds: int) -> Obj:
+    """Return a probe that runs every second until it succeeds, so that a container is ready when its program is.
+
+    Args:
+        probe: the request or command.
+        seconds: the kubelet restarts the container after this many failed attempts.
+    """
+    return {**probe, "periodSeconds": 1, "failureThreshold": seconds}
+
+
 def container_security_context(given: Mapping[str, Any] | None) -> Obj:
     """The user's context as it is, else the one that the `restricted` Pod Security level asks of containers."""
     if given is not None:

@@ -23,6 +23,7 @@ PORT_NAMES = ("jfr-jmx",)
 PORT_NUMBERS = (9091,)
 # As networks, because Quarkus reads `localhost` as 127.0.0.1 alone and cannot read `::1` in every release.
 LOOPBACK = "127.0.0.0/8,::1/128"
+STARTUP_SECONDS = 180
 _HEALTH = f"http://localhost:{names.PORT_APPLICATION}/health/liveness"
 
 
@@ -93,6 +94,8 @@ def container(instance: Instance, file_mounts: list[Obj]) -> Obj:
         builders.mount("keystore-pass", f"{_client_tls(instance)}-keystore"),
         builders.mount(database.TLS_VOLUME, database.tls_directory(instance)),
     ]
+    # The health check of some releases connects to the application itself by JMX, which takes longer than a second.
+    probe = builders.exec_probe("curl", "--fail", _HEALTH, timeoutSeconds=builders.EXEC_TIMEOUT_SECONDS)
     return {
         "name": instance.name,
         **workloads.image(instance, "core"),
@@ -103,10 +106,8 @@ def container(instance: Instance, file_mounts: list[Obj]) -> Obj:
             *(tls_mounts if instance.tls else []),
             *file_mounts,
         ],
-        "livenessProbe": builders.exec_probe("curl", "--fail", _HEALTH, timeoutSeconds=builders.EXEC_TIMEOUT_SECONDS),
-        "startupProbe": builders.exec_probe(
-            "curl", "--fail", _HEALTH, failureThreshold=18, timeoutSeconds=builders.EXEC_TIMEOUT_SECONDS
-        ),
+        "livenessProbe": probe,
+        "startupProbe": builders.startup_probe(probe, STARTUP_SECONDS),
         "resources": builders.resources(resources.core_resources if resources else None, REQUESTS, LIMITS),
         "securityContext": builders.container_security_context(security.core_security_context if security else None),
     }

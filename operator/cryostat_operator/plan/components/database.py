@@ -19,6 +19,10 @@ NAME: Final = "database"
 REQUESTS = ("50m", "64Mi")
 LIMITS = ("500m", "200Mi")
 DEFAULT_SIZE = "500Mi"
+# A day: recovery after a crash can take hours, and a restart would begin it again.
+STARTUP_SECONDS = 86_400
+# The application's migration (Flyway) tries to connect this often, once a second, before the application exits.
+CONNECT_ATTEMPTS = 120
 TLS_VOLUME = "database-tls-secret"
 CONNECTION_KEY = "CONNECTION_KEY"
 ENCRYPTION_KEY = "ENCRYPTION_KEY"
@@ -131,6 +135,8 @@ def core_environment(instance: Instance) -> list[Obj]:
     return [
         builders.env_secret("QUARKUS_DATASOURCE_PASSWORD", instance.database_secret, CONNECTION_KEY),
         builders.env("QUARKUS_DATASOURCE_JDBC_URL", url),
+        builders.env("QUARKUS_FLYWAY_CONNECT_RETRIES", str(CONNECT_ATTEMPTS)),
+        builders.env("QUARKUS_FLYWAY_CONNECT_RETRIES_INTERVAL", "1"),
     ]
 
 
@@ -156,6 +162,9 @@ def container(instance: Instance) -> Obj:
     resources, security = instance.spec.resources, instance.spec.security_options
     tls = tls_directory(instance)
     encrypted = ["-c", "ssl=on", "-c", f"ssl_cert_file={tls}/tls.crt", "-c", f"ssl_key_file={tls}/tls.key"]
+    probe = builders.exec_probe(
+        "pg_isready", "-U", "cryostat", "-d", "cryostat", timeoutSeconds=builders.EXEC_TIMEOUT_SECONDS
+    )
     return {
         "name": f"{instance.name}-db",
         **workloads.image(instance, "database"),
@@ -172,7 +181,8 @@ def container(instance: Instance) -> Obj:
             builders.mount(claims.claim_name(instance, NAME), "/var/lib/pgsql", read_only=False),
             *([builders.mount(TLS_VOLUME, tls)] if instance.tls else []),
         ],
-        "readinessProbe": builders.exec_probe("pg_isready", "-U", "cryostat", "-d", "cryostat"),
+        "readinessProbe": probe,
+        "startupProbe": builders.startup_probe(probe, STARTUP_SECONDS),
         "resources": builders.resources(resources.database_resources if resources else None, REQUESTS, LIMITS),
         "securityContext": builders.container_security_context(
             security.database_security_context if security else None

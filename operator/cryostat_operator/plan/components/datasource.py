@@ -17,6 +17,7 @@ def container(instance: Instance) -> Obj:
     resources, security = instance.spec.resources, instance.spec.security_options
     tls_dir = storage.tls_directory(instance)
     managed_tls = instance.tls and not instance.external_storage
+    probe = builders.exec_probe("curl", "--fail", URL, timeoutSeconds=builders.EXEC_TIMEOUT_SECONDS)
     return {
         "name": f"{instance.name}-jfr-datasource",
         **workloads.image(instance, "datasource"),
@@ -29,7 +30,8 @@ def container(instance: Instance) -> Obj:
             *([builders.env("CRYOSTAT_STORAGE_TLS_CERT_PATH", f"{tls_dir}/s3/tls.crt")] if managed_tls else []),
         ],
         "volumeMounts": [builders.mount(storage.TLS_VOLUME, tls_dir)] if instance.tls else [],
-        "livenessProbe": builders.exec_probe("curl", "--fail", URL, timeoutSeconds=builders.EXEC_TIMEOUT_SECONDS),
+        "livenessProbe": probe,
+        "startupProbe": builders.startup_probe(probe, 60),
         "resources": builders.resources(resources.data_source_resources if resources else None, REQUESTS, LIMITS),
         "securityContext": builders.container_security_context(
             security.data_source_security_context if security else None

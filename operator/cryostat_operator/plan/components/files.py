@@ -1,4 +1,4 @@
-"""Files that users bring for the application: certificates, templates, rules and credentials, as volumes and mounts."""
+"""Volumes and mounts of the files that the spec names: certificates, templates, rules and credentials."""
 
 from __future__ import annotations
 
@@ -27,25 +27,30 @@ class Files(NamedTuple):
 
 
 def certificates(instance: Instance) -> Obj:
-    """One volume with all certificates to trust, each once."""
-    sources = []
+    """Return one volume with all CA certificates that the application trusts, each once, in the order of the spec."""
+    sources: dict[tuple[str, str, str], Obj] = {}
     for given in instance.spec.trusted_cert_secrets or ():
         if given.secret_name:
             key, kind, name = given.certificate_key or "tls.crt", "secret", given.secret_name
         else:
             key, kind, name = given.certificate_key or "service-ca.crt", "configMap", given.config_map_name or ""
-        sources.append({kind: {"name": name, "items": [builders.item(key, f"{kind.lower()}_{name}_{key}")]}})
+        items = [builders.item(key, f"{kind.lower()}_{name}_{key}")]
+        sources.setdefault((kind, name, key), {kind: {"name": name, "items": items}})
     if instance.tls:
-        sources.append(
-            {"secret": {"name": f"{instance.name}-tls", "items": [builders.item("ca.crt", f"{instance.name}-ca.crt")]}}
-        )
-    distinct = [source for index, source in enumerate(sources) if source not in sources[:index]]
-    return {"name": CERTIFICATES_VOLUME, "projected": {"sources": distinct} if distinct else {}}
+        # Not merged with a source of the spec: its file has another name.
+        own = {"name": f"{instance.name}-tls", "items": [builders.item("ca.crt", f"{instance.name}-ca.crt")]}
+        sources["", "", ""] = {"secret": own}
+    return {"name": CERTIFICATES_VOLUME, "projected": {"sources": list(sources.values())} if sources else {}}
 
 
-def draw(instance: Instance, taken: Iterable[str]) -> Files:
-    """Volumes and mounts of all files; `taken` are the names of the pod's other volumes."""
-    used = set(taken)
+def draw(instance: Instance, used_names: Iterable[str]) -> Files:
+    """Return the volumes and mounts of all files.
+
+    Args:
+        instance: the Cryostat.
+        used_names: names of the pod's other volumes.
+    """
+    used = set(used_names)
     files = Files([], [])
     for prefix, directory, given in (
         ("template", TEMPLATES, instance.spec.event_templates),
@@ -54,7 +59,7 @@ def draw(instance: Instance, taken: Iterable[str]) -> Files:
     ):
         _config_maps(files, used, (prefix, directory), given or ())
     for secret in dict.fromkeys(c.secret_name for c in instance.spec.declarative_credentials or ()):
-        volume = _claim(used, secret)
+        volume = _unique_volume_name(used, secret)
         source = {"secretName": secret, "defaultMode": builders.READ_ONLY_MODE}
         files.volumes.append({"name": volume, "secret": source})
         files.mounts.append(builders.mount(volume, f"{CREDENTIALS}/{secret}"))
@@ -62,13 +67,13 @@ def draw(instance: Instance, taken: Iterable[str]) -> Files:
 
 
 def _config_maps(files: Files, used: set[str], place: tuple[str, str], given: Iterable[TemplateConfigMap]) -> None:
-    """One volume per ConfigMap, with all files that are wanted of it."""
+    """Add one volume per ConfigMap, with all files that the spec names."""
     prefix, directory = place
-    wanted: dict[str, dict[str, None]] = {}
+    filenames_by_config_map: dict[str, dict[str, None]] = {}
     for file in given:
-        wanted.setdefault(file.config_map_name, {})[file.filename] = None
-    for config_map, filenames in wanted.items():
-        volume = _claim(used, f"{prefix}-{config_map}")
+        filenames_by_config_map.setdefault(file.config_map_name, {})[file.filename] = None
+    for config_map, filenames in filenames_by_config_map.items():
+        volume = _unique_volume_name(used, f"{prefix}-{config_map}")
         source = {"name": config_map, "items": [builders.item(filename) for filename in filenames]}
         files.volumes.append({"name": volume, "configMap": source})
         for filename in filenames:
@@ -76,7 +81,7 @@ def _config_maps(files: Files, used: set[str], place: tuple[str, str], given: It
             files.mounts.append(builders.mount(volume, path, sub_path=filename))
 
 
-def _claim(used: set[str], wanted: str) -> str:
-    name = names.volume(wanted, used)
+def _unique_volume_name(used: set[str], preferred: str) -> str:
+    name = names.volume(preferred, used)
     used.add(name)
     return name

@@ -28,7 +28,7 @@ def container(instance: Instance) -> Obj:
             builders.env("GF_SERVER_ROOT_URL", f"http://localhost:{names.PORT_AUTH_PROXY}{EXTERNAL_PATH}"),
         ],
         "livenessProbe": builders.http_get("/api/health", names.PORT_GRAFANA),
-        "startupProbe": builders.http_get("/api/health", names.PORT_GRAFANA, failureThreshold=30),
+        "startupProbe": builders.startup_probe(builders.http_get("/api/health", names.PORT_GRAFANA), 300),
         "resources": builders.resources(resources.grafana_resources if resources else None, REQUESTS, LIMITS),
         "securityContext": builders.container_security_context(security.grafana_security_context if security else None),
     }

@@ -101,7 +101,7 @@ def container(instance: Instance) -> Obj:
             *([builders.mount(TLS_VOLUME, _tls_directory(instance))] if instance.tls else []),
         ],
         "livenessProbe": builders.http_get("/health", names.PORT_REPORTS, instance.scheme),
-        "startupProbe": builders.http_get("/health", names.PORT_REPORTS, instance.scheme),
+        "startupProbe": builders.startup_probe(builders.http_get("/health", names.PORT_REPORTS, instance.scheme), 60),
         "resources": resources,
         "securityContext": builders.container_security_context(security.reports_security_context if security else None),
     }

@@ -17,6 +17,7 @@ NAME: Final = "storage"
 REQUESTS = ("500m", "384Mi")
 LIMITS = ("1", "1Gi")
 DEFAULT_SIZE = "32Gi"
+STARTUP_SECONDS = 130
 TLS_VOLUME = "storage-tls-secret"
 ACCESS_KEY = "ACCESS_KEY"
 SECRET_KEY = "SECRET_KEY"  # noqa: S105 - the name of a key
@@ -184,6 +185,8 @@ def container(instance: Instance) -> Obj:
         f"-s3.key.file={tls}/tls.key",
         f"-s3.cert.file={tls}/tls.crt",
     ]
+    # Images before 4.3 have no /readyz.
+    probe = builders.http_get("/healthz", names.PORT_STORAGE, instance.scheme)
     return {
         "name": f"{instance.name}-storage",
         **workloads.image(instance, "storage"),
@@ -201,9 +204,9 @@ def container(instance: Instance) -> Obj:
             builders.mount(claims.claim_name(instance, NAME), "/data", read_only=False),
             *([builders.mount(TLS_VOLUME, tls)] if instance.tls else []),
         ],
-        "livenessProbe": builders.http_get("/healthz", names.PORT_STORAGE, instance.scheme, failureThreshold=2),
-        "startupProbe": builders.http_get("/healthz", names.PORT_STORAGE, instance.scheme, failureThreshold=13),
-        "readinessProbe": builders.http_get("/readyz", names.PORT_STORAGE, instance.scheme),
+        "livenessProbe": {**probe, "failureThreshold": 2},
+        "startupProbe": builders.startup_probe(probe, STARTUP_SECONDS),
+        "readinessProbe": probe,
         "resources": builders.resources(resources.object_storage_resources if resources else None, REQUESTS, LIMITS),
         "securityContext": builders.container_security_context(security.storage_security_context if security else None),
     }

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from tests.unit.cluster_state import container, environment, mounts, settled
+import pytest
+
+from cryostat_operator.settings import Settings
+from tests.unit.cluster_state import ClusterState, container, cryostat, environment, mounts, settled
 
 S3 = {"objectStorageOptions": {"secretName": "s", "provider": {"url": "https://s3.example.com", "region": "r"}}}
 DIRECTORY = "/var/run/secrets/operator.cryostat.io/sample-storage-tls"
@@ -12,7 +15,7 @@ def test_grafana_asks_the_data_source_in_its_own_pod() -> None:
     plan = settled().plan
     env = environment(plan, "sample", "sample-grafana")
     assert env["JFR_DATASOURCE_URL"] == environment(plan)["GRAFANA_DATASOURCE_URL"] == "http://127.0.0.1:8989"
-    assert container(plan, "sample", "sample-grafana")["startupProbe"]["failureThreshold"] == 30
+    assert container(plan, "sample", "sample-grafana")["startupProbe"]["failureThreshold"] == 300
 
 
 def test_the_data_source_listens_on_loopback_only() -> None:
@@ -33,12 +36,6 @@ def test_with_tls_the_data_source_trusts_the_managed_storage() -> None:
     assert "CRYOSTAT_STORAGE_TLS_CA_PATH" not in environment(outside, "sample", name)
 
 
-def test_development_images_are_always_pulled() -> None:
-    containers = ["sample", "sample-grafana", "sample-jfr-datasource", "sample-auth-proxy", "sample-agent-proxy"]
-    plan = settled().plan
-    assert {container(plan, "sample", name)["imagePullPolicy"] for name in containers} == {"Always"}
-
-
 def test_probes_that_start_a_program_may_take_five_seconds() -> None:
     plan = settled().plan
     for deployment in plan.objects.values():
@@ -48,3 +45,42 @@ def test_probes_that_start_a_program_may_take_five_seconds() -> None:
             if each["name"] in ("sample", "sample-jfr-datasource"):
                 assert each["livenessProbe"]["timeoutSeconds"] == 5
     assert container(plan, "sample", "sample")["startupProbe"]["timeoutSeconds"] == 5
+
+
+def test_development_images_are_always_pulled() -> None:
+    settings = Settings.from_env({"RELATED_IMAGE_CORE": "example.com/cryostat:latest"})
+    plan = ClusterState(cryostat(), settings=settings).settle().plan
+    assert container(plan, "sample", "sample")["imagePullPolicy"] == "Always"
+    assert container(plan, "sample", "sample-grafana")["imagePullPolicy"] == "IfNotPresent"
+
+
+# Seconds that the Go operator's probes give a program to start; the database has no limit there.
+MIN_STARTUP_SECONDS = {
+    ("sample", "sample"): 180,
+    ("sample", "sample-grafana"): 300,
+    ("sample", "sample-jfr-datasource"): 30,
+    ("sample-database", "sample-db"): 86_400,
+    ("sample-storage", "sample-storage"): 130,
+    ("sample-reports", "sample-reports"): 30,
+}
+
+
+@pytest.mark.parametrize(("deployment", "name"), MIN_STARTUP_SECONDS)
+def test_every_container_with_a_slow_start_is_probed_every_second(deployment: str, name: str) -> None:
+    probe = container(settled({"reportOptions": {"replicas": 1}}).plan, deployment, name)["startupProbe"]
+    assert probe["periodSeconds"] == 1
+    assert probe["failureThreshold"] >= MIN_STARTUP_SECONDS[deployment, name]
+
+
+def test_programs_in_containers_have_time_to_answer() -> None:
+    plan = settled({"reportOptions": {"replicas": 1}}).plan
+    kinds = ("livenessProbe", "readinessProbe", "startupProbe")
+    containers = [container(plan, *place) for place in MIN_STARTUP_SECONDS]
+    probes = [each[kind] for each in containers for kind in kinds if "exec" in each.get(kind, {})]
+    assert len(probes) == 6
+    assert all(probe["timeoutSeconds"] >= 3 for probe in probes)
+
+
+def test_the_application_waits_for_its_database() -> None:
+    env = environment(settled().plan)
+    assert int(env["QUARKUS_FLYWAY_CONNECT_RETRIES"]) * int(env["QUARKUS_FLYWAY_CONNECT_RETRIES_INTERVAL"]) >= 60

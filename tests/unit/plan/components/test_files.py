@@ -77,3 +77,10 @@ def test_a_missing_file_holds_the_deployment_back_and_is_named() -> None:
     problem = state.with_data("ConfigMap", "rules", "other.json").plan.blocked[key].problem
     assert problem.reason == "ConfigMapKeyNotFound"
     assert "r.json" in problem.message
+
+
+def test_certificates_are_mounted_once_and_in_order() -> None:
+    given = [{"secretName": "b"}, {"secretName": "a"}, {"secretName": "b"}, {"secretName": "b", "certificateKey": "k"}]
+    sources = volumes(settled({"trustedCertSecrets": given}).plan)["cert-secrets"]["projected"]["sources"]
+    found = [(each["secret"]["name"], each["secret"]["items"][0]["key"]) for each in sources]
+    assert found[:3] == [("b", "tls.crt"), ("a", "tls.crt"), ("b", "k")]
