@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from .components import auth_proxy, exposure
+from .components import auth_proxy, exposure, ingress
 from .deployment_health import deployment_conditions, unavailable_cause
 from .instance import Instance
 from .model.desired_state import Plan
@@ -162,7 +162,7 @@ def _exposed(instance: Instance) -> list[Condition]:
     """Present where the operator gives the application an address: by Route or by Ingress."""
     url = exposure.application_url(instance)
     if url:
-        note = exposure.backend_note(instance)
+        note = ingress.backend_note(instance)
         message = f"The application is served at {url}{f'. {note}' if note else ''}"
         return [_condition("Exposed", Reason.ADDRESS_ASSIGNED, message, good=True)]
     return []

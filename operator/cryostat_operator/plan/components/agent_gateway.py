@@ -1,4 +1,4 @@
-"""The gateway that agents call (nginx in the main pod), and the Services for calling them back."""
+"""The agent gateway (nginx in the main pod), which agents call, and the Services for calling agents back."""
 
 from __future__ import annotations
 
@@ -124,7 +124,7 @@ def service(instance: Instance) -> Obj:
 
 
 def callback_service(instance: Instance, target: str) -> Obj:
-    """Gives each agent's pod a name in DNS, under which its certificate is valid."""
+    """Gives the pod of each agent a DNS name that its certificate contains."""
     config = instance.spec.service_options.agent_callback_config if instance.spec.service_options else None
     labels = dict((config.labels if config else None) or {}) | workloads.service_labels(
         instance, "cryostat-agent-callback"
@@ -137,7 +137,7 @@ def callback_service(instance: Instance, target: str) -> Obj:
         "spec": {
             "type": "ClusterIP",
             "clusterIP": "None",
-            # Agents register while their JVM starts, long before the pod is ready.
+            # Agents register while their JVM starts, before the pod is ready.
             "publishNotReadyAddresses": True,
             "selector": {
                 constants.AGENT_LABEL_NAME: instance.name,

@@ -12,7 +12,7 @@ from ..model.kinds import Key, Obj
 from ..model.problems import Problem
 from ..model.reasons import Reason
 from ..model.requests import HtpasswdValue, RandomValue, SecretRequest
-from . import exposure, proxy_headers
+from . import exposure, openshift_proxy, proxy_headers
 
 NAME = "auth_proxy"
 REQUESTS = ("100m", "64Mi")
@@ -24,33 +24,19 @@ CONFIG_DIRECTORY = "/etc/oauth2_proxy/alpha_config"
 CONFIG_FILE = "alpha_config.json"
 # How long the application may take to answer: uploads and heap dumps take longer than the proxies' default of 30 s.
 UPSTREAM_TIMEOUT = "30m"
-ALL_PATHS = ".*"
 
 _APPLICATION = f"http://localhost:{names.PORT_APPLICATION}"
 _GRAFANA = f"http://localhost:{names.PORT_GRAFANA}"
-# OpenShift's oauth-proxy has no option to remove headers; nginx in the agent gateway's container does.
-_USER_GATEWAY = f"http://127.0.0.1:{names.PORT_USER_GATEWAY}"
-_REVIEW_FIELDS = (
-    "namespace",
-    "verb",
-    "group",
-    "version",
-    "resource",
-    "subresource",
-    "name",
-    "fieldSelector",
-    "labelSelector",
-)
 
 
 def build(instance: Instance) -> ComponentPlan:
     cookie = builders.owned(instance, "Secret", cookie_secret(instance)) | {"type": "Opaque"}
-    requests = [_order(instance, cookie_secret(instance), {"OAUTH2_PROXY_COOKIE_SECRET": RandomValue(32)})]
+    requests = [_request(instance, cookie_secret(instance), {"OAUTH2_PROXY_COOKIE_SECRET": RandomValue(32)})]
     objects = [cookie]
     if instance.minted_login_secret:
         objects.append(builders.owned(instance, "Secret", instance.minted_login_secret) | {"type": "Opaque"})
         login = {"username": LOGIN_USER, "password": RandomValue(32), LOGIN_FILE: HtpasswdValue(LOGIN_USER, "password")}
-        requests.append(_order(instance, instance.minted_login_secret, login))
+        requests.append(_request(instance, instance.minted_login_secret, login))
     if not instance.openshift_login:
         objects.append(config_map(instance))
     return ComponentPlan(
@@ -63,7 +49,7 @@ def build(instance: Instance) -> ComponentPlan:
     )
 
 
-def _order(instance: Instance, name: str, values: dict[str, Any]) -> SecretRequest:
+def _request(instance: Instance, name: str, values: dict[str, Any]) -> SecretRequest:
     return SecretRequest(Key("Secret", instance.namespace, name), values)
 
 
@@ -71,25 +57,25 @@ def _problems(instance: Instance) -> tuple[Problem, ...]:
     options = instance.spec.authorization_options.basic_auth if instance.spec.authorization_options else None
     if options is None or instance.basic_auth or not (options.secret_name or options.filename):
         return ()
-    message = "authorizationOptions.basicAuth needs both secretName and filename; nobody can log in with half of them."
+    message = "authorizationOptions.basicAuth needs both secretName and filename; set the missing one."
     return (Problem(NAME, Reason.BASIC_AUTH_INCOMPLETE, message),)
 
 
 def authentication(instance: Instance) -> tuple[str, str]:
-    """How people log in: a reason and a sentence for the status."""
+    """How users log in: reason and message for the status."""
     if instance.open_access:
-        message = "Everybody who reaches the application may use it: authorizationOptions.openShiftSSO.disable is true"
+        message = "No login is required, because authorizationOptions.openShiftSSO.disable is true"
         return Reason.AUTHENTICATION_DISABLED, message
     note = _why_no_accounts(instance)
     if instance.minted_login_secret:
         message = (
-            f"Secret {instance.minted_login_secret} holds the login that was generated, keys username and password"
+            f"Secret {instance.minted_login_secret} contains the generated login in its keys username and password"
         )
         return Reason.LOGIN_GENERATED, f"{message}{note}"
-    by_file = f"with the logins of Secret {instance.basic_auth[0]}" if instance.basic_auth else ""
+    by_file = f"with a password from Secret {instance.basic_auth[0]}" if instance.basic_auth else ""
     if instance.openshift_login:
-        return Reason.OPENSHIFT_SSO, f"People log in with their OpenShift account{f', or {by_file}' if by_file else ''}"
-    return Reason.BASIC_AUTH, f"People log in {by_file}{note}"
+        return Reason.OPENSHIFT_SSO, f"Users log in with their OpenShift account{f', or {by_file}' if by_file else ''}"
+    return Reason.BASIC_AUTH, f"Users log in {by_file}{note}"
 
 
 def _why_no_accounts(instance: Instance) -> str:
@@ -140,7 +126,7 @@ def config_map(instance: Instance) -> Obj:
             ],
         },
         "injectRequestHeaders": proxy_headers.oauth2_proxy_headers(),
-        # oauth2-proxy does not start without a provider; people log in with a password.
+        # oauth2-proxy does not start without a provider; it is not used, users log in with a password.
         "providers": [
             {
                 "id": "dummy",
@@ -164,7 +150,7 @@ def container(instance: Instance) -> Obj:
     return {
         "name": f"{instance.name}-auth-proxy",
         **workloads.image(instance, image),
-        "args": openshift_arguments(instance)
+        "args": openshift_proxy.arguments(instance, login_file(instance), UPSTREAM_TIMEOUT)
         if instance.openshift_login
         else [f"--alpha-config={CONFIG_DIRECTORY}/{CONFIG_FILE}"],
         "ports": [{"containerPort": names.PORT_AUTH_PROXY}],
@@ -180,9 +166,9 @@ def container(instance: Instance) -> Obj:
 def environment(instance: Instance) -> list[Obj]:
     """Environment of oauth2-proxy.
 
-    Browsers do not send a `Secure` cookie back over plain HTTP: nobody would stay logged in.
+    Browsers do not return a `Secure` cookie over plain HTTP; users would have to log in at each request.
     """
-    skipped = ALL_PATHS if instance.open_access else names.HEALTH_PATHS
+    skipped = names.ALL_PATHS if instance.open_access else names.HEALTH_PATHS
     login = [
         builders.env(
             "OAUTH2_PROXY_HTPASSWD_FILE", builders.escape_expansion(f"{names.SECRETS_DIR}/{login_file(instance)}")
@@ -196,49 +182,10 @@ def environment(instance: Instance) -> list[Obj]:
         builders.env("OAUTH2_PROXY_SKIP_AUTH_ROUTES", skipped),
         *(
             [builders.env("OAUTH2_PROXY_COOKIE_SECURE", "false")]
-            if exposure.is_plain(instance) and not instance.open_access
+            if exposure.is_plain_http(instance) and not instance.open_access
             else []
         ),
     ]
-
-
-def openshift_arguments(instance: Instance) -> list[str]:
-    review = builders.escape_expansion(text.compact_json(access_review(instance)))
-    tls = f"{names.SECRETS_DIR}/{instance.name}-tls"
-    address = f"0.0.0.0:{names.PORT_AUTH_PROXY}"
-    return [
-        "--pass-access-token=false",
-        "--pass-user-bearer-token=false",
-        "--pass-basic-auth=false",
-        "--pass-user-headers=true",
-        f"--upstream={_USER_GATEWAY}/",
-        f"--upstream-timeout={UPSTREAM_TIMEOUT}",
-        f"--openshift-service-account={instance.name}",
-        "--proxy-websockets=true",
-        "--proxy-prefix=/oauth2",
-        f"--bypass-auth-for={ALL_PATHS if instance.open_access else names.HEALTH_PATHS}",
-        f"--openshift-sar=[{review}]",
-        f'--openshift-delegate-urls={{"/":{review}}}',
-        *(
-            [builders.escape_expansion(f"--htpasswd-file={names.SECRETS_DIR}/{login_file(instance)}")]
-            if login_file(instance)
-            else []
-        ),
-        # With a second way to log in, people must be able to choose.
-        f"--skip-provider-button={'false' if login_file(instance) else 'true'}",
-        f"--http-address={'' if instance.tls else address}",
-        f"--https-address={address if instance.tls else ''}",
-        *([f"--tls-cert={tls}/tls.crt", f"--tls-key={tls}/tls.key"] if instance.tls else []),
-    ]
-
-
-def access_review(instance: Instance) -> Obj:
-    """The permission that an OpenShift user needs: the one in the spec, else to run commands in pods here."""
-    options = instance.spec.authorization_options
-    given = options.open_shift_sso.access_review if options and options.open_shift_sso else None
-    if given is None:
-        return {"namespace": instance.namespace, "verb": "create", "resource": "pods", "subresource": "exec"}
-    return {name: given[name] for name in _REVIEW_FIELDS if given.get(name)}
 
 
 def login_file(instance: Instance) -> str | None:

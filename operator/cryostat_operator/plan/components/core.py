@@ -28,7 +28,7 @@ _HEALTH = f"http://localhost:{names.PORT_APPLICATION}/health/liveness"
 
 
 def build(instance: Instance) -> ComponentPlan:
-    # An object that only one controller can own: a second operator on the same Cryostat shows at once.
+    # Only one controller can own this object, so that a second operator on the same Cryostat fails at once.
     lock = builders.owned(instance, "ConfigMap", f"{instance.name}-lock")
     warnings = _warnings(instance)
     if not instance.tls:
@@ -59,7 +59,7 @@ def deployment(instance: Instance) -> Obj:
         *database.core_volumes(instance),
         files.certificates(instance),
     ]
-    given = files.draw(instance, (volume["name"] for volume in volumes))
+    user_files = files.draw(instance, (volume["name"] for volume in volumes))
     return workloads.deployment(
         instance,
         workloads.CORE,
@@ -70,7 +70,7 @@ def deployment(instance: Instance) -> Obj:
                 "serviceAccountName": instance.name,
                 "automountServiceAccountToken": True,
                 "containers": [
-                    container(instance, given.mounts),
+                    container(instance, user_files.mounts),
                     grafana.container(instance),
                     datasource.container(instance),
                     auth_proxy.container(instance),
@@ -80,7 +80,7 @@ def deployment(instance: Instance) -> Obj:
                     instance, security.pod_security_context if security else None
                 ),
                 **workloads.scheduling(instance.spec.scheduling_options),
-                "volumes": [*volumes, *given.volumes],
+                "volumes": [*volumes, *user_files.volumes],
             },
         },
     )
@@ -131,7 +131,7 @@ def _keystore_volumes(instance: Instance) -> list[Obj]:
 
 
 def environment(instance: Instance) -> list[Obj]:
-    """The application's environment; variables that are made of others stand after them."""
+    """The environment of the application; a variable follows those that it refers to."""
     level = instance.spec.logging_options.core_log_level if instance.spec.logging_options else None
     audit = instance.spec.enable_audit
     keystore = [
@@ -168,7 +168,7 @@ def environment(instance: Instance) -> list[Obj]:
         *_connection_environment(instance),
         *_discovery_environment(instance),
         builders.env("GRAFANA_DATASOURCE_URL", datasource.URL),
-        # Relative to whatever address people use: a Route, an Ingress, a load balancer or a forwarded port.
+        # Relative to the address that users open: a Route, an Ingress, a load balancer or a forwarded port.
         builders.env("GRAFANA_DASHBOARD_EXT_URL", grafana.EXTERNAL_PATH),
         builders.env("GRAFANA_DASHBOARD_URL", grafana.INTERNAL_URL),
         *_agent_environment(instance),
@@ -182,7 +182,7 @@ def _insights_environment(instance: Instance) -> list[Obj]:
 
 def _connection_environment(instance: Instance) -> list[Obj]:
     options = instance.spec.target_connection_cache_options
-    # To the application 0 means «no limit» too.
+    # For the application 0 means no limit, too.
     size = (options.target_cache_size if options else None) or CONNECTIONS
     ttl = (options.target_cache_ttl if options else None) or CONNECTION_SECONDS
     return [
@@ -210,7 +210,7 @@ def _discovery_environment(instance: Instance) -> list[Obj]:
 def _agent_environment(instance: Instance) -> list[Obj]:
     options = instance.spec.agent_options
     verify = not (options and options.disable_hostname_verification)
-    # Without certificates of ours agents can only be called by plain HTTP.
+    # Without the certificates of the instance agents can be called by plain HTTP only.
     insecure = not instance.tls or bool(options and options.allow_insecure)
     return [
         *([] if verify else [builders.env("QUARKUS_REST_CLIENT_VERIFY_HOST", "false")]),

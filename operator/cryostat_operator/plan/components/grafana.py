@@ -9,7 +9,7 @@ from ..model.kinds import Obj
 
 REQUESTS = ("100m", "192Mi")
 LIMITS = ("1", "384Mi")
-# As the application calls it, and as browsers do, through the authentication proxy.
+# Addresses for the application, and for browsers through the authentication proxy.
 INTERNAL_URL = f"http://localhost:{names.PORT_GRAFANA}"
 EXTERNAL_PATH = "/grafana/"
 

@@ -1,4 +1,4 @@
-"""Network policies: who may connect to each component, and, where asked for, where it may connect to."""
+"""NetworkPolicies: which pods may connect to each component and, on request, what it may connect to."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ from . import storage
 
 NAME = "policies"
 NAMESPACE_NAME = "kubernetes.io/metadata.name"
-# Where the cluster's own services are: DNS, and on OpenShift login and console.
+# Namespaces of DNS and, on OpenShift, of the login and the router.
 SYSTEM_NAMESPACES = ("kube-system",)
 OPENSHIFT_NAMESPACES = ("openshift-authentication", "openshift-dns", "openshift-ingress")
-# DNS is everywhere: in pods (5353 on OpenShift), and on a link-local address of the node.
+# Ports of DNS (5353 on OpenShift) at any address: DNS may be served by pods or at a link-local address of the node.
 DNS: Obj = {"ports": [{"port": port, "protocol": protocol} for port in (53, 5353) for protocol in ("UDP", "TCP")]}
 ANYWHERE = ({"ipBlock": {"cidr": "0.0.0.0/0"}}, {"ipBlock": {"cidr": "::/0"}})
 
@@ -47,7 +47,7 @@ def build(instance: Instance) -> ComponentPlan:
     database = _Component("database", "db-", options.database_config if options else None)
     store = _Component("storage", "storage-", options.storage_config if options else None)
     report = _Component("reports", "reports-", options.reports_config if options else None)
-    drawn = [
+    policies = [
         _ingress(instance, core, _core_ingress(instance)),
         _ingress(instance, database, [_from(instance, [workloads.CORE], names.PORT_DATABASE)]),
         _ingress(instance, report, [_from(instance, [workloads.CORE], names.PORT_REPORTS)]),
@@ -55,15 +55,15 @@ def build(instance: Instance) -> ComponentPlan:
         _egress(instance, report, _reports_egress(instance)),
     ]
     if not instance.external_storage:
-        drawn.append(_ingress(instance, store, [_from(instance, [workloads.CORE, "reports"], names.PORT_STORAGE)]))
-        drawn.append(_egress(instance, store, [DNS]))
+        policies.append(_ingress(instance, store, [_from(instance, [workloads.CORE, "reports"], names.PORT_STORAGE)]))
+        policies.append(_egress(instance, store, [DNS]))
     blocked: list[Blocked] = []
     if core.egress and not instance.snapshot.api_server:
         key = Key("NetworkPolicy", instance.namespace, f"{instance.name}-internal-egress")
         blocked.append(Blocked(key, _unknown_api_server()))
     else:
-        drawn.append(_egress(instance, core, _core_egress(instance)))
-    return ComponentPlan(NAME, objects=tuple(obj for obj in drawn if obj), blocked=tuple(blocked))
+        policies.append(_egress(instance, core, _core_egress(instance)))
+    return ComponentPlan(NAME, objects=tuple(obj for obj in policies if obj), blocked=tuple(blocked))
 
 
 def _unknown_api_server() -> Problem:
@@ -109,7 +109,7 @@ def _namespaces(found: Iterable[str]) -> Obj:
 
 def _core_ingress(instance: Instance) -> list[Obj]:
     config = instance.spec.service_options.core_config if instance.spec.service_options else None
-    # Traffic to a node's port or through a load balancer comes from no pod.
+    # Traffic through a node port or a load balancer does not come from pods.
     outside = [] if workloads.service_type(config) == "ClusterIP" else ANYWHERE
     router = {"namespaceSelector": {"matchLabels": {"policy-group.network.openshift.io/ingress": ""}}}
     return [
@@ -150,7 +150,7 @@ def _to_urls(*urls: str | None) -> list[Obj]:
 
 def _port(url: str) -> int:
     try:
-        given = urlsplit(url).port
+        port = urlsplit(url).port
     except ValueError:
-        given = None
-    return given or (80 if url.lower().startswith("http:") else 443)
+        port = None
+    return port or (80 if url.lower().startswith("http:") else 443)

@@ -1,4 +1,4 @@
-"""What the application may do: its ServiceAccount, and bindings to the ClusterRoles of the installation."""
+"""Permissions of the application: its ServiceAccount, and bindings to the ClusterRoles of the installation."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def service_account(instance: Instance) -> Obj:
     obj = builders.owned(instance, "ServiceAccount", instance.name, {"app": instance.name})
     if not instance.openshift_login:
         return obj
-    # Makes the account an OAuth client whose users come back to the Route.
+    # Makes the account an OAuth client that redirects users to the Route.
     route = {
         "metadata": {"creationTimestamp": None},
         "reference": {"group": "", "kind": "Route", "name": instance.name},
@@ -41,13 +41,13 @@ def service_account(instance: Instance) -> Obj:
 
 
 def role_binding(instance: Instance, target: str) -> Obj:
-    """Discovery in one target namespace."""
+    """Permission to discover targets in one target namespace."""
     obj = builders.labeled(instance, "RoleBinding", names.instance_hash_name(instance.namespace, instance.name), target)
     return obj | _binding(instance, instance.settings.namespaced_cluster_role)
 
 
 def cluster_role_binding(instance: Instance) -> Obj:
-    """Reviews of tokens and permissions, for the authentication proxy."""
+    """Permission to review tokens and permissions, for the authentication proxy."""
     obj = builders.labeled(
         instance, "ClusterRoleBinding", names.instance_hash_name(instance.namespace, instance.name), ""
     )

@@ -1,4 +1,4 @@
-"""The report generators: their Service and Deployment, where replicas are asked for."""
+"""The report generators: their Service and Deployment, if the spec has replicas."""
 
 from __future__ import annotations
 
@@ -23,11 +23,11 @@ IMAGE_OPTIONS = ("-XX:-ExitOnOutOfMemoryError", "-Djava.util.logging.manager=org
 
 
 def build(instance: Instance) -> ComponentPlan:
-    return ComponentPlan(NAME, objects=(service(instance), deployment(instance)) if wanted(instance) else ())
+    return ComponentPlan(NAME, objects=(service(instance), deployment(instance)) if is_enabled(instance) else ())
 
 
-def wanted(instance: Instance) -> bool:
-    """Whether the application hands reports over; otherwise it makes them itself."""
+def is_enabled(instance: Instance) -> bool:
+    """Whether there are report generators; otherwise the application generates reports itself."""
     return instance.report_replicas > 0
 
 
@@ -53,7 +53,7 @@ def service(instance: Instance) -> Obj:
 
 def core_environment(instance: Instance) -> list[Obj]:
     """How the application reaches the report generators."""
-    if not wanted(instance):
+    if not is_enabled(instance):
         return []
     return [builders.env("QUARKUS_REST_CLIENT_REPORTS_URL", f"{instance.scheme}://{name(instance)}:{port(instance)}")]
 
@@ -108,7 +108,7 @@ def container(instance: Instance) -> Obj:
 
 
 def java_options(instance: Instance, resources: Obj) -> str:
-    """Options of the JVM: as many parser threads as the container may use CPUs."""
+    """Options of the JVM; the parser uses as many threads as the container may use CPUs."""
     cpus = processors(resources)
     options = [
         *IMAGE_OPTIONS,

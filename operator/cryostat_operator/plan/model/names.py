@@ -23,6 +23,7 @@ PORT_REPORTS = 10000
 
 # Regular expression for paths that need no login: probes have none.
 HEALTH_PATHS = "^/health(/liveness)?$"
+ALL_PATHS = ".*"
 
 _FNV_OFFSET = 0x6C62272E07BB014262B821756295C58D
 _FNV_PRIME = 0x0000000001000000000000000000013B

@@ -214,7 +214,7 @@ def test_openshift_without_an_oauth_server_gets_another_login(kind: str) -> None
     assert "oauth2-proxy" in proxy["image"]
     assert authentication(state.instance) == (
         "LoginGenerated",
-        "Secret sample-basic-auth holds the login that was generated, keys username and password. OpenShift accounts "
+        "Secret sample-basic-auth contains the generated login in its keys username and password. OpenShift accounts "
         f"cannot be used: the cluster has no OAuth server (Authentication/cluster is {kind})",
     )
     assert "annotations" not in find(state.plan, "ServiceAccount", "sample")["metadata"]
@@ -225,7 +225,7 @@ def test_openshift_without_an_oauth_server_uses_the_users_file() -> None:
     state = without_oauth_server("OIDC", FILE)
     reason, message = authentication(state.instance)
     assert (reason, LOGIN in state.plan.requests) == ("BasicAuth", False)
-    assert message.startswith("People log in with the logins of Secret users. OpenShift accounts cannot be used")
+    assert message.startswith("Users log in with a password from Secret users. OpenShift accounts cannot be used")
 
 
 @pytest.mark.parametrize("kind", ["", "IntegratedOAuth"])

@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 
-from cryostat_operator.plan.components.exposure import application_url, backend_note
+from cryostat_operator.plan.components.exposure import application_url
+from cryostat_operator.plan.components.ingress import backend_note
 from cryostat_operator.plan.conditions import Report, status_of
 from cryostat_operator.plan.model import names
 from cryostat_operator.plan.model.kinds import KINDS, Key

@@ -1,0 +1,113 @@
+"""The Ingress of an instance, and what its controller needs in order to reach the application."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from ...api.network_options import NetworkConfiguration
+from .. import builders, workloads
+from ..instance import Instance
+from ..model import names
+from ..model.kinds import Obj
+from .ingress_controllers import IngressController, class_name, controller_of, names_protocol
+
+# Characters of regular expressions; they are not part of an address.
+_PATTERN = frozenset("()|*^$[")
+
+
+def network_config(instance: Instance) -> NetworkConfiguration:
+    """The network options of the application; empty ones where the spec has none."""
+    options = instance.spec.network_options
+    return (options.core_config if options else None) or NetworkConfiguration()
+
+
+def labels(instance: Instance) -> dict[str, str]:
+    """Labels of the Route or Ingress."""
+    return dict(network_config(instance).labels or {}) | {"app": instance.name, "component": workloads.CORE}
+
+
+def has_route(instance: Instance) -> bool:
+    """Whether a Route exposes the application: on OpenShift, while its API is served."""
+    return instance.openshift and instance.snapshot.serves("Route")
+
+
+def has_ingress(instance: Instance) -> bool:
+    """Whether an Ingress exposes the application: where the spec has one and there are no Routes."""
+    return not has_route(instance) and bool(network_config(instance).ingress_spec)
+
+
+def ingress(instance: Instance) -> Obj:
+    """The Ingress, with the annotations that its controller needs for HTTPS; those of the user take precedence."""
+    config, controller = network_config(instance), https_controller(instance)
+    # The API server drops empty lists.
+    spec = {key: value for key, value in (config.ingress_spec or {}).items() if value != []}
+    wanted = controller.ingress if controller else {}
+    annotations = {key: value.format(service=instance.name) for key, value in wanted.items()}
+    head = builders.owned(instance, "Ingress", instance.name, labels(instance))
+    return builders.annotate(head, {**annotations, **(config.annotations or {})}) | {"spec": spec}
+
+
+def https_controller(instance: Instance) -> IngressController | None:
+    """The Ingress controller that must call the application by HTTPS, where the operator knows it."""
+    config = network_config(instance)
+    if not (has_ingress(instance) and instance.tls):
+        return None
+    return controller_of(class_name(config.ingress_spec or {}, config.annotations))
+
+
+def backend_note(instance: Instance) -> str:
+    """What a user must still do for the Ingress controller to reach the application; empty where that is nothing."""
+    config = network_config(instance)
+    if not (has_ingress(instance) and instance.tls):
+        return ""
+    service_config = instance.spec.service_options.core_config if instance.spec.service_options else None
+    service_annotations = (service_config.annotations if service_config else None) or {}
+    name = class_name(config.ingress_spec or {}, config.annotations)
+    controller = controller_of(name)
+    if controller is None:
+        if names_protocol(config.annotations, service_annotations):
+            return ""
+        named = f"IngressClass {name}" if name else "the default IngressClass"
+        return (
+            f"The operator does not know the controller of {named}: it must call Service {instance.name} by HTTPS, "
+            f"which an annotation of that controller in networkOptions.coreConfig.annotations usually sets"
+        )
+    if controller.verified_by and controller.verified_by not in service_annotations:
+        secret = names.ca_secret(instance.namespace, instance.name)
+        return (
+            f"{controller.name} refuses the certificate of Service {instance.name} unless annotation "
+            f"{controller.verified_by} in serviceOptions.coreConfig.annotations names a transport that trusts ca.crt "
+            f"of Secret {secret}"
+        )
+    return ""
+
+
+def url(instance: Instance) -> str | None:
+    """The address of the first usable rule; None where no rule has a host without a wildcard."""
+    spec = network_config(instance).ingress_spec or {}
+    usable = [rule for rule in spec.get("rules") or [] if rule.get("host") and not rule["host"].startswith("*")]
+    to_application = [(rule["host"], path) for rule in usable for path in _paths(instance, rule)]
+    # A rule with another backend still names a host of the Ingress.
+    candidates = to_application or [(rule["host"], "") for rule in usable]
+    if not candidates:
+        return None
+    host, path = candidates[0]
+    scheme = "https" if _has_certificate(host, spec.get("tls") or []) else "http"
+    return f"{scheme}://{host}{path.rstrip('/')}"
+
+
+def _paths(instance: Instance, rule: Obj) -> Iterator[str]:
+    """Paths of a rule that lead to the application and can be part of an address."""
+    for path in (rule.get("http") or {}).get("paths") or []:
+        target = ((path.get("backend") or {}).get("service") or {}).get("name")
+        if target == instance.name:
+            text = path.get("path") or ""
+            # Paths of type ImplementationSpecific are often patterns.
+            yield "" if set(text) & _PATTERN else text
+
+
+def _has_certificate(host: str, tls: list[dict[str, Any]]) -> bool:
+    """Whether an Ingress has a certificate for the host; an entry without hosts is for all of them."""
+    wildcard = f"*.{host.partition('.')[2]}"
+    return any(not entry.get("hosts") or {host, wildcard} & set(entry["hosts"]) for entry in tls)

@@ -1,0 +1,63 @@
+"""Arguments of OpenShift's oauth-proxy: users log in with their OpenShift account, or with a password."""
+
+from __future__ import annotations
+
+from .. import builders, text
+from ..instance import Instance
+from ..model import names
+from ..model.kinds import Obj
+
+# This proxy has no option to remove headers; nginx in the container of the agent gateway removes them.
+_USER_GATEWAY = f"http://127.0.0.1:{names.PORT_USER_GATEWAY}"
+_REVIEW_FIELDS = (
+    "namespace",
+    "verb",
+    "group",
+    "version",
+    "resource",
+    "subresource",
+    "name",
+    "fieldSelector",
+    "labelSelector",
+)
+
+
+def arguments(instance: Instance, login_file: str | None, timeout: str) -> list[str]:
+    """The arguments.
+
+    Args:
+        login_file: name of the htpasswd file, or None where users cannot log in with a password.
+        timeout: how long the application may take to answer, with its unit.
+    """
+    review = builders.escape_expansion(text.compact_json(access_review(instance)))
+    tls = f"{names.SECRETS_DIR}/{instance.name}-tls"
+    address = f"0.0.0.0:{names.PORT_AUTH_PROXY}"
+    return [
+        "--pass-access-token=false",
+        "--pass-user-bearer-token=false",
+        "--pass-basic-auth=false",
+        "--pass-user-headers=true",
+        f"--upstream={_USER_GATEWAY}/",
+        f"--upstream-timeout={timeout}",
+        f"--openshift-service-account={instance.name}",
+        "--proxy-websockets=true",
+        "--proxy-prefix=/oauth2",
+        f"--bypass-auth-for={names.ALL_PATHS if instance.open_access else names.HEALTH_PATHS}",
+        f"--openshift-sar=[{review}]",
+        f'--openshift-delegate-urls={{"/":{review}}}',
+        *([builders.escape_expansion(f"--htpasswd-file={names.SECRETS_DIR}/{login_file}")] if login_file else []),
+        # Users with two ways to log in choose one.
+        f"--skip-provider-button={'false' if login_file else 'true'}",
+        f"--http-address={'' if instance.tls else address}",
+        f"--https-address={address if instance.tls else ''}",
+        *([f"--tls-cert={tls}/tls.crt", f"--tls-key={tls}/tls.key"] if instance.tls else []),
+    ]
+
+
+def access_review(instance: Instance) -> Obj:
+    """The permission that an OpenShift user needs: the one in the spec, else to run commands in pods here."""
+    options = instance.spec.authorization_options
+    given = options.open_shift_sso.access_review if options and options.open_shift_sso else None
+    if given is None:
+        return {"namespace": instance.namespace, "verb": "create", "resource": "pods", "subresource": "exec"}
+    return {name: given[name] for name in _REVIEW_FIELDS if given.get(name)}
