@@ -15,6 +15,7 @@ import pytest
 import yaml
 
 from cryostat_operator.plan.model.desired_state import Plan
+from cryostat_operator.plan.model.problems import Problem
 from cryostat_operator.plan.model.requests import HtpasswdValue, RandomValue, ValueSource
 from tests.unit import kubernetes_schemas
 from tests.unit.cluster_state import ClusterState, cryostat, requested_values
@@ -63,14 +64,18 @@ def golden(plan: Plan) -> str:
         "orders": {
             str(key): {name: _mint(v) for name, v in requested_values(plan, key).items()} for key in plan.requests
         },
-        "waiting": {str(key): blocked.problem.reason for key, blocked in plan.blocked.items()},
-        "problems": [asdict(problem) for problem in plan.problems],
-        "notices": [asdict(problem) for problem in plan.warnings],
+        "waiting": {str(key): str(blocked.problem.reason) for key, blocked in plan.blocked.items()},
+        "problems": [_problem(problem) for problem in plan.problems],
+        "notices": [_problem(problem) for problem in plan.warnings],
         "references": [f"{r.kind} {r.name}: {' '.join(sorted(r.keys)) or 'all of it'}" for r in plan.references],
     }
     documents.append({key: value for key, value in rest.items() if value})
     text: str = yaml.dump_all(documents, Dumper=_Dumper, sort_keys=False, width=120)
     return text
+
+
+def _problem(problem: Problem) -> dict[str, Any]:
+    return {**asdict(problem), "reason": str(problem.reason)}
 
 
 def _mint(value: ValueSource) -> str:
