@@ -1,4 +1,4 @@
-"""Tells people: the status of a Cryostat, and one Kubernetes Event per cause."""
+"""Event recorder: one Kubernetes Event per cause, and the status of a Cryostat."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from collections.abc import Iterable
 from ..api import constants
 from ..plan.model.kinds import Obj, resource_path
 from ..plan.model.problems import Problem
+from ..plan.model.reasons import SINGLE_CAUSE_REASONS, Reason
 from .client import MERGE_PATCH, Client
 from .errors import ApiError
 
@@ -17,7 +18,7 @@ logger = logging.getLogger(__name__)
 
 COMPONENT = "cryostat-operator"
 
-_MEMORY = 5_000  # things that are told once; what is forgotten counts up its event the next time
+MAX_REMEMBERED = 5_000  # digests of events that are recorded once; a forgotten one increments its count next time
 
 
 def now() -> str:
@@ -26,15 +27,15 @@ def now() -> str:
 
 
 class EventRecorder:
-    """Writes statuses and events, each only when it says something new."""
+    """Writes statuses that changed, and an event for each new cause."""
 
     def __init__(self, client: Client) -> None:
         self._client = client
-        self._told: dict[str, frozenset[str]] = {}  # by UID of the Cryostat
-        self._once: dict[str, None] = {}  # digests, the oldest first
+        self._recorded: dict[str, frozenset[str]] = {}  # digests by UID of the Cryostat
+        self._recorded_once: dict[str, None] = {}  # digests, the oldest first
 
     async def status(self, cryostat: Obj, status: Obj) -> Obj | None:
-        """Write the status where it differs from the one that the Cryostat has; the Cryostat as it is then."""
+        """Write the status if it differs from that of `cryostat`, and return the response, otherwise None."""
         before = cryostat.get("status") or {}
         if before == status:
             return None
@@ -46,52 +47,78 @@ class EventRecorder:
         return await self._client.patch_status(path, patch)
 
     async def events(self, cryostat: Obj, problems: Iterable[Problem]) -> None:
-        """An event for each problem or notice that was not there before.
+        """Record an event for each cause that is new since the last call.
 
-        What there was is remembered; after a restart the conditions of the Cryostat still tell.
+        A cause is identified by `event_digest`. In the first call after the operator started, the conditions in the
+        status of the Cryostat and the events in the cluster decide what is new, see `_is_recorded`.
         """
-        told = self._told.get(cryostat["metadata"]["uid"], frozenset())
-        known = [str(c.get("message")) for c in (cryostat.get("status") or {}).get("conditions") or ()]
-        found: dict[str, bool] = {}
+        uid = cryostat["metadata"]["uid"]
+        earlier = self._recorded.get(uid)
+        recorded: dict[str, bool] = {}
+        included: set[str] = set()
         for problem in problems:
-            digest = _digest(cryostat, problem)
-            if digest not in found:
-                old = digest in told or any(problem.message.removesuffix(".") in text for text in known)
-                found[digest] = old or await self._event(cryostat, digest, problem)
-        self._told[cryostat["metadata"]["uid"]] = frozenset(digest for digest, done in found.items() if done)
+            digest = event_digest(cryostat, problem)
+            if digest in recorded:
+                continue
+            known = digest in earlier if earlier is not None else await self._is_recorded(cryostat, digest, problem)
+            recorded[digest] = known or await self._event(cryostat, digest, problem)
+            included |= {event_digest(cryostat, each) for each in problem.included}
+        self._recorded[uid] = frozenset(digest for digest, done in recorded.items() if done) | included
 
-    async def event(self, cryostat: Obj, told: Problem) -> None:
-        """Tell that something was done, to a Cryostat or something else."""
-        await self._event(cryostat, _digest(cryostat, told), told)
+    async def event(self, cryostat: Obj, problem: Problem) -> None:
+        """Record an event about a change, on a Cryostat or another object."""
+        await self._event(cryostat, event_digest(cryostat, problem), problem)
 
-    async def once(self, cryostat: Obj, told: Problem) -> None:
-        """The same, but only once as long as this process lives, as far as it remembers."""
-        digest = _digest(cryostat, told)
-        if digest in self._once:
+    async def once(self, cryostat: Obj, problem: Problem) -> None:
+        """Record an event once during the life of this process; the latest `MAX_REMEMBERED` are remembered."""
+        digest = event_digest(cryostat, problem)
+        if digest in self._recorded_once:
             return
-        self._once[digest] = None  # before the answer: a hundred pods may ask at the same time
-        if not await self._event(cryostat, digest, told):
-            self._once.pop(digest, None)
-        elif len(self._once) > _MEMORY:
-            del self._once[next(iter(self._once))]
+        self._recorded_once[digest] = None  # before the response: a hundred pods may be admitted at the same time
+        if not await self._event(cryostat, digest, problem):
+            self._recorded_once.pop(digest, None)
+        elif len(self._recorded_once) > MAX_REMEMBERED:
+            del self._recorded_once[next(iter(self._recorded_once))]
 
     def forget(self, uid: str) -> None:
-        """That Cryostat is gone."""
-        self._told.pop(uid, None)
+        """Forget the events of a deleted Cryostat."""
+        self._recorded.pop(uid, None)
+
+    async def _is_recorded(self, cryostat: Obj, digest: str, problem: Problem) -> bool:
+        """Whether an earlier process recorded the event of a cause that has lasted since.
+
+        If no condition shows a cause of this kind, the cause is new or has come back. If a condition has the reason and
+        the reason has only one cause, that cause was recorded. Otherwise the event is read.
+        """
+        reason = Reason(problem.reason)
+        conditions = (cryostat.get("status") or {}).get("conditions") or ()
+        stored = any(condition.get("reason") == reason for condition in conditions)
+        failing = any(c.get("type") == reason.condition and c.get("status") != "True" for c in conditions)
+        if stored and reason in SINGLE_CAUSE_REASONS:
+            return True
+        if reason.condition and not stored and not failing:
+            return False
+        try:
+            await self._client.request("GET", _event_path(cryostat, digest))
+        except ApiError as error:
+            if error.status != 404:
+                logger.info("Event %s: %s", problem.reason, error)
+            return False
+        return True
 
     async def _event(self, cryostat: Obj, digest: str, problem: Problem) -> bool:
-        """Write one event, or count up the one that exists; whether that is done with."""
+        """Create an event, or increment the count of an existing one. Returns False if it has to be tried again."""
         collection = f"/api/v1/namespaces/{cryostat['metadata']['namespace']}/events"
         try:
             await self._client.request("POST", collection, body=_event(cryostat, digest, problem))
         except ApiError as error:
             if error.status == 409:
-                return await self._repeat(f"{collection}/{cryostat['metadata']['name']}.{digest}")
+                return await self._increment_count(_event_path(cryostat, digest))
             logger.info("Event %s: %s", problem.reason, error)
-            return error.status in (403, 404)  # a namespace that is going away takes no events
+            return error.status in (403, 404)  # a namespace that is being deleted accepts no events
         return True
 
-    async def _repeat(self, path: str) -> bool:
+    async def _increment_count(self, path: str) -> bool:
         try:
             earlier = await self._client.request("GET", path)
             patch = {"count": int(earlier.get("count") or 1) + 1, "lastTimestamp": now()}
@@ -101,10 +128,18 @@ class EventRecorder:
         return True
 
 
-def _digest(cryostat: Obj, problem: Problem) -> str:
-    """Names a cause, so that even a restarted operator recognises it; the API server's words about one may vary."""
+def event_digest(cryostat: Obj, problem: Problem) -> str:
+    """Identity of a cause, which is part of the event's name: UID of the object, reason, and dedup key.
+
+    The message replaces an empty dedup key.
+    """
     cause = problem.dedup_key or problem.message
     return hashlib.sha256(f"{cryostat['metadata']['uid']}/{problem.reason}/{cause}".encode()).hexdigest()[:16]
+
+
+def _event_path(cryostat: Obj, digest: str) -> str:
+    metadata = cryostat["metadata"]
+    return f"/api/v1/namespaces/{metadata['namespace']}/events/{metadata['name']}.{digest}"
 
 
 def _event(cryostat: Obj, digest: str, problem: Problem) -> Obj:
@@ -121,7 +156,7 @@ def _event(cryostat: Obj, digest: str, problem: Problem) -> Obj:
             "uid": metadata["uid"],
         },
         "type": "Warning" if problem.actionable else "Normal",
-        "reason": problem.reason,
+        "reason": str(problem.reason),
         "message": problem.message[:1024],
         "source": {"component": COMPONENT},
         "reportingComponent": COMPONENT,

@@ -94,7 +94,7 @@ class Requirements:
         actionable = [problem for problem in problems if problem.actionable]
         if actionable:
             message = " ".join(problem.message for problem in actionable)
-            return replace(actionable[0], message=message)
+            return replace(actionable[0], message=message, included=tuple(actionable))
         return problems[0] if problems else None
 
     def _problem(self, component: str, user: str, need: Reference) -> Problem | None:

@@ -233,6 +233,20 @@ COMPONENT_REASONS = frozenset(
 )
 """Reasons that `Ready` has with the prefix of a component, such as `DatabaseVolumePending`."""
 
+SINGLE_CAUSE_REASONS = frozenset(
+    {
+        Reason.API_SERVER_UNKNOWN,
+        Reason.BASIC_AUTH_INCOMPLETE,
+        Reason.CERT_MANAGER_UNAVAILABLE,
+        Reason.DATABASE_SECRET_LOST,
+        Reason.EXTERNAL_HOST_IGNORED,
+        Reason.INGRESS_SPEC_IGNORED,
+        Reason.LOGIN_GENERATED,
+        Reason.SUB_PROCESS_MAX_HEAP_SIZE_IGNORED,
+    }
+)
+"""Reasons that have at most one cause in a Cryostat, so that a condition with the reason identifies the cause."""
+
 
 def reasons_of(condition: str) -> frozenset[Reason]:
     """All reasons whose condition is of this type, good ones included."""

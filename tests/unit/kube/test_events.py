@@ -1,0 +1,165 @@
+"""Events: one per cause, known by its identity, also after the operator restarted."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from typing import Any, cast
+
+import pytest
+
+from cryostat_operator.kube.client import Client
+from cryostat_operator.kube.errors import ApiError
+from cryostat_operator.kube.events import EventRecorder, event_digest
+from cryostat_operator.plan.model.kinds import Obj
+from cryostat_operator.plan.model.problems import Problem
+from cryostat_operator.plan.model.reasons import Reason
+
+MISSING = Problem("core", Reason.SECRET_NOT_FOUND, "Secret a does not exist.", dedup_key="Secret a")
+LOGIN = Problem("auth", Reason.LOGIN_GENERATED, "Secret x-basic-auth holds the login.")
+REFUSED = Problem("core", Reason.QUOTA_EXCEEDED, "too much", dedup_key="Deployment x")
+COLLISION = Problem("core", Reason.NAME_COLLISION, "taken", dedup_key="Service x")
+
+
+class Events:
+    """The part of a client that the recorder uses: events of one namespace, and a list of requests."""
+
+    def __init__(self) -> None:
+        self.objects: dict[str, Obj] = {}
+        self.requests: list[str] = []
+        self.refuse: ApiError | None = None
+
+    async def request(self, method: str, path: str, *, body: Any = None, content_type: str = "") -> Obj:
+        self.requests.append(method)
+        if self.refuse:
+            raise self.refuse
+        name = body["metadata"]["name"] if method == "POST" else path.rsplit("/", 1)[1]
+        if method == "POST":
+            if name in self.objects:
+                raise ApiError(409, "AlreadyExists", name)
+            self.objects[name] = body
+        elif name not in self.objects:
+            raise ApiError(404, "NotFound", name)
+        elif method == "PATCH":
+            self.objects[name] |= body
+        return self.objects[name]
+
+    def count(self, problem: Problem) -> int:
+        return int(self.objects.get(f"x.{event_digest(cryostat(), problem)}", {}).get("count", 0))
+
+
+def cryostat(*conditions: tuple[str, str, str]) -> Obj:
+    """A Cryostat with conditions: type, status, reason."""
+    found = [{"type": kind, "status": status, "reason": reason} for kind, status, reason in conditions]
+    return {"metadata": {"name": "x", "namespace": "n", "uid": "u"}, "status": {"conditions": found}}
+
+
+def record(recorder: EventRecorder, body: Obj, *problems: Problem) -> None:
+    asyncio.run(recorder.events(body, problems))
+
+
+@pytest.fixture
+def events() -> Events:
+    return Events()
+
+
+@pytest.fixture
+def restart(events: Events) -> Callable[[], EventRecorder]:
+    """A new operator process."""
+    return lambda: EventRecorder(cast(Client, events))
+
+
+def test_a_cause_is_recorded_once(events: Events, restart: Callable[[], EventRecorder]) -> None:
+    recorder = restart()
+    for _ in range(3):
+        record(recorder, cryostat(), MISSING)
+    assert (events.count(MISSING), events.requests) == (1, ["POST"])
+
+
+def test_a_cause_that_comes_back_is_counted(events: Events, restart: Callable[[], EventRecorder]) -> None:
+    recorder = restart()
+    record(recorder, cryostat(), MISSING)
+    record(recorder, cryostat())
+    record(recorder, cryostat(), MISSING)
+    assert events.count(MISSING) == 2
+
+
+def test_the_message_does_not_identify_a_cause(events: Events, restart: Callable[[], EventRecorder]) -> None:
+    recorder = restart()
+    record(recorder, cryostat(), REFUSED)
+    record(recorder, cryostat(), Problem("core", Reason.QUOTA_EXCEEDED, "other words", dedup_key="Deployment x"))
+    assert events.requests == ["POST"]
+
+
+def test_another_object_with_similar_words_is_another_cause(
+    events: Events, restart: Callable[[], EventRecorder]
+) -> None:
+    """`Secret a` is a part of the text about `Secret ab`."""
+    body = cryostat(("ReferencesResolved", "False", "SecretNotFound"))
+    other = Problem("core", Reason.SECRET_NOT_FOUND, "Secret a", dedup_key="Secret a ")
+    body["status"]["conditions"][0]["message"] = "Secret ab does not exist. Secret a"
+    record(restart(), body, other)
+    assert events.count(other) == 1
+
+
+def test_what_lasted_over_a_restart_is_not_written_again(events: Events, restart: Callable[[], EventRecorder]) -> None:
+    record(restart(), cryostat(), REFUSED, COLLISION)
+    events.requests.clear()
+    # Only the first reason is in the condition.
+    record(restart(), cryostat(("Reconciled", "False", "QuotaExceeded")), REFUSED, COLLISION)
+    assert events.requests == ["GET", "GET"]
+    assert (events.count(REFUSED), events.count(COLLISION)) == (1, 1)
+
+
+def test_a_cause_that_came_while_the_operator_was_down_is_recorded(
+    events: Events, restart: Callable[[], EventRecorder]
+) -> None:
+    record(restart(), cryostat(("Reconciled", "False", "QuotaExceeded")), COLLISION)
+    assert events.count(COLLISION) == 1
+
+
+def test_a_cause_that_came_back_while_the_operator_was_down_is_counted(
+    events: Events, restart: Callable[[], EventRecorder]
+) -> None:
+    record(restart(), cryostat(), MISSING)
+    record(restart(), cryostat(("ReferencesResolved", "True", "AllFound")), MISSING)
+    assert events.count(MISSING) == 2
+
+
+def test_a_generated_login_costs_no_request_after_a_restart(
+    events: Events, restart: Callable[[], EventRecorder]
+) -> None:
+    record(restart(), cryostat(("AuthenticationEnabled", "True", "LoginGenerated")), LOGIN)
+    assert events.requests == []
+
+
+def test_problems_that_a_message_includes_need_no_event(events: Events, restart: Callable[[], EventRecorder]) -> None:
+    recorder = restart()
+    record(recorder, cryostat(), Problem("core", Reason.CONFIGMAP_NOT_FOUND, "both", included=(MISSING,)))
+    record(recorder, cryostat(), MISSING)
+    assert events.requests == ["POST"]
+
+
+@pytest.mark.parametrize(("status", "again"), [(500, True), (403, False)])
+def test_an_event_that_fails_is_tried_again(
+    events: Events, restart: Callable[[], EventRecorder], status: int, again: bool
+) -> None:
+    recorder = restart()
+    events.refuse = ApiError(status, "Failed", "no")
+    record(recorder, cryostat(), MISSING)
+    events.refuse = None
+    record(recorder, cryostat(), MISSING)
+    assert events.count(MISSING) == int(again)
+
+
+def test_type_and_reason_of_an_event(events: Events, restart: Callable[[], EventRecorder]) -> None:
+    record(restart(), cryostat(), MISSING, LOGIN)
+    found = {event["reason"]: event["type"] for event in events.objects.values()}
+    assert found == {"SecretNotFound": "Warning", "LoginGenerated": "Normal"}
+
+
+def test_once_is_once_per_process(events: Events, restart: Callable[[], EventRecorder]) -> None:
+    recorder = restart()
+    for _ in range(2):
+        asyncio.run(recorder.once(cryostat(), COLLISION))
+    assert events.requests == ["POST"]
