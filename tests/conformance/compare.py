@@ -17,7 +17,7 @@ from typing import Any
 
 import yaml
 
-from cryostat_operator.plan.builders import quantity
+from cryostat_operator.plan.quantities import quantity
 
 Obj = dict[str, Any]
 HERE = Path(__file__).parent

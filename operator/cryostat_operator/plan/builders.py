@@ -2,51 +2,17 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
-from decimal import Decimal
-from functools import lru_cache
 from typing import Any
 
 from . import retention
 from .instance import Instance
 from .model.kinds import KINDS, Obj, key_of
+from .quantities import is_less
 
 READ_ONLY_MODE = 0o440
 # For probes that start a program in a busy container; the application's own check may take more than a second.
 EXEC_TIMEOUT_SECONDS = 5
-
-_SUFFIX = {"": 0, "n": -9, "u": -6, "m": -3, "k": 3, "M": 6, "G": 9, "T": 12, "P": 15, "E": 18}
-_BINARY = {"Ki": 10, "Mi": 20, "Gi": 30, "Ti": 40, "Pi": 50, "Ei": 60}
-_QUANTITY = re.compile(r"^([+-]?(?:\d+\.?\d*|\.\d+))([KMGTPE]i|[numkMGTPE]|[eE][+-]?\d+)?$")
-
-
-@lru_cache(4096, typed=True)
-def quantity(value: str | int | float) -> Decimal:
-    """A Kubernetes quantity as a number.
-
-    Raises:
-        ValueError: the text is not a quantity.
-    """
-    match = _QUANTITY.match(str(value).strip())
-    if not match:
-        raise ValueError(f"not a quantity: {value!r}")
-    number, suffix = Decimal(match.group(1)), match.group(2) or ""
-    if len(suffix) > 4:  # more digits of an exponent than any amount has
-        raise ValueError(f"not a quantity: {value!r}")
-    if suffix in _BINARY:
-        return number * (1 << _BINARY[suffix])
-    if suffix in _SUFFIX:
-        return number.scaleb(_SUFFIX[suffix])
-    return number.scaleb(int(suffix[1:]))
-
-
-def is_less(a: Any, b: Any) -> bool:
-    """Whether quantity `a` is below `b`; False where one of them is none, because the API server tells that better."""
-    try:
-        return quantity(a) < quantity(b)
-    except ValueError:
-        return False
 
 
 def owned(instance: Instance, kind: str, name: str, labels: Mapping[str, str] | None = None) -> Obj:

@@ -11,6 +11,7 @@ from .instance import Instance
 from .model.kinds import Obj
 from .model.problems import Problem
 from .model.reasons import Reason
+from .quantities import is_less
 
 Component = Literal["database", "storage"]
 
@@ -110,7 +111,7 @@ def _grown(live: dict[str, Any], wanted: dict[str, Any]) -> dict[str, Any]:
     resources = dict(live.get("resources") or {})
     requests = dict(resources.get("requests") or {})
     size, have = wanted["resources"]["requests"]["storage"], requests.get("storage")
-    if have is None or builders.is_less(have, size):
+    if have is None or is_less(have, size):
         requests["storage"] = size
     return {**live, "resources": {**resources, "requests": requests}}
 

@@ -8,7 +8,7 @@ from typing import Any
 import jinja2
 import pytest
 
-from cryostat_operator.plan import builders, text
+from cryostat_operator.plan import builders, quantities, text
 from cryostat_operator.plan.model import names
 
 
@@ -51,14 +51,14 @@ def test_hashed_names() -> None:
     ],
 )
 def test_quantities(given: Any, number: Any) -> None:
-    assert builders.quantity(given) == Decimal(number)
+    assert quantities.quantity(given) == Decimal(number)
 
 
 def test_what_is_no_quantity_is_never_less() -> None:
     with pytest.raises(ValueError, match="not a quantity"):
-        builders.quantity("lots")
-    assert not builders.is_less("lots", "1")
-    assert builders.is_less("100m", "1")
+        quantities.quantity("lots")
+    assert not quantities.is_less("lots", "1")
+    assert quantities.is_less("100m", "1")
 
 
 DEFAULTS = {"requests": {"cpu": "100m", "memory": "64Mi"}, "limits": {"cpu": "1", "memory": "256Mi"}}

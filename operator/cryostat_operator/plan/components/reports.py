@@ -5,7 +5,7 @@ from __future__ import annotations
 from decimal import ROUND_CEILING
 from typing import Any
 
-from .. import builders, workloads
+from .. import builders, quantities, workloads
 from ..instance import Instance
 from ..model import names
 from ..model.desired_state import ComponentPlan
@@ -129,7 +129,7 @@ def java_options(instance: Instance, resources: Obj) -> str:
 def processors(resources: dict[str, Any]) -> int:
     """Whole CPUs of the limit, or of the request where CPU has no limit; at least one."""
     cpu = (resources.get("limits") or {}).get("cpu", resources["requests"]["cpu"])
-    return max(1, int(builders.quantity(cpu).to_integral_value(ROUND_CEILING)))
+    return max(1, int(quantities.quantity(cpu).to_integral_value(ROUND_CEILING)))
 
 
 def _tls_directory(instance: Instance) -> str:

@@ -7,8 +7,8 @@ from typing import Any
 
 from ...api import constants
 from .. import retention
-from ..builders import quantity
 from ..model.kinds import Obj
+from ..quantities import is_equal, is_less
 from .managed_fields import ours
 
 # What the API server adds where a field is left out, by field name; None means that any value is the server's business.
@@ -104,7 +104,7 @@ def _grown(wish: Obj, live: Obj) -> list[str]:
     """A claim is as wished once it is at least as large; the rest of it cannot be changed."""
     path = "spec.resources.requests.storage"
     wanted, have = at(wish, path), at(live, path)
-    return [path] if wanted and have and quantity(wanted) > quantity(have) else []
+    return [path] if wanted and have and is_less(have, wanted) else []
 
 
 def _unlike(wish: Any, live: Any, path: str) -> list[str]:
@@ -137,7 +137,7 @@ def _unequal(wish: Any, live: Any, name: str, parent: str = "") -> list[str]:
     elif isinstance(wish, list) and isinstance(live, list) and len(wish) == len(live):
         found = [p for i, (a, b) in enumerate(zip(wish, live, strict=True)) for p in _unequal(a, b, f"[{i}]", parent)]
     elif name in _QUANTITIES or parent in _QUANTITIES:
-        found = [] if _is_scalar(wish) and _is_scalar(live) and quantity(wish) == quantity(live) else [""]
+        found = [] if _is_scalar(wish) and _is_scalar(live) and is_equal(wish, live) else [""]
     else:
         found = [] if wish is None and _defaulted(name, live) else [""]
     return [name + path if path.startswith("[") or not path else f"{name}.{path}" for path in found]

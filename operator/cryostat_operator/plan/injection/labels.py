@@ -12,8 +12,8 @@ from typing import Any
 from ...api import constants
 from ...api.base import DNS_SUBDOMAIN
 from ...api.spec_warnings import suggestion
-from ..builders import quantity
 from ..model.kinds import Obj
+from ..quantities import quantity
 
 PREFIX = "cryostat.io/"
 SMART_TRIGGERS = f"{PREFIX}smart-triggers"  # also an annotation: the value of a label cannot name several ConfigMaps
