@@ -127,7 +127,7 @@ def _leader_election(environ: Mapping[str, str]) -> bool:
 
 
 def _webhooks(environ: Mapping[str, str]) -> bool:
-    """On unless switched off; outside a cluster the API server cannot call us, unless it is told a URL."""
+    """On unless switched off; outside a cluster the API server can call them only if a URL is set."""
     asked = environ.get("ENABLE_WEBHOOKS", "").lower()
     reachable = bool(environ.get("KUBERNETES_SERVICE_HOST") or environ.get("WEBHOOK_URL"))
     return reachable if asked not in ("true", "false") else asked == "true"

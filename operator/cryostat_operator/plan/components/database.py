@@ -1,4 +1,4 @@
-"""The database: its keys, claim, Service and Deployment, and how the application reaches it."""
+"""The database: its keys, claim, Service and Deployment, and the settings with which the application connects."""
 
 from __future__ import annotations
 
@@ -30,13 +30,13 @@ _KEYS = frozenset({CONNECTION_KEY, ENCRYPTION_KEY})
 
 
 def build(instance: Instance) -> ComponentPlan:
-    doubts = (claims.data_at_risk(instance, NAME), claims.lost(instance, NAME), _mismatch(instance))
-    problems = tuple(problem for problem in doubts if problem)
+    candidates = (claims.data_at_risk(instance, NAME), claims.lost(instance, NAME), _mismatch(instance))
+    problems = tuple(problem for problem in candidates if problem)
     claim = claims.claim(instance, NAME, DEFAULT_SIZE)
     if claim and len(instance.database_secret) <= constants.LONGEST_LABEL:
         claim["metadata"]["labels"][constants.LABEL_DATABASE_SECRET] = instance.database_secret
     warning = claims.unchangeable(instance, NAME)
-    drawn = ComponentPlan(
+    plan = ComponentPlan(
         NAME,
         objects=without_none((claim, service(instance), deployment(instance))),
         needs={Key("PersistentVolumeClaim", instance.namespace, claims.claim_name(instance, NAME)): _needs(instance)},
@@ -44,13 +44,13 @@ def build(instance: Instance) -> ComponentPlan:
         warnings=(warning,) if warning else (),
     )
     if instance.database_secret != instance.minted_database_secret or instance.own_database_secret:
-        return drawn
+        return plan
     held = _lost_keys(instance)
     if held:
-        return replace(drawn, blocked=(Blocked(_secret_key(instance), held),))
+        return replace(plan, blocked=(Blocked(_secret_key(instance), held),))
     keys = {CONNECTION_KEY: RandomValue(32), ENCRYPTION_KEY: RandomValue(32)}
-    order = SecretRequest(_secret_key(instance), keys, restores=_claim_exists(instance))
-    return replace(drawn, objects=(secret(instance), *drawn.objects), requests=(order,))
+    request = SecretRequest(_secret_key(instance), keys, restores=_claim_exists(instance))
+    return replace(plan, objects=(secret(instance), *plan.objects), requests=(request,))
 
 
 def _secret_key(instance: Instance) -> Key:
@@ -128,7 +128,7 @@ def port(instance: Instance) -> int:
 
 
 def core_environment(instance: Instance) -> list[Obj]:
-    """How the application reaches the database."""
+    """Return the variables with which the application connects to the database."""
     root = f"{tls_directory(instance)}/ca.crt"
     verified = f"?ssl=true&sslmode=verify-full&sslcert=&sslrootcert={root}" if instance.tls else ""
     url = f"jdbc:postgresql://{instance.service_host(name(instance))}:{port(instance)}/cryostat{verified}"
@@ -141,7 +141,7 @@ def core_environment(instance: Instance) -> list[Obj]:
 
 
 def core_volumes(instance: Instance) -> list[Obj]:
-    """What the application needs to trust the database."""
+    """Return the volume with the CA certificate that the application verifies the database with."""
     source = {
         "secretName": f"{instance.name}-database-tls",
         "defaultMode": builders.READ_ONLY_MODE,

@@ -1,4 +1,4 @@
-"""The object storage: managed, with its keys, claim, Service and Deployment, or an S3 provider outside."""
+"""The object storage: managed (keys, claim, Service, Deployment), or an external S3 provider."""
 
 from __future__ import annotations
 
@@ -36,22 +36,22 @@ _BUCKET_NAMES = (
 
 
 def build(instance: Instance) -> ComponentPlan:
-    order = SecretRequest(
+    request = SecretRequest(
         Key("Secret", instance.namespace, minted_secret(instance)),
         {ACCESS_KEY: GENERATED_ACCESS_KEY, SECRET_KEY: RandomValue(32)},
     )
     warning = claims.unchangeable(instance, NAME)
-    minted = ComponentPlan(NAME, warnings=(warning,) if warning else ())
+    plan = ComponentPlan(NAME, warnings=(warning,) if warning else ())
     # A user's Secret may bear the very name that ours would have.
     if instance.own_storage_secret != minted_secret(instance):
-        minted = replace(minted, objects=(secret(instance),), requests=(order,))
+        plan = replace(plan, objects=(secret(instance),), requests=(request,))
     if instance.external_storage:
-        return minted
+        return plan
     problems = (claims.data_at_risk(instance, NAME), claims.lost(instance, NAME))
     return replace(
-        minted,
+        plan,
         objects=without_none(
-            (*minted.objects, claims.claim(instance, NAME, DEFAULT_SIZE), service(instance), deployment(instance))
+            (*plan.objects, claims.claim(instance, NAME, DEFAULT_SIZE), service(instance), deployment(instance))
         ),
         problems=tuple(problem for problem in problems if problem),
     )
@@ -86,7 +86,7 @@ def port(instance: Instance) -> int:
 
 
 def provider(instance: Instance) -> ObjectStorageProviderOptions | None:
-    """The provider outside, where there is one."""
+    """Return the external provider, or None if the storage is managed."""
     options = instance.spec.object_storage_options
     return options.provider if options and instance.external_storage else None
 
@@ -104,10 +104,10 @@ def credentials(instance: Instance) -> list[Obj]:
 
 
 def core_environment(instance: Instance) -> list[Obj]:
-    """How the application reaches the object storage."""
-    outside = provider(instance)
-    if outside:
-        return _external_environment(instance, outside)
+    """Return the variables with which the application connects to the object storage."""
+    external = provider(instance)
+    if external:
+        return _external_environment(instance, external)
     return [
         builders.env(
             "QUARKUS_S3_ENDPOINT_OVERRIDE",
@@ -120,32 +120,32 @@ def core_environment(instance: Instance) -> list[Obj]:
     ]
 
 
-def _external_environment(instance: Instance, outside: ObjectStorageProviderOptions) -> list[Obj]:
+def _external_environment(instance: Instance, external: ObjectStorageProviderOptions) -> list[Obj]:
     options = instance.spec.object_storage_options
     buckets = options.storage_bucket_name_options if options else None
     named = [(variable, getattr(buckets, field, None)) for variable, field in _BUCKET_NAMES]
-    downloads = outside.disable_presigned_downloads
+    downloads = external.disable_presigned_downloads
     return [
-        builders.env("QUARKUS_S3_ENDPOINT_OVERRIDE", builders.escape_expansion(outside.url or "")),
-        builders.env("QUARKUS_S3_AWS_REGION", builders.escape_expansion(outside.region or "")),
-        builders.env("QUARKUS_S3_PATH_STYLE_ACCESS", builders.bool_text(not outside.use_virtual_host_access)),
+        builders.env("QUARKUS_S3_ENDPOINT_OVERRIDE", builders.escape_expansion(external.url or "")),
+        builders.env("QUARKUS_S3_AWS_REGION", builders.escape_expansion(external.region or "")),
+        builders.env("QUARKUS_S3_PATH_STYLE_ACCESS", builders.bool_text(not external.use_virtual_host_access)),
         builders.env(
-            "STORAGE_PRESIGNED_TRANSFERS_ENABLED", builders.bool_text(not outside.disable_presigned_file_transfers)
+            "STORAGE_PRESIGNED_TRANSFERS_ENABLED", builders.bool_text(not external.disable_presigned_file_transfers)
         ),
         *(
             []
             if downloads is None
             else [builders.env("STORAGE_PRESIGNED_DOWNLOADS_ENABLED", builders.bool_text(not downloads))]
         ),
-        builders.env("STORAGE_METADATA_STORAGE_MODE", outside.metadata_mode or "tagging"),
+        builders.env("STORAGE_METADATA_STORAGE_MODE", external.metadata_mode or "tagging"),
         *(builders.env(variable, builders.escape_expansion(value)) for variable, value in named if value is not None),
     ]
 
 
 def trust(instance: Instance) -> str:
     """What the application's S3 client trusts, in its own words."""
-    outside = provider(instance)
-    return "trust-all" if outside and outside.tls_trust_all else "system-property"
+    external = provider(instance)
+    return "trust-all" if external and external.tls_trust_all else "system-property"
 
 
 def external_reader_environment(instance: Instance) -> list[Obj]:
@@ -159,7 +159,7 @@ def external_reader_environment(instance: Instance) -> list[Obj]:
 
 
 def core_volumes(instance: Instance) -> list[Obj]:
-    """What the containers of the main pod need to trust the managed storage."""
+    """Return the volume with the CA certificate that the main pod verifies the managed storage with."""
     source = {
         "secretName": f"{instance.name}-storage-tls",
         "defaultMode": builders.READ_ONLY_MODE,

@@ -1,6 +1,6 @@
-"""Every object name, label, annotation key and port of an instance.
+"""Names of the objects and ports of an instance.
 
-Names and hashes are those of the Go operator, so that an instance made by it is found again.
+Names and hashes are those of the Go operator, so that its instances can be adopted.
 """
 
 from __future__ import annotations
@@ -31,12 +31,12 @@ _DNS_LABEL = re.compile(r"^[a-z0-9]([-a-z0-9]*[a-z0-9])?$")
 
 
 def sha256(text: str) -> str:
-    """64 lower-case hex digits."""
+    """Return the SHA-256 of a text as 64 lower-case hex digits."""
     return hashlib.sha256(text.encode()).hexdigest()
 
 
 def fnv128(data: bytes) -> str:
-    """FNV-1 (multiply, then xor) with 128 bits, as 32 hex digits."""
+    """Return the 128-bit FNV-1 hash (multiply, then xor) as 32 hex digits."""
     value = _FNV_OFFSET
     for byte in data:
         value = (value * _FNV_PRIME) % (1 << 128) ^ byte
@@ -44,17 +44,17 @@ def fnv128(data: bytes) -> str:
 
 
 def instance_hash_name(namespace: str, name: str) -> str:
-    """Name of objects of this instance outside its namespace: bindings and the console link."""
+    """Return the name of the bindings and the console link, which are not in the install namespace."""
     return f"cryostat-{sha256(f'{namespace}/{name}')}"
 
 
 def ca_secret(namespace: str, name: str) -> str:
-    """Secret of the certificate authority, and of its copies in target namespaces."""
+    """Return the name of the CA's Secret and of its copies in target namespaces."""
     return f"cryostat-ca-{sha256(f'{namespace}/{name}')}"
 
 
 def agent_certificate(namespace: str, name: str, target: str) -> str:
-    """Certificate and Secret of the agents in one target namespace."""
+    """Return the name of Certificate and Secret of the agents in one target namespace."""
     return f"cryostat-agent-{sha256(f'{namespace}/{name}/{target}')}"
 
 
@@ -63,8 +63,8 @@ def agent_callback_service(namespace: str, name: str) -> str:
     return f"cryostat-agent-{fnv128(f'{namespace}/{name}'.encode())}"
 
 
-def volume(wanted: str, taken: set[str]) -> str:
-    """A valid volume name that is not in `taken`: the wanted one where possible, else a stable hash of it."""
-    if len(wanted) <= 63 and _DNS_LABEL.match(wanted) and wanted not in taken:
-        return wanted
-    return f"volume-{sha256(wanted)[:32]}"
+def volume(preferred: str, used: set[str]) -> str:
+    """Return `preferred` if it is a valid volume name and not used, else a stable hash of it."""
+    if len(preferred) <= 63 and _DNS_LABEL.match(preferred) and preferred not in used:
+        return preferred
+    return f"volume-{sha256(preferred)[:32]}"
