@@ -169,7 +169,10 @@ class WebhookManager:
         try:
             self._authorities = await read_authorities(self._client)
         except ApiError as error:
-            logger.info("The API server cannot be told from other callers of the webhooks: %s", error)
+            logger.info(
+                "The authorities of client certificates cannot be read, so no caller is known to be the API server: %s",
+                error,
+            )
         self._tls.trust_clients_of(self._authorities.pem)
 
     async def _current_certificate(self) -> Certificate:

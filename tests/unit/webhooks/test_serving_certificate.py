@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime
 import ssl
 from contextlib import suppress
+from pathlib import Path
 
 import pytest
 from cryptography import x509 as lib
@@ -137,3 +138,41 @@ def test_a_certificate_without_its_key_changes_nothing() -> None:
         with pytest.raises(ssl.SSLError):
             serving.load(Certificate(broken))
         assert first.chain_and_key.startswith(shown(serving))
+
+
+def presented(serving: Serving, client_certificate: Path | None) -> bytes | None:
+    """The client certificate that the server accepted, as in the first block of a PEM file."""
+    client = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    client.check_hostname, client.verify_mode = False, ssl.CERT_NONE
+    if client_certificate:
+        client.load_cert_chain(client_certificate)
+    there, back = ssl.MemoryBIO(), ssl.MemoryBIO()
+    one = client.wrap_bio(back, there, server_hostname=HOSTS[0])
+    other = serving.context.wrap_bio(there, back, server_side=True)
+    for side in (one, other, one, other):
+        with suppress(ssl.SSLWantReadError):
+            side.do_handshake()
+    found = other.getpeercert(binary_form=True)
+    return ssl.DER_cert_to_PEM_cert(found).encode() if found else None
+
+
+@pytest.mark.parametrize("authorities_first", [True, False])
+def test_a_client_certificate_is_accepted_and_none_is_required(tmp_path: Path, authorities_first: bool) -> None:
+    serving, client = Serving(), of_rsa()
+    chain = tmp_path / "client.pem"
+    chain.write_bytes(client.chain_and_key)
+    authority = client.chain_and_key[: client.chain_and_key.index(b"-----BEGIN PRIVATE KEY-----")]
+    if authorities_first:
+        serving.trust_clients_of(authority)
+    serving.load(managed())
+    if not authorities_first:
+        serving.trust_clients_of(authority)
+    assert presented(serving, chain) == authority
+    assert presented(serving, None) is None
+
+
+def test_without_authorities_no_client_certificate_is_requested(tmp_path: Path) -> None:
+    serving, chain = Serving(), tmp_path / "client.pem"
+    chain.write_bytes(of_rsa().chain_and_key)
+    serving.load(managed())
+    assert presented(serving, chain) is None

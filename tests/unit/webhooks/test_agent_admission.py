@@ -1,0 +1,114 @@
+"""Reviews of pods: what is read for which caller, and failures that admit the pod unchanged."""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+from dataclasses import replace
+from typing import Any
+
+import orjson
+import pytest
+
+from cryostat_operator.api.v1beta2 import Cryostat
+from cryostat_operator.kube.errors import ApiError
+from cryostat_operator.plan.model.snapshot import ContentSummary, Snapshot
+from cryostat_operator.settings import Settings
+from cryostat_operator.webhooks.agent_admission import MAX_EVENTS, AgentAdmission
+from cryostat_operator.webhooks.reviews import AdmissionRequest
+
+CRYOSTAT = {
+    "apiVersion": "operator.cryostat.io/v1beta2",
+    "kind": "Cryostat",
+    "metadata": {"name": "sample", "namespace": "n", "uid": "1"},
+    "spec": {"enableCertManager": False},
+}
+
+
+class Reader:
+    """A cluster with one Cryostat."""
+
+    openshift = False
+
+    def __init__(self) -> None:
+        self.read: list[tuple[str, str]] = []
+        self.events: list[str] = []
+        self.error: Exception | None = None
+
+    def snapshot(self, cryostat: Cryostat, settings: Settings) -> Snapshot | None:
+        return None
+
+    async def cryostat(self, namespace: str, name: str) -> dict[str, Any] | None:
+        if self.error:
+            raise self.error
+        return CRYOSTAT if (namespace, name) == ("n", "sample") else None
+
+    async def content(self, kind: str, namespace: str, name: str) -> ContentSummary | None:
+        self.read.append((kind, name))
+        return None
+
+    async def record_event(self, cryostat: dict[str, Any], reason: str, message: str) -> None:
+        self.events.append(message)
+
+
+def request(
+    container: dict[str, Any] | None = None, name: str = "sample", label: str | None = None
+) -> AdmissionRequest:
+    given = {"cryostat.io/name": name, "cryostat.io/namespace": "n"}
+    if label:
+        given["cryostat.io/container"] = label
+    pod = {
+        "kind": "Pod",
+        "metadata": {"name": "p", "labels": given},
+        "spec": {"containers": [{"name": "app", "image": "a", **(container or {})}]},
+    }
+    return AdmissionRequest("1", "CREATE", "n", "p", False, {}, pod, {}, False)
+
+
+async def review(reader: Reader, given: AdmissionRequest) -> dict[str, Any]:
+    answer = await AgentAdmission(reader, Settings(service_tls=False)).pod(given)
+    response: dict[str, Any] = answer["response"]
+    assert response["allowed"] is True
+    return response
+
+
+FROM_SECRET = {"envFrom": [{"secretRef": {"name": "s"}}, {"configMapRef": {"name": "c", "optional": True}}]}
+
+
+async def test_a_secret_is_read_only_for_the_api_server() -> None:
+    reader = Reader()
+    response = await review(reader, request(FROM_SECRET))
+    assert reader.read == [("ConfigMap", "c")]
+    assert b"secretKeyRef" in base64.b64decode(response["patch"])
+    proved = Reader()
+    await review(proved, replace(request(FROM_SECRET), from_api_server=True))
+    assert sorted(proved.read) == [("ConfigMap", "c"), ("Secret", "s")]
+
+
+@pytest.mark.parametrize("error", [ApiError(500, "x", "y"), TimeoutError(), RuntimeError("bug")], ids=repr)
+async def test_on_failure_the_pod_is_admitted_unchanged(error: Exception) -> None:
+    reader = Reader()
+    reader.error = error
+    response = await review(reader, request())
+    assert "patch" not in response
+    assert response["warnings"][0].startswith("Cryostat agent: not added: ")
+
+
+async def test_an_ordinary_pod_gets_the_agent() -> None:
+    response = await review(Reader(), request())
+    paths = {operation["path"] for operation in orjson.loads(base64.b64decode(response["patch"]))}
+    assert "/spec/initContainers" in paths
+
+
+async def test_an_unknown_cryostat_is_a_warning() -> None:
+    response = await review(Reader(), request(name="other"))
+    assert "is no target namespace of a Cryostat n/other" in response["warnings"][0]
+
+
+async def test_events_are_bounded() -> None:
+    reader = Reader()
+    admission = AgentAdmission(reader, Settings(service_tls=False))
+    for number in range(MAX_EVENTS + 20):
+        await admission.pod(request(label=f"none{number}"))
+    await asyncio.sleep(0)
+    assert len(reader.events) == MAX_EVENTS

@@ -1,0 +1,86 @@
+"""The check whether the API server can call the webhooks: a dry-run write, reported once per change."""
+
+from __future__ import annotations
+
+import logging
+from typing import Any
+
+import pytest
+
+from cryostat_operator.kube.errors import ApiError
+from cryostat_operator.webhooks.reachability import ANNOTATION, REASON, ReachabilityCheck
+
+CRYOSTAT = {"metadata": {"name": "a", "namespace": "n"}}
+UNREACHABLE = ApiError(500, "InternalError", 'failed calling webhook "mcryostat.kb.io": timeout')
+
+
+class Cluster:
+    """Records requests, events and metric values."""
+
+    def __init__(self) -> None:
+        self.error: ApiError | None = None
+        self.requests: list[dict[str, Any]] = []
+        self.events: list[tuple[str, str]] = []
+        self.metric: list[bool] = []
+        self.check = ReachabilityCheck(self, lambda: CRYOSTAT, self.record, self.metric.append)  # type: ignore[arg-type]
+
+    async def request(self, method: str, path: str, **options: Any) -> dict[str, Any]:
+        self.requests.append({"method": method, "path": path, **options})
+        if self.error:
+            raise self.error
+        return {}
+
+    async def record(self, cryostat: dict[str, Any], reason: str, message: str) -> None:
+        assert cryostat is CRYOSTAT
+        self.events.append((reason, message))
+
+
+async def test_the_write_is_a_dry_run_that_changes_an_annotation() -> None:
+    cluster = Cluster()
+    await cluster.check.check(CRYOSTAT)
+    [request] = cluster.requests
+    assert request["method"] == "PATCH"
+    assert request["path"].endswith("/namespaces/n/cryostats/a")
+    assert request["params"] == {"dryRun": "All"}
+    assert list(request["body"]["metadata"]["annotations"]) == [ANNOTATION]
+    assert cluster.metric == [True]
+    assert cluster.events == []
+
+
+async def test_an_unreachable_webhook_is_reported_once(caplog: pytest.LogCaptureFixture) -> None:
+    cluster = Cluster()
+    cluster.error = UNREACHABLE
+    with caplog.at_level(logging.INFO):
+        await cluster.check.check(CRYOSTAT)
+        await cluster.check.check(CRYOSTAT)
+        cluster.error = None
+        await cluster.check.check(CRYOSTAT)
+    [(reason, message)] = cluster.events
+    assert reason == REASON
+    assert "failed calling webhook" in message
+    assert "port 9443" in message
+    assert cluster.metric == [False, False, True]
+    assert [record.levelname for record in caplog.records] == ["WARNING", "INFO"]
+
+
+@pytest.mark.parametrize(
+    "error",
+    [ApiError(403, "Forbidden", "x"), ApiError(404, "NotFound", "x"), ApiError(0, "Unavailable", "x")],
+    ids=lambda error: error.reason,
+)
+async def test_other_errors_say_nothing_about_the_webhooks(error: ApiError) -> None:
+    cluster = Cluster()
+    cluster.error = error
+    await cluster.check.check(CRYOSTAT)
+    assert cluster.events == []
+    assert cluster.metric == []
+
+
+async def test_not_before_it_is_due() -> None:
+    cluster = Cluster()
+    await cluster.check.run_if_due()
+    assert cluster.requests == []
+    cluster.check._next_check = 0.0
+    await cluster.check.run_if_due()
+    await cluster.check.run_if_due()
+    assert len(cluster.requests) == 1
