@@ -42,7 +42,7 @@ def register(operator: Operator, registry: kopf.OperatorRegistry) -> None:
 
     @kopf.on.event(constants.GROUP, constants.VERSION, constants.PLURAL, registry=registry)
     async def cryostat(event: kopf.RawEvent, **_: Any) -> None:
-        operator.cryostats.seen(event["type"], dict(event["object"]))
+        operator.cryostats.handle_event(event["type"], dict(event["object"]))
 
     @kopf.on.cleanup(registry=registry)
     async def cleanup(**_: Any) -> None:

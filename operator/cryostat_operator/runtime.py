@@ -8,14 +8,15 @@ from contextlib import suppress
 
 from .api import constants
 from .health import HealthServer
-from .kube.client import Client, accept_metadata
+from .kube.client import Client
 from .kube.connection import Connection, connect
-from .kube.errors import ApiError
+from .kube.errors import ApiError, ApiUnavailable
 from .kube.leader_election import LeaderElection
 from .kube.leadership_gate import LeadershipGate
 from .metrics import Metrics
 from .observe.cryostats import CryostatStore
 from .observe.observer import Observer
+from .observe.triggers import Triggers
 from .plan.model.kinds import InstanceKey
 from .reconcile.reconciler import Reconciler
 from .reconcile.work_queue import Result, WorkQueue
@@ -55,14 +56,10 @@ class Operator:
 
         self.queue: WorkQueue[InstanceKey] = WorkQueue(self._reconcile)
         self.cryostats = CryostatStore(self.queue.enqueue)
-        self.observer = Observer(
-            self.client,
-            self.queue.enqueue,
-            self.queue.enqueue_after,
-            self._enqueue_all,
-            self._enqueue_namespace,
-            force_openshift=settings.force_openshift,
-        )
+        self._is_listed = False  # whether the names of all Cryostats were read
+        self._listed: set[InstanceKey] = set()  # Cryostats that kopf has yet to deliver
+        triggers = Triggers(self.queue.enqueue, self.queue.enqueue_after, self._enqueue_all, self._enqueue_namespace)
+        self.observer = Observer(self.client, triggers, self._exists, force_openshift=settings.force_openshift)
         self.reconciler = Reconciler(self.write_client, self.observer, self.cryostats, settings, self.metrics)
         self.server = HealthServer(self.metrics, self._is_ready, lambda: self.observer.seconds_since_contact)
         self.election: LeaderElection | None = None  # None: this is the only replica
@@ -110,7 +107,7 @@ class Operator:
             self._task.cancel()
             await asyncio.gather(self._task, return_exceptions=True)
         if self.election:
-            await self.election.resign(self.gate.quiet)
+            await self.election.resign(self.gate.wait_idle)
         self.queue.close()
         if self.webhooks:
             await self.webhooks.stop()
@@ -135,6 +132,7 @@ class Operator:
 
     async def _run(self) -> None:
         """Start the watches, wait for the first lists, then take part in leader election."""
+        await self._list_cryostats()  # before their objects, of which the bodies are kept only for existing Cryostats
         await self.observer.start()
         with suppress(TimeoutError):
             async with asyncio.timeout(LIST_TIMEOUT):
@@ -148,20 +146,38 @@ class Operator:
 
     async def _wait_until_listed(self) -> None:
         """Wait until kopf has delivered every existing Cryostat. Before that, the owner of an object may be unknown."""
-        await self.wait_until_served()
-        path = f"/apis/{constants.API_VERSION}/{constants.PLURAL}"
-        listed = await self.client.request("GET", path, accept=accept_metadata("PartialObjectMetadataList"))
-        missing = {
-            InstanceKey(item["metadata"]["namespace"], item["metadata"]["name"]) for item in listed.get("items") or ()
-        }
-        while missing := {key for key in missing if self.cryostats.get(key) is None}:  # noqa: ASYNC110 - once
+        if not self._is_listed:
+            await self.wait_until_served()
+            await self._list_cryostats()
+        while self._listed:
+            self._listed = {key for key in self._listed if self.cryostats.get(key) is None}
             await asyncio.sleep(0.05)
+
+    async def _list_cryostats(self) -> None:
+        """Read the names of all Cryostats; none where they are not served. Retries until the API server answers."""
+        path = f"/apis/{constants.API_VERSION}/{constants.PLURAL}"
+        while not self._is_listed:
+            try:
+                listed = await self.client.list_names(path)
+            except ApiUnavailable as error:
+                logger.warning("List of Cryostats failed, retrying: %s", error)
+                await asyncio.sleep(POLL_INTERVAL)
+            except ApiError as error:
+                if error.status != 404:
+                    raise
+                return
+            else:
+                self._listed = {InstanceKey(namespace, name) for namespace, name in listed}
+                self._is_listed = True
+
+    def _exists(self, key: InstanceKey) -> bool:
+        return key in self._listed or self.cryostats.get(key) is not None
 
     def _start_leading(self) -> None:
         """Begin a leadership term: enqueue every instance, because another replica may have changed anything."""
         self.reconciler.reset()
         self._enqueue_all()
-        for key in self.observer.children.owners():
+        for key in self.observer.owned.instances():
             self.queue.enqueue(key)  # its Cryostat may have been deleted in the meantime
         self.queue.open()
 
@@ -179,7 +195,7 @@ class Operator:
             self.queue.enqueue(key)
 
     def _enqueue_namespace(self, name: str) -> None:
-        for key in self.cryostats.of_namespace(name):
+        for key in self.cryostats.in_namespace(name):
             self.queue.enqueue(key)
 
     def _register_metrics(self) -> None:

@@ -21,7 +21,7 @@ class FakeCryostats:
     def __init__(self) -> None:
         self.events: list[tuple[str | None, dict[str, Any]]] = []
 
-    def seen(self, event: str | None, obj: dict[str, Any]) -> None:
+    def handle_event(self, event: str | None, obj: dict[str, Any]) -> None:
         self.events.append((event, obj))
 
 

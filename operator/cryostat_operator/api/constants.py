@@ -27,6 +27,7 @@ AGENT_LABEL_NAMESPACE = "cryostat.io/namespace"
 
 # On Secrets that cert-manager wrote: name of the Certificate.
 ANNOTATION_CERTIFICATE = "cert-manager.io/certificate-name"
+ANNOTATION_ISSUER = "cert-manager.io/issuer-name"
 
 # On pod templates: hashes of the Secrets and ConfigMaps that the pod uses. A change restarts the pods.
 ANNOTATION_SECRET_HASH = "io.cryostat/secret-hash"  # noqa: S105 - a key, not a password

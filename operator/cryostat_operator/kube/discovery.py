@@ -1,4 +1,4 @@
-"""Which optional APIs the cluster serves, and where its API server is; both may change while we run."""
+"""Which optional kinds the API server serves. This may change while the operator runs."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from .reflector import Source, Store
 
 logger = logging.getLogger(__name__)
 
-# After a definition changed, discovery follows within moments; how many and how long is not told.
-_REDISCOVER = (0.3, 1.0, 3.0, 10.0)
+# Seconds. Discovery lags behind a changed definition by an unknown time.
+REDISCOVERY_DELAYS = (0.3, 1.0, 3.0, 10.0)
 _OPTIONAL = [kind for kind in KINDS.values() if kind.optional]
 _GROUPS = frozenset(kind.group for kind in _OPTIONAL)
 
-# Resource definitions, and the registry of API servers that hold resources elsewhere (OpenShift's Routes).
+# Custom resources, and resources that other API servers serve (Routes on OpenShift).
 DEFINITIONS = {
     "CustomResourceDefinition": Source(
         resource_path("apiextensions.k8s.io", "v1", "customresourcedefinitions"), metadata_only=True
@@ -28,49 +28,55 @@ DEFINITIONS = {
 
 
 class Discovery:
-    """Kinds that are served; `changed(appeared, vanished)` is awaited with every difference."""
+    """The kinds of `KINDS` that the API server serves.
+
+    Attributes:
+        served: names of the kinds, empty before the first answer.
+    """
 
     def __init__(self, client: Client, changed: Callable[[frozenset[str], frozenset[str]], Awaitable[None]]) -> None:
+        """`changed(added, removed)` is awaited after every change."""
         self._client = client
         self._changed = changed
-        self._again = asyncio.Event()
+        self._requested = asyncio.Event()
         self.served: frozenset[str] = frozenset()
 
     async def discover(self) -> None:
-        """Look once.
+        """Ask the API server once.
 
         Raises:
-            ApiError: the API server cannot tell; what was known before still holds.
+            ApiError: it did not answer; `served` stays as it was.
         """
         found = frozenset({kind.kind for kind in KINDS.values() if not kind.optional} | await self._optional())
-        appeared, vanished = found - self.served, self.served - found
+        added, removed = found - self.served, self.served - found
         self.served = found
-        if appeared or vanished:
-            await self._changed(appeared, vanished)
+        if added or removed:
+            await self._changed(added, removed)
 
-    async def discover_surely(self) -> None:
-        """Look until there is an answer."""
+    async def discover_until_answered(self) -> None:
+        """Ask the API server until it answers."""
         while True:
             try:
                 return await self.discover()
-            except Exception as error:  # a login that fails for a moment must not end this either
-                logger.warning("Discovery: %s; trying again", error)
+            except Exception as error:  # also a login that fails for a moment
+                logger.warning("Discovery of APIs failed, retrying: %s", error)
                 await asyncio.sleep(1.0)
 
-    def discover_again(self) -> None:
-        self._again.set()
+    def rediscover(self) -> None:
+        """Have `run` ask the API server again."""
+        self._requested.set()
 
-    async def follow(self) -> None:
-        """Look again whenever a definition changed; runs for ever."""
+    async def run(self) -> None:
+        """Ask again after every change of a definition. Does not return."""
         while True:
-            await self._again.wait()
-            self._again.clear()
-            for delay in _REDISCOVER:
+            await self._requested.wait()
+            self._requested.clear()
+            for delay in REDISCOVERY_DELAYS:
                 await asyncio.sleep(delay)
-                await self.discover_surely()
+                await self.discover_until_answered()
 
     def definitions(self) -> Store:
-        """A store for one of `DEFINITIONS`."""
+        """A store for a reflector of one of `DEFINITIONS`."""
         return _Definitions(self)
 
     async def _optional(self) -> set[str]:
@@ -82,8 +88,8 @@ class Discovery:
             except ApiUnavailable as error:
                 if error.status != 503:
                     raise
-                # An aggregated API is registered, and its server is away for a moment. It is believed to be what it
-                # was; a cluster whose Routes are not known yet must not be taken for one without.
+                # The server of an aggregated API is not available for a moment. Assume that it serves what it served
+                # before; at the first discovery retry, because OpenShift must not be taken for plain Kubernetes.
                 if not self.served:
                     raise
                 served |= self.served & set(kinds.values())
@@ -97,65 +103,37 @@ class Discovery:
 
 
 class _Definitions:
-    """Notices that definitions of the optional resources come and go; their names end with the group."""
+    """Requests a discovery when a definition of an optional resource is added or deleted."""
 
-    def __init__(self, apis: Discovery) -> None:
-        self._apis = apis
+    def __init__(self, discovery: Discovery) -> None:
+        self._discovery = discovery
         self._known: set[str] = set()
         self._seen: set[str] = set()
-        self._wait_until_listed = False
+        self._is_synced = False
 
-    def relist(self) -> None:
+    def begin_list(self) -> None:
+        """See `Store`."""
         self._seen = set()
 
     def upsert(self, obj: Obj) -> None:
-        name = obj["metadata"]["name"]
+        """See `Store`."""
+        name = obj["metadata"]["name"]  # plural.group or version.group
         if name.partition(".")[2] in _GROUPS:
             self._seen.add(name)
-            if self._wait_until_listed and name not in self._known:
+            if self._is_synced and name not in self._known:
                 self._known.add(name)
-                self._apis.discover_again()
+                self._discovery.rediscover()
 
     def remove(self, obj: Obj) -> None:
+        """See `Store`."""
         name = obj["metadata"]["name"]
         if name in self._known:
             self._known.discard(name)
-            self._apis.discover_again()
+            self._discovery.rediscover()
 
-    def relisted(self) -> None:
-        """The first list tells nothing new but what came between the first discovery and it."""
-        unknown = {f"{kind.plural}.{kind.group}" for kind in _OPTIONAL if kind.kind not in self._apis.served}
-        if self._seen & unknown if not self._wait_until_listed else self._seen != self._known:
-            self._apis.discover_again()
-        self._known, self._wait_until_listed = set(self._seen), True
-
-
-class ApiServerEndpoints:
-    """Addresses of the API server's endpoints, told when they change."""
-
-    SOURCE = Source(
-        resource_path("discovery.k8s.io", "v1", "endpointslices", "default"), "kubernetes.io/service-name=kubernetes"
-    )
-
-    def __init__(self, changed: Callable[[], None]) -> None:
-        self._changed = changed
-        self._slices: dict[str, set[str]] = {}
-        self.addresses: tuple[str, ...] = ()
-
-    def relist(self) -> None:
-        self._slices = {}
-
-    def upsert(self, obj: Obj) -> None:
-        addresses = {a for endpoint in obj.get("endpoints") or () for a in endpoint.get("addresses") or ()}
-        self._slices[obj["metadata"]["name"]] = addresses
-        self.relisted()
-
-    def remove(self, obj: Obj) -> None:
-        self._slices.pop(obj["metadata"]["name"], None)
-        self.relisted()
-
-    def relisted(self) -> None:
-        addresses = tuple(sorted(set().union(*self._slices.values())))
-        if addresses and addresses != self.addresses:  # while the API server restarts there are none for a moment
-            self.addresses = addresses
-            self._changed()
+    def end_list(self) -> None:
+        """See `Store`. The first list requests a discovery only if it has more than the first discovery found."""
+        unknown = {f"{kind.plural}.{kind.group}" for kind in _OPTIONAL if kind.kind not in self._discovery.served}
+        if self._seen & unknown if not self._is_synced else self._seen != self._known:
+            self._discovery.rediscover()
+        self._known, self._is_synced = set(self._seen), True

@@ -1,7 +1,7 @@
-"""Stands before every write of the loop: nothing begins to be written while somebody else may be writing.
+"""Allows writes only while this replica is leader.
 
-It asks twice: before a request waits for a connection, and when its body is handed to the socket. A process that was
-stopped in between finds out there; a request whose body never comes does nothing.
+Leadership is checked before a request waits for a connection and again when its body is sent: a process that was
+suspended in between sends no body, and the API server ignores an incomplete request.
 """
 
 from __future__ import annotations
@@ -13,42 +13,47 @@ from contextlib import contextmanager
 from aiohttp import BytesPayload
 from aiohttp.abc import AbstractStreamWriter
 
-_LOOK = 0.02  # seconds
+POLL_INTERVAL = 0.02  # seconds
 
 
 class NotLeaderError(Exception):
-    """This replica does not lead (any more)."""
+    """This replica is not, or no longer, leader."""
 
 
 class LeadershipGate:
-    """Lets writes begin while `is_open()`, and knows how many of them are under way."""
+    """Lets writes begin while `is_open()`, and counts the writes in flight."""
 
     def __init__(self, is_open: Callable[[], bool]) -> None:
         self._is_open = is_open
-        self._under_way = 0
+        self._in_flight = 0
 
-    def check(self) -> None:
-        """Raises ClosedError."""
+    @contextmanager
+    def guard(self, data: bytes) -> Iterator[BytesPayload]:
+        """The body to send, for the time from the start of a request to its response.
+
+        Raises:
+            NotLeaderError: this replica is not leader.
+        """
+        self._check()
+        self._in_flight += 1
+        try:
+            yield _GuardedBody(data, self._check)
+        finally:
+            self._in_flight -= 1
+
+    async def wait_idle(self) -> None:
+        """Wait until every write that began has ended."""
+        while self._in_flight:  # noqa: ASYNC110 - once in a process's life
+            await asyncio.sleep(POLL_INTERVAL)
+
+    def _check(self) -> None:
         if not self._is_open():
             raise NotLeaderError
 
-    @contextmanager
-    def write(self, data: bytes) -> Iterator[BytesPayload]:
-        """One request, from its beginning to its answer, and the body to send with it. Raises ClosedError."""
-        self.check()
-        self._under_way += 1
-        try:
-            yield _Body(data, self.check)
-        finally:
-            self._under_way -= 1
 
-    async def quiet(self) -> None:
-        """Wait until every write that began was answered, or given up."""
-        while self._under_way:  # noqa: ASYNC110 - once in a process's life
-            await asyncio.sleep(_LOOK)
+class _GuardedBody(BytesPayload):
+    """Calls `check` before it is sent."""
 
-
-class _Body(BytesPayload):
     def __init__(self, data: bytes, check: Callable[[], None]) -> None:
         super().__init__(data)
         self._check = check

@@ -1,7 +1,7 @@
-"""Keeps a store in step with one resource of the cluster: list, watch, and list again whenever the stream breaks.
+"""Keeps a store in step with one resource of the cluster: list, watch, and list again when the watch breaks.
 
-kopf's own watching misses deletions that happen while it is disconnected; a list here is compared with what the store
-held, so that what vanished meanwhile is reported too.
+kopf's watches miss deletions that happen while they are disconnected. A reflector compares each list with its store,
+so that it reports them.
 """
 
 from __future__ import annotations
@@ -16,33 +16,42 @@ from typing import Protocol
 
 from ..plan.model.kinds import Obj
 from .client import Client, accept_metadata
-from .errors import ApiError
+from .errors import ApiError, error_from_status
 
 logger = logging.getLogger(__name__)
 
-_PAGE = "100"  # objects; decoding a page is what takes the most memory at the start
-_QUICKEST = 0.1  # seconds before the first attempt after a stream broke
-_STEADY = 5.0  # seconds that a stream must have lasted for that
-_SLOWEST = 5.0  # seconds between attempts while the API server is away
-_MISSING_API = 60.0  # seconds between attempts while the resource is not served
+PAGE_SIZE = 100  # objects; they are decoded one at a time
+MIN_BACKOFF = 0.1  # seconds before the first retry
+MAX_BACKOFF = 5.0  # seconds between retries while the API server is not available
+STABLE_SECONDS = 5.0  # a watch that lasted longer is retried with the minimal backoff
+NOT_SERVED_BACKOFF = 60.0  # seconds between retries while the resource is not served
 
 
 class Store(Protocol):
     """What a reflector fills. All calls come from one task."""
 
-    def relist(self) -> None:
-        """A complete list begins; what is not upserted until `relisted` is gone."""
+    def begin_list(self) -> None:
+        """A complete list begins: every object that is not upserted before `end_list` no longer exists."""
 
-    def upsert(self, obj: Obj) -> None: ...
+    def upsert(self, obj: Obj) -> None:
+        """An object was listed, added or modified."""
 
-    def remove(self, obj: Obj) -> None: ...
+    def remove(self, obj: Obj) -> None:
+        """An object was deleted, or no longer matches the selector; this is its last state."""
 
-    def relisted(self) -> None: ...
+    def end_list(self) -> None:
+        """The list is complete."""
 
 
 @dataclass(frozen=True)
 class Source:
-    """What to list and watch: URL path, optional label selector, and whether metadata is enough."""
+    """What to list and watch.
+
+    Attributes:
+        path: URL path of the collection.
+        selector: label selector, empty for all objects.
+        metadata_only: whether to ask for the objects' metadata alone.
+    """
 
     path: str
     selector: str = ""
@@ -50,7 +59,7 @@ class Source:
 
 
 class Reflector:
-    """Runs for ever; `synced` is set from the first complete list on."""
+    """Lists and watches one resource until it is cancelled. `synced` is set after the first complete list."""
 
     def __init__(self, client: Client, source: Source, store: Store) -> None:
         self._client = client
@@ -61,59 +70,53 @@ class Reflector:
 
     @property
     def seconds_since_contact(self) -> float:
-        """Seconds since the API server was last heard on this stream."""
+        """Seconds since the last message of the API server."""
         return time.monotonic() - self._last_contact
 
     async def run(self) -> None:
-        delay = _QUICKEST
+        """List and watch; retry with backoff after every error. Does not return."""
+        delay = MIN_BACKOFF
         while True:
             started = time.monotonic()
             try:
                 version = await self._list()
-                await self._follow(version)
+                await self._watch(version)
             except ApiError as error:
                 if error.status == 404:
-                    self._none_served()
-                    delay = _MISSING_API
-                logger.log(
-                    logging.DEBUG if error.status in (404, 410) else logging.WARNING,
-                    "Watching %s: %s; trying again in %.1f s",
-                    self._source.path,
-                    error,
-                    delay,
-                )
+                    self._mark_not_served()
+                    delay = NOT_SERVED_BACKOFF
+                level = logging.DEBUG if error.status in (404, 410) else logging.WARNING
+                logger.log(level, "Watch of %s failed, retrying in %.1f s: %s", self._source.path, delay, error)
             except Exception:
-                logger.exception("Watching %s failed; trying again in %.1f s", self._source.path, delay)
-            if time.monotonic() - started > _STEADY and delay < _MISSING_API:
-                delay = _QUICKEST
+                logger.exception("Watch of %s failed, retrying in %.1f s", self._source.path, delay)
+            if time.monotonic() - started > STABLE_SECONDS and delay < NOT_SERVED_BACKOFF:
+                delay = MIN_BACKOFF
             await asyncio.sleep(delay * random.uniform(0.8, 1.2))  # noqa: S311 - jitter
-            delay = min(delay * 2, _SLOWEST)
+            delay = min(delay * 2, MAX_BACKOFF)
 
-    def _none_served(self) -> None:
-        """The API is not there: nothing of it exists, which is an answer too."""
-        self._store.relist()
-        self._store.relisted()
+    def _mark_not_served(self) -> None:
+        """The API server does not serve the resource, so no object of it exists."""
+        self._store.begin_list()
+        self._store.end_list()
         self.synced.set()
 
     async def _list(self) -> str:
-        params = {"limit": _PAGE, **self._selector()}
+        """List all objects, page by page. Returns the resource version to watch from."""
+        params = {"limit": str(PAGE_SIZE), **self._selector()}
         accept = accept_metadata("PartialObjectMetadataList") if self._source.metadata_only else "application/json"
-        self._store.relist()
+        self._store.begin_list()
         while True:
-            page = await self._client.request("GET", self._source.path, params=params, accept=accept)
+            metadata = await self._client.list_page(self._source.path, self._upsert, params, accept)
             self._last_contact = time.monotonic()
-            for obj in page.get("items") or []:
-                self._tell(self._store.upsert, obj)
-            metadata = page["metadata"]
             if not metadata.get("continue"):
                 break
             params = {**params, "continue": metadata["continue"]}
-        self._store.relisted()
+        self._store.end_list()
         self.synced.set()
         return str(metadata["resourceVersion"])
 
-    async def _follow(self, version: str) -> None:
-        """Watch from `version` over as many connections as it takes, until the server forgets where we were."""
+    async def _watch(self, version: str) -> None:
+        """Watch from a resource version, over as many connections as it takes, until the server has forgotten it."""
         accept = accept_metadata("PartialObjectMetadata") if self._source.metadata_only else "application/json"
         while True:
             params = {"resourceVersion": version, **self._selector()}
@@ -122,23 +125,25 @@ class Reflector:
                     self._last_contact = time.monotonic()
                     obj = event["object"]
                     if event["type"] == "ERROR":
-                        raise ApiError(
-                            obj.get("code", 0), obj.get("reason", "Error"), obj.get("message", "watch error")
-                        )
+                        raise error_from_status(int(obj.get("code") or 500), obj)
                     version = obj["metadata"]["resourceVersion"]
                     if event["type"] == "DELETED":
-                        self._tell(self._store.remove, obj)
+                        self._deliver(self._store.remove, obj)
                     elif event["type"] != "BOOKMARK":
-                        self._tell(self._store.upsert, obj)
-                await asyncio.sleep(_QUICKEST)
+                        self._upsert(obj)
+                await asyncio.sleep(MIN_BACKOFF)
 
-    def _tell(self, store: Callable[[Obj], None], obj: Obj) -> None:
-        """One object that cannot be understood, which anybody may have made, must not hide all others."""
+    def _upsert(self, obj: Obj) -> None:
+        self._deliver(self._store.upsert, obj)
+
+    def _deliver(self, store: Callable[[Obj], None], obj: Obj) -> None:
+        """Pass an object to the store. A malformed one, which any user can create, must not stop the others."""
         try:
             store(obj)
         except Exception:
             metadata = obj.get("metadata") or {}
-            logger.exception("%s %s/%s is ignored", self._source.path, metadata.get("namespace"), metadata.get("name"))
+            name = f"{metadata.get('namespace')}/{metadata.get('name')}"
+            logger.exception("Ignoring malformed object %s %s", self._source.path, name)
 
     def _selector(self) -> dict[str, str]:
         return {"labelSelector": self._source.selector} if self._source.selector else {}

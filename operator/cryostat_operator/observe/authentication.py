@@ -25,19 +25,23 @@ class AuthenticationStore:
         self._listed = ""
         self.type = ""
 
-    def relist(self) -> None:
+    def begin_list(self) -> None:
+        """See `Store`."""
         self._listed = ""
 
     def upsert(self, obj: Obj) -> None:
+        """See `Store`."""
         if obj["metadata"]["name"] == NAME:
             self._listed = authentication_type(obj)
             self._set(self._listed)
 
     def remove(self, obj: Obj) -> None:
+        """See `Store`."""
         if obj["metadata"]["name"] == NAME:
             self._set("")
 
-    def relisted(self) -> None:
+    def end_list(self) -> None:
+        """See `Store`."""
         self._set(self._listed)
 
     def _set(self, found: str) -> None:

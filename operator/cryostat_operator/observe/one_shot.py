@@ -9,7 +9,6 @@ from dataclasses import replace
 
 from ..api.v1beta2 import Cryostat
 from ..kube.client import Client
-from ..kube.discovery import ApiServerEndpoints
 from ..kube.errors import ApiError
 from ..pki.inspection import inspect_secret
 from ..plan import claims
@@ -22,6 +21,7 @@ from ..plan.model.kinds import KINDS, InstanceKey, Key, Obj
 from ..plan.model.snapshot import ContentSummary, NamespaceState, ReferenceData, Snapshot
 from ..plan.planner import Desired, build
 from ..settings import Settings
+from .api_server import ApiServerEndpoints
 from .authentication import AuthenticationStore, authentication_type
 from .records import content_summary
 

@@ -1,32 +1,31 @@
-"""What was last seen of our own objects, per Cryostat."""
+"""All objects with the ownership labels, by instance."""
 
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 
-from ..plan.diff.managed_fields import trimmed
 from ..plan.diff.ownership import instance_of
 from ..plan.model.kinds import InstanceKey, Key, Obj
-from .records import Enqueue, EnqueueAfter, Record, record_of, resource_version
+from ..plan.model.owned_names import can_own
+from .records import Record, is_older, record_of, resource_version, without_body
+from .triggers import NOISE_DELAY, ROLLOUT_DELAY, Triggers
 
-MAX_TOMBSTONES = 5_000  # deleted objects remembered; the news of one deletion overlap with few others
-SOON = 0.3  # seconds in which the pods of a rollout say several things
-_AT_LEISURE = 2.0  # seconds until what is only said in passing is repeated in a status
+MAX_TOMBSTONES = 5_000  # deleted objects remembered; late responses overlap with few deletions
 
 
 class LiveObjects(Mapping[Key, Obj]):
-    """Some objects of one owner as they were last seen; each is parsed when it is first asked for."""
+    """Objects of one instance at one moment. Each is parsed at its first use, and must not be changed."""
 
-    def __init__(self, records: Mapping[Key, Record], parsed: dict[Key, tuple[Record, Obj]]) -> None:
-        self._records, self._parsed = records, parsed
+    def __init__(self, records: Mapping[Key, Record], read: Mapping[Key, Obj] | None = None) -> None:
+        self._records = records
+        self._parsed: dict[Key, Obj] = dict(read or {})
 
     def __getitem__(self, key: Key) -> Obj:
         record = self._records[key]
-        known = self._parsed.get(key)
-        if known is None or known[0] is not record:
-            self._parsed[key] = known = record, record.obj
-        return known[1]
+        if key not in self._parsed:
+            self._parsed[key] = record.obj
+        return self._parsed[key]
 
     def __contains__(self, key: object) -> bool:
         return key in self._records
@@ -39,140 +38,188 @@ class LiveObjects(Mapping[Key, Obj]):
 
 
 class OwnedObjects:
-    """All objects that carry our mark, by owner; rings the owner when something that matters changed.
+    """Caches all objects with the ownership labels, by instance, and enqueues the instance of an object that changes.
 
-    What tells of its progress step by step, such as a Deployment whose pods start, rings through `ring_later`.
+    A change of an object's spec enqueues its instance at once; a status change during a rollout enqueues it after
+    `ROLLOUT_DELAY`, because more will follow.
+
+    Anyone who may create ConfigMaps can put the ownership labels on large ones. Therefore the whole body is kept only
+    of objects that an existing Cryostat can own by name, and only up to `MAX_BODY_BYTES`; of all others, the metadata
+    that decides about ownership and deletion. `incomplete` lists the objects to read before they are compared.
     """
 
-    def __init__(self, enqueue: Enqueue, enqueue_after: EnqueueAfter) -> None:
-        self._enqueue = enqueue
-        self._enqueue_after = enqueue_after
-        self._by_owner: dict[InstanceKey, dict[Key, Record]] = defaultdict(dict)
-        self._parsed: dict[InstanceKey, dict[Key, tuple[Record, Obj]]] = {}
-        self._owners: dict[Key, InstanceKey] = {}
-        self._gone: dict[str, str] = {}  # UID → version in which it went out of sight, the oldest first
+    def __init__(self, triggers: Triggers, exists: Callable[[InstanceKey], bool]) -> None:
+        """`exists` tells whether there is a Cryostat of this key."""
+        self._triggers = triggers
+        self._exists = exists
+        self._records: dict[InstanceKey, dict[Key, Record]] = defaultdict(dict)
+        self._instances: dict[Key, InstanceKey] = {}
+        self._tombstones: dict[str, str] = {}  # UID → resource version at the deletion, the oldest first
 
-    def live(self, owner: InstanceKey, only: Collection[Key] | None = None) -> LiveObjects:
-        """Objects of one owner as they are now, all or `only` these; must not be changed. See `rest`."""
-        records = {key: record for key, record in self.of(owner).items() if only is None or key in only}
-        return LiveObjects(records, self._parsed.setdefault(owner, {}))
+    def records(self, instance: InstanceKey) -> dict[Key, Record]:
+        """All objects with the labels of an instance. Must not be changed."""
+        return self._records.get(instance, {})
 
-    def agree(self, owner: InstanceKey, wishes: Mapping[Key, bytes]) -> None:
-        """These objects were found to be as wished: that need not be found out again while neither changes."""
-        for key, record in self.of(owner).items():
-            record.agreed = wishes.get(key, record.agreed)
-
-    def rest(self, owner: InstanceKey) -> None:
-        """A run is over: keep only the compact form of its objects."""
-        self._parsed.pop(owner, None)
-
-    def of(self, owner: InstanceKey) -> dict[Key, Record]:
-        return self._by_owner.get(owner, {})
-
-    def owners(self) -> list[InstanceKey]:
-        return [owner for owner, records in self._by_owner.items() if records]
+    def instances(self) -> list[InstanceKey]:
+        """Every instance that has an object, whether its Cryostat exists or not."""
+        return [instance for instance, records in self._records.items() if records]
 
     def keys_of_kind(self, kind: str) -> Iterable[tuple[InstanceKey, Key]]:
-        return [(o, k) for o, records in self._by_owner.items() for k in records if k.kind == kind]
+        """Every object of a kind."""
+        return [(i, key) for i, records in self._records.items() for key in records if key.kind == kind]
+
+    def live(
+        self, instance: InstanceKey, only: Collection[Key] | None = None, read: Mapping[Key, Obj] | None = None
+    ) -> LiveObjects:
+        """Objects of one instance as they are now.
+
+        Args:
+            only: leave out all others.
+            read: whole objects of partial records.
+        """
+        records = self.records(instance)
+        return LiveObjects({key: record for key, record in records.items() if only is None or key in only}, read)
+
+    def incomplete(self, instance: InstanceKey) -> list[Key]:
+        """Objects that the instance can own by name, and that are cached without their body."""
+        return [key for key, r in self.records(instance).items() if r.is_partial and can_own(instance, key)]
+
+    def mark_in_sync(self, instance: InstanceKey, hashes: Mapping[Key, bytes]) -> None:
+        """Remember the hashes of the desired objects that these objects match.
+
+        They need not be compared again while neither side changes.
+        """
+        for key, record in self.records(instance).items():
+            record.in_sync_with = hashes.get(key, record.in_sync_with)
+
+    def discard_bodies(self, instance: InstanceKey) -> None:
+        """Keep only the partial bodies of the objects of a Cryostat that does not exist."""
+        records = self.records(instance)
+        for key, record in list(records.items()):
+            if not record.is_partial:
+                records[key] = without_body(record)
 
     def store(self, kind: str) -> OwnedObjectStore:
+        """The part that a reflector of one kind fills."""
         return OwnedObjectStore(self, kind)
 
-    def put(self, kind: str, obj: Obj, *, enqueue: bool) -> None:
-        """Take in a newer state of one object; an older one than known is ignored."""
-        owner = instance_of(obj)
-        if owner is None:
+    def handle_event(self, kind: str, obj: Obj) -> None:
+        """Take in an object from a list or a watch. Enqueues its instance if it changed."""
+        change = self._update(kind, obj)
+        if change is None:
             return
-        key = Key(kind, obj["metadata"].get("namespace") or "", obj["metadata"]["name"])
-        known = self.of(owner).get(key)
-        if known and known.version == resource_version(obj):
-            return
-        if known and _older(resource_version(obj), known.version):
-            return
-        gone = self._gone.get(obj["metadata"]["uid"])
-        if gone and not _older(gone, resource_version(obj)):
-            return  # the answer to our own write came after the news of its deletion
-        before = self._owners.get(key, owner)
-        if before != owner:
-            self.drop(before, key, enqueue=True)  # somebody edited its mark
-        live = trimmed(kind, obj)
-        record = record_of(kind, live, obj)
-        if known and known.spec_hash == record.spec_hash:
-            record.agreed = known.agreed
-        self._by_owner[owner][key] = record
-        self._owners[key] = owner
-        if owner in self._parsed:
-            self._parsed[owner][key] = record, live
-        if not enqueue:
-            return
-        if known is None or known.spec_hash != record.spec_hash:
-            self._enqueue(owner)
-        elif known.state != record.state:
-            if is_rolling_out(kind, live):
-                self._enqueue_after(owner, SOON)
+        instance, before, record = change
+        if before is None or before.spec_hash != record.spec_hash:
+            self._triggers.enqueue(instance)
+        elif before.status_hash != record.status_hash:
+            if is_rolling_out(kind, obj):
+                self._triggers.enqueue_after(instance, ROLLOUT_DELAY)
             else:
-                self._enqueue(owner)
-        elif known.noise_hash != record.noise_hash:
-            self._enqueue_after(owner, _AT_LEISURE)
+                self._triggers.enqueue(instance)
+        elif before.noise_hash != record.noise_hash:
+            self._triggers.enqueue_after(instance, NOISE_DELAY)
 
-    def drop(self, owner: InstanceKey, key: Key, *, enqueue: bool) -> None:
-        records = self._by_owner.get(owner)
+    def record_write(self, kind: str, obj: Obj) -> None:
+        """Take in the response to a request of the operator. Does not enqueue: the run that made it goes on."""
+        self._update(kind, obj)
+
+    def record_read(self, kind: str, obj: Obj) -> None:
+        """Take in an object of `incomplete` that was read."""
+        instance = instance_of(obj)
+        key = _key(kind, obj)
+        before = self.records(instance).get(key) if instance else None
+        if instance and before and before.uid == obj["metadata"]["uid"] and before.version == resource_version(obj):
+            record = record_of(kind, obj, with_body=self._keeps_body(instance, key))
+            record.in_sync_with = before.in_sync_with
+            self._records[instance][key] = record
+        else:
+            self.handle_event(kind, obj)
+
+    def remove(self, instance: InstanceKey, key: Key) -> None:
+        """An object is gone. Enqueues its instance if the object was known."""
+        records = self._records.get(instance)
         if records and records.pop(key, None) is not None:
-            self._owners.pop(key, None)
-            if enqueue:
-                self._enqueue(owner)
+            self._instances.pop(key, None)
+            self._triggers.enqueue(instance)
         if records is not None and not records:
-            self._by_owner.pop(owner, None)
+            self._records.pop(instance, None)
 
     def add_tombstone(self, obj: Obj) -> None:
-        """That object is out of sight; what is yet to come about its time before is no news."""
-        self._gone.pop(obj["metadata"]["uid"], None)
-        self._gone[obj["metadata"]["uid"]] = resource_version(obj)
-        if len(self._gone) > MAX_TOMBSTONES:
-            del self._gone[next(iter(self._gone))]
+        """Remember that an object was deleted, so that stale responses about it are ignored."""
+        self._tombstones.pop(obj["metadata"]["uid"], None)
+        self._tombstones[obj["metadata"]["uid"]] = resource_version(obj)
+        if len(self._tombstones) > MAX_TOMBSTONES:
+            del self._tombstones[next(iter(self._tombstones))]
+
+    def _update(self, kind: str, obj: Obj) -> tuple[InstanceKey, Record | None, Record] | None:
+        """Store an object, with the record before and after; None where the object is not newer than the record."""
+        instance = instance_of(obj)
+        if instance is None:
+            return None
+        key = _key(kind, obj)
+        before = self.records(instance).get(key)
+        version = resource_version(obj)
+        if before and (before.version == version or is_older(version, before.version)):
+            return None
+        deleted_at = self._tombstones.get(obj["metadata"]["uid"])
+        if deleted_at and not is_older(deleted_at, version):
+            return None  # a stale response; the object is already deleted
+        previous = self._instances.get(key, instance)
+        if previous != instance:
+            self.remove(previous, key)  # its ownership labels were edited
+        record = record_of(kind, obj, with_body=self._keeps_body(instance, key))
+        if before and before.spec_hash == record.spec_hash:
+            record.in_sync_with = before.in_sync_with
+        self._records[instance][key] = record
+        self._instances[key] = instance
+        return instance, before, record
+
+    def _keeps_body(self, instance: InstanceKey, key: Key) -> bool:
+        return can_own(instance, key) and self._exists(instance)
 
 
 def is_rolling_out(kind: str, live: Obj) -> bool:
-    """Whether the status of an object is about to change again: of a rollout, of a certificate being issued."""
+    """Whether the status of an object is about to change again: of a Deployment, or a Certificate being issued."""
     if kind != "Certificate":
         return kind == "Deployment"
     conditions = (live.get("status") or {}).get("conditions") or ()
     return not any(c.get("type") == "Ready" and c.get("status") == "True" for c in conditions)
 
 
-def _older(version: str, known: str) -> bool:
-    """Whether a resource version precedes another: they are decimal numbers that grow (KEP-5504)."""
-    return version.isdigit() and known.isdigit() and int(version) < int(known)
+def _key(kind: str, obj: Obj) -> Key:
+    return Key(kind, obj["metadata"].get("namespace") or "", obj["metadata"]["name"])
 
 
 class OwnedObjectStore:
-    """One kind's part of `Children`, as a reflector fills it."""
+    """One kind of `OwnedObjects`, as a reflector fills it."""
 
-    def __init__(self, children: OwnedObjects, kind: str) -> None:
-        self._children = children
+    def __init__(self, owned: OwnedObjects, kind: str) -> None:
+        self._owned = owned
         self._kind = kind
-        self._unseen: set[tuple[InstanceKey, Key]] = set()
+        self._not_listed: set[tuple[InstanceKey, Key]] = set()
 
-    def relist(self) -> None:
-        self._unseen = set(self._children.keys_of_kind(self._kind))
+    def begin_list(self) -> None:
+        """See `Store`."""
+        self._not_listed = set(self._owned.keys_of_kind(self._kind))
 
     def upsert(self, obj: Obj) -> None:
-        owner = instance_of(obj)
-        if owner is not None:
-            key = Key(self._kind, obj["metadata"].get("namespace") or "", obj["metadata"]["name"])
-            self._unseen.discard((owner, key))
-            self._children.put(self._kind, obj, enqueue=True)
+        """See `Store`."""
+        instance = instance_of(obj)
+        if instance is not None:
+            self._not_listed.discard((instance, _key(self._kind, obj)))
+            self._owned.handle_event(self._kind, obj)
 
     def remove(self, obj: Obj) -> None:
-        """Also called when an object loses our mark: the stream shows its last state with the mark."""
-        owner = instance_of(obj)
-        key = Key(self._kind, obj["metadata"].get("namespace") or "", obj["metadata"]["name"])
-        known = self._children.of(owner).get(key) if owner else None
-        if owner and known and known.uid == obj["metadata"]["uid"]:
-            self._children.drop(owner, key, enqueue=True)
-        self._children.add_tombstone(obj)
+        """See `Store`. Also called when an object loses its labels: the watch sends its last state with them."""
+        instance = instance_of(obj)
+        key = _key(self._kind, obj)
+        before = self._owned.records(instance).get(key) if instance else None
+        if instance and before and before.uid == obj["metadata"]["uid"]:
+            self._owned.remove(instance, key)
+        self._owned.add_tombstone(obj)
 
-    def relisted(self) -> None:
-        for owner, key in self._unseen:
-            self._children.drop(owner, key, enqueue=True)
-        self._unseen = set()
+    def end_list(self) -> None:
+        """See `Store`."""
+        for instance, key in self._not_listed:
+            self._owned.remove(instance, key)
+        self._not_listed = set()

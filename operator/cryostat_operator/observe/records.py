@@ -1,11 +1,10 @@
-"""One object as it was last seen: whose it is, what may be kept of it, and how two states of it are told apart."""
+"""One owned object as last observed, with the hashes by which its changes are classified."""
 
 from __future__ import annotations
 
 import hashlib
 import hmac
 import zlib
-from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -13,16 +12,25 @@ import orjson
 
 from ..api import constants
 from ..pki.inspection import InspectedCertificate, inspect_secret
+from ..plan.diff.managed_fields import trimmed
 from ..plan.diff.ownership import controller_of
-from ..plan.model.kinds import InstanceKey, Obj
+from ..plan.model.kinds import PARTIAL, Obj
 from ..plan.model.snapshot import ContentSummary
 
-Enqueue = Callable[[InstanceKey], None]
-EnqueueAfter = Callable[[InstanceKey, float], None]  # within so many seconds
+MAX_BODY_BYTES = 32 * 1024  # compressed; an object of the operator takes 1 to 4 KiB, and tenants can add to it
+ROLLOUT_ENDED = frozenset({"NewReplicaSetAvailable", "ProgressDeadlineExceeded"})
+
+# What decides about ownership and deletion; all that is kept of objects that are never compared with a desired state.
+_PARTIAL_METADATA = ("name", "namespace", "uid", "resourceVersion", "deletionTimestamp")
+_PARTIAL_LABELS = (constants.LABEL_NAME, constants.LABEL_NAMESPACE)
+_PARTIAL_ANNOTATIONS = (constants.ANNOTATION_ISSUER, constants.ANNOTATION_CERTIFICATE)
 
 
 def digest(uid: str, data: dict[str, str], binary: dict[str, str]) -> str:
-    """A digest of the content that tells nothing about it: its key is the object's UID, unknown to pod readers."""
+    """A digest of a Secret's or ConfigMap's content from which the content cannot be guessed.
+
+    Its key is the object's UID, which readers of pods do not know.
+    """
     content = orjson.dumps([data, binary], option=orjson.OPT_SORT_KEYS)
     return hmac.new(uid.encode(), content, hashlib.sha256).hexdigest()
 
@@ -30,67 +38,126 @@ def digest(uid: str, data: dict[str, str], binary: dict[str, str]) -> str:
 def content_summary(obj: Obj) -> ContentSummary:
     """Keys and digest of a Secret or ConfigMap."""
     data, binary = obj.get("data") or {}, obj.get("binaryData") or {}
-    made_for = (obj["metadata"].get("annotations") or {}).get(constants.ANNOTATION_CERTIFICATE, "")
-    return ContentSummary(frozenset(data) | frozenset(binary), digest(obj["metadata"]["uid"], data, binary), made_for)
+    certificate = (obj["metadata"].get("annotations") or {}).get(constants.ANNOTATION_CERTIFICATE, "")
+    return ContentSummary(
+        frozenset(data) | frozenset(binary), digest(obj["metadata"]["uid"], data, binary), certificate
+    )
 
 
 @dataclass(slots=True)
 class Record:
-    """One object of ours: identity, digests of what it should be (essence), of what it is (state) and of what else it
-    says of that (murmur), its JSON.
+    """An owned object as last observed.
 
-    `controller` is the UID and the name of the Cryostat that controls it, `agreed` the digest of the wish that its
-    essence was last found to fulfil.
+    Attributes:
+        version: its resource version.
+        spec_hash: covers everything but the status.
+        status_hash: covers the status fields that the operator reports.
+        noise_hash: covers the rest of a Deployment's conditions, which may change without consequence.
+        body: compressed JSON, without the values of a Secret.
+        is_partial: whether `body` holds only the metadata that decides about ownership and deletion.
+        data: keys and digest of the content of a Secret or ConfigMap.
+        certificate: the public part of the certificate in a Secret.
+        controller: UID and name of the Cryostat that controls the object.
+        in_sync_with: hash of the desired object that this object was last found to match.
     """
 
     uid: str
     version: str
     spec_hash: bytes
-    state: bytes
+    status_hash: bytes
     noise_hash: bytes
     body: bytes
+    is_partial: bool
     data: ContentSummary | None
     certificate: InspectedCertificate | None = None
     controller: tuple[str, str] | None = None
-    agreed: bytes = b""
+    in_sync_with: bytes = b""
 
     @property
     def obj(self) -> Obj:
+        """The object, parsed anew at each call."""
         return dict(orjson.loads(zlib.decompress(self.body)))
 
 
-def record_of(kind: str, live: Obj, obj: Obj) -> Record:
-    """The record of an object, `live` being what is `trimmed` of it."""
+def record_of(kind: str, obj: Obj, *, with_body: bool) -> Record:
+    """The record of an object as the API server sent it.
+
+    Args:
+        with_body: False keeps a partial body. So does a body of more than `MAX_BODY_BYTES`.
+    """
+    live = trimmed(kind, obj)
     metadata = {k: v for k, v in live["metadata"].items() if k not in ("resourceVersion", "generation")}
     data = content_summary(obj) if kind in ("Secret", "ConfigMap") else None
-    if data and kind == "Secret":  # somebody has emptied a value of ours: as good as none
+    if data and kind == "Secret":  # an empty value counts as a missing one
         data = replace(data, keys=frozenset(key for key in data.keys if obj["data"][key]))
-    wanted = {**live, "metadata": metadata, "status": None, "data digest": data.digest if data else None}
-    certificate = inspect_secret(obj.get("data") or {}) if kind == "Secret" else None
-    version, body = resource_version(obj), zlib.compress(orjson.dumps(live), 1)
-    state, noise_hash = _told(live.get("status") or {}) if kind == "Deployment" else (live.get("status"), None)
-    digests = _digest(wanted), _digest(state), _digest(noise_hash)
-    return Record(metadata["uid"], version, *digests, body, data, certificate, controller_of(obj))
+    status = live.get("status")
+    reported, noise = _status_parts(status or {}) if kind == "Deployment" else (status, None)
+    spec = {**live, "metadata": metadata, "status": None, "data digest": data.digest if data else None}
+    body = zlib.compress(orjson.dumps(live), 1) if with_body else b""
+    is_partial = not body or len(body) > MAX_BODY_BYTES
+    return Record(
+        uid=metadata["uid"],
+        version=resource_version(obj),
+        spec_hash=_hash(spec),
+        status_hash=_hash(reported),
+        noise_hash=_hash(noise),
+        body=zlib.compress(orjson.dumps(_partial(live)), 1) if is_partial else body,
+        is_partial=is_partial,
+        data=data,
+        certificate=inspect_secret(obj.get("data") or {}) if kind == "Secret" else None,
+        controller=controller_of(obj),
+    )
 
 
-def _told(status: Obj) -> tuple[Any, Any]:
-    """What a Deployment's status says of being available, failing and having finished, and its other remarks.
-
-    How many pods it just has, and when a condition was looked at, is neither.
-    """
-    conditions = sorted(status.get("conditions") or (), key=lambda condition: str(condition.get("type")))
-    said = [[c.get(k) for k in ("type", "status", "reason", "message")] for c in conditions]
-    true = [c["type"] for c in conditions if c.get("status") == "True" and c["type"] != "Progressing"]
-    ends = [c.get("reason") for c in conditions if c["type"] == "Progressing" and c.get("reason") in _ENDS]
-    return [true, ends], [status.get("observedGeneration"), said]
-
-
-_ENDS = frozenset({"NewReplicaSetAvailable", "ProgressDeadlineExceeded"})
-
-
-def _digest(value: Any) -> bytes:
-    return hashlib.blake2b(orjson.dumps(value, option=orjson.OPT_SORT_KEYS), digest_size=16).digest()
+def without_body(record: Record) -> Record:
+    """The same record with a partial body."""
+    return replace(record, body=zlib.compress(orjson.dumps(_partial(record.obj)), 1), is_partial=True)
 
 
 def resource_version(obj: Obj) -> str:
+    """The resource version of an object, empty where it has none."""
     return str(obj["metadata"].get("resourceVersion") or "")
+
+
+def is_older(version: str, other: str) -> bool:
+    """Whether a resource version precedes another one: they are decimal numbers that grow (KEP-5504)."""
+    return version.isdigit() and other.isdigit() and int(version) < int(other)
+
+
+def _partial(live: Obj) -> Obj:
+    metadata = live["metadata"]
+    references = [r for r in metadata.get("ownerReferences") or () if r.get("controller") or _is_cryostat(r)]
+    return {
+        **{k: live[k] for k in ("kind", "apiVersion", "immutable") if k in live},
+        PARTIAL: True,
+        "metadata": {
+            **{k: metadata[k] for k in _PARTIAL_METADATA if k in metadata},
+            "labels": _only(metadata.get("labels"), _PARTIAL_LABELS),
+            "annotations": _only(metadata.get("annotations"), _PARTIAL_ANNOTATIONS),
+            "ownerReferences": references[:4],
+        },
+    }
+
+
+def _is_cryostat(reference: Obj) -> bool:
+    return bool(reference.get("kind") == constants.KIND)
+
+
+def _only(entries: dict[str, str] | None, keys: tuple[str, ...]) -> dict[str, str]:
+    return {key: value for key, value in (entries or {}).items() if key in keys}
+
+
+def _status_parts(status: Obj) -> tuple[Any, Any]:
+    """The reported part of a Deployment's status (available, failing, finished), and the noise.
+
+    Numbers of pods and the times of conditions are in neither.
+    """
+    conditions = sorted(status.get("conditions") or (), key=lambda condition: str(condition.get("type")))
+    noise = [[c.get(k) for k in ("type", "status", "reason", "message")] for c in conditions]
+    true = [c["type"] for c in conditions if c.get("status") == "True" and c["type"] != "Progressing"]
+    ended = [c.get("reason") for c in conditions if c["type"] == "Progressing" and c.get("reason") in ROLLOUT_ENDED]
+    return [true, ended], [status.get("observedGeneration"), noise]
+
+
+def _hash(value: Any) -> bytes:
+    return hashlib.blake2b(orjson.dumps(value, option=orjson.OPT_SORT_KEYS), digest_size=16).digest()

@@ -1,143 +1,140 @@
-"""What was last seen of others' objects that a Cryostat depends on: namespaces, Secrets, ConfigMaps."""
+"""Secrets and ConfigMaps of users that a Cryostat refers to: which ones, and whether they changed."""
 
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable
 
-from ..api import constants
+from ..kube.reflector import Store
+from ..plan.diff.ownership import instance_of
 from ..plan.model.kinds import InstanceKey, Obj
-from ..plan.model.snapshot import ContentSummary, NamespaceState
-from .records import Enqueue, content_summary, resource_version
-
-
-class NamespaceStore:
-    """Every namespace: whether it is going away, and the annotation that we read."""
-
-    def __init__(self, changed: Callable[[str], None]) -> None:
-        self._changed = changed
-        self._facts: dict[str, NamespaceState] = {}
-        self._unseen: set[str] = set()
-
-    def snapshot(self, wanted: Iterable[str]) -> dict[str, NamespaceState]:
-        return {name: self._facts[name] for name in wanted if name in self._facts}
-
-    def relist(self) -> None:
-        self._unseen = set(self._facts)
-
-    def upsert(self, obj: Obj) -> None:
-        metadata = obj["metadata"]
-        annotations = metadata.get("annotations") or {}
-        kept = {k: v for k, v in annotations.items() if k == constants.ANNOTATION_SUPPLEMENTAL_GROUPS}
-        fact = NamespaceState("deletionTimestamp" in metadata, kept)
-        self._unseen.discard(metadata["name"])
-        if self._facts.get(metadata["name"]) != fact:
-            self._facts[metadata["name"]] = fact
-            self._changed(metadata["name"])
-
-    def remove(self, obj: Obj) -> None:
-        if self._facts.pop(obj["metadata"]["name"], None):
-            self._changed(obj["metadata"]["name"])
-
-    def relisted(self) -> None:
-        for name in self._unseen:
-            self._facts.pop(name, None)
-            self._changed(name)
-        self._unseen = set()
+from ..plan.model.snapshot import ContentSummary
+from .records import content_summary, resource_version
+from .triggers import Enqueue
 
 
 class ReferenceStore:
-    """Secrets or ConfigMaps of users that some Cryostat names: which ones, and whether they changed.
+    """The Secrets or the ConfigMaps without ownership labels, as far as some Cryostat refers to them.
 
-    Fed by a metadata-only stream of all of them; nothing is kept of those that nobody names.
+    A metadata-only watch of all of them fills it; nothing is kept of objects without a reference. Content summaries
+    are added by `store` after a GET and dropped at each change.
     """
 
     def __init__(self, kind: str, enqueue: Enqueue) -> None:
         self.kind = kind
         self._enqueue = enqueue
         self._users: dict[tuple[str, str], set[InstanceKey]] = defaultdict(set)
-        self._used: dict[InstanceKey, set[str]] = {}
-        self._facts: dict[tuple[str, str], ContentSummary | None] = {}
-        self._heads: dict[tuple[str, str], Obj] = {}
+        self._references: dict[InstanceKey, set[str]] = {}
+        self._summaries: dict[tuple[str, str], ContentSummary | None] = {}
+        self._metadata: dict[tuple[str, str], Obj] = {}
         self._versions: dict[tuple[str, str], str] = {}
-        self._changes: dict[tuple[str, str], int] = {}
-        self._unseen: set[tuple[str, str]] = set()
+        self._revisions: dict[tuple[str, str], int] = {}
+        self._not_listed: set[tuple[str, str]] = set()
 
-    def use(self, owner: InstanceKey, wanted: set[str]) -> None:
-        """Declare all that `owner` names now; facts of what nobody names any more are forgotten."""
-        for name in wanted:
-            self._users[(owner.namespace, name)].add(owner)
-        for name in self._used.pop(owner, set()) - wanted:
-            key = (owner.namespace, name)
-            self._users[key].discard(owner)
+    def set_references(self, instance: InstanceKey, names: set[str]) -> None:
+        """Set all names that an instance refers to in its namespace; what is known of unused names is dropped."""
+        for name in names:
+            self._users[(instance.namespace, name)].add(instance)
+        for name in self._references.pop(instance, set()) - names:
+            key = (instance.namespace, name)
+            self._users[key].discard(instance)
             if not self._users[key]:
                 del self._users[key]
-                self._changes.pop(key, None)
+                self._revisions.pop(key, None)
                 self._drop(key)
-        if wanted:
-            self._used[owner] = set(wanted)
+        if names:
+            self._references[instance] = set(names)
 
-    def knows(self, namespace: str, name: str) -> bool:
-        """Whether it was looked up since it last changed."""
-        return (namespace, name) in self._facts
+    def is_known(self, namespace: str, name: str) -> bool:
+        """Whether the object was read since it last changed."""
+        return (namespace, name) in self._summaries
 
-    def fact(self, namespace: str, name: str) -> ContentSummary | None:
-        """What was found, None where nothing was; ask `knows` first."""
-        return self._facts[(namespace, name)]
+    def summary(self, namespace: str, name: str) -> ContentSummary | None:
+        """Keys and digest of an object that `is_known`; None if it does not exist."""
+        return self._summaries[(namespace, name)]
 
-    def head(self, namespace: str, name: str) -> Obj | None:
-        """Labels and owners of what was found, in the shape of an object."""
-        return self._heads.get((namespace, name))
+    def metadata(self, namespace: str, name: str) -> Obj | None:
+        """An object with nothing but labels and owner references, None where nothing was read."""
+        return self._metadata.get((namespace, name))
 
-    def changes(self, namespace: str, name: str) -> int:
-        """Grows with every change that is noticed; to be asked before something is looked up."""
-        return self._changes.get((namespace, name), 0)
+    def revision(self, namespace: str, name: str) -> int:
+        """A number that grows with each observed change. Ask for it before a GET and pass it to `store`."""
+        return self._revisions.get((namespace, name), 0)
 
-    def learn(self, namespace: str, name: str, obj: Obj | None, since: int) -> None:
-        """Take in what was looked up, unless it changed `since`: its users were told, and will look again."""
-        if since != self.changes(namespace, name):
+    def store(self, namespace: str, name: str, obj: Obj | None, revision: int) -> None:
+        """Keep what a GET returned, unless the object changed after `revision`: its users are enqueued then."""
+        if revision != self.revision(namespace, name):
             return
         key = (namespace, name)
         self._drop(key)
-        self._facts[key] = None
+        self._summaries[key] = None
         if obj:
-            self._facts[key] = content_summary(obj)
+            self._summaries[key] = content_summary(obj)
             self._versions[key] = resource_version(obj)
-            self._heads[key] = {"metadata": {k: obj["metadata"].get(k) for k in ("labels", "ownerReferences")}}
+            self._metadata[key] = {"metadata": {k: obj["metadata"].get(k) for k in ("labels", "ownerReferences")}}
 
-    def relist(self) -> None:
-        self._unseen = set(self._users)
+    def begin_list(self) -> None:
+        """See `Store`."""
+        self._not_listed = set(self._users)
 
     def upsert(self, obj: Obj) -> None:
+        """See `Store`."""
         key = (obj["metadata"]["namespace"], obj["metadata"]["name"])
-        self._unseen.discard(key)
+        self._not_listed.discard(key)
         if key in self._users and self._versions.get(key) != resource_version(obj):
-            self._forget(key)
+            self._invalidate(key)
 
     def remove(self, obj: Obj) -> None:
+        """See `Store`."""
         key = (obj["metadata"]["namespace"], obj["metadata"]["name"])
         if key in self._users:
-            self._forget(key)
+            self._invalidate(key)
 
-    def relisted(self) -> None:
-        for key in self._unseen:
-            if self._facts.get(key) is not None:
-                self._forget(key)
-        self._unseen = set()
+    def end_list(self) -> None:
+        """See `Store`."""
+        for key in self._not_listed:
+            if self._summaries.get(key) is not None:
+                self._invalidate(key)
+        self._not_listed = set()
 
-    def touched(self, owner: InstanceKey, obj: Obj) -> None:
-        """An object with the mark of `owner`, which the stream does not show, came, changed or went."""
+    def owned_object_changed(self, instance: InstanceKey, obj: Obj) -> None:
+        """An object with the ownership labels of `instance`, which the watch leaves out, was added, changed or deleted.
+
+        Other instances may refer to it as to any other object.
+        """
         key = (obj["metadata"]["namespace"], obj["metadata"]["name"])
         if key in self._users and self._versions.get(key) != resource_version(obj):
-            self._forget(key, besides=owner)
+            self._invalidate(key, except_for=instance)
 
-    def _forget(self, key: tuple[str, str], besides: InstanceKey | None = None) -> None:
-        """Look it up again at the next run of each user."""
+    def _invalidate(self, key: tuple[str, str], except_for: InstanceKey | None = None) -> None:
+        """Have the object read again by the next run of each of its users."""
         self._drop(key)
-        self._changes[key] = self._changes.get(key, 0) + 1
-        for owner in self._users[key] - {besides}:
-            self._enqueue(owner)
+        self._revisions[key] = self._revisions.get(key, 0) + 1
+        for instance in self._users[key] - {except_for}:
+            self._enqueue(instance)
 
     def _drop(self, key: tuple[str, str]) -> None:
-        for store in (self._facts, self._versions, self._heads):
-            store.pop(key, None)
+        for known in (self._summaries, self._versions, self._metadata):
+            known.pop(key, None)
+
+
+class ReferenceNotifier:
+    """The store of the owned Secrets or ConfigMaps; reports their changes to the `ReferenceStore` of the kind, too."""
+
+    def __init__(self, owned: Store, references: ReferenceStore) -> None:
+        self._owned, self._references = owned, references
+        self.begin_list, self.end_list = owned.begin_list, owned.end_list
+
+    def upsert(self, obj: Obj) -> None:
+        """See `Store`."""
+        self._owned.upsert(obj)
+        self._report(obj)
+
+    def remove(self, obj: Obj) -> None:
+        """See `Store`."""
+        self._owned.remove(obj)
+        self._report(obj)
+
+    def _report(self, obj: Obj) -> None:
+        instance = instance_of(obj)
+        if instance:
+            self._references.owned_object_changed(instance, obj)

@@ -37,7 +37,7 @@ class Adoption:
         """
         if uid in self._adopted:
             return
-        if adoption_marker(key) not in self._owned.of(key):
+        if adoption_marker(key) not in self._owned.records(key):
             count = await adopt_objects(self._client, self._owned, key)
             if count:
                 logger.info("Adopted %d objects of the Go operator", count)
@@ -114,5 +114,5 @@ async def _label(client: Client, owned: OwnedObjects, owner: InstanceKey, kind: 
         if error.status != 404:
             raise
         return True
-    owned.put(kind, response, enqueue=False)
+    owned.record_write(kind, response)
     return True

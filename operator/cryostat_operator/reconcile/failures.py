@@ -51,7 +51,7 @@ class Failures:
     async def _handle_api_error(self, key: InstanceKey, body: Obj | None, error: ApiError) -> Result:
         if body is not None and error.is_not_found(constants.PLURAL, key.name):
             # Deleted while kopf's watch was interrupted: kopf does not report that. The next run collects orphans.
-            self._cryostats.gone(key, body["metadata"]["uid"])
+            self._cryostats.discard(key, body["metadata"]["uid"])
             return Result(requeue_after=0.0)
         logger.warning("Reconcile failed, retrying: %s", error.message)
         if body is not None and error.status == 403:

@@ -62,7 +62,7 @@ class Finalizer:
         )
         test = {"op": "test", "path": "/metadata/resourceVersion", "value": body["metadata"]["resourceVersion"]}
         response = await self._patch(body, [test, add])
-        self._cryostats.answered(response)
+        self._cryostats.record_write(response)
 
     async def finalize(self, key: InstanceKey, body: Obj) -> Result:
         """Delete the objects that have no owner reference, then remove the finalizer.

@@ -29,7 +29,7 @@ class Orphans:
             ApiError: the Cryostat could not be read.
         """
         self._applier.forget(key)
-        if not self._owned.of(key):
+        if not self._owned.records(key):
             return Result()
         path = resource_path(constants.GROUP, constants.VERSION, constants.PLURAL, key.namespace, key.name)
         try:

@@ -35,7 +35,7 @@ class Reconciler:
     def __init__(
         self, client: Client, observer: Observer, cryostats: CryostatStore, settings: Settings, metrics: Metrics
     ) -> None:
-        owned = observer.children
+        owned = observer.owned
         self._observer = observer
         self._cryostats = cryostats
         self._settings = settings
@@ -61,8 +61,6 @@ class Reconciler:
             except Exception:
                 self._metrics.reconciles.labels("error").inc()
                 raise
-            finally:
-                self._observer.children.rest(key)
         self._metrics.reconciles.labels("retry" if result.failed else "ok").inc()
         return result
 
@@ -81,7 +79,7 @@ class Reconciler:
         """
         body = self._cryostats.get(key)
         if body is None:
-            self._observer.forget(key)
+            self._observer.forget_instance(key)
             return await self._orphans.collect(key)
         if is_deleting(body):
             return await self._finalizer.finalize(key, body)
@@ -108,7 +106,7 @@ class Reconciler:
         snapshot = desired.instance.snapshot
         changes = compare(plan, snapshot, cryostat.metadata["uid"])
         in_sync = agreed(plan, snapshot, changes)
-        self._observer.children.agree(key, in_sync)
+        self._observer.owned.mark_in_sync(key, in_sync)
         return desired.instance, plan, possible(changes, plan, snapshot)
 
     async def report(
@@ -118,15 +116,15 @@ class Reconciler:
         for problem in results.lasting_refusals:
             self._metrics.errors.labels(problem.reason).inc()
         problems = [*results.problems, *pending(plan, instance.snapshot)]
-        report = Report(problems, self._observer.pods.troubles(key), paused)
+        report = Report(problems, self._observer.pods.failures(key), paused)
         if not await self._status.write(key, instance, plan, report, results.events):
             return Result()  # deleted meanwhile; its event enqueues it
         return results.requeue(self._recheck_after(key, instance))
 
     def _recheck_after(self, key: InstanceKey, instance: Instance) -> float:
         """Seconds until a certificate must be renewed or a pod must have ended; infinite if nothing is due."""
-        due = self._observer.pods.patience(key)
-        renewal = self._observer.renewal(key) if instance.tls_issuer == "built-in" else None
+        due = self._observer.recheck_after(key)
+        renewal = self._observer.renewal_due(key) if instance.tls_issuer == "built-in" else None
         if renewal is not None:
             due = min(due, renewal + 1.0, MAX_TIMER_SECONDS)
         return due

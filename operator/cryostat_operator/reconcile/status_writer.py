@@ -62,7 +62,7 @@ class StatusWriter:
         """Write a whole status if it differs from the one that the Cryostat has."""
         response = await self._events.status(body, status)
         if response:
-            self._cryostats.answered(response)
+            self._cryostats.record_write(response)
 
     def forget(self, uid: str) -> None:
         """Forget a deleted Cryostat."""

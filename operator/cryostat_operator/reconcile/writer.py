@@ -64,7 +64,7 @@ class Writer:
             if error.reason != "AlreadyExists":
                 raise
             return await self._adopt(instance, change, obj, content)
-        self._owned.put(change.key.kind, created, enqueue=False)
+        self._owned.record_write(change.key.kind, created)
         return applied(change)
 
     async def _adopt(self, instance: InstanceKey, change: Change, obj: Obj, content: SecretContent) -> Outcome:
@@ -80,7 +80,7 @@ class Writer:
             return refused(change, "BeingDeleted", f"{key} is being deleted and is created again then", transient=True)
         if instance_of(live) == instance:
             # The operator created it a moment ago, and its cache had not received it yet. The next pass compares it.
-            self._owned.put(key.kind, live, enqueue=True)
+            self._owned.handle_event(key.kind, live)
             return refused(change, "Conflict", f"{key} was created meanwhile", transient=True)
         live = trimmed(key.kind, live)
         adopted = merged(obj, live)
@@ -91,17 +91,17 @@ class Writer:
 
     async def _replace(self, key: Key, obj: Obj) -> Obj:
         response = await self._client.replace(key, obj)
-        self._owned.put(key.kind, response, enqueue=False)
+        self._owned.record_write(key.kind, response)
         return trimmed(key.kind, response)
 
     async def _update_secret(self, instance: InstanceKey, change: Change, obj: Obj, content: SecretContent) -> None:
-        cached = self._owned.of(instance).get(change.key)
+        cached = self._owned.records(instance).get(change.key)
         if change.order or not cached:
             await self._replace_secret(change.key, obj, content)
             return
         # The data stays as it is and need not be read: only the metadata changes.
         response = await self._client.merge(change.key, metadata_patch(obj, cached.obj))
-        self._owned.put(change.key.kind, response, enqueue=False)
+        self._owned.record_write(change.key.kind, response)
 
     async def _replace_secret(self, key: Key, desired: Obj, content: SecretContent) -> None:
         """Replace a Secret. Its data is kept; only values that are missing or must change are generated.
@@ -126,7 +126,7 @@ class Writer:
             await self._client.delete(key, live["metadata"]["uid"])
             copied = {name: metadata[name] for name in COPIED_METADATA if name in metadata}
             response = await self._client.create({**body, "metadata": copied})
-        self._owned.put(key.kind, response, enqueue=False)
+        self._owned.record_write(key.kind, response)
 
 
 def metadata_patch(desired: Obj, live: Obj) -> Obj:

@@ -76,11 +76,7 @@ class CachedReader:
         key = InstanceKey(cryostat.metadata["namespace"], str(cryostat.metadata.get("name") or ""))
         uid = str(cryostat.metadata.get("uid") or "")
         targets = Instance(cryostat, Snapshot(), settings).target_namespaces
-        try:
-            return self._observer.cached_snapshot(key, uid, targets)
-        finally:
-            # Releases the decoded objects. On a replica that is not leader, no reconcile would do it.
-            self._observer.children.rest(key)
+        return self._observer.cached_snapshot(key, uid, targets)
 
     async def content(self, kind: str, namespace: str, name: str) -> ContentSummary | None:
         if not _are_valid_names(namespace, name):

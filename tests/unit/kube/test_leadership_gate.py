@@ -1,4 +1,4 @@
-"""No write begins once the fence is closed, at whatever point of a request that happens; reads go on."""
+"""No write begins once the gate is closed, at whatever point of a request that happens; reads go on."""
 
 from __future__ import annotations
 
@@ -45,8 +45,8 @@ def client(connection: Connection, is_open: Callable[[], bool]) -> tuple[Client,
     async def reconnect() -> Connection:
         return connection
 
-    fence = LeadershipGate(is_open)
-    return Client(connection, reconnect, fence=fence), fence
+    gate = LeadershipGate(is_open)
+    return Client(connection, reconnect, gate=gate), gate
 
 
 @pytest.mark.parametrize("method", WRITES)
@@ -76,16 +76,16 @@ async def test_a_write_that_waited_for_its_connection_is_not_sent(
     await one.close()
 
 
-async def test_it_is_quiet_when_every_write_is_answered(server: tuple[Server, Connection]) -> None:
+async def test_it_is_idle_when_every_write_is_answered(server: tuple[Server, Connection]) -> None:
     server[0].answering.clear()
-    one, fence = client(server[1], lambda: True)
+    one, gate = client(server[1], lambda: True)
     write = asyncio.create_task(one.request("PUT", "/x", body={}))
     while not server[0].arrived:
         await asyncio.sleep(0.01)
-    quiet = asyncio.create_task(fence.quiet())
+    idle = asyncio.create_task(gate.wait_idle())
     await asyncio.sleep(0.1)
-    assert not quiet.done()
+    assert not idle.done()
     server[0].answering.set()
-    await quiet
+    await idle
     assert await write == {}
     await one.close()

@@ -15,10 +15,10 @@ def test_each_change_of_the_type_is_reported_once() -> None:
     changes: list[str] = []
     store = AuthenticationStore(lambda: changes.append(store.type))
     for _ in range(2):
-        store.relist()
+        store.begin_list()
         store.upsert(authentication("OIDC"))
         store.upsert(authentication("None", "other"))
-        store.relisted()
+        store.end_list()
     assert (store.type, changes) == ("OIDC", ["OIDC"])
     store.upsert(authentication(""))
     store.upsert(authentication("None"))
@@ -30,9 +30,9 @@ def test_each_change_of_the_type_is_reported_once() -> None:
 def test_an_object_that_is_not_listed_any_more_is_gone() -> None:
     store = AuthenticationStore(lambda: None)
     store.upsert(authentication("OIDC"))
-    store.relist()
+    store.begin_list()
     assert store.type == "OIDC"
-    store.relisted()
+    store.end_list()
     assert store.type == ""
 
 

@@ -23,7 +23,7 @@ class Rung(list[InstanceKey]):
 def store() -> tuple[CryostatStore, Rung]:
     enqueued = Rung()
     cryostats = CryostatStore(enqueued.append)
-    cryostats.seen(None, body(10))
+    cryostats.handle_event(None, body(10))
     enqueued.clear()
     return cryostats, enqueued
 
@@ -36,64 +36,64 @@ def version(cryostats: CryostatStore) -> str:
 
 def test_a_change_that_comes_with_the_answer_to_our_status_write_is_not_lost() -> None:
     cryostats, enqueued = store()
-    cryostats.answered(body(12, {"enableAudit": True}))  # the change was version 11
+    cryostats.record_write(body(12, {"enableAudit": True}))  # the change was version 11
     assert enqueued == [OWNER]
-    cryostats.seen("MODIFIED", body(11, {"enableAudit": True}))
-    cryostats.seen("MODIFIED", body(12, {"enableAudit": True}))
+    cryostats.handle_event("MODIFIED", body(11, {"enableAudit": True}))
+    cryostats.handle_event("MODIFIED", body(12, {"enableAudit": True}))
     assert (enqueued, version(cryostats)) == ([OWNER], "12")
 
 
 def test_a_deletion_that_comes_with_the_answer_is_not_lost() -> None:
     cryostats, enqueued = store()
-    cryostats.answered(body(12, deletionTimestamp="2030-01-01T00:00:00Z"))
+    cryostats.record_write(body(12, deletionTimestamp="2030-01-01T00:00:00Z"))
     assert enqueued == [OWNER]
 
 
 def test_our_own_status_and_finalizer_ring_nobody() -> None:
     cryostats, enqueued = store()
-    cryostats.answered(body(11, finalizers=[constants.FINALIZER], managedFields=[{}]))
-    cryostats.seen("MODIFIED", body(11, finalizers=[constants.FINALIZER]))
+    cryostats.record_write(body(11, finalizers=[constants.FINALIZER], managedFields=[{}]))
+    cryostats.handle_event("MODIFIED", body(11, finalizers=[constants.FINALIZER]))
     assert (enqueued, version(cryostats)) == ([], "11")
 
 
 def test_a_late_answer_does_not_bring_an_older_state_back() -> None:
     cryostats, _ = store()
-    cryostats.seen("MODIFIED", body(13, {"enableAudit": True}))
-    cryostats.answered(body(12))
+    cryostats.handle_event("MODIFIED", body(13, {"enableAudit": True}))
+    cryostats.record_write(body(12))
     assert version(cryostats) == "13"
 
 
 def test_a_late_answer_does_not_bring_a_deleted_one_back() -> None:
     cryostats, enqueued = store()
-    cryostats.seen("DELETED", body(11))
-    cryostats.answered(body(12))
+    cryostats.handle_event("DELETED", body(11))
+    cryostats.record_write(body(12))
     assert (cryostats.get(OWNER), enqueued) == (None, [OWNER])
 
 
 def test_a_late_answer_does_not_replace_the_next_one_of_that_name() -> None:
     cryostats, _ = store()
-    cryostats.seen("ADDED", body(12, uid="v"))
-    cryostats.answered(body(13))
+    cryostats.handle_event("ADDED", body(12, uid="v"))
+    cryostats.record_write(body(13))
     assert version(cryostats) == "12"
 
 
 def test_the_deletion_of_an_earlier_one_leaves_the_next_alone() -> None:
     cryostats, _ = store()
-    cryostats.seen("ADDED", body(12, uid="v"))
-    cryostats.seen("DELETED", body(11))
+    cryostats.handle_event("ADDED", body(12, uid="v"))
+    cryostats.handle_event("DELETED", body(11))
     assert version(cryostats) == "12"
 
 
 def test_a_list_is_believed_even_if_it_is_older() -> None:
     cryostats, enqueued = store()
-    cryostats.seen(None, body(4))
+    cryostats.handle_event(None, body(4))
     assert (version(cryostats), enqueued) == ("4", [OWNER])
 
 
 def test_bookkeeping_is_not_kept() -> None:
     cryostats, _ = store()
     notes = {"kubectl.kubernetes.io/last-applied-configuration": "{}", "mine": "1"}
-    cryostats.seen("MODIFIED", body(11, managedFields=[{}], annotations=notes))
+    cryostats.handle_event("MODIFIED", body(11, managedFields=[{}], annotations=notes))
     found = cryostats.get(OWNER)
     assert found
     assert "managedFields" not in found["metadata"]

@@ -29,34 +29,34 @@ def test_pods_of_a_deployment_that_is_gone_are_waited_for_while_they_go() -> Non
     clock = Clock()
     pods = PodStore(enqueued.append, clock)
     pods.upsert(pod())
-    assert not pods.linger(OWNER, "database", alone=False)
-    assert pods.patience(OWNER) == math.inf
-    assert pods.linger(OWNER, "database", alone=True)  # garbage collection may not have found it yet
-    assert pods.patience(OWNER) == 5.0
+    assert not pods.is_terminating(OWNER, "database", orphaned=False)
+    assert pods.recheck_after(OWNER) == math.inf
+    assert pods.is_terminating(OWNER, "database", orphaned=True)  # garbage collection may not have found it yet
+    assert pods.recheck_after(OWNER) == 5.0
     pods.upsert(pod(going=True))
     clock.now += 60
-    assert pods.linger(OWNER, "database", alone=True)
-    assert not pods.linger(OWNER, "storage", alone=True)
+    assert pods.is_terminating(OWNER, "database", orphaned=True)
+    assert not pods.is_terminating(OWNER, "storage", orphaned=True)
     pods.remove(pod())
     assert enqueued == [OWNER]
-    assert not pods.linger(OWNER, "database", alone=True)
+    assert not pods.is_terminating(OWNER, "database", orphaned=True)
 
 
 def test_pods_that_do_not_go_are_there_to_stay() -> None:
     clock = Clock()
     pods = PodStore(lambda _: None, clock)
     pods.upsert(pod())
-    assert pods.linger(OWNER, "database", alone=True)
+    assert pods.is_terminating(OWNER, "database", orphaned=True)
     clock.now += 5.1
-    assert not pods.linger(OWNER, "database", alone=True)
-    assert pods.patience(OWNER) == math.inf
+    assert not pods.is_terminating(OWNER, "database", orphaned=True)
+    assert pods.recheck_after(OWNER) == math.inf
 
 
 def test_pods_that_have_ended_hold_no_volume() -> None:
     pods = PodStore(lambda _: None, Clock())
     pods.upsert(pod(going=True))
     pods.upsert(pod(going=True, phase="Failed"))
-    assert not pods.linger(OWNER, "database", alone=True)
+    assert not pods.is_terminating(OWNER, "database", orphaned=True)
 
 
 def test_what_a_list_no_longer_shows_is_gone() -> None:
@@ -64,8 +64,8 @@ def test_what_a_list_no_longer_shows_is_gone() -> None:
     pods = PodStore(enqueued.append, Clock())
     blocked = {"state": {"waiting": {"reason": "ImagePullBackOff", "message": "no such image"}}, "name": "c"}
     pods.upsert(pod("ill", containerStatuses=[blocked]))
-    assert pods.troubles(OWNER) == {"database": "container c: ImagePullBackOff no such image"}
-    pods.relist()
-    pods.relisted()
-    assert pods.troubles(OWNER) == {}
+    assert pods.failures(OWNER) == {"database": "container c: ImagePullBackOff no such image"}
+    pods.begin_list()
+    pods.end_list()
+    assert pods.failures(OWNER) == {}
     assert enqueued == [OWNER, OWNER]

@@ -12,6 +12,7 @@ from cryostat_operator.api import constants
 from cryostat_operator.metrics import Metrics
 from cryostat_operator.observe.cryostats import CryostatStore
 from cryostat_operator.observe.owned_objects import OwnedObjects
+from cryostat_operator.observe.triggers import Triggers
 from cryostat_operator.plan.model.kinds import InstanceKey, Key, Obj, path_of
 from cryostat_operator.reconcile.adoption import Adoption
 from cryostat_operator.reconcile.applier import Applier
@@ -33,7 +34,10 @@ class Cluster:
 
     def __post_init__(self) -> None:
         self.enqueued: list[InstanceKey] = []
-        self.owned = OwnedObjects(self.enqueued.append, lambda key, _: self.enqueued.append(key))
+        triggers = Triggers(
+            self.enqueued.append, lambda key, _: self.enqueued.append(key), lambda: None, lambda _: None
+        )
+        self.owned = OwnedObjects(triggers, lambda _: True)
         self.cryostats = CryostatStore(self.enqueued.append)
         self.applier = Applier(self.server, self.owned)
         self.adoption = Adoption(self.server, self.owned)
@@ -51,7 +55,7 @@ class Cluster:
             "spec": {} if spec is None else spec,
         }
         body = self.server.put(CRYOSTAT_PATH, obj)
-        self.cryostats.seen("MODIFIED", body)
+        self.cryostats.handle_event("MODIFIED", body)
         return body
 
     def live_cryostat(self) -> Obj:
@@ -65,7 +69,7 @@ class Cluster:
         metadata = {"name": key.name, **fields.pop("metadata", {})}
         obj = self.server.put(path_of(key), {"kind": key.kind, "metadata": metadata, **fields})
         if cached:
-            self.owned.put(key.kind, obj, enqueue=False)
+            self.owned.record_write(key.kind, obj)
         return obj
 
     def events(self) -> list[tuple[str, str]]:

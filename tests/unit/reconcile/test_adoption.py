@@ -28,7 +28,7 @@ async def test_owned_objects_get_the_ownership_labels(cluster: Cluster) -> None:
     cluster.put(MAP, cached=False, metadata={**OWNED, "labels": {"kept": "1"}}, data={"a": "1"})
     await cluster.adoption.adopt(INSTANCE, "uid")
     assert labels(cluster, MAP) == {"kept": "1", **OWNERSHIP_LABELS}
-    assert MAP in cluster.owned.of(INSTANCE)
+    assert MAP in cluster.owned.records(INSTANCE)
 
 
 async def test_objects_of_others_are_left_alone(cluster: Cluster) -> None:

@@ -37,7 +37,7 @@ class FakeObserver:
     """Observes the API server double directly, without watches."""
 
     def __init__(self, cluster: Cluster) -> None:
-        self.children = cluster.owned
+        self.owned = cluster.owned
         self.pods = NoPods()
         self.forgotten: list[InstanceKey] = []
         self._server = cluster.server
@@ -48,8 +48,8 @@ class FakeObserver:
             apis=frozenset(KINDS) - OPTIONAL,
             namespaces={key.namespace: NamespaceState()},
             data=dict(self._data),
-            live=self.children.live(key),
-            in_sync={k: record.agreed for k, record in self.children.of(key).items() if record.agreed},
+            live=self.owned.live(key),
+            in_sync={k: record.in_sync_with for k, record in self.owned.records(key).items() if record.in_sync_with},
             api_server=("10.0.0.1",),
         )
 
@@ -88,7 +88,7 @@ async def test_a_new_cryostat_gets_its_finalizer_before_anything_else(cluster: C
     assert cluster.server.find(Key("Deployment", "here", "sample"))
     assert others[-1] == ("PATCH", f"{CRYOSTAT_PATH}/status")
     objects = [path for method, path in others if method == "POST" and not path.endswith("/events")]
-    assert len(objects) == len(cluster.owned.of(INSTANCE)) == len(others) - len(cluster.events()) - 1
+    assert len(objects) == len(cluster.owned.records(INSTANCE)) == len(others) - len(cluster.events()) - 1
 
 
 async def test_a_cryostat_in_sync_costs_no_request(cluster: Cluster, reconciler: Reconciler) -> None:
@@ -105,7 +105,7 @@ async def test_a_deleted_object_is_created_again(cluster: Cluster, reconciler: R
     await reconciler(INSTANCE)
     key = Key("Service", "here", "sample")
     cluster.server.remove(key)
-    cluster.owned.drop(INSTANCE, key, enqueue=False)
+    cluster.owned.remove(INSTANCE, key)
     cluster.server.requests.clear()
     await reconciler(INSTANCE)
     assert cluster.server.writes[0] == ("POST", "/api/v1/namespaces/here/services")
@@ -217,9 +217,9 @@ async def test_nothing_is_written_after_a_restart(cluster: Cluster, reconciler: 
     await reconciler(INSTANCE)
     await reconciler(INSTANCE)
     restarted = Cluster(cluster.server)
-    restarted.cryostats.seen(None, cluster.live_cryostat())
-    for key in cluster.owned.of(INSTANCE):
-        restarted.owned.put(key.kind, cast(Obj, cluster.server.find(key)), enqueue=False)
+    restarted.cryostats.handle_event(None, cluster.live_cryostat())
+    for key in cluster.owned.records(INSTANCE):
+        restarted.owned.record_write(key.kind, cast(Obj, cluster.server.find(key)))
     observer = cast(Observer, FakeObserver(restarted))
     again = Reconciler(cluster.server, observer, restarted.cryostats, Settings(service_tls=False), restarted.metrics)
     cluster.server.requests.clear()

@@ -40,7 +40,7 @@ async def write(
 async def test_a_created_object_is_cached_without_enqueuing(cluster: Cluster) -> None:
     outcome = await write(cluster, "create", MAP, desired(MAP))
     assert outcome.state == "applied"
-    assert MAP in cluster.owned.of(INSTANCE)
+    assert MAP in cluster.owned.records(INSTANCE)
     assert cluster.enqueued == []
 
 
@@ -112,7 +112,7 @@ async def test_an_object_that_the_cache_had_not_received_yet_is_compared_again(c
     outcome = await write(cluster, "create", MAP, desired(MAP))
     assert outcome.problem
     assert (outcome.problem.reason, outcome.is_lasting_refusal) == ("Conflict", False)
-    assert MAP in cluster.owned.of(INSTANCE)
+    assert MAP in cluster.owned.records(INSTANCE)
     assert cluster.enqueued == [INSTANCE]
 
 

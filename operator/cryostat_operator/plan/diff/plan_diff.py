@@ -13,7 +13,7 @@ from typing import Literal
 from ...api import constants
 from ..model import names
 from ..model.desired_state import Plan, component_of
-from ..model.kinds import KINDS, Key, Obj
+from ..model.kinds import KINDS, PARTIAL, Key, Obj
 from ..model.problems import Problem
 from ..model.reasons import Reason
 from ..model.requests import CertificateRequest, CopyRequest, Request
@@ -46,9 +46,6 @@ class Change:
     component: str = "core"
     live: Obj | None = None
     event: Problem | None = None
-
-
-_ISSUER = "cert-manager.io/issuer-name"
 
 
 def compare(plan: Plan, snapshot: Snapshot, uid: str) -> list[Change]:
@@ -177,7 +174,9 @@ def _write(
     if live is None:
         return None if key in snapshot.leaving else Change("create", key, wish, order)
     if "deletionTimestamp" in live["metadata"]:
-        return None  # its end rings again
+        return None  # its DELETED event enqueues the instance
+    if PARTIAL in live:
+        return None  # what was not read cannot be compared
     fixed = (path for path in KINDS[key.kind].immutable if at(wish, path) is not None)
     if any(at(wish, path) != at(live, path) for path in fixed) or _headless(wish) != _headless(live):
         return Change("recreate", key, wish, order, live["metadata"]["uid"])
@@ -219,7 +218,9 @@ def _issued_for(key: Key, live: Obj) -> bool:
     labels, annotations = live["metadata"].get("labels") or {}, live["metadata"].get("annotations") or {}
     name = labels.get(constants.LABEL_NAME, "")
     issuers = (f"{name}-ca", f"{name}-self-signed")
-    return annotations.get(_ISSUER) in issuers and key.namespace == labels.get(constants.LABEL_NAMESPACE)
+    return annotations.get(constants.ANNOTATION_ISSUER) in issuers and key.namespace == labels.get(
+        constants.LABEL_NAMESPACE
+    )
 
 
 def _looked_after(key: Key, live: Obj, snapshot: Snapshot) -> bool:

@@ -13,6 +13,10 @@ Obj = dict[str, Any]
 """One Kubernetes object in the shape of its JSON."""
 
 
+PARTIAL = "cryostat-operator/partial"
+"""Field of a cached object that has only the metadata that decides about ownership and deletion."""
+
+
 class Key(NamedTuple):
     """Identity of an object in the cluster; `namespace` is empty for cluster-scoped kinds."""
 

@@ -1,0 +1,128 @@
+"""Which resources are watched, and the reflectors that watch them."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Iterable
+from contextlib import suppress
+
+from ..api import constants
+from ..kube.client import Client
+from ..kube.discovery import DEFINITIONS, Discovery
+from ..kube.reflector import Reflector, Source, Store
+from ..plan.model.kinds import KINDS, collection_path
+from .api_server import ApiServerEndpoints
+from .authentication import AuthenticationStore
+from .namespaces import NamespaceStore
+from .owned_objects import OwnedObjects
+from .pods import SELECTOR, PodStore
+from .reference_store import ReferenceNotifier, ReferenceStore
+
+OWNED_SELECTOR = f"{constants.LABEL_NAME},{constants.LABEL_NAMESPACE}"
+FOREIGN_SELECTOR = f"!{constants.LABEL_NAME}"
+_AUTHENTICATION = "Authentication"
+OPTIONAL_SYNC_TIMEOUT = 10.0  # seconds that the first list of an optional kind may take
+
+
+class Informers:
+    """One reflector for each watched resource.
+
+    Watched are the objects with ownership labels of all kinds of `KINDS` that the API server serves, the pods of
+    instances, and the metadata of all namespaces and of all Secrets and ConfigMaps without ownership labels.
+    """
+
+    def __init__(
+        self,
+        client: Client,
+        owned: OwnedObjects,
+        namespaces: NamespaceStore,
+        pods: PodStore,
+        references: dict[str, ReferenceStore],
+        api_server: ApiServerEndpoints,
+        authentication: AuthenticationStore,
+        on_kinds_changed: Callable[[], None],
+    ) -> None:
+        """`on_kinds_changed` is called when the API server serves other kinds than before."""
+        self._client = client
+        self._owned = owned
+        self._references = references
+        self._authentication = authentication
+        self._on_kinds_changed = on_kinds_changed
+        self._reflectors: dict[str, tuple[Reflector, asyncio.Task[None]]] = {}
+        self._discovery_task: asyncio.Task[None] | None = None
+        self.discovery = Discovery(client, self._on_discovery)
+        self._always: dict[str, tuple[Source, Store]] = {
+            "Namespace": (Source("/api/v1/namespaces", metadata_only=True), namespaces),
+            "Pod": (Source("/api/v1/pods", SELECTOR), pods),
+            "EndpointSlice": (ApiServerEndpoints.SOURCE, api_server),
+        }
+        for kind, store in references.items():
+            source = Source(collection_path(kind), FOREIGN_SELECTOR, metadata_only=True)
+            self._always[f"foreign {kind}"] = source, store
+        for name, source in DEFINITIONS.items():
+            self._always[name] = source, self.discovery.definitions()
+
+    async def start(self) -> None:
+        """Start to watch. Returns when every required resource was listed once."""
+        await self.discovery.discover_until_answered()
+        for name, (source, store) in self._always.items():
+            self._watch(name, source, store)
+        self._discovery_task = asyncio.create_task(self.discovery.run(), name="discovery")
+        await self._wait_until_synced(list(self._reflectors))
+
+    async def stop(self) -> None:
+        """Stop all watches."""
+        tasks = [task for _, task in self._reflectors.values()]
+        if self._discovery_task:
+            tasks.append(self._discovery_task)
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+    @property
+    def seconds_since_contact(self) -> float:
+        """Seconds since the last message on the watch that has been silent for the longest time.
+
+        Watches of optional kinds do not count.
+        """
+        required = [r for name, (r, _) in self._reflectors.items() if not _is_optional(name)]
+        return max((reflector.seconds_since_contact for reflector in required), default=0.0)
+
+    async def _on_discovery(self, added: frozenset[str], removed: frozenset[str]) -> None:
+        """Watch the added kinds, and drop the objects of the removed ones."""
+        for kind in sorted(removed):
+            self._reflectors.pop(kind)[1].cancel()
+            store = self._owned.store(kind)
+            store.begin_list()
+            store.end_list()
+        if "Route" in removed:
+            self._reflectors.pop(_AUTHENTICATION)[1].cancel()
+        for kind in sorted(added):
+            self._watch(kind, Source(collection_path(kind), OWNED_SELECTOR), self._store(kind))
+        if "Route" in added:
+            self._watch(_AUTHENTICATION, AuthenticationStore.SOURCE, self._authentication)
+            added |= {_AUTHENTICATION}
+        await self._wait_until_synced(added)
+        self._on_kinds_changed()
+
+    async def _wait_until_synced(self, names: Iterable[str]) -> None:
+        """Wait for first lists; for those of optional kinds no longer than `OPTIONAL_SYNC_TIMEOUT`."""
+        names = list(names)
+        required = [self._reflectors[name][0].synced.wait() for name in names if not _is_optional(name)]
+        optional = [self._reflectors[name][0].synced.wait() for name in names if _is_optional(name)]
+        await asyncio.gather(*required)
+        with suppress(TimeoutError):
+            await asyncio.wait_for(asyncio.gather(*optional), OPTIONAL_SYNC_TIMEOUT)
+
+    def _watch(self, name: str, source: Source, store: Store) -> None:
+        reflector = Reflector(self._client, source, store)
+        self._reflectors[name] = (reflector, asyncio.create_task(reflector.run(), name=f"watch {name}"))
+
+    def _store(self, kind: str) -> Store:
+        store = self._owned.store(kind)
+        return ReferenceNotifier(store, self._references[kind]) if kind in self._references else store
+
+
+def _is_optional(name: str) -> bool:
+    """Whether a watched resource may be missing from the cluster."""
+    return name == _AUTHENTICATION or (name in KINDS and KINDS[name].optional)

@@ -1,0 +1,110 @@
+"""Reads the Secrets and ConfigMaps that a plan depends on, as far as they are not known yet."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping
+from typing import NamedTuple
+
+from ..kube.client import Client
+from ..plan.diff.ownership import belongs_to
+from ..plan.model.kinds import InstanceKey, Key, Obj
+from ..plan.model.snapshot import ContentSummary, ReferenceData
+from ..plan.planner import Desired
+from .owned_objects import OwnedObjects
+from .reference_store import ReferenceStore
+
+Name = tuple[str, str]  # kind and name of a Secret or ConfigMap in the namespace of the instance
+
+
+class _Dependencies(NamedTuple):
+    """The Secrets and ConfigMaps of one plan.
+
+    Attributes:
+        required: all that the plan depends on.
+        generated: those of them whose content the operator generates.
+        restorable: those of them that a user may restore, for example from a backup, without any label.
+    """
+
+    required: frozenset[Name] = frozenset()
+    generated: frozenset[Name] = frozenset()
+    restorable: frozenset[Name] = frozenset()
+
+
+class ReferenceResolver:
+    """Knows which Secrets and ConfigMaps each instance depends on, and their content summaries."""
+
+    def __init__(self, client: Client, owned: OwnedObjects, stores: Mapping[str, ReferenceStore]) -> None:
+        self._client = client
+        self._owned = owned
+        self._stores = stores
+        self._dependencies: dict[InstanceKey, _Dependencies] = {}
+
+    def content(self, instance: InstanceKey, live: Mapping[Key, Obj]) -> dict[Name, ContentSummary | None]:
+        """Summaries of what the last plan depended on; None for objects that do not exist.
+
+        An object that was not read since it changed is left out.
+        """
+        records = self._owned.records(instance)
+        dependencies = self._dependencies.get(instance, _Dependencies())
+        found: dict[Name, ContentSummary | None] = {}
+        for kind, name in dependencies.required:
+            key, store = Key(kind, instance.namespace, name), self._stores[kind]
+            is_generated = (kind, name) in dependencies.generated
+            if key in live and key in records:  # it may have been deleted while others were read
+                found[kind, name] = records[key].data
+            elif is_generated and not live:
+                found[kind, name] = None  # a new instance: creating the Secret shows whether one exists
+            elif store.is_known(instance.namespace, name):
+                is_foreign = is_generated and not self._is_owned(instance, key)
+                found[kind, name] = None if is_foreign else store.summary(instance.namespace, name)
+        return found
+
+    async def resolve(self, instance: InstanceKey, desired: Desired) -> ReferenceData:
+        """Read the Secrets and ConfigMaps that a plan depends on and that are not known yet.
+
+        Returns:
+            Content of all that the plan depends on, without what changed while it was read.
+
+        Raises:
+            ApiError: an object cannot be read.
+        """
+        live = desired.instance.snapshot.live
+        before, now = self._dependencies.get(instance), _dependencies(instance, desired)
+        if before != now:
+            self._dependencies[instance] = now
+            for kind, store in self._stores.items():
+                store.set_references(instance, {name for k, name in now.required if k == kind})
+        written = set(desired.objects) - set(desired.requests)
+        planned = {(key.kind, key.name) for key in written if key.namespace == instance.namespace}
+        unknown = sorted(now.required - set(self.content(instance, live)) - planned)
+        await asyncio.gather(*(self._read(instance, kind, name) for kind, name in unknown))
+        return self.content(instance, live)
+
+    def forget_instance(self, instance: InstanceKey) -> None:
+        """Drop all that is known of the references of an instance."""
+        self._dependencies.pop(instance, None)
+        for store in self._stores.values():
+            store.set_references(instance, set())
+
+    def _is_owned(self, instance: InstanceKey, key: Key) -> bool:
+        """Whether an object without ownership labels, where one of the instance should be, is owned or restored."""
+        metadata = self._stores[key.kind].metadata(key.namespace, key.name)
+        if metadata is None:
+            return False
+        is_restorable = (key.kind, key.name) in self._dependencies[instance].restorable
+        return is_restorable or belongs_to(metadata, key, instance)
+
+    async def _read(self, instance: InstanceKey, kind: str, name: str) -> None:
+        store = self._stores[kind]
+        revision = store.revision(instance.namespace, name)
+        found = await self._client.get_or_none(Key(kind, instance.namespace, name))
+        store.store(instance.namespace, name, found, revision)
+
+
+def _dependencies(instance: InstanceKey, desired: Desired) -> _Dependencies:
+    requests = {key: request for key, request in desired.requests.items() if key.namespace == instance.namespace}
+    generated = frozenset((key.kind, key.name) for key in requests)
+    restorable = frozenset((key.kind, key.name) for key, request in requests.items() if request.restores)
+    referenced = frozenset((reference.kind, reference.name) for reference in desired.references)
+    return _Dependencies(generated | referenced, generated, restorable)

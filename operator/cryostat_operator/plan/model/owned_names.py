@@ -1,0 +1,64 @@
+"""The names that the objects of one instance can have."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+
+from . import names
+from .kinds import InstanceKey, Key
+
+# Suffixes of the instance's name; the empty one stands for the name itself. A test compares them with real plans.
+_SUFFIXES: Mapping[str, tuple[str, ...]] = {
+    "ServiceAccount": ("",),
+    "Secret": (
+        "-agent-tls",
+        "-auth-proxy",
+        "-basic-auth",
+        "-database-tls",
+        "-db",
+        "-grafana-basic",
+        "-keystore",
+        "-oauth2-cookie",
+        "-reports-tls",
+        "-storage",
+        "-storage-tls",
+        "-tls",
+    ),
+    "ConfigMap": ("-agent-proxy", "-lock", "-oauth2-proxy-cfg"),
+    "PersistentVolumeClaim": ("", "-database", "-storage"),
+    "Service": ("", "-agent", "-database", "-reports", "-storage"),
+    "NetworkPolicy": (
+        "-internal-ingress",
+        "-internal-egress",
+        "-db-internal-ingress",
+        "-db-internal-egress",
+        "-reports-internal-ingress",
+        "-reports-internal-egress",
+        "-storage-internal-ingress",
+        "-storage-internal-egress",
+    ),
+    "Ingress": ("",),
+    "Route": ("",),
+    "RoleBinding": ("",),
+    "Issuer": ("-ca", "-self-signed"),
+    "Certificate": ("", "-agent-proxy", "-ca", "-database", "-reports", "-storage"),
+    "Deployment": ("", "-database", "-reports", "-storage"),
+}
+
+_AGENT = re.compile(r"cryostat-agent-[0-9a-f]{64}")
+
+
+def can_own(instance: InstanceKey, key: Key) -> bool:
+    """Whether a plan of this instance can contain an object of this kind, namespace and name."""
+    suffix = key.name.removeprefix(instance.name)
+    if key.namespace == instance.namespace and suffix != key.name and suffix in _SUFFIXES.get(key.kind, ()):
+        return True
+    if key.namespace == instance.namespace and key.kind in ("Secret", "Certificate") and _AGENT.fullmatch(key.name):
+        return True  # the certificate of the agents in any target namespace, before it is copied there
+    return key.name in {
+        names.instance_hash_name(*instance),
+        names.ca_secret(*instance),
+        names.agent_callback_service(*instance),
+        names.agent_certificate(*instance, key.namespace),
+    }

@@ -1,0 +1,84 @@
+"""Large objects with the ownership labels, which any user can create, do not exhaust the operator's memory."""
+
+from __future__ import annotations
+
+import base64
+import random
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import yaml
+
+from cryostat_operator.api import constants
+from tests.cluster.api import Object
+from tests.cluster.controlplane import ControlPlane
+from tests.cluster.operator_process import ROOT, OperatorProcess
+from tests.cluster.scenario import Scenario
+
+_COUNT = 200
+_BYTES = 1_000_000
+
+
+@pytest.fixture
+def scenario(installed_plane: ControlPlane, tmp_path: Path) -> Iterator[Scenario]:
+    scenario = Scenario(installed_plane, tmp_path)
+    yield scenario
+    scenario.clean()
+    scenario.stop()
+
+
+def peak(operator: OperatorProcess) -> float:
+    """The most resident memory that the process has used, in MiB."""
+    lines = Path(f"/proc/{operator.process.pid}/status").read_text().splitlines()
+    return int(next(line for line in lines if line.startswith("VmHWM:")).split()[1]) / 1024
+
+
+def limit() -> float:
+    """The memory limit of the shipped Deployment, in MiB."""
+    deployment = yaml.safe_load((ROOT / "manifests" / "40-deployment.yaml").read_text())
+    [container] = deployment["spec"]["template"]["spec"]["containers"]
+    text = container["resources"]["limits"]["memory"]
+    assert text.endswith("Mi")
+    return float(text.removesuffix("Mi"))
+
+
+def labels(namespace: str, name: str) -> Object:
+    return {constants.LABEL_NAME: name, constants.LABEL_NAMESPACE: namespace}
+
+
+def flood(scenario: Scenario, namespace: str, instance: str, prefix: str, count: int = _COUNT) -> None:
+    """ConfigMaps, and some Secrets and Deployments, of 1 MB each with the labels of an instance."""
+    source = random.Random(1)
+    for number in range(count):
+        content = base64.b64encode(source.randbytes(_BYTES * 3 // 4)).decode()
+        metadata = {"name": f"{prefix}{number}", "namespace": namespace, "labels": labels(namespace, instance)}
+        obj: Object = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": metadata, "data": {"x": content}}
+        if number % 10 == 8:
+            obj["kind"] = "Secret"
+        if number % 10 == 9:
+            template = {
+                "metadata": {"labels": {"a": "b"}},
+                "spec": {"containers": [{"name": "c", "image": "i", "env": [{"name": "X", "value": content}]}]},
+            }
+            spec = {"replicas": 0, "selector": {"matchLabels": {"a": "b"}}, "template": template}
+            obj = {"apiVersion": "apps/v1", "kind": "Deployment", "metadata": metadata, "spec": spec}
+        scenario.api.create(obj)
+
+
+def test_large_objects_with_the_ownership_labels_fit_into_the_shipped_limit(scenario: Scenario) -> None:
+    namespace, other = scenario.namespace(), scenario.namespace()
+    flood(scenario, namespace, "missing", "x-")
+    operator = scenario.start()
+    started = peak(operator)
+    cryostat = scenario.cryostat(other)
+    scenario.ready(cryostat)
+    flood(scenario, other, "x", "x-", 50)  # now they arrive by the watch, with the labels of an existing Cryostat
+    scenario.settle()
+    assert peak(operator) < limit() * 0.75, f"{started:.0f} MiB after the start"
+    print(f"peak: {started:.0f} MiB after the start, {peak(operator):.0f} MiB in the end")
+    scenario.stop()
+    operator = scenario.start()
+    scenario.settle()
+    assert peak(operator) < limit() * 0.75
+    print(f"peak: {peak(operator):.0f} MiB after a restart")

@@ -1,0 +1,177 @@
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+from aiohttp import web
+
+from cryostat_operator.kube import client as client_module
+from cryostat_operator.kube.client import MAX_ATTEMPTS, MERGE_PATCH, accept_metadata
+from cryostat_operator.kube.errors import ApiError, ApiUnavailable
+from cryostat_operator.plan.model.kinds import Key
+from tests.unit.kube.server import FakeServer
+
+KEY = Key("Service", "a", "x")
+NOT_FOUND = {"reason": "NotFound", "message": "services x not found", "details": {"kind": "services", "name": "x"}}
+
+
+async def test_a_request_after_429_waits_as_long_as_the_server_asks() -> None:
+    server = FakeServer()
+    server.respond(429, Retry_After="0.1")
+    server.respond(200, {"a": 1})
+    async with server.running() as client:
+        assert await client.get(KEY) == {"a": 1}
+    assert [r.path for r in server.requests] == ["/api/v1/namespaces/a/services/x"] * 2
+
+
+async def test_a_server_that_stays_overloaded_is_unavailable() -> None:
+    server = FakeServer()
+    for _ in range(MAX_ATTEMPTS):
+        server.respond(429, Retry_After="0.1")
+    async with server.running() as client:
+        with pytest.raises(ApiUnavailable, match="overloaded"):
+            await client.get(KEY)
+    assert len(server.requests) == MAX_ATTEMPTS
+
+
+async def test_after_401_the_client_logs_in_again() -> None:
+    server = FakeServer()
+    server.respond(401)
+    server.respond(200, {"a": 1})
+    async with server.running() as client:
+        assert await client.get(KEY) == {"a": 1}
+    assert [r.headers["Authorization"] for r in server.requests] == ["Bearer token-0", "Bearer token-1"]
+    assert server.logins == 1
+
+
+async def test_credentials_that_are_never_accepted_end_in_an_error() -> None:
+    server = FakeServer()
+    for _ in range(MAX_ATTEMPTS):
+        server.respond(401)
+    async with server.running() as client:
+        with pytest.raises(ApiUnavailable, match="credentials"):
+            await client.get(KEY)
+
+
+async def test_only_a_missing_object_is_none() -> None:
+    server = FakeServer()
+    server.respond(404, NOT_FOUND)
+    server.respond(404, NOT_FOUND)
+    server.respond(403, {"reason": "Forbidden", "message": "no"})
+    async with server.running() as client:
+        assert await client.get_or_none(KEY) is None
+        assert await client.get_or_none("/apis/x") is None
+        with pytest.raises(ApiError, match="no") as found:
+            await client.get_or_none(KEY)
+    assert found.value.status == 403
+    assert server.requests[1].path == "/apis/x"
+
+
+async def test_the_status_is_patched_at_its_subresource() -> None:
+    server = FakeServer()
+    server.respond(200, {"a": 1})
+    async with server.running() as client:
+        assert await client.patch_status("/apis/c", {"conditions": [], "old": None}) == {"a": 1}
+    [request] = server.requests
+    assert (request.method, request.path, request.headers["Content-Type"]) == ("PATCH", "/apis/c/status", MERGE_PATCH)
+    assert json.loads(server.bodies[0]) == {"status": {"conditions": [], "old": None}}
+
+
+async def test_a_deletion_names_the_uid_and_ignores_a_missing_object() -> None:
+    server = FakeServer()
+    server.respond(404, NOT_FOUND)
+    server.respond(200)
+    server.respond(409, {"reason": "Conflict", "message": "the UID differs"})
+    async with server.running() as client:
+        await client.delete(KEY, "u")
+        await client.delete(Key("Deployment", "a", "x"), "u")
+        with pytest.raises(ApiError, match="UID"):
+            await client.delete(KEY, "u")
+    policies = [json.loads(body)["propagationPolicy"] for body in server.bodies]
+    assert policies == ["Background", "Foreground", "Background"]
+    assert json.loads(server.bodies[0])["preconditions"] == {"uid": "u"}
+
+
+async def test_no_response_is_unavailable() -> None:
+    server = FakeServer()
+
+    async def drop(request: web.Request) -> web.StreamResponse:
+        assert request.transport
+        request.transport.abort()
+        return web.Response()
+
+    server.handler = drop
+    async with server.running() as client:
+        with pytest.raises(ApiUnavailable, match="PUT /api/v1/namespaces/a/services/x"):
+            await client.replace(KEY, {})
+
+
+async def test_a_page_is_delivered_item_by_item() -> None:
+    server = FakeServer()
+    server.respond(
+        200, {"kind": "List", "metadata": {"resourceVersion": "7", "continue": "c"}, "items": [{"a": 1}, {}]}
+    )
+    items: list[Any] = []
+    async with server.running() as client:
+        assert await client.list_page("/x", items.append, {"limit": "2"}) == {"resourceVersion": "7", "continue": "c"}
+    assert items == [{"a": 1}, {}]
+    assert server.requests[0].headers["Accept-Encoding"] == "identity"
+
+
+async def test_a_page_that_is_refused_or_malformed_is_an_error() -> None:
+    server = FakeServer()
+    server.respond(410, {"reason": "Expired", "message": "too old"})
+    server.respond(429, Retry_After="0.1")
+    server.respond(200, {"metadata": {}, "items": []})
+    async with server.running() as client:
+        with pytest.raises(ApiError, match="too old"):
+            await client.list_page("/x", lambda _: None, {})
+        assert await client.list_page("/x", lambda _: None, {}) == {}
+
+        async def cut(_: web.Request) -> web.StreamResponse:
+            return web.Response(body=b'{"items":[{"a":')
+
+        server.handler = cut
+        with pytest.raises(ApiUnavailable, match="malformed"):
+            await client.list_page("/x", lambda _: None, {})
+
+
+async def test_names_are_read_in_pages_of_metadata(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(client_module, "LIST_PAGE_SIZE", 1)
+    server = FakeServer()
+    server.respond(200, {"metadata": {"continue": "c"}, "items": [{"metadata": {"namespace": "a", "name": "x"}}]})
+    server.respond(200, {"metadata": {}, "items": [{"metadata": {"name": "y"}}]})
+    async with server.running() as client:
+        assert await client.list_names("/x") == [("a", "x"), ("", "y")]
+    assert [dict(r.query) for r in server.requests] == [{"limit": "1"}, {"limit": "1", "continue": "c"}]
+    assert server.requests[0].headers["Accept"] == accept_metadata("PartialObjectMetadataList")
+
+
+async def test_a_watch_yields_one_object_per_line() -> None:
+    server = FakeServer()
+
+    async def watch(request: web.Request) -> web.StreamResponse:
+        response = web.StreamResponse()
+        await response.prepare(request)
+        for part in (b'{"type":"ADDED"', b',"n":1}\n{"n":2}\n', b"\n", b'{"n":3}\n{"cut'):
+            await response.write(part)
+        return response
+
+    server.handler = watch
+    async with server.running() as client, client.watch("/x", {"resourceVersion": "7"}, "application/json") as events:
+        assert [event["n"] async for event in events] == [1, 2, 3]
+    query = dict(server.requests[0].query)
+    assert (query["resourceVersion"], query["watch"], query["allowWatchBookmarks"]) == ("7", "true", "true")
+
+
+@pytest.mark.parametrize(("status", "error"), [(401, ApiUnavailable), (429, ApiUnavailable), (410, ApiError)])
+async def test_a_watch_that_cannot_be_opened_is_an_error(status: int, error: type[ApiError]) -> None:
+    server = FakeServer()
+    server.respond(status, {"reason": "x", "message": "y"})
+    async with server.running() as client:
+        with pytest.raises(error) as found:
+            async with client.watch("/x", {}, "application/json"):
+                pass
+    assert found.value.status == status
+    assert server.logins == (1 if status == 401 else 0)

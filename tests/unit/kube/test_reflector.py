@@ -1,0 +1,187 @@
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+
+import pytest
+from aiohttp import web
+
+from cryostat_operator.kube import reflector as reflector_module
+from cryostat_operator.kube.client import Client
+from cryostat_operator.kube.reflector import Reflector, Source
+from tests.unit.kube.server import FakeServer
+
+
+def obj(name: str, version: int = 1) -> dict[str, Any]:
+    return {"metadata": {"name": name, "resourceVersion": str(version)}}
+
+
+class RecordingStore:
+    def __init__(self) -> None:
+        self.calls: list[str] = []
+        self.malformed = ""
+
+    def begin_list(self) -> None:
+        self.calls.append("begin")
+
+    def end_list(self) -> None:
+        self.calls.append("end")
+
+    def upsert(self, obj: dict[str, Any]) -> None:
+        name = obj["metadata"]["name"]
+        if name == self.malformed:
+            raise KeyError(name)
+        self.calls.append(f"+{name}")
+
+    def remove(self, obj: dict[str, Any]) -> None:
+        self.calls.append(f"-{obj['metadata']['name']}")
+
+
+class Collection(FakeServer):
+    """One resource: `pages` are listed, then `events` are watched; a watch without events stays open."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.pages: list[Any] = [page([])]
+        self.events: list[list[dict[str, Any]]] = []
+        self.handler = self.answer
+        self.status = 200
+
+    async def answer(self, request: web.Request) -> web.StreamResponse:
+        if self.status != 200:
+            return web.json_response({"reason": "x", "message": "y"}, status=self.status)
+        if "watch" not in request.query:
+            number = int(request.query.get("continue", 0))
+            return web.json_response(self.pages[number])
+        response = web.StreamResponse()
+        await response.prepare(request)
+        if not self.events:
+            await asyncio.sleep(60)
+        for event in self.events.pop(0):
+            await response.write(json.dumps(event).encode() + b"\n")
+        return response
+
+    @property
+    def watched(self) -> list[str]:
+        return [r.query["resourceVersion"] for r in self.requests if "watch" in r.query]
+
+
+def page(items: list[Any], version: int = 7, more: str = "") -> dict[str, Any]:
+    return {"metadata": {"resourceVersion": str(version), **({"continue": more} if more else {})}, "items": items}
+
+
+@asynccontextmanager
+async def running(server: Collection, store: RecordingStore, source: Source | None = None) -> AsyncIterator[Reflector]:
+    async with server.running() as client:
+        reflector = Reflector(client, source or Source("/x"), store)
+        task = asyncio.create_task(reflector.run())
+        try:
+            yield reflector
+        finally:
+            task.cancel()
+            await asyncio.gather(task, return_exceptions=True)
+
+
+async def until(condition: Any) -> None:
+    async with asyncio.timeout(20):
+        while not condition():
+            await asyncio.sleep(0.01)
+
+
+@pytest.fixture(autouse=True)
+def quick(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(reflector_module, "MIN_BACKOFF", 0.01)
+
+
+async def test_all_pages_are_one_list_and_the_watch_starts_at_its_version() -> None:
+    server, store = Collection(), RecordingStore()
+    server.pages = [page([obj("a")], more="1"), page([obj("b")], version=9)]
+    async with running(server, store) as reflector:
+        await reflector.synced.wait()
+        await until(lambda: server.watched)
+    assert store.calls == ["begin", "+a", "+b", "end"]
+    assert server.watched == ["9"]
+
+
+async def test_events_are_delivered_and_the_next_watch_continues_after_them() -> None:
+    server, store = Collection(), RecordingStore()
+    server.events = [
+        [
+            {"type": "ADDED", "object": obj("a", 8)},
+            {"type": "MODIFIED", "object": obj("a", 9)},
+            {"type": "DELETED", "object": obj("a", 10)},
+            {"type": "BOOKMARK", "object": obj("", 15)},
+        ]
+    ]
+    async with running(server, store):
+        await until(lambda: len(server.watched) == 2)
+    assert store.calls == ["begin", "end", "+a", "+a", "-a"]
+    assert server.watched == ["7", "15"]
+
+
+async def test_a_forgotten_version_leads_to_a_new_list() -> None:
+    server, store = Collection(), RecordingStore()
+    server.events = [[{"type": "ERROR", "object": {"code": 410, "reason": "Expired", "message": "too old"}}]]
+    async with running(server, store):
+        await until(lambda: len(server.watched) == 2)
+    assert store.calls == ["begin", "end", "begin", "end"]
+
+
+async def test_a_malformed_object_does_not_stop_the_others(caplog: pytest.LogCaptureFixture) -> None:
+    server, store = Collection(), RecordingStore()
+    store.malformed = "a"
+    server.pages = [page([obj("a"), obj("b")])]
+    async with running(server, store) as reflector:
+        await reflector.synced.wait()
+    assert store.calls == ["begin", "+b", "end"]
+    assert "Ignoring malformed object /x None/a" in caplog.text
+
+
+async def test_a_resource_that_is_not_served_is_empty() -> None:
+    server, store = Collection(), RecordingStore()
+    server.status = 404
+    async with running(server, store) as reflector:
+        await reflector.synced.wait()
+        await asyncio.sleep(0.2)
+    assert store.calls == ["begin", "begin", "end"]
+    assert len(server.requests) == 1  # the next attempt is a minute away
+
+
+async def test_an_outage_is_retried_and_not_taken_for_an_empty_list() -> None:
+    server, store = Collection(), RecordingStore()
+    server.status = 503
+    server.pages = [page([obj("a")])]
+    async with running(server, store) as reflector:
+        await until(lambda: len(server.requests) >= 3)
+        assert not reflector.synced.is_set()
+        assert "end" not in store.calls
+        server.status = 200
+        await reflector.synced.wait()
+    assert store.calls[-3:] == ["begin", "+a", "end"]
+
+
+async def test_selector_and_form_are_part_of_both_requests() -> None:
+    server, store = Collection(), RecordingStore()
+    async with running(server, store, Source("/x", "a=b", metadata_only=True)):
+        await until(lambda: server.watched)
+    listed, watched = server.requests
+    assert (listed.query["labelSelector"], watched.query["labelSelector"]) == ("a=b", "a=b")
+    assert "as=PartialObjectMetadataList;" in listed.headers["Accept"]
+    assert "as=PartialObjectMetadata;" in watched.headers["Accept"]
+
+
+async def test_the_time_since_the_last_message_starts_anew_with_each() -> None:
+    server, store = Collection(), RecordingStore()
+    client: Client
+    async with server.running() as client:
+        reflector = Reflector(client, Source("/x"), store)
+        reflector._last_contact -= 100.0
+        assert reflector.seconds_since_contact >= 100.0
+        task = asyncio.create_task(reflector.run())
+        await reflector.synced.wait()
+        assert reflector.seconds_since_contact < 50.0
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)

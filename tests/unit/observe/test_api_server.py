@@ -1,0 +1,31 @@
+from __future__ import annotations
+
+from cryostat_operator.observe.api_server import ApiServerEndpoints
+from tests.cluster.api import Object
+
+
+def endpoint_slice(name: str, *addresses: str) -> Object:
+    return {"metadata": {"name": name}, "endpoints": [{"addresses": list(addresses)}]}
+
+
+def test_addresses_of_all_slices_are_reported_when_they_change() -> None:
+    calls: list[tuple[str, ...]] = []
+    endpoints = ApiServerEndpoints(lambda: calls.append(endpoints.addresses))
+    endpoints.upsert(endpoint_slice("a", "10.0.0.2"))
+    endpoints.upsert(endpoint_slice("b", "10.0.0.1", "10.0.0.2"))
+    endpoints.upsert(endpoint_slice("b", "10.0.0.1"))
+    endpoints.remove(endpoint_slice("a"))
+    assert calls == [("10.0.0.2",), ("10.0.0.1", "10.0.0.2"), ("10.0.0.1",)]
+
+
+def test_no_addresses_are_the_old_ones_for_now() -> None:
+    calls: list[tuple[str, ...]] = []
+    endpoints = ApiServerEndpoints(lambda: calls.append(endpoints.addresses))
+    endpoints.upsert(endpoint_slice("a", "10.0.0.2"))
+    endpoints.begin_list()
+    endpoints.end_list()
+    assert endpoints.addresses == ("10.0.0.2",)
+    endpoints.begin_list()
+    endpoints.upsert(endpoint_slice("a", "10.0.0.3"))
+    endpoints.end_list()
+    assert calls == [("10.0.0.2",), ("10.0.0.3",)]

@@ -1,0 +1,198 @@
+from __future__ import annotations
+
+import random
+from typing import Any
+
+from cryostat_operator.observe.owned_objects import MAX_TOMBSTONES, OwnedObjects
+from cryostat_operator.observe.triggers import NOISE_DELAY, ROLLOUT_DELAY
+from cryostat_operator.plan.model.kinds import InstanceKey, Key
+from tests.unit.observe.objects import INSTANCE, LABELS, owned
+from tests.unit.observe.triggers import RecordedTriggers
+
+LOCK = Key("ConfigMap", "here", "x-lock")
+
+
+def cache(exists: bool = True) -> tuple[OwnedObjects, RecordedTriggers]:
+    recorded = RecordedTriggers()
+    return OwnedObjects(recorded.triggers, lambda _: exists), recorded
+
+
+def test_an_event_enqueues_and_a_write_does_not() -> None:
+    objects, recorded = cache()
+    objects.record_write("ConfigMap", owned("x-lock", 1))
+    assert recorded.now == []
+    objects.handle_event("ConfigMap", owned("x-lock", 1))
+    assert recorded.now == []  # known from the response
+    objects.handle_event("ConfigMap", owned("x-lock", 2, data={"a": "b"}))
+    assert recorded.now == [INSTANCE]
+    assert objects.live(INSTANCE)[LOCK]["data"] == {"a": "b"}
+
+
+def test_an_older_version_is_ignored() -> None:
+    objects, recorded = cache()
+    objects.handle_event("ConfigMap", owned("x-lock", 10))
+    recorded.clear()
+    objects.record_write("ConfigMap", owned("x-lock", 9, data={"a": "b"}))
+    objects.handle_event("ConfigMap", owned("x-lock", 9, data={"a": "b"}))
+    assert objects.records(INSTANCE)[LOCK].version == "10"
+    assert recorded.now == []
+
+
+def test_a_stale_response_does_not_bring_a_deleted_object_back() -> None:
+    objects, recorded = cache()
+    objects.store("ConfigMap").remove(owned("x-lock", 10))
+    objects.record_write("ConfigMap", owned("x-lock", 9))
+    assert objects.records(INSTANCE) == {}
+    objects.handle_event("ConfigMap", owned("x-lock", 11))  # it got its labels back
+    assert LOCK in objects.records(INSTANCE)
+    for number in range(MAX_TOMBSTONES):
+        objects.add_tombstone(owned(f"o{number}"))
+    objects.record_write("Secret", owned("x-db", 3, uid="o0"))
+    assert recorded.now == [INSTANCE]
+
+
+def test_status_changes_of_a_rollout_are_collected_and_noise_waits_longer() -> None:
+    objects, recorded = cache()
+
+    def deployment(version: int, message: str, **more: str) -> dict[str, Any]:
+        conditions = [{"type": "Available", "status": "True", "message": message}]
+        conditions += [{"type": "ReplicaFailure", "status": "True"}] if more else []
+        return owned("x", version, status={"conditions": conditions})
+
+    objects.handle_event("Deployment", deployment(1, "a"))
+    recorded.clear()
+    objects.handle_event("Deployment", deployment(2, "b"))
+    assert recorded.later == [(INSTANCE, NOISE_DELAY)]
+    objects.handle_event("Deployment", deployment(3, "b", failed="yes"))
+    assert recorded.later[1:] == [(INSTANCE, ROLLOUT_DELAY)]
+    assert recorded.now == []
+
+
+def test_a_status_change_outside_a_rollout_enqueues_at_once() -> None:
+    objects, recorded = cache()
+    ready = {"conditions": [{"type": "Ready", "status": "True"}]}
+    objects.handle_event("Certificate", owned("x", 1, status={}))
+    recorded.clear()
+    objects.handle_event("Certificate", owned("x", 2, status={"conditions": [{"type": "Ready", "status": "False"}]}))
+    assert (recorded.now, recorded.later) == ([], [(INSTANCE, ROLLOUT_DELAY)])
+    objects.handle_event("Certificate", owned("x", 3, status=ready))
+    assert recorded.now == [INSTANCE]
+
+
+def test_an_object_that_is_in_sync_stays_so_until_its_spec_changes() -> None:
+    objects, _ = cache()
+    objects.handle_event("ConfigMap", owned("x-lock", 1))
+    objects.mark_in_sync(INSTANCE, {LOCK: b"desired"})
+    objects.handle_event("ConfigMap", owned("x-lock", 2, status={"a": 1}))
+    assert objects.records(INSTANCE)[LOCK].in_sync_with == b"desired"
+    objects.mark_in_sync(INSTANCE, {})
+    assert objects.records(INSTANCE)[LOCK].in_sync_with == b"desired"
+    objects.handle_event("ConfigMap", owned("x-lock", 3, data={"a": "b"}))
+    assert objects.records(INSTANCE)[LOCK].in_sync_with == b""
+
+
+def test_an_object_whose_labels_were_edited_changes_its_instance() -> None:
+    objects, recorded = cache()
+    objects.handle_event("ConfigMap", owned("x-lock", 1))
+    recorded.clear()
+    objects.handle_event("ConfigMap", owned("x-lock", 2, labels=dict.fromkeys(LABELS, "y")))
+    assert recorded.now == [INSTANCE, InstanceKey("y", "y")]
+    assert objects.instances() == [InstanceKey("y", "y")]
+
+
+def test_a_list_removes_what_it_does_not_contain() -> None:
+    objects, recorded = cache()
+    store = objects.store("ConfigMap")
+    for name in ("x-lock", "x-agent-proxy"):
+        store.upsert(owned(name))
+    objects.handle_event("Service", owned("x"))
+    recorded.clear()
+    store.begin_list()
+    store.upsert(owned("x-lock"))
+    store.end_list()
+    assert set(objects.records(INSTANCE)) == {LOCK, Key("Service", "here", "x")}
+    assert recorded.now == [INSTANCE]
+
+
+def test_the_deletion_of_an_earlier_object_of_the_same_name_is_ignored() -> None:
+    objects, recorded = cache()
+    objects.handle_event("ConfigMap", owned("x-lock", 5, uid="new"))
+    recorded.clear()
+    objects.store("ConfigMap").remove(owned("x-lock", 4, uid="old"))
+    assert LOCK in objects.records(INSTANCE)
+    assert recorded.now == []
+
+
+def test_live_objects_do_not_change_with_the_cache() -> None:
+    objects, _ = cache()
+    objects.handle_event("ConfigMap", owned("x-lock", 1, data={"a": "1"}))
+    live = objects.live(INSTANCE)
+    objects.handle_event("ConfigMap", owned("x-lock", 2, data={"a": "2"}))
+    assert live[LOCK]["data"] == {"a": "1"}
+    assert live[LOCK] is live[LOCK]
+    assert list(objects.live(INSTANCE, only=[])) == []
+
+
+# --- bounded memory --------------------------------------------------------------------------------------------------
+
+
+def large(name: str, version: int = 1) -> dict[str, Any]:
+    return owned(name, version, data={"x": random.Random(name).randbytes(300_000).hex()})
+
+
+def size(objects: OwnedObjects) -> int:
+    return sum(len(r.body) for i in objects.instances() for r in objects.records(i).values())
+
+
+def test_bodies_of_objects_without_a_cryostat_are_not_kept() -> None:
+    objects, _ = cache(exists=False)
+    objects.handle_event("ConfigMap", owned("x-lock", data={"a": "b"}))
+    assert "data" not in objects.live(INSTANCE)[LOCK]
+    assert objects.incomplete(INSTANCE) == [LOCK]
+
+
+def test_bodies_of_objects_that_no_plan_can_contain_are_not_kept() -> None:
+    objects, _ = cache()
+    for number in range(50):
+        objects.handle_event("ConfigMap", large(f"x-{number}"))
+    assert size(objects) < 50 * 1000
+    assert objects.incomplete(INSTANCE) == []
+
+
+def test_large_bodies_are_read_again_and_not_kept() -> None:
+    objects, recorded = cache()
+    obj = large("x-lock")
+    objects.handle_event("ConfigMap", obj)
+    recorded.clear()
+    assert objects.incomplete(INSTANCE) == [LOCK]
+    objects.record_read("ConfigMap", obj)
+    assert objects.incomplete(INSTANCE) == [LOCK]
+    assert objects.live(INSTANCE, read={LOCK: obj})[LOCK] == obj
+    assert size(objects) < 1000
+    assert recorded.now == []
+
+
+def test_a_body_that_was_read_is_kept_once_the_cryostat_exists() -> None:
+    existing: set[InstanceKey] = set()
+    recorded = RecordedTriggers()
+    objects = OwnedObjects(recorded.triggers, existing.__contains__)
+    obj = owned("x-lock", data={"a": "b"})
+    objects.handle_event("ConfigMap", obj)
+    objects.mark_in_sync(INSTANCE, {LOCK: b"desired"})
+    existing.add(INSTANCE)
+    recorded.clear()
+    objects.record_read("ConfigMap", obj)
+    assert objects.incomplete(INSTANCE) == []
+    assert objects.records(INSTANCE)[LOCK].in_sync_with == b"desired"
+    assert objects.live(INSTANCE)[LOCK]["data"] == {"a": "b"}
+    assert recorded.now == []
+    objects.discard_bodies(INSTANCE)
+    assert objects.incomplete(INSTANCE) == [LOCK]
+
+
+def test_a_read_that_is_newer_than_the_cache_is_an_event() -> None:
+    objects, recorded = cache(exists=False)
+    objects.handle_event("ConfigMap", owned("x-lock", 1))
+    recorded.clear()
+    objects.record_read("ConfigMap", owned("x-lock", 2, data={"a": "b"}))
+    assert recorded.now == [INSTANCE]
