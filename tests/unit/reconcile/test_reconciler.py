@@ -26,11 +26,8 @@ OPTIONAL = {kind.kind for kind in KINDS.values() if kind.optional}
 class NoPods:
     """Pods of which nothing is known."""
 
-    def troubles(self, key: InstanceKey) -> Mapping[str, str]:
+    def failures(self, key: InstanceKey) -> Mapping[str, str]:
         return {}
-
-    def patience(self, key: InstanceKey) -> float:
-        return float("inf")
 
 
 class FakeObserver:
@@ -61,10 +58,13 @@ class FakeObserver:
             self._data[kind, name] = content_summary(obj) if obj else None
         return dict(self._data)
 
-    def renewal(self, key: InstanceKey) -> float | None:
+    def recheck_after(self, key: InstanceKey) -> float:
+        return float("inf")
+
+    def renewal_due(self, key: InstanceKey) -> float | None:
         return None
 
-    def forget(self, key: InstanceKey) -> None:
+    def forget_instance(self, key: InstanceKey) -> None:
         self.forgotten.append(key)
 
 

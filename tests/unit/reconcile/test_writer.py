@@ -17,7 +17,7 @@ from cryostat_operator.reconcile.secret_provider import SecretContent
 from cryostat_operator.reconcile.writer import Writer, metadata_patch
 from tests.unit.reconcile.conftest import INSTANCE, OWNERSHIP_LABELS, Cluster
 
-MAP, SECRET = Key("ConfigMap", "here", "x"), Key("Secret", "here", "x")
+MAP, SECRET = Key("ConfigMap", "here", "sample-lock"), Key("Secret", "here", "sample-db")
 OWNER = {"kind": constants.KIND, "apiVersion": constants.API_VERSION, "name": "sample", "uid": "u", "controller": True}
 
 
