@@ -21,6 +21,8 @@ from pydantic import (
 from pydantic.alias_generators import to_camel
 from pydantic_core import CoreSchema
 
+from . import embedded_shapes
+
 DNS_LABEL = r"[a-z0-9]([-a-z0-9]*[a-z0-9])?"
 DNS_SUBDOMAIN = rf"^{DNS_LABEL}(\.{DNS_LABEL})*$"
 # A host of which every label can be resolved (at most 63 characters each), or nothing.
@@ -118,13 +120,25 @@ StringMap = dict[StrictStr, StrictStr]
 # In this API, an empty string or object means the field is absent.
 EmptyIsAbsent = BeforeValidator(_empty_is_absent)
 
-ResourceRequirements = Annotated[dict[str, Any], Embedded("io.k8s.api.core.v1.ResourceRequirements")]
+ResourceRequirements = Annotated[
+    dict[str, Any],
+    AfterValidator(embedded_shapes.validator(embedded_shapes.RESOURCES)),
+    Embedded("io.k8s.api.core.v1.ResourceRequirements"),
+]
 SecurityContext = Annotated[dict[str, Any], Embedded("io.k8s.api.core.v1.SecurityContext")]
 PodSecurityContext = Annotated[dict[str, Any], Embedded("io.k8s.api.core.v1.PodSecurityContext")]
 NodeAffinity = Annotated[dict[str, Any], Embedded("io.k8s.api.core.v1.NodeAffinity")]
 PodAffinity = Annotated[dict[str, Any], Embedded("io.k8s.api.core.v1.PodAffinity")]
 PodAntiAffinity = Annotated[dict[str, Any], Embedded("io.k8s.api.core.v1.PodAntiAffinity")]
 Toleration = Annotated[dict[str, Any], Embedded("io.k8s.api.core.v1.Toleration")]
-PersistentVolumeClaimSpec = Annotated[dict[str, Any], Embedded("io.k8s.api.core.v1.PersistentVolumeClaimSpec")]
-IngressSpec = Annotated[dict[str, Any], Embedded("io.k8s.api.networking.v1.IngressSpec")]
+PersistentVolumeClaimSpec = Annotated[
+    dict[str, Any],
+    AfterValidator(embedded_shapes.validator(embedded_shapes.CLAIM)),
+    Embedded("io.k8s.api.core.v1.PersistentVolumeClaimSpec"),
+]
+IngressSpec = Annotated[
+    dict[str, Any],
+    AfterValidator(embedded_shapes.validator(embedded_shapes.INGRESS)),
+    Embedded("io.k8s.api.networking.v1.IngressSpec"),
+]
 ResourceAttributes = Annotated[dict[str, Any], Embedded("io.k8s.api.authorization.v1.ResourceAttributes")]

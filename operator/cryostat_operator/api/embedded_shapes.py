@@ -1,0 +1,90 @@
+"""Checks the shape of embedded Kubernetes types, as far as the operator reads them.
+
+The API server checks embedded types completely. These checks are for files, and for objects that were stored with
+another schema: a value of the wrong type is reported with its path instead of failing later.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+Check = Callable[[Any, str], None]
+"""`check(value, path)` raises ValueError if the value has the wrong type."""
+
+
+def text(value: Any, path: str) -> None:
+    """A string."""
+    _require(isinstance(value, str), path, "must be a string")
+
+
+def scalar(value: Any, path: str) -> None:
+    """A string or a number, for example a quantity."""
+    _require(isinstance(value, str | int | float) and not isinstance(value, bool), path, "must be a string or number")
+
+
+def list_of(item: Check) -> Check:
+    """A list of items, or null."""
+
+    def check(value: Any, path: str) -> None:
+        if value is None:
+            return
+        _require(isinstance(value, list), path, "must be a list")
+        for index, inner in enumerate(value):
+            item(inner, f"{path}[{index}]")
+
+    return check
+
+
+def map_of(item: Check) -> Check:
+    """A map with arbitrary keys, or null."""
+
+    def check(value: Any, path: str) -> None:
+        if value is None:
+            return
+        _require(isinstance(value, dict), path, "must be an object")
+        for key, inner in value.items():
+            item(inner, f"{path}.{key}")
+
+    return check
+
+
+def fields(known: Mapping[str, Check]) -> Check:
+    """An object, or null, whose known fields are checked; null fields count as absent."""
+
+    def check(value: Any, path: str) -> None:
+        if value is None:
+            return
+        _require(isinstance(value, dict), path, "must be an object")
+        for name, item in known.items():
+            if value.get(name) is not None:
+                item(value[name], f"{path}.{name}")
+
+    return check
+
+
+def validator(check: Check) -> Callable[[Any], Any]:
+    """Return a pydantic validator; its message has the path below the field."""
+
+    def validate(value: Any) -> Any:
+        check(value, "")
+        return value
+
+    return validate
+
+
+def _require(holds: bool, path: str, message: str) -> None:
+    if not holds:
+        raise ValueError(f"{path.lstrip('.')}: {message}" if path else message)
+
+
+RESOURCES = fields({"requests": map_of(scalar), "limits": map_of(scalar)})
+CLAIM = fields({"resources": RESOURCES, "accessModes": list_of(text), "storageClassName": text, "volumeName": text})
+_PATH = fields({"path": text, "backend": fields({"service": fields({"name": text})})})
+INGRESS = fields(
+    {
+        "ingressClassName": text,
+        "rules": list_of(fields({"host": text, "http": fields({"paths": list_of(_PATH)})})),
+        "tls": list_of(fields({"hosts": list_of(text)})),
+    }
+)
