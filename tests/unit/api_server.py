@@ -259,6 +259,6 @@ def _apply(obj: Obj, operation: Obj) -> None:
         return
     missing = index >= len(target) if isinstance(target, list) else index not in target
     if missing or (operation["op"] == "test" and target[index] != operation["value"]):
-        raise ApiError(422, "Invalid", f"the server rejected our request: {operation['path']} does not match")
+        raise ApiError(422, "Invalid", f"the server rejected the patch: {operation['path']} does not match")
     if operation["op"] == "remove":
         del target[index]

@@ -1,4 +1,4 @@
-"""Settings are read once; everybody may share them."""
+"""Settings are read once and cannot be changed afterwards."""
 
 from __future__ import annotations
 

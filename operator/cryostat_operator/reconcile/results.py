@@ -38,7 +38,7 @@ class Outcome:
 
     @property
     def is_lasting_refusal(self) -> bool:
-        """Whether the write fails again until somebody changes the cluster or the spec."""
+        """Whether the write fails again until the cluster or the spec changes."""
         return self.state == "refused" and self.retry_after is None
 
 
