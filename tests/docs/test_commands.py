@@ -119,7 +119,7 @@ class Workspace:
 
     def __init__(self, plane: ControlPlane, programs: Mapping[str, str], directory: Path, page: Path) -> None:
         self._api, self._directory = plane.api, directory
-        self.namespace = f"docs-{page.stem.lower()}"
+        self.namespace = f"docs-{page.stem.lower().replace('.', '-')}"
         for each in ROOT.iterdir():
             if not each.name.startswith("."):
                 (directory / each.name).symlink_to(each)

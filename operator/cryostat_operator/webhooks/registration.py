@@ -72,7 +72,7 @@ class Registration:
             interim_ca = b""  # the certificate at a given URL is trusted otherwise
         for name, (kind, webhooks) in self._configurations.items():
             entries = [self._entry(webhook, ca_bundle) for webhook in webhooks]
-            if not await self._sync_webhooks(_path(kind, name), entries, interim_ca) and ca_bundle:
+            if not await self._sync_webhooks(_path(kind, name), entries, ca_bundle, interim_ca) and ca_bundle:
                 await self._create(kind, name, entries)
         await self._sync_conversion(ca_bundle, interim_ca)
 
@@ -90,7 +90,9 @@ class Registration:
         rest = {key: value for key, value in webhook.items() if key not in unused}
         return {**rest, "clientConfig": self._address.client_config(webhook["path"], ca_bundle)}
 
-    async def _sync_webhooks(self, path: str, desired: list[Obj], interim_ca: bytes = b"") -> bool:
+    async def _sync_webhooks(
+        self, path: str, desired: list[Obj], ca_bundle: bytes = b"", interim_ca: bytes = b""
+    ) -> bool:
         """Write the webhooks of a configuration if they differ; return whether the configuration exists."""
         obj = await self._find(path)
         if obj is None:
@@ -101,8 +103,12 @@ class Registration:
             bundle = bundles.get(each["name"]) or base64.b64encode(interim_ca).decode()
             if "caBundle" not in each["clientConfig"] and bundle:
                 each["clientConfig"]["caBundle"] = bundle
-        foreign = any(self._is_other_installation(each["clientConfig"]) for each in live)
-        if not foreign and not _is_same(desired, live):
+        if any(self._is_other_installation(each["clientConfig"]) for each in live):
+            return True
+        # A controller that registers the authority may not know match conditions and drop them with each of its writes.
+        # They are then written with the webhooks, but not restored, because that would be repeated without end.
+        is_shared = any("caBundle" in each["clientConfig"] and not ca_bundle for each in desired)
+        if not _is_same(desired, live, ignore_dropped_conditions=is_shared):
             written = await self._patch(path, obj, "/webhooks", desired)
             self._check_match_conditions(desired, written.get("webhooks") or [])
         return True
@@ -171,7 +177,7 @@ def _path(kind: str, name: str = "") -> str:
     return resource_path(_GROUP, "v1", f"{kind.lower()}s", name=name)
 
 
-def _is_same(desired: list[Obj], live: list[Obj]) -> bool:
+def _is_same(desired: list[Obj], live: list[Obj], *, ignore_dropped_conditions: bool = False) -> bool:
     """Whether the live webhooks have all desired values and no other match conditions.
 
     The API server sets defaults. A `namespaceSelector` is left to the administrators of the cluster: some platforms
@@ -180,8 +186,9 @@ def _is_same(desired: list[Obj], live: list[Obj]) -> bool:
     if [each["name"] for each in desired] != [each["name"] for each in live]:
         return False
     for want, have in zip(desired, live, strict=True):
-        if any(have.get(key) != value for key, value in want.items()):
+        if any(have.get(key) != value for key, value in want.items() if key != "matchConditions"):
             return False
-        if (have.get("matchConditions") or []) != (want.get("matchConditions") or []):
+        wanted, present = want.get("matchConditions") or [], have.get("matchConditions") or []
+        if present != wanted and not (ignore_dropped_conditions and not present):
             return False
     return True
