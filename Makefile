@@ -1,7 +1,7 @@
 # What people and CI call. `make help` lists it.
 PYTHON ?= python3
 PLATFORM ?= kubernetes
-WORKERS ?= 4
+WORKERS ?= 2
 IMAGE ?= quay.io/cryostat/cryostat-operator:latest
 IMAGE_BUILD ?= podman build --platform linux/amd64,linux/arm64 --manifest
 VERSION := $(shell sed -n 's/^__version__ = "\(.*\)"/\1/p' operator/cryostat_operator/__init__.py)

@@ -28,22 +28,6 @@ _LEAKING = (
 )
 
 
-# Files that take longest, by the durations of a whole run.
-_LONGEST = (
-    "test_install.py",
-    "test_commands.py",
-    "test_leader_election.py",
-    "test_adoption.py",
-    "test_webhooks_server.py",
-    "test_outages.py",
-    "test_image.py",
-    "test_olm.py",
-    "test_tls_cert_manager.py",
-    "test_tls_cert_manager_disturbed.py",
-    "test_contributing.py",
-)
-
-
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_makereport(
     item: pytest.Item, call: pytest.CallInfo[None]
@@ -54,22 +38,6 @@ def pytest_runtest_makereport(
         reason = report.longrepr[2] if isinstance(report.longrepr, tuple) else report.longrepr
         report.outcome, report.longrepr = "failed", f"nothing is skipped in CI, but: {reason}"
     return report
-
-
-@pytest.hookimpl(tryfirst=True)  # before xdist reads the groups
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Puts the longest files first, so that no worker is left alone with one at the end, and groups the tests.
-
-    Tests of a group run in one worker, because they share fixtures. A group is a file; where the file says
-    `GROUP_BY = "parameter"`, it is one value of this parameter.
-    """
-    order = {name: number for number, name in enumerate(_LONGEST)}
-    items.sort(key=lambda item: order.get(item.path.name, len(order)))
-    for item in items:
-        group = item.path.relative_to(item.config.rootpath).as_posix()
-        split = getattr(getattr(item, "module", None), "GROUP_BY", "")
-        parameters = item.callspec.params if isinstance(item, pytest.Function) and hasattr(item, "callspec") else {}
-        item.add_marker(pytest.mark.xdist_group(f"{group}:{parameters[split]}" if split in parameters else group))
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

@@ -36,7 +36,6 @@ WAYS = {
     "cert-manager": ("-k", "overlays/cert-manager"),
     "openshift": ("-k", "overlays/openshift"),
 }
-GROUP_BY = "installed"  # each way has a cluster of its own, so other test processes may run the other ways
 SERVICE = "cryostat-operator-webhook-service"
 MOUNTED, OWN = "cryostat-operator-webhook-server-cert", "cryostat-operator-webhook-certificate"
 SECRETS = {"files": OWN, "manifests": OWN, "cert-manager": MOUNTED, "openshift": MOUNTED}
