@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable, Iterable, Mapping
+from dataclasses import replace
 from typing import Any, Protocol
 
 from pydantic import ValidationError
@@ -117,6 +118,8 @@ class CryostatAdmission:
             warnings += [problem.message for problem in problems]
         except (ValidationError, ApiError, TimeoutError) as error:
             logger.debug("No further warnings for %s/%s: %s", request.namespace, request.name, error)
+        except Exception:  # warnings never refuse a write
+            logger.exception("Internal error in the warnings for Cryostat %s/%s", request.namespace, request.name)
         return allowed(request, warnings)
 
     async def _problems(self, request: AdmissionRequest, cryostat: Cryostat, snapshot: Snapshot) -> list[Problem]:
@@ -124,6 +127,8 @@ class CryostatAdmission:
 
         Missing objects are reported to the API server only: other callers must not learn what exists.
         """
+        whole = {key: obj for key, obj in snapshot.live.items() if key not in snapshot.partial}
+        snapshot = replace(snapshot, live=whole)
         reader = _ReviewReader(self._reader, snapshot, read_references=request.from_api_server)
         _, plan = await plan_for(cryostat, reader, self._settings)
         if not request.from_api_server:
