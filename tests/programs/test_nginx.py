@@ -23,6 +23,7 @@ from cryostat_operator.plan.components.proxy_headers import ADDRESS_HEADERS, PRO
 from cryostat_operator.plan.model import names
 from cryostat_operator.plan.model.desired_state import Plan
 from cryostat_operator.plan.model.kinds import Key
+from tests.cluster.api import eventually
 from tests.cluster.processes import Child, free_ports, listening
 from tests.programs.pod import Container, Data, authorities, foreign, planned, secrets
 from tests.unit.cluster_state import NAME, NAMESPACE
@@ -281,8 +282,11 @@ def test_no_token_is_logged_when_the_application_does_not_answer(tmp_path: Path)
     with running(plan, secrets(plan), tmp_path, free_ports(1)[0]) as gateway:
         path = f"/api/v4/discovery/{ID}?token=token-in-the-query"
         assert ask(gateway, path, gateway.secret(AGENT), tmp_path)[0] == 502
-        log = (gateway.root / "nginx.log").read_text()
-    assert f'"GET /api/v4/discovery/{ID} HTTP/1.1" 502' in log
+        path_in_log = f'"GET /api/v4/discovery/{ID} HTTP/1.1" 502'
+        # nginx writes its log after the response.
+        log = eventually(
+            lambda: (text := (gateway.root / "nginx.log").read_text()) and path_in_log in text and text, 10
+        )
     assert "token-in" not in log
 
 
