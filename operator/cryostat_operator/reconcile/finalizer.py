@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Awaitable, Callable, Mapping
 
 from ..api import constants
 from ..kube.client import JSON_PATCH, Client
 from ..kube.errors import ApiError, ApiUnavailable
 from ..metrics import Metrics
 from ..observe.cryostats import CryostatStore
-from ..observe.owned_objects import OwnedObjects
 from ..plan.diff.teardown import teardown
-from ..plan.model.kinds import InstanceKey, Obj, resource_path
+from ..plan.model.kinds import InstanceKey, Key, Obj, resource_path
 from ..plan.model.problems import Problem
 from .adoption import Adoption
 from .applier import Applier
@@ -23,6 +23,9 @@ logger = logging.getLogger(__name__)
 
 _PATH = "/metadata/finalizers"
 
+LiveObjectsReader = Callable[[InstanceKey], Awaitable[Mapping[Key, Obj]]]
+"""Returns all objects of an instance, whole: see `Observer.live_objects`."""
+
 
 class Finalizer:
     """The finalizer of Cryostats: `constants.FINALIZER`."""
@@ -31,7 +34,7 @@ class Finalizer:
         self,
         client: Client,
         cryostats: CryostatStore,
-        owned: OwnedObjects,
+        live_objects: LiveObjectsReader,
         applier: Applier,
         adoption: Adoption,
         status: StatusWriter,
@@ -39,7 +42,7 @@ class Finalizer:
     ) -> None:
         self._client = client
         self._cryostats = cryostats
-        self._owned = owned
+        self._live_objects = live_objects
         self._applier = applier
         self._adoption = adoption
         self._status = status
@@ -76,7 +79,8 @@ class Finalizer:
         if not self.is_set(body):
             return Result()
         await self._adopt(key, body)
-        changes = teardown(key, self._owned.live(key), body["metadata"].get("annotations"))
+        live = await self._live_objects(key)
+        changes = teardown(key, live, body["metadata"].get("annotations"))
         outcomes = await self._applier.write_all(key, changes)
         refused = [each for each in outcomes if each.state == "refused" and not _is_not_served(each)]
         if refused:

@@ -44,7 +44,9 @@ class Reconciler:
         self._adoption = Adoption(client, owned)
         self._status = StatusWriter(client, cryostats)
         self._failures = Failures(cryostats, self._status)
-        self._finalizer = Finalizer(client, cryostats, owned, self._applier, self._adoption, self._status, metrics)
+        self._finalizer = Finalizer(
+            client, cryostats, observer.live_objects, self._applier, self._adoption, self._status, metrics
+        )
         self._orphans = Orphans(client, owned, self._applier)
 
     def reset(self) -> None:

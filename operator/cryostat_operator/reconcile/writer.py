@@ -9,7 +9,7 @@ from ..plan.diff.comparison import merged
 from ..plan.diff.managed_fields import trimmed
 from ..plan.diff.ownership import belongs_to, has_lost_labels, instance_of
 from ..plan.diff.plan_diff import Change
-from ..plan.model.kinds import InstanceKey, Key, Obj
+from ..plan.model.kinds import PARTIAL, InstanceKey, Key, Obj
 from .refusals import is_immutable
 from .results import Outcome, applied, refused
 from .secret_provider import SecretContent
@@ -90,13 +90,14 @@ class Writer:
         return applied(change, await self._replace(key, adopted))
 
     async def _replace(self, key: Key, obj: Obj) -> Obj:
+        _require_whole(key, obj)
         response = await self._client.replace(key, obj)
         self._owned.record_write(key.kind, response)
         return trimmed(key.kind, response)
 
     async def _update_secret(self, instance: InstanceKey, change: Change, obj: Obj, content: SecretContent) -> None:
         cached = self._owned.records(instance).get(change.key)
-        if change.order or not cached:
+        if change.order or not cached or cached.is_partial:
             await self._replace_secret(change.key, obj, content)
             return
         # The data stays as it is and need not be read: only the metadata changes.
@@ -109,6 +110,7 @@ class Writer:
         Raises:
             ApiError: among others 409 if the Secret was deleted and created again since it was cached.
         """
+        _require_whole(key, desired)
         live = await self._client.get(key)
         if desired["metadata"].get("uid") not in (None, live["metadata"]["uid"]):
             raise ApiError(409, "Conflict", "it was deleted and created again by another client")
@@ -127,6 +129,16 @@ class Writer:
             copied = {name: metadata[name] for name in COPIED_METADATA if name in metadata}
             response = await self._client.create({**body, "metadata": copied})
         self._owned.record_write(key.kind, response)
+
+
+def _require_whole(key: Key, obj: Obj) -> None:
+    """Refuse to write an object of which the cache has only the ownership metadata: the rest would be removed.
+
+    Raises:
+        ValueError: a caller did not read the object; this is an error in the operator.
+    """
+    if obj.get(PARTIAL):
+        raise ValueError(f"{key} is known only in part")
 
 
 def metadata_patch(desired: Obj, live: Obj) -> Obj:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -43,8 +44,11 @@ class Cluster:
         self.adoption = Adoption(self.server, self.owned)
         self.status = StatusWriter(self.server, self.cryostats)
         self.finalizer = Finalizer(
-            self.server, self.cryostats, self.owned, self.applier, self.adoption, self.status, self.metrics
+            self.server, self.cryostats, self._live_objects, self.applier, self.adoption, self.status, self.metrics
         )
+
+    async def _live_objects(self, key: InstanceKey) -> Mapping[Key, Obj]:
+        return self.owned.live(key)
 
     def cryostat(self, spec: Any = None, **metadata: Any) -> Obj:
         """Store the Cryostat `here/sample` in the API server and in the operator's store."""

@@ -50,6 +50,9 @@ class FakeObserver:
             api_server=("10.0.0.1",),
         )
 
+    async def live_objects(self, key: InstanceKey) -> Mapping[Key, Obj]:
+        return self.owned.live(key)
+
     async def resolve(self, key: InstanceKey, desired: Desired) -> ReferenceData:
         found = {(each.kind, each.name) for each in desired.references}
         found |= {(each.kind, each.name) for each in desired.requests}

@@ -10,7 +10,7 @@ import pytest
 from cryostat_operator.api import constants
 from cryostat_operator.kube.errors import ApiError
 from cryostat_operator.plan.diff.plan_diff import Change, Verb
-from cryostat_operator.plan.model.kinds import Key, Obj
+from cryostat_operator.plan.model.kinds import PARTIAL, Key, Obj
 from cryostat_operator.plan.model.requests import Request, SecretRequest
 from cryostat_operator.reconcile.results import Outcome
 from cryostat_operator.reconcile.secret_provider import SecretContent
@@ -187,3 +187,12 @@ def test_the_metadata_patch_never_contains_data() -> None:
     patch = metadata_patch(desired(SECRET, data={"a": "secret"}, type="Opaque"), desired(SECRET))
     assert "data" not in patch
     assert patch["type"] == "Opaque"
+
+
+@pytest.mark.parametrize("key", [MAP, SECRET])
+async def test_an_object_that_is_known_only_in_part_is_never_written(cluster: Cluster, key: Key) -> None:
+    whole = cluster.put(key, metadata={"labels": OWNERSHIP_LABELS}, data={"a": "b"})
+    part = {**desired(key), PARTIAL: True}
+    with pytest.raises(ValueError, match="is known only in part"):
+        await write(cluster, "replace", key, part, SecretRequest(key, {}) if key == SECRET else None)
+    assert cluster.server.find(key) == whole

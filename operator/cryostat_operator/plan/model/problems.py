@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from .reasons import Reason
 
@@ -29,7 +29,7 @@ class Problem:
     message: str
     actionable: bool = None  # type: ignore[assignment]  # set below
     dedup_key: str = ""
-    included: tuple[Problem, ...] = ()
+    included: tuple[Problem, ...] = field(default=(), compare=False)
 
     def __post_init__(self) -> None:
         """Convert the reason, and take over its default."""
