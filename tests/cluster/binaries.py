@@ -104,6 +104,7 @@ OPENSHIFT_API = Tool(
         "console/v1/zz_generated.crd-manifests/90_consoleplugins.crd.yaml",
         "operator/v1/zz_generated.crd-manifests/0000_50_console_01_consoles.crd.yaml",
         "config/v1/zz_generated.crd-manifests/0000_10_config-operator_01_apiservers-Default.crd.yaml",
+        "config/v1/zz_generated.crd-manifests/0000_10_config-operator_01_authentications-Default.crd.yaml",
         "config/v1/zz_generated.crd-manifests/0000_00_cluster-version-operator_01_clusterversions-Default.crd.yaml",
     ),
 )

@@ -75,6 +75,7 @@ def _singletons() -> list[Object]:
     version = {"clusterID": str(uuid.UUID(int=1)), "channel": "stable-4.20"}
     return [
         {"apiVersion": "config.openshift.io/v1", "kind": "APIServer", "metadata": {"name": "cluster"}, "spec": {}},
+        {"apiVersion": "config.openshift.io/v1", "kind": "Authentication", "metadata": {"name": "cluster"}, "spec": {}},
         {
             "apiVersion": "config.openshift.io/v1",
             "kind": "ClusterVersion",

@@ -266,7 +266,7 @@ def test_two_databases_never_share_a_volume(scenario: Scenario, how: str) -> Non
             deployment["spec"]["template"]["metadata"]["labels"] |= {"b": "c"}
             kept = {key: deployment["metadata"][key] for key in ("name", "namespace", "labels", "ownerReferences")}
             eventually(lambda: scenario.api.create({**deployment, "metadata": kept}), what="somebody makes it anew")
-    scenario.wait_for_reason(cr, "DatabaseDeploymentPending", "pods of the former one")
+    scenario.wait_for_reason(cr, "DatabaseDeploymentPending", "pods of the previous one")
     scenario.wait_for_reason(cr, "ObjectBeingDeleted", "Deployment", "x-database", type="Reconciled")
     scenario.settle()
     pods = scenario.api.list("v1", "Pod", where, labelSelector="component=database")
