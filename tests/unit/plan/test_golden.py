@@ -75,7 +75,9 @@ def golden(plan: Plan) -> str:
 
 
 def _problem(problem: Problem) -> dict[str, Any]:
-    return {**asdict(problem), "reason": str(problem.reason)}
+    recorded = {**asdict(problem), "reason": str(problem.reason)}
+    del recorded["included"]  # problems that are listed themselves
+    return recorded
 
 
 def _mint(value: ValueSource) -> str:
