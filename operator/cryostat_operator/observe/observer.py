@@ -113,9 +113,6 @@ class Observer:
             namespaces=self._namespaces.snapshot({instance.namespace, *targets}),
             data=self._resolver.content(instance, live),
             live=live,
-            partial=frozenset(
-                key for key in live if key in records and records[key].is_partial and key not in (read or ())
-            ),
             in_sync={key: r.in_sync_with for key, r in records.items() if r.in_sync_with and key in live},
             leaving=frozenset(terminating | self._terminating_deployments(instance, live)),
             api_server=self._api_server.addresses,

@@ -19,6 +19,7 @@ from ..plan.injection.propagation import propagate
 from ..plan.instance import Instance
 from ..plan.model import names
 from ..plan.model.kinds import Key
+from ..plan.model.reasons import Reason
 from ..plan.model.snapshot import ContentSummary, Snapshot
 from ..settings import Settings
 from .cluster_reader import ClusterReader
@@ -194,7 +195,7 @@ class AgentAdmission:
         recorded.add(message)
         if len(self._recorded) > MAX_CRYOSTATS:
             del self._recorded[next(iter(self._recorded))]
-        task = asyncio.create_task(self._reader.record_event(error.cryostat, "AgentNotAdded", message))
+        task = asyncio.create_task(self._reader.record_event(error.cryostat, Reason.AGENT_NOT_ADDED, message))
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 

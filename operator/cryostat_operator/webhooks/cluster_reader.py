@@ -17,6 +17,7 @@ from ..observe.records import content_summary
 from ..plan.instance import Instance
 from ..plan.model.kinds import InstanceKey, Key, Obj, path_of, resource_path
 from ..plan.model.problems import Problem
+from ..plan.model.reasons import Reason
 from ..plan.model.snapshot import ContentSummary, Snapshot
 from ..settings import Settings
 
@@ -39,7 +40,7 @@ class ClusterReader(Protocol):
     async def content(self, kind: str, namespace: str, name: str) -> ContentSummary | None:
         """Return the keys of a Secret or ConfigMap, None if it does not exist. Raises ApiError."""
 
-    async def record_event(self, cryostat: Obj, reason: str, message: str) -> None:
+    async def record_event(self, cryostat: Obj, reason: Reason, message: str) -> None:
         """Record a Warning event on a Cryostat."""
 
 
@@ -101,7 +102,7 @@ class CachedReader:
                 return found
         return None
 
-    async def record_event(self, cryostat: Obj, reason: str, message: str) -> None:
+    async def record_event(self, cryostat: Obj, reason: Reason, message: str) -> None:
         await self._events.once(cryostat, Problem("core", reason, message))
 
 

@@ -18,7 +18,7 @@ from ..api.validation import new_problems
 from ..kube.errors import ApiError
 from ..observe.reader import plan_for
 from ..plan.instance import Instance
-from ..plan.model.kinds import InstanceKey
+from ..plan.model.kinds import PARTIAL, InstanceKey
 from ..plan.model.problems import Problem
 from ..plan.model.snapshot import ReferenceData, Snapshot
 from ..plan.planner import Desired
@@ -113,13 +113,15 @@ class CryostatAdmission:
             refusal = _database_secret_change(cryostat, old, snapshot, self._settings)
             if refusal:
                 return denied(request, refusal, 422, "Invalid")
+        except ValidationError as error:
+            logger.debug("No further warnings for %s/%s: %s", request.namespace, request.name, error)
+            return allowed(request, warnings)
+        try:
             async with asyncio.timeout(WARNINGS_TIMEOUT):
                 problems = await self._problems(request, cryostat, snapshot)
             warnings += [problem.message for problem in problems]
-        except (ValidationError, ApiError, TimeoutError) as error:
+        except (ApiError, TimeoutError) as error:
             logger.debug("No further warnings for %s/%s: %s", request.namespace, request.name, error)
-        except Exception:  # warnings never refuse a write
-            logger.exception("Internal error in the warnings for Cryostat %s/%s", request.namespace, request.name)
         return allowed(request, warnings)
 
     async def _problems(self, request: AdmissionRequest, cryostat: Cryostat, snapshot: Snapshot) -> list[Problem]:
@@ -127,9 +129,9 @@ class CryostatAdmission:
 
         Missing objects are reported to the API server only: other callers must not learn what exists.
         """
-        whole = {key: obj for key, obj in snapshot.live.items() if key not in snapshot.partial}
-        snapshot = replace(snapshot, live=whole)
-        reader = _ReviewReader(self._reader, snapshot, read_references=request.from_api_server)
+        # The snapshot is from memory, where some objects have only their ownership metadata.
+        whole = {key: obj for key, obj in snapshot.live.items() if not obj.get(PARTIAL)}
+        reader = _ReviewReader(self._reader, replace(snapshot, live=whole), read_references=request.from_api_server)
         _, plan = await plan_for(cryostat, reader, self._settings)
         if not request.from_api_server:
             return list(plan.warnings)

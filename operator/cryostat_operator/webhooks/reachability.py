@@ -10,11 +10,11 @@ from ..api import constants
 from ..kube.client import MERGE_PATCH, Client
 from ..kube.errors import ApiError
 from ..plan.model.kinds import Obj, resource_path
+from ..plan.model.reasons import Reason
 
 logger = logging.getLogger(__name__)
 
 CHECK_INTERVAL = 60.0  # seconds
-REASON = "WebhookUnreachable"
 # Never stored. A new value in each request makes the API server call the webhooks.
 ANNOTATION = f"{constants.GROUP}/webhook-check"
 
@@ -36,7 +36,7 @@ class ReachabilityCheck:
         self,
         client: Client,
         any_cryostat: Callable[[], Obj | None],
-        record_event: Callable[[Obj, str, str], Awaitable[None]],
+        record_event: Callable[[Obj, Reason, str], Awaitable[None]],
         set_metric: Callable[[bool], None],
     ) -> None:
         self._client = client
@@ -85,6 +85,6 @@ class ReachabilityCheck:
         )
         logger.warning("%s", message)
         try:
-            await self._record_event(cryostat, REASON, message)
+            await self._record_event(cryostat, Reason.WEBHOOK_UNREACHABLE, message)
         except ApiError as error:
-            logger.warning("Event %s could not be recorded: %s", REASON, error)
+            logger.warning("Event %s could not be recorded: %s", Reason.WEBHOOK_UNREACHABLE, error)

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import copy
-from typing import Any
+from typing import Any, cast
 
 import pytest
 from hypothesis import given
 
+from cryostat_operator.api import constants
 from cryostat_operator.api.defaulting import with_defaults
 from cryostat_operator.api.required_permissions import (
     HARMLESS_FIELDS,
@@ -18,6 +19,11 @@ from cryostat_operator.api.required_permissions import (
 )
 from cryostat_operator.api.spec_warnings import key_warnings, suggestion, warnings_for
 from cryostat_operator.api.v1beta2 import CryostatSpec
+from cryostat_operator.plan.model.kinds import PARTIAL, Key
+from cryostat_operator.plan.model.snapshot import NamespaceState, Snapshot
+from cryostat_operator.settings import Settings
+from cryostat_operator.webhooks.cryostat_admission import CryostatAdmission
+from cryostat_operator.webhooks.reviews import parse
 from tests.unit.strategies import members
 
 
@@ -175,3 +181,47 @@ def test_known_and_foreign_keys_cause_no_warning() -> None:
     annotations = {"operator.cryostat.io/pause-reconciliation": "true", "team": "x"}
     assert key_warnings({"metadata": {"annotations": annotations}}) == []
     assert key_warnings({"metadata": None}) == []
+
+
+class Reader:
+    """Answers from one snapshot; `error` is raised instead."""
+
+    openshift = False
+
+    def __init__(self, snapshot: Snapshot, error: Exception | None = None) -> None:
+        self._snapshot, self._error = snapshot, error
+
+    def snapshot(self, *_: Any) -> Snapshot:
+        if self._error:
+            raise self._error
+        return self._snapshot
+
+    async def content(self, kind: str, namespace: str, name: str) -> None:
+        return None
+
+
+class Allowing:
+    """Allows everything."""
+
+    async def missing(self, *_: Any) -> list[Any]:
+        return []
+
+
+async def validate(reader: Reader) -> dict[str, Any]:
+    admission = CryostatAdmission(Allowing(), cast(Any, reader), Settings(service_tls=False), lambda: "")
+    obj = {"apiVersion": constants.API_VERSION, "kind": constants.KIND, **cryostat({})}
+    body = {"uid": "1", "operation": "CREATE", "namespace": "n", "name": "a", "userInfo": {}, "object": obj}
+    review = {"apiVersion": "admission.k8s.io/v1", "kind": "AdmissionReview", "request": body}
+    return await admission.validate(parse(review, True))
+
+
+async def test_an_object_that_is_known_only_in_part_is_left_out() -> None:
+    key = Key("PersistentVolumeClaim", "n", "a-database")
+    claim = {"kind": key.kind, "metadata": {"name": key.name, "namespace": "n"}, PARTIAL: True}
+    answer = await validate(Reader(Snapshot(live={key: claim}, namespaces={"n": NamespaceState()})))
+    assert answer["response"]["allowed"] is True
+
+
+async def test_an_error_before_the_checks_are_done_allows_nothing() -> None:
+    with pytest.raises(RuntimeError):
+        await validate(Reader(Snapshot(), RuntimeError("a bug")))

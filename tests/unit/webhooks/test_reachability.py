@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 
 from cryostat_operator.kube.errors import ApiError
-from cryostat_operator.webhooks.reachability import ANNOTATION, REASON, ReachabilityCheck
+from cryostat_operator.plan.model.reasons import Reason
+from cryostat_operator.webhooks.reachability import ANNOTATION, ReachabilityCheck
 
 CRYOSTAT = {"metadata": {"name": "a", "namespace": "n"}}
 UNREACHABLE = ApiError(500, "InternalError", 'failed calling webhook "mcryostat.kb.io": timeout')
@@ -56,7 +57,7 @@ async def test_an_unreachable_webhook_is_reported_once(caplog: pytest.LogCapture
         cluster.error = None
         await cluster.check.check(CRYOSTAT)
     [(reason, message)] = cluster.events
-    assert reason == REASON
+    assert reason == Reason.WEBHOOK_UNREACHABLE
     assert "failed calling webhook" in message
     assert "port 9443" in message
     assert cluster.metric == [False, False, True]

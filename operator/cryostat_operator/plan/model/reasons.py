@@ -217,6 +217,12 @@ class Reason(StrEnum):
     # Events only
     ROUTE_HOST_CHANGED = "RouteHostChanged", "", False, "The host of the Route changed."
     AGENT_CERTIFICATE_RENEWED = "AgentCertificateRenewed", "", False, "Agents of a namespace have a new certificate."
+    WEBHOOK_UNREACHABLE = (
+        "WebhookUnreachable",
+        "",
+        True,
+        "The API server cannot call the webhooks of the operator.",
+    )
     AGENT_NOT_ADDED = "AgentNotAdded", "", True, "A pod was admitted without the agent that its labels ask for."
     DELETION_BLOCKED = "DeletionBlocked", "", True, "An object of a deleted Cryostat cannot be deleted."
     LEADER_ELECTION = "LeaderElection", "", False, "Another replica of the operator became leader."

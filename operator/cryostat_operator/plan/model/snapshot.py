@@ -49,7 +49,6 @@ class Snapshot:
         live: objects that carry the mark of this Cryostat, as last seen.
         agreements: digests of the wishes (see `Plan.digests`) that live objects were found to fulfil, as they are now.
         leaving: objects of an earlier Cryostat of the same name, which are being garbage-collected.
-        partial: live objects of which only the ownership metadata is known; empty in snapshots of the reconciler.
         api_server: addresses of the API server's endpoints, sorted.
         certificates: what is public of the Secrets with a certificate that carry the mark of this Cryostat.
         ca_certificate: public certificates (PEM) of the instance's own authority, once there is one.
@@ -65,7 +64,6 @@ class Snapshot:
     ca_certificate: str | None = None
     in_sync: Mapping[Key, bytes] = field(default_factory=dict)
     leaving: frozenset[Key] = frozenset()
-    partial: frozenset[Key] = frozenset()
     authentication_type: str = ""
 
     def serves(self, kind: str) -> bool:
