@@ -9,6 +9,8 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from .limits import MAX_QUANTITY
+
 Check = Callable[[Any, str], None]
 """`check(value, path)` raises ValueError if the value has the wrong type."""
 
@@ -18,9 +20,10 @@ def text(value: Any, path: str) -> None:
     _require(isinstance(value, str), path, "must be a string")
 
 
-def scalar(value: Any, path: str) -> None:
-    """A string or a number, for example a quantity."""
+def quantity(value: Any, path: str) -> None:
+    """A string or a number, short enough for a quantity."""
     _require(isinstance(value, str | int | float) and not isinstance(value, bool), path, "must be a string or number")
+    _require(len(str(value)) <= MAX_QUANTITY, path, f"must have at most {MAX_QUANTITY} characters")
 
 
 def list_of(item: Check) -> Check:
@@ -78,7 +81,7 @@ def _require(holds: bool, path: str, message: str) -> None:
         raise ValueError(f"{path.lstrip('.')}: {message}" if path else message)
 
 
-RESOURCES = fields({"requests": map_of(scalar), "limits": map_of(scalar)})
+RESOURCES = fields({"requests": map_of(quantity), "limits": map_of(quantity)})
 CLAIM = fields({"resources": RESOURCES, "accessModes": list_of(text), "storageClassName": text, "volumeName": text})
 _PATH = fields({"path": text, "backend": fields({"service": fields({"name": text})})})
 INGRESS = fields(

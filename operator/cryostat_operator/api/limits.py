@@ -15,6 +15,9 @@ MAX_NAMESPACES = 1_000
 MAX_ITEMS = 256
 MAX_PROPERTIES = 256
 
+# Characters of a Kubernetes quantity.
+MAX_QUANTITY = 128
+
 # Reading: entries of one list or map, and values of the whole spec.
 MAX_ENTRIES_READ = 2_000
 MAX_VALUES_READ = 20_000

@@ -7,7 +7,8 @@ from decimal import Decimal
 from functools import lru_cache
 from typing import Any
 
-MAX_LENGTH = 128  # characters
+from ..api.limits import MAX_QUANTITY
+
 _MAX_SUFFIX = 4  # characters: an exponent has at most two digits and a sign
 
 _DECIMAL = {"": 0, "n": -9, "u": -6, "m": -3, "k": 3, "M": 6, "G": 9, "T": 12, "P": 15, "E": 18}
@@ -20,11 +21,11 @@ def quantity(value: str | int | float) -> Decimal:
     """A Kubernetes quantity as a number.
 
     Raises:
-        ValueError: the text is not a quantity, or is longer than `MAX_LENGTH`.
+        ValueError: the text is not a quantity, or is longer than `MAX_QUANTITY`.
     """
     text = str(value)
-    if len(text) > MAX_LENGTH:
-        raise ValueError(f"not a quantity: {text[:20]}... has more than {MAX_LENGTH} characters")
+    if len(text) > MAX_QUANTITY:
+        raise ValueError(f"not a quantity: {text[:20]}... has more than {MAX_QUANTITY} characters")
     return _parse(text.strip())
 
 

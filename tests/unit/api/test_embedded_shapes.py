@@ -35,6 +35,10 @@ def claim(value: Any) -> dict[str, Any]:
             "spec.storageOptions.pvc.spec: resources.requests.storage: must be a string or number",
         ),
         (
+            {"reportOptions": {"resources": {"limits": {"cpu": "1" * 129}}}},
+            "spec.reportOptions.resources: limits.cpu: must have at most 128 characters",
+        ),
+        (
             {"resources": {"coreResources": {"limits": [1]}}},
             "spec.resources.coreResources: limits: must be an object",
         ),

@@ -5,8 +5,9 @@ from __future__ import annotations
 import pytest
 from kubernetes.utils.quantity import parse_quantity
 
+from cryostat_operator.api.limits import MAX_QUANTITY
 from cryostat_operator.plan import quantities
-from cryostat_operator.plan.quantities import MAX_LENGTH, is_equal, is_less, quantity
+from cryostat_operator.plan.quantities import is_equal, is_less, quantity
 
 SUFFIXES = ("", "n", "u", "m", "k", "M", "G", "T", "P", "E", "Ki", "Mi", "Gi", "Ti", "Pi", "Ei")
 
@@ -37,9 +38,9 @@ def test_a_text_that_is_too_long_is_refused_before_it_is_parsed(monkeypatch: pyt
     parsed: list[str] = []
     monkeypatch.setattr(quantities, "_parse", parsed.append)
     with pytest.raises(ValueError, match="more than 128 characters"):
-        quantity("1" * (MAX_LENGTH + 1))
+        quantity("1" * (MAX_QUANTITY + 1))
     assert not parsed
-    quantity("1" * MAX_LENGTH)
+    quantity("1" * MAX_QUANTITY)
     assert parsed
 
 
