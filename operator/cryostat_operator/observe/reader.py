@@ -45,10 +45,15 @@ async def plan_for(cryostat: Cryostat, reader: ClusterReader, settings: Settings
     Raises:
         ApiError: something cannot be read.
     """
-    key = InstanceKey(cryostat.metadata["namespace"], str(cryostat.metadata.get("name") or ""))
-    uid = str(cryostat.metadata.get("uid") or "")
-    targets = Instance(cryostat, Snapshot(), settings).target_namespaces
+    key, uid, targets = identity_of(cryostat, settings)
     snapshot = await reader.snapshot(key, uid, targets)
     desired = build(cryostat, snapshot, settings)
     data = await reader.resolve(key, desired)
     return desired, complete(desired, data)
+
+
+def identity_of(cryostat: Cryostat, settings: Settings) -> tuple[InstanceKey, str, tuple[str, ...]]:
+    """What a snapshot of an instance needs to know: key, UID (empty before the creation) and target namespaces."""
+    key = InstanceKey(cryostat.metadata["namespace"], str(cryostat.metadata.get("name") or ""))
+    uid = str(cryostat.metadata.get("uid") or "")
+    return key, uid, Instance(cryostat, Snapshot(), settings).target_namespaces

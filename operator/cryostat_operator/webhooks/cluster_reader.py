@@ -13,8 +13,8 @@ from ..kube.client import Client
 from ..kube.events import EventRecorder
 from ..observe.cryostats import CryostatStore
 from ..observe.observer import Observer
+from ..observe.reader import identity_of
 from ..observe.records import content_summary
-from ..plan.instance import Instance
 from ..plan.model.kinds import InstanceKey, Key, Obj, path_of, resource_path
 from ..plan.model.problems import Problem
 from ..plan.model.reasons import Reason
@@ -74,10 +74,7 @@ class CachedReader:
     def snapshot(self, cryostat: Cryostat, settings: Settings) -> Snapshot | None:
         if not self._is_ready():
             return None
-        key = InstanceKey(cryostat.metadata["namespace"], str(cryostat.metadata.get("name") or ""))
-        uid = str(cryostat.metadata.get("uid") or "")
-        targets = Instance(cryostat, Snapshot(), settings).target_namespaces
-        return self._observer.cached_snapshot(key, uid, targets)
+        return self._observer.cached_snapshot(*identity_of(cryostat, settings))
 
     async def content(self, kind: str, namespace: str, name: str) -> ContentSummary | None:
         if not _are_valid_names(namespace, name):
