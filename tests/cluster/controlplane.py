@@ -136,11 +136,8 @@ class ControlPlane:
     def _boot(self) -> None:
         self._start_etcd()
         self._start_apiserver()
-        self._start("kube-controller-manager", self._controller_manager_args())
-        if self.options.scheduler:
-            self._start("kube-scheduler", [f"--kubeconfig={self.directory / 'kube-scheduler.kubeconfig'}", *_ALONE])
+        self._start_controllers()
         if self.options.kwok:
-            self._start("kwok", self._kwok_args())
             self.api.create({"apiVersion": "v1", "kind": "Node", "metadata": {"name": NODE}})
         self.add_volumes(self.options.volumes)
         eventually(self._usable, self.options.boot_timeout, "the cluster is usable", interval=0.05)
@@ -198,6 +195,13 @@ class ControlPlane:
             arguments.append(f"--admission-control-config-file={self.directory / 'admission.yaml'}")
         return [*arguments, *self.options.apiserver_args]
 
+    def _start_controllers(self) -> None:
+        self._start("kube-controller-manager", self._controller_manager_args())
+        if self.options.scheduler:
+            self._start("kube-scheduler", [f"--kubeconfig={self.directory / 'kube-scheduler.kubeconfig'}", *_ALONE])
+        if self.options.kwok:
+            self._start("kwok", self._kwok_args())
+
     def _controller_manager_args(self) -> list[str]:
         return [
             f"--kubeconfig={self.directory / 'kube-controller-manager.kubeconfig'}", *_ALONE,
@@ -233,8 +237,16 @@ class ControlPlane:
             child.stop(30)
 
     def start_apiserver(self) -> None:
-        """Starts it again on the same port with the same data, and waits until it is ready."""
+        """Starts it again on the same port with the same data, and waits until it is ready.
+
+        The other components are started again too, as a kubelet would: after an outage they may have exited, or wait
+        for minutes before the next request.
+        """
         self._start_apiserver()
+        for name in ("kube-controller-manager", "kube-scheduler", "kwok"):
+            if child := self.children.pop(name, None):
+                child.kill()
+        self._start_controllers()
 
     def restart_apiserver(self, *, kill: bool = False, down: float = 0.0) -> None:
         """Stops the API server, keeps it down for `down` seconds, and starts it again."""

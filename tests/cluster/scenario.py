@@ -146,7 +146,9 @@ class Scenario:
         self.api.create({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name, "labels": labels or {}}})
         self._namespaces.append(name)
         # Pods are refused before, and tried again ever more seldom.
-        eventually(lambda: self.api.find("v1", "ServiceAccount", "default", name), 90.0)
+        eventually(
+            lambda: self.api.find("v1", "ServiceAccount", "default", name), 90.0, f"namespace {name} has its account"
+        )
         with suppress(LookupError):
             self.api.path("route.openshift.io/v1", "Route")
             openshift.annotate_namespace(self.api, name)
