@@ -161,12 +161,74 @@ def test_who_opens_an_instance_needs_all_that_is_behind_it(
         message = refused(functools.partial(dev.patch, {**made, "apiVersion": version}, body))
         assert f'namespace "{away}"' in message
         assert f"a change of spec.{next(iter(change))}" in message
-    dev.patch(made, {"spec": {"targetNamespaces": [home], **change}})
+    # What the operator makes of the change, its author must be allowed to make.
+    content = [rule("", "pods", "create"), rule("networking.k8s.io", "networkpolicies", "create")]
+    asking.grant(f"dev-{home}", home, [CRYOSTATS, *content])
+    eventually(lambda: dev.patch(made, {"spec": {"targetNamespaces": [home], **change}}), 10)
     secret = asking.api.create(cryostat(home, {"declarativeCredentials": [{"secretName": "theirs"}]}))
     assert 'get secrets "theirs"' in refused(lambda: dev.patch(secret, {"spec": change}))
-    both = asking.user(f"both-{home}", {home: [CRYOSTATS], away: [rule(constants.GROUP, "cryostats", "create")]})
+    both = asking.user(
+        f"both-{home}", {home: [CRYOSTATS, *content], away: [rule(constants.GROUP, "cryostats", "create")]}
+    )
     again = asking.api.create(cryostat(home, {"targetNamespaces": [home, away]}))
     eventually(lambda: both.patch(again, {"spec": change}), 10)
+
+
+@pytest.mark.parametrize(
+    ("spec", "permission", "field"),
+    [
+        (
+            {"networkOptions": {"coreConfig": {"ingressSpec": {"defaultBackend": {"service": {"name": "theirs"}}}}}},
+            "create ingresses.networking.k8s.io",
+            "networkOptions.coreConfig.ingressSpec",
+        ),
+        (
+            {"serviceOptions": {"databaseConfig": {"serviceType": "LoadBalancer"}}},
+            "create services",
+            "serviceOptions.databaseConfig.serviceType",
+        ),
+        (
+            {"networkPolicies": {"databaseConfig": {"ingressDisabled": True}}},
+            "create networkpolicies.networking.k8s.io",
+            "networkPolicies.databaseConfig.ingressDisabled",
+        ),
+        (
+            {"operandMetadata": {"podMetadata": {"annotations": {"sidecar.example.com/image": "x"}}}},
+            "create pods",
+            "operandMetadata.podMetadata.annotations[sidecar.example.com/image]",
+        ),
+    ],
+    ids=lambda value: value if isinstance(value, str) else "",
+)
+def test_the_operator_makes_nothing_that_the_author_may_not(
+    asking: Served, dev: Api, home: str, spec: Object, permission: str, field: str
+) -> None:
+    made = dev.create(cryostat(home))
+    for write in (lambda: dev.create(cryostat(home, spec)), lambda: dev.patch(made, {"spec": spec})):
+        message = refused(write)
+        assert f'user "dev-{home}" may not {permission} in namespace "{home}"' in message
+        assert f"spec.{field}" in message
+    asking.api.patch(made, {"spec": spec})
+    dev.patch(made, {"spec": {"enableAudit": False}})
+
+
+def test_the_roles_for_authors_are_enough(asking: Served, home: str) -> None:
+    author = asking.user(f"author-{home}", {})
+    version = "rbac.authorization.k8s.io/v1"
+    subject = {"apiGroup": "rbac.authorization.k8s.io", "kind": "User", "name": f"author-{home}"}
+    for name in ("cryostat-operator-author", "cryostat-operator-author-exposure"):
+        role = {"apiGroup": "rbac.authorization.k8s.io", "kind": "ClusterRole", "name": name}
+        head = {"apiVersion": version, "kind": "RoleBinding", "metadata": {"name": name, "namespace": home}}
+        asking.api.create({**head, "roleRef": role, "subjects": [subject]})
+    ingress = {"defaultBackend": {"service": {"name": "a", "port": {"number": 4180}}}}
+    spec = {"networkOptions": {"coreConfig": {"ingressSpec": ingress}}}
+    made = eventually(lambda: author.create(cryostat(home, spec)), 10)
+    author.patch(made, {"spec": {"serviceOptions": {"coreConfig": {"serviceType": "NodePort"}}}})
+    assert "create pods" in refused(
+        lambda: author.patch(made, {"spec": {"operandMetadata": {"podMetadata": {"labels": {"a": "b"}}}}})
+    )
+    refused(lambda: author.patch(made, {"status": {"targetNamespaces": ["default"]}}, sub="status"))
+    author.delete(made)
 
 
 def test_attempts_to_get_around(asking: Served, dev: Api, home: str, away: str) -> None:

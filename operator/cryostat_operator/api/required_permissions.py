@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 from .constants import GROUP, PLURAL, VERSION
+from .created_objects import ContentPermission, content_permissions
+from .permission import Permission
 
 Obj = Mapping[str, Any]
 
@@ -42,49 +44,24 @@ HARMLESS_FIELDS: Mapping[str, str] = {
 }
 
 
-@dataclass(frozen=True)
-class Permission:
-    """One permission that the author of a Cryostat needs.
-
-    Attributes:
-        verb, group, resource, namespace, name, version, subresource: `resourceAttributes` of a SubjectAccessReview.
-        cause: the field of the spec that requires it.
-    """
-
-    verb: str
-    group: str
-    resource: str
-    namespace: str
-    name: str = ""
-    version: str = ""
-    subresource: str = ""
-    cause: str = field(default="", compare=False)
-
-    @property
-    def attributes(self) -> dict[str, str]:
-        """The `resourceAttributes` of a SubjectAccessReview."""
-        names = ("verb", "group", "resource", "namespace", "name", "version", "subresource")
-        return {key: getattr(self, key) for key in names if getattr(self, key)}
-
-    def __str__(self) -> str:
-        resource = f"{self.resource}/{self.subresource}" if self.subresource else self.resource
-        resource += f".{self.group}" if self.group else ""
-        one = f' "{self.name}"' if self.name else ""
-        return f'{self.verb} {resource}{one} in namespace "{self.namespace}"'
-
-
 def required_permissions(new: Obj, old: Obj | None, *, openshift: bool) -> list[Permission]:
     """Return the permissions that the author of `new` needs; on an update only those that `old` does not need.
 
-    An update of a field that is not in `HARMLESS_FIELDS` needs all permissions, as the creation does.
+    An update of a field that is not in `HARMLESS_FIELDS` needs all permissions for what the instance gets access to, as
+    the creation does. Content of the objects that the operator creates is reviewed only where it changes.
 
     Args:
         new, old: Cryostats in the shape of their v1beta2 JSON, with `metadata.namespace`.
-        openshift: whether security context constraints exist.
+        openshift: whether Routes and security context constraints exist.
 
     Returns:
-        Permissions without repetitions: target namespaces in the order of the spec, then Secrets, then privileges.
+        Permissions without repetitions: target namespaces in the order of the spec, Secrets, privileges, then content.
     """
+    return [*_access(new, old, openshift), *_content(new, old, openshift)]
+
+
+def _access(new: Obj, old: Obj | None, openshift: bool) -> list[Permission]:
+    """Return permissions for what the instance gets access to."""
     required = dict.fromkeys(_all(new, openshift))
     if old is None:
         return list(required)
@@ -92,6 +69,18 @@ def required_permissions(new: Obj, old: Obj | None, *, openshift: bool) -> list[
         return [replace(each, cause=f"a change of spec.{changed} with {each.cause}") for each in required]
     before = set(_all(old, openshift))
     return [permission for permission in required if permission not in before]
+
+
+def _content(new: Obj, old: Obj | None, openshift: bool) -> list[Permission]:
+    """Return permissions for content of created objects that `old` does not have; one for each kind and namespace."""
+    targets, before = target_namespaces(new), set[ContentPermission]()
+    if old is not None:
+        before = set(content_permissions(old, target_namespaces(old), openshift=openshift))
+    found: dict[frozenset[tuple[str, str]], Permission] = {}
+    for permission in content_permissions(new, targets, openshift=openshift):
+        if permission not in before:
+            found.setdefault(frozenset(permission.attributes.items()), permission)
+    return list(found.values())
 
 
 def changed_access_field(new: Obj, old: Obj) -> str:

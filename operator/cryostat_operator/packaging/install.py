@@ -29,6 +29,7 @@ def installation() -> Mapping[str, list[Obj]]:
         "22-leader-election-role.yaml": leader_election_role.leader_election(NAMESPACE, SERVICE_ACCOUNT, LABELS),
         "25-webhook-registration-role.yaml": roles.webhook_registration(),
         "30-instance-roles.yaml": roles.instance_cluster_roles(),
+        "32-author-roles.yaml": roles.author_cluster_roles(),
         "40-deployment.yaml": [operator_deployment.deployment()],
         "45-disruption-budget.yaml": [operator_deployment.disruption_budget()],
         "50-webhooks.yaml": webhook_manifests.objects(NAMESPACE, LABELS, SELECTOR),

@@ -1,11 +1,12 @@
-"""The permissions of the operator and of its instances: ClusterRoles and their bindings."""
+"""The permissions of the operator, of its instances and of authors: ClusterRoles and their bindings."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 from typing import Any, NamedTuple
 
-from ..api import constants
+from ..api import constants, created_objects
+from ..api.created_objects import Resource
 from ..plan.model.kinds import KINDS
 from ..settings import Settings
 from . import webhook_manifests
@@ -67,6 +68,19 @@ _TARGET_NAMESPACE_RULES = (
     Rule("apps.openshift.io", "deploymentconfigs", ("get",)),
     Rule("route.openshift.io", "routes", ("get", "list")),
 )
+# Permissions of users who write Cryostats. They cannot write the status: it records what was reviewed.
+_AUTHOR_RULES = (Rule(constants.GROUP, constants.PLURAL, ("create", "delete", *_READ, "patch", "update")),)
+# What an author needs in addition to expose an instance; see `api/created_objects.py`.
+_EXPOSURE_RULES = tuple(
+    Rule(resource.group, resource.name, ("create",))
+    for resource in (
+        created_objects.INGRESSES,
+        created_objects.NETWORK_POLICIES,
+        created_objects.ROUTES,
+        created_objects.SERVICES,
+        Resource(created_objects.ROUTES.group, f"{created_objects.ROUTES.name}/custom-host"),
+    )
+)
 
 
 def operator_rules() -> list[Obj]:
@@ -114,6 +128,17 @@ def instance_cluster_roles() -> list[Obj]:
     return [
         _cluster_role(settings.cluster_role, policy_rules(_INSTANCE_RULES)),
         _cluster_role(settings.namespaced_cluster_role, policy_rules(_TARGET_NAMESPACE_RULES)),
+    ]
+
+
+def author_cluster_roles() -> list[Obj]:
+    """Return the roles for authors of Cryostats, for administrators to bind. No role aggregates them.
+
+    The webhooks are registered when the operator runs for the first time, and nothing is reviewed before that.
+    """
+    return [
+        _cluster_role(f"{NAME}-author", policy_rules(_AUTHOR_RULES)),
+        _cluster_role(f"{NAME}-author-exposure", policy_rules(_EXPOSURE_RULES)),
     ]
 
 

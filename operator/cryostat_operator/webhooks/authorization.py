@@ -11,7 +11,7 @@ from typing import Any
 
 import orjson
 
-from ..api.required_permissions import Permission
+from ..api.permission import Permission
 from ..kube.client import Client
 from ..kube.connection import Connection
 from ..kube.errors import ApiError

@@ -11,7 +11,8 @@ from typing import Any, Protocol
 from pydantic import ValidationError
 
 from ..api.defaulting import with_defaults
-from ..api.required_permissions import Permission, required_permissions
+from ..api.permission import Permission
+from ..api.required_permissions import required_permissions
 from ..api.spec_warnings import key_warnings, warnings_for
 from ..api.v1beta2 import Cryostat
 from ..api.validation import new_problems

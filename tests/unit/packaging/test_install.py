@@ -6,7 +6,10 @@ from typing import Any
 
 import pytest
 
+from cryostat_operator.api.required_permissions import required_permissions
 from cryostat_operator.packaging import (
+    install,
+    install_names,
     leader_election_role,
     operator_deployment,
     roles,
@@ -21,7 +24,7 @@ def allowed(rules: list[dict[str, Any]], group: str, resource: str) -> set[str]:
 
 
 def all_rules() -> list[dict[str, Any]]:
-    both = [roles.operator_cluster_role(), *roles.instance_cluster_roles()]
+    both = [roles.operator_cluster_role(), *roles.instance_cluster_roles(), *roles.author_cluster_roles()]
     return [rule for role in both for rule in role["rules"]]
 
 
@@ -57,6 +60,43 @@ def test_instances_are_bound_to_roles_of_known_names_with_little_in_them() -> No
     assert discovery["metadata"]["name"] == "cryostat-operator-cryostat-namespaced"
     assert {verb for rule in discovery["rules"] for verb in rule["verbs"]} == {"get", "list", "watch"}
     assert not allowed(discovery["rules"], "", "secrets")
+
+
+def test_authors_may_write_cryostats_but_no_status_and_are_bound_by_administrators() -> None:
+    author, exposure = roles.author_cluster_roles()
+    assert allowed(author["rules"], "operator.cryostat.io", "cryostats") == {
+        "create", "delete", "get", "list", "patch", "update", "watch",
+    }  # fmt: skip
+    assert {resource for rule in author["rules"] for resource in rule["resources"]} == {"cryostats"}
+    assert {verb for rule in exposure["rules"] for verb in rule["verbs"]} == {"create"}
+    for role in (author, exposure):
+        assert set(role["metadata"]["labels"]) == {"app.kubernetes.io/name", "app.kubernetes.io/part-of"}
+
+
+def test_the_status_is_written_by_the_operator_alone() -> None:
+    """It records which namespaces were reviewed."""
+    installed = [obj for objects in install.installation().values() for obj in objects]
+    writers = [
+        obj["metadata"]["name"]
+        for obj in installed
+        if obj["kind"] in ("ClusterRole", "Role")
+        and allowed(obj["rules"], "operator.cryostat.io", "cryostats/status") - {"get"}
+    ]
+    assert writers == [install_names.CLUSTER_ROLE]
+
+
+def test_what_exposes_an_instance_is_in_the_role_for_it() -> None:
+    spec = {
+        "networkOptions": {"coreConfig": {"ingressSpec": {"rules": []}, "labels": {"a": "b"}, "externalHost": "h"}},
+        "serviceOptions": {"coreConfig": {"serviceType": "NodePort"}},
+        "networkPolicies": {"coreConfig": {"ingressDisabled": True}},
+    }
+    obj = {"metadata": {"name": "a", "namespace": "n"}, "spec": spec}
+    granted = [rule for role in roles.author_cluster_roles() for rule in role["rules"]]
+    for openshift in (False, True):
+        for each in required_permissions(obj, None, openshift=openshift):
+            resource = f"{each.resource}/{each.subresource}" if each.subresource else each.resource
+            assert each.verb in allowed(granted, each.group, resource), str(each)
 
 
 def test_the_deployment_is_restricted_and_tells_the_images() -> None:

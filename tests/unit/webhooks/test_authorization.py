@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from cryostat_operator.api.required_permissions import Permission
+from cryostat_operator.api.permission import Permission
 from cryostat_operator.kube.errors import ApiError
 from cryostat_operator.webhooks import authorization
 from cryostat_operator.webhooks.authorization import AccessReviews
