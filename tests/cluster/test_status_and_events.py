@@ -63,15 +63,18 @@ def test_an_image_that_cannot_be_pulled_is_told_in_the_kubelets_words(scenario: 
     where = scenario.namespace()
     cr = scenario.cryostat(where)
     scenario.ready(cr)
-    words = 'Back-off pulling image "registry.example.com/nothing:1"'
+    words = 'Back-off pulling image "i": ErrImagePull: rpc error: code = NotFound desc = i: no such image'
     [pod] = scenario.api.list("v1", "Pod", where, labelSelector="component=storage")
     container = {"name": "x-storage", "image": "i", "imageID": "", "ready": False, "restartCount": 0}
     waiting = {"state": {"waiting": {"reason": "ImagePullBackOff", "message": words}}}
     unready = [{"type": kind, "status": "False"} for kind in ("Ready", "ContainersReady")]
     status = {"phase": "Pending", "containerStatuses": [{**container, **waiting}], "conditions": unready}
     scenario.api.patch(pod, {"status": status}, "strategic", sub="status")
-    told = scenario.wait_for_reason(cr, "StoragePodNotRunning", "Deployment x-storage", "ImagePullBackOff", words)
+    told = scenario.wait_for_reason(
+        cr, "StorageImagePullFailed", "Deployment x-storage", "ImagePullBackOff: i: no such image"
+    )
     assert told["status"] == "False"
+    eventually(lambda: "ImagePullFailed" in [event["reason"] for event in scenario.events(cr)], what="an event")
     scenario.api.delete(pod)
     scenario.ready(cr)
 
@@ -82,7 +85,7 @@ def test_a_pod_that_fits_nowhere_is_told_in_the_schedulers_words(scenario: Scena
     nowhere = {"replicas": 1, "schedulingOptions": {"nodeSelector": {"disk": "golden"}}}
     scenario.change(cr, reportOptions=nowhere)
     scenario.wait_for_reason(
-        cr, "ReportsPodNotRunning", "Deployment x-reports", "cannot be scheduled", "0/1 nodes are available"
+        cr, "ReportsPodUnschedulable", "Deployment x-reports", "cannot be scheduled", "0/1 nodes are available"
     )
     scenario.change(cr, reportOptions={"schedulingOptions": None})
     scenario.ready(cr)
@@ -93,7 +96,7 @@ def test_a_claim_without_a_volume_is_told(scenario: Scenario) -> None:
     spec = {"storageClassName": f"none-{where}"}
     cr = scenario.cryostat(where, storageOptions={"database": {"pvc": {"spec": spec}}})
     scenario.wait_for_reason(
-        cr, "DatabasePodNotRunning", "Deployment x-database", "unbound immediate PersistentVolumeClaims"
+        cr, "DatabaseVolumePending", "PersistentVolumeClaim x-database", f"StorageClass none-{where}"
     )
     eventually(lambda: condition(scenario.now(cr), "StorageDeploymentAvailable").get("status") == "True")
     volume = {

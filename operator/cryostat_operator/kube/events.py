@@ -5,12 +5,14 @@ from __future__ import annotations
 import datetime
 import hashlib
 import logging
-from collections.abc import Iterable
+import math
+import time
+from collections.abc import Callable, Iterable
 
 from ..api import constants
 from ..plan.model.kinds import Obj, resource_path
 from ..plan.model.problems import Problem
-from ..plan.model.reasons import SINGLE_CAUSE_REASONS, Reason
+from ..plan.model.reasons import COMPONENT_REASONS, SINGLE_CAUSE_REASONS, Reason
 from .client import MERGE_PATCH, Client
 from .errors import ApiError
 
@@ -18,6 +20,7 @@ logger = logging.getLogger(__name__)
 
 COMPONENT = "cryostat-operator"
 
+FLAPPING_SECONDS = 3_600.0  # a failure of pods that ends and comes back within this time is the same one
 MAX_REMEMBERED = 5_000  # digests of events that are recorded once; a forgotten one increments its count next time
 
 
@@ -29,8 +32,10 @@ def now() -> str:
 class EventRecorder:
     """Writes statuses that changed, and an event for each new cause."""
 
-    def __init__(self, client: Client) -> None:
+    def __init__(self, client: Client, clock: Callable[[], float] = time.monotonic) -> None:
         self._client = client
+        self._clock = clock
+        self._last_seen: dict[str, float] = {}  # of digests of failures of pods, the earliest first
         self._recorded: dict[str, frozenset[str]] = {}  # digests by UID of the Cryostat
         self._recorded_once: dict[str, None] = {}  # digests, the oldest first
 
@@ -61,7 +66,10 @@ class EventRecorder:
             if digest in recorded:
                 continue
             known = digest in earlier if earlier is not None else await self._is_recorded(cryostat, digest, problem)
+            known = known or self._was_recorded_lately(digest)
             recorded[digest] = known or await self._event(cryostat, digest, problem)
+            if recorded[digest] and problem.reason in COMPONENT_REASONS:
+                self._remember(digest)
             included |= {event_digest(cryostat, each) for each in problem.included}
         self._recorded[uid] = frozenset(digest for digest, done in recorded.items() if done) | included
 
@@ -83,6 +91,16 @@ class EventRecorder:
     def forget(self, uid: str) -> None:
         """Forget the events of a deleted Cryostat."""
         self._recorded.pop(uid, None)
+
+    def _was_recorded_lately(self, digest: str) -> bool:
+        """Whether a failure of pods comes and goes, as with a container that crashes every few minutes."""
+        return self._clock() - self._last_seen.get(digest, -math.inf) <= FLAPPING_SECONDS
+
+    def _remember(self, digest: str) -> None:
+        self._last_seen.pop(digest, None)
+        now = self._last_seen[digest] = self._clock()
+        while now - next(iter(self._last_seen.values())) > FLAPPING_SECONDS:
+            del self._last_seen[next(iter(self._last_seen))]
 
     async def _is_recorded(self, cryostat: Obj, digest: str, problem: Problem) -> bool:
         """Whether an earlier process recorded the event of a cause that has lasted since.

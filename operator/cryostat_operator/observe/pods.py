@@ -9,50 +9,71 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 from ..plan.model.kinds import InstanceKey, Obj
+from ..plan.model.reasons import Reason
+from ..plan.pod_failures import LASTING_SECONDS, PodFailure, pod_failure
 from .triggers import Enqueue
 
 # Every pod of an instance has these labels, those that the Go operator started included.
 SELECTOR = "kind=cryostat,app,component"
 ORPHAN_GRACE = 5.0  # seconds in which garbage collection finds the pods of a deleted Deployment
-EXPECTED_WAITING = frozenset({"ContainerCreating", "PodInitializing"})
 _ENDED_PHASES = frozenset({"Succeeded", "Failed"})
-
-
-def failure(pod: Obj) -> str | None:
-    """One sentence on what keeps a pod from running, from the scheduler or the kubelet; None where nothing is known."""
-    if "deletionTimestamp" in pod["metadata"]:
-        return None
-    status = pod.get("status") or {}
-    for condition in status.get("conditions") or ():
-        if condition.get("type") == "PodScheduled" and condition.get("reason") == "Unschedulable":
-            return f"pod cannot be scheduled: {condition.get('message', '')}"
-    for container in [*(status.get("initContainerStatuses") or ()), *(status.get("containerStatuses") or ())]:
-        waiting = (container.get("state") or {}).get("waiting")
-        if waiting and waiting.get("reason") not in EXPECTED_WAITING:
-            return f"container {container['name']}: {waiting.get('reason')} {waiting.get('message') or ''}".strip()
-    return None
+# If several pods of a component fail, the first of these reasons is reported.
+_ORDER = (
+    Reason.IMAGE_PULL_FAILED,
+    Reason.OUT_OF_MEMORY,
+    Reason.CONTAINER_CRASHED,
+    Reason.POD_NOT_RUNNING,
+    Reason.VOLUME_PENDING,
+    Reason.POD_UNSCHEDULABLE,
+    Reason.NODE_NOT_READY,
+    Reason.POD_NOT_READY,
+    Reason.POD_TERMINATING,
+)
 
 
 class _Pod(NamedTuple):
     component: str
     terminating: bool
-    failure: str | None
+    failure: PodFailure | None
+
+
+class _FailingPod(NamedTuple):
+    component: str
+    failure: PodFailure
+
+
+def _reported(pod: _Pod | None) -> PodFailure | None:
+    """The failure, unless the Deployment of the pod changes at the same time and enqueues the instance."""
+    failure = pod.failure if pod else None
+    return None if failure and failure.reason == Reason.POD_TERMINATING else failure
+
+
+def _rank(failure: PodFailure) -> tuple[int, str, str]:
+    return _ORDER.index(failure.reason), failure.container, failure.cause
 
 
 class PodStore:
     """Pods that have not ended, by instance. Enqueues an instance when its failures change or an awaited pod ends."""
 
-    def __init__(self, enqueue: Enqueue, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self, enqueue: Enqueue, clock: Callable[[], float] = time.monotonic, now: Callable[[], float] = time.time
+    ) -> None:
+        """`clock` measures durations; `now` is compared with times that other machines wrote."""
         self._enqueue = enqueue
         self._clock = clock
+        self._now = now
         self._pods: dict[InstanceKey, dict[str, _Pod]] = defaultdict(dict)
         self._orphaned_since: dict[tuple[InstanceKey, str], float] = {}
         self._not_listed: set[tuple[InstanceKey, str]] = set()
 
-    def failures(self, instance: InstanceKey) -> dict[str, str]:
-        """Why pods do not run: component (`cryostat`, `database`, `storage`, `reports`) → one sentence."""
-        pods = self._pods.get(instance, {}).values()
-        return dict(sorted((pod.component, pod.failure) for pod in pods if pod.failure))
+    def failures(self, instance: InstanceKey) -> dict[str, PodFailure]:
+        """Why pods do not serve, by component (`cryostat`, `database`, `storage`, `reports`)."""
+        now = self._now()
+        found: dict[str, PodFailure] = {}
+        for pod in self._failing(instance):
+            if pod.failure.reported_from <= now:
+                found[pod.component] = min(found.get(pod.component, pod.failure), pod.failure, key=_rank)
+        return dict(sorted(found.items()))
 
     def is_terminating(self, instance: InstanceKey, component: str, *, orphaned: bool) -> bool:
         """Whether pods of a deleted Deployment may still use its volume.
@@ -71,9 +92,15 @@ class PodStore:
         return any(pod.terminating for pod in pods) or self._clock() < since + ORPHAN_GRACE
 
     def recheck_after(self, instance: InstanceKey) -> float:
-        """Seconds until orphaned pods no longer count as terminating; infinite where there are none."""
+        """Seconds until the passage of time alone changes an answer; infinite if it does not.
+
+        Orphaned pods no longer count as terminating, or a wait becomes a lasting one.
+        """
         ends = [since + ORPHAN_GRACE for (key, _), since in self._orphaned_since.items() if key == instance]
-        return min((end - self._clock() for end in ends if end > self._clock()), default=math.inf)
+        now = self._now()
+        lasting = [pod.failure.lasting_from - now for pod in self._failing(instance)]
+        delays = [*(end - self._clock() for end in ends), *lasting]
+        return min((min(delay, LASTING_SECONDS) for delay in delays if delay > 0), default=math.inf)
 
     def begin_list(self) -> None:
         """See `Store`."""
@@ -85,8 +112,8 @@ class PodStore:
         instance = InstanceKey(metadata["namespace"], metadata["labels"]["app"])
         self._not_listed.discard((instance, metadata["name"]))
         ended = (obj.get("status") or {}).get("phase") in _ENDED_PHASES
-        pod = _Pod(metadata["labels"]["component"], "deletionTimestamp" in metadata, failure(obj))
-        self._set(instance, metadata["name"], None if ended and not pod.failure else pod)
+        pod = _Pod(metadata["labels"]["component"], "deletionTimestamp" in metadata, pod_failure(obj))
+        self._set(instance, metadata["name"], None if ended else pod)
 
     def remove(self, obj: Obj) -> None:
         """See `Store`."""
@@ -99,6 +126,10 @@ class PodStore:
             self._set(instance, name, None)
         self._not_listed = set()
 
+    def _failing(self, instance: InstanceKey) -> list[_FailingPod]:
+        pods = self._pods.get(instance, {}).values()
+        return [_FailingPod(pod.component, pod.failure) for pod in pods if pod.failure]
+
     def _set(self, instance: InstanceKey, name: str, pod: _Pod | None) -> None:
         pods = self._pods[instance]
         before = pods.pop(name, None)
@@ -107,5 +138,5 @@ class PodStore:
         elif not pods:
             del self._pods[instance]
         is_awaited = before and not pod and (instance, before.component) in self._orphaned_since
-        if is_awaited or (before and before.failure) != (pod and pod.failure):
+        if is_awaited or _reported(before) != _reported(pod):
             self._enqueue(instance)

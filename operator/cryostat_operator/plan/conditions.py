@@ -14,6 +14,7 @@ from .model.kinds import Obj
 from .model.problems import Problem
 from .model.reasons import Reason, reasons_of
 from .model.requests import CertificateRequest
+from .pod_failures import PodFailure
 
 Condition = dict[str, Any]
 
@@ -24,12 +25,12 @@ class Report:
 
     Attributes:
         refusals: problems of writes that were refused.
-        pods: component label → one sentence on what keeps its pods from running.
+        pods: component label → what keeps its pods from serving.
         paused: whether the Cryostat has the pause annotation.
     """
 
     refusals: Sequence[Problem] = ()
-    pods: Mapping[str, str] = field(default_factory=dict)
+    pods: Mapping[str, PodFailure] = field(default_factory=dict)
     paused: bool = False
 
 

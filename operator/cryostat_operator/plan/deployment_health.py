@@ -5,50 +5,99 @@ from __future__ import annotations
 from typing import Any, NamedTuple
 
 from .instance import Instance
-from .model.kinds import Key
+from .model.kinds import Key, Obj
+from .model.messages import message, quoted
 from .model.reasons import Reason
+from .pod_failures import PodFailure, seconds
+
+REFUSED_SECONDS = 10.0  # a quota still counts pods that have just ended
+_COMPONENT_FIELDS = {"-database": "spec.storageOptions.database", "-storage": "spec.storageOptions.objectStorage"}
 
 
 class Cause(NamedTuple):
-    """Why a Deployment is not available."""
+    """Why a Deployment is not available.
+
+    Attributes:
+        reason: a reason of `COMPONENT_REASONS`.
+        message: one or two sentences that name the Deployment.
+        identity: tells the cause from others of the Deployment with the same reason, whatever the message says.
+        lasting_from: when it counts as lasting (seconds since the epoch), so that an event is recorded; None for a
+            wait that another condition explains.
+    """
 
     reason: Reason
     message: str
+    identity: str = ""
+    lasting_from: float | None = None
 
 
-def unavailable_cause(instance: Instance, name: str, pod_failure: str | None) -> Cause | None:
+def unavailable_cause(instance: Instance, name: str, pod_failure: PodFailure | None) -> Cause | None:
     """Why a Deployment does not serve its newest version.
 
     Args:
         name: the Deployment, in the namespace of the Cryostat.
-        pod_failure: one sentence on what keeps its pods from running, if anything does.
+        pod_failure: what keeps its pods from serving, if anything does.
 
     Returns:
         The cause, or None if the Deployment is available.
     """
+    subject = f"Deployment {name}"
     live = instance.live("Deployment", name)
     if live is None:
         return Cause(Reason.DEPLOYMENT_PENDING, _missing(instance, name))
     conditions = deployment_conditions(live)
-    failure = conditions.get("ReplicaFailure")
+    refused = conditions.get("ReplicaFailure")
     available = conditions.get("Available") or {}
-    if failure and failure["status"] == "True":
-        return Cause(Reason.REPLICA_FAILURE, f"Deployment {name}: {failure.get('message', '')}")
+    if refused and refused["status"] == "True":
+        return _refused(subject, refused)
+    claim = instance.live("PersistentVolumeClaim", name)
+    if pod_failure and pod_failure.reason == Reason.VOLUME_PENDING and claim:
+        return _unbound(instance, name, claim, pod_failure)
     if pod_failure:
-        return Cause(Reason.POD_NOT_RUNNING, f"Deployment {name}: {pod_failure}")
+        text = message(subject, "is not ready", cause=pod_failure.cause, remedy=pod_failure.remedy)
+        return Cause(pod_failure.reason, text, f"{name} {pod_failure.container}", pod_failure.lasting_from)
     if available.get("status") == "True":
         return None
-    claim = instance.live("PersistentVolumeClaim", name)
     if claim and (claim.get("status") or {}).get("phase") == "Pending":
-        return Cause(Reason.VOLUME_PENDING, f"PersistentVolumeClaim {name} is not bound to a volume yet")
-    message = available.get("message") or "no pod has been started yet"
-    return Cause(Reason.DEPLOYMENT_UNAVAILABLE, f"Deployment {name}: {message}")
+        return _unbound(instance, name, claim, None)
+    state = "its pods are not ready yet" if available else "it has no pod yet"
+    return Cause(Reason.DEPLOYMENT_UNAVAILABLE, message(subject, "is not ready", cause=state))
 
 
 def deployment_conditions(deployment: dict[str, Any] | None) -> dict[str, dict[str, Any]]:
     """The conditions of a Deployment, or of none, by type."""
     status = (deployment or {}).get("status") or {}
     return {condition["type"]: condition for condition in status.get("conditions") or ()}
+
+
+def _refused(subject: str, condition: Obj) -> Cause:
+    """Why the ReplicaSet controller cannot create pods."""
+    since = seconds(condition.get("lastTransitionTime"))
+    words = quoted(condition.get("message"))
+    if "exceeded quota" in words:  # neither reason nor details say so
+        remedy = "Raise the ResourceQuota, or lower the resources in the spec"
+    elif "service account" in words:
+        remedy = "The operator creates the ServiceAccount again; see the condition Reconciled"
+    else:
+        remedy = "Change the policy of the namespace, or what it names in the spec; creation is tried again by itself"
+    text = message(subject, "cannot create pods", cause=words, remedy=remedy)
+    return Cause(Reason.REPLICA_FAILURE, text, subject, REFUSED_SECONDS + since if since else 0.0)
+
+
+def _unbound(instance: Instance, name: str, claim: Obj, failure: PodFailure | None) -> Cause:
+    """A claim that has no volume. With a `failure`, the scheduler waits for the volume, not the volume for a node."""
+    suffix = name.removeprefix(instance.name)
+    field = f"{_COMPONENT_FIELDS.get(suffix, 'spec.storageOptions')}.pvc.spec.storageClassName"
+    chosen = (claim.get("spec") or {}).get("storageClassName")
+    provider = f"StorageClass {chosen}" if chosen else "a default StorageClass"
+    remedy = f"Check that {provider} exists and provides volumes; for another one set {field} and delete the claim"
+    text = message(
+        f"PersistentVolumeClaim {name}",
+        "is not bound to a volume",
+        consequence=f"Deployment {name} cannot start without it",
+        remedy=remedy,
+    )
+    return Cause(Reason.VOLUME_PENDING, text, name, failure.lasting_from if failure else None)
 
 
 def _missing(instance: Instance, name: str) -> str:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+
 from ..api import constants
 from ..api.v1beta2 import Cryostat
 from ..api.validation import read_cryostat
@@ -21,6 +23,7 @@ from .adoption import Adoption
 from .applier import Applier
 from .failures import Failures
 from .finalizer import Finalizer
+from .lasting_causes import lasting_causes
 from .orphans import Orphans
 from .results import Results
 from .status_writer import StatusWriter
@@ -119,9 +122,10 @@ class Reconciler:
             self._metrics.errors.labels(problem.reason).inc()
         problems = [*results.problems, *pending(plan, instance.snapshot)]
         report = Report(problems, self._observer.pods.failures(key), paused)
-        if not await self._status.write(key, instance, plan, report, results.events):
+        lasting = lasting_causes(instance, plan, report, time.time())
+        if not await self._status.write(key, instance, plan, report, lasting.problems, results.events):
             return Result()  # deleted meanwhile; its event enqueues it
-        return results.requeue(self._recheck_after(key, instance))
+        return results.requeue(min(lasting.recheck_after, self._recheck_after(key, instance)))
 
     def _recheck_after(self, key: InstanceKey, instance: Instance) -> float:
         """Seconds until a certificate must be renewed or a pod must have ended; infinite if nothing is due."""

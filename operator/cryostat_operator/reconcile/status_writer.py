@@ -23,12 +23,19 @@ class StatusWriter:
         self._events = EventRecorder(client)
 
     async def write(
-        self, key: InstanceKey, instance: Instance, plan: Plan, report: Report, events: Sequence[Problem]
+        self,
+        key: InstanceKey,
+        instance: Instance,
+        plan: Plan,
+        report: Report,
+        lasting: Sequence[Problem],
+        events: Sequence[Problem],
     ) -> bool:
         """Record the events of a run, then write the status if it differs from the last one.
 
         Args:
             report: what was found out besides the plan.
+            lasting: causes of unavailable Deployments that have lasted for some time.
             events: what was done and is announced once.
 
         Returns:
@@ -39,7 +46,7 @@ class StatusWriter:
             return False
         # Events first: whether one is new is decided by the conditions that were written before.
         actionable = [problem for problem in (*plan.problems, *report.refusals) if problem.actionable]
-        await self.record(body, [*actionable, *plan.warnings])
+        await self.record(body, [*actionable, *lasting, *plan.warnings])
         for event in events:
             await self._events.event(body, event)
         await self.patch(body, status_of(instance, plan, report, now()))

@@ -158,6 +158,46 @@ def test_type_and_reason_of_an_event(events: Events, restart: Callable[[], Event
     assert found == {"SecretNotFound": "Warning", "LoginGenerated": "Normal"}
 
 
+def test_a_failure_of_pods_that_comes_and_goes_is_one_event(events: Events) -> None:
+    now = [0.0]
+    recorder = EventRecorder(cast(Client, events), lambda: now[0])
+    crash = Problem("database", Reason.CONTAINER_CRASHED, "exit code 1", dedup_key="x-database x-db")
+    killed = Problem("database", Reason.OUT_OF_MEMORY, "killed", dedup_key="x-database x-db")
+    for problems in ([crash], [killed], [crash], [], [killed]):
+        now[0] += 300
+        record(recorder, cryostat(), *problems)
+    assert (events.count(crash), events.count(killed), events.requests) == (1, 1, ["POST", "POST"])
+    record(recorder, cryostat())
+    now[0] += 3_601
+    record(recorder, cryostat(), crash)
+    assert events.count(crash) == 2
+
+
+def test_a_failure_of_pods_with_a_failed_event_is_tried_again(events: Events) -> None:
+    recorder = EventRecorder(cast(Client, events))
+    crash = Problem("database", Reason.CONTAINER_CRASHED, "exit code 1", dedup_key="x-database x-db")
+    events.refuse = ApiError(500, "Failed", "no")
+    record(recorder, cryostat(), crash)
+    events.refuse = None
+    record(recorder, cryostat(), crash)
+    assert events.count(crash) == 1
+
+
+def test_a_pause_costs_no_request_after_a_restart(events: Events, restart: Callable[[], EventRecorder]) -> None:
+    pause = Problem("core", Reason.PAUSED, "paused", dedup_key="Paused")
+    record(restart(), cryostat(("Ready", "False", "Paused")), pause)
+    assert events.requests == []
+
+
+def test_a_failure_of_pods_that_lasted_over_a_restart_is_not_written_again(
+    events: Events, restart: Callable[[], EventRecorder]
+) -> None:
+    crash = Problem("database", Reason.CONTAINER_CRASHED, "exit code 1", dedup_key="x-database x-db")
+    record(restart(), cryostat(), crash)
+    record(restart(), cryostat(("Ready", "False", "DatabaseContainerCrashed")), crash)
+    assert events.count(crash) == 1
+
+
 def test_once_is_once_per_process(events: Events, restart: Callable[[], EventRecorder]) -> None:
     recorder = restart()
     for _ in range(2):

@@ -6,6 +6,7 @@ import math
 
 from cryostat_operator.observe.pods import PodStore
 from cryostat_operator.plan.model.kinds import InstanceKey
+from cryostat_operator.plan.model.reasons import Reason
 from tests.cluster.api import Object
 
 OWNER = InstanceKey("here", "x")
@@ -61,11 +62,71 @@ def test_pods_that_have_ended_hold_no_volume() -> None:
 
 def test_what_a_list_no_longer_shows_is_gone() -> None:
     enqueued: list[InstanceKey] = []
-    pods = PodStore(enqueued.append, Clock())
+    pods = PodStore(enqueued.append)
     blocked = {"state": {"waiting": {"reason": "ImagePullBackOff", "message": "no such image"}}, "name": "c"}
     pods.upsert(pod("ill", containerStatuses=[blocked]))
-    assert pods.failures(OWNER) == {"database": "container c: ImagePullBackOff no such image"}
+    assert "no such image" in pods.failures(OWNER)["database"].cause
     pods.begin_list()
     pods.end_list()
     assert pods.failures(OWNER) == {}
     assert enqueued == [OWNER, OWNER]
+
+
+def running(name: str, started: str) -> Object:
+    """A pod with a container that runs and is not ready."""
+    container = {"name": "x-db", "ready": False, "state": {"running": {"startedAt": started}}}
+    return pod(name, containerStatuses=[container])
+
+
+def test_a_container_that_starts_is_a_failure_after_a_minute() -> None:
+    clock = Clock()
+    pods = PodStore(lambda _: None, clock, clock)
+    pods.upsert(running("a", "1970-01-01T00:01:35Z"))
+    assert pods.failures(OWNER) == {}
+    assert pods.recheck_after(OWNER) == 55.0
+    clock.now += 55
+    assert pods.failures(OWNER)["database"].reason == Reason.POD_NOT_READY
+    assert pods.recheck_after(OWNER) == math.inf
+
+
+def test_a_node_with_a_fast_clock_does_not_delay_a_failure_for_long() -> None:
+    clock = Clock()
+    pods = PodStore(lambda _: None, clock, clock)
+    pods.upsert(running("a", "1970-01-02T00:00:00Z"))
+    assert pods.recheck_after(OWNER) == 60.0
+
+
+def test_a_pod_that_cannot_be_scheduled_is_a_failure_at_once() -> None:
+    clock = Clock()
+    pods = PodStore(lambda _: None, clock, clock)
+    time = "1970-01-01T00:01:40Z"
+    unschedulable = {"type": "PodScheduled", "reason": "Unschedulable", "message": "no", "lastTransitionTime": time}
+    pods.upsert(pod(conditions=[unschedulable]))
+    assert pods.failures(OWNER)["database"].reason == Reason.POD_UNSCHEDULABLE
+    assert pods.recheck_after(OWNER) == 60.0  # it is a lasting one then
+
+
+def test_of_several_pods_the_one_with_the_clearest_cause_is_reported() -> None:
+    pods = PodStore(lambda _: None)
+    waiting = {"name": "x-db", "state": {"waiting": {"reason": "ImagePullBackOff"}}}
+    pods.upsert(pod("a", containerStatuses=[waiting]))
+    pods.upsert(running("b", "1970-01-01T00:00:00Z"))
+    assert pods.failures(OWNER)["database"].reason == Reason.IMAGE_PULL_FAILED
+
+
+def test_back_off_and_restart_of_a_container_are_one_failure() -> None:
+    enqueued: list[InstanceKey] = []
+    pods = PodStore(enqueued.append)
+    ended = {"exitCode": 1, "reason": "Error"}
+    backoff = "back-off {} restarting failed container=x-db pod=x-database-6d4b_here(1d2e)"
+    crashed = {"name": "x-db", "ready": False, "lastState": {"terminated": ended}}
+    states: list[Object] = [
+        {"terminated": ended},
+        {"waiting": {"reason": "CrashLoopBackOff", "message": backoff.format("10s")}},
+        {"running": {"startedAt": "1970-01-01T00:00:00Z"}},
+        {"waiting": {"reason": "CrashLoopBackOff", "message": backoff.format("5m0s")}},
+    ]
+    for state in states:
+        pods.upsert(pod(containerStatuses=[{**crashed, "state": state}]))
+    assert enqueued == [OWNER]
+    assert "exit code 1 " in pods.failures(OWNER)["database"].cause

@@ -10,6 +10,7 @@ from cryostat_operator.plan.conditions import CONDITION_RULES, Report, status_of
 from cryostat_operator.plan.model.kinds import Obj
 from cryostat_operator.plan.model.problems import Problem
 from cryostat_operator.plan.model.reasons import COMPONENT_REASONS, Reason
+from cryostat_operator.plan.pod_failures import PodFailure
 from tests.unit.cluster_state import ClusterState, settled
 
 AVAILABLE = {"conditions": [{"type": "Available", "status": "True", "reason": "MinimumReplicasAvailable"}]}
@@ -73,8 +74,9 @@ def test_what_a_user_has_to_do_comes_before_what_is_waited_for() -> None:
 
 def test_ready_names_the_component_whose_deployment_is_not_available() -> None:
     state = running()
-    found = conditions(state, pods={"storage": "container x: ImagePullBackOff"})
-    assert found["Ready"]["reason"] == "StoragePodNotRunning"
+    failure = PodFailure(Reason.IMAGE_PULL_FAILED, "container x cannot pull its image (ImagePullBackOff)")
+    found = conditions(state, pods={"storage": failure})
+    assert found["Ready"]["reason"] == "StorageImagePullFailed"
     assert found["Ready"]["reason"].removeprefix("Storage") in COMPONENT_REASONS
     assert "ImagePullBackOff" in found["Ready"]["message"]
 

@@ -10,19 +10,22 @@ import pytest
 from cryostat_operator.plan.deployment_health import Cause, deployment_conditions, unavailable_cause
 from cryostat_operator.plan.model.kinds import Key, Obj
 from cryostat_operator.plan.model.reasons import Reason
+from cryostat_operator.plan.pod_failures import PodFailure
 from tests.unit.cluster_state import NAMESPACE, ClusterState, cryostat
 
 NAME = "sample-database"
 AVAILABLE = {"type": "Available", "status": "True"}
 UNAVAILABLE = {"type": "Available", "status": "False", "message": "Deployment does not have minimum availability."}
 FAILED = {"type": "ReplicaFailure", "status": "True", "message": "exceeded quota: pods"}
+CRASH = PodFailure(Reason.CONTAINER_CRASHED, "container c ended with exit code 1", "See the log", "c")
+UNBOUND = PodFailure(Reason.VOLUME_PENDING, "its PersistentVolumeClaim is not bound to a volume", since=100.0)
 
 
 def live(kind: str, **status: Any) -> Obj:
     return {"kind": kind, "metadata": {"name": NAME, "namespace": NAMESPACE}, "status": status}
 
 
-def cause(*objects: Obj, pod_failure: str | None = None) -> Cause | None:
+def cause(*objects: Obj, pod_failure: PodFailure | None = None) -> Cause | None:
     state = ClusterState(cryostat()).with_live(*objects)
     return unavailable_cause(state.instance, NAME, pod_failure)
 
@@ -30,15 +33,22 @@ def cause(*objects: Obj, pod_failure: str | None = None) -> Cause | None:
 @pytest.mark.parametrize(
     ("conditions", "pod_failure", "phase", "reason", "message"),
     [
-        ([FAILED, AVAILABLE], "crash", "Pending", Reason.REPLICA_FAILURE, "exceeded quota: pods"),
-        ([{**FAILED, "status": "False"}, AVAILABLE], "crash", "Pending", Reason.POD_NOT_RUNNING, "crash"),
+        ([FAILED, AVAILABLE], CRASH, "Pending", Reason.REPLICA_FAILURE, "exceeded quota: pods"),
+        (
+            [{**FAILED, "status": "False"}, AVAILABLE],
+            CRASH,
+            "Pending",
+            Reason.CONTAINER_CRASHED,
+            "exit code 1. See the log.",
+        ),
         ([UNAVAILABLE], None, "Pending", Reason.VOLUME_PENDING, "is not bound to a volume"),
-        ([UNAVAILABLE], None, "Bound", Reason.DEPLOYMENT_UNAVAILABLE, "minimum availability"),
-        ([], None, "Bound", Reason.DEPLOYMENT_UNAVAILABLE, "no pod has been started"),
+        ([UNAVAILABLE], UNBOUND, "Pending", Reason.VOLUME_PENDING, "Check that a default StorageClass exists"),
+        ([UNAVAILABLE], None, "Bound", Reason.DEPLOYMENT_UNAVAILABLE, "its pods are not ready yet"),
+        ([], None, "Bound", Reason.DEPLOYMENT_UNAVAILABLE, "it has no pod yet"),
     ],
 )
 def test_the_first_cause_that_the_cluster_reports(
-    conditions: list[Obj], pod_failure: str | None, phase: str, reason: Reason, message: str
+    conditions: list[Obj], pod_failure: PodFailure | None, phase: str, reason: Reason, message: str
 ) -> None:
     claim = live("PersistentVolumeClaim", phase=phase)
     found = cause(live("Deployment", conditions=conditions), claim, pod_failure=pod_failure)
@@ -55,7 +65,7 @@ def test_an_available_deployment_has_no_cause() -> None:
 
 def test_a_deployment_that_does_not_exist() -> None:
     found = cause()
-    assert found == (Reason.DEPLOYMENT_PENDING, f"Deployment {NAME} does not exist yet")
+    assert found == Cause(Reason.DEPLOYMENT_PENDING, f"Deployment {NAME} does not exist yet")
 
 
 def test_a_deployment_whose_previous_pods_terminate() -> None:
@@ -68,3 +78,38 @@ def test_a_deployment_whose_previous_pods_terminate() -> None:
 
 def test_conditions_of_nothing() -> None:
     assert deployment_conditions(None) == deployment_conditions({"status": None}) == {}
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (
+            'pods "x-6d4b-" is forbidden: exceeded quota: small, requested: pods=1, used: pods=1, limited: pods=1',
+            "Deployment sample-database cannot create pods: exceeded quota: small, requested: pods=1, used: pods=1, "
+            "limited: pods=1. Raise the ResourceQuota",
+        ),
+        ('pods "x-6d4b-" is forbidden: violates PodSecurity "restricted:latest": x', "Change the policy"),
+        ('error looking up service account here/x: serviceaccount "x" not found', "creates the ServiceAccount again"),
+    ],
+)
+def test_a_refusal_of_pods_is_quoted_without_their_names(words: str, said: str) -> None:
+    found = cause(live("Deployment", conditions=[{**FAILED, "message": words}]))
+    assert found
+    assert said in found.message
+    assert "6d4b" not in found.message
+
+
+def test_a_claim_is_named_with_its_class_and_field() -> None:
+    claim = live("PersistentVolumeClaim", phase="Pending") | {"spec": {"storageClassName": "fast"}}
+    found = cause(live("Deployment", conditions=[UNAVAILABLE]), claim, pod_failure=UNBOUND)
+    assert found
+    assert "StorageClass fast exists" in found.message
+    assert "spec.storageOptions.database.pvc.spec.storageClassName" in found.message
+    assert found.lasting_from == 160.0
+
+
+def test_a_refusal_of_pods_lasts_after_some_seconds() -> None:
+    refused = {**FAILED, "lastTransitionTime": "1970-01-01T00:01:40Z"}
+    found = cause(live("Deployment", conditions=[refused]))
+    assert found
+    assert found.lasting_from == 110.0

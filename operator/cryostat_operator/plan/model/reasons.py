@@ -48,7 +48,14 @@ class Reason(StrEnum):
     # Ready, behind the prefix Main, Database, Storage or Reports
     DEPLOYMENT_PENDING = "DeploymentPending", "Ready", False, "A Deployment does not exist yet."
     REPLICA_FAILURE = "ReplicaFailure", "Ready", True, "A ReplicaSet cannot create pods."
-    POD_NOT_RUNNING = "PodNotRunning", "Ready", True, "A container does not start, crashes, or no node fits."
+    IMAGE_PULL_FAILED = "ImagePullFailed", "Ready", True, "The image of a container cannot be pulled."
+    CONTAINER_CRASHED = "ContainerCrashed", "Ready", True, "A container ended and is started again."
+    OUT_OF_MEMORY = "OutOfMemory", "Ready", True, "A container was killed because it used too much memory."
+    POD_UNSCHEDULABLE = "PodUnschedulable", "Ready", True, "No node fits a pod."
+    POD_NOT_RUNNING = "PodNotRunning", "Ready", True, "A container cannot be created or started."
+    POD_NOT_READY = "PodNotReady", "Ready", True, "A container has run for a minute and its probe does not succeed."
+    POD_TERMINATING = "PodTerminating", "Ready", True, "A former pod does not end, and the next one waits for it."
+    NODE_NOT_READY = "NodeNotReady", "Ready", True, "The node of a pod does not report its state."
     VOLUME_PENDING = "VolumePending", "Ready", False, "A PersistentVolumeClaim is not bound to a volume."
     DEPLOYMENT_UNAVAILABLE = "DeploymentUnavailable", "Ready", False, "Pods of a Deployment are starting or not ready."
 
@@ -232,7 +239,14 @@ COMPONENT_REASONS = frozenset(
     {
         Reason.DEPLOYMENT_PENDING,
         Reason.REPLICA_FAILURE,
+        Reason.IMAGE_PULL_FAILED,
+        Reason.CONTAINER_CRASHED,
+        Reason.OUT_OF_MEMORY,
+        Reason.POD_UNSCHEDULABLE,
         Reason.POD_NOT_RUNNING,
+        Reason.POD_NOT_READY,
+        Reason.POD_TERMINATING,
+        Reason.NODE_NOT_READY,
         Reason.VOLUME_PENDING,
         Reason.DEPLOYMENT_UNAVAILABLE,
     }
@@ -248,6 +262,7 @@ SINGLE_CAUSE_REASONS = frozenset(
         Reason.EXTERNAL_HOST_IGNORED,
         Reason.INGRESS_SPEC_IGNORED,
         Reason.LOGIN_GENERATED,
+        Reason.PAUSED,
         Reason.SUB_PROCESS_MAX_HEAP_SIZE_IGNORED,
     }
 )

@@ -1,0 +1,85 @@
+"""How messages of conditions and events are made: subject, cause, consequence and remedy in one or two sentences."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+
+MAX_QUOTE = 300  # characters of a quote from the cluster; a status is read in full on each `kubectl get -o yaml`
+
+# Parts of the cluster's words that vary without consequence, or that repeat what the subject says.
+_NOISE = (
+    re.compile(r"(?i)^back-off \S+ restarting failed container.*$"),
+    re.compile(r'(?i)^back-off pulling image "[^"]*"(: )?'),
+    re.compile(r"^(ErrImagePull|ImagePullBackOff): "),
+    re.compile(r"rpc error: code = \w+ desc = "),
+    re.compile(r'failed to pull and unpack image "[^"]*": '),
+    re.compile(r'failed to resolve reference "[^"]*": '),
+    re.compile(r"failed to resolve image: "),
+    re.compile(r"(?i)^failed to pull image(?: \"[^\"]*\")?: "),
+    re.compile(r"Error response from daemon: "),
+    re.compile(r"failed to create (containerd|shim) task: "),
+    re.compile(r"OCI runtime create failed: |runc create failed: |unable to start container process: "),
+    re.compile(r'^pods "[^"]*" is forbidden: '),
+    re.compile(r"\.? ?preemption: .*$"),
+    re.compile(r" ?\bpod=\S+"),
+    re.compile(r"(?<=://)[^/\s@]+@|(?<=[^\s?])\?[^\s\"]+"),  # login and query of a URL
+    re.compile(r" ?\(?\b[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}\b\)?"),
+)
+_CREDENTIALS = re.compile(
+    r"""(?ix)
+    (?:passw|passphrase|secret|token|credential|\bkey|api[-_]?key|access[-_]?key|authorization)[^\s:=]*["']?\s*[:=]\s*\S
+    | \b(?:bearer|basic)\s+\S{6}
+    | ://[^/\s:@]+:[^@\s]+@
+    | -----BEGIN
+    | \b(?=[\w+/=-]*[0-9])(?=[\w+/=-]*[A-Za-z])[\w+/=-]{20,}
+    """
+)
+
+
+def message(subject: str, predicate: str, *, cause: str = "", consequence: str = "", remedy: str = "") -> str:
+    """Return one or two sentences: what is wrong with an object and why, then what follows from it and what to do.
+
+    Args:
+        subject: kind and name of the object, such as `Deployment x-database`.
+        predicate: what is wrong with it, such as `is not ready`.
+        cause: why, quoted where the cluster said it.
+        consequence: a sentence; empty if the cause says enough.
+        remedy: a sentence in the imperative; empty if there is nothing to do.
+    """
+    first = f"{subject} {predicate}: {cause}" if cause else f"{subject} {predicate}"
+    return " ".join(f"{sentence.rstrip('. ')}." for sentence in (first, consequence, remedy) if sentence)
+
+
+def first_and_more(messages: Sequence[str]) -> str:
+    """Return the first of several messages whole, and how many others there are."""
+    distinct = list(dict.fromkeys(messages))
+    if len(distinct) < 2:
+        return "".join(distinct)
+    return f"{distinct[0].rstrip('. ')} (and {len(distinct) - 1} more)."
+
+
+def all_of(messages: Sequence[str]) -> str:
+    """Return several messages as sentences, each of them once."""
+    distinct = list(dict.fromkeys(messages))
+    if len(distinct) < 2:
+        return "".join(distinct)
+    return " ".join(f"{each.rstrip('. ')}." for each in distinct)
+
+
+def quoted(text: str | None) -> str:
+    """Return words of the cluster on one line, without pod names, UIDs and back-off times, at most `MAX_QUOTE` long."""
+    result = " ".join((text or "").split())
+    for pattern in _NOISE:
+        result = pattern.sub("", result)
+    result = result.strip(" .")
+    return result if len(result) <= MAX_QUOTE else f"{result[: MAX_QUOTE - 1].rstrip()}…"
+
+
+def last_words(text: str | None) -> str:
+    """Return what a container wrote when it ended, or nothing if that may contain a credential.
+
+    Containers write to this message what they like. Passwords in plain words cannot be recognized, so everything that
+    has the form `password: …`, and every long word with digits, counts as one.
+    """
+    return "" if _CREDENTIALS.search(text or "") else quoted(text)

@@ -1,0 +1,51 @@
+"""Which causes of unavailable Deployments have lasted long enough for an event."""
+
+from __future__ import annotations
+
+import math
+from typing import NamedTuple
+
+from ..api import constants
+from ..plan.conditions import DEPLOYMENTS, Report, desired_deployments
+from ..plan.deployment_health import unavailable_cause
+from ..plan.instance import Instance
+from ..plan.model.desired_state import Plan
+from ..plan.model.problems import Problem
+from ..plan.model.reasons import Reason
+
+
+class LastingCauses(NamedTuple):
+    """Causes that are announced by an event, and when to look again.
+
+    Attributes:
+        problems: one for each Deployment that has been unavailable for some time, and the pause of the Cryostat.
+        recheck_after: seconds until a further cause is a lasting one; infinite if none will be.
+    """
+
+    problems: list[Problem]
+    recheck_after: float
+
+
+def lasting_causes(instance: Instance, plan: Plan, report: Report, now: float) -> LastingCauses:
+    """Return the causes that the conditions of Deployments and pods show, besides the problems of the plan.
+
+    Args:
+        now: seconds since the epoch.
+    """
+    if report.paused:
+        text = f'The annotation {constants.ANNOTATION_PAUSE}: "true" is set: no object is changed until it is removed.'
+        return LastingCauses([Problem("core", Reason.PAUSED, text, dedup_key="Paused")], math.inf)
+    problems: list[Problem] = []
+    recheck_after = math.inf
+    desired = desired_deployments(plan)
+    for suffix, component in DEPLOYMENTS.values():
+        name = f"{instance.name}{suffix}"
+        cause = unavailable_cause(instance, name, report.pods.get(component)) if name in desired else None
+        if cause is None or cause.lasting_from is None:
+            continue
+        if cause.lasting_from > now:
+            recheck_after = min(recheck_after, cause.lasting_from - now)
+            continue
+        problem = Problem(component, cause.reason, cause.message, actionable=True, dedup_key=cause.identity)
+        problems.append(problem)
+    return LastingCauses(problems, recheck_after)

@@ -1,0 +1,79 @@
+"""The parts of messages, and what is left out of the cluster's words."""
+
+from __future__ import annotations
+
+import pytest
+
+from cryostat_operator.plan.model.messages import MAX_QUOTE, all_of, first_and_more, last_words, message, quoted
+
+
+def test_a_message_is_subject_and_cause_then_consequence_and_remedy() -> None:
+    assert message("Secret a", "lacks the key b.") == "Secret a lacks the key b."
+    text = message("Secret a", "is refused", cause="quota", consequence="Deployment x waits", remedy="Raise it.")
+    assert text == "Secret a is refused: quota. Deployment x waits. Raise it."
+
+
+def test_one_of_several_messages_is_whole() -> None:
+    assert first_and_more([]) == ""
+    assert first_and_more(["One.", "One."]) == "One."
+    assert first_and_more(["One.", "Two", "Three"]) == "One (and 2 more)."
+
+
+def test_all_of_several_messages() -> None:
+    assert all_of(["One", "Two.", "One"]) == "One. Two."
+    assert all_of(["One"]) == "One"
+
+
+@pytest.mark.parametrize(
+    ("words", "kept"),
+    [
+        ("back-off 5m0s restarting failed container=x-db pod=x-database-6d4b5c-abcde_here(0a1b)", ""),
+        ('Back-off pulling image "a/b:1"', ""),
+        ('Back-off pulling image "a/b:1": ErrImagePull: a/b:1: not found', "a/b:1: not found"),
+        (
+            'rpc error: code = NotFound desc = failed to pull and unpack image "a/b:1": '
+            'failed to resolve reference "a/b:1": a/b:1: not found',
+            "a/b:1: not found",
+        ),
+        ("Error response from daemon: unauthorized: access to the requested resource is not authorized",
+         "unauthorized: access to the requested resource is not authorized"),
+        ('pods "x-6d4b-" is forbidden: exceeded quota: q', "exceeded quota: q"),
+        ("0/1 nodes are available: 1 Insufficient cpu. preemption: 0/1 nodes are available: 1 No victims.",
+         "0/1 nodes are available: 1 Insufficient cpu"),
+        ("one\n  two", "one two"),
+        ('Head "https://me:password@registry/v2/a?token=0a1b": 401', 'Head "https://registry/v2/a": 401'),
+        ("volume 0a1b2c3d-0a1b-0a1b-0a1b-0a1b2c3d4e5f is gone", "volume is gone"),
+    ],
+)  # fmt: skip
+def test_noise_is_left_out(words: str, kept: str) -> None:
+    assert quoted(words) == kept
+
+
+def test_a_quote_is_cut() -> None:
+    assert len(quoted("x" * 1000)) == MAX_QUOTE
+    assert quoted(None) == ""
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        "password: hunter2",
+        "login failed, password=hunter2",
+        '{"accessKey": "x"}',
+        "Authorization: Basic eDp5",
+        "cannot use bearer abcdefgh",
+        "connect to postgres://cryostat:hunter2@db/cryostat",
+        "-----BEGIN PRIVATE KEY-----",
+        "unexpected value 7f3kd92mmcow81nd02js",
+        "AWS_SECRET_ACCESS_KEY=x",
+    ],
+)
+def test_last_words_that_may_be_a_credential_are_dropped(words: str) -> None:
+    assert last_words(words) == ""
+
+
+@pytest.mark.parametrize(
+    "words", ["password authentication failed for user cryostat", "cannot open /data/pg_wal: No space left on device"]
+)
+def test_last_words_are_kept_otherwise(words: str) -> None:
+    assert last_words(words) == words

@@ -1,0 +1,101 @@
+"""What the status of a pod says, in words of this operator. tests/situations.yaml has more pods."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from cryostat_operator.plan.model.kinds import Obj
+from cryostat_operator.plan.model.reasons import COMPONENT_REASONS, Reason
+from cryostat_operator.plan.pod_failures import PodFailure, pod_failure
+
+TIME = "1970-01-01T00:01:40Z"
+OOM = {"exitCode": 137, "reason": "OOMKilled"}
+
+
+def pod(*containers: Obj, component: str = "database", **metadata: Any) -> Obj:
+    """A pod with these statuses of containers."""
+    labels = {"app": "x", "component": component}
+    return {
+        "metadata": {"name": "x-database-6d4b-abcde", "namespace": "here", "labels": labels, **metadata},
+        "spec": {"nodeName": "n1", "containers": [{"name": "x-db", "resources": {"limits": {"memory": "200Mi"}}}]},
+        "status": {"phase": "Running", "containerStatuses": list(containers)},
+    }
+
+
+def failure(found: Obj) -> PodFailure:
+    result = pod_failure(found)
+    assert result
+    assert result.reason in COMPONENT_REASONS
+    return result
+
+
+def crashed(code: int, text: str = "", **more: Any) -> Obj:
+    ended = {"exitCode": code, "reason": "Error", "message": text}
+    return {"name": "x-db", "ready": False, "state": {"terminated": ended}, **more}
+
+
+def test_a_pod_that_serves_has_no_failure() -> None:
+    ended = {"lastState": {"terminated": OOM}, "state": {"running": {"startedAt": TIME}}}
+    assert pod_failure(pod({"name": "x-db", "ready": True, **ended})) is None
+    assert pod_failure({"metadata": {"name": "a"}}) is None
+
+
+def test_a_pod_that_has_ended_has_no_failure() -> None:
+    found = pod(crashed(1))
+    found["status"]["phase"] = "Failed"
+    assert pod_failure(found) is None
+
+
+def test_the_last_words_of_a_container_are_quoted_unless_they_may_be_a_credential() -> None:
+    assert '"no space left"' in failure(pod(crashed(1, "no space left"))).cause
+    assert "hunter2" not in failure(pod(crashed(1, "password: hunter2"))).cause
+
+
+def test_memory_of_a_container_that_is_not_the_operators() -> None:
+    status = {"name": "istio-proxy", "ready": False, "state": {"terminated": OOM}}
+    found = failure(pod(status))
+    assert found.reason == Reason.OUT_OF_MEMORY
+    assert "more memory than its node has" in found.cause
+    assert found.remedy == "Raise its memory limit"
+
+
+@pytest.mark.parametrize(("probes", "words"), [((), "ended with exit code 137"), (("startupProbe",), "startup probe")])
+def test_a_killed_container_with_probes_may_have_failed_them(probes: tuple[str, ...], words: str) -> None:
+    found = pod(crashed(137))
+    found["spec"]["containers"][0] |= {probe: {"exec": {}} for probe in probes}
+    assert words in failure(found).cause
+
+
+def test_an_init_container_that_did_its_work_is_no_failure() -> None:
+    found = pod({"name": "x-db", "state": {"waiting": {"reason": "PodInitializing"}}})
+    done = {"name": "copy", "ready": True, "state": {"terminated": {"exitCode": 0}}}
+    found["status"]["initContainerStatuses"] = [done]
+    assert pod_failure(found) is None
+    found["status"]["initContainerStatuses"] = [{**done, "ready": False, "state": {"terminated": {"exitCode": 2}}}]
+    assert failure(found).cause.startswith("init container copy ended with exit code 2")
+
+
+def test_a_state_that_every_pod_passes_through_is_not_reported_at_first() -> None:
+    running = {"name": "x-db", "ready": False, "started": True, "state": {"running": {"startedAt": TIME}}}
+    found = failure(pod(running))
+    assert (found.reason, found.passing, found.reported_from) == (Reason.POD_NOT_READY, True, 160.0)
+
+
+def test_a_pod_that_is_deleted_is_a_failure_only_if_it_does_not_end() -> None:
+    found = failure(pod(crashed(1), deletionTimestamp=TIME))
+    assert (found.reason, found.reported_from) == (Reason.POD_TERMINATING, 160.0)
+    assert "node n1" in found.cause
+    kept = failure(pod(deletionTimestamp=TIME, finalizers=["a/b"]))
+    assert "finalizers a/b" in kept.cause
+
+
+def test_a_readiness_gate_is_not_a_lost_node() -> None:
+    found = pod()
+    containers = {"type": "ContainersReady", "status": "True"}
+    ready = {"type": "Ready", "status": "False", "lastTransitionTime": TIME}
+    found["status"]["conditions"] = [containers, {**ready, "reason": "ReadinessGatesNotReady"}]
+    assert pod_failure(found) is None
+    found["status"]["conditions"] = [containers, ready]
+    assert failure(found).reason == Reason.NODE_NOT_READY
