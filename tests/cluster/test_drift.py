@@ -214,6 +214,41 @@ def test_labels_and_annotations_of_others_stay(instance: Instance, manager: str)
         scenario.api.patch(obj, {"metadata": {"labels": {"theirs": None}, "annotations": {"theirs": None}}})
 
 
+def scale(instance: Instance, name: str, replicas: int) -> None:
+    """Set the replicas of a Deployment as the controller of HorizontalPodAutoscalers does."""
+    api, deployment = instance.scenario.api, instance.scenario.get(*instance.place("Deployment", name))
+    body, path = {"spec": {"replicas": replicas}}, api.path_of(deployment, "scale")
+    api.request("PATCH", path, body, PATCH_TYPES["merge"], fieldManager="kube-controller-manager")
+
+
+def test_an_autoscaler_of_the_report_generators_is_not_fought(instance: Instance) -> None:
+    scenario, place = instance.scenario, instance.place("Deployment", "x-reports")
+    scenario.settle()
+    mark = scenario.plane.audit_mark()
+    for replicas in (3, 2):
+        scale(instance, "x-reports", replicas)
+        scenario.wait_for_reason(
+            instance.cr, "ReplicasScaled", "kube-controller-manager scales", place[2], type="SpecEffective"
+        )
+        scenario.settle()
+    assert [write for write in scenario.writes(mark) if write.resource == "deployments"] == []
+    repaired(instance, "Deployment", "x-reports", lambda obj: scenario.api.patch(obj, {"spec": {"paused": True}}))
+    assert scenario.get(*place)["spec"]["replicas"] == 2
+    scenario.api.delete(scenario.get(*place))
+    eventually(lambda: scenario.get(*place)["spec"]["replicas"] == 1, what="the number of the spec is in force again")
+    eventually(lambda: condition(scenario.now(instance.cr), "SpecEffective") == {}, what="nothing is ignored")
+
+
+def test_a_client_that_repeats_a_change_is_named(instance: Instance) -> None:
+    scenario, place = instance.scenario, instance.place("Deployment", "x-database")
+    for _ in range(3):
+        scale(instance, "x-database", 2)
+        eventually(lambda: scenario.get(*place)["spec"]["replicas"] == 1, what="there is one database again")
+    words = ("x-database: kube-controller-manager repeatedly changes spec.replicas",)
+    scenario.wait_for_reason(instance.cr, "ChangedByOthers", *words, type="Reconciled")
+    assert condition(scenario.ready(instance.cr), "Ready")["status"] == "True"
+
+
 def test_what_the_cryostat_no_longer_asks_for_goes(instance: Instance) -> None:
     scenario, where = instance.scenario, instance.cr["metadata"]["namespace"]
     scenario.change(

@@ -14,6 +14,7 @@ from ..plan.diff.plan_diff import Change
 from ..plan.model.kinds import InstanceKey
 from . import refusals
 from .results import Outcome, refused
+from .reverted_changes import RevertedChanges
 from .secret_provider import SecretContent, SecretProvider
 from .write_limiter import WriteLimiter
 from .writer import Writer
@@ -36,6 +37,7 @@ class Applier:
         self._client = client
         self._writer = Writer(client, owned)
         self._limiter = WriteLimiter()
+        self.reverted_changes = RevertedChanges()
         self._slots = asyncio.Semaphore(MAX_CONCURRENT_WRITES)
         self._slow: set[InstanceKey] = set()
 
@@ -49,7 +51,9 @@ class Applier:
         held = self._limiter.held(key, changes)
         keys = {outcome.change.key for outcome in held}
         written = await self.write_all(key, [change for change in changes if change.key not in keys])
-        return [*held, *self._limiter.record(key, written)]
+        outcomes = self._limiter.record(key, written)
+        self.reverted_changes.record(key, outcomes)
+        return [*held, *outcomes]
 
     async def write_all(self, key: InstanceKey, changes: Iterable[Change]) -> list[Outcome]:
         """Write all changes concurrently, without the write limiter. Errors become outcomes."""
@@ -67,11 +71,13 @@ class Applier:
     def forget(self, key: InstanceKey) -> None:
         """Forget a deleted instance."""
         self._limiter.forget(key)
+        self.reverted_changes.forget(key)
         self._slow.discard(key)
 
     def reset(self) -> None:
         """Forget what was found out about writes in an earlier leadership term."""
         self._limiter.reset()
+        self.reverted_changes.reset()
         self._slow.clear()
 
     async def _write(

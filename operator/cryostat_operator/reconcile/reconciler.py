@@ -120,7 +120,8 @@ class Reconciler:
         """Record events, write the status, and decide when to reconcile again."""
         for problem in results.lasting_refusals:
             self._metrics.errors.labels(problem.reason).inc()
-        problems = [*results.problems, *pending(plan, instance.snapshot)]
+        repeated = self._applier.reverted_changes.problems(key)
+        problems = [*results.problems, *repeated, *pending(plan, instance.snapshot)]
         report = Report(problems, self._observer.pods.failures(key), paused)
         lasting = lasting_causes(instance, plan, report, time.time())
         if not await self._status.write(key, instance, plan, report, lasting.problems, results.events):
@@ -128,8 +129,8 @@ class Reconciler:
         return results.requeue(min(lasting.recheck_after, self._recheck_after(key, instance)))
 
     def _recheck_after(self, key: InstanceKey, instance: Instance) -> float:
-        """Seconds until a certificate must be renewed or a pod must have ended; infinite if nothing is due."""
-        due = self._observer.recheck_after(key)
+        """Seconds until something is due without an event, such as the renewal of a certificate; else infinite."""
+        due = min(self._observer.recheck_after(key), self._applier.reverted_changes.recheck_after(key))
         renewal = self._observer.renewal_due(key) if instance.tls_issuer == "built-in" else None
         if renewal is not None:
             due = min(due, renewal + 1.0, MAX_TIMER_SECONDS)

@@ -99,7 +99,10 @@ class Registration:
             return False
         live = obj.get("webhooks") or []
         bundles = {each["name"]: each["clientConfig"].get("caBundle") for each in live}
+        selectors = {each["name"]: each["namespaceSelector"] for each in live if each.get("namespaceSelector")}
         for each in desired:
+            if each["name"] in selectors:
+                each.setdefault("namespaceSelector", selectors[each["name"]])
             bundle = bundles.get(each["name"]) or base64.b64encode(interim_ca).decode()
             if "caBundle" not in each["clientConfig"] and bundle:
                 each["clientConfig"]["caBundle"] = bundle

@@ -6,10 +6,13 @@ from decimal import ROUND_CEILING
 from typing import Any
 
 from .. import builders, quantities, workloads
+from ..diff.managed_fields import scaled_by
 from ..instance import Instance
 from ..model import names
 from ..model.desired_state import ComponentPlan
 from ..model.kinds import Obj
+from ..model.problems import Problem
+from ..model.reasons import Reason
 from . import storage
 
 NAME = "reports"
@@ -23,7 +26,35 @@ IMAGE_OPTIONS = ("-XX:-ExitOnOutOfMemoryError", "-Djava.util.logging.manager=org
 
 
 def build(instance: Instance) -> ComponentPlan:
-    return ComponentPlan(NAME, objects=(service(instance), deployment(instance)) if is_enabled(instance) else ())
+    if not is_enabled(instance):
+        return ComponentPlan(NAME)
+    return ComponentPlan(NAME, objects=(service(instance), deployment(instance)), warnings=_warnings(instance))
+
+
+def _warnings(instance: Instance) -> tuple[Problem, ...]:
+    """Return a notice while another client scales the report generators."""
+    manager = _scaled_by(instance)
+    if not manager:
+        return ()
+    where = f"Deployment {instance.namespace}/{name(instance)}"
+    message = (
+        f"spec.reportOptions.replicas has no effect: {manager} scales {where}, for example for a "
+        f"HorizontalPodAutoscaler. To use the field again, delete the autoscaler, then the Deployment."
+    )
+    return (Problem(NAME, Reason.REPLICAS_SCALED, message),)
+
+
+def _scaled_by(instance: Instance) -> str:
+    live = instance.live("Deployment", name(instance))
+    return scaled_by(live) if live else ""
+
+
+def replicas(instance: Instance) -> int:
+    """Return the number of report generators: the live one while another client scales them, else that of the spec."""
+    live = instance.live("Deployment", name(instance))
+    if live and scaled_by(live):
+        return int(live["spec"].get("replicas", 1))
+    return instance.report_replicas
 
 
 def is_enabled(instance: Instance) -> bool:
@@ -66,7 +97,7 @@ def deployment(instance: Instance) -> Obj:
         instance,
         NAME,
         {
-            "replicas": instance.report_replicas,
+            "replicas": replicas(instance),
             "pod": {
                 "automountServiceAccountToken": False,
                 "containers": [container(instance)],

@@ -40,10 +40,10 @@ _DEFAULTS: Mapping[str, Any] = {
 }
 _ALLOCATED = frozenset(
     {"clusterIP", "clusterIPs", "ipFamilies", "ipFamilyPolicy", "nodePort", "healthCheckNodePort", "serviceAccount"}
-    | {"ingressClassName", "loadBalancerClass"}
+    | {"ingressClassName", "loadBalancerClass", "loadBalancerIP"}
 )
-# What admission chooses for an object when it is made, and refuses to see changed or taken away later.
-_CHOSEN = {"Ingress": "ingressClassName", "Service": "loadBalancerClass"}
+# What admission or a load balancer chooses for an object. A spec without these fields must not remove them.
+_CHOSEN = {"Ingress": ("ingressClassName",), "Service": ("loadBalancerClass", "loadBalancerIP")}
 _QUANTITIES = frozenset({"requests", "limits", "sizeLimit", "divisor"})
 # Kinds of others, who add fields as they please: only what we write counts.
 _SHARED = frozenset({"Issuer", "Certificate"})
@@ -177,9 +177,10 @@ def merged(wish: Obj, live: Obj) -> Obj:
     if wish["kind"] == "Certificate":
         result["spec"] = _with(wish["spec"], live.get("spec") or {})
     result["metadata"] = _merged_metadata(wish["metadata"], live, ())
-    chosen = _CHOSEN.get(wish["kind"], "")
-    if chosen in (live.get("spec") or {}):
-        result["spec"] = {chosen: live["spec"][chosen], **wish["spec"]}
+    present = live.get("spec") or {}
+    chosen = {name: present[name] for name in _CHOSEN.get(wish["kind"], ()) if name in present}
+    if chosen:
+        result["spec"] = {**chosen, **wish["spec"]}
     if wish["kind"] == "Deployment":
         template = dict(wish["spec"]["template"])
         template["metadata"] = _merged_metadata(template.get("metadata") or {}, live, ("spec", "template"))

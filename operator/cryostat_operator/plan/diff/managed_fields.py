@@ -15,6 +15,8 @@ def ours(live: Obj, path: tuple[str, ...], field: str) -> set[str]:
     """
     found: set[str] = set()
     for entry in live["metadata"].get("managedFields") or ():
+        if entry.get(_OTHER):
+            continue
         fields = entry.get("fieldsV1") or {}
         for step in (*path, "metadata", field):
             fields = fields.get(f"f:{step}") or {}
@@ -25,12 +27,17 @@ def ours(live: Obj, path: tuple[str, ...], field: str) -> set[str]:
 
 # Field manager of the Go operator, and of every other program that is called so: see `is_our_work`.
 _MANAGER = "manager"
+# Marks the entries of other managers in what `trimmed` returns.
+_OTHER = "other"
 
 
 def trimmed(kind: str, obj: Obj) -> Obj:
     """The parts of a live object that are compared or reported; Secret values never enter the cache."""
     metadata = {k: v for k, v in obj["metadata"].items() if k not in ("managedFields", "selfLink")}
-    metadata["managedFields"] = [m for m in map(_metadata_fields, obj["metadata"].get("managedFields") or ()) if m]
+    entries = obj["metadata"].get("managedFields") or ()
+    metadata["managedFields"] = [
+        kept for entry in entries if (kept := _metadata_fields(entry) or _fields_of_other(entry))
+    ]
     result = {**obj, "kind": kind, "metadata": metadata}
     if kind == "Secret":
         result.pop("data", None)
@@ -63,3 +70,50 @@ def _metadata_fields(entry: Obj) -> Obj | None:
     if template:
         kept["f:spec"] = {"f:template": {"f:metadata": template}}
     return {"manager": entry["manager"], "fieldsV1": kept}
+
+
+def _fields_of_other(entry: Obj) -> Obj | None:
+    """Return what another manager set outside of metadata and status; None if that is nothing."""
+    if is_written_by_operator(entry):
+        return None
+    fields = {k: v for k, v in (entry.get("fieldsV1") or {}).items() if k not in ("f:metadata", "f:status")}
+    if not fields:
+        return None
+    return {
+        _OTHER: True,
+        "manager": entry.get("manager", ""),
+        **({"subresource": entry["subresource"]} if entry.get("subresource") else {}),
+        "fieldsV1": fields,
+    }
+
+
+def scaled_by(live: Obj) -> str:
+    """Return the manager that set `spec.replicas` through the scale subresource last; empty if none did.
+
+    Autoscalers and `kubectl scale` use this subresource. A write of the object itself ends the entry.
+    """
+    for entry in live["metadata"].get("managedFields") or ():
+        if entry.get("subresource") == "scale" and _has(entry, "spec.replicas"):
+            return str(entry.get("manager", ""))
+    return ""
+
+
+def other_managers(live: Obj, path: str) -> list[str]:
+    """Return the other managers that set a field or something below it, sorted.
+
+    Args:
+        live: an object as `trimmed` leaves it.
+        path: dotted; list entries and what follows them are ignored.
+    """
+    entries = live["metadata"].get("managedFields") or ()
+    others = (entry for entry in entries if entry.get(_OTHER) and _has(entry, path))
+    return sorted({str(entry.get("manager", "")) for entry in others} - {""})
+
+
+def _has(entry: Obj, path: str) -> bool:
+    fields = entry.get("fieldsV1") or {}
+    for step in path.split("[")[0].split("."):
+        if f"f:{step}" not in fields:
+            return False
+        fields = fields[f"f:{step}"]
+    return True

@@ -146,7 +146,7 @@ class Reason(StrEnum):
         "ChangedByOthers",
         "Reconciled",
         True,
-        "Admission modifies an object, and the operator accepts the result.",
+        "Admission modifies an object, or another client changes it repeatedly.",
     )
     SECRET_PENDING = "SecretPending", "Reconciled", False, "A Secret that the operator generates does not exist yet."
     REFERENCE_PENDING = "ReferencePending", "Reconciled", False, "A Secret or ConfigMap has not been read yet."
@@ -178,6 +178,12 @@ class Reason(StrEnum):
         "SpecEffective",
         True,
         "The field has had no effect since Cryostat 3.",
+    )
+    REPLICAS_SCALED = (
+        "ReplicasScaled",
+        "SpecEffective",
+        True,
+        "Another client, such as an autoscaler, sets the number of report generators.",
     )
 
     # AuthenticationEnabled
@@ -263,6 +269,7 @@ SINGLE_CAUSE_REASONS = frozenset(
         Reason.INGRESS_SPEC_IGNORED,
         Reason.LOGIN_GENERATED,
         Reason.PAUSED,
+        Reason.REPLICAS_SCALED,
         Reason.SUB_PROCESS_MAX_HEAP_SIZE_IGNORED,
     }
 )

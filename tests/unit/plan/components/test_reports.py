@@ -2,11 +2,22 @@
 
 from __future__ import annotations
 
+import copy
 from typing import Any
 
 import pytest
 
-from tests.unit.cluster_state import changes, container, environment, find, names_of, settled
+from cryostat_operator.plan.model.kinds import Key
+from tests.unit.cluster_state import (
+    NAMESPACE,
+    ClusterState,
+    changes,
+    container,
+    environment,
+    find,
+    names_of,
+    settled,
+)
 
 ONE = {"reportOptions": {"replicas": 1}}
 CORE = "Deployment/sample.spec.template.spec.containers[sample].env"
@@ -33,6 +44,42 @@ def test_more_replicas_change_a_number() -> None:
     assert changes(settled(ONE).plan, settled({"reportOptions": {"replicas": 3}}).plan) == {
         "Deployment/sample-reports.spec.replicas": 3
     }
+
+
+SCALE = {"other": True, "manager": "hpa", "subresource": "scale", "fieldsV1": {"f:spec": {"f:replicas": {}}}}
+
+
+def scaled(replicas: int, spec: dict[str, Any]) -> ClusterState:
+    """An instance with report generators that an autoscaler has scaled."""
+    state = settled(spec)
+    live = copy.deepcopy(find(state.plan, "Deployment", "sample-reports"))
+    live["metadata"]["managedFields"] = [SCALE]
+    live["spec"]["replicas"] = replicas
+    return state.with_live(live)
+
+
+@pytest.mark.parametrize("replicas", [0, 1, 5])
+def test_an_autoscaler_decides_the_number_of_replicas(replicas: int) -> None:
+    state = scaled(replicas, ONE)
+    assert find(state.plan, "Deployment", "sample-reports")["spec"]["replicas"] == replicas
+    assert [problem.message for problem in state.plan.warnings if problem.component == "reports"] == [
+        "spec.reportOptions.replicas has no effect: hpa scales Deployment here/sample-reports, for example for a "
+        "HorizontalPodAutoscaler. To use the field again, delete the autoscaler, then the Deployment."
+    ]
+
+
+def test_no_replicas_in_the_spec_remove_report_generators_that_an_autoscaler_scales() -> None:
+    state = scaled(5, ONE).with_spec({"reportOptions": {"replicas": 0}})
+    assert "sample-reports" not in names_of(state.plan, "Deployment")
+    assert [problem for problem in state.plan.warnings if problem.component == "reports"] == []
+
+
+def test_a_number_that_was_edited_in_the_deployment_itself_is_restored() -> None:
+    state = scaled(5, ONE)
+    live = state.snapshot.live[Key("Deployment", NAMESPACE, "sample-reports")]
+    live["metadata"]["managedFields"] = [{key: value for key, value in SCALE.items() if key != "subresource"}]
+    assert find(state.plan, "Deployment", "sample-reports")["spec"]["replicas"] == 1
+    assert [problem for problem in state.plan.warnings if problem.component == "reports"] == []
 
 
 def test_another_service_port_reaches_the_application() -> None:

@@ -1,0 +1,129 @@
+"""Notices clients that repeatedly change or delete an object which the operator then restores.
+
+Examples are an autoscaler on a Deployment that must have one pod, and a GitOps tool that prunes an object. A single
+change is restored without a report; after `THRESHOLD` of them a problem is reported until none follows for
+`WINDOW_SECONDS`.
+"""
+
+from __future__ import annotations
+
+import math
+import time
+from collections import defaultdict
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+
+from ..plan.diff.comparison import differences
+from ..plan.diff.managed_fields import other_managers
+from ..plan.diff.plan_diff import Change
+from ..plan.model.kinds import InstanceKey, Key, spec_hash_of
+from ..plan.model.problems import Problem
+from ..plan.model.reasons import Reason
+from .results import Outcome
+
+THRESHOLD = 3  # restored changes of one field, or deletions of one object
+WINDOW_SECONDS = 900.0  # GitOps tools repeat a change every few minutes
+DELETION = ""  # in place of a path
+
+
+@dataclass
+class _Memory:
+    """What is remembered of one object.
+
+    Attributes:
+        content: hash of what the operator wrote last, without metadata.
+        restored: monotonic times of restored changes, by path.
+        managers: who made them, as far as it is known.
+        component: the component of the object.
+    """
+
+    content: bytes = b""
+    restored: dict[str, list[float]] = field(default_factory=lambda: defaultdict(list))
+    managers: set[str] = field(default_factory=set)
+    component: str = ""
+
+
+class RevertedChanges:
+    """Counts, per object and field, how often the operator restored it lately.
+
+    Args:
+        clock: seconds of a monotonic clock.
+    """
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        self._clock = clock
+        self._instances: dict[InstanceKey, dict[Key, _Memory]] = defaultdict(lambda: defaultdict(_Memory))
+
+    def record(self, key: InstanceKey, outcomes: Iterable[Outcome]) -> None:
+        """Count the applied changes that restored what another client had changed."""
+        self._expire(key)
+        for outcome in outcomes:
+            if outcome.state == "applied":
+                self._record(self._instances[key], outcome.change)
+
+    def problems(self, key: InstanceKey) -> list[Problem]:
+        """Return one problem for each object that another client changes repeatedly, ordered by object."""
+        self._expire(key)
+        objects = self._instances.get(key, {})
+        found = ((each, objects[each], _repeated(objects[each])) for each in sorted(objects))
+        return [_problem(each, memory, paths) for each, memory, paths in found if paths]
+
+    def recheck_after(self, key: InstanceKey) -> float:
+        """Return the seconds until a problem may be over; infinite if there is none."""
+        memories = self._instances.get(key, {}).values()
+        last = [memory.restored[path][-1] for memory in memories for path in _repeated(memory)]
+        return min(last) + WINDOW_SECONDS - self._clock() if last else math.inf
+
+    def forget(self, key: InstanceKey) -> None:
+        """Forget a deleted instance."""
+        self._instances.pop(key, None)
+
+    def reset(self) -> None:
+        """Forget everything."""
+        self._instances.clear()
+
+    def _record(self, memories: dict[Key, _Memory], change: Change) -> None:
+        if change.obj is None:  # the operator deleted the object: another creation is no repetition
+            memories.pop(change.key, None)
+            return
+        memory = memories[change.key]
+        content = spec_hash_of({k: v for k, v in change.obj.items() if k not in ("metadata", "status")})
+        is_repeated = content == memory.content
+        memory.content = b"" if change.verb == "recreate" else content
+        memory.component = change.component
+        if change.verb == "create" and is_repeated:
+            memory.restored[DELETION].append(self._clock())
+        for path in differences(change.obj, change.live) if change.live else ():
+            managers = other_managers(change.live or {}, path)
+            if is_repeated or managers:
+                memory.restored[path].append(self._clock())
+                memory.managers |= set(managers)
+
+    def _expire(self, key: InstanceKey) -> None:
+        """Forget what was restored more than `WINDOW_SECONDS` ago. A reported field stays until the last one is."""
+        oldest = self._clock() - WINDOW_SECONDS
+        for memory in self._instances.get(key, {}).values():
+            for path, times in list(memory.restored.items()):
+                if times[-1] <= oldest:
+                    del memory.restored[path]
+                elif len(times) > THRESHOLD:
+                    del times[:-THRESHOLD]
+                elif len(times) < THRESHOLD:
+                    memory.restored[path] = [each for each in times if each > oldest]
+            if not memory.restored:
+                memory.managers.clear()
+
+
+def _repeated(memory: _Memory) -> list[str]:
+    return sorted(path for path, times in memory.restored.items() if len(times) >= THRESHOLD)
+
+
+def _problem(key: Key, memory: _Memory, paths: list[str]) -> Problem:
+    who = " and ".join(sorted(memory.managers)) or "another client"
+    what = ", ".join(path for path in paths if path) or "the object"
+    verb = "deletes" if paths == [DELETION] else "changes"
+    message = (
+        f"{key}: {who} repeatedly {verb} {what}, and the operator restores it. "
+        "Exclude the object from what that client manages, or set the field in the Cryostat."
+    )
+    return Problem(memory.component, Reason.CHANGED_BY_OTHERS, message, dedup_key=f"{key} repeatedly")

@@ -1,0 +1,158 @@
+"""Reports of clients that repeatedly change what the operator restores."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+from cryostat_operator.plan.diff.plan_diff import Change, Verb
+from cryostat_operator.plan.model.kinds import InstanceKey, Key, Obj
+from cryostat_operator.reconcile.results import applied, refused
+from cryostat_operator.reconcile.reverted_changes import THRESHOLD, WINDOW_SECONDS, RevertedChanges
+from tests.unit.reconcile.test_write_limiter import Clock
+
+INSTANCE, KEY = InstanceKey("here", "x"), Key("Deployment", "here", "x")
+AUTOSCALER = {
+    "other": True,
+    "manager": "kube-controller-manager",
+    "subresource": "scale",
+    "fieldsV1": {"f:spec": {"f:replicas": {}}},
+}
+
+
+def deployment(replicas: int, *managed_fields: Obj, **labels: str) -> Obj:
+    metadata: Obj = {"name": "x", "namespace": "here", "labels": labels, "managedFields": list(managed_fields)}
+    return {"kind": "Deployment", "metadata": metadata, "spec": {"replicas": replicas, "template": {"metadata": {}}}}
+
+
+def change(desired: Obj, live: Obj | None = None, verb: Verb = "replace") -> Change:
+    return Change(verb, KEY, desired, live=live)
+
+
+class Case:
+    """An instance at a time that a test sets."""
+
+    def __init__(self) -> None:
+        self.clock = Clock()
+        self.changes = RevertedChanges(self.clock)
+
+    def write(self, *changes: Change, seconds: float = 15.0) -> None:
+        for each in changes:
+            self.changes.record(INSTANCE, [applied(each)])
+            self.clock.now += seconds
+
+    @property
+    def messages(self) -> list[str]:
+        return [problem.message for problem in self.changes.problems(INSTANCE)]
+
+
+SCALED = change(deployment(1), deployment(3, AUTOSCALER))
+MESSAGE = (
+    "Deployment here/x: kube-controller-manager repeatedly changes spec.replicas, and the operator restores it. "
+    "Exclude the object from what that client manages, or set the field in the Cryostat."
+)
+
+
+def test_an_autoscaler_is_reported_after_three_changes_with_its_name_and_the_field() -> None:
+    case = Case()
+    case.write(SCALED, SCALED)
+    assert case.messages == []
+    assert case.changes.recheck_after(INSTANCE) == math.inf
+    case.write(SCALED)
+    assert case.messages == [MESSAGE]
+    [problem] = case.changes.problems(INSTANCE)
+    assert (problem.component, problem.reason) == ("core", "ChangedByOthers")
+
+
+def test_the_report_stays_the_same_while_the_changes_go_on_and_ends_after_the_last_one() -> None:
+    case = Case()
+    for _ in range(200):
+        case.write(SCALED)
+        if case.messages:
+            assert case.messages == [MESSAGE]
+    due = case.changes.recheck_after(INSTANCE)
+    assert due == WINDOW_SECONDS - 15.0
+    case.clock.now += due - 1.0
+    assert case.messages == [MESSAGE]
+    case.clock.now += 1.0
+    assert case.messages == []
+    case.write(SCALED)
+    assert case.messages == []
+
+
+def test_changes_that_are_far_apart_are_not_reported() -> None:
+    case = Case()
+    for _ in range(10):
+        case.write(SCALED, seconds=WINDOW_SECONDS / 2)
+        assert case.messages == []
+
+
+def test_changes_of_different_fields_are_counted_apart() -> None:
+    case = Case()
+    desired = deployment(1, a="1", b="1", c="1")
+    for label in ("a", "b", "c"):
+        live = deployment(1, **{**desired["metadata"]["labels"], label: "theirs"})
+        case.write(change(desired, live), change(desired, live))
+    assert case.messages == []
+    case.write(change(desired, deployment(1, a="1", b="1", c="theirs")))
+    assert case.messages == [
+        "Deployment here/x: another client repeatedly changes metadata.labels.c, and the operator restores it. "
+        "Exclude the object from what that client manages, or set the field in the Cryostat."
+    ]
+
+
+def test_changes_of_the_spec_are_not_reported() -> None:
+    case = Case()
+    for replicas in range(1, 20):
+        case.write(change(deployment(replicas + 1), deployment(replicas)))
+    assert case.messages == []
+
+
+def test_deletions_by_another_client_are_reported() -> None:
+    case = Case()
+    create = change(deployment(1), verb="create")
+    case.write(create, create, create)
+    assert case.messages == []
+    case.write(create)
+    assert case.messages == [
+        "Deployment here/x: another client repeatedly deletes the object, and the operator restores it. "
+        "Exclude the object from what that client manages, or set the field in the Cryostat."
+    ]
+
+
+def test_deletions_by_the_operator_are_not_reported() -> None:
+    case = Case()
+    for _ in range(10):
+        case.write(change(deployment(1), verb="create"), Change("delete", KEY))
+    assert case.messages == []
+
+
+def test_an_object_that_is_replaced_by_a_new_one_is_not_reported_as_deleted() -> None:
+    case = Case()
+    for _ in range(10):
+        case.write(change(deployment(1), deployment(1), verb="recreate"), change(deployment(1), verb="create"))
+    assert case.messages == []
+
+
+def test_refused_writes_are_not_counted() -> None:
+    case = Case()
+    for _ in range(THRESHOLD):
+        case.changes.record(INSTANCE, [refused(SCALED, "Forbidden", "no")])
+    assert case.messages == []
+
+
+def test_a_deleted_instance_or_a_new_term_is_forgotten() -> None:
+    for forget in (RevertedChanges.reset, lambda changes: changes.forget(INSTANCE)):
+        case = Case()
+        case.write(*[SCALED] * THRESHOLD)
+        assert case.messages
+        forget(case.changes)
+        assert case.messages == []
+
+
+def test_other_instances_are_not_affected() -> None:
+    case = Case()
+    case.write(*[SCALED] * THRESHOLD)
+    other: Any = InstanceKey("here", "y")
+    assert case.changes.problems(other) == []
+    assert case.changes.recheck_after(other) == math.inf
