@@ -20,6 +20,13 @@ TLS_VOLUME = "agent-proxy-tls-secret"
 # Uploads of recordings and heap dumps are answered once they are in the object storage. As long as the application
 # waits for an agent (its `cryostat.connections.upload-timeout`).
 PROXY_TIMEOUT_SECONDS = 1800
+# Argo CD takes an object without an owner reference for its own if the label app.kubernetes.io/instance has the name of
+# an application. The first annotation keeps it from deleting the object, the second one from reporting the application
+# as out of sync.
+NOT_PRUNED = {
+    "argocd.argoproj.io/sync-options": "Prune=false,Delete=false",
+    "argocd.argoproj.io/compare-options": "IgnoreExtraneous",
+}
 # Mozilla's intermediate recommendation.
 CIPHERS = (
     "ECDHE-ECDSA-AES128-GCM-SHA256",
@@ -130,9 +137,8 @@ def callback_service(instance: Instance, target: str) -> Obj:
         instance, "cryostat-agent-callback"
     )
     name = names.agent_callback_service(instance.namespace, instance.name)
-    obj = builders.annotate(
-        builders.labeled(instance, "Service", name, target, labels), config.annotations if config else None
-    )
+    annotations = {**NOT_PRUNED, **((config.annotations if config else None) or {})}
+    obj = builders.annotate(builders.labeled(instance, "Service", name, target, labels), annotations)
     return obj | {
         "spec": {
             "type": "ClusterIP",

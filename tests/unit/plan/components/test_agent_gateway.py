@@ -8,6 +8,10 @@ from cryostat_operator.api import constants
 from cryostat_operator.plan.model import names
 from tests.unit.cluster_state import NAME, NAMESPACE, changes, find, names_of, settled
 
+NOT_PRUNED = {
+    "argocd.argoproj.io/sync-options": "Prune=false,Delete=false",
+    "argocd.argoproj.io/compare-options": "IgnoreExtraneous",
+}
 CALLBACK = names.agent_callback_service(NAMESPACE, NAME)
 
 
@@ -40,7 +44,29 @@ def test_labels_of_the_user_reach_the_callback_service_but_not_the_reserved_ones
     assert metadata["labels"]["team"] == "a"
     assert metadata["labels"]["component"] == "cryostat-agent-callback"
     assert metadata["labels"][constants.LABEL_NAME] == NAME
-    assert metadata["annotations"] == {"x": "y"}
+    assert metadata["annotations"] == {**NOT_PRUNED, "x": "y"}
+
+
+def test_argo_cd_does_not_prune_a_callback_service() -> None:
+    """It has no owner reference, and a label by which an application of its name takes it for its own."""
+    metadata = find(settled().plan, "Service", CALLBACK)["metadata"]
+    assert metadata["labels"]["app.kubernetes.io/instance"] == NAME
+    assert "ownerReferences" not in metadata
+    assert metadata["annotations"] == NOT_PRUNED
+    config = {"annotations": {"argocd.argoproj.io/sync-options": "Prune=true"}}
+    chosen = find(settled({"serviceOptions": {"agentCallbackConfig": config}}).plan, "Service", CALLBACK)
+    assert chosen["metadata"]["annotations"] == {**NOT_PRUNED, **config["annotations"]}
+
+
+def test_only_callback_services_can_be_taken_for_objects_of_an_application() -> None:
+    """All other objects with this label have an owner reference."""
+    spec = {"reportOptions": {"replicas": 1}, "targetNamespaces": [NAMESPACE, "there"]}
+    without_owner = {
+        obj["metadata"]["name"]
+        for obj in settled(spec).plan.objects.values()
+        if "app.kubernetes.io/instance" in obj["metadata"]["labels"] and "ownerReferences" not in obj["metadata"]
+    }
+    assert without_owner == {CALLBACK}
 
 
 def test_without_tls_there_are_no_certificates() -> None:
