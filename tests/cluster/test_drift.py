@@ -60,7 +60,8 @@ def spec_hash(obj: Object) -> Object:
     obj = copy.deepcopy({key: value for key, value in obj.items() if key not in ("status", "apiVersion", "kind")})
     for key in ("uid", "resourceVersion", "generation", "creationTimestamp", "managedFields"):
         obj["metadata"].pop(key, None)
-    (obj["metadata"].get("annotations") or {}).pop("deployment.kubernetes.io/revision", None)
+    for key in ("deployment.kubernetes.io/revision", constants.ANNOTATION_SHARED_SECRET_HASH):
+        (obj["metadata"].get("annotations") or {}).pop(key, None)
     if "data" in obj and "type" in obj:  # a Secret that is minted anew has other values
         obj["data"] = sorted(obj["data"])
     template = (obj.get("spec") or {}).get("template")

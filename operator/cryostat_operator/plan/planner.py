@@ -10,10 +10,11 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
 
+from ..api import constants
 from ..api.v1beta2 import Cryostat
 from ..settings import Settings
 from .components import agent_gateway, auth_proxy, core, database, exposure, network_policies, rbac, reports, storage
-from .diff.rollout import in_order
+from .diff.rollout import in_order, shared_secrets
 from .instance import Instance
 from .model.desired_state import Blocked, ComponentPlan, Plan, Reference
 from .model.kinds import Key, Obj, key_of
@@ -153,7 +154,14 @@ def _complete(
             blocked.append(Blocked(key, problem))
         elif key.kind == "Deployment":
             hashes = requirements.content_hashes(key, needs[key])
-            objects.append(_with_annotations(obj, hashes))
+            restarted = _with_annotations(obj, hashes)
+            shared = shared_secrets(key, needs)
+            if shared:
+                hashes = requirements.content_hashes(key, shared)
+                added = {constants.ANNOTATION_SHARED_SECRET_HASH: hashes[constants.ANNOTATION_SECRET_HASH]}
+                annotations = {**(restarted["metadata"].get("annotations") or {}), **added}
+                restarted = {**restarted, "metadata": {**restarted["metadata"], "annotations": annotations}}
+            objects.append(restarted)
         else:
             objects.append(obj)
     return replace(component, objects=tuple(objects), blocked=tuple(blocked))

@@ -122,20 +122,24 @@ class Requirements:
 
         Of hot-reloaded Secrets only the trusted authorities count.
         """
-        hot_reloaded = self._hot_reloaded.get(key.name, frozenset())
         lines: dict[str, str] = {"ConfigMap": "", "Secret": ""}
         for need in sorted(needs, key=_order):
-            content = self._content(need)
-            if not content:
-                continue
-            digest = content.digest
-            if need.kind == "Secret" and need.name in hot_reloaded:
-                digest = self._authorities_digest(need.name) or digest
-            lines[need.kind] += f"{need.kind}/{need.name}/{digest}\n"
+            digest = self._digest(key, need)
+            if digest:
+                lines[need.kind] += f"{need.kind}/{need.name}/{digest}\n"
         return {
             constants.ANNOTATION_CONFIG_MAP_HASH: names.sha256(lines["ConfigMap"]),
             constants.ANNOTATION_SECRET_HASH: names.sha256(lines["Secret"]),
         }
+
+    def _digest(self, key: Key, need: Reference) -> str:
+        """Digest of the content that the pods of Deployment `key` must be restarted for; empty without content."""
+        content = self._content(need)
+        if not content:
+            return ""
+        if need.kind == "Secret" and need.name in self._hot_reloaded.get(key.name, frozenset()):
+            return self._authorities_digest(need.name) or content.digest
+        return content.digest
 
     def _authorities_digest(self, secret: str) -> str | None:
         """Digest of the authorities in a Secret with a certificate; None where it has none."""

@@ -7,28 +7,45 @@ from dataclasses import replace
 
 from ...api import constants
 from ..instance import Instance
-from ..model.desired_state import Blocked, ComponentPlan
+from ..model.desired_state import Blocked, ComponentPlan, Reference
 from ..model.kinds import Key, Obj, key_of, spec_hash_of
 from ..model.problems import Problem
 from ..model.reasons import Reason
 from .comparison import differences
 
 _HASH = f"spec.template.metadata.annotations.{constants.ANNOTATION_SECRET_HASH}"
+_SHARED_HASH = f"metadata.annotations.{constants.ANNOTATION_SHARED_SECRET_HASH}"
 _DONE = "NewReplicaSetAvailable"
 
 
-def in_order(instance: Instance, parts: tuple[ComponentPlan, ...]) -> tuple[ComponentPlan, ...]:
-    """The parts, with the application held back where nothing but Secrets changed and others are under way.
+def shared_secrets(main: Key, needs: Mapping[Key, frozenset[Reference]]) -> frozenset[Reference]:
+    """Return the Secrets that the pods of a main Deployment have in common with its database or storage.
 
-    A rollout that gets stuck holds nobody up: its Deployment stops to progress after ten minutes.
+    Args:
+        main: a Deployment; the result is empty for those of other components.
+        needs: what objects need, by object.
+    """
+    others = [needs.get(main._replace(name=name), frozenset()) for name in _earlier(main.name)]
+    used = {reference.name for found in others for reference in found if reference.kind == "Secret"}
+    return frozenset(each for each in needs[main] if each.kind == "Secret" and each.name in used)
+
+
+def _earlier(name: str) -> tuple[str, str]:
+    """Return the names of the Deployments that restart before the main one of this name."""
+    return f"{name}-database", f"{name}-storage"
+
+
+def in_order(instance: Instance, parts: tuple[ComponentPlan, ...]) -> tuple[ComponentPlan, ...]:
+    """Hold the application back while database or storage restart with a new version of a Secret that it uses, too.
+
+    A Deployment whose rollout is stuck stops to progress after ten minutes, and holds nothing back then. A change of
+    the spec, or of Secrets that only the application uses, is not held back.
     """
     wished = {obj["metadata"]["name"]: obj for part in parts for obj in part.objects if obj["kind"] == "Deployment"}
     live, wish = instance.live("Deployment", instance.name), wished.get(instance.name)
-    if live is None or wish is None or _unlike(instance, wish, live) != [_HASH]:
+    if live is None or wish is None or set(_unlike(instance, wish, live)) != {_HASH, _SHARED_HASH}:
         return parts
-    busy = [
-        name for name in (f"{instance.name}-database", f"{instance.name}-storage") if _under_way(instance, name, wished)
-    ]
+    busy = [name for name in _earlier(instance.name) if _under_way(instance, name, wished)]
     if not busy:
         return parts
     message = f"Deployment {instance.name} gets its new Secrets when {' and '.join(busy)} run with theirs."
