@@ -113,6 +113,7 @@ def test_columns(plane: ControlPlane) -> None:
     now = made["metadata"]["creationTimestamp"]
     ready = {"type": "Ready", "status": "True", "reason": "AllWell", "message": "", "lastTransitionTime": now}
     status = {
+        "summary": "Available",
         "applicationUrl": "https://cryostat.example.com",
         "targetNamespaces": ["default", "other"],
         "databaseSecret": "shown-db",
@@ -123,8 +124,14 @@ def test_columns(plane: ControlPlane) -> None:
     }
     assert plane.api.patch(made, {"status": status}, sub="status")["status"] == status
     narrow = plane.kubectl("get", "cryo", "-n", "default").splitlines()
-    assert narrow[0].split()[:5] == ["NAME", "READY", "REASON", "URL", "TARGET"]
-    assert narrow[1].split()[:5] == ["shown", "True", "AllWell", "https://cryostat.example.com", '["default","other"]']
+    assert narrow[0].split()[:5] == ["NAME", "READY", "STATUS", "APPLICATION", "URL"]
+    assert narrow[1].split()[:5] == [
+        "shown",
+        "True",
+        "Available",
+        "https://cryostat.example.com",
+        '["default","other"]',
+    ]
     wide = plane.kubectl("get", "cryostat", "-n", "default", "-o", "wide")
     assert all(column.upper() in wide for column, *_ in COLUMNS)
     assert "shown-db" in wide
@@ -187,3 +194,17 @@ def without_limits(node: Any) -> Any:
     if not isinstance(node, dict):
         return node
     return {key: without_limits(value) for key, value in node.items() if key not in limits or isinstance(value, dict)}
+
+
+def test_an_object_that_no_operator_has_seen_says_so(plane: ControlPlane) -> None:
+    made = create(plane, cryostat({}, "unseen"), dry=False)
+    [line] = [each for each in plane.kubectl("get", "cryo", "-n", "default").splitlines() if each.startswith("unseen")]
+    assert line.split()[:6] == ["unseen", "Unknown", "Waiting", "for", "the", "operator"]
+    shown = plane.kubectl("describe", "cryo", "-n", "default", "unseen")
+    assert "WaitingForOperator" in shown
+    assert "cryostat-operator-controller" in shown
+    # The Go operator writes a status without conditions, and none at all while it does not run.
+    url = {"applicationUrl": "https://cryostat.example.com"}
+    assert plane.api.patch(made, {"status": url}, sub="status")["status"]["conditions"][0]["status"] == "Unknown"
+    plane.api.patch(made, {"metadata": {"labels": {"a": "b"}}})
+    plane.api.delete(made)

@@ -140,9 +140,12 @@ def test_the_columns_tell_what_is_going_on(scenario: Scenario) -> None:
     ill = scenario.cryostat(where, "ill", eventTemplates=[{"configMapName": "missing", "filename": "a.jfc"}])
     scenario.wait_for_reason(ill, "ConfigMapNotFound", "ConfigMap missing")
     head, fine, bad = scenario.plane.kubectl("get", "cryostats", "-n", where).splitlines()
-    assert head.split() == ["NAME", "READY", "REASON", "URL", "TARGET", "NAMESPACES", "AGE"]
-    assert fine.split()[:4] == ["fine", "True", "AllComponentsAvailable", "http://cryostat.example.com"]
-    assert bad.split()[:3] == ["ill", "False", "ConfigMapNotFound"]
+    assert head.split() == ["NAME", "READY", "STATUS", "APPLICATION", "URL", "TARGET", "NAMESPACES", "AGE"]
+    assert fine.split()[:4] == ["fine", "True", "Available", "http://cryostat.example.com"]
+    assert bad.split()[:6] == ["ill", "False", "ConfigMap", "missing", "does", "not"]
+    wide = scenario.plane.kubectl("get", "cryostats", "-n", where, "-o", "wide").splitlines()
+    assert "ConfigMapNotFound" in wide[2]
+    assert condition(scenario.now(ill), "Ready")["message"] in wide[2]
     ready = condition(scenario.now(ill), "Ready")["message"]
     assert "\n" not in ready
     assert ready.count("missing") == 1, ready

@@ -33,6 +33,7 @@ class Condition(Model):
 class CryostatStatus(Model):
     """What was last observed of the instance."""
 
+    summary: Text | None = doc("The state of the instance in a few words: that of the condition `Ready`.")
     application_url: Text | None = doc("Address of the application, as far as a Route or an Ingress gives it one.")
     target_namespaces: list[Text] | None = doc("Namespaces that the instance has been given access to.")
     database_secret: Text | None = doc("Secret with the keys of the database.")

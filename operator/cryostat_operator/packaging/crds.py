@@ -12,6 +12,7 @@ from typing import Any
 from ..api import constants, v1beta1, v1beta2
 from ..api.base import Model
 from ..plan.model import webhook_paths
+from ..plan.model.reasons import Reason
 from ..plan.yaml_text import document
 from . import install_names, webhook_manifests
 from .crd_schema import object_schema
@@ -28,9 +29,11 @@ COLUMNS = (
         0,
         "Whether all components of the instance are available.",
     ),
-    ("Reason", '.status.conditions[?(@.type=="Ready")].reason', 0, "Reason of the condition Ready."),
-    ("URL", ".status.applicationUrl", 0, "Address of the application."),
+    ("Status", ".status.summary", 0, "The state of the instance in a few words."),
+    ("Application URL", ".status.applicationUrl", 0, "Address of the application."),
     ("Target Namespaces", ".status.targetNamespaces", 0, "Namespaces in which the instance discovers targets."),
+    ("Reason", '.status.conditions[?(@.type=="Ready")].reason', 1, "Reason of the condition Ready."),
+    ("Message", '.status.conditions[?(@.type=="Ready")].message', 1, "Cause and remedy, from the condition Ready."),
     ("Database Secret", ".status.databaseSecret", 1, "Secret with the keys of the database."),
     ("Storage Secret", ".status.storageSecret", 1, "Secret with the keys of the object storage."),
 )
@@ -38,6 +41,16 @@ _FORMER_COLUMNS = (
     ("Application URL", ".status.applicationUrl", 0, "Address of the application."),
     ("Grafana Secret", ".status.grafanaSecret", 0, "Secret with the login of a former Grafana."),
 )
+# The status of a Cryostat until an operator writes one. The API server adds it to what it reads from its store.
+_UNOBSERVED: Mapping[str, str] = {
+    "type": "Ready",
+    "status": "Unknown",
+    "reason": Reason.WAITING_FOR_OPERATOR.value,
+    "message": "No operator has looked at this Cryostat yet. "
+    "Check that the Deployment cryostat-operator-controller has an available pod.",
+    "lastTransitionTime": "1970-01-01T00:00:00Z",
+}
+_UNOBSERVED_SUMMARY = "Waiting for the operator"
 _DEPRECATION = f"{v1beta1.API_VERSION} {constants.KIND} is deprecated; use {constants.API_VERSION}"
 _AGE = {"name": "Age", "type": "date", "jsonPath": ".metadata.creationTimestamp"}
 
@@ -102,8 +115,17 @@ def _version(name: str, model: type[Model], columns: tuple[tuple[str, str, int, 
             ),
             _AGE,
         ],
-        "schema": {"openAPIV3Schema": object_schema(model, definitions())},
+        "schema": {"openAPIV3Schema": _with_default_status(object_schema(model, definitions()))},
     }
+
+
+def _with_default_status(schema: Obj) -> Obj:
+    """The schema of an object whose status says that no operator has looked at it, until one writes a status."""
+    status = schema["properties"]["status"]
+    fields = dict(status["properties"])
+    fields["conditions"] = {**fields["conditions"], "default": [dict(_UNOBSERVED)]}
+    fields["summary"] = {**fields["summary"], "default": _UNOBSERVED_SUMMARY}
+    return {**schema, "properties": {**schema["properties"], "status": {**status, "default": {}, "properties": fields}}}
 
 
 @cache

@@ -216,6 +216,7 @@ EMBEDDED: Mapping[str, Mapping[str, tuple[str, ...]]] = {
 
 # Path below `status` → display name and console descriptor.
 STATUS: Mapping[str, tuple[str, str]] = {
+    "summary": ("Status", "text"),
     "applicationUrl": ("Application", "org.w3:link"),
     "basicAuthSecret": ("Secret with the generated login", "io.kubernetes:Secret"),
     "targetNamespaces[0]": ("Target namespace", "io.kubernetes:Namespace"),

@@ -34,6 +34,14 @@ _ALERTS = (
         "the-operator-itself",
     ),
     Alert(
+        "CryostatOperatorWithoutLeader",
+        f"sum(leader_election_master_status{{{_JOB}}}) < 1",
+        "2m",
+        "critical",
+        "No replica of the Cryostat operator is leader: instances are not reconciled, and their statuses are old.",
+        "the-operator-itself",
+    ),
+    Alert(
         "CryostatOperatorCrashing",
         f'sum(rate(cryostat_operator_reconciles_total{{{_JOB},result="error"}}[10m])) > 0',
         "15m",

@@ -12,6 +12,7 @@ from ..plan.instance import Instance
 from ..plan.model.desired_state import Plan
 from ..plan.model.kinds import InstanceKey, Obj
 from ..plan.model.problems import Problem
+from ..plan.summary import summary_of
 
 
 class StatusWriter:
@@ -66,7 +67,9 @@ class StatusWriter:
         await self._events.events(body, problems)
 
     async def patch(self, body: Obj, status: Obj) -> None:
-        """Write a whole status if it differs from the one that the Cryostat has."""
+        """Write a whole status, with its summary, if it differs from the one that the Cryostat has."""
+        if conditions := status.get("conditions"):
+            status = {**status, "summary": summary_of(conditions)}
         response = await self._events.status(body, status)
         if response:
             self._cryostats.record_write(response)

@@ -32,7 +32,7 @@ FITTING = {
     "string": {"text", "select", "io.kubernetes", *ANY},
 }
 # What the console has inputs for, without the name of its prefix; the rest of its list is deprecated or not for us.
-STATUS = {"applicationUrl": "org.w3:link", "conditions": "io.kubernetes.conditions"}
+STATUS = {"summary": "text", "applicationUrl": "org.w3:link", "conditions": "io.kubernetes.conditions"}
 PROPER = "ConfigMap|emptyDir|PersistentVolumeClaim|SELinux|WebSocket|OpenShift"
 FIRST = [
     "targetNamespaces",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import json
 from collections.abc import Iterator
 from typing import Any
@@ -9,9 +10,11 @@ from typing import Any
 import pytest
 
 from cryostat_operator.api.base import EMBEDDED_KEY
+from cryostat_operator.api.status import CryostatStatus
 from cryostat_operator.api.v1beta2 import Cryostat
 from cryostat_operator.packaging.crd_schema import object_schema
 from cryostat_operator.packaging.crds import crd, definitions
+from cryostat_operator.plan.model.reasons import Reason
 from tests.unit.api.fields import own_fields
 
 
@@ -38,10 +41,30 @@ def test_fits_a_plain_apply_with_all_versions() -> None:
 
 def test_has_nothing_that_a_structural_schema_or_a_form_forbids(schema: dict[str, Any]) -> None:
     forbidden = {"anyOf", "oneOf", "allOf", "not", "$ref", "title", "default", "const", "nullable", EMBEDDED_KEY}
+    schema = without_default_status(schema)
     forbidden |= {"x-kubernetes-unions", "x-kubernetes-patch-strategy", "x-kubernetes-patch-merge-key"}
     for node in nodes(schema):
         assert not forbidden & set(node), node
         assert "type" not in node or isinstance(node["type"], str | dict)
+
+
+def without_default_status(schema: dict[str, Any]) -> dict[str, Any]:
+    """The schema without what the API server says in the place of an operator."""
+    result = copy.deepcopy(schema)
+    status = result["properties"]["status"]
+    for node in (status, status["properties"]["conditions"], status["properties"]["summary"]):
+        del node["default"]
+    return result
+
+
+def test_the_status_of_an_object_that_no_operator_has_seen(schema: dict[str, Any]) -> None:
+    status = schema["properties"]["status"]
+    assert status["default"] == {}  # the API server fills in the fields
+    assert status["properties"]["summary"]["default"] == "Waiting for the operator"
+    [ready] = status["properties"]["conditions"]["default"]
+    assert ready.keys() >= set(status["properties"]["conditions"]["items"]["required"])
+    assert Reason(ready["reason"]) == Reason.WAITING_FOR_OPERATOR
+    CryostatStatus.model_validate({"conditions": [ready]})
 
 
 def test_every_own_field_says_what_it_is(schema: dict[str, Any]) -> None:

@@ -43,6 +43,7 @@ class Reason(StrEnum):
         "The spec is invalid for this version of the operator; no object is changed.",
     )
     INTERNAL_ERROR = "InternalError", "Ready", True, "An error in the operator itself ended the reconcile."
+    WAITING_FOR_OPERATOR = "WaitingForOperator", "Ready", False, "No operator has looked at the Cryostat yet."
     PAUSED = "Paused", "Ready", False, "The annotation operator.cryostat.io/pause-reconciliation is 'true'."
 
     # Ready, behind the prefix Main, Database, Storage or Reports

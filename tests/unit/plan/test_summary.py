@@ -1,0 +1,37 @@
+"""The state of a Cryostat in a few words."""
+
+from __future__ import annotations
+
+import pytest
+
+from cryostat_operator.plan.summary import MAX_LENGTH, summary_of
+
+
+def ready(reason: str, message: str, status: str = "False") -> list[dict[str, str]]:
+    other = {"type": "Reconciled", "status": "True", "reason": "AsPlanned", "message": "x"}
+    return [other, {"type": "Ready", "status": status, "reason": reason, "message": message}]
+
+
+@pytest.mark.parametrize(
+    ("reason", "message", "expected"),
+    [
+        ("SecretNotFound", "Secret a does not exist. Create it.", "Secret a does not exist"),
+        ("SecretNotFound", "Secret a does not exist (and 2 more).", "Secret a does not exist (and 2 more)"),
+        ("SecretNotFound", f"Secret {'a' * 60} does not exist.", "Secret not found"),
+        ("DatabaseOutOfMemory", "Deployment x-database is not ready: container x-db", "Database out of memory"),
+        ("InvalidSpec", "", "Invalid spec"),
+        ("ApiServerUnknown", "", "Api server unknown"),
+        ("TLSDisabled", "", "TLS disabled"),
+    ],
+)
+def test_the_beginning_of_the_message_or_the_words_of_the_reason(reason: str, message: str, expected: str) -> None:
+    assert summary_of(ready(reason, message)) == expected
+
+
+def test_an_instance_that_is_ready() -> None:
+    assert summary_of(ready("AllComponentsAvailable", "Cryostat is available at https://x", "True")) == "Available"
+
+
+def test_there_is_always_a_short_summary() -> None:
+    assert summary_of([]) == "Unknown"
+    assert len(summary_of(ready("A" * 200, ""))) <= MAX_LENGTH
