@@ -10,7 +10,7 @@ from .api import constants
 from .health import HealthServer
 from .kube.client import Client
 from .kube.connection import Connection, connect
-from .kube.errors import ApiError, ApiUnavailable
+from .kube.errors import ApiError
 from .kube.leader_election import LeaderElection
 from .kube.leadership_gate import LeadershipGate
 from .metrics import Metrics
@@ -154,18 +154,19 @@ class Operator:
             await asyncio.sleep(0.05)
 
     async def _list_cryostats(self) -> None:
-        """Read the names of all Cryostats; none where they are not served. Retries until the API server answers."""
+        """Read the names of all Cryostats; none where they are not served. Retries until the API server answers.
+
+        A refusal is retried too: an API server that has just started refuses everyone until it knows the roles.
+        """
         path = f"/apis/{constants.API_VERSION}/{constants.PLURAL}"
         while not self._is_listed:
             try:
                 listed = await self.client.list_names(path)
-            except ApiUnavailable as error:
+            except ApiError as error:
+                if error.status == 404:
+                    return
                 logger.warning("List of Cryostats failed, retrying: %s", error)
                 await asyncio.sleep(POLL_INTERVAL)
-            except ApiError as error:
-                if error.status != 404:
-                    raise
-                return
             else:
                 self._listed = {InstanceKey(namespace, name) for namespace, name in listed}
                 self._is_listed = True

@@ -120,6 +120,15 @@ class ApiServer(Client):
             return self._update(where, found, _patched(found, body, content_type))
         return self._delete(where, found, body or {})
 
+    async def list_page(
+        self, path: str, on_item: Callable[[Obj], None], params: Mapping[str, str], accept: str = "application/json"
+    ) -> Obj:
+        """All items in one page."""
+        page = await self.request("GET", path, params=params, accept=accept)
+        for item in page["items"]:
+            on_item(item)
+        return dict(page["metadata"])
+
     @asynccontextmanager
     async def watch(self, path: str, params: Mapping[str, str], accept: str) -> AsyncIterator[AsyncIterator[Obj]]:
         """A stream of events from now on."""
