@@ -48,8 +48,34 @@ def test_a_missing_namespace_is_named_and_served_when_it_appears(scenario: Scena
     scenario.wait_for_reason(cr, "NamespaceNotFound", "loop-late")
     eventually(lambda: scenario.events(cr, "NamespaceNotFound")[0]["count"] == 2, what="the event is counted up")
     scenario.make_namespace("loop-late")
-    given(scenario, cr, "loop-late")
-    scenario.ready(cr)
+    scenario.wait_for_reason(cr, "NamespaceRecreated", "loop-late", type="TargetNamespacesReady")
+
+
+def test_a_namespace_that_is_created_again_gets_nothing_until_it_is_accepted(scenario: Scenario) -> None:
+    where, there = scenario.namespace(), scenario.namespace()
+    scenario.make_namespace("loop-again")
+    cr = scenario.ready(scenario.cryostat(where, targetNamespaces=[where, "loop-again", there]))
+    with scenario.down():
+        scenario.remove_namespace("loop-again")
+        scenario.make_namespace("loop-again")
+        # As a backup would restore it.
+        binding = scenario.get("RoleBinding", there, bindings_of(cr))
+        metadata = {"name": bindings_of(cr), "namespace": "loop-again", "labels": ownership_labels(cr)}
+        scenario.api.create({**binding, "metadata": metadata})
+    found = scenario.wait_for_reason(cr, "NamespaceRecreated", "loop-again", type="TargetNamespacesReady")
+    taken(scenario, cr, "loop-again")
+    assert has_access(scenario, cr, there)
+    assert len(scenario.events(cr, "NamespaceRecreated")) == 1
+    policy = scenario.get("NetworkPolicy", where, "x-internal-ingress")
+    [peer] = policy["spec"]["ingress"][1]["from"]
+    assert peer["namespaceSelector"]["matchExpressions"][0]["values"] == [where, there]
+    key, uid = found["message"].split()[-1].split("=")
+    scenario.api.patch(cr, {"metadata": {"annotations": {key: uid}}})
+    given(scenario, cr, "loop-again")
+    assert {"name": "loop-again", "uid": uid} in scenario.ready(cr)["status"]["reviewedNamespaces"]
+    scenario.api.patch(cr, {"metadata": {"annotations": {key: None}}})
+    scenario.settle()
+    assert has_access(scenario, cr, "loop-again")
 
 
 def test_namespaces_are_added_and_given_up(scenario: Scenario) -> None:

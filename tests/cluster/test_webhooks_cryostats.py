@@ -16,7 +16,7 @@ import pytest
 
 from cryostat_operator.api import constants
 from cryostat_operator.api.conversion import ANNOTATION
-from tests.cluster.api import PATCH_TYPES, Api, ApiError, Object, eventually
+from tests.cluster.api import PATCH_TYPES, Api, ApiError, Object, condition, eventually
 from tests.cluster.operator_process import NAMESPACE, SERVICE_ACCOUNT
 from tests.cluster.webhooks import CRYOSTATS, Served, rule
 
@@ -267,6 +267,38 @@ def test_attempts_to_get_around(asking: Served, dev: Api, home: str, away: str) 
     assert bindings(asking, away) == []
     assert asking.api.list("v1", "Service", away) == []
     dev.patch(held, {"metadata": {"finalizers": None}})
+
+
+def test_who_accepts_a_namespace_that_was_created_again(
+    asking: Served, dev: Api, home: str, namespace: MakeNamespace
+) -> None:
+    gone = namespace(asking.plane, "gone")
+    made = asking.api.create(cryostat(home, {"targetNamespaces": [home, gone]}))
+    eventually(lambda: len(bindings(asking, gone)) == 1)
+    asking.api.delete({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": gone}})
+    eventually(lambda: asking.api.find("v1", "Namespace", gone) is None, 40)
+    asking.api.create({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": gone}})
+    uid = asking.api.get("v1", "Namespace", gone)["metadata"]["uid"]
+
+    def reason() -> str:
+        found = asking.api.get(constants.API_VERSION, "Cryostat", made["metadata"]["name"], home)
+        return str(condition(found, "TargetNamespacesReady")["reason"])
+
+    eventually(lambda: reason() == "NamespaceRecreated")
+    accept = {"metadata": {"annotations": {constants.ANNOTATION_ACCEPT_NAMESPACES: uid}}}
+    for version in (constants.API_VERSION, OLD):
+        message = refused(functools.partial(dev.patch, {**made, "apiVersion": version}, accept))
+        assert f'create cryostats.operator.cryostat.io in namespace "{gone}"' in message
+    # No other update accepts it, by whoever it is and in whichever version.
+    dev.patch(made, {"spec": {"reportOptions": {"replicas": 0}}})
+    asking.api.patch({**made, "apiVersion": OLD}, {"metadata": {"labels": {"a": "b"}}})
+    asking.api.patch(made, {"spec": {"enableAudit": False}})
+    assert reason() == "NamespaceRecreated"
+    assert bindings(asking, gone) == []
+    asking.grant(f"dev-{home}", gone, [rule(constants.GROUP, "cryostats", "create")])
+    eventually(lambda: dev.patch(made, accept), 10)
+    eventually(lambda: len(bindings(asking, gone)) == 1)
+    assert reason() == "AllReachable"
 
 
 def test_what_comes_in_v1beta1_is_checked_as_v1beta2(asking: Served, dev: Api, home: str) -> None:

@@ -42,6 +42,10 @@ ANNOTATION_PAUSE = f"{GROUP}/pause-reconciliation"
 # On a Cryostat: "true" confirms a change of the spec that deletes stored data.
 ANNOTATION_ALLOW_DATA_LOSS = f"{GROUP}/allow-data-loss"
 
+# On a Cryostat: UIDs, separated by commas, of target namespaces that were deleted and created again. The instance gets
+# access to them. Admission reviews who adds a UID.
+ANNOTATION_ACCEPT_NAMESPACES = f"{GROUP}/accept-namespaces"
+
 # On a Cryostat: "Retain" keeps its volumes and key Secrets after deletion. A new Cryostat of the same name adopts them.
 ANNOTATION_DATA_RETENTION = f"{GROUP}/data-retention"
 

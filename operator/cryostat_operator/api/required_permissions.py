@@ -6,7 +6,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-from .constants import GROUP, PLURAL, VERSION
+from .accepted_namespaces import accepted_namespaces
+from .constants import ANNOTATION_ACCEPT_NAMESPACES, GROUP, PLURAL, VERSION
 from .created_objects import ContentPermission, content_permissions
 from .permission import Permission
 
@@ -48,7 +49,8 @@ def required_permissions(new: Obj, old: Obj | None, *, openshift: bool) -> list[
     """Return the permissions that the author of `new` needs; on an update only those that `old` does not need.
 
     An update of a field that is not in `HARMLESS_FIELDS` needs all permissions for what the instance gets access to, as
-    the creation does. Content of the objects that the operator creates is reviewed only where it changes.
+    the creation does; so does accepting a namespace that was created again. Content of the objects that the operator
+    creates is reviewed only where it changes.
 
     Args:
         new, old: Cryostats in the shape of their v1beta2 JSON, with `metadata.namespace`.
@@ -65,8 +67,8 @@ def _access(new: Obj, old: Obj | None, openshift: bool) -> list[Permission]:
     required = dict.fromkeys(_all(new, openshift))
     if old is None:
         return list(required)
-    if changed := changed_access_field(new, old):
-        return [replace(each, cause=f"a change of spec.{changed} with {each.cause}") for each in required]
+    if changed := _changed_access(new, old):
+        return [replace(each, cause=f"a change of {changed} with {each.cause}") for each in required]
     before = set(_all(old, openshift))
     return [permission for permission in required if permission not in before]
 
@@ -81,6 +83,14 @@ def _content(new: Obj, old: Obj | None, openshift: bool) -> list[Permission]:
         if permission not in before:
             found.setdefault(frozenset(permission.attributes.items()), permission)
     return list(found.values())
+
+
+def _changed_access(new: Obj, old: Obj) -> str:
+    """Return the path of the first change that needs all permissions; empty if there is none."""
+    if accepted_namespaces(new["metadata"]) - accepted_namespaces(old["metadata"]):
+        return f"metadata.annotations[{ANNOTATION_ACCEPT_NAMESPACES}]"
+    changed = changed_access_field(new, old)
+    return f"spec.{changed}" if changed else ""
 
 
 def changed_access_field(new: Obj, old: Obj) -> str:

@@ -30,12 +30,23 @@ class Condition(Model):
     )
 
 
+class ReviewedNamespace(Model):
+    """A target namespace, identified so that another one of the same name is not mistaken for it."""
+
+    name: Text = required("Name of the namespace.", schema={"minLength": 1, "maxLength": 63})
+    uid: Text = required("UID of the namespace.", schema={"minLength": 1, "maxLength": 63})
+
+
 class CryostatStatus(Model):
     """What was last observed of the instance."""
 
     summary: Text | None = doc("The state of the instance in a few words: that of the condition `Ready`.")
     application_url: Text | None = doc("Address of the application, as far as a Route or an Ingress gives it one.")
     target_namespaces: list[Text] | None = doc("Namespaces that the instance has been given access to.")
+    reviewed_namespaces: list[ReviewedNamespace] | None = doc(
+        "Target namespaces as they were when an author of this object got access to them. A namespace that was deleted "
+        "and created again has another UID, and the instance has no access to it until an author accepts it."
+    )
     database_secret: Text | None = doc("Secret with the keys of the database.")
     storage_secret: Text | None = doc("Secret with the keys of the object storage.")
     basic_auth_secret: Text | None = doc(

@@ -1,4 +1,4 @@
-"""All namespaces of the cluster: whether they are being deleted, and the annotation that the planner reads."""
+"""All namespaces of the cluster: UID, whether they are being deleted, and the annotation that the planner reads."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ class NamespaceStore:
         metadata = obj["metadata"]
         annotations = metadata.get("annotations") or {}
         kept = {k: v for k, v in annotations.items() if k == constants.ANNOTATION_SUPPLEMENTAL_GROUPS}
-        state = NamespaceState("deletionTimestamp" in metadata, kept)
+        state = NamespaceState("deletionTimestamp" in metadata, kept, metadata["uid"])
         self._not_listed.discard(metadata["name"])
         if self._states.get(metadata["name"]) != state:
             self._states[metadata["name"]] = state

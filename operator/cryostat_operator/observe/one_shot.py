@@ -138,5 +138,6 @@ async def _namespaces(client: Client, wanted: Iterable[str]) -> dict[str, Namesp
         if namespace is None:
             continue
         metadata = namespace["metadata"]
-        found[name] = NamespaceState("deletionTimestamp" in metadata, metadata.get("annotations") or {})
+        annotations = metadata.get("annotations") or {}
+        found[name] = NamespaceState("deletionTimestamp" in metadata, annotations, metadata["uid"])
     return found

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from . import reviewed_namespaces
 from .components import auth_proxy, exposure, ingress
 from .deployment_health import deployment_conditions, unavailable_cause
 from .instance import Instance
@@ -102,6 +103,9 @@ def status_of(instance: Instance, plan: Plan, report: Report, now: str) -> Obj:
         "databaseSecret": instance.database_secret,
         "storageSecret": instance.storage_secret,
     }
+    records = reviewed_namespaces.records(instance.cryostat, instance.target_namespaces, instance.snapshot.namespaces)
+    if records:
+        status["reviewedNamespaces"] = records
     if instance.minted_login_secret:
         status["basicAuthSecret"] = instance.minted_login_secret
     status["conditions"] = _with_transition_times(conditions, instance, now)

@@ -10,6 +10,7 @@ from typing import Any, Literal
 from ..api import constants
 from ..api.v1beta2 import Cryostat, CryostatSpec
 from ..settings import Image, Settings
+from . import reviewed_namespaces
 from .diff.managed_fields import ours
 from .model.kinds import Key, Obj
 from .model.snapshot import Snapshot
@@ -80,10 +81,16 @@ class Instance:
         return tuple(dict.fromkeys(self.spec.target_namespaces or [self.namespace]))
 
     @cached_property
+    def recreated_targets(self) -> frozenset[str]:
+        """Target namespaces that were created again since their review: the instance has no access to them."""
+        return frozenset(reviewed_namespaces.recreated(self.cryostat, self.target_namespaces, self.snapshot.namespaces))
+
+    @cached_property
     def reachable_targets(self) -> tuple[str, ...]:
-        """Target namespaces that exist and are not being deleted: those that objects can be made in."""
-        known = self.snapshot.namespaces
-        return tuple(t for t in self.target_namespaces if t in known and not known[t].terminating)
+        """Target namespaces that exist, are not being deleted and not created again: objects are created in them."""
+        known, recreated = self.snapshot.namespaces, self.recreated_targets
+        existing = (t for t in self.target_namespaces if t in known and not known[t].terminating)
+        return tuple(t for t in existing if t not in recreated)
 
     @property
     def external_storage(self) -> bool:

@@ -1,7 +1,8 @@
-"""Target namespaces that cannot be worked in, and why."""
+"""Target namespaces in which no objects can be created, and why."""
 
 from __future__ import annotations
 
+from ..api import constants
 from .instance import Instance
 from .model.problems import Problem
 from .model.reasons import Reason
@@ -9,8 +10,8 @@ from .model.reasons import Reason
 NAME = "rbac"
 
 
-def unreachable(instance: Instance) -> dict[str, Problem]:
-    """Problems of the target namespaces in which no objects can be made; the others are not held up."""
+def problems(instance: Instance) -> dict[str, Problem]:
+    """The problem of each target namespace that has one; the other namespaces are not affected."""
     return {
         target: _problem(instance, target)
         for target in instance.target_namespaces
@@ -18,7 +19,26 @@ def unreachable(instance: Instance) -> dict[str, Problem]:
     }
 
 
+def unreachable(instance: Instance) -> dict[str, Problem]:
+    """The problems of target namespaces in which objects cannot be created now, but existing ones stay.
+
+    In a namespace that was created again, existing objects are deleted.
+    """
+    return {t: problem for t, problem in problems(instance).items() if t not in instance.recreated_targets}
+
+
 def _problem(instance: Instance, target: str) -> Problem:
-    if target in instance.snapshot.namespaces:
+    state = instance.snapshot.namespaces.get(target)
+    if state is None:
+        return Problem(NAME, Reason.NAMESPACE_NOT_FOUND, f"Target namespace {target} does not exist.")
+    if state.terminating:
         return Problem(NAME, Reason.NAMESPACE_TERMINATING, f"Target namespace {target} is being deleted.")
-    return Problem(NAME, Reason.NAMESPACE_NOT_FOUND, f"Target namespace {target} does not exist.")
+    command = (
+        f"kubectl annotate cryostat -n {instance.namespace} {instance.name} --overwrite "
+        f"{constants.ANNOTATION_ACCEPT_NAMESPACES}={state.uid}"
+    )
+    message = (
+        f"Target namespace {target} was deleted and created again, so the instance has no access to it. "
+        f"To accept it, a user who may create Cryostats in all target namespaces runs: {command}"
+    )
+    return Problem(NAME, Reason.NAMESPACE_RECREATED, message)

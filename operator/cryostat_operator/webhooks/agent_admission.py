@@ -83,6 +83,8 @@ class AgentAdmission:
         cryostat, stored = await self._instance(request.namespace, *requested)
         snapshot = self._reader.snapshot(cryostat, self._settings) or Snapshot()
         instance = Instance(cryostat, snapshot, self._settings)
+        if request.namespace in instance.recreated_targets:
+            raise NotInjectedError(_no_target(request.namespace, *requested), stored)
         context = await self._pod_context(request, instance)
         result = inject_agent(request.obj, instance, context)
         hints = [f"{WARNING_PREFIX}{hint}" for hint in result.hints]
@@ -100,7 +102,7 @@ class AgentAdmission:
         """
         stored = await self._reader.cryostat(cr_namespace, cr_name)
         # The same message in both cases: it must not reveal whether there is such a Cryostat.
-        unknown = f"namespace {namespace} is no target namespace of a Cryostat {cr_namespace}/{cr_name}"
+        unknown = _no_target(namespace, cr_namespace, cr_name)
         if stored is None:
             raise NotInjectedError(unknown)
         if namespace not in target_namespaces(stored):
@@ -198,6 +200,10 @@ class AgentAdmission:
         task = asyncio.create_task(self._reader.record_event(error.cryostat, Reason.AGENT_NOT_ADDED, message))
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
+
+
+def _no_target(namespace: str, cr_namespace: str, cr_name: str) -> str:
+    return f"namespace {namespace} is no target namespace of a Cryostat {cr_namespace}/{cr_name}"
 
 
 def _labels(obj: Obj) -> dict[str, str]:

@@ -32,7 +32,7 @@ logger = logging.getLogger(__name__)
 REVIEW_TIMEOUT = 6.0  # seconds for the review of permissions; the API server waits for 10 in all
 WARNINGS_TIMEOUT = 2.0  # seconds for reads that only lead to warnings
 # Reasons that lead to a warning: the spec refers to an object that does not exist.
-_MISSING = ("NotFound", "NamespaceTerminating")
+_MISSING = ("NotFound", "NamespaceTerminating", "NamespaceRecreated")
 
 
 class AccessReviewer(Protocol):

@@ -7,7 +7,7 @@ from tests.cluster.api import Object
 
 
 def namespace(name: str, annotations: dict[str, str] | None = None, **metadata: str) -> Object:
-    return {"metadata": {"name": name, "annotations": annotations or {}, **metadata}}
+    return {"metadata": {"name": name, "uid": f"uid-{name}", "annotations": annotations or {}, **metadata}}
 
 
 def store() -> tuple[NamespaceStore, list[str]]:
@@ -24,7 +24,7 @@ def test_only_relevant_changes_are_reported() -> None:
     namespaces.upsert(namespace("a", {"other": "y", **groups}))
     namespaces.upsert(namespace("a", groups, deletionTimestamp="t"))
     assert changed == ["a"] * 3
-    assert namespaces.snapshot(["a", "b"]) == {"a": NamespaceState(True, groups)}
+    assert namespaces.snapshot(["a", "b"]) == {"a": NamespaceState(True, groups, "uid-a")}
 
 
 def test_deleted_namespaces_are_removed() -> None:
@@ -38,3 +38,12 @@ def test_deleted_namespaces_are_removed() -> None:
     namespaces.end_list()
     assert changed == ["a", "b", "c", "a", "b"]
     assert set(namespaces.snapshot(["a", "b", "c"])) == {"c"}
+
+
+def test_a_namespace_that_was_created_again_has_changed() -> None:
+    """The watch may have missed the deletion."""
+    namespaces, changed = store()
+    namespaces.upsert(namespace("a"))
+    namespaces.upsert(namespace("a", uid="another"))
+    assert changed == ["a", "a"]
+    assert namespaces.snapshot(["a"])["a"].uid == "another"

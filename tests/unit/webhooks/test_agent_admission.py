@@ -12,7 +12,7 @@ import pytest
 
 from cryostat_operator.api.v1beta2 import Cryostat
 from cryostat_operator.kube.errors import ApiError
-from cryostat_operator.plan.model.snapshot import ContentSummary, Snapshot
+from cryostat_operator.plan.model.snapshot import ContentSummary, NamespaceState, Snapshot
 from cryostat_operator.settings import Settings
 from cryostat_operator.webhooks.agent_admission import MAX_EVENTS, AgentAdmission
 from cryostat_operator.webhooks.reviews import AdmissionRequest
@@ -34,14 +34,16 @@ class Reader:
         self.read: list[tuple[str, str]] = []
         self.events: list[str] = []
         self.error: Exception | None = None
+        self.known: Snapshot | None = None
+        self.stored: dict[str, Any] = CRYOSTAT
 
     def snapshot(self, cryostat: Cryostat, settings: Settings) -> Snapshot | None:
-        return None
+        return self.known
 
     async def cryostat(self, namespace: str, name: str) -> dict[str, Any] | None:
         if self.error:
             raise self.error
-        return CRYOSTAT if (namespace, name) == ("n", "sample") else None
+        return self.stored if (namespace, name) == ("n", "sample") else None
 
     async def content(self, kind: str, namespace: str, name: str) -> ContentSummary | None:
         self.read.append((kind, name))
@@ -112,3 +114,20 @@ async def test_events_are_bounded() -> None:
         await admission.pod(request(label=f"none{number}"))
     await asyncio.sleep(0)
     assert len(reader.events) == MAX_EVENTS
+
+
+async def test_a_namespace_that_was_created_again_is_no_target_namespace() -> None:
+    """Its owner gets the same answer as the owner of a namespace that never was one."""
+    reader, given = Reader(), request()
+    status = {"reviewedNamespaces": [{"name": "shop", "uid": "1"}]}
+    reader.stored = {**CRYOSTAT, "spec": {"targetNamespaces": ["shop"], "enableCertManager": False}, "status": status}
+    given = replace(given, namespace="shop")
+    reader.known = Snapshot(namespaces={"shop": NamespaceState(uid="1")})
+    assert "patch" in await review(reader, given)
+    reader.known = Snapshot(namespaces={"shop": NamespaceState(uid="2")})
+    refused = await review(reader, given)
+    assert "patch" not in refused
+    never = await review(reader, replace(given, namespace="other"))
+    assert refused["warnings"] == [never["warnings"][0].replace("other", "shop")]
+    await asyncio.sleep(0)
+    assert len(reader.events) == 2

@@ -157,6 +157,29 @@ def test_every_field_needs_the_review_unless_it_is_harmless(before: Any, after: 
     assert changed_access_field(cryostat(after), cryostat(before)) == field
 
 
+@pytest.mark.parametrize(
+    ("before", "after", "reviewed"),
+    [
+        (None, "u2", True),
+        ("u1", "u1,u2", True),
+        ("u1", "u2", True),
+        ("u1, u2", "u2", False),
+        ("u1", None, False),
+        ("u1", " u1 ,", False),
+    ],
+)
+def test_who_accepts_a_namespace_needs_all_that_is_behind_it(before: Any, after: Any, reviewed: bool) -> None:
+    def accepting(uids: str | None) -> dict[str, Any]:
+        obj = cryostat({"targetNamespaces": ["n", "away"], "databaseOptions": {"secretName": "s"}})
+        obj["metadata"]["annotations"] = {constants.ANNOTATION_ACCEPT_NAMESPACES: uids} if uids else None
+        return obj
+
+    wanted = required_permissions(accepting(after), accepting(before), openshift=False)
+    expected = required_permissions(accepting(None), None, openshift=False) if reviewed else []
+    assert wanted == expected
+    assert all("metadata.annotations[operator.cryostat.io/accept-namespaces]" in each.cause for each in wanted)
+
+
 def test_harmless_fields_exist() -> None:
     known = {field.alias for field in CryostatSpec.model_fields.values()}
     assert {path.partition(".")[0] for path in HARMLESS_FIELDS} <= known

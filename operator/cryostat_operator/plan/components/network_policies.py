@@ -112,10 +112,11 @@ def _core_ingress(instance: Instance) -> list[Obj]:
     # Traffic through a node port or a load balancer does not come from pods.
     outside = [] if workloads.service_type(config) == "ClusterIP" else ANYWHERE
     router = {"namespaceSelector": {"matchLabels": {"policy-group.network.openshift.io/ingress": ""}}}
-    return [
-        {"from": [{"namespaceSelector": {}}, router, *outside], "ports": [_tcp(names.PORT_AUTH_PROXY)]},
-        {"from": [_namespaces(instance.target_namespaces)], "ports": [_tcp(names.PORT_AGENT_GATEWAY)]},
-    ]
+    rules = [{"from": [{"namespaceSelector": {}}, router, *outside], "ports": [_tcp(names.PORT_AUTH_PROXY)]}]
+    agents = [target for target in instance.target_namespaces if target not in instance.recreated_targets]
+    if agents:
+        rules.append({"from": [_namespaces(agents)], "ports": [_tcp(names.PORT_AGENT_GATEWAY)]})
+    return rules
 
 
 def _core_egress(instance: Instance) -> list[Obj]:

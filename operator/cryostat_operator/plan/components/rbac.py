@@ -23,7 +23,7 @@ def build(instance: Instance) -> ComponentPlan:
             *(role_binding(instance, t) for t in instance.reachable_targets),
         ),
         blocked=tuple(Blocked(Key("RoleBinding", target, name), problem) for target, problem in missing.items()),
-        problems=tuple(missing.values()),
+        problems=tuple(targets.problems(instance).values()),
     )
 
 

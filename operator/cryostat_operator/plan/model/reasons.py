@@ -81,6 +81,12 @@ class Reason(StrEnum):
     ALL_REACHABLE = "AllReachable", "TargetNamespacesReady", False, "Every target namespace exists."
     NAMESPACE_NOT_FOUND = "NamespaceNotFound", "TargetNamespacesReady", True, "A namespace does not exist."
     NAMESPACE_TERMINATING = "NamespaceTerminating", "TargetNamespacesReady", True, "A namespace is being deleted."
+    NAMESPACE_RECREATED = (
+        "NamespaceRecreated",
+        "TargetNamespacesReady",
+        True,
+        "A namespace was deleted and created again after its access was reviewed.",
+    )
 
     # DatabaseKeysReady
     KEYS_MATCH = "KeysMatch", "DatabaseKeysReady", False, "The Secret with the keys of the database is in use."

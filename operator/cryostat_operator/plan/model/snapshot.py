@@ -29,10 +29,11 @@ for what has not been read."""
 
 @dataclass(frozen=True)
 class NamespaceState:
-    """An existing namespace."""
+    """An existing namespace; `uid` is empty if it is not known."""
 
     terminating: bool = False
     annotations: Mapping[str, str] = field(default_factory=dict)
+    uid: str = ""
 
 
 @dataclass(frozen=True)
