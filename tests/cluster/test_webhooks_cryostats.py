@@ -298,7 +298,7 @@ def test_who_accepts_a_namespace_that_was_created_again(
     asking.grant(f"dev-{home}", gone, [rule(constants.GROUP, "cryostats", "create")])
     eventually(lambda: dev.patch(made, accept), 10)
     eventually(lambda: len(bindings(asking, gone)) == 1)
-    assert reason() == "AllReachable"
+    eventually(lambda: reason() == "AllReachable")
 
 
 def test_what_comes_in_v1beta1_is_checked_as_v1beta2(asking: Served, dev: Api, home: str) -> None:
