@@ -23,7 +23,9 @@ def main() -> None:
 
 @main.command()
 @click.option("--host", default="0.0.0.0", show_default=True, help="Address to listen on.")  # noqa: S104
-@click.option("--port", default=8081, show_default=True, help="Port of /healthz, /readyz and /metrics.")
+@click.option(
+    "--port", default=8081, show_default=True, help="Port of /healthz and /readyz, and of /metrics for local clients."
+)
 @click.option("--webhook-port", default=9443, show_default=True, help="Port of the webhooks.")
 @click.option("--log-format", type=click.Choice(["text", "json"]), default="text", show_default=True)
 @click.option(

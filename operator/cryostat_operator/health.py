@@ -1,12 +1,16 @@
-"""An HTTP server for the kubelet and Prometheus: `/healthz`, `/readyz` and `/metrics`."""
+"""An HTTP server for the kubelet: `/healthz` and `/readyz`; and `/metrics` for local clients.
+
+Prometheus reads the metrics by HTTPS, see `webhooks/server.py`.
+"""
 
 from __future__ import annotations
 
+import ipaddress
 from collections.abc import Callable
 
 from aiohttp import web
 
-from .metrics import Metrics
+from .metrics import CONTENT_TYPE, Metrics
 
 MAX_SILENCE_SECONDS = 600.0  # a watch receives a bookmark every minute; after this time, a restart is needed
 
@@ -60,5 +64,15 @@ class HealthServer:
         return web.Response(status=503, text="the first lists of the cluster are not complete")
 
     async def _metrics_text(self, request: web.Request) -> web.Response:
-        headers = {"Content-Type": "text/plain; version=0.0.4; charset=utf-8"}
-        return web.Response(body=self._metrics.text(), headers=headers)
+        if not _is_local(request):
+            return web.Response(status=403, text=f"{request.path} is served to local clients only")
+        return web.Response(body=self._metrics.text(), headers={"Content-Type": CONTENT_TYPE})
+
+
+def _is_local(request: web.Request) -> bool:
+    """Whether the client runs on the same host or in the same pod; `kubectl port-forward` counts as such."""
+    peer = request.transport.get_extra_info("peername") if request.transport else None
+    address = ipaddress.ip_address(peer[0]) if peer else None
+    if isinstance(address, ipaddress.IPv6Address) and address.ipv4_mapped:
+        address = address.ipv4_mapped
+    return address is not None and address.is_loopback

@@ -34,7 +34,7 @@ def test_it_is_taken_strictly_and_again(with_prometheus: ControlPlane) -> None:
     eventually(
         lambda: with_prometheus.api.list("monitoring.coreos.com/v1", "ServiceMonitor") == [], what="it is served"
     )
-    assert len(with_prometheus.kubectl(*arguments).splitlines()) == 2
+    assert len(with_prometheus.kubectl(*arguments).splitlines()) == 6
     again = with_prometheus.kubectl(*arguments).splitlines()
     assert all(line.endswith(" unchanged") for line in again), again
     [monitor] = with_prometheus.api.list("monitoring.coreos.com/v1", "ServiceMonitor", NAMESPACE)

@@ -20,6 +20,7 @@ import urllib3
 from cryptography import x509
 
 from cryostat_operator.api import constants
+from cryostat_operator.packaging import monitoring
 from cryostat_operator.plan.model import webhook_paths
 from tests.cluster.api import Object, eventually
 from tests.cluster.certificates import write_serving_certificate
@@ -68,6 +69,25 @@ def creation(spec: Any = None, **more: Any) -> Object:
     obj = {"apiVersion": constants.API_VERSION, "kind": "Cryostat", "metadata": {"name": "a"}, "spec": spec or {}}
     user = {"username": "somebody", "groups": ["system:authenticated"]}
     return {"operation": "CREATE", "namespace": "default", "name": "a", "userInfo": user, "object": obj, **more}
+
+
+# --- metrics ---------------------------------------------------------------------------------------------------------
+
+
+def test_metrics_need_a_token_with_the_permission(asking: Served, caller: Caller) -> None:
+    def get(token: str) -> tuple[int, str]:
+        headers = {"Authorization": f"Bearer {token}"} if token else {}
+        answer = caller._pool.request("GET", f"{caller.url}/metrics", headers=headers)
+        return answer.status, answer.data.decode()
+
+    assert get("") == (401, "")
+    assert get("eyJ.eyJ.c2ln") == (401, "")
+    for obj in monitoring.metrics_reader(NAMESPACE, {}):
+        asking.api.create(obj)
+    assert get(asking.api.token_for("default", "default")) == (403, "")
+    token = asking.api.token_for("cryostat-operator-metrics-scraper", NAMESPACE)
+    eventually(lambda: get(token)[0] == 200, 10)
+    assert "cryostat_operator_instances" in get(token)[1]
 
 
 # --- what is refused -------------------------------------------------------------------------------------------------

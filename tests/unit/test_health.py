@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
+from typing import cast
 
 import aiohttp
 import pytest
+from aiohttp.test_utils import make_mocked_request
 from prometheus_client import CollectorRegistry
 
 from cryostat_operator.health import MAX_SILENCE_SECONDS, HealthServer
@@ -50,6 +53,35 @@ async def test_unhealthy_once_a_watch_is_silent_for_too_long(state: State) -> No
     assert await get(state, "/healthz") == (200, "ok")
     state.silence = MAX_SILENCE_SECONDS
     assert (await get(state, "/healthz"))[0] == 500
+
+
+class Transport:
+    """A connection from this address."""
+
+    def __init__(self, address: str) -> None:
+        self.peername = (address, 40_000)
+
+    def get_extra_info(self, name: str) -> object:
+        return self.peername if name == "peername" else None
+
+
+@pytest.mark.parametrize(
+    ("address", "local"),
+    [
+        ("127.0.0.1", True),
+        ("::1", True),
+        ("::ffff:127.0.0.1", True),
+        ("10.0.0.7", False),
+        ("::ffff:10.0.0.7", False),
+        ("fd00::7", False),
+    ],
+)
+async def test_metrics_are_served_to_local_clients_only(address: str, local: bool) -> None:
+    server = HealthServer(Metrics(CollectorRegistry()), lambda: True, lambda: 0.0)
+    transport = cast(asyncio.Transport, Transport(address))
+    response = await server._metrics_text(make_mocked_request("GET", "/metrics", transport=transport))
+    assert response.status == (200 if local else 403)
+    assert (b"cryostat_operator" in cast(bytes, response.body)) is local
 
 
 async def test_metrics_are_served(state: State) -> None:

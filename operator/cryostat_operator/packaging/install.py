@@ -8,7 +8,7 @@ from typing import Any
 
 from ..plan.yaml_text import document
 from . import leader_election_role, monitoring, operator_deployment, roles, webhook_manifests
-from .install_names import DOCUMENTATION, HTTP_PORT, LABELS, NAMESPACE, SELECTOR, SERVICE_ACCOUNT
+from .install_names import DOCUMENTATION, LABELS, NAMESPACE, SELECTOR, SERVICE_ACCOUNT, WEBHOOK_PORT
 
 Obj = dict[str, Any]
 
@@ -34,13 +34,14 @@ def installation() -> Mapping[str, list[Obj]]:
         "45-disruption-budget.yaml": [operator_deployment.disruption_budget()],
         "50-webhooks.yaml": webhook_manifests.objects(NAMESPACE, LABELS, SELECTOR),
         "60-network-policy.yaml": [operator_deployment.network_policy()],
-        "70-metrics-service.yaml": [monitoring.service(NAMESPACE, LABELS, SELECTOR, HTTP_PORT)],
+        "70-metrics-service.yaml": [monitoring.service(NAMESPACE, LABELS, SELECTOR, WEBHOOK_PORT)],
     }
 
 
 def prometheus_objects() -> Mapping[str, list[Obj]]:
-    """Return file name → objects of kinds that exist only in clusters with the Prometheus operator."""
+    """Return file name → objects for clusters with the Prometheus operator."""
     return {
+        "metrics-reader.yaml": monitoring.metrics_reader(NAMESPACE, LABELS),
         "service-monitor.yaml": [monitoring.service_monitor(NAMESPACE, LABELS)],
         "prometheus-rule.yaml": [monitoring.prometheus_rule(NAMESPACE, LABELS, DOCUMENTATION)],
     }

@@ -9,6 +9,7 @@ Obj = dict[str, Any]
 
 _SERVICE = "cryostat-operator-metrics-service"
 _RULES = "cryostat-operator-alerts"
+_READER = "cryostat-operator-metrics-scraper"
 _PORT_NAME = "metrics"
 _JOB = f'job="{_SERVICE}"'
 
@@ -99,9 +100,53 @@ def service_monitor(namespace: str, labels: Mapping[str, str]) -> Obj:
         "spec": {
             "selector": {"matchLabels": {**labels, **METRICS_LABELS}},
             "namespaceSelector": {"matchNames": [namespace]},
-            "endpoints": [{"port": _PORT_NAME, "path": "/metrics", "scheme": "http", "interval": "30s"}],
+            "endpoints": [_endpoint()],
         },
     }
+
+
+def _endpoint() -> Obj:
+    """Return how the metrics are read: with a token that permits nothing else.
+
+    The name in the certificate and its authority depend on who issued it, so the certificate is not verified.
+    """
+    return {
+        "port": _PORT_NAME,
+        "path": "/metrics",
+        "scheme": "https",
+        "interval": "30s",
+        "authorization": {"type": "Bearer", "credentials": {"name": f"{_READER}-token", "key": "token"}},
+        "tlsConfig": {"insecureSkipVerify": True},
+    }
+
+
+def metrics_reader(namespace: str, labels: Mapping[str, str]) -> list[Obj]:
+    """Return a ServiceAccount that may read the metrics and nothing else, and its token for Prometheus."""
+    rbac = "rbac.authorization.k8s.io"
+    head = {"name": _READER, "labels": dict(labels)}
+    token = {"kubernetes.io/service-account.name": _READER}
+    return [
+        {"apiVersion": "v1", "kind": "ServiceAccount", "metadata": {**head, "namespace": namespace}},
+        {
+            "apiVersion": "v1",
+            "kind": "Secret",
+            "metadata": {**head, "name": f"{_READER}-token", "namespace": namespace, "annotations": token},
+            "type": "kubernetes.io/service-account-token",
+        },
+        {
+            "apiVersion": f"{rbac}/v1",
+            "kind": "ClusterRole",
+            "metadata": head,
+            "rules": [{"nonResourceURLs": ["/metrics"], "verbs": ["get"]}],
+        },
+        {
+            "apiVersion": f"{rbac}/v1",
+            "kind": "ClusterRoleBinding",
+            "metadata": head,
+            "roleRef": {"apiGroup": rbac, "kind": "ClusterRole", "name": _READER},
+            "subjects": [{"kind": "ServiceAccount", "name": _READER, "namespace": namespace}],
+        },
+    ]
 
 
 def prometheus_rule(namespace: str, labels: Mapping[str, str], documentation: str) -> Obj:

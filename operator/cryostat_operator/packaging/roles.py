@@ -36,8 +36,9 @@ _OWN_RULES = (
     Rule("", "namespaces", ("list", "watch")),
     Rule("", "pods", ("list", "watch")),
     Rule("", "events", ("create", "get", "patch")),
-    # Reviews of the permissions of users who write Cryostats.
+    # Reviews of the permissions of users who write Cryostats, and of clients that read the metrics.
     Rule("authorization.k8s.io", "subjectaccessreviews", ("create",)),
+    Rule("authentication.k8s.io", "tokenreviews", ("create",)),
     Rule("discovery.k8s.io", "endpointslices", ("list", "watch")),
     Rule("apiextensions.k8s.io", "customresourcedefinitions", ("list", "watch")),
     Rule("apiregistration.k8s.io", "apiservices", ("list", "watch")),

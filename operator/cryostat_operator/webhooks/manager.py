@@ -21,10 +21,11 @@ from .authorization import AccessReviews, own_user_name
 from .caller_identity import CallerAuthorities, read_authorities
 from .cluster_reader import CachedReader
 from .cryostat_admission import CryostatAdmission
+from .metrics_access import MetricsAccess
 from .reachability import ReachabilityCheck
 from .registration import Address, Registration
 from .reviews import AdmissionRequest, Obj, parse
-from .server import ReviewHandler, WebhookServer
+from .server import MetricsSource, ReviewHandler, WebhookServer
 from .serving_certificate import Certificate, ManagedSecret, NotMountedError
 
 logger = logging.getLogger(__name__)
@@ -54,7 +55,11 @@ class WebhookManager:
         self._authorities = CallerAuthorities()
         self._tls = serving_certificate.Serving()
         self._server = WebhookServer(
-            self._handlers(reader), self._tls.context, self._is_api_server, metrics.observe_review
+            self._handlers(reader),
+            self._tls.context,
+            self._is_api_server,
+            metrics.observe_review,
+            MetricsSource(metrics.text, MetricsAccess(client).check),
         )
         self._reachability = ReachabilityCheck(
             client, reader.any_cryostat, reader.record_event, metrics.set_webhook_reachable

@@ -11,12 +11,14 @@ import logging
 import ssl
 import time
 from collections.abc import Awaitable, Callable, Mapping
-from typing import Any
+from typing import Any, NamedTuple
 
 import orjson
 from aiohttp import web
 
+from ..metrics import CONTENT_TYPE
 from ..plan.model import webhook_paths
+from . import metrics_access
 from .body_limits import BodyLimits, TooComplexError, check_depth, count_elements
 from .reviews import MalformedReviewError
 
@@ -25,6 +27,19 @@ logger = logging.getLogger(__name__)
 ReviewHandler = Callable[[Any, bool], Awaitable[dict[str, Any]]]
 """Takes a review and whether the caller is the API server; returns the answer or raises MalformedReviewError."""
 ObserveReview = Callable[[str, int, float], None]
+
+
+class MetricsSource(NamedTuple):
+    """The metrics.
+
+    Attributes:
+        text: returns all metrics.
+        check: takes the header `Authorization` and returns the HTTP status for this caller, 200 if he may read them.
+    """
+
+    text: Callable[[], bytes]
+    check: Callable[[str], Awaitable[int]]
+
 
 _MIB = 1 << 20
 # An object has at most 1.5 MiB in etcd, and a review has two of them. Conversions contain lists of up to 500 objects.
@@ -44,7 +59,8 @@ class WebhookServer:
         handlers: the handler of each path.
         tls: the TLS context; the certificate that it serves may change.
         is_api_server: decides by the client certificate (DER) whether a caller is the API server.
-        observe: is called with path, HTTP status and seconds of each request.
+        observe: is called with path, HTTP status and seconds of each review.
+        metrics: the metrics, and who may read them.
     """
 
     def __init__(
@@ -53,11 +69,13 @@ class WebhookServer:
         tls: ssl.SSLContext,
         is_api_server: Callable[[bytes], bool],
         observe: ObserveReview,
+        metrics: MetricsSource,
     ) -> None:
         self._handlers = handlers
         self._tls = tls
         self._is_api_server = is_api_server
         self._observe = observe
+        self._metrics = metrics
         self._bytes = 0
         self._elements = 0
         self._requests = 0
@@ -67,6 +85,7 @@ class WebhookServer:
         """Listen on a port. Raises OSError."""
         app = web.Application(client_max_size=CONVERSION_LIMITS.size)
         app.add_routes([web.post(path, self._handle) for path in self._handlers])
+        app.add_routes([web.get(metrics_access.PATH, self._metrics_text, allow_head=False)])
         self._runner = web.AppRunner(app, access_log=None, keepalive_timeout=90, shutdown_timeout=5)
         await self._runner.setup()
         await web.TCPSite(self._runner, host, port, ssl_context=self._tls, backlog=512).start()
@@ -76,6 +95,13 @@ class WebhookServer:
         if self._runner:
             await self._runner.cleanup()
             self._runner = None
+
+    async def _metrics_text(self, request: web.Request) -> web.Response:
+        status = await self._metrics.check(request.headers.get("Authorization", ""))
+        if status != 200:
+            headers = {"WWW-Authenticate": "Bearer"} if status == 401 else {}
+            return web.Response(status=status, headers=headers)
+        return web.Response(body=self._metrics.text(), headers={"Content-Type": CONTENT_TYPE})
 
     async def _handle(self, request: web.Request) -> web.Response:
         started, status = time.monotonic(), 500

@@ -65,8 +65,20 @@ def test_the_monitor_finds_the_metrics_service_and_no_other() -> None:
     [endpoint] = MONITOR["spec"]["endpoints"]
     [port] = SERVICE["spec"]["ports"]
     assert endpoint["port"] == port["name"]
-    assert port["targetPort"] == install_names.HTTP_PORT
+    assert port["targetPort"] == install_names.WEBHOOK_PORT, "by HTTPS, with a review of the caller"
+    assert endpoint["scheme"] == "https"
     assert SERVICE["spec"]["selector"] == install_names.SELECTOR
+
+
+def test_the_token_for_prometheus_permits_nothing_else() -> None:
+    account, token, role, binding = install.prometheus_objects()["metrics-reader.yaml"]
+    name = account["metadata"]["name"]
+    assert role["rules"] == [{"nonResourceURLs": ["/metrics"], "verbs": ["get"]}]
+    assert binding["roleRef"]["name"] == role["metadata"]["name"]
+    assert [subject["name"] for subject in binding["subjects"]] == [name]
+    assert token["metadata"]["annotations"] == {"kubernetes.io/service-account.name": name}
+    [endpoint] = MONITOR["spec"]["endpoints"]
+    assert endpoint["authorization"]["credentials"] == {"name": token["metadata"]["name"], "key": "token"}
 
 
 def test_metrics_are_let_in() -> None:
