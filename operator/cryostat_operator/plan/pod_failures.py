@@ -196,7 +196,10 @@ def _waits(pod: Obj, kind: str, container: Obj) -> Iterator[PodFailure]:
         else:
             cause = f"{kind} {name} runs, but its {probe} probe{_request(spec.get(f'{probe}Probe'))} does not succeed"
         since = seconds((state["running"] or {}).get("startedAt"))
-        yield PodFailure(Reason.POD_NOT_READY, cause, _log(pod, name), name, since, passing=True)
+        remedy = _log(pod, name)
+        if name == pod["metadata"]["labels"].get("app"):
+            remedy += ". A NetworkPolicy that denies egress to database or object storage has this effect, too"
+        yield PodFailure(Reason.POD_NOT_READY, cause, remedy, name, since, passing=True)
 
 
 def _terminating(pod: Obj) -> PodFailure:

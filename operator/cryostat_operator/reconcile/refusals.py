@@ -7,14 +7,16 @@ from typing import NamedTuple
 
 from ..kube.errors import ApiError, ApiUnavailable
 from ..plan.diff.plan_diff import Change
+from ..plan.model.messages import message, quoted
 from .results import Outcome, refused
 
 
 class _Check(NamedTuple):
-    """If `matches`, the refusal has this reason; a `transient` one is retried soon and not reported."""
+    """If `matches`, the refusal has this reason and remedy; a `transient` one is retried soon and not reported."""
 
     matches: Callable[[Change, ApiError], bool]
     reason: str
+    remedy: str = ""
     transient: bool = False
 
 
@@ -26,7 +28,9 @@ def outcome_of(change: Change, error: ApiError) -> Outcome:
         error: what the client raised.
     """
     check = next(check for check in CHECKS if check.matches(change, error))
-    return refused(change, check.reason, f"{change.key}: {error.message}", transient=check.transient)
+    predicate = "cannot be deleted" if change.verb == "delete" else "cannot be written"
+    text = message(str(change.key), predicate, cause=quoted(error.message), remedy=check.remedy)
+    return refused(change, check.reason, text, transient=check.transient)
 
 
 def is_immutable(error: ApiError) -> bool:
@@ -83,18 +87,24 @@ def _always(change: Change, error: ApiError) -> bool:
     return True
 
 
+_QUOTA = "Raise the ResourceQuota, or lower what the spec requests"
+_CLAIM = "Take the change of spec.storageOptions back; most storage classes cannot shrink a claim, some cannot grow it"
+_ROUTE = "Set spec.networkOptions.coreConfig.externalHost to a host that is allowed"
+_FORBIDDEN = "Grant the operator what is missing (see its roles in manifests/), or make an exception in the policy"
+_INVALID = "Correct the field of the spec from which the named value comes"
+
 CHECKS = (
     _Check(_is_unavailable, "ApiServerUnavailable", transient=True),
     _Check(_is_conflict, "Conflict", transient=True),
     _Check(_lacks_namespace, "NamespaceNotFound", transient=True),
-    _Check(_is_not_served, "ApiNotServed"),
+    _Check(_is_not_served, "ApiNotServed", "Install the API that serves this kind again"),
     _Check(_is_terminating, "NamespaceTerminating", transient=True),
-    _Check(_exceeds_quota, "QuotaExceeded"),
-    _Check(_is_resize_refused, "PersistentVolumeClaimInvalid"),
-    _Check(_is_forbidden, "Forbidden"),
-    _Check(_is_invalid("PersistentVolumeClaim"), "PersistentVolumeClaimInvalid"),
-    _Check(_is_invalid("Route"), "RouteInvalid"),
-    _Check(_is_invalid(), "Invalid"),
-    _Check(_always, "WriteRefused"),
+    _Check(_exceeds_quota, "QuotaExceeded", _QUOTA),
+    _Check(_is_resize_refused, "PersistentVolumeClaimInvalid", _CLAIM),
+    _Check(_is_forbidden, "Forbidden", _FORBIDDEN),
+    _Check(_is_invalid("PersistentVolumeClaim"), "PersistentVolumeClaimInvalid", _CLAIM),
+    _Check(_is_invalid("Route"), "RouteInvalid", _ROUTE),
+    _Check(_is_invalid(), "Invalid", _INVALID),
+    _Check(_always, "WriteRefused", "The operator tries again by itself"),
 )
 """The first check that matches decides."""

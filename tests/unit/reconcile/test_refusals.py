@@ -54,7 +54,8 @@ def test_reasons(
     assert outcome.state == "refused"
     assert outcome.problem
     assert (outcome.problem.reason, outcome.retry_after is not None) == (reason, transient)
-    assert outcome.problem.message == f"{kind} a/x: {message}"
+    words = message.removeprefix('services "x" is forbidden: ')
+    assert outcome.problem.message.startswith(f"{kind} a/x cannot be written: {words}. ".rstrip(". "))
 
 
 def test_an_update_of_a_deleted_object_is_a_conflict() -> None:

@@ -20,10 +20,11 @@ _NOISE = (
     re.compile(r"Error response from daemon: "),
     re.compile(r"failed to create (containerd|shim) task: "),
     re.compile(r"OCI runtime create failed: |runc create failed: |unable to start container process: "),
-    re.compile(r'^pods "[^"]*" is forbidden: '),
+    re.compile(r'^[\w.-]+ "[^"]*" is (forbidden|invalid): '),
+    re.compile(r' \(pod: "[^"]*"(, container: [^)]*)?\)'),
     re.compile(r"\.? ?preemption: .*$"),
     re.compile(r" ?\bpod=\S+"),
-    re.compile(r"(?<=://)[^/\s@]+@|(?<=[^\s?])\?[^\s\"]+"),  # login and query of a URL
+    re.compile(r"(?<=://)[^/\s@]+@|(?<=[^\s?])\?[^\s\"]+?(?=:?[\s\"]|$)"),  # login and query of a URL
     re.compile(r" ?\(?\b[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}\b\)?"),
 )
 _CREDENTIALS = re.compile(

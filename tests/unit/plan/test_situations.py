@@ -1,0 +1,50 @@
+"""Each broken situation of tests/situations.yaml is reported with object, cause and remedy."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+
+from cryostat_operator.plan.conditions import DEPLOYMENTS
+from cryostat_operator.plan.model.kinds import Obj
+from cryostat_operator.plan.model.reasons import COMPONENT_REASONS, Reason
+from tests.unit.situations import situations, told
+
+PREFIXES = "|".join(DEPLOYMENTS)
+
+
+@pytest.mark.parametrize("situation", situations(), ids=lambda situation: situation["name"])
+def test_a_situation_is_reported_with_object_cause_and_remedy(situation: Obj) -> None:
+    found = told(situation)
+    condition = found.conditions[situation.get("condition", "Ready")]
+    assert condition["reason"] == situation["reason"], condition
+    for words in situation["says"]:
+        assert words in condition["message"], condition["message"]
+    if "summary" in situation:
+        assert found.summary == situation["summary"]
+    events = {f"{'Warning' if each.actionable else 'Normal'} {each.reason}" for each in found.events}
+    harmless = {"Normal LoginGenerated"}
+    assert events - harmless == ({situation["event"]} if "event" in situation else set())
+
+
+@pytest.mark.parametrize("situation", situations(), ids=lambda situation: situation["name"])
+def test_a_message_can_be_read(situation: Obj) -> None:
+    found = told(situation)
+    ready = found.conditions["Ready"]
+    if situation.get("event", "").startswith("Warning") and situation["reason"] != "ExternalHostIgnored":
+        assert ready["status"] == "False"
+    message = ready["message"]
+    assert not re.search(r"hunter2|me:word|1a2b|rpc error|back-off", message), message
+    assert ready["reason"].endswith("PodTerminating") or "6d4b5c7f8" not in message, message
+    assert ".." not in message
+    assert ": : " not in message
+
+
+def test_names_are_unique_and_reasons_exist() -> None:
+    names = [situation["name"] for situation in situations()]
+    assert len(set(names)) == len(names) >= 38
+    for situation in situations():
+        reason = Reason(re.sub(f"^({PREFIXES})(?=[A-Z])", "", situation["reason"]))
+        prefixed = reason in COMPONENT_REASONS
+        assert prefixed == (reason != situation["reason"]), situation["name"]

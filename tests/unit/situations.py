@@ -1,0 +1,146 @@
+"""Makes the situations of tests/situations.yaml from what they say, without a cluster."""
+
+from __future__ import annotations
+
+import copy
+from dataclasses import dataclass, replace
+from functools import cache
+from pathlib import Path
+
+import yaml
+
+from cryostat_operator.kube.errors import ApiError
+from cryostat_operator.plan.conditions import DEPLOYMENTS, Report, status_of
+from cryostat_operator.plan.diff.plan_diff import Change
+from cryostat_operator.plan.model.kinds import KINDS, Key, Obj, key_of
+from cryostat_operator.plan.model.problems import Problem
+from cryostat_operator.plan.model.snapshot import NamespaceState
+from cryostat_operator.plan.pod_failures import PodFailure, pod_failure
+from cryostat_operator.plan.summary import summary_of
+from cryostat_operator.reconcile import refusals
+from cryostat_operator.reconcile.lasting_causes import lasting_causes
+from cryostat_operator.settings import Settings
+from tests.unit.cluster_state import NAME, NAMESPACE, ClusterState, cryostat
+
+PATH = Path(__file__).parents[1] / "situations.yaml"
+AVAILABLE = {"type": "Available", "status": "True", "reason": "MinimumReplicasAvailable"}
+UNAVAILABLE = {"type": "Available", "status": "False", "message": "Deployment does not have minimum availability."}
+NOW = "2026-01-02T00:00:00Z"
+NOW_SECONDS = 1767312000.0
+
+
+class _Loader(yaml.SafeLoader):
+    """Reads times as text, as Kubernetes writes them."""
+
+
+_Loader.yaml_implicit_resolvers = {
+    first: [(tag, regexp) for tag, regexp in resolvers if tag != "tag:yaml.org,2002:timestamp"]
+    for first, resolvers in yaml.SafeLoader.yaml_implicit_resolvers.items()
+}
+
+
+@cache
+def situations() -> tuple[Obj, ...]:
+    """The rows of the table."""
+    return tuple(yaml.load(PATH.read_text(), _Loader))
+
+
+@dataclass(frozen=True)
+class Told:
+    """What the operator reports about a situation."""
+
+    conditions: dict[str, Obj]
+    summary: str
+    events: list[Problem]
+
+
+def told(situation: Obj) -> Told:
+    """What the operator would write into status and events."""
+    given = situation["given"]
+    state = _state(given)
+    instance, plan = state.instance, state.plan
+    refused = [_refusal(given["refused"])] if "refused" in given else []
+    pods = {component: _failure(state, component, pod) for component, pod in given.get("pods", {}).items()}
+    report = Report(refused, pods, given.get("paused", False))
+    conditions = status_of(instance, plan, report, NOW)["conditions"]
+    lasting = lasting_causes(instance, plan, report, NOW_SECONDS).problems
+    actionable = [problem for problem in (*plan.problems, *refused) if problem.actionable]
+    return Told(
+        {each["type"]: each for each in conditions}, summary_of(conditions), [*actionable, *lasting, *plan.warnings]
+    )
+
+
+def _state(given: Obj) -> ClusterState:
+    spec = given.get("spec", {})
+    state = ClusterState(
+        cryostat(given.get("before", spec), annotations=given.get("annotations", {})),
+        openshift=given.get("openshift", False),
+        settings=Settings(service_tls="enableCertManager" in spec),
+    ).settle()
+    deployments = [obj for key, obj in state.snapshot.live.items() if key.kind == "Deployment"]
+    state.with_live(*({**obj, "status": {"conditions": [AVAILABLE]}} for obj in deployments))
+    if given.get("apis"):
+        state.snapshot = replace(state.snapshot, apis=frozenset(KINDS) - set(given["apis"]))
+    if "before" in given:
+        state.with_spec(spec)
+    for name in given.get("missing", ()):
+        state.without_data(*name.split("/"))
+    for name, keys in given.get("keys", {}).items():
+        state.with_data(*name.split("/"), *keys)
+    namespaces = dict(state.snapshot.namespaces)
+    for name, terminating in given.get("namespaces", {}).items():
+        namespaces.pop(name, None)
+        if terminating is not None:
+            namespaces[name] = NamespaceState(terminating)
+    state.snapshot = replace(state.snapshot, namespaces=namespaces)
+    for component in given.get("pods", {}):
+        _set_conditions(state, _deployment(component), [UNAVAILABLE])
+    for name, conditions in given.get("deployments", {}).items():
+        _set_conditions(state, name, conditions)
+    for name, fields in given.get("live", {}).items():
+        live = copy.deepcopy(state.snapshot.live[_key(name)])
+        host = (live.get("spec") or {}).get("host")
+        live |= fields
+        for ingress in (live.get("status") or {}).get("ingress") or ():
+            ingress["host"] = host
+        state.with_live(live)
+    return state
+
+
+def _failure(state: ClusterState, component: str, pod: Obj) -> PodFailure:
+    """What a captured pod says, which has the containers that are planned for it."""
+    template = state.snapshot.live[Key("Deployment", NAMESPACE, _deployment(component))]["spec"]["template"]
+    labels = {"app": NAME, "kind": "cryostat", "component": component}
+    name = f"{_deployment(component)}-6d4b5c7f8-abcde"
+    metadata = {"name": name, "namespace": NAMESPACE, "labels": labels, **pod.get("metadata", {})}
+    failure = pod_failure(
+        {"metadata": metadata, "spec": {**template["spec"], "nodeName": "node-1"}, "status": pod["status"]}
+    )
+    assert failure
+    assert failure.reported_from <= NOW_SECONDS
+    return failure
+
+
+def _refusal(refused: Obj) -> Problem:
+    key = _key(refused["object"])
+    obj = {"kind": key.kind, "metadata": {"namespace": key.namespace, "name": key.name}}
+    assert key_of(obj) == key
+    outcome = refusals.outcome_of(Change("create", key, obj), ApiError(refused["status"], "", refused["message"]))
+    assert outcome.is_lasting_refusal
+    assert outcome.problem
+    return outcome.problem
+
+
+def _set_conditions(state: ClusterState, deployment: str, conditions: list[Obj]) -> None:
+    live = state.snapshot.live[Key("Deployment", NAMESPACE, deployment)]
+    state.with_live({**live, "status": {"conditions": conditions}})
+
+
+def _deployment(component: str) -> str:
+    suffix = next(suffix for suffix, label in DEPLOYMENTS.values() if label == component)
+    return f"{NAME}{suffix}"
+
+
+def _key(name: str) -> Key:
+    kind, _, object_name = name.partition("/")
+    return Key(kind, NAMESPACE, object_name)
