@@ -6,15 +6,18 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from .model.reasons import COMPONENT_REASONS
+
 MAX_LENGTH = 64  # characters; a longer text would break the lines of a table
 _SENTENCE_END = re.compile(r"[.;:] |[.;:]$")
+_SUBJECT = re.compile(r"[A-Z][A-Za-z]+ ([a-z0-9.-]+/)?[a-z0-9][a-z0-9.-]*(?= )")  # kind and name of an object
 _WORD = re.compile(r"[A-Z]+(?![a-z])|[A-Z][a-z0-9]*")
 
 
 def summary_of(conditions: Sequence[Mapping[str, Any]]) -> str:
     """Return what the condition `Ready` says in at most `MAX_LENGTH` characters.
 
-    It is the beginning of the message, or where that is too long the words of the reason.
+    It is the beginning of the message, or where that is too long the object and the words of the reason.
 
     Args:
         conditions: all conditions of a Cryostat.
@@ -25,8 +28,18 @@ def summary_of(conditions: Sequence[Mapping[str, Any]]) -> str:
         return "Available"
     message = str(ready.get("message") or "")
     first = _SENTENCE_END.split(message, maxsplit=1)[0]
-    # What follows a colon is the cause: without it, the sentence says less than the reason.
     if first and len(first) <= MAX_LENGTH and message[len(first) :][:1] != ":":
         return first
+    # What follows a colon is the cause, for which the reason has fewer words.
+    words = _words(reason)
+    subject = _SUBJECT.match(message)
+    with_subject = f"{subject[0]}: {words[:1].lower()}{words[1:]}" if subject else words
+    if any(reason.endswith(each) for each in COMPONENT_REASONS) or len(with_subject) > MAX_LENGTH:
+        return words[:MAX_LENGTH]  # the reason names the component
+    return with_subject
+
+
+def _words(reason: str) -> str:
+    """A reason in words: `VolumeLost` is `Volume lost`."""
     words = _WORD.findall(reason)
-    return " ".join([*words[:1], *(word if word.isupper() else word.lower() for word in words[1:])])[:MAX_LENGTH]
+    return " ".join([*words[:1], *(word if word.isupper() else word.lower() for word in words[1:])])

@@ -18,6 +18,8 @@ def ready(reason: str, message: str, status: str = "False") -> list[dict[str, st
         ("SecretNotFound", "Secret a does not exist. Create it.", "Secret a does not exist"),
         ("SecretNotFound", "Secret a does not exist (and 2 more).", "Secret a does not exist (and 2 more)"),
         ("SecretNotFound", f"Secret {'a' * 60} does not exist.", "Secret not found"),
+        ("QuotaExceeded", "Service a/x cannot be written: exceeded quota", "Service a/x: quota exceeded"),
+        ("VolumeLost", f"PersistentVolumeClaim {'a' * 50} lost: x", "Volume lost"),
         ("DatabaseOutOfMemory", "Deployment x-database is not ready: container x-db", "Database out of memory"),
         ("InvalidSpec", "", "Invalid spec"),
         ("ApiServerUnknown", "", "Api server unknown"),

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
-MAX_QUOTE = 300  # characters of a quote from the cluster; a status is read in full on each `kubectl get -o yaml`
+MAX_QUOTE = 500  # characters of a quote from the cluster; a status is read in full on each `kubectl get -o yaml`
 
 # Parts of the cluster's words that vary without consequence, or that repeat what the subject says.
 _NOISE = (
