@@ -99,6 +99,43 @@ def test_other_keys_are_refused_once_the_database_ran(scenario: Scenario, status
     scenario.ready(cr)
 
 
+def test_values_that_the_database_was_not_set_up_with_are_refused(scenario: Scenario) -> None:
+    """Also where the claim was created by an operator that recorded nothing."""
+    where = scenario.namespace()
+    keys = scenario.secret(where, "keys", **KEYS)
+    cr = scenario.ready(scenario.cryostat(where, databaseOptions={"secretName": "keys"}))
+    places = [("Deployment", where, "x"), ("Deployment", where, "x-database")]
+    before = [scenario.get(*place)["metadata"]["generation"] for place in places]
+
+    def record() -> str | None:
+        annotations = scenario.get("PersistentVolumeClaim", where, "x-database")["metadata"].get("annotations") or {}
+        found: str | None = annotations.get(constants.ANNOTATION_DATABASE_KEYS)
+        return found
+
+    recorded = record()
+    assert recorded
+    with scenario.down():
+        scenario.annotate(
+            scenario.get("PersistentVolumeClaim", where, "x-database"), **{constants.ANNOTATION_DATABASE_KEYS: None}
+        )
+    eventually(lambda: record() == recorded, what="the keys that are in use are recorded")
+    scenario.ready(cr)
+    scenario.settle()
+    mark = scenario.plane.audit_mark()
+    scenario.api.patch(keys, {"stringData": {"ENCRYPTION_KEY": "three"}})
+    scenario.wait_for_reason(cr, "DatabaseKeysMismatched", "Secret keys", "ENCRYPTION_KEY", "x-database")
+    scenario.wait_for_reason(cr, "DatabaseKeysMismatched", type="DatabaseKeysReady")
+    with scenario.down():
+        pass
+    scenario.settle()
+    assert len(scenario.events(cr, "DatabaseKeysMismatched")) == 1
+    assert [scenario.get(*place)["metadata"]["generation"] for place in places] == before
+    scenario.api.patch(keys, {"stringData": {"ENCRYPTION_KEY": KEYS["ENCRYPTION_KEY"]}})
+    scenario.ready(cr)
+    assert [scenario.get(*place)["metadata"]["generation"] for place in places] == before
+    assert {write.resource for write in scenario.writes(mark)} <= {"cryostats/status", "events"}
+
+
 def requested(scenario: Scenario, where: str) -> str:
     claim = scenario.get("PersistentVolumeClaim", where, "x-database")
     return str(claim["spec"]["resources"]["requests"]["storage"])

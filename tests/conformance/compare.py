@@ -59,6 +59,7 @@ _BOOKKEEPING = (
     "kubectl.",
     "kopf.",
     "openshift.io/host.generated",
+    "operator.cryostat.io/database-keys",
 )
 _METADATA = ("name", "namespace", "labels", "annotations", "ownerReferences")
 _QUANTITIES = frozenset({"requests", "limits"})

@@ -9,6 +9,7 @@ from typing import Any
 
 from cryostat_operator.api.v1beta2 import Cryostat
 from cryostat_operator.plan.assumed import assumed_certificate
+from cryostat_operator.plan.database_keys import fingerprints
 from cryostat_operator.plan.instance import Instance
 from cryostat_operator.plan.model.certificates import CertificateInfo
 from cryostat_operator.plan.model.desired_state import Plan
@@ -64,11 +65,10 @@ class ClusterState:
     def instance(self) -> Instance:
         return Instance(self.cryostat, self.snapshot, self.settings)
 
-    def with_data(self, kind: str, name: str, *keys: str, digest: str = "d") -> ClusterState:
-        """The same world with a Secret or ConfigMap in it."""
-        self.snapshot = replace(
-            self.snapshot, data={**self.snapshot.data, (kind, name): ContentSummary(frozenset(keys), digest)}
-        )
+    def with_data(self, kind: str, name: str, *keys: str, digest: str = "d", **values: str) -> ClusterState:
+        """The same world with a Secret or ConfigMap in it, with keys of unknown or given values."""
+        content = ContentSummary(frozenset(keys) | frozenset(values), digest, fingerprints=fingerprints(values))
+        self.snapshot = replace(self.snapshot, data={**self.snapshot.data, (kind, name): content})
         return self
 
     def without_data(self, kind: str, name: str) -> ClusterState:

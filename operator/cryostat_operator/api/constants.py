@@ -21,6 +21,9 @@ LABEL_NAMESPACE = f"{GROUP}/namespace"
 LABEL_DATABASE_SECRET = f"{GROUP}/database-secret"
 LONGEST_LABEL = 63
 
+# On the same claim: salted digests of the keys that its database was set up with.
+ANNOTATION_DATABASE_KEYS = f"{GROUP}/database-keys"
+
 # On pods that ask for the agent. The callback Services select pods by these labels.
 AGENT_LABEL_NAME = "cryostat.io/name"
 AGENT_LABEL_NAMESPACE = "cryostat.io/namespace"

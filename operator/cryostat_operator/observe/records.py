@@ -12,6 +12,7 @@ import orjson
 
 from ..api import constants
 from ..pki.inspection import InspectedCertificate, inspect_secret
+from ..plan.database_keys import fingerprints
 from ..plan.diff.managed_fields import trimmed
 from ..plan.diff.ownership import controller_of
 from ..plan.model.kinds import PARTIAL, Obj
@@ -39,9 +40,8 @@ def content_summary(obj: Obj) -> ContentSummary:
     """Keys and digest of a Secret or ConfigMap."""
     data, binary = obj.get("data") or {}, obj.get("binaryData") or {}
     certificate = (obj["metadata"].get("annotations") or {}).get(constants.ANNOTATION_CERTIFICATE, "")
-    return ContentSummary(
-        frozenset(data) | frozenset(binary), digest(obj["metadata"]["uid"], data, binary), certificate
-    )
+    keys = frozenset(data) | frozenset(binary)
+    return ContentSummary(keys, digest(obj["metadata"]["uid"], data, binary), certificate, fingerprints(data))
 
 
 @dataclass(slots=True)

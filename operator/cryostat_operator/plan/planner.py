@@ -13,7 +13,9 @@ from functools import cached_property
 from ..api import constants
 from ..api.v1beta2 import Cryostat
 from ..settings import Settings
+from . import database_keys
 from .components import agent_gateway, auth_proxy, core, database, exposure, network_policies, rbac, reports, storage
+from .diff.key_record import with_key_record
 from .diff.rollout import in_order, shared_secrets
 from .instance import Instance
 from .model.desired_state import Blocked, ComponentPlan, Plan, Reference
@@ -85,9 +87,10 @@ def complete(desired: Desired, data: ReferenceData) -> Plan:
     requirements = _requirements(instance, components)
     completed = tuple(_complete(component, desired.needs, requirements) for component in components)
     return Plan(
-        components=in_order(instance, completed),
+        components=with_key_record(instance, in_order(instance, completed)),
         references=desired.references,
         incomplete_secrets=_incomplete_secrets(components, data),
+        data=data,
     )
 
 
@@ -98,7 +101,7 @@ def _with_content(instance: Instance, data: ReferenceData) -> Instance:
 def _assumed_content(instance: Instance) -> ReferenceData:
     """Content of generated Secrets that other objects depend on. `build` assumes that they exist."""
     password = ContentSummary(frozenset({specs.KEYSTORE_PASSWORD}), "")
-    keys = ContentSummary(frozenset({database.CONNECTION_KEY, database.ENCRYPTION_KEY}), "")
+    keys = ContentSummary(frozenset(database_keys.KEYS), "")
     return {("Secret", specs.keystore_secret(instance)): password, ("Secret", instance.minted_database_secret): keys}
 
 

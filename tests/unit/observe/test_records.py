@@ -132,3 +132,12 @@ def test_versions_are_compared_as_numbers() -> None:
     assert not is_older("10", "9")
     assert not is_older("10", "10")
     assert not is_older("x", "10")
+
+
+def test_the_database_keys_of_a_secret_have_fingerprints_without_the_values() -> None:
+    found = content_summary(owned("a", data={"CONNECTION_KEY": "cGFzcw==", "ENCRYPTION_KEY": "a2V5", "other": "eA=="}))
+    assert set(found.fingerprints) == {"CONNECTION_KEY", "ENCRYPTION_KEY"}
+    again = content_summary(owned("b", data={"CONNECTION_KEY": "cGFzcw==", "ENCRYPTION_KEY": "other"}))
+    same = {key for key in found.fingerprints if again.fingerprints[key] == found.fingerprints[key]}
+    assert same == {"CONNECTION_KEY"}, "a restored Secret has another UID"
+    assert "fingerprints" not in repr(found)

@@ -6,11 +6,13 @@ from dataclasses import replace
 from typing import Final
 
 from ...api import constants
-from .. import builders, claims, workloads
+from .. import builders, claims, database_keys, workloads
+from ..database_keys import CONNECTION_KEY, ENCRYPTION_KEY
 from ..instance import Instance
 from ..model import names
 from ..model.desired_state import Blocked, ComponentPlan, Reference, without_none
 from ..model.kinds import Key, Obj
+from ..model.messages import message
 from ..model.problems import Problem
 from ..model.reasons import Reason
 from ..model.requests import RandomValue, SecretRequest
@@ -24,17 +26,13 @@ STARTUP_SECONDS = 86_400
 # The application's migration (Flyway) tries to connect this often, once a second, before the application exits.
 CONNECT_ATTEMPTS = 120
 TLS_VOLUME = "database-tls-secret"
-CONNECTION_KEY = "CONNECTION_KEY"
-ENCRYPTION_KEY = "ENCRYPTION_KEY"
-_KEYS = frozenset({CONNECTION_KEY, ENCRYPTION_KEY})
+_KEYS = frozenset(database_keys.KEYS)
 
 
 def build(instance: Instance) -> ComponentPlan:
     candidates = (claims.data_at_risk(instance, NAME), claims.lost(instance, NAME), _mismatch(instance))
     problems = tuple(problem for problem in candidates if problem)
-    claim = claims.claim(instance, NAME, DEFAULT_SIZE)
-    if claim and len(instance.database_secret) <= constants.LONGEST_LABEL:
-        claim["metadata"]["labels"][constants.LABEL_DATABASE_SECRET] = instance.database_secret
+    claim = _claim(instance)
     warning = claims.unchangeable(instance, NAME)
     plan = ComponentPlan(
         NAME,
@@ -43,18 +41,42 @@ def build(instance: Instance) -> ComponentPlan:
         problems=problems,
         warnings=(warning,) if warning else (),
     )
-    if instance.database_secret != instance.minted_database_secret or instance.own_database_secret:
-        return plan
-    held = _lost_keys(instance)
+    is_generated = instance.database_secret == instance.minted_database_secret and not instance.own_database_secret
+    held = _other_values(instance) or (_lost_keys(instance) if is_generated else None)
     if held:
         return replace(plan, blocked=(Blocked(_secret_key(instance), held),))
+    if not is_generated:
+        return plan
     keys = {CONNECTION_KEY: RandomValue(32), ENCRYPTION_KEY: RandomValue(32)}
     request = SecretRequest(_secret_key(instance), keys, restores=_claim_exists(instance))
     return replace(plan, objects=(secret(instance), *plan.objects), requests=(request,))
 
 
+def _claim(instance: Instance) -> Obj | None:
+    """The claim, with the record of the keys that its database is set up with.
+
+    A live claim keeps its record. Where it has none, `diff.key_record` adds one.
+    """
+    claim = claims.claim(instance, NAME, DEFAULT_SIZE)
+    if claim is None:
+        return None
+    if len(instance.database_secret) <= constants.LONGEST_LABEL:
+        claim["metadata"]["labels"][constants.LABEL_DATABASE_SECRET] = instance.database_secret
+    annotations = claim["metadata"].get("annotations") or {}
+    annotations.pop(constants.ANNOTATION_DATABASE_KEYS, None)  # authors of the spec must not decide about it
+    live = instance.live("PersistentVolumeClaim", claim["metadata"]["name"])
+    record = database_keys.recorded(live) if live else new_record(instance)
+    return builders.annotate(claim, {constants.ANNOTATION_DATABASE_KEYS: record} if record else None)
+
+
+def new_record(instance: Instance) -> str | None:
+    """The record of the keys that are in the Secret now; None if they are not known."""
+    content = instance.snapshot.data.get(("Secret", instance.database_secret))
+    return database_keys.record(content, str(instance.cryostat.metadata.get("uid", "")))
+
+
 def _secret_key(instance: Instance) -> Key:
-    return Key("Secret", instance.namespace, instance.minted_database_secret)
+    return Key("Secret", instance.namespace, instance.database_secret)
 
 
 def _mismatch(instance: Instance) -> Problem | None:
@@ -70,24 +92,54 @@ def _mismatch(instance: Instance) -> Problem | None:
     )
 
 
+def _other_values(instance: Instance) -> Problem | None:
+    """Why database and application must not start with the values in the Secret: the data needs other ones."""
+    if not _claim_exists(instance):
+        return None
+    secret, claim = instance.database_secret, claims.claim_name(instance, NAME)
+    content = instance.snapshot.data.get(("Secret", secret))
+    changed = database_keys.changed_keys(instance.live("PersistentVolumeClaim", claim), content)
+    if not changed:
+        return None
+    keys = " and ".join(changed)
+    text = message(
+        f"Secret {secret}",
+        "does not fit the data of the database",
+        cause=f"{keys} {'differs' if len(changed) == 1 else 'differ'} from what PersistentVolumeClaim {claim} was set "
+        "up with",
+        consequence=f"Deployments {name(instance)} and {instance.name} stay as they are, because the data could not be "
+        "read",
+        remedy=f"Restore the former value of {keys} in the Secret, or delete the claim to start over without the data",
+    )
+    return Problem(NAME, Reason.DATABASE_KEYS_MISMATCHED, text, dedup_key=f"{secret} {keys}")
+
+
 def _lost_keys(instance: Instance) -> Problem | None:
     """Why no keys may be made: the claim holds data that was encrypted with others.
 
     The claim is not made before its keys are there (`_needs`), so one that exists means that they once were.
     """
-    name, claim = instance.minted_database_secret, claims.claim_name(instance, NAME)
+    secret, claim = instance.minted_database_secret, claims.claim_name(instance, NAME)
     if not _claim_exists(instance):
         return None
-    if ("Secret", name) not in instance.snapshot.data:
-        return Problem(NAME, Reason.REFERENCE_PENDING, f"Secret {name} has not been looked up yet.")
-    fact = instance.snapshot.data["Secret", name]
-    if fact and fact.keys >= _KEYS:
+    if ("Secret", secret) not in instance.snapshot.data:
+        return Problem(NAME, Reason.REFERENCE_PENDING, f"Secret {secret} has not been read yet.")
+    content = instance.snapshot.data["Secret", secret]
+    if content is None:
+        return Problem(
+            NAME,
+            Reason.DATABASE_SECRET_LOST,
+            f"Secret {secret} is gone, but PersistentVolumeClaim {claim} holds data that only its keys can read. "
+            "Restore the Secret, or delete the claim to start over without the data.",
+        )
+    missing = sorted(_KEYS - content.keys)
+    if not missing:
         return None
     return Problem(
         NAME,
-        Reason.DATABASE_SECRET_LOST,
-        f"Secret {name} {'lacks keys' if fact else 'is gone'}, but PersistentVolumeClaim {claim} holds data that only "
-        f"its keys can read. Restore the Secret, or delete the claim to start over without the data.",
+        Reason.DATABASE_KEYS_INCOMPLETE,
+        f"Secret {secret} lacks {' and '.join(missing)}, but PersistentVolumeClaim {claim} holds data that cannot be "
+        f"read without. Restore what is missing, or delete the claim to start over without the data.",
     )
 
 

@@ -54,6 +54,20 @@ def in_order(instance: Instance, parts: tuple[ComponentPlan, ...]) -> tuple[Comp
     return tuple(_without(part, wish, held) if wish in part.objects else part for part in parts)
 
 
+def has_rolled_out(instance: Instance, name: str, desired: Mapping[str, Obj]) -> bool:
+    """Whether a Deployment is as desired, and available with nothing but pods of that form.
+
+    Args:
+        desired: the desired Deployments by name.
+    """
+    live, wish = instance.live("Deployment", name), desired.get(name)
+    if live is None or wish is None or _under_way(instance, name, desired):
+        return False
+    conditions = (live.get("status") or {}).get("conditions") or ()
+    states = {condition.get("type"): condition.get("status") for condition in conditions}
+    return states.get("Available") == "True" and states.get("Progressing") == "True"
+
+
 def _unlike(instance: Instance, wish: Obj, live: Obj) -> list[str]:
     key = key_of(wish)
     known = key in instance.snapshot.in_sync and instance.snapshot.in_sync[key] == spec_hash_of(wish)

@@ -9,6 +9,7 @@ from functools import cached_property
 from .kinds import Key, Obj, key_of, spec_hash_of
 from .problems import Problem
 from .requests import Request
+from .snapshot import ReferenceData
 
 
 @dataclass(frozen=True)
@@ -69,11 +70,13 @@ class Plan:
         components: the parts of all components, in the order in which objects and problems are listed.
         references: Secrets and ConfigMaps that the desired objects need, sorted.
         incomplete_secrets: existing Secrets that lack generated keys.
+        data: the content that the plan was completed with, see `Snapshot.data`.
     """
 
     components: tuple[ComponentPlan, ...] = ()
     references: tuple[Reference, ...] = ()
     incomplete_secrets: frozenset[Key] = frozenset()
+    data: ReferenceData = field(default_factory=dict)
 
     @cached_property
     def objects(self) -> dict[Key, Obj]:

@@ -94,7 +94,19 @@ class Reason(StrEnum):
         "DatabaseSecretLost",
         "DatabaseKeysReady",
         True,
-        "The keys of a database are missing, and its volume exists.",
+        "The Secret with the keys of a database does not exist, and its volume does.",
+    )
+    DATABASE_KEYS_INCOMPLETE = (
+        "DatabaseKeysIncomplete",
+        "DatabaseKeysReady",
+        True,
+        "The Secret of an existing database lacks a key.",
+    )
+    DATABASE_KEYS_MISMATCHED = (
+        "DatabaseKeysMismatched",
+        "DatabaseKeysReady",
+        True,
+        "The keys in the Secret are not those that the database was set up with.",
     )
     DATABASE_SECRET_MISMATCHED = (
         "DatabaseSecretMismatched",
@@ -271,6 +283,7 @@ SINGLE_CAUSE_REASONS = frozenset(
         Reason.API_SERVER_UNKNOWN,
         Reason.BASIC_AUTH_INCOMPLETE,
         Reason.CERT_MANAGER_UNAVAILABLE,
+        Reason.DATABASE_KEYS_INCOMPLETE,
         Reason.DATABASE_SECRET_LOST,
         Reason.EXTERNAL_HOST_IGNORED,
         Reason.INGRESS_SPEC_IGNORED,

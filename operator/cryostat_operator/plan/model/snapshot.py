@@ -14,12 +14,13 @@ class ContentSummary:
     """An existing Secret or ConfigMap: the names of its keys and a digest of its content (never the content).
 
     `certificate` is the Certificate of cert-manager that a Secret was written for, empty where it was none; None where
-    nobody looked.
+    nobody looked. `fingerprints` has a hash of each database key in a Secret, see `database_keys.fingerprints`.
     """
 
     keys: frozenset[str]
     digest: str
     certificate: str | None = None
+    fingerprints: Mapping[str, str] = field(default_factory=dict, repr=False, hash=False)
 
 
 ReferenceData = Mapping[tuple[str, str], ContentSummary | None]

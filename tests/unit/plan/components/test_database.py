@@ -83,7 +83,8 @@ def test_lost_keys_of_an_existing_database_are_not_made_anew(keys: tuple[str, ..
     assert SECRET not in plan.requests
     assert SECRET not in plan.objects
     for key in (SECRET, DEPLOYMENT, CLAIM, Key("Deployment", NAMESPACE, "sample")):
-        assert plan.blocked[key].problem.reason == "DatabaseSecretLost"
+        expected = "DatabaseSecretLost" if keys is None else "DatabaseKeysIncomplete"
+        assert plan.blocked[key].problem.reason == expected
     assert Key("Deployment", NAMESPACE, "sample-storage") in plan.objects
 
 
@@ -97,6 +98,53 @@ def test_keys_that_were_not_looked_up_yet_are_not_made_anew_either() -> None:
 def test_lost_keys_of_a_database_without_claim_are_made_anew() -> None:
     spec = {"storageOptions": {"database": {"emptyDir": {"enabled": True}}}}
     assert SECRET in settled(spec).without_data("Secret", "sample-db").plan.requests
+
+
+VALUES = {"CONNECTION_KEY": "password", "ENCRYPTION_KEY": "secret"}
+
+
+def with_keys(spec: dict[str, Any] | None = None, secret: str = "sample-db") -> ClusterState:
+    """An instance whose claim was created with known keys."""
+    return ClusterState(cryostat(spec)).with_data("Secret", secret, **VALUES).settle()
+
+
+def test_the_keys_are_recorded_on_the_new_claim() -> None:
+    state = ClusterState(cryostat()).with_data("Secret", "sample-db", **VALUES)
+    assert constants.ANNOTATION_DATABASE_KEYS in state.plan.objects[CLAIM]["metadata"]["annotations"]
+
+
+@pytest.mark.parametrize(("spec", "secret"), [({}, "sample-db"), ({"databaseOptions": {"secretName": "mine"}}, "mine")])
+@pytest.mark.parametrize("key", KEYS)
+def test_other_values_reach_neither_database_nor_application(spec: dict[str, Any], secret: str, key: str) -> None:
+    state = with_keys(spec, secret).with_data("Secret", secret, **VALUES | {key: "other"})
+    plan = state.plan
+    for blocked in (DEPLOYMENT, Key("Deployment", NAMESPACE, "sample")):
+        problem = plan.blocked[blocked].problem
+        assert (problem.reason, problem.actionable) == ("DatabaseKeysMismatched", True)
+        assert f"Secret {secret} " in problem.message
+        assert f"Restore the former value of {key} in" in problem.message
+        assert "other" not in problem.message
+    assert Key("Deployment", NAMESPACE, "sample-storage") in plan.objects
+    assert not plan.requests.keys() & {Key("Secret", NAMESPACE, secret)}
+    assert state.with_data("Secret", secret, **VALUES).plan.blocked == {}
+
+
+def test_values_may_change_while_no_claim_holds_data() -> None:
+    spec = {"storageOptions": {"database": {"emptyDir": {"enabled": True}}}}
+    other = dict.fromkeys(VALUES, "other")
+    assert with_keys(spec).with_data("Secret", "sample-db", **other).plan.blocked == {}
+    state = with_keys()
+    live = {key: obj for key, obj in state.snapshot.live.items() if key != CLAIM}
+    state.snapshot = type(state.snapshot)(namespaces=state.snapshot.namespaces, data=state.snapshot.data, live=live)
+    assert DEPLOYMENT in state.with_data("Secret", "sample-db", **other).plan.objects
+
+
+def test_authors_of_the_spec_cannot_set_the_record() -> None:
+    annotations = {constants.ANNOTATION_DATABASE_KEYS: "salt=x,CONNECTION_KEY=y,ENCRYPTION_KEY=z", "a": "b"}
+    spec = {"storageOptions": {"database": {"pvc": {"annotations": annotations}}}}
+    before = with_keys().snapshot.live[CLAIM]["metadata"]["annotations"]
+    assert find(settled(spec).plan, *CLAIM[0::2])["metadata"]["annotations"] == {"a": "b"}
+    assert find(with_keys(spec).plan, *CLAIM[0::2])["metadata"]["annotations"] == {"a": "b", **before}
 
 
 @pytest.mark.parametrize(
