@@ -75,3 +75,11 @@ def test_a_record_is_never_replaced() -> None:
     blocked = state.plan.blocked[CLAIM]
     assert blocked.problem.reason == "DatabaseKeysMismatched"
     assert state.snapshot.live[CLAIM]["metadata"]["annotations"][constants.ANNOTATION_DATABASE_KEYS] == before
+
+
+def test_the_next_cryostat_keeps_the_record() -> None:
+    state = with_status(unrecorded(), RUNNING, "sample-database", "sample").settle()
+    before = record_of(state)
+    assert before
+    state.with_spec({}, uid="another").settle().with_data("Secret", "sample-db", **VALUES)
+    assert record_of(with_status(state, RUNNING, "sample-database", "sample")) == before
