@@ -2,9 +2,9 @@
 PYTHON ?= python3
 PLATFORM ?= kubernetes
 WORKERS ?= 2
-IMAGE ?= quay.io/cryostat/cryostat-operator:latest
-IMAGE_BUILD ?= podman build --platform linux/amd64,linux/arm64 --manifest
 VERSION := $(shell sed -n 's/^__version__ = "\(.*\)"/\1/p' operator/cryostat_operator/__init__.py)
+IMAGE ?= quay.io/cryostat/cryostat-operator:$(VERSION)
+IMAGE_BUILD ?= podman build --platform linux/amd64,linux/arm64 --manifest
 VENV := .venv
 BIN := $(VENV)/bin
 

@@ -10,13 +10,18 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from .settings import AGENT_VERSION, CRYOSTAT_VERSION
+
 if TYPE_CHECKING:
     from .api.v1beta2 import Cryostat
     from .settings import Settings
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 120})
-@click.version_option(package_name="cryostat-operator")
+@click.version_option(
+    package_name="cryostat-operator",
+    message=f"%(prog)s %(version)s, for Cryostat {CRYOSTAT_VERSION} and its agent {AGENT_VERSION}",
+)
 def main() -> None:
     """Run Cryostat on Kubernetes and OpenShift from one custom resource."""
 

@@ -25,8 +25,12 @@ IMAGES: Mapping[str, tuple[str, str]] = MappingProxyType(
         "reports": ("RELATED_IMAGE_REPORTS", f"quay.io/cryostat/cryostat-reports:{CRYOSTAT_VERSION}"),
         "storage": ("RELATED_IMAGE_STORAGE", f"quay.io/cryostat/cryostat-storage:{CRYOSTAT_VERSION}"),
         "database": ("RELATED_IMAGE_DATABASE", f"quay.io/cryostat/cryostat-db:{CRYOSTAT_VERSION}"),
-        # No version of this image is known to exist; a release pins its digest (docs/release.md).
-        "agent-proxy": ("RELATED_IMAGE_AGENT_PROXY", "registry.access.redhat.com/ubi9/nginx-124:latest"),
+        # The vendor publishes no tag that stays the same; docs/release.md tells how to renew the digest.
+        "agent-proxy": (
+            "RELATED_IMAGE_AGENT_PROXY",
+            "registry.access.redhat.com/ubi9/nginx-124"
+            "@sha256:7acbb277f6922c47e55b5f65c39d7352e58de3dc6ecc2a7259011c88bf4d2249",
+        ),
         "agent-init": ("RELATED_IMAGE_AGENT_INIT", f"quay.io/cryostat/cryostat-agent-init:{AGENT_VERSION}"),
     }
 )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import re
 import shutil
 import signal
 import threading
@@ -13,7 +14,8 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner, Result
 
-from cryostat_operator import cli, handlers, logs
+from cryostat_operator import __version__, cli, handlers, logs
+from cryostat_operator.settings import AGENT_VERSION, CRYOSTAT_VERSION
 
 CRYOSTAT = """
 apiVersion: operator.cryostat.io/v1beta2
@@ -55,6 +57,13 @@ def test_signals_end_the_operator_even_if_they_are_ignored_at_the_start(
     signal.signal(number, signal.SIG_IGN)
     result = invoke("run")
     assert (result.exit_code, stopped) == (0, [True])
+
+
+def test_the_version_names_the_releases_that_are_deployed() -> None:
+    result = invoke("--version")
+    versions = re.fullmatch(r"\S+ (\S+), for Cryostat (\S+) and its agent (\S+)\n", result.stdout)
+    assert versions
+    assert versions.groups() == (__version__, CRYOSTAT_VERSION, AGENT_VERSION)
 
 
 def test_render_prints_objects() -> None:

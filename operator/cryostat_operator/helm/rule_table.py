@@ -42,6 +42,16 @@ _IMAGES = {
     "oauth2Proxy": "quay.io/oauth2-proxy/oauth2-proxy:latest",
     "openshiftOauthProxy": "quay.io/openshift/origin-oauth-proxy:latest",
 }
+# Defaults of the released charts 2.0 to 2.2.
+_RELEASES = ("4.0.0", "4.0.1", "4.0.2", "4.0.3", "4.1.0", "4.1.1", "4.2.0")
+_EARLIER_IMAGES = {
+    **{name: tuple(f"{_IMAGES[name].rpartition(':')[0]}:{tag}" for tag in _RELEASES) for name in _IMAGES},
+    "oauth2Proxy": tuple(f"quay.io/oauth2-proxy/oauth2-proxy:{tag}" for tag in ("v7.14.3", "v7.15.2")),
+    "openshiftOauthProxy": (
+        *(f"quay.io/cryostat/openshift-oauth-proxy:{tag}" for tag in _RELEASES[:4]),
+        *(f"quay.io/openshift/origin-oauth-proxy:{tag}" for tag in ("4.20.0", "4.20", "4.21")),
+    ),
+}
 _ONE_POD = NotSupported(
     "there is no field per component; spec.operandMetadata.podMetadata.annotations applies to all pods"
 )
@@ -52,7 +62,11 @@ def _containers() -> Mapping[str, Rule]:
     found: dict[str, Rule] = {}
     for component, (resources, context, cpu, memory) in _CONTAINERS.items():
         found |= {
-            f"{component}.image": NotSupported(_IMAGE, _image(_IMAGES[component])),
+            f"{component}.image": NotSupported(
+                _IMAGE,
+                _image(_IMAGES[component]),
+                tuple(_image(each, "IfNotPresent") for each in _EARLIER_IMAGES[component]),
+            ),
             f"{component}.resources": MoveTo(resources, {"requests": {"cpu": cpu, "memory": memory}}),
             f"{component}.securityContext": MoveTo(context, _RESTRICTED),
             f"{component}.config.extra": group_rules.extra_environment,
@@ -60,9 +74,9 @@ def _containers() -> Mapping[str, Rule]:
     return found
 
 
-def _image(default: str) -> Mapping[str, str]:
-    repository, _, tag = default.rpartition(":")
-    return {"repository": repository, "pullPolicy": "Always", "tag": tag}
+def _image(reference: str, pull_policy: str = "Always") -> Mapping[str, str]:
+    repository, _, tag = reference.rpartition(":")
+    return {"repository": repository, "pullPolicy": pull_policy, "tag": tag}
 
 
 def _services() -> Mapping[str, Rule]:

@@ -85,13 +85,20 @@ class MoveTo:
 
 @dataclass(frozen=True)
 class NotSupported:
-    """A rule for a value that no field takes; the chart's default is not reported."""
+    """A rule for a value that no field takes.
+
+    Attributes:
+        advice: what to do about it.
+        default: the chart's default, which is not reported.
+        earlier_defaults: those of released charts, which are not reported either. `helm get values --all` shows them.
+    """
 
     advice: str
     default: Any = None
+    earlier_defaults: tuple[Any, ...] = ()
 
     def __call__(self, path: str, value: Any, context: Context) -> Iterator[Finding]:
-        if value != self.default:
+        if value != self.default and value not in self.earlier_defaults:
             yield NotCarried(path, self.advice)
 
 

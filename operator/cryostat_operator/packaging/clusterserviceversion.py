@@ -13,7 +13,7 @@ from .. import __version__
 from ..api import constants, v1beta1
 from ..plan.model import webhook_definitions, webhook_paths
 from ..plan.model.kinds import KINDS
-from ..settings import IMAGES
+from ..settings import AGENT_VERSION, CRYOSTAT_VERSION, IMAGES
 from . import install, install_names, operator_deployment
 from .descriptors import spec_descriptors, status_descriptors
 from .webhook_manifests import ROLE as REGISTRATION
@@ -24,6 +24,7 @@ PACKAGE = install_names.NAME
 VERSION = __version__
 NAME = f"{PACKAGE}.v{VERSION}"
 DISPLAY_NAME = "Cryostat"
+REPOSITORY = "https://github.com/cryostatio/cryostat-operator"
 SUMMARY = "Deploys and manages Cryostat, JDK Flight Recorder for JVMs in containers"
 # First version that evaluates the CEL rules of the CRD.
 MIN_KUBE_VERSION = "1.25.0"
@@ -56,10 +57,11 @@ def clusterserviceversion() -> Obj:
         "metadata": {"name": NAME, "annotations": presentation(), "labels": _labels()},
         "spec": {
             "displayName": DISPLAY_NAME,
-            "description": _text("description.md"),
+            "description": description(),
             "version": VERSION,
             "maturity": "beta",
             "minKubeVersion": MIN_KUBE_VERSION,
+            "maintainers": [{"name": "The Cryostat Community", "email": "cryostat-development@googlegroups.com"}],
             "provider": {"name": "The Cryostat Community", "url": "https://cryostat.io"},
             "links": [{"name": "Cryostat", "url": "https://cryostat.io"}],
             "keywords": ["java", "jvm", "jfr", "flight recorder", "profiling", "monitoring", "diagnostics"],
@@ -76,6 +78,12 @@ def clusterserviceversion() -> Obj:
     }
 
 
+def description() -> str:
+    """Return the description for catalogs, with the releases that the operator deploys."""
+    text = _text("description.md").replace("{cryostat_version}", CRYOSTAT_VERSION)
+    return text.replace("{agent_version}", AGENT_VERSION)
+
+
 def presentation() -> dict[str, str]:
     """Return the annotations for catalogs and the console. OLM copies them to the operator's pods."""
     examples = [_example(api_version, spec) for api_version, spec in _EXAMPLES]
@@ -88,6 +96,7 @@ def presentation() -> dict[str, str]:
         "categories": "Monitoring, Developer Tools",
         "containerImage": install_names.IMAGE,
         "description": SUMMARY,
+        "repository": REPOSITORY,
         "support": "The Cryostat Community",
         "openshift.io/required-scc": "restricted-v2",
         "operatorframework.io/initialization-resource": _json(examples[0]),

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from .. import __version__
+
 Obj = dict[str, Any]
 
 NAME = "cryostat-operator"
@@ -12,7 +14,7 @@ NAMESPACE = "cryostat-operator-system"
 SERVICE_ACCOUNT = f"{NAME}-service-account"
 CLUSTER_ROLE = f"{NAME}-manager-role"
 DEPLOYMENT = f"{NAME}-controller"
-IMAGE = "quay.io/cryostat/cryostat-operator:latest"
+IMAGE = f"quay.io/cryostat/cryostat-operator:{__version__}"
 DOCUMENTATION = "https://github.com/cryostatio/cryostat-operator/blob/main/docs"
 HTTP_PORT = 8081
 WEBHOOK_PORT = 9443

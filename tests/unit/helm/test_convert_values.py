@@ -226,3 +226,20 @@ def test_strict_prints_nothing_where_a_value_is_lost() -> None:
     assert run("{}", "--strict").exit_code == 0
     done = run("core: {sslProxied: true}", "--strict")
     assert (done.exit_code, done.stdout) == (1, "")
+
+
+@pytest.mark.parametrize(
+    ("component", "repository", "tag"),
+    [
+        ("core", "quay.io/cryostat/cryostat", "4.2.0"),
+        ("db", "quay.io/cryostat/cryostat-db", "4.1.1"),
+        ("oauth2Proxy", "quay.io/oauth2-proxy/oauth2-proxy", "v7.15.2"),
+        ("openshiftOauthProxy", "quay.io/openshift/origin-oauth-proxy", "4.21"),
+    ],
+)
+def test_default_images_of_released_charts_are_not_reported(component: str, repository: str, tag: str) -> None:
+    image = {"repository": repository, "pullPolicy": "IfNotPresent", "tag": tag}
+    assert convert(values(f"{component}.image", image)).not_carried == ()
+    for change in ({"tag": "mine"}, {"repository": "example.com/mine"}, {"pullPolicy": "Never"}):
+        [line] = convert(values(f"{component}.image", {**image, **change})).not_carried
+        assert str(line).startswith(f"{component}.image: ")

@@ -15,7 +15,7 @@ from cryostat_operator.packaging import bundle, install, install_names, operator
 from cryostat_operator.packaging.clusterserviceversion import bound_roles, clusterserviceversion
 from cryostat_operator.packaging.webhook_manifests import CONFIGURATIONS
 from cryostat_operator.plan.model import webhook_definitions, webhook_paths
-from cryostat_operator.settings import IMAGES, WEBHOOK_CERTIFICATES, Settings
+from cryostat_operator.settings import AGENT_VERSION, CRYOSTAT_VERSION, IMAGES, WEBHOOK_CERTIFICATES, Settings
 
 Obj = dict[str, Any]
 ROOT = Path(__file__).parents[3] / "bundle"
@@ -95,6 +95,12 @@ def test_related_images_are_those_that_the_operator_is_told(csv: Obj) -> None:
     assert related == [container["image"], *told]
     assert len(told) == len(IMAGES)
     assert csv["metadata"]["annotations"]["containerImage"] == container["image"]
+
+
+def test_the_description_names_the_releases_that_are_deployed(csv: Obj) -> None:
+    text = csv["spec"]["description"]
+    assert f"deploys Cryostat {CRYOSTAT_VERSION} and injects the Cryostat agent {AGENT_VERSION}." in text
+    assert "{" not in text
 
 
 # --- webhooks ---

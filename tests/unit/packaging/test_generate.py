@@ -2,16 +2,40 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
+from cryostat_operator import __version__
 from cryostat_operator.packaging.generate import generate, generated_files
+from cryostat_operator.packaging.operator_deployment import deployment
 from cryostat_operator.plan.yaml_text import HEADER
+from cryostat_operator.settings import IMAGES
 
 ROOT = Path(__file__).parents[3]
+IMAGE = re.compile(r"(?:image|containerImage|value): (?P<reference>(?:quay\.io|registry\.[a-z.]+)/\S+)")
 
 
 def test_what_is_committed_is_fresh() -> None:
     assert generate(ROOT, check=True) == []
+
+
+def test_no_generated_file_names_an_image_that_can_change() -> None:
+    """Neither a tag that is moved, such as `latest`, nor none at all."""
+    named = {
+        match["reference"]: str(path)
+        for path, text in generated_files().items()
+        if path.suffix in (".yaml", ".json") or path.name == "bundle.Dockerfile"
+        for match in IMAGE.finditer(text)
+    }
+    assert len(named) >= len(IMAGES) + 1
+    pinned = re.compile(r"(@sha256:[0-9a-f]{64}|:v?\d+(\.\d+)+)$")
+    assert {reference: path for reference, path in named.items() if not pinned.search(reference)} == {}
+
+
+def test_the_image_of_the_operator_has_its_version() -> None:
+    [container] = deployment()["spec"]["template"]["spec"]["containers"]
+    assert container["image"].endswith(f":{__version__}")
+    assert "IMAGE ?= " + container["image"].removesuffix(__version__) + "$(VERSION)" in (ROOT / "Makefile").read_text()
 
 
 def test_the_kustomizations_name_every_file() -> None:
