@@ -16,6 +16,9 @@ settings.register_profile("default", derandomize=True, deadline=None, print_blob
 settings.register_profile("search", deadline=None, max_examples=2000)
 settings.load_profile("default")
 
+# Files that take longest come first, so that no worker is left with one of them at the end.
+_FIRST = ("tests/image/", "tests/cluster/", "tests/docs/", "tests/console/", "tests/programs/")
+
 _COMPLAINTS = pytest.StashKey[list[str]]()
 _LEAKING = (
     "KUBECONFIG",
@@ -47,6 +50,16 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         action="store_true",
         help="fail if the operator is granted what no test needed, or needed what is not granted; for whole runs only",
     )
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    root = Path(__file__).parent.parent
+
+    def position(item: pytest.Item) -> int:
+        path = os.path.relpath(item.path, root)
+        return next((number for number, folder in enumerate(_FIRST) if path.startswith(folder)), len(_FIRST))
+
+    items.sort(key=position)
 
 
 def pytest_configure(config: pytest.Config) -> None:

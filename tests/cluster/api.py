@@ -200,7 +200,7 @@ class Api:
             raise LookupError(f"{api_version} has no kind {kind}") from None
 
 
-def eventually(probe: Callable[[], T], timeout: float = 30.0, what: str = "", interval: float = 0.1) -> T:
+def eventually(probe: Callable[[], T], timeout: float = 60.0, what: str = "", interval: float = 0.1) -> T:
     """The first true value of `probe`; what it raises (AssertionError, ApiError, LookupError) counts as not yet.
 
     Raises TimeoutError that names `what` and the last answer.

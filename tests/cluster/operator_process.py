@@ -108,7 +108,7 @@ class OperatorProcess(Child):
             return 0, str(error)
         return answer.status, answer.data.decode()
 
-    def wait_ready(self, timeout: float = 30.0) -> None:
+    def wait_ready(self, timeout: float = 120.0) -> None:
         """Waits until `/readyz` answers 200. Raises ProcessDiedError or TimeoutError with the end of the log."""
         self.wait_until(lambda: self.get("/readyz")[0] == 200, timeout)
 

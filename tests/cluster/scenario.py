@@ -75,7 +75,7 @@ class Scenario:
         yield
         self.start()
 
-    def settle(self, timeout: float = 30.0, *, renewals: bool = False) -> None:
+    def settle(self, timeout: float = 60.0, *, renewals: bool = False) -> None:
         """Waits until the operator knows all Cryostats, and nothing is due, running or scheduled.
 
         With `renewals`, each Cryostat may have a certificate that is due some day.
@@ -241,7 +241,7 @@ class Scenario:
         return eventually(there, timeout, f"{name(cr)} is Ready", interval=0.05) or {}
 
     def wait_for_reason(
-        self, cr: Object, reason: str, *words: str, type: str = "Ready", timeout: float = 30.0
+        self, cr: Object, reason: str, *words: str, type: str = "Ready", timeout: float = 60.0
     ) -> Object:
         """Waits until a condition (by default Ready) has this reason and its message has these words; returns it."""
 
@@ -253,20 +253,20 @@ class Scenario:
 
         return eventually(said, timeout, f"{type} is {reason}", interval=0.05) or {}
 
-    def delete(self, cr: Object, timeout: float = 30.0) -> None:
+    def delete(self, cr: Object, timeout: float = 60.0) -> None:
         """Deletes a Cryostat and waits until it is gone."""
         uid = cr["metadata"]["uid"]
         self.api.delete(cr)
         self.gone(cr, uid, timeout)
 
-    def gone(self, cr: Object, uid: str = "", timeout: float = 30.0) -> None:
+    def gone(self, cr: Object, uid: str = "", timeout: float = 60.0) -> None:
         def away() -> bool:
             found = self.api.find(constants.API_VERSION, constants.KIND, name(cr), namespace(cr))
             return found is None or bool(uid and found["metadata"]["uid"] != uid)
 
         eventually(away, timeout, f"{name(cr)} is gone", interval=0.05)
 
-    def nothing_left(self, cr: Object, *but: str, timeout: float = 30.0) -> None:
+    def nothing_left(self, cr: Object, *but: str, timeout: float = 60.0) -> None:
         """Waits until no object bears its mark, but those of the kinds `but` and those that garbage collection takes.
 
         In a young cluster that may take half a minute, until the garbage collector knows the CRD.

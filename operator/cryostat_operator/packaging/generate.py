@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import cache
 from pathlib import Path, PurePosixPath
 
 from ..plan.yaml_text import HEADER
@@ -14,6 +15,7 @@ _FOLDERS = ("bundle", "crds", "manifests")
 _NAMES = ("*.yaml", "*.Dockerfile")
 
 
+@cache
 def generated_files() -> Mapping[PurePosixPath, str]:
     """Return path below the repository → content of every generated file."""
     return {**files_of_crds(), **files_of_install(), **files_of_bundle()}
