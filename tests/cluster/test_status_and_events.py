@@ -5,8 +5,10 @@ from __future__ import annotations
 import base64
 import json
 
+from cryostat_operator.api import constants
 from tests.cluster.api import Object, condition, eventually
 from tests.cluster.scenario import Scenario
+from tests.unit.situations import situations
 
 METRICS = {
     "cryostat_operator_reconciles_total",
@@ -59,24 +61,70 @@ def test_each_cause_is_one_event_also_after_a_restart(scenario: Scenario) -> Non
     eventually(lambda: told() == {"ConfigMapNotFound": 2}, what="a cause that is back is counted")
 
 
-def test_an_image_that_cannot_be_pulled_is_told_in_the_kubelets_words(scenario: Scenario) -> None:
+def described(scenario: Scenario, where: str, row: Object) -> str:
+    """What `kubectl describe` shows once a Cryostat reports a situation of tests/situations.yaml."""
+
+    def shown() -> str:
+        text = scenario.plane.kubectl("describe", "cryostat", "-n", where, "sample")
+        missing = [words for words in [row["reason"], *row["says"]] if words not in text]
+        assert not missing, (missing, text)
+        kind, _, reason = row["event"].partition(" ")
+        events = [line.split()[:2] for line in text.splitlines() if " cryostat-operator " in line]
+        assert [kind, reason] in events, events
+        return text
+
+    return eventually(shown, what=row["name"]) or ""
+
+
+def test_a_pod_that_does_not_run_is_described_with_cause_and_remedy(scenario: Scenario) -> None:
     where = scenario.namespace()
-    cr = scenario.cryostat(where)
+    cr = scenario.cryostat(where, "sample")
     scenario.ready(cr)
-    words = 'Back-off pulling image "i": ErrImagePull: rpc error: code = NotFound desc = i: no such image'
-    [pod] = scenario.api.list("v1", "Pod", where, labelSelector="component=storage")
-    container = {"name": "x-storage", "image": "i", "imageID": "", "ready": False, "restartCount": 0}
-    waiting = {"state": {"waiting": {"reason": "ImagePullBackOff", "message": words}}}
-    unready = [{"type": kind, "status": "False"} for kind in ("Ready", "ContainersReady")]
-    status = {"phase": "Pending", "containerStatuses": [{**container, **waiting}], "conditions": unready}
-    scenario.api.patch(pod, {"status": status}, "strategic", sub="status")
-    told = scenario.wait_for_reason(
-        cr, "StorageImagePullFailed", "Deployment x-storage", "ImagePullBackOff: i: no such image"
+    rows = [row for row in situations() if row.get("cluster") and row["given"].keys() == {"pods"}]
+    assert len(rows) >= 4
+    for row in rows:
+        [(component, given)] = row["given"]["pods"].items()
+        [pod] = scenario.api.list("v1", "Pod", where, labelSelector=f"component={component}")
+        unready = [{"type": kind, "status": "False", "reason": "x"} for kind in ("Ready", "ContainersReady")]
+        containers = [
+            {"image": "i", "imageID": "", "restartCount": 0, **c} for c in given["status"]["containerStatuses"]
+        ]
+        status = {**given["status"], "containerStatuses": containers, "conditions": unready}
+        scenario.api.patch(pod, {"status": status}, "strategic", sub="status")
+        described(scenario, where, row)
+        [line] = scenario.plane.kubectl("get", "cryostats", "-n", where, "--no-headers").splitlines()
+        assert line.split(None, 2)[2].startswith(row["summary"])
+        if row["name"] == "out-of-memory":
+            with scenario.down():
+                mark = scenario.plane.audit_mark()
+            scenario.settle()
+            assert scenario.writes(mark) == []
+        scenario.api.delete(pod)
+        scenario.ready(cr)
+    assert {event["count"] for event in scenario.events(cr) if event["type"] == "Warning"} == {1}
+
+
+def test_a_quota_on_pods_and_a_pause_are_described(scenario: Scenario) -> None:
+    rows = {row["name"]: row for row in situations()}
+    where = scenario.namespace()
+    cr = scenario.cryostat(where, "sample")
+    scenario.ready(cr)
+    head = {"apiVersion": "v1", "kind": "ResourceQuota", "metadata": {"name": "few", "namespace": where}}
+    scenario.api.create({**head, "spec": {"hard": {"pods": "2"}}})
+    eventually(
+        lambda: scenario.api.get("v1", "ResourceQuota", "few", where)["status"]["used"]["pods"] == "3",
+        what="the quota counts",
     )
-    assert told["status"] == "False"
-    eventually(lambda: "ImagePullFailed" in [event["reason"] for event in scenario.events(cr)], what="an event")
+    [pod] = scenario.api.list("v1", "Pod", where, labelSelector="component=storage")
     scenario.api.delete(pod)
-    scenario.ready(cr)
+    quota = rows["quota-on-pods"]
+    words = [
+        "Deployment sample-storage cannot create pods: exceeded quota: few, requested: pods=1",
+        "Raise the ResourceQuota",
+    ]
+    described(scenario, where, {**quota, "reason": "StorageReplicaFailure", "says": words})
+    scenario.annotate(cr, **{constants.ANNOTATION_PAUSE: "true"})
+    described(scenario, where, rows["paused"])
 
 
 def test_a_pod_that_fits_nowhere_is_told_in_the_schedulers_words(scenario: Scenario) -> None:
