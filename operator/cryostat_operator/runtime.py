@@ -107,7 +107,7 @@ class Operator:
             self._task.cancel()
             await asyncio.gather(self._task, return_exceptions=True)
         if self.election:
-            await self.election.resign(self.gate.wait_idle)
+            await self.election.release(self.gate.wait_idle)
         self.queue.close()
         if self.webhooks:
             await self.webhooks.stop()

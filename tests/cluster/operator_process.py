@@ -115,7 +115,9 @@ class OperatorProcess(Child):
     @property
     def identity(self) -> str:
         """Its name in the Lease; empty until it asks for it."""
-        named = re.findall(r"Waiting for Lease \S+ as ([\w.-]+)", self.log.read_text(errors="replace"))
+        named = re.findall(
+            r"Waiting for leadership: Lease \S+, identity ([\w.-]+)", self.log.read_text(errors="replace")
+        )
         return str(named[-1]) if named else ""
 
     def kill(self) -> int:

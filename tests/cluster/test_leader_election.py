@@ -234,7 +234,7 @@ def test_a_leader_that_was_stopped_in_its_tracks_writes_nothing_when_it_wakes(
         lambda: lease_requests(plane, mark, pair.leader).count("get") > 2, SLOW, "the process reads the Lease again"
     )
     repaired(plane, where, "x0")
-    assert said(pair.leader, "Not leading any more")
+    assert said(pair.leader, "Lost leadership")
     assert (is_leading(pair.leader), is_leading(pair.standby)) == (False, True)
     assert writes(plane, mark, pair.leader) == []
     # A renewal that was being sent when the process was stopped may still arrive; it is refused as a conflict.
@@ -250,7 +250,7 @@ def test_an_api_server_that_is_away_for_longer_than_the_lease(pair: Pair, namesp
     cryostat(plane, where)
     plane.stop_apiserver(kill=True)
     try:
-        eventually(lambda: said(pair.leader, "Not leading any more"), SLOW, "it gives up")
+        eventually(lambda: said(pair.leader, "Lost leadership"), SLOW, "it gives up")
         assert not is_leading(pair.leader)
     finally:
         plane.start_apiserver()

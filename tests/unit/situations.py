@@ -10,7 +10,7 @@ from pathlib import Path
 import yaml
 
 from cryostat_operator.kube.errors import ApiError
-from cryostat_operator.plan.conditions import DEPLOYMENTS, Report, status_of
+from cryostat_operator.plan.conditions import DEPLOYMENTS, Report, status_for
 from cryostat_operator.plan.diff.plan_diff import Change
 from cryostat_operator.plan.model.kinds import KINDS, Key, Obj, key_of
 from cryostat_operator.plan.model.problems import Problem
@@ -62,7 +62,7 @@ def told(situation: Obj) -> Told:
     refused = [_refusal(given["refused"])] if "refused" in given else []
     pods = {component: _failure(state, component, pod) for component, pod in given.get("pods", {}).items()}
     report = Report(refused, pods, given.get("paused", False))
-    conditions = status_of(instance, plan, report, NOW)["conditions"]
+    conditions = status_for(instance, plan, report, NOW)["conditions"]
     lasting = lasting_causes(instance, plan, report, NOW_SECONDS).problems
     actionable = [problem for problem in (*plan.problems, *refused) if problem.actionable]
     return Told(

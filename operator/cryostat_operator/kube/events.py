@@ -39,7 +39,7 @@ class EventRecorder:
         self._recorded: dict[str, frozenset[str]] = {}  # digests by UID of the Cryostat
         self._recorded_once: dict[str, None] = {}  # digests, the oldest first
 
-    async def status(self, cryostat: Obj, status: Obj) -> Obj | None:
+    async def patch_status(self, cryostat: Obj, status: Obj) -> Obj | None:
         """Write the status if it differs from that of `cryostat`, and return the response, otherwise None."""
         before = cryostat.get("status") or {}
         if before == status:
@@ -51,7 +51,7 @@ class EventRecorder:
         )
         return await self._client.patch_status(path, patch)
 
-    async def events(self, cryostat: Obj, problems: Iterable[Problem]) -> None:
+    async def record_all(self, cryostat: Obj, problems: Iterable[Problem]) -> None:
         """Record an event for each cause that is new since the last call.
 
         A cause is identified by `event_digest`. In the first call after the operator started, the conditions in the
@@ -65,19 +65,21 @@ class EventRecorder:
             digest = event_digest(cryostat, problem)
             if digest in recorded:
                 continue
-            known = digest in earlier if earlier is not None else await self._is_recorded(cryostat, digest, problem)
-            known = known or self._was_recorded_lately(digest)
-            recorded[digest] = known or await self._event(cryostat, digest, problem)
+            recorded_before = (
+                digest in earlier if earlier is not None else await self._is_recorded(cryostat, digest, problem)
+            )
+            recorded_before = recorded_before or self._was_recorded_lately(digest)
+            recorded[digest] = recorded_before or await self._event(cryostat, digest, problem)
             if recorded[digest] and problem.reason in COMPONENT_REASONS:
                 self._remember(digest)
             included |= {event_digest(cryostat, each) for each in problem.included}
         self._recorded[uid] = frozenset(digest for digest, done in recorded.items() if done) | included
 
-    async def event(self, cryostat: Obj, problem: Problem) -> None:
+    async def record(self, cryostat: Obj, problem: Problem) -> None:
         """Record an event about a change, on a Cryostat or another object."""
         await self._event(cryostat, event_digest(cryostat, problem), problem)
 
-    async def once(self, cryostat: Obj, problem: Problem) -> None:
+    async def record_once(self, cryostat: Obj, problem: Problem) -> None:
         """Record an event once during the life of this process; the latest `MAX_REMEMBERED` are remembered."""
         digest = event_digest(cryostat, problem)
         if digest in self._recorded_once:

@@ -1,8 +1,9 @@
-"""Which replica writes: the holder of a Lease, by the rules and with the numbers of client-go's leader election.
+"""Leader election with a Lease, by the rules and with the durations of client-go.
 
-Nobody trusts another's clock. A holder counts as gone when its record has not changed for as long as it promised, by
-the clock of whoever watches it. The holder itself stops earlier: `RENEW_DEADLINE` seconds after it *sent* the last
-renewal that was answered. Others saw that renewal later than it was sent, so they wait for longer than it writes.
+No replica relies on the clock of another one. The Lease counts as expired when its record has not changed for
+`leaseDurationSeconds`, measured by the observer's own clock. The holder stops writing earlier: `RENEW_DEADLINE` seconds
+after it *sent* its last successful renewal. Other replicas observe a renewal only after it was sent, so they wait for
+longer than the holder writes.
 """
 
 from __future__ import annotations
@@ -29,174 +30,202 @@ from .events import EventRecorder
 logger = logging.getLogger(__name__)
 
 LEASE_DURATION = 15  # seconds
-RENEW_DEADLINE = 10.0
-RETRY_PERIOD = 2.0
-_JITTER = 1.2  # of the retry period, for those who wait
-_PATIENCE = RENEW_DEADLINE / 2  # for one attempt
+RENEW_DEADLINE = 10.0  # seconds
+RETRY_PERIOD = 2.0  # seconds
+JITTER_FACTOR = 1.2  # of the retry period of a replica that waits for the Lease
+ATTEMPT_TIMEOUT = RENEW_DEADLINE / 2  # seconds
 _API = ("coordination.k8s.io", "v1")
-# A process that was stopped, and a machine that slept, must find that time has passed.
-MAX_TIMER_SECONDS = getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC)
+# A clock that also advances while the machine is suspended, where there is one.
+_CLOCK = getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC)
 
 
 @dataclass
 class LeaseRecord:
-    """What one replica knows of the Lease, and what follows. Pure: `now` and `sent` are seconds of its own clock."""
+    """The Lease as one replica observed it, and the decisions that follow. Pure: times are arguments.
+
+    Attributes:
+        name: identity of this replica.
+        namespace: of the Lease.
+        lease: the Lease as last read; None if it does not exist.
+        record: the last spec of the Lease that was read.
+        observed_at: when this spec was first read, in seconds of this replica's clock.
+        leads_until: when this replica must stop to start writes, in seconds of its clock.
+    """
 
     name: str
     namespace: str
-    lease: Obj | None = None  # None: there is none
-    record: Obj = field(default_factory=dict)  # the last known
-    since: float = -math.inf  # when the record was first seen like this
-    until: float = -math.inf  # before this, writes may begin
+    lease: Obj | None = None
+    record: Obj = field(default_factory=dict)
+    observed_at: float = -math.inf
+    leads_until: float = -math.inf
 
     @property
     def is_holder(self) -> bool:
         return bool(self.record.get("holderIdentity") == self.name)
 
     def leads(self, now: float) -> bool:
-        return now < self.until
+        """Whether this replica may start a write at this time."""
+        return now < self.leads_until
 
-    def saw(self, lease: Obj | None, now: float) -> None:
-        """The Lease was read. One that vanished still binds: whoever held it may not know yet."""
+    def observe(self, lease: Obj | None, now: float) -> None:
+        """Take in the Lease as read at `now`; None if it does not exist.
+
+        A deleted Lease keeps its record: the holder may not have noticed the deletion yet.
+        """
         record = (lease.get("spec") or {}) if lease else self.record
         if record != self.record or (lease is None) != (self.lease is None):
-            self.since = now
+            self.observed_at = now
         self.lease, self.record = lease, record
         if not self.is_holder:
-            self.until = -math.inf
+            self.leads_until = -math.inf
 
-    def may_take(self, now: float) -> bool:
-        """Whether the Lease is ours, nobody's, or of somebody who has not renewed it in time."""
+    def can_acquire(self, now: float) -> bool:
+        """Whether this replica holds the Lease, no replica holds it, or it has expired."""
         free = self.is_holder or not self.record.get("holderIdentity")
-        return free or now >= self.since + (self.record.get("leaseDurationSeconds") or LEASE_DURATION)
+        return free or now >= self.observed_at + (self.record.get("leaseDurationSeconds") or LEASE_DURATION)
 
-    def claim(self, stamp: str) -> Obj:
-        """The Lease to write, which makes us the holder; its `resourceVersion` guards against others doing the same."""
+    def acquired_by_us(self, stamp: str) -> Obj:
+        """Return the Lease to write in order to acquire or renew it.
+
+        Its `resourceVersion` makes the write fail if another replica wrote the Lease in the meantime.
+
+        Args:
+            stamp: the time of day, for `renewTime`.
+        """
         record = {**self.record, "leaseDurationSeconds": LEASE_DURATION, "renewTime": stamp}
         if not self.is_holder:
             transitions = (self.record.get("leaseTransitions") or 0) + 1 if self.record else 0
             record.update(holderIdentity=self.name, acquireTime=stamp, leaseTransitions=transitions)
-        return self._with(record)
+        return self._lease_with(record)
 
-    def took(self, lease: Obj, sent: float) -> None:
-        """The claim that was `sent` then was accepted."""
-        self.saw(lease, sent)
-        self.until = sent + RENEW_DEADLINE
+    def confirm(self, lease: Obj, sent: float) -> None:
+        """Take in the response to a write of the Lease that was sent at this time."""
+        self.observe(lease, sent)
+        self.leads_until = sent + RENEW_DEADLINE
 
     def release(self, stamp: str) -> Obj:
-        """The Lease to write so that anybody may take it at once."""
+        """Return the Lease to write so that another replica can acquire it at once."""
         free = {"holderIdentity": "", "leaseDurationSeconds": 1, "renewTime": stamp, "acquireTime": stamp}
-        return self._with({**self.record, **free})
+        return self._lease_with({**self.record, **free})
 
-    def _with(self, record: Obj) -> Obj:
+    def _lease_with(self, record: Obj) -> Obj:
         metadata = {"name": constants.LEASE, "namespace": self.namespace}
         new = {"apiVersion": "/".join(_API), "kind": "Lease", "metadata": metadata}
         return {**(self.lease or new), "spec": record}
 
 
 class LeaderElection:
-    """Takes and keeps the Lease. `began` is called when this replica starts to lead, `ended` when it no longer does.
+    """Acquires and renews the Lease.
 
-    It keeps running through outages; a term that cannot be renewed ends, and another may begin.
+    It continues through outages: a term that cannot be renewed ends, and another one may follow.
     """
 
-    def __init__(self, client: Client, namespace: str, began: Callable[[], None], ended: Callable[[], None]) -> None:
-        self._client, self._teller = client, EventRecorder(client)
-        self._began, self._ended = began, ended
-        self._candidate = LeaseRecord(f"{socket.gethostname()}_{uuid.uuid4()}", namespace)
+    def __init__(
+        self,
+        client: Client,
+        namespace: str,
+        on_started_leading: Callable[[], None],
+        on_stopped_leading: Callable[[], None],
+    ) -> None:
+        self._client, self._events = client, EventRecorder(client)
+        self._on_started_leading, self._on_stopped_leading = on_started_leading, on_stopped_leading
+        self._record = LeaseRecord(f"{socket.gethostname()}_{uuid.uuid4()}", namespace)
         self._collection = resource_path(*_API, "leases", namespace)
-        self._known = False  # whether the Lease is as we know it, for all we know
-        self._telling: asyncio.Task[None] | None = None
+        self._lease_is_current = False  # no other replica is known to have written the Lease since it was read
+        self._event_task: asyncio.Task[None] | None = None
 
     @property
     def leads(self) -> bool:
-        """Whether a write may begin at this very moment."""
-        return self._candidate.leads(clock())
+        """Whether this replica may start a write now."""
+        return self._record.leads(clock())
 
     async def run(self) -> None:
-        """Never ends by itself."""
-        logger.info("Waiting for Lease %s as %s", constants.LEASE, self._candidate.name)
+        """Wait for the Lease and renew it, until cancelled."""
+        logger.info("Waiting for leadership: Lease %s, identity %s", constants.LEASE, self._record.name)
         while True:
-            if await self._attempt(_PATIENCE):
-                await self._start_leading()
+            if await self._attempt(ATTEMPT_TIMEOUT):
+                await self._lead()
             else:
-                await asyncio.sleep(RETRY_PERIOD * random.uniform(1, 1 + _JITTER))  # noqa: S311 - jitter
+                await asyncio.sleep(RETRY_PERIOD * random.uniform(1, 1 + JITTER_FACTOR))  # noqa: S311 - jitter
 
-    async def resign(self, quiet: Callable[[], Awaitable[None]]) -> None:
-        """Begin no more writes, wait until all is `quiet`, and let others take over at once; else the Lease runs out.
+    async def release(self, wait_idle: Callable[[], Awaitable[None]]) -> None:
+        """Start no more writes, wait for those in flight, and release the Lease. If that fails, the Lease expires.
 
         `run` must have been cancelled.
+
+        Args:
+            wait_idle: returns when no write is in flight.
         """
-        self._candidate.until = -math.inf
-        if not self._candidate.is_holder:
+        self._record.leads_until = -math.inf
+        if not self._record.is_holder:
             return
         try:
-            async with asyncio.timeout(_PATIENCE):
-                await quiet()
-                self._candidate.saw(await self._read(), clock())
-                if self._candidate.is_holder:
-                    await self._write(self._candidate.release(_stamp()))
+            async with asyncio.timeout(ATTEMPT_TIMEOUT):
+                await wait_idle()
+                self._record.observe(await self._read(), clock())
+                if self._record.is_holder:
+                    await self._write(self._record.release(_time_of_day()))
                     logger.info("Released Lease %s", constants.LEASE)
-                    await self._tell("stopped leading")
+                    await self._record_event("stopped leading")
         except (ApiError, TimeoutError) as error:
-            logger.warning("Lease %s is not released: %s", constants.LEASE, str(error) or "no time")
+            logger.warning("Lease %s was not released: %s", constants.LEASE, str(error) or "timed out")
 
-    async def _start_leading(self) -> None:
-        """Until the Lease could not be renewed in time, or is somebody else's."""
-        logger.info("Leading: holding Lease %s as %s", constants.LEASE, self._candidate.name)
-        self._telling = asyncio.create_task(self._tell("became leader"))
-        self._began()
+    async def _lead(self) -> None:
+        """Lead until the Lease is not renewed in time or another replica holds it."""
+        logger.info("Became leader: Lease %s, identity %s", constants.LEASE, self._record.name)
+        self._event_task = asyncio.create_task(self._record_event("became leader"))
+        self._on_started_leading()
         while self.leads:
-            await asyncio.sleep(min(RETRY_PERIOD, self._left))
+            await asyncio.sleep(min(RETRY_PERIOD, self._time_left))
             if self.leads:
-                await self._attempt(min(_PATIENCE, self._left))
-        self._ended()
-        self._known = False
-        why = "could not be renewed in time" if self._candidate.is_holder else "was taken by another"
-        logger.warning("Not leading any more: Lease %s %s", constants.LEASE, why)
+                await self._attempt(min(ATTEMPT_TIMEOUT, self._time_left))
+        self._on_stopped_leading()
+        self._lease_is_current = False
+        reason = "was not renewed in time" if self._record.is_holder else "is held by another replica"
+        logger.warning("Lost leadership: Lease %s %s", constants.LEASE, reason)
 
     @property
-    def _left(self) -> float:
-        return self._candidate.until - clock()
+    def _time_left(self) -> float:
+        return self._record.leads_until - clock()
 
-    async def _attempt(self, patience: float) -> bool:
-        """Take or renew the Lease if we may; whether we lead."""
+    async def _attempt(self, timeout: float) -> bool:  # noqa: ASYNC109 - shorter near the deadline
+        """Acquire or renew the Lease if possible. Returns whether this replica leads."""
         try:
-            async with asyncio.timeout(patience):
-                await self._take()
+            async with asyncio.timeout(timeout):
+                await self._acquire_or_renew()
         except (ApiError, TimeoutError) as error:
-            logger.warning("Lease %s: %s", constants.LEASE, str(error) or "no answer")
+            logger.warning("Lease %s: %s", constants.LEASE, str(error) or "timed out")
         return self.leads
 
-    async def _take(self) -> None:
-        me, known, self._known = self._candidate, self._known, False
-        if not known:
-            me.saw(await self._read(), clock())
-        if me.may_take(clock()):
+    async def _acquire_or_renew(self) -> None:
+        record, is_current, self._lease_is_current = self._record, self._lease_is_current, False
+        if not is_current:
+            record.observe(await self._read(), clock())
+        if record.can_acquire(clock()):
             sent = clock()
-            me.took(await self._write(me.claim(_stamp())), sent)
-            self._known = True
+            record.confirm(await self._write(record.acquired_by_us(_time_of_day())), sent)
+            self._lease_is_current = True
 
     async def _read(self) -> Obj | None:
         return await self._client.get_or_none(f"{self._collection}/{constants.LEASE}")
 
     async def _write(self, lease: Obj) -> Obj:
-        """Raises ApiError 409 where the Lease is not what we took it for."""
+        """Raises ApiError with status 409 if another replica wrote the Lease since it was read."""
         if "resourceVersion" in lease["metadata"]:
             return await self._client.request("PUT", f"{self._collection}/{constants.LEASE}", body=lease)
         return await self._client.request("POST", self._collection, body=lease)
 
-    async def _tell(self, what: str) -> None:
-        assert self._candidate.lease
-        told = Problem("operator", Reason.LEADER_ELECTION, f"{self._candidate.name} {what}")
-        await self._teller.event(self._candidate.lease, told)
+    async def _record_event(self, action: str) -> None:
+        assert self._record.lease
+        event = Problem("operator", Reason.LEADER_ELECTION, f"{self._record.name} {action}")
+        await self._events.record(self._record.lease, event)
 
 
 def clock() -> float:
-    """Seconds, for differences."""
-    return time.clock_gettime(MAX_TIMER_SECONDS)
+    """Return seconds of a clock that never goes back, for differences."""
+    return time.clock_gettime(_CLOCK)
 
 
-def _stamp() -> str:
-    """The time of day, for people who read the record."""
+def _time_of_day() -> str:
+    """Return the time of day for the record, which other tools show."""
     return datetime.datetime.now(datetime.UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")

@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable, Iterable, Mapping
 
 from ..kube.client import Client
-from ..plan.diff.managed_fields import trimmed
+from ..plan.diff.managed_fields import trim
 from ..plan.diff.ownership import ownership_of
 from ..plan.model import names
 from ..plan.model.certificates import CertificateInfo
@@ -114,7 +114,7 @@ class Observer:
             data=self._resolver.content(instance, live),
             live=live,
             in_sync={key: r.in_sync_with for key, r in records.items() if r.in_sync_with and key in live},
-            leaving=frozenset(terminating | self._terminating_deployments(instance, live)),
+            terminating=frozenset(terminating | self._terminating_deployments(instance, live)),
             api_server=self._api_server.addresses,
             certificates=certificates,
             ca_certificate=ca.pem if ca else None,
@@ -154,7 +154,7 @@ class Observer:
         found = {key: obj for key, obj in zip(keys, objects, strict=True) if obj is not None}
         for key, obj in found.items():
             self.owned.record_read(key.kind, obj)
-        return {key: trimmed(key.kind, obj) for key, obj in found.items() if key in self.owned.records(instance)}
+        return {key: trim(key.kind, obj) for key, obj in found.items() if key in self.owned.records(instance)}
 
     def _terminating_deployments(self, instance: InstanceKey, live: Mapping[Key, Obj]) -> set[Key]:
         """Deployments that are deleted, while their pods still use the volume of the next one."""

@@ -12,7 +12,7 @@ from ..kube.client import Client
 from ..kube.errors import ApiError
 from ..pki.inspection import inspect_secret
 from ..plan import claims
-from ..plan.diff.managed_fields import trimmed
+from ..plan.diff.managed_fields import trim
 from ..plan.diff.ownership import belongs_to
 from ..plan.instance import Instance
 from ..plan.model import names
@@ -55,10 +55,10 @@ class OneShotReader:
         objects = await _read(client, owned | referenced)
         return cls(_with_objects(snapshot, key, owned, objects))
 
-    async def snapshot(self, owner: InstanceKey, uid: str, targets: tuple[str, ...]) -> Snapshot:
+    async def snapshot(self, instance: InstanceKey, uid: str, targets: tuple[str, ...]) -> Snapshot:
         return self._snapshot
 
-    async def resolve(self, owner: InstanceKey, desired: Desired) -> ReferenceData:
+    async def resolve(self, instance: InstanceKey, desired: Desired) -> ReferenceData:
         return self._snapshot.data
 
 
@@ -96,7 +96,7 @@ def _with_objects(
         if key.kind in ("Secret", "ConfigMap") and key.namespace == instance.namespace:
             data[key.kind, key.name] = content_summary(obj) if obj else None
         if obj and key in owned and belongs_to(obj, key, instance):
-            live[key] = trimmed(key.kind, obj)
+            live[key] = trim(key.kind, obj)
     ca = certificates.get(Key("Secret", instance.namespace, names.ca_secret(*instance)))
     pem = ca.pem if ca else None
     return replace(snapshot, data=data, live=live, certificates=certificates, ca_certificate=pem)
@@ -131,9 +131,9 @@ async def _authentication_type(client: Client) -> str:
         return ""
 
 
-async def _namespaces(client: Client, wanted: Iterable[str]) -> dict[str, NamespaceState]:
+async def _namespaces(client: Client, requested: Iterable[str]) -> dict[str, NamespaceState]:
     found = {}
-    for name in sorted(wanted):
+    for name in sorted(requested):
         namespace = await client.get_or_none(f"/api/v1/namespaces/{name}")
         if namespace is None:
             continue

@@ -16,11 +16,11 @@ from ..settings import Settings
 class ClusterReader(Protocol):
     """Reads the cluster for a plan: `Observer` from memory, `OneShotReader` with requests."""
 
-    async def snapshot(self, owner: InstanceKey, uid: str, targets: tuple[str, ...]) -> Snapshot:
+    async def snapshot(self, instance: InstanceKey, uid: str, targets: tuple[str, ...]) -> Snapshot:
         """The observed state of one instance.
 
         Args:
-            owner: the instance.
+            instance: the instance.
             uid: UID of its Cryostat; empty if it does not exist.
             targets: its target namespaces.
 
@@ -28,7 +28,7 @@ class ClusterReader(Protocol):
             ApiError: something cannot be read.
         """
 
-    async def resolve(self, owner: InstanceKey, desired: Desired) -> ReferenceData:
+    async def resolve(self, instance: InstanceKey, desired: Desired) -> ReferenceData:
         """The content of the Secrets and ConfigMaps that a plan depends on.
 
         Raises:

@@ -13,7 +13,7 @@ import orjson
 from ..api import constants
 from ..pki.inspection import InspectedCertificate, inspect_secret
 from ..plan.database_keys import fingerprints
-from ..plan.diff.managed_fields import trimmed
+from ..plan.diff.managed_fields import trim
 from ..plan.diff.ownership import controller_of
 from ..plan.model.kinds import PARTIAL, Obj
 from ..plan.model.snapshot import ContentSummary
@@ -85,7 +85,7 @@ def record_of(kind: str, obj: Obj, *, with_body: bool) -> Record:
     Args:
         with_body: False keeps a partial body. So does a body of more than `MAX_BODY_BYTES`.
     """
-    live = trimmed(kind, obj)
+    live = trim(kind, obj)
     metadata = {k: v for k, v in live["metadata"].items() if k not in ("resourceVersion", "generation")}
     data = content_summary(obj) if kind in ("Secret", "ConfigMap") else None
     if data and kind == "Secret":  # an empty value counts as a missing one

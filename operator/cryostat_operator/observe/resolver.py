@@ -105,6 +105,6 @@ class ReferenceResolver:
 def _dependencies(instance: InstanceKey, desired: Desired) -> _Dependencies:
     requests = {key: request for key, request in desired.requests.items() if key.namespace == instance.namespace}
     generated = frozenset((key.kind, key.name) for key in requests)
-    restorable = frozenset((key.kind, key.name) for key, request in requests.items() if request.restores)
+    restorable = frozenset((key.kind, key.name) for key, request in requests.items() if request.restore_only)
     referenced = frozenset((reference.kind, reference.name) for reference in desired.references)
     return _Dependencies(generated | referenced, generated, restorable)

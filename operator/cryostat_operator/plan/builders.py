@@ -18,14 +18,14 @@ EXEC_TIMEOUT_SECONDS = 5
 def owned(instance: Instance, kind: str, name: str, labels: Mapping[str, str] | None = None) -> Obj:
     """Head of an object in the install namespace: owned by the Cryostat, with its mark."""
     obj = labeled(instance, kind, name, instance.namespace, labels)
-    if not (retention.asked(instance.annotations) and retention.holds_data(key_of(obj), instance.name)):
-        obj["metadata"]["ownerReferences"] = [instance.owner]
+    if not (retention.is_requested(instance.annotations) and retention.holds_data(key_of(obj), instance.name)):
+        obj["metadata"]["ownerReferences"] = [instance.owner_reference]
     return obj
 
 
 def labeled(instance: Instance, kind: str, name: str, namespace: str, labels: Mapping[str, str] | None = None) -> Obj:
     """Head of an object that no owner reference can reach (another namespace, or none): known by its labels alone."""
-    metadata: Obj = {"name": name, "labels": {**(labels or {}), **instance.mark}}
+    metadata: Obj = {"name": name, "labels": {**(labels or {}), **instance.ownership_labels}}
     if namespace:
         metadata["namespace"] = namespace
     return {"apiVersion": KINDS[kind].api_version, "kind": kind, "metadata": metadata}

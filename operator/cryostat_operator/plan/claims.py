@@ -26,12 +26,12 @@ def uses_claim(instance: Instance, component: Component) -> bool:
     Also where an emptyDir is asked for, as long as a claim exists whose data nobody has given up: the switch would
     silently start with nothing.
     """
-    return not _empty_dir_wanted(instance, component) or data_at_risk(instance, component) is not None
+    return not _requests_empty_dir(instance, component) or data_at_risk(instance, component) is not None
 
 
 def data_at_risk(instance: Instance, component: Component) -> Problem | None:
     """The problem of a switch from an existing claim to an emptyDir that is not confirmed."""
-    if not _empty_dir_wanted(instance, component) or not instance.live(
+    if not _requests_empty_dir(instance, component) or not instance.live(
         "PersistentVolumeClaim", claim_name(instance, component)
     ):
         return None
@@ -52,8 +52,10 @@ def lost(instance: Instance, component: Component) -> Problem | None:
     live = instance.live("PersistentVolumeClaim", claim_name(instance, component))
     if live is None or (live.get("status") or {}).get("phase") != "Lost" or not uses_claim(instance, component):
         return None
-    name, gone = claim_name(instance, component), live["spec"].get("volumeName")
-    message = f"PersistentVolumeClaim {name} has lost its PersistentVolume {gone}, and with it perhaps the data. "
+    name, volume_name = claim_name(instance, component), live["spec"].get("volumeName")
+    message = (
+        f"PersistentVolumeClaim {name} has lost its PersistentVolume {volume_name}, and with it perhaps the data. "
+    )
     return Problem(component, Reason.VOLUME_LOST, f"{message}Restore the volume, or delete the claim to start over.")
 
 
@@ -62,10 +64,10 @@ def volume(instance: Instance, component: Component) -> Obj:
     name = claim_name(instance, component)
     if uses_claim(instance, component):
         return {"name": name, "persistentVolumeClaim": {"claimName": name}}
-    wanted = _config(instance, component).empty_dir or EmptyDirConfig()
-    source: Obj = {"sizeLimit": wanted.size_limit or "0"}
-    if wanted.medium:
-        source["medium"] = wanted.medium
+    config = _config(instance, component).empty_dir or EmptyDirConfig()
+    source: Obj = {"sizeLimit": config.size_limit or "0"}
+    if config.medium:
+        source["medium"] = config.medium
     return {"name": name, "emptyDir": source}
 
 
@@ -81,9 +83,9 @@ def claim(instance: Instance, component: Component, default_size: str) -> Obj | 
     obj = builders.annotate(
         builders.owned(instance, "PersistentVolumeClaim", name, labels), config.annotations if config else None
     )
-    wanted = _wanted_spec((config.spec if config else None) or {}, default_size)
+    requested = _requested_spec((config.spec if config else None) or {}, default_size)
     live = instance.live("PersistentVolumeClaim", name)
-    return obj | {"spec": _grown(live["spec"], wanted) if live else wanted}
+    return obj | {"spec": _grown(live["spec"], requested) if live else requested}
 
 
 def unchangeable(instance: Instance, component: Component) -> Problem | None:
@@ -94,29 +96,29 @@ def unchangeable(instance: Instance, component: Component) -> Problem | None:
     )
     if live is None or not pvc or not uses_claim(instance, component):
         return None
-    given = {key: value for key, value in (pvc.spec or {}).items() if key != "resources" and value}
-    late = ", ".join(sorted(key for key, value in given.items() if live["spec"].get(key) != value))
+    custom = {key: value for key, value in (pvc.spec or {}).items() if key != "resources" and value}
+    late = ", ".join(sorted(key for key, value in custom.items() if live["spec"].get(key) != value))
     message = f"PersistentVolumeClaim {claim_name(instance, component)} exists, and cannot be given another {late}."
     return Problem(component, Reason.CLAIM_UNCHANGEABLE, message) if late else None
 
 
-def _wanted_spec(given: dict[str, Any], default_size: str) -> dict[str, Any]:
-    resources = dict(given.get("resources") or {})
+def _requested_spec(custom: dict[str, Any], default_size: str) -> dict[str, Any]:
+    resources = dict(custom.get("resources") or {})
     resources["requests"] = {"storage": default_size, **(resources.get("requests") or {})}
-    access_modes = given.get("accessModes") or ["ReadWriteOnce"]
-    return {**given, "accessModes": access_modes, "resources": resources}
+    access_modes = custom.get("accessModes") or ["ReadWriteOnce"]
+    return {**custom, "accessModes": access_modes, "resources": resources}
 
 
-def _grown(live: dict[str, Any], wanted: dict[str, Any]) -> dict[str, Any]:
+def _grown(live: dict[str, Any], requested: dict[str, Any]) -> dict[str, Any]:
     resources = dict(live.get("resources") or {})
     requests = dict(resources.get("requests") or {})
-    size, have = wanted["resources"]["requests"]["storage"], requests.get("storage")
+    size, have = requested["resources"]["requests"]["storage"], requests.get("storage")
     if have is None or is_less(have, size):
         requests["storage"] = size
     return {**live, "resources": {**resources, "requests": requests}}
 
 
-def _empty_dir_wanted(instance: Instance, component: Component) -> bool:
+def _requests_empty_dir(instance: Instance, component: Component) -> bool:
     config = _config(instance, component).empty_dir
     return bool(config and config.enabled)
 
@@ -130,13 +132,13 @@ def _config(instance: Instance, component: Component) -> StorageConfiguration:
     return own if own is not None else StorageConfiguration(pvc=options.pvc, empty_dir=options.empty_dir)
 
 
-def deployment(instance: Instance, part: Component, tls_volume: str, container: Obj) -> Obj:
+def deployment(instance: Instance, component: Component, tls_volume: str, container: Obj) -> Obj:
     """A component that keeps data: one pod at a time, without access to the API server, on a volume of its own."""
     security = instance.spec.security_options
-    tls = {"secretName": f"{instance.name}-{part}-tls", "defaultMode": builders.READ_ONLY_MODE}
+    tls = {"secretName": f"{instance.name}-{component}-tls", "defaultMode": builders.READ_ONLY_MODE}
     return workloads.deployment(
         instance,
-        part,
+        component,
         {
             "replicas": 1,
             "strategy": workloads.RECREATE,
@@ -147,7 +149,10 @@ def deployment(instance: Instance, part: Component, tls_volume: str, container: 
                     instance, security.pod_security_context if security else None
                 ),
                 **workloads.scheduling(instance.spec.scheduling_options),
-                "volumes": [volume(instance, part), *([{"name": tls_volume, "secret": tls}] if instance.tls else [])],
+                "volumes": [
+                    volume(instance, component),
+                    *([{"name": tls_volume, "secret": tls}] if instance.tls else []),
+                ],
             },
         },
     )

@@ -80,7 +80,7 @@ DEPLOYMENTS = {
 _COPIED = ("Available", "Progressing", "ReplicaFailure")
 
 
-def status_of(instance: Instance, plan: Plan, report: Report, now: str) -> Obj:
+def status_for(instance: Instance, plan: Plan, report: Report, now: str) -> Obj:
     """The whole status; `now` (RFC 3339) marks the conditions that changed."""
     problems = [*plan.problems, *report.refusals]
     conditions = [
@@ -106,13 +106,13 @@ def status_of(instance: Instance, plan: Plan, report: Report, now: str) -> Obj:
     records = reviewed_namespaces.records(instance.cryostat, instance.target_namespaces, instance.snapshot.namespaces)
     if records:
         status["reviewedNamespaces"] = records
-    if instance.minted_login_secret:
-        status["basicAuthSecret"] = instance.minted_login_secret
+    if instance.generated_login_secret:
+        status["basicAuthSecret"] = instance.generated_login_secret
     status["conditions"] = _with_transition_times(conditions, instance, now)
     return status
 
 
-def unreadable(generation: int, cause: tuple[str, str], previous: Sequence[Condition], now: str) -> Obj:
+def failure_status(generation: int, cause: tuple[str, str], previous: Sequence[Condition], now: str) -> Obj:
     """The status if nothing could be planned: `Ready` is False for this reason and message, other conditions stay."""
     ready = _condition("Ready", *cause, good=False)
     ready["observedGeneration"] = generation
@@ -214,8 +214,8 @@ def _tls(instance: Instance, plan: Plan, report: Report) -> Condition:
         return _condition("TLSSetupComplete", problems[0].reason, _join_messages(problems), good=False)
     unready = [
         key.name
-        for key, order in plan.requests.items()
-        if isinstance(order, CertificateRequest) and not instance.snapshot.certificates.get(key)
+        for key, request in plan.requests.items()
+        if isinstance(request, CertificateRequest) and not instance.snapshot.certificates.get(key)
     ]
     if unready:
         text = f"Certificates in Secrets {', '.join(unready)} have not been issued yet"

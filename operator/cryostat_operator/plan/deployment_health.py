@@ -102,6 +102,6 @@ def _unbound(instance: Instance, name: str, claim: Obj, failure: PodFailure | No
 
 def _missing(instance: Instance, name: str) -> str:
     """A sentence about a Deployment that does not exist."""
-    if Key("Deployment", instance.namespace, name) in instance.snapshot.leaving:
+    if Key("Deployment", instance.namespace, name) in instance.snapshot.terminating:
         return f"Deployment {name} is created again when the pods of the previous one have terminated"
     return f"Deployment {name} does not exist yet"

@@ -11,7 +11,7 @@ from ..api import constants
 from ..api.v1beta2 import Cryostat, CryostatSpec
 from ..settings import Image, Settings
 from . import reviewed_namespaces
-from .diff.managed_fields import ours
+from .diff.managed_fields import operator_fields
 from .model.kinds import Key, Obj
 from .model.snapshot import Snapshot
 
@@ -104,7 +104,7 @@ class Instance:
         return (options.replicas or 0) if options else 0
 
     @property
-    def own_storage_secret(self) -> str | None:
+    def user_storage_secret(self) -> str | None:
         """Secret that the user names for the object storage."""
         options = self.spec.object_storage_options
         return (options.secret_name if options else None) or None
@@ -112,31 +112,31 @@ class Instance:
     @property
     def storage_secret(self) -> str:
         """Secret with the S3 credentials, for both sides of the connection."""
-        return self.own_storage_secret or f"{self.name}-storage"
+        return self.user_storage_secret or f"{self.name}-storage"
 
     @property
-    def minted_database_secret(self) -> str:
+    def generated_database_secret(self) -> str:
         return f"{self.name}-db"
 
     @property
-    def own_database_secret(self) -> str | None:
+    def user_database_secret(self) -> str | None:
         """Secret that the user names for the database, even if it is the name that we would give it."""
         options = self.spec.database_options
         return (options.secret_name if options else None) or None
 
     @property
-    def wanted_database_secret(self) -> str:
-        return self.own_database_secret or self.minted_database_secret
+    def requested_database_secret(self) -> str:
+        return self.user_database_secret or self.generated_database_secret
 
     @property
     def database_secret_locked(self) -> bool:
         """Whether the spec asks for other keys than those that the existing database was encrypted with."""
-        return self.recorded_database_secret not in (None, self.wanted_database_secret)
+        return self.recorded_database_secret not in (None, self.requested_database_secret)
 
     @property
     def database_secret(self) -> str:
         """Secret with the database keys: the recorded one while its database exists, else the wanted one."""
-        return self.recorded_database_secret or self.wanted_database_secret
+        return self.recorded_database_secret or self.requested_database_secret
 
     @cached_property
     def recorded_database_secret(self) -> str | None:
@@ -149,7 +149,7 @@ class Instance:
             return None
         told = (claim["metadata"].get("labels") or {}).get(constants.LABEL_DATABASE_SECRET)
         status = self.cryostat.status.database_secret if self.cryostat.status else None
-        trusted = constants.LABEL_DATABASE_SECRET in ours(claim, (), "labels")
+        trusted = constants.LABEL_DATABASE_SECRET in operator_fields(claim, (), "labels")
         return told if told and trusted else status or told
 
     @property
@@ -168,7 +168,7 @@ class Instance:
         return asked and not (options and options.basic_auth)
 
     @property
-    def minted_login_secret(self) -> str | None:
+    def generated_login_secret(self) -> str | None:
         """Secret with the login that the operator makes: where there is neither SSO nor a file of the user's."""
         wanted = not (self.openshift_login or self.open_access or self.basic_auth)
         return f"{self.name}-basic-auth" if wanted else None
@@ -192,12 +192,12 @@ class Instance:
         return self.snapshot.live.get(Key(kind, self.namespace, name))
 
     @property
-    def mark(self) -> dict[str, str]:
+    def ownership_labels(self) -> dict[str, str]:
         """Labels that say which Cryostat an object belongs to."""
         return {constants.LABEL_NAME: self.name, constants.LABEL_NAMESPACE: self.namespace}
 
     @property
-    def owner(self) -> Obj:
+    def owner_reference(self) -> Obj:
         """Controller reference for objects in the install namespace."""
         reference: dict[str, Any] = {"apiVersion": constants.API_VERSION, "kind": constants.KIND, "name": self.name}
         return reference | {

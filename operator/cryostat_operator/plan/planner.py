@@ -16,7 +16,7 @@ from ..settings import Settings
 from . import database_keys
 from .components import agent_gateway, auth_proxy, core, database, exposure, network_policies, rbac, reports, storage
 from .diff.key_record import with_key_record
-from .diff.rollout import in_order, shared_secrets
+from .diff.rollout import hold_for_rollout, shared_secrets
 from .instance import Instance
 from .model.desired_state import Blocked, ComponentPlan, Plan, Reference
 from .model.kinds import Key, Obj, key_of
@@ -87,7 +87,7 @@ def complete(desired: Desired, data: ReferenceData) -> Plan:
     requirements = _requirements(instance, components)
     completed = tuple(_complete(component, desired.needs, requirements) for component in components)
     return Plan(
-        components=with_key_record(instance, in_order(instance, completed)),
+        components=with_key_record(instance, hold_for_rollout(instance, completed)),
         references=desired.references,
         incomplete_secrets=_incomplete_secrets(components, data),
         data=data,
@@ -102,7 +102,7 @@ def _assumed_content(instance: Instance) -> ReferenceData:
     """Content of generated Secrets that other objects depend on. `build` assumes that they exist."""
     password = ContentSummary(frozenset({specs.KEYSTORE_PASSWORD}), "")
     keys = ContentSummary(frozenset(database_keys.KEYS), "")
-    return {("Secret", specs.keystore_secret(instance)): password, ("Secret", instance.minted_database_secret): keys}
+    return {("Secret", specs.keystore_secret(instance)): password, ("Secret", instance.generated_database_secret): keys}
 
 
 def _incomplete_secrets(components: Iterable[ComponentPlan], data: ReferenceData) -> frozenset[Key]:

@@ -11,7 +11,7 @@ _RETAIN = "Retain"
 _KEY_SECRETS = ("-db", "-storage")
 
 
-def asked(annotations: Mapping[str, str] | None) -> bool:
+def is_requested(annotations: Mapping[str, str] | None) -> bool:
     """Whether the annotations of a Cryostat ask to keep its data."""
     return (annotations or {}).get(constants.ANNOTATION_DATA_RETENTION) == _RETAIN
 
@@ -22,7 +22,7 @@ def holds_data(key: Key, instance: str) -> bool:
     return KINDS[key.kind].retained or keys
 
 
-def released(obj: Obj) -> Obj:
+def release(obj: Obj) -> Obj:
     """The object without the owner that would take it along; its mark stays, so that the next Cryostat finds it."""
     metadata = {key: value for key, value in obj["metadata"].items() if key != "managedFields"}
     metadata["ownerReferences"] = without_cryostats(metadata.get("ownerReferences") or [])

@@ -85,7 +85,7 @@ class Applier:
     ) -> Outcome:
         try:
             prepared = await secrets.prepare(change)
-            content = SecretContent(change.order, prepared)
+            content = SecretContent(change.request, prepared)
             async with slots, self._slots:
                 outcome = await self._timed_write(key, change, content)
         except ApiError as error:

@@ -13,7 +13,7 @@ from ..kube.connection import connect
 from ..observe.one_shot import OneShotReader
 from ..observe.reader import plan_for
 from ..plan.diff.comparison import differences
-from ..plan.diff.plan_diff import Change, compare
+from ..plan.diff.plan_diff import Change, diff
 from ..plan.model.kinds import Obj
 from ..settings import Settings
 
@@ -36,7 +36,7 @@ async def _difference(client: Client, cryostat: Cryostat, settings: Settings) ->
     desired, plan = await plan_for(cryostat, reader, settings)
     snapshot = desired.instance.snapshot
     lines: list[str] = []
-    for change in compare(plan, snapshot, cryostat.metadata.get("uid", "")):
+    for change in diff(plan, snapshot, cryostat.metadata.get("uid", "")):
         lines += _unified_diff(change, snapshot.live.get(change.key))
     for problem in plan.problems:
         lines.append(f"# {problem.reason}: {problem.message}\n")
@@ -64,7 +64,7 @@ def _unified_diff(change: Change, live: Obj | None) -> list[str]:
 
 
 def _yaml(obj: Obj) -> list[str]:
-    """An object without the fields that the API server manages; Secrets have no data here, see `trimmed`."""
+    """An object without the fields that the API server manages; Secrets have no data here, see `trim`."""
     noise = ("managedFields", "resourceVersion", "uid", "creationTimestamp", "generation")
     metadata = {k: v for k, v in obj["metadata"].items() if k not in noise}
     shown = {**{k: v for k, v in obj.items() if k != "status"}, "metadata": metadata}

@@ -14,7 +14,7 @@ from ..observe.cryostats import CryostatStore
 from ..observe.observer import Observer
 from ..observe.reader import plan_for
 from ..plan.conditions import Report
-from ..plan.diff.plan_diff import Change, agreed, compare, pending, possible
+from ..plan.diff.plan_diff import Change, diff, in_sync, ready, terminating
 from ..plan.instance import Instance
 from ..plan.model.desired_state import Plan
 from ..plan.model.kinds import InstanceKey, Obj
@@ -109,10 +109,10 @@ class Reconciler:
         """Observe the cluster, plan the desired state and compute the changes that can be written now."""
         desired, plan = await plan_for(cryostat, self._observer, self._settings)
         snapshot = desired.instance.snapshot
-        changes = compare(plan, snapshot, cryostat.metadata["uid"])
-        in_sync = agreed(plan, snapshot, changes)
-        self._observer.owned.mark_in_sync(key, in_sync)
-        return desired.instance, plan, possible(changes, plan, snapshot)
+        changes = diff(plan, snapshot, cryostat.metadata["uid"])
+        matching = in_sync(plan, snapshot, changes)
+        self._observer.owned.mark_in_sync(key, matching)
+        return desired.instance, plan, ready(changes, plan, snapshot)
 
     async def report(
         self, key: InstanceKey, instance: Instance, plan: Plan, results: Results, *, paused: bool = False
@@ -121,7 +121,7 @@ class Reconciler:
         for problem in results.lasting_refusals:
             self._metrics.errors.labels(problem.reason).inc()
         repeated = self._applier.reverted_changes.problems(key)
-        problems = [*results.problems, *repeated, *pending(plan, instance.snapshot)]
+        problems = [*results.problems, *repeated, *terminating(plan, instance.snapshot)]
         report = Report(problems, self._observer.pods.failures(key), paused)
         lasting = lasting_causes(instance, plan, report, time.time())
         if not await self._status.write(key, instance, plan, report, lasting.problems, results.events):

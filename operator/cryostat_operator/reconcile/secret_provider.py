@@ -47,7 +47,7 @@ class SecretProvider:
         Raises:
             ApiError: a source Secret cannot be read or lacks keys.
         """
-        request = change.order
+        request = change.request
         if isinstance(request, CertificateRequest):
             return _encoded(await self._certificate(request))
         if isinstance(request, CopyRequest):
@@ -85,7 +85,7 @@ class SecretProvider:
 
     async def _ensure_ca(self, change: Change) -> authority.Data:
         existing = {} if change.verb == "create" else await self._read(change.key)
-        return await _in_thread(authority.ensure_ca, change.order, existing, time.time())
+        return await _in_thread(authority.ensure_ca, change.request, existing, time.time())
 
     async def _read(self, key: Key) -> dict[str, bytes]:
         if key not in self._reads:
@@ -119,7 +119,7 @@ class SecretContent:
 
 
 def _is_ca_request(change: Change) -> bool:
-    return isinstance(change.order, CertificateRequest) and change.order.ca is None
+    return isinstance(change.request, CertificateRequest) and change.request.ca is None
 
 
 def _issue(request: CertificateRequest, ca_data: authority.Data, password: bytes | None) -> authority.Data:

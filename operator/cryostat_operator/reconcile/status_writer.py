@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from ..kube.client import Client
 from ..kube.events import EventRecorder, now
 from ..observe.cryostats import CryostatStore
-from ..plan.conditions import Report, status_of, unreadable
+from ..plan.conditions import Report, failure_status, status_for
 from ..plan.instance import Instance
 from ..plan.model.desired_state import Plan
 from ..plan.model.kinds import InstanceKey, Obj
@@ -49,8 +49,8 @@ class StatusWriter:
         actionable = [problem for problem in (*plan.problems, *report.refusals) if problem.actionable]
         await self.record(body, [*actionable, *lasting, *plan.warnings])
         for event in events:
-            await self._events.event(body, event)
-        await self.patch(body, status_of(instance, plan, report, now()))
+            await self._events.record(body, event)
+        await self.patch(body, status_for(instance, plan, report, now()))
         return True
 
     async def write_failure(self, body: Obj, problem: Problem) -> None:
@@ -58,19 +58,19 @@ class StatusWriter:
         status = body.get("status") or {}
         generation = body["metadata"].get("generation", 0)
         cause = problem.reason, problem.message
-        failed = unreadable(generation, cause, status.get("conditions") or [], now())
+        failed = failure_status(generation, cause, status.get("conditions") or [], now())
         await self.record(body, [problem])
         await self.patch(body, {**status, **failed})
 
     async def record(self, body: Obj, problems: Sequence[Problem]) -> None:
         """Record an event for each problem that is new since the last call."""
-        await self._events.events(body, problems)
+        await self._events.record_all(body, problems)
 
     async def patch(self, body: Obj, status: Obj) -> None:
         """Write a whole status, with its summary, if it differs from the one that the Cryostat has."""
         if conditions := status.get("conditions"):
             status = {**status, "summary": summary_of(conditions)}
-        response = await self._events.status(body, status)
+        response = await self._events.patch_status(body, status)
         if response:
             self._cryostats.record_write(response)
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from ..kube.client import Client
 from ..kube.errors import ApiError
 from ..observe.owned_objects import OwnedObjects
-from ..plan.diff.comparison import merged
-from ..plan.diff.managed_fields import trimmed
+from ..plan.diff.comparison import merge
+from ..plan.diff.managed_fields import trim
 from ..plan.diff.ownership import belongs_to, has_lost_labels, instance_of
 from ..plan.diff.plan_diff import Change
 from ..plan.model.kinds import PARTIAL, InstanceKey, Key, Obj
@@ -74,7 +74,7 @@ class Writer:
         if live is None:
             return refused(change, "Conflict", f"{key} was deleted meanwhile", transient=True)
         known = belongs_to(live, key, instance) or has_lost_labels(live, key, instance)
-        if not known and not (content.request and content.request.restores):
+        if not known and not (content.request and content.request.restore_only):
             return refused(change, "NameCollision", name_collision(key, live))
         if "deletionTimestamp" in live["metadata"]:
             return refused(change, "BeingDeleted", f"{key} is being deleted and is created again then", transient=True)
@@ -82,8 +82,8 @@ class Writer:
             # The operator created it a moment ago, and its cache had not received it yet. The next pass compares it.
             self._owned.handle_event(key.kind, live)
             return refused(change, "Conflict", f"{key} was created meanwhile", transient=True)
-        live = trimmed(key.kind, live)
-        adopted = merged(obj, live)
+        live = trim(key.kind, live)
+        adopted = merge(obj, live)
         if key.kind == "Secret":
             await self._replace_secret(key, adopted, content)
             return applied(change)
@@ -93,11 +93,11 @@ class Writer:
         _require_whole(key, obj)
         response = await self._client.replace(key, obj)
         self._owned.record_write(key.kind, response)
-        return trimmed(key.kind, response)
+        return trim(key.kind, response)
 
     async def _update_secret(self, instance: InstanceKey, change: Change, obj: Obj, content: SecretContent) -> None:
         cached = self._owned.records(instance).get(change.key)
-        if change.order or not cached or cached.is_partial:
+        if change.request or not cached or cached.is_partial:
             await self._replace_secret(change.key, obj, content)
             return
         # The data stays as it is and need not be read: only the metadata changes.

@@ -100,7 +100,7 @@ class CachedReader:
         return None
 
     async def record_event(self, cryostat: Obj, reason: Reason, message: str) -> None:
-        await self._events.once(cryostat, Problem("core", reason, message))
+        await self._events.record_once(cryostat, Problem("core", reason, message))
 
 
 def _are_valid_names(*texts: str) -> bool:

@@ -176,9 +176,9 @@ def _database_secret_change(cryostat: Cryostat, old: Obj | None, snapshot: Snaps
     if old is None or not instance.database_secret_locked:
         return ""
     before = Instance(Cryostat.model_validate(old), snapshot, settings)
-    if before.wanted_database_secret == instance.wanted_database_secret:
+    if before.requested_database_secret == instance.requested_database_secret:
         return ""
     return (
         f"spec.databaseOptions.secretName: the database exists and its data is encrypted with the keys of Secret "
-        f"{instance.database_secret}; it cannot change to {instance.wanted_database_secret}"
+        f"{instance.database_secret}; it cannot change to {instance.requested_database_secret}"
     )

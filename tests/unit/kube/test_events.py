@@ -55,7 +55,7 @@ def cryostat(*conditions: tuple[str, str, str]) -> Obj:
 
 
 def record(recorder: EventRecorder, body: Obj, *problems: Problem) -> None:
-    asyncio.run(recorder.events(body, problems))
+    asyncio.run(recorder.record_all(body, problems))
 
 
 @pytest.fixture
@@ -201,5 +201,5 @@ def test_a_failure_of_pods_that_lasted_over_a_restart_is_not_written_again(
 def test_once_is_once_per_process(events: Events, restart: Callable[[], EventRecorder]) -> None:
     recorder = restart()
     for _ in range(2):
-        asyncio.run(recorder.once(cryostat(), COLLISION))
+        asyncio.run(recorder.record_once(cryostat(), COLLISION))
     assert events.requests == ["POST"]

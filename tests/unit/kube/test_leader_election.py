@@ -27,7 +27,7 @@ def held(by: str = "other", seconds: int | None = 15, **more: Any) -> Lease:
 
 def candidate(seen: Lease | None = None, now: float = 0.0) -> LeaseRecord:
     made = LeaseRecord("me", "n")
-    made.saw(seen, now)
+    made.observe(seen, now)
     return made
 
 
@@ -36,62 +36,62 @@ def candidate(seen: Lease | None = None, now: float = 0.0) -> LeaseRecord:
 
 @pytest.mark.parametrize("free", [None, lease(), held(""), lease(holderIdentity=None)], ids=str)
 def test_a_free_lease_is_taken_at_once(free: Lease | None) -> None:
-    assert candidate(free).may_take(0.0)
+    assert candidate(free).can_acquire(0.0)
 
 
 @pytest.mark.parametrize("seconds", [15, 137])
 def test_a_holder_is_respected_for_as_long_as_it_promised(seconds: int) -> None:
     me = candidate(held(seconds=seconds), now=1000.0)
-    assert not me.may_take(1000.0 + seconds - 0.001)
-    assert me.may_take(1000.0 + seconds)
+    assert not me.can_acquire(1000.0 + seconds - 0.001)
+    assert me.can_acquire(1000.0 + seconds)
 
 
 def test_a_holder_that_promised_nothing_is_respected_as_we_would_be() -> None:
     me = candidate(held(seconds=None))
-    assert not me.may_take(LEASE_DURATION - 0.001)
+    assert not me.can_acquire(LEASE_DURATION - 0.001)
 
 
 def test_each_renewal_counts_from_when_it_was_seen() -> None:
     me = candidate(held(), now=0.0)
-    me.saw(held() | {"spec": {**held()["spec"], "renewTime": "2030-01-01T00:00:02.000000Z"}}, now=14.0)
-    assert not me.may_take(28.0)
-    assert me.may_take(29.0)
+    me.observe(held() | {"spec": {**held()["spec"], "renewTime": "2030-01-01T00:00:02.000000Z"}}, now=14.0)
+    assert not me.can_acquire(28.0)
+    assert me.can_acquire(29.0)
 
 
 def test_what_is_no_renewal_does_not_count() -> None:
     """Somebody labels the Lease again and again; its holder is dead all the same."""
     me = candidate(held(), now=0.0)
-    me.saw({**held(), "metadata": {"resourceVersion": "2", "labels": {"a": "b"}}}, now=14.0)
-    assert me.may_take(15.0)
+    me.observe({**held(), "metadata": {"resourceVersion": "2", "labels": {"a": "b"}}}, now=14.0)
+    assert me.can_acquire(15.0)
 
 
 @pytest.mark.parametrize("stamp", ["1970-01-01T00:00:00.000000Z", "2999-01-01T00:00:00.000000Z"])
 def test_the_clock_of_the_holder_says_nothing(stamp: str) -> None:
     me = candidate(held() | {"spec": {**held()["spec"], "renewTime": stamp}})
-    assert not me.may_take(14.0)
-    assert me.may_take(15.0)
+    assert not me.can_acquire(14.0)
+    assert me.can_acquire(15.0)
 
 
 def test_a_lease_that_somebody_deletes_binds_those_who_knew_it() -> None:
     me = candidate(held(), now=0.0)
-    me.saw(None, now=10.0)
-    me.saw(None, now=20.0)
-    assert not me.may_take(24.9)
-    assert me.may_take(25.0)
-    assert "resourceVersion" not in me.claim(STAMP)["metadata"]
+    me.observe(None, now=10.0)
+    me.observe(None, now=20.0)
+    assert not me.can_acquire(24.9)
+    assert me.can_acquire(25.0)
+    assert "resourceVersion" not in me.acquired_by_us(STAMP)["metadata"]
 
 
 def test_whoever_loses_the_lease_stops_at_once() -> None:
     me = candidate()
-    me.took(me.claim(STAMP) | lease(holderIdentity="me"), sent=0.0)
+    me.confirm(me.acquired_by_us(STAMP) | lease(holderIdentity="me"), sent=0.0)
     assert me.leads(5.0)
-    me.saw(held(), now=5.0)
+    me.observe(held(), now=5.0)
     assert not me.leads(5.0)
 
 
 def test_writes_end_before_the_lease_does_counted_from_when_it_was_asked_for() -> None:
     me = candidate()
-    me.took(lease(holderIdentity="me"), sent=100.0)
+    me.confirm(lease(holderIdentity="me"), sent=100.0)
     assert me.leads(100.0 + RENEW_DEADLINE - 0.001)
     assert not me.leads(100.0 + RENEW_DEADLINE)
     assert RENEW_DEADLINE < LEASE_DURATION
@@ -99,20 +99,20 @@ def test_writes_end_before_the_lease_does_counted_from_when_it_was_asked_for() -
 
 def test_the_record_is_that_of_client_go() -> None:
     me = candidate()
-    first = me.claim("t0")
+    first = me.acquired_by_us("t0")
     assert first["spec"] == {
         "holderIdentity": "me", "leaseDurationSeconds": 15, "leaseTransitions": 0,
         "acquireTime": "t0", "renewTime": "t0",
     }  # fmt: skip
-    me.took({**first, "metadata": {**first["metadata"], "resourceVersion": "1"}}, sent=0.0)
-    renewed = me.claim("t1")
+    me.confirm({**first, "metadata": {**first["metadata"], "resourceVersion": "1"}}, sent=0.0)
+    renewed = me.acquired_by_us("t1")
     assert renewed["spec"] == {**first["spec"], "renewTime": "t1"}
     assert renewed["metadata"]["resourceVersion"] == "1"
     freed = me.release("t2")
     assert (freed["spec"]["holderIdentity"], freed["spec"]["leaseDurationSeconds"]) == ("", 1)
     other = LeaseRecord("other", "n")
-    other.saw(freed, 0.0)
-    assert other.claim("t3")["spec"] == {
+    other.observe(freed, 0.0)
+    assert other.acquired_by_us("t3")["spec"] == {
         "holderIdentity": "other", "leaseDurationSeconds": 15, "leaseTransitions": 1,
         "acquireTime": "t3", "renewTime": "t3",
     }  # fmt: skip
@@ -122,7 +122,7 @@ def test_what_others_wrote_into_the_lease_stays() -> None:
     found = held(seconds=15, leaseTransitions=4, strategy="x")
     found["metadata"]["labels"] = {"a": "b"}
     me = candidate(found)
-    claim = me.claim(STAMP)
+    claim = me.acquired_by_us(STAMP)
     assert claim["metadata"] == found["metadata"]
     assert (claim["spec"]["strategy"], claim["spec"]["leaseTransitions"]) == ("x", 5)
 
@@ -178,18 +178,18 @@ class Replica:
         elif self.stage == "reading":  # it reaches the API server
             self.carried, self.stage = server.lease, "read"
         elif self.stage == "read":  # the answer reaches us
-            me.saw(self.carried, now)
+            me.observe(self.carried, now)
             self.stage = "idle"
-            if me.may_take(now):
-                self.carried, self.sent, self.stage = me.claim(str(time)), now, "writing"
+            if me.can_acquire(now):
+                self.carried, self.sent, self.stage = me.acquired_by_us(str(time)), now, "writing"
         elif self.stage == "writing":
             self.carried = server.write(self.carried)
             self.stage = "written"
         elif self.stage == "written":
             self.stage = "idle"
             if self.carried is not None:
-                me.took(self.carried, self.sent)
-                self.carried, self.sent, self.stage = me.claim(str(time)), now, "writing"
+                me.confirm(self.carried, self.sent)
+                self.carried, self.sent, self.stage = me.acquired_by_us(str(time)), now, "writing"
 
     def act(self, action: str, server: ApiServer, time: float) -> None:
         if action == "kill":
@@ -202,8 +202,8 @@ class Replica:
 
     def release(self, server: ApiServer, time: float) -> None:
         """A clean stop, with the answer to what is under way still to come or not."""
-        self.candidate.until = float("-inf")
-        self.candidate.saw(server.lease, self.clock(time))
+        self.candidate.leads_until = float("-inf")
+        self.candidate.observe(server.lease, self.clock(time))
         if self.candidate.is_holder:
             server.write(self.candidate.release(str(time)))
         self.begin()

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from cryostat_operator.plan.conditions import CONDITION_RULES, Report, status_of, unreadable
+from cryostat_operator.plan.conditions import CONDITION_RULES, Report, failure_status, status_for
 from cryostat_operator.plan.model.kinds import Obj
 from cryostat_operator.plan.model.problems import Problem
 from cryostat_operator.plan.model.reasons import COMPONENT_REASONS, Reason
@@ -26,7 +26,7 @@ def running(spec: dict[str, Any] | None = None) -> ClusterState:
 
 
 def conditions(state: ClusterState, *refusals: Problem, **report: Any) -> dict[str, Obj]:
-    status = status_of(state.instance, state.plan, Report(refusals, **report), NOW)
+    status = status_for(state.instance, state.plan, Report(refusals, **report), NOW)
     return {condition["type"]: condition for condition in status["conditions"]}
 
 
@@ -89,7 +89,7 @@ def test_a_paused_cryostat_is_not_ready() -> None:
 
 def test_a_transition_time_changes_with_the_status_only() -> None:
     state = running()
-    before = status_of(state.instance, state.plan, Report(), EARLIER)
+    before = status_for(state.instance, state.plan, Report(), EARLIER)
     body = {"metadata": state.cryostat.metadata, "spec": {}, "status": before}
     state.cryostat = type(state.cryostat).model_validate(body)
     found = conditions(state, Problem("core", Reason.QUOTA_EXCEEDED, "too much."))
@@ -99,7 +99,7 @@ def test_a_transition_time_changes_with_the_status_only() -> None:
 
 def test_a_failed_reconcile_changes_ready_alone() -> None:
     other = {"type": "Exposed", "status": "True", "lastTransitionTime": EARLIER}
-    status = unreadable(7, (Reason.INVALID_SPEC, "spec.x is unknown"), [{"type": "Ready"}, other], NOW)
+    status = failure_status(7, (Reason.INVALID_SPEC, "spec.x is unknown"), [{"type": "Ready"}, other], NOW)
     assert status["observedGeneration"] == 7
     [ready, kept] = status["conditions"]
     assert (ready["status"], ready["reason"], ready["lastTransitionTime"]) == ("False", "InvalidSpec", NOW)

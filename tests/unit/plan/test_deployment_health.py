@@ -70,7 +70,7 @@ def test_a_deployment_that_does_not_exist() -> None:
 
 def test_a_deployment_whose_previous_pods_terminate() -> None:
     state = ClusterState(cryostat())
-    state.snapshot = replace(state.snapshot, leaving=frozenset({Key("Deployment", NAMESPACE, NAME)}))
+    state.snapshot = replace(state.snapshot, terminating=frozenset({Key("Deployment", NAMESPACE, NAME)}))
     found = unavailable_cause(state.instance, NAME, None)
     assert found
     assert found.message.endswith("when the pods of the previous one have terminated")

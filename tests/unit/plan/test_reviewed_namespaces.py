@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 
 from cryostat_operator.api import constants
-from cryostat_operator.plan.conditions import Report, status_of
-from cryostat_operator.plan.diff.plan_diff import compare
+from cryostat_operator.plan.conditions import Report, status_for
+from cryostat_operator.plan.diff.plan_diff import diff
 from cryostat_operator.plan.model import names
 from cryostat_operator.plan.model.kinds import KINDS, Key, Obj
 from cryostat_operator.plan.model.snapshot import NamespaceState, Snapshot
@@ -40,7 +40,7 @@ def with_namespaces(given: ClusterState, **uids: str) -> ClusterState:
 
 
 def status(given: ClusterState) -> Obj:
-    return status_of(given.instance, given.plan, Report(), "2026-01-01T00:00:00Z")
+    return status_for(given.instance, given.plan, Report(), "2026-01-01T00:00:00Z")
 
 
 def observed(given: ClusterState, spec: Obj | None = None, **metadata: str) -> ClusterState:
@@ -91,7 +91,7 @@ def test_all_that_was_granted_is_taken_back() -> None:
     assert f"{constants.ANNOTATION_ACCEPT_NAMESPACES}=s2" in found["message"]
     for key, live in given.snapshot.live.items():
         live["metadata"]["uid"] = str(key)
-    changes = compare(given.plan, given.snapshot, given.cryostat.metadata["uid"])
+    changes = diff(given.plan, given.snapshot, given.cryostat.metadata["uid"])
     assert {change.key for change in changes if change.verb == "delete"} == GRANTED
     assert not {key for key in given.plan.objects if key.namespace == "shop"}
     assert Key("Service", "billing", names.agent_callback_service(NAMESPACE, NAME)) in given.plan.objects

@@ -91,7 +91,7 @@ async def test_an_object_of_others_is_not_changed(cluster: Cluster, metadata: Ob
 
 async def test_a_secret_that_a_user_restored_is_adopted_with_its_values(cluster: Cluster) -> None:
     cluster.put(SECRET, cached=False, data={"a": base64_of("restored")})
-    request = SecretRequest(SECRET, {"a": "new", "b": "more"}, restores=True)
+    request = SecretRequest(SECRET, {"a": "new", "b": "more"}, restore_only=True)
     outcome = await write(cluster, "create", SECRET, desired(SECRET), request)
     assert outcome.state == "applied"
     stored = cluster.server.find(SECRET)

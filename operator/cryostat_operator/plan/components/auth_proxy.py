@@ -33,10 +33,10 @@ def build(instance: Instance) -> ComponentPlan:
     cookie = builders.owned(instance, "Secret", cookie_secret(instance)) | {"type": "Opaque"}
     requests = [_request(instance, cookie_secret(instance), {"OAUTH2_PROXY_COOKIE_SECRET": RandomValue(32)})]
     objects = [cookie]
-    if instance.minted_login_secret:
-        objects.append(builders.owned(instance, "Secret", instance.minted_login_secret) | {"type": "Opaque"})
+    if instance.generated_login_secret:
+        objects.append(builders.owned(instance, "Secret", instance.generated_login_secret) | {"type": "Opaque"})
         login = {"username": LOGIN_USER, "password": RandomValue(32), LOGIN_FILE: HtpasswdValue(LOGIN_USER, "password")}
-        requests.append(_request(instance, instance.minted_login_secret, login))
+        requests.append(_request(instance, instance.generated_login_secret, login))
     if not instance.openshift_login:
         objects.append(config_map(instance))
     return ComponentPlan(
@@ -67,9 +67,9 @@ def authentication(instance: Instance) -> tuple[str, str]:
         message = "No login is required, because authorizationOptions.openShiftSSO.disable is true"
         return Reason.AUTHENTICATION_DISABLED, message
     note = _why_no_accounts(instance)
-    if instance.minted_login_secret:
+    if instance.generated_login_secret:
         message = (
-            f"Secret {instance.minted_login_secret} contains the generated login in its keys username and password"
+            f"Secret {instance.generated_login_secret} contains the generated login in its keys username and password"
         )
         return Reason.LOGIN_GENERATED, f"{message}{note}"
     by_file = f"with a password from Secret {instance.basic_auth[0]}" if instance.basic_auth else ""
@@ -88,7 +88,7 @@ def _why_no_accounts(instance: Instance) -> str:
 
 def _warnings(instance: Instance) -> tuple[Problem, ...]:
     """An event that names the Secret with the generated login."""
-    return (Problem(NAME, *authentication(instance)),) if instance.minted_login_secret else ()
+    return (Problem(NAME, *authentication(instance)),) if instance.generated_login_secret else ()
 
 
 def cookie_secret(instance: Instance) -> str:
@@ -192,7 +192,7 @@ def login_file(instance: Instance) -> str | None:
     """Name of the htpasswd file, where one is in use."""
     if instance.basic_auth:
         return instance.basic_auth[1]
-    return LOGIN_FILE if instance.minted_login_secret else None
+    return LOGIN_FILE if instance.generated_login_secret else None
 
 
 def volumes(instance: Instance) -> list[Obj]:
@@ -210,8 +210,8 @@ def volumes(instance: Instance) -> list[Obj]:
         result.append({"name": _config_volume(instance), "configMap": config})
     if instance.basic_auth:
         result.append({"name": _login_volume(instance), "secret": {"secretName": instance.basic_auth[0]}})
-    if instance.minted_login_secret:
-        login = {"secretName": instance.minted_login_secret, "items": [builders.item(LOGIN_FILE)]}
+    if instance.generated_login_secret:
+        login = {"secretName": instance.generated_login_secret, "items": [builders.item(LOGIN_FILE)]}
         result.append({"name": _login_volume(instance), "secret": login})
     return result
 

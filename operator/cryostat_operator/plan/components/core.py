@@ -34,11 +34,11 @@ def build(instance: Instance) -> ComponentPlan:
     if not instance.tls:
         return ComponentPlan(NAME, objects=(lock, deployment(instance)), warnings=warnings)
     keystore = builders.owned(instance, "Secret", specs.keystore_secret(instance)) | {"type": "Opaque"}
-    order = SecretRequest(
+    request = SecretRequest(
         Key("Secret", instance.namespace, specs.keystore_secret(instance)), {specs.KEYSTORE_PASSWORD: RandomValue(20)}
     )
     objects = (lock, keystore, deployment(instance))
-    return ComponentPlan(NAME, objects=objects, requests=(order,), warnings=warnings)
+    return ComponentPlan(NAME, objects=objects, requests=(request,), warnings=warnings)
 
 
 def _warnings(instance: Instance) -> tuple[Problem, ...]:
@@ -59,7 +59,7 @@ def deployment(instance: Instance) -> Obj:
         *database.core_volumes(instance),
         files.certificates(instance),
     ]
-    user_files = files.draw(instance, (volume["name"] for volume in volumes))
+    user_files = files.build(instance, (volume["name"] for volume in volumes))
     return workloads.deployment(
         instance,
         workloads.CORE,

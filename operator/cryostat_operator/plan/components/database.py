@@ -41,14 +41,14 @@ def build(instance: Instance) -> ComponentPlan:
         problems=problems,
         warnings=(warning,) if warning else (),
     )
-    is_generated = instance.database_secret == instance.minted_database_secret and not instance.own_database_secret
+    is_generated = instance.database_secret == instance.generated_database_secret and not instance.user_database_secret
     held = _other_values(instance) or (_lost_keys(instance) if is_generated else None)
     if held:
         return replace(plan, blocked=(Blocked(_secret_key(instance), held),))
     if not is_generated:
         return plan
     keys = {CONNECTION_KEY: RandomValue(32), ENCRYPTION_KEY: RandomValue(32)}
-    request = SecretRequest(_secret_key(instance), keys, restores=_claim_exists(instance))
+    request = SecretRequest(_secret_key(instance), keys, restore_only=_claim_exists(instance))
     return replace(plan, objects=(secret(instance), *plan.objects), requests=(request,))
 
 
@@ -87,7 +87,7 @@ def _mismatch(instance: Instance) -> Problem | None:
         Reason.DATABASE_SECRET_MISMATCHED,
         "databaseOptions.secretName cannot change once the database exists: "
         f"it stays with Secret {instance.database_secret}, "
-        f"not {instance.wanted_database_secret}. Take the change back, or delete PersistentVolumeClaim "
+        f"not {instance.requested_database_secret}. Take the change back, or delete PersistentVolumeClaim "
         f"{claims.claim_name(instance, NAME)} to start over without the data.",
     )
 
@@ -119,7 +119,7 @@ def _lost_keys(instance: Instance) -> Problem | None:
 
     The claim is not made before its keys are there (`_needs`), so one that exists means that they once were.
     """
-    secret, claim = instance.minted_database_secret, claims.claim_name(instance, NAME)
+    secret, claim = instance.generated_database_secret, claims.claim_name(instance, NAME)
     if not _claim_exists(instance):
         return None
     if ("Secret", secret) not in instance.snapshot.data:
@@ -156,7 +156,10 @@ def _needs(instance: Instance) -> frozenset[Reference]:
 
 
 def secret(instance: Instance) -> Obj:
-    return builders.owned(instance, "Secret", instance.minted_database_secret) | {"type": "Opaque", "immutable": True}
+    return builders.owned(instance, "Secret", instance.generated_database_secret) | {
+        "type": "Opaque",
+        "immutable": True,
+    }
 
 
 def service(instance: Instance) -> Obj:

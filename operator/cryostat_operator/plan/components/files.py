@@ -43,7 +43,7 @@ def certificates(instance: Instance) -> Obj:
     return {"name": CERTIFICATES_VOLUME, "projected": {"sources": list(sources.values())} if sources else {}}
 
 
-def draw(instance: Instance, used_names: Iterable[str]) -> Files:
+def build(instance: Instance, used_names: Iterable[str]) -> Files:
     """Return the volumes and mounts of all files.
 
     Args:

@@ -43,7 +43,7 @@ def build(instance: Instance) -> ComponentPlan:
     warning = claims.unchangeable(instance, NAME)
     plan = ComponentPlan(NAME, warnings=(warning,) if warning else ())
     # A user's Secret may bear the very name that ours would have.
-    if instance.own_storage_secret != minted_secret(instance):
+    if instance.user_storage_secret != minted_secret(instance):
         plan = replace(plan, objects=(secret(instance),), requests=(request,))
     if instance.external_storage:
         return plan

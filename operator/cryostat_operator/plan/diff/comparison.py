@@ -1,4 +1,4 @@
-"""How a live object differs from the wished one, and the object that replaces it."""
+"""How a live object differs from the desired one, and the object that replaces it."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from ...api import constants
 from .. import retention
 from ..model.kinds import Obj
 from ..quantities import is_equal, is_less
-from .managed_fields import ours
+from .managed_fields import operator_fields
 
 # What the API server adds where a field is left out, by field name; None means that any value is the server's business.
 _DEFAULTS: Mapping[str, Any] = {
@@ -38,36 +38,36 @@ _DEFAULTS: Mapping[str, Any] = {
     "type": "Opaque",
     "strategy": {"type": "RollingUpdate", "rollingUpdate": {"maxSurge": "25%", "maxUnavailable": "25%"}},
 }
-_ALLOCATED = frozenset(
+SERVER_ALLOCATED = frozenset(
     {"clusterIP", "clusterIPs", "ipFamilies", "ipFamilyPolicy", "nodePort", "healthCheckNodePort", "serviceAccount"}
     | {"ingressClassName", "loadBalancerClass", "loadBalancerIP"}
 )
 # What admission or a load balancer chooses for an object. A spec without these fields must not remove them.
-_CHOSEN = {"Ingress": ("ingressClassName",), "Service": ("loadBalancerClass", "loadBalancerIP")}
+ADMISSION_CHOSEN = {"Ingress": ("ingressClassName",), "Service": ("loadBalancerClass", "loadBalancerIP")}
 _QUANTITIES = frozenset({"requests", "limits", "sizeLimit", "divisor"})
 # Kinds of others, who add fields as they please: only what we write counts.
-_SHARED = frozenset({"Issuer", "Certificate"})
+SHARED_KINDS = frozenset({"Issuer", "Certificate"})
 _UNCOMPARED = frozenset({"apiVersion", "kind", "metadata", "status", "data", "stringData"})
 
 
-def differences(wish: Obj, live: Obj) -> list[str]:
-    """Dotted paths at which the live object is not as wished; what the server defaulted is no difference."""
-    found = list(_metadata(wish["metadata"], live, ()))
-    if wish["kind"] == "ServiceAccount":
+def differences(desired: Obj, live: Obj) -> list[str]:
+    """Return the dotted paths at which the live object differs from the desired one, without its defaults."""
+    found = list(_metadata(desired["metadata"], live, ()))
+    if desired["kind"] == "ServiceAccount":
         return found  # image pull secrets and the like belong to the cluster
-    if wish["kind"] in _SHARED:
-        return found + _unlike(wish["spec"], live.get("spec") or {}, "spec")
-    if wish["kind"] == "ConfigMap":
-        found += _data(wish, live)
-    if wish["kind"] == "PersistentVolumeClaim":
-        return found + _grown(wish, live)
-    if wish["kind"] == "Deployment":
-        template = at(wish, "spec.template.metadata") or {}
+    if desired["kind"] in SHARED_KINDS:
+        return found + _owned_differences(desired["spec"], live.get("spec") or {}, "spec")
+    if desired["kind"] == "ConfigMap":
+        found += _data(desired, live)
+    if desired["kind"] == "PersistentVolumeClaim":
+        return found + _grown(desired, live)
+    if desired["kind"] == "Deployment":
+        template = at(desired, "spec.template.metadata") or {}
         found += _metadata(template, live, ("spec", "template"))
     # Somebody may have protected content that is as it should be.
-    protected = {"immutable"} - set(wish)
-    for name in sorted((set(wish) | set(live)) - _UNCOMPARED - protected):
-        found += _unequal(_without_metadata(wish.get(name)), _without_metadata(live.get(name)), name)
+    protected = {"immutable"} - set(desired)
+    for name in sorted((set(desired) | set(live)) - _UNCOMPARED - protected):
+        found += _paths(_without_metadata(desired.get(name)), _without_metadata(live.get(name)), name)
     return found
 
 
@@ -78,74 +78,75 @@ def _without_metadata(spec: Any) -> Any:
     return spec
 
 
-def _metadata(wish: Obj, live: Obj, path: tuple[str, ...]) -> Iterator[str]:
+def _metadata(desired: Obj, live: Obj, path: tuple[str, ...]) -> Iterator[str]:
     """Labels, annotations and owner of an object or of its pod template; what others added may stay."""
     prefix = ".".join((*path, "metadata"))
     have = at(live, prefix) or {}
     for field in ("labels", "annotations"):
-        wanted, present = wish.get(field) or {}, have.get(field) or {}
-        for key in sorted(k for k, v in wanted.items() if present.get(k) != v):
+        requested, present = desired.get(field) or {}, have.get(field) or {}
+        for key in sorted(k for k, v in requested.items() if present.get(k) != v):
             yield f"{prefix}.{field}.{key}"
-        for key in sorted(ours(live, path, field) & set(present) - set(wanted)):
+        for key in sorted(operator_fields(live, path, field) & set(present) - set(requested)):
             yield f"{prefix}.{field}.{key}"
     owners = have.get("ownerReferences") or []
-    wanted_owners = wish.get("ownerReferences") or []
-    strange = not wanted_owners and retention.without_cryostats(owners) != owners
-    if strange or any(reference not in owners for reference in wanted_owners):
+    desired_owners = desired.get("ownerReferences") or []
+    is_foreign = not desired_owners and retention.without_cryostats(owners) != owners
+    if is_foreign or any(reference not in owners for reference in desired_owners):
         yield f"{prefix}.ownerReferences"
 
 
-def _data(wish: Obj, live: Obj) -> list[str]:
-    same = (wish.get("data") or {}) == (live.get("data") or {}) and not live.get("binaryData")
+def _data(desired: Obj, live: Obj) -> list[str]:
+    same = (desired.get("data") or {}) == (live.get("data") or {}) and not live.get("binaryData")
     return [] if same else ["data"]
 
 
-def _grown(wish: Obj, live: Obj) -> list[str]:
-    """A claim is as wished once it is at least as large; the rest of it cannot be changed."""
+def _grown(desired: Obj, live: Obj) -> list[str]:
+    """A claim is as desired once it is at least as large; the rest of it cannot be changed."""
     path = "spec.resources.requests.storage"
-    wanted, have = at(wish, path), at(live, path)
-    return [path] if wanted and have and is_less(have, wanted) else []
+    requested, have = at(desired, path), at(live, path)
+    return [path] if requested and have and is_less(have, requested) else []
 
 
-def _unlike(wish: Any, live: Any, path: str) -> list[str]:
+def _owned_differences(desired: Any, live: Any, path: str) -> list[str]:
     """Paths at which something that we write is not there; additions are welcome."""
-    if isinstance(wish, dict):
+    if isinstance(desired, dict):
         if not isinstance(live, dict):
             return [path]
         # Releases of cert-manager that do not know profiles drop them.
-        known = {k: v for k, v in wish.items() if k in live or path != "spec.keystores.pkcs12" or k != "profile"}
-        return [p for key, value in known.items() for p in _unlike(value, live.get(key), f"{path}.{key}")]
-    if isinstance(wish, list):
-        return [] if isinstance(live, list) and sorted(wish) == sorted(live) else [path]
-    return [] if wish == live else [path]
+        known = {k: v for k, v in desired.items() if k in live or path != "spec.keystores.pkcs12" or k != "profile"}
+        return [p for key, value in known.items() for p in _owned_differences(value, live.get(key), f"{path}.{key}")]
+    if isinstance(desired, list):
+        return [] if isinstance(live, list) and sorted(desired) == sorted(live) else [path]
+    return [] if desired == live else [path]
 
 
-def _with(wish: Obj, live: Obj) -> Obj:
+def _overlay(desired: Obj, live: Obj) -> Obj:
     """The live spec with all that we write in it."""
     both = {
-        k: _with(v, live[k]) if isinstance(v, dict) and isinstance(live.get(k), dict) else v for k, v in wish.items()
+        k: _overlay(v, live[k]) if isinstance(v, dict) and isinstance(live.get(k), dict) else v
+        for k, v in desired.items()
     }
     return {**live, **both}
 
 
-def _unequal(wish: Any, live: Any, name: str, parent: str = "") -> list[str]:
+def _paths(desired: Any, live: Any, name: str, parent: str = "") -> list[str]:
     """Paths below `name` that differ, `name` included. Nothing is built where all is equal, which is nearly always."""
-    if wish == live or (_empty(wish) and _empty(live)):
+    if desired == live or (_empty(desired) and _empty(live)):
         return []
-    if isinstance(wish, dict) and isinstance(live, dict | None):
-        found = _unequal_maps(wish, live or {}, name)
-    elif isinstance(wish, list) and isinstance(live, list) and len(wish) == len(live):
-        found = [p for i, (a, b) in enumerate(zip(wish, live, strict=True)) for p in _unequal(a, b, f"[{i}]", parent)]
+    if isinstance(desired, dict) and isinstance(live, dict | None):
+        found = _map_paths(desired, live or {}, name)
+    elif isinstance(desired, list) and isinstance(live, list) and len(desired) == len(live):
+        found = [p for i, (a, b) in enumerate(zip(desired, live, strict=True)) for p in _paths(a, b, f"[{i}]", parent)]
     elif name in _QUANTITIES or parent in _QUANTITIES:
-        found = [] if _is_scalar(wish) and _is_scalar(live) and is_equal(wish, live) else [""]
+        found = [] if _is_scalar(desired) and _is_scalar(live) and is_equal(desired, live) else [""]
     else:
-        found = [] if wish is None and _defaulted(name, live) else [""]
+        found = [] if desired is None and _defaulted(name, live) else [""]
     return [name + path if path.startswith("[") or not path else f"{name}.{path}" for path in found]
 
 
-def _unequal_maps(wish: Mapping[str, Any], live: Mapping[str, Any], name: str) -> list[str]:
-    found = [path for key, value in wish.items() for path in _unequal(value, live.get(key), key, name)]
-    return found + [key for key, value in live.items() if key not in wish and not _defaulted(key, value)]
+def _map_paths(desired: Mapping[str, Any], live: Mapping[str, Any], name: str) -> list[str]:
+    found = [path for key, value in desired.items() for path in _paths(value, live.get(key), key, name)]
+    return found + [key for key, value in live.items() if key not in desired and not _defaulted(key, value)]
 
 
 def _is_scalar(value: Any) -> bool:
@@ -153,7 +154,7 @@ def _is_scalar(value: Any) -> bool:
 
 
 def _defaulted(name: str, value: Any) -> bool:
-    return name in _ALLOCATED or _empty(value) or (name in _DEFAULTS and _DEFAULTS[name] == value)
+    return name in SERVER_ALLOCATED or _empty(value) or (name in _DEFAULTS and _DEFAULTS[name] == value)
 
 
 def _empty(value: Any) -> bool:
@@ -167,47 +168,47 @@ def at(obj: Any, path: str) -> Any:
     return obj
 
 
-def merged(wish: Obj, live: Obj) -> Obj:
-    """The object to replace the live one with: the wish, plus what others rightly keep in it."""
-    if wish["kind"] == "PersistentVolumeClaim":
-        return _merged_claim(wish, live)
-    result = dict(wish)
-    if wish["kind"] == "ServiceAccount":
-        result = {**live, **wish}
-    if wish["kind"] == "Certificate":
-        result["spec"] = _with(wish["spec"], live.get("spec") or {})
-    result["metadata"] = _merged_metadata(wish["metadata"], live, ())
+def merge(desired: Obj, live: Obj) -> Obj:
+    """The object to replace the live one with: the desired one, plus the fields of other clients."""
+    if desired["kind"] == "PersistentVolumeClaim":
+        return _merged_claim(desired, live)
+    result = dict(desired)
+    if desired["kind"] == "ServiceAccount":
+        result = {**live, **desired}
+    if desired["kind"] == "Certificate":
+        result["spec"] = _overlay(desired["spec"], live.get("spec") or {})
+    result["metadata"] = _merged_metadata(desired["metadata"], live, ())
     present = live.get("spec") or {}
-    chosen = {name: present[name] for name in _CHOSEN.get(wish["kind"], ()) if name in present}
+    chosen = {name: present[name] for name in ADMISSION_CHOSEN.get(desired["kind"], ()) if name in present}
     if chosen:
-        result["spec"] = {**chosen, **wish["spec"]}
-    if wish["kind"] == "Deployment":
-        template = dict(wish["spec"]["template"])
+        result["spec"] = {**chosen, **desired["spec"]}
+    if desired["kind"] == "Deployment":
+        template = dict(desired["spec"]["template"])
         template["metadata"] = _merged_metadata(template.get("metadata") or {}, live, ("spec", "template"))
-        result["spec"] = {**wish["spec"], "template": template}
+        result["spec"] = {**desired["spec"], "template": template}
     return result
 
 
-def _merged_metadata(wish: Obj, live: Obj, path: tuple[str, ...]) -> Obj:
+def _merged_metadata(desired: Obj, live: Obj, path: tuple[str, ...]) -> Obj:
     have = at(live, ".".join((*path, "metadata"))) or {}
-    result = {**{k: v for k, v in have.items() if k != "managedFields"}, **wish}
+    result = {**{k: v for k, v in have.items() if k != "managedFields"}, **desired}
     for field in ("labels", "annotations"):
-        gone = ours(live, path, field)
-        kept = {k: v for k, v in (have.get(field) or {}).items() if k not in gone}
-        result[field] = {**kept, **(wish.get(field) or {})}
-    if wish.get("ownerReferences"):
+        removed = operator_fields(live, path, field)
+        kept = {k: v for k, v in (have.get(field) or {}).items() if k not in removed}
+        result[field] = {**kept, **(desired.get(field) or {})}
+    if desired.get("ownerReferences"):
         others = [
             r for r in have.get("ownerReferences") or [] if not r.get("controller") and r.get("kind") != constants.KIND
         ]
-        result["ownerReferences"] = [*wish["ownerReferences"], *others]
+        result["ownerReferences"] = [*desired["ownerReferences"], *others]
     elif have.get("ownerReferences"):
         result["ownerReferences"] = retention.without_cryostats(have["ownerReferences"])
     return result
 
 
-def _merged_claim(wish: Obj, live: Obj) -> Obj:
+def _merged_claim(desired: Obj, live: Obj) -> Obj:
     spec = {**live["spec"], "resources": {**(live["spec"].get("resources") or {})}}
-    wanted = at(wish, "spec.resources.requests.storage")
-    if _grown(wish, live):
-        spec["resources"]["requests"] = {**(spec["resources"].get("requests") or {}), "storage": wanted}
-    return {**wish, "metadata": _merged_metadata(wish["metadata"], live, ()), "spec": spec}
+    requested = at(desired, "spec.resources.requests.storage")
+    if _grown(desired, live):
+        spec["resources"]["requests"] = {**(spec["resources"].get("requests") or {}), "storage": requested}
+    return {**desired, "metadata": _merged_metadata(desired["metadata"], live, ()), "spec": spec}

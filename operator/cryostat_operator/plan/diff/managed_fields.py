@@ -8,10 +8,10 @@ from ...api import constants
 from ..model.kinds import FIELD_MANAGER, Obj
 
 
-def ours(live: Obj, path: tuple[str, ...], field: str) -> set[str]:
+def operator_fields(live: Obj, path: tuple[str, ...], field: str) -> set[str]:
     """Keys of the labels or annotations below `path` that the operator itself set last.
 
-    `managedFields` of live objects hold our own notes alone (`cluster.cache.trimmed`).
+    `managedFields` of live objects hold our own notes alone (`trim`).
     """
     found: set[str] = set()
     for entry in live["metadata"].get("managedFields") or ():
@@ -25,13 +25,13 @@ def ours(live: Obj, path: tuple[str, ...], field: str) -> set[str]:
     return {name for name in found if not name.startswith("deployment.kubernetes.io/")}
 
 
-# Field manager of the Go operator, and of every other program that is called so: see `is_our_work`.
-_MANAGER = "manager"
-# Marks the entries of other managers in what `trimmed` returns.
+# Field manager of the Go operator, and of every other program that is called so: see `is_written_by_operator`.
+GO_OPERATOR_MANAGER = "manager"
+# Marks the entries of other managers in what `trim` returns.
 _OTHER = "other"
 
 
-def trimmed(kind: str, obj: Obj) -> Obj:
+def trim(kind: str, obj: Obj) -> Obj:
     """The parts of a live object that are compared or reported; Secret values never enter the cache."""
     metadata = {k: v for k, v in obj["metadata"].items() if k not in ("managedFields", "selfLink")}
     entries = obj["metadata"].get("managedFields") or ()
@@ -54,7 +54,7 @@ def is_written_by_operator(entry: Obj) -> bool:
         return False
     metadata = (entry.get("fieldsV1") or {}).get("f:metadata") or {}
     made = "f:ownerReferences" in metadata or f"f:{constants.LABEL_NAME}" in (metadata.get("f:labels") or {})
-    return entry.get("manager") == FIELD_MANAGER or (entry.get("manager") == _MANAGER and made)
+    return entry.get("manager") == FIELD_MANAGER or (entry.get("manager") == GO_OPERATOR_MANAGER and made)
 
 
 def _metadata_fields(entry: Obj) -> Obj | None:
@@ -102,7 +102,7 @@ def other_managers(live: Obj, path: str) -> list[str]:
     """Return the other managers that set a field or something below it, sorted.
 
     Args:
-        live: an object as `trimmed` leaves it.
+        live: an object as `trim` leaves it.
         path: dotted; list entries and what follows them are ignored.
     """
     entries = live["metadata"].get("managedFields") or ()

@@ -26,28 +26,28 @@ def ownership_of(controller: tuple[str, str] | None, key: InstanceKey, uid: str)
     return "terminating" if controller[1] == key.name else "foreign"
 
 
-def belongs_to(live: Obj, key: Key, owner: InstanceKey) -> bool:
+def belongs_to(live: Obj, key: Key, instance: InstanceKey) -> bool:
     """Whether an object was made for this Cryostat, by us or by the Go operator.
 
     The owner reference tells more than labels, which people edit. Objects that no owner reference can reach have names
     that only one Cryostat has; that will do where the Go operator sets no labels (cluster scope), elsewhere it takes
     the API server's word that one of the two operators wrote them.
     """
-    controller = controller_of(live) if key.namespace == owner.namespace else None
+    controller = controller_of(live) if key.namespace == instance.namespace else None
     if controller is not None:
-        return controller[1] == owner.name
-    mark = {constants.LABEL_NAME: owner.name, constants.LABEL_NAMESPACE: owner.namespace}
-    named = has_own_name(key, {"metadata": {"labels": mark}})
-    return instance_of(live) == owner or (named and (not key.namespace or _is_our_work(live)))
+        return controller[1] == instance.name
+    labels = {constants.LABEL_NAME: instance.name, constants.LABEL_NAMESPACE: instance.namespace}
+    has_name = has_own_name(key, {"metadata": {"labels": labels}})
+    return instance_of(live) == instance or (has_name and (not key.namespace or _is_written_by_operator(live)))
 
 
-def has_lost_labels(live: Obj, key: Key, owner: InstanceKey) -> bool:
+def has_lost_labels(live: Obj, key: Key, instance: InstanceKey) -> bool:
     """Whether we made an object, which bears a name of this Cryostat's, and somebody took mark and owner off it."""
     stripped = instance_of(live) is None and not live["metadata"].get("ownerReferences")
-    return stripped and key.namespace == owner.namespace and _is_our_work(live)
+    return stripped and key.namespace == instance.namespace and _is_written_by_operator(live)
 
 
-def _is_our_work(obj: Obj) -> bool:
+def _is_written_by_operator(obj: Obj) -> bool:
     return any(is_written_by_operator(entry) for entry in obj["metadata"].get("managedFields") or ())
 
 

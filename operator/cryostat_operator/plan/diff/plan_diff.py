@@ -1,4 +1,4 @@
-"""The auditor: what must be written so that the live objects become the wished ones, and nothing more.
+"""Computes the writes that are necessary to bring the live objects to the desired state, and nothing more.
 
 Updates replace whole objects (PUT), as the Go operator does, because only that repairs additions too: a sidecar, an
 extra key, a wider port list. What the API server fills in by itself is recognised and carried over by it.
@@ -20,7 +20,7 @@ from ..model.requests import CertificateRequest, CopyRequest, Request
 from ..model.snapshot import Snapshot
 from ..references import pod_references
 from ..tls import checks
-from .comparison import at, differences, merged
+from .comparison import at, differences, merge
 
 Verb = Literal["create", "replace", "recreate", "delete"]
 
@@ -31,7 +31,7 @@ class Change:
 
     Attributes:
         obj: what to write; None for deletions.
-        order: the content that a Secret must have; None if its data stays as it is.
+        request: the content that a Secret must have; None if its data stays as it is.
         uid: of the object to delete.
         component: name of the component that the object belongs to.
         live: the object as last observed; None if it does not exist.
@@ -41,59 +41,61 @@ class Change:
     verb: Verb
     key: Key
     obj: Obj | None = None
-    order: Request | None = None
+    request: Request | None = None
     uid: str = ""
     component: str = "core"
     live: Obj | None = None
     event: Problem | None = None
 
 
-def compare(plan: Plan, snapshot: Snapshot, uid: str) -> list[Change]:
+def diff(plan: Plan, snapshot: Snapshot, uid: str) -> list[Change]:
     """The writes that lead from the live objects to the plan; empty in a steady state.
 
     `uid` is the Cryostat's: only objects that it controls, or that bear one of its own hashed names, are ever pruned.
     """
-    actions: list[Change] = []
-    wished, requests, blocked = plan.objects, plan.requests, plan.blocked
-    for key, wish in wished.items():
-        if agrees(plan, snapshot, key) and not (
-            key in requests and _wanting(requests[key], snapshot.live[key], plan, snapshot)
+    changes: list[Change] = []
+    requests, blocked = plan.requests, plan.blocked
+    for key, desired in plan.objects.items():
+        if is_in_sync(plan, snapshot, key) and not (
+            key in requests and _needs_content(requests[key], snapshot.live[key], plan, snapshot)
         ):
             continue
-        action = _write(key, wish, snapshot.live.get(key), requests.get(key), plan, snapshot)
-        if action:
-            actions.append(action)
-    delete = {key for part in plan.components for key in part.delete}
+        change = _write(key, desired, snapshot.live.get(key), requests.get(key), plan, snapshot)
+        if change:
+            changes.append(change)
+    delete = {key for component in plan.components for key in component.delete}
     for key in snapshot.live:
-        unwanted = key not in wished and key not in blocked and is_prunable(key, snapshot.live[key], uid)
-        if (unwanted and not _looked_after(key, snapshot.live[key], snapshot)) or key in delete:
-            actions.append(Change("delete", key, uid=snapshot.live[key]["metadata"]["uid"]))
+        unwanted = key not in plan.objects and key not in blocked and is_prunable(key, snapshot.live[key], uid)
+        if (unwanted and not _is_kept_by_cert_manager(key, snapshot.live[key], snapshot)) or key in delete:
+            changes.append(Change("delete", key, uid=snapshot.live[key]["metadata"]["uid"]))
     return [
         replace(
-            action,
-            component=component_of(plan, action.key),
-            live=snapshot.live.get(action.key),
-            event=news(action, snapshot),
+            change,
+            component=component_of(plan, change.key),
+            live=snapshot.live.get(change.key),
+            event=_change_event(change, snapshot),
         )
-        for action in actions
+        for change in changes
     ]
 
 
-def agrees(plan: Plan, snapshot: Snapshot, key: Key) -> bool:
-    """Whether a live object is known to be as wished, because neither changed since that was found."""
-    return key in snapshot.in_sync and snapshot.in_sync[key] == plan.digests.get(key)
+def is_in_sync(plan: Plan, snapshot: Snapshot, key: Key) -> bool:
+    """Whether a live object is known to be as desired, because neither changed since that was found."""
+    return key in snapshot.in_sync and snapshot.in_sync[key] == plan.spec_hashes.get(key)
 
 
-def agreed(plan: Plan, snapshot: Snapshot, actions: Iterable[Change]) -> dict[Key, bytes]:
-    """Digests of the wishes that live objects fulfil, `actions` being all that `compare` found to do."""
-    undone = {action.key for action in actions}
+def in_sync(plan: Plan, snapshot: Snapshot, changes: Iterable[Change]) -> dict[Key, bytes]:
+    """Spec hashes of the desired objects that live objects match. `changes` is the result of `diff`."""
+    undone = {change.key for change in changes}
     found = (
-        key for key in plan.objects if key in snapshot.live and key not in undone and not agrees(plan, snapshot, key)
+        key
+        for key in plan.objects
+        if key in snapshot.live and key not in undone and not is_in_sync(plan, snapshot, key)
     )
-    return {key: plan.digests[key] for key in found if "deletionTimestamp" not in snapshot.live[key]["metadata"]}
+    return {key: plan.spec_hashes[key] for key in found if "deletionTimestamp" not in snapshot.live[key]["metadata"]}
 
 
-def possible(actions: Iterable[Change], plan: Plan, snapshot: Snapshot) -> list[Change]:
+def ready(changes: Iterable[Change], plan: Plan, snapshot: Snapshot) -> list[Change]:
     """Writes of objects that lack nothing of what they use by name.
 
     A pod must not start with somebody else's ConfigMap, account or volume that only bears the name of ours, a binding
@@ -101,13 +103,17 @@ def possible(actions: Iterable[Change], plan: Plan, snapshot: Snapshot) -> list[
 
     A copy follows once its source is written.
     """
-    actions = list(actions)
-    written = {action.key for action in actions}
-    settled = [a for a in actions if not (isinstance(a.order, CopyRequest) and a.order.source in written)]
-    return [a for a in settled if not a.obj or all(k in snapshot.live or k not in plan.objects for k in _used(a.obj))]
+    changes = list(changes)
+    written = {change.key for change in changes}
+    settled = [a for a in changes if not (isinstance(a.request, CopyRequest) and a.request.source in written)]
+    return [
+        a
+        for a in settled
+        if not a.obj or all(k in snapshot.live or k not in plan.objects for k in _used_objects(a.obj))
+    ]
 
 
-def _used(obj: Obj) -> Iterator[Key]:
+def _used_objects(obj: Obj) -> Iterator[Key]:
     """Objects of the same plan that an object uses by name."""
     namespace, spec = obj["metadata"].get("namespace") or "", obj.get("spec") or {}
     if obj["kind"] == "Deployment":
@@ -122,27 +128,27 @@ def _used(obj: Obj) -> Iterator[Key]:
         yield Key("Service", namespace, spec["to"]["name"])
 
 
-def news(action: Change, before: Snapshot) -> Problem | None:
+def _change_event(change: Change, before: Snapshot) -> Problem | None:
     """What people should hear of a write that went through."""
-    if action.key.kind == "Secret":
-        return _agents_certificate(action, before)
-    live = before.live.get(action.key)
-    if action.key.kind != "Route" or not live or not action.obj:
+    if change.key.kind == "Secret":
+        return _agents_certificate(change, before)
+    live = before.live.get(change.key)
+    if change.key.kind != "Route" or not live or not change.obj:
         return None
-    old, new = live["spec"].get("host"), action.obj["spec"].get("host")
+    old, new = live["spec"].get("host"), change.obj["spec"].get("host")
     if not old or not new or old == new:
         return None
-    message = f"Route {action.key.name} moved from {old} to {new}."
+    message = f"Route {change.key.name} moved from {old} to {new}."
     return Problem("exposure", Reason.ROUTE_HOST_CHANGED, message)
 
 
-def _agents_certificate(action: Change, before: Snapshot) -> Problem | None:
+def _agents_certificate(change: Change, before: Snapshot) -> Problem | None:
     """Running agents keep the certificate that they found when their JVM started."""
-    key, old = action.key, before.certificates.get(action.key)
-    labels = (action.obj or {"metadata": {}})["metadata"].get("labels") or {}
+    key, old = change.key, before.certificates.get(change.key)
+    labels = (change.obj or {"metadata": {}})["metadata"].get("labels") or {}
     name, namespace = labels.get(constants.LABEL_NAME, ""), labels.get(constants.LABEL_NAMESPACE, "")
     if (
-        not action.order
+        not change.request
         or not old
         or not old.key_matches
         or key.name != names.agent_certificate(namespace, name, key.namespace)
@@ -155,12 +161,12 @@ def _agents_certificate(action: Change, before: Snapshot) -> Problem | None:
     return Problem("tls", Reason.AGENT_CERTIFICATE_RENEWED, message)
 
 
-def pending(plan: Plan, snapshot: Snapshot) -> list[Problem]:
-    """Wished objects that exist, but only until they are gone."""
-    doubtful = (key for key in plan.objects if key in snapshot.live and not agrees(plan, snapshot, key))
-    going = {key for key in doubtful if "deletionTimestamp" in snapshot.live[key]["metadata"]}
+def terminating(plan: Plan, snapshot: Snapshot) -> list[Problem]:
+    """Problems of desired objects whose live object is being deleted."""
+    doubtful = (key for key in plan.objects if key in snapshot.live and not is_in_sync(plan, snapshot, key))
+    deleted = {key for key in doubtful if "deletionTimestamp" in snapshot.live[key]["metadata"]}
     found = []
-    for key in sorted(going | snapshot.leaving & set(plan.objects)):
+    for key in sorted(deleted | snapshot.terminating & set(plan.objects)):
         finalizers = ", ".join((snapshot.live.get(key) or {"metadata": {}})["metadata"].get("finalizers") or ())
         waits = f"; finalizers: {finalizers}" if finalizers else ""
         message = f"{key} is being deleted and is made again afterwards{waits}."
@@ -169,20 +175,20 @@ def pending(plan: Plan, snapshot: Snapshot) -> list[Problem]:
 
 
 def _write(
-    key: Key, wish: Obj, live: Obj | None, order: Request | None, plan: Plan, snapshot: Snapshot
+    key: Key, desired: Obj, live: Obj | None, request: Request | None, plan: Plan, snapshot: Snapshot
 ) -> Change | None:
     if live is None:
-        return None if key in snapshot.leaving else Change("create", key, wish, order)
+        return None if key in snapshot.terminating else Change("create", key, desired, request)
     if "deletionTimestamp" in live["metadata"]:
         return None  # its DELETED event enqueues the instance
     if PARTIAL in live:
         return None  # what was not read cannot be compared
-    fixed = (path for path in KINDS[key.kind].immutable if at(wish, path) is not None)
-    if any(at(wish, path) != at(live, path) for path in fixed) or _headless(wish) != _headless(live):
-        return Change("recreate", key, wish, order, live["metadata"]["uid"])
-    wanting = order is not None and _wanting(order, live, plan, snapshot)
-    if wanting or differences(wish, live):
-        return Change("replace", key, merged(wish, live), order if wanting else None)
+    fixed = (path for path in KINDS[key.kind].immutable if at(desired, path) is not None)
+    if any(at(desired, path) != at(live, path) for path in fixed) or _headless(desired) != _headless(live):
+        return Change("recreate", key, desired, request, live["metadata"]["uid"])
+    needs_content = request is not None and _needs_content(request, live, plan, snapshot)
+    if needs_content or differences(desired, live):
+        return Change("replace", key, merge(desired, live), request if needs_content else None)
     return None
 
 
@@ -191,13 +197,13 @@ def _headless(obj: Obj) -> bool:
     return bool(obj["kind"] == "Service" and obj["spec"].get("clusterIP") == "None")
 
 
-def _wanting(order: Request, live: Obj, plan: Plan, snapshot: Snapshot) -> bool:
-    """Whether a Secret lacks content that was ordered, or has other content."""
-    if isinstance(order, CertificateRequest):
-        return checks.reissue_reason(order, snapshot.certificates, live) is not None
-    if isinstance(order, CopyRequest):
-        return checks.copy_differs(order, snapshot.certificates)
-    return order.key in plan.incomplete_secrets
+def _needs_content(request: Request, live: Obj, plan: Plan, snapshot: Snapshot) -> bool:
+    """Whether a Secret lacks content that was requested, or has other content."""
+    if isinstance(request, CertificateRequest):
+        return checks.reissue_reason(request, snapshot.certificates, live) is not None
+    if isinstance(request, CopyRequest):
+        return checks.copy_differs(request, snapshot.certificates)
+    return request.key in plan.incomplete_secrets
 
 
 def is_prunable(key: Key, live: Obj, uid: str) -> bool:
@@ -205,7 +211,7 @@ def is_prunable(key: Key, live: Obj, uid: str) -> bool:
     if KINDS[key.kind].retained or "deletionTimestamp" in live["metadata"]:
         return False
     if key.kind == "Secret" and live.get("immutable"):
-        return False  # the keys of a database outlive the wish for them
+        return False  # the keys of a database outlive the request for them
     references = live["metadata"].get("ownerReferences") or []
     if any(r.get("kind") == "Certificate" and r.get("controller") for r in references):
         return bool(uid) and _issued_for(key, live)  # without our Cryostat its Certificate goes, and takes it along
@@ -223,7 +229,7 @@ def _issued_for(key: Key, live: Obj) -> bool:
     )
 
 
-def _looked_after(key: Key, live: Obj, snapshot: Snapshot) -> bool:
+def _is_kept_by_cert_manager(key: Key, live: Obj, snapshot: Snapshot) -> bool:
     """Whether cert-manager still would make a Secret anew that is deleted."""
     certificate = (live["metadata"].get("annotations") or {}).get(constants.ANNOTATION_CERTIFICATE) or ""
     return key.kind == "Secret" and Key("Certificate", key.namespace, certificate) in snapshot.live

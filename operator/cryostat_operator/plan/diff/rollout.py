@@ -35,60 +35,69 @@ def _earlier(name: str) -> tuple[str, str]:
     return f"{name}-database", f"{name}-storage"
 
 
-def in_order(instance: Instance, parts: tuple[ComponentPlan, ...]) -> tuple[ComponentPlan, ...]:
+def hold_for_rollout(instance: Instance, components: tuple[ComponentPlan, ...]) -> tuple[ComponentPlan, ...]:
     """Hold the application back while database or storage restart with a new version of a Secret that it uses, too.
 
     A Deployment whose rollout is stuck stops to progress after ten minutes, and holds nothing back then. A change of
     the spec, or of Secrets that only the application uses, is not held back.
     """
-    wished = {obj["metadata"]["name"]: obj for part in parts for obj in part.objects if obj["kind"] == "Deployment"}
-    live, wish = instance.live("Deployment", instance.name), wished.get(instance.name)
-    if live is None or wish is None or set(_unlike(instance, wish, live)) != {_HASH, _SHARED_HASH}:
-        return parts
-    busy = [name for name in _earlier(instance.name) if _under_way(instance, name, wished)]
+    deployments = {
+        obj["metadata"]["name"]: obj
+        for component in components
+        for obj in component.objects
+        if obj["kind"] == "Deployment"
+    }
+    live, desired = instance.live("Deployment", instance.name), deployments.get(instance.name)
+    if live is None or desired is None or set(_differences(instance, desired, live)) != {_HASH, _SHARED_HASH}:
+        return components
+    busy = [name for name in _earlier(instance.name) if _is_rolling_out(instance, name, deployments)]
     if not busy:
-        return parts
+        return components
     message = f"Deployment {instance.name} gets its new Secrets when {' and '.join(busy)} run with theirs."
     key = Key("Deployment", instance.namespace, instance.name)
     held = Blocked(key, Problem("core", Reason.ROLLING_IN_ORDER, message))
-    return tuple(_without(part, wish, held) if wish in part.objects else part for part in parts)
+    return tuple(
+        _without(component, desired, held) if desired in component.objects else component for component in components
+    )
 
 
-def has_rolled_out(instance: Instance, name: str, desired: Mapping[str, Obj]) -> bool:
+def has_rolled_out(instance: Instance, name: str, deployments: Mapping[str, Obj]) -> bool:
     """Whether a Deployment is as desired, and available with nothing but pods of that form.
 
     Args:
-        desired: the desired Deployments by name.
+        deployments: the desired Deployments by name.
     """
-    live, wish = instance.live("Deployment", name), desired.get(name)
-    if live is None or wish is None or _under_way(instance, name, desired):
+    live, desired = instance.live("Deployment", name), deployments.get(name)
+    if live is None or desired is None or _is_rolling_out(instance, name, deployments):
         return False
     conditions = (live.get("status") or {}).get("conditions") or ()
     states = {condition.get("type"): condition.get("status") for condition in conditions}
     return states.get("Available") == "True" and states.get("Progressing") == "True"
 
 
-def _unlike(instance: Instance, wish: Obj, live: Obj) -> list[str]:
-    key = key_of(wish)
-    known = key in instance.snapshot.in_sync and instance.snapshot.in_sync[key] == spec_hash_of(wish)
-    return [] if known else differences(wish, live)
+def _differences(instance: Instance, desired: Obj, live: Obj) -> list[str]:
+    key = key_of(desired)
+    known = key in instance.snapshot.in_sync and instance.snapshot.in_sync[key] == spec_hash_of(desired)
+    return [] if known else differences(desired, live)
 
 
-def _under_way(instance: Instance, name: str, wished: Mapping[str, Obj]) -> bool:
-    live, wish = instance.live("Deployment", name), wished.get(name)
-    if live is None or wish is None:
+def _is_rolling_out(instance: Instance, name: str, deployments: Mapping[str, Obj]) -> bool:
+    live, desired = instance.live("Deployment", name), deployments.get(name)
+    if live is None or desired is None:
         return False
     status = live.get("status") or {}
-    if _unlike(instance, wish, live) or status.get("observedGeneration", 0) < live["metadata"].get("generation", 0):
+    if _differences(instance, desired, live) or status.get("observedGeneration", 0) < live["metadata"].get(
+        "generation", 0
+    ):
         return True
     progress: Obj = next((c for c in status.get("conditions") or () if c.get("type") == "Progressing"), {})
     if progress.get("status") != "True":
         return False
     # Between the old pod's end and the new one's beginning, the condition may still tell of the rollout before.
     running = min(status.get("updatedReplicas") or 0, status.get("availableReplicas") or 0)
-    return progress.get("reason") != _DONE or running < wish["spec"].get("replicas", 1)
+    return progress.get("reason") != _DONE or running < desired["spec"].get("replicas", 1)
 
 
-def _without(part: ComponentPlan, wish: Obj, held: Blocked) -> ComponentPlan:
-    objects = tuple(obj for obj in part.objects if obj is not wish)
-    return replace(part, objects=objects, blocked=(*part.blocked, held))
+def _without(component: ComponentPlan, desired: Obj, held: Blocked) -> ComponentPlan:
+    objects = tuple(obj for obj in component.objects if obj is not desired)
+    return replace(component, objects=objects, blocked=(*component.blocked, held))

@@ -20,7 +20,7 @@ def teardown(key: InstanceKey, live: Mapping[Key, Obj], annotations: Mapping[str
         live: objects with the ownership labels of the Cryostat.
         annotations: of the Cryostat.
     """
-    return [*_deletions(live), *(_releases(key, live) if retention.asked(annotations) else ())]
+    return [*_deletions(live), *(_releases(key, live) if retention.is_requested(annotations) else ())]
 
 
 def _deletions(live: Mapping[Key, Obj]) -> list[Change]:
@@ -31,4 +31,4 @@ def _deletions(live: Mapping[Key, Obj]) -> list[Change]:
 
 def _releases(key: InstanceKey, live: Mapping[Key, Obj]) -> list[Change]:
     data = {k: obj for k, obj in live.items() if retention.holds_data(k, key.name) and not retention.is_released(obj)}
-    return [Change("replace", k, retention.released(obj)) for k, obj in data.items()]
+    return [Change("replace", k, retention.release(obj)) for k, obj in data.items()]

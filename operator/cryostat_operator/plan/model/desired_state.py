@@ -83,7 +83,7 @@ class Plan:
         return {key_of(obj): obj for component in self.components for obj in component.objects}
 
     @cached_property
-    def digests(self) -> dict[Key, bytes]:
+    def spec_hashes(self) -> dict[Key, bytes]:
         return {key: spec_hash_of(obj) for key, obj in self.objects.items()}
 
     @cached_property

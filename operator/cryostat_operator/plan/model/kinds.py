@@ -33,9 +33,9 @@ def key_of(obj: Obj) -> Key:
     return Key(obj["kind"], metadata.get("namespace") or "", metadata["name"])
 
 
-def spec_hash_of(wish: Obj) -> bytes:
-    """What tells one wish for an object from another."""
-    return hashlib.blake2b(orjson.dumps(wish), digest_size=16).digest()
+def spec_hash_of(obj: Obj) -> bytes:
+    """Return a hash of a desired object."""
+    return hashlib.blake2b(orjson.dumps(obj), digest_size=16).digest()
 
 
 _ALL = ("get", "list", "watch", "create", "update", "delete")

@@ -31,13 +31,13 @@ ValueSource = str | RandomValue | HtpasswdValue
 class SecretRequest:
     """Keys that a Secret of ours must have; values are minted by the shell, once, and never pass through a plan.
 
-    `restores` says that data which these keys belong to exists: a Secret that bears the name but no mark of ours is
+    `restore_only` says that data which these keys belong to exists: a Secret that bears the name but no mark of ours is
     what somebody put back, and is taken for it.
     """
 
     key: Key
     values: Mapping[str, ValueSource]
-    restores: bool = False
+    restore_only: bool = False
 
     @property
     def keys(self) -> frozenset[str]:
@@ -71,7 +71,7 @@ class CertificateRequest:
         stores = ("keystore.p12", "truststore.p12") if self.password else ()
         return frozenset(("tls.crt", "tls.key", "ca.crt", *stores))
 
-    restores = False
+    restore_only = False
 
 
 @dataclass(frozen=True)
@@ -81,7 +81,7 @@ class CopyRequest:
     key: Key
     source: Key
     values: Mapping[str, str]
-    restores = False
+    restore_only = False
 
     @property
     def keys(self) -> frozenset[str]:

@@ -39,7 +39,7 @@ class NamespaceState:
 
 @dataclass(frozen=True)
 class Snapshot:
-    """What was observed before a plan is drawn.
+    """The observed state of one instance and of the cluster around it.
 
     Attributes:
         openshift: whether the cluster is treated as OpenShift.
@@ -48,12 +48,12 @@ class Snapshot:
         namespaces: existing namespaces; one that is asked for and not here does not exist.
         data: (kind, name) of Secrets and ConfigMaps in the install namespace; None means looked for and not there,
             a missing entry means not looked for yet.
-        live: objects that carry the mark of this Cryostat, as last seen.
-        agreements: digests of the wishes (see `Plan.digests`) that live objects were found to fulfil, as they are now.
-        leaving: objects of an earlier Cryostat of the same name, which are being garbage-collected.
+        live: objects with the ownership labels of this Cryostat, as last observed.
+        in_sync: spec hashes (see `Plan.spec_hashes`) of desired objects that the live objects were found to match.
+        terminating: objects of an earlier Cryostat of the same name, which are being garbage-collected.
         api_server: addresses of the API server's endpoints, sorted.
-        certificates: what is public of the Secrets with a certificate that carry the mark of this Cryostat.
-        ca_certificate: public certificates (PEM) of the instance's own authority, once there is one.
+        certificates: public parts of the Secrets with a certificate and the ownership labels of this Cryostat.
+        ca_certificate: public certificates (PEM) of the instance's own CA; None until it is created.
     """
 
     openshift: bool = False
@@ -65,7 +65,7 @@ class Snapshot:
     certificates: Mapping[Key, CertificateInfo] = field(default_factory=dict)
     ca_certificate: str | None = None
     in_sync: Mapping[Key, bytes] = field(default_factory=dict)
-    leaving: frozenset[Key] = frozenset()
+    terminating: frozenset[Key] = frozenset()
     authentication_type: str = ""
 
     def serves(self, kind: str) -> bool:

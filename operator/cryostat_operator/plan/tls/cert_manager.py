@@ -129,7 +129,7 @@ def _certificate(instance: Instance, name: str, secret: str, issuer_name: str, f
             # The default values, set explicitly because the defaults differ between releases.
             "issuerRef": {"name": issuer_name, "kind": "Issuer", "group": KINDS["Issuer"].group},
             # Ownership labels: the operator watches the Secret, and finds it when its Certificate no longer exists.
-            "secretTemplate": {"labels": instance.mark},
+            "secretTemplate": {"labels": instance.ownership_labels},
         }
     }
 

@@ -9,7 +9,7 @@ import pytest
 
 from cryostat_operator.plan.components.exposure import application_url
 from cryostat_operator.plan.components.ingress import backend_note
-from cryostat_operator.plan.conditions import Report, status_of
+from cryostat_operator.plan.conditions import Report, status_for
 from cryostat_operator.plan.model import names
 from cryostat_operator.plan.model.kinds import KINDS, Key
 from tests.unit.cluster_state import NAME, NAMESPACE, ClusterState, changes, cryostat, find, names_of, reasons, settled
@@ -242,7 +242,7 @@ def test_what_is_left_to_the_user_is_said(spec: dict[str, Any], expected: str) -
 
 def test_the_condition_says_what_is_left_to_the_user() -> None:
     state = settled(TLS | with_class("kong"))
-    conditions = {c["type"]: c for c in status_of(state.instance, state.plan, Report(), "now")["conditions"]}
+    conditions = {c["type"]: c for c in status_for(state.instance, state.plan, Report(), "now")["conditions"]}
     assert conditions["Exposed"]["message"] == (
         "The application is served at http://jfr.example.com. The operator does not know the controller of "
         "IngressClass kong: it must call Service sample by HTTPS, which an annotation of that controller in "

@@ -5,7 +5,13 @@ from __future__ import annotations
 from typing import Any
 
 from cryostat_operator.api import constants
-from cryostat_operator.plan.diff.managed_fields import is_written_by_operator, other_managers, ours, scaled_by, trimmed
+from cryostat_operator.plan.diff.managed_fields import (
+    is_written_by_operator,
+    operator_fields,
+    other_managers,
+    scaled_by,
+    trim,
+)
 
 REPLICAS: dict[str, Any] = {"f:spec": {"f:replicas": {}}}
 AUTOSCALER = {"manager": "kube-controller-manager", "subresource": "scale", "fieldsV1": REPLICAS}
@@ -24,23 +30,23 @@ OWN = {
 
 
 def live(*entries: dict[str, Any]) -> dict[str, Any]:
-    return trimmed("Deployment", {"metadata": {"name": "x", "selfLink": "/x", "managedFields": list(entries)}})
+    return trim("Deployment", {"metadata": {"name": "x", "selfLink": "/x", "managedFields": list(entries)}})
 
 
 def test_labels_and_annotations_of_the_operator_are_known() -> None:
     obj = live(OWN, AUTOSCALER, RESTART, STATUS)
-    assert ours(obj, (), "labels") == {"a"}
-    assert ours(obj, ("spec", "template"), "annotations") == {"hash"}
-    assert ours(obj, (), "annotations") == set()
+    assert operator_fields(obj, (), "labels") == {"a"}
+    assert operator_fields(obj, ("spec", "template"), "annotations") == {"hash"}
+    assert operator_fields(obj, (), "annotations") == set()
 
 
 def test_the_revision_of_a_deployment_is_never_the_operators() -> None:
     revision: dict[str, Any] = {"f:annotations": {"f:deployment.kubernetes.io/revision": {}}}
-    assert ours(live({**OWN, "fieldsV1": {"f:metadata": revision}}), (), "annotations") == set()
+    assert operator_fields(live({**OWN, "fieldsV1": {"f:metadata": revision}}), (), "annotations") == set()
 
 
 def test_values_of_secrets_and_the_status_of_others_are_not_kept() -> None:
-    obj = trimmed("Secret", {"data": {"a": "Yg=="}, "metadata": {"name": "x", "managedFields": [STATUS]}})
+    obj = trim("Secret", {"data": {"a": "Yg=="}, "metadata": {"name": "x", "managedFields": [STATUS]}})
     assert "data" not in obj
     assert obj["metadata"] == {"name": "x", "managedFields": []}
 

@@ -9,9 +9,9 @@ import pytest
 
 from cryostat_operator.api import constants
 from cryostat_operator.plan.assumed import assumed_certificate
-from cryostat_operator.plan.conditions import Report, status_of
+from cryostat_operator.plan.conditions import Report, status_for
 from cryostat_operator.plan.diff.comparison import differences
-from cryostat_operator.plan.diff.plan_diff import compare, possible
+from cryostat_operator.plan.diff.plan_diff import diff, ready
 from cryostat_operator.plan.model import names
 from cryostat_operator.plan.model.certificates import CertificateInfo
 from cryostat_operator.plan.model.desired_state import Plan
@@ -42,7 +42,7 @@ def leaf(state: ClusterState, suffix: str = "database-tls") -> Key:
 
 
 def tls_reason(state: ClusterState) -> tuple[str, str]:
-    conditions = status_of(state.instance, state.plan, Report(), "now")["conditions"]
+    conditions = status_for(state.instance, state.plan, Report(), "now")["conditions"]
     found = next(c for c in conditions if c["type"] == "TLSSetupComplete")
     return found["status"], found["reason"]
 
@@ -95,7 +95,7 @@ def test_a_settled_world_needs_no_writes() -> None:
             for reference in obj["metadata"].get("ownerReferences", ()):
                 if reference["kind"] == "Certificate":
                     reference["uid"] = "u"
-        actions = compare(settled.plan, settled.snapshot, UID)
+        actions = diff(settled.plan, settled.snapshot, UID)
         assert [action for action in actions if action.key.kind not in ("ConfigMap", "Deployment")] == []
 
 
@@ -129,7 +129,7 @@ def test_copies_of_a_former_target_are_deleted() -> None:
         settled.snapshot, live={key: with_uid(obj) for key, obj in settled.snapshot.live.items()}
     )
     settled.with_spec({"targetNamespaces": [NAMESPACE]})
-    deleted = {action.key for action in compare(settled.plan, settled.snapshot, UID) if action.verb == "delete"}
+    deleted = {action.key for action in diff(settled.plan, settled.snapshot, UID) if action.verb == "delete"}
     source = replace_namespace(copy_of_agent, NAMESPACE)
     assert deleted >= {copy_of_agent, source, Key("Secret", "apps", CA.name)}
 
@@ -221,8 +221,8 @@ def test_a_copy_follows_its_source_and_is_not_made_of_the_former_one() -> None:
     copied = Key("Secret", "apps", CA.name)
 
     def written() -> set[Key]:
-        actions = compare(settled.plan, settled.snapshot, UID)
-        return {action.key for action in possible(actions, settled.plan, settled.snapshot)} & {CA, copied}
+        actions = diff(settled.plan, settled.snapshot, UID)
+        return {action.key for action in ready(actions, settled.plan, settled.snapshot)} & {CA, copied}
 
     settled.with_certificates({CA: replace(changed, renewal_due=True)})
     assert written() == {CA}
@@ -351,7 +351,7 @@ def test_certificates_of_a_lost_authority_are_discarded() -> None:
     settled.snapshot = replace(
         settled.snapshot, live={key: with_uid(obj) for key, obj in settled.snapshot.live.items()}
     )
-    deleted = {action.key for action in compare(settled.plan, settled.snapshot, UID) if action.verb == "delete"}
+    deleted = {action.key for action in diff(settled.plan, settled.snapshot, UID) if action.verb == "delete"}
     assert len(deleted) == 6
     assert CA not in deleted
 
