@@ -140,6 +140,7 @@ def test_a_finalizer_of_others_on_the_cryostat_is_theirs(scenario: Scenario) -> 
     scenario.api.delete(cr)
     eventually(lambda: scenario.now(cr)["metadata"]["finalizers"] == hold, what="ours is gone")
     scenario.nothing_left(cr)
+    scenario.wait_for_reason(cr, "Deleting", "finalizers example.com/hold")
     mark = scenario.plane.audit_mark()
     for obj in scenario.owned_objects(cr):
         scenario.annotate(obj, nudge="1")
@@ -180,6 +181,7 @@ def test_a_deletion_that_is_refused_is_told_and_tried_again(scenario: Scenario) 
     eventually(lambda: scenario.events(cr, "DeletionBlocked"), what="it is told")
     assert "bindings stay" in scenario.events(cr, "DeletionBlocked")[0]["message"]
     assert constants.FINALIZER in scenario.now(cr)["metadata"]["finalizers"]
+    scenario.wait_for_reason(cr, "DeletionBlocked", "bindings stay")
     scenario.api.delete(binding)
     scenario.gone(cr)
     scenario.nothing_left(cr)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import time
 from collections.abc import Awaitable, Callable, Mapping
 
 from ..api import constants
@@ -12,7 +13,10 @@ from ..metrics import Metrics
 from ..observe.cryostats import CryostatStore
 from ..plan.diff.teardown import teardown
 from ..plan.model.kinds import InstanceKey, Key, Obj, resource_path
+from ..plan.model.messages import all_of, message, quoted
 from ..plan.model.problems import Problem
+from ..plan.model.reasons import Reason
+from ..plan.pod_failures import LASTING_SECONDS, seconds
 from .adoption import Adoption
 from .applier import Applier
 from .results import Outcome
@@ -74,10 +78,18 @@ class Finalizer:
             body: the Cryostat, which has a deletion timestamp.
 
         Raises:
-            ApiError: the finalizer could not be removed, or the API server does not answer.
+            ApiError: the Cryostat does not exist any more, or the API server does not answer.
         """
-        if not self.is_set(body):
-            return Result()
+        try:
+            return await self._finalize(key, body) if self.is_set(body) else await self._wait_for_others(body)
+        except ApiError as error:
+            if isinstance(error, ApiUnavailable) or error.is_not_found(constants.PLURAL):
+                raise
+            logger.warning("Deletion failed, retrying: %s", error.message)
+            await self._report(body, [_blocked_by(error)])
+            return Result(failed=True)
+
+    async def _finalize(self, key: InstanceKey, body: Obj) -> Result:
         await self._adopt(key, body)
         live = await self._live_objects(key)
         changes = teardown(key, live, body["metadata"].get("annotations"))
@@ -86,10 +98,11 @@ class Finalizer:
         if refused:
             await self._report_blocked(body, refused)
             return Result(failed=True)
+        if not await self._remove(body):
+            return Result(failed=True)
         uid = body["metadata"]["uid"]
         self._status.forget(uid)
         self._adoption.forget(uid)
-        await self._remove(body)
         return Result()
 
     async def _adopt(self, key: InstanceKey, body: Obj) -> None:
@@ -101,6 +114,21 @@ class Finalizer:
         except ApiError as error:
             logger.warning("Objects of the Go operator could not be adopted and may remain: %s", error.message)
 
+    async def _wait_for_others(self, body: Obj) -> Result:
+        """Report which finalizers of other controllers keep the Cryostat; after a minute they are a problem."""
+        finalizers = ", ".join(body["metadata"].get("finalizers") or ())
+        lasts_from = (seconds(body["metadata"]["deletionTimestamp"]) or 0.0) + LASTING_SECONDS
+        remaining = lasts_from - time.time()
+        text = message(
+            "The Cryostat",
+            "is being deleted",
+            cause=f"the operator has finished, and other controllers have not removed the finalizers {finalizers}",
+            remedy="Check these controllers" if remaining <= 0 else "",
+        )
+        reason = Reason.DELETION_BLOCKED if remaining <= 0 else Reason.DELETING
+        await self._report(body, [Problem("core", reason, text, dedup_key=finalizers)])
+        return Result(remaining if remaining > 0 else None)
+
     async def _report_blocked(self, body: Obj, refused: list[Outcome]) -> None:
         problems = []
         for outcome in refused:
@@ -108,33 +136,48 @@ class Finalizer:
                 continue
             self._metrics.errors.labels(outcome.problem.reason).inc()
             if outcome.is_lasting_refusal:
-                problem = Problem(
-                    "core", "DeletionBlocked", outcome.problem.message, dedup_key=outcome.problem.dedup_key
+                text = message(
+                    str(outcome.change.key),
+                    "cannot be deleted",
+                    cause=quoted(outcome.problem.message.removeprefix(f"{outcome.change.key}: ")),
+                    remedy="Remove what refuses it; the operator tries again by itself",
                 )
-                problems.append(problem)
-        await self._status.record(body, problems)
+                problems.append(Problem("core", Reason.DELETION_BLOCKED, text, dedup_key=outcome.problem.dedup_key))
+        await self._report(body, problems)
 
-    async def _remove(self, body: Obj) -> None:
+    async def _report(self, body: Obj, problems: list[Problem]) -> None:
+        """Record an event for each problem that a user has to solve, and write why the Cryostat still exists."""
+        if not problems:
+            return
+        actionable = [problem for problem in problems if problem.actionable]
+        if actionable:
+            await self._status.record(body, actionable)
+        first = problems[0]
+        await self._status.write_deleting(body, first.reason, all_of([problem.message for problem in problems]))
+
+    async def _remove(self, body: Obj) -> bool:
+        """Remove the finalizer; False if the next run succeeds without an action of a user.
+
+        Raises:
+            ApiError: the API server refuses it.
+        """
         index = body["metadata"]["finalizers"].index(constants.FINALIZER)
         path = f"{_PATH}/{index}"
         test = {"op": "test", "path": path, "value": constants.FINALIZER}
         try:
             await self._patch(body, [test, {"op": "remove", "path": path}])
         except ApiError as error:
-            if error.status == 422:
-                await self._handle_invalid(body, error)
-            raise
-
-    async def _handle_invalid(self, body: Obj, error: ApiError) -> None:
-        """The Cryostat is older than a rule of the schema, or its finalizers have changed.
-
-        Rules about names do not apply to objects that have a status. Without one, a Cryostat with such a name could
-        not be changed, and its finalizer never removed; the next run succeeds.
-        """
-        if not body.get("status"):
+            if error.status != 422:
+                raise
+            # The Cryostat is older than a rule of the schema, or its finalizers have changed.
+            if body.get("status"):
+                if "finalizers" in error.message:
+                    return False
+                raise
+            # Rules about names do not apply to objects that have a status.
             await self._status.patch(body, {"observedGeneration": body["metadata"].get("generation", 0)})
-        elif "finalizers" not in error.message:
-            await self._status.record(body, [Problem("core", "DeletionBlocked", error.message)])
+            return False
+        return True
 
     async def _patch(self, body: Obj, patch: list[Obj]) -> Obj:
         metadata = body["metadata"]
@@ -147,3 +190,16 @@ class Finalizer:
 def _is_not_served(outcome: Outcome) -> bool:
     """Whether the kind is no longer served: its objects are gone."""
     return outcome.problem is not None and outcome.problem.reason == "ApiNotServed"
+
+
+def _blocked_by(error: ApiError) -> Problem:
+    """The problem of a deletion that fails because of a refused request."""
+    is_webhook = "calling webhook" in error.message  # no cause says so
+    remedy = "Make that webhook answer or delete its configuration" if is_webhook else "Remove what refuses it"
+    text = message(
+        f"The finalizer {constants.FINALIZER}",
+        "cannot be removed",
+        cause=quoted(error.message),
+        remedy=f"{remedy}; the operator tries again by itself",
+    )
+    return Problem("core", Reason.DELETION_BLOCKED, text, dedup_key="finalizer")

@@ -62,6 +62,13 @@ class StatusWriter:
         await self.record(body, [problem])
         await self.patch(body, {**status, **failed})
 
+    async def write_deleting(self, body: Obj, reason: str, message: str) -> None:
+        """Leave `Ready` as the only condition of a Cryostat that is being deleted: the others are not observed."""
+        status = {**(body.get("status") or {}), "applicationUrl": ""}
+        previous = [each for each in status.get("conditions") or [] if each.get("type") == "Ready"]
+        deleting = failure_status(body["metadata"].get("generation", 0), (reason, message), previous, now())
+        await self.patch(body, {**status, **deleting})
+
     async def record(self, body: Obj, problems: Sequence[Problem]) -> None:
         """Record an event for each problem that is new since the last call."""
         await self._events.record_all(body, problems)

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import datetime
+
 import pytest
 
 from cryostat_operator.api import constants
 from cryostat_operator.kube.errors import ApiError, ApiUnavailable
 from cryostat_operator.plan.model import names
 from cryostat_operator.plan.model.kinds import Key, Obj
+from cryostat_operator.plan.pod_failures import LASTING_SECONDS
 from cryostat_operator.reconcile.adoption import adoption_marker
 from cryostat_operator.reconcile.work_queue import Result
 from tests.unit.reconcile.conftest import CRYOSTAT_PATH, INSTANCE, OWNERSHIP_LABELS, Cluster
@@ -60,10 +63,53 @@ async def test_finalizers_of_others_stay(cluster: Cluster) -> None:
     assert cluster.live_cryostat()["metadata"]["finalizers"] == ["other"]
 
 
-async def test_nothing_is_done_without_the_finalizer(cluster: Cluster) -> None:
+async def test_finalizers_of_others_are_reported_once_the_own_one_is_removed(cluster: Cluster) -> None:
+    now = datetime.datetime.now(datetime.UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    body = cluster.cryostat(finalizers=["other"], deletionTimestamp=now)
+    result = await cluster.finalizer.finalize(INSTANCE, body)
+    assert result.requeue_after
+    assert 0 < result.requeue_after <= LASTING_SECONDS
+    ready = cluster.condition("Ready")
+    assert (ready["status"], ready["reason"]) == ("False", "Deleting")
+    assert "finalizers other" in ready["message"]
+    assert cluster.events() == []
+    written = len(cluster.server.writes)
+    await cluster.finalizer.finalize(INSTANCE, cluster.live_cryostat())
+    assert len(cluster.server.writes) == written
+
+
+async def test_finalizers_of_others_that_stay_are_a_problem(cluster: Cluster) -> None:
     body = cluster.cryostat(finalizers=["other"], deletionTimestamp="2020-01-01T00:00:00Z")
     assert await cluster.finalizer.finalize(INSTANCE, body) == Result()
-    assert cluster.server.requests == []
+    assert cluster.condition("Ready")["reason"] == "DeletionBlocked"
+    [(reason, message)] = cluster.events()
+    assert reason == "DeletionBlocked"
+    assert "finalizers other" in message
+    written = len(cluster.server.writes)
+    await cluster.finalizer.finalize(INSTANCE, cluster.live_cryostat())
+    assert len(cluster.server.writes) == written
+
+
+@pytest.mark.parametrize("text", ["finalizers are forbidden", 'failed calling webhook "v.example.com": no endpoints'])
+async def test_a_finalizer_that_cannot_be_removed_is_reported(cluster: Cluster, text: str) -> None:
+    body = deleting(cluster)
+    body["status"] = {"applicationUrl": "https://x", "conditions": [{"type": "Ready", "status": "True"}, {"type": "Y"}]}
+
+    def refuse(_: str, path: str, __: object) -> ApiError | None:
+        return ApiError(500, "InternalError", text) if path == CRYOSTAT_PATH else None
+
+    cluster.server.hook = refuse
+    for _ in range(2):
+        assert await cluster.finalizer.finalize(INSTANCE, body) == Result(failed=True)
+        body = cluster.live_cryostat()
+    [ready] = body["status"]["conditions"]
+    assert (ready["type"], ready["status"], ready["reason"]) == ("Ready", "False", "DeletionBlocked")
+    assert body["status"]["applicationUrl"] == ""
+    for said in (constants.FINALIZER, text, "tries again"):
+        assert said in ready["message"]
+    assert ("webhook answer" in ready["message"]) == ("calling" in text)
+    assert [reason for reason, _ in cluster.events()] == ["DeletionBlocked"]
+    assert cluster.server.find(CRYOSTAT_PATH)
 
 
 async def test_a_refused_deletion_blocks_it_and_is_reported(cluster: Cluster) -> None:
@@ -74,7 +120,9 @@ async def test_a_refused_deletion_blocks_it_and_is_reported(cluster: Cluster) ->
     assert cluster.finalizer.is_set(cluster.live_cryostat())
     [(reason, message)] = cluster.events()
     assert reason == "DeletionBlocked"
-    assert str(BINDING) in message
+    assert f"{BINDING} cannot be deleted: not allowed" in message
+    ready = cluster.condition("Ready")
+    assert (ready["status"], ready["reason"], ready["message"]) == ("False", "DeletionBlocked", message)
     assert cluster.metrics.errors.labels("Forbidden")._value.get() == 1
 
 
@@ -122,9 +170,23 @@ async def test_a_cryostat_without_status_that_the_schema_refuses_gets_one(cluste
         return ApiError(422, "Invalid", "metadata.name is too long") if path == CRYOSTAT_PATH else None
 
     cluster.server.hook = refuse
-    with pytest.raises(ApiError):
-        await cluster.finalizer.finalize(INSTANCE, body)
+    assert await cluster.finalizer.finalize(INSTANCE, body) == Result(failed=True)
     assert cluster.live_cryostat()["status"] == {"observedGeneration": 1}
-    with pytest.raises(ApiError):
-        await cluster.finalizer.finalize(INSTANCE, cluster.live_cryostat())
-    assert cluster.events() == [("DeletionBlocked", "metadata.name is too long")]
+    assert cluster.events() == []
+    assert await cluster.finalizer.finalize(INSTANCE, cluster.live_cryostat()) == Result(failed=True)
+    [(reason, message)] = cluster.events()
+    assert reason == "DeletionBlocked"
+    assert "metadata.name is too long" in message
+
+
+async def test_finalizers_that_change_at_the_same_time_are_no_problem(cluster: Cluster) -> None:
+    body = deleting(cluster)
+    body["status"] = {"observedGeneration": 1}
+
+    def refuse(_: str, path: str, __: object) -> ApiError | None:
+        return ApiError(422, "Invalid", "testing value /metadata/finalizers/0") if path == CRYOSTAT_PATH else None
+
+    cluster.server.hook = refuse
+    assert await cluster.finalizer.finalize(INSTANCE, body) == Result(failed=True)
+    assert cluster.events() == []
+    assert cluster.condition("Ready") == {}

@@ -44,6 +44,13 @@ class Reason(StrEnum):
     )
     INTERNAL_ERROR = "InternalError", "Ready", True, "An error in the operator itself ended the reconcile."
     WAITING_FOR_OPERATOR = "WaitingForOperator", "Ready", False, "No operator has looked at the Cryostat yet."
+    DELETING = "Deleting", "Ready", False, "The Cryostat is being deleted."
+    DELETION_BLOCKED = (
+        "DeletionBlocked",
+        "Ready",
+        True,
+        "A Cryostat that is being deleted, or an object of it, cannot be deleted.",
+    )
     PAUSED = "Paused", "Ready", False, "The annotation operator.cryostat.io/pause-reconciliation is 'true'."
 
     # Ready, behind the prefix Main, Database, Storage or Reports
@@ -256,7 +263,6 @@ class Reason(StrEnum):
         "The API server cannot call the webhooks of the operator.",
     )
     AGENT_NOT_ADDED = "AgentNotAdded", "", True, "A pod was admitted without the agent that its labels ask for."
-    DELETION_BLOCKED = "DeletionBlocked", "", True, "An object of a deleted Cryostat cannot be deleted."
     LEADER_ELECTION = "LeaderElection", "", False, "Another replica of the operator became leader."
 
 
