@@ -212,7 +212,7 @@ every = pytest.mark.parametrize(("profile", "case"), [(p, c) for c, p in CAPTURE
 
 
 @every
-def test_nothing_is_made_anew(taken_over: TakenOver, case: str) -> None:
+def test_no_object_is_created_again(taken_over: TakenOver, case: str) -> None:
     it = taken_over.cases[case]
     kept = it.predecessor.captured
     before, after = uids(it.before, kept), uids(it.after, kept)
@@ -220,7 +220,7 @@ def test_nothing_is_made_anew(taken_over: TakenOver, case: str) -> None:
 
 
 @every
-def test_what_is_in_volumes_stays_readable(taken_over: TakenOver, case: str) -> None:
+def test_data_in_volumes_stays_readable(taken_over: TakenOver, case: str) -> None:
     it = taken_over.cases[case]
     keys = {"CONNECTION_KEY", "ENCRYPTION_KEY", "ACCESS_KEY", "SECRET_KEY", "OAUTH2_PROXY_COOKIE_SECRET"}
     keys |= {"KEYSTORE_PASS", "tls.key"}
@@ -232,7 +232,7 @@ def test_what_is_in_volumes_stays_readable(taken_over: TakenOver, case: str) -> 
 
 
 @every
-def test_it_becomes_what_a_new_instance_is(taken_over: TakenOver, case: str) -> None:
+def test_the_adopted_instance_equals_a_new_one(taken_over: TakenOver, case: str) -> None:
     """What the Go operator set and ours does not is gone, which includes a label of an older spec."""
     it = taken_over.cases[case]
     marked = [bare(obj) for obj in it.after.values() if ownership_labels(it.cr).items() <= labels(obj).items()]
@@ -245,7 +245,7 @@ def test_it_becomes_what_a_new_instance_is(taken_over: TakenOver, case: str) -> 
 
 
 @every
-def test_what_others_put_there_stays(taken_over: TakenOver, case: str) -> None:
+def test_metadata_of_other_owners_is_kept(taken_over: TakenOver, case: str) -> None:
     it = taken_over.cases[case]
     for obj in it.predecessor.own:
         metadata = it.after[key_of(obj)]["metadata"]
@@ -267,14 +267,14 @@ def test_pods_restart_once_at_most(taken_over: TakenOver, case: str) -> None:
 
 
 @every
-def test_what_is_left_over_goes(taken_over: TakenOver, case: str) -> None:
+def test_obsolete_objects_are_deleted(taken_over: TakenOver, case: str) -> None:
     it = taken_over.cases[case]
     gone = {key for key in it.before if key not in it.after and key.kind != "ReplicaSet"}
     assert gone == {key_of(obj) for obj in left_over(it.cr)}
 
 
 @every
-def test_what_is_interrupted_is_taken_up_again(taken_over: TakenOver, case: str) -> None:
+def test_an_interrupted_adoption_is_continued(taken_over: TakenOver, case: str) -> None:
     """The account, by whose mark a take-over counts as done, is marked after everything that only a take-over finds."""
     it = taken_over.cases[case]
     name, where = it.cr["metadata"]["name"], it.cr["metadata"]["namespace"]
@@ -284,7 +284,7 @@ def test_what_is_interrupted_is_taken_up_again(taken_over: TakenOver, case: str)
 
 
 @every
-def test_the_way_back_is_open(taken_over: TakenOver, case: str) -> None:
+def test_the_go_operator_can_adopt_the_instance_again(taken_over: TakenOver, case: str) -> None:
     """All that the Go operator looks for is there under its name, and nothing keeps it from writing."""
     it = taken_over.cases[case]
     assert it.cr["metadata"]["finalizers"] == [FINALIZER]
@@ -304,7 +304,7 @@ def test_the_second_start_writes_nothing(taken_over: TakenOver) -> None:
     assert taken_over.second == []
 
 
-def test_a_definition_that_somebody_else_made_is_replaced(installed_plane: ControlPlane) -> None:
+def test_a_definition_of_another_installation_is_replaced(installed_plane: ControlPlane) -> None:
     """OLM, say, which leaves no note of what it applied, and lets its own Service convert."""
     api = installed_plane.api
     wanted = yaml.safe_load((ROOT / "crds/operator.cryostat.io_cryostats.yaml").read_text())

@@ -24,7 +24,7 @@ def run(plane: ControlPlane, *arguments: str, cr: object) -> subprocess.Complete
 
 
 @pytest.mark.parametrize("tls", [False, True], ids=["plain", "tls"])
-def test_diff_shows_what_is_missing_and_then_nothing(
+def test_diff_shows_missing_objects_and_then_nothing(
     installed_plane: ControlPlane, namespace: NamespaceFactory, operator: OperatorFactory, tls: bool
 ) -> None:
     where = namespace(installed_plane)
@@ -78,7 +78,7 @@ def test_values_of_the_helm_chart_become_a_cryostat_that_is_accepted(
     assert installed_plane.api.create(yaml.safe_load(done.stdout))["spec"]["reportOptions"]["replicas"] == 2
 
 
-def test_no_cluster_is_told_in_one_line(tmp_path: Path) -> None:
+def test_a_missing_cluster_is_reported_in_one_line(tmp_path: Path) -> None:
     env = {k: v for k, v in os.environ.items() if k != "KUBECONFIG"} | {"HOME": str(tmp_path)}
     cr = yaml.safe_dump({"apiVersion": constants.API_VERSION, "kind": constants.KIND, "metadata": {"name": "a"}})
     done = subprocess.run([PROGRAM, "diff", "-"], input=cr, env=env, capture_output=True, text=True)

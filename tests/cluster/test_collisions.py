@@ -45,7 +45,7 @@ def untouched(scenario: Scenario, before: Object) -> bool:
     return True
 
 
-def test_objects_of_others_are_left_alone_and_named(scenario: Scenario) -> None:
+def test_objects_of_other_owners_are_not_changed_and_named(scenario: Scenario) -> None:
     where, target = scenario.namespace(), scenario.namespace()
     places = [
         ("Service", "x"), ("Service", "x-database"), ("NetworkPolicy", "x-internal-ingress"), ("Ingress", "x"),
@@ -86,7 +86,7 @@ def test_objects_of_others_are_left_alone_and_named(scenario: Scenario) -> None:
         ("ServiceAccount", "x", ["Deployment x", "RoleBinding binding"]),
     ],
 )
-def test_no_pod_runs_with_an_object_of_somebody_else(scenario: Scenario, kind: str, name: str, held: list[str]) -> None:
+def test_no_pod_uses_an_object_of_another_owner(scenario: Scenario, kind: str, name: str, held: list[str]) -> None:
     where = scenario.namespace()
     [theirs_] = theirs(scenario, where, (kind, name))
     cr = scenario.cryostat(where)
@@ -105,7 +105,7 @@ def test_no_pod_runs_with_an_object_of_somebody_else(scenario: Scenario, kind: s
     scenario.ready(cr)
 
 
-def test_an_object_that_takes_the_place_of_ours_is_left_alone(scenario: Scenario) -> None:
+def test_an_object_that_replaces_an_owned_object_is_not_changed(scenario: Scenario) -> None:
     where = scenario.namespace()
     cr = scenario.ready(scenario.cryostat(where))
     with scenario.down():
@@ -117,7 +117,7 @@ def test_an_object_that_takes_the_place_of_ours_is_left_alone(scenario: Scenario
     assert untouched(scenario, policy)
 
 
-def test_bindings_and_callbacks_of_others_are_left_alone(scenario: Scenario) -> None:
+def test_bindings_and_callbacks_of_other_owners_are_not_changed(scenario: Scenario) -> None:
     """Their names are hashes of the instance's; somebody may have made one all the same."""
     where, target = scenario.namespace(), scenario.namespace()
     head = {"metadata": {"name": "x", "namespace": where}}
@@ -132,7 +132,7 @@ def test_bindings_and_callbacks_of_others_are_left_alone(scenario: Scenario) -> 
     assert untouched(scenario, service)
 
 
-def test_nothing_of_others_goes_with_an_option_that_is_off(scenario: Scenario) -> None:
+def test_a_disabled_option_deletes_no_object_of_another_owner(scenario: Scenario) -> None:
     """Reports, Ingress, egress policies and proxies are optional: their names belong to whoever uses them."""
     where = scenario.namespace()
     objects = theirs(
@@ -147,7 +147,7 @@ def test_nothing_of_others_goes_with_an_option_that_is_off(scenario: Scenario) -
 
 
 @pytest.mark.parametrize("suffix", ["reports", "database", "storage"])
-def test_cryostats_with_names_that_overlap_leave_each_other_alone(scenario: Scenario, suffix: str) -> None:
+def test_cryostats_with_overlapping_names_do_not_change_each_others_objects(scenario: Scenario, suffix: str) -> None:
     where = scenario.namespace()
     first = scenario.ready(scenario.cryostat(where, "a", reportOptions={"replicas": 1}))
     before = scenario.get("Deployment", where, f"a-{suffix}")
@@ -163,7 +163,7 @@ def test_cryostats_with_names_that_overlap_leave_each_other_alone(scenario: Scen
     assert scenario.get("Deployment", where, f"a-{suffix}")["metadata"]["uid"] == before["metadata"]["uid"]
 
 
-def test_names_that_the_user_gives_are_the_users_even_if_they_are_ours(scenario: Scenario) -> None:
+def test_objects_of_the_user_with_generated_names_are_used(scenario: Scenario) -> None:
     where = scenario.namespace()
     database, storage = theirs(scenario, where, ("Secret", "x-db"), ("Secret", "x-storage"))
     options = {"databaseOptions": {"secretName": "x-db"}, "objectStorageOptions": {"secretName": "x-storage"}}

@@ -34,7 +34,7 @@ def created(scenario: Scenario, sent: Object) -> Object:
     return scenario.api.create(sent)
 
 
-def test_what_it_starts_with_becomes_ready(openshift_scenario: Scenario, router: Router, tmp_path: Path) -> None:
+def test_the_initial_resource_becomes_ready(openshift_scenario: Scenario, router: Router, tmp_path: Path) -> None:
     shown = play(write_page(tmp_path, namespace=openshift_scenario.namespace()))
     assert shown.complaints == []
     body = openshift_scenario.ready(created(openshift_scenario, shown.sent))
@@ -64,13 +64,13 @@ def test_a_host_and_a_target_namespace_become_ready(
 
 
 @pytest.mark.parametrize("version", ["v1beta2", "v1beta1"])
-def test_what_it_starts_with_is_accepted_in_each_version(asking: Served, tmp_path: Path, version: str) -> None:
+def test_the_initial_resource_is_accepted_in_each_version(asking: Served, tmp_path: Path, version: str) -> None:
     sent = play(write_page(tmp_path, version, namespace="default")).sent
     assert sent["apiVersion"].endswith(version)
     assert asking.api.create(sent, dryRun="All")["spec"]
 
 
-def test_every_input_gives_what_the_api_server_takes(openshift_scenario: Scenario, tmp_path: Path) -> None:
+def test_every_input_gives_a_value_that_the_api_server_accepts(openshift_scenario: Scenario, tmp_path: Path) -> None:
     """The sample with every field, typed in as far as the form has inputs for it, and with every switch on."""
     sample = yaml.safe_load(SAMPLE.read_text())["spec"]
     wanted: Object = {}

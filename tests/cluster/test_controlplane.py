@@ -85,7 +85,9 @@ def test_a_restarted_api_server_keeps_its_address_and_data(
     assert after["metadata"]["uid"] == before["metadata"]["uid"]
 
 
-def test_a_service_account_may_do_what_rbac_says(control_plane: ControlPlane, namespace: NamespaceFactory) -> None:
+def test_a_service_account_has_the_permissions_of_its_roles(
+    control_plane: ControlPlane, namespace: NamespaceFactory
+) -> None:
     where = namespace(control_plane)
     control_plane.api.create(
         {"apiVersion": "v1", "kind": "ServiceAccount", "metadata": {"name": "robot", "namespace": where}}
@@ -143,7 +145,7 @@ def test_the_audit_log_has_one_line_a_request(control_plane: ControlPlane, names
     assert all(event["stageTimestamp"] >= event["requestReceivedTimestamp"] for event in events)
 
 
-def test_watches_tell_what_exists_and_what_changes(control_plane: ControlPlane, namespace: NamespaceFactory) -> None:
+def test_watches_report_existing_objects_and_changes(control_plane: ControlPlane, namespace: NamespaceFactory) -> None:
     where = namespace(control_plane)
     control_plane.api.create(config_map(where, "first"))
     seen = control_plane.api.watch("v1", "ConfigMap", where, fieldSelector="metadata.name=first")

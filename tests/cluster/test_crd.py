@@ -66,7 +66,7 @@ def test_the_schema_is_structural(plane: ControlPlane) -> None:
 
 
 @pytest.mark.parametrize("path", INPUTS + SAMPLES, ids=lambda path: f"{path.parent.name}-{path.stem}")
-def test_accepts_what_people_write(plane: ControlPlane, path: Path) -> None:
+def test_ordinary_cryostats_are_accepted(plane: ControlPlane, path: Path) -> None:
     for obj in cryostats(path):
         assert create(plane, obj)["spec"] == obj["spec"]
 
@@ -97,7 +97,7 @@ def test_absent_is_absent_and_nothing_is_defaulted(plane: ControlPlane) -> None:
     assert create(plane, cryostat(spec))["spec"] == {"reportOptions": {}, "networkPolicies": {}}
 
 
-def test_explain_knows_every_field_of_ours(plane: ControlPlane) -> None:
+def test_explain_describes_every_field(plane: ControlPlane) -> None:
     fields = dict(own_fields(crd()["spec"]["versions"][0]["schema"]["openAPIV3Schema"]))
     parents = {path.rpartition(".")[0] for path in fields}
     texts = {
@@ -159,7 +159,7 @@ def test_status_needs_no_url_and_keeps_one_condition_a_type(plane: ControlPlane)
     plane.api.delete(made)
 
 
-def test_an_instance_from_before_our_limits_can_be_changed_elsewhere_and_deleted(plane: ControlPlane) -> None:
+def test_an_instance_beyond_the_limits_can_be_changed_in_other_fields_and_deleted(plane: ControlPlane) -> None:
     """Otherwise a finalizer could never be removed from an object that a former, laxer CRD let in."""
     ours = renamed(crd())
     loose = copy.deepcopy(ours)
@@ -196,7 +196,7 @@ def without_limits(node: Any) -> Any:
     return {key: without_limits(value) for key, value in node.items() if key not in limits or isinstance(value, dict)}
 
 
-def test_an_object_that_no_operator_has_seen_says_so(plane: ControlPlane) -> None:
+def test_the_status_of_an_object_that_no_operator_has_processed(plane: ControlPlane) -> None:
     made = create(plane, cryostat({}, "unseen"), dry=False)
     [line] = [each for each in plane.kubectl("get", "cryo", "-n", "default").splitlines() if each.startswith("unseen")]
     assert line.split()[:6] == ["unseen", "Unknown", "Waiting", "for", "the", "operator"]

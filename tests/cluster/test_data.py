@@ -25,7 +25,7 @@ def copy(obj: Object, *keys: str) -> Object:
 
 
 @pytest.mark.parametrize("restored", [(), ("labels",), ("labels", "ownerReferences")])
-def test_lost_keys_are_not_made_anew(scenario: Scenario, restored: tuple[str, ...]) -> None:
+def test_lost_keys_are_not_generated_again(scenario: Scenario, restored: tuple[str, ...]) -> None:
     where = scenario.namespace()
     cr = scenario.ready(scenario.cryostat(where))
     before = scenario.get("Secret", where, "x-db")
@@ -64,7 +64,7 @@ def test_a_claim_that_is_deleted_is_a_new_start(scenario: Scenario) -> None:
     assert scenario.get("Secret", where, "x-db")["data"] != old["data"]
 
 
-def test_the_name_of_the_secret_can_be_put_right_until_the_database_ran(scenario: Scenario) -> None:
+def test_the_name_of_the_secret_can_be_corrected_until_the_claim_exists(scenario: Scenario) -> None:
     where = scenario.namespace()
     scenario.secret(where, "right", **KEYS)
     cr = scenario.cryostat(where, databaseOptions={"secretName": "wrong"})
@@ -82,7 +82,7 @@ def secret_in_use(scenario: Scenario, where: str) -> str:
 
 
 @pytest.mark.parametrize("status", [None, {"databaseSecret": "other"}, {"databaseSecret": ""}])
-def test_other_keys_are_refused_once_the_database_ran(scenario: Scenario, status: Object | None) -> None:
+def test_another_secret_is_refused_once_the_claim_exists(scenario: Scenario, status: Object | None) -> None:
     """Also where the status, in which the name is recorded, is lost or edited by hand."""
     where = scenario.namespace()
     scenario.secret(where, "other", **KEYS)
@@ -156,7 +156,7 @@ def growing_class(scenario: Scenario) -> str:
     return name
 
 
-def test_claims_only_grow_and_one_grown_by_hand_blocks_nothing(scenario: Scenario) -> None:
+def test_claims_only_grow_and_a_manually_expanded_claim_blocks_nothing(scenario: Scenario) -> None:
     where, storage_class = scenario.namespace(), growing_class(scenario)
     options: Any = size("1Gi")
     options["storageOptions"]["database"]["pvc"]["spec"]["storageClassName"] = storage_class
@@ -172,7 +172,7 @@ def test_claims_only_grow_and_one_grown_by_hand_blocks_nothing(scenario: Scenari
     assert [write for write in scenario.writes(mark) if write.resource == "persistentvolumeclaims"] == []
 
 
-def test_a_claim_that_cannot_grow_is_told_and_holds_up_nothing(scenario: Scenario) -> None:
+def test_a_claim_that_cannot_grow_is_reported_and_blocks_nothing(scenario: Scenario) -> None:
     where = scenario.namespace()
     cr = scenario.ready(scenario.cryostat(where))
     mark = scenario.plane.audit_mark()
@@ -189,7 +189,7 @@ def test_a_claim_that_cannot_grow_is_told_and_holds_up_nothing(scenario: Scenari
     scenario.ready(cr)
 
 
-def test_a_claim_that_cannot_change_is_told_and_holds_up_nothing(scenario: Scenario) -> None:
+def test_a_claim_that_cannot_change_is_reported_and_blocks_nothing(scenario: Scenario) -> None:
     where = scenario.namespace()
     cr = scenario.ready(scenario.cryostat(where))
     claim = {"spec": {"accessModes": ["ReadWriteMany"], "storageClassName": "fast"}}
@@ -229,7 +229,7 @@ DATA = (
 
 
 @pytest.mark.parametrize("when", ["from the start", "just before", "while the operator is away"])
-def test_data_stays_where_the_cryostat_asks_for_it(scenario: Scenario, when: str) -> None:
+def test_data_is_retained_on_request(scenario: Scenario, when: str) -> None:
     where, retain = scenario.namespace(), {constants.ANNOTATION_DATA_RETENTION: "Retain"}
     cr = scenario.cryostat(where, metadata={"annotations": retain if when == "from the start" else {}})
     scenario.ready(cr)
@@ -271,7 +271,7 @@ def test_retained_data_is_not_joined_with_other_keys(scenario: Scenario) -> None
     assert secret_in_use(scenario, where) == "x-db"
 
 
-def test_a_cryostat_that_is_made_again_at_once_waits_for_the_old_ones_objects(scenario: Scenario) -> None:
+def test_a_cryostat_that_is_created_again_waits_for_the_deletion_of_the_old_objects(scenario: Scenario) -> None:
     """To adopt a volume whose keys have gone already would be the end of the instance."""
     where = scenario.namespace()
     scenario.ready(scenario.cryostat(where))
@@ -335,7 +335,7 @@ def test_pods_that_are_to_stay_are_adopted(scenario: Scenario) -> None:
 
 
 @pytest.mark.parametrize("label", ["other", None])
-def test_the_note_on_the_claim_is_not_for_users_to_edit(scenario: Scenario, label: str | None) -> None:
+def test_an_edited_record_on_the_claim_is_restored(scenario: Scenario, label: str | None) -> None:
     where = scenario.namespace()
     scenario.secret(where, "other", **KEYS)
     cr = scenario.cryostat(where)
@@ -356,7 +356,7 @@ def test_the_note_on_the_claim_is_not_for_users_to_edit(scenario: Scenario, labe
 
 
 @pytest.mark.parametrize("content", ["as it was", "of no use"])
-def test_a_secret_that_somebody_protects_is_used_or_made_anew(scenario: Scenario, content: str) -> None:
+def test_a_secret_with_a_finalizer_is_used_or_generated_again(scenario: Scenario, content: str) -> None:
     where = scenario.namespace()
     cr = scenario.cryostat(where)
     scenario.ready(cr)
@@ -372,7 +372,7 @@ def test_a_secret_that_somebody_protects_is_used_or_made_anew(scenario: Scenario
     assert scenario.get("Secret", where, "x-storage")["data"] == secret["data"]
 
 
-def test_a_volume_that_is_gone_is_told(scenario: Scenario) -> None:
+def test_a_deleted_volume_is_reported(scenario: Scenario) -> None:
     where = scenario.namespace()
     cr = scenario.cryostat(where)
     scenario.ready(cr)
@@ -387,7 +387,7 @@ def test_a_volume_that_is_gone_is_told(scenario: Scenario) -> None:
 
 
 @pytest.mark.parametrize("value", ["", None])
-def test_a_value_that_somebody_took_away_is_made_anew(scenario: Scenario, value: str | None) -> None:
+def test_a_removed_value_is_generated_again(scenario: Scenario, value: str | None) -> None:
     where = scenario.namespace()
     cr = scenario.cryostat(where)
     scenario.ready(cr)
@@ -398,7 +398,7 @@ def test_a_value_that_somebody_took_away_is_made_anew(scenario: Scenario, value:
     assert scenario.get("Secret", where, "x-storage")["data"]["ACCESS_KEY"] == secret["data"]["ACCESS_KEY"]
 
 
-def test_keys_that_are_stripped_of_everything_are_known_by_who_made_them(scenario: Scenario) -> None:
+def test_keys_without_labels_and_owner_are_recognized_by_their_field_manager(scenario: Scenario) -> None:
     where = scenario.namespace()
     cr = scenario.cryostat(where)
     scenario.ready(cr)

@@ -14,7 +14,7 @@ HOLD = {"metadata": {"finalizers": ["example.com/hold"]}}
 LET_GO: Object = {"metadata": {"finalizers": None}}
 
 
-def test_half_an_instance_goes_like_a_whole_one(scenario: Scenario) -> None:
+def test_an_incomplete_instance_is_deleted(scenario: Scenario) -> None:
     where, target = scenario.namespace(), scenario.namespace()
     head = {"apiVersion": "v1", "kind": "ResourceQuota", "metadata": {"name": "few", "namespace": where}}
     scenario.api.create({**head, "spec": {"hard": {"count/services": "1", "count/configmaps": "2"}}})
@@ -27,7 +27,7 @@ def test_half_an_instance_goes_like_a_whole_one(scenario: Scenario) -> None:
     scenario.nothing_left(cr)
 
 
-def test_one_that_is_deleted_in_the_moment_of_its_creation_goes(scenario: Scenario) -> None:
+def test_a_cryostat_that_is_deleted_during_its_creation_ends(scenario: Scenario) -> None:
     """At twenty different moments of its first run."""
     where, target = scenario.namespace(), scenario.namespace()
     for number in range(20):
@@ -48,7 +48,7 @@ def test_its_namespace_may_go(scenario: Scenario) -> None:
     assert scenario.find("ClusterRoleBinding", "", bindings_of(cr)) is None
 
 
-def test_it_may_go_while_the_operator_is_away(scenario: Scenario) -> None:
+def test_a_cryostat_is_deleted_while_the_operator_is_down(scenario: Scenario) -> None:
     where, target = scenario.namespace(), scenario.namespace()
     cr = scenario.ready(scenario.cryostat(where, targetNamespaces=[where, target]))
     with scenario.down():
@@ -59,7 +59,7 @@ def test_it_may_go_while_the_operator_is_away(scenario: Scenario) -> None:
 
 
 @pytest.mark.parametrize("away", [False, True], ids=["while it runs", "while it is away"])
-def test_what_a_forced_deletion_leaves_is_swept(scenario: Scenario, away: bool) -> None:
+def test_orphans_of_a_forced_deletion_are_deleted(scenario: Scenario, away: bool) -> None:
     """Somebody took the finalizer away, so that nothing was asked of the operator."""
     where, target = scenario.namespace(), scenario.namespace()
     cr = scenario.ready(scenario.cryostat(where, targetNamespaces=[where, target]))
@@ -84,7 +84,7 @@ def test_what_a_forced_deletion_leaves_is_swept(scenario: Scenario, away: bool) 
     assert scenario.find("Service", target, callback_of(other))
 
 
-def test_one_that_was_forced_away_and_made_again_is_not_swept(scenario: Scenario) -> None:
+def test_objects_of_a_cryostat_that_was_created_again_are_kept(scenario: Scenario) -> None:
     where, first, second = scenario.namespace(), scenario.namespace(), scenario.namespace()
     cr = scenario.ready(scenario.cryostat(where, targetNamespaces=[first]))
     with scenario.down():
@@ -96,7 +96,7 @@ def test_one_that_was_forced_away_and_made_again_is_not_swept(scenario: Scenario
     assert scenario.find("RoleBinding", second, bindings_of(again))
 
 
-def test_finalizers_of_others_on_its_objects_hold_up_nothing(scenario: Scenario) -> None:
+def test_foreign_finalizers_on_objects_do_not_block_the_deletion(scenario: Scenario) -> None:
     where, target = scenario.namespace(), scenario.namespace()
     cr = scenario.ready(scenario.cryostat(where, targetNamespaces=[where, target]))
     held = [
@@ -116,7 +116,7 @@ def test_finalizers_of_others_on_its_objects_hold_up_nothing(scenario: Scenario)
     scenario.nothing_left(cr)
 
 
-def test_an_object_that_others_hold_is_told_and_made_again(scenario: Scenario) -> None:
+def test_an_object_with_foreign_finalizers_is_reported_and_created_again(scenario: Scenario) -> None:
     where = scenario.namespace()
     cr = scenario.ready(scenario.cryostat(where))
     service = scenario.get("Service", where, "x-agent")
@@ -132,7 +132,7 @@ def test_an_object_that_others_hold_is_told_and_made_again(scenario: Scenario) -
     assert scenario.get("Service", where, "x-agent")["metadata"]["uid"] != service["metadata"]["uid"]
 
 
-def test_a_finalizer_of_others_on_the_cryostat_is_theirs(scenario: Scenario) -> None:
+def test_a_foreign_finalizer_on_the_cryostat_is_kept(scenario: Scenario) -> None:
     where, target = scenario.namespace(), scenario.namespace()
     hold = ["example.com/hold"]
     cr = scenario.ready(scenario.cryostat(where, metadata={"finalizers": hold}, targetNamespaces=[target]))
@@ -150,7 +150,7 @@ def test_a_finalizer_of_others_on_the_cryostat_is_theirs(scenario: Scenario) -> 
     scenario.gone(cr)
 
 
-def test_a_deletion_that_is_refused_is_told_and_tried_again(scenario: Scenario) -> None:
+def test_a_refused_deletion_is_reported_and_retried(scenario: Scenario) -> None:
     where, target = scenario.namespace(), scenario.namespace()
     cr = scenario.ready(scenario.cryostat(where, targetNamespaces=[target]))
     group, version = "rbac.authorization.k8s.io", "admissionregistration.k8s.io/v1"

@@ -24,7 +24,9 @@ ROUTES: Object = {
 }
 
 
-def test_a_platform_that_cannot_be_told_is_waited_for(installed_plane: ControlPlane, operator: OperatorFactory) -> None:
+def test_the_operator_waits_until_the_platform_is_known(
+    installed_plane: ControlPlane, operator: OperatorFactory
+) -> None:
     """Else every instance on OpenShift would be made into one for plain Kubernetes while its API server restarts."""
     api = installed_plane.api
     api.create(ROUTES)

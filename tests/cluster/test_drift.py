@@ -91,14 +91,14 @@ def repaired(instance: Instance, kind: str, name: str, disturb: Callable[[Object
 
 
 @each
-def test_a_deleted_object_is_made_again(instance: Instance, kind: str, name: str) -> None:
+def test_a_deleted_object_is_created_again(instance: Instance, kind: str, name: str) -> None:
     uid = instance.scenario.get(*instance.place(kind, name))["metadata"]["uid"]
     after = repaired(instance, kind, name, lambda obj: instance.scenario.api.delete(obj, propagation="Background"))
     assert after["metadata"]["uid"] != uid
 
 
 @each
-def test_a_removed_mark_comes_back(instance: Instance, kind: str, name: str) -> None:
+def test_removed_ownership_labels_are_restored(instance: Instance, kind: str, name: str) -> None:
     gone = dict.fromkeys(ownership_labels(instance.cr))
     repaired(instance, kind, name, lambda obj: instance.scenario.api.patch(obj, {"metadata": {"labels": gone}}))
 
@@ -108,7 +108,9 @@ BARE = [("ServiceAccount", "x"), ("ConfigMap", "x-lock")]
 
 
 @pytest.mark.parametrize(("kind", "name"), sorted(set(OBJECTS) - set(BARE)))
-def test_what_is_stripped_of_everything_is_known_by_who_made_it(instance: Instance, kind: str, name: str) -> None:
+def test_an_object_without_labels_and_owner_is_recognized_by_its_field_manager(
+    instance: Instance, kind: str, name: str
+) -> None:
     scenario, place = instance.scenario, instance.place(kind, name)
     before = scenario.get(*place)
     bare: Object = {"labels": None, "annotations": None, "ownerReferences": None}
@@ -128,7 +130,7 @@ def test_what_is_stripped_of_everything_is_known_by_who_made_it(instance: Instan
 
 
 @each
-def test_a_mark_of_another_cryostat_is_put_right(instance: Instance, kind: str, name: str) -> None:
+def test_ownership_labels_of_another_cryostat_are_corrected(instance: Instance, kind: str, name: str) -> None:
     other = {"metadata": {"labels": {constants.LABEL_NAME: "other"}}}
     repaired(instance, kind, name, lambda obj: instance.scenario.api.patch(obj, other))
 
@@ -180,12 +182,12 @@ EDITS: dict[str, tuple[str, str, Any]] = {
 
 
 @pytest.mark.parametrize("what", EDITS)
-def test_an_edit_is_taken_back(instance: Instance, what: str) -> None:
+def test_an_edit_is_reverted(instance: Instance, what: str) -> None:
     kind, name, change = EDITS[what]
     repaired(instance, kind, name, lambda obj: instance.scenario.api.patch(obj, change))
 
 
-def test_a_role_that_was_swapped_is_put_right(instance: Instance) -> None:
+def test_a_binding_with_another_role_is_created_again(instance: Instance) -> None:
     """The role of a binding cannot be changed: somebody made the binding anew with another one."""
     scenario = instance.scenario
     other = {"apiGroup": "rbac.authorization.k8s.io", "kind": "ClusterRole", "name": "view"}
@@ -202,7 +204,7 @@ def test_a_role_that_was_swapped_is_put_right(instance: Instance) -> None:
 
 
 @pytest.mark.parametrize("manager", ["somebody", "manager"])
-def test_labels_and_annotations_of_others_stay(instance: Instance, manager: str) -> None:
+def test_labels_and_annotations_of_other_owners_are_kept(instance: Instance, manager: str) -> None:
     """Also those of programs that are called `manager`, as the Go operator is."""
     scenario, broken = instance.scenario, {"metadata": {"labels": {constants.LABEL_NAME: "z"}}}
     for kind, name in OBJECTS:
@@ -222,7 +224,7 @@ def scale(instance: Instance, name: str, replicas: int) -> None:
     api.request("PATCH", path, body, PATCH_TYPES["merge"], fieldManager="kube-controller-manager")
 
 
-def test_an_autoscaler_of_the_report_generators_is_not_fought(instance: Instance) -> None:
+def test_changes_of_an_autoscaler_are_not_reverted(instance: Instance) -> None:
     scenario, place = instance.scenario, instance.place("Deployment", "x-reports")
     scenario.settle()
     mark = scenario.plane.audit_mark()
@@ -250,7 +252,7 @@ def test_a_client_that_repeats_a_change_is_named(instance: Instance) -> None:
     assert condition(scenario.ready(instance.cr), "Ready")["status"] == "True"
 
 
-def test_what_the_cryostat_no_longer_asks_for_goes(instance: Instance) -> None:
+def test_objects_that_the_spec_no_longer_requests_are_deleted(instance: Instance) -> None:
     scenario, where = instance.scenario, instance.cr["metadata"]["namespace"]
     scenario.change(
         instance.cr,
@@ -271,7 +273,7 @@ def test_what_the_cryostat_no_longer_asks_for_goes(instance: Instance) -> None:
     eventually(gone, what="labels and annotations are gone")
 
 
-def test_a_rollout_restart_is_not_fought(instance: Instance) -> None:
+def test_a_rollout_restart_is_not_reverted(instance: Instance) -> None:
     scenario, where = instance.scenario, instance.cr["metadata"]["namespace"]
     mark = scenario.plane.audit_mark()
     scenario.plane.kubectl("rollout", "restart", "deployment", "x-storage", "-n", where)
@@ -283,7 +285,7 @@ def test_a_rollout_restart_is_not_fought(instance: Instance) -> None:
     assert condition(scenario.ready(instance.cr), "Ready")["status"] == "True"
 
 
-def test_a_selector_that_was_swapped_makes_the_deployment_anew(instance: Instance) -> None:
+def test_a_deployment_with_another_selector_is_created_again(instance: Instance) -> None:
     """A selector cannot be changed: somebody made the Deployment anew with another one."""
     scenario, where = instance.scenario, instance.cr["metadata"]["namespace"]
     with scenario.down():

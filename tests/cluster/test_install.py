@@ -145,7 +145,7 @@ def test_pods_are_admitted_where_pod_security_is_restricted(installed: Installed
     eventually(available, what="the operator's pods are admitted and run")
 
 
-def test_it_answers_before_anybody_says_whom_to_trust(running: Installed) -> None:
+def test_it_answers_before_the_authority_is_registered(running: Installed) -> None:
     """A certificate that is mounted vouches for itself until the injector has come."""
 
     def defaulted() -> bool:
@@ -172,7 +172,7 @@ def test_the_api_server_asks_the_operator(running: Installed) -> None:
     assert "denied the request" in refused.value.message
 
 
-def test_one_authority_is_trusted_and_whose(running: Installed) -> None:
+def test_one_authority_is_registered_and_it_is_that_of_the_issuer(running: Installed) -> None:
     issued = running.api.get("v1", "Secret", SECRETS[running.way], NAMESPACE)["data"]
 
     def injected() -> str:
@@ -202,7 +202,7 @@ def test_a_wrong_authority_is_put_right_by_whom_it_concerns(running: Installed, 
     eventually(lambda: one(running.bundles()) == right, 60, "the right authority is trusted again")
 
 
-def test_nobody_takes_back_what_another_entered(running: Installed) -> None:
+def test_no_client_reverts_the_entries_of_another(running: Installed) -> None:
     """Applying again neither empties the configurations nor takes the authority away, and the operator leaves the
     words of others alone.
     """
@@ -257,7 +257,7 @@ def test_a_new_pod_takes_over(running: Installed) -> None:
     assert running.registered() == before
 
 
-def test_what_prometheus_needs_is_apart(installed: Installed) -> None:
+def test_objects_for_prometheus_are_installed_separately(installed: Installed) -> None:
     """Its kinds are unknown here, and the installation went through all the same."""
     with pytest.raises(KubectlError, match="ServiceMonitor"):
         installed.plane.kubectl("apply", "-k", ROOT / "manifests/monitoring")

@@ -73,7 +73,7 @@ def cryostat(scenario: Scenario, where: str, name: str, spec: Any, **metadata: A
     )
 
 
-def test_one_that_cannot_be_read_is_told_and_harms_nobody(lenient: Scenario) -> None:
+def test_an_invalid_cryostat_is_reported_and_affects_no_other(lenient: Scenario) -> None:
     scenario, where = lenient, lenient.namespace()
     poison = [cryostat(scenario, where, f"p{number}", spec) for number, spec in enumerate(POISON.values())]
     healthy = scenario.cryostat(where, targetNamespaces=[where, "loop-appears"])
@@ -121,7 +121,7 @@ STATUSES: list[Any] = [
 
 
 @pytest.mark.parametrize("status", STATUSES, ids=json.dumps)
-def test_a_status_that_makes_no_sense_is_written_anew(lenient: Scenario, status: Any) -> None:
+def test_an_invalid_status_is_replaced(lenient: Scenario, status: Any) -> None:
     scenario, where = lenient, lenient.namespace()
     cr = scenario.ready(scenario.cryostat(where))
     scenario.settle()

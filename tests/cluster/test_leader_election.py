@@ -245,7 +245,7 @@ def test_a_leader_that_was_stopped_in_its_tracks_writes_nothing_when_it_wakes(
     repaired(plane, where, "x1")
 
 
-def test_an_api_server_that_is_away_for_longer_than_the_lease(pair: Pair, namespace: NamespaceFactory) -> None:
+def test_an_outage_of_the_api_server_that_outlasts_the_lease(pair: Pair, namespace: NamespaceFactory) -> None:
     plane, where = pair.plane, namespace(pair.plane)
     cryostat(plane, where)
     plane.stop_apiserver(kill=True)
@@ -287,7 +287,7 @@ def looks_of_client_go(plane: ControlPlane, mark: int) -> int:
     return sum(event["userAgent"].startswith("kube-controller-manager") for event in events)
 
 
-def test_the_election_of_client_go_and_ours_exclude_each_other(
+def test_the_elections_of_client_go_and_of_this_operator_exclude_each_other(
     installed_plane: ControlPlane, operator: OperatorFactory, namespace: NamespaceFactory
 ) -> None:
     plane, where = installed_plane, namespace(installed_plane)

@@ -29,7 +29,7 @@ def with_prometheus(installed_plane: ControlPlane) -> Iterator[ControlPlane]:
         api.delete(each)
 
 
-def test_it_is_taken_strictly_and_again(with_prometheus: ControlPlane) -> None:
+def test_it_is_accepted_with_strict_validation_and_twice(with_prometheus: ControlPlane) -> None:
     arguments = ("apply", "--validate=strict", "-k", ROOT / "manifests/monitoring")
     eventually(
         lambda: with_prometheus.api.list("monitoring.coreos.com/v1", "ServiceMonitor") == [], what="it is served"

@@ -161,7 +161,7 @@ def test_the_conversion_is_that_of_the_service(installed: Installed) -> None:
     assert client == {"caBundle": installed.authority(), "service": service}
 
 
-def test_what_the_docs_say_to_apply_is_valid(installed: Installed) -> None:
+def test_documented_resources_are_valid(installed: Installed) -> None:
     text = (ROOT / "docs/install-olm.md").read_text()
     blocks = re.findall(r"```yaml\n(.*?)```", text, re.S)
     objects = [obj for block in blocks for obj in yaml.safe_load_all(block)]
@@ -195,7 +195,7 @@ def test_the_examples_are_accepted_as_they_are(installed: Installed, operator: O
         assert made["spec"].items() >= example["spec"].items()
 
 
-def test_who_may_not_is_refused(installed: Installed, operator: OperatorProcess) -> None:
+def test_a_user_without_permission_is_refused(installed: Installed, operator: OperatorProcess) -> None:
     user = installed.api.impersonating("mallory")
     rules = [{"apiGroups": [constants.GROUP], "resources": [constants.PLURAL], "verbs": ["*"]}]
     group, meta = "rbac.authorization.k8s.io", {"name": "mallory", "namespace": "default"}
@@ -222,7 +222,7 @@ def test_a_pod_that_asks_for_it_gets_the_agent(installed: Installed, ready: Obje
     assert made["spec"]["initContainers"]
 
 
-def test_what_olm_registered_is_left_alone(installed: Installed, operator: OperatorProcess, ready: Object) -> None:
+def test_the_registration_of_olm_is_not_changed(installed: Installed, operator: OperatorProcess, ready: Object) -> None:
     assert "Serving webhooks" in operator.log.read_text()
     events = installed.plane.audit_since(0, f":{SERVICE_ACCOUNT}")
     touched = [event["requestURI"] for event in events if "webhookconfigurations" in event["requestURI"]]

@@ -37,7 +37,7 @@ def test_its_probes_and_metrics_answer_until_it_is_stopped(
 
 
 @pytest.mark.parametrize("form", ["text", "json"])
-def test_log_lines_say_which_cryostat_they_are_about(
+def test_log_lines_name_their_cryostat(
     installed_plane: ControlPlane, operator: OperatorFactory, namespace: NamespaceFactory, form: str
 ) -> None:
     where = namespace(installed_plane)

@@ -66,7 +66,7 @@ def reference(cr: Object) -> Object:
     return {**head, "controller": True, "blockOwnerDeletion": True}
 
 
-def test_what_only_openshift_has_is_repaired(openshift_scenario: Scenario, router: Router) -> None:
+def test_objects_of_openshift_are_repaired(openshift_scenario: Scenario, router: Router) -> None:
     scenario, where = openshift_scenario, openshift_scenario.namespace()
     cr = scenario.cryostat(where)
     scenario.ready(cr)

@@ -103,7 +103,7 @@ def test_any_number_of_kills_at_random_moments(scenario: Scenario) -> None:
     assert scenario.writes(mark) == []
 
 
-def test_a_cryostat_whose_writes_hang_holds_up_no_other(scenario: Scenario) -> None:
+def test_a_cryostat_with_hanging_writes_delays_no_other(scenario: Scenario) -> None:
     """The policy server of its namespace takes connections, and never says anything."""
     slow, where = scenario.namespace(), scenario.namespace()
     with socket.create_server(("127.0.0.1", 0), backlog=64) as silent:
@@ -216,7 +216,7 @@ def test_the_operator_starts_before_the_api_server(scenario: Scenario) -> None:
     works(scenario, cr)
 
 
-def test_what_happened_while_the_streams_were_cut_is_noticed(scenario: Scenario) -> None:
+def test_changes_during_an_interrupted_watch_are_noticed(scenario: Scenario) -> None:
     """The API server has forgotten where the operator's streams were: objects went that no event tells of."""
     where, target = scenario.namespace(), scenario.namespace()
     cr = made(scenario, scenario.cryostat(where, targetNamespaces=[where, target]))
@@ -245,7 +245,7 @@ def test_what_happened_while_the_streams_were_cut_is_noticed(scenario: Scenario)
     works(scenario, cr)
 
 
-def test_the_definition_of_cryostats_goes_and_comes_back(scenario: Scenario) -> None:
+def test_the_definition_of_cryostats_is_deleted_and_created_again(scenario: Scenario) -> None:
     """All Cryostats go with it; the operator goes on when it is installed again."""
     cr = scenario.cryostat(scenario.namespace())
     scenario.ready(cr)

@@ -18,7 +18,7 @@ def paused(scenario: Scenario, cr: Object) -> None:
     scenario.settle()
 
 
-def test_nothing_is_written_until_it_goes_on(scenario: Scenario) -> None:
+def test_nothing_is_written_until_the_pause_ends(scenario: Scenario) -> None:
     where, target = scenario.namespace(), scenario.namespace()
     cr = scenario.cryostat(where)
     scenario.ready(cr)

@@ -25,7 +25,7 @@ RELEASE = Permission("", "persistentvolumeclaims", "delete")
 LEASE = Permission("coordination.k8s.io", "leases", "update", "d696d7ab.redhat.com")
 
 
-def test_what_is_granted_is_all_that_is_installed() -> None:
+def test_the_granted_permissions_are_those_of_the_installation() -> None:
     named = {each._replace(name="") for each in GRANTED}
     for rule in roles.operator_rules():
         for verb in rule["verbs"]:
@@ -34,12 +34,12 @@ def test_what_is_granted_is_all_that_is_installed() -> None:
     assert Permission("authentication.k8s.io", "tokenreviews", "create") not in GRANTED, "that is the instances'"
 
 
-def test_it_is_silent_where_all_that_is_granted_was_used() -> None:
+def test_no_report_if_all_granted_permissions_were_used() -> None:
     assert permissions.complaints(GRANTED, NEEDED) == []
 
 
 @pytest.mark.parametrize("unused", [PODS, LEASE])
-def test_what_nobody_used_is_named(unused: Permission) -> None:
+def test_unused_permissions_are_named(unused: Permission) -> None:
     used = NEEDED - {Request(unused, True)}
     for requests in (used, used | {Request(unused, False)}):
         assert permissions.complaints(GRANTED, requests) == [f"granted, but never used: {unused}"]
@@ -52,13 +52,13 @@ def test_a_name_counts_as_used_only_by_that_name() -> None:
     ]
 
 
-def test_what_was_refused_is_named_unless_it_is_granted() -> None:
+def test_refused_requests_are_named_unless_they_are_granted() -> None:
     nodes = Permission("", "nodes", "get", "node-0")
     requests = NEEDED | {Request(nodes, False), Request(PODS, False)}
     assert permissions.complaints(GRANTED, requests) == [f"refused, because it is not granted: {nodes}"]
 
 
-def test_an_excuse_that_is_not_needed_is_named() -> None:
+def test_an_exception_that_is_not_needed_is_named() -> None:
     excused = next(iter(CHECKED_BY_ADMISSION))
     assert permissions.complaints(GRANTED, NEEDED | {Request(excused, True)}) == [f"excused, but used: {excused}"]
     assert permissions.complaints(GRANTED - {excused}, NEEDED) == [f"excused, but not granted: {excused}"]
@@ -105,7 +105,7 @@ REFUSALS = {
 
 
 @pytest.mark.parametrize("permission", CHECKED_BY_ADMISSION, ids=str)
-def test_what_no_request_shows_is_needed_all_the_same(
+def test_permissions_that_no_request_shows_are_needed(
     openshift_scenario: Scenario, router: Router, permission: Permission
 ) -> None:
     """Without it the API server refuses what the operator writes; the words tell that it is for that reason."""

@@ -57,7 +57,7 @@ def rolled(scenario: Scenario, where: str, before: dict[str, Object], expected: 
 
 
 @pytest.mark.parametrize("missing", [*SECRETS, "template"])
-def test_what_is_missing_is_named_and_found_when_it_appears(scenario: Scenario, missing: str) -> None:
+def test_missing_references_are_named_and_used_when_they_exist(scenario: Scenario, missing: str) -> None:
     where = scenario.namespace()
     provide(scenario, where, missing)
     cr = scenario.cryostat(where, **SPEC)
@@ -73,7 +73,7 @@ def test_what_is_missing_is_named_and_found_when_it_appears(scenario: Scenario, 
     scenario.ready(cr)
 
 
-def test_a_missing_key_is_named_and_found_when_it_appears(scenario: Scenario) -> None:
+def test_a_missing_key_is_named_and_used_when_it_exists(scenario: Scenario) -> None:
     where = scenario.namespace()
     provide(scenario, where, "login", "template", "keys")
     login = scenario.secret(where, "login", wrong="u:x")
@@ -116,7 +116,7 @@ def test_a_rotation_rolls_exactly_the_pods_that_use_it(scenario: Scenario) -> No
     scenario.ready(cr)
 
 
-def test_what_is_taken_away_leaves_the_pods_running(scenario: Scenario) -> None:
+def test_deleted_references_leave_the_pods_running(scenario: Scenario) -> None:
     where = scenario.namespace()
     provide(scenario, where)
     cr = scenario.ready(scenario.cryostat(where, **SPEC))

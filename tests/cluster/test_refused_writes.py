@@ -52,7 +52,7 @@ def config_map(where: str, name: str) -> Object:
     return {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": name, "namespace": where}}
 
 
-def test_a_quota_is_told_and_holds_up_nothing_else(scenario: Scenario) -> None:
+def test_a_quota_is_reported_and_blocks_nothing_else(scenario: Scenario) -> None:
     where = scenario.namespace()
     head = {"apiVersion": "v1", "kind": "ResourceQuota", "metadata": {"name": "few", "namespace": where}}
     quota = scenario.api.create({**head, "spec": {"hard": {"count/services": "3"}}})
@@ -103,7 +103,7 @@ def test_refused_writes_are_retried_ever_more_slowly(scenario: Scenario) -> None
     scenario.ready(cr)
 
 
-def test_a_policy_against_one_object_holds_up_those_that_use_it_only(scenario: Scenario) -> None:
+def test_a_policy_against_one_object_blocks_only_objects_that_use_it(scenario: Scenario) -> None:
     where = scenario.namespace()
     rule = {"expression": "!object.metadata.name.endsWith('-agent-proxy')", "message": "no proxies here"}
     binding = policy(scenario, where, "Validating", "configmaps", validations=[rule])
@@ -116,7 +116,7 @@ def test_a_policy_against_one_object_holds_up_those_that_use_it_only(scenario: S
     scenario.ready(cr)
 
 
-def test_a_policy_server_that_does_not_answer_is_told(scenario: Scenario) -> None:
+def test_a_policy_server_that_does_not_answer_is_reported(scenario: Scenario) -> None:
     where = scenario.namespace()
     hook = {
         "name": "policy.example.com", "sideEffects": "None", "admissionReviewVersions": ["v1"],
@@ -136,7 +136,7 @@ def test_a_policy_server_that_does_not_answer_is_told(scenario: Scenario) -> Non
     scenario.ready(cr)
 
 
-def test_pods_that_pod_security_refuses_are_told_in_its_words(scenario: Scenario) -> None:
+def test_pods_that_pod_security_refuses_are_reported_with_its_message(scenario: Scenario) -> None:
     where = scenario.namespace(**{"pod-security.kubernetes.io/enforce": "restricted"})
     cr = scenario.ready(scenario.cryostat(where, reportOptions={"replicas": 1}))
     scenario.change(cr, securityOptions={"databaseSecurityContext": {"privileged": True}})
@@ -146,7 +146,7 @@ def test_pods_that_pod_security_refuses_are_told_in_its_words(scenario: Scenario
     scenario.ready(cr)
 
 
-def test_pods_beyond_a_limit_range_are_told_in_its_words(scenario: Scenario) -> None:
+def test_pods_beyond_a_limit_range_are_reported_with_its_message(scenario: Scenario) -> None:
     where = scenario.namespace()
     limits = {"type": "Container", "max": {"memory": "128Mi"}}
     head = {"apiVersion": "v1", "kind": "LimitRange", "metadata": {"name": "small", "namespace": where}}
@@ -162,7 +162,7 @@ def test_pods_beyond_a_limit_range_are_told_in_its_words(scenario: Scenario) -> 
 
 
 @pytest.mark.parametrize("restarted", [False, True])
-def test_a_policy_that_changes_our_objects_is_not_fought(scenario: Scenario, restarted: bool) -> None:
+def test_changes_of_a_policy_are_not_reverted_repeatedly(scenario: Scenario, restarted: bool) -> None:
     where = scenario.namespace()
     label = "Object{metadata: Object.metadata{labels: {'policy.example.com/seen': 'yes'}}}"
     variable = (
@@ -203,7 +203,7 @@ def test_a_policy_that_changes_our_objects_is_not_fought(scenario: Scenario, res
     assert {write.name for write in scenario.writes(mark) if write.resource == "deployments"} == {"x-storage"}
 
 
-def test_somebody_who_insists_is_answered_less_and_less(scenario: Scenario) -> None:
+def test_a_client_that_repeats_a_change_is_reverted_less_and_less_often(scenario: Scenario) -> None:
     """Two controllers that disagree must not keep a cluster busy."""
     where = scenario.namespace()
     scenario.ready(scenario.cryostat(where))
@@ -224,7 +224,7 @@ def test_somebody_who_insists_is_answered_less_and_less(scenario: Scenario) -> N
     )
 
 
-def test_a_status_that_cannot_be_written_holds_up_nothing_and_is_tried_again(scenario: Scenario) -> None:
+def test_a_status_that_cannot_be_written_blocks_nothing_and_is_retried(scenario: Scenario) -> None:
     version, name = "rbac.authorization.k8s.io/v1", "cryostat-operator-manager-role"
     role = {"apiVersion": version, "kind": "ClusterRole", "metadata": {"name": name}}
     rules = scenario.api.get(version, "ClusterRole", name)["rules"]
@@ -244,7 +244,7 @@ def test_a_status_that_cannot_be_written_holds_up_nothing_and_is_tried_again(sce
     scenario.ready(cr, 60)
 
 
-def test_permissions_that_are_taken_away_are_told_and_found_again(scenario: Scenario) -> None:
+def test_missing_permissions_are_reported_until_they_are_granted_again(scenario: Scenario) -> None:
     version, name = "rbac.authorization.k8s.io/v1", "cryostat-operator-manager-role"
     role = {"apiVersion": version, "kind": "ClusterRole", "metadata": {"name": name}}
     rules = scenario.api.get(version, "ClusterRole", name)["rules"]

@@ -45,7 +45,7 @@ def served_at(scenario: Scenario, cr: Object, host: str) -> None:
     eventually(agreed, what=f"the application is at {host or 'no address'}")
 
 
-def test_another_host_moves_the_route_and_all_that_names_it(scenario: Scenario) -> None:
+def test_another_host_changes_the_route_url_and_link(scenario: Scenario) -> None:
     cr = scenario.cryostat(scenario.namespace(), **host_of("one.example.com"))
     scenario.ready(cr)
     served_at(scenario, cr, "one.example.com")
@@ -64,7 +64,7 @@ def test_another_host_moves_the_route_and_all_that_names_it(scenario: Scenario) 
     assert link(scenario, cr) == ""
 
 
-def test_a_host_of_somebody_else_is_told_in_the_routers_words_until_it_is_free(scenario: Scenario) -> None:
+def test_a_host_of_another_route_is_reported_with_the_routers_message_until_it_is_free(scenario: Scenario) -> None:
     spec = {"host": "shared.example.com", "to": {"kind": "Service", "name": "theirs"}}
     theirs = scenario.make("Route", scenario.namespace(), "theirs", spec=spec)
     eventually(lambda: admissions(scenario, theirs) == ["True"], what="they have the host")
@@ -92,7 +92,7 @@ def admissions(scenario: Scenario, route: Object) -> list[str]:
     return [condition({"status": entry}, "Admitted")["status"] for entry in entries]
 
 
-def test_a_route_that_no_router_has_seen_holds_up_nothing(scenario: Scenario, router: Router) -> None:
+def test_a_route_that_no_router_has_processed_blocks_nothing(scenario: Scenario, router: Router) -> None:
     router.pause()
     cr = scenario.cryostat(scenario.namespace())
     scenario.wait_for_reason(cr, "RouteNotAdmitted", "Route x", "not been admitted", type="Exposed")
@@ -191,7 +191,7 @@ def without(scenario: Scenario) -> Iterator[Callable[..., None]]:
     openshift.install(scenario.api)
 
 
-def test_without_console_everything_else_is_as_ever(scenario: Scenario, without: Callable[..., None]) -> None:
+def test_without_console_everything_else_works(scenario: Scenario, without: Callable[..., None]) -> None:
     without("consolelinks.console.openshift.io", "apiservers.config.openshift.io")
     cr = scenario.cryostat(scenario.namespace())
     host = f"x-{cr['metadata']['namespace']}.{openshift.DOMAIN}"
@@ -205,7 +205,7 @@ def test_without_console_everything_else_is_as_ever(scenario: Scenario, without:
     eventually(lambda: link(scenario, cr) == f"https://{host}", what="the console serves links again, and gets one")
 
 
-def test_routes_vanish_and_come_back(scenario: Scenario, without: Callable[..., None]) -> None:
+def test_the_route_api_is_removed_and_installed_again(scenario: Scenario, without: Callable[..., None]) -> None:
     cr = scenario.cryostat(scenario.namespace(), **host_of("one.example.com"))
     gone = scenario.cryostat(scenario.namespace(), "y")
     scenario.ready(cr)

@@ -12,7 +12,7 @@ from cryostat_operator.reconcile.secret_values import generate_values
 from tests.cluster.api import Object
 
 
-def test_what_is_minted_cannot_be_made_again_from_a_seed() -> None:
+def test_generated_values_cannot_be_reproduced_from_a_seed() -> None:
     seen = set()
     for _ in range(50):
         random.seed(7)
@@ -29,7 +29,7 @@ def secret(uid: str, value: str) -> Object:
     return {"metadata": {"name": "a", "namespace": "b", "uid": uid}, "data": data}
 
 
-def test_the_digest_of_a_secret_lets_nobody_test_guesses() -> None:
+def test_the_digest_of_a_secret_does_not_allow_to_test_guesses() -> None:
     """Its key is the UID, so equal passwords look different, and no table of guesses fits."""
     found = content_summary(secret("one", "letmein")).digest
     assert found != content_summary(secret("two", "letmein")).digest

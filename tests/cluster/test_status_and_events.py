@@ -127,7 +127,7 @@ def test_a_quota_on_pods_and_a_pause_are_described(scenario: Scenario) -> None:
     described(scenario, where, rows["paused"])
 
 
-def test_a_pod_that_fits_nowhere_is_told_in_the_schedulers_words(scenario: Scenario) -> None:
+def test_a_pod_that_cannot_be_scheduled_is_reported_with_the_schedulers_message(scenario: Scenario) -> None:
     cr = scenario.cryostat(scenario.namespace())
     scenario.ready(cr)
     nowhere = {"replicas": 1, "schedulingOptions": {"nodeSelector": {"disk": "golden"}}}
@@ -139,7 +139,7 @@ def test_a_pod_that_fits_nowhere_is_told_in_the_schedulers_words(scenario: Scena
     scenario.ready(cr)
 
 
-def test_a_claim_without_a_volume_is_told(scenario: Scenario) -> None:
+def test_a_claim_without_a_volume_is_reported(scenario: Scenario) -> None:
     where = scenario.namespace()
     spec = {"storageClassName": f"none-{where}"}
     cr = scenario.cryostat(where, storageOptions={"database": {"pvc": {"spec": spec}}})
@@ -180,7 +180,7 @@ def test_a_run_writes_at_most_one_status_and_none_where_nothing_changed(scenario
     assert kept["lastTransitionTime"] == since["ReferencesResolved"]  # it was True all along
 
 
-def test_the_columns_tell_what_is_going_on(scenario: Scenario) -> None:
+def test_the_columns_show_the_state(scenario: Scenario) -> None:
     where = scenario.namespace()
     rule = {"host": "cryostat.example.com"}
     core = {"networkOptions": {"coreConfig": {"ingressSpec": {"rules": [rule]}}}}
@@ -199,7 +199,7 @@ def test_the_columns_tell_what_is_going_on(scenario: Scenario) -> None:
     assert ready.count("missing") == 1, ready
 
 
-def test_the_address_goes_with_the_ingress(scenario: Scenario) -> None:
+def test_the_address_is_removed_with_the_ingress(scenario: Scenario) -> None:
     rule = {"host": "cryostat.example.com"}
     cr = scenario.cryostat(scenario.namespace(), networkOptions={"coreConfig": {"ingressSpec": {"rules": [rule]}}})
     body = scenario.ready(cr)
@@ -236,7 +236,7 @@ def secrets_of(scenario: Scenario, where: str) -> dict[str, str]:
     return {place: text for place, text in found.items() if len(text) >= 8}
 
 
-def test_no_secret_value_is_ever_told(scenario: Scenario) -> None:
+def test_no_secret_value_is_in_logs_events_or_status(scenario: Scenario) -> None:
     where = scenario.namespace()
     scenario.secret(where, "keys", CONNECTION_KEY="the-users-own-password", ENCRYPTION_KEY="the-users-own-encryption")
     scenario.secret(where, "stored", credential="the-users-stored-credential")

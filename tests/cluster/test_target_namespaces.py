@@ -31,7 +31,7 @@ def taken(scenario: Scenario, cr: Object, *targets: str) -> None:
     eventually(nothing, what=f"nothing is left in {targets}")
 
 
-def test_a_missing_namespace_is_named_and_served_when_it_appears(scenario: Scenario) -> None:
+def test_a_missing_namespace_is_named_and_served_when_it_exists(scenario: Scenario) -> None:
     where, there = scenario.namespace(), scenario.namespace()
     cr = scenario.cryostat(where, targetNamespaces=[where, "loop-late", there])
     given(scenario, cr, there)
@@ -78,7 +78,7 @@ def test_a_namespace_that_is_created_again_gets_nothing_until_it_is_accepted(sce
     assert has_access(scenario, cr, "loop-again")
 
 
-def test_namespaces_are_added_and_given_up(scenario: Scenario) -> None:
+def test_namespaces_are_added_and_removed(scenario: Scenario) -> None:
     where, first, second = scenario.namespace(), scenario.namespace(), scenario.namespace()
     cr = scenario.ready(scenario.cryostat(where, targetNamespaces=[first]))
     assert has_access(scenario, cr, first)
@@ -96,7 +96,7 @@ def test_namespaces_are_added_and_given_up(scenario: Scenario) -> None:
     scenario.nothing_left(cr)
 
 
-def test_namespaces_change_while_the_operator_is_away(scenario: Scenario) -> None:
+def test_namespaces_change_while_the_operator_is_down(scenario: Scenario) -> None:
     where, first, second, third = (scenario.namespace() for _ in range(4))
     cr = scenario.ready(scenario.cryostat(where, targetNamespaces=[first, second]))
     with scenario.down():
@@ -122,7 +122,7 @@ def test_a_lost_status_does_not_lose_namespaces(scenario: Scenario) -> None:
     scenario.ready(cr)
 
 
-def test_a_namespace_given_up_before_a_run_was_complete_is_cleared(scenario: Scenario) -> None:
+def test_a_namespace_that_is_removed_during_a_reconcile_is_cleared(scenario: Scenario) -> None:
     """Something is wrong all the time, so that no run ever ends well."""
     where, first = scenario.namespace(), scenario.namespace()
     login = {"basicAuth": {"secretName": "missing", "filename": "htpasswd"}}
@@ -135,7 +135,7 @@ def test_a_namespace_given_up_before_a_run_was_complete_is_cleared(scenario: Sce
     scenario.nothing_left(cr)
 
 
-def test_a_terminating_namespace_holds_up_nothing(scenario: Scenario) -> None:
+def test_a_terminating_namespace_blocks_nothing(scenario: Scenario) -> None:
     where, first, second = scenario.namespace(), scenario.namespace(), scenario.namespace()
     held = scenario.make("ConfigMap", first, "held", metadata={"finalizers": ["example.com/held"]})
     cr = scenario.ready(scenario.cryostat(where, targetNamespaces=[first]))

@@ -89,7 +89,7 @@ def quiet(plane: ControlPlane) -> bool:
     return not work(plane.audit_since(mark))
 
 
-def test_it_waits_for_cert_manager_and_goes_on_by_itself(
+def test_it_waits_for_cert_manager_and_then_continues(
     plane: ControlPlane, namespace: NamespaceFactory, operator: OperatorFactory
 ) -> None:
     api, here = plane.api, namespace(plane)
@@ -150,7 +150,7 @@ def test_a_field_added_by_others_issues_nothing_again(
     eventually(lambda: "selfSigned" in api.get(cert_manager.API_VERSION, "Issuer", f"{NAME}-self-signed", here)["spec"])
 
 
-def test_leaves_follow_an_authority_that_was_lost(
+def test_certificates_follow_a_new_authority(
     plane: ControlPlane,
     installed: CertManager,
     namespace: NamespaceFactory,
@@ -180,7 +180,7 @@ def test_leaves_follow_an_authority_that_was_lost(
     assert "OK" in verify(secret(api, here, f"{NAME}-tls"), "sslserver", NAME)
 
 
-def test_who_issues_changes_in_every_direction(
+def test_the_issuer_changes_in_every_direction(
     plane: ControlPlane, namespace: NamespaceFactory, operator: OperatorFactory, verify: Callable[..., str]
 ) -> None:
     api, here, there = plane.api, namespace(plane), namespace(plane, "agents")
@@ -236,7 +236,7 @@ def test_who_issues_changes_in_every_direction(
         manager.uninstall()
 
 
-def test_a_stopped_cert_manager_holds_up_only_what_needs_certificates(
+def test_a_stopped_cert_manager_blocks_only_objects_that_need_certificates(
     plane: ControlPlane, namespace: NamespaceFactory, operator: OperatorFactory
 ) -> None:
     api, here = plane.api, namespace(plane)

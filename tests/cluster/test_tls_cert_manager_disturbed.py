@@ -17,7 +17,7 @@ from tests.cluster.test_tls_cert_manager import plane as plane
 from tests.cluster.test_tls_disturbed import write
 
 
-def test_a_secret_of_somebody_else_is_not_overwritten(
+def test_a_secret_of_another_owner_is_not_overwritten(
     plane: ControlPlane, installed: CertManager, namespace: NamespaceFactory, operator: OperatorFactory
 ) -> None:
     api, here = plane.api, namespace(plane)
@@ -68,7 +68,7 @@ def test_rubbish_and_lost_secrets_are_issued_again(
         assert found["ca.crt"] == before[leaf]["ca.crt"]
 
 
-def test_it_is_taken_away_and_comes_back_under_a_running_instance(
+def test_cert_manager_is_removed_and_installed_again(
     plane: ControlPlane, namespace: NamespaceFactory, operator: OperatorFactory
 ) -> None:
     api, here = plane.api, namespace(plane)
@@ -91,7 +91,7 @@ def test_it_is_taken_away_and_comes_back_under_a_running_instance(
         manager.uninstall()
 
 
-def test_no_key_stays_in_a_namespace_that_was_given_up(
+def test_no_key_stays_in_a_removed_target_namespace(
     plane: ControlPlane, installed: CertManager, namespace: NamespaceFactory, operator: OperatorFactory
 ) -> None:
     api, here, there = plane.api, namespace(plane), namespace(plane, "agents")

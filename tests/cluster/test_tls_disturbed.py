@@ -87,7 +87,7 @@ def test_a_certificate_is_renewed_and_restarts_only_what_cannot_reload_it(
     assert {name for name in running if changed[name] != running[name]} == restarted
 
 
-def test_whose_agents_need_a_restart_is_told(installed_plane: ControlPlane, instance: tuple[str, str]) -> None:
+def test_an_event_names_agents_that_need_a_restart(installed_plane: ControlPlane, instance: tuple[str, str]) -> None:
     api, (here, there) = installed_plane.api, instance
     agent = names.agent_certificate(here, NAME, there)
     old = secret(api, there, agent)
@@ -159,7 +159,7 @@ def test_rubbish_is_replaced(
     eventually(lambda: ready(api, here))
 
 
-def test_an_authority_of_somebody_else_is_not_used(
+def test_an_authority_of_another_owner_is_not_used(
     installed_plane: ControlPlane, instance: tuple[str, str], verify: Callable[..., str]
 ) -> None:
     api, (here, _) = installed_plane.api, instance
@@ -177,7 +177,7 @@ def test_an_authority_of_somebody_else_is_not_used(
     assert "OK" in verify(secret(api, here, f"{NAME}-tls"), "sslserver", NAME)
 
 
-def test_a_secret_of_somebody_else_is_left_alone_until_it_goes(
+def test_a_secret_of_another_owner_is_not_changed_until_it_is_deleted(
     installed_plane: ControlPlane, namespace: NamespaceFactory, operator: OperatorFactory
 ) -> None:
     api, here = installed_plane.api, namespace(installed_plane)

@@ -90,7 +90,7 @@ def test_a_pod_in_a_restricted_namespace(asking: Served, home: str, labels: dict
     assert asking.api.create(copied)["spec"]["containers"] == made["spec"]["containers"]
 
 
-def test_pods_that_do_not_ask_do_not_come_to_us(asking: Served, home: str, labels: dict[str, str]) -> None:
+def test_pods_without_labels_are_not_sent_to_the_operator(asking: Served, home: str, labels: dict[str, str]) -> None:
     before = asking.operator.get("/metrics")[1].count("/mutate--v1-pod")
     for number, given in enumerate([{}, {constants.AGENT_LABEL_NAME: "sample"}]):
         assert agents(asking.api.create(pod(home, given))) == [], number
@@ -114,7 +114,9 @@ def test_only_target_namespaces(asking: Served, labels: dict[str, str], namespac
         ({"cryostat.io/java-options-var": "1A"}, "java-options-var"),
     ],
 )
-def test_why_not_is_told(asking: Served, home: str, labels: dict[str, str], label: dict[str, str], says: str) -> None:
+def test_the_reason_for_a_missing_agent_is_reported(
+    asking: Served, home: str, labels: dict[str, str], label: dict[str, str], says: str
+) -> None:
     said = create(asking, pod(home, {**labels, **label}))
     assert "Warning: Cryostat agent: not added" in said
     assert says in said
@@ -122,7 +124,7 @@ def test_why_not_is_told(asking: Served, home: str, labels: dict[str, str], labe
     eventually(lambda: any(says in message for message in events(asking.api, home)))
 
 
-def test_nothing_is_told_twice_nor_on_a_dry_run(asking: Served, home: str, labels: dict[str, str]) -> None:
+def test_no_event_is_repeated_or_recorded_on_a_dry_run(asking: Served, home: str, labels: dict[str, str]) -> None:
     wrong = {**labels, "cryostat.io/container": "none"}
     asking.api.create(pod(home, wrong), dryRun="All")
     deployment = workload("Deployment", home, labels)
@@ -162,7 +164,7 @@ def test_options_from_a_config_map(asking: Served, home: str, labels: dict[str, 
     assert "ConfigMap missing, which cannot be read" in create(asking, pod(home, labels, missing))
 
 
-def test_with_tls_pods_wait_for_their_certificate(asking: Served, home: str, instance: Object, labels: Any) -> None:
+def test_with_tls_the_agent_needs_its_certificate(asking: Served, home: str, instance: Object, labels: Any) -> None:
     asking.api.patch(instance, {"spec": {"enableCertManager": True}})
     said = eventually(lambda: _told(create(asking, pod(home, labels)), "certificate"))
     assert "is not there yet" in said
@@ -178,7 +180,7 @@ def _told(said: str, what: str) -> str:
     return said
 
 
-def test_limits_of_the_namespace_hold_no_pod_up(asking: Served, home: str, labels: dict[str, str]) -> None:
+def test_limits_of_the_namespace_block_no_pod(asking: Served, home: str, labels: dict[str, str]) -> None:
     limits = {"type": "Container", "min": {"cpu": "100m", "memory": "100Mi"}, "max": {"cpu": "1", "memory": "1Gi"}}
     default = {"default": {"cpu": "500m", "memory": "200Mi"}, "defaultRequest": {"cpu": "200m", "memory": "150Mi"}}
     metadata = {"name": "limits", "namespace": home}
@@ -193,7 +195,9 @@ def _limited(made: Object) -> Object:
     return made
 
 
-def test_a_pod_is_let_in_while_nobody_answers(asking: Served, home: str, labels: dict[str, str]) -> None:
+def test_a_pod_is_admitted_while_the_operator_does_not_answer(
+    asking: Served, home: str, labels: dict[str, str]
+) -> None:
     path = f"/apis/admissionregistration.k8s.io/v1/mutatingwebhookconfigurations/{MUTATING}"
     webhooks = asking.api.request("GET", path)["webhooks"]
     assert {each["failurePolicy"] for each in webhooks if each["name"].startswith("mpod")} == {"Ignore"}
@@ -231,7 +235,7 @@ def test_pods_do_not_wait_for_an_operator_that_hangs_or_is_gone(
     eventually(lambda: agents(asking.api.create(pod(home, labels))) == ["cryostat-agent-init"])
 
 
-def test_another_cryostat_s_pods_are_not_for_the_taking(
+def test_a_pod_of_another_namespace_does_not_get_the_agent(
     asking: Served, home: str, labels: dict[str, str], namespace: MakeNamespace, instance: Object
 ) -> None:
     """Labels can name any Cryostat: that one must have named their namespace, and still be there."""

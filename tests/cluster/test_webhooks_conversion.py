@@ -92,7 +92,7 @@ def test_nothing_is_lost_by_storing_v1beta1(asking: Served, spec: Object) -> Non
 
 @_SETTINGS
 @given(st.lists(members(v1beta1.CryostatSpec), min_size=2, max_size=2), st.sampled_from(["merge", "apply", "replace"]))
-def test_what_is_written_in_v1beta1_is_what_is_read(asking: Served, specs: list[Object], how: str) -> None:
+def test_v1beta1_reads_what_was_written_in_v1beta1(asking: Served, specs: list[Object], how: str) -> None:
     first, second = specs
     made = accepted(asking, cryostat(OLD, "default", first))
     if made is None:

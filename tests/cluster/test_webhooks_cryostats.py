@@ -101,7 +101,9 @@ def test_defaults_are_filled_in_once(asking: Served, dev: Api, home: str) -> Non
     assert changed["spec"] == {"targetNamespaces": [home]}
 
 
-def test_only_who_may_work_there_can_target_a_namespace(asking: Served, dev: Api, home: str, away: str) -> None:
+def test_a_target_namespace_needs_the_permission_to_create_cryostats_in_it(
+    asking: Served, dev: Api, home: str, away: str
+) -> None:
     message = refused(lambda: dev.create(cryostat(home, {"targetNamespaces": [home, away, "kube-system"]})))
     assert f'create cryostats.operator.cryostat.io in namespace "{away}"' in message
     assert f'user "dev-{home}"' in message
@@ -132,7 +134,7 @@ def test_groups_and_service_accounts_count(asking: Served, home: str, away: str)
     asking.api.impersonating("root", "system:masters").create(cryostat(home, spec))
 
 
-def test_on_update_only_what_is_added_is_reviewed(asking: Served, dev: Api, home: str, away: str) -> None:
+def test_on_update_only_additions_are_reviewed(asking: Served, dev: Api, home: str, away: str) -> None:
     made = asking.api.create(cryostat(home, {"targetNamespaces": [home, away]}))
     dev.patch(made, {"metadata": {"labels": {"a": "b"}}})
     dev.patch(made, {"spec": {"reportOptions": {"replicas": 0}}})
@@ -150,7 +152,7 @@ def test_on_update_only_what_is_added_is_reviewed(asking: Served, dev: Api, home
     ],
     ids=lambda change: next(iter(change)),
 )
-def test_who_opens_an_instance_needs_all_that_is_behind_it(
+def test_a_change_of_access_to_an_instance_needs_all_permissions(
     asking: Served, dev: Api, home: str, away: str, change: Object
 ) -> None:
     """Editing what somebody else made is no way to the targets in his namespaces, nor to what is in his Secrets."""
@@ -200,7 +202,7 @@ def test_who_opens_an_instance_needs_all_that_is_behind_it(
     ],
     ids=lambda value: value if isinstance(value, str) else "",
 )
-def test_the_operator_makes_nothing_that_the_author_may_not(
+def test_the_operator_creates_nothing_that_the_author_may_not_create(
     asking: Served, dev: Api, home: str, spec: Object, permission: str, field: str
 ) -> None:
     made = dev.create(cryostat(home))
@@ -231,7 +233,7 @@ def test_the_roles_for_authors_are_enough(asking: Served, home: str) -> None:
     author.delete(made)
 
 
-def test_attempts_to_get_around(asking: Served, dev: Api, home: str, away: str) -> None:
+def test_attempts_to_bypass_the_review(asking: Served, dev: Api, home: str, away: str) -> None:
     wish = {"targetNamespaces": [home, away]}
     made = dev.create(cryostat(home, name="sly"))
     hidden = {ANNOTATION: json.dumps({"v1beta2": {"spec": wish}})}
@@ -269,7 +271,7 @@ def test_attempts_to_get_around(asking: Served, dev: Api, home: str, away: str) 
     dev.patch(held, {"metadata": {"finalizers": None}})
 
 
-def test_who_accepts_a_namespace_that_was_created_again(
+def test_accepting_a_namespace_that_was_created_again_needs_all_permissions(
     asking: Served, dev: Api, home: str, namespace: MakeNamespace
 ) -> None:
     gone = namespace(asking.plane, "gone")
@@ -301,7 +303,7 @@ def test_who_accepts_a_namespace_that_was_created_again(
     eventually(lambda: reason() == "AllReachable")
 
 
-def test_what_comes_in_v1beta1_is_checked_as_v1beta2(asking: Served, dev: Api, home: str) -> None:
+def test_v1beta1_is_checked_as_v1beta2(asking: Served, dev: Api, home: str) -> None:
     for spec, says in (
         ({"authorizationOptions": {"basicAuth": {"secretName": "a"}}}, "must be set together"),
         ({"networkPolicies": 5}, "spec.networkPolicies"),
@@ -311,7 +313,9 @@ def test_what_comes_in_v1beta1_is_checked_as_v1beta2(asking: Served, dev: Api, h
         assert says in refused(lambda obj=obj: dev.create(obj), 422)  # type: ignore[misc]
 
 
-def test_the_operator_always_gets_through(asking: Served, dev: Api, home: str, namespace: MakeNamespace) -> None:
+def test_writes_of_the_operator_are_always_allowed(
+    asking: Served, dev: Api, home: str, namespace: MakeNamespace
+) -> None:
     gone = namespace(asking.plane, "gone")
     made = asking.api.create(cryostat(home, {"targetNamespaces": [home, gone]}))
     eventually(lambda: len(bindings(asking, gone)) == 1)
@@ -384,7 +388,7 @@ SECRET_SPECS = [
 
 
 @pytest.mark.parametrize("spec", SECRET_SPECS, ids=lambda spec: next(iter(spec)))
-def test_secrets_that_the_author_could_not_read(asking: Served, dev: Api, home: str, spec: Object) -> None:
+def test_secrets_that_the_author_may_not_read_are_refused(asking: Served, dev: Api, home: str, spec: Object) -> None:
     assert f'get secrets "x" in namespace "{home}"' in refused(lambda: dev.create(cryostat(home, spec), dryRun="All"))
     reader = asking.user(f"reader-{home}", {home: [CRYOSTATS, rule("", "secrets", "get", names=["x"])]})
     eventually(lambda: reader.create(cryostat(home, spec), dryRun="All"), 10)
@@ -409,7 +413,9 @@ def test_secrets_that_were_named_before_may_stay(asking: Served, dev: Api, home:
     ],
     ids=str,
 )
-def test_privileges_that_the_author_could_not_run(asking: Served, dev: Api, home: str, context: Object) -> None:
+def test_privileges_that_the_author_may_not_use_are_refused(
+    asking: Served, dev: Api, home: str, context: Object
+) -> None:
     spec = {"securityOptions": context}
     assert "may not create pods" in refused(lambda: dev.create(cryostat(home, spec), dryRun="All"))
     runner = asking.user(f"runner-{home}", {home: [CRYOSTATS, rule("", "pods", "create")]})

@@ -123,7 +123,7 @@ def test_malformed_reviews(caller: Caller, path: str, body: Any) -> None:
 
 
 @pytest.mark.parametrize("path", ALL)
-def test_odd_objects_break_nothing(caller: Caller, path: str) -> None:
+def test_malformed_objects_cause_no_error(caller: Caller, path: str) -> None:
     """What an API server would not send; a failure here is a refusal there."""
     labels = {constants.AGENT_LABEL_NAME: "a", constants.AGENT_LABEL_NAMESPACE: "../../x"}
     odd: tuple[Object, ...] = (
@@ -180,7 +180,7 @@ def test_reviews_of_unknown_length(caller: Caller) -> None:
     assert answer.status == 411
 
 
-def test_slow_reviews_do_not_hold_up_others(asking: Served, caller: Caller) -> None:
+def test_slow_reviews_do_not_delay_others(asking: Served, caller: Caller) -> None:
     """Connections that begin a review and never end it."""
     host = urlsplit(asking.url)
     context = ssl.create_default_context()
@@ -332,7 +332,7 @@ def registered(asking: Served) -> Object:
     }
 
 
-def test_what_is_registered_is_put_right(asking: Served) -> None:
+def test_changes_of_the_registration_are_reverted(asking: Served) -> None:
     right = registered(asking)
     mutating = {"apiVersion": ADMISSION, "kind": "MutatingWebhookConfiguration", "metadata": {"name": MUTATING}}
     validating = {"apiVersion": ADMISSION, "kind": "ValidatingWebhookConfiguration", "metadata": {"name": VALIDATING}}
@@ -350,7 +350,7 @@ def test_what_is_registered_is_put_right(asking: Served) -> None:
     eventually(lambda: asks(asking.api), 20, "the API server asks again")
 
 
-def test_installing_again_takes_nothing_away(asking: Served) -> None:
+def test_installing_again_removes_no_webhook(asking: Served) -> None:
     """Not even for a moment: in it, a Cryostat would be written unchecked."""
     right, stop = registered(asking), threading.Event()
     seen: list[Object] = []

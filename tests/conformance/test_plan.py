@@ -54,12 +54,12 @@ def service(**spec: object) -> Obj:
     return {"apiVersion": "v1", "kind": "Service", "metadata": {"name": "a", "namespace": "n"}, "spec": spec}
 
 
-def test_a_difference_is_told_with_its_place_and_both_values() -> None:
+def test_a_difference_is_reported_with_its_path_and_both_values() -> None:
     lines = compare([service(type="ClusterIP")], [service(type="NodePort")], Differences(()))
     assert lines == ["Service/n/a:spec.type expected 'ClusterIP' got 'NodePort'"]
 
 
-def test_missing_and_additional_objects_are_told() -> None:
+def test_missing_and_additional_objects_are_reported() -> None:
     assert compare([service()], [], Differences(())) == ["Service/n/a missing"]
     assert compare([], [service()], Differences(())) == ["Service/n/a not expected"]
 
@@ -70,7 +70,7 @@ def test_a_listed_difference_covers_only_the_value_that_it_names() -> None:
     assert len(compare([service(type="ClusterIP")], [service(type="LoadBalancer")], listed)) == 1
 
 
-def test_what_the_api_server_fills_in_is_no_difference() -> None:
+def test_defaults_of_the_api_server_are_no_difference() -> None:
     live = service(type="ClusterIP", sessionAffinity="None", clusterIP="10.0.0.7", ipFamilies=["IPv4"])
     assert compare([service(type="ClusterIP")], [live | {"status": {"loadBalancer": {}}}], Differences(())) == []
 

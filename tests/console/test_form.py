@@ -46,7 +46,7 @@ def is_there(path: str, shown: Shown) -> bool:
     return bool(names & shown.ids)
 
 
-def test_at_first_it_shows_what_matters_and_sends_the_example(tmp_path: Path) -> None:
+def test_initially_it_shows_the_main_fields_and_sends_the_example(tmp_path: Path) -> None:
     shown = play(write_page(tmp_path))
     assert shown.complaints == []
     assert shown.labels == FIRST
@@ -65,7 +65,7 @@ def test_every_descriptor_is_seen_and_no_other(version: str, tmp_path: Path) -> 
     assert [each["path"] for each in descriptors if is_hidden(each) and is_there(each["path"], shown)] == []
 
 
-def test_what_the_console_would_ignore_is_told(tmp_path: Path) -> None:
+def test_fields_that_the_console_would_ignore_are_reported(tmp_path: Path) -> None:
     page = write_page(tmp_path)
     text = page.read_text()
     start, end = text.index('"descriptors": '), text.index(', "example"')

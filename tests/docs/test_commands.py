@@ -217,13 +217,13 @@ def test_a_resource_is_accepted(plane: ControlPlane, block: Block) -> None:
             plane.api.create({**obj, "metadata": metadata}, dryRun="All")
 
 
-def test_what_is_not_run_is_in_a_page() -> None:
+def test_every_exception_matches_a_command() -> None:
     commands = [c for page in pages() for block in blocks(page) if block.language == "sh" for c in block.commands]
     unused = [e["command"] for e in EXPLAINED if not any(re.fullmatch(e["command"], c, re.DOTALL) for c in commands)]
     assert unused == []
 
 
-def test_blocks_say_what_they_are() -> None:
+def test_every_block_has_a_known_language() -> None:
     """A command hidden in a block of another kind would not be run."""
     strange = [str(b) for page in pages() for b in blocks(page) if b.language not in ("sh", "yaml", "text", "promql")]
     assert strange == []

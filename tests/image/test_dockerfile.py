@@ -28,7 +28,7 @@ def test_the_base_is_pinned_and_the_same_in_all_stages() -> None:
     assert used == {"${BASE}", "scratch"}
 
 
-def test_it_runs_as_a_number_without_privileges() -> None:
+def test_it_runs_as_a_numeric_user_without_privileges() -> None:
     [user] = dockerfile.values(FINAL, "USER")
     number, group = map(int, user.split(":"))
     assert number > 0
@@ -65,7 +65,7 @@ def test_the_final_stage_runs_nothing_and_takes_only_the_tree() -> None:
     assert dockerfile.values(FINAL, "COPY") == ["LICENSE /licenses/LICENSE", f"--from=build {tree} {tree}"]
 
 
-def test_the_context_holds_what_the_build_reads_and_nothing_else() -> None:
+def test_the_context_contains_only_what_the_build_reads() -> None:
     lines = (ROOT / ".dockerignore").read_text().splitlines()
     rules = [line for line in lines if line and not line.startswith("#")]
     assert rules[0] == "*"

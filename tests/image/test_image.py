@@ -94,7 +94,7 @@ def test_the_sandbox_is_one(tree: Path, secrets: Path) -> None:
     assert (result.stdout, result.stderr) == ("sealed\n", "")
 
 
-def test_nothing_in_it_can_be_written_or_is_for_its_owner_alone(tree: Path) -> None:
+def test_no_file_is_writable_or_readable_by_its_owner_only(tree: Path) -> None:
     for path in tree.rglob("*"):
         mode = path.lstat().st_mode
         if stat.S_ISLNK(mode):
@@ -104,7 +104,7 @@ def test_nothing_in_it_can_be_written_or_is_for_its_owner_alone(tree: Path) -> N
         assert not mode & (stat.S_ISUID | stat.S_ISGID), path
 
 
-def test_it_holds_what_is_locked_and_no_tool_to_install_more(tree: Path) -> None:
+def test_it_contains_the_locked_packages_and_no_installer(tree: Path) -> None:
     code = "import importlib.metadata as m; print(*sorted({d.name.lower() for d in m.distributions()}))"
     result = subprocess.run([tree / "bin/python", "-c", code], capture_output=True, text=True, check=True)
     held = {name.replace("_", "-") for name in result.stdout.split()}

@@ -211,9 +211,7 @@ def test_an_agent_reaches_each_path_with_its_methods_only(
     ],
 )
 @pytest.mark.parametrize("method", ["GET", "POST"])
-def test_nothing_else_is_reached_with_path_tricks_either(
-    gateway: Container, tmp_path: Path, path: str, method: str
-) -> None:
+def test_manipulated_paths_reach_nothing_else(gateway: Container, tmp_path: Path, path: str, method: str) -> None:
     RECEIVED.clear()
     status, _ = ask(gateway, path, gateway.secret(AGENT), tmp_path, method=method)
     assert (status, RECEIVED) == (404, [])
@@ -244,7 +242,7 @@ def test_over_ipv6_the_address_is_in_brackets(gateway: Container, tmp_path: Path
     assert RECEIVED[0].headers["x-forwarded-for"] == "[::1]"
 
 
-def test_agents_are_marked(gateway: Container, tmp_path: Path) -> None:
+def test_requests_of_agents_have_a_header_of_the_gateway(gateway: Container, tmp_path: Path) -> None:
     RECEIVED.clear()
     ask(gateway, "/health", gateway.secret(AGENT), tmp_path, headers={"X-Cryostat-Agent-Proxy": "forged"})
     assert RECEIVED[0].headers["x-cryostat-agent-proxy"] == "true"
@@ -405,7 +403,7 @@ def test_a_renewed_certificate_is_used_without_a_restart(gateway: Container, tmp
     assert ask(gateway, "/health", gateway.secret(AGENT), tmp_path)[0] == 200
 
 
-def test_what_was_issued_before_and_after_a_renewal_of_the_authority_is_accepted(
+def test_certificates_from_before_and_after_a_renewal_of_the_authority_are_accepted(
     tmp_path: Path, application: int
 ) -> None:
     plan = planned()
@@ -422,7 +420,7 @@ def test_what_was_issued_before_and_after_a_renewal_of_the_authority_is_accepted
                     assert ask(gateway, "/health", agent, tmp_path, trusted)[0] == 200
 
 
-def test_a_predecessor_that_has_ended_is_in_nobodys_way(tmp_path: Path, application: int) -> None:
+def test_an_expired_predecessor_of_the_authority_has_no_effect(tmp_path: Path, application: int) -> None:
     plan = planned()
     old, new = authorities(plan, 3700, 1000)
     assert new["ca.crt"] == new["tls.crt"] + old["tls.crt"]

@@ -85,7 +85,7 @@ def login(proxy: Container) -> tuple[str, str]:
     return minted["username"].decode(), minted["password"].decode()
 
 
-def test_the_minted_login_opens_the_application(proxy: Container) -> None:
+def test_the_generated_login_is_accepted(proxy: Container) -> None:
     assert ask(proxy, "/api/v4/targets", login(proxy)) == (200, "/api/v4/targets")
 
 

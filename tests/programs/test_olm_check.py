@@ -64,7 +64,7 @@ def test_the_bundle_has_neither_errors_nor_warnings(check: Check) -> None:
     ],
     ids=lambda value: "".join(value.split())[:20],
 )
-def test_what_is_wrong_fails(check: Check, tmp_path: Path, file: str, old: str, new: str, complaint: str) -> None:
+def test_a_wrong_bundle_fails(check: Check, tmp_path: Path, file: str, old: str, new: str, complaint: str) -> None:
     code, output = check("bundle", tampered(tmp_path, file, old, new))
     assert code == 1
     assert complaint in output

@@ -48,7 +48,7 @@ async def test_ready_once_everything_is_listed(state: State) -> None:
     assert await get(state, "/readyz") == (200, "ok")
 
 
-async def test_unhealthy_once_a_watch_is_silent_for_too_long(state: State) -> None:
+async def test_unhealthy_after_a_watch_sends_nothing_for_too_long(state: State) -> None:
     state.silence = MAX_SILENCE_SECONDS - 1
     assert await get(state, "/healthz") == (200, "ok")
     state.silence = MAX_SILENCE_SECONDS

@@ -69,7 +69,9 @@ def test_from_v1beta1_and_back(obj: dict[str, Any]) -> None:
 
 
 @given(objects(v1beta2), members(ReportOptions))
-def test_a_change_in_between_stays_and_takes_nothing_with_it(obj: dict[str, Any], reports: dict[str, Any]) -> None:
+def test_a_change_in_the_other_version_is_kept_and_removes_nothing(
+    obj: dict[str, Any], reports: dict[str, Any]
+) -> None:
     there = convert(obj, OLD)
     there["spec"] = {**there.get("spec", {}), "reportOptions": reports}
     back = convert(there, NEW)
@@ -80,7 +82,7 @@ def test_a_change_in_between_stays_and_takes_nothing_with_it(obj: dict[str, Any]
 
 
 @given(JUNK)
-def test_nothing_makes_it_fail_or_forge(junk: Any) -> None:
+def test_no_annotation_makes_the_conversion_fail_or_sets_other_fields(junk: Any) -> None:
     """One object that cannot be converted would make all Cryostats of the cluster unreadable."""
     for version, other in ((OLD, NEW), (NEW, OLD)):
         for annotation in (junk, {"v1beta1": junk}, {"v1beta2": junk}, {"v1beta2": {"spec": junk, "status": junk}}):
@@ -92,7 +94,7 @@ def test_nothing_makes_it_fail_or_forge(junk: Any) -> None:
             convert(there, version)
 
 
-def test_what_has_another_name() -> None:
+def test_renamed_fields_are_converted() -> None:
     spec = {
         "minimal": True,
         "jmxCacheOptions": {"targetCacheSize": 5, "targetCacheTTL": 6},
@@ -121,7 +123,7 @@ def test_what_has_another_name() -> None:
     }
 
 
-def test_a_plain_instance_carries_no_annotation() -> None:
+def test_a_plain_instance_has_no_annotation() -> None:
     spec = {"targetNamespaces": ["n"], "reportOptions": {"replicas": 1}}
     assert "annotations" not in convert(new(spec), OLD)["metadata"]
     assert "annotations" not in convert(old({"minimal": False}), NEW)["metadata"]
@@ -155,7 +157,7 @@ def test_certificates_in_config_maps_keep_their_place() -> None:
     assert convert(there, NEW)["spec"]["trustedCertSecrets"] == [certificates[0], certificates[2]]
 
 
-def test_the_annotation_cannot_say_what_v1beta1_can_say_itself() -> None:
+def test_the_annotation_cannot_set_a_field_that_v1beta1_has() -> None:
     forged = {"v1beta2": {"spec": {"reportOptions": {"replicas": 9}, "unknown": 1}, "status": {"databaseSecret": "x"}}}
     there = convert(old({"minimal": False}, annotations={ANNOTATION: json.dumps(forged)}), NEW)
     assert there == new({"targetNamespaces": ["n"]})
@@ -191,7 +193,7 @@ def with_text(text: str) -> dict[str, Any]:
     ],
     ids=lambda text: text[:20],
 )
-def test_annotations_that_make_no_sense_count_as_none(kept: str) -> None:
+def test_invalid_annotations_are_ignored(kept: str) -> None:
     """One answer holds all objects of a list: each must be such that it can be written, and read by clients."""
     for text in (kept, f'{{"v1beta1": {kept}}}', f'{{"v1beta1": {{"spec": {kept}}}}}'):
         for version in ("v1beta1", "v1beta2"):
@@ -203,13 +205,13 @@ def test_annotations_that_make_no_sense_count_as_none(kept: str) -> None:
 
 
 @given(JUNK)
-def test_whatever_an_annotation_says_an_answer_can_be_written(junk: Any) -> None:
+def test_the_answer_can_be_serialized_for_any_annotation(junk: Any) -> None:
     obj = with_text(json.dumps({"v1beta1": junk, "v1beta2": junk}))
     v1beta1.Cryostat.model_validate(orjson.loads(orjson.dumps(convert(obj, OLD))))
     orjson.dumps(convert({**obj, "apiVersion": OLD}, NEW))
 
 
-def test_what_does_not_fit_into_an_annotation_is_read_only_in_v1beta1() -> None:
+def test_an_object_that_does_not_fit_into_an_annotation_is_read_only_in_v1beta1() -> None:
     files = [{"configMapName": "a" * 200, "filename": str(number)} for number in range(1500)]
     for obj in (
         new({"automatedRules": files}, labels={"a": "b"}),
@@ -222,7 +224,7 @@ def test_what_does_not_fit_into_an_annotation_is_read_only_in_v1beta1() -> None:
             convert(there, NEW)
 
 
-def test_what_only_v1beta1_has_never_makes_an_object_unreadable() -> None:
+def test_fields_of_v1beta1_alone_never_make_an_object_unreadable() -> None:
     """It may have been stored in v1beta1 once."""
     obj = old({"minimal": True, "maxWsConnections": 5}, annotations={"a": "x" * 262_130})
     assert convert(obj, NEW)["metadata"]["annotations"] == obj["metadata"]["annotations"]

@@ -104,7 +104,7 @@ def test_sizes_and_defaults_need_nothing(spec: Any) -> None:
     assert required(spec) == []
 
 
-def test_only_what_changes_is_reviewed() -> None:
+def test_only_changed_content_is_reviewed() -> None:
     """Neither what was there before, nor what is removed, nor the content beside another change."""
     pods = {"operandMetadata": {"podMetadata": {"labels": {"a": "1", "b": "1"}}}}
     assert required({"operandMetadata": {"podMetadata": {"labels": {"a": "1"}}}}, pods) == []

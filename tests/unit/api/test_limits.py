@@ -23,7 +23,7 @@ def nested(levels: int) -> Any:
     [None, {}, {"a": list(range(limits.MAX_ENTRIES_READ))}, {str(n): {"a": [1]} for n in range(1_900)}, nested(32)],
     ids=["none", "empty", "longest list", "many values", "deepest"],
 )
-def test_what_is_within_the_limits(spec: Any) -> None:
+def test_specs_within_the_limits_are_accepted(spec: Any) -> None:
     assert size_problems(spec) == []
 
 
@@ -40,7 +40,7 @@ def test_what_is_within_the_limits(spec: Any) -> None:
     ],
     ids=["list", "map", "levels", "total"],
 )
-def test_what_exceeds_a_limit(spec: Any, problem: str) -> None:
+def test_specs_beyond_a_limit_are_refused(spec: Any, problem: str) -> None:
     assert size_problems(spec) == [problem]
 
 

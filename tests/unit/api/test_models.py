@@ -28,7 +28,7 @@ def cryostat(spec: Any, name: str = "cryostat") -> dict[str, Any]:
 
 
 @pytest.mark.parametrize("path", INPUTS + SAMPLES, ids=lambda p: f"{p.parent.name}-{p.stem}")
-def test_nothing_that_is_written_gets_lost(path: Path) -> None:
+def test_no_field_that_is_written_is_lost(path: Path) -> None:
     for obj in cryostats(path):
         assert read_cryostat(obj).spec.model_dump(by_alias=True, exclude_unset=True) == obj["spec"]
 
@@ -67,7 +67,7 @@ def test_an_empty_object_is_an_instance_with_all_defaults(obj: dict[str, Any]) -
     assert read_cryostat(obj).spec == CryostatSpec()
 
 
-def test_an_empty_value_is_none_where_it_says_nothing() -> None:
+def test_an_empty_value_without_meaning_is_none() -> None:
     spec = {
         "authorizationOptions": {"basicAuth": {}, "openShiftSSO": {"accessReview": {}}},
         "networkOptions": {"coreConfig": {"externalHost": ""}},
@@ -89,7 +89,7 @@ def test_members_of_a_newer_version_are_ignored() -> None:
 
 
 @pytest.mark.parametrize("obj", [None, [], "x", {"spec": []}, {"spec": {"resources": 1}}, {"metadata": []}])
-def test_garbage_is_refused_with_a_reason(obj: Any) -> None:
+def test_values_of_the_wrong_shape_are_refused_with_a_reason(obj: Any) -> None:
     with pytest.raises(InvalidCryostatError) as caught:
         read_cryostat(obj)
     assert caught.value.problems

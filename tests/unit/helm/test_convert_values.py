@@ -187,7 +187,7 @@ def test_every_rule_is_about_a_value_of_the_chart() -> None:
         (values("core.config.extra.envVars", [{"name": "A"}]), "core.config.extra.envVars"),
     ],
 )
-def test_what_is_lost_is_named(given: dict[str, Any], path: str) -> None:
+def test_values_that_are_not_carried_are_named(given: dict[str, Any], path: str) -> None:
     [line] = convert(given).not_carried
     assert line.startswith(f"{path}: ")
 
@@ -198,7 +198,7 @@ def test_secret_values_are_not_shown() -> None:
     assert "PRIVATE" not in str(found)
 
 
-def test_values_of_no_use_are_told_by_field() -> None:
+def test_invalid_values_are_reported_by_field() -> None:
     with pytest.raises(ConversionError, match=r"spec.*reportOptions.*replicas"):
         convert(values("reports.replicas", "many"))
 

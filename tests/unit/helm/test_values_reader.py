@@ -116,7 +116,7 @@ PRINT = "Print the values of a release with: helm get values RELEASE -o yaml"
         ),
     ],
 )
-def test_what_has_no_values_is_explained(text: str, message: str) -> None:
+def test_input_without_values_is_explained(text: str, message: str) -> None:
     with pytest.raises(ValuesError) as error:
         read_values(textwrap.dedent(text))
     assert str(error.value) == message

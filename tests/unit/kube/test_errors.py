@@ -18,7 +18,7 @@ _TERMINATING = {
 }
 
 
-def test_an_object_that_is_missing_is_told_from_a_missing_api_or_parent() -> None:
+def test_a_missing_object_is_distinguished_from_a_missing_api_or_parent() -> None:
     error = error_from_status(404, _NOT_FOUND)
     assert error.is_not_found("cryostats", "x")
     assert error.is_not_found("cryostats")

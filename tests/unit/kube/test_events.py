@@ -102,7 +102,9 @@ def test_another_object_with_similar_words_is_another_cause(
     assert events.count(other) == 1
 
 
-def test_what_lasted_over_a_restart_is_not_written_again(events: Events, restart: Callable[[], EventRecorder]) -> None:
+def test_a_cause_that_lasted_over_a_restart_is_not_written_again(
+    events: Events, restart: Callable[[], EventRecorder]
+) -> None:
     record(restart(), cryostat(), REFUSED, COLLISION)
     events.requests.clear()
     # Only the first reason is in the condition.

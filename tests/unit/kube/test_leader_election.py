@@ -40,13 +40,13 @@ def test_a_free_lease_is_taken_at_once(free: Lease | None) -> None:
 
 
 @pytest.mark.parametrize("seconds", [15, 137])
-def test_a_holder_is_respected_for_as_long_as_it_promised(seconds: int) -> None:
+def test_a_holder_is_respected_until_its_lease_expires(seconds: int) -> None:
     me = candidate(held(seconds=seconds), now=1000.0)
     assert not me.can_acquire(1000.0 + seconds - 0.001)
     assert me.can_acquire(1000.0 + seconds)
 
 
-def test_a_holder_that_promised_nothing_is_respected_as_we_would_be() -> None:
+def test_a_holder_without_a_duration_is_respected_for_the_default_duration() -> None:
     me = candidate(held(seconds=None))
     assert not me.can_acquire(LEASE_DURATION - 0.001)
 
@@ -58,7 +58,7 @@ def test_each_renewal_counts_from_when_it_was_seen() -> None:
     assert me.can_acquire(29.0)
 
 
-def test_what_is_no_renewal_does_not_count() -> None:
+def test_changes_that_are_no_renewal_do_not_count() -> None:
     """Somebody labels the Lease again and again; its holder is dead all the same."""
     me = candidate(held(), now=0.0)
     me.observe({**held(), "metadata": {"resourceVersion": "2", "labels": {"a": "b"}}}, now=14.0)
@@ -66,13 +66,13 @@ def test_what_is_no_renewal_does_not_count() -> None:
 
 
 @pytest.mark.parametrize("stamp", ["1970-01-01T00:00:00.000000Z", "2999-01-01T00:00:00.000000Z"])
-def test_the_clock_of_the_holder_says_nothing(stamp: str) -> None:
+def test_the_clock_of_the_holder_is_ignored(stamp: str) -> None:
     me = candidate(held() | {"spec": {**held()["spec"], "renewTime": stamp}})
     assert not me.can_acquire(14.0)
     assert me.can_acquire(15.0)
 
 
-def test_a_lease_that_somebody_deletes_binds_those_who_knew_it() -> None:
+def test_a_deleted_lease_is_respected_by_replicas_that_knew_it() -> None:
     me = candidate(held(), now=0.0)
     me.observe(None, now=10.0)
     me.observe(None, now=20.0)
@@ -81,7 +81,7 @@ def test_a_lease_that_somebody_deletes_binds_those_who_knew_it() -> None:
     assert "resourceVersion" not in me.acquired_by_us(STAMP)["metadata"]
 
 
-def test_whoever_loses_the_lease_stops_at_once() -> None:
+def test_a_replica_that_loses_the_lease_stops_at_once() -> None:
     me = candidate()
     me.confirm(me.acquired_by_us(STAMP) | lease(holderIdentity="me"), sent=0.0)
     assert me.leads(5.0)
@@ -118,7 +118,7 @@ def test_the_record_is_that_of_client_go() -> None:
     }  # fmt: skip
 
 
-def test_what_others_wrote_into_the_lease_stays() -> None:
+def test_fields_of_other_clients_in_the_lease_are_kept() -> None:
     found = held(seconds=15, leaseTransitions=4, strategy="x")
     found["metadata"]["labels"] = {"a": "b"}
     me = candidate(found)
@@ -219,7 +219,7 @@ RATES = st.lists(st.sampled_from([1.0, 0.9, 1.1]), min_size=2, max_size=2)
 @settings(max_examples=1000, deadline=None)
 @example([(0.0, 0, "attempt"), (0.0, 1, "attempt"), (15.0, 1, "attempt")], [0.9, 1.1])
 @given(COURSES, RATES)
-def test_never_do_two_lead(course: list[tuple[float, int, str]], rates: list[float]) -> None:
+def test_two_replicas_never_lead_at_a_time(course: list[tuple[float, int, str]], rates: list[float]) -> None:
     """However long requests and answers take or processes are stopped, whatever is lost, and with clocks that drift."""
     server, time = ApiServer(), 0.0
     replicas = [Replica(number, rate) for number, rate in enumerate(rates)]
@@ -232,7 +232,7 @@ def test_never_do_two_lead(course: list[tuple[float, int, str]], rates: list[flo
 
 @settings(max_examples=100, deadline=None)
 @given(COURSES, RATES)
-def test_whatever_happened_somebody_soon_leads(course: list[tuple[float, int, str]], rates: list[float]) -> None:
+def test_after_any_failure_one_replica_soon_leads(course: list[tuple[float, int, str]], rates: list[float]) -> None:
     server, time = ApiServer(), 0.0
     replicas = [Replica(number, rate) for number, rate in enumerate(rates)]
     for wait, number, action in course:

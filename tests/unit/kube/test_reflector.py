@@ -173,7 +173,7 @@ async def test_selector_and_form_are_part_of_both_requests() -> None:
     assert "as=PartialObjectMetadata;" in watched.headers["Accept"]
 
 
-async def test_the_time_since_the_last_message_starts_anew_with_each() -> None:
+async def test_each_message_resets_the_time_since_the_last_one() -> None:
     server, store = Collection(), RecordingStore()
     client: Client
     async with server.running() as client:

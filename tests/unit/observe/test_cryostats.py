@@ -34,7 +34,7 @@ def version(cryostats: CryostatStore) -> str:
     return str(found["metadata"]["resourceVersion"])
 
 
-def test_a_change_that_comes_with_the_answer_to_our_status_write_is_not_lost() -> None:
+def test_a_change_during_a_status_write_is_not_lost() -> None:
     cryostats, enqueued = store()
     cryostats.record_write(body(12, {"enableAudit": True}))  # the change was version 11
     assert enqueued == [OWNER]
@@ -43,54 +43,54 @@ def test_a_change_that_comes_with_the_answer_to_our_status_write_is_not_lost() -
     assert (enqueued, version(cryostats)) == ([OWNER], "12")
 
 
-def test_a_deletion_that_comes_with_the_answer_is_not_lost() -> None:
+def test_a_deletion_during_a_status_write_is_not_lost() -> None:
     cryostats, enqueued = store()
     cryostats.record_write(body(12, deletionTimestamp="2030-01-01T00:00:00Z"))
     assert enqueued == [OWNER]
 
 
-def test_our_own_status_and_finalizer_ring_nobody() -> None:
+def test_status_and_finalizer_of_the_operator_enqueue_nothing() -> None:
     cryostats, enqueued = store()
     cryostats.record_write(body(11, finalizers=[constants.FINALIZER], managedFields=[{}]))
     cryostats.handle_event("MODIFIED", body(11, finalizers=[constants.FINALIZER]))
     assert (enqueued, version(cryostats)) == ([], "11")
 
 
-def test_a_late_answer_does_not_bring_an_older_state_back() -> None:
+def test_a_late_response_does_not_restore_an_older_state() -> None:
     cryostats, _ = store()
     cryostats.handle_event("MODIFIED", body(13, {"enableAudit": True}))
     cryostats.record_write(body(12))
     assert version(cryostats) == "13"
 
 
-def test_a_late_answer_does_not_bring_a_deleted_one_back() -> None:
+def test_a_late_response_does_not_restore_a_deleted_cryostat() -> None:
     cryostats, enqueued = store()
     cryostats.handle_event("DELETED", body(11))
     cryostats.record_write(body(12))
     assert (cryostats.get(OWNER), enqueued) == (None, [OWNER])
 
 
-def test_a_late_answer_does_not_replace_the_next_one_of_that_name() -> None:
+def test_a_late_response_does_not_replace_a_newer_cryostat_of_that_name() -> None:
     cryostats, _ = store()
     cryostats.handle_event("ADDED", body(12, uid="v"))
     cryostats.record_write(body(13))
     assert version(cryostats) == "12"
 
 
-def test_the_deletion_of_an_earlier_one_leaves_the_next_alone() -> None:
+def test_the_deletion_of_an_earlier_cryostat_does_not_remove_the_next_one() -> None:
     cryostats, _ = store()
     cryostats.handle_event("ADDED", body(12, uid="v"))
     cryostats.handle_event("DELETED", body(11))
     assert version(cryostats) == "12"
 
 
-def test_a_list_is_believed_even_if_it_is_older() -> None:
+def test_a_list_replaces_the_state_even_if_it_is_older() -> None:
     cryostats, enqueued = store()
     cryostats.handle_event(None, body(4))
     assert (version(cryostats), enqueued) == ("4", [OWNER])
 
 
-def test_bookkeeping_is_not_kept() -> None:
+def test_managed_fields_are_not_kept() -> None:
     cryostats, _ = store()
     notes = {"kubectl.kubernetes.io/last-applied-configuration": "{}", "mine": "1"}
     cryostats.handle_event("MODIFIED", body(11, managedFields=[{}], annotations=notes))

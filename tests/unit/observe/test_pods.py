@@ -25,7 +25,7 @@ def pod(name: str = "a", *, going: bool = False, **status: object) -> Object:
     return {"metadata": metadata, "status": status}
 
 
-def test_pods_of_a_deployment_that_is_gone_are_waited_for_while_they_go() -> None:
+def test_pods_of_a_deleted_deployment_are_waited_for_while_they_terminate() -> None:
     enqueued: list[InstanceKey] = []
     clock = Clock()
     pods = PodStore(enqueued.append, clock)
@@ -43,7 +43,7 @@ def test_pods_of_a_deployment_that_is_gone_are_waited_for_while_they_go() -> Non
     assert not pods.is_terminating(OWNER, "database", orphaned=True)
 
 
-def test_pods_that_do_not_go_are_there_to_stay() -> None:
+def test_pods_that_do_not_terminate_were_orphaned() -> None:
     clock = Clock()
     pods = PodStore(lambda _: None, clock)
     pods.upsert(pod())
@@ -53,14 +53,14 @@ def test_pods_that_do_not_go_are_there_to_stay() -> None:
     assert pods.recheck_after(OWNER) == math.inf
 
 
-def test_pods_that_have_ended_hold_no_volume() -> None:
+def test_pods_that_have_ended_use_no_volume() -> None:
     pods = PodStore(lambda _: None, Clock())
     pods.upsert(pod(going=True))
     pods.upsert(pod(going=True, phase="Failed"))
     assert not pods.is_terminating(OWNER, "database", orphaned=True)
 
 
-def test_what_a_list_no_longer_shows_is_gone() -> None:
+def test_pods_that_a_list_does_not_contain_were_deleted() -> None:
     enqueued: list[InstanceKey] = []
     pods = PodStore(enqueued.append)
     blocked = {"state": {"waiting": {"reason": "ImagePullBackOff", "message": "no such image"}}, "name": "c"}

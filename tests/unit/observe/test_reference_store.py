@@ -50,7 +50,7 @@ def test_a_read_that_a_change_overtook_is_not_kept() -> None:
     assert references.summary("here", "s") is None
 
 
-def test_what_a_list_lacks_was_deleted() -> None:
+def test_an_object_that_a_list_does_not_contain_was_deleted() -> None:
     references, enqueued = store(INSTANCE)
     references.begin_list()
     references.upsert(secret(1))

@@ -79,7 +79,7 @@ def test_every_role_of_the_installation_is_somewhere_in_the_bundle(csv: Obj) -> 
     assert missing == [f"{Settings().name_prefix}webhook-registration"]
 
 
-def test_additional_objects_are_what_olm_does_not_make_itself() -> None:
+def test_additional_objects_are_those_that_olm_does_not_create() -> None:
     kinds = {(obj["kind"], obj["metadata"]["name"]) for obj in bundle.additional_objects()}
     assert ("ClusterRole", Settings().cluster_role) in kinds
     assert ("ClusterRole", Settings().namespaced_cluster_role) in kinds
@@ -88,7 +88,7 @@ def test_additional_objects_are_what_olm_does_not_make_itself() -> None:
     assert not [obj for obj in bundle.additional_objects() if "namespace" in obj["metadata"]]
 
 
-def test_related_images_are_those_that_the_operator_is_told(csv: Obj) -> None:
+def test_related_images_are_those_of_the_deployment(csv: Obj) -> None:
     (container,) = csv["spec"]["install"]["spec"]["deployments"][0]["spec"]["template"]["spec"]["containers"]
     told = [env["value"] for env in container["env"] if env["name"].startswith("RELATED_IMAGE_")]
     related = [each["image"] for each in csv["spec"]["relatedImages"]]
@@ -147,7 +147,9 @@ def test_all_namespaces_only(csv: Obj) -> None:
     assert modes == {"OwnNamespace": False, "SingleNamespace": False, "MultiNamespace": False, "AllNamespaces": True}
 
 
-def test_every_feature_is_told_and_disconnected_only_with_digests(csv: Obj, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_every_feature_is_declared_and_disconnected_only_with_digests(
+    csv: Obj, monkeypatch: pytest.MonkeyPatch
+) -> None:
     prefix = "features.operators.openshift.io/"
     told = {key.removeprefix(prefix): value for key, value in csv["metadata"]["annotations"].items() if prefix in key}
     assert told.keys() == set(FEATURES)
@@ -158,7 +160,7 @@ def test_every_feature_is_told_and_disconnected_only_with_digests(csv: Obj, monk
     assert clusterserviceversion()["metadata"]["annotations"][f"{prefix}disconnected"] == "true"
 
 
-def test_the_pods_bear_the_scc_and_nothing_is_said_of_a_console_plugin(csv: Obj) -> None:
+def test_the_pods_fit_the_scc_and_no_console_plugin_is_declared(csv: Obj) -> None:
     annotations = csv["metadata"]["annotations"]
     assert annotations["openshift.io/required-scc"] == "restricted-v2"
     assert "console.openshift.io/plugins" not in annotations

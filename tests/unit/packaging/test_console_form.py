@@ -155,7 +155,7 @@ def test_a_list_has_one_for_its_items(spec: Obj, descriptors: list[Obj]) -> None
             assert core or "hidden" in kinds(each) or f"{each['path']}[0]" in paths, each
 
 
-def test_what_is_hidden_is_deprecated_or_without_effect_on_openshift(spec: Obj, descriptors: list[Obj]) -> None:
+def test_hidden_fields_are_deprecated_or_without_effect_on_openshift(spec: Obj, descriptors: list[Obj]) -> None:
     hidden = {each["path"]: each["description"] for each in descriptors if "hidden" in kinds(each)}
     others = {path for path, text in hidden.items() if not text.startswith("Deprecated")}
     # It has SELinux and no nodes of Windows that these images could run on.
@@ -195,7 +195,7 @@ def test_secrets_and_config_maps_are_chosen_from_a_list(descriptors: list[Obj]) 
             assert name.endswith(ending) == (("io.kubernetes", kind) in set(capabilities(each))), each
 
 
-def test_what_depends_on_a_field_can_be_shown(spec: Obj, descriptors: list[Obj]) -> None:
+def test_every_dependent_field_can_be_shown(spec: Obj, descriptors: list[Obj]) -> None:
     described = {each["path"] for each in descriptors}
     found = 0
     for each in descriptors:
@@ -209,7 +209,7 @@ def test_what_depends_on_a_field_can_be_shown(spec: Obj, descriptors: list[Obj])
     assert found
 
 
-def test_status_is_shown_as_what_it_is(version: str) -> None:
+def test_status_fields_have_fitting_descriptors(version: str) -> None:
     status = schema_of(version)["properties"]["status"]
     told = {each["path"]: each for each in status_descriptors(version)}
     assert {path.removesuffix("[0]") for path in told} == {

@@ -67,7 +67,7 @@ def test_the_status_of_an_object_that_no_operator_has_seen(schema: dict[str, Any
     CryostatStatus.model_validate({"conditions": [ready]})
 
 
-def test_every_own_field_says_what_it_is(schema: dict[str, Any]) -> None:
+def test_every_field_of_the_operator_has_a_description(schema: dict[str, Any]) -> None:
     for path, node in own_fields(schema):
         assert len(node.get("description", "")) > 15, path
         assert node["description"].endswith("."), path

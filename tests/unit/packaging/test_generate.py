@@ -15,7 +15,7 @@ ROOT = Path(__file__).parents[3]
 IMAGE = re.compile(r"(?:image|containerImage|value): (?P<reference>(?:quay\.io|registry\.[a-z.]+)/\S+)")
 
 
-def test_what_is_committed_is_fresh() -> None:
+def test_committed_files_are_up_to_date() -> None:
     assert generate(ROOT, check=True) == []
 
 

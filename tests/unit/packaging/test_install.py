@@ -28,7 +28,7 @@ def all_rules() -> list[dict[str, Any]]:
     return [rule for role in both for rule in role["rules"]]
 
 
-def test_no_wildcards_and_nothing_that_gives_more_than_it_says() -> None:
+def test_no_wildcards_and_no_escalating_verbs() -> None:
     for rule in all_rules():
         assert "*" not in [*rule["verbs"], *rule["resources"], *rule["apiGroups"]]
         assert not {"impersonate", "escalate", "deletecollection"} & set(rule["verbs"])
@@ -44,7 +44,7 @@ def test_every_owned_kind_is_allowed_as_its_table_says(kind: Any) -> None:
         assert allowed(roles.operator_rules(), kind.group, resource) == set(verbs)
 
 
-def test_the_operator_may_not_touch_pods_nor_write_what_users_write() -> None:
+def test_the_operator_may_not_write_pods_or_specs() -> None:
     rules = roles.operator_rules()
     assert allowed(rules, "", "pods") == {"list", "watch"}
     assert allowed(rules, "", "namespaces") == {"list", "watch"}
@@ -53,7 +53,7 @@ def test_the_operator_may_not_touch_pods_nor_write_what_users_write() -> None:
     assert "create" not in allowed(rules, "rbac.authorization.k8s.io", "roles")
 
 
-def test_instances_are_bound_to_roles_of_known_names_with_little_in_them() -> None:
+def test_instances_are_bound_to_two_small_roles() -> None:
     reviews, discovery = roles.instance_cluster_roles()
     assert reviews["metadata"]["name"] == "cryostat-operator-cryostat"
     assert {verb for rule in reviews["rules"] for verb in rule["verbs"]} == {"create"}
@@ -85,7 +85,7 @@ def test_the_status_is_written_by_the_operator_alone() -> None:
     assert writers == [install_names.CLUSTER_ROLE]
 
 
-def test_what_exposes_an_instance_is_in_the_role_for_it() -> None:
+def test_the_exposure_role_covers_all_fields_that_expose_an_instance() -> None:
     spec = {
         "networkOptions": {"coreConfig": {"ingressSpec": {"rules": []}, "labels": {"a": "b"}, "externalHost": "h"}},
         "serviceOptions": {"coreConfig": {"serviceType": "NodePort"}},
@@ -99,7 +99,7 @@ def test_what_exposes_an_instance_is_in_the_role_for_it() -> None:
             assert each.verb in allowed(granted, each.group, resource), str(each)
 
 
-def test_the_deployment_is_restricted_and_tells_the_images() -> None:
+def test_the_deployment_is_restricted_and_sets_the_images() -> None:
     deployment = operator_deployment.deployment()
     pod = deployment["spec"]["template"]
     (container,) = pod["spec"]["containers"]

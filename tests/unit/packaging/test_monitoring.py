@@ -40,7 +40,7 @@ def exposed() -> set[str]:
 
 
 @pytest.mark.parametrize("alert", ALERTS, ids=lambda alert: alert["alert"])
-def test_alerts_ask_for_metrics_that_exist(alert: dict[str, Any]) -> None:
+def test_alerts_use_existing_metrics(alert: dict[str, Any]) -> None:
     found = list(selectors(promql_parser.parse(alert["expr"])))
     assert found
     assert {each.name for each in found} <= exposed() | {"up"}
@@ -50,7 +50,7 @@ def test_alerts_ask_for_metrics_that_exist(alert: dict[str, Any]) -> None:
 
 
 @pytest.mark.parametrize("alert", ALERTS, ids=lambda alert: alert["alert"])
-def test_alerts_say_what_to_do(alert: dict[str, Any]) -> None:
+def test_alerts_describe_the_remedy(alert: dict[str, Any]) -> None:
     link = alert["annotations"]["runbook_url"].removeprefix(f"{install_names.DOCUMENTATION}/")
     file, section = link.split("#")
     headings = re.findall(r"^#+ (.+)$", (ROOT / "docs" / file).read_text(), re.M)
@@ -81,7 +81,7 @@ def test_the_token_for_prometheus_permits_nothing_else() -> None:
     assert endpoint["authorization"]["credentials"] == {"name": token["metadata"]["name"], "key": "token"}
 
 
-def test_metrics_are_let_in() -> None:
+def test_the_network_policy_allows_the_metrics_port() -> None:
     [policy] = install.installation()["60-network-policy.yaml"]
     [rule] = policy["spec"]["ingress"]
     assert {port["port"] for port in rule["ports"]} == {install_names.HTTP_PORT, install_names.WEBHOOK_PORT}

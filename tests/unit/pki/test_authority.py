@@ -73,7 +73,7 @@ def test_an_authority_lasts_ten_years_and_signs_no_other() -> None:
 
 
 @pytest.mark.parametrize("rsa", [False, True])
-def test_a_leaf_is_exactly_what_was_ordered(rsa: bool) -> None:
+def test_a_certificate_has_exactly_the_requested_properties(rsa: bool) -> None:
     ca, order = authority.ensure_ca(AUTHORITY, {}, NOW), replace(LEAF, rsa=rsa)
     leaf = issued(ca, order=order)
     assert why(order, ca, leaf, NOW) is None
@@ -109,7 +109,7 @@ def test_other_clocks_find_a_new_certificate_valid() -> None:
     assert why(LEAF, ca, leaf, NOW - 3000) is None
 
 
-def test_what_was_issued_with_a_clock_in_the_future_is_issued_again() -> None:
+def test_a_certificate_from_the_future_is_issued_again() -> None:
     ca = authority.ensure_ca(AUTHORITY, {}, NOW)
     leaf = issued(ca, NOW + 1000 * DAY)
     assert why(LEAF, ca, leaf, NOW) == "it is due for renewal"
@@ -168,7 +168,7 @@ def test_no_certificate_outlives_its_authority() -> None:
     assert x(leaf).not_valid_after_utc == x(ca).not_valid_after_utc
 
 
-def test_a_key_of_somebody_else_is_noticed() -> None:
+def test_a_key_of_another_certificate_is_detected() -> None:
     ca = authority.ensure_ca(AUTHORITY, {}, NOW)
     leaf, other = issued(ca), issued(ca)
     assert why(LEAF, ca, {**leaf, "tls.key": other["tls.key"]}, NOW) == "its private key does not belong to it"

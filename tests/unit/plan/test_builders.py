@@ -22,7 +22,7 @@ from cryostat_operator.plan.model import names
         ("a", "ca978112", "d228cb69101a8caf78912b704e4a141e"),
     ],
 )
-def test_hashes_are_those_that_existing_instances_were_made_with(given: str, sha: str, fnv: str) -> None:
+def test_hashes_are_those_of_existing_instances(given: str, sha: str, fnv: str) -> None:
     assert names.sha256(given).startswith(sha)
     assert names.fnv128(given.encode()) == fnv
 
@@ -54,7 +54,7 @@ def test_quantities(given: Any, number: Any) -> None:
     assert quantities.quantity(given) == Decimal(number)
 
 
-def test_what_is_no_quantity_is_never_less() -> None:
+def test_a_text_that_is_no_quantity_is_never_less() -> None:
     with pytest.raises(ValueError, match="not a quantity"):
         quantities.quantity("lots")
     assert not quantities.is_less("lots", "1")

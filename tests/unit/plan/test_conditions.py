@@ -58,13 +58,13 @@ def test_a_problem_is_in_one_condition_and_in_ready(reason: Reason, condition: s
     assert found[condition]["message"] == "what failed."
 
 
-def test_what_changes_nothing_leaves_ready_true() -> None:
+def test_a_non_blocking_reason_leaves_ready_true() -> None:
     found = conditions(running(), Problem("core", Reason.CHANGED_BY_OTHERS, "changed."))
     assert found["Ready"]["status"] == "True"
     assert found["Reconciled"]["reason"] == "ChangedByOthers"
 
 
-def test_what_a_user_has_to_do_comes_before_what_is_waited_for() -> None:
+def test_actionable_problems_precede_those_that_end_by_themselves() -> None:
     waiting = Problem("core", Reason.SECRET_PENDING, "waits.")
     refused = Problem("core", Reason.QUOTA_EXCEEDED, "too much.")
     found = conditions(running(), waiting, refused)

@@ -95,7 +95,7 @@ def test_instance_is_as_recorded(name: str, request: pytest.FixtureRequest) -> N
 
 
 @pytest.mark.parametrize("name", INSTANCES)
-def test_recorded_objects_are_what_kubernetes_understands(name: str) -> None:
+def test_recorded_objects_match_the_schemas_of_kubernetes(name: str) -> None:
     objects = [o for o in yaml.safe_load_all((HERE / f"{name}.yaml").read_text()) if "kind" in o]
     assert {
         f"{o['kind']} {o['metadata']['name']}": found for o in objects if (found := kubernetes_schemas.errors(o))

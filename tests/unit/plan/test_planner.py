@@ -53,7 +53,7 @@ def test_every_place_of_a_pod_that_can_refer_is_looked_at() -> None:
     }
 
 
-def test_optional_uses_ask_for_nothing() -> None:
+def test_optional_references_require_nothing() -> None:
     assert pod(containers=[{"env": [env("secretKeyRef", "s", "a", optional=True)]}]) == {
         ("Secret", "s", frozenset(), True)
     }
@@ -61,7 +61,7 @@ def test_optional_uses_ask_for_nothing() -> None:
     assert pod(containers=[{"env": both}]) == {("Secret", "s", frozenset({"b"}), False)}
 
 
-def test_a_first_plan_waits_quietly_and_says_what_to_look_up() -> None:
+def test_a_first_plan_reports_no_failure_and_lists_references_to_read() -> None:
     plan = ClusterState(cryostat()).plan
     assert reasons(plan.problems) == {"ReferencePending"}
     assert not any(problem.actionable for problem in plan.problems)
@@ -75,7 +75,7 @@ def test_a_first_plan_waits_quietly_and_says_what_to_look_up() -> None:
     )
 
 
-def test_what_does_not_wait_is_planned_at_once() -> None:
+def test_objects_without_references_are_planned_at_once() -> None:
     plan = ClusterState(cryostat()).plan
     assert {key.kind for key in plan.blocked} == {"Deployment", "PersistentVolumeClaim"}
     assert {"Secret", "ConfigMap", "Service", "NetworkPolicy", "ServiceAccount"} <= {key.kind for key in plan.objects}
@@ -120,7 +120,7 @@ def test_changed_content_rolls_exactly_the_pods_that_use_it(
     assert {k for d in rolled for k in after[d] if before[d][k] != after[d][k]} == {annotation}
 
 
-def test_a_missing_secret_of_ours_is_no_warning_and_one_of_the_users_is() -> None:
+def test_a_missing_generated_secret_is_no_warning_and_one_of_the_user_is() -> None:
     state = settled({"databaseOptions": {"secretName": "mine"}})
     ours = state.without_data("Secret", "sample-oauth2-cookie").plan.blocked[MAIN].problem
     assert (ours.reason, ours.actionable) == ("SecretPending", False)
@@ -129,7 +129,7 @@ def test_a_missing_secret_of_ours_is_no_warning_and_one_of_the_users_is() -> Non
     assert (theirs.reason, theirs.actionable) == ("SecretNotFound", True)
 
 
-def test_a_missing_key_is_told_with_its_name() -> None:
+def test_a_missing_key_is_reported_with_its_name() -> None:
     state = settled({"databaseOptions": {"secretName": "mine"}}).with_data("Secret", "mine", "CONNECTION_KEY")
     problem = state.plan.blocked[Key("Deployment", NAMESPACE, "sample-database")].problem
     assert problem.reason == "SecretKeyNotFound"
@@ -137,7 +137,7 @@ def test_a_missing_key_is_told_with_its_name() -> None:
     assert "Deployment sample-database" in problem.message
 
 
-def test_every_secret_of_ours_has_an_order_and_no_data() -> None:
+def test_every_generated_secret_has_a_request_and_no_data() -> None:
     for spec in ({}, {"enableCertManager": True}):
         plan = settled(spec).plan
         secrets = {key: obj for key, obj in plan.objects.items() if key.kind == "Secret"}
@@ -147,7 +147,7 @@ def test_every_secret_of_ours_has_an_order_and_no_data() -> None:
         assert all(isinstance(order, SecretRequest) and order.values for order in plan.requests.values())
 
 
-def test_everything_is_marked_and_owned_where_an_owner_can_be() -> None:
+def test_every_object_has_ownership_labels_and_an_owner_reference_if_possible() -> None:
     plan = settled({"targetNamespaces": ["here", "there"]}, openshift=True).plan
     for key, obj in plan.objects.items():
         labels = obj["metadata"]["labels"]
@@ -164,7 +164,7 @@ def test_a_plan_leaves_its_input_alone() -> None:
     assert state.snapshot.live == live
 
 
-def test_all_that_is_missing_is_told_at_once() -> None:
+def test_all_missing_references_are_reported_together() -> None:
     files = [{"configMapName": name, "filename": "f"} for name in ("a", "b")]
     state = settled({"automatedRules": files}).without_data("ConfigMap", "a").without_data("Secret", "sample-db")
     message = state.with_data("ConfigMap", "b").plan.blocked[MAIN].problem.message

@@ -80,7 +80,7 @@ def test_containers_have_no_two_of_a_kind(cr: Cryostat, openshift: bool) -> None
 
 @many
 @given(cryostats(), st.booleans())
-def test_every_reference_is_planned_or_told(cr: Cryostat, openshift: bool) -> None:
+def test_every_reference_is_planned_or_reported(cr: Cryostat, openshift: bool) -> None:
     w = state(cr, openshift)
     plan = w.plan
     told = {(r.kind, r.name): r for r in plan.references}
@@ -100,7 +100,7 @@ def test_every_reference_is_planned_or_told(cr: Cryostat, openshift: bool) -> No
 
 @many
 @given(cryostats(), st.booleans())
-def test_settled_worlds_wait_for_nothing_but_certificates(cr: Cryostat, openshift: bool) -> None:
+def test_complete_snapshots_wait_for_certificates_only(cr: Cryostat, openshift: bool) -> None:
     plan = state(cr, openshift).plan
     assert {blocked.problem.reason for blocked in plan.blocked.values()} <= {"CertificatePending"}
     assert not set(plan.blocked) & set(plan.objects)
@@ -155,7 +155,7 @@ def test_an_instance_is_open_only_on_request(cr: Cryostat, openshift: bool) -> N
 
 @many
 @given(cryostats(), st.booleans())
-def test_objects_are_what_kubernetes_understands(cr: Cryostat, openshift: bool) -> None:
+def test_objects_match_the_schemas_of_kubernetes(cr: Cryostat, openshift: bool) -> None:
     for key, obj in state(cr, openshift).plan.objects.items():
         assert kubernetes_schemas.errors(obj) == [], key
 

@@ -42,7 +42,7 @@ def test_nothing_is_left_out_that_can_be_assumed(*, openshift: bool, with_cert_m
     assert ("Route" in kinds) == openshift
 
 
-def test_what_needs_a_cluster_is_named_in_a_comment_with_the_reason() -> None:
+def test_objects_that_need_a_cluster_are_named_in_a_comment_with_the_reason() -> None:
     plan = plan_of(EGRESS)
     (line,) = left_out(plan)
     assert POLICY in line
@@ -53,7 +53,7 @@ def test_what_needs_a_cluster_is_named_in_a_comment_with_the_reason() -> None:
     assert ("NetworkPolicy", "sample-internal-egress") not in names
 
 
-def test_the_command_names_what_is_left_out_on_standard_error_too() -> None:
+def test_the_command_names_omitted_objects_on_standard_error_too() -> None:
     body = {"apiVersion": "operator.cryostat.io/v1beta2", "kind": "Cryostat", "metadata": {"name": "sample"}}
     text = yaml.safe_dump(body | {"spec": EGRESS})
     result = CliRunner().invoke(main, ["render", "-n", NAMESPACE, "-"], input=text)

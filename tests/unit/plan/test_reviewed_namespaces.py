@@ -81,7 +81,7 @@ def test_without_further_namespaces_nothing_is_recorded() -> None:
     assert "reviewedNamespaces" not in status(given)
 
 
-def test_all_that_was_granted_is_taken_back() -> None:
+def test_all_granted_objects_are_deleted() -> None:
     given = observed(state().settle())
     assert set(given.plan.objects) >= GRANTED
     with_namespaces(given, shop="s2")

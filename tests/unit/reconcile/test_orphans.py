@@ -21,7 +21,7 @@ async def collect(cluster: Cluster) -> Result:
     return await Orphans(cluster.server, cluster.owned, cluster.applier).collect(INSTANCE)
 
 
-async def test_nothing_is_asked_without_objects(cluster: Cluster) -> None:
+async def test_without_objects_no_request_is_sent(cluster: Cluster) -> None:
     assert await collect(cluster) == Result()
     assert cluster.server.requests == []
 

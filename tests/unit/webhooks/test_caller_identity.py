@@ -65,7 +65,7 @@ def authorities(*names: str) -> CallerAuthorities:
     ],
     ids=range(8),
 )
-def test_who_is_the_api_server(certificate: bytes, expected: bool) -> None:
+def test_only_certificates_of_the_api_server_are_accepted(certificate: bytes, expected: bool) -> None:
     assert authorities("front-proxy-client").is_api_server(certificate) is expected
 
 

@@ -65,7 +65,7 @@ def test_every_secret_that_a_spec_names_is_reviewed() -> None:
 
 
 @pytest.mark.parametrize("junk", [None, 5, "x", [], {"a": {}}, [[]], {"securityContext": [1]}])
-def test_nothing_odd_breaks_it(junk: Any) -> None:
+def test_malformed_specs_cause_no_error(junk: Any) -> None:
     for spec in (junk, *({field.alias: junk} for field in CryostatSpec.model_fields.values())):
         obj = cryostat(spec)
         required_permissions(with_defaults(obj, "n", creating=True), obj, openshift=True)
@@ -114,7 +114,7 @@ DOORS: list[tuple[dict[str, Any], dict[str, Any]]] = [
 
 
 @pytest.mark.parametrize(("before", "after"), DOORS, ids=str)
-def test_who_changes_the_doors_needs_all_that_is_behind_them(before: Any, after: Any) -> None:
+def test_a_change_of_an_access_field_needs_all_permissions(before: Any, after: Any) -> None:
     held = {"targetNamespaces": ["n", "away", "gone"], "trustedCertSecrets": [{"secretName": "s"}]}
     old, new = cryostat({**held, **before}), cryostat({**held, **after, "targetNamespaces": ["n", "away"]})
     wanted = required_permissions(new, old, openshift=False)
@@ -124,7 +124,7 @@ def test_who_changes_the_doors_needs_all_that_is_behind_them(before: Any, after:
     assert all(f"a change of spec.{next(iter(before or after))}" in each.cause for each in access)
 
 
-def test_other_changes_leave_the_doors_as_they_are() -> None:
+def test_other_changes_need_no_further_permission() -> None:
     for before, after in (
         ({}, {"authorizationOptions": {"basicAuth": {}, "openShiftSSO": {"accessReview": {}}}}),
         ({"networkPolicies": None}, {"networkPolicies": {"coreConfig": {}}}),
@@ -168,7 +168,7 @@ def test_every_field_needs_the_review_unless_it_is_harmless(before: Any, after: 
         ("u1", " u1 ,", False),
     ],
 )
-def test_who_accepts_a_namespace_needs_all_that_is_behind_it(before: Any, after: Any, reviewed: bool) -> None:
+def test_accepting_a_namespace_needs_all_permissions(before: Any, after: Any, reviewed: bool) -> None:
     def accepting(uids: str | None) -> dict[str, Any]:
         obj = cryostat({"targetNamespaces": ["n", "away"], "databaseOptions": {"secretName": "s"}})
         obj["metadata"]["annotations"] = {constants.ANNOTATION_ACCEPT_NAMESPACES: uids} if uids else None

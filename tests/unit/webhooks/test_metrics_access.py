@@ -55,7 +55,7 @@ async def test_the_token_and_the_permission_are_reviewed(server: ApiServer) -> N
 @pytest.mark.parametrize(
     "header", ["", "Bearer", "Bearer x", "Basic aaa.bbb.ccc", TOKEN + " ", "Bearer a.b." + "c" * 20_000]
 )
-async def test_what_is_no_token_is_not_reviewed(server: ApiServer, header: str) -> None:
+async def test_a_text_that_is_no_token_is_not_reviewed(server: ApiServer, header: str) -> None:
     assert await access(server).check(header) == 401
     assert server.bodies == []
 
@@ -86,7 +86,7 @@ async def test_an_accepted_token_is_remembered_for_a_while(server: ApiServer, mo
     assert await checked.check(TOKEN) == 403
 
 
-async def test_what_is_remembered_is_bounded(server: ApiServer) -> None:
+async def test_the_number_of_remembered_tokens_is_bounded(server: ApiServer) -> None:
     checked = access(server)
     for number in range(2 * MAX_CACHED):
         await checked.check(f"Bearer a.b.{number}")

@@ -69,7 +69,7 @@ async def test_an_unreachable_webhook_is_reported_once(caplog: pytest.LogCapture
     [ApiError(403, "Forbidden", "x"), ApiError(404, "NotFound", "x"), ApiError(0, "Unavailable", "x")],
     ids=lambda error: error.reason,
 )
-async def test_other_errors_say_nothing_about_the_webhooks(error: ApiError) -> None:
+async def test_other_errors_are_no_result_of_the_check(error: ApiError) -> None:
     cluster = Cluster()
     cluster.error = error
     await cluster.check.check(CRYOSTAT)

@@ -19,7 +19,7 @@ def stored() -> list[dict[str, Any]]:
     return copy.deepcopy([defaults | each for each in WANTED])
 
 
-def test_what_the_api_server_fills_in_is_no_difference() -> None:
+def test_defaults_of_the_api_server_are_no_difference() -> None:
     assert _is_same(WANTED, stored())
     theirs = [{**each, "namespaceSelector": {"matchLabels": {"a": "b"}}} for each in stored()]
     assert _is_same(WANTED, theirs)
@@ -63,7 +63,7 @@ async def test_a_namespace_selector_of_administrators_is_kept_when_other_fields_
         ("name", "other.example.com"),
     ],
 )
-def test_what_lets_something_pass_unseen_is_put_right(key: str, value: Any) -> None:
+def test_changes_that_bypass_the_review_are_reverted(key: str, value: Any) -> None:
     cryostats = [index for index, each in enumerate(WANTED) if "cryostat.kb.io" in each["name"]]
     assert len(cryostats) == 2
     for index in cryostats:

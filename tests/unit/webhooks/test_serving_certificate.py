@@ -30,7 +30,7 @@ def verify(data: dict[str, bytes], bundle: bytes, when: datetime.datetime, host:
     verifier.verify(leaf, rest)
 
 
-def test_made_and_kept() -> None:
+def test_the_certificate_is_generated_and_kept() -> None:
     data = serving.ensure_serving_certificate({}, HOSTS, NOW)
     for host in HOSTS:
         verify(data, data[serving.CA_BUNDLE], NOW, host)
@@ -63,7 +63,7 @@ def test_a_new_authority_trusts_certificates_of_the_old_one() -> None:
 
 @pytest.mark.parametrize("key", [serving.CA_BUNDLE, serving.CA_KEY, serving.CERTIFICATE, serving.KEY])
 @pytest.mark.parametrize("junk", [b"", b"junk", b"-----BEGIN CERTIFICATE-----\nAA==\n-----END CERTIFICATE-----\n"])
-def test_what_is_broken_is_made_anew(key: str, junk: bytes) -> None:
+def test_a_broken_certificate_is_generated_again(key: str, junk: bytes) -> None:
     data = serving.ensure_serving_certificate(
         {**serving.ensure_serving_certificate({}, HOSTS, NOW), key: junk}, HOSTS, NOW
     )

@@ -58,7 +58,7 @@ def test_argo_cd_does_not_prune_a_callback_service() -> None:
     assert chosen["metadata"]["annotations"] == {**NOT_PRUNED, **config["annotations"]}
 
 
-def test_only_callback_services_can_be_taken_for_objects_of_an_application() -> None:
+def test_only_callback_services_have_the_tracking_label_of_argo_cd() -> None:
     """All other objects with this label have an owner reference."""
     spec = {"reportOptions": {"replicas": 1}, "targetNamespaces": [NAMESPACE, "there"]}
     without_owner = {

@@ -44,7 +44,7 @@ def variables(spec: dict[str, Any]) -> dict[str, Any]:
     return environment(settled(spec).plan, "sample", PROXY)
 
 
-def test_by_default_a_login_is_made_and_asked_for() -> None:
+def test_by_default_a_login_is_generated_and_required() -> None:
     plan = settled().plan
     assert requested_values(plan, LOGIN) == {
         "username": "cryostat",
@@ -55,7 +55,7 @@ def test_by_default_a_login_is_made_and_asked_for() -> None:
     assert variables({})["OAUTH2_PROXY_SKIP_AUTH_ROUTES"] == HEALTH_ONLY
 
 
-def test_only_the_hash_of_the_made_password_is_mounted() -> None:
+def test_only_the_hash_of_the_generated_password_is_mounted() -> None:
     plan = settled().plan
     volume = mounts(plan, "sample", PROXY)[SECRETS]["name"]
     assert volumes(plan)[volume]["secret"]["items"] == [{"key": "htpasswd", "path": "htpasswd", "mode": 0o440}]
@@ -87,7 +87,7 @@ def test_a_missing_file_in_the_users_secret_is_noticed() -> None:
     assert "users.htpasswd" in problem.message
 
 
-def test_on_openshift_no_login_is_made_and_oauth2_proxy_is_not_configured() -> None:
+def test_on_openshift_no_login_is_generated_and_oauth2_proxy_is_not_configured() -> None:
     plan = settled(openshift=True).plan
     assert LOGIN not in plan.requests
     assert "sample-oauth2-proxy-cfg" not in names_of(plan, "ConfigMap")
@@ -115,7 +115,7 @@ def test_a_given_review_replaces_the_default_as_a_whole() -> None:
         assert review(arguments(spec)) == (wanted, {"/": wanted})
 
 
-def test_json_on_the_command_line_holds_no_markup() -> None:
+def test_json_on_the_command_line_contains_no_markup() -> None:
     spec = {"authorizationOptions": {"openShiftSSO": {"accessReview": {"name": "<a&b>"}}}}
     assert '--openshift-sar=[{"name":"\\u003ca\\u0026b\\u003e"}]' in arguments(spec)
 
@@ -182,7 +182,7 @@ def test_over_plain_http_the_cookie_is_not_restricted_to_https(spec: dict[str, A
         (OPEN, True, "AuthenticationDisabled"),
     ],
 )
-def test_status_is_told_how_people_log_in(spec: dict[str, Any], openshift: bool, reason: str) -> None:
+def test_the_status_shows_how_users_log_in(spec: dict[str, Any], openshift: bool, reason: str) -> None:
     assert authentication(settled(spec, openshift=openshift).instance)[0] == reason
 
 
@@ -233,5 +233,5 @@ def test_with_an_oauth_server_people_use_their_accounts(kind: str) -> None:
     assert authentication(without_oauth_server(kind).instance)[0] == "OpenShiftSSO"
 
 
-def test_a_cluster_that_is_not_openshift_says_nothing_about_its_accounts() -> None:
+def test_without_openshift_the_condition_does_not_mention_its_accounts() -> None:
     assert "OpenShift" not in authentication(settled().instance)[1]

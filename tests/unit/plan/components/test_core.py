@@ -116,7 +116,7 @@ def test_insights_are_for_openshift_only() -> None:
         assert ("INSIGHTS_PROXY" in environment(state.settle().plan)) is openshift
 
 
-def test_a_setting_without_effect_is_told() -> None:
+def test_a_setting_without_effect_is_reported() -> None:
     plan = settled({"reportOptions": {"subProcessMaxHeapSize": 200}}).plan
     assert reasons(plan.warnings) == {"LoginGenerated", "SubProcessMaxHeapSizeIgnored"}
     assert changes(settled().plan, plan) == {}
@@ -182,7 +182,7 @@ def test_the_group_of_volumes_is_the_namespaces_own_on_openshift() -> None:
     assert context == {"fsGroup": 1000650000, "runAsNonRoot": True}
 
 
-def test_tls_brings_certificates_and_a_keystore_with_a_minted_password() -> None:
+def test_tls_adds_certificates_and_a_keystore_with_a_generated_password() -> None:
     plan = settled({"enableCertManager": True}).plan
     secrets = {v["secret"]["secretName"] for v in volumes(plan).values() if "secret" in v}
     assert secrets == {

@@ -40,7 +40,7 @@ def test_another_service_port_reaches_the_application_but_not_the_container() ->
     }
 
 
-def test_keys_are_ordered_and_never_planned() -> None:
+def test_keys_are_requested_and_never_planned() -> None:
     plan = settled().plan
     assert requested_values(plan, SECRET) == {"CONNECTION_KEY": RandomValue(32), "ENCRYPTION_KEY": RandomValue(32)}
     secret = find(plan, "Secret", "sample-db")
@@ -49,7 +49,7 @@ def test_keys_are_ordered_and_never_planned() -> None:
     assert "stringData" not in secret
 
 
-def test_keys_of_the_user_are_used_by_both_sides_and_none_are_made() -> None:
+def test_keys_of_the_user_are_used_by_both_sides_and_none_are_generated() -> None:
     plan = settled({"databaseOptions": {"secretName": "mine"}}).plan
     assert SECRET not in plan.requests
     assert SECRET not in plan.objects
@@ -63,7 +63,7 @@ def test_keys_of_the_user_are_used_by_both_sides_and_none_are_made() -> None:
     }
 
 
-def test_the_claim_is_not_made_before_the_keys_are_there() -> None:
+def test_the_claim_is_not_created_before_the_keys_exist() -> None:
     state = ClusterState(cryostat())
     assert state.plan.blocked[CLAIM].problem.reason == "ReferencePending"
     assert CLAIM not in state.without_data("Secret", "sample-db").plan.objects
@@ -73,7 +73,7 @@ def test_the_claim_is_not_made_before_the_keys_are_there() -> None:
 
 
 @pytest.mark.parametrize("keys", [None, (), ("CONNECTION_KEY",)])
-def test_lost_keys_of_an_existing_database_are_not_made_anew(keys: tuple[str, ...] | None) -> None:
+def test_lost_keys_of_an_existing_database_are_not_generated_again(keys: tuple[str, ...] | None) -> None:
     state = settled()
     if keys is None:
         state.without_data("Secret", "sample-db")
@@ -88,14 +88,14 @@ def test_lost_keys_of_an_existing_database_are_not_made_anew(keys: tuple[str, ..
     assert Key("Deployment", NAMESPACE, "sample-storage") in plan.objects
 
 
-def test_keys_that_were_not_looked_up_yet_are_not_made_anew_either() -> None:
+def test_keys_that_were_not_looked_up_yet_are_not_generated_again_either() -> None:
     state = settled()
     state.snapshot = ClusterState(state.cryostat).with_live(*state.snapshot.live.values()).snapshot
     assert SECRET not in state.plan.requests
     assert state.plan.blocked[SECRET].problem.reason == "ReferencePending"
 
 
-def test_lost_keys_of_a_database_without_claim_are_made_anew() -> None:
+def test_lost_keys_of_a_database_without_claim_are_generated_again() -> None:
     spec = {"storageOptions": {"database": {"emptyDir": {"enabled": True}}}}
     assert SECRET in settled(spec).without_data("Secret", "sample-db").plan.requests
 
@@ -226,7 +226,7 @@ def test_an_empty_dir_replaces_the_claim() -> None:
     assert CLAIM not in plan.objects
 
 
-def test_an_existing_claim_is_not_left_for_an_empty_dir_without_confirmation() -> None:
+def test_an_existing_claim_is_not_replaced_by_an_empty_dir_without_confirmation() -> None:
     state = settled().with_spec(EMPTY_DIR)
     assert reasons(state.plan.problems) == {"DataLossConfirmationRequired"}
     assert "persistentVolumeClaim" in volumes(state.plan, "sample-database")["sample-database"]

@@ -88,7 +88,7 @@ def test_the_address_is_the_admitted_host() -> None:
     assert application_url(routed(admission(host, "False"), admission(host)).instance) == f"https://{host}"
 
 
-def test_a_route_that_no_router_has_seen_is_waited_for_quietly() -> None:
+def test_a_route_that_no_router_has_processed_is_not_reported_as_a_failure() -> None:
     state = ClusterState(cryostat(), openshift=True)
     [problem] = [p for p in state.plan.problems if p.component == "exposure"]
     assert (problem.reason, problem.actionable) == ("RouteNotAdmitted", False)
@@ -96,7 +96,7 @@ def test_a_route_that_no_router_has_seen_is_waited_for_quietly() -> None:
     assert LINK not in state.plan.blocked  # nothing to keep
 
 
-def test_a_rejection_is_told_in_the_routers_words_and_takes_the_link_away() -> None:
+def test_a_rejection_is_reported_with_the_routers_message_and_removes_the_link() -> None:
     host = "sample-here.apps.example.com"
     state = routed(admission(host, "False", reason="HostAlreadyClaimed", message="route b has it"))
     [problem] = state.plan.problems
@@ -153,7 +153,7 @@ def test_labels_and_annotations_of_the_user() -> None:
         ),
     ],
 )
-def test_the_address_follows_from_the_rule_that_leads_here(ingress: dict[str, Any], url: str | None) -> None:
+def test_the_address_is_that_of_the_rule_with_this_backend(ingress: dict[str, Any], url: str | None) -> None:
     assert application_url(settled(with_ingress(**ingress)).instance) == url
 
 
@@ -167,7 +167,7 @@ def test_no_ingress_without_a_spec() -> None:
     assert names_of(settled(with_ingress()).plan, "Ingress") == set()
 
 
-def test_settings_of_the_other_platform_are_told_and_not_used() -> None:
+def test_settings_of_the_other_platform_are_reported_and_not_used() -> None:
     plain, openshift = settled(with_host("a.example.com")).plan, settled(with_ingress(rules=[]), openshift=True).plan
     assert reasons(plain.warnings) == {"LoginGenerated", "ExternalHostIgnored"}
     assert reasons(openshift.warnings) == {"IngressSpecIgnored"}
@@ -234,13 +234,13 @@ def test_the_class_may_be_an_annotation() -> None:
         (TLS | with_class("traefik"), "Traefik refuses the certificate of Service sample unless annotation"),
     ],
 )
-def test_what_is_left_to_the_user_is_said(spec: dict[str, Any], expected: str) -> None:
+def test_the_note_names_what_the_user_has_to_configure(spec: dict[str, Any], expected: str) -> None:
     note = backend_note(settled(spec).instance)
     assert expected in note
     assert bool(note) == bool(expected)
 
 
-def test_the_condition_says_what_is_left_to_the_user() -> None:
+def test_the_condition_names_what_the_user_has_to_configure() -> None:
     state = settled(TLS | with_class("kong"))
     conditions = {c["type"]: c for c in status_for(state.instance, state.plan, Report(), "now")["conditions"]}
     assert conditions["Exposed"]["message"] == (

@@ -37,7 +37,7 @@ def test_repetitions_are_harmless() -> None:
     assert changes(settled(once).plan, settled(twice).plan) == {}
 
 
-def test_names_that_are_no_volume_names_or_taken_get_others() -> None:
+def test_names_that_are_invalid_or_used_as_volume_names_are_replaced() -> None:
     secrets = ["keystore.v1", "cert-secrets", "agent-proxy-config", "sample-oauth2-proxy-cfg", "x" * 200, "template-a"]
     spec = {
         "eventTemplates": [template("a", "x"), template("b.c", "x"), template("y" * 100, "x")],

@@ -61,7 +61,7 @@ def test_every_address_of_the_api_server_is_allowed_in_its_family() -> None:
     assert [peer["ipBlock"]["cidr"] for peer in rules[1]["to"]] == ["10.0.0.1/32", "10.0.0.2/32", "fd00::1/128"]
 
 
-def test_an_unknown_api_server_is_not_cut_off() -> None:
+def test_an_unknown_api_server_is_not_blocked() -> None:
     state = ClusterState(cryostat({"networkPolicies": {"coreConfig": {"egressEnabled": True}}}))
     state.snapshot = replace(state.snapshot, api_server=())
     blocked = state.plan.blocked[Key("NetworkPolicy", NAMESPACE, "sample-internal-egress")]
@@ -85,7 +85,7 @@ def test_the_insights_proxy_stays_reachable() -> None:
     assert rules[-1] == {"ports": [{"port": 8080, "protocol": "TCP"}]}
 
 
-def test_report_generators_reach_the_storage_and_database_and_storage_nobody() -> None:
+def test_report_generators_connect_to_the_storage_and_database_and_storage_to_nothing() -> None:
     [dns, storage] = egress("reportsConfig", "reports-")
     assert dns == DNS
     assert storage["to"][0]["podSelector"]["matchLabels"]["component"] == "storage"
@@ -93,7 +93,7 @@ def test_report_generators_reach_the_storage_and_database_and_storage_nobody() -
     assert egress("databaseConfig", "db-") == egress("storageConfig", "storage-") == [DNS]
 
 
-def test_traffic_from_outside_the_cluster_is_let_in_where_the_service_asks_for_it() -> None:
+def test_traffic_from_outside_the_cluster_is_allowed_for_node_ports_and_load_balancers() -> None:
     def peers(kind: str) -> list[Any]:
         plan = settled({"serviceOptions": {"coreConfig": {"serviceType": kind}}}).plan
         found: list[Any] = find(plan, "NetworkPolicy", "sample-internal-ingress")["spec"]["ingress"][0]["from"]

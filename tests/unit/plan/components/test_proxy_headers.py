@@ -25,7 +25,7 @@ def test_oauth2_proxy_sets_identity_from_the_session_and_removes_the_rest() -> N
     }
 
 
-def test_what_the_gateways_set_they_do_not_remove() -> None:
+def test_headers_that_a_gateway_sets_are_not_removed() -> None:
     agents, users = proxy_headers.removed_from_agents(), proxy_headers.removed_from_users()
     assert "X-Forwarded-For" not in [*agents, *users]
     assert "X-Cryostat-Agent-Proxy" not in agents

@@ -21,7 +21,7 @@ def test_every_target_namespace_gets_a_binding_and_a_callback_service() -> None:
         assert {key.namespace for key in plan.objects if key[0::2] == (kind, name)} == {"a", "b"}
 
 
-def test_objects_elsewhere_carry_the_mark_and_no_owner() -> None:
+def test_objects_in_other_namespaces_have_ownership_labels_and_no_owner_reference() -> None:
     for kind, name in (("RoleBinding", BINDING), ("Service", CALLBACK)):
         metadata = find(settled(TWO).plan, kind, name, "a")["metadata"]
         assert "ownerReferences" not in metadata
@@ -33,7 +33,7 @@ def test_no_target_namespaces_mean_the_own_one() -> None:
     assert Key("RoleBinding", NAMESPACE, BINDING) in settled().plan.objects
 
 
-def test_a_missing_namespace_stops_only_what_belongs_into_it() -> None:
+def test_a_missing_namespace_blocks_only_its_own_objects() -> None:
     state = settled(TWO)
     known = dict(state.snapshot.namespaces)
     del known["b"]

@@ -31,7 +31,7 @@ def test_without_replicas_there_is_nothing_but_a_policy() -> None:
         assert "sample-reports-internal-ingress" in names_of(plan, "NetworkPolicy")
 
 
-def test_the_first_replica_adds_objects_and_tells_the_application() -> None:
+def test_the_first_replica_adds_objects_and_configures_the_application() -> None:
     found = changes(settled().plan, settled(ONE).plan)
     assert found.pop(f"{CORE}[QUARKUS_REST_CLIENT_REPORTS_URL].value") == "http://sample-reports:10000"
     assert {path.split(".")[0] for path in found if "QUARKUS_REST_CLIENT_REPORTS_URL" not in path} == {

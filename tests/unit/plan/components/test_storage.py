@@ -35,7 +35,7 @@ def test_another_service_port_reaches_the_application() -> None:
     }
 
 
-def test_the_minted_secret_has_a_fixed_user_and_a_random_key() -> None:
+def test_the_generated_secret_has_a_fixed_user_and_a_random_key() -> None:
     assert requested_values(settled().plan, SECRET) == {"ACCESS_KEY": "cryostat", "SECRET_KEY": RandomValue(32)}
 
 
@@ -49,7 +49,7 @@ def test_both_sides_use_the_same_credentials() -> None:
         assert storage["CRYOSTAT_SECRET_KEY"] == f"{name}/SECRET_KEY"
 
 
-def test_variables_made_of_credentials_stand_after_them() -> None:
+def test_variables_with_credentials_follow_the_variables_that_they_refer_to() -> None:
     order = list(environment(settled().plan))
     assert order.index("AWS_ACCESS_KEY_ID") > order.index("QUARKUS_S3_AWS_CREDENTIALS_STATIC_PROVIDER_ACCESS_KEY_ID")
     assert order.index("AWS_SECRET_ACCESS_KEY") > order.index(
@@ -65,7 +65,7 @@ def test_an_external_provider_replaces_everything_managed_but_the_secret() -> No
     assert SECRET in plan.requests
 
 
-def test_the_application_is_told_of_an_external_provider() -> None:
+def test_the_application_is_configured_for_an_external_provider() -> None:
     env = environment(settled({"objectStorageOptions": S3}).plan)
     told = {name: env.get(name) for name in env if name.startswith(("QUARKUS_S3_E", "QUARKUS_S3_P", "STORAGE_"))}
     assert told == {
@@ -134,7 +134,7 @@ def test_an_empty_dir_without_limit_is_unlimited() -> None:
     assert volumes(plan, "sample-storage")["sample-storage"] == {"emptyDir": {"sizeLimit": "0"}}
 
 
-def test_recordings_are_not_given_up_without_confirmation() -> None:
+def test_recordings_are_not_abandoned_without_confirmation() -> None:
     state = settled().with_spec({"storageOptions": {"objectStorage": {"emptyDir": {"enabled": True}}}})
     assert reasons(state.plan.problems) == {"DataLossConfirmationRequired"}
     assert "persistentVolumeClaim" in volumes(state.plan, "sample-storage")["sample-storage"]

@@ -166,13 +166,13 @@ def test_several_smart_triggers_by_annotation() -> None:
         ("container", "other"),
     ],
 )
-def test_labels_that_make_no_sense_leave_the_pod_alone(key: str, value: str) -> None:
+def test_invalid_labels_leave_the_pod_unchanged(key: str, value: str) -> None:
     reason = refused(pod(labels={f"cryostat.io/{key}": value}))
     assert value in reason
     assert key in reason or key == "container"
 
 
-def test_labels_that_look_wrong_are_told() -> None:
+def test_labels_that_look_wrong_cause_warnings() -> None:
     labels = {"cryostat.io/log-level": "wran", "cryostat.io/harvester-period": "1s", "cryostat.io/conatiner": "x"}
     hints = inject_agent(pod(labels=labels), instance_of(), PodContext("apps")).hints
     assert len(hints) == 3
@@ -237,7 +237,7 @@ def test_resources_of_the_init_container() -> None:
     assert resources({}, chosen, resources={"limits": {"cpu": "1"}}) is None
 
 
-def test_what_the_author_has_set_stays() -> None:
+def test_settings_of_the_author_are_kept() -> None:
     own = [{"name": "CRYOSTAT_AGENT_APP_NAME", "value": "shop"}, {"name": "JAVA_TOOL_OPTIONS", "value": "-Xmx1g"}]
     given = pod({"env": own})
     result = inject_agent(given, instance_of(), PodContext("apps"))
@@ -289,7 +289,7 @@ def test_options_from_whole_config_maps() -> None:
         (pod(containers=[]), "no container"),
     ],
 )  # fmt: skip
-def test_where_the_agent_does_not_fit_in(given: dict[str, Any], says: str) -> None:
+def test_a_pod_that_cannot_have_the_agent_is_unchanged(given: dict[str, Any], says: str) -> None:
     before = copy.deepcopy(given)
     assert says in refused(given)
     assert given == before
@@ -301,7 +301,7 @@ def test_volumes_around_the_agents_directory() -> None:
     treated(pod({"volumeMounts": mounts}, volumes=[{"name": "x", "emptyDir": {}}]))
 
 
-def test_no_port_of_the_node_is_taken() -> None:
+def test_no_port_is_declared_on_the_network_of_the_node() -> None:
     """A second pod of that kind would have no place on the node."""
     result = inject_agent(pod(hostNetwork=True), instance_of(), PodContext("apps"))
     assert result.pod
@@ -309,7 +309,7 @@ def test_no_port_of_the_node_is_taken() -> None:
     assert "9977" in result.hints[0]
 
 
-def test_ports_give_way() -> None:
+def test_a_port_name_that_is_used_is_left_to_the_author() -> None:
     taken = pod({"ports": [{"name": "http", "containerPort": 9977}]})
     result = inject_agent(taken, instance_of(), PodContext("apps"))
     assert result.pod
@@ -349,7 +349,7 @@ _PODS = st.builds(
 
 
 @given(_PODS, st.booleans(), st.booleans())
-def test_a_second_time_changes_nothing(given: dict[str, Any], tls: bool, openshift: bool) -> None:
+def test_a_second_injection_changes_nothing(given: dict[str, Any], tls: bool, openshift: bool) -> None:
     i = instance_of(tls=tls, openshift=openshift)
     once = inject_agent(given, i, PodContext("apps"))
     assert once.pod is not None
@@ -430,7 +430,7 @@ def deployment(labels: dict[str, str], template: dict[str, Any] | None = None, *
     }
 
 
-def test_labels_are_handed_on_to_pods() -> None:
+def test_labels_are_copied_to_pod_templates() -> None:
     before = deployment({**LABELS, "team": "x"})
     after, hints = propagate(before, None)
     assert after["spec"]["template"]["metadata"] == {"labels": LABELS}
@@ -439,7 +439,7 @@ def test_labels_are_handed_on_to_pods() -> None:
     assert propagate(after, before)[0] == after
 
 
-def test_labels_that_are_taken_away_are_taken_away_from_pods() -> None:
+def test_labels_that_are_removed_are_removed_from_pod_templates() -> None:
     old, _ = propagate(deployment({**LABELS, "cryostat.io/log-level": "info"}), None)
     new = copy.deepcopy(old)
     new["metadata"]["labels"] = {"cryostat.io/log-level": "debug"}
@@ -448,7 +448,7 @@ def test_labels_that_are_taken_away_are_taken_away_from_pods() -> None:
     assert hints == []
 
 
-def test_what_the_author_wrote_into_the_template_stays() -> None:
+def test_labels_of_the_author_in_the_template_are_kept() -> None:
     template = {"metadata": {"labels": {"app": "a", "cryostat.io/log-level": "trace"}}, "spec": {}}
     given = deployment({**LABELS, "cryostat.io/log-level": "info"}, template)
     after, [hint] = propagate(given, None)
@@ -468,7 +468,7 @@ def test_labels_of_the_selector_are_left_alone() -> None:
     assert "log-level: the pod template says nothing" in hint
 
 
-def test_smart_triggers_are_handed_on_too() -> None:
+def test_smart_triggers_are_copied_too() -> None:
     given = deployment(LABELS)
     given["metadata"]["annotations"] = {"cryostat.io/smart-triggers": "a,b", "other": "x"}
     metadata = propagate(given, None)[0]["spec"]["template"]["metadata"]

@@ -18,6 +18,6 @@ def test_an_unknown_reason_is_an_error() -> None:
 
 
 @pytest.mark.parametrize(("reason", "expected"), [(Reason.SECRET_NOT_FOUND, True), (Reason.SECRET_PENDING, False)])
-def test_the_reason_says_whether_a_user_has_to_act(reason: Reason, expected: bool) -> None:
+def test_the_reason_decides_whether_a_user_has_to_act(reason: Reason, expected: bool) -> None:
     assert Problem("core", reason, "text").actionable is expected
     assert Problem("core", reason, "text", actionable=not expected).actionable is not expected

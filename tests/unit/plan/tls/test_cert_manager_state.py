@@ -125,7 +125,9 @@ def test_state(case: str) -> None:
         ("CA replaced", False, True),
     ],
 )
-def test_what_a_state_means(case: str, blocks_certificate: bool, must_delete_secret: bool) -> None:
+def test_a_state_decides_what_is_blocked_and_deleted(
+    case: str, blocks_certificate: bool, must_delete_secret: bool
+) -> None:
     status = certificate_status(instance(CASES[case][0]), CERTIFICATE, SECRET)
     assert (status.blocks_certificate, status.must_delete_secret) == (blocks_certificate, must_delete_secret)
 

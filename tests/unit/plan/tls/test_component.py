@@ -59,7 +59,7 @@ def tls_reason(state: ClusterState) -> tuple[str, str]:
         (False, WITHOUT, True, "off"),
     ],
 )
-def test_who_issues(asked: bool | None, apis: frozenset[str], on: bool, way: str) -> None:
+def test_the_issuer_of_certificates(asked: bool | None, apis: frozenset[str], on: bool, way: str) -> None:
     assert state(asked, apis=apis, on=on).instance.tls_issuer == way
 
 
@@ -69,7 +69,7 @@ def test_without_tls_there_is_nothing_of_it() -> None:
     assert tls_reason(settled) == ("True", "CertManagerDisabled")
 
 
-def test_unavailable_cert_manager_holds_up_only_what_needs_certificates() -> None:
+def test_unavailable_cert_manager_blocks_only_objects_that_need_certificates() -> None:
     blocked = state(True).settle()
     assert names_of(blocked.plan, "Deployment") == set()
     assert len(names_of(blocked.plan, "Service")) == 5
@@ -77,7 +77,7 @@ def test_unavailable_cert_manager_holds_up_only_what_needs_certificates() -> Non
     assert [p.reason for p in blocked.plan.problems if p.actionable] == ["CertManagerUnavailable"]
 
 
-def test_both_ways_fill_the_same_secrets() -> None:
+def test_both_issuers_fill_the_same_secrets() -> None:
     built_in, asked = state().settle(), state(True, apis=WITH).settle()
     assert tls_reason(built_in) == tls_reason(asked) == ("True", "AllCertificatesReady")
     assert names_of(built_in.plan, "Secret") == names_of(asked.plan, "Secret")
@@ -138,7 +138,7 @@ def replace_namespace(key: Key, namespace: str) -> Key:
     return Key(key.kind, namespace, key.name)
 
 
-def test_a_terminating_target_keeps_nobody_waiting() -> None:
+def test_a_terminating_target_namespace_blocks_nothing() -> None:
     settled = state(targets=(NAMESPACE, "apps"))
     settled.snapshot = replace(
         settled.snapshot, namespaces={**settled.snapshot.namespaces, "apps": NamespaceState(True)}
@@ -178,7 +178,7 @@ def test_a_certificate_as_ordered_is_left_alone() -> None:
         {"trusted": frozenset({"somebody"})},
     ],
 )
-def test_an_unfit_certificate_is_made_anew(changes: dict[str, object]) -> None:
+def test_an_unsuitable_certificate_is_issued_again(changes: dict[str, object]) -> None:
     assert reissue_reason(ORDER, known(**changes), None)
 
 
@@ -199,7 +199,7 @@ def test_keystores_follow_their_password() -> None:
     assert reissue_reason(replace(order, password_digest="newer"), snapshot, live)
 
 
-def test_a_copy_is_known_by_what_is_public() -> None:
+def test_a_copy_is_compared_by_its_public_parts() -> None:
     order = CopyRequest(
         Key("Secret", "apps", "x"), ORDER.key, {name: name for name in ("tls.crt", "tls.key", "ca.crt")}
     )
@@ -212,7 +212,7 @@ def test_a_copy_is_known_by_what_is_public() -> None:
     )
 
 
-def test_a_copy_follows_its_source_and_is_not_made_of_the_former_one() -> None:
+def test_a_copy_follows_its_source_and_not_the_former_one() -> None:
     settled = state(targets=(NAMESPACE, "apps")).settle()
     settled.snapshot = replace(
         settled.snapshot, live={key: with_uid(obj) for key, obj in settled.snapshot.live.items()}
@@ -356,7 +356,7 @@ def test_certificates_of_a_lost_authority_are_discarded() -> None:
     assert CA not in deleted
 
 
-def test_what_another_way_left_is_cleared_before_cert_manager_comes() -> None:
+def test_objects_of_another_issuer_are_deleted_before_cert_manager_issues() -> None:
     settled = state().settle()
     settled.snapshot = replace(
         settled.snapshot, apis=WITH, live={k: with_uid(o) for k, o in settled.snapshot.live.items()}
