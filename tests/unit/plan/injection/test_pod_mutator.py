@@ -309,7 +309,7 @@ def test_no_port_is_declared_on_the_network_of_the_node() -> None:
     assert "9977" in result.hints[0]
 
 
-def test_a_port_name_that_is_used_is_left_to_the_author() -> None:
+def test_a_port_or_port_name_that_is_used_is_kept() -> None:
     taken = pod({"ports": [{"name": "http", "containerPort": 9977}]})
     result = inject_agent(taken, instance_of(), PodContext("apps"))
     assert result.pod
