@@ -23,6 +23,8 @@ PORT_NAMES = ("jfr-jmx",)
 PORT_NUMBERS = (9091,)
 # As networks, because Quarkus reads `localhost` as 127.0.0.1 alone and cannot read `::1` in every release.
 LOOPBACK = "127.0.0.0/8,::1/128"
+# Recordings and heap dumps. The same limit as that of the report generators; the default of the image is 1 GiB.
+MAX_BODY_SIZE = "10G"
 STARTUP_SECONDS = 180
 _HEALTH = f"http://localhost:{names.PORT_APPLICATION}/health/liveness"
 
@@ -142,6 +144,7 @@ def environment(instance: Instance) -> list[Obj]:
         builders.env("QUARKUS_LOG_LEVEL", level or LOG_LEVEL),
         builders.env("QUARKUS_HTTP_HOST", "localhost"),
         builders.env("QUARKUS_HTTP_PORT", str(names.PORT_APPLICATION)),
+        builders.env("QUARKUS_HTTP_LIMITS_MAX_BODY_SIZE", MAX_BODY_SIZE),
         builders.env("QUARKUS_HTTP_PROXY_PROXY_ADDRESS_FORWARDING", "true"),
         builders.env("QUARKUS_HTTP_PROXY_TRUSTED_PROXIES", LOOPBACK),
         builders.env("QUARKUS_HTTP_PROXY_ALLOW_X_FORWARDED", "true"),

@@ -33,13 +33,13 @@ def build(instance: Instance) -> ComponentPlan:
     candidates = (claims.data_at_risk(instance, NAME), claims.lost(instance, NAME), _mismatch(instance))
     problems = tuple(problem for problem in candidates if problem)
     claim = _claim(instance)
-    warning = claims.unchangeable(instance, NAME)
+    warnings = tuple(each for each in (claims.unchangeable(instance, NAME), _former_volume(instance)) if each)
     plan = ComponentPlan(
         NAME,
         objects=without_none((claim, service(instance), deployment(instance))),
         needs={Key("PersistentVolumeClaim", instance.namespace, claims.claim_name(instance, NAME)): _needs(instance)},
         problems=problems,
-        warnings=(warning,) if warning else (),
+        warnings=warnings,
     )
     is_generated = instance.database_secret == instance.generated_database_secret and not instance.user_database_secret
     held = _other_values(instance) or (_lost_keys(instance) if is_generated else None)
@@ -77,6 +77,22 @@ def new_record(instance: Instance) -> str | None:
 
 def _secret_key(instance: Instance) -> Key:
     return Key("Secret", instance.namespace, instance.database_secret)
+
+
+def _former_volume(instance: Instance) -> Problem | None:
+    """Return a notice while the volume of Cryostat 3.0 exists.
+
+    Up to 3.0, one claim with the name of the Cryostat held the data of all components. It is never mounted: its
+    database is PostgreSQL 15, and releases from 4.0 on have PostgreSQL 16 and other tables.
+    """
+    if instance.live("PersistentVolumeClaim", instance.name) is None:
+        return None
+    message = (
+        f"PersistentVolumeClaim {instance.namespace}/{instance.name} holds the data of Cryostat 3.0 or earlier "
+        "(PostgreSQL 15). This version cannot read it, and neither mounts nor changes it. "
+        "Export what is needed, then delete the claim (docs/upgrade.md)."
+    )
+    return Problem(NAME, Reason.FORMER_VOLUME_UNUSED, message)
 
 
 def _mismatch(instance: Instance) -> Problem | None:

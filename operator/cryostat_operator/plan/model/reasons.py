@@ -205,6 +205,12 @@ class Reason(StrEnum):
         True,
         "The field has had no effect since Cryostat 3.",
     )
+    FORMER_VOLUME_UNUSED = (
+        "FormerVolumeUnused",
+        "SpecEffective",
+        True,
+        "The claim of Cryostat 3.0 exists, and nothing uses its data.",
+    )
     REPLICAS_SCALED = (
         "ReplicasScaled",
         "SpecEffective",
@@ -292,6 +298,7 @@ SINGLE_CAUSE_REASONS = frozenset(
         Reason.DATABASE_KEYS_INCOMPLETE,
         Reason.DATABASE_SECRET_LOST,
         Reason.EXTERNAL_HOST_IGNORED,
+        Reason.FORMER_VOLUME_UNUSED,
         Reason.INGRESS_SPEC_IGNORED,
         Reason.LOGIN_GENERATED,
         Reason.PAUSED,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -197,3 +198,10 @@ def test_the_lock_has_no_content() -> None:
     lock = find(settled().plan, "ConfigMap", "sample-lock")
     assert "data" not in lock
     assert lock["metadata"]["ownerReferences"][0]["controller"] is True
+
+
+def test_large_heap_dumps_can_be_uploaded() -> None:
+    """As large as report generators accept; proxies have no limit, see docs/network.md."""
+    assert environment(settled().plan)["QUARKUS_HTTP_LIMITS_MAX_BODY_SIZE"] == "10G"
+    page = (Path(__file__).parents[4] / "docs" / "network.md").read_text()
+    assert "| application (keeps the body in the file system of its container) | 10 GiB" in page

@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 
 from cryostat_operator.api import constants
-from cryostat_operator.plan.model.kinds import Key
+from cryostat_operator.plan.diff.plan_diff import diff
+from cryostat_operator.plan.model.kinds import Key, Obj
 from cryostat_operator.plan.model.requests import RandomValue
 from tests.unit.cluster_state import (
     NAMESPACE,
@@ -276,3 +277,24 @@ def test_the_service_selects_exactly_the_pods_of_the_deployment() -> None:
         selector = find(plan, "Service", service)["spec"]["selector"]
         wanted = "sample" if service == "sample-agent" else service
         assert [name for name, labels in pods.items() if selector.items() <= labels.items()] == [wanted]
+
+
+def test_the_volume_of_cryostat_3_is_neither_used_nor_deleted_and_reported() -> None:
+    state = settled()
+    former: Obj = {"kind": "PersistentVolumeClaim", "metadata": {"name": "sample", "namespace": NAMESPACE, "uid": "1"}}
+    former["metadata"] |= {"labels": state.instance.ownership_labels, "ownerReferences": [state.instance.owner_reference]}
+    state.with_live(former)
+    assert [problem.message for problem in state.plan.warnings if problem.reason == "FormerVolumeUnused"] == [
+        "PersistentVolumeClaim here/sample holds the data of Cryostat 3.0 or earlier (PostgreSQL 15). This version cannot "
+        "read it, and neither mounts nor changes it. Export what is needed, then delete the claim (docs/upgrade.md)."
+    ]
+    used = {
+        (volume.get("persistentVolumeClaim") or {}).get("claimName")
+        for obj in state.plan.objects.values()
+        if obj["kind"] == "Deployment"
+        for volume in obj["spec"]["template"]["spec"].get("volumes") or ()
+    }
+    assert used == {None, "sample-database", "sample-storage"}
+    changed = diff(state.plan, state.snapshot, state.cryostat.metadata["uid"])
+    assert [change for change in changed if change.key.name == "sample" and "Claim" in change.key.kind] == []
+    assert state.plan.objects.keys() >= {CLAIM}
