@@ -282,11 +282,13 @@ def test_the_service_selects_exactly_the_pods_of_the_deployment() -> None:
 def test_the_volume_of_cryostat_3_is_neither_used_nor_deleted_and_reported() -> None:
     state = settled()
     former: Obj = {"kind": "PersistentVolumeClaim", "metadata": {"name": "sample", "namespace": NAMESPACE, "uid": "1"}}
-    former["metadata"] |= {"labels": state.instance.ownership_labels, "ownerReferences": [state.instance.owner_reference]}
+    former["metadata"]["labels"] = state.instance.ownership_labels
+    former["metadata"]["ownerReferences"] = [state.instance.owner_reference]
     state.with_live(former)
     assert [problem.message for problem in state.plan.warnings if problem.reason == "FormerVolumeUnused"] == [
-        "PersistentVolumeClaim here/sample holds the data of Cryostat 3.0 or earlier (PostgreSQL 15). This version cannot "
-        "read it, and neither mounts nor changes it. Export what is needed, then delete the claim (docs/upgrade.md)."
+        "PersistentVolumeClaim here/sample holds the data of Cryostat 3.0 or earlier (PostgreSQL 15). This version "
+        "cannot read it, and neither mounts nor changes it. Export what is needed, then delete the claim "
+        "(docs/upgrade.md)."
     ]
     used = {
         (volume.get("persistentVolumeClaim") or {}).get("claimName")
