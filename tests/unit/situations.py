@@ -9,16 +9,22 @@ from pathlib import Path
 
 import yaml
 
+from cryostat_operator.api import constants
+from cryostat_operator.api.validation import InvalidCryostatError, read_cryostat
 from cryostat_operator.kube.errors import ApiError
-from cryostat_operator.plan.conditions import DEPLOYMENTS, Report, status_for
+from cryostat_operator.packaging.crds import crd
+from cryostat_operator.plan import database_keys
+from cryostat_operator.plan.conditions import DEPLOYMENTS, Report, failure_status, status_for
 from cryostat_operator.plan.diff.plan_diff import Change
 from cryostat_operator.plan.model.kinds import KINDS, Key, Obj, key_of
 from cryostat_operator.plan.model.problems import Problem
-from cryostat_operator.plan.model.snapshot import NamespaceState
+from cryostat_operator.plan.model.snapshot import ContentSummary, NamespaceState
 from cryostat_operator.plan.pod_failures import PodFailure, pod_failure
 from cryostat_operator.plan.summary import summary_of
 from cryostat_operator.reconcile import refusals
+from cryostat_operator.reconcile.failures import invalid_spec
 from cryostat_operator.reconcile.lasting_causes import lasting_causes
+from cryostat_operator.reconcile.writer import name_collision
 from cryostat_operator.settings import Settings
 from tests.unit.cluster_state import NAME, NAMESPACE, ClusterState, cryostat
 
@@ -57,9 +63,19 @@ class Told:
 def told(situation: Obj) -> Told:
     """What the operator would write into status and events."""
     given = situation["given"]
+    if "invalid" in given:
+        return _unreadable(given["invalid"])
+    if given.get("unseen"):
+        status = crd()["spec"]["versions"][0]["schema"]["openAPIV3Schema"]["properties"]["status"]["properties"]
+        conditions = status["conditions"]["default"]
+        return Told({each["type"]: each for each in conditions}, status["summary"]["default"], [])
     state = _state(given)
     instance, plan = state.instance, state.plan
     refused = [_refusal(given["refused"])] if "refused" in given else []
+    if "collision" in given:
+        key = _key(given["collision"])
+        live = {"kind": key.kind, "metadata": {"name": key.name, "namespace": key.namespace}}
+        refused.append(Problem("core", "NameCollision", name_collision(key, live), dedup_key=str(key)))
     pods = {component: _failure(state, component, pod) for component, pod in given.get("pods", {}).items()}
     report = Report(refused, pods, given.get("paused", False))
     conditions = status_for(instance, plan, report, NOW)["conditions"]
@@ -93,6 +109,8 @@ def _state(given: Obj) -> ClusterState:
         if terminating is not None:
             namespaces[name] = NamespaceState(terminating)
     state.snapshot = replace(state.snapshot, namespaces=namespaces)
+    if "changed_keys" in given:
+        _change_keys(state, given["changed_keys"])
     for component in given.get("pods", {}):
         _set_conditions(state, _deployment(component), [UNAVAILABLE])
     for name, conditions in given.get("deployments", {}).items():
@@ -105,6 +123,17 @@ def _state(given: Obj) -> ClusterState:
             ingress["host"] = host
         state.with_live(live)
     return state
+
+
+def _unreadable(spec: Obj) -> Told:
+    """What the operator reports about a spec that it cannot read."""
+    body = {"metadata": cryostat().metadata, "spec": spec}
+    try:
+        read_cryostat(body)
+    except InvalidCryostatError as error:
+        problem = invalid_spec(error)
+    conditions = failure_status(1, (problem.reason, problem.message), [], NOW)["conditions"]
+    return Told({each["type"]: each for each in conditions}, summary_of(conditions), [problem])
 
 
 def _failure(state: ClusterState, component: str, pod: Obj) -> PodFailure:
@@ -129,6 +158,21 @@ def _refusal(refused: Obj) -> Problem:
     assert outcome.is_lasting_refusal
     assert outcome.problem
     return outcome.problem
+
+
+def _change_keys(state: ClusterState, changed: list[str]) -> None:
+    """Other values of the database keys than those that its claim records."""
+    former = dict.fromkeys(database_keys.KEYS, "former")
+    claim = copy.deepcopy(state.snapshot.live[_key(f"PersistentVolumeClaim/{NAME}-database")])
+    summaries = [
+        ContentSummary(frozenset(values), "d", fingerprints=database_keys.fingerprints(values))
+        for values in (former, former | dict.fromkeys(changed, "other"))
+    ]
+    record = database_keys.record(summaries[0], "salt")
+    claim["metadata"].setdefault("annotations", {})[constants.ANNOTATION_DATABASE_KEYS] = record
+    data = {**state.snapshot.data, ("Secret", f"{NAME}-db"): summaries[1]}
+    state.with_live(claim)
+    state.snapshot = replace(state.snapshot, data=data)
 
 
 def _set_conditions(state: ClusterState, deployment: str, conditions: list[Obj]) -> None:

@@ -10,7 +10,7 @@ from .model.reasons import COMPONENT_REASONS
 
 MAX_LENGTH = 64  # characters; a longer text would break the lines of a table
 _SENTENCE_END = re.compile(r"[.;:] |[.;:]$")
-_SUBJECT = re.compile(r"[A-Z][A-Za-z]+ ([a-z0-9.-]+/)?[a-z0-9][a-z0-9.-]*(?= )")  # kind and name of an object
+_SUBJECT = re.compile(r"(?!The )[A-Z][A-Za-z]+ ([a-z0-9.-]+/)?[a-z0-9][a-z0-9.-]*(?= )")  # kind and name of an object
 _WORD = re.compile(r"[A-Z]+(?![a-z])|[A-Z][a-z0-9]*")
 
 
