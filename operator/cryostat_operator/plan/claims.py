@@ -85,7 +85,7 @@ def claim(instance: Instance, component: Component, default_size: str) -> Obj | 
     )
     requested = _requested_spec((config.spec if config else None) or {}, default_size)
     live = instance.live("PersistentVolumeClaim", name)
-    return obj | {"spec": _grown(live["spec"], requested) if live else requested}
+    return obj | {"spec": grown_spec(live["spec"], requested) if live else requested}
 
 
 def unchangeable(instance: Instance, component: Component) -> Problem | None:
@@ -109,7 +109,8 @@ def _requested_spec(custom: dict[str, Any], default_size: str) -> dict[str, Any]
     return {**custom, "accessModes": access_modes, "resources": resources}
 
 
-def _grown(live: dict[str, Any], requested: dict[str, Any]) -> dict[str, Any]:
+def grown_spec(live: dict[str, Any], requested: dict[str, Any]) -> dict[str, Any]:
+    """Return the spec of a live claim with the requested size if that is larger; no other field can change."""
     resources = dict(live.get("resources") or {})
     requests = dict(resources.get("requests") or {})
     size, have = requested["resources"]["requests"]["storage"], requests.get("storage")

@@ -12,7 +12,6 @@ from ..kube.client import Client
 from ..kube.connection import connect
 from ..observe.one_shot import OneShotReader
 from ..observe.reader import plan_for
-from ..plan.diff.comparison import differences
 from ..plan.diff.plan_diff import Change, diff
 from ..plan.model.kinds import Obj
 from ..settings import Settings
@@ -36,7 +35,7 @@ async def _difference(client: Client, cryostat: Cryostat, settings: Settings) ->
     desired, plan = await plan_for(cryostat, reader, settings)
     snapshot = desired.instance.snapshot
     lines: list[str] = []
-    for change in diff(plan, snapshot, cryostat.metadata.get("uid", "")):
+    for change in diff(plan, snapshot, cryostat.metadata.get("uid", "")).changes:
         lines += _unified_diff(change, snapshot.live.get(change.key))
     for problem in plan.problems:
         lines.append(f"# {problem.reason}: {problem.message}\n")
@@ -58,7 +57,7 @@ async def _live_cryostat(client: Client, cryostat: Cryostat) -> Cryostat:
 def _unified_diff(change: Change, live: Obj | None) -> list[str]:
     before = _yaml(live) if live and change.verb != "create" else []
     after = _yaml(change.obj) if change.obj else []
-    paths = ", ".join(differences(change.obj, live)) if change.obj and live else ""
+    paths = ", ".join(change.paths)
     head = f"# {change.verb} {change.key}{f': {paths}' if paths else ''}\n"
     return [head, *difflib.unified_diff(before, after, f"live/{change.key}", f"desired/{change.key}", n=2)]
 

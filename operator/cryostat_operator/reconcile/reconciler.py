@@ -14,7 +14,7 @@ from ..observe.cryostats import CryostatStore
 from ..observe.observer import Observer
 from ..observe.reader import plan_for
 from ..plan.conditions import Report
-from ..plan.diff.plan_diff import Change, diff, in_sync, ready, terminating
+from ..plan.diff.plan_diff import Diff, diff
 from ..plan.instance import Instance
 from ..plan.model.desired_state import Plan
 from ..plan.model.kinds import InstanceKey, Obj
@@ -91,37 +91,43 @@ class Reconciler:
         cryostat = read_cryostat(body)
         results = Results()  # at most one outcome per object and run
         if is_paused(body):
-            instance, plan, _ = await self.plan(key, cryostat)
-            return await self.report(key, instance, plan, results, paused=True)
+            instance, plan, difference = await self.plan(key, cryostat)
+            return await self.report(key, instance, plan, difference, results, paused=True)
         if self._finalizer.is_set(body):
             await self._adoption.adopt(key, body["metadata"]["uid"])
         else:
             await self._finalizer.add(body)
         while True:
-            instance, plan, changes = await self.plan(key, cryostat)
-            remaining = results.remaining(changes)
+            instance, plan, difference = await self.plan(key, cryostat)
+            remaining = results.remaining(difference.ready)
             if not remaining:
-                return await self.report(key, instance, plan, results)
+                return await self.report(key, instance, plan, difference, results)
             outcomes = await self._applier.apply(key, remaining)
             results.add(outcomes)
 
-    async def plan(self, key: InstanceKey, cryostat: Cryostat) -> tuple[Instance, Plan, list[Change]]:
-        """Observe the cluster, plan the desired state and compute the changes that can be written now."""
+    async def plan(self, key: InstanceKey, cryostat: Cryostat) -> tuple[Instance, Plan, Diff]:
+        """Observe the cluster, plan the desired state and compare both."""
         desired, plan = await plan_for(cryostat, self._observer, self._settings)
         snapshot = desired.instance.snapshot
-        changes = diff(plan, snapshot, cryostat.metadata["uid"])
-        matching = in_sync(plan, snapshot, changes)
-        self._observer.owned.mark_in_sync(key, matching)
-        return desired.instance, plan, ready(changes, plan, snapshot)
+        difference = diff(plan, snapshot, cryostat.metadata["uid"])
+        self._observer.owned.mark_in_sync(key, difference.in_sync)
+        return desired.instance, plan, difference
 
     async def report(
-        self, key: InstanceKey, instance: Instance, plan: Plan, results: Results, *, paused: bool = False
+        self,
+        key: InstanceKey,
+        instance: Instance,
+        plan: Plan,
+        difference: Diff,
+        results: Results,
+        *,
+        paused: bool = False,
     ) -> Result:
         """Record events, write the status, and decide when to reconcile again."""
         for problem in results.lasting_refusals:
             self._metrics.errors.labels(problem.reason).inc()
         repeated = self._applier.reverted_changes.problems(key)
-        problems = [*results.problems, *repeated, *terminating(plan, instance.snapshot)]
+        problems = [*results.problems, *repeated, *difference.problems]
         report = Report(problems, self._observer.pods.failures(key), paused)
         lasting = lasting_causes(instance, plan, report, time.time())
         if not await self._status.write(key, instance, plan, report, lasting.problems, results.events):

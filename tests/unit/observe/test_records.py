@@ -7,7 +7,7 @@ import pytest
 
 from cryostat_operator.api import constants
 from cryostat_operator.observe.records import MAX_BODY_BYTES, content_summary, is_older, record_of, without_body
-from cryostat_operator.plan.diff.plan_diff import is_prunable
+from cryostat_operator.plan.diff.ownership import is_prunable
 from cryostat_operator.plan.model.kinds import Key
 from tests.unit.observe.objects import LABELS, owned
 

@@ -91,7 +91,7 @@ def test_all_granted_objects_are_deleted() -> None:
     assert f"{constants.ANNOTATION_ACCEPT_NAMESPACES}=s2" in found["message"]
     for key, live in given.snapshot.live.items():
         live["metadata"]["uid"] = str(key)
-    changes = diff(given.plan, given.snapshot, given.cryostat.metadata["uid"])
+    changes = diff(given.plan, given.snapshot, given.cryostat.metadata["uid"]).changes
     assert {change.key for change in changes if change.verb == "delete"} == GRANTED
     assert not {key for key in given.plan.objects if key.namespace == "shop"}
     assert Key("Service", "billing", names.agent_callback_service(NAMESPACE, NAME)) in given.plan.objects

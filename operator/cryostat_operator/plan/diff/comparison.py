@@ -2,84 +2,134 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from ...api import constants
-from .. import retention
+from .. import claims, retention
 from ..model.kinds import Obj
-from ..quantities import is_equal, is_less
+from ..quantities import is_equal
 from .managed_fields import operator_fields
+from .server_defaults import ADMISSION_CHOSEN, is_default
 
-# What the API server adds where a field is left out, by field name; None means that any value is the server's business.
-_DEFAULTS: Mapping[str, Any] = {
-    "protocol": "TCP",
-    "terminationMessagePath": "/dev/termination-log",
-    "terminationMessagePolicy": "File",
-    "periodSeconds": 10,
-    "successThreshold": 1,
-    "timeoutSeconds": 1,
-    "failureThreshold": 3,
-    "terminationGracePeriodSeconds": 30,
-    "dnsPolicy": "ClusterFirst",
-    "restartPolicy": "Always",
-    "schedulerName": "default-scheduler",
-    "progressDeadlineSeconds": 600,
-    "revisionHistoryLimit": 10,
-    "defaultMode": 0o644,
-    "apiVersion": "v1",  # of a fieldRef
-    "scheme": "HTTP",
-    "sessionAffinity": "None",
-    "internalTrafficPolicy": "Cluster",
-    "externalTrafficPolicy": "Cluster",
-    "allocateLoadBalancerNodePorts": True,
-    "wildcardPolicy": "None",
-    "weight": 100,
-    "type": "Opaque",
-    "strategy": {"type": "RollingUpdate", "rollingUpdate": {"maxSurge": "25%", "maxUnavailable": "25%"}},
-}
-SERVER_ALLOCATED = frozenset(
-    {"clusterIP", "clusterIPs", "ipFamilies", "ipFamilyPolicy", "nodePort", "healthCheckNodePort", "serviceAccount"}
-    | {"ingressClassName", "loadBalancerClass", "loadBalancerIP"}
-)
-# What admission or a load balancer chooses for an object. A spec without these fields must not remove them.
-ADMISSION_CHOSEN = {"Ingress": ("ingressClassName",), "Service": ("loadBalancerClass", "loadBalancerIP")}
 _QUANTITIES = frozenset({"requests", "limits", "sizeLimit", "divisor"})
-# Kinds of others, who add fields as they please: only what we write counts.
-SHARED_KINDS = frozenset({"Issuer", "Certificate"})
 _UNCOMPARED = frozenset({"apiVersion", "kind", "metadata", "status", "data", "stringData"})
 
 
 def differences(desired: Obj, live: Obj) -> list[str]:
-    """Return the dotted paths at which the live object differs from the desired one, without its defaults."""
-    found = list(_metadata(desired["metadata"], live, ()))
-    if desired["kind"] == "ServiceAccount":
-        return found  # image pull secrets and the like belong to the cluster
-    if desired["kind"] in SHARED_KINDS:
-        return found + _owned_differences(desired["spec"], live.get("spec") or {}, "spec")
-    if desired["kind"] == "ConfigMap":
-        found += _data(desired, live)
-    if desired["kind"] == "PersistentVolumeClaim":
-        return found + _grown(desired, live)
-    if desired["kind"] == "Deployment":
-        template = at(desired, "spec.template.metadata") or {}
-        found += _metadata(template, live, ("spec", "template"))
-    # Somebody may have protected content that is as it should be.
-    protected = {"immutable"} - set(desired)
-    for name in sorted((set(desired) | set(live)) - _UNCOMPARED - protected):
-        found += _paths(_without_metadata(desired.get(name)), _without_metadata(live.get(name)), name)
+    """Return the dotted paths at which a live object differs from the desired one.
+
+    Defaults of the API server, and labels and annotations of other clients, are no differences.
+    """
+    compare = _COMPARISONS.get(desired["kind"], _fields)
+    return [*_metadata(desired["metadata"], live, ()), *compare(desired, live)]
+
+
+def merge(desired: Obj, live: Obj) -> Obj:
+    """Return the object to write: the desired one, with the fields of the live object that must stay."""
+    merged = {**desired, "metadata": _merged_metadata(desired["metadata"], live, ())}
+    complete = _MERGES.get(desired["kind"])
+    return complete(merged, live) if complete else merged
+
+
+def at(obj: Any, path: str) -> Any:
+    """Return the value at a dotted path, or None."""
+    for step in path.split("."):
+        obj = obj.get(step) if isinstance(obj, dict) else None
+    return obj
+
+
+# --- comparisons by kind ---
+
+
+def _nothing(_desired: Obj, _live: Obj) -> list[str]:
+    """ServiceAccounts: the cluster adds image pull secrets."""
+    return []
+
+
+def _owned_spec(desired: Obj, live: Obj) -> list[str]:
+    """Issuers and Certificates: other controllers add fields, so only the fields that the operator writes count."""
+    return _missing(desired["spec"], live.get("spec") or {}, "spec")
+
+
+def _config_map(desired: Obj, live: Obj) -> list[str]:
+    same = (desired.get("data") or {}) == (live.get("data") or {}) and not live.get("binaryData")
+    return [*([] if same else ["data"]), *_fields(desired, live)]
+
+
+def _claim(desired: Obj, live: Obj) -> list[str]:
+    grown = claims.grown_spec(live["spec"], desired["spec"])
+    return [] if grown == live["spec"] else ["spec.resources.requests.storage"]
+
+
+def _deployment(desired: Obj, live: Obj) -> list[str]:
+    template = at(desired, "spec.template.metadata") or {}
+    found = list(_metadata(template, live, ("spec", "template")))
+    return [*found, *_fields(_without_pod_metadata(desired), _without_pod_metadata(live))]
+
+
+def _fields(desired: Obj, live: Obj) -> list[str]:
+    """All other kinds: every field but metadata, status and data."""
+    # A user may have set `immutable` on content that is as desired.
+    uncompared = _UNCOMPARED if "immutable" in desired else {*_UNCOMPARED, "immutable"}
+    fields, found = _Fields(desired["kind"]), []
+    for name in sorted((set(desired) | set(live)) - uncompared):
+        found += fields.differences(desired.get(name), live.get(name), name, name)
     return found
 
 
-def _without_metadata(spec: Any) -> Any:
-    """A Deployment's spec without the metadata of its template, which is compared as metadata."""
-    if isinstance(spec, dict) and isinstance(spec.get("template"), dict):
-        return {**spec, "template": {k: v for k, v in spec["template"].items() if k != "metadata"}}
-    return spec
+_COMPARISONS: Mapping[str, Callable[[Obj, Obj], list[str]]] = {
+    "ServiceAccount": _nothing,
+    "Issuer": _owned_spec,
+    "Certificate": _owned_spec,
+    "ConfigMap": _config_map,
+    "PersistentVolumeClaim": _claim,
+    "Deployment": _deployment,
+}
+
+
+class _Fields:
+    """Compares the fields of objects of one kind.
+
+    In each method, `pattern` is the path from the root of the object, with `[]` for entries of lists; it is used to
+    look up defaults. Returned paths start with `name`, the last step of that path.
+    """
+
+    def __init__(self, kind: str) -> None:
+        self._kind = kind
+
+    def differences(self, desired: Any, live: Any, name: str, pattern: str, parent: str = "") -> list[str]:
+        """Return the paths that differ. Where both are equal, which is the usual case, nothing is computed."""
+        if desired == live or (_is_empty(desired) and _is_empty(live)):
+            return []
+        if isinstance(desired, dict) and isinstance(live, dict | None):
+            found = self._maps(desired, live or {}, name, pattern)
+        elif isinstance(desired, list) and isinstance(live, list) and len(desired) == len(live):
+            found = self._lists(desired, live, pattern, parent)
+        elif name in _QUANTITIES or parent in _QUANTITIES:
+            found = [] if _is_scalar(desired) and _is_scalar(live) and is_equal(desired, live) else [""]
+        else:
+            found = [] if desired is None and is_default(self._kind, pattern, live) else [""]
+        return [name + path if path.startswith("[") or not path else f"{name}.{path}" for path in found]
+
+    def _maps(self, desired: Mapping[str, Any], live: Mapping[str, Any], name: str, pattern: str) -> list[str]:
+        found: list[str] = []
+        for key, value in desired.items():
+            found += self.differences(value, live.get(key), key, f"{pattern}.{key}", name)
+        for key, value in live.items():
+            if key not in desired and not _is_empty(value) and not is_default(self._kind, f"{pattern}.{key}", value):
+                found.append(key)
+        return found
+
+    def _lists(self, desired: list[Any], live: list[Any], pattern: str, parent: str) -> list[str]:
+        found: list[str] = []
+        for index, (value, live_value) in enumerate(zip(desired, live, strict=True)):
+            found += self.differences(value, live_value, f"[{index}]", f"{pattern}[]", parent)
+        return found
 
 
 def _metadata(desired: Obj, live: Obj, path: tuple[str, ...]) -> Iterator[str]:
-    """Labels, annotations and owner of an object or of its pod template; what others added may stay."""
+    """Differences of labels, annotations and owner references of an object, or of the pod template at `path`."""
     prefix = ".".join((*path, "metadata"))
     have = at(live, prefix) or {}
     for field in ("labels", "annotations"):
@@ -90,125 +140,99 @@ def _metadata(desired: Obj, live: Obj, path: tuple[str, ...]) -> Iterator[str]:
             yield f"{prefix}.{field}.{key}"
     owners = have.get("ownerReferences") or []
     desired_owners = desired.get("ownerReferences") or []
-    is_foreign = not desired_owners and retention.without_cryostats(owners) != owners
-    if is_foreign or any(reference not in owners for reference in desired_owners):
+    is_released = not desired_owners and retention.without_cryostats(owners) != owners
+    if is_released or any(reference not in owners for reference in desired_owners):
         yield f"{prefix}.ownerReferences"
 
 
-def _data(desired: Obj, live: Obj) -> list[str]:
-    same = (desired.get("data") or {}) == (live.get("data") or {}) and not live.get("binaryData")
-    return [] if same else ["data"]
+def _without_pod_metadata(deployment: Obj) -> Obj:
+    """A Deployment without the metadata of its pod template, which is compared as metadata."""
+    template = at(deployment, "spec.template")
+    if not isinstance(template, dict):
+        return deployment
+    template = {k: v for k, v in template.items() if k != "metadata"}
+    return {**deployment, "spec": {**deployment["spec"], "template": template}}
 
 
-def _grown(desired: Obj, live: Obj) -> list[str]:
-    """A claim is as desired once it is at least as large; the rest of it cannot be changed."""
-    path = "spec.resources.requests.storage"
-    requested, have = at(desired, path), at(live, path)
-    return [path] if requested and have and is_less(have, requested) else []
-
-
-def _owned_differences(desired: Any, live: Any, path: str) -> list[str]:
-    """Paths at which something that we write is not there; additions are welcome."""
+def _missing(desired: Any, live: Any, path: str) -> list[str]:
+    """Paths at which the live object lacks something desired; additional fields are no difference."""
     if isinstance(desired, dict):
         if not isinstance(live, dict):
             return [path]
         # Releases of cert-manager that do not know profiles drop them.
         known = {k: v for k, v in desired.items() if k in live or path != "spec.keystores.pkcs12" or k != "profile"}
-        return [p for key, value in known.items() for p in _owned_differences(value, live.get(key), f"{path}.{key}")]
+        return [p for key, value in known.items() for p in _missing(value, live.get(key), f"{path}.{key}")]
     if isinstance(desired, list):
         return [] if isinstance(live, list) and sorted(desired) == sorted(live) else [path]
     return [] if desired == live else [path]
-
-
-def _overlay(desired: Obj, live: Obj) -> Obj:
-    """The live spec with all that we write in it."""
-    both = {
-        k: _overlay(v, live[k]) if isinstance(v, dict) and isinstance(live.get(k), dict) else v
-        for k, v in desired.items()
-    }
-    return {**live, **both}
-
-
-def _paths(desired: Any, live: Any, name: str, parent: str = "") -> list[str]:
-    """Paths below `name` that differ, `name` included. Nothing is built where all is equal, which is nearly always."""
-    if desired == live or (_empty(desired) and _empty(live)):
-        return []
-    if isinstance(desired, dict) and isinstance(live, dict | None):
-        found = _map_paths(desired, live or {}, name)
-    elif isinstance(desired, list) and isinstance(live, list) and len(desired) == len(live):
-        found = [p for i, (a, b) in enumerate(zip(desired, live, strict=True)) for p in _paths(a, b, f"[{i}]", parent)]
-    elif name in _QUANTITIES or parent in _QUANTITIES:
-        found = [] if _is_scalar(desired) and _is_scalar(live) and is_equal(desired, live) else [""]
-    else:
-        found = [] if desired is None and _defaulted(name, live) else [""]
-    return [name + path if path.startswith("[") or not path else f"{name}.{path}" for path in found]
-
-
-def _map_paths(desired: Mapping[str, Any], live: Mapping[str, Any], name: str) -> list[str]:
-    found = [path for key, value in desired.items() for path in _paths(value, live.get(key), key, name)]
-    return found + [key for key, value in live.items() if key not in desired and not _defaulted(key, value)]
 
 
 def _is_scalar(value: Any) -> bool:
     return isinstance(value, str | int | float) and not isinstance(value, bool)
 
 
-def _defaulted(name: str, value: Any) -> bool:
-    return name in SERVER_ALLOCATED or _empty(value) or (name in _DEFAULTS and _DEFAULTS[name] == value)
-
-
-def _empty(value: Any) -> bool:
+def _is_empty(value: Any) -> bool:
     return value is None or value in ({}, [], "")
 
 
-def at(obj: Any, path: str) -> Any:
-    """What is found at a dotted path, or None."""
-    for step in path.split("."):
-        obj = obj.get(step) if isinstance(obj, dict) else None
-    return obj
+# --- merges by kind; the metadata of `desired` is already merged ---
 
 
-def merge(desired: Obj, live: Obj) -> Obj:
-    """The object to replace the live one with: the desired one, plus the fields of other clients."""
-    if desired["kind"] == "PersistentVolumeClaim":
-        return _merged_claim(desired, live)
-    result = dict(desired)
-    if desired["kind"] == "ServiceAccount":
-        result = {**live, **desired}
-    if desired["kind"] == "Certificate":
-        result["spec"] = _overlay(desired["spec"], live.get("spec") or {})
-    result["metadata"] = _merged_metadata(desired["metadata"], live, ())
+def _merged_service_account(desired: Obj, live: Obj) -> Obj:
+    return {**live, **desired}
+
+
+def _merged_certificate(desired: Obj, live: Obj) -> Obj:
+    return {**desired, "spec": _overlay(desired["spec"], live.get("spec") or {})}
+
+
+def _with_chosen_fields(desired: Obj, live: Obj) -> Obj:
     present = live.get("spec") or {}
-    chosen = {name: present[name] for name in ADMISSION_CHOSEN.get(desired["kind"], ()) if name in present}
-    if chosen:
-        result["spec"] = {**chosen, **desired["spec"]}
-    if desired["kind"] == "Deployment":
-        template = dict(desired["spec"]["template"])
-        template["metadata"] = _merged_metadata(template.get("metadata") or {}, live, ("spec", "template"))
-        result["spec"] = {**desired["spec"], "template": template}
-    return result
+    chosen = {name: present[name] for name in ADMISSION_CHOSEN[desired["kind"]] if name in present}
+    return {**desired, "spec": {**chosen, **desired["spec"]}}
+
+
+def _merged_deployment(desired: Obj, live: Obj) -> Obj:
+    template = dict(desired["spec"]["template"])
+    template["metadata"] = _merged_metadata(template.get("metadata") or {}, live, ("spec", "template"))
+    return {**desired, "spec": {**desired["spec"], "template": template}}
+
+
+def _merged_claim(desired: Obj, live: Obj) -> Obj:
+    return {**desired, "spec": claims.grown_spec(live["spec"], desired["spec"])}
+
+
+_MERGES: Mapping[str, Callable[[Obj, Obj], Obj]] = {
+    "ServiceAccount": _merged_service_account,
+    "Certificate": _merged_certificate,
+    "Ingress": _with_chosen_fields,
+    "Service": _with_chosen_fields,
+    "Deployment": _merged_deployment,
+    "PersistentVolumeClaim": _merged_claim,
+}
 
 
 def _merged_metadata(desired: Obj, live: Obj, path: tuple[str, ...]) -> Obj:
+    """Desired metadata, with labels, annotations and owner references of other clients."""
     have = at(live, ".".join((*path, "metadata"))) or {}
     result = {**{k: v for k, v in have.items() if k != "managedFields"}, **desired}
     for field in ("labels", "annotations"):
         removed = operator_fields(live, path, field)
         kept = {k: v for k, v in (have.get(field) or {}).items() if k not in removed}
         result[field] = {**kept, **(desired.get(field) or {})}
+    owners = have.get("ownerReferences") or []
     if desired.get("ownerReferences"):
-        others = [
-            r for r in have.get("ownerReferences") or [] if not r.get("controller") and r.get("kind") != constants.KIND
-        ]
+        others = [r for r in owners if not r.get("controller") and r.get("kind") != constants.KIND]
         result["ownerReferences"] = [*desired["ownerReferences"], *others]
-    elif have.get("ownerReferences"):
-        result["ownerReferences"] = retention.without_cryostats(have["ownerReferences"])
+    elif owners:
+        result["ownerReferences"] = retention.without_cryostats(owners)
     return result
 
 
-def _merged_claim(desired: Obj, live: Obj) -> Obj:
-    spec = {**live["spec"], "resources": {**(live["spec"].get("resources") or {})}}
-    requested = at(desired, "spec.resources.requests.storage")
-    if _grown(desired, live):
-        spec["resources"]["requests"] = {**(spec["resources"].get("requests") or {}), "storage": requested}
-    return {**desired, "metadata": _merged_metadata(desired["metadata"], live, ()), "spec": spec}
+def _overlay(desired: Obj, live: Obj) -> Obj:
+    """The live fields, replaced by desired fields where there are any."""
+    result = dict(live)
+    for key, value in desired.items():
+        before = live.get(key)
+        result[key] = _overlay(value, before) if isinstance(value, dict) and isinstance(before, dict) else value
+    return result

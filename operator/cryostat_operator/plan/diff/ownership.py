@@ -1,25 +1,27 @@
-"""Decides which Cryostat an object belongs to: this one, a deleted one of the same name, or none."""
+"""Decides which Cryostat an object belongs to, and whether it may be deleted when it is no longer desired."""
 
 from __future__ import annotations
 
 from typing import Literal
 
 from ...api import constants
-from ..model.kinds import InstanceKey, Key, Obj
+from ..model import names
+from ..model.kinds import KINDS, InstanceKey, Key, Obj
 from .managed_fields import is_written_by_operator
-from .plan_diff import has_own_name
 
 Ownership = Literal["owned", "terminating", "foreign"]
 
 
 def ownership_of(controller: tuple[str, str] | None, key: InstanceKey, uid: str) -> Ownership:
-    """How an object with the ownership labels of Cryostat `key` relates to the Cryostat that has this UID now.
+    """Return how an object with the ownership labels of a Cryostat relates to the Cryostat that exists now.
 
     An object that a deleted Cryostat of the same name controls is `terminating`: it is being garbage-collected.
-    Adopting it while related objects are already gone would combine a volume with the wrong keys.
+    Adopting it while related objects are already deleted would combine a volume with the wrong keys.
 
     Args:
         controller: UID and name of the Cryostat that controls the object, see `controller_of`.
+        key: the Cryostat that the labels name.
+        uid: UID of the Cryostat that exists now.
     """
     if controller is None or controller[0] == uid:
         return "owned"
@@ -27,32 +29,32 @@ def ownership_of(controller: tuple[str, str] | None, key: InstanceKey, uid: str)
 
 
 def belongs_to(live: Obj, key: Key, instance: InstanceKey) -> bool:
-    """Whether an object was made for this Cryostat, by us or by the Go operator.
+    """Return whether an object was created for this Cryostat, by this operator or by the Go operator.
 
-    The owner reference tells more than labels, which people edit. Objects that no owner reference can reach have names
-    that only one Cryostat has; that will do where the Go operator sets no labels (cluster scope), elsewhere it takes
-    the API server's word that one of the two operators wrote them.
+    An owner reference decides before labels, which users edit. Where an object has no owner reference and no labels,
+    its name must be one that only this Cryostat has. In a namespace, one of the two operators must also have written
+    it; the Go operator sets no labels on cluster-scoped objects.
     """
     controller = controller_of(live) if key.namespace == instance.namespace else None
     if controller is not None:
         return controller[1] == instance.name
     labels = {constants.LABEL_NAME: instance.name, constants.LABEL_NAMESPACE: instance.namespace}
-    has_name = has_own_name(key, {"metadata": {"labels": labels}})
+    has_name = has_instance_name(key, {"metadata": {"labels": labels}})
     return instance_of(live) == instance or (has_name and (not key.namespace or _is_written_by_operator(live)))
 
 
 def has_lost_labels(live: Obj, key: Key, instance: InstanceKey) -> bool:
-    """Whether we made an object, which bears a name of this Cryostat's, and somebody took mark and owner off it."""
+    """Return whether the operator wrote an object, and another client removed its labels and owner references.
+
+    Args:
+        live: an object with the name of an object of this Cryostat.
+    """
     stripped = instance_of(live) is None and not live["metadata"].get("ownerReferences")
     return stripped and key.namespace == instance.namespace and _is_written_by_operator(live)
 
 
-def _is_written_by_operator(obj: Obj) -> bool:
-    return any(is_written_by_operator(entry) for entry in obj["metadata"].get("managedFields") or ())
-
-
 def instance_of(obj: Obj) -> InstanceKey | None:
-    """The Cryostat that an object's mark names."""
+    """Return the Cryostat that the ownership labels of an object name; None if it does not have both."""
     labels = obj["metadata"].get("labels") or {}
     if constants.LABEL_NAME in labels and constants.LABEL_NAMESPACE in labels:
         return InstanceKey(labels[constants.LABEL_NAMESPACE], labels[constants.LABEL_NAME])
@@ -60,9 +62,54 @@ def instance_of(obj: Obj) -> InstanceKey | None:
 
 
 def controller_of(obj: Obj) -> tuple[str, str] | None:
-    """UID and name of the Cryostat that controls an object, if one does."""
+    """Return UID and name of the Cryostat that controls an object; None if no Cryostat does."""
     for reference in obj["metadata"].get("ownerReferences") or ():
         group = str(reference.get("apiVersion", "")).partition("/")[0]
         if reference.get("controller") and reference.get("kind") == constants.KIND and group == constants.GROUP:
             return str(reference.get("uid", "")), str(reference.get("name", ""))
     return None
+
+
+def has_instance_name(key: Key, live: Obj) -> bool:
+    """Return whether an object has a name that contains a hash of its Cryostat. It needs no owner reference then."""
+    labels = live["metadata"].get("labels") or {}
+    name, namespace = labels.get(constants.LABEL_NAME, ""), labels.get(constants.LABEL_NAMESPACE, "")
+    return key.name in {
+        names.instance_hash_name(namespace, name),
+        names.ca_secret(namespace, name),
+        names.agent_callback_service(namespace, name),
+        names.agent_certificate(namespace, name, key.namespace),
+    }
+
+
+def is_prunable(key: Key, live: Obj, uid: str) -> bool:
+    """Return whether an object with the ownership labels may be deleted if it is not desired.
+
+    Volumes and database keys are never deleted, nor are objects that only have the labels, which any user can set.
+
+    Args:
+        key: of the object.
+        live: the object.
+        uid: UID of the Cryostat; empty while it is being deleted.
+    """
+    if KINDS[key.kind].retained or "deletionTimestamp" in live["metadata"]:
+        return False
+    if key.kind == "Secret" and live.get("immutable"):
+        return False  # the keys of a database
+    references = live["metadata"].get("ownerReferences") or []
+    if any(r.get("kind") == "Certificate" and r.get("controller") for r in references):
+        return bool(uid) and _is_issued_for(key, live)  # deleting the Certificate deletes it as well
+    is_controlled = any(r.get("kind") == constants.KIND and r.get("uid") == uid for r in references)
+    return is_controlled or has_instance_name(key, live) or _is_issued_for(key, live)
+
+
+def _is_issued_for(key: Key, live: Obj) -> bool:
+    """Whether cert-manager created a Secret with an Issuer of the Cryostat that its ownership labels name."""
+    labels, annotations = live["metadata"].get("labels") or {}, live["metadata"].get("annotations") or {}
+    name = labels.get(constants.LABEL_NAME, "")
+    is_issuer = annotations.get(constants.ANNOTATION_ISSUER) in (f"{name}-ca", f"{name}-self-signed")
+    return is_issuer and key.namespace == labels.get(constants.LABEL_NAMESPACE)
+
+
+def _is_written_by_operator(obj: Obj) -> bool:
+    return any(is_written_by_operator(entry) for entry in obj["metadata"].get("managedFields") or ())

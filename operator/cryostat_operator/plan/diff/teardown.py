@@ -6,7 +6,8 @@ from collections.abc import Mapping
 
 from .. import retention
 from ..model.kinds import InstanceKey, Key, Obj
-from .plan_diff import Change, is_prunable
+from .ownership import is_prunable
+from .plan_diff import Change
 
 
 def teardown(key: InstanceKey, live: Mapping[Key, Obj], annotations: Mapping[str, str] | None = None) -> list[Change]:

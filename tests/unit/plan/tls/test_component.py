@@ -11,7 +11,7 @@ from cryostat_operator.api import constants
 from cryostat_operator.plan.assumed import assumed_certificate
 from cryostat_operator.plan.conditions import Report, status_for
 from cryostat_operator.plan.diff.comparison import differences
-from cryostat_operator.plan.diff.plan_diff import diff, ready
+from cryostat_operator.plan.diff.plan_diff import diff
 from cryostat_operator.plan.model import names
 from cryostat_operator.plan.model.certificates import CertificateInfo
 from cryostat_operator.plan.model.desired_state import Plan
@@ -95,7 +95,7 @@ def test_a_settled_world_needs_no_writes() -> None:
             for reference in obj["metadata"].get("ownerReferences", ()):
                 if reference["kind"] == "Certificate":
                     reference["uid"] = "u"
-        actions = diff(settled.plan, settled.snapshot, UID)
+        actions = diff(settled.plan, settled.snapshot, UID).changes
         assert [action for action in actions if action.key.kind not in ("ConfigMap", "Deployment")] == []
 
 
@@ -129,7 +129,7 @@ def test_copies_of_a_former_target_are_deleted() -> None:
         settled.snapshot, live={key: with_uid(obj) for key, obj in settled.snapshot.live.items()}
     )
     settled.with_spec({"targetNamespaces": [NAMESPACE]})
-    deleted = {action.key for action in diff(settled.plan, settled.snapshot, UID) if action.verb == "delete"}
+    deleted = {action.key for action in diff(settled.plan, settled.snapshot, UID).changes if action.verb == "delete"}
     source = replace_namespace(copy_of_agent, NAMESPACE)
     assert deleted >= {copy_of_agent, source, Key("Secret", "apps", CA.name)}
 
@@ -222,7 +222,7 @@ def test_a_copy_follows_its_source_and_not_the_former_one() -> None:
 
     def written() -> set[Key]:
         actions = diff(settled.plan, settled.snapshot, UID)
-        return {action.key for action in ready(actions, settled.plan, settled.snapshot)} & {CA, copied}
+        return {action.key for action in actions.ready} & {CA, copied}
 
     settled.with_certificates({CA: replace(changed, renewal_due=True)})
     assert written() == {CA}
@@ -351,7 +351,7 @@ def test_certificates_of_a_lost_authority_are_discarded() -> None:
     settled.snapshot = replace(
         settled.snapshot, live={key: with_uid(obj) for key, obj in settled.snapshot.live.items()}
     )
-    deleted = {action.key for action in diff(settled.plan, settled.snapshot, UID) if action.verb == "delete"}
+    deleted = {action.key for action in diff(settled.plan, settled.snapshot, UID).changes if action.verb == "delete"}
     assert len(deleted) == 6
     assert CA not in deleted
 
