@@ -1,0 +1,92 @@
+"""Which Cryostat an object belongs to, and which objects are pruned."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from cryostat_operator.api import constants
+from cryostat_operator.plan.diff import ownership
+from cryostat_operator.plan.model import names
+from cryostat_operator.plan.model.kinds import FIELD_MANAGER, InstanceKey, Key, Obj
+
+INSTANCE = InstanceKey("here", "x")
+LABELS = {constants.LABEL_NAME: "x", constants.LABEL_NAMESPACE: "here"}
+SERVICE = Key("Service", "here", "x-database")
+HASHED = Key("Secret", "apps", names.ca_secret("here", "x"))
+WRITTEN = {"manager": FIELD_MANAGER, "fieldsV1": {"f:metadata": {}}}
+
+
+def live(**metadata: Any) -> Obj:
+    return {"metadata": {"labels": LABELS, **metadata}}
+
+
+def owner(name: str = "x", uid: str = "u", **more: Any) -> Obj:
+    reference = {"apiVersion": constants.API_VERSION, "kind": constants.KIND, "name": name, "uid": uid}
+    return {**reference, "controller": True, **more}
+
+
+@pytest.mark.parametrize(
+    ("controller", "expected"),
+    [(None, "owned"), (("u", "x"), "owned"), (("earlier", "x"), "terminating"), (("other", "y"), "foreign")],
+)
+def test_relation_to_the_cryostat_that_exists_now(controller: tuple[str, str] | None, expected: str) -> None:
+    assert ownership.ownership_of(controller, INSTANCE, "u") == expected
+
+
+def test_an_owner_reference_decides_before_labels() -> None:
+    assert ownership.belongs_to(live(labels={}, ownerReferences=[owner()]), SERVICE, INSTANCE)
+    assert not ownership.belongs_to(live(ownerReferences=[owner("y")]), SERVICE, INSTANCE)
+    assert ownership.belongs_to(live(), SERVICE, INSTANCE)
+    assert not ownership.belongs_to(live(labels={}), SERVICE, INSTANCE)
+
+
+def test_a_name_decides_only_for_what_an_operator_wrote() -> None:
+    assert not ownership.belongs_to(live(labels={}), HASHED, INSTANCE)
+    assert ownership.belongs_to(live(labels={}, managedFields=[WRITTEN]), HASHED, INSTANCE)
+    cluster_scoped = Key("ClusterRoleBinding", "", names.instance_hash_name("here", "x"))
+    assert ownership.belongs_to(live(labels={}), cluster_scoped, INSTANCE)
+    assert not ownership.belongs_to(live(labels={}, managedFields=[WRITTEN]), SERVICE, INSTANCE)
+
+
+def test_lost_labels() -> None:
+    assert ownership.has_lost_labels(live(labels={}, managedFields=[WRITTEN]), SERVICE, INSTANCE)
+    assert not ownership.has_lost_labels(live(labels={}), SERVICE, INSTANCE)
+    assert not ownership.has_lost_labels(live(managedFields=[WRITTEN]), SERVICE, INSTANCE)
+    assert not ownership.has_lost_labels(
+        live(labels={}, managedFields=[WRITTEN], ownerReferences=[owner("y")]), SERVICE, INSTANCE
+    )
+
+
+def test_the_controller_is_a_cryostat() -> None:
+    assert ownership.controller_of(live(ownerReferences=[owner(uid="1")])) == ("1", "x")
+    for other in (owner(controller=False), owner(kind="Deployment"), owner(apiVersion="example.com/v1")):
+        assert ownership.controller_of(live(ownerReferences=[other])) is None
+
+
+@pytest.mark.parametrize(
+    ("key", "found", "prunable"),
+    [
+        (SERVICE, live(ownerReferences=[owner()]), True),
+        (SERVICE, live(ownerReferences=[owner(uid="other")]), False),
+        (SERVICE, live(), False),  # any user can set the labels
+        (HASHED, live(), True),
+        (Key("PersistentVolumeClaim", "here", "x-database"), live(ownerReferences=[owner()]), False),
+        (Key("Secret", "here", "x-db"), {**live(ownerReferences=[owner()]), "immutable": True}, False),
+        (SERVICE, live(ownerReferences=[owner()], deletionTimestamp="now"), False),
+        (Key("Secret", "here", "x-tls"), live(annotations={constants.ANNOTATION_ISSUER: "x-ca"}), True),
+        (Key("Secret", "here", "x-tls"), live(annotations={constants.ANNOTATION_ISSUER: "other"}), False),
+        (Key("Secret", "apps", "x-tls"), live(annotations={constants.ANNOTATION_ISSUER: "x-ca"}), False),
+    ],
+)
+def test_what_is_pruned(key: Key, found: Obj, prunable: bool) -> None:
+    assert ownership.is_prunable(key, found, "u") is prunable
+
+
+def test_a_secret_of_a_certificate_goes_with_the_certificate() -> None:
+    certificate = {"apiVersion": "cert-manager.io/v1", "kind": "Certificate", "name": "x", "controller": True}
+    found = live(annotations={constants.ANNOTATION_ISSUER: "x-ca"}, ownerReferences=[certificate])
+    key = Key("Secret", "here", "x-tls")
+    assert ownership.is_prunable(key, found, "u")
+    assert not ownership.is_prunable(key, found, "")

@@ -1,0 +1,153 @@
+"""Which writes bring an instance to its desired state, and which of them can be made now."""
+
+from __future__ import annotations
+
+import copy
+from dataclasses import replace
+from typing import Any
+
+from cryostat_operator.plan.diff.plan_diff import Change, Diff, diff
+from cryostat_operator.plan.model.kinds import PARTIAL, Key, Obj
+from tests.unit.cluster_state import NAME, NAMESPACE, ClusterState, settled
+
+MAIN = Key("Deployment", NAMESPACE, NAME)
+SERVICE = Key("Service", NAMESPACE, NAME)
+STORAGE_SECRET = Key("Secret", NAMESPACE, f"{NAME}-storage")
+
+
+def instance(spec: dict[str, Any] | None = None, *, openshift: bool = False) -> ClusterState:
+    """A settled instance whose live objects have UIDs."""
+    state = settled(spec, openshift=openshift)
+    live = {key: copy.deepcopy(obj) for key, obj in state.snapshot.live.items()}
+    for key, obj in live.items():
+        obj["metadata"]["uid"] = f"uid of {key}"
+    state.snapshot = replace(state.snapshot, live=live)
+    return state
+
+
+def compared(state: ClusterState) -> Diff:
+    return diff(state.plan, state.snapshot, state.cryostat.metadata["uid"])
+
+
+def only_change(state: ClusterState) -> Change:
+    [change] = compared(state).changes
+    return change
+
+
+def without(state: ClusterState, *keys: Key) -> ClusterState:
+    live = {key: obj for key, obj in state.snapshot.live.items() if key not in keys}
+    state.snapshot = replace(state.snapshot, live=live)
+    return state
+
+
+def live(state: ClusterState, key: Key) -> Obj:
+    return state.snapshot.live[key]
+
+
+def test_a_settled_instance_needs_no_write() -> None:
+    state = instance()
+    found = compared(state)
+    assert (found.changes, found.problems) == ((), [])
+    assert found.in_sync == state.plan.spec_hashes
+    state.snapshot = replace(state.snapshot, in_sync=found.in_sync)
+    assert compared(state).in_sync == {}  # known already
+
+
+def test_a_missing_object_is_created() -> None:
+    change = only_change(without(instance(), SERVICE))
+    assert (change.verb, change.key, change.component, change.live) == ("create", SERVICE, "exposure", None)
+
+
+def test_a_difference_replaces_the_object() -> None:
+    state = instance()
+    live(state, SERVICE)["spec"]["ports"].append({"name": "extra", "port": 1})
+    found = compared(state)
+    [change] = found.changes
+    assert (change.verb, change.paths, change.live) == ("replace", ("spec.ports",), live(state, SERVICE))
+    assert SERVICE not in found.in_sync
+
+
+def test_an_object_that_is_known_to_be_in_sync_is_not_compared() -> None:
+    state = instance()
+    live(state, SERVICE)["spec"]["ports"] = []
+    state.snapshot = replace(state.snapshot, in_sync={SERVICE: state.plan.spec_hashes[SERVICE]})
+    assert compared(state).changes == ()
+    state.snapshot = replace(state.snapshot, in_sync={SERVICE: b"of an earlier spec"})
+    assert only_change(state).key == SERVICE
+
+
+def test_an_immutable_field_recreates_the_object() -> None:
+    state = instance()
+    live(state, MAIN)["spec"]["selector"] = {"matchLabels": {"other": "label"}}
+    change = only_change(state)
+    assert (change.verb, change.uid) == ("recreate", f"uid of {MAIN}")
+
+
+def test_an_object_that_was_not_read_is_not_written() -> None:
+    state = instance()
+    state.snapshot = replace(
+        state.snapshot, live={**state.snapshot.live, SERVICE: {**live(state, SERVICE), PARTIAL: 1}}
+    )
+    live(state, SERVICE)["spec"] = {}
+    assert compared(state).changes == ()
+
+
+def test_an_object_that_is_being_deleted_is_reported() -> None:
+    state = instance()
+    live(state, SERVICE)["metadata"] |= {"deletionTimestamp": "now", "finalizers": ["example.com/wait"]}
+    found = compared(state)
+    assert found.changes == ()
+    [problem] = found.problems
+    assert problem.reason == "ObjectBeingDeleted"
+    assert problem.message == (
+        f"Service {NAMESPACE}/{NAME} is being deleted and is created again afterwards; finalizers: example.com/wait."
+    )
+
+
+def test_an_object_of_a_deleted_cryostat_is_awaited() -> None:
+    state = without(instance(), SERVICE)
+    state.snapshot = replace(state.snapshot, terminating=frozenset({SERVICE}))
+    found = compared(state)
+    assert (found.changes, [problem.component for problem in found.problems]) == ((), ["exposure"])
+
+
+def test_what_is_not_desired_is_pruned() -> None:
+    state = instance({"reportOptions": {"replicas": 1}})
+    uid = state.cryostat.metadata["uid"]
+    state.with_spec({})
+    deleted = {change.key: change.uid for change in compared(state).changes if change.verb == "delete"}
+    key = Key("Deployment", NAMESPACE, f"{NAME}-reports")
+    assert deleted[key] == f"uid of {key}"
+    found = diff(state.plan, state.snapshot, f"not {uid}")
+    assert not [change for change in found.changes if change.verb == "delete"]
+
+
+def test_an_object_follows_the_objects_that_it_uses() -> None:
+    account, claim = Key("ServiceAccount", NAMESPACE, NAME), Key("PersistentVolumeClaim", NAMESPACE, f"{NAME}-database")
+    database = Key("Deployment", NAMESPACE, f"{NAME}-database")
+    found = compared(without(instance(), account, MAIN, claim, database))
+    assert {change.key for change in found.changes} == {account, MAIN, claim, database}
+    assert {change.key for change in found.ready} == {account, claim}
+
+
+def test_a_route_follows_its_service() -> None:
+    route = Key("Route", NAMESPACE, NAME)
+    found = compared(without(instance(openshift=True), route, SERVICE))
+    assert {change.key for change in found.ready} == {SERVICE}
+
+
+def test_a_secret_that_lacks_keys_gets_content() -> None:
+    state = instance()
+    state.with_data("Secret", STORAGE_SECRET.name)
+    [change] = [change for change in compared(state).changes if change.key == STORAGE_SECRET]
+    assert change.verb == "replace"
+    assert change.request == state.plan.requests[STORAGE_SECRET]
+
+
+def test_a_new_host_of_a_route_is_an_event() -> None:
+    state = instance(openshift=True)
+    state.with_spec({"networkOptions": {"coreConfig": {"externalHost": "new.example.com"}}})
+    [change] = [change for change in compared(state).changes if change.key.kind == "Route"]
+    assert change.event
+    assert change.event.reason == "RouteHostChanged"
+    assert change.event.message.endswith("to new.example.com.")
