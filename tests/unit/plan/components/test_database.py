@@ -297,6 +297,6 @@ def test_the_volume_of_cryostat_3_is_neither_used_nor_deleted_and_reported() -> 
         for volume in obj["spec"]["template"]["spec"].get("volumes") or ()
     }
     assert used == {None, "sample-database", "sample-storage"}
-    changed = diff(state.plan, state.snapshot, state.cryostat.metadata["uid"])
+    changed = diff(state.plan, state.snapshot, state.cryostat.metadata["uid"]).changes
     assert [change for change in changed if change.key.name == "sample" and "Claim" in change.key.kind] == []
     assert state.plan.objects.keys() >= {CLAIM}
