@@ -141,9 +141,17 @@ class AgentAdmission:
             namespace,
             keys,
             certificate=keys.get(("Secret", certificate), frozenset()) is not None,
+            fips=await self._fips() if instance.tls else False,
             ipv6=(service.get("spec", {}).get("ipFamilies") or [""])[0] == "IPv6",
             secrets_unread=not request.from_api_server,
         )
+
+    async def _fips(self) -> bool:
+        try:
+            return await self._reader.fips()
+        except ApiError as error:
+            logger.warning("The FIPS mode of the cluster cannot be read, so it is assumed to be off: %s", error)
+            return False
 
     async def _keys(
         self, namespace: str, objects: set[tuple[str, str]]

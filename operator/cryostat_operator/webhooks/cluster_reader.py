@@ -22,6 +22,8 @@ from ..plan.model.snapshot import ContentSummary, Snapshot
 from ..settings import Settings
 
 MAX_NAME_LENGTH = 253
+# The configuration with which the OpenShift cluster was installed. It never changes.
+INSTALL_CONFIG = Key("ConfigMap", "kube-system", "cluster-config-v1")
 
 
 class ClusterReader(Protocol):
@@ -39,6 +41,9 @@ class ClusterReader(Protocol):
 
     async def content(self, kind: str, namespace: str, name: str) -> ContentSummary | None:
         """Return the keys of a Secret or ConfigMap, None if it does not exist. Raises ApiError."""
+
+    async def fips(self) -> bool:
+        """Return whether the nodes of an OpenShift cluster run in FIPS mode. Raises ApiError."""
 
     async def record_event(self, cryostat: Obj, reason: Reason, message: str) -> None:
         """Record a Warning event on a Cryostat."""
@@ -66,6 +71,7 @@ class CachedReader:
         self._cryostats = cryostats
         self._is_ready = is_ready
         self._events = EventRecorder(client)
+        self._fips: bool | None = None  # None: unknown
 
     @property
     def openshift(self) -> bool:
@@ -81,6 +87,13 @@ class CachedReader:
             return None
         found = await self._client.get_or_none(path_of(Key(kind, namespace, name)))
         return content_summary(found) if found else None
+
+    async def fips(self) -> bool:
+        if self._fips is None:
+            found = await self._client.get_or_none(path_of(INSTALL_CONFIG)) if self.openshift else None
+            text = ((found or {}).get("data") or {}).get("install-config") or ""
+            self._fips = re.search(r"^\s*fips:\s*true\s*$", text, re.MULTILINE) is not None
+        return self._fips
 
     async def cryostat(self, namespace: str, name: str) -> Obj | None:
         if not _are_valid_names(namespace, name):

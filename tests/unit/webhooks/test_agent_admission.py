@@ -29,6 +29,7 @@ class Reader:
     """A cluster with one Cryostat."""
 
     openshift = False
+    in_fips_mode = False
 
     def __init__(self) -> None:
         self.read: list[tuple[str, str]] = []
@@ -48,6 +49,9 @@ class Reader:
     async def content(self, kind: str, namespace: str, name: str) -> ContentSummary | None:
         self.read.append((kind, name))
         return None
+
+    async def fips(self) -> bool:
+        return self.in_fips_mode
 
     async def record_event(self, cryostat: dict[str, Any], reason: str, message: str) -> None:
         self.events.append(message)

@@ -32,3 +32,48 @@ async def test_an_event_is_recorded_once(reason: Reason) -> None:
     [event] = client.bodies
     assert (event["reason"], event["type"], event["message"]) == (reason, "Warning", "a cause")
     assert event["involvedObject"]["name"] == "a"
+
+
+class OpenShift:
+    """An observer that found OpenShift, or not."""
+
+    def __init__(self, openshift: bool) -> None:
+        self.openshift = openshift
+
+
+class Lookups:
+    """A client that answers GET requests for one ConfigMap."""
+
+    def __init__(self, data: dict[str, str] | None) -> None:
+        self.data = data
+        self.paths: list[str] = []
+
+    async def get_or_none(self, path: str) -> dict[str, Any] | None:
+        self.paths.append(path)
+        return {"data": self.data} if self.data is not None else None
+
+
+@pytest.mark.parametrize(
+    ("data", "fips"),
+    [
+        ({"install-config": "apiVersion: v1\nfips: true\nplatform: {}\n"}, True),
+        ({"install-config": "apiVersion: v1\nfips: false\n"}, False),
+        ({"install-config": "name: fips: true of ours\n"}, False),
+        ({}, False),
+        (None, False),
+    ],
+)
+async def test_fips_mode_is_read_once_from_the_configuration_of_the_installation(
+    data: dict[str, str] | None, fips: bool
+) -> None:
+    client = Lookups(data)
+    reader = CachedReader(cast(Any, client), cast(Any, OpenShift(True)), cast(Any, None), lambda: True)
+    assert [await reader.fips(), await reader.fips()] == [fips, fips]
+    assert client.paths == ["/api/v1/namespaces/kube-system/configmaps/cluster-config-v1"]
+
+
+async def test_only_openshift_is_asked_for_its_fips_mode() -> None:
+    client = Lookups({"install-config": "fips: true"})
+    reader = CachedReader(cast(Any, client), cast(Any, OpenShift(False)), cast(Any, None), lambda: True)
+    assert not await reader.fips()
+    assert client.paths == []

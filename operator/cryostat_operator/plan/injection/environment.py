@@ -9,6 +9,7 @@ from ..instance import Instance
 from ..model import names
 from ..model.kinds import Obj
 from .labels import AgentOptions
+from .pod_fields import PodContext
 
 CERTIFICATE_DIRECTORY = "/var/run/secrets/io.cryostat/cryostat-agent"
 # Outside the directory of the agent, which is mounted read-only: a mount point below it could not be created.
@@ -19,14 +20,13 @@ LOG_LEVEL = "io.cryostat.agent.shaded.org.slf4j.simpleLogger.defaultLogLevel"
 _P = "CRYOSTAT_AGENT_"  # prefix of the variables
 
 
-def agent_variables(instance: Instance, namespace: str, options: AgentOptions, *, ipv6: bool) -> list[Obj]:
+def agent_variables(instance: Instance, context: PodContext, options: AgentOptions) -> list[Obj]:
     """Return all variables that the agent reads. A variable refers only to variables before it.
 
     Args:
         instance: the Cryostat that the agent registers with.
-        namespace: the namespace of the pod.
+        context: namespace of the pod, address family of pods, FIPS mode.
         options: the options from the labels of the pod.
-        ipv6: whether the primary address of pods is an IPv6 address.
     """
     return [
         builders.env(f"{_P}BASEURI", gateway(instance)),
@@ -38,13 +38,13 @@ def agent_variables(instance: Instance, namespace: str, options: AgentOptions, *
         builders.env(f"{_P}API_WRITES_ENABLED", builders.bool_text(not options.read_only)),
         builders.env(f"{_P}WEBSERVER_PORT", str(options.callback_port)),
         builders.env(f"{_P}PUBLISH_FILL_STRATEGY", "KUBERNETES"),
-        builders.env(f"{_P}PUBLISH_CONTEXT_NAMESPACE", namespace),
+        builders.env(f"{_P}PUBLISH_CONTEXT_NAMESPACE", context.namespace),
         builders.env(f"{_P}PUBLISH_CONTEXT_NODETYPE", "Pod"),
         builders.env(f"{_P}PUBLISH_CONTEXT_NAME", f"$({_P}POD_NAME)"),
         *_harvester(options),
         *([builders.env(f"{_P}SMART_TRIGGER_CONFIG_PATH", TRIGGERS_FILES)] if options.smart_triggers else []),
-        *_callback(instance, namespace, options.callback_port, ipv6),
-        *_tls(instance),
+        *_callback(instance, context.namespace, options.callback_port, context.ipv6),
+        *_tls(instance, fips=context.fips),
     ]
 
 
@@ -83,7 +83,7 @@ def _callback(instance: Instance, namespace: str, port: int, ipv6: bool) -> Iter
     yield builders.env(f"{_P}CALLBACK_PORT", str(port))
 
 
-def _tls(instance: Instance) -> Iterator[Obj]:
+def _tls(instance: Instance, *, fips: bool) -> Iterator[Obj]:
     if not instance.tls:
         yield builders.env(f"{_P}WEBCLIENT_TLS_REQUIRED", "false")
         return
@@ -99,6 +99,9 @@ def _tls(instance: Instance) -> Iterator[Obj]:
     yield builders.env(f"{_P}WEBSERVER_TLS_KEY_PATH", key)
     yield builders.env(f"{_P}WEBSERVER_TLS_KEY_TYPE", "RSA")
     yield builders.env(f"{_P}WEBSERVER_TLS_KEY_ALIAS", "cryostat")
+    if fips:  # the agent's default is TLS 1.2, whose key exchange FIPS mode restricts
+        yield builders.env(f"{_P}WEBCLIENT_TLS_VERSION", "TLSv1.3")
+        yield builders.env(f"{_P}WEBSERVER_TLS_VERSION", "TLSv1.3")
 
 
 def _field(name: str, path: str) -> Obj:

@@ -35,6 +35,7 @@ class PodContext:
             entry for those that could not be read.
         certificate: whether the Secret with the agents' certificate exists.
         ipv6: whether the primary address of pods is an IPv6 address.
+        fips: whether the nodes of the cluster run in FIPS mode.
         secrets_unread: whether Secrets were not read on purpose, because the caller is not known to be the API server.
     """
 
@@ -42,6 +43,7 @@ class PodContext:
     keys: Mapping[tuple[str, str], frozenset[str] | None] = field(default_factory=dict)
     certificate: bool = True
     ipv6: bool = False
+    fips: bool = False
     secrets_unread: bool = False
 
 

@@ -88,10 +88,9 @@ class PodMutator:
         return names.agent_certificate(self.instance.namespace, self.instance.name, self.context.namespace)
 
     def _add_variables(self) -> None:
-        namespace, ipv6 = self.context.namespace, self.context.ipv6
         agent = f"-javaagent:{AGENT_DIRECTORY}/{AGENT_JAR}={environment.LOG_LEVEL}={self.options.log_level}"
         variables = ContainerVariables(self.container, self.context.keys, secrets_unread=self.context.secrets_unread)
-        variables.add(environment.agent_variables(self.instance, namespace, self.options, ipv6=ipv6))
+        variables.add(environment.agent_variables(self.instance, self.context, self.options))
         variables.append_option(self.options.java_options_variable, agent)
         self.hints += variables.hints
 

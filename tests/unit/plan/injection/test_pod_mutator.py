@@ -204,6 +204,13 @@ def test_tls() -> None:
     assert grouped["defaultMode"] == 0o440
 
 
+def test_in_fips_mode_the_agent_uses_tls_1_3() -> None:
+    version = {"CRYOSTAT_AGENT_WEBCLIENT_TLS_VERSION": "TLSv1.3", "CRYOSTAT_AGENT_WEBSERVER_TLS_VERSION": "TLSv1.3"}
+    assert env(treated(pod(), instance_of(tls=True), PodContext("apps", fips=True))).items() >= version.items()
+    for context, tls in ((PodContext("apps"), True), (PodContext("apps", fips=True), False)):
+        assert not env(treated(pod(), instance_of(tls=tls), context)).keys() & version.keys()
+
+
 def test_without_names_in_certificates_and_with_ipv6() -> None:
     plain = {"agentOptions": {"disableHostnameVerification": True}}
     assert env(treated(pod(), instance_of(plain)))["CRYOSTAT_AGENT_CALLBACK"] == "http://$(CRYOSTAT_AGENT_POD_IP):9977"
