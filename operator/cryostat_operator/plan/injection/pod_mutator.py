@@ -93,6 +93,12 @@ class PodMutator:
         variables.add(environment.agent_variables(self.instance, self.context, self.options))
         variables.append_option(self.options.java_options_variable, agent)
         self.hints += variables.hints
+        agent_options = self.instance.spec.agent_options
+        if self.context.ipv6 and not (agent_options and agent_options.disable_hostname_verification):
+            self.hints.append(
+                "agents up to 0.8 cannot register from an IPv6 address unless agentOptions.disableHostnameVerification "
+                f"is true in Cryostat {self.instance.namespace}/{self.instance.name}"
+            )
 
     # --- volumes ---
 

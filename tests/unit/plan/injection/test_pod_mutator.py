@@ -214,6 +214,11 @@ def test_in_fips_mode_the_agent_uses_tls_1_3() -> None:
 def test_without_names_in_certificates_and_with_ipv6() -> None:
     plain = {"agentOptions": {"disableHostnameVerification": True}}
     assert env(treated(pod(), instance_of(plain)))["CRYOSTAT_AGENT_CALLBACK"] == "http://$(CRYOSTAT_AGENT_POD_IP):9977"
+    assert inject_agent(pod(), instance_of(), PodContext("apps", ipv6=True)).hints == (
+        "agents up to 0.8 cannot register from an IPv6 address unless agentOptions.disableHostnameVerification is true "
+        "in Cryostat monitoring/sample",
+    )
+    assert inject_agent(pod(), instance_of(plain), PodContext("apps", ipv6=True)).hints == ()
     six = env(treated(pod(), instance_of(plain), PodContext("apps", ipv6=True)))
     assert six["CRYOSTAT_AGENT_CALLBACK"] == "http://[$(CRYOSTAT_AGENT_POD_IP)]:9977"
     names_six = env(treated(pod(), instance_of(), PodContext("apps", ipv6=True)))
