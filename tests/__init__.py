@@ -1,1 +1,1 @@
-"""All tests of the operator; `tests.cluster` holds the real control plane that some of them talk to."""
+"""All tests of the operator. `tests.cluster` contains the control plane that some of them use."""

@@ -23,10 +23,6 @@ TO_DO = (
     "operator/cryostat_operator/observe",
     "operator/cryostat_operator/plan",
     "operator/cryostat_operator/reconcile",
-    "docs",
-    "tests/unit",
-    "tests/programs",
-    "tests/cluster/test_",
 )
 
 

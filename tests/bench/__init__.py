@@ -1,1 +1,1 @@
-"""Measures the loop on the embedded control plane; figures are counts and ratios, nothing here can fail a build."""
+"""Measures reconciles on the embedded control plane. The figures are counts and ratios; they do not fail a build."""

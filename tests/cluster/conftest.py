@@ -88,7 +88,9 @@ def namespace() -> Iterator[NamespaceFactory]:
         name = f"{prefix}-{number}"
         obj = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name, "labels": dict(labels or {})}}
         made.append((plane, plane.api.create(obj)))
-        eventually(lambda: plane.api.find("v1", "ServiceAccount", "default", name), what=f"{name} has its account")
+        eventually(
+            lambda: plane.api.find("v1", "ServiceAccount", "default", name), what=f"{name} has its ServiceAccount"
+        )
         with suppress(LookupError):
             plane.api.path("route.openshift.io/v1", "Route")
             openshift.annotate_namespace(plane.api, name, number)

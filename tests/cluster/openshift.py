@@ -48,7 +48,7 @@ def install(api: Api) -> None:
         eventually(lambda name=name: _established(api, name), what=f"CRD {name} is established")  # type: ignore[misc]
     for obj in (*_policies(), *_singletons()):
         eventually(lambda obj=obj: api.apply(obj), what=f"{obj['kind']} is served")  # type: ignore[misc]
-    eventually(lambda: _policies_in_force(api), what="the admission policies for Routes are in force")
+    eventually(lambda: _policies_in_force(api), what="the admission policies for Routes have an effect")
 
 
 def annotate_namespace(api: Api, name: str, block: int = 0) -> None:

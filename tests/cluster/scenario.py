@@ -156,7 +156,7 @@ class Scenario:
     def remove_namespace(self, name: str) -> None:
         """Deletes it and waits until it is gone."""
         self.api.delete({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}})
-        eventually(lambda: not self.api.find("v1", "Namespace", name), what=f"namespace {name} is gone")
+        eventually(lambda: not self.api.find("v1", "Namespace", name), what=f"namespace {name} is deleted")
 
     def make(self, kind: str, namespace: str, name: str, **content: Any) -> Object:
         """Creates an object of one of the operator's kinds, as a user would: no mark, no owner."""
@@ -215,7 +215,7 @@ class Scenario:
         self.api.delete(old)
         head = {"name": name, "namespace": where}
         new = {"apiVersion": constants.API_VERSION, "kind": constants.KIND, "metadata": head, "spec": old["spec"]}
-        return eventually(lambda: self.api.create(new), what=f"{name} is made again", interval=0.005)
+        return eventually(lambda: self.api.create(new), what=f"{name} is created again", interval=0.005)
 
     def now(self, cr: Object) -> Object:
         """The Cryostat as it is."""

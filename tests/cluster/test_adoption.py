@@ -1,6 +1,6 @@
-"""Instances that the Go operator made and left running are taken over: nothing is lost, nothing restarts twice.
+"""Adoption of running instances of the Go operator: no data is lost, no pod restarts twice.
 
-Every captured case is put into a cluster as that operator had left it; then ours is started, stopped, started again.
+Every captured case is created in a cluster. Then this operator is started, stopped and started again.
 """
 
 from __future__ import annotations
@@ -31,10 +31,13 @@ from tests.conformance.compare import Differences, compare
 
 pytestmark = pytest.mark.timeout(900)  # setting up all cases of a profile takes minutes on a slow machine
 PROFILES = sorted({profile for _, profile in CAPTURES})
-OTHERS = {"labels": {"example.com/wing": "b"}, "annotations": {"example.com/note": "n"}}  # by others, on every object
+OTHERS = {
+    "labels": {"example.com/wing": "b"},
+    "annotations": {"example.com/note": "n"},
+}  # set by other clients, on every object
 RESTARTED = {"kubectl.kubernetes.io/restartedAt": "2026-01-01T00:00:00Z"}
-SPECIFIED = ("Service", "Route", "Ingress", "PersistentVolumeClaim", "Deployment")  # whose labels a spec may give
-FORMER = "of-an-older-spec"  # a label that the Go operator set and never took away
+SPECIFIED = ("Service", "Route", "Ingress", "PersistentVolumeClaim", "Deployment")  # kinds whose labels a spec may set
+FORMER = "of-an-older-spec"  # a label that the Go operator set and never removes
 PORTS: Object = {"ports": [{"name": "http", "port": 80}]}
 
 Snapshot = dict[Key, Object]
@@ -57,8 +60,8 @@ class TakenOver(NamedTuple):
     """All cases of one profile."""
 
     cases: dict[str, Case]
-    first: list[Write]  # what the operator wrote when it took over
-    second: list[Write]  # and when it was started again
+    first: list[Write]  # writes of the operator during the adoption
+    second: list[Write]  # writes after the second start
 
 
 @contextmanager
@@ -83,7 +86,7 @@ def ground(profile: str) -> Iterator[ControlPlane]:
 
 @pytest.fixture(scope="module")
 def outcomes() -> dict[str, TakenOver | BaseException]:
-    """What came of the profiles that were tried; their clusters are gone."""
+    """Results of the profiles. Their clusters are already deleted."""
     return {}
 
 
@@ -137,11 +140,11 @@ def second(scenario: Scenario) -> list[Write]:
     mark = scenario.plane.audit_mark()
     scenario.start()
     scenario.settle(120)
-    return [write for write in scenario.writes(mark) if write.resource != "leases"]  # who leads is another matter
+    return [write for write in scenario.writes(mark) if write.resource != "leases"]  # without the Lease
 
 
 def snapshot(predecessor: GoOperatorInstance) -> Snapshot:
-    """Every object in the namespaces of a case, and those outside that bear its name."""
+    """Every object in the namespaces of a case, and cluster-scoped objects with its name."""
     api, shared = predecessor.api, bindings_of(predecessor.wanted)
     kinds = [(kind.api_version, kind.kind) for kind in KINDS.values()]
     namespaces = {*predecessor.namespaces}
@@ -156,7 +159,7 @@ def snapshot(predecessor: GoOperatorInstance) -> Snapshot:
 
 
 def decorate(predecessor: GoOperatorInstance) -> None:
-    """What others did to the objects of an instance, and what older specs left."""
+    """Metadata that other clients added to the objects of an instance, and leftovers of older specs."""
     api, cr = predecessor.api, predecessor.cryostat
     for obj in predecessor.own:
         if obj["kind"] in SPECIFIED:
@@ -172,12 +175,12 @@ def decorate(predecessor: GoOperatorInstance) -> None:
 
 
 def given_up(cr: Object) -> str:
-    """A namespace that was a target once."""
+    """A former target namespace."""
     return f"{cr['metadata']['namespace']}-gone"
 
 
 def left_over(cr: Object) -> list[Object]:
-    """What the Go operator does not clean away, or had no time to."""
+    """Objects that the Go operator does not delete, or did not delete yet."""
     name, where = cr["metadata"]["name"], cr["metadata"]["namespace"]
     owned = {"namespace": where, "ownerReferences": [{"kind": constants.KIND, "name": name, "controller": True}]}
     marked = {"namespace": given_up(cr), "labels": ownership_labels(cr)}
@@ -193,7 +196,7 @@ def left_over(cr: Object) -> list[Object]:
 
 
 def of_others(cr: Object) -> list[Object]:
-    """What people keep beside an instance; one of them wants to go with it, without being part of it."""
+    """Objects of users beside an instance. One of them has an owner reference to the Cryostat."""
     name, where = cr["metadata"]["name"], cr["metadata"]["namespace"]
     follows = {"apiVersion": constants.API_VERSION, "kind": constants.KIND, "name": name, "uid": cr["metadata"]["uid"]}
     head: Object = {"apiVersion": "v1", "metadata": {"name": f"{name}-theirs", "namespace": where}}
@@ -233,7 +236,7 @@ def test_data_in_volumes_stays_readable(taken_over: TakenOver, case: str) -> Non
 
 @every
 def test_the_adopted_instance_equals_a_new_one(taken_over: TakenOver, case: str) -> None:
-    """What the Go operator set and ours does not is gone, which includes a label of an older spec."""
+    """Fields that only the Go operator sets are removed, including a label of an older spec."""
     it = taken_over.cases[case]
     marked = [bare(obj) for obj in it.after.values() if ownership_labels(it.cr).items() <= labels(obj).items()]
     mine = [obj for obj in marked if obj["kind"] != "ReplicaSet"]
@@ -275,7 +278,7 @@ def test_obsolete_objects_are_deleted(taken_over: TakenOver, case: str) -> None:
 
 @every
 def test_an_interrupted_adoption_is_continued(taken_over: TakenOver, case: str) -> None:
-    """The account, by whose mark a take-over counts as done, is marked after everything that only a take-over finds."""
+    """The ServiceAccount, whose labels mark a complete adoption, is labeled last."""
     it = taken_over.cases[case]
     name, where = it.cr["metadata"]["name"], it.cr["metadata"]["namespace"]
     updates = [(w.resource, w.name) for w in taken_over.first if w.verb == "update" and w.namespace == where]
@@ -285,7 +288,7 @@ def test_an_interrupted_adoption_is_continued(taken_over: TakenOver, case: str) 
 
 @every
 def test_the_go_operator_can_adopt_the_instance_again(taken_over: TakenOver, case: str) -> None:
-    """All that the Go operator looks for is there under its name, and nothing keeps it from writing."""
+    """All objects that the Go operator needs have their names, and it can write them."""
     it = taken_over.cases[case]
     assert it.cr["metadata"]["finalizers"] == [FINALIZER]
     for obj in it.predecessor.own:
@@ -305,7 +308,7 @@ def test_the_second_start_writes_nothing(taken_over: TakenOver) -> None:
 
 
 def test_a_definition_of_another_installation_is_replaced(installed_plane: ControlPlane) -> None:
-    """OLM, say, which leaves no note of what it applied, and lets its own Service convert."""
+    """For example OLM, which adds no last-applied annotation and registers its own Service for the conversion."""
     api = installed_plane.api
     wanted = yaml.safe_load((ROOT / "crds/operator.cryostat.io_cryostats.yaml").read_text())
     theirs = copy.deepcopy(wanted)
@@ -344,7 +347,7 @@ def labels(obj: Object) -> dict[str, str]:
 
 
 def bare(obj: Object) -> Object:
-    """The object without what others put on it."""
+    """The object without metadata of other clients."""
     obj = copy.deepcopy(obj)
     metadata = [obj["metadata"]]
     if obj["kind"] == "Deployment":

@@ -1,4 +1,4 @@
-"""The command line against a real cluster: what applying would change, and nothing once it is applied."""
+"""`diff` and `render` with a real cluster: differences before, and none after the Cryostat is applied."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What somebody else owns is left alone, whatever its name; the instance says so and goes on with the rest."""
+"""Objects of other owners are not changed, whatever their name. A condition names them; other objects are created."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ SELECTOR = {"matchLabels": {"app": "mine"}}
 POD = {"metadata": {"labels": {"app": "mine"}}, "spec": {"containers": [{"name": "a", "image": "example.com/a"}]}}
 BACKEND = {"service": {"name": "mine", "port": {"number": 80}}}
 CLAIM = {"accessModes": ["ReadWriteOnce"], "resources": {"requests": {"storage": "1Gi"}}}
-# What a user's own object of a kind may look like.
+# Objects of a user.
 CONTENT: dict[str, dict[str, Any]] = {
     "ServiceAccount": {},
     "Secret": {"stringData": {"CONNECTION_KEY": "a", "ENCRYPTION_KEY": "b", "ACCESS_KEY": "c", "SECRET_KEY": "d"}},
@@ -28,12 +28,12 @@ HOST = {"host": "cryostat.example.com"}
 
 
 def theirs(scenario: Scenario, where: str, *places: tuple[str, str]) -> list[Object]:
-    """Objects of a user's, made before the Cryostat."""
+    """Objects of a user that exist before the Cryostat."""
     return [scenario.make(kind, where, name, **CONTENT[kind]) for kind, name in places]
 
 
 def untouched(scenario: Scenario, before: Object) -> bool:
-    """Whether a user's object has the content that the user gave it, no mark and no owner."""
+    """Whether an object of a user has its original content, no ownership labels and no owner."""
     metadata = before["metadata"]
     now = scenario.get(before["kind"], metadata["namespace"], metadata["name"])
     assert now["metadata"]["uid"] == metadata["uid"]
@@ -61,7 +61,7 @@ def test_objects_of_other_owners_are_not_changed_and_named(scenario: Scenario) -
     found = scenario.wait_for_reason(cr, "NameCollision", *(f"{kind} {where}/{name}" for kind, name in places))
     assert found["status"] == "False"
     assert condition(scenario.now(cr), "Reconciled")["reason"] == "NameCollision"
-    eventually(lambda: scenario.get("Deployment", where, "x"), what="everything else is made")
+    eventually(lambda: scenario.get("Deployment", where, "x"), what="all other objects are created")
     eventually(lambda: scenario.get("RoleBinding", target, bindings_of(cr)))
     scenario.settle_except(cr)
     assert all(untouched(scenario, obj) for obj in objects)
@@ -118,7 +118,7 @@ def test_an_object_that_replaces_an_owned_object_is_not_changed(scenario: Scenar
 
 
 def test_bindings_and_callbacks_of_other_owners_are_not_changed(scenario: Scenario) -> None:
-    """Their names are hashes of the instance's; somebody may have made one all the same."""
+    """Their names contain a hash, but another client may use the same name."""
     where, target = scenario.namespace(), scenario.namespace()
     head = {"metadata": {"name": "x", "namespace": where}}
     subject = {"kind": "User", "name": "u", "apiGroup": "rbac.authorization.k8s.io"}
@@ -133,7 +133,7 @@ def test_bindings_and_callbacks_of_other_owners_are_not_changed(scenario: Scenar
 
 
 def test_a_disabled_option_deletes_no_object_of_another_owner(scenario: Scenario) -> None:
-    """Reports, Ingress, egress policies and proxies are optional: their names belong to whoever uses them."""
+    """Reports, Ingress, egress policies and proxies are optional. Without them, other owners may use their names."""
     where = scenario.namespace()
     objects = theirs(
         scenario, where, ("Ingress", "x"), ("Service", "x-reports"), ("Deployment", "x-reports"),
@@ -159,7 +159,9 @@ def test_cryostats_with_overlapping_names_do_not_change_each_others_objects(scen
     assert (now["metadata"]["uid"], now["spec"]) == (before["metadata"]["uid"], before["spec"])
     scenario.ready(first)
     scenario.delete(second)
-    eventually(lambda: scenario.find("Deployment", where, f"a-{suffix}-reports") is None, what="the second one is gone")
+    eventually(
+        lambda: scenario.find("Deployment", where, f"a-{suffix}-reports") is None, what="the second one is deleted"
+    )
     assert scenario.get("Deployment", where, f"a-{suffix}")["metadata"]["uid"] == before["metadata"]["uid"]
 
 

@@ -1,4 +1,4 @@
-"""Every captured case, applied to a real API server: the running operator makes of it what the Go operator made.
+"""Every captured case, applied to a real API server: the operator creates the objects of the Go operator.
 
 All cases of a platform are applied at once; when the operator is done with them, each is compared on its own.
 """
@@ -27,7 +27,7 @@ RUN = [(case, profile) for case, profile in CAPTURES if profile in PLATFORMS]
 
 @dataclass
 class Made:
-    """What the operator made of all cases of one platform, by case."""
+    """Objects that the operator created for all cases of one platform, by case."""
 
     objects: dict[str, list[Object]] = field(default_factory=dict)
 
@@ -55,7 +55,7 @@ def made_of(plane: ControlPlane, profile: str, directory: str) -> Made:
 
 
 def settled(api: Api, cr: Object) -> bool:
-    """Everything was written, and nothing is missing but perhaps pods."""
+    """Everything is written; pods may still be missing."""
     status = api.get(constants.API_VERSION, constants.KIND, cr["metadata"]["name"], cr["metadata"]["namespace"]).get(
         "status"
     )
@@ -64,7 +64,7 @@ def settled(api: Api, cr: Object) -> bool:
 
 
 def objects_of(api: Api, inputs: list[Object]) -> list[Object]:
-    """All objects with the mark of the case's Cryostat."""
+    """All objects with the ownership labels of the case's Cryostat."""
     cr = next(d for d in inputs if d["kind"] == constants.KIND)["metadata"]
     selector = f"{constants.LABEL_NAME}={cr['name']},{constants.LABEL_NAMESPACE}={cr['namespace']}"
     found = []

@@ -1,4 +1,4 @@
-"""What a person fills into the console's form is accepted by the API server, and becomes an instance that is Ready."""
+"""Input in the console's form is accepted by the API server and gives an instance that is Ready."""
 
 from __future__ import annotations
 
@@ -23,13 +23,13 @@ pytestmark = pytest.mark.skipif(bool(missing()), reason=f"{', '.join(missing())}
 
 SAMPLE = ROOT / "manifests/samples/everything.yaml"
 HOST = "cryostat.example.com"
-# The console edits these in a way of its own, which the preview does not play.
+# The console has special inputs for these, which the preview does not simulate.
 _OWN_EDITORS = ("nodeAffinity", "podAffinity", "podAntiAffinity")
 Steps = tuple[str | int, ...]
 
 
 def created(scenario: Scenario, sent: Object) -> Object:
-    """What the console does when «Create» is pressed: strictly."""
+    """The request that the console sends for *Create*, with strict validation."""
     scenario.plane.add_volumes(2)
     return scenario.api.create(sent)
 
@@ -71,12 +71,12 @@ def test_the_initial_resource_is_accepted_in_each_version(asking: Served, tmp_pa
 
 
 def test_every_input_gives_a_value_that_the_api_server_accepts(openshift_scenario: Scenario, tmp_path: Path) -> None:
-    """The sample with every field, typed in as far as the form has inputs for it, and with every switch on."""
+    """The complete sample, entered in all fields with an input, with every switch on."""
     sample = yaml.safe_load(SAMPLE.read_text())["spec"]
     wanted: Object = {}
     steps = []
     for path, capabilities in leaves(sample):
-        # A switch that is moved once is on.
+        # A switch is off at first.
         value = at(sample, path) if "booleanSwitch" not in capabilities else True
         put(wanted, path, value)
         steps += typed(path, capabilities, value)

@@ -1,4 +1,4 @@
-"""The control plane itself: boots, runs simulated pods, survives restarts, tells who asked for what."""
+"""The embedded control plane: it boots, runs simulated pods, survives restarts, and logs all requests."""
 
 from __future__ import annotations
 
@@ -67,9 +67,11 @@ def test_owned_objects_are_collected_and_namespaces_end(
     owned["metadata"]["ownerReferences"] = [reference]
     api.create(owned)
     api.delete(owner)
-    eventually(lambda: api.find("v1", "ConfigMap", "owned", where) is None, what="the owned object is collected")
+    eventually(
+        lambda: api.find("v1", "ConfigMap", "owned", where) is None, what="garbage collection deletes the owned object"
+    )
     api.delete(api.get("v1", "Namespace", where))
-    eventually(lambda: api.find("v1", "Namespace", where) is None, what="the namespace is gone")
+    eventually(lambda: api.find("v1", "Namespace", where) is None, what="the namespace is deleted")
 
 
 @pytest.mark.parametrize("kill", [False, True])
@@ -99,7 +101,7 @@ def test_a_service_account_has_the_permissions_of_its_roles(
     control_plane.kubectl(
         "create", "rolebinding", "robot", "-n", where, "--clusterrole=view", f"--serviceaccount={where}:robot"
     )
-    eventually(lambda: robot.list("v1", "ConfigMap", where), what="the binding is in force")
+    eventually(lambda: robot.list("v1", "ConfigMap", where), what="the binding has an effect")
     config = control_plane.kubeconfig_for("robot", where)
     assert "kube-root-ca.crt" in control_plane.kubectl("get", "configmaps", "-n", where, kubeconfig=config)
     with pytest.raises(KubectlError, match="forbidden"):
@@ -156,7 +158,7 @@ def test_watches_report_existing_objects_and_changes(control_plane: ControlPlane
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGKILL])
 def test_nothing_outlives_a_killed_interpreter(number: signal.Signals) -> None:
-    """The watchdog ends the components and removes their files even when we get no chance to."""
+    """The watchdog ends the components and removes their files if the test process is killed."""
     code = (
         "import time\n"
         "from tests.cluster.controlplane import ControlPlane, Options\n"

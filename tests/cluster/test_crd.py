@@ -1,4 +1,4 @@
-"""What a real API server makes of the CRD: accepting, refusing, explaining, printing."""
+"""The CRD on a real API server: accepted and refused objects, `kubectl explain`, columns."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ BROKEN_SPEC = {
 
 @pytest.fixture(scope="module")
 def plane() -> Iterator[ControlPlane]:
-    """A control plane of its own: no operator answers here, and the CRD may be replaced."""
+    """A separate control plane without an operator, because the tests replace the CRD."""
     with ControlPlane(Options(kwok=False, scheduler=False, volumes=0)) as plane:
         plane.kubectl("apply", "-f", ROOT / "crds")
         eventually(lambda: plane.api.list(API_VERSION, "Cryostat") == [], 10, "Cryostats are served")
@@ -43,7 +43,7 @@ def plane() -> Iterator[ControlPlane]:
 
 
 def create(plane: ControlPlane, obj: Object, *, dry: bool = True) -> Object:
-    """Strictly: an unknown field is an error, as with `kubectl apply --validate=strict`."""
+    """Create with strict validation: an unknown field is an error."""
     obj = {**obj, "metadata": {**obj["metadata"], "namespace": "default"}}
     return plane.api.create(obj, **({"dryRun": "All"} if dry else {}))
 
@@ -160,23 +160,23 @@ def test_status_needs_no_url_and_keeps_one_condition_a_type(plane: ControlPlane)
 
 
 def test_an_instance_beyond_the_limits_can_be_changed_in_other_fields_and_deleted(plane: ControlPlane) -> None:
-    """Otherwise a finalizer could never be removed from an object that a former, laxer CRD let in."""
+    """Otherwise a finalizer could not be removed from an object that an older CRD accepted."""
     ours = renamed(crd())
     loose = copy.deepcopy(ours)
     loose["spec"]["versions"][0]["schema"] = without_limits(ours["spec"]["versions"][0]["schema"])
     plane.api.apply(loose)
-    eventually(lambda: plane.api.list(OLD, "Cryostat") == [], 10, "the lax version is served")
+    eventually(lambda: plane.api.list(OLD, "Cryostat") == [], 10, "the version without limits is served")
     metadata = {"name": "my.old-" + "x" * 50, "namespace": "default", "finalizers": [FINALIZER]}
     old = plane.api.create({"apiVersion": OLD, "kind": "Cryostat", "metadata": metadata, "spec": BROKEN_SPEC})
     plane.api.apply(ours)
     another = {"apiVersion": OLD, "kind": "Cryostat", "metadata": {"name": "new"}, "spec": BROKEN_SPEC}
-    eventually(lambda: "replicas" in refusal(plane, another), 20, "our limits hold")
+    eventually(lambda: "replicas" in refusal(plane, another), 20, "the limits of the CRD have an effect")
 
     plane.api.patch(old, {"status": {"databaseSecret": "keys"}}, sub="status")
     plane.api.patch(old, {"metadata": {"labels": {"a": "b"}}})
     plane.api.delete(old)
     plane.api.patch(old, [{"op": "remove", "path": "/metadata/finalizers/0"}])
-    eventually(lambda: plane.api.list(OLD, "Cryostat") == [], 10, "it is gone")
+    eventually(lambda: plane.api.list(OLD, "Cryostat") == [], 10, "it is deleted")
 
 
 def renamed(obj: Object) -> Object:

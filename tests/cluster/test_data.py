@@ -1,4 +1,4 @@
-"""Keys are never made twice for a volume, claims only grow, nothing is given up unasked, and all of it may stay."""
+"""Keys are generated once per volume, claims only grow, data is abandoned only on request, and may be retained."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def size(amount: str, component: str = "database") -> Object:
 
 
 def copy(obj: Object, *keys: str) -> Object:
-    """What somebody restores from a backup: the content and the given keys of the metadata."""
+    """The object as a backup contains it: the content and the given keys of the metadata."""
     kept = {key: obj["metadata"][key] for key in ("name", "namespace", *keys)}
     return {**obj, "metadata": kept}
 
@@ -142,7 +142,7 @@ def requested(scenario: Scenario, where: str) -> str:
 
 
 def growing_class(scenario: Scenario) -> str:
-    """A storage class whose volumes may grow, with one such volume."""
+    """A storage class that allows expansion, with one volume."""
     name = scenario.namespace("growing")
     head = {"apiVersion": "storage.k8s.io/v1", "kind": "StorageClass", "metadata": {"name": name}}
     scenario.api.create({**head, "provisioner": "example.com/none", "allowVolumeExpansion": True})
@@ -162,7 +162,7 @@ def test_claims_only_grow_and_a_manually_expanded_claim_blocks_nothing(scenario:
     options["storageOptions"]["database"]["pvc"]["spec"]["storageClassName"] = storage_class
     cr = scenario.ready(scenario.cryostat(where, **options))
     scenario.change(cr, **size("2Gi"))
-    eventually(lambda: requested(scenario, where) == "2Gi", what="the claim grows")
+    eventually(lambda: requested(scenario, where) == "2Gi", what="the claim is expanded")
     claim = scenario.get("PersistentVolumeClaim", where, "x-database")
     scenario.api.patch(claim, {"spec": {"resources": {"requests": {"storage": "8Gi"}}}})
     mark = scenario.plane.audit_mark()
@@ -180,7 +180,7 @@ def test_a_claim_that_cannot_grow_is_reported_and_blocks_nothing(scenario: Scena
     found = scenario.wait_for_reason(cr, "PersistentVolumeClaimInvalid", "x-database", type="VolumesReady")
     assert "only dynamically provisioned pvc can be resized" in found["message"].lower()
     scenario.wait_for_reason(cr, "PersistentVolumeClaimInvalid")
-    eventually(lambda: scenario.get("Deployment", where, "x-reports"), what="the rest goes on")
+    eventually(lambda: scenario.get("Deployment", where, "x-reports"), what="all other objects are written")
     scenario.settle_except(cr)
     assert len(scenario.events(cr, "PersistentVolumeClaimInvalid")) == 1
     statuses = [write for write in scenario.writes(mark) if write.resource == "cryostats/status"]
@@ -245,7 +245,9 @@ def test_data_is_retained_on_request(scenario: Scenario, when: str) -> None:
             scenario.annotate(cr, **retain)
             scenario.api.delete(cr)
         scenario.gone(cr)
-    eventually(lambda: scenario.find("Deployment", where, "x-database") is None, 60, "the rest is collected")
+    eventually(
+        lambda: scenario.find("Deployment", where, "x-database") is None, 60, "garbage collection deletes the rest"
+    )
     for (kind, name), obj in before.items():
         now = scenario.get(kind, where, name)
         assert now["metadata"]["uid"] == obj["metadata"]["uid"]
@@ -272,7 +274,7 @@ def test_retained_data_is_not_joined_with_other_keys(scenario: Scenario) -> None
 
 
 def test_a_cryostat_that_is_created_again_waits_for_the_deletion_of_the_old_objects(scenario: Scenario) -> None:
-    """To adopt a volume whose keys have gone already would be the end of the instance."""
+    """It must not adopt a volume whose keys are already deleted."""
     where = scenario.namespace()
     scenario.ready(scenario.cryostat(where))
     old = scenario.get("Secret", where, "x-db")
@@ -288,7 +290,7 @@ def test_a_cryostat_that_is_created_again_waits_for_the_deletion_of_the_old_obje
 
 @pytest.mark.parametrize("how", ["deleted", "selector"])
 def test_two_databases_never_share_a_volume(scenario: Scenario, how: str) -> None:
-    """A Deployment that is gone is made again when its last pod has let go of the volume."""
+    """A deleted Deployment is created again after its last pod has ended."""
     where = scenario.namespace()
     cr = scenario.cryostat(where)
     scenario.ready(cr)
@@ -302,7 +304,9 @@ def test_two_databases_never_share_a_volume(scenario: Scenario, how: str) -> Non
             deployment["spec"]["selector"]["matchLabels"] = deployment["spec"]["selector"]["matchLabels"] | {"b": "c"}
             deployment["spec"]["template"]["metadata"]["labels"] |= {"b": "c"}
             kept = {key: deployment["metadata"][key] for key in ("name", "namespace", "labels", "ownerReferences")}
-            eventually(lambda: scenario.api.create({**deployment, "metadata": kept}), what="somebody makes it anew")
+            eventually(
+                lambda: scenario.api.create({**deployment, "metadata": kept}), what="another client creates it again"
+            )
     scenario.wait_for_reason(cr, "DatabaseDeploymentPending", "pods of the previous one")
     scenario.wait_for_reason(cr, "ObjectBeingDeleted", "Deployment", "x-database", type="Reconciled")
     scenario.settle()
@@ -313,7 +317,7 @@ def test_two_databases_never_share_a_volume(scenario: Scenario, how: str) -> Non
 
 
 def held_pod(scenario: Scenario, where: str) -> Object:
-    """The database's pod, which stays until it is let go."""
+    """The pod of the database with a finalizer, until the test removes it."""
     [pod] = scenario.api.list("v1", "Pod", where, labelSelector="component=database")
     scenario.undo(lambda: scenario.api.patch(pod, {"metadata": {"finalizers": None}}))
     return scenario.api.patch(pod, {"metadata": {"finalizers": ["tests.example.com/hold"]}}) | {
@@ -349,7 +353,7 @@ def test_an_edited_record_on_the_claim_is_restored(scenario: Scenario, label: st
         labels = scenario.get("PersistentVolumeClaim", where, "x-database")["metadata"]["labels"]
         return bool(labels.get(constants.LABEL_DATABASE_SECRET) == "x-db")
 
-    eventually(put_right, what="the note is put right")
+    eventually(put_right, what="the record is restored")
     scenario.ready(cr)
     assert scenario.get("Secret", where, "x-db")["data"] == keys
     assert scenario.get("Deployment", where, "x-database")["metadata"]["generation"] == generation
@@ -366,7 +370,7 @@ def test_a_secret_with_a_finalizer_is_used_or_generated_again(scenario: Scenario
     with scenario.down():
         scenario.api.delete(secret)
         protected = {"apiVersion": "v1", "kind": "Secret", "metadata": kept, "data": data, "immutable": True}
-        eventually(lambda: scenario.api.create(protected), what="it is there, and cannot be changed")
+        eventually(lambda: scenario.api.create(protected), what="it exists and is immutable")
     scenario.ready(cr)
     scenario.settle()
     assert scenario.get("Secret", where, "x-storage")["data"] == secret["data"]
@@ -393,7 +397,9 @@ def test_a_removed_value_is_generated_again(scenario: Scenario, value: str | Non
     scenario.ready(cr)
     secret = scenario.get("Secret", where, "x-storage")
     scenario.api.patch(secret, {"data": {"SECRET_KEY": value}})
-    eventually(lambda: scenario.get("Secret", where, "x-storage")["data"].get("SECRET_KEY"), what="there is one again")
+    eventually(
+        lambda: scenario.get("Secret", where, "x-storage")["data"].get("SECRET_KEY"), what="the object exists again"
+    )
     scenario.ready(cr)
     assert scenario.get("Secret", where, "x-storage")["data"]["ACCESS_KEY"] == secret["data"]["ACCESS_KEY"]
 

@@ -1,4 +1,4 @@
-"""Deleting a Cryostat always ends, and nothing of it stays behind, whatever was in the way."""
+"""The deletion of a Cryostat always completes, and none of its objects remains."""
 
 from __future__ import annotations
 
@@ -18,17 +18,20 @@ def test_an_incomplete_instance_is_deleted(scenario: Scenario) -> None:
     where, target = scenario.namespace(), scenario.namespace()
     head = {"apiVersion": "v1", "kind": "ResourceQuota", "metadata": {"name": "few", "namespace": where}}
     scenario.api.create({**head, "spec": {"hard": {"count/services": "1", "count/configmaps": "2"}}})
-    eventually(lambda: scenario.api.get("v1", "ResourceQuota", "few", where)["status"]["used"], what="the quota counts")
+    eventually(
+        lambda: scenario.api.get("v1", "ResourceQuota", "few", where)["status"]["used"],
+        what="the quota has counted the objects",
+    )
     login = {"basicAuth": {"secretName": "missing", "filename": "htpasswd"}}
     cr = scenario.cryostat(where, targetNamespaces=[target, "loop-never"], authorizationOptions=login)
     scenario.wait_for_reason(cr, "NamespaceNotFound")
-    eventually(lambda: scenario.find("RoleBinding", target, bindings_of(cr)), what="half of it is made")
+    eventually(lambda: scenario.find("RoleBinding", target, bindings_of(cr)), what="some of its objects exist")
     scenario.delete(cr)
     scenario.nothing_left(cr)
 
 
 def test_a_cryostat_that_is_deleted_during_its_creation_ends(scenario: Scenario) -> None:
-    """At twenty different moments of its first run."""
+    """At twenty different moments of its first reconcile."""
     where, target = scenario.namespace(), scenario.namespace()
     for number in range(20):
         cr = scenario.cryostat(where, targetNamespaces=[where, target])
@@ -60,7 +63,7 @@ def test_a_cryostat_is_deleted_while_the_operator_is_down(scenario: Scenario) ->
 
 @pytest.mark.parametrize("away", [False, True], ids=["while it runs", "while it is away"])
 def test_orphans_of_a_forced_deletion_are_deleted(scenario: Scenario, away: bool) -> None:
-    """Somebody took the finalizer away, so that nothing was asked of the operator."""
+    """A user removed the finalizer, so that the operator did not delete the objects."""
     where, target = scenario.namespace(), scenario.namespace()
     cr = scenario.ready(scenario.cryostat(where, targetNamespaces=[where, target]))
     other = scenario.ready(scenario.cryostat(target, "other", targetNamespaces=[target]))
@@ -92,7 +95,9 @@ def test_objects_of_a_cryostat_that_was_created_again_are_kept(scenario: Scenari
         scenario.api.patch(cr, LET_GO)
         again = scenario.cryostat(where, targetNamespaces=[second])
     scenario.ready(again, timeout=60)
-    eventually(lambda: scenario.find("RoleBinding", first, bindings_of(cr)) is None, what="the old target is given up")
+    eventually(
+        lambda: scenario.find("RoleBinding", first, bindings_of(cr)) is None, what="the old target namespace is removed"
+    )
     assert scenario.find("RoleBinding", second, bindings_of(again))
 
 
@@ -125,7 +130,7 @@ def test_an_object_with_foreign_finalizers_is_reported_and_created_again(scenari
     scenario.wait_for_reason(cr, "ObjectBeingDeleted", "Service", "x-agent", "example.com/hold")
     mark = scenario.plane.audit_mark()
     scenario.change(cr, reportOptions={"replicas": 1})
-    eventually(lambda: scenario.find("Deployment", where, "x-reports"), what="the rest goes on")
+    eventually(lambda: scenario.find("Deployment", where, "x-reports"), what="all other objects are written")
     assert [write for write in scenario.writes(mark) if write.name == "x-agent"] == []
     scenario.api.patch(service, LET_GO)
     scenario.ready(cr)
@@ -138,7 +143,7 @@ def test_a_foreign_finalizer_on_the_cryostat_is_kept(scenario: Scenario) -> None
     cr = scenario.ready(scenario.cryostat(where, metadata={"finalizers": hold}, targetNamespaces=[target]))
     assert scenario.now(cr)["metadata"]["finalizers"] == [*hold, constants.FINALIZER]
     scenario.api.delete(cr)
-    eventually(lambda: scenario.now(cr)["metadata"]["finalizers"] == hold, what="ours is gone")
+    eventually(lambda: scenario.now(cr)["metadata"]["finalizers"] == hold, what="the object of the operator is deleted")
     scenario.nothing_left(cr)
     scenario.wait_for_reason(cr, "Deleting", "finalizers example.com/hold")
     mark = scenario.plane.audit_mark()
@@ -176,12 +181,12 @@ def test_a_refused_deletion_is_reported_and_retried(scenario: Scenario) -> None:
             return "bindings stay" in str(error)
         return False
 
-    eventually(refused, what="the policy is in force")
+    eventually(refused, what="the policy has an effect")
     scenario.api.delete(cr)
-    eventually(lambda: scenario.events(cr, "DeletionBlocked"), what="it is told")
+    eventually(lambda: scenario.events(cr, "DeletionBlocked"), what="the problem is reported")
     assert "bindings stay" in scenario.events(cr, "DeletionBlocked")[0]["message"]
     assert constants.FINALIZER in scenario.now(cr)["metadata"]["finalizers"]
-    scenario.wait_for_reason(cr, "DeletionBlocked", "bindings stay")
+    scenario.wait_for_reason(cr, "DeletionBlocked", "bindings are kept")
     scenario.api.delete(binding)
     scenario.gone(cr)
     scenario.nothing_left(cr)

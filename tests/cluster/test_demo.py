@@ -1,4 +1,4 @@
-"""`make run` as a newcomer sees it: both platforms, a cluster of one's own, Ctrl-C, and an instance that is late."""
+"""`make run`: both platforms, a given cluster, Ctrl-C, and an instance that is Ready late."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ def test_an_instance_that_is_late_is_explained(own_cluster: ControlPlane) -> Non
     assert "Traceback" not in shown.stdout + shown.stderr
 
 
-# SIGINT is ignored in programs that a script starts in the background; they inherit that.
+# A script starts background programs with SIGINT ignored.
 IGNORE_SIGINT = ("sh", "-c", 'trap "" INT; exec "$@"', "sh")
 
 

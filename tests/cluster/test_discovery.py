@@ -1,4 +1,4 @@
-"""An API that is registered and does not answer is not an API that does not exist."""
+"""A registered API that does not answer is treated as existing."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from tests.cluster.api import Object, eventually
 from tests.cluster.conftest import OperatorFactory
 from tests.cluster.controlplane import ControlPlane
 
-# As OpenShift registers its Routes; nobody answers behind it.
+# Like the registration of OpenShift's Routes; its Service does not exist.
 ROUTES: Object = {
     "apiVersion": "apiregistration.k8s.io/v1",
     "kind": "APIService",
@@ -19,7 +19,7 @@ ROUTES: Object = {
         "groupPriorityMinimum": 1000,
         "versionPriority": 15,
         "insecureSkipTLSVerify": True,
-        "service": {"name": "nobody", "namespace": "default"},
+        "service": {"name": "absent", "namespace": "default"},
     },
 }
 
@@ -27,7 +27,7 @@ ROUTES: Object = {
 def test_the_operator_waits_until_the_platform_is_known(
     installed_plane: ControlPlane, operator: OperatorFactory
 ) -> None:
-    """Else every instance on OpenShift would be made into one for plain Kubernetes while its API server restarts."""
+    """Otherwise instances on OpenShift would change to plain Kubernetes while its API server restarts."""
     api = installed_plane.api
     api.create(ROUTES)
     try:

@@ -1,4 +1,4 @@
-"""Whatever is done to an object of an instance is undone; what others add beside it stays."""
+"""Changes of the objects of an instance are reverted; additions of other clients are kept."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ INGRESS = {"rules": [{"host": "cryostat.example.com", "http": PATHS}]}
 
 
 class Instance(NamedTuple):
-    """A Cryostat with an object of every kind, one for all tests of this file."""
+    """A Cryostat with an object of every kind, shared by the tests of this file."""
 
     scenario: Scenario
     cr: Object
@@ -56,13 +56,13 @@ each = pytest.mark.parametrize(("kind", "name"), OBJECTS, ids=[f"{kind}-{name}" 
 
 
 def spec_hash(obj: Object) -> Object:
-    """An object without what its identity and the API server's bookkeeping put into it."""
+    """An object without identity and without metadata that the API server sets."""
     obj = copy.deepcopy({key: value for key, value in obj.items() if key not in ("status", "apiVersion", "kind")})
     for key in ("uid", "resourceVersion", "generation", "creationTimestamp", "managedFields"):
         obj["metadata"].pop(key, None)
     for key in ("deployment.kubernetes.io/revision", constants.ANNOTATION_SHARED_SECRET_HASH):
         (obj["metadata"].get("annotations") or {}).pop(key, None)
-    if "data" in obj and "type" in obj:  # a Secret that is minted anew has other values
+    if "data" in obj and "type" in obj:  # a Secret that is generated again has other values
         obj["data"] = sorted(obj["data"])
     template = (obj.get("spec") or {}).get("template")
     if template:
@@ -76,7 +76,7 @@ def spec_hash(obj: Object) -> Object:
 
 
 def repaired(instance: Instance, kind: str, name: str, disturb: Callable[[Object], Any]) -> Object:
-    """Does something to an object and waits until it is as it was; returns it."""
+    """Changes an object, waits until it is restored, and returns it."""
     place = instance.place(kind, name)
     before = eventually(lambda: instance.scenario.get(*place), what=f"{place} exists")
     version = before["metadata"]["resourceVersion"]
@@ -87,7 +87,7 @@ def repaired(instance: Instance, kind: str, name: str, disturb: Callable[[Object
         assert spec_hash(after) == spec_hash(before)
         return after if after["metadata"]["resourceVersion"] != version else None
 
-    return eventually(back, what=f"{kind} {name} is as it was") or {}
+    return eventually(back, what=f"{kind} {name} is restored") or {}
 
 
 @each
@@ -103,7 +103,7 @@ def test_removed_ownership_labels_are_restored(instance: Instance, kind: str, na
     repaired(instance, kind, name, lambda obj: instance.scenario.api.patch(obj, {"metadata": {"labels": gone}}))
 
 
-# Nothing of ours is left on objects that have no content.
+# Objects without content have no fields of the operator left.
 BARE = [("ServiceAccount", "x"), ("ConfigMap", "x-lock")]
 
 
@@ -188,7 +188,7 @@ def test_an_edit_is_reverted(instance: Instance, what: str) -> None:
 
 
 def test_a_binding_with_another_role_is_created_again(instance: Instance) -> None:
-    """The role of a binding cannot be changed: somebody made the binding anew with another one."""
+    """The role of a binding is immutable: another client created the binding again with another role."""
     scenario = instance.scenario
     other = {"apiGroup": "rbac.authorization.k8s.io", "kind": "ClusterRole", "name": "view"}
 
@@ -200,12 +200,12 @@ def test_a_binding_with_another_role_is_created_again(instance: Instance) -> Non
     with scenario.down():
         swap(scenario.get(*instance.place("RoleBinding", "binding")))
     place = instance.place("RoleBinding", "binding")
-    eventually(lambda: scenario.get(*place)["roleRef"]["name"] != "view", what="the role is the operator's")
+    eventually(lambda: scenario.get(*place)["roleRef"]["name"] != "view", what="the binding has the operator's role")
 
 
-@pytest.mark.parametrize("manager", ["somebody", "manager"])
+@pytest.mark.parametrize("manager", ["other-tool", "manager"])
 def test_labels_and_annotations_of_other_owners_are_kept(instance: Instance, manager: str) -> None:
-    """Also those of programs that are called `manager`, as the Go operator is."""
+    """Also those of clients with the field manager `manager`, which is that of the Go operator."""
     scenario, broken = instance.scenario, {"metadata": {"labels": {constants.LABEL_NAME: "z"}}}
     for kind, name in OBJECTS:
         obj = scenario.get(*instance.place(kind, name))
@@ -238,8 +238,13 @@ def test_changes_of_an_autoscaler_are_not_reverted(instance: Instance) -> None:
     repaired(instance, "Deployment", "x-reports", lambda obj: scenario.api.patch(obj, {"spec": {"paused": True}}))
     assert scenario.get(*place)["spec"]["replicas"] == 2
     scenario.api.delete(scenario.get(*place))
-    eventually(lambda: scenario.get(*place)["spec"]["replicas"] == 1, what="the number of the spec is in force again")
-    eventually(lambda: condition(scenario.now(instance.cr), "SpecEffective") == {}, what="nothing is ignored")
+    eventually(
+        lambda: scenario.get(*place)["spec"]["replicas"] == 1, what="the Deployment has the replicas of the spec again"
+    )
+    eventually(
+        lambda: condition(scenario.now(instance.cr), "SpecEffective") == {},
+        what="the condition SpecEffective is absent",
+    )
 
 
 def test_a_client_that_repeats_a_change_is_named(instance: Instance) -> None:
@@ -270,7 +275,7 @@ def test_objects_that_the_spec_no_longer_requests_are_deleted(instance: Instance
         assert "note" not in pods["annotations"]
         return True
 
-    eventually(gone, what="labels and annotations are gone")
+    eventually(gone, what="labels and annotations are removed")
 
 
 def test_a_rollout_restart_is_not_reverted(instance: Instance) -> None:
@@ -286,7 +291,7 @@ def test_a_rollout_restart_is_not_reverted(instance: Instance) -> None:
 
 
 def test_a_deployment_with_another_selector_is_created_again(instance: Instance) -> None:
-    """A selector cannot be changed: somebody made the Deployment anew with another one."""
+    """A selector is immutable: another client created the Deployment again with another one."""
     scenario, where = instance.scenario, instance.cr["metadata"]["namespace"]
     with scenario.down():
         theirs = scenario.get("Deployment", where, "x-reports")
@@ -300,7 +305,7 @@ def test_a_deployment_with_another_selector_is_created_again(instance: Instance)
     def anew() -> bool:
         return "more" not in scenario.get("Deployment", where, "x-reports")["spec"]["selector"]["matchLabels"]
 
-    eventually(anew, what="the Deployment has its selector")
+    eventually(anew, what="the Deployment has its selector again")
     scenario.ready(instance.cr)
 
 
@@ -308,7 +313,7 @@ def test_a_deployment_with_another_selector_is_created_again(instance: Instance)
 def test_a_service_that_was_swapped_for_one_with_another_kind_of_address(
     instance: Instance, kind: str, name: str
 ) -> None:
-    """Whether a Service has an address of its own cannot be changed, and decides what its name resolves to."""
+    """Whether a Service has a cluster IP is immutable, and decides what its name resolves to."""
     scenario, place = instance.scenario, instance.place(kind, name)
     before = scenario.get(*place)
     with scenario.down():
@@ -318,11 +323,11 @@ def test_a_service_that_was_swapped_for_one_with_another_kind_of_address(
         if before["spec"]["clusterIP"] != "None":
             spec["clusterIP"] = "None"
         theirs = {"apiVersion": "v1", "kind": "Service", "metadata": kept, "spec": spec}
-        eventually(lambda: scenario.api.create(theirs), what="somebody makes another one")
+        eventually(lambda: scenario.api.create(theirs), what="another client creates another one")
 
     def right() -> bool:
         now = scenario.get(*place)["spec"]["clusterIP"]
         return bool((now == "None") == (before["spec"]["clusterIP"] == "None"))
 
-    eventually(right, what="it is the right kind")
+    eventually(right, what="the Service has the right type of address")
     scenario.ready(instance.cr)

@@ -1,4 +1,4 @@
-"""The installation on an empty cluster, by every way that is documented, up to a Cryostat that is Ready.
+"""Every documented installation on an empty cluster, until a Cryostat is Ready.
 
 Everything as it is written: the Deployment with its arguments and variables, the shipped ServiceAccount, and webhooks
 that the API server calls by Service.
@@ -43,7 +43,7 @@ SECRETS = {"files": OWN, "manifests": OWN, "cert-manager": MOUNTED, "openshift":
 
 @dataclass
 class Installed:
-    """One cluster, and what was installed in it."""
+    """One cluster with an installation."""
 
     way: str
     plane: ControlPlane
@@ -57,12 +57,12 @@ class Installed:
         return self.plane.api
 
     def apply(self) -> list[str]:
-        """What kubectl says of each object."""
+        """The output of kubectl for each object."""
         arguments = [str(ROOT / each) if "/" in each else each for each in WAYS[self.way]]
         return self.plane.kubectl("apply", *arguments).splitlines()
 
     def run(self) -> Pod:
-        """Starts the operator's container and leads the Service to it."""
+        """Starts the operator's container and directs the Service to it."""
         pod = Pod(self.api, self.directory / f"pod-{len(self.pods)}")
         self.pods.append(pod)
         address = self.api.get("v1", "Service", SERVICE, NAMESPACE)["spec"]["clusterIP"]
@@ -71,20 +71,20 @@ class Installed:
         return pod
 
     def registered(self) -> list[Object]:
-        """What the API server knows of the webhooks: both configurations and the definition."""
+        """The registration of the webhooks: both configurations and the CRD."""
         found = [self.api.get(ADMISSION, "MutatingWebhookConfiguration", MUTATING)]
         found.append(self.api.get(ADMISSION, "ValidatingWebhookConfiguration", VALIDATING))
         return [*found, self.api.get("apiextensions.k8s.io/v1", "CustomResourceDefinition", CRD)]
 
     def bundles(self) -> set[str]:
-        """Every authority that the API server is told to trust for them, in base64."""
+        """Every registered authority, in base64."""
         mutating, validating, definition = self.registered()
         clients = [each["clientConfig"] for obj in (mutating, validating) for each in obj.get("webhooks") or []]
         clients.append(definition["spec"]["conversion"]["webhook"]["clientConfig"])
         return {each.get("caBundle", "") for each in clients}
 
     def looks(self) -> int:
-        """How often the operator has looked at what is registered."""
+        """How often the operator has checked the registration."""
         events = self.plane.audit_since(user=f":{SERVICE_ACCOUNT}")
         return sum(1 for event in events if (event.get("objectRef") or {}).get("name") == MUTATING)
 
@@ -112,7 +112,7 @@ def installed(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathF
 
 @pytest.fixture(scope="module")
 def running(installed: Installed) -> Installed:
-    """The same with the operator running, since its certificate is there."""
+    """The same with the operator running, after its certificate exists."""
     installed.run()
     return installed
 
@@ -146,13 +146,13 @@ def test_pods_are_admitted_where_pod_security_is_restricted(installed: Installed
 
 
 def test_it_answers_before_the_authority_is_registered(running: Installed) -> None:
-    """A certificate that is mounted vouches for itself until the injector has come."""
+    """The mounted certificate itself is registered until the injector registers its authority."""
 
     def defaulted() -> bool:
         made = running.api.create(cryostat("first"), dryRun="All")
         return bool(made["spec"]["targetNamespaces"] == ["default"])
 
-    eventually(defaulted, what="the operator is asked and trusted")
+    eventually(defaulted, what="the API server calls the operator")
     one(running.bundles())
     if running.service_ca:
         running.service_ca.injecting = True
@@ -165,7 +165,7 @@ def test_the_api_server_asks_the_operator(running: Installed) -> None:
     rules = [{"apiGroups": [constants.GROUP], "resources": [constants.PLURAL], "verbs": ["create"]}]
     running.api.apply(role("writers", rules))
     running.api.apply(binding("writers", "stranger"))
-    eventually(lambda: stranger.create(cryostat("allowed"), dryRun="All"), what="the binding is in force")
+    eventually(lambda: stranger.create(cryostat("allowed"), dryRun="All"), what="the binding has an effect")
     with pytest.raises(ApiError, match="kube-system") as refused:
         stranger.create(cryostat("refused", targetNamespaces=["kube-system"]), dryRun="All")
     assert refused.value.code == 403
@@ -177,7 +177,7 @@ def test_one_authority_is_registered_and_it_is_that_of_the_issuer(running: Insta
 
     def injected() -> str:
         [bundle] = one(running.bundles())
-        if running.way == "openshift":  # whose Secrets do not tell the authority
+        if running.way == "openshift":  # the service CA does not put its authority into the Secrets
             [leaf] = x509.load_pem_x509_certificates(base64.b64decode(issued["tls.crt"]))
             [authority] = x509.load_pem_x509_certificates(base64.b64decode(bundle))
             assert leaf.issuer == authority.subject
@@ -186,11 +186,11 @@ def test_one_authority_is_registered_and_it_is_that_of_the_issuer(running: Insta
             assert bundle == issued["ca.crt"]
         return bundle
 
-    assert eventually(injected, what="the authority of the certificate is trusted")
+    assert eventually(injected, what="the authority of the certificate is registered")
 
 
 def test_a_wrong_authority_is_put_right_by_whom_it_concerns(running: Installed, tmp_path: Path) -> None:
-    """By the injector where there is one: the operator does not touch what is there."""
+    """By the injector, if there is one: the operator does not change its entries."""
     right = one(running.bundles())
     wrong = base64.b64encode(write_serving_certificate(tmp_path, "nowhere").ca.read_bytes()).decode()
     mutating, validating, definition = running.registered()
@@ -199,19 +199,19 @@ def test_a_wrong_authority_is_put_right_by_whom_it_concerns(running: Installed, 
         running.api.patch(obj, [{"op": "replace", "path": path, "value": wrong} for path in at])
     at_conversion = "/spec/conversion/webhook/clientConfig/caBundle"
     running.api.patch(definition, [{"op": "replace", "path": at_conversion, "value": wrong}])
-    eventually(lambda: one(running.bundles()) == right, 60, "the right authority is trusted again")
+    eventually(lambda: one(running.bundles()) == right, 60, "the right authority is registered again")
 
 
 def test_no_client_reverts_the_entries_of_another(running: Installed) -> None:
     """Applying again neither empties the configurations nor takes the authority away, and the operator leaves the
     words of others alone.
     """
-    eventually(lambda: one(running.bundles()), what="one authority")
+    eventually(lambda: one(running.bundles()), what="one authority is registered")
     before = running.registered()
     assert all(len(each["webhooks"]) > 0 for each in before[:2])
     assert changed(running.apply()) == []
     seen = running.looks()
-    eventually(lambda: running.looks() >= seen + 2, 60, "the operator looks at it twice more")
+    eventually(lambda: running.looks() >= seen + 2, 60, "the operator has checked the registration twice more")
     assert running.registered() == before
 
 
@@ -241,13 +241,13 @@ def test_a_lost_certificate_is_replaced_and_trusted(running: Installed) -> None:
 
     eventually(replaced, 60, "another certificate")
     pod = running.pods[-1]
-    eventually(lambda: "with a new certificate" in pod.log.read_text(), what="the operator serves it")
-    eventually(lambda: running.api.create(cryostat("again"), dryRun="All"), what="the API server trusts it")
+    eventually(lambda: "with a new certificate" in pod.log.read_text(), what="the operator serves the certificate")
+    eventually(lambda: running.api.create(cryostat("again"), dryRun="All"), what="its authority is registered")
     assert one(running.bundles())
 
 
 def test_a_new_pod_takes_over(running: Installed) -> None:
-    """What the one before it has entered stays; nothing is registered anew."""
+    """The registration of the previous pod is kept."""
     before = running.registered()
     running.pods[-1].kill()
     with pytest.raises(ApiError, match="failed calling webhook"):
@@ -258,7 +258,7 @@ def test_a_new_pod_takes_over(running: Installed) -> None:
 
 
 def test_objects_for_prometheus_are_installed_separately(installed: Installed) -> None:
-    """Its kinds are unknown here, and the installation went through all the same."""
+    """The cluster does not have the kinds of the Prometheus operator, and the installation still succeeds."""
     with pytest.raises(KubectlError, match="ServiceMonitor"):
         installed.plane.kubectl("apply", "-k", ROOT / "manifests/monitoring")
 

@@ -1,4 +1,4 @@
-"""A Cryostat that cannot be read, and a status that somebody edits: told or put right, and nobody else suffers."""
+"""Invalid Cryostats and edited statuses are reported or corrected, and do not affect other Cryostats."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ POISON: dict[str, Any] = {
 
 @pytest.fixture
 def lenient(scenario: Scenario) -> Scenario:
-    """Any spec and any status is let in, as by a newer or broken CRD; afterwards the schema is in force again."""
+    """The API server accepts any spec and status, as with a newer or broken CRD; afterwards the schema is restored."""
     api = scenario.api
     crd = api.get("apiextensions.k8s.io/v1", "CustomResourceDefinition", CRD)
     version = [each["name"] for each in crd["spec"]["versions"]].index(constants.VERSION)
@@ -45,10 +45,12 @@ def lenient(scenario: Scenario) -> Scenario:
     def restore() -> None:
         for cr in api.list(constants.API_VERSION, constants.KIND):
             api.delete(cr)
-        eventually(lambda: not api.list(constants.API_VERSION, constants.KIND), what="all Cryostats are gone")
+        eventually(lambda: not api.list(constants.API_VERSION, constants.KIND), what="all Cryostats are deleted")
         api.patch(head, [{"op": "replace", "path": path, "value": strict}])
-        eventually(lambda: not admits("text"), what="the schema is in force again")
-        eventually(lambda: api.list(constants.API_VERSION, constants.KIND) == [], what="its storage is set up again")
+        eventually(lambda: not admits("text"), what="the schema is restored")
+        eventually(
+            lambda: api.list(constants.API_VERSION, constants.KIND) == [], what="the storage of the API is ready again"
+        )
 
     def admits(spec: Any) -> bool:
         trial = {"apiVersion": constants.API_VERSION, "kind": constants.KIND, "spec": spec}
@@ -62,7 +64,7 @@ def lenient(scenario: Scenario) -> Scenario:
 
     api.patch(head, [{"op": "replace", "path": path, "value": loose}])
     scenario.undo(restore)
-    eventually(lambda: admits("text"), what="the schema is lenient")
+    eventually(lambda: admits("text"), what="the CRD accepts any spec")
     return scenario
 
 
@@ -85,12 +87,12 @@ def test_an_invalid_cryostat_is_reported_and_affects_no_other(lenient: Scenario)
         if found["reason"] == "InvalidSpec":
             assert told == ["InvalidSpec"], found
             assert scenario.owned_objects(cr) == []
-        else:  # what the API server alone can tell
+        else:  # only the API server checks this
             assert (found["reason"], set(told)) == ("WriteRefused", {"WriteRefused", "LoginGenerated"})
     scenario.make_namespace("loop-appears")
     scenario.ready(healthy)
     scenario.api.delete(scenario.get("Service", where, "x"))
-    eventually(lambda: scenario.find("Service", where, "x"), what="drift of the others is repaired")
+    eventually(lambda: scenario.find("Service", where, "x"), what="drift of the other instances is repaired")
     with scenario.down():
         pass
     scenario.delete(healthy)
@@ -132,7 +134,7 @@ def test_an_invalid_status_is_replaced(lenient: Scenario, status: Any) -> None:
 
 
 def without_times(status: Any) -> str:
-    """A status, whatever it is, without what differs each time."""
+    """A status without times."""
     return re.sub(r'"lastTransitionTime": "[^"]*"', "", json.dumps(status, sort_keys=True))
 
 
@@ -153,6 +155,6 @@ def test_a_status_edited_by_hand_is_put_right(scenario: Scenario, patch: list[Ob
     scenario.settle()
     before, mark = scenario.now(cr)["status"], scenario.plane.audit_mark()
     scenario.api.patch(cr, patch, sub="status")
-    eventually(lambda: without_times(scenario.now(cr)["status"]) == without_times(before), what="the status is right")
+    eventually(lambda: without_times(scenario.now(cr)["status"]) == without_times(before), what="the status is correct")
     scenario.settle()
     assert {write.resource for write in scenario.writes(mark)} == {"cryostats/status"}

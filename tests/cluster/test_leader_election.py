@@ -1,4 +1,4 @@
-"""Two replicas and one API server: one writes, the other is ready to; who it is changes hands in every way it can."""
+"""Two replicas and one API server: only the leader writes, and leadership changes in every possible way."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def pair(installed_plane: ControlPlane, operator: OperatorFactory) -> Pair:
     return Pair(installed_plane, leader, operator(installed_plane))
 
 
-# --- what is looked at -----------------------------------------------------------------------------------------------
+# --- observations ----------------------------------------------------------------------------------------------------
 
 
 def lease(plane: ControlPlane) -> Object:
@@ -56,7 +56,7 @@ def holder(plane: ControlPlane) -> str:
 
 
 def is_leading(process: OperatorProcess) -> bool:
-    """What it says of itself."""
+    """Whether its metric shows that it leads."""
     lines = process.get("/metrics")[1].splitlines()
     return f'leader_election_master_status{{name="{constants.LEASE}"}} 1.0' in lines
 
@@ -71,7 +71,7 @@ def asked(plane: ControlPlane, mark: int, process: OperatorProcess) -> list[Obje
 
 
 def writes(plane: ControlPlane, mark: int, process: OperatorProcess) -> list[str]:
-    """What it wrote, but for the Lease."""
+    """Its writes, without those of the Lease."""
     return [f"{e['verb']} {e['requestURI']}" for e in work(asked(plane, mark, process)) if e["verb"] not in READS]
 
 
@@ -111,7 +111,7 @@ def followed(plane: ControlPlane) -> Iterator[list[Object]]:
     yield records
 
 
-# --- what is done ----------------------------------------------------------------------------------------------------
+# --- actions ---------------------------------------------------------------------------------------------------------
 
 
 def cryostat(plane: ControlPlane, where: str, name: str = "x") -> Object:
@@ -127,14 +127,14 @@ def is_ready(plane: ControlPlane, cr: Object) -> bool:
 
 
 def repaired(plane: ControlPlane, where: str, name: str = "x") -> None:
-    """Deletes a Service and waits until it is back."""
+    """Deletes a Service and waits until it is created again."""
     old = eventually(lambda: plane.api.get("v1", "Service", name, where), SLOW, "there is a Service")
     plane.api.delete(old)
 
     def again() -> bool:
         return bool(plane.api.get("v1", "Service", name, where)["metadata"]["uid"] != old["metadata"]["uid"])
 
-    eventually(again, SLOW, "the Service is back")
+    eventually(again, SLOW, "the Service exists again")
 
 
 # --- one writes ------------------------------------------------------------------------------------------------------
@@ -160,12 +160,12 @@ def test_an_idle_pair_asks_for_nothing_but_the_lease(pair: Pair) -> None:
     def idle() -> bool:
         mark = plane.audit_mark()
         eventually(lambda: len(lease_requests(plane, mark, pair.leader)) > 3, SLOW, "the Lease is renewed")
-        eventually(lambda: len(lease_requests(plane, mark, pair.standby)) > 1, SLOW, "the Lease is looked at")
+        eventually(lambda: len(lease_requests(plane, mark, pair.standby)) > 1, SLOW, "the Lease is read")
         assert set(lease_requests(plane, mark, pair.leader)) == {"update"}
         assert set(lease_requests(plane, mark, pair.standby)) == {"get"}
         return [event["requestURI"] for event in work(plane.audit_since(mark))] == []
 
-    eventually(idle, SLOW, "both have listed what there is, and want no more")
+    eventually(idle, SLOW, "both have listed all objects and send no more requests")
 
 
 def test_without_election_there_is_no_lease(installed_plane: ControlPlane, operator: OperatorFactory) -> None:
@@ -176,7 +176,7 @@ def test_without_election_there_is_no_lease(installed_plane: ControlPlane, opera
     assert "leader_election_master_status{" not in process.get("/metrics")[1]
 
 
-# --- it changes hands ------------------------------------------------------------------------------------------------
+# --- leadership changes ----------------------------------------------------------------------------------------------
 
 
 def test_a_crashed_leader_is_replaced_when_its_lease_has_run_out(pair: Pair, namespace: NamespaceFactory) -> None:
@@ -194,7 +194,7 @@ def test_a_crashed_leader_is_replaced_when_its_lease_has_run_out(pair: Pair, nam
 
 
 def test_a_stopped_leader_hands_over_at_once(pair: Pair, namespace: NamespaceFactory) -> None:
-    """The successor writes itself into a record that is free: there is nothing to wait for."""
+    """The Lease is released, so the successor does not wait for its expiry."""
     plane, where = pair.plane, namespace(pair.plane)
     cryostat(plane, where)
     with followed(plane) as records:
@@ -209,18 +209,22 @@ def test_a_stopped_leader_hands_over_at_once(pair: Pair, namespace: NamespaceFac
     repaired(plane, where)
     told = [e["message"] for e in plane.api.list("v1", "Event", NAMESPACE) if e["reason"] == "LeaderElection"]
     assert f"{pair.leader.identity} stopped leading" in told
-    eventually(lambda: [e for e in plane.api.list("v1", "Event", NAMESPACE)
-                        if e["message"] == f"{pair.standby.identity} became leader"], what="it is told")  # fmt: skip
+
+    def took_over() -> list[Object]:
+        message = f"{pair.standby.identity} became leader"
+        return [event for event in plane.api.list("v1", "Event", NAMESPACE) if event["message"] == message]
+
+    eventually(took_over, what="the event is recorded")
 
 
 def test_a_leader_that_was_stopped_in_its_tracks_writes_nothing_when_it_wakes(
     pair: Pair, namespace: NamespaceFactory
 ) -> None:
-    """It sleeps in the midst of writing, and wakes when another one has long written other things."""
+    """It is suspended during writes, and continues after another leader has written."""
     plane, where = pair.plane, namespace(pair.plane)
     mark = plane.audit_mark()
     made = [cryostat(plane, where, f"x{number}") for number in range(8)]
-    eventually(lambda: len(writes(plane, mark, pair.leader)) > 20, what="it is busy", interval=0.01)
+    eventually(lambda: len(writes(plane, mark, pair.leader)) > 20, what="the operator is writing", interval=0.01)
     pair.leader.pause()
     eventually(lambda: holder(plane) == pair.standby.identity, SLOW, "the other one leads")
     mark = plane.audit_mark()
@@ -239,7 +243,7 @@ def test_a_leader_that_was_stopped_in_its_tracks_writes_nothing_when_it_wakes(
     assert writes(plane, mark, pair.leader) == []
     # A renewal that was being sent when the process was stopped may still arrive; it is refused as a conflict.
     assert accepted_lease_writes(plane, mark, pair.leader) == []
-    # It is as good a standby as any.
+    # It is a working standby replica.
     pair.standby.kill()
     eventually(lambda: holder(plane) == pair.leader.identity, SLOW, "the first one leads again")
     repaired(plane, where, "x1")
@@ -250,7 +254,7 @@ def test_an_outage_of_the_api_server_that_outlasts_the_lease(pair: Pair, namespa
     cryostat(plane, where)
     plane.stop_apiserver(kill=True)
     try:
-        eventually(lambda: said(pair.leader, "Lost leadership"), SLOW, "it gives up")
+        eventually(lambda: said(pair.leader, "Lost leadership"), SLOW, "it ends")
         assert not is_leading(pair.leader)
     finally:
         plane.start_apiserver()
@@ -299,14 +303,14 @@ def test_the_elections_of_client_go_and_of_this_operator_exclude_each_other(
         mark = plane.audit_mark()
         ours = operator(plane)
         cryostat(plane, where)
-        eventually(lambda: len(lease_requests(plane, mark, ours)) > 8, SLOW, "ours waits for long")
+        eventually(lambda: len(lease_requests(plane, mark, ours)) > 8, SLOW, "this operator waits")
         assert (holder(plane), writes(plane, mark, ours)) == (theirs, [])
         other.kill()
-        eventually(lambda: holder(plane) == ours.identity, SLOW, "ours leads")
+        eventually(lambda: holder(plane) == ours.identity, SLOW, "this operator leads")
         repaired(plane, where)
     mark = plane.audit_mark()
     with client_go(plane):
-        eventually(lambda: looks_of_client_go(plane, mark) > 8, SLOW, "client-go waits for long")
+        eventually(lambda: looks_of_client_go(plane, mark) > 8, SLOW, "client-go waits")
         assert holder(plane) == ours.identity
         with followed(plane) as records:
             ours.process.terminate()
@@ -333,8 +337,8 @@ def test_both_answer_the_api_server(asking: Served, operator: OperatorFactory) -
     request = {"uid": "1", "operation": "CREATE", "namespace": "default", "name": "a", "userInfo": user,
                "object": {**obj, "spec": {}}}  # fmt: skip
     review = {"apiVersion": "admission.k8s.io/v1", "kind": "AdmissionReview", "request": request}
-    wish = {"uid": "2", "desiredAPIVersion": "operator.cryostat.io/v1beta1", "objects": [{**obj, "spec": {}}]}
-    conversion = {"apiVersion": "apiextensions.k8s.io/v1", "kind": "ConversionReview", "request": wish}
+    review_request = {"uid": "2", "desiredAPIVersion": "operator.cryostat.io/v1beta1", "objects": [{**obj, "spec": {}}]}
+    conversion = {"apiVersion": "apiextensions.k8s.io/v1", "kind": "ConversionReview", "request": review_request}
     for path, body in (
         (webhook_paths.DEFAULT, review),
         (webhook_paths.VALIDATE, review),

@@ -1,4 +1,4 @@
-"""What Prometheus needs, by the Prometheus operator's own definitions."""
+"""ServiceMonitor and alerts, validated with the CRDs of the Prometheus operator."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def with_prometheus(installed_plane: ControlPlane) -> Iterator[ControlPlane]:
 def test_it_is_accepted_with_strict_validation_and_twice(with_prometheus: ControlPlane) -> None:
     arguments = ("apply", "--validate=strict", "-k", ROOT / "manifests/monitoring")
     eventually(
-        lambda: with_prometheus.api.list("monitoring.coreos.com/v1", "ServiceMonitor") == [], what="it is served"
+        lambda: with_prometheus.api.list("monitoring.coreos.com/v1", "ServiceMonitor") == [], what="the API is served"
     )
     assert len(with_prometheus.kubectl(*arguments).splitlines()) == 6
     again = with_prometheus.kubectl(*arguments).splitlines()

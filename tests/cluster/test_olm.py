@@ -1,4 +1,4 @@
-"""The bundle, installed by the real olm-operator: everything is made, trusted and served, and a Cryostat works."""
+"""The bundle, installed by the real olm-operator, until a Cryostat is Ready."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ class Installed:
         return self.api.get("apps/v1", "Deployment", DEPLOYMENT, self.namespace)
 
     def configurations(self) -> list[Object]:
-        """The webhook configurations that OLM made."""
+        """The webhook configurations that OLM created."""
         selector = f"olm.owner={self.csv['metadata']['name']}"
         return [obj for kind in WEBHOOKS for obj in self.api.list(ADMISSION, kind, labelSelector=selector)]
 
@@ -58,7 +58,7 @@ class Installed:
         return found
 
     def authority(self) -> str:
-        """What OLM wants to be trusted, in base64."""
+        """The authority that OLM registered, in base64."""
         secret = self.api.get("v1", "Secret", f"{SERVICE}-cert", self.namespace)
         return str(secret["data"]["olmCAKey"])
 
@@ -108,7 +108,7 @@ def cryostat(api_version: str, name: str, **spec: object) -> Object:
     return {"apiVersion": api_version, "kind": constants.KIND, "metadata": metadata, "spec": spec}
 
 
-# --- what OLM makes of the bundle ---
+# --- objects that OLM creates ---
 
 
 def test_all_requirements_are_met(installed: Installed) -> None:
@@ -173,11 +173,11 @@ def test_documented_resources_are_valid(installed: Installed) -> None:
     assert f":{VERSION}" in text
 
 
-# --- what the operator does there ---
+# --- the operator ---
 
 
 def test_a_cryostat_becomes_ready(installed: Installed, ready: Object) -> None:
-    assert ready["spec"]["targetNamespaces"] == ["default"]  # by the webhook that fills in defaults
+    assert ready["spec"]["targetNamespaces"] == ["default"]  # by the webhook that sets defaults
     assert {each.namespace for each in installed.network.carried} == {installed.namespace}
 
 
@@ -249,7 +249,7 @@ def test_without_a_certificate_it_waits_for_olm(installed: Installed, tmp_path: 
     }
     waiting = OperatorProcess(installed.api, tmp_path, env)
     try:
-        eventually(lambda: "no certificate in" in waiting.log.read_text(), what="it says what it waits for")
+        eventually(lambda: "no certificate in" in waiting.log.read_text(), what="the output names what it waits for")
         assert waiting.get("/readyz")[0] != 200
         assert not installed.api.find("v1", "Secret", "cryostat-operator-webhook-certificate", installed.namespace)
     finally:

@@ -1,4 +1,4 @@
-"""OpenShift's rules for Routes on the embedded cluster, and the router that admits them."""
+"""The simulated rules for Routes and the simulated router of OpenShift."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def ingress(api: Api, obj: Object) -> list[Object]:
 
 
 def admitted(api: Api, obj: Object, status: str = "True") -> Object:
-    """Waits until the first router has said this; returns its condition."""
+    """Waits until the first router has set this condition, and returns it."""
 
     def said() -> Object:
         entries = ingress(api, obj)
@@ -51,7 +51,7 @@ def editor(openshift_plane: ControlPlane, namespace: NamespaceFactory) -> tuple[
     openshift_plane.kubectl("create", "role", "editor", "-n", where, verbs, resources)
     openshift_plane.kubectl("create", "rolebinding", "editor", "-n", where, "--role=editor", "--user=erin")
     erin = openshift_plane.api.impersonating("erin")
-    eventually(lambda: erin.list("route.openshift.io/v1", "Route", where) == [], what="the binding is in force")
+    eventually(lambda: erin.list("route.openshift.io/v1", "Route", where) == [], what="the binding has an effect")
     return where, erin
 
 
@@ -87,7 +87,7 @@ def test_a_host_of_ones_own_needs_a_permission(openshift_plane: ControlPlane, ed
     def changed() -> Object:
         return erin.patch(made, {"spec": {"host": "chosen.example.com"}})
 
-    assert eventually(changed, what="the permission is in force")["spec"]["host"] == "chosen.example.com"
+    assert eventually(changed, what="the permission has an effect")["spec"]["host"] == "chosen.example.com"
 
 
 def test_a_generated_host_that_is_too_long_is_refused(
@@ -146,5 +146,5 @@ def test_the_router_works_on_after_a_restart_of_the_api_server(
 ) -> None:
     where = namespace(openshift_plane)
     openshift_plane.restart_apiserver(kill=True)
-    web = eventually(lambda: openshift_plane.api.create(route(where)), what="the policies know the Route API again")
+    web = eventually(lambda: openshift_plane.api.create(route(where)), what="the policies include the Route API again")
     admitted(openshift_plane.api, web)

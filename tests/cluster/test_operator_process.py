@@ -1,4 +1,4 @@
-"""The operator's process as the fixtures start it: its login, its probes, its end."""
+"""The process of the operator: login, probes, termination."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def test_it_runs_as_the_shipped_service_account(installed_plane: ControlPlane, o
     mark = installed_plane.audit_mark()
     operator(installed_plane)
     user = f"system:serviceaccount:{NAMESPACE}:{SERVICE_ACCOUNT}"
-    requests = eventually(lambda: installed_plane.audit_since(mark, user), what="it asks the API server")
+    requests = eventually(lambda: installed_plane.audit_since(mark, user), what="the operator sends requests")
     denied = [each["requestURI"] for each in requests if each.get("responseStatus", {}).get("code") == 403]
     assert denied == []
 
@@ -48,7 +48,7 @@ def test_log_lines_name_their_cryostat(
     def created() -> list[str]:
         return [line for line in process.log.read_text().splitlines() if f"Created Service {where}/x" in line]
 
-    lines = eventually(created, what="the log tells of a Service")
+    lines = eventually(created, what="the log names a Service")
     if form == "text":
         assert all(f"[{where}/x] " in line for line in lines)
     else:

@@ -1,4 +1,4 @@
-"""What an earlier release made for an instance, and this one does not ask for, is taken over and cleared away."""
+"""Objects of an earlier release that this one does not create are adopted and deleted."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ OBJECTS: dict[str, dict[str, Any]] = {
 
 @pytest.fixture
 def with_cert_manager(openshift_plane: ControlPlane) -> Iterator[None]:
-    """Its kinds are known; nobody acts on them."""
+    """The kinds of cert-manager exist; its controller does not run."""
     manager = CertManager(openshift_plane)
     manager.define()
     yield
@@ -51,7 +51,7 @@ def test_leftovers_of_every_kind_go_and_data_stays(openshift_scenario: Scenario)
     def left() -> list[str]:
         return [kind for kind in OBJECTS if scenario.find(kind, where, NAME)]
 
-    eventually(lambda: left() == ["PersistentVolumeClaim"], what="all is gone but the data")
+    eventually(lambda: left() == ["PersistentVolumeClaim"], what="only the data is left")
     claim = scenario.get("PersistentVolumeClaim", where, NAME)
     assert claim["spec"]["resources"] == CLAIM["resources"]
     assert ownership_labels(cr).items() <= claim["metadata"]["labels"].items()
@@ -80,7 +80,7 @@ def test_objects_of_openshift_are_repaired(openshift_scenario: Scenario, router:
 
 
 def repaired(scenario: Scenario, before: Object, place: tuple[str, str]) -> None:
-    """Waits until an object has its former spec again, without having been made anew."""
+    """Waits until an object has its former spec and UID again."""
 
     def same() -> bool:
         now = scenario.get(before["kind"], *place)

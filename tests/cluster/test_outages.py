@@ -1,4 +1,4 @@
-"""The API server goes away and comes back, credentials expire, the operator is killed: it carries on all the same."""
+"""Outages of the API server, expired credentials, killed operators: the operator recovers."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ from tests.cluster.scenario import Scenario, bindings_of
 
 KILLS = int(os.environ.get("CRYOSTAT_KILLS", "20"))
 FLOW = "flowcontrol.apiserver.k8s.io/v1"
-_LULL = 3.0  # seconds; what a rollout says in passing is told within two
+_LULL = 3.0  # seconds; status changes of a rollout are reported within two
 
 
 def works(scenario: Scenario, cr: Object) -> None:
-    """Waits until drift is repaired and a change of the Cryostat takes effect: every stream is alive."""
+    """Waits until drift is repaired and a change of the Cryostat has an effect, so all watches work."""
     where, wanted = cr["metadata"]["namespace"], random.randint(1, 1000)
     service = eventually(lambda: scenario.get("Service", where, "x"), 60, "the Service exists")
     scenario.api.delete(service)
@@ -33,11 +33,11 @@ def works(scenario: Scenario, cr: Object) -> None:
         assert port["port"] == 10000 + wanted
         return bool(scenario.get("Service", where, "x")["metadata"]["uid"] != service["metadata"]["uid"])
 
-    eventually(done, 40, "the operator works")
+    eventually(done, 40, "the operator reconciles")
 
 
 def made(scenario: Scenario, cr: Object) -> Object:
-    """Waits until all objects are there; controllers that lost the API server may take long to start the pods."""
+    """Waits until all objects exist. Controllers that lost the API server may start the pods late."""
     where, name = cr["metadata"]["namespace"], cr["metadata"]["name"]
 
     def there() -> bool:
@@ -50,12 +50,12 @@ def made(scenario: Scenario, cr: Object) -> Object:
 
 
 def answers(scenario: Scenario, code: str) -> float:
-    """How many requests of the operator were answered like this."""
+    """The number of requests of the operator with this status."""
     return sum(value for name, value in scenario.metrics().items() if f'code="{code}"' in name)
 
 
 def quiet(scenario: Scenario) -> None:
-    """Nothing is written any more, as soon as the controllers of others have recovered and that has been told."""
+    """Waits until the operator writes nothing, after other controllers have recovered and the status shows that."""
 
     def silent() -> bool:
         mark = scenario.plane.audit_mark()
@@ -63,11 +63,11 @@ def quiet(scenario: Scenario) -> None:
         scenario.settle()
         return scenario.writes(mark) == []
 
-    eventually(silent, 60.0, "nothing is written any more")
+    eventually(silent, 60.0, "the operator writes nothing")
 
 
 def test_any_number_of_kills_at_random_moments(scenario: Scenario) -> None:
-    """CRYOSTAT_KILLS of them: nothing is lost, made twice or left behind, and the last start writes nothing."""
+    """CRYOSTAT_KILLS of them: no object is lost, duplicated or left behind, and the last start writes nothing."""
     dice = random.Random(7)
     where, *targets = (scenario.namespace() for _ in range(4))
     steady = scenario.ready(scenario.cryostat(where, "steady", targetNamespaces=[where]))
@@ -104,7 +104,7 @@ def test_any_number_of_kills_at_random_moments(scenario: Scenario) -> None:
 
 
 def test_a_cryostat_with_hanging_writes_delays_no_other(scenario: Scenario) -> None:
-    """The policy server of its namespace takes connections, and never says anything."""
+    """The policy server of its namespace accepts connections and never answers."""
     slow, where = scenario.namespace(), scenario.namespace()
     with socket.create_server(("127.0.0.1", 0), backlog=64) as silent:
         hook = {
@@ -118,7 +118,7 @@ def test_a_cryostat_with_hanging_writes_delays_no_other(scenario: Scenario) -> N
         head = {"apiVersion": "admissionregistration.k8s.io/v1", "kind": "ValidatingWebhookConfiguration"}
         hooked = scenario.api.create({**head, "metadata": {"name": slow}, "webhooks": [hook]})
         scenario.undo(lambda: scenario.api.delete(hooked))
-        time.sleep(1.0)  # until it is in force, which cannot be tried: the trial would hang
+        time.sleep(1.0)  # until the policy has an effect, which cannot be tried: the trial would hang
         scenario.change(cr, reportOptions={"replicas": 1})
         others = [scenario.cryostat(where, f"x{number}") for number in range(5)]
         for other in others:
@@ -130,7 +130,7 @@ def test_a_cryostat_with_hanging_writes_delays_no_other(scenario: Scenario) -> N
 
 
 def test_an_overloaded_api_server_is_waited_for(scenario: Scenario) -> None:
-    """It takes one request of the operator at a time, and answers 429 to all others."""
+    """It accepts one request of the operator at a time, and answers 429 to all others."""
     where = scenario.namespace()
     none = {"nominalConcurrencyShares": 0, "lendablePercent": 0, "borrowingLimitPercent": 0}
     level = {"apiVersion": FLOW, "kind": "PriorityLevelConfiguration", "metadata": {"name": where}}
@@ -146,7 +146,7 @@ def test_an_overloaded_api_server_is_waited_for(scenario: Scenario) -> None:
         scenario.undo(lambda obj=obj: scenario.api.delete(obj))  # type: ignore[misc]
     scenario.api.create({**schema, "spec": spec})
     path = f"/apis/{FLOW}/flowschemas/{where}"
-    eventually(lambda: scenario.api.request("GET", path)["status"]["conditions"], what="the limit is in force")
+    eventually(lambda: scenario.api.request("GET", path)["status"]["conditions"], what="the limit has an effect")
     mark = scenario.plane.audit_mark()
     cr = scenario.cryostat(where)
     eventually(lambda: answers(scenario, "429") > 5, what="the operator is rejected")
@@ -159,9 +159,9 @@ def test_an_overloaded_api_server_is_waited_for(scenario: Scenario) -> None:
 
 @pytest.fixture
 def new_account(scenario: Scenario) -> Iterator[None]:
-    """The ServiceAccount is made anew inside a test; what was bound to its name is bound again."""
+    """The ServiceAccount is created again during a test, and its bindings after it."""
     yield
-    scenario.stop()  # its token is worth nothing any more
+    scenario.stop()  # its token is not valid any more
 
 
 def test_credentials_expire_and_are_rotated(scenario: Scenario, new_account: None) -> None:
@@ -170,18 +170,21 @@ def test_credentials_expire_and_are_rotated(scenario: Scenario, new_account: Non
     process, kubeconfig = scenario.operator.process.pid, scenario.operator.kubeconfig
     head = {"apiVersion": "v1", "kind": "ServiceAccount", "metadata": {"name": SERVICE_ACCOUNT, "namespace": NAMESPACE}}
     scenario.api.delete(head)
-    eventually(lambda: scenario.api.create(head), what="there is a new account, and all tokens of the old one are void")
+    eventually(
+        lambda: scenario.api.create(head),
+        what="there is a new ServiceAccount, and all tokens of the old one are invalid",
+    )
 
     service = scenario.get("Service", cr["metadata"]["namespace"], "x")
 
     def refused() -> bool:
-        scenario.api.delete(service)  # the API server knows an old token for ten seconds more
+        scenario.api.delete(service)  # the API server caches a token for ten seconds
         return answers(scenario, "401") > 2
 
     eventually(refused, 60, "the operator is refused", interval=0.5)
     scenario.plane.restart_apiserver(kill=True)  # every stream has to log in again
     before = answers(scenario, "401")
-    eventually(lambda: answers(scenario, "401") > before + 20, what="the operator is refused everywhere")
+    eventually(lambda: answers(scenario, "401") > before + 20, what="all requests of the operator are refused")
     text = kubeconfig_text(scenario.api, scenario.api.token_for(SERVICE_ACCOUNT, NAMESPACE), SERVICE_ACCOUNT)
     kubeconfig.write_text(text)
     works(scenario, cr)
@@ -208,7 +211,7 @@ def test_the_operator_starts_before_the_api_server(scenario: Scenario) -> None:
         token = scenario.api.token_for(SERVICE_ACCOUNT, NAMESPACE)
         scenario.plane.stop_apiserver(kill=True)
         operator = scenario.start(wait=False, token=token)
-        eventually(lambda: operator.get("/healthz")[0] == 200, what="it is alive")
+        eventually(lambda: operator.get("/healthz")[0] == 200, what="the operator reconciles")
         assert operator.get("/readyz")[0] == 503
         scenario.plane.start_apiserver()
         operator.wait_ready(60)
@@ -217,7 +220,7 @@ def test_the_operator_starts_before_the_api_server(scenario: Scenario) -> None:
 
 
 def test_changes_during_an_interrupted_watch_are_noticed(scenario: Scenario) -> None:
-    """The API server has forgotten where the operator's streams were: objects went that no event tells of."""
+    """The API server no longer has the resource versions of the watches: deletions have no event."""
     where, target = scenario.namespace(), scenario.namespace()
     cr = made(scenario, scenario.cryostat(where, targetNamespaces=[where, target]))
     forced = made(scenario, scenario.cryostat(where, "forced", targetNamespaces=[target]))
@@ -234,19 +237,22 @@ def test_changes_during_an_interrupted_watch_are_noticed(scenario: Scenario) -> 
         scenario.annotate(cr, nudge=str(time.time()))
     scenario.plane.restart_apiserver(kill=True)
     scenario.operator.resume()
-    eventually(lambda: scenario.find("Service", where, "x"), 60, what="the Service is back")
-    eventually(lambda: scenario.find("RoleBinding", target, bindings_of(cr)), what="the binding is back")
+    eventually(lambda: scenario.find("Service", where, "x"), 60, what="the Service exists again")
+    eventually(lambda: scenario.find("RoleBinding", target, bindings_of(cr)), what="the binding exists again")
     made(scenario, new)
     scenario.gone(deleted)
     scenario.nothing_left(forced)
     scenario.nothing_left(deleted)
-    eventually(lambda: scenario.metrics()["cryostat_operator_instances"] == 2.0, what="it knows those that there are")
+    eventually(
+        lambda: scenario.metrics()["cryostat_operator_instances"] == 2.0,
+        what="the operator has listed existing objects",
+    )
     quiet(scenario)
     works(scenario, cr)
 
 
 def test_the_definition_of_cryostats_is_deleted_and_created_again(scenario: Scenario) -> None:
-    """All Cryostats go with it; the operator goes on when it is installed again."""
+    """All Cryostats are deleted with it. The operator continues when it is installed again."""
     cr = scenario.cryostat(scenario.namespace())
     scenario.ready(cr)
     version, kind = "apiextensions.k8s.io/v1", "CustomResourceDefinition"
@@ -259,7 +265,7 @@ def test_the_definition_of_cryostats_is_deleted_and_created_again(scenario: Scen
     before = scenario.log_size()
     eventually(
         lambda: "Waiting for the CustomResourceDefinition" in scenario.log_since(before),
-        what="the operator looks for it",
+        what="the operator requests it",
     )
     scenario.plane.kubectl("apply", "-f", ROOT / "crds")
     again = eventually(lambda: scenario.cryostat(cr["metadata"]["namespace"]), what="Cryostats are served")

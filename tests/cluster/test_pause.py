@@ -1,4 +1,4 @@
-"""The pause annotation: nothing is written but the status, whatever happens, until it is taken away."""
+"""The pause annotation: only the status is written until it is removed."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def test_nothing_is_written_until_the_pause_ends(scenario: Scenario) -> None:
     scenario.api.patch(deployment, {"spec": {"replicas": 0}})
     scenario.change(cr, targetNamespaces=[where, target], reportOptions={"replicas": 1})
     generation = scenario.now(cr)["metadata"]["generation"]
-    eventually(lambda: scenario.now(cr)["status"]["observedGeneration"] == generation, what="the change is seen")
+    eventually(lambda: scenario.now(cr)["status"]["observedGeneration"] == generation, what="the change is observed")
     with scenario.down():
         pass
     scenario.settle()

@@ -1,4 +1,4 @@
-"""The check that a whole run makes of the operator's permissions: what it notices, and what it leaves alone."""
+"""The check of the operator's permissions at the end of a whole run."""
 
 from __future__ import annotations
 
@@ -72,14 +72,14 @@ def test_requests_are_read_from_the_audit_log(tmp_path: Path, monkeypatch: pytes
         json.dumps(
             event("patch", "forbid", resource="cryostats", subresource="status", apiGroup="operator.cryostat.io")
         ),
-        json.dumps(event("get", user="somebody", resource="nodes")),
+        json.dumps(event("get", user="jane", resource="nodes")),
         json.dumps(event("get")),  # a path that is no resource
         '{"half": "written", "user": "' + SERVICE_ACCOUNT,
     ]
     log.write_text("\n".join(lines))
     found.mkdir()
     permissions.record(log)
-    assert list(found.iterdir()) == [], "nobody asked"
+    assert list(found.iterdir()) == [], "no request was sent"
     monkeypatch.setenv(permissions.DIRECTORY, str(found))
     permissions.record(log)
     status = Permission("operator.cryostat.io", "cryostats/status", "patch")
@@ -108,7 +108,7 @@ REFUSALS = {
 def test_permissions_that_no_request_shows_are_needed(
     openshift_scenario: Scenario, router: Router, permission: Permission
 ) -> None:
-    """Without it the API server refuses what the operator writes; the words tell that it is for that reason."""
+    """Without it the API server refuses a write of the operator, and its message names the permission."""
     scenario, where = openshift_scenario, openshift_scenario.namespace()
     if permission not in (MOVE, RELEASE):
         take_away(scenario, permission)
@@ -128,7 +128,7 @@ def test_permissions_that_no_request_shows_are_needed(
 
 
 def take_away(scenario: Scenario, permission: Permission) -> None:
-    """Takes this permission from the operator's role until the end of the test, and waits until that is in force."""
+    """Removes this permission from the operator's role for the test, and waits until it has an effect."""
     before = scenario.api.get("rbac.authorization.k8s.io/v1", "ClusterRole", install_names.CLUSTER_ROLE)
     rules = [left for rule in before["rules"] for left in without(rule, permission)]
     assert rules != before["rules"]

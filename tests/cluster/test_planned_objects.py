@@ -1,4 +1,4 @@
-"""Whatever a Cryostat asks for, the API server accepts the Cryostat and every object that is planned for it."""
+"""The API server accepts random Cryostats and every object that is planned for them."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ from tests.cluster.controlplane import ControlPlane
 from tests.unit.cluster_state import ClusterState
 from tests.unit.strategies import cryostats
 
-# Every example costs some thirty dry-run requests.
+# Every example takes about thirty dry-run requests.
 few = settings(
     max_examples=15,
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large, HealthCheck.function_scoped_fixture],
 )
 
 
-# Kubernetes' own types, of which a user's words are passed on as they are; a condition quotes what is said of them.
+# Kubernetes' own types, which are copied from the spec. A condition quotes a refusal.
 PASSED_ON = re.compile(r"tolerations|ephemeral-storage|[aA]ffinity")
 
 
@@ -46,13 +46,13 @@ def test_every_planned_object_is_accepted(openshift_plane: ControlPlane, cr: Cry
     plan = ClusterState(cr, openshift=openshift).settle().plan
     for key, obj in plan.objects.items():
         if key.kind == "Route" and len(obj["spec"].get("host", "").partition(".")[0]) > 63:
-            continue  # the host that OpenShift generates of long names is refused there too, and told in a condition
+            continue  # OpenShift also refuses the host that it generates from a long name; a condition reports that
         if obj.get("type") == "kubernetes.io/tls":
-            continue  # never written without the certificate, which no plan holds
+            continue  # never written without the certificate, which is not part of a plan
         if KINDS[key.kind].group == "cert-manager.io":
             continue  # not installed here; test_tls_cert_manager applies these for real
         if key.kind == "Ingress" and not (obj["spec"].get("rules") or obj["spec"].get("defaultBackend")):
-            continue  # a user's own words, passed on as they are: the API server refuses them, and a condition says so
+            continue  # copied from the spec: the API server refuses it, and a condition reports that
         try:
             accepted(openshift_plane.api, obj)
         except ApiError as error:

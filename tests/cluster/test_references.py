@@ -1,4 +1,4 @@
-"""Secrets and ConfigMaps that a Cryostat names: missing, appearing, rotated, and never all of them in memory."""
+"""Secrets and ConfigMaps that a Cryostat names: missing, created later, rotated; others are not held in memory."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ SECRETS = {
 
 
 def provide(scenario: Scenario, where: str, *without: str) -> None:
-    """Everything that SPEC names."""
+    """Creates all objects that SPEC names."""
     for name, values in SECRETS.items():
         if name not in without:
             scenario.secret(where, name, **values)
@@ -40,18 +40,18 @@ def provide(scenario: Scenario, where: str, *without: str) -> None:
 
 
 def hashes(scenario: Scenario, where: str) -> dict[str, Object]:
-    """Annotations of the pods by Deployment: pods are made anew when they change."""
+    """Annotations of the pod templates by Deployment: a change restarts the pods."""
     found = {name: scenario.get("Deployment", where, name)["spec"]["template"] for name in ALL}
     return {name: template["metadata"].get("annotations") for name, template in found.items()}
 
 
 def rolled(scenario: Scenario, where: str, before: dict[str, Object], expected: Iterable[str]) -> None:
-    """Waits until the pods of exactly these Deployments are made anew, and keeps looking until all is quiet."""
+    """Waits until exactly these Deployments have restarted and the operator writes nothing more."""
 
     def changed() -> set[str]:
         return {name for name, now in hashes(scenario, where).items() if now != before[name]}
 
-    eventually(lambda: changed() >= set(expected), what=f"{expected} roll")
+    eventually(lambda: changed() >= set(expected), what=f"{expected} restart")
     scenario.settle()
     assert changed() == set(expected)
 
@@ -144,7 +144,7 @@ def test_a_secret_of_another_cryostat_is_followed_too(scenario: Scenario) -> Non
 
 
 def test_secrets_of_others_are_not_held_in_memory(scenario: Scenario) -> None:
-    """Eighty megabytes of them, while it runs and when it starts."""
+    """Eighty megabytes of Secrets, while the operator runs and when it starts."""
     where = scenario.namespace()
     scenario.start()
 

@@ -1,4 +1,4 @@
-"""What the API server refuses or changes: told in its words, everything else goes on, and nobody is fought."""
+"""Refused and modified writes are reported with the API server's message and block nothing else."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ ADMISSION = "admissionregistration.k8s.io/v1"
 
 
 def policy(scenario: Scenario, where: str, kind: str, resource: str, **rules: Any) -> Object:
-    """Puts an admission policy for one resource of one namespace in force; returns its binding."""
+    """Creates an admission policy for one resource of one namespace; returns its binding."""
     group, plural = resource.split("/") if "/" in resource else ("", resource)
     match = {"apiGroups": [group], "apiVersions": ["v1"], "operations": ["CREATE", "UPDATE"], "resources": [plural]}
     selector = {"matchLabels": {"kubernetes.io/metadata.name": where}}
@@ -45,7 +45,7 @@ def in_force(scenario: Scenario, probe: Object, *, refused: bool) -> None:
             return True
         return not refused
 
-    eventually(tried, what="the policy is in force")
+    eventually(tried, what="the policy has an effect")
 
 
 def config_map(where: str, name: str) -> Object:
@@ -56,7 +56,10 @@ def test_a_quota_is_reported_and_blocks_nothing_else(scenario: Scenario) -> None
     where = scenario.namespace()
     head = {"apiVersion": "v1", "kind": "ResourceQuota", "metadata": {"name": "few", "namespace": where}}
     quota = scenario.api.create({**head, "spec": {"hard": {"count/services": "3"}}})
-    eventually(lambda: scenario.api.get("v1", "ResourceQuota", "few", where)["status"]["used"], what="the quota counts")
+    eventually(
+        lambda: scenario.api.get("v1", "ResourceQuota", "few", where)["status"]["used"],
+        what="the quota has counted the objects",
+    )
     cr = scenario.cryostat(where)
     scenario.wait_for_reason(cr, "QuotaExceeded", "Service", "exceeded quota: few", "limited: count/services=3")
     scenario.wait_for_reason(cr, "QuotaExceeded", "Service", "exceeded quota: few", type="Reconciled")
@@ -94,7 +97,7 @@ def test_refused_writes_are_retried_ever_more_slowly(scenario: Scenario) -> None
     def gaps() -> list[float]:
         return [(later - earlier).total_seconds() for earlier, later in zip(tries(), tries()[1:], strict=False)]
 
-    eventually(lambda: len(gaps()) > 2 and gaps()[-1] > 5 * min(gaps()), what="it is tried ever more seldom")
+    eventually(lambda: len(gaps()) > 2 and gaps()[-1] > 5 * min(gaps()), what="it is tried less and less often")
     assert len(gaps()) < 12, gaps()
     others = [write for write in scenario.writes(mark) if write.succeeded]
     assert Counter(write.resource for write in others)["cryostats/status"] < 6, others
@@ -154,9 +157,7 @@ def test_pods_beyond_a_limit_range_are_reported_with_its_message(scenario: Scena
     cr = scenario.cryostat(where)
     scenario.wait_for_reason(cr, "MainReplicaFailure", "maximum memory usage per Container is 128Mi")
     scenario.api.delete(small)
-    for replica_set in scenario.api.list(
-        "apps/v1", "ReplicaSet", where
-    ):  # do not wait for the controller's own back-off
+    for replica_set in scenario.api.list("apps/v1", "ReplicaSet", where):  # without the backoff of the controller
         scenario.annotate(replica_set, nudge="1")
     scenario.ready(cr, timeout=60)
 
@@ -180,7 +181,7 @@ def test_changes_of_a_policy_are_not_reverted_repeatedly(scenario: Scenario, res
     def mutated() -> bool:
         return "policy.example.com/seen" in scenario.api.create(trial, dryRun="All")["metadata"].get("labels", {})
 
-    eventually(mutated, what="the policy is in force")
+    eventually(mutated, what="the policy has an effect")
     mark = scenario.plane.audit_mark()
     cr = scenario.ready(scenario.cryostat(where))
     if restarted:
@@ -204,7 +205,7 @@ def test_changes_of_a_policy_are_not_reverted_repeatedly(scenario: Scenario, res
 
 
 def test_a_client_that_repeats_a_change_is_reverted_less_and_less_often(scenario: Scenario) -> None:
-    """Two controllers that disagree must not keep a cluster busy."""
+    """Two controllers that revert each other's changes must not load the cluster."""
     where = scenario.namespace()
     scenario.ready(scenario.cryostat(where))
     service = scenario.get("Service", where, "x")
@@ -220,7 +221,8 @@ def test_a_client_that_repeats_a_change_is_reverted_less_and_less_often(scenario
         pass
     assert 3 < answers < 40, answers
     eventually(
-        lambda: scenario.get("Service", where, "x")["spec"]["selector"]["app"] == "x", what="it has the last word"
+        lambda: scenario.get("Service", where, "x")["spec"]["selector"]["app"] == "x",
+        what="the operator has restored the object",
     )
 
 
@@ -230,14 +232,15 @@ def test_a_status_that_cannot_be_written_blocks_nothing_and_is_retried(scenario:
     rules = scenario.api.get(version, "ClusterRole", name)["rules"]
     scenario.undo(lambda: scenario.api.patch(role, {"rules": rules}))
     scenario.api.patch(role, {"rules": [rule for rule in rules if "cryostats/status" not in rule["resources"]]})
-    time.sleep(1.0)  # until the API server's own cache knows
+    time.sleep(1.0)  # until the API server's cache is updated
     where = scenario.namespace()
     before = scenario.log_size()
     cr = scenario.cryostat(where)
-    eventually(lambda: "cryostats/status" in scenario.log_since(before), what="the log tells of it")
-    eventually(lambda: scenario.get("Deployment", where, "x"), what="the instance is made all the same")
+    eventually(lambda: "cryostats/status" in scenario.log_since(before), what="the log contains it")
+    eventually(lambda: scenario.get("Deployment", where, "x"), what="the instance is created")
     eventually(
-        lambda: scenario.metrics().get('cryostat_operator_reconciles_total{result="retry"}'), what="it is counted"
+        lambda: scenario.metrics().get('cryostat_operator_reconciles_total{result="retry"}'),
+        what="the event is counted",
     )
     assert [each["reason"] for each in scenario.now(cr)["status"]["conditions"]] == ["WaitingForOperator"]
     scenario.api.patch(role, {"rules": rules})
@@ -252,7 +255,7 @@ def test_missing_permissions_are_reported_until_they_are_granted_again(scenario:
     scenario.ready(cr)
     scenario.undo(lambda: scenario.api.patch(role, {"rules": rules}))
     scenario.api.patch(role, {"rules": [rule for rule in rules if "secrets" not in rule["resources"]]})
-    time.sleep(1.0)  # until the API server's own cache knows
+    time.sleep(1.0)  # until the API server's cache is updated
     scenario.api.delete(scenario.get("Service", cr["metadata"]["namespace"], "x-storage"))
     other = scenario.cryostat(scenario.namespace())
     scenario.wait_for_reason(other, "Forbidden", "cannot ", "cryostat-operator-service-account")

@@ -1,4 +1,4 @@
-"""A restarted operator recognises all that it made, however complex: it writes nothing."""
+"""A restarted operator finds all objects in sync and writes nothing."""
 
 from __future__ import annotations
 
@@ -52,13 +52,13 @@ def running(plane: ControlPlane, directories: pytest.TempPathFactory) -> Iterato
 
 @pytest.fixture(params=["kubernetes", "openshift"])
 def platform(request: pytest.FixtureRequest) -> tuple[str, Scenario]:
-    """Its name, as the captured cases have it, and the cluster."""
+    """The platform's name in the captured cases, and its cluster."""
     found: Scenario = request.getfixturevalue(f"on_{request.param}")
     return request.param, found
 
 
 def samples(scenario: Scenario) -> list[Object]:
-    """Every sample, each in a namespace of its own, with all that it names."""
+    """Every sample in its own namespace, with all objects that it names."""
     found = []
     for path in sorted((ROOT / "manifests" / "samples").glob("*.yaml")):
         where = scenario.namespace()
@@ -83,7 +83,7 @@ def named_by(sample: Object) -> list[Object]:
 
 
 def captured(case: str, profile: str) -> list[Object]:
-    """What was applied for a captured case, in namespaces of our own."""
+    """The applied objects of a captured case, in new namespaces."""
     text = json.dumps(documents(case, profile))
     moved: list[Object] = json.loads(text.replace('"c-', '"restarted-c-'))
     return moved

@@ -1,4 +1,4 @@
-"""OpenShift: the Route follows the Cryostat, the address follows the routers, and missing APIs stop nothing."""
+"""OpenShift: the Route follows the Cryostat, the URL follows the routers, and missing APIs block nothing."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ ROLE = "cryostat-operator-manager-role"
 
 @pytest.fixture
 def scenario(openshift_scenario: Scenario, router: Router) -> Scenario:
-    """Here Routes are admitted, unless a test asks its `router` not to."""
+    """The `router` admits Routes, unless a test stops it."""
     return openshift_scenario
 
 
@@ -28,13 +28,13 @@ def host_of(host: str | None) -> Object:
 
 
 def link(scenario: Scenario, cr: Object) -> str:
-    """Where the console's link leads; empty where there is none."""
+    """The URL of the console link, empty if there is none."""
     found = scenario.find("ConsoleLink", "", bindings_of(cr))
     return str(found["spec"]["href"]) if found else ""
 
 
 def served_at(scenario: Scenario, cr: Object, host: str) -> None:
-    """Waits until Route, status and console link agree on a host; none at all where it is empty."""
+    """Waits until Route, status and console link have this host; no host if it is empty."""
 
     def agreed() -> bool:
         url = f"https://{host}" if host else ""
@@ -55,7 +55,7 @@ def test_another_host_changes_the_route_url_and_link(scenario: Scenario) -> None
     scenario.ready(cr)
     after = scenario.get("Route", cr["metadata"]["namespace"], "x")
     assert after["spec"]["host"] == "two.example.com"
-    assert after["metadata"]["uid"] == before["metadata"]["uid"]  # its history and other people's annotations stay
+    assert after["metadata"]["uid"] == before["metadata"]["uid"]  # its status and foreign annotations stay
     [event] = scenario.events(cr, "RouteHostChanged")
     assert event["type"] == "Normal"
     assert "from one.example.com to two.example.com" in event["message"]
@@ -67,7 +67,7 @@ def test_another_host_changes_the_route_url_and_link(scenario: Scenario) -> None
 def test_a_host_of_another_route_is_reported_with_the_routers_message_until_it_is_free(scenario: Scenario) -> None:
     spec = {"host": "shared.example.com", "to": {"kind": "Service", "name": "theirs"}}
     theirs = scenario.make("Route", scenario.namespace(), "theirs", spec=spec)
-    eventually(lambda: admissions(scenario, theirs) == ["True"], what="they have the host")
+    eventually(lambda: admissions(scenario, theirs) == ["True"], what="Route, status and link have the host")
     time.sleep(1.1)  # creation times have whole seconds, and the older Route keeps the host
     cr = scenario.cryostat(scenario.namespace(), **host_of("shared.example.com"))
     said = ("HostAlreadyClaimed", "a route in another namespace holds shared.example.com and is older")
@@ -86,7 +86,7 @@ def test_a_host_of_another_route_is_reported_with_the_routers_message_until_it_i
 
 
 def admissions(scenario: Scenario, route: Object) -> list[str]:
-    """What the routers say of a Route."""
+    """The Admitted conditions of a Route."""
     live = scenario.get("Route", route["metadata"]["namespace"], route["metadata"]["name"])
     entries = (live.get("status") or {}).get("ingress") or []
     return [condition({"status": entry}, "Admitted")["status"] for entry in entries]
@@ -99,7 +99,7 @@ def test_a_route_that_no_router_has_processed_blocks_nothing(scenario: Scenario,
     eventually(lambda: condition(scenario.now(cr), "MainDeploymentAvailable").get("status") == "True")
     scenario.wait_for_reason(cr, "RouteNotAdmitted")
     served_at(scenario, cr, "")
-    assert scenario.events(cr, "RouteNotAdmitted") == []  # waiting a moment is no news
+    assert scenario.events(cr, "RouteNotAdmitted") == []  # a short wait is not reported
     router.resume()
     scenario.ready(cr)
     served_at(scenario, cr, f"x-{cr['metadata']['namespace']}.{openshift.DOMAIN}")
@@ -157,7 +157,7 @@ def test_a_host_that_the_operator_may_not_choose_leaves_the_route_as_it_is(scena
     head = {"apiVersion": "rbac.authorization.k8s.io/v1", "kind": "ClusterRole", "metadata": {"name": ROLE}}
     scenario.undo(lambda: scenario.api.patch(head, {"rules": role["rules"]}))
     scenario.api.patch(head, {"rules": [r for r in role["rules"] if "routes/custom-host" not in r["resources"]]})
-    eventually(lambda: not may_choose_hosts(scenario), what="the permission is gone")
+    eventually(lambda: not may_choose_hosts(scenario), what="the permission is removed")
     scenario.change(cr, **host_of("two.example.com"))
     scenario.wait_for_reason(cr, "RouteInvalid", "Route", "spec.host", type="Exposed")
     kept = scenario.get("Route", where, "x")
@@ -184,7 +184,7 @@ def without(scenario: Scenario) -> Iterator[Callable[..., None]]:
         for name in definitions:
             scenario.api.delete({"apiVersion": version, "kind": kind, "metadata": {"name": name}})
         eventually(
-            lambda: not any(scenario.api.find(version, kind, name) for name in definitions), what="they are gone"
+            lambda: not any(scenario.api.find(version, kind, name) for name in definitions), what="they are deleted"
         )
 
     yield remove
@@ -202,7 +202,9 @@ def test_without_console_everything_else_works(scenario: Scenario, without: Call
     scenario.delete(gone)
     scenario.nothing_left(gone)
     openshift.install(scenario.api)
-    eventually(lambda: link(scenario, cr) == f"https://{host}", what="the console serves links again, and gets one")
+    eventually(
+        lambda: link(scenario, cr) == f"https://{host}", what="the ConsoleLink API is served again, and the link exists"
+    )
 
 
 def test_the_route_api_is_removed_and_installed_again(scenario: Scenario, without: Callable[..., None]) -> None:

@@ -1,4 +1,4 @@
-"""Every sample: with what its comments say must exist, the API server takes it strictly, and it becomes Ready."""
+"""Every sample passes strict validation and becomes Ready with the objects that its comments name."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from tests.cluster.router import Router
 from tests.cluster.scenario import Scenario
 
 SAMPLES = Path(__file__).resolve().parents[2] / "manifests/samples"
-USERS = {"users.htpasswd": "somebody:$2y$05$c4WoMPo3SXsafkva.HHa6uXQZWr7oboPiC2bT/r7q1BB8I2s0BRqC"}
+USERS = {"users.htpasswd": "jane:$2y$05$c4WoMPo3SXsafkva.HHa6uXQZWr7oboPiC2bT/r7q1BB8I2s0BRqC"}
 KEYS = {"ACCESS_KEY": "access", "SECRET_KEY": "secret"}
 
 
@@ -74,7 +74,7 @@ def test_it_becomes_ready_on_openshift(openshift_scenario: Scenario, router: Rou
 
 
 def becomes_ready(scenario: Scenario, name: str) -> Object:
-    """Applies a sample as written, but for the namespace; returns it as it is when it is Ready."""
+    """Applies a sample in another namespace, waits until it is Ready, and returns it."""
     [sample] = yaml.safe_load_all((SAMPLES / f"{name}.yaml").read_text())
     where, needs = scenario.namespace("sample"), NEEDS[name]
     for each in needs.namespaces:
@@ -95,7 +95,7 @@ def becomes_ready(scenario: Scenario, name: str) -> Object:
 
 
 def provide(scenario: Scenario) -> None:
-    """A node and volumes as the samples ask for them."""
+    """Creates a node and volumes for the samples."""
     labels = {"kubernetes.io/arch": "amd64", "kubernetes.io/os": "linux"}
     scenario.api.patch(
         {"apiVersion": "v1", "kind": "Node", "metadata": {"name": NODE}}, {"metadata": {"labels": labels}}
@@ -113,14 +113,14 @@ def provide(scenario: Scenario) -> None:
 
 
 def assign_address(scenario: Scenario, where: str, name: str) -> None:
-    """What an ingress controller does."""
+    """Sets the address of an Ingress as its controller does."""
     ingress = eventually(lambda: scenario.find("Ingress", where, name), what="the Ingress")
     assert ingress
     scenario.api.patch(ingress, {"status": {"loadBalancer": {"ingress": [{"ip": "192.0.2.7"}]}}}, sub="status")
 
 
 def test_names_of_the_samples() -> None:
-    """So that one can be applied in place of another."""
+    """All samples have the same name, so that one can replace another."""
     kinds = {path.stem: yaml.safe_load(path.read_text()) for path in SAMPLES.glob("*.yaml")}
     assert {(each["apiVersion"], each["kind"]) for each in kinds.values()} == {(constants.API_VERSION, constants.KIND)}
     del kinds["everything"]

@@ -1,4 +1,4 @@
-"""Where secrets come from, and what of them may be seen; without a cluster."""
+"""Generation of secrets and their digests, without a cluster."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def secret(uid: str, value: str) -> Object:
 
 
 def test_the_digest_of_a_secret_does_not_allow_to_test_guesses() -> None:
-    """Its key is the UID, so equal passwords look different, and no table of guesses fits."""
+    """The key is the UID, so equal passwords have different digests, and precomputed digests do not match."""
     found = content_summary(secret("one", "letmein")).digest
     assert found != content_summary(secret("two", "letmein")).digest
     assert found != content_summary(secret("one", "letmeout")).digest

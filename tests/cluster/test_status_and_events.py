@@ -1,4 +1,4 @@
-"""Why is it not ready? Conditions, events, columns, metrics and log lines say it, once, and never say a secret."""
+"""Conditions, events, columns, metrics and logs report each cause once and contain no secret."""
 
 from __future__ import annotations
 
@@ -53,12 +53,12 @@ def test_each_cause_is_one_event_also_after_a_restart(scenario: Scenario) -> Non
     scenario.wait_for_reason(cr, "SecretNotFound", "Secret absent")
     secret = scenario.secret(where, "absent", a="b")
     scenario.ready(cr)
-    assert told() == {"ConfigMapNotFound": 1}  # which named the Secret, too
+    assert told() == {"ConfigMapNotFound": 1}  # its message named the Secret, too
     with scenario.down():
         scenario.api.delete(template)
         scenario.api.delete(secret)
     scenario.wait_for_reason(cr, "ConfigMapNotFound", "Secret absent")
-    eventually(lambda: told() == {"ConfigMapNotFound": 2}, what="a cause that is back is counted")
+    eventually(lambda: told() == {"ConfigMapNotFound": 2}, what="the event of a cause that returned is counted")
 
 
 def described(scenario: Scenario, where: str, row: Object) -> str:
@@ -113,7 +113,7 @@ def test_a_quota_on_pods_and_a_pause_are_described(scenario: Scenario) -> None:
     scenario.api.create({**head, "spec": {"hard": {"pods": "2"}}})
     eventually(
         lambda: scenario.api.get("v1", "ResourceQuota", "few", where)["status"]["used"]["pods"] == "3",
-        what="the quota counts",
+        what="the quota has counted the objects",
     )
     [pod] = scenario.api.list("v1", "Pod", where, labelSelector="component=storage")
     scenario.api.delete(pod)
@@ -169,7 +169,7 @@ def test_a_run_writes_at_most_one_status_and_none_where_nothing_changed(scenario
     mark, before = scenario.plane.audit_mark(), runs(scenario)
     scenario.annotate(cr, note="anything")
     scenario.annotate(scenario.get("Service", where, "x"), note="anything")
-    eventually(lambda: runs(scenario) > before, what="it is looked at")
+    eventually(lambda: runs(scenario) > before, what="the operator has checked it")
     scenario.settle()
     assert scenario.writes(mark) == []
     scenario.change(cr, enableAudit=True)
@@ -177,7 +177,7 @@ def test_a_run_writes_at_most_one_status_and_none_where_nothing_changed(scenario
     assert again["metadata"]["generation"] == body["metadata"]["generation"] + 1
     since = {c["type"]: c["lastTransitionTime"] for c in told["conditions"]}
     kept = condition(again, "ReferencesResolved")
-    assert kept["lastTransitionTime"] == since["ReferencesResolved"]  # it was True all along
+    assert kept["lastTransitionTime"] == since["ReferencesResolved"]  # it was True all the time
 
 
 def test_the_columns_show_the_state(scenario: Scenario) -> None:
@@ -227,7 +227,7 @@ def test_metrics(scenario: Scenario) -> None:
 
 
 def secrets_of(scenario: Scenario, where: str) -> dict[str, str]:
-    """Every value that must never be told, by the Secret and key that hold it."""
+    """Every secret value, by Secret and key."""
     found = {}
     for secret in scenario.api.list("v1", "Secret", where):
         for key, value in (secret.get("data") or {}).items():
@@ -244,7 +244,7 @@ def test_no_secret_value_is_in_logs_events_or_status(scenario: Scenario) -> None
     cr = scenario.cryostat(where, reportOptions={"replicas": 1}, **spec)
     scenario.ready(cr)
     values = secrets_of(scenario, where)
-    scenario.api.delete(scenario.get("Secret", where, "x-storage"))  # another one is made
+    scenario.api.delete(scenario.get("Secret", where, "x-storage"))  # another pod is created
     broken = {"data": {"credential": None, "other": base64.b64encode(b"a-rotated-credential").decode()}}
     scenario.api.patch(scenario.get("Secret", where, "stored"), broken)
     scenario.change(cr, databaseOptions={"secretName": "other"})

@@ -1,4 +1,4 @@
-"""Target namespaces that are missing, appear, go away, come back and are given up: nothing stays behind in them."""
+"""Target namespaces that are missing, created, deleted, created again and removed: no object remains in them."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from tests.cluster.scenario import Scenario, bindings_of, callback_of, ownership
 
 
 def has_access(scenario: Scenario, cr: Object, target: str) -> bool:
-    """Whether the instance may look around in a namespace, and call agents there."""
+    """Whether the instance has its binding, Service and copies in a namespace."""
     binding = scenario.find("RoleBinding", target, bindings_of(cr))
     service = scenario.find("Service", target, callback_of(cr))
     assert bool(binding) == bool(service), (binding, service)
@@ -46,7 +46,9 @@ def test_a_missing_namespace_is_named_and_served_when_it_exists(scenario: Scenar
     assert len(scenario.events(cr, "NamespaceNotFound")) == 1
     scenario.remove_namespace("loop-late")
     scenario.wait_for_reason(cr, "NamespaceNotFound", "loop-late")
-    eventually(lambda: scenario.events(cr, "NamespaceNotFound")[0]["count"] == 2, what="the event is counted up")
+    eventually(
+        lambda: scenario.events(cr, "NamespaceNotFound")[0]["count"] == 2, what="the count of the event increases"
+    )
     scenario.make_namespace("loop-late")
     scenario.wait_for_reason(cr, "NamespaceRecreated", "loop-late", type="TargetNamespacesReady")
 
@@ -123,7 +125,7 @@ def test_a_lost_status_does_not_lose_namespaces(scenario: Scenario) -> None:
 
 
 def test_a_namespace_that_is_removed_during_a_reconcile_is_cleared(scenario: Scenario) -> None:
-    """Something is wrong all the time, so that no run ever ends well."""
+    """A problem persists, so that no reconcile succeeds."""
     where, first = scenario.namespace(), scenario.namespace()
     login = {"basicAuth": {"secretName": "missing", "filename": "htpasswd"}}
     cr = scenario.cryostat(where, targetNamespaces=[where, first, "loop-never"], authorizationOptions=login)

@@ -1,4 +1,4 @@
-"""The built-in authority on a real API server: what is issued, renewed, put back and taken away, and how fast."""
+"""The operator's CA on a real API server: certificates are issued, renewed, restored and deleted."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""cert-manager's real controller issues what the operator asks for; who issues changes in every direction."""
+"""The real cert-manager issues the requested certificates; the issuer changes in every direction."""
 
 from __future__ import annotations
 
@@ -62,14 +62,14 @@ def off(api: Api, namespace: str) -> bool:
 
 
 def data(api: Api, namespace: str) -> dict[str, str]:
-    """What must outlive every change: the volumes and the keys of what is in them."""
+    """Objects that every change must keep: the volumes and the keys of their data."""
     claims = api.list("v1", "PersistentVolumeClaim", namespace)
     keys = [api.get("v1", "Secret", f"{NAME}-db", namespace)]
     return {obj["metadata"]["name"]: obj["metadata"]["uid"] for obj in [*claims, *keys]}
 
 
 def left_over(api: Api, *namespaces: str) -> set[str]:
-    """Names of objects that have to do with certificates."""
+    """Names of objects of the former issuer."""
     found = [s for namespace in namespaces for s in api.list("v1", "Secret", namespace) if "tls.crt" in s["data"]]
     for kind in ("Issuer", "Certificate"):
         if api.find("apiextensions.k8s.io/v1", "CustomResourceDefinition", f"{kind.lower()}s.cert-manager.io"):
@@ -227,7 +227,7 @@ def test_the_issuer_changes_in_every_direction(
         ask(True)
         eventually(lambda: tls_condition(api, here)["reason"] == "CertManagerUnavailable")
         ask(None)
-        reaches(by_operator)  # a change of mind
+        reaches(by_operator)  # changed back before it was complete
         manager.install()
         reaches(by_cert_manager)
         api.delete(live)

@@ -1,4 +1,4 @@
-"""cert-manager's real controller when people interfere: strangers and rubbish in Secrets, and it is taken away."""
+"""The real cert-manager with foreign Secrets, damaged Secrets, and without its CRDs."""
 
 from __future__ import annotations
 

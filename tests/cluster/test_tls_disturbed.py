@@ -1,4 +1,4 @@
-"""The built-in authority when time passes and people interfere: renewals, rubbish, strangers in Secrets' place."""
+"""The operator's CA with renewals, damaged Secrets, and Secrets of other owners."""
 
 from __future__ import annotations
 
@@ -37,13 +37,13 @@ DAY = 86400.0
 
 
 def write(api: Api, namespace: str, name: str, data: Mapping[str, bytes]) -> None:
-    """Change a Secret as anybody with `kubectl edit` could."""
+    """Change a Secret as with `kubectl edit`."""
     live = api.get("v1", "Secret", name, namespace)
     api.patch(live, {"data": {key: base64.b64encode(value).decode() for key, value in data.items()}})
 
 
 def issued(api: Api, namespace: str, like: str, now: float) -> Secret:
-    """What the authority of an instance would have issued at another time, for the database."""
+    """A certificate of the database that the CA of an instance issued at another time."""
     ca_secret = names.ca_secret(namespace, NAME)
     hosts = tuple(f"{NAME}-{like}{suffix}" for suffix in ("", f".{namespace}.svc", f".{namespace}.svc.cluster.local"))
     usages = frozenset({"server auth", "client auth"} if like == "storage" else {"server auth"})
@@ -112,7 +112,7 @@ def test_an_authority_is_renewed_and_nothing_restarts(
     before, running = serials(api, here), deployments(api, here)
     name = names.ca_secret(here, NAME)
     order = CertificateRequest(Key("Secret", here, name), "cryostat-ca")
-    # The same authority, had it been founded long ago.
+    # The same CA, created long ago.
     young = secret(api, here, name)
     old = authority.ensure_ca(order, {**young, "ca.crt": b""}, time.time() - 2700 * DAY)
     assert old["tls.key"] == young["tls.key"]
@@ -164,7 +164,7 @@ def test_an_authority_of_another_owner_is_not_used(
 ) -> None:
     api, (here, _) = installed_plane.api, instance
     name = names.ca_secret(here, NAME)
-    theirs = authority.ensure_ca(CertificateRequest(Key("Secret", here, name), "somebody"), {}, time.time())
+    theirs = authority.ensure_ca(CertificateRequest(Key("Secret", here, name), "another"), {}, time.time())
     write(api, here, name, theirs)
     eventually(lambda: secret(api, here, name)["tls.key"] != theirs["tls.key"])
 

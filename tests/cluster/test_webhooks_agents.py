@@ -1,4 +1,4 @@
-"""Pods and workloads that ask for the agent, through a real API server."""
+"""Pods and workloads with the agent's labels, on a real API server."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ def labels_of(namespace: str, name: str) -> dict[str, str]:
 
 
 def create(asking: Served, obj: Object) -> str:
-    """What kubectl says on its standard error."""
+    """The standard error of `kubectl create`."""
     command = [str(asking.plane.programs["kubectl"]), f"--kubeconfig={asking.plane.kubeconfig}", "create", "-f", "-"]
     return subprocess.run(command, input=json.dumps(obj), capture_output=True, text=True, check=True).stderr
 
@@ -101,7 +101,7 @@ def test_only_target_namespaces(asking: Served, labels: dict[str, str], namespac
     other = namespace(asking.plane, "other")
     said = create(asking, pod(other, labels))
     assert f"namespace {other} is no target namespace of a Cryostat {labels['cryostat.io/namespace']}/sample" in said
-    wrong = create(asking, pod(other, {**labels, constants.AGENT_LABEL_NAME: "nobody"}))
+    wrong = create(asking, pod(other, {**labels, constants.AGENT_LABEL_NAME: "absent"}))
     assert "is no target namespace of a Cryostat" in wrong
     assert [agents(each) for each in asking.api.list("v1", "Pod", other)] == [[], []]
 
@@ -215,7 +215,7 @@ def test_a_pod_is_admitted_while_the_operator_does_not_answer(
         asking.api.delete({**dead, "metadata": metadata})
 
 
-# --- an operator that does not answer, and instances of others -------------------------------------------------------
+# --- an operator that does not answer, and other instances -----------------------------------------------------------
 
 
 def test_pods_do_not_wait_for_an_operator_that_hangs_or_is_gone(
@@ -238,7 +238,7 @@ def test_pods_do_not_wait_for_an_operator_that_hangs_or_is_gone(
 def test_a_pod_of_another_namespace_does_not_get_the_agent(
     asking: Served, home: str, labels: dict[str, str], namespace: MakeNamespace, instance: Object
 ) -> None:
-    """Labels can name any Cryostat: that one must have named their namespace, and still be there."""
+    """Labels can name any Cryostat: it must exist and have the namespace as a target."""
     elsewhere = namespace(asking.plane, "elsewhere")
     metadata = {"name": "theirs", "namespace": elsewhere, "annotations": {constants.ANNOTATION_PAUSE: "true"}}
     theirs = {"apiVersion": constants.API_VERSION, "kind": "Cryostat", "metadata": metadata}

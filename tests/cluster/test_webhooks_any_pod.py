@@ -1,4 +1,4 @@
-"""Pods of every shape that ask for the agent, through a real API server: none becomes invalid by it."""
+"""Random pods with the agent's labels, on a real API server: none becomes invalid."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ def instances(asking: Served) -> Iterator[list[dict[str, str]]]:
 @settings(max_examples=250, suppress_health_check=list(HealthCheck), deadline=None)
 @given(pods(), st.integers(0, 2))
 def test_no_pod_becomes_invalid(asking: Served, instances: list[dict[str, str]], random: Object, which: int) -> None:
-    """Whatever the API server accepts without the agent it accepts with it, and once more."""
+    """A pod that the API server accepts without the agent is accepted with it, and again after that."""
     home = instances[which][constants.AGENT_LABEL_NAMESPACE]
     without = {**random, "metadata": {**random["metadata"], "namespace": home}}
     try:

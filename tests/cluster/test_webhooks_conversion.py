@@ -54,7 +54,7 @@ def plain(spec: Object) -> Object:
 
 
 def accepted(asking: Served, obj: Object) -> Object | None:
-    """The object as it is stored; None where the API server refuses a random one for reasons of its own."""
+    """The object as it is stored, or None if the API server refuses the random object."""
     try:
         return asking.api.create(obj)
     except ApiError as error:
@@ -141,7 +141,7 @@ def test_lists_and_watches_in_both_versions(asking: Served, namespace: MakeNames
 
 
 def test_no_object_hides_the_others(asking: Served, namespace: MakeNamespace) -> None:
-    """All objects of a list are converted at once; what the authors of some have made of theirs must not stop it."""
+    """All objects of a list are converted at once; invalid annotations of some must not fail it."""
     home = namespace(asking.plane)
     texts = ["[" * 9_000, '{"v1beta1":{"spec":{"a":"\\ud800"}}}', '{"v1beta1":{"spec":{"maxWsConnections":"x"}}}']
     for number, text in enumerate(texts):
@@ -154,7 +154,7 @@ def test_no_object_hides_the_others(asking: Served, namespace: MakeNamespace) ->
     assert len(asking.api.list(OLD, "Cryostat", home)) == len(texts) + 1
     seen = (each["object"]["metadata"]["name"] for each in asking.api.watch(OLD, "Cryostat", home, seconds=3))
     assert set(itertools.islice(seen, len(texts) + 1)) == {"large", "odd0", "odd1", "odd2"}
-    # What v1beta1 cannot hold must not be lost by it either.
+    # Fields that v1beta1 does not have must not be lost.
     with pytest.raises(ApiError, match="do not fit into v1beta1; write it in v1beta2"):
         asking.api.patch({**made, "apiVersion": OLD}, {"metadata": {"labels": {"a": "b"}}})
     asking.api.patch(made, {"metadata": {"labels": {"a": "b"}}})
@@ -199,7 +199,7 @@ def test_a_status_survives_writes_in_v1beta1(asking: Served, namespace: MakeName
     home = namespace(asking.plane)
     made = asking.api.create(cryostat(NEW, home, {}))
     status = eventually(lambda: get(asking, NEW, made)["status"]["databaseSecret"] and get(asking, NEW, made)["status"])
-    answer = replaced(asking, OLD, made, {"minimal": False}, annotations=False)  # as with a manifest somebody keeps
+    answer = replaced(asking, OLD, made, {"minimal": False}, annotations=False)  # as with a stored manifest
     for field in ("databaseSecret", "storageSecret", "targetNamespaces", "observedGeneration"):
         assert answer["status"].get(field) == status.get(field), field
 

@@ -1,4 +1,4 @@
-"""Who may write which Cryostat, through a real API server: several users, and their attempts to get around it."""
+"""Permissions of authors on a real API server: several users, and attempts to bypass the review."""
 
 from __future__ import annotations
 
@@ -76,7 +76,7 @@ def away(asking: Served, namespace: MakeNamespace) -> str:
 
 @pytest.fixture
 def dev(asking: Served, home: str) -> Api:
-    """May do everything with Cryostats, but only at home."""
+    """A user with all permissions on Cryostats, in one namespace."""
     return asking.user(f"dev-{home}", {home: [CRYOSTATS, STATUS, rule(constants.GROUP, "cryostats/finalizers", "*")]})
 
 
@@ -126,7 +126,7 @@ def test_groups_and_service_accounts_count(asking: Served, home: str, away: str)
         subjects = [group] if namespace == away else [group, account]
         asking.api.request("PATCH", path, {"subjects": subjects}, PATCH_TYPES["merge"])
     spec = {"targetNamespaces": [home, away]}
-    member = asking.api.impersonating("somebody", f"team-{home}")
+    member = asking.api.impersonating("jane", f"team-{home}")
     eventually(lambda: member.create(cryostat(home, spec)), 10)
     robot = asking.plane.api_for("robot", home)
     assert f"system:serviceaccount:{home}:robot" in refused(lambda: robot.create(cryostat(home, spec)))
@@ -155,7 +155,7 @@ def test_on_update_only_additions_are_reviewed(asking: Served, dev: Api, home: s
 def test_a_change_of_access_to_an_instance_needs_all_permissions(
     asking: Served, dev: Api, home: str, away: str, change: Object
 ) -> None:
-    """Editing what somebody else made is no way to the targets in his namespaces, nor to what is in his Secrets."""
+    """Editing the Cryostat of another user gives no access to its target namespaces and Secrets."""
     made = asking.api.create(cryostat(home, {"targetNamespaces": [home, away]}))
     hidden = {"metadata": {"annotations": {ANNOTATION: json.dumps({"v1beta2": {"spec": made["spec"] | change}})}}}
     former_too = "operandMetadata" in change  # a field of v1beta1, too; the annotation counts for the others
@@ -163,7 +163,7 @@ def test_a_change_of_access_to_an_instance_needs_all_permissions(
         message = refused(functools.partial(dev.patch, {**made, "apiVersion": version}, body))
         assert f'namespace "{away}"' in message
         assert f"a change of spec.{next(iter(change))}" in message
-    # What the operator makes of the change, its author must be allowed to make.
+    # The author must be allowed to create the objects that result from the change.
     content = [rule("", "pods", "create"), rule("networking.k8s.io", "networkpolicies", "create")]
     asking.grant(f"dev-{home}", home, [CRYOSTATS, *content])
     eventually(lambda: dev.patch(made, {"spec": {"targetNamespaces": [home], **change}}), 10)
@@ -234,37 +234,37 @@ def test_the_roles_for_authors_are_enough(asking: Served, home: str) -> None:
 
 
 def test_attempts_to_bypass_the_review(asking: Served, dev: Api, home: str, away: str) -> None:
-    wish = {"targetNamespaces": [home, away]}
+    spec = {"targetNamespaces": [home, away]}
     made = dev.create(cryostat(home, name="sly"))
-    hidden = {ANNOTATION: json.dumps({"v1beta2": {"spec": wish}})}
+    hidden = {ANNOTATION: json.dumps({"v1beta2": {"spec": spec}})}
     old = {**made, "apiVersion": OLD}
     path = asking.api.path_of(made)
     past = "2020-01-01T00:00:00Z"
     attempts: list[Callable[[], Any]] = [
-        lambda: dev.create(cryostat(home, wish), dryRun="All"),
-        lambda: dev.create(cryostat(home, wish, name=None, generateName="x-")),
-        lambda: dev.patch(made, {"spec": wish}),
+        lambda: dev.create(cryostat(home, spec), dryRun="All"),
+        lambda: dev.create(cryostat(home, spec, name=None, generateName="x-")),
+        lambda: dev.patch(made, {"spec": spec}),
         lambda: dev.patch(made, [{"op": "add", "path": "/spec/targetNamespaces/-", "value": away}]),
-        lambda: dev.request("PATCH", path, cryostat(home, wish, name="sly"), PATCH_TYPES["apply"], fieldManager="x"),
-        lambda: dev.apply(cryostat(home, wish)),
-        lambda: replaced(dev, made, wish),
+        lambda: dev.request("PATCH", path, cryostat(home, spec, name="sly"), PATCH_TYPES["apply"], fieldManager="x"),
+        lambda: dev.apply(cryostat(home, spec)),
+        lambda: replaced(dev, made, spec),
         lambda: dev.patch(old, {"metadata": {"annotations": hidden}}),
         lambda: dev.apply(former(home, name="sly", annotations=hidden)),
         lambda: dev.create(former(home, annotations=hidden)),
-        lambda: dev.patch(made, {"spec": wish, "metadata": {"finalizers": []}}),
-        lambda: dev.create(cryostat(home, wish, deletionTimestamp=past)),
+        lambda: dev.patch(made, {"spec": spec, "metadata": {"finalizers": []}}),
+        lambda: dev.create(cryostat(home, spec, deletionTimestamp=past)),
     ]
     for attempt in attempts:
         assert away in refused(attempt)
-    refused(lambda: dev.patch(made, {"spec": wish, "metadata": {"deletionTimestamp": past}}), 422)
-    # Nothing that a status says is ever granted.
+    refused(lambda: dev.patch(made, {"spec": spec, "metadata": {"deletionTimestamp": past}}), 422)
+    # The status grants nothing.
     dev.patch(made, {"status": {"targetNamespaces": [home, away]}}, sub="status")
     dev.patch(made, {"metadata": {"finalizers": None}})
     dev.patch(made, {"spec": {"reportOptions": {"replicas": 0}}})
-    # While it is being deleted, its spec may say what it likes: nothing is made any more.
+    # While it is being deleted, its spec has no effect.
     held = dev.create(cryostat(home, finalizers=["example.com/held"]))
     dev.delete(held)
-    dev.patch(held, {"spec": wish})
+    dev.patch(held, {"spec": spec})
     time.sleep(1.0)
     assert bindings(asking, away) == []
     assert asking.api.list("v1", "Service", away) == []
@@ -291,7 +291,7 @@ def test_accepting_a_namespace_that_was_created_again_needs_all_permissions(
     for version in (constants.API_VERSION, OLD):
         message = refused(functools.partial(dev.patch, {**made, "apiVersion": version}, accept))
         assert f'create cryostats.operator.cryostat.io in namespace "{gone}"' in message
-    # No other update accepts it, by whoever it is and in whichever version.
+    # No other update accepts it, by any user and in any version.
     dev.patch(made, {"spec": {"reportOptions": {"replicas": 0}}})
     asking.api.patch({**made, "apiVersion": OLD}, {"metadata": {"labels": {"a": "b"}}})
     asking.api.patch(made, {"spec": {"enableAudit": False}})
@@ -324,7 +324,7 @@ def test_writes_of_the_operator_are_always_allowed(
     dev.patch(made, {"metadata": {"labels": {"a": "b"}}})
     dev.delete(made)
     eventually(lambda: asking.api.find(constants.API_VERSION, "Cryostat", made["metadata"]["name"], home) is None)
-    # Somebody who merely calls himself like it has the same rights as it: RBAC decides who may do that.
+    # A user with the operator's name has its permissions: RBAC decides who may impersonate it.
     own = asking.api.impersonating(f"system:serviceaccount:{NAMESPACE}:{SERVICE_ACCOUNT}")
     refused(lambda: own.create(cryostat(home)))
 
@@ -348,7 +348,7 @@ def test_deletion_does_not_need_the_webhooks(asking: Served, home: str) -> None:
 
 @pytest.fixture
 def wide(asking: Served, home: str) -> Api:
-    """May work with Cryostats everywhere."""
+    """A user with all permissions on Cryostats, in all namespaces."""
     group, metadata = "rbac.authorization.k8s.io", {"name": f"all-{home}"}
     head = {"apiVersion": f"{group}/v1", "metadata": metadata}
     asking.api.apply({**head, "kind": "ClusterRole", "rules": [CRYOSTATS]})
@@ -427,7 +427,7 @@ def test_ordinary_contexts_need_nothing(dev: Api, home: str) -> None:
     dev.create(cryostat(home, {"securityOptions": {"coreSecurityContext": context}}), dryRun="All")
 
 
-# --- what else is looked at ------------------------------------------------------------------------------------------
+# --- other checks ----------------------------------------------------------------------------------------------------
 
 
 def test_the_database_keeps_its_keys(asking: Served, home: str) -> None:
@@ -452,7 +452,7 @@ def test_warnings(asking: Served, home: str) -> None:
     done = subprocess.run(command, input=json.dumps(cryostat(home, spec)), capture_output=True, text=True, check=True)
     said = done.stderr
     assert f"{home} is given 2 times" in said
-    # This API server presents no client certificate, so the answer must not tell what exists.
+    # This API server presents no client certificate, so the answer must not show what exists.
     assert "nowhere" not in said
     assert "ConfigMap missing" not in said
     assert "did you mean ReadWriteOnce?" in said

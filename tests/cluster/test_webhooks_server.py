@@ -1,4 +1,4 @@
-"""The server that the API server calls: what it refuses, what it bears, and how its certificate changes."""
+"""The webhook server: refused requests, load, and changes of its certificate."""
 
 from __future__ import annotations
 
@@ -67,7 +67,7 @@ def review(request: Object) -> Object:
 
 def creation(spec: Any = None, **more: Any) -> Object:
     obj = {"apiVersion": constants.API_VERSION, "kind": "Cryostat", "metadata": {"name": "a"}, "spec": spec or {}}
-    user = {"username": "somebody", "groups": ["system:authenticated"]}
+    user = {"username": "jane", "groups": ["system:authenticated"]}
     return {"operation": "CREATE", "namespace": "default", "name": "a", "userInfo": user, "object": obj, **more}
 
 
@@ -90,7 +90,7 @@ def test_metrics_need_a_token_with_the_permission(asking: Served, caller: Caller
     assert "cryostat_operator_instances" in get(token)[1]
 
 
-# --- what is refused -------------------------------------------------------------------------------------------------
+# --- refused requests ------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -124,7 +124,7 @@ def test_malformed_reviews(caller: Caller, path: str, body: Any) -> None:
 
 @pytest.mark.parametrize("path", ALL)
 def test_malformed_objects_cause_no_error(caller: Caller, path: str) -> None:
-    """What an API server would not send; a failure here is a refusal there."""
+    """Objects that no API server sends. An error would refuse the write."""
     labels = {constants.AGENT_LABEL_NAME: "a", constants.AGENT_LABEL_NAMESPACE: "../../x"}
     odd: tuple[Object, ...] = (
         {},
@@ -166,7 +166,7 @@ def test_oversized_reviews(caller: Caller) -> None:
     padding = {"metadata": {"name": "a", "annotations": {"a": "x" * (9 << 20)}}}
     try:
         status, _ = caller.post(webhook_paths.VALIDATE, review(creation(object=padding)))
-    except urllib3.exceptions.HTTPError:  # it need not read all of it before it hangs up
+    except urllib3.exceptions.HTTPError:  # the server may close the connection before it has read everything
         return
     assert status == 413
 
@@ -181,7 +181,7 @@ def test_reviews_of_unknown_length(caller: Caller) -> None:
 
 
 def test_slow_reviews_do_not_delay_others(asking: Served, caller: Caller) -> None:
-    """Connections that begin a review and never end it."""
+    """Connections that never send the rest of a review."""
     host = urlsplit(asking.url)
     context = ssl.create_default_context()
     context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
@@ -195,7 +195,7 @@ def test_slow_reviews_do_not_delay_others(asking: Served, caller: Caller) -> Non
         slow.append(connection)
     assert caller.review(webhook_paths.DEFAULT, creation())["allowed"] is True
     slow[-1].setblocking(False)
-    with pytest.raises(ssl.SSLWantReadError):  # not answered yet: its time is not over
+    with pytest.raises(ssl.SSLWantReadError):  # not answered yet: its time limit is not reached
         slow[-1].recv(100)
     assert b" 408 " in slow[0].recv(100)
     for connection in slow:
@@ -223,7 +223,7 @@ def test_conversions_that_cannot_be(caller: Caller) -> None:
     assert len(convert("operator.cryostat.io/v1beta1", *[obj] * 500)["convertedObjects"]) == 500
 
 
-# --- what it bears ---------------------------------------------------------------------------------------------------
+# --- load ------------------------------------------------------------------------------------------------------------
 
 
 def test_two_hundred_at_a_time_and_memory_stays_flat(asking: Served, caller: Caller) -> None:
@@ -264,7 +264,7 @@ def served_certificate(url: str) -> x509.Certificate:
 
 @contextmanager
 def load(asking: Served) -> Iterator[list[str]]:
-    """Writes Cryostats all the time; the list is what went wrong."""
+    """Writes Cryostats continuously; the list contains the errors."""
     wrong: list[str] = []
     done = threading.Event()
     metadata = {"name": "x", "namespace": "default"}
@@ -289,7 +289,7 @@ def load(asking: Served) -> Iterator[list[str]]:
 
 
 def bundles(asking: Served) -> set[str]:
-    """What the API server trusts, everywhere."""
+    """All registered authorities."""
     found = set()
     for kind, name in (("MutatingWebhookConfiguration", MUTATING), ("ValidatingWebhookConfiguration", VALIDATING)):
         found |= {each["clientConfig"]["caBundle"] for each in asking.api.get(ADMISSION, kind, name)["webhooks"]}
@@ -318,12 +318,12 @@ def test_a_new_authority_under_load(asking: Served) -> None:
         time.sleep(2.0)
     [bundle] = bundles(asking)
     assert base64.b64decode(bundle).endswith(old.strip() + b"\n")
-    # The API server hears of a new bundle a moment after it was written; the new certificate waits for that.
+    # The API server uses a new bundle shortly after it was written; the new certificate is served later.
     assert wrong == []
 
 
 def registered(asking: Served) -> Object:
-    """All that the API server was told of."""
+    """The whole registration."""
     crd = asking.api.get("apiextensions.k8s.io/v1", "CustomResourceDefinition", CRD)
     return {
         "mutating": asking.api.get(ADMISSION, "MutatingWebhookConfiguration", MUTATING)["webhooks"],
@@ -347,11 +347,11 @@ def test_changes_of_the_registration_are_reverted(asking: Served) -> None:
     eventually(lambda: registered(asking) == right, 40)
     asking.api.delete(validating)
     eventually(lambda: registered(asking) == right, 40)
-    eventually(lambda: asks(asking.api), 20, "the API server asks again")
+    eventually(lambda: asks(asking.api), 20, "the API server calls the webhooks again")
 
 
 def test_installing_again_removes_no_webhook(asking: Served) -> None:
-    """Not even for a moment: in it, a Cryostat would be written unchecked."""
+    """Not even for a moment: a Cryostat could be written without a review."""
     right, stop = registered(asking), threading.Event()
     seen: list[Object] = []
 
@@ -404,7 +404,7 @@ def test_mounted_certificates_win_and_are_read_again(asking: Served, tmp_path: P
     finally:
         operator.process.kill()
         operator.process.wait()
-    eventually(lambda: registered(asking) == everything, 40, "the first operator has its URL back")
+    eventually(lambda: registered(asking) == everything, 40, "the URL of the first operator is registered again")
 
 
 def mount(directory: Path, scratch: Path) -> None:
@@ -430,7 +430,7 @@ def test_switched_off(asking: Served, tmp_path: Path) -> None:
 
 
 def test_without_an_operator_v1beta2_is_readable() -> None:
-    """What is stored needs no conversion, and deleting asks nobody."""
+    """The storage version needs no conversion, and deletions are not reviewed."""
     with served() as cluster:
         metadata = {"name": "left", "namespace": "default"}
         cluster.api.create({"apiVersion": constants.API_VERSION, "kind": "Cryostat", "metadata": metadata})

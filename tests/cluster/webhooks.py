@@ -70,7 +70,7 @@ def start(plane: ControlPlane, directory: Path, env: Mapping[str, str] | None = 
     operator = OperatorProcess(plane.api, directory, settings, [f"--webhook-port={port}"])
     operator.wait_ready()
     # The API server learns of a changed configuration by watching it.
-    eventually(lambda: asks(plane.api), 20, "the API server asks the operator")
+    eventually(lambda: asks(plane.api), 20, "the API server calls the webhooks")
     return operator, url
 
 

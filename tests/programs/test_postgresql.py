@@ -57,7 +57,7 @@ def running(container: Container) -> Iterator[Container]:
     command += container.arguments
     child = Child("postgresql", as_user(command), root / "log")
     try:
-        # It listens before it lets anybody in.
+        # It listens before it accepts logins.
         child.wait_until(lambda: accepts(root, port), 60)
         variables = container.environment
         name, database = variables["POSTGRESQL_USER"], variables["POSTGRESQL_DATABASE"]
@@ -136,7 +136,7 @@ def test_another_authority_is_not_trusted(database: Container, tmp_path: Path) -
 
 
 def test_another_name_is_not_accepted(database: Container, tmp_path: Path) -> None:
-    assert "does not match host name" in connect(database, tmp_path, host="somebody.else.svc").stderr
+    assert "does not match host name" in connect(database, tmp_path, host="another.example.svc").stderr
 
 
 def test_a_wrong_password_is_refused(database: Container, tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""A world to plan in: one Cryostat, the facts about it, and how they follow from what is planned, without a cluster."""
+"""A simulated cluster state for plans: one Cryostat, a snapshot, and the snapshot after the plan was applied."""
 
 from __future__ import annotations
 
@@ -31,14 +31,14 @@ def cryostat(spec: Mapping[str, Any] | None = None, **metadata: Any) -> Cryostat
 
 
 def plan_for(cryostat: Cryostat, snapshot: Snapshot, settings: Settings) -> Plan:
-    """The plan where the content of Secrets and ConfigMaps is what the snapshot says."""
+    """The plan with the content of Secrets and ConfigMaps from the snapshot."""
     desired = build(cryostat, snapshot, settings)
     return complete(desired, snapshot.data)
 
 
 @dataclass
 class ClusterState:
-    """Facts that can be changed, and the plan that follows."""
+    """A snapshot that tests change, and its plan."""
 
     cryostat: Cryostat
     openshift: bool = False
@@ -66,29 +66,29 @@ class ClusterState:
         return Instance(self.cryostat, self.snapshot, self.settings)
 
     def with_data(self, kind: str, name: str, *keys: str, digest: str = "d", **values: str) -> ClusterState:
-        """The same world with a Secret or ConfigMap in it, with keys of unknown or given values."""
+        """The same state with a Secret or ConfigMap, with keys of unknown or given values."""
         content = ContentSummary(frozenset(keys) | frozenset(values), digest, fingerprints=fingerprints(values))
         self.snapshot = replace(self.snapshot, data={**self.snapshot.data, (kind, name): content})
         return self
 
     def without_data(self, kind: str, name: str) -> ClusterState:
-        """The same world, in which a Secret or ConfigMap was looked for in vain."""
+        """The same state, in which a Secret or ConfigMap is known not to exist."""
         self.snapshot = replace(self.snapshot, data={**self.snapshot.data, (kind, name): None})
         return self
 
     def with_live(self, *objects: Obj) -> ClusterState:
-        """The same world with objects of ours in it."""
+        """The same state with owned objects."""
         self.snapshot = replace(self.snapshot, live={**self.snapshot.live, **{key_of(obj): obj for obj in objects}})
         return self
 
     def without_deployments(self) -> ClusterState:
-        """The same world before anything runs, so that nothing waits for its turn to be restarted."""
+        """The same state without Deployments, so that no restart is held back."""
         live = {key: obj for key, obj in self.snapshot.live.items() if key.kind != "Deployment"}
         self.snapshot = replace(self.snapshot, live=live)
         return self
 
     def with_spec(self, spec: Mapping[str, Any], **metadata: Any) -> ClusterState:
-        """The same world after a change of the Cryostat."""
+        """The same state after a change of the Cryostat."""
         self.cryostat = Cryostat.model_validate(
             {
                 "metadata": {**self.cryostat.metadata, **metadata},
@@ -100,7 +100,7 @@ class ClusterState:
         return self
 
     def settle(self, *, provided: bool = True) -> ClusterState:
-        """The world once everything planned has been written and answered.
+        """The state after all planned objects were written and have a status.
 
         Ordered Secrets are minted, Routes admitted; with `provided`, everything else that pods refer to is there.
         """
@@ -132,7 +132,7 @@ class ClusterState:
             self._issue(certificate)
 
     def _issue(self, certificate: Obj) -> None:
-        """What cert-manager makes of a Certificate."""
+        """A Certificate and its Secret as cert-manager writes them."""
         namespace, spec = certificate["metadata"]["namespace"], certificate["spec"]
         certificate["status"] = {"conditions": [{"type": "Ready", "status": "True"}]}
         key = Key("Secret", namespace, spec["secretName"])
@@ -150,7 +150,7 @@ class ClusterState:
         self.with_data("Secret", key.name, *keys)
 
     def with_certificates(self, found: Mapping[Key, CertificateInfo]) -> ClusterState:
-        """The same world with certificates in Secrets of ours."""
+        """The same state with certificates in generated Secrets."""
         certificates = {**self.snapshot.certificates, **found}
         pem = next((fact.pem for fact in certificates.values() if fact.is_ca), None)
         self.snapshot = replace(
@@ -160,7 +160,7 @@ class ClusterState:
 
 
 def _admitted(obj: Obj) -> Obj:
-    """What a router makes of a Route; other objects as they are."""
+    """A Route with the status that a router writes; other objects unchanged."""
     if obj["kind"] == "Route":
         metadata = obj["metadata"]
         host = obj["spec"].setdefault("host", f"{metadata['name']}-{metadata['namespace']}.apps.example.com")
@@ -242,6 +242,6 @@ def paths(plan: Plan) -> dict[str, Any]:
 
 
 def changes(before: Plan, after: Plan) -> dict[str, Any]:
-    """What differs between two plans, by path: the new value, or None where something is gone."""
+    """Differences between two plans by path: the new value, or None if it was removed."""
     a, b = paths(before), paths(after)
     return {path: b.get(path) for path in sorted({*a, *b}) if a.get(path, ...) != b.get(path, ...)}

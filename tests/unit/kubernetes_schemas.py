@@ -11,7 +11,7 @@ from jsonschema.validators import Draft202012Validator  # type: ignore[import-un
 from kubernetes_validate.utils import schema_contents
 from referencing import Registry, Resource
 
-# Kinds of OpenShift: their schema is the API server's alone.
+# Kinds of OpenShift, which the definitions do not contain.
 UNKNOWN = frozenset({"Route", "ConsoleLink", "Issuer", "Certificate"})
 _VERSION = kubernetes_validate.latest_version()
 _DIRECTORY = f"kubernetes-json-schema/v{_VERSION}-local-strict"

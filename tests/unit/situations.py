@@ -1,4 +1,4 @@
-"""Makes the situations of tests/situations.yaml from what they say, without a cluster."""
+"""Creates the situations of tests/situations.yaml without a cluster."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ class Told:
 
 
 def told(situation: Obj) -> Told:
-    """What the operator would write into status and events."""
+    """The status and the events that the operator would write."""
     given = situation["given"]
     if "invalid" in given:
         return _unreadable(given["invalid"])
@@ -137,7 +137,7 @@ def _unreadable(spec: Obj) -> Told:
 
 
 def _failure(state: ClusterState, component: str, pod: Obj) -> PodFailure:
-    """What a captured pod says, which has the containers that are planned for it."""
+    """The failure of a captured pod with the planned containers."""
     template = state.snapshot.live[Key("Deployment", NAMESPACE, _deployment(component))]["spec"]["template"]
     labels = {"app": NAME, "kind": "cryostat", "component": component}
     name = f"{_deployment(component)}-6d4b5c7f8-abcde"

@@ -1,4 +1,4 @@
-"""What a spec may say and what it may not: one table for the models and for the API server."""
+"""Accepted and refused values of each field: one table for the models and for the API server."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Finds the fields of our own in the schema of an object, as opposed to those of embedded Kubernetes types."""
+"""Finds the operator's own fields in the schema of an object, without those of embedded Kubernetes types."""
 
 from __future__ import annotations
 

@@ -170,7 +170,7 @@ def test_unknown_versions_are_refused() -> None:
         convert({}, NEW)
 
 
-# --- what anybody may write into annotations -------------------------------------------------------------------------
+# --- any content of the annotation -----------------------------------------------------------------------------------
 
 
 def with_text(text: str) -> dict[str, Any]:
@@ -194,7 +194,7 @@ def with_text(text: str) -> dict[str, Any]:
     ids=lambda text: text[:20],
 )
 def test_invalid_annotations_are_ignored(kept: str) -> None:
-    """One answer holds all objects of a list: each must be such that it can be written, and read by clients."""
+    """One response contains all objects of a list, so each of them must be serializable and readable for clients."""
     for text in (kept, f'{{"v1beta1": {kept}}}', f'{{"v1beta1": {{"spec": {kept}}}}}'):
         for version in ("v1beta1", "v1beta2"):
             obj = with_text(text.replace("v1beta1", version))
@@ -225,6 +225,6 @@ def test_an_object_that_does_not_fit_into_an_annotation_is_read_only_in_v1beta1(
 
 
 def test_fields_of_v1beta1_alone_never_make_an_object_unreadable() -> None:
-    """It may have been stored in v1beta1 once."""
+    """The object may have been stored in v1beta1."""
     obj = old({"minimal": True, "maxWsConnections": 5}, annotations={"a": "x" * 262_130})
     assert convert(obj, NEW)["metadata"]["annotations"] == obj["metadata"]["annotations"]

@@ -105,7 +105,7 @@ def test_sizes_and_defaults_need_nothing(spec: Any) -> None:
 
 
 def test_only_changed_content_is_reviewed() -> None:
-    """Neither what was there before, nor what is removed, nor the content beside another change."""
+    """Unchanged and removed content is not reviewed, and neither is content next to another change."""
     pods = {"operandMetadata": {"podMetadata": {"labels": {"a": "1", "b": "1"}}}}
     assert required({"operandMetadata": {"podMetadata": {"labels": {"a": "1"}}}}, pods) == []
     assert required({**pods, "enableAudit": False}, pods) == []

@@ -1,4 +1,4 @@
-"""A Cryostat in YAML as kubectl prints it or people write it."""
+"""A Cryostat in YAML, as kubectl prints it or as users write it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Reading objects: all that users write arrives in the models, and what cannot work is refused with its field."""
+"""The models read every field that users write, and refuse invalid values with the path of the field."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Values of the Helm chart: each becomes a field, or is named as lost; none vanishes."""
+"""Values of the Helm chart: each one becomes a field or is named as not carried."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def joined(*parts: dict[str, Any]) -> dict[str, Any]:
     return result
 
 
-# What becomes of some values, in the shape of the spec.
+# Expected fields for some values, in the shape of the spec.
 BECOMES: list[tuple[dict[str, Any], dict[str, Any]]] = [
     (values("core.service.type", "NodePort"), values("serviceOptions.coreConfig.serviceType", "NodePort")),
     (values("db.service.port", 5433), values("serviceOptions.databaseConfig.databasePort", 5433)),
@@ -116,7 +116,7 @@ def leaves(value: Any, path: str = "") -> Iterator[tuple[str, Any]]:
         yield path, value
 
 
-# What makes other values count.
+# Values that must be set so that others have an effect.
 ENABLERS = [
     (".pvc.", ".pvc.enabled", True), ("core.ingress.", "core.ingress.enabled", True),
     ("basicAuth.", "authentication.basicAuth", {"enabled": True, "secretName": "s", "filename": "f"}),
@@ -131,7 +131,7 @@ OTHER = {
     "storage.provider.url": "https://other.example.com", "core.securityContext.capabilities.drop": ["NET_RAW"],
     "db.pvc.selector": {"matchLabels": {"a": "b"}}, "storage.pvc.selector": {"matchLabels": {"a": "b"}},
 }  # fmt: skip
-SILENT = {  # they say what is so anyway
+SILENT = {  # they set the default
     "authentication.openshift.enabled", "core.route.tls.enabled", "openshiftOauthProxy.accessReview.enabled",
 }  # fmt: skip
 

@@ -1,4 +1,4 @@
-"""Chart values as people pipe them: from Helm, kubectl, Flux and Argo CD."""
+"""Chart values in the formats of Helm, kubectl, Flux and Argo CD."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A small HTTP server on the loopback interface that answers as a test tells it to."""
+"""A small HTTP server on the loopback interface with responses that a test defines."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Where a pod finds the API server."""
+"""The address of the API server in a pod."""
 
 from __future__ import annotations
 

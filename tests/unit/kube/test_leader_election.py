@@ -1,4 +1,4 @@
-"""The decision who leads: never two at a time, whatever the network and the clocks do, and never nobody for long."""
+"""Leader election: never two leaders at a time, and soon one, for any delays, lost messages and clocks."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ def test_each_renewal_counts_from_when_it_was_seen() -> None:
 
 
 def test_changes_that_are_no_renewal_do_not_count() -> None:
-    """Somebody labels the Lease again and again; its holder is dead all the same."""
+    """Another client labels the Lease repeatedly; that is no renewal, and the Lease expires."""
     me = candidate(held(), now=0.0)
     me.observe({**held(), "metadata": {"resourceVersion": "2", "labels": {"a": "b"}}}, now=14.0)
     assert me.can_acquire(15.0)
@@ -127,7 +127,7 @@ def test_fields_of_other_clients_in_the_lease_are_kept() -> None:
     assert (claim["spec"]["strategy"], claim["spec"]["leaseTransitions"]) == ("x", 5)
 
 
-# --- any course of events ---------------------------------------------------------------------------------------------
+# --- random sequences of events --------------------------------------------------------------------------------------
 
 
 @dataclass
@@ -148,7 +148,7 @@ class ApiServer:
 
 @dataclass
 class Replica:
-    """One process: its clock, and the request that is under way. Each `step` takes that a bit further."""
+    """One process: its clock, and the request in progress. Each `step` advances the request."""
 
     number: int
     rate: float
@@ -162,7 +162,7 @@ class Replica:
         self.begin()
 
     def begin(self) -> None:
-        """Killed, and started anew."""
+        """The process is killed and started again."""
         self.lives += 1
         self.candidate, self.stage = LeaseRecord(f"{self.number}.{self.lives}", "n"), "idle"
 
@@ -177,7 +177,7 @@ class Replica:
             self.stage = "reading"
         elif self.stage == "reading":  # it reaches the API server
             self.carried, self.stage = server.lease, "read"
-        elif self.stage == "read":  # the answer reaches us
+        elif self.stage == "read":  # the response arrives
             me.observe(self.carried, now)
             self.stage = "idle"
             if me.can_acquire(now):
@@ -201,7 +201,7 @@ class Replica:
                 self.step(server, time, lost=action == "lost")
 
     def release(self, server: ApiServer, time: float) -> None:
-        """A clean stop, with the answer to what is under way still to come or not."""
+        """A clean stop, with or without the response to the request in progress."""
         self.candidate.leads_until = float("-inf")
         self.candidate.observe(server.lease, self.clock(time))
         if self.candidate.is_holder:
@@ -220,7 +220,7 @@ RATES = st.lists(st.sampled_from([1.0, 0.9, 1.1]), min_size=2, max_size=2)
 @example([(0.0, 0, "attempt"), (0.0, 1, "attempt"), (15.0, 1, "attempt")], [0.9, 1.1])
 @given(COURSES, RATES)
 def test_two_replicas_never_lead_at_a_time(course: list[tuple[float, int, str]], rates: list[float]) -> None:
-    """However long requests and answers take or processes are stopped, whatever is lost, and with clocks that drift."""
+    """For any delays, lost messages, stopped processes and drifting clocks."""
     server, time = ApiServer(), 0.0
     replicas = [Replica(number, rate) for number, rate in enumerate(rates)]
     for wait, number, action in course:

@@ -1,4 +1,4 @@
-"""No write begins once the gate is closed, at whatever point of a request that happens; reads go on."""
+"""No write starts after the gate is closed, at any point of a request; reads continue."""
 
 from __future__ import annotations
 
@@ -66,7 +66,7 @@ async def test_nothing_is_written_when_it_is_closed(
 async def test_a_write_that_waited_for_its_connection_is_not_sent(
     server: tuple[Server, Connection], method: str
 ) -> None:
-    """It may begin, and a moment later, with a connection at last, may not any more."""
+    """The write is allowed when it starts, but no longer when it gets a connection."""
     answers = [True]
     one, _ = client(server[1], lambda: bool(answers and answers.pop()))
     with pytest.raises(ApiUnavailable):

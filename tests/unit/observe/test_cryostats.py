@@ -1,4 +1,4 @@
-"""The newest state of every Cryostat, whichever comes first: the stream, or the answer to our own write."""
+"""The newest state of every Cryostat, from the watch or from the response to a write of the operator."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What is remembered of pods, without a cluster."""
+"""The store of pods."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def test_pods_of_a_deleted_deployment_are_waited_for_while_they_terminate() -> N
     pods.upsert(pod())
     assert not pods.is_terminating(OWNER, "database", orphaned=False)
     assert pods.recheck_after(OWNER) == math.inf
-    assert pods.is_terminating(OWNER, "database", orphaned=True)  # garbage collection may not have found it yet
+    assert pods.is_terminating(OWNER, "database", orphaned=True)  # garbage collection may not have deleted it yet
     assert pods.recheck_after(OWNER) == 5.0
     pods.upsert(pod(going=True))
     clock.now += 60
@@ -103,7 +103,7 @@ def test_a_pod_that_cannot_be_scheduled_is_a_failure_at_once() -> None:
     unschedulable = {"type": "PodScheduled", "reason": "Unschedulable", "message": "no", "lastTransitionTime": time}
     pods.upsert(pod(conditions=[unschedulable]))
     assert pods.failures(OWNER)["database"].reason == Reason.POD_UNSCHEDULABLE
-    assert pods.recheck_after(OWNER) == 60.0  # it is a lasting one then
+    assert pods.recheck_after(OWNER) == 60.0  # the failure then counts as lasting
 
 
 def test_of_several_pods_the_one_with_the_clearest_cause_is_reported() -> None:

@@ -1,4 +1,4 @@
-"""The OLM bundle: one source with the installation, and what `operator-sdk scorecard` would check in a cluster."""
+"""The OLM bundle: it equals the installation, and passes the checks of `operator-sdk scorecard`."""
 
 from __future__ import annotations
 
@@ -203,7 +203,7 @@ def test_examples_are_minimal_and_one_for_each_version(csv: Obj, examples: list[
     assert [each["apiVersion"].split("/")[1] for each in examples] == versions
     assert json.loads(csv["metadata"]["annotations"]["operatorframework.io/initialization-resource"]) == examples[0]
     for example in examples:
-        assert "{}" not in json.dumps(example)  # the console would keep it
+        assert "{}" not in json.dumps(example)  # the console keeps such a value
         assert "[]" not in json.dumps(example)
 
 

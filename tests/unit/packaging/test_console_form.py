@@ -1,4 +1,4 @@
-"""The descriptors of the console's form, by the rules that the console applies: nothing dead, missing or misplaced."""
+"""The descriptors of the console's form, checked with the console's rules: none is unused, missing or misplaced."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ FITTING = {
     "integer": {"number", "podCount", *ANY},
     "string": {"text", "select", "io.kubernetes", *ANY},
 }
-# What the console has inputs for, without the name of its prefix; the rest of its list is deprecated or not for us.
+# Inputs of the console, without the prefix. Others in its list are deprecated or do not fit any field.
 STATUS = {"summary": "text", "applicationUrl": "org.w3:link", "conditions": "io.kubernetes.conditions"}
 PROPER = "ConfigMap|emptyDir|PersistentVolumeClaim|SELinux|WebSocket|OpenShift"
 FIRST = [
@@ -64,7 +64,7 @@ def parent(path: str) -> str:
 
 
 def has_input(schema: Obj) -> bool:
-    """Whether the console makes an input of it without a descriptor."""
+    """Whether the console shows an input for it without a descriptor."""
     below = [schema["items"]] if schema.get("type") == "array" else list(schema.get("properties", {}).values())
     return schema.get("type") in ("boolean", "integer", "number", "string") or any(map(has_input, below))
 
@@ -100,7 +100,7 @@ def descriptors(version: str) -> list[Obj]:
 
 
 def test_the_console_makes_a_form_of_the_schema(version: str) -> None:
-    """With one of these at the root or at the spec there is no form at all."""
+    """With one of these keywords at the root or at the spec, the console shows no form."""
     root = schema_of(version)
     for node in (root, root["properties"]["spec"]):
         assert not {"anyOf", "oneOf", "allOf"} & set(node)
@@ -135,7 +135,7 @@ def test_names_and_help_are_for_people(spec: Obj, descriptors: list[Obj]) -> Non
 
 
 def test_every_field_has_one(version: str, spec: Obj, descriptors: list[Obj]) -> None:
-    """But those that the console has no input for, and those below what is hidden."""
+    """Except fields for which the console has no input, and fields below hidden ones."""
     told = {re.sub(r"\[\d+\]", "", each["path"]): kinds(each) for each in descriptors}
     missing = []
     for path, schema in own_fields(schema_of(version), MODELS[version]):
@@ -158,9 +158,9 @@ def test_a_list_has_one_for_its_items(spec: Obj, descriptors: list[Obj]) -> None
 def test_hidden_fields_are_deprecated_or_without_effect_on_openshift(spec: Obj, descriptors: list[Obj]) -> None:
     hidden = {each["path"]: each["description"] for each in descriptors if "hidden" in kinds(each)}
     others = {path for path, text in hidden.items() if not text.startswith("Deprecated")}
-    # It has SELinux and no nodes of Windows that these images could run on.
+    # OpenShift has SELinux. The images do not run on Windows nodes.
     others -= {path for path in others if re.search(r"ontext\.(appArmorProfile|windowsOptions)$", path)}
-    # In v1beta1, the Ingress is all that could be shown of the network.
+    # In v1beta1, the Ingress is the only network option.
     assert others in ({"networkOptions.coreConfig.ingressSpec"}, {"networkOptions"})
     deprecated = [
         each["path"]
@@ -171,7 +171,7 @@ def test_hidden_fields_are_deprecated_or_without_effect_on_openshift(spec: Obj, 
 
 
 def test_a_group_stands_before_its_fields(descriptors: list[Obj]) -> None:
-    """The console sets a whole group when it meets it, and forgets what was set in it."""
+    """The console sets a group as a whole, and that removes values that were set in it before."""
     seen: set[str] = set()
     for each in descriptors:
         assert parent(each["path"]) in ("", *seen), each
@@ -226,7 +226,7 @@ def test_status_fields_have_fitting_descriptors(version: str) -> None:
 
 
 def pruned(value: Any) -> Any:
-    """Without what the form drops: empty texts, groups and lists."""
+    """Without empty texts, groups and lists, which the form removes."""
     if isinstance(value, list):
         return [kept for kept in map(pruned, value) if kept not in (None, "", {}, [])]
     if isinstance(value, dict):
@@ -242,5 +242,5 @@ def test_the_form_drops_nothing_of_its_examples() -> None:
         assert pruned(each) == each
         hidden = {d["path"] for d in spec_descriptors(each["apiVersion"].split("/")[1]) if "hidden" in kinds(d)}
         required = schema_of(each["apiVersion"].split("/")[1])["properties"]["spec"].get("required", [])
-        # Nobody can fill in what is hidden.
+        # Users cannot fill in hidden fields.
         assert hidden & set(required) <= set(each["spec"])

@@ -1,4 +1,4 @@
-"""The schema made from the models: structural, small, described, and free of what the console's form cannot show."""
+"""The schema of the models: structural, small, described, and supported by the console's form."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ def test_has_nothing_that_a_structural_schema_or_a_form_forbids(schema: dict[str
 
 
 def without_default_status(schema: dict[str, Any]) -> dict[str, Any]:
-    """The schema without what the API server says in the place of an operator."""
+    """The schema without the default status that shows that no operator has processed the object."""
     result = copy.deepcopy(schema)
     status = result["properties"]["status"]
     for node in (status, status["properties"]["conditions"], status["properties"]["summary"]):
@@ -59,7 +59,7 @@ def without_default_status(schema: dict[str, Any]) -> dict[str, Any]:
 
 def test_the_status_of_an_object_that_no_operator_has_seen(schema: dict[str, Any]) -> None:
     status = schema["properties"]["status"]
-    assert status["default"] == {}  # the API server fills in the fields
+    assert status["default"] == {}  # the API server sets the fields
     assert status["properties"]["summary"]["default"] == "Waiting for the operator"
     [ready] = status["properties"]["conditions"]["default"]
     assert ready.keys() >= set(status["properties"]["conditions"]["items"]["required"])

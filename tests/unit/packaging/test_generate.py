@@ -1,4 +1,4 @@
-"""Generated files are fresh, and a stale one is noticed."""
+"""Generated files are up to date, and a stale one is detected."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def test_committed_files_are_up_to_date() -> None:
 
 
 def test_no_generated_file_names_an_image_that_can_change() -> None:
-    """Neither a tag that is moved, such as `latest`, nor none at all."""
+    """No moving tag such as `latest`, and no image without a tag."""
     named = {
         match["reference"]: str(path)
         for path, text in generated_files().items()

@@ -1,4 +1,4 @@
-"""What Prometheus is told to read and to warn of: kinds as the Prometheus operator defines them, metrics that exist."""
+"""ServiceMonitor and alerts: valid for the Prometheus operator, and only with existing metrics."""
 
 from __future__ import annotations
 

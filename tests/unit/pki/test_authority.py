@@ -1,4 +1,4 @@
-"""The authority itself, against the clock: lifetimes, renewal with jitter, successors, keystores; without a cluster."""
+"""The CA of the operator: lifetimes, renewal with jitter, successors, keystores."""
 
 from __future__ import annotations
 
@@ -126,7 +126,7 @@ def test_a_renewed_authority_and_its_predecessor_accept_the_same_certificates() 
     assert new["ca.crt"] == new["tls.crt"] + old["tls.crt"]
     before, after = issued(old, later), issued(new, later)
     for leaf in (before, after):
-        assert why(LEAF, new, leaf, later) is None  # nothing is issued again before its time
+        assert why(LEAF, new, leaf, later) is None  # no certificate is issued again early
         assert all(verified(leaf, trusted, later) for trusted in (old["tls.crt"], new["tls.crt"], new["ca.crt"]))
     assert after["ca.crt"] == new["ca.crt"]
 
@@ -146,7 +146,7 @@ def test_a_predecessor_is_trusted_until_it_ends() -> None:
 
 
 def test_another_authority_in_its_place_gives_no_key() -> None:
-    theirs = authority.ensure_ca(replace(AUTHORITY, common_name="somebody"), {}, NOW)
+    theirs = authority.ensure_ca(replace(AUTHORITY, common_name="another"), {}, NOW)
     ours = authority.ensure_ca(AUTHORITY, theirs, NOW)
     assert ours["tls.key"] != theirs["tls.key"]
     assert ours["ca.crt"] == ours["tls.crt"]
@@ -159,7 +159,7 @@ def test_a_damaged_authority_is_replaced_and_its_certificate_stays_trusted() -> 
     assert new["ca.crt"] == new["tls.crt"] + old["tls.crt"]
     assert why(LEAF, new, issued(old, NOW), NOW + DAY) == "the certificate authority changed"
     kept = authority.ensure_ca(AUTHORITY, {**old, "ca.crt": b"rubbish"}, NOW + DAY)
-    assert kept == old  # what is lost is only whom to trust
+    assert kept == old  # only the list of trusted certificates is lost
 
 
 def test_no_certificate_outlives_its_authority() -> None:

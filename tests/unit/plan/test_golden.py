@@ -1,6 +1,6 @@
-"""A handful of whole instances in plain YAML, so that the effect of a change can be read.
+"""Whole plans of some Cryostats in YAML, so that a review shows the effect of a change.
 
-`pytest tests/unit/plan/test_golden.py --update-goldens` writes them anew.
+`pytest tests/unit/plan/test_golden.py --update-goldens` writes them again.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ SAMPLES = Path(__file__).parents[3] / "manifests" / "samples"
 
 
 def sample(name: str, *, openshift: bool = False, **spec: Any) -> ClusterState:
-    """A settled world of one of the samples, with further fields."""
+    """The complete state of one of the samples, with further fields."""
     body = yaml.safe_load((SAMPLES / f"{name}.yaml").read_text())
     state = ClusterState(cryostat(body["spec"] | spec, name=body["metadata"]["name"]), openshift=openshift)
     state.snapshot = replace(state.snapshot, ca_certificate="-----BEGIN CERTIFICATE-----\n")
@@ -56,7 +56,7 @@ _Dumper.add_multi_representer(StrEnum, lambda dumper, value: dumper.represent_st
 
 
 def golden(plan: Plan) -> str:
-    """The whole plan: objects by component, and what else it says."""
+    """The whole plan: objects by component, requests and problems."""
     documents: list[Any] = []
     for part in plan.components:
         documents += part.objects

@@ -1,4 +1,4 @@
-"""What the planner does with all components: references, hashes, what waits for what."""
+"""The planner with all components: references, hashes, and which objects wait for which."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the status of a pod says, in words of this operator. tests/situations.yaml has more pods."""
+"""Failures that the status of a pod shows. tests/situations.yaml has more pods."""
 
 from __future__ import annotations
 

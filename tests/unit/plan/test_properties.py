@@ -1,4 +1,4 @@
-"""What holds for every Cryostat that can be written."""
+"""Properties of the plans of random Cryostats."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Outcomes of a run: what is reported, and when to reconcile again."""
+"""Results of a reconcile: what is reported, and when the next one starts."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What admission decides without a cluster: defaults, what an author needs, what is advised."""
+"""Admission without a cluster: defaults, permissions of the author, warnings."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ def test_for_every_spec(spec: dict[str, Any]) -> None:
 
 
 def test_every_secret_that_a_spec_names_is_reviewed() -> None:
-    """A new field with a Secret must be thought about here; those of Ingresses are for their controller."""
+    """Fails for a new field with a Secret. Secrets of an Ingress are read only by its controller."""
     schema = CryostatSpec.model_json_schema(by_alias=True)
     owners = {name for name, node in schema["$defs"].items() if "secretName" in node.get("properties", {})}
     assert owners == {
@@ -209,7 +209,7 @@ def test_known_and_foreign_keys_cause_no_warning() -> None:
 
 
 class Reader:
-    """Answers from one snapshot; `error` is raised instead."""
+    """Returns one snapshot, or raises `error` if it is set."""
 
     openshift = False
 

@@ -1,4 +1,4 @@
-"""Who may read the metrics: tokens are reviewed, and strangers cost few requests."""
+"""Access to the metrics: tokens are reviewed, and unknown callers cause few requests."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What is registered with the API server: which differences are put right."""
+"""The registration with the API server: which differences are corrected."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ WANTED = [{**each, "clientConfig": {"url": "https://a"}} for each in (*mutating(
 
 
 def stored() -> list[dict[str, Any]]:
-    """As the API server fills them in."""
+    """With the defaults of the API server."""
     defaults: dict[str, Any] = {"namespaceSelector": {}, "objectSelector": {}, "timeoutSeconds": 10}
     return copy.deepcopy([defaults | each for each in WANTED])
 

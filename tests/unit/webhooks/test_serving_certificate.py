@@ -1,4 +1,4 @@
-"""The self-managed certificate: made once, kept while it is good, renewed in time, and always trusted."""
+"""The operator's own serving certificate: generated once, kept while it is valid, renewed in time, always trusted."""
 
 from __future__ import annotations
 
@@ -88,7 +88,7 @@ def test_further_hosts_need_another_certificate() -> None:
     assert more[serving.CA_BUNDLE] == data[serving.CA_BUNDLE]
 
 
-# --- what is served --------------------------------------------------------------------------------------------------
+# --- served certificates ---------------------------------------------------------------------------------------------
 
 
 def managed() -> Certificate:
@@ -97,7 +97,7 @@ def managed() -> Certificate:
 
 
 def of_rsa() -> Certificate:
-    """What cert-manager and OLM issue by default, or nearly."""
+    """A certificate like those that cert-manager and OLM issue by default."""
     key, now = rsa.generate_private_key(65537, 2048), datetime.datetime.now(datetime.UTC)
     name = lib.Name([lib.NameAttribute(NameOID.COMMON_NAME, "mounted")])
     builder = lib.CertificateBuilder().subject_name(name).issuer_name(name).public_key(key.public_key())
@@ -121,7 +121,7 @@ def shown(serving: Serving, host: str | None = HOSTS[0]) -> bytes:
 
 @pytest.mark.parametrize("host", [HOSTS[0], None])
 def test_another_kind_of_key_is_served_too(host: str | None) -> None:
-    """A connection by address names no host."""
+    """A connection to an IP address has no SNI."""
     serving = Serving()
     for certificate in (managed(), of_rsa(), managed()):
         serving.load(certificate)

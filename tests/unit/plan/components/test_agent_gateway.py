@@ -48,7 +48,7 @@ def test_labels_of_the_user_reach_the_callback_service_but_not_the_reserved_ones
 
 
 def test_argo_cd_does_not_prune_a_callback_service() -> None:
-    """It has no owner reference, and a label by which an application of its name takes it for its own."""
+    """It has no owner reference, but the label by which Argo CD assigns it to an application of that name."""
     metadata = find(settled().plan, "Service", CALLBACK)["metadata"]
     assert metadata["labels"]["app.kubernetes.io/instance"] == NAME
     assert "ownerReferences" not in metadata

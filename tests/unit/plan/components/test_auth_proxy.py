@@ -160,7 +160,7 @@ def opened(kind: str) -> dict[str, Any]:
         ({}, None),
         (ingress(), "false"),
         (ingress("a.example.com"), None),
-        (ingress() | {"enableCertManager": True}, "false"),  # what the browser sees ends at the Ingress
+        (ingress() | {"enableCertManager": True}, "false"),  # the TLS of the browser ends at the Ingress
         (opened("LoadBalancer"), "false"),
         (opened("NodePort"), "false"),
         (opened("LoadBalancer") | {"enableCertManager": True}, None),

@@ -39,7 +39,7 @@ def admission(host: str, status: str = "True", **words: str) -> dict[str, Any]:
 
 
 def routed(*ingress: dict[str, Any], spec: dict[str, Any] | None = None) -> ClusterState:
-    """A settled world on OpenShift in which the routers say this about the Route."""
+    """A complete state on OpenShift with these router conditions of the Route."""
     state = settled(spec or {}, openshift=True)
     state.snapshot.live[ROUTE]["status"] = {"ingress": list(ingress)}
     return state
@@ -128,7 +128,7 @@ def test_labels_and_annotations_of_the_user() -> None:
     assert metadata["annotations"] == {"a": "b"}
 
 
-# --- elsewhere ---
+# --- other platforms ---
 
 
 @pytest.mark.parametrize(

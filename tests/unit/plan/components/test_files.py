@@ -1,4 +1,4 @@
-"""Files that users bring."""
+"""Files of users in ConfigMaps and Secrets."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The agent in a pod: what is added, what gives way to the author's own settings, and when it is left out."""
+"""The agent in a pod: what is added, which settings of the author are kept, and when it is not added."""
 
 from __future__ import annotations
 
@@ -314,7 +314,7 @@ def test_volumes_around_the_agents_directory() -> None:
 
 
 def test_no_port_is_declared_on_the_network_of_the_node() -> None:
-    """A second pod of that kind would have no place on the node."""
+    """Otherwise a second pod of that kind could not be scheduled on the node."""
     result = inject_agent(pod(hostNetwork=True), instance_of(), PodContext("apps"))
     assert result.pod
     assert "ports" not in result.pod["spec"]["containers"][0]
@@ -472,7 +472,7 @@ def test_labels_of_the_author_in_the_template_are_kept() -> None:
 
 
 def test_labels_of_the_selector_are_left_alone() -> None:
-    """Pods that it does not select would make the workload invalid."""
+    """A workload is invalid if its selector does not match its pods."""
     given = deployment({**LABELS, "cryostat.io/log-level": "info"})
     given["spec"]["selector"] = {"matchExpressions": [{"key": "cryostat.io/log-level", "operator": "DoesNotExist"}]}
     after, [hint] = propagate(given, None)

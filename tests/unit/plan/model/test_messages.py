@@ -1,4 +1,4 @@
-"""The parts of messages, and what is left out of the cluster's words."""
+"""The parts of messages, and what is left out of quoted messages of the cluster."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Problems convert their reason and take over its default."""
+"""Problems convert their reason and use its default."""
 
 from __future__ import annotations
 

@@ -76,7 +76,7 @@ def instance(snapshot: Snapshot) -> Instance:
 UNLABELED = without(issued(), key(SECRET))
 CASES = {
     "as issued": (issued(), CertificateState.READY),
-    "somebody else's Secret": (with_content(UNLABELED, ""), CertificateState.FOREIGN),
+    "a Secret of another owner": (with_content(UNLABELED, ""), CertificateState.FOREIGN),
     "another Certificate's": (with_content(UNLABELED, "other"), CertificateState.FOREIGN),
     "unknown origin": (with_content(UNLABELED, None), CertificateState.ISSUING),
     "labels removed": (with_content(UNLABELED, CERTIFICATE), CertificateState.ISSUING),
@@ -118,7 +118,7 @@ def test_state(case: str) -> None:
     ("case", "blocks_certificate", "must_delete_secret"),
     [
         ("as issued", False, False),
-        ("somebody else's Secret", True, False),
+        ("a Secret of another owner", True, False),
         ("of the built-in CA", True, True),
         ("no Certificate", False, False),
         ("not ready", False, False),

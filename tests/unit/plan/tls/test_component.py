@@ -1,4 +1,4 @@
-"""Who issues certificates, which there are, what they wait for, and which pods a new one restarts."""
+"""The issuer, the certificates, what they wait for, and which pods restart after a renewal."""
 
 from __future__ import annotations
 
@@ -174,8 +174,8 @@ def test_a_certificate_as_ordered_is_left_alone() -> None:
         {"dns_names": frozenset({"a"})},
         {"usages": frozenset({"server auth", "client auth"})},
         {"rsa": True},
-        {"issuer_id": "somebody"},
-        {"trusted": frozenset({"somebody"})},
+        {"issuer_id": "another"},
+        {"trusted": frozenset({"another"})},
     ],
 )
 def test_an_unsuitable_certificate_is_issued_again(changes: dict[str, object]) -> None:
@@ -186,7 +186,7 @@ def test_a_certificate_of_a_former_authority_serves_until_it_is_due() -> None:
     snapshot = known()
     both = snapshot[CA].trusted | {"successor"}
     snapshot[CA] = replace(snapshot[CA], key_id="successor", trusted=both)
-    assert reissue_reason(ORDER, snapshot, None)  # it has to tell its readers of the successor
+    assert reissue_reason(ORDER, snapshot, None)  # it must contain the successor for its readers
     snapshot[ORDER.key] = replace(snapshot[ORDER.key], trusted=both)
     assert reissue_reason(ORDER, snapshot, None) is None
 
@@ -281,17 +281,17 @@ def test_the_application_follows_when_the_database_runs() -> None:
     settled.with_data("Secret", key.name, *fact.keys, digest="new")
     main = Key("Deployment", NAMESPACE, NAME)
     assert settled.plan.blocked[main].problem.reason == "RollingInOrder"
-    wished = copy.deepcopy(find(settled.plan, "Deployment", database["metadata"]["name"]))
-    wished["metadata"]["generation"] = 2
-    wished["status"] = {"observedGeneration": 2, "conditions": [progressing("ReplicaSetUpdated")]}
-    settled.with_live(wished)
+    rolling = copy.deepcopy(find(settled.plan, "Deployment", database["metadata"]["name"]))
+    rolling["metadata"]["generation"] = 2
+    rolling["status"] = {"observedGeneration": 2, "conditions": [progressing("ReplicaSetUpdated")]}
+    settled.with_live(rolling)
     assert main in settled.plan.blocked
-    told: Obj = {**wished["status"], "conditions": [progressing("NewReplicaSetAvailable")]}
-    settled.with_live({**wished, "status": told})
+    told: Obj = {**rolling["status"], "conditions": [progressing("NewReplicaSetAvailable")]}
+    settled.with_live({**rolling, "status": told})
     assert main in settled.plan.blocked, "that is said of the rollout before"
-    settled.with_live({**wished, "status": told | {"updatedReplicas": 1}})
+    settled.with_live({**rolling, "status": told | {"updatedReplicas": 1}})
     assert main in settled.plan.blocked
-    settled.with_live({**wished, "status": told | {"updatedReplicas": 1, "availableReplicas": 1}})
+    settled.with_live({**rolling, "status": told | {"updatedReplicas": 1, "availableReplicas": 1}})
     assert main in settled.plan.objects
 
 
@@ -333,16 +333,16 @@ def test_certificates_own_their_secrets_once_all_are_there() -> None:
 
 
 def test_additions_of_others_to_a_certificate_are_no_difference() -> None:
-    wish = find(state(True, apis=WITH).settle().plan, "Certificate", NAME)
-    live = copy.deepcopy(wish)
+    planned_certificate = find(state(True, apis=WITH).settle().plan, "Certificate", NAME)
+    live = copy.deepcopy(planned_certificate)
     live["spec"] |= {"duration": "2160h", "privateKey": {"algorithm": "RSA"}}
-    live["spec"]["issuerRef"]["name"] = wish["spec"]["issuerRef"]["name"]
+    live["spec"]["issuerRef"]["name"] = planned_certificate["spec"]["issuerRef"]["name"]
     live["spec"]["dnsNames"].reverse()
-    assert differences(wish, live) == []
+    assert differences(planned_certificate, live) == []
     del live["spec"]["keystores"]["pkcs12"]["profile"]  # unknown to old releases
-    assert differences(wish, live) == []
+    assert differences(planned_certificate, live) == []
     live["spec"]["dnsNames"].append("other")
-    assert differences(wish, live) == ["spec.dnsNames"]
+    assert differences(planned_certificate, live) == ["spec.dnsNames"]
 
 
 def test_certificates_of_a_lost_authority_are_discarded() -> None:
