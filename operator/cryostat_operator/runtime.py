@@ -17,7 +17,7 @@ from .metrics import Metrics
 from .observe.cryostats import CryostatStore
 from .observe.observer import Observer
 from .observe.triggers import Triggers
-from .plan.model.kinds import InstanceKey
+from .plan.model.kinds import InstanceKey, Obj
 from .reconcile.reconciler import Reconciler
 from .reconcile.work_queue import Result, WorkQueue
 from .settings import Settings
@@ -161,15 +161,25 @@ class Operator:
         path = f"/apis/{constants.API_VERSION}/{constants.PLURAL}"
         while not self._is_listed:
             try:
-                listed = await self.client.list_names(path)
+                listed = await self._names(path)
             except ApiError as error:
                 if error.status == 404:
                     return
                 logger.warning("List of Cryostats failed, retrying: %s", error)
                 await asyncio.sleep(POLL_INTERVAL)
             else:
-                self._listed = {InstanceKey(namespace, name) for namespace, name in listed}
+                self._listed = listed
                 self._is_listed = True
+
+    async def _names(self, path: str) -> set[InstanceKey]:
+        """Namespace and name of every object of a collection."""
+        found: set[InstanceKey] = set()
+
+        def add(obj: Obj) -> None:
+            found.add(InstanceKey(obj["metadata"].get("namespace") or "", obj["metadata"]["name"]))
+
+        await self.client.list_metadata(path, add)
+        return found
 
     def _exists(self, key: InstanceKey) -> bool:
         return key in self._listed or self.cryostats.get(key) is not None

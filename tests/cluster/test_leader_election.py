@@ -16,7 +16,7 @@ import urllib3
 import yaml
 
 from cryostat_operator.api import constants
-from cryostat_operator.plan.model import webhook_paths
+from cryostat_operator.plan.model.webhook_definitions import WebhookPaths
 from tests.cluster.api import Object, condition, eventually
 from tests.cluster.conftest import NamespaceFactory, OperatorFactory
 from tests.cluster.controlplane import ControlPlane
@@ -340,9 +340,9 @@ def test_both_answer_the_api_server(asking: Served, operator: OperatorFactory) -
     review_request = {"uid": "2", "desiredAPIVersion": "operator.cryostat.io/v1beta1", "objects": [{**obj, "spec": {}}]}
     conversion = {"apiVersion": "apiextensions.k8s.io/v1", "kind": "ConversionReview", "request": review_request}
     for path, body in (
-        (webhook_paths.DEFAULT, review),
-        (webhook_paths.VALIDATE, review),
-        (webhook_paths.CONVERT, conversion),
+        (WebhookPaths.DEFAULT, review),
+        (WebhookPaths.VALIDATE, review),
+        (WebhookPaths.CONVERT, conversion),
     ):
         answers = [pool.request("POST", url + path, json=body) for url in (asking.url, f"https://127.0.0.1:{port}")]
         assert [answer.status for answer in answers] == [200, 200]

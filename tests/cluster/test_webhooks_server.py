@@ -21,7 +21,7 @@ from cryptography import x509
 
 from cryostat_operator.api import constants
 from cryostat_operator.packaging import monitoring
-from cryostat_operator.plan.model import webhook_paths
+from cryostat_operator.plan.model.webhook_definitions import WebhookPaths
 from tests.cluster.api import Object, eventually
 from tests.cluster.certificates import write_serving_certificate
 from tests.cluster.operator_process import CRD, NAMESPACE, OperatorProcess, manifests
@@ -29,7 +29,7 @@ from tests.cluster.processes import free_ports
 from tests.cluster.webhooks import ADMISSION, MUTATING, VALIDATING, Served, asks, served
 
 SECRET = "cryostat-operator-webhook-certificate"
-ALL = [value for key, value in vars(webhook_paths).items() if key.isupper()]
+ALL = [value for key, value in vars(WebhookPaths).items() if key.isupper()]
 
 
 class Caller:
@@ -94,7 +94,7 @@ def test_metrics_need_a_token_with_the_permission(asking: Served, caller: Caller
 
 
 @pytest.mark.parametrize(
-    "path", ["/", "/x", "/mutate", webhook_paths.VALIDATE + "/", webhook_paths.VALIDATE + "x", "//convert"]
+    "path", ["/", "/x", "/mutate", WebhookPaths.VALIDATE + "/", WebhookPaths.VALIDATE + "x", "//convert"]
 )
 def test_unknown_paths_allow_nothing(caller: Caller, path: str) -> None:
     status, text = caller.post(path, review(creation()))
@@ -138,34 +138,34 @@ def test_malformed_objects_cause_no_error(caller: Caller, path: str) -> None:
     for obj in odd:
         for operation in ("CREATE", "UPDATE", "DELETE", "CONNECT"):
             status, text = caller.post(path, review(creation(object=obj, oldObject=obj, operation=operation)))
-            if path == webhook_paths.CONVERT:
+            if path == WebhookPaths.CONVERT:
                 assert status == 400
                 continue
             assert status == 200, (obj, text)
             if path in (
-                webhook_paths.POD,
-                webhook_paths.DEPLOYMENT,
-                webhook_paths.STATEFUL_SET,
-                webhook_paths.DAEMON_SET,
+                WebhookPaths.POD,
+                WebhookPaths.DEPLOYMENT,
+                WebhookPaths.STATEFUL_SET,
+                WebhookPaths.DAEMON_SET,
             ):
                 assert json.loads(text)["response"]["allowed"] is True
 
 
 @pytest.mark.parametrize("content_type", ["text/plain", "application/yaml", "application/json-patch+json", ""])
 def test_other_content_types(caller: Caller, content_type: str) -> None:
-    assert caller.post(webhook_paths.VALIDATE, review(creation()), content_type)[0] == 415
+    assert caller.post(WebhookPaths.VALIDATE, review(creation()), content_type)[0] == 415
 
 
 def test_other_methods(caller: Caller) -> None:
     for method in ("GET", "PUT", "DELETE", "PATCH"):
-        answer = caller._pool.request(method, caller.url + webhook_paths.VALIDATE)
+        answer = caller._pool.request(method, caller.url + WebhookPaths.VALIDATE)
         assert answer.status == 405
 
 
 def test_oversized_reviews(caller: Caller) -> None:
     padding = {"metadata": {"name": "a", "annotations": {"a": "x" * (9 << 20)}}}
     try:
-        status, _ = caller.post(webhook_paths.VALIDATE, review(creation(object=padding)))
+        status, _ = caller.post(WebhookPaths.VALIDATE, review(creation(object=padding)))
     except urllib3.exceptions.HTTPError:  # the server may close the connection before it has read everything
         return
     assert status == 413
@@ -175,7 +175,7 @@ def test_reviews_of_unknown_length(caller: Caller) -> None:
     pieces = iter([json.dumps(review(creation())).encode()])
     headers = {"Content-Type": "application/json", "Transfer-Encoding": "chunked"}
     answer = caller._pool.request(
-        "POST", caller.url + webhook_paths.VALIDATE, body=pieces, headers=headers, chunked=True
+        "POST", caller.url + WebhookPaths.VALIDATE, body=pieces, headers=headers, chunked=True
     )
     assert answer.status == 411
 
@@ -185,7 +185,7 @@ def test_slow_reviews_do_not_delay_others(asking: Served, caller: Caller) -> Non
     host = urlsplit(asking.url)
     context = ssl.create_default_context()
     context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
-    head = f"POST {webhook_paths.VALIDATE} HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n"
+    head = f"POST {WebhookPaths.VALIDATE} HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n"
     head += "Content-Length: 9\r\n\r\n{"
     slow = []
     for _ in range(50):
@@ -193,7 +193,7 @@ def test_slow_reviews_do_not_delay_others(asking: Served, caller: Caller) -> Non
         connection = context.wrap_socket(plain, server_hostname="x")
         connection.sendall(head.encode())
         slow.append(connection)
-    assert caller.review(webhook_paths.DEFAULT, creation())["allowed"] is True
+    assert caller.review(WebhookPaths.DEFAULT, creation())["allowed"] is True
     slow[-1].setblocking(False)
     with pytest.raises(ssl.SSLWantReadError):  # not answered yet: its time limit is not reached
         slow[-1].recv(100)
@@ -206,7 +206,7 @@ def test_conversions_that_cannot_be(caller: Caller) -> None:
     def convert(version: str, *objects: Any) -> Object:
         request = {"uid": "7", "desiredAPIVersion": version, "objects": list(objects)}
         body = {"apiVersion": "apiextensions.k8s.io/v1", "kind": "ConversionReview", "request": request}
-        status, text = caller.post(webhook_paths.CONVERT, body)
+        status, text = caller.post(WebhookPaths.CONVERT, body)
         assert status == 200
         found: Object = json.loads(text)["response"]
         assert found["uid"] == "7"
@@ -229,9 +229,9 @@ def test_conversions_that_cannot_be(caller: Caller) -> None:
 def test_two_hundred_at_a_time_and_memory_stays_flat(asking: Served, caller: Caller) -> None:
     def one(number: int) -> bool:
         spec = {"targetNamespaces": [f"n{number % 7}", f"m{number}"]}
-        path = (webhook_paths.VALIDATE, webhook_paths.DEFAULT, webhook_paths.POD)[number % 3]
+        path = (WebhookPaths.VALIDATE, WebhookPaths.DEFAULT, WebhookPaths.POD)[number % 3]
         answer = caller.review(path, creation(spec))
-        return answer["allowed"] is (path != webhook_paths.VALIDATE)
+        return answer["allowed"] is (path != WebhookPaths.VALIDATE)
 
     def burst() -> float:
         with ThreadPoolExecutor(200) as pool:

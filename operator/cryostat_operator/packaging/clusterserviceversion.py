@@ -11,8 +11,9 @@ from typing import Any
 
 from .. import __version__
 from ..api import constants, v1beta1
-from ..plan.model import webhook_definitions, webhook_paths
+from ..plan.model import webhook_definitions
 from ..plan.model.kinds import KINDS
+from ..plan.model.webhook_definitions import WebhookPaths
 from ..settings import AGENT_VERSION, CRYOSTAT_VERSION, IMAGES
 from . import install, install_names, operator_deployment
 from .descriptors import spec_descriptors, status_descriptors
@@ -184,7 +185,7 @@ def _webhook_definitions() -> Iterable[Obj]:
             rest = {key: value for key, value in webhook.items() if key not in unsupported}
             yield _webhook(f"{kind}AdmissionWebhook", webhook["name"], webhook["path"]) | rest
     conversion = {"sideEffects": "None", "admissionReviewVersions": ["v1"], "conversionCRDs": [CRD]}
-    yield _webhook("ConversionWebhook", "ccryostats.kb.io", webhook_paths.CONVERT) | conversion
+    yield _webhook("ConversionWebhook", "ccryostats.kb.io", WebhookPaths.CONVERT) | conversion
 
 
 def _webhook(kind: str, name: str, path: str) -> Obj:

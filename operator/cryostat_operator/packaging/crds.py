@@ -11,8 +11,8 @@ from typing import Any
 
 from ..api import constants, v1beta1, v1beta2
 from ..api.base import Model
-from ..plan.model import webhook_paths
 from ..plan.model.reasons import Reason
+from ..plan.model.webhook_definitions import WebhookPaths
 from ..plan.yaml_text import document
 from . import install_names, webhook_manifests
 from .crd_schema import object_schema
@@ -84,7 +84,7 @@ def crd() -> Obj:
                 "strategy": "Webhook",
                 "webhook": {
                     "conversionReviewVersions": ["v1"],
-                    "clientConfig": webhook_manifests.client_config(install_names.NAMESPACE, webhook_paths.CONVERT),
+                    "clientConfig": webhook_manifests.client_config(install_names.NAMESPACE, WebhookPaths.CONVERT),
                 },
             },
             "versions": [

@@ -6,7 +6,7 @@ import asyncio
 import logging
 
 from ..api import constants
-from ..kube.client import Client, accept_metadata
+from ..kube.client import Client
 from ..kube.errors import ApiError
 from ..observe.owned_objects import OwnedObjects
 from ..plan.diff.ownership import belongs_to, instance_of
@@ -62,20 +62,19 @@ async def adopt_objects(client: Client, owned: OwnedObjects, key: InstanceKey) -
         ApiError: an object could not be read or labeled.
     """
     kinds = [kind.kind for kind in KINDS.values() if kind.namespaced]
-    lists = await asyncio.gather(*(_list(client, kind, key.namespace) for kind in kinds))
+    lists = await asyncio.gather(*(_owned(client, kind, key) for kind in kinds))
     found = [(kind, obj) for kind, objects in zip(kinds, lists, strict=True) for obj in objects]
     shared = names.instance_hash_name(key.namespace, key.name)
     for kind in (kind.kind for kind in KINDS.values() if not kind.namespaced):
         obj = await client.get_or_none(Key(kind, "", shared))
-        if obj:
+        if obj and _is_adoptable(obj, _key(kind, obj), key):
             found.append((kind, obj))
     # The marker comes last: if adoption is interrupted, the marker is missing and all is done again.
     marker = [each for each in found if _key(*each) == adoption_marker(key)]
     others = [each for each in found if each not in marker]
-    count = 0
-    for part in (others, marker):
-        count += sum(await asyncio.gather(*(_label(client, owned, key, kind, obj) for kind, obj in part)))
-    return count
+    for objects in (others, marker):
+        await asyncio.gather(*(_label(client, owned, key, kind, obj) for kind, obj in objects))
+    return len(found)
 
 
 def adoption_marker(key: InstanceKey) -> Key:
@@ -87,32 +86,39 @@ def _key(kind: str, obj: Obj) -> Key:
     return Key(kind, obj["metadata"].get("namespace") or "", obj["metadata"]["name"])
 
 
-async def _list(client: Client, kind: str, namespace: str) -> list[Obj]:
-    accept = accept_metadata("PartialObjectMetadataList")  # few of the objects belong to the Cryostat
+async def _owned(client: Client, kind: str, key: InstanceKey) -> list[Obj]:
+    """Objects of a kind that belong to the Cryostat and lack the labels, with metadata only."""
+    found: list[Obj] = []
+
+    def add(obj: Obj) -> None:
+        if _is_adoptable(obj, _key(kind, obj), key):
+            found.append(obj)
+
     try:
-        response = await client.request("GET", collection_path(kind, namespace), accept=accept)
+        await client.list_metadata(collection_path(kind, key.namespace), add)
     except ApiError as error:
-        if error.status == 404 and KINDS[kind].optional:
-            return []
-        raise
-    return list(response.get("items") or ())
+        if error.status != 404 or not KINDS[kind].optional:
+            raise
+    return found
 
 
-async def _label(client: Client, owned: OwnedObjects, owner: InstanceKey, kind: str, obj: Obj) -> bool:
-    """Add the ownership labels to an object; whether it belongs to the Cryostat and lacked them."""
+def _is_adoptable(obj: Obj, key: Key, instance: InstanceKey) -> bool:
+    unlabeled = instance_of(obj) is None and "deletionTimestamp" not in obj["metadata"]
+    return unlabeled and belongs_to(obj, key, instance)
+
+
+async def _label(client: Client, owned: OwnedObjects, instance: InstanceKey, kind: str, obj: Obj) -> None:
+    """Add the ownership labels to an object, unless it was deleted in the meantime."""
     key = _key(kind, obj)
-    if instance_of(obj) is not None or "deletionTimestamp" in obj["metadata"] or not belongs_to(obj, key, owner):
-        return False
     live = await client.get_or_none(key)
     if live is None:
-        return True
-    ownership_labels = {constants.LABEL_NAME: owner.name, constants.LABEL_NAMESPACE: owner.namespace}
+        return
+    ownership_labels = {constants.LABEL_NAME: instance.name, constants.LABEL_NAMESPACE: instance.namespace}
     labels = {**(live["metadata"].get("labels") or {}), **ownership_labels}
     try:
         response = await client.replace(key, {**live, "metadata": {**live["metadata"], "labels": labels}})
     except ApiError as error:
         if error.status != 404:
             raise
-        return True
-    owned.record_write(kind, response)
-    return True
+    else:
+        owned.record_write(kind, response)

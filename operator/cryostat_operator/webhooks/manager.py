@@ -13,7 +13,7 @@ from ..kube.client import Client
 from ..kube.connection import Connection
 from ..kube.errors import ApiError
 from ..metrics import Metrics
-from ..plan.model import webhook_paths
+from ..plan.model.webhook_definitions import WebhookPaths
 from ..settings import Settings
 from . import conversion_review, serving_certificate
 from .agent_admission import AgentAdmission
@@ -84,13 +84,13 @@ class WebhookManager:
         agents = AgentAdmission(reader, self._settings)
         workload = _admission(agents.workload)
         return {
-            webhook_paths.DEFAULT: _admission(cryostats.default),
-            webhook_paths.VALIDATE: _admission(cryostats.validate),
-            webhook_paths.CONVERT: conversion_review.answer,
-            webhook_paths.POD: _admission(agents.pod),
-            webhook_paths.DEPLOYMENT: workload,
-            webhook_paths.STATEFUL_SET: workload,
-            webhook_paths.DAEMON_SET: workload,
+            WebhookPaths.DEFAULT: _admission(cryostats.default),
+            WebhookPaths.VALIDATE: _admission(cryostats.validate),
+            WebhookPaths.CONVERT: conversion_review.answer,
+            WebhookPaths.POD: _admission(agents.pod),
+            WebhookPaths.DEPLOYMENT: workload,
+            WebhookPaths.STATEFUL_SET: workload,
+            WebhookPaths.DAEMON_SET: workload,
         }
 
     def _is_api_server(self, certificate: bytes) -> bool:

@@ -10,9 +10,8 @@ from typing import Any
 from ..api import constants
 from ..kube.client import JSON_PATCH, Client
 from ..kube.errors import ApiError
-from ..plan.model import webhook_paths
 from ..plan.model.kinds import Obj, resource_path
-from ..plan.model.webhook_definitions import mutating, validating
+from ..plan.model.webhook_definitions import WebhookPaths, mutating, validating
 
 logger = logging.getLogger(__name__)
 
@@ -144,7 +143,7 @@ class Registration:
         if not ca_bundle and conversion.get("strategy") == "Webhook" and (live.get("caBundle") or not interim_ca):
             return
         webhook = {
-            "clientConfig": self._address.client_config(webhook_paths.CONVERT, ca_bundle or interim_ca),
+            "clientConfig": self._address.client_config(WebhookPaths.CONVERT, ca_bundle or interim_ca),
             "conversionReviewVersions": ["v1"],
         }
         desired = {"strategy": "Webhook", "webhook": webhook}

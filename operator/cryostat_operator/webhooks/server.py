@@ -17,7 +17,7 @@ import orjson
 from aiohttp import web
 
 from ..metrics import CONTENT_TYPE
-from ..plan.model import webhook_paths
+from ..plan.model.webhook_definitions import WebhookPaths
 from . import metrics_access
 from .body_limits import BodyLimits, TooComplexError, check_depth, count_elements
 from .reviews import MalformedReviewError
@@ -177,7 +177,7 @@ class WebhookServer:
 
 
 def _limits(path: str) -> BodyLimits:
-    return CONVERSION_LIMITS if path == webhook_paths.CONVERT else ADMISSION_LIMITS
+    return CONVERSION_LIMITS if path == WebhookPaths.CONVERT else ADMISSION_LIMITS
 
 
 def _overloaded() -> web.HTTPServiceUnavailable:

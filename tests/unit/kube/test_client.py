@@ -137,13 +137,15 @@ async def test_a_page_that_is_refused_or_malformed_is_an_error() -> None:
             await client.list_page("/x", lambda _: None, {})
 
 
-async def test_names_are_read_in_pages_of_metadata(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_metadata_is_read_in_pages(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(client_module, "LIST_PAGE_SIZE", 1)
     server = FakeServer()
     server.respond(200, {"metadata": {"continue": "c"}, "items": [{"metadata": {"namespace": "a", "name": "x"}}]})
     server.respond(200, {"metadata": {}, "items": [{"metadata": {"name": "y"}}]})
     async with server.running() as client:
-        assert await client.list_names("/x") == [("a", "x"), ("", "y")]
+        found: list[Any] = []
+        await client.list_metadata("/x", found.append)
+    assert [obj["metadata"]["name"] for obj in found] == ["x", "y"]
     assert [dict(r.query) for r in server.requests] == [{"limit": "1"}, {"limit": "1", "continue": "c"}]
     assert server.requests[0].headers["Accept"] == accept_metadata("PartialObjectMetadataList")
 

@@ -14,7 +14,8 @@ import yaml
 from cryostat_operator.packaging import bundle, install, install_names, operator_deployment, roles
 from cryostat_operator.packaging.clusterserviceversion import bound_roles, clusterserviceversion
 from cryostat_operator.packaging.webhook_manifests import CONFIGURATIONS
-from cryostat_operator.plan.model import webhook_definitions, webhook_paths
+from cryostat_operator.plan.model import webhook_definitions
+from cryostat_operator.plan.model.webhook_definitions import WebhookPaths
 from cryostat_operator.settings import AGENT_VERSION, CRYOSTAT_VERSION, IMAGES, WEBHOOK_CERTIFICATES, Settings
 
 Obj = dict[str, Any]
@@ -118,7 +119,7 @@ def test_every_webhook_is_defined_at_its_path(csv: Obj) -> None:
         }
     conversion = found["ccryostats.kb.io"]
     assert (conversion["webhookPath"], conversion["conversionCRDs"]) == (
-        webhook_paths.CONVERT,
+        WebhookPaths.CONVERT,
         [bundle.definition()["metadata"]["name"]],
     )
     assert {each["deploymentName"] for each in found.values()} == {install_names.DEPLOYMENT}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from functools import partial
+from typing import Any
 
 import pytest
 
@@ -91,3 +92,22 @@ async def test_kinds_that_are_not_served_have_nothing_to_adopt(cluster: Cluster)
     cluster.server.hook = lambda _, path, __: ApiError(404, "NotFound", "not served") if "/secrets" in path else None
     with pytest.raises(ApiError):
         await cluster.adoption.adopt(INSTANCE, "uid")
+
+
+async def test_all_pages_of_a_kind_are_read(cluster: Cluster, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The double serves two pages of ConfigMaps."""
+    for number in range(2):
+        cluster.put(Key("ConfigMap", "here", f"x{number}"), cached=False, metadata=OWNED)
+    list_page = cluster.server.list_page
+
+    async def one_per_page(path: str, on_item: Any, params: Any, accept: str = "") -> Any:
+        items: list[Any] = []
+        metadata = await list_page(path, items.append, params, accept)
+        page = int(params.get("continue", 0))
+        for item in items[page : page + 1]:
+            on_item(item)
+        return {**metadata, "continue": str(page + 1)} if page + 1 < len(items) else metadata
+
+    monkeypatch.setattr(cluster.server, "list_page", one_per_page)
+    await cluster.adoption.adopt(INSTANCE, "uid")
+    assert [labels(cluster, Key("ConfigMap", "here", f"x{number}")) for number in range(2)] == [OWNERSHIP_LABELS] * 2

@@ -6,8 +6,20 @@ from collections.abc import Mapping
 from typing import Any
 
 from ...api import constants
-from . import webhook_paths
 from .kinds import Obj
+
+
+class WebhookPaths:
+    """The URL paths that the API server calls."""
+
+    DEFAULT = "/mutate-operator-cryostat-io-v1beta2-cryostat"
+    VALIDATE = "/validate-operator-cryostat-io-v1beta2-cryostat"
+    POD = "/mutate--v1-pod"
+    DEPLOYMENT = "/mutate--v1-deployment"
+    STATEFUL_SET = "/mutate--v1-statefulset"
+    DAEMON_SET = "/mutate--v1-daemonset"
+    CONVERT = "/convert"
+
 
 # Only pods and workloads with both labels are reviewed. All others do not depend on the operator.
 _HAS_AGENT_LABELS: Mapping[str, Any] = {
@@ -43,17 +55,17 @@ CRYOSTAT_CONDITIONS = (
 def mutating() -> list[Obj]:
     """Return the mutating webhooks, each with its `path` in place of a client configuration."""
     return [
-        _cryostats("mcryostat.kb.io", webhook_paths.DEFAULT),
-        _agent("mpod.cryostat.io", webhook_paths.POD, "", "pods", ["CREATE"]),
-        _agent("mdeployment.cryostat.io", webhook_paths.DEPLOYMENT, "apps", "deployments", ["CREATE", "UPDATE"]),
-        _agent("mstatefulset.cryostat.io", webhook_paths.STATEFUL_SET, "apps", "statefulsets", ["CREATE", "UPDATE"]),
-        _agent("mdaemonset.cryostat.io", webhook_paths.DAEMON_SET, "apps", "daemonsets", ["CREATE", "UPDATE"]),
+        _cryostats("mcryostat.kb.io", WebhookPaths.DEFAULT),
+        _agent("mpod.cryostat.io", WebhookPaths.POD, "", "pods", ["CREATE"]),
+        _agent("mdeployment.cryostat.io", WebhookPaths.DEPLOYMENT, "apps", "deployments", ["CREATE", "UPDATE"]),
+        _agent("mstatefulset.cryostat.io", WebhookPaths.STATEFUL_SET, "apps", "statefulsets", ["CREATE", "UPDATE"]),
+        _agent("mdaemonset.cryostat.io", WebhookPaths.DAEMON_SET, "apps", "daemonsets", ["CREATE", "UPDATE"]),
     ]
 
 
 def validating() -> list[Obj]:
     """Return the validating webhook, with its `path` in place of a client configuration."""
-    return [_cryostats("vcryostat.kb.io", webhook_paths.VALIDATE)]
+    return [_cryostats("vcryostat.kb.io", WebhookPaths.VALIDATE)]
 
 
 def _cryostats(name: str, path: str) -> Obj:

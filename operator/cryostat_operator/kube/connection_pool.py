@@ -1,0 +1,74 @@
+"""The connections to the API server, and their renewal when the credentials expire."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+
+import aiohttp
+
+from ..plan.model.kinds import FIELD_MANAGER
+from .connection import Connection
+
+MAX_CONNECTIONS = 64  # without watches; each costs up to half a MiB of buffers and a handshake
+KEEPALIVE_SECONDS = 80  # the API server closes idle connections after 90 s; they are closed earlier than that
+DRAIN_SECONDS = 30.0  # for requests in flight on replaced connections
+
+
+class ConnectionPool:
+    """HTTP sessions with the credentials of a `Connection`.
+
+    Args:
+        connection: address and credentials.
+        reconnect: returns new credentials.
+
+    Attributes:
+        connection: the current address and credentials.
+        requests: session for requests.
+        watches: session for watches, without a limit of connections.
+    """
+
+    def __init__(self, connection: Connection, reconnect: Callable[[], Awaitable[Connection]]) -> None:
+        self.connection = connection
+        self._log_in = reconnect
+        self.requests = self._new_session(MAX_CONNECTIONS)
+        self.watches = self._new_session(0)
+        self._renewing = asyncio.Lock()
+
+    def headers(self, accept: str) -> dict[str, str]:
+        """Return the headers of a request, with credentials."""
+        return {"Accept": accept, "User-Agent": FIELD_MANAGER, **self.connection.headers()}
+
+    async def renew(self, used: Connection) -> None:
+        """Get new credentials and connections, unless another request has replaced the `used` ones in the meantime.
+
+        Requests in flight finish on the former connections.
+        """
+        async with self._renewing:
+            if self.connection is not used:
+                return
+            self.connection = await self._log_in()
+            former = self.requests, self.watches
+            self.requests, self.watches = self._new_session(MAX_CONNECTIONS), self._new_session(0)
+            for session in former:
+                asyncio.get_running_loop().call_later(DRAIN_SECONDS, _close, session)
+
+    async def close(self) -> None:
+        """Close all connections."""
+        await self.requests.close()
+        await self.watches.close()
+
+    def _new_session(self, limit: int) -> aiohttp.ClientSession:
+        connector = aiohttp.TCPConnector(
+            limit=limit, ssl=self.connection.ssl_context, keepalive_timeout=KEEPALIVE_SECONDS
+        )
+        return aiohttp.ClientSession(connector=connector, auto_decompress=True)
+
+
+_closing: set[asyncio.Future[None]] = set()  # a task without a reference may be garbage-collected before it is done
+
+
+def _close(session: aiohttp.ClientSession) -> None:
+    task = asyncio.ensure_future(session.close())
+    _closing.add(task)
+    task.add_done_callback(_closing.discard)
