@@ -1,4 +1,4 @@
-"""What holds for all tests: the same examples on every run, and no surprises from the caller's environment."""
+"""Settings of all tests: the same examples in every run, and no variables of the caller's environment."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from hypothesis import settings
 
-# A test that fails today must fail tomorrow; searching for new examples is `pytest --hypothesis-profile=search`.
+# Failures must be reproducible; to search for new examples, run `pytest --hypothesis-profile=search`.
 settings.register_profile("default", derandomize=True, deadline=None, print_blob=True)
 settings.register_profile("search", deadline=None, max_examples=2000)
 settings.load_profile("default")
@@ -35,7 +35,7 @@ _LEAKING = (
 def pytest_runtest_makereport(
     item: pytest.Item, call: pytest.CallInfo[None]
 ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
-    """In CI nothing may be skipped: a program that could not be installed is a failure."""
+    """In CI, a skipped test fails: every program must be installed there."""
     report = yield
     if report.skipped and os.environ.get("CI"):
         reason = report.longrepr[2] if isinstance(report.longrepr, tuple) else report.longrepr
@@ -97,7 +97,7 @@ def _audits(config: pytest.Config) -> bool:
 
 @pytest.fixture(autouse=True, scope="session")
 def _own_environment() -> object:
-    """No test talks to the cluster of the person who runs it."""
+    """No test uses the cluster of the user's environment."""
     with pytest.MonkeyPatch.context() as patch:
         for name in _LEAKING:
             patch.delenv(name, raising=False)

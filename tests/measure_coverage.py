@@ -21,7 +21,7 @@ def coverage_init(_plugins: object, _options: dict[str, Any]) -> None:
 
 
 def is_measured() -> bool:
-    """Whether this process, and with it every Python process that it starts, is measured."""
+    """Whether this process and the Python processes that it starts are measured."""
     return _current() is not None
 
 

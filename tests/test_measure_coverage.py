@@ -1,4 +1,4 @@
-"""A measured process that a test kills has saved its coverage before."""
+"""A measured process saves its coverage before a test kills it."""
 
 from __future__ import annotations
 

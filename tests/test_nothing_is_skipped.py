@@ -1,4 +1,4 @@
-"""What cannot run in CI fails there; elsewhere it is skipped."""
+"""A test that cannot run fails in CI, and is skipped elsewhere."""
 
 from __future__ import annotations
 

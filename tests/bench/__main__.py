@@ -1,4 +1,4 @@
-"""`make bench`: one table of counts, ratios and seconds, with a client that does nothing else as the floor."""
+"""`make bench`: one table of counts, ratios and seconds, compared with a client that only creates the objects."""
 
 from __future__ import annotations
 
@@ -60,10 +60,10 @@ def _namespace(plane: ControlPlane, name: str) -> str:
 def _one(plane: ControlPlane, row) -> None:  # type: ignore[no-untyped-def]
     namespace = _namespace(plane, "bench-one")
     floors, bursts = [], []
-    measure.burst(plane, [measure.cryostat(namespace, "warm-up")])
+    measure.create_all(plane, [measure.cryostat(namespace, "warm-up")])
     for number in range(7):
-        floors.append(measure.floor(plane, [namespace], measure.IN_FLIGHT))
-        bursts.append(measure.burst(plane, [measure.cryostat(namespace, f"one-{number}")]))
+        floors.append(measure.bare_client_seconds(plane, [namespace], measure.IN_FLIGHT))
+        bursts.append(measure.create_all(plane, [measure.cryostat(namespace, f"one-{number}")]))
     seconds, lowest = statistics.median(b.seconds for b in bursts), statistics.median(floors)
     row("floor: a bare client makes the objects of one Cryostat", f"{lowest:.3f} s")
     last = bursts[-1]
@@ -79,17 +79,17 @@ def _repair(plane: ControlPlane, row) -> None:  # type: ignore[no-untyped-def]
 
 
 def _floor_of_many(size: int, row) -> None:  # type: ignore[no-untyped-def]
-    """The same for a bare client, in a cluster of its own, where nothing else was made before."""
+    """The same for a bare client, in a new cluster."""
     with ControlPlane(Options(kwok=False, scheduler=False, volumes=0)) as plane:
         namespaces = [_namespace(plane, f"floor-{number}") for number in range(size)]
-        seconds = measure.floor(plane, namespaces, measure.IN_FLIGHT_OF_MANY)
+        seconds = measure.bare_client_seconds(plane, namespaces, measure.IN_FLIGHT_OF_MANY)
     row(f"floor: a bare client makes the objects of {size}, {measure.IN_FLIGHT_OF_MANY} at a time", f"{seconds:.1f} s")
 
 
 def _many(plane: ControlPlane, operator: OperatorProcess, size: int, scratch: Path, row) -> OperatorProcess:  # type: ignore[no-untyped-def]
     namespaces = [_namespace(plane, f"bench-{size}-{number}") for number in range(size)]
     before = measure.cpu(operator)
-    result = measure.burst(plane, [measure.cryostat(namespace, "cryostat") for namespace in namespaces])
+    result = measure.create_all(plane, [measure.cryostat(namespace, "cryostat") for namespace in namespaces])
     used = measure.cpu(operator) - before
     row(
         f"{size} Cryostats at once, until their {result.objects} objects exist",
@@ -103,7 +103,7 @@ def _many(plane: ControlPlane, operator: OperatorProcess, size: int, scratch: Pa
     mark = plane.audit_mark()
     operator = OperatorProcess(plane.api, scratch)
     operator.wait_ready()
-    measure.settled(plane)
+    measure.wait_until_idle(plane)
     events = measure.requests(plane, mark)
     writes = sum(e["verb"] not in measure.READS for e in events)
     row(f"restart with {size} Cryostats", f"{writes} writes, {len(events)} requests in all", GO["restart"])
@@ -114,11 +114,11 @@ def _many(plane: ControlPlane, operator: OperatorProcess, size: int, scratch: Pa
 def _foreign(plane: ControlPlane, operator: OperatorProcess, count: int, scratch: Path, row) -> None:  # type: ignore[no-untyped-def]
     before = measure.memory(operator)
     measure.foreign_secrets(plane, _namespace(plane, "bench-foreign"), count)
-    measure.settled(plane)
+    measure.wait_until_idle(plane)
     running = measure.memory(operator)
     again = OperatorProcess(plane.api, scratch)
     again.wait_ready()
-    measure.settled(plane)
+    measure.wait_until_idle(plane)
     started = measure.memory(again)
     again.stop()
     row(
@@ -129,7 +129,7 @@ def _foreign(plane: ControlPlane, operator: OperatorProcess, count: int, scratch
 
 
 def _encrypted(row) -> None:  # type: ignore[no-untyped-def]
-    """One instance with TLS, in a cluster of its own: by the built-in authority, then by a real cert-manager."""
+    """One instance with TLS, in a new cluster: certificates of the operator, then of a real cert-manager."""
     ways = {"the built-in authority": {}, "cert-manager 1.11": {"enableCertManager": True}}
     for way, spec in ways.items():
         with ControlPlane(Options(kwok=False, scheduler=False, volumes=0)) as plane, TemporaryDirectory() as scratch:
@@ -138,9 +138,9 @@ def _encrypted(row) -> None:  # type: ignore[no-untyped-def]
                 operator = OperatorProcess(plane.api, Path(scratch), {"DISABLE_SERVICE_TLS": "false"})
                 operator.wait_ready()
                 namespace = _namespace(plane, "bench-tls")
-                measure.burst(plane, [measure.cryostat(namespace, "warm-up", **spec)], tls=True)
+                measure.create_all(plane, [measure.cryostat(namespace, "warm-up", **spec)], tls=True)
                 bursts = [
-                    measure.burst(plane, [measure.cryostat(namespace, f"tls-{number}", **spec)], tls=True)
+                    measure.create_all(plane, [measure.cryostat(namespace, f"tls-{number}", **spec)], tls=True)
                     for number in range(3)
                 ]
                 operator.stop()

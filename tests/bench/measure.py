@@ -1,4 +1,4 @@
-"""One measurement per function, each read from the API server's audit log: what was asked, by whom, and when."""
+"""One measurement per function, each from the API server's audit log: requests with user and time."""
 
 from __future__ import annotations
 
@@ -57,8 +57,8 @@ def planned(cr: Object, *, tls: bool = False) -> list[Object]:
     return list(yaml.safe_load_all(manifests(plan)))
 
 
-def floor(plane: ControlPlane, namespaces: Sequence[str], in_flight: int) -> float:
-    """Seconds in which a client that does nothing else creates the objects of one instance in each namespace."""
+def bare_client_seconds(plane: ControlPlane, namespaces: Sequence[str], in_flight: int) -> float:
+    """Seconds that a client needs to create only the objects of one instance in each namespace."""
     name = f"floor-{time.monotonic_ns() % 10**6}"
     objects = [obj for namespace in namespaces for obj in planned(cryostat(namespace, name))]
     for obj in objects:
@@ -83,17 +83,17 @@ async def _create_all(plane: ControlPlane, objects: Sequence[Object], in_flight:
 
 
 def requests(plane: ControlPlane, mark: int) -> list[Object]:
-    """What the operator asked since then, but for its streams and its Lease."""
+    """Requests of the operator since then, without watches and the Lease."""
     return work(plane.audit_since(mark))
 
 
-def burst(plane: ControlPlane, crs: Sequence[Object], *, tls: bool = False) -> Burst:
-    """Create Cryostats all at once, wait until the operator is silent, and read how it went."""
+def create_all(plane: ControlPlane, crs: Sequence[Object], *, tls: bool = False) -> Burst:
+    """Create Cryostats at the same time, wait until the operator is idle, and return the figures."""
     expected = {_id(o) for cr in crs for o in planned(cr, tls=tls)}
     mark = plane.audit_mark()
     with ThreadPoolExecutor(IN_FLIGHT) as pool:
         list(pool.map(plane.api.create, crs))
-    settled(plane)
+    wait_until_idle(plane)
     events = plane.audit_since(mark)
     begun = min(_time(e, "requestReceivedTimestamp") for e in events if _creates(e, constants.PLURAL))
     mine = requests(plane, mark)
@@ -112,8 +112,8 @@ def burst(plane: ControlPlane, crs: Sequence[Object], *, tls: bool = False) -> B
     )
 
 
-def settled(plane: ControlPlane) -> None:
-    """Wait until the operator has been silent for a while."""
+def wait_until_idle(plane: ControlPlane) -> None:
+    """Wait until the operator has sent no request for a while."""
     eventually(lambda: not _requests_within(plane, QUIET), 600.0)
 
 
@@ -124,7 +124,7 @@ def _requests_within(plane: ControlPlane, seconds: float) -> bool:
 
 
 def writes_during(plane: ControlPlane, seconds: float) -> tuple[int, int]:
-    """Writing requests of the operator while nothing happens, and renewals of its Lease."""
+    """Writes of the operator while nothing changes, and renewals of its Lease."""
     mark = plane.audit_mark()
     time.sleep(seconds)
     elections = [e for e in plane.audit_since(mark, f":{SERVICE_ACCOUNT}") if elects(e)]
@@ -133,7 +133,7 @@ def writes_during(plane: ControlPlane, seconds: float) -> tuple[int, int]:
 
 
 def repair(plane: ControlPlane, namespace: str, name: str, times: int = 7) -> float:
-    """Median of the seconds in which a deleted Service is back."""
+    """Median of the seconds until a deleted Service exists again."""
     found = []
     for _ in range(times):
         service = plane.api.get("v1", "Service", name, namespace)
@@ -193,7 +193,7 @@ def _creates(event: Object, resource: str) -> bool:
 
 
 def _makes(event: Object) -> bool:
-    """Whether something came to be: by a POST, or by an apply (as cert-manager does)."""
+    """Whether an object was created: by a POST, or by an apply (as cert-manager does)."""
     return event["verb"] in ("create", "patch") and bool(event.get("responseStatus", {}).get("code") == 201)
 
 

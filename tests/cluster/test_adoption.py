@@ -65,7 +65,7 @@ class TakenOver(NamedTuple):
 
 
 @contextmanager
-def ground(profile: str) -> Iterator[ControlPlane]:
+def profile_cluster(profile: str) -> Iterator[ControlPlane]:
     """A cluster of its own for each profile, because what is installed in it decides who issues certificates."""
     platform, _, issuer = profile.partition("-")
     with ExitStack() as stack:
@@ -106,11 +106,11 @@ def taken_over(
 
 
 def adopt_objects(profile: str, directory: Path) -> TakenOver:
-    with ground(profile) as plane:
+    with profile_cluster(profile) as plane:
         cases = {case: Case(GoOperatorInstance(plane.api, case, profile)) for case, of in CAPTURES if of == profile}
         for case in cases.values():
             case.predecessor.work()
-            decorate(case.predecessor)
+            add_foreign_metadata(case.predecessor)
         for case in cases.values():
             case.predecessor.finish()
             case.before = snapshot(case.predecessor)
@@ -158,7 +158,7 @@ def snapshot(predecessor: GoOperatorInstance) -> Snapshot:
     return found
 
 
-def decorate(predecessor: GoOperatorInstance) -> None:
+def add_foreign_metadata(predecessor: GoOperatorInstance) -> None:
     """Metadata that other clients added to the objects of an instance, and leftovers of older specs."""
     api, cr = predecessor.api, predecessor.cryostat
     for obj in predecessor.own:
@@ -167,23 +167,23 @@ def decorate(predecessor: GoOperatorInstance) -> None:
         api.patch(obj, {"metadata": OTHERS})
         if obj["kind"] == "Deployment":
             api.patch(obj, {"spec": {"template": {"metadata": {"annotations": RESTARTED}}}})
-    api.create({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": given_up(cr)}})
-    for obj in left_over(cr):
+    api.create({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": former_target(cr)}})
+    for obj in obsolete_objects(cr):
         predecessor.make(obj, cr)
-    for obj in of_others(cr):
+    for obj in user_objects(cr):
         api.create(obj)
 
 
-def given_up(cr: Object) -> str:
+def former_target(cr: Object) -> str:
     """A former target namespace."""
     return f"{cr['metadata']['namespace']}-gone"
 
 
-def left_over(cr: Object) -> list[Object]:
+def obsolete_objects(cr: Object) -> list[Object]:
     """Objects that the Go operator does not delete, or did not delete yet."""
     name, where = cr["metadata"]["name"], cr["metadata"]["namespace"]
     owned = {"namespace": where, "ownerReferences": [{"kind": constants.KIND, "name": name, "controller": True}]}
-    marked = {"namespace": given_up(cr), "labels": ownership_labels(cr)}
+    marked = {"namespace": former_target(cr), "labels": ownership_labels(cr)}
     role = {"apiGroup": "rbac.authorization.k8s.io", "kind": "ClusterRole", "name": "view"}
     return [
         {"apiVersion": version("Role"), "kind": "Role", "metadata": {"name": name, **owned}, "rules": []},
@@ -195,7 +195,7 @@ def left_over(cr: Object) -> list[Object]:
     ]  # fmt: skip
 
 
-def of_others(cr: Object) -> list[Object]:
+def user_objects(cr: Object) -> list[Object]:
     """Objects of users beside an instance. One of them has an owner reference to the Cryostat."""
     name, where = cr["metadata"]["name"], cr["metadata"]["namespace"]
     follows = {"apiVersion": constants.API_VERSION, "kind": constants.KIND, "name": name, "uid": cr["metadata"]["uid"]}
@@ -207,7 +207,7 @@ def of_others(cr: Object) -> list[Object]:
         {**head, "kind": "Secret", "metadata": going},
         {**head, "kind": "Service", "spec": PORTS},
         {"apiVersion": version("RoleBinding"), "kind": "RoleBinding", "roleRef": role,
-         "metadata": {"name": f"{name}-theirs", "namespace": given_up(cr)}},
+         "metadata": {"name": f"{name}-theirs", "namespace": former_target(cr)}},
     ]  # fmt: skip
 
 
@@ -238,7 +238,11 @@ def test_data_in_volumes_stays_readable(taken_over: TakenOver, case: str) -> Non
 def test_the_adopted_instance_equals_a_new_one(taken_over: TakenOver, case: str) -> None:
     """Fields that only the Go operator sets are removed, including a label of an older spec."""
     it = taken_over.cases[case]
-    marked = [bare(obj) for obj in it.after.values() if ownership_labels(it.cr).items() <= labels(obj).items()]
+    marked = [
+        without_foreign_metadata(obj)
+        for obj in it.after.values()
+        if ownership_labels(it.cr).items() <= labels(obj).items()
+    ]
     mine = [obj for obj in marked if obj["kind"] != "ReplicaSet"]
     wanted = it.predecessor.captured
     for obj in wanted:
@@ -255,7 +259,7 @@ def test_metadata_of_other_owners_is_kept(taken_over: TakenOver, case: str) -> N
         assert OTHERS["labels"].items() <= metadata["labels"].items(), obj
         assert OTHERS["annotations"].items() <= metadata["annotations"].items(), obj
         assert FORMER not in metadata["labels"], obj
-    for obj in of_others(it.cr):
+    for obj in user_objects(it.cr):
         assert it.after[key_of(obj)]["metadata"]["uid"] == it.before[key_of(obj)]["metadata"]["uid"]
 
 
@@ -273,7 +277,7 @@ def test_pods_restart_once_at_most(taken_over: TakenOver, case: str) -> None:
 def test_obsolete_objects_are_deleted(taken_over: TakenOver, case: str) -> None:
     it = taken_over.cases[case]
     gone = {key for key in it.before if key not in it.after and key.kind != "ReplicaSet"}
-    assert gone == {key_of(obj) for obj in left_over(it.cr)}
+    assert gone == {key_of(obj) for obj in obsolete_objects(it.cr)}
 
 
 @every
@@ -295,7 +299,7 @@ def test_the_go_operator_can_adopt_the_instance_again(taken_over: TakenOver, cas
         before, after = it.before[key_of(obj)], it.after[key_of(obj)]
         assert after["metadata"].get("ownerReferences") == before["metadata"].get("ownerReferences")
         for path in KINDS[obj["kind"]].immutable:
-            assert at(after, path) == at(before, path), f"{key_of(obj)}: {path}"
+            assert value_at(after, path) == value_at(before, path), f"{key_of(obj)}: {path}"
     said = captured_status(case, it.predecessor.profile)
     now = it.cr["status"]
     assert [now.get(k) for k in RECORDED] == [said.get(k) for k in RECORDED]
@@ -346,7 +350,7 @@ def labels(obj: Object) -> dict[str, str]:
     return obj["metadata"].get("labels") or {}
 
 
-def bare(obj: Object) -> Object:
+def without_foreign_metadata(obj: Object) -> Object:
     """The object without metadata of other clients."""
     obj = copy.deepcopy(obj)
     metadata = [obj["metadata"]]
@@ -359,7 +363,7 @@ def bare(obj: Object) -> Object:
     return obj
 
 
-def at(obj: Object, path: str) -> object:
+def value_at(obj: Object, path: str) -> object:
     found: object = obj
     for step in path.split("."):
         found = found.get(step) if isinstance(found, dict) else None

@@ -27,12 +27,12 @@ CONTENT: dict[str, dict[str, Any]] = {
 HOST = {"host": "cryostat.example.com"}
 
 
-def theirs(scenario: Scenario, where: str, *places: tuple[str, str]) -> list[Object]:
+def foreign_objects(scenario: Scenario, where: str, *places: tuple[str, str]) -> list[Object]:
     """Objects of a user that exist before the Cryostat."""
     return [scenario.make(kind, where, name, **CONTENT[kind]) for kind, name in places]
 
 
-def untouched(scenario: Scenario, before: Object) -> bool:
+def is_unchanged(scenario: Scenario, before: Object) -> bool:
     """Whether an object of a user has its original content, no ownership labels and no owner."""
     metadata = before["metadata"]
     now = scenario.get(before["kind"], metadata["namespace"], metadata["name"])
@@ -51,7 +51,7 @@ def test_objects_of_other_owners_are_not_changed_and_named(scenario: Scenario) -
         ("Service", "x"), ("Service", "x-database"), ("NetworkPolicy", "x-internal-ingress"), ("Ingress", "x"),
         ("Deployment", "x-reports"), ("ConfigMap", "x-lock"),
     ]  # fmt: skip
-    objects = theirs(scenario, where, *places)
+    objects = foreign_objects(scenario, where, *places)
     cr = scenario.cryostat(
         where,
         reportOptions={"replicas": 1},
@@ -64,7 +64,7 @@ def test_objects_of_other_owners_are_not_changed_and_named(scenario: Scenario) -
     eventually(lambda: scenario.get("Deployment", where, "x"), what="all other objects are created")
     eventually(lambda: scenario.get("RoleBinding", target, bindings_of(cr)))
     scenario.settle_except(cr)
-    assert all(untouched(scenario, obj) for obj in objects)
+    assert all(is_unchanged(scenario, obj) for obj in objects)
     events = [event["message"] for event in scenario.events(cr, "NameCollision")]
     assert sorted(text.partition(" already exists")[0] for text in events) == sorted(
         f"{k} {where}/{n}" for k, n in places
@@ -88,7 +88,7 @@ def test_objects_of_other_owners_are_not_changed_and_named(scenario: Scenario) -
 )
 def test_no_pod_uses_an_object_of_another_owner(scenario: Scenario, kind: str, name: str, held: list[str]) -> None:
     where = scenario.namespace()
-    [theirs_] = theirs(scenario, where, (kind, name))
+    [theirs_] = foreign_objects(scenario, where, (kind, name))
     cr = scenario.cryostat(where)
     scenario.wait_for_reason(cr, "NameCollision", f"{kind} {where}/{name}")
     everything = ["Deployment x", "Deployment x-database", "Deployment x-storage", "RoleBinding binding"]
@@ -100,7 +100,7 @@ def test_no_pod_uses_an_object_of_another_owner(scenario: Scenario, kind: str, n
         place = missing.replace("binding", bindings_of(cr)).split()
         if (place[0], place[1]) != (kind, name):
             assert scenario.find(place[0], where, place[1]) is None, missing
-    assert untouched(scenario, theirs_)
+    assert is_unchanged(scenario, theirs_)
     scenario.api.delete(theirs_)
     scenario.ready(cr)
 
@@ -110,11 +110,11 @@ def test_an_object_that_replaces_an_owned_object_is_not_changed(scenario: Scenar
     cr = scenario.ready(scenario.cryostat(where))
     with scenario.down():
         scenario.api.delete(scenario.get("NetworkPolicy", where, "x-internal-ingress"))
-        [policy] = theirs(scenario, where, ("NetworkPolicy", "x-internal-ingress"))
+        [policy] = foreign_objects(scenario, where, ("NetworkPolicy", "x-internal-ingress"))
     scenario.wait_for_reason(cr, "NameCollision", "NetworkPolicy")
-    assert untouched(scenario, policy)
+    assert is_unchanged(scenario, policy)
     scenario.delete(cr)
-    assert untouched(scenario, policy)
+    assert is_unchanged(scenario, policy)
 
 
 def test_bindings_and_callbacks_of_other_owners_are_not_changed(scenario: Scenario) -> None:
@@ -124,26 +124,26 @@ def test_bindings_and_callbacks_of_other_owners_are_not_changed(scenario: Scenar
     subject = {"kind": "User", "name": "u", "apiGroup": "rbac.authorization.k8s.io"}
     role = {"kind": "ClusterRole", "name": "view", "apiGroup": "rbac.authorization.k8s.io"}
     binding = scenario.make("RoleBinding", target, bindings_of(head), subjects=[subject], roleRef=role)
-    [service] = theirs(scenario, target, ("Service", callback_of(head)))
+    [service] = foreign_objects(scenario, target, ("Service", callback_of(head)))
     cr = scenario.cryostat(where, targetNamespaces=[where, target])
     scenario.wait_for_reason(cr, "NameCollision", f"RoleBinding {target}/", f"Service {target}/")
     scenario.delete(cr)
     assert scenario.get("RoleBinding", target, bindings_of(head))["subjects"] == binding["subjects"]
-    assert untouched(scenario, service)
+    assert is_unchanged(scenario, service)
 
 
 def test_a_disabled_option_deletes_no_object_of_another_owner(scenario: Scenario) -> None:
     """Reports, Ingress, egress policies and proxies are optional. Without them, other owners may use their names."""
     where = scenario.namespace()
-    objects = theirs(
+    objects = foreign_objects(
         scenario, where, ("Ingress", "x"), ("Service", "x-reports"), ("Deployment", "x-reports"),
         ("NetworkPolicy", "x-internal-egress"), ("Secret", "x-keystore"),
     )  # fmt: skip
     cr = scenario.ready(scenario.cryostat(where))
-    assert all(untouched(scenario, obj) for obj in objects)
+    assert all(is_unchanged(scenario, obj) for obj in objects)
     scenario.delete(cr)
     scenario.nothing_left(cr)
-    assert all(untouched(scenario, obj) for obj in objects)
+    assert all(is_unchanged(scenario, obj) for obj in objects)
 
 
 @pytest.mark.parametrize("suffix", ["reports", "database", "storage"])
@@ -167,9 +167,9 @@ def test_cryostats_with_overlapping_names_do_not_change_each_others_objects(scen
 
 def test_objects_of_the_user_with_generated_names_are_used(scenario: Scenario) -> None:
     where = scenario.namespace()
-    database, storage = theirs(scenario, where, ("Secret", "x-db"), ("Secret", "x-storage"))
+    database, storage = foreign_objects(scenario, where, ("Secret", "x-db"), ("Secret", "x-storage"))
     options = {"databaseOptions": {"secretName": "x-db"}, "objectStorageOptions": {"secretName": "x-storage"}}
     cr = scenario.ready(scenario.cryostat(where, **options))
     scenario.delete(cr)
-    assert untouched(scenario, database)
-    assert untouched(scenario, storage)
+    assert is_unchanged(scenario, database)
+    assert is_unchanged(scenario, storage)

@@ -82,12 +82,12 @@ def repaired(instance: Instance, kind: str, name: str, disturb: Callable[[Object
     version = before["metadata"]["resourceVersion"]
     disturb(before)
 
-    def back() -> Object | None:
+    def recreated() -> Object | None:
         after = instance.scenario.get(*place)
         assert spec_hash(after) == spec_hash(before)
         return after if after["metadata"]["resourceVersion"] != version else None
 
-    return eventually(back, what=f"{kind} {name} is restored") or {}
+    return eventually(recreated, what=f"{kind} {name} is restored") or {}
 
 
 @each
@@ -325,9 +325,9 @@ def test_a_service_that_was_swapped_for_one_with_another_kind_of_address(
         theirs = {"apiVersion": "v1", "kind": "Service", "metadata": kept, "spec": spec}
         eventually(lambda: scenario.api.create(theirs), what="another client creates another one")
 
-    def right() -> bool:
+    def is_correct() -> bool:
         now = scenario.get(*place)["spec"]["clusterIP"]
         return bool((now == "None") == (before["spec"]["clusterIP"] == "None"))
 
-    eventually(right, what="the Service has the right type of address")
+    eventually(is_correct, what="the Service has the right type of address")
     scenario.ready(instance.cr)

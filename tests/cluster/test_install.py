@@ -83,7 +83,7 @@ class Installed:
         clients.append(definition["spec"]["conversion"]["webhook"]["clientConfig"])
         return {each.get("caBundle", "") for each in clients}
 
-    def looks(self) -> int:
+    def registration_checks(self) -> int:
         """How often the operator has checked the registration."""
         events = self.plane.audit_since(user=f":{SERVICE_ACCOUNT}")
         return sum(1 for event in events if (event.get("objectRef") or {}).get("name") == MUTATING)
@@ -153,7 +153,7 @@ def test_it_answers_before_the_authority_is_registered(running: Installed) -> No
         return bool(made["spec"]["targetNamespaces"] == ["default"])
 
     eventually(defaulted, what="the API server calls the operator")
-    one(running.bundles())
+    single_bundle(running.bundles())
     if running.service_ca:
         running.service_ca.injecting = True
 
@@ -176,7 +176,7 @@ def test_one_authority_is_registered_and_it_is_that_of_the_issuer(running: Insta
     issued = running.api.get("v1", "Secret", SECRETS[running.way], NAMESPACE)["data"]
 
     def injected() -> str:
-        [bundle] = one(running.bundles())
+        [bundle] = single_bundle(running.bundles())
         if running.way == "openshift":  # the service CA does not put its authority into the Secrets
             [leaf] = x509.load_pem_x509_certificates(base64.b64decode(issued["tls.crt"]))
             [authority] = x509.load_pem_x509_certificates(base64.b64decode(bundle))
@@ -191,7 +191,7 @@ def test_one_authority_is_registered_and_it_is_that_of_the_issuer(running: Insta
 
 def test_a_wrong_authority_is_put_right_by_whom_it_concerns(running: Installed, tmp_path: Path) -> None:
     """By the injector, if there is one: the operator does not change its entries."""
-    right = one(running.bundles())
+    right = single_bundle(running.bundles())
     wrong = base64.b64encode(write_serving_certificate(tmp_path, "nowhere").ca.read_bytes()).decode()
     mutating, validating, definition = running.registered()
     for obj in (mutating, validating):
@@ -199,19 +199,21 @@ def test_a_wrong_authority_is_put_right_by_whom_it_concerns(running: Installed, 
         running.api.patch(obj, [{"op": "replace", "path": path, "value": wrong} for path in at])
     at_conversion = "/spec/conversion/webhook/clientConfig/caBundle"
     running.api.patch(definition, [{"op": "replace", "path": at_conversion, "value": wrong}])
-    eventually(lambda: one(running.bundles()) == right, 60, "the right authority is registered again")
+    eventually(lambda: single_bundle(running.bundles()) == right, 60, "the right authority is registered again")
 
 
 def test_no_client_reverts_the_entries_of_another(running: Installed) -> None:
     """Applying again neither empties the configurations nor takes the authority away, and the operator leaves the
     words of others alone.
     """
-    eventually(lambda: one(running.bundles()), what="one authority is registered")
+    eventually(lambda: single_bundle(running.bundles()), what="one authority is registered")
     before = running.registered()
     assert all(len(each["webhooks"]) > 0 for each in before[:2])
     assert changed(running.apply()) == []
-    seen = running.looks()
-    eventually(lambda: running.looks() >= seen + 2, 60, "the operator has checked the registration twice more")
+    seen = running.registration_checks()
+    eventually(
+        lambda: running.registration_checks() >= seen + 2, 60, "the operator has checked the registration twice more"
+    )
     assert running.registered() == before
 
 
@@ -243,7 +245,7 @@ def test_a_lost_certificate_is_replaced_and_trusted(running: Installed) -> None:
     pod = running.pods[-1]
     eventually(lambda: "with a new certificate" in pod.log.read_text(), what="the operator serves the certificate")
     eventually(lambda: running.api.create(cryostat("again"), dryRun="All"), what="its authority is registered")
-    assert one(running.bundles())
+    assert single_bundle(running.bundles())
 
 
 def test_a_new_pod_takes_over(running: Installed) -> None:
@@ -270,7 +272,7 @@ def changed(lines: list[str]) -> list[str]:
     return [line for line in lines if not line.endswith(" unchanged") and not line.startswith("poddisruptionbudget")]
 
 
-def one(bundles: set[str]) -> list[str]:
+def single_bundle(bundles: set[str]) -> list[str]:
     assert len(bundles) == 1, f"{len(bundles)} authorities"
     assert "" not in bundles
     return list(bundles)

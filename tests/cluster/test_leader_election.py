@@ -61,7 +61,7 @@ def is_leading(process: OperatorProcess) -> bool:
     return f'leader_election_master_status{{name="{constants.LEASE}"}} 1.0' in lines
 
 
-def asked(plane: ControlPlane, mark: int, process: OperatorProcess) -> list[Object]:
+def requests_of(plane: ControlPlane, mark: int, process: OperatorProcess) -> list[Object]:
     """Everything that one process asked for since a mark, told apart by the token that it logs in with."""
     token = yaml.safe_load(process.kubeconfig.read_text())["users"][0]["user"]["token"].split(".")[1]
     credential = f"JTI={json.loads(base64.urlsafe_b64decode(token + '=='))['jti']}"
@@ -72,21 +72,21 @@ def asked(plane: ControlPlane, mark: int, process: OperatorProcess) -> list[Obje
 
 def writes(plane: ControlPlane, mark: int, process: OperatorProcess) -> list[str]:
     """Its writes, without those of the Lease."""
-    return [f"{e['verb']} {e['requestURI']}" for e in work(asked(plane, mark, process)) if e["verb"] not in READS]
+    return [f"{e['verb']} {e['requestURI']}" for e in work(requests_of(plane, mark, process)) if e["verb"] not in READS]
 
 
 def lease_requests(plane: ControlPlane, mark: int, process: OperatorProcess) -> list[str]:
-    events = [event for event in asked(plane, mark, process) if elects(event)]
+    events = [event for event in requests_of(plane, mark, process) if elects(event)]
     return [event["verb"] for event in events if event["objectRef"]["resource"] == "leases"]
 
 
 def accepted_lease_writes(plane: ControlPlane, mark: int, process: OperatorProcess) -> list[str]:
     """Changes of the Lease that the API server accepted from one process."""
-    leases = [e for e in asked(plane, mark, process) if elects(e) and e["objectRef"]["resource"] == "leases"]
+    leases = [e for e in requests_of(plane, mark, process) if elects(e) and e["objectRef"]["resource"] == "leases"]
     return [e["verb"] for e in leases if e["verb"] != "get" and e["responseStatus"]["code"] < 400]
 
 
-def said(process: Child, words: str) -> bool:
+def has_logged(process: Child, words: str) -> bool:
     return words in process.log.read_text(errors="replace")
 
 
@@ -95,7 +95,7 @@ def stamp(text: str) -> datetime:
 
 
 @contextmanager
-def followed(plane: ControlPlane) -> Iterator[list[Object]]:
+def lease_records(plane: ControlPlane) -> Iterator[list[Object]]:
     """Every record of the Lease during this, in order."""
     records: list[Object] = []
     query: dict[str, Any] = {"seconds": 120, "fieldSelector": f"metadata.name={constants.LEASE}"}
@@ -171,7 +171,7 @@ def test_an_idle_pair_asks_for_nothing_but_the_lease(pair: Pair) -> None:
 def test_without_election_there_is_no_lease(installed_plane: ControlPlane, operator: OperatorFactory) -> None:
     mark = installed_plane.audit_mark()
     process = operator(installed_plane, {"LEADER_ELECTION": "false"})
-    assert asked(installed_plane, mark, process)
+    assert requests_of(installed_plane, mark, process)
     assert lease_requests(installed_plane, mark, process) == []
     assert "leader_election_master_status{" not in process.get("/metrics")[1]
 
@@ -197,7 +197,7 @@ def test_a_stopped_leader_hands_over_at_once(pair: Pair, namespace: NamespaceFac
     """The Lease is released, so the successor does not wait for its expiry."""
     plane, where = pair.plane, namespace(pair.plane)
     cryostat(plane, where)
-    with followed(plane) as records:
+    with lease_records(plane) as records:
         old = records[-1]["leaseTransitions"]
         pair.leader.process.terminate()
         assert pair.leader.process.wait(30) == 0
@@ -238,7 +238,7 @@ def test_a_leader_that_was_stopped_in_its_tracks_writes_nothing_when_it_wakes(
         lambda: lease_requests(plane, mark, pair.leader).count("get") > 2, SLOW, "the process reads the Lease again"
     )
     repaired(plane, where, "x0")
-    assert said(pair.leader, "Lost leadership")
+    assert has_logged(pair.leader, "Lost leadership")
     assert (is_leading(pair.leader), is_leading(pair.standby)) == (False, True)
     assert writes(plane, mark, pair.leader) == []
     # A renewal that was being sent when the process was stopped may still arrive; it is refused as a conflict.
@@ -254,7 +254,7 @@ def test_an_outage_of_the_api_server_that_outlasts_the_lease(pair: Pair, namespa
     cryostat(plane, where)
     plane.stop_apiserver(kill=True)
     try:
-        eventually(lambda: said(pair.leader, "Lost leadership"), SLOW, "it ends")
+        eventually(lambda: has_logged(pair.leader, "Lost leadership"), SLOW, "it ends")
         assert not is_leading(pair.leader)
     finally:
         plane.start_apiserver()
@@ -312,7 +312,7 @@ def test_the_elections_of_client_go_and_of_this_operator_exclude_each_other(
     with client_go(plane):
         eventually(lambda: looks_of_client_go(plane, mark) > 8, SLOW, "client-go waits")
         assert holder(plane) == ours.identity
-        with followed(plane) as records:
+        with lease_records(plane) as records:
             ours.process.terminate()
             eventually(lambda: holder(plane) not in ("", ours.identity), SLOW, "client-go leads")
             assert "" in [record["holderIdentity"] for record in records]

@@ -18,10 +18,10 @@ from tests.cluster.scenario import Scenario, bindings_of
 
 KILLS = int(os.environ.get("CRYOSTAT_KILLS", "20"))
 FLOW = "flowcontrol.apiserver.k8s.io/v1"
-_LULL = 3.0  # seconds; status changes of a rollout are reported within two
+IDLE_SECONDS = 3.0  # seconds; status changes of a rollout are reported within two
 
 
-def works(scenario: Scenario, cr: Object) -> None:
+def wait_until_reconciling(scenario: Scenario, cr: Object) -> None:
     """Waits until drift is repaired and a change of the Cryostat has an effect, so all watches work."""
     where, wanted = cr["metadata"]["namespace"], random.randint(1, 1000)
     service = eventually(lambda: scenario.get("Service", where, "x"), 60, "the Service exists")
@@ -36,30 +36,30 @@ def works(scenario: Scenario, cr: Object) -> None:
     eventually(done, 40, "the operator reconciles")
 
 
-def made(scenario: Scenario, cr: Object) -> Object:
+def wait_for_objects(scenario: Scenario, cr: Object) -> Object:
     """Waits until all objects exist. Controllers that lost the API server may start the pods late."""
     where, name = cr["metadata"]["namespace"], cr["metadata"]["name"]
 
-    def there() -> bool:
+    def all_exist() -> bool:
         status = scenario.now(cr)["status"]
         assert all(scenario.find("Deployment", where, each) for each in (name, f"{name}-database", f"{name}-storage"))
         return bool(status["observedGeneration"] == scenario.now(cr)["metadata"]["generation"])
 
-    eventually(there, 60, f"{name} is made")
+    eventually(all_exist, 60, f"all objects of {name} exist")
     return scenario.now(cr)
 
 
-def answers(scenario: Scenario, code: str) -> float:
+def count_responses(scenario: Scenario, code: str) -> float:
     """The number of requests of the operator with this status."""
     return sum(value for name, value in scenario.metrics().items() if f'code="{code}"' in name)
 
 
-def quiet(scenario: Scenario) -> None:
+def wait_until_idle(scenario: Scenario) -> None:
     """Waits until the operator writes nothing, after other controllers have recovered and the status shows that."""
 
     def silent() -> bool:
         mark = scenario.plane.audit_mark()
-        time.sleep(_LULL)
+        time.sleep(IDLE_SECONDS)
         scenario.settle()
         return scenario.writes(mark) == []
 
@@ -99,7 +99,7 @@ def test_any_number_of_kills_at_random_moments(scenario: Scenario) -> None:
     scenario.settle()
     with scenario.down():
         mark = scenario.plane.audit_mark()
-    quiet(scenario)
+    wait_until_idle(scenario)
     assert scenario.writes(mark) == []
 
 
@@ -149,11 +149,11 @@ def test_an_overloaded_api_server_is_waited_for(scenario: Scenario) -> None:
     eventually(lambda: scenario.api.request("GET", path)["status"]["conditions"], what="the limit has an effect")
     mark = scenario.plane.audit_mark()
     cr = scenario.cryostat(where)
-    eventually(lambda: answers(scenario, "429") > 5, what="the operator is rejected")
+    eventually(lambda: count_responses(scenario, "429") > 5, what="the operator is rejected")
     scenario.api.delete(schema)
-    made(scenario, cr)
-    works(scenario, cr)
-    quiet(scenario)
+    wait_for_objects(scenario, cr)
+    wait_until_reconciling(scenario, cr)
+    wait_until_idle(scenario)
     assert len([write for write in scenario.writes(mark) if write.verb == "create"]) < 150
 
 
@@ -165,7 +165,7 @@ def new_account(scenario: Scenario) -> Iterator[None]:
 
 
 def test_credentials_expire_and_are_rotated(scenario: Scenario, new_account: None) -> None:
-    cr = made(scenario, scenario.cryostat(scenario.namespace()))
+    cr = wait_for_objects(scenario, scenario.cryostat(scenario.namespace()))
     assert scenario.operator
     process, kubeconfig = scenario.operator.process.pid, scenario.operator.kubeconfig
     head = {"apiVersion": "v1", "kind": "ServiceAccount", "metadata": {"name": SERVICE_ACCOUNT, "namespace": NAMESPACE}}
@@ -179,34 +179,34 @@ def test_credentials_expire_and_are_rotated(scenario: Scenario, new_account: Non
 
     def refused() -> bool:
         scenario.api.delete(service)  # the API server caches a token for ten seconds
-        return answers(scenario, "401") > 2
+        return count_responses(scenario, "401") > 2
 
     eventually(refused, 60, "the operator is refused", interval=0.5)
     scenario.plane.restart_apiserver(kill=True)  # every stream has to log in again
-    before = answers(scenario, "401")
-    eventually(lambda: answers(scenario, "401") > before + 20, what="all requests of the operator are refused")
+    before = count_responses(scenario, "401")
+    eventually(lambda: count_responses(scenario, "401") > before + 20, what="all requests of the operator are refused")
     text = kubeconfig_text(scenario.api, scenario.api.token_for(SERVICE_ACCOUNT, NAMESPACE), SERVICE_ACCOUNT)
     kubeconfig.write_text(text)
-    works(scenario, cr)
-    quiet(scenario)
+    wait_until_reconciling(scenario, cr)
+    wait_until_idle(scenario)
     assert (scenario.operator.process.pid, scenario.operator.running) == (process, True)
 
 
 @pytest.mark.parametrize("kill", [False, True], ids=["politely", "at once"])
 def test_the_api_server_restarts(scenario: Scenario, kill: bool) -> None:
-    cr = made(scenario, scenario.cryostat(scenario.namespace()))
+    cr = wait_for_objects(scenario, scenario.cryostat(scenario.namespace()))
     scenario.settle()
     assert scenario.operator
     process, mark = scenario.operator.process.pid, scenario.plane.audit_mark()
     scenario.plane.restart_apiserver(kill=kill, down=1.5)
-    quiet(scenario)
+    wait_until_idle(scenario)
     assert [write for write in scenario.writes(mark) if write.resource not in ("cryostats/status", "events")] == []
-    works(scenario, cr)
+    wait_until_reconciling(scenario, cr)
     assert (scenario.operator.process.pid, scenario.operator.running) == (process, True)
 
 
 def test_the_operator_starts_before_the_api_server(scenario: Scenario) -> None:
-    cr = made(scenario, scenario.cryostat(scenario.namespace()))
+    cr = wait_for_objects(scenario, scenario.cryostat(scenario.namespace()))
     with scenario.down():
         token = scenario.api.token_for(SERVICE_ACCOUNT, NAMESPACE)
         scenario.plane.stop_apiserver(kill=True)
@@ -216,15 +216,15 @@ def test_the_operator_starts_before_the_api_server(scenario: Scenario) -> None:
         scenario.plane.start_apiserver()
         operator.wait_ready(60)
         assert operator.running
-    works(scenario, cr)
+    wait_until_reconciling(scenario, cr)
 
 
 def test_changes_during_an_interrupted_watch_are_noticed(scenario: Scenario) -> None:
     """The API server no longer has the resource versions of the watches: deletions have no event."""
     where, target = scenario.namespace(), scenario.namespace()
-    cr = made(scenario, scenario.cryostat(where, targetNamespaces=[where, target]))
-    forced = made(scenario, scenario.cryostat(where, "forced", targetNamespaces=[target]))
-    deleted = made(scenario, scenario.cryostat(where, "deleted", targetNamespaces=[target]))
+    cr = wait_for_objects(scenario, scenario.cryostat(where, targetNamespaces=[where, target]))
+    forced = wait_for_objects(scenario, scenario.cryostat(where, "forced", targetNamespaces=[target]))
+    deleted = wait_for_objects(scenario, scenario.cryostat(where, "deleted", targetNamespaces=[target]))
     assert scenario.operator
     scenario.operator.pause()
     scenario.api.delete(scenario.get("Service", where, "x"))
@@ -239,7 +239,7 @@ def test_changes_during_an_interrupted_watch_are_noticed(scenario: Scenario) -> 
     scenario.operator.resume()
     eventually(lambda: scenario.find("Service", where, "x"), 60, what="the Service exists again")
     eventually(lambda: scenario.find("RoleBinding", target, bindings_of(cr)), what="the binding exists again")
-    made(scenario, new)
+    wait_for_objects(scenario, new)
     scenario.gone(deleted)
     scenario.nothing_left(forced)
     scenario.nothing_left(deleted)
@@ -247,8 +247,8 @@ def test_changes_during_an_interrupted_watch_are_noticed(scenario: Scenario) -> 
         lambda: scenario.metrics()["cryostat_operator_instances"] == 2.0,
         what="the operator has listed existing objects",
     )
-    quiet(scenario)
-    works(scenario, cr)
+    wait_until_idle(scenario)
+    wait_until_reconciling(scenario, cr)
 
 
 def test_the_definition_of_cryostats_is_deleted_and_created_again(scenario: Scenario) -> None:

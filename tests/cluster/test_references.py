@@ -30,7 +30,7 @@ SECRETS = {
 }  # fmt: skip
 
 
-def provide(scenario: Scenario, where: str, *without: str) -> None:
+def create_references(scenario: Scenario, where: str, *without: str) -> None:
     """Creates all objects that SPEC names."""
     for name, values in SECRETS.items():
         if name not in without:
@@ -45,7 +45,7 @@ def hashes(scenario: Scenario, where: str) -> dict[str, Object]:
     return {name: template["metadata"].get("annotations") for name, template in found.items()}
 
 
-def rolled(scenario: Scenario, where: str, before: dict[str, Object], expected: Iterable[str]) -> None:
+def wait_for_restarts(scenario: Scenario, where: str, before: dict[str, Object], expected: Iterable[str]) -> None:
     """Waits until exactly these Deployments have restarted and the operator writes nothing more."""
 
     def changed() -> set[str]:
@@ -59,7 +59,7 @@ def rolled(scenario: Scenario, where: str, before: dict[str, Object], expected: 
 @pytest.mark.parametrize("missing", [*SECRETS, "template"])
 def test_missing_references_are_named_and_used_when_they_exist(scenario: Scenario, missing: str) -> None:
     where = scenario.namespace()
-    provide(scenario, where, missing)
+    create_references(scenario, where, missing)
     cr = scenario.cryostat(where, **SPEC)
     kind = "ConfigMap" if missing == "template" else "Secret"
     scenario.wait_for_reason(cr, f"{kind}NotFound", f"{kind} {missing}")
@@ -69,13 +69,13 @@ def test_missing_references_are_named_and_used_when_they_exist(scenario: Scenari
         eventually(lambda name=name: scenario.get("Deployment", where, name), what=name)  # type: ignore[misc]
     assert [name for name in ALL if scenario.find("Deployment", where, name) is None] == users
     assert len(scenario.events(cr, f"{kind}NotFound")) == 1
-    provide(scenario, where, *({*SECRETS, "template"} - {missing}))
+    create_references(scenario, where, *({*SECRETS, "template"} - {missing}))
     scenario.ready(cr)
 
 
 def test_a_missing_key_is_named_and_used_when_it_exists(scenario: Scenario) -> None:
     where = scenario.namespace()
-    provide(scenario, where, "login", "template", "keys")
+    create_references(scenario, where, "login", "template", "keys")
     login = scenario.secret(where, "login", wrong="u:x")
     template = scenario.config_map(where, "template", **{"b.jfc": ""})
     keys = scenario.secret(where, "keys", CONNECTION_KEY="one")
@@ -92,7 +92,7 @@ def test_a_missing_key_is_named_and_used_when_it_exists(scenario: Scenario) -> N
 
 def test_a_rotation_rolls_exactly_the_pods_that_use_it(scenario: Scenario) -> None:
     where = scenario.namespace()
-    provide(scenario, where)
+    create_references(scenario, where)
     other = scenario.secret(where, "other", key="value")
     cr = scenario.ready(scenario.cryostat(where, **SPEC))
     users = {"login": ["x"], "s3": ["x", "x-storage"], "trust": ["x"], "credentials": ["x"]}
@@ -100,25 +100,25 @@ def test_a_rotation_rolls_exactly_the_pods_that_use_it(scenario: Scenario) -> No
         before = hashes(scenario, where)
         key = next(iter(SECRETS[name]))
         scenario.api.patch(scenario.get("Secret", where, name), {"stringData": {key: "rotated"}})
-        rolled(scenario, where, before, expected)
+        wait_for_restarts(scenario, where, before, expected)
     before = hashes(scenario, where)
     scenario.api.patch(scenario.get("ConfigMap", where, "template"), {"data": {"a.jfc": "<other/>"}})
-    rolled(scenario, where, before, ["x"])
+    wait_for_restarts(scenario, where, before, ["x"])
     scenario.settle()
     mark, before = scenario.plane.audit_mark(), hashes(scenario, where)
     scenario.api.patch(other, {"stringData": {"key": "changed"}})
     scenario.annotate(scenario.get("Secret", where, "login"), note="not a rotation")
-    rolled(scenario, where, before, [])
+    wait_for_restarts(scenario, where, before, [])
     assert scenario.writes(mark) == []
     with scenario.down():
         scenario.api.patch(scenario.get("Secret", where, "keys"), {"stringData": {"more": "text"}})
-    rolled(scenario, where, before, ["x", "x-database"])
+    wait_for_restarts(scenario, where, before, ["x", "x-database"])
     scenario.ready(cr)
 
 
 def test_deleted_references_leave_the_pods_running(scenario: Scenario) -> None:
     where = scenario.namespace()
-    provide(scenario, where)
+    create_references(scenario, where)
     cr = scenario.ready(scenario.cryostat(where, **SPEC))
     uid, before = scenario.get("Deployment", where, "x")["metadata"]["uid"], hashes(scenario, where)
     scenario.api.delete(scenario.get("Secret", where, "login"))
@@ -134,13 +134,13 @@ def test_a_secret_of_another_cryostat_is_followed_too(scenario: Scenario) -> Non
     where = scenario.namespace()
     login = {"basicAuth": {"secretName": "first-basic-auth", "filename": "htpasswd"}}
     cr = scenario.cryostat(where, **{**SPEC, "authorizationOptions": login})
-    provide(scenario, where, "login")
+    create_references(scenario, where, "login")
     scenario.wait_for_reason(cr, "SecretNotFound", "first-basic-auth")
     scenario.cryostat(where, "first")
     scenario.ready(cr)
     before = hashes(scenario, where)
     scenario.api.patch(scenario.get("Secret", where, "first-basic-auth"), {"data": {"htpasswd": "dTp6"}})
-    rolled(scenario, where, before, ["x"])
+    wait_for_restarts(scenario, where, before, ["x"])
 
 
 def test_secrets_of_others_are_not_held_in_memory(scenario: Scenario) -> None:

@@ -33,7 +33,7 @@ def policy(scenario: Scenario, where: str, kind: str, resource: str, **rules: An
     return binding
 
 
-def in_force(scenario: Scenario, probe: Object, *, refused: bool) -> None:
+def wait_for_policy(scenario: Scenario, probe: Object, *, refused: bool) -> None:
     """Waits until the API server refuses (or admits) a trial object."""
 
     def tried() -> bool:
@@ -81,7 +81,7 @@ def test_refused_writes_are_retried_ever_more_slowly(scenario: Scenario) -> None
     pods = {"metadata": {"labels": {"a": "b"}}, "spec": {"containers": [{"name": "a", "image": "a"}]}}
     spec = {"selector": {"matchLabels": {"a": "b"}}, "template": pods}
     trial = {"apiVersion": "apps/v1", "kind": "Deployment", "metadata": {"name": "a-reports", "namespace": where}}
-    in_force(scenario, {**trial, "spec": spec}, refused=True)
+    wait_for_policy(scenario, {**trial, "spec": spec}, refused=True)
     mark = scenario.plane.audit_mark()
     scenario.change(cr, reportOptions={"replicas": 1})
     scenario.wait_for_reason(cr, "Invalid", "Deployment", "x-reports", "no reports on Sundays")
@@ -110,7 +110,7 @@ def test_a_policy_against_one_object_blocks_only_objects_that_use_it(scenario: S
     where = scenario.namespace()
     rule = {"expression": "!object.metadata.name.endsWith('-agent-proxy')", "message": "no proxies here"}
     binding = policy(scenario, where, "Validating", "configmaps", validations=[rule])
-    in_force(scenario, config_map(where, "a-agent-proxy"), refused=True)
+    wait_for_policy(scenario, config_map(where, "a-agent-proxy"), refused=True)
     cr = scenario.cryostat(where)
     scenario.wait_for_reason(cr, "Invalid", "ConfigMap", "no proxies here")
     eventually(lambda: condition(scenario.now(cr), "StorageDeploymentAvailable").get("status") == "True")
@@ -131,7 +131,7 @@ def test_a_policy_server_that_does_not_answer_is_reported(scenario: Scenario) ->
     made = scenario.api.create({**head, "webhooks": [hook]})
     scenario.undo(lambda: scenario.api.delete(made))
     trial = {"apiVersion": "v1", "kind": "Service", "metadata": {"name": "a", "namespace": where}}
-    in_force(scenario, {**trial, "spec": {"ports": [{"port": 1}]}}, refused=True)
+    wait_for_policy(scenario, {**trial, "spec": {"ports": [{"port": 1}]}}, refused=True)
     cr = scenario.cryostat(where)
     scenario.wait_for_reason(cr, "WriteRefused", "policy.example.com")
     eventually(lambda: condition(scenario.now(cr), "DatabaseDeploymentAvailable").get("status") == "True")

@@ -83,7 +83,7 @@ def becomes_ready(scenario: Scenario, name: str) -> Object:
         scenario.secret(where, each, **values)
     for each, values in needs.config_maps.items():
         scenario.config_map(where, each, **values)
-    provide(scenario)
+    prepare_cluster(scenario)
     cr = scenario.api.create({**sample, "metadata": {**sample["metadata"], "namespace": where}})
     if name in ("basic-auth", "everything"):
         assign_address(scenario, where, cr["metadata"]["name"])
@@ -94,7 +94,7 @@ def becomes_ready(scenario: Scenario, name: str) -> Object:
     return found
 
 
-def provide(scenario: Scenario) -> None:
+def prepare_cluster(scenario: Scenario) -> None:
     """Creates a node and volumes for the samples."""
     labels = {"kubernetes.io/arch": "amd64", "kubernetes.io/os": "linux"}
     scenario.api.patch(

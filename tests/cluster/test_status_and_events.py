@@ -21,7 +21,7 @@ METRICS = {
 }
 
 
-def runs(scenario: Scenario) -> float:
+def reconcile_count(scenario: Scenario) -> float:
     return sum(v for name, v in scenario.metrics().items() if name.startswith("cryostat_operator_reconciles_total"))
 
 
@@ -158,18 +158,18 @@ def test_a_claim_without_a_volume_is_reported(scenario: Scenario) -> None:
 def test_a_run_writes_at_most_one_status_and_none_where_nothing_changed(scenario: Scenario) -> None:
     where = scenario.namespace()
     scenario.settle()
-    mark, before = scenario.plane.audit_mark(), runs(scenario)
+    mark, before = scenario.plane.audit_mark(), reconcile_count(scenario)
     cr = scenario.cryostat(where)
     body = scenario.ready(cr)
     scenario.settle()
-    assert 0 < status_writes(scenario, mark) <= runs(scenario) - before
+    assert 0 < status_writes(scenario, mark) <= reconcile_count(scenario) - before
     told = body["status"]
     assert told["observedGeneration"] == body["metadata"]["generation"]
     assert {c["observedGeneration"] for c in told["conditions"]} == {body["metadata"]["generation"]}
-    mark, before = scenario.plane.audit_mark(), runs(scenario)
+    mark, before = scenario.plane.audit_mark(), reconcile_count(scenario)
     scenario.annotate(cr, note="anything")
     scenario.annotate(scenario.get("Service", where, "x"), note="anything")
-    eventually(lambda: runs(scenario) > before, what="the operator has checked it")
+    eventually(lambda: reconcile_count(scenario) > before, what="the operator has checked it")
     scenario.settle()
     assert scenario.writes(mark) == []
     scenario.change(cr, enableAudit=True)

@@ -18,7 +18,7 @@ def given(scenario: Scenario, cr: Object, target: str) -> None:
     eventually(lambda: has_access(scenario, cr, target), what=f"access to {target}")
 
 
-def taken(scenario: Scenario, cr: Object, *targets: str) -> None:
+def wait_until_empty(scenario: Scenario, cr: Object, *targets: str) -> None:
     """Waits until nothing of the instance is in these namespaces."""
     selector = ",".join(f"{key}={value}" for key, value in ownership_labels(cr).items())
 
@@ -65,7 +65,7 @@ def test_a_namespace_that_is_created_again_gets_nothing_until_it_is_accepted(sce
         metadata = {"name": bindings_of(cr), "namespace": "loop-again", "labels": ownership_labels(cr)}
         scenario.api.create({**binding, "metadata": metadata})
     found = scenario.wait_for_reason(cr, "NamespaceRecreated", "loop-again", type="TargetNamespacesReady")
-    taken(scenario, cr, "loop-again")
+    wait_until_empty(scenario, cr, "loop-again")
     assert has_access(scenario, cr, there)
     assert len(scenario.events(cr, "NamespaceRecreated")) == 1
     policy = scenario.get("NetworkPolicy", where, "x-internal-ingress")
@@ -88,13 +88,13 @@ def test_namespaces_are_added_and_removed(scenario: Scenario) -> None:
     scenario.change(cr, targetNamespaces=[second, where])
     given(scenario, cr, second)
     given(scenario, cr, where)
-    taken(scenario, cr, first)
+    wait_until_empty(scenario, cr, first)
     assert scenario.ready(cr)["status"]["targetNamespaces"] == [second, where]
     policy = scenario.get("NetworkPolicy", where, "x-internal-ingress")
     peers = [peer["namespaceSelector"] for peer in policy["spec"]["ingress"][1]["from"]]
     assert peers[0]["matchExpressions"][0]["values"] == [second, where]
     scenario.delete(cr)
-    taken(scenario, cr, first, second, where)
+    wait_until_empty(scenario, cr, first, second, where)
     scenario.nothing_left(cr)
 
 
@@ -105,7 +105,7 @@ def test_namespaces_change_while_the_operator_is_down(scenario: Scenario) -> Non
         scenario.change(cr, targetNamespaces=[third])
         scenario.remove_namespace(second)
     given(scenario, cr, third)
-    taken(scenario, cr, first)
+    wait_until_empty(scenario, cr, first)
     scenario.ready(cr)
     with scenario.down():
         scenario.change(cr, targetNamespaces=[where])
@@ -120,7 +120,7 @@ def test_a_lost_status_does_not_lose_namespaces(scenario: Scenario) -> None:
     with scenario.down():
         scenario.api.patch(cr, {"status": None}, sub="status")
         scenario.change(cr, targetNamespaces=[where])
-    taken(scenario, cr, first)
+    wait_until_empty(scenario, cr, first)
     scenario.ready(cr)
 
 
@@ -131,7 +131,7 @@ def test_a_namespace_that_is_removed_during_a_reconcile_is_cleared(scenario: Sce
     cr = scenario.cryostat(where, targetNamespaces=[where, first, "loop-never"], authorizationOptions=login)
     given(scenario, cr, first)
     scenario.change(cr, targetNamespaces=[where, "loop-never"])
-    taken(scenario, cr, first)
+    wait_until_empty(scenario, cr, first)
     scenario.wait_for_reason(cr, "NamespaceNotFound", "loop-never")
     scenario.delete(cr)
     scenario.nothing_left(cr)

@@ -45,19 +45,19 @@ def installed(plane: ControlPlane) -> Iterator[CertManager]:
         yield installed
 
 
-def way(api: Api, namespace: str) -> str:
+def issuer_of(api: Api, namespace: str) -> str:
     return str(tls_condition(api, namespace).get("message", ""))
 
 
 def by_cert_manager(api: Api, namespace: str) -> bool:
-    return "cert-manager" in way(api, namespace) and ready(api, namespace)
+    return "cert-manager" in issuer_of(api, namespace) and ready(api, namespace)
 
 
 def by_operator(api: Api, namespace: str) -> bool:
-    return "own authority" in way(api, namespace) and ready(api, namespace)
+    return "own authority" in issuer_of(api, namespace) and ready(api, namespace)
 
 
-def off(api: Api, namespace: str) -> bool:
+def is_disabled(api: Api, namespace: str) -> bool:
     return ready(api, namespace, "CertManagerDisabled")
 
 
@@ -68,7 +68,7 @@ def data(api: Api, namespace: str) -> dict[str, str]:
     return {obj["metadata"]["name"]: obj["metadata"]["uid"] for obj in [*claims, *keys]}
 
 
-def left_over(api: Api, *namespaces: str) -> set[str]:
+def issuer_objects(api: Api, *namespaces: str) -> set[str]:
     """Names of objects of the former issuer."""
     found = [s for namespace in namespaces for s in api.list("v1", "Secret", namespace) if "tls.crt" in s["data"]]
     for kind in ("Issuer", "Certificate"):
@@ -83,7 +83,7 @@ def owners(api: Api, namespace: str) -> set[str]:
     return {reference["kind"] for s in secrets for reference in s["metadata"].get("ownerReferences", [])}
 
 
-def quiet(plane: ControlPlane) -> bool:
+def is_idle(plane: ControlPlane) -> bool:
     mark = plane.audit_mark()
     time.sleep(2)
     return not work(plane.audit_since(mark))
@@ -128,7 +128,7 @@ def test_every_certificate_is_issued_and_verifies(
     agent = names.agent_certificate(here, NAME, there)
     assert secret(api, there, agent) == secret(api, here, agent)
     assert owners(api, here) == {"Certificate"}
-    eventually(lambda: quiet(plane), SLOW, "no request for two seconds")
+    eventually(lambda: is_idle(plane), SLOW, "no request for two seconds")
 
 
 def test_a_field_added_by_others_issues_nothing_again(
@@ -193,8 +193,8 @@ def test_the_issuer_changes_in_every_direction(
     def reaches(state: Callable[[Api, str], bool]) -> Secret:
         eventually(lambda: state(api, here), SLOW, state.__name__)
         assert data(api, here) == kept
-        if state is off:
-            eventually(lambda: not left_over(api, here, there))
+        if state is is_disabled:
+            eventually(lambda: not issuer_objects(api, here, there))
             return {}
         agent = names.agent_certificate(here, NAME, there)
         eventually(lambda: secret(api, there, agent) == secret(api, here, agent))
@@ -212,7 +212,7 @@ def test_the_issuer_changes_in_every_direction(
         assert second["ca.crt"] != first["ca.crt"]
         eventually(lambda: owners(api, here) == {"Certificate"})
         ask(False)
-        reaches(off)  # cert-manager → off
+        reaches(is_disabled)  # cert-manager → off
         ask(True)
         reaches(by_cert_manager)  # off → cert-manager
         ask(None)
@@ -221,7 +221,7 @@ def test_the_issuer_changes_in_every_direction(
         assert third["ca.crt"] != second["ca.crt"]
         eventually(lambda: owners(api, here) == {"Cryostat"})
         ask(False)
-        reaches(off)  # built-in → off
+        reaches(is_disabled)  # built-in → off
         ask(None)
         reaches(by_operator)  # off → built-in
         ask(True)
@@ -231,7 +231,7 @@ def test_the_issuer_changes_in_every_direction(
         manager.install()
         reaches(by_cert_manager)
         api.delete(live)
-        eventually(lambda: not left_over(api, here, there), SLOW)
+        eventually(lambda: not issuer_objects(api, here, there), SLOW)
     finally:
         manager.uninstall()
 
@@ -251,6 +251,6 @@ def test_a_stopped_cert_manager_blocks_only_objects_that_need_certificates(
         status = api.get(constants.API_VERSION, constants.KIND, NAME, here)
         assert condition(status, "Ready")["status"] == "False"
         api.patch(live, {"spec": {"enableCertManager": False}})
-        eventually(lambda: off(api, here))
+        eventually(lambda: is_disabled(api, here))
     finally:
         manager.uninstall()

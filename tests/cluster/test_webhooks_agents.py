@@ -166,7 +166,7 @@ def test_options_from_a_config_map(asking: Served, home: str, labels: dict[str, 
 
 def test_with_tls_the_agent_needs_its_certificate(asking: Served, home: str, instance: Object, labels: Any) -> None:
     asking.api.patch(instance, {"spec": {"enableCertManager": True}})
-    said = eventually(lambda: _told(create(asking, pod(home, labels)), "certificate"))
+    said = eventually(lambda: _warning(create(asking, pod(home, labels)), "certificate"))
     assert "is not there yet" in said
     secret = names.agent_certificate(home, "sample", home)
     metadata = {"name": secret, "namespace": home}
@@ -175,7 +175,7 @@ def test_with_tls_the_agent_needs_its_certificate(asking: Served, home: str, ins
     assert secret in json.dumps(made["spec"]["volumes"])
 
 
-def _told(said: str, what: str) -> str:
+def _warning(said: str, what: str) -> str:
     assert what in said
     return said
 
@@ -244,7 +244,7 @@ def test_a_pod_of_another_namespace_does_not_get_the_agent(
     theirs = {"apiVersion": constants.API_VERSION, "kind": "Cryostat", "metadata": metadata}
     asking.api.create({**theirs, "spec": {"enableCertManager": False, "targetNamespaces": [home]}})
     forged = labels_of(elsewhere, "theirs")
-    made = eventually(lambda: _treated(asking.api.create(pod(home, forged), dryRun="All")))
+    made = eventually(lambda: _with_agent(asking.api.create(pod(home, forged), dryRun="All")))
     assert f"http://theirs-agent.{elsewhere}.svc:8282" in json.dumps(made)
     assert agents(asking.api.create(pod(elsewhere, forged), dryRun="All")) == []
     assert agents(asking.api.create(pod(elsewhere, labels), dryRun="All")) == []
@@ -254,6 +254,6 @@ def test_a_pod_of_another_namespace_does_not_get_the_agent(
     eventually(lambda: agents(asking.api.create(pod(home, labels), dryRun="All")) == [])
 
 
-def _treated(made: Object) -> Object:
+def _with_agent(made: Object) -> Object:
     assert agents(made)
     return made

@@ -32,7 +32,7 @@ def cryostat(namespace: str, spec: Any = None, **metadata: Any) -> Object:
     return {"apiVersion": constants.API_VERSION, "kind": "Cryostat", "metadata": metadata, "spec": spec or {}}
 
 
-def former(namespace: str, **metadata: Any) -> Object:
+def v1beta1_cryostat(namespace: str, **metadata: Any) -> Object:
     """In v1beta1."""
     return {**cryostat(namespace, {"minimal": False}, **metadata), "apiVersion": OLD}
 
@@ -249,8 +249,8 @@ def test_attempts_to_bypass_the_review(asking: Served, dev: Api, home: str, away
         lambda: dev.apply(cryostat(home, spec)),
         lambda: replaced(dev, made, spec),
         lambda: dev.patch(old, {"metadata": {"annotations": hidden}}),
-        lambda: dev.apply(former(home, name="sly", annotations=hidden)),
-        lambda: dev.create(former(home, annotations=hidden)),
+        lambda: dev.apply(v1beta1_cryostat(home, name="sly", annotations=hidden)),
+        lambda: dev.create(v1beta1_cryostat(home, annotations=hidden)),
         lambda: dev.patch(made, {"spec": spec, "metadata": {"finalizers": []}}),
         lambda: dev.create(cryostat(home, spec, deletionTimestamp=past)),
     ]
@@ -309,7 +309,7 @@ def test_v1beta1_is_checked_as_v1beta2(asking: Served, dev: Api, home: str) -> N
         ({"networkPolicies": 5}, "spec.networkPolicies"),
         ({"loggingOptions": {"coreLogLevel": "LOUD"}}, "coreLogLevel"),
     ):
-        obj = former(home, annotations={ANNOTATION: json.dumps({"v1beta2": {"spec": spec}})})
+        obj = v1beta1_cryostat(home, annotations={ANNOTATION: json.dumps({"v1beta2": {"spec": spec}})})
         assert says in refused(lambda obj=obj: dev.create(obj), 422)  # type: ignore[misc]
 
 

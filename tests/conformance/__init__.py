@@ -1,1 +1,1 @@
-"""What the Go operator makes of the same Cryostats, as data, and the comparison with what this operator makes."""
+"""Captured objects of the Go operator, and their comparison with the objects of this operator."""

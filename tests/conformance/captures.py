@@ -1,4 +1,4 @@
-"""The captured cases: what was asked of the Go operator, and what it made of it."""
+"""The captured cases: the applied objects, and the objects that the Go operator created."""
 
 from __future__ import annotations
 
@@ -17,19 +17,19 @@ CAPTURES = sorted((p.parent.name, p.stem) for p in CASES.glob("*/*.yaml") if not
 
 
 def documents(case: str, profile: str) -> list[Obj]:
-    """What was applied: Namespaces, prerequisites and one Cryostat."""
+    """The applied objects: Namespaces, prerequisites and one Cryostat."""
     special = CASES / case / f"input.{profile.split('-')[0]}.yaml"
     path = special if special.exists() else CASES / case / "input.yaml"
     return copy.deepcopy(_documents(path))
 
 
 def captured(case: str, profile: str) -> list[Obj]:
-    """What was made of it."""
+    """The objects that the Go operator created."""
     return copy.deepcopy(_capture(case, profile)["objects"])
 
 
 def captured_status(case: str, profile: str) -> Obj:
-    """What was told of it."""
+    """The status that the Go operator wrote."""
     [status] = copy.deepcopy(_capture(case, profile)["status"])
     return status
 

@@ -1,4 +1,4 @@
-"""Compares two sets of Kubernetes objects, planned or read from an API server, and knows the wanted differences.
+"""Compares two sets of Kubernetes objects, planned or read from an API server, and reads the intended differences.
 
 What an API server fills in by itself, allocates or keeps books of is no difference, and neither are the values of
 Secrets, the text of configuration files and the values of content hashes.
@@ -22,7 +22,7 @@ from cryostat_operator.plan.quantities import quantity
 Obj = dict[str, Any]
 HERE = Path(__file__).parent
 
-# Filled in by the API server where a field is left out.
+# Defaults of the API server.
 _DEFAULTS: Mapping[str, Any] = {
     "protocol": "TCP",
     "terminationMessagePath": "/dev/termination-log",
@@ -63,7 +63,7 @@ _BOOKKEEPING = (
 )
 _METADATA = ("name", "namespace", "labels", "annotations", "ownerReferences")
 _QUANTITIES = frozenset({"requests", "limits"})
-# Lists whose entries have a name; all other lists are kept in order, but for those that mean sets.
+# Lists whose entries have a name. The order of all other lists counts, except for sets.
 _KEYED = {"containers": "name", "env": "name", "volumes": "name", "volumeMounts": "mountPath"}
 _SETS = frozenset({"ports", "subjects", "from", "to", "ingress", "egress", "sources", "items", "values", "accessModes"})
 
@@ -89,7 +89,7 @@ class Difference:
 
 
 def _literal(pattern: str) -> str:
-    """Brackets in paths stand for themselves."""
+    """Brackets in paths are literal."""
     return re.sub(r"\[", "[[]", pattern)
 
 
@@ -145,7 +145,7 @@ def _by_key(objects: Iterable[Obj]) -> dict[tuple[str, str, str], Obj]:
 
 
 def normalise(obj: Obj) -> Obj:
-    """The object without what tells nothing about the operator that made it."""
+    """The object without fields that do not depend on the operator."""
     o: Obj = copy.deepcopy(obj)
     o.pop("status", None)
     o["metadata"] = {key: o["metadata"][key] for key in _METADATA if o["metadata"].get(key)}
@@ -240,7 +240,7 @@ def _flat(value: Any, path: str = "") -> Iterator[tuple[str, Any]]:
             yield from _flat(str(quantity(inner).normalize()) if amount else inner, f"{path}.{key}" if path else key)
     elif isinstance(value, list) and name in _KEYED:
         key = _KEYED[name]
-        if name == "env":  # variables are made of those before them
+        if name == "env":  # variables refer to earlier ones
             yield path + _ORDER, list(dict.fromkeys(entry[key] for entry in value))
         for entry in value:
             yield from _flat({k: v for k, v in entry.items() if k != key} or None, f"{path}[{entry[key]}]")

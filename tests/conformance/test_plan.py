@@ -1,4 +1,4 @@
-"""The plan of every captured case is what the Go operator made of it, but for the listed differences."""
+"""The plan of every captured case equals the objects of the Go operator, except for the listed differences."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from tests.unit.cluster_state import ClusterState, cryostat
 
 
 def planned(case: str, profile: str) -> list[Obj]:
-    """The objects of a case's Cryostat in a settled world, Secrets with the names of their keys."""
+    """The objects of a case's Cryostat in a complete state, Secrets with the names of their keys."""
     platform, tls = profile.split("-")[0], profile.endswith("-certmanager")
     inputs = documents(case, profile)
     body = next(d for d in inputs if d["kind"] == "Cryostat")

@@ -1,1 +1,1 @@
-"""The form that the OpenShift console makes of our CRD and descriptors, drawn by the library that the console uses."""
+"""The form that the OpenShift console generates from the CRD and the descriptors, rendered with its library."""

@@ -16,7 +16,7 @@ import click
 from cryostat_operator.api import constants, v1beta1
 from tests.console.preview import element, install, missing, play, write_page
 
-# The picture shows what most people fill in.
+# The picture shows the most used fields.
 _FILLED = (
     ("add", element("targetNamespaces")),
     ("choose", element("targetNamespaces[0]"), "my-app"),

@@ -1,4 +1,4 @@
-"""Builds the page of the form and plays a person at it in headless Chromium."""
+"""Builds the page of the form and operates it in headless Chromium."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from cryostat_operator.packaging.descriptors import spec_descriptors
 HERE = Path(__file__).parent
 MODULES = HERE / "node_modules"
 NAMESPACE = "monitoring"
-# What a picker offers; the console asks the cluster.
+# Entries of a selection list; the console reads them from the cluster.
 OBJECTS = {
     "Project": ["monitoring", "my-app", "my-other-app"],
     "Secret": ["company-ca", "cryostat-users", "database-keys", "jmx-credentials", "s3-credentials"],
@@ -57,29 +57,29 @@ class Shown:
 
 
 def chromium() -> str | None:
-    """The browser, where there is one (.ci/programs)."""
+    """The path of the browser, if it is installed (.ci/programs)."""
     return shutil.which("chromium") or shutil.which("chromium-browser")
 
 
 def missing() -> list[str]:
-    """Programs without which there is no page."""
+    """Missing programs that the page needs."""
     found = {"node": shutil.which("node"), "npm": shutil.which("npm"), "chromium": chromium()}
     return [name for name, path in found.items() if not path]
 
 
 def install() -> None:
-    """Brings the locked npm packages. Raises CalledProcessError."""
+    """Installs the locked npm packages. Raises CalledProcessError."""
     with (HERE / "package-lock.json").open() as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         mark, wanted = MODULES / ".installed", lock.read()
         if not mark.is_file() or mark.read_text() != wanted:
-            # What is needed of esbuild is in a package of its own: no script has to run.
+            # The binary of esbuild is a package of its own, so no install script must run.
             subprocess.run(["npm", "ci", "--ignore-scripts"], cwd=HERE, check=True, stdout=subprocess.DEVNULL)
             mark.write_text(wanted)
 
 
 def example(version: str) -> Obj:
-    """What the form starts with: the first example of the ClusterServiceVersion."""
+    """The initial object of the form: the first example of the ClusterServiceVersion."""
     examples: list[Obj] = json.loads(presentation()["alm-examples"])
     return next(each for each in examples if each["apiVersion"].endswith(f"/{version}"))
 

@@ -1,4 +1,4 @@
-"""The console's form in a browser: what it shows, in which order, and that no descriptor is ignored."""
+"""The console's form in a browser: its fields, their order, and that no descriptor is ignored."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ FIRST = [
     "Login",
     "Advanced configuration",
 ]
-# What must be so that fields that depend on it are there.
+# Values on which other fields depend.
 CONTROLS: dict[str, list[tuple[str, ...]]] = {
     "v1beta2": [
         ("switch", element("storageOptions.database.emptyDir.enabled")),

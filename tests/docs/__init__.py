@@ -1,1 +1,1 @@
-"""What the documentation says is what the code does."""
+"""Tests of the documentation against the code."""

@@ -1,4 +1,4 @@
-"""Reads the documentation: what it tells people to run, and what it tells them to write."""
+"""Reads the commands and resources of the documentation."""
 
 from __future__ import annotations
 
@@ -21,9 +21,9 @@ class Block:
     """A fenced block.
 
     Attributes:
-        page, line: where it stands.
+        page, line: its position.
         language: `sh`, `yaml`, or anything else.
-        file: name under which the text above tells to save it, or empty.
+        file: the name of the file to which the reader saves it, or empty.
     """
 
     page: Path
@@ -37,7 +37,7 @@ class Block:
 
     @property
     def commands(self) -> list[str]:
-        """Whole commands: lines with what they continue on, here-documents with their text; no comments."""
+        """Whole commands, with continuation lines and here-documents, without comments."""
         return [command for command in _commands(self.text) if command.strip() and not command.startswith("#")]
 
     @property

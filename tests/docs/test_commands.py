@@ -1,7 +1,7 @@
 """Every command in the documentation runs as written, and every resource in it is accepted by the API server.
 
-A page finds what it tells people to have: a cluster with the operator in it, a namespace of its own as the current one,
-and there the instance of manifests/samples/cryostat-sample.yaml. README.md and install.md begin with nothing.
+A page is run in a cluster with the operator, a new namespace as the current one,
+and the instance of manifests/samples/cryostat-sample.yaml. README.md and install.md start without them.
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ class OperatorPods:
     def __init__(self, plane: ControlPlane, services: Services, directory: Path) -> None:
         self._plane, self._services, self._directory = plane, services, directory
         self._pods: list[Pod] = []
-        self._generation = 0  # of the Deployment that the running one comes from; 0: none runs
+        self._generation = 0  # of the Deployment of the running pod; 0: none runs
         self._ended = threading.Event()
         self._thread = threading.Thread(target=self._watch, daemon=True)
 
@@ -130,7 +130,7 @@ class Workspace:
         self._env = {**programs, "KUBECONFIG": str(own)}
 
     def prepare(self) -> None:
-        """What a page takes for granted."""
+        """Creates what a page requires."""
         self.shell("kubectl apply -f crds/ -f manifests/")
         probe = {**HEAD, "metadata": {"name": "probe", "namespace": self.namespace}}
         eventually(lambda: self._api.create(probe, dryRun="All")["spec"]["targetNamespaces"], 60, "the webhooks answer")
@@ -138,7 +138,7 @@ class Workspace:
         eventually(self._ready, 60, "the sample is Ready")
 
     def run(self, block: Block) -> None:
-        """What can be run of a block, as one script."""
+        """Runs the commands of a block as one script, without the exceptions."""
         script = "\n".join(command for command in block.commands if not explained(command))
         self.shell(script, str(block))
 
@@ -150,7 +150,7 @@ class Workspace:
         assert done.returncode == 0, f"{where}: exit code {done.returncode}\n{script}\n{done.stdout}{done.stderr}"
 
     def save(self, block: Block) -> None:
-        """What the page says to save."""
+        """Saves a block to the file that the page names."""
         (self._directory / block.file).write_text(block.text)
 
     def _ready(self) -> bool:
@@ -165,7 +165,7 @@ def spaces(api: Api) -> set[str]:
 
 @pytest.fixture
 def namespaces(plane: ControlPlane) -> Iterator[None]:
-    """Whatever namespaces a test makes are gone after it, and the Cryostats in them before."""
+    """Deletes the namespaces of a test after it, and their Cryostats before."""
     before = spaces(plane.api) | {NAMESPACE}
     yield
     new = spaces(plane.api) - before
@@ -207,7 +207,7 @@ RESOURCES = [block for page in PAGES for block in blocks(page) if block.language
 
 @pytest.mark.parametrize("block", RESOURCES, ids=map(str, RESOURCES))
 def test_a_resource_is_accepted(plane: ControlPlane, block: Block) -> None:
-    """By the API server itself, which knows every field. What other programs read has a name to save it under."""
+    """By the API server, which knows every field. Files for other programs are saved instead."""
     install(plane.api, plane.kubectl)
     for document in block.documents:
         obj = {**HEAD, "spec": document["spec"]} if document.keys() == {"spec"} else document

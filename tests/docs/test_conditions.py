@@ -48,7 +48,7 @@ def test_troubleshooting_names_reasons_under_their_condition() -> None:
     for condition, reasons in rows:
         for kind in re.findall(r"`([A-Za-z]+)`", condition):
             for word in re.findall(r"`([A-Za-z]+)`", reasons):
-                # A name that is taken concerns certificates, too.
+                # NameCollision belongs to certificates, too.
                 assert Reason(word).condition == kind, (kind, word)
                 checked += 1
     assert checked > 10

@@ -50,7 +50,7 @@ def test_command_succeeds(copy: Path, command: str) -> None:
 
 
 def test_goldens_and_generated_files_are_as_committed(copy: Path) -> None:
-    """After the commands above, the copy has no changes: the recipes write what is there."""
+    """After the commands above, the copy has no changes."""
     changes = subprocess.run(["git", "diff", "--stat"], cwd=copy, capture_output=True, text=True, check=True).stdout
     assert changes == ""
 

@@ -1,4 +1,4 @@
-"""The list of the Go operator's weak points is complete, and every test that it names exists."""
+"""The list of the Go operator's faults is complete, and every test that it names exists."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ ROWS = [
 ][2:]
 PROOF = re.compile(r"`(tests/[\w/]+\.py)::(test_\w+)`")
 NUMBER = 113
-# What an answer says where it names no test.
+# Texts of rows that name no test.
 EXCUSES = ("**open:**", "No test of its own", "There is no console plugin")
 
 
 @cache
 def defined(path: str) -> frozenset[str]:
-    """Names of the functions at the top level of a file; none where there is no such file."""
+    """Names of the functions at the top level of a file; empty if the file does not exist."""
     file = ROOT / path
     body = ast.parse(file.read_text()).body if file.is_file() else []
     return frozenset(node.name for node in body if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef))

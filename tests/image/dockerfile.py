@@ -19,7 +19,7 @@ class Instruction(NamedTuple):
 
 
 def stages() -> list[list[Instruction]]:
-    """Each begins with its FROM; what stands before the first one is left out."""
+    """The stages, each from its FROM on, without lines before the first one."""
     text = re.sub(r"^\s*#.*\n", "", (ROOT / "Dockerfile").read_text(), flags=re.M).replace("\\\n", " ")
     found: list[list[Instruction]] = []
     for line in filter(str.strip, text.splitlines()):
@@ -32,7 +32,7 @@ def stages() -> list[list[Instruction]]:
 
 
 def values(stage: list[Instruction], word: str) -> list[str]:
-    """What follows this word, once for each time that it stands in a stage."""
+    """The arguments of this instruction, for each occurrence in a stage."""
     return [each.rest for each in stage if each.word == word]
 
 
@@ -50,7 +50,7 @@ def command(stage: list[Instruction], word: str) -> list[str]:
 
 
 def build() -> tuple[str, str, str]:
-    """Interpreter, sources and tree of the only command that makes the image's content."""
+    """Interpreter, sources and target directory of the command that builds the image's content."""
     [line] = [rest for stage in stages() for rest in values(stage, "RUN")]
     program, interpreter, sources, tree = shlex.split(line)
     assert program == "image/build"

@@ -1,4 +1,4 @@
-"""The Dockerfile: what it is made from, who it runs as, and that nothing reaches it that is not locked."""
+"""The Dockerfile: base image, user, and locked content only."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ def test_make_image_passes_the_version_of_the_package() -> None:
 
 
 def test_the_final_stage_runs_nothing_and_takes_only_the_tree() -> None:
-    """So it is the same for every architecture but for the tree, and holds no tools of the build."""
+    """So only the content differs between architectures, and the image has no build tools."""
     assert dockerfile.values(FINAL, "RUN") == []
     _, _, tree = dockerfile.build()
     assert dockerfile.values(FINAL, "COPY") == ["LICENSE /licenses/LICENSE", f"--from=build {tree} {tree}"]

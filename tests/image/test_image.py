@@ -1,4 +1,4 @@
-"""What the image holds, made by the Dockerfile's own step, and run as OpenShift would run it: a Cryostat becomes Ready.
+"""The content of the image, built by the Dockerfile's command and run as on OpenShift, until a Cryostat is Ready.
 
 Needs root for the mounts that stand in for a container engine.
 """
@@ -35,13 +35,13 @@ FINAL = dockerfile.stages()[-1]
 
 pytestmark = [
     pytest.mark.skipif(os.geteuid() != 0, reason="mounts need root"),
-    pytest.mark.timeout(900),  # the locked dependencies are fetched and compiled
+    pytest.mark.timeout(900),  # the locked dependencies are downloaded and compiled
 ]
 
 
 @pytest.fixture(scope="module")
 def tree(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
-    """The tree, made at the path that it has in the image: programs in it name their interpreter by that path."""
+    """The content at its path in the image, because programs in it contain the path of their interpreter."""
     made = tmp_path_factory.mktemp("image") / "tree"
     made.mkdir(mode=0o755)
     place = Path(PLACE)
@@ -56,7 +56,7 @@ def tree(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
 
 
 def entered(tree: Path, secrets: Path, *command: str) -> list[str | Path]:
-    """A command line that runs this in the image, as a random user."""
+    """A command line that runs a command in the image as a random user."""
     uid = str(random.Random().randrange(1_000_000_000, 2_000_000_000))
     root = secrets.parent / f"root-{uid}"
     root.mkdir()
@@ -64,7 +64,7 @@ def entered(tree: Path, secrets: Path, *command: str) -> list[str | Path]:
 
 
 def environment() -> dict[str, str]:
-    """What the image sets, and the home of a user that no file knows."""
+    """Variables of the image, and the home directory of a user without an entry in /etc/passwd."""
     return {**dockerfile.environment(FINAL), "HOME": "/"}
 
 
@@ -77,7 +77,7 @@ def secrets(tmp_path: Path) -> Path:
 
 
 def test_the_sandbox_is_one(tree: Path, secrets: Path) -> None:
-    """A random user who can write nowhere; else the next test would prove less than it says."""
+    """The sandbox has a random user that cannot write, which the next test relies on."""
     script = (
         "import os\n"
         "assert os.getuid() >= 10**9 and os.getgid() == 0 and os.getgroups() == [], (os.getuid(), os.getgroups())\n"

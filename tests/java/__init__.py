@@ -1,1 +1,1 @@
-"""A JVM started as the kubelet would start it, with a stand-in for the agent."""
+"""A JVM, started with the environment that the kubelet would set, and a replacement of the agent."""

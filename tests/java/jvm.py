@@ -1,4 +1,4 @@
-"""Compiles the stand-ins, resolves a container's environment like the kubelet, and runs a real JVM with it."""
+"""Compiles a test application and agent, sets a container's environment like the kubelet, runs a JVM."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ AVAILABLE = all(map(shutil.which, ("java", "javac", "jar")))
 
 
 def build(directory: Path) -> Path:
-    """Directory with `Application.class` and `cryostat-agent-shaded.jar`, made of the sources here."""
+    """Directory with `Application.class` and `cryostat-agent-shaded.jar`, compiled from this directory."""
     subprocess.run(["javac", "-d", directory, *HERE.glob("*.java")], check=True, capture_output=True, timeout=120)
     manifest = directory / "manifest"
     manifest.write_text("Premain-Class: Agent\n")
@@ -51,7 +51,7 @@ def _expanded(text: str, known: Mapping[str, str]) -> str:
 
 
 def run(directory: Path, variables: Mapping[str, str], agent_directory: str) -> subprocess.CompletedProcess[str]:
-    """Runs the application; the agent's directory in the container is ours here."""
+    """Runs the application; the agent's directory in the container is replaced by a local one."""
     env = {key: value.replace(agent_directory, str(directory)) for key, value in variables.items()}
     java = shutil.which("java")
     assert java

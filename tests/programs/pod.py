@@ -1,4 +1,4 @@
-"""Plays the kubelet for one container: its files, variables and arguments, below a directory instead of the root.
+"""Simulates the kubelet for one container: its files, variables and arguments, below a directory instead of the root.
 
 Paths of mounts and numbers of ports are replaced wherever they occur, in files of ConfigMaps too; everything else
 reaches the program as it was rendered.
@@ -28,7 +28,7 @@ WITHOUT_CERT_MANAGER = frozenset(name for name, kind in KINDS.items() if not kin
 
 
 def planned(spec: Obj | None = None, *, openshift: bool = False) -> Plan:
-    """The plan of an instance with certificates of the operator's own authority."""
+    """The plan of an instance with certificates of the operator's CA."""
     state = ClusterState(
         cryostat(spec), openshift, settings=Settings(service_tls=True), snapshot=Snapshot(apis=WITHOUT_CERT_MANAGER)
     )
@@ -36,7 +36,7 @@ def planned(spec: Obj | None = None, *, openshift: bool = False) -> Plan:
 
 
 def secrets(plan: Plan, authority: Data | None = None, existing: Mapping[Key, Data] | None = None) -> dict[Key, Data]:
-    """The content of all Secrets that a plan orders, made as the operator makes it; perhaps by a given authority."""
+    """The content of all Secrets that a plan requests, generated like in the operator, optionally by a given CA."""
     made: dict[Key, Data] = dict(existing or {})
     for key, order in plan.requests.items():
         if isinstance(order, SecretRequest) and key not in made:
@@ -49,7 +49,7 @@ def secrets(plan: Plan, authority: Data | None = None, existing: Mapping[Key, Da
 
 
 def authorities(plan: Plan, founded: float, renewed: float) -> tuple[Data, Data]:
-    """The authority of a plan before and after its renewal; both times in days before now."""
+    """The CA of a plan before and after its renewal; both times in days before now."""
     order = next(o for o in plan.requests.values() if isinstance(o, CertificateRequest) and o.ca is None)
     before = authority.ensure_ca(order, {}, time.time() - founded * 86400)
     return before, authority.ensure_ca(order, before, time.time() - renewed * 86400)
@@ -117,7 +117,7 @@ class Container:
     def rewritten(self, text: str) -> str:
         """Text with the paths and ports of this machine; the longest path first."""
         for path in sorted(self.paths, key=len, reverse=True):
-            # A path that was replaced already begins in our directory.
+            # A path that was already replaced starts with this directory.
             replacement = self.paths[path].replace("\\", r"\\")
             text = re.sub(rf"(?<![\w.-]){re.escape(path)}(?![\w-])", replacement, text)
         for inside, outside in self.ports.items():
@@ -152,7 +152,7 @@ class Container:
         return {"items": []}, {}
 
     def renewed(self, secret: str) -> Data:
-        """A new certificate in a Secret, in place as the kubelet would put it; what the Secret holds now."""
+        """Renews a certificate, updates its files as the kubelet would, and returns the content of the Secret."""
         order = next(
             o for o in self.plan.requests.values() if isinstance(o, CertificateRequest) and o.key.name == secret
         )
@@ -163,5 +163,5 @@ class Container:
 
 
 def foreign(plan: Plan, secret: str, existing: Mapping[Key, Data] | None = None) -> Data:
-    """What a Secret would hold if another authority of the same name had issued it."""
+    """The content of a Secret with a certificate of another CA with the same name."""
     return next(data for key, data in secrets(plan, None, existing).items() if key.name == secret)

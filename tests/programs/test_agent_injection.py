@@ -10,7 +10,7 @@ import pytest
 from cryostat_operator.plan.injection.init_container import AGENT_DIRECTORY
 from cryostat_operator.plan.injection.pod_fields import PodContext
 from tests.java import jvm
-from tests.unit.plan.injection.test_pod_mutator import pod, treated
+from tests.unit.plan.injection.test_pod_mutator import pod, with_agent
 
 pytestmark = pytest.mark.skipif(not jvm.AVAILABLE, reason="there is no JDK")
 
@@ -29,7 +29,7 @@ def test_a_jvm_reads_the_options_of_a_mutated_pod(tmp_path: Path) -> None:
     ]
     for number, (container, sources, where, own) in enumerate(cases):
         labels = {"cryostat.io/java-options-var": "JDK_JAVA_OPTIONS"} if number == 4 else {}
-        after = treated(pod(container, {**labels, "cryostat.io/log-level": "info"}), where=where)
+        after = with_agent(pod(container, {**labels, "cryostat.io/log-level": "info"}), where=where)
         variables = jvm.environment(after["spec"]["containers"][0], sources, fields)
         result = jvm.run(directory, variables, AGENT_DIRECTORY)
         lines = result.stdout.splitlines()

@@ -1,4 +1,4 @@
-"""A real JVM with the keystore and truststore of the application: what it trusts, and who trusts it."""
+"""A real JVM with the keystore and truststore of the application: which certificates are accepted on both sides."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def classes(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def ask(classes: Path, gateway: Container, keystore: Data, truststore: Data, password: str) -> tuple[int, str]:
-    """Exit code, and the status line of the answer or what went wrong."""
+    """Exit code, and the status line of the response or the error."""
     for name, data in (("keystore.p12", keystore), ("truststore.p12", truststore)):
         (classes / name).write_bytes(data[name])
     port = str(gateway.ports[names.PORT_AGENT_GATEWAY])

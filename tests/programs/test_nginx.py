@@ -1,4 +1,4 @@
-"""nginx with the agent gateway's configuration: who gets in, and to which paths."""
+"""nginx with the agent gateway's configuration: accepted clients, paths and headers."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ RECEIVED: list[Received] = []
 
 
 class Application(http.server.BaseHTTPRequestHandler):
-    """Stands for the application: remembers each request, and answers with its path."""
+    """Replaces the application: records each request, and answers with its path."""
 
     protocol_version = "HTTP/1.1"
 
@@ -91,7 +91,7 @@ def running(plan: Plan, content: dict[Key, Data], root: Path, application: int) 
     ports[names.PORT_USER_GATEWAY] = free_ports(1)[0]
     container = Container(plan, content, NAME, f"{NAME}-agent-proxy", root, paths, ports)
     pretend_addresses(container)
-    # All of the pod runs as one user; here the workers must be kept from changing to another one.
+    # All processes of the pod have one user; here the workers must not change to another one.
     command = [*container.command[:-1], f"{container.command[-1]} user root;", "-e", "stderr"]
     child = Child("nginx", command, root / "nginx.log")
     try:
@@ -103,7 +103,7 @@ def running(plan: Plan, content: dict[Key, Data], root: Path, application: int) 
 
 
 def pretend_addresses(container: Container) -> None:
-    """Lets tests choose the client's address by a header, which nginx then takes for that of its peer."""
+    """Lets tests set the client's address with a header, which nginx uses as the address of its peer."""
     config = container.place(agent_gateway.CONFIG_DIRECTORY) / "nginx.conf"
     directives = f"http {{\n    real_ip_header {TEST_ADDRESS};\n    set_real_ip_from 127.0.0.1;\n"
     config.chmod(0o644)
@@ -314,7 +314,7 @@ def test_nginx_answers_probes_by_itself(gateway: Container) -> None:
 def openshift(
     request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory, application: int
 ) -> Iterator[tuple[Container, bool]]:
-    """The gateway of an instance on OpenShift, and whether people use it without a login."""
+    """The gateway of an instance on OpenShift, and whether no login is required."""
     spec = {"authorizationOptions": {"openShiftSSO": {"disable": True}}} if request.param else {}
     plan = planned(spec, openshift=True)
     with running(plan, secrets(plan), tmp_path_factory.mktemp("openshift"), application) as container:

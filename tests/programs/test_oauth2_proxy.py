@@ -1,4 +1,4 @@
-"""oauth2-proxy with the rendered configuration: it loads, serves HTTPS, and knows who may come in."""
+"""oauth2-proxy with the rendered configuration: it starts, serves HTTPS, and requires a login."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The official validators of operator-framework: the bundle and the catalog please them, and what is wrong does not."""
+"""The official validators of operator-framework accept the bundle and the catalog, and refuse wrong ones."""
 
 from __future__ import annotations
 
@@ -29,8 +29,8 @@ def check() -> Check:
     return run
 
 
-def tampered(directory: Path, file: str, old: str, new: str) -> Path:
-    """A copy of `bundle/` with something changed in one file."""
+def modified_copy(directory: Path, file: str, old: str, new: str) -> Path:
+    """A copy of `bundle/` with a change in one file."""
     shutil.copytree(BUNDLE, directory / "bundle")
     path = directory / "bundle" / file
     text = path.read_text()
@@ -57,7 +57,7 @@ def test_the_bundle_has_neither_errors_nor_warnings(check: Check) -> None:
         (CSV, "capabilities: Seamless Upgrades", "capabilities: Everything", "capabilities"),
         (CSV, "categories: Monitoring", "categories: Marvels", "Marvels"),
         (CSV, "mediatype: image/svg+xml", "mediatype: image/drawing", "mediatype"),
-        # Of these the validators only warn.
+        # The validators only warn about these.
         (CSV, "minKubeVersion: 1.25.0", "replaces: cryostat-operator.v0.0.1", "minKubeVersion"),
         (CSV, "requests:", "asked:", "resource"),
         ("metadata/annotations.yaml", "candidate", "alpha", "channel"),
@@ -65,7 +65,7 @@ def test_the_bundle_has_neither_errors_nor_warnings(check: Check) -> None:
     ids=lambda value: "".join(value.split())[:20],
 )
 def test_a_wrong_bundle_fails(check: Check, tmp_path: Path, file: str, old: str, new: str, complaint: str) -> None:
-    code, output = check("bundle", tampered(tmp_path, file, old, new))
+    code, output = check("bundle", modified_copy(tmp_path, file, old, new))
     assert code == 1
     assert complaint in output
 
@@ -83,7 +83,7 @@ def test_the_catalog_is_sound(check: Check) -> None:
     ],
 )
 def test_a_catalog_that_contradicts_itself_fails(check: Check, tmp_path: Path, old: str, new: str) -> None:
-    path = tampered(tmp_path, "catalog/cryostat-operator/catalog.yaml", old, new)
+    path = modified_copy(tmp_path, "catalog/cryostat-operator/catalog.yaml", old, new)
     code, output = check("catalog", path / "catalog")
     assert code == 1
     assert output

@@ -1,6 +1,6 @@
 """PostgreSQL with the database container's arguments: verified connections, and no others.
 
-Its image decides who may connect how (pg_hba.conf); here that is encrypted connections only, as the application does.
+The image decides which connections are allowed (pg_hba.conf); this test allows encrypted ones only.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ pytestmark = pytest.mark.skipif(not INSTALLED, reason="PostgreSQL is not install
 
 @pytest.fixture(scope="module")
 def directory() -> Iterator[Path]:
-    """Not one of pytest's: whoever starts another pytest closes those to PostgreSQL's user."""
+    """Not a directory of pytest: another pytest process makes those inaccessible to PostgreSQL's user."""
     with TemporaryDirectory() as directory:
         yield Path(directory)
 
@@ -52,7 +52,7 @@ def running(container: Container) -> Iterator[Container]:
     run(BIN / "initdb", "-D", data, "-U", "postgres", "--auth-local=trust", "--no-sync")
     (data / "pg_hba.conf").write_text("local all all trust\nhostssl all all 127.0.0.1/32 scram-sha-256\n")
     port = str(container.ports[names.PORT_DATABASE])
-    # Name and port are the image's business; the arguments are ours.
+    # The image sets name and port; the operator sets the arguments.
     command: list[str | Path] = [BIN / "postgres", "-D", data, "-p", port, "-k", root, "-c", "fsync=off"]
     command += container.arguments
     child = Child("postgresql", as_user(command), root / "log")
@@ -75,7 +75,7 @@ def accepts(directory: Path, port: str) -> bool:
 
 
 def owned(container: Container) -> None:
-    """Volumes as pods see them: written by the program's user, Secrets readable through its group."""
+    """Volumes as in a pod: owned by the program's user, Secrets readable through its group."""
     if USER is None:
         return
     container.root.chmod(0o755)
@@ -98,7 +98,7 @@ def run(*command: str | Path) -> None:
 
 
 def connect(database: Container, root: Path, **changes: str) -> subprocess.CompletedProcess[str]:
-    """A query with what the application's JDBC URL says, from here to the database's port; `changes` override."""
+    """Runs a query with the settings of the application's JDBC URL and these changes, on the database's local port."""
     url = environment(database.plan)["QUARKUS_DATASOURCE_JDBC_URL"].removeprefix("jdbc:")
     parts, query = urlsplit(url), parse_qs(urlsplit(url).query)
     assert query["sslmode"] == ["verify-full"]

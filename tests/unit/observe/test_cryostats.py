@@ -16,12 +16,12 @@ def body(version: int, spec: dict[str, Any] | None = None, uid: str = "u", **met
     return {"metadata": own | metadata, "spec": spec or {}, "status": {"observedGeneration": version}}
 
 
-class Rung(list[InstanceKey]):
-    """Remembers who was rung."""
+class Enqueued(list[InstanceKey]):
+    """Records the enqueued instances."""
 
 
-def store() -> tuple[CryostatStore, Rung]:
-    enqueued = Rung()
+def store() -> tuple[CryostatStore, Enqueued]:
+    enqueued = Enqueued()
     cryostats = CryostatStore(enqueued.append)
     cryostats.handle_event(None, body(10))
     enqueued.clear()

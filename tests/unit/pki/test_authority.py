@@ -37,7 +37,7 @@ def inspected(data: authority.Data) -> InspectedCertificate:
     return found
 
 
-def why(order: CertificateRequest, ca: authority.Data, leaf: authority.Data, now: float) -> str | None:
+def reissue_reason_of(order: CertificateRequest, ca: authority.Data, leaf: authority.Data, now: float) -> str | None:
     known = {AUTHORITY.key: inspected(ca).at(now), LEAF.key: inspected(leaf).at(now)}
     return reissue_reason(order, known, None)
 
@@ -46,7 +46,7 @@ def issued(ca: authority.Data, now: float = NOW, order: CertificateRequest = LEA
     return authority.issue_certificate(order, authority.CertificateAuthority.of(ca), None, now)
 
 
-def x(data: authority.Data) -> x509.Certificate:
+def load_certificate(data: authority.Data) -> x509.Certificate:
     return x509.load_pem_x509_certificate(data["tls.crt"])
 
 
@@ -55,14 +55,14 @@ def verified(leaf: authority.Data, trusted: bytes, now: float = NOW) -> bool:
     store = Store(x509.load_pem_x509_certificates(trusted))
     verifier = PolicyBuilder().store(store).time(datetime.fromtimestamp(now, UTC)).build_server_verifier(DNSName("db"))
     try:
-        verifier.verify(x(leaf), [])
+        verifier.verify(load_certificate(leaf), [])
     except VerificationError:
         return False
     return True
 
 
 def test_an_authority_lasts_ten_years_and_signs_no_other() -> None:
-    certificate = x(authority.ensure_ca(AUTHORITY, {}, NOW))
+    certificate = load_certificate(authority.ensure_ca(AUTHORITY, {}, NOW))
     lifetime = certificate.not_valid_after_utc - certificate.not_valid_before_utc
     assert lifetime.days == 3650
     constraints = certificate.extensions.get_extension_for_class(x509.BasicConstraints)
@@ -76,18 +76,18 @@ def test_an_authority_lasts_ten_years_and_signs_no_other() -> None:
 def test_a_certificate_has_exactly_the_requested_properties(rsa: bool) -> None:
     ca, order = authority.ensure_ca(AUTHORITY, {}, NOW), replace(LEAF, rsa=rsa)
     leaf = issued(ca, order=order)
-    assert why(order, ca, leaf, NOW) is None
+    assert reissue_reason_of(order, ca, leaf, NOW) is None
     assert verified(leaf, leaf["ca.crt"])
-    assert (x(leaf).not_valid_after_utc - x(leaf).not_valid_before_utc).days == 90
-    assert not x(leaf).extensions.get_extension_for_class(x509.BasicConstraints).value.ca
-    serials = {x(issued(ca)).serial_number for _ in range(8)} | {x(leaf).serial_number}
+    assert (load_certificate(leaf).not_valid_after_utc - load_certificate(leaf).not_valid_before_utc).days == 90
+    assert not load_certificate(leaf).extensions.get_extension_for_class(x509.BasicConstraints).value.ca
+    serials = {load_certificate(issued(ca)).serial_number for _ in range(8)} | {load_certificate(leaf).serial_number}
     assert len(serials) == 9
     assert all(64 < serial.bit_length() < 160 for serial in serials)  # at most 20 octets, and positive
-    names = x(leaf).extensions.get_extension_for_class(x509.SubjectAlternativeName).value
+    names = load_certificate(leaf).extensions.get_extension_for_class(x509.SubjectAlternativeName).value
     assert names.get_values_for_type(x509.DNSName) == ["db", "db.n.svc"]
-    purposes = x(leaf).extensions.get_extension_for_class(x509.ExtendedKeyUsage).value
+    purposes = load_certificate(leaf).extensions.get_extension_for_class(x509.ExtendedKeyUsage).value
     assert set(purposes) == {ExtendedKeyUsageOID.SERVER_AUTH, ExtendedKeyUsageOID.CLIENT_AUTH}
-    usage = x(leaf).extensions.get_extension_for_class(x509.KeyUsage).value
+    usage = load_certificate(leaf).extensions.get_extension_for_class(x509.KeyUsage).value
     assert (usage.digital_signature, usage.key_encipherment, usage.key_cert_sign) == (True, rsa, False)
     assert leaf["tls.key"].startswith(b"-----BEGIN RSA PRIVATE KEY" if rsa else b"-----BEGIN EC PRIVATE KEY")
 
@@ -98,21 +98,21 @@ def test_renewal_begins_after_two_thirds_and_not_for_all_at_once() -> None:
     assert all(59.9 * DAY < due < 64.6 * DAY for due in dues)
     assert len({round(due) for due in dues}) > 15
     leaf = issued(ca)
-    assert why(LEAF, ca, leaf, NOW + 59 * DAY) is None
-    assert why(LEAF, ca, leaf, NOW + 65 * DAY) == "it is due for renewal"
+    assert reissue_reason_of(LEAF, ca, leaf, NOW + 59 * DAY) is None
+    assert reissue_reason_of(LEAF, ca, leaf, NOW + 65 * DAY) == "it is due for renewal"
 
 
 def test_other_clocks_find_a_new_certificate_valid() -> None:
     ca = authority.ensure_ca(AUTHORITY, {}, NOW)
     leaf = issued(ca)
     assert verified(leaf, leaf["ca.crt"], NOW - 3000)
-    assert why(LEAF, ca, leaf, NOW - 3000) is None
+    assert reissue_reason_of(LEAF, ca, leaf, NOW - 3000) is None
 
 
 def test_a_certificate_from_the_future_is_issued_again() -> None:
     ca = authority.ensure_ca(AUTHORITY, {}, NOW)
     leaf = issued(ca, NOW + 1000 * DAY)
-    assert why(LEAF, ca, leaf, NOW) == "it is due for renewal"
+    assert reissue_reason_of(LEAF, ca, leaf, NOW) == "it is due for renewal"
 
 
 def test_a_renewed_authority_and_its_predecessor_accept_the_same_certificates() -> None:
@@ -126,7 +126,7 @@ def test_a_renewed_authority_and_its_predecessor_accept_the_same_certificates() 
     assert new["ca.crt"] == new["tls.crt"] + old["tls.crt"]
     before, after = issued(old, later), issued(new, later)
     for leaf in (before, after):
-        assert why(LEAF, new, leaf, later) is None  # no certificate is issued again early
+        assert reissue_reason_of(LEAF, new, leaf, later) is None  # no certificate is issued again early
         assert all(verified(leaf, trusted, later) for trusted in (old["tls.crt"], new["tls.crt"], new["ca.crt"]))
     assert after["ca.crt"] == new["ca.crt"]
 
@@ -157,7 +157,7 @@ def test_a_damaged_authority_is_replaced_and_its_certificate_stays_trusted() -> 
     new = authority.ensure_ca(AUTHORITY, {**old, "tls.key": other["tls.key"]}, NOW + DAY)
     assert new["tls.key"] not in (old["tls.key"], other["tls.key"])
     assert new["ca.crt"] == new["tls.crt"] + old["tls.crt"]
-    assert why(LEAF, new, issued(old, NOW), NOW + DAY) == "the certificate authority changed"
+    assert reissue_reason_of(LEAF, new, issued(old, NOW), NOW + DAY) == "the certificate authority changed"
     kept = authority.ensure_ca(AUTHORITY, {**old, "ca.crt": b"rubbish"}, NOW + DAY)
     assert kept == old  # only the list of trusted certificates is lost
 
@@ -165,15 +165,18 @@ def test_a_damaged_authority_is_replaced_and_its_certificate_stays_trusted() -> 
 def test_no_certificate_outlives_its_authority() -> None:
     ca = authority.ensure_ca(AUTHORITY, {}, NOW)
     leaf = issued(ca, NOW + 3600 * DAY)
-    assert x(leaf).not_valid_after_utc == x(ca).not_valid_after_utc
+    assert load_certificate(leaf).not_valid_after_utc == load_certificate(ca).not_valid_after_utc
 
 
 def test_a_key_of_another_certificate_is_detected() -> None:
     ca = authority.ensure_ca(AUTHORITY, {}, NOW)
     leaf, other = issued(ca), issued(ca)
-    assert why(LEAF, ca, {**leaf, "tls.key": other["tls.key"]}, NOW) == "its private key does not belong to it"
-    assert why(LEAF, ca, {**leaf, "tls.key": b""}, NOW) == "its private key does not belong to it"
-    assert why(LEAF, ca, {**leaf, "tls.crt": b"rubbish"}, NOW) == "its private key does not belong to it"
+    assert (
+        reissue_reason_of(LEAF, ca, {**leaf, "tls.key": other["tls.key"]}, NOW)
+        == "its private key does not belong to it"
+    )
+    assert reissue_reason_of(LEAF, ca, {**leaf, "tls.key": b""}, NOW) == "its private key does not belong to it"
+    assert reissue_reason_of(LEAF, ca, {**leaf, "tls.crt": b"rubbish"}, NOW) == "its private key does not belong to it"
     assert inspected({"tls.crt": ca["ca.crt"]}).at(NOW).key_matches  # a public copy
 
 
@@ -190,4 +193,4 @@ def test_keystores_hold_key_certificate_and_ca() -> None:
     assert set(data) == order.keys
     key, certificate, others = pkcs12.load_key_and_certificates(data["keystore.p12"], password)
     assert key is not None
-    assert (certificate, others) == (x(data), [x(ca)])
+    assert (certificate, others) == (load_certificate(data), [load_certificate(ca)])

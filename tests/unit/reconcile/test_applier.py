@@ -59,10 +59,10 @@ async def test_a_write_that_is_reverted_is_a_no_op(cluster: Cluster) -> None:
 
 
 async def test_a_bug_is_reported_without_its_text(cluster: Cluster) -> None:
-    def bug(*_: Any) -> None:
+    def fail(*_: Any) -> None:
         raise RuntimeError("password")
 
-    cluster.server.hook = bug
+    cluster.server.hook = fail
     [outcome] = await cluster.applier.apply(INSTANCE, [creation("x")])
     assert outcome.problem
     assert outcome.problem.reason == "InternalError"

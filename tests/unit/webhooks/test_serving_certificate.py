@@ -96,7 +96,7 @@ def managed() -> Certificate:
     return Certificate(data[serving.CERTIFICATE] + data[serving.KEY])
 
 
-def of_rsa() -> Certificate:
+def rsa_certificate() -> Certificate:
     """A certificate like those that cert-manager and OLM issue by default."""
     key, now = rsa.generate_private_key(65537, 2048), datetime.datetime.now(datetime.UTC)
     name = lib.Name([lib.NameAttribute(NameOID.COMMON_NAME, "mounted")])
@@ -106,7 +106,7 @@ def of_rsa() -> Certificate:
     return Certificate(builder.sign(key, hashes.SHA256()).public_bytes(Encoding.PEM) + private)
 
 
-def shown(serving: Serving, host: str | None = HOSTS[0]) -> bytes:
+def served_certificate(serving: Serving, host: str | None = HOSTS[0]) -> bytes:
     """The certificate that a client gets, as in the first block of a PEM file."""
     client = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     client.check_hostname, client.verify_mode = False, ssl.CERT_NONE
@@ -123,9 +123,9 @@ def shown(serving: Serving, host: str | None = HOSTS[0]) -> bytes:
 def test_another_kind_of_key_is_served_too(host: str | None) -> None:
     """A connection to an IP address has no SNI."""
     serving = Serving()
-    for certificate in (managed(), of_rsa(), managed()):
+    for certificate in (managed(), rsa_certificate(), managed()):
         serving.load(certificate)
-        assert certificate.chain_and_key.startswith(shown(serving, host))
+        assert certificate.chain_and_key.startswith(served_certificate(serving, host))
 
 
 def test_a_certificate_without_its_key_changes_nothing() -> None:
@@ -137,7 +137,7 @@ def test_a_certificate_without_its_key_changes_nothing() -> None:
     for broken in (chain + half, chain + other, chain, b"junk", b""):
         with pytest.raises(ssl.SSLError):
             serving.load(Certificate(broken))
-        assert first.chain_and_key.startswith(shown(serving))
+        assert first.chain_and_key.startswith(served_certificate(serving))
 
 
 def presented(serving: Serving, client_certificate: Path | None) -> bytes | None:
@@ -158,7 +158,7 @@ def presented(serving: Serving, client_certificate: Path | None) -> bytes | None
 
 @pytest.mark.parametrize("authorities_first", [True, False])
 def test_a_client_certificate_is_accepted_and_none_is_required(tmp_path: Path, authorities_first: bool) -> None:
-    serving, client = Serving(), of_rsa()
+    serving, client = Serving(), rsa_certificate()
     chain = tmp_path / "client.pem"
     chain.write_bytes(client.chain_and_key)
     authority = client.chain_and_key[: client.chain_and_key.index(b"-----BEGIN PRIVATE KEY-----")]
@@ -173,6 +173,6 @@ def test_a_client_certificate_is_accepted_and_none_is_required(tmp_path: Path, a
 
 def test_without_authorities_no_client_certificate_is_requested(tmp_path: Path) -> None:
     serving, chain = Serving(), tmp_path / "client.pem"
-    chain.write_bytes(of_rsa().chain_and_key)
+    chain.write_bytes(rsa_certificate().chain_and_key)
     serving.load(managed())
     assert presented(serving, chain) is None

@@ -37,7 +37,9 @@ def pod(container: dict[str, Any] | None = None, labels: dict[str, str] | None =
     return {"apiVersion": "v1", "kind": "Pod", "metadata": metadata, "spec": {"containers": containers, **spec}}
 
 
-def treated(given: dict[str, Any], instance: Instance | None = None, where: PodContext | None = None) -> dict[str, Any]:
+def with_agent(
+    given: dict[str, Any], instance: Instance | None = None, where: PodContext | None = None
+) -> dict[str, Any]:
     result = inject_agent(given, instance or instance_of(), where or PodContext("apps"))
     assert result.pod is not None, result.reason
     annotations = {**(given["metadata"].get("annotations") or {}), SAFE_TO_EVICT_VOLUMES: "cryostat-agent-init"}
@@ -60,7 +62,7 @@ def env(given: dict[str, Any], index: int = 0) -> dict[str, Any]:
 
 def test_a_plain_pod() -> None:
     before = pod()
-    after = treated(before)
+    after = with_agent(before)
     assert before == pod()
     [init] = after["spec"]["initContainers"]
     assert init["command"][-1] == "/tmp/cryostat-agent/cryostat-agent-shaded.jar"
@@ -120,7 +122,7 @@ def test_all_labels() -> None:
     }
     given = pod(labels={f"cryostat.io/{key}": value for key, value in labels.items()})
     given["spec"]["containers"].append({"name": "second", "image": "app:2"})
-    after = treated(given)
+    after = with_agent(given)
     assert after["spec"]["containers"][0] == given["spec"]["containers"][0]
     variables = env(after, 1)
     assert variables["CRYOSTAT_AGENT_WEBSERVER_PORT"] == variables["CRYOSTAT_AGENT_CALLBACK_PORT"] == "8090"
@@ -141,7 +143,7 @@ def test_all_labels() -> None:
 def test_several_smart_triggers_by_annotation() -> None:
     given = pod()
     given["metadata"]["annotations"] = {"cryostat.io/smart-triggers": "a, b.c,a"}
-    volume = treated(given)["spec"]["volumes"][1]
+    volume = with_agent(given)["spec"]["volumes"][1]
     assert [source["configMap"]["name"] for source in volume["projected"]["sources"]] == ["a", "b.c"]
 
 
@@ -192,7 +194,7 @@ def test_tls() -> None:
     secret = names.agent_certificate("monitoring", "sample", "apps")
     i = instance_of(tls=True)
     assert secret in refused(pod(), i, PodContext("apps", certificate=False))
-    after = treated(pod(), i)
+    after = with_agent(pod(), i)
     volume = next(v for v in after["spec"]["volumes"] if v["name"] == "cryostat-agent-tls")
     assert volume["secret"] == {"secretName": secret, "defaultMode": 0o444, "optional": True}
     variables = env(after)
@@ -200,34 +202,36 @@ def test_tls() -> None:
     assert variables["CRYOSTAT_AGENT_CALLBACK_SCHEME"] == "https"
     assert variables["CRYOSTAT_AGENT_WEBSERVER_TLS_KEY_PATH"].endswith("/tls.key")
     assert "CRYOSTAT_AGENT_WEBCLIENT_TLS_REQUIRED" not in variables
-    grouped = treated(pod(securityContext={"fsGroup": 5}), i)["spec"]["volumes"][1]["secret"]
+    grouped = with_agent(pod(securityContext={"fsGroup": 5}), i)["spec"]["volumes"][1]["secret"]
     assert grouped["defaultMode"] == 0o440
 
 
 def test_in_fips_mode_the_agent_uses_tls_1_3() -> None:
     version = {"CRYOSTAT_AGENT_WEBCLIENT_TLS_VERSION": "TLSv1.3", "CRYOSTAT_AGENT_WEBSERVER_TLS_VERSION": "TLSv1.3"}
-    assert env(treated(pod(), instance_of(tls=True), PodContext("apps", fips=True))).items() >= version.items()
+    assert env(with_agent(pod(), instance_of(tls=True), PodContext("apps", fips=True))).items() >= version.items()
     for context, tls in ((PodContext("apps"), True), (PodContext("apps", fips=True), False)):
-        assert not env(treated(pod(), instance_of(tls=tls), context)).keys() & version.keys()
+        assert not env(with_agent(pod(), instance_of(tls=tls), context)).keys() & version.keys()
 
 
 def test_without_names_in_certificates_and_with_ipv6() -> None:
     plain = {"agentOptions": {"disableHostnameVerification": True}}
-    assert env(treated(pod(), instance_of(plain)))["CRYOSTAT_AGENT_CALLBACK"] == "http://$(CRYOSTAT_AGENT_POD_IP):9977"
+    assert (
+        env(with_agent(pod(), instance_of(plain)))["CRYOSTAT_AGENT_CALLBACK"] == "http://$(CRYOSTAT_AGENT_POD_IP):9977"
+    )
     assert inject_agent(pod(), instance_of(), PodContext("apps", ipv6=True)).hints == (
         "agents up to 0.8 cannot register from an IPv6 address unless agentOptions.disableHostnameVerification is true "
         "in Cryostat monitoring/sample",
     )
     assert inject_agent(pod(), instance_of(plain), PodContext("apps", ipv6=True)).hints == ()
-    six = env(treated(pod(), instance_of(plain), PodContext("apps", ipv6=True)))
+    six = env(with_agent(pod(), instance_of(plain), PodContext("apps", ipv6=True)))
     assert six["CRYOSTAT_AGENT_CALLBACK"] == "http://[$(CRYOSTAT_AGENT_POD_IP)]:9977"
-    names_six = env(treated(pod(), instance_of(), PodContext("apps", ipv6=True)))
+    names_six = env(with_agent(pod(), instance_of(), PodContext("apps", ipv6=True)))
     assert names_six["CRYOSTAT_AGENT_CALLBACK_HOST_NAME"].endswith('[replace(":"\\, "-")]')
 
 
 def test_the_init_container_fits_its_pod() -> None:
     def context(instance: Instance | None = None, **given: Any) -> Any:
-        return treated(pod(**given), instance)["spec"]["initContainers"][0]["securityContext"]
+        return with_agent(pod(**given), instance)["spec"]["initContainers"][0]["securityContext"]
 
     assert context(securityContext={"runAsUser": 0})["runAsUser"] == 10001
     assert "runAsUser" not in context(securityContext={"runAsUser": 7})
@@ -237,7 +241,7 @@ def test_the_init_container_fits_its_pod() -> None:
 
 def test_resources_of_the_init_container() -> None:
     def resources(container: dict[str, Any], spec: dict[str, Any] | None = None, **given: Any) -> Any:
-        return treated(pod(container, **given), instance_of(spec))["spec"]["initContainers"][0].get("resources")
+        return with_agent(pod(container, **given), instance_of(spec))["spec"]["initContainers"][0].get("resources")
 
     guaranteed = {"requests": {"cpu": "2", "memory": "1Gi"}, "limits": {"cpu": "2", "memory": "1Gi"}}
     assert resources({"resources": guaranteed}) == guaranteed
@@ -263,7 +267,7 @@ def test_settings_of_the_author_are_kept() -> None:
 
 def test_options_from_a_reference() -> None:
     source = {"configMapKeyRef": {"name": "options", "key": "java"}}
-    after = treated(pod({"env": [{"name": "JAVA_TOOL_OPTIONS", "valueFrom": source}]}))
+    after = with_agent(pod({"env": [{"name": "JAVA_TOOL_OPTIONS", "valueFrom": source}]}))
     entries = after["spec"]["containers"][0]["env"]
     assert entries[0] == {"name": INHERITED_OPTIONS, "valueFrom": source}
     assert entries[-1] == {"name": "JAVA_TOOL_OPTIONS", "value": f"$({INHERITED_OPTIONS}) {AGENT}=off"}
@@ -275,12 +279,12 @@ def test_options_from_whole_config_maps() -> None:
     given = pod({"envFrom": [{"prefix": "JAVA_", "configMapRef": {"name": "a"}}, {"secretRef": {"name": "b"}}]})
     known: dict[tuple[str, str], frozenset[str] | None]
     known = {("ConfigMap", "a"): frozenset({"TOOL_OPTIONS"}), ("Secret", "b"): frozenset({"CRYOSTAT_AGENT_BASEURI"})}
-    variables = env(treated(given, where=PodContext("apps", known)))
+    variables = env(with_agent(given, where=PodContext("apps", known)))
     assert variables["JAVA_TOOL_OPTIONS"] == f"$(JAVA_TOOL_OPTIONS) {AGENT}=off"
     assert "CRYOSTAT_AGENT_BASEURI" not in variables
     none: dict[tuple[str, str], frozenset[str] | None]
     none = {("ConfigMap", "a"): frozenset(), ("Secret", "b"): frozenset()}
-    assert env(treated(given, where=PodContext("apps", none)))["JAVA_TOOL_OPTIONS"] == f"{AGENT}=off"
+    assert env(with_agent(given, where=PodContext("apps", none)))["JAVA_TOOL_OPTIONS"] == f"{AGENT}=off"
     assert "ConfigMap a, Secret b" in refused(given, where=PodContext("apps", {("Secret", "b"): None}))
 
 
@@ -310,7 +314,7 @@ def test_a_pod_that_cannot_have_the_agent_is_unchanged(given: dict[str, Any], sa
 def test_volumes_around_the_agents_directory() -> None:
     mounts: list[Any] = [{"name": "x", "mountPath": path} for path in ("/tmp", "/tmp/cryostat-agents")]
     mounts.append({"name": "x", "mountPath": "/opt", "readOnly": True})
-    treated(pod({"volumeMounts": mounts}, volumes=[{"name": "x", "emptyDir": {}}]))
+    with_agent(pod({"volumeMounts": mounts}, volumes=[{"name": "x", "emptyDir": {}}]))
 
 
 def test_no_port_is_declared_on_the_network_of_the_node() -> None:
@@ -328,7 +332,7 @@ def test_a_port_or_port_name_that_is_used_is_kept() -> None:
     assert result.pod["spec"]["containers"][0]["ports"] == taken["spec"]["containers"][0]["ports"]
     assert "callback-port" in result.hints[0]
     named = pod({"ports": [{"name": "cryostat-cb", "containerPort": 1}]})
-    assert len(treated(named)["spec"]["containers"][0]["ports"]) == 1
+    assert len(with_agent(named)["spec"]["containers"][0]["ports"]) == 1
 
 
 _ENV = st.lists(
