@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from .. import builders, workloads
+from .. import builders, image_releases, workloads
 from ..instance import Instance
 from ..model import names
 from ..model.desired_state import ComponentPlan
@@ -45,10 +45,11 @@ def build(instance: Instance) -> ComponentPlan:
 
 def _warnings(instance: Instance) -> tuple[Problem, ...]:
     """Settings that have no effect."""
+    ignored = image_releases.ineffective_fields(instance)
     if not instance.spec.report_options or instance.spec.report_options.sub_process_max_heap_size is None:
-        return ()
+        return ignored
     message = "reportOptions.subProcessMaxHeapSize has no effect: the application makes reports without a subprocess."
-    return (Problem(NAME, Reason.SUB_PROCESS_MAX_HEAP_SIZE_IGNORED, message),)
+    return (Problem(NAME, Reason.SUB_PROCESS_MAX_HEAP_SIZE_IGNORED, message), *ignored)
 
 
 def deployment(instance: Instance) -> Obj:

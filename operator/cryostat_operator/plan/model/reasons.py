@@ -211,6 +211,12 @@ class Reason(StrEnum):
         True,
         "The claim of Cryostat 3.0 exists, and nothing uses its data.",
     )
+    IGNORED_BY_RELEASE = (
+        "IgnoredByRelease",
+        "SpecEffective",
+        True,
+        "The deployed release of Cryostat does not read a field.",
+    )
     REPLICAS_SCALED = (
         "ReplicasScaled",
         "SpecEffective",

@@ -1,0 +1,92 @@
+"""Fields that the deployed release of Cryostat does not read."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from cryostat_operator.plan.image_releases import FIELDS, ineffective_fields, release_of
+from cryostat_operator.settings import IMAGES, Settings
+from tests.unit.cluster_state import ClusterState, cryostat
+
+DOCS = Path(__file__).parents[3] / "docs"
+EVERYTHING: dict[str, Any] = {
+    "enableAudit": True,
+    "targetConnectionCacheOptions": {"targetCacheSize": 7, "targetCacheTTL": 8},
+    "objectStorageOptions": {
+        "secretName": "s3",
+        "provider": {
+            "url": "https://s3.example.com",
+            "region": "r",
+            "metadataMode": "bucket",
+            "disablePresignedFileTransfers": True,
+        },
+        "storageBucketNameOptions": {"heapDumps": "a", "threadDumps": "b", "metadata": "c", "eventTemplates": "d"},
+    },
+}
+
+
+def messages(image: str, spec: dict[str, Any]) -> list[str]:
+    settings = Settings.from_env({"RELATED_IMAGE_CORE": image})
+    return [problem.message for problem in ineffective_fields(ClusterState(cryostat(spec), settings=settings).instance)]
+
+
+CACHE_SIZE = "targetConnectionCacheOptions.targetCacheSize has no effect in Cryostat {}; only 4.0 and earlier read it."
+AUDIT = "enableAudit has no effect in Cryostat {}; only 4.2 and later read it."
+LATER = "{} has no effect in Cryostat 4.0; only 4.1 and later read it."
+
+
+def test_each_release_ignores_what_came_later_or_was_removed() -> None:
+    assert messages("example.com/cryostat:4.2.0", EVERYTHING) == [CACHE_SIZE.format("4.2")]
+    assert messages("example.com/cryostat:4.1.1", EVERYTHING) == [AUDIT.format("4.1"), CACHE_SIZE.format("4.1")]
+    assert messages("example.com/cryostat:v4.0.3", EVERYTHING) == [
+        AUDIT.format("4.0"),
+        *(LATER.format(field.path) for field in FIELDS if field.since == (4, 1)),
+    ]
+
+
+def test_nothing_is_said_of_fields_that_are_not_set_or_of_unknown_releases() -> None:
+    assert messages("example.com/cryostat:4.0.3", {}) == []
+    for image in (
+        "example.com/cryostat:latest",
+        "example.com:5000/cryostat",
+        f"example.com/cryostat@sha256:{'0' * 64}",
+    ):
+        assert messages(image, EVERYTHING) == []
+
+
+@pytest.mark.parametrize(
+    ("reference", "release"),
+    [
+        ("quay.io/cryostat/cryostat:4.2.0", (4, 2)),
+        ("quay.io/cryostat/cryostat:v10.11", (10, 11)),
+        ("quay.io/cryostat/cryostat:4.3.0-snapshot", None),
+        ("localhost:5000/cryostat", None),
+        ("cryostat:4", None),
+    ],
+)
+def test_the_release_is_the_version_in_the_tag(reference: str, release: tuple[int, int] | None) -> None:
+    assert release_of(reference) == release
+
+
+def test_the_table_in_the_documentation_names_the_same_fields_and_releases() -> None:
+    section = (DOCS / "upgrade.md").read_text().split("\n## Releases\n", 1)[1].split("\n## ", 1)[0]
+    documented = {
+        path: read_by.strip()
+        for paths, read_by in re.findall(r"^  \| (`[^|]+) \| ([^|]+) \|$", section, re.MULTILINE)
+        for path in re.findall(r"`([\w.]+)`", paths)
+        if path != "spec"
+    }
+    assert documented == {
+        field.path: f"{field.until[0]}.{field.until[1]} and earlier"
+        if field.until
+        else f"{field.since[0]}.{field.since[1]} and later"
+        for field in FIELDS
+    }
+
+
+def test_the_release_of_the_default_image_is_known() -> None:
+    assert release_of(IMAGES["core"][1]) is not None
