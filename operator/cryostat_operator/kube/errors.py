@@ -13,7 +13,7 @@ class StatusCause:
 
     Attributes:
         reason: machine-readable, for example `NamespaceTerminating` or `FieldValueInvalid`.
-        message: the server's text for people.
+        message: the text of the API server.
         field: path of the field that is at fault, empty where there is none.
     """
 

@@ -15,7 +15,7 @@ def _hidden(*modules: str) -> Iterator[None]:
     """As if these packages were not installed, for what is imported inside."""
     hidden = [name for name in modules if name not in sys.modules]
     for name in hidden:
-        sys.modules[name] = None  # type: ignore[assignment] # None is how Python is told to refuse an import
+        sys.modules[name] = None  # type: ignore[assignment] # with None, Python refuses the import
     try:
         yield
     finally:

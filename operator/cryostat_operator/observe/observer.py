@@ -43,7 +43,7 @@ class Observer:
         *,
         force_openshift: bool = False,
     ) -> None:
-        """`exists` tells whether there is a Cryostat of this key; `force_openshift` skips the detection."""
+        """`exists` returns whether a Cryostat with this key exists; `force_openshift` skips the detection."""
         self._client = client
         self._force_openshift = force_openshift
         self._namespaces = NamespaceStore(triggers.enqueue_namespace)
@@ -86,7 +86,7 @@ class Observer:
         """The observed state of one instance, with every object that its plan may contain.
 
         Args:
-            uid: UID of the Cryostat, which tells it from an earlier one of the same name.
+            uid: UID of the Cryostat, which differs from that of an earlier one of the same name.
             targets: its target namespaces.
 
         Raises:

@@ -49,7 +49,7 @@ class OwnedObjects:
     """
 
     def __init__(self, triggers: Triggers, exists: Callable[[InstanceKey], bool]) -> None:
-        """`exists` tells whether there is a Cryostat of this key."""
+        """`exists` returns whether a Cryostat with this key exists."""
         self._triggers = triggers
         self._exists = exists
         self._records: dict[InstanceKey, dict[Key, Record]] = defaultdict(dict)

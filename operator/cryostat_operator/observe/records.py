@@ -75,7 +75,7 @@ class Record:
 
     @property
     def obj(self) -> Obj:
-        """The object, parsed anew at each call."""
+        """The object, parsed again at each call."""
         return dict(orjson.loads(zlib.decompress(self.body)))
 
 

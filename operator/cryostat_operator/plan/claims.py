@@ -1,4 +1,4 @@
-"""The data volumes of database and object storage: a claim that only ever grows, or an emptyDir."""
+"""The data volumes of database and object storage: a PersistentVolumeClaim that only grows, or an emptyDir."""
 
 from __future__ import annotations
 
@@ -21,16 +21,16 @@ def claim_name(instance: Instance, component: Component) -> str:
 
 
 def uses_claim(instance: Instance, component: Component) -> bool:
-    """Whether the data lives in a claim.
+    """Whether the data is in a claim.
 
-    Also where an emptyDir is asked for, as long as a claim exists whose data nobody has given up: the switch would
-    silently start with nothing.
+    This is also the case if the spec requests an emptyDir, while a claim exists and the loss of its data was not
+    confirmed: the component would start without data.
     """
     return not _requests_empty_dir(instance, component) or data_at_risk(instance, component) is not None
 
 
 def data_at_risk(instance: Instance, component: Component) -> Problem | None:
-    """The problem of a switch from an existing claim to an emptyDir that is not confirmed."""
+    """The problem of an emptyDir in the spec while a claim exists, unless the loss of its data was confirmed."""
     if not _requests_empty_dir(instance, component) or not instance.live(
         "PersistentVolumeClaim", claim_name(instance, component)
     ):
@@ -72,9 +72,9 @@ def volume(instance: Instance, component: Component) -> Obj:
 
 
 def claim(instance: Instance, component: Component, default_size: str) -> Obj | None:
-    """The claim, or None where an emptyDir is used.
+    """The claim, or None if an emptyDir is used.
 
-    Nothing but the request of an existing claim can change, and that only upwards: it may have been enlarged by others.
+    Only the requested size of an existing claim can change, and it can only grow. Other clients may have enlarged it.
     """
     if not uses_claim(instance, component):
         return None
@@ -89,7 +89,7 @@ def claim(instance: Instance, component: Component, default_size: str) -> Obj | 
 
 
 def unchangeable(instance: Instance, component: Component) -> Problem | None:
-    """A warning where the spec changes more than the size of a claim that exists; Kubernetes allows no other change."""
+    """A warning if the spec changes more than the size of an existing claim, which Kubernetes does not allow."""
     pvc, live = (
         _config(instance, component).pvc,
         instance.live("PersistentVolumeClaim", claim_name(instance, component)),
@@ -125,7 +125,7 @@ def _requests_empty_dir(instance: Instance, component: Component) -> bool:
 
 
 def _config(instance: Instance, component: Component) -> StorageConfiguration:
-    """The component's own configuration, even an empty one, else the deprecated one for both."""
+    """The configuration of the component, even an empty one, otherwise the deprecated one for both components."""
     options = instance.spec.storage_options
     if options is None:
         return StorageConfiguration()
@@ -134,7 +134,7 @@ def _config(instance: Instance, component: Component) -> StorageConfiguration:
 
 
 def deployment(instance: Instance, component: Component, tls_volume: str, container: Obj) -> Obj:
-    """A component that keeps data: one pod at a time, without access to the API server, on a volume of its own."""
+    """The Deployment of a component with data: one pod at a time, with a volume and no access to the API server."""
     security = instance.spec.security_options
     tls = {"secretName": f"{instance.name}-{component}-tls", "defaultMode": builders.READ_ONLY_MODE}
     return workloads.deployment(

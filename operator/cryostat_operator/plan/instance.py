@@ -1,4 +1,4 @@
-"""What the components know: the Cryostat, facts about its surroundings, and answers that several of them need."""
+"""One Cryostat with its snapshot, and values derived from both that several components need."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ from .model.kinds import Key, Obj
 from .model.snapshot import Snapshot
 
 TlsIssuer = Literal["off", "cert-manager", "built-in"]
-"""Who issues the certificates with which the components talk TLS to each other; `off` where they do not."""
+"""The issuer of the certificates for TLS between the components; `off` without TLS."""
 
 DEFAULT_FS_GROUP = 18500
 
 
 @dataclass(frozen=True)
 class Instance:
-    """One Cryostat with all that is needed to draw its objects; every component takes just this."""
+    """One Cryostat with everything that its objects are computed from. It is the only argument of each component."""
 
     cryostat: Cryostat
     snapshot: Snapshot
@@ -51,16 +51,16 @@ class Instance:
 
     @property
     def openshift_login(self) -> bool:
-        """Whether people log in with their OpenShift account: where the cluster has an OAuth server."""
+        """Whether users log in with their OpenShift account, which requires the OAuth server of the cluster."""
         return self.openshift and self.snapshot.authentication_type in ("", "IntegratedOAuth")
 
     @cached_property
     def tls_issuer(self) -> TlsIssuer:
-        """Who issues certificates: as the spec says, else cert-manager where it is installed, else the operator."""
-        asked = self.spec.enable_cert_manager
-        if asked is None and self.settings.service_tls:
+        """The issuer of certificates: that of the spec, or cert-manager if it is installed, or the operator."""
+        enabled = self.spec.enable_cert_manager
+        if enabled is None and self.settings.service_tls:
             return "cert-manager" if self.cert_manager_served else "built-in"
-        return "cert-manager" if asked else "off"
+        return "cert-manager" if enabled else "off"
 
     @property
     def cert_manager_served(self) -> bool:
@@ -68,7 +68,7 @@ class Instance:
 
     @property
     def tls(self) -> bool:
-        """Whether the components talk TLS to each other."""
+        """Whether the components use TLS between each other."""
         return self.tls_issuer != "off"
 
     @property
@@ -77,7 +77,7 @@ class Instance:
 
     @cached_property
     def target_namespaces(self) -> tuple[str, ...]:
-        """Namespaces to discover in, in the order of the spec, each once; its own where none is named."""
+        """Namespaces to discover targets in, in the order of the spec, each once; by default its own namespace."""
         return tuple(dict.fromkeys(self.spec.target_namespaces or [self.namespace]))
 
     @cached_property
@@ -94,7 +94,7 @@ class Instance:
 
     @property
     def external_storage(self) -> bool:
-        """Whether objects are stored with an S3 provider outside instead of the managed storage."""
+        """Whether objects are stored with an external S3 provider instead of the managed storage."""
         options = self.spec.object_storage_options
         return bool(options and options.provider and options.provider.url)
 
@@ -120,7 +120,7 @@ class Instance:
 
     @property
     def user_database_secret(self) -> str | None:
-        """Secret that the user names for the database, even if it is the name that we would give it."""
+        """Secret that the user names for the database; it may have the name of the generated one."""
         options = self.spec.database_options
         return (options.secret_name if options else None) or None
 
@@ -130,31 +130,32 @@ class Instance:
 
     @property
     def database_secret_locked(self) -> bool:
-        """Whether the spec asks for other keys than those that the existing database was encrypted with."""
+        """Whether the spec names other keys than those that the existing database was encrypted with."""
         return self.recorded_database_secret not in (None, self.requested_database_secret)
 
     @property
     def database_secret(self) -> str:
-        """Secret with the database keys: the recorded one while its database exists, else the wanted one."""
+        """Secret with the database keys: the recorded one while its database exists, otherwise the requested one."""
         return self.recorded_database_secret or self.requested_database_secret
 
     @cached_property
     def recorded_database_secret(self) -> str | None:
-        """Secret with which an existing database began: as its claim tells, which outlives a status that is lost.
+        """Secret that an existing database was set up with; None if there is no database or no record.
 
-        What somebody else wrote on the claim counts only where there is no status either: after a restore, say.
+        It is recorded on the claim and in the status. A record on the claim that another client wrote counts only if
+        the status has none, for example after a restore from a backup.
         """
         claim = self.live("PersistentVolumeClaim", f"{self.name}-database")
         if claim is None:
             return None
-        told = (claim["metadata"].get("labels") or {}).get(constants.LABEL_DATABASE_SECRET)
+        recorded = (claim["metadata"].get("labels") or {}).get(constants.LABEL_DATABASE_SECRET)
         status = self.cryostat.status.database_secret if self.cryostat.status else None
-        trusted = constants.LABEL_DATABASE_SECRET in operator_fields(claim, (), "labels")
-        return told if told and trusted else status or told
+        is_own = constants.LABEL_DATABASE_SECRET in operator_fields(claim, (), "labels")
+        return recorded if recorded and is_own else status or recorded
 
     @property
     def basic_auth(self) -> tuple[str, str] | None:
-        """Secret and key of the user's htpasswd file; half of the two is no configuration."""
+        """Secret and key of the user's htpasswd file; None unless the spec names both."""
         options = self.spec.authorization_options.basic_auth if self.spec.authorization_options else None
         if options and options.secret_name and options.filename:
             return options.secret_name, options.filename
@@ -162,16 +163,16 @@ class Instance:
 
     @property
     def open_access(self) -> bool:
-        """Whether everybody may use the application: only on request, and never against the user's own logins."""
+        """Whether the application needs no login: only if the spec disables it and names no htpasswd file."""
         options = self.spec.authorization_options
-        asked = bool(options and options.open_shift_sso and options.open_shift_sso.disable)
-        return asked and not (options and options.basic_auth)
+        disabled = bool(options and options.open_shift_sso and options.open_shift_sso.disable)
+        return disabled and not (options and options.basic_auth)
 
     @property
     def generated_login_secret(self) -> str | None:
-        """Secret with the login that the operator makes: where there is neither SSO nor a file of the user's."""
-        wanted = not (self.openshift_login or self.open_access or self.basic_auth)
-        return f"{self.name}-basic-auth" if wanted else None
+        """Secret with the generated login; None with SSO, an htpasswd file, or without login."""
+        generated = not (self.openshift_login or self.open_access or self.basic_auth)
+        return f"{self.name}-basic-auth" if generated else None
 
     @cached_property
     def fs_group(self) -> int:
@@ -188,12 +189,12 @@ class Instance:
         return f"{service}.{self.namespace}.svc.{self.settings.cluster_domain}"
 
     def live(self, kind: str, name: str) -> Obj | None:
-        """The live object of that kind and name in the install namespace, if it is ours and exists."""
+        """The live object of this kind and name in the install namespace; None if there is no owned one."""
         return self.snapshot.live.get(Key(kind, self.namespace, name))
 
     @property
     def ownership_labels(self) -> dict[str, str]:
-        """Labels that say which Cryostat an object belongs to."""
+        """Labels that name the Cryostat of an object."""
         return {constants.LABEL_NAME: self.name, constants.LABEL_NAMESPACE: self.namespace}
 
     @property

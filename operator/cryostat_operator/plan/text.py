@@ -28,7 +28,7 @@ def render(template: str, **values: Any) -> str:
 
 
 def pretty_json(value: Any) -> str:
-    """JSON for people: two spaces of indentation, keys in the order given."""
+    """Return indented JSON, with keys in their order."""
     return json.dumps(value, indent=2, ensure_ascii=False)
 
 

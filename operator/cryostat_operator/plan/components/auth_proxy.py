@@ -79,7 +79,7 @@ def authentication(instance: Instance) -> tuple[str, str]:
 
 
 def _why_no_accounts(instance: Instance) -> str:
-    """The end of a sentence on an OpenShift cluster whose accounts cannot be used; empty elsewhere."""
+    """The end of a message where OpenShift accounts cannot be used for the login; otherwise empty."""
     if instance.openshift_login or not instance.openshift:
         return ""
     kind = instance.snapshot.authentication_type

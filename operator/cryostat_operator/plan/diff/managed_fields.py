@@ -1,4 +1,4 @@
-"""Which labels and annotations of a live object are ours, as the API server's notes on who set what tell."""
+"""Reads from `managedFields` which fields of a live object the operator set, and which other clients."""
 
 from __future__ import annotations
 
@@ -9,9 +9,12 @@ from ..model.kinds import FIELD_MANAGER, Obj
 
 
 def operator_fields(live: Obj, path: tuple[str, ...], field: str) -> set[str]:
-    """Keys of the labels or annotations below `path` that the operator itself set last.
+    """Return the keys of the labels or annotations that this operator, or the Go operator, set last.
 
-    `managedFields` of live objects hold our own notes alone (`trim`).
+    Args:
+        live: an object as `trim` leaves it.
+        path: of the object that has the metadata: empty, or `("spec", "template")`.
+        field: `labels` or `annotations`.
     """
     found: set[str] = set()
     for entry in live["metadata"].get("managedFields") or ():
@@ -21,18 +24,18 @@ def operator_fields(live: Obj, path: tuple[str, ...], field: str) -> set[str]:
         for step in (*path, "metadata", field):
             fields = fields.get(f"f:{step}") or {}
         found |= {name[2:] for name in fields if name.startswith("f:")}
-    # The deployment controller shares our manager's name with nobody, but its revision must never be taken away.
+    # The Deployment controller's annotations must never be removed.
     return {name for name in found if not name.startswith("deployment.kubernetes.io/")}
 
 
-# Field manager of the Go operator, and of every other program that is called so: see `is_written_by_operator`.
+# Field manager of the Go operator and of many other operators; see `is_written_by_operator`.
 GO_OPERATOR_MANAGER = "manager"
-# Marks the entries of other managers in what `trim` returns.
+# Field of entries of other managers in the result of `trim`.
 _OTHER = "other"
 
 
 def trim(kind: str, obj: Obj) -> Obj:
-    """The parts of a live object that are compared or reported; Secret values never enter the cache."""
+    """Return the parts of a live object that are compared or reported: not the values of Secrets."""
     metadata = {k: v for k, v in obj["metadata"].items() if k not in ("managedFields", "selfLink")}
     entries = obj["metadata"].get("managedFields") or ()
     metadata["managedFields"] = [
@@ -45,10 +48,10 @@ def trim(kind: str, obj: Obj) -> Obj:
 
 
 def is_written_by_operator(entry: Obj) -> bool:
-    """Whether an entry of `managedFields` tells of this operator, or of the Go operator that it takes over from.
+    """Return whether an entry of `managedFields` is of this operator or of the Go operator.
 
-    The latter's manager is just `manager`, as in most operators: it was the Go operator if it also made the object, and
-    so has set an owner or the mark.
+    The manager of the Go operator is `manager`, as that of many others. An entry is of the Go operator if it also has
+    the owner references or the ownership labels, which a client sets that creates the object.
     """
     if entry.get("subresource"):
         return False
@@ -58,7 +61,7 @@ def is_written_by_operator(entry: Obj) -> bool:
 
 
 def _metadata_fields(entry: Obj) -> Obj | None:
-    """What we set in the metadata of an object and of its pod template."""
+    """The entry with only the metadata of the object and of its pod template; None if it is of another manager."""
     if not is_written_by_operator(entry):
         return None
     fields = entry.get("fieldsV1") or {}

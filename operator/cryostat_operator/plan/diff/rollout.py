@@ -1,4 +1,4 @@
-"""New certificates and keys reach pods in order: database and storage first, the application when they serve."""
+"""Order of restarts with new certificates and keys: first database and storage, then the application."""
 
 from __future__ import annotations
 
@@ -38,8 +38,8 @@ def _earlier(name: str) -> tuple[str, str]:
 def hold_for_rollout(instance: Instance, components: tuple[ComponentPlan, ...]) -> tuple[ComponentPlan, ...]:
     """Hold the application back while database or storage restart with a new version of a Secret that it uses, too.
 
-    A Deployment whose rollout is stuck stops to progress after ten minutes, and holds nothing back then. A change of
-    the spec, or of Secrets that only the application uses, is not held back.
+    A rollout that does not complete fails after ten minutes (`progressDeadlineSeconds`) and then holds nothing back. A
+    change of the spec, or of Secrets that only the application uses, is not held back.
     """
     deployments = {
         obj["metadata"]["name"]: obj
@@ -93,7 +93,7 @@ def _is_rolling_out(instance: Instance, name: str, deployments: Mapping[str, Obj
     progress: Obj = next((c for c in status.get("conditions") or () if c.get("type") == "Progressing"), {})
     if progress.get("status") != "True":
         return False
-    # Between the old pod's end and the new one's beginning, the condition may still tell of the rollout before.
+    # After the old pod ended and before the new one starts, the condition may be that of the previous rollout.
     running = min(status.get("updatedReplicas") or 0, status.get("availableReplicas") or 0)
     return progress.get("reason") != _DONE or running < desired["spec"].get("replicas", 1)
 

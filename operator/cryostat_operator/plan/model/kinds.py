@@ -43,14 +43,14 @@ _ALL = ("get", "list", "watch", "create", "update", "delete")
 
 @dataclass(frozen=True)
 class Kind:
-    """One kind of object that the operator makes.
+    """A kind of object that the operator creates.
 
     Attributes:
-        kind, group, version, plural: how the API server calls it.
+        kind, group, version, plural: its names in the API.
         namespaced: whether its objects live in a namespace.
-        immutable: dotted paths that an update cannot change; a difference there means delete and create again.
-        retained: never deleted by pruning (it holds data).
-        optional: the API may be missing from a cluster; nothing fails then.
+        immutable: dotted paths that an update cannot change; the object is deleted and created again instead.
+        retained: whether pruning never deletes it, because it holds data.
+        optional: whether a cluster may not serve it; objects of the kind are left out then.
         verbs: what the operator's ClusterRole grants.
         extra_rules: further (resource, verbs) of the same group.
     """
@@ -73,11 +73,12 @@ class Kind:
 
 _KINDS = (
     Kind("ServiceAccount", "", "v1", "serviceaccounts"),
-    # Patches are for the heads of Secrets whose values somebody else writes.
+    # Patches change the metadata of Secrets whose values another controller writes.
     Kind("Secret", "", "v1", "secrets", immutable=("type",), verbs=(*_ALL, "patch")),
     Kind("ConfigMap", "", "v1", "configmaps"),
-    # Never deleted by us, garbage collection takes claims along with their Cryostat; but where admission guards owner
-    # references, as on OpenShift, they can only be changed by who might delete, and retained claims lose theirs.
+    # The operator never deletes claims; garbage collection does. It needs the permission to delete nevertheless: with
+    # the admission plugin OwnerReferencesPermissionEnforcement, as on OpenShift, only users who may delete an object
+    # may change its owner references, and retained claims lose theirs.
     Kind("PersistentVolumeClaim", "", "v1", "persistentvolumeclaims", retained=True),
     Kind("Service", "", "v1", "services"),
     Kind("NetworkPolicy", "networking.k8s.io", "v1", "networkpolicies"),
@@ -90,7 +91,7 @@ _KINDS = (
         optional=True,
         extra_rules=(("routes/custom-host", ("create", "update")),),
     ),
-    # Never wished for: releases before 3.0 made one per instance, and it is cleared away when one is taken over.
+    # Never desired. Releases of the Go operator before 3.0 created one per instance, which is pruned after adoption.
     Kind("Role", "rbac.authorization.k8s.io", "v1", "roles", verbs=("get", "list", "watch", "update", "delete")),
     Kind("RoleBinding", "rbac.authorization.k8s.io", "v1", "rolebindings", immutable=("roleRef",)),
     Kind(

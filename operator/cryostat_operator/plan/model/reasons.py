@@ -316,5 +316,5 @@ SINGLE_CAUSE_REASONS = frozenset(
 
 
 def reasons_of(condition: str) -> frozenset[Reason]:
-    """All reasons whose condition is of this type, good ones included."""
+    """Return all reasons of a type of condition, also those of its status True."""
     return frozenset(reason for reason in Reason if reason.condition == condition)

@@ -10,29 +10,32 @@ from .kinds import Key
 
 @dataclass(frozen=True)
 class RandomValue:
-    """A value to mint: so many characters of a 64-letter alphabet."""
+    """A random value of `length` characters from an alphabet of 64."""
 
     length: int
 
 
 @dataclass(frozen=True)
 class HtpasswdValue:
-    """A value to mint: the bcrypt htpasswd line of `user` with the password minted under `password_key`."""
+    """The bcrypt htpasswd line of `user`, with the password that is generated for the key `password_key`."""
 
     user: str
     password_key: str
 
 
 ValueSource = str | RandomValue | HtpasswdValue
-"""A literal value, or an order to make one."""
+"""A literal value, or how to generate one."""
 
 
 @dataclass(frozen=True)
 class SecretRequest:
-    """Keys that a Secret of ours must have; values are minted by the shell, once, and never pass through a plan.
+    """Keys that an owned Secret must have. A value is generated once, when its key is missing.
 
-    `restore_only` says that data which these keys belong to exists: a Secret that bears the name but no mark of ours is
-    what somebody put back, and is taken for it.
+    Attributes:
+        key: the Secret.
+        values: by key of the Secret.
+        restore_only: whether data exists that was written with these values. A Secret of this name without ownership
+            labels is then taken for a restored one.
     """
 
     key: Key
@@ -46,15 +49,15 @@ class SecretRequest:
 
 @dataclass(frozen=True)
 class CertificateRequest:
-    """A private key and a certificate that a Secret of ours must have, made by the shell and signed by our authority.
+    """A private key and a certificate, signed by the CA of the instance, that an owned Secret must have.
 
     Attributes:
         dns_names: all names that the certificate is valid for.
         usages: `server auth`, `client auth`, or both.
-        ca: Secret of the certificate authority that signs; None if this is the CA, which signs itself.
-        rsa: whether the key is RSA with 2048 bits, else it is ECDSA on P-256.
-        password: Secret and key of the password of the keystores, where there are keystores.
-        password_digest: what identifies that password; other keystores are made when it changes.
+        ca: Secret of the CA that signs; None if this is the CA, which signs itself.
+        rsa: whether the key is RSA with 2048 bits; otherwise it is ECDSA on P-256.
+        password: Secret and key of the password of the keystores; None without keystores.
+        password_digest: hash of that password; the keystores are created again when it changes.
     """
 
     key: Key
@@ -76,7 +79,13 @@ class CertificateRequest:
 
 @dataclass(frozen=True)
 class CopyRequest:
-    """A Secret of ours that repeats another one; `values` tells for each key which key of the source it repeats."""
+    """An owned Secret that is a copy of another one.
+
+    Attributes:
+        key: the copy.
+        source: the Secret to copy.
+        values: key of the source by key of the copy.
+    """
 
     key: Key
     source: Key
@@ -89,4 +98,4 @@ class CopyRequest:
 
 
 Request = SecretRequest | CertificateRequest | CopyRequest
-"""Content of a Secret that the shell provides; values never pass through a plan."""
+"""Content of a Secret that the reconciler provides."""

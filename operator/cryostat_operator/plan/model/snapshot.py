@@ -11,10 +11,14 @@ from .kinds import Key, Obj
 
 @dataclass(frozen=True)
 class ContentSummary:
-    """An existing Secret or ConfigMap: the names of its keys and a digest of its content (never the content).
+    """An existing Secret or ConfigMap, without its content.
 
-    `certificate` is the Certificate of cert-manager that a Secret was written for, empty where it was none; None where
-    nobody looked. `fingerprints` has a hash of each database key in a Secret, see `database_keys.fingerprints`.
+    Attributes:
+        keys: names of its keys.
+        digest: hash of its content.
+        certificate: cert-manager's Certificate that a Secret was written for; empty if there is none, None if this was
+            not determined.
+        fingerprints: hash of each database key in a Secret, see `database_keys.fingerprints`.
     """
 
     keys: frozenset[str]
@@ -24,8 +28,10 @@ class ContentSummary:
 
 
 ReferenceData = Mapping[tuple[str, str], ContentSummary | None]
-"""Content by kind and name of Secrets and ConfigMaps in the install namespace: None for what does not exist, no entry
-for what has not been read."""
+"""Summaries by kind and name of Secrets and ConfigMaps in the install namespace.
+
+None stands for an object that does not exist; an object that was not read has no entry.
+"""
 
 
 @dataclass(frozen=True)
