@@ -14,9 +14,9 @@ from tests.cluster.controlplane import ControlPlane, Options
 from tests.cluster.operator_process import OperatorProcess, install, remove_cryostats
 from tests.cluster.router import Router
 from tests.cluster.scenario import Scenario
-from tests.cluster.webhooks import Served, served
+from tests.cluster.webhooks import WebhookPlane, served
 
-_PLANES = ("plane", "control_plane", "installed_plane", "openshift_plane", "asking", "installed", "tree")
+_PLANES = ("plane", "control_plane", "installed_plane", "openshift_plane", "webhooks", "installed", "tree")
 _numbers = itertools.count(1)
 
 NamespaceFactory = Callable[..., str]
@@ -64,7 +64,7 @@ def openshift_plane() -> Iterator[ControlPlane]:
 
 
 @pytest.fixture(scope="session")
-def asking() -> Iterator[Served]:
+def webhooks() -> Iterator[WebhookPlane]:
     """A cluster whose API server asks a running operator: with its CRD, roles and webhooks."""
     with served() as cluster:
         yield cluster

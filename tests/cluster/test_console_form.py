@@ -16,7 +16,7 @@ from tests.cluster.api import Object
 from tests.cluster.operator_process import ROOT
 from tests.cluster.router import Router
 from tests.cluster.scenario import Scenario
-from tests.cluster.webhooks import Served
+from tests.cluster.webhooks import WebhookPlane
 from tests.console.preview import element, missing, play, write_page
 
 pytestmark = pytest.mark.skipif(bool(missing()), reason=f"{', '.join(missing())} not installed (.ci/programs)")
@@ -64,10 +64,10 @@ def test_a_host_and_a_target_namespace_become_ready(
 
 
 @pytest.mark.parametrize("version", ["v1beta2", "v1beta1"])
-def test_the_initial_resource_is_accepted_in_each_version(asking: Served, tmp_path: Path, version: str) -> None:
+def test_the_initial_resource_is_accepted_in_each_version(webhooks: WebhookPlane, tmp_path: Path, version: str) -> None:
     sent = play(write_page(tmp_path, version, namespace="default")).sent
     assert sent["apiVersion"].endswith(version)
-    assert asking.api.create(sent, dryRun="All")["spec"]
+    assert webhooks.api.create(sent, dryRun="All")["spec"]
 
 
 def test_every_input_gives_a_value_that_the_api_server_accepts(openshift_scenario: Scenario, tmp_path: Path) -> None:

@@ -22,7 +22,7 @@ from tests.cluster.conftest import NamespaceFactory, OperatorFactory
 from tests.cluster.controlplane import ControlPlane
 from tests.cluster.operator_process import LEASES, NAMESPACE, SERVICE_ACCOUNT, OperatorProcess, elects, work
 from tests.cluster.processes import Child, free_ports
-from tests.cluster.webhooks import Served
+from tests.cluster.webhooks import WebhookPlane
 
 READS = ("get", "list", "watch")
 LEASE_SECONDS = timedelta(seconds=15)
@@ -321,11 +321,11 @@ def test_the_elections_of_client_go_and_of_this_operator_exclude_each_other(
 # --- webhooks --------------------------------------------------------------------------------------------------------
 
 
-def test_both_answer_the_api_server(asking: Served, operator: OperatorFactory) -> None:
+def test_both_answer_the_api_server(webhooks: WebhookPlane, operator: OperatorFactory) -> None:
     [port] = free_ports(1)
-    standby = operator(asking.plane, {"WEBHOOK_URL": asking.url}, [f"--webhook-port={port}"])
-    assert (is_leading(asking.operator), is_leading(standby)) == (True, False)
-    secret = asking.api.get("v1", "Secret", "cryostat-operator-webhook-certificate", NAMESPACE)
+    standby = operator(webhooks.plane, {"WEBHOOK_URL": webhooks.url}, [f"--webhook-port={port}"])
+    assert (is_leading(webhooks.operator), is_leading(standby)) == (True, False)
+    secret = webhooks.api.get("v1", "Secret", "cryostat-operator-webhook-certificate", NAMESPACE)
     authority = base64.b64decode(secret["data"]["ca.crt"]).decode()
     pool = urllib3.PoolManager(ca_cert_data=authority, retries=False)
     user = {"username": "system:admin", "groups": ["system:masters"]}
@@ -344,7 +344,7 @@ def test_both_answer_the_api_server(asking: Served, operator: OperatorFactory) -
         (WebhookPaths.VALIDATE, review),
         (WebhookPaths.CONVERT, conversion),
     ):
-        answers = [pool.request("POST", url + path, json=body) for url in (asking.url, f"https://127.0.0.1:{port}")]
+        answers = [pool.request("POST", url + path, json=body) for url in (webhooks.url, f"https://127.0.0.1:{port}")]
         assert [answer.status for answer in answers] == [200, 200]
         first, second = (answer.json()["response"] for answer in answers)
         assert first == second

@@ -13,7 +13,7 @@ import pytest
 from cryostat_operator.api import constants
 from cryostat_operator.plan.model import names
 from tests.cluster.api import Api, ApiError, Object, eventually
-from tests.cluster.webhooks import MUTATING, Served
+from tests.cluster.webhooks import MUTATING, WebhookPlane
 
 MakeNamespace = Callable[..., str]
 RESTRICTED = {"pod-security.kubernetes.io/enforce": "restricted"}
@@ -49,23 +49,29 @@ def labels_of(namespace: str, name: str) -> dict[str, str]:
     return {constants.AGENT_LABEL_NAME: name, constants.AGENT_LABEL_NAMESPACE: namespace}
 
 
-def create(asking: Served, obj: Object) -> str:
+def create(webhooks: WebhookPlane, obj: Object) -> str:
     """The standard error of `kubectl create`."""
-    command = [str(asking.plane.programs["kubectl"]), f"--kubeconfig={asking.plane.kubeconfig}", "create", "-f", "-"]
+    command = [
+        str(webhooks.plane.programs["kubectl"]),
+        f"--kubeconfig={webhooks.plane.kubeconfig}",
+        "create",
+        "-f",
+        "-",
+    ]
     return subprocess.run(command, input=json.dumps(obj), capture_output=True, text=True, check=True).stderr
 
 
 @pytest.fixture
-def home(asking: Served, namespace: MakeNamespace) -> str:
-    return namespace(asking.plane, "apps", labels=RESTRICTED)
+def home(webhooks: WebhookPlane, namespace: MakeNamespace) -> str:
+    return namespace(webhooks.plane, "apps", labels=RESTRICTED)
 
 
 @pytest.fixture
-def instance(asking: Served, home: str) -> Object:
+def instance(webhooks: WebhookPlane, home: str) -> Object:
     """An instance without TLS in a namespace that enforces the `restricted` level."""
     metadata = {"name": "sample", "namespace": home, "annotations": {constants.ANNOTATION_PAUSE: "true"}}
     spec = {"enableCertManager": False}
-    return asking.api.create(
+    return webhooks.api.create(
         {"apiVersion": constants.API_VERSION, "kind": "Cryostat", "metadata": metadata, "spec": spec}
     )
 
@@ -81,29 +87,31 @@ def events(api: Api, namespace: str) -> list[str]:
     return [each["message"] for each in found if each["reason"] == "AgentNotAdded"]
 
 
-def test_a_pod_in_a_restricted_namespace(asking: Served, home: str, labels: dict[str, str]) -> None:
-    made = asking.api.create(pod(home, labels))
+def test_a_pod_in_a_restricted_namespace(webhooks: WebhookPlane, home: str, labels: dict[str, str]) -> None:
+    made = webhooks.api.create(pod(home, labels))
     assert agents(made) == ["cryostat-agent-init"]
     [container] = made["spec"]["containers"]
     assert "JAVA_TOOL_OPTIONS" in [each["name"] for each in container["env"]]
     copied = {**pod(home, labels), "spec": made["spec"]}
-    assert asking.api.create(copied)["spec"]["containers"] == made["spec"]["containers"]
+    assert webhooks.api.create(copied)["spec"]["containers"] == made["spec"]["containers"]
 
 
-def test_pods_without_labels_are_not_sent_to_the_operator(asking: Served, home: str, labels: dict[str, str]) -> None:
-    before = asking.operator.get("/metrics")[1].count("/mutate--v1-pod")
+def test_pods_without_labels_are_not_sent_to_the_operator(
+    webhooks: WebhookPlane, home: str, labels: dict[str, str]
+) -> None:
+    before = webhooks.operator.get("/metrics")[1].count("/mutate--v1-pod")
     for number, given in enumerate([{}, {constants.AGENT_LABEL_NAME: "sample"}]):
-        assert agents(asking.api.create(pod(home, given))) == [], number
-    assert asking.operator.get("/metrics")[1].count("/mutate--v1-pod") == before
+        assert agents(webhooks.api.create(pod(home, given))) == [], number
+    assert webhooks.operator.get("/metrics")[1].count("/mutate--v1-pod") == before
 
 
-def test_only_target_namespaces(asking: Served, labels: dict[str, str], namespace: MakeNamespace) -> None:
-    other = namespace(asking.plane, "other")
-    said = create(asking, pod(other, labels))
+def test_only_target_namespaces(webhooks: WebhookPlane, labels: dict[str, str], namespace: MakeNamespace) -> None:
+    other = namespace(webhooks.plane, "other")
+    said = create(webhooks, pod(other, labels))
     assert f"namespace {other} is no target namespace of a Cryostat {labels['cryostat.io/namespace']}/sample" in said
-    wrong = create(asking, pod(other, {**labels, constants.AGENT_LABEL_NAME: "absent"}))
+    wrong = create(webhooks, pod(other, {**labels, constants.AGENT_LABEL_NAME: "absent"}))
     assert "is no target namespace of a Cryostat" in wrong
-    assert [agents(each) for each in asking.api.list("v1", "Pod", other)] == [[], []]
+    assert [agents(each) for each in webhooks.api.list("v1", "Pod", other)] == [[], []]
 
 
 @pytest.mark.parametrize(
@@ -115,63 +123,67 @@ def test_only_target_namespaces(asking: Served, labels: dict[str, str], namespac
     ],
 )
 def test_the_reason_for_a_missing_agent_is_reported(
-    asking: Served, home: str, labels: dict[str, str], label: dict[str, str], says: str
+    webhooks: WebhookPlane, home: str, labels: dict[str, str], label: dict[str, str], says: str
 ) -> None:
-    said = create(asking, pod(home, {**labels, **label}))
+    said = create(webhooks, pod(home, {**labels, **label}))
     assert "Warning: Cryostat agent: not added" in said
     assert says in said
-    assert agents(asking.api.list("v1", "Pod", home)[0]) == []
-    eventually(lambda: any(says in message for message in events(asking.api, home)))
+    assert agents(webhooks.api.list("v1", "Pod", home)[0]) == []
+    eventually(lambda: any(says in message for message in events(webhooks.api, home)))
 
 
-def test_no_event_is_repeated_or_recorded_on_a_dry_run(asking: Served, home: str, labels: dict[str, str]) -> None:
+def test_no_event_is_repeated_or_recorded_on_a_dry_run(
+    webhooks: WebhookPlane, home: str, labels: dict[str, str]
+) -> None:
     wrong = {**labels, "cryostat.io/container": "none"}
-    asking.api.create(pod(home, wrong), dryRun="All")
+    webhooks.api.create(pod(home, wrong), dryRun="All")
     deployment = workload("Deployment", home, labels)
     deployment["metadata"]["labels"] = wrong
     deployment["spec"]["replicas"] = 4
-    said = create(asking, deployment)
+    said = create(webhooks, deployment)
     assert 'no container "none"' in said
-    eventually(lambda: len(asking.api.list("v1", "Pod", home)) == 4)
-    eventually(lambda: events(asking.api, home))
-    [message] = events(asking.api, home)
+    eventually(lambda: len(webhooks.api.list("v1", "Pod", home)) == 4)
+    eventually(lambda: events(webhooks.api, home))
+    [message] = events(webhooks.api, home)
     assert message.startswith(f"Pods of Deployment app in namespace {home}")
 
 
 @pytest.mark.parametrize("kind", ["Deployment", "StatefulSet", "DaemonSet"])
-def test_labels_of_workloads(asking: Served, home: str, labels: dict[str, str], kind: str) -> None:
-    made = asking.api.create(workload(kind, home, labels))
+def test_labels_of_workloads(webhooks: WebhookPlane, home: str, labels: dict[str, str], kind: str) -> None:
+    made = webhooks.api.create(workload(kind, home, labels))
     assert made["spec"]["template"]["metadata"]["labels"] == {"app": "a", **labels}
     if kind != "DaemonSet":  # there is no node here
-        eventually(lambda: [agents(each) for each in asking.api.list("v1", "Pod", home)] == [["cryostat-agent-init"]])
-    off = asking.api.patch(made, {"metadata": {"labels": dict.fromkeys(labels)}})
+        eventually(lambda: [agents(each) for each in webhooks.api.list("v1", "Pod", home)] == [["cryostat-agent-init"]])
+    off = webhooks.api.patch(made, {"metadata": {"labels": dict.fromkeys(labels)}})
     assert off["spec"]["template"]["metadata"]["labels"] == {"app": "a"}
-    again = asking.api.apply(workload(kind, home, {**labels, "cryostat.io/log-level": "info"}))
+    again = webhooks.api.apply(workload(kind, home, {**labels, "cryostat.io/log-level": "info"}))
     assert again["spec"]["template"]["metadata"]["labels"]["cryostat.io/log-level"] == "info"
-    changed = asking.api.apply(workload(kind, home, {**labels, "cryostat.io/log-level": "debug"}))
+    changed = webhooks.api.apply(workload(kind, home, {**labels, "cryostat.io/log-level": "debug"}))
     assert changed["spec"]["template"]["metadata"]["labels"]["cryostat.io/log-level"] == "debug"
 
 
-def test_options_from_a_config_map(asking: Served, home: str, labels: dict[str, str]) -> None:
+def test_options_from_a_config_map(webhooks: WebhookPlane, home: str, labels: dict[str, str]) -> None:
     data = {"JAVA_TOOL_OPTIONS": "-Xmx1g"}
     metadata = {"name": "options", "namespace": home}
-    asking.api.create({"apiVersion": "v1", "kind": "ConfigMap", "metadata": metadata, "data": data})
+    webhooks.api.create({"apiVersion": "v1", "kind": "ConfigMap", "metadata": metadata, "data": data})
     container = {"envFrom": [{"configMapRef": {"name": "options"}}]}
-    [made] = asking.api.create(pod(home, labels, container))["spec"]["containers"]
+    [made] = webhooks.api.create(pod(home, labels, container))["spec"]["containers"]
     [options] = [each for each in made["env"] if each["name"] == "JAVA_TOOL_OPTIONS"]
     assert options["value"].startswith("$(JAVA_TOOL_OPTIONS) -javaagent:")
     missing = {"envFrom": [{"configMapRef": {"name": "missing"}}]}
-    assert "ConfigMap missing, which cannot be read" in create(asking, pod(home, labels, missing))
+    assert "ConfigMap missing, which cannot be read" in create(webhooks, pod(home, labels, missing))
 
 
-def test_with_tls_the_agent_needs_its_certificate(asking: Served, home: str, instance: Object, labels: Any) -> None:
-    asking.api.patch(instance, {"spec": {"enableCertManager": True}})
-    said = eventually(lambda: _warning(create(asking, pod(home, labels)), "certificate"))
+def test_with_tls_the_agent_needs_its_certificate(
+    webhooks: WebhookPlane, home: str, instance: Object, labels: Any
+) -> None:
+    webhooks.api.patch(instance, {"spec": {"enableCertManager": True}})
+    said = eventually(lambda: _warning(create(webhooks, pod(home, labels)), "certificate"))
     assert "is not there yet" in said
     secret = names.agent_certificate(home, "sample", home)
     metadata = {"name": secret, "namespace": home}
-    asking.api.create({"apiVersion": "v1", "kind": "Secret", "metadata": metadata})
-    made = asking.api.create(pod(home, labels))
+    webhooks.api.create({"apiVersion": "v1", "kind": "Secret", "metadata": metadata})
+    made = webhooks.api.create(pod(home, labels))
     assert secret in json.dumps(made["spec"]["volumes"])
 
 
@@ -180,13 +192,13 @@ def _warning(said: str, what: str) -> str:
     return said
 
 
-def test_limits_of_the_namespace_block_no_pod(asking: Served, home: str, labels: dict[str, str]) -> None:
+def test_limits_of_the_namespace_block_no_pod(webhooks: WebhookPlane, home: str, labels: dict[str, str]) -> None:
     limits = {"type": "Container", "min": {"cpu": "100m", "memory": "100Mi"}, "max": {"cpu": "1", "memory": "1Gi"}}
     default = {"default": {"cpu": "500m", "memory": "200Mi"}, "defaultRequest": {"cpu": "200m", "memory": "150Mi"}}
     metadata = {"name": "limits", "namespace": home}
     spec = {"limits": [{**limits, **default}]}
-    asking.api.create({"apiVersion": "v1", "kind": "LimitRange", "metadata": metadata, "spec": spec})
-    made = eventually(lambda: _limited(asking.api.create(pod(home, labels))))
+    webhooks.api.create({"apiVersion": "v1", "kind": "LimitRange", "metadata": metadata, "spec": spec})
+    made = eventually(lambda: _limited(webhooks.api.create(pod(home, labels))))
     assert made["spec"]["initContainers"][0]["resources"] == made["spec"]["containers"][0]["resources"]
 
 
@@ -196,62 +208,62 @@ def _limited(made: Object) -> Object:
 
 
 def test_a_pod_is_admitted_while_the_operator_does_not_answer(
-    asking: Served, home: str, labels: dict[str, str]
+    webhooks: WebhookPlane, home: str, labels: dict[str, str]
 ) -> None:
     path = f"/apis/admissionregistration.k8s.io/v1/mutatingwebhookconfigurations/{MUTATING}"
-    webhooks = asking.api.request("GET", path)["webhooks"]
-    assert {each["failurePolicy"] for each in webhooks if each["name"].startswith("mpod")} == {"Ignore"}
+    registered = webhooks.api.request("GET", path)["webhooks"]
+    assert {each["failurePolicy"] for each in registered if each["name"].startswith("mpod")} == {"Ignore"}
     nowhere = [
         {**each, "clientConfig": {**each["clientConfig"], "url": "https://127.0.0.1:1/x"}, "name": f"x.{each['name']}"}
-        for each in webhooks
+        for each in registered
         if each["name"].startswith("mpod")
     ]
     metadata = {"name": f"dead-{home}"}
     dead = {"apiVersion": "admissionregistration.k8s.io/v1", "kind": "MutatingWebhookConfiguration"}
-    asking.api.create({**dead, "metadata": metadata, "webhooks": nowhere})
+    webhooks.api.create({**dead, "metadata": metadata, "webhooks": nowhere})
     try:
-        assert agents(asking.api.create(pod(home, labels))) == ["cryostat-agent-init"]
+        assert agents(webhooks.api.create(pod(home, labels))) == ["cryostat-agent-init"]
     finally:
-        asking.api.delete({**dead, "metadata": metadata})
+        webhooks.api.delete({**dead, "metadata": metadata})
 
 
 # --- an operator that does not answer, and other instances -----------------------------------------------------------
 
 
 def test_pods_do_not_wait_for_an_operator_that_hangs_or_is_gone(
-    asking: Served, home: str, labels: dict[str, str]
+    webhooks: WebhookPlane, home: str, labels: dict[str, str]
 ) -> None:
-    asking.operator.process.send_signal(signal.SIGSTOP)
+    webhooks.operator.process.send_signal(signal.SIGSTOP)
     try:
-        assert agents(asking.api.create(pod(home, labels))) == []
-        made = asking.api.create(workload("Deployment", home, labels))
+        assert agents(webhooks.api.create(pod(home, labels))) == []
+        made = webhooks.api.create(workload("Deployment", home, labels))
         assert made["spec"]["template"]["metadata"]["labels"] == {"app": "a"}
         with pytest.raises(ApiError):
-            asking.api.create(
+            webhooks.api.create(
                 {"apiVersion": constants.API_VERSION, "kind": "Cryostat", "metadata": {"name": "no", "namespace": home}}
             )
     finally:
-        asking.operator.process.send_signal(signal.SIGCONT)
-    eventually(lambda: agents(asking.api.create(pod(home, labels))) == ["cryostat-agent-init"])
+        webhooks.operator.process.send_signal(signal.SIGCONT)
+    eventually(lambda: agents(webhooks.api.create(pod(home, labels))) == ["cryostat-agent-init"])
 
 
 def test_a_pod_of_another_namespace_does_not_get_the_agent(
-    asking: Served, home: str, labels: dict[str, str], namespace: MakeNamespace, instance: Object
+    webhooks: WebhookPlane, home: str, labels: dict[str, str], namespace: MakeNamespace, instance: Object
 ) -> None:
     """Labels can name any Cryostat: it must exist and have the namespace as a target."""
-    elsewhere = namespace(asking.plane, "elsewhere")
+    elsewhere = namespace(webhooks.plane, "elsewhere")
     metadata = {"name": "theirs", "namespace": elsewhere, "annotations": {constants.ANNOTATION_PAUSE: "true"}}
     theirs = {"apiVersion": constants.API_VERSION, "kind": "Cryostat", "metadata": metadata}
-    asking.api.create({**theirs, "spec": {"enableCertManager": False, "targetNamespaces": [home]}})
+    webhooks.api.create({**theirs, "spec": {"enableCertManager": False, "targetNamespaces": [home]}})
     forged = labels_of(elsewhere, "theirs")
-    made = eventually(lambda: _with_agent(asking.api.create(pod(home, forged), dryRun="All")))
+    made = eventually(lambda: _with_agent(webhooks.api.create(pod(home, forged), dryRun="All")))
     assert f"http://theirs-agent.{elsewhere}.svc:8282" in json.dumps(made)
-    assert agents(asking.api.create(pod(elsewhere, forged), dryRun="All")) == []
-    assert agents(asking.api.create(pod(elsewhere, labels), dryRun="All")) == []
-    asking.api.patch(theirs, {"spec": {"targetNamespaces": [elsewhere]}})
-    eventually(lambda: agents(asking.api.create(pod(home, forged), dryRun="All")) == [])
-    asking.api.delete(instance)
-    eventually(lambda: agents(asking.api.create(pod(home, labels), dryRun="All")) == [])
+    assert agents(webhooks.api.create(pod(elsewhere, forged), dryRun="All")) == []
+    assert agents(webhooks.api.create(pod(elsewhere, labels), dryRun="All")) == []
+    webhooks.api.patch(theirs, {"spec": {"targetNamespaces": [elsewhere]}})
+    eventually(lambda: agents(webhooks.api.create(pod(home, forged), dryRun="All")) == [])
+    webhooks.api.delete(instance)
+    eventually(lambda: agents(webhooks.api.create(pod(home, labels), dryRun="All")) == [])
 
 
 def _with_agent(made: Object) -> Object:

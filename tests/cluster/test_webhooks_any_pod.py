@@ -13,13 +13,13 @@ from cryostat_operator.plan.model import names
 from tests.cluster.api import ApiError, Object, eventually
 from tests.cluster.pods import pods
 from tests.cluster.test_webhooks_agents import agents, labels_of, pod
-from tests.cluster.webhooks import Served
+from tests.cluster.webhooks import WebhookPlane
 
 
 @pytest.fixture(scope="module")
-def instances(asking: Served) -> Iterator[list[dict[str, str]]]:
+def instances(webhooks: WebhookPlane) -> Iterator[list[dict[str, str]]]:
     """Labels for instances with and without TLS and names, in a namespace with limits and a quota."""
-    api, home = asking.api, "random-pods"
+    api, home = webhooks.api, "random-pods"
     api.create({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": home}})
     limits = {"type": "Container", "max": {"cpu": "4", "memory": "4Gi"}, "min": {"cpu": "1m", "memory": "1Mi"}}
     api.create(
@@ -54,19 +54,21 @@ def instances(asking: Served) -> Iterator[list[dict[str, str]]]:
 
 @settings(max_examples=250, suppress_health_check=list(HealthCheck), deadline=None)
 @given(pods(), st.integers(0, 2))
-def test_no_pod_becomes_invalid(asking: Served, instances: list[dict[str, str]], random: Object, which: int) -> None:
+def test_no_pod_becomes_invalid(
+    webhooks: WebhookPlane, instances: list[dict[str, str]], random: Object, which: int
+) -> None:
     """A pod that the API server accepts without the agent is accepted with it, and again after that."""
     home = instances[which][constants.AGENT_LABEL_NAMESPACE]
     without = {**random, "metadata": {**random["metadata"], "namespace": home}}
     try:
-        asking.api.create(without, dryRun="All")
+        webhooks.api.create(without, dryRun="All")
     except ApiError as error:
         if error.code in (403, 422):
             return
         raise
     labels = {**random["metadata"]["labels"], **instances[which]}
     asks = {**without, "metadata": {**without["metadata"], "labels": labels}}
-    made = asking.api.create(asks, dryRun="All")
-    again = asking.api.create({**asks, "spec": made["spec"]}, dryRun="All")
+    made = webhooks.api.create(asks, dryRun="All")
+    again = webhooks.api.create({**asks, "spec": made["spec"]}, dryRun="All")
     assert again["spec"] == made["spec"]
     event(f"instrumented: {agents(made)[-1:] == ['cryostat-agent-init']}")

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from cryostat_operator.api import constants, v1beta1, v1beta2
 from cryostat_operator.api.conversion import ANNOTATION
 from tests.cluster.api import ApiError, Object, eventually
-from tests.cluster.webhooks import Served
+from tests.cluster.webhooks import WebhookPlane
 from tests.unit.strategies import members
 
 OLD, NEW = v1beta1.API_VERSION, constants.API_VERSION
@@ -31,18 +31,18 @@ def cryostat(version: str, namespace: str, spec: Any, name: str = "") -> Object:
     return {"apiVersion": version, "kind": "Cryostat", "metadata": metadata, "spec": spec}
 
 
-def get(asking: Served, version: str, obj: Object) -> Object:
-    return asking.api.get(version, "Cryostat", obj["metadata"]["name"], obj["metadata"]["namespace"])
+def get(webhooks: WebhookPlane, version: str, obj: Object) -> Object:
+    return webhooks.api.get(version, "Cryostat", obj["metadata"]["name"], obj["metadata"]["namespace"])
 
 
-def replaced(asking: Served, version: str, obj: Object, spec: Object, *, annotations: bool = True) -> Object:
+def replaced(webhooks: WebhookPlane, version: str, obj: Object, spec: Object, *, annotations: bool = True) -> Object:
     """A PUT; the operator may write the status at the same moment."""
     while True:
-        now = get(asking, version, obj)
+        now = get(webhooks, version, obj)
         if not annotations:
             now["metadata"]["annotations"] = PAUSED
         try:
-            return asking.api.replace({**now, "spec": spec})
+            return webhooks.api.replace({**now, "spec": spec})
         except ApiError as error:
             if error.code != 409:
                 raise
@@ -53,10 +53,10 @@ def plain(spec: Object) -> Object:
     return json.loads(json.dumps(spec))  # type: ignore[no-any-return]
 
 
-def accepted(asking: Served, obj: Object) -> Object | None:
+def accepted(webhooks: WebhookPlane, obj: Object) -> Object | None:
     """The object as it is stored, or None if the API server refuses the random object."""
     try:
-        return asking.api.create(obj)
+        return webhooks.api.create(obj)
     except ApiError as error:
         if error.code == 422:
             return None
@@ -65,72 +65,74 @@ def accepted(asking: Served, obj: Object) -> Object | None:
 
 @_SETTINGS
 @given(members(v1beta2.CryostatSpec))
-def test_nothing_is_lost_by_writing_v1beta2_through_v1beta1(asking: Served, spec: Object) -> None:
-    made = accepted(asking, cryostat(NEW, "default", {**spec, "targetNamespaces": ["default", "other"]}))
+def test_nothing_is_lost_by_writing_v1beta2_through_v1beta1(webhooks: WebhookPlane, spec: Object) -> None:
+    made = accepted(webhooks, cryostat(NEW, "default", {**spec, "targetNamespaces": ["default", "other"]}))
     if made is None:
         return
-    asking.api.patch({**made, "apiVersion": OLD}, {"metadata": {"labels": {"a": "b"}}})
-    asking.api.patch({**made, "apiVersion": OLD}, {"spec": {"maxWsConnections": 7}})
-    after = get(asking, NEW, made)
+    webhooks.api.patch({**made, "apiVersion": OLD}, {"metadata": {"labels": {"a": "b"}}})
+    webhooks.api.patch({**made, "apiVersion": OLD}, {"spec": {"maxWsConnections": 7}})
+    after = get(webhooks, NEW, made)
     assert after["spec"] == made["spec"]
-    assert get(asking, OLD, made)["spec"]["maxWsConnections"] == 7
-    asking.api.delete(made)
+    assert get(webhooks, OLD, made)["spec"]["maxWsConnections"] == 7
+    webhooks.api.delete(made)
 
 
 @_SETTINGS
 @given(members(v1beta1.CryostatSpec))
-def test_nothing_is_lost_by_storing_v1beta1(asking: Served, spec: Object) -> None:
-    made = accepted(asking, cryostat(OLD, "default", spec))
+def test_nothing_is_lost_by_storing_v1beta1(webhooks: WebhookPlane, spec: Object) -> None:
+    made = accepted(webhooks, cryostat(OLD, "default", spec))
     if made is None:
         return
     assert made["spec"] == plain(spec)
-    asking.api.patch({**made, "apiVersion": NEW}, {"metadata": {"labels": {"a": "b"}}, "spec": {"enableAudit": False}})
-    assert get(asking, OLD, made)["spec"] == plain(spec)
-    assert get(asking, NEW, made)["spec"]["enableAudit"] is False
-    asking.api.delete(made)
+    webhooks.api.patch(
+        {**made, "apiVersion": NEW}, {"metadata": {"labels": {"a": "b"}}, "spec": {"enableAudit": False}}
+    )
+    assert get(webhooks, OLD, made)["spec"] == plain(spec)
+    assert get(webhooks, NEW, made)["spec"]["enableAudit"] is False
+    webhooks.api.delete(made)
 
 
 @_SETTINGS
 @given(st.lists(members(v1beta1.CryostatSpec), min_size=2, max_size=2), st.sampled_from(["merge", "apply", "replace"]))
-def test_v1beta1_reads_what_was_written_in_v1beta1(asking: Served, specs: list[Object], how: str) -> None:
+def test_v1beta1_reads_what_was_written_in_v1beta1(webhooks: WebhookPlane, specs: list[Object], how: str) -> None:
     first, second = specs
-    made = accepted(asking, cryostat(OLD, "default", first))
+    made = accepted(webhooks, cryostat(OLD, "default", first))
     if made is None:
         return
     codes = set()
     try:
         if how == "replace":
-            replaced(asking, OLD, made, second)
-            assert get(asking, OLD, made)["spec"] == plain(second)
+            replaced(webhooks, OLD, made, second)
+            assert get(webhooks, OLD, made)["spec"] == plain(second)
         elif how == "merge":
-            asking.api.patch(made, {"spec": {**dict.fromkeys(first), **second}})
+            webhooks.api.patch(made, {"spec": {**dict.fromkeys(first), **second}})
         else:
-            asking.api.apply(cryostat(OLD, "default", second, made["metadata"]["name"]))
+            webhooks.api.apply(cryostat(OLD, "default", second, made["metadata"]["name"]))
     except ApiError as error:
         codes.add(error.code)
     assert codes <= {422}
-    assert get(asking, NEW, made)["spec"]["targetNamespaces"] == ["default"]
-    asking.api.delete(made)
+    assert get(webhooks, NEW, made)["spec"]["targetNamespaces"] == ["default"]
+    webhooks.api.delete(made)
 
 
-def test_a_new_instance_in_v1beta1_keeps_its_audit_default(asking: Served, namespace: MakeNamespace) -> None:
-    made = asking.api.create(cryostat(OLD, namespace(asking.plane), {"minimal": False}))
+def test_a_new_instance_in_v1beta1_keeps_its_audit_default(webhooks: WebhookPlane, namespace: MakeNamespace) -> None:
+    made = webhooks.api.create(cryostat(OLD, namespace(webhooks.plane), {"minimal": False}))
     assert made["spec"] == {"minimal": False}
     home = made["metadata"]["namespace"]
-    assert get(asking, NEW, made)["spec"] == {"enableAudit": True, "targetNamespaces": [home]}
+    assert get(webhooks, NEW, made)["spec"] == {"enableAudit": True, "targetNamespaces": [home]}
 
 
-def test_lists_and_watches_in_both_versions(asking: Served, namespace: MakeNamespace) -> None:
-    home = namespace(asking.plane)
+def test_lists_and_watches_in_both_versions(webhooks: WebhookPlane, namespace: MakeNamespace) -> None:
+    home = namespace(webhooks.plane)
     for number in range(30):
         version = OLD if number % 2 else NEW
-        asking.api.create(cryostat(version, home, {"minimal": False} if version == OLD else {}, f"n{number}"))
+        webhooks.api.create(cryostat(version, home, {"minimal": False} if version == OLD else {}, f"n{number}"))
     for version in (OLD, NEW):
-        found = asking.api.list(version, "Cryostat", home)
+        found = webhooks.api.list(version, "Cryostat", home)
         assert len(found) == 30
         assert {each["apiVersion"] for each in found} == {version}
         seen = set()
-        for event in asking.api.watch(version, "Cryostat", home, seconds=3):
+        for event in webhooks.api.watch(version, "Cryostat", home, seconds=3):
             if event["type"] == "ADDED":
                 assert event["object"]["apiVersion"] == version
                 assert ("minimal" in event["object"]["spec"]) == (version == OLD)
@@ -140,97 +142,99 @@ def test_lists_and_watches_in_both_versions(asking: Served, namespace: MakeNames
         assert len(seen) == 30
 
 
-def test_no_object_hides_the_others(asking: Served, namespace: MakeNamespace) -> None:
+def test_no_object_hides_the_others(webhooks: WebhookPlane, namespace: MakeNamespace) -> None:
     """All objects of a list are converted at once; invalid annotations of some must not fail it."""
-    home = namespace(asking.plane)
+    home = namespace(webhooks.plane)
     texts = ["[" * 9_000, '{"v1beta1":{"spec":{"a":"\\ud800"}}}', '{"v1beta1":{"spec":{"maxWsConnections":"x"}}}']
     for number, text in enumerate(texts):
         obj = cryostat(NEW, home, {"targetNamespaces": [home]}, f"odd{number}")
         obj["metadata"]["annotations"][ANNOTATION] = text
-        asking.api.create(obj)
+        webhooks.api.create(obj)
     large = cryostat(NEW, home, {"networkPolicies": {"coreConfig": {"ingressDisabled": True}}}, "large")
     large["metadata"]["annotations"]["notes"] = "x" * (262_144 - 150)
-    made = asking.api.create(large)
-    assert len(asking.api.list(OLD, "Cryostat", home)) == len(texts) + 1
-    seen = (each["object"]["metadata"]["name"] for each in asking.api.watch(OLD, "Cryostat", home, seconds=3))
+    made = webhooks.api.create(large)
+    assert len(webhooks.api.list(OLD, "Cryostat", home)) == len(texts) + 1
+    seen = (each["object"]["metadata"]["name"] for each in webhooks.api.watch(OLD, "Cryostat", home, seconds=3))
     assert set(itertools.islice(seen, len(texts) + 1)) == {"large", "odd0", "odd1", "odd2"}
     # Fields that v1beta1 does not have must not be lost.
     with pytest.raises(ApiError, match="do not fit into v1beta1; write it in v1beta2"):
-        asking.api.patch({**made, "apiVersion": OLD}, {"metadata": {"labels": {"a": "b"}}})
-    asking.api.patch(made, {"metadata": {"labels": {"a": "b"}}})
-    assert get(asking, NEW, made)["spec"] == made["spec"]
+        webhooks.api.patch({**made, "apiVersion": OLD}, {"metadata": {"labels": {"a": "b"}}})
+    webhooks.api.patch(made, {"metadata": {"labels": {"a": "b"}}})
+    assert get(webhooks, NEW, made)["spec"] == made["spec"]
 
 
-def test_appliers_of_two_versions_keep_their_fields(asking: Served, namespace: MakeNamespace) -> None:
-    home = namespace(asking.plane)
+def test_appliers_of_two_versions_keep_their_fields(webhooks: WebhookPlane, namespace: MakeNamespace) -> None:
+    home = namespace(webhooks.plane)
     metadata = {"name": "shared", "namespace": home}
     new = {"apiVersion": NEW, "kind": "Cryostat", "metadata": {**metadata, "annotations": PAUSED}}
     old = {"apiVersion": OLD, "kind": "Cryostat", "metadata": metadata}
-    asking.api.apply({**new, "spec": {"networkPolicies": {"coreConfig": {"ingressDisabled": True}}}}, "a")
-    asking.api.apply({**old, "spec": {"minimal": False, "jmxCacheOptions": {"targetCacheSize": 3}}}, "b")
+    webhooks.api.apply({**new, "spec": {"networkPolicies": {"coreConfig": {"ingressDisabled": True}}}}, "a")
+    webhooks.api.apply({**old, "spec": {"minimal": False, "jmxCacheOptions": {"targetCacheSize": 3}}}, "b")
     # What only v1beta2 has can be changed and added beside an applier of v1beta1, but not left out again: the API
     # server merges in the other version, where all of it is one annotation.
     changed = {"coreConfig": {"ingressDisabled": False, "egressEnabled": True}}
-    asking.api.apply({**new, "spec": {"networkPolicies": changed}}, "a")
-    spec = get(asking, NEW, new)["spec"]
+    webhooks.api.apply({**new, "spec": {"networkPolicies": changed}}, "a")
+    spec = get(webhooks, NEW, new)["spec"]
     assert spec["networkPolicies"] == changed
     assert spec["targetConnectionCacheOptions"] == {"targetCacheSize": 3}
-    asking.api.apply({**old, "spec": {"minimal": False}}, "b")
-    after = get(asking, NEW, new)["spec"]
+    webhooks.api.apply({**old, "spec": {"minimal": False}}, "b")
+    after = get(webhooks, NEW, new)["spec"]
     assert "targetCacheSize" not in after.get("targetConnectionCacheOptions", {})
     assert after["networkPolicies"] == changed
 
 
-def test_kubectl_apply_in_v1beta1_again_and_again(asking: Served, namespace: MakeNamespace) -> None:
-    home = namespace(asking.plane)
+def test_kubectl_apply_in_v1beta1_again_and_again(webhooks: WebhookPlane, namespace: MakeNamespace) -> None:
+    home = namespace(webhooks.plane)
     manifest = json.dumps(cryostat(OLD, home, {"minimal": True, "reportOptions": {"replicas": 1}}, "old"))
-    assert "created" in asking.plane.kubectl("apply", "-f", "-", input=manifest)
-    assert "unchanged" in asking.plane.kubectl("apply", "-f", "-", input=manifest)
+    assert "created" in webhooks.plane.kubectl("apply", "-f", "-", input=manifest)
+    assert "unchanged" in webhooks.plane.kubectl("apply", "-f", "-", input=manifest)
     new = {"apiVersion": NEW, "kind": "Cryostat", "metadata": {"name": "old", "namespace": home}}
-    asking.api.patch(new, {"spec": {"loggingOptions": {"coreLogLevel": "DEBUG"}}})
+    webhooks.api.patch(new, {"spec": {"loggingOptions": {"coreLogLevel": "DEBUG"}}})
     changed = json.dumps(cryostat(OLD, home, {"minimal": True, "reportOptions": {"replicas": 2}}, "old"))
-    assert "configured" in asking.plane.kubectl("apply", "-f", "-", input=changed)
-    spec = get(asking, NEW, new)["spec"]
+    assert "configured" in webhooks.plane.kubectl("apply", "-f", "-", input=changed)
+    spec = get(webhooks, NEW, new)["spec"]
     assert spec["loggingOptions"] == {"coreLogLevel": "DEBUG"}
     assert spec["reportOptions"] == {"replicas": 2}
 
 
-def test_a_status_survives_writes_in_v1beta1(asking: Served, namespace: MakeNamespace) -> None:
-    home = namespace(asking.plane)
-    made = asking.api.create(cryostat(NEW, home, {}))
-    status = eventually(lambda: get(asking, NEW, made)["status"]["databaseSecret"] and get(asking, NEW, made)["status"])
-    answer = replaced(asking, OLD, made, {"minimal": False}, annotations=False)  # as with a stored manifest
+def test_a_status_survives_writes_in_v1beta1(webhooks: WebhookPlane, namespace: MakeNamespace) -> None:
+    home = namespace(webhooks.plane)
+    made = webhooks.api.create(cryostat(NEW, home, {}))
+    status = eventually(
+        lambda: get(webhooks, NEW, made)["status"]["databaseSecret"] and get(webhooks, NEW, made)["status"]
+    )
+    answer = replaced(webhooks, OLD, made, {"minimal": False}, annotations=False)  # as with a stored manifest
     for field in ("databaseSecret", "storageSecret", "targetNamespaces", "observedGeneration"):
         assert answer["status"].get(field) == status.get(field), field
 
 
-def test_the_storage_version_is_v1beta2(asking: Served, namespace: MakeNamespace) -> None:
-    made = asking.api.create(cryostat(OLD, namespace(asking.plane), {"minimal": False}))
-    crd = asking.api.get("apiextensions.k8s.io/v1", "CustomResourceDefinition", "cryostats.operator.cryostat.io")
+def test_the_storage_version_is_v1beta2(webhooks: WebhookPlane, namespace: MakeNamespace) -> None:
+    made = webhooks.api.create(cryostat(OLD, namespace(webhooks.plane), {"minimal": False}))
+    crd = webhooks.api.get("apiextensions.k8s.io/v1", "CustomResourceDefinition", "cryostats.operator.cryostat.io")
     assert crd["status"]["storedVersions"] == ["v1beta2"]
     assert {v["name"]: v["storage"] for v in crd["spec"]["versions"]} == {"v1beta2": True, "v1beta1": False}
-    assert get(asking, NEW, made)["apiVersion"] == NEW
+    assert get(webhooks, NEW, made)["apiVersion"] == NEW
 
 
-def test_instances_stored_by_an_older_release_are_read(asking: Served, namespace: MakeNamespace) -> None:
+def test_instances_stored_by_an_older_release_are_read(webhooks: WebhookPlane, namespace: MakeNamespace) -> None:
     """Those that were stored in v1beta1, before v1beta2 existed."""
-    home = namespace(asking.plane)
-    crd = asking.api.get("apiextensions.k8s.io/v1", "CustomResourceDefinition", "cryostats.operator.cryostat.io")
+    home = namespace(webhooks.plane)
+    crd = webhooks.api.get("apiextensions.k8s.io/v1", "CustomResourceDefinition", "cryostats.operator.cryostat.io")
 
     def store_in(version: str) -> None:
         changes = [
             {"op": "replace", "path": f"/spec/versions/{index}/storage", "value": each["name"] == version}
             for index, each in enumerate(crd["spec"]["versions"])
         ]
-        asking.api.patch(crd, changes)
+        webhooks.api.patch(crd, changes)
         time.sleep(1.5)
 
     store_in("v1beta1")
     try:
-        made = eventually(lambda: asking.api.create(cryostat(OLD, home, {"minimal": True})), 10)
+        made = eventually(lambda: webhooks.api.create(cryostat(OLD, home, {"minimal": True})), 10)
     finally:
         store_in("v1beta2")
-    assert get(asking, NEW, made)["spec"]["targetNamespaces"] == [home]
-    eventually(lambda: asking.api.list(NEW, "Cryostat", home), 10)
-    asking.api.patch({**made, "apiVersion": NEW}, {"spec": {"reportOptions": {"replicas": 3}}})
-    assert get(asking, OLD, made)["spec"] == {"minimal": True, "reportOptions": {"replicas": 3}}
+    assert get(webhooks, NEW, made)["spec"]["targetNamespaces"] == [home]
+    eventually(lambda: webhooks.api.list(NEW, "Cryostat", home), 10)
+    webhooks.api.patch({**made, "apiVersion": NEW}, {"spec": {"reportOptions": {"replicas": 3}}})
+    assert get(webhooks, OLD, made)["spec"] == {"minimal": True, "reportOptions": {"replicas": 3}}

@@ -18,7 +18,7 @@ from cryostat_operator.api import constants
 from cryostat_operator.api.conversion import ANNOTATION
 from tests.cluster.api import PATCH_TYPES, Api, ApiError, Object, condition, eventually
 from tests.cluster.operator_process import NAMESPACE, SERVICE_ACCOUNT
-from tests.cluster.webhooks import CRYOSTATS, Served, rule
+from tests.cluster.webhooks import CRYOSTATS, WebhookPlane, rule
 
 OLD = "operator.cryostat.io/v1beta1"
 STATUS = rule(constants.GROUP, "cryostats/status", "*")
@@ -65,23 +65,23 @@ def reviewed(api: Api, obj: Object) -> str:
 
 
 @pytest.fixture
-def home(asking: Served, namespace: MakeNamespace) -> str:
-    return namespace(asking.plane, "home")
+def home(webhooks: WebhookPlane, namespace: MakeNamespace) -> str:
+    return namespace(webhooks.plane, "home")
 
 
 @pytest.fixture
-def away(asking: Served, namespace: MakeNamespace) -> str:
-    return namespace(asking.plane, "away")
+def away(webhooks: WebhookPlane, namespace: MakeNamespace) -> str:
+    return namespace(webhooks.plane, "away")
 
 
 @pytest.fixture
-def dev(asking: Served, home: str) -> Api:
+def dev(webhooks: WebhookPlane, home: str) -> Api:
     """A user with all permissions on Cryostats, in one namespace."""
-    return asking.user(f"dev-{home}", {home: [CRYOSTATS, STATUS, rule(constants.GROUP, "cryostats/finalizers", "*")]})
+    return webhooks.user(f"dev-{home}", {home: [CRYOSTATS, STATUS, rule(constants.GROUP, "cryostats/finalizers", "*")]})
 
 
-def bindings(asking: Served, namespace: str) -> list[str]:
-    found = asking.api.list("rbac.authorization.k8s.io/v1", "RoleBinding", namespace)
+def bindings(webhooks: WebhookPlane, namespace: str) -> list[str]:
+    found = webhooks.api.list("rbac.authorization.k8s.io/v1", "RoleBinding", namespace)
     return [
         each["metadata"]["name"] for each in found if constants.LABEL_NAME in (each["metadata"].get("labels") or {})
     ]
@@ -90,7 +90,7 @@ def bindings(asking: Served, namespace: str) -> list[str]:
 # --- target namespaces -----------------------------------------------------------------------------------------------
 
 
-def test_defaults_are_filled_in_once(asking: Served, dev: Api, home: str) -> None:
+def test_defaults_are_filled_in_once(webhooks: WebhookPlane, dev: Api, home: str) -> None:
     made = dev.create(cryostat(home))
     assert made["spec"] == {"targetNamespaces": [home], "enableAudit": True}
     assert dev.create(cryostat(home, {"enableAudit": False, "targetNamespaces": []}))["spec"] == {
@@ -102,40 +102,42 @@ def test_defaults_are_filled_in_once(asking: Served, dev: Api, home: str) -> Non
 
 
 def test_a_target_namespace_needs_the_permission_to_create_cryostats_in_it(
-    asking: Served, dev: Api, home: str, away: str
+    webhooks: WebhookPlane, dev: Api, home: str, away: str
 ) -> None:
     message = refused(lambda: dev.create(cryostat(home, {"targetNamespaces": [home, away, "kube-system"]})))
     assert f'create cryostats.operator.cryostat.io in namespace "{away}"' in message
     assert f'user "dev-{home}"' in message
-    assert bindings(asking, away) == []
+    assert bindings(webhooks, away) == []
 
-    asking.grant(f"dev-{home}", away, [rule(constants.GROUP, "cryostats", "create")])
+    webhooks.grant(f"dev-{home}", away, [rule(constants.GROUP, "cryostats", "create")])
     made = eventually(lambda: dev.create(cryostat(home, {"targetNamespaces": [home, away]})), 10)
-    eventually(lambda: len(bindings(asking, away)) == 1)
+    eventually(lambda: len(bindings(webhooks, away)) == 1)
     dev.delete(made)
-    eventually(lambda: bindings(asking, away) == [])
+    eventually(lambda: bindings(webhooks, away) == [])
 
 
-def test_groups_and_service_accounts_count(asking: Served, home: str, away: str) -> None:
+def test_groups_and_service_accounts_count(webhooks: WebhookPlane, home: str, away: str) -> None:
     group = {"apiGroup": "rbac.authorization.k8s.io", "kind": "Group", "name": f"team-{home}"}
     account = {"kind": "ServiceAccount", "name": "robot", "namespace": home}
-    asking.api.create({"apiVersion": "v1", "kind": "ServiceAccount", "metadata": {"name": "robot", "namespace": home}})
+    webhooks.api.create(
+        {"apiVersion": "v1", "kind": "ServiceAccount", "metadata": {"name": "robot", "namespace": home}}
+    )
     for namespace in (home, away):
-        asking.grant(f"team-{home}", namespace, [CRYOSTATS])
+        webhooks.grant(f"team-{home}", namespace, [CRYOSTATS])
         path = f"/apis/rbac.authorization.k8s.io/v1/namespaces/{namespace}/rolebindings/team-{home}"
         subjects = [group] if namespace == away else [group, account]
-        asking.api.request("PATCH", path, {"subjects": subjects}, PATCH_TYPES["merge"])
+        webhooks.api.request("PATCH", path, {"subjects": subjects}, PATCH_TYPES["merge"])
     spec = {"targetNamespaces": [home, away]}
-    member = asking.api.impersonating("jane", f"team-{home}")
+    member = webhooks.api.impersonating("jane", f"team-{home}")
     eventually(lambda: member.create(cryostat(home, spec)), 10)
-    robot = asking.plane.api_for("robot", home)
+    robot = webhooks.plane.api_for("robot", home)
     assert f"system:serviceaccount:{home}:robot" in refused(lambda: robot.create(cryostat(home, spec)))
     eventually(lambda: robot.create(cryostat(home)), 10)
-    asking.api.impersonating("root", "system:masters").create(cryostat(home, spec))
+    webhooks.api.impersonating("root", "system:masters").create(cryostat(home, spec))
 
 
-def test_on_update_only_additions_are_reviewed(asking: Served, dev: Api, home: str, away: str) -> None:
-    made = asking.api.create(cryostat(home, {"targetNamespaces": [home, away]}))
+def test_on_update_only_additions_are_reviewed(webhooks: WebhookPlane, dev: Api, home: str, away: str) -> None:
+    made = webhooks.api.create(cryostat(home, {"targetNamespaces": [home, away]}))
     dev.patch(made, {"metadata": {"labels": {"a": "b"}}})
     dev.patch(made, {"spec": {"reportOptions": {"replicas": 0}}})
     refused(lambda: dev.patch(made, {"spec": {"targetNamespaces": [home, away, "default"]}}))
@@ -153,10 +155,10 @@ def test_on_update_only_additions_are_reviewed(asking: Served, dev: Api, home: s
     ids=lambda change: next(iter(change)),
 )
 def test_a_change_of_access_to_an_instance_needs_all_permissions(
-    asking: Served, dev: Api, home: str, away: str, change: Object
+    webhooks: WebhookPlane, dev: Api, home: str, away: str, change: Object
 ) -> None:
     """Editing the Cryostat of another user gives no access to its target namespaces and Secrets."""
-    made = asking.api.create(cryostat(home, {"targetNamespaces": [home, away]}))
+    made = webhooks.api.create(cryostat(home, {"targetNamespaces": [home, away]}))
     hidden = {"metadata": {"annotations": {ANNOTATION: json.dumps({"v1beta2": {"spec": made["spec"] | change}})}}}
     former_too = "operandMetadata" in change  # a field of v1beta1, too; the annotation counts for the others
     for version, body in ((constants.API_VERSION, {"spec": change}), (OLD, {"spec": change} if former_too else hidden)):
@@ -165,14 +167,14 @@ def test_a_change_of_access_to_an_instance_needs_all_permissions(
         assert f"a change of spec.{next(iter(change))}" in message
     # The author must be allowed to create the objects that result from the change.
     content = [rule("", "pods", "create"), rule("networking.k8s.io", "networkpolicies", "create")]
-    asking.grant(f"dev-{home}", home, [CRYOSTATS, *content])
+    webhooks.grant(f"dev-{home}", home, [CRYOSTATS, *content])
     eventually(lambda: dev.patch(made, {"spec": {"targetNamespaces": [home], **change}}), 10)
-    secret = asking.api.create(cryostat(home, {"declarativeCredentials": [{"secretName": "theirs"}]}))
+    secret = webhooks.api.create(cryostat(home, {"declarativeCredentials": [{"secretName": "theirs"}]}))
     assert 'get secrets "theirs"' in refused(lambda: dev.patch(secret, {"spec": change}))
-    both = asking.user(
+    both = webhooks.user(
         f"both-{home}", {home: [CRYOSTATS, *content], away: [rule(constants.GROUP, "cryostats", "create")]}
     )
-    again = asking.api.create(cryostat(home, {"targetNamespaces": [home, away]}))
+    again = webhooks.api.create(cryostat(home, {"targetNamespaces": [home, away]}))
     eventually(lambda: both.patch(again, {"spec": change}), 10)
 
 
@@ -203,25 +205,25 @@ def test_a_change_of_access_to_an_instance_needs_all_permissions(
     ids=lambda value: value if isinstance(value, str) else "",
 )
 def test_the_operator_creates_nothing_that_the_author_may_not_create(
-    asking: Served, dev: Api, home: str, spec: Object, permission: str, field: str
+    webhooks: WebhookPlane, dev: Api, home: str, spec: Object, permission: str, field: str
 ) -> None:
     made = dev.create(cryostat(home))
     for write in (lambda: dev.create(cryostat(home, spec)), lambda: dev.patch(made, {"spec": spec})):
         message = refused(write)
         assert f'user "dev-{home}" may not {permission} in namespace "{home}"' in message
         assert f"spec.{field}" in message
-    asking.api.patch(made, {"spec": spec})
+    webhooks.api.patch(made, {"spec": spec})
     dev.patch(made, {"spec": {"enableAudit": False}})
 
 
-def test_the_roles_for_authors_are_enough(asking: Served, home: str) -> None:
-    author = asking.user(f"author-{home}", {})
+def test_the_roles_for_authors_are_enough(webhooks: WebhookPlane, home: str) -> None:
+    author = webhooks.user(f"author-{home}", {})
     version = "rbac.authorization.k8s.io/v1"
     subject = {"apiGroup": "rbac.authorization.k8s.io", "kind": "User", "name": f"author-{home}"}
     for name in ("cryostat-operator-author", "cryostat-operator-author-exposure"):
         role = {"apiGroup": "rbac.authorization.k8s.io", "kind": "ClusterRole", "name": name}
         head = {"apiVersion": version, "kind": "RoleBinding", "metadata": {"name": name, "namespace": home}}
-        asking.api.create({**head, "roleRef": role, "subjects": [subject]})
+        webhooks.api.create({**head, "roleRef": role, "subjects": [subject]})
     ingress = {"defaultBackend": {"service": {"name": "a", "port": {"number": 4180}}}}
     spec = {"networkOptions": {"coreConfig": {"ingressSpec": ingress}}}
     made = eventually(lambda: author.create(cryostat(home, spec)), 10)
@@ -233,12 +235,12 @@ def test_the_roles_for_authors_are_enough(asking: Served, home: str) -> None:
     author.delete(made)
 
 
-def test_attempts_to_bypass_the_review(asking: Served, dev: Api, home: str, away: str) -> None:
+def test_attempts_to_bypass_the_review(webhooks: WebhookPlane, dev: Api, home: str, away: str) -> None:
     spec = {"targetNamespaces": [home, away]}
     made = dev.create(cryostat(home, name="sly"))
     hidden = {ANNOTATION: json.dumps({"v1beta2": {"spec": spec}})}
     old = {**made, "apiVersion": OLD}
-    path = asking.api.path_of(made)
+    path = webhooks.api.path_of(made)
     past = "2020-01-01T00:00:00Z"
     attempts: list[Callable[[], Any]] = [
         lambda: dev.create(cryostat(home, spec), dryRun="All"),
@@ -266,24 +268,24 @@ def test_attempts_to_bypass_the_review(asking: Served, dev: Api, home: str, away
     dev.delete(held)
     dev.patch(held, {"spec": spec})
     time.sleep(1.0)
-    assert bindings(asking, away) == []
-    assert asking.api.list("v1", "Service", away) == []
+    assert bindings(webhooks, away) == []
+    assert webhooks.api.list("v1", "Service", away) == []
     dev.patch(held, {"metadata": {"finalizers": None}})
 
 
 def test_accepting_a_namespace_that_was_created_again_needs_all_permissions(
-    asking: Served, dev: Api, home: str, namespace: MakeNamespace
+    webhooks: WebhookPlane, dev: Api, home: str, namespace: MakeNamespace
 ) -> None:
-    gone = namespace(asking.plane, "gone")
-    made = asking.api.create(cryostat(home, {"targetNamespaces": [home, gone]}))
-    eventually(lambda: len(bindings(asking, gone)) == 1)
-    asking.api.delete({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": gone}})
-    eventually(lambda: asking.api.find("v1", "Namespace", gone) is None, 40)
-    asking.api.create({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": gone}})
-    uid = asking.api.get("v1", "Namespace", gone)["metadata"]["uid"]
+    gone = namespace(webhooks.plane, "gone")
+    made = webhooks.api.create(cryostat(home, {"targetNamespaces": [home, gone]}))
+    eventually(lambda: len(bindings(webhooks, gone)) == 1)
+    webhooks.api.delete({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": gone}})
+    eventually(lambda: webhooks.api.find("v1", "Namespace", gone) is None, 40)
+    webhooks.api.create({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": gone}})
+    uid = webhooks.api.get("v1", "Namespace", gone)["metadata"]["uid"]
 
     def reason() -> str:
-        found = asking.api.get(constants.API_VERSION, "Cryostat", made["metadata"]["name"], home)
+        found = webhooks.api.get(constants.API_VERSION, "Cryostat", made["metadata"]["name"], home)
         return str(condition(found, "TargetNamespacesReady")["reason"])
 
     eventually(lambda: reason() == "NamespaceRecreated")
@@ -293,17 +295,17 @@ def test_accepting_a_namespace_that_was_created_again_needs_all_permissions(
         assert f'create cryostats.operator.cryostat.io in namespace "{gone}"' in message
     # No other update accepts it, by any user and in any version.
     dev.patch(made, {"spec": {"reportOptions": {"replicas": 0}}})
-    asking.api.patch({**made, "apiVersion": OLD}, {"metadata": {"labels": {"a": "b"}}})
-    asking.api.patch(made, {"spec": {"enableAudit": False}})
+    webhooks.api.patch({**made, "apiVersion": OLD}, {"metadata": {"labels": {"a": "b"}}})
+    webhooks.api.patch(made, {"spec": {"enableAudit": False}})
     assert reason() == "NamespaceRecreated"
-    assert bindings(asking, gone) == []
-    asking.grant(f"dev-{home}", gone, [rule(constants.GROUP, "cryostats", "create")])
+    assert bindings(webhooks, gone) == []
+    webhooks.grant(f"dev-{home}", gone, [rule(constants.GROUP, "cryostats", "create")])
     eventually(lambda: dev.patch(made, accept), 10)
-    eventually(lambda: len(bindings(asking, gone)) == 1)
+    eventually(lambda: len(bindings(webhooks, gone)) == 1)
     eventually(lambda: reason() == "AllReachable")
 
 
-def test_v1beta1_is_checked_as_v1beta2(asking: Served, dev: Api, home: str) -> None:
+def test_v1beta1_is_checked_as_v1beta2(webhooks: WebhookPlane, dev: Api, home: str) -> None:
     for spec, says in (
         ({"authorizationOptions": {"basicAuth": {"secretName": "a"}}}, "must be set together"),
         ({"networkPolicies": 5}, "spec.networkPolicies"),
@@ -314,48 +316,48 @@ def test_v1beta1_is_checked_as_v1beta2(asking: Served, dev: Api, home: str) -> N
 
 
 def test_writes_of_the_operator_are_always_allowed(
-    asking: Served, dev: Api, home: str, namespace: MakeNamespace
+    webhooks: WebhookPlane, dev: Api, home: str, namespace: MakeNamespace
 ) -> None:
-    gone = namespace(asking.plane, "gone")
-    made = asking.api.create(cryostat(home, {"targetNamespaces": [home, gone]}))
-    eventually(lambda: len(bindings(asking, gone)) == 1)
-    asking.api.delete({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": gone}})
-    eventually(lambda: asking.api.find("v1", "Namespace", gone) is None, 40)
+    gone = namespace(webhooks.plane, "gone")
+    made = webhooks.api.create(cryostat(home, {"targetNamespaces": [home, gone]}))
+    eventually(lambda: len(bindings(webhooks, gone)) == 1)
+    webhooks.api.delete({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": gone}})
+    eventually(lambda: webhooks.api.find("v1", "Namespace", gone) is None, 40)
     dev.patch(made, {"metadata": {"labels": {"a": "b"}}})
     dev.delete(made)
-    eventually(lambda: asking.api.find(constants.API_VERSION, "Cryostat", made["metadata"]["name"], home) is None)
+    eventually(lambda: webhooks.api.find(constants.API_VERSION, "Cryostat", made["metadata"]["name"], home) is None)
     # A user with the operator's name has its permissions: RBAC decides who may impersonate it.
-    own = asking.api.impersonating(f"system:serviceaccount:{NAMESPACE}:{SERVICE_ACCOUNT}")
+    own = webhooks.api.impersonating(f"system:serviceaccount:{NAMESPACE}:{SERVICE_ACCOUNT}")
     refused(lambda: own.create(cryostat(home)))
 
 
-def test_deletion_does_not_need_the_webhooks(asking: Served, home: str) -> None:
+def test_deletion_does_not_need_the_webhooks(webhooks: WebhookPlane, home: str) -> None:
     """The API server gets no answer; finalizers can still be written and removed."""
-    made = asking.api.create(
+    made = webhooks.api.create(
         cryostat(home, finalizers=["example.com/held"], annotations={constants.ANNOTATION_PAUSE: "true"})
     )
-    asking.operator.process.send_signal(signal.SIGSTOP)
+    webhooks.operator.process.send_signal(signal.SIGSTOP)
     try:
-        asking.api.patch(made, {"metadata": {"finalizers": ["example.com/held", "example.com/other"]}})
+        webhooks.api.patch(made, {"metadata": {"finalizers": ["example.com/held", "example.com/other"]}})
         with pytest.raises(ApiError):
-            asking.api.patch(made, {"spec": {"reportOptions": {"replicas": 0}}})
-        asking.api.delete(made)
-        asking.api.patch(made, {"metadata": {"finalizers": None}})
-        assert asking.api.find(constants.API_VERSION, "Cryostat", made["metadata"]["name"], home) is None
+            webhooks.api.patch(made, {"spec": {"reportOptions": {"replicas": 0}}})
+        webhooks.api.delete(made)
+        webhooks.api.patch(made, {"metadata": {"finalizers": None}})
+        assert webhooks.api.find(constants.API_VERSION, "Cryostat", made["metadata"]["name"], home) is None
     finally:
-        asking.operator.process.send_signal(signal.SIGCONT)
+        webhooks.operator.process.send_signal(signal.SIGCONT)
 
 
 @pytest.fixture
-def wide(asking: Served, home: str) -> Api:
+def wide(webhooks: WebhookPlane, home: str) -> Api:
     """A user with all permissions on Cryostats, in all namespaces."""
     group, metadata = "rbac.authorization.k8s.io", {"name": f"all-{home}"}
     head = {"apiVersion": f"{group}/v1", "metadata": metadata}
-    asking.api.apply({**head, "kind": "ClusterRole", "rules": [CRYOSTATS]})
+    webhooks.api.apply({**head, "kind": "ClusterRole", "rules": [CRYOSTATS]})
     user = {"apiGroup": group, "kind": "User", "name": f"wide-{home}"}
     role = {"apiGroup": group, "kind": "ClusterRole", "name": f"all-{home}"}
-    asking.api.apply({**head, "kind": "ClusterRoleBinding", "roleRef": role, "subjects": [user]})
-    found = asking.api.impersonating(f"wide-{home}")
+    webhooks.api.apply({**head, "kind": "ClusterRoleBinding", "roleRef": role, "subjects": [user]})
+    found = webhooks.api.impersonating(f"wide-{home}")
     eventually(lambda: found.create(cryostat(home), dryRun="All"), 10)
     return found
 
@@ -388,14 +390,16 @@ SECRET_SPECS = [
 
 
 @pytest.mark.parametrize("spec", SECRET_SPECS, ids=lambda spec: next(iter(spec)))
-def test_secrets_that_the_author_may_not_read_are_refused(asking: Served, dev: Api, home: str, spec: Object) -> None:
+def test_secrets_that_the_author_may_not_read_are_refused(
+    webhooks: WebhookPlane, dev: Api, home: str, spec: Object
+) -> None:
     assert f'get secrets "x" in namespace "{home}"' in refused(lambda: dev.create(cryostat(home, spec), dryRun="All"))
-    reader = asking.user(f"reader-{home}", {home: [CRYOSTATS, rule("", "secrets", "get", names=["x"])]})
+    reader = webhooks.user(f"reader-{home}", {home: [CRYOSTATS, rule("", "secrets", "get", names=["x"])]})
     eventually(lambda: reader.create(cryostat(home, spec), dryRun="All"), 10)
 
 
-def test_secrets_that_were_named_before_may_stay(asking: Served, dev: Api, home: str) -> None:
-    made = asking.api.create(cryostat(home, {"trustedCertSecrets": [{"secretName": "x"}]}))
+def test_secrets_that_were_named_before_may_stay(webhooks: WebhookPlane, dev: Api, home: str) -> None:
+    made = webhooks.api.create(cryostat(home, {"trustedCertSecrets": [{"secretName": "x"}]}))
     dev.patch(made, {"spec": {"reportOptions": {"replicas": 0}}})
     refused(lambda: dev.patch(made, {"spec": {"trustedCertSecrets": [{"secretName": "x"}, {"secretName": "y"}]}}))
     refused(lambda: dev.patch(made, {"spec": {"declarativeCredentials": [{"secretName": "z"}]}}))
@@ -414,11 +418,11 @@ def test_secrets_that_were_named_before_may_stay(asking: Served, dev: Api, home:
     ids=str,
 )
 def test_privileges_that_the_author_may_not_use_are_refused(
-    asking: Served, dev: Api, home: str, context: Object
+    webhooks: WebhookPlane, dev: Api, home: str, context: Object
 ) -> None:
     spec = {"securityOptions": context}
     assert "may not create pods" in refused(lambda: dev.create(cryostat(home, spec), dryRun="All"))
-    runner = asking.user(f"runner-{home}", {home: [CRYOSTATS, rule("", "pods", "create")]})
+    runner = webhooks.user(f"runner-{home}", {home: [CRYOSTATS, rule("", "pods", "create")]})
     eventually(lambda: runner.create(cryostat(home, spec), dryRun="All"), 10)
 
 
@@ -430,25 +434,31 @@ def test_ordinary_contexts_need_nothing(dev: Api, home: str) -> None:
 # --- other checks ----------------------------------------------------------------------------------------------------
 
 
-def test_the_database_keeps_its_keys(asking: Served, home: str) -> None:
-    made = asking.api.create(cryostat(home, {"enableCertManager": False}))
+def test_the_database_keeps_its_keys(webhooks: WebhookPlane, home: str) -> None:
+    made = webhooks.api.create(cryostat(home, {"enableCertManager": False}))
     name = made["metadata"]["name"]
-    eventually(lambda: asking.api.find("v1", "PersistentVolumeClaim", f"{name}-database", home))
-    eventually(lambda: "databaseSecret" in asking.api.get(constants.API_VERSION, "Cryostat", name, home)["status"])
+    eventually(lambda: webhooks.api.find("v1", "PersistentVolumeClaim", f"{name}-database", home))
+    eventually(lambda: "databaseSecret" in webhooks.api.get(constants.API_VERSION, "Cryostat", name, home)["status"])
     other = {"spec": {"databaseOptions": {"secretName": "other"}}}
-    assert f"{name}-db" in refused(lambda: asking.api.patch(made, other), 422)
-    asking.api.patch(made, {"spec": {"databaseOptions": {"secretName": f"{name}-db"}}})
-    asking.api.patch(made, {"spec": {"databaseOptions": None}})
+    assert f"{name}-db" in refused(lambda: webhooks.api.patch(made, other), 422)
+    webhooks.api.patch(made, {"spec": {"databaseOptions": {"secretName": f"{name}-db"}}})
+    webhooks.api.patch(made, {"spec": {"databaseOptions": None}})
 
 
-def test_warnings(asking: Served, home: str) -> None:
+def test_warnings(webhooks: WebhookPlane, home: str) -> None:
     spec = {
         "targetNamespaces": [home, home, "nowhere"],
         "eventTemplates": [{"configMapName": "missing", "filename": "a"}],
         "storageOptions": {"pvc": {"spec": {"accessModes": ["ReadWriteOnes"]}}},
         "schedulingOptions": {"tolerations": [{"key": "a", "effect": "NoSchedul"}]},
     }
-    command = [str(asking.plane.programs["kubectl"]), f"--kubeconfig={asking.plane.kubeconfig}", "create", "-f", "-"]
+    command = [
+        str(webhooks.plane.programs["kubectl"]),
+        f"--kubeconfig={webhooks.plane.kubeconfig}",
+        "create",
+        "-f",
+        "-",
+    ]
     done = subprocess.run(command, input=json.dumps(cryostat(home, spec)), capture_output=True, text=True, check=True)
     said = done.stderr
     assert f"{home} is given 2 times" in said
@@ -460,7 +470,7 @@ def test_warnings(asking: Served, home: str) -> None:
     assert "storageOptions.pvc is deprecated" in said
 
 
-def test_many_writers_at_a_time(asking: Served, dev: Api, home: str, away: str) -> None:
+def test_many_writers_at_a_time(webhooks: WebhookPlane, dev: Api, home: str, away: str) -> None:
     def write(number: int) -> int:
         spec = {"targetNamespaces": [home, away] if number % 2 else [home]}
         try:

@@ -26,7 +26,7 @@ from tests.cluster.api import Object, eventually
 from tests.cluster.certificates import write_serving_certificate
 from tests.cluster.operator_process import CRD, NAMESPACE, OperatorProcess, manifests
 from tests.cluster.processes import free_ports
-from tests.cluster.webhooks import ADMISSION, MUTATING, VALIDATING, Served, asks, served
+from tests.cluster.webhooks import ADMISSION, MUTATING, VALIDATING, WebhookPlane, asks, served
 
 SECRET = "cryostat-operator-webhook-certificate"
 ALL = [value for key, value in vars(WebhookPaths).items() if key.isupper()]
@@ -57,8 +57,8 @@ def _quiet() -> None:
 
 
 @pytest.fixture
-def caller(asking: Served) -> Caller:
-    return Caller(asking.url)
+def caller(webhooks: WebhookPlane) -> Caller:
+    return Caller(webhooks.url)
 
 
 def review(request: Object) -> Object:
@@ -74,7 +74,7 @@ def creation(spec: Any = None, **more: Any) -> Object:
 # --- metrics ---------------------------------------------------------------------------------------------------------
 
 
-def test_metrics_need_a_token_with_the_permission(asking: Served, caller: Caller) -> None:
+def test_metrics_need_a_token_with_the_permission(webhooks: WebhookPlane, caller: Caller) -> None:
     def get(token: str) -> tuple[int, str]:
         headers = {"Authorization": f"Bearer {token}"} if token else {}
         answer = caller._pool.request("GET", f"{caller.url}/metrics", headers=headers)
@@ -83,9 +83,9 @@ def test_metrics_need_a_token_with_the_permission(asking: Served, caller: Caller
     assert get("") == (401, "")
     assert get("eyJ.eyJ.c2ln") == (401, "")
     for obj in monitoring.metrics_reader(NAMESPACE, {}):
-        asking.api.create(obj)
-    assert get(asking.api.token_for("default", "default")) == (403, "")
-    token = asking.api.token_for("cryostat-operator-metrics-scraper", NAMESPACE)
+        webhooks.api.create(obj)
+    assert get(webhooks.api.token_for("default", "default")) == (403, "")
+    token = webhooks.api.token_for("cryostat-operator-metrics-scraper", NAMESPACE)
     eventually(lambda: get(token)[0] == 200, 10)
     assert "cryostat_operator_instances" in get(token)[1]
 
@@ -180,9 +180,9 @@ def test_reviews_of_unknown_length(caller: Caller) -> None:
     assert answer.status == 411
 
 
-def test_slow_reviews_do_not_delay_others(asking: Served, caller: Caller) -> None:
+def test_slow_reviews_do_not_delay_others(webhooks: WebhookPlane, caller: Caller) -> None:
     """Connections that never send the rest of a review."""
-    host = urlsplit(asking.url)
+    host = urlsplit(webhooks.url)
     context = ssl.create_default_context()
     context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
     head = f"POST {WebhookPaths.VALIDATE} HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n"
@@ -226,7 +226,7 @@ def test_conversions_that_cannot_be(caller: Caller) -> None:
 # --- load ------------------------------------------------------------------------------------------------------------
 
 
-def test_two_hundred_at_a_time_and_memory_stays_flat(asking: Served, caller: Caller) -> None:
+def test_two_hundred_at_a_time_and_memory_stays_flat(webhooks: WebhookPlane, caller: Caller) -> None:
     def one(number: int) -> bool:
         spec = {"targetNamespaces": [f"n{number % 7}", f"m{number}"]}
         path = (WebhookPaths.VALIDATE, WebhookPaths.DEFAULT, WebhookPaths.POD)[number % 3]
@@ -236,7 +236,7 @@ def test_two_hundred_at_a_time_and_memory_stays_flat(asking: Served, caller: Cal
     def burst() -> float:
         with ThreadPoolExecutor(200) as pool:
             assert all(pool.map(one, range(600)))
-        return memory(asking.operator)
+        return memory(webhooks.operator)
 
     burst()
     before = burst()
@@ -263,7 +263,7 @@ def served_certificate(url: str) -> x509.Certificate:
 
 
 @contextmanager
-def load(asking: Served) -> Iterator[list[str]]:
+def load(webhooks: WebhookPlane) -> Iterator[list[str]]:
     """Writes Cryostats continuously; the list contains the errors."""
     wrong: list[str] = []
     done = threading.Event()
@@ -273,7 +273,7 @@ def load(asking: Served) -> Iterator[list[str]]:
     def write() -> None:
         while not done.is_set():
             try:
-                asking.api.create(obj, dryRun="All")
+                webhooks.api.create(obj, dryRun="All")
             except Exception as error:
                 wrong.append(str(error))
 
@@ -288,109 +288,109 @@ def load(asking: Served) -> Iterator[list[str]]:
             thread.join()
 
 
-def bundles(asking: Served) -> set[str]:
+def bundles(webhooks: WebhookPlane) -> set[str]:
     """All registered authorities."""
     found = set()
     for kind, name in (("MutatingWebhookConfiguration", MUTATING), ("ValidatingWebhookConfiguration", VALIDATING)):
-        found |= {each["clientConfig"]["caBundle"] for each in asking.api.get(ADMISSION, kind, name)["webhooks"]}
-    crd = asking.api.get("apiextensions.k8s.io/v1", "CustomResourceDefinition", "cryostats.operator.cryostat.io")
+        found |= {each["clientConfig"]["caBundle"] for each in webhooks.api.get(ADMISSION, kind, name)["webhooks"]}
+    crd = webhooks.api.get("apiextensions.k8s.io/v1", "CustomResourceDefinition", "cryostats.operator.cryostat.io")
     return found | {crd["spec"]["conversion"]["webhook"]["clientConfig"]["caBundle"]}
 
 
-def test_a_renewal_under_load(asking: Served) -> None:
-    secret = asking.api.get("v1", "Secret", SECRET, NAMESPACE)
-    before = served_certificate(asking.url)
+def test_a_renewal_under_load(webhooks: WebhookPlane) -> None:
+    secret = webhooks.api.get("v1", "Secret", SECRET, NAMESPACE)
+    before = served_certificate(webhooks.url)
     authority = secret["data"]["ca.crt"]
-    with load(asking) as wrong:
-        asking.api.patch(secret, {"data": {"tls.crt": "", "tls.key": ""}})
-        eventually(lambda: served_certificate(asking.url) != before, 40)
+    with load(webhooks) as wrong:
+        webhooks.api.patch(secret, {"data": {"tls.crt": "", "tls.key": ""}})
+        eventually(lambda: served_certificate(webhooks.url) != before, 40)
         time.sleep(2.0)
     assert wrong == []
-    assert bundles(asking) == {authority}
+    assert bundles(webhooks) == {authority}
 
 
-def test_a_new_authority_under_load(asking: Served) -> None:
-    secret = asking.api.get("v1", "Secret", SECRET, NAMESPACE)
-    before, old = served_certificate(asking.url), base64.b64decode(secret["data"]["ca.crt"])
-    with load(asking) as wrong:
-        asking.api.patch(secret, {"data": {"ca.key": None}})
-        eventually(lambda: served_certificate(asking.url) != before, 40)
+def test_a_new_authority_under_load(webhooks: WebhookPlane) -> None:
+    secret = webhooks.api.get("v1", "Secret", SECRET, NAMESPACE)
+    before, old = served_certificate(webhooks.url), base64.b64decode(secret["data"]["ca.crt"])
+    with load(webhooks) as wrong:
+        webhooks.api.patch(secret, {"data": {"ca.key": None}})
+        eventually(lambda: served_certificate(webhooks.url) != before, 40)
         time.sleep(2.0)
-    [bundle] = bundles(asking)
+    [bundle] = bundles(webhooks)
     assert base64.b64decode(bundle).endswith(old.strip() + b"\n")
     # The API server uses a new bundle shortly after it was written; the new certificate is served later.
     assert wrong == []
 
 
-def registered(asking: Served) -> Object:
+def registered(webhooks: WebhookPlane) -> Object:
     """The whole registration."""
-    crd = asking.api.get("apiextensions.k8s.io/v1", "CustomResourceDefinition", CRD)
+    crd = webhooks.api.get("apiextensions.k8s.io/v1", "CustomResourceDefinition", CRD)
     return {
-        "mutating": asking.api.get(ADMISSION, "MutatingWebhookConfiguration", MUTATING)["webhooks"],
-        "validating": asking.api.get(ADMISSION, "ValidatingWebhookConfiguration", VALIDATING)["webhooks"],
+        "mutating": webhooks.api.get(ADMISSION, "MutatingWebhookConfiguration", MUTATING)["webhooks"],
+        "validating": webhooks.api.get(ADMISSION, "ValidatingWebhookConfiguration", VALIDATING)["webhooks"],
         "conversion": crd["spec"]["conversion"],
     }
 
 
-def test_changes_of_the_registration_are_reverted(asking: Served) -> None:
-    right = registered(asking)
+def test_changes_of_the_registration_are_reverted(webhooks: WebhookPlane) -> None:
+    right = registered(webhooks)
     mutating = {"apiVersion": ADMISSION, "kind": "MutatingWebhookConfiguration", "metadata": {"name": MUTATING}}
     validating = {"apiVersion": ADMISSION, "kind": "ValidatingWebhookConfiguration", "metadata": {"name": VALIDATING}}
     crd = {"apiVersion": "apiextensions.k8s.io/v1", "kind": "CustomResourceDefinition", "metadata": {"name": CRD}}
 
-    asking.api.patch(mutating, [{"op": "replace", "path": "/webhooks/0/rules/0/operations", "value": ["CREATE"]}])
-    asking.api.patch(validating, [{"op": "replace", "path": "/webhooks/0/clientConfig/caBundle", "value": ""}])
-    asking.api.patch(crd, [{"op": "replace", "path": "/spec/conversion", "value": {"strategy": "None"}}])
-    eventually(lambda: registered(asking) == right, 40)
-    asking.api.patch(validating, [{"op": "replace", "path": "/webhooks", "value": []}])
-    asking.api.delete(mutating)
-    eventually(lambda: registered(asking) == right, 40)
-    asking.api.delete(validating)
-    eventually(lambda: registered(asking) == right, 40)
-    eventually(lambda: asks(asking.api), 20, "the API server calls the webhooks again")
+    webhooks.api.patch(mutating, [{"op": "replace", "path": "/webhooks/0/rules/0/operations", "value": ["CREATE"]}])
+    webhooks.api.patch(validating, [{"op": "replace", "path": "/webhooks/0/clientConfig/caBundle", "value": ""}])
+    webhooks.api.patch(crd, [{"op": "replace", "path": "/spec/conversion", "value": {"strategy": "None"}}])
+    eventually(lambda: registered(webhooks) == right, 40)
+    webhooks.api.patch(validating, [{"op": "replace", "path": "/webhooks", "value": []}])
+    webhooks.api.delete(mutating)
+    eventually(lambda: registered(webhooks) == right, 40)
+    webhooks.api.delete(validating)
+    eventually(lambda: registered(webhooks) == right, 40)
+    eventually(lambda: asks(webhooks.api), 20, "the API server calls the webhooks again")
 
 
-def test_installing_again_removes_no_webhook(asking: Served) -> None:
+def test_installing_again_removes_no_webhook(webhooks: WebhookPlane) -> None:
     """Not even for a moment: a Cryostat could be written without a review."""
-    right, stop = registered(asking), threading.Event()
+    right, stop = registered(webhooks), threading.Event()
     seen: list[Object] = []
 
     def watch() -> None:
         while not stop.is_set():
-            seen.append(registered(asking))
+            seen.append(registered(webhooks))
 
     watcher = threading.Thread(target=watch)
     watcher.start()
     try:
         objects = json.dumps({"apiVersion": "v1", "kind": "List", "items": manifests(deployment=False)})
         for _ in range(3):
-            asking.plane.kubectl("apply", "-f", "-", input=objects)
+            webhooks.plane.kubectl("apply", "-f", "-", input=objects)
     finally:
         stop.set()
         watcher.join()
     assert [each for each in seen if each != right] == []
 
 
-def test_two_replicas_share_one_certificate(asking: Served, tmp_path: Path) -> None:
+def test_two_replicas_share_one_certificate(webhooks: WebhookPlane, tmp_path: Path) -> None:
     [port] = free_ports(1)
-    env: Mapping[str, str] = {"WEBHOOK_URL": asking.url}
-    second = OperatorProcess(asking.api, tmp_path, env, [f"--webhook-port={port}"])
+    env: Mapping[str, str] = {"WEBHOOK_URL": webhooks.url}
+    second = OperatorProcess(webhooks.api, tmp_path, env, [f"--webhook-port={port}"])
     try:
         second.wait_ready()
-        assert served_certificate(f"https://127.0.0.1:{port}") == served_certificate(asking.url)
+        assert served_certificate(f"https://127.0.0.1:{port}") == served_certificate(webhooks.url)
     finally:
         second.process.kill()
         second.process.wait()
 
 
-def test_mounted_certificates_win_and_are_read_again(asking: Served, tmp_path: Path) -> None:
+def test_mounted_certificates_win_and_are_read_again(webhooks: WebhookPlane, tmp_path: Path) -> None:
     [port] = free_ports(1)
     url, directory = f"https://127.0.0.1:{port}", tmp_path / "certificates"
     directory.mkdir()
     mount(directory, tmp_path / "first")
     env = {"ENABLE_WEBHOOKS": "true", "WEBHOOK_CERT_DIR": str(directory)}
-    right, everything = bundles(asking), registered(asking)
-    operator = OperatorProcess(asking.api, tmp_path / "operator", env, [f"--webhook-port={port}"])
+    right, everything = bundles(webhooks), registered(webhooks)
+    operator = OperatorProcess(webhooks.api, tmp_path / "operator", env, [f"--webhook-port={port}"])
     try:
         operator.wait_ready()
         first = served_certificate(url)
@@ -400,11 +400,11 @@ def test_mounted_certificates_win_and_are_read_again(asking: Served, tmp_path: P
         assert served_certificate(url) == first
         mount(directory, tmp_path / "second")
         eventually(lambda: served_certificate(url) != first, 30)
-        assert bundles(asking) == right
+        assert bundles(webhooks) == right
     finally:
         operator.process.kill()
         operator.process.wait()
-    eventually(lambda: registered(asking) == everything, 40, "the URL of the first operator is registered again")
+    eventually(lambda: registered(webhooks) == everything, 40, "the URL of the first operator is registered again")
 
 
 def mount(directory: Path, scratch: Path) -> None:
@@ -414,16 +414,16 @@ def mount(directory: Path, scratch: Path) -> None:
     (directory / "tls.key").write_bytes(made.key.read_bytes())
 
 
-def test_switched_off(asking: Served, tmp_path: Path) -> None:
+def test_switched_off(webhooks: WebhookPlane, tmp_path: Path) -> None:
     [port] = free_ports(1)
     env = {"ENABLE_WEBHOOKS": "false", "WEBHOOK_URL": f"https://127.0.0.1:{port}"}
-    right = bundles(asking)
-    operator = OperatorProcess(asking.api, tmp_path, env, [f"--webhook-port={port}"])
+    right = bundles(webhooks)
+    operator = OperatorProcess(webhooks.api, tmp_path, env, [f"--webhook-port={port}"])
     try:
         operator.wait_ready()
         with pytest.raises(OSError, match="refused"):
             served_certificate(f"https://127.0.0.1:{port}")
-        assert bundles(asking) == right
+        assert bundles(webhooks) == right
     finally:
         operator.process.kill()
         operator.process.wait()

@@ -20,7 +20,7 @@ ADMISSION = "admissionregistration.k8s.io/v1"
 
 
 @dataclass(frozen=True)
-class Served:
+class WebhookPlane:
     """A control plane with the operator installed and its webhooks answering at `url`."""
 
     plane: ControlPlane
@@ -48,14 +48,14 @@ class Served:
 
 
 @contextmanager
-def served(options: Options | None = None, env: Mapping[str, str] | None = None) -> Iterator[Served]:
+def served(options: Options | None = None, env: Mapping[str, str] | None = None) -> Iterator[WebhookPlane]:
     """Boots a control plane, installs everything, and starts an operator with its webhooks on."""
     with ControlPlane(options or Options(kwok=False, scheduler=False)) as plane:
         install(plane.api, plane.kubectl, webhooks=True)
         with tempfile.TemporaryDirectory() as directory:
             operator, url = start(plane, Path(directory), env)
             try:
-                yield Served(plane, operator, url)
+                yield WebhookPlane(plane, operator, url)
             finally:
                 remove_cryostats(plane.api, 10.0 if operator.running else 0.0)
                 operator.stop()
