@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from .inspect import commands
 from .settings import AGENT_VERSION, CRYOSTAT_VERSION
 
 if TYPE_CHECKING:
@@ -214,3 +215,14 @@ def _cryostat(file: Any, namespace: str | None) -> Cryostat:
     except InvalidCryostatError as error:
         problems = "".join(f"\n  {problem}" for problem in error.problems)
         raise click.ClickException(f"{file.name}: the Cryostat is not valid:{problems}") from None
+
+
+def complete() -> None:
+    """Print the completions of `kubectl cryostat`: kubectl runs this as `kubectl_complete-cryostat`."""
+    from .inspect.completion import completions
+
+    for line in completions(main, sys.argv[1:]):
+        click.echo(line)
+
+
+main.add_command(commands.status)

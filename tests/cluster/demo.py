@@ -286,7 +286,7 @@ def _hints(show: Show) -> list[str]:
 
 def _explained(instance: Instance, operator: OperatorProcess | None, seconds: float) -> str:
     lines = [f"The instance is not Ready after {seconds:.0f} s."]
-    lines += [f"  {title}: {state}" for title, state in instance.states().items() if state.colour != GOOD]
+    lines += [f"  {title}: {state}" for title, state in instance.states().items() if state.color != GOOD]
     if operator:
         lines += ["End of the operator's log:", operator.tail()]
     return "\n".join(lines)

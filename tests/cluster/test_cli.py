@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
@@ -46,6 +47,14 @@ def test_diff_shows_missing_objects_and_then_nothing(
         return condition(found, "Ready").get("status") == "True"
 
     eventually(ready, 60, "the instance is Ready")
+    shown = run(installed_plane, "status", "sample", "-n", where, "-o", "json", cr=None)
+    assert shown.returncode == 0, shown.stdout + shown.stderr
+    [instance] = json.loads(shown.stdout)["instances"]
+    assert instance["unreadable"] == []
+    assert {"Deployment", "Secret", "Service", "PersistentVolumeClaim"} <= {o["kind"] for o in instance["objects"]}
+    assert all(each["good"] for each in instance["objects"])
+    assert all(each["daysLeft"] > 30 for each in instance["certificates"])
+    assert bool(instance["certificates"]) == tls
     after = run(installed_plane, "diff", flag, "-", cr=live)
     assert (after.returncode, after.stdout) == (0, ""), after.stdout + after.stderr
     changed = {**live, "spec": {**live["spec"], "reportOptions": {"replicas": 2}}}

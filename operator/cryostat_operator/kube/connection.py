@@ -12,10 +12,12 @@ import ssl
 import time
 from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import yaml
 
-from .kopf_import import kopf
+if TYPE_CHECKING:
+    from .kopf_import import kopf  # imported in functions: commands that need no kopf start faster
 
 _TOKEN_LASTS = 60.0  # seconds until a token file is read again; the kubelet renews it long before it expires
 _KOPF_READS = frozenset(
@@ -61,6 +63,8 @@ async def connect() -> Connection:
     Raises:
         LoginError: there is neither, or a file cannot be used.
     """
+    from .kopf_import import kopf
+
     info = _service_account()
     if info:
         return Connection(info, rotates=True)
@@ -76,6 +80,8 @@ async def connect() -> Connection:
 
 
 def _service_account() -> kopf.ConnectionInfo | None:
+    from .kopf_import import kopf
+
     info = kopf.login_with_service_account(settings=kopf.OperatorSettings())
     host, port = os.environ.get("KUBERNETES_SERVICE_HOST"), os.environ.get("KUBERNETES_SERVICE_PORT")
     if info is None or not host or not port:
@@ -101,6 +107,8 @@ def _needs_library() -> bool:
 async def _by_library() -> kopf.ConnectionInfo:
     from kubernetes.aio import config
     from kubernetes.aio.client import Configuration
+
+    from .kopf_import import kopf
 
     configuration = Configuration()
     await config.load_kube_config(client_configuration=configuration)  # type: ignore[no-untyped-call]

@@ -1,0 +1,1 @@
+"""Commands that read a cluster with the permissions of the user: `status` and `must-gather`."""

@@ -1,0 +1,166 @@
+"""Why an instance is not ready: the causes, the chain of states that led to each, and the next command to run."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from ..plan.model.kinds import Obj
+from ..plan.model.reasons import Reason
+from ..plan.pod_failures import pod_failure
+from .observed import Observed
+from .states import find_condition
+
+_COMPONENTS = {"Main": "", "Database": "-database", "Storage": "-storage", "Reports": "-reports"}
+_DAY = 86400.0
+
+# Reason → the next command. {n} is the namespace, {i} the name of the Cryostat, {d} the Deployment of the component.
+_COMMANDS = {
+    Reason.PAUSED: "kubectl -n {n} annotate cryostat {i} operator.cryostat.io/pause-reconciliation-",
+    Reason.SECRET_NOT_FOUND: "kubectl -n {n} get secrets",
+    Reason.SECRET_KEY_NOT_FOUND: "kubectl -n {n} get secrets",
+    Reason.CONFIGMAP_NOT_FOUND: "kubectl -n {n} get configmaps",
+    Reason.CONFIGMAP_KEY_NOT_FOUND: "kubectl -n {n} get configmaps",
+    Reason.NAMESPACE_NOT_FOUND: "kubectl get namespaces",
+    Reason.NAMESPACE_TERMINATING: "kubectl get namespaces",
+    Reason.DATABASE_SECRET_LOST: "kubectl -n {n} get secrets,persistentvolumeclaims",
+    Reason.DATABASE_SECRET_MISMATCHED: "kubectl -n {n} edit cryostat {i}",
+    Reason.PERSISTENT_VOLUME_CLAIM_INVALID: "kubectl -n {n} edit cryostat {i}",
+    Reason.DATA_LOSS_CONFIRMATION_REQUIRED: "kubectl -n {n} edit cryostat {i}",
+    Reason.VOLUME_LOST: "kubectl -n {n} describe persistentvolumeclaims",
+    Reason.VOLUME_PENDING: "kubectl -n {n} describe persistentvolumeclaim {d}",
+    Reason.ROUTE_NOT_ADMITTED: "kubectl get routes --all-namespaces",
+    Reason.ROUTE_REJECTED: "kubectl get routes --all-namespaces",
+    Reason.QUOTA_EXCEEDED: "kubectl -n {n} describe resourcequota",
+    Reason.REPLICA_FAILURE: "kubectl -n {n} describe replicasets,resourcequota",
+    Reason.CONTAINER_CRASHED: "kubectl -n {n} logs deployment/{d} --all-containers --previous",
+    Reason.POD_NOT_READY: "kubectl -n {n} logs deployment/{d} --all-containers",
+    Reason.DEPLOYMENT_UNAVAILABLE: "kubectl -n {n} describe deployment {d}",
+    Reason.DEPLOYMENT_PENDING: "kubectl -n {n} describe cryostat {i}",
+    Reason.CERT_MANAGER_UNAVAILABLE: "kubectl get customresourcedefinitions certificates.cert-manager.io",
+    Reason.WAITING_FOR_CERTIFICATE: "kubectl -n {n} describe certificates,certificaterequests",
+}
+_COMPONENT_COMMAND = "kubectl -n {n} describe pods -l app={i},kind=cryostat"
+_DEFAULT_COMMAND = "kubectl -n {n} describe cryostat {i}"
+
+
+_REASONS = frozenset(str(reason) for reason in Reason)  # `DatabaseSecretLost` has no prefix of a component
+
+
+@dataclass(frozen=True)
+class Cause:
+    """One cause of an instance that is not ready.
+
+    Attributes:
+        reason: reason of the condition, or a word of this module.
+        message: one or two sentences.
+        chain: states that led to it, from the Cryostat down to the pod or volume.
+        command: what to run next.
+    """
+
+    reason: str
+    message: str
+    chain: tuple[str, ...]
+    command: str
+
+
+def causes(observed: Observed, now: float) -> list[Cause]:
+    """Return the causes, the first one first; empty for an instance that is ready and has no expired certificate.
+
+    Args:
+        now: seconds since the epoch.
+    """
+    found = [*_operator_down(observed), *_expired(observed, now)]
+    if not observed.ready:
+        found += _from_conditions(observed)
+    by_message = {cause.message: cause for cause in reversed(found)}
+    return [by_message[message] for message in dict.fromkeys(cause.message for cause in found)]
+
+
+def _operator_down(observed: Observed) -> Iterator[Cause]:
+    if observed.operator_runs is not False:
+        return
+    if observed.ready and not observed.operators:
+        return  # it may run outside of the cluster
+    place = observed.operators[0]["metadata"]["namespace"] if observed.operators else "cryostat-operator-system"
+    if observed.operators:
+        message = f"No pod of the operator is ready (Deployment {place}/cryostat-operator-controller)."
+    elif observed.is_current:
+        return
+    else:
+        message = "No operator is installed in this cluster, or it runs outside of it."
+    title = f"Cryostat {observed.namespace}/{observed.name}"
+    state = "is not reconciled" if observed.is_current else "has a change that no operator has read"
+    yield Cause("OperatorNotRunning", message, (f"{title} {state}",), f"kubectl -n {place} get pods,events")
+
+
+def _expired(observed: Observed, now: float) -> Iterator[Cause]:
+    for secret, end in sorted(observed.expiries.items()):
+        if end <= now:
+            days = int((now - end) // _DAY)
+            namespace, _, name = secret.partition("/")
+            message = f"The certificate in Secret {secret} expired {days} days ago."
+            chain = (f"Cryostat {observed.namespace}/{observed.name}", f"Secret {secret}: certificate expired")
+            yield Cause("CertificateExpired", message, chain, f"kubectl -n {namespace} describe secret {name}")
+
+
+def _from_conditions(observed: Observed) -> Iterator[Cause]:
+    conditions = observed.conditions
+    if not conditions:
+        message = "The operator has not reported a status yet."
+        command = "kubectl get pods --all-namespaces -l app.kubernetes.io/name=cryostat-operator"
+        yield Cause("NoStatus", message, (f"Cryostat {observed.namespace}/{observed.name}",), command)
+    elif not observed.is_current:
+        message = "The status is about an earlier version of the spec; the operator has not read the last change yet."
+        yield Cause("StatusOutdated", message, (), "kubectl get pods -A -l app.kubernetes.io/name=cryostat-operator")
+    for condition in conditions:
+        if condition["type"] in _BLOCKING and condition.get("status") != "True":
+            yield _cause(observed, condition)
+
+
+_BLOCKING = (
+    "Ready",
+    "ReferencesResolved",
+    "TargetNamespacesReady",
+    "DatabaseKeysReady",
+    "VolumesReady",
+    "Exposed",
+    "TLSSetupComplete",
+    "Reconciled",
+)
+
+
+def _cause(observed: Observed, condition: Obj) -> Cause:
+    reason = str(condition.get("reason") or "")
+    component = "" if reason in _REASONS else next((each for each in _COMPONENTS if reason.startswith(each)), "")
+    deployment = f"{observed.name}{_COMPONENTS.get(component, '')}"
+    chain = [f"Cryostat {observed.namespace}/{observed.name}: {condition['type']} is {condition['status']} ({reason})"]
+    if component:
+        chain += _component_chain(observed, deployment)
+    values = {"n": observed.namespace, "i": observed.name, "d": deployment}
+    command = _COMMANDS.get(
+        reason.removeprefix(component),  # type: ignore[call-overload] # members are strings
+        _COMPONENT_COMMAND if component else _DEFAULT_COMMAND,
+    )
+    return Cause(reason, str(condition.get("message") or reason), tuple(chain), command.format(**values))
+
+
+def _component_chain(observed: Observed, deployment: str) -> Iterator[str]:
+    """States of a component: its Deployment, its pods, its volume."""
+    live = next((o for o in observed.objects if (o["kind"], o["metadata"]["name"]) == ("Deployment", deployment)), None)
+    if live is None:
+        yield f"Deployment {deployment} does not exist"
+        return
+    status = live.get("status") or {}
+    yield f"Deployment {deployment}: {status.get('readyReplicas', 0)} of {live['spec'].get('replicas', 1)} pods ready"
+    failure = find_condition(live, "ReplicaFailure")
+    if failure.get("status") == "True":
+        yield f"ReplicaSet: {failure.get('message', '')}"
+    component = deployment.removeprefix(observed.name).lstrip("-") or "cryostat"
+    for pod in observed.pods:
+        if (pod["metadata"].get("labels") or {}).get("component") == component and (found := pod_failure(pod)):
+            yield f"Pod {pod['metadata']['name']}: {found.cause}"
+    for claim in observed.objects:
+        pending = (claim.get("status") or {}).get("phase") != "Bound"
+        if claim["kind"] == "PersistentVolumeClaim" and claim["metadata"]["name"] == deployment and pending:
+            yield f"PersistentVolumeClaim {deployment}: {(claim.get('status') or {}).get('phase', 'Pending')}"

@@ -1,0 +1,143 @@
+"""The commands `status` and `must-gather`. Large modules are imported inside of them, so that others start fast."""
+
+from __future__ import annotations
+
+import json
+import sys
+import time
+from collections.abc import Awaitable, Callable
+from typing import TYPE_CHECKING, Any, NoReturn
+
+import click
+
+if TYPE_CHECKING:
+    from ..kube.client import Client
+    from .causes import Cause
+    from .observed import Observed
+
+READY, NOT_READY, UNUSABLE = 0, 1, 2
+_WATCH_SECONDS = 2.0
+
+
+@click.command()
+@click.argument("name", required=False)
+@click.option("-n", "--namespace", default=None, help="Namespace of the Cryostat; default: that of the context.")
+@click.option("-A", "--all-namespaces", is_flag=True, help="Show the Cryostats of all namespaces.")
+@click.option("--context", default=None, help="Context of the kubeconfig; default: the current one.")
+@click.option("-w", "--watch", is_flag=True, help="Show the state again whenever it changes, until Ctrl-C.")
+@click.option("-o", "--output", type=click.Choice(["text", "json", "yaml"]), default="text", show_default=True)
+def status(
+    name: str | None, namespace: str | None, all_namespaces: bool, context: str | None, watch: bool, output: str
+) -> None:
+    """Show the state of Cryostats: objects, conditions, address, login, certificates, and what is not ready and why.
+
+    Without NAME, all Cryostats of the namespace are shown. Your own permissions are used: the output lists what you may
+    not read. Values of Secrets are not shown. Colors are used on a terminal unless NO_COLOR is set.
+    Exit status: 0 if all are ready, 1 if one is not, 2 if nothing could be read.
+
+    \b
+    Examples:
+      kubectl cryostat status
+      kubectl cryostat status cryostat-sample --watch
+      kubectl cryostat status -A -o json
+    """
+    if name and all_namespaces:
+        raise click.UsageError("NAME and --all-namespaces exclude each other.")
+
+    async def show(client: Client, home: str) -> bool:
+        place = "" if all_namespaces else namespace or home
+        shown = ""
+        while True:
+            found = await _observe(client, place, name)
+            text = _text(found, output)
+            if text != shown:
+                _print(text, clear=watch and bool(shown))
+            shown = text
+            if not watch:
+                return all(observed.ready for observed, _ in found)
+            await _sleep(_WATCH_SECONDS)
+
+    try:
+        ready = run_with_client(context, show)
+    except KeyboardInterrupt:
+        ready = True
+    sys.exit(READY if ready else NOT_READY)
+
+
+def run_with_client(context: str | None, work: Callable[[Client, str], Awaitable[Any]]) -> Any:
+    """Log in and run `work` with the client and the namespace of the context.
+
+    An error of the login or of the API server ends the program with one sentence and exit status 2.
+    """
+    import asyncio
+
+    from ..kube.client import Client
+    from ..kube.connection import LoginError
+    from ..kube.errors import ApiError
+    from .login import log_in
+
+    async def connected() -> Any:
+        login = await log_in(context)
+
+        async def again() -> Any:
+            return (await log_in(context)).connection
+
+        client = Client(login.connection, again)
+        try:
+            return await work(client, login.namespace)
+        finally:
+            await client.close()
+
+    try:
+        return asyncio.run(connected())
+    except (ApiError, LoginError) as error:
+        fail(str(error))
+
+
+def fail(message: str) -> NoReturn:
+    """End the program with a message and exit status 2."""
+    click.echo(f"Error: {message}", err=True)
+    sys.exit(UNUSABLE)
+
+
+async def _observe(client: Client, namespace: str, name: str | None) -> list[tuple[Observed, list[Cause]]]:
+    from .causes import causes
+    from .reader import Reader, cryostats
+
+    found = await cryostats(client, namespace, name)
+    if not found:
+        place = f"in namespace {namespace}" if namespace else "in any namespace"
+        fail(f"There is no Cryostat {place}. Use -n NAMESPACE or -A.")
+    reader = Reader(client)
+    instances = [await reader.observe(each) for each in found]
+    return [(observed, causes(observed, time.time())) for observed in instances]
+
+
+def _text(found: list[tuple[Observed, list[Cause]]], output: str) -> str:
+    now = time.time()
+    if output == "text":
+        from .tree import lines
+
+        return "\n\n".join("\n".join(lines(observed, now, causes)) for observed, causes in found)
+    from .report import report
+
+    data = {"instances": [report(observed, now, causes) for observed, causes in found]}
+    if output == "json":
+        return json.dumps(data, indent=2, ensure_ascii=False)
+    import yaml
+
+    return yaml.safe_dump(data, sort_keys=False, allow_unicode=True).rstrip("\n")
+
+
+def _print(text: str, *, clear: bool) -> None:
+    import os
+
+    if clear and sys.stdout.isatty():
+        click.clear()
+    click.echo(text, color=False if os.environ.get("NO_COLOR") else None)
+
+
+async def _sleep(seconds: float) -> None:
+    import asyncio
+
+    await asyncio.sleep(seconds)

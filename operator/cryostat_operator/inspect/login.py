@@ -1,0 +1,177 @@
+"""Logs in as the user of KUBECONFIG, or as the ServiceAccount of the pod, without kopf, so that commands start fast."""
+
+from __future__ import annotations
+
+import base64
+import os
+import ssl
+import tempfile
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from ..kube.connection import Connection, LoginError
+
+SERVICE_ACCOUNT = Path("/var/run/secrets/kubernetes.io/serviceaccount")
+_SIMPLE_USER_FIELDS = frozenset({"token", "tokenFile", "username", "password"}) | {
+    f"client-{part}{suffix}" for part in ("certificate", "key") for suffix in ("", "-data")
+}
+
+
+class UserConnection(Connection):
+    """An API server with the credentials of a user, which are valid for as long as one command runs."""
+
+    def __init__(self, server: str, context: ssl.SSLContext, headers: Mapping[str, str]) -> None:
+        self._server = server.rstrip("/")
+        self._context = context
+        self._headers = dict(headers)
+
+    @property
+    def server(self) -> str:
+        return self._server
+
+    @property
+    def ssl_context(self) -> ssl.SSLContext:
+        return self._context
+
+    def headers(self) -> dict[str, str]:
+        """Headers that log in."""
+        return dict(self._headers)
+
+
+@dataclass(frozen=True)
+class Login:
+    """Where and as whom a command reads.
+
+    Attributes:
+        connection: the API server and the credentials.
+        namespace: namespace of the kubeconfig's context, `default` if it has none.
+    """
+
+    connection: Connection
+    namespace: str
+
+
+async def log_in(context: str | None = None) -> Login:
+    """Log in to the cluster of KUBECONFIG or `~/.kube/config`; in a pod without either, as its ServiceAccount.
+
+    Args:
+        context: name of a context of the kubeconfig; the current one if None.
+
+    Raises:
+        LoginError: no cluster is configured, or the configuration cannot be used.
+    """
+    try:
+        config = _merged(_files())
+        if not config["clusters"]:
+            return _service_account()
+        return await _from_kubeconfig(config, context)
+    except (OSError, ValueError, TypeError, AttributeError, KeyError, yaml.YAMLError) as error:
+        raise LoginError(f"KUBECONFIG cannot be used: {type(error).__name__} {error}") from None
+
+
+def _files() -> list[Path]:
+    paths = (os.environ.get("KUBECONFIG") or "~/.kube/config").split(os.pathsep)
+    return [file for file in (Path(path).expanduser() for path in paths if path) if file.exists()]
+
+
+def _merged(files: list[Path]) -> dict[str, Any]:
+    """The files as kubectl merges them: the first entry of a name counts. Paths become absolute."""
+    config: dict[str, Any] = {"current": "", "clusters": {}, "users": {}, "contexts": {}}
+    for file in files:
+        document = yaml.safe_load(file.read_text()) or {}
+        config["current"] = config["current"] or document.get("current-context") or ""
+        for plural in ("clusters", "users", "contexts"):
+            for entry in document.get(plural) or ():
+                content = entry.get(plural[:-1]) or {}
+                config[plural].setdefault(entry["name"], _absolute(content, file.parent))
+    return config
+
+
+def _absolute(content: Mapping[str, Any], directory: Path) -> dict[str, Any]:
+    names = ("certificate-authority", "client-certificate", "client-key", "tokenFile")
+    return {key: str(directory / value) if key in names and value else value for key, value in content.items()}
+
+
+async def _from_kubeconfig(config: Mapping[str, Any], name: str | None) -> Login:
+    name = name or config["current"]
+    context = config["contexts"].get(name)
+    if context is None:
+        raise LoginError(f"the kubeconfig has no context {name!r}; `kubectl config get-contexts` lists them")
+    cluster = config["clusters"].get(context.get("cluster")) or {}
+    user = config["users"].get(context.get("user")) or {}
+    if not cluster.get("server"):
+        raise LoginError(f"context {name!r} of the kubeconfig names no cluster with a server")
+    if set(user) - _SIMPLE_USER_FIELDS:
+        authorization = await _authorization_by_library(name)
+    else:
+        authorization = _authorization(user)
+    headers = {"Authorization": authorization} if authorization else {}
+    connection = UserConnection(cluster["server"], _ssl_context(cluster, user), headers)
+    return Login(connection, context.get("namespace") or "default")
+
+
+def _authorization(user: Mapping[str, Any]) -> str:
+    if user.get("tokenFile"):
+        return f"Bearer {Path(user['tokenFile']).read_text().strip()}"
+    if user.get("token"):
+        return f"Bearer {user['token']}"
+    if user.get("username"):
+        pair = f"{user['username']}:{user.get('password', '')}"
+        return f"Basic {base64.b64encode(pair.encode()).decode()}"
+    return ""
+
+
+async def _authorization_by_library(context: str) -> str:
+    """The header for what needs a credential plugin or OpenID Connect, from the Kubernetes client."""
+    from kubernetes.aio import config
+    from kubernetes.aio.client import Configuration
+
+    configuration = Configuration()
+    try:
+        await config.load_kube_config(  # type: ignore[no-untyped-call]
+            context=context, client_configuration=configuration
+        )
+    except config.ConfigException as error:
+        raise LoginError(f"context {context!r} of the kubeconfig: {error}") from None
+    return str(await configuration.get_api_key_with_prefix("BearerToken") or "")
+
+
+def _ssl_context(cluster: Mapping[str, Any], user: Mapping[str, Any]) -> ssl.SSLContext:
+    context = ssl.create_default_context(
+        cafile=cluster.get("certificate-authority"), cadata=_decoded(cluster.get("certificate-authority-data"))
+    )
+    if cluster.get("insecure-skip-tls-verify"):
+        context.check_hostname = False
+        context.verify_mode = ssl.CERT_NONE
+    if user.get("client-certificate-data"):
+        _load_pair(context, str(_decoded(user["client-certificate-data"])), str(_decoded(user["client-key-data"])))
+    elif user.get("client-certificate"):
+        context.load_cert_chain(user["client-certificate"], user.get("client-key"))
+    return context
+
+
+def _load_pair(context: ssl.SSLContext, certificate: str, key: str) -> None:
+    """Load a client certificate from memory; the ssl module reads files only."""
+    with tempfile.NamedTemporaryFile("w", suffix=".pem") as file:  # mode 0600
+        file.write(f"{certificate}\n{key}")
+        file.flush()
+        context.load_cert_chain(file.name)
+
+
+def _decoded(data: str | None) -> str | None:
+    return base64.b64decode(data).decode() if data else None
+
+
+def _service_account() -> Login:
+    host, port = os.environ.get("KUBERNETES_SERVICE_HOST"), os.environ.get("KUBERNETES_SERVICE_PORT")
+    if not host or not port or not (SERVICE_ACCOUNT / "token").exists():
+        raise LoginError("no cluster: not in a pod, and neither KUBECONFIG nor ~/.kube/config names one")
+    context = ssl.create_default_context(cafile=str(SERVICE_ACCOUNT / "ca.crt"))
+    token = (SERVICE_ACCOUNT / "token").read_text().strip()
+    server = f"https://{f'[{host}]' if ':' in host else host}:{port}"
+    namespace = (SERVICE_ACCOUNT / "namespace").read_text().strip()
+    return Login(UserConnection(server, context, {"Authorization": f"Bearer {token}"}), namespace)

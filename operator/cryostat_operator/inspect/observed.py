@@ -1,0 +1,122 @@
+"""What was read about one instance, and the answers that follow from it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from ..api import constants
+from ..plan.model.kinds import Obj
+from ..plan.pod_failures import pod_failure
+from .states import GOOD, WAITING, State, condition_state, find_condition, state_of
+
+_LONGEST_NAME = 50  # characters; longer names end in a hash, which is cut off
+
+
+@dataclass(frozen=True)
+class Observed:
+    """One Cryostat and all that the user may read about it.
+
+    Attributes:
+        cryostat: the Cryostat.
+        objects: owned objects, in the order of `KINDS`.
+        pods: pods of the instance.
+        events: Warning events about the Cryostat and its pods, oldest first.
+        agents: target namespace → number of pods with the labels of an agent of this instance.
+        expiries: name of a Secret → end of its certificate, in seconds since the epoch.
+        operators: the Deployments of the operator; None if the user may not read them.
+        unreadable: one sentence for each kind of object that the user may not read.
+    """
+
+    cryostat: Obj
+    objects: tuple[Obj, ...] = ()
+    pods: tuple[Obj, ...] = ()
+    events: tuple[Obj, ...] = ()
+    agents: Mapping[str, int] = field(default_factory=dict)
+    expiries: Mapping[str, float] = field(default_factory=dict)
+    operators: tuple[Obj, ...] | None = None
+    unreadable: tuple[str, ...] = ()
+
+    @property
+    def name(self) -> str:
+        return str(self.cryostat["metadata"]["name"])
+
+    @property
+    def namespace(self) -> str:
+        return str(self.cryostat["metadata"]["namespace"])
+
+    @property
+    def status(self) -> Obj:
+        return dict(self.cryostat.get("status") or {})
+
+    @property
+    def is_current(self) -> bool:
+        """Whether the status is about the latest change of the spec."""
+        return bool(self.status.get("observedGeneration") == self.cryostat["metadata"].get("generation"))
+
+    @property
+    def ready(self) -> bool:
+        """Whether `Ready` is True for the latest change of the spec."""
+        return self.is_current and find_condition(self.cryostat, "Ready").get("status") == "True"
+
+    @property
+    def url(self) -> str:
+        return str(self.status.get("applicationUrl") or "")
+
+    @property
+    def conditions(self) -> list[Obj]:
+        """All conditions, `Ready` first."""
+        found = self.status.get("conditions") or []
+        return sorted(found, key=lambda condition: condition["type"] != "Ready")
+
+    @property
+    def target_namespaces(self) -> list[str]:
+        return list(self.status.get("targetNamespaces") or [self.namespace])
+
+    @property
+    def operator_runs(self) -> bool | None:
+        """Whether a pod of an operator is ready; None if the user may not read its Deployment."""
+        if self.operators is None:
+            return None
+        return any((each.get("status") or {}).get("readyReplicas") for each in self.operators)
+
+    def states(self) -> dict[str, State]:
+        """One state per condition and object, by title; `make run` prints a line when one changes."""
+        conditions = {f"condition {each['type']}": condition_state(each) for each in self.conditions}
+        return conditions | {self.title(obj): state_of(obj) for obj in self.objects}
+
+    def title(self, obj: Obj) -> str:
+        """Kind and name of an object, with its namespace where it is not that of the Cryostat."""
+        meta = obj["metadata"]
+        elsewhere = meta.get("namespace") not in (None, self.namespace)
+        name = meta["name"] if len(meta["name"]) <= _LONGEST_NAME else meta["name"][:16] + "…"
+        return f"{obj['kind']} {meta['namespace'] + '/' if elsewhere else ''}{name}"
+
+    def login(self) -> str:
+        """How a user logs in: a sentence with a command, never a value."""
+        condition = find_condition(self.cryostat, "AuthenticationEnabled")
+        secret = self.status.get("basicAuthSecret")
+        if secret:
+            command = f"kubectl -n {self.namespace} get secret {secret} -o jsonpath="
+            return f"user and password are in Secret {secret}: {command}'{{.data.password}}' | base64 -d"
+        return str(condition.get("message") or "unknown until the operator has reported it")
+
+
+def pod_state(pod: Obj) -> State:
+    """Return the state of a pod with the reason of the scheduler or the kubelet."""
+    failure = pod_failure(pod)
+    if failure:
+        return State(WAITING, f"{failure.reason}: {failure.cause}")
+    ready = find_condition(pod, "Ready").get("status") == "True"
+    phase = (pod.get("status") or {}).get("phase", "Pending")
+    return State(GOOD, "ready") if ready else State(WAITING, phase)
+
+
+def agent_selector(namespace: str, name: str) -> str:
+    """Return the label selector of pods that ask for an agent of an instance."""
+    return f"{constants.AGENT_LABEL_NAME}={name},{constants.AGENT_LABEL_NAMESPACE}={namespace}"
+
+
+def owned_selector(namespace: str, name: str) -> str:
+    """Return the label selector of the objects of an instance."""
+    return f"{constants.LABEL_NAME}={name},{constants.LABEL_NAMESPACE}={namespace}"

@@ -1,0 +1,173 @@
+"""Reads an instance with the permissions of the user. What may not be read is recorded, and nothing fails."""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+from ..api import constants
+from ..kube.client import Client
+from ..kube.errors import ApiError
+from ..plan.model.kinds import KINDS, Kind, Obj, resource_path
+from ..plan.pod_failures import seconds
+from .observed import Observed, agent_selector, owned_selector
+
+OPERATOR_NAMESPACE = "cryostat-operator-system"
+OPERATOR_NAME = "cryostat-operator-controller"  # also where OLM installed it
+OPERATOR_FIELDS = f"metadata.name={OPERATOR_NAME}"
+POD_SELECTOR = "kind=cryostat,app={}"
+_NOT_READABLE = (401, 403)
+_PARALLEL_REQUESTS = 8
+
+
+@dataclass
+class Reader:
+    """Reads lists of objects and records what the user may not read.
+
+    Attributes:
+        client: the API server with the credentials of the user.
+        unreadable: one sentence for each list that was refused, each once, in the order of the requests.
+    """
+
+    client: Client
+    unreadable: dict[str, None] = field(default_factory=dict)
+    _requests: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(_PARALLEL_REQUESTS))
+
+    async def read_list(
+        self, group: str, version: str, plural: str, namespace: str = "", selector: str = "", fields: str = ""
+    ) -> list[Obj] | None:
+        """List objects; empty if the API is not served, None if the user may not read them.
+
+        Args:
+            namespace: empty for all namespaces.
+            selector: label selector.
+            fields: field selector.
+
+        Raises:
+            ApiError: the API server does not answer, or refuses for another reason than permissions.
+        """
+        params = {name: text for name, text in (("labelSelector", selector), ("fieldSelector", fields)) if text}
+        try:
+            async with self._requests:
+                answer = await self.client.request(
+                    "GET", resource_path(group, version, plural, namespace), params=params
+                )
+        except ApiError as error:
+            if error.status == 404:
+                return []
+            if error.status not in _NOT_READABLE:
+                raise
+            place = f"in namespace {namespace}" if namespace else "in all namespaces"
+            self.unreadable[f"You may not list {plural} {place}, so they are not shown."] = None
+            return None
+        return [dict(item) for item in answer.get("items") or ()]
+
+    async def read_anywhere(self, kind: Kind, namespaces: Iterable[str], selector: str) -> list[Obj]:
+        """List objects of a kind in all namespaces, or in those given if the user may not read all."""
+        before = dict(self.unreadable)
+        found = await self.read_list(kind.group, kind.version, kind.plural, "", selector)
+        if found is None and kind.namespaced:
+            self.unreadable = before
+            lists = [
+                await self.read_list(kind.group, kind.version, kind.plural, each, selector)
+                for each in dict.fromkeys(namespaces)
+            ]
+            found = [obj for objects in lists for obj in objects or ()]
+        return [{**obj, "apiVersion": kind.api_version, "kind": kind.kind} for obj in found or ()]
+
+    async def observe(self, cryostat: Obj) -> Observed:
+        """Read everything about one Cryostat.
+
+        Raises:
+            ApiError: the API server does not answer.
+        """
+        self.unreadable = {}
+        namespace, name = cryostat["metadata"]["namespace"], cryostat["metadata"]["name"]
+        targets = (cryostat.get("status") or {}).get("targetNamespaces") or [namespace]
+        selector = owned_selector(namespace, name)
+        objects: list[Obj] = []
+        for kind in KINDS.values():
+            objects += await self.read_anywhere(kind, (namespace, *targets), selector)
+        pods = await self.read_list("", "v1", "pods", namespace, POD_SELECTOR.format(name))
+        return Observed(
+            cryostat=cryostat,
+            objects=tuple(objects),
+            pods=tuple({"kind": "Pod", "apiVersion": "v1", **pod} for pod in pods or ()),
+            events=tuple(await self._warnings(namespace, name)),
+            agents=await self._agents(namespace, name, targets),
+            expiries=_expiries(objects),
+            operators=await self._operators(),
+            unreadable=tuple(self.unreadable),
+        )
+
+    async def _warnings(self, namespace: str, name: str) -> list[Obj]:
+        selector = f"involvedObject.kind={constants.KIND},involvedObject.name={name},type=Warning"
+        found = await self.read_list("", "v1", "events", namespace, fields=selector) or []
+        about = [
+            event
+            for event in found
+            if event.get("type") == "Warning" and (event.get("involvedObject") or {}).get("name") == name
+        ]
+        return sorted(about, key=lambda event: str(event.get("lastTimestamp") or event.get("eventTime") or ""))
+
+    async def _agents(self, namespace: str, name: str, targets: Iterable[str]) -> dict[str, int]:
+        counts = {}
+        for target in targets:
+            pods = await self.read_list("", "v1", "pods", target, agent_selector(namespace, name))
+            if pods is not None:
+                counts[target] = len(pods)
+        return counts
+
+    async def _operators(self) -> tuple[Obj, ...] | None:
+        """The Deployments of operators, in all namespaces or else where the manifests install it."""
+        before = dict(self.unreadable)
+        found = await self.read_list("apps", "v1", "deployments", fields=OPERATOR_FIELDS)
+        if found is None:
+            self.unreadable = before
+            found = await self.read_list("apps", "v1", "deployments", OPERATOR_NAMESPACE, fields=OPERATOR_FIELDS)
+        named = [each for each in found or () if each["metadata"]["name"] == OPERATOR_NAME]
+        return None if found is None else tuple(named)
+
+
+async def cryostats(client: Client, namespace: str, name: str | None) -> list[Obj]:
+    """Return one Cryostat, or all of a namespace (empty: of all namespaces), sorted.
+
+    Raises:
+        ApiError: 404 if there is none of that name, 403 if the user may not read it.
+    """
+    path = resource_path(constants.GROUP, constants.VERSION, constants.PLURAL, namespace)
+    if name:
+        return [await client.request("GET", f"{path}/{name}")]
+    found = (await client.request("GET", path)).get("items") or []
+    return sorted(found, key=lambda obj: (obj["metadata"]["namespace"], obj["metadata"]["name"]))
+
+
+def _expiries(objects: Iterable[Obj]) -> dict[str, float]:
+    """Ends of certificates: from Secrets with `tls.crt`, else from the status of cert-manager's Certificates."""
+    found: dict[str, float] = {}
+    for obj in objects:
+        place = obj["metadata"].get("namespace", "")
+        if obj["kind"] == "Secret" and (obj.get("data") or {}).get("tls.crt"):
+            end = _not_after(obj["data"]["tls.crt"])
+            name = obj["metadata"]["name"]
+        elif obj["kind"] == "Certificate":
+            end = seconds((obj.get("status") or {}).get("notAfter"))
+            name = (obj.get("spec") or {}).get("secretName", obj["metadata"]["name"])
+        else:
+            continue
+        if end is not None:
+            found.setdefault(f"{place}/{name}", end)
+    return found
+
+
+def _not_after(encoded: str) -> float | None:
+    """The end of a certificate in seconds since the epoch; None if it cannot be parsed."""
+    from cryptography import x509
+
+    try:
+        certificate = x509.load_pem_x509_certificate(base64.b64decode(encoded))
+    except ValueError:
+        return None
+    return certificate.not_valid_after_utc.timestamp()

@@ -1,0 +1,78 @@
+"""What `status` prints as JSON or YAML."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import UTC, datetime
+from typing import Any
+
+from .causes import Cause
+from .observed import Observed, pod_state
+from .states import GOOD, state_of
+
+_DAY = 86400.0
+
+
+def report(observed: Observed, now: float, found: Iterable[Cause]) -> dict[str, Any]:
+    """Return the data of one instance. It has no value of a Secret.
+
+    Args:
+        now: seconds since the epoch.
+        found: causes of an instance that is not ready.
+    """
+    return {
+        "namespace": observed.namespace,
+        "name": observed.name,
+        "ready": observed.ready,
+        "statusIsCurrent": observed.is_current,
+        "applicationUrl": observed.url,
+        "login": observed.login(),
+        "causes": [
+            {
+                "reason": cause.reason,
+                "message": cause.message,
+                "chain": list(cause.chain),
+                "nextCommand": cause.command,
+            }
+            for cause in found
+        ],
+        "conditions": observed.conditions,
+        "objects": [
+            {
+                "kind": obj["kind"],
+                "namespace": obj["metadata"].get("namespace", ""),
+                "name": obj["metadata"]["name"],
+                "good": state_of(obj).color == GOOD,
+                "state": state_of(obj).text,
+                **_images(obj),
+            }
+            for obj in observed.objects
+        ],
+        "pods": [
+            {"name": pod["metadata"]["name"], "good": pod_state(pod).color == GOOD, "state": pod_state(pod).text}
+            for pod in observed.pods
+        ],
+        "certificates": [
+            {"secret": secret, "notAfter": _time(end), "daysLeft": int((end - now) // _DAY)}
+            for secret, end in sorted(observed.expiries.items())
+        ],
+        "targetNamespaces": [
+            {"namespace": target, "podsWithAgent": observed.agents.get(target)} for target in observed.target_namespaces
+        ],
+        "warnings": [
+            {"reason": event.get("reason", ""), "message": event.get("message", "")} for event in observed.events
+        ],
+        "operatorRuns": observed.operator_runs,
+        "unreadable": list(observed.unreadable),
+    }
+
+
+def _images(obj: dict[str, Any]) -> dict[str, Any]:
+    if obj["kind"] != "Deployment":
+        return {}
+    containers = obj["spec"]["template"]["spec"]["containers"]
+    return {"images": {container["name"]: container.get("image", "") for container in containers}}
+
+
+def _time(end: float) -> str:
+    return datetime.fromtimestamp(end, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")

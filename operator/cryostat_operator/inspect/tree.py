@@ -1,0 +1,142 @@
+"""Prints an instance as a tree, and an explanation of whatever is not ready."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+
+import click
+
+from ..plan.model.kinds import Obj
+from .causes import Cause
+from .observed import Observed, pod_state
+from .states import BAD, GOOD, MARKS, WAITING, State, condition_state, state_of
+
+_GROUPS = {
+    "Workloads": ("Deployment",),
+    "Network": ("Route", "Ingress", "Service", "NetworkPolicy", "ConsoleLink"),
+    "Storage": ("PersistentVolumeClaim",),
+    "Configuration": ("ConfigMap", "Secret"),
+    "Certificates": ("Issuer", "Certificate"),
+}
+_OTHER_GROUP = "Access"
+_DAY = 86400.0
+_SOON = 14  # days; certificates of the operator are renewed earlier
+_EVENTS = 5
+Member = tuple[str, State]
+
+
+def lines(observed: Observed, now: float, found: Iterable[Cause], height: int = 0) -> list[str]:
+    """Return the lines for a terminal, with colors as ANSI escape sequences; `click.unstyle` removes them.
+
+    Args:
+        now: seconds since the epoch, for the days until certificates end.
+        found: causes of an instance that is not ready.
+        height: lines that there is room for, 0 for no limit. In a smaller room objects that are well are not listed.
+    """
+    full = [*_head(observed), *_tree(observed, now, brief=False), *_details(observed, found)]
+    if not height or len(full) <= height:
+        return full
+    return [*_head(observed), *_tree(observed, now, brief=True), *_details(observed, found)]
+
+
+def instance_tree(observed: Observed, height: int = 0) -> list[str]:
+    """Return only the tree and the conditions, as `lines` does; for `make run`."""
+    conditions = list(_conditions(observed, brief=False))
+    full = [*_tree(observed, 0.0, brief=False), "", *conditions]
+    if not height or len(full) <= height:
+        return full
+    return [*_tree(observed, 0.0, brief=True), "", *_conditions(observed, brief=True)]
+
+
+def address(observed: Observed) -> str:
+    """Return the URL of the application, or why there is none."""
+    exposed = any(obj["kind"] in ("Route", "Ingress") for obj in observed.objects)
+    return observed.url or ("no address yet" if exposed else "no address (the spec asks for no Route or Ingress)")
+
+
+def _head(observed: Observed) -> Iterator[str]:
+    state = click.style("Ready", fg=GOOD) if observed.ready else click.style("Not ready", fg=BAD)
+    yield f"{click.style(f'Cryostat {observed.namespace}/{observed.name}', bold=True)}  {state}"
+    yield f"  Application: {address(observed)}"
+    yield f"  Login: {observed.login()}"
+    for target in observed.target_namespaces:
+        count = observed.agents.get(target)
+        text = "pods cannot be read" if count is None else f"{count} pod{'s' * (count != 1)} with an agent"
+        yield f"  Target namespace {target}: {text}"
+    yield ""
+
+
+def _tree(observed: Observed, now: float, *, brief: bool) -> Iterator[str]:
+    color = GOOD if observed.ready else WAITING
+    yield click.style(f"Cryostat {observed.namespace}/{observed.name}", fg=color, bold=True)
+    groups = list(_grouped(observed, now).items())
+    for index, (title, members) in enumerate(groups):
+        last = index == len(groups) - 1
+        late = [member for member in members if member[1].color != GOOD]
+        count = click.style(f"{len(members) - len(late)} of {len(members)}", dim=True)
+        yield f"{'└── ' if last else '├── '}{click.style(title, bold=True)}  {count}"
+        shown = late if brief else members
+        for number, (name, state) in enumerate(shown):
+            trunk, branch = "    " if last else "│   ", "└── " if number == len(shown) - 1 else "├── "
+            mark = click.style(MARKS[state.color], fg=state.color)
+            yield f"{trunk}{branch}{mark} {name}  {click.style(state.text, dim=True)}"
+
+
+def _grouped(observed: Observed, now: float) -> dict[str, list[Member]]:
+    named = {kind: title for title, kinds in _GROUPS.items() for kind in kinds}
+    groups: dict[str, list[Member]] = {title: [] for title in (*_GROUPS, _OTHER_GROUP)}
+    for obj in observed.objects:
+        group = groups[named.get(obj["kind"], _OTHER_GROUP)]
+        group.append((observed.title(obj), _with_end(observed, obj, state_of(obj), now)))
+        if obj["kind"] == "Deployment":
+            group += [(f"  image {each}", State(GOOD, "")) for each in _images(obj)] if now else []
+    pods = [(f"Pod {pod['metadata']['name']}", pod_state(pod)) for pod in observed.pods]
+    groups["Workloads"] += pods
+    return {title: members for title, members in groups.items() if members}
+
+
+def _images(deployment: Obj) -> list[str]:
+    containers = deployment["spec"]["template"]["spec"]["containers"]
+    return list(dict.fromkeys(str(container["image"]) for container in containers if container.get("image")))
+
+
+def _with_end(observed: Observed, obj: Obj, state: State, now: float) -> State:
+    """The state of a Secret or Certificate with the days until its certificate ends."""
+    meta = obj["metadata"]
+    name = (obj.get("spec") or {}).get("secretName", meta["name"]) if obj["kind"] == "Certificate" else meta["name"]
+    end = observed.expiries.get(f"{meta.get('namespace', '')}/{name}")
+    if obj["kind"] not in ("Secret", "Certificate") or end is None or not now:
+        return state
+    days = int((end - now) // _DAY)
+    color = BAD if end <= now else WAITING if days < _SOON else state.color
+    text = "the certificate expired" if end <= now else f"the certificate ends in {days} days"
+    return State(color, f"{state.text}, {text}")
+
+
+def _conditions(observed: Observed, *, brief: bool) -> Iterator[str]:
+    width = max((len(each["type"]) for each in observed.conditions), default=0)
+    for each in observed.conditions:
+        state = condition_state(each)
+        if not brief or state.color != GOOD:
+            yield f"{each['type'].ljust(width)}  {click.style(str(state), fg=state.color)}"
+
+
+def _details(observed: Observed, found: Iterable[Cause]) -> Iterator[str]:
+    yield ""
+    yield click.style("Conditions", bold=True)
+    yield from (f"  {line}" for line in _conditions(observed, brief=False))
+    if observed.events and not observed.ready:
+        yield ""
+        yield click.style("Warning events", bold=True)
+        for event in observed.events[-_EVENTS:]:
+            yield f"  {event.get('reason', '')}: {event.get('message', '')}"
+    for cause in found:
+        yield ""
+        yield click.style(f"Cause: {cause.reason}", fg=BAD, bold=True)
+        yield f"  {cause.message}"
+        yield from (f"  {'  ' * level}→ {step}" for level, step in enumerate(cause.chain))
+        yield f"  Next: {click.style(cause.command, bold=True)}"
+    if observed.unreadable:
+        yield ""
+        yield click.style("Not shown", bold=True)
+        yield from (f"  {sentence}" for sentence in observed.unreadable)

@@ -1,0 +1,117 @@
+"""Exit statuses and output of `status`."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from typing import Any
+
+import pytest
+import yaml
+from click.testing import CliRunner, Result
+
+from cryostat_operator.cli import main
+from cryostat_operator.inspect import login
+from cryostat_operator.inspect.login import Login
+from cryostat_operator.kube import client
+from cryostat_operator.kube.connection import LoginError
+from cryostat_operator.kube.errors import ApiUnavailable
+from tests.unit.api_server import ApiServer
+from tests.unit.inspect.instance import condition, cryostat, deployment, serve
+
+
+@pytest.fixture
+def server(monkeypatch: pytest.MonkeyPatch) -> ApiServer:
+    """The API server that commands log in to."""
+    server = ApiServer()
+
+    async def log_in(context: str | None = None) -> Any:
+        return Login(None, "here")  # type: ignore[arg-type]
+
+    monkeypatch.setattr(login, "log_in", log_in)
+    monkeypatch.setattr(client, "Client", lambda *_: server)
+    return server
+
+
+def invoke(*arguments: str) -> Result:
+    return CliRunner().invoke(main, ["status", *arguments])
+
+
+def test_a_ready_instance(server: ApiServer) -> None:
+    serve(server, cryostat(), deployment())
+    result = invoke()
+    assert result.exit_code == 0, result.output
+    assert "Cryostat here/sample  Ready" in result.stdout
+    assert "\x1b[" not in result.stdout
+
+
+def test_an_instance_that_is_not_ready(server: ApiServer) -> None:
+    serve(server, cryostat(condition("Ready", "False", "Paused", "It is paused.")))
+    result = invoke("sample", "-n", "here")
+    assert result.exit_code == 1
+    assert "Next: kubectl -n here annotate" in result.stdout
+
+
+def test_data_for_programs(server: ApiServer) -> None:
+    serve(server, cryostat(), deployment())
+    as_json, as_yaml = invoke("-A", "-o", "json"), invoke("-A", "-o", "yaml")
+    assert json.loads(as_json.stdout) == yaml.safe_load(as_yaml.stdout)
+    assert json.loads(as_json.stdout)["instances"][0]["name"] == "sample"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (("absent",), '"absent" not found'),
+        (("-n", "elsewhere"), "There is no Cryostat in namespace elsewhere."),
+        (("sample", "-A"), "exclude each other"),
+        (("-o", "xml"), "is not one of"),
+    ],
+)
+def test_wrong_use_is_explained(server: ApiServer, arguments: tuple[str, ...], message: str) -> None:
+    serve(server, cryostat())
+    result = invoke(*arguments)
+    assert (result.exit_code, "Traceback" in result.output) == (2, False)
+    assert message in result.output
+
+
+def test_a_cluster_that_does_not_answer(server: ApiServer) -> None:
+    server.hook = lambda *_: ApiUnavailable(0, "Unavailable", "connection refused")
+    result = invoke()
+    assert result.exit_code == 2
+    assert result.stderr == "Error: connection refused\n"
+
+
+def test_no_cluster(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def log_in(context: str | None = None) -> Any:
+        raise LoginError("no cluster: nothing is configured")
+
+    monkeypatch.setattr(login, "log_in", log_in)
+    result = invoke()
+    assert (result.exit_code, result.stderr) == (2, "Error: no cluster: nothing is configured\n")
+
+
+def test_watching_ends_with_ctrl_c(server: ApiServer, monkeypatch: pytest.MonkeyPatch) -> None:
+    serve(server, cryostat(), deployment())
+    waits = []
+
+    async def sleep(seconds: float) -> None:
+        waits.append(seconds)
+        if len(waits) == 2:
+            serve(server, cryostat(condition("Ready", "False", "Paused", "It is paused.")))
+        if len(waits) == 4:
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr("cryostat_operator.inspect.commands._sleep", sleep)
+    result = invoke("--watch")
+    assert result.exit_code == 0
+    assert result.stdout.count("Cryostat here/sample  Ready") == 1
+    assert result.stdout.count("Cryostat here/sample  Not ready") == 1
+
+
+def test_kopf_is_not_imported() -> None:
+    modules = "cli, inspect.reader, inspect.login, inspect.tree, inspect.causes, inspect.report, kube.client"
+    imports = "; ".join(f"import cryostat_operator.{name.strip()}" for name in modules.split(","))
+    code = f"import sys; {imports}; sys.exit('kopf' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code]).returncode == 0

@@ -1,0 +1,93 @@
+"""How a command logs in."""
+
+from __future__ import annotations
+
+import base64
+import os
+import ssl
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from cryostat_operator.inspect import login
+from cryostat_operator.inspect.login import log_in
+from cryostat_operator.kube.connection import LoginError
+
+
+@pytest.fixture(autouse=True)
+def no_cluster(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path / "home"))
+    monkeypatch.delenv("KUBECONFIG", raising=False)
+    monkeypatch.delenv("KUBERNETES_SERVICE_HOST", raising=False)
+
+
+def kubeconfig(path: Path, user: Any, name: str = "a", **context: str) -> Path:
+    path.write_text(
+        yaml.safe_dump(
+            {
+                "current-context": name,
+                "clusters": [{"name": name, "cluster": {"server": f"https://{name}.example.com/"}}],
+                "users": [{"name": name, "user": user}],
+                "contexts": [{"name": name, "context": {"cluster": name, "user": name, **context}}],
+            }
+        )
+    )
+    return path
+
+
+@pytest.mark.parametrize(
+    ("user", "header"),
+    [
+        ({"token": "t"}, "Bearer t"),
+        ({"tokenFile": "token"}, "Bearer from-file"),
+        ({"username": "u", "password": "p"}, f"Basic {base64.b64encode(b'u:p').decode()}"),
+        ({}, None),
+    ],
+)
+async def test_users_of_a_kubeconfig(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, user: Any, header: str | None
+) -> None:
+    (tmp_path / "token").write_text("from-file\n")
+    monkeypatch.setenv("KUBECONFIG", str(kubeconfig(tmp_path / "config", user, namespace="team")))
+    found = await log_in()
+    assert found.connection.server == "https://a.example.com"
+    assert found.connection.headers().get("Authorization") == header
+    assert found.namespace == "team"
+
+
+async def test_a_context_is_chosen_among_several_files(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    files = [kubeconfig(tmp_path / name, {"token": name}, name) for name in ("a", "b")]
+    monkeypatch.setenv("KUBECONFIG", os.pathsep.join(map(str, files)))
+    assert (await log_in()).connection.headers()["Authorization"] == "Bearer a"
+    assert (await log_in("b")).connection.headers()["Authorization"] == "Bearer b"
+    assert (await log_in("b")).namespace == "default"
+    with pytest.raises(LoginError, match="has no context 'c'"):
+        await log_in("c")
+
+
+@pytest.mark.parametrize("text", ["{", "- a", "clusters: 5", "clusters: [{}]", "clusters: [{name: a}]"])
+async def test_a_broken_kubeconfig_is_an_error_of_the_login(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, text: str
+) -> None:
+    (tmp_path / "config").write_text(text)
+    monkeypatch.setenv("KUBECONFIG", str(tmp_path / "config"))
+    with pytest.raises(LoginError):
+        await log_in()
+
+
+async def test_without_a_kubeconfig_the_service_account_of_the_pod_is_used(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    with pytest.raises(LoginError, match="no cluster"):
+        await log_in()
+    for name, text in (("token", "sa\n"), ("namespace", "ops"), ("ca.crt", "")):
+        (tmp_path / name).write_text(text)
+    monkeypatch.setattr(login, "SERVICE_ACCOUNT", tmp_path)
+    monkeypatch.setattr(ssl, "create_default_context", lambda **_: None)
+    monkeypatch.setenv("KUBERNETES_SERVICE_HOST", "fd00::1")
+    monkeypatch.setenv("KUBERNETES_SERVICE_PORT", "443")
+    found = await log_in()
+    assert (found.connection.server, found.namespace) == ("https://[fd00::1]:443", "ops")
+    assert found.connection.headers() == {"Authorization": "Bearer sa"}

@@ -1,0 +1,103 @@
+"""What is read of an instance, and what happens where the user may not read."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from cryostat_operator.api import constants
+from cryostat_operator.inspect.reader import OPERATOR_NAMESPACE, Reader, cryostats
+from cryostat_operator.kube.errors import ApiError, ApiUnavailable
+from tests.unit.api_server import ApiServer
+from tests.unit.inspect.instance import NAME, NAMESPACE, NOW, certificate, cryostat, deployment, owned, pod, serve
+
+
+def refusing(*parts: str, status: int = 403) -> Any:
+    """A hook that refuses paths that contain one of these texts."""
+
+    def hook(method: str, path: str, body: Any) -> ApiError | None:
+        error = ApiUnavailable if status == 0 else ApiError
+        return error(status, "Forbidden", "no") if any(part in path for part in parts) else None
+
+    return hook
+
+
+@pytest.fixture
+def server() -> ApiServer:
+    elsewhere = owned("RoleBinding", "b", "there")
+    secret = owned("Secret", "sample-tls", data={"tls.crt": certificate(10)})
+    foreign = owned("Secret", "other")
+    foreign["metadata"] = {**foreign["metadata"], "labels": {}}
+    return serve(ApiServer(), cryostat(), deployment(), elsewhere, secret, foreign, pod("cryostat"))
+
+
+async def observed(server: ApiServer) -> Any:
+    [found] = await cryostats(server, NAMESPACE, NAME)
+    return await Reader(server).observe(found)
+
+
+async def test_owned_objects_of_all_namespaces_and_pods_are_read(server: ApiServer) -> None:
+    found = await observed(server)
+    assert [(obj["kind"], obj["metadata"]["name"]) for obj in found.objects] == [
+        ("Secret", "sample-tls"),
+        ("RoleBinding", "b"),
+        ("Deployment", "sample"),
+    ]
+    assert [each["metadata"]["name"] for each in found.pods] == ["sample-cryostat-1"]
+    assert found.unreadable == ()
+    assert found.expiries == {"here/sample-tls": NOW + 10 * 86400}
+    assert server.writes == []
+
+
+async def test_what_may_not_be_read_is_recorded(server: ApiServer) -> None:
+    server.hook = refusing("/secrets", "/pods")
+    found = await observed(server)
+    assert found.unreadable == (
+        "You may not list secrets in namespace here, so they are not shown.",
+        "You may not list pods in namespace here, so they are not shown.",
+    )
+    assert found.agents == {}
+    assert [obj["kind"] for obj in found.objects] == ["RoleBinding", "Deployment"]
+
+
+async def test_a_user_of_one_namespace_reads_that_namespace(server: ApiServer) -> None:
+    server.hook = lambda method, path, body: (
+        None if "/namespaces/here/" in path else ApiError(403, "Forbidden", f"no {path}")
+    )
+    found = await observed(server)
+    assert [obj["kind"] for obj in found.objects] == ["Secret", "Deployment"]
+    assert any("clusterrolebindings in all namespaces" in each for each in found.unreadable)
+    assert found.operators is None
+    assert found.operator_runs is None
+
+
+async def test_an_api_server_that_does_not_answer_is_an_error(server: ApiServer) -> None:
+    server.hook = refusing("/secrets", status=0)
+    with pytest.raises(ApiUnavailable):
+        await observed(server)
+
+
+async def test_pods_with_an_agent_are_counted_by_namespace(server: ApiServer) -> None:
+    labels = {constants.AGENT_LABEL_NAME: NAME, constants.AGENT_LABEL_NAMESPACE: NAMESPACE}
+    for namespace, name in (("here", "a"), ("there", "b"), ("there", "c")):
+        server.put(f"/api/v1/namespaces/{namespace}/pods/{name}", {"metadata": {"name": name, "labels": labels}})
+    serve(server, cryostat(targetNamespaces=["here", "there", "empty"]))
+    assert (await observed(server)).agents == {"here": 1, "there": 2, "empty": 0}
+
+
+async def test_the_operator_is_found_by_the_name_of_its_deployment(server: ApiServer) -> None:
+    path = f"/apis/apps/v1/namespaces/{OPERATOR_NAMESPACE}/deployments/cryostat-operator-controller"
+    server.put(path, {"status": {"readyReplicas": 0}})
+    assert (await observed(server)).operator_runs is False
+    server.put(path, {"status": {"readyReplicas": 1}})
+    assert (await observed(server)).operator_runs is True
+
+
+async def test_cryostats_are_listed_in_order(server: ApiServer) -> None:
+    for namespace, name in (("b", "x"), ("a", "z"), ("a", "y")):
+        server.put(f"/apis/{constants.API_VERSION}/namespaces/{namespace}/{constants.PLURAL}/{name}", {"spec": {}})
+    found = [(each["metadata"]["namespace"], each["metadata"]["name"]) for each in await cryostats(server, "", None)]
+    assert found == [("a", "y"), ("a", "z"), ("b", "x"), ("here", "sample")]
+    with pytest.raises(ApiError):
+        await cryostats(server, "a", "absent")

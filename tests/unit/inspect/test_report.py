@@ -1,0 +1,29 @@
+"""The data that `status -o json` prints."""
+
+from __future__ import annotations
+
+import json
+
+from cryostat_operator.inspect.causes import causes
+from cryostat_operator.inspect.observed import Observed
+from cryostat_operator.inspect.report import report
+from tests.unit.inspect.instance import NOW, condition, cryostat, deployment, owned, pod
+
+
+def test_it_has_causes_states_and_certificates_and_no_value() -> None:
+    secret = owned("Secret", "sample-tls", data={"password": "aHVudGVy"})
+    observed = Observed(
+        cryostat(condition("Ready", "False", "Paused", "It is paused.")),
+        (deployment(), secret),
+        (pod("cryostat", "CrashLoopBackOff"),),
+        agents={"here": 3},
+        expiries={"here/sample-tls": NOW + 86400 * 7.5},
+    )
+    data = report(observed, NOW, causes(observed, NOW))
+    assert data["ready"] is False
+    assert data["causes"][0]["reason"] == "Paused"
+    assert data["objects"][0]["images"] == {"sample": "quay.io/cryostat/sample:4.2.0"}
+    assert data["pods"][0]["good"] is False
+    assert data["certificates"] == [{"secret": "here/sample-tls", "notAfter": "2023-11-22T10:13:20Z", "daysLeft": 7}]
+    assert data["targetNamespaces"] == [{"namespace": "here", "podsWithAgent": 3}]
+    assert "aHVudGVy" not in json.dumps(data)

@@ -1,0 +1,91 @@
+"""What people see of an instance."""
+
+from __future__ import annotations
+
+import click
+
+from cryostat_operator.inspect.causes import causes
+from cryostat_operator.inspect.observed import Observed
+from cryostat_operator.inspect.tree import instance_tree, lines
+from tests.unit.inspect.instance import NOW, condition, cryostat, deployment, owned, pod
+
+CLAIM = owned(
+    "PersistentVolumeClaim",
+    "sample-storage",
+    spec={"resources": {"requests": {"storage": "5Gi"}}, "storageClassName": "fast"},
+    status={"phase": "Bound"},
+)
+TLS = owned("Secret", "sample-tls", data={"tls.key": "c2VjcmV0", "tls.crt": "Yw=="})
+WELL = Observed(
+    cryostat(
+        applicationUrl="https://jfr.example.com", basicAuthSecret="sample-basic-auth", targetNamespaces=["a", "b"]
+    ),
+    (CLAIM, TLS, owned("RoleBinding", "r", "a"), deployment()),
+    (pod("cryostat"),),
+    agents={"a": 2},
+    expiries={"here/sample-tls": NOW + 100 * 86400},
+    unreadable=("You may not list events.",),
+)
+
+
+def text(observed: Observed, height: int = 0) -> str:
+    return click.unstyle("\n".join(lines(observed, NOW, causes(observed, NOW), height)))
+
+
+def test_a_ready_instance_shows_everything_that_is_asked_for() -> None:
+    shown = text(WELL)
+    for expected in (
+        "Cryostat here/sample  Ready",
+        "Application: https://jfr.example.com",
+        "get secret sample-basic-auth -o jsonpath='{.data.password}' | base64 -d",
+        "Target namespace a: 2 pods with an agent",
+        "Target namespace b: pods cannot be read",
+        "✓ Deployment sample  1/1 pods ready, 1 container each",
+        "image quay.io/cryostat/sample:4.2.0",
+        "✓ PersistentVolumeClaim sample-storage  Bound, 5Gi, storage class fast",
+        "✓ Pod sample-cryostat-1  ready",
+        "✓ Secret sample-tls  keys tls.crt, tls.key, the certificate ends in 100 days",
+        "✓ RoleBinding a/r  exists",
+        "You may not list events.",
+    ):
+        assert expected in shown
+    assert "Cause" not in shown
+
+
+def test_no_value_of_a_secret_is_shown() -> None:
+    assert "c2VjcmV0" not in text(WELL)
+
+
+def test_causes_follow_with_the_chain_and_the_next_command() -> None:
+    bad = Observed(
+        cryostat(condition("Ready", "False", "StorageImagePullFailed", "No image.")),
+        (deployment("-storage", 0),),
+        (pod("storage", "ImagePullBackOff", "manifest unknown"),),
+        events=({"reason": "ImagePullFailed", "message": "an event"},),
+    )
+    shown = text(bad)
+    assert "Cryostat here/sample  Not ready" in shown
+    assert "… Pod sample-storage-1  ImagePullFailed: " in shown
+    assert "ImagePullFailed: an event" in shown
+    assert "→ Deployment sample-storage: 0 of 1 pods ready" in shown
+    assert "Next: kubectl -n here describe pods" in shown
+
+
+def test_a_certificate_that_ends_soon_is_marked() -> None:
+    soon = Observed(cryostat(), (TLS,), expiries={"here/sample-tls": NOW + 2.5 * 86400})
+    assert "… Secret sample-tls  keys tls.crt, tls.key, the certificate ends in 2 days" in text(soon)
+    ended = Observed(cryostat(), (TLS,), expiries={"here/sample-tls": NOW - 1})
+    assert "✗ Secret sample-tls  keys tls.crt, tls.key, the certificate expired" in text(ended)
+
+
+def test_in_a_small_room_objects_that_are_well_are_counted_only() -> None:
+    tall, small = instance_tree(WELL), instance_tree(WELL, 10)
+    assert any("Deployment sample" in line for line in tall)
+    assert not any("Deployment sample" in line for line in small)
+    assert any("2 of 2" in click.unstyle(line) for line in small)
+
+
+def test_a_deployment_that_is_scaled_to_0_is_well() -> None:
+    asleep = deployment("", 0)
+    asleep["spec"]["replicas"] = 0
+    assert "✓ Deployment sample  scaled to 0" in text(Observed(cryostat(), (asleep,)))
