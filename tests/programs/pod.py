@@ -106,10 +106,21 @@ class Container:
         imported = [e["secretRef"]["name"] for e in self.spec.get("envFrom", ())]
         found = {k: v.decode() for name in imported for k, v in self.secret(name).items()}
         for entry in self.spec.get("env", ()):
-            source = entry.get("valueFrom", {}).get("secretKeyRef")
-            value = self.secret(source["name"])[source["key"]].decode() if source else self.rewritten(entry["value"])
-            found[entry["name"]] = value
+            found[entry["name"]] = re.sub(
+                r"\$\((\w+)\)", lambda match: found.get(match[1], match[0]), self._value(entry)
+            )
         return found
+
+    def _value(self, entry: Obj) -> str:
+        """The value of a variable, before references to other variables are replaced."""
+        source = entry.get("valueFrom", {})
+        if "secretKeyRef" in source:
+            reference = source["secretKeyRef"]
+            return self.secret(reference["name"])[reference["key"]].decode()
+        if "fieldRef" in source:
+            annotations = find(self.plan, "Deployment", self.deployment)["spec"]["template"]["metadata"]["annotations"]
+            return str(annotations[source["fieldRef"]["fieldPath"].split("'")[1]])
+        return self.rewritten(entry["value"])
 
     def place(self, path: str) -> Path:
         return self.root / path.lstrip("/")

@@ -16,10 +16,10 @@ import urllib3
 
 from cryostat_operator.plan.components.proxy_headers import ADDRESS_HEADERS, PROTECTED_HEADERS, HeaderRule
 from cryostat_operator.plan.model import names
-from cryostat_operator.plan.model.kinds import Obj
+from cryostat_operator.plan.model.kinds import Key, Obj
 from tests.cluster import binaries
 from tests.cluster.processes import Child, listening
-from tests.programs.pod import Container, planned, secrets
+from tests.programs.pod import Container, Data, planned, secrets
 from tests.programs.test_nginx import RECEIVED
 from tests.programs.test_nginx import application as application
 from tests.unit.cluster_state import NAME, NAMESPACE
@@ -48,12 +48,14 @@ def open_proxy(program: str, tmp_path_factory: pytest.TempPathFactory, applicati
 
 
 @contextmanager
-def running(program: str, spec: Obj, root: Path, application: int) -> Iterator[Container]:
+def running(
+    program: str, spec: Obj, root: Path, application: int, existing: Mapping[Key, Data] | None = None, **env: str
+) -> Iterator[Container]:
     """The proxy, until the end of the block; application and Grafana are the same program."""
     plan = planned(spec)
     ports = {names.PORT_APPLICATION: application, names.PORT_GRAFANA: application}
-    container = Container(plan, secrets(plan), NAME, f"{NAME}-auth-proxy", root, {}, ports)
-    environment = {"PATH": os.environ["PATH"], **container.environment}
+    container = Container(plan, secrets(plan, None, existing), NAME, f"{NAME}-auth-proxy", root, {}, ports)
+    environment = {"PATH": os.environ["PATH"], **container.environment, **env}
     child = Child("oauth2-proxy", [program, *container.arguments], root / "log", environment)
     try:
         child.wait_until(lambda: listening(container.ports[names.PORT_AUTH_PROXY]), 20)
@@ -144,7 +146,8 @@ def test_where_no_login_is_needed_no_header_names_a_user(open_proxy: Container, 
     assert received.headers.get(rule.name.lower()) == ("127.0.0.1" if rule.name == "X-Forwarded-For" else None)
 
 
-def test_after_a_login_by_form_the_session_names_the_user(proxy: Container) -> None:
+def session(proxy: Container) -> str:
+    """The header `Set-Cookie` after a login by form."""
     context = ssl.create_default_context(cadata=proxy.secret(f"{NAME}-tls")["ca.crt"].decode())
     username, password = login(proxy)
     with urllib3.HTTPSConnectionPool(
@@ -154,12 +157,37 @@ def test_after_a_login_by_form_the_session_names_the_user(proxy: Container) -> N
         sent = {"Host": HOST, "Content-Type": "application/x-www-form-urlencoded"}
         answer = pool.request("POST", "/oauth2/sign_in", body=form, headers=sent, redirect=False)
         assert answer.status == 302
-        cookie = answer.headers["Set-Cookie"].split(";")[0]
-        RECEIVED.clear()
-        headers = {"Host": HOST, "Cookie": cookie, "X-Forwarded-User": "boss", "X-Forwarded-Groups": "admins"}
-        assert pool.request("POST", "/api/v4/auth", headers=headers).status == 200
+        return answer.headers["Set-Cookie"]
+
+
+def test_a_session_is_not_sent_with_requests_that_other_sites_cause(proxy: Container) -> None:
+    attributes = [part.strip() for part in session(proxy).split(";")[1:]]
+    assert {"HttpOnly", "Secure", "SameSite=Lax"} <= set(attributes)
+
+
+def test_a_session_ends_with_the_password(program: str, proxy: Container, tmp_path: Path, application: int) -> None:
+    """Neither the old cookie nor the old cookie under the new name is accepted, although its key is the same."""
+    [key] = (key for key in proxy.secrets if key.name == f"{NAME}-oauth2-cookie")
+    name, value = session(proxy).split(";")[0].split("=", 1)
+    with running(program, {}, tmp_path, application, {key: proxy.secrets[key]}) as same:
+        assert ask(same, "/api/v4/auth", headers={"Cookie": f"{name}={value}"})[0] == 200
+    changed = "_oauth2_proxy_fedcba9876543210"
+    with running(
+        program, {}, tmp_path / "changed", application, {key: proxy.secrets[key]}, OAUTH2_PROXY_COOKIE_NAME=changed
+    ) as other:
+        for cookie in (f"{name}={value}", f"{changed}={value}"):
+            assert ask(other, "/api/v4/auth", headers={"Cookie": cookie})[0] == 403
+        own, fresh = session(other).split(";")[0].split("=", 1)
+        assert own == changed
+        assert ask(other, "/api/v4/auth", headers={"Cookie": f"{own}={fresh}"})[0] == 200
+
+
+def test_after_a_login_by_form_the_session_names_the_user(proxy: Container) -> None:
+    RECEIVED.clear()
+    headers = {"Cookie": session(proxy).split(";")[0], "X-Forwarded-User": "boss", "X-Forwarded-Groups": "admins"}
+    assert ask(proxy, "/api/v4/auth", headers=headers)[0] == 200
     [received] = RECEIVED
-    assert received.headers["x-forwarded-user"] == username
+    assert received.headers["x-forwarded-user"] == login(proxy)[0]
     assert "x-forwarded-groups" not in received.headers
 
 

@@ -200,12 +200,16 @@ def container(plan: Plan, deployment: str, name: str) -> Obj:
 
 
 def environment(plan: Plan, deployment: str = NAME, name: str = NAME) -> dict[str, Any]:
-    """Variables of a container: values, or `secret/key` where they come from a Secret."""
+    """Variables of a container: values, `secret/key` where they come from a Secret, or the path of a field."""
     result: dict[str, Any] = {}
     for entry in container(plan, deployment, name).get("env", []):
         assert entry["name"] not in result, f"{entry['name']} twice"
-        source = entry.get("valueFrom", {}).get("secretKeyRef")
-        result[entry["name"]] = f"{source['name']}/{source['key']}" if source else entry["value"]
+        source = entry.get("valueFrom", {})
+        if "fieldRef" in source:
+            result[entry["name"]] = source["fieldRef"]["fieldPath"]
+            continue
+        secret = source.get("secretKeyRef")
+        result[entry["name"]] = f"{secret['name']}/{secret['key']}" if secret else entry["value"]
     return result
 
 

@@ -36,6 +36,9 @@ ANNOTATION_ISSUER = "cert-manager.io/issuer-name"
 ANNOTATION_SECRET_HASH = "io.cryostat/secret-hash"  # noqa: S105 - a key, not a password
 ANNOTATION_CONFIG_MAP_HASH = "io.cryostat/config-map-hash"
 
+# On the pods of the application: hash of the Secret with the users' passwords. Sessions are bound to it.
+ANNOTATION_LOGIN_HASH = f"{GROUP}/login-hash"
+
 # On the main Deployment, not on its pods: hash of the Secrets that database or storage use, too.
 ANNOTATION_SHARED_SECRET_HASH = f"{GROUP}/shared-secret-hash"
 

@@ -174,6 +174,11 @@ class Instance:
         generated = not (self.openshift_login or self.open_access or self.basic_auth)
         return f"{self.name}-basic-auth" if generated else None
 
+    @property
+    def login_secret(self) -> str | None:
+        """Secret with the htpasswd file: the user's or the generated one, None where no password is accepted."""
+        return self.basic_auth[0] if self.basic_auth else self.minted_login_secret
+
     @cached_property
     def fs_group(self) -> int:
         """Group of the volumes: from the namespace's supplemental groups on OpenShift, else a fixed one."""

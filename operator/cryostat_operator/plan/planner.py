@@ -157,7 +157,7 @@ def _complete(
             blocked.append(Blocked(key, problem))
         elif key.kind == "Deployment":
             hashes = requirements.content_hashes(key, needs[key])
-            restarted = _with_annotations(obj, hashes)
+            restarted = _with_annotations(obj, hashes | requirements.login_hash(key))
             shared = shared_secrets(key, needs)
             if shared:
                 hashes = requirements.content_hashes(key, shared)

@@ -132,6 +132,14 @@ class Requirements:
             constants.ANNOTATION_SECRET_HASH: names.sha256(lines["Secret"]),
         }
 
+    def login_hash(self, key: Key) -> dict[str, str]:
+        """Annotation of the pods of the main Deployment with a hash of the users' passwords; empty for other ones."""
+        instance = self._instance
+        content = instance.snapshot.data.get(("Secret", instance.login_secret)) if instance.login_secret else None
+        if key.name != instance.name or not content:
+            return {}
+        return {constants.ANNOTATION_LOGIN_HASH: names.sha256(f"login/{content.digest}")[:16]}
+
     def _digest(self, key: Key, need: Reference) -> str:
         """Digest of the content that the pods of Deployment `key` must be restarted for; empty without content."""
         content = self._content(need)

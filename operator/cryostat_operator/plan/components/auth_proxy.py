@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from ...api import constants
 from .. import builders, text, workloads
 from ..instance import Instance
 from ..model import names
@@ -24,6 +25,7 @@ CONFIG_DIRECTORY = "/etc/oauth2_proxy/alpha_config"
 CONFIG_FILE = "alpha_config.json"
 # How long the application may take to answer: uploads and heap dumps take longer than the proxies' default of 30 s.
 UPSTREAM_TIMEOUT = "30m"
+SESSION_HASH = "LOGIN_HASH"  # variable of the container
 
 _APPLICATION = f"http://localhost:{names.PORT_APPLICATION}"
 _GRAFANA = f"http://localhost:{names.PORT_GRAFANA}"
@@ -150,11 +152,11 @@ def container(instance: Instance) -> Obj:
     return {
         "name": f"{instance.name}-auth-proxy",
         **workloads.image(instance, image),
-        "args": openshift_proxy.arguments(instance, login_file(instance), UPSTREAM_TIMEOUT)
+        "args": openshift_proxy.arguments(instance, login_file(instance), UPSTREAM_TIMEOUT, SESSION_HASH)
         if instance.openshift_login
         else [f"--alpha-config={CONFIG_DIRECTORY}/{CONFIG_FILE}"],
         "ports": [{"containerPort": names.PORT_AUTH_PROXY}],
-        "env": [] if instance.openshift_login else environment(instance),
+        "env": session_hash(instance) if instance.openshift_login else environment(instance),
         "envFrom": [{"secretRef": {"name": cookie_secret(instance), "optional": False}}],
         "volumeMounts": _mounts(instance),
         "livenessProbe": builders.http_get(ping, names.PORT_AUTH_PROXY, instance.scheme),
@@ -174,6 +176,9 @@ def environment(instance: Instance) -> list[Obj]:
             "OAUTH2_PROXY_HTPASSWD_FILE", builders.escape_expansion(f"{names.SECRETS_DIR}/{login_file(instance)}")
         ),
         builders.env("OAUTH2_PROXY_HTPASSWD_USER_GROUP", "write"),
+        *session_hash(instance),
+        builders.env("OAUTH2_PROXY_COOKIE_NAME", f"_oauth2_proxy_$({SESSION_HASH})"),
+        builders.env("OAUTH2_PROXY_COOKIE_SAMESITE", "lax"),
     ]
     return [
         builders.env("OAUTH2_PROXY_REDIRECT_URL", f"http://localhost:{names.PORT_AUTH_PROXY}/oauth2/callback"),
@@ -186,6 +191,17 @@ def environment(instance: Instance) -> list[Obj]:
             else []
         ),
     ]
+
+
+def session_hash(instance: Instance) -> list[Obj]:
+    """A variable with a hash of the users' passwords, for the name of the session cookie.
+
+    Both proxies sign the name of the cookie together with its value, so a session ends when a password changes.
+    """
+    if not instance.login_secret:
+        return []
+    path = f"metadata.annotations['{constants.ANNOTATION_LOGIN_HASH}']"
+    return [{"name": SESSION_HASH, "valueFrom": {"fieldRef": {"apiVersion": "v1", "fieldPath": path}}}]
 
 
 def login_file(instance: Instance) -> str | None:

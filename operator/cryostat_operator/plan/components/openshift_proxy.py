@@ -22,12 +22,13 @@ _REVIEW_FIELDS = (
 )
 
 
-def arguments(instance: Instance, login_file: str | None, timeout: str) -> list[str]:
+def arguments(instance: Instance, login_file: str | None, timeout: str, session_hash: str) -> list[str]:
     """The arguments.
 
     Args:
         login_file: name of the htpasswd file, or None where users cannot log in with a password.
         timeout: how long the application may take to answer, with its unit.
+        session_hash: name of the variable with a hash of the passwords, which exists where users log in with one.
     """
     review = builders.escape_expansion(text.compact_json(access_review(instance)))
     tls = f"{names.SECRETS_DIR}/{instance.name}-tls"
@@ -46,6 +47,7 @@ def arguments(instance: Instance, login_file: str | None, timeout: str) -> list[
         f"--openshift-sar=[{review}]",
         f'--openshift-delegate-urls={{"/":{review}}}',
         *([builders.escape_expansion(f"--htpasswd-file={names.SECRETS_DIR}/{login_file}")] if login_file else []),
+        *([f"--cookie-name=_oauth_proxy_$({session_hash})"] if login_file else []),
         # Users with two ways to log in choose one.
         f"--skip-provider-button={'false' if login_file else 'true'}",
         f"--http-address={'' if instance.tls else address}",

@@ -14,6 +14,7 @@ from ..model.reasons import Reason
 from .comparison import differences
 
 _HASH = f"spec.template.metadata.annotations.{constants.ANNOTATION_SECRET_HASH}"
+_LOGIN_HASH = f"spec.template.metadata.annotations.{constants.ANNOTATION_LOGIN_HASH}"
 _SHARED_HASH = f"metadata.annotations.{constants.ANNOTATION_SHARED_SECRET_HASH}"
 _DONE = "NewReplicaSetAvailable"
 
@@ -48,7 +49,11 @@ def hold_for_rollout(instance: Instance, components: tuple[ComponentPlan, ...]) 
         if obj["kind"] == "Deployment"
     }
     live, desired = instance.live("Deployment", instance.name), deployments.get(instance.name)
-    if live is None or desired is None or set(_differences(instance, desired, live)) != {_HASH, _SHARED_HASH}:
+    if (
+        live is None
+        or desired is None
+        or set(_differences(instance, desired, live)) - {_LOGIN_HASH} != {_HASH, _SHARED_HASH}
+    ):
         return components
     busy = [name for name in _earlier(instance.name) if _is_rolling_out(instance, name, deployments)]
     if not busy:

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from cryostat_operator.api import constants
 from cryostat_operator.plan.components.auth_proxy import authentication
 from cryostat_operator.plan.model.kinds import Key
 from cryostat_operator.plan.model.requests import HtpasswdValue, RandomValue
@@ -235,3 +236,43 @@ def test_with_an_oauth_server_people_use_their_accounts(kind: str) -> None:
 
 def test_without_openshift_the_condition_does_not_mention_its_accounts() -> None:
     assert "OpenShift" not in authentication(settled().instance)[1]
+
+
+def login_hash(state: ClusterState, deployment: str = "sample") -> str | None:
+    metadata = find(state.plan, "Deployment", deployment)["spec"]["template"]["metadata"]
+    found: str | None = metadata["annotations"].get(constants.ANNOTATION_LOGIN_HASH)
+    return found
+
+
+@pytest.mark.parametrize(("spec", "secret"), [({}, "sample-basic-auth"), (FILE, "users"), (BOTH, "users")])
+def test_sessions_are_bound_to_the_passwords(spec: dict[str, Any], secret: str) -> None:
+    found = variables(spec)
+    assert found["LOGIN_HASH"] == f"metadata.annotations['{constants.ANNOTATION_LOGIN_HASH}']"
+    assert found["OAUTH2_PROXY_COOKIE_NAME"] == "_oauth2_proxy_$(LOGIN_HASH)"
+    assert list(found).index("LOGIN_HASH") < list(found).index("OAUTH2_PROXY_COOKIE_NAME")
+    assert found["OAUTH2_PROXY_COOKIE_SAMESITE"] == "lax"
+    state = settled(spec)
+    before = login_hash(state)
+    content, other = state.snapshot.data["Secret", secret], state.snapshot.data["Secret", "sample-storage"]
+    assert content
+    assert other
+    state.with_data("Secret", "sample-storage", *other.keys, digest="changed")
+    assert login_hash(state) == before, "other Secrets do not end sessions"
+    state.with_data("Secret", secret, *content.keys, digest="changed")
+    assert login_hash(state) not in (None, before)
+    assert login_hash(state, "sample-database") is None
+
+
+def test_without_a_login_there_is_no_session() -> None:
+    assert "LOGIN_HASH" not in variables(OPEN)
+    assert login_hash(settled(OPEN)) is None
+
+
+def test_sessions_of_passwords_on_openshift_are_bound_to_them() -> None:
+    state = settled(FILE, openshift=True)
+    assert "--cookie-name=_oauth_proxy_$(LOGIN_HASH)" in container(state.plan, "sample", PROXY)["args"]
+    assert "LOGIN_HASH" in environment(state.plan, "sample", PROXY)
+    assert login_hash(state)
+    accounts = settled(openshift=True)
+    assert not [each for each in container(accounts.plan, "sample", PROXY)["args"] if "cookie" in each]
+    assert login_hash(accounts) is None
