@@ -28,7 +28,7 @@ class Instance(NamedTuple):
         """Kind, namespace and name of `RoleBinding binding`, `Service callback`, `Deployment x-database` and so on."""
         where = {"binding": self.target, "callback": self.target}.get(name, self.cr["metadata"]["namespace"])
         real = {"binding": bindings_of(self.cr), "callback": callback_of(self.cr)}.get(name, name)
-        return kind, "" if kind == "ClusterRoleBinding" else where, real
+        return kind, where, real
 
 
 @pytest.fixture(scope="module")
@@ -49,7 +49,7 @@ def instance(_loop: Scenario) -> Iterator[Instance]:
 OBJECTS = [
     ("ServiceAccount", "x"), ("Secret", "x-storage"), ("Secret", "x-basic-auth"), ("ConfigMap", "x-agent-proxy"),
     ("ConfigMap", "x-lock"), ("Service", "x"), ("Service", "callback"), ("NetworkPolicy", "x-internal-ingress"),
-    ("Ingress", "x"), ("RoleBinding", "binding"), ("ClusterRoleBinding", "binding"), ("Deployment", "x"),
+    ("Ingress", "x"), ("RoleBinding", "binding"), ("Deployment", "x"),
     ("Deployment", "x-reports"),
 ]  # fmt: skip
 each = pytest.mark.parametrize(("kind", "name"), OBJECTS, ids=[f"{kind}-{name}" for kind, name in OBJECTS])
@@ -167,7 +167,6 @@ EDITS: dict[str, tuple[str, str, Any]] = {
     "rule of an Ingress": ("Ingress", "x", add("/spec/rules/-", {"host": "other.example.com"})),
     "backend of an Ingress": ("Ingress", "x", {"spec": {"defaultBackend": BACKEND}}),
     "subject of a RoleBinding": ("RoleBinding", "binding", add("/subjects/-", SUBJECT)),
-    "subject of a ClusterRoleBinding": ("ClusterRoleBinding", "binding", add("/subjects/-", SUBJECT)),
     "variable of a Deployment": ("Deployment", "x-storage", add(f"{CONTAINER}/env/-", {"name": "MORE", "value": "1"})),
     "container of a Deployment": ("Deployment", "x-storage", add("/spec/template/spec/containers/-", SIDECAR)),
     "init container": ("Deployment", "x-storage", add("/spec/template/spec/initContainers", [SIDECAR])),

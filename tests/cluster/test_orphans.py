@@ -70,21 +70,34 @@ def test_objects_of_openshift_are_repaired(openshift_scenario: Scenario, router:
     scenario, where = openshift_scenario, openshift_scenario.namespace()
     cr = scenario.cryostat(where)
     scenario.ready(cr)
-    places = {"ConsoleLink": ("", bindings_of(cr)), "Route": (where, "x")}
-    edits = {"ConsoleLink": {"spec": {"text": "edited"}}, "Route": {"spec": {"to": {"name": "edited"}}}}
+    places = {
+        "ConsoleLink": ("", bindings_of(cr)),
+        "Route": (where, "x"),
+        "ClusterRoleBinding": ("", bindings_of(cr)),
+    }
+    subject = {"kind": "User", "apiGroup": "rbac.authorization.k8s.io", "name": "other"}
+    edits = {
+        "ConsoleLink": {"spec": {"text": "edited"}},
+        "Route": {"spec": {"to": {"name": "edited"}}},
+        "ClusterRoleBinding": {"subjects": [subject]},
+    }
     for kind, place in places.items():
         before = scenario.get(kind, *place)
         edited = scenario.api.patch(before, edits[kind])
-        assert edited["spec"] != before["spec"]
+        assert content(edited) != content(before)
         repaired(scenario, before, place)
 
 
+def content(obj: Object) -> tuple[Any, Any]:
+    return obj.get("spec"), obj.get("subjects")
+
+
 def repaired(scenario: Scenario, before: Object, place: tuple[str, str]) -> None:
-    """Waits until an object has its former spec and UID again."""
+    """Waits until an object has its former content and UID again."""
 
     def same() -> bool:
         now = scenario.get(before["kind"], *place)
         assert now["metadata"]["uid"] == before["metadata"]["uid"]
-        return bool(now["spec"] == before["spec"])
+        return bool(content(now) == content(before))
 
     eventually(same, what=f"{before['kind']} is repaired")

@@ -19,7 +19,7 @@ def build(instance: Instance) -> ComponentPlan:
         NAME,
         objects=(
             service_account(instance),
-            cluster_role_binding(instance),
+            *([cluster_role_binding(instance)] if instance.openshift_login else []),
             *(role_binding(instance, t) for t in instance.reachable_targets),
         ),
         blocked=tuple(Blocked(Key("RoleBinding", target, name), problem) for target, problem in missing.items()),
@@ -47,7 +47,7 @@ def role_binding(instance: Instance, target: str) -> Obj:
 
 
 def cluster_role_binding(instance: Instance) -> Obj:
-    """Permission to review tokens and permissions, for the authentication proxy."""
+    """Permission to review tokens and permissions, for OpenShift's authentication proxy."""
     obj = builders.labeled(
         instance, "ClusterRoleBinding", names.instance_hash_name(instance.namespace, instance.name), ""
     )

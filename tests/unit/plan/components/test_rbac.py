@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from cryostat_operator.api import constants
+from cryostat_operator.plan.diff.plan_diff import compare
 from cryostat_operator.plan.model import names
 from cryostat_operator.plan.model.kinds import Key
 from cryostat_operator.plan.model.snapshot import NamespaceState
@@ -53,7 +54,22 @@ def test_roles_are_those_of_the_installation() -> None:
     state = ClusterState(cryostat())
     state.settings = replace(state.settings, name_prefix="other-")
     assert find(state.plan, "RoleBinding", BINDING)["roleRef"]["name"] == "other-cryostat-namespaced"
+    state.openshift = True
+    state.snapshot = replace(state.snapshot, openshift=True)
     assert find(state.plan, "ClusterRoleBinding", BINDING, "")["roleRef"]["name"] == "other-cryostat"
+
+
+def test_only_openshifts_proxy_may_review_tokens() -> None:
+    key = Key("ClusterRoleBinding", "", BINDING)
+    assert key not in settled().plan.objects
+    assert key in settled(openshift=True).plan.objects
+    without_oauth = settled(openshift=True)
+    without_oauth.snapshot = replace(without_oauth.snapshot, authentication_type="OIDC")
+    assert key not in without_oauth.plan.objects
+    live = without_oauth.snapshot.live[key]
+    live["metadata"]["uid"] = "of the binding"
+    changes_of = compare(without_oauth.plan, without_oauth.snapshot, "")
+    assert ("delete", key) in [(change.verb, change.key) for change in changes_of]
 
 
 def test_on_openshift_the_account_is_an_oauth_client_of_the_route() -> None:
