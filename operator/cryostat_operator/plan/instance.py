@@ -177,7 +177,7 @@ class Instance:
     @property
     def login_secret(self) -> str | None:
         """Secret with the htpasswd file: the user's or the generated one, None where no password is accepted."""
-        return self.basic_auth[0] if self.basic_auth else self.minted_login_secret
+        return self.basic_auth[0] if self.basic_auth else self.generated_login_secret
 
     @cached_property
     def fs_group(self) -> int:

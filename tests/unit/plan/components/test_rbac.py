@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from cryostat_operator.api import constants
-from cryostat_operator.plan.diff.plan_diff import compare
+from cryostat_operator.plan.diff.plan_diff import diff
 from cryostat_operator.plan.model import names
 from cryostat_operator.plan.model.kinds import Key
 from cryostat_operator.plan.model.snapshot import NamespaceState
@@ -68,7 +68,7 @@ def test_only_openshifts_proxy_may_review_tokens() -> None:
     assert key not in without_oauth.plan.objects
     live = without_oauth.snapshot.live[key]
     live["metadata"]["uid"] = "of the binding"
-    changes_of = compare(without_oauth.plan, without_oauth.snapshot, "")
+    changes_of = diff(without_oauth.plan, without_oauth.snapshot, "")
     assert ("delete", key) in [(change.verb, change.key) for change in changes_of]
 
 
