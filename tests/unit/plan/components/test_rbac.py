@@ -68,8 +68,8 @@ def test_only_openshifts_proxy_may_review_tokens() -> None:
     assert key not in without_oauth.plan.objects
     live = without_oauth.snapshot.live[key]
     live["metadata"]["uid"] = "of the binding"
-    changes_of = diff(without_oauth.plan, without_oauth.snapshot, "")
-    assert ("delete", key) in [(change.verb, change.key) for change in changes_of]
+    found = diff(without_oauth.plan, without_oauth.snapshot, "").changes
+    assert ("delete", key) in [(change.verb, change.key) for change in found]
 
 
 def test_on_openshift_the_account_is_an_oauth_client_of_the_route() -> None:
