@@ -48,6 +48,13 @@ def _reported(pod: _Pod | None) -> PodFailure | None:
     return None if failure and failure.reason == Reason.POD_TERMINATING else failure
 
 
+def _is_vaguer(failure: PodFailure | None, before: PodFailure | None) -> bool:
+    """Whether the kubelet said more about the same failure before it began to wait for the next attempt."""
+    if not failure or not before or not failure.vague:
+        return False
+    return (failure.reason, failure.container) == (before.reason, before.container)
+
+
 def _rank(failure: PodFailure) -> tuple[int, str, str]:
     return _ORDER.index(failure.reason), failure.container, failure.cause
 
@@ -133,6 +140,8 @@ class PodStore:
     def _set(self, instance: InstanceKey, name: str, pod: _Pod | None) -> None:
         pods = self._pods[instance]
         before = pods.pop(name, None)
+        if before and pod and _is_vaguer(pod.failure, before.failure):
+            pod = pod._replace(failure=before.failure)
         if pod:
             pods[name] = pod
         elif not pods:

@@ -46,6 +46,7 @@ class PodFailure(NamedTuple):
         remedy: one sentence.
         container: name of the container; empty if the cause concerns the whole pod.
         since: when a wait began (seconds since the epoch); None for a failure that no wait repairs.
+        vague: whether the kubelet waits before it tries again, and no longer says why it failed.
         passing: whether every pod has this state for a while when it starts, so that only a lasting one is reported.
     """
 
@@ -55,6 +56,7 @@ class PodFailure(NamedTuple):
     container: str = ""
     since: float | None = None
     passing: bool = False
+    vague: bool = False
 
     @property
     def lasting_from(self) -> float:
@@ -124,7 +126,8 @@ def _container_failures(pod: Obj, kind: str, container: Obj) -> Iterator[PodFail
     elif ended := _last_end(kind, container):
         yield _crash(pod, kind, container, ended)
     elif reason == "CrashLoopBackOff":
-        yield PodFailure(Reason.CONTAINER_CRASHED, f"{kind} {name} ends again and again", _log(pod, name), name)
+        cause = f"{kind} {name} ends again and again"
+        yield PodFailure(Reason.CONTAINER_CRASHED, cause, _log(pod, name), name, vague=True)
 
 
 def _image_pull(pod: Obj, kind: str, container: Obj) -> PodFailure:
@@ -132,11 +135,11 @@ def _image_pull(pod: Obj, kind: str, container: Obj) -> PodFailure:
     waiting = container["state"]["waiting"]
     image = _spec(pod, kind, name).get("image") or container.get("image") or ""
     words = quoted(waiting.get("message")).replace(f"{image}: ", "")
-    answer = f"{waiting['reason']}: {words}" if words else waiting["reason"]
-    cause = f'{kind} {name} cannot pull image "{image}" ({answer})'
+    # Between two attempts, the reason is another one: quoting it would change the message each time.
+    cause = f'{kind} {name} cannot pull image "{image}" ({words or waiting["reason"]})'
     account = (pod.get("spec") or {}).get("serviceAccountName") or "default"
     remedy = f"Check the image, the registry, and the pull secrets of ServiceAccount {account}"
-    return PodFailure(Reason.IMAGE_PULL_FAILED, cause, remedy, name)
+    return PodFailure(Reason.IMAGE_PULL_FAILED, cause, remedy, name, vague=not words)
 
 
 def _last_end(kind: str, container: Obj) -> Obj | None:

@@ -130,3 +130,27 @@ def test_back_off_and_restart_of_a_container_are_one_failure() -> None:
         pods.upsert(pod(containerStatuses=[{**crashed, "state": state}]))
     assert enqueued == [OWNER]
     assert "exit code 1 " in pods.failures(OWNER)["database"].cause
+
+
+def test_attempts_to_pull_an_image_and_the_time_between_are_one_failure() -> None:
+    enqueued: list[InstanceKey] = []
+    pods = PodStore(enqueued.append)
+    answer = 'failed to pull and unpack image "a/b:1": failed to resolve reference "a/b:1": a/b:1: not found'
+    for reason, message in [
+        ("ErrImagePull", f"rpc error: code = NotFound desc = {answer}"),
+        ("ImagePullBackOff", 'Back-off pulling image "a/b:1"'),  # until Kubernetes 1.31
+        ("ErrImagePull", answer),
+        ("ImagePullBackOff", f'Back-off pulling image "a/b:1": ErrImagePull: {answer}'),
+    ]:
+        waiting = {"waiting": {"reason": reason, "message": message}}
+        pods.upsert(pod(containerStatuses=[{"name": "x-db", "image": "", "state": waiting}]))
+        assert "not found" in pods.failures(OWNER)["database"].cause
+    assert enqueued == [OWNER]
+
+
+def test_another_failure_is_not_hidden_by_an_earlier_one() -> None:
+    pods = PodStore(lambda _: None)
+    for name, message in (("a", "no such image"), ("b", "")):
+        waiting = {"waiting": {"reason": "ImagePullBackOff", "message": message}}
+        pods.upsert(pod(containerStatuses=[{"name": name, "state": waiting}]))
+    assert "container b" in pods.failures(OWNER)["database"].cause
