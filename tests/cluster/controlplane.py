@@ -256,8 +256,8 @@ class ControlPlane:
 
     # --- content and clients ---
 
-    def add_volumes(self, count: int) -> None:
-        """More hostPath PersistentVolumes without a class: claims without a class bind to them, one each."""
+    def add_volumes(self, count: int, storage_class: str = "") -> None:
+        """More hostPath PersistentVolumes: claims of the same class, or without one, bind to them, one each."""
         for _ in range(count):
             name = f"volume-{secrets.token_hex(4)}"
             self.api.create(
@@ -269,6 +269,7 @@ class ControlPlane:
                         "capacity": {"storage": "64Gi"},
                         "accessModes": ["ReadWriteOnce", "ReadWriteMany"],
                         "hostPath": {"path": f"/nonexistent/{name}"},
+                        "storageClassName": storage_class,
                     },
                 }
             )

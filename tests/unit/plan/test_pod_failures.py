@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import pytest
@@ -71,8 +72,9 @@ def test_a_killed_container_with_probes_may_have_failed_them(probes: tuple[str, 
 def test_an_init_container_that_did_its_work_is_no_failure() -> None:
     found = pod({"name": "x-db", "state": {"waiting": {"reason": "PodInitializing"}}})
     done = {"name": "copy", "ready": True, "state": {"terminated": {"exitCode": 0}}}
-    found["status"]["initContainerStatuses"] = [done]
-    assert pod_failure(found) is None
+    for ready in (True, False):
+        found["status"]["initContainerStatuses"] = [{**done, "ready": ready}]
+        assert pod_failure(found) is None
     found["status"]["initContainerStatuses"] = [{**done, "ready": False, "state": {"terminated": {"exitCode": 2}}}]
     assert failure(found).cause.startswith("init container copy ended with exit code 2")
 
@@ -81,6 +83,7 @@ def test_a_state_that_every_pod_passes_through_is_not_reported_at_first() -> Non
     running = {"name": "x-db", "ready": False, "started": True, "state": {"running": {"startedAt": TIME}}}
     found = failure(pod(running))
     assert (found.reason, found.passing, found.reported_from) == (Reason.POD_NOT_READY, True, 160.0)
+    assert failure(pod({**running, "state": {"running": {}}})).reported_from == math.inf
 
 
 def test_a_pod_that_is_deleted_is_a_failure_only_if_it_does_not_end() -> None:
