@@ -1,0 +1,75 @@
+"""The Ingress, its address, and what its controller needs for HTTPS."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from cryostat_operator.plan.components import ingress
+from cryostat_operator.plan.instance import Instance
+from cryostat_operator.settings import Settings
+from tests.unit.cluster_state import NAME, ClusterState, cryostat
+
+
+def path_to(service: str, path: str = "/") -> dict[str, Any]:
+    return {"path": path, "pathType": "Prefix", "backend": {"service": {"name": service, "port": {"name": "http"}}}}
+
+
+def rule(host: str, *paths: dict[str, Any]) -> dict[str, Any]:
+    return {"host": host, "http": {"paths": list(paths)}} if paths else {"host": host}
+
+
+def instance(spec: dict[str, Any], *, tls: bool = False, openshift: bool = False, **config: Any) -> Instance:
+    options = {"networkOptions": {"coreConfig": {"ingressSpec": spec, **config}}}
+    return ClusterState(cryostat(options), openshift=openshift, settings=Settings(service_tls=tls)).instance
+
+
+@pytest.mark.parametrize(
+    ("spec", "expected"),
+    [
+        ({"rules": [rule("a.example.com", path_to(NAME))]}, "http://a.example.com"),
+        ({"rules": [rule("a.example.com", path_to(NAME, "/x/"))]}, "http://a.example.com/x"),
+        ({"rules": [rule("a.example.com", path_to(NAME, "/x(/|$)"))]}, "http://a.example.com"),
+        ({"rules": [rule("a", path_to("other")), rule("b", path_to(NAME))]}, "http://b"),
+        ({"rules": [rule("a", path_to("other"))]}, "http://a"),
+        ({"rules": [rule("*.example.com", path_to(NAME))]}, None),
+        ({"rules": [rule("a.b", path_to(NAME))], "tls": [{"hosts": ["*.b"]}]}, "https://a.b"),
+        ({"rules": [rule("a.b", path_to(NAME))], "tls": [{"hosts": ["c.b"]}]}, "http://a.b"),
+        ({"rules": [rule("a.b", path_to(NAME))], "tls": [{"secretName": "s"}]}, "https://a.b"),
+    ],
+)
+def test_the_address(spec: dict[str, Any], expected: str | None) -> None:
+    assert ingress.url(instance(spec)) == expected
+
+
+def test_routes_take_precedence() -> None:
+    spec = {"rules": [rule("a")]}
+    assert ingress.has_ingress(instance(spec))
+    assert not ingress.has_ingress(instance(spec, openshift=True))
+    assert not ingress.has_ingress(instance({}))
+
+
+def test_annotations_of_the_user_take_precedence() -> None:
+    spec = {"ingressClassName": "nginx", "rules": [rule("a")], "tls": []}
+    own = {"nginx.ingress.kubernetes.io/backend-protocol": "GRPCS"}
+    found = ingress.ingress(instance(spec, tls=True, annotations=own))
+    assert found["metadata"]["annotations"] == {**own, "nginx.org/ssl-services": NAME}
+    assert "tls" not in found["spec"]
+    assert "annotations" not in ingress.ingress(instance(spec))["metadata"]
+
+
+def test_an_unknown_controller_is_named_with_what_to_do() -> None:
+    spec = {"ingressClassName": "contour", "rules": [rule("a")]}
+    note = ingress.backend_note(instance(spec, tls=True))
+    assert "IngressClass contour" in note
+    assert "networkOptions.coreConfig.annotations" in note
+    annotations = {"example.com/backend-protocol": "HTTPS"}
+    assert ingress.backend_note(instance(spec, tls=True, annotations=annotations)) == ""
+    assert ingress.backend_note(instance(spec)) == ""
+
+
+def test_a_controller_that_verifies_needs_a_transport() -> None:
+    note = ingress.backend_note(instance({"ingressClassName": "traefik", "rules": [rule("a")]}, tls=True))
+    assert note.startswith("Traefik refuses the certificate")
+    assert ingress.backend_note(instance({"ingressClassName": "nginx", "rules": [rule("a")]}, tls=True)) == ""

@@ -1,0 +1,93 @@
+"""Options of the agent from labels."""
+
+from __future__ import annotations
+
+import pytest
+
+from cryostat_operator.plan.injection import labels
+from cryostat_operator.plan.injection.labels import AgentOptions
+
+
+def options(annotation: str = "", **values: str) -> AgentOptions:
+    found = parse(annotation, **values)
+    assert found.options, found.errors
+    return found.options
+
+
+def parse(annotation: str = "", **values: str) -> labels.ParsedLabels:
+    given = {f"cryostat.io/{key.replace('_', '-')}": value for key, value in values.items()}
+    return labels.parse_labels(given, {labels.SMART_TRIGGERS: annotation} if annotation else {})
+
+
+def test_defaults() -> None:
+    assert options() == AgentOptions("off", 9977, None, False, "JAVA_TOOL_OPTIONS", None, ())
+
+
+def test_all_options() -> None:
+    found = options(
+        "a, b,a", log_level="debug", callback_port="1234", container="app", read_only="T", java_options_var="X",
+        harvester_template="t", harvester_period="1m30s", harvester_max_files="3", harvester_exit_max_age="0",
+        harvester_exit_max_size="1Ki", smart_triggers="c",
+    )  # fmt: skip
+    assert (found.log_level, found.callback_port, found.container, found.read_only) == ("debug", 1234, "app", True)
+    assert (found.java_options_variable, found.smart_triggers) == ("X", ("a", "b", "c"))
+    assert found.harvester == labels.Harvester("t", 90_000, 3, 0, 1024)
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "expected"),
+    [
+        ("callback_port", "0", "a number from 1 to 65535"),
+        ("callback_port", "\u0661", "a number from 1 to 65535"),
+        ("read_only", "yes", "true or false"),
+        ("java_options_var", "1X", "the name of an environment variable"),
+        ("harvester_period", "1d", "a duration such as 30s or 1h30m"),
+        ("harvester_exit_max_size", "-1", "a size such as 20Mi"),
+    ],
+)
+def test_an_invalid_value_is_an_error(key: str, value: str, expected: str) -> None:
+    found = parse(**{key: value})
+    assert found.options is None
+    assert found.errors == (f'label cryostat.io/{key.replace("_", "-")}: "{value}" is not {expected}',)
+
+
+def test_long_values_are_not_parsed() -> None:
+    assert "more than 63 characters" in parse(callback_port="1" * 64).errors[0]
+
+
+def test_smart_triggers_are_names_of_config_maps() -> None:
+    assert "is not the name of a ConfigMap" in parse("A_B").errors[0]
+    assert "64 are allowed" in parse(",".join(f"m{number}" for number in range(65))).errors[0]
+
+
+@pytest.mark.parametrize(
+    ("text", "milliseconds"),
+    [("0", 0), ("1h30m", 5_400_000), ("1.5s", 1500), (".5s", 500), ("1500us", 1), ("2.s", 2000)],
+)
+def test_durations_are_those_of_go(text: str, milliseconds: int) -> None:
+    assert labels.duration(text) == milliseconds
+
+
+@pytest.mark.parametrize("text", ["", "1", "-1s", "s", "1s ", "9999999h"])
+def test_other_texts_are_no_durations(text: str) -> None:
+    with pytest.raises(ValueError, match="duration"):
+        labels.duration(text)
+
+
+def test_sizes_are_rounded_up() -> None:
+    assert (labels.size("20Mi"), labels.size("1500m"), labels.size("1e3")) == (20 << 20, 2, 1000)
+
+
+def test_hints() -> None:
+    [hint] = parse(log_level="debgu").hints
+    assert hint.endswith("did you mean debug?")
+    [hint] = parse(colour="red").hints
+    assert hint.startswith("cryostat.io/colour is not known; known values are name")
+    [hint] = parse(harvester_period="1s").hints
+    assert hint == "cryostat.io/harvester-period has no effect without cryostat.io/harvester-template"
+    assert len(parse(**{f"unknown_{number}": "" for number in range(50)}).hints) == labels.MAX_HINTS
+
+
+def test_the_instance_that_labels_name() -> None:
+    assert labels.instance_of({"cryostat.io/name": "x", "cryostat.io/namespace": "here"}) == ("here", "x")
+    assert labels.instance_of({"cryostat.io/name": "x", "cryostat.io/namespace": ""}) is None

@@ -1,0 +1,73 @@
+"""Parts of pods: which container gets the agent, and lists with names."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from cryostat_operator.plan.injection import pod_fields
+from cryostat_operator.plan.injection.pod_fields import NotInjectableError, select_container
+
+
+def pod(*names: str, **annotations: str) -> dict[str, Any]:
+    found = {key.replace("_", "-"): value for key, value in annotations.items()}
+    return {
+        "metadata": {"annotations": {f"kubectl.kubernetes.io/{key}": value for key, value in found.items()}},
+        "spec": {"containers": [{"name": name} for name in names]},
+    }
+
+
+@pytest.mark.parametrize(
+    ("given", "label", "expected"),
+    [
+        (pod("a"), None, "a"),
+        (pod("a", "b"), "b", "b"),
+        (pod("a", "b", default_container="b"), None, "b"),
+        (pod("a", "b", default_container="b"), "a", "a"),
+        (pod("istio-proxy", "a"), None, "a"),
+        (pod("sidecar-x", "envoy", "a"), None, "a"),
+        (pod("istio-proxy"), None, "istio-proxy"),
+    ],
+)
+def test_the_container_that_gets_the_agent(given: dict[str, Any], label: str | None, expected: str) -> None:
+    selection = select_container(given, label)
+    assert (selection.container["name"], selection.hint) == (expected, "")
+
+
+def test_a_guess_is_a_hint() -> None:
+    selection = select_container(pod("a", "b", default_container="missing"), None)
+    assert selection.container["name"] == "a"
+    assert 'container "a", the first of 2' in selection.hint
+
+
+def test_a_pod_without_the_container() -> None:
+    with pytest.raises(NotInjectableError, match='no container "b"'):
+        select_container(pod("a"), "b")
+    with pytest.raises(NotInjectableError, match="no container"):
+        select_container({"spec": {}}, None)
+
+
+@pytest.mark.parametrize(
+    ("spec", "expected"),
+    [
+        ({"os": {"name": "windows"}}, True),
+        ({"nodeSelector": {"kubernetes.io/os": "windows"}}, True),
+        ({"securityContext": {"windowsOptions": {"hostProcess": True}}}, True),
+        ({"os": {"name": "linux"}, "nodeSelector": {"kubernetes.io/os": "linux"}}, False),
+        ({}, False),
+    ],
+)
+def test_windows(spec: dict[str, Any], expected: bool) -> None:
+    assert pod_fields.is_for_windows(spec) is expected
+
+
+def test_named_entries_are_replaced_in_place() -> None:
+    volumes = [{"name": "a"}, {"name": "b"}]
+    spec: dict[str, Any] = {"volumes": volumes}
+    pod_fields.put_named(spec, "volumes", {"name": "a", "emptyDir": {}})
+    pod_fields.put_named(spec, "volumes", {"name": "c"})
+    assert [entry["name"] for entry in spec["volumes"]] == ["a", "b", "c"]
+    assert pod_fields.find_named(spec, "volumes", "a") == {"name": "a", "emptyDir": {}}
+    assert pod_fields.find_named(spec, "mounts", "a") is None
+    assert volumes == [{"name": "a"}, {"name": "b"}]

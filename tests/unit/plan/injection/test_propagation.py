@@ -1,0 +1,61 @@
+"""Labels that go from a workload to its pods."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from cryostat_operator.plan.injection.propagation import propagate
+
+NAME = "cryostat.io/name"
+TRIGGERS = "cryostat.io/smart-triggers"
+
+
+def workload(own: dict[str, str] | None = None, template: dict[str, str] | None = None, **spec: Any) -> dict[str, Any]:
+    pod: dict[str, Any] = {"metadata": {"labels": template}} if template is not None else {}
+    return {"metadata": {"labels": own or {}}, "spec": {"template": pod, **spec}}
+
+
+def labels(found: dict[str, Any]) -> Any:
+    return found["spec"]["template"].get("metadata", {}).get("labels", {})
+
+
+def test_labels_of_the_agent_are_copied() -> None:
+    given = workload({NAME: "x", "app": "a"}, {"app": "b"})
+    found, hints = propagate(given, None)
+    assert (labels(found), hints) == ({"app": "b", NAME: "x"}, [])
+    assert labels(given) == {"app": "b"}
+    assert labels(propagate(workload({NAME: "x"}), None)[0]) == {NAME: "x"}
+
+
+def test_a_removed_label_is_removed_unless_the_template_was_edited() -> None:
+    before = workload({NAME: "x"})
+    assert labels(propagate(workload({}, {NAME: "x", "app": "b"}), before)[0]) == {"app": "b"}
+    assert labels(propagate(workload({}, {NAME: "own"}), before)[0]) == {NAME: "own"}
+
+
+def test_a_changed_label_replaces_its_former_value() -> None:
+    assert labels(propagate(workload({NAME: "y"}, {NAME: "x"}), workload({NAME: "x"}))[0]) == {NAME: "y"}
+
+
+def test_another_value_in_the_template_stays() -> None:
+    found, hints = propagate(workload({NAME: "y"}, {NAME: "own"}), None)
+    assert labels(found) == {NAME: "own"}
+    assert hints == [f"{NAME}: the pod template says own, and that counts"]
+
+
+def test_labels_in_the_selector_are_not_changed() -> None:
+    selectors = ({"matchLabels": {NAME: "x"}}, {"matchExpressions": [{"key": NAME, "operator": "Exists"}]})
+    for selector in selectors:
+        found, hints = propagate(workload({NAME: "y"}, {NAME: "x"}, selector=selector), workload({NAME: "x"}))
+        assert (labels(found), len(hints)) == ({NAME: "x"}, 1)
+
+
+def test_the_annotation_with_triggers_is_copied() -> None:
+    given = workload()
+    given["metadata"]["annotations"] = {TRIGGERS: "a,b", "note": "c"}
+    assert propagate(given, None)[0]["spec"]["template"]["metadata"] == {"annotations": {TRIGGERS: "a,b"}}
+
+
+def test_a_malformed_template_stays() -> None:
+    given = {"metadata": {"labels": {NAME: "x"}}, "spec": {"template": None}}
+    assert propagate(given, None) == (given, [])
