@@ -16,7 +16,7 @@ def instance(spec: dict[str, Any] | None = None, *, tls: bool = False) -> Instan
 
 
 def arguments(given: Instance, login_file: str | None = None) -> dict[str, str]:
-    found = openshift_proxy.arguments(given, login_file, "30s")
+    found = openshift_proxy.arguments(given, login_file, "30s", "")
     return dict(argument.removeprefix("--").split("=", 1) for argument in found)
 
 
