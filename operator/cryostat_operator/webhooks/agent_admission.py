@@ -28,8 +28,10 @@ from .reviews import AdmissionRequest, Obj, allowed
 logger = logging.getLogger(__name__)
 
 REVIEW_TIMEOUT = 2.0  # seconds; the API server waits for 3
-MAX_EVENTS = 50  # per Cryostat: authors of pods must not fill the cluster with events
-MAX_CRYOSTATS = 500  # of which events are counted
+# Events per Cryostat and target namespace: authors of pods must not fill the cluster with events, nor use up the events
+# of other namespaces. All namespaces that are no target namespaces share one budget.
+MAX_EVENTS = 50
+MAX_BUDGETS = 5_000  # that are counted
 MAX_SOURCES = 32  # ConfigMaps and Secrets in `envFrom` that are read for one pod
 WARNING_PREFIX = "Cryostat agent: "
 
@@ -48,7 +50,8 @@ class AgentAdmission:
     def __init__(self, reader: ClusterReader, settings: Settings) -> None:
         self._reader = reader
         self._settings = settings
-        self._recorded: dict[str, set[str]] = {}  # messages of events by UID of the Cryostat, the oldest first
+        # Messages of events by UID of the Cryostat and target namespace, the oldest first.
+        self._recorded: dict[tuple[str, str], set[str]] = {}
         self._tasks: set[asyncio.Task[None]] = set()
 
     async def pod(self, request: AdmissionRequest) -> Obj:
@@ -199,11 +202,12 @@ class AgentAdmission:
         if error.cryostat is None or request.dry_run or request.obj.get("kind") != "Pod":
             return
         message = f"{_creator_of(request)} in namespace {request.namespace}: the agent was not added, {error}"
-        recorded = self._recorded.setdefault(str(error.cryostat["metadata"].get("uid")), set())
+        namespace = request.namespace if request.namespace in target_namespaces(error.cryostat) else ""
+        recorded = self._recorded.setdefault((str(error.cryostat["metadata"].get("uid")), namespace), set())
         if message not in recorded and len(recorded) >= MAX_EVENTS:
             return
         recorded.add(message)
-        if len(self._recorded) > MAX_CRYOSTATS:
+        if len(self._recorded) > MAX_BUDGETS:
             del self._recorded[next(iter(self._recorded))]
         task = asyncio.create_task(self._reader.record_event(error.cryostat, Reason.AGENT_NOT_ADDED, message))
         self._tasks.add(task)

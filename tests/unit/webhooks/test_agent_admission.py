@@ -120,6 +120,21 @@ async def test_events_are_bounded() -> None:
     assert len(reader.events) == MAX_EVENTS
 
 
+async def test_pods_elsewhere_do_not_use_up_the_events_of_a_target_namespace() -> None:
+    reader = Reader()
+    reader.stored = {**CRYOSTAT, "spec": {"targetNamespaces": ["n", "shop"], "enableCertManager": False}}
+    admission = AgentAdmission(reader, Settings(service_tls=False))
+    for number in range(3 * MAX_EVENTS):
+        await admission.pod(replace(request(), namespace=f"stranger-{number}"))
+        await admission.pod(replace(request(label=f"none{number}"), namespace="shop"))
+    await asyncio.sleep(0)
+    assert len(reader.events) == 2 * MAX_EVENTS, "one budget for all strangers, one for the target namespace"
+    reader.events.clear()
+    await admission.pod(request(label="none"))
+    await asyncio.sleep(0)
+    assert len(reader.events) == 1
+
+
 async def test_a_namespace_that_was_created_again_is_no_target_namespace() -> None:
     """Its owner gets the same answer as the owner of a namespace that never was one."""
     reader, given = Reader(), request()

@@ -493,3 +493,10 @@ def test_smart_triggers_are_copied_too() -> None:
 
 def test_results_without_a_pod_have_a_reason() -> None:
     assert Result(None, "why").reason == "why"
+
+
+def test_a_mirror_pod_is_unchanged() -> None:
+    """The kubelet refuses a mirror pod that differs from its static pod."""
+    given = pod()
+    given["metadata"]["annotations"] = {"kubernetes.io/config.mirror": "hash"}
+    assert "static pods" in refused(given)
