@@ -78,6 +78,11 @@ class Observer:
         return self._force_openshift or "Route" in self._informers.discovery.served
 
     @property
+    def platform_known(self) -> bool:
+        """Whether `openshift` is known: the first discovery of APIs is complete."""
+        return self._force_openshift or bool(self._informers.discovery.served)
+
+    @property
     def seconds_since_contact(self) -> float:
         """Seconds since the last message on the required watch that has been silent for the longest time."""
         return self._informers.seconds_since_contact

@@ -33,6 +33,10 @@ class ClusterReader(Protocol):
     def openshift(self) -> bool:
         """Whether the cluster is OpenShift."""
 
+    @property
+    def platform_known(self) -> bool:
+        """Whether `openshift` is known; it is not before the first discovery of APIs."""
+
     def snapshot(self, cryostat: Cryostat, settings: Settings) -> Snapshot | None:
         """Return what is known about the cluster for a Cryostat, None while the caches are incomplete."""
 
@@ -76,6 +80,10 @@ class CachedReader:
     @property
     def openshift(self) -> bool:
         return self._observer.openshift
+
+    @property
+    def platform_known(self) -> bool:
+        return self._observer.platform_known
 
     def snapshot(self, cryostat: Cryostat, settings: Settings) -> Snapshot | None:
         if not self._is_ready():

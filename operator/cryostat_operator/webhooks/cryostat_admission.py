@@ -75,6 +75,9 @@ class CryostatAdmission:
         if request.converted and (problems := new_problems(new, old)):
             return denied(request, "; ".join(problems), 422, "Invalid")
         required = required_permissions(new, old, openshift=self._reader.openshift)
+        if not self._reader.platform_known and required != required_permissions(new, old, openshift=True):
+            text = "the operator does not know yet which permissions this platform has; try again in a few seconds"
+            return denied(request, text, 503, "ServiceUnavailable")
         refusal = await self._unauthorized(request, required)
         if refusal is not None:
             return refusal

@@ -29,6 +29,7 @@ class Reader:
     """A cluster with one Cryostat."""
 
     openshift = False
+    platform_known = True
     in_fips_mode = False
 
     def __init__(self) -> None:

@@ -212,6 +212,7 @@ class Reader:
     """Returns one snapshot, or raises `error` if it is set."""
 
     openshift = False
+    platform_known = True
 
     def __init__(self, snapshot: Snapshot, error: Exception | None = None) -> None:
         self._snapshot, self._error = snapshot, error
@@ -232,9 +233,9 @@ class Allowing:
         return []
 
 
-async def validate(reader: Reader) -> dict[str, Any]:
+async def validate(reader: Reader, spec: dict[str, Any] | None = None) -> dict[str, Any]:
     admission = CryostatAdmission(Allowing(), cast(Any, reader), Settings(service_tls=False), lambda: "")
-    obj = {"apiVersion": constants.API_VERSION, "kind": constants.KIND, **cryostat({})}
+    obj = {"apiVersion": constants.API_VERSION, "kind": constants.KIND, **cryostat(spec or {})}
     body = {"uid": "1", "operation": "CREATE", "namespace": "n", "name": "a", "userInfo": {}, "object": obj}
     review = {"apiVersion": "admission.k8s.io/v1", "kind": "AdmissionReview", "request": body}
     return await admission.validate(parse(review, True))
@@ -250,3 +251,17 @@ async def test_an_object_that_is_known_only_in_part_is_left_out() -> None:
 async def test_an_error_before_the_checks_are_done_allows_nothing() -> None:
     with pytest.raises(RuntimeError):
         await validate(Reader(Snapshot(), RuntimeError("a bug")))
+
+
+async def test_before_the_platform_is_known_nothing_is_allowed_that_needs_more_on_openshift() -> None:
+    reader = Reader(Snapshot(namespaces={"n": NamespaceState()}))
+    privileged = {"securityOptions": {"coreSecurityContext": {"privileged": True}}}
+    host = {"networkOptions": {"coreConfig": {"externalHost": "theirs.example.com"}}}
+    reader.platform_known = False
+    for spec in (privileged, host):
+        response = (await validate(reader, spec))["response"]
+        assert (response["allowed"], response["status"]["code"]) == (False, 503)
+    assert (await validate(reader))["response"]["allowed"] is True
+    reader.platform_known = True
+    for spec in (privileged, host):
+        assert (await validate(reader, spec))["response"]["allowed"] is True
