@@ -140,11 +140,11 @@ def compare(expected: Iterable[Obj], actual: Iterable[Obj], differences: Differe
 
 
 def _by_key(objects: Iterable[Obj]) -> dict[tuple[str, str, str], Obj]:
-    normal = [normalise(obj) for obj in objects]
+    normal = [normalize(obj) for obj in objects]
     return {(o["kind"], o["metadata"].get("namespace") or "", o["metadata"]["name"]): o for o in normal}
 
 
-def normalise(obj: Obj) -> Obj:
+def normalize(obj: Obj) -> Obj:
     """The object without fields that do not depend on the operator."""
     o: Obj = copy.deepcopy(obj)
     o.pop("status", None)

@@ -44,7 +44,7 @@ def test_it_is_what_the_deployment_starts() -> None:
     assert exposed == {port["containerPort"] for port in container["ports"]}
 
 
-def test_labels_and_licence() -> None:
+def test_labels_and_license() -> None:
     labels = " ".join(dockerfile.values(FINAL, "LABEL"))
     assert 'org.opencontainers.image.licenses="Apache-2.0"' in labels
     assert "LICENSE /licenses/LICENSE" in dockerfile.values(FINAL, "COPY")

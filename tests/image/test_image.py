@@ -122,7 +122,7 @@ def test_the_bill_of_materials_names_it_all(tree: Path) -> None:
     lock = (ROOT / "requirements.lock").read_text().splitlines()
     locked = dict(line.split(" ")[0].split("==") for line in lock if "==" in line and "win32" not in line)
     assert {name: listed[name]["version"] for name in locked} == locked
-    assert all(each.get("licenses") for each in listed.values()), "a licence is not known"
+    assert all(each.get("licenses") for each in listed.values()), "a license is not known"
 
 
 def test_a_cryostat_becomes_ready_with_it(tree: Path, secrets: Path) -> None:

@@ -135,7 +135,7 @@ def test_the_certificate_is_mounted_once_at_the_place_where_olm_puts_it(csv: Obj
     assert mount["name"] == "webhook-cert"
 
 
-def test_olm_is_recognised() -> None:
+def test_olm_is_recognized() -> None:
     assert Settings.from_env({"OPERATOR_CONDITION_NAME": "cryostat-operator.v1.0.0"}).olm
     assert not Settings.from_env({}).olm
 

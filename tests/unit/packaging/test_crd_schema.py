@@ -83,7 +83,7 @@ def test_embedded_types_keep_their_shape(schema: dict[str, Any]) -> None:
     assert toleration["properties"]["effect"]["description"] == "Effect indicates the taint effect to match."
 
 
-def test_lists_and_maps_keep_the_go_operators_merge_behaviour(schema: dict[str, Any]) -> None:
+def test_lists_and_maps_keep_the_go_operators_merge_behavior(schema: dict[str, Any]) -> None:
     for path, node in own_fields(schema):
         if path != "status.conditions":
             assert not {key for key in node if key.startswith("x-kubernetes-list")}, path

@@ -89,7 +89,7 @@ def test_with_tls_agents_need_a_certificate() -> None:
         assert f"        {directive}\n" in text
 
 
-def test_the_group_of_the_key_exchange_is_the_standardised_one() -> None:
+def test_the_group_of_the_key_exchange_is_the_standardized_one() -> None:
     data = find(settled({"enableCertManager": True}).plan, "ConfigMap", "sample-agent-proxy")["data"]
     digest = hashlib.sha256(data["dhparam.pem"].encode()).hexdigest()
     assert digest == "2ef7758563185ad0dc1dbc38ab3a91647701e3ebee344fcf86b52e643bacb721"  # ffdhe2048 of RFC 7919
