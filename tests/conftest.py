@@ -44,7 +44,7 @@ def pytest_runtest_makereport(
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    parser.addoption("--update-goldens", action="store_true", help="write tests/golden/ anew instead of comparing")
+    parser.addoption("--update-goldens", action="store_true", help="write tests/golden/ instead of comparing")
     parser.addoption(
         "--audit-permissions",
         action="store_true",

@@ -31,9 +31,9 @@ GO = {
 def main(sizes: str, foreign: int) -> None:
     rows: list[tuple[str, str, str]] = []
 
-    def row(what: str, ours: str, go: str = "") -> None:
-        rows.append((what, ours, go))
-        click.echo(f"  {what}: {ours}", err=True)
+    def row(what: str, value: str, go: str = "") -> None:
+        rows.append((what, value, go))
+        click.echo(f"  {what}: {value}", err=True)
 
     with ControlPlane(Options(kwok=False, scheduler=False, volumes=0)) as plane, TemporaryDirectory() as scratch:
         install(plane.api, plane.kubectl)
@@ -154,8 +154,8 @@ def _encrypted(row) -> None:  # type: ignore[no-untyped-def]
 
 def _print(rows: list[tuple[str, str, str]]) -> None:
     click.echo("\n| measured | this operator | the Go operator |\n|---|---|---|")
-    for what, ours, go in rows:
-        click.echo(f"| {what} | {ours} | {go} |")
+    for what, value, go in rows:
+        click.echo(f"| {what} | {value} | {go} |")
 
 
 main()

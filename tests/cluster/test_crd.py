@@ -161,14 +161,14 @@ def test_status_needs_no_url_and_keeps_one_condition_a_type(plane: ControlPlane)
 
 def test_an_instance_beyond_the_limits_can_be_changed_in_other_fields_and_deleted(plane: ControlPlane) -> None:
     """Otherwise a finalizer could not be removed from an object that an older CRD accepted."""
-    ours = renamed(crd())
-    loose = copy.deepcopy(ours)
-    loose["spec"]["versions"][0]["schema"] = without_limits(ours["spec"]["versions"][0]["schema"])
+    limited = renamed(crd())
+    loose = copy.deepcopy(limited)
+    loose["spec"]["versions"][0]["schema"] = without_limits(limited["spec"]["versions"][0]["schema"])
     plane.api.apply(loose)
     eventually(lambda: plane.api.list(OLD, "Cryostat") == [], 10, "the version without limits is served")
     metadata = {"name": "my.old-" + "x" * 50, "namespace": "default", "finalizers": [FINALIZER]}
     old = plane.api.create({"apiVersion": OLD, "kind": "Cryostat", "metadata": metadata, "spec": BROKEN_SPEC})
-    plane.api.apply(ours)
+    plane.api.apply(limited)
     another = {"apiVersion": OLD, "kind": "Cryostat", "metadata": {"name": "new"}, "spec": BROKEN_SPEC}
     eventually(lambda: "replicas" in refusal(plane, another), 20, "the limits of the CRD have an effect")
 

@@ -126,7 +126,7 @@ def test_an_object_without_labels_and_owner_is_recognized_by_its_field_manager(
         assert metadata.get("ownerReferences") == before["metadata"].get("ownerReferences")
         return bool(ownership_labels(instance.cr).items() <= metadata.get("labels", {}).items())
 
-    eventually(dressed, what="it bears mark and owner again")
+    eventually(dressed, what="it has ownership labels and owner again")
 
 
 @each
@@ -301,10 +301,10 @@ def test_a_deployment_with_another_selector_is_created_again(instance: Instance)
         theirs["spec"]["template"]["metadata"]["labels"]["more"] = "label"
         eventually(lambda: scenario.api.create(theirs))
 
-    def anew() -> bool:
+    def created_again() -> bool:
         return "more" not in scenario.get("Deployment", where, "x-reports")["spec"]["selector"]["matchLabels"]
 
-    eventually(anew, what="the Deployment has its selector again")
+    eventually(created_again, what="the Deployment has its selector again")
     scenario.ready(instance.cr)
 
 

@@ -138,8 +138,10 @@ def test_pods_are_admitted_where_pod_security_is_restricted(installed: Installed
 
     def available() -> bool:
         found = deployment(installed.api)
-        told = [each["message"] for each in found["status"].get("conditions", []) if each["type"] == "ReplicaFailure"]
-        assert not told, told
+        failures = [
+            each["message"] for each in found["status"].get("conditions", []) if each["type"] == "ReplicaFailure"
+        ]
+        assert not failures, failures
         return bool(found["status"].get("readyReplicas") == found["spec"]["replicas"])
 
     eventually(available, what="the operator's pods are admitted and run")

@@ -83,12 +83,12 @@ def test_an_invalid_cryostat_is_reported_and_affects_no_other(lenient: Scenario)
     for cr in poison:
         eventually(lambda cr=cr: condition(scenario.now(cr), "Ready").get("status") == "False")  # type: ignore[misc]
         found = condition(scenario.now(cr), "Ready")
-        told = [event["reason"] for event in scenario.events(cr)]
+        reasons = [event["reason"] for event in scenario.events(cr)]
         if found["reason"] == "InvalidSpec":
-            assert told == ["InvalidSpec"], found
+            assert reasons == ["InvalidSpec"], found
             assert scenario.owned_objects(cr) == []
         else:  # only the API server checks this
-            assert (found["reason"], set(told)) == ("WriteRefused", {"WriteRefused", "LoginGenerated"})
+            assert (found["reason"], set(reasons)) == ("WriteRefused", {"WriteRefused", "LoginGenerated"})
     scenario.make_namespace("loop-appears")
     scenario.ready(healthy)
     scenario.api.delete(scenario.get("Service", where, "x"))

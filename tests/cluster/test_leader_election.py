@@ -62,7 +62,7 @@ def is_leading(process: OperatorProcess) -> bool:
 
 
 def requests_of(plane: ControlPlane, mark: int, process: OperatorProcess) -> list[Object]:
-    """Everything that one process asked for since a mark, told apart by the token that it logs in with."""
+    """Requests of one process since a mark of the audit log, identified by its token."""
     token = yaml.safe_load(process.kubeconfig.read_text())["users"][0]["user"]["token"].split(".")[1]
     credential = f"JTI={json.loads(base64.urlsafe_b64decode(token + '=='))['jti']}"
     key = "authentication.kubernetes.io/credential-id"
@@ -207,8 +207,8 @@ def test_a_stopped_leader_hands_over_at_once(pair: Pair, namespace: NamespaceFac
     assert (released["holderIdentity"], released["leaseDurationSeconds"]) == ("", 1)
     assert (taken["leaseTransitions"], taken["leaseDurationSeconds"]) == (old + 1, 15)
     repaired(plane, where)
-    told = [e["message"] for e in plane.api.list("v1", "Event", NAMESPACE) if e["reason"] == "LeaderElection"]
-    assert f"{pair.leader.identity} stopped leading" in told
+    messages = [e["message"] for e in plane.api.list("v1", "Event", NAMESPACE) if e["reason"] == "LeaderElection"]
+    assert f"{pair.leader.identity} stopped leading" in messages
 
     def took_over() -> list[Object]:
         message = f"{pair.standby.identity} became leader"
@@ -301,20 +301,20 @@ def test_the_elections_of_client_go_and_of_this_operator_exclude_each_other(
     with client_go(plane) as other:
         theirs = eventually(lambda: holder(plane), SLOW, "client-go leads")
         mark = plane.audit_mark()
-        ours = operator(plane)
+        own = operator(plane)
         cryostat(plane, where)
-        eventually(lambda: len(lease_requests(plane, mark, ours)) > 8, SLOW, "this operator waits")
-        assert (holder(plane), writes(plane, mark, ours)) == (theirs, [])
+        eventually(lambda: len(lease_requests(plane, mark, own)) > 8, SLOW, "this operator waits")
+        assert (holder(plane), writes(plane, mark, own)) == (theirs, [])
         other.kill()
-        eventually(lambda: holder(plane) == ours.identity, SLOW, "this operator leads")
+        eventually(lambda: holder(plane) == own.identity, SLOW, "this operator leads")
         repaired(plane, where)
     mark = plane.audit_mark()
     with client_go(plane):
         eventually(lambda: looks_of_client_go(plane, mark) > 8, SLOW, "client-go waits")
-        assert holder(plane) == ours.identity
+        assert holder(plane) == own.identity
         with lease_records(plane) as records:
-            ours.process.terminate()
-            eventually(lambda: holder(plane) not in ("", ours.identity), SLOW, "client-go leads")
+            own.process.terminate()
+            eventually(lambda: holder(plane) not in ("", own.identity), SLOW, "client-go leads")
             assert "" in [record["holderIdentity"] for record in records]
 
 

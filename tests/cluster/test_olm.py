@@ -229,8 +229,8 @@ def test_the_registration_of_olm_is_not_changed(installed: Installed, operator: 
     assert touched == []
     definitions = {event["verb"] for event in events if "customresourcedefinitions" in event["requestURI"]}
     assert definitions == {"list", "watch"}
-    ours = [obj["metadata"]["name"] for kind in WEBHOOKS for obj in installed.api.list(ADMISSION, kind)]
-    assert not [name for name in ours if name.startswith("cryostat-operator-")]
+    registered_names = [obj["metadata"]["name"] for kind in WEBHOOKS for obj in installed.api.list(ADMISSION, kind)]
+    assert not [name for name in registered_names if name.startswith("cryostat-operator-")]
     assert not installed.api.find("v1", "Secret", "cryostat-operator-webhook-certificate", installed.namespace)
 
 

@@ -119,12 +119,12 @@ def test_permissions_that_no_request_shows_are_needed(
         scenario.annotate(cr, **{constants.ANNOTATION_DATA_RETENTION: "Retain"})
         scenario.change(cr, networkOptions={"coreConfig": {"externalHost": f"second.{where}.example.com"}})
 
-    def told() -> list[str]:
+    def reported() -> list[str]:
         conditions = (scenario.now(cr).get("status") or {}).get("conditions") or []
         messages = [each["message"] for each in conditions if each["reason"] in ("Forbidden", "RouteInvalid")]
         return [each for each in messages if REFUSALS[permission.resource, permission.verb] in each]
 
-    eventually(told, what="the refusal is told")
+    eventually(reported, what="the refusal is reported")
 
 
 def take_away(scenario: Scenario, permission: Permission) -> None:

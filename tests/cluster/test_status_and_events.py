@@ -39,26 +39,28 @@ def test_each_cause_is_one_event_also_after_a_restart(scenario: Scenario) -> Non
     )
     scenario.settle()
 
-    def told() -> dict[str, int]:
+    def warning_counts() -> dict[str, int]:
         return {event["reason"]: event["count"] for event in scenario.events(cr) if event["type"] == "Warning"}
 
-    assert told() == {"ConfigMapNotFound": 1}
+    assert warning_counts() == {"ConfigMapNotFound": 1}
     for _ in range(2):
         with scenario.down():
             mark = scenario.plane.audit_mark()
         scenario.settle()
-    assert told() == {"ConfigMapNotFound": 1}
+    assert warning_counts() == {"ConfigMapNotFound": 1}
     assert scenario.writes(mark) == []
     template = scenario.config_map(where, "missing", **{"a.jfc": "<x/>"})
     scenario.wait_for_reason(cr, "SecretNotFound", "Secret absent")
     secret = scenario.secret(where, "absent", a="b")
     scenario.ready(cr)
-    assert told() == {"ConfigMapNotFound": 1}  # its message named the Secret, too
+    assert warning_counts() == {"ConfigMapNotFound": 1}  # its message named the Secret, too
     with scenario.down():
         scenario.api.delete(template)
         scenario.api.delete(secret)
     scenario.wait_for_reason(cr, "ConfigMapNotFound", "Secret absent")
-    eventually(lambda: told() == {"ConfigMapNotFound": 2}, what="the event of a cause that returned is counted")
+    eventually(
+        lambda: warning_counts() == {"ConfigMapNotFound": 2}, what="the event of a cause that returned is counted"
+    )
 
 
 def described(scenario: Scenario, where: str, row: Object) -> str:
@@ -163,9 +165,9 @@ def test_a_run_writes_at_most_one_status_and_none_where_nothing_changed(scenario
     body = scenario.ready(cr)
     scenario.settle()
     assert 0 < status_writes(scenario, mark) <= reconcile_count(scenario) - before
-    told = body["status"]
-    assert told["observedGeneration"] == body["metadata"]["generation"]
-    assert {c["observedGeneration"] for c in told["conditions"]} == {body["metadata"]["generation"]}
+    status = body["status"]
+    assert status["observedGeneration"] == body["metadata"]["generation"]
+    assert {c["observedGeneration"] for c in status["conditions"]} == {body["metadata"]["generation"]}
     mark, before = scenario.plane.audit_mark(), reconcile_count(scenario)
     scenario.annotate(cr, note="anything")
     scenario.annotate(scenario.get("Service", where, "x"), note="anything")
@@ -175,7 +177,7 @@ def test_a_run_writes_at_most_one_status_and_none_where_nothing_changed(scenario
     scenario.change(cr, enableAudit=True)
     again = scenario.ready(cr)
     assert again["metadata"]["generation"] == body["metadata"]["generation"] + 1
-    since = {c["type"]: c["lastTransitionTime"] for c in told["conditions"]}
+    since = {c["type"]: c["lastTransitionTime"] for c in status["conditions"]}
     kept = condition(again, "ReferencesResolved")
     assert kept["lastTransitionTime"] == since["ReferencesResolved"]  # it was True all the time
 
@@ -253,7 +255,7 @@ def test_no_secret_value_is_in_logs_events_or_status(scenario: Scenario) -> None
     values |= secrets_of(scenario, where) | {"before/x": "the-users-stored-credential"}
     assert {place.partition("/")[0] for place in values} >= {"keys", "stored", "x-storage", "x-basic-auth"}
     assert scenario.operator
-    told = {
+    texts = {
         "log": scenario.operator.log.read_text(),
         "metrics": scenario.operator.get("/metrics")[1],
         "events": json.dumps(scenario.api.list("v1", "Event")),
@@ -262,4 +264,4 @@ def test_no_secret_value_is_in_logs_events_or_status(scenario: Scenario) -> None
     }
     for place, value in values.items():
         encoded = base64.b64encode(value.encode()).decode()
-        assert [where for where, text in told.items() if value in text or encoded in text] == [], place
+        assert [where for where, text in texts.items() if value in text or encoded in text] == [], place

@@ -88,8 +88,8 @@ def test_every_certificate_is_issued_at_once_and_verifies(
         data = secret(api, here, f"{NAME}-{leaf}")
         service = NAME if leaf == "tls" else f"{NAME}-{leaf.removesuffix('-tls')}"
         assert "OK" in verify(data, "sslserver", f"{service}.{here}.svc.cluster.local")
-    ours = names.agent_certificate(here, NAME, there)
-    source, copy = secret(api, here, ours), secret(api, there, ours)
+    agent_secret = names.agent_certificate(here, NAME, there)
+    source, copy = secret(api, here, agent_secret), secret(api, there, agent_secret)
     assert copy == source
     assert "OK" in verify(copy, "sslclient", f"a.{names.agent_callback_service(here, NAME)}.{there}.svc")
     public = secret(api, there, names.ca_secret(here, NAME))

@@ -94,11 +94,11 @@ def test_an_event_names_agents_that_need_a_restart(installed_plane: ControlPlane
     api.delete({"apiVersion": "v1", "kind": "Secret", "metadata": {"name": agent, "namespace": here}})
     eventually(lambda: secret(api, there, agent)["tls.crt"] != old["tls.crt"])
 
-    def told() -> list[Object]:
+    def renewal_events() -> list[Object]:
         return [e for e in api.list("v1", "Event", here) if e["reason"] == "AgentCertificateRenewed"]
 
-    eventually(told)
-    [event] = told()
+    eventually(renewal_events)
+    [event] = renewal_events()
     ends = x509.load_pem_x509_certificate(old["tls.crt"]).not_valid_after_utc
     assert event["type"] == "Normal"
     assert there in event["message"]
@@ -215,8 +215,8 @@ def test_a_lost_authority_restarts_the_application_last(
 
 def _restarted(event: Object) -> str:
     reference = event.get("objectRef") or {}
-    ours = "cryostat-operator" in event["user"]["username"] and not reference.get("subresource")
-    return str(reference.get("name", "")) if ours and reference.get("resource") == "deployments" else ""
+    by_operator = "cryostat-operator" in event["user"]["username"] and not reference.get("subresource")
+    return str(reference.get("name", "")) if by_operator and reference.get("resource") == "deployments" else ""
 
 
 def _scaled(event: Object) -> str:

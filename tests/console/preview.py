@@ -108,8 +108,8 @@ def play(page: Path, steps: Sequence[Step] = (), *, screenshot: Path | None = No
     if screenshot:
         order["screenshot"] = str(screenshot.resolve())
     run = functools.partial(subprocess.run, cwd=HERE, text=True, stdout=subprocess.PIPE, timeout=240, check=True)
-    told = json.loads(run(["node", "drive.mjs"], input=json.dumps(order)).stdout)
-    return Shown(told["sent"], told["labels"], frozenset(told["ids"]), told["complaints"] + told["errors"])
+    result = json.loads(run(["node", "drive.mjs"], input=json.dumps(order)).stdout)
+    return Shown(result["sent"], result["labels"], frozenset(result["ids"]), result["complaints"] + result["errors"])
 
 
 def element(path: str) -> str:

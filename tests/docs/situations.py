@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from tests.unit.situations import situations, told
+from tests.unit.situations import reported, situations
 
 PAGE = Path(__file__).parents[2] / "docs" / "troubleshooting.md"
 BEGIN = "<!-- written by `python -m tests.docs.situations` from tests/situations.yaml -->"
@@ -15,7 +15,7 @@ def table() -> str:
     """The table, one row for each situation."""
     lines = ["| what happened | `STATUS` | condition: reason | event | what to do |", "|---|---|---|---|---|"]
     for situation in situations():
-        found = told(situation)
+        found = reported(situation)
         event = situation.get("event", "").partition(" ")
         cells = (
             situation["what"],

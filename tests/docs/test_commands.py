@@ -225,8 +225,8 @@ def test_every_exception_matches_a_command() -> None:
 
 def test_every_block_has_a_known_language() -> None:
     """A command hidden in a block of another kind would not be run."""
-    strange = [str(b) for page in pages() for b in blocks(page) if b.language not in ("sh", "yaml", "text", "promql")]
-    assert strange == []
+    unknown = [str(b) for page in pages() for b in blocks(page) if b.language not in ("sh", "yaml", "text", "promql")]
+    assert unknown == []
 
 
 def test_the_index_names_every_page() -> None:

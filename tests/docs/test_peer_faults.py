@@ -57,6 +57,6 @@ def test_wanted_differences_are_answers() -> None:
 
 def test_no_page_uses_the_token_of_the_operator() -> None:
     pages = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
-    told = [page.name for page in pages if "create token" in page.read_text() or "whoami -t" in page.read_text()]
-    assert told == []
+    found = [page.name for page in pages if "create token" in page.read_text() or "whoami -t" in page.read_text()]
+    assert found == []
     assert any("NAME-basic-auth" in page.read_text() for page in pages)

@@ -45,13 +45,13 @@ def tree(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     made = tmp_path_factory.mktemp("image") / "tree"
     made.mkdir(mode=0o755)
     place = Path(PLACE)
-    ours = not place.exists()
+    created = not place.exists()
     place.mkdir(parents=True, exist_ok=True)
     script = 'mount --bind "$1" "$2" && exec "$3" "$4" "$5" "$2"'
     command = ["unshare", "--mount", "--propagation", "private", "bash", "-euc", script, "bash"]
     subprocess.run([*command, made, place, ROOT / "image/build", PYTHON, ROOT], check=True)
     yield made
-    if ours:
+    if created:
         place.rmdir()
 
 

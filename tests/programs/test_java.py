@@ -54,9 +54,9 @@ def test_keystore_and_truststore_open_and_serve(classes: Path, gateway: Containe
 
 def test_another_authority_is_not_trusted(classes: Path, gateway: Container) -> None:
     theirs = foreign(gateway.plan, f"{NAME}-tls", keystore(gateway.secrets))
-    code, told = ask(classes, gateway, gateway.secret(f"{NAME}-tls"), theirs, password(gateway))
+    code, output = ask(classes, gateway, gateway.secret(f"{NAME}-tls"), theirs, password(gateway))
     assert code != 0
-    assert "PKIX path" in told
+    assert "PKIX path" in output
 
 
 def test_both_sides_of_a_renewed_authority_are_trusted(classes: Path, application: int, tmp_path: Path) -> None:

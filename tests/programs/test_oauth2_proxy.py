@@ -83,8 +83,8 @@ def ask(
 
 
 def login(proxy: Container) -> tuple[str, str]:
-    minted = proxy.secret(f"{NAME}-basic-auth")
-    return minted["username"].decode(), minted["password"].decode()
+    generated = proxy.secret(f"{NAME}-basic-auth")
+    return generated["username"].decode(), generated["password"].decode()
 
 
 def test_the_generated_login_is_accepted(proxy: Container) -> None:

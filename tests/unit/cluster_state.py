@@ -102,7 +102,7 @@ class ClusterState:
     def settle(self, *, provided: bool = True) -> ClusterState:
         """The state after all planned objects were written and have a status.
 
-        Ordered Secrets are minted, Routes admitted; with `provided`, everything else that pods refer to is there.
+        Requested Secrets are generated, Routes are admitted; with `provided`, all other references exist.
         """
         for _ in range(6):
             before = self.snapshot

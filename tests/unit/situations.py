@@ -52,7 +52,7 @@ def situations() -> tuple[Obj, ...]:
 
 
 @dataclass(frozen=True)
-class Told:
+class Reported:
     """What the operator reports about a situation."""
 
     conditions: dict[str, Obj]
@@ -60,7 +60,7 @@ class Told:
     events: list[Problem]
 
 
-def told(situation: Obj) -> Told:
+def reported(situation: Obj) -> Reported:
     """The status and the events that the operator would write."""
     given = situation["given"]
     if "invalid" in given:
@@ -68,7 +68,7 @@ def told(situation: Obj) -> Told:
     if given.get("unseen"):
         status = crd()["spec"]["versions"][0]["schema"]["openAPIV3Schema"]["properties"]["status"]["properties"]
         conditions = status["conditions"]["default"]
-        return Told({each["type"]: each for each in conditions}, status["summary"]["default"], [])
+        return Reported({each["type"]: each for each in conditions}, status["summary"]["default"], [])
     state = _state(given)
     instance, plan = state.instance, state.plan
     refused = [_refusal(given["refused"])] if "refused" in given else []
@@ -81,7 +81,7 @@ def told(situation: Obj) -> Told:
     conditions = status_for(instance, plan, report, NOW)["conditions"]
     lasting = lasting_causes(instance, plan, report, NOW_SECONDS).problems
     actionable = [problem for problem in (*plan.problems, *refused) if problem.actionable]
-    return Told(
+    return Reported(
         {each["type"]: each for each in conditions}, summary_of(conditions), [*actionable, *lasting, *plan.warnings]
     )
 
@@ -125,7 +125,7 @@ def _state(given: Obj) -> ClusterState:
     return state
 
 
-def _unreadable(spec: Obj) -> Told:
+def _unreadable(spec: Obj) -> Reported:
     """What the operator reports about a spec that it cannot read."""
     body = {"metadata": cryostat().metadata, "spec": spec}
     try:
@@ -133,7 +133,7 @@ def _unreadable(spec: Obj) -> Told:
     except InvalidCryostatError as error:
         problem = invalid_spec(error)
     conditions = failure_status(1, (problem.reason, problem.message), [], NOW)["conditions"]
-    return Told({each["type"]: each for each in conditions}, summary_of(conditions), [problem])
+    return Reported({each["type"]: each for each in conditions}, summary_of(conditions), [problem])
 
 
 def _failure(state: ClusterState, component: str, pod: Obj) -> PodFailure:

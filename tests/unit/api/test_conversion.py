@@ -77,8 +77,8 @@ def test_a_change_in_the_other_version_is_kept_and_removes_nothing(
     back = convert(there, NEW)
     assert back["spec"]["reportOptions"] == reports
     spec = {k: v for k, v in obj.get("spec", {}).items() if k != "reportOptions"}
-    ours = {k: v for k, v in back["spec"].items() if k != "reportOptions"}
-    assert ours == spec or ours == {**spec, "targetNamespaces": [obj["metadata"]["namespace"]]}
+    rest = {k: v for k, v in back["spec"].items() if k != "reportOptions"}
+    assert rest == spec or rest == {**spec, "targetNamespaces": [obj["metadata"]["namespace"]]}
 
 
 @given(JUNK)

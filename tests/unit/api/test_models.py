@@ -55,11 +55,11 @@ def test_names() -> None:
 
 
 def test_every_rule_is_in_the_table_of_cases() -> None:
-    told = [case.says for case in CASES] + list(BAD_NAMES.values())
+    messages = [case.says for case in CASES] + list(BAD_NAMES.values())
     rules = [rule for model in _models(Cryostat) for rule in model.rules]
     assert rules
     for rule in rules:
-        assert any(says in rule.message for says in told), rule.message
+        assert any(says in rule.message for says in messages), rule.message
 
 
 @pytest.mark.parametrize("obj", [{}, {"spec": None, "status": None}, {"spec": {}, "status": {}}])

@@ -91,10 +91,10 @@ def test_additional_objects_are_those_that_olm_does_not_create() -> None:
 
 def test_related_images_are_those_of_the_deployment(csv: Obj) -> None:
     (container,) = csv["spec"]["install"]["spec"]["deployments"][0]["spec"]["template"]["spec"]["containers"]
-    told = [env["value"] for env in container["env"] if env["name"].startswith("RELATED_IMAGE_")]
+    images = [env["value"] for env in container["env"] if env["name"].startswith("RELATED_IMAGE_")]
     related = [each["image"] for each in csv["spec"]["relatedImages"]]
-    assert related == [container["image"], *told]
-    assert len(told) == len(IMAGES)
+    assert related == [container["image"], *images]
+    assert len(images) == len(IMAGES)
     assert csv["metadata"]["annotations"]["containerImage"] == container["image"]
 
 
@@ -152,10 +152,12 @@ def test_every_feature_is_declared_and_disconnected_only_with_digests(
     csv: Obj, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     prefix = "features.operators.openshift.io/"
-    told = {key.removeprefix(prefix): value for key, value in csv["metadata"]["annotations"].items() if prefix in key}
-    assert told.keys() == set(FEATURES)
+    features = {
+        key.removeprefix(prefix): value for key, value in csv["metadata"]["annotations"].items() if prefix in key
+    }
+    assert features.keys() == set(FEATURES)
     pinned = all("@sha256:" in each["image"] for each in csv["spec"]["relatedImages"])
-    assert told["disconnected"] == str(pinned).lower()
+    assert features["disconnected"] == str(pinned).lower()
     digests = [{"name": "operator", "image": f"quay.io/x/y@sha256:{'0' * 64}"}]
     monkeypatch.setattr("cryostat_operator.packaging.clusterserviceversion.related_images", lambda: digests)
     assert clusterserviceversion()["metadata"]["annotations"][f"{prefix}disconnected"] == "true"

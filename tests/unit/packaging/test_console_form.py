@@ -136,13 +136,13 @@ def test_names_and_help_are_for_people(spec: Obj, descriptors: list[Obj]) -> Non
 
 def test_every_field_has_one(version: str, spec: Obj, descriptors: list[Obj]) -> None:
     """Except fields for which the console has no input, and fields below hidden ones."""
-    told = {re.sub(r"\[\d+\]", "", each["path"]): kinds(each) for each in descriptors}
+    described = {re.sub(r"\[\d+\]", "", each["path"]): kinds(each) for each in descriptors}
     missing = []
     for path, schema in own_fields(schema_of(version), MODELS[version]):
         path = path.removeprefix("spec").lstrip(".")
-        if path and not path.startswith("status") and path not in told:
+        if path and not path.startswith("status") and path not in described:
             above = [path[: dot.start()] for dot in re.finditer(r"\.", path)]
-            if has_input(schema) and not any("hidden" in told.get(each, ()) for each in above):
+            if has_input(schema) and not any("hidden" in described.get(each, ()) for each in above):
                 missing.append(path)
     assert missing == []
 
@@ -211,13 +211,13 @@ def test_every_dependent_field_can_be_shown(spec: Obj, descriptors: list[Obj]) -
 
 def test_status_fields_have_fitting_descriptors(version: str) -> None:
     status = schema_of(version)["properties"]["status"]
-    told = {each["path"]: each for each in status_descriptors(version)}
-    assert {path.removesuffix("[0]") for path in told} == {
+    described = {each["path"]: each for each in status_descriptors(version)}
+    assert {path.removesuffix("[0]") for path in described} == {
         name
         for name, node in status["properties"].items()
         if name not in ("observedGeneration", "reviewedNamespaces") and not node["description"].startswith("Deprecated")
     }
-    for path, each in told.items():
+    for path, each in described.items():
         assert at(status, path), path
         assert each["displayName"]
         assert each["description"].endswith(".")

@@ -147,9 +147,9 @@ def test_a_predecessor_is_trusted_until_it_ends() -> None:
 
 def test_another_authority_in_its_place_gives_no_key() -> None:
     theirs = authority.ensure_ca(replace(AUTHORITY, common_name="another"), {}, NOW)
-    ours = authority.ensure_ca(AUTHORITY, theirs, NOW)
-    assert ours["tls.key"] != theirs["tls.key"]
-    assert ours["ca.crt"] == ours["tls.crt"]
+    own = authority.ensure_ca(AUTHORITY, theirs, NOW)
+    assert own["tls.key"] != theirs["tls.key"]
+    assert own["ca.crt"] == own["tls.crt"]
 
 
 def test_a_damaged_authority_is_replaced_and_its_certificate_stays_trusted() -> None:

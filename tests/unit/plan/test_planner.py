@@ -122,8 +122,8 @@ def test_changed_content_rolls_exactly_the_pods_that_use_it(
 
 def test_a_missing_generated_secret_is_no_warning_and_one_of_the_user_is() -> None:
     state = settled({"databaseOptions": {"secretName": "mine"}})
-    ours = state.without_data("Secret", "sample-oauth2-cookie").plan.blocked[MAIN].problem
-    assert (ours.reason, ours.actionable) == ("SecretPending", False)
+    problem = state.without_data("Secret", "sample-oauth2-cookie").plan.blocked[MAIN].problem
+    assert (problem.reason, problem.actionable) == ("SecretPending", False)
     state.with_data("Secret", "sample-oauth2-cookie")
     theirs = state.without_data("Secret", "mine").plan.blocked[MAIN].problem
     assert (theirs.reason, theirs.actionable) == ("SecretNotFound", True)

@@ -83,17 +83,17 @@ def test_containers_have_no_two_of_a_kind(cr: Cryostat, openshift: bool) -> None
 def test_every_reference_is_planned_or_reported(cr: Cryostat, openshift: bool) -> None:
     w = state(cr, openshift)
     plan = w.plan
-    told = {(r.kind, r.name): r for r in plan.references}
-    assert len(told) == len(plan.references)
+    known = {(r.kind, r.name): r for r in plan.references}
+    assert len(known) == len(plan.references)
     for pod in pods(plan):
         for reference in pod_references(pod):
-            assert reference.keys <= told[reference.kind, reference.name].keys
-    ours = {key.name for key in plan.requests}
+            assert reference.keys <= known[reference.kind, reference.name].keys
+    requested = {key.name for key in plan.requests}
     planned = {key.name: obj for key, obj in plan.objects.items() if key.kind in ("ConfigMap", "Secret")}
-    for (kind, name), reference in told.items():
+    for (kind, name), reference in known.items():
         if name in planned and kind == planned[name]["kind"] == "ConfigMap":
             assert reference.keys <= set(planned[name]["data"])
-        elif kind == "Secret" and name in ours:
+        elif kind == "Secret" and name in requested:
             order = next(o for k, o in plan.requests.items() if k.name == name)
             assert reference.keys <= order.keys
 

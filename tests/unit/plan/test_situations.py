@@ -9,14 +9,14 @@ import pytest
 from cryostat_operator.plan.conditions import DEPLOYMENTS
 from cryostat_operator.plan.model.kinds import Obj
 from cryostat_operator.plan.model.reasons import COMPONENT_REASONS, Reason
-from tests.unit.situations import situations, told
+from tests.unit.situations import reported, situations
 
 PREFIXES = "|".join(DEPLOYMENTS)
 
 
 @pytest.mark.parametrize("situation", situations(), ids=lambda situation: situation["name"])
 def test_a_situation_is_reported_with_object_cause_and_remedy(situation: Obj) -> None:
-    found = told(situation)
+    found = reported(situation)
     condition = found.conditions[situation.get("condition", "Ready")]
     assert condition["reason"] == situation["reason"], condition
     for words in situation["says"]:
@@ -30,7 +30,7 @@ def test_a_situation_is_reported_with_object_cause_and_remedy(situation: Obj) ->
 
 @pytest.mark.parametrize("situation", situations(), ids=lambda situation: situation["name"])
 def test_a_message_can_be_read(situation: Obj) -> None:
-    found = told(situation)
+    found = reported(situation)
     ready = found.conditions["Ready"]
     if situation.get("event", "").startswith("Warning") and situation["reason"] != "ExternalHostIgnored":
         assert ready["status"] == "False"

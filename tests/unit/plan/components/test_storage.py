@@ -67,8 +67,8 @@ def test_an_external_provider_replaces_everything_managed_but_the_secret() -> No
 
 def test_the_application_is_configured_for_an_external_provider() -> None:
     env = environment(settled({"objectStorageOptions": S3}).plan)
-    told = {name: env.get(name) for name in env if name.startswith(("QUARKUS_S3_E", "QUARKUS_S3_P", "STORAGE_"))}
-    assert told == {
+    variables = {name: env.get(name) for name in env if name.startswith(("QUARKUS_S3_E", "QUARKUS_S3_P", "STORAGE_"))}
+    assert variables == {
         "QUARKUS_S3_ENDPOINT_OVERRIDE": "https://s3.example.com:9000",
         "QUARKUS_S3_PATH_STYLE_ACCESS": "true",
         "STORAGE_PRESIGNED_TRANSFERS_ENABLED": "true",

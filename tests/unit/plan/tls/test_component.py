@@ -286,12 +286,12 @@ def test_the_application_follows_when_the_database_runs() -> None:
     rolling["status"] = {"observedGeneration": 2, "conditions": [progressing("ReplicaSetUpdated")]}
     settled.with_live(rolling)
     assert main in settled.plan.blocked
-    told: Obj = {**rolling["status"], "conditions": [progressing("NewReplicaSetAvailable")]}
-    settled.with_live({**rolling, "status": told})
+    rolled_out: Obj = {**rolling["status"], "conditions": [progressing("NewReplicaSetAvailable")]}
+    settled.with_live({**rolling, "status": rolled_out})
     assert main in settled.plan.blocked, "that is said of the rollout before"
-    settled.with_live({**rolling, "status": told | {"updatedReplicas": 1}})
+    settled.with_live({**rolling, "status": rolled_out | {"updatedReplicas": 1}})
     assert main in settled.plan.blocked
-    settled.with_live({**rolling, "status": told | {"updatedReplicas": 1, "availableReplicas": 1}})
+    settled.with_live({**rolling, "status": rolled_out | {"updatedReplicas": 1, "availableReplicas": 1}})
     assert main in settled.plan.objects
 
 
@@ -316,8 +316,8 @@ def test_secrets_are_looked_up_before_cert_manager_would_overwrite_them() -> Non
     unknown.snapshot = replace(unknown.snapshot, data={**unknown.snapshot.data, **theirs})
     assert names_of(unknown.plan, "Certificate") == set()
     assert unknown.plan.blocked[CA].problem.reason == "NameCollision"
-    ours = {("Secret", CA.name): ContentSummary(frozenset({"key"}), "d", certificate=f"{NAME}-ca")}
-    unknown.snapshot = replace(unknown.snapshot, data={**unknown.snapshot.data, **ours})
+    content = {("Secret", CA.name): ContentSummary(frozenset({"key"}), "d", certificate=f"{NAME}-ca")}
+    unknown.snapshot = replace(unknown.snapshot, data={**unknown.snapshot.data, **content})
     assert names_of(unknown.plan, "Certificate") == {f"{NAME}-ca"}
 
 
