@@ -11,7 +11,7 @@ from ..model.problems import Problem
 from ..model.reasons import Reason
 from ..model.requests import RandomValue, SecretRequest
 from ..tls import specs
-from . import agent_gateway, auth_proxy, database, datasource, files, grafana, reports, storage
+from . import agent_gateway, auth_proxy, database, datasource, files, grafana, reports, storage, trusted_certificates
 
 NAME = "core"
 REQUESTS = ("1250m", "512Mi")
@@ -26,6 +26,7 @@ LOOPBACK = "127.0.0.0/8,::1/128"
 # Recordings and heap dumps. The same limit as that of the report generators; the default of the image is 1 GiB.
 MAX_BODY_SIZE = "10G"
 STARTUP_SECONDS = 180
+BUNDLE_STARTUP_SECONDS = 600
 _HEALTH = f"http://localhost:{names.PORT_APPLICATION}/health/liveness"
 
 
@@ -60,8 +61,9 @@ def deployment(instance: Instance) -> Obj:
         *_keystore_volumes(instance),
         *storage.core_volumes(instance),
         *database.core_volumes(instance),
-        files.certificates(instance),
+        *trusted_certificates.volumes(instance),
     ]
+    prepared = trusted_certificates.init_containers(instance)
     user_files = files.build(instance, (volume["name"] for volume in volumes))
     return workloads.deployment(
         instance,
@@ -72,6 +74,7 @@ def deployment(instance: Instance) -> Obj:
             "pod": {
                 "serviceAccountName": instance.name,
                 "automountServiceAccountToken": True,
+                **({"initContainers": prepared} if prepared else {}),
                 "containers": [
                     container(instance, user_files.mounts),
                     grafana.container(instance),
@@ -105,15 +108,20 @@ def container(instance: Instance, file_mounts: list[Obj]) -> Obj:
         "ports": [{"containerPort": names.PORT_APPLICATION}],
         "env": environment(instance),
         "volumeMounts": [
-            builders.mount(files.CERTIFICATES_VOLUME, files.CERTIFICATES_DIRECTORY),
+            trusted_certificates.mount(instance),
             *(tls_mounts if instance.tls else []),
             *file_mounts,
         ],
         "livenessProbe": probe,
-        "startupProbe": builders.startup_probe(probe, STARTUP_SECONDS),
+        "startupProbe": builders.startup_probe(probe, _startup_seconds(instance)),
         "resources": builders.resources(resources.core_resources if resources else None, REQUESTS, LIMITS),
         "securityContext": builders.container_security_context(security.core_security_context if security else None),
     }
+
+
+def _startup_seconds(instance: Instance) -> int:
+    """The image imports certificates one by one, each in up to a second."""
+    return BUNDLE_STARTUP_SECONDS if trusted_certificates.has_bundles(instance) else STARTUP_SECONDS
 
 
 def _client_tls(instance: Instance) -> str:

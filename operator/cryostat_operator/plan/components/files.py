@@ -11,8 +11,6 @@ from ..instance import Instance
 from ..model import names
 from ..model.kinds import Obj
 
-CERTIFICATES_VOLUME = "cert-secrets"
-CERTIFICATES_DIRECTORY = "/truststore/operator"
 TEMPLATES = "/opt/cryostat.d/templates.d"
 RULES = "/opt/cryostat.d/rules.d"
 PROBES = "/opt/cryostat.d/probes.d"
@@ -24,23 +22,6 @@ class Files(NamedTuple):
 
     volumes: list[Obj]
     mounts: list[Obj]
-
-
-def certificates(instance: Instance) -> Obj:
-    """Return one volume with all CA certificates that the application trusts, each once, in the order of the spec."""
-    sources: dict[tuple[str, str, str], Obj] = {}
-    for given in instance.spec.trusted_cert_secrets or ():
-        if given.secret_name:
-            key, kind, name = given.certificate_key or "tls.crt", "secret", given.secret_name
-        else:
-            key, kind, name = given.certificate_key or "service-ca.crt", "configMap", given.config_map_name or ""
-        items = [builders.item(key, f"{kind.lower()}_{name}_{key}")]
-        sources.setdefault((kind, name, key), {kind: {"name": name, "items": items}})
-    if instance.tls:
-        # Not merged with a source of the spec: its file has another name.
-        own = {"name": f"{instance.name}-tls", "items": [builders.item("ca.crt", f"{instance.name}-ca.crt")]}
-        sources["", "", ""] = {"secret": own}
-    return {"name": CERTIFICATES_VOLUME, "projected": {"sources": list(sources.values())} if sources else {}}
 
 
 def build(instance: Instance, used_names: Iterable[str]) -> Files:
