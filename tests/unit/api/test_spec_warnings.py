@@ -1,0 +1,76 @@
+"""Warnings about a Cryostat that is valid but probably not what its author intends."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from cryostat_operator.api.spec_warnings import MAX_KEY_WARNINGS, key_warnings, suggestion, warnings_for
+
+
+@pytest.mark.parametrize(
+    ("spec", "expected"),
+    [
+        ({"targetNamespaces": ["a", "b", "a"]}, "spec.targetNamespaces: a is given 2 times; once is enough"),
+        (
+            {"declarativeCredentials": [{"secretName": "s"}, {"secretName": "s"}]},
+            "spec.declarativeCredentials: s is given 2 times; once is enough",
+        ),
+        (
+            {"eventTemplates": [{"configMapName": "m", "filename": "f"}] * 2},
+            "spec.eventTemplates: m/f is given 2 times; once is enough",
+        ),
+        (
+            {"storageOptions": {"pvc": {}}},
+            "spec.storageOptions.pvc is deprecated: use spec.storageOptions.database.pvc and "
+            "spec.storageOptions.objectStorage.pvc",
+        ),
+        (
+            {"networkPolicies": {"core": {"disabled": True}}},
+            "spec.networkPolicies.core.disabled is deprecated: use spec.networkPolicies.core.ingressDisabled",
+        ),
+        (
+            {"schedulingOptions": {"tolerations": [{"effect": "NoSchedul"}]}},
+            "spec.schedulingOptions.tolerations[0].effect: NoSchedul is not known to Kubernetes; "
+            "did you mean NoSchedule?",
+        ),
+    ],
+)
+def test_one_warning(spec: dict[str, Any], expected: str) -> None:
+    assert warnings_for({"spec": spec}) == [expected]
+
+
+@pytest.mark.parametrize(
+    "spec",
+    [
+        {},
+        None,
+        "text",
+        {"targetNamespaces": ["a", "b"]},
+        {"targetNamespaces": 1, "eventTemplates": [None], "storageOptions": []},
+        {"schedulingOptions": {"nodeSelector": {"effect": "x"}, "tolerations": [{"effect": "NoExecute"}]}},
+    ],
+)
+def test_no_warning(spec: Any) -> None:
+    assert warnings_for({"spec": spec}) == []
+
+
+def test_a_value_without_a_similar_one() -> None:
+    assert suggestion("xyz", ("Exists", "Equal")) == "known values are Exists, Equal"
+    assert suggestion("exists", ("Exists", "Equal")) == "did you mean Exists?"
+
+
+def metadata(**annotations: str) -> dict[str, Any]:
+    return {
+        "metadata": {"annotations": {f"operator.cryostat.io/{k.replace('_', '-')}": v for k, v in annotations.items()}}
+    }
+
+
+def test_unknown_keys_of_the_operator() -> None:
+    [warning] = key_warnings(metadata(pause="true"))
+    assert warning.startswith("metadata.annotations: operator.cryostat.io/pause has no meaning; did you mean")
+    assert key_warnings(metadata(pause="true"), metadata(pause="false")) == []
+    assert key_warnings({"metadata": {"annotations": {"example.com/pause": "x"}, "labels": None}}) == []
+    many = metadata(**{f"key_{number}": "" for number in range(50)})
+    assert len(key_warnings(many)) == MAX_KEY_WARNINGS

@@ -1,0 +1,127 @@
+"""Observer and informers: what is watched, and the snapshot that follows."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from typing import Any
+
+import pytest
+
+from cryostat_operator.api import constants
+from cryostat_operator.kube.errors import ApiError
+from cryostat_operator.observe.observer import Observer
+from cryostat_operator.plan.model.kinds import KINDS, InstanceKey, Key, Obj, path_of
+from tests.unit.api_server import ApiServer
+from tests.unit.observe.triggers import RecordedTriggers
+
+INSTANCE = InstanceKey("here", "x")
+LABELS = {constants.LABEL_NAME: "x", constants.LABEL_NAMESPACE: "here"}
+SERVICE = Key("Service", "here", "x")
+RESOURCES = {
+    "/apis/route.openshift.io/v1": ["routes"],
+    "/apis/console.openshift.io/v1": ["consolelinks"],
+    "/apis/cert-manager.io/v1": [],
+}
+
+
+class Apis(ApiServer):
+    """Also answers discovery requests."""
+
+    openshift = False
+
+    async def request(self, method: str, path: str, **more: Any) -> Obj:
+        if path in RESOURCES:
+            if not self.openshift:
+                raise ApiError(404, "NotFound", path)
+            return {"resources": [{"name": name} for name in RESOURCES[path]]}
+        return await super().request(method, path, **more)
+
+
+@pytest.fixture
+def server() -> Apis:
+    return Apis()
+
+
+@pytest.fixture
+def triggers() -> RecordedTriggers:
+    return RecordedTriggers()
+
+
+@pytest.fixture
+async def observer(server: Apis, triggers: RecordedTriggers) -> AsyncIterator[Observer]:
+    server.put("/api/v1/namespaces/here", {"metadata": {"name": "here", "uid": "n"}})
+    put(server, SERVICE)
+    put(server, Key("Service", "here", "other"), labels={})
+    found = Observer(server, triggers.triggers, lambda _: True)
+    await found.start()
+    yield found
+    await found.stop()
+
+
+def put(server: Apis, key: Key, *, uid: str = "u", name: str = "x", **metadata: Any) -> None:
+    reference = {"apiVersion": constants.API_VERSION, "kind": "Cryostat", "name": name, "uid": uid, "controller": True}
+    metadata = {"name": key.name, "labels": LABELS, "ownerReferences": [reference], **metadata}
+    server.put(path_of(key), {"kind": key.kind, "metadata": metadata, "spec": {}})
+
+
+async def test_the_snapshot_has_owned_objects_and_namespaces(observer: Observer) -> None:
+    snapshot = await observer.snapshot(INSTANCE, "u", ["gone"])
+    assert set(snapshot.live) == {SERVICE}
+    assert set(snapshot.namespaces) == {"here"}
+    assert set(snapshot.apis or ()) == {name for name, kind in KINDS.items() if not kind.optional}
+    assert not snapshot.openshift
+
+
+async def test_objects_of_an_earlier_cryostat_are_terminating(observer: Observer) -> None:
+    snapshot = await observer.snapshot(INSTANCE, "new", [])
+    assert not snapshot.live
+    assert set(snapshot.terminating) == {SERVICE}
+
+
+async def test_events_enqueue_the_instance(observer: Observer, server: Apis, triggers: RecordedTriggers) -> None:
+    triggers.clear()
+    put(server, Key("ConfigMap", "here", "x"))
+    async with asyncio.timeout(5):
+        while Key("ConfigMap", "here", "x") not in (await observer.snapshot(INSTANCE, "u", [])).live:
+            await asyncio.sleep(0)
+    assert triggers.now == [INSTANCE]
+
+
+async def test_openshift_is_known_by_its_routes(server: Apis, triggers: RecordedTriggers) -> None:
+    server.openshift = True
+    observer = Observer(server, triggers.triggers, lambda _: True)
+    await observer.start()
+    try:
+        snapshot = await observer.snapshot(INSTANCE, "u", [])
+        assert (observer.openshift, snapshot.openshift) == (True, True)
+        assert {"Route", "ConsoleLink"} <= (snapshot.apis or frozenset())
+    finally:
+        await observer.stop()
+
+
+async def test_openshift_can_be_forced(server: Apis, triggers: RecordedTriggers) -> None:
+    assert Observer(server, triggers.triggers, lambda _: True, force_openshift=True).openshift
+    assert not Observer(server, triggers.triggers, lambda _: True).openshift
+
+
+async def test_a_kind_that_is_no_longer_served_has_no_objects(server: Apis, triggers: RecordedTriggers) -> None:
+    server.openshift = True
+    route = Key("Route", "here", "x")
+    put(server, route)
+    observer = Observer(server, triggers.triggers, lambda _: True)
+    await observer.start()
+    try:
+        assert route in (await observer.snapshot(INSTANCE, "u", [])).live
+        server.openshift = False
+        before = triggers.all
+        await observer._informers.discovery.discover()
+        assert route not in (await observer.snapshot(INSTANCE, "u", [])).live
+        assert triggers.all == before + 1
+    finally:
+        await observer.stop()
+
+
+async def test_every_watch_is_stopped(observer: Observer) -> None:
+    await observer.stop()
+    assert [task for _, task in observer._informers._reflectors.values() if not task.done()] == []

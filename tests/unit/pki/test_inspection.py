@@ -1,0 +1,72 @@
+"""The public part of certificates in Secrets."""
+
+from __future__ import annotations
+
+import base64
+
+import pytest
+
+from cryostat_operator.pki import authority, signing
+from cryostat_operator.pki.inspection import ca_common_name, inspect_secret, renewal_window
+from cryostat_operator.plan.model.kinds import Key
+from cryostat_operator.plan.model.requests import CertificateRequest
+
+NOW, DAY = 1_800_000_000.0, signing.DAY
+CA_REQUEST = CertificateRequest(Key("Secret", "n", "ca"), "cryostat-ca")
+REQUEST = CertificateRequest(Key("Secret", "n", "db"), "db", ("db",), frozenset({"server auth"}), CA_REQUEST.key)
+CA = authority.ensure_ca(CA_REQUEST, {}, NOW)
+LEAF = authority.issue_certificate(REQUEST, authority.CertificateAuthority.of(CA), None, NOW)
+
+
+def encoded(data: authority.Data, **replaced: bytes) -> dict[str, str]:
+    names = {key.replace("_", "."): value for key, value in replaced.items()}
+    return {key: base64.b64encode(value).decode() for key, value in {**data, **names}.items()}
+
+
+def test_a_certificate_and_its_ca() -> None:
+    ca, leaf = inspect_secret(encoded(CA)), inspect_secret(encoded(LEAF))
+    assert ca
+    assert leaf
+    info = leaf.info
+    assert (info.common_name, info.dns_names, info.usages) == ("db", frozenset({"db"}), frozenset({"server auth"}))
+    assert (info.is_ca, info.rsa, info.key_matches, info.pem) == (False, False, True, "")
+    assert (info.issuer_id, info.trusted) == (ca.info.key_id, frozenset({ca.info.key_id}))
+    assert set(info.digests) == {"tls.crt", "ca.crt"}
+    assert ca.info.is_ca
+    assert ca.info.pem.encode() == CA["ca.crt"]
+
+
+def test_renewal_is_due_after_two_thirds_of_the_lifetime() -> None:
+    leaf = inspect_secret(encoded(LEAF))
+    assert leaf
+    assert not leaf.at(NOW).renewal_due
+    assert not leaf.at(NOW + 59 * DAY).renewal_due
+    assert leaf.at(NOW + 65 * DAY).renewal_due
+    assert leaf.at(NOW - 2 * DAY).renewal_due  # issued with a wrong clock
+    certificate = signing.certificates(LEAF["tls.crt"])[0]
+    assert renewal_window(certificate) == (leaf.valid_from, leaf.renew_at)
+
+
+def test_a_key_of_another_certificate() -> None:
+    other = inspect_secret(encoded(LEAF, tls_key=CA["tls.key"]))
+    assert other
+    assert not other.info.key_matches
+    without = {key: value for key, value in encoded(LEAF).items() if key != "tls.key"}
+    found = inspect_secret(without)
+    assert found
+    assert found.info.key_matches
+
+
+@pytest.mark.parametrize("junk", [b"", b"junk", b"-----BEGIN CERTIFICATE-----\nAA==\n-----END CERTIFICATE-----\n"])
+def test_content_that_cannot_be_read_satisfies_no_request(junk: bytes) -> None:
+    found = inspect_secret(encoded(LEAF, tls_crt=junk))
+    assert found
+    assert not found.info.key_matches
+    assert found.at(NOW).renewal_due
+    assert inspect_secret({"tls.crt": "%"})
+    assert inspect_secret({"ca.crt": "AA=="}) is None
+
+
+def test_only_a_ca_has_the_name_of_a_ca() -> None:
+    assert ca_common_name(signing.certificates(CA["tls.crt"])[0]) == "cryostat-ca"
+    assert ca_common_name(signing.certificates(LEAF["tls.crt"])[0]) is None

@@ -1,0 +1,44 @@
+"""Generated values of Secrets."""
+
+from __future__ import annotations
+
+import base64
+
+import bcrypt
+
+from cryostat_operator.plan.model.requests import HtpasswdValue, RandomValue, ValueSource
+from cryostat_operator.reconcile.secret_values import generate_values
+
+
+def encoded(text: str) -> str:
+    return base64.b64encode(text.encode()).decode()
+
+
+def decoded(text: str) -> str:
+    return base64.b64decode(text).decode()
+
+
+def test_random_values_differ() -> None:
+    requested = {"a": RandomValue(32), "b": RandomValue(32)}
+    found = [decoded(value) for _ in range(2) for value in generate_values(requested, {}).values()]
+    assert len(set(found)) == 4
+    assert {len(value) for value in found} == {32}
+
+
+def test_existing_values_stay_and_empty_ones_are_replaced() -> None:
+    existing = {"a": encoded("kept"), "b": "", "other": ""}
+    found = generate_values({"a": RandomValue(8), "b": RandomValue(8), "c": "literal"}, existing)
+    assert (found["a"], found["other"], decoded(found["c"])) == (encoded("kept"), "", "literal")
+    assert len(decoded(found["b"])) == 8
+
+
+def test_the_htpasswd_line_has_the_password() -> None:
+    requested: dict[str, ValueSource] = {"htpasswd": HtpasswdValue("user", "password"), "password": RandomValue(20)}
+    found = generate_values(requested, {})
+    user, hashed = decoded(found["htpasswd"]).rstrip("\n").split(":", 1)
+    assert user == "user"
+    assert bcrypt.checkpw(decoded(found["password"]).encode(), hashed.encode())
+    kept = generate_values(requested, {"password": encoded("own"), "htpasswd": found["htpasswd"]})
+    assert kept["htpasswd"] == found["htpasswd"]
+    again = decoded(generate_values(requested, {"password": encoded("own")})["htpasswd"])
+    assert bcrypt.checkpw(b"own", again.rstrip("\n").split(":", 1)[1].encode())

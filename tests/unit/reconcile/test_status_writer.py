@@ -1,0 +1,87 @@
+"""Statuses and events are written only when they change."""
+
+from __future__ import annotations
+
+import pytest
+
+from cryostat_operator.plan.conditions import Report
+from cryostat_operator.plan.model.problems import Problem
+from cryostat_operator.plan.model.reasons import Reason
+from tests.unit.cluster_state import ClusterState, settled
+from tests.unit.reconcile.conftest import CRYOSTAT_PATH, INSTANCE, Cluster
+
+REFUSED = Problem("core", Reason.QUOTA_EXCEEDED, "too much", dedup_key="Deployment x")
+HOST = Problem("exposure", Reason.ROUTE_HOST_CHANGED, "Route x moved.")
+
+
+@pytest.fixture
+def state() -> ClusterState:
+    return settled()
+
+
+async def write(cluster: Cluster, state: ClusterState, *refusals: Problem, events: tuple[Problem, ...] = ()) -> bool:
+    report = Report(list(refusals))
+    return await cluster.status.write(INSTANCE, state.instance, state.plan, report, [], list(events))
+
+
+async def test_the_second_write_of_the_same_status_makes_no_request(cluster: Cluster, state: ClusterState) -> None:
+    cluster.cryostat()
+    assert await write(cluster, state)
+    assert cluster.condition("Ready")
+    requests = len(cluster.server.requests)
+    assert await write(cluster, state)
+    assert len(cluster.server.requests) == requests
+
+
+async def test_an_event_precedes_the_status(cluster: Cluster, state: ClusterState) -> None:
+    cluster.cryostat()
+    await write(cluster, state, REFUSED, events=(HOST,))
+    paths = [path for _, path in cluster.server.writes]
+    assert paths[-1] == f"{CRYOSTAT_PATH}/status"
+    assert {reason for reason, _ in cluster.events()} >= {"QuotaExceeded", "RouteHostChanged"}
+    status = cluster.condition("Reconciled")
+    assert (status["status"], status["reason"]) == ("False", "QuotaExceeded")
+
+
+async def test_problems_that_need_no_action_are_no_events(cluster: Cluster, state: ClusterState) -> None:
+    cluster.cryostat()
+    await write(cluster, state, Problem("tls", Reason.WAITING_FOR_CERTIFICATE, "it is issued"))
+    assert "WaitingForCertificate" not in {reason for reason, _ in cluster.events()}
+
+
+async def test_nothing_is_written_about_a_deleted_cryostat(cluster: Cluster, state: ClusterState) -> None:
+    assert not await write(cluster, state, REFUSED)
+    assert cluster.server.requests == []
+
+
+async def test_a_failure_changes_only_ready(cluster: Cluster, state: ClusterState) -> None:
+    cluster.cryostat()
+    await write(cluster, state)
+    before = cluster.condition("Reconciled")
+    body = cluster.cryostats.get(INSTANCE)
+    assert body
+    await cluster.status.write_failure(body, Problem("core", Reason.INVALID_SPEC, "spec.x is unknown"))
+    ready = cluster.condition("Ready")
+    assert (ready["status"], ready["reason"], ready["message"]) == ("False", "InvalidSpec", "spec.x is unknown")
+    assert cluster.condition("Reconciled") == before
+
+
+async def test_only_ready_remains_while_a_cryostat_is_deleted(cluster: Cluster, state: ClusterState) -> None:
+    cluster.cryostat()
+    await write(cluster, state)
+    body = cluster.cryostats.get(INSTANCE)
+    assert body
+    await cluster.status.write_deleting(body, "Deleting", "The Cryostat is being deleted.")
+    status = cluster.live_cryostat()["status"]
+    assert [(each["type"], each["reason"]) for each in status["conditions"]] == [("Ready", "Deleting")]
+    assert status["applicationUrl"] == ""
+
+
+async def test_its_own_write_does_not_enqueue_the_cryostat(cluster: Cluster, state: ClusterState) -> None:
+    cluster.cryostat()
+    cluster.enqueued.clear()
+    await write(cluster, state)
+    assert cluster.enqueued == []
+    body = cluster.cryostats.get(INSTANCE)
+    assert body
+    assert body["status"] == cluster.live_cryostat()["status"]

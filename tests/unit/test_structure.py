@@ -1,0 +1,86 @@
+"""Each module has a unit test file at the same place; the exceptions say which file tests the module instead."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import cryostat_operator
+
+PACKAGE = Path(cryostat_operator.__file__).parent
+UNIT = Path(__file__).parent
+
+# Modules without statements that could fail, or whose tests are named after what they do together with another module.
+EXCEPTIONS = {
+    "api/accepted_namespaces.py": "plan/test_reviewed_namespaces.py",
+    "api/application_options.py": "api/test_models.py",
+    "api/base.py": "api/test_models.py",
+    "api/constants.py": "constants only",
+    "api/created_objects.py": "webhooks/test_cryostat_admission.py",
+    "api/defaulting.py": "webhooks/test_cryostat_admission.py",
+    "api/field_mapping.py": "api/test_conversion.py",
+    "api/network_options.py": "api/test_models.py",
+    "api/permission.py": "api/test_required_permissions.py",
+    "api/status.py": "api/test_models.py",
+    "api/storage_options.py": "api/test_models.py",
+    "api/v1beta1.py": "api/test_conversion.py",
+    "api/v1beta2.py": "api/test_models.py",
+    "api/validation.py": "api/test_models.py",
+    "api/workload_options.py": "api/test_models.py",
+    "helm/group_rules.py": "helm/test_convert_values.py",
+    "helm/rule_table.py": "helm/test_convert_values.py",
+    "helm/rule_types.py": "helm/test_convert_values.py",
+    "kube/kopf_import.py": "test_handlers.py",
+    "metrics.py": "test_health.py",
+    "observe/informers.py": "observe/test_observer.py",
+    "observe/one_shot.py": "the reader of a whole cluster: tests/cluster/test_cli.py",
+    "observe/reader.py": "reconcile/test_reconciler.py",
+    "observe/triggers.py": "observe/test_owned_objects.py",
+    "packaging/catalog.py": "packaging/test_bundle.py",
+    "packaging/clusterserviceversion.py": "packaging/test_bundle.py",
+    "packaging/crds.py": "packaging/test_crd_schema.py",
+    "packaging/descriptors.py": "packaging/test_console_form.py",
+    "packaging/form.py": "packaging/test_console_form.py",
+    "packaging/install_names.py": "constants only",
+    "packaging/leader_election_role.py": "packaging/test_install.py",
+    "packaging/operator_deployment.py": "packaging/test_install.py",
+    "packaging/roles.py": "packaging/test_install.py",
+    "packaging/webhook_manifests.py": "packaging/test_install.py",
+    "pki/serving.py": "webhooks/test_serving_certificate.py",
+    "plan/assumed.py": "plan/test_render.py",
+    "plan/components/datasource.py": "plan/components/test_containers.py",
+    "plan/components/grafana.py": "plan/components/test_containers.py",
+    "plan/instance.py": "plan/test_planner.py and the tests of the components",
+    "plan/model/certificates.py": "types only",
+    "plan/model/desired_state.py": "plan/test_planner.py",
+    "plan/model/kinds.py": "plan/diff/test_plan_diff.py, packaging/test_install.py",
+    "plan/model/names.py": "plan/model/test_owned_names.py",
+    "plan/model/requests.py": "types only",
+    "plan/model/snapshot.py": "types only",
+    "plan/model/webhook_definitions.py": "webhooks/test_registration.py",
+    "plan/targets.py": "plan/test_reviewed_namespaces.py",
+    "plan/tls/cert_manager.py": "plan/tls/test_component.py",
+    "reconcile/dry_run.py": "the command `diff`: tests/cluster/test_cli.py",
+    "reconcile/secret_provider.py": "reconcile/test_applier.py",
+    "webhooks/manager.py": "starts a server and registers it: tests/cluster/test_webhooks_server.py",
+    "webhooks/server.py": "limits of an HTTPS server: tests/cluster/test_webhooks_server.py",
+}
+
+
+def modules() -> list[str]:
+    found = (path.relative_to(PACKAGE) for path in PACKAGE.rglob("*.py") if not path.name.startswith("__"))
+    return sorted(str(path) for path in found)
+
+
+def has_test(module: str) -> bool:
+    path = Path(module)
+    return (UNIT / path.parent / f"test_{path.name}").is_file()
+
+
+def test_each_module_has_a_test_file() -> None:
+    assert [module for module in modules() if not has_test(module) and module not in EXCEPTIONS] == []
+
+
+def test_exceptions_are_current() -> None:
+    assert [module for module in EXCEPTIONS if module not in modules() or has_test(module)] == []
+    named = [text for text in EXCEPTIONS.values() if text.endswith(".py") and " " not in text]
+    assert [text for text in named if not (UNIT / text).is_file()] == []
