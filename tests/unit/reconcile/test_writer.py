@@ -14,7 +14,7 @@ from cryostat_operator.plan.model.kinds import PARTIAL, Key, Obj
 from cryostat_operator.plan.model.requests import Request, SecretRequest
 from cryostat_operator.reconcile.results import Outcome
 from cryostat_operator.reconcile.secret_provider import SecretContent
-from cryostat_operator.reconcile.writer import Writer, metadata_patch
+from cryostat_operator.reconcile.writer import Writer, metadata_patch, name_collision
 from tests.unit.reconcile.conftest import INSTANCE, OWNERSHIP_LABELS, Cluster
 
 MAP, SECRET = Key("ConfigMap", "here", "sample-lock"), Key("Secret", "here", "sample-db")
@@ -196,3 +196,15 @@ async def test_an_object_that_is_known_only_in_part_is_never_written(cluster: Cl
     with pytest.raises(ValueError, match="is known only in part"):
         await write(cluster, "replace", key, part, SecretRequest(key, {}) if key == SECRET else None)
     assert cluster.server.find(key) == whole
+
+
+def test_an_object_of_another_owner_is_named_with_its_owner() -> None:
+    key = Key("Service", "here", "x")
+    other: Obj = {"metadata": {"labels": {constants.LABEL_NAME: "y", constants.LABEL_NAMESPACE: "there"}}}
+    unowned: Obj = {"metadata": {}}
+    assert [name_collision(key, live) for live in (other, unowned)] == [
+        "Service here/x already exists and belongs to Cryostat there/y, so the operator does not change it. "
+        "Delete or rename it.",
+        "Service here/x already exists and was not made for this Cryostat, so the operator does not change it. "
+        "Delete or rename it.",
+    ]

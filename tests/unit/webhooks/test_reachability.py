@@ -58,8 +58,13 @@ async def test_an_unreachable_webhook_is_reported_once(caplog: pytest.LogCapture
         await cluster.check.check(CRYOSTAT)
     [(reason, message)] = cluster.events
     assert reason == Reason.WEBHOOK_UNREACHABLE
+    assert message.startswith(
+        "The API server cannot call the webhooks of the operator, so no Cryostat can be created or changed: "
+    )
     assert "failed calling webhook" in message
-    assert "port 9443" in message
+    assert message.endswith(
+        ". Allow connections from the control plane to port 9443 of the operator's pods (docs/admission.md)"
+    )
     assert cluster.metric == [False, False, True]
     assert [record.levelname for record in caplog.records] == ["WARNING", "INFO"]
 

@@ -171,6 +171,11 @@ def test_settings_of_the_other_platform_are_reported_and_not_used() -> None:
     plain, openshift = settled(with_host("a.example.com")).plan, settled(with_ingress(rules=[]), openshift=True).plan
     assert reasons(plain.warnings) == {"LoginGenerated", "ExternalHostIgnored"}
     assert reasons(openshift.warnings) == {"IngressSpecIgnored"}
+    messages = [problem.message for plan in (plain, openshift) for problem in plan.warnings]
+    assert messages[-2:] == [
+        "networkOptions.coreConfig.externalHost works with OpenShift Routes only; use ingressSpec here.",
+        "networkOptions.coreConfig.ingressSpec is not used on OpenShift; use externalHost here.",
+    ]
     assert plain.problems == openshift.problems == []
     assert names_of(openshift, "Ingress") == set()
     assert reasons(settled(with_host("a.example.com"), openshift=True).plan.warnings) == set()
