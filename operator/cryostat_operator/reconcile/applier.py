@@ -12,6 +12,7 @@ from ..kube.errors import ApiError
 from ..observe.owned_objects import OwnedObjects
 from ..plan.diff.plan_diff import Change
 from ..plan.model.kinds import InstanceKey
+from ..plan.model.reasons import Reason
 from . import refusals
 from .results import Outcome, refused
 from .reverted_changes import RevertedChanges
@@ -94,7 +95,7 @@ class Applier:
             logger.exception("Internal error while writing %s", change.key)
             return refused(
                 change,
-                "InternalError",
+                Reason.INTERNAL_ERROR,
                 f"{change.key}: internal error of the operator ({type(error).__name__}). "
                 "Report it with the operator's log to the maintainers of the operator.",
             )

@@ -10,6 +10,7 @@ from ..kube.errors import ApiError
 from ..observe.cryostats import CryostatStore
 from ..plan.model.kinds import InstanceKey, Obj
 from ..plan.model.problems import Problem
+from ..plan.model.reasons import Reason
 from .status_writer import StatusWriter
 from .work_queue import Result
 
@@ -65,7 +66,7 @@ class Failures:
 def invalid_spec(error: InvalidCryostatError) -> Problem:
     """The problem of a Cryostat that this version cannot read."""
     fields = "; ".join(error.problems[:MAX_REPORTED_FIELDS])
-    return Problem("core", "InvalidSpec", f"The spec is invalid, so the operator changes no object: {fields}")
+    return Problem("core", Reason.INVALID_SPEC, f"The spec is invalid, so the operator changes no object: {fields}")
 
 
 def forbidden(error: ApiError) -> Problem:
@@ -73,7 +74,7 @@ def forbidden(error: ApiError) -> Problem:
 
     All missing permissions are one cause: which of them is noticed first varies.
     """
-    return Problem("core", "Forbidden", error.message, dedup_key="Forbidden")
+    return Problem("core", Reason.FORBIDDEN, error.message, dedup_key="Forbidden")
 
 
 def internal_error(error: Exception) -> Problem:
@@ -83,4 +84,4 @@ def internal_error(error: Exception) -> Problem:
         f"Internal error of the operator ({name}); it retries. "
         "Report it with the operator's log and this Cryostat's spec to the maintainers of the operator."
     )
-    return Problem("core", "InternalError", message)
+    return Problem("core", Reason.INTERNAL_ERROR, message)

@@ -189,7 +189,7 @@ class Finalizer:
 
 def _is_not_served(outcome: Outcome) -> bool:
     """Whether the kind is no longer served: its objects are gone."""
-    return outcome.problem is not None and outcome.problem.reason == "ApiNotServed"
+    return outcome.problem is not None and outcome.problem.reason == Reason.API_NOT_SERVED
 
 
 def _blocked_by(error: ApiError) -> Problem:

@@ -8,6 +8,7 @@ from typing import NamedTuple
 from ..kube.errors import ApiError, ApiUnavailable
 from ..plan.diff.plan_diff import Change
 from ..plan.model.messages import message, quoted
+from ..plan.model.reasons import Reason
 from .results import Outcome, refused
 
 
@@ -15,7 +16,7 @@ class _Check(NamedTuple):
     """If `matches`, the refusal has this reason and remedy; a `transient` one is retried soon and not reported."""
 
     matches: Callable[[Change, ApiError], bool]
-    reason: str
+    reason: Reason
     remedy: str = ""
     transient: bool = False
 
@@ -94,17 +95,17 @@ _FORBIDDEN = "Grant the operator what is missing (see its roles in manifests/), 
 _INVALID = "Correct the field of the spec from which the named value comes"
 
 CHECKS = (
-    _Check(_is_unavailable, "ApiServerUnavailable", transient=True),
-    _Check(_is_conflict, "Conflict", transient=True),
-    _Check(_lacks_namespace, "NamespaceNotFound", transient=True),
-    _Check(_is_not_served, "ApiNotServed", "Install the API that serves this kind again"),
-    _Check(_is_terminating, "NamespaceTerminating", transient=True),
-    _Check(_exceeds_quota, "QuotaExceeded", _QUOTA),
-    _Check(_is_resize_refused, "PersistentVolumeClaimInvalid", _CLAIM),
-    _Check(_is_forbidden, "Forbidden", _FORBIDDEN),
-    _Check(_is_invalid("PersistentVolumeClaim"), "PersistentVolumeClaimInvalid", _CLAIM),
-    _Check(_is_invalid("Route"), "RouteInvalid", _ROUTE),
-    _Check(_is_invalid(), "Invalid", _INVALID),
-    _Check(_always, "WriteRefused", "The operator tries again by itself"),
+    _Check(_is_unavailable, Reason.API_SERVER_UNAVAILABLE, transient=True),
+    _Check(_is_conflict, Reason.CONFLICT, transient=True),
+    _Check(_lacks_namespace, Reason.NAMESPACE_NOT_FOUND, transient=True),
+    _Check(_is_not_served, Reason.API_NOT_SERVED, "Install the API that serves this kind again"),
+    _Check(_is_terminating, Reason.NAMESPACE_TERMINATING, transient=True),
+    _Check(_exceeds_quota, Reason.QUOTA_EXCEEDED, _QUOTA),
+    _Check(_is_resize_refused, Reason.PERSISTENT_VOLUME_CLAIM_INVALID, _CLAIM),
+    _Check(_is_forbidden, Reason.FORBIDDEN, _FORBIDDEN),
+    _Check(_is_invalid("PersistentVolumeClaim"), Reason.PERSISTENT_VOLUME_CLAIM_INVALID, _CLAIM),
+    _Check(_is_invalid("Route"), Reason.ROUTE_INVALID, _ROUTE),
+    _Check(_is_invalid(), Reason.INVALID, _INVALID),
+    _Check(_always, Reason.WRITE_REFUSED, "The operator tries again by itself"),
 )
 """The first check that matches decides."""

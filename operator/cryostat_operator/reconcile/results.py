@@ -10,6 +10,7 @@ from typing import Literal
 from ..plan.diff.plan_diff import Change
 from ..plan.model.kinds import Key, Obj
 from ..plan.model.problems import Problem
+from ..plan.model.reasons import Reason
 from .work_queue import Result
 
 State = Literal["applied", "refused", "no-op", "deferred"]
@@ -110,4 +111,4 @@ class Results:
 
 
 def _is_unavailable(outcome: Outcome) -> bool:
-    return outcome.problem is not None and outcome.problem.reason == "ApiServerUnavailable"
+    return outcome.problem is not None and outcome.problem.reason == Reason.API_SERVER_UNAVAILABLE

@@ -19,6 +19,7 @@ from ..plan.diff.comparison import differences
 from ..plan.diff.plan_diff import Change
 from ..plan.model.kinds import InstanceKey, Key, Obj
 from ..plan.model.problems import Problem
+from ..plan.model.reasons import Reason
 from .results import Outcome
 
 BURST = 20  # writes of one object that are allowed at once: users undo and redo changes
@@ -119,7 +120,7 @@ class WriteLimiter:
 def _no_op(change: Change, live: Obj | None) -> Outcome:
     paths = ", ".join(differences(change.obj, live)) if change.obj and live else ""
     message = f"{change.key} was modified during admission, for example by a mutating policy: {paths}."
-    return Outcome(change, "no-op", Problem(change.component, "ChangedByOthers", message))
+    return Outcome(change, "no-op", Problem(change.component, Reason.CHANGED_BY_OTHERS, message))
 
 
 def _hash(obj: Obj | None) -> bytes:

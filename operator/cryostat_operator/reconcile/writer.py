@@ -10,6 +10,7 @@ from ..plan.diff.managed_fields import trim
 from ..plan.diff.ownership import belongs_to, has_lost_labels, instance_of
 from ..plan.diff.plan_diff import Change
 from ..plan.model.kinds import PARTIAL, InstanceKey, Key, Obj
+from ..plan.model.reasons import Reason
 from .refusals import is_immutable
 from .results import Outcome, applied, refused
 from .secret_provider import SecretContent
@@ -72,16 +73,18 @@ class Writer:
         key = change.key
         live = await self._client.get_or_none(key)
         if live is None:
-            return refused(change, "Conflict", f"{key} was deleted meanwhile", transient=True)
+            return refused(change, Reason.CONFLICT, f"{key} was deleted meanwhile", transient=True)
         known = belongs_to(live, key, instance) or has_lost_labels(live, key, instance)
         if not known and not (content.request and content.request.restore_only):
-            return refused(change, "NameCollision", name_collision(key, live))
+            return refused(change, Reason.NAME_COLLISION, name_collision(key, live))
         if "deletionTimestamp" in live["metadata"]:
-            return refused(change, "BeingDeleted", f"{key} is being deleted and is created again then", transient=True)
+            return refused(
+                change, Reason.BEING_DELETED, f"{key} is being deleted and is created again then", transient=True
+            )
         if instance_of(live) == instance:
             # The operator created it a moment ago, and its cache had not received it yet. The next pass compares it.
             self._owned.handle_event(key.kind, live)
-            return refused(change, "Conflict", f"{key} was created meanwhile", transient=True)
+            return refused(change, Reason.CONFLICT, f"{key} was created meanwhile", transient=True)
         live = trim(key.kind, live)
         adopted = merge(obj, live)
         if key.kind == "Secret":
