@@ -226,3 +226,4 @@ def complete() -> None:
 
 
 main.add_command(commands.status)
+main.add_command(commands.must_gather)

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import os
 import subprocess
 import sys
+import tarfile
 from pathlib import Path
 
 import pytest
@@ -26,7 +28,7 @@ def run(plane: ControlPlane, *arguments: str, cr: object) -> subprocess.Complete
 
 @pytest.mark.parametrize("tls", [False, True], ids=["plain", "tls"])
 def test_diff_shows_missing_objects_and_then_nothing(
-    installed_plane: ControlPlane, namespace: NamespaceFactory, operator: OperatorFactory, tls: bool
+    installed_plane: ControlPlane, namespace: NamespaceFactory, operator: OperatorFactory, tls: bool, tmp_path: Path
 ) -> None:
     where = namespace(installed_plane)
     flag = "--tls" if tls else "--no-tls"
@@ -55,6 +57,16 @@ def test_diff_shows_missing_objects_and_then_nothing(
     assert all(each["good"] for each in instance["objects"])
     assert all(each["daysLeft"] > 30 for each in instance["certificates"])
     assert bool(instance["certificates"]) == tls
+    archive = tmp_path / "archive.tar.gz"
+    gathered = run(installed_plane, "must-gather", "sample", "-n", where, "-f", str(archive), cr=None)
+    assert gathered.returncode == 0, gathered.stdout + gathered.stderr
+    secret = installed_plane.api.get("v1", "Secret", "sample-db", where)
+    with tarfile.open(archive) as files:
+        texts = {entry.name: files.extractfile(entry).read().decode() for entry in files}  # type: ignore[union-attr]
+    assert f"cryostat-must-gather/{where}/sample/{where}/secret-sample-db.yaml" in texts
+    for value in secret["data"].values():
+        plain = base64.b64decode(value).decode()
+        assert [name for name, text in texts.items() if value in text or plain in text] == []
     after = run(installed_plane, "diff", flag, "-", cr=live)
     assert (after.returncode, after.stdout) == (0, ""), after.stdout + after.stderr
     changed = {**live, "spec": {**live["spec"], "reportOptions": {"replicas": 2}}}

@@ -26,6 +26,10 @@ def test_an_error_without_json_keeps_the_beginning_of_its_text() -> None:
     assert "x" * 501 not in str(caught.value)
 
 
+def test_text_that_is_not_json_is_returned_whole() -> None:
+    assert decode(200, {}, b"2024 a\n" * 1000) == {"text": "2024 a\n" * 1000}
+
+
 def test_expired_credentials() -> None:
     with pytest.raises(Unauthorized):
         decode(401, {}, b"")

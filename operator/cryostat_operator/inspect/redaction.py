@@ -1,0 +1,69 @@
+"""Removes values that may be credentials from objects and logs, before they are written into an archive."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import Any
+
+from ..plan.model.kinds import Obj
+
+REMOVED = "<removed>"
+_LAST_APPLIED = "kubectl.kubernetes.io/last-applied-configuration"
+_WORDS = r"password|passwd|pwd|secret|token|credential|cookie|authorization|api[-_]?key|access[-_]?key|private[-_]?key"
+_VALUE = r"""(?:\\*"[^"\n]*"|'[^'\n]*'|[^\s"]+)"""  # quoted, quoted in a JSON string, or one word
+# Each group 1 is kept, the rest of the match is removed.
+_PATTERNS = (
+    re.compile(r"()-----BEGIN [A-Z ]*PRIVATE KEY-----.*?(?:-----END [A-Z ]*PRIVATE KEY-----|\Z)", re.DOTALL),
+    re.compile(r"(\bauthorization\"?[=:] ?\"?)[^\n\"]+", re.IGNORECASE),
+    re.compile(r"(\b(?:set-)?cookie\"?[=:] ?\"?)[^\n\"]+", re.IGNORECASE),
+    re.compile(r"(\b(?:bearer|basic) )[A-Za-z0-9._~+/=-]{6,}", re.IGNORECASE),
+    re.compile(rf"([\w.-]*(?:{_WORDS})[\w.-]*\\*[\"']?\s*[=:]\s*){_VALUE}", re.IGNORECASE),
+    re.compile(r"(://)[^/\s@]+@"),
+    re.compile(r"()\beyJ[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]+(?:\.[A-Za-z0-9_-]*)?"),
+    re.compile(r"()[^\s:\"]+:(?:\$2[abxy]\$|\$apr1\$|\{SHA\}|\$[56]\$)[^\s\"]+"),
+)
+
+
+def redact_text(text: str) -> str:
+    """Return a text without what looks like a credential: key, token, password, htpasswd line, user info of a URL."""
+    for pattern in _PATTERNS:
+        text = pattern.sub(lambda match: f"{match[1]}{REMOVED}", text)
+    return text
+
+
+def redact(obj: Obj) -> Obj:
+    """Return a copy of an object without values of Secrets and environment variables, and with redacted texts.
+
+    Names of keys and variables stay, to show which exist. `managedFields` and the annotation of `kubectl apply` are
+    left out, because they repeat the object.
+    """
+    metadata = {key: value for key, value in obj["metadata"].items() if key != "managedFields"}
+    annotations = {key: value for key, value in (metadata.get("annotations") or {}).items() if key != _LAST_APPLIED}
+    if obj.get("kind") == "Secret":
+        annotations = dict.fromkeys(annotations, REMOVED)
+        kept: Obj = {key: obj[key] for key in ("apiVersion", "kind", "type", "immutable") if key in obj}
+        fields = {key: dict.fromkeys(obj[key], REMOVED) for key in ("data", "stringData") if obj.get(key)}
+        return {**kept, "metadata": _redacted({**metadata, "annotations": annotations}), **fields}
+    if annotations or "annotations" in metadata:
+        metadata["annotations"] = annotations
+    return dict(_redacted({**obj, "metadata": metadata}))
+
+
+def _redacted(value: Any) -> Any:
+    if isinstance(value, str):
+        return redact_text(value)
+    if isinstance(value, list):
+        return [_redacted(each) for each in value]
+    if isinstance(value, Mapping):
+        return {key: _variables(each) if key == "env" else _redacted(each) for key, each in value.items()}
+    return value
+
+
+def _variables(variables: Any) -> Any:
+    if not isinstance(variables, list):
+        return _redacted(variables)
+    return [
+        {**_redacted(each), "value": REMOVED} if isinstance(each, Mapping) and "value" in each else _redacted(each)
+        for each in variables
+    ]

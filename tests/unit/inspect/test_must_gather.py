@@ -1,0 +1,176 @@
+"""The archive: what is in it, and that no planted marker is."""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import io
+import tarfile
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from cryostat_operator.inspect import must_gather
+from cryostat_operator.inspect.archive import archive_bytes, write_archive
+from cryostat_operator.inspect.causes import causes
+from cryostat_operator.inspect.must_gather import gather
+from cryostat_operator.inspect.reader import OPERATOR_NAMESPACE, Reader
+from cryostat_operator.inspect.redaction import redact, redact_text
+from cryostat_operator.kube.errors import ApiError, ApiUnavailable
+from cryostat_operator.plan.model.kinds import Obj
+from tests.unit.api_server import ApiServer
+from tests.unit.inspect.instance import NOW, condition, cryostat, deployment, owned, pod, serve
+
+MARKER = "MARKERvalue7"
+ENCODED = base64.b64encode(MARKER.encode()).decode()
+LOG = f"""2024-01-01T00:00:00Z started
+2024-01-01T00:00:01Z password={MARKER} token: {MARKER}
+2024-01-01T00:00:02Z Authorization: Bearer {MARKER}
+2024-01-01T00:00:03Z "Authorization": "Basic {MARKER}"
+2024-01-01T00:00:04Z Cookie: _oauth2_proxy={MARKER}; other={MARKER}
+2024-01-01T00:00:05Z connecting to postgresql://cryostat:{MARKER}@db:5432/cryostat
+2024-01-01T00:00:06Z user:$2y$05${MARKER} admin:$apr1${MARKER}
+2024-01-01T00:00:07Z -----BEGIN RSA PRIVATE KEY-----
+{MARKER}
+-----END RSA PRIVATE KEY-----
+2024-01-01T00:00:08Z eyJhbGciOiJSUzI1NiJ9.{MARKER}.{MARKER}
+2024-01-01T00:00:08Z Authorization: Digest {MARKER}, sent Bearer {MARKER}
+2024-01-01T00:00:08Z sent Bearer {MARKER}
+2024-01-01T00:00:08Z password="two {MARKER}" pwd='or {MARKER}' token=a,b;c&{MARKER}
+2024-01-01T00:00:08Z {{"message": "body {{\\"password\\": \\"two {MARKER}\\"}}"}}
+2024-01-01T00:00:09Z {{"aws_secret_access_key": "{MARKER}", "AccessKey":"{MARKER}"}}
+"""
+
+
+class LogServer(ApiServer):
+    """An API server whose containers have `LOG`."""
+
+    async def request(self, method: str, path: str, **options: Any) -> Obj:
+        if path == "/version":
+            return {"gitVersion": "v1.34.0"}
+        if path.endswith("/log"):
+            self.requests.append((method, path))
+            return {"text": LOG}
+        return await super().request(method, path, **options)
+
+
+@pytest.fixture
+def server() -> ApiServer:
+    secret = owned("Secret", "sample-db", data={"KEY": ENCODED}, stringData={"KEY": MARKER})
+    secret["metadata"]["annotations"] = {"note": MARKER}
+    marked = deployment()
+    marked["metadata"]["annotations"] = {"kubectl.kubernetes.io/last-applied-configuration": MARKER}
+    marked["metadata"]["managedFields"] = [{"x": MARKER}]
+    [container] = marked["spec"]["template"]["spec"]["containers"]
+    container["env"] = [
+        {"name": "PLAIN", "value": MARKER},
+        {"name": "REF", "valueFrom": {"secretKeyRef": {"key": "k"}}},
+    ]
+    container["args"] = [f"--cookie-secret={MARKER}", f"--url=https://u:{MARKER}@host"]
+    running = pod("cryostat")
+    running["spec"]["containers"][0]["env"] = [{"name": "TOKEN", "value": MARKER}]
+    config = owned(
+        "ConfigMap", "sample-config", data={"users": f"admin:$2y$05${MARKER}", "conf": f"client_secret: {MARKER}"}
+    )
+    broken = cryostat(condition("Ready", "False", "MainContainerCrashed", f"last words: password={MARKER}"))
+    server = serve(LogServer(), broken, secret, marked, running, config)
+    event = {
+        "metadata": {},
+        "type": "Warning",
+        "involvedObject": {"name": "sample"},
+        "reason": "SecretNotFound",
+        "message": f"token={MARKER}",
+    }
+    server.put("/api/v1/namespaces/here/events/e", event)
+    labels = {"app.kubernetes.io/name": "cryostat-operator"}
+    operator = {"metadata": {"labels": labels}, "spec": {"containers": [{"name": "operator"}]}}
+    server.put(f"/api/v1/namespaces/{OPERATOR_NAMESPACE}/pods/operator-1", operator)
+    return server
+
+
+async def files_of(server: ApiServer) -> dict[str, str]:
+    path = "/apis/operator.cryostat.io/v1beta2/namespaces/here/cryostats/sample"
+    observed = await Reader(server).observe(await server.request("GET", path))
+    return await gather(server, [(observed, causes(observed, NOW))])
+
+
+async def test_no_planted_marker_is_in_the_archive(server: ApiServer) -> None:
+    files = await files_of(server)
+    assert [path for path, text in files.items() if MARKER in text or ENCODED in text] == []
+
+
+async def test_names_of_keys_and_variables_objects_logs_and_versions_are_in_it(server: ApiServer) -> None:
+    files = await files_of(server)
+    assert "KEY: <removed>" in files["here/sample/here/secret-sample-db.yaml"]
+    assert "name: PLAIN" in files["here/sample/here/deployment-sample.yaml"]
+    assert "started" in files["here/sample/logs/sample-cryostat-1-c.log"]
+    assert "started" in files["operator/logs/operator-1-operator.log"]
+    assert "SecretNotFound: token=<removed>" in files["here/sample/events.txt"]
+    assert "Kubernetes v1.34.0" in files["version.txt"]
+    index = files["README.md"]
+    assert "Cryostat here/sample: not ready" in index
+    assert all(f"]({path})" in index for path in files if path != "README.md")
+    assert server.writes == []
+
+
+async def test_what_may_not_be_read_is_listed_in_the_index(server: ApiServer) -> None:
+    server.hook = lambda method, path, body: ApiError(403, "Forbidden", "no") if "secrets" in path else None
+    assert "* You may not list secrets in namespace here" in (await files_of(server))["README.md"]
+
+
+async def test_a_log_that_cannot_be_read_is_listed_in_the_index(
+    server: ApiServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    request = server.request
+
+    async def without_logs(method: str, path: str, **options: Any) -> Obj:
+        if path.endswith("sample-cryostat-1/log"):
+            raise ApiUnavailable(0, "Unavailable", "the node is gone")
+        if path.endswith("/log"):
+            await asyncio.sleep(60)
+        return await request(method, path, **options)
+
+    monkeypatch.setattr(server, "request", without_logs)
+    monkeypatch.setattr(must_gather, "LOG_SECONDS", 0.01)
+    files = await files_of(server)
+    assert [path for path in files if path.endswith(".log")] == []
+    assert "container c of pod sample-cryostat-1 cannot be read: the node is gone" in files["README.md"]
+    assert "container operator of pod operator-1 cannot be read: no answer within 0 seconds" in files["README.md"]
+
+
+async def test_the_previous_run_of_a_restarted_container_is_read(server: ApiServer) -> None:
+    restarted = pod("cryostat")
+    restarted["status"]["containerStatuses"][0]["restartCount"] = 1
+    serve(server, restarted)
+    assert "here/sample/logs/sample-cryostat-1-c.previous.log" in await files_of(server)
+
+
+async def test_the_same_files_give_the_same_bytes(server: ApiServer) -> None:
+    files = await files_of(server)
+    content = archive_bytes(files, "root")
+    assert content == archive_bytes(dict(reversed(files.items())), "root")
+    with tarfile.open(fileobj=io.BytesIO(content)) as archive:
+        assert archive.getnames() == sorted(f"root/{path}" for path in files)
+        assert {(entry.mtime, entry.uid, entry.uname) for entry in archive} == {(0, 0, "")}
+
+
+def test_an_archive_is_private_and_complete_or_absent(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    write_archive(tmp_path / "a", b"content")
+    assert (tmp_path / "a").read_bytes() == b"content"
+    assert (tmp_path / "a").stat().st_mode & 0o777 == 0o600
+
+    def full(*_: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(Path, "replace", full)
+    with pytest.raises(OSError, match="No space"):
+        write_archive(tmp_path / "b", b"content")
+    assert [each.name for each in tmp_path.iterdir()] == ["a"]
+
+
+def test_ordinary_texts_stay() -> None:
+    text = "pod 10.0.0.1:8080 is ready, see https://cryostat.example.com/health at 12:30"
+    assert redact_text(text) == text
+    obj = owned("Service", "sample", spec={"ports": [{"port": 8181}]})
+    assert redact(obj) == obj
