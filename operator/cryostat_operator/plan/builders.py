@@ -1,4 +1,4 @@
-"""Builders for the shapes that every component needs: metadata, containers' resources, probes, environment, volumes."""
+"""Builds the parts of objects that all components need: metadata, environment, mounts, probes, resources."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ EXEC_TIMEOUT_SECONDS = 5
 
 
 def owned(instance: Instance, kind: str, name: str, labels: Mapping[str, str] | None = None) -> Obj:
-    """Head of an object in the install namespace: owned by the Cryostat, with its mark."""
+    """Return an object in the install namespace, with ownership labels and owner reference, without a spec."""
     obj = labeled(instance, kind, name, instance.namespace, labels)
     if not (retention.is_requested(instance.annotations) and retention.holds_data(key_of(obj), instance.name)):
         obj["metadata"]["ownerReferences"] = [instance.owner_reference]
@@ -24,7 +24,7 @@ def owned(instance: Instance, kind: str, name: str, labels: Mapping[str, str] | 
 
 
 def labeled(instance: Instance, kind: str, name: str, namespace: str, labels: Mapping[str, str] | None = None) -> Obj:
-    """Head of an object that no owner reference can reach (another namespace, or none): known by its labels alone."""
+    """Return an object of another namespace or without one, where owner references have no effect, without a spec."""
     metadata: Obj = {"name": name, "labels": {**(labels or {}), **instance.ownership_labels}}
     if namespace:
         metadata["namespace"] = namespace
@@ -32,7 +32,7 @@ def labeled(instance: Instance, kind: str, name: str, namespace: str, labels: Ma
 
 
 def annotate(obj: Obj, annotations: Mapping[str, str] | None) -> Obj:
-    """The same object with these annotations; none at all where there are none."""
+    """Add annotations to an object, and return it. Without annotations it gets no empty field."""
     if annotations:
         obj["metadata"].setdefault("annotations", {}).update(annotations)
     return obj
@@ -47,9 +47,9 @@ def bool_text(value: bool) -> str:
 
 
 def escape_expansion(text: str) -> str:
-    """A user's text for an environment variable or an argument, in which the kubelet must not expand `$(OTHER)`.
+    """Return a user's text for an environment variable or an argument, so that the kubelet does not expand `$(OTHER)`.
 
-    Otherwise a bucket named `$(QUARKUS_DATASOURCE_PASSWORD)` would send a password to whoever answers at the URL.
+    Otherwise a bucket named `$(QUARKUS_DATASOURCE_PASSWORD)` would send a password to the server of the bucket.
     """
     return text.replace("$(", "$$(")
 
@@ -68,7 +68,7 @@ def mount(volume: str, path: str, *, read_only: bool = True, sub_path: str | Non
 
 
 def item(key: str, path: str | None = None) -> Obj:
-    """One file of a Secret or ConfigMap volume, readable by owner and group only."""
+    """Return a file of a Secret or ConfigMap volume that only owner and group can read."""
     return {"key": key, "path": path or key, "mode": READ_ONLY_MODE}
 
 
@@ -91,16 +91,19 @@ def startup_probe(probe: Obj, seconds: int) -> Obj:
 
 
 def container_security_context(given: Mapping[str, Any] | None) -> Obj:
-    """The user's context as it is, else the one that the `restricted` Pod Security level asks of containers."""
+    """Return the context of the spec, or one that the `restricted` Pod Security level allows."""
     if given is not None:
         return dict(given)
     return {"allowPrivilegeEscalation": False, "capabilities": {"drop": ["ALL"]}}
 
 
 def pod_security_context(instance: Instance, given: Mapping[str, Any] | None, *, fs_group: bool = True) -> Obj:
-    """The user's context, else the `restricted` one.
+    """Return the context of the spec, or one that the `restricted` Pod Security level allows.
 
-    A user's context replaces the default, but for `fsGroup` where volumes are written: without it they cannot be.
+    Args:
+        instance: the Cryostat.
+        given: the context of the spec.
+        fs_group: whether volumes are written, which needs an `fsGroup`; it is added to a context without one.
     """
     group = {"fsGroup": instance.fs_group} if fs_group else {}
     if given is not None:
@@ -110,10 +113,15 @@ def pod_security_context(instance: Instance, given: Mapping[str, Any] | None, *,
 
 
 def resources(given: Mapping[str, Any] | None, requests: tuple[str, str], limits: tuple[str, str]) -> Obj:
-    """Resource requirements of a container: the user's, completed by (cpu, memory) defaults.
+    """Return the resource requirements of a container: those of the spec, completed by defaults.
 
-    Default limits are added only where the user gave neither requests nor limits; a request above its limit is lowered
-    to it, because the API server would refuse the pod.
+    Default limits are added only if the spec has neither requests nor limits. A default request above a limit of the
+    spec is lowered to it, because the API server would refuse the pod.
+
+    Args:
+        given: the requirements of the spec.
+        requests: default requests of CPU and memory.
+        limits: default limits of CPU and memory.
     """
     given = given or {}
     custom = given.get("requests") is not None or given.get("limits") is not None

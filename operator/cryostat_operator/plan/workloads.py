@@ -1,4 +1,4 @@
-"""The shapes that the Deployments and Services of all components share."""
+"""The parts that Deployments and Services of all components have in common."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ RECREATE: Obj = {"type": "Recreate"}
 
 
 def pod_labels(instance: Instance, component: str) -> dict[str, str]:
-    """Labels that exactly the pods of one component carry; selectors are made of nothing else."""
+    """Return the labels that only the pods of one component have; selectors consist of them."""
     return {"app": instance.name, "kind": "cryostat", "component": component}
 
 
@@ -25,7 +25,11 @@ def deployment_name(instance: Instance, component: str) -> str:
 
 
 def deployment(instance: Instance, component: str, spec: Obj) -> Obj:
-    """Deployment of a component; `spec` gives replicas, strategy and, as `pod`, the spec of its pods."""
+    """Return the Deployment of a component.
+
+    Args:
+        spec: its replicas, its strategy and, as `pod`, the spec of its pods.
+    """
     name, selector = deployment_name(instance, component), pod_labels(instance, component)
     operand = instance.spec.operand_metadata
     labels, annotations = _metadata(operand.deployment_metadata if operand else None)
@@ -47,19 +51,19 @@ def deployment(instance: Instance, component: str, spec: Obj) -> Obj:
 
 
 def _without_empty_lists(pod: Obj) -> Obj:
-    """The API server drops empty lists of containers; without them a plan reads like what it stores."""
+    """Return the pod without empty lists in containers, which the API server drops."""
     containers = [{key: value for key, value in c.items() if value != []} for c in pod["containers"]]
     return {**pod, "containers": containers}
 
 
 def image(instance: Instance, name: str) -> dict[str, str]:
-    """Image and pull policy of a container."""
+    """Return image and pull policy of a container."""
     chosen = instance.image(name)
     return {"image": chosen.reference, "imagePullPolicy": chosen.pull_policy}
 
 
 def service(instance: Instance, name: str, component: str, config: ServiceConfig | None) -> Obj:
-    """Head of a Service in the install namespace."""
+    """Return a Service in the install namespace, without its spec."""
     labels, annotations = _metadata(config)
     return builders.annotate(
         builders.owned(instance, "Service", name, labels | service_labels(instance, component)), annotations
@@ -82,19 +86,19 @@ def service_type(config: ServiceConfig | None) -> str:
 
 
 def scheduling(options: SchedulingConfiguration | None) -> dict[str, Any]:
-    """The part of a pod's spec that says where it runs; empty where nothing is asked for."""
+    """Return the fields of a pod's spec that select nodes; empty if the spec sets none."""
     if options is None:
         return {}
-    wanted = {
+    found = {
         "nodeSelector": options.node_selector,
         "affinity": _affinity(options.affinity),
         "tolerations": options.tolerations,
     }
-    return {key: value for key, value in wanted.items() if value}
+    return {key: value for key, value in found.items() if value}
 
 
 def _affinity(given: Affinity | None) -> Obj:
-    wanted = (
+    found = (
         {
             "nodeAffinity": given.node_affinity,
             "podAffinity": given.pod_affinity,
@@ -103,11 +107,11 @@ def _affinity(given: Affinity | None) -> Obj:
         if given
         else {}
     )
-    return {key: value for key, value in wanted.items() if value is not None}
+    return {key: value for key, value in found.items() if value is not None}
 
 
 def _metadata(given: ResourceMetadata | None) -> tuple[dict[str, str], dict[str, str]]:
-    """Copies of a user's labels and annotations."""
+    """Return copies of the user's labels and annotations."""
     if given is None:
         return {}, {}
     return dict(given.labels or {}), dict(given.annotations or {})

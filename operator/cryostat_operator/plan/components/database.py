@@ -109,7 +109,7 @@ def _mismatch(instance: Instance) -> Problem | None:
 
 
 def _other_values(instance: Instance) -> Problem | None:
-    """Why database and application must not start with the values in the Secret: the data needs other ones."""
+    """The problem of a Secret with other values than those that the data was written with."""
     if not _claim_exists(instance):
         return None
     secret, claim = instance.database_secret, claims.claim_name(instance, NAME)
@@ -131,7 +131,7 @@ def _other_values(instance: Instance) -> Problem | None:
 
 
 def _lost_keys(instance: Instance) -> Problem | None:
-    """Why no keys may be made: the claim holds data that was encrypted with others.
+    """The problem that no keys may be generated, because the claim holds data that was encrypted with others.
 
     The claim is not made before its keys are there (`_needs`), so one that exists means that they once were.
     """

@@ -17,7 +17,7 @@ _PATTERN = frozenset("()|*^$[")
 
 
 def network_config(instance: Instance) -> NetworkConfiguration:
-    """The network options of the application; empty ones where the spec has none."""
+    """Return the network options of the application, or empty ones if the spec has none."""
     options = instance.spec.network_options
     return (options.core_config if options else None) or NetworkConfiguration()
 
@@ -28,28 +28,28 @@ def labels(instance: Instance) -> dict[str, str]:
 
 
 def has_route(instance: Instance) -> bool:
-    """Whether a Route exposes the application: on OpenShift, while its API is served."""
+    """Return whether a Route exposes the application: on OpenShift, if Routes are served."""
     return instance.openshift and instance.snapshot.serves("Route")
 
 
 def has_ingress(instance: Instance) -> bool:
-    """Whether an Ingress exposes the application: where the spec has one and there are no Routes."""
+    """Return whether an Ingress exposes the application: if the spec has one and there are no Routes."""
     return not has_route(instance) and bool(network_config(instance).ingress_spec)
 
 
 def ingress(instance: Instance) -> Obj:
-    """The Ingress, with the annotations that its controller needs for HTTPS; those of the user take precedence."""
+    """Return the Ingress, with annotations that its controller needs for HTTPS. Those of the user take precedence."""
     config, controller = network_config(instance), https_controller(instance)
     # The API server drops empty lists.
     spec = {key: value for key, value in (config.ingress_spec or {}).items() if value != []}
-    wanted = controller.ingress if controller else {}
-    annotations = {key: value.format(service=instance.name) for key, value in wanted.items()}
+    defaults = controller.ingress if controller else {}
+    annotations = {key: value.format(service=instance.name) for key, value in defaults.items()}
     head = builders.owned(instance, "Ingress", instance.name, labels(instance))
     return builders.annotate(head, {**annotations, **(config.annotations or {})}) | {"spec": spec}
 
 
 def https_controller(instance: Instance) -> IngressController | None:
-    """The Ingress controller that must call the application by HTTPS, where the operator knows it."""
+    """Return the controller that must call the application by HTTPS; None if the operator does not know it."""
     config = network_config(instance)
     if not (has_ingress(instance) and instance.tls):
         return None
@@ -57,7 +57,7 @@ def https_controller(instance: Instance) -> IngressController | None:
 
 
 def backend_note(instance: Instance) -> str:
-    """What a user must still do for the Ingress controller to reach the application; empty where that is nothing."""
+    """Return what a user must do so that the Ingress controller reaches the application; empty if nothing."""
     config = network_config(instance)
     if not (has_ingress(instance) and instance.tls):
         return ""
@@ -84,7 +84,7 @@ def backend_note(instance: Instance) -> str:
 
 
 def url(instance: Instance) -> str | None:
-    """The address of the first usable rule; None where no rule has a host without a wildcard."""
+    """Return the address of the first usable rule; None if no rule has a host without a wildcard."""
     spec = network_config(instance).ingress_spec or {}
     usable = [rule for rule in spec.get("rules") or [] if rule.get("host") and not rule["host"].startswith("*")]
     to_application = [(rule["host"], path) for rule in usable for path in _paths(instance, rule)]

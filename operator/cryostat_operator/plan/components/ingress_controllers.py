@@ -1,4 +1,4 @@
-"""How Ingress controllers learn that the application is served by HTTPS; without that they send HTTP and get a 400.
+"""Annotations that make Ingress controllers call the application by HTTPS; by default they send HTTP and get a 400.
 
 The operator knows some controllers by the name of their IngressClass. Annotations of the user take precedence.
 """
@@ -57,17 +57,17 @@ _PROTOCOL_WORDS = re.compile(r"(backend-protocol|secure-backends|server-ssl|ssl-
 
 
 def class_name(ingress_spec: Mapping[str, object], annotations: Mapping[str, str] | None) -> str:
-    """Name of the IngressClass, or an empty text for the cluster's default one."""
+    """Return the name of the IngressClass, or an empty text for the default one of the cluster."""
     named = ingress_spec.get("ingressClassName") or (annotations or {}).get(CLASS_ANNOTATION)
     return str(named or "")
 
 
 def controller_of(name: str) -> IngressController | None:
-    """The controller of an IngressClass, or None where the operator does not know it."""
+    """Return the controller of an IngressClass; None if the operator does not know it."""
     words = re.split(r"[^a-z0-9]+", name.lower())
     return next((CONTROLLERS[word] for word in words if word in CONTROLLERS), None)
 
 
 def names_protocol(*annotations: Mapping[str, str] | None) -> bool:
-    """Whether annotations of the user name the protocol of the backend."""
+    """Return whether annotations of the user name the protocol of the backend."""
     return any(_PROTOCOL_WORDS.search(key) for found in annotations for key in found or _NO_ANNOTATIONS)

@@ -57,7 +57,7 @@ def arguments(instance: Instance, login_file: str | None, timeout: str, session_
 
 
 def access_review(instance: Instance) -> Obj:
-    """The permission that an OpenShift user needs: the one in the spec, else to run commands in pods here."""
+    """Return the permission that a user needs: that of the spec, or to run commands in pods of the namespace."""
     options = instance.spec.authorization_options
     given = options.open_shift_sso.access_review if options and options.open_shift_sso else None
     if given is None:

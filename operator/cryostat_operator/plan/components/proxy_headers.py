@@ -13,7 +13,7 @@ from ..model.kinds import Obj
 
 
 class Meaning(Enum):
-    """What the reader of a header learns from it."""
+    """The meaning of a header."""
 
     IDENTITY = "who the client is"
     ORIGIN = "where the client is"

@@ -42,7 +42,7 @@ def build(instance: Instance) -> ComponentPlan:
     )
     warning = claims.unchangeable(instance, NAME)
     plan = ComponentPlan(NAME, warnings=(warning,) if warning else ())
-    # A user's Secret may bear the very name that ours would have.
+    # A user's Secret may have the name of the generated one.
     if instance.user_storage_secret != minted_secret(instance):
         plan = replace(plan, objects=(secret(instance),), requests=(request,))
     if instance.external_storage:
@@ -143,7 +143,7 @@ def _external_environment(instance: Instance, external: ObjectStorageProviderOpt
 
 
 def trust(instance: Instance) -> str:
-    """What the application's S3 client trusts, in its own words."""
+    """Return which certificates the S3 client of the application trusts, as a value of its configuration."""
     external = provider(instance)
     return "trust-all" if external and external.tls_trust_all else "system-property"
 
