@@ -85,3 +85,20 @@ async def test_its_own_write_does_not_enqueue_the_cryostat(cluster: Cluster, sta
     body = cluster.cryostats.get(INSTANCE)
     assert body
     assert body["status"] == cluster.live_cryostat()["status"]
+
+
+async def test_a_status_with_conditions_has_a_summary(cluster: Cluster) -> None:
+    message = "Secret a does not exist. Create it."
+    ready = {"type": "Ready", "status": "False", "reason": "SecretNotFound", "message": message}
+    await cluster.status.patch(cluster.cryostat(), {"conditions": [ready]})
+    assert cluster.live_cryostat()["status"]["summary"] == "Secret a does not exist"
+    await cluster.status.patch(cluster.cryostat(), {"observedGeneration": 1})
+    assert cluster.live_cryostat()["status"] == {"observedGeneration": 1}
+
+
+async def test_a_lasting_cause_is_an_event_once(cluster: Cluster, state: ClusterState) -> None:
+    cluster.cryostat()
+    crash = Problem("database", Reason.CONTAINER_CRASHED, "Deployment x crashes.", dedup_key="x")
+    for _ in range(2):
+        assert await cluster.status.write(INSTANCE, state.instance, state.plan, Report(), [crash], [])
+    assert [message for reason, message in cluster.events() if reason == "ContainerCrashed"] == [crash.message]
