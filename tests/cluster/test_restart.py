@@ -10,7 +10,7 @@ import yaml
 
 from cryostat_operator.api import constants
 from cryostat_operator.api.v1beta2 import Cryostat
-from tests.cluster.api import Object, eventually
+from tests.cluster.api import Object, condition, eventually
 from tests.cluster.controlplane import ControlPlane
 from tests.cluster.operator_process import ROOT
 from tests.cluster.router import Router
@@ -28,6 +28,7 @@ CASES = (
     "multi-namespace",
     "reports",
 )
+WAITS = ("PodUnschedulable", "VolumePending")  # reasons of events about pods that cannot be scheduled
 TLS = {"DISABLE_SERVICE_TLS": "false"}
 
 
@@ -96,6 +97,26 @@ def classes_of(crs: list[Object]) -> list[str]:
     return [claim["spec"]["storageClassName"] for claim in claims if "storageClassName" in claim.get("spec", {})]
 
 
+def unrecorded(scenario: Scenario) -> list[tuple[str, str]]:
+    """Namespace and component of pods that cannot be scheduled, as long as no event says so."""
+    pods = scenario.api.list("v1", "Pod", labelSelector="kind=cryostat,app,component")
+    waiting = {
+        (pod["metadata"]["namespace"], pod["metadata"]["labels"]["component"])
+        for pod in pods
+        if condition(pod, "PodScheduled").get("reason") == "Unschedulable"
+    }
+    events = [event for event in scenario.api.list("v1", "Event") if event["reason"] in WAITS]
+    recorded = [event["metadata"]["namespace"] for event in events]
+    return sorted(
+        (where, component) for where, component in waiting if recorded.count(where) < count_in(waiting, where)
+    )
+
+
+def count_in(waiting: set[tuple[str, str]], namespace: str) -> int:
+    """How many components of a namespace wait."""
+    return len([each for each in waiting if each[0] == namespace])
+
+
 def namespace(name: str) -> Object:
     return {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}}
 
@@ -107,7 +128,6 @@ def test_nothing_is_written_after_a_restart(platform: tuple[str, Scenario]) -> N
         scenario.make_namespace(name)
     crs = [each for each in objects if each["kind"] == constants.KIND]
     scenario.plane.add_volumes(2 * len(crs))
-    # A claim that is pending for a minute is a new event, whether the operator restarts or not.
     for claim_class in classes_of(crs):
         scenario.plane.add_volumes(2, claim_class)
     for each in objects:
@@ -116,6 +136,9 @@ def test_nothing_is_written_after_a_restart(platform: tuple[str, Scenario]) -> N
     for cr in crs:
         eventually(lambda cr=cr: settled(scenario.api, cr), 120, f"{cr['metadata']} is made")  # type: ignore[misc]
     scenario.settle(120, renewals=True)
+    # A pod that cannot be scheduled for a minute is a new event, whether the operator restarts or not.
+    eventually(lambda: unrecorded(scenario) == [], 90, "every lasting wait is recorded", interval=1.0)
+    scenario.settle(60, renewals=True)
     for polite in (False, True):
         if polite and scenario.operator:
             scenario.operator.stop()
