@@ -160,12 +160,14 @@ class ClusterState:
 
 
 def _admitted(obj: Obj) -> Obj:
-    """A Route with the status that a router writes; other objects unchanged."""
+    """What routers and volume controllers make of an object; other objects as they are."""
     if obj["kind"] == "Route":
         metadata = obj["metadata"]
         host = obj["spec"].setdefault("host", f"{metadata['name']}-{metadata['namespace']}.apps.example.com")
         condition = {"type": "Admitted", "status": "True"}
         obj["status"] = {"ingress": [{"host": host, "routerName": "default", "conditions": [condition]}]}
+    if obj["kind"] == "PersistentVolumeClaim":
+        obj["status"] = {"phase": "Bound"}
     return obj
 
 

@@ -14,12 +14,13 @@ from cryostat_operator.api.validation import InvalidCryostatError, read_cryostat
 from cryostat_operator.kube.errors import ApiError
 from cryostat_operator.packaging.crds import crd
 from cryostat_operator.plan import database_keys
-from cryostat_operator.plan.conditions import DEPLOYMENTS, Report, failure_status, status_for
+from cryostat_operator.plan.conditions import Report, failure_status, status_for
 from cryostat_operator.plan.diff.plan_diff import Change
 from cryostat_operator.plan.model.kinds import KINDS, Key, Obj, key_of
 from cryostat_operator.plan.model.problems import Problem
 from cryostat_operator.plan.model.snapshot import ContentSummary, NamespaceState
 from cryostat_operator.plan.pod_failures import PodFailure, pod_failure
+from cryostat_operator.plan.readiness import DEPLOYMENTS
 from cryostat_operator.plan.summary import summary_of
 from cryostat_operator.reconcile import refusals
 from cryostat_operator.reconcile.failures import invalid_spec

@@ -20,6 +20,12 @@ def claim_name(instance: Instance, component: Component) -> str:
     return f"{instance.name}-{component}"
 
 
+def names_in_use(instance: Instance) -> list[str]:
+    """The claims that the instance uses: at most those of database and managed storage."""
+    components: tuple[Component, ...] = ("database",) if instance.external_storage else ("database", "storage")
+    return [claim_name(instance, component) for component in components if uses_claim(instance, component)]
+
+
 def uses_claim(instance: Instance, component: Component) -> bool:
     """Whether the data is in a claim.
 

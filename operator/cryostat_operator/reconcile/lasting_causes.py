@@ -6,12 +6,13 @@ import math
 from typing import NamedTuple
 
 from ..api import constants
-from ..plan.conditions import DEPLOYMENTS, Report, desired_deployments
+from ..plan.conditions import Report
 from ..plan.deployment_health import unavailable_cause
 from ..plan.instance import Instance
 from ..plan.model.desired_state import Plan
 from ..plan.model.problems import Problem
 from ..plan.model.reasons import Reason
+from ..plan.readiness import desired_deployments
 
 
 class LastingCauses(NamedTuple):
@@ -37,10 +38,8 @@ def lasting_causes(instance: Instance, plan: Plan, report: Report, now: float) -
         return LastingCauses([Problem("core", Reason.PAUSED, text, dedup_key="Paused")], math.inf)
     problems: list[Problem] = []
     recheck_after = math.inf
-    desired = desired_deployments(plan)
-    for suffix, component in DEPLOYMENTS.values():
-        name = f"{instance.name}{suffix}"
-        cause = unavailable_cause(instance, name, report.pods.get(component)) if name in desired else None
+    for _, name, component in desired_deployments(instance, plan):
+        cause = unavailable_cause(instance, name, report.pods.get(component))
         if cause is None or cause.lasting_from is None:
             continue
         if cause.lasting_from > now:

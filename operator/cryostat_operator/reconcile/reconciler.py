@@ -27,6 +27,7 @@ from .lasting_causes import lasting_causes
 from .orphans import Orphans
 from .results import Results
 from .status_writer import StatusWriter
+from .waits import Waits
 from .work_queue import Result
 
 MAX_TIMER_SECONDS = 12 * 3600.0  # the clock of the machine may be corrected, so longer waits are checked in between
@@ -46,6 +47,7 @@ class Reconciler:
         self._applier = Applier(client, owned)
         self._adoption = Adoption(client, owned)
         self._status = StatusWriter(client, cryostats)
+        self._waits = Waits()
         self._failures = Failures(cryostats, self._status)
         self._finalizer = Finalizer(
             client, cryostats, observer.live_objects, self._applier, self._adoption, self._status, metrics
@@ -57,6 +59,7 @@ class Reconciler:
         self._applier.reset()
         self._adoption.reset()
         self._status.reset()
+        self._waits.reset()
 
     async def __call__(self, key: InstanceKey) -> Result:
         """Reconcile one instance, report failures and count the result."""
@@ -84,9 +87,11 @@ class Reconciler:
         """
         body = self._cryostats.get(key)
         if body is None:
+            self._waits.forget(key)
             self._observer.forget_instance(key)
             return await self._orphans.collect(key)
         if is_deleting(body):
+            self._waits.forget(key)
             return await self._finalizer.finalize(key, body)
         cryostat = read_cryostat(body)
         results = Results()  # at most one outcome per object and run
@@ -123,16 +128,27 @@ class Reconciler:
         *,
         paused: bool = False,
     ) -> Result:
-        """Record events, write the status, and decide when to reconcile again."""
+        """Record events, write the status, and decide when to reconcile again.
+
+        Args:
+            paused: whether the Cryostat is paused, so that the differences remain.
+        """
         for problem in results.lasting_refusals:
             self._metrics.errors.labels(problem.reason).inc()
         repeated = self._applier.reverted_changes.problems(key)
         problems = [*results.problems, *repeated, *difference.problems]
-        report = Report(problems, self._observer.pods.failures(key), paused)
+        waits = self._waits.update(key, [*plan.problems, *problems] if not paused else (), _reasons(instance))
+        report = Report(
+            problems,
+            self._observer.pods.failures(key),
+            paused=paused,
+            differing=[change.key for change in difference.changes] if paused else [],
+            lasting=waits.reasons,
+        )
         lasting = lasting_causes(instance, plan, report, time.time())
         if not await self._status.write(key, instance, plan, report, lasting.problems, results.events):
             return Result()  # deleted meanwhile; its event enqueues it
-        return results.requeue(min(lasting.recheck_after, self._recheck_after(key, instance)))
+        return results.requeue(min(lasting.recheck_after, waits.recheck_after, self._recheck_after(key, instance)))
 
     def _recheck_after(self, key: InstanceKey, instance: Instance) -> float:
         """Seconds until something is due without an event, such as the renewal of a certificate; else infinite."""
@@ -141,6 +157,12 @@ class Reconciler:
         if renewal is not None:
             due = min(due, renewal + 1.0, MAX_TIMER_SECONDS)
         return due
+
+
+def _reasons(instance: Instance) -> set[str]:
+    """The reasons of the conditions in the status."""
+    status = instance.cryostat.status
+    return {each.reason for each in (status.conditions or () if status else ()) if each}
 
 
 def is_deleting(body: Obj) -> bool:

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from ..kube.client import Client
 from ..kube.events import EventRecorder, now
 from ..observe.cryostats import CryostatStore
-from ..plan.conditions import Report, failure_status, status_for
+from ..plan.conditions import Report, failure_status, problems_of, status_for
 from ..plan.instance import Instance
 from ..plan.model.desired_state import Plan
 from ..plan.model.kinds import InstanceKey, Obj
@@ -46,7 +46,7 @@ class StatusWriter:
         if body is None:
             return False
         # Events first: whether one is new is decided by the conditions that were written before.
-        actionable = [problem for problem in (*plan.problems, *report.refusals) if problem.actionable]
+        actionable = [problem for problem in problems_of(plan, report) if problem.actionable]
         await self.record(body, [*actionable, *lasting, *plan.warnings])
         for event in events:
             await self._events.record(body, event)

@@ -68,7 +68,7 @@ def test_actionable_problems_precede_those_that_end_by_themselves() -> None:
     waiting = Problem("core", Reason.SECRET_PENDING, "waits.")
     refused = Problem("core", Reason.QUOTA_EXCEEDED, "too much.")
     found = conditions(running(), waiting, refused)
-    assert found["Reconciled"]["message"] == "too much; waits."
+    assert found["Reconciled"]["message"] == "too much. waits."
     assert found["Ready"]["reason"] == "QuotaExceeded"
 
 

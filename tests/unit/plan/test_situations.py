@@ -6,9 +6,9 @@ import re
 
 import pytest
 
-from cryostat_operator.plan.conditions import DEPLOYMENTS
 from cryostat_operator.plan.model.kinds import Obj
 from cryostat_operator.plan.model.reasons import COMPONENT_REASONS, Reason
+from cryostat_operator.plan.readiness import DEPLOYMENTS
 from tests.unit.situations import reported, situations
 
 PREFIXES = "|".join(DEPLOYMENTS)

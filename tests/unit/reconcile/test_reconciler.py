@@ -14,7 +14,9 @@ from cryostat_operator.observe.records import content_summary
 from cryostat_operator.plan.model.kinds import KINDS, InstanceKey, Key, Obj
 from cryostat_operator.plan.model.snapshot import ContentSummary, NamespaceState, ReferenceData, Snapshot
 from cryostat_operator.plan.planner import Desired
+from cryostat_operator.plan.pod_failures import LASTING_SECONDS
 from cryostat_operator.reconcile.reconciler import Reconciler
+from cryostat_operator.reconcile.waits import Waits
 from cryostat_operator.reconcile.work_queue import Result
 from cryostat_operator.settings import Settings
 from tests.unit.reconcile.conftest import CRYOSTAT_PATH, INSTANCE, Cluster
@@ -134,6 +136,46 @@ async def test_a_paused_cryostat_gets_a_status_only(cluster: Cluster, reconciler
     assert cluster.condition("Ready")["reason"] == "Paused"
     written = {path for _, path in cluster.server.writes}
     assert written == {f"{CRYOSTAT_PATH}/status", "/api/v1/namespaces/here/events"}
+
+
+async def test_a_paused_cryostat_is_not_reconciled_while_an_object_differs(
+    cluster: Cluster, reconciler: Reconciler
+) -> None:
+    cluster.cryostat()
+    await reconciler(INSTANCE)
+    cluster.cryostat(**cluster.live_cryostat()["metadata"], annotations={constants.ANNOTATION_PAUSE: "true"})
+    await reconciler(INSTANCE)
+    assert cluster.condition("Reconciled")["status"] == "True"
+    key = Key("Service", "here", "sample")
+    cluster.server.remove(key)
+    cluster.owned.remove(INSTANCE, key)
+    await reconciler(INSTANCE)
+    assert cluster.condition("Reconciled")["reason"] == "Paused"
+    assert cluster.condition("Reconciled")["message"].startswith(f"{key} differs from the spec")
+
+
+async def test_a_wait_is_checked_again_after_a_minute_and_then_a_problem(
+    cluster: Cluster, reconciler: Reconciler
+) -> None:
+    clock = [0.0]
+    reconciler._waits = Waits(lambda: clock[0])
+    cluster.cryostat()
+    await reconciler(INSTANCE)
+    key = Key("Service", "here", "sample")
+    live = cluster.server.find(key)
+    assert live
+    deleted = {**live["metadata"], "deletionTimestamp": "2020-01-01T00:00:00Z", "finalizers": ["example.com/hold"]}
+    cluster.put(key, metadata=deleted, spec=live["spec"])
+    assert await reconciler(INSTANCE) == Result(LASTING_SECONDS)
+    assert cluster.condition("Reconciled")["reason"] == "ObjectBeingDeleted"
+    clock[0] += LASTING_SECONDS
+    assert await reconciler(INSTANCE) == Result()
+    assert cluster.condition("Reconciled")["reason"] == "ObjectNotDeleted"
+    assert [reason for reason, _ in cluster.events()].count("ObjectNotDeleted") == 1
+    cluster.server.requests.clear()
+    reconciler.reset()
+    await reconciler(INSTANCE)
+    assert cluster.server.writes == [], "nothing changes after a restart"
 
 
 async def test_an_invalid_cryostat_changes_no_object(cluster: Cluster, reconciler: Reconciler) -> None:

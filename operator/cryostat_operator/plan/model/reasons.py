@@ -67,6 +67,9 @@ class Reason(StrEnum):
     VOLUME_PENDING = "VolumePending", "Ready", False, "A PersistentVolumeClaim is not bound to a volume."
     DEPLOYMENT_UNAVAILABLE = "DeploymentUnavailable", "Ready", False, "Pods of a Deployment are starting or not ready."
 
+    # ComponentsAvailable, which also has the reasons above
+    ALL_AVAILABLE = "AllAvailable", "ComponentsAvailable", False, "Every Deployment is available."
+
     # ReferencesResolved
     ALL_FOUND = "AllFound", "ReferencesResolved", False, "Every Secret and ConfigMap that the spec names exists."
     SECRET_NOT_FOUND = "SecretNotFound", "ReferencesResolved", True, "A Secret that the spec names does not exist."
@@ -141,6 +144,13 @@ class Reason(StrEnum):
     # Exposed
     ADDRESS_ASSIGNED = "AddressAssigned", "Exposed", False, "The Route or Ingress gives the application an address."
     ADMITTED = "Admitted", "Exposed", False, "The Route is admitted."
+    APPLICATION_UNAVAILABLE = (
+        "ApplicationUnavailable",
+        "Exposed",
+        False,
+        "The application has an address, and no pod serves it.",
+    )
+    ROUTE_NOT_HANDLED = "RouteNotHandled", "Exposed", True, "No router has admitted the Route for a minute."
     ROUTE_NOT_ADMITTED = "RouteNotAdmitted", "Exposed", False, "No router has admitted the Route yet."
     ROUTE_REJECTED = "RouteRejected", "Exposed", True, "A router rejected the Route."
     ROUTE_INVALID = "RouteInvalid", "Exposed", True, "The API server refused the Route."
@@ -168,6 +178,12 @@ class Reason(StrEnum):
         False,
         "An object of the instance is being deleted and is created again afterwards.",
     )
+    OBJECT_NOT_DELETED = (
+        "ObjectNotDeleted",
+        "Reconciled",
+        True,
+        "The deletion of an object of the instance has taken more than a minute.",
+    )
     CHANGED_BY_OTHERS = (
         "ChangedByOthers",
         "Reconciled",
@@ -176,7 +192,6 @@ class Reason(StrEnum):
     )
     SECRET_PENDING = "SecretPending", "Reconciled", False, "A Secret that the operator generates does not exist yet."
     REFERENCE_PENDING = "ReferencePending", "Reconciled", False, "A Secret or ConfigMap has not been read yet."
-    CERTIFICATE_PENDING = "CertificatePending", "Reconciled", False, "The Route waits for the certificate authority."
     ROLLING_IN_ORDER = "RollingInOrder", "Reconciled", False, "The application restarts after database and storage."
     BASIC_AUTH_INCOMPLETE = "BasicAuthIncomplete", "Reconciled", True, "Only one of the two fields of basicAuth is set."
 
@@ -243,6 +258,25 @@ class Reason(StrEnum):
         False,
         "A certificate has not been issued yet.",
     )
+    CERTIFICATE_PENDING = (
+        "CertificatePending",
+        "TLSSetupComplete",
+        False,
+        "The Route is created after the certificate of the authority.",
+    )
+    CERTIFICATE_NOT_ISSUED = (
+        "CertificateNotIssued",
+        "TLSSetupComplete",
+        True,
+        "A certificate has not been issued for more than a minute.",
+    )
+    CERTIFICATE_FAILED = (
+        "CertificateFailed",
+        "TLSSetupComplete",
+        True,
+        "A certificate could not be issued by cert-manager.",
+    )
+    CERTIFICATE_EXPIRED = "CertificateExpired", "TLSSetupComplete", True, "A certificate has expired."
     CERT_MANAGER_UNAVAILABLE = (
         "CertManagerUnavailable",
         "TLSSetupComplete",

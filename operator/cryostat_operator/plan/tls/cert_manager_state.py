@@ -10,6 +10,7 @@ from ...api import constants
 from ..instance import Instance
 from ..model.certificates import CERTIFICATE, PRIVATE_KEY, TLS_CA_KEY
 from ..model.kinds import Key, Obj
+from ..model.messages import message, quoted
 from ..model.problems import Problem
 from ..model.reasons import Reason
 from . import specs
@@ -83,48 +84,59 @@ def _foreign(instance: Instance, name: str, secret: str) -> CertificateStatus | 
     if content is None or content.certificate in (None, name):
         return None
     key = Key("Secret", instance.namespace, secret)
-    message = (
+    text = (
         f"{key} exists and does not belong to this Cryostat, so it is not changed, and Certificate {name} is not "
         "created. Delete or rename the Secret."
     )
-    return CertificateStatus(
-        CertificateState.FOREIGN, Problem(NAME, Reason.NAME_COLLISION, message, dedup_key=str(key))
-    )
+    return CertificateStatus(CertificateState.FOREIGN, Problem(NAME, Reason.NAME_COLLISION, text, dedup_key=str(key)))
 
 
 def _stale(instance: Instance, name: str, secret: str) -> CertificateStatus | None:
     live = instance.live("Secret", secret)
     if live is None or _certificate_name_of(live) == name:
         return None
-    message = f"Certificate {instance.namespace}/{name} waits until the previous Secret {secret} is deleted."
-    return CertificateStatus(CertificateState.STALE, waiting_for_certificate(message))
+    text = f"Certificate {instance.namespace}/{name} waits until the previous Secret {secret} is deleted."
+    return CertificateStatus(CertificateState.STALE, waiting_for_certificate(text))
 
 
 def _requested(instance: Instance, name: str, _secret: str) -> CertificateStatus | None:
     if instance.live("Certificate", name) is not None:
         return None
-    message = f"Certificate {instance.namespace}/{name} does not exist yet; the operator creates it."
-    return CertificateStatus(CertificateState.REQUESTED, waiting_for_certificate(message))
+    text = f"Certificate {instance.namespace}/{name} does not exist yet; the operator creates it."
+    return CertificateStatus(CertificateState.REQUESTED, waiting_for_certificate(text))
 
 
 def _not_ready(instance: Instance, name: str, _secret: str) -> CertificateStatus | None:
     certificate = instance.live("Certificate", name) or {"metadata": {}}
-    conditions = (certificate.get("status") or {}).get("conditions") or ()
-    ready: Obj = next((condition for condition in conditions if condition.get("type") == "Ready"), {})
+    conditions = {each.get("type"): each for each in (certificate.get("status") or {}).get("conditions") or ()}
+    ready: Obj = conditions.get("Ready") or {}
+    issuing: Obj = conditions.get("Issuing") or {}
     generation = certificate["metadata"].get("generation", 0)
-    if ready.get("status") == "True" and ready.get("observedGeneration", generation) == generation:
+    is_current = ready.get("observedGeneration", generation) == generation
+    if ready.get("status") == "True" and is_current:
         return None
-    cause = ready.get("message") or "cert-manager has not reported its status; check that its controller is running"
-    message = f"Certificate {instance.namespace}/{name} is not ready: {cause}"
-    return CertificateStatus(CertificateState.ISSUING, waiting_for_certificate(message))
+    subject = f"Certificate {instance.namespace}/{name}"
+    if is_current and issuing.get("status") == "False" and issuing.get("reason") == "Failed":
+        cause, reason = issuing.get("message"), Reason.CERTIFICATE_FAILED
+    elif is_current and ready.get("reason") == "Expired":
+        cause, reason = ready.get("message"), Reason.CERTIFICATE_EXPIRED
+    else:
+        cause = ready.get("message") or "cert-manager has not reported its status"
+        return CertificateStatus(
+            CertificateState.ISSUING, waiting_for_certificate(message(subject, "is not ready", cause=quoted(cause)))
+        )
+    remedy = "Check cert-manager and its Issuer; it tries again by itself"
+    predicate = "could not be issued" if reason == Reason.CERTIFICATE_FAILED else "has expired and is not renewed"
+    text = message(subject, predicate, cause=quoted(cause), remedy=remedy)
+    return CertificateStatus(CertificateState.ISSUING, Problem(NAME, reason, text, dedup_key=f"{reason} {name}"))
 
 
 def _secret_incomplete(instance: Instance, name: str, secret: str) -> CertificateStatus | None:
     info = instance.snapshot.certificates.get(Key("Secret", instance.namespace, secret))
     if instance.live("Secret", secret) is not None and info is not None and info.keys >= _REQUIRED_KEYS:
         return None
-    message = f"Secret {instance.namespace}/{secret} of Certificate {name} does not exist yet or lacks keys."
-    return CertificateStatus(CertificateState.ISSUING, waiting_for_certificate(message))
+    text = f"Secret {instance.namespace}/{secret} of Certificate {name} does not exist yet or lacks keys."
+    return CertificateStatus(CertificateState.ISSUING, waiting_for_certificate(text))
 
 
 def _wrong_issuer(instance: Instance, name: str, secret: str) -> CertificateStatus | None:
@@ -136,11 +148,11 @@ def _wrong_issuer(instance: Instance, name: str, secret: str) -> CertificateStat
         return None
     if not info.issuer_id or not ca.key_id or info.issuer_id == ca.key_id:
         return None
-    message = (
+    text = (
         f"Certificate {instance.namespace}/{name} was signed by a certificate authority that no longer exists; "
         "it is issued again."
     )
-    return CertificateStatus(CertificateState.WRONG_ISSUER, waiting_for_certificate(message))
+    return CertificateStatus(CertificateState.WRONG_ISSUER, waiting_for_certificate(text))
 
 
 CHECKS: tuple[Check, ...] = (_foreign, _stale, _requested, _not_ready, _secret_incomplete, _wrong_issuer)

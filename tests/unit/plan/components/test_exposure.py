@@ -247,6 +247,9 @@ def test_the_note_names_what_the_user_has_to_configure(spec: dict[str, Any], exp
 
 def test_the_condition_names_what_the_user_has_to_configure() -> None:
     state = settled(TLS | with_class("kong"))
+    application = state.snapshot.live[Key("Deployment", NAMESPACE, NAME)]
+    available = {"conditions": [{"type": "Available", "status": "True"}]}
+    state.with_live({**application, "status": available})
     conditions = {c["type"]: c for c in status_for(state.instance, state.plan, Report(), "now")["conditions"]}
     assert conditions["Exposed"]["message"] == (
         "The application is served at http://jfr.example.com. The operator does not know the controller of "

@@ -139,8 +139,42 @@ def test_the_message_quotes_cert_manager() -> None:
     )
     assert status.problem
     assert status.problem.message == (
-        f"Certificate {NAMESPACE}/{CERTIFICATE} is not ready: Issuing certificate as Secret does not exist"
+        f"Certificate {NAMESPACE}/{CERTIFICATE} is not ready: Issuing certificate as Secret does not exist."
     )
+
+
+@pytest.mark.parametrize(
+    ("conditions", "reason", "actionable"),
+    [
+        ([], "WaitingForCertificate", False),
+        (
+            [{"type": "Ready", "status": "False", "reason": "Expired", "message": "it ended"}],
+            "CertificateExpired",
+            True,
+        ),
+        (
+            [
+                {"type": "Ready", "status": "False", "reason": "DoesNotExist", "message": "no Secret"},
+                {"type": "Issuing", "status": "False", "reason": "Failed", "message": "it ended"},
+            ],
+            "CertificateFailed",
+            True,
+        ),
+        ([{"type": "Issuing", "status": "True", "reason": "DoesNotExist"}], "WaitingForCertificate", False),
+        (
+            [{"type": "Ready", "status": "False", "reason": "Expired", "observedGeneration": 0}],
+            "WaitingForCertificate",
+            False,
+        ),
+    ],
+)
+def test_a_failure_of_cert_manager_is_no_wait(conditions: list[Obj], reason: str, actionable: bool) -> None:
+    certificate = {"metadata": {"generation": 1}, "status": {"conditions": conditions}}
+    snapshot = with_live(issued(), key(CERTIFICATE, "Certificate"), certificate)
+    problem = certificate_status(instance(snapshot), CERTIFICATE, SECRET).problem
+    assert problem
+    assert (problem.reason, problem.actionable) == (reason, actionable)
+    assert not actionable or "it ended" in problem.message
 
 
 def test_a_ca_secret_with_an_ordinary_certificate_does_not_recurse() -> None:

@@ -1,0 +1,29 @@
+"""A condition in the status of a Cryostat."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from .messages import all_of
+from .problems import Problem
+
+MAX_LENGTH = 32768  # of a message, by the schema of Kubernetes
+Condition = dict[str, Any]
+
+
+def condition(kind: str, reason: str, message: str, *, good: bool | None) -> Condition:
+    """Return a condition.
+
+    Args:
+        kind: its type.
+        good: whether it is True or False; None if it is Unknown.
+    """
+    status = "Unknown" if good is None else str(good)
+    return {"type": kind, "status": status, "reason": str(reason), "message": message[:MAX_LENGTH]}
+
+
+def failed(kind: str, problems: Sequence[Problem]) -> Condition:
+    """Return a condition that is False because of problems; those that a user has to solve come first."""
+    ordered = sorted(problems, key=lambda problem: not problem.actionable)
+    return condition(kind, ordered[0].reason, all_of([problem.message for problem in ordered]), good=False)

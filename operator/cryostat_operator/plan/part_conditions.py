@@ -1,0 +1,165 @@
+"""The conditions about parts of an instance. Each is True only for what was observed."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from . import claims
+from .components import auth_proxy, exposure, ingress
+from .database_keys import KEYS, recorded
+from .deployment_health import deployment_conditions
+from .instance import Instance
+from .model.conditions import Condition, condition, failed
+from .model.desired_state import Plan
+from .model.kinds import Key
+from .model.messages import message
+from .model.problems import Problem
+from .model.reasons import Reason, reasons_of
+from .model.requests import CertificateRequest
+from .readiness import DEPLOYMENTS, is_available
+
+
+def database_keys(instance: Instance, plan: Plan) -> Condition:
+    """Whether the Secret has the keys of the database; other problems of the keys are problems of the plan."""
+    kind, secret = "DatabaseKeysReady", instance.database_secret
+    if ("Secret", secret) not in plan.data:
+        return condition(kind, Reason.REFERENCE_PENDING, f"Secret {secret} has not been read yet.", good=None)
+    content = plan.data["Secret", secret]
+    if content is None:
+        is_generated = Key("Secret", instance.namespace, secret) in plan.requests
+        reason = Reason.SECRET_PENDING if is_generated else Reason.SECRET_NOT_FOUND
+        return condition(kind, reason, f"Secret {secret} with the keys of the database does not exist.", good=False)
+    missing = sorted(set(KEYS) - content.keys)
+    if missing:
+        text = f"Secret {secret} lacks {' and '.join(missing)}, without which the database cannot start."
+        return condition(kind, Reason.SECRET_KEY_NOT_FOUND, text, good=False)
+    claim = claims.claim_name(instance, "database")
+    text = f"Secret {secret} has {' and '.join(KEYS)}"
+    if recorded(instance.live("PersistentVolumeClaim", claim)):
+        text += f" with the values that PersistentVolumeClaim {claim} records"
+    return condition(kind, Reason.KEYS_MATCH, f"{text}.", good=True)
+
+
+def volumes(instance: Instance, plan: Plan, problems: Sequence[Problem]) -> Condition | None:
+    """Whether the claims are bound and as requested; None if the instance has none.
+
+    Args:
+        problems: all problems, with those of refused writes.
+    """
+    kind = "VolumesReady"
+    found = [problem for problem in problems if problem.reason in reasons_of(kind)]
+    names = claims.names_in_use(instance)
+    for name in names:
+        key = Key("PersistentVolumeClaim", instance.namespace, name)
+        live = instance.live(key.kind, name)
+        phase = ((live or {}).get("status") or {}).get("phase") or "Pending"
+        refused = [problem for problem in problems if problem.dedup_key == str(key)]
+        if refused:
+            found += refused
+        elif live is None:
+            blocked = plan.blocked.get(key)
+            cause = blocked.problem.message if blocked else ""
+            text = message(f"PersistentVolumeClaim {name}", "does not exist yet", cause=cause)
+            found.append(Problem("core", blocked.problem.reason if blocked else Reason.VOLUME_PENDING, text))
+        elif phase == "Pending":
+            text = f"PersistentVolumeClaim {name} is not bound to a volume."
+            found.append(Problem("core", Reason.VOLUME_PENDING, text))
+    if found:
+        return failed(kind, list(dict.fromkeys(found)))
+    if not names:
+        return None
+    text = f"PersistentVolumeClaim{'s' if len(names) > 1 else ''} {' and '.join(names)} "
+    return condition(kind, Reason.AS_REQUESTED, f"{text}{'are' if len(names) > 1 else 'is'} bound.", good=True)
+
+
+def exposed(instance: Instance) -> Condition | None:
+    """Whether the application answers at an address; None where it has none from a Route or an Ingress."""
+    url = exposure.application_url(instance)
+    if not url:
+        return None
+    if not is_available(instance, instance.name):
+        cause = f"Deployment {instance.name} has no pod that serves"
+        text = message(url, "does not answer", cause=cause, remedy="The condition ComponentsAvailable has the cause")
+        return condition("Exposed", Reason.APPLICATION_UNAVAILABLE, text, good=False)
+    note = ingress.backend_note(instance)
+    text = f"The application is served at {url}{f'. {note}' if note else ''}"
+    return condition("Exposed", Reason.ADDRESS_ASSIGNED, text, good=True)
+
+
+def reconciled_while_paused(differing: Sequence[Key]) -> Condition:
+    """The condition `Reconciled` of a paused Cryostat with objects that differ from its spec."""
+    more = f" and {len(differing) - 1} more objects" if len(differing) > 1 else ""
+    text = message(
+        f"{differing[0]}{more}",
+        f"{'differ' if more else 'differs'} from the spec",
+        consequence="While the reconciliation is paused, the operator does not change that",
+    )
+    return condition("Reconciled", Reason.PAUSED, text, good=False)
+
+
+def authentication(instance: Instance) -> Condition:
+    """Whether and how users log in."""
+    reason, text = auth_proxy.authentication(instance)
+    return condition("AuthenticationEnabled", reason, text, good=not instance.open_access)
+
+
+def tls(instance: Instance, plan: Plan, problems: Sequence[Problem], refusals: Sequence[Problem]) -> Condition:
+    """Whether every certificate is issued.
+
+    Args:
+        problems: all problems.
+        refusals: those of refused writes.
+    """
+    kind = "TLSSetupComplete"
+    if not instance.tls:
+        return condition(kind, Reason.CERT_MANAGER_DISABLED, "Traffic inside the instance is not encrypted", good=True)
+    # Other problems of the component, such as a missing target namespace, have conditions of their own.
+    own = [p for p in problems if p.component == "tls" and (p.reason == Reason.NAME_COLLISION or p in refusals)]
+    found = list(dict.fromkeys([*own, *(p for p in problems if p.reason in reasons_of(kind))]))
+    if found:
+        return failed(kind, found)
+    unready = [
+        key.name
+        for key, request in plan.requests.items()
+        if isinstance(request, CertificateRequest) and not instance.snapshot.certificates.get(key)
+    ]
+    if unready:
+        text = f"The certificate in Secret {unready[0]} has not been issued yet"
+        text += f", nor {len(unready) - 1} more" if len(unready) > 1 else ""
+        return condition(kind, Reason.WAITING_FOR_CERTIFICATE, f"{text}.", good=False)
+    issuer = "cert-manager" if instance.tls_issuer == "cert-manager" else "the operator's own authority"
+    return condition(kind, Reason.ALL_CERTIFICATES_READY, f"Certificates are issued by {issuer}", good=True)
+
+
+def agents(instance: Instance) -> Condition:
+    """Whether the agent gateway authenticates agents."""
+    kind = "AgentsAuthenticated"
+    if instance.tls:
+        text = "Agents show a certificate of the instance's authority"
+        return condition(kind, Reason.CLIENT_CERTIFICATE, text, good=True)
+    text = (
+        "TLS is off: every pod of the target namespaces can use the application's API for agents, "
+        "and their traffic can be read on the way"
+    )
+    return condition(kind, Reason.TLS_DISABLED, text, good=False)
+
+
+def spec_effective(plan: Plan) -> Condition | None:
+    """Present where fields of the spec have no effect."""
+    ignored = [notice for notice in plan.warnings if notice.actionable]
+    return failed("SpecEffective", ignored) if ignored else None
+
+
+def deployments(instance: Instance) -> list[Condition]:
+    """The conditions of the Deployments, copied under the names that the Go operator gave them.
+
+    `…ReplicaFailure` is True in the bad state, and exists only then.
+    """
+    result = []
+    for prefix, (suffix, _) in DEPLOYMENTS.items():
+        found = deployment_conditions(instance.live("Deployment", f"{instance.name}{suffix}"))
+        for name in ("Available", "Progressing", "ReplicaFailure"):
+            if name in found:
+                copied = {k: found[name].get(k) or "" for k in ("status", "reason", "message")}
+                result.append({"type": f"{prefix}Deployment{name}", **copied, "reason": copied["reason"] or "Unknown"})
+    return result

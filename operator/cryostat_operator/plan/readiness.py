@@ -1,0 +1,97 @@
+"""The conditions about the whole: whether the Cryostat is ready, and whether its Deployments are available."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+
+from ..api import constants
+from .components import exposure
+from .deployment_health import Cause, deployment_conditions, unavailable_cause
+from .instance import Instance
+from .model.conditions import Condition, condition
+from .model.desired_state import Plan
+from .model.kinds import Key
+from .model.messages import all_of, first_and_more
+from .model.problems import Problem
+from .model.reasons import Reason
+from .pod_failures import PodFailure
+
+# Condition prefix → (name suffix of the Deployment, its component label). In the order of need: the application needs
+# database and storage.
+DEPLOYMENTS = {
+    "Database": ("-database", "database"),
+    "Storage": ("-storage", "storage"),
+    "Main": ("", "cryostat"),
+    "Reports": ("-reports", "reports"),
+}
+NON_BLOCKING = frozenset({Reason.CHANGED_BY_OTHERS})
+"""Reasons that a user should know of, although the instance works."""
+PAUSED = (
+    f'Reconciliation is paused. The annotation {constants.ANNOTATION_PAUSE}: "true" is set; no object is changed until '
+    "it is removed."
+)
+_STARTING = frozenset({Reason.DEPLOYMENT_PENDING, Reason.DEPLOYMENT_UNAVAILABLE})
+
+
+def ready(instance: Instance, plan: Plan, problems: Sequence[Problem], pods: Mapping[str, PodFailure]) -> Condition:
+    """Return `Ready`: True if every Deployment is available and there is no problem.
+
+    Otherwise it names the first cause: problems that a user has to solve, then what each Deployment waits for or why it
+    is not available, in the order of need, then other waits.
+    """
+    serious = [problem for problem in problems if problem.reason not in NON_BLOCKING]
+    actionable = [problem for problem in serious if problem.actionable]
+    if actionable:
+        return _not_ready(instance, actionable)
+    for prefix, name, component in desired_deployments(instance, plan):
+        blocked = plan.blocked.get(Key("Deployment", instance.namespace, name))
+        if blocked:
+            return condition("Ready", blocked.problem.reason, blocked.problem.message, good=False)
+        cause = unavailable_cause(instance, name, pods.get(component))
+        if cause:
+            return condition("Ready", f"{prefix}{cause.reason}", cause.message, good=False)
+    if serious:
+        return _not_ready(instance, serious)
+    url = exposure.application_url(instance)
+    text = f"Cryostat is available{f' at {url}' if url else ''}"
+    return condition("Ready", Reason.ALL_COMPONENTS_AVAILABLE, text, good=True)
+
+
+def _not_ready(instance: Instance, problems: Sequence[Problem]) -> Condition:
+    text = first_and_more([problem.message for problem in problems])
+    if is_available(instance, instance.name):
+        text = all_of([text, "The application is available"])
+    return condition("Ready", problems[0].reason, text, good=False)
+
+
+def components_available(instance: Instance, plan: Plan, pods: Mapping[str, PodFailure]) -> Condition:
+    """Return the condition with the causes of all Deployments that are not available."""
+    kind = "ComponentsAvailable"
+    causes: list[tuple[str, str, Cause]] = []
+    for prefix, name, component in desired_deployments(instance, plan):
+        cause = unavailable_cause(instance, name, pods.get(component))
+        if cause:
+            causes.append((prefix, name, cause))
+    if not causes:
+        return condition(kind, Reason.ALL_AVAILABLE, "Every Deployment is available.", good=True)
+    causes.sort(key=lambda each: each[2].reason in _STARTING)
+    messages = [cause.message for _, _, cause in causes if cause.reason not in _STARTING]
+    starting = [name for _, name, cause in causes if cause.reason in _STARTING]
+    if starting:
+        messages.append(f"Not available yet: Deployment{'s' if len(starting) > 1 else ''} {', '.join(starting)}.")
+    prefix, _, first = causes[0]
+    return condition(kind, f"{prefix}{first.reason}", all_of(messages), good=False)
+
+
+def is_available(instance: Instance, deployment: str) -> bool:
+    """Whether a Deployment has a pod that serves."""
+    found = deployment_conditions(instance.live("Deployment", deployment)).get("Available") or {}
+    return bool(found.get("status") == "True")
+
+
+def desired_deployments(instance: Instance, plan: Plan) -> Iterator[tuple[str, str, str]]:
+    """Yield prefix, name and component label of each Deployment that the plan has, in the order of need."""
+    planned = {key.name for key in (*plan.objects, *plan.blocked) if key.kind == "Deployment"}
+    for prefix, (suffix, component) in DEPLOYMENTS.items():
+        if f"{instance.name}{suffix}" in planned:
+            yield prefix, f"{instance.name}{suffix}", component

@@ -1,0 +1,63 @@
+"""Measures how long each Cryostat has waited for something."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable, Collection, Iterable
+from typing import NamedTuple
+
+from ..plan.model.kinds import InstanceKey
+from ..plan.model.problems import Problem
+from ..plan.model.reasons import Reason
+from ..plan.pod_failures import LASTING_SECONDS
+from ..plan.waits import LASTING
+
+
+class LastingWaits(NamedTuple):
+    """The result of `Waits.update`.
+
+    Attributes:
+        reasons: of the waits that have lasted for `LASTING_SECONDS`.
+        recheck_after: seconds until another wait has; infinite if none will.
+    """
+
+    reasons: frozenset[Reason]
+    recheck_after: float
+
+
+class Waits:
+    """Remembers since when each Cryostat waits.
+
+    A restart of the operator starts the time again, but a wait that the status reports as lasting stays so.
+    """
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        self._clock = clock
+        self._since: dict[InstanceKey, dict[Reason, float]] = {}
+
+    def update(self, key: InstanceKey, problems: Iterable[Problem], stored: Collection[str]) -> LastingWaits:
+        """Return which waits have lasted.
+
+        Args:
+            problems: all problems of the latest run.
+            stored: reasons of the conditions in the status.
+        """
+        now = self._clock()
+        current = {Reason(problem.reason) for problem in problems} & LASTING.keys()
+        before = self._since.pop(key, {})
+        since = {reason: before.get(reason, now) for reason in current}
+        if since:
+            self._since[key] = since
+        remaining = {reason: start + LASTING_SECONDS - now for reason, start in since.items()}
+        lasting = {reason for reason in since if remaining[reason] <= 0 or LASTING[reason] in stored}
+        recheck_after = min((remaining[reason] for reason in current - lasting), default=math.inf)
+        return LastingWaits(frozenset(lasting), recheck_after)
+
+    def forget(self, key: InstanceKey) -> None:
+        """Forget a deleted Cryostat."""
+        self._since.pop(key, None)
+
+    def reset(self) -> None:
+        """Forget all Cryostats."""
+        self._since.clear()

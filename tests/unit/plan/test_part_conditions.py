@@ -1,0 +1,125 @@
+"""Conditions about parts of an instance are True only for what was observed."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from cryostat_operator.plan.conditions import Report, status_for
+from cryostat_operator.plan.model.kinds import Key, Obj
+from cryostat_operator.plan.model.problems import Problem
+from cryostat_operator.plan.model.reasons import Reason
+from tests.unit.cluster_state import NAMESPACE, ClusterState, cryostat, settled
+
+AVAILABLE = {"conditions": [{"type": "Available", "status": "True"}]}
+CLAIM = Key("PersistentVolumeClaim", NAMESPACE, "sample-database")
+APPLICATION = Key("Deployment", NAMESPACE, "sample")
+INGRESS = {"networkOptions": {"coreConfig": {"ingressSpec": {"rules": [{"host": "jfr.example.com"}]}}}}
+EMPTY_DIR = {"emptyDir": {"enabled": True}}
+
+
+def condition(state: ClusterState, kind: str, *refusals: Problem, **report: Any) -> Obj:
+    """A condition; empty if there is none."""
+    conditions = status_for(state.instance, state.plan, Report(refusals, **report), "now")["conditions"]
+    return next((each for each in conditions if each["type"] == kind), {})
+
+
+def summary(found: Obj) -> tuple[str, str]:
+    return found["status"], found["reason"]
+
+
+def without(state: ClusterState, key: Key) -> ClusterState:
+    state.snapshot = replace(state.snapshot, live={k: v for k, v in state.snapshot.live.items() if k != key})
+    return state
+
+
+def test_claims_are_as_requested_once_they_are_bound() -> None:
+    state = settled()
+    assert summary(condition(state, "VolumesReady")) == ("True", "AsRequested")
+    state.with_live({**state.snapshot.live[CLAIM], "status": {"phase": "Pending"}})
+    found = condition(state, "VolumesReady")
+    assert summary(found) == ("False", "VolumePending")
+    assert "PersistentVolumeClaim sample-database is not bound" in found["message"]
+    assert "sample-storage" not in found["message"]
+
+
+def test_a_claim_that_does_not_exist_is_not_as_requested() -> None:
+    state = without(settled(), CLAIM)
+    assert summary(condition(state, "VolumesReady")) == ("False", "VolumePending")
+    refused = Problem("database", Reason.QUOTA_EXCEEDED, f"{CLAIM} cannot be created: too many.", dedup_key=str(CLAIM))
+    found = condition(state, "VolumesReady", refused)
+    assert summary(found) == ("False", "QuotaExceeded")
+    assert found["message"] == refused.message
+
+
+def test_a_claim_that_waits_for_its_keys_says_so() -> None:
+    found = condition(ClusterState(cryostat()).without_data("Secret", "sample-db"), "VolumesReady")
+    assert summary(found) == ("False", "SecretPending")
+    assert "PersistentVolumeClaim sample-database does not exist yet" in found["message"]
+
+
+def test_an_instance_without_claims_has_no_condition_about_them() -> None:
+    spec = {"storageOptions": {"database": EMPTY_DIR, "objectStorage": EMPTY_DIR}}
+    assert condition(settled(spec), "VolumesReady") == {}
+    provider = {"url": "https://s3", "region": "r"}
+    external = {
+        "storageOptions": {"database": EMPTY_DIR},
+        "objectStorageOptions": {"provider": provider, "secretName": "s"},
+    }
+    assert condition(settled(external), "VolumesReady") == {}
+
+
+@pytest.mark.parametrize(
+    ("keys", "status", "reason"),
+    [
+        (("CONNECTION_KEY", "ENCRYPTION_KEY"), "True", "KeysMatch"),
+        (("CONNECTION_KEY",), "False", "SecretKeyNotFound"),
+        (None, "False", "SecretNotFound"),
+    ],
+)
+def test_database_keys_are_ready_if_the_secret_of_the_user_has_them(
+    keys: tuple[str, ...] | None, status: str, reason: str
+) -> None:
+    state = settled({"databaseOptions": {"secretName": "mine"}})
+    _ = state.without_data("Secret", "mine") if keys is None else state.with_data("Secret", "mine", *keys)
+    found = condition(state, "DatabaseKeysReady")
+    assert summary(found) == (status, reason)
+    assert "Secret mine" in found["message"]
+
+
+def test_database_keys_that_are_not_known_are_unknown() -> None:
+    new = ClusterState(cryostat())
+    assert summary(condition(new, "DatabaseKeysReady")) == ("Unknown", "ReferencePending")
+    assert summary(condition(new.without_data("Secret", "sample-db"), "DatabaseKeysReady")) == (
+        "False",
+        "SecretPending",
+    )
+
+
+def test_an_address_without_a_pod_is_not_exposed() -> None:
+    state = settled(INGRESS)
+    found = condition(state, "Exposed")
+    assert summary(found) == ("False", "ApplicationUnavailable")
+    assert "http://jfr.example.com does not answer: Deployment sample" in found["message"]
+    state.with_live({**state.snapshot.live[APPLICATION], "status": AVAILABLE})
+    assert summary(condition(state, "Exposed")) == ("True", "AddressAssigned")
+    assert condition(settled(), "Exposed") == {}
+
+
+def test_a_paused_cryostat_is_reconciled_only_if_nothing_differs() -> None:
+    state = settled()
+    assert condition(state, "Reconciled", paused=True)["status"] == "True"
+    found = condition(state, "Reconciled", paused=True, differing=[APPLICATION, CLAIM])
+    assert summary(found) == ("False", "Paused")
+    assert f"{APPLICATION} and 1 more objects differ" in found["message"]
+
+
+def test_a_refused_write_of_a_certificate_is_in_the_condition_about_tls() -> None:
+    state = settled({"enableCertManager": True})
+    assert condition(state, "TLSSetupComplete")["status"] == "True"
+    refused = Problem("tls", Reason.QUOTA_EXCEEDED, "too many Secrets.")
+    assert summary(condition(state, "TLSSetupComplete", refused)) == ("False", "QuotaExceeded")
+    other = Problem("core", Reason.QUOTA_EXCEEDED, "too many Secrets.")
+    assert condition(state, "TLSSetupComplete", other)["status"] == "True"

@@ -1,0 +1,91 @@
+"""Which cause `Ready` names, and what `ComponentsAvailable` lists."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from cryostat_operator.plan.conditions import Report, status_for
+from cryostat_operator.plan.model.kinds import Key, Obj
+from cryostat_operator.plan.model.problems import Problem
+from cryostat_operator.plan.model.reasons import Reason
+from cryostat_operator.plan.pod_failures import PodFailure
+from tests.unit.cluster_state import NAMESPACE, ClusterState, settled
+
+AVAILABLE = {"conditions": [{"type": "Available", "status": "True"}]}
+REFUSED = {"type": "ReplicaFailure", "status": "True", "message": "exceeded quota: few"}
+CRASH = PodFailure(Reason.CONTAINER_CRASHED, "container x ended")
+
+
+def with_status(state: ClusterState, status: Obj, *names: str) -> ClusterState:
+    deployments = [obj for key, obj in state.snapshot.live.items() if key.kind == "Deployment" and key.name in names]
+    return state.with_live(*({**obj, "status": status} for obj in deployments))
+
+
+def running(spec: dict[str, Any] | None = None) -> ClusterState:
+    return with_status(settled(spec), AVAILABLE, "sample", "sample-database", "sample-storage")
+
+
+def conditions(state: ClusterState, *refusals: Problem, **report: Any) -> dict[str, Obj]:
+    found = status_for(state.instance, state.plan, Report(refusals, **report), "now")["conditions"]
+    return {each["type"]: each for each in found}
+
+
+def test_the_database_is_named_before_the_application_that_needs_it() -> None:
+    found = conditions(running(), pods={"cryostat": CRASH, "database": CRASH})
+    assert found["Ready"]["reason"] == "DatabaseContainerCrashed"
+    assert found["ComponentsAvailable"]["status"] == "False"
+    for deployment in ("Deployment sample-database is not ready", "Deployment sample is not ready"):
+        assert deployment in found["ComponentsAvailable"]["message"]
+
+
+def test_what_a_deployment_waits_for_is_named_in_place_of_the_deployment() -> None:
+    state = settled({"enableCertManager": True})
+    certificate = Key("Certificate", NAMESPACE, "sample-database")
+    waiting = {"conditions": [{"type": "Ready", "status": "False", "message": "the order is pending"}]}
+    state.with_live({**state.snapshot.live[certificate], "status": waiting})
+    live = {key: obj for key, obj in state.snapshot.live.items() if key.kind != "Deployment"}
+    state.snapshot = type(state.snapshot)(**{**vars(state.snapshot), "live": live})
+    found = conditions(state)
+    assert found["Ready"]["reason"] == "WaitingForCertificate"
+    assert "the order is pending" in found["Ready"]["message"]
+    assert "the order is pending" in found["TLSSetupComplete"]["message"]
+
+
+def test_a_wait_that_lasts_is_a_problem() -> None:
+    state = settled({"enableCertManager": True})
+    certificate = Key("Certificate", NAMESPACE, "sample-database")
+    state.with_live({**state.snapshot.live[certificate], "status": {}})
+    found = conditions(state, lasting=frozenset({Reason.WAITING_FOR_CERTIFICATE}))
+    for kind in ("Ready", "TLSSetupComplete"):
+        assert found[kind]["reason"] == "CertificateNotIssued"
+        assert "more than a minute: check that cert-manager runs" in found[kind]["message"]
+
+
+def test_the_first_problem_is_whole_and_the_others_are_counted() -> None:
+    refused = [Problem("core", Reason.QUOTA_EXCEEDED, f"{name} is too much.") for name in "abc"]
+    found = conditions(running(), *refused)
+    assert found["Ready"]["message"] == "a is too much (and 2 more). The application is available."
+    assert found["Reconciled"]["message"] == "a is too much. b is too much. c is too much."
+
+
+def test_an_application_that_does_not_serve_is_not_called_available() -> None:
+    found = conditions(settled(), Problem("core", Reason.QUOTA_EXCEEDED, "too much."))
+    assert found["Ready"]["message"] == "too much."
+
+
+def test_refused_pods_are_false_in_a_condition_that_is_true_in_the_good_state() -> None:
+    state = with_status(running(), {"conditions": [REFUSED]}, "sample-storage")
+    found = conditions(state)
+    assert found["StorageDeploymentReplicaFailure"]["status"] == "True"
+    components = found["ComponentsAvailable"]
+    assert (components["status"], components["reason"]) == ("False", "StorageReplicaFailure")
+    assert "exceeded quota: few" in components["message"]
+    assert not any("ReplicaFailure" in kind for kind in conditions(running()))
+    assert conditions(running())["ComponentsAvailable"]["reason"] == "AllAvailable"
+
+
+def test_deployments_that_start_are_listed_after_causes() -> None:
+    state = with_status(settled(), AVAILABLE, "sample-storage")
+    found = conditions(state, pods={"cryostat": CRASH})["ComponentsAvailable"]
+    assert found["reason"] == "MainContainerCrashed"
+    assert found["message"].endswith("Not available yet: Deployment sample-database.")

@@ -1,0 +1,62 @@
+"""How long a Cryostat has waited."""
+
+from __future__ import annotations
+
+import math
+
+from cryostat_operator.plan.model.problems import Problem
+from cryostat_operator.plan.model.reasons import Reason
+from cryostat_operator.plan.pod_failures import LASTING_SECONDS
+from cryostat_operator.reconcile.waits import LastingWaits, Waits
+from tests.unit.reconcile.conftest import INSTANCE
+
+WAITING = Reason.WAITING_FOR_CERTIFICATE
+PROBLEM = Problem("tls", WAITING, "it waits")
+NONE = LastingWaits(frozenset(), math.inf)
+
+
+class Clock:
+    def __init__(self) -> None:
+        self.now = 1000.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+def test_a_wait_lasts_after_a_minute() -> None:
+    clock = Clock()
+    waits = Waits(clock)
+    assert waits.update(INSTANCE, [PROBLEM], ()) == LastingWaits(frozenset(), LASTING_SECONDS)
+    clock.now += 20
+    assert waits.update(INSTANCE, [PROBLEM], ()) == LastingWaits(frozenset(), LASTING_SECONDS - 20)
+    clock.now += LASTING_SECONDS - 20
+    assert waits.update(INSTANCE, [PROBLEM], ()) == LastingWaits(frozenset({WAITING}), math.inf)
+
+
+def test_a_wait_that_ends_starts_anew() -> None:
+    clock = Clock()
+    waits = Waits(clock)
+    waits.update(INSTANCE, [PROBLEM], ())
+    clock.now += LASTING_SECONDS
+    assert waits.update(INSTANCE, [], ()) == NONE
+    assert waits.update(INSTANCE, [PROBLEM], ()).reasons == frozenset()
+
+
+def test_what_the_status_reports_as_lasting_stays_so_after_a_restart() -> None:
+    found = Waits(Clock()).update(INSTANCE, [PROBLEM], {"CertificateNotIssued"})
+    assert found == LastingWaits(frozenset({WAITING}), math.inf)
+    assert Waits(Clock()).update(INSTANCE, [], {"CertificateNotIssued"}) == NONE
+
+
+def test_problems_that_are_no_waits_never_last() -> None:
+    assert Waits(Clock()).update(INSTANCE, [Problem("core", Reason.QUOTA_EXCEEDED, "x")], ()) == NONE
+
+
+def test_a_deleted_cryostat_is_forgotten() -> None:
+    clock = Clock()
+    for forget in (lambda waits: waits.forget(INSTANCE), Waits.reset):
+        waits = Waits(clock)
+        waits.update(INSTANCE, [PROBLEM], ())
+        forget(waits)
+        clock.now += LASTING_SECONDS
+        assert waits.update(INSTANCE, [PROBLEM], ()).reasons == frozenset()
