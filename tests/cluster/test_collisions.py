@@ -58,7 +58,9 @@ def test_objects_of_other_owners_are_not_changed_and_named(scenario: Scenario) -
         targetNamespaces=[where, target],
         networkOptions={"coreConfig": {"ingressSpec": {"rules": [HOST]}}},
     )
-    found = scenario.wait_for_reason(cr, "NameCollision", *(f"{kind} {where}/{name}" for kind, name in places))
+    found = scenario.wait_for_reason(
+        cr, "NameCollision", *(f"{kind} {where}/{name}" for kind, name in places), type="Reconciled"
+    )
     assert found["status"] == "False"
     assert condition(scenario.now(cr), "Reconciled")["reason"] == "NameCollision"
     eventually(lambda: scenario.get("Deployment", where, "x"), what="all other objects are created")
@@ -126,7 +128,7 @@ def test_bindings_and_callbacks_of_other_owners_are_not_changed(scenario: Scenar
     binding = scenario.make("RoleBinding", target, bindings_of(head), subjects=[subject], roleRef=role)
     [service] = foreign_objects(scenario, target, ("Service", callback_of(head)))
     cr = scenario.cryostat(where, targetNamespaces=[where, target])
-    scenario.wait_for_reason(cr, "NameCollision", f"RoleBinding {target}/", f"Service {target}/")
+    scenario.wait_for_reason(cr, "NameCollision", f"RoleBinding {target}/", f"Service {target}/", type="Reconciled")
     scenario.delete(cr)
     assert scenario.get("RoleBinding", target, bindings_of(head))["subjects"] == binding["subjects"]
     assert is_unchanged(scenario, service)
@@ -152,7 +154,7 @@ def test_cryostats_with_overlapping_names_do_not_change_each_others_objects(scen
     first = scenario.ready(scenario.cryostat(where, "a", reportOptions={"replicas": 1}))
     before = scenario.get("Deployment", where, f"a-{suffix}")
     second = scenario.cryostat(where, f"a-{suffix}", reportOptions={"replicas": 1})
-    found = scenario.wait_for_reason(second, "NameCollision", f"Deployment {where}/a-{suffix}")
+    found = scenario.wait_for_reason(second, "NameCollision", f"Deployment {where}/a-{suffix}", type="Reconciled")
     assert f"belongs to Cryostat {where}/a" in found["message"]
     scenario.settle_except(second)
     now = scenario.get("Deployment", where, f"a-{suffix}")
