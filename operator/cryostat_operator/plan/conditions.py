@@ -10,14 +10,14 @@ from . import part_conditions as parts
 from . import reviewed_namespaces
 from .components import exposure
 from .instance import Instance
-from .model.conditions import Condition, condition, failed
+from .lasting_waits import with_lasting
+from .model.condition import Condition, condition, failed
 from .model.desired_state import Plan
 from .model.kinds import Key, Obj
 from .model.problems import Problem
 from .model.reasons import Reason, reasons_of
 from .pod_failures import PodFailure
 from .readiness import PAUSED, components_available, ready
-from .waits import with_lasting
 
 
 @dataclass(frozen=True)

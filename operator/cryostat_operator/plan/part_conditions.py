@@ -9,7 +9,7 @@ from .components import auth_proxy, exposure, ingress
 from .database_keys import KEYS, recorded
 from .deployment_health import deployment_conditions
 from .instance import Instance
-from .model.conditions import Condition, condition, failed
+from .model.condition import Condition, condition, failed
 from .model.desired_state import Plan
 from .model.kinds import Key
 from .model.messages import message

@@ -8,7 +8,7 @@ from ..api import constants
 from .components import exposure
 from .deployment_health import Cause, deployment_conditions, unavailable_cause
 from .instance import Instance
-from .model.conditions import Condition, condition
+from .model.condition import Condition, condition
 from .model.desired_state import Plan
 from .model.kinds import Key
 from .model.messages import all_of, first_and_more

@@ -27,7 +27,7 @@ from .lasting_causes import lasting_causes
 from .orphans import Orphans
 from .results import Results
 from .status_writer import StatusWriter
-from .waits import Waits
+from .wait_times import Waits
 from .work_queue import Result
 
 MAX_TIMER_SECONDS = 12 * 3600.0  # the clock of the machine may be corrected, so longer waits are checked in between

@@ -16,7 +16,7 @@ from cryostat_operator.plan.model.snapshot import ContentSummary, NamespaceState
 from cryostat_operator.plan.planner import Desired
 from cryostat_operator.plan.pod_failures import LASTING_SECONDS
 from cryostat_operator.reconcile.reconciler import Reconciler
-from cryostat_operator.reconcile.waits import Waits
+from cryostat_operator.reconcile.wait_times import Waits
 from cryostat_operator.reconcile.work_queue import Result
 from cryostat_operator.settings import Settings
 from tests.unit.reconcile.conftest import CRYOSTAT_PATH, INSTANCE, Cluster

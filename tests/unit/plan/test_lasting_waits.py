@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
+from cryostat_operator.plan.lasting_waits import LASTING, with_lasting
 from cryostat_operator.plan.model.problems import Problem
 from cryostat_operator.plan.model.reasons import Reason
-from cryostat_operator.plan.waits import LASTING, with_lasting
 
 
 @pytest.mark.parametrize("reason", LASTING)

@@ -1,0 +1,26 @@
+"""Conditions and the order of their messages."""
+
+from __future__ import annotations
+
+import pytest
+
+from cryostat_operator.plan.model.condition import MAX_LENGTH, condition, failed
+from cryostat_operator.plan.model.problems import Problem
+from cryostat_operator.plan.model.reasons import Reason
+
+
+@pytest.mark.parametrize(("good", "status"), [(True, "True"), (False, "False"), (None, "Unknown")])
+def test_the_status_is_a_word(good: bool | None, status: str) -> None:
+    found = condition("Exposed", Reason.ADMITTED, "text", good=good)
+    assert found == {"type": "Exposed", "status": status, "reason": "Admitted", "message": "text"}
+
+
+def test_problems_for_a_user_come_first() -> None:
+    waiting = Problem("core", Reason.SECRET_PENDING, "waits.")
+    refused = Problem("core", Reason.QUOTA_EXCEEDED, "too much.")
+    found = failed("Reconciled", [waiting, refused])
+    assert (found["status"], found["reason"], found["message"]) == ("False", "QuotaExceeded", "too much. waits.")
+
+
+def test_a_long_message_is_cut() -> None:
+    assert len(condition("Ready", Reason.INVALID, "x" * 2 * MAX_LENGTH, good=False)["message"]) == MAX_LENGTH
