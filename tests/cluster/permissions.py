@@ -51,10 +51,9 @@ CHECKED_BY_ADMISSION = {
     ),
     Permission("route.openshift.io", "routes/custom-host", "create"): "OpenShift asks for it where a Route has a host",
     Permission("route.openshift.io", "routes/custom-host", "update"): "OpenShift asks for it where that host changes",
-    **{
-        Permission(_GROUP, "clusterroles", "bind", name): "RBAC asks for it where a binding hands on this role"
-        for name in ("cryostat-operator-cryostat", "cryostat-operator-cryostat-namespaced")
-    },
+    Permission(_GROUP, "clusterroles", "bind", "cryostat-operator-cryostat-namespaced"): (
+        "RBAC asks for it where a RoleBinding refers to this role"
+    ),
 }
 
 

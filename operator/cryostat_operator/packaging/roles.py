@@ -44,13 +44,9 @@ _OWN_RULES = (
     Rule("apiregistration.k8s.io", "apiservices", ("list", "watch")),
     # Whether users of an OpenShift cluster log in through its own OAuth server.
     Rule("config.openshift.io", "authentications", ("list", "watch")),
-    # Allows binding the two roles of instances without having all of their permissions.
-    Rule(
-        _RBAC,
-        "clusterroles",
-        ("bind",),
-        (Settings().cluster_role, Settings().namespaced_cluster_role),
-    ),
+    # Allows binding the role for target namespaces without having its permissions. The operator has those of the other
+    # role of instances itself.
+    Rule(_RBAC, "clusterroles", ("bind",), (Settings().namespaced_cluster_role,)),
 )
 # Permissions of an instance in the cluster: its authentication proxy reviews tokens and permissions.
 _INSTANCE_RULES = (

@@ -34,7 +34,17 @@ def test_no_wildcards_and_no_escalating_verbs() -> None:
         assert not {"impersonate", "escalate", "deletecollection"} & set(rule["verbs"])
     (bind,) = (rule for rule in all_rules() if "bind" in rule["verbs"])
     assert bind["resources"] == ["clusterroles"]
-    assert bind["resourceNames"] == [role["metadata"]["name"] for role in roles.instance_cluster_roles()]
+    roles_with_more = [role for role in roles.instance_cluster_roles() if not all(map(is_held, role["rules"]))]
+    assert bind["resourceNames"] == [role["metadata"]["name"] for role in roles_with_more]
+
+
+def is_held(rule: Any) -> bool:
+    """Whether the operator itself has these permissions: then it may bind a role that has them."""
+    return all(
+        set(rule["verbs"]) <= allowed(roles.operator_rules(), group, resource)
+        for group in rule["apiGroups"]
+        for resource in rule["resources"]
+    )
 
 
 @pytest.mark.parametrize("kind", KINDS.values(), ids=lambda kind: kind.kind)
