@@ -26,7 +26,9 @@ class Metrics:
             ["reason"],
             registry=registry,
         )
-        self.depth = Gauge(f"{prefix}_queue_depth", "Keys in the work queue", registry=registry)
+        self.depth = Gauge(
+            f"{prefix}_queue_depth", "Cryostats to reconcile now or within ten seconds", registry=registry
+        )
         self.instances = Gauge(f"{prefix}_instances", "Cryostats known to the operator", registry=registry)
         self.requests = Counter(
             f"{prefix}_api_requests_total", "Requests to the API server", ["verb", "code"], registry=registry

@@ -186,7 +186,7 @@ def test_a_refused_deletion_is_reported_and_retried(scenario: Scenario) -> None:
     eventually(lambda: scenario.events(cr, "DeletionBlocked"), what="the problem is reported")
     assert "bindings stay" in scenario.events(cr, "DeletionBlocked")[0]["message"]
     assert constants.FINALIZER in scenario.now(cr)["metadata"]["finalizers"]
-    scenario.wait_for_reason(cr, "DeletionBlocked", "bindings are kept")
+    scenario.wait_for_reason(cr, "DeletionBlocked", "bindings stay")
     scenario.api.delete(binding)
     scenario.gone(cr)
     scenario.nothing_left(cr)

@@ -136,13 +136,8 @@ class Finalizer:
                 continue
             self._metrics.errors.labels(outcome.problem.reason).inc()
             if outcome.is_lasting_refusal:
-                text = message(
-                    str(outcome.change.key),
-                    "cannot be deleted",
-                    cause=quoted(outcome.problem.message.removeprefix(f"{outcome.change.key}: ")),
-                    remedy="Remove what refuses it; the operator tries again by itself",
-                )
-                problems.append(Problem("core", Reason.DELETION_BLOCKED, text, dedup_key=outcome.problem.dedup_key))
+                text, identity = outcome.problem.message, outcome.problem.dedup_key
+                problems.append(Problem("core", Reason.DELETION_BLOCKED, text, dedup_key=identity))
         await self._report(body, problems)
 
     async def _report(self, body: Obj, problems: list[Problem]) -> None:

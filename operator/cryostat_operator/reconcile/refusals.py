@@ -84,6 +84,11 @@ def _is_invalid(kind: str = "") -> Callable[[Change, ApiError], bool]:
     return lambda change, error: error.status == 422 and kind in ("", change.key.kind)
 
 
+def _is_deletion_invalid(change: Change, error: ApiError) -> bool:
+    """A deletion has no invalid field: a policy of the cluster denies it."""
+    return error.status == 422 and change.verb == "delete"
+
+
 def _always(change: Change, error: ApiError) -> bool:
     return True
 
@@ -92,6 +97,7 @@ _QUOTA = "Raise the ResourceQuota, or lower what the spec requests"
 _CLAIM = "Take the change of spec.storageOptions back; most storage classes cannot shrink a claim, some cannot grow it"
 _ROUTE = "Set spec.networkOptions.coreConfig.externalHost to a host that is allowed"
 _FORBIDDEN = "Grant the operator what is missing (see its roles in manifests/), or make an exception in the policy"
+_DELETION = "Remove what refuses it; the operator tries again by itself"
 _INVALID = "Correct the field of the spec from which the named value comes"
 
 CHECKS = (
@@ -103,6 +109,7 @@ CHECKS = (
     _Check(_exceeds_quota, Reason.QUOTA_EXCEEDED, _QUOTA),
     _Check(_is_resize_refused, Reason.PERSISTENT_VOLUME_CLAIM_INVALID, _CLAIM),
     _Check(_is_forbidden, Reason.FORBIDDEN, _FORBIDDEN),
+    _Check(_is_deletion_invalid, Reason.INVALID, _DELETION),
     _Check(_is_invalid("PersistentVolumeClaim"), Reason.PERSISTENT_VOLUME_CLAIM_INVALID, _CLAIM),
     _Check(_is_invalid("Route"), Reason.ROUTE_INVALID, _ROUTE),
     _Check(_is_invalid(), Reason.INVALID, _INVALID),

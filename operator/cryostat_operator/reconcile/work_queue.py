@@ -15,6 +15,7 @@ BASE_DELAY_SECONDS = 0.2  # until the first retry of a failed key
 MAX_DELAY_SECONDS = 30.0  # most causes of refused writes cannot be watched, so retries go on at this rate
 MIN_INTERVAL_SECONDS = 0.1  # between two reconciles of one key, so that a burst of events becomes one reconcile
 DELAY_PER_RUNNING_KEY_SECONDS = 0.02  # added to delayed keys for each running key: creations take priority
+SOON_SECONDS = 10.0  # keys that are due later, such as for the renewal of a certificate, do not count as queued
 MAX_CONCURRENT_RECONCILES = 24  # they mostly wait for the API server; each holds half a MiB of plan and live objects
 
 logger = logging.getLogger(__name__)
@@ -54,8 +55,12 @@ class WorkQueue(Generic[K]):
 
     @property
     def depth(self) -> int:
-        """Keys that are due, running or scheduled."""
-        return len(self._running) + len(self._timers) + len(self._pending)
+        """Keys that are running, or due within `SOON_SECONDS`."""
+        count = len(self._running) + len(self._pending)
+        if self._timers:
+            soon = asyncio.get_running_loop().time() + SOON_SECONDS
+            count += sum(due <= soon for due, _ in self._timers.values())
+        return count
 
     def open(self) -> None:
         """Start to reconcile, beginning with the keys that were enqueued before."""

@@ -58,6 +58,16 @@ def test_reasons(
     assert outcome.problem.message.startswith(f"{kind} a/x cannot be written: {words}. ".rstrip(". "))
 
 
+def test_a_refused_deletion_names_no_field_of_the_spec() -> None:
+    denied = ApiError(422, "Invalid", "ValidatingAdmissionPolicy 'p' denied request: bindings stay")
+    outcome = refusals.outcome_of(change("RoleBinding", "delete"), denied)
+    assert outcome.problem
+    assert outcome.problem.message == (
+        "RoleBinding a/x cannot be deleted: ValidatingAdmissionPolicy 'p' denied request: bindings stay. "
+        "Remove what refuses it; the operator tries again by itself."
+    )
+
+
 def test_an_update_of_a_deleted_object_is_a_conflict() -> None:
     outcome = refusals.outcome_of(change("Service", "replace"), ApiError(404, "NotFound", "not found"))
     assert outcome.problem

@@ -162,3 +162,13 @@ async def test_a_key_is_reconciled_again_after_the_time_that_the_result_names() 
     await asyncio.sleep(0.4)
     assert len(work.runs) == 2
     assert queue.depth == 0
+
+
+async def test_the_depth_leaves_out_keys_that_are_due_later() -> None:
+    queue: WorkQueue[str] = WorkQueue(Work())
+    queue.open()
+    queue.enqueue_after("renewal", 60.0)
+    assert queue.depth == 0
+    queue.enqueue_after("retry", 5.0)
+    assert queue.depth == 1
+    queue.close()

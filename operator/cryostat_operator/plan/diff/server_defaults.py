@@ -32,7 +32,7 @@ _POD = {
     "volumes[].secret.defaultMode": 0o644,
     "volumes[].configMap.defaultMode": 0o644,
     "volumes[].projected.defaultMode": 0o644,
-    **{f"containers[].{path}": value for path, value in _CONTAINER.items()},
+    **{f"{field}[].{path}": value for field in ("initContainers", "containers") for path, value in _CONTAINER.items()},
 }
 DEFAULTS: Mapping[str, Mapping[str, Any]] = {
     "Deployment": {

@@ -15,6 +15,7 @@ CONTAINER = "spec.template.spec.containers[]"
     [
         ("Deployment", "spec.revisionHistoryLimit", 10),
         ("Deployment", f"{CONTAINER}.startupProbe.httpGet.scheme", "HTTP"),
+        ("Deployment", "spec.template.spec.initContainers[].terminationMessagePolicy", "File"),
         ("Deployment", "spec.template.spec.serviceAccount", "anything"),
         ("Service", "spec.ports[].nodePort", 31234),
         ("Service", "spec.sessionAffinity", "None"),
