@@ -155,7 +155,7 @@ def test_pods_beyond_a_limit_range_are_reported_with_its_message(scenario: Scena
     head = {"apiVersion": "v1", "kind": "LimitRange", "metadata": {"name": "small", "namespace": where}}
     small = scenario.api.create({**head, "spec": {"limits": [limits]}})
     cr = scenario.cryostat(where)
-    scenario.wait_for_reason(cr, "MainReplicaFailure", "maximum memory usage per Container is 128Mi")
+    scenario.wait_for_reason(cr, "DatabaseReplicaFailure", "maximum memory usage per Container is 128Mi")
     scenario.api.delete(small)
     for replica_set in scenario.api.list("apps/v1", "ReplicaSet", where):  # without the backoff of the controller
         scenario.annotate(replica_set, nudge="1")
