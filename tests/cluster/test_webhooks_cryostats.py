@@ -273,14 +273,20 @@ def test_attempts_to_bypass_the_review(webhooks: WebhookPlane, dev: Api, home: s
     dev.patch(held, {"metadata": {"finalizers": None}})
 
 
+def cryostat_of_deleted_namespace(webhooks: WebhookPlane, home: str, target: str) -> Object:
+    """A Cryostat with a target namespace that is deleted after the operator has used it."""
+    made = webhooks.api.create(cryostat(home, {"targetNamespaces": [home, target]}))
+    eventually(lambda: len(bindings(webhooks, target)) == 1)
+    webhooks.api.delete({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": target}})
+    eventually(lambda: webhooks.api.find("v1", "Namespace", target) is None, 40)
+    return made
+
+
 def test_accepting_a_namespace_that_was_created_again_needs_all_permissions(
     webhooks: WebhookPlane, dev: Api, home: str, namespace: MakeNamespace
 ) -> None:
     gone = namespace(webhooks.plane, "gone")
-    made = webhooks.api.create(cryostat(home, {"targetNamespaces": [home, gone]}))
-    eventually(lambda: len(bindings(webhooks, gone)) == 1)
-    webhooks.api.delete({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": gone}})
-    eventually(lambda: webhooks.api.find("v1", "Namespace", gone) is None, 40)
+    made = cryostat_of_deleted_namespace(webhooks, home, gone)
     webhooks.api.create({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": gone}})
     uid = webhooks.api.get("v1", "Namespace", gone)["metadata"]["uid"]
 
@@ -319,10 +325,7 @@ def test_writes_of_the_operator_are_always_allowed(
     webhooks: WebhookPlane, dev: Api, home: str, namespace: MakeNamespace
 ) -> None:
     gone = namespace(webhooks.plane, "gone")
-    made = webhooks.api.create(cryostat(home, {"targetNamespaces": [home, gone]}))
-    eventually(lambda: len(bindings(webhooks, gone)) == 1)
-    webhooks.api.delete({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": gone}})
-    eventually(lambda: webhooks.api.find("v1", "Namespace", gone) is None, 40)
+    made = cryostat_of_deleted_namespace(webhooks, home, gone)
     dev.patch(made, {"metadata": {"labels": {"a": "b"}}})
     dev.delete(made)
     eventually(lambda: webhooks.api.find(constants.API_VERSION, "Cryostat", made["metadata"]["name"], home) is None)
