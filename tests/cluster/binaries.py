@@ -127,7 +127,8 @@ PROMETHEUS_OPERATOR = Tool(
         "example/prometheus-operator-crd/monitoring.coreos.com_servicemonitors.yaml",
     ),
 )
-ALL_TOOLS = (CONTROL_PLANE, KWOK, OAUTH2_PROXY, CERT_MANAGER, OPENSHIFT_API, OLM, PROMETHEUS_OPERATOR)
+SEAWEEDFS = Tool("seaweedfs", programs={"weed": "github.com/seaweedfs/seaweedfs/weed"})
+ALL_TOOLS = (CONTROL_PLANE, KWOK, OAUTH2_PROXY, CERT_MANAGER, OPENSHIFT_API, OLM, PROMETHEUS_OPERATOR, SEAWEEDFS)
 _WITH_DATA = tuple(tool for tool in ALL_TOOLS if tool.data)
 
 
