@@ -9,7 +9,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help venv run unit test lint generate release-check lock bench image form picture clean
+.PHONY: help venv run unit test lint generate release-check upstream lock bench image form picture clean
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' Makefile
@@ -38,6 +38,9 @@ generate: venv ## write the generated files: crds/, bundle/ and parts of manifes
 
 release-check: venv ## list what is missing before this commit can be released
 	$(BIN)/python -m tests.docs.release_check
+
+upstream: venv ## compare fields, variables, images and requests with sources of Cryostat: OPERATOR= APPLICATION= AGENT= CHART=
+	@$(BIN)/python -m tests.upstream --operator "$(OPERATOR)" --application "$(APPLICATION)" --agent "$(AGENT)" --chart "$(CHART)"
 
 lock: ## resolve the dependencies of pyproject.toml again; LOCK_ARGS=--upgrade selects newer versions
 	.ci/lock $(PYTHON) $(LOCK_ARGS)
