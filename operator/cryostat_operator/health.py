@@ -66,7 +66,7 @@ class HealthServer:
     async def _metrics_text(self, request: web.Request) -> web.Response:
         if not _is_local(request):
             return web.Response(status=403, text=f"{request.path} is served to local clients only")
-        return web.Response(body=self._metrics.text(), headers={"Content-Type": CONTENT_TYPE})
+        return web.Response(body=await self._metrics.text(), headers={"Content-Type": CONTENT_TYPE})
 
 
 def _is_local(request: web.Request) -> bool:

@@ -15,6 +15,7 @@ from .kube.leader_election import LeaderElection
 from .kube.leadership_gate import LeadershipGate
 from .metrics import Metrics
 from .observe.cryostats import CryostatStore
+from .observe.instance_metrics import InstanceMetrics
 from .observe.observer import Observer
 from .observe.triggers import Triggers
 from .plan.model.kinds import InstanceKey, Obj
@@ -213,6 +214,8 @@ class Operator:
         """Metrics that are computed when Prometheus reads them."""
         self.metrics.depth.set_function(lambda: self.queue.depth)
         self.metrics.instances.set_function(lambda: len(self.cryostats))
+        self.metrics.watch_silence.set_function(lambda: self.observer.seconds_since_contact)
+        self.metrics.register(InstanceMetrics(self.cryostats, self.observer.owned, self.metrics.injections))
         if self.election:
             election = self.election
             self.metrics.leader.labels(constants.LEASE).set_function(lambda: election.leads)

@@ -33,7 +33,7 @@ EXCEPTIONS = {
     "inspect/observed.py": "inspect/test_report.py",
     "inspect/states.py": "inspect/test_report.py",
     "kube/kopf_import.py": "test_handlers.py",
-    "metrics.py": "test_health.py",
+    "metric_table.py": "test_metrics.py",
     "observe/informers.py": "observe/test_observer.py",
     "observe/one_shot.py": "the reader of a whole cluster: tests/cluster/test_cli.py",
     "observe/reader.py": "reconcile/test_reconciler.py",

@@ -11,6 +11,7 @@ from ..api.required_permissions import target_namespaces
 from ..api.v1beta2 import Cryostat
 from ..api.validation import InvalidCryostatError, read_cryostat
 from ..kube.errors import ApiError
+from ..metrics import InjectionCounts
 from ..plan.injection.java_options import sources
 from ..plan.injection.labels import instance_of, requested_options
 from ..plan.injection.pod_fields import NotInjectableError, PodContext, select_container
@@ -47,9 +48,10 @@ class NotInjectedError(Exception):
 class AgentAdmission:
     """Answers the webhooks for pods and workloads."""
 
-    def __init__(self, reader: ClusterReader, settings: Settings) -> None:
+    def __init__(self, reader: ClusterReader, settings: Settings, injections: InjectionCounts) -> None:
         self._reader = reader
         self._settings = settings
+        self._injections = injections
         # Messages of events by UID of the Cryostat and target namespace, the oldest first.
         self._recorded: dict[tuple[str, str], set[str]] = {}
         self._tasks: set[asyncio.Task[None]] = set()
@@ -68,14 +70,17 @@ class AgentAdmission:
             async with asyncio.timeout(REVIEW_TIMEOUT):
                 return await review(request)
         except NotInjectedError as error:
+            self._count(request, "not_added", error.cryostat)
             self._record_event(request, error)
             return allowed(request, [f"{WARNING_PREFIX}not added: {error}"])
         except (ApiError, TimeoutError) as error:
+            self._count(request, "failed")
             cause = str(error) or "timed out"
             logger.warning("Agent not injected into pod %s/%s: %s", request.namespace, _name(request), cause)
             text = "the cluster did not answer in time; create the pod again"
             return allowed(request, [f"{WARNING_PREFIX}not added: {text}"])
         except Exception:
+            self._count(request, "failed")
             logger.exception("Agent not injected into pod %s/%s", request.namespace, _name(request))
             return allowed(request, [f"{WARNING_PREFIX}not added: the operator failed; see its log"])
 
@@ -92,8 +97,10 @@ class AgentAdmission:
         result = inject_agent(request.obj, instance, context)
         hints = [f"{WARNING_PREFIX}{hint}" for hint in result.hints]
         if result.pod is None:
+            self._count(request, "not_added", stored)
             self._record_event(request, NotInjectedError(result.reason, stored))
             return allowed(request, [f"{WARNING_PREFIX}not added: {result.reason}", *hints])
+        self._count(request, "added", stored)
         return allowed(request, hints, result.pod)
 
     async def _instance(self, namespace: str, cr_namespace: str, cr_name: str) -> tuple[Cryostat, Obj]:
@@ -196,6 +203,15 @@ class AgentAdmission:
         except ApiError as error:
             logger.info("Cryostat %s/%s cannot be read: %s", *requested, error)
         return warnings
+
+    def _count(self, request: AdmissionRequest, result: str, cryostat: Obj | None = None) -> None:
+        """Count the review of a pod; `cryostat` is the one that it asks for, if there is one."""
+        if request.dry_run or request.obj.get("kind") != "Pod":
+            return
+        metadata = cryostat["metadata"] if cryostat else {}
+        is_target = cryostat is not None and request.namespace in target_namespaces(cryostat)
+        target = request.namespace if is_target else ""
+        self._injections.count(result, metadata.get("namespace", ""), metadata.get("name", ""), target)
 
     def _record_event(self, request: AdmissionRequest, error: NotInjectedError) -> None:
         """Record an event on the Cryostat: users do not see warnings about pods that controllers create."""

@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 from ..kube.client import Client
 from ..kube.connection import Connection
 from ..kube.errors import ApiError
-from ..metrics import Metrics
+from ..metrics import InjectionCounts, Metrics
 from ..plan.model.webhook_definitions import WebhookPaths
 from ..settings import Settings
 from . import conversion_review, serving_certificate
@@ -55,7 +55,7 @@ class WebhookManager:
         self._authorities = CallerAuthorities()
         self._tls = serving_certificate.Serving()
         self._server = WebhookServer(
-            self._handlers(reader),
+            self._handlers(reader, metrics.injections),
             self._tls.context,
             self._is_api_server,
             metrics.observe_review,
@@ -78,10 +78,10 @@ class WebhookManager:
         self._serving = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
 
-    def _handlers(self, reader: CachedReader) -> Mapping[str, ReviewHandler]:
+    def _handlers(self, reader: CachedReader, injections: InjectionCounts) -> Mapping[str, ReviewHandler]:
         """Return the handler of each path."""
         cryostats = CryostatAdmission(AccessReviews(self._client), reader, self._settings, lambda: self._own_name)
-        agents = AgentAdmission(reader, self._settings)
+        agents = AgentAdmission(reader, self._settings, injections)
         workload = _admission(agents.workload)
         return {
             WebhookPaths.DEFAULT: _admission(cryostats.default),

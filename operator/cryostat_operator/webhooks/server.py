@@ -37,7 +37,7 @@ class MetricsSource(NamedTuple):
         check: takes the header `Authorization` and returns the HTTP status for this caller, 200 if he may read them.
     """
 
-    text: Callable[[], bytes]
+    text: Callable[[], Awaitable[bytes]]
     check: Callable[[str], Awaitable[int]]
 
 
@@ -101,7 +101,7 @@ class WebhookServer:
         if status != 200:
             headers = {"WWW-Authenticate": "Bearer"} if status == 401 else {}
             return web.Response(status=status, headers=headers)
-        return web.Response(body=self._metrics.text(), headers={"Content-Type": CONTENT_TYPE})
+        return web.Response(body=await self._metrics.text(), headers={"Content-Type": CONTENT_TYPE})
 
     async def _handle(self, request: web.Request) -> web.Response:
         started, status = time.monotonic(), 500

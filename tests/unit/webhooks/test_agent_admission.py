@@ -12,6 +12,7 @@ import pytest
 
 from cryostat_operator.api.v1beta2 import Cryostat
 from cryostat_operator.kube.errors import ApiError
+from cryostat_operator.metrics import InjectionCounts
 from cryostat_operator.plan.model.snapshot import ContentSummary, NamespaceState, Snapshot
 from cryostat_operator.settings import Settings
 from cryostat_operator.webhooks.agent_admission import MAX_EVENTS, AgentAdmission
@@ -73,7 +74,7 @@ def request(
 
 
 async def review(reader: Reader, given: AdmissionRequest) -> dict[str, Any]:
-    answer = await AgentAdmission(reader, Settings(service_tls=False)).pod(given)
+    answer = await AgentAdmission(reader, Settings(service_tls=False), InjectionCounts()).pod(given)
     response: dict[str, Any] = answer["response"]
     assert response["allowed"] is True
     return response
@@ -122,7 +123,7 @@ async def test_an_unknown_cryostat_is_a_warning() -> None:
 
 async def test_events_are_bounded() -> None:
     reader = Reader()
-    admission = AgentAdmission(reader, Settings(service_tls=False))
+    admission = AgentAdmission(reader, Settings(service_tls=False), InjectionCounts())
     for number in range(MAX_EVENTS + 20):
         await admission.pod(request(label=f"none{number}"))
     await asyncio.sleep(0)
@@ -132,7 +133,7 @@ async def test_events_are_bounded() -> None:
 async def test_pods_elsewhere_do_not_use_up_the_events_of_a_target_namespace() -> None:
     reader = Reader()
     reader.stored = {**CRYOSTAT, "spec": {"targetNamespaces": ["n", "shop"], "enableCertManager": False}}
-    admission = AgentAdmission(reader, Settings(service_tls=False))
+    admission = AgentAdmission(reader, Settings(service_tls=False), InjectionCounts())
     for number in range(3 * MAX_EVENTS):
         await admission.pod(replace(request(), namespace=f"stranger-{number}"))
         await admission.pod(replace(request(label=f"none{number}"), namespace="shop"))
@@ -159,3 +160,24 @@ async def test_a_namespace_that_was_created_again_is_no_target_namespace() -> No
     assert refused["warnings"] == [never["warnings"][0].replace("other", "shop")]
     await asyncio.sleep(0)
     assert len(reader.events) == 2
+
+
+async def test_reviews_are_counted_by_result() -> None:
+    reader, injections = Reader(), InjectionCounts()
+    reader.stored = {**CRYOSTAT, "spec": {"targetNamespaces": ["shop"], "enableCertManager": False}}
+    admission = AgentAdmission(reader, Settings(service_tls=False), injections)
+    pod = replace(request(), namespace="shop")
+    await admission.pod(pod)
+    await admission.pod(replace(pod, dry_run=True))
+    await admission.pod(replace(request(label="none"), namespace="shop"))
+    await admission.pod(replace(pod, namespace="a-stranger"))
+    await admission.pod(request(name="made-up"))
+    reader.error = ApiError(500, "x", "y")
+    await admission.pod(pod)
+    assert injections.counts == {
+        ("n", "sample", "shop", "added"): 1,
+        ("n", "sample", "shop", "not_added"): 1,
+        ("n", "sample", "", "not_added"): 1,
+        ("", "", "", "not_added"): 1,
+        ("", "", "", "failed"): 1,
+    }
