@@ -148,10 +148,11 @@ class Instance:
         claim = self.live("PersistentVolumeClaim", f"{self.name}-database")
         if claim is None:
             return None
-        recorded = (claim["metadata"].get("labels") or {}).get(constants.LABEL_DATABASE_SECRET)
         status = self.cryostat.status.database_secret if self.cryostat.status else None
-        is_own = constants.LABEL_DATABASE_SECRET in operator_fields(claim, (), "labels")
-        return recorded if recorded and is_own else status or recorded
+        key = constants.LABEL_DATABASE_SECRET
+        found = {field: (claim["metadata"].get(field) or {}).get(key) for field in ("labels", "annotations")}
+        own = [value for field, value in found.items() if value and key in operator_fields(claim, (), field)]
+        return next(iter(own), None) or status or found["labels"] or found["annotations"]
 
     @property
     def basic_auth(self) -> tuple[str, str] | None:

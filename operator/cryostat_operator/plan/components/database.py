@@ -60,10 +60,14 @@ def _claim(instance: Instance) -> Obj | None:
     claim = claims.claim(instance, NAME, DEFAULT_SIZE)
     if claim is None:
         return None
+    annotations = claim["metadata"].get("annotations") or {}
+    for key in (constants.ANNOTATION_DATABASE_KEYS, constants.LABEL_DATABASE_SECRET):
+        annotations.pop(key, None)  # authors of the spec must not decide about it
     if len(instance.database_secret) <= constants.LONGEST_LABEL:
         claim["metadata"]["labels"][constants.LABEL_DATABASE_SECRET] = instance.database_secret
-    annotations = claim["metadata"].get("annotations") or {}
-    annotations.pop(constants.ANNOTATION_DATABASE_KEYS, None)  # authors of the spec must not decide about it
+    else:
+        claim["metadata"]["labels"].pop(constants.LABEL_DATABASE_SECRET, None)
+        builders.annotate(claim, {constants.LABEL_DATABASE_SECRET: instance.database_secret})
     live = instance.live("PersistentVolumeClaim", claim["metadata"]["name"])
     record = database_keys.recorded(live) if live else new_record(instance)
     return builders.annotate(claim, {constants.ANNOTATION_DATABASE_KEYS: record} if record else None)

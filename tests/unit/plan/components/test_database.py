@@ -183,6 +183,33 @@ def test_other_keys_than_the_recorded_ones_are_refused_while_the_claim_exists(
     assert environment_of_database(state)["POSTGRESQL_PASSWORD"] == "other/CONNECTION_KEY"
 
 
+LONG_NAME = "a" * (constants.LONGEST_LABEL + 1)
+
+
+def test_the_record_of_a_secret_with_a_long_name_is_an_annotation() -> None:
+    metadata = {"labels": {constants.LABEL_DATABASE_SECRET: "forged"}}
+    metadata["annotations"] = {constants.LABEL_DATABASE_SECRET: "forged"}
+    options = {"storageOptions": {"database": {"pvc": metadata}}}
+    claim = find(settled({"databaseOptions": {"secretName": LONG_NAME}, **options}).plan, *CLAIM[0::2])
+    assert claim["metadata"]["annotations"][constants.LABEL_DATABASE_SECRET] == LONG_NAME
+    assert constants.LABEL_DATABASE_SECRET not in claim["metadata"]["labels"]
+    claim = find(settled({"databaseOptions": {"secretName": "short"}, **options}).plan, *CLAIM[0::2])
+    assert claim["metadata"]["labels"][constants.LABEL_DATABASE_SECRET] == "short"
+    assert constants.LABEL_DATABASE_SECRET not in claim["metadata"].get("annotations", {})
+
+
+def test_another_secret_than_the_recorded_one_with_a_long_name_is_refused() -> None:
+    state = settled({"databaseOptions": {"secretName": "other"}})
+    metadata = state.snapshot.live[CLAIM]["metadata"]
+    del metadata["labels"][constants.LABEL_DATABASE_SECRET]
+    metadata["annotations"] = {constants.LABEL_DATABASE_SECRET: LONG_NAME}
+    note: dict[str, object] = {"f:metadata": {"f:annotations": {f"f:{constants.LABEL_DATABASE_SECRET}": {}}}}
+    metadata["managedFields"] = [{"manager": "cryostat-operator", "fieldsV1": note}]
+    state.with_data("Secret", LONG_NAME, *KEYS)
+    assert reasons(state.plan.problems) == {"DatabaseSecretMismatched"}
+    assert environment(state.plan)["QUARKUS_DATASOURCE_PASSWORD"] == f"{LONG_NAME}/CONNECTION_KEY"
+
+
 def environment_of_database(state: ClusterState) -> dict[str, Any]:
     return environment(state.plan, "sample-database", "sample-db")
 
