@@ -17,8 +17,8 @@ LEASE = "d696d7ab.redhat.com"
 LABEL_NAME = f"{GROUP}/name"
 LABEL_NAMESPACE = f"{GROUP}/namespace"
 
-# On the PersistentVolumeClaim of the database: the Secret with the keys that encrypt its data. A label, or an annotation
-# if the name is too long for a label.
+# On the PersistentVolumeClaim of the database: the Secret with the keys that encrypt its data. A label, or an
+# annotation if the name is too long for a label.
 LABEL_DATABASE_SECRET = f"{GROUP}/database-secret"
 LONGEST_LABEL = 63
 

@@ -13,6 +13,7 @@ from ..kube.errors import ApiError
 from ..plan.model.kinds import KINDS, Kind, Obj, resource_path
 from ..plan.pod_failures import seconds
 from .observed import Observed, agent_selector, owned_selector
+from .printable import printable
 
 OPERATOR_NAMESPACE = "cryostat-operator-system"
 OPERATOR_NAME = "cryostat-operator-controller"  # also where OLM installed it
@@ -62,7 +63,7 @@ class Reader:
             place = f"in namespace {namespace}" if namespace else "in all namespaces"
             self.unreadable[f"You may not list {plural} {place}, so they are not shown."] = None
             return None
-        return [dict(item) for item in answer.get("items") or ()]
+        return [dict(printable(item)) for item in answer.get("items") or ()]
 
     async def read_anywhere(self, kind: Kind, namespaces: Iterable[str], selector: str) -> list[Obj]:
         """List objects of a kind in all namespaces, or in those given if the user may not read all."""
@@ -139,8 +140,8 @@ async def cryostats(client: Client, namespace: str, name: str | None) -> list[Ob
     """
     path = resource_path(constants.GROUP, constants.VERSION, constants.PLURAL, namespace)
     if name:
-        return [await client.request("GET", f"{path}/{name}")]
-    found = (await client.request("GET", path)).get("items") or []
+        return [printable(await client.request("GET", f"{path}/{name}"))]
+    found = printable((await client.request("GET", path)).get("items") or [])
     return sorted(found, key=lambda obj: (obj["metadata"]["namespace"], obj["metadata"]["name"]))
 
 

@@ -9,6 +9,7 @@ import click
 from ..plan.model.kinds import Obj
 from .causes import Cause
 from .observed import Observed, pod_state
+from .printable import one_line
 from .states import BAD, GOOD, MARKS, WAITING, State, condition_state, state_of
 
 _GROUPS = {
@@ -33,10 +34,11 @@ def lines(observed: Observed, now: float, found: Iterable[Cause], height: int = 
         found: causes of an instance that is not ready.
         height: lines that there is room for, 0 for no limit. In a smaller room objects that are well are not listed.
     """
-    full = [*_head(observed), *_tree(observed, now, brief=False), *_details(observed, found)]
+    details = [one_line(line) for line in _details(observed, found)]
+    full = [*_head(observed), *_tree(observed, now, brief=False), *details]
     if not height or len(full) <= height:
         return full
-    return [*_head(observed), *_tree(observed, now, brief=True), *_details(observed, found)]
+    return [*_head(observed), *_tree(observed, now, brief=True), *details]
 
 
 def instance_tree(observed: Observed, height: int = 0) -> list[str]:

@@ -6,6 +6,7 @@ import asyncio
 import base64
 import io
 import tarfile
+import time
 from pathlib import Path
 from typing import Any
 
@@ -174,3 +175,33 @@ def test_ordinary_texts_stay() -> None:
     assert redact_text(text) == text
     obj = owned("Service", "sample", spec={"ports": [{"port": 8181}]})
     assert redact(obj) == obj
+
+
+@pytest.mark.parametrize(
+    "part", ["a", "secret", "eyJ", "eyJ-", "eyJaaaaaaaa.", "\\", "x:", "://", "basic ", "token=", " "]
+)
+def test_the_time_for_a_hostile_log_is_linear(part: str) -> None:
+    """A container can write a line of a megabyte. Quadratic time would be 100 times as long for ten times the text."""
+
+    def seconds(length: int) -> float:
+        text = (part * length)[:length]
+        started = time.process_time()
+        redact_text(text)
+        return time.process_time() - started
+
+    short = min(seconds(20_000) for _ in range(3))
+    assert seconds(200_000) < 40 * short + 0.1
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("x-eyJhbGciOiJub25lIn0.eyJzdWIiOiJhIn0. end", "x-<removed> end"),
+        ("my.password.file: hunter2 end", "my.password.file: <removed> end"),
+        ("line\nann:$2y$05$abc end", "line\n<removed> end"),
+        ("a:b:$apr1$x$y", "a:<removed>"),
+        ('"DB_PASSWORD": "a b"', '"DB_PASSWORD": <removed>'),
+    ],
+)
+def test_credentials_in_texts(text: str, expected: str) -> None:
+    assert redact_text(text) == expected

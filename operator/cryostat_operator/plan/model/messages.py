@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
+MAX_READ = 4096  # characters of a text that are read; the kubelet keeps no more of what a container wrote
 MAX_QUOTE = 500  # characters of a quote from the cluster; a status is read in full on each `kubectl get -o yaml`
 
 # Parts of the cluster's words that vary without consequence, or that repeat what the subject says.
@@ -70,7 +71,7 @@ def all_of(messages: Sequence[str]) -> str:
 
 def quoted(text: str | None) -> str:
     """Return words of the cluster on one line, without pod names, UIDs and back-off times, at most `MAX_QUOTE` long."""
-    result = " ".join((text or "").split())
+    result = " ".join((text or "")[:MAX_READ].split())
     for pattern in _NOISE:
         result = pattern.sub("", result)
     result = result.strip(" .")
@@ -83,4 +84,5 @@ def last_words(text: str | None) -> str:
     Containers write to this message what they like. Passwords in plain words cannot be recognized, so everything that
     has the form `password: …`, and every long word with digits, counts as one.
     """
-    return "" if _CREDENTIALS.search(text or "") else quoted(text)
+    read = (text or "")[:MAX_READ]
+    return "" if _CREDENTIALS.search(read) else quoted(read)
