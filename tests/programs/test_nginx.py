@@ -371,6 +371,15 @@ def test_behind_openshifts_proxy_web_sockets_are_upgraded(openshift: tuple[Conta
     assert (received["connection"], received["upgrade"]) == ("upgrade", "websocket")
 
 
+@pytest.mark.parametrize("protocol", ["h2c", "h2c, websocket", "websocket, h2c", "TLS/1.0"])
+def test_behind_openshifts_proxy_no_other_protocol_passes(openshift: tuple[Container, bool], protocol: str) -> None:
+    """Headers of requests inside an HTTP/2 connection would not be removed."""
+    sent = {"Connection": "Upgrade, HTTP2-Settings", "Upgrade": protocol, "HTTP2-Settings": "AAMAAABk"}
+    received = as_user(openshift[0], "/api/notifications", sent)
+    assert "upgrade" not in received
+    assert received.get("connection", "close") != "upgrade"
+
+
 def test_without_a_certificate_nothing_is_reached(gateway: Container, tmp_path: Path) -> None:
     status, body = ask(gateway, "/health", None, tmp_path)
     assert (status, "No required SSL certificate was sent" in body) == (400, True)
