@@ -128,7 +128,22 @@ PROMETHEUS_OPERATOR = Tool(
     ),
 )
 SEAWEEDFS = Tool("seaweedfs", programs={"weed": "github.com/seaweedfs/seaweedfs/weed"})
-ALL_TOOLS = (CONTROL_PLANE, KWOK, OAUTH2_PROXY, CERT_MANAGER, OPENSHIFT_API, OLM, PROMETHEUS_OPERATOR, SEAWEEDFS)
+PROMTOOL = Tool(
+    "promtool",
+    programs={"promtool": "github.com/prometheus/prometheus/cmd/promtool"},
+    tags="remove_all_sd",  # without the clients of two dozen clouds
+)
+ALL_TOOLS = (
+    CONTROL_PLANE,
+    KWOK,
+    OAUTH2_PROXY,
+    CERT_MANAGER,
+    OPENSHIFT_API,
+    OLM,
+    PROMETHEUS_OPERATOR,
+    SEAWEEDFS,
+    PROMTOOL,
+)
 _WITH_DATA = tuple(tool for tool in ALL_TOOLS if tool.data)
 
 

@@ -1,37 +1,60 @@
-"""Writes the table of metrics in docs/metrics.md: `python -m tests.docs.metrics`."""
+"""Writes the tables of metrics and alerts in docs/metrics.md: `python -m tests.docs.metrics`."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
 from cryostat_operator import metric_table
+from cryostat_operator.packaging import alerts
 
 PAGE = Path(__file__).parents[2] / "docs" / "metrics.md"
-BEGIN = "<!-- written by `python -m tests.docs.metrics` from operator/cryostat_operator/metric_table.py -->"
 END = "<!-- end of the table -->"
 
 
-def table() -> str:
-    """The table, one row for each metric."""
+def begin(source: str) -> str:
+    """The mark before the table that is written from a module."""
+    return f"<!-- written by `python -m tests.docs.metrics` from operator/cryostat_operator/{source} -->"
+
+
+def table_of_metrics() -> list[str]:
+    """One row for each metric."""
     lines = ["| metric | type | meaning | labels |", "|---|---|---|---|"]
     for metric in metric_table.METRICS:
         labels = "<br>".join(f"`{label.name}`: {label.values}" for label in metric.labels)
         lines.append(f"| `{metric.name}` | {metric.type} | {metric.help} | {labels or '–'} |")
-    return "\n".join(lines)
+    return lines
 
 
-def with_table(page: str) -> str:
-    """The page with the present table.
+def table_of_alerts() -> list[str]:
+    """One row for each alert."""
+    lines = ["| alert | severity | fires after | meaning |", "|---|---|---|---|"]
+    for alert in alerts.ALERTS:
+        link = f"[{alert.name}](troubleshooting.md#{alert.name.lower()})"
+        meaning = alert.summary
+        for template, word in ((alerts.CRYOSTAT, "NAMESPACE/NAME"), (alerts.DURATION, "less than 7 days")):
+            meaning = meaning.replace(template, word)
+        for template in (alerts.CERTIFICATE, alerts.REASON, alerts.PERCENT, "{{ $labels.path }}"):
+            meaning = meaning.replace(template, "…")
+        delay = "at once" if alert.for_duration == "0m" else alert.for_duration
+        lines.append(f"| {link} | {alert.severity} | {delay} | {meaning} |")
+    return lines
+
+
+def with_tables(page: str) -> str:
+    """The page with the present tables.
 
     Raises:
-        ValueError: the page lacks one of the two marks.
+        ValueError: the page lacks a mark.
     """
-    before, mark, rest = page.partition(BEGIN)
-    _, end, after = rest.partition(END)
-    if not mark or not end:
-        raise ValueError(f"no place for the table in {PAGE.name}")
-    return f"{before}{BEGIN}\n\n{table()}\n\n{END}{after}"
+    for source, table in (("metric_table.py", table_of_metrics()), ("packaging/alerts.py", table_of_alerts())):
+        before, mark, rest = page.partition(begin(source))
+        _, end, after = rest.partition(END)
+        if not mark or not end:
+            raise ValueError(f"no place for the table of {source} in {PAGE.name}")
+        text = "\n".join(table)
+        page = f"{before}{mark}\n\n{text}\n\n{END}{after}"
+    return page
 
 
 if __name__ == "__main__":
-    PAGE.write_text(with_table(PAGE.read_text()))
+    PAGE.write_text(with_tables(PAGE.read_text()))

@@ -1,10 +1,10 @@
-"""The table of metrics in the documentation is the one of the operator."""
+"""The tables of metrics and alerts in the documentation are those of the operator."""
 
 from __future__ import annotations
 
-from tests.docs.metrics import PAGE, with_table
+from tests.docs.metrics import PAGE, with_tables
 
 
-def test_the_table_is_up_to_date() -> None:
+def test_the_tables_are_up_to_date() -> None:
     page = PAGE.read_text()
-    assert page == with_table(page), "run python -m tests.docs.metrics"
+    assert page == with_tables(page), "run python -m tests.docs.metrics"

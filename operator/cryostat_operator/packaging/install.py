@@ -7,7 +7,7 @@ from pathlib import PurePosixPath
 from typing import Any
 
 from ..plan.yaml_text import document
-from . import leader_election_role, monitoring, operator_deployment, roles, webhook_manifests
+from . import alerts, leader_election_role, monitoring, operator_deployment, roles, webhook_manifests
 from .install_names import DOCUMENTATION, LABELS, NAMESPACE, SELECTOR, SERVICE_ACCOUNT, WEBHOOK_PORT
 
 Obj = dict[str, Any]
@@ -43,5 +43,5 @@ def prometheus_objects() -> Mapping[str, list[Obj]]:
     return {
         "metrics-reader.yaml": monitoring.metrics_reader(NAMESPACE, LABELS),
         "service-monitor.yaml": [monitoring.service_monitor(NAMESPACE, LABELS)],
-        "prometheus-rule.yaml": [monitoring.prometheus_rule(NAMESPACE, LABELS, DOCUMENTATION)],
+        "prometheus-rule.yaml": [alerts.prometheus_rule(NAMESPACE, LABELS, DOCUMENTATION)],
     }

@@ -1,61 +1,11 @@
-"""ServiceMonitor and alerts: valid for the Prometheus operator, and only with existing metrics."""
+"""The Service of the metrics, and what Prometheus needs to read them."""
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterator
-from pathlib import Path
-from typing import Any
-
-import promql_parser
-import pytest
-from prometheus_client import CollectorRegistry
-
-from cryostat_operator.metrics import Metrics
 from cryostat_operator.packaging import install, install_names
 
-ROOT = Path(__file__).parents[3]
 [MONITOR] = install.prometheus_objects()["service-monitor.yaml"]
-[RULE] = install.prometheus_objects()["prometheus-rule.yaml"]
 [SERVICE] = install.installation()["70-metrics-service.yaml"]
-ALERTS = RULE["spec"]["groups"][0]["rules"]
-
-
-def selectors(node: Any) -> Iterator[Any]:
-    """All metrics that an expression selects."""
-    if isinstance(node, promql_parser.VectorSelector):
-        yield node
-    for name in ("expr", "lhs", "rhs", "vector_selector"):
-        if (child := getattr(node, name, None)) is not None:
-            yield from selectors(child)
-    for child in getattr(node, "args", None) or ():
-        yield from selectors(child)
-
-
-def exposed() -> set[str]:
-    """Names of the operator's metrics as they are sampled."""
-    families = Metrics(CollectorRegistry())._registry.collect()
-    suffixes = {"counter": ["_total"], "histogram": ["_count", "_sum", "_bucket"], "gauge": [""]}
-    return {f"{family.name}{suffix}" for family in families for suffix in suffixes[family.type]}
-
-
-@pytest.mark.parametrize("alert", ALERTS, ids=lambda alert: alert["alert"])
-def test_alerts_use_existing_metrics(alert: dict[str, Any]) -> None:
-    found = list(selectors(promql_parser.parse(alert["expr"])))
-    assert found
-    assert {each.name for each in found} <= exposed() | {"up"}
-    for each in found:
-        jobs = [matcher.value for matcher in each.matchers.matchers if matcher.name == "job"]
-        assert jobs == [SERVICE["metadata"]["name"]], "a ServiceMonitor names the job by the Service"
-
-
-@pytest.mark.parametrize("alert", ALERTS, ids=lambda alert: alert["alert"])
-def test_alerts_describe_the_remedy(alert: dict[str, Any]) -> None:
-    link = alert["annotations"]["runbook_url"].removeprefix(f"{install_names.DOCUMENTATION}/")
-    file, section = link.split("#")
-    headings = re.findall(r"^#+ (.+)$", (ROOT / "docs" / file).read_text(), re.M)
-    assert section in [re.sub(r"[^\w -]", "", heading.lower()).replace(" ", "-") for heading in headings]
-    assert alert["labels"]["severity"] in ("warning", "critical")
 
 
 def test_the_monitor_finds_the_metrics_service_and_no_other() -> None:

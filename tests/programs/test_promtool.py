@@ -1,0 +1,82 @@
+"""Prometheus' own tool on the rules: they are valid, and each alert fires when it should and not otherwise."""
+
+from __future__ import annotations
+
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from cryostat_operator.packaging import alerts, install, install_names
+from tests.cluster import binaries
+
+CASES: list[dict[str, Any]] = yaml.safe_load((Path(__file__).parent / "alerts.yaml").read_text())
+SAMPLE = {"cryostat_namespace": "here", "cryostat_name": "sample"}
+ALERTS = {alert.name: alert for alert in alerts.ALERTS}
+
+
+@pytest.fixture(scope="module", autouse=True)
+def promtool() -> Path:
+    """Built before the first test, because that takes longer than a test may."""
+    return binaries.programs("promtool")["promtool"]
+
+
+@pytest.fixture
+def rules(tmp_path: Path) -> Path:
+    """The rules as a file that Prometheus reads."""
+    [rule] = install.prometheus_objects()["prometheus-rule.yaml"]
+    path = tmp_path / "rules.yaml"
+    path.write_text(yaml.safe_dump(rule["spec"]))
+    return path
+
+
+def run(promtool: Path, *arguments: str | Path) -> str:
+    result = subprocess.run([promtool, *arguments], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+    assert result.returncode == 0, result.stdout
+    return result.stdout
+
+
+def expected(case: dict[str, Any]) -> dict[str, Any]:
+    """The alert as promtool expects it."""
+    alert = ALERTS[case["alert"]]
+    sample = SAMPLE if case.get("sample", True) else {}
+    runbook = f"{install_names.DOCUMENTATION}/troubleshooting.md#{alert.name.lower()}"
+    annotations = {"summary": case["summary"], "description": case["description"], "runbook_url": runbook}
+    return {
+        "exp_labels": {"severity": alert.severity, **sample, **case.get("labels", {})},
+        "exp_annotations": annotations,
+    }
+
+
+def unit_test(case: dict[str, Any], series: dict[str, Any], times: dict[str, list[Any]]) -> dict[str, Any]:
+    """A test of promtool: which alerts are expected at which time."""
+    labels = ", ".join(f'{name}="{value}"' for name, value in SAMPLE.items())
+    return {
+        "interval": "1m",
+        "input_series": [
+            {"series": name.replace("JOB", alerts.JOB).replace("SAMPLE", labels), "values": str(values)}
+            for name, values in series.items()
+        ],
+        "alert_rule_test": [
+            {"eval_time": time, "alertname": case["alert"], "exp_alerts": alerts} for time, alerts in times.items()
+        ],
+    }
+
+
+def test_the_rules_are_valid(promtool: Path, rules: Path) -> None:
+    run(promtool, "check", "rules", "--lint=all", "--lint-fatal", rules)
+
+
+def test_each_alert_fires_when_it_should(promtool: Path, rules: Path) -> None:
+    assert [case["alert"] for case in CASES] == list(ALERTS)
+    tests = []
+    for case in CASES:
+        times = {case["at"]: [expected(case)]} | ({case["before"]: []} if "before" in case else {})
+        tests.append(unit_test(case, case["fires"], times))
+        assert case["quiet"], case["alert"]
+        tests += [unit_test(case, series, {case["at"]: []}) for series in case["quiet"]]
+    file = rules.with_name("tests.yaml")
+    file.write_text(yaml.safe_dump({"rule_files": [rules.name], "evaluation_interval": "1m", "tests": tests}))
+    assert "SUCCESS" in run(promtool, "test", "rules", file)

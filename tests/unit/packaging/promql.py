@@ -1,0 +1,45 @@
+"""Which series a PromQL expression selects."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any, NamedTuple
+
+import promql_parser
+
+from cryostat_operator import metric_table
+from cryostat_operator.packaging import alerts
+
+METRICS = frozenset(sample for metric in metric_table.METRICS for sample in metric.samples)
+RECORDED = frozenset(rule.name for rule in alerts.RECORDING_RULES)
+OF_OTHERS = frozenset({"up", "kubelet_volume_stats_available_bytes", "kubelet_volume_stats_capacity_bytes"})
+
+
+class Selector(NamedTuple):
+    """The name of the selected series, and the values of labels that they must have."""
+
+    name: str
+    labels: dict[str, str]
+
+
+def selectors(expression: str) -> list[Selector]:
+    """Everything that an expression selects.
+
+    Raises:
+        ValueError: it is not PromQL.
+    """
+    return [_selector(node) for node in _nodes(promql_parser.parse(expression))]
+
+
+def _selector(node: Any) -> Selector:
+    return Selector(node.name, {matcher.name: matcher.value for matcher in node.matchers.matchers})
+
+
+def _nodes(node: Any) -> Iterator[Any]:
+    if isinstance(node, promql_parser.VectorSelector):
+        yield node
+    for name in ("expr", "lhs", "rhs", "vector_selector"):
+        if (child := getattr(node, name, None)) is not None:
+            yield from _nodes(child)
+    for child in getattr(node, "args", None) or ():
+        yield from _nodes(child)
