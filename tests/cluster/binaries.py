@@ -34,18 +34,25 @@ class BuildError(Exception):
 
 @dataclass(frozen=True)
 class Tool:
-    """One Go module below tests/tools: programs (name to package) and data files (glob patterns) of one module."""
+    """One Go module below tests/tools: programs (name to package) and data files (glob patterns) of one module.
+
+    Attributes:
+        module: the folder of its go.mod where that is not its name.
+        cgo: whether it needs a C compiler.
+    """
 
     name: str
     programs: dict[str, str] = field(default_factory=dict)
+    module: str = ""
     data_module: str = ""
     data: tuple[str, ...] = ()
     ldflags: str = "-s -w"
     tags: str = ""
+    cgo: bool = False
 
     @property
     def directory(self) -> Path:
-        return TOOLS / self.name
+        return TOOLS / (self.module or self.name)
 
     def version(self, module: str) -> str:
         """The version of a module that this tool's go.mod pins, for example `v1.36.3`."""
@@ -133,7 +140,36 @@ PROMTOOL = Tool(
     programs={"promtool": "github.com/prometheus/prometheus/cmd/promtool"},
     tags="remove_all_sd",  # without the clients of two dozen clouds
 )
-ALL_TOOLS = (
+# What a node needs besides the control plane; tests/node builds them where a node can run.
+NODE_TOOLS = (
+    Tool(
+        "kubelet",
+        module="controlplane",
+        programs={"kubelet": "k8s.io/kubernetes/cmd/kubelet", "kube-proxy": "k8s.io/kubernetes/cmd/kube-proxy"},
+        ldflags=_kubernetes_ldflags(),
+    ),
+    Tool(
+        "containerd",
+        programs={
+            name: f"github.com/containerd/containerd/v2/cmd/{name}"
+            for name in ("containerd", "containerd-shim-runc-v2", "ctr")
+        },
+        tags="no_btrfs,no_devmapper,no_zfs",
+    ),
+    Tool("runc", programs={"runc": "github.com/opencontainers/runc"}, tags="seccomp", cgo=True),
+    Tool(
+        "cni-plugins",
+        programs={
+            "bridge": "github.com/containernetworking/plugins/plugins/main/bridge",
+            "host-local": "github.com/containernetworking/plugins/plugins/ipam/host-local",
+            "loopback": "github.com/containernetworking/plugins/plugins/main/loopback",
+        },
+    ),
+    Tool("coredns", programs={"coredns": "./coredns"}),
+    Tool("kube-router", programs={"kube-router": "github.com/cloudnativelabs/kube-router/v2/cmd/kube-router"}),
+    Tool("pod", programs={"pod": "./pod"}),
+)
+_USUAL_TOOLS = (
     CONTROL_PLANE,
     KWOK,
     OAUTH2_PROXY,
@@ -144,7 +180,8 @@ ALL_TOOLS = (
     SEAWEEDFS,
     PROMTOOL,
 )
-_WITH_DATA = tuple(tool for tool in ALL_TOOLS if tool.data)
+ALL_TOOLS = (*_USUAL_TOOLS, *NODE_TOOLS)
+_WITH_DATA = tuple(tool for tool in _USUAL_TOOLS if tool.data)
 
 
 def programs(*names: str) -> dict[str, Path]:
@@ -198,7 +235,7 @@ def cache_root() -> Path:
 def _cache(tool: Tool) -> Path:
     recipe = hashlib.sha256(tool.ldflags.encode())
     recipe.update(tool.tags.encode())
-    for path in (tool.directory / "go.mod", tool.directory / "go.sum", *sorted(tool.directory.rglob("*.go"))):
+    for path in (tool.directory / "go.mod", *tool.directory.glob("go.sum"), *sorted(tool.directory.rglob("*.go"))):
         recipe.update(path.read_bytes())
     directory = cache_root() / f"{tool.name}-{recipe.hexdigest()[:12]}"
     if shutil.which("go"):
@@ -213,7 +250,9 @@ def _go(tool: Tool, *arguments: str) -> str:
             f"the Go toolchain is needed to build {tool.name}, and there is no `go` on PATH: "
             f"install Go {_go_needed(tool)} or newer, see go.dev/doc/install"
         )
-    result = subprocess.run(["go", *arguments], cwd=tool.directory, env=_environment(), capture_output=True, text=True)
+    result = subprocess.run(
+        ["go", *arguments], cwd=tool.directory, env=_environment(tool), capture_output=True, text=True
+    )
     if result.returncode:
         raise BuildError(f"`go {' '.join(arguments)}` failed in {tool.directory}:\n{_explained(tool, result.stderr)}")
     return result.stdout
@@ -229,9 +268,9 @@ def _explained(tool: Tool, errors: str) -> str:
     return errors.strip() + hint
 
 
-def _environment() -> dict[str, str]:
-    # cgo would ask for a C compiler, and a go.work somewhere above the clone would change the module.
-    return {**os.environ, "CGO_ENABLED": "0", "GOWORK": "off"}
+def _environment(tool: Tool) -> dict[str, str]:
+    # cgo asks for a C compiler, and a go.work somewhere above the clone would change the module.
+    return {**os.environ, "CGO_ENABLED": str(int(tool.cgo)), "GOWORK": "off"}
 
 
 @contextmanager
@@ -266,7 +305,7 @@ def _compile(tool: Tool, packages: list[str], output: Path, step: Step, total: i
         command = [nice, "-n", "5", *command]
     process = subprocess.Popen(
         [*command, "-o", f"{output}/", *packages],
-        cwd=tool.directory, env=_environment(), stdin=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True,
+        cwd=tool.directory, env=_environment(tool), stdin=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True,
     )  # fmt: skip
     assert process.stderr
     tail: deque[str] = deque(maxlen=20)
@@ -302,8 +341,8 @@ def _copy_data(tool: Tool, directory: Path) -> None:
 
 
 def main() -> int:
-    """Builds the named programs, by default all that tests need, and prints where they lie."""
-    names = sys.argv[1:] or [name for tool in ALL_TOOLS for name in tool.programs]
+    """Builds the named programs, by default all but those of a node, and prints where they lie."""
+    names = sys.argv[1:] or [name for tool in _USUAL_TOOLS for name in tool.programs]
     try:
         for name, path in programs(*names).items():
             print(f"{name:24} {path}")

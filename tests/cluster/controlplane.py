@@ -28,6 +28,7 @@ from tests.cluster.processes import Child, free_ports, listening, remove_directo
 # TEST-NET-1: the address only lands in the EndpointSlice of the `kubernetes` Service, which the API server leaves empty
 # when it advertises a loopback address. Nothing is ever sent to it.
 ADVERTISED = "192.0.2.1"
+LOOPBACK = "127.0.0.1"
 SERVICE_ADDRESSES = "10.96.0.0/16"
 USERS = ("admin", "kube-controller-manager", "kube-scheduler", "kwok")  # told apart in the audit log
 NODE = "node-0"
@@ -71,6 +72,10 @@ class ControlPlane:
     def __init__(self, options: Options | None = None) -> None:
         self.options = options or Options()
         self.children: dict[str, Child] = {}
+        self.address = LOOPBACK  # where etcd and the API server listen
+        self.advertised = ADVERTISED
+        self.users: tuple[str, ...] = USERS
+        self.parent: Path | None = None  # of the folder with all files, None for the usual temporary one
 
     # --- life ---
 
@@ -78,7 +83,7 @@ class ControlPlane:
         """Boots everything and returns when pods can be scheduled."""
         self.programs = binaries.programs(*self.options.programs)
         stages = binaries.data(binaries.KWOK) if self.options.kwok else []
-        self.directory = Path(tempfile.mkdtemp(prefix="cryostat-control-plane-"))
+        self.directory = Path(tempfile.mkdtemp(prefix="cryostat-control-plane-", dir=self.parent))
         watchdog.tell("remove", self.directory)
         try:
             self._write_files(stages)
@@ -109,12 +114,12 @@ class ControlPlane:
         (self.directory / "logs").mkdir()
         self.audit_log = self.directory / "audit.log"
         self._port, self._etcd_port, self._etcd_peer_port = free_ports(3)
-        self.server = f"https://127.0.0.1:{self._port}"
+        self.server = f"https://{self.address}:{self._port}"
         self._certificate = write_serving_certificate(
-            self.directory, "127.0.0.1", "localhost", ADVERTISED, "10.96.0.1", "kubernetes.default.svc"
+            self.directory, self.address, "localhost", self.advertised, "10.96.0.1", "kubernetes.default.svc"
         )
         write_key(self.directory / "service-account.key")
-        tokens = {user: secrets.token_hex(16) for user in USERS}
+        tokens = {user: secrets.token_hex(16) for user in self.users}
         lines = [f'{token},{user},{user},"system:masters"' for user, token in tokens.items()]
         self._write("tokens.csv", "\n".join(lines) + "\n")
         self._write("audit-policy.yaml", json.dumps(AUDIT_POLICY))
@@ -154,12 +159,17 @@ class ControlPlane:
     def _start(self, name: str, arguments: Sequence[str]) -> Child:
         # KUBECONFIG and proxies of the caller must not leak into a component.
         env = {key: os.environ[key] for key in ("PATH", "HOME", "TMPDIR") if key in os.environ}
-        child = Child(name, [self.programs[name], *arguments], self.directory / "logs" / f"{name}.log", env)
+        command = self._command(name, arguments)
+        child = Child(name, command, self.directory / "logs" / f"{name}.log", env)
         self.children[name] = child
         return child
 
+    def _command(self, name: str, arguments: Sequence[str]) -> list[str | Path]:
+        """The command line of a component."""
+        return [self.programs[name], *arguments]
+
     def _start_etcd(self) -> None:
-        client, peer = (f"http://127.0.0.1:{port}" for port in (self._etcd_port, self._etcd_peer_port))
+        client, peer = (f"http://{self.address}:{port}" for port in (self._etcd_port, self._etcd_peer_port))
         child = self._start(
             "etcd",
             [
@@ -169,7 +179,7 @@ class ControlPlane:
                 f"--initial-cluster=default={peer}",
             ],
         )  # fmt: skip
-        child.wait_until(lambda: listening(self._etcd_port), self.options.boot_timeout)
+        child.wait_until(lambda: listening(self._etcd_port, self.address), self.options.boot_timeout)
 
     def _start_apiserver(self) -> None:
         child = self._start("kube-apiserver", self._apiserver_args())
@@ -178,8 +188,8 @@ class ControlPlane:
     def _apiserver_args(self) -> list[str]:
         key = self.directory / "service-account.key"
         arguments = [
-            f"--etcd-servers=http://127.0.0.1:{self._etcd_port}",
-            "--bind-address=127.0.0.1", f"--secure-port={self._port}", f"--advertise-address={ADVERTISED}",
+            f"--etcd-servers=http://{self.address}:{self._etcd_port}",
+            f"--bind-address={self.address}", f"--secure-port={self._port}", f"--advertise-address={self.advertised}",
             f"--cert-dir={self.directory}",
             f"--tls-cert-file={self._certificate.certificate}", f"--tls-private-key-file={self._certificate.key}",
             f"--token-auth-file={self.directory / 'tokens.csv'}", "--authorization-mode=RBAC",

@@ -151,11 +151,11 @@ def free_ports(count: int) -> list[int]:
     raise OSError("no free port")
 
 
-def listening(port: int) -> bool:
-    """Whether something accepts connections on this loopback port."""
+def listening(port: int, address: str = "127.0.0.1") -> bool:
+    """Whether a program accepts connections on this port."""
     with socket.socket() as probe:
         probe.settimeout(0.5)
-        return probe.connect_ex(("127.0.0.1", port)) == 0
+        return probe.connect_ex((address, port)) == 0
 
 
 def remove_directory(path: Path) -> None:

@@ -1,0 +1,57 @@
+"""One node for all tests of this folder; where none can run, they are skipped with the reason."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable, Iterator
+
+import pytest
+
+from tests.cluster import binaries
+from tests.cluster.api import eventually
+from tests.node import requirements
+from tests.node.node import PROGRAMS, Node
+
+_numbers = itertools.count(1)
+NamespaceFactory = Callable[..., str]
+
+
+def pytest_collection_finish(session: pytest.Session) -> None:
+    """Builds missing programs before the first test: minutes that must not count against its time limit."""
+    if session.config.option.collectonly or requirements.missing():
+        return
+    if any("node" in getattr(item, "fixturenames", ()) for item in session.items):
+        capture = session.config.pluginmanager.getplugin("capturemanager")
+        with capture.global_and_fixture_disabled():
+            binaries.programs(*PROGRAMS)
+
+
+@pytest.fixture(scope="session")
+def can_run() -> None:
+    """Skips the test where no node can run."""
+    if reason := requirements.missing():
+        pytest.skip(reason)
+
+
+@pytest.fixture(scope="session")
+def node(can_run: None) -> Iterator[Node]:
+    """A running node; a failed test shows the end of the logs that matter."""
+    with Node() as running:
+        yield running
+
+
+@pytest.fixture
+def namespace(node: Node) -> Iterator[NamespaceFactory]:
+    """`namespace(labels={...})` makes a new namespace and returns its name; it is deleted after the test."""
+    made: list[str] = []
+
+    def make(prefix: str = "test", labels: dict[str, str] | None = None) -> str:
+        name = f"{prefix}-{next(_numbers)}"
+        made.append(name)
+        node.api.create({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name, "labels": labels or {}}})
+        eventually(lambda: node.api.find("v1", "ServiceAccount", "default", name), what=f"{name} has its account")
+        return name
+
+    yield make
+    for name in made:
+        node.api.delete({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}})

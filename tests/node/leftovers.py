@@ -1,0 +1,111 @@
+"""Removes everything of a node that has ended: processes, cgroups, network device and folder.
+
+A node is its folder: every name is made from the name of the folder, and a lock in it is held as long as the process
+lives that started the node. `python -m tests.node.leftovers FOLDER` waits for the end of its standard input, then
+removes the node; each node has one such process beside it, in case its owner is killed.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import suppress
+from pathlib import Path
+
+from tests.node.requirements import environment
+
+PREFIX = "cryostat-node-"
+LOCK = "lock"
+NAMESPACE = "namespace"  # the file that names the network namespace
+_CGROUPS = Path("/sys/fs/cgroup")
+
+
+def device(directory: Path) -> str:
+    """The name of the host's end of the node's network device; at most 15 characters."""
+    return f"cryo-{directory.name[-8:]}"
+
+
+def cgroup(directory: Path) -> str:
+    """The name of the cgroup of all pods, in every hierarchy."""
+    return directory.name
+
+
+def hierarchies(root: Path = _CGROUPS) -> list[Path]:
+    """The mounted cgroup hierarchies: one with cgroup v2, one a controller with v1."""
+    if (root / "cgroup.controllers").exists():
+        return [root]
+    return [path for path in sorted(root.iterdir()) if path.is_dir() and not path.is_symlink()]
+
+
+def remove_dead() -> None:
+    """Removes nodes whose owner has ended without removing them."""
+    for directory in Path(tempfile.gettempdir()).glob(f"{PREFIX}*"):
+        with suppress(OSError), (directory / LOCK).open("a") as lock:
+            try:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                continue  # its owner lives
+            remove(directory)
+
+
+def remove(directory: Path) -> None:
+    """Ends the node of this folder and removes what is left of it; nothing happens if that has been done."""
+    _kill(directory)
+    _remove_cgroups(cgroup(directory))
+    command = ["ip", "link", "delete", device(directory)]
+    subprocess.run(command, env=environment(), capture_output=True, check=False)
+    _remove_folder(directory)
+
+
+def _kill(directory: Path, timeout: float = 30.0) -> None:
+    """Kills every process in the node's network namespace, with it pid 1 of the node, and thereby all pods."""
+    with suppress(OSError):
+        namespace = (directory / NAMESPACE).read_text()
+        deadline = time.monotonic() + timeout
+        while (found := list(_processes(namespace))) and time.monotonic() < deadline:
+            for pid in found:
+                with suppress(ProcessLookupError):
+                    os.kill(pid, signal.SIGKILL)
+            time.sleep(0.02)
+
+
+def _processes(namespace: str) -> Iterator[int]:
+    for entry in Path("/proc").iterdir():
+        if entry.name.isdigit():
+            with suppress(OSError):
+                if os.readlink(entry / "ns/net") == namespace:
+                    yield int(entry.name)
+
+
+def _remove_cgroups(name: str, timeout: float = 10.0) -> None:
+    deadline = time.monotonic() + timeout
+    while time.monotonic() < deadline:
+        left = [path / name for path in hierarchies() if (path / name).exists()]
+        if not left:
+            return
+        for top in left:
+            for path, _, _ in os.walk(top, topdown=False):
+                with suppress(OSError):  # busy until the last process has ended
+                    os.rmdir(path)
+        time.sleep(0.02)
+
+
+def _remove_folder(directory: Path, timeout: float = 10.0) -> None:
+    """Removes the folder; it is tried again as the kernel releases mounts a moment after the last process."""
+    deadline = time.monotonic() + timeout
+    while directory.exists() and time.monotonic() < deadline:
+        shutil.rmtree(directory, ignore_errors=True)
+
+
+if __name__ == "__main__":
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, signal.SIG_IGN)
+    sys.stdin.read()
+    remove(Path(sys.argv[1]))

@@ -1,0 +1,174 @@
+"""A cluster of one real node: the control plane of tests/cluster, and a kubelet that runs pods.
+
+Everything runs in namespaces of its own (sandbox.py), so the machine keeps its processes, mounts and rules. Root on
+Linux is needed (requirements.py).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Self
+
+from tests.cluster import binaries
+from tests.cluster.api import condition, eventually
+from tests.cluster.controlplane import NODE, USERS, ControlPlane, Options
+from tests.cluster.processes import Child
+from tests.node import configuration, requirements
+from tests.node.cluster_objects import initial_objects
+from tests.node.configuration import CONTAINERD_SOCKET, Place
+from tests.node.pod_image import write_pod_image
+from tests.node.sandbox import Sandbox
+from tests.node.volumes import Provisioner
+
+_COMPONENTS = ("kubelet", "kube-proxy", "kube-router", "coredns")
+_PLUGINS = ("bridge", "host-local", "loopback")
+PROGRAMS = (
+    *Options(kwok=False).programs,
+    *(program for tool in binaries.NODE_TOOLS for program in tool.programs),
+)
+_APISERVER = ("--kubelet-preferred-address-types=InternalIP",)
+
+
+class NodeError(Exception):
+    """The node cannot run on this machine or did not start; the message is one sentence."""
+
+
+class Node(ControlPlane):
+    """`with Node() as node:` boots in seconds; then pods of the images that `load` was given run.
+
+    Raises NodeError where a node cannot run, binaries.BuildError when a program can neither be found nor built, and
+    ProcessDiedError or TimeoutError with the end of the log when a component does not come up.
+    """
+
+    def __init__(self, boot_timeout: float = 60.0) -> None:
+        super().__init__(Options(kwok=False, volumes=0, apiserver_args=_APISERVER, boot_timeout=boot_timeout))
+        self.users = (*USERS, *_COMPONENTS)
+        self.sandbox = Sandbox()
+        self._provisioner: Provisioner | None = None
+
+    # --- life ---
+
+    def start(self) -> Self:
+        """Boots everything and returns when the Node is Ready."""
+        if reason := requirements.missing():
+            raise NodeError(reason)
+        self._node_programs = binaries.programs(*PROGRAMS)
+        try:
+            self.sandbox.start()
+            self.parent = self.sandbox.directory
+            self.address = self.advertised = self.sandbox.address
+            return super().start()
+        except BaseException:
+            self.sandbox.stop()
+            raise
+
+    def stop(self) -> None:
+        """Ends everything, and removes every trace of it."""
+        if self._provisioner:
+            self._provisioner.stop()
+            self._provisioner = None
+        super().stop()
+        self.sandbox.stop()
+
+    def _command(self, name: str, arguments: Sequence[str]) -> list[str | Path]:
+        return [*self.sandbox.inside(), self._node_programs[name], *arguments]
+
+    def _boot(self) -> None:
+        self._write_node_files()
+        self._start_containerd()
+        super()._start_etcd()
+        self._start_apiserver()
+        for obj in initial_objects(NODE, self.address):
+            self.api.create(obj)
+        self._start_controllers()
+        self._start_node()
+        self._provisioner = Provisioner(self.api, NODE, self.place.directory / "volumes")
+        self.load(write_pod_image(self._node_programs["pod"], self.place.directory / "pod.tar"))
+        eventually(self._usable, self.options.boot_timeout, "the node is ready", interval=0.05)
+
+    def _usable(self) -> bool:
+        return super()._usable() and self.node_ready()
+
+    def node_ready(self) -> bool:
+        """Whether the kubelet reports the Node as Ready and pods can be scheduled on it."""
+        node = self.api.get("v1", "Node", NODE)
+        return condition(node, "Ready").get("status") == "True" and not node["spec"].get("taints")
+
+    def _has_address(self) -> bool:
+        self.children["kubelet"].check()
+        return bool(self.api.get("v1", "Node", NODE)["status"].get("addresses"))
+
+    # --- components ---
+
+    def _write_node_files(self) -> None:
+        programs = self._node_programs
+        directory = self.sandbox.directory
+        plugins = {programs[name].parent: None for name in _PLUGINS}
+        self.place = Place(directory, tuple(plugins), programs["runc"], directory.name)
+        kubeconfigs = {name: self.directory / f"{name}.kubeconfig" for name in _COMPONENTS}
+        (directory / "cni").mkdir()
+        texts = {
+            "containerd.toml": configuration.containerd(self.place),
+            "cni/10-pods.conflist": configuration.network(),
+            "kubelet.yaml": configuration.kubelet(self.place),
+            "kube-proxy.yaml": configuration.kube_proxy(kubeconfigs["kube-proxy"], NODE),
+            "Corefile": configuration.coredns(kubeconfigs["coredns"], self.address),
+            "resolv.conf": f"nameserver {self.address}\n",
+        }
+        for name, text in texts.items():
+            (directory / name).write_text(text)
+
+    def _start_node(self) -> None:
+        directory = self.place.directory
+        self.start_kubelet()
+        self._start("kube-proxy", [f"--config={directory / 'kube-proxy.yaml'}"])
+        self._start("coredns", ["-conf", str(directory / "Corefile")])
+        eventually(self._has_address, self.options.boot_timeout, "the kubelet reports its address", interval=0.05)
+        kubeconfig = self.directory / "kube-router.kubeconfig"
+        self._start(
+            "kube-router",
+            [
+                f"--kubeconfig={kubeconfig}", f"--hostname-override={NODE}", "--run-firewall=true",
+                "--run-router=false", "--run-service-proxy=false", "--run-loadbalancer=false",
+                "--health-port=0", "--iptables-sync-period=10s",
+            ],
+        )  # fmt: skip
+
+    def _start_containerd(self) -> None:
+        child = self._start("containerd", ["--config", str(self.place.directory / "containerd.toml")])
+        child.wait_until(self._containerd_answers, self.options.boot_timeout)
+
+    def _containerd_answers(self) -> bool:
+        try:
+            self._ctr("version")
+        except OSError:
+            return False
+        return True
+
+    def start_kubelet(self) -> Child:
+        """Starts the kubelet; used again after a test has killed it."""
+        return self._start(
+            "kubelet",
+            [
+                f"--config={self.place.directory / 'kubelet.yaml'}",
+                f"--kubeconfig={self.directory / 'kubelet.kubeconfig'}",
+                f"--hostname-override={NODE}", f"--node-ip={self.address}",
+            ],
+        )  # fmt: skip
+
+    def restart_node(self) -> None:
+        """Kills kubelet and containerd, and starts them again; running containers go on."""
+        for name in ("kubelet", "containerd"):
+            self.children.pop(name).kill()
+        self._start_containerd()
+        self.start_kubelet()
+
+    # --- images ---
+
+    def load(self, archive: Path) -> None:
+        """Makes the images of a docker-archive available to pods. Raises OSError."""
+        self._ctr("--namespace", "k8s.io", "images", "import", "--local", str(archive))
+
+    def _ctr(self, *arguments: str) -> str:
+        return self.sandbox.run(self._node_programs["ctr"], "--address", CONTAINERD_SOCKET, *arguments)

@@ -1,0 +1,3 @@
+module cryostat.io/cryostat-operator/tests/tools/pod
+
+go 1.26.0
