@@ -7,9 +7,11 @@ import shutil
 import tempfile
 from collections.abc import Generator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import settings
+from xdist.scheduler import LoadFileScheduling  # type: ignore[import-untyped]
 
 # Failures must be reproducible; to search for new examples, run `pytest --hypothesis-profile=search`.
 settings.register_profile("default", derandomize=True, deadline=None, print_blob=True)
@@ -17,7 +19,7 @@ settings.register_profile("search", deadline=None, max_examples=2000)
 settings.load_profile("default")
 
 # Files that take longest come first, so that no worker is left with one of them at the end.
-_FIRST = ("tests/image/", "tests/cluster/", "tests/docs/", "tests/console/", "tests/programs/")
+_FIRST = ("tests/node/", "tests/image/", "tests/cluster/", "tests/docs/", "tests/console/", "tests/programs/")
 
 _COMPLAINTS = pytest.StashKey[list[str]]()
 _LEAKING = (
@@ -60,6 +62,18 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         return next((number for number, folder in enumerate(_FIRST) if path.startswith(folder)), len(_FIRST))
 
     items.sort(key=position)
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> LoadFileScheduling | None:
+    """All tests of tests/node go to one worker, because they share one node."""
+    return _Scheduling(config, log) if config.getoption("dist") == "loadfile" else None
+
+
+class _Scheduling(LoadFileScheduling):  # type: ignore[misc]
+    def _split_scope(self, nodeid: str) -> str:
+        scope: str = super()._split_scope(nodeid)
+        return "tests/node" if scope.startswith("tests/node/") else scope
 
 
 def pytest_configure(config: pytest.Config) -> None:

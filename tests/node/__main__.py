@@ -1,0 +1,29 @@
+"""Builds the programs of the node, or says in one sentence why none can run here: `python -m tests.node`."""
+
+from __future__ import annotations
+
+import os
+import sys
+
+from tests.cluster import binaries
+from tests.node import requirements
+from tests.node.node import PROGRAMS
+
+
+def main() -> int:
+    """Returns 1 where something is missing in CI or cannot be built."""
+    if reason := requirements.missing():
+        print(f"{reason} Its tests are skipped.", file=sys.stderr)
+        return int(bool(os.environ.get("CI")))
+    try:
+        binaries.programs(*PROGRAMS)
+    except binaries.BuildError as error:
+        print(error, file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        return 130
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
