@@ -200,7 +200,7 @@ def data(tool: Tool) -> list[Path]:
     """Copies of the tool's data files in the cache, in the order of its patterns. Raises BuildError."""
     directory = _cache(tool) / f"data-{hashlib.sha256(' '.join(tool.data).encode()).hexdigest()[:8]}"
     if not directory.is_dir():
-        with _lock(tool):
+        with lock(tool.name):
             if not directory.is_dir():
                 _copy_data(tool, directory)
     return [path for pattern in tool.data for path in sorted(directory.glob(pattern))]
@@ -210,7 +210,7 @@ def _programs_of(tool: Tool, names: list[str]) -> dict[str, Path]:
     cache = _cache(tool)
     missing = [name for name in names if not _existing(name, cache)]
     if missing:
-        with _lock(tool):
+        with lock(tool.name):
             missing = [name for name in names if not _existing(name, cache)]
             if missing:
                 _build(tool, missing, cache)
@@ -274,14 +274,14 @@ def _environment(tool: Tool) -> dict[str, str]:
 
 
 @contextmanager
-def _lock(tool: Tool) -> Iterator[None]:
+def lock(name: str) -> Iterator[None]:
     """Keeps two processes from building the same thing twice."""
     cache_root().mkdir(parents=True, exist_ok=True)
-    with (cache_root() / f"{tool.name}.lock").open("w") as handle:
+    with (cache_root() / f"{name}.lock").open("w") as handle:
         try:
             fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            with Step(f"waiting for another process that builds {tool.name}"):
+            with Step(f"waiting for another process that builds {name}"):
                 fcntl.flock(handle, fcntl.LOCK_EX)
         yield
 
