@@ -1,0 +1,151 @@
+"""Replaces the application (Cryostat): starts only with a usable database and storage, and checks each request.
+
+Run as `python -m tests.operands.application` with the variables of its container.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from tests.operands import requests, web
+from tests.operands.backends import Database, Storage, UnreachableError, trusted_certificates
+from tests.operands.discovery import TOKEN_HEADER, RefusedError, Registry
+
+TRUSTSTORE = Path("/truststore")
+_DISCOVERY = re.compile(r"/api/(v4|v4\.2)/discovery/([0-9a-f-]{36})")
+_RECORDING = re.compile(r"/api/beta/recordings/([A-Za-z0-9_=-]+)")
+
+
+class Application:
+    """Answers requests with the settings of the environment. Raises KeyError and ValueError for wrong ones."""
+
+    def __init__(self, env: Mapping[str, str], authorities: Path) -> None:
+        self.database = Database.from_env(env)
+        self.storage = Storage.from_env(env, authorities)
+        self.proxies = requests.Proxies.parse(env["QUARKUS_HTTP_PROXY_TRUSTED_PROXIES"])
+        self.limit = requests.body_limit(env["QUARKUS_HTTP_LIMITS_MAX_BODY_SIZE"])
+        tls_required = env.get("CRYOSTAT_AGENT_TLS_REQUIRED", "true") == "true"
+        self.registry = Registry(tls_required=tls_required, resolve=_addresses)
+        self.credentials: dict[int, dict[str, str]] = {}
+
+    def answer(self, request: web.Request) -> tuple[int, Any]:
+        """Status and body. Raises RefusedError."""
+        path = request.path.split("?")[0]
+        requests.check_size(int(request.headers["content-length"]), self.limit)
+        requests.check_marks(path, request.headers)
+        address = requests.client_address(request.peer, request.headers, self.proxies)
+        return self._agent(request, path, address) or self._user(request, path)
+
+    def _agent(self, request: web.Request, path: str, address: str) -> tuple[int, Any] | None:
+        call, token = (request.method, path), request.headers.get(TOKEN_HEADER.lower())
+        if call == ("POST", "/api/v4/discovery"):
+            plugin = self.registry.register(request.json(), address)
+            return 200, {"id": plugin.id, "token": plugin.token, "env": {}}
+        if found := _DISCOVERY.fullmatch(path):
+            plugin = self.registry.check(found[2], token, address)
+            if request.method == "POST":
+                self.registry.publish(plugin, request.json(), context=found[1] == "v4.2")
+            elif request.method == "DELETE":
+                self.registry.deregister(plugin)
+            return (200, {"id": plugin.id}) if request.method == "GET" else (204, None)
+        if call == ("POST", "/api/beta/discovery/credential_exists"):
+            return 404, None
+        if call == ("POST", "/api/v4/credentials"):
+            self.credentials[len(self.credentials) + 1] = {}
+            return 201, {"id": len(self.credentials)}
+        if (found := _RECORDING.fullmatch(path)) and request.method == "POST":
+            self.storage.request("PUT", f"archivedrecordings/{found[1]}", request.body())
+            return 204, None
+        return None
+
+    def _user(self, request: web.Request, path: str) -> tuple[int, Any]:
+        call = (request.method, path)
+        if call == ("GET", "/health/liveness"):
+            return 204, None
+        if call == ("GET", "/health"):
+            return 200, {"cryostatVersion": "v4.2.0"}
+        if call == ("POST", "/api/v4/auth"):
+            return 200, {"username": request.headers.get(requests.IDENTITY, "")}
+        if call == ("GET", "/api/v4/targets"):
+            return 200, self.registry.targets()
+        if path.startswith("/kept/"):  # no path of the real application: what tests write and read
+            return self._kept(request, path.removeprefix("/kept/"))
+        raise RefusedError(404, f"no resource {path}")
+
+    def _kept(self, request: web.Request, name: str) -> tuple[int, Any]:
+        if request.method == "PUT":
+            value = request.body()
+            self.database.keep(name, value.decode())
+            self.storage.request("PUT", f"archivedrecordings/{name}", value)
+            return 204, None
+        return 200, {
+            "database": self.database.kept(name),
+            "storage": self.storage.request("GET", f"archivedrecordings/{name}"),
+        }
+
+
+def check_keystore(env: Mapping[str, str]) -> None:
+    """The keystore must open with its password. Raises UnreachableError, or OSError for a missing file."""
+    keystore, password = env.get("SSL_KEYSTORE"), env.get("SSL_KEYSTORE_PASS_FILE")
+    if not keystore or not password:
+        return
+    command = ["openssl", "pkcs12", "-in", keystore, "-passin", f"file:{password}", "-noout"]
+    done = subprocess.run(command, capture_output=True, text=True)
+    if done.returncode:
+        raise UnreachableError(f"{keystore}: {done.stderr.strip()}")
+
+
+def wait_for_database(database: Database, env: Mapping[str, str]) -> None:
+    """Tries as often as the migration of the application does. Raises UnreachableError of the last attempt."""
+    attempts = int(env.get("QUARKUS_FLYWAY_CONNECT_RETRIES", "0"))
+    for attempt in range(attempts + 1):
+        try:
+            database.migrate()
+        except UnreachableError as error:
+            if attempt == attempts:
+                raise
+            print(f"the database is not ready: {error}", flush=True)
+            time.sleep(int(env.get("QUARKUS_FLYWAY_CONNECT_RETRIES_INTERVAL", "120")))
+        else:
+            return
+
+
+def _addresses(host: str) -> list[str]:
+    return [str(found[4][0]) for found in socket.getaddrinfo(host.strip("[]"), None)]
+
+
+def main() -> int:
+    env = web.environment()
+    try:
+        check_keystore(env)
+        authorities = trusted_certificates(TRUSTSTORE, Path("/tmp/authorities.pem"))
+        application = Application(env, authorities)
+        wait_for_database(application.database, env)
+        # The application does not wait for its storage when it starts; tests would find out later than with this.
+        print("buckets:", len(application.storage.request("GET", "")), "bytes", flush=True)
+    except KeyError as error:
+        print(f"the variable {error} is not set", file=sys.stderr)
+        return 1
+    except (ValueError, OSError, UnreachableError) as error:
+        print(error, file=sys.stderr)
+        return 1
+    server = web.server(
+        "127.0.0.1" if env["QUARKUS_HTTP_HOST"] == "localhost" else env["QUARKUS_HTTP_HOST"],
+        int(env["QUARKUS_HTTP_PORT"]),
+        application.answer,
+    )
+    print(json.dumps({"listens": server.server_address}), flush=True)
+    server.serve_forever()
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,137 @@
+"""How the application reaches database and object storage: with the variables that the operator sets, or not at all."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from tempfile import NamedTemporaryFile
+from urllib.parse import parse_qs, urlsplit
+
+_STATIC = "QUARKUS_S3_AWS_CREDENTIALS_STATIC_PROVIDER"
+TIMEOUT = 15  # seconds for one request
+
+
+class UnreachableError(Exception):
+    """A backend cannot be used; the message is that of its client."""
+
+
+@dataclass(frozen=True)
+class Database:
+    """The connection of QUARKUS_DATASOURCE_*; `parameters` are those of libpq."""
+
+    parameters: Mapping[str, str]
+    password: str
+
+    @classmethod
+    def from_env(cls, env: Mapping[str, str]) -> Database:
+        """Raises KeyError for a missing variable, ValueError for a wrong URL."""
+        url = env["QUARKUS_DATASOURCE_JDBC_URL"]
+        if not url.startswith("jdbc:postgresql://"):
+            raise ValueError(f"QUARKUS_DATASOURCE_JDBC_URL is no address of PostgreSQL: {url}")
+        parts = urlsplit(url.removeprefix("jdbc:"))
+        query: dict[str, str] = {name: values[-1] for name, values in parse_qs(parts.query).items()}
+        parameters: dict[str, str] = {
+            "host": parts.hostname or "",
+            "port": str(parts.port or 5432),
+            "dbname": parts.path.lstrip("/"),
+            "user": env["QUARKUS_DATASOURCE_USERNAME"],
+            "connect_timeout": str(TIMEOUT),
+            **{name: query[name] for name in ("sslmode", "sslrootcert") if name in query},
+        }
+        return cls(parameters, env["QUARKUS_DATASOURCE_PASSWORD"])
+
+    def query(self, sql: str) -> str:
+        """The answer to a query. Raises UnreachableError."""
+        text = " ".join(f"{name}={value}" for name, value in self.parameters.items())
+        command = ["psql", text, "--no-psqlrc", "-v", "ON_ERROR_STOP=1", "-Atc", sql]
+        return _output(command, {"PGPASSWORD": self.password})
+
+    def migrate(self) -> None:
+        """The table with what is kept, encrypted with the key of the database. Raises UnreachableError."""
+        self.query("CREATE TABLE IF NOT EXISTS kept (name text PRIMARY KEY, value bytea)")
+
+    def keep(self, name: str, value: str) -> None:
+        """Raises UnreachableError, also without an encryption key."""
+        encrypted = f"pgp_sym_encrypt({_text(value)}, current_setting('encrypt.key'))"
+        values = f"({_text(name)}, {encrypted})"
+        self.query(f"INSERT INTO kept VALUES {values} ON CONFLICT (name) DO UPDATE SET value = excluded.value")
+
+    def kept(self, name: str) -> str:
+        """What was kept under this name; empty if nothing was. Raises UnreachableError."""
+        decrypted = "pgp_sym_decrypt(value, current_setting('encrypt.key'))"
+        return self.query(f"SELECT {decrypted} FROM kept WHERE name = {_text(name)}").strip()
+
+
+@dataclass(frozen=True)
+class Storage:
+    """The S3 client of QUARKUS_S3_*.
+
+    Attributes:
+        authorities: a file with the trusted certificates; None trusts every certificate.
+    """
+
+    endpoint: str
+    region: str
+    access_key: str
+    secret_key: str
+    authorities: Path | None
+
+    @classmethod
+    def from_env(cls, env: Mapping[str, str], authorities: Path) -> Storage:
+        """Raises KeyError for a missing variable, ValueError for one with another value than the application takes."""
+        trust = {env[f"QUARKUS_S3_{kind}_CLIENT_TLS_TRUST_MANAGERS_PROVIDER_TYPE"] for kind in ("SYNC", "ASYNC")}
+        if trust not in ({"system-property"}, {"trust-all"}):
+            raise ValueError(f"both S3 clients must trust the same certificates: {sorted(trust)}")
+        if env["QUARKUS_S3_AWS_CREDENTIALS_TYPE"] != "static":
+            raise ValueError("QUARKUS_S3_AWS_CREDENTIALS_TYPE must be static")
+        return cls(
+            env["QUARKUS_S3_ENDPOINT_OVERRIDE"].rstrip("/"),
+            env["QUARKUS_S3_AWS_REGION"],
+            env[f"{_STATIC}_ACCESS_KEY_ID"],
+            env[f"{_STATIC}_SECRET_ACCESS_KEY"],
+            None if trust == {"trust-all"} else authorities,
+        )
+
+    def request(self, method: str, path: str, body: bytes = b"") -> str:
+        """The answer to a signed request. Raises UnreachableError, also for an answer that is no success."""
+        trust = ["--cacert", str(self.authorities)] if self.authorities else ["--insecure"]
+        # The keys come by standard input: arguments are visible to other processes.
+        login = f'user = "{self.access_key}:{self.secret_key}"\n'
+        command = ["curl", "--silent", "--show-error", "--fail", "--max-time", str(TIMEOUT), "--config", "-", *trust]
+        command += ["--aws-sigv4", f"aws:amz:{self.region}:s3", "--request", method]
+        if not body:
+            return _output([*command, f"{self.endpoint}/{path}"], {}, login)
+        with NamedTemporaryFile() as file:
+            file.write(body)
+            file.flush()
+            return _output([*command, "--data-binary", f"@{file.name}", f"{self.endpoint}/{path}"], {}, login)
+
+
+def trusted_certificates(directory: Path, target: Path) -> Path:
+    """Writes the certificates below a directory to one file, the first of each file, as the image imports them."""
+    found = []
+    for path in sorted(directory.rglob("*")):
+        if path.is_file() and not any(part.startswith("..") for part in path.parts):
+            certificate = re.search(r"-----BEGIN CERTIFICATE-----.+?-----END CERTIFICATE-----", path.read_text(), re.S)
+            if certificate is None:
+                raise ValueError(f"{path} is no certificate")
+            found.append(certificate[0])
+    target.write_text("\n".join(found) + "\n")
+    return target
+
+
+def _text(value: str) -> str:
+    return "'" + value.replace("'", "''") + "'"
+
+
+def _output(command: list[str], env: Mapping[str, str], text: str = "") -> str:
+    done = subprocess.run(
+        command, env={**os.environ, **env}, input=text, capture_output=True, text=True, timeout=2 * TIMEOUT
+    )
+    if done.returncode:
+        raise UnreachableError(done.stderr.strip())
+    return done.stdout

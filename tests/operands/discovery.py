@@ -1,0 +1,127 @@
+"""What the application accepts from agents: registration, tokens, published nodes."""
+
+from __future__ import annotations
+
+import secrets
+import uuid
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+from urllib.parse import urlsplit
+
+TOKEN_HEADER = "Cryostat-Discovery-Authentication"
+Resolve = Callable[[str], Sequence[str]]
+
+
+class RefusedError(Exception):
+    """The request is answered with this status."""
+
+    def __init__(self, status: int, message: str) -> None:
+        super().__init__(message)
+        self.status = status
+
+
+@dataclass
+class Plugin:
+    """A registered agent.
+
+    Attributes:
+        address: the client's address at registration; a token is valid for it alone.
+        nodes: what the agent published.
+    """
+
+    id: str
+    realm: str
+    callback: str
+    address: str
+    token: str
+    nodes: list[dict[str, Any]] = field(default_factory=list)
+
+
+class Registry:
+    """The agents of the application.
+
+    Args:
+        tls_required: whether callbacks must be https (CRYOSTAT_AGENT_TLS_REQUIRED).
+        resolve: the addresses of a host name; raises OSError for a name that does not exist.
+    """
+
+    def __init__(self, *, tls_required: bool, resolve: Resolve) -> None:
+        self.plugins: dict[str, Plugin] = {}
+        self._tls_required = tls_required
+        self._resolve = resolve
+
+    def register(self, body: Mapping[str, Any], address: str) -> Plugin:
+        """A new registration, or a new token for an existing one. Raises RefusedError."""
+        callback = str(body.get("callback") or "")
+        self._check_callback(callback, address)
+        realm = str(body.get("realm") or "")
+        if not realm:
+            raise RefusedError(400, "realm cannot be blank")
+        if body.get("id") and body.get("token"):
+            plugin = self.check(str(body["id"]), str(body["token"]), address)
+            if plugin.realm != realm:
+                raise RefusedError(403, "another realm")
+            if plugin.callback != callback:
+                raise RefusedError(400, "plugin callback mismatch")
+        else:
+            plugin = self._existing(callback, realm) or Plugin(str(uuid.uuid4()), realm, callback, address, "")
+            self.plugins[plugin.id] = plugin
+        plugin.address = address
+        plugin.token = secrets.token_urlsafe(24)
+        return plugin
+
+    def check(self, plugin: str, token: str | None, address: str) -> Plugin:
+        """The registration that a request with this token is about. Raises RefusedError."""
+        found = self.plugins.get(plugin)
+        if found is None:
+            raise RefusedError(404, f"no registration {plugin}")
+        if not token:
+            raise RefusedError(401, "Token cannot be blank")
+        if token != found.token:
+            raise RefusedError(401, "Provided JWT was invalid")
+        if address != found.address:
+            raise RefusedError(401, f"the token was given to {found.address}, not to {address}")
+        return found
+
+    def publish(self, plugin: Plugin, body: Any, *, context: bool) -> None:
+        """Replaces what an agent published; `context`: the body tells where the nodes belong. Raises RefusedError."""
+        nodes = body.get("nodes") if context and isinstance(body, dict) else body
+        if not isinstance(nodes, list):
+            raise RefusedError(400, "nodes must be a list")
+        if context and body.get("fillStrategy") == "KUBERNETES":
+            given = body.get("context") or {}
+            for key in ("namespace", "nodetype", "name"):
+                if not given.get(key):
+                    raise RefusedError(400, f"{key} cannot be blank")
+        for node in nodes:
+            if not node.get("target", {}).get("connectUrl"):
+                raise RefusedError(400, "a node needs a target with connectUrl")
+        plugin.nodes = nodes
+
+    def deregister(self, plugin: Plugin) -> None:
+        """Removes a registration with everything that it published."""
+        del self.plugins[plugin.id]
+
+    def targets(self) -> list[dict[str, Any]]:
+        """All published targets."""
+        return [node["target"] for plugin in self.plugins.values() for node in plugin.nodes]
+
+    def _existing(self, callback: str, realm: str) -> Plugin | None:
+        found = (each for each in self.plugins.values() if (each.callback, each.realm) == (callback, realm))
+        return next(found, None)
+
+    def _check_callback(self, callback: str, address: str) -> None:
+        if not callback:
+            raise RefusedError(400, "callback cannot be blank")
+        parts = urlsplit(callback)
+        if not parts.scheme or not parts.hostname:
+            raise RefusedError(400, "callback must contain scheme and host")
+        if self._tls_required and parts.scheme != "https":
+            raise RefusedError(400, "TLS for agent connections is required by (cryostat.agent.tls.required)")
+        try:
+            addresses = self._resolve(parts.hostname)
+        except OSError as error:
+            raise RefusedError(400, f"callback host could not be resolved: {callback}") from error
+        if address not in addresses:
+            raise RefusedError(400, f"callback host does not resolve to the client address {address}: {callback}")

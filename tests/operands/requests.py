@@ -1,0 +1,72 @@
+"""What the application believes about a request: the client's address, its marks, and the size of its body."""
+
+from __future__ import annotations
+
+import ipaddress
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from tests.operands.discovery import RefusedError
+
+AGENT_MARK = "x-cryostat-agent-proxy"
+IDENTITY = "x-forwarded-user"
+# Only agents come through the agent gateway; these paths are theirs.
+AGENT_PATHS = re.compile(r"/api/(v4|v4\.2|v4\.3)/discovery(/|$)|/api/beta/(recordings|diagnostics|discovery)/")
+_UNITS = {"": 1, "K": 2**10, "M": 2**20, "G": 2**30}
+
+
+@dataclass(frozen=True)
+class Proxies:
+    """The proxies whose headers count (QUARKUS_HTTP_PROXY_TRUSTED_PROXIES)."""
+
+    networks: tuple[ipaddress.IPv4Network | ipaddress.IPv6Network, ...]
+
+    @classmethod
+    def parse(cls, text: str) -> Proxies:
+        """Networks separated by commas. Raises ValueError."""
+        return cls(tuple(ipaddress.ip_network(part.strip()) for part in text.split(",") if part.strip()))
+
+    def trusts(self, peer: str) -> bool:
+        return any(ipaddress.ip_address(peer) in network for network in self.networks)
+
+
+def client_address(peer: str, headers: Mapping[str, str], proxies: Proxies) -> str:
+    """The address of the client. Raises RefusedError if a trusted proxy sends something that is no address.
+
+    Args:
+        peer: address of the connection.
+        headers: names in lower case.
+        proxies: of other peers, X-Forwarded-For is ignored.
+    """
+    given = headers.get("x-forwarded-for", "").split(",")[0].strip()
+    if not given or not proxies.trusts(peer):
+        return peer
+    try:
+        return str(ipaddress.ip_address(given.removeprefix("[").removesuffix("]")))
+    except ValueError:
+        raise RefusedError(400, f"X-Forwarded-For is no address: {given}") from None
+
+
+def check_marks(path: str, headers: Mapping[str, str]) -> None:
+    """Refuses an agent's request that did not come through the gateway, or names a user. Raises RefusedError."""
+    if not AGENT_PATHS.match(path):
+        return
+    if headers.get(AGENT_MARK) != "true":
+        raise RefusedError(403, "this request did not come through the agent gateway")
+    if headers.get(IDENTITY):
+        raise RefusedError(403, "an agent cannot be a user")
+
+
+def body_limit(text: str) -> int:
+    """Bytes of a size such as `10G`. Raises ValueError."""
+    found = re.fullmatch(r"(\d+)([KMG]?)", text)
+    if not found:
+        raise ValueError(f"no size: {text}")
+    return int(found[1]) * _UNITS[found[2]]
+
+
+def check_size(length: int, limit: int) -> None:
+    """Raises RefusedError if a body is larger than the limit."""
+    if length > limit:
+        raise RefusedError(413, f"a body of {length} bytes; the limit is {limit}")

@@ -1,0 +1,85 @@
+"""The HTTP part of all replaced operands: one function answers each request."""
+
+from __future__ import annotations
+
+import json
+import os
+import socket
+import ssl
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+
+from tests.operands.discovery import RefusedError
+
+
+@dataclass(frozen=True)
+class Request:
+    """A request; names of headers are in lower case, `peer` is the address of the connection."""
+
+    method: str
+    path: str
+    headers: Mapping[str, str]
+    peer: str
+    body: Callable[[], bytes]
+
+    def json(self) -> Any:
+        """The body. Raises RefusedError if it is no JSON."""
+        try:
+            return json.loads(self.body() or b"null")
+        except ValueError as error:
+            raise RefusedError(400, f"the body is no JSON: {error}") from error
+
+
+Answer = Callable[[Request], tuple[int, Any]]
+
+
+def server(host: str, port: int, answer: Answer) -> ThreadingHTTPServer:
+    """A server whose answers are JSON; the caller runs it. `localhost` is IPv4, as for the JVMs of the operands."""
+
+    class Handler(BaseHTTPRequestHandler):
+        protocol_version = "HTTP/1.1"
+
+        def _respond(self) -> None:
+            length = int(self.headers.get("Content-Length") or 0)
+            headers = {name.lower(): value for name, value in self.headers.items()}
+            headers.setdefault("content-length", "0")
+            peer = self.client_address[0].removeprefix("::ffff:")
+            request = Request(self.command, self.path, headers, peer, lambda: self.rfile.read(length))
+            try:
+                status, body = answer(request)
+            except RefusedError as error:
+                status, body = error.status, {"message": str(error)}
+            self.close_connection = True  # the body may be unread
+            text = b"" if body is None else json.dumps(body).encode()
+            self.send_response(status)
+            if text:
+                self.send_header("Content-Type", "application/json")
+            if status != 204:
+                self.send_header("Content-Length", str(len(text)))
+            self.send_header("Connection", "close")
+            self.end_headers()
+            self.wfile.write(text)
+
+        do_GET = do_POST = do_PUT = do_DELETE = _respond  # noqa: N815 - called by name
+
+        def log_message(self, format: str, *args: object) -> None:
+            print(self.command, self.path.split("?")[0], *args[1:2], flush=True)
+
+    class Server(ThreadingHTTPServer):
+        daemon_threads = True
+        address_family = socket.AF_INET6 if ":" in host else socket.AF_INET
+
+    return Server((host, port), Handler)
+
+
+def encrypt(running: ThreadingHTTPServer, certificate: str, key: str) -> None:
+    """Lets a server speak TLS only."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(certificate, key)
+    running.socket = context.wrap_socket(running.socket, server_side=True)
+
+
+def environment() -> dict[str, str]:
+    return dict(os.environ)

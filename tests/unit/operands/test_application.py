@@ -1,0 +1,139 @@
+"""The replaced application: what it needs to start, and its answers."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.operands import application, web
+from tests.operands.application import Application
+from tests.operands.backends import Database, Storage, UnreachableError
+from tests.operands.discovery import RefusedError
+from tests.unit.operands.test_backends import variables as variables
+
+AGENT = {"x-cryostat-agent-proxy": "true", "x-forwarded-for": "127.0.0.7"}
+BODY = {"realm": "app", "callback": "https://127.0.0.7:9977/"}
+
+
+@pytest.fixture
+def running(variables: dict[str, str]) -> Application:
+    return Application(variables, Path("ca"))
+
+
+def ask(
+    running: Application, call: str, headers: Mapping[str, str] | None = None, body: Any = None, peer: str = "127.0.0.1"
+) -> tuple[int, Any]:
+    method, path = call.split()
+    text = body if isinstance(body, bytes) else json.dumps(body).encode()
+    sent = {"content-length": str(len(text)), **(headers or {})}
+    try:
+        return running.answer(web.Request(method, path, sent, peer, lambda: text))
+    except RefusedError as error:
+        return error.status, None
+
+
+def test_it_does_not_start_without_a_variable(variables: dict[str, str]) -> None:
+    for name in ("QUARKUS_DATASOURCE_PASSWORD", "QUARKUS_HTTP_PROXY_TRUSTED_PROXIES", "QUARKUS_S3_AWS_REGION"):
+        with pytest.raises(KeyError, match=name):
+            Application({key: value for key, value in variables.items() if key != name}, Path("ca"))
+
+
+def test_it_gives_up_after_the_last_attempt_to_reach_the_database(
+    variables: dict[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    attempts = []
+
+    def fail(database: Database) -> None:
+        attempts.append(database)
+        raise UnreachableError("password authentication failed")
+
+    monkeypatch.setattr(Database, "migrate", fail)
+    env = {"QUARKUS_FLYWAY_CONNECT_RETRIES": "2", "QUARKUS_FLYWAY_CONNECT_RETRIES_INTERVAL": "0"}
+    with pytest.raises(UnreachableError, match="password"):
+        application.wait_for_database(Database.from_env(variables), env)
+    assert len(attempts) == 3
+
+
+def test_the_keystore_must_open(tmp_path: Path) -> None:
+    key, certificate, store, password = (tmp_path / name for name in ("key", "crt", "store.p12", "pass"))
+    subject: list[str | Path] = [
+        "-newkey",
+        "rsa:2048",
+        "-nodes",
+        "-subj",
+        "/CN=test",
+        "-keyout",
+        key,
+        "-out",
+        certificate,
+    ]
+    subprocess.run(["openssl", "req", "-x509", *subject], check=True, capture_output=True)
+    password.write_text("right")
+    export: list[str | Path] = ["-inkey", key, "-in", certificate, "-out", store, "-passout", f"file:{password}"]
+    subprocess.run(["openssl", "pkcs12", "-export", *export], check=True, capture_output=True)
+    env = {"SSL_KEYSTORE": str(store), "SSL_KEYSTORE_PASS_FILE": str(password)}
+    application.check_keystore(env)
+    password.write_text("wrong")
+    with pytest.raises(UnreachableError):
+        application.check_keystore(env)
+
+
+def test_health_and_unknown_paths(running: Application) -> None:
+    assert ask(running, "GET /health/liveness") == (204, None)
+    assert ask(running, "GET /health")[0] == 200
+    assert ask(running, "GET /api/unknown")[0] == 404
+
+
+def test_the_user_is_the_one_of_the_header(running: Application) -> None:
+    assert ask(running, "POST /api/v4/auth", {"x-forwarded-user": "somename"}) == (200, {"username": "somename"})
+    assert ask(running, "POST /api/v4/auth") == (200, {"username": ""})
+
+
+@pytest.mark.parametrize(
+    ("path", "body"),
+    [
+        ("/api/v4/discovery/{}", [{"target": {"connectUrl": "https://app/"}}]),
+        ("/api/v4.2/discovery/{}", {"nodes": [{"target": {"connectUrl": "https://app/"}}]}),
+    ],
+)
+def test_the_calls_of_an_agent(running: Application, path: str, body: Any) -> None:
+    status, registered = ask(running, "POST /api/v4/discovery", AGENT, BODY)
+    assert status == 200
+    path = path.format(registered["id"])
+    token = {**AGENT, "cryostat-discovery-authentication": registered["token"]}
+    assert ask(running, f"POST {path}", AGENT, body)[0] == 401
+    assert ask(running, f"POST {path}", token, body)[0] == 204
+    assert ask(running, "GET /api/v4/targets") == (200, [{"connectUrl": "https://app/"}])
+    assert ask(running, f"GET /api/v4/discovery/{registered['id']}", token)[0] == 200
+    assert ask(running, f"DELETE /api/v4/discovery/{registered['id']}", token)[0] == 204
+    assert ask(running, "GET /api/v4/targets") == (200, [])
+
+
+def test_agents_are_refused_without_mark_from_another_address_and_with_a_large_body(running: Application) -> None:
+    assert ask(running, "POST /api/v4/discovery", {"x-forwarded-for": "127.0.0.7"}, BODY)[0] == 403
+    assert ask(running, "POST /api/v4/discovery", AGENT, BODY, peer="192.0.2.1")[0] == 400
+    assert ask(running, "POST /api/v4/discovery", {**AGENT, "content-length": str(11 << 30)}, BODY)[0] == 413
+    assert ask(running, "POST /api/v4/discovery", AGENT, b"{")[0] == 400
+
+
+def test_recordings_and_kept_values_reach_the_backends(running: Application, monkeypatch: pytest.MonkeyPatch) -> None:
+    stored: dict[str, bytes] = {}
+
+    def request(storage: Storage, method: str, path: str, body: bytes = b"") -> str:
+        if method == "PUT":
+            stored[path] = body
+        return stored[path].decode()
+
+    kept: dict[str, str] = {}
+    monkeypatch.setattr(Storage, "request", request)
+    monkeypatch.setattr(Database, "keep", lambda database, name, value: kept.update({name: value}))
+    monkeypatch.setattr(Database, "kept", lambda database, name: kept[name])
+    assert ask(running, "POST /api/beta/recordings/jvm1", AGENT, b"recording") == (204, None)
+    assert ask(running, "PUT /kept/first", body=b"value") == (204, None)
+    assert stored == {"archivedrecordings/jvm1": b"recording", "archivedrecordings/first": b"value"}
+    assert ask(running, "GET /kept/first") == (200, {"database": "value", "storage": "value"})

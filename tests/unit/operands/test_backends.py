@@ -1,0 +1,95 @@
+"""How the replaced application reaches database and storage, from the variables that the operator sets."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tests.operands import backends
+from tests.operands.backends import Database, Storage, UnreachableError, trusted_certificates
+from tests.programs.pod import planned
+from tests.unit.cluster_state import environment
+
+CERTIFICATE = "-----BEGIN CERTIFICATE-----\n{}\n-----END CERTIFICATE-----\n"
+
+
+@pytest.fixture(scope="module")
+def variables() -> dict[str, str]:
+    """Those of a planned instance."""
+    return environment(planned()) | {
+        "QUARKUS_DATASOURCE_PASSWORD": "pa'ss",
+        "QUARKUS_S3_AWS_CREDENTIALS_STATIC_PROVIDER_ACCESS_KEY_ID": "access",
+        "QUARKUS_S3_AWS_CREDENTIALS_STATIC_PROVIDER_SECRET_ACCESS_KEY": "secret",
+    }
+
+
+def test_the_database_is_verified(variables: dict[str, str]) -> None:
+    database = Database.from_env(variables)
+    assert database.parameters["sslmode"] == "verify-full"
+    assert database.parameters["sslrootcert"].endswith("-database-tls/ca.crt")
+    assert database.password == "pa'ss"
+
+
+def test_another_address_than_one_of_postgresql_is_refused(variables: dict[str, str]) -> None:
+    with pytest.raises(ValueError, match="no address of PostgreSQL"):
+        Database.from_env({**variables, "QUARKUS_DATASOURCE_JDBC_URL": "jdbc:h2:mem"})
+
+
+def test_texts_are_quoted(variables: dict[str, str], monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[str] = []
+
+    def query(database: Database, sql: str) -> str:
+        asked.append(sql)
+        return "answer\n"
+
+    monkeypatch.setattr(Database, "query", query)
+    database = Database.from_env(variables)
+    database.keep("it's", "a 'value'")
+    assert database.kept("it's") == "answer"
+    assert "('it''s', pgp_sym_encrypt('a ''value''', current_setting('encrypt.key')))" in asked[0]
+    assert asked[1].endswith("WHERE name = 'it''s'")
+
+
+def test_both_s3_clients_need_their_trust(variables: dict[str, str]) -> None:
+    assert Storage.from_env(variables, Path("ca")).authorities == Path("ca")
+    name = "QUARKUS_S3_ASYNC_CLIENT_TLS_TRUST_MANAGERS_PROVIDER_TYPE"
+    with pytest.raises(ValueError, match="both S3 clients"):
+        Storage.from_env({**variables, name: "trust-all"}, Path("ca"))
+    with pytest.raises(KeyError):
+        Storage.from_env({key: value for key, value in variables.items() if key != name}, Path("ca"))
+
+
+def test_keys_of_the_storage_are_no_arguments(variables: dict[str, str], monkeypatch: pytest.MonkeyPatch) -> None:
+    calls: list[tuple[list[str], str]] = []
+
+    def output(command: list[str], env: dict[str, str], text: str = "") -> str:
+        calls.append((command, text))
+        return ""
+
+    monkeypatch.setattr(backends, "_output", output)
+    Storage.from_env(variables, Path("ca")).request("PUT", "bucket/key", b"body")
+    [(command, text)] = calls
+    assert "secret" not in " ".join(command)
+    assert text == 'user = "access:secret"\n'
+    assert command[command.index("--cacert") + 1] == "ca"
+    assert command[-1] == f"{variables['QUARKUS_S3_ENDPOINT_OVERRIDE']}/bucket/key"
+
+
+def test_a_client_that_fails_is_an_unreachable_backend() -> None:
+    with pytest.raises(UnreachableError, match="the reason"):
+        backends._output(["sh", "-c", "echo the reason >&2; exit 3"], {})
+
+
+def test_the_first_certificate_of_each_file_is_trusted(tmp_path: Path) -> None:
+    (tmp_path / "operator").mkdir()
+    (tmp_path / "operator/bundle.crt").write_text(CERTIFICATE.format("first") + CERTIFICATE.format("second"))
+    (tmp_path / "..data").mkdir()
+    (tmp_path / "..data/tls.crt").write_text(CERTIFICATE.format("twice"))
+    found = trusted_certificates(tmp_path, tmp_path.with_suffix(".pem")).read_text()
+    assert "first" in found
+    assert "second" not in found
+    assert "twice" not in found
+    (tmp_path / "operator/other").write_text("no certificate")
+    with pytest.raises(ValueError, match="is no certificate"):
+        trusted_certificates(tmp_path, tmp_path.with_suffix(".pem"))

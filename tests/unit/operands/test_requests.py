@@ -1,0 +1,64 @@
+"""What the replaced application believes about a request."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.operands.discovery import RefusedError
+from tests.operands.requests import Proxies, body_limit, check_marks, check_size, client_address
+
+LOOPBACK = Proxies.parse("127.0.0.0/8,::1/128")
+
+
+@pytest.mark.parametrize(
+    ("peer", "header", "address"),
+    [
+        ("127.0.0.1", "10.0.0.7", "10.0.0.7"),
+        ("::1", "[fd00::7]", "fd00::7"),
+        ("127.0.0.1", "10.0.0.7, 10.0.0.8", "10.0.0.7"),
+        ("127.0.0.1", "", "127.0.0.1"),
+    ],
+)
+def test_a_trusted_proxy_sets_the_address(peer: str, header: str, address: str) -> None:
+    assert client_address(peer, {"x-forwarded-for": header}, LOOPBACK) == address
+
+
+def test_only_a_trusted_proxy_sets_the_address() -> None:
+    assert client_address("10.0.0.9", {"x-forwarded-for": "10.0.0.7"}, LOOPBACK) == "10.0.0.9"
+
+
+def test_something_else_than_an_address_is_refused() -> None:
+    with pytest.raises(RefusedError) as error:
+        client_address("127.0.0.1", {"x-forwarded-for": "unknown"}, LOOPBACK)
+    assert error.value.status == 400
+
+
+@pytest.mark.parametrize("headers", [{}, {"x-cryostat-agent-proxy": "true", "x-forwarded-user": "boss"}])
+@pytest.mark.parametrize("path", ["/api/v4/discovery", "/api/v4.2/discovery/1", "/api/beta/recordings/1"])
+def test_agents_come_through_the_gateway_and_are_no_users(path: str, headers: dict[str, str]) -> None:
+    with pytest.raises(RefusedError) as error:
+        check_marks(path, headers)
+    assert error.value.status == 403
+
+
+def test_marked_requests_and_those_of_users_are_accepted() -> None:
+    check_marks("/api/v4/discovery", {"x-cryostat-agent-proxy": "true"})
+    check_marks("/api/v4/targets", {"x-forwarded-user": "cryostat"})
+
+
+def test_a_large_body_is_refused() -> None:
+    limit = body_limit("2K")
+    check_size(2048, limit)
+    with pytest.raises(RefusedError) as error:
+        check_size(2049, limit)
+    assert error.value.status == 413
+
+
+@pytest.mark.parametrize(("text", "size"), [("17", 17), ("3M", 3 << 20), ("10G", 10 << 30)])
+def test_sizes(text: str, size: int) -> None:
+    assert body_limit(text) == size
+
+
+def test_a_wrong_size() -> None:
+    with pytest.raises(ValueError, match="no size"):
+        body_limit("much")

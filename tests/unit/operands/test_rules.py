@@ -1,0 +1,23 @@
+"""Each rule of the replaced operands has a source and a test that exists."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import yaml
+
+HERE = Path(__file__).parent
+RULES = yaml.safe_load((HERE.parents[1] / "operands/rules.yaml").read_text())
+
+
+@pytest.mark.parametrize("rule", RULES, ids=lambda rule: rule["test"])
+def test_a_rule_has_a_source_and_a_test(rule: dict[str, str]) -> None:
+    assert set(rule) == {"operand", "rule", "source", "test"}
+    assert len(rule["source"].split()) == 3
+    file, _, name = rule["test"].partition("::")
+    assert f"def {name}(" in (HERE / file).read_text()
+
+
+def test_no_rule_is_listed_twice() -> None:
+    assert len({rule["test"] for rule in RULES}) == len(RULES)
