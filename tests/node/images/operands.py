@@ -1,0 +1,89 @@
+"""The images of the operands: programs of Debian and Go modules, our entry points, and the programs of tests/operands.
+
+They have the references that the operator deploys, so its manifests and a Cryostat need no change.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from cryostat_operator.settings import IMAGES
+from tests.node.images.archive import File, Image, Layer, write_layer
+
+HERE = Path(__file__).parent
+TESTS = HERE.parents[1]
+ENTRYPOINT = "/usr/local/bin/entrypoint"
+_PYTHON = ("/usr/bin/python3", "-m")
+_PACKAGE = "/opt/cryostat-tests"
+_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+
+
+@dataclass(frozen=True)
+class Operand:
+    """One image.
+
+    Attributes:
+        entrypoint: program and first arguments; those of the container follow.
+        programs: programs of Go modules in it.
+        scripts: a folder here whose file `entrypoint` is the entry point.
+        python: whether the programs of tests/operands are in it.
+        directories: further directories that its user may write to, with their modes.
+    """
+
+    entrypoint: tuple[str, ...]
+    programs: tuple[str, ...] = ()
+    scripts: str | None = None
+    python: bool = False
+    directories: Mapping[str, int] = field(default_factory=dict)
+    user: str = "1001:0"
+
+
+# By the names of the operator's settings. Directories belong to group 0, which every user of an image is in.
+OPERANDS: Mapping[str, Operand] = {
+    "core": Operand((*_PYTHON, "tests.operands.application"), python=True),
+    "grafana": Operand((*_PYTHON, "tests.operands.helpers", "grafana"), python=True),
+    "datasource": Operand((*_PYTHON, "tests.operands.helpers", "datasource"), python=True),
+    "reports": Operand((*_PYTHON, "tests.operands.helpers", "reports"), python=True),
+    "database": Operand(
+        (ENTRYPOINT,),
+        scripts="database",
+        directories={"/run/postgresql": 0o775, "/var/lib/pgsql": 0o775},
+        user="26:0",
+    ),
+    "storage": Operand((ENTRYPOINT,), programs=("weed",), scripts="storage", directories={"/data": 0o775}),
+    "agent-proxy": Operand(
+        ("/usr/sbin/nginx",), directories={"/run": 0o775, "/var/lib/nginx": 0o775, "/var/log/nginx": 0o775}
+    ),
+    "oauth2-proxy": Operand(("/usr/local/bin/oauth2-proxy",), programs=("oauth2-proxy",), user="65532:65532"),
+}
+
+
+def images(root: Layer, programs: Mapping[str, Path], scratch: Path) -> list[Image]:
+    """All images, with their own layers in the folder `scratch`.
+
+    Args:
+        root: the layer that all images share.
+        programs: the built programs that `OPERANDS` names.
+        scratch: an existing folder.
+    """
+    found = []
+    for name, operand in OPERANDS.items():
+        layer = write_layer(files(operand, programs), operand.directories, scratch / f"{name}.tar")
+        environment = {"PATH": _PATH, "PYTHONPATH": _PACKAGE, "PYTHONUNBUFFERED": "1"}
+        found.append(Image(IMAGES[name][1], (root, layer), operand.entrypoint, environment, operand.user))
+    return found
+
+
+def files(operand: Operand, programs: Mapping[str, Path]) -> dict[str, File]:
+    """The files of an operand's own layer by their paths in the image."""
+    found = {f"/usr/local/bin/{name}": File(programs[name].read_bytes(), 0o755) for name in operand.programs}
+    if operand.scripts:
+        found[ENTRYPOINT] = File((HERE / operand.scripts / "entrypoint").read_bytes(), 0o755)
+    if operand.python:
+        # The package of all tests imports what images do not have.
+        found[f"{_PACKAGE}/tests/__init__.py"] = File(b"")
+        for path in sorted((TESTS / "operands").glob("*.py")):
+            found[f"{_PACKAGE}/tests/operands/{path.name}"] = File(path.read_bytes())
+    return found

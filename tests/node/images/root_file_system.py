@@ -1,0 +1,152 @@
+"""The Debian root file system that all images share: made by debootstrap, once per list of packages.
+
+Packages come from the mirrors of the machine's own apt configuration.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import shutil
+import subprocess
+import tempfile
+from pathlib import Path
+
+from tests.cluster import binaries
+from tests.cluster.binaries import BuildError
+from tests.cluster.progress import Step
+from tests.node.images.archive import Layer, existing_layer
+
+PACKAGES = (
+    "bash",
+    "ca-certificates",
+    "curl",
+    "nginx-light",
+    "openssl",
+    "postgresql-15",
+    "python3",
+    "python3-venv",
+)
+# Not needed in containers, and large.
+_REMOVED = ("usr/share/doc", "usr/share/locale", "usr/share/man", "var/cache/apt", "var/lib/apt/lists")
+# Users that the images of the operands run as, beside those of Debian. PostgreSQL does not start without a user's name.
+_USERS = ("postgres26:x:26:0::/var/lib/pgsql:/bin/bash", "default:x:1001:0::/opt:/bin/bash")
+# Some packages need /proc. In namespaces of their own, commands leave neither mounts nor processes behind.
+_NAMESPACES = ("unshare", "--mount", "--pid", "--fork", "--kill-child")
+_INSIDE = 'mount -t proc proc "$0/proc" && exec chroot "$0" "$@"'
+_NO_SERVICES = "#!/bin/sh\nexit 101\n"
+_VERSION = 1  # raised when this module makes something else of the same packages
+
+
+def root() -> Path:
+    """The directory with the root file system; made at the first call. Raises BuildError."""
+    return _cached() / "root"
+
+
+def layer() -> Layer:
+    """The root file system as a layer. Raises BuildError."""
+    directory = _cached()
+    return Layer(directory / "layer.tar", (directory / "digest").read_text())
+
+
+def cache_name(sources: list[str]) -> str:
+    """The name of the cache of a root file system with packages of these apt sources."""
+    recipe = json.dumps([_VERSION, sorted(PACKAGES), _REMOVED, _USERS, sorted(sources)])
+    return f"root-{hashlib.sha256(recipe.encode()).hexdigest()[:12]}"
+
+
+def _cached() -> Path:
+    sources = apt_sources()
+    directory = binaries.cache_root() / cache_name(sources)
+    if not directory.is_dir():
+        with binaries.lock("root"):
+            if not directory.is_dir():
+                _make(sources, directory)
+    return directory
+
+
+def apt_sources() -> list[str]:
+    """The machine's sources of Debian packages as lines of a sources.list. Raises BuildError."""
+    columns = "$(SITE) $(RELEASE) $(COMPONENT) $(ORIGIN)"
+    command = ["apt-get", "indextargets", "--format", columns, "Created-By: Packages"]
+    try:
+        text = subprocess.run(command, capture_output=True, text=True, check=True).stdout
+    except (OSError, subprocess.CalledProcessError) as error:
+        raise BuildError(f"the images need Debian's apt-get, which cannot be used here: {error}") from error
+    found = {tuple(line.split()[:3]) for line in text.splitlines() if line.split()[3:] == ["Debian"]}
+    if not found:
+        raise BuildError("apt has no Debian sources: run `apt-get update` and try again")
+    return sorted(f"deb {site} {release} {component}" for site, release, component in found)
+
+
+def _make(sources: list[str], directory: Path) -> None:
+    directory.parent.mkdir(parents=True, exist_ok=True)
+    scratch = Path(tempfile.mkdtemp(prefix=".root-", dir=directory.parent))
+    root = scratch / "root"
+    try:
+        with Step("making a Debian root file system") as step:
+            step.detail = "debootstrap"
+            _, mirror, suite, _ = min(sources, key=len).split()
+            _run("debootstrap", "--variant=minbase", suite, str(root), mirror)
+            step.detail = "packages"
+            _install(sources, root)
+            _finish(root)
+            step.detail = "layer"
+            # Numbers instead of names: users of the image are not those of this machine.
+            tar = ["tar", "--numeric-owner", "--one-file-system", "--sort=name", "-C", str(root), "-cf"]
+            _run(*tar, str(scratch / "layer.tar"), ".")
+            (scratch / "digest").write_text(existing_layer(scratch / "layer.tar").digest)
+        scratch.chmod(0o755)
+        scratch.rename(directory)  # a directory that is only partly made is never used
+    except BaseException:
+        shutil.rmtree(scratch, ignore_errors=True)
+        raise
+
+
+def _install(sources: list[str], root: Path) -> None:
+    (root / "etc/apt/sources.list").write_text("\n".join(sources) + "\n")
+    settings = subprocess.run(["apt-config", "dump"], capture_output=True, text=True, check=True).stdout
+    proxies = [line for line in settings.splitlines() if line.startswith(("Acquire::http::", "Acquire::https::"))]
+    (root / "etc/apt/apt.conf.d/90machine").write_text("\n".join(proxies) + "\n")
+    policy = root / "usr/sbin/policy-rc.d"
+    policy.write_text(_NO_SERVICES)
+    policy.chmod(0o755)
+    (root / "etc/postgresql-common").mkdir()
+    (root / "etc/postgresql-common/createcluster.conf").write_text("create_main_cluster = false\n")
+    inside = ["sh", "-c", _INSIDE, str(root), "apt-get", "-q", "-y"]
+    _run(*inside, "update")
+    _run(*inside, "install", "--no-install-recommends", *PACKAGES)
+
+
+def _finish(root: Path) -> None:
+    for name in _REMOVED:
+        shutil.rmtree(root / name, ignore_errors=True)
+        (root / name).mkdir(parents=True)
+    with (root / "etc/passwd").open("a") as users:
+        users.write("".join(f"{user}\n" for user in _USERS))
+    # Where images of Python have it.
+    for name in ("python3", "python"):
+        (root / "usr/local/bin" / name).symlink_to("/usr/bin/python3")
+    for program in next((root / "usr/lib/postgresql").glob("*/bin")).iterdir():
+        link = root / "usr/local/bin" / program.name
+        if not link.exists():
+            link.symlink_to(f"/{program.relative_to(root)}")
+
+
+def _run(*command: str) -> None:
+    environment = {
+        **os.environ,
+        "DEBIAN_FRONTEND": "noninteractive",
+        "LC_ALL": "C",
+        "PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
+    }
+    try:
+        done = subprocess.run(
+            ["nice", *_NAMESPACES, *command], env=environment, stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, errors="replace",
+        )  # fmt: skip
+    except OSError as error:
+        raise BuildError(f"{command[0]} cannot be run: {error}; .ci/programs installs it") from error
+    if done.returncode:
+        raise BuildError(f"`{' '.join(command[:4])} ...` failed:\n{done.stdout[-3000:]}")

@@ -1,0 +1,72 @@
+"""The images of the operands."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from cryostat_operator.settings import IMAGES
+from tests.node.images import PROGRAMS, operands, root_file_system
+from tests.node.images.archive import Layer
+from tests.node.images.operands import OPERANDS
+
+# The agent's image holds a JAR, and OpenShift's proxy needs OpenShift.
+WITHOUT_IMAGE = {"agent-init", "openshift-oauth-proxy"}
+
+
+@pytest.fixture
+def programs(tmp_path: Path) -> dict[str, Path]:
+    found = {name: tmp_path / name for name in PROGRAMS}
+    for name, path in found.items():
+        path.write_text(name)
+    return found
+
+
+def test_every_image_that_the_operator_deploys_is_made(programs: dict[str, Path], tmp_path: Path) -> None:
+    made = operands.images(Layer(Path("root.tar"), "0"), programs, tmp_path)
+    assert {image.reference for image in made} == {
+        reference for name, (_, reference) in IMAGES.items() if name not in WITHOUT_IMAGE
+    }
+    for image in made:
+        assert image.layers[0].digest == "0"
+        user = image.user.split(":")[0]
+        assert user.isdigit()
+        assert user != "0", "the kubelet refuses root where runAsNonRoot is set"
+
+
+def test_programs_and_entry_points_are_executable(programs: dict[str, Path]) -> None:
+    storage = operands.files(OPERANDS["storage"], programs)
+    assert {name: file.mode for name, file in storage.items()} == {
+        "/usr/local/bin/weed": 0o755,
+        "/usr/local/bin/entrypoint": 0o755,
+    }
+    assert storage["/usr/local/bin/weed"].content == b"weed"
+
+
+@pytest.mark.parametrize("name", [name for name, operand in OPERANDS.items() if operand.scripts])
+def test_entry_points_are_valid_scripts(name: str) -> None:
+    script = operands.HERE / str(OPERANDS[name].scripts) / "entrypoint"
+    subprocess.run(["bash", "-n", script], check=True)
+
+
+def test_the_python_programs_start_with_what_is_in_the_image(programs: dict[str, Path], tmp_path: Path) -> None:
+    for path, file in operands.files(OPERANDS["core"], programs).items():
+        place = tmp_path / path.removeprefix("/opt/cryostat-tests/")
+        place.parent.mkdir(parents=True, exist_ok=True)
+        place.write_bytes(file.content)
+    for operand in OPERANDS.values():
+        if operand.python:
+            code = f"import {operand.entrypoint[2]}"
+            subprocess.run([sys.executable, "-I", "-S", "-c", f"import sys; sys.path.insert(0, '.'); {code}"],
+                           cwd=tmp_path, check=True)  # fmt: skip
+
+
+def test_the_cache_of_the_root_file_system_changes_with_its_packages(monkeypatch: pytest.MonkeyPatch) -> None:
+    before = root_file_system.cache_name(["deb a b main"])
+    assert before == root_file_system.cache_name(["deb a b main"])
+    assert before != root_file_system.cache_name(["deb a c main"])
+    monkeypatch.setattr(root_file_system, "PACKAGES", (*root_file_system.PACKAGES, "another"))
+    assert before != root_file_system.cache_name(["deb a b main"])
