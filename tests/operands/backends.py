@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import datetime
 import os
 import re
+import ssl
 import subprocess
+import urllib.error
+import urllib.request
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from tempfile import NamedTemporaryFile
 from urllib.parse import parse_qs, urlsplit
+
+from tests.operands.signature import Signer
 
 _STATIC = "QUARKUS_S3_AWS_CREDENTIALS_STATIC_PROVIDER"
 TIMEOUT = 15  # seconds for one request
@@ -75,9 +80,7 @@ class Storage:
     """
 
     endpoint: str
-    region: str
-    access_key: str
-    secret_key: str
+    signer: Signer
     authorities: Path | None
 
     @classmethod
@@ -90,25 +93,30 @@ class Storage:
             raise ValueError("QUARKUS_S3_AWS_CREDENTIALS_TYPE must be static")
         return cls(
             env["QUARKUS_S3_ENDPOINT_OVERRIDE"].rstrip("/"),
-            env["QUARKUS_S3_AWS_REGION"],
-            env[f"{_STATIC}_ACCESS_KEY_ID"],
-            env[f"{_STATIC}_SECRET_ACCESS_KEY"],
+            Signer(env[f"{_STATIC}_ACCESS_KEY_ID"], env[f"{_STATIC}_SECRET_ACCESS_KEY"], env["QUARKUS_S3_AWS_REGION"]),
             None if trust == {"trust-all"} else authorities,
         )
 
     def request(self, method: str, path: str, body: bytes = b"") -> str:
         """The answer to a signed request. Raises UnreachableError, also for an answer that is no success."""
-        trust = ["--cacert", str(self.authorities)] if self.authorities else ["--insecure"]
-        # The keys come by standard input: arguments are visible to other processes.
-        login = f'user = "{self.access_key}:{self.secret_key}"\n'
-        command = ["curl", "--silent", "--show-error", "--fail", "--max-time", str(TIMEOUT), "--config", "-", *trust]
-        command += ["--aws-sigv4", f"aws:amz:{self.region}:s3", "--request", method]
-        if not body:
-            return _output([*command, f"{self.endpoint}/{path}"], {}, login)
-        with NamedTemporaryFile() as file:
-            file.write(body)
-            file.flush()
-            return _output([*command, "--data-binary", f"@{file.name}", f"{self.endpoint}/{path}"], {}, login)
+        url = f"{self.endpoint}/{path}"
+        headers = self.signer.headers(method, url, body, datetime.datetime.now(datetime.UTC))
+        request = urllib.request.Request(url, body or None, headers, method=method)
+        try:
+            with urllib.request.urlopen(request, timeout=TIMEOUT, context=self.trust()) as response:
+                return str(response.read().decode())
+        except urllib.error.HTTPError as error:
+            raise UnreachableError(f"{method} {url}: {error.code} {error.read().decode()}") from error
+        except OSError as error:
+            raise UnreachableError(f"{method} {url}: {error}") from error
+
+    def trust(self) -> ssl.SSLContext:
+        """The certificates that the client accepts."""
+        if self.authorities:
+            return ssl.create_default_context(cafile=str(self.authorities))
+        context = ssl.create_default_context()
+        context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+        return context
 
 
 def trusted_certificates(directory: Path, target: Path) -> Path:
@@ -128,10 +136,8 @@ def _text(value: str) -> str:
     return "'" + value.replace("'", "''") + "'"
 
 
-def _output(command: list[str], env: Mapping[str, str], text: str = "") -> str:
-    done = subprocess.run(
-        command, env={**os.environ, **env}, input=text, capture_output=True, text=True, timeout=2 * TIMEOUT
-    )
+def _output(command: list[str], env: Mapping[str, str]) -> str:
+    done = subprocess.run(command, env={**os.environ, **env}, capture_output=True, text=True, timeout=2 * TIMEOUT)
     if done.returncode:
         raise UnreachableError(done.stderr.strip())
     return done.stdout

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import ssl
+import threading
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from tests.operands import backends
+from tests.operands import backends, web
 from tests.operands.backends import Database, Storage, UnreachableError, trusted_certificates
 from tests.programs.pod import planned
 from tests.unit.cluster_state import environment
@@ -60,20 +63,38 @@ def test_both_s3_clients_need_their_trust(variables: dict[str, str]) -> None:
         Storage.from_env({key: value for key, value in variables.items() if key != name}, Path("ca"))
 
 
-def test_keys_of_the_storage_are_no_arguments(variables: dict[str, str], monkeypatch: pytest.MonkeyPatch) -> None:
-    calls: list[tuple[list[str], str]] = []
+def test_a_refused_request_is_an_unreachable_storage(variables: dict[str, str]) -> None:
+    asked: list[web.Request] = []
 
-    def output(command: list[str], env: dict[str, str], text: str = "") -> str:
-        calls.append((command, text))
-        return ""
+    def answer(request: web.Request) -> tuple[int, None]:
+        asked.append(request)
+        return (200 if request.path == "/bucket/key" else 403), None
 
-    monkeypatch.setattr(backends, "_output", output)
-    Storage.from_env(variables, Path("ca")).request("PUT", "bucket/key", b"body")
-    [(command, text)] = calls
-    assert "secret" not in " ".join(command)
-    assert text == 'user = "access:secret"\n'
-    assert command[command.index("--cacert") + 1] == "ca"
-    assert command[-1] == f"{variables['QUARKUS_S3_ENDPOINT_OVERRIDE']}/bucket/key"
+    server = web.server("127.0.0.1", 0, answer)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    url = f"http://127.0.0.1:{server.server_port}"
+    storage = Storage.from_env({**variables, "QUARKUS_S3_ENDPOINT_OVERRIDE": url}, Path("/dev/null"))
+    storage = replace(storage, authorities=None)
+    try:
+        assert storage.request("PUT", "bucket/key", b"body") == ""
+        with pytest.raises(UnreachableError, match="403"):
+            storage.request("GET", "other")
+    finally:
+        server.shutdown()
+        server.server_close()
+    with pytest.raises(UnreachableError):
+        storage.request("GET", "bucket/key")
+    assert "Credential=access/" in asked[0].headers["authorization"]
+    assert "secret" not in str(asked[0].headers)
+
+
+def test_certificates_of_the_storage_are_verified(variables: dict[str, str]) -> None:
+    bundle = ssl.get_default_verify_paths().cafile
+    assert bundle
+    assert Storage.from_env(variables, Path(bundle)).trust().verify_mode == ssl.CERT_REQUIRED
+    kinds = [f"QUARKUS_S3_{kind}_CLIENT_TLS_TRUST_MANAGERS_PROVIDER_TYPE" for kind in ("SYNC", "ASYNC")]
+    trusting = Storage.from_env({**variables, **dict.fromkeys(kinds, "trust-all")}, Path("missing"))
+    assert trusting.trust().verify_mode == ssl.CERT_NONE
 
 
 def test_a_client_that_fails_is_an_unreachable_backend() -> None:
