@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cache, cached_property
 from typing import Any
 
 from ..api import constants, v1beta1, v1beta2
@@ -119,6 +119,7 @@ class Field:
         return bool({self.path, self.name} & form.HIDDEN) or self.schema.get("description", "").startswith("Deprecated")
 
 
+@cache
 def _root(version: str, part: str) -> Field:
     model = _MODELS[version]
     raw = model.model_json_schema(by_alias=True)
