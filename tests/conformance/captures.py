@@ -41,4 +41,5 @@ def _capture(case: str, profile: str) -> dict[str, list[Obj]]:
 
 @cache
 def _documents(path: Path) -> list[Obj]:
-    return [document for document in yaml.safe_load_all(path.read_text()) if document]
+    # The loader in C is ten times as fast.
+    return [document for document in yaml.load_all(path.read_text(), Loader=yaml.CSafeLoader) if document]

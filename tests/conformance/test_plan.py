@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+from functools import cache
 
 import pytest
 
@@ -15,6 +16,11 @@ from tests.unit.cluster_state import ClusterState, cryostat
 
 def planned(case: str, profile: str) -> list[Obj]:
     """The objects of a case's Cryostat in a complete state, Secrets with the names of their keys."""
+    return copy.deepcopy(_planned(case, profile))
+
+
+@cache
+def _planned(case: str, profile: str) -> list[Obj]:
     platform, tls = profile.split("-")[0], profile.endswith("-certmanager")
     inputs = documents(case, profile)
     body = next(d for d in inputs if d["kind"] == "Cryostat")
