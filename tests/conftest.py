@@ -14,7 +14,7 @@ from hypothesis import settings
 from xdist.scheduler import LoadFileScheduling  # type: ignore[import-untyped]
 
 # Failures must be reproducible; to search for new examples, run `pytest --hypothesis-profile=search`.
-settings.register_profile("default", derandomize=True, deadline=None, print_blob=True)
+settings.register_profile("default", derandomize=True, deadline=None, print_blob=True, max_examples=50)
 settings.register_profile("search", deadline=None, max_examples=2000)
 settings.load_profile("default")
 

@@ -216,7 +216,7 @@ COURSES = st.lists(st.tuples(WAITS, st.integers(0, 1), ACTIONS), max_size=40)
 RATES = st.lists(st.sampled_from([1.0, 0.9, 1.1]), min_size=2, max_size=2)
 
 
-@settings(max_examples=1000, deadline=None)
+@settings(max_examples=300, deadline=None)
 @example([(0.0, 0, "attempt"), (0.0, 1, "attempt"), (15.0, 1, "attempt")], [0.9, 1.1])
 @given(COURSES, RATES)
 def test_two_replicas_never_lead_at_a_time(course: list[tuple[float, int, str]], rates: list[float]) -> None:

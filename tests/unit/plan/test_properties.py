@@ -23,7 +23,7 @@ LABEL = re.compile(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?")
 SUBDOMAIN = re.compile(r"(?=.{1,253}$)[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*")
 VALUE = re.compile(r"(?=.{0,63}$)([A-Za-z0-9]([-A-Za-z0-9_.]*[A-Za-z0-9])?)?")
 _SLOW = [HealthCheck.too_slow, HealthCheck.filter_too_much, HealthCheck.data_too_large]
-# An example takes 30 ms; `pytest --hypothesis-profile=search` tries twenty times as many.
+# An example takes 30 ms; `pytest --hypothesis-profile=search` tries forty times as many.
 _BUDGET = settings.default.max_examples if settings.default else 100
 many = settings(max_examples=_BUDGET * 2 // 5, suppress_health_check=_SLOW)
 
