@@ -16,7 +16,7 @@ from tests.cluster.kubectl import kubeconfig_text
 from tests.cluster.operator_process import CRD, NAMESPACE, ROOT, SERVICE_ACCOUNT
 from tests.cluster.scenario import Scenario, bindings_of
 
-KILLS = int(os.environ.get("CRYOSTAT_KILLS", "20"))
+KILLS = int(os.environ.get("CRYOSTAT_KILLS", "10"))
 FLOW = "flowcontrol.apiserver.k8s.io/v1"
 IDLE_SECONDS = 3.0  # seconds; status changes of a rollout are reported within two
 
