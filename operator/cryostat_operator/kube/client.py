@@ -49,6 +49,11 @@ class Client:
         self._on_request = on_request
         self._gate = gate
 
+    @property
+    def connection(self) -> Connection:
+        """The current address and credentials."""
+        return self._pool.connection
+
     async def close(self) -> None:
         """Close all connections."""
         await self._pool.close()

@@ -1,0 +1,141 @@
+"""The commands `backup` and `restore`. Large modules are imported inside of them, so that others start fast."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, NoReturn
+
+import click
+
+from ..inspect.commands import fail, run_with_client
+
+if TYPE_CHECKING:
+    from ..kube.client import Client
+
+PASSPHRASE_VARIABLE = "CRYOSTAT_BACKUP_PASSPHRASE"  # noqa: S105 - the name of a variable
+SHORTEST_PASSPHRASE = 12
+_PASSPHRASE_HELP = f"File with the passphrase of the Secrets; default: {PASSPHRASE_VARIABLE}, else a prompt."
+
+
+@click.command()
+@click.argument("name")
+@click.option("-n", "--namespace", default=None, help="Namespace of the Cryostat; default: that of the context.")
+@click.option("--context", default=None, help="Context of the kubeconfig; default: the current one.")
+@click.option("--to", "target", required=True, type=click.Path(), help="Folder to create. It must not exist.")
+@click.option("--passphrase-file", type=click.Path(), default=None, help=_PASSPHRASE_HELP)
+def backup(name: str, namespace: str | None, context: str | None, target: str, passphrase_file: str | None) -> None:
+    """Save the data of the Cryostat NAME in a folder, while it runs.
+
+    The backup contains the Cryostat, the database, the objects of the managed storage, and the Secrets with their keys,
+    which are encrypted with the passphrase. Your own permissions are used. Nothing is changed in the cluster.
+    Exit status: 0 if the backup is complete, otherwise 2, and there is no folder.
+
+    \b
+    Examples:
+      kubectl cryostat backup cryostat-sample --to backup-1
+      kubectl cryostat backup cryostat-sample -n monitoring --to backup-1 --passphrase-file passphrase.txt
+    """
+    passphrase = _passphrase(passphrase_file, confirm=True)
+
+    async def work(client: Client, home: str) -> None:
+        from .folder import new_folder
+        from .instance_access import InstanceAccess
+        from .manifest import BackupError
+        from .pod_streams import PodStreams
+        from .save import save
+
+        streams = PodStreams(client.connection)
+        try:
+            with new_folder(Path(target)) as folder:
+                await save(InstanceAccess(client, streams, namespace or home, name), folder, passphrase, click.echo)
+        except BackupError as error:
+            _fail(error)
+        finally:
+            await streams.close()
+
+    run_with_client(context, work)
+    click.echo(f"written: {target}")
+
+
+@click.command()
+@click.option("-n", "--namespace", default=None, help="Namespace to restore into; default: that of the context.")
+@click.option("--context", default=None, help="Context of the kubeconfig; default: the current one.")
+@click.option("--from", "source", required=True, type=click.Path(), help="Folder that `backup` created.")
+@click.option("--passphrase-file", type=click.Path(), default=None, help=_PASSPHRASE_HELP)
+@click.option("--overwrite", is_flag=True, help="Replace all data of an instance that exists.")
+@click.option("--check", is_flag=True, help="Check the backup and the passphrase only; no cluster is used.")
+@click.option("--timeout", default=600, show_default=True, help="Seconds to wait for pods.")
+def restore(
+    namespace: str | None,
+    context: str | None,
+    source: str,
+    passphrase_file: str | None,
+    overwrite: bool,
+    check: bool,
+    timeout: int,
+) -> None:
+    """Restore a backup into the same or another namespace or cluster.
+
+    The whole backup is checked before anything is changed. Missing Secrets and the Cryostat are created. The operator
+    must run in the cluster. The application is stopped while its data is restored; the database is restored in one
+    transaction, and all data is compared with the backup.
+    Exit status: 0 if everything is restored, otherwise 2.
+
+    \b
+    Examples:
+      kubectl cryostat restore --from backup-1 --check
+      kubectl cryostat restore --from backup-1 -n another-namespace
+      kubectl cryostat restore --from backup-1 -n monitoring --overwrite
+    """
+    from .folder import open_folder
+    from .manifest import BackupError
+    from .restore import Restore, read_content
+
+    passphrase = _passphrase(passphrase_file, confirm=False)
+    try:
+        content = read_content(open_folder(Path(source)), passphrase)
+    except BackupError as error:
+        _fail(error)
+    manifest = content.manifest
+    click.echo(f"The backup of Cryostat {manifest.namespace}/{manifest.name} from {manifest.created} is complete.")
+    if check:
+        return
+
+    async def work(client: Client, home: str) -> None:
+        from .instance_access import InstanceAccess
+        from .pod_streams import PodStreams
+
+        streams = PodStreams(client.connection)
+        try:
+            access = InstanceAccess(client, streams, namespace or home, manifest.name)
+            await Restore(access, content, overwrite, timeout, click.echo).run()
+        except BackupError as error:
+            _fail(error)
+        except OSError as error:
+            fail(f"The backup cannot be read: {error.strerror or error}.")
+        finally:
+            await streams.close()
+
+    run_with_client(context, work)
+    click.echo(f"restored: Cryostat {namespace or ''}{'/' if namespace else ''}{manifest.name}")
+
+
+def _passphrase(file: str | None, *, confirm: bool) -> bytes:
+    """The passphrase without the line ending, from the file, the environment or a prompt."""
+    import os
+
+    if file:
+        try:
+            text = Path(file).read_text().rstrip("\r\n")
+        except (OSError, ValueError) as error:
+            fail(f"{file} cannot be read: {getattr(error, 'strerror', None) or 'it is not text'}.")
+    else:
+        text = os.environ.get(PASSPHRASE_VARIABLE, "")
+        text = text or click.prompt("Passphrase", hide_input=True, confirmation_prompt=confirm, err=True)
+    if len(text) < SHORTEST_PASSPHRASE:
+        fail(f"The passphrase is too short: it needs {SHORTEST_PASSPHRASE} characters or more.")
+    return text.encode()
+
+
+def _fail(error: Exception) -> NoReturn:
+    fail(str(error))

@@ -1,0 +1,151 @@
+"""A backup as a folder. While it is written it has another name, so that a folder with the final name is complete."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import BinaryIO
+
+from .manifest import MANIFEST, BackupError, Manifest, Part, parse
+
+CHUNK = 1024 * 1024
+
+
+class PartWriter:
+    """Writes one file and computes its size and SHA-256."""
+
+    def __init__(self, file: BinaryIO) -> None:
+        self._file = file
+        self._digest = hashlib.sha256()
+        self._size = 0
+
+    def write(self, chunk: bytes) -> None:
+        """Append a chunk. Raises `OSError`, for example if the disk is full."""
+        self._file.write(chunk)
+        self._digest.update(chunk)
+        self._size += len(chunk)
+
+    @property
+    def part(self) -> Part:
+        """Size and digest of what was written."""
+        return Part(self._size, self._digest.hexdigest())
+
+
+class NewFolder:
+    """The files of a backup that is being written.
+
+    Attributes:
+        parts: what was written, by path.
+    """
+
+    def __init__(self, directory: Path) -> None:
+        self._directory = directory
+        self.parts: dict[str, Part] = {}
+
+    @contextmanager
+    def part(self, path: str) -> Iterator[PartWriter]:
+        """Open one file for writing. It is listed in `parts` afterwards."""
+        target = self._directory / path
+        target.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        with target.open("xb") as file:
+            writer = PartWriter(file)
+            yield writer
+            _sync(file)
+        self.parts[path] = writer.part
+
+    def add(self, path: str, content: bytes) -> None:
+        """Write one file."""
+        with self.part(path) as writer:
+            writer.write(content)
+
+    def finish(self, manifest: Manifest) -> None:
+        """Write the manifest, the last file of a backup."""
+        with (self._directory / MANIFEST).open("xb") as file:
+            file.write(manifest.text().encode())
+            _sync(file)
+
+
+@contextmanager
+def new_folder(target: Path) -> Iterator[NewFolder]:
+    """Create a folder that only its owner can read. After an error nothing of it is left.
+
+    Raises:
+        BackupError: the folder exists and is not empty, or cannot be written.
+    """
+    if target.exists() and (not target.is_dir() or any(target.iterdir())):
+        raise BackupError(f"{target} already exists and is not an empty folder. Choose another one.")
+    working = None
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        working = Path(tempfile.mkdtemp(prefix=f".{target.name}.", dir=target.parent))  # mode 0700
+        yield NewFolder(working)
+        if target.exists():
+            target.rmdir()
+        working.rename(target)
+    except OSError as error:
+        raise BackupError(f"{target} cannot be written: {error.strerror or error}.") from None
+    finally:
+        if working and working.exists():
+            shutil.rmtree(working, ignore_errors=True)
+
+
+class SavedFolder:
+    """The files of a complete backup.
+
+    Attributes:
+        manifest: what it contains.
+    """
+
+    def __init__(self, directory: Path, manifest: Manifest) -> None:
+        self._directory = directory
+        self.manifest = manifest
+
+    def read(self, path: str) -> bytes:
+        """Return the content of one small file."""
+        return (self._directory / path).read_bytes()
+
+    def chunks(self, path: str) -> Iterator[bytes]:
+        """Read one file in chunks."""
+        with (self._directory / path).open("rb") as file:
+            while chunk := file.read(CHUNK):
+                yield chunk
+
+    def check(self) -> None:
+        """Compare size and SHA-256 of all files with the manifest.
+
+        Raises:
+            BackupError: a file is missing, damaged or cannot be read.
+        """
+        for path, part in sorted(self.manifest.parts.items()):
+            digest, size = hashlib.sha256(), 0
+            try:
+                for chunk in self.chunks(path):
+                    digest.update(chunk)
+                    size += len(chunk)
+            except OSError as error:
+                raise BackupError(f"{path} of the backup cannot be read: {error.strerror}.") from None
+            if (size, digest.hexdigest()) != (part.size, part.sha256):
+                raise BackupError(f"{path} of the backup is damaged: its SHA-256 or size differs from the manifest.")
+
+
+def open_folder(directory: Path) -> SavedFolder:
+    """Open a backup.
+
+    Raises:
+        BackupError: there is no complete backup in the folder.
+    """
+    try:
+        text = (directory / MANIFEST).read_bytes()
+    except OSError as error:
+        raise BackupError(f"{directory} is not a complete backup: {MANIFEST}: {error.strerror}.") from None
+    return SavedFolder(directory, parse(text))
+
+
+def _sync(file: BinaryIO) -> None:
+    file.flush()
+    os.fsync(file.fileno())

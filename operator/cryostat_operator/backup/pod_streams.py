@@ -1,0 +1,230 @@
+"""Runs commands in pods and connects to their ports, over WebSockets of the API server.
+
+Both work where no client reaches the pods by the network, NetworkPolicies included. The subprotocol is
+`v4.channel.k8s.io`: the first byte of each message is the number of its channel.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import itertools
+import json
+from collections.abc import AsyncIterator, Callable, Iterable
+from contextlib import asynccontextmanager
+
+import aiohttp
+
+from ..kube.connection import Connection
+from ..plan.model.kinds import resource_path
+from .manifest import BackupError
+
+PROTOCOL = "v4.channel.k8s.io"
+STDIN, STDOUT, STDERR, STATUS = range(4)
+_CONNECT_SECONDS = 30.0
+_LOG_LIMIT = 256 * 1024  # bytes of the standard error that are kept
+_CHUNK = 64 * 1024
+
+
+class PodStreams:
+    """Streams to pods with the credentials of a `Connection`."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+        timeout = aiohttp.ClientTimeout(total=None, sock_connect=_CONNECT_SECONDS)
+        self._session = aiohttp.ClientSession(
+            connector=aiohttp.TCPConnector(ssl=connection.ssl_context, limit=0), timeout=timeout
+        )
+
+    async def close(self) -> None:
+        """Close all connections."""
+        await self._session.close()
+
+    async def execute(
+        self,
+        namespace: str,
+        pod: str,
+        container: str,
+        command: Iterable[str],
+        stdin: Iterable[bytes] = (),
+        on_output: Callable[[bytes], None] = lambda chunk: None,
+    ) -> str:
+        """Run a command in a container.
+
+        Args:
+            stdin: chunks of the standard input. Its end is not signaled: the command must know the size.
+            on_output: called with each chunk of the standard output.
+
+        Returns:
+            The standard error, of which the last part if it is long.
+
+        Raises:
+            BackupError: the command cannot be started, the connection broke, or the exit status is not 0.
+        """
+        stdin = iter(stdin)
+        first = next(stdin, None)
+        params = [("container", container), ("stdout", "true"), ("stderr", "true")]
+        params += [("stdin", "true")] if first is not None else []
+        params += [("command", argument) for argument in command]
+        where = f"in container {container} of pod {namespace}/{pod}"
+        failures: list[BackupError] = []
+        async with self._open(namespace, pod, "exec", params, f"A command cannot run {where}") as socket:
+            sender = asyncio.create_task(_send(socket, first, stdin, failures))
+            try:
+                status, log = await _receive(socket, on_output)
+            finally:
+                sender.cancel()
+                await asyncio.gather(sender, return_exceptions=True)
+        if failures:
+            raise failures[0]
+        if status is None:
+            raise BackupError(f"The connection broke while a command ran {where}.")
+        if status.get("status") != "Success":
+            message = str(status.get("message") or "it failed")
+            raise CommandError(f"A command failed {where}: {message}", log)
+        return log
+
+    @asynccontextmanager
+    async def forwarded(self, namespace: str, pod: str, port: int) -> AsyncIterator[int]:
+        """Listen on a local port whose connections lead to a port of the pod.
+
+        Yields:
+            The number of the local port, on 127.0.0.1.
+
+        Raises:
+            BackupError: the port cannot be forwarded.
+        """
+        message = f"Port {port} of pod {namespace}/{pod} cannot be reached"
+        params = [("ports", str(port))]
+        async with self._open(namespace, pod, "portforward", params, message):
+            pass  # the first connection shows early whether it is allowed
+        tasks: set[asyncio.Task[None]] = set()
+
+        async def connect(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            task = asyncio.current_task()
+            assert task
+            tasks.add(task)
+            try:
+                with contextlib.suppress(BackupError, ConnectionError, asyncio.CancelledError):
+                    async with self._open(namespace, pod, "portforward", params, message) as socket:
+                        await _bridge(socket, reader, writer)
+            finally:
+                tasks.discard(task)
+                writer.close()
+
+        server = await asyncio.start_server(connect, "127.0.0.1", 0)
+        try:
+            yield int(server.sockets[0].getsockname()[1])
+        finally:
+            server.close()
+            for task in tuple(tasks):
+                task.cancel()
+            await asyncio.gather(*tuple(tasks), return_exceptions=True)
+
+    @asynccontextmanager
+    async def _open(
+        self, namespace: str, pod: str, subresource: str, params: list[tuple[str, str]], message: str
+    ) -> AsyncIterator[aiohttp.ClientWebSocketResponse]:
+        url = f"{self._connection.server}{resource_path('', 'v1', 'pods', namespace, pod)}/{subresource}"
+        try:
+            socket = await self._session.ws_connect(
+                url, params=params, headers=self._connection.headers(), protocols=[PROTOCOL], max_msg_size=0
+            )
+        except aiohttp.WSServerHandshakeError as error:
+            cause = f"HTTP {error.status}"
+            if error.status in (401, 403):
+                cause = f"you may not `create` and `get` pods/{subresource} in namespace {namespace}"
+            elif error.status == 404:
+                cause = "the pod does not exist"
+            raise BackupError(f"{message}: {cause}.") from None
+        except (aiohttp.ClientError, OSError, TimeoutError) as error:
+            raise BackupError(f"{message}: {type(error).__name__} {error}".rstrip() + ".") from None
+        try:
+            yield socket
+        finally:
+            await socket.close()
+
+
+class CommandError(BackupError):
+    """A command ended with an exit status that is not 0.
+
+    Attributes:
+        log: its standard error.
+    """
+
+    def __init__(self, message: str, log: str) -> None:
+        super().__init__(message)
+        self.log = log
+
+
+async def _send(
+    socket: aiohttp.ClientWebSocketResponse,
+    first: bytes | None,
+    rest: Iterable[bytes],
+    failures: list[BackupError],
+) -> None:
+    """Send the standard input. If it cannot be read, the connection is closed, which ends the command."""
+    if first is None:
+        return
+    try:
+        for chunk in itertools.chain((first,), rest):
+            for start in range(0, len(chunk), _CHUNK):
+                await _send_chunk(socket, chunk[start : start + _CHUNK])
+    except OSError as error:
+        failures.append(BackupError(f"A command was ended, because its input cannot be read: {error.strerror}."))
+        await socket.close()
+
+
+async def _send_chunk(socket: aiohttp.ClientWebSocketResponse, chunk: bytes) -> None:
+    with contextlib.suppress(ConnectionError, aiohttp.ClientError):  # the receiving side reports it
+        await socket.send_bytes(bytes([STDIN]) + chunk)
+
+
+async def _receive(
+    socket: aiohttp.ClientWebSocketResponse, on_output: Callable[[bytes], None]
+) -> tuple[dict[str, object] | None, str]:
+    """The final status, None if the connection ended without one, and the standard error."""
+    log = bytearray()
+    status = None
+    async for message in socket:
+        if message.type != aiohttp.WSMsgType.BINARY or not message.data:
+            continue
+        channel, content = message.data[0], message.data[1:]
+        if channel == STDOUT and content:
+            on_output(content)
+        elif channel == STDERR:
+            log = (log + content)[-_LOG_LIMIT:]
+        elif channel == STATUS and content:
+            status = json.loads(content)
+            break
+    return status, log.decode(errors="replace")
+
+
+async def _bridge(
+    socket: aiohttp.ClientWebSocketResponse, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
+) -> None:
+    """Copy bytes both ways until one side ends. The first message of each channel is the number of the port."""
+
+    async def upwards() -> None:
+        while chunk := await reader.read(_CHUNK):
+            await socket.send_bytes(b"\0" + chunk)
+        await socket.close()
+
+    task = asyncio.create_task(upwards())
+    seen = set()
+    try:
+        async for message in socket:
+            if message.type != aiohttp.WSMsgType.BINARY or not message.data:
+                continue
+            channel, content = message.data[0], message.data[1:]
+            if channel not in seen:
+                seen.add(channel)
+                content = content[2:]
+            if channel == 0 and content:
+                writer.write(content)
+                await writer.drain()
+            elif channel == 1 and content:
+                break  # the error channel
+    finally:
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)

@@ -1,0 +1,284 @@
+"""Restores a backup. Everything that can be checked is checked before the first change."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import time
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import yaml
+
+from ..api import constants
+from ..kube.errors import ApiError
+from ..plan.model.kinds import Key, Obj, path_of, resource_path
+from . import database_scripts
+from .database_scripts import read_report
+from .encryption import decrypt
+from .folder import SavedFolder
+from .instance_access import APPLICATION, DATABASE, STORAGE, InstanceAccess
+from .manifest import CRYOSTAT, SECRETS, BackupError, Manifest
+from .manifest import DATABASE as DUMP
+from .pod_streams import CommandError
+from .restored_objects import ObjectRestore
+from .save import Progress, digest_without_secrets
+
+_POLL_SECONDS = 2.0
+
+
+@dataclass(frozen=True)
+class Content:
+    """A checked backup.
+
+    Attributes:
+        cryostat: without a namespace.
+        secrets: name, type, data and whether the operator generated each Secret.
+    """
+
+    folder: SavedFolder
+    manifest: Manifest
+    cryostat: Obj
+    secrets: tuple[Mapping[str, Any], ...]
+
+
+def read_content(folder: SavedFolder, passphrase: bytes) -> Content:
+    """Check all files of a backup and decrypt its Secrets.
+
+    Raises:
+        BackupError: a file is damaged or missing, the passphrase is wrong, or the manifest was changed.
+    """
+    folder.check()
+    data = json.loads(decrypt(passphrase, folder.read(SECRETS)))
+    manifest = folder.manifest
+    if data["manifest"] != digest_without_secrets(manifest):
+        raise BackupError("The manifest is not the one that the backup was made with, so the backup is not used.")
+    return Content(folder, manifest, yaml.safe_load(folder.read(CRYOSTAT)), tuple(data["secrets"]))
+
+
+class Restore:
+    """One restore into a namespace.
+
+    Args:
+        overwrite: whether data of an existing instance may be replaced.
+        timeout: seconds to wait for pods.
+        progress: called with one sentence for each step.
+    """
+
+    def __init__(
+        self, access: InstanceAccess, content: Content, overwrite: bool, timeout: float, progress: Progress
+    ) -> None:
+        self._access = access
+        self._content = content
+        self._overwrite = overwrite
+        self._timeout = timeout
+        self._progress = progress
+
+    async def run(self) -> None:
+        """Check the target, create what is missing, and restore the data.
+
+        Raises:
+            BackupError: a check failed, or a step failed and was undone as the message says.
+            ApiError: the API server refuses a request.
+        """
+        missing = await self._missing_objects()
+        try:
+            for obj in missing:
+                await self._create(obj)
+            await self._restore_instance()
+        except BaseException:
+            if any(obj["kind"] == constants.KIND for obj in missing):
+                self._progress(
+                    f"Cryostat {self._access.namespace}/{self._access.name} was created without the data. "
+                    "Delete it, or run the same command again with --overwrite."
+                )
+            raise
+
+    async def _restore_instance(self) -> None:
+        access = self._access
+        components = [DATABASE, STORAGE] if self._content.manifest.buckets is not None else [DATABASE]
+        for component in components:
+            await self._until(f"the pod of {access.name}-{component} is ready", self._is_ready(component))
+        await self._check_version()
+        await access.annotate({constants.ANNOTATION_PAUSE: "true"})
+        resume = True
+        try:
+            await self._until(f"Deployment {access.name} exists", self._exists(APPLICATION))
+            await access.stop_application()
+            await self._until("the pods of the application have ended", self._is_stopped())
+            self._progress("Stopped the application.")
+            await self._restore_data()
+        except BaseException:
+            resume = not self._overwrite
+            if not resume:
+                self._progress(
+                    f"The application stays stopped, and annotation {constants.ANNOTATION_PAUSE} stays on the "
+                    "Cryostat, because objects may be replaced in part. Run the same command again."
+                )
+            raise
+        finally:
+            if resume:
+                await access.annotate({constants.ANNOTATION_PAUSE: None})
+        self._progress("Started the application.")
+
+    async def _missing_objects(self) -> list[Obj]:
+        """Check the target and return what must be created, in this order.
+
+        Raises:
+            BackupError: the target has other keys, or data while `overwrite` is not set.
+        """
+        access, content = self._access, self._content
+        namespace = resource_path("", "v1", "namespaces", "", access.namespace)
+        try:
+            found = await access.client.get_or_none(namespace)
+        except ApiError as error:
+            if error.status != 403:
+                raise
+            found = {}  # who may not read namespaces learns it from the next request
+        if found is None:
+            raise BackupError(f"Namespace {access.namespace} does not exist. Create it first.")
+        live = await access.client.get_or_none(access.path)
+        claims = [f"{access.name}-{component}" for component in (DATABASE, STORAGE)]
+        kept = [name for name in claims if await self._find("PersistentVolumeClaim", name)]
+        if (live or kept) and not self._overwrite:
+            what = f"Cryostat {access.namespace}/{access.name}"
+            what = what if live else f"PersistentVolumeClaim {access.namespace}/{kept[0]}"
+            raise BackupError(
+                f"{what} already exists. --overwrite replaces all data of the instance by that of the backup."
+            )
+        missing = [obj for each in content.secrets if (obj := await self._missing_secret(each))]
+        return missing if live else [*missing, self._cryostat()]
+
+    async def _missing_secret(self, saved: Mapping[str, Any]) -> Obj | None:
+        access, name = self._access, str(saved["name"])
+        live = await self._find("Secret", name)
+        if live is None:
+            return self._secret(saved)
+        data = live.get("data") or {}
+        different = sorted(key for key, value in saved["data"].items() if data.get(key) != value)
+        if name == self._storage_secret_name():
+            return None  # the storage encrypts with keys of its own: any credentials do
+        if different:
+            raise BackupError(
+                f"Secret {access.namespace}/{name} has other values of {' and '.join(different)} than the backup, so "
+                "the restored data could not be read. Delete the Cryostat, its PersistentVolumeClaims and this Secret, "
+                "or restore into another namespace."
+            )
+        return None
+
+    def _storage_secret_name(self) -> str:
+        return str(self._content.secrets[1]["name"]) if len(self._content.secrets) > 1 else ""
+
+    def _secret(self, saved: Mapping[str, Any]) -> Obj:
+        labels = {constants.LABEL_NAME: self._access.name, constants.LABEL_NAMESPACE: self._access.namespace}
+        metadata = {"name": saved["name"], "namespace": self._access.namespace}
+        if saved["generated"]:
+            metadata["labels"] = labels  # the operator adopts it
+        obj = {"apiVersion": "v1", "kind": "Secret", "metadata": metadata, "type": saved["type"], "data": saved["data"]}
+        return obj | ({"immutable": True} if saved["immutable"] else {})
+
+    def _cryostat(self) -> Obj:
+        """The Cryostat for the target. Where it watched its own namespace, it watches the target."""
+        cryostat = self._content.cryostat
+        namespace, former = self._access.namespace, self._content.manifest.namespace
+        spec = dict(cryostat["spec"])
+        targets = spec.get("targetNamespaces")
+        if targets:
+            spec["targetNamespaces"] = [namespace if each == former else each for each in targets]
+        return {**cryostat, "metadata": {**cryostat["metadata"], "namespace": namespace}, "spec": spec}
+
+    async def _create(self, obj: Obj) -> None:
+        kind, name = obj["kind"], obj["metadata"]["name"]
+        if kind == constants.KIND:
+            path = self._access.path.rpartition("/")[0]
+        else:
+            path = path_of(Key(kind, self._access.namespace, name)).rpartition("/")[0]
+        await self._access.client.request("POST", path, body=obj)
+        self._progress(f"Created {kind} {self._access.namespace}/{name}.")
+
+    async def _find(self, kind: str, name: str) -> Obj | None:
+        return await self._access.client.get_or_none(Key(kind, self._access.namespace, name))
+
+    async def _check_version(self) -> None:
+        database = await self._access.component(DATABASE)
+        log = await self._access.run_script(database, database_scripts.shell(database_scripts.VERSION))
+        running = read_report(log).version
+        database_scripts.require_restorable(self._content.manifest.database_version, running)
+
+    async def _restore_data(self) -> None:
+        manifest = self._content.manifest
+        if manifest.buckets is None:
+            await self._restore_database()
+            return
+        storage = await self._access.component(STORAGE)
+        async with self._access.storage(storage) as service:
+            objects = ObjectRestore(service, self._content.folder, self._overwrite)
+            try:
+                await objects.upload()
+                await objects.verify()
+                self._progress(f"Restored and verified {len(manifest.objects)} objects.")
+                await self._restore_database()
+            except BaseException:
+                await objects.undo()
+                raise
+            removed = await objects.remove_others()
+            if removed:
+                self._progress(f"Removed {removed} objects that are not in the backup.")
+
+    async def _restore_database(self) -> None:
+        manifest = self._content.manifest
+        database = await self._access.component(DATABASE)
+        checks, size = database_scripts.checks(manifest.rows), manifest.parts[DUMP].size
+        command = database_scripts.shell(database_scripts.RESTORE, len(checks), size)
+        try:
+            log = await self._access.run_script(database, command, stdin=self._dump(checks))
+        except CommandError as error:
+            errors = read_report(error.log).errors or str(error)
+            raise BackupError(f"The database is unchanged, because the restore failed: {errors}") from None
+        report = read_report(log)
+        if not report.done:
+            raise BackupError(f"The database is unchanged, because the restore failed: {report.errors}")
+        rows = sum(manifest.rows.values())
+        self._progress(f"Restored and verified the database: {len(manifest.rows)} tables, {rows} rows.")
+
+    def _dump(self, checks: bytes) -> Iterator[bytes]:
+        yield checks
+        yield from self._content.folder.chunks(DUMP)
+
+    def _is_ready(self, component: str) -> Callable[[], Any]:
+        async def check() -> bool:
+            try:
+                await self._access.component(component)
+            except BackupError:
+                return False
+            return True
+
+        return check
+
+    def _exists(self, component: str) -> Callable[[], Any]:
+        async def check() -> bool:
+            return await self._access.deployment(component) is not None
+
+        return check
+
+    def _is_stopped(self) -> Callable[[], Any]:
+        async def check() -> bool:
+            return not await self._access.pods(APPLICATION)
+
+        return check
+
+    async def _until(self, what: str, check: Callable[[], Any]) -> None:
+        """Wait for a state of the cluster.
+
+        Raises:
+            BackupError: it is not reached in time.
+        """
+        end = time.monotonic() + self._timeout
+        while not await check():
+            if time.monotonic() >= end:
+                raise BackupError(
+                    f"After {self._timeout:.0f} s it is not true that {what}. "
+                    f"`kubectl cryostat status {self._access.name} -n {self._access.namespace}` shows the cause."
+                )
+            await asyncio.sleep(_POLL_SECONDS)

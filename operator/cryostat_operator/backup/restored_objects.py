@@ -1,0 +1,88 @@
+"""Stores the objects of a backup in the object storage, and removes them again if the restore fails."""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+
+from .folder import SavedFolder
+from .manifest import BackupError
+from .object_storage import ObjectStorage
+
+
+class ObjectRestore:
+    """The objects of one restore.
+
+    Args:
+        overwrite: whether objects that are not in the backup are removed at the end.
+    """
+
+    def __init__(self, service: ObjectStorage, folder: SavedFolder, overwrite: bool) -> None:
+        self._service = service
+        self._folder = folder
+        self._overwrite = overwrite
+        self._written: list[tuple[str, str]] = []
+
+    async def upload(self) -> None:
+        """Create missing buckets and store all objects.
+
+        Raises:
+            BackupError: the object storage refuses a request.
+        """
+        manifest = self._folder.manifest
+        existing = await self._service.buckets()
+        for bucket in manifest.buckets or ():
+            if bucket not in existing:
+                await self._service.create_bucket(bucket)
+        for each in manifest.objects:
+            part = manifest.parts[each.path]
+            self._written.append((each.bucket, each.key))
+            await self._service.write(
+                each.bucket,
+                each.key,
+                self._folder.chunks(each.path),
+                part.size,
+                part.sha256,
+                each.headers,
+                each.tags,
+            )
+
+    async def verify(self) -> None:
+        """Read all objects again and compare their content with the manifest.
+
+        Raises:
+            BackupError: an object differs.
+        """
+        for each in self._folder.manifest.objects:
+            digest = hashlib.sha256()
+            await self._service.read(each.bucket, each.key, digest.update)
+            is_equal = digest.hexdigest() == self._folder.manifest.parts[each.path].sha256
+            if not is_equal or await self._service.tags(each.bucket, each.key) != each.tags:
+                raise BackupError(f"Object {each.bucket}/{each.key} differs from the backup after it was stored.")
+
+    async def undo(self) -> None:
+        """Remove what was stored, if nothing else was there before."""
+        if self._overwrite:
+            return
+        for bucket, key in self._written:
+            with contextlib.suppress(BackupError):  # the first error is the one to report
+                await self._service.delete(bucket, key)
+
+    async def remove_others(self) -> int:
+        """Remove the objects that are not in the backup from all buckets of it.
+
+        The application was started for a moment before the restore and may have stored some.
+
+        Returns:
+            The number of removed objects.
+        """
+        manifest = self._folder.manifest
+        saved = {(each.bucket, each.key) for each in manifest.objects}
+        removed = 0
+        for bucket in manifest.buckets or ():
+            for entry in await self._service.entries(bucket):
+                is_directory = entry.key.endswith("/") and not entry.size
+                if (bucket, entry.key) not in saved and not is_directory:
+                    await self._service.delete(bucket, entry.key)
+                    removed += 1
+        return removed

@@ -1,0 +1,158 @@
+"""Makes a backup of an instance while it runs."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from datetime import UTC, datetime
+from typing import Any
+
+from .. import __version__
+from ..api import constants
+from ..plan.model.kinds import Obj
+from ..plan.yaml_text import document
+from . import database_scripts
+from .database_scripts import Report, read_report
+from .encryption import encrypt
+from .folder import NewFolder
+from .instance_access import DATABASE, STORAGE, Component, InstanceAccess
+from .manifest import CRYOSTAT, SECRETS, BackupError, Manifest, StoredObject
+from .manifest import DATABASE as DUMP
+from .object_storage import ObjectStorage
+from .pod_streams import CommandError
+
+Progress = Callable[[str], None]
+# Fields that the API server sets, or that belong to one cluster only.
+_SERVER_FIELDS = (
+    "creationTimestamp",
+    "generation",
+    "managedFields",
+    "resourceVersion",
+    "uid",
+    "finalizers",
+    "selfLink",
+)
+_ONE_TIME_ANNOTATIONS = (
+    constants.ANNOTATION_PAUSE,
+    constants.ANNOTATION_ALLOW_DATA_LOSS,
+    constants.ANNOTATION_ACCEPT_NAMESPACES,
+    "kubectl.kubernetes.io/last-applied-configuration",
+)
+
+
+async def save(access: InstanceAccess, folder: NewFolder, passphrase: bytes, progress: Progress) -> Manifest:
+    """Write a backup into a folder.
+
+    Objects are read before the database, so that each object that the database mentions and that existed when the
+    backup began is in the backup.
+
+    Args:
+        passphrase: encrypts the Secrets.
+        progress: called with one sentence for each step.
+
+    Raises:
+        BackupError: the instance cannot be reached, or a command failed.
+        ApiError: the API server refuses a request.
+        OSError: the folder cannot be written.
+    """
+    cryostat = await access.client.request("GET", access.path)
+    folder.add(CRYOSTAT, document([portable(cryostat)]).encode())
+    database = await access.component(DATABASE)
+    images = {DATABASE: database.image}
+    secrets = [await access.secret(access.database_secret(database))]
+    buckets: tuple[str, ...] | None = None
+    objects: tuple[StoredObject, ...] = ()
+    if await access.deployment(STORAGE) is not None:
+        storage = await access.component(STORAGE)
+        images[STORAGE] = storage.image
+        secrets.append(await access.secret(access.storage_secret(storage)))
+        async with access.storage(storage) as service:
+            buckets, objects = await _save_objects(service, folder, progress)
+    else:
+        progress("The objects are with an external S3 provider and are not part of the backup.")
+    report = await _save_database(access, database, folder)
+    progress(f"Saved the database: {len(report.rows)} tables, {sum(report.rows.values())} rows.")
+    manifest = Manifest(
+        namespace=access.namespace,
+        name=access.name,
+        created=f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%SZ}",
+        operator_version=__version__,
+        images=images,
+        database_version=report.version,
+        rows=report.rows,
+        buckets=buckets,
+        objects=objects,
+        parts=dict(folder.parts),
+    )
+    content = {"manifest": digest_without_secrets(manifest), "secrets": [_content(each) for each in secrets]}
+    folder.add(SECRETS, encrypt(passphrase, json.dumps(content).encode()))
+    manifest = replace(manifest, parts=dict(folder.parts))
+    folder.finish(manifest)
+    return manifest
+
+
+def portable(cryostat: Obj) -> Obj:
+    """Return a Cryostat without status and without the fields that belong to one cluster."""
+    metadata = {key: value for key, value in cryostat["metadata"].items() if key not in _SERVER_FIELDS}
+    annotations = {k: v for k, v in (metadata.get("annotations") or {}).items() if k not in _ONE_TIME_ANNOTATIONS}
+    metadata.pop("annotations", None)
+    metadata.pop("ownerReferences", None)
+    if annotations:
+        metadata["annotations"] = annotations
+    return {
+        "apiVersion": constants.API_VERSION,
+        "kind": constants.KIND,
+        "metadata": metadata,
+        "spec": cryostat.get("spec") or {},
+    }
+
+
+def digest_without_secrets(manifest: Manifest) -> str:
+    """Return the digest that the encrypted file has of the manifest. It shows a manifest that was changed later."""
+    parts = {path: part for path, part in manifest.parts.items() if path != SECRETS}
+    return hashlib.sha256(replace(manifest, parts=parts).text().encode()).hexdigest()
+
+
+def _content(secret: Obj) -> Mapping[str, Any]:
+    """What a restored Secret needs. The labels of the owner are added for the target."""
+    return {
+        "name": secret["metadata"]["name"],
+        "type": secret.get("type") or "Opaque",
+        "immutable": bool(secret.get("immutable")),
+        "generated": constants.LABEL_NAME in (secret["metadata"].get("labels") or {}),
+        "data": secret.get("data") or {},
+    }
+
+
+async def _save_objects(
+    service: ObjectStorage, folder: NewFolder, progress: Progress
+) -> tuple[tuple[str, ...], tuple[StoredObject, ...]]:
+    objects = []
+    buckets = tuple(await service.buckets())
+    for bucket in buckets:
+        for entry in await service.entries(bucket):
+            if entry.key.endswith("/") and not entry.size:
+                continue  # SeaweedFS lists its directories
+            path = f"objects/{bucket}/{hashlib.sha256(entry.key.encode()).hexdigest()}"
+            tags = await service.tags(bucket, entry.key)
+            with folder.part(path) as writer:
+                headers = await service.read(bucket, entry.key, writer.write)
+            objects.append(StoredObject(bucket, entry.key, path, headers, tags))
+    size = sum(folder.parts[each.path].size for each in objects)
+    progress(f"Saved the object storage: {len(buckets)} buckets, {len(objects)} objects, {size} bytes.")
+    return buckets, tuple(objects)
+
+
+async def _save_database(access: InstanceAccess, database: Component, folder: NewFolder) -> Report:
+    command = database_scripts.shell(database_scripts.DUMP)
+    try:
+        with folder.part(DUMP) as writer:
+            log = await access.run_script(database, command, on_output=writer.write)
+    except CommandError as error:
+        raise BackupError(f"{error}. {read_report(error.log).errors}".rstrip()) from None
+    report = read_report(log)
+    if not report.done or not report.version:
+        raise BackupError(f"The database could not be saved: {report.errors or 'pg_dump did not end'}")
+    return report

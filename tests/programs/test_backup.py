@@ -1,0 +1,279 @@
+"""Backup and restore with the real PostgreSQL and SeaweedFS, run as the operator plans their containers.
+
+Commands reach them through the WebSockets of a kubelet double; the API server is in memory. Data is lost between
+backup and restore: the database is dropped and the buckets are emptied.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import json
+import os
+import ssl
+import subprocess
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+import pytest
+
+from cryostat_operator.backup.database_scripts import RESTORE, checks, read_report, shell
+from cryostat_operator.backup.folder import new_folder, open_folder
+from cryostat_operator.backup.instance_access import Component, InstanceAccess
+from cryostat_operator.backup.manifest import SECRETS, BackupError
+from cryostat_operator.backup.object_storage import ObjectStorage
+from cryostat_operator.backup.pod_streams import PodStreams
+from cryostat_operator.backup.restore import Restore, read_content
+from cryostat_operator.backup.save import save
+from cryostat_operator.inspect.login import UserConnection
+from cryostat_operator.plan.model import names
+from tests.cluster.binaries import programs
+from tests.cluster.processes import Child, free_ports
+from tests.programs.pod import Container, planned, secrets
+from tests.programs.test_postgresql import BIN, INSTALLED, as_user, run, running
+from tests.unit.api_server import ApiServer
+from tests.unit.backup.instance import serve_instance
+from tests.unit.backup.kubelet import Kubelet
+from tests.unit.cluster_state import NAME, NAMESPACE
+
+pytestmark = pytest.mark.skipif(not INSTALLED, reason="PostgreSQL is not installed (.ci/programs)")
+PASSPHRASE = b"correct horse battery"
+TABLES = """
+CREATE EXTENSION pgcrypto;
+CREATE TABLE credential (id bigserial PRIMARY KEY, password bytea NOT NULL);
+INSERT INTO credential (password) SELECT pgp_sym_encrypt('p' || n, current_setting('encrypt.key'))
+  FROM generate_series(1, 500) n;
+CREATE TABLE "activeRecording" (id int REFERENCES credential, name text);
+INSERT INTO "activeRecording" VALUES (1, 'a "quoted" name'), (2, E'two\\nlines');
+CREATE VIEW names AS SELECT name FROM "activeRecording";
+"""
+CONTENT = """
+SELECT count(*), sum(length(pgp_sym_decrypt(password, current_setting('encrypt.key')))) FROM credential;
+SELECT string_agg(name, ',' ORDER BY id) FROM "activeRecording"; SELECT count(*) FROM names;
+SELECT nextval('credential_id_seq') > 500;
+"""
+
+
+class Instance:
+    """The running programs of one instance."""
+
+    def __init__(self, directory: Path) -> None:
+        self.plan = planned()
+        self.secrets = secrets(self.plan)
+        self.database = Container(self.plan, self.secrets, f"{NAME}-database", f"{NAME}-db", directory / "database")
+        self.storage = Container(self.plan, self.secrets, f"{NAME}-storage", f"{NAME}-storage", directory / "storage")
+        self.kubelet = Kubelet(wrap=lambda command: [str(part) for part in as_user([*command])])
+        self.kubelet.ports[f"{NAME}-storage-pod", names.PORT_STORAGE] = self.storage.ports[names.PORT_STORAGE]
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """The variables of the database container; the image sets the last ones."""
+        port = str(self.database.ports[names.PORT_DATABASE])
+        image = {"PATH": f"{BIN}:{os.environ['PATH']}", "PGHOST": str(self.database.root), "PGPORT": port}
+        return {**self.database.environment, **image}
+
+    def sql(self, text: str, user: str | None = None) -> str:
+        variables = self.environment
+        login = {"PGUSER": user or variables["POSTGRESQL_USER"], "PGDATABASE": variables["POSTGRESQL_DATABASE"]}
+        # The image passes the key like this to the server.
+        option = {"PGOPTIONS": f"-c encrypt.key={variables['PG_ENCRYPT_KEY']}"}
+        command = [str(BIN / "psql"), "-X", "-q", "-At", "-v", "ON_ERROR_STOP=1"]
+        result = subprocess.run(command, input=text, env=variables | login | option, text=True, capture_output=True)
+        assert result.returncode == 0, result.stderr
+        return result.stdout
+
+
+@pytest.fixture(scope="module")
+def instance() -> Iterator[Instance]:
+    with TemporaryDirectory() as directory:
+        Path(directory).chmod(0o755)
+        instance = Instance(Path(directory))
+        instance.database.root.mkdir(exist_ok=True)
+        with running(instance.database):
+            instance.kubelet.environments[f"{NAME}-database-pod"] = instance.environment
+            yield instance
+
+
+@pytest.fixture(scope="module")
+def weed(instance: Instance) -> Iterator[Child]:
+    log = instance.storage.root / "weed.log"
+    child = Child("seaweedfs", command(instance), log, os.environ | {"HOME": str(instance.storage.root)})
+    try:
+        yield child
+    finally:
+        child.stop()
+        print(child.tail(30))
+
+
+def command(instance: Instance) -> list[str | Path]:
+    """What the entry point of the image runs: `weed mini` with the arguments of the operator."""
+    storage = instance.storage
+    variables = storage.environment
+    identity = {
+        "name": "cryostat",
+        "credentials": [{"accessKey": variables["CRYOSTAT_ACCESS_KEY"], "secretKey": variables["CRYOSTAT_SECRET_KEY"]}],
+        "actions": ["Admin", "Read", "List", "Tagging", "Write"],
+    }
+    config = storage.root / "s3.json"
+    config.write_text(json.dumps({"identities": [identity]}))
+    master, volume, filer, *grpc = free_ports(6)
+    flags = {
+        "dir": storage.place("/data"),
+        "ip": "127.0.0.1",
+        "ip.bind": "127.0.0.1",
+        "s3.config": config,
+        "bucket": variables["CRYOSTAT_BUCKETS"],
+        "master.port": master,
+        "volume.port": volume,
+        "filer.port": filer,
+        "master.port.grpc": grpc[0],
+        "volume.port.grpc": grpc[1],
+        "filer.port.grpc": grpc[2],
+        "master.telemetry": "false",
+        "webdav": "false",
+        "admin.ui": "false",
+    }
+    given = [f"-{name}={value}" for name, value in flags.items()]
+    return [programs("weed")["weed"], "mini", *given, *storage.arguments]
+
+
+@asynccontextmanager
+async def access(instance: Instance, server: ApiServer) -> AsyncIterator[InstanceAccess]:
+    """The instance as the commands reach it."""
+    async with instance.kubelet.serving() as port:
+        streams = PodStreams(UserConnection(f"http://127.0.0.1:{port}", ssl.create_default_context(), {}))
+        try:
+            yield InstanceAccess(server, streams, NAMESPACE, NAME)
+        finally:
+            await streams.close()
+
+
+@pytest.fixture
+def server(instance: Instance) -> ApiServer:
+    server = ApiServer()
+    content = {key.name: data for key, data in instance.secrets.items()}
+    serve_instance(server, database=instance.database.spec, storage=instance.storage.spec, secrets=content)
+    return server
+
+
+async def ready(service: ObjectStorage, buckets: list[str]) -> None:
+    """Wait until SeaweedFS has all buckets and stores objects."""
+    async with asyncio.timeout(120):
+        while True:
+            try:
+                if set(buckets) <= set(await service.buckets()):
+                    return
+            except BackupError:
+                pass
+            await asyncio.sleep(0.2)
+
+
+OBJECTS = {
+    "archivedrecordings": {"jvm-1/a recording+ä.jfr": os.urandom(9_000_000), "jvm-1/empty": b"", "jvm-2/b.jfr": b"b"},
+    "eventtemplates": {"template.jfc": b"<configuration/>"},
+}
+
+
+async def store(service: ObjectStorage, bucket: str, key: str, content: bytes, tags: dict[str, str]) -> None:
+    digest = hashlib.sha256(content).hexdigest()
+    headers = {"Content-Type": "application/jfr", "x-amz-meta-origin": "test"}
+    await service.write(bucket, key, [content], len(content), digest, headers, tags)
+
+
+async def fill(service: ObjectStorage) -> None:
+    for bucket, objects in OBJECTS.items():
+        for key, content in objects.items():
+            await store(service, bucket, key, content, {"labels": "YSY=+ b", "jvm": key[:5]})
+
+
+async def listed(service: ObjectStorage) -> dict[str, Any]:
+    found: dict[str, Any] = {}
+    for bucket in await service.buckets():
+        for entry in await service.entries(bucket):
+            chunks: list[bytes] = []
+            headers = await service.read(bucket, entry.key, chunks.append)
+            content = b"".join(chunks)
+            found[f"{bucket}/{entry.key}"] = content, headers, await service.tags(bucket, entry.key)
+    return found
+
+
+async def test_lost_data_comes_back(instance: Instance, weed: Child, server: ApiServer, tmp_path: Path) -> None:
+    instance.sql(TABLES)
+    before = instance.sql(CONTENT)
+    lines: list[str] = []
+    async with access(instance, server) as reached:
+        component = await reached.component("storage")
+        async with reached.storage(component) as service:
+            await ready(service, instance.storage.environment["CRYOSTAT_BUCKETS"].split(","))
+            await fill(service)
+            objects = await listed(service)
+        assert len(objects) == 4
+        with new_folder(tmp_path / "backup") as folder:
+            manifest = await save(reached, folder, PASSPHRASE, lines.append)
+        assert manifest.database_version == int(BIN.parent.name)
+        assert dict(manifest.rows) == {"public.credential": 500, 'public."activeRecording"': 2}
+        forbidden = [value for data in instance.secrets.values() for value in data.values() if len(value) > 8]
+        for path in (tmp_path / "backup").rglob("*"):
+            if path.is_file() and path.name != SECRETS:
+                text = path.read_bytes()
+                assert not [value for value in forbidden if value in text], path
+        assert not [line for line in lines for value in forbidden if value.decode(errors="replace") in line]
+
+        lose(instance)
+        async with reached.storage(component) as service:
+            for place in objects:
+                bucket, _, key = place.partition("/")
+                await service.delete(bucket, key)
+            await store(service, "logs", "of the new application", b"x", {})
+        content = read_content(open_folder(tmp_path / "backup"), PASSPHRASE)
+        await Restore(reached, content, True, 30, lines.append).run()
+        assert instance.sql(CONTENT) == before
+        async with reached.storage(component) as service:
+            assert await listed(service) == objects
+    assert "Restored and verified the database: 2 tables, 502 rows." in lines
+
+
+def lose(instance: Instance) -> None:
+    """A new database, in which a newer application has already made its tables."""
+    variables = instance.environment
+    name, user = variables["POSTGRESQL_DATABASE"], variables["POSTGRESQL_USER"]
+    for statement in (f"DROP DATABASE {name}", f"CREATE DATABASE {name} OWNER {user}"):
+        run("psql", "-h", instance.database.root, "-p", variables["PGPORT"], "-U", "postgres", "-c", statement)
+    instance.sql("CREATE EXTENSION pgcrypto;", user="postgres")  # the image may do this
+    instance.sql("CREATE TABLE credential (other text); CREATE TABLE newer (id int); INSERT INTO newer VALUES (1)")
+
+
+def saved(instance: Instance) -> bytes:
+    command = as_user([BIN / "pg_dump", "-Fc", "-U", instance.environment["POSTGRESQL_USER"], "cryostat"])
+    return subprocess.run(command, env=instance.environment, capture_output=True, check=True).stdout
+
+
+@pytest.mark.parametrize("damage", ["broken connection", "wrong count", "damaged dump"])
+async def test_a_failed_restore_changes_nothing(
+    instance: Instance, server: ApiServer, tmp_path: Path, damage: str
+) -> None:
+    lose(instance)
+    before = instance.sql("SELECT * FROM newer; SELECT count(*) FROM credential")
+    dump = saved(instance)
+    sql = checks({"public.newer": 2 if damage == "wrong count" else 1})
+    if damage == "damaged dump":
+        dump = dump[: len(dump) // 2] + b"\0" * (len(dump) - len(dump) // 2)
+    instance.kubelet.cut_after = len(sql) + len(dump) // 2 if damage == "broken connection" else None
+    halves = [sql, dump[: len(dump) // 2], dump[len(dump) // 2 :]]
+    try:
+        async with access(instance, server) as reached:
+            component = await reached.component("database")
+            assert not await succeeds(reached, component, shell(RESTORE, len(sql), len(dump)), halves)
+    finally:
+        instance.kubelet.cut_after = None
+    assert instance.sql("SELECT * FROM newer; SELECT count(*) FROM credential") == before
+
+
+async def succeeds(reached: InstanceAccess, component: Component, script: list[str], stdin: list[bytes]) -> bool:
+    try:
+        return read_report(await reached.run_script(component, script, stdin=stdin)).done
+    except BackupError:
+        return False

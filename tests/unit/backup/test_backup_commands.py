@@ -1,0 +1,140 @@
+"""Options, passphrases and exit statuses of `backup` and `restore`."""
+
+from __future__ import annotations
+
+import errno
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+from click.testing import CliRunner, Result
+
+from cryostat_operator.backup import encryption, folder, pod_streams, restore
+from cryostat_operator.backup.backup_commands import PASSPHRASE_VARIABLE
+from cryostat_operator.backup.instance_access import InstanceAccess
+from cryostat_operator.cli import main
+from cryostat_operator.inspect import login
+from cryostat_operator.inspect.login import Login
+from cryostat_operator.kube import client
+from cryostat_operator.kube.connection import LoginError
+from cryostat_operator.kube.errors import ApiError, ApiUnavailable
+from tests.unit.api_server import ApiServer
+from tests.unit.backup.instance import Streams, filled, serve_instance
+
+PASSPHRASE = "correct horse battery"
+
+
+@pytest.fixture
+def server(monkeypatch: pytest.MonkeyPatch) -> ApiServer:
+    """The API server that commands log in to, with an instance."""
+    server = ApiServer()
+    serve_instance(server)
+
+    async def log_in(context: str | None = None) -> Any:
+        return Login(None, "here")  # type: ignore[arg-type]
+
+    @asynccontextmanager
+    async def opened(*_: Any) -> Any:
+        yield filled()
+
+    monkeypatch.setattr(login, "log_in", log_in)
+    monkeypatch.setattr(client, "Client", lambda *_: server)
+    monkeypatch.setattr(ApiServer, "connection", None)
+    monkeypatch.setattr(pod_streams, "PodStreams", lambda *_: Streams())
+    monkeypatch.setattr(InstanceAccess, "storage", opened)
+    monkeypatch.setattr(encryption, "COST", 16)
+    monkeypatch.setattr(restore, "_POLL_SECONDS", 0)
+    monkeypatch.setenv(PASSPHRASE_VARIABLE, PASSPHRASE)
+    return server
+
+
+def invoke(*arguments: str, **options: Any) -> Result:
+    return CliRunner().invoke(main, [*arguments], **options)
+
+
+def test_backup_and_restore(server: ApiServer, tmp_path: Path) -> None:
+    target = str(tmp_path / "b")
+    result = invoke("backup", "sample", "--to", target)
+    assert (result.exit_code, result.stderr) == (0, ""), result.output
+    assert result.stdout.endswith(f"written: {target}\n")
+    checked = invoke("restore", "--from", target, "--check")
+    assert checked.exit_code == 0
+    assert checked.stdout.startswith("The backup of Cryostat here/sample from 2")
+    restored = invoke("restore", "--from", target, "--overwrite", "--timeout", "0")
+    assert (restored.exit_code, restored.stderr) == (0, ""), restored.output
+    assert restored.stdout.endswith("restored: Cryostat sample\n")
+    refused = invoke("restore", "--from", target, "-n", "absent")
+    assert (refused.exit_code, refused.stderr) == (2, "Error: Namespace absent does not exist. Create it first.\n")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (("absent", "--to", "b"), 'cryostats "absent" not found'),
+        (("sample", "-n", "elsewhere", "--to", "b"), 'cryostats "sample" not found'),
+        (("sample", "--to", "b", "--passphrase-file", "missing"), "missing cannot be read: No such file or directory."),
+        (("sample", "--to", "file"), "file already exists and is not an empty folder."),
+    ],
+)
+def test_wrong_use(
+    server: ApiServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, arguments: tuple[str, ...], message: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("file").touch()
+    result = invoke("backup", *arguments)
+    assert (result.exit_code, "Traceback" in result.output) == (2, False)
+    assert message in result.stderr
+    assert not Path("b").exists()
+
+
+@pytest.mark.parametrize(
+    "error", [ApiError(403, "Forbidden", "you may not"), ApiUnavailable(0, "Unavailable", "connection refused")]
+)
+def test_refusals_are_one_sentence(server: ApiServer, tmp_path: Path, error: ApiError) -> None:
+    server.hook = lambda *_: error
+    result = invoke("backup", "sample", "--to", str(tmp_path / "b"))
+    assert (result.exit_code, result.stderr) == (2, f"Error: {error}\n")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_no_cluster(server: ApiServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def log_in(context: str | None = None) -> Any:
+        raise LoginError("no cluster: nothing is configured")
+
+    monkeypatch.setattr(login, "log_in", log_in)
+    result = invoke("backup", "sample", "--to", str(tmp_path / "b"))
+    assert (result.exit_code, result.stderr) == (2, "Error: no cluster: nothing is configured\n")
+
+
+def test_a_full_disk(server: ApiServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def write(*_: Any) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(folder.PartWriter, "write", write)
+    result = invoke("backup", "sample", "--to", str(tmp_path / "b"))
+    assert result.stderr == f"Error: {tmp_path / 'b'} cannot be written: No space left on device.\n"
+    assert (result.exit_code, list(tmp_path.iterdir())) == (2, [])
+
+
+def test_passphrases(server: ApiServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    file = tmp_path / "passphrase"
+    file.write_text(f"{PASSPHRASE}\n")
+    target = str(tmp_path / "b")
+    assert invoke("backup", "sample", "--to", target, "--passphrase-file", str(file)).exit_code == 0
+    assert invoke("restore", "--from", target, "--check").exit_code == 0
+    monkeypatch.setenv(PASSPHRASE_VARIABLE, "another passphrase")
+    wrong = invoke("restore", "--from", target)
+    assert (wrong.exit_code, "The passphrase is wrong" in wrong.stderr) == (2, True)
+    assert server.writes == []
+    monkeypatch.setenv(PASSPHRASE_VARIABLE, "short")
+    assert "too short" in invoke("backup", "sample", "--to", target).stderr
+    monkeypatch.delenv(PASSPHRASE_VARIABLE)
+    typed = invoke("restore", "--from", target, "--check", input=f"{PASSPHRASE}\n")
+    assert typed.exit_code == 0
+    assert PASSPHRASE not in typed.output
+
+
+def test_a_broken_archive(server: ApiServer, tmp_path: Path) -> None:
+    result = invoke("restore", "--from", str(tmp_path))
+    assert (result.exit_code, "is not a complete backup" in result.stderr) == (2, True)

@@ -1,0 +1,49 @@
+"""Output of the scripts. tests/programs/test_backup.py runs them."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+
+import pytest
+
+from cryostat_operator.backup import database_scripts
+from cryostat_operator.backup.database_scripts import Report, checks, read_report, require_restorable, shell
+from cryostat_operator.backup.manifest import BackupError
+
+
+def test_a_report() -> None:
+    text = 'backup: version 160004\nbackup: rows public.a 12\nbackup: rows public."b c" 0\nbackup: done\n'
+    assert read_report(text) == Report(16, {"public.a": 12, 'public."b c"': 0}, True, "")
+
+
+def test_errors_are_in_one_line() -> None:
+    report = read_report("one\n\ntwo\n three \nfour\n")
+    assert (report.done, report.errors) == (False, "two; three; four")
+
+
+def test_checks_name_each_table() -> None:
+    text = checks({'public."b c"': 0, "public.a": 12}).decode()
+    assert text.splitlines() == [
+        'DO $check$ BEGIN ASSERT 0 = (SELECT count(*) FROM public."b c"), '
+        "'a table has another number of rows than the backup'; END $check$;",
+        "DO $check$ BEGIN ASSERT 12 = (SELECT count(*) FROM public.a), "
+        "'a table has another number of rows than the backup'; END $check$;",
+    ]
+
+
+@pytest.mark.parametrize(("saved", "running", "allowed"), [(16, 16, True), (16, 17, True), (16, 15, False)])
+def test_older_databases_are_refused(saved: int, running: int, allowed: bool) -> None:
+    if allowed:
+        require_restorable(saved, running)
+        return
+    with pytest.raises(BackupError, match="PostgreSQL 16, and the target runs PostgreSQL 15"):
+        require_restorable(saved, running)
+
+
+@pytest.mark.skipif(not shutil.which("sh"), reason="no shell")
+@pytest.mark.parametrize("script", [database_scripts.DUMP, database_scripts.RESTORE, database_scripts.VERSION])
+def test_scripts_can_be_parsed(script: str) -> None:
+    command = shell(script, 1, 2)
+    assert command[3:] == ["sh", "1", "2"]
+    assert subprocess.run(["sh", "-n", "-c", script], capture_output=True).stderr == b""

@@ -1,0 +1,67 @@
+"""Names of pods and Secrets."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from cryostat_operator.backup.instance_access import DATABASE, STORAGE, InstanceAccess
+from cryostat_operator.backup.manifest import BackupError
+from tests.unit.api_server import ApiServer
+from tests.unit.backup.instance import NAME, NAMESPACE, Streams, serve_instance, serve_pod, variable
+
+
+def access(server: ApiServer) -> InstanceAccess:
+    streams: Any = Streams()
+    return InstanceAccess(server, streams, NAMESPACE, NAME)
+
+
+async def test_secrets_are_those_of_the_running_containers() -> None:
+    server = ApiServer()
+    own = {"name": "db", "env": [{"name": "A", "value": "b"}, variable("POSTGRESQL_PASSWORD", "mine")]}
+    serve_instance(server, database=own, storage={"name": "store"})
+    reached = access(server)
+    database, storage = await reached.component(DATABASE), await reached.component(STORAGE)
+    assert (database.pod, reached.database_secret(database)) == ("sample-database-pod", "mine")
+    assert reached.storage_secret(storage) == "sample-storage"
+
+
+async def test_a_component_without_a_ready_pod() -> None:
+    server = ApiServer()
+    serve_instance(server)
+    serve_pod(server, NAMESPACE, DATABASE, "False")
+    with pytest.raises(BackupError, match=r"here/sample-database has no ready pod\. `kubectl cryostat status sample"):
+        await access(server).component(DATABASE)
+
+
+async def test_a_component_that_does_not_exist() -> None:
+    with pytest.raises(BackupError, match="Deployment here/sample-database does not exist"):
+        await access(ApiServer()).component(DATABASE)
+
+
+async def test_a_terminating_pod_is_not_used() -> None:
+    server = ApiServer()
+    serve_instance(server)
+    path = f"/api/v1/namespaces/{NAMESPACE}/pods/{NAME}-{DATABASE}-pod"
+    pod = server.find(path)
+    assert pod
+    pod["metadata"]["deletionTimestamp"] = "2026-01-01T00:00:00Z"
+    server.put(path, pod)
+    with pytest.raises(BackupError, match="no ready pod"):
+        await access(server).component(DATABASE)
+
+
+async def test_annotations_are_set_and_removed() -> None:
+    server = ApiServer()
+    serve_instance(server)
+    reached = access(server)
+    await reached.annotate({"a": "b"})
+    await reached.annotate({"a": None})
+    await reached.stop_application()
+    found = server.find(reached.path)
+    assert found
+    assert found["metadata"]["annotations"] == {"kept": "yes"}
+    deployment = server.find(f"/apis/apps/v1/namespaces/{NAMESPACE}/deployments/{NAME}")
+    assert deployment
+    assert deployment["spec"]["replicas"] == 0

@@ -1,0 +1,71 @@
+"""Reading `manifest.json`."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+
+from cryostat_operator.backup.manifest import (
+    CRYOSTAT,
+    DATABASE,
+    FORMAT,
+    SECRETS,
+    BackupError,
+    Manifest,
+    Part,
+    StoredObject,
+    parse,
+)
+
+OBJECT = StoredObject("logs", "../a key", "objects/logs/1", {"Content-Type": "text/plain"}, {"a": "b"})
+
+
+def manifest(**changes: Any) -> Manifest:
+    parts = {path: Part(1, "00") for path in (CRYOSTAT, DATABASE, SECRETS, OBJECT.path)}
+    fields = {
+        "namespace": "here",
+        "name": "sample",
+        "created": "2026-01-02T03:04:05Z",
+        "operator_version": "1",
+        "images": {"database": "image"},
+        "database_version": 16,
+        "rows": {"public.a": 2},
+        "buckets": ("logs",),
+        "objects": (OBJECT,),
+        "parts": parts,
+    }
+    return Manifest(**{**fields, **changes})
+
+
+@pytest.mark.parametrize("changes", [{}, {"buckets": None, "objects": ()}], ids=["managed", "external"])
+def test_round_trip(changes: dict[str, Any]) -> None:
+    assert parse(manifest(**changes).text()) == manifest(**changes)
+
+
+@pytest.mark.parametrize("text", ["", "[]", "{}", "null", '{"format": "cryostat-backup/v1"}', "\x00"])
+def test_what_is_no_manifest(text: str) -> None:
+    with pytest.raises(BackupError, match=r"manifest\.json is damaged"):
+        parse(text)
+
+
+def test_a_newer_format() -> None:
+    with pytest.raises(BackupError, match="has the format 'cryostat-backup/v2'"):
+        parse(manifest().text().replace(FORMAT, "cryostat-backup/v2"))
+
+
+@pytest.mark.parametrize("path", ["../secret", "/etc/passwd", "a//b", "a/../../b", "", "."])
+def test_paths_stay_inside_the_folder(path: str) -> None:
+    data = json.loads(manifest().text())
+    data["parts"][path] = {"size": 1, "sha256": "00"}
+    with pytest.raises(BackupError, match="is damaged"):
+        parse(json.dumps(data))
+
+
+@pytest.mark.parametrize("path", [CRYOSTAT, DATABASE, SECRETS, OBJECT.path])
+def test_every_file_that_is_needed_is_listed(path: str) -> None:
+    data = json.loads(manifest().text())
+    del data["parts"][path]
+    with pytest.raises(BackupError, match="is damaged"):
+        parse(json.dumps(data))

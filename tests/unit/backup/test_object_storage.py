@@ -1,0 +1,100 @@
+"""Signatures and requests. tests/programs/test_backup.py uses the client with a real server."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+
+import pytest
+from aiohttp import web
+
+from cryostat_operator.backup.manifest import BackupError
+from cryostat_operator.backup.object_storage import Entry, ObjectStorage, authorize
+
+Handler = Callable[[web.Request], web.Response]
+
+
+def test_the_signature_of_the_documentation_of_aws() -> None:
+    """Example "GET Bucket (List Objects)" of the Amazon S3 API Reference."""
+    headers = {
+        "host": "examplebucket.s3.amazonaws.com",
+        "x-amz-content-sha256": hashlib.sha256(b"").hexdigest(),
+        "x-amz-date": "20130524T000000Z",
+    }
+    key = "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY"
+    found = authorize("AKIAIOSFODNN7EXAMPLE", key, "GET", "/", "max-keys=2&prefix=J", headers)
+    assert found == (
+        "AWS4-HMAC-SHA256 Credential=AKIAIOSFODNN7EXAMPLE/20130524/us-east-1/s3/aws4_request,"
+        "SignedHeaders=host;x-amz-content-sha256;x-amz-date,"
+        "Signature=34b48302e7b5fa45bde8084f4b7868a86f0a534bc59db6670ed5711ef69dc6f7"
+    )
+
+
+@asynccontextmanager
+async def service(handler: Handler) -> AsyncIterator[ObjectStorage]:
+    async def handle(request: web.Request) -> web.Response:
+        await request.read()
+        return handler(request)
+
+    app = web.Application()
+    app.router.add_route("*", "/{path:.*}", handle)
+    runner = web.AppRunner(app)
+    await runner.setup()
+    await web.TCPSite(runner, "127.0.0.1", 0).start()
+    storage = ObjectStorage(f"http://127.0.0.1:{runner.addresses[0][1]}", "user", "key")
+    try:
+        yield storage
+    finally:
+        await storage.close()
+        await runner.cleanup()
+
+
+async def test_lists_are_read_to_the_end() -> None:
+    def answer(request: web.Request) -> web.Response:
+        token = request.query.get("continuation-token")
+        more = "" if token else "<IsTruncated>true</IsTruncated><NextContinuationToken>a/b</NextContinuationToken>"
+        key = "two" if token else "one"
+        assert token in (None, "a/b")
+        return web.Response(text=f"<R xmlns='x'>{more}<Contents><Key>{key}</Key><Size>3</Size></Contents></R>")
+
+    async with service(answer) as storage:
+        assert await storage.entries("logs") == [Entry("one", 3), Entry("two", 3)]
+
+
+async def test_keys_are_encoded_once() -> None:
+    paths = []
+
+    def answer(request: web.Request) -> web.Response:
+        paths.append(request.raw_path)
+        return web.Response(body=b"content", headers={"Content-Type": "a/b", "X-Amz-Meta-Name": "x", "ETag": "y"})
+
+    async with service(answer) as storage:
+        chunks: list[bytes] = []
+        headers = await storage.read("logs", "a b/ä%2F+", chunks.append)
+    assert paths == ["/logs/a%20b/%C3%A4%252F%2B"]
+    assert b"".join(chunks) == b"content"
+    assert {name.lower(): value for name, value in headers.items()} == {"content-type": "a/b", "x-amz-meta-name": "x"}
+
+
+async def test_tags() -> None:
+    text = "<T><TagSet><Tag><Key>a</Key><Value>b&amp;c</Value></Tag><Tag><Key>d</Key><Value/></Tag></TagSet></T>"
+    async with service(lambda _: web.Response(text=text)) as storage:
+        assert await storage.tags("logs", "one") == {"a": "b&c", "d": ""}
+
+
+async def test_errors_are_one_sentence() -> None:
+    text = "<Error><Code>AccessDenied</Code><Message>x</Message></Error>"
+    async with service(lambda _: web.Response(status=403, text=text)) as storage:
+        with pytest.raises(
+            BackupError, match=r"^The object storage does not answer GET /logs/a: HTTP 403 AccessDenied\.$"
+        ):
+            await storage.read("logs", "a", lambda chunk: None)
+    with pytest.raises(BackupError, match="does not answer GET /"):
+        await ObjectStorage("http://127.0.0.1:1", "user", "key").buckets()
+
+
+async def test_an_answer_that_is_not_xml() -> None:
+    async with service(lambda _: web.Response(text="<")) as storage:
+        with pytest.raises(BackupError, match="not XML"):
+            await storage.buckets()

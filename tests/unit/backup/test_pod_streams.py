@@ -1,0 +1,109 @@
+"""Commands and ports of pods, with a kubelet double on a local port."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import ssl
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager
+
+import pytest
+
+from cryostat_operator.backup.manifest import BackupError
+from cryostat_operator.backup.pod_streams import CommandError, PodStreams
+from cryostat_operator.inspect.login import UserConnection
+from tests.unit.backup.kubelet import Kubelet
+
+
+@asynccontextmanager
+async def streams(kubelet: Kubelet) -> AsyncIterator[PodStreams]:
+    kubelet.environments = {"pod": {"PATH": os.environ["PATH"]}}
+    async with kubelet.serving() as port:
+        opened = PodStreams(UserConnection(f"http://127.0.0.1:{port}", ssl.create_default_context(), {}))
+        try:
+            yield opened
+        finally:
+            await opened.close()
+
+
+async def run(opened: PodStreams, script: str, stdin: list[bytes] | Iterator[bytes] = ()) -> tuple[bytes, str]:  # type: ignore[assignment]
+    chunks: list[bytes] = []
+    log = await opened.execute("here", "pod", "container", ["sh", "-c", script], stdin, chunks.append)
+    return b"".join(chunks), log
+
+
+async def test_input_output_and_errors() -> None:
+    async with streams(Kubelet()) as opened:
+        stdin = [b"", b"x" * 200_000, b"y"]
+        assert await run(opened, "head -c 200001 | tail -c 2; echo log >&2", stdin) == (b"xy", "log\n")
+        assert await run(opened, "echo out") == (b"out\n", "")
+
+
+async def test_a_command_that_fails() -> None:
+    async with streams(Kubelet()) as opened:
+        with pytest.raises(CommandError, match="in container container of pod here/pod: exit code 3") as caught:
+            await run(opened, "echo cause >&2; exit 3")
+    assert caught.value.log == "cause\n"
+
+
+async def test_a_connection_that_breaks() -> None:
+    async with streams(Kubelet(cut_after=10)) as opened:
+        with pytest.raises(BackupError, match="The connection broke"):
+            await run(opened, "head -c 100 >/dev/null; sleep 0.2", [b"x" * 5, b"y" * 50])
+
+
+async def test_a_file_that_cannot_be_read() -> None:
+    def content() -> Iterator[bytes]:
+        yield b"x"
+        raise OSError(5, "Input/output error")
+
+    async with streams(Kubelet()) as opened:
+        with pytest.raises(BackupError, match="its input cannot be read: Input/output error"):
+            await run(opened, "head -c 100", content())
+
+
+@pytest.mark.parametrize(
+    ("status", "message"),
+    [
+        (403, "you may not `create` and `get` pods/exec in namespace here"),
+        (404, "the pod does not exist"),
+        (500, "500"),
+    ],
+)
+async def test_refusals(status: int, message: str) -> None:
+    async with streams(Kubelet(refuse={"exec": status})) as opened:
+        with pytest.raises(BackupError, match=message):
+            await run(opened, "true")
+
+
+async def test_a_server_that_does_not_answer() -> None:
+    opened = PodStreams(UserConnection("http://127.0.0.1:1", ssl.create_default_context(), {}))
+    with pytest.raises(BackupError, match="A command cannot run in container container of pod here/pod"):
+        await run(opened, "true")
+    await opened.close()
+
+
+async def test_connections_through_a_forwarded_port() -> None:
+    async def echo(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.write((await reader.readexactly(200_000))[::-1])
+        await writer.drain()
+        writer.close()
+
+    server = await asyncio.start_server(echo, "127.0.0.1", 0)
+    kubelet = Kubelet(ports={("pod", 8333): server.sockets[0].getsockname()[1]})
+    content = os.urandom(200_000)
+    async with streams(kubelet) as opened, opened.forwarded("here", "pod", 8333) as port:
+        for _ in range(2):
+            reader, writer = await asyncio.open_connection("127.0.0.1", port)
+            writer.write(content)
+            assert await reader.read(-1) == content[::-1]
+            writer.close()
+    server.close()
+
+
+async def test_a_port_that_may_not_be_forwarded() -> None:
+    async with streams(Kubelet(refuse={"portforward": 403})) as opened:
+        with pytest.raises(BackupError, match=r"Port 1 of pod here/pod cannot be reached: you may not .*portforward"):
+            async with opened.forwarded("here", "pod", 1):
+                pass

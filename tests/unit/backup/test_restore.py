@@ -1,0 +1,209 @@
+"""Restoring: checks before changes, and what is left after a failure."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from cryostat_operator.api import constants
+from cryostat_operator.backup import restore
+from cryostat_operator.backup.folder import open_folder
+from cryostat_operator.backup.manifest import MANIFEST, BackupError
+from cryostat_operator.backup.restore import Restore, read_content
+from cryostat_operator.kube.errors import ApiError
+from cryostat_operator.plan.model.kinds import Obj
+from tests.unit.api_server import ApiServer
+from tests.unit.backup.instance import (
+    ACCESS,
+    CRYOSTAT,
+    KEYS,
+    NAME,
+    NAMESPACE,
+    Storage,
+    Streams,
+    encoded,
+    filled,
+    serve_instance,
+    serve_pod,
+    serve_workloads,
+)
+from tests.unit.backup.test_save import PASSPHRASE, access, saved
+
+PAUSE = constants.ANNOTATION_PAUSE
+
+
+class Target:
+    """A cluster to restore into, with the operator as far as this needs it."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch, backup: Path, namespace: str = "there") -> None:
+        self.server = ApiServer()
+        self.server.put(f"/api/v1/namespaces/{namespace}", {"kind": "Namespace"})
+        self.namespace = namespace
+        self.streams = Streams(dump=b"")
+        self.storage = Storage({"logs": {"new": b"of the application"}})
+        self.lines: list[str] = []
+        self.access = access(self.server, monkeypatch, self.streams, self.storage, namespace)
+        self.content = read_content(open_folder(backup), PASSPHRASE)
+        self.server.hook = self.operate
+        self.refuse: Callable[[str, str], ApiError | None] = lambda method, path: None
+        monkeypatch.setattr(restore, "_POLL_SECONDS", 0)
+
+    def operate(self, method: str, path: str, body: Any) -> ApiError | None:
+        """Create the workloads of a new Cryostat and stop its pods."""
+        if method == "POST" and path.endswith(f"/{constants.PLURAL}"):
+            serve_workloads(self.server, self.namespace)
+            serve_pod(self.server, self.namespace, "cryostat")
+        if method == "PATCH" and path.endswith(f"deployments/{NAME}") and body == {"spec": {"replicas": 0}}:
+            self.server.remove(f"/api/v1/namespaces/{self.namespace}/pods/{NAME}-cryostat-pod")
+        return self.refuse(method, path)
+
+    async def run(self, *, overwrite: bool = False) -> None:
+        await Restore(self.access, self.content, overwrite, 0, self.lines.append).run()
+
+    def cryostat(self) -> Obj:
+        found = self.server.find(CRYOSTAT.format(self.namespace))
+        assert found
+        return found
+
+    def secret(self, name: str) -> Obj:
+        found = self.server.find(f"/api/v1/namespaces/{self.namespace}/secrets/{name}")
+        assert found
+        return found
+
+
+@pytest.fixture
+async def backup(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    server = ApiServer()
+    serve_instance(server, cryostat={"metadata": {}, "spec": {"targetNamespaces": [NAMESPACE, "apps"]}})
+    await saved(access(server, monkeypatch, Streams(), filled()), tmp_path / "b")
+    return tmp_path / "b"
+
+
+async def test_into_another_namespace(monkeypatch: pytest.MonkeyPatch, backup: Path) -> None:
+    target = Target(monkeypatch, backup)
+    await target.run()
+    assert target.cryostat()["spec"] == {"targetNamespaces": ["there", "apps"]}
+    assert PAUSE not in target.cryostat()["metadata"]["annotations"]
+    keys = target.secret("sample-db")
+    assert (keys["data"], keys["immutable"]) == (encoded(KEYS), True)
+    assert keys["metadata"]["labels"] == {constants.LABEL_NAME: NAME, constants.LABEL_NAMESPACE: "there"}
+    assert target.secret("sample-storage")["data"] == encoded(ACCESS)
+    assert target.streams.restored == b"dump-1"
+    assert target.storage.content == filled().content
+    assert target.storage.all_tags["archivedrecordings", "jvm/one.jfr"] == {"label": "a&b"}
+    order = [path.rpartition("/")[2] for method, path in target.server.writes if method == "POST"]
+    assert order == ["secrets", "secrets", constants.PLURAL]
+    assert target.lines[-1] == "Started the application."
+    assert not [line for line in target.lines if "marker" in line]
+
+
+async def test_an_existing_instance_needs_overwrite(monkeypatch: pytest.MonkeyPatch, backup: Path) -> None:
+    target = Target(monkeypatch, backup)
+    serve_instance(target.server, "there")
+    with pytest.raises(BackupError, match=r"^Cryostat there/sample already exists\. --overwrite replaces all data"):
+        await target.run()
+    assert target.server.writes == []
+    await target.run(overwrite=True)
+    assert target.storage.content == filled().content
+    assert [path for method, path in target.server.writes if method == "POST"] == []
+
+
+async def test_a_volume_that_was_kept_needs_overwrite(monkeypatch: pytest.MonkeyPatch, backup: Path) -> None:
+    target = Target(monkeypatch, backup)
+    target.server.put(f"/api/v1/namespaces/there/persistentvolumeclaims/{NAME}-storage", {})
+    with pytest.raises(BackupError, match="PersistentVolumeClaim there/sample-storage already exists"):
+        await target.run()
+    assert target.server.writes == []
+
+
+async def test_other_keys_are_refused(monkeypatch: pytest.MonkeyPatch, backup: Path) -> None:
+    target = Target(monkeypatch, backup)
+    serve_instance(target.server, "there", secrets={"sample-db": {**KEYS, "ENCRYPTION_KEY": "other"}})
+    with pytest.raises(BackupError, match=r"sample-db has other values of ENCRYPTION_KEY than the backup") as caught:
+        await target.run(overwrite=True)
+    assert "marker" not in str(caught.value)
+    assert target.server.writes == []
+
+
+async def test_other_credentials_of_the_storage_are_kept(monkeypatch: pytest.MonkeyPatch, backup: Path) -> None:
+    target = Target(monkeypatch, backup)
+    other = {**ACCESS, "SECRET_KEY": "other"}
+    serve_instance(target.server, "there", secrets={"sample-db": KEYS, "sample-storage": other})
+    await target.run(overwrite=True)
+    assert target.secret("sample-storage")["data"] == encoded(other)
+
+
+async def test_a_missing_namespace(monkeypatch: pytest.MonkeyPatch, backup: Path) -> None:
+    target = Target(monkeypatch, backup)
+    target.server.remove("/api/v1/namespaces/there")
+    with pytest.raises(BackupError, match="Namespace there does not exist"):
+        await target.run()
+    assert target.server.writes == []
+
+
+async def test_an_older_database_is_refused(monkeypatch: pytest.MonkeyPatch, backup: Path) -> None:
+    target = Target(monkeypatch, backup)
+    target.streams.version = 150012
+    with pytest.raises(BackupError, match="the target runs PostgreSQL 15"):
+        await target.run()
+    assert target.streams.restored is None
+    assert PAUSE not in (target.cryostat()["metadata"].get("annotations") or {})
+    assert "was created without the data" in target.lines[-1]
+
+
+async def test_no_operator(monkeypatch: pytest.MonkeyPatch, backup: Path) -> None:
+    target = Target(monkeypatch, backup)
+    target.server.hook = None
+    with pytest.raises(BackupError, match=r"After 0 s it is not true that the pod of sample-database is ready"):
+        await target.run()
+
+
+@pytest.mark.parametrize("step", ["database", "objects"])
+@pytest.mark.parametrize("overwrite", [False, True])
+async def test_a_failed_restore(monkeypatch: pytest.MonkeyPatch, backup: Path, step: str, overwrite: bool) -> None:
+    target = Target(monkeypatch, backup)
+    if overwrite:
+        serve_instance(target.server, "there")
+    if step == "database":
+        target.streams.error = "ERROR: a table has another number of rows than the backup"
+    target.storage.damaged = step == "objects"
+    expected = "The database is unchanged" if step == "database" else "differs from the backup"
+    with pytest.raises(BackupError, match=expected):
+        await target.run(overwrite=overwrite)
+    annotations = target.cryostat()["metadata"].get("annotations") or {}
+    assert (PAUSE in annotations) == overwrite
+    if not overwrite:
+        assert target.storage.content["archivedrecordings"] == {}
+    assert target.storage.content["logs"] == {"new": b"of the application"}
+    assert ("stays stopped" in " ".join(target.lines)) == overwrite
+
+
+async def test_what_the_user_may_not_do(monkeypatch: pytest.MonkeyPatch, backup: Path) -> None:
+    target = Target(monkeypatch, backup)
+    target.refuse = lambda method, path: ApiError(403, "Forbidden", "no") if path.endswith("secrets") else None
+    with pytest.raises(ApiError, match="no"):
+        await target.run()
+    assert target.server.find(CRYOSTAT.format("there")) is None
+
+
+async def test_namespaces_need_not_be_readable(monkeypatch: pytest.MonkeyPatch, backup: Path) -> None:
+    target = Target(monkeypatch, backup)
+    target.refuse = lambda _, path: ApiError(403, "Forbidden", "no") if path.endswith("namespaces/there") else None
+    await target.run()
+
+
+def test_a_changed_manifest(backup: Path) -> None:
+    data = json.loads((backup / MANIFEST).read_text())
+    data["rows"] = {"public.a; DROP TABLE x": 0}
+    (backup / MANIFEST).write_text(json.dumps(data))
+    with pytest.raises(BackupError, match="The manifest is not the one"):
+        read_content(open_folder(backup), PASSPHRASE)
+
+
+def test_a_wrong_passphrase(backup: Path) -> None:
+    with pytest.raises(BackupError, match="passphrase is wrong"):
+        read_content(open_folder(backup), b"another one")

@@ -1,0 +1,125 @@
+"""What a backup contains."""
+
+from __future__ import annotations
+
+import json
+import os
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from cryostat_operator.api import constants
+from cryostat_operator.backup import encryption
+from cryostat_operator.backup.encryption import decrypt
+from cryostat_operator.backup.folder import new_folder, open_folder
+from cryostat_operator.backup.instance_access import InstanceAccess
+from cryostat_operator.backup.manifest import SECRETS, BackupError, Manifest
+from cryostat_operator.backup.save import digest_without_secrets, portable, save
+from cryostat_operator.kube.errors import ApiError
+from tests.unit.api_server import ApiServer
+from tests.unit.backup.instance import ACCESS, KEYS, NAME, NAMESPACE, Storage, Streams, encoded, filled, serve_instance
+
+PASSPHRASE = b"correct horse battery"
+
+
+def access(
+    server: ApiServer, monkeypatch: pytest.MonkeyPatch, streams: Streams, storage: Storage, namespace: str = NAMESPACE
+) -> InstanceAccess:
+    @asynccontextmanager
+    async def opened(*_: Any) -> Any:
+        yield storage
+
+    monkeypatch.setattr(encryption, "COST", 16)
+    monkeypatch.setattr(InstanceAccess, "storage", opened)
+    untyped: Any = streams
+    return InstanceAccess(server, untyped, namespace, NAME)
+
+
+async def saved(reached: InstanceAccess, target: Path) -> tuple[Manifest, list[str]]:
+    lines: list[str] = []
+    with new_folder(target) as folder:
+        return await save(reached, folder, PASSPHRASE, lines.append), lines
+
+
+async def test_a_backup(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    server = ApiServer()
+    serve_instance(server)
+    manifest, lines = await saved(access(server, monkeypatch, Streams(), filled()), tmp_path / "b")
+    folder = open_folder(tmp_path / "b")
+    folder.check()
+    assert folder.manifest == manifest
+    assert (manifest.namespace, manifest.name, manifest.database_version) == (NAMESPACE, NAME, 16)
+    assert manifest.images == {"database": "registry.example/database:1", "storage": "registry.example/storage:1"}
+    assert manifest.buckets == ("archivedrecordings", "logs")
+    first = manifest.objects[0]
+    assert (first.key, first.tags, first.headers) == (
+        "jvm/one.jfr", {"label": "a&b"}, {"Content-Type": "application/jfr"}
+    )  # fmt: skip
+    assert folder.read(first.path) == b"recording"
+    assert lines == [
+        "Saved the object storage: 2 buckets, 2 objects, 9 bytes.",
+        "Saved the database: 1 tables, 3 rows.",
+    ]
+    secrets = json.loads(decrypt(PASSPHRASE, folder.read(SECRETS)))
+    assert secrets["manifest"] == digest_without_secrets(manifest)
+    assert [each["name"] for each in secrets["secrets"]] == ["sample-db", "sample-storage"]
+    assert secrets["secrets"][0]["data"] == encoded(KEYS)
+    assert server.writes == []
+
+
+async def test_no_secret_is_readable(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    server = ApiServer()
+    serve_instance(server)
+    _, lines = await saved(access(server, monkeypatch, Streams(), filled()), tmp_path / "b")
+    texts = [path.read_text(errors="replace") for path in (tmp_path / "b").rglob("*") if path.is_file()]
+    values = {**KEYS, "SECRET_KEY": ACCESS["SECRET_KEY"]}
+    for value in (*values.values(), *encoded(values).values()):
+        assert not [text for text in (*texts, *lines) if value in text]
+
+
+async def test_external_storage_is_not_saved(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    server = ApiServer()
+    serve_instance(server)
+    server.remove(f"/apis/apps/v1/namespaces/{NAMESPACE}/deployments/{NAME}-storage")
+    manifest, lines = await saved(access(server, monkeypatch, Streams(), filled()), tmp_path / "b")
+    assert (manifest.buckets, manifest.objects) == (None, ())
+    assert lines[0].startswith("The objects are with an external S3 provider")
+
+
+@pytest.mark.parametrize(
+    ("streams", "message"),
+    [
+        (Streams(error="pg_dump: error: x"), "A command failed. pg_dump: error: x"),
+        (Streams(version=0), "The database could not be saved"),
+    ],
+)
+async def test_nothing_is_left_of_a_failed_backup(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, streams: Streams, message: str
+) -> None:
+    server = ApiServer()
+    serve_instance(server)
+    with pytest.raises(BackupError, match=message):
+        await saved(access(server, monkeypatch, streams, filled()), tmp_path / "b")
+    assert os.listdir(tmp_path) == []
+
+
+async def test_a_cryostat_that_does_not_exist(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with pytest.raises(ApiError, match='"sample" not found'):
+        await saved(access(ApiServer(), monkeypatch, Streams(), filled()), tmp_path / "b")
+    assert os.listdir(tmp_path) == []
+
+
+def test_a_portable_cryostat() -> None:
+    annotations = {constants.ANNOTATION_PAUSE: "true", constants.ANNOTATION_ACCEPT_NAMESPACES: "u", "mine": "kept"}
+    metadata = {
+        "name": "a", "namespace": "b", "uid": "u", "resourceVersion": "1", "generation": 2, "finalizers": ["f"],
+        "managedFields": [], "creationTimestamp": "t", "labels": {"l": "v"}, "annotations": annotations,
+        "ownerReferences": [{"uid": "x"}],
+    }  # fmt: skip
+    found = portable({"metadata": metadata, "spec": {"x": 1}, "status": {"y": 2}})
+    assert found["metadata"] == {"name": "a", "namespace": "b", "labels": {"l": "v"}, "annotations": {"mine": "kept"}}
+    assert set(found) == {"apiVersion", "kind", "metadata", "spec"}
+    assert yaml.safe_load(yaml.safe_dump(found)) == found
