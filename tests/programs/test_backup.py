@@ -20,13 +20,14 @@ from typing import Any
 
 import pytest
 
+from cryostat_operator.backup.checked_backup import read_content
 from cryostat_operator.backup.database_scripts import RESTORE, checks, read_report, shell
 from cryostat_operator.backup.folder import new_folder, open_folder
 from cryostat_operator.backup.instance_access import Component, InstanceAccess
 from cryostat_operator.backup.manifest import SECRETS, BackupError
 from cryostat_operator.backup.object_storage import ObjectStorage
 from cryostat_operator.backup.pod_streams import PodStreams
-from cryostat_operator.backup.restore import Restore, read_content
+from cryostat_operator.backup.restore import Restore
 from cryostat_operator.backup.save import save
 from cryostat_operator.inspect.login import UserConnection
 from cryostat_operator.plan.model import names

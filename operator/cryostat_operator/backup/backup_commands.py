@@ -87,9 +87,10 @@ def restore(
       kubectl cryostat restore --from backup-1 -n another-namespace
       kubectl cryostat restore --from backup-1 -n monitoring --overwrite
     """
+    from .checked_backup import read_content
     from .folder import open_folder
     from .manifest import BackupError
-    from .restore import Restore, read_content
+    from .restore import Restore
 
     passphrase = _passphrase(passphrase_file, confirm=False)
     try:

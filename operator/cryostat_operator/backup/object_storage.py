@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import datetime
 import hashlib
-import hmac
 import ssl
 import xml.etree.ElementTree as ET
 from collections.abc import AsyncIterator, Callable, Iterable, Mapping
@@ -15,9 +14,9 @@ from xml.sax.saxutils import escape
 
 import aiohttp
 
+from .aws_signature import authorize
 from .manifest import BackupError
 
-REGION = "us-east-1"
 _CHUNK = 256 * 1024
 _EMPTY = hashlib.sha256(b"").hexdigest()
 _USER_METADATA = "x-amz-meta-"
@@ -220,35 +219,6 @@ class _Request:
     def _fail(self, cause: str) -> NoReturn:
         path = self.url.partition("://")[2].partition("/")[2].partition("?")[0]
         raise BackupError(f"The object storage does not answer {self.method} /{path}: {cause}.") from None
-
-
-def authorize(
-    access_key: str,
-    secret_key: str,
-    method: str,
-    path: str,
-    query: str,
-    headers: Mapping[str, str],
-    region: str = REGION,
-) -> str:
-    """Return the `Authorization` header of a request to S3.
-
-    Args:
-        path: percent-encoded.
-        query: percent-encoded and sorted.
-        headers: by lower-case name; all of them are signed. `x-amz-date` and `x-amz-content-sha256` are among them.
-    """
-    names = ";".join(sorted(headers))
-    lines = "".join(f"{name}:{headers[name].strip()}\n" for name in sorted(headers))
-    canonical = "\n".join((method, path, query, lines, names, headers["x-amz-content-sha256"]))
-    date = headers["x-amz-date"]
-    scope = f"{date[:8]}/{region}/s3/aws4_request"
-    digest = hashlib.sha256(canonical.encode()).hexdigest()
-    key = f"AWS4{secret_key}".encode()
-    for part in scope.split("/"):
-        key = hmac.new(key, part.encode(), hashlib.sha256).digest()
-    signature = hmac.new(key, f"AWS4-HMAC-SHA256\n{date}\n{scope}\n{digest}".encode(), hashlib.sha256).hexdigest()
-    return f"AWS4-HMAC-SHA256 Credential={access_key}/{scope},SignedHeaders={names},Signature={signature}"
 
 
 async def _chunks(content: Iterable[bytes]) -> AsyncIterator[bytes]:

@@ -3,58 +3,24 @@
 from __future__ import annotations
 
 import asyncio
-import json
 import time
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
 from typing import Any
-
-import yaml
 
 from ..api import constants
 from ..kube.errors import ApiError
 from ..plan.model.kinds import Key, Obj, path_of, resource_path
 from . import database_scripts
+from .checked_backup import Content
 from .database_scripts import read_report
-from .encryption import decrypt
-from .folder import SavedFolder
 from .instance_access import APPLICATION, DATABASE, STORAGE, InstanceAccess
-from .manifest import CRYOSTAT, SECRETS, BackupError, Manifest
 from .manifest import DATABASE as DUMP
+from .manifest import BackupError
 from .pod_streams import CommandError
 from .restored_objects import ObjectRestore
-from .save import Progress, digest_without_secrets
+from .save import Progress
 
 _POLL_SECONDS = 2.0
-
-
-@dataclass(frozen=True)
-class Content:
-    """A checked backup.
-
-    Attributes:
-        cryostat: without a namespace.
-        secrets: name, type, data and whether the operator generated each Secret.
-    """
-
-    folder: SavedFolder
-    manifest: Manifest
-    cryostat: Obj
-    secrets: tuple[Mapping[str, Any], ...]
-
-
-def read_content(folder: SavedFolder, passphrase: bytes) -> Content:
-    """Check all files of a backup and decrypt its Secrets.
-
-    Raises:
-        BackupError: a file is damaged or missing, the passphrase is wrong, or the manifest was changed.
-    """
-    folder.check()
-    data = json.loads(decrypt(passphrase, folder.read(SECRETS)))
-    manifest = folder.manifest
-    if data["manifest"] != digest_without_secrets(manifest):
-        raise BackupError("The manifest is not the one that the backup was made with, so the backup is not used.")
-    return Content(folder, manifest, yaml.safe_load(folder.read(CRYOSTAT)), tuple(data["secrets"]))
 
 
 class Restore:

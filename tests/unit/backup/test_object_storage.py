@@ -1,8 +1,7 @@
-"""Signatures and requests. tests/programs/test_backup.py uses the client with a real server."""
+"""Requests to S3. tests/programs/test_backup.py uses the client with a real server."""
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 
@@ -10,25 +9,9 @@ import pytest
 from aiohttp import web
 
 from cryostat_operator.backup.manifest import BackupError
-from cryostat_operator.backup.object_storage import Entry, ObjectStorage, authorize
+from cryostat_operator.backup.object_storage import Entry, ObjectStorage
 
 Handler = Callable[[web.Request], web.Response]
-
-
-def test_the_signature_of_the_documentation_of_aws() -> None:
-    """Example "GET Bucket (List Objects)" of the Amazon S3 API Reference."""
-    headers = {
-        "host": "examplebucket.s3.amazonaws.com",
-        "x-amz-content-sha256": hashlib.sha256(b"").hexdigest(),
-        "x-amz-date": "20130524T000000Z",
-    }
-    key = "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY"
-    found = authorize("AKIAIOSFODNN7EXAMPLE", key, "GET", "/", "max-keys=2&prefix=J", headers)
-    assert found == (
-        "AWS4-HMAC-SHA256 Credential=AKIAIOSFODNN7EXAMPLE/20130524/us-east-1/s3/aws4_request,"
-        "SignedHeaders=host;x-amz-content-sha256;x-amz-date,"
-        "Signature=34b48302e7b5fa45bde8084f4b7868a86f0a534bc59db6670ed5711ef69dc6f7"
-    )
 
 
 @asynccontextmanager

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -11,9 +10,10 @@ import pytest
 
 from cryostat_operator.api import constants
 from cryostat_operator.backup import restore
+from cryostat_operator.backup.checked_backup import read_content
 from cryostat_operator.backup.folder import open_folder
-from cryostat_operator.backup.manifest import MANIFEST, BackupError
-from cryostat_operator.backup.restore import Restore, read_content
+from cryostat_operator.backup.manifest import BackupError
+from cryostat_operator.backup.restore import Restore
 from cryostat_operator.kube.errors import ApiError
 from cryostat_operator.plan.model.kinds import Obj
 from tests.unit.api_server import ApiServer
@@ -22,7 +22,6 @@ from tests.unit.backup.instance import (
     CRYOSTAT,
     KEYS,
     NAME,
-    NAMESPACE,
     Storage,
     Streams,
     encoded,
@@ -31,7 +30,7 @@ from tests.unit.backup.instance import (
     serve_pod,
     serve_workloads,
 )
-from tests.unit.backup.test_save import PASSPHRASE, access, saved
+from tests.unit.backup.test_save import PASSPHRASE, access
 
 PAUSE = constants.ANNOTATION_PAUSE
 
@@ -73,14 +72,6 @@ class Target:
         found = self.server.find(f"/api/v1/namespaces/{self.namespace}/secrets/{name}")
         assert found
         return found
-
-
-@pytest.fixture
-async def backup(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    server = ApiServer()
-    serve_instance(server, cryostat={"metadata": {}, "spec": {"targetNamespaces": [NAMESPACE, "apps"]}})
-    await saved(access(server, monkeypatch, Streams(), filled()), tmp_path / "b")
-    return tmp_path / "b"
 
 
 async def test_into_another_namespace(monkeypatch: pytest.MonkeyPatch, backup: Path) -> None:
@@ -194,16 +185,3 @@ async def test_namespaces_need_not_be_readable(monkeypatch: pytest.MonkeyPatch, 
     target = Target(monkeypatch, backup)
     target.refuse = lambda _, path: ApiError(403, "Forbidden", "no") if path.endswith("namespaces/there") else None
     await target.run()
-
-
-def test_a_changed_manifest(backup: Path) -> None:
-    data = json.loads((backup / MANIFEST).read_text())
-    data["rows"] = {"public.a; DROP TABLE x": 0}
-    (backup / MANIFEST).write_text(json.dumps(data))
-    with pytest.raises(BackupError, match="The manifest is not the one"):
-        read_content(open_folder(backup), PASSPHRASE)
-
-
-def test_a_wrong_passphrase(backup: Path) -> None:
-    with pytest.raises(BackupError, match="passphrase is wrong"):
-        read_content(open_folder(backup), b"another one")

@@ -1,0 +1,45 @@
+"""Reads a backup, after all of its files were checked."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import yaml
+
+from ..plan.model.kinds import Obj
+from .encryption import decrypt
+from .folder import SavedFolder
+from .manifest import CRYOSTAT, SECRETS, BackupError, Manifest
+from .save import digest_without_secrets
+
+
+@dataclass(frozen=True)
+class Content:
+    """A checked backup.
+
+    Attributes:
+        cryostat: without a namespace.
+        secrets: name, type, data and whether the operator generated each Secret.
+    """
+
+    folder: SavedFolder
+    manifest: Manifest
+    cryostat: Obj
+    secrets: tuple[Mapping[str, Any], ...]
+
+
+def read_content(folder: SavedFolder, passphrase: bytes) -> Content:
+    """Check all files of a backup and decrypt its Secrets.
+
+    Raises:
+        BackupError: a file is damaged or missing, the passphrase is wrong, or the manifest was changed.
+    """
+    folder.check()
+    data = json.loads(decrypt(passphrase, folder.read(SECRETS)))
+    manifest = folder.manifest
+    if data["manifest"] != digest_without_secrets(manifest):
+        raise BackupError("The manifest is not the one that the backup was made with, so the backup is not used.")
+    return Content(folder, manifest, yaml.safe_load(folder.read(CRYOSTAT)), tuple(data["secrets"]))

@@ -1,0 +1,39 @@
+"""Checks before a backup is used."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from cryostat_operator.backup.checked_backup import read_content
+from cryostat_operator.backup.folder import open_folder
+from cryostat_operator.backup.manifest import DATABASE, MANIFEST, BackupError
+from tests.unit.backup.instance import KEYS, encoded
+from tests.unit.backup.test_save import PASSPHRASE
+
+
+def test_a_backup(backup: Path) -> None:
+    content = read_content(open_folder(backup), PASSPHRASE)
+    assert content.cryostat["metadata"]["name"] == "sample"
+    assert content.secrets[0]["data"] == encoded(KEYS)
+
+
+def test_a_damaged_dump(backup: Path) -> None:
+    (backup / DATABASE).write_bytes(b"dump-2")
+    with pytest.raises(BackupError, match=r"database\.dump of the backup is damaged"):
+        read_content(open_folder(backup), PASSPHRASE)
+
+
+def test_a_changed_manifest(backup: Path) -> None:
+    data = json.loads((backup / MANIFEST).read_text())
+    data["rows"] = {"public.a; DROP TABLE x": 0}
+    (backup / MANIFEST).write_text(json.dumps(data))
+    with pytest.raises(BackupError, match="The manifest is not the one"):
+        read_content(open_folder(backup), PASSPHRASE)
+
+
+def test_a_wrong_passphrase(backup: Path) -> None:
+    with pytest.raises(BackupError, match="passphrase is wrong"):
+        read_content(open_folder(backup), b"another one")
