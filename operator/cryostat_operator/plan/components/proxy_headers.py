@@ -19,6 +19,7 @@ class Meaning(Enum):
     ORIGIN = "where the client is"
     CREDENTIALS = "a password or token"
     MARK = "which proxy the request came through"
+    PROTOCOL = "which protocol the connection changes to"
 
 
 @dataclass(frozen=True)
@@ -65,6 +66,8 @@ PROTECTED_HEADERS = (
     HeaderRule(AGENT_MARK, Meaning.MARK),
     HeaderRule("X-Cryostat-Agent-Auth", Meaning.MARK),
     HeaderRule("X-Cryostat-User-Proxy-Auth", Meaning.MARK),
+    # With it, `Upgrade: h2c` would start HTTP/2, and headers of the requests in it would pass the proxy unchanged.
+    HeaderRule("Http2-Settings", Meaning.PROTOCOL),
 )
 # Ingress controllers and routers set these, users may: they change only the addresses in the response to the same
 # client. Agents are not behind a router.
