@@ -20,6 +20,7 @@ from typing import Any
 
 import pytest
 
+from cryostat_operator.backup.bucket_copy import BucketPlace, download, upload
 from cryostat_operator.backup.checked_backup import read_content
 from cryostat_operator.backup.database_scripts import RESTORE, checks, read_report, shell
 from cryostat_operator.backup.folder import new_folder, open_folder
@@ -234,6 +235,10 @@ async def test_lost_data_comes_back(instance: Instance, weed: Child, server: Api
         assert instance.sql(CONTENT) == before
         async with reached.storage(component) as service:
             assert await listed(service) == objects
+            await service.create_bucket("backups")
+            await upload(service, BucketPlace("backups", "daily/1"), tmp_path / "backup")
+            await download(service, BucketPlace("backups", "daily/1"), tmp_path / "copy")
+        open_folder(tmp_path / "copy").check()
     assert "Restored and verified the database: 2 tables, 502 rows." in lines
 
 

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import tempfile
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
@@ -21,7 +24,7 @@ _PASSPHRASE_HELP = f"File with the passphrase of the Secrets; default: {PASSPHRA
 @click.argument("name")
 @click.option("-n", "--namespace", default=None, help="Namespace of the Cryostat; default: that of the context.")
 @click.option("--context", default=None, help="Context of the kubeconfig; default: the current one.")
-@click.option("--to", "target", required=True, type=click.Path(), help="Folder to create. It must not exist.")
+@click.option("--to", "target", required=True, help="Folder to create, or s3://BUCKET/PREFIX. It must not exist.")
 @click.option("--passphrase-file", type=click.Path(), default=None, help=_PASSPHRASE_HELP)
 def backup(name: str, namespace: str | None, context: str | None, target: str, passphrase_file: str | None) -> None:
     """Save the data of the Cryostat NAME in a folder, while it runs.
@@ -46,8 +49,11 @@ def backup(name: str, namespace: str | None, context: str | None, target: str, p
 
         streams = PodStreams(client.connection)
         try:
-            with new_folder(Path(target)) as folder:
-                await save(InstanceAccess(client, streams, namespace or home, name), folder, passphrase, click.echo)
+            with _saved_to(target) as (directory, copy):
+                with new_folder(directory) as folder:
+                    access = InstanceAccess(client, streams, namespace or home, name)
+                    await save(access, folder, passphrase, click.echo)
+                await copy()
         except BackupError as error:
             _fail(error)
         finally:
@@ -60,7 +66,7 @@ def backup(name: str, namespace: str | None, context: str | None, target: str, p
 @click.command()
 @click.option("-n", "--namespace", default=None, help="Namespace to restore into; default: that of the context.")
 @click.option("--context", default=None, help="Context of the kubeconfig; default: the current one.")
-@click.option("--from", "source", required=True, type=click.Path(), help="Folder that `backup` created.")
+@click.option("--from", "source", required=True, help="Folder that `backup` created, or s3://BUCKET/PREFIX.")
 @click.option("--passphrase-file", type=click.Path(), default=None, help=_PASSPHRASE_HELP)
 @click.option("--overwrite", is_flag=True, help="Replace all data of an instance that exists.")
 @click.option("--check", is_flag=True, help="Check the backup and the passphrase only; no cluster is used.")
@@ -93,8 +99,10 @@ def restore(
     from .restore import Restore
 
     passphrase = _passphrase(passphrase_file, confirm=False)
+    resources = ExitStack()  # a copy from S3 is removed at the end
+    click.get_current_context().call_on_close(resources.close)
     try:
-        content = read_content(open_folder(Path(source)), passphrase)
+        content = read_content(open_folder(resources.enter_context(_restored_from(source))), passphrase)
     except BackupError as error:
         _fail(error)
     manifest = content.manifest
@@ -119,6 +127,53 @@ def restore(
 
     run_with_client(context, work)
     click.echo(f"restored: Cryostat {namespace or ''}{'/' if namespace else ''}{manifest.name}")
+
+
+@contextmanager
+def _saved_to(target: str) -> Iterator[tuple[Path, Callable[[], Awaitable[None]]]]:
+    """The folder to write a backup to, and what copies it from there to its place in S3."""
+    import os
+
+    from .bucket_copy import open_service, parse_place, upload
+
+    place = parse_place(target)
+
+    async def copy() -> None:
+        if place:
+            service = open_service(os.environ)
+            try:
+                await upload(service, place, directory)
+            finally:
+                await service.close()
+
+    with tempfile.TemporaryDirectory(prefix="cryostat-backup-") as working:
+        directory = Path(working, "backup") if place else Path(target)
+        yield directory, copy
+
+
+@contextmanager
+def _restored_from(source: str) -> Iterator[Path]:
+    """The folder of a backup, which is copied from S3 if it is there."""
+    import asyncio
+    import os
+
+    from .bucket_copy import download, open_service, parse_place
+
+    place = parse_place(source)
+    if place is None:
+        yield Path(source)
+        return
+
+    async def copy(directory: Path) -> None:
+        service = open_service(os.environ)
+        try:
+            await download(service, place, directory)
+        finally:
+            await service.close()
+
+    with tempfile.TemporaryDirectory(prefix="cryostat-backup-") as working:  # mode 0700
+        asyncio.run(copy(Path(working)))
+        yield Path(working)
 
 
 def _passphrase(file: str | None, *, confirm: bool) -> bytes:

@@ -111,9 +111,7 @@ class SavedFolder:
 
     def chunks(self, path: str) -> Iterator[bytes]:
         """Read one file in chunks."""
-        with (self._directory / path).open("rb") as file:
-            while chunk := file.read(CHUNK):
-                yield chunk
+        return chunks_of(self._directory / path)
 
     def check(self) -> None:
         """Compare size and SHA-256 of all files with the manifest.
@@ -131,6 +129,13 @@ class SavedFolder:
                 raise BackupError(f"{path} of the backup cannot be read: {error.strerror}.") from None
             if (size, digest.hexdigest()) != (part.size, part.sha256):
                 raise BackupError(f"{path} of the backup is damaged: its SHA-256 or size differs from the manifest.")
+
+
+def chunks_of(file: Path) -> Iterator[bytes]:
+    """Read a file in chunks."""
+    with file.open("rb") as opened:
+        while chunk := opened.read(CHUNK):
+            yield chunk
 
 
 def open_folder(directory: Path) -> SavedFolder:

@@ -14,7 +14,7 @@ from xml.sax.saxutils import escape
 
 import aiohttp
 
-from .aws_signature import authorize
+from .aws_signature import REGION, authorize
 from .manifest import BackupError
 
 _CHUNK = 256 * 1024
@@ -40,6 +40,8 @@ class ObjectStorage:
         secret_key: the key that signs requests. It is never sent.
         context: how to verify HTTPS.
         server_name: name in the certificate if it is not the host of the address.
+        region: region of the bucket.
+        token: session token of temporary credentials.
     """
 
     def __init__(
@@ -49,6 +51,8 @@ class ObjectStorage:
         secret_key: str,
         context: ssl.SSLContext | None = None,
         server_name: str | None = None,
+        region: str = REGION,
+        token: str = "",
     ) -> None:
         self._url = url.rstrip("/")
         self._host = self._url.partition("://")[2]
@@ -56,6 +60,8 @@ class ObjectStorage:
         self._secret_key = secret_key
         self._context = context
         self._server_name = server_name
+        self._region = region
+        self._token = {"x-amz-security-token": token} if token else {}
         timeout = aiohttp.ClientTimeout(total=None, sock_connect=30, sock_read=300)
         self._session = aiohttp.ClientSession(timeout=timeout, auto_decompress=False)
 
@@ -74,10 +80,10 @@ class ObjectStorage:
         async with self._request("PUT", f"/{bucket}"):
             pass
 
-    async def entries(self, bucket: str) -> list[Entry]:
-        """List all objects of a bucket."""
+    async def entries(self, bucket: str, prefix: str = "") -> list[Entry]:
+        """List all objects of a bucket whose keys start with the prefix."""
         found: list[Entry] = []
-        query = {"list-type": "2", "max-keys": "1000"}
+        query = {"list-type": "2", "max-keys": "1000", **({"prefix": prefix} if prefix else {})}
         while True:
             async with self._request("GET", f"/{bucket}", query) as response:
                 root = _parse(await response.read())
@@ -141,6 +147,11 @@ class ObjectStorage:
         async with self._request("PUT", f"/{bucket}/{key}", {"tagging": ""}, headers, (body,), digest):
             pass
 
+    async def store(self, bucket: str, key: str, content: bytes) -> None:
+        """Store a small object."""
+        digest = hashlib.sha256(content).hexdigest()
+        await self.write(bucket, key, (content,), len(content), digest, {}, {})
+
     async def delete(self, bucket: str, key: str) -> None:
         """Delete an object."""
         async with self._request("DELETE", f"/{bucket}/{key}"):
@@ -159,9 +170,9 @@ class ObjectStorage:
         encoded = quote(path, safe="/-_.~")
         amazon = {name.lower(): value for name, value in (headers or {}).items() if name.lower().startswith("x-amz-")}
         own = {"host": self._host, "x-amz-content-sha256": sha256, "x-amz-date": f"{now:%Y%m%dT%H%M%SZ}"}
-        signed = amazon | own
+        signed = amazon | self._token | own
         text = urlencode(sorted((query or {}).items()), quote_via=quote, safe="-_.~")
-        authorization = authorize(self._access_key, self._secret_key, method, encoded, text, signed)
+        authorization = authorize(self._access_key, self._secret_key, method, encoded, text, signed, self._region)
         others = {name: value for name, value in (headers or {}).items() if name.lower() not in signed}
         all_headers = {**others, **signed, "Authorization": authorization}
         return _Request(

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 
 from cryostat_operator.api import constants
 from cryostat_operator.backup.database_scripts import DUMP, RESTORE
+from cryostat_operator.backup.manifest import BackupError
 from cryostat_operator.backup.object_storage import Entry
 from cryostat_operator.backup.pod_streams import CommandError
 from cryostat_operator.plan.model.kinds import Obj
@@ -133,6 +134,7 @@ class Storage:
     headers: dict[tuple[str, str], dict[str, str]] = field(default_factory=dict)
     all_tags: dict[tuple[str, str], dict[str, str]] = field(default_factory=dict)
     damaged: bool = False
+    refuse: str = ""
 
     async def close(self) -> None:
         return None
@@ -143,10 +145,12 @@ class Storage:
     async def create_bucket(self, bucket: str) -> None:
         self.content[bucket] = {}
 
-    async def entries(self, bucket: str) -> list[Entry]:
-        return [Entry(key, len(value)) for key, value in self.content[bucket].items()]
+    async def entries(self, bucket: str, prefix: str = "") -> list[Entry]:
+        return [Entry(key, len(value)) for key, value in self.content[bucket].items() if key.startswith(prefix)]
 
     async def read(self, bucket: str, key: str, on_chunk: Callable[[bytes], object]) -> dict[str, str]:
+        if key not in self.content[bucket]:
+            raise BackupError("HTTP 404 NoSuchKey")
         on_chunk(self.content[bucket][key] + (b"!" if self.damaged else b""))
         return self.headers.get((bucket, key), {})
 
@@ -168,6 +172,11 @@ class Storage:
         self.content[bucket][key] = data
         self.headers[bucket, key] = dict(headers)
         self.all_tags[bucket, key] = dict(tags)
+
+    async def store(self, bucket: str, key: str, content: bytes) -> None:
+        if self.refuse:
+            raise BackupError(self.refuse)
+        self.content[bucket][key] = content
 
     async def delete(self, bucket: str, key: str) -> None:
         del self.content[bucket][key]

@@ -9,8 +9,9 @@ import asyncio
 import contextlib
 import json
 import ssl
-from collections.abc import AsyncIterator, Callable, Mapping
-from contextlib import asynccontextmanager
+import threading
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
 
 from aiohttp import WSMsgType, web
@@ -55,6 +56,29 @@ class Kubelet:
             yield int(runner.addresses[0][1])
         finally:
             await runner.cleanup()
+
+    @contextmanager
+    def in_thread(self, context: ssl.SSLContext) -> Iterator[int]:
+        """Serve from a thread of its own, for tests that block; yields the port."""
+        started, ends = threading.Event(), asyncio.Event()
+        ports: list[int] = []
+        loop = asyncio.new_event_loop()
+
+        async def serve() -> None:
+            async with self.serving(context) as port:
+                ports.append(port)
+                started.set()
+                await ends.wait()
+
+        thread = threading.Thread(target=lambda: loop.run_until_complete(serve()))
+        thread.start()
+        started.wait(30)
+        try:
+            yield ports[0]
+        finally:
+            loop.call_soon_threadsafe(ends.set)
+            thread.join()
+            loop.close()
 
     async def _exec(self, request: web.Request) -> web.StreamResponse:
         if "exec" in self.refuse:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import tempfile
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
@@ -10,7 +11,7 @@ from typing import Any
 import pytest
 from click.testing import CliRunner, Result
 
-from cryostat_operator.backup import encryption, folder, pod_streams, restore
+from cryostat_operator.backup import bucket_copy, encryption, folder, pod_streams, restore
 from cryostat_operator.backup.backup_commands import PASSPHRASE_VARIABLE
 from cryostat_operator.backup.instance_access import InstanceAccess
 from cryostat_operator.cli import main
@@ -20,7 +21,7 @@ from cryostat_operator.kube import client
 from cryostat_operator.kube.connection import LoginError
 from cryostat_operator.kube.errors import ApiError, ApiUnavailable
 from tests.unit.api_server import ApiServer
-from tests.unit.backup.instance import Streams, filled, serve_instance
+from tests.unit.backup.instance import Storage, Streams, filled, serve_instance
 
 PASSPHRASE = "correct horse battery"
 
@@ -138,3 +139,21 @@ def test_passphrases(server: ApiServer, tmp_path: Path, monkeypatch: pytest.Monk
 def test_a_broken_archive(server: ApiServer, tmp_path: Path) -> None:
     result = invoke("restore", "--from", str(tmp_path))
     assert (result.exit_code, "is not a complete backup" in result.stderr) == (2, True)
+
+
+def test_a_backup_in_s3(server: ApiServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    bucket = Storage({"backups": {}})
+    monkeypatch.setattr(bucket_copy, "open_service", lambda _: bucket)
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    target = "s3://backups/daily/1"
+    result = invoke("backup", "sample", "--to", target)
+    assert (result.exit_code, result.stderr) == (0, ""), result.output
+    assert "daily/1/manifest.json" in bucket.content["backups"]
+    restored = invoke("restore", "--from", target, "--overwrite", "--timeout", "0")
+    assert (restored.exit_code, restored.stderr) == (0, ""), restored.output
+    bucket.content["backups"]["daily/1/database.dump"] = b"other"
+    damaged = invoke("restore", "--from", target)
+    assert (damaged.exit_code, "database.dump of the backup is damaged" in damaged.stderr) == (2, True)
+    incomplete = invoke("backup", "sample", "--to", "s3://backups")
+    assert (incomplete.exit_code, "needs a bucket and a prefix" in incomplete.stderr) == (2, True)
+    assert list(tmp_path.iterdir()) == []

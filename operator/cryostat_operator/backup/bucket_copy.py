@@ -1,0 +1,111 @@
+"""Copies a complete backup into an S3 bucket and back."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from .aws_signature import REGION
+from .folder import chunks_of, open_folder
+from .manifest import MANIFEST, BackupError
+from .object_storage import ObjectStorage
+
+SCHEME = "s3://"
+LARGEST_UPLOAD = 5 * 1024**3  # bytes that S3 accepts in one request
+
+
+@dataclass(frozen=True)
+class BucketPlace:
+    """Where a backup is in S3.
+
+    Attributes:
+        bucket: name of a bucket that exists.
+        prefix: start of the keys, without a slash at the end.
+    """
+
+    bucket: str
+    prefix: str
+
+    def key(self, path: str) -> str:
+        """Return the key of one file of the backup."""
+        return f"{self.prefix}/{path}"
+
+
+def parse_place(text: str) -> BucketPlace | None:
+    """Read `s3://BUCKET/PREFIX`; None if it is the path of a folder.
+
+    Raises:
+        BackupError: bucket or prefix is missing.
+    """
+    if not text.startswith(SCHEME):
+        return None
+    bucket, _, prefix = text.removeprefix(SCHEME).partition("/")
+    prefix = prefix.strip("/")
+    if not bucket or not prefix:
+        raise BackupError(f"{text} needs a bucket and a prefix: {SCHEME}BUCKET/PREFIX.")
+    return BucketPlace(bucket, prefix)
+
+
+def open_service(environment: Mapping[str, str]) -> ObjectStorage:
+    """Open the S3 service that the variables of AWS tools name.
+
+    Raises:
+        BackupError: there are no credentials.
+    """
+    access, secret = environment.get("AWS_ACCESS_KEY_ID"), environment.get("AWS_SECRET_ACCESS_KEY")
+    if not access or not secret:
+        raise BackupError("AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY must be set for an s3:// address.")
+    region = environment.get("AWS_REGION") or environment.get("AWS_DEFAULT_REGION") or REGION
+    named = environment.get("AWS_ENDPOINT_URL_S3") or environment.get("AWS_ENDPOINT_URL")
+    token = environment.get("AWS_SESSION_TOKEN", "")
+    return ObjectStorage(named or f"https://s3.{region}.amazonaws.com", access, secret, region=region, token=token)
+
+
+async def upload(service: ObjectStorage, place: BucketPlace, directory: Path) -> None:
+    """Store a complete backup; the manifest comes last. After an error nothing of it is left.
+
+    Raises:
+        BackupError: the prefix is in use, a file is too large, or the service refuses a request.
+    """
+    manifest = open_folder(directory).manifest
+    large = next((path for path, part in manifest.parts.items() if part.size > LARGEST_UPLOAD), None)
+    if large:
+        raise BackupError(f"{large} is larger than 5 GiB, which S3 accepts in one request. Use a folder.")
+    if await service.entries(place.bucket, place.key("")):
+        raise BackupError(f"{SCHEME}{place.bucket}/{place.prefix} already contains objects. Choose another prefix.")
+    written = []
+    try:
+        for path, part in sorted(manifest.parts.items()):
+            written.append(path)
+            content = chunks_of(directory / path)
+            await service.write(place.bucket, place.key(path), content, part.size, part.sha256, {}, {})
+        text = (directory / MANIFEST).read_bytes()
+        await service.store(place.bucket, place.key(MANIFEST), text)
+    except BaseException:
+        for path in written:
+            with contextlib.suppress(BackupError):  # the first error is the one to report
+                await service.delete(place.bucket, place.key(path))
+        raise
+
+
+async def download(service: ObjectStorage, place: BucketPlace, directory: Path) -> None:
+    """Copy a backup into a folder. It is checked when it is opened.
+
+    Raises:
+        BackupError: there is no complete backup, or the folder cannot be written.
+    """
+    await _fetch(service, place, MANIFEST, directory)
+    for path in open_folder(directory).manifest.parts:
+        await _fetch(service, place, path, directory)
+
+
+async def _fetch(service: ObjectStorage, place: BucketPlace, path: str, directory: Path) -> None:
+    target = directory / path
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        with target.open("wb") as file:
+            await service.read(place.bucket, place.key(path), file.write)
+    except OSError as error:
+        raise BackupError(f"{directory} cannot be written: {error.strerror or error}.") from None

@@ -1,0 +1,91 @@
+"""Backups in S3: complete or absent."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from cryostat_operator.backup import bucket_copy
+from cryostat_operator.backup.bucket_copy import BucketPlace, download, open_service, parse_place, upload
+from cryostat_operator.backup.folder import open_folder
+from cryostat_operator.backup.manifest import MANIFEST, BackupError
+from tests.unit.backup.instance import Storage
+
+PLACE = BucketPlace("backups", "daily/1")
+
+
+def untyped(storage: Storage) -> Any:
+    return storage
+
+
+@pytest.mark.parametrize(
+    ("text", "place"),
+    [
+        ("backup-1", None),
+        ("s3:/x", None),
+        ("s3://backups/daily/1", PLACE),
+        ("s3://backups/daily/1/", PLACE),
+    ],
+)
+def test_places(text: str, place: BucketPlace | None) -> None:
+    assert parse_place(text) == place
+
+
+@pytest.mark.parametrize("text", ["s3://", "s3://backups", "s3://backups/", "s3:///daily"])
+def test_incomplete_places(text: str) -> None:
+    with pytest.raises(BackupError, match="needs a bucket and a prefix"):
+        parse_place(text)
+
+
+async def test_there_and_back(backup: Path, tmp_path: Path) -> None:
+    storage = Storage({"backups": {"daily/10/x": b""}})
+    await upload(untyped(storage), PLACE, backup)
+    assert next(reversed(storage.content["backups"])) == f"daily/1/{MANIFEST}"
+    await download(untyped(storage), PLACE, tmp_path / "copy")
+    copy = open_folder(tmp_path / "copy")
+    copy.check()
+    assert copy.manifest == open_folder(backup).manifest
+    with pytest.raises(BackupError, match="s3://backups/daily/1 already contains objects"):
+        await upload(untyped(storage), PLACE, backup)
+
+
+async def test_nothing_is_left_after_an_error(backup: Path) -> None:
+    storage = Storage({"backups": {}}, refuse="HTTP 507")
+    with pytest.raises(BackupError, match="507"):
+        await upload(untyped(storage), PLACE, backup)
+    assert storage.content == {"backups": {}}
+
+
+async def test_a_file_that_is_too_large(backup: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(bucket_copy, "LARGEST_UPLOAD", 1)
+    storage = Storage({"backups": {}})
+    with pytest.raises(BackupError, match="is larger than 5 GiB"):
+        await upload(untyped(storage), PLACE, backup)
+    assert storage.content == {"backups": {}}
+
+
+async def test_no_backup(tmp_path: Path) -> None:
+    with pytest.raises(BackupError, match="404"):
+        await download(untyped(Storage({"backups": {}})), PLACE, tmp_path)
+
+
+async def test_a_folder_that_cannot_be_written(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    with pytest.raises(BackupError, match="cannot be written"):
+        await download(untyped(Storage({"backups": {}})), PLACE, tmp_path / "file")
+
+
+def test_credentials_are_needed() -> None:
+    with pytest.raises(BackupError, match="AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY must be set"):
+        open_service({"AWS_ACCESS_KEY_ID": "user"})
+
+
+async def test_the_variables_of_aws() -> None:
+    login = {"AWS_ACCESS_KEY_ID": "user", "AWS_SECRET_ACCESS_KEY": "key"}
+    unreachable = {"AWS_ENDPOINT_URL": "http://127.0.0.1:1", "AWS_SESSION_TOKEN": "token"}
+    service = open_service({**login, **unreachable})
+    with pytest.raises(BackupError, match="does not answer GET /"):
+        await service.buckets()
+    await service.close()
