@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import signal
-import subprocess
 from collections.abc import Callable
 from typing import Any
 
@@ -47,18 +46,6 @@ def workload(kind: str, namespace: str, labels: dict[str, str]) -> Object:
 
 def labels_of(namespace: str, name: str) -> dict[str, str]:
     return {constants.AGENT_LABEL_NAME: name, constants.AGENT_LABEL_NAMESPACE: namespace}
-
-
-def create(webhooks: WebhookPlane, obj: Object) -> str:
-    """The standard error of `kubectl create`."""
-    command = [
-        str(webhooks.plane.programs["kubectl"]),
-        f"--kubeconfig={webhooks.plane.kubeconfig}",
-        "create",
-        "-f",
-        "-",
-    ]
-    return subprocess.run(command, input=json.dumps(obj), capture_output=True, text=True, check=True).stderr
 
 
 @pytest.fixture
@@ -107,9 +94,9 @@ def test_pods_without_labels_are_not_sent_to_the_operator(
 
 def test_only_target_namespaces(webhooks: WebhookPlane, labels: dict[str, str], namespace: MakeNamespace) -> None:
     other = namespace(webhooks.plane, "other")
-    said = create(webhooks, pod(other, labels))
+    said = webhooks.warnings(pod(other, labels))
     assert f"namespace {other} is no target namespace of a Cryostat {labels['cryostat.io/namespace']}/sample" in said
-    wrong = create(webhooks, pod(other, {**labels, constants.AGENT_LABEL_NAME: "absent"}))
+    wrong = webhooks.warnings(pod(other, {**labels, constants.AGENT_LABEL_NAME: "absent"}))
     assert "is no target namespace of a Cryostat" in wrong
     assert [agents(each) for each in webhooks.api.list("v1", "Pod", other)] == [[], []]
 
@@ -125,7 +112,7 @@ def test_only_target_namespaces(webhooks: WebhookPlane, labels: dict[str, str], 
 def test_the_reason_for_a_missing_agent_is_reported(
     webhooks: WebhookPlane, home: str, labels: dict[str, str], label: dict[str, str], says: str
 ) -> None:
-    said = create(webhooks, pod(home, {**labels, **label}))
+    said = webhooks.warnings(pod(home, {**labels, **label}))
     assert "Warning: Cryostat agent: not added" in said
     assert says in said
     assert agents(webhooks.api.list("v1", "Pod", home)[0]) == []
@@ -140,7 +127,7 @@ def test_no_event_is_repeated_or_recorded_on_a_dry_run(
     deployment = workload("Deployment", home, labels)
     deployment["metadata"]["labels"] = wrong
     deployment["spec"]["replicas"] = 4
-    said = create(webhooks, deployment)
+    said = webhooks.warnings(deployment)
     assert 'no container "none"' in said
     eventually(lambda: len(webhooks.api.list("v1", "Pod", home)) == 4)
     eventually(lambda: events(webhooks.api, home))
@@ -171,14 +158,14 @@ def test_options_from_a_config_map(webhooks: WebhookPlane, home: str, labels: di
     [options] = [each for each in made["env"] if each["name"] == "JAVA_TOOL_OPTIONS"]
     assert options["value"].startswith("$(JAVA_TOOL_OPTIONS) -javaagent:")
     missing = {"envFrom": [{"configMapRef": {"name": "missing"}}]}
-    assert "ConfigMap missing, which cannot be read" in create(webhooks, pod(home, labels, missing))
+    assert "ConfigMap missing, which cannot be read" in webhooks.warnings(pod(home, labels, missing))
 
 
 def test_with_tls_the_agent_needs_its_certificate(
     webhooks: WebhookPlane, home: str, instance: Object, labels: Any
 ) -> None:
     webhooks.api.patch(instance, {"spec": {"enableCertManager": True}})
-    said = eventually(lambda: _warning(create(webhooks, pod(home, labels)), "certificate"))
+    said = eventually(lambda: _warning(webhooks.warnings(pod(home, labels)), "certificate"))
     assert "is not there yet" in said
     secret = names.agent_certificate(home, "sample", home)
     metadata = {"name": secret, "namespace": home}

@@ -6,10 +6,8 @@ import functools
 import itertools
 import json
 import signal
-import subprocess
 import time
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
@@ -351,92 +349,6 @@ def test_deletion_does_not_need_the_webhooks(webhooks: WebhookPlane, home: str) 
         webhooks.operator.process.send_signal(signal.SIGCONT)
 
 
-@pytest.fixture
-def wide(webhooks: WebhookPlane, home: str) -> Api:
-    """A user with all permissions on Cryostats, in all namespaces."""
-    group, metadata = "rbac.authorization.k8s.io", {"name": f"all-{home}"}
-    head = {"apiVersion": f"{group}/v1", "metadata": metadata}
-    webhooks.api.apply({**head, "kind": "ClusterRole", "rules": [CRYOSTATS]})
-    user = {"apiGroup": group, "kind": "User", "name": f"wide-{home}"}
-    role = {"apiGroup": group, "kind": "ClusterRole", "name": f"all-{home}"}
-    webhooks.api.apply({**head, "kind": "ClusterRoleBinding", "roleRef": role, "subjects": [user]})
-    found = webhooks.api.impersonating(f"wide-{home}")
-    eventually(lambda: found.create(cryostat(home), dryRun="All"), 10)
-    return found
-
-
-def test_two_hundred_namespaces_in_time(wide: Api, home: str) -> None:
-    """The API server gives up after ten seconds."""
-    wide.create(cryostat(home, {"targetNamespaces": [f"nowhere-{n}" for n in range(200)]}), dryRun="All")
-
-
-def test_many_namespaces_are_reviewed_while_others_are_answered(wide: Api, dev: Api, home: str) -> None:
-    many = {"targetNamespaces": [f"nowhere-{n}" for n in range(1_000)]}
-    with ThreadPoolExecutor(2) as pool:
-        flood = pool.submit(lambda: reviewed(wide, cryostat(home, many)))
-        dev.create(cryostat(home, {"targetNamespaces": [home]}), dryRun="All")
-        assert flood.result() in ("allowed", "refused in time")
-    too_many = {"targetNamespaces": [f"nowhere-{n}" for n in range(20_000)]}
-    assert "at most 1000 items" in refused(lambda: wide.create(cryostat(home, too_many), dryRun="All"), 422)
-    dev.create(cryostat(home, {"authorizationOptions": {"openShiftSSO": {"disable": True}}}), dryRun="All")
-
-
-# --- Secrets and privileges ------------------------------------------------------------------------------------------
-
-SECRET_SPECS = [
-    {"authorizationOptions": {"basicAuth": {"secretName": "x", "filename": "f"}}},
-    {"databaseOptions": {"secretName": "x"}},
-    {"objectStorageOptions": {"secretName": "x"}},
-    {"trustedCertSecrets": [{"secretName": "x"}]},
-    {"declarativeCredentials": [{"secretName": "x"}]},
-]
-
-
-@pytest.mark.parametrize("spec", SECRET_SPECS, ids=lambda spec: next(iter(spec)))
-def test_secrets_that_the_author_may_not_read_are_refused(
-    webhooks: WebhookPlane, dev: Api, home: str, spec: Object
-) -> None:
-    assert f'get secrets "x" in namespace "{home}"' in refused(lambda: dev.create(cryostat(home, spec), dryRun="All"))
-    reader = webhooks.user(f"reader-{home}", {home: [CRYOSTATS, rule("", "secrets", "get", names=["x"])]})
-    eventually(lambda: reader.create(cryostat(home, spec), dryRun="All"), 10)
-
-
-def test_secrets_that_were_named_before_may_stay(webhooks: WebhookPlane, dev: Api, home: str) -> None:
-    made = webhooks.api.create(cryostat(home, {"trustedCertSecrets": [{"secretName": "x"}]}))
-    dev.patch(made, {"spec": {"reportOptions": {"replicas": 0}}})
-    refused(lambda: dev.patch(made, {"spec": {"trustedCertSecrets": [{"secretName": "x"}, {"secretName": "y"}]}}))
-    refused(lambda: dev.patch(made, {"spec": {"declarativeCredentials": [{"secretName": "z"}]}}))
-
-
-@pytest.mark.parametrize(
-    "context",
-    [
-        {"coreSecurityContext": {"privileged": True}},
-        {"databaseSecurityContext": {"capabilities": {"add": ["SYS_ADMIN"]}}},
-        {"podSecurityContext": {"seccompProfile": {"type": "Unconfined"}}},
-        {"storageSecurityContext": {"procMount": "Unmasked"}},
-        {"podSecurityContext": {"seLinuxOptions": {"type": "spc_t"}}},
-        {"podSecurityContext": {"sysctls": [{"name": "kernel.msgmax", "value": "1"}]}},
-    ],
-    ids=str,
-)
-def test_privileges_that_the_author_may_not_use_are_refused(
-    webhooks: WebhookPlane, dev: Api, home: str, context: Object
-) -> None:
-    spec = {"securityOptions": context}
-    assert "may not create pods" in refused(lambda: dev.create(cryostat(home, spec), dryRun="All"))
-    runner = webhooks.user(f"runner-{home}", {home: [CRYOSTATS, rule("", "pods", "create")]})
-    eventually(lambda: runner.create(cryostat(home, spec), dryRun="All"), 10)
-
-
-def test_ordinary_contexts_need_nothing(dev: Api, home: str) -> None:
-    context = {"runAsUser": 1000, "capabilities": {"add": ["NET_BIND_SERVICE"], "drop": ["ALL"]}}
-    dev.create(cryostat(home, {"securityOptions": {"coreSecurityContext": context}}), dryRun="All")
-
-
-# --- other checks ----------------------------------------------------------------------------------------------------
-
-
 def test_the_database_keeps_its_keys(webhooks: WebhookPlane, home: str) -> None:
     made = webhooks.api.create(cryostat(home, {"enableCertManager": False}))
     name = made["metadata"]["name"]
@@ -455,15 +367,7 @@ def test_warnings(webhooks: WebhookPlane, home: str) -> None:
         "storageOptions": {"pvc": {"spec": {"accessModes": ["ReadWriteOnes"]}}},
         "schedulingOptions": {"tolerations": [{"key": "a", "effect": "NoSchedul"}]},
     }
-    command = [
-        str(webhooks.plane.programs["kubectl"]),
-        f"--kubeconfig={webhooks.plane.kubeconfig}",
-        "create",
-        "-f",
-        "-",
-    ]
-    done = subprocess.run(command, input=json.dumps(cryostat(home, spec)), capture_output=True, text=True, check=True)
-    said = done.stderr
+    said = webhooks.warnings(cryostat(home, spec))
     assert f"{home} is given 2 times" in said
     # This API server presents no client certificate, so the answer must not show what exists.
     assert "nowhere" not in said
@@ -471,17 +375,3 @@ def test_warnings(webhooks: WebhookPlane, home: str) -> None:
     assert "did you mean ReadWriteOnce?" in said
     assert "did you mean NoSchedule?" in said
     assert "storageOptions.pvc is deprecated" in said
-
-
-def test_many_writers_at_a_time(webhooks: WebhookPlane, dev: Api, home: str, away: str) -> None:
-    def write(number: int) -> int:
-        spec = {"targetNamespaces": [home, away] if number % 2 else [home]}
-        try:
-            dev.create(cryostat(home, spec), dryRun="All")
-        except ApiError as error:
-            return error.code
-        return 201
-
-    with ThreadPoolExecutor(40) as pool:
-        answers = list(pool.map(write, range(200)))
-    assert answers == [201, 403] * 100

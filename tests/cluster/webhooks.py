@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import subprocess
 import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -36,6 +38,12 @@ class WebhookPlane:
         for namespace, rules in namespaces.items():
             self.grant(name, namespace, rules)
         return self.api.impersonating(name, *groups)
+
+    def warnings(self, obj: Object) -> str:
+        """Creates an object with kubectl; returns its standard error, which shows the warnings of the webhooks."""
+        program, config = self.plane.programs["kubectl"], self.plane.kubeconfig
+        command = [str(program), f"--kubeconfig={config}", "create", "-f", "-"]
+        return subprocess.run(command, input=json.dumps(obj), capture_output=True, text=True, check=True).stderr
 
     def grant(self, user: str, namespace: str, rules: list[Object]) -> None:
         """A Role and a RoleBinding that bear the user's name."""

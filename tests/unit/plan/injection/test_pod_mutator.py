@@ -14,7 +14,6 @@ from cryostat_operator.plan.injection import labels
 from cryostat_operator.plan.injection.java_options import INHERITED_OPTIONS
 from cryostat_operator.plan.injection.pod_fields import PodContext
 from cryostat_operator.plan.injection.pod_mutator import SAFE_TO_EVICT_VOLUMES, Result, inject_agent
-from cryostat_operator.plan.injection.propagation import propagate
 from cryostat_operator.plan.instance import Instance
 from cryostat_operator.plan.model import names
 from cryostat_operator.plan.model.snapshot import Snapshot
@@ -375,120 +374,6 @@ def test_a_second_injection_changes_nothing(given: dict[str, Any], tls: bool, op
         assert len(found) == len(set(found))
     again = inject_agent(once.pod, i, PodContext("apps"))
     assert again.pod == once.pod
-
-
-# --- other controllers ---
-
-
-@pytest.mark.parametrize(
-    ("present", "expected"),
-    [
-        (None, "cryostat-agent-init"),
-        ("", "cryostat-agent-init"),
-        ("cache, tmp", "cache,tmp,cryostat-agent-init"),
-        ("cryostat-agent-init,cache", "cryostat-agent-init,cache"),
-    ],
-)
-def test_the_volume_does_not_keep_the_autoscaler_from_removing_a_node(present: str | None, expected: str) -> None:
-    given = pod()
-    if present is not None:
-        given["metadata"]["annotations"] = {SAFE_TO_EVICT_VOLUMES: present}
-    result = inject_agent(given, instance_of(), PodContext("apps"))
-    assert result.pod is not None
-    assert result.pod["metadata"]["annotations"] == {SAFE_TO_EVICT_VOLUMES: expected}
-
-
-def test_no_annotation_beyond_the_limit_of_the_api_server() -> None:
-    given = pod()
-    given["metadata"]["annotations"] = {"a": "x" * (256 * 1024 - 20)}
-    result = inject_agent(given, instance_of(), PodContext("apps"))
-    assert result.pod is not None
-    assert result.pod["metadata"] == given["metadata"]
-    assert SAFE_TO_EVICT_VOLUMES in result.hints[0]
-
-
-def containers(*names: str, annotation: str | None = None, label: str | None = None) -> dict[str, Any]:
-    given = pod(labels={"cryostat.io/container": label} if label else {})
-    given["spec"]["containers"] = [{"name": name, "image": "a"} for name in names]
-    if annotation:
-        given["metadata"]["annotations"] = {"kubectl.kubernetes.io/default-container": annotation}
-    return given
-
-
-@pytest.mark.parametrize(
-    ("given", "chosen", "hints"),
-    [
-        (containers("istio-proxy", "app"), "app", 0),
-        (containers("wait", "main", annotation="main"), "main", 0),
-        (containers("a", "b", annotation="b"), "b", 0),
-        (containers("a", "b", annotation="b", label="a"), "a", 0),
-        (containers("a", "b", annotation="gone"), "a", 1),
-        (containers("a", "b"), "a", 1),
-        (containers("linkerd-proxy", "a", "b"), "a", 1),
-        (containers("wait"), "wait", 0),
-    ],
-    ids=str,
-)
-def test_which_container_gets_the_agent(given: dict[str, Any], chosen: str, hints: int) -> None:
-    result = inject_agent(given, instance_of(), PodContext("apps"))
-    assert result.pod is not None
-    assert [each["name"] for each in result.pod["spec"]["containers"] if "env" in each] == [chosen]
-    assert len(result.hints) == hints
-
-
-# --- workloads ---
-
-
-def deployment(labels: dict[str, str], template: dict[str, Any] | None = None, **annotations: str) -> dict[str, Any]:
-    return {
-        "metadata": {"name": "app", "labels": labels, "annotations": annotations},
-        "spec": {"selector": {"matchLabels": {"app": "a"}}, "template": template or {"spec": {}}},
-    }
-
-
-def test_labels_are_copied_to_pod_templates() -> None:
-    before = deployment({**LABELS, "team": "x"})
-    after, hints = propagate(before, None)
-    assert after["spec"]["template"]["metadata"] == {"labels": LABELS}
-    assert hints == []
-    assert before == deployment({**LABELS, "team": "x"})
-    assert propagate(after, before)[0] == after
-
-
-def test_labels_that_are_removed_are_removed_from_pod_templates() -> None:
-    old, _ = propagate(deployment({**LABELS, "cryostat.io/log-level": "info"}), None)
-    new = copy.deepcopy(old)
-    new["metadata"]["labels"] = {"cryostat.io/log-level": "debug"}
-    after, hints = propagate(new, old)
-    assert after["spec"]["template"]["metadata"]["labels"] == {"cryostat.io/log-level": "debug"}
-    assert hints == []
-
-
-def test_labels_of_the_author_in_the_template_are_kept() -> None:
-    template = {"metadata": {"labels": {"app": "a", "cryostat.io/log-level": "trace"}}, "spec": {}}
-    given = deployment({**LABELS, "cryostat.io/log-level": "info"}, template)
-    after, [hint] = propagate(given, None)
-    assert after["spec"]["template"]["metadata"]["labels"] == {"app": "a", "cryostat.io/log-level": "trace", **LABELS}
-    assert "trace" in hint
-    given["spec"]["selector"]["matchLabels"]["cryostat.io/log-level"] = "trace"
-    old = deployment({**LABELS, "cryostat.io/log-level": "trace"}, template)
-    assert propagate(given, old)[0]["spec"]["template"]["metadata"]["labels"]["cryostat.io/log-level"] == "trace"
-
-
-def test_labels_of_the_selector_are_left_alone() -> None:
-    """A workload is invalid if its selector does not match its pods."""
-    given = deployment({**LABELS, "cryostat.io/log-level": "info"})
-    given["spec"]["selector"] = {"matchExpressions": [{"key": "cryostat.io/log-level", "operator": "DoesNotExist"}]}
-    after, [hint] = propagate(given, None)
-    assert after["spec"]["template"]["metadata"]["labels"] == LABELS
-    assert "log-level: the pod template says nothing" in hint
-
-
-def test_smart_triggers_are_copied_too() -> None:
-    given = deployment(LABELS)
-    given["metadata"]["annotations"] = {"cryostat.io/smart-triggers": "a,b", "other": "x"}
-    metadata = propagate(given, None)[0]["spec"]["template"]["metadata"]
-    assert metadata["annotations"] == {"cryostat.io/smart-triggers": "a,b"}
 
 
 def test_results_without_a_pod_have_a_reason() -> None:

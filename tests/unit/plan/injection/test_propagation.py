@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import copy
 from typing import Any
 
 from cryostat_operator.plan.injection.propagation import propagate
 
 NAME = "cryostat.io/name"
 TRIGGERS = "cryostat.io/smart-triggers"
+AGENT_LABELS = {NAME: "sample", "cryostat.io/namespace": "monitoring"}
 
 
 def workload(own: dict[str, str] | None = None, template: dict[str, str] | None = None, **spec: Any) -> dict[str, Any]:
@@ -59,3 +61,59 @@ def test_the_annotation_with_triggers_is_copied() -> None:
 def test_a_malformed_template_stays() -> None:
     given = {"metadata": {"labels": {NAME: "x"}}, "spec": {"template": None}}
     assert propagate(given, None) == (given, [])
+
+
+def deployment(labels: dict[str, str], template: dict[str, Any] | None = None, **annotations: str) -> dict[str, Any]:
+    return {
+        "metadata": {"name": "app", "labels": labels, "annotations": annotations},
+        "spec": {"selector": {"matchLabels": {"app": "a"}}, "template": template or {"spec": {}}},
+    }
+
+
+def test_labels_are_copied_to_pod_templates() -> None:
+    before = deployment({**AGENT_LABELS, "team": "x"})
+    after, hints = propagate(before, None)
+    assert after["spec"]["template"]["metadata"] == {"labels": AGENT_LABELS}
+    assert hints == []
+    assert before == deployment({**AGENT_LABELS, "team": "x"})
+    assert propagate(after, before)[0] == after
+
+
+def test_labels_that_are_removed_are_removed_from_pod_templates() -> None:
+    old, _ = propagate(deployment({**AGENT_LABELS, "cryostat.io/log-level": "info"}), None)
+    new = copy.deepcopy(old)
+    new["metadata"]["labels"] = {"cryostat.io/log-level": "debug"}
+    after, hints = propagate(new, old)
+    assert after["spec"]["template"]["metadata"]["labels"] == {"cryostat.io/log-level": "debug"}
+    assert hints == []
+
+
+def test_labels_of_the_author_in_the_template_are_kept() -> None:
+    template = {"metadata": {"labels": {"app": "a", "cryostat.io/log-level": "trace"}}, "spec": {}}
+    given = deployment({**AGENT_LABELS, "cryostat.io/log-level": "info"}, template)
+    after, [hint] = propagate(given, None)
+    assert after["spec"]["template"]["metadata"]["labels"] == {
+        "app": "a",
+        "cryostat.io/log-level": "trace",
+        **AGENT_LABELS,
+    }
+    assert "trace" in hint
+    given["spec"]["selector"]["matchLabels"]["cryostat.io/log-level"] = "trace"
+    old = deployment({**AGENT_LABELS, "cryostat.io/log-level": "trace"}, template)
+    assert propagate(given, old)[0]["spec"]["template"]["metadata"]["labels"]["cryostat.io/log-level"] == "trace"
+
+
+def test_labels_of_the_selector_are_left_alone() -> None:
+    """A workload is invalid if its selector does not match its pods."""
+    given = deployment({**AGENT_LABELS, "cryostat.io/log-level": "info"})
+    given["spec"]["selector"] = {"matchExpressions": [{"key": "cryostat.io/log-level", "operator": "DoesNotExist"}]}
+    after, [hint] = propagate(given, None)
+    assert after["spec"]["template"]["metadata"]["labels"] == AGENT_LABELS
+    assert "log-level: the pod template says nothing" in hint
+
+
+def test_smart_triggers_are_copied_too() -> None:
+    given = deployment(AGENT_LABELS)
+    given["metadata"]["annotations"] = {"cryostat.io/smart-triggers": "a,b", "other": "x"}
+    metadata = propagate(given, None)[0]["spec"]["template"]["metadata"]
+    assert metadata["annotations"] == {"cryostat.io/smart-triggers": "a,b"}

@@ -1,0 +1,66 @@
+"""Secrets and security contexts that the author of a Cryostat may not use are refused, on a real API server."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.cluster.api import Api, Object, eventually
+from tests.cluster.test_webhooks_cryostats import cryostat, refused
+from tests.cluster.test_webhooks_cryostats import dev as dev
+from tests.cluster.test_webhooks_cryostats import home as home
+from tests.cluster.webhooks import CRYOSTATS, WebhookPlane, rule
+
+# --- Secrets and privileges ------------------------------------------------------------------------------------------
+
+SECRET_SPECS = [
+    {"authorizationOptions": {"basicAuth": {"secretName": "x", "filename": "f"}}},
+    {"databaseOptions": {"secretName": "x"}},
+    {"objectStorageOptions": {"secretName": "x"}},
+    {"trustedCertSecrets": [{"secretName": "x"}]},
+    {"declarativeCredentials": [{"secretName": "x"}]},
+]
+
+
+@pytest.mark.parametrize("spec", SECRET_SPECS, ids=lambda spec: next(iter(spec)))
+def test_secrets_that_the_author_may_not_read_are_refused(
+    webhooks: WebhookPlane, dev: Api, home: str, spec: Object
+) -> None:
+    assert f'get secrets "x" in namespace "{home}"' in refused(lambda: dev.create(cryostat(home, spec), dryRun="All"))
+    reader = webhooks.user(f"reader-{home}", {home: [CRYOSTATS, rule("", "secrets", "get", names=["x"])]})
+    eventually(lambda: reader.create(cryostat(home, spec), dryRun="All"), 10)
+
+
+def test_secrets_that_were_named_before_may_stay(webhooks: WebhookPlane, dev: Api, home: str) -> None:
+    made = webhooks.api.create(cryostat(home, {"trustedCertSecrets": [{"secretName": "x"}]}))
+    dev.patch(made, {"spec": {"reportOptions": {"replicas": 0}}})
+    refused(lambda: dev.patch(made, {"spec": {"trustedCertSecrets": [{"secretName": "x"}, {"secretName": "y"}]}}))
+    refused(lambda: dev.patch(made, {"spec": {"declarativeCredentials": [{"secretName": "z"}]}}))
+
+
+@pytest.mark.parametrize(
+    "context",
+    [
+        {"coreSecurityContext": {"privileged": True}},
+        {"databaseSecurityContext": {"capabilities": {"add": ["SYS_ADMIN"]}}},
+        {"podSecurityContext": {"seccompProfile": {"type": "Unconfined"}}},
+        {"storageSecurityContext": {"procMount": "Unmasked"}},
+        {"podSecurityContext": {"seLinuxOptions": {"type": "spc_t"}}},
+        {"podSecurityContext": {"sysctls": [{"name": "kernel.msgmax", "value": "1"}]}},
+    ],
+    ids=str,
+)
+def test_privileges_that_the_author_may_not_use_are_refused(
+    webhooks: WebhookPlane, dev: Api, home: str, context: Object
+) -> None:
+    spec = {"securityOptions": context}
+    assert "may not create pods" in refused(lambda: dev.create(cryostat(home, spec), dryRun="All"))
+    runner = webhooks.user(f"runner-{home}", {home: [CRYOSTATS, rule("", "pods", "create")]})
+    eventually(lambda: runner.create(cryostat(home, spec), dryRun="All"), 10)
+
+
+def test_ordinary_contexts_need_nothing(dev: Api, home: str) -> None:
+    context = {"runAsUser": 1000, "capabilities": {"add": ["NET_BIND_SERVICE"], "drop": ["ALL"]}}
+    dev.create(cryostat(home, {"securityOptions": {"coreSecurityContext": context}}), dryRun="All")
+
+
+# --- other checks ----------------------------------------------------------------------------------------------------

@@ -1,0 +1,214 @@
+"""The webhook server: renewal of its certificate, its registration, several replicas."""
+
+from __future__ import annotations
+
+import base64
+import json
+import ssl
+import threading
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import pytest
+from cryptography import x509
+
+from cryostat_operator.api import constants
+from tests.cluster.api import Object, eventually
+from tests.cluster.certificates import write_serving_certificate
+from tests.cluster.operator_process import CRD, NAMESPACE, OperatorProcess, manifests
+from tests.cluster.processes import free_ports
+from tests.cluster.webhooks import ADMISSION, MUTATING, VALIDATING, WebhookPlane, asks, served
+
+SECRET = "cryostat-operator-webhook-certificate"
+
+
+# --- certificates ----------------------------------------------------------------------------------------------------
+
+
+def served_certificate(url: str) -> x509.Certificate:
+    parts = urlsplit(url)
+    assert parts.hostname
+    assert parts.port
+    return x509.load_pem_x509_certificate(ssl.get_server_certificate((parts.hostname, parts.port)).encode())
+
+
+@contextmanager
+def load(webhooks: WebhookPlane) -> Iterator[list[str]]:
+    """Writes Cryostats continuously; the list contains the errors."""
+    wrong: list[str] = []
+    done = threading.Event()
+    metadata = {"name": "x", "namespace": "default"}
+    obj = {"apiVersion": constants.API_VERSION, "kind": "Cryostat", "metadata": metadata}
+
+    def write() -> None:
+        while not done.is_set():
+            try:
+                webhooks.api.create(obj, dryRun="All")
+            except Exception as error:
+                wrong.append(str(error))
+
+    threads = [threading.Thread(target=write) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    try:
+        yield wrong
+    finally:
+        done.set()
+        for thread in threads:
+            thread.join()
+
+
+def bundles(webhooks: WebhookPlane) -> set[str]:
+    """All registered authorities."""
+    found = set()
+    for kind, name in (("MutatingWebhookConfiguration", MUTATING), ("ValidatingWebhookConfiguration", VALIDATING)):
+        found |= {each["clientConfig"]["caBundle"] for each in webhooks.api.get(ADMISSION, kind, name)["webhooks"]}
+    crd = webhooks.api.get("apiextensions.k8s.io/v1", "CustomResourceDefinition", "cryostats.operator.cryostat.io")
+    return found | {crd["spec"]["conversion"]["webhook"]["clientConfig"]["caBundle"]}
+
+
+def test_a_renewal_under_load(webhooks: WebhookPlane) -> None:
+    secret = webhooks.api.get("v1", "Secret", SECRET, NAMESPACE)
+    before = served_certificate(webhooks.url)
+    authority = secret["data"]["ca.crt"]
+    with load(webhooks) as wrong:
+        webhooks.api.patch(secret, {"data": {"tls.crt": "", "tls.key": ""}})
+        eventually(lambda: served_certificate(webhooks.url) != before, 40)
+        time.sleep(2.0)
+    assert wrong == []
+    assert bundles(webhooks) == {authority}
+
+
+def test_a_new_authority_under_load(webhooks: WebhookPlane) -> None:
+    secret = webhooks.api.get("v1", "Secret", SECRET, NAMESPACE)
+    before, old = served_certificate(webhooks.url), base64.b64decode(secret["data"]["ca.crt"])
+    with load(webhooks) as wrong:
+        webhooks.api.patch(secret, {"data": {"ca.key": None}})
+        eventually(lambda: served_certificate(webhooks.url) != before, 40)
+        time.sleep(2.0)
+    [bundle] = bundles(webhooks)
+    assert base64.b64decode(bundle).endswith(old.strip() + b"\n")
+    # The API server uses a new bundle shortly after it was written; the new certificate is served later.
+    assert wrong == []
+
+
+def registered(webhooks: WebhookPlane) -> Object:
+    """The whole registration."""
+    crd = webhooks.api.get("apiextensions.k8s.io/v1", "CustomResourceDefinition", CRD)
+    return {
+        "mutating": webhooks.api.get(ADMISSION, "MutatingWebhookConfiguration", MUTATING)["webhooks"],
+        "validating": webhooks.api.get(ADMISSION, "ValidatingWebhookConfiguration", VALIDATING)["webhooks"],
+        "conversion": crd["spec"]["conversion"],
+    }
+
+
+def test_changes_of_the_registration_are_reverted(webhooks: WebhookPlane) -> None:
+    right = registered(webhooks)
+    mutating = {"apiVersion": ADMISSION, "kind": "MutatingWebhookConfiguration", "metadata": {"name": MUTATING}}
+    validating = {"apiVersion": ADMISSION, "kind": "ValidatingWebhookConfiguration", "metadata": {"name": VALIDATING}}
+    crd = {"apiVersion": "apiextensions.k8s.io/v1", "kind": "CustomResourceDefinition", "metadata": {"name": CRD}}
+
+    webhooks.api.patch(mutating, [{"op": "replace", "path": "/webhooks/0/rules/0/operations", "value": ["CREATE"]}])
+    webhooks.api.patch(validating, [{"op": "replace", "path": "/webhooks/0/clientConfig/caBundle", "value": ""}])
+    webhooks.api.patch(crd, [{"op": "replace", "path": "/spec/conversion", "value": {"strategy": "None"}}])
+    eventually(lambda: registered(webhooks) == right, 40)
+    webhooks.api.patch(validating, [{"op": "replace", "path": "/webhooks", "value": []}])
+    webhooks.api.delete(mutating)
+    eventually(lambda: registered(webhooks) == right, 40)
+    webhooks.api.delete(validating)
+    eventually(lambda: registered(webhooks) == right, 40)
+    eventually(lambda: asks(webhooks.api), 20, "the API server calls the webhooks again")
+
+
+def test_installing_again_removes_no_webhook(webhooks: WebhookPlane) -> None:
+    """Not even for a moment: a Cryostat could be written without a review."""
+    right, stop = registered(webhooks), threading.Event()
+    seen: list[Object] = []
+
+    def watch() -> None:
+        while not stop.is_set():
+            seen.append(registered(webhooks))
+
+    watcher = threading.Thread(target=watch)
+    watcher.start()
+    try:
+        objects = json.dumps({"apiVersion": "v1", "kind": "List", "items": manifests(deployment=False)})
+        for _ in range(3):
+            webhooks.plane.kubectl("apply", "-f", "-", input=objects)
+    finally:
+        stop.set()
+        watcher.join()
+    assert [each for each in seen if each != right] == []
+
+
+def test_two_replicas_share_one_certificate(webhooks: WebhookPlane, tmp_path: Path) -> None:
+    [port] = free_ports(1)
+    env: Mapping[str, str] = {"WEBHOOK_URL": webhooks.url}
+    second = OperatorProcess(webhooks.api, tmp_path, env, [f"--webhook-port={port}"])
+    try:
+        second.wait_ready()
+        assert served_certificate(f"https://127.0.0.1:{port}") == served_certificate(webhooks.url)
+    finally:
+        second.process.kill()
+        second.process.wait()
+
+
+def test_mounted_certificates_win_and_are_read_again(webhooks: WebhookPlane, tmp_path: Path) -> None:
+    [port] = free_ports(1)
+    url, directory = f"https://127.0.0.1:{port}", tmp_path / "certificates"
+    directory.mkdir()
+    mount(directory, tmp_path / "first")
+    env = {"ENABLE_WEBHOOKS": "true", "WEBHOOK_CERT_DIR": str(directory)}
+    right, everything = bundles(webhooks), registered(webhooks)
+    operator = OperatorProcess(webhooks.api, tmp_path / "operator", env, [f"--webhook-port={port}"])
+    try:
+        operator.wait_ready()
+        first = served_certificate(url)
+        assert first.public_bytes is not None
+        (directory / "tls.key").write_text("half written")
+        time.sleep(6.0)
+        assert served_certificate(url) == first
+        mount(directory, tmp_path / "second")
+        eventually(lambda: served_certificate(url) != first, 30)
+        assert bundles(webhooks) == right
+    finally:
+        operator.process.kill()
+        operator.process.wait()
+    eventually(lambda: registered(webhooks) == everything, 40, "the URL of the first operator is registered again")
+
+
+def mount(directory: Path, scratch: Path) -> None:
+    scratch.mkdir()
+    made = write_serving_certificate(scratch, "127.0.0.1")
+    (directory / "tls.crt").write_bytes(made.certificate.read_bytes())
+    (directory / "tls.key").write_bytes(made.key.read_bytes())
+
+
+def test_switched_off(webhooks: WebhookPlane, tmp_path: Path) -> None:
+    [port] = free_ports(1)
+    env = {"ENABLE_WEBHOOKS": "false", "WEBHOOK_URL": f"https://127.0.0.1:{port}"}
+    right = bundles(webhooks)
+    operator = OperatorProcess(webhooks.api, tmp_path, env, [f"--webhook-port={port}"])
+    try:
+        operator.wait_ready()
+        with pytest.raises(OSError, match="refused"):
+            served_certificate(f"https://127.0.0.1:{port}")
+        assert bundles(webhooks) == right
+    finally:
+        operator.process.kill()
+        operator.process.wait()
+
+
+def test_without_an_operator_v1beta2_is_readable() -> None:
+    """The storage version needs no conversion, and deletions are not reviewed."""
+    with served() as cluster:
+        metadata = {"name": "left", "namespace": "default"}
+        cluster.api.create({"apiVersion": constants.API_VERSION, "kind": "Cryostat", "metadata": metadata})
+        cluster.operator.process.kill()
+        cluster.operator.process.wait()
+        [left] = cluster.api.list(constants.API_VERSION, "Cryostat")
+        assert "left" in cluster.plane.kubectl("get", "cryostats", "-n", "default")
+        cluster.api.delete(left)
