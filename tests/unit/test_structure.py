@@ -65,7 +65,6 @@ EXCEPTIONS = {
     "reconcile/dry_run.py": "the command `diff`: tests/cluster/test_cli.py",
     "reconcile/secret_provider.py": "reconcile/test_applier.py",
     "webhooks/manager.py": "starts a server and registers it: tests/cluster/test_webhooks_registration.py",
-    "webhooks/server.py": "limits of an HTTPS server: tests/cluster/test_webhooks_server.py",
 }
 
 

@@ -1,0 +1,176 @@
+"""The server of the webhooks on loopback, without TLS: limits, statuses, and what is measured."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from typing import Any, cast
+
+import aiohttp
+import pytest
+
+from cryostat_operator.plan.model.webhook_definitions import WebhookPaths
+from cryostat_operator.webhooks import metrics_access, server
+from cryostat_operator.webhooks.reviews import MalformedReviewError
+from cryostat_operator.webhooks.server import MetricsSource, WebhookServer
+
+PATH = WebhookPaths.VALIDATE
+JSON = {"Content-Type": "application/json"}
+
+
+class Handler:
+    """A handler of reviews that can fail or be slow."""
+
+    def __init__(self) -> None:
+        self.seen: list[tuple[Any, bool]] = []
+        self.error: Exception | None = None
+        self.seconds = 0.0
+
+    async def __call__(self, review: Any, trusted: bool) -> dict[str, Any]:
+        self.seen.append((review, trusted))
+        await asyncio.sleep(self.seconds)
+        if self.error:
+            raise self.error
+        return {"answer": review}
+
+
+class Served:
+    """A running server, and a client of it."""
+
+    def __init__(self) -> None:
+        self.handler = Handler()
+        self.observed: list[tuple[str, int]] = []
+        self.metrics_status = 200
+        handlers = {PATH: self.handler, WebhookPaths.CONVERT: self.handler}
+        metrics = MetricsSource(self._text, self._check)
+        plain = cast(Any, None)
+        self.server = WebhookServer(handlers, plain, lambda _: True, self._observe, metrics)
+        self.url = ""
+
+    def _observe(self, path: str, status: int, seconds: float) -> None:
+        assert seconds >= 0
+        self.observed.append((path, status))
+
+    async def _text(self) -> bytes:
+        return b"a 1\n"
+
+    async def _check(self, authorization: str) -> int:
+        assert authorization in ("", "Bearer x")
+        return self.metrics_status
+
+    async def post(self, data: Any, path: str = PATH, headers: dict[str, str] | None = None) -> tuple[int, str]:
+        async with (
+            aiohttp.ClientSession() as session,
+            session.post(self.url + path, data=data, headers=headers or JSON) as answer,
+        ):
+            return answer.status, await answer.text()
+
+    @property
+    def in_progress(self) -> tuple[int, int, int]:
+        return self.server._bytes, self.server._elements, self.server._requests
+
+
+@pytest.fixture
+async def served() -> AsyncIterator[Served]:
+    found = Served()
+    await found.server.start("127.0.0.1", 0)
+    assert found.server._runner
+    port = found.server._runner.addresses[0][1]
+    found.url = f"http://127.0.0.1:{port}"
+    yield found
+    assert found.in_progress == (0, 0, 0)
+    await found.server.stop()
+
+
+async def test_a_review_is_answered_and_measured(served: Served) -> None:
+    assert await served.post(b'{"a": 1}') == (200, '{"answer":{"a":1}}')
+    assert served.handler.seen == [({"a": 1}, False)]  # no client certificate, so not trusted
+    assert served.observed == [(PATH, 200)]
+
+
+@pytest.mark.parametrize(
+    ("body", "headers", "status"),
+    [
+        (b"{}", {"Content-Type": "text/plain"}, 415),
+        (b"{", JSON, 400),
+        (b"[" * 1000 + b"]" * 1000, JSON, 400),
+        (b"[" + b"1," * 250_001 + b"1]", JSON, 413),
+    ],
+    ids=["content type", "no JSON", "nested", "elements"],
+)
+async def test_reviews_that_are_refused(served: Served, body: bytes, headers: dict[str, str], status: int) -> None:
+    assert (await served.post(body, headers=headers))[0] == status
+    assert served.handler.seen == []
+    assert served.observed == [(PATH, status)]
+
+
+async def test_conversions_may_be_larger(served: Served) -> None:
+    large = b"[" + b"1," * 250_001 + b"1]"
+    assert (await served.post(large, WebhookPaths.CONVERT))[0] == 200
+
+
+async def test_a_review_of_unknown_length_is_refused(served: Served) -> None:
+    async def parts() -> AsyncIterator[bytes]:
+        yield b"{}"
+
+    assert (await served.post(parts()))[0] == 411
+
+
+async def test_other_paths_and_methods_are_refused(served: Served) -> None:
+    assert (await served.post(b"{}", f"{PATH}/x"))[0] == 404
+    async with aiohttp.ClientSession() as session, session.get(served.url + PATH) as answer:
+        assert answer.status == 405
+    assert served.handler.seen == []
+
+
+async def test_failures_of_the_handler(served: Served, monkeypatch: pytest.MonkeyPatch) -> None:
+    served.handler.error = MalformedReviewError("no request")
+    assert await served.post(b"{}") == (400, "not a review: no request")
+    served.handler.error = RuntimeError("password")
+    status, text = await served.post(b"{}")
+    assert (status, "password" in text) == (500, False)
+    monkeypatch.setattr(server, "ANSWER_TIMEOUT", 0.01)
+    served.handler.seconds = 60.0
+    assert (await served.post(b"{}"))[0] == 504
+    assert [status for _, status in served.observed] == [400, 500, 504]
+
+
+@pytest.mark.parametrize("limit", ["MAX_REQUESTS", "MAX_BYTES", "MAX_ELEMENTS"])
+async def test_more_at_a_time_than_the_limit_is_refused(
+    served: Served, monkeypatch: pytest.MonkeyPatch, limit: str
+) -> None:
+    monkeypatch.setattr(server, limit, 0)
+    assert (await served.post(b'{"a": [1, 2]}'))[0] == 503
+    assert served.handler.seen == []
+    monkeypatch.undo()
+    assert (await served.post(b'{"a": [1, 2]}'))[0] == 200
+
+
+async def status_without_body(served: Served, length: int) -> bytes:
+    """The first line of the answer to a request whose body is not sent."""
+    host, port = served.url.removeprefix("http://").split(":")
+    reader, writer = await asyncio.open_connection(host, int(port))
+    head = f"POST {PATH} HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: {length}\r\n\r\n"
+    writer.write(head.encode())
+    line = await reader.readline()
+    writer.close()
+    return line
+
+
+async def test_a_large_review_is_refused_before_its_body(served: Served) -> None:
+    assert b" 413 " in await status_without_body(served, server.ADMISSION_LIMITS.size + 1)
+
+
+async def test_a_body_that_does_not_arrive(served: Served, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(server, "BODY_TIMEOUT", 0.01)
+    assert b" 408 " in await status_without_body(served, 9)
+
+
+@pytest.mark.parametrize("status", [200, 401, 403])
+async def test_metrics_need_permission(served: Served, status: int) -> None:
+    served.metrics_status = status
+    login = {"Authorization": "Bearer x"}
+    async with aiohttp.ClientSession() as session, session.get(served.url + metrics_access.PATH, headers=login) as got:
+        assert got.status == status
+        assert await got.text() == ("a 1\n" if status == 200 else "")
+        assert (got.headers.get("WWW-Authenticate") == "Bearer") == (status == 401)
