@@ -1,4 +1,4 @@
-"""The pause annotation: only the status is written until it is removed."""
+"""The annotations that stop an instance: with the pause only the status is written, hibernation stops its pods."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from tests.cluster.api import Object, condition, eventually
 from tests.cluster.scenario import Scenario, callback_of
 
 PAUSE = constants.ANNOTATION_PAUSE
+HIBERNATION = constants.ANNOTATION_HIBERNATION
 
 
 def paused(scenario: Scenario, cr: Object) -> None:
@@ -77,3 +78,39 @@ def test_deletion_ends_all_the_same(scenario: Scenario, away: bool) -> None:
     else:
         scenario.delete(cr)
     scenario.nothing_left(cr)
+
+
+def test_hibernation_stops_the_database_last_and_keeps_everything_else(scenario: Scenario) -> None:
+    where = scenario.namespace()
+    cr = scenario.cryostat(where, reportOptions={"replicas": 2})
+    scenario.ready(cr)
+    scenario.plane.kubectl("scale", "deployment", "x-reports", "-n", where, "--replicas=1")
+    scenario.wait_for_reason(cr, "ReplicasScaled", type="SpecEffective")
+    objects = identities(scenario, cr)
+    mark = scenario.plane.audit_mark()
+    scenario.annotate(cr, **{HIBERNATION: "on"})
+    scenario.wait_for_reason(cr, "Hibernated")
+    assert scenario.now(cr)["status"]["summary"] == "Hibernated"
+    assert condition(scenario.now(cr), "Hibernation")["status"] == "True"
+    scenario.settle()
+    stopped = [write.name for write in scenario.writes(mark) if write.resource == "deployments" and write.succeeded]
+    assert {*stopped[:2]} == {"x", "x-reports"}
+    assert {*stopped[2:]} == {"x-database", "x-storage"}
+    assert len(stopped) == 4
+    mark = scenario.plane.audit_mark()
+    with scenario.down():
+        pass
+    scenario.settle()
+    assert scenario.writes(mark) == []
+    assert identities(scenario, cr) == objects
+    scenario.annotate(cr, **{HIBERNATION: None})
+    scenario.ready(cr)
+    assert scenario.get("Deployment", where, "x-reports")["spec"]["replicas"] == 2
+    scenario.annotate(cr, **{HIBERNATION: "on"})
+    scenario.wait_for_reason(cr, "Hibernated")
+    scenario.delete(cr)
+    scenario.nothing_left(cr)
+
+
+def identities(scenario: Scenario, cr: Object) -> set[str]:
+    return {each["metadata"]["uid"] for each in scenario.owned_objects(cr)}

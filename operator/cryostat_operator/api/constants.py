@@ -46,6 +46,10 @@ ANNOTATION_SHARED_SECRET_HASH = f"{GROUP}/shared-secret-hash"
 # On a Cryostat: "true" stops all writes but those of the status.
 ANNOTATION_PAUSE = f"{GROUP}/pause-reconciliation"
 
+# On a Cryostat: "on" scales every Deployment of the instance to 0 and keeps everything else; "off" is the default.
+ANNOTATION_HIBERNATION = f"{GROUP}/hibernation"
+HIBERNATION_VALUES = ("on", "off")
+
 # On a Cryostat: "true" confirms a change of the spec that deletes stored data.
 ANNOTATION_ALLOW_DATA_LOSS = f"{GROUP}/allow-data-loss"
 

@@ -33,6 +33,7 @@ USER_KEYS = frozenset(
 OWN_DOMAINS = (f"{constants.GROUP}/", "cryostat.io/")
 KNOWN_ANNOTATIONS = (
     constants.ANNOTATION_PAUSE,
+    constants.ANNOTATION_HIBERNATION,
     constants.ANNOTATION_ALLOW_DATA_LOSS,
     constants.ANNOTATION_DATA_RETENTION,
     constants.ANNOTATION_ACCEPT_NAMESPACES,
@@ -69,7 +70,15 @@ def key_warnings(new: Obj, old: Obj | None = None) -> list[str]:
         unknown = [key for key in keys if key.startswith(OWN_DOMAINS) and key not in known]
         for key in unknown[:MAX_KEY_WARNINGS]:
             found.append(f"metadata.{field}: {key[:MAX_KEY_LENGTH]} has no meaning; {_key_suggestion(key, known)}")
-    return found
+    return [*found, *_unknown_hibernation(new, old or {})]
+
+
+def _unknown_hibernation(new: Obj, old: Obj) -> Iterator[str]:
+    key = constants.ANNOTATION_HIBERNATION
+    value, known = _metadata(new, "annotations").get(key), constants.HIBERNATION_VALUES
+    if value is not None and value not in known and value != _metadata(old, "annotations").get(key):
+        given = str(value)[:MAX_KEY_LENGTH]
+        yield f'metadata.annotations: {key}: "{given}" has no effect; {suggestion(given, known)}'
 
 
 def _key_suggestion(key: str, known: Iterable[str]) -> str:

@@ -17,6 +17,7 @@ _DAY = 86400.0
 # Reason → the next command. {n} is the namespace, {i} the name of the Cryostat, {d} the Deployment of the component.
 _COMMANDS = {
     Reason.PAUSED: "kubectl -n {n} annotate cryostat {i} operator.cryostat.io/pause-reconciliation-",
+    Reason.HIBERNATED: "kubectl -n {n} annotate cryostat {i} operator.cryostat.io/hibernation-",
     Reason.SECRET_NOT_FOUND: "kubectl -n {n} get secrets",
     Reason.SECRET_KEY_NOT_FOUND: "kubectl -n {n} get secrets",
     Reason.CONFIGMAP_NOT_FOUND: "kubectl -n {n} get configmaps",
@@ -114,7 +115,8 @@ def _from_conditions(observed: Observed) -> Iterator[Cause]:
         message = "The status is about an earlier version of the spec; the operator has not read the last change yet."
         yield Cause("StatusOutdated", message, (), "kubectl get pods -A -l app.kubernetes.io/name=cryostat-operator")
     for condition in conditions:
-        if condition["type"] in _BLOCKING and condition.get("status") != "True":
+        repeated = condition["type"] != "Ready" and condition.get("reason") == Reason.HIBERNATED
+        if condition["type"] in _BLOCKING and condition.get("status") != "True" and not repeated:
             yield _cause(observed, condition)
 
 

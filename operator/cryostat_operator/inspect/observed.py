@@ -7,8 +7,9 @@ from dataclasses import dataclass, field
 
 from ..api import constants
 from ..plan.model.kinds import Obj
+from ..plan.model.reasons import Reason
 from ..plan.pod_failures import pod_failure
-from .states import GOOD, WAITING, State, condition_state, find_condition, state_of
+from .states import BAD, GOOD, WAITING, State, condition_state, find_condition, state_of
 
 _LONGEST_NAME = 50  # characters; longer names end in a hash, which is cut off
 
@@ -58,6 +59,15 @@ class Observed:
     def ready(self) -> bool:
         """Whether `Ready` is True for the latest change of the spec."""
         return self.is_current and find_condition(self.cryostat, "Ready").get("status") == "True"
+
+    @property
+    def state(self) -> State:
+        """Whether the instance is ready, in a word."""
+        if self.ready:
+            return State(GOOD, "Ready")
+        if self.is_current and find_condition(self.cryostat, "Ready").get("reason") == Reason.HIBERNATED:
+            return State(WAITING, "Hibernated")
+        return State(BAD, "Not ready")
 
     @property
     def url(self) -> str:

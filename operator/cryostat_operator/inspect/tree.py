@@ -57,7 +57,7 @@ def address(observed: Observed) -> str:
 
 
 def _head(observed: Observed) -> Iterator[str]:
-    state = click.style("Ready", fg=GOOD) if observed.ready else click.style("Not ready", fg=BAD)
+    state = click.style(observed.state.text, fg=observed.state.color)
     yield f"{click.style(f'Cryostat {observed.namespace}/{observed.name}', bold=True)}  {state}"
     yield f"  Application: {address(observed)}"
     yield f"  Login: {observed.login()}"

@@ -14,6 +14,7 @@ from ..plan.model.certificates import CertificateInfo
 from ..plan.model.kinds import InstanceKey, Key, Obj
 from ..plan.model.snapshot import ReferenceData, Snapshot
 from ..plan.planner import Desired
+from ..plan.readiness import DEPLOYMENTS
 from .api_server import ApiServerEndpoints
 from .authentication import AuthenticationStore
 from .informers import Informers
@@ -120,6 +121,7 @@ class Observer:
             live=live,
             in_sync={key: r.in_sync_with for key, r in records.items() if r.in_sync_with and key in live},
             terminating=frozenset(terminating | self._terminating_deployments(instance, live)),
+            stopping=self._stopping_components(instance, live),
             api_server=self._api_server.addresses,
             certificates=certificates,
             ca_certificate=ca.pem if ca else None,
@@ -170,6 +172,16 @@ class Observer:
             if self.pods.is_terminating(instance, component, orphaned=has_claim and key not in live):
                 found.add(key)
         return found
+
+    def _stopping_components(self, instance: InstanceKey, live: Mapping[Key, Obj]) -> frozenset[str]:
+        """Components whose Deployment is scaled to 0, while pods of it have not ended."""
+        found = set()
+        for suffix, component in DEPLOYMENTS.values():
+            deployment = live.get(Key("Deployment", instance.namespace, f"{instance.name}{suffix}")) or {}
+            scaled_down = (deployment.get("spec") or {}).get("replicas") == 0
+            if self.pods.is_stopping(instance, component, scaled_down=scaled_down):
+                found.add(component)
+        return frozenset(found)
 
     def _certificates(self, instance: InstanceKey, live: Iterable[Key]) -> dict[Key, CertificateInfo]:
         records, now = self.owned.records(instance), time.time()

@@ -71,6 +71,7 @@ class PodStore:
         self._now = now
         self._pods: dict[InstanceKey, dict[str, _Pod]] = defaultdict(dict)
         self._orphaned_since: dict[tuple[InstanceKey, str], float] = {}
+        self._stopping: set[tuple[InstanceKey, str]] = set()
         self._not_listed: set[tuple[InstanceKey, str]] = set()
 
     def failures(self, instance: InstanceKey) -> dict[str, PodFailure]:
@@ -97,6 +98,16 @@ class PodStore:
             return False
         since = self._orphaned_since.setdefault((instance, component), self._clock())
         return any(pod.terminating for pod in pods) or self._clock() < since + ORPHAN_GRACE
+
+    def is_stopping(self, instance: InstanceKey, component: str, *, scaled_down: bool) -> bool:
+        """Whether pods of a Deployment that is scaled to 0 have not ended yet. The end of the last one enqueues.
+
+        Args:
+            scaled_down: whether the Deployment of the component has 0 replicas.
+        """
+        stopping = scaled_down and any(pod.component == component for pod in self._pods.get(instance, {}).values())
+        (self._stopping.add if stopping else self._stopping.discard)((instance, component))
+        return stopping
 
     def recheck_after(self, instance: InstanceKey) -> float:
         """Seconds until the passage of time alone changes an answer; infinite if it does not.
@@ -146,6 +157,7 @@ class PodStore:
             pods[name] = pod
         elif not pods:
             del self._pods[instance]
-        is_awaited = before and not pod and (instance, before.component) in self._orphaned_since
+        component = (instance, before.component) if before else None
+        is_awaited = not pod and (component in self._orphaned_since or component in self._stopping)
         if is_awaited or _reported(before) != _reported(pod):
             self._enqueue(instance)

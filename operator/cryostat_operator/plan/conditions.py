@@ -6,8 +6,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from . import hibernation, reviewed_namespaces
 from . import part_conditions as parts
-from . import reviewed_namespaces
 from .components import exposure
 from .instance import Instance
 from .lasting_waits import with_lasting
@@ -86,6 +86,7 @@ def status_for(instance: Instance, plan: Plan, report: Report, now: str) -> Obj:
         parts.authentication(instance),
         parts.tls(instance, plan, problems, refusals),
         parts.agents(instance),
+        hibernation.hibernation(instance, paused=report.paused),
         condition("ReconciliationActive", Reason.PAUSED, PAUSED, good=False) if report.paused else None,
     ]
     status: Obj = {

@@ -46,6 +46,11 @@ class Instance:
         return self.cryostat.metadata.get("annotations") or {}
 
     @property
+    def hibernation_requested(self) -> bool:
+        """Whether the annotation asks to scale every Deployment to 0."""
+        return self.annotations.get(constants.ANNOTATION_HIBERNATION) == "on"
+
+    @property
     def openshift(self) -> bool:
         return self.snapshot.openshift
 

@@ -8,6 +8,7 @@ from . import claims
 from .components import auth_proxy, exposure, ingress
 from .database_keys import KEYS, recorded
 from .deployment_health import deployment_conditions
+from .hibernation import is_hibernated
 from .instance import Instance
 from .model.condition import Condition, condition, failed
 from .model.desired_state import Plan
@@ -77,6 +78,9 @@ def exposed(instance: Instance) -> Condition | None:
     url = exposure.application_url(instance)
     if not url:
         return None
+    if is_hibernated(instance):
+        text = message(url, "does not answer", cause="the instance hibernates")
+        return condition("Exposed", Reason.HIBERNATED, text, good=False)
     if not is_available(instance, instance.name):
         cause = f"Deployment {instance.name} has no pod that serves"
         text = message(url, "does not answer", cause=cause, remedy="The condition ComponentsAvailable has the cause")

@@ -17,6 +17,7 @@ from . import database_keys
 from .components import agent_gateway, auth_proxy, core, database, exposure, network_policies, rbac, reports, storage
 from .diff.key_record import with_key_record
 from .diff.rollout import hold_for_rollout, shared_secrets
+from .hibernation import hibernate
 from .instance import Instance
 from .model.desired_state import Blocked, ComponentPlan, Plan, Reference
 from .model.kinds import Key, Obj, key_of
@@ -86,6 +87,7 @@ def complete(desired: Desired, data: ReferenceData) -> Plan:
     )
     requirements = _requirements(instance, components)
     completed = tuple(_complete(component, desired.needs, requirements) for component in components)
+    completed = hibernate(instance, completed, components)
     return Plan(
         components=with_key_record(instance, hold_for_rollout(instance, completed)),
         references=desired.references,

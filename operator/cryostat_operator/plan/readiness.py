@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 
 from ..api import constants
+from . import hibernation
 from .components import exposure
 from .deployment_health import Cause, deployment_conditions, unavailable_cause
 from .instance import Instance
@@ -36,20 +37,25 @@ _STARTING = frozenset({Reason.DEPLOYMENT_PENDING, Reason.DEPLOYMENT_UNAVAILABLE}
 def ready(instance: Instance, plan: Plan, problems: Sequence[Problem], pods: Mapping[str, PodFailure]) -> Condition:
     """Return `Ready`: True if every Deployment is available and there is no problem.
 
-    Otherwise it names the first cause: problems that a user has to solve, then what each Deployment waits for or why it
-    is not available, in the order of need, then other waits.
+    It is False while the instance hibernates. Otherwise it names the first cause: problems that a user has to solve,
+    then what each Deployment waits for or why it is not available, in the order of need, then other waits.
     """
     serious = [problem for problem in problems if problem.reason not in NON_BLOCKING]
     actionable = [problem for problem in serious if problem.actionable]
+    sleep = hibernation.cause(instance) if instance.hibernation_requested else None
+    if sleep and sleep[0] == Reason.HIBERNATED:
+        return condition("Ready", *sleep, good=False)
     if actionable:
         return _not_ready(instance, actionable)
     for prefix, name, component in desired_deployments(instance, plan):
         blocked = plan.blocked.get(Key("Deployment", instance.namespace, name))
-        if blocked:
+        if blocked and not sleep:
             return condition("Ready", blocked.problem.reason, blocked.problem.message, good=False)
         cause = unavailable_cause(instance, name, pods.get(component))
-        if cause:
+        if cause and not (sleep and cause.reason in _STARTING):
             return condition("Ready", f"{prefix}{cause.reason}", cause.message, good=False)
+    if sleep:
+        return condition("Ready", *sleep, good=False)
     if serious:
         return _not_ready(instance, serious)
     url = exposure.application_url(instance)
@@ -67,6 +73,9 @@ def _not_ready(instance: Instance, problems: Sequence[Problem]) -> Condition:
 def components_available(instance: Instance, plan: Plan, pods: Mapping[str, PodFailure]) -> Condition:
     """Return the condition with the causes of all Deployments that are not available."""
     kind = "ComponentsAvailable"
+    if hibernation.is_hibernated(instance):
+        text = "No Deployment has a pod, because the instance hibernates."
+        return condition(kind, Reason.HIBERNATED, text, good=False)
     causes: list[tuple[str, str, Cause]] = []
     for prefix, name, component in desired_deployments(instance, plan):
         cause = unavailable_cause(instance, name, pods.get(component))
@@ -85,8 +94,10 @@ def components_available(instance: Instance, plan: Plan, pods: Mapping[str, PodF
 
 def is_available(instance: Instance, deployment: str) -> bool:
     """Whether a Deployment has a pod that serves."""
-    found = deployment_conditions(instance.live("Deployment", deployment)).get("Available") or {}
-    return bool(found.get("status") == "True")
+    live = instance.live("Deployment", deployment)
+    found = deployment_conditions(live).get("Available") or {}
+    scaled_down = ((live or {}).get("spec") or {}).get("replicas") == 0  # then it counts as available
+    return bool(found.get("status") == "True") and not scaled_down
 
 
 def desired_deployments(instance: Instance, plan: Plan) -> Iterator[tuple[str, str, str]]:

@@ -8,6 +8,8 @@ from typing import NamedTuple
 from ..api import constants
 from ..plan.conditions import Report
 from ..plan.deployment_health import unavailable_cause
+from ..plan.hibernation import cause as hibernation_cause
+from ..plan.hibernation import invalid_value, is_hibernated
 from ..plan.instance import Instance
 from ..plan.model.desired_state import Plan
 from ..plan.model.problems import Problem
@@ -19,7 +21,8 @@ class LastingCauses(NamedTuple):
     """Causes that are announced by an event, and when to look again.
 
     Attributes:
-        problems: one for each Deployment that has been unavailable for some time, and the pause of the Cryostat.
+        problems: one for each Deployment that has been unavailable for some time; the pause or hibernation of the
+            Cryostat, or a wrong value of the annotation.
         recheck_after: seconds until a further cause is a lasting one; infinite if none will be.
     """
 
@@ -36,7 +39,13 @@ def lasting_causes(instance: Instance, plan: Plan, report: Report, now: float) -
     if report.paused:
         text = f'The annotation {constants.ANNOTATION_PAUSE}: "true" is set: no object is changed until it is removed.'
         return LastingCauses([Problem("core", Reason.PAUSED, text, dedup_key="Paused")], math.inf)
+    if is_hibernated(instance):
+        reason, text = hibernation_cause(instance)
+        return LastingCauses([Problem("core", reason, text, dedup_key=str(reason))], math.inf)
     problems: list[Problem] = []
+    if text := invalid_value(instance):
+        reason = Reason.HIBERNATION_INVALID
+        problems.append(Problem("core", reason, text, dedup_key=str(reason)))
     recheck_after = math.inf
     for _, name, component in desired_deployments(instance, plan):
         cause = unavailable_cause(instance, name, report.pods.get(component))

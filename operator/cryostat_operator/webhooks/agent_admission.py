@@ -7,6 +7,7 @@ import logging
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
 
+from ..api import constants
 from ..api.required_permissions import target_namespaces
 from ..api.v1beta2 import Cryostat
 from ..api.validation import InvalidCryostatError, read_cryostat
@@ -95,7 +96,7 @@ class AgentAdmission:
             raise NotInjectedError(_no_target(request.namespace, *requested), stored)
         context = await self._pod_context(request, instance)
         result = inject_agent(request.obj, instance, context)
-        hints = [f"{WARNING_PREFIX}{hint}" for hint in result.hints]
+        hints = [f"{WARNING_PREFIX}{hint}" for hint in (*result.hints, *_hibernation(stored))]
         if result.pod is None:
             self._count(request, "not_added", stored)
             self._record_event(request, NotInjectedError(result.reason, stored))
@@ -197,7 +198,8 @@ class AgentAdmission:
             selection = select_container(template, parsed.options.container if parsed.options else None)
             if selection.hint:
                 warnings.append(selection.hint)
-            await self._instance(namespace, *requested)
+            _, stored = await self._instance(namespace, *requested)
+            warnings += _hibernation(stored)
         except (NotInjectedError, NotInjectableError) as error:
             warnings.append(f"pods will go without it for now: {error}")
         except ApiError as error:
@@ -232,6 +234,14 @@ class AgentAdmission:
 
 def _no_target(namespace: str, cr_namespace: str, cr_name: str) -> str:
     return f"namespace {namespace} is no target namespace of a Cryostat {cr_namespace}/{cr_name}"
+
+
+def _hibernation(cryostat: Obj) -> list[str]:
+    """Return a warning while the Cryostat hibernates: the agent is added, and has nothing to register with yet."""
+    metadata = cryostat["metadata"]
+    if (metadata.get("annotations") or {}).get(constants.ANNOTATION_HIBERNATION) != "on":
+        return []
+    return [f"Cryostat {metadata['namespace']}/{metadata['name']} hibernates; the agent registers once it runs again"]
 
 
 def _labels(obj: Obj) -> dict[str, str]:

@@ -74,3 +74,12 @@ def test_unknown_keys_of_the_operator() -> None:
     assert key_warnings({"metadata": {"annotations": {"example.com/pause": "x"}, "labels": None}}) == []
     many = metadata(**{f"key_{number}": "" for number in range(50)})
     assert len(key_warnings(many)) == MAX_KEY_WARNINGS
+
+
+@pytest.mark.parametrize(("value", "warned"), [("on", False), ("off", False), ("On", True), ("true", True)])
+def test_unknown_values_of_the_hibernation_annotation(value: str, warned: bool) -> None:
+    given = metadata(hibernation=value)
+    assert len(key_warnings(given)) == warned
+    assert key_warnings(given, given) == []
+    if warned:
+        assert f'operator.cryostat.io/hibernation: "{value}" has no effect' in key_warnings(given)[0]

@@ -53,6 +53,7 @@ CASES = {
     ),
     "wrong keys": Case(Observed(not_ready("DatabaseSecretMismatched")), "DatabaseSecretMismatched", "edit cryostat"),
     "paused": Case(Observed(not_ready("Paused")), "Paused", "operator.cryostat.io/pause-reconciliation-"),
+    "hibernated": Case(Observed(not_ready("Hibernated")), "Hibernated", "operator.cryostat.io/hibernation-"),
     "a connection that a NetworkPolicy denies": Case(
         Observed(not_ready("MainPodNotReady"), (deployment("", 0),)), "MainPodNotReady", "logs deployment/sample"
     ),
@@ -102,3 +103,9 @@ def test_all_parts_that_are_false_are_causes() -> None:
 
 def test_ready_for_an_older_spec_is_not_ready() -> None:
     assert not Observed(cryostat(READY, observedGeneration=0)).ready
+
+
+def test_parts_that_hibernate_are_no_further_causes() -> None:
+    parts = [condition(kind, "False", "Hibernated", f"{kind} hibernates") for kind in ("Ready", "Exposed")]
+    [cause] = causes(Observed(cryostat(*parts)), NOW)
+    assert cause.message == "Ready hibernates"

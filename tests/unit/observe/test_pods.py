@@ -154,3 +154,21 @@ def test_another_failure_is_not_hidden_by_an_earlier_one() -> None:
         waiting = {"waiting": {"reason": "ImagePullBackOff", "message": message}}
         pods.upsert(pod(containerStatuses=[{"name": name, "state": waiting}]))
     assert "container b" in pods.failures(OWNER)["database"].cause
+
+
+def test_the_end_of_the_last_pod_of_a_deployment_that_is_scaled_down_enqueues() -> None:
+    enqueued: list[InstanceKey] = []
+    pods = PodStore(enqueued.append)
+    pods.upsert(pod("a"))
+    pods.upsert(pod("b", going=True))
+    assert not pods.is_stopping(OWNER, "database", scaled_down=False)
+    pods.remove(pod("a"))
+    assert enqueued == []
+    assert pods.is_stopping(OWNER, "database", scaled_down=True)
+    assert not pods.is_stopping(OWNER, "storage", scaled_down=True)
+    pods.remove(pod("b"))
+    assert enqueued == [OWNER]
+    assert not pods.is_stopping(OWNER, "database", scaled_down=True)
+    pods.upsert(pod("c"))
+    pods.remove(pod("c"))
+    assert enqueued == [OWNER]

@@ -42,3 +42,16 @@ def test_a_pause_is_announced_alone_and_is_no_warning() -> None:
     [problem] = causes(settled(), 0.0, pods={"database": CRASH}, paused=True).problems
     assert (problem.reason, problem.actionable) == (Reason.PAUSED, False)
     assert "operator.cryostat.io/pause-reconciliation" in problem.message
+
+
+def test_hibernation_is_announced_and_is_no_warning() -> None:
+    state = settled(annotations={"operator.cryostat.io/hibernation": "on"})
+    [problem] = causes(state, 0.0).problems
+    assert (problem.reason, problem.actionable, problem.dedup_key) == (Reason.HIBERNATED, False, "Hibernated")
+
+
+def test_a_wrong_value_of_the_annotation_is_a_warning_besides_other_causes() -> None:
+    state = settled(annotations={"operator.cryostat.io/hibernation": "yes"})
+    found = causes(state, 0.0, pods={"database": CRASH}).problems
+    assert [problem.reason for problem in found] == [Reason.HIBERNATION_INVALID, Reason.CONTAINER_CRASHED]
+    assert found[0].actionable

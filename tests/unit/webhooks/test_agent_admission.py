@@ -181,3 +181,14 @@ async def test_reviews_are_counted_by_result() -> None:
         ("", "", "", "not_added"): 1,
         ("", "", "", "failed"): 1,
     }
+
+
+async def test_a_cryostat_that_hibernates_is_a_warning_and_the_agent_is_added() -> None:
+    reader = Reader()
+    annotations = {"operator.cryostat.io/hibernation": "on"}
+    reader.stored = {**CRYOSTAT, "metadata": {**CRYOSTAT["metadata"], "annotations": annotations}}  # type: ignore[dict-item]
+    response = await review(reader, request())
+    [warning] = [each for each in response["warnings"] if "hibernates" in each]
+    assert warning == "Cryostat agent: Cryostat n/sample hibernates; the agent registers once it runs again"
+    assert "patch" in response
+    assert reader.events == []

@@ -34,7 +34,7 @@ def build(instance: Instance) -> ComponentPlan:
 def _warnings(instance: Instance) -> tuple[Problem, ...]:
     """Return a notice while another client scales the report generators."""
     manager = _scaled_by(instance)
-    if not manager:
+    if not manager or instance.hibernation_requested:
         return ()
     where = f"Deployment {instance.namespace}/{name(instance)}"
     message = (

@@ -53,6 +53,16 @@ class Reason(StrEnum):
     )
     PAUSED = "Paused", "Ready", False, "The annotation operator.cryostat.io/pause-reconciliation is 'true'."
 
+    # Hibernation, and Ready, ComponentsAvailable and Exposed meanwhile
+    HIBERNATED = "Hibernated", "Hibernation", False, "Every Deployment is scaled to 0, as the annotation requests."
+    HIBERNATING = "Hibernating", "Hibernation", False, "The Deployments are being scaled to 0, the database last."
+    HIBERNATION_INVALID = (
+        "HibernationInvalid",
+        "Hibernation",
+        True,
+        "The annotation operator.cryostat.io/hibernation has another value than 'on' and 'off'.",
+    )
+
     # Ready, behind the prefix Main, Database, Storage or Reports
     DEPLOYMENT_PENDING = "DeploymentPending", "Ready", False, "A Deployment does not exist yet."
     REPLICA_FAILURE = "ReplicaFailure", "Ready", True, "A ReplicaSet cannot create pods."
@@ -339,6 +349,8 @@ SINGLE_CAUSE_REASONS = frozenset(
         Reason.DATABASE_SECRET_LOST,
         Reason.EXTERNAL_HOST_IGNORED,
         Reason.FORMER_VOLUME_UNUSED,
+        Reason.HIBERNATED,
+        Reason.HIBERNATION_INVALID,
         Reason.INGRESS_SPEC_IGNORED,
         Reason.LOGIN_GENERATED,
         Reason.PAUSED,

@@ -57,6 +57,7 @@ class Snapshot:
         live: objects with the ownership labels of this Cryostat, as last observed.
         in_sync: spec hashes (see `Plan.spec_hashes`) of desired objects that the live objects were found to match.
         terminating: objects of an earlier Cryostat of the same name, which are being garbage-collected.
+        stopping: component labels of the Deployments that are scaled to 0 and have pods that have not ended.
         api_server: addresses of the API server's endpoints, sorted.
         certificates: public parts of the Secrets with a certificate and the ownership labels of this Cryostat.
         ca_certificate: public certificates (PEM) of the instance's own CA; None until it is created.
@@ -72,6 +73,7 @@ class Snapshot:
     ca_certificate: str | None = None
     in_sync: Mapping[Key, bytes] = field(default_factory=dict)
     terminating: frozenset[Key] = frozenset()
+    stopping: frozenset[str] = frozenset()
     authentication_type: str = ""
 
     def serves(self, kind: str) -> bool:
