@@ -110,6 +110,11 @@ def _state(given: Obj) -> ClusterState:
         if terminating is not None:
             namespaces[name] = NamespaceState(terminating)
     state.snapshot = replace(state.snapshot, namespaces=namespaces)
+    if "images" in given:
+        images = {name: replace(state.settings.images[name], reference=ref) for name, ref in given["images"].items()}
+        state.settings = replace(state.settings, images={**state.settings.images, **images})
+    if "data_release" in given:
+        _annotate_claim(state, constants.ANNOTATION_DATABASE_RELEASE, given["data_release"])
     if "changed_keys" in given:
         _change_keys(state, given["changed_keys"])
     for component in given.get("pods", {}):
@@ -164,16 +169,20 @@ def _refusal(refused: Obj) -> Problem:
 def _change_keys(state: ClusterState, changed: list[str]) -> None:
     """Other values of the database keys than those that its claim records."""
     former = dict.fromkeys(database_keys.KEYS, "former")
-    claim = copy.deepcopy(state.snapshot.live[_key(f"PersistentVolumeClaim/{NAME}-database")])
     summaries = [
         ContentSummary(frozenset(values), "d", fingerprints=database_keys.fingerprints(values))
         for values in (former, former | dict.fromkeys(changed, "other"))
     ]
-    record = database_keys.record(summaries[0], "salt")
-    claim["metadata"].setdefault("annotations", {})[constants.ANNOTATION_DATABASE_KEYS] = record
+    _annotate_claim(state, constants.ANNOTATION_DATABASE_KEYS, database_keys.record(summaries[0], "salt") or "")
     data = {**state.snapshot.data, ("Secret", f"{NAME}-db"): summaries[1]}
-    state.with_live(claim)
     state.snapshot = replace(state.snapshot, data=data)
+
+
+def _annotate_claim(state: ClusterState, key: str, value: str) -> None:
+    """Add an annotation to the claim of the database."""
+    claim = copy.deepcopy(state.snapshot.live[_key(f"PersistentVolumeClaim/{NAME}-database")])
+    claim["metadata"].setdefault("annotations", {})[key] = value
+    state.with_live(claim)
 
 
 def _set_conditions(state: ClusterState, deployment: str, conditions: list[Obj]) -> None:

@@ -25,6 +25,9 @@ LONGEST_LABEL = 63
 # On the same claim: salted digests of the keys that its database was set up with.
 ANNOTATION_DATABASE_KEYS = f"{GROUP}/database-keys"
 
+# On the same claim: release of Cryostat and major version of PostgreSQL that its data was used with.
+ANNOTATION_DATABASE_RELEASE = f"{GROUP}/database-release"
+
 # On pods that ask for the agent. The callback Services select pods by these labels.
 AGENT_LABEL_NAME = "cryostat.io/name"
 AGENT_LABEL_NAMESPACE = "cryostat.io/namespace"
@@ -45,6 +48,9 @@ ANNOTATION_SHARED_SECRET_HASH = f"{GROUP}/shared-secret-hash"
 
 # On a Cryostat: "true" stops all writes but those of the status.
 ANNOTATION_PAUSE = f"{GROUP}/pause-reconciliation"
+
+# On a Cryostat: the older release of Cryostat that its data may be used with, such as "4.1".
+ANNOTATION_ALLOW_DOWNGRADE = f"{GROUP}/allow-downgrade"
 
 # On a Cryostat: "on" scales every Deployment of the instance to 0 and keeps everything else; "off" is the default.
 ANNOTATION_HIBERNATION = f"{GROUP}/hibernation"

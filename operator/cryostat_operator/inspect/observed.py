@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from ..api import constants
+from ..plan import upgrades
 from ..plan.model.kinds import Obj
 from ..plan.model.reasons import Reason
 from ..plan.pod_failures import pod_failure
@@ -68,6 +69,21 @@ class Observed:
         if self.is_current and find_condition(self.cryostat, "Ready").get("reason") == Reason.HIBERNATED:
             return State(WAITING, "Hibernated")
         return State(BAD, "Not ready")
+
+    @property
+    def release(self) -> str:
+        """The releases that the images of the Deployments have, and those that the data was used with."""
+        images = {
+            container["name"]: str(container.get("image") or "")
+            for each in self.objects
+            if each["kind"] == "Deployment"
+            for container in each["spec"]["template"]["spec"]["containers"]
+        }
+        deployed = upgrades.versions(images.get(self.name, ""), images.get(f"{self.name}-db", ""))
+        claim = f"{self.name}-database"
+        found = (each for each in self.objects if each["kind"] == "PersistentVolumeClaim")
+        data = upgrades.recorded(next((each for each in found if each["metadata"]["name"] == claim), None))
+        return f"{deployed.title}; data: {data.title if any(data) else 'not recorded'}"
 
     @property
     def url(self) -> str:

@@ -60,6 +60,7 @@ def _head(observed: Observed) -> Iterator[str]:
     state = click.style(observed.state.text, fg=observed.state.color)
     yield f"{click.style(f'Cryostat {observed.namespace}/{observed.name}', bold=True)}  {state}"
     yield f"  Application: {address(observed)}"
+    yield f"  Release: {observed.release}"
     yield f"  Login: {observed.login()}"
     for target in observed.target_namespaces:
         count = observed.agents.get(target)

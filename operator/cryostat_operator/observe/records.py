@@ -91,7 +91,7 @@ def record_of(kind: str, obj: Obj, *, with_body: bool) -> Record:
     if data and kind == "Secret":  # an empty value counts as a missing one
         data = replace(data, keys=frozenset(key for key in data.keys if obj["data"][key]))
     status = live.get("status")
-    reported, noise = _status_parts(status or {}) if kind == "Deployment" else (status, None)
+    reported, noise = _status_parts(live) if kind == "Deployment" else (status, None)
     spec = {**live, "metadata": metadata, "status": None, "data digest": data.digest if data else None}
     body = zlib.compress(orjson.dumps(live), 1) if with_body else b""
     is_partial = not body or len(body) > MAX_BODY_BYTES
@@ -147,16 +147,19 @@ def _only(entries: dict[str, str] | None, keys: tuple[str, ...]) -> dict[str, st
     return {key: value for key, value in (entries or {}).items() if key in keys}
 
 
-def _status_parts(status: Obj) -> tuple[Any, Any]:
+def _status_parts(deployment: Obj) -> tuple[Any, Any]:
     """The reported part of a Deployment's status (available, failing, finished), and the noise.
 
-    Numbers of pods and the times of conditions are in neither.
+    Numbers of pods and the times of conditions are in neither. Of a Deployment that is scaled to 0, it is reported
+    whether it has pods.
     """
+    status = deployment.get("status") or {}
     conditions = sorted(status.get("conditions") or (), key=lambda condition: str(condition.get("type")))
     noise = [[c.get(k) for k in ("type", "status", "reason", "message")] for c in conditions]
     true = [c["type"] for c in conditions if c.get("status") == "True" and c["type"] != "Progressing"]
     ended = [c.get("reason") for c in conditions if c["type"] == "Progressing" and c.get("reason") in ROLLOUT_ENDED]
-    return [true, ended], [status.get("observedGeneration"), noise]
+    stopping = (deployment.get("spec") or {}).get("replicas") == 0 and bool(status.get("replicas"))
+    return [true, ended, stopping], [status.get("observedGeneration"), noise]
 
 
 def _hash(value: Any) -> bytes:

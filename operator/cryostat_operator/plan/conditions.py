@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from . import hibernation, reviewed_namespaces
+from . import hibernation, reviewed_namespaces, upgrades
 from . import part_conditions as parts
 from .components import exposure
 from .instance import Instance
@@ -83,6 +83,7 @@ def status_for(instance: Instance, plan: Plan, report: Report, now: str) -> Obj:
         *_rules(instance, plan, problems, report),
         *parts.deployments(instance),
         parts.spec_effective(plan),
+        upgrades.upgrade_allowed(plan),
         parts.authentication(instance),
         parts.tls(instance, plan, problems, refusals),
         parts.agents(instance),

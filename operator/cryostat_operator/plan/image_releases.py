@@ -13,7 +13,7 @@ from .model.problems import Problem
 from .model.reasons import Reason
 
 Release = tuple[int, int]
-_TAG = re.compile(r":v?(\d+)\.(\d+)(\.\d+)*$")
+_TAG = re.compile(r":v?(\d{1,4})\.(\d{1,4})(\.\d+)*(@sha256:[0-9a-f]{64})?$")
 
 
 @dataclass(frozen=True)

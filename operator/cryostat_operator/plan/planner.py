@@ -13,9 +13,9 @@ from functools import cached_property
 from ..api import constants
 from ..api.v1beta2 import Cryostat
 from ..settings import Settings
-from . import database_keys
+from . import database_keys, upgrades
 from .components import agent_gateway, auth_proxy, core, database, exposure, network_policies, rbac, reports, storage
-from .diff.key_record import with_key_record
+from .diff.data_records import with_data_records
 from .diff.rollout import hold_for_rollout, shared_secrets
 from .hibernation import hibernate
 from .instance import Instance
@@ -87,9 +87,10 @@ def complete(desired: Desired, data: ReferenceData) -> Plan:
     )
     requirements = _requirements(instance, components)
     completed = tuple(_complete(component, desired.needs, requirements) for component in components)
+    completed = upgrades.hold(instance, completed)
     completed = hibernate(instance, completed, components)
     return Plan(
-        components=with_key_record(instance, hold_for_rollout(instance, completed)),
+        components=with_data_records(instance, hold_for_rollout(instance, completed)),
         references=desired.references,
         incomplete_secrets=_incomplete_secrets(components, data),
         data=data,

@@ -141,3 +141,11 @@ def test_the_database_keys_of_a_secret_have_fingerprints_without_the_values() ->
     same = {key for key in found.fingerprints if again.fingerprints[key] == found.fingerprints[key]}
     assert same == {"CONNECTION_KEY"}, "a restored Secret has another UID"
     assert "fingerprints" not in repr(found)
+
+
+@pytest.mark.parametrize(("replicas", "expected"), [(0, (False, True, False)), (1, (False, False, False))])
+def test_the_end_of_the_pods_of_a_deployment_that_is_scaled_to_0_is_a_status_change(
+    replicas: int, expected: tuple[bool, bool, bool]
+) -> None:
+    before, after = ({**deployment(replicas=number), "spec": {"replicas": replicas}} for number in (1, 0))
+    assert changed("Deployment", before, after) == expected

@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import Final
 
 from ...api import constants
-from .. import builders, claims, database_keys, workloads
+from .. import builders, claims, database_keys, upgrades, workloads
 from ..database_keys import CONNECTION_KEY, ENCRYPTION_KEY
 from ..instance import Instance
 from ..model import names
@@ -27,6 +27,11 @@ STARTUP_SECONDS = 86_400
 CONNECT_ATTEMPTS = 120
 TLS_VOLUME = "database-tls-secret"
 _KEYS = frozenset(database_keys.KEYS)
+_RECORDS = (
+    constants.ANNOTATION_DATABASE_KEYS,
+    constants.ANNOTATION_DATABASE_RELEASE,
+    constants.LABEL_DATABASE_SECRET,  # an annotation where the name is too long for a label
+)
 
 
 def build(instance: Instance) -> ComponentPlan:
@@ -53,16 +58,16 @@ def build(instance: Instance) -> ComponentPlan:
 
 
 def _claim(instance: Instance) -> Obj | None:
-    """The claim, with the record of the keys that its database is set up with.
+    """The claim, with the records of the keys and the release that its database is set up with.
 
-    A live claim keeps its record. Where it has none, `diff.key_record` adds one.
+    A live claim keeps its records. Where it has none, `diff.data_records` adds them.
     """
     claim = claims.claim(instance, NAME, DEFAULT_SIZE)
     if claim is None:
         return None
     annotations = claim["metadata"].get("annotations") or {}
-    for key in (constants.ANNOTATION_DATABASE_KEYS, constants.LABEL_DATABASE_SECRET):
-        annotations.pop(key, None)  # authors of the spec must not decide about it
+    for record_key in _RECORDS:
+        annotations.pop(record_key, None)  # authors of the spec must not decide about it
     if len(instance.database_secret) <= constants.LONGEST_LABEL:
         claim["metadata"]["labels"][constants.LABEL_DATABASE_SECRET] = instance.database_secret
     else:
@@ -70,7 +75,9 @@ def _claim(instance: Instance) -> Obj | None:
         builders.annotate(claim, {constants.LABEL_DATABASE_SECRET: instance.database_secret})
     live = instance.live("PersistentVolumeClaim", claim["metadata"]["name"])
     record = database_keys.recorded(live) if live else new_record(instance)
-    return builders.annotate(claim, {constants.ANNOTATION_DATABASE_KEYS: record} if record else None)
+    release = upgrades.recorded(live) if live or not record else upgrades.requested(instance)
+    records = {constants.ANNOTATION_DATABASE_KEYS: record, constants.ANNOTATION_DATABASE_RELEASE: str(release)}
+    return builders.annotate(claim, {key: value for key, value in records.items() if value})
 
 
 def new_record(instance: Instance) -> str | None:

@@ -249,6 +249,20 @@ class Reason(StrEnum):
         "Another client, such as an autoscaler, sets the number of report generators.",
     )
 
+    # UpgradeAllowed
+    DATABASE_VERSION_MISMATCHED = (
+        "DatabaseVersionMismatched",
+        "UpgradeAllowed",
+        True,
+        "The image of the database has another major version of PostgreSQL than the data.",
+    )
+    DOWNGRADE_NOT_CONFIRMED = (
+        "DowngradeNotConfirmed",
+        "UpgradeAllowed",
+        True,
+        "The images are of an older release of Cryostat than the data was used with.",
+    )
+
     # AuthenticationEnabled
     AUTHENTICATION_DISABLED = (
         "AuthenticationDisabled",

@@ -83,3 +83,38 @@ def test_the_next_cryostat_keeps_the_record() -> None:
     assert before
     state.with_spec({}, uid="another").settle().with_data("Secret", "sample-db", **VALUES)
     assert record_of(with_status(state, RUNNING, "sample-database", "sample")) == before
+
+
+RELEASE = constants.ANNOTATION_DATABASE_RELEASE
+
+
+def release_of(state: ClusterState) -> str | None:
+    annotations: dict[str, str] = find(state.plan, *CLAIM[0::2])["metadata"].get("annotations") or {}
+    return annotations.get(RELEASE)
+
+
+def with_record(state: ClusterState, record: str) -> ClusterState:
+    claim = state.snapshot.live[CLAIM]
+    return state.with_live({**claim, "metadata": {**claim["metadata"], "annotations": {RELEASE: record}}})
+
+
+def test_a_new_claim_records_the_release_together_with_the_keys() -> None:
+    state = ClusterState(settled().cryostat).with_data("Secret", "sample-db", **VALUES)
+    assert release_of(state) == "cryostat=4.2,postgresql=16"
+    assert record_of(state)
+
+
+def test_the_first_record_is_added_once_database_and_application_run() -> None:
+    state = settled()
+    assert release_of(state) is None
+    assert release_of(with_status(state, RUNNING, "sample-database", "sample")) == "cryostat=4.2,postgresql=16"
+
+
+def test_the_record_of_an_upgrade_precedes_the_application() -> None:
+    state = with_record(settled(), "cryostat=4.1,postgresql=16")
+    assert release_of(state) == "cryostat=4.2,postgresql=16"
+
+
+def test_a_release_that_is_not_rolled_out_is_not_recorded() -> None:
+    state = with_record(settled({"declarativeCredentials": [{"secretName": "login"}]}), "cryostat=4.1")
+    assert release_of(state.without_data("Secret", "login")) == "cryostat=4.1"
