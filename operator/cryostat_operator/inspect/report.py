@@ -26,6 +26,7 @@ def report(observed: Observed, now: float, found: Iterable[Cause]) -> dict[str, 
         "ready": observed.ready,
         "statusIsCurrent": observed.is_current,
         "applicationUrl": observed.url,
+        "release": observed.release,
         "login": observed.login(),
         "causes": [
             {

@@ -21,6 +21,7 @@ def test_it_has_causes_states_and_certificates_and_no_value() -> None:
     )
     data = report(observed, NOW, causes(observed, NOW))
     assert data["ready"] is False
+    assert data["release"] == "Cryostat 4.2, unknown PostgreSQL; data: not recorded"
     assert data["causes"][0]["reason"] == "Paused"
     assert data["objects"][0]["images"] == {"sample": "quay.io/cryostat/sample:4.2.0"}
     assert data["pods"][0]["good"] is False
