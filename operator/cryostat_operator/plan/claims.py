@@ -7,6 +7,7 @@ from typing import Any, Literal
 from ..api import constants
 from ..api.storage_options import EmptyDirConfig, StorageConfiguration
 from . import builders, workloads
+from .diff.managed_fields import other_managers
 from .instance import Instance
 from .model.kinds import Obj
 from .model.problems import Problem
@@ -95,17 +96,40 @@ def claim(instance: Instance, component: Component, default_size: str) -> Obj | 
 
 
 def unchangeable(instance: Instance, component: Component) -> Problem | None:
-    """A warning if the spec changes more than the size of an existing claim, which Kubernetes does not allow."""
-    pvc, live = (
-        _config(instance, component).pvc,
-        instance.live("PersistentVolumeClaim", claim_name(instance, component)),
-    )
+    """A warning if the spec requests what an existing claim cannot become: a smaller size, or another field."""
+    name = claim_name(instance, component)
+    pvc, live = _config(instance, component).pvc, instance.live("PersistentVolumeClaim", name)
     if live is None or not pvc or not uses_claim(instance, component):
         return None
     custom = {key: value for key, value in (pvc.spec or {}).items() if key != "resources" and value}
     late = ", ".join(sorted(key for key, value in custom.items() if live["spec"].get(key) != value))
-    message = f"PersistentVolumeClaim {claim_name(instance, component)} exists, and cannot be given another {late}."
-    return Problem(component, Reason.CLAIM_UNCHANGEABLE, message) if late else None
+    messages = [f"PersistentVolumeClaim {name} exists, and cannot be given another {late}."] if late else []
+    messages += _smaller(instance, component, live)
+    return Problem(component, Reason.CLAIM_UNCHANGEABLE, " ".join(messages)) if messages else None
+
+
+def _smaller(instance: Instance, component: Component, live: Obj) -> list[str]:
+    """A sentence if the spec requests a smaller size, unless another client enlarged the claim."""
+    config = _config(instance, component).pvc
+    size = _size(config.spec if config else None)
+    have = _size(live["spec"])
+    if size is None or have is None or not is_less(size, have) or other_managers(live, _SIZE):
+        return []
+    options = instance.spec.storage_options
+    own = options and (options.database if component == "database" else options.object_storage)
+    field = f"spec.storageOptions.{_FIELDS[component] if own else ''}pvc.{_SIZE}"
+    return [
+        f"PersistentVolumeClaim {claim_name(instance, component)} cannot shrink from {have} to {size}; "
+        f"set {field} to {have} or more."
+    ]
+
+
+_SIZE = "spec.resources.requests.storage"
+_FIELDS: dict[Component, str] = {"database": "database.", "storage": "objectStorage."}
+
+
+def _size(spec: dict[str, Any] | None) -> Any:
+    return (((spec or {}).get("resources") or {}).get("requests") or {}).get("storage")
 
 
 def _requested_spec(custom: dict[str, Any], default_size: str) -> dict[str, Any]:

@@ -81,6 +81,26 @@ def test_other_fields_of_a_claim_are_unchangeable() -> None:
     assert claims.unchangeable(state(pvc(accessModes=["ReadWriteOnce"]), live_claim()).instance, "database") is None
 
 
+@pytest.mark.parametrize(
+    ("size", "live", "said"),
+    [("5Gi", "10Gi", True), ("10Gi", "10240Mi", False), ("20Gi", "10Gi", False), ("much", "10Gi", False)],
+)
+def test_a_claim_cannot_shrink(size: str, live: str, said: bool) -> None:
+    spec = pvc(resources={"requests": {"storage": size}})
+    problem = claims.unchangeable(state(spec, live_claim(live)).instance, "database")
+    assert (problem is not None) is said
+    if problem:
+        assert "cannot shrink from 10Gi to 5Gi; set spec.storageOptions.database.pvc.spec.resources" in problem.message
+
+
+def test_a_claim_that_others_enlarged_is_larger_on_purpose() -> None:
+    claim = live_claim("10Gi")
+    fields: Obj = {"f:spec": {"f:resources": {"f:requests": {"f:storage": {}}}}}
+    claim["metadata"]["managedFields"] = [{"manager": "autoscaler", "other": True, "fieldsV1": fields}]
+    spec = pvc(resources={"requests": {"storage": "5Gi"}})
+    assert claims.unchangeable(state(spec, claim).instance, "database") is None
+
+
 def test_a_claim_that_lost_its_volume() -> None:
     problem = claims.lost(state(live=live_claim(phase="Lost")).instance, "database")
     assert problem

@@ -13,7 +13,7 @@ from tests.unit.situations import reported, situations
 
 PREFIXES = "|".join(DEPLOYMENTS)
 # Warnings about something that has no effect, while the instance works.
-HARMLESS = {"ExternalHostIgnored", "HibernationInvalid"}
+HARMLESS = {"ClaimUnchangeable", "ExternalHostIgnored", "HibernationInvalid"}
 
 
 @pytest.mark.parametrize("situation", situations(), ids=lambda situation: situation["name"])
