@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from cryostat_operator import __version__
+from cryostat_operator.packaging.catalog import BUNDLE_IMAGE
 from cryostat_operator.packaging.operator_deployment import deployment
 from cryostat_operator.settings import IMAGES
 
@@ -49,9 +50,16 @@ def changelog_problems(text: str, version: str) -> Iterator[str]:
 def image_references() -> dict[str, str]:
     """Every image that the release refers to, by where it stands."""
     [base] = re.findall(r"^ARG BASE=(\S+)$", (ROOT / "Dockerfile").read_text(), re.MULTILINE)
+    [catalog] = re.findall(r"^FROM (\S+)$", (ROOT / "bundle/catalog.Dockerfile").read_text(), re.MULTILINE)
     [container] = deployment()["spec"]["template"]["spec"]["containers"]
     operands = {f"settings.py: {name}": reference for name, (_, reference) in IMAGES.items()}
-    return {"Dockerfile: BASE": base, "manifests/: operator": container["image"], **operands}
+    return {
+        "Dockerfile: BASE": base,
+        "manifests/: operator": container["image"],
+        "bundle/catalog.Dockerfile: FROM": catalog,
+        "bundle/catalog: bundle": BUNDLE_IMAGE,
+        **operands,
+    }
 
 
 def image_problems(references: dict[str, str]) -> Iterator[str]:

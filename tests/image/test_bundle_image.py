@@ -1,0 +1,62 @@
+"""The bundle image, built by a real engine: it needs no base image, so nothing is downloaded."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import yaml
+
+BUNDLE = Path(__file__).parents[2] / "bundle"
+IMAGE = "localhost/bundle:test"
+
+pytestmark = [
+    pytest.mark.skipif(os.geteuid() != 0, reason="the engine changes its root directory, which needs root"),
+    pytest.mark.skipif(not shutil.which("buildah"), reason="needs buildah; .ci/programs installs it"),
+]
+
+
+class Engine:
+    """buildah with a storage of its own."""
+
+    def __init__(self, directory: Path) -> None:
+        storage = ("--root", directory / "root", "--runroot", directory / "run", "--storage-driver", "vfs")
+        self._command = ["buildah", *map(str, storage)]
+
+    def run(self, *arguments: str) -> str:
+        done = subprocess.run([*self._command, *arguments], capture_output=True, text=True)
+        assert done.returncode == 0, done.stderr
+        return done.stdout.strip()
+
+
+@pytest.fixture(scope="module")
+def engine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Engine]:
+    built = Engine(tmp_path_factory.mktemp("buildah"))
+    built.run("build", "--isolation", "chroot", "-f", str(BUNDLE / "bundle.Dockerfile"), "-t", IMAGE, str(BUNDLE))
+    yield built
+    built.run("rm", "--all")
+    built.run("rmi", "--all", "--force")
+
+
+def files(directory: Path) -> dict[str, bytes]:
+    return {str(path.relative_to(directory)): path.read_bytes() for path in directory.rglob("*") if path.is_file()}
+
+
+def test_it_has_the_files_of_the_bundle_and_no_others(engine: Engine) -> None:
+    container = engine.run("from", "--pull-never", IMAGE)
+    content = files(Path(engine.run("mount", container)))
+    expected = {path: text for path, text in files(BUNDLE).items() if path.startswith(("manifests/", "metadata/"))}
+    scorecard = {path: text for path, text in files(BUNDLE).items() if path.startswith("tests/scorecard/")}
+    assert content == {**expected, **scorecard}
+
+
+def test_its_labels_are_the_annotations_of_the_bundle(engine: Engine) -> None:
+    """OLM reads the labels of an image, and the annotations of its content."""
+    labels = json.loads(engine.run("inspect", "--type", "image", IMAGE))["OCIv1"]["config"]["Labels"]
+    annotations = yaml.safe_load((BUNDLE / "metadata/annotations.yaml").read_text())["annotations"]
+    assert annotations.items() <= labels.items()
