@@ -107,6 +107,8 @@ class ApiServer(Client):
         where = parse_path(path)
         if method == "GET" and not where.name:
             return self._list(where, params or {})
+        if method == "POST" and (params or {}).get("dryRun"):
+            return copy.deepcopy(dict(body))
         if method == "POST":
             return self._create(where, body)
         found = self._objects.get(where._replace(subresource=""))

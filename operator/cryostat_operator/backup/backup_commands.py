@@ -186,7 +186,7 @@ def _passphrase(file: str | None, *, confirm: bool) -> bytes:
         except (OSError, ValueError) as error:
             fail(f"{file} cannot be read: {getattr(error, 'strerror', None) or 'it is not text'}.")
     else:
-        text = os.environ.get(PASSPHRASE_VARIABLE, "")
+        text = os.environ.get(PASSPHRASE_VARIABLE, "").rstrip("\r\n")
         text = text or click.prompt("Passphrase", hide_input=True, confirmation_prompt=confirm, err=True)
     if len(text) < SHORTEST_PASSPHRASE:
         fail(f"The passphrase is too short: it needs {SHORTEST_PASSPHRASE} characters or more.")

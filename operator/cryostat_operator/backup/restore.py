@@ -49,6 +49,8 @@ class Restore:
             ApiError: the API server refuses a request.
         """
         missing = await self._missing_objects()
+        for obj in missing:
+            await self._create(obj, dry_run=True)  # permissions and admission are checked before anything changes
         try:
             for obj in missing:
                 await self._create(obj)
@@ -65,14 +67,14 @@ class Restore:
         access = self._access
         components = [DATABASE, STORAGE] if self._content.manifest.buckets is not None else [DATABASE]
         for component in components:
-            await self._until(f"the pod of {access.name}-{component} is ready", self._is_ready(component))
+            await self._until(f"no pod of {access.name}-{component} is ready", self._is_ready(component))
         await self._check_version()
         await access.annotate({constants.ANNOTATION_PAUSE: "true"})
         resume = True
         try:
-            await self._until(f"Deployment {access.name} exists", self._exists(APPLICATION))
+            await self._until(f"Deployment {access.name} does not exist", self._exists(APPLICATION))
             await access.stop_application()
-            await self._until("the pods of the application have ended", self._is_stopped())
+            await self._until("pods of the application still run", self._is_stopped())
             self._progress("Stopped the application.")
             await self._restore_data()
         except BaseException:
@@ -154,14 +156,16 @@ class Restore:
             spec["targetNamespaces"] = [namespace if each == former else each for each in targets]
         return {**cryostat, "metadata": {**cryostat["metadata"], "namespace": namespace}, "spec": spec}
 
-    async def _create(self, obj: Obj) -> None:
+    async def _create(self, obj: Obj, *, dry_run: bool = False) -> None:
         kind, name = obj["kind"], obj["metadata"]["name"]
         if kind == constants.KIND:
             path = self._access.path.rpartition("/")[0]
         else:
             path = path_of(Key(kind, self._access.namespace, name)).rpartition("/")[0]
-        await self._access.client.request("POST", path, body=obj)
-        self._progress(f"Created {kind} {self._access.namespace}/{name}.")
+        params = {"dryRun": "All"} if dry_run else None
+        await self._access.client.request("POST", path, body=obj, params=params)
+        if not dry_run:
+            self._progress(f"Created {kind} {self._access.namespace}/{name}.")
 
     async def _find(self, kind: str, name: str) -> Obj | None:
         return await self._access.client.get_or_none(Key(kind, self._access.namespace, name))
@@ -237,6 +241,9 @@ class Restore:
     async def _until(self, what: str, check: Callable[[], Any]) -> None:
         """Wait for a state of the cluster.
 
+        Args:
+            what: what is the case until then.
+
         Raises:
             BackupError: it is not reached in time.
         """
@@ -244,7 +251,7 @@ class Restore:
         while not await check():
             if time.monotonic() >= end:
                 raise BackupError(
-                    f"After {self._timeout:.0f} s it is not true that {what}. "
+                    f"After {self._timeout:.0f} s, {what}. "
                     f"`kubectl cryostat status {self._access.name} -n {self._access.namespace}` shows the cause."
                 )
             await asyncio.sleep(_POLL_SECONDS)

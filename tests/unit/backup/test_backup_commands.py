@@ -123,6 +123,7 @@ def test_passphrases(server: ApiServer, tmp_path: Path, monkeypatch: pytest.Monk
     file.write_text(f"{PASSPHRASE}\n")
     target = str(tmp_path / "b")
     assert invoke("backup", "sample", "--to", target, "--passphrase-file", str(file)).exit_code == 0
+    monkeypatch.setenv(PASSPHRASE_VARIABLE, f"{PASSPHRASE}\n")  # a Secret that was created from the file
     assert invoke("restore", "--from", target, "--check").exit_code == 0
     monkeypatch.setenv(PASSPHRASE_VARIABLE, "another passphrase")
     wrong = invoke("restore", "--from", target)

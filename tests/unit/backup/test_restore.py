@@ -87,7 +87,7 @@ async def test_into_another_namespace(monkeypatch: pytest.MonkeyPatch, backup: P
     assert target.storage.content == filled().content
     assert target.storage.all_tags["archivedrecordings", "jvm/one.jfr"] == {"label": "a&b"}
     order = [path.rpartition("/")[2] for method, path in target.server.writes if method == "POST"]
-    assert order == ["secrets", "secrets", constants.PLURAL]
+    assert order == ["secrets", "secrets", constants.PLURAL] * 2  # first a dry run
     assert target.lines[-1] == "Started the application."
     assert not [line for line in target.lines if "marker" in line]
 
@@ -149,7 +149,7 @@ async def test_an_older_database_is_refused(monkeypatch: pytest.MonkeyPatch, bac
 async def test_no_operator(monkeypatch: pytest.MonkeyPatch, backup: Path) -> None:
     target = Target(monkeypatch, backup)
     target.server.hook = None
-    with pytest.raises(BackupError, match=r"After 0 s it is not true that the pod of sample-database is ready"):
+    with pytest.raises(BackupError, match=r"After 0 s, no pod of sample-database is ready"):
         await target.run()
 
 
@@ -173,12 +173,15 @@ async def test_a_failed_restore(monkeypatch: pytest.MonkeyPatch, backup: Path, s
     assert ("stays stopped" in " ".join(target.lines)) == overwrite
 
 
-async def test_what_the_user_may_not_do(monkeypatch: pytest.MonkeyPatch, backup: Path) -> None:
+@pytest.mark.parametrize("refused", ["secrets", constants.PLURAL])
+async def test_what_the_user_may_not_create(monkeypatch: pytest.MonkeyPatch, backup: Path, refused: str) -> None:
     target = Target(monkeypatch, backup)
-    target.refuse = lambda method, path: ApiError(403, "Forbidden", "no") if path.endswith("secrets") else None
+    target.refuse = lambda _, path: ApiError(403, "Forbidden", "no") if path.endswith(refused) else None
     with pytest.raises(ApiError, match="no"):
         await target.run()
     assert target.server.find(CRYOSTAT.format("there")) is None
+    assert target.server.find("/api/v1/namespaces/there/secrets/sample-db") is None
+    assert target.lines == []
 
 
 async def test_namespaces_need_not_be_readable(monkeypatch: pytest.MonkeyPatch, backup: Path) -> None:
