@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from cryostat_operator.plan.model import messages
 from cryostat_operator.plan.model.messages import MAX_QUOTE, all_of, first_and_more, last_words, message, quoted
 
 
@@ -77,3 +78,15 @@ def test_last_words_that_may_be_a_credential_are_dropped(words: str) -> None:
 )
 def test_last_words_are_kept_otherwise(words: str) -> None:
     assert last_words(words) == words
+
+
+@pytest.mark.parametrize("part", ["password", "https://", "a", '"', "A ", "key: "])
+def test_only_the_beginning_of_a_long_text_is_read(part: str) -> None:
+    text = part * 1_000_000
+    assert quoted(text) == quoted(text[: messages.MAX_READ])
+    assert last_words(text) == last_words(text[: messages.MAX_READ])
+
+
+def test_a_credential_after_the_part_that_is_read_is_not_quoted() -> None:
+    for before in range(messages.MAX_READ - 20, messages.MAX_READ + 20):
+        assert "hunter" not in last_words("x " * (before // 2) + "password=hunter2")
