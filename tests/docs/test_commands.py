@@ -65,7 +65,7 @@ class OperatorPods:
 
     def _watch(self) -> None:
         api = self._plane.api
-        while not self._ended.wait(0.1):
+        while not self._ended.wait(0.3):
             with suppress(ApiError, LookupError, urllib3.exceptions.HTTPError):
                 found = api.find("apps/v1", "Deployment", DEPLOYMENT, NAMESPACE)
                 service = api.find("v1", "Service", SERVICE, NAMESPACE)
@@ -202,19 +202,25 @@ def test_a_page(
         raise
 
 
+@pytest.fixture(scope="module")
+def installed_plane(plane: ControlPlane, operator_pods: OperatorPods) -> ControlPlane:
+    """The cluster with the operator's CRD and roles, for the tests after those of the pages, which remove them."""
+    install(plane.api, plane.kubectl)
+    return plane
+
+
 RESOURCES = [block for page in PAGES for block in blocks(page) if block.language == "yaml"]
 
 
 @pytest.mark.parametrize("block", RESOURCES, ids=map(str, RESOURCES))
-def test_a_resource_is_accepted(plane: ControlPlane, block: Block) -> None:
+def test_a_resource_is_accepted(installed_plane: ControlPlane, block: Block) -> None:
     """By the API server, which knows every field. Files for other programs are saved instead."""
-    install(plane.api, plane.kubectl)
     for document in block.documents:
         obj = {**HEAD, "spec": document["spec"]} if document.keys() == {"spec"} else document
         assert "kind" in obj or block.file, block
         if "kind" in obj and obj["apiVersion"].partition("/")[0] not in OF_OTHERS:
             metadata = {**obj["metadata"], "namespace": "default", "name": f"{obj['metadata']['name']}-in-docs"}
-            plane.api.create({**obj, "metadata": metadata}, dryRun="All")
+            installed_plane.api.create({**obj, "metadata": metadata}, dryRun="All")
 
 
 def test_every_exception_matches_a_command() -> None:
