@@ -29,16 +29,15 @@ from tests.cluster.service_ca import ServiceCa
 from tests.cluster.services import Services
 from tests.cluster.webhooks import ADMISSION, MUTATING, VALIDATING
 
-PLAIN = ("-f", "crds/", "-f", "manifests/")
+FILES = ("-f", "crds/", "-f", "manifests/")  # docs/test_commands.py applies them to an empty cluster
 WAYS = {
-    "files": PLAIN,
     "manifests": ("-k", "manifests/"),
     "cert-manager": ("-k", "overlays/cert-manager"),
     "openshift": ("-k", "overlays/openshift"),
 }
 SERVICE = "cryostat-operator-webhook-service"
 MOUNTED, OWN = "cryostat-operator-webhook-server-cert", "cryostat-operator-webhook-certificate"
-SECRETS = {"files": OWN, "manifests": OWN, "cert-manager": MOUNTED, "openshift": MOUNTED}
+SECRETS = {"manifests": OWN, "cert-manager": MOUNTED, "openshift": MOUNTED}
 
 
 @dataclass
@@ -56,9 +55,9 @@ class Installed:
     def api(self) -> Api:
         return self.plane.api
 
-    def apply(self) -> list[str]:
-        """The output of kubectl for each object."""
-        arguments = [str(ROOT / each) if "/" in each else each for each in WAYS[self.way]]
+    def apply(self, arguments: tuple[str, ...] = ()) -> list[str]:
+        """Installs, by default in the way of this cluster; returns the output of kubectl for each object."""
+        arguments = tuple(str(ROOT / each) if "/" in each else each for each in arguments or WAYS[self.way])
         return self.plane.kubectl("apply", *arguments).splitlines()
 
     def run(self) -> Pod:
@@ -122,6 +121,8 @@ def test_applying_again_changes_nothing(installed: Installed) -> None:
     again = installed.apply()
     assert f"deployment.apps/{DEPLOYMENT} unchanged" in again
     assert changed(again) == []
+    if installed.way == "manifests":
+        assert changed(installed.apply(FILES)) == [], "the two plain ways install the same objects"
     after = installed.api.get("policy/v1", "PodDisruptionBudget", DEPLOYMENT, NAMESPACE)
     assert after["metadata"]["generation"] == budget["metadata"]["generation"]
 
