@@ -19,7 +19,7 @@ import yaml
 from cryostat_operator.api import constants
 from cryostat_operator.plan.model.kinds import KINDS, Key, key_of
 from tests.cluster import openshift
-from tests.cluster.api import Object
+from tests.cluster.api import Api, Object
 from tests.cluster.cert_manager import CertManager
 from tests.cluster.controlplane import NODE, ControlPlane, Options
 from tests.cluster.go_operator import FINALIZER, GoOperatorInstance
@@ -125,7 +125,8 @@ def adopt_objects(profile: str, directory: Path) -> TakenOver:
             add_foreign_metadata(case.predecessor)
         for case in cases.values():
             case.predecessor.finish()
-            case.before = snapshot(case.predecessor)
+        for case, found in zip(cases.values(), snapshots(plane.api, cases), strict=True):
+            case.before = found
         tls = "false" if profile.endswith("-certmanager") else "true"
         scenario = Scenario(plane, directory, {"DISABLE_SERVICE_TLS": tls})
         try:
@@ -142,8 +143,8 @@ def first(scenario: Scenario, cases: dict[str, Case]) -> list[Write]:
     for case in cases.values():
         scenario.ready(case.predecessor.wanted, 300)
     scenario.settle(120)
-    for case in cases.values():
-        case.after = snapshot(case.predecessor)
+    for case, found in zip(cases.values(), snapshots(scenario.api, cases), strict=True):
+        case.after = found
     return scenario.writes(mark)
 
 
@@ -155,19 +156,20 @@ def second(scenario: Scenario) -> list[Write]:
     return [write for write in scenario.writes(mark) if write.resource != "leases"]  # without the Lease
 
 
-def snapshot(predecessor: GoOperatorInstance) -> Snapshot:
-    """Every object in the namespaces of a case, and cluster-scoped objects with its name."""
-    api, shared = predecessor.api, bindings_of(predecessor.wanted)
+def snapshots(api: Api, cases: dict[str, Case]) -> list[Snapshot]:
+    """For each case, every object in its namespaces, and cluster-scoped objects with its name."""
     kinds = [(kind.api_version, kind.kind) for kind in KINDS.values()]
-    namespaces = {*predecessor.namespaces}
-    found: Snapshot = {}
+    objects: list[Object] = []
     for group, kind in [*kinds, ("apps/v1", "ReplicaSet"), (constants.API_VERSION, constants.KIND)]:
         with suppress(LookupError):  # not served here
-            for obj in api.list(group, kind):
-                key = key_of(obj)
-                if key.namespace in namespaces or key.name == shared:
-                    found[key] = obj
-    return found
+            objects += api.list(group, kind)
+    return [snapshot(objects, case.predecessor) for case in cases.values()]
+
+
+def snapshot(objects: list[Object], predecessor: GoOperatorInstance) -> Snapshot:
+    shared, namespaces = bindings_of(predecessor.wanted), {*predecessor.namespaces}
+    keyed = {key_of(obj): obj for obj in objects}
+    return {key: obj for key, obj in keyed.items() if key.namespace in namespaces or key.name == shared}
 
 
 def add_foreign_metadata(predecessor: GoOperatorInstance) -> None:
