@@ -140,6 +140,12 @@ PROMTOOL = Tool(
     programs={"promtool": "github.com/prometheus/prometheus/cmd/promtool"},
     tags="remove_all_sd",  # without the clients of two dozen clouds
 )
+GITOPS = Tool("gitops", programs={"gitops-check": "./gitops-check"})
+FLUX = Tool(
+    "flux",
+    data_module="github.com/fluxcd/kustomize-controller",
+    data=("config/crd/bases/kustomize.toolkit.fluxcd.io_kustomizations.yaml",),
+)
 # What a node needs besides the control plane; tests/node builds them where a node can run.
 NODE_TOOLS = (
     Tool(
@@ -179,6 +185,8 @@ _USUAL_TOOLS = (
     PROMETHEUS_OPERATOR,
     SEAWEEDFS,
     PROMTOOL,
+    GITOPS,
+    FLUX,
 )
 ALL_TOOLS = (*_USUAL_TOOLS, *NODE_TOOLS)
 _WITH_DATA = tuple(tool for tool in _USUAL_TOOLS if tool.data)

@@ -7,7 +7,7 @@ from pathlib import PurePosixPath
 from typing import Any
 
 from ..plan.yaml_text import document
-from . import alerts, leader_election_role, monitoring, operator_deployment, roles, webhook_manifests
+from . import alerts, argocd, leader_election_role, monitoring, operator_deployment, roles, webhook_manifests
 from .install_names import DOCUMENTATION, LABELS, NAMESPACE, SELECTOR, SERVICE_ACCOUNT, WEBHOOK_PORT
 
 Obj = dict[str, Any]
@@ -17,7 +17,8 @@ def files_of_install() -> Mapping[PurePosixPath, str]:
     """Return the generated files: path below the repository → content."""
     directory = PurePosixPath("manifests")
     prometheus = {f"monitoring/{name}": objects for name, objects in prometheus_objects().items()}
-    return {directory / name: document(objects) for name, objects in {**installation(), **prometheus}.items()}
+    gitops = {"gitops/argocd-cm.yaml": [argocd.settings()]}
+    return {directory / name: document(objects) for name, objects in {**installation(), **prometheus, **gitops}.items()}
 
 
 def installation() -> Mapping[str, list[Obj]]:
