@@ -30,7 +30,7 @@ from tests.cluster.processes import Child, free_ports, listening, remove_directo
 ADVERTISED = "192.0.2.1"
 LOOPBACK = "127.0.0.1"
 SERVICE_ADDRESSES = "10.96.0.0/16"
-USERS = ("admin", "kube-controller-manager", "kube-scheduler", "kwok")  # told apart in the audit log
+USERS = ("admin", "kube-controller-manager", "kube-scheduler", "kwok")  # separate users in the audit log
 NODE = "node-0"
 
 # One line a request: watches when they begin, everything else when it is done.

@@ -269,7 +269,7 @@ def _hints(show: Show) -> list[str]:
     simulated = " Its pods are simulated: no container runs here." if show.cluster.kubeconfig else ""
     lines = [
         "",
-        f"Ready.{simulated} Talk to it from another terminal, changes are told below:",
+        f"Ready.{simulated} Use it from another terminal; changes are shown below:",
         f"  {command} get cryostats,all",
         f"  {command} describe cryostat {show.name}",
         f"  {command} edit cryostat {show.name}",

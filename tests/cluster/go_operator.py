@@ -1,4 +1,4 @@
-"""A simulated Go operator: creates a captured instance in a cluster with the objects that the Go operator made.
+"""A simulated Go operator: creates a captured instance in a cluster with the objects that the Go operator created.
 
 Its field manager, its finalizer on the Cryostat, its owner references, real values in its Secrets, its status, and pods
 that run. With a capture that was made with cert-manager, a real one must be there to issue the certificates.
@@ -78,7 +78,7 @@ class GoOperatorInstance:
         cr = self.write(cr)
         for obj in self.own:
             self.make(obj, cr)
-        self._tell(cr)
+        self._write_status(cr)
 
     def finish(self) -> None:
         """Waits until cert-manager has issued and all pods run, as it was left before it was replaced."""
@@ -121,7 +121,7 @@ class GoOperatorInstance:
         merge = "application/merge-patch+json"
         self.api.request("PATCH", self.api.path_of(obj), body, merge, fieldManager=MANAGER)
 
-    def _tell(self, cr: Object) -> None:
+    def _write_status(self, cr: Object) -> None:
         status = captured_status(self.case, self.profile)
         for each in status.get("conditions") or ():
             each |= {"lastTransitionTime": "2026-01-01T00:00:00Z", "message": ""}
@@ -162,8 +162,8 @@ class GoOperatorInstance:
         assert status.get("observedGeneration") == live["metadata"]["generation"]
         if status.get("availableReplicas") != live["spec"]["replicas"]:
             pods = self.api.list("v1", "Pod", metadata["namespace"])
-            told = [(pod["metadata"]["name"], pod.get("status")) for pod in pods]
-            raise AssertionError(f"{self.case}: {status.get('conditions')} {told}")
+            found = [(pod["metadata"]["name"], pod.get("status")) for pod in pods]
+            raise AssertionError(f"{self.case}: {status.get('conditions')} {found}")
         return True
 
 

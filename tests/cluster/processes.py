@@ -159,6 +159,6 @@ def listening(port: int, address: str = "127.0.0.1") -> bool:
 
 
 def remove_directory(path: Path) -> None:
-    """Deletes a temporary directory that the watchdog was told of."""
+    """Deletes a temporary directory that the watchdog knows."""
     shutil.rmtree(path, ignore_errors=True)
     watchdog.tell("keep", path)

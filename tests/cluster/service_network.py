@@ -1,6 +1,6 @@
 """A simulated cluster network: connects the API server's calls of Services to processes on this machine.
 
-The API server is told to send them through a proxy (`EgressSelectorConfiguration`), which is here. Which pod is meant
+The API server sends them through a proxy (`EgressSelectorConfiguration`), which is here. Which pod is meant
 is read from the cluster as kube-proxy does it: Service by its address, ready endpoint by the Service's port.
 """
 
@@ -140,7 +140,7 @@ class _Handler(socketserver.StreamRequestHandler):
 
 
 def _copy(source: socket.socket, target: socket.socket) -> None:
-    """Until the source ends; then the target is told."""
+    """Copies until the source ends, and then ends the target."""
     with suppress(OSError):
         while data := source.recv(65536):
             target.sendall(data)

@@ -1,6 +1,6 @@
 """Plays kube-proxy for the API server: what it connects to in the cluster (webhooks by Service) ends at a local port.
 
-The API server is told to leave the cluster through an HTTP CONNECT proxy on a Unix socket; this is that proxy.
+The API server leaves the cluster through an HTTP CONNECT proxy on a Unix socket; this is that proxy.
 """
 
 from __future__ import annotations
