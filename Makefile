@@ -53,7 +53,7 @@ form: venv ## serve the form of the OpenShift console; needs Node 20
 
 picture: venv ## update the pictures in docs/images; needs Chromium
 	@$(BIN)/python -m tests.console --picture docs/images/console-form.png
-	@$(BIN)/python -m tests.cluster.picture docs/images/run.svg
+	@$(BIN)/python -m tests.cluster.picture docs/images
 
 image: ## build the container image for amd64 and arm64; IMAGE= is its name, IMAGE_BUILD= the command (docs/release.md)
 	$(IMAGE_BUILD) $(IMAGE) --build-arg VERSION=$(VERSION) --build-arg REVISION=$$(git rev-parse HEAD) .

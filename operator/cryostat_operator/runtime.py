@@ -7,6 +7,7 @@ import logging
 from contextlib import suppress
 
 from .api import constants
+from .console.installer import ConsoleInstaller
 from .health import HealthServer
 from .kube.client import Client
 from .kube.connection import Connection, connect
@@ -45,6 +46,7 @@ class Operator:
         self._address = host, port
         self._webhook_address = host, webhook_port
         self._task: asyncio.Task[None] | None = None
+        self._console_task: asyncio.Task[None] | None = None
         self._stopped = False
         self.ready = False
         self.failure: asyncio.Future[None] = asyncio.get_running_loop().create_future()
@@ -62,6 +64,7 @@ class Operator:
         triggers = Triggers(self.queue.enqueue, self.queue.enqueue_after, self._enqueue_all, self._enqueue_namespace)
         self.observer = Observer(self.client, triggers, self._exists, force_openshift=settings.force_openshift)
         self.reconciler = Reconciler(self.write_client, self.observer, self.cryostats, settings, self.metrics)
+        self.console = ConsoleInstaller(self.write_client, settings.name_prefix, self._may_extend_console)
         self.server = HealthServer(self.metrics, self._is_ready, lambda: self.observer.seconds_since_contact)
         self.election: LeaderElection | None = None  # None: this is the only replica
         if settings.leader_election and settings.namespace:
@@ -96,6 +99,7 @@ class Operator:
         await self.server.start(*self._address)
         self._task = asyncio.create_task(self._run(), name="operator")
         self._task.add_done_callback(self._on_task_done)
+        self._console_task = asyncio.create_task(self.console.run(), name="console")
         if self.webhooks:
             await self.webhooks.start(*self._webhook_address)
 
@@ -104,9 +108,10 @@ class Operator:
         if self._stopped:
             return
         self.ready, self._stopped = False, True
-        if self._task:
-            self._task.cancel()
-            await asyncio.gather(self._task, return_exceptions=True)
+        tasks = [task for task in (self._task, self._console_task) if task]
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
         if self.election:
             await self.election.release(self.gate.wait_idle)
         self.queue.close()
@@ -199,10 +204,15 @@ class Operator:
     def _may_write(self) -> bool:
         return self.election is None or self.election.leads
 
+    def _may_extend_console(self) -> bool:
+        return self._may_write() and self.observer.serves("ConsoleLink")
+
     def _is_ready(self) -> bool:
         return self.ready and (self.webhooks is None or self.webhooks.serving)
 
     def _enqueue_all(self) -> None:
+        """Called when a leadership term begins, and when facts of the whole cluster change."""
+        self.console.request()
         for key in self.cryostats:
             self.queue.enqueue(key)
 

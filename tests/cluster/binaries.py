@@ -108,6 +108,8 @@ OPENSHIFT_API = Tool(
     data=(
         "route/v1/zz_generated.crd-manifests/routes.crd.yaml",
         "console/v1/zz_generated.crd-manifests/00_consolelinks.crd.yaml",
+        "console/v1/zz_generated.crd-manifests/00_consolequickstarts.crd.yaml",
+        "console/v1/zz_generated.crd-manifests/00_consoleyamlsamples.crd.yaml",
         "console/v1/zz_generated.crd-manifests/90_consoleplugins.crd.yaml",
         "operator/v1/zz_generated.crd-manifests/0000_50_console_01_consoles.crd.yaml",
         "config/v1/zz_generated.crd-manifests/0000_10_config-operator_01_apiservers-Default.crd.yaml",

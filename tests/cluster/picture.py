@@ -1,39 +1,55 @@
-"""Takes the picture of the tree in README.md: `python -m tests.cluster.picture docs/images/run.svg`."""
+"""Takes the pictures of the trees in the documentation: `python -m tests.cluster.picture docs/images`.
+
+`run.svg` is the tree of `make run`, `status.svg` the output of `status` for an instance whose Secret is missing.
+"""
 
 from __future__ import annotations
 
 import io
+import os
+import pty
 import re
+import subprocess
+import sys
 import tempfile
 import time
+from contextlib import suppress
 from pathlib import Path
 
 import click
 import yaml
-from rich.console import Console
+from rich.console import Console, RenderableType
+from rich.text import Text
 
-from tests.cluster.api import eventually
+from cryostat_operator.api import constants
+from tests.cluster.api import condition, eventually
 from tests.cluster.controlplane import ControlPlane
-from tests.cluster.instance_tree import Instance, observe, render
+from tests.cluster.instance_tree import observe, render
 from tests.cluster.operator_process import ROOT, OperatorProcess, install
 
 NAMESPACE = "monitoring"
 SAMPLE = ROOT / "manifests/samples/cryostat-sample.yaml"
+NAME = str(yaml.safe_load(SAMPLE.read_text())["metadata"]["name"])
 WIDTH = 110  # columns
 _TIMEOUT = 180.0  # seconds until the instance must be Ready
+_BREAK = '{"spec": {"databaseOptions": {"secretName": "database-keys"}}}'  # a Secret that does not exist
 
 
 @click.command(help=__doc__)
-@click.argument("path", type=click.Path(path_type=Path, dir_okay=False))
-def main(path: Path) -> None:
-    with ControlPlane() as plane, tempfile.TemporaryDirectory() as directory:
+@click.argument("directory", type=click.Path(path_type=Path, file_okay=False, exists=True))
+def main(directory: Path) -> None:
+    with ControlPlane() as plane, tempfile.TemporaryDirectory() as scratch:
         install(plane.api, plane.kubectl)
-        operator = OperatorProcess(plane.api, Path(directory), {"DISABLE_SERVICE_TLS": "false"})
+        operator = OperatorProcess(plane.api, Path(scratch), {"DISABLE_SERVICE_TLS": "false"})
         try:
-            started, name = _apply_sample(plane), str(yaml.safe_load(SAMPLE.read_text())["metadata"]["name"])
-            eventually(lambda: observe(plane.api, NAMESPACE, name).ready, _TIMEOUT, "the instance is Ready")
-            elapsed = time.monotonic() - started
-            path.write_text(svg(observe(plane.api, NAMESPACE, name), elapsed), encoding="utf-8")
+            started = _apply_sample(plane)
+            eventually(lambda: observe(plane.api, NAMESPACE, NAME).ready, _TIMEOUT, "the instance is Ready")
+            tree = render(observe(plane.api, NAMESPACE, NAME), time.monotonic() - started)
+            (directory / "run.svg").write_text(svg(tree, "make run"), encoding="utf-8")
+            _break_sample(plane)
+            status = Text.from_ansi(_status(plane.kubeconfig))
+            status.no_wrap, status.overflow = True, "ellipsis"
+            (directory / "status.svg").write_text(svg(status, "kubectl cryostat status"), encoding="utf-8")
         finally:
             operator.kill()
 
@@ -46,11 +62,37 @@ def _apply_sample(plane: ControlPlane) -> float:
     return time.monotonic()
 
 
-def svg(instance: Instance, elapsed: float) -> str:
-    """The tree as SVG, without references to fonts on the network."""
+def _break_sample(plane: ControlPlane) -> None:
+    """Applies the sample again, from the beginning, with the name of a Secret that does not exist."""
+    plane.kubectl("delete", "cryostat", NAME, "-n", NAMESPACE, "--wait")
+    _apply_sample(plane)
+    plane.kubectl("patch", "cryostat", NAME, "-n", NAMESPACE, "--type=merge", "-p", _BREAK)
+
+    def reported() -> bool:
+        found = plane.api.get(constants.API_VERSION, constants.KIND, NAME, NAMESPACE)
+        return condition(found, "Ready").get("reason") == "SecretNotFound"
+
+    eventually(reported, _TIMEOUT, "the missing Secret is reported")
+
+
+def _status(kubeconfig: Path) -> str:
+    """The output of `status` on a terminal."""
+    reader, writer = pty.openpty()
+    command = [Path(sys.executable).parent / "cryostat-operator", "status", NAME, "-n", NAMESPACE]
+    with subprocess.Popen(command, stdout=writer, env={**os.environ, "KUBECONFIG": str(kubeconfig)}):
+        os.close(writer)
+        with os.fdopen(reader, "rb") as terminal:
+            lines: list[bytes] = []
+            with suppress(OSError):  # the program has ended and closed the terminal
+                lines.extend(iter(terminal.readline, b""))
+    return b"".join(lines).decode().replace("\r\n", "\n")
+
+
+def svg(content: RenderableType, title: str) -> str:
+    """The content as SVG, without references to fonts on the network."""
     console = Console(record=True, width=WIDTH, file=io.StringIO(), force_terminal=True)
-    console.print(render(instance, elapsed))
-    text = console.export_svg(title="make run")
+    console.print(content)
+    text = console.export_svg(title=title)
     return re.sub(r"@font-face \{.*?\}", "", text, flags=re.DOTALL)
 
 

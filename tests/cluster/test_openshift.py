@@ -1,4 +1,4 @@
-"""The simulated rules for Routes and the simulated router of OpenShift."""
+"""The simulated rules for Routes, the simulated router of OpenShift, and the extensions of its console."""
 
 from __future__ import annotations
 
@@ -7,11 +7,15 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+import yaml
 
+from cryostat_operator.console import extensions
 from tests.cluster.api import Api, ApiError, Object, condition, eventually
 from tests.cluster.controlplane import ControlPlane
 from tests.cluster.openshift import GENERATED
+from tests.cluster.operator_process import CRD
 from tests.cluster.router import Router
+from tests.cluster.scenario import Scenario
 
 NamespaceFactory = Callable[..., str]
 
@@ -148,3 +152,38 @@ def test_the_router_works_on_after_a_restart_of_the_api_server(
     openshift_plane.restart_apiserver(kill=True)
     web = eventually(lambda: openshift_plane.api.create(route(where)), what="the policies include the Route API again")
     admitted(openshift_plane.api, web)
+
+
+def test_quick_starts_and_samples_are_installed_and_restored(openshift_scenario: Scenario) -> None:
+    api = openshift_scenario.api
+    expected = extensions.objects("cryostat-operator-")
+    for obj in expected:
+        named = {**obj, "metadata": {**obj["metadata"], "name": f"{obj['metadata']['name']}-strict"}}
+        api.create(named, dryRun="All", fieldValidation="Strict")
+    definition = api.get("apiextensions.k8s.io/v1", "CustomResourceDefinition", CRD)
+
+    def installed() -> bool:
+        for obj in expected:
+            found = api.get(extensions.API_VERSION, obj["kind"], obj["metadata"]["name"])
+            assert found["spec"] == obj["spec"]
+            assert [each["uid"] for each in found["metadata"]["ownerReferences"]] == [definition["metadata"]["uid"]]
+        return True
+
+    eventually(installed, what="quick starts and samples are installed")
+    for obj in expected:
+        field = "title" if obj["kind"] == extensions.YAML_SAMPLE else "displayName"
+        api.patch(obj, {"spec": {field: "changed"}})
+    with openshift_scenario.down():
+        pass
+    eventually(installed, what="quick starts and samples are restored")
+
+
+def test_the_samples_are_valid_cryostats(openshift_scenario: Scenario) -> None:
+    where = openshift_scenario.namespace()
+    for obj in extensions.objects(""):
+        if obj["kind"] == extensions.YAML_SAMPLE:
+            sample = yaml.safe_load(obj["spec"]["yaml"])
+            created = {**sample, "metadata": {**sample["metadata"], "namespace": where}}
+            api_version = obj["spec"]["targetResource"]["apiVersion"]
+            assert created["apiVersion"] == api_version
+            openshift_scenario.api.create(created, dryRun="All", fieldValidation="Strict")

@@ -38,7 +38,7 @@ class Block:
     @property
     def commands(self) -> list[str]:
         """Whole commands, with continuation lines and here-documents, without comments."""
-        return [command for command in _commands(self.text) if command.strip() and not command.startswith("#")]
+        return commands_of(self.text)
 
     @property
     def documents(self) -> list[Any]:
@@ -64,6 +64,11 @@ def blocks(page: Path) -> list[Block]:
         body = "".join(each.removeprefix(indent) for each in match["text"].splitlines(keepends=True))
         found.append(Block(page, line, match["language"], body, named["name"] if named else ""))
     return found
+
+
+def commands_of(text: str) -> list[str]:
+    """The commands of a shell script, see `Block.commands`."""
+    return [command for command in _commands(text) if command.strip() and not command.startswith("#")]
 
 
 def _commands(text: str) -> Iterator[str]:

@@ -1,7 +1,7 @@
 """Every command in the documentation runs as written, and every resource in it is accepted by the API server.
 
 A page is run in a cluster with the operator, a new namespace as the current one,
-and the instance of manifests/samples/cryostat-sample.yaml. README.md and install.md start without them.
+and the instance of manifests/samples/cryostat-sample.yaml. README.md, install.md and tutorial.md start without them.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ SAMPLE = ROOT / "manifests/samples/cryostat-sample.yaml"
 EXPLAINED = yaml.safe_load((Path(__file__).parent / "unrunnable.yaml").read_text())
 OF_OTHERS = {"operators.coreos.com": "tests/cluster/test_olm.py applies them to OLM itself"}
 SERVICE = "cryostat-operator-webhook-service"
-FROM_NOTHING = ("README.md", "docs/install.md")
+FROM_NOTHING = ("README.md", "docs/install.md", "docs/tutorial.md")
 HEAD = {"apiVersion": constants.API_VERSION, "kind": constants.KIND, "metadata": {"name": "probe"}}
 PAGES = [page for page in pages() if any(block.language in ("sh", "yaml") for block in blocks(page))]
 

@@ -78,6 +78,10 @@ class Observer:
         """Whether the cluster is treated as OpenShift: it serves Routes, or the administrator says so."""
         return self._force_openshift or "Route" in self._informers.discovery.served
 
+    def serves(self, kind: str) -> bool:
+        """Whether the API server serves this kind of `KINDS`."""
+        return kind in self._informers.discovery.served
+
     @property
     def platform_known(self) -> bool:
         """Whether `openshift` is known: the first discovery of APIs is complete."""

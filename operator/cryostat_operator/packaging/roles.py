@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 
 from ..api import constants, created_objects
 from ..api.created_objects import Resource
+from ..console import extensions
 from ..plan.model.kinds import KINDS
 from ..settings import Settings
 from . import webhook_manifests
@@ -84,8 +85,19 @@ def operator_rules() -> list[Obj]:
     """Return the rules of the operator's ClusterRole, which the OLM bundle uses, too."""
     kinds = KINDS.values()
     managed = [Rule(kind.group, kind.plural, kind.verbs) for kind in kinds]
+    console = _console_rules()
     extra = [Rule(kind.group, resource, verbs) for kind in kinds for resource, verbs in kind.extra_rules]
-    return policy_rules([*_OWN_RULES, *managed, *extra])
+    return policy_rules([*_OWN_RULES, *console, *managed, *extra])
+
+
+def _console_rules() -> list[Rule]:
+    """Return the permissions on the quick starts and samples of the console. A permission to create has no names."""
+    objects = extensions.objects(Settings().name_prefix)
+    rules = []
+    for kind, plural in extensions.PLURALS.items():
+        names = tuple(obj["metadata"]["name"] for obj in objects if obj["kind"] == kind)
+        rules += [Rule(extensions.GROUP, plural, ("create",)), Rule(extensions.GROUP, plural, ("get", "update"), names)]
+    return rules
 
 
 def policy_rules(rules: Iterable[Rule]) -> list[Obj]:

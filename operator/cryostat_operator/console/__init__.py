@@ -1,0 +1,1 @@
+"""Quick starts and YAML samples in the web console of OpenShift."""
