@@ -78,7 +78,7 @@ def _break_sample(plane: ControlPlane) -> None:
 def _status(kubeconfig: Path) -> str:
     """The output of `status` on a terminal."""
     reader, writer = pty.openpty()
-    command = [Path(sys.executable).parent / "cryostat-operator", "status", NAME, "-n", NAMESPACE]
+    command: list[str | Path] = [Path(sys.executable).parent / "cryostat-operator", "status", NAME, "-n", NAMESPACE]
     with subprocess.Popen(command, stdout=writer, env={**os.environ, "KUBECONFIG": str(kubeconfig)}):
         os.close(writer)
         with os.fdopen(reader, "rb") as terminal:

@@ -3,18 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from functools import wraps
 from typing import Any
 
 from .rule_types import (
-    EXPECTED_MAPPING,
-    UNKNOWN_VALUE,
     Context,
     Finding,
     NotCarried,
     NotSupported,
-    Rule,
     SetField,
+    for_mapping,
     is_empty,
     with_chart_defaults,
 )
@@ -23,35 +20,12 @@ SCHEDULING = ("nodeSelector", "tolerations", "affinity")
 CHART_PORT = 8181
 OPERATOR_PORT = 4180
 
-# Field of the provider with the opposite meaning, and the chart's default, by the chart's switch.
-_PROVIDER_SWITCHES = {
-    "usePathStyleAccess": ("useVirtualHostAccess", True),
-    "usePresignedRecordingTransfers": ("disablePresignedFileTransfers", True),
-    "usePresignedDownloads": ("disablePresignedDownloads", False),
-}
 _ROUTE_TLS = {"termination": "edge", "insecureEdgeTerminationPolicy": "Redirect"}
 _RESTRICTED_POD = {"runAsNonRoot": True, "seccompProfile": {"type": "RuntimeDefault"}}
 _ACCESS_REVIEW = {"group": "", "resource": "pods", "subresource": "exec", "name": "", "verb": "create", "version": ""}
 
 
-def _mapping(*known: str) -> Callable[[Rule], Rule]:
-    """Decorate a rule for a mapping with these keys; other keys are reported."""
-
-    def decorated(rule: Rule) -> Rule:
-        @wraps(rule)
-        def guarded(path: str, value: Any, context: Context) -> Iterator[Finding]:
-            if not isinstance(value, Mapping):
-                yield NotCarried(path, EXPECTED_MAPPING)
-                return
-            yield from rule(path, value, context)
-            yield from (NotCarried(f"{path}.{key}", UNKNOWN_VALUE) for key in value if key not in known)
-
-        return guarded
-
-    return decorated
-
-
-@_mapping(
+@for_mapping(
     "enabled",
     "namespaces",
     "installNamespaceDisabled",
@@ -80,7 +54,7 @@ def discovery(path: str, value: Any, context: Context) -> Iterator[Finding]:
             yield SetField(f"targetDiscoveryOptions.disableBuiltInPort{name}", True)
 
 
-@_mapping("enabled", "className", "annotations", "hosts", "tls")
+@for_mapping("enabled", "className", "annotations", "hosts", "tls")
 def ingress(path: str, value: Any, context: Context) -> Iterator[Finding]:
     """The Ingress; its backend is the Service of the Cryostat."""
     if not value.get("enabled"):
@@ -112,34 +86,7 @@ def _ingress_rule(host: Mapping[str, Any], backend: dict[str, Any]) -> dict[str,
     return {**name, "http": {"paths": paths}}
 
 
-def volume(field: str, size: str) -> Rule:
-    """Return the rule for the volume of one component; `size` is the chart's default.
-
-    Without a claim, the chart stores the component's data in an emptyDir.
-    """
-
-    @_mapping("enabled", "annotations", "storage", "accessModes", "storageClassName", "selector")
-    def rule(path: str, value: Any, context: Context) -> Iterator[Finding]:
-        if value.get("enabled") is False:
-            yield SetField(f"storageOptions.{field}.emptyDir.enabled", True)
-        if not value.get("enabled"):
-            return
-        spec = {key: value[key] for key in ("accessModes", "selector") if value.get(key)}
-        if isinstance(value.get("storageClassName"), str):
-            spec["storageClassName"] = value["storageClassName"]  # the empty string selects volumes without a class
-        if value.get("storage", size) != size:
-            spec["resources"] = {"requests": {"storage": value["storage"]}}
-        if spec.get("accessModes") == ["ReadWriteOnce"]:
-            del spec["accessModes"]
-        if spec:
-            yield SetField(f"storageOptions.{field}.pvc.spec", spec)
-        if value.get("annotations"):
-            yield SetField(f"storageOptions.{field}.pvc.annotations", value["annotations"])
-
-    return rule
-
-
-@_mapping("enabled", "secretName", "filename")
+@for_mapping("enabled", "secretName", "filename")
 def basic_auth(path: str, value: Any, context: Context) -> Iterator[Finding]:
     """Users from an htpasswd file in a Secret."""
     if value.get("enabled"):
@@ -147,7 +94,7 @@ def basic_auth(path: str, value: Any, context: Context) -> Iterator[Finding]:
         yield SetField("authorizationOptions.basicAuth", user_file)
 
 
-@_mapping("enabled", "group", "resource", "subresource", "name", "namespace", "verb", "version")
+@for_mapping("enabled", "group", "resource", "subresource", "name", "namespace", "verb", "version")
 def access_review(path: str, value: Any, context: Context) -> Iterator[Finding]:
     """The permission that OpenShift users need. A template in `namespace` means the namespace of the Cryostat."""
     if value.get("enabled") is False:
@@ -158,35 +105,6 @@ def access_review(path: str, value: Any, context: Context) -> Iterator[Finding]:
     if whole != _ACCESS_REVIEW:
         fields = {key: inner for key, inner in whole.items() if inner != ""}
         yield SetField("authorizationOptions.openShiftSSO.accessReview", fields)
-
-
-def storage_secret(path: str, value: Any, context: Context) -> Iterator[Finding]:
-    """The Secret with the credentials of the object storage; its keys have other names than in the chart."""
-    yield SetField("objectStorageOptions.secretName", value)
-    advice = f"rename the keys of Secret {value}: STORAGE_ACCESS_KEY_ID to ACCESS_KEY, STORAGE_ACCESS_KEY to SECRET_KEY"
-    yield NotCarried(path, advice)
-
-
-@_mapping("url", "region", "tls", "metadata", "useChecksumValidation", "authentication", *_PROVIDER_SWITCHES)
-def provider(path: str, value: Any, context: Context) -> Iterator[Finding]:
-    """An external S3 service; without its URL the other settings have no effect."""
-    field = "objectStorageOptions.provider"
-    for key, default in (("useChecksumValidation", True), ("authentication", {"credentialsType": "default"})):
-        if not is_empty(value.get(key)) and value[key] != default:
-            advice = "there is no field for it; credentials are read from spec.objectStorageOptions.secretName"
-            yield NotCarried(f"{path}.{key}", advice)
-    if not value.get("url"):
-        return
-    yield SetField(f"{field}.url", value["url"])
-    if value.get("region"):
-        yield SetField(f"{field}.region", value["region"])
-    for key, (opposite, default) in _PROVIDER_SWITCHES.items():
-        if not value.get(key, default):
-            yield SetField(f"{field}.{opposite}", True)
-    if context.at(f"{path}.tls.trustAll"):
-        yield SetField(f"{field}.tlsTrustAll", True)
-    if context.at(f"{path}.metadata.storageMode") not in (None, "tagging"):
-        yield SetField(f"{field}.metadataMode", context.at(f"{path}.metadata.storageMode"))
 
 
 def certificates(path: str, value: Any, context: Context) -> Iterator[Finding]:
@@ -236,7 +154,7 @@ def extra_environment(path: str, value: Any, context: Context) -> Iterator[Findi
         yield NotCarried(path, "there is no field for additional environment variables")
 
 
-@_mapping("enabled", *_ROUTE_TLS, "key", "certificate", "caCertificate", "destinationCACertificate")
+@for_mapping("enabled", *_ROUTE_TLS, "key", "certificate", "caCertificate", "destinationCACertificate")
 def route_tls(path: str, value: Any, context: Context) -> Iterator[Finding]:
     """TLS of the Route. The values may contain a private key, so they are not shown."""
     for key, inner in value.items():

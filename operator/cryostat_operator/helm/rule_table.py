@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from . import group_rules
+from . import group_rules, storage_rules
 from .rule_types import MoveTo, NotSupported, Rule
 
 # Component of the chart: fields for its resources and its security context, and the CPU and memory it requests.
@@ -149,11 +149,11 @@ RULES: Mapping[str, Rule] = {
     "db.provider.url": NotSupported(
         "external databases are not supported; the operator deploys a database for each instance"
     ),
-    "db.pvc": group_rules.volume("database", "500Mi"),
-    "storage.storageSecretName": group_rules.storage_secret,
-    "storage.provider": group_rules.provider,
+    "db.pvc": storage_rules.volume("database", "500Mi"),
+    "storage.storageSecretName": storage_rules.storage_secret,
+    "storage.provider": storage_rules.provider,
     "storage.encryption.enabled": NotSupported("the storage is always encrypted", True),
-    "storage.pvc": group_rules.volume("objectStorage", "32Gi"),
+    "storage.pvc": storage_rules.volume("objectStorage", "32Gi"),
     "authentication.cookieSecretName": NotSupported(
         "the operator generates the cookie secret; users have to log in again once"
     ),

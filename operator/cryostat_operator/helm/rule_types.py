@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
+from functools import wraps
 from typing import Any
 
 Values = Mapping[str, Any]
@@ -61,6 +62,23 @@ class Context:
 
 Rule = Callable[[str, Any, Context], Iterator[Finding]]
 """`rule(path, value, context)` yields the findings for one value. Empty values are never passed to a rule."""
+
+
+def for_mapping(*known: str) -> Callable[[Rule], Rule]:
+    """Decorate a rule for a mapping with these keys; other keys are reported."""
+
+    def decorated(rule: Rule) -> Rule:
+        @wraps(rule)
+        def guarded(path: str, value: Any, context: Context) -> Iterator[Finding]:
+            if not isinstance(value, Mapping):
+                yield NotCarried(path, EXPECTED_MAPPING)
+                return
+            yield from rule(path, value, context)
+            yield from (NotCarried(f"{path}.{key}", UNKNOWN_VALUE) for key in value if key not in known)
+
+        return guarded
+
+    return decorated
 
 
 @dataclass(frozen=True)

@@ -21,6 +21,16 @@ def claim_name(instance: Instance, component: Component) -> str:
     return f"{instance.name}-{component}"
 
 
+def live_claim(instance: Instance, component: Component) -> Obj | None:
+    """The claim as last observed, whether the spec uses it or not."""
+    return instance.live("PersistentVolumeClaim", claim_name(instance, component))
+
+
+def phase(claim: Obj | None) -> str:
+    """The state of a claim: `Pending` until a volume is bound, then `Bound`, or `Lost` if the volume was deleted."""
+    return ((claim or {}).get("status") or {}).get("phase") or "Pending"
+
+
 def names_in_use(instance: Instance) -> list[str]:
     """The claims that the instance uses: at most those of database and managed storage."""
     components: tuple[Component, ...] = ("database",) if instance.external_storage else ("database", "storage")
@@ -38,9 +48,7 @@ def uses_claim(instance: Instance, component: Component) -> bool:
 
 def data_at_risk(instance: Instance, component: Component) -> Problem | None:
     """The problem of an emptyDir in the spec while a claim exists, unless the loss of its data was confirmed."""
-    if not _requests_empty_dir(instance, component) or not instance.live(
-        "PersistentVolumeClaim", claim_name(instance, component)
-    ):
+    if not _requests_empty_dir(instance, component) or live_claim(instance, component) is None:
         return None
     if instance.annotations.get(constants.ANNOTATION_ALLOW_DATA_LOSS) == "true":
         return None
@@ -56,8 +64,8 @@ def data_at_risk(instance: Instance, component: Component) -> Problem | None:
 
 def lost(instance: Instance, component: Component) -> Problem | None:
     """The problem of a claim whose volume was deleted."""
-    live = instance.live("PersistentVolumeClaim", claim_name(instance, component))
-    if live is None or (live.get("status") or {}).get("phase") != "Lost" or not uses_claim(instance, component):
+    live = live_claim(instance, component)
+    if live is None or phase(live) != "Lost" or not uses_claim(instance, component):
         return None
     name, volume_name = claim_name(instance, component), live["spec"].get("volumeName")
     message = (
@@ -91,14 +99,14 @@ def claim(instance: Instance, component: Component, default_size: str) -> Obj | 
         builders.owned(instance, "PersistentVolumeClaim", name, labels), config.annotations if config else None
     )
     requested = _requested_spec((config.spec if config else None) or {}, default_size)
-    live = instance.live("PersistentVolumeClaim", name)
+    live = live_claim(instance, component)
     return obj | {"spec": grown_spec(live["spec"], requested) if live else requested}
 
 
 def unchangeable(instance: Instance, component: Component) -> Problem | None:
     """A warning if the spec requests what an existing claim cannot become: a smaller size, or another field."""
     name = claim_name(instance, component)
-    pvc, live = _config(instance, component).pvc, instance.live("PersistentVolumeClaim", name)
+    pvc, live = _config(instance, component).pvc, live_claim(instance, component)
     if live is None or not pvc or not uses_claim(instance, component):
         return None
     custom = {key: value for key, value in (pvc.spec or {}).items() if key != "resources" and value}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple
 
+from . import claims
 from .instance import Instance
 from .model.kinds import Key, Obj
 from .model.messages import message, quoted
@@ -58,7 +59,7 @@ def unavailable_cause(instance: Instance, name: str, pod_failure: PodFailure | N
         return Cause(pod_failure.reason, text, f"{name} {pod_failure.container}", pod_failure.lasting_from)
     if available.get("status") == "True":
         return None
-    if claim and (claim.get("status") or {}).get("phase") == "Pending":
+    if claim and claims.phase(claim) == "Pending":
         return _unbound(instance, name, claim, None)
     state = "its pods are not ready yet" if available else "it has no pod yet"
     return Cause(Reason.DEPLOYMENT_UNAVAILABLE, message(subject, "is not ready", cause=state))

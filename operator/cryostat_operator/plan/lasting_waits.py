@@ -1,4 +1,4 @@
-"""Waits that have lasted for too long: they are reported as problems."""
+"""Waits that have lasted for more than a minute: they are reported as problems."""
 
 from __future__ import annotations
 
@@ -8,6 +8,8 @@ from dataclasses import replace
 from .model.messages import all_of
 from .model.problems import Problem
 from .model.reasons import Reason
+
+LASTING_SECONDS = 60.0  # a wait that is longer is reported as a problem
 
 LASTING: Mapping[Reason, Reason] = {
     Reason.WAITING_FOR_CERTIFICATE: Reason.CERTIFICATE_NOT_ISSUED,

@@ -36,7 +36,7 @@ def database_keys(instance: Instance, plan: Plan) -> Condition:
         return condition(kind, Reason.SECRET_KEY_NOT_FOUND, text, good=False)
     claim = claims.claim_name(instance, "database")
     text = f"Secret {secret} has {' and '.join(KEYS)}"
-    if recorded(instance.live("PersistentVolumeClaim", claim)):
+    if recorded(claims.live_claim(instance, "database")):
         text += f" with the values that PersistentVolumeClaim {claim} records"
     return condition(kind, Reason.KEYS_MATCH, f"{text}.", good=True)
 
@@ -53,7 +53,6 @@ def volumes(instance: Instance, plan: Plan, problems: Sequence[Problem]) -> Cond
     for name in names:
         key = Key("PersistentVolumeClaim", instance.namespace, name)
         live = instance.live(key.kind, name)
-        phase = ((live or {}).get("status") or {}).get("phase") or "Pending"
         refused = [problem for problem in problems if problem.dedup_key == str(key)]
         if refused:
             found += refused
@@ -62,7 +61,7 @@ def volumes(instance: Instance, plan: Plan, problems: Sequence[Problem]) -> Cond
             cause = blocked.problem.message if blocked else ""
             text = message(f"PersistentVolumeClaim {name}", "does not exist yet", cause=cause)
             found.append(Problem("core", blocked.problem.reason if blocked else Reason.VOLUME_PENDING, text))
-        elif phase == "Pending":
+        elif claims.phase(live) == "Pending":
             text = f"PersistentVolumeClaim {name} is not bound to a volume."
             found.append(Problem("core", Reason.VOLUME_PENDING, text))
     if found:

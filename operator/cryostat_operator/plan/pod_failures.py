@@ -7,11 +7,11 @@ import math
 from collections.abc import Iterator, Mapping
 from typing import NamedTuple
 
+from .lasting_waits import LASTING_SECONDS
 from .model.kinds import Obj
 from .model.messages import last_words, quoted
 from .model.reasons import Reason
 
-LASTING_SECONDS = 60.0  # a wait that is longer is reported as a problem
 _STARTING = frozenset({"ContainerCreating", "PodInitializing"})
 _IMAGE_PULL = frozenset(
     {

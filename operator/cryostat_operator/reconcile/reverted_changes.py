@@ -13,7 +13,6 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 
-from ..plan.diff.comparison import differences
 from ..plan.diff.managed_fields import other_managers
 from ..plan.diff.plan_diff import Change
 from ..plan.model.kinds import InstanceKey, Key, spec_hash_of
@@ -93,7 +92,7 @@ class RevertedChanges:
         memory.component = change.component
         if change.verb == "create" and is_repeated:
             memory.restored[DELETION].append(self._clock())
-        for path in differences(change.obj, change.live) if change.live else ():
+        for path in change.paths:
             managers = other_managers(change.live or {}, path)
             if is_repeated or managers:
                 memory.restored[path].append(self._clock())

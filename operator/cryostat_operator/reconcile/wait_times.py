@@ -7,11 +7,10 @@ import time
 from collections.abc import Callable, Collection, Iterable
 from typing import NamedTuple
 
-from ..plan.lasting_waits import LASTING
+from ..plan.lasting_waits import LASTING, LASTING_SECONDS
 from ..plan.model.kinds import InstanceKey
 from ..plan.model.problems import Problem
 from ..plan.model.reasons import Reason
-from ..plan.pod_failures import LASTING_SECONDS
 
 
 class LastingWaits(NamedTuple):

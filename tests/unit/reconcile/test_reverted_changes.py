@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from typing import Any
 
+from cryostat_operator.plan.diff.comparison import differences
 from cryostat_operator.plan.diff.plan_diff import Change, Verb
 from cryostat_operator.plan.model.kinds import InstanceKey, Key, Obj
 from cryostat_operator.reconcile.results import applied, refused
@@ -26,7 +27,7 @@ def deployment(replicas: int, *managed_fields: Obj, **labels: str) -> Obj:
 
 
 def change(desired: Obj, live: Obj | None = None, verb: Verb = "replace") -> Change:
-    return Change(verb, KEY, desired, live=live)
+    return Change(verb, KEY, desired, live=live, paths=tuple(differences(desired, live)) if live else ())
 
 
 class Case:

@@ -73,7 +73,7 @@ def _claim(instance: Instance) -> Obj | None:
     else:
         claim["metadata"]["labels"].pop(constants.LABEL_DATABASE_SECRET, None)
         builders.annotate(claim, {constants.LABEL_DATABASE_SECRET: instance.database_secret})
-    live = instance.live("PersistentVolumeClaim", claim["metadata"]["name"])
+    live = claims.live_claim(instance, NAME)
     record = database_keys.recorded(live) if live else new_record(instance)
     release = upgrades.recorded(live) if live or not record else upgrades.requested(instance)
     records = {constants.ANNOTATION_DATABASE_KEYS: record, constants.ANNOTATION_DATABASE_RELEASE: str(release)}
@@ -125,7 +125,7 @@ def _other_values(instance: Instance) -> Problem | None:
         return None
     secret, claim = instance.database_secret, claims.claim_name(instance, NAME)
     content = instance.snapshot.data.get(("Secret", secret))
-    changed = database_keys.changed_keys(instance.live("PersistentVolumeClaim", claim), content)
+    changed = database_keys.changed_keys(claims.live_claim(instance, NAME), content)
     if not changed:
         return None
     keys = " and ".join(changed)
@@ -171,10 +171,7 @@ def _lost_keys(instance: Instance) -> Problem | None:
 
 
 def _claim_exists(instance: Instance) -> bool:
-    return (
-        claims.uses_claim(instance, NAME)
-        and instance.live("PersistentVolumeClaim", claims.claim_name(instance, NAME)) is not None
-    )
+    return claims.uses_claim(instance, NAME) and claims.live_claim(instance, NAME) is not None
 
 
 def _needs(instance: Instance) -> frozenset[Reference]:

@@ -1,0 +1,71 @@
+"""Rules for the chart values of volumes and of object storage."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from .rule_types import Context, Finding, NotCarried, Rule, SetField, for_mapping, is_empty
+
+# Field of the provider with the opposite meaning, and the chart's default, by the chart's switch.
+_PROVIDER_SWITCHES = {
+    "usePathStyleAccess": ("useVirtualHostAccess", True),
+    "usePresignedRecordingTransfers": ("disablePresignedFileTransfers", True),
+    "usePresignedDownloads": ("disablePresignedDownloads", False),
+}
+
+
+def volume(field: str, size: str) -> Rule:
+    """Return the rule for the volume of one component; `size` is the chart's default.
+
+    Without a claim, the chart stores the component's data in an emptyDir.
+    """
+
+    @for_mapping("enabled", "annotations", "storage", "accessModes", "storageClassName", "selector")
+    def rule(path: str, value: Any, context: Context) -> Iterator[Finding]:
+        if value.get("enabled") is False:
+            yield SetField(f"storageOptions.{field}.emptyDir.enabled", True)
+        if not value.get("enabled"):
+            return
+        spec = {key: value[key] for key in ("accessModes", "selector") if value.get(key)}
+        if isinstance(value.get("storageClassName"), str):
+            spec["storageClassName"] = value["storageClassName"]  # the empty string selects volumes without a class
+        if value.get("storage", size) != size:
+            spec["resources"] = {"requests": {"storage": value["storage"]}}
+        if spec.get("accessModes") == ["ReadWriteOnce"]:
+            del spec["accessModes"]
+        if spec:
+            yield SetField(f"storageOptions.{field}.pvc.spec", spec)
+        if value.get("annotations"):
+            yield SetField(f"storageOptions.{field}.pvc.annotations", value["annotations"])
+
+    return rule
+
+
+def storage_secret(path: str, value: Any, context: Context) -> Iterator[Finding]:
+    """The Secret with the credentials of the object storage; its keys have other names than in the chart."""
+    yield SetField("objectStorageOptions.secretName", value)
+    advice = f"rename the keys of Secret {value}: STORAGE_ACCESS_KEY_ID to ACCESS_KEY, STORAGE_ACCESS_KEY to SECRET_KEY"
+    yield NotCarried(path, advice)
+
+
+@for_mapping("url", "region", "tls", "metadata", "useChecksumValidation", "authentication", *_PROVIDER_SWITCHES)
+def provider(path: str, value: Any, context: Context) -> Iterator[Finding]:
+    """An external S3 service; without its URL the other settings have no effect."""
+    field = "objectStorageOptions.provider"
+    for key, default in (("useChecksumValidation", True), ("authentication", {"credentialsType": "default"})):
+        if not is_empty(value.get(key)) and value[key] != default:
+            advice = "there is no field for it; credentials are read from spec.objectStorageOptions.secretName"
+            yield NotCarried(f"{path}.{key}", advice)
+    if not value.get("url"):
+        return
+    yield SetField(f"{field}.url", value["url"])
+    if value.get("region"):
+        yield SetField(f"{field}.region", value["region"])
+    for key, (opposite, default) in _PROVIDER_SWITCHES.items():
+        if not value.get(key, default):
+            yield SetField(f"{field}.{opposite}", True)
+    if context.at(f"{path}.tls.trustAll"):
+        yield SetField(f"{field}.tlsTrustAll", True)
+    if context.at(f"{path}.metadata.storageMode") not in (None, "tagging"):
+        yield SetField(f"{field}.metadataMode", context.at(f"{path}.metadata.storageMode"))
