@@ -1,6 +1,6 @@
 """Takes the pictures of the trees in the documentation: `python -m tests.cluster.picture docs/images`.
 
-`run.svg` is the tree of `make run`, `status.svg` the output of `status` for an instance whose Secret is missing.
+`run.svg` is the tree of `make run`, `status.svg` the output of `status` for an instance that lacks a target namespace.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ SAMPLE = ROOT / "manifests/samples/cryostat-sample.yaml"
 NAME = str(yaml.safe_load(SAMPLE.read_text())["metadata"]["name"])
 WIDTH = 110  # columns
 _TIMEOUT = 180.0  # seconds until the instance must be Ready
-_BREAK = '{"spec": {"databaseOptions": {"secretName": "database-keys"}}}'  # a Secret that does not exist
+_BREAK = f'{{"spec": {{"targetNamespaces": ["{NAMESPACE}", "shop"]}}}}'  # `shop` does not exist
 
 
 @click.command(help=__doc__)
@@ -63,16 +63,14 @@ def _apply_sample(plane: ControlPlane) -> float:
 
 
 def _break_sample(plane: ControlPlane) -> None:
-    """Applies the sample again, from the beginning, with the name of a Secret that does not exist."""
-    plane.kubectl("delete", "cryostat", NAME, "-n", NAMESPACE, "--wait")
-    _apply_sample(plane)
+    """Adds a target namespace that does not exist."""
     plane.kubectl("patch", "cryostat", NAME, "-n", NAMESPACE, "--type=merge", "-p", _BREAK)
 
     def reported() -> bool:
         found = plane.api.get(constants.API_VERSION, constants.KIND, NAME, NAMESPACE)
-        return condition(found, "Ready").get("reason") == "SecretNotFound"
+        return condition(found, "Ready").get("reason") == "NamespaceNotFound"
 
-    eventually(reported, _TIMEOUT, "the missing Secret is reported")
+    eventually(reported, _TIMEOUT, "the missing namespace is reported")
 
 
 def _status(kubeconfig: Path) -> str:

@@ -75,25 +75,49 @@ def test_render_prints_objects() -> None:
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("{", "is not valid YAML"),
-        ("kind: Other", "contains 0 objects"),
-        (CRYOSTAT + "---" + CRYOSTAT, "contains 2 objects"),
-        (CRYOSTAT.replace("v1beta2", "v1"), "apiVersion operator.cryostat.io/v1;"),
-        (CRYOSTAT.replace("name: sample", ""), "without metadata.name"),
-        (CRYOSTAT.replace("spec: {}", "spec: {targetNamespaces: 5}"), "spec.targetNamespaces"),
+        ("{", " is not valid YAML (line 1, column 2): expected the node content, but found '<stream end>'"),
+        ("kind: Other", " contains 0 objects of kind Cryostat; exactly one is needed"),
+        (CRYOSTAT + "---" + CRYOSTAT, " contains 2 objects of kind Cryostat; exactly one is needed"),
+        (
+            CRYOSTAT.replace("v1beta2", "v1"),
+            " contains a Cryostat of apiVersion operator.cryostat.io/v1; write it as operator.cryostat.io/v1beta2",
+        ),
+        (CRYOSTAT.replace("name: sample", ""), " contains a Cryostat without metadata.name"),
+        (
+            CRYOSTAT.replace("spec: {}", "spec: {targetNamespaces: 5}"),
+            ": the Cryostat is not valid:\n  spec.targetNamespaces: Input should be a valid list",
+        ),
     ],
 )
 def test_files_that_cannot_be_used_are_explained(text: str, message: str) -> None:
     result = invoke("render", "-", text=text)
-    assert result.exit_code == 1
-    assert message in result.output
-    assert "Traceback" not in result.output
+    assert (result.exit_code, result.output) == (1, f"Error: <stdin>{message}\n")
 
 
-def test_values_that_are_not_a_mapping_are_explained() -> None:
-    result = invoke("convert-values", "-", text="- a")
-    assert result.exit_code == 1
-    assert "Error" in result.output
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("- a", " contains no mapping of chart values"),
+        (
+            "reports: {replicas: many}",
+            ": the values do not result in a valid Cryostat:\n"
+            "  spec.reportOptions.replicas: Input should be a valid integer",
+        ),
+    ],
+)
+def test_values_that_cannot_be_used_are_explained(text: str, message: str) -> None:
+    result = invoke("convert-values", "-", text=text)
+    assert (result.exit_code, result.output) == (1, f"Error: <stdin>{message}\n")
+
+
+def test_values_that_are_not_carried_over_are_warnings_and_errors_if_strict() -> None:
+    warning = "warning: core.other: chart version 2.3 has no such value; it is ignored\n"
+    loose, strict = (invoke("convert-values", "-", *flags, text="core: {other: 1}") for flags in ((), ("--strict",)))
+    assert (loose.exit_code, strict.exit_code) == (0, 1)
+    assert "kind: Cryostat" in loose.stdout
+    assert strict.stdout == ""
+    for result in (loose, strict):
+        assert result.stderr.startswith(f"{warning}note: db.pvc.enabled: ")
 
 
 def test_generated_files_are_checked_without_writing(tmp_path: Path) -> None:

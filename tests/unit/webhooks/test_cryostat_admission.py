@@ -11,6 +11,7 @@ from hypothesis import given
 from cryostat_operator.api import constants
 from cryostat_operator.api.created_objects import ContentPermission
 from cryostat_operator.api.defaulting import with_defaults
+from cryostat_operator.api.permission import Permission
 from cryostat_operator.api.required_permissions import (
     HARMLESS_FIELDS,
     changed_access_field,
@@ -20,6 +21,7 @@ from cryostat_operator.api.required_permissions import (
 )
 from cryostat_operator.api.spec_warnings import key_warnings, suggestion, warnings_for
 from cryostat_operator.api.v1beta2 import CryostatSpec
+from cryostat_operator.kube.errors import ApiUnavailable
 from cryostat_operator.plan.model.kinds import PARTIAL, Key
 from cryostat_operator.plan.model.snapshot import NamespaceState, Snapshot
 from cryostat_operator.settings import Settings
@@ -265,3 +267,67 @@ async def test_before_the_platform_is_known_nothing_is_allowed_that_needs_more_o
     reader.platform_known = True
     for spec in (privileged, host):
         assert (await validate(reader, spec))["response"]["allowed"] is True
+
+
+class Reviews:
+    """Permissions that are missing, or an error of the review."""
+
+    def __init__(self, missing: list[Permission], error: Exception | None = None) -> None:
+        self._missing, self._error = missing, error
+
+    async def missing(self, *_: Any) -> list[Permission]:
+        if self._error:
+            raise self._error
+        return self._missing
+
+
+async def refusal(reviews: Any, reader: Reader | None = None, spec: Any = None, old: Any = None) -> tuple[int, str]:
+    """HTTP status and message of a refused review."""
+    snapshot = Reader(Snapshot(namespaces={"n": NamespaceState()}))
+    admission = CryostatAdmission(reviews, cast(Any, reader or snapshot), Settings(service_tls=False), lambda: "")
+    head = {"apiVersion": constants.API_VERSION, "kind": constants.KIND}
+    body: dict[str, Any] = {"uid": "1", "operation": "CREATE", "namespace": "n", "name": "a"}
+    body |= {"userInfo": {"username": "alice"}, "object": {**head, **cryostat(spec or {})}}
+    if old is not None:
+        body |= {"operation": "UPDATE", "oldObject": {**head, **cryostat(old)}}
+    review = {"apiVersion": "admission.k8s.io/v1", "kind": "AdmissionReview", "request": body}
+    response = (await admission.validate(parse(review, True)))["response"]
+    assert response["allowed"] is False
+    return response["status"]["code"], response["status"]["message"]
+
+
+async def test_the_messages_of_refused_reviews() -> None:
+    needed = Permission("create", constants.GROUP, constants.PLURAL, "shop", cause="spec.targetNamespaces")
+    text = (
+        'user "alice" may not create cryostats.operator.cryostat.io in namespace "shop", '
+        "which spec.targetNamespaces asks for"
+    )
+    assert await refusal(Reviews([needed])) == (403, text)
+    assert await refusal(Reviews([needed, needed])) == (403, f"{text} (and more is missing)")
+    unavailable = Reviews([], ApiUnavailable(0, "Unavailable", "connection refused"))
+    assert await refusal(unavailable) == (503, "cannot check what the user may do: connection refused")
+    text = "cannot check 2 permissions in time: add fewer namespaces and Secrets at a time"
+    assert await refusal(Reviews([], TimeoutError()), spec={"targetNamespaces": ["n", "shop"]}) == (504, text)
+
+
+async def test_the_message_while_the_platform_is_unknown() -> None:
+    reader = Reader(Snapshot(namespaces={"n": NamespaceState()}))
+    reader.platform_known = False
+    spec = {"networkOptions": {"coreConfig": {"externalHost": "theirs.example.com"}}}
+    text = "the operator does not know yet which permissions this platform has; try again in a few seconds"
+    assert await refusal(Allowing(), reader, spec) == (503, text)
+
+
+async def test_the_message_about_another_secret_of_an_existing_database() -> None:
+    key = Key("PersistentVolumeClaim", "n", "a-database")
+    claim = {
+        "kind": key.kind,
+        "metadata": {"name": key.name, "namespace": "n", "labels": {constants.LABEL_DATABASE_SECRET: "a-db"}},
+        "spec": {},
+    }
+    reader = Reader(Snapshot(live={key: claim}, namespaces={"n": NamespaceState()}))
+    text = (
+        "spec.databaseOptions.secretName: the database exists and its data is encrypted with the keys of Secret a-db; "
+        "it cannot change to other"
+    )
+    assert await refusal(Allowing(), reader, {"databaseOptions": {"secretName": "other"}}, old={}) == (422, text)

@@ -1,0 +1,152 @@
+"""Messages of the client, of the login, of discovery and of leader election, once and whole."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from pathlib import Path
+from typing import Any
+
+import pytest
+from aiohttp import web
+
+from cryostat_operator.kube import reflector as reflector_module
+from cryostat_operator.kube.client import MAX_ATTEMPTS
+from cryostat_operator.kube.connection import LoginError, connect
+from cryostat_operator.kube.discovery import Discovery
+from cryostat_operator.kube.errors import ApiError, ApiUnavailable
+from cryostat_operator.kube.leader_election import LeaderElection
+from cryostat_operator.kube.reflector import Reflector, Source
+from cryostat_operator.plan.model.kinds import Key
+from tests.unit.api_server import ApiServer
+from tests.unit.kube.server import FakeServer
+
+KEY = Key("Service", "a", "x")
+LEASE = "/apis/coordination.k8s.io/v1/namespaces/ops/leases/d696d7ab.redhat.com"
+
+
+async def message_of(server: FakeServer) -> str:
+    async with server.running() as client:
+        with pytest.raises(ApiUnavailable) as error:
+            await client.get(KEY)
+    return error.value.message
+
+
+async def test_credentials_that_are_not_accepted() -> None:
+    server = FakeServer()
+    for _ in range(MAX_ATTEMPTS):
+        server.respond(401)
+    assert await message_of(server) == "the API server does not accept the operator's credentials"
+
+
+async def test_an_overloaded_api_server() -> None:
+    server = FakeServer()
+    for _ in range(MAX_ATTEMPTS):
+        server.respond(429, Retry_After="0.1")
+    assert await message_of(server) == "the API server is overloaded"
+
+
+async def test_a_list_that_is_cut_off() -> None:
+    async def answer(_: web.Request) -> web.Response:
+        return web.Response(body=b'{"items":[{"a":1},', content_type="application/json")
+
+    server = FakeServer()
+    server.handler = answer
+    async with server.running() as client:
+        with pytest.raises(ApiUnavailable) as error:
+            await client.list_page("/api/v1/pods", lambda _: None, {})
+    assert error.value.message == "the API server sent a malformed list: the list ends before its last item"
+
+
+async def test_no_cluster(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.delenv("KUBECONFIG", raising=False)
+    with pytest.raises(
+        LoginError, match=r"^no cluster: not in a pod, and neither KUBECONFIG nor ~/.kube/config names one$"
+    ):
+        await connect()
+    (tmp_path / "config").write_text("clusters: 5")
+    monkeypatch.setenv("KUBECONFIG", str(tmp_path / "config"))
+    with pytest.raises(LoginError, match=r"^KUBECONFIG cannot be used: TypeError 'int' object is not iterable$"):
+        await connect()
+
+
+def once(error: Exception) -> Any:
+    """A hook that refuses the first request."""
+    errors = [error]
+    return lambda *_: errors.pop() if errors else None
+
+
+async def test_discovery_that_fails(monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture) -> None:
+    async def changed(added: frozenset[str], removed: frozenset[str]) -> None:
+        pass
+
+    async def no_delay(seconds: float) -> None:
+        pass
+
+    server = ApiServer()
+    discovery = Discovery(server, changed)
+    discovers = [ApiUnavailable(503, "ServiceUnavailable", "starting")]
+
+    async def discover() -> None:
+        if discovers:
+            raise discovers.pop()
+
+    monkeypatch.setattr(discovery, "discover", discover)
+    monkeypatch.setattr(asyncio, "sleep", no_delay)
+    await discovery.discover_until_answered()
+    assert caplog.messages == ["Discovery of APIs failed, retrying: starting"]
+
+
+class Store:
+    """A store that keeps nothing."""
+
+    def begin_list(self) -> None: ...
+    def end_list(self) -> None: ...
+    def upsert(self, obj: Any) -> None: ...
+    def remove(self, obj: Any) -> None: ...
+
+
+@pytest.mark.parametrize(
+    ("error", "level", "message"),
+    [
+        (
+            ApiError(403, "Forbidden", "no access"),
+            "WARNING",
+            "Watch of /api/v1/pods failed, retrying in 1.0 s: no access",
+        ),
+        (RuntimeError("a bug"), "ERROR", "Watch of /api/v1/pods failed, retrying in 1.0 s"),
+    ],
+)
+async def test_a_watch_that_fails(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, error: Exception, level: str, message: str
+) -> None:
+    monkeypatch.setattr(reflector_module, "MIN_BACKOFF", 1.0)
+    server = ApiServer()
+    server.hook = once(error)
+    task = asyncio.create_task(Reflector(server, Source("/api/v1/pods"), Store()).run())
+    async with asyncio.timeout(5):
+        while not caplog.records:
+            await asyncio.sleep(0)
+    task.cancel()
+    assert [(each.levelname, each.getMessage()) for each in caplog.records] == [(level, message)]
+
+
+async def test_leadership_is_logged(caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.INFO)
+    server, started = ApiServer(), asyncio.Event()
+    election = LeaderElection(server, "ops", started.set, lambda: None)
+    task = asyncio.create_task(election.run())
+    async with asyncio.timeout(5):
+        await started.wait()
+    task.cancel()
+    await asyncio.gather(task, return_exceptions=True)
+
+    async def idle() -> None: ...
+
+    await election.release(idle)
+    lease = server.find(LEASE)
+    assert lease is not None
+    [became, released] = [text for text in caplog.messages if text.startswith(("Became", "Released"))]
+    assert became.startswith("Became leader: Lease d696d7ab.redhat.com, identity ")
+    assert released == "Released Lease d696d7ab.redhat.com"
