@@ -106,6 +106,7 @@ def _expired(observed: Observed, now: float) -> Iterator[Cause]:
 
 
 def _from_conditions(observed: Observed) -> Iterator[Cause]:
+    """One cause for each reason: `Ready` is the first condition, and repeats the reason of the part that it is about."""
     conditions = observed.conditions
     if not conditions:
         message = "The operator has not reported a status yet."
@@ -114,10 +115,9 @@ def _from_conditions(observed: Observed) -> Iterator[Cause]:
     elif not observed.is_current:
         message = "The status is about an earlier version of the spec; the operator has not read the last change yet."
         yield Cause("StatusOutdated", message, (), "kubectl get pods -A -l app.kubernetes.io/name=cryostat-operator")
-    for condition in conditions:
-        repeated = condition["type"] != "Ready" and condition.get("reason") == Reason.HIBERNATED
-        if condition["type"] in _BLOCKING and condition.get("status") != "True" and not repeated:
-            yield _cause(observed, condition)
+    failed = [each for each in conditions if each["type"] in _BLOCKING and each.get("status") != "True"]
+    by_reason = {condition.get("reason"): condition for condition in reversed(failed)}
+    yield from (_cause(observed, condition) for condition in failed if condition is by_reason[condition.get("reason")])
 
 
 _BLOCKING = (

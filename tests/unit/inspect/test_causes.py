@@ -89,7 +89,8 @@ def test_an_instance_that_is_well_has_no_cause() -> None:
 
 def test_a_part_that_says_the_same_as_ready_is_not_repeated() -> None:
     part = condition("ReferencesResolved", "False", "SecretNotFound", "Secret a does not exist")
-    found = causes(Observed(cryostat({**part, "type": "Ready"}, part)), NOW)
+    ready = {**part, "type": "Ready", "message": "Secret a does not exist. The application is available."}
+    found = causes(Observed(cryostat(ready, part)), NOW)
     assert len(found) == 1
     assert "Ready is False" in found[0].chain[0]
 
