@@ -106,7 +106,7 @@ def _expired(observed: Observed, now: float) -> Iterator[Cause]:
 
 
 def _from_conditions(observed: Observed) -> Iterator[Cause]:
-    """One cause for each reason: `Ready` is the first condition, and repeats the reason of the part that it is about."""
+    """One cause for each reason. `Ready` is the first condition and has the reason of the part that it is about."""
     conditions = observed.conditions
     if not conditions:
         message = "The operator has not reported a status yet."
