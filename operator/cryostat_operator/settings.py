@@ -1,4 +1,4 @@
-"""Settings of the operator itself, and the table of the components' images."""
+"""Settings of the operator process, and the images of the components."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ IMAGES: Mapping[str, tuple[str, str]] = MappingProxyType(
         "reports": ("RELATED_IMAGE_REPORTS", f"quay.io/cryostat/cryostat-reports:{CRYOSTAT_VERSION}"),
         "storage": ("RELATED_IMAGE_STORAGE", f"quay.io/cryostat/cryostat-storage:{CRYOSTAT_VERSION}"),
         "database": ("RELATED_IMAGE_DATABASE", f"quay.io/cryostat/cryostat-db:{CRYOSTAT_VERSION}"),
-        # The vendor publishes no tag that stays the same; docs/release.md tells how to renew the digest.
+        # The vendor publishes no tag that stays the same; docs/release.md explains how to renew the digest.
         "agent-proxy": (
             "RELATED_IMAGE_AGENT_PROXY",
             "registry.access.redhat.com/ubi9/nginx-124"
@@ -36,7 +36,7 @@ IMAGES: Mapping[str, tuple[str, str]] = MappingProxyType(
 )
 
 # Where OLM mounts the certificate that it makes.
-WEBHOOK_CERTIFICATES = "/tmp/k8s-webhook-server/serving-certs"  # noqa: S108 - not ours to choose
+WEBHOOK_CERTIFICATES = "/tmp/k8s-webhook-server/serving-certs"  # noqa: S108 - OLM defines it
 
 _NAME_PREFIX = "cryostat-operator-"
 _DEVELOPMENT_TAG = re.compile(r":(latest|dev|[^/:@]*(SNAPSHOT|[-.]dev|BETA\d+))$", re.IGNORECASE)
@@ -62,9 +62,9 @@ class Settings:
 
     Attributes:
         images: image references by the names of `IMAGES`.
-        service_tls: whether instances that do not say (`enableCertManager`) encrypt traffic between components.
+        service_tls: whether instances without the field `enableCertManager` encrypt traffic between components.
         cluster_domain: DNS suffix of Services, without leading dot.
-        force_openshift: treat the cluster as OpenShift whatever its discovery says.
+        force_openshift: treat the cluster as OpenShift even if it serves no Routes.
         insights_proxy: URL that the application sends Insights reports through (OpenShift), or None.
         namespace: where the operator itself runs, or None outside a cluster.
         name_prefix: prefix of the names of what is installed with the operator, such as ClusterRoles.
@@ -72,8 +72,8 @@ class Settings:
         webhooks: whether admission and conversion are served.
         webhook_url: where the API server reaches them, for an operator outside the cluster; None means by Service.
         webhook_certificates: directory in which a serving certificate (`tls.crt`, `tls.key`) may be mounted.
-        olm: whether the Operator Lifecycle Manager installed the operator, and so sees to certificate and registration
-            of the webhooks.
+        olm: whether the Operator Lifecycle Manager installed the operator. It then issues the certificate of the
+            webhooks and registers them.
     """
 
     images: Mapping[str, Image] = field(default_factory=lambda: _images({}))

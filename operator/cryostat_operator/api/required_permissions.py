@@ -1,4 +1,4 @@
-"""The permissions that a user needs to write a Cryostat, so that the operator is no way around RBAC."""
+"""The permissions that a user needs to write a Cryostat, so that a Cryostat gives its author no access beyond RBAC."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from .permission import Permission
 
 Obj = Mapping[str, Any]
 
-# What the `baseline` Pod Security level lets a container add.
+# Capabilities that a container may add at the `baseline` Pod Security level.
 _BASELINE_CAPABILITIES = frozenset(
     {
         "AUDIT_WRITE", "CHOWN", "DAC_OVERRIDE", "FOWNER", "FSETID", "KILL", "MKNOD", "NET_BIND_SERVICE", "SETFCAP",

@@ -1,4 +1,4 @@
-"""What was read about one instance, and the answers that follow from it."""
+"""The objects that were read of one instance, and facts that are derived from them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Reads an instance with the permissions of the user. What may not be read is recorded, and nothing fails."""
+"""Reads an instance with the permissions of the user. Refused reads are recorded and are no error."""
 
 from __future__ import annotations
 

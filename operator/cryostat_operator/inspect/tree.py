@@ -1,4 +1,4 @@
-"""Prints an instance as a tree, and an explanation of whatever is not ready."""
+"""Prints an instance as a tree, and explains each part that is not ready."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""kopf without the Kubernetes client library that it loads to recognise model objects, which it never gets from us.
+"""Imports kopf without the Kubernetes client library, whose model objects this operator does not use.
 
 That import costs 29 MiB and a second at every start; plain logins need none of it (see `connection`).
 """

@@ -21,7 +21,7 @@ from ..plan.model.snapshot import ContentSummary
 MAX_BODY_BYTES = 32 * 1024  # compressed; an object of the operator takes 1 to 4 KiB, and tenants can add to it
 ROLLOUT_ENDED = frozenset({"NewReplicaSetAvailable", "ProgressDeadlineExceeded"})
 
-# What decides about ownership and deletion; all that is kept of objects that are never compared with a desired state.
+# The metadata by which ownership and deletion are decided. Of objects that are never compared, only this is kept.
 _PARTIAL_METADATA = ("name", "namespace", "uid", "resourceVersion", "deletionTimestamp")
 _PARTIAL_LABELS = (constants.LABEL_NAME, constants.LABEL_NAMESPACE)
 _PARTIAL_ANNOTATIONS = (constants.ANNOTATION_ISSUER, constants.ANNOTATION_CERTIFICATE)

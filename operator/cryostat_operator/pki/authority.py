@@ -1,6 +1,6 @@
 """The built-in certificate authority of an instance: keys, certificates and keystores. It does no I/O.
 
-Its Secrets have the keys and formats that cert-manager uses, so that readers need not tell the two apart.
+Its Secrets have the keys and formats that cert-manager uses, so that readers handle both in the same way.
 """
 
 from __future__ import annotations

@@ -75,7 +75,7 @@ def _refused(subject: str, condition: Obj) -> Cause:
     """Why the ReplicaSet controller cannot create pods."""
     since = seconds(condition.get("lastTransitionTime"))
     words = quoted(condition.get("message"))
-    if "exceeded quota" in words:  # neither reason nor details say so
+    if "exceeded quota" in words:  # there is no structured field for it
         remedy = "Raise the ResourceQuota, or lower the resources in the spec"
     elif "service account" in words:
         remedy = "The operator creates the ServiceAccount again; see the condition Reconciled"

@@ -46,7 +46,7 @@ class PodFailure(NamedTuple):
         remedy: one sentence.
         container: name of the container; empty if the cause concerns the whole pod.
         since: when a wait began (seconds since the epoch); None for a failure that no wait repairs.
-        vague: whether the kubelet waits before it tries again, and no longer says why it failed.
+        vague: whether the kubelet waits before it tries again, and its status no longer contains the cause.
         passing: whether every pod has this state for a while when it starts, so that only a lasting one is reported.
     """
 

@@ -190,7 +190,7 @@ def _is_not_served(outcome: Outcome) -> bool:
 
 def _blocked_by(error: ApiError) -> Problem:
     """The problem of a deletion that fails because of a refused request."""
-    is_webhook = "calling webhook" in error.message  # no cause says so
+    is_webhook = "calling webhook" in error.message  # the error has no structured cause for it
     remedy = "Make that webhook answer or delete its configuration" if is_webhook else "Remove what refuses it"
     text = message(
         f"The finalizer {constants.FINALIZER}",

@@ -1,4 +1,4 @@
-"""The reconciler: observe, plan, diff, apply, report. It never asks what changed, only what differs."""
+"""The reconciler: observe, plan, diff, apply, report. It compares states and does not use the content of events."""
 
 from __future__ import annotations
 
@@ -79,7 +79,7 @@ class Reconciler:
             return await self._failures.handle(key, error)
 
     async def reconcile(self, key: InstanceKey) -> Result:
-        """Bring the objects of one Cryostat to what its spec asks for.
+        """Bring the objects of one Cryostat to the state that its spec requests.
 
         Raises:
             InvalidCryostatError: the Cryostat cannot be read.

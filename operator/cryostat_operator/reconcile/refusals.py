@@ -37,8 +37,8 @@ def outcome_of(change: Change, error: ApiError) -> Outcome:
 def is_immutable(error: ApiError) -> bool:
     """Whether an update failed because it changes a field that cannot be changed.
 
-    No cause says so: validation reports `FieldValueInvalid` with this text, see `ValidateImmutableField` in
-    k8s.io/apimachinery/pkg/api/validation/objectmeta.go ("field is immutable").
+    The error has no structured cause for it: validation reports `FieldValueInvalid` with this text, see
+    `ValidateImmutableField` in k8s.io/apimachinery/pkg/api/validation/objectmeta.go ("field is immutable").
     """
     return error.status == 422 and "immutable" in error.message
 

@@ -1,4 +1,4 @@
-"""Request headers that say who a client is, where it comes from, or what it may do: who sets each, who may not.
+"""Request headers that name a client, its origin or its permissions: which proxy sets or removes each of them.
 
 The application and Grafana believe these headers, because only the proxies in their pod can reach them. So each proxy
 sets a header itself or removes it; what a client sent never passes. docs/authentication.md shows the table.

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 MAX_READ = 4096  # characters of a text that are read; the kubelet keeps no more of what a container wrote
 MAX_QUOTE = 500  # characters of a quote from the cluster; a status is read in full on each `kubectl get -o yaml`
 
-# Parts of the cluster's words that vary without consequence, or that repeat what the subject says.
+# Parts of messages of the cluster that vary without a consequence, or that repeat the subject.
 _NOISE = (
     re.compile(r"(?i)^back-off \S+ restarting failed container.*$"),
     re.compile(r'(?i)^back-off pulling image "[^"]*"(: )?'),

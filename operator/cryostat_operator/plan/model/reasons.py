@@ -332,7 +332,7 @@ class Reason(StrEnum):
         True,
         "The API server cannot call the webhooks of the operator.",
     )
-    AGENT_NOT_ADDED = "AgentNotAdded", "", True, "A pod was admitted without the agent that its labels ask for."
+    AGENT_NOT_ADDED = "AgentNotAdded", "", True, "A pod was admitted without the agent that its labels request."
     LEADER_ELECTION = "LeaderElection", "", False, "Another replica of the operator became leader."
 
 

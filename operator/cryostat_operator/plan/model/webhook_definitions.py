@@ -1,4 +1,4 @@
-"""The webhooks as registered with the API server: which requests are reviewed, and what happens without an answer."""
+"""The webhooks as registered with the API server: which requests they review, and what happens without an answer."""
 
 from __future__ import annotations
 
