@@ -1,6 +1,8 @@
 # Commands for users and CI; `make help` lists them.
 PYTHON ?= python3
 PLATFORM ?= kubernetes
+NODE ?= simulated
+PORT ?= 8443
 WORKERS ?= 2
 VERSION := $(shell sed -n 's/^__version__ = "\(.*\)"/\1/p' operator/cryostat_operator/__init__.py)
 IMAGE ?= quay.io/cryostat/cryostat-operator:$(VERSION)
@@ -16,8 +18,12 @@ help: ## show this list
 
 venv: $(VENV)/.installed ## create .venv with the locked dependencies and the command cryostat-operator
 
-run: venv ## start an embedded cluster (or use KUBECONFIG), the operator and a sample until Ready; PLATFORM=openshift
+run: venv ## start an embedded cluster (or use KUBECONFIG), the operator and a sample; PLATFORM=openshift, NODE=real
+ifeq ($(NODE),real)
+	@$(BIN)/python -m tests.node.demo --port $(PORT)
+else
 	@$(BIN)/python -m tests.cluster.demo --platform $(PLATFORM)
+endif
 
 test: venv ## run everything that CI checks; COVERAGE=yes also measures branch coverage
 	@WORKERS=$(WORKERS) PYTEST_ARGS="$(PYTEST_ARGS)" COVERAGE=$(COVERAGE) .ci/test

@@ -12,7 +12,7 @@ import signal
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -75,13 +75,22 @@ class DemoError(Exception):
     "--once", is_flag=True, help="End when the instance is Ready, with code 0, or at the timeout with code 1."
 )
 def main(platform: str, timeout: float, once: bool) -> None:
+    run(lambda stack: _demonstrate(stack, platform, timeout, once), once)
+
+
+def run(body: Callable[[ExitStack], None], once: bool) -> None:
+    """Runs `body` until it returns or a signal arrives, then closes its stack and ends the process.
+
+    Raises:
+        SystemExit: with code 0 after a signal, 130 if `once`, and 1 after an error, whose message is printed.
+    """
     # Also where SIGINT is ignored from the start, as in the background of a script: then Python installs no handler.
     for number in _STOP_SIGNALS:
         signal.signal(number, _stop)
     try:
         with ExitStack() as stack:
             try:
-                _demonstrate(stack, platform, timeout, once)
+                body(stack)
             finally:
                 for number in _STOP_SIGNALS:
                     signal.signal(number, signal.SIG_IGN)  # the cleanup is quick and must be complete
@@ -103,7 +112,7 @@ def _demonstrate(stack: ExitStack, platform: str, timeout: float, once: bool) ->
         install(cluster.api, cluster.kubectl)
     operator = stack.enter_context(_operator(cluster))
     name = _apply_sample(cluster, platform)
-    _follow(Show(cluster, operator, name), timeout, once)
+    follow(Show(cluster, operator, name), timeout, once)
 
 
 # --- the cluster ---
@@ -221,11 +230,20 @@ class PlainView:
 
 @dataclass(frozen=True)
 class Show:
-    """What is watched: the instance `name` of a cluster, and the operator if it is ours."""
+    """What is watched: the instance `name` of a cluster, and the operator if it is ours.
+
+    Attributes:
+        real_pods: whether a kubelet runs the pods; they are then part of the tree.
+        notes: returns lines that are printed once the instance is Ready.
+        check: raises an exception when something that must run has ended.
+    """
 
     cluster: Cluster
     operator: OperatorProcess | None
     name: str
+    real_pods: bool = False
+    notes: Callable[[Instance], list[str]] = lambda _: []
+    check: Callable[[], None] = lambda: None
 
     def looks(self) -> Iterator[tuple[float, Instance]]:
         """Seconds since the start and the instance, twice a second without end. Raises ProcessDiedError."""
@@ -233,12 +251,16 @@ class Show:
         while True:
             if self.operator:
                 self.operator.check()
+            self.check()
             with suppress(urllib3.exceptions.HTTPError):  # the API server is away for a moment
-                yield time.monotonic() - started, observe(self.cluster.api, INSTANCE_NAMESPACE, self.name)
+                yield (
+                    time.monotonic() - started,
+                    observe(self.cluster.api, INSTANCE_NAMESPACE, self.name, pods=self.real_pods),
+                )
             time.sleep(REFRESH)
 
 
-def _follow(show: Show, timeout: float, once: bool) -> None:
+def follow(show: Show, timeout: float, once: bool) -> None:
     """Shows the instance until Ctrl-C, or `once` until it is Ready; raises DemoError when that takes too long."""
     view: LiveView | PlainView = LiveView() if console.is_terminal else PlainView()
     warned = False
@@ -258,7 +280,7 @@ def _follow(show: Show, timeout: float, once: bool) -> None:
         view.close()
     if once:
         return
-    print("\n".join(_hints(show)), flush=True)
+    print("\n".join([*_hints(show), *show.notes(instance), "Press Ctrl-C to stop.", ""]), flush=True)
     later = PlainView(instance)
     for elapsed, instance in looks:
         later.show(instance, elapsed)
@@ -266,7 +288,8 @@ def _follow(show: Show, timeout: float, once: bool) -> None:
 
 def _hints(show: Show) -> list[str]:
     command = f"{show.cluster.command} -n {INSTANCE_NAMESPACE}"
-    simulated = " Its pods are simulated: no container runs here." if show.cluster.kubeconfig else ""
+    are_simulated = show.cluster.kubeconfig and not show.real_pods
+    simulated = " Its pods are simulated: no container runs here." if are_simulated else ""
     lines = [
         "",
         f"Ready.{simulated} Use it from another terminal; changes are shown below:",
@@ -281,7 +304,7 @@ def _hints(show: Show) -> list[str]:
             "To remove the instance from the cluster, while this runs:",
             f"  {command} delete cryostat {show.name}",
         ]
-    return [*lines, "Press Ctrl-C to stop.", ""]
+    return lines
 
 
 def _explained(instance: Instance, operator: OperatorProcess | None, seconds: float) -> str:

@@ -10,6 +10,7 @@ from rich.text import Text
 from cryostat_operator.api import constants
 from cryostat_operator.inspect.observed import Observed as Instance
 from cryostat_operator.inspect.observed import owned_selector
+from cryostat_operator.inspect.reader import POD_SELECTOR
 from cryostat_operator.inspect.states import GOOD, WAITING
 from cryostat_operator.inspect.tree import address, instance_tree
 from cryostat_operator.plan.model.kinds import KINDS
@@ -18,10 +19,11 @@ from tests.cluster.api import Api, ApiError, Object
 __all__ = ["GOOD", "Instance", "observe", "render"]
 
 
-def observe(api: Api, namespace: str, name: str) -> Instance:
-    """Reads the resource and everything that is marked as belonging to it, in all namespaces. Raises ApiError."""
+def observe(api: Api, namespace: str, name: str, *, pods: bool = False) -> Instance:
+    """Reads the resource, everything that is marked as belonging to it, and its pods if asked for. Raises ApiError."""
     cryostat = api.get(constants.API_VERSION, constants.KIND, name, namespace)
-    return Instance(cryostat, tuple(_marked(api, owned_selector(namespace, name))))
+    found = api.list("v1", "Pod", namespace, labelSelector=POD_SELECTOR.format(name)) if pods else ()
+    return Instance(cryostat, tuple(_marked(api, owned_selector(namespace, name))), tuple(found))
 
 
 def _marked(api: Api, selector: str) -> Iterator[Object]:

@@ -1,4 +1,4 @@
-"""Builds the programs of the node, or says in one sentence why none can run here: `python -m tests.node`."""
+"""Builds the programs and images of the node, or says in one sentence why none can run here: `python -m tests.node`."""
 
 from __future__ import annotations
 
@@ -7,7 +7,9 @@ import sys
 
 from tests.cluster import binaries
 from tests.node import requirements
+from tests.node.images import operand_archives
 from tests.node.node import PROGRAMS
+from tests.node.operator_image import operator_archive
 
 
 def main() -> int:
@@ -17,6 +19,8 @@ def main() -> int:
         return int(bool(os.environ.get("CI")))
     try:
         binaries.programs(*PROGRAMS)
+        operand_archives()
+        operator_archive()
     except binaries.BuildError as error:
         print(error, file=sys.stderr)
         return 1

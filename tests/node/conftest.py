@@ -10,7 +10,9 @@ import pytest
 from tests.cluster import binaries
 from tests.cluster.api import eventually
 from tests.node import requirements
+from tests.node.images import operand_archives
 from tests.node.node import PROGRAMS, Node
+from tests.node.operator_image import operator_archive
 
 _numbers = itertools.count(1)
 NamespaceFactory = Callable[..., str]
@@ -20,10 +22,19 @@ def pytest_collection_finish(session: pytest.Session) -> None:
     """Builds missing programs before the first test: minutes that must not count against its time limit."""
     if session.config.option.collectonly or requirements.missing():
         return
-    if any("node" in getattr(item, "fixturenames", ()) for item in session.items):
-        capture = session.config.pluginmanager.getplugin("capturemanager")
-        with capture.global_and_fixture_disabled():
+    needed = {name for item in session.items for name in getattr(item, "fixturenames", ())}
+    capture = session.config.pluginmanager.getplugin("capturemanager")
+    with capture.global_and_fixture_disabled():
+        if "can_run" in needed:
             binaries.programs(*PROGRAMS)
+        if "images" in needed:
+            operand_archives()
+            operator_archive()
+
+
+@pytest.fixture(scope="session")
+def images() -> None:
+    """Marks a test that needs the images of operator and operands; they are made before the first test."""
 
 
 @pytest.fixture(scope="session")

@@ -135,7 +135,13 @@ def pod_state(pod: Obj) -> State:
         return State(WAITING, f"{failure.reason}: {failure.cause}")
     ready = find_condition(pod, "Ready").get("status") == "True"
     phase = (pod.get("status") or {}).get("phase", "Pending")
-    return State(GOOD, "ready") if ready else State(WAITING, phase)
+    return State(GOOD, f"ready{_restarts(pod)}") if ready else State(WAITING, phase)
+
+
+def _restarts(pod: Obj) -> str:
+    statuses = (pod.get("status") or {}).get("containerStatuses") or ()
+    count = sum(status.get("restartCount", 0) for status in statuses)
+    return f", {count} restart{'s' * (count != 1)}" if count else ""
 
 
 def agent_selector(namespace: str, name: str) -> str:

@@ -1,0 +1,74 @@
+"""`make run NODE=real`: the operator's own image, real pods, a login that works, and nothing left after its end."""
+
+from __future__ import annotations
+
+import re
+import signal
+import socket
+import subprocess
+import sys
+import threading
+from pathlib import Path
+
+import pytest
+import urllib3
+
+from tests.cluster.operator_process import ROOT
+from tests.cluster.processes import free_ports
+from tests.node.test_node import traces
+
+DEMO = (sys.executable, "-m", "tests.node.demo")
+# The certificate is of the instance's own authority, which a browser does not know either.
+_browser = urllib3.PoolManager(cert_reqs="CERT_NONE", retries=False)
+
+
+def status(port: int, user: str, password: str) -> int:
+    """The answer of the application to a request with this login."""
+    headers = urllib3.make_headers(basic_auth=f"{user}:{password}")
+    return _browser.request("GET", f"https://127.0.0.1:{port}/api/v4/targets", headers=headers, timeout=20).status
+
+
+@pytest.mark.usefixtures("can_run", "images")
+@pytest.mark.filterwarnings("ignore::urllib3.exceptions.InsecureRequestWarning")
+def test_a_user_can_log_in_until_ctrl_c() -> None:
+    [port] = free_ports(1)
+    command = [*DEMO, f"--port={port}", "--timeout=240"]
+    process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+    watch = threading.Timer(280, process.terminate)
+    watch.start()
+    assert process.stdout
+    lines = []
+    for line in process.stdout:
+        lines.append(line)
+        if "Press Ctrl-C" in line:
+            break
+    shown = "".join(lines)
+    found = re.search(r"user (\S+), password (\S+)", shown)
+    directory = re.search(r"--kubeconfig (\S+/cryostat-node-[^/]+)/", shown)
+    try:
+        assert found, shown
+        assert directory, shown
+        user, password = found.groups()
+        assert status(port, user, password) == 200
+        assert status(port, user, "wrong") in (401, 403)
+        assert "condition Ready: ✓ True" in shown
+        assert re.findall(r"✓ Pod \S+  ready\n", shown)
+        assert "All 3 pods run, with 0 restarts." in shown
+    finally:
+        watch.cancel()
+        process.send_signal(signal.SIGINT)
+        rest = process.communicate(timeout=60)[0]
+    assert process.returncode == 0, rest
+    assert "Stopped." in rest
+    assert traces(Path(directory[1])) == []
+
+
+@pytest.mark.usefixtures("can_run")
+def test_a_port_in_use_is_told_before_anything_starts() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as other:
+        port = other.getsockname()[1]
+        shown = subprocess.run([*DEMO, f"--port={port}"], cwd=ROOT, capture_output=True, text=True, check=False)
+    assert shown.returncode == 1
+    assert shown.stdout.strip() == (
+        f"Port {port} of this machine cannot be used (Address already in use): choose another one with PORT=."
+    )
