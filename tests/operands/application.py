@@ -118,6 +118,20 @@ def wait_for_database(database: Database, env: Mapping[str, str]) -> None:
             return
 
 
+def wait_for_storage(storage: Storage, attempts: int = 120, interval: float = 1.0) -> None:
+    """The application creates its buckets again and again. Raises UnreachableError of the last attempt."""
+    for attempt in range(attempts):
+        try:
+            storage.request("GET", "")
+        except UnreachableError as error:
+            if attempt == attempts - 1:
+                raise
+            print(f"the storage is not ready: {error}", flush=True)
+            time.sleep(interval)
+        else:
+            return
+
+
 def _addresses(host: str) -> list[str]:
     return [str(found[4][0]) for found in socket.getaddrinfo(host.strip("[]"), None)]
 
@@ -129,8 +143,7 @@ def main() -> int:
         authorities = trusted_certificates(TRUSTSTORE, Path("/tmp/authorities.pem"))
         application = Application(env, authorities)
         wait_for_database(application.database, env)
-        # The application does not wait for its storage when it starts; tests would find out later than with this.
-        print("buckets:", len(application.storage.request("GET", "")), "bytes", flush=True)
+        wait_for_storage(application.storage)
     except KeyError as error:
         print(f"the variable {error} is not set", file=sys.stderr)
         return 1

@@ -59,6 +59,21 @@ def test_it_gives_up_after_the_last_attempt_to_reach_the_database(
     assert len(attempts) == 3
 
 
+def test_it_waits_for_its_storage(variables: dict[str, str], monkeypatch: pytest.MonkeyPatch) -> None:
+    answers = iter([False, True, False, False])
+
+    def request(storage: Storage, method: str, path: str) -> str:
+        if not next(answers):
+            raise UnreachableError("connection refused")
+        return "buckets"
+
+    monkeypatch.setattr(Storage, "request", request)
+    storage = Storage.from_env(variables, Path("ca"))
+    application.wait_for_storage(storage, attempts=2, interval=0)
+    with pytest.raises(UnreachableError, match="refused"):
+        application.wait_for_storage(storage, attempts=2, interval=0)
+
+
 def test_the_keystore_must_open(tmp_path: Path) -> None:
     key, certificate, store, password = (tmp_path / name for name in ("key", "crt", "store.p12", "pass"))
     subject: list[str | Path] = [
