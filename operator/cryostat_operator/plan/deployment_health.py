@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any, NamedTuple
 
 from . import claims
+from .diff.managed_fields import scaled_by
 from .instance import Instance
 from .model.kinds import Key, Obj
 from .model.messages import message, quoted
@@ -57,12 +58,37 @@ def unavailable_cause(instance: Instance, name: str, pod_failure: PodFailure | N
     if pod_failure:
         text = message(subject, "is not ready", cause=pod_failure.cause, remedy=pod_failure.remedy)
         return Cause(pod_failure.reason, text, f"{name} {pod_failure.container}", pod_failure.lasting_from)
-    if available.get("status") == "True":
+    if serves(live) or _is_idle(instance, live):
         return None
+    if _is_scaled_down(live):
+        return Cause(Reason.DEPLOYMENT_UNAVAILABLE, message(subject, "is not ready", cause="it is scaled to 0"))
     if claim and claims.phase(claim) == "Pending":
         return _unbound(instance, name, claim, None)
     state = "its pods are not ready yet" if available else "it has no pod yet"
     return Cause(Reason.DEPLOYMENT_UNAVAILABLE, message(subject, "is not ready", cause=state))
+
+
+def serves(deployment: Obj | None) -> bool:
+    """Whether a Deployment has a pod that serves.
+
+    Kubernetes reports one with 0 replicas as available, and its status stays so for a moment after it is scaled up.
+    """
+    available = deployment_conditions(deployment).get("Available") or {}
+    if deployment is None or available.get("status") != "True" or _is_scaled_down(deployment):
+        return False
+    status = deployment["status"]
+    is_outdated = 0 < (status.get("observedGeneration") or 0) < deployment["metadata"].get("generation", 0)
+    return bool(status.get("replicas")) or not is_outdated
+
+
+def _is_scaled_down(deployment: Obj) -> bool:
+    return (deployment.get("spec") or {}).get("replicas") == 0
+
+
+def _is_idle(instance: Instance, deployment: Obj) -> bool:
+    """Whether an autoscaler needs no report generators at the moment."""
+    is_reports = deployment["metadata"]["name"] == f"{instance.name}-reports"
+    return is_reports and _is_scaled_down(deployment) and bool(scaled_by(deployment))
 
 
 def deployment_conditions(deployment: dict[str, Any] | None) -> dict[str, dict[str, Any]]:

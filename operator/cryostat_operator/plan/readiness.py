@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from ..api import constants
 from . import hibernation
 from .components import exposure
-from .deployment_health import Cause, deployment_conditions, unavailable_cause
+from .deployment_health import Cause, serves, unavailable_cause
 from .instance import Instance
 from .model.condition import Condition, condition
 from .model.desired_state import Plan
@@ -81,6 +81,8 @@ def components_available(instance: Instance, plan: Plan, pods: Mapping[str, PodF
         cause = unavailable_cause(instance, name, pods.get(component))
         if cause:
             causes.append((prefix, name, cause))
+    if instance.hibernation_requested and all(cause.reason in _STARTING for _, _, cause in causes):
+        return condition(kind, *hibernation.cause(instance), good=False)
     if not causes:
         return condition(kind, Reason.ALL_AVAILABLE, "Every Deployment is available.", good=True)
     causes.sort(key=lambda each: each[2].reason in _STARTING)
@@ -94,10 +96,7 @@ def components_available(instance: Instance, plan: Plan, pods: Mapping[str, PodF
 
 def is_available(instance: Instance, deployment: str) -> bool:
     """Whether a Deployment has a pod that serves."""
-    live = instance.live("Deployment", deployment)
-    found = deployment_conditions(live).get("Available") or {}
-    scaled_down = ((live or {}).get("spec") or {}).get("replicas") == 0  # then it counts as available
-    return bool(found.get("status") == "True") and not scaled_down
+    return serves(instance.live("Deployment", deployment))
 
 
 def desired_deployments(instance: Instance, plan: Plan) -> Iterator[tuple[str, str, str]]:

@@ -201,6 +201,39 @@ def test_a_pod_that_does_not_end_is_named() -> None:
     assert conditions(state, pods={"cryostat": failure})["Ready"]["reason"] == "MainPodTerminating"
 
 
+def test_an_instance_that_starts_again_is_not_ready_before_its_pods_are() -> None:
+    state = with_hibernation(hibernated(), "off")
+    outdated = {**AVAILABLE, "observedGeneration": 2}
+    found = deployments(state)
+    state.with_live(
+        *({**each, "metadata": {**each["metadata"], "generation": 3}, "status": outdated} for each in found)
+    )
+    scale(state, *DEPLOYMENTS, replicas=1)
+    found_conditions = conditions(state)
+    assert found_conditions["Ready"]["reason"] == "DatabaseDeploymentUnavailable"
+    assert found_conditions["ComponentsAvailable"]["status"] == "False"
+    state.with_live(*({**each, "status": {**outdated, "replicas": 1}} for each in deployments(state)))
+    assert conditions(state)["Ready"]["status"] == "True"
+
+
+def test_a_deployment_with_0_replicas_is_not_available() -> None:
+    spec = {**REPORTS, "declarativeCredentials": [{"secretName": "login"}]}
+    state = with_hibernation(hibernated(spec), "off").without_data("Secret", "login")
+    found = conditions(state)["ComponentsAvailable"]
+    assert (found["status"], found["reason"]) == ("False", "DatabaseDeploymentUnavailable")
+    state = scale(awake(), "sample-reports")
+    assert conditions(state)["Ready"]["message"] == "Deployment sample-reports is not ready: it is scaled to 0."
+    live = state.snapshot.live[Key("Deployment", NAMESPACE, "sample-reports")]
+    state.with_live({**live, "metadata": {**live["metadata"], "managedFields": [SCALED]}})
+    assert conditions(state)["Ready"]["status"] == "True"  # an autoscaler needs none at the moment
+
+
+def test_no_deployment_counts_as_available_while_others_stop() -> None:
+    state = scale(with_hibernation(awake()), "sample", "sample-reports")
+    found = conditions(state)["ComponentsAvailable"]
+    assert (found["status"], found["reason"]) == ("False", "Hibernating")
+
+
 def test_a_deployment_that_starts_is_no_cause() -> None:
     state = with_hibernation(settled())
     assert conditions(state)["Ready"]["reason"] == "Hibernating"
