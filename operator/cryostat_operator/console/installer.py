@@ -49,33 +49,39 @@ class ConsoleInstaller:
             await self._requested.wait()
             self._requested.clear()
             try:
-                if self._enabled():
-                    await self.ensure()
+                is_done = not self._enabled() or await self.ensure()
             except Exception as error:  # an instance must not suffer from the console
                 logger.warning("Quick starts and samples of the console are not installed, retrying: %s", error)
+                is_done = False
+            if not is_done:
                 await asyncio.sleep(RETRY_DELAY)
                 self._requested.set()
 
-    async def ensure(self) -> None:
+    async def ensure(self) -> bool:
         """Create what is missing and restore what differs. A kind that is not served is left out.
+
+        Returns:
+            False if the definition of Cryostats, which owns the objects, does not exist or is being deleted.
 
         Raises:
             ApiError: an object cannot be read or written.
         """
         owner = await self._owner()
         if owner is None:
-            return  # the definition is being replaced; its creation requests another check
+            return False
         for obj in objects(self._name_prefix):
             obj["metadata"]["ownerReferences"] = [owner]
             await self._ensure(obj)
+        return True
 
     async def _owner(self) -> Obj | None:
-        """The owner reference to the definition of Cryostats; None if it does not exist."""
+        """The owner reference to the definition of Cryostats; None if it does not exist or is being deleted."""
         # The operator may list definitions, and needs no permission to get one.
         found: list[Obj] = []
         query = {"fieldSelector": f"metadata.name={_DEFINITION}"}
         await self._client.list_page(_DEFINITIONS, found.append, query, accept_metadata("PartialObjectMetadataList"))
-        uids = [obj["metadata"]["uid"] for obj in found if obj["metadata"]["name"] == _DEFINITION]
+        definitions = [obj["metadata"] for obj in found if obj["metadata"]["name"] == _DEFINITION]
+        uids = [each["uid"] for each in definitions if "deletionTimestamp" not in each]
         head = {"apiVersion": "apiextensions.k8s.io/v1", "kind": "CustomResourceDefinition", "name": _DEFINITION}
         return {**head, "uid": uids[0]} if uids else None
 

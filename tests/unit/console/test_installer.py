@@ -90,8 +90,10 @@ async def test_a_kind_that_is_not_served_is_left_out(server: ApiServer) -> None:
 
 
 async def test_without_the_definition_nothing_is_written(server: ApiServer) -> None:
+    server.put(DEFINITION, {"metadata": {"uid": "definition", "deletionTimestamp": "2026-01-01T00:00:00Z"}})
+    assert not await make(server).ensure()
     server.remove(DEFINITION)
-    await make(server).ensure()
+    assert not await make(server).ensure()
     assert server.writes == []
 
 
@@ -110,6 +112,20 @@ async def test_a_request_installs_on_the_leader_only(server: ApiServer, enabled:
             await asyncio.sleep(0)
     task.cancel()
     assert bool(server.requests) == enabled
+
+
+async def test_a_definition_that_is_created_later_is_awaited(server: ApiServer, no_delay: None) -> None:
+    server.remove(DEFINITION)
+    console = make(server)
+    console.request()
+    task = asyncio.create_task(console.run())
+    async with asyncio.timeout(5):
+        while len(server.requests) < 2:
+            await asyncio.sleep(0)
+        server.put(DEFINITION, {"metadata": {"uid": "definition"}})
+        while len(server.writes) < len(EXPECTED):
+            await asyncio.sleep(0)
+    task.cancel()
 
 
 async def test_errors_are_logged_and_retried(
