@@ -149,6 +149,13 @@ def test_an_instance_that_hibernates_is_scaled_with_its_former_images() -> None:
     assert planned["spec"]["template"] == live["spec"]["template"]
 
 
+def test_a_release_that_has_not_run_is_not_recorded() -> None:
+    before = "cryostat=4.1,postgresql=16"
+    state = used_with(before, ":4.2.0", hibernation="on")
+    assert record_of(state) == before
+    assert record_of(used_with(before, ":4.2.0")) == "cryostat=4.2,postgresql=16"
+
+
 def test_authors_cannot_write_the_record() -> None:
     key = constants.ANNOTATION_DATABASE_RELEASE
     own = {"storageOptions": {"database": {"pvc": {"annotations": {key: "cryostat=1.0", "own": "x"}}}}}

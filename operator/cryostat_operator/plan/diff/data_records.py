@@ -24,7 +24,7 @@ def with_data_records(instance: Instance, components: tuple[ComponentPlan, ...])
     The first ones are added once database and application run with the keys that are in the Secret, and with the
     images. The application proves the keys: it becomes available only if it can log in to the database. A record of
     keys is never replaced. That of the release changes together with the Deployments, because a release that starts
-    changes the tables before it is available.
+    changes the tables before it is available; of an instance that hibernates, when it starts again.
     """
     name = claims.claim_name(instance, database.NAME)
     live = instance.live("PersistentVolumeClaim", name)
@@ -45,6 +45,8 @@ def _release(instance: Instance, live: Obj, components: tuple[ComponentPlan, ...
     blocked = {entry.key for part in components for entry in part.blocked}
     if record == before or Key("Deployment", instance.namespace, instance.name) in blocked:
         return {}
+    if instance.hibernation_requested:
+        return {}  # no pod has used the data with these images
     is_proved = any(before) or _has_rolled_out(instance, components)
     return {constants.ANNOTATION_DATABASE_RELEASE: str(record)} if is_proved else {}
 
