@@ -75,7 +75,8 @@ def _one(plane: ControlPlane, row) -> None:  # type: ignore[no-untyped-def]
 
 
 def _repair(plane: ControlPlane, row) -> None:  # type: ignore[no-untyped-def]
-    row("a deleted Service is back after", f"{measure.repair(plane, 'bench-one', 'one-0'):.3f} s")
+    seconds = measure.repair(plane, "bench-one", [f"one-{number}" for number in range(7)])
+    row("a deleted Service is back after", f"{seconds:.3f} s")
 
 
 def _floor_of_many(size: int, row) -> None:  # type: ignore[no-untyped-def]
