@@ -144,7 +144,7 @@ def repair(plane: ControlPlane, namespace: str, names: Sequence[str]) -> float:
         mark = plane.audit_mark()
         plane.api.delete(service)
 
-        def again(old: str = service["metadata"]["uid"]) -> bool:
+        def again(name: str = name, old: str = service["metadata"]["uid"]) -> bool:
             live = plane.api.find("v1", "Service", name, namespace)
             return bool(live) and live is not None and live["metadata"]["uid"] != old
 

@@ -38,6 +38,7 @@ class ConsoleInstaller:
         self._name_prefix = name_prefix
         self._enabled = enabled
         self._requested = asyncio.Event()
+        self._logged = ""  # the last error, which is not logged again while it lasts
 
     def request(self) -> None:
         """Have `run` check all objects soon. Called when a leadership term begins and when the served kinds change."""
@@ -50,12 +51,18 @@ class ConsoleInstaller:
             self._requested.clear()
             try:
                 is_done = not self._enabled() or await self.ensure()
+                self._logged = ""
             except Exception as error:  # an instance must not suffer from the console
-                logger.warning("Quick starts and samples of the console are not installed, retrying: %s", error)
+                self._log(error)
                 is_done = False
             if not is_done:
                 await asyncio.sleep(RETRY_DELAY)
                 self._requested.set()
+
+    def _log(self, error: Exception) -> None:
+        if str(error) != self._logged:
+            logger.warning("Quick starts and samples of the console are not installed, retrying: %s", error)
+        self._logged = str(error)
 
     async def ensure(self) -> bool:
         """Create what is missing and restore what differs. A kind that is not served is left out.

@@ -131,7 +131,7 @@ async def test_a_definition_that_is_created_later_is_awaited(server: ApiServer, 
 async def test_errors_are_logged_and_retried(
     server: ApiServer, no_delay: None, caplog: pytest.LogCaptureFixture
 ) -> None:
-    errors = [ApiUnavailable(0, "Unavailable", "no connection")]
+    errors = [ApiUnavailable(0, "Unavailable", "no connection") for _ in range(3)]  # logged once
     server.hook = lambda method, path, body: errors.pop() if errors else None
     console = make(server)
     console.request()
