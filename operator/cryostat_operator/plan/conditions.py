@@ -79,7 +79,7 @@ def status_for(instance: Instance, plan: Plan, report: Report, now: str) -> Obj:
     refusals = [with_lasting(problem, report.lasting) for problem in report.refusals]
     conditions = [
         _ready(instance, plan, problems, report),
-        components_available(instance, plan, report.pods),
+        components_available(instance, plan, report.pods, paused=report.paused),
         *_rules(instance, plan, problems, report),
         *parts.deployments(instance),
         parts.spec_effective(plan),

@@ -70,8 +70,14 @@ def _not_ready(instance: Instance, problems: Sequence[Problem]) -> Condition:
     return condition("Ready", problems[0].reason, text, good=False)
 
 
-def components_available(instance: Instance, plan: Plan, pods: Mapping[str, PodFailure]) -> Condition:
-    """Return the condition with the causes of all Deployments that are not available."""
+def components_available(
+    instance: Instance, plan: Plan, pods: Mapping[str, PodFailure], *, paused: bool = False
+) -> Condition:
+    """Return the condition with the causes of all Deployments that are not available.
+
+    Args:
+        paused: whether the Cryostat is paused, so that the operator scales no Deployment.
+    """
     kind = "ComponentsAvailable"
     if hibernation.is_hibernated(instance):
         text = "No Deployment has a pod, because the instance hibernates."
@@ -81,10 +87,11 @@ def components_available(instance: Instance, plan: Plan, pods: Mapping[str, PodF
         cause = unavailable_cause(instance, name, pods.get(component))
         if cause:
             causes.append((prefix, name, cause))
-    if instance.hibernation_requested and all(cause.reason in _STARTING for _, _, cause in causes):
-        return condition(kind, *hibernation.cause(instance), good=False)
     if not causes:
         return condition(kind, Reason.ALL_AVAILABLE, "Every Deployment is available.", good=True)
+    is_stopping = instance.hibernation_requested and not paused
+    if is_stopping and all(cause.reason in _STARTING for _, _, cause in causes):
+        return condition(kind, *hibernation.cause(instance), good=False)
     causes.sort(key=lambda each: each[2].reason in _STARTING)
     messages = [cause.message for _, _, cause in causes if cause.reason not in _STARTING]
     starting = [name for _, name, cause in causes if cause.reason in _STARTING]
