@@ -36,7 +36,9 @@ _SERVER_FIELDS = (
 )
 _ONE_TIME_ANNOTATIONS = (
     constants.ANNOTATION_PAUSE,
+    constants.ANNOTATION_HIBERNATION,  # a restore needs pods
     constants.ANNOTATION_ALLOW_DATA_LOSS,
+    constants.ANNOTATION_ALLOW_DOWNGRADE,
     constants.ANNOTATION_ACCEPT_NAMESPACES,
     "kubectl.kubernetes.io/last-applied-configuration",
 )

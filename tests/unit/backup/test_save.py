@@ -113,7 +113,13 @@ async def test_a_cryostat_that_does_not_exist(tmp_path: Path, monkeypatch: pytes
 
 
 def test_a_portable_cryostat() -> None:
-    annotations = {constants.ANNOTATION_PAUSE: "true", constants.ANNOTATION_ACCEPT_NAMESPACES: "u", "mine": "kept"}
+    annotations = {
+        constants.ANNOTATION_PAUSE: "true",
+        constants.ANNOTATION_HIBERNATION: "on",
+        constants.ANNOTATION_ALLOW_DOWNGRADE: "4.1",
+        constants.ANNOTATION_ACCEPT_NAMESPACES: "u",
+        "mine": "kept",
+    }
     metadata = {
         "name": "a", "namespace": "b", "uid": "u", "resourceVersion": "1", "generation": 2, "finalizers": ["f"],
         "managedFields": [], "creationTimestamp": "t", "labels": {"l": "v"}, "annotations": annotations,
