@@ -60,6 +60,7 @@ _BOOKKEEPING = (
     "kopf.",
     "openshift.io/host.generated",
     "operator.cryostat.io/database-keys",
+    "operator.cryostat.io/database-release",
 )
 _METADATA = ("name", "namespace", "labels", "annotations", "ownerReferences")
 _QUANTITIES = frozenset({"requests", "limits"})
