@@ -1,4 +1,4 @@
-"""ServiceMonitor and alerts, validated with the CRDs of the Prometheus operator."""
+"""ServiceMonitor, alerts and dashboard, validated with the CRDs of the Prometheus operator."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def test_it_is_accepted_with_strict_validation_and_twice(with_prometheus: Contro
     eventually(
         lambda: with_prometheus.api.list("monitoring.coreos.com/v1", "ServiceMonitor") == [], what="the API is served"
     )
-    assert len(with_prometheus.kubectl(*arguments).splitlines()) == 6
+    assert len(with_prometheus.kubectl(*arguments).splitlines()) == 7
     again = with_prometheus.kubectl(*arguments).splitlines()
     assert all(line.endswith(" unchanged") for line in again), again
     [monitor] = with_prometheus.api.list("monitoring.coreos.com/v1", "ServiceMonitor", NAMESPACE)

@@ -1,4 +1,4 @@
-"""Prometheus' own tool on the rules: they are valid, and each alert fires when it should and not otherwise."""
+"""Prometheus' own tool on rules and dashboard: they are valid, and each alert fires only when it should."""
 
 from __future__ import annotations
 
@@ -9,8 +9,9 @@ from typing import Any
 import pytest
 import yaml
 
-from cryostat_operator.packaging import alerts, install, install_names
+from cryostat_operator.packaging import alerts, dashboard, install, install_names
 from tests.cluster import binaries
+from tests.unit.packaging.promql import without_variables
 
 CASES: list[dict[str, Any]] = yaml.safe_load((Path(__file__).parent / "alerts.yaml").read_text())
 SAMPLE = {"cryostat_namespace": "here", "cryostat_name": "sample"}
@@ -67,6 +68,14 @@ def unit_test(case: dict[str, Any], series: dict[str, Any], times: dict[str, lis
 
 def test_the_rules_are_valid(promtool: Path, rules: Path) -> None:
     run(promtool, "check", "rules", "--lint=all", "--lint-fatal", rules)
+
+
+def test_the_expressions_of_the_dashboard_are_valid(promtool: Path, tmp_path: Path) -> None:
+    queries = [query.expression for panel in dashboard.PANELS for query in panel.queries]
+    rules = [{"record": f"dashboard:{number}", "expr": without_variables(each)} for number, each in enumerate(queries)]
+    file = tmp_path / "dashboard.yaml"
+    file.write_text(yaml.safe_dump({"groups": [{"name": "dashboard", "rules": rules}]}))
+    assert f"{len(queries)} rules found" in run(promtool, "check", "rules", "--lint=all", "--lint-fatal", file)
 
 
 def test_each_alert_fires_when_it_should(promtool: Path, rules: Path) -> None:

@@ -42,6 +42,8 @@ EXCEPTIONS = {
     "packaging/catalog.py": "packaging/test_bundle.py",
     "packaging/clusterserviceversion.py": "packaging/test_bundle.py",
     "packaging/crds.py": "packaging/test_crd_schema.py",
+    "packaging/dashboard_instances.py": "packaging/test_dashboard_panel.py",
+    "packaging/dashboard_operator.py": "packaging/test_dashboard_panel.py",
     "packaging/descriptors.py": "packaging/test_console_form.py",
     "packaging/form.py": "packaging/test_console_form.py",
     "packaging/install_names.py": "constants only",

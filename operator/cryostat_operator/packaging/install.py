@@ -7,7 +7,7 @@ from pathlib import PurePosixPath
 from typing import Any
 
 from ..plan.yaml_text import document
-from . import alerts, argocd, leader_election_role, monitoring, operator_deployment, roles, webhook_manifests
+from . import alerts, argocd, dashboard, leader_election_role, monitoring, operator_deployment, roles, webhook_manifests
 from .install_names import DOCUMENTATION, LABELS, NAMESPACE, SELECTOR, SERVICE_ACCOUNT, WEBHOOK_PORT
 
 Obj = dict[str, Any]
@@ -18,7 +18,11 @@ def files_of_install() -> Mapping[PurePosixPath, str]:
     directory = PurePosixPath("manifests")
     prometheus = {f"monitoring/{name}": objects for name, objects in prometheus_objects().items()}
     gitops = {"gitops/argocd-cm.yaml": [argocd.settings()]}
-    return {directory / name: document(objects) for name, objects in {**installation(), **prometheus, **gitops}.items()}
+    objects_by_file = {**installation(), **prometheus, **gitops}
+    texts = {name: document(objects) for name, objects in objects_by_file.items()}
+    # In a folder of its own, because `kubectl apply -f manifests/monitoring` reads every JSON file of the folder.
+    texts[f"monitoring/dashboards/{dashboard.FILE}"] = dashboard.text(DOCUMENTATION)
+    return {directory / name: text for name, text in texts.items()}
 
 
 def installation() -> Mapping[str, list[Obj]]:
@@ -40,9 +44,10 @@ def installation() -> Mapping[str, list[Obj]]:
 
 
 def prometheus_objects() -> Mapping[str, list[Obj]]:
-    """Return file name → objects for clusters with the Prometheus operator."""
+    """Return file name → objects for clusters with the Prometheus operator, and with Grafana."""
     return {
         "metrics-reader.yaml": monitoring.metrics_reader(NAMESPACE, LABELS),
         "service-monitor.yaml": [monitoring.service_monitor(NAMESPACE, LABELS)],
         "prometheus-rule.yaml": [alerts.prometheus_rule(NAMESPACE, LABELS, DOCUMENTATION)],
+        "grafana-dashboard.yaml": [dashboard.config_map(NAMESPACE, LABELS, DOCUMENTATION)],
     }

@@ -15,6 +15,10 @@ RECORDED = frozenset(rule.name for rule in alerts.RECORDING_RULES)
 OF_OTHERS = frozenset({"up", "kubelet_volume_stats_available_bytes", "kubelet_volume_stats_capacity_bytes"})
 
 
+# Variables of the dashboard and of Grafana → what Grafana puts in their place.
+_VARIABLES = {"$__rate_interval": "5m", "$__range": "6h", "$job": ".+", "$namespace": ".*", "$name": "a|b"}
+
+
 class Selector(NamedTuple):
     """The name of the selected series, and the values of labels that they must have."""
 
@@ -29,6 +33,13 @@ def selectors(expression: str) -> list[Selector]:
         ValueError: it is not PromQL.
     """
     return [_selector(node) for node in _nodes(promql_parser.parse(expression))]
+
+
+def without_variables(expression: str) -> str:
+    """The expression of a dashboard as Grafana sends it to Prometheus."""
+    for variable, value in _VARIABLES.items():
+        expression = expression.replace(variable, value)
+    return expression
 
 
 def _selector(node: Any) -> Selector:

@@ -39,7 +39,9 @@ def test_the_image_of_the_operator_has_its_version() -> None:
 
 
 def test_the_kustomizations_name_every_file() -> None:
-    for path in (path for path in generated_files() if path.parts[0] != "bundle" and "gitops" not in path.parts):
+    for path in generated_files():
+        if path.parts[0] == "bundle" or "gitops" in path.parts or path.suffix == ".json":
+            continue
         assert path.name in (ROOT / path.parent / "Kustomization").read_text()
 
 
