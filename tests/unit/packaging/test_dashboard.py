@@ -46,7 +46,7 @@ def test_ids_are_unique_and_those_of_the_table() -> None:
     """They are part of the addresses of panels."""
     ids = [each["id"] for each in PANELS]
     assert len(set(ids)) == len(ids)
-    expected = {each.title: each.id for each in (*dashboard.ROWS, *dashboard.PANELS)}
+    expected = {row.title: row.id for row in dashboard.ROWS} | {each.title: each.id for each in dashboard.PANELS}
     assert {each["title"]: each["id"] for each in PANELS} == expected
     assert len(expected) == len(ids), "titles are unique"
     assert DASHBOARD["uid"] == "cryostat-operator"
