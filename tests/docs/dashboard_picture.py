@@ -46,10 +46,16 @@ def _drawn(shown: Row | Panel, place: dict[str, Any]) -> Iterator[str]:
     width, height = place["w"] * WIDTH - GAP, place["h"] * HEIGHT - GAP
     yield f'<rect x="{x}" y="{y}" width="{width}" height="{height}" rx="2" fill="#1f2026" stroke="#34363d"/>'
     yield _text(x + 6, y + 16, "#e4e5ea", shown.title)
-    yield _text(x + 6, y + 34, "#9a9ca5", f"{KINDS[shown.kind]}, {UNITS[shown.unit]}")
+    yield _text(x + 6, y + 34, "#9a9ca5", _subtitle(shown))
     if shown.columns:
         titles = [*shown.columns.values(), *(query.legend for query in shown.queries if query.legend)]
         yield _text(x + 6, y + 58, "#6e9fff", " | ".join(titles))
+
+
+def _subtitle(panel: Panel) -> str:
+    values = "/".join(text for text, _ in panel.texts.values()) or UNITS[panel.unit]
+    has_values = any(query.legend for query in panel.queries)
+    return f"{KINDS[panel.kind]}, {values}" if has_values else KINDS[panel.kind]
 
 
 def _text(x: int, y: int, color: str, text: str) -> str:

@@ -46,7 +46,7 @@ INSTANCES = Row(
         ),
         Panel(
             4,
-            "Newest spec not processed",
+            "Spec not processed",
             "Number of Cryostats with a status about a former spec. More than 0 for minutes: check the operator.",
             Kind.STAT,
             (Query(f"count({_OBSERVED} == 0) or vector(0)", "not processed"),),
