@@ -1,0 +1,310 @@
+"""One instance with real pods: it becomes Ready, and its login, network, storage and database do what they should."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import pytest
+
+from cryostat_operator.api import constants
+from cryostat_operator.api.v1beta2 import Cryostat
+from cryostat_operator.plan.injection.environment import CERTIFICATE_DIRECTORY, agent_variables
+from cryostat_operator.plan.injection.labels import parse_labels
+from cryostat_operator.plan.injection.pod_fields import PodContext
+from cryostat_operator.plan.instance import Instance
+from cryostat_operator.plan.model import names
+from cryostat_operator.plan.model.snapshot import Snapshot
+from cryostat_operator.settings import IMAGES, Settings
+from tests.cluster.api import Api, Object, condition, eventually
+from tests.cluster.kubectl import KubectlError
+from tests.cluster.operator_process import OperatorProcess, install
+from tests.node.images import operand_archives
+from tests.node.installation import login, restarts, sample
+from tests.node.node import Node
+
+HOME, OTHER, TARGET = "instance", "instance-clients", "instance-target"
+# The instance and what each test changes in it become ready within minutes.
+pytestmark = pytest.mark.timeout(900)
+PATIENCE = 300.0  # seconds; images are unpacked, and two processors run everything
+CURL = ("curl", "--silent", "--insecure", "--max-time", "10", "--write-out", "\n%{http_code}")
+
+
+@dataclass(frozen=True)
+class Running:
+    """An instance that is Ready, and a pod in another namespace that may call it."""
+
+    node: Node
+    name: str
+
+    @property
+    def api(self) -> Api:
+        return self.node.api
+
+    @property
+    def cryostat(self) -> Object:
+        return self.api.get(constants.API_VERSION, constants.KIND, self.name, HOME)
+
+    @property
+    def is_ready(self) -> bool:
+        return condition(self.cryostat, "Ready").get("status") == "True"
+
+    @property
+    def pods(self) -> list[Object]:
+        return self.api.list("v1", "Pod", HOME)
+
+    @property
+    def url(self) -> str:
+        return f"https://{self.name}.{HOME}.svc:{names.PORT_AUTH_PROXY}"
+
+    def run(self, *command: str) -> str:
+        """The output of a command in the pod of the other namespace."""
+        return self.node.kubectl("exec", "--namespace", OTHER, "client", "--", *command)
+
+    def run_in(self, deployment: str, container: str, *command: str) -> str:
+        """The output of a command in a container of the instance."""
+        return self.node.kubectl("exec", "--namespace", HOME, f"deploy/{deployment}", "-c", container, "--", *command)
+
+    def ask(self, path: str, user: tuple[str, str] | None = None, *arguments: str) -> tuple[int, str]:
+        """Status and body of the application's answer through the authentication proxy."""
+        known = ("--user", ":".join(user)) if user else ()
+        body, _, status = self.run(*CURL, *known, *arguments, self.url + path).rpartition("\n")
+        return int(status), body
+
+    def login(self) -> tuple[str, str]:
+        return login(self.api, self.cryostat)
+
+
+def create_namespace(node: Node, name: str, labels: dict[str, str]) -> None:
+    """Waits until pods can be created in it."""
+    node.api.create({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name, "labels": labels}})
+    eventually(lambda: node.api.find("v1", "ServiceAccount", "default", name), what=f"{name} has its account")
+
+
+def client() -> Object:
+    """A pod with curl and Python."""
+    return {
+        "apiVersion": "v1",
+        "kind": "Pod",
+        "metadata": {"name": "client", "namespace": OTHER},
+        "spec": {
+            "containers": [{"name": "client", "image": IMAGES["core"][1], "command": ["sleep", "infinity"]}],
+            "terminationGracePeriodSeconds": 1,
+        },
+    }
+
+
+@pytest.fixture(scope="module")
+def instance(node: Node, images: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
+    for archive in set(operand_archives().values()):
+        node.load(archive)
+    create_namespace(node, HOME, {"pod-security.kubernetes.io/enforce": "restricted"})
+    create_namespace(node, OTHER, {})
+    create_namespace(node, TARGET, {})
+    install(node.api, node.kubectl)
+    operator = OperatorProcess(node.api, tmp_path_factory.mktemp("operator"), {"DISABLE_SERVICE_TLS": "false"})
+    try:
+        operator.wait_ready()
+        cryostat = sample(HOME)
+        cryostat["spec"]["targetNamespaces"] = [HOME, TARGET]
+        running = Running(node, node.api.create(cryostat)["metadata"]["name"])
+        node.api.create(client())
+        try:
+            eventually(lambda: running.is_ready, PATIENCE, "the instance is Ready")
+            eventually(lambda: running.run("true") == "", PATIENCE, "the client runs")
+        except TimeoutError:
+            print(report(running))
+            raise
+        yield running
+    finally:
+        operator.stop()
+        print(operator.tail(20))
+
+
+def report(running: Running) -> str:
+    """What the cluster says about an instance that does not become Ready."""
+    conditions = running.cryostat.get("status", {}).get("conditions")
+    pods = running.node.kubectl("get", "pods", "--all-namespaces", "-o", "wide")
+    events = running.node.kubectl("get", "events", "--namespace", HOME)
+    logs = [
+        running.node.kubectl("logs", "--namespace", HOME, pod["metadata"]["name"], "--all-containers", "--tail=15")
+        for pod in running.pods
+    ]
+    return "\n".join([json.dumps(conditions, indent=1), pods, events, *logs])
+
+
+def test_it_is_ready_without_a_restart_in_a_restricted_namespace(instance: Running) -> None:
+    assert [pod["status"]["phase"] for pod in instance.pods] == ["Running"] * 3
+    assert restarts(instance.pods) == 0
+
+
+def test_only_the_right_password_logs_in(instance: Running) -> None:
+    user, password = instance.login()
+    assert instance.ask("/api/v4/targets")[0] in (401, 403)
+    assert instance.ask("/api/v4/targets", (user, "wrong"))[0] in (401, 403)
+    assert instance.ask("/api/v4/targets", (user, password)) == (200, "[]")
+    assert instance.ask("/grafana/", (user, password))[0] == 200
+
+
+def test_a_user_cannot_take_another_name(instance: Running) -> None:
+    forged = ("--header", "X-Forwarded-User: boss", "--header", "X-Cryostat-Agent-Proxy: true", "--request", "POST")
+    status, body = instance.ask("/api/v4/auth", instance.login(), *forged)
+    assert (status, json.loads(body)) == (200, {"username": "cryostat"})
+    assert instance.ask("/api/v4/discovery", instance.login(), *forged)[0] == 403
+
+
+FLOWS = [  # port of which pods, whether it is open to pods of another namespace that is no target
+    ("", names.PORT_AUTH_PROXY, True),
+    ("", names.PORT_AGENT_GATEWAY, False),
+    ("", names.PORT_APPLICATION, False),
+    ("", names.PORT_GRAFANA, False),
+    ("", names.PORT_DATASOURCE, False),
+    ("-database", names.PORT_DATABASE, False),
+    ("-storage", names.PORT_STORAGE, False),
+    ("-storage", 9333, False),
+    ("-storage", 8888, False),
+]
+CONNECT = "import socket, sys; socket.create_connection((sys.argv[1], int(sys.argv[2])), 2)"
+
+
+@pytest.mark.parametrize(("component", "port", "is_open"), FLOWS)
+def test_network_policies(instance: Running, component: str, port: int, is_open: bool) -> None:
+    [pod] = [pod for pod in instance.pods if owner(pod) == f"{instance.name}{component}"]
+
+    def connects() -> bool:
+        try:
+            instance.run("python3", "-c", CONNECT, pod["status"]["podIP"], str(port))
+        except KubectlError:
+            return False
+        return True
+
+    # Policies are enforced some time after they were created.
+    eventually(lambda: connects() == is_open, 60, f"port {port} is {'open' if is_open else 'closed'}")
+
+
+def owner(pod: Object) -> str:
+    """The name of a pod's Deployment."""
+    return str(pod["metadata"]["name"].rsplit("-", 2)[0])
+
+
+def agent(instance: Running) -> Object:
+    """A pod with the replaced agent, with the variables that the operator injects."""
+    planned = Instance(Cryostat.model_validate(instance.cryostat), Snapshot(), Settings(service_tls=True))
+    options = parse_labels({}, {}).options
+    assert options
+    return {
+        "apiVersion": "v1",
+        "kind": "Pod",
+        "metadata": {
+            "name": "agent",
+            "namespace": TARGET,
+            "labels": {constants.AGENT_LABEL_NAME: instance.name, constants.AGENT_LABEL_NAMESPACE: HOME},
+        },
+        "spec": {
+            "containers": [
+                {
+                    "name": "agent",
+                    "image": IMAGES["core"][1],
+                    "command": ["python3", "-m", "tests.operands.agent"],
+                    "env": agent_variables(planned, PodContext(TARGET), options),
+                    "volumeMounts": [{"name": "certificate", "mountPath": CERTIFICATE_DIRECTORY}],
+                }
+            ],
+            "volumes": [
+                {
+                    "name": "certificate",
+                    "secret": {"secretName": names.agent_certificate(HOME, instance.name, TARGET)},
+                }
+            ],
+        },
+    }
+
+
+def test_an_agent_of_another_namespace_registers_through_the_gateway_and_deregisters(instance: Running) -> None:
+    user = instance.login()
+    pod = instance.api.create(agent(instance))
+
+    def targets() -> list[Object]:
+        status, body = instance.ask("/api/v4/targets", user)
+        return list(json.loads(body)) if status == 200 else []
+
+    try:
+        [target] = eventually(targets, PATIENCE, "the agent is registered")
+    except TimeoutError:
+        print(instance.node.kubectl("logs", "--namespace", TARGET, "agent"))
+        raise
+    service = names.agent_callback_service(HOME, instance.name)
+    assert f".{service}.{TARGET}.svc:" in target["connectUrl"]
+    instance.api.delete(pod)
+    eventually(lambda: not targets(), PATIENCE, "the agent is deregistered")
+
+
+def test_storage_and_database_ask_for_keys_password_and_tls(instance: Running) -> None:
+    wrong_keys = """
+        import os
+                from tests.operands.backends import Storage
+        name = "QUARKUS_S3_AWS_CREDENTIALS_STATIC_PROVIDER_SECRET_ACCESS_KEY"
+        storage = Storage.from_env({**os.environ, name: "wrong"}, Path("/tmp/authorities.pem"))
+        storage.request("GET", "")
+    """
+    assert "SignatureDoesNotMatch" in refused(instance, "python3", "-c", undented(wrong_keys))
+    host = f"host={instance.name}-database user=cryostat dbname=cryostat"
+    assert "no encryption" in refused(instance, "psql", f"{host} sslmode=disable", "-c", "SELECT 1")
+    wrong = ("env", "PGPASSWORD=wrong", "psql", f"{host} sslmode=require", "-c", "SELECT 1")
+    assert "password authentication failed" in refused(instance, *wrong)
+
+
+def refused(instance: Running, *command: str) -> str:
+    """The errors of a command in the application's container that must fail."""
+    with pytest.raises(KubectlError) as error:
+        instance.run_in(instance.name, instance.name, *command)
+    return str(error.value.stderr)
+
+
+def undented(text: str) -> str:
+    return "\n".join(line.strip() for line in text.splitlines())
+
+
+def test_data_outlives_the_pods(instance: Running) -> None:
+    user = instance.login()
+    put = ("--request", "PUT", "--data-binary", "a secret value")
+    assert instance.ask("/kept/first", user, *put)[0] == 204
+    before = {pod["metadata"]["uid"] for pod in instance.pods}
+    for pod in instance.pods:
+        instance.api.delete(pod)
+
+    def replaced() -> bool:
+        pods = instance.pods
+        return len(pods) == 3 and not before & {pod["metadata"]["uid"] for pod in pods} and instance.is_ready
+
+    eventually(replaced, PATIENCE, "all pods are new")
+
+    def kept() -> Any:
+        status, body = instance.ask("/kept/first", user)
+        return json.loads(body) if status == 200 else None
+
+    value = "a secret value"
+    assert eventually(kept, PATIENCE, "the application answers") == {"database": value, "storage": value}
+    table = "SELECT name, value FROM kept"
+    stored = instance.run_in(f"{instance.name}-database", f"{instance.name}-db", "psql", "-U", "postgres",
+                             "-d", "cryostat", "-Atc", table)  # fmt: skip
+    assert "first" in stored
+    assert value.encode().hex() not in stored, "it is encrypted"
+
+
+def test_a_pod_that_cannot_be_scheduled_is_in_the_status(instance: Running) -> None:
+    resources = sample(HOME)["spec"]["resources"]
+    large = {"requests": {"cpu": "100"}}
+    patch(instance, {**resources, "databaseResources": large})
+    eventually(lambda: "Insufficient cpu" in json.dumps(instance.cryostat["status"]), PATIENCE, "the status says why")
+    patch(instance, resources)
+    eventually(lambda: instance.is_ready, PATIENCE, "the instance is Ready again")
+
+
+def patch(instance: Running, resources: Object) -> None:
+    # A merge patch keeps the keys that it does not name.
+    database = {"limits": None, **resources["databaseResources"]}
+    spec = {"resources": {**resources, "databaseResources": database}}
+    instance.api.patch(instance.cryostat, {"spec": spec})
