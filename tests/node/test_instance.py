@@ -3,8 +3,13 @@
 from __future__ import annotations
 
 import json
+import os
+import subprocess
+import sys
+import textwrap
 from collections.abc import Iterator
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -20,7 +25,8 @@ from cryostat_operator.plan.model.snapshot import Snapshot
 from cryostat_operator.settings import IMAGES, Settings
 from tests.cluster.api import Api, Object, condition, eventually
 from tests.cluster.kubectl import KubectlError
-from tests.cluster.operator_process import OperatorProcess, install
+from tests.cluster.operator_process import ROOT, OperatorProcess, install
+from tests.docs.commands import blocks
 from tests.node.images import operand_archives
 from tests.node.installation import login, restarts, sample
 from tests.node.node import Node
@@ -242,14 +248,15 @@ def test_an_agent_of_another_namespace_registers_through_the_gateway_and_deregis
 
 
 def test_storage_and_database_ask_for_keys_password_and_tls(instance: Running) -> None:
-    wrong_keys = """
+    name = "QUARKUS_S3_AWS_CREDENTIALS_STATIC_PROVIDER_SECRET_ACCESS_KEY"
+    wrong_keys = f"""
         import os
-                from tests.operands.backends import Storage
-        name = "QUARKUS_S3_AWS_CREDENTIALS_STATIC_PROVIDER_SECRET_ACCESS_KEY"
-        storage = Storage.from_env({**os.environ, name: "wrong"}, Path("/tmp/authorities.pem"))
+        from pathlib import Path
+        from tests.operands.backends import Storage
+        storage = Storage.from_env({{**os.environ, "{name}": "wrong"}}, Path("/tmp/authorities.pem"))
         storage.request("GET", "")
     """
-    assert "SignatureDoesNotMatch" in refused(instance, "python3", "-c", undented(wrong_keys))
+    assert "SignatureDoesNotMatch" in refused(instance, "python3", "-c", textwrap.dedent(wrong_keys))
     host = f"host={instance.name}-database user=cryostat dbname=cryostat"
     assert "no encryption" in refused(instance, "psql", f"{host} sslmode=disable", "-c", "SELECT 1")
     wrong = ("env", "PGPASSWORD=wrong", "psql", f"{host} sslmode=require", "-c", "SELECT 1")
@@ -261,10 +268,6 @@ def refused(instance: Running, *command: str) -> str:
     with pytest.raises(KubectlError) as error:
         instance.run_in(instance.name, instance.name, *command)
     return str(error.value.stderr)
-
-
-def undented(text: str) -> str:
-    return "\n".join(line.strip() for line in text.splitlines())
 
 
 def test_data_outlives_the_pods(instance: Running) -> None:
@@ -308,3 +311,76 @@ def patch(instance: Running, resources: Object) -> None:
     database = {"limits": None, **resources["databaseResources"]}
     spec = {"resources": {**resources, "databaseResources": database}}
     instance.api.patch(instance.cryostat, {"spec": spec})
+
+
+KINDS_OF_AN_INSTANCE = (
+    ("apps/v1", "Deployment"),
+    ("v1", "PersistentVolumeClaim"),
+    ("v1", "Pod"),
+    ("v1", "Secret"),
+    ("v1", "Service"),
+    ("networking.k8s.io/v1", "NetworkPolicy"),
+)
+
+
+def test_a_backup_restores_an_instance_that_was_deleted_with_its_data(instance: Running, tmp_path: Path) -> None:
+    user = instance.login()
+    value = "a saved value"
+    put = ("--request", "PUT", "--data-binary", value)
+    assert instance.ask("/kept/saved", user, *put)[0] == 204
+    kubeconfig = grant_backup_and_restore(instance)
+    saved = cryostat_operator(kubeconfig, "backup", instance.name, "-n", HOME, "--to", str(tmp_path / "backup"))
+    assert saved.returncode == 0, saved.stderr
+    existing = cryostat_operator(kubeconfig, "restore", "-n", HOME, "--from", str(tmp_path / "backup"))
+    assert (existing.returncode, "already exists" in existing.stderr) == (2, True), existing.stderr
+
+    instance.api.delete(instance.cryostat)
+
+    def left() -> list[str]:
+        return [
+            obj["metadata"]["name"]
+            for version, kind in KINDS_OF_AN_INSTANCE
+            for obj in instance.api.list(version, kind, HOME)
+        ]
+
+    eventually(lambda: not left(), PATIENCE, "the instance has left nothing")
+
+    restored = cryostat_operator(kubeconfig, "restore", "-n", HOME, "--from", str(tmp_path / "backup"))
+    assert restored.returncode == 0, restored.stdout + restored.stderr
+    eventually(lambda: instance.is_ready, PATIENCE, "the restored instance is Ready")
+    status, body = instance.ask("/kept/saved", instance.login())
+    assert (status, json.loads(body)) == (200, {"database": value, "storage": value})
+
+
+def grant_backup_and_restore(instance: Running) -> Path:
+    """A kubeconfig of a ServiceAccount with the Role of docs/backup.md and what authors of Cryostats need."""
+    documents = [
+        each for block in blocks(ROOT / "docs/backup.md") if block.language == "yaml" for each in block.documents
+    ]
+    role = next(each for each in documents if each["kind"] == "Role")
+    role["metadata"]["namespace"] = HOME
+    instance.api.create(role)
+    bind(instance, HOME, "Role", role["metadata"]["name"])
+    for namespace in (HOME, TARGET):
+        bind(instance, namespace, "ClusterRole", "cryostat-operator-author")
+    return instance.node.kubeconfig_for("default", HOME)
+
+
+def bind(instance: Running, namespace: str, kind: str, name: str) -> None:
+    """Grant a role to the default ServiceAccount of the instance's namespace."""
+    instance.api.create(
+        {
+            "apiVersion": "rbac.authorization.k8s.io/v1",
+            "kind": "RoleBinding",
+            "metadata": {"name": name, "namespace": namespace},
+            "roleRef": {"apiGroup": "rbac.authorization.k8s.io", "kind": kind, "name": name},
+            "subjects": [{"kind": "ServiceAccount", "name": "default", "namespace": HOME}],
+        }
+    )
+
+
+def cryostat_operator(kubeconfig: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    """Run a command with this kubeconfig and a passphrase."""
+    env = {**os.environ, "CRYOSTAT_BACKUP_PASSPHRASE": "correct horse battery", "KUBECONFIG": str(kubeconfig)}
+    program = Path(sys.executable).parent / "cryostat-operator"
+    return subprocess.run([program, *arguments], env=env, capture_output=True, text=True)
