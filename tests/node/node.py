@@ -16,8 +16,8 @@ from tests.cluster.controlplane import NODE, USERS, ControlPlane, Options
 from tests.cluster.processes import Child
 from tests.node import configuration, requirements
 from tests.node.cluster_objects import initial_objects
-from tests.node.configuration import CONTAINERD_SOCKET, Place
-from tests.node.pod_image import write_pod_image
+from tests.node.configuration import CONTAINERD_SOCKET, PAUSE_IMAGE, Place
+from tests.node.images.archive import File, Image, write_archive, write_layer
 from tests.node.sandbox import Sandbox
 from tests.node.volumes import Provisioner
 
@@ -84,7 +84,7 @@ class Node(ControlPlane):
         self._start_controllers()
         self._start_node()
         self._provisioner = Provisioner(self.api, NODE, self.place.directory / "volumes")
-        self.load(write_pod_image(self._node_programs["pod"], self.place.directory / "pod.tar"))
+        self._load_pod_image()
         eventually(self._usable, self.options.boot_timeout, "the node is ready", interval=0.05)
 
     def _usable(self) -> bool:
@@ -169,6 +169,13 @@ class Node(ControlPlane):
     def load(self, archive: Path) -> None:
         """Makes the images of a docker-archive available to pods. Raises OSError."""
         self._ctr("--namespace", "k8s.io", "images", "import", "--local", str(archive))
+
+    def _load_pod_image(self) -> None:
+        """Loads the smallest image: one static program, the pause container, and server and client of tests."""
+        program = File(self._node_programs["pod"].read_bytes(), 0o755)
+        layer = write_layer({"/pod": program}, {}, self.place.directory / "pod-layer.tar")
+        image = Image(PAUSE_IMAGE, (layer,), ("/pod",), user="65532:65532")
+        self.load(write_archive([image], self.place.directory / "pod.tar"))
 
     def _ctr(self, *arguments: str) -> str:
         return self.sandbox.run(self._node_programs["ctr"], "--address", CONTAINERD_SOCKET, *arguments)
