@@ -130,8 +130,9 @@ OPERATOR_ALERTS = (
         f'sum by (path) (rate({table.WEBHOOK_DURATION.name}_count{{{JOB},code=~"5.."}}[10m])) > 0',
         "15m",
         "warning",
-        "The Cryostat operator fails to answer reviews of {{ $labels.path }}.",
-        "Cryostats cannot be created or changed, or pods start without the agent. The log of the operator has details.",
+        "The webhook {{ $labels.path }} of the Cryostat operator answers with errors.",
+        "Cryostats cannot be created or changed, or pods start without the agent. The cause is in the log of the "
+        "operator.",
     ),
     Alert(
         "CryostatOperatorWebhookUnreachable",
@@ -139,7 +140,8 @@ OPERATOR_ALERTS = (
         _TEN_MINUTES,
         "critical",
         "The API server cannot call the webhooks of the Cryostat operator.",
-        "No Cryostat can be created or changed, and pods start without the agent. Allow the connection.",
+        "No Cryostat can be created or changed, and pods start without the agent. Check firewalls and NetworkPolicies "
+        "between the API server and the operator.",
     ),
 )
 
@@ -162,7 +164,7 @@ INSTANCE_ALERTS = (
         f"max by ({_INSTANCE}) ({table.INSTANCE_SPEC_OBSERVED.name}{{{JOB}}}) == 0",
         _TEN_MINUTES,
         "warning",
-        f"The spec of Cryostat {CRYOSTAT} was changed ten minutes ago and is not processed.",
+        f"The spec of Cryostat {CRYOSTAT} has not been processed for ten minutes.",
         "The status is about the former spec. Check that a replica of the operator is leader, and its log.",
     ),
     Alert(
@@ -182,8 +184,8 @@ INSTANCE_ALERTS = (
         "15m",
         "warning",
         f"A volume of Cryostat {CRYOSTAT} has {PERCENT} left.",
-        "PersistentVolumeClaim {{ $labels.persistentvolumeclaim }} is almost full; then recordings or the database "
-        "cannot be written. Delete recordings, or request a larger volume.",
+        "PersistentVolumeClaim {{ $labels.persistentvolumeclaim }} is almost full. When it is full, recordings or "
+        "the database cannot be written. Delete recordings, or request a larger volume.",
     ),
     Alert(
         "CryostatCertificateExpiresSoon",
@@ -209,8 +211,9 @@ INSTANCE_ALERTS = (
         "0m",
         "info",
         "Pods were created without the Cryostat agent that their labels ask for.",
-        f"Cryostat {CRYOSTAT}, namespace {TARGET}; without names, the labels of the pods name no existing "
-        "Cryostat. The events AgentNotAdded of the Cryostat have the cause.",
+        f"Cryostat: {CRYOSTAT}. Target namespace: {TARGET}. A name is empty if the labels of the pods name no existing "
+        "Cryostat, or their namespace is not a target namespace. The events AgentNotAdded of the Cryostat have the "
+        "cause.",
     ),
     Alert(
         "CryostatPaused",
