@@ -1,4 +1,4 @@
-"""Installs the quick starts and YAML samples where the API server serves the kinds of the OpenShift console.
+"""Installs the quick starts and YAML samples if the API server serves the kinds of the OpenShift console.
 
 They cannot be part of the OLM bundle: OLM fails to install a bundle if the API server does not serve one of its kinds,
 and the bundle must install on plain Kubernetes, too. Their owner is the CustomResourceDefinition of Cryostats: a
@@ -52,7 +52,7 @@ class ConsoleInstaller:
             try:
                 is_done = not self._enabled() or await self.ensure()
                 self._logged = ""
-            except Exception as error:  # an instance must not suffer from the console
+            except Exception as error:  # errors here must not stop the operator
                 self._log(error)
                 is_done = False
             if not is_done:
