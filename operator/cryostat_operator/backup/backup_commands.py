@@ -1,4 +1,4 @@
-"""The commands `backup` and `restore`. Large modules are imported inside of them, so that others start fast."""
+"""The commands `backup` and `restore`. Large modules are imported in functions, so that other commands start fast."""
 
 from __future__ import annotations
 
@@ -24,14 +24,14 @@ _PASSPHRASE_HELP = f"File with the passphrase of the Secrets; default: {PASSPHRA
 @click.argument("name")
 @click.option("-n", "--namespace", default=None, help="Namespace of the Cryostat; default: that of the context.")
 @click.option("--context", default=None, help="Context of the kubeconfig; default: the current one.")
-@click.option("--to", "target", required=True, help="Folder to create, or s3://BUCKET/PREFIX. It must not exist.")
+@click.option("--to", "target", required=True, help="Folder or s3://BUCKET/PREFIX; it must be empty or not exist.")
 @click.option("--passphrase-file", type=click.Path(), default=None, help=_PASSPHRASE_HELP)
 def backup(name: str, namespace: str | None, context: str | None, target: str, passphrase_file: str | None) -> None:
     """Save the data of the Cryostat NAME in a folder, while it runs.
 
     The backup contains the Cryostat, the database, the objects of the managed storage, and the Secrets with their keys,
     which are encrypted with the passphrase. Your own permissions are used. Nothing is changed in the cluster.
-    Exit status: 0 if the backup is complete, otherwise 2, and there is no folder.
+    Exit status: 0 if the backup is complete, otherwise 2, and no folder is left.
 
     \b
     Examples:
@@ -131,7 +131,7 @@ def restore(
 
 @contextmanager
 def _saved_to(target: str) -> Iterator[tuple[Path, Callable[[], Awaitable[None]]]]:
-    """The folder to write a backup to, and what copies it from there to its place in S3."""
+    """The folder to write a backup to, and a function that then copies it to S3 if the target is there."""
     import os
 
     from .bucket_copy import open_service, parse_place, upload

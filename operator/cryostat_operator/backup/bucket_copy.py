@@ -34,7 +34,7 @@ class BucketPlace:
 
 
 def parse_place(text: str) -> BucketPlace | None:
-    """Read `s3://BUCKET/PREFIX`; None if it is the path of a folder.
+    """Return the place that `s3://BUCKET/PREFIX` names; None if the text is the path of a folder.
 
     Raises:
         BackupError: bucket or prefix is missing.

@@ -1,4 +1,4 @@
-"""Reads a backup, after all of its files were checked."""
+"""Reads a backup and checks all of its files."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ class Content:
     """A checked backup.
 
     Attributes:
-        cryostat: without a namespace.
+        cryostat: the Cryostat, without a namespace.
         secrets: name, type, data and whether the operator generated each Secret.
     """
 
@@ -41,5 +41,5 @@ def read_content(folder: SavedFolder, passphrase: bytes) -> Content:
     data = json.loads(decrypt(passphrase, folder.read(SECRETS)))
     manifest = folder.manifest
     if data["manifest"] != digest_without_secrets(manifest):
-        raise BackupError("The manifest is not the one that the backup was made with, so the backup is not used.")
+        raise BackupError("The manifest was changed after the backup was made, so the backup is not used.")
     return Content(folder, manifest, yaml.safe_load(folder.read(CRYOSTAT)), tuple(data["secrets"]))

@@ -20,7 +20,7 @@ _CONTEXT = b"cryostat-backup/v1 secrets"
 
 
 def encrypt(passphrase: bytes, content: bytes) -> bytes:
-    """Return the content, readable only with the passphrase, as JSON."""
+    """Return the content encrypted with the passphrase, as JSON with the parameters of the encryption."""
     salt, nonce = os.urandom(16), os.urandom(12)
     encrypted = AESGCM(_key(passphrase, salt, COST)).encrypt(nonce, content, _CONTEXT)
     data = {
@@ -35,10 +35,10 @@ def encrypt(passphrase: bytes, content: bytes) -> bytes:
 
 
 def decrypt(passphrase: bytes, encrypted: bytes) -> bytes:
-    """Return what `encrypt` was given.
+    """Return the content that `encrypt` encrypted.
 
     Raises:
-        BackupError: the passphrase is another one, or the file is damaged.
+        BackupError: the passphrase is wrong, or the file is damaged.
     """
     try:
         data: dict[str, Any] = json.loads(encrypted)

@@ -1,6 +1,6 @@
 """Finds what a backup needs of an instance: its pods, its Secrets, and how to reach its object storage.
 
-Names are read from the Deployments, so that they are those which the data was written with.
+Names of Secrets are read from the Deployments, so that they are the Secrets that the running pods use.
 """
 
 from __future__ import annotations
@@ -83,7 +83,7 @@ class InstanceAccess:
         deployment = await self.deployment(component)
         name = self._deployment_key(component).name
         if deployment is None:
-            raise BackupError(f"Deployment {self.namespace}/{name} does not exist, so there is no data to reach.")
+            raise BackupError(f"Deployment {self.namespace}/{name} does not exist, so its data cannot be read.")
         ready = [pod for pod in await self.pods(component) if _is_ready(pod)]
         if not ready:
             raise BackupError(

@@ -82,7 +82,7 @@ class Restore:
             if not resume:
                 self._progress(
                     f"The application stays stopped, and annotation {constants.ANNOTATION_PAUSE} stays on the "
-                    "Cryostat, because objects may be replaced in part. Run the same command again."
+                    "Cryostat, because some objects may have been replaced. Run the same command again."
                 )
             raise
         finally:
@@ -103,7 +103,7 @@ class Restore:
         except ApiError as error:
             if error.status != 403:
                 raise
-            found = {}  # who may not read namespaces learns it from the next request
+            found = {}  # the user may not read namespaces; if it does not exist, the next request fails
         if found is None:
             raise BackupError(f"Namespace {access.namespace} does not exist. Create it first.")
         live = await access.client.get_or_none(access.path)
@@ -126,7 +126,7 @@ class Restore:
         data = live.get("data") or {}
         different = sorted(key for key, value in saved["data"].items() if data.get(key) != value)
         if name == self._storage_secret_name():
-            return None  # the storage encrypts with keys of its own: any credentials do
+            return None  # objects do not depend on these credentials
         if different:
             raise BackupError(
                 f"Secret {access.namespace}/{name} has other values of {' and '.join(different)} than the backup, so "
@@ -147,7 +147,7 @@ class Restore:
         return obj | ({"immutable": True} if saved["immutable"] else {})
 
     def _cryostat(self) -> Obj:
-        """The Cryostat for the target. Where it watched its own namespace, it watches the target."""
+        """The Cryostat for the target. Its former namespace among the target namespaces is replaced by the new one."""
         cryostat = self._content.cryostat
         namespace, former = self._access.namespace, self._content.manifest.namespace
         spec = dict(cryostat["spec"])
@@ -242,7 +242,7 @@ class Restore:
         """Wait for a state of the cluster.
 
         Args:
-            what: what is the case until then.
+            what: describes the state before, for the message of the error.
 
         Raises:
             BackupError: it is not reached in time.

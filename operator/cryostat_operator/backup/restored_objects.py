@@ -14,7 +14,7 @@ class ObjectRestore:
     """The objects of one restore.
 
     Args:
-        overwrite: whether objects that are not in the backup are removed at the end.
+        overwrite: whether the objects may replace others. `undo` then removes nothing.
     """
 
     def __init__(self, service: ObjectStorage, folder: SavedFolder, overwrite: bool) -> None:
@@ -61,7 +61,7 @@ class ObjectRestore:
                 raise BackupError(f"Object {each.bucket}/{each.key} differs from the backup after it was stored.")
 
     async def undo(self) -> None:
-        """Remove what was stored, if nothing else was there before."""
+        """Remove the stored objects. Nothing is removed with `overwrite`, because they may have replaced others."""
         if self._overwrite:
             return
         for bucket, key in self._written:
@@ -71,7 +71,7 @@ class ObjectRestore:
     async def remove_others(self) -> int:
         """Remove the objects that are not in the backup from all buckets of it.
 
-        The application was started for a moment before the restore and may have stored some.
+        The application runs for a short time before the restore and may store some.
 
         Returns:
             The number of removed objects.

@@ -73,7 +73,7 @@ async def save(access: InstanceAccess, folder: NewFolder, passphrase: bytes, pro
         async with access.storage(storage) as service:
             buckets, objects = await _save_objects(service, folder, progress)
     else:
-        progress("The objects are with an external S3 provider and are not part of the backup.")
+        progress("The objects are in an external S3 service and are not part of the backup.")
     report = await _save_database(access, database, folder)
     progress(f"Saved the database: {len(report.rows)} tables, {sum(report.rows.values())} rows.")
     manifest = Manifest(
@@ -156,5 +156,5 @@ async def _save_database(access: InstanceAccess, database: Component, folder: Ne
         raise BackupError(f"{error}. {read_report(error.log).errors}".rstrip()) from None
     report = read_report(log)
     if not report.done or not report.version:
-        raise BackupError(f"The database could not be saved: {report.errors or 'pg_dump did not end'}")
+        raise BackupError(f"The database could not be saved: {report.errors or 'pg_dump did not finish.'}")
     return report

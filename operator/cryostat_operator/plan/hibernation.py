@@ -1,6 +1,6 @@
 """Hibernation: every Deployment of an instance is scaled to 0, on request by annotation. All other objects stay.
 
-The application and the report generators stop first, because they use database and storage until they end.
+The application and the report generators stop first, because they use database and storage until their pods end.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from .model.kinds import Key, Obj, key_of
 from .model.messages import message
 from .model.reasons import Reason
 
-# Component labels, in the order in which their Deployments stop: first those of the first line, then the others.
+# Component labels: the Deployments of `_FIRST` stop first, then those of `_LAST`.
 _FIRST = (workloads.CORE, reports.NAME)
 _LAST = (database.NAME, storage.NAME)
 
@@ -26,13 +26,13 @@ _LAST = (database.NAME, storage.NAME)
 def hibernate(
     instance: Instance, components: tuple[ComponentPlan, ...], built: tuple[ComponentPlan, ...]
 ) -> tuple[ComponentPlan, ...]:
-    """Return the plan with Deployments of 0 replicas if the Cryostat requests hibernation, otherwise as it is.
+    """Return the plan, with 0 replicas in all Deployments if the Cryostat requests hibernation.
 
-    A Deployment that is blocked, for example by a missing Secret, is scaled to 0, too; its pod template stays as it is.
+    A Deployment that is blocked, for example by a missing Secret, is scaled to 0, too. Its pod template is not changed.
 
     Args:
-        components: the completed plan, in which objects may be blocked.
-        built: the same components with all objects.
+        components: the components of the plan, in which objects may be blocked.
+        built: the same components before objects were blocked.
     """
     if not instance.hibernation_requested:
         return components

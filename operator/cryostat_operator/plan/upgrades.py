@@ -1,8 +1,8 @@
-"""Checks before other images are rolled onto existing data: the version of PostgreSQL, and downgrades of Cryostat.
+"""Checks before an instance with data gets other images: the version of PostgreSQL, and downgrades of Cryostat.
 
 An annotation on the PersistentVolumeClaim of the database records the release of Cryostat and the major version of
-PostgreSQL that it was used with. Users who may only write Cryostats cannot change it. Versions are known by the tags
-of images; nothing is checked for another tag or a digest, or without a record.
+PostgreSQL that its data was used with. Users who may only write Cryostats cannot change it. Versions are read from the
+tags of images. Nothing is checked if there is no record, or if a tag is not a version.
 """
 
 from __future__ import annotations
@@ -21,13 +21,13 @@ from .model.messages import message
 from .model.problems import Problem
 from .model.reasons import Reason
 
-# First and last release of the image `cryostat-db` → major version of PostgreSQL in it.
+# First and last release of the image `cryostat-db`, and the major version of PostgreSQL in it.
 POSTGRESQL = (((2, 0), (3, 0), 15), ((4, 0), (4, 2), 16))
 _CRYOSTAT, _POSTGRESQL = "cryostat", "postgresql"
 
 
 class Versions(NamedTuple):
-    """What data was used with, or would be. None where it is not known.
+    """Versions of the programs that use the data; None if a version is not known.
 
     Attributes:
         cryostat: release of Cryostat.
@@ -55,7 +55,7 @@ def requested(instance: Instance) -> Versions:
 
 
 def versions(core: str, database: str) -> Versions:
-    """Return what the references of the images of application and database say."""
+    """Return the versions that the tags of the images of application and database name."""
     return Versions(release_of(core), postgresql_version(database))
 
 
@@ -72,7 +72,7 @@ def recorded(claim: Obj | None) -> Versions:
 
 
 def next_record(instance: Instance, before: Versions) -> Versions:
-    """Return the record after the images are rolled out. What is not known keeps its former value."""
+    """Return the record after the images are rolled out. A version that is not known keeps its former value."""
     wanted = requested(instance)
     return Versions(wanted.cryostat or before.cryostat, wanted.postgresql or before.postgresql)
 
@@ -90,7 +90,7 @@ def release_text(release: Release) -> str:
 
 
 def refusal(instance: Instance) -> Problem | None:
-    """Return why the images of the operator are not rolled onto the data of an instance; None if they may be."""
+    """Return why the images of the operator are not rolled out to an instance; None if they may be."""
     if not claims.uses_claim(instance, "database"):
         return None
     claim = claims.claim_name(instance, "database")
@@ -109,7 +109,7 @@ def refusal(instance: Instance) -> Problem | None:
 
 
 def hold(instance: Instance, components: tuple[ComponentPlan, ...]) -> tuple[ComponentPlan, ...]:
-    """Return the plan with all Deployments blocked if the images must not be rolled out, otherwise as it is."""
+    """Return the plan, with all Deployments blocked if the images must not be rolled out."""
     problem = refusal(instance)
     return tuple(_blocked(component, problem) for component in components) if problem else components
 
@@ -152,4 +152,4 @@ def _downgrade(instance: Instance, claim: str, before: str, wanted: str) -> Prob
     return Problem("core", Reason.DOWNGRADE_NOT_CONFIRMED, text, dedup_key=f"{before} {wanted}")
 
 
-_UNCHANGED = "No Deployment is changed, and pods that run stay"
+_UNCHANGED = "No Deployment is changed, and running pods continue"

@@ -30,7 +30,7 @@ def test_a_changed_manifest(backup: Path) -> None:
     data = json.loads((backup / MANIFEST).read_text())
     data["rows"] = {"public.a; DROP TABLE x": 0}
     (backup / MANIFEST).write_text(json.dumps(data))
-    with pytest.raises(BackupError, match="The manifest is not the one"):
+    with pytest.raises(BackupError, match="The manifest was changed"):
         read_content(open_folder(backup), PASSPHRASE)
 
 

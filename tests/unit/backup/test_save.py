@@ -86,7 +86,7 @@ async def test_external_storage_is_not_saved(tmp_path: Path, monkeypatch: pytest
     server.remove(f"/apis/apps/v1/namespaces/{NAMESPACE}/deployments/{NAME}-storage")
     manifest, lines = await saved(access(server, monkeypatch, Streams(), filled()), tmp_path / "b")
     assert (manifest.buckets, manifest.objects) == (None, ())
-    assert lines[0].startswith("The objects are with an external S3 provider")
+    assert lines[0].startswith("The objects are in an external S3 service")
 
 
 @pytest.mark.parametrize(
