@@ -1,4 +1,4 @@
-"""Builds the programs and images of the node, or says in one sentence why none can run here: `python -m tests.node`."""
+"""Builds the programs and images of the node, or prints why no node can run here: `python -m tests.node`."""
 
 from __future__ import annotations
 

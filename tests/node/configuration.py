@@ -19,7 +19,7 @@ STORAGE_CLASS = "local"
 
 @dataclass(frozen=True)
 class Place:
-    """Where the components of one node find each other.
+    """Paths and names that the configurations of one node share.
 
     Attributes:
         directory: for all files that they write.

@@ -26,7 +26,7 @@ _RESOURCES = (
 
 
 class PortInUseError(Exception):
-    """The port for browsers is taken; the message is one sentence."""
+    """Another program uses the port for browsers; the message is one sentence."""
 
 
 def apply_operator(plane: ControlPlane, timeout: float = 120.0) -> None:
@@ -75,7 +75,7 @@ def require_free_port(port: int) -> None:
 
 
 class Forwarding:
-    """A port of this machine that leads to a Service as long as it runs: `kubectl port-forward`, started again."""
+    """A port of this machine that is forwarded to a Service: `kubectl port-forward`, restarted whenever it ends."""
 
     def __init__(self, plane: ControlPlane, service: str, namespace: str, port: int, log: Path) -> None:
         self.port = port

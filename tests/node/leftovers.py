@@ -1,8 +1,8 @@
 """Removes everything of a node that has ended: processes, cgroups, network device and folder.
 
-A node is its folder: every name is made from the name of the folder, and a lock in it is held as long as the process
-lives that started the node. `python -m tests.node.leftovers FOLDER` waits for the end of its standard input, then
-removes the node; each node has one such process beside it, in case its owner is killed.
+All names of a node are made from the name of its folder. The process that started the node holds a lock in the folder
+until it ends. `python -m tests.node.leftovers FOLDER` waits for the end of its standard input, then
+removes the node. Each node has one such process, in case the process that started it is killed.
 """
 
 from __future__ import annotations
@@ -56,7 +56,7 @@ def remove_dead() -> None:
 
 
 def remove(directory: Path) -> None:
-    """Ends the node of this folder and removes what is left of it; nothing happens if that has been done."""
+    """Ends the node of this folder and removes everything of it. It can be called again."""
     _kill(directory)
     _remove_cgroups(cgroup(directory))
     command = ["ip", "link", "delete", device(directory)]

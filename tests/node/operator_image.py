@@ -1,6 +1,6 @@
-"""The operator's image as a release has it: built from the Dockerfile by buildah, on a base image of our own.
+"""The operator's image as a release has it: built from the Dockerfile by buildah, on a base image of the tests.
 
-No registry is asked for an image; the base is the Debian root file system of tests/node/images.
+No image is pulled: the base is the Debian root file system of tests/node/images.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ buildah $storage bud --format docker --isolation chroot --network host --pull-ne
   --build-arg "BASE=$base" --build-arg "VERSION=$version" --tag "$reference" "$source"
 buildah $storage push --quiet "$reference" "docker-archive:$output:$reference"
 """
-# In namespaces of its own, it leaves no mount and no process behind.
+# Namespaces of its own, so that no mount and no process is left after the build.
 _NAMESPACES = ("unshare", "--mount", "--pid", "--fork", "--kill-child", "--mount-proc")
 
 

@@ -1,6 +1,6 @@
-"""Namespaces of a node: what runs in them cannot change the machine, and ends with them.
+"""Linux namespaces of a node. Processes in them cannot change the machine, and end with the namespaces.
 
-Mounts, processes and rules of netfilter belong to namespaces whose first process is a child of this one. When it ends,
+Mounts, processes and rules of netfilter belong to namespaces. Their first process is a child of this one. When it ends,
 the kernel kills every process in them, unmounts everything and drops all rules.
 """
 

@@ -64,7 +64,7 @@ def test_a_user_can_log_in_until_ctrl_c() -> None:
 
 
 @pytest.mark.usefixtures("can_run")
-def test_a_port_in_use_is_told_before_anything_starts() -> None:
+def test_a_port_in_use_is_reported_before_anything_starts() -> None:
     with socket.create_server(("127.0.0.1", 0)) as other:
         port = other.getsockname()[1]
         shown = subprocess.run([*DEMO, f"--port={port}"], cwd=ROOT, capture_output=True, text=True, check=False)

@@ -58,7 +58,7 @@ def start(node: Node, obj: Object) -> Object:
 
 
 def ask(node: Node, namespace: str, client: str, url: str) -> str:
-    """What a pod gets from this address, or why not."""
+    """The answer that a pod gets from this address, or the error."""
     try:
         return node.kubectl("exec", "-n", namespace, client, "--", "/pod", "get", url, "2")
     except KubectlError as error:

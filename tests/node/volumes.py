@@ -13,7 +13,7 @@ from tests.cluster.api import Api, ApiError, Object
 from tests.node.cluster_objects import local_volume
 from tests.node.configuration import STORAGE_CLASS
 
-_INTERVAL = 0.25  # seconds between two looks
+_INTERVAL = 0.25  # seconds between two checks
 
 
 class Provisioner:
@@ -34,7 +34,7 @@ class Provisioner:
 
     def _run(self) -> None:
         while not self._ended.wait(_INTERVAL):
-            with suppress(ApiError, urllib3.exceptions.HTTPError):  # the API server may be away
+            with suppress(ApiError, urllib3.exceptions.HTTPError):  # the API server may not answer
                 self.provision()
 
     def provision(self) -> None:

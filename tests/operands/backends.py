@@ -1,4 +1,4 @@
-"""How the application reaches database and object storage: with the variables that the operator sets, or not at all."""
+"""Connections of the application to database and object storage, with only the variables that the operator sets."""
 
 from __future__ import annotations
 

@@ -14,7 +14,7 @@ Resolve = Callable[[str], Sequence[str]]
 
 
 class RefusedError(Exception):
-    """The request is answered with this status."""
+    """A request is refused with this HTTP status."""
 
     def __init__(self, status: int, message: str) -> None:
         super().__init__(message)
@@ -85,7 +85,7 @@ class Registry:
         return found
 
     def publish(self, plugin: Plugin, body: Any, *, context: bool) -> None:
-        """Replaces what an agent published; `context`: the body tells where the nodes belong. Raises RefusedError."""
+        """Replaces what an agent published; `context`: the body names the place of the nodes. Raises RefusedError."""
         nodes = body.get("nodes") if context and isinstance(body, dict) else body
         if not isinstance(nodes, list):
             raise RefusedError(400, "nodes must be a list")

@@ -38,13 +38,13 @@ def grafana(env: Mapping[str, str]) -> ThreadingHTTPServer:
 
 
 def datasource(env: Mapping[str, str]) -> ThreadingHTTPServer:
-    """Serves on the address of the variables; needs both files about the storage's certificate, or none."""
+    """Serves on the address in the variables; both files about the storage's certificate are set, or none."""
     check_storage_certificate(env)
     return web.server(env["QUARKUS_HTTP_HOST"], int(env["QUARKUS_HTTP_PORT"]), _only({"/": {}}))
 
 
 def reports(env: Mapping[str, str]) -> ThreadingHTTPServer:
-    """Serves TLS with the certificate of the JVM's options where plain HTTP is disabled."""
+    """Serves HTTPS with the certificate in the JVM's options if plain HTTP is disabled, otherwise HTTP."""
     check_storage_certificate(env)
     answer = _only({"/health": {}})
     if env.get("QUARKUS_HTTP_INSECURE_REQUESTS") != "disabled":

@@ -1,4 +1,4 @@
-"""What the application believes about a request: the client's address, its marks, and the size of its body."""
+"""Checks of the application on a request: address of the client, headers of the gateway, and size of the body."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _UNITS = {"": 1, "K": 2**10, "M": 2**20, "G": 2**30}
 
 @dataclass(frozen=True)
 class Proxies:
-    """The proxies whose headers count (QUARKUS_HTTP_PROXY_TRUSTED_PROXIES)."""
+    """The proxies from which X-Forwarded-For is accepted (QUARKUS_HTTP_PROXY_TRUSTED_PROXIES)."""
 
     networks: tuple[ipaddress.IPv4Network | ipaddress.IPv6Network, ...]
 
@@ -37,7 +37,7 @@ def client_address(peer: str, headers: Mapping[str, str], proxies: Proxies) -> s
     Args:
         peer: address of the connection.
         headers: names in lower case.
-        proxies: of other peers, X-Forwarded-For is ignored.
+        proxies: X-Forwarded-For of all other peers is ignored.
     """
     given = headers.get("x-forwarded-for", "").split(",")[0].strip()
     if not given or not proxies.trusts(peer):

@@ -1,4 +1,4 @@
-"""`make upstream`: prints what is new in the sources of Cryostat, or gone from them.
+"""`make upstream`: prints names that are new in the sources of Cryostat, or gone from them.
 
 Exit status: 0 without a difference, 1 with differences, 2 if a checkout is missing or is another repository.
 """

@@ -1,4 +1,4 @@
-"""The images of the operands: programs of Debian and Go modules, our entry points, and the programs of tests/operands.
+"""The images of the operands: programs of Debian and Go modules, the entry points of this folder, and tests/operands.
 
 They have the references that the operator deploys, so its manifests and a Cryostat need no change.
 """

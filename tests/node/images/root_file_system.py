@@ -1,4 +1,4 @@
-"""The Debian root file system that all images share: made by debootstrap, once per list of packages.
+"""The Debian root file system that all images share. debootstrap makes it once per list of packages.
 
 Packages come from the mirrors of the machine's own apt configuration.
 """
