@@ -90,11 +90,11 @@ INSTANCE_CONDITION = Metric(
 CERTIFICATE_NOT_AFTER = Metric(
     "cryostat_instance_certificate_not_after_timestamp_seconds",
     MetricType.GAUGE,
-    "When a certificate of the instance ends, in seconds since 1970",
+    "Time at which a certificate of the instance expires, in seconds since 1970",
     (
         *_INSTANCE,
-        Label("certificate", "`ca`, `application`, `agent-gateway`, `database`, `storage`, `reports`; `agents` is the "
-              "first that ends of those of all target namespaces"),
+        Label("certificate", "`ca`, `application`, `agent-gateway`, `database`, `storage`, `reports`; `agents`: of "
+              "the certificates of agents in all target namespaces, the one that expires first"),
     ),
 )  # fmt: skip
 VOLUME_REQUESTED = Metric(
@@ -106,7 +106,7 @@ VOLUME_REQUESTED = Metric(
 AGENT_INJECTIONS = Metric(
     "cryostat_instance_agent_injections_total",
     MetricType.COUNTER,
-    "New pods whose labels ask for the agent, as this replica has reviewed them since it started",
+    "New pods whose labels request the agent, counted by this replica since it started",
     (
         Label("cryostat_namespace", "namespace of the Cryostat; empty if there is no such Cryostat"),
         Label("cryostat_name", "name of the Cryostat; empty if there is no such Cryostat"),

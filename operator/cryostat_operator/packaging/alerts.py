@@ -192,7 +192,7 @@ INSTANCE_ALERTS = (
         f"{_CERTIFICATE_REMAINING} < 7 * 86400",
         "1h",
         "warning",
-        f"The certificate {CERTIFICATE} of Cryostat {CRYOSTAT} ends in {DURATION}.",
+        f"The certificate {CERTIFICATE} of Cryostat {CRYOSTAT} expires in {DURATION}.",
         "It should have been renewed. The condition TLSSetupComplete has the cause; with cert-manager check its "
         "controller.",
     ),
@@ -201,7 +201,7 @@ INSTANCE_ALERTS = (
         f"{_CERTIFICATE_REMAINING} <= 0",
         "0m",
         "critical",
-        f"The certificate {CERTIFICATE} of Cryostat {CRYOSTAT} has ended.",
+        f"The certificate {CERTIFICATE} of Cryostat {CRYOSTAT} has expired.",
         "Components or agents refuse connections. The condition TLSSetupComplete has the cause.",
     ),
     Alert(
@@ -210,7 +210,7 @@ INSTANCE_ALERTS = (
         f' (increase({table.AGENT_INJECTIONS.name}{{{JOB},result!="added"}}[30m])) > 0',
         "0m",
         "info",
-        "Pods were created without the Cryostat agent that their labels ask for.",
+        "Pods were created without the Cryostat agent that their labels request.",
         f"Cryostat: {CRYOSTAT}. Target namespace: {TARGET}. A name is empty if the labels of the pods name no existing "
         "Cryostat, or their namespace is not a target namespace. The events AgentNotAdded of the Cryostat have the "
         "cause.",
