@@ -237,11 +237,12 @@ def _no_target(namespace: str, cr_namespace: str, cr_name: str) -> str:
 
 
 def _hibernation(cryostat: Obj) -> list[str]:
-    """Return a warning while the Cryostat hibernates: the agent is added, and has nothing to register with yet."""
+    """Return a warning while the Cryostat hibernates: the agent is added and registers after the hibernation."""
     metadata = cryostat["metadata"]
     if (metadata.get("annotations") or {}).get(constants.ANNOTATION_HIBERNATION) != "on":
         return []
-    return [f"Cryostat {metadata['namespace']}/{metadata['name']} hibernates; the agent registers once it runs again"]
+    name = f"{metadata['namespace']}/{metadata['name']}"
+    return [f"Cryostat {name} hibernates; the agent registers when the instance runs again"]
 
 
 def _labels(obj: Obj) -> dict[str, str]:

@@ -189,6 +189,6 @@ async def test_a_cryostat_that_hibernates_is_a_warning_and_the_agent_is_added() 
     reader.stored = {**CRYOSTAT, "metadata": {**CRYOSTAT["metadata"], "annotations": annotations}}  # type: ignore[dict-item]
     response = await review(reader, request())
     [warning] = [each for each in response["warnings"] if "hibernates" in each]
-    assert warning == "Cryostat agent: Cryostat n/sample hibernates; the agent registers once it runs again"
+    assert warning == "Cryostat agent: Cryostat n/sample hibernates; the agent registers when the instance runs again"
     assert "patch" in response
     assert reader.events == []
