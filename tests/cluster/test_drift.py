@@ -281,7 +281,7 @@ def test_a_rollout_restart_is_not_reverted(instance: Instance) -> None:
     scenario, where = instance.scenario, instance.cr["metadata"]["namespace"]
     mark = scenario.plane.audit_mark()
     scenario.plane.kubectl("rollout", "restart", "deployment", "x-storage", "-n", where)
-    scenario.plane.kubectl("rollout", "status", "deployment", "x-storage", "-n", where, "--timeout=30s")
+    scenario.plane.kubectl("rollout", "status", "deployment", "x-storage", "-n", where, "--timeout=100s")
     scenario.settle()
     assert [write for write in scenario.writes(mark) if write.resource == "deployments"] == []
     template = scenario.get("Deployment", where, "x-storage")["spec"]["template"]
