@@ -26,7 +26,7 @@ def authorize(
         headers: by lower-case name; all of them are signed. `x-amz-date` and `x-amz-content-sha256` are among them.
     """
     names = ";".join(sorted(headers))
-    lines = "".join(f"{name}:{headers[name].strip()}\n" for name in sorted(headers))
+    lines = "".join(f"{name}:{' '.join(headers[name].split())}\n" for name in sorted(headers))
     canonical = "\n".join((method, path, query, lines, names, headers["x-amz-content-sha256"]))
     date = headers["x-amz-date"]
     scope = f"{date[:8]}/{region}/s3/aws4_request"
