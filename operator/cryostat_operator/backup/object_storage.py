@@ -174,7 +174,8 @@ class ObjectStorage:
         text = urlencode(sorted((query or {}).items()), quote_via=quote, safe="-_.~")
         authorization = authorize(self._access_key, self._secret_key, method, encoded, text, signed, self._region)
         others = {name: value for name, value in (headers or {}).items() if name.lower() not in signed}
-        all_headers = {**others, **signed, "Authorization": authorization}
+        # Without `identity`, the service may send a compressed copy, which would be restored as the content.
+        all_headers = {"Accept-Encoding": "identity", **others, **signed, "Authorization": authorization}
         return _Request(
             self._session,
             method,
@@ -210,6 +211,7 @@ class _Request:
                 ssl=self.context or True,
                 server_hostname=self.server_name if self.context else None,
                 skip_auto_headers=("Content-Type",),
+                allow_redirects=False,  # the signature and the body are for this address only
             )
         except (aiohttp.ClientError, OSError, TimeoutError) as error:
             self._fail(f"{type(error).__name__} {error}".strip())

@@ -60,6 +60,27 @@ async def test_keys_are_encoded_once() -> None:
     assert {name.lower(): value for name, value in headers.items()} == {"content-type": "a/b", "x-amz-meta-name": "x"}
 
 
+async def test_content_is_not_compressed_on_the_way() -> None:
+    asked = []
+
+    def answer(request: web.Request) -> web.Response:
+        asked.append(request.headers["Accept-Encoding"])
+        return web.Response(body=b"content")
+
+    async with service(answer) as storage:
+        await storage.read("logs", "one", lambda chunk: None)
+    assert asked == ["identity"]
+
+
+async def test_redirects_are_not_followed() -> None:
+    def answer(request: web.Request) -> web.Response:
+        return web.Response(status=307, headers={"Location": "/other"}) if request.path == "/logs/a" else web.Response()
+
+    async with service(answer) as storage:
+        with pytest.raises(BackupError, match="PUT /logs/a: HTTP 307"):
+            await storage.store("logs", "a", b"content")
+
+
 async def test_tags() -> None:
     text = "<T><TagSet><Tag><Key>a</Key><Value>b&amp;c</Value></Tag><Tag><Key>d</Key><Value/></Tag></TagSet></T>"
     async with service(lambda _: web.Response(text=text)) as storage:
