@@ -52,7 +52,7 @@ class NewFolder:
         """Open one file for writing. It is listed in `parts` afterwards."""
         target = self._directory / path
         target.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-        with target.open("xb") as file:
+        with _create(target) as file:
             writer = PartWriter(file)
             yield writer
             _sync(file)
@@ -65,7 +65,7 @@ class NewFolder:
 
     def finish(self, manifest: Manifest) -> None:
         """Write the manifest, the last file of a backup."""
-        with (self._directory / MANIFEST).open("xb") as file:
+        with _create(self._directory / MANIFEST) as file:
             file.write(manifest.text().encode())
             _sync(file)
 
@@ -154,3 +154,8 @@ def open_folder(directory: Path) -> SavedFolder:
 def _sync(file: BinaryIO) -> None:
     file.flush()
     os.fsync(file.fileno())
+
+
+def _create(file: Path) -> BinaryIO:
+    """Open a new file that only its owner can read, also after it is moved out of the folder."""
+    return os.fdopen(os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb")

@@ -33,6 +33,7 @@ def test_a_complete_folder(tmp_path: Path) -> None:
     part = saved.manifest.parts[DATABASE]
     assert part.sha256 == hashlib.sha256(b"content of database.dump").hexdigest()
     assert target.stat().st_mode & 0o777 == 0o700
+    assert {path.stat().st_mode & 0o777 for path in target.rglob("*") if path.is_file()} == {0o600}
 
 
 def test_an_empty_folder_may_exist(tmp_path: Path) -> None:
