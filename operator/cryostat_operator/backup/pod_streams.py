@@ -132,7 +132,9 @@ class PodStreams:
             )
         except aiohttp.WSServerHandshakeError as error:
             cause = f"HTTP {error.status}"
-            if error.status in (401, 403):
+            if error.status == 401:
+                cause = "the credentials of the kubeconfig are not valid, or expired during the command. Log in again"
+            elif error.status == 403:
                 cause = f"you may not `create` and `get` pods/{subresource} in namespace {namespace}"
             elif error.status == 404:
                 cause = "the pod does not exist"

@@ -67,6 +67,7 @@ async def test_a_file_that_cannot_be_read() -> None:
     ("status", "message"),
     [
         (403, "you may not `create` and `get` pods/exec in namespace here"),
+        (401, "the credentials of the kubeconfig are not valid"),
         (404, "the pod does not exist"),
         (500, "500"),
     ],
