@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import contextlib
 import hashlib
 
 from .folder import SavedFolder
 from .manifest import BackupError
 from .object_storage import ObjectStorage
+
+_UNDO_ATTEMPTS = 3  # failed requests until the storage counts as unreachable: each may wait for a timeout
 
 
 class ObjectRestore:
@@ -64,9 +65,14 @@ class ObjectRestore:
         """Remove the stored objects. Nothing is removed with `overwrite`, because they may have replaced others."""
         if self._overwrite:
             return
+        failures = 0
         for bucket, key in self._written:
-            with contextlib.suppress(BackupError):  # the first error is the one to report
+            try:
                 await self._service.delete(bucket, key)
+            except BackupError:  # the first error is the one to report
+                failures += 1
+                if failures == _UNDO_ATTEMPTS:
+                    return
 
     async def remove_others(self) -> int:
         """Remove the objects that are not in the backup from all buckets of it.

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from cryostat_operator.backup import restored_objects
 from cryostat_operator.backup.folder import SavedFolder, new_folder, open_folder
 from cryostat_operator.backup.manifest import CRYOSTAT, DATABASE, SECRETS, BackupError, StoredObject
 from cryostat_operator.backup.restored_objects import ObjectRestore
@@ -58,6 +59,22 @@ async def test_undo(tmp_path: Path, overwrite: bool) -> None:
     await restored.upload()
     await restored.undo()
     assert set(storage.content["logs"]) == ({"mine", "one", "two"} if overwrite else {"mine"})
+
+
+async def test_undo_ends_if_the_storage_cannot_be_reached(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    storage = Storage()
+    restored = objects(storage, tmp_path)
+    await restored.upload()
+    tried = []
+
+    async def delete(bucket: str, key: str) -> None:
+        tried.append(key)
+        raise BackupError("unreachable")
+
+    monkeypatch.setattr(storage, "delete", delete)
+    monkeypatch.setattr(restored_objects, "_UNDO_ATTEMPTS", 1)
+    await restored.undo()
+    assert tried == ["one"]
 
 
 async def test_other_objects_are_removed(tmp_path: Path) -> None:
