@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import time
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
@@ -10,6 +11,7 @@ from typing import Any
 from ..api import constants
 from ..kube.errors import ApiError
 from ..plan.model.kinds import Key, Obj, path_of, resource_path
+from ..plan.upgrades import recorded
 from . import database_scripts
 from .checked_backup import Content
 from .database_scripts import read_report
@@ -40,6 +42,7 @@ class Restore:
         self._overwrite = overwrite
         self._timeout = timeout
         self._progress = progress
+        self._committed: bool | None = False  # whether the database was replaced; None: not known
 
     async def run(self) -> None:
         """Check the target, create what is missing, and restore the data.
@@ -56,7 +59,7 @@ class Restore:
                 await self._create(obj)
             await self._restore_instance()
         except BaseException:
-            if any(obj["kind"] == constants.KIND for obj in missing):
+            if self._committed is False and any(obj["kind"] == constants.KIND for obj in missing):
                 self._progress(
                     f"Cryostat {self._access.namespace}/{self._access.name} was created without the data. "
                     "Delete it, or run the same command again with --overwrite."
@@ -69,26 +72,43 @@ class Restore:
         for component in components:
             await self._until(f"no pod of {access.name}-{component} is ready", self._is_ready(component))
         await self._check_version()
-        await access.annotate({constants.ANNOTATION_PAUSE: "true"})
-        resume = True
+        # A paused operator would not create it.
+        await self._until(f"Deployment {access.name} does not exist", self._exists(APPLICATION))
         try:
-            await self._until(f"Deployment {access.name} does not exist", self._exists(APPLICATION))
+            await access.annotate({constants.ANNOTATION_PAUSE: "true"})
             await access.stop_application()
             await self._until("pods of the application still run", self._is_stopped())
             self._progress("Stopped the application.")
             await self._restore_data()
         except BaseException:
-            resume = not self._overwrite
-            if not resume:
-                self._progress(
-                    f"The application stays stopped, and annotation {constants.ANNOTATION_PAUSE} stays on the "
-                    "Cryostat, because some objects may have been replaced. Run the same command again."
-                )
+            await self._after_failure()
             raise
-        finally:
-            if resume:
-                await access.annotate({constants.ANNOTATION_PAUSE: None})
+        await self._resume("All data is restored")
         self._progress("Started the application.")
+
+    async def _after_failure(self) -> None:
+        """Start the application again if its data is as before the restore."""
+        if not self._overwrite and self._committed is False:
+            with contextlib.suppress(ApiError):  # the first error is the one to report
+                await self._resume("The restore failed")
+            return
+        self._progress(
+            f"The application stays stopped, and annotation {constants.ANNOTATION_PAUSE} stays on the Cryostat, "
+            "because some data may have been replaced. Run the same command again with --overwrite."
+        )
+
+    async def _resume(self, what: str) -> None:
+        """Resume reconciliation, which starts the application. If that fails, print how to do it by hand."""
+        access, annotation = self._access, constants.ANNOTATION_PAUSE
+        try:
+            await access.annotate({annotation: None})
+        except BaseException:
+            self._progress(
+                f"{what}, but annotation {annotation} stays on Cryostat {access.namespace}/{access.name}, so the "
+                f"application stays stopped. To start it: `kubectl annotate cryostat {access.name} "
+                f"-n {access.namespace} {annotation}-`"
+            )
+            raise
 
     async def _missing_objects(self) -> list[Obj]:
         """Check the target and return what must be created, in this order.
@@ -107,14 +127,18 @@ class Restore:
         if found is None:
             raise BackupError(f"Namespace {access.namespace} does not exist. Create it first.")
         live = await access.client.get_or_none(access.path)
-        claims = [f"{access.name}-{component}" for component in (DATABASE, STORAGE)]
-        kept = [name for name in claims if await self._find("PersistentVolumeClaim", name)]
+        names = [f"{access.name}-{component}" for component in (DATABASE, STORAGE)]
+        claims = [await self._find("PersistentVolumeClaim", name) for name in names]
+        kept = [name for name, claim in zip(names, claims, strict=True) if claim]
         if (live or kept) and not self._overwrite:
             what = f"Cryostat {access.namespace}/{access.name}"
             what = what if live else f"PersistentVolumeClaim {access.namespace}/{kept[0]}"
             raise BackupError(
                 f"{what} already exists. --overwrite replaces all data of the instance by that of the backup."
             )
+        running = recorded(claims[0]).postgresql
+        if running:
+            database_scripts.require_restorable(content.manifest.database_version, running)
         missing = [obj for each in content.secrets if (obj := await self._missing_secret(each))]
         return missing if live else [*missing, self._cryostat()]
 
@@ -190,7 +214,8 @@ class Restore:
                 self._progress(f"Restored and verified {len(manifest.objects)} objects.")
                 await self._restore_database()
             except BaseException:
-                await objects.undo()
+                if self._committed is False:
+                    await objects.undo()
                 raise
             removed = await objects.remove_others()
             if removed:
@@ -201,12 +226,15 @@ class Restore:
         database = await self._access.component(DATABASE)
         checks, size = database_scripts.checks(manifest.rows), manifest.parts[DUMP].size
         command = database_scripts.shell(database_scripts.RESTORE, len(checks), size)
+        self._committed = None  # after an interruption the container may still commit what it has received
         try:
             log = await self._access.run_script(database, command, stdin=self._dump(checks))
         except CommandError as error:
+            self._committed = False
             errors = read_report(error.log).errors or str(error)
             raise BackupError(f"The database is unchanged, because the restore failed: {errors}") from None
         report = read_report(log)
+        self._committed = report.done
         if not report.done:
             raise BackupError(f"The database is unchanged, because the restore failed: {report.errors}")
         rows = sum(manifest.rows.values())

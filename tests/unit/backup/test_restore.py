@@ -146,6 +146,19 @@ async def test_an_older_database_is_refused(monkeypatch: pytest.MonkeyPatch, bac
     assert "was created without the data" in target.lines[-1]
 
 
+async def test_an_older_database_on_a_volume_is_refused_before_any_change(
+    monkeypatch: pytest.MonkeyPatch, backup: Path
+) -> None:
+    target = Target(monkeypatch, backup)
+    serve_instance(target.server, "there")
+    annotations = {constants.ANNOTATION_DATABASE_RELEASE: "cryostat=3.0,postgresql=15"}
+    claim = f"/api/v1/namespaces/there/persistentvolumeclaims/{NAME}-database"
+    target.server.put(claim, {"kind": "PersistentVolumeClaim", "metadata": {"annotations": annotations}})
+    with pytest.raises(BackupError, match="the target runs PostgreSQL 15"):
+        await target.run(overwrite=True)
+    assert target.server.writes == []
+
+
 async def test_no_operator(monkeypatch: pytest.MonkeyPatch, backup: Path) -> None:
     target = Target(monkeypatch, backup)
     target.server.hook = None
@@ -171,6 +184,61 @@ async def test_a_failed_restore(monkeypatch: pytest.MonkeyPatch, backup: Path, s
         assert target.storage.content["archivedrecordings"] == {}
     assert target.storage.content["logs"] == {"new": b"of the application"}
     assert ("stays stopped" in " ".join(target.lines)) == overwrite
+
+
+async def test_a_connection_that_breaks_while_the_database_is_restored(
+    monkeypatch: pytest.MonkeyPatch, backup: Path
+) -> None:
+    """The container may have committed: objects must not be removed, and the application must not start."""
+    target = Target(monkeypatch, backup)
+    execute = target.streams.execute
+
+    async def broken(*arguments: Any, **named: Any) -> str:
+        log = await execute(*arguments, **named)
+        if target.streams.restored is not None:
+            raise BackupError("The connection broke.")
+        return log
+
+    monkeypatch.setattr(target.streams, "execute", broken)
+    with pytest.raises(BackupError, match="The connection broke"):
+        await target.run()
+    assert target.storage.content["archivedrecordings"] == filled().content["archivedrecordings"]
+    assert PAUSE in target.cryostat()["metadata"]["annotations"]
+    assert "Run the same command again with --overwrite" in target.lines[-1]
+    assert "without the data" not in " ".join(target.lines)
+
+
+@pytest.mark.parametrize("fails", [False, True])
+async def test_reconciliation_that_cannot_be_resumed(
+    monkeypatch: pytest.MonkeyPatch, backup: Path, fails: bool
+) -> None:
+    target = Target(monkeypatch, backup)
+    target.streams.error = "ERROR: x" if fails else ""
+
+    def refuse(method: str, path: str) -> ApiError | None:
+        is_patch = method == "PATCH" and path.endswith(f"{constants.PLURAL}/{NAME}")
+        return ApiError(503, "Unavailable", "gone") if is_patch and stopped() else None
+
+    def stopped() -> bool:
+        return "Stopped the application." in target.lines
+
+    target.refuse = refuse
+    with pytest.raises(BackupError if fails else ApiError, match="The database is unchanged" if fails else "gone"):
+        await target.run()
+    how = f"`kubectl annotate cryostat sample -n there {PAUSE}-`"
+    assert [line for line in target.lines if line.endswith(how)]
+    assert ("without the data" in target.lines[-1]) == fails
+
+
+async def test_reconciliation_is_paused_after_the_application_exists(
+    monkeypatch: pytest.MonkeyPatch, backup: Path
+) -> None:
+    target = Target(monkeypatch, backup)
+    serve_instance(target.server, "there")
+    target.server.remove(f"/apis/apps/v1/namespaces/there/deployments/{NAME}")
+    with pytest.raises(BackupError, match="Deployment sample does not exist"):
+        await target.run(overwrite=True)
+    assert target.server.writes == []
 
 
 @pytest.mark.parametrize("refused", ["secrets", constants.PLURAL])
