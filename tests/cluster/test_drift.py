@@ -279,6 +279,7 @@ def test_objects_that_the_spec_no_longer_requests_are_deleted(instance: Instance
 
 def test_a_rollout_restart_is_not_reverted(instance: Instance) -> None:
     scenario, where = instance.scenario, instance.cr["metadata"]["namespace"]
+    scenario.settle()  # the changes of the test before
     mark = scenario.plane.audit_mark()
     scenario.plane.kubectl("rollout", "restart", "deployment", "x-storage", "-n", where)
     scenario.plane.kubectl("rollout", "status", "deployment", "x-storage", "-n", where, "--timeout=100s")
