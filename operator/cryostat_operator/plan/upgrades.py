@@ -7,7 +7,6 @@ tags of images. Nothing is checked if there is no record, or if a tag is not a v
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import NamedTuple
 
 from ..api import constants
@@ -16,7 +15,7 @@ from .image_releases import Release, release_of
 from .instance import Instance
 from .model.condition import Condition, failed
 from .model.desired_state import Blocked, ComponentPlan, Plan
-from .model.kinds import Key, Obj, key_of
+from .model.kinds import Obj, key_of
 from .model.messages import message
 from .model.problems import Problem
 from .model.reasons import Reason
@@ -94,7 +93,7 @@ def refusal(instance: Instance) -> Problem | None:
     if not claims.uses_claim(instance, "database"):
         return None
     claim = claims.claim_name(instance, "database")
-    before, wanted = recorded(instance.live("PersistentVolumeClaim", claim)), requested(instance)
+    before, wanted = recorded(claims.live_claim(instance, "database")), requested(instance)
     if before.postgresql and wanted.postgresql and before.postgresql != wanted.postgresql:
         return _other_postgresql(instance, claim, before.postgresql, wanted.postgresql)
     confirmed = instance.annotations.get(constants.ANNOTATION_ALLOW_DOWNGRADE)
@@ -111,7 +110,14 @@ def refusal(instance: Instance) -> Problem | None:
 def hold(instance: Instance, components: tuple[ComponentPlan, ...]) -> tuple[ComponentPlan, ...]:
     """Return the plan, with all Deployments blocked if the images must not be rolled out."""
     problem = refusal(instance)
-    return tuple(_blocked(component, problem) for component in components) if problem else components
+    if problem is None:
+        return components
+    return tuple(
+        component.with_blocked(
+            *(Blocked(key_of(obj), problem) for obj in component.objects if obj["kind"] == "Deployment")
+        )
+        for component in components
+    )
 
 
 def upgrade_allowed(plan: Plan) -> Condition | None:
@@ -121,12 +127,6 @@ def upgrade_allowed(plan: Plan) -> Condition | None:
 
 
 _REASONS = frozenset({Reason.DATABASE_VERSION_MISMATCHED, Reason.DOWNGRADE_NOT_CONFIRMED})
-
-
-def _blocked(component: ComponentPlan, problem: Problem) -> ComponentPlan:
-    held: tuple[Key, ...] = tuple(key_of(obj) for obj in component.objects if obj["kind"] == "Deployment")
-    objects = tuple(obj for obj in component.objects if key_of(obj) not in held)
-    return replace(component, objects=objects, blocked=(*component.blocked, *(Blocked(key, problem) for key in held)))
 
 
 def _other_postgresql(instance: Instance, claim: str, before: int, wanted: int) -> Problem:

@@ -26,10 +26,10 @@ def with_data_records(instance: Instance, components: tuple[ComponentPlan, ...])
     keys is never replaced. That of the release changes together with the Deployments, because a release that starts
     changes the tables before it is available; of an instance that hibernates, when it starts again.
     """
-    name = claims.claim_name(instance, database.NAME)
-    live = instance.live("PersistentVolumeClaim", name)
+    live = claims.live_claim(instance, database.NAME)
     if live is None:
         return components
+    name = claims.claim_name(instance, database.NAME)
     added = {**_keys(instance, live, components), **_release(instance, live, components)}
     return tuple(_recorded(part, name, added) for part in components) if added else components
 

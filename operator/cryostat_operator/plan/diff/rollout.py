@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
 
 from ...api import constants
 from ..instance import Instance
@@ -62,7 +61,7 @@ def hold_for_rollout(instance: Instance, components: tuple[ComponentPlan, ...]) 
     key = Key("Deployment", instance.namespace, instance.name)
     held = Blocked(key, Problem("core", Reason.ROLLING_IN_ORDER, message))
     return tuple(
-        _without(component, desired, held) if desired in component.objects else component for component in components
+        component.with_blocked(held) if desired in component.objects else component for component in components
     )
 
 
@@ -103,8 +102,3 @@ def _is_rolling_out(instance: Instance, name: str, deployments: Mapping[str, Obj
     # After the old pod ended and before the new one starts, the condition may be that of the previous rollout.
     running = min(status.get("updatedReplicas") or 0, status.get("availableReplicas") or 0)
     return progress.get("reason") != _DONE or running < desired["spec"].get("replicas", 1)
-
-
-def _without(component: ComponentPlan, desired: Obj, held: Blocked) -> ComponentPlan:
-    objects = tuple(obj for obj in component.objects if obj is not desired)
-    return replace(component, objects=objects, blocked=(*component.blocked, held))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 
 from .kinds import Key, Obj, key_of, spec_hash_of
@@ -60,6 +60,12 @@ class ComponentPlan:
     warnings: tuple[Problem, ...] = ()
     delete: tuple[Key, ...] = ()
     hot_reloaded: Mapping[str, frozenset[str]] = field(default_factory=dict)
+
+    def with_blocked(self, *blocked: Blocked) -> ComponentPlan:
+        """Return the component with further objects blocked, which are then no longer among its objects."""
+        keys = {entry.key for entry in blocked}
+        objects = tuple(obj for obj in self.objects if key_of(obj) not in keys)
+        return replace(self, objects=objects, blocked=(*self.blocked, *blocked))
 
 
 @dataclass(frozen=True)
