@@ -5,6 +5,7 @@ from typing import Any, ClassVar
 
 from pydantic import Field, field_validator
 
+from . import constants
 from .application_options import (
     AgentOptions,
     AuthorizationOptions,
@@ -140,6 +141,11 @@ class Cryostat(Model):
     @classmethod
     def _absent_is_empty(cls, value: Any) -> Any:
         return {} if value is None else value
+
+    @property
+    def hibernation_requested(self) -> bool:
+        """Whether the annotation requests that every Deployment is scaled to 0."""
+        return (self.metadata.get("annotations") or {}).get(constants.ANNOTATION_HIBERNATION) == "on"
 
     rules: ClassVar[tuple[Rule, ...]] = (
         Rule(

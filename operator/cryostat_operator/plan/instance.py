@@ -48,7 +48,7 @@ class Instance:
     @property
     def hibernation_requested(self) -> bool:
         """Whether the annotation asks to scale every Deployment to 0."""
-        return self.annotations.get(constants.ANNOTATION_HIBERNATION) == "on"
+        return self.cryostat.hibernation_requested
 
     @property
     def openshift(self) -> bool:

@@ -7,7 +7,6 @@ import logging
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
 
-from ..api import constants
 from ..api.required_permissions import target_namespaces
 from ..api.v1beta2 import Cryostat
 from ..api.validation import InvalidCryostatError, read_cryostat
@@ -96,7 +95,7 @@ class AgentAdmission:
             raise NotInjectedError(_no_target(request.namespace, *requested), stored)
         context = await self._pod_context(request, instance)
         result = inject_agent(request.obj, instance, context)
-        hints = [f"{WARNING_PREFIX}{hint}" for hint in (*result.hints, *_hibernation(stored))]
+        hints = [f"{WARNING_PREFIX}{hint}" for hint in (*result.hints, *_hibernation(cryostat))]
         if result.pod is None:
             self._count(request, "not_added", stored)
             self._record_event(request, NotInjectedError(result.reason, stored))
@@ -198,8 +197,8 @@ class AgentAdmission:
             selection = select_container(template, parsed.options.container if parsed.options else None)
             if selection.hint:
                 warnings.append(selection.hint)
-            _, stored = await self._instance(namespace, *requested)
-            warnings += _hibernation(stored)
+            cryostat, _ = await self._instance(namespace, *requested)
+            warnings += _hibernation(cryostat)
         except (NotInjectedError, NotInjectableError) as error:
             warnings.append(f"pods will go without it for now: {error}")
         except ApiError as error:
@@ -236,12 +235,11 @@ def _no_target(namespace: str, cr_namespace: str, cr_name: str) -> str:
     return f"namespace {namespace} is no target namespace of a Cryostat {cr_namespace}/{cr_name}"
 
 
-def _hibernation(cryostat: Obj) -> list[str]:
+def _hibernation(cryostat: Cryostat) -> list[str]:
     """Return a warning while the Cryostat hibernates: the agent is added and registers after the hibernation."""
-    metadata = cryostat["metadata"]
-    if (metadata.get("annotations") or {}).get(constants.ANNOTATION_HIBERNATION) != "on":
+    if not cryostat.hibernation_requested:
         return []
-    name = f"{metadata['namespace']}/{metadata['name']}"
+    name = f"{cryostat.metadata['namespace']}/{cryostat.metadata['name']}"
     return [f"Cryostat {name} hibernates; the agent registers when the instance runs again"]
 
 
