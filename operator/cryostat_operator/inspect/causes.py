@@ -116,8 +116,10 @@ def _from_conditions(observed: Observed) -> Iterator[Cause]:
         message = "The status is about an earlier version of the spec; the operator has not read the last change yet."
         yield Cause("StatusOutdated", message, (), "kubectl get pods -A -l app.kubernetes.io/name=cryostat-operator")
     failed = [each for each in conditions if each["type"] in _BLOCKING and each.get("status") != "True"]
-    by_reason = {condition.get("reason"): condition for condition in reversed(failed)}
-    yield from (_cause(observed, condition) for condition in failed if condition is by_reason[condition.get("reason")])
+    first: dict[str | None, Obj] = {}
+    for condition in failed:
+        first.setdefault(condition.get("reason"), condition)
+    yield from (_cause(observed, condition) for condition in first.values())
 
 
 _BLOCKING = (
