@@ -150,7 +150,7 @@ async def access(instance: Instance, server: ApiServer) -> AsyncIterator[Instanc
         try:
             yield InstanceAccess(server, streams, NAMESPACE, NAME)
         finally:
-            await streams.close()
+            await streams.aclose()
 
 
 @pytest.fixture

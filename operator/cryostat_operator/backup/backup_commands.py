@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Awaitable, Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, aclosing, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
@@ -47,17 +47,15 @@ def backup(name: str, namespace: str | None, context: str | None, target: str, p
         from .pod_streams import PodStreams
         from .save import save
 
-        streams = PodStreams(client.connection)
         try:
-            with _saved_to(target) as (directory, copy):
-                with new_folder(directory) as folder:
-                    access = InstanceAccess(client, streams, namespace or home, name)
-                    await save(access, folder, passphrase, click.echo)
-                await copy()
+            async with aclosing(PodStreams(client.connection)) as streams:
+                with _saved_to(target) as (directory, copy):
+                    with new_folder(directory) as folder:
+                        access = InstanceAccess(client, streams, namespace or home, name)
+                        await save(access, folder, passphrase, click.echo)
+                    await copy()
         except BackupError as error:
             _fail(error)
-        finally:
-            await streams.close()
 
     run_with_client(context, work)
     click.echo(f"written: {target}")
@@ -114,16 +112,14 @@ def restore(
         from .instance_access import InstanceAccess
         from .pod_streams import PodStreams
 
-        streams = PodStreams(client.connection)
         try:
-            access = InstanceAccess(client, streams, namespace or home, manifest.name)
-            await Restore(access, content, overwrite, timeout, click.echo).run()
+            async with aclosing(PodStreams(client.connection)) as streams:
+                access = InstanceAccess(client, streams, namespace or home, manifest.name)
+                await Restore(access, content, overwrite, timeout, click.echo).run()
         except BackupError as error:
             _fail(error)
         except OSError as error:
             fail(f"The backup cannot be read: {error.strerror or error}.")
-        finally:
-            await streams.close()
 
     run_with_client(context, work)
     click.echo(f"restored: Cryostat {namespace or ''}{'/' if namespace else ''}{manifest.name}")
@@ -140,11 +136,8 @@ def _saved_to(target: str) -> Iterator[tuple[Path, Callable[[], Awaitable[None]]
 
     async def copy() -> None:
         if place:
-            service = open_service(os.environ)
-            try:
+            async with aclosing(open_service(os.environ)) as service:
                 await upload(service, place, directory)
-            finally:
-                await service.close()
 
     with tempfile.TemporaryDirectory(prefix="cryostat-backup-") as working:
         directory = Path(working, "backup") if place else Path(target)
@@ -165,11 +158,8 @@ def _restored_from(source: str) -> Iterator[Path]:
         return
 
     async def copy(directory: Path) -> None:
-        service = open_service(os.environ)
-        try:
+        async with aclosing(open_service(os.environ)) as service:
             await download(service, place, directory)
-        finally:
-            await service.close()
 
     with tempfile.TemporaryDirectory(prefix="cryostat-backup-") as working:  # mode 0700
         asyncio.run(copy(Path(working)))

@@ -8,11 +8,12 @@ from __future__ import annotations
 import base64
 import ssl
 from collections.abc import AsyncIterator, Mapping
-from contextlib import asynccontextmanager
+from contextlib import aclosing, asynccontextmanager
 from dataclasses import dataclass
 from typing import Any
 
 from ..api import constants
+from ..inspect.states import find_condition
 from ..kube.client import MERGE_PATCH, Client
 from ..plan.model import names
 from ..plan.model.kinds import Key, Obj, path_of, resource_path
@@ -122,11 +123,9 @@ class InstanceAccess:
         async with self.streams.forwarded(self.namespace, component.pod, names.PORT_STORAGE) as port:
             scheme = "https" if context else "http"
             url = f"{scheme}://127.0.0.1:{port}"
-            storage = ObjectStorage(url, data["ACCESS_KEY"].decode(), data["SECRET_KEY"].decode(), context, server_name)
-            try:
+            keys = data["ACCESS_KEY"].decode(), data["SECRET_KEY"].decode()
+            async with aclosing(ObjectStorage(url, *keys, context, server_name)) as storage:
                 yield storage
-            finally:
-                await storage.close()
 
     async def annotate(self, values: Mapping[str, str | None]) -> None:
         """Set annotations of the Cryostat, or remove those whose value is None."""
@@ -150,6 +149,4 @@ def decoded(secret: Obj) -> dict[str, bytes]:
 
 
 def _is_ready(pod: Obj) -> bool:
-    conditions = (pod.get("status") or {}).get("conditions") or ()
-    is_ready = any(each.get("type") == "Ready" and each.get("status") == "True" for each in conditions)
-    return is_ready and "deletionTimestamp" not in pod["metadata"]
+    return find_condition(pod, "Ready").get("status") == "True" and "deletionTimestamp" not in pod["metadata"]

@@ -65,7 +65,7 @@ class ObjectStorage:
         timeout = aiohttp.ClientTimeout(total=None, sock_connect=30, sock_read=300)
         self._session = aiohttp.ClientSession(timeout=timeout, auto_decompress=False)
 
-    async def close(self) -> None:
+    async def aclose(self) -> None:
         """Close all connections."""
         await self._session.close()
 

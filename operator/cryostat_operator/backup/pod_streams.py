@@ -36,7 +36,7 @@ class PodStreams:
             connector=aiohttp.TCPConnector(ssl=connection.ssl_context, limit=0), timeout=timeout
         )
 
-    async def close(self) -> None:
+    async def aclose(self) -> None:
         """Close all connections."""
         await self._session.close()
 

@@ -122,7 +122,7 @@ class Streams:
     async def forwarded(self, namespace: str, pod: str, port: int) -> AsyncIterator[int]:
         yield port
 
-    async def close(self) -> None:
+    async def aclose(self) -> None:
         return None
 
 
@@ -136,7 +136,7 @@ class Storage:
     damaged: bool = False
     refuse: str = ""
 
-    async def close(self) -> None:
+    async def aclose(self) -> None:
         return None
 
     async def buckets(self) -> list[str]:

@@ -88,4 +88,4 @@ async def test_the_variables_of_aws() -> None:
     service = open_service({**login, **unreachable})
     with pytest.raises(BackupError, match="does not answer GET /"):
         await service.buckets()
-    await service.close()
+    await service.aclose()

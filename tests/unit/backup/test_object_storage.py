@@ -29,7 +29,7 @@ async def service(handler: Handler) -> AsyncIterator[ObjectStorage]:
     try:
         yield storage
     finally:
-        await storage.close()
+        await storage.aclose()
         await runner.cleanup()
 
 

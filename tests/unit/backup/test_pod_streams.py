@@ -24,7 +24,7 @@ async def streams(kubelet: Kubelet) -> AsyncIterator[PodStreams]:
         try:
             yield opened
         finally:
-            await opened.close()
+            await opened.aclose()
 
 
 async def run(opened: PodStreams, script: str, stdin: list[bytes] | Iterator[bytes] = ()) -> tuple[bytes, str]:  # type: ignore[assignment]
@@ -82,7 +82,7 @@ async def test_a_server_that_does_not_answer() -> None:
     opened = PodStreams(UserConnection("http://127.0.0.1:1", ssl.create_default_context(), {}))
     with pytest.raises(BackupError, match="A command cannot run in container container of pod here/pod"):
         await run(opened, "true")
-    await opened.close()
+    await opened.aclose()
 
 
 async def test_connections_through_a_forwarded_port() -> None:
