@@ -17,7 +17,7 @@ import subprocess
 import sys
 import tempfile
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -352,12 +352,21 @@ def _copy_data(tool: Tool, directory: Path) -> None:
 
 def main() -> int:
     """Builds the named programs, by default all but those of a node, and prints where they lie."""
+    return exit_status(_build_named)
+
+
+def _build_named() -> None:
     names = sys.argv[1:] or [name for tool in _USUAL_TOOLS for name in tool.programs]
+    for name, path in programs(*names).items():
+        print(f"{name:24} {path}")
+    for tool in () if sys.argv[1:] else _WITH_DATA:
+        data(tool)
+
+
+def exit_status(build: Callable[[], object]) -> int:
+    """The exit status of a command that builds something; prints why it cannot be built."""
     try:
-        for name, path in programs(*names).items():
-            print(f"{name:24} {path}")
-        for tool in () if sys.argv[1:] else _WITH_DATA:
-            data(tool)
+        build()
     except BuildError as error:
         print(error, file=sys.stderr)
         return 1

@@ -17,16 +17,13 @@ def main() -> int:
     if reason := requirements.missing():
         print(f"{reason} Its tests are skipped.", file=sys.stderr)
         return int(bool(os.environ.get("CI")))
-    try:
-        binaries.programs(*PROGRAMS)
-        operand_archives()
-        operator_archive()
-    except binaries.BuildError as error:
-        print(error, file=sys.stderr)
-        return 1
-    except KeyboardInterrupt:
-        return 130
-    return 0
+    return binaries.exit_status(_build)
+
+
+def _build() -> None:
+    binaries.programs(*PROGRAMS)
+    operand_archives()
+    operator_archive()
 
 
 if __name__ == "__main__":

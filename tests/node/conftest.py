@@ -8,9 +8,9 @@ from collections.abc import Callable, Iterator
 import pytest
 
 from tests.cluster import binaries
-from tests.cluster.api import eventually
 from tests.node import requirements
 from tests.node.images import operand_archives
+from tests.node.installation import create_namespace
 from tests.node.node import PROGRAMS, Node
 from tests.node.operator_image import operator_archive
 
@@ -59,8 +59,7 @@ def namespace(node: Node) -> Iterator[NamespaceFactory]:
     def make(prefix: str = "test", labels: dict[str, str] | None = None) -> str:
         name = f"{prefix}-{next(_numbers)}"
         made.append(name)
-        node.api.create({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name, "labels": labels or {}}})
-        eventually(lambda: node.api.find("v1", "ServiceAccount", "default", name), what=f"{name} has its account")
+        create_namespace(node.api, name, labels)
         return name
 
     yield make

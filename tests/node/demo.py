@@ -42,7 +42,7 @@ def _demonstrate(stack: ExitStack, port: int, timeout: float, once: bool) -> Non
     except (NodeError, PortInUseError, OSError) as error:
         raise DemoError(str(error)) from error
     cryostat = installation.sample(INSTANCE_NAMESPACE)
-    installation.create_namespace(node, INSTANCE_NAMESPACE)
+    installation.create_namespace(node.api, INSTANCE_NAMESPACE)
     node.api.create(cryostat)
     console.print(f"Applied {cryostat['metadata']['name']} in namespace {INSTANCE_NAMESPACE}, with small requests:\n")
     cluster = Cluster(node.api, node.programs["kubectl"], node.kubeconfig)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import socket
 import threading
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 import yaml
@@ -50,9 +50,10 @@ def sample(namespace: str) -> Object:
     return cryostat
 
 
-def create_namespace(plane: ControlPlane, name: str) -> None:
-    """`kubectl create namespace`."""
-    plane.kubectl("create", "namespace", name)
+def create_namespace(api: Api, name: str, labels: Mapping[str, str] | None = None) -> None:
+    """Creates a namespace, and waits until pods can be created in it. Raises TimeoutError."""
+    api.create({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name, "labels": dict(labels or {})}})
+    eventually(lambda: api.find("v1", "ServiceAccount", "default", name), what=f"{name} has its account")
 
 
 def login(api: Api, cryostat: Object) -> tuple[str, str]:

@@ -28,7 +28,7 @@ from tests.cluster.kubectl import KubectlError
 from tests.cluster.operator_process import ROOT, OperatorProcess, install
 from tests.docs.commands import blocks
 from tests.node.images import operand_archives
-from tests.node.installation import login, restarts, sample
+from tests.node.installation import create_namespace, login, restarts, sample
 from tests.node.node import Node
 
 HOME, OTHER, TARGET = "instance", "instance-clients", "instance-target"
@@ -83,12 +83,6 @@ class Running:
         return login(self.api, self.cryostat)
 
 
-def create_namespace(node: Node, name: str, labels: dict[str, str]) -> None:
-    """Waits until pods can be created in it."""
-    node.api.create({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name, "labels": labels}})
-    eventually(lambda: node.api.find("v1", "ServiceAccount", "default", name), what=f"{name} has its account")
-
-
 def client() -> Object:
     """A pod with curl and Python."""
     return {
@@ -106,9 +100,9 @@ def client() -> Object:
 def instance(node: Node, images: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
     for archive in set(operand_archives().values()):
         node.load(archive)
-    create_namespace(node, HOME, {"pod-security.kubernetes.io/enforce": "restricted"})
-    create_namespace(node, OTHER, {})
-    create_namespace(node, TARGET, {})
+    create_namespace(node.api, HOME, {"pod-security.kubernetes.io/enforce": "restricted"})
+    create_namespace(node.api, OTHER)
+    create_namespace(node.api, TARGET)
     install(node.api, node.kubectl)
     operator = OperatorProcess(node.api, tmp_path_factory.mktemp("operator"), {"DISABLE_SERVICE_TLS": "false"})
     try:

@@ -15,25 +15,10 @@ from click.testing import CliRunner, Result
 
 from cryostat_operator.cli import main
 from cryostat_operator.inspect import login
-from cryostat_operator.inspect.login import Login
-from cryostat_operator.kube import client
 from cryostat_operator.kube.connection import LoginError
 from cryostat_operator.kube.errors import ApiUnavailable
 from tests.unit.api_server import ApiServer
 from tests.unit.inspect.instance import condition, cryostat, deployment, serve
-
-
-@pytest.fixture
-def server(monkeypatch: pytest.MonkeyPatch) -> ApiServer:
-    """The API server that commands log in to."""
-    server = ApiServer()
-
-    async def log_in(context: str | None = None) -> Any:
-        return Login(None, "here")  # type: ignore[arg-type]
-
-    monkeypatch.setattr(login, "log_in", log_in)
-    monkeypatch.setattr(client, "Client", lambda *_: server)
-    return server
 
 
 def invoke(*arguments: str) -> Result:

@@ -10,13 +10,11 @@ import yaml
 from click.testing import CliRunner
 
 from cryostat_operator.cli import main
-from cryostat_operator.inspect import login
 from cryostat_operator.inspect.causes import Cause, causes
-from cryostat_operator.inspect.login import Login, log_in
+from cryostat_operator.inspect.login import log_in
 from cryostat_operator.inspect.must_gather import gather
 from cryostat_operator.inspect.observed import Observed
 from cryostat_operator.inspect.tree import address
-from cryostat_operator.kube import client
 from cryostat_operator.kube.connection import LoginError
 from cryostat_operator.kube.errors import ApiError
 from cryostat_operator.plan.model.kinds import Obj
@@ -112,19 +110,6 @@ def test_how_to_log_in() -> None:
 def test_the_address() -> None:
     assert address(Observed(cryostat())) == "no address (the spec asks for no Route or Ingress)"
     assert address(Observed(cryostat(), (owned("Route", "sample"),))) == "no address yet"
-
-
-@pytest.fixture
-def server(monkeypatch: pytest.MonkeyPatch) -> ApiServer:
-    """The API server that commands log in to."""
-    server = ApiServer()
-
-    async def logged_in(context: str | None = None) -> Any:
-        return Login(None, "here")  # type: ignore[arg-type]
-
-    monkeypatch.setattr(login, "log_in", logged_in)
-    monkeypatch.setattr(client, "Client", lambda *_: server)
-    return server
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,25 @@
+"""The API server of the tests of commands."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from cryostat_operator.inspect import login
+from cryostat_operator.inspect.login import Login
+from cryostat_operator.kube import client
+from tests.unit.api_server import ApiServer
+
+
+@pytest.fixture
+def server(monkeypatch: pytest.MonkeyPatch) -> ApiServer:
+    """The API server that commands log in to."""
+    server = ApiServer()
+
+    async def log_in(context: str | None = None) -> Any:
+        return Login(None, "here")  # type: ignore[arg-type]
+
+    monkeypatch.setattr(login, "log_in", log_in)
+    monkeypatch.setattr(client, "Client", lambda *_: server)
+    return server
