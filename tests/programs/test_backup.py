@@ -10,7 +10,6 @@ import asyncio
 import hashlib
 import json
 import os
-import ssl
 import subprocess
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
@@ -30,7 +29,6 @@ from cryostat_operator.backup.object_storage import ObjectStorage
 from cryostat_operator.backup.pod_streams import PodStreams
 from cryostat_operator.backup.restore import Restore
 from cryostat_operator.backup.save import save
-from cryostat_operator.inspect.login import UserConnection
 from cryostat_operator.plan.model import names
 from tests.cluster.binaries import programs
 from tests.cluster.processes import Child, free_ports
@@ -38,7 +36,7 @@ from tests.programs.pod import Container, planned, secrets
 from tests.programs.test_postgresql import BIN, INSTALLED, as_user, run, running
 from tests.unit.api_server import ApiServer
 from tests.unit.backup.instance import serve_instance
-from tests.unit.backup.kubelet import Kubelet
+from tests.unit.backup.kubelet import Kubelet, connections
 from tests.unit.cluster_state import NAME, NAMESPACE
 
 pytestmark = pytest.mark.skipif(not INSTALLED, reason="PostgreSQL is not installed (.ci/programs)")
@@ -146,7 +144,7 @@ def command(instance: Instance) -> list[str | Path]:
 async def access(instance: Instance, server: ApiServer) -> AsyncIterator[InstanceAccess]:
     """The instance as the commands reach it."""
     async with instance.kubelet.serving() as port:
-        streams = PodStreams(UserConnection(f"http://127.0.0.1:{port}", ssl.create_default_context(), {}))
+        streams = PodStreams(connections(f"http://127.0.0.1:{port}"))
         try:
             yield InstanceAccess(server, streams, NAMESPACE, NAME)
         finally:

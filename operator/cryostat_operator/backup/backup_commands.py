@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Awaitable, Callable, Iterator
-from contextlib import ExitStack, aclosing, contextmanager
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import ExitStack, aclosing, asynccontextmanager, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
@@ -14,6 +14,7 @@ from ..inspect.commands import fail, run_with_client
 
 if TYPE_CHECKING:
     from ..kube.client import Client
+    from .pod_streams import PodStreams
 
 PASSPHRASE_VARIABLE = "CRYOSTAT_BACKUP_PASSPHRASE"  # noqa: S105 - the name of a variable
 SHORTEST_PASSPHRASE = 12
@@ -44,11 +45,10 @@ def backup(name: str, namespace: str | None, context: str | None, target: str, p
         from .folder import new_folder
         from .instance_access import InstanceAccess
         from .manifest import BackupError
-        from .pod_streams import PodStreams
         from .save import save
 
         try:
-            async with aclosing(PodStreams(client.connection)) as streams:
+            async with _streams(client) as streams:
                 with _saved_to(target) as (directory, copy):
                     with new_folder(directory) as folder:
                         access = InstanceAccess(client, streams, namespace or home, name)
@@ -110,10 +110,9 @@ def restore(
 
     async def work(client: Client, home: str) -> None:
         from .instance_access import InstanceAccess
-        from .pod_streams import PodStreams
 
         try:
-            async with aclosing(PodStreams(client.connection)) as streams:
+            async with _streams(client) as streams:
                 access = InstanceAccess(client, streams, namespace or home, manifest.name)
                 await Restore(access, content, overwrite, timeout, click.echo).run()
         except BackupError as error:
@@ -123,6 +122,16 @@ def restore(
 
     run_with_client(context, work)
     click.echo(f"restored: Cryostat {namespace or ''}{'/' if namespace else ''}{manifest.name}")
+
+
+@asynccontextmanager
+async def _streams(client: Client) -> AsyncIterator[PodStreams]:
+    """Streams to pods, which log in together with the client."""
+    from .pod_connection import PodConnections
+    from .pod_streams import PodStreams
+
+    async with aclosing(PodStreams(PodConnections(client.connection, client.renew))) as streams:
+        yield streams
 
 
 @contextmanager

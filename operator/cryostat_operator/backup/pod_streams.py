@@ -15,30 +15,23 @@ from contextlib import asynccontextmanager
 
 import aiohttp
 
-from ..kube.connection import Connection
-from ..plan.model.kinds import resource_path
 from .manifest import BackupError
+from .pod_connection import PodConnections, PodSocket
 
-PROTOCOL = "v4.channel.k8s.io"
 STDIN, STDOUT, STDERR, STATUS = range(4)
-_CONNECT_SECONDS = 30.0
 _LOG_LIMIT = 256 * 1024  # bytes of the standard error that are kept
 _CHUNK = 64 * 1024
 
 
 class PodStreams:
-    """Streams to pods with the credentials of a `Connection`."""
+    """Commands in pods, and forwarded ports of them."""
 
-    def __init__(self, connection: Connection) -> None:
-        self._connection = connection
-        timeout = aiohttp.ClientTimeout(total=None, sock_connect=_CONNECT_SECONDS)
-        self._session = aiohttp.ClientSession(
-            connector=aiohttp.TCPConnector(ssl=connection.ssl_context, limit=0), timeout=timeout
-        )
+    def __init__(self, connections: PodConnections) -> None:
+        self._connections = connections
 
     async def aclose(self) -> None:
         """Close all connections."""
-        await self._session.close()
+        await self._connections.aclose()
 
     async def execute(
         self,
@@ -68,7 +61,7 @@ class PodStreams:
         params += [("command", argument) for argument in command]
         where = f"in container {container} of pod {namespace}/{pod}"
         failures: list[BackupError] = []
-        async with self._open(namespace, pod, "exec", params, f"A command cannot run {where}") as socket:
+        async with self._connections.open(namespace, pod, "exec", params, f"A command cannot run {where}") as socket:
             sender = asyncio.create_task(_send(socket, first, stdin, failures))
             try:
                 status, log = await _receive(socket, on_output)
@@ -96,7 +89,7 @@ class PodStreams:
         """
         message = f"Port {port} of pod {namespace}/{pod} cannot be reached"
         params = [("ports", str(port))]
-        async with self._open(namespace, pod, "portforward", params, message):
+        async with self._connections.open(namespace, pod, "portforward", params, message):
             pass  # the first connection shows early whether it is allowed
         tasks: set[asyncio.Task[None]] = set()
 
@@ -106,7 +99,7 @@ class PodStreams:
             tasks.add(task)
             try:
                 with contextlib.suppress(BackupError, ConnectionError, asyncio.CancelledError):
-                    async with self._open(namespace, pod, "portforward", params, message) as socket:
+                    async with self._connections.open(namespace, pod, "portforward", params, message) as socket:
                         await _bridge(socket, reader, writer)
             finally:
                 tasks.discard(task)
@@ -120,31 +113,6 @@ class PodStreams:
             for task in tuple(tasks):
                 task.cancel()
             await asyncio.gather(*tuple(tasks), return_exceptions=True)
-
-    @asynccontextmanager
-    async def _open(
-        self, namespace: str, pod: str, subresource: str, params: list[tuple[str, str]], message: str
-    ) -> AsyncIterator[aiohttp.ClientWebSocketResponse]:
-        url = f"{self._connection.server}{resource_path('', 'v1', 'pods', namespace, pod)}/{subresource}"
-        try:
-            socket = await self._session.ws_connect(
-                url, params=params, headers=self._connection.headers(), protocols=[PROTOCOL], max_msg_size=0
-            )
-        except aiohttp.WSServerHandshakeError as error:
-            cause = f"HTTP {error.status}"
-            if error.status == 401:
-                cause = "the credentials of the kubeconfig are not valid, or expired during the command. Log in again"
-            elif error.status == 403:
-                cause = f"you may not `create` and `get` pods/{subresource} in namespace {namespace}"
-            elif error.status == 404:
-                cause = "the pod does not exist"
-            raise BackupError(f"{message}: {cause}.") from None
-        except (aiohttp.ClientError, OSError, TimeoutError) as error:
-            raise BackupError(f"{message}: {type(error).__name__} {error}".rstrip() + ".") from None
-        try:
-            yield socket
-        finally:
-            await socket.close()
 
 
 class CommandError(BackupError):
@@ -160,7 +128,7 @@ class CommandError(BackupError):
 
 
 async def _send(
-    socket: aiohttp.ClientWebSocketResponse,
+    socket: PodSocket,
     first: bytes | None,
     rest: Iterable[bytes],
     failures: list[BackupError],
@@ -177,14 +145,12 @@ async def _send(
         await socket.close()
 
 
-async def _send_chunk(socket: aiohttp.ClientWebSocketResponse, chunk: bytes) -> None:
+async def _send_chunk(socket: PodSocket, chunk: bytes) -> None:
     with contextlib.suppress(ConnectionError, aiohttp.ClientError):  # the receiving side reports it
         await socket.send_bytes(bytes([STDIN]) + chunk)
 
 
-async def _receive(
-    socket: aiohttp.ClientWebSocketResponse, on_output: Callable[[bytes], None]
-) -> tuple[dict[str, object] | None, str]:
+async def _receive(socket: PodSocket, on_output: Callable[[bytes], None]) -> tuple[dict[str, object] | None, str]:
     """The final status, None if the connection ended without one, and the standard error."""
     log = bytearray()
     status = None
@@ -202,9 +168,7 @@ async def _receive(
     return status, log.decode(errors="replace")
 
 
-async def _bridge(
-    socket: aiohttp.ClientWebSocketResponse, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
-) -> None:
+async def _bridge(socket: PodSocket, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
     """Copy bytes both ways until one side ends. The first message of each channel is the number of the port."""
 
     async def upwards() -> None:

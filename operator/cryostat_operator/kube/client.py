@@ -54,6 +54,15 @@ class Client:
         """The current address and credentials."""
         return self._pool.connection
 
+    async def renew(self, used: Connection) -> Connection:
+        """Return credentials in place of the `used` ones, which the API server refused.
+
+        Raises:
+            LoginError: logging in is not possible.
+        """
+        await self._pool.renew(used)
+        return self._pool.connection
+
     async def close(self) -> None:
         """Close all connections."""
         await self._pool.close()

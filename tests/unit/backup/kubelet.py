@@ -16,7 +16,20 @@ from dataclasses import dataclass, field
 
 from aiohttp import WSMsgType, web
 
-from cryostat_operator.backup.pod_streams import PROTOCOL, STATUS, STDERR, STDIN, STDOUT
+from cryostat_operator.backup.pod_connection import PROTOCOL, PodConnections
+from cryostat_operator.backup.pod_streams import STATUS, STDERR, STDIN, STDOUT
+from cryostat_operator.inspect.login import UserConnection
+from cryostat_operator.kube.connection import Connection
+
+
+def connections(url: str, tokens: tuple[str, ...] = ("first",)) -> PodConnections:
+    """Connections to an address, with the first token; each login returns the next one."""
+    logins = [UserConnection(url, ssl.create_default_context(), {"Authorization": token}) for token in tokens]
+
+    async def renew(used: Connection) -> Connection:
+        return logins[min(logins.index(used) + 1, len(logins) - 1)]  # type: ignore[arg-type]
+
+    return PodConnections(logins[0], renew)
 
 
 @dataclass
@@ -28,6 +41,7 @@ class Kubelet:
         wrap: how to start a command, for example as another user.
         ports: port on this machine, by pod and port in the pod.
         refuse: status of the answer by subresource.
+        token: the only one that is accepted; empty for all.
         cut_after: bytes of the standard input after which the connection breaks; None for never.
         commands: what was run.
     """
@@ -36,6 +50,7 @@ class Kubelet:
     wrap: Callable[[list[str]], list[str]] = lambda command: command
     ports: dict[tuple[str, int], int] = field(default_factory=dict)
     refuse: dict[str, int] = field(default_factory=dict)
+    token: str = ""
     cut_after: int | None = None
     commands: list[list[str]] = field(default_factory=list)
 
@@ -80,9 +95,14 @@ class Kubelet:
             thread.join()
             loop.close()
 
+    def _refusal(self, request: web.Request, subresource: str) -> web.Response | None:
+        is_known = self.token in ("", request.headers.get("Authorization"))
+        status = self.refuse.get(subresource, 200 if is_known else 401)
+        return web.Response(status=status) if status != 200 else None
+
     async def _exec(self, request: web.Request) -> web.StreamResponse:
-        if "exec" in self.refuse:
-            return web.Response(status=self.refuse["exec"])
+        if refused := self._refusal(request, "exec"):
+            return refused
         socket = web.WebSocketResponse(protocols=[PROTOCOL], max_msg_size=0)
         await socket.prepare(request)
         command = request.query.getall("command")
@@ -125,8 +145,8 @@ class Kubelet:
         process.stdin.close()
 
     async def _forward(self, request: web.Request) -> web.StreamResponse:
-        if "portforward" in self.refuse:
-            return web.Response(status=self.refuse["portforward"])
+        if refused := self._refusal(request, "portforward"):
+            return refused
         socket = web.WebSocketResponse(protocols=[PROTOCOL], max_msg_size=0)
         await socket.prepare(request)
         port = int(request.query.get("ports") or request.query["port"])

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import os
-import ssl
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 
@@ -12,15 +11,14 @@ import pytest
 
 from cryostat_operator.backup.manifest import BackupError
 from cryostat_operator.backup.pod_streams import CommandError, PodStreams
-from cryostat_operator.inspect.login import UserConnection
-from tests.unit.backup.kubelet import Kubelet
+from tests.unit.backup.kubelet import Kubelet, connections
 
 
 @asynccontextmanager
 async def streams(kubelet: Kubelet) -> AsyncIterator[PodStreams]:
     kubelet.environments = {"pod": {"PATH": os.environ["PATH"]}}
     async with kubelet.serving() as port:
-        opened = PodStreams(UserConnection(f"http://127.0.0.1:{port}", ssl.create_default_context(), {}))
+        opened = PodStreams(connections(f"http://127.0.0.1:{port}"))
         try:
             yield opened
         finally:
@@ -61,28 +59,6 @@ async def test_a_file_that_cannot_be_read() -> None:
     async with streams(Kubelet()) as opened:
         with pytest.raises(BackupError, match="its input cannot be read: Input/output error"):
             await run(opened, "head -c 100", content())
-
-
-@pytest.mark.parametrize(
-    ("status", "message"),
-    [
-        (403, "you may not `create` and `get` pods/exec in namespace here"),
-        (401, "the credentials of the kubeconfig are not valid"),
-        (404, "the pod does not exist"),
-        (500, "500"),
-    ],
-)
-async def test_refusals(status: int, message: str) -> None:
-    async with streams(Kubelet(refuse={"exec": status})) as opened:
-        with pytest.raises(BackupError, match=message):
-            await run(opened, "true")
-
-
-async def test_a_server_that_does_not_answer() -> None:
-    opened = PodStreams(UserConnection("http://127.0.0.1:1", ssl.create_default_context(), {}))
-    with pytest.raises(BackupError, match="A command cannot run in container container of pod here/pod"):
-        await run(opened, "true")
-    await opened.aclose()
 
 
 async def test_connections_through_a_forwarded_port() -> None:

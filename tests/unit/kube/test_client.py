@@ -45,6 +45,15 @@ async def test_after_401_the_client_logs_in_again() -> None:
     assert server.logins == 1
 
 
+async def test_other_connections_log_in_together_with_the_client() -> None:
+    server = FakeServer()
+    async with server.running() as client:
+        first = client.connection
+        second = await client.renew(first)
+        assert second is client.connection is await client.renew(first)
+    assert server.logins == 1
+
+
 async def test_credentials_that_are_never_accepted_end_in_an_error() -> None:
     server = FakeServer()
     for _ in range(MAX_ATTEMPTS):
