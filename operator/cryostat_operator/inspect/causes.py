@@ -13,8 +13,14 @@ from .states import find_condition
 
 _COMPONENTS = {"Main": "", "Database": "-database", "Storage": "-storage", "Reports": "-reports"}
 _DAY = 86400.0
+_PODS = "kubectl -n {n} describe pods -l app={i},kind=cryostat"
+_OPERATOR_LOG = "kubectl -n {o} logs deployment/cryostat-operator-controller"
+_CERTIFICATES = "kubectl -n {n} describe certificates,certificaterequests"
+_CLAIMS = "kubectl -n {n} describe persistentvolumeclaims"
+_INGRESS_CONTROLLERS = "kubectl -n openshift-ingress-operator get ingresscontrollers -o yaml"
 
-# Reason → the next command. {n} is the namespace, {i} the name of the Cryostat, {d} the Deployment of the component.
+# Reason → the next command. {n} is the namespace, {i} the name of the Cryostat, {d} the Deployment of the component,
+# {s} the Secret with the keys of the database, {o} the namespace of the operator.
 _COMMANDS = {
     Reason.PAUSED: "kubectl -n {n} annotate cryostat {i} operator.cryostat.io/pause-reconciliation-",
     Reason.HIBERNATED: "kubectl -n {n} annotate cryostat {i} operator.cryostat.io/hibernation-",
@@ -25,12 +31,15 @@ _COMMANDS = {
     Reason.NAMESPACE_NOT_FOUND: "kubectl get namespaces",
     Reason.NAMESPACE_TERMINATING: "kubectl get namespaces",
     Reason.DATABASE_SECRET_LOST: "kubectl -n {n} get secrets,persistentvolumeclaims",
+    Reason.DATABASE_KEYS_INCOMPLETE: "kubectl -n {n} describe secret {s}",
+    Reason.DATABASE_KEYS_MISMATCHED: "kubectl -n {n} describe secret {s}",
     Reason.DATABASE_SECRET_MISMATCHED: "kubectl -n {n} edit cryostat {i}",
     Reason.PERSISTENT_VOLUME_CLAIM_INVALID: "kubectl -n {n} edit cryostat {i}",
     Reason.DATA_LOSS_CONFIRMATION_REQUIRED: "kubectl -n {n} edit cryostat {i}",
-    Reason.VOLUME_LOST: "kubectl -n {n} describe persistentvolumeclaims",
+    Reason.VOLUME_LOST: _CLAIMS,
     Reason.VOLUME_PENDING: "kubectl -n {n} describe persistentvolumeclaim {d}",
-    Reason.ROUTE_NOT_ADMITTED: "kubectl get routes --all-namespaces",
+    Reason.ROUTE_NOT_ADMITTED: _INGRESS_CONTROLLERS,
+    Reason.ROUTE_NOT_HANDLED: _INGRESS_CONTROLLERS,
     Reason.ROUTE_REJECTED: "kubectl get routes --all-namespaces",
     Reason.QUOTA_EXCEEDED: "kubectl -n {n} describe resourcequota",
     Reason.REPLICA_FAILURE: "kubectl -n {n} describe replicasets,resourcequota",
@@ -39,9 +48,17 @@ _COMMANDS = {
     Reason.DEPLOYMENT_UNAVAILABLE: "kubectl -n {n} describe deployment {d}",
     Reason.DEPLOYMENT_PENDING: "kubectl -n {n} describe cryostat {i}",
     Reason.CERT_MANAGER_UNAVAILABLE: "kubectl get customresourcedefinitions certificates.cert-manager.io",
-    Reason.WAITING_FOR_CERTIFICATE: "kubectl -n {n} describe certificates,certificaterequests",
+    Reason.WAITING_FOR_CERTIFICATE: _CERTIFICATES,
+    Reason.CERTIFICATE_NOT_ISSUED: _CERTIFICATES,
+    Reason.CERTIFICATE_FAILED: _CERTIFICATES,
+    Reason.CERTIFICATE_EXPIRED: _CERTIFICATES,
+    Reason.SECRET_NOT_GENERATED: _OPERATOR_LOG,
+    Reason.REFERENCE_NOT_READ: _OPERATOR_LOG,
+    Reason.INTERNAL_ERROR: _OPERATOR_LOG,
+    Reason.WAITING_FOR_OPERATOR: "kubectl -n {o} get pods,events",
+    Reason.ROLLING_IN_ORDER: _PODS,
+    Reason.ROLLOUT_NOT_FINISHED: _PODS,
 }
-_COMPONENT_COMMAND = "kubectl -n {n} describe pods -l app={i},kind=cryostat"
 _DEFAULT_COMMAND = "kubectl -n {n} describe cryostat {i}"
 
 
@@ -83,7 +100,7 @@ def _operator_down(observed: Observed) -> Iterator[Cause]:
         return
     if observed.ready and not observed.operators:
         return  # it may run outside of the cluster
-    place = observed.operators[0]["metadata"]["namespace"] if observed.operators else "cryostat-operator-system"
+    place = _operator_namespace(observed)
     if observed.operators:
         message = f"No pod of the operator is ready (Deployment {place}/cryostat-operator-controller)."
     elif observed.is_current:
@@ -141,12 +158,33 @@ def _cause(observed: Observed, condition: Obj) -> Cause:
     chain = [f"Cryostat {observed.namespace}/{observed.name}: {condition['type']} is {condition['status']} ({reason})"]
     if component:
         chain += _component_chain(observed, deployment)
-    values = {"n": observed.namespace, "i": observed.name, "d": deployment}
-    command = _COMMANDS.get(
-        reason.removeprefix(component),  # type: ignore[call-overload] # members are strings
-        _COMPONENT_COMMAND if component else _DEFAULT_COMMAND,
-    )
+    command = _command(observed, reason.removeprefix(component), component)
+    values = {
+        "n": observed.namespace,
+        "i": observed.name,
+        "d": deployment,
+        "s": observed.status.get("databaseSecret") or f"{observed.name}-db",
+        "o": _operator_namespace(observed),
+    }
     return Cause(reason, str(condition.get("message") or reason), tuple(chain), command.format(**values))
+
+
+def _command(observed: Observed, reason: str, component: str) -> str:
+    """The next command for a reason without the prefix of its component."""
+    if reason == Reason.VOLUME_PENDING and not component:
+        return _CLAIMS
+    command = _COMMANDS.get(
+        reason,  # type: ignore[call-overload] # members are strings
+        _PODS if component else _DEFAULT_COMMAND,
+    )
+    if command == _CERTIFICATES and not any(each["kind"] == "Certificate" for each in observed.objects):
+        return _OPERATOR_LOG  # the operator issues the certificates, or does not create the Certificates
+    return str(command)
+
+
+def _operator_namespace(observed: Observed) -> str:
+    found = observed.operators or ()
+    return str(found[0]["metadata"]["namespace"]) if found else "cryostat-operator-system"
 
 
 def _component_chain(observed: Observed, deployment: str) -> Iterator[str]:

@@ -25,6 +25,7 @@ class Observed:
         pods: pods of the instance.
         events: Warning events about the Cryostat and its pods, oldest first.
         agents: target namespace → number of pods with the labels of an agent of this instance.
+        missing_namespaces: target namespaces that do not exist.
         expiries: name of a Secret → end of its certificate, in seconds since the epoch.
         operators: the Deployments of the operator; None if the user may not read them.
         unreadable: one sentence for each kind of object that the user may not read.
@@ -35,6 +36,7 @@ class Observed:
     pods: tuple[Obj, ...] = ()
     events: tuple[Obj, ...] = ()
     agents: Mapping[str, int] = field(default_factory=dict)
+    missing_namespaces: frozenset[str] = frozenset()
     expiries: Mapping[str, float] = field(default_factory=dict)
     operators: tuple[Obj, ...] | None = None
     unreadable: tuple[str, ...] = ()

@@ -92,12 +92,16 @@ class Reader:
         for kind in KINDS.values():
             objects += await self.read_anywhere(kind, (namespace, *targets), selector)
         pods = await self.read_list("", "v1", "pods", namespace, POD_SELECTOR.format(name))
+        agents = await self._agents(namespace, name, targets)
         return Observed(
             cryostat=cryostat,
             objects=tuple(objects),
             pods=tuple({"kind": "Pod", "apiVersion": "v1", **pod} for pod in pods or ()),
             events=tuple(await self._warnings(namespace, name)),
-            agents=await self._agents(namespace, name, targets),
+            agents=agents,
+            missing_namespaces=frozenset(
+                [each for each in targets if not agents.get(each) and await self._is_missing(each)]
+            ),
             expiries=_expiries(objects),
             operators=await self._operators(),
             unreadable=tuple(self.unreadable),
@@ -120,6 +124,17 @@ class Reader:
             if pods is not None:
                 counts[target] = len(pods)
         return counts
+
+    async def _is_missing(self, namespace: str) -> bool:
+        """Whether a namespace is known not to exist: lists of its objects are empty then."""
+        try:
+            async with self._requests:
+                await self.client.request("GET", resource_path("", "v1", "namespaces", "", namespace))
+        except ApiError as error:
+            if error.status not in (404, *_NOT_READABLE):
+                raise
+            return error.status == 404
+        return False
 
     async def _operators(self) -> tuple[Obj, ...] | None:
         """The Deployments of operators, in all namespaces or else where the manifests install it."""

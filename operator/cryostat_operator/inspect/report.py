@@ -58,7 +58,12 @@ def report(observed: Observed, now: float, found: Iterable[Cause]) -> dict[str, 
             for secret, end in sorted(observed.expiries.items())
         ],
         "targetNamespaces": [
-            {"namespace": target, "podsWithAgent": observed.agents.get(target)} for target in observed.target_namespaces
+            {
+                "namespace": target,
+                "exists": target not in observed.missing_namespaces,
+                "podsWithAgent": observed.agents.get(target),
+            }
+            for target in observed.target_namespaces
         ],
         "warnings": [
             {"reason": event.get("reason", ""), "message": event.get("message", "")} for event in observed.events

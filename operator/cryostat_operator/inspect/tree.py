@@ -63,10 +63,15 @@ def _head(observed: Observed) -> Iterator[str]:
     yield f"  Release: {observed.release}"
     yield f"  Login: {observed.login()}"
     for target in observed.target_namespaces:
-        count = observed.agents.get(target)
-        text = "pods cannot be read" if count is None else f"{count} pod{'s' * (count != 1)} with an agent"
-        yield f"  Target namespace {target}: {text}"
+        yield f"  Target namespace {target}: {_target_text(observed, target)}"
     yield ""
+
+
+def _target_text(observed: Observed, target: str) -> str:
+    if target in observed.missing_namespaces:
+        return "does not exist"
+    count = observed.agents.get(target)
+    return "pods cannot be read" if count is None else f"{count} pod{'s' * (count != 1)} with an agent"
 
 
 def _tree(observed: Observed, now: float, *, brief: bool) -> Iterator[str]:

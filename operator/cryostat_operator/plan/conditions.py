@@ -76,7 +76,7 @@ CONDITION_RULES = (
 def status_for(instance: Instance, plan: Plan, report: Report, now: str) -> Obj:
     """The whole status; `now` (RFC 3339) marks the conditions that changed."""
     problems = problems_of(plan, report)
-    refusals = [with_lasting(problem, report.lasting) for problem in report.refusals]
+    refusals = problems[len(plan.problems) :]
     conditions = [
         _ready(instance, plan, problems, report),
         components_available(instance, plan, report.pods, paused=report.paused),
@@ -124,8 +124,8 @@ def _ready(instance: Instance, plan: Plan, problems: Sequence[Problem], report: 
 
 
 def problems_of(plan: Plan, report: Report) -> list[Problem]:
-    """Return all problems of a run; a wait that lasts is one that a user has to solve."""
-    return [with_lasting(problem, report.lasting) for problem in (*plan.problems, *report.refusals)]
+    """Return the problems of the plan, then the refusals. A wait that lasts is one that a user has to solve."""
+    return with_lasting([*plan.problems, *report.refusals], report.lasting)
 
 
 def _rules(instance: Instance, plan: Plan, problems: Sequence[Problem], report: Report) -> list[Condition | None]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import replace
 
 from .model.messages import all_of
@@ -16,26 +16,46 @@ LASTING: Mapping[Reason, Reason] = {
     Reason.CERTIFICATE_PENDING: Reason.CERTIFICATE_NOT_ISSUED,
     Reason.OBJECT_BEING_DELETED: Reason.OBJECT_NOT_DELETED,
     Reason.ROUTE_NOT_ADMITTED: Reason.ROUTE_NOT_HANDLED,
+    Reason.SECRET_PENDING: Reason.SECRET_NOT_GENERATED,
+    Reason.REFERENCE_PENDING: Reason.REFERENCE_NOT_READ,
+    Reason.ROLLING_IN_ORDER: Reason.ROLLOUT_NOT_FINISHED,
 }
 """Reason of a wait → its reason once it has lasted for a minute."""
 
+CONSEQUENCES = frozenset({Reason.SECRET_PENDING, Reason.REFERENCE_PENDING, Reason.ROLLING_IN_ORDER})
+"""Waits that another problem of the same Cryostat explains: they do not count as lasting while there is one."""
+
 _REMEDIES = {
-    Reason.CERTIFICATE_NOT_ISSUED: "check that cert-manager runs, or see the log of the operator if it issues the "
-    "certificates",
+    Reason.CERTIFICATE_NOT_ISSUED: "see the log of the operator, which issues the certificates",
     Reason.OBJECT_NOT_DELETED: "check the controllers of the finalizers",
     Reason.ROUTE_NOT_HANDLED: "check that an ingress controller selects the namespace and the Route",
+    Reason.SECRET_NOT_GENERATED: "see the log of the operator",
+    Reason.REFERENCE_NOT_READ: "see the log of the operator",
+    Reason.ROLLOUT_NOT_FINISHED: "check the pods of the Deployments that are to restart first",
 }
 
 
-def with_lasting(problem: Problem, lasting: Collection[Reason]) -> Problem:
-    """Return the problem, or if it is a lasting wait, the one that a user has to solve.
+def with_lasting(problems: Iterable[Problem], lasting: Collection[Reason]) -> list[Problem]:
+    """Return the problems; those that are lasting waits become problems that a user has to solve.
+
+    The first one of each reason has the remedy. All of the same reason have one event.
 
     Args:
         lasting: reasons of waits that have lasted for a minute.
     """
-    if problem.reason not in lasting:
-        return problem
-    reason = LASTING[Reason(problem.reason)]
-    text = all_of([problem.message, f"This has lasted for more than a minute: {_REMEDIES[reason]}"])
-    # One event for all objects that wait for the same.
-    return replace(problem, reason=reason, actionable=True, message=text, dedup_key=str(reason), included=())
+    found: list[Problem] = []
+    remedied: set[Reason] = set()
+    for problem in problems:
+        wait = Reason(problem.reason)
+        if wait not in lasting:
+            found.append(problem)
+            continue
+        reason, message = LASTING[wait], problem.message
+        if reason not in remedied:
+            remedy = problem.lasting_remedy or _REMEDIES[reason]
+            message = all_of([message, f"This has lasted for more than a minute: {remedy}"])
+            remedied.add(reason)
+        found.append(
+            replace(problem, reason=reason, actionable=True, message=message, dedup_key=str(reason), included=())
+        )
+    return found

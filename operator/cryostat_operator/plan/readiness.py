@@ -9,6 +9,7 @@ from . import hibernation
 from .components import exposure
 from .deployment_health import Cause, serves, unavailable_cause
 from .instance import Instance
+from .lasting_waits import CONSEQUENCES, LASTING
 from .model.condition import Condition, condition
 from .model.desired_state import Plan
 from .model.kinds import Key
@@ -31,6 +32,8 @@ PAUSED = (
     f'Reconciliation is paused. The annotation {constants.ANNOTATION_PAUSE}: "true" is set; no object is changed until '
     "it is removed."
 )
+_LASTING = frozenset(LASTING.values())
+_CONSEQUENCES = frozenset(LASTING[reason] for reason in CONSEQUENCES)
 _STARTING = frozenset({Reason.DEPLOYMENT_PENDING, Reason.DEPLOYMENT_UNAVAILABLE})
 
 
@@ -38,10 +41,12 @@ def ready(instance: Instance, plan: Plan, problems: Sequence[Problem], pods: Map
     """Return `Ready`: True if every Deployment is available and there is no problem.
 
     It is False while the instance hibernates. Otherwise it names the first cause: problems that a user has to solve,
-    then what each Deployment waits for or why it is not available, in the order of need, then other waits.
+    lasting waits last, then what each Deployment waits for or why it is not available, in the order of need, then other
+    waits.
     """
     serious = [problem for problem in problems if problem.reason not in NON_BLOCKING]
-    actionable = [problem for problem in serious if problem.actionable]
+    actionable = [problem for problem in serious if problem.actionable and problem.reason not in _CONSEQUENCES]
+    actionable.sort(key=lambda problem: problem.reason in _LASTING)
     sleep = hibernation.cause(instance) if instance.hibernation_requested else None
     if sleep and sleep[0] == Reason.HIBERNATED:
         return condition("Ready", *sleep, good=False)
@@ -50,7 +55,8 @@ def ready(instance: Instance, plan: Plan, problems: Sequence[Problem], pods: Map
     for prefix, name, component in desired_deployments(instance, plan):
         blocked = plan.blocked.get(Key("Deployment", instance.namespace, name))
         if blocked and not sleep:
-            return condition("Ready", blocked.problem.reason, blocked.problem.message, good=False)
+            problem = _lasting_form(blocked.problem, serious)
+            return condition("Ready", problem.reason, problem.message, good=False)
         cause = unavailable_cause(instance, name, pods.get(component))
         if cause and not (sleep and cause.reason in _STARTING):
             return condition("Ready", f"{prefix}{cause.reason}", cause.message, good=False)
@@ -61,6 +67,12 @@ def ready(instance: Instance, plan: Plan, problems: Sequence[Problem], pods: Map
     url = exposure.application_url(instance)
     text = f"Cryostat is available{f' at {url}' if url else ''}"
     return condition("Ready", Reason.ALL_COMPONENTS_AVAILABLE, text, good=True)
+
+
+def _lasting_form(problem: Problem, problems: Sequence[Problem]) -> Problem:
+    """The first problem of the reason that a wait has once it lasts; the wait itself if there is none."""
+    reason = LASTING.get(Reason(problem.reason))
+    return next((each for each in problems if each.reason == reason), problem)
 
 
 def _not_ready(instance: Instance, problems: Sequence[Problem]) -> Condition:

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Callable, Collection, Iterable, Sequence
 from typing import NamedTuple
 
-from ..plan.lasting_waits import LASTING, LASTING_SECONDS
+from ..plan.lasting_waits import CONSEQUENCES, LASTING, LASTING_SECONDS
 from ..plan.model.kinds import InstanceKey
 from ..plan.model.problems import Problem
 from ..plan.model.reasons import Reason
+from ..plan.readiness import NON_BLOCKING
 
 
 class LastingWaits(NamedTuple):
@@ -43,7 +44,7 @@ class Waits:
             stored: reasons of the conditions in the status.
         """
         now = self._clock()
-        current = {Reason(problem.reason) for problem in problems} & LASTING.keys()
+        current = _waits(list(problems))
         before = self._since.pop(key, {})
         since = {reason: before.get(reason, now) for reason in current}
         if since:
@@ -60,3 +61,11 @@ class Waits:
     def reset(self) -> None:
         """Forget all Cryostats."""
         self._since.clear()
+
+
+def _waits(problems: Sequence[Problem]) -> set[Reason]:
+    """The reasons of waits, without those that another problem explains."""
+    causes = [problem for problem in problems if problem.reason not in CONSEQUENCES]
+    explained = any(problem.actionable and problem.reason not in NON_BLOCKING for problem in causes)
+    explained = explained or any(problem.reason in LASTING for problem in causes)
+    return {Reason(problem.reason) for problem in (causes if explained else problems)} & LASTING.keys()

@@ -61,7 +61,7 @@ CASES = {
     "no operator has processed it": Case(
         Observed(cryostat(condition("Ready", "Unknown", "WaitingForOperator", "no operator"))),
         "WaitingForOperator",
-        "describe cryostat sample",
+        "kubectl -n cryostat-operator-system get pods,events",
         "Ready is Unknown",
     ),
     "no status": Case(Observed({**cryostat(), "status": {}}), "NoStatus", "get pods"),

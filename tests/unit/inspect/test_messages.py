@@ -23,6 +23,7 @@ from tests.unit.api_server import ApiServer
 from tests.unit.inspect.instance import NOW, READY, condition, cryostat, deployment, owned, pod, serve
 
 OPERATOR = {"metadata": {"name": "cryostat-operator-controller", "namespace": "ops"}, "status": {}}
+RUNNING = {**OPERATOR, "status": {"readyReplicas": 1}}
 COMMANDS: dict[str, str] = yaml.safe_load((Path(__file__).parent / "next_commands.yaml").read_text())
 
 
@@ -34,15 +35,25 @@ def test_the_next_command_of_every_reason() -> None:
     """`default` is the command of all reasons that `next_commands.yaml` does not list."""
     found = {}
     for reason in Reason:
-        if (reason.condition and reason.condition != "Ready") or reason in COMPONENT_REASONS:
+        if reason.condition:
             prefix = "Database" if reason in COMPONENT_REASONS else ""
-            [first, *_] = causes(Observed(not_ready(prefix + reason)), NOW)
+            observed = Observed(not_ready(prefix + reason), (owned("Certificate", "a"),), operators=(RUNNING,))
+            [first, *_] = causes(observed, NOW)
             found[str(reason)] = first.command
     default = COMMANDS["default"]
     assert {reason: command for reason, command in found.items() if command != default} == {
-        reason: command for reason, command in COMMANDS.items() if reason not in ("default", "Paused")
+        reason: command for reason, command in COMMANDS.items() if reason != "default"
     }
-    assert causes(Observed(not_ready("Paused")), NOW)[0].command == COMMANDS["Paused"]
+
+
+def test_next_commands_that_depend_on_the_instance() -> None:
+    log = "kubectl -n cryostat-operator-system logs deployment/cryostat-operator-controller"
+    assert causes(Observed(not_ready("CertificateNotIssued")), NOW)[0].command == log
+    own = Observed({**not_ready("DatabaseKeysMismatched")})
+    own.cryostat["status"]["databaseSecret"] = "mine"
+    assert causes(own, NOW)[0].command == "kubectl -n here describe secret mine"
+    pending = Observed(cryostat(condition("VolumesReady", "False", "VolumePending", "x"), observedGeneration=1))
+    assert causes(pending, NOW)[0].command == "kubectl -n here describe persistentvolumeclaims"
 
 
 CAUSES = {

@@ -82,8 +82,30 @@ async def test_pods_with_an_agent_are_counted_by_namespace(server: ApiServer) ->
     labels = {constants.AGENT_LABEL_NAME: NAME, constants.AGENT_LABEL_NAMESPACE: NAMESPACE}
     for namespace, name in (("here", "a"), ("there", "b"), ("there", "c")):
         server.put(f"/api/v1/namespaces/{namespace}/pods/{name}", {"metadata": {"name": name, "labels": labels}})
-    serve(server, cryostat(targetNamespaces=["here", "there", "empty"]))
-    assert (await observed(server)).agents == {"here": 1, "there": 2, "empty": 0}
+    server.put("/api/v1/namespaces/empty", {"metadata": {"name": "empty"}})
+    serve(server, cryostat(targetNamespaces=["here", "there", "empty", "absent"]))
+    found = await observed(server)
+    assert found.agents == {"here": 1, "there": 2, "empty": 0, "absent": 0}
+    assert found.missing_namespaces == {"absent"}
+    # Only namespaces without such pods are looked up.
+    lookups = [path for _, path in server.requests if path.startswith("/api/v1/namespaces/") and path.count("/") == 4]
+    assert lookups == ["/api/v1/namespaces/empty", "/api/v1/namespaces/absent"]
+
+
+async def test_a_namespace_that_cannot_be_looked_up_is_not_called_missing(server: ApiServer) -> None:
+    serve(server, cryostat(targetNamespaces=["absent"]))
+    refused: list[int] = [403]
+
+    def refuse(method: str, path: str, body: Any) -> ApiError | None:
+        return ApiError(refused[0], "Refused", "no") if path == "/api/v1/namespaces/absent" else None
+
+    server.hook = refuse
+    found = await observed(server)
+    assert found.missing_namespaces == frozenset()
+    assert found.unreadable == ()
+    refused[0] = 500
+    with pytest.raises(ApiError):
+        await observed(server)
 
 
 async def test_the_operator_is_found_by_the_name_of_its_deployment(server: ApiServer) -> None:

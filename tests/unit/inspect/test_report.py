@@ -26,5 +26,5 @@ def test_it_has_causes_states_and_certificates_and_no_value() -> None:
     assert data["objects"][0]["images"] == {"sample": "quay.io/cryostat/sample:4.2.0"}
     assert data["pods"][0]["good"] is False
     assert data["certificates"] == [{"secret": "here/sample-tls", "notAfter": "2023-11-22T10:13:20Z", "daysLeft": 7}]
-    assert data["targetNamespaces"] == [{"namespace": "here", "podsWithAgent": 3}]
+    assert data["targetNamespaces"] == [{"namespace": "here", "exists": True, "podsWithAgent": 3}]
     assert "aHVudGVy" not in json.dumps(data)

@@ -18,11 +18,14 @@ CLAIM = owned(
 TLS = owned("Secret", "sample-tls", data={"tls.key": "c2VjcmV0", "tls.crt": "Yw=="})
 WELL = Observed(
     cryostat(
-        applicationUrl="https://jfr.example.com", basicAuthSecret="sample-basic-auth", targetNamespaces=["a", "b"]
+        applicationUrl="https://jfr.example.com",
+        basicAuthSecret="sample-basic-auth",
+        targetNamespaces=["a", "b", "absent"],
     ),
     (CLAIM, TLS, owned("RoleBinding", "r", "a"), deployment()),
     (pod("cryostat"),),
-    agents={"a": 2},
+    agents={"a": 2, "absent": 0},
+    missing_namespaces=frozenset({"absent"}),
     expiries={"here/sample-tls": NOW + 100 * 86400},
     unreadable=("You may not list events.",),
 )
@@ -40,6 +43,7 @@ def test_a_ready_instance_shows_everything_that_is_asked_for() -> None:
         "get secret sample-basic-auth -o jsonpath='{.data.password}' | base64 -d",
         "Target namespace a: 2 pods with an agent",
         "Target namespace b: pods cannot be read",
+        "Target namespace absent: does not exist",
         "✓ Deployment sample  1/1 pods ready, 1 container each",
         "image quay.io/cryostat/sample:4.2.0",
         "✓ PersistentVolumeClaim sample-storage  Bound, 5Gi, storage class fast",

@@ -58,7 +58,42 @@ def test_a_wait_that_lasts_is_a_problem() -> None:
     found = conditions(state, lasting=frozenset({Reason.WAITING_FOR_CERTIFICATE}))
     for kind in ("Ready", "TLSSetupComplete"):
         assert found[kind]["reason"] == "CertificateNotIssued"
-        assert "more than a minute: check that cert-manager runs" in found[kind]["message"]
+        assert found[kind]["message"] == (
+            "Certificate here/sample-database is not ready: cert-manager has not reported its status. This has lasted "
+            "for more than a minute: check that cert-manager runs, and see kubectl -n here describe certificate "
+            "sample-database."
+        )
+
+
+def test_the_cause_of_a_lasting_wait_is_named_first() -> None:
+    state = running()
+    waiting = Problem("core", Reason.SECRET_PENDING, "Deployment sample waits.")
+    certificate = Problem("tls", Reason.WAITING_FOR_CERTIFICATE, "Certificate a is not ready.")
+    lasting = frozenset({Reason.SECRET_PENDING, Reason.WAITING_FOR_CERTIFICATE})
+    refused = Problem("core", Reason.FORBIDDEN, "The Secret is refused.")
+    for problems, reason in (
+        ([waiting, certificate, refused], "Forbidden"),
+        ([waiting, certificate], "CertificateNotIssued"),
+        ([waiting], "SecretNotGenerated"),
+    ):
+        assert conditions(state, *problems, lasting=lasting)["Ready"]["reason"] == reason
+    # A Deployment that does not serve is the cause of a restart that waits for it.
+    rolling = Problem("core", Reason.ROLLING_IN_ORDER, "Deployment sample waits.")
+    found = conditions(state, rolling, pods={"database": CRASH}, lasting=frozenset({Reason.ROLLING_IN_ORDER}))
+    assert found["Ready"]["reason"] == "DatabaseContainerCrashed"
+    assert found["Reconciled"]["reason"] == "RolloutNotFinished"
+
+
+def test_a_blocked_deployment_reports_that_its_wait_lasts() -> None:
+    state = running()
+    state.without_data("Secret", "sample-db")
+    main = Key("Deployment", NAMESPACE, "sample-database")
+    live = {key: obj for key, obj in state.snapshot.live.items() if key.kind != "PersistentVolumeClaim"}
+    state.snapshot = type(state.snapshot)(**{**vars(state.snapshot), "live": live})
+    assert state.plan.blocked[main].problem.reason == Reason.SECRET_PENDING
+    assert conditions(state)["Ready"]["reason"] == "SecretPending"
+    found = conditions(state, lasting=frozenset({Reason.SECRET_PENDING}))
+    assert found["Ready"]["reason"] == found["Reconciled"]["reason"] == "SecretNotGenerated"
 
 
 def test_the_first_problem_is_whole_and_the_others_are_counted() -> None:

@@ -52,6 +52,23 @@ def test_problems_that_are_no_waits_never_last() -> None:
     assert Waits(Clock()).update(INSTANCE, [Problem("core", Reason.QUOTA_EXCEEDED, "x")], ()) == NONE
 
 
+PENDING = Problem("core", Reason.SECRET_PENDING, "it waits for a Secret")
+
+
+def test_a_wait_that_another_problem_explains_does_not_last() -> None:
+    clock = Clock()
+    waits = Waits(clock)
+    refused = Problem("core", Reason.FORBIDDEN, "the Secret is refused")
+    for cause in (refused, PROBLEM):
+        assert Reason.SECRET_PENDING not in waits.update(INSTANCE, [PENDING, cause], ()).reasons
+        clock.now += LASTING_SECONDS
+        assert Reason.SECRET_PENDING not in waits.update(INSTANCE, [PENDING, cause], ()).reasons
+    assert waits.update(INSTANCE, [PENDING], ()) == LastingWaits(frozenset(), LASTING_SECONDS)
+    clock.now += LASTING_SECONDS
+    changed = Problem("core", Reason.CHANGED_BY_OTHERS, "something else")
+    assert waits.update(INSTANCE, [PENDING, changed], ()).reasons == {Reason.SECRET_PENDING}
+
+
 def test_a_deleted_cryostat_is_forgotten() -> None:
     clock = Clock()
     for forget in (lambda waits: waits.forget(INSTANCE), Waits.reset):

@@ -18,6 +18,7 @@ class Problem:
         actionable: whether a user has to act, so that a Warning event is written; False while the operator waits for
             something that normally follows, such as a certificate that is being issued. By default that of the reason.
         dedup_key: identifies the cause where the message may vary; the message if empty.
+        lasting_remedy: what to do about a wait that lasts; that of its reason if empty.
         included: further problems that the message names, so that they need no event of their own.
 
     Raises:
@@ -29,6 +30,7 @@ class Problem:
     message: str
     actionable: bool = None  # type: ignore[assignment]  # set below
     dedup_key: str = ""
+    lasting_remedy: str = field(default="", compare=False)
     included: tuple[Problem, ...] = field(default=(), compare=False)
 
     def __post_init__(self) -> None:

@@ -200,6 +200,24 @@ class Reason(StrEnum):
         True,
         "Admission modifies an object, or another client changes it repeatedly.",
     )
+    SECRET_NOT_GENERATED = (
+        "SecretNotGenerated",
+        "Reconciled",
+        True,
+        "A Secret that the operator generates has not existed for more than a minute.",
+    )
+    REFERENCE_NOT_READ = (
+        "ReferenceNotRead",
+        "Reconciled",
+        True,
+        "A Secret or ConfigMap has not been read for more than a minute.",
+    )
+    ROLLOUT_NOT_FINISHED = (
+        "RolloutNotFinished",
+        "Reconciled",
+        True,
+        "The application has waited for the restart of database or storage for more than a minute.",
+    )
     SECRET_PENDING = "SecretPending", "Reconciled", False, "A Secret that the operator generates does not exist yet."
     REFERENCE_PENDING = "ReferencePending", "Reconciled", False, "A Secret or ConfigMap has not been read yet."
     ROLLING_IN_ORDER = "RollingInOrder", "Reconciled", False, "The application restarts after database and storage."

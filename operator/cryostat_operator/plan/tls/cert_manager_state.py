@@ -96,14 +96,14 @@ def _stale(instance: Instance, name: str, secret: str) -> CertificateStatus | No
     if live is None or _certificate_name_of(live) == name:
         return None
     text = f"Certificate {instance.namespace}/{name} waits until the previous Secret {secret} is deleted."
-    return CertificateStatus(CertificateState.STALE, waiting_for_certificate(text))
+    return CertificateStatus(CertificateState.STALE, _waiting(instance, name, text))
 
 
 def _requested(instance: Instance, name: str, _secret: str) -> CertificateStatus | None:
     if instance.live("Certificate", name) is not None:
         return None
     text = f"Certificate {instance.namespace}/{name} does not exist yet; the operator creates it."
-    return CertificateStatus(CertificateState.REQUESTED, waiting_for_certificate(text))
+    return CertificateStatus(CertificateState.REQUESTED, _waiting(instance, name, text))
 
 
 def _not_ready(instance: Instance, name: str, _secret: str) -> CertificateStatus | None:
@@ -122,9 +122,8 @@ def _not_ready(instance: Instance, name: str, _secret: str) -> CertificateStatus
         cause, reason = ready.get("message"), Reason.CERTIFICATE_EXPIRED
     else:
         cause = ready.get("message") or "cert-manager has not reported its status"
-        return CertificateStatus(
-            CertificateState.ISSUING, waiting_for_certificate(message(subject, "is not ready", cause=quoted(cause)))
-        )
+        text = message(subject, "is not ready", cause=quoted(cause))
+        return CertificateStatus(CertificateState.ISSUING, _waiting(instance, name, text))
     remedy = "Check cert-manager and its Issuer; it tries again by itself"
     predicate = "could not be issued" if reason == Reason.CERTIFICATE_FAILED else "has expired and is not renewed"
     text = message(subject, predicate, cause=quoted(cause), remedy=remedy)
@@ -136,7 +135,7 @@ def _secret_incomplete(instance: Instance, name: str, secret: str) -> Certificat
     if instance.live("Secret", secret) is not None and info is not None and info.keys >= _REQUIRED_KEYS:
         return None
     text = f"Secret {instance.namespace}/{secret} of Certificate {name} does not exist yet or lacks keys."
-    return CertificateStatus(CertificateState.ISSUING, waiting_for_certificate(text))
+    return CertificateStatus(CertificateState.ISSUING, _waiting(instance, name, text))
 
 
 def _wrong_issuer(instance: Instance, name: str, secret: str) -> CertificateStatus | None:
@@ -152,7 +151,12 @@ def _wrong_issuer(instance: Instance, name: str, secret: str) -> CertificateStat
         f"Certificate {instance.namespace}/{name} was signed by a certificate authority that no longer exists; "
         "it is issued again."
     )
-    return CertificateStatus(CertificateState.WRONG_ISSUER, waiting_for_certificate(text))
+    return CertificateStatus(CertificateState.WRONG_ISSUER, _waiting(instance, name, text))
+
+
+def _waiting(instance: Instance, name: str, text: str) -> Problem:
+    command = f"kubectl -n {instance.namespace} describe certificate {name}"
+    return waiting_for_certificate(text, f"check that cert-manager runs, and see {command}")
 
 
 CHECKS: tuple[Check, ...] = (_foreign, _stale, _requested, _not_ready, _secret_incomplete, _wrong_issuer)

@@ -114,6 +114,6 @@ def keystore_secret(instance: Instance) -> str:
     return f"{instance.name}-keystore"
 
 
-def waiting_for_certificate(message: str) -> Problem:
+def waiting_for_certificate(message: str, lasting_remedy: str = "") -> Problem:
     """Return the problem of an object that waits for a certificate; waiting alone needs no action."""
-    return Problem(NAME, Reason.WAITING_FOR_CERTIFICATE, message)
+    return Problem(NAME, Reason.WAITING_FOR_CERTIFICATE, message, lasting_remedy=lasting_remedy)
