@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
+import asyncio
 import itertools
 import json
 import time
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
 from typing import Any
 
+import aiohttp
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from cryostat_operator.api import constants, v1beta1, v1beta2
 from cryostat_operator.api.conversion import ANNOTATION
+from cryostat_operator.plan.model.webhook_definitions import WebhookPaths
 from tests.cluster.api import ApiError, Object, eventually
+from tests.cluster.test_memory import limit, peak
 from tests.cluster.webhooks import WebhookPlane
 from tests.unit.strategies import members
 
@@ -161,6 +165,33 @@ def test_no_object_hides_the_others(webhooks: WebhookPlane, namespace: MakeNames
         webhooks.api.patch({**made, "apiVersion": OLD}, {"metadata": {"labels": {"a": "b"}}})
     webhooks.api.patch(made, {"metadata": {"labels": {"a": "b"}}})
     assert get(webhooks, NEW, made)["spec"] == made["spec"]
+
+
+def test_a_large_list_is_converted_in_little_memory(webhooks: WebhookPlane) -> None:
+    """300 Cryostats with 250 kB of annotations in one review: 75 MB."""
+    obj = cryostat(NEW, "default", {}, "large")
+    obj["metadata"]["annotations"]["notes"] = "1," * 125_000
+    request = {"uid": "7", "desiredAPIVersion": OLD, "objects": [obj] * 300}
+    body = json.dumps({"apiVersion": "apiextensions.k8s.io/v1", "kind": "ConversionReview", "request": request})
+    status, text = asyncio.run(_post(f"{webhooks.url}{WebhookPaths.CONVERT}", body.encode()))
+    response = json.loads(text)["response"]
+    assert (status, response["result"]) == (200, {"status": "Success"})
+    assert len(response["convertedObjects"]) == 300
+    assert {each["apiVersion"] for each in response["convertedObjects"]} == {OLD}
+    assert {each["metadata"]["annotations"]["notes"] for each in response["convertedObjects"]} == {"1," * 125_000}
+    assert peak(webhooks.operator) < limit() * 0.75
+
+
+async def _post(url: str, body: bytes) -> tuple[int, bytes]:
+    """Send a body and read the answer at the same time, as the API server does."""
+
+    async def parts() -> AsyncIterator[bytes]:
+        for start in range(0, len(body), 1 << 18):
+            yield body[start : start + (1 << 18)]
+
+    headers = {"Content-Type": "application/json", "Content-Length": str(len(body))}
+    async with aiohttp.ClientSession() as session, session.post(url, data=parts(), headers=headers, ssl=False) as got:
+        return got.status, await got.read()
 
 
 def test_appliers_of_two_versions_keep_their_fields(webhooks: WebhookPlane, namespace: MakeNamespace) -> None:

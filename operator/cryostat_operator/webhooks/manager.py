@@ -15,7 +15,7 @@ from ..kube.errors import ApiError
 from ..metrics import InjectionCounts, Metrics
 from ..plan.model.webhook_definitions import WebhookPaths
 from ..settings import Settings
-from . import conversion_review, serving_certificate
+from . import serving_certificate
 from .agent_admission import AgentAdmission
 from .authorization import AccessReviews, own_user_name
 from .caller_identity import CallerAuthorities, read_authorities
@@ -79,14 +79,13 @@ class WebhookManager:
         self._task: asyncio.Task[None] | None = None
 
     def _handlers(self, reader: CachedReader, injections: InjectionCounts) -> Mapping[str, ReviewHandler]:
-        """Return the handler of each path."""
+        """Return the handler of each path of admission reviews."""
         cryostats = CryostatAdmission(AccessReviews(self._client), reader, self._settings, lambda: self._own_name)
         agents = AgentAdmission(reader, self._settings, injections)
         workload = _admission(agents.workload)
         return {
             WebhookPaths.DEFAULT: _admission(cryostats.default),
             WebhookPaths.VALIDATE: _admission(cryostats.validate),
-            WebhookPaths.CONVERT: conversion_review.answer,
             WebhookPaths.POD: _admission(agents.pod),
             WebhookPaths.DEPLOYMENT: workload,
             WebhookPaths.STATEFUL_SET: workload,

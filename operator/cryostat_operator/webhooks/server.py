@@ -20,6 +20,8 @@ from ..metrics import CONTENT_TYPE
 from ..plan.model.webhook_definitions import WebhookPaths
 from . import metrics_access
 from .body_limits import BodyLimits, TooComplexError, check_depth, count_elements
+from .conversion_review import MAX_REVIEW_BYTES, OBJECT_LIMITS
+from .conversion_server import BUFFERED_BYTES, ConversionServer
 from .reviews import MalformedReviewError
 
 logger = logging.getLogger(__name__)
@@ -42,11 +44,10 @@ class MetricsSource(NamedTuple):
 
 
 _MIB = 1 << 20
-# An object has at most 1.5 MiB in etcd, and a review has two of them. Conversions contain lists of up to 500 objects.
-CONVERSION_LIMITS = BodyLimits(size=64 * _MIB, elements=1_000_000)
+# An object has at most 1.5 MiB in etcd, and a review has two of them.
 ADMISSION_LIMITS = BodyLimits(size=8 * _MIB, elements=250_000)
-MAX_BYTES = 96 * _MIB  # of all requests in progress
-MAX_ELEMENTS = 1_500_000  # of all requests in progress
+MAX_BYTES = 96 * _MIB  # in memory, of all requests in progress
+MAX_ELEMENTS = 1_500_000 - OBJECT_LIMITS.elements  # of all admission reviews in progress; one object is converted
 MAX_REQUESTS = 256  # in progress
 BODY_TIMEOUT = 5.0  # seconds until a body must have arrived
 ANSWER_TIMEOUT = 9.0  # seconds; the API server waits for 10
@@ -56,7 +57,7 @@ class WebhookServer:
     """Serves reviews by path.
 
     Args:
-        handlers: the handler of each path.
+        handlers: the handler of each path of admission reviews.
         tls: the TLS context; the certificate that it serves may change.
         is_api_server: decides by the client certificate (DER) whether a caller is the API server.
         observe: is called with path, HTTP status and seconds of each review.
@@ -79,12 +80,13 @@ class WebhookServer:
         self._bytes = 0
         self._elements = 0
         self._requests = 0
+        self._conversions = ConversionServer()
         self._runner: web.AppRunner | None = None
 
     async def start(self, host: str, port: int) -> None:
         """Listen on a port. Raises OSError."""
-        app = web.Application(client_max_size=CONVERSION_LIMITS.size)
-        app.add_routes([web.post(path, self._handle) for path in self._handlers])
+        app = web.Application(client_max_size=ADMISSION_LIMITS.size)
+        app.add_routes([web.post(path, self._handle) for path in (*self._handlers, WebhookPaths.CONVERT)])
         app.add_routes([web.get(metrics_access.PATH, self._metrics_text, allow_head=False)])
         self._runner = web.AppRunner(app, access_log=None, keepalive_timeout=90, shutdown_timeout=5)
         await self._runner.setup()
@@ -103,7 +105,7 @@ class WebhookServer:
             return web.Response(status=status, headers=headers)
         return web.Response(body=await self._metrics.text(), headers={"Content-Type": CONTENT_TYPE})
 
-    async def _handle(self, request: web.Request) -> web.Response:
+    async def _handle(self, request: web.Request) -> web.StreamResponse:
         started, status = time.monotonic(), 500
         try:
             response = await self._admit(request)
@@ -115,27 +117,29 @@ class WebhookServer:
         finally:
             self._observe(request.path, status, time.monotonic() - started)
 
-    async def _admit(self, request: web.Request) -> web.Response:
+    async def _admit(self, request: web.Request) -> web.StreamResponse:
         """Check the headers and the load before the body is read."""
         if request.content_type != "application/json":
             raise web.HTTPUnsupportedMediaType(text="expected application/json")
         size = request.content_length
         if size is None:
             raise web.HTTPLengthRequired(text="expected Content-Length")
-        limits = _limits(request.path)
-        if size > limits.size:
-            raise web.HTTPRequestEntityTooLarge(limits.size, size)
-        if self._bytes + size > MAX_BYTES or self._requests >= MAX_REQUESTS:
+        conversion = request.path == WebhookPaths.CONVERT
+        limit = MAX_REVIEW_BYTES if conversion else ADMISSION_LIMITS.size
+        if size > limit:
+            raise web.HTTPRequestEntityTooLarge(limit, size)
+        reserved = min(size, BUFFERED_BYTES) if conversion else size
+        if self._bytes + reserved > MAX_BYTES or self._requests >= MAX_REQUESTS:
             raise _overloaded()
-        self._bytes += size
+        self._bytes += reserved
         self._requests += 1
         try:
-            return await self._review(request, limits)
+            return await (self._conversions.respond(request) if conversion else self._review(request))
         finally:
-            self._bytes -= size
+            self._bytes -= reserved
             self._requests -= 1
 
-    async def _review(self, request: web.Request, limits: BodyLimits) -> web.Response:
+    async def _review(self, request: web.Request) -> web.Response:
         try:
             async with asyncio.timeout(BODY_TIMEOUT):
                 body = await request.read()
@@ -144,9 +148,9 @@ class WebhookServer:
         except (ConnectionError, web.RequestPayloadError):
             raise web.HTTPBadRequest(text="the connection was closed before the review was complete") from None
         try:
-            elements = count_elements(body, limits)
+            elements = count_elements(body, ADMISSION_LIMITS)
         except TooComplexError as error:
-            raise web.HTTPRequestEntityTooLarge(limits.size, len(body), text=str(error)) from None
+            raise web.HTTPRequestEntityTooLarge(ADMISSION_LIMITS.size, len(body), text=str(error)) from None
         if self._elements + elements > MAX_ELEMENTS:
             raise _overloaded()
         self._elements += elements
@@ -174,10 +178,6 @@ class WebhookServer:
         connection = request.transport.get_extra_info("ssl_object") if request.transport else None
         certificate = connection.getpeercert(binary_form=True) if connection else None
         return certificate is not None and self._is_api_server(certificate)
-
-
-def _limits(path: str) -> BodyLimits:
-    return CONVERSION_LIMITS if path == WebhookPaths.CONVERT else ADMISSION_LIMITS
 
 
 def _overloaded() -> web.HTTPServiceUnavailable:

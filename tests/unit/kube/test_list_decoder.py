@@ -57,5 +57,5 @@ def test_no_more_than_one_item_is_buffered() -> None:
     most = 0
     for start in range(0, len(data), 4096):
         list(decoder.feed(data[start : start + 4096]))
-        most = max(most, len(decoder._buffer))
+        most = max(most, len(decoder._splitter._buffer))
     assert most < 100_000 + 2 * 4096

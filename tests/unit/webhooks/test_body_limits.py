@@ -34,6 +34,10 @@ def test_megabytes_of_empty_objects_are_refused_before_decoding() -> None:
         count_elements(b"[" + b"{}," * 300_000 + b"{}]", ADMISSION_LIMITS)
 
 
+def test_separators_in_text_are_no_elements() -> None:
+    assert count_elements(b'["' + b',{[\\"' * 1000 + b'", 1]', LIMITS) == 2
+
+
 def nested(depth: int, opening: bytes, closing: bytes) -> Any:
     return orjson.loads(opening * depth + b"1" + closing * depth)
 

@@ -1,53 +1,163 @@
-"""Answers to ConversionReviews."""
+"""Answers to ConversionReviews, which are converted object by object."""
 
 from __future__ import annotations
 
+import json
+import subprocess
+import sys
 from typing import Any
 
+import orjson
 import pytest
 
 from cryostat_operator.api import constants
-from cryostat_operator.webhooks.conversion_review import MAX_ON_EVENT_LOOP, answer
+from cryostat_operator.webhooks import conversion_review
+from cryostat_operator.webhooks.conversion_review import OBJECT_LIMITS, ConversionReview
 from cryostat_operator.webhooks.reviews import MalformedReviewError
 
 OLD = f"{constants.GROUP}/v1beta1"
 
 
-def cryostat(number: int = 0) -> dict[str, Any]:
-    metadata = {"name": f"x{number}", "namespace": "here"}
+def cryostat(number: int = 0, size: int = 0) -> dict[str, Any]:
+    metadata = {"name": f"x{number}", "namespace": "here", "annotations": {"notes": "é" + "x" * size}}
     return {"apiVersion": OLD, "kind": constants.KIND, "metadata": metadata, "spec": {"minimal": False}}
 
 
-def review(objects: Any, version: str = constants.API_VERSION) -> dict[str, Any]:
-    request = {"uid": "1", "desiredAPIVersion": version, "objects": objects}
+def review(objects: Any, version: str = constants.API_VERSION, **more: Any) -> dict[str, Any]:
+    request = {"uid": "1", "desiredAPIVersion": version, "objects": objects, **more}
     return {"apiVersion": "apiextensions.k8s.io/v1", "kind": "ConversionReview", "request": request}
 
 
-@pytest.mark.parametrize("count", [0, 1, MAX_ON_EVENT_LOOP + 1])
-async def test_all_objects_are_converted_in_their_order(count: int) -> None:
-    response = (await answer(review([cryostat(number) for number in range(count)])))["response"]
+def answer(body: Any, size: int = 1 << 20) -> dict[str, Any]:
+    """The response to a body that arrives in parts of `size` bytes."""
+    data = body if isinstance(body, bytes) else orjson.dumps(body)
+    found = ConversionReview()
+    parts = [found.feed(data[start : start + size]) for start in range(0, len(data), size)]
+    decoded = orjson.loads(b"".join([*parts, found.finish()]))
+    assert (decoded["apiVersion"], decoded["kind"]) == ("apiextensions.k8s.io/v1", "ConversionReview")
+    response: dict[str, Any] = decoded["response"]
+    return response
+
+
+@pytest.mark.parametrize("count", [0, 1, 3, 500])
+@pytest.mark.parametrize("size", [7, 1 << 20])
+def test_all_objects_are_converted_in_their_order(count: int, size: int) -> None:
+    response = answer(review([cryostat(number) for number in range(count)], other={"objects": 1}), size)
     assert (response["uid"], response["result"]) == ("1", {"status": "Success"})
     assert [obj["metadata"]["name"] for obj in response["convertedObjects"]] == [f"x{n}" for n in range(count)]
     assert {obj["apiVersion"] for obj in response["convertedObjects"]} <= {constants.API_VERSION}
+    assert all(obj["metadata"]["annotations"]["notes"] == "é" for obj in response["convertedObjects"])
 
 
-async def test_a_failure_has_a_reason() -> None:
-    response = (await answer(review([cryostat()], "example.com/v1")))["response"]
+@pytest.mark.parametrize("objects", [[None], [5], [{}], [cryostat(), "x"], [cryostat(), []], [cryostat(), {"a": 1}]])
+def test_objects_that_cannot_be_converted(objects: list[Any]) -> None:
+    response = answer(review(objects))
     assert response["result"]["status"] == "Failure"
     assert response["result"]["message"]
+    assert response["uid"] == "1"
     assert "convertedObjects" not in response
-    assert (await answer(review([None])))["response"]["result"]["status"] == "Failure"
+
+
+def test_an_unknown_version_is_a_failure() -> None:
+    assert answer(review([cryostat()], "example.com/v1"))["result"]["status"] == "Failure"
+
+
+def test_a_failure_after_the_beginning_of_the_answer_ends_it() -> None:
+    objects = [cryostat(0, conversion_review.FLUSH_BYTES), {"apiVersion": "v1"}, cryostat(2)]
+    response = answer(review(objects), 1000)
+    assert [obj["metadata"]["name"] for obj in response["convertedObjects"]] == ["x0"]
+    assert response["result"]["status"] == "Failure"
+
+
+def test_the_answer_is_sent_in_parts() -> None:
+    found = ConversionReview()
+    data = orjson.dumps(review([cryostat(number, 10_000) for number in range(50)]))
+    longest, parts = 0, 0
+    for start in range(0, len(data), 4096):
+        part = found.feed(data[start : start + 4096])
+        longest, parts = max(longest, len(part)), parts + bool(part)
+    assert parts >= 6
+    assert longest < conversion_review.FLUSH_BYTES + 20_000
+
+
+@pytest.mark.parametrize(
+    "obj",
+    [
+        cryostat(0, OBJECT_LIMITS.size),
+        cryostat() | {"spec": {"a": [0] * OBJECT_LIMITS.elements}},
+        cryostat() | {"spec": json.loads("[" * 200 + "]" * 200)},
+    ],
+    ids=["bytes", "elements", "nested"],
+)
+def test_an_object_beyond_the_limits_is_refused(obj: dict[str, Any]) -> None:
+    response = answer(review([cryostat(), obj]), 1 << 16)
+    assert response["result"]["status"] == "Failure"
+    assert any(word in response["result"]["message"] for word in ("bytes", "elements", "nested"))
+
+
+def test_an_object_with_many_commas_in_its_text_does_not_hide_the_others() -> None:
+    obj = cryostat()
+    obj["metadata"]["annotations"]["notes"] = ',{[\\"' * 200_000
+    response = answer(review([obj, cryostat(1)]))
+    assert response["result"] == {"status": "Success"}
+    assert len(response["convertedObjects"]) == 2
 
 
 @pytest.mark.parametrize(
     "body",
     [
-        None,
+        b"",
+        b"{",
+        b"null",
+        b'"x"',
+        b"[]",
+        b"[" * 1000,
         {"kind": "AdmissionReview"},
         {"kind": "ConversionReview", "apiVersion": "apiextensions.k8s.io/v1beta1"},
         {"kind": "ConversionReview", "apiVersion": "apiextensions.k8s.io/v1", "request": {}},
+        {"kind": "ConversionReview", "apiVersion": "apiextensions.k8s.io/v1", "request": {"objects": [cryostat()]}},
+        {**review([cryostat()]), "request": None},
+        {"objects": [cryostat()], **review([cryostat()])},
+        review(None),
+        review(5),
+        orjson.dumps(review([cryostat()]))[:-30],
+        b'{"x":"' + b"x" * 70_000 + orjson.dumps(review([]))[1:],
     ],
 )
-async def test_other_bodies_are_malformed(body: Any) -> None:
+def test_other_bodies_are_malformed(body: Any) -> None:
     with pytest.raises(MalformedReviewError):
-        await answer(body)
+        answer(body)
+
+
+def test_what_follows_the_objects_is_limited() -> None:
+    data = orjson.dumps(review([cryostat()], other="x" * 100_000))
+    assert answer(data, 4096)["result"]["status"] == "Failure"
+
+
+_MEASURED = """
+import resource, sys
+from cryostat_operator.webhooks.conversion_review import ConversionReview
+import orjson
+def peak(): return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+head, obj, end = (text.encode() for text in sys.argv[1:4])
+obj = obj.replace(b"NOTES", b"x" * 250_000)
+review, length = ConversionReview(), 0
+length += len(review.feed(head + obj))
+before = peak()
+for _ in range(int(sys.argv[4]) - 1):
+    length += len(review.feed(b"," + obj[:100_000])) + len(review.feed(obj[100_000:]))
+length += len(review.feed(end)) + len(review.finish())
+print(peak() - before, length, review.failed)
+"""
+
+
+def test_memory_does_not_grow_with_the_review() -> None:
+    """300 objects with 250 kB of annotations each: 75 MB."""
+    count = 300
+    obj = orjson.dumps(cryostat()).decode().replace("é", "NOTES")
+    head, end = orjson.dumps(review([])).decode().split("]", 1)
+    command = [sys.executable, "-c", _MEASURED, head, obj, "]" + end, str(count)]
+    text = subprocess.run(command, capture_output=True, text=True, check=True).stdout.split()
+    assert float(text[0]) < 10, "MiB"
+    assert int(text[1]) > count * 250_000
+    assert text[2] == "False"

@@ -11,6 +11,8 @@ import pytest
 
 from cryostat_operator.plan.model.webhook_definitions import WebhookPaths
 from cryostat_operator.webhooks import metrics_access, server
+from cryostat_operator.webhooks.conversion_review import MAX_REVIEW_BYTES
+from cryostat_operator.webhooks.conversion_server import BUFFERED_BYTES
 from cryostat_operator.webhooks.reviews import MalformedReviewError
 from cryostat_operator.webhooks.server import MetricsSource, WebhookServer
 
@@ -41,7 +43,7 @@ class Served:
         self.handler = Handler()
         self.observed: list[tuple[str, int]] = []
         self.metrics_status = 200
-        handlers = {PATH: self.handler, WebhookPaths.CONVERT: self.handler}
+        handlers = {PATH: self.handler}
         metrics = MetricsSource(self._text, self._check)
         plain = cast(Any, None)
         self.server = WebhookServer(handlers, plain, lambda _: True, self._observe, metrics)
@@ -105,8 +107,24 @@ async def test_reviews_that_are_refused(served: Served, body: bytes, headers: di
 
 
 async def test_conversions_may_be_larger(served: Served) -> None:
-    large = b"[" + b"1," * 250_001 + b"1]"
-    assert (await served.post(large, WebhookPaths.CONVERT))[0] == 200
+    head = '{"kind":"ConversionReview","apiVersion":"apiextensions.k8s.io/v1","request":{"desiredAPIVersion":"v1"'
+    body = f'{head},"objects":[{" " * server.ADMISSION_LIMITS.size}]}}}}'.encode()
+    assert (await served.post(body, WebhookPaths.CONVERT))[0] == 200
+    assert b" 413 " in await status_without_body(served, MAX_REVIEW_BYTES + 1, WebhookPaths.CONVERT)
+    assert (await served.post(b"{}", WebhookPaths.CONVERT))[0] == 400
+    assert served.observed == [(WebhookPaths.CONVERT, status) for status in (200, 413, 400)]
+
+
+async def test_a_conversion_reserves_what_it_takes_in_memory(served: Served, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(server, "MAX_BYTES", BUFFERED_BYTES)
+    _, writer = await request_without_body(served, MAX_REVIEW_BYTES, WebhookPaths.CONVERT)
+    while served.in_progress[2] == 0:
+        await asyncio.sleep(0.001)
+    assert served.in_progress == (BUFFERED_BYTES, 0, 1)
+    assert (await served.post(b"{}"))[0] == 503
+    writer.close()
+    while served.in_progress[2]:
+        await asyncio.sleep(0.001)
 
 
 async def test_a_review_of_unknown_length_is_refused(served: Served) -> None:
@@ -146,12 +164,19 @@ async def test_more_at_a_time_than_the_limit_is_refused(
     assert (await served.post(b'{"a": [1, 2]}'))[0] == 200
 
 
-async def status_without_body(served: Served, length: int) -> bytes:
-    """The first line of the answer to a request whose body is not sent."""
+async def request_without_body(
+    served: Served, length: int, path: str = PATH
+) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
     host, port = served.url.removeprefix("http://").split(":")
     reader, writer = await asyncio.open_connection(host, int(port))
-    head = f"POST {PATH} HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: {length}\r\n\r\n"
+    head = f"POST {path} HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: {length}\r\n\r\n"
     writer.write(head.encode())
+    return reader, writer
+
+
+async def status_without_body(served: Served, length: int, path: str = PATH) -> bytes:
+    """The first line of the answer to a request whose body is not sent."""
+    reader, writer = await request_without_body(served, length, path)
     line = await reader.readline()
     writer.close()
     return line

@@ -1,0 +1,112 @@
+"""Answers the HTTP requests of ConversionReviews in parts, with little memory for reviews of any size."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable
+
+from aiohttp import web
+
+from .conversion_review import OBJECT_LIMITS, ConversionReview
+from .reviews import MalformedReviewError
+
+logger = logging.getLogger(__name__)
+
+# Bytes that a review takes in memory at the most: the object that arrives, and what the server has read beyond it.
+BUFFERED_BYTES = OBJECT_LIMITS.size + (1 << 20)
+LARGE = BUFFERED_BYTES  # bytes of a review; few larger ones are answered at a time
+MAX_LARGE = 4  # at a time; further ones wait
+MAX_ON_EVENT_LOOP = 64 << 10  # bytes of a review that is converted without a thread
+PART_TIMEOUT = 5.0  # seconds until the next part of a body must have arrived, or a part of the answer was sent
+TIMEOUT = 55.0  # seconds for a whole review; requests to the API server end after 60
+
+
+class ConversionServer:
+    """Answers ConversionReviews. One thread at a time decodes objects, because they take most of the memory."""
+
+    def __init__(self) -> None:
+        self._large = asyncio.Semaphore(MAX_LARGE)
+        self._turn = asyncio.Lock()
+
+    async def respond(self, request: web.Request) -> web.StreamResponse:
+        """Answer one request. The length of its body is known.
+
+        Raises:
+            web.HTTPException: the body is not a ConversionReview, or does not arrive in time.
+        """
+        answer = _Answer(request)
+        try:
+            async with asyncio.timeout(TIMEOUT):
+                if (request.content_length or 0) <= LARGE:
+                    return await self._answer(answer)
+                async with self._large:
+                    return await self._answer(answer)
+        except TimeoutError:
+            return answer.aborted(web.HTTPGatewayTimeout(text="the review timed out"))
+        except MalformedReviewError as error:
+            return answer.aborted(web.HTTPBadRequest(text=f"not a review: {error}"))
+        except (ConnectionError, web.RequestPayloadError):
+            text = "the connection was closed before the review was complete"
+            return answer.aborted(web.HTTPBadRequest(text=text))
+        except web.HTTPException:
+            raise
+        except Exception:
+            logger.exception("Conversion failed")
+            text = "the operator failed to convert this; see its log"
+            return answer.aborted(web.HTTPInternalServerError(text=text))
+
+    async def _answer(self, answer: _Answer) -> web.StreamResponse:
+        request, review = answer.request, ConversionReview()
+        inline = (request.content_length or 0) <= MAX_ON_EVENT_LOOP
+        while not review.failed and (chunk := await answer.next_chunk()):
+            await answer.send(review.feed(chunk) if inline else await self._in_thread(review.feed, chunk))
+        return await answer.end(review.finish())
+
+    async def _in_thread(self, feed: Callable[[bytes], bytes], chunk: bytes) -> bytes:
+        async with self._turn:
+            return await asyncio.to_thread(feed, chunk)
+
+
+class _Answer:
+    """The response to one request. It begins with the first part that is sent."""
+
+    def __init__(self, request: web.Request) -> None:
+        self.request = request
+        self._response: web.StreamResponse | None = None
+
+    async def next_chunk(self) -> bytes:
+        """Return what has arrived of the request's body, at its end nothing. Raises TimeoutError."""
+        try:
+            async with asyncio.timeout(PART_TIMEOUT):
+                return await self.request.content.readany()
+        except TimeoutError:
+            if self._response is None:
+                raise web.HTTPRequestTimeout(text="the review did not arrive in time") from None
+            raise
+
+    async def send(self, part: bytes) -> None:
+        """Send a part of the body, if it is not empty."""
+        if not part:
+            return
+        if self._response is None:
+            self._response = web.StreamResponse(headers={"Content-Type": "application/json"})
+            await self._response.prepare(self.request)
+        async with asyncio.timeout(PART_TIMEOUT):
+            await self._response.write(part)
+
+    async def end(self, rest: bytes) -> web.StreamResponse:
+        """Send the rest of the body and return the response."""
+        if self._response is None:
+            return web.Response(body=rest, content_type="application/json")
+        await self._response.write(rest)
+        await self._response.write_eof()
+        return self._response
+
+    def aborted(self, error: web.HTTPException) -> web.StreamResponse:
+        """Close the connection if the response has begun. Raises `error` if not."""
+        if self._response is None:
+            raise error
+        if self.request.transport:
+            self.request.transport.abort()
+        return self._response

@@ -1,0 +1,140 @@
+"""Conversions over HTTP: statuses, time limits, and how many are answered at a time."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from typing import Any
+
+import aiohttp
+import orjson
+import pytest
+from aiohttp import web
+
+from cryostat_operator.api import constants
+from cryostat_operator.webhooks import conversion_server
+from cryostat_operator.webhooks.conversion_review import ConversionReview
+from cryostat_operator.webhooks.conversion_server import ConversionServer
+from tests.unit.webhooks.test_conversion_review import cryostat, review
+
+JSON = {"Content-Type": "application/json"}
+
+
+class Served:
+    """A running server, and a client of it that sends and reads at the same time."""
+
+    def __init__(self) -> None:
+        self.conversions = ConversionServer()
+        self.host, self.port = "127.0.0.1", 0
+
+    async def post(self, body: Any) -> tuple[int, Any]:
+        data = body if isinstance(body, bytes) else orjson.dumps(body)
+
+        async def parts() -> AsyncIterator[bytes]:
+            for start in range(0, len(data), 1 << 16):
+                yield data[start : start + (1 << 16)]
+
+        headers = {**JSON, "Content-Length": str(len(data))}
+        url = f"http://{self.host}:{self.port}/"
+        async with aiohttp.ClientSession() as session, session.post(url, data=parts(), headers=headers) as got:
+            text = await got.read()
+            return got.status, orjson.loads(text) if got.content_type == "application/json" else text.decode()
+
+    async def open(self, body: bytes, length: int) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+        """A request of which only `body` is sent."""
+        reader, writer = await asyncio.open_connection(self.host, self.port)
+        head = f"POST / HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: {length}\r\n\r\n"
+        writer.write(head.encode() + body)
+        return reader, writer
+
+
+@pytest.fixture
+async def served() -> AsyncIterator[Served]:
+    found = Served()
+    app = web.Application(client_max_size=1)  # has no effect on bodies that are read in parts
+    app.add_routes([web.post("/", found.conversions.respond)])
+    runner = web.AppRunner(app, shutdown_timeout=0.1)
+    await runner.setup()
+    await web.TCPSite(runner, found.host, 0).start()
+    found.port = runner.addresses[0][1]
+    yield found
+    await runner.cleanup()
+
+
+@pytest.mark.parametrize("count", [1, 30], ids=["on the event loop", "in threads"])
+async def test_a_review_is_answered(served: Served, count: int) -> None:
+    status, answer = await served.post(review([cryostat(number, 200_000 // count) for number in range(count)]))
+    assert status == 200
+    assert answer["response"]["result"] == {"status": "Success"}
+    assert [obj["metadata"]["name"] for obj in answer["response"]["convertedObjects"]] == [
+        f"x{number}" for number in range(count)
+    ]
+
+
+async def test_a_review_of_many_megabytes_is_answered(served: Served) -> None:
+    status, answer = await served.post(review([cryostat(number, 250_000) for number in range(40)]))
+    assert status == 200
+    assert len(answer["response"]["convertedObjects"]) == 40
+    assert {obj["apiVersion"] for obj in answer["response"]["convertedObjects"]} == {constants.API_VERSION}
+
+
+@pytest.mark.parametrize("body", [b"{", b"[]", {"kind": "AdmissionReview"}, orjson.dumps(review([cryostat()]))[:-5]])
+async def test_other_bodies_are_refused(served: Served, body: Any) -> None:
+    status, text = await served.post(body)
+    assert status == 400
+    assert "not a review" in text
+
+
+async def test_a_body_that_does_not_arrive(served: Served, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(conversion_server, "PART_TIMEOUT", 0.01)
+    reader, writer = await served.open(b"{", 9)
+    assert b" 408 " in await reader.readline()
+    writer.close()
+
+
+async def test_an_answer_that_has_begun_is_cut_off(served: Served, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Then the API server does not take the first objects for all."""
+    body = orjson.dumps(review([cryostat(number, 100_000) for number in range(3)]))
+    reader, writer = await served.open(body[:150_000], len(body))
+    assert b" 200 " in await reader.readline()
+    monkeypatch.setattr(conversion_server, "PART_TIMEOUT", 0.01)
+    writer.write(body[150_000:150_001])
+    assert not (await reader.read()).endswith(b"0\r\n\r\n")  # the last chunk
+    writer.close()
+
+
+async def test_the_time_of_a_review_is_limited(served: Served, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(conversion_server, "TIMEOUT", 0.01)
+    reader, writer = await served.open(b"{", 9)
+    assert b" 504 " in await reader.readline()
+    writer.close()
+
+
+async def test_an_error_of_the_operator_is_not_shown(served: Served, monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken(_self: ConversionReview, _chunk: bytes) -> bytes:
+        raise RuntimeError("secret")
+
+    monkeypatch.setattr(ConversionReview, "feed", broken)
+    status, text = await served.post(review([cryostat()]))
+    assert (status, "secret" in text) == (500, False)
+
+
+@pytest.fixture
+def one_large(monkeypatch: pytest.MonkeyPatch, served: Served) -> None:
+    monkeypatch.setattr(conversion_server, "LARGE", 1000)
+    served.conversions._large = asyncio.Semaphore(1)
+
+
+@pytest.mark.usefixtures("one_large")
+async def test_large_reviews_wait_and_small_ones_do_not(served: Served) -> None:
+    large = orjson.dumps(review([cryostat(0, 2000)]))
+    reader, writer = await served.open(large[:-1], len(large))
+    while not served.conversions._large.locked():
+        await asyncio.sleep(0.001)
+    waiting = asyncio.create_task(served.post(large))
+    assert (await served.post(review([cryostat()])))[0] == 200
+    assert not waiting.done()
+    writer.write(large[-1:])
+    assert b" 200 " in await reader.readline()
+    assert (await waiting)[0] == 200
+    writer.close()
