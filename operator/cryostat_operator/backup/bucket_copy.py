@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import contextlib
+import ssl
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 from .aws_signature import REGION
-from .folder import chunks_of, open_folder
+from .folder import open_folder
 from .manifest import MANIFEST, BackupError
 from .object_storage import ObjectStorage
 
@@ -52,7 +53,7 @@ def open_service(environment: Mapping[str, str]) -> ObjectStorage:
     """Open the S3 service that the variables of AWS tools name.
 
     Raises:
-        BackupError: there are no credentials.
+        BackupError: there are no credentials, or the file of `AWS_CA_BUNDLE` cannot be used.
     """
     access, secret = environment.get("AWS_ACCESS_KEY_ID"), environment.get("AWS_SECRET_ACCESS_KEY")
     if not access or not secret:
@@ -60,7 +61,18 @@ def open_service(environment: Mapping[str, str]) -> ObjectStorage:
     region = environment.get("AWS_REGION") or environment.get("AWS_DEFAULT_REGION") or REGION
     named = environment.get("AWS_ENDPOINT_URL_S3") or environment.get("AWS_ENDPOINT_URL")
     token = environment.get("AWS_SESSION_TOKEN", "")
-    return ObjectStorage(named or f"https://s3.{region}.amazonaws.com", access, secret, region=region, token=token)
+    url = named or f"https://s3.{region}.amazonaws.com"
+    return ObjectStorage(url, access, secret, _trust(environment.get("AWS_CA_BUNDLE")), region=region, token=token)
+
+
+def _trust(bundle: str | None) -> ssl.SSLContext | None:
+    """How to verify HTTPS with the authorities of a file; None if there is none."""
+    if not bundle:
+        return None
+    try:
+        return ssl.create_default_context(cafile=bundle)
+    except OSError as error:  # also for a file without certificates
+        raise BackupError(f"{bundle} (AWS_CA_BUNDLE) cannot be used: {error.strerror or error}.") from None
 
 
 async def upload(service: ObjectStorage, place: BucketPlace, directory: Path) -> None:
@@ -69,7 +81,8 @@ async def upload(service: ObjectStorage, place: BucketPlace, directory: Path) ->
     Raises:
         BackupError: the prefix is in use, a file is too large, or the service refuses a request.
     """
-    manifest = open_folder(directory).manifest
+    folder = open_folder(directory)
+    manifest = folder.manifest
     large = next((path for path, part in manifest.parts.items() if part.size > LARGEST_UPLOAD), None)
     if large:
         raise BackupError(f"{large} is larger than 5 GiB, which S3 accepts in one request. Use a folder.")
@@ -79,10 +92,9 @@ async def upload(service: ObjectStorage, place: BucketPlace, directory: Path) ->
     try:
         for path, part in sorted(manifest.parts.items()):
             written.append(path)
-            content = chunks_of(directory / path)
+            content = folder.chunks(path)
             await service.write(place.bucket, place.key(path), content, part.size, part.sha256, {}, {})
-        text = (directory / MANIFEST).read_bytes()
-        await service.store(place.bucket, place.key(MANIFEST), text)
+        await service.store(place.bucket, place.key(MANIFEST), folder.read(MANIFEST))
     except BaseException:
         for path in written:
             with contextlib.suppress(BackupError):  # the first error is the one to report

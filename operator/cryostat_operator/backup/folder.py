@@ -16,6 +16,18 @@ from .manifest import MANIFEST, BackupError, Manifest, Part, parse
 CHUNK = 1024 * 1024
 
 
+class FileChunks:
+    """The content of a file in chunks. Each iteration reads the file again."""
+
+    def __init__(self, file: Path) -> None:
+        self._file = file
+
+    def __iter__(self) -> Iterator[bytes]:
+        with self._file.open("rb") as opened:
+            while chunk := opened.read(CHUNK):
+                yield chunk
+
+
 class PartWriter:
     """Writes one file and computes its size and SHA-256."""
 
@@ -49,13 +61,17 @@ class NewFolder:
 
     @contextmanager
     def part(self, path: str) -> Iterator[PartWriter]:
-        """Open one file for writing. It is listed in `parts` afterwards."""
+        """Open one file for writing. It is listed in `parts` afterwards; after an error it is removed."""
         target = self._directory / path
         target.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-        with _create(target) as file:
-            writer = PartWriter(file)
-            yield writer
-            _sync(file)
+        try:
+            with _create(target) as file:
+                writer = PartWriter(file)
+                yield writer
+                _sync(file)
+        except BaseException:
+            target.unlink(missing_ok=True)
+            raise
         self.parts[path] = writer.part
 
     def add(self, path: str, content: bytes) -> None:
@@ -109,9 +125,9 @@ class SavedFolder:
         """Return the content of one small file."""
         return (self._directory / path).read_bytes()
 
-    def chunks(self, path: str) -> Iterator[bytes]:
-        """Read one file in chunks."""
-        return chunks_of(self._directory / path)
+    def chunks(self, path: str) -> FileChunks:
+        """Return the content of one file in chunks."""
+        return FileChunks(self._directory / path)
 
     def check(self) -> None:
         """Compare size and SHA-256 of all files with the manifest.
@@ -129,13 +145,6 @@ class SavedFolder:
                 raise BackupError(f"{path} of the backup cannot be read: {error.strerror}.") from None
             if (size, digest.hexdigest()) != (part.size, part.sha256):
                 raise BackupError(f"{path} of the backup is damaged: its SHA-256 or size differs from the manifest.")
-
-
-def chunks_of(file: Path) -> Iterator[bytes]:
-    """Read a file in chunks."""
-    with file.open("rb") as opened:
-        while chunk := opened.read(CHUNK):
-            yield chunk
 
 
 def open_folder(directory: Path) -> SavedFolder:

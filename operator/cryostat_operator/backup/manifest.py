@@ -63,6 +63,7 @@ class Manifest:
         buckets: all buckets of the managed storage; None if the instance uses an external provider.
         objects: all objects of these buckets.
         parts: all other files of the backup, by path.
+        deleted: `BUCKET/KEY` of objects that were deleted during the backup, so that they are not part of it.
     """
 
     namespace: str
@@ -75,6 +76,7 @@ class Manifest:
     buckets: tuple[str, ...] | None
     objects: tuple[StoredObject, ...]
     parts: Mapping[str, Part]
+    deleted: tuple[str, ...] = ()
 
     def text(self) -> str:
         """Return the content of `manifest.json`."""
@@ -111,6 +113,7 @@ def _manifest(data: dict[str, Any]) -> Manifest:
     buckets = data.pop("buckets")
     rows = {str(table): int(count) for table, count in data.pop("rows").items()}
     version = int(data.pop("database_version"))
+    deleted = tuple(str(each) for each in data.pop("deleted", ()))
     return Manifest(
         **data,
         database_version=version,
@@ -118,6 +121,7 @@ def _manifest(data: dict[str, Any]) -> Manifest:
         buckets=None if buckets is None else tuple(buckets),
         objects=objects,
         parts=parts,
+        deleted=deleted,
     )
 
 

@@ -20,7 +20,7 @@ from .manifest import DATABASE as DUMP
 from .manifest import BackupError
 from .pod_streams import CommandError
 from .restored_objects import ObjectRestore
-from .save import Progress
+from .saved_objects import Progress
 
 _POLL_SECONDS = 2.0
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
@@ -18,12 +18,11 @@ from .database_scripts import Report, read_report
 from .encryption import encrypt
 from .folder import NewFolder
 from .instance_access import DATABASE, STORAGE, Component, InstanceAccess
-from .manifest import CRYOSTAT, SECRETS, BackupError, Manifest, StoredObject
+from .manifest import CRYOSTAT, SECRETS, BackupError, Manifest
 from .manifest import DATABASE as DUMP
-from .object_storage import ObjectStorage
 from .pod_streams import CommandError
+from .saved_objects import Progress, SavedObjects, save_objects
 
-Progress = Callable[[str], None]
 # Fields that the API server sets, or that belong to one cluster only.
 _SERVER_FIELDS = (
     "creationTimestamp",
@@ -64,14 +63,13 @@ async def save(access: InstanceAccess, folder: NewFolder, passphrase: bytes, pro
     database = await access.component(DATABASE)
     images = {DATABASE: database.image}
     secrets = [await access.secret(access.database_secret(database))]
-    buckets: tuple[str, ...] | None = None
-    objects: tuple[StoredObject, ...] = ()
+    objects = SavedObjects()
     if await access.deployment(STORAGE) is not None:
         storage = await access.component(STORAGE)
         images[STORAGE] = storage.image
         secrets.append(await access.secret(access.storage_secret(storage)))
         async with access.storage(storage) as service:
-            buckets, objects = await _save_objects(service, folder, progress)
+            objects = await save_objects(service, folder, progress)
     else:
         progress("The objects are in an external S3 service and are not part of the backup.")
     report = await _save_database(access, database, folder)
@@ -84,8 +82,9 @@ async def save(access: InstanceAccess, folder: NewFolder, passphrase: bytes, pro
         images=images,
         database_version=report.version,
         rows=report.rows,
-        buckets=buckets,
-        objects=objects,
+        buckets=objects.buckets,
+        objects=objects.objects,
+        deleted=objects.deleted,
         parts=dict(folder.parts),
     )
     content = {"manifest": digest_without_secrets(manifest), "secrets": [_content(each) for each in secrets]}
@@ -126,25 +125,6 @@ def _content(secret: Obj) -> Mapping[str, Any]:
         "generated": constants.LABEL_NAME in (secret["metadata"].get("labels") or {}),
         "data": secret.get("data") or {},
     }
-
-
-async def _save_objects(
-    service: ObjectStorage, folder: NewFolder, progress: Progress
-) -> tuple[tuple[str, ...], tuple[StoredObject, ...]]:
-    objects = []
-    buckets = tuple(await service.buckets())
-    for bucket in buckets:
-        for entry in await service.entries(bucket):
-            if entry.key.endswith("/") and not entry.size:
-                continue  # SeaweedFS lists its directories
-            path = f"objects/{bucket}/{hashlib.sha256(entry.key.encode()).hexdigest()}"
-            tags = await service.tags(bucket, entry.key)
-            with folder.part(path) as writer:
-                headers = await service.read(bucket, entry.key, writer.write)
-            objects.append(StoredObject(bucket, entry.key, path, headers, tags))
-    size = sum(folder.parts[each.path].size for each in objects)
-    progress(f"Saved the object storage: {len(buckets)} buckets, {len(objects)} objects, {size} bytes.")
-    return buckets, tuple(objects)
 
 
 async def _save_database(access: InstanceAccess, database: Component, folder: NewFolder) -> Report:

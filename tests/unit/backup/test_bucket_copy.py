@@ -11,6 +11,8 @@ from cryostat_operator.backup import bucket_copy
 from cryostat_operator.backup.bucket_copy import BucketPlace, download, open_service, parse_place, upload
 from cryostat_operator.backup.folder import open_folder
 from cryostat_operator.backup.manifest import MANIFEST, BackupError
+from cryostat_operator.pki import signing
+from cryostat_operator.pki.signing import CertificateTemplate
 from tests.unit.backup.instance import Storage
 
 PLACE = BucketPlace("backups", "daily/1")
@@ -89,3 +91,19 @@ async def test_the_variables_of_aws() -> None:
     with pytest.raises(BackupError, match="does not answer GET /"):
         await service.buckets()
     await service.aclose()
+
+
+async def test_the_authorities_of_aws_ca_bundle(tmp_path: Path) -> None:
+    certificate = tmp_path / "ca.pem"
+    authority = signing.certificate(CertificateTemplate("ca"), signing.new_key(), 1_800_000_000.0)
+    certificate.write_bytes(signing.bundle([authority]))
+    login = {"AWS_ACCESS_KEY_ID": "user", "AWS_SECRET_ACCESS_KEY": "key"}
+    service = open_service({**login, "AWS_CA_BUNDLE": str(certificate)})
+    context = service._service.context
+    assert context
+    assert len(context.get_ca_certs()) == 1
+    await service.aclose()
+    (tmp_path / "empty").touch()
+    for file in ("empty", "missing"):
+        with pytest.raises(BackupError, match=rf"{file} \(AWS_CA_BUNDLE\) cannot be used"):
+            open_service({**login, "AWS_CA_BUNDLE": str(tmp_path / file)})

@@ -39,7 +39,7 @@ def manifest(**changes: Any) -> Manifest:
     return Manifest(**{**fields, **changes})
 
 
-@pytest.mark.parametrize("changes", [{}, {"buckets": None, "objects": ()}], ids=["managed", "external"])
+@pytest.mark.parametrize("changes", [{}, {"buckets": None, "objects": ()}, {"deleted": ("logs/a",)}])
 def test_round_trip(changes: dict[str, Any]) -> None:
     assert parse(manifest(**changes).text()) == manifest(**changes)
 

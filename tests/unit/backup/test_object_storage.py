@@ -72,6 +72,12 @@ async def test_content_is_not_compressed_on_the_way() -> None:
     assert asked == ["identity"]
 
 
+async def test_a_list_without_sizes() -> None:
+    async with service(lambda _: web.Response(text="<R><Contents><Key>one</Key></Contents></R>")) as storage:
+        with pytest.raises(BackupError, match="a list of objects without a key or a size"):
+            await storage.entries("logs")
+
+
 async def test_redirects_are_not_followed() -> None:
     def answer(request: web.Request) -> web.Response:
         return web.Response(status=307, headers={"Location": "/other"}) if request.path == "/logs/a" else web.Response()
