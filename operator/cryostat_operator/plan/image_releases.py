@@ -13,7 +13,8 @@ from .model.problems import Problem
 from .model.reasons import Reason
 
 Release = tuple[int, int]
-_TAG = re.compile(r":v?(\d{1,4})\.(\d{1,4})(\.\d+)*(@sha256:[0-9a-f]{64})?$")
+# A first number of 20 or more is a date, such as 2024.12 or 24.12.
+_TAG = re.compile(r":v?(1?\d)\.(\d{1,4})(\.\d+)*(@sha256:[0-9a-f]{64})?$", re.ASCII)
 
 
 @dataclass(frozen=True)

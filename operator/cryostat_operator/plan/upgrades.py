@@ -7,6 +7,8 @@ tags of images. Nothing is checked if there is no record, or if a tag is not a v
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import replace
 from typing import NamedTuple
 
 from ..api import constants
@@ -108,16 +110,68 @@ def refusal(instance: Instance) -> Problem | None:
 
 
 def hold(instance: Instance, components: tuple[ComponentPlan, ...]) -> tuple[ComponentPlan, ...]:
-    """Return the plan, with all Deployments blocked if the images must not be rolled out."""
+    """Return the plan, with the live images in all Deployments if the images must not be rolled out.
+
+    All else in a Deployment is still applied: drift is reverted, changed Secrets restart its pods, and an instance that
+    hibernated starts with its former images. A Deployment whose former images are not known is blocked.
+    """
     problem = refusal(instance)
     if problem is None:
         return components
-    return tuple(
-        component.with_blocked(
-            *(Blocked(key_of(obj), problem) for obj in component.objects if obj["kind"] == "Deployment")
-        )
-        for component in components
+    return tuple(_held(instance, component, problem) for component in components)
+
+
+def _held(instance: Instance, component: ComponentPlan, problem: Problem) -> ComponentPlan:
+    objects: list[Obj] = []
+    blocked: list[Blocked] = []
+    for obj in component.objects:
+        held = _with_live_images(instance, obj) if obj["kind"] == "Deployment" else obj
+        if held is None:
+            blocked.append(Blocked(key_of(obj), problem))
+        else:
+            objects.append(held)
+    own = (problem,) if component.name == problem.component else ()
+    return replace(
+        component,
+        objects=tuple(objects),
+        blocked=(*component.blocked, *blocked),
+        problems=(*component.problems, *own),
     )
+
+
+def _with_live_images(instance: Instance, deployment: Obj) -> Obj | None:
+    """Return the Deployment with the live images; None if that of the application or database is not known.
+
+    A container that the live Deployment does not have gets the image of another one that is to have the same image.
+    """
+    live = instance.live("Deployment", deployment["metadata"]["name"])
+    pod = deployment["spec"]["template"]["spec"]
+    former = {each["name"]: each for each in _containers(live["spec"]["template"]["spec"])} if live else {}
+    images = {each["image"]: _image_fields(former[each["name"]]) for each in _containers(pod) if each["name"] in former}
+    versioned = {instance.image(name).reference for name in ("core", "database")}
+    if any(each["image"] in versioned - images.keys() for each in _containers(pod)):
+        return None
+    held = {
+        field: [{**each, **_image_of(each, former, images)} for each in pod[field]]
+        for field in _CONTAINER_FIELDS
+        if field in pod
+    }
+    template = {**deployment["spec"]["template"], "spec": {**pod, **held}}
+    return {**deployment, "spec": {**deployment["spec"], "template": template}}
+
+
+def _containers(pod: Obj) -> list[Obj]:
+    return [container for field in _CONTAINER_FIELDS for container in pod.get(field) or ()]
+
+
+def _image_of(container: Obj, former: Mapping[str, Obj], images: Mapping[str, Obj]) -> Obj:
+    """The fields of the image that a container keeps; empty for a new container with an image of its own."""
+    live = former.get(container["name"])
+    return _image_fields(live) if live else images.get(container["image"], {})
+
+
+def _image_fields(container: Obj) -> Obj:
+    return {field: container[field] for field in ("image", "imagePullPolicy") if field in container}
 
 
 def upgrade_allowed(plan: Plan) -> Condition | None:
@@ -152,4 +206,5 @@ def _downgrade(instance: Instance, claim: str, before: str, wanted: str) -> Prob
     return Problem("core", Reason.DOWNGRADE_NOT_CONFIRMED, text, dedup_key=f"{before} {wanted}")
 
 
-_UNCHANGED = "No Deployment is changed, and running pods continue"
+_UNCHANGED = "Deployments keep their images"
+_CONTAINER_FIELDS = ("initContainers", "containers")

@@ -52,6 +52,8 @@ def test_nothing_is_said_of_fields_that_are_not_set_or_of_unknown_releases() -> 
     assert messages("example.com/cryostat:4.0.3", {}) == []
     for image in (
         "example.com/cryostat:latest",
+        "example.com/cryostat:2024.12",
+        "example.com/cryostat:24.12.1",
         "example.com:5000/cryostat",
         f"example.com/cryostat@sha256:{'0' * 64}",
     ):

@@ -54,6 +54,7 @@ def conditions(state: ClusterState, **report: Any) -> dict[str, Obj]:
         ("quay.io/cryostat/cryostat-db:9.0.0", None),
         ("quay.io/cryostat/cryostat-db:latest", None),
         (f"quay.io/cryostat/cryostat-db{DIGEST}", None),
+        ("quay.io/cryostat/cryostat-db:2024.12", None),
         ("docker.io/library/postgres:15.4", None),
         ("", None),
     ],
@@ -93,6 +94,8 @@ def test_records_are_read(text: str, versions: Versions) -> None:
         ("", ":4.2.0", ":3.0.0"),
         ("cryostat=4.2,postgresql=16", ":latest", ""),
         ("cryostat=4.2,postgresql=16", DIGEST, ""),
+        ("cryostat=2024.12,postgresql=16", ":4.2.0", ""),
+        ("cryostat=4.2,postgresql=16", ":20.4.0", ":2024.12"),
     ],
 )
 def test_these_images_are_rolled_out(record: str, core: str, database: str) -> None:
@@ -104,11 +107,9 @@ def test_these_images_are_rolled_out(record: str, core: str, database: str) -> N
 
 def test_a_downgrade_changes_no_deployment() -> None:
     state = used_with("cryostat=4.2,postgresql=16", ":4.1.0")
-    live = dict(state.snapshot.live)
-    assert not any(key.kind == "Deployment" for key in state.plan.objects)
-    assert {key for key in state.plan.blocked if key.kind == "Deployment"} == {
-        key for key in live if key.kind == "Deployment"
-    }
+    for key, live in state.snapshot.live.items():
+        if key.kind == "Deployment":
+            assert state.plan.objects[key]["spec"]["template"] == live["spec"]["template"]
     found = conditions(state)
     for kind in ("UpgradeAllowed", "Reconciled", "Ready"):
         assert (found[kind]["status"], found[kind]["reason"]) == ("False", "DowngradeNotConfirmed"), kind
@@ -116,6 +117,72 @@ def test_a_downgrade_changes_no_deployment() -> None:
     for words in ("Cryostat here/sample", "from release 4.2 to 4.1", "sample-database", 'allow-downgrade: "4.1"'):
         assert words in message
     assert record_of(state) == "cryostat=4.2,postgresql=16"
+
+
+def held(name: str = "sample", **changes: Any) -> tuple[ClusterState, Obj]:
+    """A refused downgrade, and the live Deployment with changes of its spec."""
+    state = used_with("cryostat=4.2,postgresql=16", ":4.1.0")
+    live = state.snapshot.live[Key("Deployment", NAMESPACE, name)]
+    live = {**live, "spec": {**live["spec"], **changes}}
+    state.with_live(live)
+    return state, live
+
+
+def images(deployment: Obj) -> dict[str, str]:
+    pod = deployment["spec"]["template"]["spec"]
+    return {each["name"]: each["image"] for each in (*pod.get("initContainers", ()), *pod["containers"])}
+
+
+def test_all_but_the_images_of_a_held_deployment_is_repaired() -> None:
+    state, live = held(replicas=0)
+    pod = live["spec"]["template"]["spec"]
+    first = {**pod["containers"][0], "env": [], "image": "quay.io/cryostat/cryostat:4.2.0"}
+    template = {**live["spec"]["template"], "spec": {**pod, "containers": [first, *pod["containers"][1:]]}}
+    state, live = held(replicas=0, template=template)
+    planned = find(state.plan, "Deployment", "sample")
+    assert planned["spec"]["replicas"] == 1
+    assert planned["spec"]["template"]["spec"]["containers"][0]["env"]
+    assert images(planned) == images(live)
+
+
+def test_a_held_deployment_gets_new_content_of_secrets() -> None:
+    state, _ = held()
+    before = find(state.plan, "Deployment", "sample-database")
+    state.with_data("Secret", "sample-db", "CONNECTION_KEY", "ENCRYPTION_KEY", digest="other")
+    planned = find(state.plan, "Deployment", "sample-database")
+    assert planned["spec"]["template"]["metadata"] != before["spec"]["template"]["metadata"]
+    assert images(planned) == images(before)
+
+
+def test_an_instance_that_wakes_up_runs_its_former_images() -> None:
+    for name in ("sample", "sample-database"):
+        state, live = held(name, replicas=0)
+        planned = find(state.plan, "Deployment", name)
+        assert planned["spec"]["replicas"] == 1
+        assert images(planned) == images(live)
+        assert conditions(state)["UpgradeAllowed"]["reason"] == "DowngradeNotConfirmed"
+
+
+@pytest.mark.parametrize("name", ["sample", "sample-database"])
+def test_a_deployment_whose_former_images_are_not_known_is_not_written(name: str) -> None:
+    key = Key("Deployment", NAMESPACE, name)
+    state, live = held(name)
+    state.snapshot = replace(state.snapshot, live={k: obj for k, obj in state.snapshot.live.items() if k != key})
+    assert key in state.plan.blocked
+    assert conditions(state)["Ready"]["reason"] == "DowngradeNotConfirmed"
+    pod = {**live["spec"]["template"]["spec"], "containers": [{"name": "x", "image": "x"}]}
+    state, _ = held(name, template={**live["spec"]["template"], "spec": pod})
+    assert key in state.plan.blocked
+
+
+def test_a_new_container_has_the_image_of_the_held_ones() -> None:
+    """Bundles of certificates are split by a container with the image of the application."""
+    state = used_with("cryostat=4.2,postgresql=16", ":4.1.0")
+    live = state.snapshot.live
+    state.with_spec({"trustedCertSecrets": [{"secretName": "ca"}]}).with_data("Secret", "ca", "ca.crt", "tls.crt")
+    planned = images(find(state.plan, "Deployment", "sample"))
+    assert len(planned) == len(images(live[Key("Deployment", NAMESPACE, "sample")])) + 1
+    assert not any(":4.1.0" in image for image in planned.values())
 
 
 @pytest.mark.parametrize(("confirmed", "allowed"), [("4.1", True), ("4.0", False), ("true", False), ("4.1.0", False)])

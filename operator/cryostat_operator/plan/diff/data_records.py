@@ -45,6 +45,8 @@ def _release(instance: Instance, live: Obj, components: tuple[ComponentPlan, ...
     blocked = {entry.key for part in components for entry in part.blocked}
     if record == before or Key("Deployment", instance.namespace, instance.name) in blocked:
         return {}
+    if upgrades.refusal(instance):
+        return {}  # the Deployments keep their images
     if instance.hibernation_requested:
         return {}  # no pod has used the data with these images
     is_proved = any(before) or _has_rolled_out(instance, components)
