@@ -35,7 +35,7 @@ from tests.cluster.processes import Child, free_ports
 from tests.programs.pod import Container, planned, secrets
 from tests.programs.test_postgresql import BIN, INSTALLED, as_user, run, running
 from tests.unit.api_server import ApiServer
-from tests.unit.backup.instance import serve_instance
+from tests.unit.backup.instance import operate, serve_instance
 from tests.unit.backup.kubelet import Kubelet, connections
 from tests.unit.cluster_state import NAME, NAMESPACE
 
@@ -156,6 +156,7 @@ def server(instance: Instance) -> ApiServer:
     server = ApiServer()
     content = {key.name: data for key, data in instance.secrets.items()}
     serve_instance(server, database=instance.database.spec, storage=instance.storage.spec, secrets=content)
+    server.hook = lambda *_: operate(server, NAMESPACE)
     return server
 
 

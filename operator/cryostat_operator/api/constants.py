@@ -49,6 +49,10 @@ ANNOTATION_SHARED_SECRET_HASH = f"{GROUP}/shared-secret-hash"
 # On a Cryostat: "true" stops all writes but those of the status.
 ANNOTATION_PAUSE = f"{GROUP}/pause-reconciliation"
 
+# On a Cryostat, together with the pause: "restore" if the command `restore` paused it.
+ANNOTATION_PAUSED_BY = f"{GROUP}/paused-by"
+PAUSED_BY_RESTORE = "restore"
+
 # On a Cryostat: the older release of Cryostat that its data may be used with, such as "4.1".
 ANNOTATION_ALLOW_DOWNGRADE = f"{GROUP}/allow-downgrade"
 

@@ -132,10 +132,10 @@ class InstanceAccess:
         body = {"metadata": {"annotations": dict(values)}}
         await self.client.request("PATCH", self.path, body=body, content_type=MERGE_PATCH)
 
-    async def stop_application(self) -> None:
-        """Set the replicas of the application to 0."""
+    async def scale_application(self, replicas: int) -> None:
+        """Set the number of replicas of the application."""
         key = self._deployment_key(APPLICATION)
-        body = {"spec": {"replicas": 0}}
+        body = {"spec": {"replicas": replicas}}
         await self.client.request("PATCH", path_of(key), body=body, content_type=MERGE_PATCH)
 
     def _deployment_key(self, component: str) -> Key:

@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from ..api import constants
+from ..kube.connection import LoginError
 from ..kube.errors import ApiError
 from ..plan.model.kinds import Key, Obj, path_of, resource_path
 from ..plan.upgrades import recorded
@@ -21,6 +22,7 @@ from .manifest import BackupError
 from .pod_streams import CommandError
 from .restored_objects import ObjectRestore
 from .saved_objects import Progress
+from .stopped_application import StoppedApplication
 
 _POLL_SECONDS = 2.0
 
@@ -43,6 +45,7 @@ class Restore:
         self._timeout = timeout
         self._progress = progress
         self._committed: bool | None = False  # whether the database was replaced; None: not known
+        self._replaced = False  # whether an object may have been replaced
 
     async def run(self) -> None:
         """Check the target, create what is missing, and restore the data.
@@ -74,41 +77,25 @@ class Restore:
         await self._check_version()
         # A paused operator would not create it.
         await self._until(f"Deployment {access.name} does not exist", self._exists(APPLICATION))
+        application = StoppedApplication(access, self._until, self._progress)
         try:
-            await access.annotate({constants.ANNOTATION_PAUSE: "true"})
-            await access.stop_application()
-            await self._until("pods of the application still run", self._is_stopped())
-            self._progress("Stopped the application.")
+            await application.stop()
             await self._restore_data()
         except BaseException:
-            await self._after_failure()
+            await self._after_failure(application)
             raise
-        await self._resume("All data is restored")
-        self._progress("Started the application.")
+        await application.start("All data is restored")
 
-    async def _after_failure(self) -> None:
+    async def _after_failure(self, application: StoppedApplication) -> None:
         """Start the application again if its data is as before the restore."""
-        if not self._overwrite and self._committed is False:
-            with contextlib.suppress(ApiError):  # the first error is the one to report
-                await self._resume("The restore failed")
+        if self._committed is False and not self._replaced:
+            with contextlib.suppress(ApiError, LoginError):  # the first error is the one to report
+                await application.start("The restore failed")
             return
         self._progress(
             f"The application stays stopped, and annotation {constants.ANNOTATION_PAUSE} stays on the Cryostat, "
             "because some data may have been replaced. Run the same command again with --overwrite."
         )
-
-    async def _resume(self, what: str) -> None:
-        """Resume reconciliation, which starts the application. If that fails, print how to do it by hand."""
-        access, annotation = self._access, constants.ANNOTATION_PAUSE
-        try:
-            await access.annotate({annotation: None})
-        except BaseException:
-            self._progress(
-                f"{what}, but annotation {annotation} stays on Cryostat {access.namespace}/{access.name}, so the "
-                f"application stays stopped. To start it: `kubectl annotate cryostat {access.name} "
-                f"-n {access.namespace} {annotation}-`"
-            )
-            raise
 
     async def _missing_objects(self) -> list[Obj]:
         """Check the target and return what must be created, in this order.
@@ -214,6 +201,7 @@ class Restore:
                 self._progress(f"Restored and verified {len(manifest.objects)} objects.")
                 await self._restore_database()
             except BaseException:
+                self._replaced = self._overwrite and objects.has_written
                 if self._committed is False:
                     await objects.undo()
                 raise
@@ -257,12 +245,6 @@ class Restore:
     def _exists(self, component: str) -> Callable[[], Any]:
         async def check() -> bool:
             return await self._access.deployment(component) is not None
-
-        return check
-
-    def _is_stopped(self) -> Callable[[], Any]:
-        async def check() -> bool:
-            return not await self._access.pods(APPLICATION)
 
         return check
 

@@ -24,6 +24,11 @@ class ObjectRestore:
         self._overwrite = overwrite
         self._written: list[tuple[str, str]] = []
 
+    @property
+    def has_written(self) -> bool:
+        """Whether an object was, or may have been, stored."""
+        return bool(self._written)
+
     async def upload(self) -> None:
         """Create missing buckets and store all objects.
 

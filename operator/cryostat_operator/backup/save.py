@@ -35,6 +35,7 @@ _SERVER_FIELDS = (
 )
 _ONE_TIME_ANNOTATIONS = (
     constants.ANNOTATION_PAUSE,
+    constants.ANNOTATION_PAUSED_BY,
     constants.ANNOTATION_HIBERNATION,  # a restore needs pods
     constants.ANNOTATION_ALLOW_DATA_LOSS,
     constants.ANNOTATION_ALLOW_DOWNGRADE,

@@ -73,6 +73,23 @@ def serve_workloads(
             serve_pod(server, namespace, component)
 
 
+def operate(server: ApiServer, namespace: str = NAMESPACE) -> None:
+    """Do what the operator does for a pause, and stop the pods of an application without replicas."""
+    path = CRYOSTAT.format(namespace)
+    cryostat = server.find(path)
+    annotations = ((cryostat or {}).get("metadata") or {}).get("annotations") or {}
+    is_paused = annotations.get(constants.ANNOTATION_PAUSE) == "true"
+    if cryostat and is_paused != bool(cryostat.get("status")):
+        paused = {"conditions": [{"type": "ReconciliationActive", "status": "False", "reason": "Paused"}]}
+        server.put(path, {**cryostat, "status": paused if is_paused else {}})
+    name = f"/apis/apps/v1/namespaces/{namespace}/deployments/{NAME}"
+    deployment = server.find(name)
+    if deployment and not deployment["spec"]["replicas"]:
+        server.remove(f"/api/v1/namespaces/{namespace}/pods/{NAME}-cryostat-pod")
+        if not is_paused:
+            server.put(name, {**deployment, "spec": {**deployment["spec"], "replicas": 1}})
+
+
 def serve_pod(server: ApiServer, namespace: str, component: str, ready: str = "True") -> None:
     labels = {"app": NAME, "kind": "cryostat", "component": component}
     status = {"conditions": [{"type": "Ready", "status": ready}]}

@@ -21,7 +21,7 @@ from cryostat_operator.kube import client
 from cryostat_operator.kube.connection import LoginError
 from cryostat_operator.kube.errors import ApiError, ApiUnavailable
 from tests.unit.api_server import ApiServer
-from tests.unit.backup.instance import Storage, Streams, filled, serve_instance
+from tests.unit.backup.instance import Storage, Streams, filled, operate, serve_instance
 
 PASSPHRASE = "correct horse battery"
 
@@ -31,6 +31,7 @@ def server(monkeypatch: pytest.MonkeyPatch) -> ApiServer:
     """The API server that commands log in to, with an instance."""
     server = ApiServer()
     serve_instance(server)
+    server.hook = lambda *_: operate(server)
 
     async def log_in(context: str | None = None) -> Any:
         return Login(None, "here")  # type: ignore[arg-type]

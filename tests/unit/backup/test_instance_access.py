@@ -58,7 +58,7 @@ async def test_annotations_are_set_and_removed() -> None:
     reached = access(server)
     await reached.annotate({"a": "b"})
     await reached.annotate({"a": None})
-    await reached.stop_application()
+    await reached.scale_application(0)
     found = server.find(reached.path)
     assert found
     assert found["metadata"]["annotations"] == {"kept": "yes"}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +27,7 @@ from tests.unit.backup.instance import (
     Streams,
     encoded,
     filled,
+    operate,
     serve_instance,
     serve_pod,
     serve_workloads,
@@ -56,8 +58,7 @@ class Target:
         if method == "POST" and path.endswith(f"/{constants.PLURAL}"):
             serve_workloads(self.server, self.namespace)
             serve_pod(self.server, self.namespace, "cryostat")
-        if method == "PATCH" and path.endswith(f"deployments/{NAME}") and body == {"spec": {"replicas": 0}}:
-            self.server.remove(f"/api/v1/namespaces/{self.namespace}/pods/{NAME}-cryostat-pod")
+        operate(self.server, self.namespace)
         return self.refuse(method, path)
 
     async def run(self, *, overwrite: bool = False) -> None:
@@ -186,6 +187,27 @@ async def test_a_failed_restore(monkeypatch: pytest.MonkeyPatch, backup: Path, s
     assert ("stays stopped" in " ".join(target.lines)) == overwrite
 
 
+@pytest.mark.parametrize("step", ["database", "first object", "storage"])
+async def test_an_overwriting_restore_that_changed_nothing_starts_the_application(
+    monkeypatch: pytest.MonkeyPatch, backup: Path, step: str
+) -> None:
+    async def refuse(*_: Any, **__: Any) -> Any:
+        raise BackupError("no")
+
+    target = Target(monkeypatch, backup)
+    serve_instance(target.server, "there")
+    if step == "database":
+        manifest = replace(target.content.manifest, buckets=None)
+        target.content = replace(target.content, manifest=manifest)
+        target.streams.error = "ERROR: no"
+    monkeypatch.setattr(target.storage, "write" if step == "first object" else "buckets", refuse)
+    with pytest.raises(BackupError, match="no"):
+        await target.run(overwrite=True)
+    is_started = PAUSE not in target.cryostat()["metadata"]["annotations"]
+    assert is_started == (step != "first object")  # which may have been replaced before the error
+    assert ("Started the application." in target.lines) == is_started
+
+
 async def test_a_connection_that_breaks_while_the_database_is_restored(
     monkeypatch: pytest.MonkeyPatch, backup: Path
 ) -> None:
@@ -225,7 +247,7 @@ async def test_reconciliation_that_cannot_be_resumed(
     target.refuse = refuse
     with pytest.raises(BackupError if fails else ApiError, match="The database is unchanged" if fails else "gone"):
         await target.run()
-    how = f"`kubectl annotate cryostat sample -n there {PAUSE}-`"
+    how = f"`kubectl annotate cryostat sample -n there {PAUSE}- {constants.ANNOTATION_PAUSED_BY}-`"
     assert [line for line in target.lines if line.endswith(how)]
     assert ("without the data" in target.lines[-1]) == fails
 
