@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
-from contextlib import ExitStack, aclosing, asynccontextmanager, contextmanager
+from contextlib import aclosing, asynccontextmanager, contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, NoReturn
+from typing import TYPE_CHECKING
 
 import click
 
@@ -39,23 +39,24 @@ def backup(name: str, namespace: str | None, context: str | None, target: str, p
       kubectl cryostat backup cryostat-sample --to backup-1
       kubectl cryostat backup cryostat-sample -n monitoring --to backup-1 --passphrase-file passphrase.txt
     """
+    from .interruption import exit_on_sigterm
+
     passphrase = _passphrase(passphrase_file, confirm=True)
+    click.get_current_context().with_resource(exit_on_sigterm())
 
     async def work(client: Client, home: str) -> None:
         from .folder import new_folder
         from .instance_access import InstanceAccess
-        from .manifest import BackupError
+        from .interruption import cancel_on_signals
         from .save import save
 
-        try:
+        with _errors(), cancel_on_signals():
             async with _streams(client) as streams:
                 with _saved_to(target) as (directory, copy):
                     with new_folder(directory) as folder:
                         access = InstanceAccess(client, streams, namespace or home, name)
                         await save(access, folder, passphrase, click.echo)
                     await copy()
-        except BackupError as error:
-            _fail(error)
 
     run_with_client(context, work)
     click.echo(f"written: {target}")
@@ -93,16 +94,15 @@ def restore(
     """
     from .checked_backup import read_content
     from .folder import open_folder
-    from .manifest import BackupError
+    from .interruption import exit_on_sigterm
     from .restore import Restore
 
     passphrase = _passphrase(passphrase_file, confirm=False)
-    resources = ExitStack()  # a copy from S3 is removed at the end
-    click.get_current_context().call_on_close(resources.close)
-    try:
-        content = read_content(open_folder(resources.enter_context(_restored_from(source))), passphrase)
-    except BackupError as error:
-        _fail(error)
+    command = click.get_current_context()
+    command.with_resource(exit_on_sigterm())
+    with _errors():
+        directory = command.with_resource(_restored_from(source))  # a copy from S3 is removed at the end
+        content = read_content(open_folder(directory), passphrase)
     manifest = content.manifest
     click.echo(f"The backup of Cryostat {manifest.namespace}/{manifest.name} from {manifest.created} is complete.")
     if check:
@@ -110,15 +110,12 @@ def restore(
 
     async def work(client: Client, home: str) -> None:
         from .instance_access import InstanceAccess
+        from .interruption import cancel_on_signals
 
-        try:
+        with _errors(), cancel_on_signals():
             async with _streams(client) as streams:
                 access = InstanceAccess(client, streams, namespace or home, manifest.name)
                 await Restore(access, content, overwrite, timeout, click.echo).run()
-        except BackupError as error:
-            _fail(error)
-        except OSError as error:
-            fail(f"The backup cannot be read: {error.strerror or error}.")
 
     run_with_client(context, work)
     click.echo(f"restored: Cryostat {namespace or ''}{'/' if namespace else ''}{manifest.name}")
@@ -160,6 +157,7 @@ def _restored_from(source: str) -> Iterator[Path]:
     import os
 
     from .bucket_copy import download, open_service, parse_place
+    from .interruption import cancel_on_signals
 
     place = parse_place(source)
     if place is None:
@@ -167,8 +165,9 @@ def _restored_from(source: str) -> Iterator[Path]:
         return
 
     async def copy(directory: Path) -> None:
-        async with aclosing(open_service(os.environ)) as service:
-            await download(service, place, directory)
+        with cancel_on_signals():
+            async with aclosing(open_service(os.environ)) as service:
+                await download(service, place, directory)
 
     with tempfile.TemporaryDirectory(prefix="cryostat-backup-") as working:  # mode 0700
         asyncio.run(copy(Path(working)))
@@ -192,5 +191,15 @@ def _passphrase(file: str | None, *, confirm: bool) -> bytes:
     return text.encode()
 
 
-def _fail(error: Exception) -> NoReturn:
-    fail(str(error))
+@contextmanager
+def _errors() -> Iterator[None]:
+    """End the program with one sentence after an error."""
+    from .manifest import BackupError
+
+    try:
+        yield
+    except BackupError as error:
+        fail(str(error))
+    except OSError as error:
+        file = f"{error.filename} cannot be used: " if error.filename else ""
+        fail(f"{file}{error.strerror or error}.")

@@ -38,8 +38,11 @@ def read_content(folder: SavedFolder, passphrase: bytes) -> Content:
         BackupError: a file is damaged or missing, the passphrase is wrong, or the manifest was changed.
     """
     folder.check()
-    data = json.loads(decrypt(passphrase, folder.read(SECRETS)))
     manifest = folder.manifest
-    if data["manifest"] != digest_without_secrets(manifest):
-        raise BackupError("The manifest was changed after the backup was made, so the backup is not used.")
-    return Content(folder, manifest, yaml.safe_load(folder.read(CRYOSTAT)), tuple(data["secrets"]))
+    try:
+        data = json.loads(decrypt(passphrase, folder.read(SECRETS)))
+        if data["manifest"] != digest_without_secrets(manifest):
+            raise BackupError("The manifest was changed after the backup was made, so the backup is not used.")
+        return Content(folder, manifest, yaml.safe_load(folder.read(CRYOSTAT)), tuple(data["secrets"]))
+    except (ValueError, TypeError, KeyError, yaml.YAMLError):
+        raise BackupError(f"{SECRETS} or {CRYOSTAT} of the backup cannot be parsed.") from None

@@ -77,11 +77,11 @@ def read_report(text: str) -> Report:
     version, rows, done = 0, {}, False
     errors: list[str] = []
     for line in text.splitlines():
-        if line.startswith("backup: version "):
-            version = int(line.rpartition(" ")[2]) // 10000
-        elif line.startswith("backup: rows "):
-            table, _, count = line.removeprefix("backup: rows ").rpartition(" ")
-            rows[table] = int(count)
+        start, _, number = line.rpartition(" ")
+        if start == "backup: version" and number.isdecimal():
+            version = int(number) // 10000
+        elif start.startswith("backup: rows ") and number.isdecimal():
+            rows[start.removeprefix("backup: rows ")] = int(number)
         elif line == "backup: done":
             done = True
         elif line.strip():

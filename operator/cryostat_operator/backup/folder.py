@@ -93,10 +93,10 @@ def new_folder(target: Path) -> Iterator[NewFolder]:
     Raises:
         BackupError: the folder exists and is not empty, or cannot be written.
     """
-    if target.exists() and (not target.is_dir() or any(target.iterdir())):
-        raise BackupError(f"{target} already exists and is not an empty folder. Choose another one.")
     working = None
     try:
+        if target.exists() and (not target.is_dir() or any(target.iterdir())):
+            raise BackupError(f"{target} already exists and is not an empty folder. Choose another one.")
         target.parent.mkdir(parents=True, exist_ok=True)
         working = Path(tempfile.mkdtemp(prefix=f".{target.name}.", dir=target.parent))  # mode 0700
         yield NewFolder(working)

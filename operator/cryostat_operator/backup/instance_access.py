@@ -112,13 +112,19 @@ class InstanceAccess:
 
     @asynccontextmanager
     async def storage(self, component: Component) -> AsyncIterator[ObjectStorage]:
-        """Open the managed object storage through the API server."""
-        data = decoded(await self.secret(self.storage_secret(component)))
+        """Open the managed object storage through the API server.
+
+        Raises:
+            BackupError: its port cannot be reached, or one of its Secrets cannot be used.
+        """
+        name = self.storage_secret(component)
+        data = decoded(await self.secret(name))
+        if not {"ACCESS_KEY", "SECRET_KEY"} <= set(data):
+            raise BackupError(f"Secret {self.namespace}/{name} needs the keys ACCESS_KEY and SECRET_KEY.")
         context, server_name = None, None
         arguments = " ".join(component.container.get("args") or ())
         if "-s3.cert.file=" in arguments:
-            certificate = decoded(await self.secret(f"{self.name}-storage-tls"))
-            context = ssl.create_default_context(cadata=certificate["ca.crt"].decode())
+            context = _trusting(await self.secret(f"{self.name}-storage-tls"))
             server_name = f"{self.name}-storage.{self.namespace}.svc"
         async with self.streams.forwarded(self.namespace, component.pod, names.PORT_STORAGE) as port:
             scheme = "https" if context else "http"
@@ -146,6 +152,15 @@ class InstanceAccess:
 def decoded(secret: Obj) -> dict[str, bytes]:
     """Return the values of a Secret."""
     return {key: base64.b64decode(value) for key, value in (secret.get("data") or {}).items()}
+
+
+def _trusting(secret: Obj) -> ssl.SSLContext:
+    """How to verify a server with the authority of its Secret."""
+    try:
+        return ssl.create_default_context(cadata=decoded(secret)["ca.crt"].decode())
+    except (KeyError, ValueError, ssl.SSLError):
+        name = f"{secret['metadata'].get('namespace')}/{secret['metadata'].get('name')}"
+        raise BackupError(f"Secret {name} has no certificate of an authority in ca.crt.") from None
 
 
 def _is_ready(pod: Obj) -> bool:

@@ -163,9 +163,17 @@ async def _receive(socket: PodSocket, on_output: Callable[[bytes], None]) -> tup
         elif channel == STDERR:
             log = (log + content)[-_LOG_LIMIT:]
         elif channel == STATUS and content:
-            status = json.loads(content)
+            status = _parse_status(content)
             break
     return status, log.decode(errors="replace")
+
+
+def _parse_status(content: bytes) -> dict[str, object] | None:
+    try:
+        status = json.loads(content)
+    except ValueError:
+        return None
+    return status if isinstance(status, dict) else None
 
 
 async def _bridge(socket: PodSocket, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:

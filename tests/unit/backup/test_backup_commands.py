@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import errno
+import os
+import signal
 import tempfile
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -117,6 +120,62 @@ def test_a_full_disk(server: ApiServer, tmp_path: Path, monkeypatch: pytest.Monk
     result = invoke("backup", "sample", "--to", str(tmp_path / "b"))
     assert result.stderr == f"Error: {tmp_path / 'b'} cannot be written: No space left on device.\n"
     assert (result.exit_code, list(tmp_path.iterdir())) == (2, [])
+
+
+class StoppedStreams(Streams):
+    """A command in a pod that ends only with the signal that this process gets."""
+
+    async def execute(self, *_: Any, **__: Any) -> str:
+        os.kill(os.getpid(), signal.SIGTERM)
+        await asyncio.Event().wait()
+        return ""
+
+
+def test_an_interrupted_backup(server: ApiServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(pod_streams, "PodStreams", lambda *_: StoppedStreams())
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    result = invoke("backup", "sample", "--to", str(tmp_path / "b"))
+    assert result.stderr == "Error: The command was interrupted by SIGTERM and did not finish.\n"
+    assert (result.exit_code, list(tmp_path.iterdir())) == (2, [])
+
+
+def test_an_interrupted_restore(server: ApiServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    target = str(tmp_path / "b")
+    assert invoke("backup", "sample", "--to", target).exit_code == 0
+
+    class Interrupted(Storage):
+        async def buckets(self) -> list[str]:
+            os.kill(os.getpid(), signal.SIGINT)
+            await asyncio.Event().wait()
+            return []
+
+    @asynccontextmanager
+    async def opened(*_: Any) -> Any:
+        yield Interrupted()
+
+    monkeypatch.setattr(InstanceAccess, "storage", opened)
+    result = invoke("restore", "--from", target, "--overwrite", "--timeout", "0")
+    assert result.stderr == "Error: The command was interrupted by SIGINT and did not finish.\n"
+    assert (result.exit_code, result.stdout.splitlines()[-1]) == (2, "Started the application.")
+
+
+@pytest.mark.parametrize("command", [("backup", "sample", "--to"), ("restore", "--from")])
+def test_a_folder_without_permission(
+    server: ApiServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, command: tuple[str, ...]
+) -> None:
+    def refuse(*_: Any, **__: Any) -> Any:
+        raise PermissionError(errno.EACCES, "Permission denied", "/b")
+
+    monkeypatch.setattr(Path, "exists", refuse)
+    monkeypatch.setattr(Path, "read_bytes", refuse)
+    result = invoke(*command, "/b")
+    assert (result.exit_code, "Permission denied." in result.stderr, "Traceback" in result.stderr) == (2, True, False)
+
+
+def test_no_space_for_temporary_files(server: ApiServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "missing"))
+    result = invoke("backup", "sample", "--to", "s3://backups/1")
+    assert (result.exit_code, "No such file or directory" in result.stderr) == (2, True)
 
 
 def test_passphrases(server: ApiServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from cryostat_operator.backup import checked_backup
 from cryostat_operator.backup.checked_backup import read_content
 from cryostat_operator.backup.folder import open_folder
 from cryostat_operator.backup.manifest import DATABASE, MANIFEST, BackupError
@@ -37,3 +38,10 @@ def test_a_changed_manifest(backup: Path) -> None:
 def test_a_wrong_passphrase(backup: Path) -> None:
     with pytest.raises(BackupError, match="passphrase is wrong"):
         read_content(open_folder(backup), b"another one")
+
+
+@pytest.mark.parametrize("content", ["[", "[]", "{}"])
+def test_secrets_that_cannot_be_parsed(backup: Path, monkeypatch: pytest.MonkeyPatch, content: str) -> None:
+    monkeypatch.setattr(checked_backup, "decrypt", lambda *_: content.encode())
+    with pytest.raises(BackupError, match="cannot be parsed"):
+        read_content(open_folder(backup), PASSPHRASE)

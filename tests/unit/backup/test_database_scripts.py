@@ -22,6 +22,10 @@ def test_errors_are_in_one_line() -> None:
     assert (report.done, report.errors) == (False, "two; three; four")
 
 
+def test_numbers_that_are_not_numbers_are_errors() -> None:
+    assert read_report("backup: version x\nbackup: rows a -").errors == "backup: version x; backup: rows a -"
+
+
 def test_checks_name_each_table() -> None:
     text = checks({'public."b c"': 0, "public.a": 12}).decode()
     assert text.splitlines() == [

@@ -9,7 +9,7 @@ import pytest
 from cryostat_operator.backup.instance_access import DATABASE, STORAGE, InstanceAccess
 from cryostat_operator.backup.manifest import BackupError
 from tests.unit.api_server import ApiServer
-from tests.unit.backup.instance import NAME, NAMESPACE, Streams, serve_instance, serve_pod, variable
+from tests.unit.backup.instance import ACCESS, NAME, NAMESPACE, Streams, serve_instance, serve_pod, variable
 
 
 def access(server: ApiServer) -> InstanceAccess:
@@ -50,6 +50,25 @@ async def test_a_terminating_pod_is_not_used() -> None:
     server.put(path, pod)
     with pytest.raises(BackupError, match="no ready pod"):
         await access(server).component(DATABASE)
+
+
+@pytest.mark.parametrize(
+    ("secrets", "message"),
+    [
+        ({"sample-storage": {"ACCESS_KEY": "x"}}, "here/sample-storage needs the keys ACCESS_KEY and SECRET_KEY"),
+        ({"sample-storage": ACCESS, "sample-storage-tls": {}}, "here/sample-storage-tls has no certificate"),
+        ({"sample-storage": ACCESS, "sample-storage-tls": {"ca.crt": "x"}}, "storage-tls has no certificate"),
+    ],
+)
+async def test_secrets_of_the_storage_that_cannot_be_used(
+    secrets: dict[str, dict[str, str | bytes]], message: str
+) -> None:
+    server = ApiServer()
+    serve_instance(server, storage={"name": "storage", "args": ["-s3.cert.file=/x"]}, secrets=secrets)
+    reached = access(server)
+    with pytest.raises(BackupError, match=message):
+        async with reached.storage(await reached.component(STORAGE)):
+            pass
 
 
 async def test_annotations_are_set_and_removed() -> None:
