@@ -53,6 +53,9 @@ ANNOTATION_PAUSE = f"{GROUP}/pause-reconciliation"
 ANNOTATION_PAUSED_BY = f"{GROUP}/paused-by"
 PAUSED_BY_RESTORE = "restore"
 
+# On a Cryostat that the command `restore` creates: the versions that used the data, as in ANNOTATION_DATABASE_RELEASE.
+ANNOTATION_RESTORED_RELEASE = f"{GROUP}/restored-release"
+
 # On a Cryostat: the older release of Cryostat that its data may be used with, such as "4.1".
 ANNOTATION_ALLOW_DOWNGRADE = f"{GROUP}/allow-downgrade"
 

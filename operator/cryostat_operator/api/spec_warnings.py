@@ -34,6 +34,7 @@ OWN_DOMAINS = (f"{constants.GROUP}/", "cryostat.io/")
 KNOWN_ANNOTATIONS = (
     constants.ANNOTATION_PAUSE,
     constants.ANNOTATION_PAUSED_BY,
+    constants.ANNOTATION_RESTORED_RELEASE,
     constants.ANNOTATION_HIBERNATION,
     constants.ANNOTATION_ALLOW_DOWNGRADE,
     constants.ANNOTATION_ALLOW_DATA_LOSS,

@@ -68,6 +68,7 @@ def backup(name: str, namespace: str | None, context: str | None, target: str, p
 @click.option("--from", "source", required=True, help="Folder that `backup` created, or s3://BUCKET/PREFIX.")
 @click.option("--passphrase-file", type=click.Path(), default=None, help=_PASSPHRASE_HELP)
 @click.option("--overwrite", is_flag=True, help="Replace all data of an instance that exists.")
+@click.option("--allow-downgrade", is_flag=True, help="Restore into an older release of Cryostat, too.")
 @click.option("--check", is_flag=True, help="Check the backup and the passphrase only; no cluster is used.")
 @click.option("--timeout", default=600, show_default=True, help="Seconds to wait for pods.")
 def restore(
@@ -76,6 +77,7 @@ def restore(
     source: str,
     passphrase_file: str | None,
     overwrite: bool,
+    allow_downgrade: bool,
     check: bool,
     timeout: int,
 ) -> None:
@@ -115,7 +117,8 @@ def restore(
         with _errors(), cancel_on_signals():
             async with _streams(client) as streams:
                 access = InstanceAccess(client, streams, namespace or home, manifest.name)
-                await Restore(access, content, overwrite, timeout, click.echo).run()
+                options = {"allow_downgrade": allow_downgrade}
+                await Restore(access, content, overwrite, timeout, click.echo, **options).run()
 
     run_with_client(context, work)
     click.echo(f"restored: Cryostat {namespace or ''}{'/' if namespace else ''}{manifest.name}")

@@ -9,8 +9,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from .manifest import BackupError
-
 _LOGIN = """\
 set -eu
 export PGUSER="$POSTGRESQL_USER" PGPASSWORD="$POSTGRESQL_PASSWORD" PGDATABASE="$POSTGRESQL_DATABASE"
@@ -102,16 +100,3 @@ def checks(rows: Mapping[str, int]) -> bytes:
 def shell(script: str, *arguments: int) -> list[str]:
     """Return the command that runs a script."""
     return ["sh", "-c", script, "sh", *(str(argument) for argument in arguments)]
-
-
-def require_restorable(saved: int, running: int) -> None:
-    """Refuse to restore into an older version of PostgreSQL, which may not understand the dump.
-
-    Raises:
-        BackupError: the target is older.
-    """
-    if running < saved:
-        raise BackupError(
-            f"The backup was made with PostgreSQL {saved}, and the target runs PostgreSQL {running}. "
-            "Restore into an instance whose database image has the same version or a newer one."
-        )

@@ -149,6 +149,12 @@ class InstanceAccess:
         return Key("Deployment", self.namespace, name)
 
 
+def image_of(deployment: Obj | None) -> str:
+    """Return the image of the component of a Deployment; empty if there is no Deployment."""
+    containers = deployment["spec"]["template"]["spec"]["containers"] if deployment else [{}]
+    return str(containers[0].get("image", ""))
+
+
 def decoded(secret: Obj) -> dict[str, bytes]:
     """Return the values of a Secret."""
     return {key: base64.b64decode(value) for key, value in (secret.get("data") or {}).items()}

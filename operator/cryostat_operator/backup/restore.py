@@ -5,21 +5,23 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from typing import Any
 
 from ..api import constants
 from ..kube.connection import LoginError
 from ..kube.errors import ApiError
-from ..plan.model.kinds import Key, Obj, path_of, resource_path
-from ..plan.upgrades import recorded
+from ..plan.image_releases import release_of
+from ..plan.model.kinds import Key, Obj, path_of
+from ..plan.upgrades import Versions
 from . import database_scripts
 from .checked_backup import Content
 from .database_scripts import read_report
-from .instance_access import APPLICATION, DATABASE, STORAGE, InstanceAccess
+from .instance_access import APPLICATION, DATABASE, STORAGE, InstanceAccess, image_of
 from .manifest import DATABASE as DUMP
 from .manifest import BackupError
 from .pod_streams import CommandError
+from .restore_target import RestoreTarget, require_restorable
 from .restored_objects import ObjectRestore
 from .saved_objects import Progress
 from .stopped_application import StoppedApplication
@@ -32,18 +34,28 @@ class Restore:
 
     Args:
         overwrite: whether data of an existing instance may be replaced.
+        allow_downgrade: whether an older release of Cryostat may use the data.
         timeout: seconds to wait for pods.
         progress: called with one sentence for each step.
     """
 
     def __init__(
-        self, access: InstanceAccess, content: Content, overwrite: bool, timeout: float, progress: Progress
+        self,
+        access: InstanceAccess,
+        content: Content,
+        overwrite: bool,
+        timeout: float,
+        progress: Progress,
+        *,
+        allow_downgrade: bool = False,
     ) -> None:
         self._access = access
         self._content = content
         self._overwrite = overwrite
         self._timeout = timeout
         self._progress = progress
+        release = None if allow_downgrade else release_of(content.manifest.images.get(APPLICATION, ""))
+        self._saved = Versions(release, content.manifest.database_version)
         self._committed: bool | None = False  # whether the database was replaced; None: not known
         self._replaced = False  # whether an object may have been replaced
 
@@ -54,7 +66,7 @@ class Restore:
             BackupError: a check failed, or a step failed and was undone as the message says.
             ApiError: the API server refuses a request.
         """
-        missing = await self._missing_objects()
+        missing = await RestoreTarget(self._access, self._content, self._overwrite, self._saved).missing_objects()
         for obj in missing:
             await self._create(obj, dry_run=True)  # permissions and admission are checked before anything changes
         try:
@@ -74,9 +86,9 @@ class Restore:
         components = [DATABASE, STORAGE] if self._content.manifest.buckets is not None else [DATABASE]
         for component in components:
             await self._until(f"no pod of {access.name}-{component} is ready", self._is_ready(component))
-        await self._check_version()
         # A paused operator would not create it.
         await self._until(f"Deployment {access.name} does not exist", self._exists(APPLICATION))
+        await self._check_versions()
         application = StoppedApplication(access, self._until, self._progress)
         try:
             await application.stop()
@@ -97,76 +109,6 @@ class Restore:
             "because some data may have been replaced. Run the same command again with --overwrite."
         )
 
-    async def _missing_objects(self) -> list[Obj]:
-        """Check the target and return what must be created, in this order.
-
-        Raises:
-            BackupError: the target has other keys, or data while `overwrite` is not set.
-        """
-        access, content = self._access, self._content
-        namespace = resource_path("", "v1", "namespaces", "", access.namespace)
-        try:
-            found = await access.client.get_or_none(namespace)
-        except ApiError as error:
-            if error.status != 403:
-                raise
-            found = {}  # the user may not read namespaces; if it does not exist, the next request fails
-        if found is None:
-            raise BackupError(f"Namespace {access.namespace} does not exist. Create it first.")
-        live = await access.client.get_or_none(access.path)
-        names = [f"{access.name}-{component}" for component in (DATABASE, STORAGE)]
-        claims = [await self._find("PersistentVolumeClaim", name) for name in names]
-        kept = [name for name, claim in zip(names, claims, strict=True) if claim]
-        if (live or kept) and not self._overwrite:
-            what = f"Cryostat {access.namespace}/{access.name}"
-            what = what if live else f"PersistentVolumeClaim {access.namespace}/{kept[0]}"
-            raise BackupError(
-                f"{what} already exists. --overwrite replaces all data of the instance by that of the backup."
-            )
-        running = recorded(claims[0]).postgresql
-        if running:
-            database_scripts.require_restorable(content.manifest.database_version, running)
-        missing = [obj for each in content.secrets if (obj := await self._missing_secret(each))]
-        return missing if live else [*missing, self._cryostat()]
-
-    async def _missing_secret(self, saved: Mapping[str, Any]) -> Obj | None:
-        access, name = self._access, str(saved["name"])
-        live = await self._find("Secret", name)
-        if live is None:
-            return self._secret(saved)
-        data = live.get("data") or {}
-        different = sorted(key for key, value in saved["data"].items() if data.get(key) != value)
-        if name == self._storage_secret_name():
-            return None  # objects do not depend on these credentials
-        if different:
-            raise BackupError(
-                f"Secret {access.namespace}/{name} has other values of {' and '.join(different)} than the backup, so "
-                "the restored data could not be read. Delete the Cryostat, its PersistentVolumeClaims and this Secret, "
-                "or restore into another namespace."
-            )
-        return None
-
-    def _storage_secret_name(self) -> str:
-        return str(self._content.secrets[1]["name"]) if len(self._content.secrets) > 1 else ""
-
-    def _secret(self, saved: Mapping[str, Any]) -> Obj:
-        labels = {constants.LABEL_NAME: self._access.name, constants.LABEL_NAMESPACE: self._access.namespace}
-        metadata = {"name": saved["name"], "namespace": self._access.namespace}
-        if saved["generated"]:
-            metadata["labels"] = labels  # the operator adopts it
-        obj = {"apiVersion": "v1", "kind": "Secret", "metadata": metadata, "type": saved["type"], "data": saved["data"]}
-        return obj | ({"immutable": True} if saved["immutable"] else {})
-
-    def _cryostat(self) -> Obj:
-        """The Cryostat for the target. Its former namespace among the target namespaces is replaced by the new one."""
-        cryostat = self._content.cryostat
-        namespace, former = self._access.namespace, self._content.manifest.namespace
-        spec = dict(cryostat["spec"])
-        targets = spec.get("targetNamespaces")
-        if targets:
-            spec["targetNamespaces"] = [namespace if each == former else each for each in targets]
-        return {**cryostat, "metadata": {**cryostat["metadata"], "namespace": namespace}, "spec": spec}
-
     async def _create(self, obj: Obj, *, dry_run: bool = False) -> None:
         kind, name = obj["kind"], obj["metadata"]["name"]
         if kind == constants.KIND:
@@ -178,14 +120,12 @@ class Restore:
         if not dry_run:
             self._progress(f"Created {kind} {self._access.namespace}/{name}.")
 
-    async def _find(self, kind: str, name: str) -> Obj | None:
-        return await self._access.client.get_or_none(Key(kind, self._access.namespace, name))
-
-    async def _check_version(self) -> None:
+    async def _check_versions(self) -> None:
+        """Refuse older programs that run now; the image of the database may have a tag that names no version."""
         database = await self._access.component(DATABASE)
         log = await self._access.run_script(database, database_scripts.shell(database_scripts.VERSION))
-        running = read_report(log).version
-        database_scripts.require_restorable(self._content.manifest.database_version, running)
+        release = release_of(image_of(await self._access.deployment(APPLICATION)))
+        require_restorable(self._saved, Versions(release, read_report(log).version))
 
     async def _restore_data(self) -> None:
         manifest = self._content.manifest

@@ -17,7 +17,7 @@ from . import database_scripts
 from .database_scripts import Report, read_report
 from .encryption import encrypt
 from .folder import NewFolder
-from .instance_access import DATABASE, STORAGE, Component, InstanceAccess
+from .instance_access import APPLICATION, DATABASE, STORAGE, Component, InstanceAccess, image_of
 from .manifest import CRYOSTAT, SECRETS, BackupError, Manifest
 from .manifest import DATABASE as DUMP
 from .pod_streams import CommandError
@@ -36,6 +36,7 @@ _SERVER_FIELDS = (
 _ONE_TIME_ANNOTATIONS = (
     constants.ANNOTATION_PAUSE,
     constants.ANNOTATION_PAUSED_BY,
+    constants.ANNOTATION_RESTORED_RELEASE,
     constants.ANNOTATION_HIBERNATION,  # a restore needs pods
     constants.ANNOTATION_ALLOW_DATA_LOSS,
     constants.ANNOTATION_ALLOW_DOWNGRADE,
@@ -62,7 +63,7 @@ async def save(access: InstanceAccess, folder: NewFolder, passphrase: bytes, pro
     cryostat = await access.client.request("GET", access.path)
     folder.add(CRYOSTAT, document([portable(cryostat)]).encode())
     database = await access.component(DATABASE)
-    images = {DATABASE: database.image}
+    images = {DATABASE: database.image, **await _application_image(access)}
     secrets = [await access.secret(access.database_secret(database))]
     objects = SavedObjects()
     if await access.deployment(STORAGE) is not None:
@@ -126,6 +127,12 @@ def _content(secret: Obj) -> Mapping[str, Any]:
         "generated": constants.LABEL_NAME in (secret["metadata"].get("labels") or {}),
         "data": secret.get("data") or {},
     }
+
+
+async def _application_image(access: InstanceAccess) -> Mapping[str, str]:
+    """The image of the application, which need not run during a backup."""
+    image = image_of(await access.deployment(APPLICATION))
+    return {APPLICATION: image} if image else {}
 
 
 async def _save_database(access: InstanceAccess, database: Component, folder: NewFolder) -> Report:

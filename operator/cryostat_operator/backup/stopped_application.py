@@ -66,7 +66,7 @@ class StoppedApplication:
             if self._paused_by_user:
                 await self._access.scale_application(self._replicas)
             else:
-                await self._access.annotate(dict.fromkeys(_PAUSE))
+                await self._access.annotate(dict.fromkeys((*_PAUSE, constants.ANNOTATION_RESTORED_RELEASE)))
         except BaseException:
             self._progress(f"{what}, but the application stays stopped. To start it: `{self._command()}`")
             raise

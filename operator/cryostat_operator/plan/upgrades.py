@@ -61,9 +61,13 @@ def versions(core: str, database: str) -> Versions:
 
 
 def recorded(claim: Obj | None) -> Versions:
-    """Return the versions that the claim of a database records. A part that cannot be read counts as not known."""
+    """Return the versions that the claim of a database records."""
     annotations = (claim or {"metadata": {}})["metadata"].get("annotations") or {}
-    text = annotations.get(constants.ANNOTATION_DATABASE_RELEASE) or ""
+    return parse_record(annotations.get(constants.ANNOTATION_DATABASE_RELEASE) or "")
+
+
+def parse_record(text: str) -> Versions:
+    """Return the versions of the value of an annotation. A part that cannot be read counts as not known."""
     parts = dict(part.partition("=")[::2] for part in text.split(","))
     postgresql = parts.get(_POSTGRESQL, "")
     return Versions(
@@ -87,6 +91,7 @@ def postgresql_version(reference: str) -> int | None:
 
 
 def release_text(release: Release) -> str:
+    """Return a release as in the tag of an image."""
     return f"{release[0]}.{release[1]}"
 
 

@@ -23,6 +23,7 @@ from ..plan.model.kinds import PARTIAL, InstanceKey
 from ..plan.model.problems import Problem
 from ..plan.model.snapshot import ReferenceData, Snapshot
 from ..plan.planner import Desired
+from ..plan.restored_release import created_refusal
 from ..settings import Settings
 from .cluster_reader import ClusterReader
 from .reviews import AdmissionRequest, Obj, allowed, denied
@@ -74,6 +75,8 @@ class CryostatAdmission:
         old = _with_namespace(request.old, request) if request.operation == "UPDATE" else None
         if request.converted and (problems := new_problems(new, old)):
             return denied(request, "; ".join(problems), 422, "Invalid")
+        if old is None and (refusal_text := created_refusal(new, self._settings)):
+            return denied(request, refusal_text, 422, "Invalid")
         required = required_permissions(new, old, openshift=self._reader.openshift)
         if not self._reader.platform_known and required != required_permissions(new, old, openshift=True):
             text = "the operator does not know yet which permissions this platform has; try again in a few seconds"

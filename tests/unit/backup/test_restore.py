@@ -79,7 +79,7 @@ async def test_into_another_namespace(monkeypatch: pytest.MonkeyPatch, backup: P
     target = Target(monkeypatch, backup)
     await target.run()
     assert target.cryostat()["spec"] == {"targetNamespaces": ["there", "apps"]}
-    assert PAUSE not in target.cryostat()["metadata"]["annotations"]
+    assert target.cryostat()["metadata"]["annotations"] == {}
     keys = target.secret("sample-db")
     assert (keys["data"], keys["immutable"]) == (encoded(KEYS), True)
     assert keys["metadata"]["labels"] == {constants.LABEL_NAME: NAME, constants.LABEL_NAMESPACE: "there"}

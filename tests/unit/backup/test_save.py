@@ -52,7 +52,8 @@ async def test_a_backup(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None
     folder.check()
     assert folder.manifest == manifest
     assert (manifest.namespace, manifest.name, manifest.database_version) == (NAMESPACE, NAME, 16)
-    assert manifest.images == {"database": "registry.example/database:1", "storage": "registry.example/storage:1"}
+    components = ("cryostat", "database", "storage")
+    assert manifest.images == {name: f"registry.example/{name}:1" for name in components}
     assert manifest.buckets == ("archivedrecordings", "logs")
     first = manifest.objects[0]
     assert (first.key, first.tags, first.headers) == (

@@ -250,6 +250,20 @@ async def test_an_object_that_is_known_only_in_part_is_left_out() -> None:
     assert answer["response"]["allowed"] is True
 
 
+async def test_the_data_of_a_backup_is_not_restored_into_an_older_database() -> None:
+    versions = {constants.ANNOTATION_RESTORED_RELEASE: "postgresql=99"}
+    obj = {"apiVersion": constants.API_VERSION, "kind": constants.KIND, **cryostat({})}
+    obj["metadata"] = {**obj["metadata"], "annotations": versions}
+    reader = Reader(Snapshot(namespaces={"n": NamespaceState()}))
+    admission = CryostatAdmission(Allowing(), cast(Any, reader), Settings(service_tls=False), lambda: "")
+    for operation, allowed in (("CREATE", False), ("UPDATE", True)):
+        body = {"uid": "1", "operation": operation, "namespace": "n", "name": "a", "userInfo": {}, "object": obj}
+        review = {"apiVersion": "admission.k8s.io/v1", "kind": "AdmissionReview", "request": {**body, "oldObject": obj}}
+        response = (await admission.validate(parse(review, True)))["response"]
+        assert response["allowed"] is allowed
+        assert allowed or "The backup was made with PostgreSQL 99" in response["status"]["message"]
+
+
 async def test_an_error_before_the_checks_are_done_allows_nothing() -> None:
     with pytest.raises(RuntimeError):
         await validate(Reader(Snapshot(), RuntimeError("a bug")))
