@@ -40,6 +40,7 @@ def test_the_sample_becomes_ready_on_openshift() -> None:
 
 @pytest.fixture
 def own_cluster(control_plane: ControlPlane) -> Iterator[ControlPlane]:
+    control_plane.recycle_volumes()
     yield control_plane
     remove_cryostats(control_plane.api, 0)
     control_plane.kubectl("delete", "namespace", INSTANCE_NAMESPACE, "--ignore-not-found")
