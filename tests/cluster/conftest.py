@@ -43,7 +43,7 @@ def pytest_collection_finish(session: pytest.Session) -> None:
 @pytest.fixture(scope="session")
 def control_plane() -> Iterator[ControlPlane]:
     """A cluster with one node and nothing installed."""
-    with ControlPlane(Options(volumes=40)) as plane:
+    with ControlPlane(Options(volumes=40, endpoints=False)) as plane:
         yield plane
 
 
@@ -57,7 +57,7 @@ def installed_plane(control_plane: ControlPlane) -> ControlPlane:
 @pytest.fixture(scope="session")
 def openshift_plane() -> Iterator[ControlPlane]:
     """A second cluster that looks like OpenShift, with the operator's CRD, ServiceAccount and roles."""
-    with ControlPlane(Options(volumes=40)) as plane:
+    with ControlPlane(Options(volumes=40, endpoints=False)) as plane:
         openshift.install(plane.api)
         install(plane.api, plane.kubectl)
         yield plane

@@ -51,6 +51,7 @@ class Options:
     kwok: bool = True
     scheduler: bool = True
     volumes: int = 8
+    endpoints: bool = True  # without the endpoints of Services there are 15 % fewer requests
     apiserver_args: Sequence[str] = ()
     admission_config: Object | None = None  # an AdmissionConfiguration (Pod Security defaults, event rate limits, ...)
     boot_timeout: float = 60.0
@@ -214,7 +215,9 @@ class ControlPlane:
             self._start("kwok", self._kwok_args())
 
     def _controller_manager_args(self) -> list[str]:
+        left_out = () if self.options.endpoints else _ENDPOINT_CONTROLLERS
         return [
+            f"--controllers={','.join(('*', *(f'-{name}' for name in left_out)))}",
             f"--kubeconfig={self.directory / 'kube-controller-manager.kubeconfig'}", *_ALONE,
             f"--service-account-private-key-file={self.directory / 'service-account.key'}",
             f"--root-ca-file={self._certificate.ca}",  # published to every namespace as kube-root-ca.crt
@@ -321,6 +324,9 @@ class ControlPlane:
         return [event for event in events if event["user"].get("username", "").endswith(user)]
 
 
+_ENDPOINT_CONTROLLERS = (
+    "endpoints-controller", "endpointslice-controller", "endpointslice-mirroring-controller",
+)  # fmt: skip
 _ALONE = ("--leader-elect=false", "--secure-port=0")
 
 

@@ -67,7 +67,7 @@ class GoOperatorInstance:
         return [obj for obj in self.captured if not _issued(obj)]
 
     def work(self) -> None:
-        """Makes everything; what takes time has only begun."""
+        """Makes everything; what takes time has only begun. Deployments are paused, so that no pod starts yet."""
         for document in self.inputs:
             self.api.apply(document)
         for obj in self.own:
@@ -77,7 +77,8 @@ class GoOperatorInstance:
         cr["metadata"]["finalizers"] = [FINALIZER]
         cr = self.write(cr)
         for obj in self.own:
-            self.make(obj, cr)
+            paused = {"spec": {**obj["spec"], "paused": True}} if obj["kind"] == "Deployment" else {}
+            self.make({**obj, **paused}, cr)
         self._write_status(cr)
 
     def finish(self) -> None:

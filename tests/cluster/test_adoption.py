@@ -81,7 +81,7 @@ def profile_cluster(profile: str) -> Iterator[ControlPlane]:
     """A cluster of its own for each profile, because what is installed in it decides who issues certificates."""
     platform, _, issuer = profile.partition("-")
     with ExitStack() as stack:
-        plane = stack.enter_context(ControlPlane(Options(volumes=0)))
+        plane = stack.enter_context(ControlPlane(Options(volumes=0, endpoints=False)))
         if platform == "openshift":
             openshift.install(plane.api)
             stack.enter_context(Router(plane.api))
@@ -178,9 +178,10 @@ def add_foreign_metadata(predecessor: GoOperatorInstance) -> None:
     for obj in predecessor.own:
         if obj["kind"] in SPECIFIED:
             predecessor.label(obj, **{FORMER: "yes"})
-        api.patch(obj, {"metadata": OTHERS})
-        if obj["kind"] == "Deployment":
-            api.patch(obj, {"spec": {"template": {"metadata": {"annotations": RESTARTED}}}})
+        added: Object = {"metadata": OTHERS}
+        if obj["kind"] == "Deployment":  # It was created paused, so its pods start once.
+            added["spec"] = {"paused": None, "template": {"metadata": {"annotations": RESTARTED}}}
+        api.patch(obj, added)
     api.create({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": former_target(cr)}})
     for obj in obsolete_objects(cr):
         predecessor.make(obj, cr)

@@ -34,7 +34,7 @@ SLOW = 60.0
 @pytest.fixture(scope="module")
 def plane() -> Iterator[ControlPlane]:
     """A cluster of its own, because what is installed in it decides who issues."""
-    with ControlPlane(Options(volumes=40)) as plane:
+    with ControlPlane(Options(volumes=40, endpoints=False)) as plane:
         install(plane.api, plane.kubectl)
         yield plane
 
