@@ -82,7 +82,9 @@ class CertManager:
             self._plane.api.delete(crd)
         names = [crd["metadata"]["name"] for crd in definitions()]
         # If an object is created meanwhile, the API server looks again after a minute.
-        eventually(lambda: not any(self._plane.api.find(*_CRD, name) for name in names), 150, "the definitions are gone")
+        eventually(
+            lambda: not any(self._plane.api.find(*_CRD, name) for name in names), 150, "the definitions are gone"
+        )
 
     def __enter__(self) -> Self:
         self.install()

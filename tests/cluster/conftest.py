@@ -1,29 +1,52 @@
-"""Fixtures of tests that need a real API server; it is booted once a run, and operators are started per test."""
+"""Fixtures of tests that need a real API server. Files share it; operators are started per file or per test."""
 
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from pathlib import Path
 
 import pytest
 
 from tests.cluster import binaries, openshift
 from tests.cluster.api import ApiError, Object, eventually
 from tests.cluster.controlplane import ControlPlane, Options
-from tests.cluster.operator_process import OperatorProcess, install, remove_cryostats
+from tests.cluster.operator_process import CRD, OperatorProcess, install, remove_cryostats
 from tests.cluster.router import Router
 from tests.cluster.scenario import Scenario
+from tests.cluster.shared_planes import SharedPlanes, names_by_file, sort_by_planes
 from tests.cluster.webhooks import WebhookPlane, served
 
 _PLANES = ("plane", "control_plane", "installed_plane", "openshift_plane", "webhooks", "installed", "tree")
+_SHARED = SharedPlanes()
+_USED = pytest.StashKey[dict[Path, frozenset[str]]]()
 _numbers = itertools.count(1)
 
 NamespaceFactory = Callable[..., str]
 OperatorFactory = Callable[..., OperatorProcess]
 
 
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    sort_by_planes(items)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_protocol(item: pytest.Item, nextitem: pytest.Item | None) -> Generator[None, object, object]:
+    """Stops the shared clusters that the next file does not use."""
+    result = yield
+    if nextitem is None or nextitem.path != item.path:
+        _SHARED.stop_except(item.session.stash[_USED].get(nextitem.path, ()) if nextitem else ())
+    return result
+
+
 def pytest_collection_finish(session: pytest.Session) -> None:
+    session.stash[_USED] = names_by_file(session.items)
+    _build_programs(session)
+
+
+def _build_programs(session: pytest.Session) -> None:
     """Builds missing programs before the first test: minutes that must not count against its time limit."""
     if session.config.option.collectonly:
         return
@@ -40,34 +63,38 @@ def pytest_collection_finish(session: pytest.Session) -> None:
                 binaries.data(binaries.OLM)
 
 
-@pytest.fixture(scope="session")
-def control_plane() -> Iterator[ControlPlane]:
+@pytest.fixture(scope="module")
+def control_plane() -> ControlPlane:
     """A cluster with one node and nothing installed."""
-    with ControlPlane(Options(volumes=40, endpoints=False)) as plane:
-        yield plane
+    return _SHARED.get("control_plane", lambda: ControlPlane(Options(volumes=40, endpoints=False)))
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def installed_plane(control_plane: ControlPlane) -> ControlPlane:
     """The same cluster with the operator's CRD, ServiceAccount and roles."""
-    install(control_plane.api, control_plane.kubectl)
+    if not control_plane.api.find("apiextensions.k8s.io/v1", "CustomResourceDefinition", CRD):
+        install(control_plane.api, control_plane.kubectl)
     return control_plane
 
 
-@pytest.fixture(scope="session")
-def openshift_plane() -> Iterator[ControlPlane]:
-    """A second cluster that looks like OpenShift, with the operator's CRD, ServiceAccount and roles."""
+@contextmanager
+def _openshift() -> Iterator[ControlPlane]:
     with ControlPlane(Options(volumes=40, endpoints=False)) as plane:
         openshift.install(plane.api)
         install(plane.api, plane.kubectl)
         yield plane
 
 
-@pytest.fixture(scope="session")
-def webhooks() -> Iterator[WebhookPlane]:
+@pytest.fixture(scope="module")
+def openshift_plane() -> ControlPlane:
+    """A cluster that looks like OpenShift, with the operator's CRD, ServiceAccount and roles."""
+    return _SHARED.get("openshift_plane", _openshift)
+
+
+@pytest.fixture(scope="module")
+def webhooks() -> WebhookPlane:
     """A cluster whose API server asks a running operator: with its CRD, roles and webhooks."""
-    with served() as cluster:
-        yield cluster
+    return _SHARED.get("webhooks", served)
 
 
 @pytest.fixture

@@ -1,0 +1,59 @@
+"""Clusters that several test files use, one after the other. A cluster is stopped before the first file without it.
+
+An idle control plane takes 5 % of a processor. Therefore, files that use the same clusters run one after the other.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection
+from contextlib import AbstractContextManager, ExitStack
+from functools import cache
+from pathlib import Path
+from typing import Any, TypeVar
+
+import pytest
+
+T = TypeVar("T")
+NAMES = ("control_plane", "openshift_plane", "webhooks")  # fixtures
+FOLDER = Path(__file__).parent
+
+
+class SharedPlanes:
+    """The running clusters by the names of their fixtures."""
+
+    def __init__(self) -> None:
+        self._running: dict[str, tuple[ExitStack, Any]] = {}
+
+    def get(self, name: str, boot: Callable[[], AbstractContextManager[T]]) -> T:
+        """Returns the running cluster, or boots it."""
+        if name not in self._running:
+            stack = ExitStack()
+            self._running[name] = stack, stack.enter_context(boot())
+        cluster: T = self._running[name][1]
+        return cluster
+
+    def stop_except(self, names: Collection[str]) -> None:
+        for name in [*self._running]:
+            if name not in names:
+                stack, _ = self._running.pop(name)
+                stack.close()
+
+
+def names_by_file(items: list[pytest.Item]) -> dict[Path, frozenset[str]]:
+    """The shared clusters that the tests of each file use."""
+    found: dict[Path, frozenset[str]] = {}
+    for item in items:
+        names = frozenset(NAMES).intersection(getattr(item, "fixturenames", ()))
+        found[item.path] = found.get(item.path, frozenset()) | names
+    return found
+
+
+def sort_by_planes(items: list[pytest.Item]) -> None:
+    """Files without shared clusters come first, then those of each cluster, in the order of `NAMES`."""
+    used = names_by_file(items)
+
+    @cache
+    def position(file: Path) -> tuple[bool, ...]:
+        return tuple(name in used[file] for name in reversed(NAMES))
+
+    items.sort(key=lambda item: position(item.path) if item.path.is_relative_to(FOLDER) else ())
