@@ -17,7 +17,7 @@ from tests.cluster.operator_process import ROOT
 from tests.cluster.router import Router
 from tests.cluster.scenario import Scenario
 from tests.cluster.webhooks import WebhookPlane
-from tests.console.preview import element, missing, play, write_page
+from tests.console.preview import Browser, element, missing, write_page
 
 pytestmark = pytest.mark.skipif(bool(missing()), reason=f"{', '.join(missing())} not installed (.ci/programs)")
 
@@ -28,21 +28,30 @@ _OWN_EDITORS = ("nodeAffinity", "podAffinity", "podAntiAffinity")
 Steps = tuple[str | int, ...]
 
 
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    """One for all tests of the file; each page is a new one."""
+    with Browser() as running:
+        yield running
+
+
 def created(scenario: Scenario, sent: Object) -> Object:
     """The request that the console sends for *Create*, with strict validation."""
     scenario.plane.add_volumes(2)
     return scenario.api.create(sent)
 
 
-def test_the_initial_resource_becomes_ready(openshift_scenario: Scenario, router: Router, tmp_path: Path) -> None:
-    shown = play(write_page(tmp_path, namespace=openshift_scenario.namespace()))
+def test_the_initial_resource_becomes_ready(
+    openshift_scenario: Scenario, router: Router, tmp_path: Path, browser: Browser
+) -> None:
+    shown = browser.play(write_page(tmp_path, namespace=openshift_scenario.namespace()))
     assert shown.complaints == []
     body = openshift_scenario.ready(created(openshift_scenario, shown.sent))
     assert body["spec"] == shown.sent["spec"]
 
 
 def test_a_host_and_a_target_namespace_become_ready(
-    openshift_scenario: Scenario, router: Router, tmp_path: Path
+    openshift_scenario: Scenario, router: Router, tmp_path: Path, browser: Browser
 ) -> None:
     where = openshift_scenario.namespace()
     openshift_scenario.make_namespace("my-app")
@@ -52,7 +61,7 @@ def test_a_host_and_a_target_namespace_become_ready(
         ("fill", element("networkOptions.coreConfig.externalHost"), HOST),
         ("fill", element("reportOptions.replicas"), "1"),
     ]
-    sent = play(write_page(tmp_path, namespace=where), steps).sent
+    sent = browser.play(write_page(tmp_path, namespace=where), steps).sent
     assert sent["spec"] == {
         "targetNamespaces": ["my-app"],
         "networkOptions": {"coreConfig": {"externalHost": HOST}},
@@ -64,13 +73,17 @@ def test_a_host_and_a_target_namespace_become_ready(
 
 
 @pytest.mark.parametrize("version", ["v1beta2", "v1beta1"])
-def test_the_initial_resource_is_accepted_in_each_version(webhooks: WebhookPlane, tmp_path: Path, version: str) -> None:
-    sent = play(write_page(tmp_path, version, namespace="default")).sent
+def test_the_initial_resource_is_accepted_in_each_version(
+    webhooks: WebhookPlane, tmp_path: Path, browser: Browser, version: str
+) -> None:
+    sent = browser.play(write_page(tmp_path, version, namespace="default")).sent
     assert sent["apiVersion"].endswith(version)
     assert webhooks.api.create(sent, dryRun="All")["spec"]
 
 
-def test_every_input_gives_a_value_that_the_api_server_accepts(openshift_scenario: Scenario, tmp_path: Path) -> None:
+def test_every_input_gives_a_value_that_the_api_server_accepts(
+    openshift_scenario: Scenario, tmp_path: Path, browser: Browser
+) -> None:
     """The complete sample, entered in all fields with an input, with every switch on."""
     sample = yaml.safe_load(SAMPLE.read_text())["spec"]
     wanted: Object = {}
@@ -81,7 +94,7 @@ def test_every_input_gives_a_value_that_the_api_server_accepts(openshift_scenari
         put(wanted, path, value)
         steps += typed(path, capabilities, value)
     page = write_page(tmp_path, namespace=openshift_scenario.namespace())
-    shown = play(page, [*lists(sample), *steps])
+    shown = browser.play(page, [*lists(sample), *steps])
     assert shown.complaints == []
     assert shown.sent["spec"] == wanted
     assert len(steps) > 100

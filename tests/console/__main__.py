@@ -14,7 +14,7 @@ from pathlib import Path
 import click
 
 from cryostat_operator.api import constants, v1beta1
-from tests.console.preview import element, install, missing, play, write_page
+from tests.console.preview import Browser, element, install, missing, write_page
 
 # The picture shows the most used fields.
 _FILLED = (
@@ -40,7 +40,8 @@ def main(version: str, port: int, picture: Path | None, only_install: bool) -> N
     with tempfile.TemporaryDirectory(prefix="console-form-") as directory:
         page = write_page(Path(directory), version)
         if picture:
-            play(page, _FILLED, screenshot=picture)
+            with Browser() as browser:
+                browser.play(page, _FILLED, screenshot=picture)
         else:
             _serve(Path(directory), port)
 

@@ -5,12 +5,14 @@ from __future__ import annotations
 import fcntl
 import functools
 import json
+import select
 import shutil
 import subprocess
+import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 from cryostat_operator.api import constants
 from cryostat_operator.packaging.clusterserviceversion import presentation
@@ -84,9 +86,17 @@ def example(version: str) -> Obj:
     return next(each for each in examples if each["apiVersion"].endswith(f"/{version}"))
 
 
+@functools.cache
+def _bundle() -> dict[str, bytes]:
+    """The page's script and style sheet, which are the same for all versions. Raises CalledProcessError."""
+    install()
+    with tempfile.TemporaryDirectory(prefix="console-form-") as directory:
+        subprocess.run(["node", "build.mjs", directory], cwd=HERE, check=True)
+        return {path.name: path.read_bytes() for path in Path(directory).iterdir()}
+
+
 def write_page(directory: Path, version: str = constants.VERSION, namespace: str = NAMESPACE) -> Path:
     """Builds the page of the form for this version of the API; returns its index.html."""
-    install()
     schemas = {each["name"]: each["schema"]["openAPIV3Schema"] for each in crd()["spec"]["versions"]}
     given = {
         "schema": schemas[version],
@@ -95,21 +105,55 @@ def write_page(directory: Path, version: str = constants.VERSION, namespace: str
         "namespace": namespace,
         "objects": OBJECTS,
     }
-    subprocess.run(["node", "build.mjs", directory], cwd=HERE, check=True)
+    for name, content in _bundle().items():
+        (directory / name).write_bytes(content)
     index = directory / "index.html"
     # In a script element only «</» could end it.
     index.write_text(PAGE.format(given=json.dumps(given).replace("</", "<\\/")), encoding="utf-8")
     return index
 
 
-def play(page: Path, steps: Sequence[Step] = (), *, screenshot: Path | None = None) -> Shown:
-    """Fills in the form; see drive.mjs for the steps. Raises CalledProcessError with the browser's complaint."""
-    order = {"page": page.as_uri(), "chromium": chromium(), "steps": list(steps)}
-    if screenshot:
-        order["screenshot"] = str(screenshot.resolve())
-    run = functools.partial(subprocess.run, cwd=HERE, text=True, stdout=subprocess.PIPE, timeout=240, check=True)
-    result = json.loads(run(["node", "drive.mjs"], input=json.dumps(order)).stdout)
-    return Shown(result["sent"], result["labels"], frozenset(result["ids"]), result["complaints"] + result["errors"])
+class Browser:
+    """A headless Chromium that fills in forms, one after the other: `with Browser() as browser: browser.play(page)`."""
+
+    def __enter__(self) -> Self:
+        self._process = subprocess.Popen(
+            ["node", "drive.mjs"], cwd=HERE, text=True, stdin=subprocess.PIPE, stdout=subprocess.PIPE
+        )
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Closes the browser, which ends with its input."""
+        try:
+            self._process.communicate(timeout=30)
+        finally:
+            self._process.kill()
+
+    def play(self, page: Path, steps: Sequence[Step] = (), *, screenshot: Path | None = None) -> Shown:
+        """Fills in a form; see drive.mjs for the steps.
+
+        Raises RuntimeError with the message of the browser, and TimeoutError when it does not respond in 240 seconds.
+        """
+        order = {"page": page.as_uri(), "chromium": chromium(), "steps": list(steps)}
+        if screenshot:
+            order["screenshot"] = str(screenshot.resolve())
+        result = self._answer(json.dumps(order))
+        if "failed" in result:
+            raise RuntimeError(result["failed"])
+        return Shown(
+            result["sent"], result["labels"], frozenset(result["ids"]), result["complaints"] + result["errors"]
+        )
+
+    def _answer(self, line: str) -> Obj:
+        requests, answers = self._process.stdin, self._process.stdout
+        assert requests
+        assert answers
+        requests.write(line + "\n")
+        requests.flush()
+        if not select.select([answers], [], [], 240)[0]:
+            raise TimeoutError("the browser does not respond")
+        result: Obj = json.loads(answers.readline() or '{"failed": "the browser has ended"}')
+        return result
 
 
 def element(path: str) -> str:

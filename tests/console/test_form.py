@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from cryostat_operator.packaging.descriptors import spec_descriptors
-from tests.console.preview import EVERYTHING, Obj, Shown, element, example, missing, play, write_page
+from tests.console.preview import EVERYTHING, Browser, Obj, Shown, element, example, missing, write_page
 
 pytestmark = pytest.mark.skipif(bool(missing()), reason=f"{', '.join(missing())} not installed (.ci/programs)")
 
@@ -37,6 +38,13 @@ CONTROLS: dict[str, list[tuple[str, ...]]] = {
 }
 
 
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    """One for all tests of the file; each page is a new one."""
+    with Browser() as running:
+        yield running
+
+
 def is_hidden(descriptor: Obj) -> bool:
     return any(text.endswith(":hidden") for text in descriptor.get("x-descriptors", ()))
 
@@ -46,8 +54,8 @@ def is_there(path: str, shown: Shown) -> bool:
     return bool(names & shown.ids)
 
 
-def test_initially_it_shows_the_main_fields_and_sends_the_example(tmp_path: Path) -> None:
-    shown = play(write_page(tmp_path))
+def test_initially_it_shows_the_main_fields_and_sends_the_example(tmp_path: Path, browser: Browser) -> None:
+    shown = browser.play(write_page(tmp_path))
     assert shown.complaints == []
     assert shown.labels == FIRST
     start = example("v1beta2")
@@ -55,17 +63,17 @@ def test_initially_it_shows_the_main_fields_and_sends_the_example(tmp_path: Path
 
 
 @pytest.mark.parametrize("version", CONTROLS)
-def test_every_descriptor_is_seen_and_no_other(version: str, tmp_path: Path) -> None:
+def test_every_descriptor_is_seen_and_no_other(version: str, tmp_path: Path, browser: Browser) -> None:
     descriptors = spec_descriptors(version)
     visible = [each["path"] for each in descriptors if not is_hidden(each)]
     adding: list[tuple[str, ...]] = [("add", element(path[: -len("[0]")])) for path in visible if path.endswith("[0]")]
-    shown = play(write_page(tmp_path, version), [*adding, *CONTROLS[version], EVERYTHING])
+    shown = browser.play(write_page(tmp_path, version), [*adding, *CONTROLS[version], EVERYTHING])
     assert shown.complaints == []
     assert [path for path in visible if not is_there(path, shown)] == []
     assert [each["path"] for each in descriptors if is_hidden(each) and is_there(each["path"], shown)] == []
 
 
-def test_fields_that_the_console_would_ignore_are_reported(tmp_path: Path) -> None:
+def test_fields_that_the_console_would_ignore_are_reported(tmp_path: Path, browser: Browser) -> None:
     page = write_page(tmp_path)
     text = page.read_text()
     start, end = text.index('"descriptors": '), text.index(', "example"')
@@ -75,12 +83,15 @@ def test_fields_that_the_console_would_ignore_are_reported(tmp_path: Path) -> No
         {"path": "loggingOptions", "displayName": "Log", "description": "Logs.", "x-descriptors": [f"{ui}:text"]},
     ]
     page.write_text(text[:start] + f'"descriptors": {json.dumps(wrong)}' + text[end:])
-    assert play(page).complaints == ["nothing.there: no such field", "loggingOptions: text has no effect on object"]
+    assert browser.play(page).complaints == [
+        "nothing.there: no such field",
+        "loggingOptions: text has no effect on object",
+    ]
 
 
-def test_a_field_that_depends_on_another_appears_with_it(tmp_path: Path) -> None:
+def test_a_field_that_depends_on_another_appears_with_it(tmp_path: Path, browser: Browser) -> None:
     page, limit = write_page(tmp_path), "storageOptions.database.emptyDir.sizeLimit"
     switch = ("switch", element("storageOptions.database.emptyDir.enabled"))
-    assert not is_there(limit, play(page, [switch, switch]))
-    shown = play(page, [switch, ("fill", element(limit), "1Gi")])
+    assert not is_there(limit, browser.play(page, [switch, switch]))
+    shown = browser.play(page, [switch, ("fill", element(limit), "1Gi")])
     assert shown.sent["spec"]["storageOptions"] == {"database": {"emptyDir": {"enabled": True, "sizeLimit": "1Gi"}}}
