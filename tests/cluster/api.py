@@ -58,6 +58,10 @@ class Api:
         tls = {key: value for key, value in self._tls.items() if key not in ("cert_file", "key_file")}
         return Api(self.server, tls, {"Authorization": f"Bearer {token}"})
 
+    def with_headers(self, **headers: str) -> Api:
+        """The same server and user, with other headers in all requests."""
+        return Api(self.server, self._tls, {**self._headers, **headers})
+
     def impersonating(self, user: str, *groups: str) -> Api:
         """The same server as another user sees it; we must be allowed to impersonate."""
         other = Api(self.server, self._tls, {})

@@ -49,9 +49,10 @@ def labels(namespace: str, name: str) -> Object:
 
 def flood(scenario: Scenario, namespace: str, instance: str, prefix: str, count: int = _COUNT) -> None:
     """ConfigMaps, and some Secrets and Deployments, of 1 MB each with the labels of an instance."""
-    source = random.Random(1)
+    content = base64.b64encode(random.Random(1).randbytes(_BYTES * 3 // 4)).decode()
+    # The responses need not contain the objects.
+    api = scenario.api.with_headers(Accept="application/json;as=PartialObjectMetadata;v=v1;g=meta.k8s.io")
     for number in range(count):
-        content = base64.b64encode(source.randbytes(_BYTES * 3 // 4)).decode()
         metadata = {"name": f"{prefix}{number}", "namespace": namespace, "labels": labels(namespace, instance)}
         obj: Object = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": metadata, "data": {"x": content}}
         if number % 10 == 8:
@@ -61,9 +62,10 @@ def flood(scenario: Scenario, namespace: str, instance: str, prefix: str, count:
                 "metadata": {"labels": {"a": "b"}},
                 "spec": {"containers": [{"name": "c", "image": "i", "env": [{"name": "X", "value": content}]}]},
             }
-            spec = {"replicas": 0, "selector": {"matchLabels": {"a": "b"}}, "template": template}
+            # Paused, so that the controller makes no ReplicaSets of the same size.
+            spec = {"paused": True, "replicas": 0, "selector": {"matchLabels": {"a": "b"}}, "template": template}
             obj = {"apiVersion": "apps/v1", "kind": "Deployment", "metadata": metadata, "spec": spec}
-        scenario.api.create(obj)
+        api.create(obj)
 
 
 def test_large_objects_with_the_ownership_labels_fit_into_the_shipped_limit(scenario: Scenario) -> None:
