@@ -38,6 +38,13 @@ def copy(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return directory
 
 
+def paths_of(command: str) -> list[str]:
+    """Tests that a command runs, if it does nothing else and has no other options; else an empty list."""
+    program, *arguments = command.split()
+    only_paths = program == "pytest" and all(re.fullmatch(r"tests/[\w/.:]*", each) for each in arguments)
+    return arguments if only_paths and command != RUN_WHOLE else []
+
+
 def shortened(command: str) -> str:
     """The command with `--collect-only` where it does nothing but run tests."""
     only_tests = command.startswith("pytest ") and "--update-goldens" not in command
@@ -47,22 +54,40 @@ def shortened(command: str) -> str:
 def test_one_command_runs_its_tests() -> None:
     assert RUN_WHOLE in COMMANDS
     assert shortened(RUN_WHOLE) == RUN_WHOLE
-    assert shortened("pytest tests/unit/plan") == "pytest tests/unit/plan --collect-only"
+    assert paths_of(RUN_WHOLE) == []
+    assert paths_of("pytest tests/unit/plan tests/a.py::b") == ["tests/unit/plan", "tests/a.py::b"]
+    assert paths_of("pytest tests/unit -k settings") == []
+    assert shortened("pytest tests/unit -k settings") == "pytest tests/unit -k settings --collect-only"
     assert shortened("pytest tests/unit --update-goldens") == "pytest tests/unit --update-goldens"
     assert shortened("lint-imports") == "lint-imports"
 
 
-@pytest.mark.timeout(600)
-@pytest.mark.parametrize("command", dict.fromkeys(COMMANDS))
-def test_command_succeeds(copy: Path, command: str) -> None:
+def run(copy: Path, command: str) -> str:
+    """The output of a command that must succeed."""
     path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
     kept = {key: value for key, value in os.environ.items() if not key.startswith(("PYTEST_", "COV_"))}
     environment = {**kept, "PATH": path, "PYTHONPATH": str(copy / "operator")}
     done = subprocess.run(
-        ["bash", "-euo", "pipefail", "-c", shortened(command)],
+        ["bash", "-euo", "pipefail", "-c", command],
         cwd=copy, env=environment, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=580,
     )  # fmt: skip
     assert done.returncode == 0, f"{command}\n{done.stdout}{done.stderr}"
+    return done.stdout
+
+
+@pytest.mark.timeout(600)
+@pytest.mark.parametrize("command", dict.fromkeys(each for each in COMMANDS if not paths_of(each)))
+def test_command_succeeds(copy: Path, command: str) -> None:
+    run(copy, shortened(command))
+
+
+@pytest.mark.timeout(600)
+def test_all_named_tests_are_found(copy: Path) -> None:
+    """One collection for all commands: each of their paths must have tests."""
+    paths = list(dict.fromkeys(path for command in COMMANDS for path in paths_of(command)))
+    found = run(copy, f"pytest --collect-only {' '.join(paths)}").splitlines()
+    assert [path for path in paths if not any(re.match(rf"{re.escape(path)}(/|::|\[|$)", line) for line in found)] == []
+    assert len(paths) > 5
 
 
 def test_goldens_and_generated_files_are_as_committed(copy: Path) -> None:
