@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import base64
 import copy
+import functools
 import json
 import os
 from collections.abc import Mapping
@@ -32,14 +33,17 @@ MANAGED = {"olm.managed": "true"}
 _CRD = ("apiextensions.k8s.io/v1", "CustomResourceDefinition")
 
 
+@functools.cache
 def definitions() -> list[Object]:
     """OLM's own CustomResourceDefinitions."""
-    return [yaml.safe_load(path.read_text()) for path in binaries.data(binaries.OLM)]
+    # They are so long that the loader in Python takes seconds.
+    return [yaml.load(path.read_text(), Loader=yaml.CSafeLoader) for path in binaries.data(binaries.OLM)]
 
 
 def bundle() -> list[Object]:
     """The objects of `bundle/manifests`."""
-    return [yaml.safe_load(path.read_text()) for path in sorted((ROOT / "bundle/manifests").glob("*.yaml"))]
+    paths = sorted((ROOT / "bundle/manifests").glob("*.yaml"))
+    return [yaml.load(path.read_text(), Loader=yaml.CSafeLoader) for path in paths]
 
 
 class Olm:
@@ -62,7 +66,7 @@ class Olm:
             "--writePackageServerStatusName=",
         ]
         kept = {key: os.environ[key] for key in ("PATH", "HOME", "TMPDIR") if key in os.environ}
-        env = {**kept, "KUBECONFIG": str(self._plane.kubeconfig)}
+        env = {**kept, "KUBECONFIG": str(self._plane.kubeconfig), "GOGC": "300"}
         self._child = Child("olm-operator", command, self._plane.directory / "logs" / "olm.log", env)
         return self
 

@@ -28,6 +28,8 @@ class ServiceCa:
 
     def __init__(self, api: Api) -> None:
         self._api = api
+        self._metadata = api.with_headers(Accept="application/json;as=PartialObjectMetadataList;v=v1;g=meta.k8s.io")
+        self._injected: dict[str, tuple[str, str]] = {}  # by uid: the version of the object, and its authority
         self._scratch = tempfile.TemporaryDirectory()
         self._authority = ""
         self.injecting = True  # False: certificates are issued, but no CA bundle is injected
@@ -72,13 +74,22 @@ class ServiceCa:
 
     def _inject(self) -> None:
         for version, kind in _INJECTED:
-            for obj in self._api.list(version, kind):
-                asked = (obj["metadata"].get("annotations") or {}).get(_INJECT) == "true"
-                clients = list(_clients(obj))
-                if asked and self._authority and any(each.get("caBundle") != self._authority for each in clients):
-                    for client in clients:
-                        client["caBundle"] = self._authority
-                    self._api.replace(obj)
+            for each in self._metadata.list(version, kind):  # definitions are large, and few are meant
+                meta = each["metadata"]
+                state = (meta["resourceVersion"], self._authority)
+                asked = (meta.get("annotations") or {}).get(_INJECT) == "true"
+                if asked and self._authority and self._injected.get(meta["uid"]) != state:
+                    self._inject_into(
+                        {"apiVersion": version, "kind": kind, **self._api.get(version, kind, meta["name"])}
+                    )
+
+    def _inject_into(self, obj: Object) -> None:
+        clients = list(_clients(obj))
+        if any(each.get("caBundle") != self._authority for each in clients):
+            for client in clients:
+                client["caBundle"] = self._authority
+            obj = self._api.replace(obj)
+        self._injected[obj["metadata"]["uid"]] = (obj["metadata"]["resourceVersion"], self._authority)
 
 
 def _clients(obj: Object) -> Iterator[Object]:

@@ -82,9 +82,9 @@ class Installed:
         clients.append(definition["spec"]["conversion"]["webhook"]["clientConfig"])
         return {each.get("caBundle", "") for each in clients}
 
-    def registration_checks(self) -> int:
-        """How often the operator has checked the registration."""
-        events = self.plane.audit_since(user=f":{SERVICE_ACCOUNT}")
+    def registration_checks(self, mark: int) -> int:
+        """How often the operator has checked the registration since a `plane.audit_mark()`."""
+        events = self.plane.audit_since(mark, user=f":{SERVICE_ACCOUNT}")
         return sum(1 for event in events if (event.get("objectRef") or {}).get("name") == MUTATING)
 
 
@@ -213,9 +213,9 @@ def test_no_client_reverts_the_entries_of_another(running: Installed) -> None:
     before = running.registered()
     assert all(len(each["webhooks"]) > 0 for each in before[:2])
     assert changed(running.apply()) == []
-    seen = running.registration_checks()
+    mark = running.plane.audit_mark()
     eventually(
-        lambda: running.registration_checks() >= seen + 2, 60, "the operator has checked the registration twice more"
+        lambda: running.registration_checks(mark) >= 2, 60, "the operator has checked the registration twice more"
     )
     assert running.registered() == before
 
