@@ -28,7 +28,9 @@ class ServiceCa:
 
     def __init__(self, api: Api) -> None:
         self._api = api
-        self._metadata = api.with_headers(Accept="application/json;as=PartialObjectMetadataList;v=v1;g=meta.k8s.io")
+        self._metadata = api.with_headers(
+            Accept="application/json;as=PartialObjectMetadataList;v=v1;g=meta.k8s.io,application/json"
+        )
         self._injected: dict[str, tuple[str, str]] = {}  # by uid: the version of the object, and its authority
         self._scratch = tempfile.TemporaryDirectory()
         self._authority = ""

@@ -51,7 +51,9 @@ def flood(scenario: Scenario, namespace: str, instance: str, prefix: str, count:
     """ConfigMaps, and some Secrets and Deployments, of 1 MB each with the labels of an instance."""
     content = base64.b64encode(random.Random(1).randbytes(_BYTES * 3 // 4)).decode()
     # The responses need not contain the objects.
-    api = scenario.api.with_headers(Accept="application/json;as=PartialObjectMetadata;v=v1;g=meta.k8s.io")
+    api = scenario.api.with_headers(
+        Accept="application/json;as=PartialObjectMetadata;v=v1;g=meta.k8s.io,application/json"
+    )
     for number in range(count):
         metadata = {"name": f"{prefix}{number}", "namespace": namespace, "labels": labels(namespace, instance)}
         obj: Object = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": metadata, "data": {"x": content}}
