@@ -24,7 +24,7 @@ def test_lost_keys_are_not_generated_again(scenario: Scenario, restored: tuple[s
     before = scenario.get("Secret", where, "x-db")
     pods = scenario.get("Deployment", where, "x-database")["spec"]["template"]["spec"]
     scenario.api.delete(before)
-    scenario.wait_for_reason(cr, "DatabaseSecretLost", "Secret x-db is gone", "x-database")
+    scenario.wait_for_reason(cr, "DatabaseSecretLost", "Secret x-db does not exist", "x-database")
     assert condition(scenario.now(cr), "DatabaseKeysReady")["status"] == "False"
     scenario.settle()
     assert scenario.find("Secret", where, "x-db") is None

@@ -10,20 +10,23 @@ from pathlib import Path
 import yaml
 
 from cryostat_operator.api import constants
+from cryostat_operator.api.v1beta2 import Cryostat
 from cryostat_operator.api.validation import InvalidCryostatError, read_cryostat
 from cryostat_operator.kube.errors import ApiError
 from cryostat_operator.packaging.crds import crd
 from cryostat_operator.plan import database_keys
-from cryostat_operator.plan.conditions import Report, failure_status, status_for
-from cryostat_operator.plan.diff.plan_diff import Change
+from cryostat_operator.plan.conditions import Report, failure_status, problems_of, status_for
+from cryostat_operator.plan.diff.plan_diff import Change, diff
 from cryostat_operator.plan.model.kinds import KINDS, Key, Obj, key_of
 from cryostat_operator.plan.model.problems import Problem
+from cryostat_operator.plan.model.reasons import Reason
 from cryostat_operator.plan.model.snapshot import ContentSummary, NamespaceState
 from cryostat_operator.plan.pod_failures import PodFailure, pod_failure
 from cryostat_operator.plan.readiness import DEPLOYMENTS
 from cryostat_operator.plan.summary import summary_of
 from cryostat_operator.reconcile import refusals
 from cryostat_operator.reconcile.failures import invalid_spec
+from cryostat_operator.reconcile.finalizer import blocked_by
 from cryostat_operator.reconcile.lasting_causes import lasting_causes
 from cryostat_operator.reconcile.writer import name_collision
 from cryostat_operator.settings import Settings
@@ -66,6 +69,8 @@ def reported(situation: Obj) -> Reported:
     given = situation["given"]
     if "invalid" in given:
         return _unreadable(given["invalid"])
+    if "deletion" in given:
+        return _deletion(given["deletion"])
     if given.get("unseen"):
         status = crd()["spec"]["versions"][0]["schema"]["openAPIV3Schema"]["properties"]["status"]["properties"]
         conditions = status["conditions"]["default"]
@@ -78,12 +83,17 @@ def reported(situation: Obj) -> Reported:
         live = {"kind": key.kind, "metadata": {"name": key.name, "namespace": key.namespace}}
         refused.append(Problem("core", "NameCollision", name_collision(key, live), dedup_key=str(key)))
     pods = {component: _failure(state, component, pod) for component, pod in given.get("pods", {}).items()}
-    report = Report(refused, pods, given.get("paused", False))
+    waiting = [Problem("core", reason, f"Deployment {NAME} waits.") for reason in given.get("waits", ())]
+    lasting = frozenset(Reason(reason) for reason in given.get("lasting", ()))
+    terminating = (
+        diff(plan, instance.snapshot, instance.cryostat.metadata["uid"]).problems if "deleted" in given else []
+    )
+    report = Report([*refused, *waiting, *terminating], pods, given.get("paused", False), lasting=lasting)
     conditions = status_for(instance, plan, report, NOW)["conditions"]
-    lasting = lasting_causes(instance, plan, report, NOW_SECONDS).problems
-    actionable = [problem for problem in (*plan.problems, *refused) if problem.actionable]
+    causes = lasting_causes(instance, plan, report, NOW_SECONDS).problems
+    actionable = [problem for problem in problems_of(plan, report) if problem.actionable]
     return Reported(
-        {each["type"]: each for each in conditions}, summary_of(conditions), [*actionable, *lasting, *plan.warnings]
+        {each["type"]: each for each in conditions}, summary_of(conditions), [*actionable, *causes, *plan.warnings]
     )
 
 
@@ -96,6 +106,9 @@ def _state(given: Obj) -> ClusterState:
     ).settle()
     deployments = [obj for key, obj in state.snapshot.live.items() if key.kind == "Deployment"]
     state.with_live(*({**obj, "status": {"conditions": [AVAILABLE]}} for obj in deployments))
+    if "status" in given:
+        content = state.cryostat.model_dump(by_alias=True) | {"status": given["status"]}
+        state.cryostat = Cryostat.model_validate(content)
     if given.get("apis"):
         state.snapshot = replace(state.snapshot, apis=frozenset(KINDS) - set(given["apis"]))
     if "before" in given:
@@ -108,7 +121,7 @@ def _state(given: Obj) -> ClusterState:
     for name, terminating in given.get("namespaces", {}).items():
         namespaces.pop(name, None)
         if terminating is not None:
-            namespaces[name] = NamespaceState(terminating)
+            namespaces[name] = NamespaceState(terminating, uid="2" if name in given.get("recreated", ()) else "1")
     state.snapshot = replace(state.snapshot, namespaces=namespaces)
     if "images" in given:
         images = {name: replace(state.settings.images[name], reference=ref) for name, ref in given["images"].items()}
@@ -119,6 +132,23 @@ def _state(given: Obj) -> ClusterState:
         _change_keys(state, given["changed_keys"])
     for component in given.get("pods", {}):
         _set_conditions(state, _deployment(component), [UNAVAILABLE])
+    for name, changes in given.get("certificates", {}).items():
+        key = _key(f"Secret/{name}")
+        state.with_certificates({key: replace(state.snapshot.certificates[key], **changes)})
+    for name in given.get("deleted", ()):
+        live = copy.deepcopy(state.snapshot.live[_key(name)])
+        live["metadata"] |= {"deletionTimestamp": NOW, "finalizers": ["example.com/backup"]}
+        state.with_live({**live, "spec": {**live["spec"], "replicas": 3}})
+    if "former_claim" in given:
+        claim = copy.deepcopy(state.snapshot.live[_key(f"PersistentVolumeClaim/{NAME}-database")])
+        state.with_live({**claim, "metadata": {**claim["metadata"], "name": NAME}})
+    if "scaled_by" in given:
+        entry = {"manager": given["scaled_by"], "fieldsV1": {"f:spec": {"f:replicas": {}}}, "subresource": "scale"}
+        live = copy.deepcopy(state.snapshot.live[_key(f"Deployment/{NAME}-reports")])
+        live["metadata"]["managedFields"] = [entry]
+        state.with_live(live)
+    if "api_server" in given:
+        state.snapshot = replace(state.snapshot, api_server=tuple(given["api_server"]))
     for name, conditions in given.get("deployments", {}).items():
         _set_conditions(state, name, conditions)
     for name, fields in given.get("live", {}).items():
@@ -138,6 +168,13 @@ def _unreadable(spec: Obj) -> Reported:
         read_cryostat(body)
     except InvalidCryostatError as error:
         problem = invalid_spec(error)
+    conditions = failure_status(1, (problem.reason, problem.message), [], NOW)["conditions"]
+    return Reported({each["type"]: each for each in conditions}, summary_of(conditions), [problem])
+
+
+def _deletion(refused: Obj) -> Reported:
+    """What the operator reports about a Cryostat whose finalizer it cannot remove."""
+    problem = blocked_by(ApiError(refused["status"], "", refused["message"]))
     conditions = failure_status(1, (problem.reason, problem.message), [], NOW)["conditions"]
     return Reported({each["type"]: each for each in conditions}, summary_of(conditions), [problem])
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import math
 import time
 from collections.abc import Callable, Iterable, Mapping
 
@@ -154,6 +155,12 @@ class Observer:
         now = time.time()
         certificates = [record.certificate for record in self.owned.records(instance).values()]
         return min((c.renew_at - now for c in certificates if c and c.renew_at > now), default=None)
+
+    def expiry_due(self, instance: InstanceKey) -> float | None:
+        """Seconds until the next certificate of an instance expires; None where none will."""
+        now = time.time()
+        certificates = [record.certificate for record in self.owned.records(instance).values()]
+        return min((c.valid_until - now for c in certificates if c and now < c.valid_until < math.inf), default=None)
 
     def recheck_after(self, instance: InstanceKey) -> float:
         """Seconds until the passage of time alone changes the snapshot; infinite if it does not."""

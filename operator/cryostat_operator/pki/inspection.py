@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
@@ -30,16 +31,19 @@ class InspectedCertificate:
         info: the public part, without regard to the time.
         valid_from: seconds since the epoch; before, the certificate counts as due for renewal.
         renew_at: seconds since the epoch.
+        valid_until: seconds since the epoch.
     """
 
     info: CertificateInfo
     valid_from: float
     renew_at: float
+    valid_until: float = math.inf
 
     def at(self, now: float) -> CertificateInfo:
         """Return the public part as of `now`, in seconds since the epoch."""
         due = not self.valid_from <= now < self.renew_at
-        return replace(self.info, renewal_due=True) if due else self.info
+        expired = self.valid_until <= now
+        return replace(self.info, renewal_due=True, expired=expired) if due else self.info
 
 
 def inspect_secret(data: Mapping[str, str]) -> InspectedCertificate | None:
@@ -87,7 +91,7 @@ def _inspected(
         not_after=certificate.not_valid_after_utc.strftime("%Y-%m-%dT%H:%M:%SZ"),
         pem=raw[TLS_CA_KEY].decode() if is_ca else "",
     )
-    return InspectedCertificate(info, valid_from, renew_at)
+    return InspectedCertificate(info, valid_from, renew_at, certificate.not_valid_after_utc.timestamp())
 
 
 def renewal_window(certificate: x509.Certificate) -> tuple[float, float]:

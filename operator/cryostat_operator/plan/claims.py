@@ -10,6 +10,7 @@ from . import builders, workloads
 from .diff.managed_fields import other_managers
 from .instance import Instance
 from .model.kinds import Obj
+from .model.messages import message
 from .model.problems import Problem
 from .model.reasons import Reason
 from .quantities import is_less
@@ -55,10 +56,13 @@ def data_at_risk(instance: Instance, component: Component) -> Problem | None:
     return Problem(
         component,
         Reason.DATA_LOSS_CONFIRMATION_REQUIRED,
-        f"An emptyDir is asked for, but PersistentVolumeClaim {claim_name(instance, component)} "
-        "holds data and stays in use. "
-        f'Annotate the Cryostat with {constants.ANNOTATION_ALLOW_DATA_LOSS}: "true" to start over without the data, '
-        "or take the emptyDir back.",
+        message(
+            f"PersistentVolumeClaim {claim_name(instance, component)}",
+            "stays in use",
+            cause="the spec replaces it by an emptyDir, and it has data",
+            remedy=f'Set the annotation {constants.ANNOTATION_ALLOW_DATA_LOSS}: "true" on the Cryostat to start over '
+            "without the data, or remove the emptyDir from the spec",
+        ),
     )
 
 
@@ -67,11 +71,14 @@ def lost(instance: Instance, component: Component) -> Problem | None:
     live = live_claim(instance, component)
     if live is None or phase(live) != "Lost" or not uses_claim(instance, component):
         return None
-    name, volume_name = claim_name(instance, component), live["spec"].get("volumeName")
-    message = (
-        f"PersistentVolumeClaim {name} has lost its PersistentVolume {volume_name}, and with it perhaps the data. "
+    name, volume_name = claim_name(instance, component), live["spec"].get("volumeName") or "of the claim"
+    text = message(
+        f"PersistentVolumeClaim {name}",
+        "has lost its volume",
+        cause=f"PersistentVolume {volume_name} does not exist",
+        remedy="Restore the volume, or delete the claim to start over without the data",
     )
-    return Problem(component, Reason.VOLUME_LOST, f"{message}Restore the volume, or delete the claim to start over.")
+    return Problem(component, Reason.VOLUME_LOST, text)
 
 
 def volume(instance: Instance, component: Component) -> Obj:

@@ -136,7 +136,7 @@ def _rules(instance: Instance, plan: Plan, problems: Sequence[Problem], report: 
         if rule.type == "VolumesReady":
             result.append(parts.volumes(instance, plan, problems))
         elif causes:
-            result.append(failed(rule.type, causes))
+            result.append(_reconciled(causes) if rule.type == "Reconciled" else failed(rule.type, causes))
         elif rule.type == "DatabaseKeysReady":
             result.append(parts.database_keys(instance, plan))
         elif rule.type == "Exposed":
@@ -146,6 +146,24 @@ def _rules(instance: Instance, plan: Plan, problems: Sequence[Problem], report: 
         else:
             result.append(condition(rule.type, rule.reason, rule.message, good=True))
     return result
+
+
+def _reconciled(causes: Sequence[Problem]) -> Condition:
+    """`Reconciled`, with the causes that have no other condition; of those that have, only which one it is."""
+    own = [cause for cause in causes if not _elsewhere(cause)]
+    if own:
+        return failed("Reconciled", own)
+    others = " and ".join(dict.fromkeys(_elsewhere(cause) for cause in causes))
+    text = f"Some objects are not as the spec requests. See {others} for the cause."
+    return condition("Reconciled", failed("Reconciled", causes)["reason"], text, good=False)
+
+
+def _elsewhere(problem: Problem) -> str:
+    """The other condition that has the message of a problem; empty if there is none."""
+    if problem.dedup_key.startswith("PersistentVolumeClaim "):
+        return "VolumesReady"
+    kind = Reason(problem.reason).condition
+    return kind if kind in ("TLSSetupComplete", "UpgradeAllowed") else ""
 
 
 def _with_transition_times(conditions: list[Condition], instance: Instance, now: str) -> list[Condition]:

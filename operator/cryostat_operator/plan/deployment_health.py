@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 from . import claims
 from .diff.managed_fields import scaled_by
 from .instance import Instance
+from .lasting_waits import LASTING_SECONDS
 from .model.kinds import Key, Obj
 from .model.messages import message, quoted
 from .model.reasons import Reason
@@ -64,6 +65,8 @@ def unavailable_cause(instance: Instance, name: str, pod_failure: PodFailure | N
         return Cause(Reason.DEPLOYMENT_UNAVAILABLE, message(subject, "is not ready", cause="it is scaled to 0"))
     if claim and claims.phase(claim) == "Pending":
         return _unbound(instance, name, claim, None)
+    if not conditions and not (live.get("status") or {}).get("observedGeneration"):
+        return _unobserved(subject, live)
     state = "its pods are not ready yet" if available else "it has no pod yet"
     return Cause(Reason.DEPLOYMENT_UNAVAILABLE, message(subject, "is not ready", cause=state))
 
@@ -109,6 +112,15 @@ def _refused(subject: str, condition: Obj) -> Cause:
         remedy = "Change the policy of the namespace, or what it names in the spec; creation is tried again by itself"
     text = message(subject, "cannot create pods", cause=words, remedy=remedy)
     return Cause(Reason.REPLICA_FAILURE, text, subject, REFUSED_SECONDS + since if since else 0.0)
+
+
+def _unobserved(subject: str, live: Obj) -> Cause:
+    """A Deployment whose controller has not observed any generation of it."""
+    cause = "its controller has not observed it (status.observedGeneration is empty), so it has no pod"
+    remedy = "If this lasts, check the kube-controller-manager of the cluster"
+    created = seconds(live["metadata"].get("creationTimestamp"))
+    text = message(subject, "is not ready", cause=cause, remedy=remedy)
+    return Cause(Reason.DEPLOYMENT_UNAVAILABLE, text, subject, created + LASTING_SECONDS if created else None)
 
 
 def _unbound(instance: Instance, name: str, claim: Obj, failure: PodFailure | None) -> Cause:

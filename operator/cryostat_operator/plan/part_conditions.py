@@ -85,6 +85,9 @@ def exposed(instance: Instance) -> Condition | None:
         text = message(url, "does not answer", cause=cause, remedy="The condition ComponentsAvailable has the cause")
         return condition("Exposed", Reason.APPLICATION_UNAVAILABLE, text, good=False)
     note = ingress.backend_note(instance)
+    if unreported := ingress.unreported(instance, url):
+        text = f"{unreported} {note}" if note else unreported
+        return condition("Exposed", Reason.ADDRESS_NOT_REPORTED, text, good=None)
     text = f"The application is served at {url}{f'. {note}' if note else ''}"
     return condition("Exposed", Reason.ADDRESS_ASSIGNED, text, good=True)
 
@@ -127,9 +130,10 @@ def tls(instance: Instance, plan: Plan, problems: Sequence[Problem], refusals: S
         if isinstance(request, CertificateRequest) and not instance.snapshot.certificates.get(key)
     ]
     if unready:
-        text = f"The certificate in Secret {unready[0]} has not been issued yet"
-        text += f", nor {len(unready) - 1} more" if len(unready) > 1 else ""
-        return condition(kind, Reason.WAITING_FOR_CERTIFICATE, f"{text}.", good=False)
+        one = len(unready) == 1
+        text = f"The certificate{'' if one else 's'} in Secret{'' if one else 's'} {' and '.join(unready)} "
+        text += f"{'has' if one else 'have'} not been issued yet."
+        return condition(kind, Reason.WAITING_FOR_CERTIFICATE, text, good=False)
     issuer = "cert-manager" if instance.tls_issuer == "cert-manager" else "the operator's own authority"
     return condition(kind, Reason.ALL_CERTIFICATES_READY, f"Certificates are issued by {issuer}", good=True)
 

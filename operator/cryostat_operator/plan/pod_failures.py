@@ -102,7 +102,12 @@ def _failures(pod: Obj) -> Iterator[PodFailure]:
 
 def _unschedulable(pod: Obj, condition: Obj) -> PodFailure:
     since = seconds(condition.get("lastTransitionTime"))
-    words = quoted(condition.get("message")) or "it has scheduling gates"
+    if condition.get("reason") == "SchedulingGated":
+        gates = ", ".join(each.get("name", "") for each in (pod.get("spec") or {}).get("schedulingGates") or ())
+        cause = f"its pod is not scheduled because of the scheduling gates {gates}".rstrip()
+        remedy = "Check the controller that sets them; it removes them when the pod may start"
+        return PodFailure(Reason.POD_UNSCHEDULABLE, cause, remedy, "", since)
+    words = quoted(condition.get("message"))
     if "unbound immediate PersistentVolumeClaims" in words:  # the scheduler has no reason of its own for this
         return PodFailure(Reason.VOLUME_PENDING, "its PersistentVolumeClaim is not bound to a volume", since=since)
     reports = pod["metadata"]["labels"].get("component") == "reports"

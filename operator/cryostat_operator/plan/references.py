@@ -13,6 +13,7 @@ from .model import names
 from .model.certificates import TLS_CA_KEY
 from .model.desired_state import Blocked, Reference
 from .model.kinds import Key, Obj
+from .model.messages import message
 from .model.problems import Problem
 from .model.reasons import Reason
 from .model.snapshot import ContentSummary
@@ -93,8 +94,8 @@ class Requirements:
         problems = list(dict.fromkeys(problem for problem in found if problem))
         actionable = [problem for problem in problems if problem.actionable]
         if actionable:
-            message = " ".join(problem.message for problem in actionable)
-            return replace(actionable[0], message=message, included=tuple(actionable))
+            text = " ".join(problem.message for problem in actionable)
+            return replace(actionable[0], message=text, included=tuple(actionable))
         return problems[0] if problems else None
 
     def _problem(self, component: str, user: str, need: Reference) -> Problem | None:
@@ -103,19 +104,26 @@ class Requirements:
         if blocked and not need.optional:
             return blocked.problem
         if not self._is_known(need):
-            message = f"{user} waits until {what} has been looked up."
-            return Problem(component, Reason.REFERENCE_PENDING, message)
+            return Problem(component, Reason.REFERENCE_PENDING, f"{user} waits until {what} has been read.")
         content = self._content(need)
         missing = sorted(need.keys - content.keys) if content else []
         if need.optional or (content and not missing):
             return None
         if need.kind == "Secret" and need.name in self._requested:
-            return Problem(component, Reason.SECRET_PENDING, f"{user} waits until {what} has been made.")
-        if not content:
-            message = f"{what} does not exist; {user} needs it."
-            return Problem(component, f"{need.kind}NotFound", message, dedup_key=what)
-        message = f"{what} lacks {', '.join(missing)}; {user} needs it."
-        return Problem(component, f"{need.kind}KeyNotFound", message, dedup_key=what)
+            return Problem(component, Reason.SECRET_PENDING, f"{user} waits until the operator has generated {what}.")
+        reason, text = self._missing(user, need, missing)
+        return Problem(component, reason, text, dedup_key=what)
+
+    def _missing(self, user: str, need: Reference, keys: list[str]) -> tuple[str, str]:
+        """Reason and message for a Secret or ConfigMap that does not exist, or that lacks some keys."""
+        spec = self._instance.cryostat.model_dump(by_alias=True)["spec"]
+        fields = " and ".join(sorted(fields_that_name(spec, need.name)))
+        what, needed = f"{need.kind} {need.name}", f"{user} needs it"
+        if not keys:
+            remedy = f"Create it, or correct {fields}" if fields else "Create it"
+            return f"{need.kind}NotFound", message(what, "does not exist", consequence=needed, remedy=remedy)
+        remedy = f"Add {' and '.join(keys)}, or correct the key next to {fields}" if fields else "Add what is missing"
+        return f"{need.kind}KeyNotFound", message(what, f"lacks {', '.join(keys)}", consequence=needed, remedy=remedy)
 
     def content_hashes(self, key: Key, needs: Iterable[Reference]) -> dict[str, str]:
         """Pod annotations of Deployment `key` that change with the content of what it needs, so that its pods restart.
@@ -163,6 +171,18 @@ class Requirements:
         if data is not None:
             return ContentSummary(frozenset(data), content_digest(data))
         return self._instance.snapshot.data.get((need.kind, need.name))
+
+
+def fields_that_name(value: object, name: str, path: str = "spec") -> Iterator[str]:
+    """Yield the paths of the fields of a spec whose value is the name of a Secret or ConfigMap."""
+    if isinstance(value, dict):
+        for key, each in value.items():
+            yield from fields_that_name(each, name, f"{path}.{key}")
+    elif isinstance(value, list):
+        for index, each in enumerate(value):
+            yield from fields_that_name(each, name, f"{path}[{index}]")
+    elif value == name and path.endswith(("Name", ".name")):
+        yield path
 
 
 def content_digest(data: Mapping[str, Any]) -> str:

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from ..api import constants
 from .instance import Instance
+from .model.messages import message
 from .model.problems import Problem
 from .model.reasons import Reason
 
 NAME = "rbac"
+_REMOVE = "remove it from spec.targetNamespaces"
 
 
 def problems(instance: Instance) -> dict[str, Problem]:
@@ -30,15 +32,18 @@ def unreachable(instance: Instance) -> dict[str, Problem]:
 def _problem(instance: Instance, target: str) -> Problem:
     state = instance.snapshot.namespaces.get(target)
     if state is None:
-        return Problem(NAME, Reason.NAMESPACE_NOT_FOUND, f"Target namespace {target} does not exist.")
+        text = message(f"Target namespace {target}", "does not exist", remedy=f"Create it, or {_REMOVE}")
+        return Problem(NAME, Reason.NAMESPACE_NOT_FOUND, text)
     if state.terminating:
-        return Problem(NAME, Reason.NAMESPACE_TERMINATING, f"Target namespace {target} is being deleted.")
+        remedy = f"{_REMOVE[:1].upper()}{_REMOVE[1:]}, or create it again afterwards"
+        text = message(f"Target namespace {target}", "is being deleted", remedy=remedy)
+        return Problem(NAME, Reason.NAMESPACE_TERMINATING, text)
     command = (
         f"kubectl annotate cryostat -n {instance.namespace} {instance.name} --overwrite "
         f"{constants.ANNOTATION_ACCEPT_NAMESPACES}={state.uid}"
     )
-    message = (
+    text = (
         f"Target namespace {target} was deleted and created again, so the instance has no access to it. "
         f"To accept it, a user who may create Cryostats in all target namespaces runs: {command}"
     )
-    return Problem(NAME, Reason.NAMESPACE_RECREATED, message)
+    return Problem(NAME, Reason.NAMESPACE_RECREATED, text)

@@ -9,6 +9,7 @@ from ..api.validation import InvalidCryostatError
 from ..kube.errors import ApiError
 from ..observe.cryostats import CryostatStore
 from ..plan.model.kinds import InstanceKey, Obj
+from ..plan.model.messages import message
 from ..plan.model.problems import Problem
 from ..plan.model.reasons import Reason
 from .status_writer import StatusWriter
@@ -65,8 +66,10 @@ class Failures:
 
 def invalid_spec(error: InvalidCryostatError) -> Problem:
     """The problem of a Cryostat that this version cannot read."""
-    fields = "; ".join(error.problems[:MAX_REPORTED_FIELDS])
-    return Problem("core", Reason.INVALID_SPEC, f"The spec is invalid, so the operator changes no object: {fields}")
+    found = error.problems[:MAX_REPORTED_FIELDS]
+    remedy = f"Correct {'it' if len(found) == 1 else 'them'}; until then, the operator changes no object"
+    text = message("The spec", "is invalid", cause=" and ".join(found), remedy=remedy)
+    return Problem("core", Reason.INVALID_SPEC, text)
 
 
 def forbidden(error: ApiError) -> Problem:
@@ -80,8 +83,8 @@ def forbidden(error: ApiError) -> Problem:
 def internal_error(error: Exception) -> Problem:
     """The problem of a bug in the operator. The exception's text is left out: it could quote any value."""
     name = type(error).__name__
-    message = (
+    text = (
         f"Internal error of the operator ({name}); it retries. "
         "Report it with the operator's log and this Cryostat's spec to the maintainers of the operator."
     )
-    return Problem("core", Reason.INTERNAL_ERROR, message)
+    return Problem("core", Reason.INTERNAL_ERROR, text)

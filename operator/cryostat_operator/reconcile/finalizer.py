@@ -87,7 +87,7 @@ class Finalizer:
             if isinstance(error, ApiUnavailable) or error.is_not_found(constants.PLURAL):
                 raise
             logger.warning("Deletion failed, retrying: %s", error.message)
-            await self._report(body, [_blocked_by(error)])
+            await self._report(body, [blocked_by(error)])
             return Result(failed=True)
 
     async def _finalize(self, key: InstanceKey, body: Obj) -> Result:
@@ -188,7 +188,7 @@ def _is_not_served(outcome: Outcome) -> bool:
     return outcome.problem is not None and outcome.problem.reason == Reason.API_NOT_SERVED
 
 
-def _blocked_by(error: ApiError) -> Problem:
+def blocked_by(error: ApiError) -> Problem:
     """The problem of a deletion that fails because of a refused request."""
     is_webhook = "calling webhook" in error.message  # the error has no structured cause for it
     remedy = "Make that webhook answer or delete its configuration" if is_webhook else "Remove what refuses it"

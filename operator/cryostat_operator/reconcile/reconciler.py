@@ -151,11 +151,15 @@ class Reconciler:
         return results.requeue(min(lasting.recheck_after, waits.recheck_after, self._recheck_after(key, instance)))
 
     def _recheck_after(self, key: InstanceKey, instance: Instance) -> float:
-        """Seconds until something is due without an event, such as the renewal of a certificate; else infinite."""
+        """Seconds until something is due without an event: a certificate is renewed or has expired; else infinite."""
         due = min(self._observer.recheck_after(key), self._applier.reverted_changes.recheck_after(key))
-        renewal = self._observer.renewal_due(key) if instance.tls_issuer == "built-in" else None
-        if renewal is not None:
-            due = min(due, renewal + 1.0, MAX_TIMER_SECONDS)
+        certificate_due = None
+        if instance.tls_issuer == "built-in":
+            certificate_due = self._observer.renewal_due(key)
+        elif instance.tls_issuer == "cert-manager":
+            certificate_due = self._observer.expiry_due(key)
+        if certificate_due is not None:
+            due = min(due, certificate_due + 1.0, MAX_TIMER_SECONDS)
         return due
 
 

@@ -79,7 +79,7 @@ class Writer:
             return refused(change, Reason.NAME_COLLISION, name_collision(key, live))
         if "deletionTimestamp" in live["metadata"]:
             return refused(
-                change, Reason.BEING_DELETED, f"{key} is being deleted and is created again then", transient=True
+                change, Reason.BEING_DELETED, f"{key} is being deleted and is created again afterwards", transient=True
             )
         if instance_of(live) == instance:
             # The operator created it a moment ago, and its cache had not received it yet. The next pass compares it.

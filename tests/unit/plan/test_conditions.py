@@ -45,7 +45,6 @@ def test_ready_when_everything_runs() -> None:
         (Reason.VOLUME_LOST, "VolumesReady"),
         (Reason.ROUTE_INVALID, "Exposed"),
         (Reason.QUOTA_EXCEEDED, "Reconciled"),
-        (Reason.CERT_MANAGER_UNAVAILABLE, "Reconciled"),
     ],
 )
 def test_a_problem_is_in_one_condition_and_in_ready(reason: Reason, condition: str) -> None:
@@ -56,6 +55,21 @@ def test_a_problem_is_in_one_condition_and_in_ready(reason: Reason, condition: s
     assert false == {condition}
     assert found[condition]["reason"] == reason
     assert found[condition]["message"] == "what failed."
+
+
+def test_reconciled_refers_to_the_condition_that_has_the_cause() -> None:
+    unavailable = Problem("tls", Reason.CERT_MANAGER_UNAVAILABLE, "It is not installed.")
+    claim = Problem("core", Reason.QUOTA_EXCEEDED, "Too large.", dedup_key="PersistentVolumeClaim here/sample-database")
+    found = conditions(running({"enableCertManager": True}), unavailable, claim)
+    assert found["TLSSetupComplete"]["message"] == "It is not installed."
+    assert found["VolumesReady"]["message"] == "Too large."
+    assert (found["Reconciled"]["status"], found["Reconciled"]["reason"]) == ("False", "CertManagerUnavailable")
+    assert found["Reconciled"]["message"] == (
+        "Some objects are not as the spec requests. See TLSSetupComplete and VolumesReady for the cause."
+    )
+    service = Problem("core", Reason.FORBIDDEN, "Service x is refused.")
+    found = conditions(running(), unavailable, service)
+    assert (found["Reconciled"]["reason"], found["Reconciled"]["message"]) == ("Forbidden", "Service x is refused.")
 
 
 def test_a_non_blocking_reason_leaves_ready_true() -> None:

@@ -16,6 +16,7 @@ from tests.unit.cluster_state import NAMESPACE, ClusterState, cryostat
 NAME = "sample-database"
 AVAILABLE = {"type": "Available", "status": "True"}
 UNAVAILABLE = {"type": "Available", "status": "False", "message": "Deployment does not have minimum availability."}
+PROGRESSING = {"type": "Progressing", "status": "True"}
 FAILED = {"type": "ReplicaFailure", "status": "True", "message": "exceeded quota: pods"}
 CRASH = PodFailure(Reason.CONTAINER_CRASHED, "container c ended with exit code 1", "See the log", "c")
 UNBOUND = PodFailure(Reason.VOLUME_PENDING, "its PersistentVolumeClaim is not bound to a volume", since=100.0)
@@ -44,7 +45,8 @@ def cause(*objects: Obj, pod_failure: PodFailure | None = None) -> Cause | None:
         ([UNAVAILABLE], None, "Pending", Reason.VOLUME_PENDING, "is not bound to a volume"),
         ([UNAVAILABLE], UNBOUND, "Pending", Reason.VOLUME_PENDING, "Check that a default StorageClass exists"),
         ([UNAVAILABLE], None, "Bound", Reason.DEPLOYMENT_UNAVAILABLE, "its pods are not ready yet"),
-        ([], None, "Bound", Reason.DEPLOYMENT_UNAVAILABLE, "it has no pod yet"),
+        ([], None, "Bound", Reason.DEPLOYMENT_UNAVAILABLE, "its controller has not observed it"),
+        ([PROGRESSING], None, "Bound", Reason.DEPLOYMENT_UNAVAILABLE, "it has no pod yet"),
     ],
 )
 def test_the_first_cause_that_the_cluster_reports(
@@ -56,6 +58,22 @@ def test_the_first_cause_that_the_cluster_reports(
     assert found.reason == reason
     assert NAME in found.message
     assert message in found.message
+
+
+def test_a_deployment_that_no_controller_observes_is_reported_after_a_minute() -> None:
+    deployment = live("Deployment", conditions=[])
+    assert cause(deployment) == Cause(
+        Reason.DEPLOYMENT_UNAVAILABLE,
+        f"Deployment {NAME} is not ready: its controller has not observed it (status.observedGeneration is empty), so "
+        "it has no pod. If this lasts, check the kube-controller-manager of the cluster.",
+        f"Deployment {NAME}",
+    )
+    deployment["metadata"]["creationTimestamp"] = "2026-01-01T00:00:00Z"
+    found = cause(deployment)
+    assert found
+    assert found.lasting_from == 1767225600.0 + 60
+    deployment["status"]["observedGeneration"] = 1
+    assert "it has no pod yet" in str(cause(deployment))
 
 
 def test_an_available_deployment_has_no_cause() -> None:

@@ -104,6 +104,9 @@ def test_an_address_without_a_pod_is_not_exposed() -> None:
     assert summary(found) == ("False", "ApplicationUnavailable")
     assert "http://jfr.example.com does not answer: Deployment sample" in found["message"]
     state.with_live({**state.snapshot.live[APPLICATION], "status": AVAILABLE})
+    assert summary(condition(state, "Exposed")) == ("Unknown", "AddressNotReported")
+    ingress = state.snapshot.live[Key("Ingress", NAMESPACE, "sample")]
+    state.with_live({**ingress, "status": {"loadBalancer": {"ingress": [{"ip": "192.0.2.1"}]}}})
     assert summary(condition(state, "Exposed")) == ("True", "AddressAssigned")
     assert condition(settled(), "Exposed") == {}
 

@@ -13,7 +13,7 @@ from cryostat_operator.plan.model.problems import Problem
 from cryostat_operator.plan.model.snapshot import ContentSummary, Snapshot
 from cryostat_operator.plan.references import Requirements, content_digest
 from cryostat_operator.settings import Settings
-from tests.unit.cluster_state import NAMESPACE, cryostat
+from tests.unit.cluster_state import NAMESPACE, ClusterState, cryostat
 
 USER = Key("Deployment", NAMESPACE, "sample")
 
@@ -43,6 +43,29 @@ def test_an_object_waits_until_it_is_known_whether_a_secret_exists() -> None:
     assert (problem.reason, problem.actionable, problem.component) == ("ReferencePending", False, "core")
 
 
+def test_the_message_names_the_fields_that_lead_to_the_object() -> None:
+    spec = {
+        "declarativeCredentials": [{"secretName": "other"}, {"secretName": "a"}],
+        "trustedCertSecrets": [{"secretName": "a"}],
+        "eventTemplates": [{"configMapName": "b", "filename": "a"}],
+    }
+    state = ClusterState(cryostat(spec))
+    state.without_data("Secret", "a").with_data("ConfigMap", "b", "x")
+    found = Requirements(state.instance, {}, set(), {}, {})
+    problem = found.blocked_by("core", USER, [secret(name="a")])
+    assert problem
+    assert problem.message == (
+        "Secret a does not exist. Deployment sample needs it. Create it, or correct "
+        "spec.declarativeCredentials[1].secretName and spec.trustedCertSecrets[0].secretName."
+    )
+    problem = found.blocked_by("core", USER, [Reference("ConfigMap", "b", frozenset({"a"}))])
+    assert problem
+    assert problem.message == (
+        "ConfigMap b lacks a. Deployment sample needs it. Add a, or correct the key next to "
+        "spec.eventTemplates[0].configMapName."
+    )
+
+
 def test_missing_secrets_and_keys_are_actionable_and_named_together() -> None:
     found = requirements({("Secret", "a"): None, ("Secret", "b"): ContentSummary(frozenset({"x"}), "")})
     needs = [secret("x", "y", name="b"), secret(name="a"), secret(name="unknown")]
@@ -51,7 +74,7 @@ def test_missing_secrets_and_keys_are_actionable_and_named_together() -> None:
     assert problem.reason == "SecretNotFound"
     assert problem.actionable
     assert "Secret a does not exist" in problem.message
-    assert "Secret b lacks y;" in problem.message
+    assert "Secret b lacks y. Deployment" in problem.message
     assert "unknown" not in problem.message
     assert problem.dedup_key == "Secret a"
 

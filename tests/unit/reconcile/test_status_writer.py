@@ -7,6 +7,7 @@ import pytest
 from cryostat_operator.plan.conditions import Report
 from cryostat_operator.plan.model.problems import Problem
 from cryostat_operator.plan.model.reasons import Reason
+from cryostat_operator.reconcile import status_writer
 from tests.unit.cluster_state import ClusterState, settled
 from tests.unit.reconcile.conftest import CRYOSTAT_PATH, INSTANCE, Cluster
 
@@ -24,7 +25,10 @@ async def write(cluster: Cluster, state: ClusterState, *refusals: Problem, event
     return await cluster.status.write(INSTANCE, state.instance, state.plan, report, [], list(events))
 
 
-async def test_the_second_write_of_the_same_status_makes_no_request(cluster: Cluster, state: ClusterState) -> None:
+async def test_the_second_write_of_the_same_status_makes_no_request(
+    cluster: Cluster, state: ClusterState, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(status_writer, "now", lambda: "2026-01-01T00:00:00Z")
     cluster.cryostat()
     assert await write(cluster, state)
     assert cluster.condition("Ready")

@@ -109,14 +109,15 @@ def _former_volume(instance: Instance) -> Problem | None:
 def _mismatch(instance: Instance) -> Problem | None:
     if not instance.database_secret_locked:
         return None
-    return Problem(
-        NAME,
-        Reason.DATABASE_SECRET_MISMATCHED,
-        "databaseOptions.secretName cannot change once the database exists: "
-        f"it stays with Secret {instance.database_secret}, "
-        f"not {instance.requested_database_secret}. Take the change back, or delete PersistentVolumeClaim "
-        f"{claims.claim_name(instance, NAME)} to start over without the data.",
+    claim = claims.claim_name(instance, NAME)
+    text = message(
+        f"Secret {instance.requested_database_secret}",
+        "is not used",
+        cause=f"PersistentVolumeClaim {claim} was set up with the keys of Secret {instance.database_secret}, which "
+        "stays in use",
+        remedy="Undo the change of spec.databaseOptions.secretName, or delete the claim to start over without the data",
     )
+    return Problem(NAME, Reason.DATABASE_SECRET_MISMATCHED, text)
 
 
 def _other_values(instance: Instance) -> Problem | None:
@@ -156,7 +157,7 @@ def _lost_keys(instance: Instance) -> Problem | None:
         return Problem(
             NAME,
             Reason.DATABASE_SECRET_LOST,
-            f"Secret {secret} is gone, but PersistentVolumeClaim {claim} holds data that only its keys can read. "
+            f"Secret {secret} does not exist, and PersistentVolumeClaim {claim} has data that only its keys can read. "
             "Restore the Secret, or delete the claim to start over without the data.",
         )
     missing = sorted(_KEYS - content.keys)
@@ -165,8 +166,8 @@ def _lost_keys(instance: Instance) -> Problem | None:
     return Problem(
         NAME,
         Reason.DATABASE_KEYS_INCOMPLETE,
-        f"Secret {secret} lacks {' and '.join(missing)}, but PersistentVolumeClaim {claim} holds data that cannot be "
-        f"read without. Restore what is missing, or delete the claim to start over without the data.",
+        f"Secret {secret} lacks {' and '.join(missing)}, and PersistentVolumeClaim {claim} has data that only the "
+        "former keys can read. Restore what is missing, or delete the claim to start over without the data.",
     )
 
 

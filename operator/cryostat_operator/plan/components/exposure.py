@@ -9,6 +9,7 @@ from ..instance import Instance
 from ..model import names
 from ..model.desired_state import Blocked, ComponentPlan
 from ..model.kinds import Key, Obj
+from ..model.messages import message, quoted
 from ..model.problems import Problem
 from ..model.reasons import Reason
 from . import ingress
@@ -26,8 +27,10 @@ def build(instance: Instance) -> ComponentPlan:
     problem = route_problem(instance)
     if has_route(instance):
         if instance.tls and not instance.snapshot.ca_certificate:
-            message = f"Route {instance.name} is created once the certificate authority exists."
-            held = Problem(NAME, Reason.CERTIFICATE_PENDING, message, actionable=False)
+            text = message(
+                f"Route {instance.name}", "does not exist yet", cause="the certificate authority has no certificate"
+            )
+            held = Problem(NAME, Reason.CERTIFICATE_PENDING, text, actionable=False)
             blocked.append(Blocked(Key("Route", instance.namespace, instance.name), held))
         else:
             objects.append(route(instance))
@@ -54,12 +57,16 @@ def _warnings(instance: Instance) -> tuple[Problem, ...]:
     config = network_config(instance)
     found = []
     if config.external_host and not has_route(instance):
-        message = "networkOptions.coreConfig.externalHost works with OpenShift Routes only; use ingressSpec here."
-        found.append(Problem(NAME, Reason.EXTERNAL_HOST_IGNORED, message))
+        found.append(_ignored(Reason.EXTERNAL_HOST_IGNORED, "externalHost", "there is no Route", "ingressSpec"))
     if config.ingress_spec and has_route(instance):
-        message = "networkOptions.coreConfig.ingressSpec is not used on OpenShift; use externalHost here."
-        found.append(Problem(NAME, Reason.INGRESS_SPEC_IGNORED, message))
+        cause = "a Route exposes the application on OpenShift"
+        found.append(_ignored(Reason.INGRESS_SPEC_IGNORED, "ingressSpec", cause, "externalHost"))
     return tuple(found)
+
+
+def _ignored(reason: Reason, field: str, cause: str, other: str) -> Problem:
+    text = message(f"spec.networkOptions.coreConfig.{field}", "has no effect", cause=cause, remedy=f"Use {other}")
+    return Problem(NAME, reason, text)
 
 
 def service(instance: Instance) -> Obj:
@@ -120,10 +127,16 @@ def route_problem(instance: Instance) -> Problem | None:
         return None
     rejected = [c for c in _admissions(instance) if c.get("status") == "False"]
     if not rejected:
-        message = f"Route {instance.name} has not been admitted by a router yet."
-        return Problem(NAME, Reason.ROUTE_NOT_ADMITTED, message)
-    words = ": ".join(filter(None, (rejected[0].get("reason"), rejected[0].get("message"))))
-    return Problem(NAME, Reason.ROUTE_REJECTED, f"Route {instance.name} was rejected: {words or 'no reason given'}")
+        text = f"Route {instance.name} has not been admitted by a router yet."
+        return Problem(NAME, Reason.ROUTE_NOT_ADMITTED, text)
+    words = [quoted(rejected[0].get(each)) for each in ("reason", "message")]
+    text = message(
+        f"Route {instance.name}",
+        "was rejected by a router",
+        cause=": ".join(filter(None, words)),
+        remedy="Set spec.networkOptions.coreConfig.externalHost to another host, or remove what the router names",
+    )
+    return Problem(NAME, Reason.ROUTE_REJECTED, text)
 
 
 def _ingresses(instance: Instance) -> list[Obj]:

@@ -10,6 +10,7 @@ from .. import builders, workloads
 from ..instance import Instance
 from ..model import names
 from ..model.kinds import Obj
+from ..model.messages import message
 from .ingress_controllers import IngressController, class_name, controller_of, names_protocol
 
 # Characters of regular expressions; they are not part of an address.
@@ -81,6 +82,25 @@ def backend_note(instance: Instance) -> str:
             f"of Secret {secret}"
         )
     return ""
+
+
+def unreported(instance: Instance, url: str) -> str:
+    """Return what to check if no controller has reported an address of the Ingress; empty if one has.
+
+    Some controllers never report one, so that the application may be served all the same.
+    """
+    live = instance.live("Ingress", instance.name) if has_ingress(instance) else None
+    if live is None or ((live.get("status") or {}).get("loadBalancer") or {}).get("ingress"):
+        return ""
+    config = network_config(instance)
+    name = class_name(config.ingress_spec or {}, config.annotations)
+    provider = f"IngressClass {name}" if name else "a default IngressClass"
+    return message(
+        f"Ingress {instance.name}",
+        "has no address",
+        cause="no controller has reported one",
+        remedy=f"If {url} does not answer, check that {provider} exists and that its controller runs",
+    )
 
 
 def url(instance: Instance) -> str | None:

@@ -12,6 +12,7 @@ from ..instance import Instance
 from ..model import names
 from ..model.desired_state import Blocked, ComponentPlan
 from ..model.kinds import Key, Obj
+from ..model.messages import message
 from ..model.problems import Problem
 from ..model.reasons import Reason
 from . import storage
@@ -67,8 +68,13 @@ def build(instance: Instance) -> ComponentPlan:
 
 
 def _unknown_api_server() -> Problem:
-    message = "The egress policy of the application waits until the addresses of the API server are known."
-    return Problem(NAME, Reason.API_SERVER_UNKNOWN, message)
+    text = message(
+        "The NetworkPolicy for egress of the application",
+        "is not written",
+        cause="the addresses of the API server are not known",
+        remedy="Check the EndpointSlices of Service kubernetes in namespace default",
+    )
+    return Problem(NAME, Reason.API_SERVER_UNKNOWN, text)
 
 
 def _ingress(instance: Instance, component: _Component, rules: list[Obj]) -> Obj | None:

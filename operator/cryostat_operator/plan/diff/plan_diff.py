@@ -105,9 +105,9 @@ class Diff:
     def _being_deleted(self, key: Key) -> Problem:
         live = self.snapshot.live.get(key)
         finalizers = ", ".join((live["metadata"].get("finalizers") if live else None) or ())
-        suffix = f"; finalizers: {finalizers}" if finalizers else ""
-        message = f"{key} is being deleted and is created again afterwards{suffix}."
-        return Problem(component_of(self.plan, key), Reason.OBJECT_BEING_DELETED, message)
+        delay = f" The finalizers {finalizers} delay this." if finalizers else ""
+        text = f"{key} is being deleted and is created again afterwards.{delay}"
+        return Problem(component_of(self.plan, key), Reason.OBJECT_BEING_DELETED, text)
 
 
 def diff(plan: Plan, snapshot: Snapshot, uid: str) -> Diff:

@@ -25,6 +25,7 @@ class CertificateInfo:
         trusted: identifiers of the public keys of the certificates in `ca.crt`.
         key_matches: whether the private key belongs to the certificate; True if the Secret has no private key.
         renewal_due: whether it must be renewed now.
+        expired: whether it has expired.
         not_after: end of its validity, RFC 3339.
         pem: for a CA, all certificates of `ca.crt`; otherwise empty.
     """
@@ -41,5 +42,6 @@ class CertificateInfo:
     trusted: frozenset[str] = frozenset()
     key_matches: bool = True
     renewal_due: bool = False
+    expired: bool = False
     not_after: str = ""
     pem: str = ""

@@ -153,6 +153,12 @@ class Reason(StrEnum):
 
     # Exposed
     ADDRESS_ASSIGNED = "AddressAssigned", "Exposed", False, "The Route or Ingress gives the application an address."
+    ADDRESS_NOT_REPORTED = (
+        "AddressNotReported",
+        "Exposed",
+        False,
+        "No controller has reported an address of the Ingress.",
+    )
     ADMITTED = "Admitted", "Exposed", False, "The Route is admitted."
     APPLICATION_UNAVAILABLE = (
         "ApplicationUnavailable",

@@ -76,8 +76,8 @@ def unavailable() -> Problem:
     return Problem(
         NAME,
         Reason.CERT_MANAGER_UNAVAILABLE,
-        "spec.enableCertManager is true, but cert-manager is not installed. Install it, or remove the field: "
-        "the operator then issues certificates itself. With false, traffic between the components is not encrypted.",
+        "cert-manager is not installed. spec.enableCertManager: true requires it. Install it, or remove the field: "
+        "the operator then issues certificates itself.",
     )
 
 

@@ -124,10 +124,23 @@ def _not_ready(instance: Instance, name: str, _secret: str) -> CertificateStatus
         cause = ready.get("message") or "cert-manager has not reported its status"
         text = message(subject, "is not ready", cause=quoted(cause))
         return CertificateStatus(CertificateState.ISSUING, _waiting(instance, name, text))
+    return _failed(instance, name, reason, quoted(cause))
+
+
+def _failed(instance: Instance, name: str, reason: Reason, cause: str) -> CertificateStatus:
     remedy = "Check cert-manager and its Issuer; it tries again by itself"
     predicate = "could not be issued" if reason == Reason.CERTIFICATE_FAILED else "has expired and is not renewed"
-    text = message(subject, predicate, cause=quoted(cause), remedy=remedy)
+    text = message(f"Certificate {instance.namespace}/{name}", predicate, cause=cause, remedy=remedy)
     return CertificateStatus(CertificateState.ISSUING, Problem(NAME, reason, text, dedup_key=f"{reason} {name}"))
+
+
+def _expired(instance: Instance, name: str, secret: str) -> CertificateStatus | None:
+    """The Certificate says that it is ready, because cert-manager no longer looks at it."""
+    info = instance.snapshot.certificates.get(Key("Secret", instance.namespace, secret))
+    if info is None or not info.expired:
+        return None
+    cause = f"the certificate in Secret {secret} ended at {info.not_after}"
+    return _failed(instance, name, Reason.CERTIFICATE_EXPIRED, cause)
 
 
 def _secret_incomplete(instance: Instance, name: str, secret: str) -> CertificateStatus | None:
@@ -159,7 +172,7 @@ def _waiting(instance: Instance, name: str, text: str) -> Problem:
     return waiting_for_certificate(text, f"check that cert-manager runs, and see {command}")
 
 
-CHECKS: tuple[Check, ...] = (_foreign, _stale, _requested, _not_ready, _secret_incomplete, _wrong_issuer)
+CHECKS: tuple[Check, ...] = (_foreign, _stale, _requested, _not_ready, _secret_incomplete, _expired, _wrong_issuer)
 
 
 def _certificate_name_of(secret: Obj) -> str | None:

@@ -173,8 +173,9 @@ def test_settings_of_the_other_platform_are_reported_and_not_used() -> None:
     assert reasons(openshift.warnings) == {"IngressSpecIgnored"}
     messages = [problem.message for plan in (plain, openshift) for problem in plan.warnings]
     assert messages[-2:] == [
-        "networkOptions.coreConfig.externalHost works with OpenShift Routes only; use ingressSpec here.",
-        "networkOptions.coreConfig.ingressSpec is not used on OpenShift; use externalHost here.",
+        "spec.networkOptions.coreConfig.externalHost has no effect: there is no Route. Use ingressSpec.",
+        "spec.networkOptions.coreConfig.ingressSpec has no effect: a Route exposes the application on OpenShift. "
+        "Use externalHost.",
     ]
     assert plain.problems == openshift.problems == []
     assert names_of(openshift, "Ingress") == set()
@@ -249,7 +250,9 @@ def test_the_condition_names_what_the_user_has_to_configure() -> None:
     state = settled(TLS | with_class("kong"))
     application = state.snapshot.live[Key("Deployment", NAMESPACE, NAME)]
     available = {"conditions": [{"type": "Available", "status": "True"}]}
-    state.with_live({**application, "status": available})
+    ingress = state.snapshot.live[Key("Ingress", NAMESPACE, NAME)]
+    reported = {"loadBalancer": {"ingress": [{"ip": "192.0.2.1"}]}}
+    state.with_live({**application, "status": available}, {**ingress, "status": reported})
     conditions = {c["type"]: c for c in status_for(state.instance, state.plan, Report(), "now")["conditions"]}
     assert conditions["Exposed"]["message"] == (
         "The application is served at http://jfr.example.com. The operator does not know the controller of "

@@ -100,7 +100,8 @@ def test_an_object_that_is_being_deleted_is_reported() -> None:
     [problem] = found.problems
     assert problem.reason == "ObjectBeingDeleted"
     assert problem.message == (
-        f"Service {NAMESPACE}/{NAME} is being deleted and is created again afterwards; finalizers: example.com/wait."
+        f"Service {NAMESPACE}/{NAME} is being deleted and is created again afterwards. "
+        "The finalizers example.com/wait delay this."
     )
 
 
