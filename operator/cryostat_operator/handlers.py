@@ -60,7 +60,7 @@ def kopf_settings() -> kopf.OperatorSettings:
     settings.persistence.diffbase_storage = NoDiffBase()
     settings.queueing.idle_timeout = 0.1
     settings.queueing.exit_timeout = 2
-    settings.watching.chunk_size = 500
+    settings.watching.chunk_size = 10  # kopf decodes a page as a whole, and a Cryostat may have 1.5 MiB
     settings.watching.server_timeout = 300
     settings.watching.client_timeout = 330
     settings.watching.connect_timeout = 5

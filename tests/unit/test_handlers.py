@@ -86,6 +86,7 @@ async def test_login_gives_kopf_the_operators_connection(monkeypatch: pytest.Mon
 
 def test_kopf_writes_nothing_to_the_cluster() -> None:
     settings = handlers.kopf_settings()
+    assert settings.watching.chunk_size == 10  # objects of 1.5 MiB are decoded together
     assert settings.peering.standalone
     assert settings.scanning.disabled
     assert not settings.posting.enabled

@@ -18,16 +18,32 @@ MAX_PROPERTIES = 256
 # Characters of a Kubernetes quantity.
 MAX_QUANTITY = 128
 
-# Reading: entries of one list or map, and values of the whole spec.
+# Reading: entries of one list or map; values, and characters of texts and keys, of the whole spec.
 MAX_ENTRIES_READ = 2_000
 MAX_VALUES_READ = 20_000
+MAX_TEXT_READ = 256 << 10
 _MAX_LEVELS = 32
+
+
+class OversizedSpec(dict[str, Any]):
+    """Replaces a spec that is too large to be kept in memory.
+
+    Attributes:
+        problems: why it is too large.
+    """
+
+    def __init__(self, problems: list[str]) -> None:
+        super().__init__(tooLarge=problems)
+        self.problems = problems
 
 
 def size_problems(spec: Any) -> list[str]:
     """Why a spec is too large to be read; empty where it is not. Takes at most `MAX_VALUES_READ` steps."""
-    count = 0
-    for path, size, levels in _containers(spec):
+    if isinstance(spec, OversizedSpec):
+        return spec.problems
+    count = text = 0
+    for path, value, levels in _containers(spec):
+        size = len(value)
         count += size
         if size > MAX_ENTRIES_READ:
             return [f"{path}: has {size} entries; at most {MAX_ENTRIES_READ} are supported"]
@@ -35,17 +51,25 @@ def size_problems(spec: Any) -> list[str]:
             return [f"{path}: is nested more than {_MAX_LEVELS} levels deep"]
         if count > MAX_VALUES_READ:
             return [f"spec: has more than {MAX_VALUES_READ} values; remove entries from its lists and maps"]
+        text += _characters(value)
+        if text > MAX_TEXT_READ:
+            return [f"spec: has more than {MAX_TEXT_READ} characters of text; shorten it"]
     return []
 
 
-def _containers(value: Any) -> Iterator[tuple[str, int, int]]:
-    """Path, number of entries and nesting level of all lists and maps, the outer ones first."""
+def _characters(value: Any) -> int:
+    texts = (*value, *value.values()) if isinstance(value, dict) else value
+    return sum(len(each) for each in texts if isinstance(each, str))
+
+
+def _containers(value: Any) -> Iterator[tuple[str, Any, int]]:
+    """Path, value and nesting level of all lists and maps, the outer ones first."""
     pending: list[tuple[str, Any, int]] = [("spec", value, 0)]
     while pending:
         path, value, levels = pending.pop()
         if isinstance(value, dict):
-            yield path, len(value), levels
+            yield path, value, levels
             pending += [(f"{path}.{key}", inner, levels + 1) for key, inner in value.items()]
         elif isinstance(value, list):
-            yield path, len(value), levels
+            yield path, value, levels
             pending += [(f"{path}[{index}]", inner, levels + 1) for index, inner in enumerate(value)]

@@ -6,10 +6,20 @@ from collections.abc import Iterator
 from typing import Any
 
 from ..api import constants
+from ..api.limits import OversizedSpec, size_problems
 from ..plan.model.kinds import InstanceKey, Obj
 from .triggers import Enqueue
 
-_LAST_APPLIED = "kubectl.kubernetes.io/last-applied-configuration"
+_UNUSED_METADATA = frozenset({"managedFields", "labels", "annotations"})
+_MAX_ANNOTATION = 64 << 10  # characters of a value; longer ones have no meaning
+_ANNOTATIONS = (
+    constants.ANNOTATION_PAUSE,
+    constants.ANNOTATION_HIBERNATION,
+    constants.ANNOTATION_ALLOW_DOWNGRADE,
+    constants.ANNOTATION_ALLOW_DATA_LOSS,
+    constants.ANNOTATION_DATA_RETENTION,
+    constants.ANNOTATION_ACCEPT_NAMESPACES,
+)
 _VOLATILE_METADATA = frozenset({"resourceVersion", "generation", "managedFields"})
 
 
@@ -82,13 +92,21 @@ def _is_newer(obj: Obj, other: Obj) -> bool:
 
 
 def _trim(body: Obj) -> Obj:
-    """A Cryostat without managed fields, which are larger than all the rest, and without a malformed status."""
-    metadata = {k: v for k, v in body["metadata"].items() if k != "managedFields"}
-    annotations = metadata.get("annotations") or {}
-    if _LAST_APPLIED in annotations:
-        metadata["annotations"] = {k: v for k, v in annotations.items() if k != _LAST_APPLIED}
+    """A Cryostat with the parts that the operator reads. Users decide how large the others are.
+
+    The annotations are those that the operator knows. A spec that is too large is replaced by its problems, a malformed
+    status by an empty one.
+    """
+    metadata = {k: v for k, v in body["metadata"].items() if k not in _UNUSED_METADATA}
+    annotations = body["metadata"].get("annotations") or {}
+    kept = {k: annotations[k] for k in _ANNOTATIONS if k in annotations and len(annotations[k]) <= _MAX_ANNOTATION}
+    if kept:
+        metadata["annotations"] = kept
+    trimmed = {**body, "metadata": metadata}
+    if problems := size_problems(body.get("spec")):
+        trimmed["spec"] = OversizedSpec(problems)
     status = body.get("status")
-    return {**body, "metadata": metadata, "status": status if _is_well_formed(status) else {}}
+    return {**trimmed, "status": status if _is_well_formed(status) else {}}
 
 
 def _is_well_formed(status: Any) -> bool:
@@ -106,6 +124,7 @@ def _targets(body: Obj) -> list[Any]:
 
 def _desired_state(body: Obj) -> tuple[Any, ...]:
     """All that other clients may change: neither the status nor the operator's finalizer."""
-    metadata = {k: v for k, v in _trim(body)["metadata"].items() if k not in _VOLATILE_METADATA}
+    trimmed = _trim(body)
+    metadata = {k: v for k, v in trimmed["metadata"].items() if k not in _VOLATILE_METADATA}
     metadata["finalizers"] = [f for f in metadata.get("finalizers") or () if f != constants.FINALIZER]
-    return metadata, body.get("spec")
+    return metadata, trimmed.get("spec")

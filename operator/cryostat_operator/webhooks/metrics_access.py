@@ -14,6 +14,8 @@ from .authorization import REVIEWS_PATH
 PATH = "/metrics"
 TOKEN_REVIEWS_PATH = "/apis/authentication.k8s.io/v1/tokenreviews"  # noqa: S105 - a path, not a password
 CACHE_SECONDS = 60.0  # how long an accepted token is remembered; refused ones are never remembered
+# After that, it is still accepted for this time, but only while other callers use up the reviews.
+GRACE_SECONDS = 600.0
 MAX_CACHED = 64
 MAX_CONCURRENT = 4  # reviews: every pod can send tokens, and each costs a request to the API server
 MAX_HEADER_LENGTH = 16_384
@@ -40,10 +42,11 @@ class MetricsAccess:
         if not found:
             return 401
         digest = hashlib.sha256(found[1].encode()).digest()
-        if self._accepted.get(digest, 0.0) > time.monotonic():
+        remaining = self._accepted.get(digest, -GRACE_SECONDS) - time.monotonic()
+        if remaining > 0:
             return 200
         if self._reviews >= MAX_CONCURRENT:
-            return 503
+            return 200 if remaining > -GRACE_SECONDS else 503
         self._reviews += 1
         try:
             async with asyncio.timeout(REVIEW_TIMEOUT):
@@ -52,6 +55,7 @@ class MetricsAccess:
             return 503
         finally:
             self._reviews -= 1
+        self._accepted.pop(digest, None)
         if status == 200:
             self._remember(digest)
         return status
@@ -76,7 +80,6 @@ class MetricsAccess:
         return 200 if allowed else 403
 
     def _remember(self, digest: bytes) -> None:
-        self._accepted.pop(digest, None)
         while len(self._accepted) >= MAX_CACHED:
             del self._accepted[next(iter(self._accepted))]
         self._accepted[digest] = time.monotonic() + CACHE_SECONDS

@@ -10,6 +10,8 @@ from cryostat_operator.api import limits
 from cryostat_operator.api.limits import size_problems
 from cryostat_operator.api.validation import InvalidCryostatError, read_cryostat
 
+TOO_MUCH_TEXT = "spec: has more than 262144 characters of text; shorten it"
+
 
 def nested(levels: int) -> Any:
     value: Any = {}
@@ -37,8 +39,10 @@ def test_specs_within_the_limits_are_accepted(spec: Any) -> None:
             {"a": [[0] * 1_000] * 20},
             "spec: has more than 20000 values; remove entries from its lists and maps",
         ),
+        ({"a": ["x" * 200_000], "b": {"c": "x" * 70_000}}, TOO_MUCH_TEXT),
+        ({"a": {"x" * 300_000: 1}}, TOO_MUCH_TEXT),
     ],
-    ids=["list", "map", "levels", "total"],
+    ids=["list", "map", "levels", "total", "text", "keys"],
 )
 def test_specs_beyond_a_limit_are_refused(spec: Any, problem: str) -> None:
     assert size_problems(spec) == [problem]
@@ -61,3 +65,8 @@ def test_a_cryostat_beyond_the_limits_is_invalid() -> None:
     with pytest.raises(InvalidCryostatError) as error:
         read_cryostat({"metadata": {"name": "x"}, "spec": {"eventTemplates": files}})
     assert error.value.problems == ["spec.eventTemplates: has 10000 entries; at most 2000 are supported"]
+
+
+def test_a_spec_that_was_dropped_keeps_its_problems() -> None:
+    with pytest.raises(InvalidCryostatError, match="too many"):
+        read_cryostat({"metadata": {"name": "x"}, "spec": limits.OversizedSpec(["too many"])})

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from cryostat_operator.api import constants
+from cryostat_operator.api.limits import size_problems
 from cryostat_operator.observe.cryostats import CryostatStore
 from cryostat_operator.plan.model.kinds import InstanceKey
 
@@ -90,11 +91,29 @@ def test_a_list_replaces_the_state_even_if_it_is_older() -> None:
     assert (version(cryostats), enqueued) == ("4", [OWNER])
 
 
-def test_managed_fields_are_not_kept() -> None:
+def test_what_the_operator_does_not_read_is_not_kept() -> None:
     cryostats, _ = store()
-    notes = {"kubectl.kubernetes.io/last-applied-configuration": "{}", "mine": "1"}
-    cryostats.handle_event("MODIFIED", body(11, managedFields=[{}], annotations=notes))
+    known = {constants.ANNOTATION_HIBERNATION: "on", constants.ANNOTATION_PAUSE: "x" * 100_000}
+    large = {f"{constants.GROUP}/preserved": "x" * 100_000, "kubectl.kubernetes.io/x": "x" * 100_000}
+    metadata: dict[str, Any] = {"labels": {"x": "y"}, "managedFields": [{}], "annotations": {**known, **large}}
+    cryostats.handle_event("MODIFIED", body(11, {"enableAudit": True}, **metadata))
     found = cryostats.get(OWNER)
     assert found
-    assert "managedFields" not in found["metadata"]
-    assert found["metadata"]["annotations"] == {"mine": "1"}
+    assert found["metadata"].keys() == {"namespace", "name", "uid", "resourceVersion", "annotations"}
+    assert found["metadata"]["annotations"] == {constants.ANNOTATION_HIBERNATION: "on"}
+    assert found["spec"] == {"enableAudit": True}
+
+
+def test_a_spec_that_is_too_large_is_not_kept_but_its_problem() -> None:
+    cryostats, enqueued = store()
+    large = {"a": {"b": "x" * 1_000_000}}
+    cryostats.handle_event("MODIFIED", body(11, large))
+    found = cryostats.get(OWNER)
+    assert found
+    assert len(str(found)) < 1_000
+    assert "characters of text" in size_problems(found["spec"])[0]
+    enqueued.clear()
+    cryostats.record_write(body(12, large))
+    assert enqueued == []
+    cryostats.record_write(body(13, {}))
+    assert enqueued == [OWNER]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+from contextlib import suppress
 from typing import Any
 
 import orjson
@@ -36,6 +38,19 @@ def test_megabytes_of_empty_objects_are_refused_before_decoding() -> None:
 
 def test_separators_in_text_are_no_elements() -> None:
     assert count_elements(b'["' + b',{[\\"' * 1000 + b'", 1]', LIMITS) == 2
+
+
+@pytest.mark.parametrize("seed", [b'"\\', b'"', b"\\", b'",{'])
+def test_text_that_is_cut_off_takes_linear_time(seed: bytes) -> None:
+    def seconds(length: int) -> float:
+        body = b"," * (LIMITS.elements + 1) + seed * length
+        began = time.process_time()
+        with suppress(TooComplexError):
+            count_elements(body, LIMITS)
+        return time.process_time() - began
+
+    small, large = (min(seconds(length) for _ in range(3)) for length in (4_000, 32_000))
+    assert large < 0.002 or large < 30 * small  # 64 times if it were quadratic
 
 
 def nested(depth: int, opening: bytes, closing: bytes) -> Any:
