@@ -31,11 +31,11 @@ def test_an_incomplete_instance_is_deleted(scenario: Scenario) -> None:
 
 
 def test_a_cryostat_that_is_deleted_during_its_creation_ends(scenario: Scenario) -> None:
-    """At twenty different moments of its first reconcile."""
+    """At ten different moments of its first reconcile."""
     where, target = scenario.namespace(), scenario.namespace()
-    for number in range(20):
+    for number in range(10):
         cr = scenario.cryostat(where, targetNamespaces=[where, target])
-        time.sleep(0.015 * number)
+        time.sleep(0.03 * number)
         scenario.delete(cr)
     scenario.nothing_left(cr)
 
