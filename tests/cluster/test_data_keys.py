@@ -83,7 +83,7 @@ def test_another_secret_is_refused_once_the_claim_exists(scenario: Scenario, sta
     with scenario.down():
         scenario.api.patch(cr, {"status": status}, sub="status")
         scenario.change(cr, databaseOptions={"secretName": "other"})
-    scenario.wait_for_reason(cr, "DatabaseSecretMismatched", "x-db", "not other")
+    scenario.wait_for_reason(cr, "DatabaseSecretMismatched", "Secret other is not used", "x-db")
     assert secret_in_use(scenario, where) == "x-db"
     eventually(lambda: scenario.now(cr)["status"]["databaseSecret"] == "x-db")
     assert len(scenario.events(cr, "DatabaseSecretMismatched")) == 1
