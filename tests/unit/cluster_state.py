@@ -22,6 +22,7 @@ from cryostat_operator.settings import Settings
 
 NAME, NAMESPACE = "sample", "here"
 API_SERVER = ("10.0.0.1",)
+API_SERVER_PORTS = (6443,)
 
 
 def cryostat(spec: Mapping[str, Any] | None = None, **metadata: Any) -> Cryostat:
@@ -51,7 +52,13 @@ class ClusterState:
             *Instance(self.cryostat, Snapshot(), self.settings).target_namespaces,
         }
         known = {**dict.fromkeys(sorted(here), NamespaceState()), **self.snapshot.namespaces}
-        self.snapshot = replace(self.snapshot, openshift=self.openshift, namespaces=known, api_server=API_SERVER)
+        self.snapshot = replace(
+            self.snapshot,
+            openshift=self.openshift,
+            namespaces=known,
+            api_server=API_SERVER,
+            api_server_ports=API_SERVER_PORTS,
+        )
 
     @property
     def plan(self) -> Plan:

@@ -1,4 +1,4 @@
-"""The addresses of the API server, which network policies must allow."""
+"""The addresses and ports of the API server, which network policies must allow."""
 
 from __future__ import annotations
 
@@ -9,7 +9,12 @@ from ..plan.model.kinds import Obj, resource_path
 
 
 class ApiServerEndpoints:
-    """Addresses of the endpoints of Service `default/kubernetes`. Calls `changed()` when they change."""
+    """Addresses and ports of the endpoints of Service `default/kubernetes`. Calls `changed()` when they change.
+
+    Attributes:
+        addresses: IP addresses, sorted.
+        ports: TCP ports, sorted; empty if an EndpointSlice names none, which stands for all ports.
+    """
 
     SOURCE = Source(
         resource_path("discovery.k8s.io", "v1", "endpointslices", "default"), "kubernetes.io/service-name=kubernetes"
@@ -17,8 +22,9 @@ class ApiServerEndpoints:
 
     def __init__(self, changed: Callable[[], None]) -> None:
         self._changed = changed
-        self._slices: dict[str, set[str]] = {}
+        self._slices: dict[str, tuple[set[str], set[int]]] = {}
         self.addresses: tuple[str, ...] = ()
+        self.ports: tuple[int, ...] = ()
 
     def begin_list(self) -> None:
         """See `Store`."""
@@ -27,7 +33,8 @@ class ApiServerEndpoints:
     def upsert(self, obj: Obj) -> None:
         """See `Store`."""
         addresses = {a for endpoint in obj.get("endpoints") or () for a in endpoint.get("addresses") or ()}
-        self._slices[obj["metadata"]["name"]] = addresses
+        ports = {port["port"] for port in obj.get("ports") or () if port.get("port")}
+        self._slices[obj["metadata"]["name"]] = (addresses, ports)
         self.end_list()
 
     def remove(self, obj: Obj) -> None:
@@ -37,7 +44,10 @@ class ApiServerEndpoints:
 
     def end_list(self) -> None:
         """See `Store`. No address at all is ignored: it happens for a moment while the API server restarts."""
-        addresses = tuple(sorted(set().union(*self._slices.values())))
-        if addresses and addresses != self.addresses:
-            self.addresses = addresses
+        slices = [(addresses, ports) for addresses, ports in self._slices.values() if addresses]
+        addresses = tuple(sorted(set().union(*(addresses for addresses, _ in slices))))
+        restricted = all(ports for _, ports in slices)
+        ports = tuple(sorted(set().union(*(ports for _, ports in slices)))) if restricted else ()
+        if addresses and (addresses, ports) != (self.addresses, self.ports):
+            self.addresses, self.ports = addresses, ports
             self._changed()

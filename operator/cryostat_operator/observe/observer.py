@@ -128,6 +128,7 @@ class Observer:
             terminating=frozenset(terminating | self._terminating_deployments(instance, live)),
             stopping=self._stopping_components(instance, live),
             api_server=self._api_server.addresses,
+            api_server_ports=self._api_server.ports,
             certificates=certificates,
             ca_certificate=ca.pem if ca else None,
         )

@@ -42,11 +42,13 @@ class OneShotReader:
         key = InstanceKey(cryostat.metadata["namespace"], cryostat.metadata["name"])
         targets = Instance(cryostat, Snapshot(), settings).target_namespaces
         apis = await _served_kinds(client)
+        endpoints = await _api_server_endpoints(client)
         snapshot = Snapshot(
             openshift=settings.force_openshift or "Route" in apis,
             apis=apis,
             namespaces=await _namespaces(client, {key.namespace, *targets}),
-            api_server=await _api_server_addresses(client),
+            api_server=endpoints.addresses,
+            api_server_ports=endpoints.ports,
             authentication_type=await _authentication_type(client) if "Route" in apis else "",
         )
         desired = build(cryostat, snapshot, settings)
@@ -112,13 +114,13 @@ async def _served_kinds(client: Client) -> frozenset[str]:
     return frozenset(served)
 
 
-async def _api_server_addresses(client: Client) -> tuple[str, ...]:
+async def _api_server_endpoints(client: Client) -> ApiServerEndpoints:
     store = ApiServerEndpoints(lambda: None)
     query = {"labelSelector": ApiServerEndpoints.SOURCE.selector}
     response = await client.request("GET", ApiServerEndpoints.SOURCE.path, params=query)
     for obj in response.get("items") or ():
         store.upsert(obj)
-    return store.addresses
+    return store
 
 
 async def _authentication_type(client: Client) -> str:

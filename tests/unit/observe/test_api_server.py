@@ -4,8 +4,12 @@ from cryostat_operator.observe.api_server import ApiServerEndpoints
 from tests.cluster.api import Object
 
 
-def endpoint_slice(name: str, *addresses: str) -> Object:
-    return {"metadata": {"name": name}, "endpoints": [{"addresses": list(addresses)}]}
+def endpoint_slice(name: str, *addresses: str, ports: tuple[int, ...] = ()) -> Object:
+    return {
+        "metadata": {"name": name},
+        "endpoints": [{"addresses": list(addresses)}],
+        "ports": [{"name": "https", "port": port, "protocol": "TCP"} for port in ports],
+    }
 
 
 def test_addresses_of_all_slices_are_reported_when_they_change() -> None:
@@ -29,3 +33,22 @@ def test_no_addresses_are_the_old_ones_for_now() -> None:
     endpoints.upsert(endpoint_slice("a", "10.0.0.3"))
     endpoints.end_list()
     assert calls == [("10.0.0.2",), ("10.0.0.3",)]
+
+
+def test_ports_of_all_slices_are_reported_when_they_change() -> None:
+    calls: list[tuple[int, ...]] = []
+    endpoints = ApiServerEndpoints(lambda: calls.append(endpoints.ports))
+    endpoints.upsert(endpoint_slice("a", "10.0.0.2", ports=(6443,)))
+    endpoints.upsert(endpoint_slice("a", "10.0.0.2", ports=(6443,)))
+    endpoints.upsert(endpoint_slice("b", "fd00::1", ports=(443,)))
+    endpoints.upsert(endpoint_slice("b", "fd00::1"))  # without ports: all of them
+    endpoints.upsert(endpoint_slice("b"))  # without addresses it does not count
+    assert calls == [(6443,), (443, 6443), (), (6443,)]
+
+
+def test_a_slice_without_a_number_of_its_port_stands_for_all_ports() -> None:
+    endpoints = ApiServerEndpoints(lambda: None)
+    endpoints.upsert({**endpoint_slice("a", "10.0.0.2"), "ports": None})
+    assert (endpoints.addresses, endpoints.ports) == (("10.0.0.2",), ())
+    endpoints.upsert({**endpoint_slice("a", "10.0.0.2"), "ports": [{"name": "https"}]})
+    assert endpoints.ports == ()

@@ -16,6 +16,7 @@ from ..model.messages import message
 from ..model.problems import Problem
 from ..model.reasons import Reason
 from . import storage
+from .ingress import has_ingress
 
 NAME = "policies"
 NAMESPACE_NAME = "kubernetes.io/metadata.name"
@@ -115,8 +116,9 @@ def _namespaces(found: Iterable[str]) -> Obj:
 
 def _core_ingress(instance: Instance) -> list[Obj]:
     config = instance.spec.service_options.core_config if instance.spec.service_options else None
-    # Traffic through a node port or a load balancer does not come from pods.
-    outside = [] if workloads.service_type(config) == "ClusterIP" else ANYWHERE
+    # Traffic through a node port or a load balancer does not come from pods. Neither does that of an Ingress controller
+    # in the network of the nodes, for some network plugins.
+    outside = ANYWHERE if workloads.service_type(config) != "ClusterIP" or has_ingress(instance) else ()
     router = {"namespaceSelector": {"matchLabels": {"policy-group.network.openshift.io/ingress": ""}}}
     rules = [{"from": [{"namespaceSelector": {}}, router, *outside], "ports": [_tcp(names.PORT_AUTH_PROXY)]}]
     agents = [target for target in instance.target_namespaces if target not in instance.recreated_targets]
@@ -128,10 +130,11 @@ def _core_ingress(instance: Instance) -> list[Obj]:
 def _core_egress(instance: Instance) -> list[Obj]:
     system = (*SYSTEM_NAMESPACES, *(OPENSHIFT_NAMESPACES if instance.openshift else ()))
     addresses = [{"ipBlock": {"cidr": f"{a}/{128 if ':' in a else 32}"}} for a in instance.snapshot.api_server]
+    ports = [_tcp(port) for port in instance.snapshot.api_server_ports]
     insights = instance.settings.insights_proxy if instance.openshift else None
     return [
         {"to": [_namespaces(sorted({instance.namespace, *system, *instance.target_namespaces}))]},
-        {"to": addresses},
+        {"to": addresses} | ({"ports": ports} if ports else {}),
         DNS,
         *_to_urls(_storage_url(instance), insights),
     ]

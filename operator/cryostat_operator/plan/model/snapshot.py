@@ -59,6 +59,7 @@ class Snapshot:
         terminating: objects of an earlier Cryostat of the same name, which are being garbage-collected.
         stopping: component labels of the Deployments that are scaled to 0 and have pods that have not ended.
         api_server: addresses of the API server's endpoints, sorted.
+        api_server_ports: their TCP ports, sorted; empty for all ports.
         certificates: public parts of the Secrets with a certificate and the ownership labels of this Cryostat.
         ca_certificate: public certificates (PEM) of the instance's own CA; None until it is created.
     """
@@ -69,6 +70,7 @@ class Snapshot:
     data: ReferenceData = field(default_factory=dict)
     live: Mapping[Key, Obj] = field(default_factory=dict)
     api_server: tuple[str, ...] = ()
+    api_server_ports: tuple[int, ...] = ()
     certificates: Mapping[Key, CertificateInfo] = field(default_factory=dict)
     ca_certificate: str | None = None
     in_sync: Mapping[Key, bytes] = field(default_factory=dict)

@@ -47,7 +47,8 @@ def namespaces(rules: list[Any]) -> list[str]:
 def test_the_application_reaches_targets_the_api_server_and_dns() -> None:
     rules = egress("coreConfig", "", {"targetNamespaces": ["b", "a"]})
     assert namespaces(rules) == ["a", "b", "here", "kube-system"]
-    assert rules[1:] == [{"to": [{"ipBlock": {"cidr": "10.0.0.1/32"}}]}, DNS]
+    api_server = {"to": [{"ipBlock": {"cidr": "10.0.0.1/32"}}], "ports": [{"port": 6443, "protocol": "TCP"}]}
+    assert rules[1:] == [api_server, DNS]
 
 
 def test_on_openshift_the_application_reaches_its_dns_and_login() -> None:
@@ -59,6 +60,15 @@ def test_every_address_of_the_api_server_is_allowed_in_its_family() -> None:
     state.snapshot = replace(state.snapshot, api_server=("10.0.0.1", "10.0.0.2", "fd00::1"))
     rules = find(state.plan, "NetworkPolicy", "sample-internal-egress")["spec"]["egress"]
     assert [peer["ipBlock"]["cidr"] for peer in rules[1]["to"]] == ["10.0.0.1/32", "10.0.0.2/32", "fd00::1/128"]
+
+
+@pytest.mark.parametrize("ports", [(), (443,), (443, 6443)])
+def test_the_api_server_is_reached_on_its_ports_only_if_they_are_known(ports: tuple[int, ...]) -> None:
+    state = ClusterState(cryostat({"networkPolicies": {"coreConfig": {"egressEnabled": True}}}))
+    state.snapshot = replace(state.snapshot, api_server_ports=ports)
+    rule = find(state.plan, "NetworkPolicy", "sample-internal-egress")["spec"]["egress"][1]
+    assert [port["port"] for port in rule.get("ports", [])] == list(ports)
+    assert ("ports" in rule) == bool(ports)  # an empty list would be a difference to what the API server stores
 
 
 def test_an_unknown_api_server_is_not_blocked() -> None:
@@ -101,6 +111,21 @@ def test_traffic_from_outside_the_cluster_is_allowed_for_node_ports_and_load_bal
 
     outside = [{"ipBlock": {"cidr": "0.0.0.0/0"}}, {"ipBlock": {"cidr": "::/0"}}]
     assert peers("LoadBalancer") == peers("NodePort") == peers("ClusterIP") + outside
+
+
+def test_traffic_from_outside_the_cluster_is_allowed_for_an_ingress() -> None:
+    """Its controller may be in the network of the nodes, which some network plugins treat as outside."""
+
+    def peers(spec: dict[str, Any], *, openshift: bool = False) -> list[Any]:
+        plan = settled({"networkOptions": {"coreConfig": spec}}, openshift=openshift).plan
+        found: list[Any] = find(plan, "NetworkPolicy", "sample-internal-ingress")["spec"]["ingress"]
+        assert all("ipBlock" not in peer for rule in found[1:] for peer in rule["from"])  # the agent gateway
+        assert [port["port"] for port in found[0]["ports"]] == [4180]
+        return [peer["ipBlock"]["cidr"] for peer in found[0]["from"] if "ipBlock" in peer]
+
+    ingress = {"ingressSpec": {"rules": [{"host": "example.com"}]}}
+    assert peers(ingress) == ["0.0.0.0/0", "::/0"]
+    assert peers({}) == peers(ingress, openshift=True) == []  # there, a Route is used, and its router is allowed
 
 
 def test_only_the_application_reaches_the_database() -> None:
