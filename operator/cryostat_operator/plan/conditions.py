@@ -17,7 +17,7 @@ from .model.kinds import Key, Obj
 from .model.problems import Problem
 from .model.reasons import Reason, reasons_of
 from .pod_failures import PodFailure
-from .readiness import PAUSED, components_available, ready
+from .readiness import NOT_ACTIVE, PAUSED, components_available, ready
 
 
 @dataclass(frozen=True)
@@ -77,9 +77,11 @@ def status_for(instance: Instance, plan: Plan, report: Report, now: str) -> Obj:
     """The whole status; `now` (RFC 3339) marks the conditions that changed."""
     problems = problems_of(plan, report)
     refusals = problems[len(plan.problems) :]
+    ready_condition = _ready(instance, plan, problems, report)
+    reported = ready_condition["message"]
     conditions = [
-        _ready(instance, plan, problems, report),
-        components_available(instance, plan, report.pods, paused=report.paused),
+        ready_condition,
+        components_available(instance, plan, report.pods, reported=reported, paused=report.paused),
         *_rules(instance, plan, problems, report),
         *parts.deployments(instance),
         parts.spec_effective(plan),
@@ -88,7 +90,7 @@ def status_for(instance: Instance, plan: Plan, report: Report, now: str) -> Obj:
         parts.tls(instance, plan, problems, refusals),
         parts.agents(instance),
         hibernation.hibernation(instance, paused=report.paused),
-        condition("ReconciliationActive", Reason.PAUSED, PAUSED, good=False) if report.paused else None,
+        condition("ReconciliationActive", Reason.PAUSED, NOT_ACTIVE, good=False) if report.paused else None,
     ]
     status: Obj = {
         "observedGeneration": instance.cryostat.metadata.get("generation", 0),

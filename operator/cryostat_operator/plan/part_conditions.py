@@ -82,7 +82,7 @@ def exposed(instance: Instance) -> Condition | None:
         return condition("Exposed", Reason.HIBERNATED, text, good=False)
     if not is_available(instance, instance.name):
         cause = f"Deployment {instance.name} has no pod that serves"
-        text = message(url, "does not answer", cause=cause, remedy="The condition ComponentsAvailable has the cause")
+        text = message(url, "does not answer", cause=cause, remedy="See Ready and ComponentsAvailable for the cause")
         return condition("Exposed", Reason.APPLICATION_UNAVAILABLE, text, good=False)
     note = ingress.backend_note(instance)
     if unreported := ingress.unreported(instance, url):

@@ -32,6 +32,7 @@ PAUSED = (
     f'Reconciliation is paused. The annotation {constants.ANNOTATION_PAUSE}: "true" is set; no object is changed until '
     "it is removed."
 )
+NOT_ACTIVE = "No object of this Cryostat is changed. See Ready for the cause."
 _LASTING = frozenset(LASTING.values())
 _CONSEQUENCES = frozenset(LASTING[reason] for reason in CONSEQUENCES)
 _STARTING = frozenset({Reason.DEPLOYMENT_PENDING, Reason.DEPLOYMENT_UNAVAILABLE})
@@ -83,11 +84,12 @@ def _not_ready(instance: Instance, problems: Sequence[Problem]) -> Condition:
 
 
 def components_available(
-    instance: Instance, plan: Plan, pods: Mapping[str, PodFailure], *, paused: bool = False
+    instance: Instance, plan: Plan, pods: Mapping[str, PodFailure], *, reported: str, paused: bool = False
 ) -> Condition:
     """Return the condition with the causes of all Deployments that are not available.
 
     Args:
+        reported: the message of `Ready`, which is not repeated.
         paused: whether the Cryostat is paused, so that the operator scales no Deployment.
     """
     kind = "ComponentsAvailable"
@@ -103,9 +105,15 @@ def components_available(
         return condition(kind, Reason.ALL_AVAILABLE, "Every Deployment is available.", good=True)
     is_stopping = instance.hibernation_requested and not paused
     if is_stopping and all(cause.reason in _STARTING for _, _, cause in causes):
-        return condition(kind, *hibernation.cause(instance), good=False)
+        return condition(
+            kind, Reason.HIBERNATING, "Deployments are being stopped. See Hibernation for the cause.", good=False
+        )
     causes.sort(key=lambda each: each[2].reason in _STARTING)
-    messages = [cause.message for _, _, cause in causes if cause.reason not in _STARTING]
+    messages = [
+        f"Deployment {name} is not ready. See Ready for the cause." if cause.message == reported else cause.message
+        for _, name, cause in causes
+        if cause.reason not in _STARTING
+    ]
     starting = [name for _, name, cause in causes if cause.reason in _STARTING]
     if starting:
         messages.append(f"Not available yet: Deployment{'s' if len(starting) > 1 else ''} {', '.join(starting)}.")

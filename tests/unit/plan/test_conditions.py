@@ -99,6 +99,7 @@ def test_a_paused_cryostat_is_not_ready() -> None:
     found = conditions(running(), paused=True)
     assert (found["Ready"]["status"], found["Ready"]["reason"]) == ("False", "Paused")
     assert found["ReconciliationActive"]["status"] == "False"
+    assert found["ReconciliationActive"]["message"] == "No object of this Cryostat is changed. See Ready for the cause."
 
 
 def test_a_transition_time_changes_with_the_status_only() -> None:

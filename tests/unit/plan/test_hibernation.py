@@ -232,6 +232,7 @@ def test_no_deployment_counts_as_available_while_others_stop() -> None:
     state = scale(with_hibernation(awake()), "sample", "sample-reports")
     found = conditions(state)["ComponentsAvailable"]
     assert (found["status"], found["reason"]) == ("False", "Hibernating")
+    assert found["message"] == "Deployments are being stopped. See Hibernation for the cause."
     assert conditions(state, paused=True)["ComponentsAvailable"]["reason"] == "MainDeploymentUnavailable"
     assert conditions(with_hibernation(awake()))["ComponentsAvailable"]["status"] == "True"
 

@@ -34,8 +34,11 @@ def test_the_database_is_named_before_the_application_that_needs_it() -> None:
     found = conditions(running(), pods={"cryostat": CRASH, "database": CRASH})
     assert found["Ready"]["reason"] == "DatabaseContainerCrashed"
     assert found["ComponentsAvailable"]["status"] == "False"
-    for deployment in ("Deployment sample-database is not ready", "Deployment sample is not ready"):
-        assert deployment in found["ComponentsAvailable"]["message"]
+    assert found["Ready"]["message"] == "Deployment sample-database is not ready: container x ended."
+    assert found["ComponentsAvailable"]["message"] == (
+        "Deployment sample-database is not ready. See Ready for the cause. "
+        "Deployment sample is not ready: container x ended."
+    )
 
 
 def test_what_a_deployment_waits_for_is_named_in_place_of_the_deployment() -> None:
@@ -114,7 +117,10 @@ def test_refused_pods_are_false_in_a_condition_that_is_true_in_the_good_state() 
     assert found["StorageDeploymentReplicaFailure"]["status"] == "True"
     components = found["ComponentsAvailable"]
     assert (components["status"], components["reason"]) == ("False", "StorageReplicaFailure")
-    assert "exceeded quota: few" in components["message"]
+    assert "exceeded quota: few" in found["Ready"]["message"]
+    assert components["message"] == "Deployment sample-storage is not ready. See Ready for the cause."
+    pods_and_refusal = conditions(state, Problem("core", Reason.QUOTA_EXCEEDED, "too much."))
+    assert "exceeded quota: few" in pods_and_refusal["ComponentsAvailable"]["message"]
     assert not any("ReplicaFailure" in kind for kind in conditions(running()))
     assert conditions(running())["ComponentsAvailable"]["reason"] == "AllAvailable"
 
