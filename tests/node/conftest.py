@@ -8,9 +8,11 @@ from collections.abc import Callable, Iterator
 import pytest
 
 from tests.cluster import binaries
+from tests.node import instance as instances
 from tests.node import requirements
 from tests.node.images import operand_archives
-from tests.node.installation import create_namespace
+from tests.node.installation import apply_operator, create_namespace
+from tests.node.instance import Running
 from tests.node.node import PROGRAMS, Node
 from tests.node.operator_image import operator_archive
 
@@ -49,6 +51,21 @@ def node(can_run: None) -> Iterator[Node]:
     """A running node; a failed test shows the end of the logs that matter."""
     with Node() as running:
         yield running
+
+
+@pytest.fixture(scope="session")
+def operator(node: Node, images: None) -> Node:
+    """The node with the operator as it is shipped: its own image, installed from `manifests/`."""
+    node.load(operator_archive())
+    apply_operator(node)
+    return node
+
+
+@pytest.fixture(scope="session")
+def instance(operator: Node) -> Iterator[Running]:
+    """An instance that is Ready."""
+    with instances.running(operator) as found:
+        yield found
 
 
 @pytest.fixture

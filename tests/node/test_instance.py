@@ -7,144 +7,20 @@ import os
 import subprocess
 import sys
 import textwrap
-from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
-from cryostat_operator.api import constants
-from cryostat_operator.api.v1beta2 import Cryostat
-from cryostat_operator.plan.injection.environment import CERTIFICATE_DIRECTORY, agent_variables
-from cryostat_operator.plan.injection.labels import parse_labels
-from cryostat_operator.plan.injection.pod_fields import PodContext
-from cryostat_operator.plan.instance import Instance
 from cryostat_operator.plan.model import names
-from cryostat_operator.plan.model.snapshot import Snapshot
-from cryostat_operator.settings import IMAGES, Settings
-from tests.cluster.api import Api, Object, condition, eventually
+from tests.cluster.api import Object, eventually
 from tests.cluster.kubectl import KubectlError
-from tests.cluster.operator_process import ROOT, OperatorProcess, install
+from tests.cluster.operator_process import ROOT
 from tests.docs.commands import blocks
-from tests.node.images import operand_archives
-from tests.node.installation import create_namespace, login, restarts, sample
-from tests.node.node import Node
+from tests.node.installation import restarts, sample
+from tests.node.instance import HOME, PATIENCE, TARGET, Running
 
-HOME, OTHER, TARGET = "instance", "instance-clients", "instance-target"
 # The instance and what each test changes in it become ready within minutes.
 pytestmark = pytest.mark.timeout(900)
-PATIENCE = 300.0  # seconds; images are unpacked, and two processors run everything
-NO_ANSWER = (7, 28)  # exit codes of curl: the connection is refused, or there is no answer in time
-CURL = ("curl", "--silent", "--insecure", "--max-time", "10", "--write-out", "\n%{http_code}")
-
-
-@dataclass(frozen=True)
-class Running:
-    """An instance that is Ready, and a pod in another namespace that may call it."""
-
-    node: Node
-    name: str
-
-    @property
-    def api(self) -> Api:
-        return self.node.api
-
-    @property
-    def cryostat(self) -> Object:
-        return self.api.get(constants.API_VERSION, constants.KIND, self.name, HOME)
-
-    @property
-    def is_ready(self) -> bool:
-        return condition(self.cryostat, "Ready").get("status") == "True"
-
-    @property
-    def pods(self) -> list[Object]:
-        return self.api.list("v1", "Pod", HOME)
-
-    @property
-    def url(self) -> str:
-        return f"https://{self.name}.{HOME}.svc:{names.PORT_AUTH_PROXY}"
-
-    def run(self, *command: str) -> str:
-        """The output of a command in the pod of the other namespace."""
-        return self.node.kubectl("exec", "--namespace", OTHER, "client", "--", *command)
-
-    def run_in(self, deployment: str, container: str, *command: str) -> str:
-        """The output of a command in a container of the instance."""
-        return self.node.kubectl("exec", "--namespace", HOME, f"deploy/{deployment}", "-c", container, "--", *command)
-
-    def ask(self, path: str, user: tuple[str, str] | None = None, *arguments: str) -> tuple[int, str]:
-        """Status and body of the application's answer through the authentication proxy; 0 if it does not answer."""
-        known = ("--user", ":".join(user)) if user else ()
-        try:
-            body, _, status = self.run(*CURL, *known, *arguments, self.url + path).rpartition("\n")
-        except KubectlError as error:
-            if error.returncode not in NO_ANSWER:
-                raise
-            return 0, ""
-        return int(status), body
-
-    def kept(self, name: str, user: tuple[str, str]) -> Object | None:
-        """What database and storage of the application contain under this name; None while it does not answer."""
-        status, body = self.ask(f"/kept/{name}", user)
-        return dict(json.loads(body)) if status == 200 else None
-
-    def login(self) -> tuple[str, str]:
-        return login(self.api, self.cryostat)
-
-
-def client() -> Object:
-    """A pod with curl and Python."""
-    return {
-        "apiVersion": "v1",
-        "kind": "Pod",
-        "metadata": {"name": "client", "namespace": OTHER},
-        "spec": {
-            "containers": [{"name": "client", "image": IMAGES["core"][1], "command": ["sleep", "infinity"]}],
-            "terminationGracePeriodSeconds": 1,
-        },
-    }
-
-
-@pytest.fixture(scope="module")
-def instance(node: Node, images: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
-    for archive in set(operand_archives().values()):
-        node.load(archive)
-    create_namespace(node.api, HOME, {"pod-security.kubernetes.io/enforce": "restricted"})
-    create_namespace(node.api, OTHER)
-    create_namespace(node.api, TARGET)
-    install(node.api, node.kubectl)
-    operator = OperatorProcess(node.api, tmp_path_factory.mktemp("operator"), {"DISABLE_SERVICE_TLS": "false"})
-    try:
-        operator.wait_ready()
-        cryostat = sample(HOME)
-        cryostat["spec"]["targetNamespaces"] = [HOME, TARGET]
-        running = Running(node, node.api.create(cryostat)["metadata"]["name"])
-        node.api.create(client())
-        try:
-            eventually(lambda: running.is_ready, PATIENCE, "the instance is Ready")
-            eventually(lambda: running.run("true") == "", PATIENCE, "the client runs")
-            # Service and policies take effect some time after the pods are ready.
-            eventually(lambda: running.ask("/")[0], PATIENCE, "the client reaches the instance")
-        except TimeoutError:
-            print(report(running))
-            raise
-        yield running
-    finally:
-        operator.stop()
-        print(operator.tail(20))
-
-
-def report(running: Running) -> str:
-    """What the cluster says about an instance that does not become Ready."""
-    conditions = running.cryostat.get("status", {}).get("conditions")
-    pods = running.node.kubectl("get", "pods", "--all-namespaces", "-o", "wide")
-    events = running.node.kubectl("get", "events", "--namespace", HOME)
-    logs = [
-        running.node.kubectl("logs", "--namespace", HOME, pod["metadata"]["name"], "--all-containers", "--tail=15")
-        for pod in running.pods
-    ]
-    return "\n".join([json.dumps(conditions, indent=1), pods, events, *logs])
 
 
 def test_it_is_ready_without_a_restart_in_a_restricted_namespace(instance: Running) -> None:
@@ -199,58 +75,6 @@ def test_network_policies(instance: Running, component: str, port: int, is_open:
 def owner(pod: Object) -> str:
     """The name of a pod's Deployment."""
     return str(pod["metadata"]["name"].rsplit("-", 2)[0])
-
-
-def agent(instance: Running) -> Object:
-    """A pod with the replaced agent, with the variables that the operator injects."""
-    planned = Instance(Cryostat.model_validate(instance.cryostat), Snapshot(), Settings(service_tls=True))
-    options = parse_labels({}, {}).options
-    assert options
-    return {
-        "apiVersion": "v1",
-        "kind": "Pod",
-        "metadata": {
-            "name": "agent",
-            "namespace": TARGET,
-            "labels": {constants.AGENT_LABEL_NAME: instance.name, constants.AGENT_LABEL_NAMESPACE: HOME},
-        },
-        "spec": {
-            "containers": [
-                {
-                    "name": "agent",
-                    "image": IMAGES["core"][1],
-                    "command": ["python3", "-m", "tests.operands.agent"],
-                    "env": agent_variables(planned, PodContext(TARGET), options),
-                    "volumeMounts": [{"name": "certificate", "mountPath": CERTIFICATE_DIRECTORY}],
-                }
-            ],
-            "volumes": [
-                {
-                    "name": "certificate",
-                    "secret": {"secretName": names.agent_certificate(HOME, instance.name, TARGET)},
-                }
-            ],
-        },
-    }
-
-
-def test_an_agent_of_another_namespace_registers_through_the_gateway_and_deregisters(instance: Running) -> None:
-    user = instance.login()
-    pod = instance.api.create(agent(instance))
-
-    def targets() -> list[Object]:
-        status, body = instance.ask("/api/v4/targets", user)
-        return list(json.loads(body)) if status == 200 else []
-
-    try:
-        [target] = eventually(targets, PATIENCE, "the agent is registered")
-    except TimeoutError:
-        print(instance.node.kubectl("logs", "--namespace", TARGET, "agent"))
-        raise
-    service = names.agent_callback_service(HOME, instance.name)
-    assert f".{service}.{TARGET}.svc:" in target["connectUrl"]
-    instance.api.delete(pod)
-    eventually(lambda: not targets(), PATIENCE, "the agent is deregistered")
 
 
 def test_storage_and_database_ask_for_keys_password_and_tls(instance: Running) -> None:

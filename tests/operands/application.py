@@ -17,10 +17,12 @@ from typing import Any
 
 from tests.operands import requests, web
 from tests.operands.backends import Database, Storage, UnreachableError, trusted_certificates
-from tests.operands.discovery import TOKEN_HEADER, RefusedError, Registry
+from tests.operands.callbacks import Caller, Credentials, parse_form
+from tests.operands.discovery import TOKEN_HEADER, Plugin, RefusedError, Registry
 
 TRUSTSTORE = Path("/truststore")
 _DISCOVERY = re.compile(r"/api/(v4|v4\.2)/discovery/([0-9a-f-]{36})")
+_CREDENTIALS = re.compile(r"/api/v4/credentials/(\d+)")
 _RECORDING = re.compile(r"/api/beta/recordings/([A-Za-z0-9_=-]+)")
 
 
@@ -33,8 +35,9 @@ class Application:
         self.proxies = requests.Proxies.parse(env["QUARKUS_HTTP_PROXY_TRUSTED_PROXIES"])
         self.limit = requests.body_limit(env["QUARKUS_HTTP_LIMITS_MAX_BODY_SIZE"])
         tls_required = env.get("CRYOSTAT_AGENT_TLS_REQUIRED", "true") == "true"
-        self.registry = Registry(tls_required=tls_required, resolve=_addresses)
-        self.credentials: dict[int, dict[str, str]] = {}
+        self.caller = Caller(authorities, env.get("QUARKUS_REST_CLIENT_VERIFY_HOST", "true") == "true")
+        self.credentials = Credentials()
+        self.registry = Registry(tls_required=tls_required, resolve=_addresses, ping=self._ping)
 
     def answer(self, request: web.Request) -> tuple[int, Any]:
         """Status and body. Raises RefusedError."""
@@ -54,17 +57,31 @@ class Application:
             if request.method == "POST":
                 self.registry.publish(plugin, request.json(), context=found[1] == "v4.2")
             elif request.method == "DELETE":
-                self.registry.deregister(plugin)
+                self._deregister(plugin)
             return (200, {"id": plugin.id}) if request.method == "GET" else (204, None)
         if call == ("POST", "/api/beta/discovery/credential_exists"):
-            return 404, None
+            number = self.credentials.number_of(_form(request).get("script", ""))
+            return (200, {"id": number}) if number else (404, None)
         if call == ("POST", "/api/v4/credentials"):
-            self.credentials[len(self.credentials) + 1] = {}
-            return 201, {"id": len(self.credentials)}
+            return 201, {"id": self.credentials.add(_form(request))}
+        if found := _CREDENTIALS.fullmatch(path):
+            number = int(found[1])
+            if request.method == "DELETE":
+                self.credentials.delete(number)
+                return 204, None
+            return 200, {"id": number, "matchExpression": self.credentials.get(number).expression}
         if (found := _RECORDING.fullmatch(path)) and request.method == "POST":
             self.storage.request("PUT", f"archivedrecordings/{found[1]}", request.body())
             return 204, None
         return None
+
+    def _ping(self, callback: str, number: int) -> None:
+        self.caller.ping(callback, self.credentials.get(number))
+
+    def _deregister(self, plugin: Plugin) -> None:
+        """Removes a registration, and its credentials with it."""
+        self.registry.deregister(plugin)
+        self.credentials.delete(plugin.credentials)
 
     def _user(self, request: web.Request, path: str) -> tuple[int, Any]:
         call = (request.method, path)
@@ -90,6 +107,10 @@ class Application:
             "database": self.database.kept(name),
             "storage": self.storage.request("GET", f"archivedrecordings/{name}"),
         }
+
+
+def _form(request: web.Request) -> dict[str, str]:
+    return parse_form(request.headers.get("content-type", ""), request.body())
 
 
 def check_keystore(env: Mapping[str, str]) -> None:

@@ -11,6 +11,7 @@ from urllib.parse import urlsplit
 
 TOKEN_HEADER = "Cryostat-Discovery-Authentication"
 Resolve = Callable[[str], Sequence[str]]
+Ping = Callable[[str, int], None]
 
 
 class RefusedError(Exception):
@@ -27,6 +28,7 @@ class Plugin:
 
     Attributes:
         address: the client's address at registration; a token is valid for it alone.
+        credentials: the number of the credentials for the callback.
         nodes: what the agent published.
     """
 
@@ -35,6 +37,7 @@ class Plugin:
     callback: str
     address: str
     token: str
+    credentials: int = 0
     nodes: list[dict[str, Any]] = field(default_factory=list)
 
 
@@ -44,17 +47,20 @@ class Registry:
     Args:
         tls_required: whether callbacks must be https (CRYOSTAT_AGENT_TLS_REQUIRED).
         resolve: the addresses of a host name; raises OSError for a name that does not exist.
+        ping: calls an agent at its callback with the stored credentials of a number; raises RefusedError.
     """
 
-    def __init__(self, *, tls_required: bool, resolve: Resolve) -> None:
+    def __init__(self, *, tls_required: bool, resolve: Resolve, ping: Ping) -> None:
         self.plugins: dict[str, Plugin] = {}
         self._tls_required = tls_required
         self._resolve = resolve
+        self._ping = ping
 
     def register(self, body: Mapping[str, Any], address: str) -> Plugin:
         """A new registration, or a new token for an existing one. Raises RefusedError."""
-        callback = str(body.get("callback") or "")
-        self._check_callback(callback, address)
+        given = str(body.get("callback") or "")
+        self._check_callback(given, address)
+        callback = _without_login(given)
         realm = str(body.get("realm") or "")
         if not realm:
             raise RefusedError(400, "realm cannot be blank")
@@ -65,8 +71,7 @@ class Registry:
             if plugin.callback != callback:
                 raise RefusedError(400, "plugin callback mismatch")
         else:
-            plugin = self._existing(callback, realm) or Plugin(str(uuid.uuid4()), realm, callback, address, "")
-            self.plugins[plugin.id] = plugin
+            plugin = self._existing(callback, realm) or self._new(given, realm, address)
         plugin.address = address
         plugin.token = secrets.token_urlsafe(24)
         return plugin
@@ -107,6 +112,14 @@ class Registry:
         """All published targets."""
         return [node["target"] for plugin in self.plugins.values() for node in plugin.nodes]
 
+    def _new(self, given: str, realm: str, address: str) -> Plugin:
+        """A registration of an agent that answers at its callback. Raises RefusedError."""
+        number, callback = _stored_credentials(given), _without_login(given)
+        self._ping(callback, number)
+        plugin = Plugin(str(uuid.uuid4()), realm, callback, address, "", number)
+        self.plugins[plugin.id] = plugin
+        return plugin
+
     def _existing(self, callback: str, realm: str) -> Plugin | None:
         found = (each for each in self.plugins.values() if (each.callback, each.realm) == (callback, realm))
         return next(found, None)
@@ -125,3 +138,16 @@ class Registry:
             raise RefusedError(400, f"callback host could not be resolved: {callback}") from error
         if address not in addresses:
             raise RefusedError(400, f"callback host does not resolve to the client address {address}: {callback}")
+
+
+def _without_login(callback: str) -> str:
+    parts = urlsplit(callback)
+    return parts._replace(netloc=parts.netloc.rpartition("@")[2]).geturl()
+
+
+def _stored_credentials(callback: str) -> int:
+    """The number in `https://storedcredentials:NUMBER@host`. Raises RefusedError if the callback has none."""
+    parts = urlsplit(callback)
+    if parts.username != "storedcredentials" or not (parts.password or "").isdecimal():
+        raise RefusedError(400, "callback must name stored credentials")
+    return int(parts.password or "")

@@ -36,7 +36,10 @@ Answer = Callable[[Request], tuple[int, Any]]
 
 
 def server(host: str, port: int, answer: Answer) -> ThreadingHTTPServer:
-    """A server whose answers are JSON; the caller runs it. `localhost` is IPv4, as for the JVMs of the operands."""
+    """A server whose answers are JSON; the caller runs it. `localhost` is IPv4, as for the JVMs of the operands.
+
+    An answer with status 201 needs the `id` of what was created.
+    """
 
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
@@ -58,6 +61,8 @@ def server(host: str, port: int, answer: Answer) -> ThreadingHTTPServer:
                 self.send_header("Content-Type", "application/json")
             if status != 204:
                 self.send_header("Content-Length", str(len(text)))
+            if status == 201:
+                self.send_header("Location", f"{request.path}/{body['id']}")
             self.send_header("Connection", "close")
             self.end_headers()
             self.wfile.write(text)

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from tests.cluster import binaries
 from tests.cluster.progress import Step
-from tests.node.images import archive, operands, root_file_system
+from tests.node.images import archive, java, operands, root_file_system
 
 _PREFIX = "operands-"
 PROGRAMS = tuple(sorted({program for operand in operands.OPERANDS.values() for program in operand.programs}))
@@ -23,10 +23,11 @@ def operand_archives() -> dict[str, Path]:
 
     All images are in one archive, because they share a large layer: load each path once.
     """
-    programs = binaries.programs(*PROGRAMS)
+    programs = {**binaries.programs(*PROGRAMS), **java.programs()}
     root = root_file_system.layer()
     with tempfile.TemporaryDirectory(prefix="cryostat-images-") as scratch:
-        images = operands.images(root, programs, Path(scratch))
+        runtime = archive.write_layer(java.runtime(), {}, Path(scratch) / "runtime.tar")
+        images = operands.images(root, runtime, programs, Path(scratch))
         directory = binaries.cache_root() / "images"
         path = directory / f"{_PREFIX}{archive.digest(images)[:12]}.tar"
         if not path.is_file():

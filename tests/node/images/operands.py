@@ -9,8 +9,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from cryostat_operator.plan.injection.init_container import AGENT_JAR
 from cryostat_operator.settings import IMAGES
 from tests.node.images.archive import File, Image, Layer, write_layer
+from tests.node.images.java import RUNTIME
 
 HERE = Path(__file__).parent
 TESTS = HERE.parents[1]
@@ -27,6 +29,8 @@ class Operand:
     Attributes:
         entrypoint: program and first arguments; those of the container follow.
         programs: programs of Go modules in it.
+        jars: JAR files of tests/operands/java, with their paths in the image.
+        runtime: whether it has a Java runtime.
         scripts: a folder here whose file `entrypoint` is the entry point.
         python: whether the programs of tests/operands are in it.
         directories: further directories that its user may write to, with their modes.
@@ -34,6 +38,8 @@ class Operand:
 
     entrypoint: tuple[str, ...]
     programs: tuple[str, ...] = ()
+    jars: Mapping[str, str] = field(default_factory=dict)
+    runtime: bool = False
     scripts: str | None = None
     python: bool = False
     directories: Mapping[str, int] = field(default_factory=dict)
@@ -57,28 +63,38 @@ OPERANDS: Mapping[str, Operand] = {
         ("/usr/sbin/nginx",), directories={"/run": 0o775, "/var/lib/nginx": 0o775, "/var/log/nginx": 0o775}
     ),
     "oauth2-proxy": Operand(("/usr/local/bin/oauth2-proxy",), programs=("oauth2-proxy",), user="65532:65532"),
+    "agent-init": Operand(("/bin/cp",), jars={"agent.jar": f"/cryostat/agent/{AGENT_JAR}"}),
 }
+# The image of a user's application.
+SAMPLE_REFERENCE = "cryostat.test/java-application:1"
+_SAMPLE = Operand(
+    (f"{RUNTIME}/bin/java", "-jar", "/opt/sample.jar"), jars={"sample.jar": "/opt/sample.jar"}, runtime=True
+)
 
 
-def images(root: Layer, programs: Mapping[str, Path], scratch: Path) -> list[Image]:
+def images(root: Layer, runtime: Layer, programs: Mapping[str, Path], scratch: Path) -> list[Image]:
     """All images, with their own layers in the folder `scratch`.
 
     Args:
         root: the layer that all images share.
-        programs: the built programs that `OPERANDS` names.
+        runtime: the layer with a Java runtime.
+        programs: the built programs and JAR files that operands name.
         scratch: an existing folder.
     """
     found = []
-    for name, operand in OPERANDS.items():
-        layer = write_layer(files(operand, programs), operand.directories, scratch / f"{name}.tar")
+    references = {name: IMAGES[name][1] for name in OPERANDS} | {"sample": SAMPLE_REFERENCE}
+    for name, operand in {**OPERANDS, "sample": _SAMPLE}.items():
+        own = write_layer(files(operand, programs), operand.directories, scratch / f"{name}.tar")
+        layers = (root, runtime, own) if operand.runtime else (root, own)
         environment = {"PATH": _PATH, "PYTHONPATH": _PACKAGE, "PYTHONUNBUFFERED": "1"}
-        found.append(Image(IMAGES[name][1], (root, layer), operand.entrypoint, environment, operand.user))
+        found.append(Image(references[name], layers, operand.entrypoint, environment, operand.user))
     return found
 
 
 def files(operand: Operand, programs: Mapping[str, Path]) -> dict[str, File]:
     """The files of an operand's own layer by their paths in the image."""
     found = {f"/usr/local/bin/{name}": File(programs[name].read_bytes(), 0o755) for name in operand.programs}
+    found |= {path: File(programs[name].read_bytes()) for name, path in operand.jars.items()}
     if operand.scripts:
         found[ENTRYPOINT] = File((HERE / operand.scripts / "entrypoint").read_bytes(), 0o755)
     if operand.python:

@@ -13,23 +13,24 @@ from tests.node.images import PROGRAMS, operands, root_file_system
 from tests.node.images.archive import Layer
 from tests.node.images.operands import OPERANDS
 
-# The agent's image holds a JAR, and OpenShift's proxy needs OpenShift.
-WITHOUT_IMAGE = {"agent-init", "openshift-oauth-proxy"}
+# OpenShift's proxy needs OpenShift.
+WITHOUT_IMAGE = {"openshift-oauth-proxy"}
 
 
 @pytest.fixture
 def programs(tmp_path: Path) -> dict[str, Path]:
-    found = {name: tmp_path / name for name in PROGRAMS}
+    found = {name: tmp_path / name for name in (*PROGRAMS, "agent.jar", "sample.jar")}
     for name, path in found.items():
         path.write_text(name)
     return found
 
 
 def test_every_image_that_the_operator_deploys_is_made(programs: dict[str, Path], tmp_path: Path) -> None:
-    made = operands.images(Layer(Path("root.tar"), "0"), programs, tmp_path)
-    assert {image.reference for image in made} == {
-        reference for name, (_, reference) in IMAGES.items() if name not in WITHOUT_IMAGE
-    }
+    root, runtime = Layer(Path("root.tar"), "0"), Layer(Path("runtime.tar"), "1")
+    made = operands.images(root, runtime, programs, tmp_path)
+    expected = {reference for name, (_, reference) in IMAGES.items() if name not in WITHOUT_IMAGE}
+    assert {image.reference for image in made} == expected | {operands.SAMPLE_REFERENCE}
+    assert [image.reference for image in made if runtime in image.layers] == [operands.SAMPLE_REFERENCE]
     for image in made:
         assert image.layers[0].digest == "0"
         user = image.user.split(":")[0]
@@ -44,6 +45,12 @@ def test_programs_and_entry_points_are_executable(programs: dict[str, Path]) -> 
         "/usr/local/bin/entrypoint": 0o755,
     }
     assert storage["/usr/local/bin/weed"].content == b"weed"
+
+
+def test_the_agent_is_where_the_init_container_copies_it_from(programs: dict[str, Path]) -> None:
+    assert operands.files(OPERANDS["agent-init"], programs)["/cryostat/agent/cryostat-agent-shaded.jar"].content == (
+        b"agent.jar"
+    )
 
 
 @pytest.mark.parametrize("name", [name for name, operand in OPERANDS.items() if operand.scripts])

@@ -13,16 +13,23 @@ import pytest
 from tests.operands import application, web
 from tests.operands.application import Application
 from tests.operands.backends import Database, Storage, UnreachableError
+from tests.operands.callbacks import Caller, Credential
 from tests.operands.discovery import RefusedError
 from tests.unit.operands.test_backends import variables as variables
 
 AGENT = {"x-cryostat-agent-proxy": "true", "x-forwarded-for": "127.0.0.7"}
-BODY = {"realm": "app", "callback": "https://127.0.0.7:9977/"}
+BODY = {"realm": "app", "callback": "https://storedcredentials:1@127.0.0.7:9977/"}
+FORM = {**AGENT, "content-type": "multipart/form-data; boundary=part"}
 
 
 @pytest.fixture
 def running(variables: dict[str, str]) -> Application:
     return Application(variables, Path("ca"))
+
+
+def form(**fields: str) -> bytes:
+    parts = [f'--part\r\nContent-Disposition: form-data; name="{k}"\r\n\r\n{v}\r\n' for k, v in fields.items()]
+    return "".join([*parts, "--part--\r\n"]).encode()
 
 
 def ask(
@@ -116,7 +123,15 @@ def test_the_user_is_the_one_of_the_header(running: Application) -> None:
         ("/api/v4.2/discovery/{}", {"nodes": [{"target": {"connectUrl": "https://app/"}}]}),
     ],
 )
-def test_the_calls_of_an_agent(running: Application, path: str, body: Any) -> None:
+def test_the_calls_of_an_agent(running: Application, path: str, body: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    pings = []
+    monkeypatch.setattr(Caller, "ping", lambda caller, *arguments: pings.append(arguments))
+    assert ask(running, "POST /api/beta/discovery/credential_exists", FORM, form(script="it"))[0] == 404
+    assert ask(running, "POST /api/v4/discovery", AGENT, BODY)[0] == 404, "there are no credentials"
+    fields = {"matchExpression": "it", "username": "user", "password": "pass"}
+    assert ask(running, "POST /api/v4/credentials", FORM, form(**fields)) == (201, {"id": 1})
+    assert ask(running, "POST /api/v4/credentials", FORM, form(**fields))[0] == 409
+    assert ask(running, "POST /api/beta/discovery/credential_exists", FORM, form(script="it")) == (200, {"id": 1})
     status, registered = ask(running, "POST /api/v4/discovery", AGENT, BODY)
     assert status == 200
     path = path.format(registered["id"])
@@ -127,6 +142,8 @@ def test_the_calls_of_an_agent(running: Application, path: str, body: Any) -> No
     assert ask(running, f"GET /api/v4/discovery/{registered['id']}", token)[0] == 200
     assert ask(running, f"DELETE /api/v4/discovery/{registered['id']}", token)[0] == 204
     assert ask(running, "GET /api/v4/targets") == (200, [])
+    assert pings == [("https://127.0.0.7:9977/", Credential("it", "user", "pass"))]
+    assert ask(running, "DELETE /api/v4/credentials/1", AGENT)[0] == 404, "they went with the registration"
 
 
 def test_agents_are_refused_without_mark_from_another_address_and_with_a_large_body(running: Application) -> None:

@@ -10,7 +10,8 @@ from tests.operands.discovery import Plugin, RefusedError, Registry
 
 ADDRESS = "10.0.0.7"
 HOST = "app-1.callback.apps.svc"
-BODY = {"realm": "app-1", "callback": f"https://{HOST}:9977/"}
+LOGIN = "storedcredentials:3@"
+BODY = {"realm": "app-1", "callback": f"https://{LOGIN}{HOST}:9977/"}
 NODES = {
     "nodes": [{"target": {"connectUrl": "https://app/"}}],
     "fillStrategy": "KUBERNETES",
@@ -25,8 +26,14 @@ def resolve(host: str) -> list[str]:
 
 
 @pytest.fixture
-def registry() -> Registry:
-    return Registry(tls_required=True, resolve=resolve)
+def pings() -> list[tuple[str, int]]:
+    """Calls of agents: the callback, and the number of the credentials."""
+    return []
+
+
+@pytest.fixture
+def registry(pings: list[tuple[str, int]]) -> Registry:
+    return Registry(tls_required=True, resolve=resolve, ping=lambda *ping: pings.append(ping))
 
 
 def refused(registry: Registry, body: dict[str, Any], address: str = ADDRESS) -> tuple[int, str]:
@@ -63,15 +70,36 @@ def test_a_callback_must_resolve_to_the_client(registry: Registry) -> None:
     assert "could not be resolved" in refused(registry, {**BODY, "callback": "https://other.svc/"})[1]
 
 
-@pytest.mark.parametrize("callback", ["", "https:///path", f"//{HOST}/"])
+@pytest.mark.parametrize("callback", ["", "https:///path", f"//{LOGIN}{HOST}/"])
 def test_a_callback_has_scheme_and_host(registry: Registry, callback: str) -> None:
     assert refused(registry, {**BODY, "callback": callback})[0] == 400
 
 
 def test_callbacks_must_be_https(registry: Registry) -> None:
-    plain = {**BODY, "callback": f"http://{HOST}:9977/"}
+    plain = {**BODY, "callback": f"http://{LOGIN}{HOST}:9977/"}
     assert "TLS" in refused(registry, plain)[1]
-    assert Registry(tls_required=False, resolve=resolve).register(plain, ADDRESS).realm == "app-1"
+    other = Registry(tls_required=False, resolve=resolve, ping=lambda *ping: None)
+    assert other.register(plain, ADDRESS).realm == "app-1"
+
+
+def test_a_new_agent_is_called_with_its_stored_credentials(registry: Registry, pings: list[tuple[str, int]]) -> None:
+    registry.register(BODY, ADDRESS)
+    registry.register(BODY, ADDRESS)
+    assert pings == [(f"https://{HOST}:9977/", 3)]
+
+
+@pytest.mark.parametrize("login", ["", "user:pass@", "storedcredentials:@", "storedcredentials:three@"])
+def test_a_callback_names_stored_credentials(registry: Registry, login: str) -> None:
+    assert "stored credentials" in refused(registry, {**BODY, "callback": f"https://{login}{HOST}:9977/"})[1]
+
+
+def test_an_agent_that_does_not_answer_is_not_registered() -> None:
+    def fail(callback: str, number: int) -> None:
+        raise RefusedError(400, "the callback failed")
+
+    registry = Registry(tls_required=True, resolve=resolve, ping=fail)
+    assert refused(registry, BODY) == (400, "the callback failed")
+    assert registry.plugins == {}
 
 
 def test_a_registration_names_a_realm(registry: Registry) -> None:
@@ -82,7 +110,7 @@ def test_a_new_token_is_given_for_the_same_realm_and_callback(registry: Registry
     plugin = registry.register(BODY, ADDRESS)
     known = {**BODY, "id": plugin.id, "token": plugin.token}
     assert refused(registry, {**known, "realm": "other"})[0] == 403
-    assert refused(registry, {**known, "callback": f"https://{HOST}:1/"})[0] == 400
+    assert refused(registry, {**known, "callback": f"https://{LOGIN}{HOST}:1/"})[0] == 400
     assert refused(registry, {**known, "token": "wrong"})[0] == 401
     assert registry.register(known, ADDRESS).token != known["token"]
 

@@ -1,0 +1,138 @@
+"""An instance with real pods, and a pod in another namespace that calls it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+from cryostat_operator.api import constants
+from cryostat_operator.plan.model import names
+from cryostat_operator.settings import IMAGES
+from tests.cluster.api import Api, Object, condition, eventually
+from tests.cluster.kubectl import KubectlError
+from tests.cluster.operator_process import DEPLOYMENT, NAMESPACE
+from tests.node.images import operand_archives
+from tests.node.installation import create_namespace, login, sample
+from tests.node.node import Node
+
+HOME, OTHER, TARGET = "instance", "instance-clients", "instance-target"
+RESTRICTED = {"pod-security.kubernetes.io/enforce": "restricted"}
+PATIENCE = 300.0  # seconds; images are unpacked, and two processors run everything
+NO_ANSWER = (7, 28)  # exit codes of curl: the connection is refused, or there is no answer in time
+CURL = ("curl", "--silent", "--insecure", "--max-time", "10", "--write-out", "\n%{http_code}")
+
+
+@dataclass(frozen=True)
+class Running:
+    """An instance that is Ready, and a pod in another namespace that may call it."""
+
+    node: Node
+    name: str
+
+    @property
+    def api(self) -> Api:
+        return self.node.api
+
+    @property
+    def cryostat(self) -> Object:
+        return self.api.get(constants.API_VERSION, constants.KIND, self.name, HOME)
+
+    @property
+    def is_ready(self) -> bool:
+        return condition(self.cryostat, "Ready").get("status") == "True"
+
+    @property
+    def pods(self) -> list[Object]:
+        return self.api.list("v1", "Pod", HOME)
+
+    @property
+    def url(self) -> str:
+        return f"https://{self.name}.{HOME}.svc:{names.PORT_AUTH_PROXY}"
+
+    def run(self, *command: str) -> str:
+        """The output of a command in the pod of the other namespace."""
+        return self.node.kubectl("exec", "--namespace", OTHER, "client", "--", *command)
+
+    def run_in(self, deployment: str, container: str, *command: str) -> str:
+        """The output of a command in a container of the instance."""
+        return self.node.kubectl("exec", "--namespace", HOME, f"deploy/{deployment}", "-c", container, "--", *command)
+
+    def ask(self, path: str, user: tuple[str, str] | None = None, *arguments: str) -> tuple[int, str]:
+        """Status and body of the application's answer through the authentication proxy; 0 if it does not answer."""
+        known = ("--user", ":".join(user)) if user else ()
+        try:
+            body, _, status = self.run(*CURL, *known, *arguments, self.url + path).rpartition("\n")
+        except KubectlError as error:
+            if error.returncode not in NO_ANSWER:
+                raise
+            return 0, ""
+        return int(status), body
+
+    def kept(self, name: str, user: tuple[str, str]) -> Object | None:
+        """What database and storage of the application contain under this name; None while it does not answer."""
+        status, body = self.ask(f"/kept/{name}", user)
+        return dict(json.loads(body)) if status == 200 else None
+
+    def login(self) -> tuple[str, str]:
+        return login(self.api, self.cryostat)
+
+    def targets(self) -> list[Object]:
+        """What agents published; empty while the application does not answer."""
+        status, body = self.ask("/api/v4/targets", self.login())
+        return list(json.loads(body)) if status == 200 else []
+
+
+@contextmanager
+def running(node: Node) -> Iterator[Running]:
+    """An instance that is Ready in a `restricted` namespace. The operator must be installed."""
+    for archive in set(operand_archives().values()):
+        node.load(archive)
+    create_namespace(node.api, HOME, RESTRICTED)
+    create_namespace(node.api, OTHER)
+    create_namespace(node.api, TARGET, RESTRICTED)
+    cryostat = sample(HOME)
+    cryostat["spec"]["targetNamespaces"] = [HOME, TARGET]
+    found = Running(node, node.api.create(cryostat)["metadata"]["name"])
+    node.api.create(client())
+    try:
+        eventually(lambda: found.is_ready, PATIENCE, "the instance is Ready")
+        eventually(lambda: found.run("true") == "", PATIENCE, "the client runs")
+        # Service and policies take effect some time after the pods are ready.
+        eventually(lambda: found.ask("/")[0], PATIENCE, "the client reaches the instance")
+    except TimeoutError:
+        print(report(found))
+        raise
+    yield found
+    print(operator_log(node))
+
+
+def client() -> Object:
+    """A pod with curl and Python."""
+    return {
+        "apiVersion": "v1",
+        "kind": "Pod",
+        "metadata": {"name": "client", "namespace": OTHER},
+        "spec": {
+            "containers": [{"name": "client", "image": IMAGES["core"][1], "command": ["sleep", "infinity"]}],
+            "terminationGracePeriodSeconds": 1,
+        },
+    }
+
+
+def report(running: Running) -> str:
+    """What the cluster says about an instance that does not become Ready."""
+    conditions = running.cryostat.get("status", {}).get("conditions")
+    pods = running.node.kubectl("get", "pods", "--all-namespaces", "-o", "wide")
+    events = running.node.kubectl("get", "events", "--namespace", HOME)
+    logs = [
+        running.node.kubectl("logs", "--namespace", HOME, pod["metadata"]["name"], "--all-containers", "--tail=15")
+        for pod in running.pods
+    ]
+    return "\n".join([operator_log(running.node), json.dumps(conditions, indent=1), pods, events, *logs])
+
+
+def operator_log(node: Node) -> str:
+    """The end of the logs of all replicas of the operator."""
+    return node.kubectl("logs", "--namespace", NAMESPACE, f"deployment/{DEPLOYMENT}", "--all-pods", "--tail=20")

@@ -1,0 +1,13 @@
+package sample;
+
+import java.util.concurrent.CountDownLatch;
+
+/** An application of a user: runs until it is told to stop. */
+public final class Application {
+    private Application() {}
+
+    public static void main(String[] arguments) throws InterruptedException {
+        System.out.println("application: Java " + System.getProperty("java.version"));
+        new CountDownLatch(1).await();
+    }
+}
