@@ -157,6 +157,10 @@ class Node(ControlPlane):
             ],
         )  # fmt: skip
 
+    def signal(self, container: str, name: str) -> None:
+        """Sends a signal such as `SIGSTOP` to the first process of a container. Raises OSError."""
+        self._ctr("--namespace", "k8s.io", "tasks", "kill", "--signal", name, container)
+
     def restart_node(self) -> None:
         """Kills kubelet and containerd, and starts them again; running containers go on."""
         for name in ("kubelet", "containerd"):

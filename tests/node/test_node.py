@@ -136,19 +136,6 @@ def test_volumes_are_provisioned_and_outlive_pods(node: Node, namespace: Namespa
     eventually(lambda: not folder.exists(), what="the folder of the deleted claim is gone")
 
 
-def test_containers_outlive_kubelet_and_containerd(node: Node, namespace: NamespaceFactory) -> None:
-    name = namespace()
-    before = start(node, pod("server", name, "serve", "8080"))
-    node.restart_node()
-    late = start(node, pod("late", name))
-    assert late["status"]["podIP"] != before["status"]["podIP"]
-    after = node.api.get("v1", "Pod", "server", name)
-    assert [status["containerID"] for status in after["status"]["containerStatuses"]] == [
-        status["containerID"] for status in before["status"]["containerStatuses"]
-    ]
-    wait_for_answer(node, name, "late", f"http://{before['status']['podIP']}:8080/")
-
-
 # --- nothing is left ---
 
 _OWNER = """
