@@ -133,6 +133,12 @@ def report(running: Running) -> str:
     return "\n".join([operator_log(running.node), json.dumps(conditions, indent=1), pods, events, *logs])
 
 
+def container_of(found: Object) -> str:
+    """The identifier of the only container of a pod."""
+    [status] = found["status"]["containerStatuses"]
+    return str(status["containerID"].rpartition("/")[2])
+
+
 def operator_log(node: Node) -> str:
     """The end of the logs of all replicas of the operator."""
     return node.kubectl("logs", "--namespace", NAMESPACE, f"deployment/{DEPLOYMENT}", "--all-pods", "--tail=20")

@@ -6,7 +6,10 @@ Linux is needed (requirements.py).
 
 from __future__ import annotations
 
+import os
+import signal
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Self
 
@@ -14,7 +17,7 @@ from tests.cluster import binaries
 from tests.cluster.api import condition, eventually
 from tests.cluster.controlplane import NODE, USERS, ControlPlane, Options
 from tests.cluster.processes import Child
-from tests.node import configuration, requirements
+from tests.node import configuration, leftovers, requirements
 from tests.node.cluster_objects import initial_objects
 from tests.node.configuration import CONTAINERD_SOCKET, PAUSE_IMAGE, Place
 from tests.node.images.archive import File, Image, write_archive, write_layer
@@ -157,9 +160,19 @@ class Node(ControlPlane):
             ],
         )  # fmt: skip
 
-    def signal(self, container: str, name: str) -> None:
-        """Sends a signal such as `SIGSTOP` to the first process of a container. Raises OSError."""
-        self._ctr("--namespace", "k8s.io", "tasks", "kill", "--signal", name, container)
+    def cgroups(self, container: str) -> list[Path]:
+        """The cgroups of a running container, one in each hierarchy."""
+        return [
+            path
+            for hierarchy in leftovers.hierarchies()
+            for path in (hierarchy / leftovers.cgroup(self.sandbox.directory)).rglob(container)
+        ]
+
+    def signal(self, container: str, number: signal.Signals) -> None:
+        """Sends a signal to all processes of a container."""
+        for pid in {pid for path in self.cgroups(container) for pid in (path / "cgroup.procs").read_text().split()}:
+            with suppress(ProcessLookupError):
+                os.kill(int(pid), number)
 
     def restart_node(self) -> None:
         """Kills kubelet and containerd, and starts them again; running containers go on."""
@@ -173,6 +186,11 @@ class Node(ControlPlane):
     def load(self, archive: Path) -> None:
         """Makes the images of a docker-archive available to pods. Raises OSError."""
         self._ctr("--namespace", "k8s.io", "images", "import", "--local", str(archive))
+
+    def rename(self, reference: str, new: str) -> None:
+        """Gives an image another name: pods that use the former one cannot pull it. Raises OSError."""
+        self._ctr("--namespace", "k8s.io", "images", "tag", "--force", reference, new)
+        self._ctr("--namespace", "k8s.io", "images", "remove", "--sync", reference)
 
     def _load_pod_image(self) -> None:
         """Loads the smallest image: one static program, the pause container, and server and client of tests."""

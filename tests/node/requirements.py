@@ -22,6 +22,8 @@ _PROGRAMS = {
     "pkg-config": "pkg-config",
     "buildah": "buildah",
     "debootstrap": "debootstrap",
+    "javac": "default-jdk-headless",
+    "jlink": "default-jdk-headless",
 }
 _SPACE = 6 * 1024**3  # bytes: images, their containers, logs and volumes
 

@@ -4,20 +4,24 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import subprocess
 import sys
 import textwrap
+from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
 
 from cryostat_operator.plan.model import names
-from tests.cluster.api import Object, eventually
+from cryostat_operator.settings import IMAGES
+from tests.cluster.api import ApiError, Object, condition, eventually
 from tests.cluster.kubectl import KubectlError
 from tests.cluster.operator_process import ROOT
 from tests.docs.commands import blocks
 from tests.node.installation import restarts, sample
-from tests.node.instance import HOME, PATIENCE, TARGET, Running
+from tests.node.instance import HOME, PATIENCE, TARGET, Running, container_of
 
 # The instance and what each test changes in it become ready within minutes.
 pytestmark = pytest.mark.timeout(900)
@@ -123,20 +127,91 @@ def test_data_outlives_the_pods(instance: Running) -> None:
     assert value.encode().hex() not in stored, "it is encrypted"
 
 
-def test_a_pod_that_cannot_be_scheduled_is_in_the_status(instance: Running) -> None:
-    resources = sample(HOME)["spec"]["resources"]
-    large = {"requests": {"cpu": "100"}}
-    patch(instance, {**resources, "databaseResources": large})
-    eventually(lambda: "Insufficient cpu" in json.dumps(instance.cryostat["status"]), PATIENCE, "the status says why")
-    patch(instance, resources)
+def database(instance: Running) -> Object:
+    """The pod of the database, once its container has started."""
+
+    def started() -> Object | None:
+        pods = [pod for pod in instance.pods if owner(pod) == f"{instance.name}-database"]
+        statuses = [status for pod in pods for status in pod["status"].get("containerStatuses") or ()]
+        return pods[0] if len(pods) == 1 and statuses and "running" in statuses[0]["state"] else None
+
+    return eventually(started, PATIENCE, "the database runs") or {}
+
+
+def set_resources(instance: Running, resources: Object) -> None:
+    # A merge patch keeps the keys that it does not name.
+    spec = {"resources": {"databaseResources": {"limits": None, **resources}}}
+    instance.api.patch(instance.cryostat, {"spec": spec})
+
+
+def ask_for_too_much(instance: Running) -> None:
+    set_resources(instance, {"requests": {"cpu": "100", "memory": "64Mi"}})
+
+
+def limit_memory(instance: Running) -> None:
+    memory = {"memory": "24Mi"}
+    set_resources(instance, {"requests": {"cpu": "20m", **memory}, "limits": memory})
+
+
+def hide_image(instance: Running) -> None:
+    instance.node.rename(IMAGES["database"][1], HIDDEN)
+    instance.api.delete(database(instance))
+
+
+def crash_twice(instance: Running) -> None:
+    """The kubelet restarts a container at once the first time only."""
+    killed = ""
+    for _ in range(2):
+        eventually(lambda: container_of(database(instance)) != killed, PATIENCE, "a new container runs")  # noqa: B023
+        killed = container_of(database(instance))
+        instance.node.signal(killed, signal.SIGKILL)
+
+
+def repair(instance: Running) -> None:
+    set_resources(instance, sample(HOME)["spec"]["resources"]["databaseResources"])
+
+
+def show_image(instance: Running) -> None:
+    instance.node.rename(HIDDEN, IMAGES["database"][1])
+
+
+HIDDEN = "cryostat.test/hidden:1"
+Change = Callable[[Running], None]
+FAILURES: list[tuple[Change, str, Change]] = [  # how the database fails, what the status says, the repair
+    (ask_for_too_much, "Insufficient cpu", repair),
+    (limit_memory, "was killed because it used more memory than its limit of 24Mi", repair),
+    (hide_image, f'cannot pull image "{IMAGES["database"][1]}" (', show_image),
+    (crash_twice, "(exit code 137)", lambda instance: None),
+]
+
+
+@pytest.mark.parametrize(("fail", "words", "undo"), FAILURES)
+def test_the_status_says_why_the_database_fails(instance: Running, fail: Change, words: str, undo: Change) -> None:
+    fail(instance)
+    try:
+        eventually(lambda: words in condition(instance.cryostat, "Ready")["message"], PATIENCE, "the status says why")
+    except TimeoutError:
+        print(json.dumps([instance.cryostat["status"]["conditions"], instance.pods], indent=1))
+        raise
+    finally:
+        undo(instance)
     eventually(lambda: instance.is_ready, PATIENCE, "the instance is Ready again")
 
 
-def patch(instance: Running, resources: Object) -> None:
-    # A merge patch keeps the keys that it does not name.
-    database = {"limits": None, **resources["databaseResources"]}
-    spec = {"resources": {**resources, "databaseResources": database}}
-    instance.api.patch(instance.cryostat, {"spec": spec})
+def test_a_new_login_reaches_the_proxy(instance: Running) -> None:
+    former = instance.login()
+    metadata = {"name": instance.cryostat["status"]["basicAuthSecret"], "namespace": HOME}
+    instance.api.delete({"apiVersion": "v1", "kind": "Secret", "metadata": metadata})
+
+    def generated() -> bool:
+        with suppress(ApiError):
+            return instance.login() != former
+        return False
+
+    eventually(generated, PATIENCE, "the login is generated again")
+    path = "/api/v4/targets"
+    eventually(lambda: instance.ask(path, instance.login())[0] == 200, PATIENCE, "the new login works")
+    assert instance.ask(path, former)[0] in (401, 403)
 
 
 KINDS_OF_AN_INSTANCE = (

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import signal
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
@@ -13,10 +14,9 @@ import pytest
 from cryostat_operator.api import constants
 from tests.cluster.api import ApiError, Object, condition, eventually
 from tests.cluster.operator_process import DEPLOYMENT, LEASES, NAMESPACE
-from tests.node import leftovers
 from tests.node.conftest import NamespaceFactory
 from tests.node.installation import operator_available, restarts
-from tests.node.instance import HOME, PATIENCE, Running
+from tests.node.instance import HOME, PATIENCE, Running, container_of
 from tests.node.node import Node
 from tests.node.test_node import pod, start
 
@@ -31,12 +31,6 @@ def leader(node: Node) -> str:
 
 def pod_of(node: Node, identity: str) -> Object:
     return node.api.get("v1", "Pod", identity.partition("_")[0], NAMESPACE)
-
-
-def container_of(found: Object) -> str:
-    """The identifier of the only container of a pod."""
-    [status] = found["status"]["containerStatuses"]
-    return str(status["containerID"].rpartition("/")[2])
 
 
 def change(running: Running, value: str) -> None:
@@ -67,11 +61,11 @@ def delete(node: Node, found: Object) -> None:
 
 
 def kill(node: Node, found: Object) -> None:
-    node.signal(container_of(found), "SIGKILL")
+    node.signal(container_of(found), signal.SIGKILL)
 
 
 def freeze(node: Node, found: Object) -> None:
-    node.signal(container_of(found), "SIGSTOP")
+    node.signal(container_of(found), signal.SIGSTOP)
 
 
 @pytest.mark.parametrize("end", [delete, kill, freeze])
@@ -87,7 +81,7 @@ def test_another_replica_leads_and_finishes_a_change(instance: Running, end: Cal
         eventually(lambda: finished(instance, end.__name__), PATIENCE, "it finishes the change")
     finally:
         if end is freeze:
-            node.signal(container_of(found), "SIGCONT")
+            node.signal(container_of(found), signal.SIGCONT)
     assert restarts(instance.pods) == 0
 
 
@@ -123,12 +117,8 @@ def test_the_memory_of_each_replica_is_below_its_request(instance: Running) -> N
 
 def memory(node: Node, container: str) -> int:
     """The bytes of a container that are no cache of files, in either version of cgroups."""
-    for hierarchy in leftovers.hierarchies():
-        top = hierarchy / leftovers.cgroup(node.sandbox.directory)
-        for path in (each / "memory.stat" for each in top.rglob(container)):
-            if path.exists():
-                return anonymous(path)
-    raise FileNotFoundError(f"no cgroup has the memory of container {container}")
+    [path] = [each for each in node.cgroups(container) if (each / "memory.stat").exists()]
+    return anonymous(path / "memory.stat")
 
 
 def anonymous(path: Path) -> int:
