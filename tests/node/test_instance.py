@@ -148,11 +148,6 @@ def ask_for_too_much(instance: Running) -> None:
     set_resources(instance, {"requests": {"cpu": "100", "memory": "64Mi"}})
 
 
-def limit_memory(instance: Running) -> None:
-    memory = {"memory": "24Mi"}
-    set_resources(instance, {"requests": {"cpu": "20m", **memory}, "limits": memory})
-
-
 def hide_image(instance: Running) -> None:
     instance.node.rename(IMAGES["database"][1], HIDDEN)
     instance.api.delete(database(instance))
@@ -179,7 +174,6 @@ HIDDEN = "cryostat.test/hidden:1"
 Change = Callable[[Running], None]
 FAILURES: list[tuple[Change, str, Change]] = [  # how the database fails, what the status says, the repair
     (ask_for_too_much, "Insufficient cpu", repair),
-    (limit_memory, "was killed because it used more memory than its limit of 24Mi", repair),
     (hide_image, f'cannot pull image "{IMAGES["database"][1]}" (', show_image),
     (crash_twice, "(exit code 137)", lambda instance: None),
 ]

@@ -29,6 +29,16 @@ def leader(node: Node) -> str:
     return str(lease["spec"].get("holderIdentity") or "")
 
 
+def replicas(node: Node) -> list[Object]:
+    """The two pods of the operator, once no other one is left of an update."""
+
+    def two() -> list[Object] | None:
+        found = node.api.list("v1", "Pod", NAMESPACE)
+        return found if len(found) == 2 and operator_available(node.api) else None
+
+    return eventually(two, PATIENCE, "two pods of the operator are left") or []
+
+
 def pod_of(node: Node, identity: str) -> Object:
     return node.api.get("v1", "Pod", identity.partition("_")[0], NAMESPACE)
 
@@ -99,15 +109,14 @@ def test_an_instance_changes_during_a_rolling_update(instance: Running) -> None:
         return "25m" in requests and len(requests) == 3 and instance.is_ready
 
     eventually(database_is_new, PATIENCE, "the database has its new resources")
-    after = node.api.list("v1", "Pod", NAMESPACE)
-    left = {each["metadata"]["uid"] for each in after if not each["metadata"].get("deletionTimestamp")}
-    assert not before & left
+    after = replicas(node)
+    assert not before & {each["metadata"]["uid"] for each in after}
     assert restarts(after) == 0
 
 
 def test_the_memory_of_each_replica_is_below_its_request(instance: Running) -> None:
     request = 128 * 1024**2
-    found = instance.api.list("v1", "Pod", NAMESPACE)
+    found = replicas(instance.node)
     assert [each["spec"]["containers"][0]["resources"]["requests"]["memory"] for each in found] == ["128Mi"] * 2
     used = {each["metadata"]["name"]: memory(instance.node, container_of(each)) for each in found}
     print(json.dumps(used))
@@ -130,7 +139,7 @@ def test_all_pods_outlive_kubelet_and_containerd(instance: Running, namespace: N
     node = instance.node
 
     def containers() -> set[str]:
-        pods = [*instance.pods, *node.api.list("v1", "Pod", NAMESPACE)]
+        pods = [*instance.pods, *replicas(node)]
         return {each["containerID"] for found in pods for each in found["status"]["containerStatuses"]}
 
     before = containers()
