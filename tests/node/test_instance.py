@@ -167,7 +167,9 @@ def repair(instance: Running) -> None:
 
 
 def show_image(instance: Running) -> None:
+    """The kubelet waits up to a minute before it pulls again for the same pod."""
     instance.node.rename(HIDDEN, IMAGES["database"][1])
+    instance.api.delete(database(instance))
 
 
 HIDDEN = "cryostat.test/hidden:1"
