@@ -14,11 +14,8 @@ _REMOVE = "remove it from spec.targetNamespaces"
 
 def problems(instance: Instance) -> dict[str, Problem]:
     """The problem of each target namespace that has one; the other namespaces are not affected."""
-    return {
-        target: _problem(instance, target)
-        for target in instance.target_namespaces
-        if target not in instance.reachable_targets
-    }
+    reachable = frozenset(instance.reachable_targets)
+    return {target: _problem(instance, target) for target in instance.target_namespaces if target not in reachable}
 
 
 def unreachable(instance: Instance) -> dict[str, Problem]:
