@@ -149,6 +149,8 @@ def _with_config_maps(current: list[Any], preserved: Any) -> list[Any]:
 def _preserved(obj: Obj) -> Obj:
     """Content of the annotation by version; empty if it is missing or invalid."""
     text = as_object(as_object(obj.get("metadata")).get("annotations")).get(ANNOTATION)
+    if isinstance(text, str) and len(text) > _MAX_ANNOTATION_BYTES:
+        return {}  # no API server stores it, and decoded it can take much memory
     try:
         # orjson accepts only what can be serialized again: no infinite numbers, no unpaired surrogates.
         found = orjson.loads(text) if isinstance(text, str) else {}

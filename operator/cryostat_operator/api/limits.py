@@ -57,6 +57,16 @@ def size_problems(spec: Any) -> list[str]:
     return []
 
 
+def has_more_values(obj: Any, maximum: int) -> bool:
+    """Whether all lists and maps of an object have more than `maximum` entries. Takes at most `maximum` steps."""
+    count = 0
+    for _, value, _ in _containers(obj):
+        count += len(value)
+        if count > maximum:
+            return True
+    return False
+
+
 def _characters(value: Any) -> int:
     texts = (*value, *value.values()) if isinstance(value, dict) else value
     return sum(len(each) for each in texts if isinstance(each, str))

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from difflib import get_close_matches
+from itertools import chain, islice
 from typing import Any
 
 from . import constants
@@ -44,12 +45,13 @@ KNOWN_ANNOTATIONS = (
 )
 KNOWN_LABELS = (constants.LABEL_NAME, constants.LABEL_NAMESPACE, PRESERVED)
 MAX_KEY_WARNINGS = 10
+MAX_SPEC_WARNINGS = 50  # an answer to a review shows fewer
 MAX_KEY_LENGTH = 317  # characters of a key: 253 of the domain, a slash, 63 of the name
 _FILES = ("automatedRules", "eventTemplates", "probeTemplates")
 
 
 def warnings_for(obj: Obj) -> list[str]:
-    """Return warnings in the order of the spec.
+    """Return warnings in the order of the spec, at most `MAX_SPEC_WARNINGS`.
 
     Args:
         obj: a Cryostat in the shape of its v1beta2 JSON.
@@ -57,7 +59,8 @@ def warnings_for(obj: Obj) -> list[str]:
     spec = obj.get("spec")
     if not isinstance(spec, Mapping):
         return []
-    return [*_duplicates(spec), *_deprecated(spec), *_unknown_values(spec, "spec", "")]
+    found = chain(_duplicates(spec), _deprecated(spec), _unknown_values(spec, "spec", ""))
+    return list(islice(found, MAX_SPEC_WARNINGS))
 
 
 def key_warnings(new: Obj, old: Obj | None = None) -> list[str]:

@@ -7,6 +7,7 @@ import logging
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
 
+from ..api.limits import MAX_VALUES_READ, has_more_values
 from ..api.required_permissions import target_namespaces
 from ..api.v1beta2 import Cryostat
 from ..api.validation import InvalidCryostatError, read_cryostat
@@ -43,6 +44,11 @@ class NotInjectedError(Exception):
     def __init__(self, message: str, cryostat: Obj | None = None) -> None:
         super().__init__(message)
         self.cryostat = cryostat
+
+
+def _check_size(obj: Obj, cryostat: Obj | None = None) -> None:
+    if has_more_values(obj, MAX_VALUES_READ):
+        raise NotInjectedError(f"the object has more than {MAX_VALUES_READ} entries in lists and maps", cryostat)
 
 
 class AgentAdmission:
@@ -89,6 +95,7 @@ class AgentAdmission:
         if requested is None or request.operation != "CREATE":
             return allowed(request)
         cryostat, stored = await self._instance(request.namespace, *requested)
+        _check_size(request.obj, stored)
         snapshot = self._reader.snapshot(cryostat, self._settings) or Snapshot()
         instance = Instance(cryostat, snapshot, self._settings)
         if request.namespace in instance.recreated_targets:
@@ -182,6 +189,8 @@ class AgentAdmission:
     async def _workload(self, request: AdmissionRequest) -> Obj:
         if request.operation not in ("CREATE", "UPDATE"):
             return allowed(request)
+        _check_size(request.obj)
+        _check_size(request.old)
         changed, hints = propagate(request.obj, request.old or None)
         template = changed.get("spec", {}).get("template") or {}
         requested = instance_of(_labels(template))

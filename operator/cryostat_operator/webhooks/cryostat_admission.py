@@ -10,7 +10,9 @@ from typing import Any, Protocol
 
 from pydantic import ValidationError
 
+from ..api.accepted_namespaces import accepted_namespaces
 from ..api.defaulting import with_defaults
+from ..api.limits import size_problems
 from ..api.permission import Permission
 from ..api.required_permissions import required_permissions
 from ..api.spec_warnings import key_warnings, warnings_for
@@ -64,6 +66,8 @@ class CryostatAdmission:
         """Answer the mutating webhook."""
         if request.operation not in ("CREATE", "UPDATE") or _is_being_deleted(request):
             return allowed(request)
+        if size_problems(request.obj.get("spec")):
+            return allowed(request)  # it is refused by the CRD or by `validate`
         changed = with_defaults(request.obj, request.namespace, creating=request.operation == "CREATE")
         return allowed(request, changed=changed)
 
@@ -73,6 +77,10 @@ class CryostatAdmission:
             return allowed(request)
         new = _with_namespace(request.obj, request)
         old = _with_namespace(request.old, request) if request.operation == "UPDATE" else None
+        if too_large := size_problems(new.get("spec")):
+            return _too_large(request, new, old, too_large)
+        if old is not None and size_problems(old.get("spec")):
+            old = {**old, "spec": _database_secret(old["spec"])}
         if request.converted and (problems := new_problems(new, old)):
             return denied(request, "; ".join(problems), 422, "Invalid")
         if old is None and (refusal_text := created_refusal(new, self._settings)):
@@ -165,6 +173,21 @@ class _ReviewReader:
         unread = [(r.kind, r.name) for r in desired.references if (r.kind, r.name) not in generated | set(known)]
         found = await asyncio.gather(*(self._reader.content(kind, owner.namespace, name) for kind, name in unread))
         return {**known, **dict.fromkeys(generated), **dict(zip(unread, found, strict=True))}
+
+
+def _database_secret(spec: Any) -> Obj:
+    """Return only the part of a spec that must not change. A spec that is too large has no access to anything else."""
+    options = spec.get("databaseOptions") if isinstance(spec, dict) else None
+    name = options.get("secretName") if isinstance(options, dict) else None
+    return {"databaseOptions": {"secretName": name}} if isinstance(name, str) else {}
+
+
+def _too_large(request: AdmissionRequest, new: Obj, old: Obj | None, problems: list[str]) -> Obj:
+    """Answer for a Cryostat that is too large to be read. One that was stored before can get other metadata."""
+    unchanged = old is not None and old.get("spec") == new.get("spec")
+    if unchanged and accepted_namespaces(new["metadata"]) == accepted_namespaces((old or {})["metadata"]):
+        return allowed(request)
+    return denied(request, "; ".join(problems), 422, "Invalid")
 
 
 def _is_being_deleted(request: AdmissionRequest) -> bool:

@@ -228,3 +228,21 @@ def test_fields_of_v1beta1_alone_never_make_an_object_unreadable() -> None:
     """The object may have been stored in v1beta1."""
     obj = old({"minimal": True, "maxWsConnections": 5}, annotations={"a": "x" * 262_130})
     assert convert(obj, NEW)["metadata"]["annotations"] == obj["metadata"]["annotations"]
+
+
+def test_an_annotation_that_no_api_server_stores_is_not_decoded(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Three megabytes of empty objects would take a hundred in memory."""
+    decoded: list[int] = []
+    original = orjson.loads
+
+    def loads(text: str) -> Any:
+        decoded.append(len(text))
+        return original(text)
+
+    monkeypatch.setattr(orjson, "loads", loads)
+    for size, count in ((1_000, 1), (1_000_000, 0)):
+        annotations = {ANNOTATION: f'{{"v1beta2":[{"{}," * size}{{}}]}}'}
+        obj = {"apiVersion": v1beta1.API_VERSION, "metadata": {"annotations": annotations}, "spec": {}}
+        decoded.clear()
+        assert convert(obj, constants.API_VERSION)["spec"] == {"targetNamespaces": [""]}
+        assert len(decoded) == count

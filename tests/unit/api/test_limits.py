@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from cryostat_operator.api import limits
-from cryostat_operator.api.limits import size_problems
+from cryostat_operator.api.limits import has_more_values, size_problems
 from cryostat_operator.api.validation import InvalidCryostatError, read_cryostat
 
 TOO_MUCH_TEXT = "spec: has more than 262144 characters of text; shorten it"
@@ -70,3 +70,10 @@ def test_a_cryostat_beyond_the_limits_is_invalid() -> None:
 def test_a_spec_that_was_dropped_keeps_its_problems() -> None:
     with pytest.raises(InvalidCryostatError, match="too many"):
         read_cryostat({"metadata": {"name": "x"}, "spec": limits.OversizedSpec(["too many"])})
+
+
+def test_values_are_counted_up_to_the_limit() -> None:
+    assert not has_more_values({"a": [1, 2], "b": {"c": 3}}, 5)
+    assert has_more_values({"a": [1, 2], "b": {"c": 3}}, 4)
+    assert not has_more_values("text", 0)
+    assert has_more_values([[]] * 1_000_000, 10)

@@ -10,6 +10,7 @@ from typing import Any
 import orjson
 import pytest
 
+from cryostat_operator.api.limits import MAX_VALUES_READ
 from cryostat_operator.api.v1beta2 import Cryostat
 from cryostat_operator.kube.errors import ApiError
 from cryostat_operator.metrics import InjectionCounts
@@ -192,3 +193,27 @@ async def test_a_cryostat_that_hibernates_is_a_warning_and_the_agent_is_added() 
     assert warning == "Cryostat agent: Cryostat n/sample hibernates; the agent registers when the instance runs again"
     assert "patch" in response
     assert reader.events == []
+
+
+@pytest.mark.parametrize("field", ["env", "volumeMounts", "ports"])
+async def test_a_pod_with_very_many_entries_is_admitted_unchanged(field: str) -> None:
+    """To compare and to encode them would take the operator seconds, in which nothing else is reviewed."""
+    reader, count = Reader(), MAX_VALUES_READ // 3 + 1
+    entries = [{"name": f"x{number}", "value": "y", "mountPath": f"/x{number}"} for number in range(count)]
+    response = await review(reader, request({field: entries}))
+    assert "patch" not in response
+    assert "more than 20000 entries" in response["warnings"][0]
+    await asyncio.sleep(0)
+    assert len(reader.events) == 1
+    assert "patch" in await review(reader, request({field: entries[:1000]}))
+
+
+async def test_a_workload_with_very_many_entries_is_admitted_unchanged() -> None:
+    many = {"metadata": {"annotations": {f"x{number}": "y" for number in range(MAX_VALUES_READ + 1)}}}
+    labels = {"cryostat.io/name": "sample", "cryostat.io/namespace": "n"}
+    small = {"metadata": {"labels": labels}, "spec": {"template": {"metadata": {}}}}
+    for obj, old, changed in ((small, {}, True), ({**small, **many}, {}, False), (small, many, False)):
+        given = AdmissionRequest("1", "CREATE", "n", "p", False, {}, obj, old, False)
+        answer = await AgentAdmission(Reader(), Settings(service_tls=False), InjectionCounts()).workload(given)
+        assert answer["response"]["allowed"] is True
+        assert ("patch" in answer["response"]) == changed

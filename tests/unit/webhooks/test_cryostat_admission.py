@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import copy
 from typing import Any, cast
 
@@ -19,7 +20,7 @@ from cryostat_operator.api.required_permissions import (
     required_permissions,
     secrets,
 )
-from cryostat_operator.api.spec_warnings import key_warnings, suggestion, warnings_for
+from cryostat_operator.api.spec_warnings import MAX_SPEC_WARNINGS, key_warnings, suggestion, warnings_for
 from cryostat_operator.api.v1beta2 import CryostatSpec
 from cryostat_operator.kube.errors import ApiUnavailable
 from cryostat_operator.plan.model.kinds import PARTIAL, Key
@@ -27,6 +28,7 @@ from cryostat_operator.plan.model.snapshot import NamespaceState, Snapshot
 from cryostat_operator.settings import Settings
 from cryostat_operator.webhooks.cryostat_admission import CryostatAdmission
 from cryostat_operator.webhooks.reviews import parse
+from tests.unit.plan.test_planning_steps import calls
 from tests.unit.strategies import members
 
 
@@ -241,6 +243,71 @@ async def validate(reader: Reader, spec: dict[str, Any] | None = None) -> dict[s
     body = {"uid": "1", "operation": "CREATE", "namespace": "n", "name": "a", "userInfo": {}, "object": obj}
     review = {"apiVersion": "admission.k8s.io/v1", "kind": "AdmissionReview", "request": body}
     return await admission.validate(parse(review, True))
+
+
+TOO_LARGE: dict[str, dict[str, Any]] = {
+    "certificates": {"trustedCertSecrets": [{"secretName": f"x{number}"} for number in range(30_000)]},
+    "namespaces": {"targetNamespaces": [f"x{number}" for number in range(30_000)]},
+    "access modes": {"storageOptions": {"pvc": {"spec": {"accessModes": ["x"] * 90_000}}}},
+    "labels": {"operandMetadata": {"podMetadata": {"labels": {f"x{number}": "y" for number in range(20_000)}}}},
+    "text": {"loggingOptions": {"coreLogLevel": "x" * 1_400_000}},
+}
+
+
+class Recording:
+    """Allows everything and records what was asked."""
+
+    def __init__(self) -> None:
+        self.required: list[Permission] = []
+
+    async def missing(self, _user: Any, required: list[Permission]) -> list[Permission]:
+        self.required += required
+        return []
+
+
+def answers(old: Any, new: Any, reviews: Any = None, **annotations: str) -> list[dict[str, Any]]:
+    """The responses of both webhooks to a creation or, with `old`, to an update that may set annotations."""
+    reader = Reader(Snapshot(namespaces={"n": NamespaceState()}))
+    admission = CryostatAdmission(reviews or Allowing(), cast(Any, reader), Settings(service_tls=False), lambda: "")
+    head = {"apiVersion": constants.API_VERSION, "kind": constants.KIND}
+    obj = {**head, **cryostat(new)}
+    obj["metadata"] = {**obj["metadata"], "annotations": annotations}
+    body = {"uid": "1", "operation": "CREATE", "namespace": "n", "name": "a", "userInfo": {}, "object": obj}
+    if old is not None:
+        body |= {"operation": "UPDATE", "oldObject": {**head, **cryostat(old)}}
+    request = parse({"apiVersion": "admission.k8s.io/v1", "kind": "AdmissionReview", "request": body}, True)
+    return [asyncio.run(review(request))["response"] for review in (admission.default, admission.validate)]
+
+
+@pytest.mark.parametrize("name", TOO_LARGE)
+def test_a_spec_that_is_too_large_is_refused_with_few_calls(name: str) -> None:
+    """Otherwise any pod could keep the operator busy for many seconds with one review."""
+    found: list[dict[str, Any]] = []
+    count = calls(lambda: found.extend(answers(None, TOO_LARGE[name])))
+    assert count < 3 * calls(lambda: answers(None, {}))
+    default, validation = found
+    assert "patch" not in default
+    assert validation["allowed"] is False
+    assert validation["status"]["code"] == 422
+
+
+@pytest.mark.parametrize("name", TOO_LARGE)
+def test_a_cryostat_that_was_stored_too_large_can_be_changed_and_shortened(name: str) -> None:
+    stored = {**TOO_LARGE[name], "databaseOptions": {"secretName": "keys"}}
+    accepted = {constants.ANNOTATION_ACCEPT_NAMESPACES: "uid"}
+    reviews = Recording()
+    assert answers(stored, stored, team="x")[1]["allowed"] is True
+    assert answers(stored, stored, **accepted)[1]["allowed"] is False
+    assert answers(stored, {**stored, "enableAudit": True})[1]["allowed"] is False
+    shortened = {"databaseOptions": {"secretName": "keys"}, "targetNamespaces": ["n", "x1"]}
+    assert answers(stored, shortened, reviews)[1]["allowed"] is True
+    assert [each.namespace for each in reviews.required] == ["x1"]
+
+
+def test_the_number_of_warnings_is_limited() -> None:
+    paths = [{"paths": [{"pathType": f"x{number}-{path}"} for path in range(100)]} for number in range(100)]
+    spec = {"networkOptions": {"coreConfig": {"ingressSpec": {"rules": paths}}}}
+    assert len(warnings_for(cryostat(spec))) == MAX_SPEC_WARNINGS
 
 
 async def test_an_object_that_is_known_only_in_part_is_left_out() -> None:
