@@ -39,6 +39,8 @@ class ItemSplitter:
         self._max_around = max_around
         self._buffer = bytearray()
         self._after = bytearray()  # JSON from the end of the items
+        self._count = 0
+        self._commas = 0  # since the last item
         self._reset()
 
     def _reset(self) -> None:
@@ -50,7 +52,8 @@ class ItemSplitter:
         """Yield the items that are complete with this chunk. Exhaust the iterator before the next call.
 
         Raises:
-            ValueError: an item, or the text around the items, is longer than the limit.
+            ValueError: an item, or the text around the items, is longer than the limit; or the items are not separated
+                by commas.
         """
         if self.state == "after":
             self._after += chunk
@@ -63,11 +66,12 @@ class ItemSplitter:
             del self._buffer[: self._position]
             self._reset()
             self._check_item(len(item))
+            self._count += 1
             yield item
         if self.state == "items":
             self._check_item(len(self._buffer))
-        elif len(self._buffer) + len(self._after) > self._max_around:
-            raise ValueError(f"there are more than {self._max_around} bytes before or after the items")
+        else:
+            self._check_around(len(self._buffer) + len(self._after))
 
     def envelope(self) -> bytes:
         """Return the JSON without the items.
@@ -83,10 +87,15 @@ class ItemSplitter:
         if size > self._max_item:
             raise ValueError(f"an item has more than {self._max_item} bytes")
 
+    def _check_around(self, size: int) -> None:
+        if size > self._max_around:
+            raise ValueError(f"there are more than {self._max_around} bytes before or after the items")
+
     def _find_items(self) -> None:
         found = self._items.search(self._buffer)
         if found is None or found[1] == b"null":
             return
+        self._check_around(found.end())
         self.before = bytes(self._buffer[: found.end()])
         del self._buffer[: found.end()]
         self.state = "items"
@@ -97,10 +106,16 @@ class ItemSplitter:
             return True
         separator = _BETWEEN_ITEMS.match(self._buffer)
         assert separator
+        self._commas += separator[0].count(b",")
         del self._buffer[: separator.end()]
         if not self._buffer:
             return False
-        if self._buffer[:1] != b"{":
+        first = self._buffer[:1]
+        expected = {b"{": min(self._count, 1), b"]": 0}
+        if self._commas != expected.get(bytes(first), self._commas):
+            raise ValueError("the items of the list are not separated by one comma")
+        self._commas = 0
+        if first != b"{":
             self._after, self._buffer, self.state = self._buffer, bytearray(), "after"
             return False
         self._position = self._depth = 1

@@ -6,6 +6,7 @@ never held in memory as a whole.
 
 from __future__ import annotations
 
+import json
 import logging
 from typing import Any
 
@@ -25,6 +26,7 @@ _MIB = 1 << 20
 OBJECT_LIMITS = BodyLimits(size=3 * _MIB, elements=500_000)
 MAX_REVIEW_BYTES = 1 << 30
 MAX_BYTES_AROUND_OBJECTS = 64 << 10
+MAX_MESSAGE = 500  # characters; a message may quote the object
 FLUSH_BYTES = 64 << 10  # of the answer, which is sent in parts of at least this size
 
 
@@ -76,11 +78,13 @@ class ConversionReview:
             try:
                 self._check_envelope()
             except ValueError as error:
-                if not self._count:
-                    raise MalformedReviewError(str(error)) from None
                 self._fail(str(error))
+                if not self._count:
+                    self._request = None
+        if self._request is None:
+            raise MalformedReviewError(self._message)
         if self.failed:
-            logger.warning("Conversion to %s failed: %s", self._version, self._message)
+            logger.warning("Conversion to %.100r failed: %s", self._version, self._message)
         if self.failed and not self._sent:
             self._output.clear()
             response = {"uid": self._uid, "result": self._result()}
@@ -89,14 +93,14 @@ class ConversionReview:
 
     @property
     def _uid(self) -> str:
-        return str((self._request or {}).get("uid") or "")
+        return str(self._request["uid"]) if self._request else ""
 
     def _result(self) -> dict[str, str]:
         return {"status": "Failure", "message": self._message} if self.failed else {"status": "Success"}
 
     def _fail(self, message: str) -> None:
         self.failed = True
-        self._message = message
+        self._message = " ".join(message[:MAX_MESSAGE].split())
 
     def _convert_objects(self, chunk: bytes) -> None:
         for item in self._splitter.feed(chunk):
@@ -112,15 +116,15 @@ class ConversionReview:
         """Read the fields before the objects. The API server sends them in this order."""
         if self._request is None:
             self._request = _request(self._splitter.before + b"]}}")
-            if "desiredAPIVersion" not in self._request:
-                raise MalformedReviewError("desiredAPIVersion must come before the objects")
             self._version = str(self._request["desiredAPIVersion"])
 
     def _check_envelope(self) -> None:
-        request = _request(self._splitter.envelope())
+        text = self._splitter.envelope()
+        request = _request(text)
+        json.loads(text, object_pairs_hook=_without_repetitions)
         if self._request is None:
             self._request = request
-            self._version = str(request.get("desiredAPIVersion"))
+            self._version = str(request["desiredAPIVersion"])
         if not isinstance(request.get("objects"), list):
             raise MalformedReviewError("the ConversionReview has no objects")
         if request["objects"]:
@@ -154,4 +158,14 @@ def _request(text: bytes) -> dict[str, Any]:
     request = review.get("request")
     if not isinstance(request, dict):
         raise MalformedReviewError("the ConversionReview has no request")
+    for key in ("uid", "desiredAPIVersion"):
+        if not isinstance(request.get(key), str) or not request[key]:
+            raise MalformedReviewError(f"the request has no {key} before its objects")
     return request
+
+
+def _without_repetitions(members: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(members)
+    if len(found) < len(members):
+        raise ValueError("a key of the ConversionReview is repeated")
+    return found

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import time
 from collections.abc import Callable
 
 from aiohttp import web
@@ -19,6 +20,7 @@ LARGE = BUFFERED_BYTES  # bytes of a review; few larger ones are answered at a t
 MAX_LARGE = 4  # at a time; further ones wait
 MAX_ON_EVENT_LOOP = 64 << 10  # bytes of a review that is converted without a thread
 PART_TIMEOUT = 5.0  # seconds until the next part of a body must have arrived, or a part of the answer was sent
+MIN_RATE = 1 << 20  # bytes that must arrive per second of waiting, after the first `PART_TIMEOUT` seconds
 TIMEOUT = 55.0  # seconds for a whole review; requests to the API server end after 60
 
 
@@ -73,13 +75,21 @@ class _Answer:
 
     def __init__(self, request: web.Request) -> None:
         self.request = request
+        self._patience = PART_TIMEOUT  # seconds to wait for further parts
         self._response: web.StreamResponse | None = None
 
     async def next_chunk(self) -> bytes:
-        """Return what has arrived of the request's body, at its end nothing. Raises TimeoutError."""
+        """Return what has arrived of the request's body, at its end nothing. Raises TimeoutError.
+
+        A client that sends little at a time cannot keep others waiting for long.
+        """
+        began = time.monotonic()
         try:
-            async with asyncio.timeout(PART_TIMEOUT):
-                return await self.request.content.readany()
+            async with asyncio.timeout(self._patience):
+                chunk = await self.request.content.readany()
+            self._patience += began - time.monotonic() + len(chunk) / MIN_RATE
+            self._patience = min(max(self._patience, 0.0), PART_TIMEOUT)
+            return chunk
         except TimeoutError:
             if self._response is None:
                 raise web.HTTPRequestTimeout(text="the review did not arrive in time") from None

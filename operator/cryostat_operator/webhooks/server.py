@@ -23,6 +23,7 @@ from .body_limits import BodyLimits, TooComplexError, check_depth, count_element
 from .conversion_review import MAX_REVIEW_BYTES, OBJECT_LIMITS
 from .conversion_server import BUFFERED_BYTES, ConversionServer
 from .reviews import MalformedReviewError
+from .shared_limit import SharedLimit
 
 logger = logging.getLogger(__name__)
 
@@ -48,7 +49,7 @@ _MIB = 1 << 20
 ADMISSION_LIMITS = BodyLimits(size=8 * _MIB, elements=250_000)
 MAX_BYTES = 96 * _MIB  # in memory, of all requests in progress
 MAX_ELEMENTS = 1_500_000 - OBJECT_LIMITS.elements  # of all admission reviews in progress; one object is converted
-MAX_REQUESTS = 256  # in progress
+MAX_REQUESTS = 320  # in progress; one address gets 256
 BODY_TIMEOUT = 5.0  # seconds until a body must have arrived
 ANSWER_TIMEOUT = 9.0  # seconds; the API server waits for 10
 
@@ -77,9 +78,9 @@ class WebhookServer:
         self._is_api_server = is_api_server
         self._observe = observe
         self._metrics = metrics
-        self._bytes = 0
-        self._elements = 0
-        self._requests = 0
+        self._bytes = SharedLimit()
+        self._elements = SharedLimit()
+        self._requests = SharedLimit()
         self._conversions = ConversionServer()
         self._runner: web.AppRunner | None = None
 
@@ -88,7 +89,10 @@ class WebhookServer:
         app = web.Application(client_max_size=ADMISSION_LIMITS.size)
         app.add_routes([web.post(path, self._handle) for path in (*self._handlers, WebhookPaths.CONVERT)])
         app.add_routes([web.get(metrics_access.PATH, self._metrics_text, allow_head=False)])
-        self._runner = web.AppRunner(app, access_log=None, keepalive_timeout=90, shutdown_timeout=5)
+        # A compressed body would be larger than its Content-Length. The API server sends none.
+        self._runner = web.AppRunner(
+            app, access_log=None, auto_decompress=False, keepalive_timeout=90, shutdown_timeout=5
+        )
         await self._runner.setup()
         await web.TCPSite(self._runner, host, port, ssl_context=self._tls, backlog=512).start()
 
@@ -121,6 +125,8 @@ class WebhookServer:
         """Check the headers and the load before the body is read."""
         if request.content_type != "application/json":
             raise web.HTTPUnsupportedMediaType(text="expected application/json")
+        if request.headers.get("Content-Encoding", "identity") != "identity":
+            raise web.HTTPUnsupportedMediaType(text="expected a body without Content-Encoding")
         size = request.content_length
         if size is None:
             raise web.HTTPLengthRequired(text="expected Content-Length")
@@ -129,15 +135,17 @@ class WebhookServer:
         if size > limit:
             raise web.HTTPRequestEntityTooLarge(limit, size)
         reserved = min(size, BUFFERED_BYTES) if conversion else size
-        if self._bytes + reserved > MAX_BYTES or self._requests >= MAX_REQUESTS:
+        client = request.remote or ""
+        allowed = self._bytes.allows(client, reserved, MAX_BYTES) and self._requests.allows(client, 1, MAX_REQUESTS)
+        if not allowed:
             raise _overloaded()
-        self._bytes += reserved
-        self._requests += 1
+        self._bytes.add(client, reserved)
+        self._requests.add(client, 1)
         try:
             return await (self._conversions.respond(request) if conversion else self._review(request))
         finally:
-            self._bytes -= reserved
-            self._requests -= 1
+            self._bytes.release(client, reserved)
+            self._requests.release(client, 1)
 
     async def _review(self, request: web.Request) -> web.Response:
         try:
@@ -151,13 +159,14 @@ class WebhookServer:
             elements = count_elements(body, ADMISSION_LIMITS)
         except TooComplexError as error:
             raise web.HTTPRequestEntityTooLarge(ADMISSION_LIMITS.size, len(body), text=str(error)) from None
-        if self._elements + elements > MAX_ELEMENTS:
+        client = request.remote or ""
+        if not self._elements.allows(client, elements, MAX_ELEMENTS):
             raise _overloaded()
-        self._elements += elements
+        self._elements.add(client, elements)
         try:
             answer = await self._answer(request, body)
         finally:
-            self._elements -= elements
+            self._elements.release(client, elements)
         return web.Response(body=orjson.dumps(answer), content_type="application/json")
 
     async def _answer(self, request: web.Request, body: bytes) -> dict[str, Any]:

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cryostat_operator.kube.list_decoder import ListDecoder
+from cryostat_operator.kube.list_decoder import ItemSplitter, ListDecoder
 
 _TEXT = st.text(alphabet='ab"\\{}[],: \n\té€', max_size=12)
 _JSON: st.SearchStrategy[Any] = st.recursive(
@@ -48,6 +48,29 @@ def test_a_response_that_is_cut_off_is_an_error(cut: int) -> None:
     data = b'{"metadata":{"resourceVersion":"1"},"items":[{"a":"b\\"{"},{"c":{}}]}'
     with pytest.raises(ValueError, match=r".*"):
         decode(data[:cut], 16)
+
+
+@pytest.mark.parametrize("items", ["[,{}]", "[{}{}]", "[{},,{}]", "[{},]", "[,]"])
+@pytest.mark.parametrize("size", [1, 100])
+def test_items_are_separated_by_one_comma(items: str, size: int) -> None:
+    with pytest.raises(ValueError, match="not separated"):
+        decode(f'{{"items":{items}}}'.encode(), size)
+
+
+@pytest.mark.parametrize(
+    "body", ['{"x":"0123456789","items":[{}]}', '{"items":[{}],"x":"0123456789"}', '{"x":"0123456789"}']
+)
+@pytest.mark.parametrize("size", [1, 100])
+def test_text_around_the_items_is_limited(body: str, size: int) -> None:
+    data = body.encode()
+
+    def split(limit: int) -> int:
+        splitter = ItemSplitter("items", max_around=limit)
+        return sum(len(list(splitter.feed(data[start : start + size]))) for start in range(0, len(data), size))
+
+    assert split(len(data)) == body.count("{}")
+    with pytest.raises(ValueError, match="more than 9 bytes before or after the items"):
+        split(9)
 
 
 def test_no_more_than_one_item_is_buffered() -> None:

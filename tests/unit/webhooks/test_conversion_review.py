@@ -9,8 +9,11 @@ from typing import Any
 
 import orjson
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from cryostat_operator.api import constants
+from cryostat_operator.api.conversion import ANNOTATION
 from cryostat_operator.webhooks import conversion_review
 from cryostat_operator.webhooks.conversion_review import OBJECT_LIMITS, ConversionReview
 from cryostat_operator.webhooks.reviews import MalformedReviewError
@@ -127,6 +130,126 @@ def test_an_object_with_many_commas_in_its_text_does_not_hide_the_others() -> No
 def test_other_bodies_are_malformed(body: Any) -> None:
     with pytest.raises(MalformedReviewError):
         answer(body)
+
+
+def raw(
+    objects: bytes,
+    before: str = f'"uid":"1","desiredAPIVersion":"{constants.API_VERSION}",',
+    after: bytes = b"}}",
+    start: bytes = b'{"kind":"ConversionReview","apiVersion":"apiextensions.k8s.io/v1",',
+) -> bytes:
+    """A body in which any part may be wrong."""
+    return start + b'"request":{' + before.encode() + b'"objects":' + objects + after
+
+
+ONE = orjson.dumps(cryostat())
+UID, VERSION = '"uid":"1",', f'"desiredAPIVersion":"{constants.API_VERSION}",'
+MALFORMED = {
+    "uid after the objects": raw(b"[%b]" % ONE, VERSION, b',"uid":"1"}}'),
+    "version after the objects": raw(b"[%b]" % ONE, UID, b',"desiredAPIVersion":"%b"}}' % OLD.encode()),
+    "kind after the objects": raw(b"[%b]" % ONE, after=b'},"kind":"ConversionReview"}', start=b"{"),
+    "uid that is no text": raw(b"[%b]" % ONE, f'"uid":1,{VERSION}'),
+    "uid that is empty": raw(b"[]", f'"uid":"",{VERSION}'),
+    "version that is no text": raw(b"[%b]" % ONE, f'{UID}"desiredAPIVersion":null,'),
+    "other objects with content first": raw(b"[%b]" % ONE, f'"x":{{"objects":[{ONE.decode()}]}},{UID}{VERSION}'),
+    "invalid UTF-8 before the objects": raw(b"[%b]" % ONE).replace(b'"1"', b'"\xff"'),
+    "UTF-16": raw(b"[%b]" % ONE).decode().encode("utf-16"),
+    "byte order mark": b"\xef\xbb\xbf" + raw(b"[%b]" % ONE),
+    "huge number before the objects": raw(b"[%b]" % ONE, f'"x":1{"0" * 400},{UID}{VERSION}'),
+    "nested before the objects": raw(b"[%b]" % ONE, f'"x":{"[" * 200}{"]" * 200},{UID}{VERSION}'),
+    "much before the objects": raw(b"[%b]" % ONE, f'"x":"{"x" * 70_000}",{UID}{VERSION}'),
+    "comma before the first object": raw(b"[,%b]" % ONE),
+    "null, then objects": raw(b"null", after=b',"objects":[%b]}}' % ONE),
+    "cut off in a key": raw(b"[]")[:-6],
+    "repeated uid": raw(b"[]", UID + UID + VERSION),
+}
+FAILURES = {
+    "other objects first": raw(b"[%b]" % ONE, f'"x":{{"objects":[]}},{UID}{VERSION}'),
+    "no comma": raw(b"[%b %b]" % (ONE, ONE)),
+    "two commas": raw(b"[%b,,%b]" % (ONE, ONE)),
+    "comma after the last object": raw(b"[%b,]" % ONE),
+    "cut off in an object": raw(b"[%b,%b]" % (ONE, ONE))[:-20],
+    "cut off between objects": raw(b"[%b," % ONE, after=b""),
+    "cut off after the objects": raw(b"[%b]" % ONE, after=b"}"),
+    "text after the end": raw(b"[%b]" % ONE) + b"{}",
+    "repeated objects": raw(b"[%b]" % ONE, after=b',"objects":[]}}'),
+    "repeated request": raw(b"[%b]" % ONE, after=b'},"request":{"uid":"1","desiredAPIVersion":"x","objects":[]}}'),
+    "other uid after the objects": raw(b"[%b]" % ONE, after=b',"uid":"2"}}'),
+    "key of the objects with an escape": raw(b"[%b]" % ONE).replace(b'"objects"', b'"\\u006fbjects"'),
+    "brackets that do not match": raw(b'[{"a":[}]'),
+    "invalid UTF-8 in an object": raw(b"[%b,%b]" % (ONE, ONE.replace(b"x0", b"\xff"))),
+    "invalid UTF-8 after the objects": raw(b"[%b]" % ONE, after=b',"x":"\xff"}}'),
+    "half of a surrogate": raw(b"[%b]" % ONE.replace(b"x0", b"\\ud800")),
+    "number beyond any float": raw(b"[%b]" % ONE.replace(b"false", b"1" * 400)),
+    "not a number": raw(b"[%b]" % ONE.replace(b"false", b"NaN")),
+    "nested lists in an object": raw(b"[%b]" % ONE.replace(b"false", b"[" * 5000 + b"]" * 5000)),
+    "nested objects in an object": raw(b"[%b]" % ONE.replace(b"false", b'{"a":' * 5000 + b"1" + b"}" * 5000)),
+    "nested after the objects": raw(b"[%b]" % ONE, after=b',"x":' + b"[" * 5000 + b"]" * 5000 + b"}}"),
+    "list of lists": raw(b"[[%b]]" % ONE),
+}
+
+
+@pytest.mark.parametrize("size", [13, 1 << 20])
+@pytest.mark.parametrize("case", MALFORMED)
+def test_a_body_without_a_valid_beginning_is_malformed(case: str, size: int) -> None:
+    with pytest.raises(MalformedReviewError, match=r"."):
+        answer(MALFORMED[case], size)
+
+
+@pytest.mark.parametrize("size", [13, 1 << 20])
+@pytest.mark.parametrize("case", FAILURES)
+def test_a_body_that_is_invalid_later_is_a_failure(case: str, size: int) -> None:
+    """Even if all objects were converted before."""
+    response = answer(FAILURES[case], size)
+    assert response["uid"] == "1"
+    assert response["result"]["status"] == "Failure"
+    assert response["result"]["message"]
+
+
+def test_large_numbers_are_those_that_the_api_server_reads() -> None:
+    """It decodes integers beyond 64 bits as floats, too."""
+    [obj] = answer(raw(b"[%b]" % ONE.replace(b"false", b"1" * 30)))["convertedObjects"]
+    assert json.loads(obj["metadata"]["annotations"][ANNOTATION])["v1beta1"]["spec"]["minimal"] == float("1" * 30)
+
+
+@settings(max_examples=300, deadline=None)
+@given(data=st.data(), size=st.sampled_from([1, 5, 64, 1 << 20]))
+def test_success_means_that_all_of_a_valid_review_was_converted(data: st.DataObject, size: int) -> None:
+    """Bytes of a valid review are deleted, replaced or inserted."""
+    body = bytearray(raw(b"[%b, %b]" % (ONE, ONE)))
+    for _ in range(data.draw(st.integers(0, 2))):
+        place = data.draw(st.integers(0, len(body) - 1))
+        length = data.draw(st.sampled_from([0, 1, 2, 400]))
+        body[place : place + length] = data.draw(
+            st.sampled_from([b"", b",", b"[", b"]", b"{", b"}", b'"', b"\\", b"\xff"])
+        )
+    try:
+        response = answer(bytes(body), size)
+    except MalformedReviewError:
+        return
+    if response["result"]["status"] == "Success":
+        request = orjson.loads(body)["request"]
+        assert len(response["convertedObjects"]) == len(request["objects"])
+        assert response["uid"] == request["uid"]
+
+
+def test_texts_of_a_review_are_logged_on_one_short_line(caplog: pytest.LogCaptureFixture) -> None:
+    obj = {"apiVersion": "a\nERROR b" + "x" * 10_000}
+    response = answer(review([obj], "v1\nERROR c" + "x" * 10_000))
+    assert len(response["result"]["message"]) <= conversion_review.MAX_MESSAGE
+    [line] = caplog.messages
+    assert "\n" not in line
+    assert len(line) < 1000
+
+
+def test_no_part_of_an_answer_is_valid_json() -> None:
+    """The API server cannot take an answer that is cut off for a whole one."""
+    found = ConversionReview()
+    text = found.feed(orjson.dumps(review([cryostat(number) for number in range(3)]))) + found.finish()
+    assert orjson.loads(text)["response"]["result"] == {"status": "Success"}
+    for end in range(len(text)):
+        with pytest.raises(orjson.JSONDecodeError):
+            orjson.loads(text[:end])
 
 
 def test_what_follows_the_objects_is_limited() -> None:

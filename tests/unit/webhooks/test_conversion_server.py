@@ -92,6 +92,19 @@ async def test_a_body_that_does_not_arrive(served: Served, monkeypatch: pytest.M
     writer.close()
 
 
+async def test_a_body_that_arrives_byte_by_byte_is_not_waited_for(
+    served: Served, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(conversion_server, "PART_TIMEOUT", 0.2)
+    reader, writer = await served.open(b"{", 1 << 20)
+    answer = asyncio.create_task(reader.readline())
+    while not answer.done():
+        writer.write(b" ")
+        await asyncio.sleep(0.01)
+    assert b" 408 " in answer.result()
+    writer.close()
+
+
 async def test_an_answer_that_has_begun_is_cut_off(served: Served, monkeypatch: pytest.MonkeyPatch) -> None:
     """Then the API server does not take the first objects for all."""
     body = orjson.dumps(review([cryostat(number, 100_000) for number in range(3)]))
@@ -123,6 +136,48 @@ async def test_an_error_of_the_operator_is_not_shown(served: Served, monkeypatch
 def one_large(monkeypatch: pytest.MonkeyPatch, served: Served) -> None:
     monkeypatch.setattr(conversion_server, "LARGE", 1000)
     served.conversions._large = asyncio.Semaphore(1)
+
+
+async def test_an_object_that_is_invalid_ends_an_answer_that_has_begun_as_a_failure(served: Served) -> None:
+    objects = [cryostat(0, 200_000), cryostat(1), {"apiVersion": "v1"}, cryostat(2)]
+    status, answer = await served.post(review(objects))
+    assert status == 200  # it was sent before the failure
+    assert answer["response"]["result"]["status"] == "Failure"
+    assert len(answer["response"]["convertedObjects"]) <= 2
+
+
+async def test_an_answer_that_is_not_read_is_cut_off(served: Served, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The answer has more bytes than the buffers of a connection."""
+    body = orjson.dumps(review([cryostat(number, 1_000_000) for number in range(20)]))
+    ended = asyncio.Event()
+    respond = served.conversions._answer
+
+    async def observed(answer: Any) -> Any:
+        monkeypatch.setattr(conversion_server, "PART_TIMEOUT", 0.2)
+        try:
+            return await respond(answer)
+        finally:
+            ended.set()
+
+    monkeypatch.setattr(served.conversions, "_answer", observed)
+    _reader, writer = await served.open(body, len(body))
+    await ended.wait()
+    assert not served.conversions._turn.locked()
+    assert served.conversions._large._value == conversion_server.MAX_LARGE
+    writer.close()
+
+
+@pytest.mark.usefixtures("one_large")
+@pytest.mark.parametrize("sent", [1500, 150_000], ids=["before the answer", "after its beginning"])
+async def test_a_client_that_disconnects_frees_its_place(served: Served, sent: int) -> None:
+    body = orjson.dumps(review([cryostat(number, 100_000) for number in range(3)]))
+    reader, writer = await served.open(body[:sent], len(body))
+    while not served.conversions._large.locked():
+        await asyncio.sleep(0.001)
+    if sent > 100_000:
+        assert b" 200 " in await reader.readline()
+    writer.transport.abort()
+    assert (await served.post(body))[0] == 200
 
 
 @pytest.mark.usefixtures("one_large")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gzip
 from collections.abc import AsyncIterator
 from typing import Any, cast
 
@@ -69,7 +70,7 @@ class Served:
 
     @property
     def in_progress(self) -> tuple[int, int, int]:
-        return self.server._bytes, self.server._elements, self.server._requests
+        return self.server._bytes.used, self.server._elements.used, self.server._requests.used
 
 
 @pytest.fixture
@@ -106,8 +107,19 @@ async def test_reviews_that_are_refused(served: Served, body: bytes, headers: di
     assert served.observed == [(PATH, status)]
 
 
+@pytest.mark.parametrize("path", [PATH, WebhookPaths.CONVERT])
+async def test_a_compressed_body_is_refused_as_it_is(served: Served, path: str) -> None:
+    """Decompressed, it would be larger than the Content-Length that the limits refer to."""
+    body = gzip.compress(b" " * 9_000_000)
+    status, text = await served.post(body, path, {**JSON, "Content-Encoding": "gzip"})
+    assert (status, served.handler.seen) == (415, [])
+    assert "Content-Encoding" in text
+
+
 async def test_conversions_may_be_larger(served: Served) -> None:
-    head = '{"kind":"ConversionReview","apiVersion":"apiextensions.k8s.io/v1","request":{"desiredAPIVersion":"v1"'
+    head = (
+        '{"kind":"ConversionReview","apiVersion":"apiextensions.k8s.io/v1","request":{"uid":"1","desiredAPIVersion":"v"'
+    )
     body = f'{head},"objects":[{" " * server.ADMISSION_LIMITS.size}]}}}}'.encode()
     assert (await served.post(body, WebhookPaths.CONVERT))[0] == 200
     assert b" 413 " in await status_without_body(served, MAX_REVIEW_BYTES + 1, WebhookPaths.CONVERT)
@@ -162,6 +174,21 @@ async def test_more_at_a_time_than_the_limit_is_refused(
     assert served.handler.seen == []
     monkeypatch.undo()
     assert (await served.post(b'{"a": [1, 2]}'))[0] == 200
+
+
+async def test_one_address_leaves_requests_for_others(served: Served, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(server, "MAX_REQUESTS", 5)
+    waiting = [await request_without_body(served, 9) for _ in range(4)]
+    while served.in_progress[2] < 4:
+        await asyncio.sleep(0.001)
+    assert (await served.post(b"{}"))[0] == 503
+    other = aiohttp.TCPConnector(local_addr=("127.0.0.2", 0))
+    async with aiohttp.ClientSession(connector=other) as session, session.post(served.url + PATH, json={}) as answer:
+        assert answer.status == 200
+    for _, writer in waiting:
+        writer.close()
+    while served.in_progress[2]:
+        await asyncio.sleep(0.001)
 
 
 async def request_without_body(
