@@ -150,7 +150,10 @@ def ask_for_too_much(instance: Running) -> None:
 
 def hide_image(instance: Running) -> None:
     instance.node.rename(IMAGES["database"][1], HIDDEN)
-    instance.api.delete(database(instance))
+    former = database(instance)
+    instance.api.delete(former)
+    # Two servers at the same data would destroy it.
+    eventually(lambda: not instance.api.find("v1", "Pod", former["metadata"]["name"], HOME), PATIENCE, "it has ended")
 
 
 def crash_twice(instance: Running) -> None:
@@ -169,7 +172,8 @@ def repair(instance: Running) -> None:
 def show_image(instance: Running) -> None:
     """The kubelet waits up to a minute before it pulls again for the same pod."""
     instance.node.rename(HIDDEN, IMAGES["database"][1])
-    instance.api.delete(database(instance))
+    [waiting] = [pod for pod in instance.pods if owner(pod) == f"{instance.name}-database"]
+    instance.api.delete(waiting)
 
 
 HIDDEN = "cryostat.test/hidden:1"
