@@ -117,6 +117,12 @@ class Api:
             parts.append(f"namespaces/{namespace}")
         return "/".join([*parts, plural, *([name] if name else []), *([sub] if sub else [])])
 
+    def forget_kinds(self, group: str) -> None:
+        """After the definitions of a group are deleted, its kinds are not served any more."""
+        for api_version, kind in [*self._kinds]:
+            if api_version.startswith(f"{group}/"):
+                del self._kinds[api_version, kind]
+
     def path_of(self, obj: Object, sub: str = "") -> str:
         """URL path of an object that carries its own name; namespaced objects without a namespace are of `default`."""
         meta = obj["metadata"]

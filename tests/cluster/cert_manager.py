@@ -88,6 +88,8 @@ class CertManager:
         eventually(
             lambda: not any(self._plane.api.find(*_CRD, name) for name in names), 150, "the definitions are gone"
         )
+        for group in ("cert-manager.io", "acme.cert-manager.io"):
+            self._plane.api.forget_kinds(group)
 
     def __enter__(self) -> Self:
         self.install()
