@@ -65,7 +65,17 @@ class Reported:
 
 
 def reported(situation: Obj) -> Reported:
-    """The status and the events that the operator would write."""
+    """The status and the events that the operator would write. Not to be changed: each is made once."""
+    name = situation["name"]
+    if name not in _REPORTED:
+        _REPORTED[name] = _reported(situation)
+    return _REPORTED[name]
+
+
+_REPORTED: dict[str, Reported] = {}
+
+
+def _reported(situation: Obj) -> Reported:
     given = situation["given"]
     if "invalid" in given:
         return _unreadable(given["invalid"])

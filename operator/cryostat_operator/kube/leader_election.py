@@ -130,6 +130,7 @@ class LeaderElection:
         self._client, self._events = client, EventRecorder(client)
         self._on_started_leading, self._on_stopped_leading = on_started_leading, on_stopped_leading
         self._record = LeaseRecord(f"{socket.gethostname()}_{uuid.uuid4()}", namespace)
+        self._lease = f"{namespace}/{constants.LEASE}"  # for messages
         self._collection = resource_path(*_API, "leases", namespace)
         self._lease_is_current = False  # no other replica is known to have written the Lease since it was read
         self._event_task: asyncio.Task[None] | None = None
@@ -141,7 +142,7 @@ class LeaderElection:
 
     async def run(self) -> None:
         """Wait for the Lease and renew it, until cancelled."""
-        logger.info("Waiting for leadership: Lease %s, identity %s", constants.LEASE, self._record.name)
+        logger.info("Waiting for leadership: Lease %s, identity %s", self._lease, self._record.name)
         while True:
             if await self._attempt(ATTEMPT_TIMEOUT):
                 await self._lead()
@@ -165,14 +166,15 @@ class LeaderElection:
                 self._record.observe(await self._read(), clock())
                 if self._record.is_holder:
                     await self._write(self._record.release(_time_of_day()))
-                    logger.info("Released Lease %s", constants.LEASE)
+                    logger.info("Released Lease %s", self._lease)
                     await self._record_event("stopped leading")
         except (ApiError, TimeoutError) as error:
-            logger.warning("Lease %s was not released: %s", constants.LEASE, str(error) or "timed out")
+            text = "Lease %s was not released: %s. Another replica becomes leader when it expires, after %s s"
+            logger.warning(text, self._lease, str(error) or "timed out", LEASE_DURATION)
 
     async def _lead(self) -> None:
         """Lead until the Lease is not renewed in time or another replica holds it."""
-        logger.info("Became leader: Lease %s, identity %s", constants.LEASE, self._record.name)
+        logger.info("Became leader: Lease %s, identity %s", self._lease, self._record.name)
         self._event_task = asyncio.create_task(self._record_event("became leader"))
         self._on_started_leading()
         while self.leads:
@@ -182,7 +184,7 @@ class LeaderElection:
         self._on_stopped_leading()
         self._lease_is_current = False
         reason = "was not renewed in time" if self._record.is_holder else "is held by another replica"
-        logger.warning("Lost leadership: Lease %s %s", constants.LEASE, reason)
+        logger.warning("Lost leadership: Lease %s %s. This replica stops writing", self._lease, reason)
 
     @property
     def _time_left(self) -> float:
@@ -194,7 +196,8 @@ class LeaderElection:
             async with asyncio.timeout(timeout):
                 await self._acquire_or_renew()
         except (ApiError, TimeoutError) as error:
-            logger.warning("Lease %s: %s", constants.LEASE, str(error) or "timed out")
+            text = "Lease %s was not acquired or renewed, retrying: %s"
+            logger.warning(text, self._lease, str(error) or "timed out")
         return self.leads
 
     async def _acquire_or_renew(self) -> None:

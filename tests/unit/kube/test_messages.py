@@ -1,9 +1,8 @@
-"""Messages of the client, of the login, of discovery and of leader election, once and whole."""
+"""Messages of the client, of the login and of discovery, once and whole."""
 
 from __future__ import annotations
 
 import asyncio
-import logging
 from pathlib import Path
 from typing import Any
 
@@ -15,14 +14,12 @@ from cryostat_operator.kube.client import MAX_ATTEMPTS
 from cryostat_operator.kube.connection import LoginError, connect
 from cryostat_operator.kube.discovery import Discovery
 from cryostat_operator.kube.errors import ApiError, ApiUnavailable
-from cryostat_operator.kube.leader_election import LeaderElection
 from cryostat_operator.kube.reflector import Reflector, Source
 from cryostat_operator.plan.model.kinds import Key
 from tests.unit.api_server import ApiServer
 from tests.unit.kube.server import FakeServer
 
 KEY = Key("Service", "a", "x")
-LEASE = "/apis/coordination.k8s.io/v1/namespaces/ops/leases/d696d7ab.redhat.com"
 
 
 async def message_of(server: FakeServer) -> str:
@@ -130,23 +127,3 @@ async def test_a_watch_that_fails(
             await asyncio.sleep(0)
     task.cancel()
     assert [(each.levelname, each.getMessage()) for each in caplog.records] == [(level, message)]
-
-
-async def test_leadership_is_logged(caplog: pytest.LogCaptureFixture) -> None:
-    caplog.set_level(logging.INFO)
-    server, started = ApiServer(), asyncio.Event()
-    election = LeaderElection(server, "ops", started.set, lambda: None)
-    task = asyncio.create_task(election.run())
-    async with asyncio.timeout(5):
-        await started.wait()
-    task.cancel()
-    await asyncio.gather(task, return_exceptions=True)
-
-    async def idle() -> None: ...
-
-    await election.release(idle)
-    lease = server.find(LEASE)
-    assert lease is not None
-    [became, released] = [text for text in caplog.messages if text.startswith(("Became", "Released"))]
-    assert became.startswith("Became leader: Lease d696d7ab.redhat.com, identity ")
-    assert released == "Released Lease d696d7ab.redhat.com"
