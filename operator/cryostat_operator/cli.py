@@ -75,9 +75,9 @@ def run(host: str, port: int, webhook_port: int, log_format: str, log_level: str
     gc.freeze()  # imported modules are never garbage, so the collector can skip them
     try:
         uvloop.run(until_stopped())
-    except handlers.CrdNotServedError:
+    except handlers.CrdNotServedError as error:
         # Restart in place: outside a container, nothing else restarts the process.
-        logs.logger.warning("Cryostats are no longer served; restarting")
+        logs.logger.warning("%s", error)
         os.execv(sys.executable, sys.orig_argv)  # noqa: S606 - the same command line
 
 

@@ -26,6 +26,13 @@ CREDENTIALS_TTL = datetime.timedelta(minutes=10)  # kopf calls the login handler
 class CrdNotServedError(Exception):
     """The API server no longer serves Cryostats. kopf does not look for them again, so the process must restart."""
 
+    def __init__(self) -> None:
+        definition = f"{constants.PLURAL}.{constants.GROUP}"
+        super().__init__(
+            f"The API server no longer serves CustomResourceDefinition {definition}, so the operator restarts "
+            "and waits for it. Install the CustomResourceDefinition again"
+        )
+
 
 def register(operator: Operator, registry: kopf.OperatorRegistry) -> None:
     """Register the handlers for login, for cleanup and for every event of every Cryostat.
@@ -92,8 +99,8 @@ async def run(settings: Settings, host: str, port: int, webhook_port: int = WEBH
         done, _ = await asyncio.wait({watching, operator.failure}, return_when=asyncio.FIRST_COMPLETED)
         for task in done:
             task.result()
-    except APINotFoundError as error:
-        raise CrdNotServedError(str(error)) from None
+    except APINotFoundError:
+        raise CrdNotServedError from None
     finally:
         await operator.stop()
 

@@ -19,13 +19,15 @@ class HealthServer:
     """Serves probes and metrics on one port.
 
     Args:
-        ready: whether the operator is ready.
+        unready_cause: why the operator is not ready; empty if it is.
         seconds_since_contact: seconds since the quietest required watch received something.
     """
 
-    def __init__(self, metrics: Metrics, ready: Callable[[], bool], seconds_since_contact: Callable[[], float]) -> None:
+    def __init__(
+        self, metrics: Metrics, unready_cause: Callable[[], str], seconds_since_contact: Callable[[], float]
+    ) -> None:
         self._metrics = metrics
-        self._ready = ready
+        self._unready_cause = unready_cause
         self._seconds_since_contact = seconds_since_contact
         self._runner: web.AppRunner | None = None
 
@@ -59,9 +61,8 @@ class HealthServer:
         return web.Response(status=500, text=f"a watch has received nothing for {silence:.0f} s")
 
     async def _readyz(self, request: web.Request) -> web.Response:
-        if self._ready():
-            return web.Response(text="ok")
-        return web.Response(status=503, text="the first lists of the cluster are not complete")
+        cause = self._unready_cause()
+        return web.Response(status=503, text=cause) if cause else web.Response(text="ok")
 
     async def _metrics_text(self, request: web.Request) -> web.Response:
         if not _is_local(request):

@@ -65,7 +65,7 @@ class Operator:
         self.observer = Observer(self.client, triggers, self._exists, force_openshift=settings.force_openshift)
         self.reconciler = Reconciler(self.write_client, self.observer, self.cryostats, settings, self.metrics)
         self.console = ConsoleInstaller(self.write_client, settings.name_prefix, self._may_extend_console)
-        self.server = HealthServer(self.metrics, self._is_ready, lambda: self.observer.seconds_since_contact)
+        self.server = HealthServer(self.metrics, self._unready_cause, lambda: self.observer.seconds_since_contact)
         self.election: LeaderElection | None = None  # None: this is the only replica
         if settings.leader_election and settings.namespace:
             self.election = LeaderElection(self.client, settings.namespace, self._start_leading, self.queue.close)
@@ -207,8 +207,13 @@ class Operator:
     def _may_extend_console(self) -> bool:
         return self._may_write() and self.observer.serves("ConsoleLink")
 
-    def _is_ready(self) -> bool:
-        return self.ready and (self.webhooks is None or self.webhooks.serving)
+    def _unready_cause(self) -> str:
+        """Why the process is not ready; empty if it is."""
+        if not self.ready:
+            return "the first lists of the cluster are not complete"
+        if self.webhooks and not self.webhooks.serving:
+            return "the webhooks are not served yet; see the log of this pod"
+        return ""
 
     def _enqueue_all(self) -> None:
         """Called when a leadership term begins, and when facts of the whole cluster change."""

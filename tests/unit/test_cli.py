@@ -7,6 +7,7 @@ import os
 import re
 import shutil
 import signal
+import sys
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -57,6 +58,23 @@ def test_signals_end_the_operator_even_if_they_are_ignored_at_the_start(
     signal.signal(number, signal.SIG_IGN)
     result = invoke("run")
     assert (result.exit_code, stopped) == (0, [True])
+
+
+@pytest.mark.usefixtures("restored_signals")
+def test_the_operator_restarts_in_place_when_cryostats_are_no_longer_served(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    started: list[tuple[str, list[str]]] = []
+
+    async def run(*_: object) -> None:
+        raise handlers.CrdNotServedError
+
+    monkeypatch.setattr(handlers, "run", run)
+    monkeypatch.setattr(logs, "configure", lambda **_: None)
+    monkeypatch.setattr(os, "execv", lambda path, arguments: started.append((path, arguments)))
+    invoke("run")
+    assert started == [(sys.executable, sys.orig_argv)]
+    assert caplog.messages == [str(handlers.CrdNotServedError())]
 
 
 def test_the_version_names_the_releases_that_are_deployed() -> None:
@@ -129,5 +147,5 @@ def test_generated_files_are_checked_without_writing(tmp_path: Path) -> None:
     crd.write_text("stale")
     result = invoke("generate", "--check", "--root", str(tmp_path))
     assert result.exit_code == 1
-    assert crd.name in result.output
+    assert result.output == f"out of date: {crd}\n"
     assert crd.read_text() == "stale"

@@ -125,8 +125,12 @@ async def test_a_missing_definition_ends_the_operator_with_an_error_of_its_own(m
         raise APINotFoundError("gone", status=404, headers={})
 
     operator = FakeOperator()
-    with pytest.raises(handlers.CrdNotServedError):
+    with pytest.raises(handlers.CrdNotServedError) as error:
         await run_until(operator, watch, monkeypatch)
+    assert str(error.value) == (
+        "The API server no longer serves CustomResourceDefinition cryostats.operator.cryostat.io, "
+        "so the operator restarts and waits for it. Install the CustomResourceDefinition again"
+    )
     assert operator.calls == ["start", "wait_until_served", "stop"]
 
 

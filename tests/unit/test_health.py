@@ -20,7 +20,7 @@ from cryostat_operator.metrics import Metrics
 class State:
     """What the server reports."""
 
-    ready: bool = False
+    unready_cause: str = "the lists are not complete"
     silence: float = 0.0
     port: int = 0
 
@@ -29,7 +29,7 @@ class State:
 async def state() -> AsyncIterator[State]:
     state = State()
     metrics = Metrics(CollectorRegistry())
-    server = HealthServer(metrics, lambda: state.ready, lambda: state.silence)
+    server = HealthServer(metrics, lambda: state.unready_cause, lambda: state.silence)
     await server.start("127.0.0.1", 0)
     assert server._runner
     state.port = server._runner.addresses[0][1]
@@ -43,8 +43,8 @@ async def get(state: State, path: str) -> tuple[int, str]:
 
 
 async def test_ready_once_everything_is_listed(state: State) -> None:
-    assert (await get(state, "/readyz"))[0] == 503
-    state.ready = True
+    assert await get(state, "/readyz") == (503, "the lists are not complete")
+    state.unready_cause = ""
     assert await get(state, "/readyz") == (200, "ok")
 
 
@@ -52,7 +52,7 @@ async def test_unhealthy_after_a_watch_sends_nothing_for_too_long(state: State) 
     state.silence = MAX_SILENCE_SECONDS - 1
     assert await get(state, "/healthz") == (200, "ok")
     state.silence = MAX_SILENCE_SECONDS
-    assert (await get(state, "/healthz"))[0] == 500
+    assert await get(state, "/healthz") == (500, "a watch has received nothing for 600 s")
 
 
 class Transport:
@@ -77,11 +77,13 @@ class Transport:
     ],
 )
 async def test_metrics_are_served_to_local_clients_only(address: str, local: bool) -> None:
-    server = HealthServer(Metrics(CollectorRegistry()), lambda: True, lambda: 0.0)
+    server = HealthServer(Metrics(CollectorRegistry()), lambda: "", lambda: 0.0)
     transport = cast(asyncio.Transport, Transport(address))
     response = await server._metrics_text(make_mocked_request("GET", "/metrics", transport=transport))
     assert response.status == (200 if local else 403)
     assert (b"cryostat_operator" in cast(bytes, response.body)) is local
+    if not local:
+        assert response.text == "/metrics is served to local clients only"
 
 
 async def test_metrics_are_served(state: State) -> None:
