@@ -2,58 +2,283 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+import asyncio
+from collections.abc import Callable
 from typing import Any
 
 import pytest
 from prometheus_client import CollectorRegistry
 
 from cryostat_operator import runtime
+from cryostat_operator.api import constants
 from cryostat_operator.kube.connection import Connection
 from cryostat_operator.kube.errors import ApiError
 from cryostat_operator.kube.kopf_import import kopf
+from cryostat_operator.kube.leadership_gate import NotLeaderError
 from cryostat_operator.metrics import Metrics
-from cryostat_operator.plan.model.kinds import InstanceKey
+from cryostat_operator.plan.model.kinds import InstanceKey, Obj
+from cryostat_operator.reconcile.work_queue import Result
 from cryostat_operator.runtime import Operator
 from cryostat_operator.settings import Settings
 from tests.unit.api_server import ApiServer
 
-COLLECTION = "/apis/operator.cryostat.io/v1beta2/cryostats"
+API = "/apis/operator.cryostat.io/v1beta2"
+COLLECTION = f"{API}/cryostats"
+LEASE = f"/apis/coordination.k8s.io/v1/namespaces/ops/leases/{constants.LEASE}"
+ONE, OTHER = InstanceKey("a", "x"), InstanceKey("b", "y")
+LABELS = {constants.LABEL_NAME: OTHER.name, constants.LABEL_NAMESPACE: OTHER.namespace}
+
+
+class Cluster(ApiServer):
+    """An API server that serves Cryostats, and no optional API."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.served = [{"name": "cryostats"}]
+
+    async def request(self, method: str, path: str, **more: Any) -> Obj:
+        group = path.removeprefix("/apis/").split("/")
+        if len(group) != 2 or path.startswith("/api/"):
+            return await super().request(method, path, **more)
+        self.requests.append((method, path))
+        if error := self.hook and self.hook(method, path, None):
+            raise error
+        if path != API:
+            raise ApiError(404, "NotFound", "the server could not find the requested resource")
+        return {"resources": self.served}
+
+    def add(self, key: InstanceKey) -> Obj:
+        return self.put(f"{API}/namespaces/{key.namespace}/cryostats/{key.name}", {"spec": {}})
+
+
+class Reconciles:
+    """Records the reconciled instances."""
+
+    def __init__(self) -> None:
+        self.keys: list[InstanceKey] = []
+        self.resets = 0
+
+    def reset(self) -> None:
+        self.resets += 1
+
+    async def __call__(self, key: InstanceKey) -> Result:
+        self.keys.append(key)
+        return Result()
+
+
+class Process:
+    """An operator, without webhooks, that is connected to an API server in memory."""
+
+    def __init__(self, settings: Settings) -> None:
+        self.server = Cluster()
+        self.operator = Operator(
+            Connection(kopf.ConnectionInfo(server="http://127.0.0.1:1")), settings, "127.0.0.1", 0, 0
+        )
+        self.reconciles = Reconciles()
+        self.operator.reconciler = self.reconciles  # type: ignore[assignment]
+
+
+Create = Callable[..., Process]
 
 
 @pytest.fixture
-async def operator(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Operator]:
-    """An operator that is not started, without webhooks, connected to an API server in memory."""
+def process(monkeypatch: pytest.MonkeyPatch) -> Create:
+    """Makes a process that is not started."""
+    servers: list[Cluster] = []
+
+    def client(*arguments: Any) -> Cluster:
+        if len(arguments) < 4:  # the one that reads comes first
+            servers.append(Cluster())
+        return servers[-1]
+
+    def create(**settings: Any) -> Process:
+        made = Process(Settings(**settings))
+        made.server = servers[-1]
+        return made
+
     monkeypatch.setattr(runtime, "POLL_INTERVAL", 0.0)
     monkeypatch.setattr(runtime, "Metrics", lambda: Metrics(CollectorRegistry()))  # the default one is global
-    connection = Connection(kopf.ConnectionInfo(server="http://127.0.0.1:1"))
-    created = Operator(connection, Settings(webhooks=False), "127.0.0.1", 0, 0)
-    await created.client.close()
-    created.client = ApiServer()
-    yield created
-    await created.write_client.close()
+    monkeypatch.setattr(runtime, "Client", client)
+    return create
 
 
-async def test_a_refused_first_list_is_retried(operator: Operator, caplog: pytest.LogCaptureFixture) -> None:
-    server = operator.client
-    assert isinstance(server, ApiServer)
-    server.put("/apis/operator.cryostat.io/v1beta2/namespaces/a/cryostats/x", {"spec": {}})
+async def until(is_reached: Callable[[], Any]) -> None:
+    async with asyncio.timeout(5):
+        while not is_reached():
+            await asyncio.sleep(0)
+
+
+# --- the first lists -------------------------------------------------------------------------------------------------
+
+
+async def test_a_refused_first_list_is_retried(process: Create, caplog: pytest.LogCaptureFixture) -> None:
+    made = process()
+    made.server.add(ONE)
     refusals = [ApiError(403, "Forbidden", "roles are not known yet"), ApiError(401, "Unauthorized", "no token yet")]
+    made.server.hook = lambda *_: refusals.pop(0) if refusals else None
+    await made.operator._list_cryostats()
+    assert made.operator._exists(ONE)
+    assert made.server.requests == [("GET", COLLECTION)] * 3
+    assert caplog.messages == [
+        "List of Cryostats failed, retrying: roles are not known yet",
+        "List of Cryostats failed, retrying: no token yet",
+    ]
 
-    def refuse(method: str, path: str, body: Any) -> ApiError | None:
-        return refusals.pop(0) if refusals else None
 
-    server.hook = refuse
-    await operator._list_cryostats()
-    assert operator._exists(InstanceKey("a", "x"))
-    assert server.requests == [("GET", COLLECTION)] * 3
-    assert "List of Cryostats failed, retrying: roles are not known yet" in caplog.text
+async def test_without_the_definition_there_are_no_cryostats(process: Create) -> None:
+    made = process()
+    made.server.hook = lambda *_: ApiError(404, "NotFound", "no such resource")
+    await made.operator._list_cryostats()
+    assert not made.operator._exists(ONE)
+    assert len(made.server.requests) == 1
 
 
-async def test_without_the_definition_there_are_no_cryostats(operator: Operator) -> None:
-    server = operator.client
-    assert isinstance(server, ApiServer)
-    server.hook = lambda method, path, body: ApiError(404, "NotFound", "no such resource")
-    await operator._list_cryostats()
-    assert not operator._exists(InstanceKey("a", "x"))
-    assert len(server.requests) == 1
+async def test_the_definition_is_waited_for(process: Create, caplog: pytest.LogCaptureFixture) -> None:
+    made = process()
+    refusals = [ApiError(404, "NotFound", "no such API")]
+    made.server.hook = lambda *_: refusals.pop() if refusals else None
+    made.server.served = []
+    task = asyncio.create_task(made.operator.wait_until_served())
+    await until(lambda: len(caplog.messages) == 2)
+    assert not task.done()
+    made.server.served = [{"name": "cryostats"}]
+    await asyncio.wait_for(task, 5)
+    waiting = "Waiting for the CustomResourceDefinition cryostats.operator.cryostat.io"
+    assert caplog.messages[:2] == [f"{waiting}: no such API", waiting]
+
+
+# --- start and stop --------------------------------------------------------------------------------------------------
+
+
+async def test_it_reconciles_when_every_listed_cryostat_was_delivered(process: Create) -> None:
+    made = process()
+    operator = made.operator
+    listed = made.server.add(ONE)
+    made.server.put("/api/v1/namespaces/b/services/y", {"kind": "Service", "metadata": {"labels": LABELS}})
+    await operator.start()
+    await until(lambda: operator._is_listed and operator.observer.platform_known)
+    assert operator._unready_cause() == "the first lists of the cluster are not complete"
+    operator.cryostats.handle_event(None, listed)
+    await until(lambda: operator.ready)
+    assert operator._unready_cause() == ""
+    await until(lambda: len(made.reconciles.keys) == 2)
+    assert sorted(made.reconciles.keys) == [ONE, OTHER]  # of the other one, only an object is left
+    assert made.reconciles.resets == 1
+    text = (await operator.metrics.text()).decode()
+    assert "\ncryostat_operator_instances 1.0\n" in text
+    assert "cryostat_operator_leader" not in text.replace("# ", "")
+    await operator.stop()
+
+
+async def test_a_cryostat_that_is_not_delivered_does_not_delay_forever(
+    process: Create, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(runtime, "LIST_TIMEOUT", 0.01)
+    made = process()
+    made.server.add(ONE)
+    await made.operator.start()
+    await until(lambda: made.operator.ready)
+    await made.operator.stop()
+
+
+async def test_only_the_leader_reconciles_and_the_lease_is_released(process: Create) -> None:
+    made = process(leader_election=True, namespace="ops")
+    operator = made.operator
+    spec = {"holderIdentity": "other", "leaseDurationSeconds": 15}
+    made.server.put(LEASE, {"spec": spec})
+    await operator.start()
+    await until(lambda: operator.ready and ("GET", LEASE) in made.server.requests)
+    assert not operator._may_write()
+    assert made.reconciles.resets == 0
+    with pytest.raises(NotLeaderError), operator.gate.guard(b""):
+        pass
+    await operator.stop()
+    assert made.server.writes == []
+
+    made = process(leader_election=True, namespace="ops")
+    await made.operator.start()
+    await until(lambda: made.reconciles.resets)
+    assert made.operator._may_write()
+    made.operator.cryostats.handle_event("ADDED", made.server.add(ONE))
+    await until(lambda: made.reconciles.keys)
+    await made.operator.stop()
+    await made.operator.stop()
+    lease = made.server.find(LEASE)
+    assert lease
+    assert lease["spec"]["holderIdentity"] == ""
+    assert not made.operator._may_write()
+    assert not made.operator.ready
+    made.operator.queue.enqueue(OTHER)
+    await asyncio.sleep(0.01)
+    assert made.reconciles.keys == [ONE]
+
+
+async def test_a_failed_background_task_is_passed_on(process: Create, monkeypatch: pytest.MonkeyPatch) -> None:
+    made = process()
+
+    async def start() -> None:
+        raise RuntimeError("broken")
+
+    monkeypatch.setattr(made.operator.observer, "start", start)
+    await made.operator.start()
+    with pytest.raises(RuntimeError, match="broken"):
+        await asyncio.wait_for(made.operator.failure, 5)
+    await made.operator.stop()
+
+
+class Webhooks:
+    """Webhooks that record calls."""
+
+    serving = False
+
+    def __init__(self) -> None:
+        self.calls: list[Any] = []
+
+    async def start(self, *address: Any) -> None:
+        self.calls.append(("start", *address))
+
+    async def stop(self) -> None:
+        self.calls.append("stop")
+
+
+async def test_it_is_ready_when_the_webhooks_are_served(process: Create) -> None:
+    made, webhooks = process(), Webhooks()
+    made.operator.webhooks = webhooks  # type: ignore[assignment]
+    await made.operator.start()
+    await until(lambda: made.operator.ready)
+    assert made.operator._unready_cause() == "the webhooks are not served yet; see the log of this pod"
+    webhooks.serving = True
+    assert made.operator._unready_cause() == ""
+    await made.operator.stop()
+    assert webhooks.calls == [("start", "127.0.0.1", 0), "stop"]
+
+
+# --- what enqueues ---------------------------------------------------------------------------------------------------
+
+
+async def test_a_namespace_enqueues_its_cryostats_and_those_that_target_it(process: Create) -> None:
+    made = process()
+    operator = made.operator
+    for key in (ONE, OTHER, InstanceKey("c", "z")):
+        operator.cryostats.handle_event("ADDED", made.server.add(key))
+    targeting = made.server.find(f"{API}/namespaces/b/cryostats/y") or {}
+    targeting["metadata"]["resourceVersion"] = "1000"
+    operator.cryostats.handle_event("MODIFIED", {**targeting, "spec": {"targetNamespaces": ["a"]}})
+    operator.queue.close()
+    operator.queue._pending.clear()
+    operator._enqueue_namespace("a")
+    assert operator.queue._pending == {ONE, OTHER}
+    operator._enqueue_all()
+    assert operator.queue._pending == {ONE, OTHER, InstanceKey("c", "z")}
+    await operator.stop()
+
+
+async def test_the_console_is_extended_only_by_the_leader_of_a_cluster_with_a_console(
+    process: Create, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made = process()
+    assert not made.operator._may_extend_console()
+    monkeypatch.setattr(made.operator.observer, "serves", lambda kind: kind == "ConsoleLink")
+    assert made.operator._may_extend_console()
+    monkeypatch.setattr(made.operator, "_may_write", lambda: False)
+    assert not made.operator._may_extend_console()
