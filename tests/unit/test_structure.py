@@ -67,7 +67,6 @@ EXCEPTIONS = {
     "plan/tls/cert_manager.py": "plan/tls/test_component.py",
     "reconcile/dry_run.py": "the command `diff`: tests/cluster/test_cli.py",
     "reconcile/secret_provider.py": "reconcile/test_applier.py",
-    "webhooks/manager.py": "starts a server and registers it: tests/cluster/test_webhooks_registration.py",
 }
 
 

@@ -18,7 +18,7 @@ from ..settings import Settings
 from . import serving_certificate
 from .agent_admission import AgentAdmission
 from .authorization import AccessReviews, own_user_name
-from .caller_identity import CallerAuthorities, read_authorities
+from .caller_identity import CONFIG_MAP, CallerAuthorities, read_authorities
 from .cluster_reader import CachedReader
 from .cryostat_admission import CryostatAdmission
 from .metrics_access import MetricsAccess
@@ -127,7 +127,11 @@ class WebhookManager:
                 await registration.ensure(self._loaded.ca_bundle)
                 await registration.unregister()
         except (ApiError, TimeoutError) as error:
-            logger.warning("Could not unregister the webhook URL: %s", error)
+            text = (
+                "The webhooks at %s were not unregistered: %s. Writes of Cryostats fail until the operator runs again "
+                "or its webhook configurations are deleted"
+            )
+            logger.warning(text, self._address.url, str(error) or "timed out")
 
     async def _run(self, host: str, port: int) -> None:
         while True:
@@ -174,7 +178,8 @@ class WebhookManager:
             self._authorities = await read_authorities(self._client)
         except ApiError as error:
             logger.info(
-                "The authorities of client certificates cannot be read, so no caller is known to be the API server: %s",
+                "%s cannot be read, so no further client certificate is known to be that of the API server: %s",
+                CONFIG_MAP,
                 error,
             )
         self._tls.trust_clients_of(self._authorities.pem)
@@ -183,7 +188,7 @@ class WebhookManager:
         """Return the mounted certificate, else the one in the managed Secret."""
         mounted = serving_certificate.load_mounted(self._settings.webhook_certificates)
         if mounted is None and self._settings.olm:
-            raise NotMountedError(f"no certificate in {self._settings.webhook_certificates}")
+            raise NotMountedError(f"no certificate in {self._settings.webhook_certificates}, where OLM mounts it")
         return mounted or await self._secret.certificate()
 
 

@@ -46,14 +46,13 @@ class Registration:
     def __init__(self, client: Client, prefix: str, address: Address) -> None:
         self._client = client
         self._address = address
-        self._missing: set[str] = set()
+        self._warnings: set[str] = set()  # logged, and still true
         self._match_conditions = True  # False: the API server drops them (before Kubernetes 1.28)
         self._configurations = {
             f"{prefix}{kind.lower()}-webhook-configuration": (f"{kind}WebhookConfiguration", definitions)
             for kind, definitions in (("Mutating", mutating()), ("Validating", validating()))
         }
-        definition = f"{constants.PLURAL}.{constants.GROUP}"
-        self._definition = resource_path("apiextensions.k8s.io", "v1", "customresourcedefinitions", name=definition)
+        self._definition = f"{constants.PLURAL}.{constants.GROUP}"
 
     async def ensure(self, ca_bundle: bytes, interim_ca: bytes = b"") -> None:
         """Write what differs, and create configurations that were deleted.
@@ -71,8 +70,10 @@ class Registration:
             interim_ca = b""  # the certificate at a given URL is trusted otherwise
         for name, (kind, webhooks) in self._configurations.items():
             entries = [self._entry(webhook, ca_bundle) for webhook in webhooks]
-            if not await self._sync_webhooks(_path(kind, name), entries, ca_bundle, interim_ca) and ca_bundle:
-                await self._create(kind, name, entries)
+            exists = await self._sync_webhooks(kind, name, entries, ca_bundle, interim_ca)
+            if not exists and ca_bundle:
+                exists = await self._create(kind, name, entries)
+            self._warn_if_missing(f"{kind} {name}", missing=not exists)
         await self._sync_conversion(ca_bundle, interim_ca)
 
     async def unregister(self) -> None:
@@ -82,7 +83,7 @@ class Registration:
             ApiError: something cannot be read or written.
         """
         for name, (kind, _) in self._configurations.items():
-            await self._sync_webhooks(_path(kind, name), [])
+            await self._sync_webhooks(kind, name, [])
 
     def _entry(self, webhook: Obj, ca_bundle: bytes | None) -> Obj:
         unused = {"path"} if self._match_conditions else {"path", "matchConditions"}
@@ -90,10 +91,11 @@ class Registration:
         return {**rest, "clientConfig": self._address.client_config(webhook["path"], ca_bundle)}
 
     async def _sync_webhooks(
-        self, path: str, desired: list[Obj], ca_bundle: bytes = b"", interim_ca: bytes = b""
+        self, kind: str, name: str, desired: list[Obj], ca_bundle: bytes = b"", interim_ca: bytes = b""
     ) -> bool:
         """Write the webhooks of a configuration if they differ; return whether the configuration exists."""
-        obj = await self._find(path)
+        subject, path = f"{kind} {name}", _path(kind, name)
+        obj = await self._client.get_or_none(path)
         if obj is None:
             return False
         live = obj.get("webhooks") or []
@@ -105,13 +107,13 @@ class Registration:
             bundle = bundles.get(each["name"]) or base64.b64encode(interim_ca).decode()
             if "caBundle" not in each["clientConfig"] and bundle:
                 each["clientConfig"]["caBundle"] = bundle
-        if any(self._is_other_installation(each["clientConfig"]) for each in live):
+        if self._is_of_other_installation(subject, [each["clientConfig"] for each in live]):
             return True
         # A controller that registers the authority may not know match conditions and drop them with each of its writes.
         # They are then written with the webhooks, but not restored, because that would be repeated without end.
         is_shared = any("caBundle" in each["clientConfig"] and not ca_bundle for each in desired)
         if not _is_same(desired, live, ignore_dropped_conditions=is_shared):
-            written = await self._patch(path, obj, "/webhooks", desired)
+            written = await self._patch(subject, path, obj, "/webhooks", desired)
             self._check_match_conditions(desired, written.get("webhooks") or [])
         return True
 
@@ -119,10 +121,14 @@ class Registration:
         """Notice an API server that drops match conditions, so that they are not written again and again."""
         expected = any(each.get("matchConditions") for each in desired)
         if expected and written and not any(each.get("matchConditions") for each in written):
-            logger.info("This API server has no match conditions: deleting Cryostats needs a running operator")
+            logger.info(
+                "The API server drops matchConditions of webhooks (before Kubernetes 1.28), "
+                "so the deletion of a Cryostat needs a running operator"
+            )
             self._match_conditions = False
 
-    async def _create(self, kind: str, name: str, webhooks: list[Obj]) -> None:
+    async def _create(self, kind: str, name: str, webhooks: list[Obj]) -> bool:
+        """Create a configuration; return whether it exists now."""
         metadata = {"name": name, "labels": {"app.kubernetes.io/name": "cryostat-operator"}}
         obj = {"apiVersion": f"{_GROUP}/v1", "kind": kind, "metadata": metadata, "webhooks": webhooks}
         try:
@@ -130,15 +136,19 @@ class Registration:
         except ApiError as error:
             if error.status not in (403, 409):  # without the permission; created by another replica
                 raise
-            return
+            return error.status == 409
         logger.info("Created missing %s %s", kind, name)
+        return True
 
     async def _sync_conversion(self, ca_bundle: bytes, interim_ca: bytes) -> None:
         """Write the conversion of the CRD. Without it, a write in v1beta1 would drop what only v1beta2 has."""
-        obj = await self._find(self._definition)
+        subject = f"CustomResourceDefinition {self._definition}"
+        path = resource_path("apiextensions.k8s.io", "v1", "customresourcedefinitions", name=self._definition)
+        obj = await self._client.get_or_none(path)
+        self._warn_if_missing(subject, missing=obj is None)
         conversion = ((obj or {}).get("spec") or {}).get("conversion") or {}
         live = (conversion.get("webhook") or {}).get("clientConfig") or {}
-        if obj is None or self._is_other_installation(live):
+        if obj is None or self._is_of_other_installation(subject, [live]):
             return
         if not ca_bundle and conversion.get("strategy") == "Webhook" and (live.get("caBundle") or not interim_ca):
             return
@@ -148,30 +158,31 @@ class Registration:
         }
         desired = {"strategy": "Webhook", "webhook": webhook}
         if conversion != desired:
-            await self._patch(self._definition, obj, "/spec/conversion", desired)
+            await self._patch(subject, path, obj, "/spec/conversion", desired)
 
-    def _is_other_installation(self, client_config: Obj) -> bool:
+    def _is_of_other_installation(self, subject: str, client_configs: list[Obj]) -> bool:
         """Whether an operator in another namespace is registered."""
-        service = client_config.get("service")
-        return bool(service and service.get("namespace") != self._address.namespace)
+        services = [config.get("service") or {} for config in client_configs]
+        namespaces = {service.get("namespace") for service in services if service} - {self._address.namespace}
+        text = f"{subject} registers the operator in another namespace and is not changed. Run one operator per cluster"
+        self._warn_once(text, holds=bool(namespaces))
+        return bool(namespaces)
 
-    async def _find(self, path: str) -> Obj | None:
-        found = await self._client.get_or_none(path)
-        if found is None:
-            if path not in self._missing:
-                logger.warning(
-                    "%s does not exist; the API server does not call these webhooks", path.rsplit("/", 1)[-1]
-                )
-                self._missing.add(path)
-            return None
-        self._missing.discard(path)
-        return found
+    def _warn_if_missing(self, subject: str, *, missing: bool) -> None:
+        text = f"{subject} does not exist, so the API server does not call its webhooks"
+        self._warn_once(f"{text}. Apply the manifests of the operator again", holds=missing)
 
-    async def _patch(self, path: str, obj: Obj, pointer: str, value: Any) -> Obj:
+    def _warn_once(self, text: str, *, holds: bool) -> None:
+        """Log a warning when it begins to hold."""
+        if holds and text not in self._warnings:
+            logger.warning("%s", text)
+        self._warnings = self._warnings | {text} if holds else self._warnings - {text}
+
+    async def _patch(self, subject: str, path: str, obj: Obj, pointer: str, value: Any) -> Obj:
         guard = {"op": "test", "path": "/metadata/resourceVersion", "value": obj["metadata"]["resourceVersion"]}
         change = {"op": "add", "path": pointer, "value": value}
         written = await self._client.request("PATCH", path, body=[guard, change], content_type=JSON_PATCH)
-        logger.info("Updated webhook registration %s", path.rsplit("/", 1)[-1])
+        logger.info("Updated %s of %s", pointer.rsplit("/", 1)[-1], subject)
         return written
 
 

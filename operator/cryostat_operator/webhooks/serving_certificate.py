@@ -79,7 +79,7 @@ class ManagedSecret:
                 break
             try:
                 await self._write(found, desired)
-                logger.info("Renewed the serving certificate of the webhooks in Secret %s", self._key.name)
+                logger.info("Renewed the serving certificate of the webhooks in %s", self._key)
                 break
             except ApiError as error:
                 if error.status != 409 or attempt == MAX_ATTEMPTS - 1:
