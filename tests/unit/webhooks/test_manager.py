@@ -23,6 +23,7 @@ from cryostat_operator.plan.model.kinds import Key, Obj, path_of
 from cryostat_operator.plan.model.webhook_definitions import WebhookPaths
 from cryostat_operator.settings import Settings
 from cryostat_operator.webhooks import manager as manager_module
+from cryostat_operator.webhooks.caller_identity import CONFIG_MAP
 from cryostat_operator.webhooks.cluster_reader import CachedReader
 from cryostat_operator.webhooks.manager import CHECK_INTERVAL, WebhookManager
 from cryostat_operator.webhooks.serving_certificate import Certificate, NotMountedError

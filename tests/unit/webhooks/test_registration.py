@@ -191,6 +191,13 @@ async def test_an_interim_authority_is_registered_until_there_is_another_one(ser
     assert len(server.writes) == writes
 
 
+async def test_no_interim_authority_is_registered_for_a_url(server: ApiServer) -> None:
+    server.put(MUTATING, {"webhooks": []})
+    await Registration(server, "x-", URL).ensure(b"", b"interim")
+    assert client_configs(server)
+    assert not any("caBundle" in each for each in client_configs(server))
+
+
 async def test_the_configurations_of_another_installation_are_not_changed(
     server: ApiServer, caplog: pytest.LogCaptureFixture
 ) -> None:
