@@ -66,7 +66,6 @@ EXCEPTIONS = {
     "plan/targets.py": "plan/test_reviewed_namespaces.py",
     "plan/tls/cert_manager.py": "plan/tls/test_component.py",
     "reconcile/dry_run.py": "the command `diff`: tests/cluster/test_cli.py",
-    "reconcile/secret_provider.py": "reconcile/test_applier.py",
 }
 
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import base64
+import math
 from collections.abc import AsyncIterator
 from typing import Any
 
@@ -10,7 +12,9 @@ import pytest
 
 from cryostat_operator.api import constants
 from cryostat_operator.kube.errors import ApiError
+from cryostat_operator.observe import observer as observer_module
 from cryostat_operator.observe.observer import Observer
+from cryostat_operator.pki import signing
 from cryostat_operator.plan.model.kinds import KINDS, InstanceKey, Key, Obj, path_of
 from tests.unit.api_server import ApiServer
 from tests.unit.observe.triggers import RecordedTriggers
@@ -125,3 +129,77 @@ async def test_a_kind_that_is_no_longer_served_has_no_objects(server: Apis, trig
 async def test_every_watch_is_stopped(observer: Observer) -> None:
     await observer.stop()
     assert [task for _, task in observer._informers._reflectors.values() if not task.done()] == []
+
+
+# --- certificates ----------------------------------------------------------------------------------------------------
+
+NOW, DAY = 1_800_000_000.0, signing.DAY
+LATER = NOW + 10 * DAY  # when the second certificate was issued
+
+
+def put_certificate(server: Apis, name: str, issued: float) -> signing.SigningPair:
+    """Store a Secret of the instance with a certificate that was issued at this time."""
+    key = signing.new_key()
+    found = signing.certificate(signing.CertificateTemplate(name), key, issued)
+    data = {"tls.crt": signing.bundle([found]), "tls.key": signing.key_pem(key)}
+    secret = Key("Secret", "here", name)
+    put(server, secret)
+    stored = server.find(secret)
+    assert stored
+    server.put(path_of(secret), {**stored, "data": {k: base64.b64encode(v).decode() for k, v in data.items()}})
+    return signing.SigningPair(key, found)
+
+
+@pytest.fixture
+async def with_certificates(server: Apis, triggers: RecordedTriggers) -> AsyncIterator[Observer]:
+    put_certificate(server, "one", NOW)
+    put_certificate(server, "two", LATER)
+    junk = Key("Secret", "here", "junk")
+    put(server, junk)
+    server.put(path_of(junk), {**(server.find(junk) or {}), "data": {"tls.crt": "AA=="}})
+    found = Observer(server, triggers.triggers, lambda _: True)
+    await found.start()
+    yield found
+    await found.stop()
+
+
+async def test_the_next_certificate_that_expires(with_certificates: Observer, monkeypatch: pytest.MonkeyPatch) -> None:
+    ends = [
+        record.certificate.valid_until
+        for record in with_certificates.owned.records(INSTANCE).values()
+        if record.certificate and record.certificate.valid_until < math.inf
+    ]
+    first, second = sorted(ends)
+    assert second - first == 10 * DAY
+    due = with_certificates.expiry_due
+    for now, expected in (
+        (first - 5.0, 5.0),
+        (first, second - first),  # the first one has expired already
+        (second - 1.0, 1.0),
+        (second, None),
+    ):
+        monkeypatch.setattr(observer_module.time, "time", lambda now=now: now)
+        assert due(INSTANCE) == expected
+    assert due(InstanceKey("here", "other")) is None
+
+
+async def test_the_next_certificate_that_is_renewed(
+    with_certificates: Observer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    found = [record.certificate for record in with_certificates.owned.records(INSTANCE).values()]
+    first, second = sorted(each.renew_at for each in found if each and each.renew_at)
+    due = with_certificates.renewal_due
+    for now, expected in ((first - 5.0, 5.0), (first, second - first), (second, None)):
+        monkeypatch.setattr(observer_module.time, "time", lambda now=now: now)
+        assert due(INSTANCE) == expected
+
+
+async def test_an_expired_certificate_is_reported_in_the_snapshot(
+    with_certificates: Observer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    one, two = Key("Secret", "here", "one"), Key("Secret", "here", "two")
+    record = with_certificates.owned.records(INSTANCE)[one].certificate
+    assert record
+    monkeypatch.setattr(observer_module.time, "time", lambda: record.valid_until)
+    found = (await with_certificates.snapshot(INSTANCE, "u", [])).certificates
+    assert (found[one].expired, found[two].expired) == (True, False)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import math
 
 import pytest
 
@@ -47,6 +48,18 @@ def test_renewal_is_due_after_two_thirds_of_the_lifetime() -> None:
     assert renewal_window(certificate) == (leaf.valid_from, leaf.renew_at)
 
 
+def test_a_certificate_expires_after_its_last_second() -> None:
+    leaf = inspect_secret(encoded(LEAF))
+    assert leaf
+    end = signing.certificates(LEAF["tls.crt"])[0].not_valid_after_utc
+    assert leaf.valid_until == end.timestamp() == NOW + signing.CERTIFICATE_LIFETIME
+    assert leaf.info.not_after == end.strftime("%Y-%m-%dT%H:%M:%SZ")
+    assert (leaf.at(NOW).expired, leaf.at(leaf.valid_until - 1).expired) == (False, False)
+    assert leaf.at(leaf.valid_until - 1).renewal_due
+    assert leaf.at(leaf.valid_until).expired
+    assert leaf.at(leaf.valid_until).renewal_due
+
+
 def test_a_key_of_another_certificate() -> None:
     other = inspect_secret(encoded(LEAF, tls_key=CA["tls.key"]))
     assert other
@@ -63,6 +76,7 @@ def test_content_that_cannot_be_read_satisfies_no_request(junk: bytes) -> None:
     assert found
     assert not found.info.key_matches
     assert found.at(NOW).renewal_due
+    assert (found.valid_until, found.at(NOW).expired) == (math.inf, False)
     assert inspect_secret({"tls.crt": "%"})
     assert inspect_secret({"ca.crt": "AA=="}) is None
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping
+from types import SimpleNamespace
 from typing import Any, cast
 
 import pytest
@@ -11,11 +13,12 @@ from cryostat_operator.api import constants
 from cryostat_operator.kube.errors import ApiError
 from cryostat_operator.observe.observer import Observer
 from cryostat_operator.observe.records import content_summary
+from cryostat_operator.plan.instance import Instance
 from cryostat_operator.plan.lasting_waits import LASTING_SECONDS
 from cryostat_operator.plan.model.kinds import KINDS, InstanceKey, Key, Obj
 from cryostat_operator.plan.model.snapshot import ContentSummary, NamespaceState, ReferenceData, Snapshot
 from cryostat_operator.plan.planner import Desired
-from cryostat_operator.reconcile.reconciler import Reconciler
+from cryostat_operator.reconcile.reconciler import MAX_TIMER_SECONDS, Reconciler
 from cryostat_operator.reconcile.wait_times import Waits
 from cryostat_operator.reconcile.work_queue import Result
 from cryostat_operator.settings import Settings
@@ -66,8 +69,14 @@ class FakeObserver:
     def recheck_after(self, key: InstanceKey) -> float:
         return float("inf")
 
+    renewal: float | None = None
+    expiry: float | None = None
+
     def renewal_due(self, key: InstanceKey) -> float | None:
-        return None
+        return self.renewal
+
+    def expiry_due(self, key: InstanceKey) -> float | None:
+        return self.expiry
 
     def forget_instance(self, key: InstanceKey) -> None:
         self.forgotten.append(key)
@@ -270,3 +279,22 @@ async def test_nothing_is_written_after_a_restart(cluster: Cluster, reconciler: 
     cluster.server.requests.clear()
     assert await again(INSTANCE) == Result()
     assert cluster.server.requests == []
+
+
+@pytest.mark.parametrize(
+    ("issuer", "renewal", "expiry", "expected"),
+    [
+        ("built-in", 100.0, 50.0, 101.0),  # the operator renews, so nothing expires
+        ("cert-manager", 100.0, 50.0, 51.0),  # cert-manager renews; the operator reports what has expired
+        ("cert-manager", 100.0, None, math.inf),
+        ("built-in", None, 50.0, math.inf),
+        ("off", 100.0, 50.0, math.inf),
+        ("cert-manager", None, 10 * MAX_TIMER_SECONDS, MAX_TIMER_SECONDS),
+    ],
+)
+def test_the_instance_is_reconciled_when_a_certificate_is_due(
+    reconciler: Reconciler, issuer: str, renewal: float | None, expiry: float | None, expected: float
+) -> None:
+    observer = cast(FakeObserver, reconciler._observer)
+    observer.renewal, observer.expiry = renewal, expiry
+    assert reconciler._recheck_after(INSTANCE, cast(Instance, SimpleNamespace(tls_issuer=issuer))) == expected
