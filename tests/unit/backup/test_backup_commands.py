@@ -65,7 +65,8 @@ def test_backup_and_restore(server: ApiServer, tmp_path: Path) -> None:
     assert result.stdout.endswith(f"written: {target}\n")
     checked = invoke("restore", "--from", target, "--check")
     assert checked.exit_code == 0
-    assert checked.stdout.startswith("The backup of Cryostat here/sample from 2")
+    created = checked.stdout.split()[-3]
+    assert checked.stdout == f"The backup of Cryostat here/sample from {created} is complete.\n"
     restored = invoke("restore", "--from", target, "--overwrite", "--timeout", "0")
     assert (restored.exit_code, restored.stderr) == (0, ""), restored.output
     assert restored.stdout.endswith("restored: Cryostat sample\n")
@@ -79,7 +80,7 @@ def test_backup_and_restore(server: ApiServer, tmp_path: Path) -> None:
         (("absent", "--to", "b"), 'cryostats "absent" not found'),
         (("sample", "-n", "elsewhere", "--to", "b"), 'cryostats "sample" not found'),
         (("sample", "--to", "b", "--passphrase-file", "missing"), "missing cannot be read: No such file or directory."),
-        (("sample", "--to", "file"), "file already exists and is not an empty folder."),
+        (("sample", "--to", "file"), "file already exists and is not an empty folder. Choose another one."),
     ],
 )
 def test_wrong_use(
@@ -187,10 +188,20 @@ def test_passphrases(server: ApiServer, tmp_path: Path, monkeypatch: pytest.Monk
     assert invoke("restore", "--from", target, "--check").exit_code == 0
     monkeypatch.setenv(PASSPHRASE_VARIABLE, "another passphrase")
     wrong = invoke("restore", "--from", target)
-    assert (wrong.exit_code, "The passphrase is wrong" in wrong.stderr) == (2, True)
+    assert (
+        wrong.exit_code,
+        "Error: The passphrase is wrong, or secrets.encrypted.json is damaged.\n" in wrong.stderr,
+    ) == (
+        2,
+        True,
+    )
     assert server.writes == []
     monkeypatch.setenv(PASSPHRASE_VARIABLE, "short")
-    assert "too short" in invoke("backup", "sample", "--to", target).stderr
+    short = invoke("backup", "sample", "--to", target)
+    assert short.stderr == "Error: The passphrase is too short: it needs 12 characters or more.\n"
+    file.write_bytes(b"\xff")
+    binary = invoke("backup", "sample", "--to", target, "--passphrase-file", str(file))
+    assert binary.stderr == f"Error: {file} cannot be read: it is not text.\n"
     monkeypatch.delenv(PASSPHRASE_VARIABLE)
     typed = invoke("restore", "--from", target, "--check", input=f"{PASSPHRASE}\n")
     assert typed.exit_code == 0
@@ -216,5 +227,8 @@ def test_a_backup_in_s3(server: ApiServer, tmp_path: Path, monkeypatch: pytest.M
     damaged = invoke("restore", "--from", target)
     assert (damaged.exit_code, "database.dump of the backup is damaged" in damaged.stderr) == (2, True)
     incomplete = invoke("backup", "sample", "--to", "s3://backups")
-    assert (incomplete.exit_code, "needs a bucket and a prefix" in incomplete.stderr) == (2, True)
+    assert (
+        incomplete.exit_code,
+        "s3://backups needs a bucket and a prefix: s3://BUCKET/PREFIX." in incomplete.stderr,
+    ) == (2, True)
     assert list(tmp_path.iterdir()) == []

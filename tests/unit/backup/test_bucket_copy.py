@@ -37,7 +37,7 @@ def test_places(text: str, place: BucketPlace | None) -> None:
 
 @pytest.mark.parametrize("text", ["s3://", "s3://backups", "s3://backups/", "s3:///daily"])
 def test_incomplete_places(text: str) -> None:
-    with pytest.raises(BackupError, match="needs a bucket and a prefix"):
+    with pytest.raises(BackupError, match=r"^s3://\S* needs a bucket and a prefix: s3://BUCKET/PREFIX\.$"):
         parse_place(text)
 
 
@@ -49,7 +49,7 @@ async def test_there_and_back(backup: Path, tmp_path: Path) -> None:
     copy = open_folder(tmp_path / "copy")
     copy.check()
     assert copy.manifest == open_folder(backup).manifest
-    with pytest.raises(BackupError, match="s3://backups/daily/1 already contains objects"):
+    with pytest.raises(BackupError, match=r"^s3://backups/daily/1 already contains objects\. Choose another prefix\.$"):
         await upload(untyped(storage), PLACE, backup)
 
 
@@ -63,7 +63,7 @@ async def test_nothing_is_left_after_an_error(backup: Path) -> None:
 async def test_a_file_that_is_too_large(backup: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(bucket_copy, "LARGEST_UPLOAD", 1)
     storage = Storage({"backups": {}})
-    with pytest.raises(BackupError, match="is larger than 5 GiB"):
+    with pytest.raises(BackupError, match=r" is larger than 5 GiB, which S3 accepts in one request\. Use a folder\.$"):
         await upload(untyped(storage), PLACE, backup)
     assert storage.content == {"backups": {}}
 
@@ -80,7 +80,9 @@ async def test_a_folder_that_cannot_be_written(tmp_path: Path) -> None:
 
 
 def test_credentials_are_needed() -> None:
-    with pytest.raises(BackupError, match="AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY must be set"):
+    with pytest.raises(
+        BackupError, match=r"^AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY must be set for an s3:// address\.$"
+    ):
         open_service({"AWS_ACCESS_KEY_ID": "user"})
 
 

@@ -48,16 +48,28 @@ async def test_a_terminating_pod_is_not_used() -> None:
     assert pod
     pod["metadata"]["deletionTimestamp"] = "2026-01-01T00:00:00Z"
     server.put(path, pod)
-    with pytest.raises(BackupError, match="no ready pod"):
+    with pytest.raises(BackupError) as error:
         await access(server).component(DATABASE)
+    assert str(error.value) == (
+        "Deployment here/sample-database has no ready pod. `kubectl cryostat status sample -n here` shows the cause."
+    )
 
 
 @pytest.mark.parametrize(
     ("secrets", "message"),
     [
-        ({"sample-storage": {"ACCESS_KEY": "x"}}, "here/sample-storage needs the keys ACCESS_KEY and SECRET_KEY"),
-        ({"sample-storage": ACCESS, "sample-storage-tls": {}}, "here/sample-storage-tls has no certificate"),
-        ({"sample-storage": ACCESS, "sample-storage-tls": {"ca.crt": "x"}}, "storage-tls has no certificate"),
+        (
+            {"sample-storage": {"ACCESS_KEY": "x"}},
+            "^Secret here/sample-storage needs the keys ACCESS_KEY and SECRET_KEY.$",
+        ),
+        (
+            {"sample-storage": ACCESS, "sample-storage-tls": {}},
+            "^Secret here/sample-storage-tls has no certificate of an authority in ca.crt.$",
+        ),
+        (
+            {"sample-storage": ACCESS, "sample-storage-tls": {"ca.crt": "x"}},
+            "storage-tls has no certificate of an authority in ca.crt.$",
+        ),
     ],
 )
 async def test_secrets_of_the_storage_that_cannot_be_used(

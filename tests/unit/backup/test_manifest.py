@@ -46,12 +46,18 @@ def test_round_trip(changes: dict[str, Any]) -> None:
 
 @pytest.mark.parametrize("text", ["", "[]", "{}", "null", '{"format": "cryostat-backup/v1"}', "\x00"])
 def test_what_is_no_manifest(text: str) -> None:
-    with pytest.raises(BackupError, match=r"manifest\.json is damaged"):
+    with pytest.raises(BackupError) as error:
         parse(text)
+    has_format = "format" in text
+    cause = "a field is missing or has another type." if has_format else "it is not the manifest of a backup."
+    assert str(error.value) == f"manifest.json is damaged: {cause}"
 
 
 def test_a_newer_format() -> None:
-    with pytest.raises(BackupError, match="has the format 'cryostat-backup/v2'"):
+    with pytest.raises(
+        BackupError,
+        match=r"^The backup has the format 'cryostat-backup/v2'; this version reads 'cryostat-backup/v1' only\.$",
+    ):
         parse(manifest().text().replace(FORMAT, "cryostat-backup/v2"))
 
 

@@ -89,7 +89,7 @@ async def test_a_server_that_does_not_answer(monkeypatch: pytest.MonkeyPatch) ->
     monkeypatch.setattr(pod_connection, "CONNECT_SECONDS", 0.05)
     with socket.create_server(("127.0.0.1", 0)) as server:
         opened = connections(f"http://127.0.0.1:{server.getsockname()[1]}")
-        with pytest.raises(BackupError, match="It fails: the API server did not answer"):
+        with pytest.raises(BackupError, match=r"^It fails: the API server did not answer for 0 s\.$"):
             await connect(opened)
         await opened.aclose()
 
@@ -102,7 +102,10 @@ async def test_a_node_that_does_not_answer(monkeypatch: pytest.MonkeyPatch) -> N
         await ended.wait()
 
     async with serving(wait) as opened:
-        with pytest.raises(BackupError, match=r"^The connection to pod here/pod was closed, because nothing arrived"):
+        text = (
+            r"^The connection to pod here/pod was closed, because nothing arrived for 0 s\. Its node may have failed\.$"
+        )
+        with pytest.raises(BackupError, match=text):
             async with opened.open("here", "pod", "exec", [], "It fails") as connection:
                 await connection.receive()
         ended.set()

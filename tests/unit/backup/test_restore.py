@@ -140,11 +140,17 @@ async def test_a_missing_namespace(monkeypatch: pytest.MonkeyPatch, backup: Path
 async def test_an_older_database_is_refused(monkeypatch: pytest.MonkeyPatch, backup: Path) -> None:
     target = Target(monkeypatch, backup)
     target.streams.version = 150012
-    with pytest.raises(BackupError, match="the target runs PostgreSQL 15"):
+    with pytest.raises(BackupError, match=POSTGRESQL):
         await target.run()
     assert target.streams.restored is None
     assert PAUSE not in (target.cryostat()["metadata"].get("annotations") or {})
     assert "was created without the data" in target.lines[-1]
+
+
+POSTGRESQL = (
+    r"^The backup was made with PostgreSQL 16, and the target runs PostgreSQL 15\. "
+    r"Restore into an instance whose database image has the same version or a newer one\.$"
+)
 
 
 async def test_an_older_database_on_a_volume_is_refused_before_any_change(
@@ -155,15 +161,20 @@ async def test_an_older_database_on_a_volume_is_refused_before_any_change(
     annotations = {constants.ANNOTATION_DATABASE_RELEASE: "cryostat=3.0,postgresql=15"}
     claim = f"/api/v1/namespaces/there/persistentvolumeclaims/{NAME}-database"
     target.server.put(claim, {"kind": "PersistentVolumeClaim", "metadata": {"annotations": annotations}})
-    with pytest.raises(BackupError, match="the target runs PostgreSQL 15"):
+    with pytest.raises(BackupError, match=POSTGRESQL):
         await target.run(overwrite=True)
     assert target.server.writes == []
+
+
+NO_POD = (
+    r"^After 0 s, no pod of sample-database is ready\. `kubectl cryostat status sample -n there` shows the cause\.$"
+)
 
 
 async def test_no_operator(monkeypatch: pytest.MonkeyPatch, backup: Path) -> None:
     target = Target(monkeypatch, backup)
     target.server.hook = None
-    with pytest.raises(BackupError, match=r"After 0 s, no pod of sample-database is ready"):
+    with pytest.raises(BackupError, match=NO_POD):
         await target.run()
 
 
@@ -176,7 +187,9 @@ async def test_a_failed_restore(monkeypatch: pytest.MonkeyPatch, backup: Path, s
     if step == "database":
         target.streams.error = "ERROR: a table has another number of rows than the backup"
     target.storage.damaged = step == "objects"
-    expected = "The database is unchanged" if step == "database" else "differs from the backup"
+    error = "ERROR: a table has another number of rows than the backup"
+    unchanged = f"The database is unchanged, because the restore failed: {error}"
+    expected = unchanged if step == "database" else "differs from the backup"
     with pytest.raises(BackupError, match=expected):
         await target.run(overwrite=overwrite)
     annotations = target.cryostat()["metadata"].get("annotations") or {}
@@ -226,7 +239,10 @@ async def test_a_connection_that_breaks_while_the_database_is_restored(
         await target.run()
     assert target.storage.content["archivedrecordings"] == filled().content["archivedrecordings"]
     assert PAUSE in target.cryostat()["metadata"]["annotations"]
-    assert "Run the same command again with --overwrite" in target.lines[-1]
+    assert target.lines[-1] == (
+        "The application stays stopped, and annotation operator.cryostat.io/pause-reconciliation stays on the Cryostat,"
+        " because some data may have been replaced. Run the same command again with --overwrite."
+    )
     assert "without the data" not in " ".join(target.lines)
 
 

@@ -21,7 +21,10 @@ from tests.unit.backup.instance import NAME, NAMESPACE, serve_instance
 from tests.unit.backup.test_save import PASSPHRASE
 
 DEPLOYMENT = f"/apis/apps/v1/namespaces/{NAMESPACE}/deployments/{NAME}"
-REFUSAL = r"The backup was made with Cryostat 4\.2, and the target runs Cryostat 4\.1"
+REFUSAL = (
+    r"^The backup was made with Cryostat 4\.2, and the target runs Cryostat 4\.1, which may not read its data\. "
+    r"Restore with an operator for Cryostat 4\.2 or later, or confirm with --allow-downgrade\.$"
+)
 
 
 def content(backup: Path) -> Content:

@@ -48,7 +48,7 @@ async def test_a_difference_is_found(tmp_path: Path, damage: str) -> None:
         storage.content["logs"]["two"] = b"other"
     else:
         storage.all_tags["logs", "two"] = {}
-    with pytest.raises(BackupError, match="Object logs/two differs"):
+    with pytest.raises(BackupError, match=r"^Object logs/two differs from the backup after it was stored\.$"):
         await restored.verify()
 
 

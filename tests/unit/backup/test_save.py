@@ -87,14 +87,14 @@ async def test_external_storage_is_not_saved(tmp_path: Path, monkeypatch: pytest
     server.remove(f"/apis/apps/v1/namespaces/{NAMESPACE}/deployments/{NAME}-storage")
     manifest, lines = await saved(access(server, monkeypatch, Streams(), filled()), tmp_path / "b")
     assert (manifest.buckets, manifest.objects) == (None, ())
-    assert lines[0].startswith("The objects are in an external S3 service")
+    assert lines[0] == "The objects are in an external S3 service and are not part of the backup."
 
 
 @pytest.mark.parametrize(
     ("streams", "message"),
     [
         (Streams(error="pg_dump: error: x"), "A command failed. pg_dump: error: x"),
-        (Streams(version=0), "The database could not be saved"),
+        (Streams(version=0), r"^The database could not be saved: pg_dump did not finish\.$"),
     ],
 )
 async def test_nothing_is_left_of_a_failed_backup(

@@ -80,9 +80,12 @@ async def test_the_pause_of_a_user_stays(replicas: int) -> None:
     assert instance.lines[1].endswith(f"The reconciliation stays paused by the annotation {PAUSE}.")
 
 
+NOT_CONFIRMED = r"the operator has not confirmed the pause of Cryostat here/sample \(condition ReconciliationActive\)"
+
+
 async def test_nothing_is_scaled_before_the_operator_confirms_the_pause() -> None:
     instance = Instance({}, has_operator=False)
-    with pytest.raises(BackupError, match="the operator has not confirmed the pause of Cryostat here/sample"):
+    with pytest.raises(BackupError, match=NOT_CONFIRMED):
         await instance.application.stop()
     assert [method for method, _ in instance.server.writes] == ["PATCH"]
 
