@@ -81,6 +81,7 @@ async def review(reader: Reader, given: AdmissionRequest) -> dict[str, Any]:
     return response
 
 
+UNANSWERED = "Cryostat agent: not added: the cluster did not answer in time; create the pod again"
 FROM_SECRET = {"envFrom": [{"secretRef": {"name": "s"}}, {"configMapRef": {"name": "c", "optional": True}}]}
 
 
@@ -95,20 +96,27 @@ async def test_a_secret_is_read_only_for_the_api_server() -> None:
 
 
 @pytest.mark.parametrize(
-    ("error", "cause"),
+    ("error", "warning", "logged"),
     [
-        (ApiError(500, "x", "y"), "the cluster did not answer in time; create the pod again"),
-        (TimeoutError(), "the cluster did not answer in time; create the pod again"),
-        (RuntimeError("bug"), "the operator failed; see its log"),
+        (ApiError(500, "x", "y"), UNANSWERED, "Agent not injected into pod n/p: y"),
+        (TimeoutError(), UNANSWERED, "Agent not injected into pod n/p: timed out"),
+        (
+            RuntimeError("bug"),
+            "Cryostat agent: not added: the operator failed; see its log",
+            "Agent not injected into pod n/p",
+        ),
     ],
     ids=repr,
 )
-async def test_on_failure_the_pod_is_admitted_unchanged(error: Exception, cause: str) -> None:
+async def test_on_failure_the_pod_is_admitted_unchanged(
+    error: Exception, warning: str, logged: str, caplog: pytest.LogCaptureFixture
+) -> None:
     reader = Reader()
     reader.error = error
     response = await review(reader, request())
     assert "patch" not in response
-    assert response["warnings"] == [f"Cryostat agent: not added: {cause}"]
+    assert response["warnings"] == [warning]
+    assert caplog.messages == [logged]
 
 
 async def test_an_ordinary_pod_gets_the_agent() -> None:
@@ -122,6 +130,12 @@ async def test_an_unknown_cryostat_is_a_warning() -> None:
     assert "is no target namespace of a Cryostat n/other" in response["warnings"][0]
 
 
+EVENT = (
+    'Pod p in namespace n: the agent was not added, there is no container "none0", '
+    "which the label cryostat.io/container names"
+)
+
+
 async def test_events_are_bounded() -> None:
     reader = Reader()
     admission = AgentAdmission(reader, Settings(service_tls=False), InjectionCounts())
@@ -129,6 +143,7 @@ async def test_events_are_bounded() -> None:
         await admission.pod(request(label=f"none{number}"))
     await asyncio.sleep(0)
     assert len(reader.events) == MAX_EVENTS
+    assert EVENT in reader.events
 
 
 async def test_pods_elsewhere_do_not_use_up_the_events_of_a_target_namespace() -> None:

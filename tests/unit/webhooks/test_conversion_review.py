@@ -252,6 +252,31 @@ def test_no_part_of_an_answer_is_valid_json() -> None:
             orjson.loads(text[:end])
 
 
+@pytest.mark.parametrize(
+    ("body", "message"),
+    [
+        ({"kind": "AdmissionReview"}, "expected a ConversionReview"),
+        ({"kind": "ConversionReview", "apiVersion": "v1"}, "expected apiVersion apiextensions.k8s.io/v1"),
+        ({**review([]), "request": None}, "the ConversionReview has no request"),
+        (review(None), "the ConversionReview has no objects"),
+        (
+            {**review([]), "request": {"objects": [cryostat()], "desiredAPIVersion": "v1"}},
+            "the request has no uid before its objects",
+        ),
+    ],
+)
+def test_malformed_bodies_are_explained(body: Any, message: str) -> None:
+    with pytest.raises(MalformedReviewError) as error:
+        answer(body)
+    assert str(error.value) == message
+
+
+def test_a_failed_conversion_is_explained_and_logged(caplog: pytest.LogCaptureFixture) -> None:
+    text = "an object of the review is not a JSON object"
+    assert answer(review([cryostat(), 5]))["result"] == {"status": "Failure", "message": text}
+    assert caplog.messages == [f"Conversion to 'operator.cryostat.io/v1beta2' failed: {text}"]
+
+
 def test_what_follows_the_objects_is_limited() -> None:
     data = orjson.dumps(review([cryostat()], other="x" * 100_000))
     assert answer(data, 4096)["result"]["status"] == "Failure"

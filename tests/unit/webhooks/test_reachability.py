@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from typing import Any
+from typing import Any, cast
 
 import pytest
 
@@ -67,6 +67,18 @@ async def test_an_unreachable_webhook_is_reported_once(caplog: pytest.LogCapture
     )
     assert cluster.metric == [False, False, True]
     assert [record.levelname for record in caplog.records] == ["WARNING", "INFO"]
+    assert caplog.messages == [message, "The API server reaches the webhooks again"]
+
+
+async def test_an_event_that_is_refused_is_logged(caplog: pytest.LogCaptureFixture) -> None:
+    async def refuse(*_: object) -> None:
+        raise ApiError(403, "Forbidden", "no access")
+
+    cluster = Cluster()
+    cluster.error = UNREACHABLE
+    check = ReachabilityCheck(cast(Any, cluster), lambda: CRYOSTAT, refuse, cluster.metric.append)
+    await check.check(CRYOSTAT)
+    assert caplog.messages[-1] == "Event WebhookUnreachable could not be recorded: no access"
 
 
 @pytest.mark.parametrize(

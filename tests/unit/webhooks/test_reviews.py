@@ -7,10 +7,19 @@ from typing import Any
 
 import jsonpatch
 import orjson
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from cryostat_operator.webhooks.reviews import json_patch
+from cryostat_operator.webhooks.reviews import (
+    MAX_WARNINGS,
+    AdmissionRequest,
+    MalformedReviewError,
+    allowed,
+    denied,
+    json_patch,
+    parse,
+)
 
 _KEYS = st.sampled_from(["a", "b", "a/b", "~", "~1", ""])
 VALUES = st.recursive(
@@ -34,3 +43,43 @@ def test_json_patch(old: dict[str, Any], new: dict[str, Any]) -> None:
     assert old == before
     assert text(jsonpatch.apply_patch(old, orjson.loads(text(patch)))) == text(new)
     assert json_patch(new, new) == []
+
+
+REQUEST: dict[str, Any] = {"uid": "u", "operation": "CREATE"}
+REVIEW = {"apiVersion": "admission.k8s.io/v1", "kind": "AdmissionReview", "request": REQUEST}
+
+
+@pytest.mark.parametrize(
+    ("review", "message"),
+    [
+        ([], "expected an AdmissionReview"),
+        ({"kind": "ConversionReview"}, "expected an AdmissionReview"),
+        ({**REVIEW, "apiVersion": "admission.k8s.io/v1beta1"}, "expected apiVersion admission.k8s.io/v1"),
+        ({**REVIEW, "request": None}, "the AdmissionReview has no request"),
+        ({**REVIEW, "request": {"uid": ""}}, "the AdmissionReview has no request"),
+        ({**REVIEW, "request": {**REQUEST, "object": 5}}, "object, oldObject and userInfo must be objects"),
+        (
+            {**REVIEW, "request": {**REQUEST, "oldObject": {"metadata": []}}},
+            "object, oldObject and userInfo must be objects",
+        ),
+        ({**REVIEW, "request": {**REQUEST, "operation": "EAT"}}, "the AdmissionReview has no known operation"),
+    ],
+)
+def test_other_bodies_are_malformed(review: Any, message: str) -> None:
+    with pytest.raises(MalformedReviewError) as error:
+        parse(review)
+    assert str(error.value) == message
+
+
+def test_warnings_are_bounded() -> None:
+    request: AdmissionRequest = parse(REVIEW)
+    shown = allowed(request, [f"{number}\n x" for number in range(MAX_WARNINGS + 2)] * 2)["response"]["warnings"]
+    assert shown[0] == "0 x"
+    assert shown[MAX_WARNINGS:] == ["and 2 more warnings"]
+    assert "warnings" not in allowed(request)["response"]
+
+
+def test_a_denial() -> None:
+    answer = denied(parse(REVIEW), "no")["response"]
+    status = {"status": "Failure", "code": 403, "reason": "Forbidden", "message": "no"}
+    assert answer == {"uid": "u", "allowed": False, "status": status}

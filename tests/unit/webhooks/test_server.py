@@ -5,13 +5,16 @@ from __future__ import annotations
 import asyncio
 import gzip
 from collections.abc import AsyncIterator
+from types import SimpleNamespace
 from typing import Any, cast
 
 import aiohttp
 import pytest
+from aiohttp import web
 
 from cryostat_operator.plan.model.webhook_definitions import WebhookPaths
 from cryostat_operator.webhooks import metrics_access, server
+from cryostat_operator.webhooks.body_limits import MAX_DEPTH
 from cryostat_operator.webhooks.conversion_review import MAX_REVIEW_BYTES
 from cryostat_operator.webhooks.conversion_server import BUFFERED_BYTES
 from cryostat_operator.webhooks.reviews import MalformedReviewError
@@ -92,17 +95,24 @@ async def test_a_review_is_answered_and_measured(served: Served) -> None:
 
 
 @pytest.mark.parametrize(
-    ("body", "headers", "status"),
+    ("body", "headers", "status", "message"),
     [
-        (b"{}", {"Content-Type": "text/plain"}, 415),
-        (b"{", JSON, 400),
-        (b"[" * 1000 + b"]" * 1000, JSON, 400),
-        (b"[" + b"1," * 250_001 + b"1]", JSON, 413),
+        (b"{}", {"Content-Type": "text/plain"}, 415, "expected application/json"),
+        (b"{", JSON, 400, "not a review: unexpected end of data: line 1 column 2 (char 1)"),
+        (
+            b"[" * 1000 + b"]" * 1000,
+            JSON,
+            400,
+            f"not a review: the review is nested more than {MAX_DEPTH} levels deep",
+        ),
+        (b"[" + b"1," * 250_001 + b"1]", JSON, 413, "the review has 250002 elements; 250000 are allowed"),
     ],
     ids=["content type", "no JSON", "nested", "elements"],
 )
-async def test_reviews_that_are_refused(served: Served, body: bytes, headers: dict[str, str], status: int) -> None:
-    assert (await served.post(body, headers=headers))[0] == status
+async def test_reviews_that_are_refused(
+    served: Served, body: bytes, headers: dict[str, str], status: int, message: str
+) -> None:
+    assert await served.post(body, headers=headers) == (status, message)
     assert served.handler.seen == []
     assert served.observed == [(PATH, status)]
 
@@ -133,7 +143,7 @@ async def test_a_conversion_reserves_what_it_takes_in_memory(served: Served, mon
     while served.in_progress[2] == 0:
         await asyncio.sleep(0.001)
     assert served.in_progress == (BUFFERED_BYTES, 0, 1)
-    assert (await served.post(b"{}"))[0] == 503
+    assert await served.post(b"{}") == (503, "too many reviews at a time")
     writer.close()
     while served.in_progress[2]:
         await asyncio.sleep(0.001)
@@ -143,7 +153,7 @@ async def test_a_review_of_unknown_length_is_refused(served: Served) -> None:
     async def parts() -> AsyncIterator[bytes]:
         yield b"{}"
 
-    assert (await served.post(parts()))[0] == 411
+    assert await served.post(parts()) == (411, "expected Content-Length")
 
 
 async def test_other_paths_and_methods_are_refused(served: Served) -> None:
@@ -153,15 +163,17 @@ async def test_other_paths_and_methods_are_refused(served: Served) -> None:
     assert served.handler.seen == []
 
 
-async def test_failures_of_the_handler(served: Served, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_failures_of_the_handler(
+    served: Served, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
     served.handler.error = MalformedReviewError("no request")
     assert await served.post(b"{}") == (400, "not a review: no request")
     served.handler.error = RuntimeError("password")
-    status, text = await served.post(b"{}")
-    assert (status, "password" in text) == (500, False)
+    assert await served.post(b"{}") == (500, "the operator failed to review this; see its log")
+    assert caplog.messages == ["Review on /validate-operator-cryostat-io-v1beta2-cryostat failed"]
     monkeypatch.setattr(server, "ANSWER_TIMEOUT", 0.01)
     served.handler.seconds = 60.0
-    assert (await served.post(b"{}"))[0] == 504
+    assert await served.post(b"{}") == (504, "the review timed out")
     assert [status for _, status in served.observed] == [400, 500, 504]
 
 
@@ -215,7 +227,19 @@ async def test_a_large_review_is_refused_before_its_body(served: Served) -> None
 
 async def test_a_body_that_does_not_arrive(served: Served, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(server, "BODY_TIMEOUT", 0.01)
-    assert b" 408 " in await status_without_body(served, 9)
+    reader, writer = await request_without_body(served, 9)
+    answer = await reader.readuntil(b"the review did not arrive in time")
+    assert answer.startswith(b"HTTP/1.1 408 ")
+    writer.close()
+
+
+async def test_a_connection_that_is_closed_early(served: Served) -> None:
+    async def closed() -> bytes:
+        raise ConnectionResetError
+
+    with pytest.raises(web.HTTPBadRequest) as error:
+        await served.server._review(cast(Any, SimpleNamespace(read=closed)))
+    assert error.value.text == "the connection was closed before the review was complete"
 
 
 @pytest.mark.parametrize("status", [200, 401, 403])

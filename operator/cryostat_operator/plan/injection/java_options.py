@@ -103,7 +103,7 @@ class ContainerVariables:
         value = entry.get("value") or ""
         present, own = agent_paths(value), agent_paths(option)
         if any(path not in own for path in present):
-            raise NotInjectableError(f"{variable} has an agent already")
+            raise NotInjectableError(f"{variable} has another Cryostat agent; remove that one")
         if "valueFrom" in entry:
             self._append_to_reference(places[-1], variable, option)
         elif not present:
@@ -145,7 +145,10 @@ class ContainerVariables:
         source = entries[place]["valueFrom"]
         if any(isinstance(each, dict) and each.get("optional") for each in source.values()):
             # Without the key the kubelet leaves the text `$(…)` in the value, and the JVM does not start.
-            raise NotInjectableError(f"{variable} comes from something that may be missing")
+            raise NotInjectableError(
+                f"{variable} comes from an optional reference, which may be missing; make the reference required, "
+                "or choose another variable with cryostat.io/java-options-var"
+            )
         entries[place] = {"name": INHERITED_OPTIONS, "valueFrom": source}
         entries.append(builders.env(variable, f"$({INHERITED_OPTIONS}) {option}"))
 

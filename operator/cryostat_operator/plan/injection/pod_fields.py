@@ -91,7 +91,7 @@ def _container(containers: list[Obj], name: str) -> Obj:
     for container in containers:
         if container.get("name") == name:
             return container
-    raise NotInjectableError(f'there is no container "{name[:63]}"')
+    raise NotInjectableError(f'there is no container "{name[:63]}", which the label cryostat.io/container names')
 
 
 def _is_sidecar(container: Obj) -> bool:

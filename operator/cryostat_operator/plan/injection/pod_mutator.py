@@ -81,7 +81,9 @@ class PodMutator:
         if is_for_windows(self.spec):
             raise NotInjectableError("there is no agent for Windows")
         if self.instance.tls and not self.context.certificate:
-            raise NotInjectableError(f"Secret {self._certificate} with the agents' certificate is not there yet")
+            raise NotInjectableError(
+                f"Secret {self._certificate} with the agents' certificate is not there yet; create the pod again later"
+            )
 
     @property
     def _certificate(self) -> str:
@@ -126,12 +128,12 @@ class PodMutator:
         name = volume["name"]
         found = find_named(self.spec, "volumes", name)
         if found is not None and set(found) != set(volume):
-            raise NotInjectableError(f'it has a volume "{name}" of another kind')
+            raise NotInjectableError(f'it has a volume "{name}" of another kind; rename that volume')
         put_named(self.spec, "volumes", volume)
         mounts = self.container.setdefault("volumeMounts", [])
         at_path = [mount for mount in mounts if posixpath.normpath(mount["mountPath"]) == path]
         if any(mount.get("name") != name for mount in at_path):
-            raise NotInjectableError(f"something else is mounted at {path}")
+            raise NotInjectableError(f"something else is mounted at {path}; mount it elsewhere")
         if not at_path:
             self._check_mount_overlaps(path, mounts)
             mounts.append(builders.mount(name, path))
@@ -143,7 +145,9 @@ class PodMutator:
             volume = find_named(self.spec, "volumes", mount["name"]) or {}
             read_only = mount.get("readOnly") or any(kind in volume for kind in _READ_ONLY_VOLUMES)
             if other.startswith(f"{path}/") or (read_only and path.startswith(f"{other.rstrip('/')}/")):
-                raise NotInjectableError(f"something else is mounted at {other}, and the agent needs {path}")
+                raise NotInjectableError(
+                    f"something else is mounted at {other}, and the agent needs {path}; mount it elsewhere"
+                )
 
     def _allow_eviction(self) -> None:
         """Append the volume with the agent's JAR to the volumes that do not keep the autoscaler from removing a node.
@@ -168,7 +172,9 @@ class PodMutator:
 
     def _add_init_container(self) -> None:
         if find_named(self.spec, "containers", INIT_CONTAINER):
-            raise NotInjectableError(f'it has a container "{INIT_CONTAINER}"')
+            raise NotInjectableError(
+                f'it has a container "{INIT_CONTAINER}", as the init container of the agent is named; rename it'
+            )
         put_named(self.spec, "initContainers", init_container(self.instance, self.spec, self.container))
 
     def _add_port(self) -> None:

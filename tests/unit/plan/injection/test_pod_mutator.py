@@ -271,7 +271,10 @@ def test_options_from_a_reference() -> None:
     assert entries[0] == {"name": INHERITED_OPTIONS, "valueFrom": source}
     assert entries[-1] == {"name": "JAVA_TOOL_OPTIONS", "value": f"$({INHERITED_OPTIONS}) {AGENT}=off"}
     optional = {"configMapKeyRef": {"name": "options", "key": "java", "optional": True}}
-    assert "may be missing" in refused(pod({"env": [{"name": "JAVA_TOOL_OPTIONS", "valueFrom": optional}]}))
+    assert refused(pod({"env": [{"name": "JAVA_TOOL_OPTIONS", "valueFrom": optional}]})) == (
+        "JAVA_TOOL_OPTIONS comes from an optional reference, which may be missing; make the reference required, "
+        "or choose another variable with cryostat.io/java-options-var"
+    )
 
 
 def test_options_from_whole_config_maps() -> None:
@@ -284,30 +287,66 @@ def test_options_from_whole_config_maps() -> None:
     none: dict[tuple[str, str], frozenset[str] | None]
     none = {("ConfigMap", "a"): frozenset(), ("Secret", "b"): frozenset()}
     assert env(with_agent(given, where=PodContext("apps", none)))["JAVA_TOOL_OPTIONS"] == f"{AGENT}=off"
-    assert "ConfigMap a, Secret b" in refused(given, where=PodContext("apps", {("Secret", "b"): None}))
+    assert refused(given, where=PodContext("apps", {("Secret", "b"): None})) == (
+        "JAVA_TOOL_OPTIONS may come from ConfigMap a, Secret b, which cannot be read; set JAVA_TOOL_OPTIONS in the "
+        "container, or choose another variable with cryostat.io/java-options-var"
+    )
+
+
+NEEDED = ", and the agent needs /tmp/cryostat-agent; mount it elsewhere"
 
 
 @pytest.mark.parametrize(
     ("given", "says"),
     [
-        (pod(os={"name": "windows"}), "Windows"),
-        (pod(nodeSelector={"kubernetes.io/os": "windows"}), "Windows"),
-        (pod(securityContext={"windowsOptions": {"runAsUserName": "a"}}), "Windows"),
-        (pod(volumes=[{"name": "cryostat-agent-init", "hostPath": {"path": "/"}}]), "another kind"),
-        (pod({"volumeMounts": [{"name": "x", "mountPath": "/tmp/cryostat-agent/"}]}), "something else is mounted"),
-        (pod({"volumeMounts": [{"name": "x", "mountPath": "/tmp/cryostat-agent/x/.."}]}), "something else is mounted"),
-        (pod({"volumeMounts": [{"name": "x", "mountPath": "/tmp/cryostat-agent/x"}]}), "/tmp/cryostat-agent/x, and"),
-        (pod({"volumeMounts": [{"name": "x", "mountPath": "/tmp", "readOnly": True}]}), "mounted at /tmp"),
-        (pod({"volumeMounts": [{"name": "x", "mountPath": "/"}]}, volumes=[{"name": "x", "secret": {}}]), "at /, and"),
-        (pod({"name": "cryostat-agent-init"}), "has a container"),
-        (pod({"env": [{"name": "JAVA_TOOL_OPTIONS", "value": "-javaagent:/cryostat-agent-0.5.jar"}]}), "agent already"),
-        (pod(containers=[]), "no container"),
+        (pod(os={"name": "windows"}), "there is no agent for Windows"),
+        (pod(nodeSelector={"kubernetes.io/os": "windows"}), "there is no agent for Windows"),
+        (pod(securityContext={"windowsOptions": {"runAsUserName": "a"}}), "there is no agent for Windows"),
+        (
+            pod(volumes=[{"name": "cryostat-agent-init", "hostPath": {"path": "/"}}]),
+            'it has a volume "cryostat-agent-init" of another kind; rename that volume',
+        ),
+        (
+            pod({"volumeMounts": [{"name": "x", "mountPath": "/tmp/cryostat-agent/"}]}),
+            "something else is mounted at /tmp/cryostat-agent; mount it elsewhere",
+        ),
+        (
+            pod({"volumeMounts": [{"name": "x", "mountPath": "/tmp/cryostat-agent/x/.."}]}),
+            "something else is mounted at /tmp/cryostat-agent; mount it elsewhere",
+        ),
+        (
+            pod({"volumeMounts": [{"name": "x", "mountPath": "/tmp/cryostat-agent/x"}]}),
+            f"something else is mounted at /tmp/cryostat-agent/x{NEEDED}",
+        ),
+        (
+            pod({"volumeMounts": [{"name": "x", "mountPath": "/tmp", "readOnly": True}]}),
+            f"something else is mounted at /tmp{NEEDED}",
+        ),
+        (
+            pod({"volumeMounts": [{"name": "x", "mountPath": "/"}]}, volumes=[{"name": "x", "secret": {}}]),
+            f"something else is mounted at /{NEEDED}",
+        ),
+        (
+            pod({"name": "cryostat-agent-init"}),
+            'it has a container "cryostat-agent-init", as the init container of the agent is named; rename it',
+        ),
+        (
+            pod({"env": [{"name": "JAVA_TOOL_OPTIONS", "value": "-javaagent:/cryostat-agent-0.5.jar"}]}),
+            "JAVA_TOOL_OPTIONS has another Cryostat agent; remove that one",
+        ),
+        (pod(containers=[]), "there is no container"),
     ],
-)  # fmt: skip
+)
 def test_a_pod_that_cannot_have_the_agent_is_unchanged(given: dict[str, Any], says: str) -> None:
     before = copy.deepcopy(given)
-    assert says in refused(given)
+    assert refused(given) == says
     assert given == before
+
+
+def test_a_static_pod_is_unchanged() -> None:
+    given = pod()
+    given["metadata"]["annotations"] = {"kubernetes.io/config.mirror": "x"}
+    assert refused(given) == "static pods of the kubelet cannot be changed"
 
 
 def test_volumes_around_the_agents_directory() -> None:
@@ -321,7 +360,7 @@ def test_no_port_is_declared_on_the_network_of_the_node() -> None:
     result = inject_agent(pod(hostNetwork=True), instance_of(), PodContext("apps"))
     assert result.pod
     assert "ports" not in result.pod["spec"]["containers"][0]
-    assert "9977" in result.hints[0]
+    assert result.hints[0] == "on the network of the node the agent listens on port 9977 of the node"
 
 
 def test_a_port_or_port_name_that_is_used_is_kept() -> None:
