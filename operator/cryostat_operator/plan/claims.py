@@ -118,9 +118,18 @@ def unchangeable(instance: Instance, component: Component) -> Problem | None:
         return None
     custom = {key: value for key, value in (pvc.spec or {}).items() if key != "resources" and value}
     late = ", ".join(sorted(key for key, value in custom.items() if live["spec"].get(key) != value))
-    messages = [f"PersistentVolumeClaim {name} exists, and cannot be given another {late}."] if late else []
+    messages = [_unchangeable_fields(name, late)] if late else []
     messages += _smaller(instance, component, live)
     return Problem(component, Reason.CLAIM_UNCHANGEABLE, " ".join(messages)) if messages else None
+
+
+def _unchangeable_fields(name: str, fields: str) -> str:
+    return message(
+        f"PersistentVolumeClaim {name}",
+        "exists",
+        cause=f"its {fields} cannot be changed",
+        remedy="Undo the change of spec.storageOptions, or delete the claim to start over without the data",
+    )
 
 
 def _smaller(instance: Instance, component: Component, live: Obj) -> list[str]:

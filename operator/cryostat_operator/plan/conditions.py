@@ -46,12 +46,12 @@ class ConditionRule:
     Attributes:
         type: type of the condition.
         reason: reason while it is True.
-        message: message while it is True.
+        message: message while it is True; empty if `part_conditions` makes it.
     """
 
     type: str
     reason: Reason
-    message: str
+    message: str = ""
 
     @property
     def reasons(self) -> frozenset[Reason]:
@@ -62,9 +62,9 @@ class ConditionRule:
 _OTHER_CONDITIONS = (
     ConditionRule("ReferencesResolved", Reason.ALL_FOUND, "Every Secret and ConfigMap that the spec names exists."),
     ConditionRule("TargetNamespacesReady", Reason.ALL_REACHABLE, "Every target namespace exists."),
-    ConditionRule("DatabaseKeysReady", Reason.KEYS_MATCH, "The Secret has the keys of the database."),
-    ConditionRule("VolumesReady", Reason.AS_REQUESTED, "Every PersistentVolumeClaim is bound."),
-    ConditionRule("Exposed", Reason.ADMITTED, "The application has an address."),
+    ConditionRule("DatabaseKeysReady", Reason.KEYS_MATCH),
+    ConditionRule("VolumesReady", Reason.AS_REQUESTED),
+    ConditionRule("Exposed", Reason.ADMITTED),
 )
 _OTHER_REASONS = frozenset(reason for rule in _OTHER_CONDITIONS for reason in reasons_of(rule.type))
 CONDITION_RULES = (

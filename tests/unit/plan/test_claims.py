@@ -76,7 +76,10 @@ def test_other_fields_of_a_claim_are_unchangeable() -> None:
     problem = claims.unchangeable(state(spec, live_claim()).instance, "database")
     assert problem
     assert problem.reason == "ClaimUnchangeable"
-    assert problem.message.endswith("another storageClassName.")
+    assert problem.message == (
+        "PersistentVolumeClaim sample-database exists: its storageClassName cannot be changed. "
+        "Undo the change of spec.storageOptions, or delete the claim to start over without the data."
+    )
     assert claims.unchangeable(state(spec).instance, "database") is None
     assert claims.unchangeable(state(pvc(accessModes=["ReadWriteOnce"]), live_claim()).instance, "database") is None
 

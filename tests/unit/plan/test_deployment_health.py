@@ -91,7 +91,9 @@ def test_a_deployment_whose_previous_pods_terminate() -> None:
     state.snapshot = replace(state.snapshot, terminating=frozenset({Key("Deployment", NAMESPACE, NAME)}))
     found = unavailable_cause(state.instance, NAME, None)
     assert found
-    assert found.message.endswith("when the pods of the previous one have terminated")
+    assert (
+        found.message == "Deployment sample-database is created again when the pods of the previous one have terminated"
+    )
 
 
 def test_conditions_of_nothing() -> None:

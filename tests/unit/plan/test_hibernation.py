@@ -189,7 +189,14 @@ def test_the_status_names_what_has_not_stopped() -> None:
     state = scale(with_hibernation(awake()), "sample", "sample-reports")
     found = conditions(state)
     assert (found["Hibernation"]["status"], found["Hibernation"]["reason"]) == ("False", "Hibernating")
-    assert "Deployments sample-database, sample-storage have not stopped yet" in found["Ready"]["message"]
+    assert found["Ready"]["message"] == (
+        'Hibernation is in progress, because the annotation operator.cryostat.io/hibernation: "on" is set. '
+        "Deployments sample-database, sample-storage have not stopped yet; database and storage stop last."
+    )
+    paused = conditions(state, paused=True)["Hibernation"]["message"]
+    assert (
+        paused == "No Deployment is scaled to 0 while the annotation operator.cryostat.io/pause-reconciliation is set."
+    )
     assert found["Ready"]["reason"] == "Hibernating"
     assert running(state.instance) == ["sample-database", "sample-storage"]
 

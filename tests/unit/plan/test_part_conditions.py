@@ -8,9 +8,11 @@ from typing import Any
 import pytest
 
 from cryostat_operator.plan.conditions import Report, status_for
-from cryostat_operator.plan.model.kinds import Key, Obj
+from cryostat_operator.plan.model.kinds import KINDS, Key, Obj
 from cryostat_operator.plan.model.problems import Problem
 from cryostat_operator.plan.model.reasons import Reason
+from cryostat_operator.plan.model.snapshot import Snapshot
+from cryostat_operator.settings import Settings
 from tests.unit.cluster_state import NAMESPACE, ClusterState, cryostat, settled
 
 AVAILABLE = {"conditions": [{"type": "Available", "status": "True"}]}
@@ -72,26 +74,37 @@ def test_an_instance_without_claims_has_no_condition_about_them() -> None:
 
 
 @pytest.mark.parametrize(
-    ("keys", "status", "reason"),
+    ("keys", "status", "reason", "message"),
     [
-        (("CONNECTION_KEY", "ENCRYPTION_KEY"), "True", "KeysMatch"),
-        (("CONNECTION_KEY",), "False", "SecretKeyNotFound"),
-        (None, "False", "SecretNotFound"),
+        (
+            ("CONNECTION_KEY", "ENCRYPTION_KEY"),
+            "True",
+            "KeysMatch",
+            "Secret mine has CONNECTION_KEY and ENCRYPTION_KEY.",
+        ),
+        (
+            ("CONNECTION_KEY",),
+            "False",
+            "SecretKeyNotFound",
+            "Secret mine lacks ENCRYPTION_KEY, without which the database cannot start.",
+        ),
+        (None, "False", "SecretNotFound", "Secret mine with the keys of the database does not exist."),
     ],
 )
 def test_database_keys_are_ready_if_the_secret_of_the_user_has_them(
-    keys: tuple[str, ...] | None, status: str, reason: str
+    keys: tuple[str, ...] | None, status: str, reason: str, message: str
 ) -> None:
     state = settled({"databaseOptions": {"secretName": "mine"}})
     _ = state.without_data("Secret", "mine") if keys is None else state.with_data("Secret", "mine", *keys)
     found = condition(state, "DatabaseKeysReady")
     assert summary(found) == (status, reason)
-    assert "Secret mine" in found["message"]
+    assert found["message"] == message
 
 
 def test_database_keys_that_are_not_known_are_unknown() -> None:
     new = ClusterState(cryostat())
     assert summary(condition(new, "DatabaseKeysReady")) == ("Unknown", "ReferencePending")
+    assert condition(new, "DatabaseKeysReady")["message"] == "Secret sample-db has not been read yet."
     assert summary(condition(new.without_data("Secret", "sample-db"), "DatabaseKeysReady")) == (
         "False",
         "SecretPending",
@@ -102,7 +115,10 @@ def test_an_address_without_a_pod_is_not_exposed() -> None:
     state = settled(INGRESS)
     found = condition(state, "Exposed")
     assert summary(found) == ("False", "ApplicationUnavailable")
-    assert "http://jfr.example.com does not answer: Deployment sample" in found["message"]
+    assert found["message"] == (
+        "http://jfr.example.com does not answer: Deployment sample has no pod that serves. "
+        "See Ready and ComponentsAvailable for the cause."
+    )
     state.with_live({**state.snapshot.live[APPLICATION], "status": AVAILABLE})
     assert summary(condition(state, "Exposed")) == ("Unknown", "AddressNotReported")
     ingress = state.snapshot.live[Key("Ingress", NAMESPACE, "sample")]
@@ -116,12 +132,27 @@ def test_a_paused_cryostat_is_reconciled_only_if_nothing_differs() -> None:
     assert condition(state, "Reconciled", paused=True)["status"] == "True"
     found = condition(state, "Reconciled", paused=True, differing=[APPLICATION, CLAIM])
     assert summary(found) == ("False", "Paused")
-    assert f"{APPLICATION} and 1 more objects differ" in found["message"]
+    assert found["message"] == (
+        f"{APPLICATION} and 1 more objects differ from the spec. "
+        "While the reconciliation is paused, the operator does not change that."
+    )
+
+
+def test_certificates_that_the_operator_has_not_issued_yet() -> None:
+    served = Snapshot(apis=frozenset(KINDS) - {"Certificate", "Issuer"})
+    new = ClusterState(cryostat(), settings=Settings(service_tls=True), snapshot=served)
+    found = condition(new.with_data("Secret", "sample-keystore", "KEYSTORE_PASS"), "TLSSetupComplete")
+    assert summary(found) == ("False", "WaitingForCertificate")
+    assert found["message"].startswith("The certificates in Secrets ")
+    assert found["message"].endswith(" have not been issued yet.")
+    found = condition(new.settle(), "TLSSetupComplete")
+    assert (found["status"], found["message"]) == ("True", "Certificates are issued by the operator's own authority")
 
 
 def test_a_refused_write_of_a_certificate_is_in_the_condition_about_tls() -> None:
     state = settled({"enableCertManager": True})
     assert condition(state, "TLSSetupComplete")["status"] == "True"
+    assert condition(state, "TLSSetupComplete")["message"] == "Certificates are issued by cert-manager"
     refused = Problem("tls", Reason.QUOTA_EXCEEDED, "too many Secrets.")
     assert summary(condition(state, "TLSSetupComplete", refused)) == ("False", "QuotaExceeded")
     other = Problem("core", Reason.QUOTA_EXCEEDED, "too many Secrets.")

@@ -86,6 +86,15 @@ def test_a_state_that_every_pod_passes_through_is_not_reported_at_first() -> Non
     assert failure(pod({**running, "state": {"running": {}}})).reported_from == math.inf
 
 
+def test_a_container_that_ended_in_an_unknown_way() -> None:
+    looping = {"name": "x-db", "ready": False, "state": {"waiting": {"reason": "CrashLoopBackOff"}}}
+    assert failure(pod(looping)).cause == "container x-db ends again and again"
+    found = pod()
+    running = {"name": "copy", "ready": False, "state": {"running": {"startedAt": TIME}}}
+    found["status"]["initContainerStatuses"] = [running]
+    assert failure(found).cause == "init container copy has not finished"
+
+
 def test_a_pod_that_is_deleted_is_a_failure_only_if_it_does_not_end() -> None:
     found = failure(pod(crashed(1), deletionTimestamp=TIME))
     assert (found.reason, found.reported_from) == (Reason.POD_TERMINATING, 160.0)

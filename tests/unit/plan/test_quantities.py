@@ -34,10 +34,16 @@ def test_other_texts_are_refused_and_neither_less_nor_equal(text: str) -> None:
     assert not is_equal(text, text)
 
 
+def test_why_a_text_is_no_quantity() -> None:
+    for text, cause in {"lots": "'lots'", "1e9999": "the exponent of '1e9999' is too large"}.items():
+        with pytest.raises(ValueError, match=f"^not a quantity: {cause}$"):
+            quantity(text)
+
+
 def test_a_text_that_is_too_long_is_refused_before_it_is_parsed(monkeypatch: pytest.MonkeyPatch) -> None:
     parsed: list[str] = []
     monkeypatch.setattr(quantities, "_parse", parsed.append)
-    with pytest.raises(ValueError, match="more than 128 characters"):
+    with pytest.raises(ValueError, match=r"^not a quantity: 1{20}\.\.\. has more than 128 characters$"):
         quantity("1" * (MAX_QUANTITY + 1))
     assert not parsed
     quantity("1" * MAX_QUANTITY)

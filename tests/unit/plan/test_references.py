@@ -41,6 +41,7 @@ def test_an_object_waits_until_it_is_known_whether_a_secret_exists() -> None:
     problem = requirements({}).blocked_by("core", USER, [secret(optional=True)])
     assert problem is not None
     assert (problem.reason, problem.actionable, problem.component) == ("ReferencePending", False, "core")
+    assert problem.message == "Deployment sample waits until Secret s has been read."
 
 
 def test_the_message_names_the_fields_that_lead_to_the_object() -> None:
@@ -73,9 +74,10 @@ def test_missing_secrets_and_keys_are_actionable_and_named_together() -> None:
     assert problem is not None
     assert problem.reason == "SecretNotFound"
     assert problem.actionable
-    assert "Secret a does not exist" in problem.message
-    assert "Secret b lacks y. Deployment" in problem.message
-    assert "unknown" not in problem.message
+    assert problem.message == (
+        "Secret a does not exist. Deployment sample needs it. Create it. "
+        "Secret b lacks y. Deployment sample needs it. Add what is missing."
+    )
     assert problem.dedup_key == "Secret a"
 
 
@@ -87,6 +89,7 @@ def test_a_generated_secret_is_waited_for() -> None:
     problem = requirements({("Secret", "s"): None}, requested=("s",)).blocked_by("core", USER, [secret("k")])
     assert problem is not None
     assert (problem.reason, problem.actionable) == ("SecretPending", False)
+    assert problem.message == "Deployment sample waits until the operator has generated Secret s."
 
 
 def test_a_blocked_secret_blocks_what_needs_it_for_the_same_reason() -> None:

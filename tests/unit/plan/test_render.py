@@ -46,6 +46,7 @@ def test_objects_that_need_a_cluster_are_named_in_a_comment_with_the_reason() ->
     plan = plan_of(EGRESS)
     (line,) = left_out(plan)
     assert POLICY in line
+    assert line.startswith("Not rendered, needs a cluster: NetworkPolicy ")
     assert "addresses of the API server" in line
     text = manifests(plan)
     assert text.startswith(f"# {line}\n")

@@ -228,3 +228,8 @@ def test_authors_cannot_write_the_record() -> None:
     own = {"storageOptions": {"database": {"pvc": {"annotations": {key: "cryostat=1.0", "own": "x"}}}}}
     annotations = find(settled(own).plan, *CLAIM[0::2])["metadata"]["annotations"]
     assert annotations == {"own": "x"}
+
+
+def test_versions_in_words() -> None:
+    assert Versions((4, 2), 16).title == "Cryostat 4.2, PostgreSQL 16"
+    assert Versions().title == "Cryostat of an unknown release, unknown PostgreSQL"

@@ -94,6 +94,7 @@ def test_keys_that_were_not_looked_up_yet_are_not_generated_again_either() -> No
     state.snapshot = ClusterState(state.cryostat).with_live(*state.snapshot.live.values()).snapshot
     assert SECRET not in state.plan.requests
     assert state.plan.blocked[SECRET].problem.reason == "ReferencePending"
+    assert state.plan.blocked[SECRET].problem.message == "Secret sample-db has not been read yet."
 
 
 def test_lost_keys_of_a_database_without_claim_are_generated_again() -> None:

@@ -117,6 +117,8 @@ def test_clusters_without_routes_or_console_get_none() -> None:
 def test_with_tls_the_route_waits_for_the_authority_and_then_trusts_it() -> None:
     state = ClusterState(cryostat({"enableCertManager": True}), openshift=True)
     assert state.plan.blocked[ROUTE].problem.reason == "CertificatePending"
+    text = "Route sample does not exist yet: the certificate authority has no certificate."
+    assert state.plan.blocked[ROUTE].problem.message == text
     tls = find(state.settle().plan, "Route", NAME)["spec"]["tls"]
     assert (tls["termination"], tls["destinationCACertificate"]) == ("reencrypt", "PEM")
 

@@ -8,8 +8,9 @@ import pytest
 
 from cryostat_operator.plan.components import ingress
 from cryostat_operator.plan.instance import Instance
+from cryostat_operator.plan.model import names
 from cryostat_operator.settings import Settings
-from tests.unit.cluster_state import NAME, ClusterState, cryostat
+from tests.unit.cluster_state import NAME, NAMESPACE, ClusterState, cryostat
 
 
 def path_to(service: str, path: str = "/") -> dict[str, Any]:
@@ -71,5 +72,9 @@ def test_an_unknown_controller_is_named_with_what_to_do() -> None:
 
 def test_a_controller_that_verifies_needs_a_transport() -> None:
     note = ingress.backend_note(instance({"ingressClassName": "traefik", "rules": [rule("a")]}, tls=True))
-    assert note.startswith("Traefik refuses the certificate")
+    assert note == (
+        "Traefik refuses the certificate of Service sample unless annotation "
+        "traefik.ingress.kubernetes.io/service.serverstransport in serviceOptions.coreConfig.annotations names a "
+        f"transport that trusts ca.crt of Secret {names.ca_secret(NAMESPACE, NAME)}"
+    )
     assert ingress.backend_note(instance({"ingressClassName": "nginx", "rules": [rule("a")]}, tls=True)) == ""

@@ -6,8 +6,12 @@ import copy
 from dataclasses import replace
 from typing import Any
 
-from cryostat_operator.plan.diff.plan_diff import Change, Diff, diff
+from cryostat_operator.api import constants
+from cryostat_operator.plan.diff.plan_diff import Change, Diff, _agent_certificate_event, diff
+from cryostat_operator.plan.model import names
+from cryostat_operator.plan.model.certificates import CertificateInfo
 from cryostat_operator.plan.model.kinds import PARTIAL, Key, Obj
+from cryostat_operator.plan.model.requests import CopyRequest
 from tests.unit.cluster_state import NAME, NAMESPACE, ClusterState, settled
 
 MAIN = Key("Deployment", NAMESPACE, NAME)
@@ -152,3 +156,20 @@ def test_a_new_host_of_a_route_is_an_event() -> None:
     assert change.event
     assert change.event.reason == "RouteHostChanged"
     assert change.event.message.endswith("to new.example.com.")
+
+
+def test_a_new_certificate_of_agents_is_an_event() -> None:
+    name = names.agent_certificate(NAMESPACE, NAME, "apps")
+    key = Key("Secret", "apps", name)
+    labels = {constants.LABEL_NAME: NAME, constants.LABEL_NAMESPACE: NAMESPACE}
+    request = CopyRequest(key, Key("Secret", NAMESPACE, name), {"tls.crt": "tls.crt"})
+    change = Change("replace", key, {"metadata": {"labels": labels}}, request=request)
+    old = CertificateInfo(frozenset({"tls.crt"}), not_after="2026-01-02T00:00:00Z")
+    event = _agent_certificate_event(change, {key: old})
+    assert event
+    assert event.message == (
+        "Agents in namespace apps have a new certificate. "
+        "Those that run now keep the old one, which expires at 2026-01-02T00:00:00Z: restart their pods before."
+    )
+    assert _agent_certificate_event(change, {}) is None
+    assert _agent_certificate_event(replace(change, key=STORAGE_SECRET), {STORAGE_SECRET: old}) is None

@@ -38,7 +38,9 @@ def test_the_container_that_gets_the_agent(given: dict[str, Any], label: str | N
 def test_a_guess_is_a_hint() -> None:
     selection = select_container(pod("a", "b", default_container="missing"), None)
     assert selection.container["name"] == "a"
-    assert 'container "a", the first of 2' in selection.hint
+    assert selection.hint == (
+        'the agent is added to container "a", the first of 2; choose another one with the label cryostat.io/container'
+    )
 
 
 def test_a_pod_without_the_container() -> None:

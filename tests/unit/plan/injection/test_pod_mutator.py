@@ -192,7 +192,8 @@ def test_durations(text: str, milliseconds: int) -> None:
 def test_tls() -> None:
     secret = names.agent_certificate("monitoring", "sample", "apps")
     i = instance_of(tls=True)
-    assert secret in refused(pod(), i, PodContext("apps", certificate=False))
+    missing = refused(pod(), i, PodContext("apps", certificate=False))
+    assert missing == f"Secret {secret} with the agents' certificate is not there yet; create the pod again later"
     after = with_agent(pod(), i)
     volume = next(v for v in after["spec"]["volumes"] if v["name"] == "cryostat-agent-tls")
     assert volume["secret"] == {"secretName": secret, "defaultMode": 0o444, "optional": True}
@@ -368,7 +369,10 @@ def test_a_port_or_port_name_that_is_used_is_kept() -> None:
     result = inject_agent(taken, instance_of(), PodContext("apps"))
     assert result.pod
     assert result.pod["spec"]["containers"][0]["ports"] == taken["spec"]["containers"][0]["ports"]
-    assert "callback-port" in result.hints[0]
+    assert result.hints[0] == (
+        'port 9977 of container "app" is also the port of the agent: '
+        "choose another one with the label cryostat.io/callback-port"
+    )
     named = pod({"ports": [{"name": "cryostat-cb", "containerPort": 1}]})
     assert len(with_agent(named)["spec"]["containers"][0]["ports"]) == 1
 

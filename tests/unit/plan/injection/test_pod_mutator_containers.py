@@ -35,7 +35,10 @@ def test_no_annotation_beyond_the_limit_of_the_api_server() -> None:
     result = inject_agent(given, instance_of(), PodContext("apps"))
     assert result.pod is not None
     assert result.pod["metadata"] == given["metadata"]
-    assert SAFE_TO_EVICT_VOLUMES in result.hints[0]
+    assert result.hints[0] == (
+        "no space is left for the annotation cluster-autoscaler.kubernetes.io/safe-to-evict-local-volumes: "
+        "the pod keeps its node"
+    )
 
 
 def containers(*names: str, annotation: str | None = None, label: str | None = None) -> dict[str, Any]:

@@ -37,6 +37,7 @@ def test_keystores_wait_for_their_password() -> None:
     [blocked] = plan.blocked
     assert (blocked.key, blocked.problem.reason) == (KEYSTORE, "WaitingForCertificate")
     assert KEYSTORE not in requests(state())
+    assert blocked.problem.message == (f"The keystore in {KEYSTORE} waits for its password, in Secret sample-keystore.")
 
 
 def test_the_password_of_the_keystore_is_identified_by_a_digest() -> None:
@@ -55,3 +56,7 @@ def test_a_secret_of_cert_manager_is_not_overwritten() -> None:
     [blocked] = plan.blocked
     assert blocked.key == Key("Secret", NAMESPACE, f"{NAME}-database-tls")
     assert blocked.key not in {request.key for request in plan.requests}
+    assert blocked.problem.message == (
+        "Certificate here/sample-database of cert-manager is being deleted; "
+        "the operator issues the certificate itself afterwards."
+    )

@@ -106,6 +106,33 @@ CASES = {
 }
 
 
+MESSAGES = {
+    "a Secret of another owner": (
+        "Secret here/sample-database-tls exists and does not belong to this Cryostat, so it is not changed, and "
+        "Certificate sample-database is not created. Delete or rename the Secret."
+    ),
+    "of the built-in CA": (
+        "Certificate here/sample-database waits until the previous Secret sample-database-tls is deleted."
+    ),
+    "no Certificate": "Certificate here/sample-database does not exist yet; the operator creates it.",
+    "no condition": "Certificate here/sample-database is not ready: cert-manager has not reported its status.",
+    "a key is missing": (
+        "Secret here/sample-database-tls of Certificate sample-database does not exist yet or lacks keys."
+    ),
+    "CA replaced": (
+        "Certificate here/sample-database was signed by a certificate authority that no longer exists; "
+        "it is issued again."
+    ),
+}
+
+
+@pytest.mark.parametrize(("case", "message"), MESSAGES.items(), ids=MESSAGES)
+def test_the_message_of_a_state(case: str, message: str) -> None:
+    problem = certificate_status(instance(CASES[case][0]), CERTIFICATE, SECRET).problem
+    assert problem
+    assert problem.message == message
+
+
 @pytest.mark.parametrize("case", CASES)
 def test_state(case: str) -> None:
     snapshot, expected = CASES[case]

@@ -43,6 +43,7 @@ def test_a_copy_waits_for_its_source() -> None:
     [blocked] = found.blocked
     assert (blocked.key, blocked.problem.reason) == (AGENT._replace(namespace="apps"), "WaitingForCertificate")
     assert len(found.requests) == 1
+    assert blocked.problem.message == f"Secret apps/{AGENT.name} waits for its source, Secret here/{AGENT.name}."
 
 
 def test_copies_in_an_unreachable_namespace_are_kept() -> None:
