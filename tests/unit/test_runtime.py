@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Callable
 from typing import Any
 
@@ -150,7 +151,10 @@ async def test_the_definition_is_waited_for(process: Create, caplog: pytest.LogC
 # --- start and stop --------------------------------------------------------------------------------------------------
 
 
-async def test_it_reconciles_when_every_listed_cryostat_was_delivered(process: Create) -> None:
+async def test_it_reconciles_when_every_listed_cryostat_was_delivered(
+    process: Create, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO)
     made = process()
     operator = made.operator
     listed = made.server.add(ONE)
@@ -161,6 +165,7 @@ async def test_it_reconciles_when_every_listed_cryostat_was_delivered(process: C
     operator.cryostats.handle_event(None, listed)
     await until(lambda: operator.ready)
     assert operator._unready_cause() == ""
+    assert caplog.messages == ["Watching the cluster"]
     await until(lambda: len(made.reconciles.keys) == 2)
     assert sorted(made.reconciles.keys) == [ONE, OTHER]  # of the other one, only an object is left
     assert made.reconciles.resets == 1

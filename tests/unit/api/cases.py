@@ -107,7 +107,10 @@ CASES = (
             {"storageOptions": _BOUND | {"emptyDir": {"enabled": False}}},
             {"storageOptions": _BOUND, "objectStorageOptions": {"provider": {}}},
         ),
-        says="storageOptions.pvc.spec.volumeName would give one volume to database and object storage",
+        says=(
+            "storageOptions.pvc.spec.volumeName would give one volume to database and object storage, but only one of "
+            "them can have it: use storageOptions.database.pvc and storageOptions.objectStorage.pvc"
+        ),
     ),
     Case(
         "storageOptions.database.pvc.spec",
@@ -191,13 +194,13 @@ CASES = (
             {"storageBucketNameOptions": {"metadata": "m"}},
         ),
         bad=({"provider": _S3["provider"]}, {"provider": _S3["provider"], "storageBucketNameOptions": {}}),
-        says="secretName is required with provider.url",
+        says="secretName is required with provider.url: an external object storage needs credentials",
     ),
     Case(
         "objectStorageOptions",
         good=(),
         bad=({"secretName": "keys", "provider": {"url": "https://s3.example.com"}},),
-        says="region is required with url",
+        says="region is required with url: an external object storage cannot be used without its region",
     ),
     Case(
         "objectStorageOptions.provider",
@@ -210,7 +213,7 @@ CASES = (
             {"disablePresignedDownloads": True},
             {"tlsTrustAll": True},
         ),
-        says="url is required with other provider settings",
+        says="url is required with other provider settings: they apply to an external object storage only",
     ),
     Case(
         "objectStorageOptions",
@@ -287,4 +290,10 @@ CASES = (
 )
 
 GOOD_NAMES = ("a", "cryostat-sample", "1st", "x" * 48)
-BAD_NAMES = {"my.cryostat": "metadata.name must consist of", "x" * 49: "metadata.name must have at most 48 characters"}
+BAD_NAMES = {
+    "my.cryostat": (
+        "metadata.name must consist of lower-case letters, digits and hyphens, "
+        "and begin and end with a letter or digit: Services are named after it"
+    ),
+    "x" * 49: "metadata.name must have at most 48 characters: longer names of containers are made from it",
+}

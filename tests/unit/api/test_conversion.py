@@ -220,7 +220,9 @@ def test_an_object_that_does_not_fit_into_an_annotation_is_read_only_in_v1beta1(
         there = convert(obj, OLD)
         assert there["metadata"]["labels"] == {"a": "b", ANNOTATION: "too-large"}
         assert there["metadata"].get("annotations", {}) == obj["metadata"].get("annotations", {})
-        with pytest.raises(ValueError, match="do not fit into v1beta1; write it in v1beta2"):
+        with pytest.raises(
+            ValueError, match=r"^the Cryostat has fields that do not fit into v1beta1; write it in v1beta2$"
+        ):
             convert(there, NEW)
 
 
@@ -246,3 +248,8 @@ def test_an_annotation_that_no_api_server_stores_is_not_decoded(monkeypatch: pyt
         decoded.clear()
         assert convert(obj, constants.API_VERSION)["spec"] == {"targetNamespaces": [""]}
         assert len(decoded) == count
+
+
+def test_other_objects_are_not_converted() -> None:
+    with pytest.raises(ValueError, match=r"^Pod cannot be converted from v1 to operator\.cryostat\.io/v1beta1$"):
+        convert({"kind": "Pod", "apiVersion": "v1"}, OLD)

@@ -123,3 +123,15 @@ def _used(annotation: Any) -> list[type[Model]]:
     if isinstance(annotation, type) and issubclass(annotation, Model):
         return [annotation]
     return [model for part in getattr(annotation, "__args__", ()) for model in _used(part)]
+
+
+def test_half_of_a_login_is_refused() -> None:
+    text = "secretName and filename must be set together: with only one of them no login is configured"
+    for field in ("secretName", "filename"):
+        with pytest.raises(ValueError, match=text):
+            CryostatSpec.model_validate({"authorizationOptions": {"basicAuth": {field: "users"}}})
+
+
+def test_numbers_of_the_api_have_32_bits() -> None:
+    with pytest.raises(ValueError, match="must be a 32-bit integer"):
+        CryostatSpec.model_validate({"reportOptions": {"replicas": 2**31}})

@@ -82,4 +82,7 @@ def test_unknown_values_of_the_hibernation_annotation(value: str, warned: bool) 
     assert len(key_warnings(given)) == warned
     assert key_warnings(given, given) == []
     if warned:
-        assert f'operator.cryostat.io/hibernation: "{value}" has no effect' in key_warnings(given)[0]
+        assert (
+            f'metadata.annotations: operator.cryostat.io/hibernation: "{value}" has no effect; '
+            in key_warnings(given)[0]
+        )

@@ -47,7 +47,7 @@ def test_nothing_is_replaced(tmp_path: Path, kind: str) -> None:
     if kind == "folder":
         target.mkdir()
     (target / "file" if kind == "folder" else target).write_text("mine")
-    with pytest.raises(BackupError, match="already exists and is not an empty folder"):
+    with pytest.raises(BackupError, match=r" already exists and is not an empty folder\. Choose another one\.$"):
         write(target)
 
 
@@ -81,9 +81,9 @@ def test_damage_is_found(tmp_path: Path, damage: str, monkeypatch: pytest.Monkey
         path.write_bytes(content + b"!" if damage == "longer" else b"C" + content[1:])
     with pytest.raises(BackupError) as error:
         open_folder(tmp_path).check()
-    texts = {"missing": "cannot be read: No such file or directory."}
-    text = texts.get(damage, "is damaged: its SHA-256 or size differs from the manifest.")
-    assert str(error.value) == f"{OBJECT.path} of the backup {text}"
+    missing = f"{OBJECT.path} of the backup cannot be read: No such file or directory."
+    damaged = f"{OBJECT.path} of the backup is damaged: its SHA-256 or size differs from the manifest."
+    assert str(error.value) == (missing if damage == "missing" else damaged)
 
 
 def test_a_folder_without_a_manifest(tmp_path: Path) -> None:

@@ -36,8 +36,9 @@ async def test_a_component_without_a_ready_pod() -> None:
 
 
 async def test_a_component_that_does_not_exist() -> None:
-    with pytest.raises(BackupError, match="Deployment here/sample-database does not exist"):
+    with pytest.raises(BackupError) as error:
         await access(ApiServer()).component(DATABASE)
+    assert str(error.value) == "Deployment here/sample-database does not exist, so its data cannot be read."
 
 
 async def test_a_terminating_pod_is_not_used() -> None:

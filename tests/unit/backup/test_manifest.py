@@ -48,9 +48,9 @@ def test_round_trip(changes: dict[str, Any]) -> None:
 def test_what_is_no_manifest(text: str) -> None:
     with pytest.raises(BackupError) as error:
         parse(text)
-    has_format = "format" in text
-    cause = "a field is missing or has another type." if has_format else "it is not the manifest of a backup."
-    assert str(error.value) == f"manifest.json is damaged: {cause}"
+    other = "manifest.json is damaged: it is not the manifest of a backup."
+    incomplete = "manifest.json is damaged: a field is missing or has another type."
+    assert str(error.value) == (incomplete if "format" in text else other)
 
 
 def test_a_newer_format() -> None:

@@ -45,6 +45,13 @@ async def test_a_command_that_fails() -> None:
     assert caught.value.log == "cause\n"
 
 
+async def test_a_command_that_cannot_be_started() -> None:
+    opened = PodStreams(connections("http://127.0.0.1:1"))
+    with pytest.raises(BackupError, match=r"^A command cannot run in container container of pod here/pod: Client"):
+        await run(opened, "true")
+    await opened.aclose()
+
+
 async def test_a_connection_that_breaks() -> None:
     async with streams(Kubelet(cut_after=10)) as opened:
         with pytest.raises(

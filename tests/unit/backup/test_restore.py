@@ -89,14 +89,19 @@ async def test_into_another_namespace(monkeypatch: pytest.MonkeyPatch, backup: P
     assert target.storage.all_tags["archivedrecordings", "jvm/one.jfr"] == {"label": "a&b"}
     order = [path.rpartition("/")[2] for method, path in target.server.writes if method == "POST"]
     assert order == ["secrets", "secrets", constants.PLURAL] * 2  # first a dry run
-    assert target.lines[-1] == "Started the application."
+    assert target.lines[-4:] == [
+        "Restored and verified 2 objects.",
+        "Restored and verified the database: 1 tables, 3 rows.",
+        "Removed 1 objects that are not in the backup.",
+        "Started the application.",
+    ]
     assert not [line for line in target.lines if "marker" in line]
 
 
 async def test_an_existing_instance_needs_overwrite(monkeypatch: pytest.MonkeyPatch, backup: Path) -> None:
     target = Target(monkeypatch, backup)
     serve_instance(target.server, "there")
-    with pytest.raises(BackupError, match=r"^Cryostat there/sample already exists\. --overwrite replaces all data"):
+    with pytest.raises(BackupError, match=EXISTS):
         await target.run()
     assert target.server.writes == []
     await target.run(overwrite=True)
@@ -115,7 +120,7 @@ async def test_a_volume_that_was_kept_needs_overwrite(monkeypatch: pytest.Monkey
 async def test_other_keys_are_refused(monkeypatch: pytest.MonkeyPatch, backup: Path) -> None:
     target = Target(monkeypatch, backup)
     serve_instance(target.server, "there", secrets={"sample-db": {**KEYS, "ENCRYPTION_KEY": "other"}})
-    with pytest.raises(BackupError, match=r"sample-db has other values of ENCRYPTION_KEY than the backup") as caught:
+    with pytest.raises(BackupError, match=OTHER_KEYS) as caught:
         await target.run(overwrite=True)
     assert "marker" not in str(caught.value)
     assert target.server.writes == []
@@ -144,9 +149,18 @@ async def test_an_older_database_is_refused(monkeypatch: pytest.MonkeyPatch, bac
         await target.run()
     assert target.streams.restored is None
     assert PAUSE not in (target.cryostat()["metadata"].get("annotations") or {})
-    assert "was created without the data" in target.lines[-1]
+    assert target.lines[-1] == (
+        "Cryostat there/sample was created without the data. Delete it, or run the same command again with --overwrite."
+    )
 
 
+EXISTS = (
+    r"^Cryostat there/sample already exists\. --overwrite replaces all data of the instance by that of the backup\.$"
+)
+OTHER_KEYS = (
+    r"^Secret there/sample-db has other values of ENCRYPTION_KEY than the backup, so the restored data could not be "
+    r"read\. Delete the Cryostat, its PersistentVolumeClaims and this Secret, or restore into another namespace\.$"
+)
 POSTGRESQL = (
     r"^The backup was made with PostgreSQL 16, and the target runs PostgreSQL 15\. "
     r"Restore into an instance whose database image has the same version or a newer one\.$"
@@ -264,7 +278,8 @@ async def test_reconciliation_that_cannot_be_resumed(
     with pytest.raises(BackupError if fails else ApiError, match="The database is unchanged" if fails else "gone"):
         await target.run()
     how = f"`kubectl annotate cryostat sample -n there {PAUSE}- {constants.ANNOTATION_PAUSED_BY}-`"
-    assert [line for line in target.lines if line.endswith(how)]
+    state = "The restore failed" if fails else "All data is restored"
+    assert f"{state}, but the application stays stopped. To start it: {how}" in target.lines
     assert ("without the data" in target.lines[-1]) == fails
 
 

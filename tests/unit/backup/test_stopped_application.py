@@ -77,7 +77,8 @@ async def test_the_pause_of_a_user_stays(replicas: int) -> None:
     assert instance.replicas == 0
     await instance.application.start("x")
     assert (instance.annotations, instance.replicas) == ({"kept": "yes", PAUSE: "true"}, replicas)
-    assert instance.lines[1].endswith(f"The reconciliation stays paused by the annotation {PAUSE}.")
+    begun = "Started the application" if replicas else "The application stays stopped, as before"
+    assert instance.lines[1] == f"{begun}. The reconciliation stays paused by the annotation {PAUSE}."
 
 
 NOT_CONFIRMED = r"the operator has not confirmed the pause of Cryostat here/sample \(condition ReconciliationActive\)"
@@ -96,5 +97,5 @@ async def test_an_application_of_a_user_who_paused_that_cannot_be_started() -> N
     instance.server.hook = lambda *_: ApiError(403, "Forbidden", "no")
     with pytest.raises(ApiError):
         await instance.application.start("The data is restored")
-    command = f"`kubectl scale deployment {NAME} -n {NAMESPACE} --replicas=1`"
-    assert instance.lines[-1] == f"The data is restored, but the application stays stopped. To start it: {command}"
+    command = f"kubectl scale deployment {NAME} -n {NAMESPACE} --replicas=1"
+    assert instance.lines[-1] == f"The data is restored, but the application stays stopped. To start it: `{command}`"

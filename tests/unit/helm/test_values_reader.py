@@ -69,10 +69,6 @@ def test_a_forced_string_stays_a_string() -> None:
     assert read_values(text) == {"core": {"x": "2"}}
 
 
-NO_VALUES = "needed are chart values, a HelmRelease or an Application. "
-PRINT = "Print the values of a release with: helm get values RELEASE -o yaml"
-
-
 @pytest.mark.parametrize(
     ("text", "message"),
     [
@@ -82,7 +78,8 @@ PRINT = "Print the values of a release with: helm get values RELEASE -o yaml"
         ("a: 1\n---\nb: 2\n", "contains 2 YAML documents; one with chart values is needed"),
         (
             "apiVersion: v1\nkind: ConfigMap\n",
-            f"contains a Kubernetes object of kind ConfigMap; {NO_VALUES}{PRINT}",
+            "contains a Kubernetes object of kind ConfigMap; needed are chart values, a HelmRelease or an Application. "
+            "Print the values of a release with: helm get values RELEASE -o yaml",
         ),
         (
             "apiVersion: v1\nkind: List\nitems: []\n",

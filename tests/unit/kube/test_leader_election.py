@@ -328,8 +328,8 @@ async def test_a_term_begins_and_is_released(replica: RunningReplica, caplog: py
     assert not replica.election.leads
     assert replica.holder() == ""
     assert caplog.messages == [
-        f"Waiting for leadership: {NAME}, identity {identity}",
-        f"Became leader: {NAME}, identity {identity}",
+        f"Waiting for leadership: Lease ops/d696d7ab.redhat.com, identity {identity}",
+        f"Became leader: Lease ops/d696d7ab.redhat.com, identity {identity}",
         f"Released {NAME}",
     ]
     recorded = events(replica)
@@ -362,7 +362,10 @@ async def test_another_holder_ends_the_term_at_once(replica: RunningReplica, cap
         began = replica.now
         await replica.until(lambda: "stopped" in replica.calls)
         assert replica.now - began < RENEW_DEADLINE
-    assert f"Lost leadership: {NAME} is held by another replica. This replica stops writing" in caplog.messages
+    assert (
+        "Lost leadership: Lease ops/d696d7ab.redhat.com is held by another replica. This replica stops writing"
+        in caplog.messages
+    )
     requests = len(replica.server.requests)
     await replica.election.release(no_writes)
     assert (len(replica.server.requests), replica.holder()) == (requests, "other")

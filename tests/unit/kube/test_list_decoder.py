@@ -73,6 +73,19 @@ def test_text_around_the_items_is_limited(body: str, size: int) -> None:
         split(9)
 
 
+@pytest.mark.parametrize(
+    ("data", "message"),
+    [
+        (b'{"items":[{"a":"' + b"x" * 100, "an item has more than 50 bytes"),
+        (b'{"a":"' + b"x" * 100, "there are more than 50 bytes before or after the items"),
+    ],
+)
+def test_what_is_buffered_is_limited(data: bytes, message: str) -> None:
+    splitter = ItemSplitter("items", max_item=50, max_around=50)
+    with pytest.raises(ValueError, match=f"^{message}$"):
+        list(splitter.feed(data))
+
+
 def test_no_more_than_one_item_is_buffered() -> None:
     decoder = ListDecoder()
     large = random.Random(1).randbytes(50_000).hex()

@@ -9,7 +9,7 @@ import pytest
 
 from cryostat_operator.plan.model.kinds import Obj
 from cryostat_operator.plan.model.reasons import COMPONENT_REASONS, Reason
-from cryostat_operator.plan.pod_failures import PodFailure, pod_failure
+from cryostat_operator.plan.pod_failures import PodFailure, _request, pod_failure
 
 TIME = "1970-01-01T00:01:40Z"
 OOM = {"exitCode": 137, "reason": "OOMKilled"}
@@ -93,6 +93,10 @@ def test_a_container_that_ended_in_an_unknown_way() -> None:
     running = {"name": "copy", "ready": False, "state": {"running": {"startedAt": TIME}}}
     found["status"]["initContainerStatuses"] = [running]
     assert failure(found).cause == "init container copy has not finished"
+
+
+def test_the_request_of_a_probe() -> None:
+    assert _request({"httpGet": {"path": "/health", "port": 8181}}) == " (GET /health on port 8181)"
 
 
 def test_a_pod_that_is_deleted_is_a_failure_only_if_it_does_not_end() -> None:

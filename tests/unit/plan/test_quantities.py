@@ -35,8 +35,11 @@ def test_other_texts_are_refused_and_neither_less_nor_equal(text: str) -> None:
 
 
 def test_why_a_text_is_no_quantity() -> None:
-    for text, cause in {"lots": "'lots'", "1e9999": "the exponent of '1e9999' is too large"}.items():
-        with pytest.raises(ValueError, match=f"^not a quantity: {cause}$"):
+    for text, message in {
+        "lots": "not a quantity: 'lots'",
+        "1e9999": "not a quantity: the exponent of '1e9999' is too large",
+    }.items():
+        with pytest.raises(ValueError, match=f"^{message}$"):
             quantity(text)
 
 

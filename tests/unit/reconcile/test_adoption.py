@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from functools import partial
 from typing import Any
 
@@ -25,11 +26,13 @@ def labels(cluster: Cluster, key: Key) -> object:
     return found["metadata"].get("labels")
 
 
-async def test_owned_objects_get_the_ownership_labels(cluster: Cluster) -> None:
+async def test_owned_objects_get_the_ownership_labels(cluster: Cluster, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.INFO)
     cluster.put(MAP, cached=False, metadata={**OWNED, "labels": {"kept": "1"}}, data={"a": "1"})
     await cluster.adoption.adopt(INSTANCE, "uid")
     assert labels(cluster, MAP) == {"kept": "1", **OWNERSHIP_LABELS}
     assert MAP in cluster.owned.records(INSTANCE)
+    assert caplog.messages == ["Adopted 1 objects of the Go operator"]
 
 
 async def test_objects_of_others_are_left_alone(cluster: Cluster) -> None:

@@ -63,6 +63,12 @@ async def test_finalizers_of_others_stay(cluster: Cluster) -> None:
     assert cluster.live_cryostat()["metadata"]["finalizers"] == ["other"]
 
 
+FINISHED = (
+    "The Cryostat is being deleted: "
+    "the operator has finished, and other controllers have not removed the finalizers other."
+)
+
+
 async def test_finalizers_of_others_are_reported_once_the_own_one_is_removed(cluster: Cluster) -> None:
     now = datetime.datetime.now(datetime.UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
     body = cluster.cryostat(finalizers=["other"], deletionTimestamp=now)
@@ -71,7 +77,7 @@ async def test_finalizers_of_others_are_reported_once_the_own_one_is_removed(clu
     assert 0 < result.requeue_after <= LASTING_SECONDS
     ready = cluster.condition("Ready")
     assert (ready["status"], ready["reason"]) == ("False", "Deleting")
-    assert "finalizers other" in ready["message"]
+    assert ready["message"] == FINISHED
     assert cluster.events() == []
     written = len(cluster.server.writes)
     await cluster.finalizer.finalize(INSTANCE, cluster.live_cryostat())
@@ -84,7 +90,7 @@ async def test_finalizers_of_others_that_stay_are_a_problem(cluster: Cluster) ->
     assert cluster.condition("Ready")["reason"] == "DeletionBlocked"
     [(reason, message)] = cluster.events()
     assert reason == "DeletionBlocked"
-    assert "finalizers other" in message
+    assert message == f"{FINISHED} Check these controllers."
     written = len(cluster.server.writes)
     await cluster.finalizer.finalize(INSTANCE, cluster.live_cryostat())
     assert len(cluster.server.writes) == written
@@ -110,6 +116,13 @@ async def test_a_finalizer_that_cannot_be_removed_is_reported(cluster: Cluster, 
     assert ("webhook answer" in ready["message"]) == ("calling" in text)
     assert [reason for reason, _ in cluster.events()] == ["DeletionBlocked"]
     assert cluster.server.find(CRYOSTAT_PATH)
+
+
+async def test_an_error_of_the_deletion_is_logged(cluster: Cluster, caplog: pytest.LogCaptureFixture) -> None:
+    body = deleting(cluster)
+    cluster.server.hook = lambda method, path, _: ApiError(403, "Forbidden", "no") if path == CRYOSTAT_PATH else None
+    assert await cluster.finalizer.finalize(INSTANCE, body) == Result(failed=True)
+    assert caplog.messages == ["Deletion failed, retrying: no"]
 
 
 async def test_a_refused_deletion_blocks_it_and_is_reported(cluster: Cluster) -> None:
@@ -147,10 +160,11 @@ async def test_retained_volumes_lose_their_owner(cluster: Cluster, retained: boo
     assert claim["metadata"]["ownerReferences"] == ([] if retained else [OWNER])
 
 
-async def test_a_failed_adoption_does_not_block_it(cluster: Cluster) -> None:
+async def test_a_failed_adoption_does_not_block_it(cluster: Cluster, caplog: pytest.LogCaptureFixture) -> None:
     body = cluster.cryostat(finalizers=[constants.FINALIZER], deletionTimestamp="2020-01-01T00:00:00Z")
     cluster.server.hook = lambda method, *_: ApiError(403, "Forbidden", "no lists") if method == "GET" else None
     assert await cluster.finalizer.finalize(INSTANCE, body) == Result()
+    assert caplog.messages == ["Objects of the Go operator could not be adopted and may remain: no lists"]
     assert cluster.server.find(CRYOSTAT_PATH) is None
 
 

@@ -15,6 +15,11 @@ QUOTA = 'services "x" is forbidden: exceeded quota: few, requested: count/servic
 TERMINATING = {"causes": [{"reason": "NamespaceTerminating", "message": "namespace a is being terminated"}]}
 NO_NAMESPACE = {"kind": "namespaces", "name": "a"}
 PVC = "PersistentVolumeClaim"
+FORBIDDEN = "Grant the operator what is missing (see its roles in manifests/), or make an exception in the policy."
+CLAIM = "Take the change of spec.storageOptions back; most storage classes cannot shrink a claim, some cannot grow it."
+HOST = "Set spec.networkOptions.coreConfig.externalHost to a host that is allowed."
+FIELD = "Correct the field of the spec from which the named value comes."
+SERVED = "Install the API that serves this kind again."
 
 
 class WrappedError(ApiError):
@@ -23,22 +28,22 @@ class WrappedError(ApiError):
 
 @pytest.mark.parametrize("error_type", [ApiError, WrappedError])
 @pytest.mark.parametrize(
-    ("kind", "status", "message", "details", "reason", "transient"),
+    ("kind", "status", "message", "details", "reason", "remedy"),
     [
-        ("Service", 403, QUOTA, {}, "QuotaExceeded", False),
-        ("Service", 403, "no", {}, "Forbidden", False),
-        ("Service", 403, "no", TERMINATING, "NamespaceTerminating", True),
-        ("Service", 403, "the policy forbids what is being terminated", {}, "Forbidden", False),
-        (PVC, 403, "only dynamically provisioned pvc can be resized", {}, "PersistentVolumeClaimInvalid", False),
-        ("Service", 403, "cannot resize", {}, "Forbidden", False),
-        (PVC, 422, "spec is immutable", {}, "PersistentVolumeClaimInvalid", False),
-        ("Route", 422, "spec.host: Invalid value", {}, "RouteInvalid", False),
-        ("Service", 422, "spec.ports: Required value", {}, "Invalid", False),
-        ("Service", 409, "the object has been modified", {}, "Conflict", True),
-        ("Service", 404, 'namespaces "a" not found', NO_NAMESPACE, "NamespaceNotFound", True),
-        ("Route", 404, "the server could not find the requested resource", {}, "ApiNotServed", False),
-        ("Route", 404, "no namespaces here", {}, "ApiNotServed", False),
-        ("Service", 418, "a teapot", {}, "WriteRefused", False),
+        ("Service", 403, QUOTA, {}, "QuotaExceeded", "Raise the ResourceQuota, or lower what the spec requests."),
+        ("Service", 403, "no", {}, "Forbidden", FORBIDDEN),
+        ("Service", 403, "no", TERMINATING, "NamespaceTerminating", ""),
+        ("Service", 403, "the policy forbids what is being terminated", {}, "Forbidden", FORBIDDEN),
+        (PVC, 403, "only dynamically provisioned pvc can be resized", {}, "PersistentVolumeClaimInvalid", CLAIM),
+        ("Service", 403, "cannot resize", {}, "Forbidden", FORBIDDEN),
+        (PVC, 422, "spec is immutable", {}, "PersistentVolumeClaimInvalid", CLAIM),
+        ("Route", 422, "spec.host: Invalid value", {}, "RouteInvalid", HOST),
+        ("Service", 422, "spec.ports: Required value", {}, "Invalid", FIELD),
+        ("Service", 409, "the object has been modified", {}, "Conflict", ""),
+        ("Service", 404, 'namespaces "a" not found', NO_NAMESPACE, "NamespaceNotFound", ""),
+        ("Route", 404, "the server could not find the requested resource", {}, "ApiNotServed", SERVED),
+        ("Route", 404, "no namespaces here", {}, "ApiNotServed", SERVED),
+        ("Service", 418, "a teapot", {}, "WriteRefused", "The operator tries again by itself."),
     ],
 )
 def test_reasons(
@@ -47,15 +52,15 @@ def test_reasons(
     message: str,
     details: dict[str, Any],
     reason: str,
-    transient: bool,
+    remedy: str,
     error_type: type[ApiError],
 ) -> None:
     outcome = refusals.outcome_of(change(kind), error_type(status, "Reason", message, details))
     assert outcome.state == "refused"
     assert outcome.problem
-    assert (outcome.problem.reason, outcome.retry_after is not None) == (reason, transient)
+    assert (outcome.problem.reason, outcome.retry_after is not None) == (reason, not remedy)
     words = message.removeprefix('services "x" is forbidden: ')
-    assert outcome.problem.message.startswith(f"{kind} a/x cannot be written: {words}. ".rstrip(". "))
+    assert outcome.problem.message == f"{kind} a/x cannot be written: {words}. {remedy}".strip()
 
 
 def test_a_refused_deletion_names_no_field_of_the_spec() -> None:

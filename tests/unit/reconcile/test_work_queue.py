@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 
+import pytest
+
 from cryostat_operator.reconcile.work_queue import Result, WorkQueue
 
 
@@ -65,7 +67,7 @@ async def test_a_failed_key_is_retried_without_an_event() -> None:
     await until(lambda: len(work.runs) == 3)
 
 
-async def test_an_exception_is_a_failure_like_any_other() -> None:
+async def test_an_exception_is_a_failure_like_any_other(caplog: pytest.LogCaptureFixture) -> None:
     calls: list[str] = []
 
     async def work(key: str) -> Result:
@@ -78,6 +80,7 @@ async def test_an_exception_is_a_failure_like_any_other() -> None:
     queue.open()
     queue.enqueue("a")
     await until(lambda: len(calls) == 2)
+    assert caplog.messages == ["Reconcile of a failed"]
 
 
 async def test_a_key_that_never_succeeds_is_retried_without_limit() -> None:

@@ -105,6 +105,7 @@ async def test_an_object_that_is_being_deleted_is_waited_for(cluster: Cluster) -
     outcome = await write(cluster, "create", MAP, desired(MAP))
     assert outcome.problem
     assert (outcome.problem.reason, outcome.is_lasting_refusal) == ("BeingDeleted", False)
+    assert outcome.problem.message == f"{MAP} is being deleted and is created again afterwards"
 
 
 async def test_an_object_that_the_cache_had_not_received_yet_is_compared_again(cluster: Cluster) -> None:
@@ -112,8 +113,18 @@ async def test_an_object_that_the_cache_had_not_received_yet_is_compared_again(c
     outcome = await write(cluster, "create", MAP, desired(MAP))
     assert outcome.problem
     assert (outcome.problem.reason, outcome.is_lasting_refusal) == ("Conflict", False)
+    assert outcome.problem.message == f"{MAP} was created meanwhile"
     assert MAP in cluster.owned.records(INSTANCE)
     assert cluster.enqueued == [INSTANCE]
+
+
+async def test_an_object_that_was_deleted_meanwhile_is_created_later(cluster: Cluster) -> None:
+    exists = ApiError(409, "AlreadyExists", "it exists")
+    cluster.server.hook = lambda method, *_: exists if method == "POST" else None
+    outcome = await write(cluster, "create", MAP, desired(MAP))
+    assert outcome.problem
+    assert (outcome.problem.reason, outcome.is_lasting_refusal) == ("Conflict", False)
+    assert outcome.problem.message == f"{MAP} was deleted meanwhile"
 
 
 async def test_a_deletion_is_limited_to_the_observed_object(cluster: Cluster) -> None:
@@ -169,7 +180,7 @@ async def test_a_secret_that_was_created_again_is_not_overwritten(cluster: Clust
     obj["metadata"] = {**obj["metadata"], "uid": "earlier"}
     with pytest.raises(ApiError) as error:
         await write(cluster, "replace", SECRET, obj, SecretRequest(SECRET, {"a": "x"}))
-    assert error.value.status == 409
+    assert (error.value.status, error.value.message) == (409, "it was deleted and created again by another client")
 
 
 async def test_an_immutable_secret_that_lacks_values_is_replaced_by_a_new_one(cluster: Cluster) -> None:

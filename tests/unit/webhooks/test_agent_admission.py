@@ -16,7 +16,7 @@ from cryostat_operator.kube.errors import ApiError
 from cryostat_operator.metrics import InjectionCounts
 from cryostat_operator.plan.model.snapshot import ContentSummary, NamespaceState, Snapshot
 from cryostat_operator.settings import Settings
-from cryostat_operator.webhooks.agent_admission import MAX_EVENTS, AgentAdmission
+from cryostat_operator.webhooks.agent_admission import MAX_EVENTS, AgentAdmission, _creator_of
 from cryostat_operator.webhooks.reviews import AdmissionRequest
 
 CRYOSTAT = {
@@ -232,3 +232,24 @@ async def test_a_workload_with_very_many_entries_is_admitted_unchanged() -> None
         answer = await AgentAdmission(Reader(), Settings(service_tls=False), InjectionCounts()).workload(given)
         assert answer["response"]["allowed"] is True
         assert ("patch" in answer["response"]) == changed
+
+
+async def test_a_workload_is_told_why_its_pods_get_no_agent() -> None:
+    labels = {"cryostat.io/name": "other", "cryostat.io/namespace": "n"}
+    template = {"metadata": {"labels": labels}, "spec": {"containers": [{"name": "app"}]}}
+    given = replace(request(), obj={"kind": "Deployment", "metadata": {}, "spec": {"template": template}})
+    answer = await AgentAdmission(Reader(), Settings(service_tls=False), InjectionCounts()).workload(given)
+    assert answer["response"]["warnings"] == [
+        "Cryostat agent: pods will go without it for now: namespace n is no target namespace of a Cryostat n/other"
+    ]
+
+
+def test_pods_of_a_deployment_are_named_by_it() -> None:
+    given = request()
+    labels = {**given.obj["metadata"]["labels"], "pod-template-hash": "5d4"}
+    owner = {"kind": "ReplicaSet", "name": "shop-5d4", "controller": True}
+    obj = {**given.obj, "metadata": {"name": "p", "labels": labels, "ownerReferences": [owner]}}
+    assert _creator_of(replace(given, obj=obj)) == "Pods of Deployment shop"
+    owner |= {"kind": "Job", "name": "shop"}
+    assert _creator_of(replace(given, obj=obj)) == "Pods of Job shop"
+    assert _creator_of(given) == "Pod p"

@@ -37,7 +37,9 @@ def test_keystores_wait_for_their_password() -> None:
     [blocked] = plan.blocked
     assert (blocked.key, blocked.problem.reason) == (KEYSTORE, "WaitingForCertificate")
     assert KEYSTORE not in requests(state())
-    assert blocked.problem.message == (f"The keystore in {KEYSTORE} waits for its password, in Secret sample-keystore.")
+    assert blocked.problem.message == (
+        f"The keystore in Secret here/{KEYSTORE.name} waits for its password, in Secret sample-keystore."
+    )
 
 
 def test_the_password_of_the_keystore_is_identified_by_a_digest() -> None:
