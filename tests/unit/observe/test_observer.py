@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import base64
 import math
+import time
 from collections.abc import AsyncIterator
 from typing import Any
 
@@ -12,7 +13,6 @@ import pytest
 
 from cryostat_operator.api import constants
 from cryostat_operator.kube.errors import ApiError
-from cryostat_operator.observe import observer as observer_module
 from cryostat_operator.observe.observer import Observer
 from cryostat_operator.pki import signing
 from cryostat_operator.plan.model.kinds import KINDS, InstanceKey, Key, Obj, path_of
@@ -178,7 +178,7 @@ async def test_the_next_certificate_that_expires(with_certificates: Observer, mo
         (second - 1.0, 1.0),
         (second, None),
     ):
-        monkeypatch.setattr(observer_module.time, "time", lambda now=now: now)
+        monkeypatch.setattr(time, "time", lambda now=now: now)
         assert due(INSTANCE) == expected
     assert due(InstanceKey("here", "other")) is None
 
@@ -190,7 +190,7 @@ async def test_the_next_certificate_that_is_renewed(
     first, second = sorted(each.renew_at for each in found if each and each.renew_at)
     due = with_certificates.renewal_due
     for now, expected in ((first - 5.0, 5.0), (first, second - first), (second, None)):
-        monkeypatch.setattr(observer_module.time, "time", lambda now=now: now)
+        monkeypatch.setattr(time, "time", lambda now=now: now)
         assert due(INSTANCE) == expected
 
 
@@ -200,6 +200,6 @@ async def test_an_expired_certificate_is_reported_in_the_snapshot(
     one, two = Key("Secret", "here", "one"), Key("Secret", "here", "two")
     record = with_certificates.owned.records(INSTANCE)[one].certificate
     assert record
-    monkeypatch.setattr(observer_module.time, "time", lambda: record.valid_until)
+    monkeypatch.setattr(time, "time", lambda: record.valid_until)
     found = (await with_certificates.snapshot(INSTANCE, "u", [])).certificates
     assert (found[one].expired, found[two].expired) == (True, False)

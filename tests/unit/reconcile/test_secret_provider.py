@@ -175,7 +175,7 @@ async def test_close_ends_what_still_runs(server: ApiServer) -> None:
     async def wait(key: Key) -> Any:
         await blocked.wait()
 
-    server.get = wait  # type: ignore[method-assign, assignment]
+    server.get = wait  # type: ignore[method-assign]
     changes = change(CA_REQUEST, "replace"), change(leaf(password=(PASSWORDS, "store")))
     provider = SecretProvider(server, changes)
     waiting = [asyncio.create_task(provider.prepare(each)) for each in changes]

@@ -291,7 +291,8 @@ async def test_it_checks_again_and_again_until_it_is_stopped(managed: Create, tm
         made = managed(webhook_certificates=str(tmp_path / folder))
         await made.manager.start("127.0.0.1", 9443)
         assert made.manager.serving
-        await made.until(lambda made=made, delay=delay: made.steps.count(f"sleep {delay:g}") == 2)
+        steps, waited = made.steps, f"sleep {delay:g}"
+        await made.until(lambda steps=steps, waited=waited: steps.count(waited) == 2)  # type: ignore[misc]
         registered = made.registered()
         await made.manager.stop()
         assert made.steps[-1] == "stop"
