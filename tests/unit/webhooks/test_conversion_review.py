@@ -196,6 +196,11 @@ def test_a_body_without_a_valid_beginning_is_malformed(case: str, size: int) -> 
         answer(MALFORMED[case], size)
 
 
+def test_a_repeated_key_is_explained() -> None:
+    with pytest.raises(MalformedReviewError, match=r"^a key of the ConversionReview is repeated$"):
+        answer(MALFORMED["repeated uid"])
+
+
 @pytest.mark.parametrize("size", [13, 1 << 20])
 @pytest.mark.parametrize("case", FAILURES)
 def test_a_body_that_is_invalid_later_is_a_failure(case: str, size: int) -> None:
