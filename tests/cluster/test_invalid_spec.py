@@ -12,6 +12,7 @@ from cryostat_operator.api import constants
 from tests.cluster.api import ApiError, Object, condition, eventually
 from tests.cluster.operator_process import CRD
 from tests.cluster.scenario import Scenario
+from tests.cluster.test_memory import limit, peak
 
 ANYTHING = {"x-kubernetes-preserve-unknown-fields": True}
 POISON: dict[str, Any] = {
@@ -114,6 +115,30 @@ def test_one_that_becomes_unreadable_keeps_running(lenient: Scenario) -> None:
     scenario.wait_for_reason(cr, "InvalidSpec")
     scenario.delete(cr)
     scenario.nothing_left(cr)
+
+
+LARGE: dict[str, Any] = {
+    "certificates": {"trustedCertSecrets": [{"secretName": f"x{number}"} for number in range(30_000)]},
+    "access-modes": {"storageOptions": {"pvc": {"spec": {"accessModes": ["x"] * 90_000}}}},
+    "labels": {"operandMetadata": {"podMetadata": {"labels": {f"x{number}": "y" for number in range(20_000)}}}},
+    **{f"text{number}": {"loggingOptions": {"coreLogLevel": "x" * 1_400_000}} for number in range(10)},
+}
+
+
+def test_cryostats_of_any_size_delay_no_other(lenient: Scenario) -> None:
+    """They were stored before the CRD had limits."""
+    scenario, where = lenient, lenient.namespace()
+    large = [cryostat(scenario, where, name, spec) for name, spec in LARGE.items()]
+    scenario.ready(scenario.cryostat(where))
+    for cr in large:
+        scenario.wait_for_reason(cr, "InvalidSpec")
+        assert scenario.owned_objects(cr) == []
+    assert scenario.operator
+    assert peak(scenario.operator) < limit() * 0.75
+    scenario.stop()
+    operator = scenario.start()
+    scenario.ready(scenario.cryostat(where, "y"))
+    assert peak(operator) < limit() * 0.75
 
 
 STATUSES: list[Any] = [

@@ -2,16 +2,27 @@
 
 from __future__ import annotations
 
+import json
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from functools import partial
+from typing import Any
 
 import pytest
+import urllib3
 
-from tests.cluster.api import Api, ApiError, eventually
+from cryostat_operator.plan.model.webhook_definitions import WebhookPaths
+from tests.cluster.api import Api, ApiError, Object, condition, eventually
+from tests.cluster.test_memory import limit, peak
+from tests.cluster.test_webhooks_agents import agents, labels_of, pod
 from tests.cluster.test_webhooks_cryostats import away as away
 from tests.cluster.test_webhooks_cryostats import cryostat, refused, reviewed
 from tests.cluster.test_webhooks_cryostats import dev as dev
 from tests.cluster.test_webhooks_cryostats import home as home
-from tests.cluster.webhooks import CRYOSTATS, WebhookPlane
+from tests.cluster.test_webhooks_server import Caller, creation, review
+from tests.cluster.test_webhooks_server import _quiet as _quiet
+from tests.cluster.test_webhooks_server import caller as caller
+from tests.cluster.webhooks import CRYOSTATS, WebhookPlane, rule
 
 
 @pytest.fixture
@@ -56,3 +67,78 @@ def test_many_writers_at_a_time(webhooks: WebhookPlane, dev: Api, home: str, awa
     with ThreadPoolExecutor(40) as pool:
         answers = list(pool.map(write, range(200)))
     assert answers == [201, 403] * 100
+
+
+# --- attacks of a tenant ---------------------------------------------------------------------------------------------
+
+TOO_LARGE: dict[str, Any] = {
+    "trustedCertSecrets": {"trustedCertSecrets": [{"secretName": f"x{number}"} for number in range(30_000)]},
+    "accessModes": {"storageOptions": {"pvc": {"spec": {"accessModes": ["ReadWriteOnce"] * 90_000}}}},
+    "labels": {"operandMetadata": {"podMetadata": {"labels": {f"x{number}": "y" for number in range(20_000)}}}},
+}
+OPTIONS = ("-javaagent:cryostat-agent" * 1_000, "-Dx=" + "1" * 24_000, "-javaagent:" * 2_200)
+
+
+def run_pods(api: Api, namespace: str) -> None:
+    """Report all pods of a namespace as ready, as a kubelet would."""
+    conditions = [{"type": kind, "status": "True"} for kind in ("PodScheduled", "ContainersReady", "Ready")]
+    for each in api.list("v1", "Pod", namespace):
+        api.patch(each, {"status": {"phase": "Running", "conditions": conditions}}, sub="status")
+
+
+def test_attacks_of_a_tenant_do_not_delay_another(
+    webhooks: WebhookPlane, caller: Caller, dev: Api, home: str, away: str
+) -> None:
+    """Large specs, options of Java, bodies without end and forged reviews, while a Cryostat becomes Ready."""
+    own = dev.create(cryostat(home))
+    webhooks.grant(f"pods-{home}", home, [rule("", "pods", "create")])
+    author = webhooks.api.impersonating(f"pods-{home}")
+
+    def large_spec(name: str) -> None:
+        refused(lambda: dev.create(cryostat(home, TOO_LARGE[name]), dryRun="All"), 422)
+
+    def java_options(text: str) -> None:
+        labels = labels_of(home, own["metadata"]["name"])
+        made = author.create(pod(home, labels, {"env": [{"name": "JAVA_TOOL_OPTIONS", "value": text}]}), dryRun="All")
+        assert len(agents(made)) <= 1
+
+    def body(path: str) -> None:
+        # The server may close the connection before it has read everything.
+        with suppress(urllib3.exceptions.HTTPError):
+            assert caller.post(path, b"[" + b"{}," * 1_300_000 + b"{}]")[0] in (400, 413, 503)
+
+    def forged(number: int) -> None:
+        user = {"username": f"u{number}", "groups": ["system:masters"], "extra": {"x": ["y" * 100_000]}}
+        answers = set()
+        for secret in ("exists", "absent"):
+            spec = {"trustedCertSecrets": [{"secretName": secret}], "targetNamespaces": [away]}
+            status, text = caller.post(WebhookPaths.VALIDATE, review(creation(spec, namespace=away, userInfo=user)))
+            answers.add((status, text.replace(secret, "")))
+        assert len(answers) == 1
+
+    webhooks.api.create({"apiVersion": "v1", "kind": "Secret", "metadata": {"name": "exists", "namespace": away}})
+    attacks = [
+        *(partial(large_spec, name) for name in TOO_LARGE),
+        *(partial(java_options, text) for text in OPTIONS * 4),
+        *(partial(body, path) for path in (WebhookPaths.VALIDATE, WebhookPaths.CONVERT) * 8),
+        *(partial(forged, number) for number in range(50)),
+    ]
+    with ThreadPoolExecutor(8) as pool:
+        results = [pool.submit(attack) for attack in attacks]
+        ready(webhooks, webhooks.api.create(cryostat(away, {"storageOptions": {"emptyDir": {"enabled": True}}})))
+        for result in results:
+            result.result()
+    assert peak(webhooks.operator) < limit() * 0.75
+
+
+def ready(webhooks: WebhookPlane, made: Object) -> None:
+    metadata = made["metadata"]
+
+    def now() -> bool:
+        run_pods(webhooks.api, metadata["namespace"])
+        obj = webhooks.api.get(made["apiVersion"], made["kind"], metadata["name"], metadata["namespace"])
+        found = condition(obj, "Ready")
+        assert found.get("status") == "True", json.dumps(found)
+        return True
+
+    eventually(now, 40, "the Cryostat of another tenant is Ready")
