@@ -127,20 +127,14 @@ def hold(instance: Instance, components: tuple[ComponentPlan, ...]) -> tuple[Com
 
 
 def _held(instance: Instance, component: ComponentPlan, problem: Problem) -> ComponentPlan:
-    objects: list[Obj] = []
-    blocked: list[Blocked] = []
-    for obj in component.objects:
-        held = _with_live_images(instance, obj) if obj["kind"] == "Deployment" else obj
-        if held is None:
-            blocked.append(Blocked(key_of(obj), problem))
-        else:
-            objects.append(held)
+    deployments = [obj for obj in component.objects if obj["kind"] == "Deployment"]
+    held = {key_of(obj): _with_live_images(instance, obj) for obj in deployments}
+    rest = component.with_blocked(*(Blocked(key, problem) for key, obj in held.items() if obj is None))
     own = (problem,) if component.name == problem.component else ()
     return replace(
-        component,
-        objects=tuple(objects),
-        blocked=(*component.blocked, *blocked),
-        problems=(*component.problems, *own),
+        rest,
+        objects=tuple(held.get(key_of(obj)) or obj for obj in rest.objects),
+        problems=(*rest.problems, *own),
     )
 
 

@@ -139,13 +139,8 @@ class WebhookServer:
         allowed = self._bytes.allows(client, reserved, MAX_BYTES) and self._requests.allows(client, 1, MAX_REQUESTS)
         if not allowed:
             raise _overloaded()
-        self._bytes.add(client, reserved)
-        self._requests.add(client, 1)
-        try:
+        with self._bytes.use(client, reserved), self._requests.use(client, 1):
             return await (self._conversions.respond(request) if conversion else self._review(request))
-        finally:
-            self._bytes.release(client, reserved)
-            self._requests.release(client, 1)
 
     async def _review(self, request: web.Request) -> web.Response:
         try:
@@ -162,11 +157,8 @@ class WebhookServer:
         client = request.remote or ""
         if not self._elements.allows(client, elements, MAX_ELEMENTS):
             raise _overloaded()
-        self._elements.add(client, elements)
-        try:
+        with self._elements.use(client, elements):
             answer = await self._answer(request, body)
-        finally:
-            self._elements.release(client, elements)
         return web.Response(body=orjson.dumps(answer), content_type="application/json")
 
     async def _answer(self, request: web.Request, body: bytes) -> dict[str, Any]:

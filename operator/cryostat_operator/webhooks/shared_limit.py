@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 # One address may use this many times what is left for all others: 4/5 of a limit, and two addresses 4/9 each.
 SHARE = 4
@@ -32,6 +34,15 @@ class SharedLimit:
         """
         free = limit - self.used
         return amount <= free and self._by_address[address] + amount <= SHARE * free
+
+    @contextmanager
+    def use(self, address: str, amount: int) -> Iterator[None]:
+        """Count an amount as used inside the context."""
+        self.add(address, amount)
+        try:
+            yield
+        finally:
+            self.release(address, amount)
 
     def add(self, address: str, amount: int) -> None:
         """Count an amount as used."""
