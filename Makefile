@@ -4,6 +4,7 @@ PLATFORM ?= kubernetes
 NODE ?= simulated
 PORT ?= 8443
 WORKERS ?= 2
+UNIT_TESTS := tests/unit tests/conformance/test_plan.py
 VERSION := $(shell sed -n 's/^__version__ = "\(.*\)"/\1/p' operator/cryostat_operator/__init__.py)
 IMAGE ?= quay.io/cryostat/cryostat-operator:$(VERSION)
 IMAGE_BUILD ?= podman build --platform linux/amd64,linux/arm64 --manifest
@@ -28,10 +29,14 @@ endif
 test: venv ## run everything that CI checks; COVERAGE=yes also measures branch coverage
 	@WORKERS=$(WORKERS) PYTEST_ARGS="$(PYTEST_ARGS)" COVERAGE=$(COVERAGE) .ci/test
 
-unit: venv ## run the tests of single modules: no other program, no network
+unit: venv ## run the tests of single modules: no other program, no network; COVERAGE=yes also measures branch coverage
+ifdef COVERAGE
 	@rm -f .coverage .coverage.*
-	PYTHONPATH=$(CURDIR) $(BIN)/coverage run -m pytest -n $(WORKERS) tests/unit tests/conformance/test_plan.py
-	.ci/coverage unit
+	PYTHONPATH=$(CURDIR) $(BIN)/coverage run -m pytest -n $(WORKERS) $(UNIT_TESTS)
+	.ci/coverage
+else
+	$(BIN)/pytest -n $(WORKERS) $(UNIT_TESTS)
+endif
 
 lint: venv ## check style, format, types, layers
 	$(BIN)/ruff check .
