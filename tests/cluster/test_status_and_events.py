@@ -122,7 +122,7 @@ def test_a_quota_on_pods_and_a_pause_are_described(scenario: Scenario) -> None:
     quota = rows["quota-on-pods"]
     words = [
         "Deployment sample-storage cannot create pods: exceeded quota: few, requested: pods=1",
-        "Raise the ResourceQuota",
+        f"Raise pods in spec.hard of ResourceQuota {where}/few",
     ]
     described(scenario, where, {**quota, "reason": "StorageReplicaFailure", "says": words})
     scenario.annotate(cr, **{constants.ANNOTATION_PAUSE: "true"})

@@ -11,9 +11,11 @@ from .lasting_waits import LASTING_SECONDS
 from .model.kinds import Key, Obj
 from .model.messages import message, quoted
 from .model.reasons import Reason
-from .pod_failures import PodFailure, seconds
+from .pod_failures import PodFailure, resource_field, seconds
+from .refusal_remedies import RefusedObject, remedy_for
 
 REFUSED_SECONDS = 10.0  # a quota still counts pods that have just ended
+_UNKNOWN_REFUSAL = "Change what refuses them, or what it names in the spec; creation is tried again by itself"
 _COMPONENT_FIELDS = {"-database": "spec.storageOptions.database", "-storage": "spec.storageOptions.objectStorage"}
 
 
@@ -52,7 +54,7 @@ def unavailable_cause(instance: Instance, name: str, pod_failure: PodFailure | N
     refused = conditions.get("ReplicaFailure")
     available = conditions.get("Available") or {}
     if refused and refused["status"] == "True":
-        return _refused(subject, refused)
+        return _refused(instance, live, refused)
     claim = instance.live("PersistentVolumeClaim", name)
     if pod_failure and pod_failure.reason == Reason.VOLUME_PENDING and claim:
         return _unbound(instance, name, claim, pod_failure)
@@ -100,18 +102,41 @@ def deployment_conditions(deployment: dict[str, Any] | None) -> dict[str, dict[s
     return {condition["type"]: condition for condition in status.get("conditions") or ()}
 
 
-def _refused(subject: str, condition: Obj) -> Cause:
+def _refused(instance: Instance, deployment: Obj, condition: Obj) -> Cause:
     """Why the ReplicaSet controller cannot create pods."""
+    subject = f"Deployment {deployment['metadata']['name']}"
     since = seconds(condition.get("lastTransitionTime"))
     words = quoted(condition.get("message"))
-    if "exceeded quota" in words:  # there is no structured field for it
-        remedy = "Raise the ResourceQuota, or lower the resources in the spec"
-    elif "service account" in words:
-        remedy = "The operator creates the ServiceAccount again; see the condition Reconciled"
-    else:
-        remedy = "Change the policy of the namespace, or what it names in the spec; creation is tried again by itself"
+    remedy = remedy_for(words, _refused_pods(instance, deployment)) or _UNKNOWN_REFUSAL
     text = message(subject, "cannot create pods", cause=words, remedy=remedy)
     return Cause(Reason.REPLICA_FAILURE, text, subject, REFUSED_SECONDS + since if since else 0.0)
+
+
+def _refused_pods(instance: Instance, deployment: Obj) -> RefusedObject:
+    """What is known of the pods of a Deployment, for the remedy of their refusal."""
+    is_reports = deployment["metadata"]["name"] == f"{instance.name}-reports"
+    reports = instance.spec.report_options
+    security = (reports and reports.security_options) if is_reports else instance.spec.security_options
+    pod = ((deployment.get("spec") or {}).get("template") or {}).get("spec") or {}
+    fields: dict[str, str] = {}
+    amounts: dict[str, frozenset[str]] = {}
+    for container in pod.get("containers") or ():
+        if field := resource_field(instance.name, container["name"]):
+            fields[container["name"]] = f"spec.{field}"
+            resources = container.get("resources") or {}
+            amounts[f"spec.{field}"] = frozenset(
+                str(amount) for kind in ("limits", "requests") for amount in (resources.get(kind) or {}).values()
+            )
+    return RefusedObject(
+        instance.namespace,
+        resources=next(iter(amounts)) if len(amounts) == 1 else "spec.resources",
+        security="spec.reportOptions.securityOptions" if is_reports else "spec.securityOptions",
+        has_security=security is not None,
+        scheduling="spec.reportOptions.schedulingOptions" if is_reports else "spec.schedulingOptions",
+        account=pod.get("serviceAccountName") or "default",
+        containers=fields,
+        amounts=amounts,
+    )
 
 
 def _unobserved(subject: str, live: Obj) -> Cause:

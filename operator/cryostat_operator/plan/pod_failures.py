@@ -163,7 +163,7 @@ def _crash(pod: Obj, kind: str, container: Obj, ended: Obj) -> PodFailure:
     if ended.get("reason") == "OOMKilled":
         limit = ((_spec(pod, kind, name).get("resources") or {}).get("limits") or {}).get("memory")
         used = f"more memory than its limit of {limit}" if limit else "more memory than its node has"
-        field = _resource_field(pod, name)
+        field = resource_field(pod["metadata"]["labels"].get("app", ""), name)
         remedy = f"Raise spec.{field}.limits.memory" if field else "Raise its memory limit"
         return PodFailure(Reason.OUT_OF_MEMORY, f"{kind} {name} was killed because it used {used}", remedy, name)
     code = ended.get("exitCode", 0)
@@ -238,10 +238,14 @@ def _request(probe: Obj | None) -> str:
     return f" ({' '.join((probe.get('exec') or {}).get('command') or ())})"
 
 
-def _resource_field(pod: Obj, container: str) -> str:
-    """The field of a Cryostat's spec with the resources of a container; empty for one that an admission added."""
-    name = pod["metadata"]["labels"].get("app", "")
-    return _RESOURCE_FIELDS.get(container.removeprefix(name), "") if container.startswith(name) else ""
+def resource_field(app: str, container: str) -> str:
+    """Return the field of a Cryostat's spec with the resources of a container; empty for one that an admission added.
+
+    Args:
+        app: the label `app` of the pod, the name of the Cryostat.
+        container: name of the container.
+    """
+    return _RESOURCE_FIELDS.get(container.removeprefix(app), "") if container.startswith(app) else ""
 
 
 def _log(pod: Obj, container: str) -> str:

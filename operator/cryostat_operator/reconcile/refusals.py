@@ -9,6 +9,7 @@ from ..kube.errors import ApiError, ApiUnavailable
 from ..plan.diff.plan_diff import Change
 from ..plan.model.messages import message, quoted
 from ..plan.model.reasons import Reason
+from ..plan.refusal_remedies import RefusedObject, remedy_for
 from .results import Outcome, refused
 
 
@@ -30,8 +31,17 @@ def outcome_of(change: Change, error: ApiError) -> Outcome:
     """
     check = next(check for check in CHECKS if check.matches(change, error))
     predicate = "cannot be deleted" if change.verb == "delete" else "cannot be written"
-    text = message(str(change.key), predicate, cause=quoted(error.message), remedy=check.remedy)
+    words = quoted(error.message)
+    remedy = check.remedy if check.transient else remedy_for(words, _refused_object(change)) or check.remedy
+    text = message(str(change.key), predicate, cause=words, remedy=remedy)
     return refused(change, check.reason, text, transient=check.transient)
+
+
+def _refused_object(change: Change) -> RefusedObject:
+    field = _CLAIM_FIELDS.get(change.key.name.rpartition("-")[2], "spec.storageOptions")
+    size = f"{field}.pvc.spec.resources.requests.storage"
+    resources = size if change.key.kind == "PersistentVolumeClaim" else ""
+    return RefusedObject(change.key.namespace, resources, is_deletion=change.verb == "delete")
 
 
 def is_immutable(error: ApiError) -> bool:
@@ -93,7 +103,10 @@ def _always(change: Change, error: ApiError) -> bool:
     return True
 
 
-_QUOTA = "Raise the ResourceQuota, or lower what the spec requests"
+_CLAIM_FIELDS = {
+    "database": "spec.storageOptions.database",
+    "storage": "spec.storageOptions.objectStorage",
+}  # by suffix
 _CLAIM = "Take the change of spec.storageOptions back; most storage classes cannot shrink a claim, some cannot grow it"
 _ROUTE = "Set spec.networkOptions.coreConfig.externalHost to a host that is allowed"
 _FORBIDDEN = "Grant the operator what is missing (see its roles in manifests/), or make an exception in the policy"
@@ -106,7 +119,7 @@ CHECKS = (
     _Check(_lacks_namespace, Reason.NAMESPACE_NOT_FOUND, transient=True),
     _Check(_is_not_served, Reason.API_NOT_SERVED, "Install the API that serves this kind again"),
     _Check(_is_terminating, Reason.NAMESPACE_TERMINATING, transient=True),
-    _Check(_exceeds_quota, Reason.QUOTA_EXCEEDED, _QUOTA),
+    _Check(_exceeds_quota, Reason.QUOTA_EXCEEDED),
     _Check(_is_resize_refused, Reason.PERSISTENT_VOLUME_CLAIM_INVALID, _CLAIM),
     _Check(_is_forbidden, Reason.FORBIDDEN, _FORBIDDEN),
     _Check(_is_deletion_invalid, Reason.INVALID, _DELETION),

@@ -106,9 +106,16 @@ def test_conditions_of_nothing() -> None:
         (
             'pods "x-6d4b-" is forbidden: exceeded quota: small, requested: pods=1, used: pods=1, limited: pods=1',
             "Deployment sample-database cannot create pods: exceeded quota: small, requested: pods=1, used: pods=1, "
-            "limited: pods=1. Raise the ResourceQuota",
+            "limited: pods=1. Raise pods in spec.hard of ResourceQuota here/small",
         ),
-        ('pods "x-6d4b-" is forbidden: violates PodSecurity "restricted:latest": x', "Change the policy"),
+        (
+            'pods "x-6d4b-" is forbidden: violates PodSecurity "restricted:latest": x',
+            "enforce=baseline on namespace here",
+        ),
+        (
+            'pods "x-6d4b-" is forbidden: no',
+            "Change what refuses them, or what it names in the spec; creation is tried again by itself.",
+        ),
         ('error looking up service account here/x: serviceaccount "x" not found', "creates the ServiceAccount again"),
     ],
 )

@@ -15,6 +15,9 @@ QUOTA = 'services "x" is forbidden: exceeded quota: few, requested: count/servic
 TERMINATING = {"causes": [{"reason": "NamespaceTerminating", "message": "namespace a is being terminated"}]}
 NO_NAMESPACE = {"kind": "namespaces", "name": "a"}
 PVC = "PersistentVolumeClaim"
+COUNT = (
+    "Raise count/services in spec.hard of ResourceQuota a/few, or delete objects of the namespace that are not needed."
+)
 FORBIDDEN = "Grant the operator what is missing (see its roles in manifests/), or make an exception in the policy."
 CLAIM = "Take the change of spec.storageOptions back; most storage classes cannot shrink a claim, some cannot grow it."
 HOST = "Set spec.networkOptions.coreConfig.externalHost to a host that is allowed."
@@ -30,7 +33,7 @@ class WrappedError(ApiError):
 @pytest.mark.parametrize(
     ("kind", "status", "message", "details", "reason", "remedy"),
     [
-        ("Service", 403, QUOTA, {}, "QuotaExceeded", "Raise the ResourceQuota, or lower what the spec requests."),
+        ("Service", 403, QUOTA, {}, "QuotaExceeded", COUNT),
         ("Service", 403, "no", {}, "Forbidden", FORBIDDEN),
         ("Service", 403, "no", TERMINATING, "NamespaceTerminating", ""),
         ("Service", 403, "the policy forbids what is being terminated", {}, "Forbidden", FORBIDDEN),
@@ -69,7 +72,15 @@ def test_a_refused_deletion_names_no_field_of_the_spec() -> None:
     assert outcome.problem
     assert outcome.problem.message == (
         "RoleBinding a/x cannot be deleted: ValidatingAdmissionPolicy 'p' denied request: bindings stay. "
-        "Remove what refuses it; the operator tries again by itself."
+        "Exclude namespace a in spec.matchResources of its binding."
+    )
+
+
+def test_a_deletion_that_is_refused_for_an_unknown_reason() -> None:
+    outcome = refusals.outcome_of(change("RoleBinding", "delete"), ApiError(422, "Invalid", "bindings stay"))
+    assert outcome.problem
+    assert outcome.problem.message == (
+        "RoleBinding a/x cannot be deleted: bindings stay. Remove what refuses it; the operator tries again by itself."
     )
 
 

@@ -1,0 +1,230 @@
+"""What to change after admission refused an object: quotas, limit ranges, Pod Security, webhooks and policies.
+
+Admission reports no structured cause, so the texts of the API server decide. They are from
+k8s.io/apiserver/pkg/admission/plugin/resourcequota, plugin/pkg/admission/limitranger of Kubernetes,
+k8s.io/pod-security-admission, k8s.io/apiserver/pkg/admission/plugin/webhook and …/plugin/policy/validating.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+_STORAGE = re.compile(r"storage|persistentvolumeclaims")
+_COMPUTE = re.compile(r"(requests\.|limits\.)?(cpu|memory|ephemeral-storage)")
+_KYVERNO, _GATEKEEPER = "kyverno.svc", "gatekeeper.sh"
+_PREDEFINED = {"restricted": "baseline", "baseline": "privileged"}
+
+
+@dataclass(frozen=True)
+class RefusedObject:
+    """An object that was refused, or whose pods were.
+
+    Attributes:
+        namespace: its namespace.
+        resources: field of the spec with the resources of its containers, or with the size of a claim.
+        security: field of the spec with the security contexts of its pods.
+        has_security: whether that field is set.
+        scheduling: field of the spec with the node selector of its pods.
+        account: name of the ServiceAccount of its pods.
+        containers: by name of a container, the field of the spec with its resources.
+        amounts: by field of the spec with the resources of a container, the amounts that it has.
+        is_deletion: whether its deletion was refused: no change of the spec helps then.
+    """
+
+    namespace: str
+    resources: str = ""
+    security: str = "spec.securityOptions"
+    has_security: bool = False
+    scheduling: str = "spec.schedulingOptions"
+    account: str = "default"
+    containers: Mapping[str, str] = field(default_factory=dict)
+    amounts: Mapping[str, frozenset[str]] = field(default_factory=dict)
+    is_deletion: bool = False
+
+
+def remedy_for(words: str, refused: RefusedObject) -> str | None:
+    """Return one sentence that says what to change, and on which object.
+
+    Args:
+        words: the answer of the API server.
+        refused: what it refused.
+
+    Returns:
+        None if the words are not those of a known part of admission.
+    """
+    for rule in _RULES:
+        if match := rule.pattern.search(words):
+            return rule.remedy(match, refused)
+    return None
+
+
+def _quota(match: re.Match[str], refused: RefusedObject) -> str:
+    """The hard limits that are exceeded are the resources that the answer lists as requested."""
+    exceeded = list(dict.fromkeys(re.findall(r"([\w./-]+)=", match["requested"])))
+    names = " and ".join(exceeded)
+    raised = f"Raise {names} in spec.hard of ResourceQuota {refused.namespace}/{match['quota']}"
+    if refused.resources and any(_STORAGE.search(name) or _COMPUTE.fullmatch(name) for name in exceeded):
+        if "persistentvolumeclaims" in exceeded:
+            return f"{raised}, or delete PersistentVolumeClaims of the namespace that are not needed"
+        return f"{raised}, or lower {refused.resources}"
+    return f"{raised}, or delete objects of the namespace that are not needed"
+
+
+def _unset(match: re.Match[str], refused: RefusedObject) -> str:
+    """A quota of a resource wants each container to set it."""
+    resources = " and ".join(
+        dict.fromkeys(re.findall(r"(?:requests|limits)\.[\w./-]+|\bcpu\b|\bmemory\b", match["what"]))
+    )
+    fields = [
+        path for name, path in refused.containers.items() if re.search(rf"\b{re.escape(name)}(?![\w-])", match["what"])
+    ]
+    default = f"create a LimitRange in namespace {refused.namespace} with a default for it"
+    if not fields:
+        return _capitalized(default)
+    return f"Set {resources} in {' and '.join(fields)}, or {default}"
+
+
+def _unscoped(match: re.Match[str], refused: RefusedObject) -> str:
+    return f"Create a ResourceQuota with this scope in namespace {refused.namespace}, as the cluster requires"
+
+
+def _unknown_usage(match: re.Match[str], refused: RefusedObject) -> str:
+    quota = f"ResourceQuota {refused.namespace}/{match['quota']}"
+    return f"Creation is tried again; if this lasts, check why status.used of {quota} is empty"
+
+
+def _limit_range(match: re.Match[str], refused: RefusedObject) -> str:
+    """The answer has one clause for each limit that is not kept."""
+    changes, limits = [], []
+    for each in match.re.finditer(match.string):
+        bound, resource, kind = each["bound"].rstrip(".,"), each["resource"], each["kind"]
+        verb, key, direction = ("lower", "max", "less") if each["side"] == "maximum" else ("raise", "min", "more")
+        together = " for all containers together" if kind == "Pod" else ""
+        changes.append(f"{verb} {resource} in {_at_fault(each['amount'], refused)} to {bound} or {direction}{together}")
+        limits.append(f"{key}.{resource}")
+    change = " and ".join(dict.fromkeys(changes))
+    limit = " and ".join(dict.fromkeys(limits))
+    change_limit = f"change {limit} of type {match['kind']} in the LimitRange of namespace {refused.namespace}"
+    return f"{_capitalized(change)}, or {change_limit}"
+
+
+def _ratio(match: re.Match[str], refused: RefusedObject) -> str:
+    resource, bound = match["resource"], match["bound"].rstrip(".,")
+    change = f"Set the limit of {resource} in {refused.resources or 'the spec'} to at most {bound} times its request"
+    return f"{change}, or raise maxLimitRequestRatio.{resource} in the LimitRange of namespace {refused.namespace}"
+
+
+def _at_fault(amount: str | None, refused: RefusedObject) -> str:
+    """The fields of the containers that have the quoted amount; all of them if none has."""
+    fields = [path for path, amounts in refused.amounts.items() if amount in amounts]
+    return " and ".join(fields) or refused.resources or "the spec"
+
+
+def _pod_security(match: re.Match[str], refused: RefusedObject) -> str:
+    level = _PREDEFINED.get(match["level"], "privileged")
+    label = f"set the label pod-security.kubernetes.io/enforce={level} on namespace {refused.namespace}"
+    if refused.has_security:
+        return f"Remove what is named from {refused.security}, or {label}"
+    added = f"{refused.security} is not set, so a webhook of the cluster adds what is named"
+    return f"{added}. Correct that webhook, or {label}"
+
+
+def _constraint(match: re.Match[str], refused: RefusedObject) -> str:
+    grant = f"oc adm policy add-scc-to-user NAME -z {refused.account} -n {refused.namespace}"
+    allowed = f"allow it with {grant}"
+    if refused.has_security:
+        return f"Remove what is named from {refused.security}, or {allowed}"
+    return _capitalized(allowed)
+
+
+def _denied(match: re.Match[str], refused: RefusedObject) -> str:
+    webhook, namespace = match["webhook"], refused.namespace
+    if _KYVERNO in webhook:
+        return _change_or("the Kyverno policy", f"add a PolicyException for namespace {namespace}", refused)
+    if _GATEKEEPER in webhook:
+        where = "spec.match.excludedNamespaces of the constraint in brackets"
+        return _change_or("the constraint", f"add {namespace} to {where}", refused)
+    where = f"the webhook configuration that contains {webhook}"
+    return _change_or("the webhook", f"exempt namespace {namespace} in {where}", refused)
+
+
+def _not_answered(match: re.Match[str], refused: RefusedObject) -> str:
+    webhook = match["webhook"]
+    return (
+        f"Start the program behind webhook {webhook}, or delete its webhook configuration if it is no longer installed"
+    )
+
+
+def _policy(match: re.Match[str], refused: RefusedObject) -> str:
+    binding = f"ValidatingAdmissionPolicyBinding {match['binding']}" if match["binding"] else "its binding"
+    where = f"exclude namespace {refused.namespace} in spec.matchResources of {binding}"
+    return _change_or("the policy", where, refused)
+
+
+def _change_or(refuser: str, exception: str, refused: RefusedObject) -> str:
+    return (
+        _capitalized(exception) if refused.is_deletion else f"Change in the spec what {refuser} refuses, or {exception}"
+    )
+
+
+def _capitalized(text: str) -> str:
+    return text[:1].upper() + text[1:]
+
+
+def _priority_class(match: re.Match[str], refused: RefusedObject) -> str:
+    return f"Create PriorityClass {match['name']}, or correct the policy of the cluster that sets it"
+
+
+def _node_selector(match: re.Match[str], refused: RefusedObject) -> str:
+    keys = "openshift.io/node-selector or scheduler.alpha.kubernetes.io/node-selector"
+    return f"Correct {refused.scheduling}.nodeSelector, or the annotation {keys} of namespace {refused.namespace}"
+
+
+def _service_account(match: re.Match[str], refused: RefusedObject) -> str:
+    return "The operator creates the ServiceAccount again; see the condition Reconciled"
+
+
+def _permissions(match: re.Match[str], refused: RefusedObject) -> str:
+    return "Apply the roles of the operator again (manifests/), or install the operator again with OLM"
+
+
+class _Rule(NamedTuple):
+    """If `pattern` occurs in the answer, `remedy` says what to do."""
+
+    pattern: re.Pattern[str]
+    remedy: Callable[[re.Match[str], RefusedObject], str]
+
+
+_RULES = (
+    # Webhooks and policies first: their texts are free and may contain words of the others.
+    _Rule(re.compile(r'failed calling webhook "(?P<webhook>[^"]+)"'), _not_answered),
+    _Rule(re.compile(r'admission webhook "(?P<webhook>[^"]+)" denied the request'), _denied),
+    _Rule(
+        re.compile(r"ValidatingAdmissionPolicy '[^']+'(?: with binding '(?P<binding>[^']+)')? denied request"), _policy
+    ),
+    _Rule(re.compile(r"exceeded quota: (?P<quota>[^,\s]+), requested: (?P<requested>[^=]+=.*?)(?:, used: |$)"), _quota),
+    _Rule(re.compile(r"failed quota: (?P<quota>[^:\s]+): must specify (?P<what>.+)"), _unset),
+    _Rule(re.compile(r"insufficient quota to match these scopes"), _unscoped),
+    _Rule(re.compile(r"status unknown for quota: (?P<quota>[^,\s]+)"), _unknown_usage),
+    _Rule(
+        re.compile(
+            r"(?P<side>maximum|minimum) (?P<resource>[\w./-]+) usage per (?P<kind>\w+) is (?P<bound>\S+)"
+            r"(?: but (?:limit|request) is (?P<amount>[\w.]+))?"
+        ),
+        _limit_range,
+    ),
+    _Rule(re.compile(r"(?P<resource>[\w./-]+) max limit to request ratio per \w+ is (?P<bound>\S+)"), _ratio),
+    _Rule(re.compile(r'violates PodSecurity "(?P<level>\w+)'), _pod_security),
+    _Rule(re.compile(r"against any security context constraint"), _constraint),
+    _Rule(re.compile(r"no PriorityClass with name (?P<name>\S+) was found"), _priority_class),
+    _Rule(re.compile(r"node label selector conflicts with its namespace"), _node_selector),
+    _Rule(re.compile(r"error looking up service account"), _service_account),
+    _Rule(
+        re.compile(r'User "[^"]+" cannot \w+ resource|attempting to grant RBAC permissions|blockOwnerDeletion'),
+        _permissions,
+    ),
+)
+"""The first rule whose pattern occurs decides."""
