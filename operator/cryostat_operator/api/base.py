@@ -65,7 +65,9 @@ class Embedded:
 class Model(BaseModel):
     """Base of all API models. Immutable; unknown fields are ignored, because the CRD may be newer than the operator."""
 
-    model_config = ConfigDict(frozen=True, extra="ignore", alias_generator=to_camel, populate_by_name=True)
+    model_config = ConfigDict(
+        frozen=True, extra="ignore", alias_generator=to_camel, populate_by_name=True, defer_build=True
+    )
     rules: ClassVar[tuple[Rule, ...]] = ()
 
     @model_validator(mode="after")

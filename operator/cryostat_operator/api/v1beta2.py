@@ -163,3 +163,7 @@ class Cryostat(Model):
             only_on_create=True,
         ),
     )
+
+
+# Builds the validator at import, not for the first Cryostat. Nested models need no validators of their own.
+Cryostat.model_rebuild()
