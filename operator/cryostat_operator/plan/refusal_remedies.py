@@ -8,10 +8,27 @@ k8s.io/pod-security-admission, k8s.io/apiserver/pkg/admission/plugin/webhook and
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import NamedTuple
 
+_NOT_ANSWERED = re.compile(r'failed calling webhook "(?P<webhook>[^"]+)"')
+_DENIED = re.compile(r'admission webhook "(?P<webhook>[^"]+)" denied the request')
+_POLICY = re.compile(r"ValidatingAdmissionPolicy '[^']+'(?: with binding '(?P<binding>[^']+)')? denied request")
+_EXCEEDED = re.compile(r"exceeded quota: (?P<quota>[^,\s]+), requested: (?P<requested>[^ ]+=[^ ]+)")
+_UNSET = re.compile(r"failed quota: (?P<quota>[^:\s]+): must specify (?P<what>.+)")
+_UNSCOPED = re.compile(r"insufficient quota to match these scopes")
+_UNKNOWN_USAGE = re.compile(r"status unknown for quota: (?P<quota>[^,\s]+)")
+_LIMIT = re.compile(
+    r"(?P<side>maximum|minimum) (?P<resource>[\w./-]+) usage per (?P<kind>\w+) is (?P<bound>\S+)"
+    r"(?: but (?:limit|request) is (?P<amount>[\w.]+))?"
+)
+_RATIO = re.compile(r"(?P<resource>[\w./-]{0,63}) max limit to request ratio per \w+ is (?P<bound>\S+)")
+_POD_SECURITY = re.compile(r'violates PodSecurity "(?P<level>\w+)')
+_CONSTRAINT = re.compile(r"against any security context constraint")
+_PRIORITY_CLASS = re.compile(r"no PriorityClass with name (?P<name>\S+) was found")
+_NODE_SELECTOR = re.compile(r"node label selector conflicts with its namespace")
+_ACCOUNT = re.compile(r"error looking up service account")
+_PERMISSIONS = re.compile(r'User "[^"]+" cannot \w+ resource|attempting to grant RBAC permissions|blockOwnerDeletion')
 _STORAGE = re.compile(r"storage|persistentvolumeclaims")
 _COMPUTE = re.compile(r"(requests\.|limits\.)?(cpu|memory|ephemeral-storage)")
 _KYVERNO, _GATEKEEPER = "kyverno.svc", "gatekeeper.sh"
@@ -55,15 +72,15 @@ def remedy_for(words: str, refused: RefusedObject) -> str | None:
     Returns:
         None if the words are not those of a known part of admission.
     """
-    for rule in _RULES:
-        if match := rule.pattern.search(words):
-            return rule.remedy(match, refused)
+    for pattern, remedy in _RULES:
+        if match := pattern.search(words):
+            return remedy(match, refused)
     return None
 
 
 def _quota(match: re.Match[str], refused: RefusedObject) -> str:
     """The hard limits that are exceeded are the resources that the answer lists as requested."""
-    exceeded = list(dict.fromkeys(re.findall(r"([\w./-]+)=", match["requested"])))
+    exceeded = list(dict.fromkeys(part.partition("=")[0] for part in match["requested"].split(",")))
     names = " and ".join(exceeded)
     raised = f"Raise {names} in spec.hard of ResourceQuota {refused.namespace}/{match['quota']}"
     if refused.resources and any(_STORAGE.search(name) or _COMPUTE.fullmatch(name) for name in exceeded):
@@ -75,12 +92,10 @@ def _quota(match: re.Match[str], refused: RefusedObject) -> str:
 
 def _unset(match: re.Match[str], refused: RefusedObject) -> str:
     """A quota of a resource wants each container to set it."""
-    resources = " and ".join(
-        dict.fromkeys(re.findall(r"(?:requests|limits)\.[\w./-]+|\bcpu\b|\bmemory\b", match["what"]))
-    )
-    fields = [
-        path for name, path in refused.containers.items() if re.search(rf"\b{re.escape(name)}(?![\w-])", match["what"])
-    ]
+    lacking = [each.partition(" for: ") for each in match["what"].split(";")]
+    resources = " and ".join(name.strip() for name, _, _ in lacking)
+    containers = {name.strip() for _, _, names in lacking for name in names.split(",")}
+    fields = [path for name, path in refused.containers.items() if name in containers]
     default = f"create a LimitRange in namespace {refused.namespace} with a default for it"
     if not fields:
         return _capitalized(default)
@@ -191,40 +206,22 @@ def _permissions(match: re.Match[str], refused: RefusedObject) -> str:
     return "Apply the roles of the operator again (manifests/), or install the operator again with OLM"
 
 
-class _Rule(NamedTuple):
-    """If `pattern` occurs in the answer, `remedy` says what to do."""
-
-    pattern: re.Pattern[str]
-    remedy: Callable[[re.Match[str], RefusedObject], str]
-
-
 _RULES = (
     # Webhooks and policies first: their texts are free and may contain words of the others.
-    _Rule(re.compile(r'failed calling webhook "(?P<webhook>[^"]+)"'), _not_answered),
-    _Rule(re.compile(r'admission webhook "(?P<webhook>[^"]+)" denied the request'), _denied),
-    _Rule(
-        re.compile(r"ValidatingAdmissionPolicy '[^']+'(?: with binding '(?P<binding>[^']+)')? denied request"), _policy
-    ),
-    _Rule(re.compile(r"exceeded quota: (?P<quota>[^,\s]+), requested: (?P<requested>[^=]+=.*?)(?:, used: |$)"), _quota),
-    _Rule(re.compile(r"failed quota: (?P<quota>[^:\s]+): must specify (?P<what>.+)"), _unset),
-    _Rule(re.compile(r"insufficient quota to match these scopes"), _unscoped),
-    _Rule(re.compile(r"status unknown for quota: (?P<quota>[^,\s]+)"), _unknown_usage),
-    _Rule(
-        re.compile(
-            r"(?P<side>maximum|minimum) (?P<resource>[\w./-]+) usage per (?P<kind>\w+) is (?P<bound>\S+)"
-            r"(?: but (?:limit|request) is (?P<amount>[\w.]+))?"
-        ),
-        _limit_range,
-    ),
-    _Rule(re.compile(r"(?P<resource>[\w./-]+) max limit to request ratio per \w+ is (?P<bound>\S+)"), _ratio),
-    _Rule(re.compile(r'violates PodSecurity "(?P<level>\w+)'), _pod_security),
-    _Rule(re.compile(r"against any security context constraint"), _constraint),
-    _Rule(re.compile(r"no PriorityClass with name (?P<name>\S+) was found"), _priority_class),
-    _Rule(re.compile(r"node label selector conflicts with its namespace"), _node_selector),
-    _Rule(re.compile(r"error looking up service account"), _service_account),
-    _Rule(
-        re.compile(r'User "[^"]+" cannot \w+ resource|attempting to grant RBAC permissions|blockOwnerDeletion'),
-        _permissions,
-    ),
+    (_NOT_ANSWERED, _not_answered),
+    (_DENIED, _denied),
+    (_POLICY, _policy),
+    (_EXCEEDED, _quota),
+    (_UNSET, _unset),
+    (_UNSCOPED, _unscoped),
+    (_UNKNOWN_USAGE, _unknown_usage),
+    (_LIMIT, _limit_range),
+    (_RATIO, _ratio),
+    (_POD_SECURITY, _pod_security),
+    (_CONSTRAINT, _constraint),
+    (_PRIORITY_CLASS, _priority_class),
+    (_NODE_SELECTOR, _node_selector),
+    (_ACCOUNT, _service_account),
+    (_PERMISSIONS, _permissions),
 )
-"""The first rule whose pattern occurs decides."""
+"""Pattern in the answer, and what says what to do. The first pattern that occurs decides."""
