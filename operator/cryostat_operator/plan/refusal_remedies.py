@@ -80,7 +80,7 @@ def remedy_for(words: str, refused: RefusedObject) -> str | None:
 
 def _quota(match: re.Match[str], refused: RefusedObject) -> str:
     """The hard limits that are exceeded are the resources that the answer lists as requested."""
-    exceeded = list(dict.fromkeys(part.partition("=")[0] for part in match["requested"].split(",")))
+    exceeded = list(dict.fromkeys(part.partition("=")[0] for part in match["requested"].strip(",").split(",")))
     names = " and ".join(exceeded)
     raised = f"Raise {names} in spec.hard of ResourceQuota {refused.namespace}/{match['quota']}"
     if refused.resources and any(_STORAGE.search(name) or _COMPUTE.fullmatch(name) for name in exceeded):
