@@ -115,8 +115,8 @@ def pod_security_context(instance: Instance, given: Mapping[str, Any] | None, *,
 def resources(given: Mapping[str, Any] | None, requests: tuple[str, str], limits: tuple[str, str]) -> Obj:
     """Return the resource requirements of a container: those of the spec, completed by defaults.
 
-    Default limits are added only if the spec has neither requests nor limits. A default request above a limit of the
-    spec is lowered to it, because the API server would refuse the pod.
+    Default limits are added only if the spec has neither requests nor limits; empty ones count as none. A default
+    request above a limit of the spec is lowered to it, because the API server would refuse the pod.
 
     Args:
         given: the requirements of the spec.
@@ -124,7 +124,7 @@ def resources(given: Mapping[str, Any] | None, requests: tuple[str, str], limits
         limits: default limits of CPU and memory.
     """
     given = given or {}
-    custom = given.get("requests") is not None or given.get("limits") is not None
+    custom = given.get("requests") or given.get("limits")
     result: Obj = {k: v for k, v in given.items() if k not in ("requests", "limits")}
     wanted = {"cpu": requests[0], "memory": requests[1], **(given.get("requests") or {})}
     caps = dict(given.get("limits") or {}) if custom else {"cpu": limits[0], "memory": limits[1]}

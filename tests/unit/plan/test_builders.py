@@ -70,7 +70,9 @@ DEFAULTS = {"requests": {"cpu": "100m", "memory": "64Mi"}, "limits": {"cpu": "1"
         (None, DEFAULTS),
         ({}, DEFAULTS),
         ({"requests": {"cpu": "2"}}, {"requests": {"cpu": "2", "memory": "64Mi"}}),
-        ({"requests": {}}, {"requests": {"cpu": "100m", "memory": "64Mi"}}),
+        ({"requests": {}}, DEFAULTS),
+        ({"requests": {}, "limits": {}}, DEFAULTS),
+        ({"limits": {}, "requests": {"cpu": "2"}}, {"requests": {"cpu": "2", "memory": "64Mi"}}),
         (
             {"limits": {"cpu": "50m"}},
             {"requests": {"cpu": "50m", "memory": "64Mi"}, "limits": {"cpu": "50m"}},
