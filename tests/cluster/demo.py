@@ -39,7 +39,7 @@ SAMPLES = {
     "openshift": ROOT / "manifests/samples/openshift-external-host.yaml",
 }
 INSTANCE_NAMESPACE = "cryostat-demo"
-REFRESH = 0.5  # seconds between two looks at the cluster
+REFRESH = 1.0  # seconds between two looks at the cluster; each takes 20 requests
 
 _STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
@@ -246,7 +246,7 @@ class Show:
     check: Callable[[], None] = lambda: None
 
     def looks(self) -> Iterator[tuple[float, Instance]]:
-        """Seconds since the start and the instance, twice a second without end. Raises ProcessDiedError."""
+        """Seconds since the start and the instance, once a second without end. Raises ProcessDiedError."""
         started = time.monotonic()
         while True:
             if self.operator:
