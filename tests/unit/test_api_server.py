@@ -41,7 +41,7 @@ async def test_an_update_of_an_older_version_is_a_conflict() -> None:
 async def test_a_merge_patch_removes_null_and_keeps_the_rest() -> None:
     server = ApiServer()
     await server.create(config_map(labels={"a": "1", "b": "2"}))
-    changed = await server.merge(KEY, {"metadata": {"labels": {"a": None, "c": "3"}}})
+    changed = await server.merge_patch(KEY, {"metadata": {"labels": {"a": None, "c": "3"}}})
     assert changed["metadata"]["labels"] == {"b": "2", "c": "3"}
     assert changed["data"] == {"a": "1"}
 
@@ -65,7 +65,7 @@ async def test_finalizers_delay_the_deletion() -> None:
     created = await server.create(config_map(finalizers=["a"]))
     await server.delete(KEY, created["metadata"]["uid"])
     assert "deletionTimestamp" in (await server.get(KEY))["metadata"]
-    await server.merge(KEY, {"metadata": {"finalizers": None}})
+    await server.merge_patch(KEY, {"metadata": {"finalizers": None}})
     assert await server.get_or_none(KEY) is None
 
 
@@ -98,7 +98,7 @@ async def test_a_watch_sees_every_change() -> None:
     seen = []
     async with server.watch(collection_path("ConfigMap"), {}, "") as events:
         created = await server.create(config_map())
-        await server.merge(KEY, {"data": {"a": "2"}})
+        await server.merge_patch(KEY, {"data": {"a": "2"}})
         await server.delete(KEY, created["metadata"]["uid"])
         async with asyncio.timeout(1):
             async for event in events:

@@ -65,7 +65,6 @@ EXCEPTIONS = {
     "plan/model/webhook_definitions.py": "webhooks/test_registration.py",
     "plan/targets.py": "plan/test_reviewed_namespaces.py",
     "plan/tls/cert_manager.py": "plan/tls/test_component.py",
-    "reconcile/dry_run.py": "the command `diff`: tests/cluster/test_cli.py",
 }
 
 

@@ -98,6 +98,7 @@ def _argo_values(spec: Mapping[str, Any]) -> Values:
         except yaml.YAMLError:
             raise ValuesError("contains an Application whose helm.values is not valid YAML") from None
     for parameter in source.get("parameters") or ():
+        parameter = _mapping(parameter, "an entry of helm.parameters")
         _set(values, str(parameter.get("name", "")), parameter)
     return values
 
@@ -120,4 +121,13 @@ def _set(values: dict[str, Any], path: str, parameter: Mapping[str, Any]) -> Non
         values[step] = dict(inner) if isinstance(inner, Mapping) else {}
         values = values[step]
     text = str(parameter.get("value", ""))
-    values[last] = text if parameter.get("forceString") else yaml.safe_load(text)
+    values[last] = text if parameter.get("forceString") else _typed(text)
+
+
+def _typed(text: str) -> Any:
+    """Return the number, the truth value or null that a text is in YAML, else the text."""
+    try:
+        value = yaml.safe_load(text)
+    except yaml.YAMLError:
+        return text
+    return value if value is None or isinstance(value, bool | int | float) else text

@@ -12,7 +12,7 @@ import aiohttp
 import orjson
 
 from ..plan.model.kinds import FIELD_MANAGER, Key, Obj, collection_path, path_of
-from .connection import Connection
+from .connection import Connection, LoginError
 from .connection_pool import ConnectionPool
 from .errors import ApiError, ApiUnavailable
 from .leadership_gate import LeadershipGate, NotLeaderError
@@ -94,7 +94,7 @@ class Client:
         """Replace an object; fails with status 409 if its `metadata.resourceVersion` is not the current one."""
         return await self.request("PUT", path_of(key), body=obj, params={"fieldManager": FIELD_MANAGER})
 
-    async def merge(self, key: Key, patch: Obj) -> Obj:
+    async def merge_patch(self, key: Key, patch: Obj) -> Obj:
         """Change some fields of an object (RFC 7386), like `replace` only if `metadata.resourceVersion` is current."""
         return await self.request(
             "PATCH", path_of(key), body=patch, params={"fieldManager": FIELD_MANAGER}, content_type=MERGE_PATCH
@@ -138,7 +138,8 @@ class Client:
         """Send one request and decode the response. Retries after 429 and, with new credentials, after 401.
 
         Raises:
-            ApiUnavailable: no response, 429 or 5xx after `MAX_ATTEMPTS`, or a write while this replica is not leader.
+            ApiUnavailable: no response, no valid credentials, 429 or 5xx after `MAX_ATTEMPTS`, or a write while this
+                replica is not leader.
             ApiError: any other refusal.
         """
         data = None if body is None else orjson.dumps(body)
@@ -190,12 +191,19 @@ class Client:
             try:
                 return await send()
             except Unauthorized:
-                await self._pool.renew(used)
+                await self._renew_or_unavailable(used)
             except TooManyRequests as busy:
                 if attempt == MAX_ATTEMPTS - 1:
                     raise ApiUnavailable(429, "TooManyRequests", "the API server is overloaded") from None
                 await asyncio.sleep(busy.seconds)
         raise ApiUnavailable(401, "Unauthorized", "the API server does not accept the operator's credentials")
+
+    async def _renew_or_unavailable(self, used: Connection) -> None:
+        """Get new credentials. A failed login is an outage, which callers survive: a file may be replaced just now."""
+        try:
+            await self._pool.renew(used)
+        except LoginError as error:
+            raise ApiUnavailable(401, "Unauthorized", str(error)) from None
 
     async def _send(
         self,
@@ -249,7 +257,7 @@ class Client:
                 code = response.status
                 self._on_request("WATCH", code, time.monotonic() - started)
                 if code == 401:
-                    await self._pool.renew(used)
+                    await self._renew_or_unavailable(used)
                     raise ApiUnavailable(401, "Unauthorized", "credentials expired")
                 if code != 200:
                     decode(code, response.headers, await response.read())

@@ -1,7 +1,7 @@
-"""Where the API server is and how to log in: as the pod's ServiceAccount, or as KUBECONFIG says.
+"""The address of the API server and the credentials for it: of the pod's ServiceAccount, or from KUBECONFIG.
 
-kopf's own readers understand tokens and certificates. What needs more (credential plugins, OpenID Connect, …) is left
-to the official client library, which is loaded only then.
+kopf's own login functions read tokens and certificates. For all else, such as credential plugins and OpenID Connect,
+the official client library is loaded.
 """
 
 from __future__ import annotations
@@ -19,46 +19,53 @@ import yaml
 if TYPE_CHECKING:
     from .kopf_import import kopf  # imported in functions: commands that need no kopf start faster
 
-_TOKEN_LASTS = 60.0  # seconds until a token file is read again; the kubelet renews it long before it expires
-_KOPF_READS = frozenset(
+_TOKEN_REREAD_SECONDS = 60.0  # until a token file is read again; the kubelet renews it long before it expires
+_KOPF_USER_FIELDS = frozenset(
     {"token", "username", "password", "auth-provider"}
     | {f"client-{what}{kind}" for what in ("certificate", "key") for kind in ("", "-data")}
 )
 
 
 class LoginError(Exception):
-    """There is no cluster to talk to, or no way to log in there."""
+    """No API server is configured, or its credentials cannot be used."""
 
 
 class Connection:
-    """An endpoint with credentials that are kept fresh."""
+    """The address of an API server, with credentials. A ServiceAccount token is read again as the kubelet renews it.
+
+    Args:
+        info: address and credentials.
+        rotates: whether they are those of the pod's ServiceAccount, whose token changes.
+    """
 
     def __init__(self, info: kopf.ConnectionInfo, *, rotates: bool = False) -> None:
         self._info = info
         self._rotates = rotates
-        self._read = time.monotonic()
+        self._read_at = time.monotonic()
 
     @property
     def server(self) -> str:
+        """URL of the API server, without a slash at the end."""
         return self._info.server.rstrip("/")
 
     @property
     def ssl_context(self) -> ssl.SSLContext:
+        """The TLS context: trusted authorities and, if there is one, the client certificate."""
         return self._info.as_ssl_context()
 
     def headers(self) -> dict[str, str]:
-        """Headers that log in; a rotated token is noticed within a minute."""
-        if self._rotates and time.monotonic() - self._read > _TOKEN_LASTS:
-            self._info, self._read = _service_account() or self._info, time.monotonic()
+        """Return the headers that log in. A renewed token is used within a minute."""
+        if self._rotates and time.monotonic() - self._read_at > _TOKEN_REREAD_SECONDS:
+            self._info, self._read_at = _service_account() or self._info, time.monotonic()
         return self._info.as_http_headers()
 
-    def for_kopf(self, lasts: datetime.timedelta) -> kopf.ConnectionInfo:
-        """The same for kopf, which asks again when it expires."""
-        return replace(self._info, expiration=datetime.datetime.now(datetime.UTC) + lasts)
+    def for_kopf(self, lifetime: datetime.timedelta) -> kopf.ConnectionInfo:
+        """Return address and credentials for kopf, which calls its login handler again after this time."""
+        return replace(self._info, expiration=datetime.datetime.now(datetime.UTC) + lifetime)
 
 
 async def connect() -> Connection:
-    """The cluster of this pod, else of KUBECONFIG or `~/.kube/config`.
+    """Return the connection to the cluster of this pod, else to that of KUBECONFIG or `~/.kube/config`.
 
     Raises:
         LoginError: there is neither, or a file cannot be used.
@@ -70,9 +77,9 @@ async def connect() -> Connection:
         return Connection(info, rotates=True)
     try:
         if _needs_library():
-            return Connection(await _by_library())
+            return Connection(await _with_library())
         info = kopf.login_with_kubeconfig(settings=kopf.OperatorSettings())
-    except (OSError, KeyError, TypeError, yaml.YAMLError, kopf.LoginError) as error:
+    except (OSError, AttributeError, KeyError, TypeError, ValueError, yaml.YAMLError, kopf.LoginError) as error:
         raise LoginError(f"KUBECONFIG cannot be used: {type(error).__name__} {error}") from None
     if info is None or not info.server:
         raise LoginError("no cluster: not in a pod, and neither KUBECONFIG nor ~/.kube/config names one")
@@ -86,13 +93,13 @@ def _service_account() -> kopf.ConnectionInfo | None:
     host, port = os.environ.get("KUBERNETES_SERVICE_HOST"), os.environ.get("KUBERNETES_SERVICE_PORT")
     if info is None or not host or not port:
         return info
-    # kopf knows the server by its DNS name. The kubelet's variables are what other clients use: they work while the
-    # cluster's DNS does not, and where a provider puts an address of its own into them.
+    # kopf uses the DNS name of the server. Other clients use these variables of the kubelet: they work while the DNS
+    # of the cluster does not, and some providers set them to another address.
     return replace(info, server=f"https://{f'[{host}]' if ':' in host else host}:{port}")
 
 
 def _needs_library() -> bool:
-    """Whether a user in the kubeconfig logs in by something that kopf cannot do."""
+    """Whether a user in the kubeconfig has a field that kopf does not read, such as `exec`."""
     paths = (os.environ.get("KUBECONFIG") or "~/.kube/config").split(os.pathsep)
     files = [Path(path).expanduser() for path in paths if path]
     users = [
@@ -101,17 +108,20 @@ def _needs_library() -> bool:
         if file.exists()
         for entry in (yaml.safe_load(file.read_text()) or {}).get("users") or ()
     ]
-    return any(set(user) - _KOPF_READS for user in users)
+    return any(set(user) - _KOPF_USER_FIELDS for user in users)
 
 
-async def _by_library() -> kopf.ConnectionInfo:
+async def _with_library() -> kopf.ConnectionInfo:
     from kubernetes.aio import config
     from kubernetes.aio.client import Configuration
 
     from .kopf_import import kopf
 
     configuration = Configuration()
-    await config.load_kube_config(client_configuration=configuration)  # type: ignore[no-untyped-call]
+    try:
+        await config.load_kube_config(client_configuration=configuration)  # type: ignore[no-untyped-call]
+    except config.ConfigException as error:
+        raise LoginError(f"KUBECONFIG cannot be used: {error}") from None
     token = str(await configuration.get_api_key_with_prefix("BearerToken") or "")
     return kopf.ConnectionInfo(
         server=str(configuration.host),

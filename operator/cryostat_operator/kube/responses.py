@@ -31,7 +31,7 @@ class Unauthorized(Exception):  # noqa: N818 - tells the client to renew its cre
 
 
 def decode(status: int, headers: Mapping[str, str], body: bytes) -> Obj:
-    """Return the object in a response. Other content than JSON, such as the log of a container, is its field `text`.
+    """Return the JSON object in a response. Other content, such as the log of a container, becomes the field `text`.
 
     Raises:
         Unauthorized: status 401.
@@ -45,11 +45,13 @@ def decode(status: int, headers: Mapping[str, str], body: bytes) -> Obj:
     try:
         decoded = orjson.loads(body) if body else {}
     except orjson.JSONDecodeError:
+        decoded = None
+    if not isinstance(decoded, dict):
         text = body.decode(errors="replace")
         decoded = {"message": text[:500]} if status >= 400 else {"text": text}
     if status >= 400:
         raise error_from_status(status, decoded)
-    return dict(decoded)
+    return decoded
 
 
 def retry_seconds(text: str | None) -> float:

@@ -23,27 +23,34 @@ class ApiServerEndpoints:
     def __init__(self, changed: Callable[[], None]) -> None:
         self._changed = changed
         self._slices: dict[str, tuple[set[str], set[int]]] = {}
+        self._is_listing = False
         self.addresses: tuple[str, ...] = ()
         self.ports: tuple[int, ...] = ()
 
     def begin_list(self) -> None:
         """See `Store`."""
-        self._slices = {}
+        self._slices, self._is_listing = {}, True
 
     def upsert(self, obj: Obj) -> None:
         """See `Store`."""
         addresses = {a for endpoint in obj.get("endpoints") or () for a in endpoint.get("addresses") or ()}
         ports = {port["port"] for port in obj.get("ports") or () if port.get("port")}
         self._slices[obj["metadata"]["name"]] = (addresses, ports)
-        self.end_list()
+        if not self._is_listing:  # else other slices may follow
+            self._update()
 
     def remove(self, obj: Obj) -> None:
         """See `Store`."""
         self._slices.pop(obj["metadata"]["name"], None)
-        self.end_list()
+        self._update()
 
     def end_list(self) -> None:
-        """See `Store`. No address at all is ignored: it happens for a moment while the API server restarts."""
+        """See `Store`."""
+        self._is_listing = False
+        self._update()
+
+    def _update(self) -> None:
+        """Keep the previous addresses while there is none, as for a moment when the API server restarts."""
         slices = [(addresses, ports) for addresses, ports in self._slices.values() if addresses]
         addresses = tuple(sorted(set().union(*(addresses for addresses, _ in slices))))
         restricted = all(ports for _, ports in slices)

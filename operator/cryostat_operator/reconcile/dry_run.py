@@ -25,7 +25,7 @@ async def difference(cryostat: Cryostat, settings: Settings) -> str:
     """
     client = Client(await connect(), connect)
     try:
-        return await _difference(client, await _live_cryostat(client, cryostat), settings)
+        return await _difference(client, await live_cryostat(client, cryostat), settings)
     finally:
         await client.close()
 
@@ -42,15 +42,17 @@ async def _difference(client: Client, cryostat: Cryostat, settings: Settings) ->
     return "".join(lines)
 
 
-async def _live_cryostat(client: Client, cryostat: Cryostat) -> Cryostat:
-    """The Cryostat with the identity and status that it has in the cluster, if it is there."""
+async def live_cryostat(client: Client, cryostat: Cryostat) -> Cryostat:
+    """Return the Cryostat as `kubectl apply` would store it: with its live identity, status and other annotations."""
     metadata = cryostat.metadata
     path = f"/apis/{constants.API_VERSION}/namespaces/{metadata['namespace']}/{constants.PLURAL}/{metadata['name']}"
     live = await client.get_or_none(path)
     if live is None:
         return cryostat
     body = cryostat.model_dump(by_alias=True, exclude_none=True)
-    metadata = {**cryostat.metadata, **{k: live["metadata"][k] for k in ("uid", "generation")}}
+    identity = {k: live["metadata"][k] for k in ("uid", "generation")}
+    annotations = {**(live["metadata"].get("annotations") or {}), **(metadata.get("annotations") or {})}
+    metadata = {**metadata, **identity, "annotations": annotations}
     return Cryostat.model_validate({**body, "metadata": metadata, "status": live.get("status")})
 
 

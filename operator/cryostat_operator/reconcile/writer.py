@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from ..kube.client import Client
 from ..kube.errors import ApiError
 from ..observe.owned_objects import OwnedObjects
@@ -43,7 +45,7 @@ class Writer:
         """
         if change.obj is None or change.verb in ("delete", "recreate"):
             await self._client.delete(change.key, change.uid)
-            return applied(change)  # the DELETED event enqueues the instance, which then creates the object again
+            return applied(change)  # the DELETED event enqueues the instance; its next run creates the object again
         if change.verb == "create":
             return await self._create(instance, change, change.obj, content)
         if change.key.kind == "Secret":
@@ -55,7 +57,7 @@ class Writer:
             if not is_immutable(error) or change.key.kind not in RECREATABLE_KINDS:
                 raise
             await self._client.delete(change.key, change.obj["metadata"]["uid"])
-            return applied(change)
+            return applied(replace(change, verb="recreate"))
 
     async def _create(self, instance: InstanceKey, change: Change, obj: Obj, content: SecretContent) -> Outcome:
         body = {**obj, "data": await content.merged_with({})} if content.request else obj
@@ -104,7 +106,7 @@ class Writer:
             await self._replace_secret(change.key, obj, content)
             return
         # The data stays as it is and need not be read: only the metadata changes.
-        response = await self._client.merge(change.key, metadata_patch(obj, cached.obj))
+        response = await self._client.merge_patch(change.key, metadata_patch(obj, cached.obj))
         self._owned.record_write(change.key.kind, response)
 
     async def _replace_secret(self, key: Key, desired: Obj, content: SecretContent) -> None:

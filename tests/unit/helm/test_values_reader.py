@@ -69,6 +69,12 @@ def test_a_forced_string_stays_a_string() -> None:
     assert read_values(text) == {"core": {"x": "2"}}
 
 
+@pytest.mark.parametrize("text", ["@daily", "{a: b}", "2020-01-01", "a: b"])
+def test_a_parameter_is_text_as_for_helm(text: str) -> None:
+    found = read_values(yaml.safe_dump(application(parameters=[{"name": "core.x", "value": text}])))
+    assert found == {"core": {"x": text}}
+
+
 @pytest.mark.parametrize(
     ("text", "message"),
     [
@@ -110,6 +116,10 @@ def test_a_forced_string_stays_a_string() -> None:
         (
             yaml.safe_dump(application(parameters=[{"name": "core.ingress.hosts[0].host", "value": "x"}])),
             "contains an Application with the parameter 'core.ingress.hosts[0].host'; write it into helm.valuesObject",
+        ),
+        (
+            yaml.safe_dump(application(parameters=["core.x=1"])),
+            "contains an entry of helm.parameters, which is not a mapping",
         ),
     ],
 )

@@ -7,7 +7,8 @@ import pytest
 from aiohttp import web
 
 from cryostat_operator.kube import client as client_module
-from cryostat_operator.kube.client import MAX_ATTEMPTS, MERGE_PATCH, accept_metadata
+from cryostat_operator.kube.client import MAX_ATTEMPTS, MERGE_PATCH, Client, accept_metadata
+from cryostat_operator.kube.connection import Connection, LoginError
 from cryostat_operator.kube.errors import ApiError, ApiUnavailable
 from cryostat_operator.plan.model.kinds import Key
 from tests.unit.kube.server import FakeServer
@@ -61,6 +62,24 @@ async def test_credentials_that_are_never_accepted_end_in_an_error() -> None:
     async with server.running() as client:
         with pytest.raises(ApiUnavailable, match="credentials"):
             await client.get(KEY)
+
+
+async def test_a_failed_login_after_401_is_an_outage() -> None:
+    server = FakeServer()
+    for _ in range(2):
+        server.respond(401)
+
+    async def log_in() -> Connection:
+        raise LoginError("KUBECONFIG cannot be used")
+
+    async with server.running():
+        client = Client(server.connection(), log_in)
+        with pytest.raises(ApiUnavailable, match="KUBECONFIG cannot be used"):
+            await client.get(KEY)
+        with pytest.raises(ApiUnavailable, match="KUBECONFIG cannot be used"):
+            async with client.watch("/x", {}, "application/json"):
+                pass
+        await client.close()
 
 
 async def test_only_a_missing_object_is_none() -> None:

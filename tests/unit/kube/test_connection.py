@@ -1,8 +1,9 @@
-"""The address of the API server in a pod."""
+"""The address of the API server in a pod, and a KUBECONFIG that cannot be used."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 
 import kopf
 import pytest
@@ -42,3 +43,20 @@ async def test_it_is_where_the_kubelet_says(monkeypatch: pytest.MonkeyPatch, cas
     found = await connection.connect()
     assert found.server == case.server
     assert found.headers()["Authorization"] == "Bearer t"
+
+
+@pytest.mark.parametrize(
+    ("text", "cause"),
+    [
+        ("words", "AttributeError"),
+        ("users: [{name: a, user: {exec: {}}}]", "Invalid kube-config file"),
+    ],
+)
+async def test_a_kubeconfig_that_cannot_be_used(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, text: str, cause: str
+) -> None:
+    file = tmp_path / "config"
+    file.write_text(text)
+    monkeypatch.setenv("KUBECONFIG", str(file))
+    with pytest.raises(connection.LoginError, match=f"KUBECONFIG cannot be used: {cause}"):
+        await connection.connect()

@@ -30,6 +30,14 @@ def test_text_that_is_not_json_is_returned_whole() -> None:
     assert decode(200, {}, b"2024 a\n" * 1000) == {"text": "2024 a\n" * 1000}
 
 
+@pytest.mark.parametrize("body", [b"7", b'"x"', b'["x"]', b"null"])
+def test_json_that_is_not_an_object_is_text(body: bytes) -> None:
+    assert decode(200, {}, body) == {"text": body.decode()}
+    with pytest.raises(ApiError) as caught:
+        decode(404, {}, body)
+    assert caught.value.message == body.decode()
+
+
 def test_expired_credentials() -> None:
     with pytest.raises(Unauthorized):
         decode(401, {}, b"")

@@ -35,6 +35,17 @@ def test_no_addresses_are_the_old_ones_for_now() -> None:
     assert calls == [("10.0.0.2",), ("10.0.0.3",)]
 
 
+def test_a_list_of_the_same_slices_is_no_change() -> None:
+    calls: list[tuple[str, ...]] = []
+    endpoints = ApiServerEndpoints(lambda: calls.append(endpoints.addresses))
+    for _ in range(2):
+        endpoints.begin_list()
+        endpoints.upsert(endpoint_slice("a", "10.0.0.2"))
+        endpoints.upsert(endpoint_slice("b", "fd00::2"))
+        endpoints.end_list()
+    assert calls == [("10.0.0.2", "fd00::2")]
+
+
 def test_ports_of_all_slices_are_reported_when_they_change() -> None:
     calls: list[tuple[int, ...]] = []
     endpoints = ApiServerEndpoints(lambda: calls.append(endpoints.ports))

@@ -140,7 +140,7 @@ async def test_an_object_with_an_immutable_field_is_deleted_and_created_again_la
     live = cluster.put(MAP)
     cluster.server.hook = lambda method, *_: ApiError(422, "Invalid", "field is immutable") if method == "PUT" else None
     outcome = await write(cluster, "replace", MAP, live)
-    assert outcome.state == "applied"
+    assert (outcome.state, outcome.change.verb) == ("applied", "recreate")  # for the log and `RevertedChanges`
     assert cluster.server.find(MAP) is None
 
 
