@@ -17,6 +17,7 @@ from cryostat_operator.packaging.crds import crd
 from cryostat_operator.plan import database_keys
 from cryostat_operator.plan.conditions import Report, failure_status, problems_of, status_for
 from cryostat_operator.plan.diff.plan_diff import Change, diff
+from cryostat_operator.plan.login_file import login_flaw
 from cryostat_operator.plan.model.kinds import KINDS, Key, Obj, key_of
 from cryostat_operator.plan.model.problems import Problem
 from cryostat_operator.plan.model.reasons import Reason
@@ -127,6 +128,10 @@ def _state(given: Obj) -> ClusterState:
         state.without_data(*name.split("/"))
     for name, keys in given.get("keys", {}).items():
         state.with_data(*name.split("/"), *keys)
+    for name, files in given.get("logins", {}).items():
+        flaws = {key: flaw for key, text in files.items() if (flaw := login_flaw(text))}
+        content = ContentSummary(frozenset(files), "d", login_flaws=flaws)
+        state.snapshot = replace(state.snapshot, data={**state.snapshot.data, ("Secret", name): content})
     namespaces = dict(state.snapshot.namespaces)
     for name, terminating in given.get("namespaces", {}).items():
         namespaces.pop(name, None)

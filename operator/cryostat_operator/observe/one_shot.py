@@ -23,7 +23,7 @@ from ..plan.planner import Desired, build
 from ..settings import Settings
 from .api_server import ApiServerEndpoints
 from .authentication import AuthenticationStore, authentication_type
-from .records import content_summary
+from .records import reference_summary
 
 
 class OneShotReader:
@@ -96,7 +96,7 @@ def _with_objects(
         if inspected:
             certificates[key] = inspected.at(now)
         if key.kind in ("Secret", "ConfigMap") and key.namespace == instance.namespace:
-            data[key.kind, key.name] = content_summary(obj) if obj else None
+            data[key.kind, key.name] = reference_summary(key.kind, obj) if obj else None
         if obj and key in owned and belongs_to(obj, key, instance):
             live[key] = trim(key.kind, obj)
     ca = certificates.get(Key("Secret", instance.namespace, names.ca_secret(*instance)))

@@ -15,6 +15,7 @@ from ..pki.inspection import InspectedCertificate, inspect_secret
 from ..plan.database_keys import fingerprints
 from ..plan.diff.managed_fields import trim
 from ..plan.diff.ownership import controller_of
+from ..plan.login_file import login_flaws
 from ..plan.model.kinds import PARTIAL, Obj
 from ..plan.model.snapshot import ContentSummary
 
@@ -42,6 +43,16 @@ def content_summary(obj: Obj) -> ContentSummary:
     certificate = (obj["metadata"].get("annotations") or {}).get(constants.ANNOTATION_CERTIFICATE, "")
     keys = frozenset(data) | frozenset(binary)
     return ContentSummary(keys, digest(obj["metadata"]["uid"], data, binary), certificate, fingerprints(data))
+
+
+def reference_summary(kind: str, obj: Obj) -> ContentSummary:
+    """The summary of a Secret or ConfigMap that a Cryostat refers to, with what pods could not use of it."""
+    summary = content_summary(obj)
+    if kind != "Secret":
+        return summary
+    data = obj.get("data") or {}
+    empty = frozenset(key for key in summary.keys if not data.get(key))
+    return replace(summary, keys=summary.keys - empty, empty=empty, login_flaws=login_flaws(data))
 
 
 @dataclass(slots=True)

@@ -8,7 +8,7 @@ from ..kube.reflector import Store
 from ..plan.diff.ownership import instance_of
 from ..plan.model.kinds import InstanceKey, Obj
 from ..plan.model.snapshot import ContentSummary
-from .records import content_summary, resource_version
+from .records import reference_summary, resource_version
 from .triggers import Enqueue
 
 
@@ -68,7 +68,7 @@ class ReferenceStore:
         self._drop(key)
         self._summaries[key] = None
         if obj:
-            self._summaries[key] = content_summary(obj)
+            self._summaries[key] = reference_summary(self.kind, obj)
             self._versions[key] = resource_version(obj)
             self._metadata[key] = {"metadata": {k: obj["metadata"].get(k) for k in ("labels", "ownerReferences")}}
 

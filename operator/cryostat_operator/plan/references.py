@@ -18,6 +18,8 @@ from .model.problems import Problem
 from .model.reasons import Reason
 from .model.snapshot import ContentSummary
 
+# Keys of the Secrets of the database and of the object storage, which no field of the spec names.
+FIXED_KEYS = frozenset({"ACCESS_KEY", "SECRET_KEY", "CONNECTION_KEY", "ENCRYPTION_KEY"})
 # Kind, then the fields that refer to it: of a variable, of `envFrom`, of a volume.
 _SOURCES = (
     ("Secret", "secretKeyRef", "secretRef", "secret"),
@@ -108,13 +110,31 @@ class Requirements:
         content = self._content(need)
         missing = sorted(need.keys - content.keys) if content else []
         if need.optional or (content and not missing):
-            return None
+            return self._unusable_login(component, user, need, content)
         if need.kind == "Secret" and need.name in self._requested:
             return Problem(component, Reason.SECRET_PENDING, f"{user} waits until the operator has generated {what}.")
-        reason, text = self._missing(user, need, missing)
+        reason, text = self._missing(user, need, missing, content)
         return Problem(component, reason, text, dedup_key=what)
 
-    def _missing(self, user: str, need: Reference, keys: list[str]) -> tuple[str, str]:
+    def _unusable_login(
+        self, component: str, user: str, need: Reference, content: ContentSummary | None
+    ) -> Problem | None:
+        """Why oauth2-proxy does not start with the file of the user's logins. OpenShift's proxy does not check it."""
+        secret, key = self._instance.basic_auth or ("", "")
+        if not content or (need.kind, need.name) != ("Secret", secret) or self._instance.openshift_login:
+            return None
+        cause, is_fatal = content.login_flaws.get(key, ("", False))
+        if not is_fatal or key not in need.keys:
+            return None
+        text = message(
+            f"Key {key} of Secret {secret}",
+            cause,
+            consequence=f"{user} needs it: the authentication proxy does not start with it",
+            remedy="Create the file with htpasswd -B",
+        )
+        return Problem(component, Reason.LOGIN_FILE_INVALID, text, dedup_key=f"Secret {secret}")
+
+    def _missing(self, user: str, need: Reference, keys: list[str], content: ContentSummary | None) -> tuple[str, str]:
         """Reason and message for a Secret or ConfigMap that does not exist, or that lacks some keys."""
         spec = self._instance.cryostat.model_dump(by_alias=True)["spec"]
         fields = " and ".join(sorted(fields_that_name(spec, need.name)))
@@ -122,8 +142,13 @@ class Requirements:
         if not keys:
             remedy = f"Create it, or correct {fields}" if fields else "Create it"
             return f"{need.kind}NotFound", message(what, "does not exist", consequence=needed, remedy=remedy)
-        remedy = f"Add {' and '.join(keys)}, or correct the key next to {fields}" if fields else "Add what is missing"
-        return f"{need.kind}KeyNotFound", message(what, f"lacks {', '.join(keys)}", consequence=needed, remedy=remedy)
+        remedy = f"Add {' and '.join(keys)}{_other_key(fields, keys)}" if fields else "Add what is missing"
+        empty = [key for key in keys if content and key in content.empty]
+        if empty:
+            lacks, remedy = f"has no value in {', '.join(empty)}", f"Set {' and '.join(keys)}"
+        else:
+            lacks = f"lacks {', '.join(keys)}"
+        return f"{need.kind}KeyNotFound", message(what, lacks, consequence=needed, remedy=remedy)
 
     def content_hashes(self, key: Key, needs: Iterable[Reference]) -> dict[str, str]:
         """Pod annotations of Deployment `key` that change with the content of what it needs, so that its pods restart.
@@ -183,6 +208,13 @@ def fields_that_name(value: object, name: str, path: str = "spec") -> Iterator[s
             yield from fields_that_name(each, name, f"{path}[{index}]")
     elif value == name and path.endswith(("Name", ".name")):
         yield path
+
+
+def _other_key(fields: str, keys: list[str]) -> str:
+    """The end of a remedy: the spec names the key, or the names of the keys are fixed."""
+    if FIXED_KEYS.isdisjoint(keys):
+        return f", or correct the key next to {fields}"
+    return f", or name another Secret in {fields}; the names of the keys are fixed"
 
 
 def content_digest(data: Mapping[str, Any]) -> str:

@@ -1,12 +1,20 @@
 from __future__ import annotations
 
+import base64
 import random
 from typing import Any
 
 import pytest
 
 from cryostat_operator.api import constants
-from cryostat_operator.observe.records import MAX_BODY_BYTES, content_summary, is_older, record_of, without_body
+from cryostat_operator.observe.records import (
+    MAX_BODY_BYTES,
+    content_summary,
+    is_older,
+    record_of,
+    reference_summary,
+    without_body,
+)
 from cryostat_operator.plan.diff.ownership import is_prunable
 from cryostat_operator.plan.model.kinds import Key
 from tests.unit.observe.objects import LABELS, owned
@@ -119,6 +127,15 @@ def test_a_record_without_its_body_is_the_same_otherwise() -> None:
     assert without_body(whole) == partial
     assert whole != partial
     assert whole.spec_hash == partial.spec_hash
+
+
+def test_what_pods_cannot_use_of_a_secret_of_the_user() -> None:
+    data = {"users": base64.b64encode(b"alice:$apr1$x").decode(), "empty": ""}
+    obj = {"metadata": {"uid": "1"}, "data": data}
+    found = reference_summary("Secret", obj)
+    assert (found.keys, found.empty) == ({"users"}, {"empty"})
+    assert found.login_flaws["users"] == ("has an MD5 hash in line 1", True)
+    assert reference_summary("ConfigMap", obj) == content_summary(obj)
 
 
 def test_the_digest_of_content_depends_on_the_object() -> None:

@@ -67,6 +67,14 @@ def test_the_message_names_the_fields_that_lead_to_the_object() -> None:
     )
 
 
+def test_a_key_without_a_value_is_named() -> None:
+    content = ContentSummary(frozenset(), "", empty=frozenset({"a"}))
+    problem = requirements({("Secret", "s"): content}).blocked_by("core", USER, [secret("a")])
+    assert problem
+    assert problem.reason == "SecretKeyNotFound"
+    assert problem.message == "Secret s has no value in a. Deployment sample needs it. Set a."
+
+
 def test_missing_secrets_and_keys_are_actionable_and_named_together() -> None:
     found = requirements({("Secret", "a"): None, ("Secret", "b"): ContentSummary(frozenset({"x"}), "")})
     needs = [secret("x", "y", name="b"), secret(name="a"), secret(name="unknown")]

@@ -75,9 +75,20 @@ def authentication(instance: Instance) -> tuple[str, str]:
         )
         return Reason.LOGIN_GENERATED, f"{message}{note}"
     by_file = f"with a password from Secret {instance.basic_auth[0]}" if instance.basic_auth else ""
+    note = f"{_ignored_user(instance)}{note}"
     if instance.openshift_login:
         return Reason.OPENSHIFT_SSO, f"Users log in with their OpenShift account{f', or {by_file}' if by_file else ''}"
     return Reason.BASIC_AUTH, f"Users log in {by_file}{note}"
+
+
+def _ignored_user(instance: Instance) -> str:
+    """The end of a message if oauth2-proxy ignores a user in the file; otherwise empty."""
+    secret, key = instance.basic_auth or ("", "")
+    content = instance.snapshot.data.get(("Secret", secret))
+    cause, is_fatal = content.login_flaws.get(key, ("", True)) if content else ("", True)
+    if is_fatal:
+        return ""
+    return f". Key {key} {cause}: the proxy ignores this user. Create the line with htpasswd -B"
 
 
 def _why_no_accounts(instance: Instance) -> str:

@@ -84,6 +84,12 @@ class Reason(StrEnum):
     ALL_FOUND = "AllFound", "ReferencesResolved", False, "Every Secret and ConfigMap that the spec names exists."
     SECRET_NOT_FOUND = "SecretNotFound", "ReferencesResolved", True, "A Secret that the spec names does not exist."
     SECRET_KEY_NOT_FOUND = "SecretKeyNotFound", "ReferencesResolved", True, "A Secret that the spec names lacks a key."
+    LOGIN_FILE_INVALID = (
+        "LoginFileInvalid",
+        "ReferencesResolved",
+        True,
+        "The authentication proxy cannot use the file with the logins.",
+    )
     CONFIGMAP_NOT_FOUND = (
         "ConfigMapNotFound",
         "ReferencesResolved",

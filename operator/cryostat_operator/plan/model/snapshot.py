@@ -14,7 +14,10 @@ class ContentSummary:
     """An existing Secret or ConfigMap, without its content.
 
     Attributes:
-        keys: names of its keys.
+        keys: names of its keys with a value.
+        empty: names of the keys of a Secret without a value.
+        login_flaws: what is wrong with each key of a user's Secret as a file with logins: cause, and whether the proxy
+            does not start with it, see `login_file.LoginFlaw`.
         digest: hash of its content.
         certificate: cert-manager's Certificate that a Secret was written for; empty if there is none, None if this was
             not determined.
@@ -25,6 +28,8 @@ class ContentSummary:
     digest: str
     certificate: str | None = None
     fingerprints: Mapping[str, str] = field(default_factory=dict, repr=False, hash=False)
+    empty: frozenset[str] = frozenset()
+    login_flaws: Mapping[str, tuple[str, bool]] = field(default_factory=dict, hash=False)
 
 
 ReferenceData = Mapping[tuple[str, str], ContentSummary | None]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -11,7 +12,7 @@ from cryostat_operator.api import constants
 from cryostat_operator.plan.components.auth_proxy import authentication
 from cryostat_operator.plan.model.kinds import Key
 from cryostat_operator.plan.model.requests import HtpasswdValue, RandomValue
-from cryostat_operator.plan.model.snapshot import Snapshot
+from cryostat_operator.plan.model.snapshot import ContentSummary, Snapshot
 from tests.unit.cluster_state import (
     NAMESPACE,
     ClusterState,
@@ -86,6 +87,25 @@ def test_a_missing_file_in_the_users_secret_is_noticed() -> None:
     problem = plan.blocked[Key("Deployment", NAMESPACE, "sample")].problem
     assert problem.reason == "SecretKeyNotFound"
     assert "users.htpasswd" in problem.message
+
+
+def test_a_user_that_the_proxy_ignores_is_named_and_blocks_nothing() -> None:
+    content = ContentSummary(frozenset({"users.htpasswd"}), "d", login_flaws={"users.htpasswd": ("has x", False)})
+    state = settled(FILE)
+    state.snapshot = replace(state.snapshot, data={**state.snapshot.data, ("Secret", "users"): content})
+    assert not state.plan.blocked
+    assert authentication(state.instance)[1] == (
+        "Users log in with a password from Secret users. Key users.htpasswd has x: the proxy ignores this user. "
+        "Create the line with htpasswd -B"
+    )
+
+
+def test_a_file_with_which_the_proxy_does_not_start_blocks_the_pod() -> None:
+    content = ContentSummary(frozenset({"users.htpasswd"}), "d", login_flaws={"users.htpasswd": ("has x", True)})
+    for openshift, expected in ((False, ["LoginFileInvalid"]), (True, [])):
+        state = settled(FILE, openshift=openshift)
+        state.snapshot = replace(state.snapshot, data={**state.snapshot.data, ("Secret", "users"): content})
+        assert [blocked.problem.reason for blocked in state.plan.blocked.values()] == expected
 
 
 def test_on_openshift_no_login_is_generated_and_oauth2_proxy_is_not_configured() -> None:
