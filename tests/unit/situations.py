@@ -130,8 +130,8 @@ def _state(given: Obj) -> ClusterState:
         state.with_data(*name.split("/"), *keys)
     for name, files in given.get("logins", {}).items():
         flaws = {key: flaw for key, text in files.items() if (flaw := login_flaw(text))}
-        content = ContentSummary(frozenset(files), "d", login_flaws=flaws)
-        state.snapshot = replace(state.snapshot, data={**state.snapshot.data, ("Secret", name): content})
+        summary = ContentSummary(frozenset(files), "d", login_flaws=flaws)
+        state.snapshot = replace(state.snapshot, data={**state.snapshot.data, ("Secret", name): summary})
     namespaces = dict(state.snapshot.namespaces)
     for name, terminating in given.get("namespaces", {}).items():
         namespaces.pop(name, None)

@@ -133,7 +133,7 @@ def test_what_pods_cannot_use_of_a_secret_of_the_user() -> None:
     data = {"users": base64.b64encode(b"alice:$apr1$x").decode(), "empty": ""}
     obj = {"metadata": {"uid": "1"}, "data": data}
     found = reference_summary("Secret", obj)
-    assert (found.keys, found.empty) == ({"users"}, {"empty"})
+    assert (found.keys, found.empty) == (frozenset({"users"}), frozenset({"empty"}))
     assert found.login_flaws["users"] == ("has an MD5 hash in line 1", True)
     assert reference_summary("ConfigMap", obj) == content_summary(obj)
 
