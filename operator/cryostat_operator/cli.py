@@ -34,17 +34,20 @@ def main() -> None:
     "--port", default=8081, show_default=True, help="Port of /healthz and /readyz, and of /metrics for local clients."
 )
 @click.option("--webhook-port", default=9443, show_default=True, help="Port of the webhooks.")
-@click.option("--log-format", type=click.Choice(["text", "json"]), default="text", show_default=True)
+@click.option(
+    "--log-format", type=click.Choice(["text", "json"]), default="text", show_default=True, help="Form of log lines."
+)
 @click.option(
     "--log-level",
     type=click.Choice(["debug", "info", "warning", "error"]),
     default="info",
     show_default=True,
+    help="Lowest level to log.",
 )
 def run(host: str, port: int, webhook_port: int, log_format: str, log_level: str) -> None:
     """Run the operator until it is stopped.
 
-    In a pod it uses the ServiceAccount of the pod, otherwise the cluster of KUBECONFIG.
+    In a pod it uses the ServiceAccount of the pod, elsewhere the cluster and credentials of KUBECONFIG.
 
     \b
     Examples:
@@ -147,8 +150,8 @@ def convert_values(file: Any, name: str | None, namespace: str | None, strict: b
     """Convert the values of the Helm chart `cryostat` in FILE (- for standard input) to a Cryostat.
 
     FILE is a values file, the output of `helm get values`, a Flux HelmRelease or an Argo CD Application. The Cryostat
-    is printed as YAML. Each value that it does not carry is reported on standard error, with what to do about it.
-    Exit status: 0 if a Cryostat was printed; 1 if the values are not valid, or with --strict if one is not carried.
+    is printed as YAML. Each value that cannot be carried over is reported on standard error, with what to do about it.
+    Exit status: 0 if a Cryostat was printed; 1 if the values are not valid, or with --strict if one was reported.
 
     \b
     Examples:
@@ -179,7 +182,13 @@ def convert_values(file: Any, name: str | None, namespace: str | None, strict: b
 
 @main.command()
 @click.option("--check", is_flag=True, help="Write nothing; exit with status 1 if a file is out of date.")
-@click.option("--root", type=click.Path(path_type=Path, exists=True, file_okay=False), default=".", show_default=True)
+@click.option(
+    "--root",
+    type=click.Path(path_type=Path, exists=True, file_okay=False),
+    default=".",
+    show_default=True,
+    help="Directory of the source tree.",
+)
 def generate(check: bool, root: Path) -> None:
     """Write the files that are generated from the API models and tables: crds/, bundle/ and parts of manifests/.
 
@@ -204,7 +213,7 @@ def _settings(tls: bool | None) -> Settings:
 
 
 def _cryostat(file: Any, namespace: str | None) -> Cryostat:
-    """The only Cryostat in a YAML file, which may contain other documents and lists."""
+    """Return the only Cryostat in a YAML file, which may contain other documents and lists."""
     from .api.documents import DocumentError, cryostat_in
     from .api.validation import InvalidCryostatError, read_cryostat
 

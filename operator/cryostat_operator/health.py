@@ -1,4 +1,4 @@
-"""An HTTP server for the kubelet: `/healthz` and `/readyz`; and `/metrics` for local clients.
+"""The HTTP server for the probes of the kubelet, `/healthz` and `/readyz`, and for `/metrics` of local clients.
 
 Prometheus reads the metrics by HTTPS, see `webhooks/server.py`.
 """
@@ -20,7 +20,7 @@ class HealthServer:
 
     Args:
         unready_cause: why the operator is not ready; empty if it is.
-        seconds_since_contact: seconds since the quietest required watch received something.
+        seconds_since_contact: seconds since the last message on the required watch that has been silent the longest.
     """
 
     def __init__(
@@ -32,7 +32,7 @@ class HealthServer:
         self._runner: web.AppRunner | None = None
 
     async def start(self, host: str, port: int) -> None:
-        """Start to serve.
+        """Listen on a port.
 
         Raises:
             OSError: the port is in use.
@@ -50,7 +50,7 @@ class HealthServer:
         await web.TCPSite(self._runner, host, port).start()
 
     async def stop(self) -> None:
-        """Stop to serve."""
+        """Stop listening."""
         if self._runner:
             await self._runner.cleanup()
 

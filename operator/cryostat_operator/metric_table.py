@@ -79,7 +79,7 @@ INSTANCE_SPEC_OBSERVED = Metric(
 INSTANCE_CONDITION = Metric(
     "cryostat_instance_condition",
     MetricType.GAUGE,
-    "1 for the present status and reason of each condition of the Cryostat; other combinations have no sample",
+    "1 for the current status and reason of each condition of the Cryostat; other combinations have no sample",
     (
         *_INSTANCE,
         Label("condition", "type of the condition, without those that are copied from Deployments"),
@@ -162,7 +162,7 @@ LEADER = Metric(
     (Label("name", "name of the Lease"),),
 )
 WEBHOOK_REACHABLE = Metric(
-    "cryostat_operator_webhook_reachable", MetricType.GAUGE, "Whether the API server can call the webhooks: 1, or 0"
+    "cryostat_operator_webhook_reachable", MetricType.GAUGE, "1 if the API server can call the webhooks, else 0"
 )
 WEBHOOK_DURATION = Metric(
     "cryostat_operator_webhook_duration_seconds",

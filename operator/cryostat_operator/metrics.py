@@ -22,17 +22,17 @@ class Metrics:
     def __init__(self, registry: CollectorRegistry = REGISTRY) -> None:
         self._registry = registry
         self.reconciles = self._counter(table.RECONCILES)
-        self.duration = self._histogram(table.RECONCILE_DURATION)
-        self.errors = self._counter(table.RECONCILE_ERRORS)
-        self.depth = self._gauge(table.QUEUE_DEPTH)
+        self.reconcile_duration = self._histogram(table.RECONCILE_DURATION)
+        self.reconcile_errors = self._counter(table.RECONCILE_ERRORS)
+        self.queue_depth = self._gauge(table.QUEUE_DEPTH)
         self.instances = self._gauge(table.INSTANCES)
         self.watch_silence = self._gauge(table.WATCH_SILENCE)
-        self.requests = self._counter(table.API_REQUESTS)
-        self.request_duration = self._histogram(table.API_REQUEST_DURATION)
+        self.api_requests = self._counter(table.API_REQUESTS)
+        self.api_request_duration = self._histogram(table.API_REQUEST_DURATION)
         self.leader = self._gauge(table.LEADER)
         self.webhook_reachable = self._gauge(table.WEBHOOK_REACHABLE)
         self.webhook_reachable.set(1)
-        self.reviews = self._histogram(table.WEBHOOK_DURATION)
+        self.webhook_duration = self._histogram(table.WEBHOOK_DURATION)
         self.injections = InjectionCounts()
 
     def _counter(self, metric: Metric) -> Counter:
@@ -54,13 +54,13 @@ class Metrics:
 
     def observe_review(self, path: str, code: int, seconds: float) -> None:
         """Record a webhook request: its path, the HTTP status code and the duration in seconds."""
-        self.reviews.labels(path, str(code)).observe(seconds)
+        self.webhook_duration.labels(path, str(code)).observe(seconds)
 
     def observe_request(self, verb: str, code: int, seconds: float) -> None:
         """Record a request to the API server. Watches have no duration: they end when the server ends them."""
-        self.requests.labels(verb, str(code)).inc()
+        self.api_requests.labels(verb, str(code)).inc()
         if verb != "WATCH":
-            self.request_duration.labels(verb).observe(seconds)
+            self.api_request_duration.labels(verb).observe(seconds)
 
     async def text(self) -> bytes:
         """All metrics in the text format of Prometheus. A thread renders it: 1,000 Cryostats take 0.3 s of CPU time."""

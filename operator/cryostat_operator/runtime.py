@@ -33,7 +33,7 @@ POLL_INTERVAL = 2.0  # seconds between two requests for the CustomResourceDefini
 
 
 class Operator:
-    """One operator process: what is watched, the work queue, the reconciler, the webhooks and the HTTP server.
+    """One operator process: the watches, the work queue, the reconciler, the webhooks and the HTTP server.
 
     Attributes:
         cryostats: the newest state of every Cryostat; kopf's events go here.
@@ -45,7 +45,7 @@ class Operator:
         self._settings = settings
         self._address = host, port
         self._webhook_address = host, webhook_port
-        self._task: asyncio.Task[None] | None = None
+        self._main_task: asyncio.Task[None] | None = None
         self._console_task: asyncio.Task[None] | None = None
         self._stopped = False
         self.ready = False
@@ -59,8 +59,8 @@ class Operator:
 
         self.queue: WorkQueue[InstanceKey] = WorkQueue(self._reconcile)
         self.cryostats = CryostatStore(self.queue.enqueue)
-        self._is_listed = False  # whether the names of all Cryostats were read
-        self._listed: set[InstanceKey] = set()  # Cryostats that kopf has yet to deliver
+        self._is_listed = False  # whether the keys of all Cryostats were read
+        self._undelivered: set[InstanceKey] = set()  # listed Cryostats of which kopf has delivered no event
         triggers = Triggers(self.queue.enqueue, self.queue.enqueue_after, self._enqueue_all, self._enqueue_namespace)
         self.observer = Observer(self.client, triggers, self._exists, force_openshift=settings.force_openshift)
         self.reconciler = Reconciler(self.write_client, self.observer, self.cryostats, settings, self.metrics)
@@ -97,8 +97,8 @@ class Operator:
         """
         self._register_metrics()
         await self.server.start(*self._address)
-        self._task = asyncio.create_task(self._run(), name="operator")
-        self._task.add_done_callback(self._on_task_done)
+        self._main_task = asyncio.create_task(self._run(), name="operator")
+        self._main_task.add_done_callback(self._on_main_task_done)
         self._console_task = asyncio.create_task(self.console.run(), name="console")
         if self.webhooks:
             await self.webhooks.start(*self._webhook_address)
@@ -108,7 +108,7 @@ class Operator:
         if self._stopped:
             return
         self.ready, self._stopped = False, True
-        tasks = [task for task in (self._task, self._console_task) if task]
+        tasks = [task for task in (self._main_task, self._console_task) if task]
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
@@ -138,7 +138,7 @@ class Operator:
 
     async def _run(self) -> None:
         """Start the watches, wait for the first lists, then take part in leader election."""
-        await self._list_cryostats()  # before their objects, of which the bodies are kept only for existing Cryostats
+        await self._list_cryostats()  # first: the observer keeps whole objects only of Cryostats that exist
         await self.observer.start()
         with suppress(TimeoutError):
             async with asyncio.timeout(LIST_TIMEOUT):
@@ -151,34 +151,34 @@ class Operator:
             self._start_leading()
 
     async def _wait_until_listed(self) -> None:
-        """Wait until kopf has delivered every existing Cryostat. Before that, the owner of an object may be unknown."""
+        """Wait until kopf has delivered every listed Cryostat. Before that, a Cryostat may seem not to exist."""
         if not self._is_listed:
             await self.wait_until_served()
             await self._list_cryostats()
-        while self._listed:
-            self._listed = {key for key in self._listed if self.cryostats.get(key) is None}
+        while self._undelivered:
+            self._undelivered = {key for key in self._undelivered if self.cryostats.get(key) is None}
             await asyncio.sleep(0.05)
 
     async def _list_cryostats(self) -> None:
-        """Read the names of all Cryostats; none where they are not served. Retries until the API server answers.
+        """Read the keys of all Cryostats; nothing if they are not served. Retries until the API server answers.
 
-        A refusal is retried too: an API server that has just started refuses everyone until it knows the roles.
+        A refusal is retried, too: an API server that has just started refuses all requests until it has read the roles.
         """
         path = f"/apis/{constants.API_VERSION}/{constants.PLURAL}"
         while not self._is_listed:
             try:
-                listed = await self._names(path)
+                keys = await self._keys(path)
             except ApiError as error:
                 if error.status == 404:
                     return
                 logger.warning("List of Cryostats failed, retrying: %s", error)
                 await asyncio.sleep(POLL_INTERVAL)
             else:
-                self._listed = listed
+                self._undelivered = keys
                 self._is_listed = True
 
-    async def _names(self, path: str) -> set[InstanceKey]:
-        """Namespace and name of every object of a collection."""
+    async def _keys(self, path: str) -> set[InstanceKey]:
+        """Return namespace and name of every object of a collection."""
         found: set[InstanceKey] = set()
 
         def add(obj: Obj) -> None:
@@ -188,7 +188,7 @@ class Operator:
         return found
 
     def _exists(self, key: InstanceKey) -> bool:
-        return key in self._listed or self.cryostats.get(key) is not None
+        return key in self._undelivered or self.cryostats.get(key) is not None
 
     def _start_leading(self) -> None:
         """Begin a leadership term: enqueue every instance, because another replica may have changed anything."""
@@ -226,8 +226,8 @@ class Operator:
             self.queue.enqueue(key)
 
     def _register_metrics(self) -> None:
-        """Metrics that are computed when Prometheus reads them."""
-        self.metrics.depth.set_function(lambda: self.queue.depth)
+        """Register the metrics that are computed when Prometheus reads them."""
+        self.metrics.queue_depth.set_function(lambda: self.queue.depth)
         self.metrics.instances.set_function(lambda: len(self.cryostats))
         self.metrics.watch_silence.set_function(lambda: self.observer.seconds_since_contact)
         self.metrics.register(InstanceMetrics(self.cryostats, self.observer.owned, self.metrics.injections))
@@ -235,7 +235,8 @@ class Operator:
             election = self.election
             self.metrics.leader.labels(constants.LEASE).set_function(lambda: election.leads)
 
-    def _on_task_done(self, task: asyncio.Task[None]) -> None:
-        """Pass on the failure of the background task."""
-        if not task.cancelled() and task.exception() and not self.failure.done():
-            self.failure.set_exception(task.exception() or RuntimeError)
+    def _on_main_task_done(self, task: asyncio.Task[None]) -> None:
+        """Let `failure` fail with the exception of the background task."""
+        error = None if task.cancelled() else task.exception()
+        if error and not self.failure.done():
+            self.failure.set_exception(error)

@@ -35,7 +35,7 @@ IMAGES: Mapping[str, tuple[str, str]] = MappingProxyType(
     }
 )
 
-# Where OLM mounts the certificate that it makes.
+# Directory in which OLM mounts the certificate that it issues.
 WEBHOOK_CERTIFICATES = "/tmp/k8s-webhook-server/serving-certs"  # noqa: S108 - OLM defines it
 
 _NAME_PREFIX = "cryostat-operator-"
@@ -44,21 +44,21 @@ _DEVELOPMENT_TAG = re.compile(r":(latest|dev|[^/:@]*(SNAPSHOT|[-.]dev|BETA\d+))$
 
 @dataclass(frozen=True)
 class Image:
-    """A container image reference and the pull policy that suits it."""
+    """A reference to a container image, with its pull policy."""
 
     reference: str
 
     @property
     def pull_policy(self) -> str:
-        """`Always` for references that move (development tags, or no tag at all), `IfNotPresent` for the rest."""
+        """`Always` if the reference has a development tag or no tag at all, `IfNotPresent` otherwise."""
         name = self.reference.rsplit("/", 1)[-1]
-        moving = _DEVELOPMENT_TAG.search(self.reference) or ("@" not in name and ":" not in name)
-        return "Always" if moving else "IfNotPresent"
+        is_moving = _DEVELOPMENT_TAG.search(self.reference) or ("@" not in name and ":" not in name)
+        return "Always" if is_moving else "IfNotPresent"
 
 
 @dataclass(frozen=True)
 class Settings:
-    """Operator-wide settings; `from_env` is their only reader.
+    """Settings of the whole operator, read from environment variables by `from_env`.
 
     Attributes:
         images: image references by the names of `IMAGES`.
@@ -66,11 +66,12 @@ class Settings:
         cluster_domain: DNS suffix of Services, without leading dot.
         force_openshift: treat the cluster as OpenShift even if it serves no Routes.
         insights_proxy: URL that the application sends Insights reports through (OpenShift), or None.
-        namespace: where the operator itself runs, or None outside a cluster.
-        name_prefix: prefix of the names of what is installed with the operator, such as ClusterRoles.
-        leader_election: whether replicas agree on one that writes.
+        namespace: namespace of the operator itself, or None outside a cluster.
+        name_prefix: prefix of the names of the objects that are installed with the operator, such as ClusterRoles.
+        leader_election: whether replicas elect a leader, which alone writes.
         webhooks: whether admission and conversion are served.
-        webhook_url: where the API server reaches them, for an operator outside the cluster; None means by Service.
+        webhook_url: URL by which the API server calls the webhooks of an operator outside the cluster; None: by the
+            Service.
         webhook_certificates: directory in which a serving certificate (`tls.crt`, `tls.key`) may be mounted.
         olm: whether the Operator Lifecycle Manager installed the operator. It then issues the certificate of the
             webhooks and registers them.
@@ -120,7 +121,7 @@ class Settings:
             webhooks=_webhooks(environ),
             webhook_url=environ.get("WEBHOOK_URL") or None,
             webhook_certificates=environ.get("WEBHOOK_CERT_DIR") or WEBHOOK_CERTIFICATES,
-            # OLM names the OperatorCondition to every operator that it installs.
+            # OLM sets this variable for every operator that it installs.
             olm=bool(environ.get("OPERATOR_CONDITION_NAME")),
         )
 
@@ -132,9 +133,9 @@ def _leader_election(environ: Mapping[str, str]) -> bool:
 
 def _webhooks(environ: Mapping[str, str]) -> bool:
     """On unless switched off; outside a cluster the API server can call them only if a URL is set."""
-    asked = environ.get("ENABLE_WEBHOOKS", "").lower()
+    enabled = environ.get("ENABLE_WEBHOOKS", "").lower()
     reachable = bool(environ.get("KUBERNETES_SERVICE_HOST") or environ.get("WEBHOOK_URL"))
-    return reachable if asked not in ("true", "false") else asked == "true"
+    return enabled == "true" if enabled in ("true", "false") else reachable
 
 
 def _flag(environ: Mapping[str, str], name: str) -> bool:

@@ -62,14 +62,14 @@ async def adopt_objects(client: Client, owned: OwnedObjects, key: InstanceKey) -
         ApiError: an object could not be read or labeled.
     """
     kinds = [kind.kind for kind in KINDS.values() if kind.namespaced]
-    lists = await asyncio.gather(*(_owned(client, kind, key) for kind in kinds))
+    lists = await asyncio.gather(*(_adoptable_objects(client, kind, key) for kind in kinds))
     found = [(kind, obj) for kind, objects in zip(kinds, lists, strict=True) for obj in objects]
-    shared = names.instance_hash_name(key.namespace, key.name)
+    cluster_scoped_name = names.instance_hash_name(key.namespace, key.name)
     for kind in (kind.kind for kind in KINDS.values() if not kind.namespaced):
-        obj = await client.get_or_none(Key(kind, "", shared))
+        obj = await client.get_or_none(Key(kind, "", cluster_scoped_name))
         if obj and _is_adoptable(obj, _key(kind, obj), key):
             found.append((kind, obj))
-    # The marker comes last: if adoption is interrupted, the marker is missing and all is done again.
+    # The marker comes last: if adoption is interrupted, the marker is not labeled and all is done again.
     marker = [each for each in found if _key(*each) == adoption_marker(key)]
     others = [each for each in found if each not in marker]
     for objects in (others, marker):
@@ -78,7 +78,7 @@ async def adopt_objects(client: Client, owned: OwnedObjects, key: InstanceKey) -
 
 
 def adoption_marker(key: InstanceKey) -> Key:
-    """An object that every instance has. Once it has the ownership labels, adoption is complete."""
+    """Return the key of an object that every instance has. When it has the ownership labels, adoption is complete."""
     return Key("ServiceAccount", key.namespace, key.name)
 
 
@@ -86,8 +86,8 @@ def _key(kind: str, obj: Obj) -> Key:
     return Key(kind, obj["metadata"].get("namespace") or "", obj["metadata"]["name"])
 
 
-async def _owned(client: Client, kind: str, key: InstanceKey) -> list[Obj]:
-    """Objects of a kind that belong to the Cryostat and lack the labels, with metadata only."""
+async def _adoptable_objects(client: Client, kind: str, key: InstanceKey) -> list[Obj]:
+    """Return the metadata of all objects of a kind that belong to the Cryostat and lack the labels."""
     found: list[Obj] = []
 
     def add(obj: Obj) -> None:

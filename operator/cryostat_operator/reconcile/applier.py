@@ -22,7 +22,7 @@ from .writer import Writer
 
 logger = logging.getLogger(__name__)
 
-MAX_CONCURRENT_WRITES = 48  # of the whole operator; an API server with two cores is busy with a third of that
+MAX_CONCURRENT_WRITES = 48  # of the whole operator; a third of that saturates an API server with two cores
 MAX_CONCURRENT_WRITES_PER_INSTANCE = 16
 # An instance whose writes are slow, for example because a policy webhook hangs, must not take all slots.
 SLOW_WRITE_SECONDS = 2.0
@@ -50,8 +50,8 @@ class Applier:
         """
         changes = list(changes)
         held = self._limiter.held(key, changes)
-        keys = {outcome.change.key for outcome in held}
-        written = await self.write_all(key, [change for change in changes if change.key not in keys])
+        held_keys = {outcome.change.key for outcome in held}
+        written = await self.write_all(key, [change for change in changes if change.key not in held_keys])
         outcomes = self._limiter.record(key, written)
         self.reverted_changes.record(key, outcomes)
         return [*held, *outcomes]

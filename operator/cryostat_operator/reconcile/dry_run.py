@@ -18,7 +18,7 @@ from ..settings import Settings
 
 
 async def difference(cryostat: Cryostat, settings: Settings) -> str:
-    """Unified diffs of all objects that would be written; empty if there are none.
+    """Return unified diffs of all objects that would be written; empty if there are none.
 
     Raises:
         ApiError: something cannot be read.

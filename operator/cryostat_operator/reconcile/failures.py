@@ -59,7 +59,7 @@ class Failures:
         if body is not None and error.status == 403:
             try:
                 await self._status.write_failure(body, forbidden(error))
-            except ApiError as status_error:  # the status may be what the operator must not write
+            except ApiError as status_error:  # the missing permission may be that to write the status
                 logger.warning("Could not write the status: %s", status_error.message)
         return Result(failed=True)
 
@@ -75,7 +75,7 @@ def invalid_spec(error: InvalidCryostatError) -> Problem:
 def forbidden(error: ApiError) -> Problem:
     """The problem of an operator that lacks a permission.
 
-    All missing permissions are one cause: which of them is noticed first varies.
+    All missing permissions have one dedup key, because the first one that is noticed varies.
     """
     return Problem("core", Reason.FORBIDDEN, error.message, dedup_key="Forbidden")
 

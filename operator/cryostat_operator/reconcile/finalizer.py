@@ -1,4 +1,4 @@
-"""Adds the operator's finalizer to a Cryostat, and deletes what garbage collection cannot reach before it goes."""
+"""Adds the operator's finalizer to a Cryostat; on deletion, deletes objects without an owner reference first."""
 
 from __future__ import annotations
 
@@ -116,7 +116,7 @@ class Finalizer:
             logger.warning("Objects of the Go operator could not be adopted and may remain: %s", error.message)
 
     async def _wait_for_others(self, body: Obj) -> Result:
-        """Report which finalizers of other controllers keep the Cryostat; after a minute they are a problem."""
+        """Report the finalizers of other controllers, for which the deletion waits; after a minute as a problem."""
         finalizers = ", ".join(body["metadata"].get("finalizers") or ())
         lasts_from = (seconds(body["metadata"]["deletionTimestamp"]) or 0.0) + LASTING_SECONDS
         remaining = lasts_from - time.time()
@@ -135,10 +135,10 @@ class Finalizer:
         for outcome in refused:
             if outcome.problem is None:
                 continue
-            self._metrics.errors.labels(outcome.problem.reason).inc()
+            self._metrics.reconcile_errors.labels(outcome.problem.reason).inc()
             if outcome.is_lasting_refusal:
-                text, identity = outcome.problem.message, outcome.problem.dedup_key
-                problems.append(Problem("core", Reason.DELETION_BLOCKED, text, dedup_key=identity))
+                text, dedup_key = outcome.problem.message, outcome.problem.dedup_key
+                problems.append(Problem("core", Reason.DELETION_BLOCKED, text, dedup_key=dedup_key))
         await self._report(body, problems)
 
     async def _report(self, body: Obj, problems: list[Problem]) -> None:
@@ -152,7 +152,7 @@ class Finalizer:
         await self._status.write_deleting(body, first.reason, all_of([problem.message for problem in problems]))
 
     async def _remove(self, body: Obj) -> bool:
-        """Remove the finalizer; False if the next run succeeds without an action of a user.
+        """Remove the finalizer. Returns False if it has to be tried again.
 
         Raises:
             ApiError: the API server refuses it.

@@ -1,4 +1,4 @@
-"""Which causes of unavailable Deployments have lasted long enough for an event."""
+"""Finds the causes of unavailable Deployments that have lasted long enough for an event."""
 
 from __future__ import annotations
 

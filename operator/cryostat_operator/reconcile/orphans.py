@@ -1,4 +1,4 @@
-"""Deletes objects whose Cryostat no longer exists, for example because its finalizer was removed by hand."""
+"""Deletes the objects of Cryostats that no longer exist, for example after a user removed the finalizer."""
 
 from __future__ import annotations
 

@@ -30,7 +30,7 @@ from .status_writer import StatusWriter
 from .wait_times import Waits
 from .work_queue import Result
 
-MAX_TIMER_SECONDS = 12 * 3600.0  # the clock of the machine may be corrected, so longer waits are checked in between
+MAX_TIMER_SECONDS = 12 * 3600.0  # no longer timer: the system clock, which decides on expiry, may be corrected
 
 
 class Reconciler:
@@ -55,7 +55,7 @@ class Reconciler:
         self._orphans = Orphans(client, owned, self._applier)
 
     def reset(self) -> None:
-        """Begin a leadership term: forget what earlier ones found out. Another replica may have written since."""
+        """Forget the results of earlier leadership terms: another replica may have written since."""
         self._applier.reset()
         self._adoption.reset()
         self._status.reset()
@@ -63,7 +63,7 @@ class Reconciler:
 
     async def __call__(self, key: InstanceKey) -> Result:
         """Reconcile one instance, report failures and count the result."""
-        with self._metrics.duration.time(), log_context(f"{key.namespace}/{key.name}"):
+        with self._metrics.reconcile_duration.time(), log_context(f"{key.namespace}/{key.name}"):
             try:
                 result = await self._reconcile_or_report(key)
             except Exception:
@@ -134,10 +134,10 @@ class Reconciler:
             paused: whether the Cryostat is paused, so that the differences remain.
         """
         for problem in results.lasting_refusals:
-            self._metrics.errors.labels(problem.reason).inc()
-        repeated = self._applier.reverted_changes.problems(key)
-        problems = [*results.problems, *repeated, *difference.problems]
-        waits = self._waits.update(key, [*plan.problems, *problems] if not paused else (), _reasons(instance))
+            self._metrics.reconcile_errors.labels(problem.reason).inc()
+        reverted = self._applier.reverted_changes.problems(key)
+        problems = [*results.problems, *reverted, *difference.problems]
+        waits = self._waits.update(key, [*plan.problems, *problems] if not paused else (), _stored_reasons(instance))
         report = Report(
             problems,
             self._observer.pods.failures(key),
@@ -147,7 +147,7 @@ class Reconciler:
         )
         lasting = lasting_causes(instance, plan, report, time.time())
         if not await self._status.write(key, instance, plan, report, lasting.problems, results.events):
-            return Result()  # deleted meanwhile; its event enqueues it
+            return Result()  # the Cryostat was deleted during this run; the DELETED event enqueues it
         return results.requeue(min(lasting.recheck_after, waits.recheck_after, self._recheck_after(key, instance)))
 
     def _recheck_after(self, key: InstanceKey, instance: Instance) -> float:
@@ -163,8 +163,8 @@ class Reconciler:
         return due
 
 
-def _reasons(instance: Instance) -> set[str]:
-    """The reasons of the conditions in the status."""
+def _stored_reasons(instance: Instance) -> set[str]:
+    """Return the reasons of the conditions in the stored status."""
     status = instance.cryostat.status
     return {each.reason for each in (status.conditions or () if status else ()) if each}
 

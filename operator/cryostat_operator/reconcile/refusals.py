@@ -14,7 +14,7 @@ from .results import Outcome, refused
 
 
 class _Check(NamedTuple):
-    """If `matches`, the refusal has this reason and remedy; a `transient` one is retried soon and not reported."""
+    """Reason and remedy of the refusals that match. A `transient` refusal is retried soon and not reported."""
 
     matches: Callable[[Change, ApiError], bool]
     reason: Reason
@@ -76,12 +76,12 @@ def _is_terminating(change: Change, error: ApiError) -> bool:
 
 
 def _exceeds_quota(change: Change, error: ApiError) -> bool:
-    """No cause says so. The text is from k8s.io/apiserver/pkg/admission/plugin/resourcequota/controller.go."""
+    """There is no structured cause; the text is from k8s.io/apiserver/pkg/admission/plugin/resourcequota."""
     return error.status == 403 and "exceeded quota" in error.message
 
 
 def _is_resize_refused(change: Change, error: ApiError) -> bool:
-    """No cause says so. The text is from plugin/pkg/admission/storage/persistentvolume/resize of Kubernetes."""
+    """There is no structured cause; the text is from the admission plugin PersistentVolumeClaimResize."""
     return error.status == 403 and change.key.kind == "PersistentVolumeClaim" and "resize" in error.message
 
 

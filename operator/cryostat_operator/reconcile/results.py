@@ -1,4 +1,4 @@
-"""Outcomes of the writes of one run, and what follows from them for the status and for the next run."""
+"""Outcomes of the writes of one run: problems for the status, events, and when to run again."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ TRANSIENT_RETRY_SECONDS = 1.0
 
 @dataclass(frozen=True)
 class Outcome:
-    """What became of one change.
+    """The outcome of one change.
 
     Attributes:
         state: `applied`; `refused` by the API server, or by the operator for an object that it does not own; `no-op`
@@ -53,7 +53,7 @@ def refused(change: Change, reason: str, message: str, *, transient: bool = Fals
 
     Args:
         message: one or two sentences that name the object.
-        transient: whether the cause goes away by itself; the status does not mention it then.
+        transient: whether the cause ends without an action of a user. The status does not mention it then.
     """
     problem = Problem(change.component, reason, message, dedup_key=str(change.key))
     return Outcome(change, "refused", problem, TRANSIENT_RETRY_SECONDS if transient else None)
@@ -71,7 +71,7 @@ class Results:
             self.outcomes[outcome.change.key] = outcome
 
     def remaining(self, changes: Iterable[Change]) -> list[Change]:
-        """Those of the changes whose object has no outcome yet."""
+        """Return the changes to objects that have no outcome yet."""
         return [change for change in changes if change.key not in self.outcomes]
 
     @property
@@ -87,7 +87,7 @@ class Results:
 
     @property
     def events(self) -> list[Problem]:
-        """What applied changes announce, such as a new host of a Route."""
+        """The events of applied changes, such as a new host of a Route."""
         done = (each.change for each in self.outcomes.values() if each.state == "applied")
         return [change.event for change in done if change.event]
 

@@ -1,4 +1,4 @@
-"""Notices clients that repeatedly change or delete an object which the operator then restores.
+"""Detects clients that repeatedly change or delete an object, so that the operator restores it each time.
 
 Examples are an autoscaler on a Deployment that must have one pod, and a GitOps tool that prunes an object. A single
 change is restored without a report; after `THRESHOLD` of them a problem is reported until none follows for
@@ -32,7 +32,7 @@ class _Memory:
     Attributes:
         content: hash of what the operator wrote last, without metadata.
         restored: monotonic times of restored changes, by path.
-        managers: who made them, as far as it is known.
+        managers: names of the clients that made the changes, as far as they are known.
         component: the component of the object.
     """
 
@@ -114,6 +114,7 @@ class RevertedChanges:
 
 
 def _repeated(memory: _Memory) -> list[str]:
+    """Return the paths that were restored at least `THRESHOLD` times."""
     return sorted(path for path, times in memory.restored.items() if len(times) >= THRESHOLD)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import base64
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
@@ -102,7 +102,7 @@ class SecretContent:
     """The new content of one Secret.
 
     Attributes:
-        request: the content that it must have; None if only its metadata change.
+        request: the content that it must have; None if only its metadata changes.
         prepared: values from `SecretProvider.prepare`.
     """
 
@@ -130,10 +130,8 @@ def _issue(request: CertificateRequest, ca_data: authority.Data, password: bytes
     return authority.issue_certificate(request, ca, password, time.time())
 
 
-async def _in_thread(function: object, *arguments: object) -> authority.Data:
-    assert callable(function)
-    data: authority.Data = await asyncio.get_running_loop().run_in_executor(_THREADS, partial(function, *arguments))
-    return data
+async def _in_thread(function: Callable[..., authority.Data], *arguments: object) -> authority.Data:
+    return await asyncio.get_running_loop().run_in_executor(_THREADS, partial(function, *arguments))
 
 
 def _encoded(data: Mapping[str, bytes]) -> EncodedData:

@@ -1,4 +1,4 @@
-"""Generates passwords and keys for Secrets. Outside the API server the values exist only here and in the write."""
+"""Generates passwords and keys for Secrets. The operator keeps no value after the write."""
 
 from __future__ import annotations
 

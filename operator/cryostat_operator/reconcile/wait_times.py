@@ -27,9 +27,9 @@ class LastingWaits(NamedTuple):
 
 
 class Waits:
-    """Remembers since when each Cryostat waits.
+    """Remembers since when each Cryostat has waited, by reason.
 
-    A restart of the operator starts the time again, but a wait that the status reports as lasting stays so.
+    After a restart of the operator the times begin again, but a wait that the status reports as lasting stays lasting.
     """
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
@@ -37,7 +37,7 @@ class Waits:
         self._since: dict[InstanceKey, dict[Reason, float]] = {}
 
     def update(self, key: InstanceKey, problems: Iterable[Problem], stored: Collection[str]) -> LastingWaits:
-        """Return which waits have lasted.
+        """Return the waits that have lasted for `LASTING_SECONDS`.
 
         Args:
             problems: all problems of the latest run.

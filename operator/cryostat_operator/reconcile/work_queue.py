@@ -12,9 +12,11 @@ from typing import Generic, TypeVar
 K = TypeVar("K", bound=Hashable)
 
 BASE_DELAY_SECONDS = 0.2  # until the first retry of a failed key
-MAX_DELAY_SECONDS = 30.0  # most causes of refused writes cannot be watched, so retries go on at this rate
+MAX_DELAY_SECONDS = 30.0  # most causes of refused writes cannot be watched, so retries continue at this rate
 MIN_INTERVAL_SECONDS = 0.1  # between two reconciles of one key, so that a burst of events becomes one reconcile
-DELAY_PER_RUNNING_KEY_SECONDS = 0.02  # added to delayed keys for each running key: creations take priority
+DELAY_PER_RUNNING_KEY_SECONDS = (
+    0.02  # added to each delay per running key: keys without a delay, as of new Cryostats, come first
+)
 SOON_SECONDS = 10.0  # keys that are due later, such as for the renewal of a certificate, do not count as queued
 MAX_CONCURRENT_RECONCILES = 24  # they mostly wait for the API server; each holds half a MiB of plan and live objects
 
@@ -23,7 +25,7 @@ logger = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class Result:
-    """What follows from one reconcile.
+    """The result of one reconcile.
 
     Attributes:
         requeue_after: seconds until the key is reconciled again; None if only an event enqueues it again.
@@ -35,7 +37,7 @@ class Result:
 
 
 class WorkQueue(Generic[K]):
-    """Calls `reconcile(key)` once for each enqueued key, however often it was enqueued meanwhile.
+    """Calls `reconcile(key)` once for each enqueued key, however often it was enqueued before.
 
     The key is reconciled again after `Result.requeue_after` seconds. Failed keys are retried with exponential backoff
     and jitter. An exception counts as a failure.
@@ -44,9 +46,9 @@ class WorkQueue(Generic[K]):
     def __init__(self, reconcile: Callable[[K], Awaitable[Result]]) -> None:
         self._reconcile = reconcile
         self._running: set[K] = set()
-        self._requeued: dict[K, float] = {}  # keys enqueued while they run, and the seconds that they may wait then
-        self._timers: dict[K, tuple[float, asyncio.Handle]] = {}  # when due, and what to cancel
-        self._failures: dict[K, tuple[int, float]] = {}  # failures in a row, and when the next retry is due
+        self._requeued: dict[K, float] = {}  # keys enqueued during their run, and the delay after it
+        self._timers: dict[K, tuple[float, asyncio.Handle]] = {}  # time when due, and handle to cancel
+        self._failures: dict[K, tuple[int, float]] = {}  # failures in a row, and time of the next retry
         self._last_end: dict[K, float] = {}
         self._tasks: set[asyncio.Task[None]] = set()
         self._slots = asyncio.Semaphore(MAX_CONCURRENT_RECONCILES)
@@ -92,7 +94,10 @@ class WorkQueue(Generic[K]):
             self._schedule(key, max(0.0, self._last_end.get(key, -MIN_INTERVAL_SECONDS) + MIN_INTERVAL_SECONDS - now))
 
     def enqueue_after(self, key: K, delay: float) -> None:
-        """Reconcile `key` within `delay` seconds. Events that follow until then cause no further reconcile."""
+        """Reconcile `key` once after `delay` seconds, or earlier if it is enqueued earlier.
+
+        While other keys are running, the delay is longer by `DELAY_PER_RUNNING_KEY_SECONDS` for each.
+        """
         delay += DELAY_PER_RUNNING_KEY_SECONDS * len(self._running)
         if not self._open:
             self._pending.add(key)

@@ -76,8 +76,8 @@ class Writer:
         live = await self._client.get_or_none(key)
         if live is None:
             return refused(change, Reason.CONFLICT, f"{key} was deleted meanwhile", transient=True)
-        known = belongs_to(live, key, instance) or has_lost_labels(live, key, instance)
-        if not known and not (content.request and content.request.restore_only):
+        is_own = belongs_to(live, key, instance) or has_lost_labels(live, key, instance)
+        if not is_own and not (content.request and content.request.restore_only):
             return refused(change, Reason.NAME_COLLISION, name_collision(key, live))
         if "deletionTimestamp" in live["metadata"]:
             return refused(
@@ -137,17 +137,17 @@ class Writer:
 
 
 def _require_whole(key: Key, obj: Obj) -> None:
-    """Refuse to write an object of which the cache has only the ownership metadata: the rest would be removed.
+    """Check that an object is whole. A write of ownership metadata alone would remove the rest.
 
     Raises:
-        ValueError: a caller did not read the object; this is an error in the operator.
+        ValueError: the object has only ownership metadata: a bug, because the caller did not read it.
     """
     if obj.get(PARTIAL):
-        raise ValueError(f"{key} is known only in part")
+        raise ValueError(f"{key} is cached without its content")
 
 
 def metadata_patch(desired: Obj, live: Obj) -> Obj:
-    """A JSON merge patch that changes everything of a live Secret but its data."""
+    """Return a JSON merge patch that changes everything of a live Secret except its data."""
     rest = {key: value for key, value in desired.items() if key not in ("apiVersion", "kind", "metadata", "data")}
     new, old = desired["metadata"], live["metadata"]
     metadata = {name: new.get(name) for name in ("uid", "resourceVersion", "ownerReferences")}
@@ -158,7 +158,7 @@ def metadata_patch(desired: Obj, live: Obj) -> Obj:
 
 
 def name_collision(key: Key, live: Obj) -> str:
-    """The message for an object whose name the instance needs, but that belongs to another Cryostat or to no one."""
+    """Return the message for an object that has the name of a desired object and does not belong to the instance."""
     owner = instance_of(live)
     cause = f"belongs to Cryostat {owner.namespace}/{owner.name}" if owner else "was not made for this Cryostat"
     return f"{key} already exists and {cause}, so the operator does not change it. Delete or rename it."

@@ -136,7 +136,7 @@ async def test_a_refused_deletion_blocks_it_and_is_reported(cluster: Cluster) ->
     assert f"{BINDING} cannot be deleted: not allowed" in message
     ready = cluster.condition("Ready")
     assert (ready["status"], ready["reason"], ready["message"]) == ("False", "DeletionBlocked", message)
-    assert cluster.metrics.errors.labels("Forbidden")._value.get() == 1
+    assert cluster.metrics.reconcile_errors.labels("Forbidden")._value.get() == 1
 
 
 async def test_kinds_that_are_no_longer_served_do_not_block_it(cluster: Cluster) -> None:

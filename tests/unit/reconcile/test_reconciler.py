@@ -213,7 +213,7 @@ async def test_a_refused_object_is_tried_once_and_reported(cluster: Cluster, rec
     assert await reconciler(INSTANCE) == Result(failed=True)
     assert cluster.condition("Ready")["reason"] == "Forbidden"
     created = [path for _, path in cluster.server.writes if path.endswith("/services")]
-    refused = cluster.metrics.errors.labels("Forbidden")._value.get()
+    refused = cluster.metrics.reconcile_errors.labels("Forbidden")._value.get()
     assert len(created) == refused > 0
     assert cluster.server.find(Key("ServiceAccount", "here", "sample"))
 

@@ -204,7 +204,7 @@ def test_the_metadata_patch_never_contains_data() -> None:
 async def test_an_object_that_is_known_only_in_part_is_never_written(cluster: Cluster, key: Key) -> None:
     whole = cluster.put(key, metadata={"labels": OWNERSHIP_LABELS}, data={"a": "b"})
     part = {**desired(key), PARTIAL: True}
-    with pytest.raises(ValueError, match="is known only in part"):
+    with pytest.raises(ValueError, match="is cached without its content"):
         await write(cluster, "replace", key, part, SecretRequest(key, {}) if key == SECRET else None)
     assert cluster.server.find(key) == whole
 
