@@ -180,7 +180,7 @@ INSTANCE_METRICS = (
     VOLUME_REQUESTED,
     AGENT_INJECTIONS,
 )
-"""Metrics of each Cryostat. They end when the Cryostat is deleted."""
+"""Metrics of each existing Cryostat."""
 
 OPERATOR_METRICS = (
     RECONCILES,

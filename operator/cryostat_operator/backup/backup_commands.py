@@ -130,7 +130,7 @@ async def _streams(client: Client) -> AsyncIterator[PodStreams]:
     from .pod_connection import PodConnections
     from .pod_streams import PodStreams
 
-    async with aclosing(PodStreams(PodConnections(client.connection, client.renew))) as streams:
+    async with aclosing(PodStreams(PodConnections(client.connection, client.renew_credentials))) as streams:
         yield streams
 
 

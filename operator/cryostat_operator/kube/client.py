@@ -54,7 +54,7 @@ class Client:
         """The current address and credentials."""
         return self._pool.connection
 
-    async def renew(self, used: Connection) -> Connection:
+    async def renew_credentials(self, used: Connection) -> Connection:
         """Return credentials in place of the `used` ones, which the API server refused.
 
         Raises:

@@ -30,10 +30,10 @@ class ConnectionPool:
 
     def __init__(self, connection: Connection, reconnect: Callable[[], Awaitable[Connection]]) -> None:
         self.connection = connection
-        self._log_in = reconnect
+        self._reconnect = reconnect
         self.requests = self._new_session(MAX_CONNECTIONS)
         self.watches = self._new_session(0)
-        self._renewing = asyncio.Lock()
+        self._renewal_lock = asyncio.Lock()
 
     def headers(self, accept: str) -> dict[str, str]:
         """Return the headers of a request, with credentials."""
@@ -44,10 +44,10 @@ class ConnectionPool:
 
         Requests in flight finish on the former connections.
         """
-        async with self._renewing:
+        async with self._renewal_lock:
             if self.connection is not used:
                 return
-            self.connection = await self._log_in()
+            self.connection = await self._reconnect()
             former = self.requests, self.watches
             self.requests, self.watches = self._new_session(MAX_CONNECTIONS), self._new_session(0)
             for session in former:

@@ -63,7 +63,7 @@ class Discovery:
                 await asyncio.sleep(1.0)
 
     def rediscover(self) -> None:
-        """Have `run` ask the API server again."""
+        """Request that `run` asks the API server again."""
         self._requested.set()
 
     async def run(self) -> None:
@@ -88,8 +88,8 @@ class Discovery:
             except ApiUnavailable as error:
                 if error.status != 503:
                     raise
-                # The server of an aggregated API is not available for a moment. Assume that it serves what it served
-                # before; at the first discovery retry, because OpenShift must not be taken for plain Kubernetes.
+                # The server of an aggregated API is not available now: keep the kinds that it served before. The first
+                # discovery is retried instead, because without Routes OpenShift would be treated as plain Kubernetes.
                 if not self.served:
                     raise
                 served |= self.served & set(kinds.values())
@@ -132,7 +132,7 @@ class _Definitions:
             self._discovery.rediscover()
 
     def end_list(self) -> None:
-        """See `Store`. The first list requests a discovery only if it has more than the first discovery found."""
+        """See `Store`. The first list requests a discovery only if it has a kind that the first discovery missed."""
         unknown = {f"{kind.plural}.{kind.group}" for kind in _OPTIONAL if kind.kind not in self._discovery.served}
         if self._seen & unknown if not self._is_synced else self._seen != self._known:
             self._discovery.rediscover()

@@ -1,4 +1,4 @@
-"""Event recorder: one Kubernetes Event per cause, and the status of a Cryostat."""
+"""The event recorder: creates one Kubernetes Event per cause. It also writes the status of Cryostats."""
 
 from __future__ import annotations
 
@@ -69,7 +69,7 @@ class EventRecorder:
                 digest in earlier if earlier is not None else await self._is_recorded(cryostat, digest, problem)
             )
             recorded_before = recorded_before or self._was_recorded_lately(digest)
-            recorded[digest] = recorded_before or await self._event(cryostat, digest, problem)
+            recorded[digest] = recorded_before or await self._create_or_count(cryostat, digest, problem)
             if recorded[digest] and problem.reason in COMPONENT_REASONS:
                 self._remember(digest)
             included |= {event_digest(cryostat, each) for each in problem.included}
@@ -77,7 +77,7 @@ class EventRecorder:
 
     async def record(self, cryostat: Obj, problem: Problem) -> None:
         """Record an event about a change, on a Cryostat or another object."""
-        await self._event(cryostat, event_digest(cryostat, problem), problem)
+        await self._create_or_count(cryostat, event_digest(cryostat, problem), problem)
 
     async def record_once(self, cryostat: Obj, problem: Problem) -> None:
         """Record an event once during the life of this process; the latest `MAX_REMEMBERED` are remembered."""
@@ -85,7 +85,7 @@ class EventRecorder:
         if digest in self._recorded_once:
             return
         self._recorded_once[digest] = None  # before the response: a hundred pods may be admitted at the same time
-        if not await self._event(cryostat, digest, problem):
+        if not await self._create_or_count(cryostat, digest, problem):
             self._recorded_once.pop(digest, None)
         elif len(self._recorded_once) > MAX_REMEMBERED:
             del self._recorded_once[next(iter(self._recorded_once))]
@@ -95,7 +95,7 @@ class EventRecorder:
         self._recorded.pop(uid, None)
 
     def _was_recorded_lately(self, digest: str) -> bool:
-        """Whether a failure of pods comes and goes, as with a container that crashes every few minutes."""
+        """Whether this failure of pods was seen in the last hour: some containers crash every few minutes."""
         return self._clock() - self._last_seen.get(digest, -math.inf) <= FLAPPING_SECONDS
 
     def _remember(self, digest: str) -> None:
@@ -122,19 +122,19 @@ class EventRecorder:
             await self._client.request("GET", _event_path(cryostat, digest))
         except ApiError as error:
             if error.status != 404:
-                logger.info("Event %s: %s", problem.reason, error)
+                logger.info("Event %s cannot be read: %s", problem.reason, error)
             return False
         return True
 
-    async def _event(self, cryostat: Obj, digest: str, problem: Problem) -> bool:
-        """Create an event, or increment the count of an existing one. Returns False if it has to be tried again."""
+    async def _create_or_count(self, cryostat: Obj, digest: str, problem: Problem) -> bool:
+        """Create an event, or increase the count of an existing one. Returns False if it has to be tried again."""
         collection = f"/api/v1/namespaces/{cryostat['metadata']['namespace']}/events"
         try:
             await self._client.request("POST", collection, body=_event(cryostat, digest, problem))
         except ApiError as error:
             if error.status == 409:
                 return await self._increment_count(_event_path(cryostat, digest))
-            logger.info("Event %s: %s", problem.reason, error)
+            logger.info("Event %s cannot be recorded: %s", problem.reason, error)
             return error.status in (403, 404)  # a namespace that is being deleted accepts no events
         return True
 
@@ -144,7 +144,7 @@ class EventRecorder:
             patch = {"count": int(earlier.get("count") or 1) + 1, "lastTimestamp": now()}
             await self._client.request("PATCH", path, body=patch, content_type=MERGE_PATCH)
         except ApiError as error:
-            logger.info("Event %s: %s", path, error)
+            logger.info("The count of event %s cannot be increased: %s", path, error)
         return True
 
 

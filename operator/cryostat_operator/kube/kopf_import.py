@@ -1,6 +1,6 @@
-"""Imports kopf without the Kubernetes client library, whose model objects this operator does not use.
+"""Imports kopf without the Kubernetes client library, because the operator does not use the library's models.
 
-That import costs 29 MiB and a second at every start; plain logins need none of it (see `connection`).
+Their import takes 29 MiB and a second at each start. Plain logins do not need them (see `connection`).
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from contextlib import contextmanager
 
 @contextmanager
 def _hidden(*modules: str) -> Iterator[None]:
-    """As if these packages were not installed, for what is imported inside."""
+    """Import as if these packages were not installed, inside the `with` block."""
     hidden = [name for name in modules if name not in sys.modules]
     for name in hidden:
         sys.modules[name] = None  # type: ignore[assignment] # with None, Python refuses the import

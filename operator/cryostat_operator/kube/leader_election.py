@@ -41,15 +41,15 @@ _CLOCK = getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC)
 
 @dataclass
 class LeaseRecord:
-    """The Lease as one replica observed it, and the decisions that follow. Pure: times are arguments.
+    """The Lease as one replica observed it, and its decisions. No I/O and no clock: times are arguments.
 
     Attributes:
         name: identity of this replica.
         namespace: of the Lease.
         lease: the Lease as last read; None if it does not exist.
         record: the last spec of the Lease that was read.
-        observed_at: when this spec was first read, in seconds of this replica's clock.
-        leads_until: when this replica must stop to start writes, in seconds of its clock.
+        observed_at: time at which this spec was first read, in seconds of this replica's clock.
+        leads_until: time from which this replica must not start a write, in seconds of its clock.
     """
 
     name: str
@@ -61,6 +61,7 @@ class LeaseRecord:
 
     @property
     def is_holder(self) -> bool:
+        """Whether the Lease names this replica as its holder."""
         return bool(self.record.get("holderIdentity") == self.name)
 
     def leads(self, now: float) -> bool:
@@ -84,7 +85,7 @@ class LeaseRecord:
         free = self.is_holder or not self.record.get("holderIdentity")
         return free or now >= self.observed_at + (self.record.get("leaseDurationSeconds") or LEASE_DURATION)
 
-    def acquired_by_us(self, stamp: str) -> Obj:
+    def acquire(self, stamp: str) -> Obj:
         """Return the Lease to write in order to acquire or renew it.
 
         Its `resourceVersion` makes the write fail if another replica wrote the Lease in the meantime.
@@ -206,14 +207,14 @@ class LeaderElection:
             record.observe(await self._read(), clock())
         if record.can_acquire(clock()):
             sent = clock()
-            record.confirm(await self._write(record.acquired_by_us(_time_of_day())), sent)
+            record.confirm(await self._write(record.acquire(_time_of_day())), sent)
             self._lease_is_current = True
 
     async def _read(self) -> Obj | None:
         return await self._client.get_or_none(f"{self._collection}/{constants.LEASE}")
 
     async def _write(self, lease: Obj) -> Obj:
-        """Raises ApiError with status 409 if another replica wrote the Lease since it was read."""
+        """Create or replace the Lease. Raises ApiError with status 409 if another replica wrote it since the read."""
         if "resourceVersion" in lease["metadata"]:
             return await self._client.request("PUT", f"{self._collection}/{constants.LEASE}", body=lease)
         return await self._client.request("POST", self._collection, body=lease)

@@ -29,7 +29,7 @@ class LeadershipGate:
 
     @contextmanager
     def guard(self, data: bytes) -> Iterator[BytesPayload]:
-        """The body to send, for the time from the start of a request to its response.
+        """Count a write from the start of its request to the response, and yield the body to send.
 
         Raises:
             NotLeaderError: this replica is not leader.
@@ -52,7 +52,7 @@ class LeadershipGate:
 
 
 class _GuardedBody(BytesPayload):
-    """Calls `check` before it is sent."""
+    """A request body that calls `check` before it is sent."""
 
     def __init__(self, data: bytes, check: Callable[[], None]) -> None:
         super().__init__(data)

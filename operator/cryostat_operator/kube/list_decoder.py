@@ -101,7 +101,7 @@ class ItemSplitter:
         self.state = "items"
 
     def _find_item(self) -> bool:
-        """Find the beginning of an item. False at the end of the list or of the buffer."""
+        """Find the beginning of an item. Returns False at the end of the list or of the buffer."""
         if self._depth:
             return True
         separator = _BETWEEN_ITEMS.match(self._buffer)
@@ -122,7 +122,7 @@ class ItemSplitter:
         return True
 
     def _scan(self) -> bool:
-        """Advance to the closing brace of the current item; whether it is in the buffer."""
+        """Advance to the closing brace of the current item. Returns False if it is not in the buffer yet."""
         buffer = self._buffer
         while self._position < len(buffer):
             if self._in_string and not self._scan_string():
@@ -143,7 +143,7 @@ class ItemSplitter:
         return False
 
     def _scan_string(self) -> bool:
-        """Advance beyond the quote at the end of the current string; whether it is in the buffer."""
+        """Advance beyond the quote that ends the current string. Returns False if it is not in the buffer yet."""
         while (end := self._buffer.find(_QUOTE, self._position)) >= 0:
             self._position = end + 1
             first = end

@@ -1,7 +1,7 @@
-"""Keeps a store in step with one resource of the cluster: list, watch, and list again when the watch breaks.
+"""Keeps a store in sync with one resource of the cluster: list, watch, and list again when the watch breaks.
 
-kopf's watches miss deletions that happen while they are disconnected. A reflector compares each list with its store,
-so that it reports them.
+kopf's watches miss deletions that happen while they are disconnected. A reflector does not: its store compares each
+list with its content.
 """
 
 from __future__ import annotations
@@ -116,7 +116,7 @@ class Reflector:
         return str(metadata["resourceVersion"])
 
     async def _watch(self, version: str) -> None:
-        """Watch from a resource version, over as many connections as it takes, until the server has forgotten it."""
+        """Watch from a resource version, with a new connection when the server ends one. Ends only by an exception."""
         accept = accept_metadata("PartialObjectMetadata") if self._source.metadata_only else "application/json"
         while True:
             params = {"resourceVersion": version, **self._selector()}
@@ -136,10 +136,10 @@ class Reflector:
     def _upsert(self, obj: Obj) -> None:
         self._deliver(self._store.upsert, obj)
 
-    def _deliver(self, store: Callable[[Obj], None], obj: Obj) -> None:
-        """Pass an object to the store. A malformed one, which any user can create, must not stop the others."""
+    def _deliver(self, handle: Callable[[Obj], None], obj: Obj) -> None:
+        """Pass an object to the store. A malformed object, which any user can create, must not end the watch."""
         try:
-            store(obj)
+            handle(obj)
         except Exception:
             metadata = obj.get("metadata") or {}
             name = f"{metadata.get('namespace')}/{metadata.get('name')}"

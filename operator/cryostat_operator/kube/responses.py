@@ -14,11 +14,11 @@ from .list_decoder import ListDecoder
 MIN_RETRY_SECONDS, MAX_RETRY_SECONDS = 0.1, 10.0
 
 
-class TooManyRequests(Exception):  # noqa: N818 - tells the client to retry
+class TooManyRequests(Exception):  # noqa: N818 - the client retries
     """A response with status 429.
 
     Attributes:
-        seconds: when to retry.
+        seconds: delay until the retry.
     """
 
     def __init__(self, seconds: float) -> None:
@@ -26,7 +26,7 @@ class TooManyRequests(Exception):  # noqa: N818 - tells the client to retry
         self.seconds = seconds
 
 
-class Unauthorized(Exception):  # noqa: N818 - tells the client to renew its credentials
+class Unauthorized(Exception):  # noqa: N818 - the client renews its credentials
     """A response with status 401."""
 
 

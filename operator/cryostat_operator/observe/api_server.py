@@ -13,7 +13,7 @@ class ApiServerEndpoints:
 
     Attributes:
         addresses: IP addresses, sorted.
-        ports: TCP ports, sorted; empty if an EndpointSlice names none, which stands for all ports.
+        ports: TCP ports, sorted; empty means all ports: an EndpointSlice names none.
     """
 
     SOURCE = Source(

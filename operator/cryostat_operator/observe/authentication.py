@@ -11,7 +11,7 @@ GROUP, VERSION, PLURAL, NAME = "config.openshift.io", "v1", "authentications", "
 
 
 class AuthenticationStore:
-    """Keeps the type of authentication, and calls `changed` when it becomes another one.
+    """The type of authentication. Calls `changed()` when it changes.
 
     Attributes:
         type: as in `spec.type`; empty means the built-in OAuth server, also where the object does not exist.
@@ -51,5 +51,5 @@ class AuthenticationStore:
 
 
 def authentication_type(obj: Obj | None) -> str:
-    """The type of authentication that an `Authentication` asks for; empty for one that does not exist."""
+    """The type of authentication in an `Authentication`; empty if it is None or has none."""
     return str(((obj or {}).get("spec") or {}).get("type") or "")

@@ -63,11 +63,11 @@ class CryostatStore:
                 self._enqueue(instance)
 
     def record_write(self, obj: Obj) -> None:
-        """Take in the response to a write of the operator. It enqueues only what another client changed meanwhile."""
+        """Take in the response to a write of the operator. Enqueues the Cryostat if another client changed it, too."""
         instance = _instance(obj)
         before = self._bodies.get(instance)
         if before is None or before["metadata"]["uid"] != obj["metadata"]["uid"] or not _is_newer(obj, before):
-            return  # deleted, re-created or changed meanwhile; the watch reports that
+            return  # deleted, re-created or changed since the write; the watch reports that
         self._bodies[instance] = _trim(obj)
         if _desired_state(before) != _desired_state(obj):
             self._enqueue(instance)

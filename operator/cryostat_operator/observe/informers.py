@@ -51,21 +51,21 @@ class Informers:
         self._reflectors: dict[str, tuple[Reflector, asyncio.Task[None]]] = {}
         self._discovery_task: asyncio.Task[None] | None = None
         self.discovery = Discovery(client, self._on_discovery)
-        self._always: dict[str, tuple[Source, Store]] = {
+        self._always_watched: dict[str, tuple[Source, Store]] = {
             "Namespace": (Source("/api/v1/namespaces", metadata_only=True), namespaces),
             "Pod": (Source("/api/v1/pods", SELECTOR), pods),
             "EndpointSlice": (ApiServerEndpoints.SOURCE, api_server),
         }
         for kind, store in references.items():
             source = Source(collection_path(kind), FOREIGN_SELECTOR, metadata_only=True)
-            self._always[f"foreign {kind}"] = source, store
+            self._always_watched[f"foreign {kind}"] = source, store
         for name, source in DEFINITIONS.items():
-            self._always[name] = source, self.discovery.definitions()
+            self._always_watched[name] = source, self.discovery.definitions()
 
     async def start(self) -> None:
         """Start to watch. Returns when every required resource was listed once."""
         await self.discovery.discover_until_answered()
-        for name, (source, store) in self._always.items():
+        for name, (source, store) in self._always_watched.items():
             self._watch(name, source, store)
         self._discovery_task = asyncio.create_task(self.discovery.run(), name="discovery")
         await self._wait_until_synced(list(self._reflectors))

@@ -1,4 +1,4 @@
-"""Metrics of each Cryostat, computed from memory when Prometheus reads them. They end when the Cryostat is deleted."""
+"""Metrics of each existing Cryostat, computed from memory when Prometheus reads them."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ class InstanceMetrics(Collector):
     def collect(self) -> Iterator[GaugeMetricFamily | CounterMetricFamily]:
         """Return all samples of all Cryostats that exist now."""
         ready, observed = _gauge(table.INSTANCE_READY), _gauge(table.INSTANCE_SPEC_OBSERVED)
-        conditions, ends = _gauge(table.INSTANCE_CONDITION), _gauge(table.CERTIFICATE_NOT_AFTER)
+        conditions, expiries = _gauge(table.INSTANCE_CONDITION), _gauge(table.CERTIFICATE_NOT_AFTER)
         sizes = _gauge(table.VOLUME_REQUESTED)
         instances = list(self._cryostats)
         parsed: dict[Key, tuple[str, float]] = {}
@@ -63,11 +63,11 @@ class InstanceMetrics(Collector):
             found = dict(_conditions(body))
             ready.add_metric([*key], float(found.get("Ready", ("", ""))[0] == "True"))
             observed.add_metric([*key], float(_is_observed(body)))
-            for kind, (status, reason) in found.items():
-                conditions.add_metric([*key, kind, status, reason], 1.0)
+            for condition, (status, reason) in found.items():
+                conditions.add_metric([*key, condition, status, reason], 1.0)
             records = self._owned.records(key)
-            for name, seconds in certificate_ends(key, records).items():
-                ends.add_metric([*key, name], seconds)
+            for name, seconds in certificate_expiries(key, records).items():
+                expiries.add_metric([*key, name], seconds)
             for claim, record in records.items():
                 if claim.kind == "PersistentVolumeClaim" and can_own(key, claim):
                     known = self._sizes.get(claim)
@@ -75,7 +75,7 @@ class InstanceMetrics(Collector):
                     parsed[claim] = record.version, size
                     sizes.add_metric([*key, claim.name], size)
         self._sizes = parsed
-        yield from (ready, observed, conditions, ends, sizes, self._collect_injections(instances))
+        yield from (ready, observed, conditions, expiries, sizes, self._collect_injections(instances))
 
     def describe(self) -> Iterable[GaugeMetricFamily | CounterMetricFamily]:
         """Return the metrics without samples, so that registering them collects nothing."""
@@ -90,12 +90,12 @@ class InstanceMetrics(Collector):
         return family
 
 
-def certificate_ends(instance: InstanceKey, records: Mapping[Key, Record]) -> dict[str, float]:
-    """Return when certificates end, in seconds since the epoch, by the value of the label `certificate`.
+def certificate_expiries(instance: InstanceKey, records: Mapping[Key, Record]) -> dict[str, float]:
+    """Return when certificates expire, in seconds since the epoch, by the value of the label `certificate`.
 
     Certificates of agents are one entry, so that the number of entries does not depend on that of target namespaces.
     """
-    ends: dict[str, float] = {}
+    expiries: dict[str, float] = {}
     for key, record in records.items():
         certificate = record.certificate
         if not certificate or not certificate.info.not_after or key.namespace != instance.namespace:
@@ -108,9 +108,9 @@ def certificate_ends(instance: InstanceKey, records: Mapping[Key, Record]) -> di
             name = "agents"
         else:
             continue
-        end = datetime.datetime.fromisoformat(certificate.info.not_after).timestamp()
-        ends[name] = min(end, ends.get(name, end))
-    return ends
+        expiry = datetime.datetime.fromisoformat(certificate.info.not_after).timestamp()
+        expiries[name] = min(expiry, expiries.get(name, expiry))
+    return expiries
 
 
 def requested_bytes(claim: Obj) -> float:
@@ -131,7 +131,7 @@ def _conditions(body: Obj) -> Iterator[tuple[str, tuple[str, str]]]:
 
 
 def known_reason(reason: str) -> str:
-    """Return a reason if it is one of the operator, else `OTHER`: everyone with permission may write a status."""
+    """Return a reason if the operator has it, else `OTHER`: other clients may write a status, too."""
     return reason if reason in _REASONS or _COMPONENT.sub("", reason) in COMPONENT_REASONS else OTHER
 
 

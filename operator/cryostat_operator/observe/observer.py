@@ -26,11 +26,11 @@ from .reference_store import ReferenceStore
 from .resolver import ReferenceResolver
 from .triggers import ROLLOUT_DELAY, Triggers
 
-_VOLUME_COMPONENTS = ("database", "storage")  # their pods use a volume that only one pod may use at a time
+_VOLUME_COMPONENTS = ("database", "storage")  # only one of their pods may use the volume at a time
 
 
 class Observer:
-    """Watches the cluster and answers from memory.
+    """Watches the cluster and builds snapshots from memory.
 
     Attributes:
         owned: all objects with the ownership labels, by instance.
@@ -109,7 +109,11 @@ class Observer:
     def cached_snapshot(
         self, instance: InstanceKey, uid: str, targets: Iterable[str], read: Mapping[Key, Obj] | None = None
     ) -> Snapshot:
-        """The same from memory alone: an object that was not read has only its ownership metadata."""
+        """Return the snapshot from memory alone: objects that are cached in part have only their ownership metadata.
+
+        Args:
+            read: whole objects in place of partial ones.
+        """
         records = self.owned.records(instance)
         ownership = {key: ownership_of(record.controller, instance, uid) for key, record in records.items()}
         live = self.owned.live(instance, {key for key, found in ownership.items() if found == "owned"}, read)
@@ -152,19 +156,19 @@ class Observer:
         self.owned.discard_bodies(instance)
 
     def renewal_due(self, instance: InstanceKey) -> float | None:
-        """Seconds until the next certificate of an instance is due for renewal; None where none will be."""
+        """Return the seconds until the next certificate of an instance is due for renewal; None if none will be."""
         now = time.time()
         certificates = [record.certificate for record in self.owned.records(instance).values()]
         return min((c.renew_at - now for c in certificates if c and c.renew_at > now), default=None)
 
     def expiry_due(self, instance: InstanceKey) -> float | None:
-        """Seconds until the next certificate of an instance expires; None where none will."""
+        """Return the seconds until the next certificate of an instance expires; None if none will."""
         now = time.time()
         certificates = [record.certificate for record in self.owned.records(instance).values()]
         return min((c.valid_until - now for c in certificates if c and now < c.valid_until < math.inf), default=None)
 
     def recheck_after(self, instance: InstanceKey) -> float:
-        """Seconds until the passage of time alone changes the snapshot; infinite if it does not."""
+        """Return the seconds until the snapshot changes without an event; infinite if it does not."""
         return self.pods.recheck_after(instance)
 
     async def _read_incomplete(self, instance: InstanceKey) -> dict[Key, Obj]:

@@ -65,8 +65,8 @@ class OwnedObjects:
         return [instance for instance, records in self._records.items() if records]
 
     def keys_of_kind(self, kind: str) -> Iterable[tuple[InstanceKey, Key]]:
-        """Every object of a kind."""
-        return [(i, key) for i, records in self._records.items() for key in records if key.kind == kind]
+        """Every object of a kind, with its instance."""
+        return [(owner, key) for owner, records in self._records.items() for key in records if key.kind == kind]
 
     def live(
         self, instance: InstanceKey, only: Collection[Key] | None = None, read: Mapping[Key, Obj] | None = None
@@ -100,7 +100,7 @@ class OwnedObjects:
                 records[key] = without_body(record)
 
     def store(self, kind: str) -> OwnedObjectStore:
-        """The part that a reflector of one kind fills."""
+        """Return the store for the reflector of one kind."""
         return OwnedObjectStore(self, kind)
 
     def handle_event(self, kind: str, obj: Obj) -> None:
@@ -136,7 +136,7 @@ class OwnedObjects:
             self.handle_event(kind, obj)
 
     def remove(self, instance: InstanceKey, key: Key) -> None:
-        """An object is gone. Enqueues its instance if the object was known."""
+        """Remove an object. Enqueues its instance if the object was cached."""
         records = self._records.get(instance)
         if records and records.pop(key, None) is not None:
             self._instances.pop(key, None)
@@ -152,7 +152,7 @@ class OwnedObjects:
             del self._tombstones[next(iter(self._tombstones))]
 
     def _update(self, kind: str, obj: Obj) -> tuple[InstanceKey, Record | None, Record] | None:
-        """Store an object, with the record before and after; None where the object is not newer than the record."""
+        """Store an object. Returns its instance and the records before and after; None if the object is not newer."""
         instance = instance_of(obj)
         if instance is None:
             return None

@@ -111,9 +111,9 @@ class PodStore:
         return stopping
 
     def recheck_after(self, instance: InstanceKey) -> float:
-        """Seconds until the passage of time alone changes an answer; infinite if it does not.
+        """Return the seconds until a result changes without an event; infinite if none does.
 
-        Orphaned pods no longer count as terminating, or a wait becomes a lasting one.
+        Then orphaned pods no longer count as terminating, or a wait becomes a lasting one.
         """
         ends = [since + ORPHAN_GRACE for (key, _), since in self._orphaned_since.items() if key == instance]
         now = self._now()

@@ -1,4 +1,4 @@
-"""Plans one Cryostat: reads what the plan needs from a cluster reader. Shared by all that plan."""
+"""Plans one Cryostat with the data of a cluster reader. The reconciler, `diff` and admission use it."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ async def plan_for(cryostat: Cryostat, reader: ClusterReader, settings: Settings
 
 
 def identity_of(cryostat: Cryostat, settings: Settings) -> tuple[InstanceKey, str, tuple[str, ...]]:
-    """What a snapshot of an instance needs to know: key, UID (empty before the creation) and target namespaces."""
+    """Return the arguments of a snapshot: key, UID (empty for an object that is not created yet), target namespaces."""
     key = InstanceKey(cryostat.metadata["namespace"], str(cryostat.metadata.get("name") or ""))
     uid = str(cryostat.metadata.get("uid") or "")
     return key, uid, Instance(cryostat, Snapshot(), settings).target_namespaces

@@ -1,4 +1,4 @@
-"""Secrets and ConfigMaps of users that a Cryostat refers to: which ones, and whether they changed."""
+"""The Secrets and ConfigMaps that Cryostats refer to: their content summaries, and whether they changed."""
 
 from __future__ import annotations
 
@@ -53,11 +53,11 @@ class ReferenceStore:
         return self._summaries[(namespace, name)]
 
     def metadata(self, namespace: str, name: str) -> Obj | None:
-        """An object with nothing but labels and owner references, None where nothing was read."""
+        """Labels and owner references of an object; None if it was not read or does not exist."""
         return self._metadata.get((namespace, name))
 
     def revision(self, namespace: str, name: str) -> int:
-        """A number that grows with each observed change. Ask for it before a GET and pass it to `store`."""
+        """Return a number that grows with each observed change. Read it before a GET and pass it to `store`."""
         return self._revisions.get((namespace, name), 0)
 
     def store(self, namespace: str, name: str, obj: Obj | None, revision: int) -> None:
@@ -97,16 +97,16 @@ class ReferenceStore:
         self._not_listed = set()
 
     def owned_object_changed(self, instance: InstanceKey, obj: Obj) -> None:
-        """An object with the ownership labels of `instance`, which the watch leaves out, was added, changed or deleted.
+        """Handle a change of an object with the ownership labels of `instance`, which this store's watch leaves out.
 
-        Other instances may refer to it as to any other object.
+        Other instances may refer to it, too.
         """
         key = (obj["metadata"]["namespace"], obj["metadata"]["name"])
         if key in self._users and self._versions.get(key) != resource_version(obj):
             self._invalidate(key, except_for=instance)
 
     def _invalidate(self, key: tuple[str, str], except_for: InstanceKey | None = None) -> None:
-        """Have the object read again by the next run of each of its users."""
+        """Enqueue the instances that refer to an object; their next run reads it again."""
         self._drop(key)
         self._revisions[key] = self._revisions.get(key, 0) + 1
         for instance in self._users[key] - {except_for}:

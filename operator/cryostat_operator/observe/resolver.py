@@ -1,4 +1,4 @@
-"""Reads the Secrets and ConfigMaps that a plan depends on, as far as they are not known yet."""
+"""Reads the Secrets and ConfigMaps that a plan depends on and that are not in memory."""
 
 from __future__ import annotations
 
@@ -14,7 +14,8 @@ from ..plan.planner import Desired
 from .owned_objects import OwnedObjects
 from .reference_store import ReferenceStore
 
-Name = tuple[str, str]  # kind and name of a Secret or ConfigMap in the namespace of the instance
+KindAndName = tuple[str, str]
+"""Kind and name of a Secret or ConfigMap in the namespace of the instance."""
 
 
 class _Dependencies(NamedTuple):
@@ -26,9 +27,9 @@ class _Dependencies(NamedTuple):
         restorable: those of them that a user may restore, for example from a backup, without any label.
     """
 
-    required: frozenset[Name] = frozenset()
-    generated: frozenset[Name] = frozenset()
-    restorable: frozenset[Name] = frozenset()
+    required: frozenset[KindAndName] = frozenset()
+    generated: frozenset[KindAndName] = frozenset()
+    restorable: frozenset[KindAndName] = frozenset()
 
 
 class ReferenceResolver:
@@ -40,14 +41,14 @@ class ReferenceResolver:
         self._stores = stores
         self._dependencies: dict[InstanceKey, _Dependencies] = {}
 
-    def content(self, instance: InstanceKey, live: Mapping[Key, Obj]) -> dict[Name, ContentSummary | None]:
+    def content(self, instance: InstanceKey, live: Mapping[Key, Obj]) -> dict[KindAndName, ContentSummary | None]:
         """Summaries of what the last plan depended on; None for objects that do not exist.
 
         An object that was not read since it changed is left out.
         """
         records = self._owned.records(instance)
         dependencies = self._dependencies.get(instance, _Dependencies())
-        found: dict[Name, ContentSummary | None] = {}
+        found: dict[KindAndName, ContentSummary | None] = {}
         for kind, name in dependencies.required:
             key, store = Key(kind, instance.namespace, name), self._stores[kind]
             is_generated = (kind, name) in dependencies.generated
@@ -82,13 +83,13 @@ class ReferenceResolver:
         return self.content(instance, live)
 
     def forget_instance(self, instance: InstanceKey) -> None:
-        """Drop all that is known of the references of an instance."""
+        """Forget the references of an instance and the content that only it refers to."""
         self._dependencies.pop(instance, None)
         for store in self._stores.values():
             store.set_references(instance, set())
 
     def _is_owned(self, instance: InstanceKey, key: Key) -> bool:
-        """Whether an object without ownership labels, where one of the instance should be, is owned or restored."""
+        """Whether an object without ownership labels belongs to the instance, or may be one that a user restored."""
         metadata = self._stores[key.kind].metadata(key.namespace, key.name)
         if metadata is None:
             return False

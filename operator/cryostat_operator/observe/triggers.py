@@ -1,4 +1,4 @@
-"""How the informers start reconciles: by adding instances to the work queue."""
+"""The functions by which informers add instances to the work queue."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from ..plan.model.kinds import InstanceKey
 Enqueue = Callable[[InstanceKey], None]
 EnqueueAfter = Callable[[InstanceKey, float], None]
 
-ROLLOUT_DELAY = 0.3  # seconds; during a rollout one status change follows the other
+ROLLOUT_DELAY = 0.3  # seconds; during a rollout, the status changes many times
 NOISE_DELAY = 2.0  # seconds; for changes that at most alter the text of a condition
 
 
@@ -20,9 +20,9 @@ class Triggers:
 
     Attributes:
         enqueue: one instance, at once.
-        enqueue_after: one instance, after at most this many seconds, because more changes are likely to follow.
+        enqueue_after: one instance, after this many seconds, because more changes are likely to follow.
         enqueue_all: every instance.
-        enqueue_namespace: every instance in this namespace or with it as a target namespace.
+        enqueue_namespace: every instance in this namespace, and those that have it as a target namespace.
     """
 
     enqueue: Enqueue

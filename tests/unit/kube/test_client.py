@@ -50,8 +50,8 @@ async def test_other_connections_log_in_together_with_the_client() -> None:
     server = FakeServer()
     async with server.running() as client:
         first = client.connection
-        second = await client.renew(first)
-        assert second is client.connection is await client.renew(first)
+        second = await client.renew_credentials(first)
+        assert second is client.connection is await client.renew_credentials(first)
     assert server.logins == 1
 
 

@@ -85,12 +85,12 @@ def test_a_deleted_lease_is_respected_by_replicas_that_knew_it() -> None:
     me.observe(None, now=20.0)
     assert not me.can_acquire(24.9)
     assert me.can_acquire(25.0)
-    assert "resourceVersion" not in me.acquired_by_us(STAMP)["metadata"]
+    assert "resourceVersion" not in me.acquire(STAMP)["metadata"]
 
 
 def test_a_replica_that_loses_the_lease_stops_at_once() -> None:
     me = candidate()
-    me.confirm(me.acquired_by_us(STAMP) | lease(holderIdentity="me"), sent=0.0)
+    me.confirm(me.acquire(STAMP) | lease(holderIdentity="me"), sent=0.0)
     assert me.leads(5.0)
     me.observe(held(), now=5.0)
     assert not me.leads(5.0)
@@ -106,20 +106,20 @@ def test_writes_end_before_the_lease_does_counted_from_when_it_was_asked_for() -
 
 def test_the_record_is_that_of_client_go() -> None:
     me = candidate()
-    first = me.acquired_by_us("t0")
+    first = me.acquire("t0")
     assert first["spec"] == {
         "holderIdentity": "me", "leaseDurationSeconds": 15, "leaseTransitions": 0,
         "acquireTime": "t0", "renewTime": "t0",
     }  # fmt: skip
     me.confirm({**first, "metadata": {**first["metadata"], "resourceVersion": "1"}}, sent=0.0)
-    renewed = me.acquired_by_us("t1")
+    renewed = me.acquire("t1")
     assert renewed["spec"] == {**first["spec"], "renewTime": "t1"}
     assert renewed["metadata"]["resourceVersion"] == "1"
     freed = me.release("t2")
     assert (freed["spec"]["holderIdentity"], freed["spec"]["leaseDurationSeconds"]) == ("", 1)
     other = LeaseRecord("other", "n")
     other.observe(freed, 0.0)
-    assert other.acquired_by_us("t3")["spec"] == {
+    assert other.acquire("t3")["spec"] == {
         "holderIdentity": "other", "leaseDurationSeconds": 15, "leaseTransitions": 1,
         "acquireTime": "t3", "renewTime": "t3",
     }  # fmt: skip
@@ -129,7 +129,7 @@ def test_fields_of_other_clients_in_the_lease_are_kept() -> None:
     found = held(seconds=15, leaseTransitions=4, strategy="x")
     found["metadata"]["labels"] = {"a": "b"}
     me = candidate(found)
-    claim = me.acquired_by_us(STAMP)
+    claim = me.acquire(STAMP)
     assert claim["metadata"] == found["metadata"]
     assert (claim["spec"]["strategy"], claim["spec"]["leaseTransitions"]) == ("x", 5)
 
@@ -188,7 +188,7 @@ class Replica:
             me.observe(self.carried, now)
             self.stage = "idle"
             if me.can_acquire(now):
-                self.carried, self.sent, self.stage = me.acquired_by_us(str(time)), now, "writing"
+                self.carried, self.sent, self.stage = me.acquire(str(time)), now, "writing"
         elif self.stage == "writing":
             self.carried = server.write(self.carried)
             self.stage = "written"
@@ -196,7 +196,7 @@ class Replica:
             self.stage = "idle"
             if self.carried is not None:
                 me.confirm(self.carried, self.sent)
-                self.carried, self.sent, self.stage = me.acquired_by_us(str(time)), now, "writing"
+                self.carried, self.sent, self.stage = me.acquire(str(time)), now, "writing"
 
     def act(self, action: str, server: ApiServer, time: float) -> None:
         if action == "kill":
