@@ -23,8 +23,8 @@ from .base import (
 class CertificateSecret(Model):
     """A trusted certificate in a Secret or ConfigMap."""
 
-    secret_name: ObjectName | None = doc("Secret in the namespace of this object that holds the certificate.")
-    config_map_name: ObjectName | None = doc("ConfigMap in the namespace of this object that holds the certificate.")
+    secret_name: ObjectName | None = doc("Secret in the namespace of this object that contains the certificate.")
+    config_map_name: ObjectName | None = doc("ConfigMap in the namespace of this object that contains the certificate.")
     certificate_key: DataKey | None = doc(
         "Key of the certificate in PEM form. Default `tls.crt` in a Secret, `service-ca.crt` in a ConfigMap."
     )
@@ -40,7 +40,7 @@ class CertificateSecret(Model):
 class TemplateConfigMap(Model):
     """A file in a ConfigMap."""
 
-    config_map_name: ObjectName = required("ConfigMap in the namespace of this object that holds the file.")
+    config_map_name: ObjectName = required("ConfigMap in the namespace of this object that contains the file.")
     filename: DataKey = required("Key of the file in the ConfigMap.")
 
 
@@ -48,7 +48,7 @@ class DeclarativeCredential(Model):
     """Credentials for targets, in a Secret."""
 
     secret_name: ObjectName = required(
-        "Secret in the namespace of this object; each key holds stored credentials in JSON form."
+        "Secret in the namespace of this object; each key contains stored credentials in JSON form."
     )
 
 
@@ -83,13 +83,13 @@ class AgentOptions(Model):
     """Cryostat agents in the target workloads."""
 
     disable_hostname_verification: Bool | None = doc(
-        "Do not verify host names in connections from the application to agents; the application then connects to "
-        "the pod's IP address."
+        "Do not verify host names in connections from the application to agents. The application then connects to "
+        "the IP address of the pod."
     )
     allow_insecure: Bool | None = doc("Accept agents that serve plain HTTP.")
     resources: ResourceRequirements | None = doc(
-        "Resources of the init container that copies the agent into a pod. Default requests 10m CPU and 32Mi, "
-        "limits 20m CPU and 64Mi."
+        "Resources of the init container that copies the agent into a pod. Default: those of the container that gets "
+        "the agent. If it has none: default requests 10m CPU and 32Mi, limits 20m CPU and 64Mi."
     )
 
 
@@ -104,7 +104,7 @@ class LoggingOptions(Model):
 class SecretFile(Model):
     """An htpasswd file in a Secret."""
 
-    secret_name: ObjectName | None = doc("Secret in the namespace of this object that holds an htpasswd file.")
+    secret_name: ObjectName | None = doc("Secret in the namespace of this object that contains an htpasswd file.")
     filename: DataKey | None = doc("Key of the htpasswd file in the Secret.")
     rules: ClassVar[tuple[Rule, ...]] = (
         Rule(

@@ -11,7 +11,8 @@ class Condition(Model):
     """One observation about the instance."""
 
     type: Text = required(
-        "Name of the condition. True is always the good state.",
+        "Name of the condition. True is the good state, except for `Hibernation` and for names that end in "
+        "`ReplicaFailure`.",
         schema={
             "maxLength": 316,
             "pattern": r"^([a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*/)?"
@@ -20,10 +21,10 @@ class Condition(Model):
     )
     status: Literal["True", "False", "Unknown"] = required("Whether the condition holds: True, False or Unknown.")
     reason: Text = required(
-        "The cause of the last change in one word, for programs.",
+        "The cause of the present state in one word, for programs.",
         schema={"minLength": 1, "maxLength": 1024, "pattern": "^[A-Za-z]([A-Za-z0-9_,:]*[A-Za-z0-9_])?$"},
     )
-    message: Text = required("The cause in words, for people.", schema={"maxLength": 32768})
+    message: Text = required("The cause of the present state, for people.", schema={"maxLength": 32768})
     last_transition_time: Text = required("When the condition's status last changed.", schema={"format": "date-time"})
     observed_generation: StrictInt | None = doc(
         "Generation of the object that this observation is about.", schema={"format": "int64", "minimum": 0}
@@ -40,12 +41,12 @@ class ReviewedNamespace(Model):
 class CryostatStatus(Model):
     """What was last observed of the instance."""
 
-    summary: Text | None = doc("The state of the instance in a few words: that of the condition `Ready`.")
-    application_url: Text | None = doc("Address of the application, as far as a Route or an Ingress gives it one.")
-    target_namespaces: list[Text] | None = doc("Namespaces that the instance has been given access to.")
+    summary: Text | None = doc("A short form of the condition `Ready`.")
+    application_url: Text | None = doc("URL of the application. Absent without a Route or an Ingress with an address.")
+    target_namespaces: list[Text] | None = doc("Namespaces to which the instance has access.")
     reviewed_namespaces: list[ReviewedNamespace] | None = doc(
-        "Target namespaces as they were when an author of this object got access to them. A namespace that was deleted "
-        "and created again has another UID, and the instance has no access to it until an author accepts it."
+        "Target namespaces with the UIDs to which the instance has access. A namespace that was deleted and created "
+        "again has another UID, and the instance has no access to it until an author of this object accepts it."
     )
     database_secret: Text | None = doc("Secret with the keys of the database.")
     storage_secret: Text | None = doc("Secret with the keys of the object storage.")

@@ -44,7 +44,7 @@ _SecretName = Annotated[StrictStr, Field(max_length=253, pattern=f"^$|{DNS_SUBDO
 class CertificateSecret(Model):
     """A trusted certificate in a Secret."""
 
-    secret_name: _SecretName = required("Secret in the namespace of this object that holds the certificate.")
+    secret_name: _SecretName = required("Secret in the namespace of this object that contains the certificate.")
     certificate_key: DataKey | None = doc("Key of the certificate in PEM form. Default `tls.crt`.")
 
 

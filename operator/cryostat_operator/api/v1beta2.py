@@ -59,20 +59,21 @@ class CryostatSpec(Model):
         schema={"maxItems": MAX_NAMESPACES},
     )
     enable_cert_manager: Bool | None = doc(
-        "Encrypt connections between the components of the instance with certificates that cert-manager issues. "
-        "With false, connections are not encrypted. Default: certificates are issued by cert-manager if it is "
-        "installed, otherwise by the operator; with DISABLE_SERVICE_TLS on the operator, connections are not encrypted."
+        "Whether connections between the components of the instance are encrypted. With true, cert-manager issues the "
+        "certificates. With false, connections are not encrypted. Default: cert-manager issues the certificates if it "
+        "is installed, otherwise the operator does. If the variable DISABLE_SERVICE_TLS of the operator is true, the "
+        "default is false."
     )
     enable_audit: Bool | None = doc(
         "Record an audit history of changes in the database. Default true for new instances."
     )
     trusted_cert_secrets: list[CertificateSecret] | None = doc(
-        "Additional certificates to trust in connections to targets."
+        "Certificates that the application trusts in connections to targets and to an external object storage."
     )
     automated_rules: list[TemplateConfigMap] | None = doc("Automated rules to install, one JSON file each.")
     event_templates: list[TemplateConfigMap] | None = doc("JFR event templates to install, one .jfc file each.")
     probe_templates: list[TemplateConfigMap] | None = doc("JMC agent probe templates to install, one XML file each.")
-    declarative_credentials: list[DeclarativeCredential] | None = doc("Stored credentials for targets to install.")
+    declarative_credentials: list[DeclarativeCredential] | None = doc("Stored credentials to install, for targets.")
     storage_options: StorageOptions | None = doc("Volumes of the database and of the object storage.")
     service_options: ServiceOptions | None = doc("Services of the instance: type, port and metadata.")
     network_policies: NetworkPolicies | None = doc(

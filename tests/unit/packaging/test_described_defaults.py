@@ -44,7 +44,7 @@ OTHERS = {
     "spec.targetConnectionCacheOptions.targetCacheSize",
     "spec.networkOptions.coreConfig.ingressSpec",
 }
-RESOURCES = re.compile(r"Default requests (\S+) CPU and (\S+), limits (\S+) CPU and (\S+)\.$")
+RESOURCES = re.compile(r"[Dd]efault requests (\S+) CPU and (\S+), limits (\S+) CPU and (\S+)\.$")
 NUMBER = re.compile(r"\b(?:default|Default)\b[^.]*\d|\d[^.]*\bdefault\b")
 
 
