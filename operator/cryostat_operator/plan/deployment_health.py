@@ -152,9 +152,15 @@ def _unbound(instance: Instance, name: str, claim: Obj, failure: PodFailure | No
     """A claim that has no volume. With a `failure`, the scheduler waits for the volume, not the volume for a node."""
     suffix = name.removeprefix(instance.name)
     field = f"{_COMPONENT_FIELDS.get(suffix, 'spec.storageOptions')}.pvc.spec.storageClassName"
-    chosen = (claim.get("spec") or {}).get("storageClassName")
-    provider = f"StorageClass {chosen}" if chosen else "a default StorageClass"
-    remedy = f"Check that {provider} exists and provides volumes; for another one set {field} and delete the claim"
+    spec = claim.get("spec") or {}
+    chosen, modes = spec.get("storageClassName"), spec.get("accessModes") or ["ReadWriteOnce"]
+    mode = "" if modes == ["ReadWriteOnce"] else f" with access mode {' and '.join(modes)}"
+    if chosen == "":
+        remedy = f"Create a PersistentVolume{mode} and no class, or set {field}, which is empty, and delete the claim"
+    else:
+        provider = f"StorageClass {chosen}" if chosen else "a default StorageClass"
+        exists = f"Check that {provider} exists and provides volumes{mode}"
+        remedy = f"{exists}; for another one set {field} and delete the claim"
     text = message(
         f"PersistentVolumeClaim {name}",
         "is not bound to a volume",

@@ -110,10 +110,28 @@ def _unschedulable(pod: Obj, condition: Obj) -> PodFailure:
     words = quoted(condition.get("message"))
     if "unbound immediate PersistentVolumeClaims" in words:  # the scheduler has no reason of its own for this
         return PodFailure(Reason.VOLUME_PENDING, "its PersistentVolumeClaim is not bound to a volume", since=since)
-    reports = pod["metadata"]["labels"].get("component") == "reports"
-    fields = "spec.reportOptions" if reports else "spec.resources and spec.schedulingOptions"
-    remedy = f"Add a node that fits or free one, or change {fields}"
-    return PodFailure(Reason.POD_UNSCHEDULABLE, f"its pod cannot be scheduled ({words})", remedy, "", since)
+    cause = f"its pod cannot be scheduled ({words})"
+    is_report = pod["metadata"]["labels"].get("component") == "reports"
+    remedy = _remedy_of_scheduling(words, "spec.reportOptions" if is_report else "spec")
+    return PodFailure(Reason.POD_UNSCHEDULABLE, cause, remedy, "", since)
+
+
+def _remedy_of_scheduling(words: str, options: str) -> str:
+    """What to do, by the words of the scheduler, which has no reasons for them.
+
+    Args:
+        options: the field of the spec with `resources` and `schedulingOptions` of the pod.
+    """
+    if "volume node affinity conflict" in words:
+        return (
+            "Its PersistentVolume can be used only on other nodes, such as those of another zone: add a node there, "
+            f"or remove from {options}.schedulingOptions what keeps the pod away from them"
+        )
+    if "Insufficient" in words:
+        return f"Add a node that fits or free one, or lower {options}.resources"
+    if "Too many pods" in words or "max volume count" in words:
+        return "Add a node, or delete pods that are not needed"
+    return f"Add a node that fits, or correct {options}.schedulingOptions"
 
 
 def _container_failures(pod: Obj, kind: str, container: Obj) -> Iterator[PodFailure]:

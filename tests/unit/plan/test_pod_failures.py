@@ -115,3 +115,33 @@ def test_a_readiness_gate_is_not_a_lost_node() -> None:
     assert pod_failure(found) is None
     found["status"]["conditions"] = [containers, ready]
     assert failure(found).reason == Reason.NODE_NOT_READY
+
+
+@pytest.mark.parametrize(
+    ("words", "remedy"),
+    [
+        ("0/1 nodes are available: 1 Insufficient cpu.", "Add a node that fits or free one, or lower spec.resources"),
+        ("0/1 nodes are available: 1 Too many pods.", "Add a node, or delete pods that are not needed"),
+        (
+            "0/1 nodes are available: 1 node(s) exceed max volume count.",
+            "Add a node, or delete pods that are not needed",
+        ),
+        (
+            "0/1 nodes are available: 1 node(s) had volume node affinity conflict.",
+            "Its PersistentVolume can be used only on other nodes, such as those of another zone: add a node there, or "
+            "remove from spec.schedulingOptions what keeps the pod away from them",
+        ),
+        (
+            "0/1 nodes are available: 1 node(s) had untolerated taint {a: b}. no new claims to deallocate,",
+            "Add a node that fits, or correct spec.schedulingOptions",
+        ),
+    ],
+)
+def test_the_remedy_depends_on_why_no_node_fits(words: str, remedy: str) -> None:
+    condition = {"type": "PodScheduled", "status": "False", "reason": "Unschedulable", "message": words}
+    labels = {"app": "x", "component": "cryostat"}
+    found = pod_failure({"metadata": {"name": "x", "labels": labels}, "status": {"conditions": [condition]}})
+    assert found
+    assert found.remedy == remedy
+    assert "preemption" not in found.cause
+    assert "deallocate" not in found.cause

@@ -47,7 +47,7 @@ def build(instance: Instance) -> ComponentPlan:
         NAME,
         objects=tuple(objects),
         blocked=tuple(blocked),
-        problems=(problem,) if problem else (),
+        problems=tuple(each for each in (problem, ingress.wrong_port(instance)) if each),
         warnings=_warnings(instance),
     )
 
@@ -80,7 +80,12 @@ def service(instance: Instance) -> Obj:
             "type": workloads.service_type(config),
             "selector": workloads.pod_labels(instance, workloads.CORE),
             "ports": [
-                {"name": "http", "port": port, "targetPort": names.PORT_AUTH_PROXY, "appProtocol": instance.scheme},
+                {
+                    "name": ingress.SERVICE_PORT,
+                    "port": port,
+                    "targetPort": names.PORT_AUTH_PROXY,
+                    "appProtocol": instance.scheme,
+                },
             ],
         }
     }

@@ -11,8 +11,11 @@ from ..instance import Instance
 from ..model import names
 from ..model.kinds import Obj
 from ..model.messages import message
+from ..model.problems import Problem
+from ..model.reasons import Reason
 from .ingress_controllers import IngressController, class_name, controller_of, names_protocol
 
+SERVICE_PORT = "http"  # name of the port of the application's Service
 # Characters of regular expressions; they are not part of an address.
 _PATTERN = frozenset("()|*^$[")
 
@@ -82,6 +85,33 @@ def backend_note(instance: Instance) -> str:
             f"of Secret {secret}"
         )
     return ""
+
+
+def wrong_port(instance: Instance) -> Problem | None:
+    """Return the first backend of the Ingress with a port that the Service of the application does not have.
+
+    Args:
+        instance: the instance, whose Service has one port.
+    """
+    if not has_ingress(instance):
+        return None
+    service_config = instance.spec.service_options.core_config if instance.spec.service_options else None
+    number = (service_config.http_port if service_config else None) or names.PORT_AUTH_PROXY
+    spec = network_config(instance).ingress_spec or {}
+    paths = [path for rule in spec.get("rules") or [] for path in (rule.get("http") or {}).get("paths") or []]
+    backends = [spec.get("defaultBackend"), *(path.get("backend") for path in paths)]
+    for service in ((backend or {}).get("service") or {} for backend in backends):
+        port = service.get("port") or {}
+        given = port.get("number") or port.get("name")
+        if service.get("name") == instance.name and given not in (None, number, SERVICE_PORT):
+            text = message(
+                f"Ingress {instance.name}",
+                f"leads to port {given} of Service {instance.name}",
+                cause=f"the Service has only port {number}, named {SERVICE_PORT}",
+                remedy="Correct the port in spec.networkOptions.coreConfig.ingressSpec",
+            )
+            return Problem("exposure", Reason.INGRESS_PORT_UNKNOWN, text)
+    return None
 
 
 def unreported(instance: Instance, url: str) -> str:

@@ -24,6 +24,7 @@ _NOISE = (
     re.compile(r'^[\w.-]+ "[^"]*" is (forbidden|invalid): '),
     re.compile(r' \(pod: "[^"]*"(, container: [^)]*)?\)'),
     re.compile(r"\.? ?preemption: .*$"),
+    re.compile(r"\.? ?no new claims to deallocate,?"),
     re.compile(r" ?\bpod=\S+"),
     re.compile(r"(?<=://)[^/\s@]+@|(?<=[^\s?])\?[^\s\"]+?(?=:?[\s\"]|$)"),  # login and query of a URL
     re.compile(r" ?\(?\b[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}\b\)?"),

@@ -172,6 +172,12 @@ class Reason(StrEnum):
         False,
         "The application has an address, and no pod serves it.",
     )
+    INGRESS_PORT_UNKNOWN = (
+        "IngressPortUnknown",
+        "Exposed",
+        True,
+        "The Ingress leads to a port that the Service of the application does not have.",
+    )
     ROUTE_NOT_HANDLED = "RouteNotHandled", "Exposed", True, "No router has admitted the Route for a minute."
     ROUTE_NOT_ADMITTED = "RouteNotAdmitted", "Exposed", False, "No router has admitted the Route yet."
     ROUTE_REJECTED = "RouteRejected", "Exposed", True, "A router rejected the Route."

@@ -44,6 +44,26 @@ def test_the_address(spec: dict[str, Any], expected: str | None) -> None:
     assert ingress.url(instance(spec)) == expected
 
 
+@pytest.mark.parametrize("port", [{"number": 4180}, {"name": "http"}, {}])
+def test_a_port_of_the_service(port: dict[str, Any]) -> None:
+    backend = {"service": {"name": NAME, "port": port}}
+    assert ingress.wrong_port(instance({"defaultBackend": backend})) is None
+    other = {"service": {"name": "other", "port": {"number": 8181}}}
+    assert ingress.wrong_port(instance({"defaultBackend": other, "rules": [rule("a")]})) is None
+
+
+def test_a_port_that_the_service_does_not_have() -> None:
+    backend = {"service": {"name": NAME, "port": {"name": "https"}}}
+    found = ingress.wrong_port(instance({"defaultBackend": backend}))
+    assert found
+    assert found.message == (
+        "Ingress sample leads to port https of Service sample: the Service has only port 4180, named http. "
+        "Correct the port in spec.networkOptions.coreConfig.ingressSpec."
+    )
+    assert ingress.wrong_port(instance({"defaultBackend": backend}, openshift=True)) is None
+    assert ingress.wrong_port(instance({})) is None
+
+
 def test_routes_take_precedence() -> None:
     spec = {"rules": [rule("a")]}
     assert ingress.has_ingress(instance(spec))
