@@ -14,32 +14,32 @@ from ..api.validation import InvalidCryostatError, read_cryostat
 from ..kube.errors import ApiError
 from ..metrics import InjectionCounts
 from ..plan.injection.java_options import sources
-from ..plan.injection.labels import instance_of, requested_options
+from ..plan.injection.labels import requested_instance, requested_options
 from ..plan.injection.pod_fields import NotInjectableError, PodContext, select_container
 from ..plan.injection.pod_mutator import inject_agent
 from ..plan.injection.propagation import propagate
 from ..plan.instance import Instance
 from ..plan.model import names
-from ..plan.model.kinds import Key
-from ..plan.model.reasons import Reason
+from ..plan.model.kinds import InstanceKey, Key
 from ..plan.model.snapshot import ContentSummary, Snapshot
 from ..settings import Settings
+from .agent_events import AgentEvents, object_name
 from .cluster_reader import ClusterReader
 from .reviews import AdmissionRequest, Obj, allowed
 
 logger = logging.getLogger(__name__)
 
 REVIEW_TIMEOUT = 2.0  # seconds; the API server waits for 3
-# Events per Cryostat and target namespace: authors of pods must not fill the cluster with events, nor use up the events
-# of other namespaces. All namespaces that are no target namespaces share one budget.
-MAX_EVENTS = 50
-MAX_BUDGETS = 5_000  # that are counted
 MAX_SOURCES = 32  # ConfigMaps and Secrets in `envFrom` that are read for one pod
 WARNING_PREFIX = "Cryostat agent: "
 
 
 class NotInjectedError(Exception):
-    """The reason why a pod does not get the agent, and the Cryostat on which an event is recorded."""
+    """The pod does not get the agent, for the reason in the message.
+
+    Attributes:
+        cryostat: the Cryostat that the pod requests, on which an event is recorded; None for no event.
+    """
 
     def __init__(self, message: str, cryostat: Obj | None = None) -> None:
         super().__init__(message)
@@ -58,9 +58,7 @@ class AgentAdmission:
         self._reader = reader
         self._settings = settings
         self._injections = injections
-        # Messages of events by UID of the Cryostat and target namespace, the oldest first.
-        self._recorded: dict[tuple[str, str], set[str]] = {}
-        self._tasks: set[asyncio.Task[None]] = set()
+        self._events = AgentEvents(reader)
 
     async def pod(self, request: AdmissionRequest) -> Obj:
         """Review a new pod."""
@@ -77,59 +75,61 @@ class AgentAdmission:
                 return await review(request)
         except NotInjectedError as error:
             self._count(request, "not_added", error.cryostat)
-            self._record_event(request, error)
+            if error.cryostat is not None:
+                self._events.record(request, error.cryostat, str(error))
             return allowed(request, [f"{WARNING_PREFIX}not added: {error}"])
         except (ApiError, TimeoutError) as error:
             self._count(request, "failed")
             cause = str(error) or "timed out"
-            logger.warning("Agent not injected into pod %s/%s: %s", request.namespace, _name(request), cause)
-            text = "the cluster did not answer in time; create the pod again"
+            logger.warning("Agent not injected into %s: %s", _title(request), cause)
+            retry = "create the pod again" if _is_pod(request) else "apply this object again"
+            text = f"the cluster did not answer in time; {retry}"
             return allowed(request, [f"{WARNING_PREFIX}not added: {text}"])
         except Exception:
             self._count(request, "failed")
-            logger.exception("Agent not injected into pod %s/%s", request.namespace, _name(request))
+            logger.exception("Agent not injected into %s", _title(request))
             return allowed(request, [f"{WARNING_PREFIX}not added: the operator failed; see its log"])
 
     async def _pod(self, request: AdmissionRequest) -> Obj:
-        requested = instance_of(_labels(request.obj))
+        requested = requested_instance(_labels(request.obj))
         if requested is None or request.operation != "CREATE":
             return allowed(request)
-        cryostat, stored = await self._instance(request.namespace, *requested)
+        cryostat, stored = await self._requested_cryostat(request.namespace, requested)
         _check_size(request.obj, stored)
         snapshot = self._reader.snapshot(cryostat, self._settings) or Snapshot()
         instance = Instance(cryostat, snapshot, self._settings)
         if request.namespace in instance.recreated_targets:
-            raise NotInjectedError(_no_target(request.namespace, *requested), stored)
+            raise NotInjectedError(_no_target(request.namespace, requested), stored)
         context = await self._pod_context(request, instance)
         result = inject_agent(request.obj, instance, context)
         hints = [f"{WARNING_PREFIX}{hint}" for hint in (*result.hints, *_hibernation(cryostat))]
         if result.pod is None:
             self._count(request, "not_added", stored)
-            self._record_event(request, NotInjectedError(result.reason, stored))
+            self._events.record(request, stored, result.reason)
             return allowed(request, [f"{WARNING_PREFIX}not added: {result.reason}", *hints])
         self._count(request, "added", stored)
         return allowed(request, hints, result.pod)
 
-    async def _instance(self, namespace: str, cr_namespace: str, cr_name: str) -> tuple[Cryostat, Obj]:
+    async def _requested_cryostat(self, namespace: str, requested: InstanceKey) -> tuple[Cryostat, Obj]:
         """Return the Cryostat that a pod in `namespace` requests, parsed and as stored.
 
         Raises:
             NotInjectedError: pods in this namespace cannot get the agent of this Cryostat now.
             ApiError: the Cryostat cannot be read.
         """
-        stored = await self._reader.cryostat(cr_namespace, cr_name)
+        stored = await self._reader.cryostat(requested.namespace, requested.name)
         # The same message in both cases: it must not reveal whether there is such a Cryostat.
-        unknown = _no_target(namespace, cr_namespace, cr_name)
+        unknown = _no_target(namespace, requested)
         if stored is None:
             raise NotInjectedError(unknown)
         if namespace not in target_namespaces(stored):
             raise NotInjectedError(unknown, stored)
         if "deletionTimestamp" in stored["metadata"]:
-            raise NotInjectedError(f"Cryostat {cr_namespace}/{cr_name} is being deleted")
+            raise NotInjectedError(f"Cryostat {requested.namespace}/{requested.name} is being deleted")
         try:
             return read_cryostat(stored), stored
         except InvalidCryostatError as error:
-            raise NotInjectedError(f"Cryostat {cr_namespace}/{cr_name} is not valid") from error
+            raise NotInjectedError(f"Cryostat {requested.namespace}/{requested.name} is not valid") from error
 
     async def _pod_context(self, request: AdmissionRequest, instance: Instance) -> PodContext:
         """Read what must be known to inject the agent.
@@ -193,12 +193,12 @@ class AgentAdmission:
         _check_size(request.old)
         changed, hints = propagate(request.obj, request.old or None)
         template = changed.get("spec", {}).get("template") or {}
-        requested = instance_of(_labels(template))
+        requested = requested_instance(_labels(template))
         if requested is not None:
             hints += await self._template_warnings(request.namespace, template, requested)
         return allowed(request, [f"{WARNING_PREFIX}{hint}" for hint in hints], changed)
 
-    async def _template_warnings(self, namespace: str, template: Obj, requested: tuple[str, str]) -> list[str]:
+    async def _template_warnings(self, namespace: str, template: Obj, requested: InstanceKey) -> list[str]:
         """Return why pods of this template would not get the agent. The author of a workload sees no warning later."""
         parsed = requested_options(template)
         warnings = [*parsed.errors, *parsed.hints]
@@ -206,7 +206,7 @@ class AgentAdmission:
             selection = select_container(template, parsed.options.container if parsed.options else None)
             if selection.hint:
                 warnings.append(selection.hint)
-            cryostat, _ = await self._instance(namespace, *requested)
+            cryostat, _ = await self._requested_cryostat(namespace, requested)
             warnings += _hibernation(cryostat)
         except (NotInjectedError, NotInjectableError) as error:
             warnings.append(f"pods will go without it for now: {error}")
@@ -215,33 +215,17 @@ class AgentAdmission:
         return warnings
 
     def _count(self, request: AdmissionRequest, result: str, cryostat: Obj | None = None) -> None:
-        """Count the review of a pod; `cryostat` is the one that it asks for, if there is one."""
-        if request.dry_run or request.obj.get("kind") != "Pod":
+        """Count the review of a pod; `cryostat` is the one that it requests, None if it does not exist."""
+        if request.dry_run or not _is_pod(request):
             return
         metadata = cryostat["metadata"] if cryostat else {}
         is_target = cryostat is not None and request.namespace in target_namespaces(cryostat)
         target = request.namespace if is_target else ""
         self._injections.count(result, metadata.get("namespace", ""), metadata.get("name", ""), target)
 
-    def _record_event(self, request: AdmissionRequest, error: NotInjectedError) -> None:
-        """Record an event on the Cryostat: users do not see warnings about pods that controllers create."""
-        if error.cryostat is None or request.dry_run or request.obj.get("kind") != "Pod":
-            return
-        message = f"{_creator_of(request)} in namespace {request.namespace}: the agent was not added, {error}"
-        namespace = request.namespace if request.namespace in target_namespaces(error.cryostat) else ""
-        recorded = self._recorded.setdefault((str(error.cryostat["metadata"].get("uid")), namespace), set())
-        if message not in recorded and len(recorded) >= MAX_EVENTS:
-            return
-        recorded.add(message)
-        if len(self._recorded) > MAX_BUDGETS:
-            del self._recorded[next(iter(self._recorded))]
-        task = asyncio.create_task(self._reader.record_event(error.cryostat, Reason.AGENT_NOT_ADDED, message))
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
 
-
-def _no_target(namespace: str, cr_namespace: str, cr_name: str) -> str:
-    return f"namespace {namespace} is no target namespace of a Cryostat {cr_namespace}/{cr_name}"
+def _no_target(namespace: str, requested: InstanceKey) -> str:
+    return f"namespace {namespace} is no target namespace of a Cryostat {requested.namespace}/{requested.name}"
 
 
 def _hibernation(cryostat: Cryostat) -> list[str]:
@@ -256,18 +240,10 @@ def _labels(obj: Obj) -> dict[str, str]:
     return (obj.get("metadata") or {}).get("labels") or {}
 
 
-def _name(request: AdmissionRequest) -> str:
-    metadata = request.obj.get("metadata") or {}
-    return str(metadata.get("name") or metadata.get("generateName") or request.name)
+def _is_pod(request: AdmissionRequest) -> bool:
+    return bool(request.obj.get("kind") == "Pod")
 
 
-def _creator_of(request: AdmissionRequest) -> str:
-    """Return the workload that creates the pod, so that a hundred pods of one Deployment cause one event."""
-    metadata = request.obj["metadata"]
-    for owner in metadata.get("ownerReferences") or []:
-        if owner.get("controller"):
-            suffix = f"-{_labels(request.obj).get('pod-template-hash', '')}"
-            if owner["kind"] == "ReplicaSet" and owner["name"].endswith(suffix) and len(suffix) > 1:
-                return f"Pods of Deployment {owner['name'].removesuffix(suffix)}"
-            return f"Pods of {owner['kind']} {owner['name']}"
-    return f"Pod {_name(request)}"
+def _title(request: AdmissionRequest) -> str:
+    """Return kind, namespace and name of the reviewed object, for the log."""
+    return f"{request.obj.get('kind')} {request.namespace}/{object_name(request)}"

@@ -16,7 +16,7 @@ from cryostat_operator.kube.errors import ApiError
 from cryostat_operator.metrics import InjectionCounts
 from cryostat_operator.plan.model.snapshot import ContentSummary, NamespaceState, Snapshot
 from cryostat_operator.settings import Settings
-from cryostat_operator.webhooks.agent_admission import MAX_EVENTS, AgentAdmission, _creator_of
+from cryostat_operator.webhooks.agent_admission import AgentAdmission
 from cryostat_operator.webhooks.reviews import AdmissionRequest
 
 CRYOSTAT = {
@@ -98,12 +98,12 @@ async def test_a_secret_is_read_only_for_the_api_server() -> None:
 @pytest.mark.parametrize(
     ("error", "warning", "logged"),
     [
-        (ApiError(500, "x", "y"), UNANSWERED, "Agent not injected into pod n/p: y"),
-        (TimeoutError(), UNANSWERED, "Agent not injected into pod n/p: timed out"),
+        (ApiError(500, "x", "y"), UNANSWERED, "Agent not injected into Pod n/p: y"),
+        (TimeoutError(), UNANSWERED, "Agent not injected into Pod n/p: timed out"),
         (
             RuntimeError("bug"),
             "Cryostat agent: not added: the operator failed; see its log",
-            "Agent not injected into pod n/p",
+            "Agent not injected into Pod n/p",
         ),
     ],
     ids=repr,
@@ -128,37 +128,6 @@ async def test_an_ordinary_pod_gets_the_agent() -> None:
 async def test_an_unknown_cryostat_is_a_warning() -> None:
     response = await review(Reader(), request(name="other"))
     assert "is no target namespace of a Cryostat n/other" in response["warnings"][0]
-
-
-EVENT = (
-    'Pod p in namespace n: the agent was not added, there is no container "none0", '
-    "which the label cryostat.io/container names"
-)
-
-
-async def test_events_are_bounded() -> None:
-    reader = Reader()
-    admission = AgentAdmission(reader, Settings(service_tls=False), InjectionCounts())
-    for number in range(MAX_EVENTS + 20):
-        await admission.pod(request(label=f"none{number}"))
-    await asyncio.sleep(0)
-    assert len(reader.events) == MAX_EVENTS
-    assert EVENT in reader.events
-
-
-async def test_pods_elsewhere_do_not_use_up_the_events_of_a_target_namespace() -> None:
-    reader = Reader()
-    reader.stored = {**CRYOSTAT, "spec": {"targetNamespaces": ["n", "shop"], "enableCertManager": False}}
-    admission = AgentAdmission(reader, Settings(service_tls=False), InjectionCounts())
-    for number in range(3 * MAX_EVENTS):
-        await admission.pod(replace(request(), namespace=f"stranger-{number}"))
-        await admission.pod(replace(request(label=f"none{number}"), namespace="shop"))
-    await asyncio.sleep(0)
-    assert len(reader.events) == 2 * MAX_EVENTS, "one budget for all strangers, one for the target namespace"
-    reader.events.clear()
-    await admission.pod(request(label="none"))
-    await asyncio.sleep(0)
-    assert len(reader.events) == 1
 
 
 async def test_a_namespace_that_was_created_again_is_no_target_namespace() -> None:
@@ -234,6 +203,18 @@ async def test_a_workload_with_very_many_entries_is_admitted_unchanged() -> None
         assert ("patch" in answer["response"]) == changed
 
 
+async def test_a_workload_without_an_answer_in_time_is_admitted_unchanged(caplog: pytest.LogCaptureFixture) -> None:
+    reader = Reader()
+    reader.error = TimeoutError()
+    template = {"metadata": request().obj["metadata"], "spec": {"containers": [{"name": "app"}]}}
+    given = replace(request(), obj={"kind": "Deployment", "metadata": {"name": "shop"}, "spec": {"template": template}})
+    answer = await AgentAdmission(reader, Settings(service_tls=False), InjectionCounts()).workload(given)
+    assert answer["response"]["warnings"] == [
+        "Cryostat agent: not added: the cluster did not answer in time; apply this object again"
+    ]
+    assert caplog.messages == ["Agent not injected into Deployment n/shop: timed out"]
+
+
 async def test_a_workload_is_told_why_its_pods_get_no_agent() -> None:
     labels = {"cryostat.io/name": "other", "cryostat.io/namespace": "n"}
     template = {"metadata": {"labels": labels}, "spec": {"containers": [{"name": "app"}]}}
@@ -242,14 +223,3 @@ async def test_a_workload_is_told_why_its_pods_get_no_agent() -> None:
     assert answer["response"]["warnings"] == [
         "Cryostat agent: pods will go without it for now: namespace n is no target namespace of a Cryostat n/other"
     ]
-
-
-def test_pods_of_a_deployment_are_named_by_it() -> None:
-    given = request()
-    labels = {**given.obj["metadata"]["labels"], "pod-template-hash": "5d4"}
-    owner = {"kind": "ReplicaSet", "name": "shop-5d4", "controller": True}
-    obj = {**given.obj, "metadata": {"name": "p", "labels": labels, "ownerReferences": [owner]}}
-    assert _creator_of(replace(given, obj=obj)) == "Pods of Deployment shop"
-    owner |= {"kind": "Job", "name": "shop"}
-    assert _creator_of(replace(given, obj=obj)) == "Pods of Job shop"
-    assert _creator_of(given) == "Pod p"

@@ -12,7 +12,7 @@ from typing import Any
 from ...api import constants
 from ...api.base import DNS_SUBDOMAIN
 from ...api.spec_warnings import suggestion
-from ..model.kinds import Obj
+from ..model.kinds import InstanceKey, Obj
 from ..quantities import quantity
 
 PREFIX = "cryostat.io/"
@@ -76,10 +76,10 @@ class ParsedLabels:
     hints: tuple[str, ...]
 
 
-def instance_of(labels: Mapping[str, str]) -> tuple[str, str] | None:
-    """Return the namespace and name of the Cryostat that the labels name, or None if a label is missing."""
+def requested_instance(labels: Mapping[str, str]) -> InstanceKey | None:
+    """Return the Cryostat that the labels name, or None if a label is missing."""
     namespace, name = labels.get(constants.AGENT_LABEL_NAMESPACE), labels.get(constants.AGENT_LABEL_NAME)
-    return (namespace, name) if namespace and name else None
+    return InstanceKey(namespace, name) if namespace and name else None
 
 
 def requested_options(pod: Obj) -> ParsedLabels:

@@ -90,5 +90,5 @@ def test_hints() -> None:
 
 
 def test_the_instance_that_labels_name() -> None:
-    assert labels.instance_of({"cryostat.io/name": "x", "cryostat.io/namespace": "here"}) == ("here", "x")
-    assert labels.instance_of({"cryostat.io/name": "x", "cryostat.io/namespace": ""}) is None
+    assert labels.requested_instance({"cryostat.io/name": "x", "cryostat.io/namespace": "here"}) == ("here", "x")
+    assert labels.requested_instance({"cryostat.io/name": "x", "cryostat.io/namespace": ""}) is None
