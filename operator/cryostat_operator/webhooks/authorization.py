@@ -1,4 +1,4 @@
-"""Checks permissions of users with SubjectAccessReviews: concurrently, and each question once."""
+"""Checks permissions of users with SubjectAccessReviews. They are concurrent, and equal ones are sent once."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ User = Mapping[str, Any]
 class AccessReviews:
     """Checks the permissions of users who write Cryostats.
 
-    Granted permissions are remembered by a digest of the question, because user data in a review can be large.
+    Granted permissions are cached by a digest of the review, because user data in it can be large.
     """
 
     def __init__(self, client: Client) -> None:
@@ -62,8 +62,8 @@ class AccessReviews:
             "extra": user.get("extra") or {},
             "resourceAttributes": permission.attributes,
         }
-        question = orjson.dumps(spec, option=orjson.OPT_SORT_KEYS)
-        digest = hashlib.sha256(question).digest()
+        content = orjson.dumps(spec, option=orjson.OPT_SORT_KEYS)
+        digest = hashlib.sha256(content).digest()
         self._purge()
         cached = self._cache.get(digest)
         if cached is None:
@@ -106,7 +106,7 @@ class AccessReviews:
 
 
 async def own_user_name(client: Client, connection: Connection) -> str:
-    """Return the user name by which the API server knows the operator, empty if it cannot be found out."""
+    """Return the name of the operator's user at the API server; empty if it cannot be read."""
     review = {"apiVersion": "authentication.k8s.io/v1", "kind": "SelfSubjectReview"}
     try:
         answer = await client.request("POST", "/apis/authentication.k8s.io/v1/selfsubjectreviews", body=review)

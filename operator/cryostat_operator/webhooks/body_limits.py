@@ -6,7 +6,7 @@ import re
 from dataclasses import dataclass
 from typing import Any
 
-_STRING = re.compile(rb'"(?:[^"\\]++|\\.)*+"?+', re.DOTALL)  # or the rest of a text that is cut off
+_STRING = re.compile(rb'"(?:[^"\\]++|\\.)*+"?+', re.DOTALL)  # also one without an end
 MAX_DEPTH = 100  # nested lists and objects; the objects of Kubernetes have about 20
 
 
@@ -35,7 +35,7 @@ def count_elements(body: bytes, limits: BodyLimits) -> int:
         TooComplexError: there are more than the limit.
     """
     count = _separators(body)
-    if count > limits.elements:  # text with many commas is no element
+    if count > limits.elements:  # separators inside strings do not count
         count = _separators(_STRING.sub(b"", body))
     if count > limits.elements:
         raise TooComplexError(f"the review has {count} elements; {limits.elements} are allowed")

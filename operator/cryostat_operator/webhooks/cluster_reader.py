@@ -1,4 +1,4 @@
-"""What the webhooks read from the cluster: the caches of the observer, and GET requests for what is not cached."""
+"""Reads the cluster for the webhooks: from the caches of the observer, and with GET requests for all else."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ class ClusterReader(Protocol):
         """Whether `openshift` is known; it is not before the first discovery of APIs."""
 
     def snapshot(self, cryostat: Cryostat, settings: Settings) -> Snapshot | None:
-        """Return what is known about the cluster for a Cryostat, None while the caches are incomplete."""
+        """Return the snapshot for a Cryostat, None while the caches are incomplete."""
 
     async def cryostat(self, namespace: str, name: str) -> Obj | None:
         """Return a Cryostat as stored, None if it does not exist. Raises ApiError."""
@@ -58,7 +58,7 @@ class CachedReader:
 
     Args:
         client: for GET requests and events.
-        observer: has the caches.
+        observer: the caches of the cluster.
         cryostats: the cached Cryostats.
         is_ready: whether the caches are complete.
     """
@@ -125,7 +125,7 @@ class CachedReader:
 
 
 def _are_valid_names(*texts: str) -> bool:
-    """Whether these can be names of objects.
+    """Whether all of these are valid as names of objects.
 
     Reviews can be sent by any caller that reaches the port, and names become parts of URL paths.
     """

@@ -16,7 +16,7 @@ logger = logging.getLogger(__name__)
 
 # Bytes that a review takes in memory at the most: the object that arrives, and what the server has read beyond it.
 BUFFERED_BYTES = OBJECT_LIMITS.size + (1 << 20)
-LARGE = BUFFERED_BYTES  # bytes of a review; few larger ones are answered at a time
+LARGE = BUFFERED_BYTES  # bytes; of larger reviews, only `MAX_LARGE` are answered at a time
 MAX_LARGE = 4  # at a time; further ones wait
 MAX_ON_EVENT_LOOP = 64 << 10  # bytes of a review that is converted without a thread
 PART_TIMEOUT = 5.0  # seconds until the next part of a body must have arrived, or a part of the answer was sent
@@ -28,8 +28,8 @@ class ConversionServer:
     """Answers ConversionReviews. One thread at a time decodes objects, because they take most of the memory."""
 
     def __init__(self) -> None:
-        self._large = asyncio.Semaphore(MAX_LARGE)
-        self._turn = asyncio.Lock()
+        self._large_reviews = asyncio.Semaphore(MAX_LARGE)
+        self._decoding = asyncio.Lock()
 
     async def respond(self, request: web.Request) -> web.StreamResponse:
         """Answer one request. The length of its body is known.
@@ -42,7 +42,7 @@ class ConversionServer:
             async with asyncio.timeout(TIMEOUT):
                 if (request.content_length or 0) <= LARGE:
                     return await self._answer(answer)
-                async with self._large:
+                async with self._large_reviews:
                     return await self._answer(answer)
         except TimeoutError:
             return answer.aborted(web.HTTPGatewayTimeout(text="the review timed out"))
@@ -66,29 +66,29 @@ class ConversionServer:
         return await answer.end(review.finish())
 
     async def _in_thread(self, feed: Callable[[bytes], bytes], chunk: bytes) -> bytes:
-        async with self._turn:
+        async with self._decoding:
             return await asyncio.to_thread(feed, chunk)
 
 
 class _Answer:
-    """The response to one request. It begins with the first part that is sent."""
+    """The response to one request. Its headers are sent with the first part of the body."""
 
     def __init__(self, request: web.Request) -> None:
         self.request = request
-        self._patience = PART_TIMEOUT  # seconds to wait for further parts
+        self._wait_seconds = PART_TIMEOUT  # that are left to wait for further parts
         self._response: web.StreamResponse | None = None
 
     async def next_chunk(self) -> bytes:
-        """Return what has arrived of the request's body, at its end nothing. Raises TimeoutError.
+        """Return the next bytes of the request's body, none at its end. Raises TimeoutError.
 
         A client that sends little at a time cannot keep others waiting for long.
         """
         began = time.monotonic()
         try:
-            async with asyncio.timeout(self._patience):
+            async with asyncio.timeout(self._wait_seconds):
                 chunk = await self.request.content.readany()
-            self._patience += began - time.monotonic() + len(chunk) / MIN_RATE
-            self._patience = min(max(self._patience, 0.0), PART_TIMEOUT)
+            self._wait_seconds += began - time.monotonic() + len(chunk) / MIN_RATE
+            self._wait_seconds = min(max(self._wait_seconds, 0.0), PART_TIMEOUT)
             return chunk
         except TimeoutError:
             if self._response is None:
@@ -114,7 +114,7 @@ class _Answer:
         return self._response
 
     def aborted(self, error: web.HTTPException) -> web.StreamResponse:
-        """Close the connection if the response has begun. Raises `error` if not."""
+        """End the request: close the connection if the response has begun, else raise `error`."""
         if self._response is None:
             raise error
         if self.request.transport:

@@ -78,7 +78,7 @@ class CryostatAdmission:
         new = _with_namespace(request.obj, request)
         old = _with_namespace(request.old, request) if request.operation == "UPDATE" else None
         if too_large := size_problems(new.get("spec")):
-            return _too_large(request, new, old, too_large)
+            return _oversized_answer(request, new, old, too_large)
         if old is not None and size_problems(old.get("spec")):
             old = {**old, "spec": _database_secret(old["spec"])}
         if request.converted and (problems := new_problems(new, old)):
@@ -87,9 +87,12 @@ class CryostatAdmission:
             return denied(request, refusal_text, 422, "Invalid")
         required = required_permissions(new, old, openshift=self._reader.openshift)
         if not self._reader.platform_known and required != required_permissions(new, old, openshift=True):
-            text = "the operator does not know yet which permissions this platform has; try again in a few seconds"
+            text = (
+                "the operator has not detected yet whether the cluster is OpenShift, which requires other permissions; "
+                "try again in a few seconds"
+            )
             return denied(request, text, 503, "ServiceUnavailable")
-        refusal = await self._unauthorized(request, required)
+        refusal = await self._permission_denial(request, required)
         if refusal is not None:
             return refusal
         if old is not None and old.get("spec") == new.get("spec"):
@@ -100,7 +103,7 @@ class CryostatAdmission:
         own = self._own_name()
         return bool(own) and request.user.get("username") == own
 
-    async def _unauthorized(self, request: AdmissionRequest, required: list[Permission]) -> Obj | None:
+    async def _permission_denial(self, request: AdmissionRequest, required: list[Permission]) -> Obj | None:
         """Return a denial if the author lacks a permission or the review fails, else None."""
         try:
             async with asyncio.timeout(REVIEW_TIMEOUT):
@@ -162,27 +165,27 @@ class _ReviewReader:
         self._snapshot = snapshot
         self._read_references = read_references
 
-    async def snapshot(self, owner: InstanceKey, uid: str, targets: tuple[str, ...]) -> Snapshot:
+    async def snapshot(self, instance: InstanceKey, uid: str, targets: tuple[str, ...]) -> Snapshot:
         return self._snapshot
 
-    async def resolve(self, owner: InstanceKey, desired: Desired) -> ReferenceData:
+    async def resolve(self, instance: InstanceKey, desired: Desired) -> ReferenceData:
         generated = {(key.kind, key.name) for key in desired.requests}
         if not self._read_references:
             return dict.fromkeys(generated)
         known = self._snapshot.data
         unread = [(r.kind, r.name) for r in desired.references if (r.kind, r.name) not in generated | set(known)]
-        found = await asyncio.gather(*(self._reader.content(kind, owner.namespace, name) for kind, name in unread))
+        found = await asyncio.gather(*(self._reader.content(kind, instance.namespace, name) for kind, name in unread))
         return {**known, **dict.fromkeys(generated), **dict(zip(unread, found, strict=True))}
 
 
 def _database_secret(spec: Any) -> Obj:
-    """Return only the part of a spec that must not change. A spec that is too large has no access to anything else."""
+    """Return only the name of the database's Secret. A spec that is too large gives access to nothing else."""
     options = spec.get("databaseOptions") if isinstance(spec, dict) else None
     name = options.get("secretName") if isinstance(options, dict) else None
     return {"databaseOptions": {"secretName": name}} if isinstance(name, str) else {}
 
 
-def _too_large(request: AdmissionRequest, new: Obj, old: Obj | None, problems: list[str]) -> Obj:
+def _oversized_answer(request: AdmissionRequest, new: Obj, old: Obj | None, problems: list[str]) -> Obj:
     """Answer for a Cryostat that is too large to be read. One that was stored before can get other metadata."""
     unchanged = old is not None and old.get("spec") == new.get("spec")
     if unchanged and accepted_namespaces(new["metadata"]) == accepted_namespaces((old or {})["metadata"]):
@@ -191,7 +194,7 @@ def _too_large(request: AdmissionRequest, new: Obj, old: Obj | None, problems: l
 
 
 def _is_being_deleted(request: AdmissionRequest) -> bool:
-    """Whether the object is being deleted: it is granted nothing, and its finalizers must be removable."""
+    """Whether the object is being deleted. It gets no access, and its finalizers must be removable."""
     return request.operation == "UPDATE" and "deletionTimestamp" in request.old.get("metadata", {})
 
 

@@ -41,8 +41,8 @@ CA_PROPAGATION_SECONDS = 3.0  # until every API server knows a new authority
 class WebhookManager:
     """Runs the webhooks on every replica, also on those that are not leader.
 
-    Each replica keeps the certificate and the registration: all would write the same, guarded by the resource version
-    that they read, and webhooks must not wait for leader election.
+    Each replica writes certificate and registration, because webhooks must not wait for leader election. All replicas
+    write the same, and only to the resource version that they read.
     """
 
     def __init__(
@@ -53,7 +53,7 @@ class WebhookManager:
         self._settings = settings
         self._own_name = ""
         self._authorities = CallerAuthorities()
-        self._tls = serving_certificate.Serving()
+        self._tls = serving_certificate.ServerTls()
         self._server = WebhookServer(
             self._handlers(reader, metrics.injections),
             self._tls.context,

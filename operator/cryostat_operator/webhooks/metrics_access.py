@@ -1,4 +1,4 @@
-"""Decides who may read the metrics: reviews the caller's token and his permission to get `/metrics`."""
+"""Decides who may read the metrics: reviews the token of the caller and the permission to get `/metrics`."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from .authorization import REVIEWS_PATH
 PATH = "/metrics"
 TOKEN_REVIEWS_PATH = "/apis/authentication.k8s.io/v1/tokenreviews"  # noqa: S105 - a path, not a password
 CACHE_SECONDS = 60.0  # how long an accepted token is remembered; refused ones are never remembered
-# After that, it is still accepted for this time, but only while other callers use up the reviews.
+# For this time after that it is still accepted, but only while all concurrent reviews are in use.
 GRACE_SECONDS = 600.0
 MAX_CACHED = 64
 MAX_CONCURRENT = 4  # reviews: every pod can send tokens, and each costs a request to the API server
@@ -25,7 +25,7 @@ _BEARER = re.compile(r"Bearer ([\w-]+\.[\w-]+\.[\w-]+)", re.ASCII)
 
 
 class MetricsAccess:
-    """Reviews the tokens of callers who want to read the metrics."""
+    """Reviews the tokens of callers of `/metrics`."""
 
     def __init__(self, client: Client) -> None:
         self._client = client
@@ -33,7 +33,7 @@ class MetricsAccess:
         self._reviews = 0
 
     async def check(self, authorization: str) -> int:
-        """Return the HTTP status for a caller: 200, 401, 403, or 503 if his permission cannot be reviewed now.
+        """Return the HTTP status for a caller: 200, 401, 403, or 503 if the permission cannot be reviewed now.
 
         Args:
             authorization: the header of this name.

@@ -22,7 +22,7 @@ ANNOTATION = f"{constants.GROUP}/webhook-check"
 class ReachabilityCheck:
     """Reports in the log, in a metric and in an event that the API server cannot call the webhooks.
 
-    No Cryostat can be created or changed then, and requests that do not arrive leave no trace in the operator. Usual
+    No Cryostat can be created or changed then, and the operator cannot see requests that do not arrive. Usual
     causes are firewalls between the control plane and the nodes, and network policies.
 
     Args:

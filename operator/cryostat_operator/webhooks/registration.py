@@ -35,7 +35,7 @@ class Address:
 
 
 class Registration:
-    """Keeps the two webhook configurations and the conversion of the CRD as they must be.
+    """Writes the two webhook configurations and the conversion of the CRD, and restores them.
 
     Args:
         client: writes them.
@@ -46,8 +46,8 @@ class Registration:
     def __init__(self, client: Client, prefix: str, address: Address) -> None:
         self._client = client
         self._address = address
-        self._warnings: set[str] = set()  # logged, and still true
-        self._match_conditions = True  # False: the API server drops them (before Kubernetes 1.28)
+        self._warnings: set[str] = set()  # that were logged and still apply
+        self._supports_match_conditions = True  # False: the API server drops them (before Kubernetes 1.28)
         self._configurations = {
             f"{prefix}{kind.lower()}-webhook-configuration": (f"{kind}WebhookConfiguration", definitions)
             for kind, definitions in (("Mutating", mutating()), ("Validating", validating()))
@@ -67,7 +67,7 @@ class Registration:
             ApiError: something cannot be read or written.
         """
         if self._address.url:
-            interim_ca = b""  # the certificate at a given URL is trusted otherwise
+            interim_ca = b""  # the API server trusts the certificate at a URL by its system authorities
         for name, (kind, webhooks) in self._configurations.items():
             entries = [self._entry(webhook, ca_bundle) for webhook in webhooks]
             exists = await self._sync_webhooks(kind, name, entries, ca_bundle, interim_ca)
@@ -86,7 +86,7 @@ class Registration:
             await self._sync_webhooks(kind, name, [])
 
     def _entry(self, webhook: Obj, ca_bundle: bytes | None) -> Obj:
-        unused = {"path"} if self._match_conditions else {"path", "matchConditions"}
+        unused = {"path"} if self._supports_match_conditions else {"path", "matchConditions"}
         rest = {key: value for key, value in webhook.items() if key not in unused}
         return {**rest, "clientConfig": self._address.client_config(webhook["path"], ca_bundle)}
 
@@ -118,14 +118,14 @@ class Registration:
         return True
 
     def _check_match_conditions(self, desired: list[Obj], written: list[Obj]) -> None:
-        """Notice an API server that drops match conditions, so that they are not written again and again."""
+        """Detect an API server that drops match conditions, and do not write them again."""
         expected = any(each.get("matchConditions") for each in desired)
         if expected and written and not any(each.get("matchConditions") for each in written):
             logger.info(
                 "The API server drops matchConditions of webhooks (before Kubernetes 1.28), "
                 "so the deletion of a Cryostat needs a running operator"
             )
-            self._match_conditions = False
+            self._supports_match_conditions = False
 
     async def _create(self, kind: str, name: str, webhooks: list[Obj]) -> bool:
         """Create a configuration; return whether it exists now."""
@@ -134,7 +134,7 @@ class Registration:
         try:
             await self._client.request("POST", _path(kind), body=obj)
         except ApiError as error:
-            if error.status not in (403, 409):  # without the permission; created by another replica
+            if error.status not in (403, 409):  # no permission; created by another replica
                 raise
             return error.status == 409
         logger.info("Created missing %s %s", kind, name)
@@ -198,10 +198,10 @@ def _is_same(desired: list[Obj], live: list[Obj], *, ignore_dropped_conditions: 
     """
     if [each["name"] for each in desired] != [each["name"] for each in live]:
         return False
-    for want, have in zip(desired, live, strict=True):
-        if any(have.get(key) != value for key, value in want.items() if key != "matchConditions"):
+    for webhook, live_webhook in zip(desired, live, strict=True):
+        if any(live_webhook.get(key) != value for key, value in webhook.items() if key != "matchConditions"):
             return False
-        wanted, present = want.get("matchConditions") or [], have.get("matchConditions") or []
-        if present != wanted and not (ignore_dropped_conditions and not present):
+        conditions, live_conditions = (each.get("matchConditions") or [] for each in (webhook, live_webhook))
+        if live_conditions != conditions and (live_conditions or not ignore_dropped_conditions):
             return False
     return True

@@ -1,4 +1,4 @@
-"""AdmissionReviews: parsing of requests, and building of answers."""
+"""Parses AdmissionReviews and builds their answers."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ class AdmissionRequest:
         user: `userInfo`: username, uid, groups, extra.
         obj, old: the new and the old object; empty if there is none.
         converted: whether the object was written in another API version than the one in the review.
-        from_api_server: whether the caller proved to be the API server. If not, anything in the review can be forged,
+        from_api_server: whether the caller presented a certificate of the API server. If not, the review can be forged,
             and an answer must not depend on Secrets or other objects that the caller may not be allowed to read.
     """
 
@@ -52,7 +52,7 @@ def parse(review: Any, from_api_server: bool = False) -> AdmissionRequest:
 
     Args:
         review: the decoded body.
-        from_api_server: whether the caller proved to be the API server.
+        from_api_server: whether the caller presented a certificate of the API server.
 
     Raises:
         MalformedReviewError: the body is not an AdmissionReview, or one of another version.
@@ -90,8 +90,8 @@ def allowed(request: AdmissionRequest, warnings: Iterable[str] = (), changed: Ob
 
     Args:
         request: the request.
-        warnings: are shown to the user.
-        changed: the object with which to replace the one of the request, None to keep it.
+        warnings: what to show to the user.
+        changed: the object in place of that of the request; None changes nothing.
     """
     response: Obj = {"uid": request.uid, "allowed": True}
     patch = json_patch(request.obj, changed) if changed is not None else []

@@ -37,7 +37,7 @@ class MetricsSource(NamedTuple):
 
     Attributes:
         text: returns all metrics.
-        check: takes the header `Authorization` and returns the HTTP status for this caller, 200 if he may read them.
+        check: takes the header `Authorization` and returns the HTTP status for this caller, 200 if allowed.
     """
 
     text: Callable[[], Awaitable[bytes]]

@@ -23,7 +23,7 @@ MAX_ATTEMPTS = 5  # to write the Secret, which other replicas may write at the s
 
 
 class NotMountedError(Exception):
-    """The certificate must be mounted, and is not there yet."""
+    """OLM must mount the certificate, and has not mounted it yet."""
 
 
 class Certificate(NamedTuple):
@@ -97,19 +97,19 @@ class ManagedSecret:
         await self._client.create(obj)
 
 
-class Serving:
-    """The TLS context of the server. New connections get the certificate that was loaded last.
+class ServerTls:
+    """The TLS configuration of the server. New connections use the certificate that was loaded last.
 
-    Clients may present a certificate of the authorities that were set last; they need not.
+    Clients may present a certificate of the authorities that were set last, and need not.
     """
 
     def __init__(self) -> None:
         self._client_authorities = b""
         self.context = self._current = _context()
-        self.context.sni_callback = self._choose
+        self.context.sni_callback = self._select_context
 
     def load(self, certificate: Certificate) -> None:
-        """Serve this certificate on new connections. Open connections keep theirs.
+        """Serve this certificate on new connections.
 
         Raises:
             ssl.SSLError: the certificate is invalid; the former one stays in use.
@@ -129,7 +129,9 @@ class Serving:
         for context in (self.context, self._current):
             _request_client_certificate(context, authorities)
 
-    def _choose(self, connection: ssl.SSLSocket | ssl.SSLObject, _host: str | None, _context: ssl.SSLContext) -> None:
+    def _select_context(
+        self, connection: ssl.SSLSocket | ssl.SSLObject, _host: str | None, _context: ssl.SSLContext
+    ) -> None:
         connection.context = self._current
 
 

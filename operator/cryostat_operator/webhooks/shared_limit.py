@@ -6,15 +6,15 @@ from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-# One address may use this many times what is left for all others: 4/5 of a limit, and two addresses 4/9 each.
+# One address may use up to this many times the free amount: one alone 4/5 of a limit, two addresses 4/9 each.
 SHARE = 4
 
 
 class SharedLimit:
     """An amount that requests in progress use, in all and by the address of the client.
 
-    Clients that use as much as they can still leave something to an address that has used nothing. So a pod that sends
-    reviews cannot keep away the API server, which has another address.
+    Some amount is always left for an address that uses nothing yet. So a pod that sends reviews cannot use up the limit
+    for the API server, which has another address.
 
     Attributes:
         used: by all requests in progress.

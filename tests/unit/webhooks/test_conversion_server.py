@@ -151,7 +151,7 @@ async def test_a_connection_that_is_closed_early() -> None:
 @pytest.fixture
 def one_large(monkeypatch: pytest.MonkeyPatch, served: Served) -> None:
     monkeypatch.setattr(conversion_server, "LARGE", 1000)
-    served.conversions._large = asyncio.Semaphore(1)
+    served.conversions._large_reviews = asyncio.Semaphore(1)
 
 
 async def test_an_object_that_is_invalid_ends_an_answer_that_has_begun_as_a_failure(served: Served) -> None:
@@ -178,8 +178,8 @@ async def test_an_answer_that_is_not_read_is_cut_off(served: Served, monkeypatch
     monkeypatch.setattr(served.conversions, "_answer", observed)
     _reader, writer = await served.open(body, len(body))
     await ended.wait()
-    assert not served.conversions._turn.locked()
-    assert served.conversions._large._value == conversion_server.MAX_LARGE
+    assert not served.conversions._decoding.locked()
+    assert served.conversions._large_reviews._value == conversion_server.MAX_LARGE
     writer.close()
 
 
@@ -188,7 +188,7 @@ async def test_an_answer_that_is_not_read_is_cut_off(served: Served, monkeypatch
 async def test_a_client_that_disconnects_frees_its_place(served: Served, sent: int) -> None:
     body = orjson.dumps(review([cryostat(number, 100_000) for number in range(3)]))
     reader, writer = await served.open(body[:sent], len(body))
-    while not served.conversions._large.locked():
+    while not served.conversions._large_reviews.locked():
         await asyncio.sleep(0.001)
     if sent > 100_000:
         assert b" 200 " in await reader.readline()
@@ -200,7 +200,7 @@ async def test_a_client_that_disconnects_frees_its_place(served: Served, sent: i
 async def test_large_reviews_wait_and_small_ones_do_not(served: Served) -> None:
     large = orjson.dumps(review([cryostat(0, 2000)]))
     reader, writer = await served.open(large[:-1], len(large))
-    while not served.conversions._large.locked():
+    while not served.conversions._large_reviews.locked():
         await asyncio.sleep(0.001)
     waiting = asyncio.create_task(served.post(large))
     assert (await served.post(review([cryostat()])))[0] == 200

@@ -395,7 +395,10 @@ async def test_the_message_while_the_platform_is_unknown() -> None:
     reader = Reader(Snapshot(namespaces={"n": NamespaceState()}))
     reader.platform_known = False
     spec = {"networkOptions": {"coreConfig": {"externalHost": "theirs.example.com"}}}
-    text = "the operator does not know yet which permissions this platform has; try again in a few seconds"
+    text = (
+        "the operator has not detected yet whether the cluster is OpenShift, which requires other permissions; "
+        "try again in a few seconds"
+    )
     assert await refusal(Allowing(), reader, spec) == (503, text)
 
 

@@ -16,7 +16,7 @@ from cryptography.x509.oid import NameOID
 from cryptography.x509.verification import PolicyBuilder, Store, VerificationError
 
 from cryostat_operator.pki import serving
-from cryostat_operator.webhooks.serving_certificate import Certificate, Serving
+from cryostat_operator.webhooks.serving_certificate import Certificate, ServerTls
 
 NOW = datetime.datetime(2026, 1, 1, tzinfo=datetime.UTC)
 HOSTS = ("webhooks.operators.svc", "webhooks.operators.svc.cluster.local")
@@ -106,7 +106,7 @@ def rsa_certificate() -> Certificate:
     return Certificate(builder.sign(key, hashes.SHA256()).public_bytes(Encoding.PEM) + private)
 
 
-def served_certificate(serving: Serving, host: str | None = HOSTS[0]) -> bytes:
+def served_certificate(serving: ServerTls, host: str | None = HOSTS[0]) -> bytes:
     """The certificate that a client gets, as in the first block of a PEM file."""
     client = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     client.check_hostname, client.verify_mode = False, ssl.CERT_NONE
@@ -122,14 +122,14 @@ def served_certificate(serving: Serving, host: str | None = HOSTS[0]) -> bytes:
 @pytest.mark.parametrize("host", [HOSTS[0], None])
 def test_another_kind_of_key_is_served_too(host: str | None) -> None:
     """A connection to an IP address has no SNI."""
-    serving = Serving()
+    serving = ServerTls()
     for certificate in (managed(), rsa_certificate(), managed()):
         serving.load(certificate)
         assert certificate.chain_and_key.startswith(served_certificate(serving, host))
 
 
 def test_a_certificate_without_its_key_changes_nothing() -> None:
-    serving, first, second = Serving(), managed(), managed()
+    serving, first, second = ServerTls(), managed(), managed()
     serving.load(first)
     half = b"-----BEGIN PRIVATE KEY-----\nAAAA\n-----END PRIVATE KEY-----\n"
     chain = second.chain_and_key[: second.chain_and_key.index(b"-----BEGIN PRIVATE KEY-----")]
@@ -140,7 +140,7 @@ def test_a_certificate_without_its_key_changes_nothing() -> None:
         assert first.chain_and_key.startswith(served_certificate(serving))
 
 
-def presented(serving: Serving, client_certificate: Path | None) -> bytes | None:
+def presented(serving: ServerTls, client_certificate: Path | None) -> bytes | None:
     """The client certificate that the server accepted, as in the first block of a PEM file."""
     client = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     client.check_hostname, client.verify_mode = False, ssl.CERT_NONE
@@ -158,7 +158,7 @@ def presented(serving: Serving, client_certificate: Path | None) -> bytes | None
 
 @pytest.mark.parametrize("authorities_first", [True, False])
 def test_a_client_certificate_is_accepted_and_none_is_required(tmp_path: Path, authorities_first: bool) -> None:
-    serving, client = Serving(), rsa_certificate()
+    serving, client = ServerTls(), rsa_certificate()
     chain = tmp_path / "client.pem"
     chain.write_bytes(client.chain_and_key)
     authority = client.chain_and_key[: client.chain_and_key.index(b"-----BEGIN PRIVATE KEY-----")]
@@ -172,7 +172,7 @@ def test_a_client_certificate_is_accepted_and_none_is_required(tmp_path: Path, a
 
 
 def test_without_authorities_no_client_certificate_is_requested(tmp_path: Path) -> None:
-    serving, chain = Serving(), tmp_path / "client.pem"
+    serving, chain = ServerTls(), tmp_path / "client.pem"
     chain.write_bytes(rsa_certificate().chain_and_key)
     serving.load(managed())
     assert presented(serving, chain) is None
