@@ -8,7 +8,7 @@ from difflib import get_close_matches
 from itertools import chain, islice
 from typing import Any
 
-from . import constants
+from . import constants, known_annotations
 from .conversion import ANNOTATION as PRESERVED
 
 Obj = Mapping[str, Any]
@@ -32,17 +32,6 @@ USER_KEYS = frozenset(
     {"annotations", "labels", "nodeSelector", "matchLabels", "limits", "requests"}
 )  # the user's own keys
 OWN_DOMAINS = (f"{constants.GROUP}/", "cryostat.io/")
-KNOWN_ANNOTATIONS = (
-    constants.ANNOTATION_PAUSE,
-    constants.ANNOTATION_PAUSED_BY,
-    constants.ANNOTATION_RESTORED_RELEASE,
-    constants.ANNOTATION_HIBERNATION,
-    constants.ANNOTATION_ALLOW_DOWNGRADE,
-    constants.ANNOTATION_ALLOW_DATA_LOSS,
-    constants.ANNOTATION_DATA_RETENTION,
-    constants.ANNOTATION_ACCEPT_NAMESPACES,
-    PRESERVED,
-)
 KNOWN_LABELS = (constants.LABEL_NAME, constants.LABEL_NAMESPACE, PRESERVED)
 MAX_KEY_WARNINGS = 10
 MAX_SPEC_WARNINGS = 50  # an answer to a review shows fewer
@@ -71,7 +60,7 @@ def key_warnings(new: Obj, old: Obj | None = None) -> list[str]:
         old: the Cryostat before an update: its keys cause no warning again.
     """
     found = []
-    for field, known in (("annotations", KNOWN_ANNOTATIONS), ("labels", KNOWN_LABELS)):
+    for field, known in (("annotations", known_annotations.KNOWN), ("labels", KNOWN_LABELS)):
         keys = [key for key in _metadata(new, field) if key not in _metadata(old or {}, field)]
         unknown = [key for key in keys if key.startswith(OWN_DOMAINS) and key not in known]
         for key in unknown[:MAX_KEY_WARNINGS]:

@@ -6,20 +6,13 @@ from collections.abc import Iterator
 from typing import Any
 
 from ..api import constants
+from ..api.known_annotations import RECONCILED
 from ..api.limits import OversizedSpec, size_problems
 from ..plan.model.kinds import InstanceKey, Obj
 from .triggers import Enqueue
 
 _UNUSED_METADATA = frozenset({"managedFields", "labels", "annotations"})
 _MAX_ANNOTATION = 64 << 10  # characters of a value; longer ones have no meaning
-_ANNOTATIONS = (
-    constants.ANNOTATION_PAUSE,
-    constants.ANNOTATION_HIBERNATION,
-    constants.ANNOTATION_ALLOW_DOWNGRADE,
-    constants.ANNOTATION_ALLOW_DATA_LOSS,
-    constants.ANNOTATION_DATA_RETENTION,
-    constants.ANNOTATION_ACCEPT_NAMESPACES,
-)
 _VOLATILE_METADATA = frozenset({"resourceVersion", "generation", "managedFields"})
 
 
@@ -99,7 +92,7 @@ def _trim(body: Obj) -> Obj:
     """
     metadata = {k: v for k, v in body["metadata"].items() if k not in _UNUSED_METADATA}
     annotations = body["metadata"].get("annotations") or {}
-    kept = {k: annotations[k] for k in _ANNOTATIONS if k in annotations and len(annotations[k]) <= _MAX_ANNOTATION}
+    kept = {k: annotations[k] for k in RECONCILED if k in annotations and len(annotations[k]) <= _MAX_ANNOTATION}
     if kept:
         metadata["annotations"] = kept
     trimmed = {**body, "metadata": metadata}
