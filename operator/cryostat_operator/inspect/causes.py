@@ -38,6 +38,7 @@ _COMMANDS = {
     Reason.PERSISTENT_VOLUME_CLAIM_INVALID: "kubectl -n {n} edit cryostat {i}",
     Reason.DATA_LOSS_CONFIRMATION_REQUIRED: "kubectl -n {n} edit cryostat {i}",
     Reason.VOLUME_LOST: _CLAIMS,
+    Reason.VOLUME_BEING_DELETED: _CLAIMS,
     Reason.VOLUME_PENDING: "kubectl -n {n} describe persistentvolumeclaim {d}",
     Reason.ROUTE_NOT_ADMITTED: _INGRESS_CONTROLLERS,
     Reason.ROUTE_NOT_HANDLED: _INGRESS_CONTROLLERS,

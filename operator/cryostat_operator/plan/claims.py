@@ -9,7 +9,7 @@ from ..api.storage_options import EmptyDirConfig, StorageConfiguration
 from . import builders, workloads
 from .diff.managed_fields import other_managers
 from .instance import Instance
-from .model.kinds import Obj
+from .model.kinds import Key, Obj
 from .model.messages import message
 from .model.problems import Problem
 from .model.reasons import Reason
@@ -79,6 +79,23 @@ def lost(instance: Instance, component: Component) -> Problem | None:
         remedy="Restore the volume, or delete the claim to start over without the data",
     )
     return Problem(component, Reason.VOLUME_LOST, text)
+
+
+def being_deleted(instance: Instance, component: Component) -> Problem | None:
+    """The problem of a claim that a client deleted while its pod runs, which keeps the data until it ends."""
+    live, name = live_claim(instance, component), claim_name(instance, component)
+    if live is None or "deletionTimestamp" not in live["metadata"] or not uses_claim(instance, component):
+        return None
+    volume_name = (live.get("spec") or {}).get("volumeName")
+    kept = f"set persistentVolumeReclaimPolicy of PersistentVolume {volume_name} to Retain now" if volume_name else ""
+    text = message(
+        f"PersistentVolumeClaim {name}",
+        "is being deleted",
+        cause=f"its data is deleted when the pod of Deployment {name} ends",
+        remedy=f"To keep the data, {kept or 'make a backup now'}; to start over without it, delete the pod",
+    )
+    key = Key("PersistentVolumeClaim", instance.namespace, name)
+    return Problem(component, Reason.VOLUME_BEING_DELETED, text, dedup_key=str(key))
 
 
 def volume(instance: Instance, component: Component) -> Obj:

@@ -33,6 +33,8 @@ def outcome_of(change: Change, error: ApiError) -> Outcome:
     predicate = "cannot be deleted" if change.verb == "delete" else "cannot be written"
     words = quoted(error.message)
     remedy = check.remedy if check.transient else remedy_for(words, _refused_object(change)) or check.remedy
+    field = _field_of_the_spec(change, words) if remedy == _INVALID else ""
+    remedy = f"Correct {field}, from which the named value comes" if field else remedy
     text = message(str(change.key), predicate, cause=words, remedy=remedy)
     return refused(change, check.reason, text, transient=check.transient)
 
@@ -42,6 +44,20 @@ def _refused_object(change: Change) -> RefusedObject:
     size = f"{field}.pvc.spec.resources.requests.storage"
     resources = size if change.key.kind == "PersistentVolumeClaim" else ""
     return RefusedObject(change.key.namespace, resources, is_deletion=change.verb == "delete")
+
+
+def _field_of_the_spec(change: Change, words: str) -> str:
+    """The field of a Cryostat's spec from which an invalid value comes; empty if it is not known.
+
+    Args:
+        words: the answer of the API server, which begins with the path of the invalid field in the object.
+    """
+    if change.key.kind != "Deployment":
+        return _FIELDS_OF_KINDS.get(change.key.kind, "")
+    path = words.partition(": ")[0].lstrip("[")
+    options = "spec.reportOptions" if change.key.name.endswith("-reports") else "spec"
+    parts = {part.partition("[")[0] for part in path.split(".")}
+    return next((field.format(options) for names, field in _FIELDS_OF_PODS if names & parts), "")
 
 
 def is_immutable(error: ApiError) -> bool:
@@ -108,6 +124,18 @@ _CLAIM_FIELDS = {
     "storage": "spec.storageOptions.objectStorage",
 }  # by suffix
 _CLAIM = "Take the change of spec.storageOptions back; most storage classes cannot shrink a claim, some cannot grow it"
+_FIELDS_OF_KINDS = {
+    "Ingress": "spec.networkOptions.coreConfig",
+    "Service": "spec.serviceOptions",
+    "NetworkPolicy": "spec.networkPolicies",
+}
+# Names in the path of a field of a Deployment → the field of the spec; `{}` is `spec` or `spec.reportOptions`.
+_FIELDS_OF_PODS = (
+    (frozenset({"resources"}), "{}.resources"),
+    (frozenset({"securityContext"}), "{}.securityOptions"),
+    (frozenset({"affinity", "nodeSelector", "tolerations"}), "{}.schedulingOptions"),
+    (frozenset({"labels", "annotations"}), "spec.operandMetadata"),
+)
 _ROUTE = "Set spec.networkOptions.coreConfig.externalHost to a host that is allowed"
 _FORBIDDEN = "Grant the operator what is missing (see its roles in manifests/), or make an exception in the policy"
 _DELETION = "Remove what refuses it; the operator tries again by itself"

@@ -8,6 +8,7 @@ import pytest
 
 from cryostat_operator.api import constants
 from cryostat_operator.plan import claims
+from cryostat_operator.plan.diff.plan_diff import diff
 from cryostat_operator.plan.model.kinds import Obj
 from tests.unit.cluster_state import NAME, NAMESPACE, ClusterState, cryostat
 
@@ -109,6 +110,34 @@ def test_a_claim_that_lost_its_volume() -> None:
     assert problem
     assert (problem.reason, "pv" in problem.message) == ("VolumeLost", True)
     assert claims.lost(state(live=live_claim(phase="Bound")).instance, "database") is None
+
+
+@pytest.mark.parametrize(
+    ("volume", "kept"),
+    [
+        ("pv", "set persistentVolumeReclaimPolicy of PersistentVolume pv to Retain now"),
+        (None, "make a backup now"),
+    ],
+)
+def test_a_claim_that_is_deleted_while_its_pod_runs(volume: str | None, kept: str) -> None:
+    deleted = live_claim(phase="Bound")
+    deleted["metadata"]["deletionTimestamp"] = "2026-01-01T00:00:00Z"
+    deleted["spec"]["volumeName"] = volume
+    found = state(live=deleted)
+    problem = claims.being_deleted(found.instance, "database")
+    assert problem
+    assert problem.message == (
+        "PersistentVolumeClaim sample-database is being deleted: its data is deleted when the pod of Deployment "
+        f"sample-database ends. To keep the data, {kept}; to start over without it, delete the pod."
+    )
+    assert diff(found.plan, found.snapshot, "1").problems == []
+    confirmed = state(EMPTY_DIR, deleted, annotations={constants.ANNOTATION_ALLOW_DATA_LOSS: "true"})
+    assert claims.being_deleted(confirmed.instance, "database") is None
+
+
+def test_a_claim_that_stays() -> None:
+    assert claims.being_deleted(state(live=live_claim(phase="Bound")).instance, "database") is None
+    assert claims.being_deleted(state().instance, "database") is None
 
 
 def test_the_deprecated_options_apply_to_both_components() -> None:

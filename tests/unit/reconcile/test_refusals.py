@@ -21,6 +21,7 @@ COUNT = (
 FORBIDDEN = "Grant the operator what is missing (see its roles in manifests/), or make an exception in the policy."
 CLAIM = "Take the change of spec.storageOptions back; most storage classes cannot shrink a claim, some cannot grow it."
 HOST = "Set spec.networkOptions.coreConfig.externalHost to a host that is allowed."
+SERVICE = "Correct spec.serviceOptions, from which the named value comes."
 FIELD = "Correct the field of the spec from which the named value comes."
 SERVED = "Install the API that serves this kind again."
 
@@ -41,7 +42,8 @@ class WrappedError(ApiError):
         ("Service", 403, "cannot resize", {}, "Forbidden", FORBIDDEN),
         (PVC, 422, "spec is immutable", {}, "PersistentVolumeClaimInvalid", CLAIM),
         ("Route", 422, "spec.host: Invalid value", {}, "RouteInvalid", HOST),
-        ("Service", 422, "spec.ports: Required value", {}, "Invalid", FIELD),
+        ("Service", 422, "spec.ports: Required value", {}, "Invalid", SERVICE),
+        ("ConfigMap", 422, "data: Too long", {}, "Invalid", FIELD),
         ("Service", 409, "the object has been modified", {}, "Conflict", ""),
         ("Service", 404, 'namespaces "a" not found', NO_NAMESPACE, "NamespaceNotFound", ""),
         ("Route", 404, "the server could not find the requested resource", {}, "ApiNotServed", SERVED),
@@ -64,6 +66,25 @@ def test_reasons(
     assert (outcome.problem.reason, outcome.retry_after is not None) == (reason, not remedy)
     words = message.removeprefix('services "x" is forbidden: ')
     assert outcome.problem.message == f"{kind} a/x cannot be written: {words}. {remedy}".strip()
+
+
+@pytest.mark.parametrize(
+    ("name", "path", "field"),
+    [
+        ("x", "spec.template.labels", "spec.operandMetadata"),
+        ("x", "[metadata.annotations", "spec.operandMetadata"),
+        ("x", "spec.template.spec.containers[0].resources.requests", "spec.resources"),
+        ("x-reports", "spec.template.spec.containers[0].resources.requests", "spec.reportOptions.resources"),
+        ("x-database", "spec.template.spec.securityContext.runAsUser", "spec.securityOptions"),
+        ("x-reports", "spec.template.spec.tolerations[0].effect", "spec.reportOptions.schedulingOptions"),
+        ("x", "spec.template.spec.volumes[0]", "the field of the spec"),
+    ],
+)
+def test_an_invalid_field_of_a_deployment_comes_from_a_field_of_the_spec(name: str, path: str, field: str) -> None:
+    invalid = ApiError(422, "Invalid", f'{path}: Invalid value: "a"')
+    outcome = refusals.outcome_of(Change("create", Key("Deployment", "a", name), {}), invalid)
+    assert outcome.problem
+    assert f"Correct {field}" in outcome.problem.message
 
 
 def test_a_refused_deletion_names_no_field_of_the_spec() -> None:

@@ -35,7 +35,12 @@ _RECORDS = (
 
 
 def build(instance: Instance) -> ComponentPlan:
-    candidates = (claims.data_at_risk(instance, NAME), claims.lost(instance, NAME), _mismatch(instance))
+    candidates = (
+        claims.data_at_risk(instance, NAME),
+        claims.lost(instance, NAME),
+        claims.being_deleted(instance, NAME),
+        _mismatch(instance),
+    )
     problems = tuple(problem for problem in candidates if problem)
     claim = _claim(instance)
     warnings = tuple(each for each in (claims.unchangeable(instance, NAME), _former_volume(instance)) if each)

@@ -47,7 +47,7 @@ def build(instance: Instance) -> ComponentPlan:
         plan = replace(plan, objects=(secret(instance),), requests=(request,))
     if instance.external_storage:
         return plan
-    problems = (claims.data_at_risk(instance, NAME), claims.lost(instance, NAME))
+    problems = (claims.data_at_risk(instance, NAME), claims.lost(instance, NAME), claims.being_deleted(instance, NAME))
     return replace(
         plan,
         objects=without_none(

@@ -92,7 +92,8 @@ class Diff:
         """One problem for each desired object whose live object is being deleted."""
         live, desired = self.snapshot.live, self.plan.objects
         deleted = {key for key in desired if key in live and _is_deleting(live[key])}
-        deleted = {key for key in deleted if not is_in_sync(self.plan, self.snapshot, key)}
+        reported = {problem.dedup_key for problem in self.plan.problems}
+        deleted = {key for key in deleted if not is_in_sync(self.plan, self.snapshot, key) and str(key) not in reported}
         return [self._being_deleted(key) for key in sorted(deleted | self.snapshot.terminating & set(desired))]
 
     def _is_ready(self, change: Change, written: set[Key]) -> bool:

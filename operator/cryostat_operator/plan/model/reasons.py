@@ -155,6 +155,12 @@ class Reason(StrEnum):
         True,
         "The spec replaces a claim with data by an emptyDir.",
     )
+    VOLUME_BEING_DELETED = (
+        "VolumeBeingDeleted",
+        "VolumesReady",
+        True,
+        "A claim is being deleted, and its data with it when its pod ends.",
+    )
     VOLUME_LOST = "VolumeLost", "VolumesReady", True, "The PersistentVolume of a claim was deleted."
 
     # Exposed
