@@ -11,15 +11,25 @@ import yaml
 
 Obj = dict[str, Any]
 
-CASES = Path(__file__).parent / "cases"
-CAPTURES = sorted((p.parent.name, p.stem) for p in CASES.glob("*/*.yaml") if not p.stem.startswith("input"))
-"""All (case, profile)."""
+HERE = Path(__file__).parent
+CASES = HERE / "cases"
+# More cases, which would make the tests on a real API server longer: only plans are compared with them.
+PLAN_CASES = HERE / "plan_cases"
+
+
+def _captures(folder: Path) -> list[tuple[str, str]]:
+    """All (case, profile) of a folder."""
+    return sorted((p.parent.name, p.stem) for p in folder.glob("*/*.yaml") if not p.stem.startswith("input"))
+
+
+CAPTURES = _captures(CASES)
+PLAN_CAPTURES = _captures(PLAN_CASES)
 
 
 def documents(case: str, profile: str) -> list[Obj]:
     """The applied objects: Namespaces, prerequisites and one Cryostat."""
-    special = CASES / case / f"input.{profile.split('-')[0]}.yaml"
-    path = special if special.exists() else CASES / case / "input.yaml"
+    special = _folder(case) / f"input.{profile.split('-')[0]}.yaml"
+    path = special if special.exists() else _folder(case) / "input.yaml"
     return copy.deepcopy(_documents(path))
 
 
@@ -35,8 +45,12 @@ def captured_status(case: str, profile: str) -> Obj:
 
 
 def _capture(case: str, profile: str) -> dict[str, list[Obj]]:
-    [capture] = _documents(CASES / case / f"{profile}.yaml")
+    [capture] = _documents(_folder(case) / f"{profile}.yaml")
     return capture
+
+
+def _folder(case: str) -> Path:
+    return next(folder / case for folder in (CASES, PLAN_CASES) if (folder / case).is_dir())
 
 
 @cache

@@ -45,6 +45,7 @@ _DEFAULTS: Mapping[str, Any] = {
     "volumeMode": "Filesystem",
     "wildcardPolicy": "None",
     "weight": 100,
+    "value": "",
     "strategy": {"type": "RollingUpdate", "rollingUpdate": {"maxSurge": "25%", "maxUnavailable": "25%"}},
 }
 # Chosen by the API server or by controllers.
@@ -64,6 +65,7 @@ _BOOKKEEPING = (
 )
 _METADATA = ("name", "namespace", "labels", "annotations", "ownerReferences")
 _QUANTITIES = frozenset({"requests", "limits"})
+_QUANTITY_FIELDS = frozenset({"sizeLimit"})
 # Lists whose entries have a name. The order of all other lists counts, except for sets.
 _KEYED = {"containers": "name", "env": "name", "volumes": "name", "volumeMounts": "mountPath"}
 _SETS = frozenset({"ports", "subjects", "from", "to", "ingress", "egress", "sources", "items", "values", "accessModes"})
@@ -237,7 +239,7 @@ def _flat(value: Any, path: str = "") -> Iterator[tuple[str, Any]]:
     name = path.rsplit(".", 1)[-1]
     if isinstance(value, dict) and value:
         for key, inner in value.items():
-            amount = name in _QUANTITIES and not isinstance(inner, dict)
+            amount = (name in _QUANTITIES and not isinstance(inner, dict)) or key in _QUANTITY_FIELDS
             yield from _flat(str(quantity(inner).normalize()) if amount else inner, f"{path}.{key}" if path else key)
     elif isinstance(value, list) and name in _KEYED:
         key = _KEYED[name]

@@ -8,8 +8,9 @@ from functools import cache
 import pytest
 
 from cryostat_operator.plan.model.kinds import Obj
+from cryostat_operator.plan.model.snapshot import NamespaceState, Snapshot
 from cryostat_operator.settings import Settings
-from tests.conformance.captures import CAPTURES, captured, documents
+from tests.conformance.captures import CAPTURES, PLAN_CAPTURES, captured, documents
 from tests.conformance.compare import Difference, Differences, compare
 from tests.unit.cluster_state import ClusterState, cryostat
 
@@ -25,7 +26,9 @@ def _planned(case: str, profile: str) -> list[Obj]:
     inputs = documents(case, profile)
     body = next(d for d in inputs if d["kind"] == "Cryostat")
     cr = cryostat(body["spec"], **body["metadata"])
-    state = ClusterState(cr, openshift=platform == "openshift", settings=Settings(service_tls=tls))
+    namespaces = [d["metadata"] for d in inputs if d["kind"] == "Namespace"]
+    known = Snapshot(namespaces={n["name"]: NamespaceState(annotations=n.get("annotations", {})) for n in namespaces})
+    state = ClusterState(cr, platform == "openshift", Settings(service_tls=tls), known)
     for document in inputs:
         if document["kind"] in ("Secret", "ConfigMap"):
             keys = {**document.get("data", {}), **document.get("stringData", {})}
@@ -40,20 +43,20 @@ def _planned(case: str, profile: str) -> list[Obj]:
     return list(objects.values())
 
 
-@pytest.mark.parametrize(("case", "profile"), CAPTURES)
+@pytest.mark.parametrize(("case", "profile"), [*CAPTURES, *PLAN_CAPTURES])
 def test_case_equals_capture(case: str, profile: str) -> None:
     assert compare(captured(case, profile), planned(case, profile), Differences.load()) == []
 
 
 def test_every_listed_difference_occurs() -> None:
     differences = Differences.load()
-    for case, profile in CAPTURES:
+    for case, profile in (*CAPTURES, *PLAN_CAPTURES):
         compare(captured(case, profile), planned(case, profile), differences)
     assert differences.unused == []
 
 
 def test_all_captures_are_compared() -> None:
-    assert len(CAPTURES) == 33
+    assert (len(CAPTURES), len(PLAN_CAPTURES)) == (33, 9)
 
 
 def service(**spec: object) -> Obj:

@@ -15,7 +15,7 @@ from cryostat_operator.api.validation import InvalidCryostatError, read_cryostat
 from tests.unit.api.cases import BAD_NAMES, CASES, GOOD_NAMES
 
 TESTS = Path(__file__).parents[2]
-INPUTS = sorted((TESTS / "conformance/cases").glob("*/input*.yaml"))
+INPUTS = sorted((TESTS / "conformance").glob("*cases/*/input*.yaml"))
 SAMPLES = sorted((TESTS.parent / "manifests/samples").glob("*.yaml"))
 
 
