@@ -53,7 +53,7 @@ def issued(api: Api, namespace: str, like: str, now: float) -> Secret:
         Key("Secret", namespace, f"{NAME}-{like}-tls"), common_name, hosts, usages, Key("Secret", namespace, ca_secret)
     )
     return authority.issue_certificate(
-        order, authority.CertificateAuthority.of(secret(api, namespace, ca_secret)), None, now
+        order, authority.CertificateAuthority.from_data(secret(api, namespace, ca_secret)), None, now
     )
 
 

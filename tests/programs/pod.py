@@ -59,7 +59,7 @@ def certificate(order: CertificateRequest, known: Mapping[Key, Data], now: float
     if order.ca is None:
         return authority.ensure_ca(order, {}, now)
     password = known[order.password[0]][order.password[1]] if order.password else None
-    return authority.issue_certificate(order, authority.CertificateAuthority.of(known[order.ca]), password, now)
+    return authority.issue_certificate(order, authority.CertificateAuthority.from_data(known[order.ca]), password, now)
 
 
 @dataclass

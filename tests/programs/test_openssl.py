@@ -33,7 +33,9 @@ def verifies(directory: Path, certificate: bytes, trusted: bytes) -> bool:
 def test_certificates_of_the_ca_verify(tmp_path: Path, rsa: bool) -> None:
     ca = authority.ensure_ca(CA, {}, NOW)
     other = authority.ensure_ca(CA, {}, NOW)
-    made = authority.issue_certificate(replace(SERVER, rsa=rsa), authority.CertificateAuthority.of(ca), None, NOW)
+    made = authority.issue_certificate(
+        replace(SERVER, rsa=rsa), authority.CertificateAuthority.from_data(ca), None, NOW
+    )
     assert verifies(tmp_path, made["tls.crt"], made["ca.crt"])
     assert not verifies(tmp_path, made["tls.crt"], other["ca.crt"])
 
@@ -41,7 +43,7 @@ def test_certificates_of_the_ca_verify(tmp_path: Path, rsa: bool) -> None:
 def test_keystores_use_modern_encryption(tmp_path: Path) -> None:
     ca, password = authority.ensure_ca(CA, {}, NOW), b"0123456789abcdefghij"
     request = replace(SERVER, password=(Key("Secret", "n", "p"), "p"))
-    made = authority.issue_certificate(request, authority.CertificateAuthority.of(ca), password, NOW)
+    made = authority.issue_certificate(request, authority.CertificateAuthority.from_data(ca), password, NOW)
     keystore = tmp_path / "keystore.p12"
     keystore.write_bytes(made["keystore.p12"])
     command = ["openssl", "pkcs12", "-info", "-noout", "-in", str(keystore), "-passin", f"pass:{password.decode()}"]

@@ -1,4 +1,4 @@
-"""The annotation with which authors accept target namespaces that were deleted and created again."""
+"""Reads the annotation by which authors accept target namespaces that were deleted and created again."""
 
 from __future__ import annotations
 

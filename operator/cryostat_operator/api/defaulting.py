@@ -1,4 +1,4 @@
-"""Defaults that admission writes into a Cryostat. Only what must be visible in the stored object is written."""
+"""The defaults that admission writes into a Cryostat: only those that must be visible in the stored object."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Finds a Cryostat in YAML as kubectl prints it or people write it."""
+"""Finds the Cryostat in a YAML or JSON text: a manifest, or the output of kubectl."""
 
 from __future__ import annotations
 
@@ -20,15 +20,15 @@ def yaml_documents(text: str) -> list[Any]:
     """All documents of a YAML text, without empty ones.
 
     Raises:
-        DocumentError: the text is not YAML. The message names the position but quotes nothing.
+        DocumentError: the text is not YAML. The message has the position and no part of the text.
     """
     try:
         return [document for document in yaml.safe_load_all(text) if document is not None]
     except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None)
-        where = f" (line {mark.line + 1}, column {mark.column + 1})" if mark else ""
+        position = f" (line {mark.line + 1}, column {mark.column + 1})" if mark else ""
         raise DocumentError(
-            f"is not valid YAML{where}: {getattr(error, 'problem', None) or 'cannot be parsed'}"
+            f"is not valid YAML{position}: {getattr(error, 'problem', None) or 'cannot be parsed'}"
         ) from None
 
 

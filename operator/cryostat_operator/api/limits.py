@@ -38,7 +38,7 @@ class OversizedSpec(dict[str, Any]):
 
 
 def size_problems(spec: Any) -> list[str]:
-    """Why a spec is too large to be read; empty where it is not. Takes at most `MAX_VALUES_READ` steps."""
+    """Return why a spec is too large to be read; empty if it is not. Takes at most `MAX_VALUES_READ` steps."""
     if isinstance(spec, OversizedSpec):
         return spec.problems
     count = text = 0
@@ -58,7 +58,7 @@ def size_problems(spec: Any) -> list[str]:
 
 
 def has_more_values(obj: Any, maximum: int) -> bool:
-    """Whether all lists and maps of an object have more than `maximum` entries. Takes at most `maximum` steps."""
+    """Whether all lists and maps of an object together have more than `maximum` entries, in at most as many steps."""
     count = 0
     for _, value, _ in _containers(obj):
         count += len(value)

@@ -44,11 +44,11 @@ def status(
     if name and all_namespaces:
         raise click.UsageError("NAME and --all-namespaces exclude each other.")
 
-    async def show(client: Client, home: str) -> bool:
-        place = "" if all_namespaces else namespace or home
+    async def show(client: Client, default_namespace: str) -> bool:
+        searched = "" if all_namespaces else namespace or default_namespace
         shown = ""
         while True:
-            found = await _observe(client, place, name)
+            found = await _observe(client, searched, name)
             text = _text(found, output)
             if text != shown:
                 _print(text, clear=watch and bool(shown))
@@ -86,11 +86,11 @@ def must_gather(name: str | None, namespace: str | None, all_namespaces: bool, c
     if name and all_namespaces:
         raise click.UsageError("NAME and --all-namespaces exclude each other.")
 
-    async def collect(client: Client, home: str) -> bytes:
+    async def collect(client: Client, default_namespace: str) -> bytes:
         from .archive import archive_bytes
         from .must_gather import gather
 
-        found = await _observe(client, "" if all_namespaces else namespace or home, name)
+        found = await _observe(client, "" if all_namespaces else namespace or default_namespace, name)
         return archive_bytes(await gather(client, found), "cryostat-must-gather")
 
     content = run_with_client(context, collect)
@@ -115,20 +115,20 @@ def run_with_client(context: str | None, work: Callable[[Client, str], Awaitable
     from ..kube.errors import ApiError
     from .login import log_in
 
-    async def connected() -> Any:
+    async def log_in_and_work() -> Any:
         login = await log_in(context)
 
-        async def again() -> Any:
+        async def reconnect() -> Any:
             return (await log_in(context)).connection
 
-        client = Client(login.connection, again)
+        client = Client(login.connection, reconnect)
         try:
             return await work(client, login.namespace)
         finally:
             await client.close()
 
     try:
-        return asyncio.run(connected())
+        return asyncio.run(log_in_and_work())
     except (ApiError, LoginError) as error:
         fail(str(error))
 

@@ -44,7 +44,7 @@ class UserConnection(Connection):
 
 @dataclass(frozen=True)
 class Login:
-    """Where and as whom a command reads.
+    """The login of a command.
 
     Attributes:
         connection: the API server and the credentials.

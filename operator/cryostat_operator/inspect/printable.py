@@ -1,4 +1,4 @@
-"""Makes texts from the cluster safe to print: other users write them, and terminals obey control characters."""
+"""Makes texts from the cluster safe to print: other users write them, and terminals interpret control characters."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What `status` prints as JSON or YAML."""
+"""The data that `kubectl cryostat status` prints as JSON or YAML."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The state of one object of an instance in a few words, for people."""
+"""Describes the state of one object of an instance in a few words."""
 
 from __future__ import annotations
 
@@ -94,7 +94,7 @@ def _ingress(obj: Obj) -> State:
     return State(GOOD, hosts or "exists")
 
 
-def _keys(obj: Obj) -> State:
+def _data_keys(obj: Obj) -> State:
     return State(GOOD, "keys " + ", ".join(sorted(obj.get("data") or {})) if obj.get("data") else "exists")
 
 
@@ -111,8 +111,8 @@ _DESCRIBED: dict[str, Callable[[Obj], State]] = {
     "Route": _route,
     "Service": _service,
     "Ingress": _ingress,
-    "Secret": _keys,
-    "ConfigMap": _keys,
+    "Secret": _data_keys,
+    "ConfigMap": _data_keys,
     "Certificate": _certificate,
     "ConsoleLink": lambda obj: State(GOOD, obj["spec"].get("href", "")),
 }

@@ -30,15 +30,15 @@ def lines(observed: Observed, now: float, found: Iterable[Cause], height: int = 
     """Return the lines for a terminal, with colors as ANSI escape sequences; `click.unstyle` removes them.
 
     Args:
-        now: seconds since the epoch, for the days until certificates end.
+        now: seconds since the epoch, for the days until certificates expire.
         found: causes of an instance that is not ready.
-        height: lines that there is room for, 0 for no limit. In a smaller room objects that are well are not listed.
+        height: lines of the terminal, 0 for no limit. If there are more lines, objects in a good state are left out.
     """
     details = [one_line(line) for line in _details(observed, found)]
-    full = [*_head(observed), *_tree(observed, now, brief=False), *details]
+    full = [*_header(observed), *_tree(observed, now, brief=False), *details]
     if not height or len(full) <= height:
         return full
-    return [*_head(observed), *_tree(observed, now, brief=True), *details]
+    return [*_header(observed), *_tree(observed, now, brief=True), *details]
 
 
 def instance_tree(observed: Observed, height: int = 0) -> list[str]:
@@ -56,7 +56,7 @@ def address(observed: Observed) -> str:
     return observed.url or ("no address yet" if exposed else "no address (the spec asks for no Route or Ingress)")
 
 
-def _head(observed: Observed) -> Iterator[str]:
+def _header(observed: Observed) -> Iterator[str]:
     state = click.style(observed.state.text, fg=observed.state.color)
     yield f"{click.style(f'Cryostat {observed.namespace}/{observed.name}', bold=True)}  {state}"
     yield f"  Application: {address(observed)}"
@@ -80,10 +80,10 @@ def _tree(observed: Observed, now: float, *, brief: bool) -> Iterator[str]:
     groups = list(_grouped(observed, now).items())
     for index, (title, members) in enumerate(groups):
         last = index == len(groups) - 1
-        late = [member for member in members if member[1].color != GOOD]
-        count = click.style(f"{len(members) - len(late)} of {len(members)}", dim=True)
+        not_good = [member for member in members if member[1].color != GOOD]
+        count = click.style(f"{len(members) - len(not_good)} of {len(members)}", dim=True)
         yield f"{'└── ' if last else '├── '}{click.style(title, bold=True)}  {count}"
-        shown = late if brief else members
+        shown = not_good if brief else members
         for number, (name, state) in enumerate(shown):
             trunk, branch = "    " if last else "│   ", "└── " if number == len(shown) - 1 else "├── "
             mark = click.style(MARKS[state.color], fg=state.color)
@@ -95,7 +95,7 @@ def _grouped(observed: Observed, now: float) -> dict[str, list[Member]]:
     groups: dict[str, list[Member]] = {title: [] for title in (*_GROUPS, _OTHER_GROUP)}
     for obj in observed.objects:
         group = groups[named.get(obj["kind"], _OTHER_GROUP)]
-        group.append((observed.title(obj), _with_end(observed, obj, state_of(obj), now)))
+        group.append((observed.title(obj), _with_expiry(observed, obj, state_of(obj), now)))
         if obj["kind"] == "Deployment":
             group += [(f"  image {each}", State(GOOD, "")) for each in _images(obj)] if now else []
     pods = [(f"Pod {pod['metadata']['name']}", pod_state(pod)) for pod in observed.pods]
@@ -108,8 +108,8 @@ def _images(deployment: Obj) -> list[str]:
     return list(dict.fromkeys(str(container["image"]) for container in containers if container.get("image")))
 
 
-def _with_end(observed: Observed, obj: Obj, state: State, now: float) -> State:
-    """The state of a Secret or Certificate with the days until its certificate ends."""
+def _with_expiry(observed: Observed, obj: Obj, state: State, now: float) -> State:
+    """Return the state of a Secret or Certificate with the days until its certificate expires."""
     meta = obj["metadata"]
     name = (obj.get("spec") or {}).get("secretName", meta["name"]) if obj["kind"] == "Certificate" else meta["name"]
     end = observed.expiries.get(f"{meta.get('namespace', '')}/{name}")

@@ -88,7 +88,7 @@ class SchemaConverter:
 
 
 def flatten(raw: Schema, defs: Mapping[str, Schema]) -> Schema:
-    """Return a node of pydantic's schema with `$ref` and `anyOf: [..., null]` resolved; the field's own keywords win.
+    """Return a node of pydantic's schema with `$ref` and `anyOf: [..., null]` resolved. Its own keywords override.
 
     An embedded type has its name under `EMBEDDED_KEY`.
     """

@@ -41,12 +41,12 @@ _FORMER_COLUMNS = (
     ("Application URL", ".status.applicationUrl", 0, "Address of the application."),
     ("Grafana Secret", ".status.grafanaSecret", 0, "Secret with the login of a former Grafana."),
 )
-# The status of a Cryostat until an operator writes one. The API server adds it to what it reads from its store.
+# The status of a Cryostat until an operator writes one: a default that the API server adds to a stored object.
 _UNOBSERVED: Mapping[str, str] = {
     "type": "Ready",
     "status": "Unknown",
     "reason": Reason.WAITING_FOR_OPERATOR.value,
-    "message": "No operator has looked at this Cryostat yet. "
+    "message": "No operator has processed this Cryostat yet. "
     "Check that the Deployment cryostat-operator-controller has an available pod.",
     "lastTransitionTime": "1970-01-01T00:00:00Z",
 }
@@ -120,7 +120,7 @@ def _version(name: str, model: type[Model], columns: tuple[tuple[str, str, int, 
 
 
 def _with_default_status(schema: Obj) -> Obj:
-    """The schema of an object whose status says that no operator has looked at it, until one writes a status."""
+    """Return the schema with a default status, which applies until an operator writes one."""
     status = schema["properties"]["status"]
     fields = dict(status["properties"])
     fields["conditions"] = {**fields["conditions"], "default": [dict(_UNOBSERVED)]}

@@ -159,7 +159,7 @@ def _panel(panel: Panel) -> Obj:
 
 
 def _targets(panel: Panel) -> Iterator[Obj]:
-    """Queries of tables and single values are about the end of the time range, the others about all of it."""
+    """Return the queries: tables and single values use the end of the time range, other panels all of it."""
     instant = panel.kind in (Kind.TABLE, Kind.STAT)
     for letter, query in zip("ABC", panel.queries, strict=False):
         yield {

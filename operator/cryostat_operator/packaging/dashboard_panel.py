@@ -1,4 +1,4 @@
-"""What a panel of the Grafana dashboard consists of. `dashboard.py` turns it into Grafana's JSON."""
+"""The parts of a panel of the Grafana dashboard. `dashboard.py` converts them to Grafana's JSON."""
 
 from __future__ import annotations
 

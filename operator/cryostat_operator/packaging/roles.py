@@ -45,8 +45,8 @@ _OWN_RULES = (
     Rule("apiregistration.k8s.io", "apiservices", ("list", "watch")),
     # Whether users of an OpenShift cluster log in through its own OAuth server.
     Rule("config.openshift.io", "authentications", ("list", "watch")),
-    # Allows binding the role for target namespaces without having its permissions. The operator has those of the other
-    # role of instances itself.
+    # To bind the role for target namespaces without its permissions. The operator has all permissions of the other role
+    # of instances, so that it can bind that role without `bind`.
     Rule(_RBAC, "clusterroles", ("bind",), (Settings().namespaced_cluster_role,)),
 )
 # Permissions of an instance in the cluster: its authentication proxy reviews tokens and permissions.

@@ -36,16 +36,16 @@ class CertificateAuthority:
     trusted_certificates: tuple[x509.Certificate, ...]
 
     @classmethod
-    def of(cls, data: Data) -> CertificateAuthority:
+    def from_data(cls, data: Data) -> CertificateAuthority:
         """Return the certificate authority in the data of its Secret.
 
         Raises:
             ValueError: the data contain no certificate with a matching key.
         """
-        issuer = signing.signing_pair(data.get(CERTIFICATE, b""), data.get(PRIVATE_KEY, b""))
+        issuer = signing.load_signing_pair(data.get(CERTIFICATE, b""), data.get(PRIVATE_KEY, b""))
         if issuer is None:
             raise ValueError("no certificate with its key")
-        others = [each for each in signing.certificates(data.get(TLS_CA_KEY, b"")) if each != issuer.certificate]
+        others = [each for each in signing.load_certificates(data.get(TLS_CA_KEY, b"")) if each != issuer.certificate]
         return cls(issuer, (issuer.certificate, *others))
 
 
@@ -65,20 +65,20 @@ def ensure_ca(request: CertificateRequest, existing: Data, now: float) -> Data:
     if current and not needs_renewal(current.certificate, now):
         certificate = current.certificate
     else:
-        certificate = signing.certificate(CertificateTemplate(request.common_name), key, now)
+        certificate = signing.sign_certificate(CertificateTemplate(request.common_name), key, now)
     previous = [
         each
-        for each in signing.certificates(existing.get(TLS_CA_KEY, b""))
+        for each in signing.load_certificates(existing.get(TLS_CA_KEY, b""))
         if each != certificate
         and each.subject == certificate.subject
         and each.not_valid_before_utc <= to_datetime(now) < each.not_valid_after_utc
     ]
-    return _pem(key, certificate) | {TLS_CA_KEY: signing.bundle([certificate, *previous])}
+    return _pem(key, certificate) | {TLS_CA_KEY: signing.certificates_pem([certificate, *previous])}
 
 
 def _current_ca(request: CertificateRequest, existing: Data) -> SigningPair | None:
     """Return the CA in the Secret, if it was created for this request."""
-    pair = signing.signing_pair(existing.get(CERTIFICATE, b""), existing.get(PRIVATE_KEY, b""))
+    pair = signing.load_signing_pair(existing.get(CERTIFICATE, b""), existing.get(PRIVATE_KEY, b""))
     if pair is None or not isinstance(pair.key, ec.EllipticCurvePrivateKey):
         return None
     return pair if ca_common_name(pair.certificate) == request.common_name else None
@@ -99,8 +99,8 @@ def issue_certificate(
     usages = tuple(USAGES[usage] for usage in sorted(request.usages, reverse=True))
     names = tuple(x509.DNSName(name) for name in request.dns_names)
     template = CertificateTemplate(request.common_name, names, usages, ca.issuer)
-    certificate = signing.certificate(template, key, now)
-    data = _pem(key, certificate) | {TLS_CA_KEY: signing.bundle(ca.trusted_certificates)}
+    certificate = signing.sign_certificate(template, key, now)
+    data = _pem(key, certificate) | {TLS_CA_KEY: signing.certificates_pem(ca.trusted_certificates)}
     if password is not None:
         data |= _keystores(key, certificate, ca.trusted_certificates, password)
     return data
@@ -108,7 +108,7 @@ def issue_certificate(
 
 def _pem(key: PrivateKey, certificate: x509.Certificate) -> Data:
     pem = signing.key_pem(key, PrivateFormat.TraditionalOpenSSL)
-    return {PRIVATE_KEY: pem, CERTIFICATE: signing.bundle([certificate])}
+    return {PRIVATE_KEY: pem, CERTIFICATE: signing.certificates_pem([certificate])}
 
 
 def _keystores(

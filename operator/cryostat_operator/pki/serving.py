@@ -32,8 +32,8 @@ def ensure_serving_certificate(
         now: the time, with time zone.
     """
     host_names, seconds = list(dict.fromkeys(hosts)), now.timestamp()
-    ca_certificates = [c for c in signing.certificates(data.get(CA_BUNDLE, b"")) if c.not_valid_after_utc > now]
-    ca = _usable(signing.bundle(ca_certificates[:1]), data.get(CA_KEY, b""), seconds + _MIN_CA_LEFT)
+    ca_certificates = [c for c in signing.load_certificates(data.get(CA_BUNDLE, b"")) if c.not_valid_after_utc > now]
+    ca = _usable(signing.certificates_pem(ca_certificates[:1]), data.get(CA_KEY, b""), seconds + _MIN_CA_LEFT)
     if ca is None:
         ca = _new_ca(seconds)
         ca_certificates = [ca.certificate, *ca_certificates[:1]]
@@ -43,16 +43,16 @@ def ensure_serving_certificate(
     names = tuple(map(_general_name, host_names))
     template = CertificateTemplate(host_names[0][:64], names, (ExtendedKeyUsageOID.SERVER_AUTH,), ca)
     return {
-        CA_BUNDLE: signing.bundle(ca_certificates),
+        CA_BUNDLE: signing.certificates_pem(ca_certificates),
         CA_KEY: signing.key_pem(ca.key),
-        CERTIFICATE: signing.bundle([signing.certificate(template, key, seconds), ca.certificate]),
+        CERTIFICATE: signing.certificates_pem([signing.sign_certificate(template, key, seconds), ca.certificate]),
         KEY: signing.key_pem(key),
     }
 
 
 def _usable(certificate: bytes, key: bytes, until: float) -> SigningPair | None:
     """Return certificate and key if they belong together and are valid beyond `until`, in seconds since the epoch."""
-    pair = signing.signing_pair(certificate, key)
+    pair = signing.load_signing_pair(certificate, key)
     return pair if pair and pair.certificate.not_valid_after_utc > to_datetime(until) else None
 
 
@@ -72,7 +72,7 @@ def _new_ca(now: float) -> SigningPair:
     # Verifiers build chains by subject name, so the names of two CAs must differ.
     name = f"cryostat-operator webhooks {x509.random_serial_number():x}"[:64]
     key = signing.new_key()
-    return SigningPair(key, signing.certificate(CertificateTemplate(name), key, now))
+    return SigningPair(key, signing.sign_certificate(CertificateTemplate(name), key, now))
 
 
 def _general_name(host: str) -> x509.GeneralName:

@@ -54,7 +54,7 @@ def new_key(*, use_rsa: bool = False) -> PrivateKey:
     return ec.generate_private_key(ec.SECP256R1())
 
 
-def certificate(template: CertificateTemplate, key: PrivateKey, now: float) -> x509.Certificate:
+def sign_certificate(template: CertificateTemplate, key: PrivateKey, now: float) -> x509.Certificate:
     """Return a signed certificate that does not expire after its issuer.
 
     Args:
@@ -102,12 +102,12 @@ def _key_usage(*, is_ca: bool, rsa_key: bool) -> x509.KeyUsage:
     )
 
 
-def bundle(certificates: Iterable[x509.Certificate]) -> bytes:
+def certificates_pem(certificates: Iterable[x509.Certificate]) -> bytes:
     """Return certificates as one PEM file."""
     return b"".join(each.public_bytes(serialization.Encoding.PEM) for each in certificates)
 
 
-def certificates(pem: bytes) -> list[x509.Certificate]:
+def load_certificates(pem: bytes) -> list[x509.Certificate]:
     """Return all certificates of a PEM file, or an empty list if it cannot be read."""
     try:
         return x509.load_pem_x509_certificates(pem)
@@ -130,9 +130,9 @@ def load_key(pem: bytes) -> PrivateKey | None:
     return key if isinstance(key, ec.EllipticCurvePrivateKey | rsa.RSAPrivateKey) else None
 
 
-def signing_pair(certificate_pem: bytes, pem: bytes) -> SigningPair | None:
+def load_signing_pair(certificate_pem: bytes, pem: bytes) -> SigningPair | None:
     """Return the first certificate of a PEM file with its key, or None if they do not belong together."""
-    found, key = certificates(certificate_pem), load_key(pem)
+    found, key = load_certificates(certificate_pem), load_key(pem)
     if not found or key is None or public_bytes(key.public_key()) != public_bytes(found[0].public_key()):
         return None
     return SigningPair(key, found[0])

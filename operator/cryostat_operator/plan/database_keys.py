@@ -1,4 +1,4 @@
-"""Which keys a database was set up with, as an annotation on its PersistentVolumeClaim records them.
+"""Records the keys that a database was set up with, in an annotation on its PersistentVolumeClaim.
 
 The record has a salted digest of each key. Users who may only write Cryostats cannot change it. It stays with the
 volume when a Cryostat is deleted, replaced or restored.

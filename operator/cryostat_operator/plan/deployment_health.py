@@ -25,7 +25,7 @@ class Cause(NamedTuple):
     Attributes:
         reason: a reason of `COMPONENT_REASONS`.
         message: one or two sentences that name the Deployment.
-        identity: tells the cause from others of the Deployment with the same reason, whatever the message says.
+        identity: distinguishes the cause from others of the Deployment with the same reason, whatever the message says.
         lasting_from: when it counts as lasting (seconds since the epoch), so that an event is recorded; None for a
             wait that another condition explains.
     """

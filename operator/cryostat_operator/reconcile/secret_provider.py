@@ -124,7 +124,7 @@ def _is_ca_request(change: Change) -> bool:
 
 def _issue(request: CertificateRequest, ca_data: authority.Data, password: bytes | None) -> authority.Data:
     try:
-        ca = authority.CertificateAuthority.of(ca_data)
+        ca = authority.CertificateAuthority.from_data(ca_data)
     except ValueError:
         raise ApiError(409, "Conflict", f"{request.ca} contains no usable certificate authority") from None
     return authority.issue_certificate(request, ca, password, time.time())

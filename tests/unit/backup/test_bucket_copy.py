@@ -97,8 +97,8 @@ async def test_the_variables_of_aws() -> None:
 
 async def test_the_authorities_of_aws_ca_bundle(tmp_path: Path) -> None:
     certificate = tmp_path / "ca.pem"
-    authority = signing.certificate(CertificateTemplate("ca"), signing.new_key(), 1_800_000_000.0)
-    certificate.write_bytes(signing.bundle([authority]))
+    authority = signing.sign_certificate(CertificateTemplate("ca"), signing.new_key(), 1_800_000_000.0)
+    certificate.write_bytes(signing.certificates_pem([authority]))
     login = {"AWS_ACCESS_KEY_ID": "user", "AWS_SECRET_ACCESS_KEY": "key"}
     service = open_service({**login, "AWS_CA_BUNDLE": str(certificate)})
     context = service._service.context

@@ -205,3 +205,19 @@ def test_once_is_once_per_process(events: Events, restart: Callable[[], EventRec
     for _ in range(2):
         asyncio.run(recorder.record_once(cryostat(), COLLISION))
     assert events.requests == ["POST"]
+
+
+def test_requests_that_fail_are_logged_with_the_event(events: Events, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level("INFO")
+    body, path = cryostat(), f"/api/v1/namespaces/n/events/x.{event_digest(cryostat(), MISSING)}"
+
+    async def request(method: str, *_: object, **__: object) -> Obj:
+        raise ApiError(409, "AlreadyExists", "exists") if method == "POST" else ApiError(403, "Forbidden", "no")
+
+    events.refuse = ApiError(403, "Forbidden", "no")
+    record(EventRecorder(cast(Client, events)), cryostat(("Ready", "False", "SecretNotFound")), MISSING)
+    assert caplog.messages == ["Event SecretNotFound cannot be read: no", "Event SecretNotFound cannot be recorded: no"]
+    caplog.clear()
+    events.request = request  # type: ignore[method-assign]
+    asyncio.run(EventRecorder(cast(Client, events)).record(body, MISSING))
+    assert caplog.messages == [f"The count of event {path} cannot be increased: no"]

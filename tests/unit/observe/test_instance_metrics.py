@@ -104,8 +104,8 @@ LIFETIME = 10 * 365 * 86400.0  # of a CA
 
 def secret(name: str, end: float) -> dict[str, Any]:
     """A Secret with a certificate that ends at this time, in seconds since the epoch."""
-    issued = signing.certificate(signing.CertificateTemplate("x"), signing.new_key(), end - LIFETIME)
-    return owned(name, data={"tls.crt": base64.b64encode(signing.bundle([issued])).decode()})
+    issued = signing.sign_certificate(signing.CertificateTemplate("x"), signing.new_key(), end - LIFETIME)
+    return owned(name, data={"tls.crt": base64.b64encode(signing.certificates_pem([issued])).decode()})
 
 
 def test_ends_of_certificates() -> None:

@@ -140,8 +140,8 @@ LATER = NOW + 10 * DAY  # when the second certificate was issued
 def put_certificate(server: Apis, name: str, issued: float) -> signing.SigningPair:
     """Store a Secret of the instance with a certificate that was issued at this time."""
     key = signing.new_key()
-    found = signing.certificate(signing.CertificateTemplate(name), key, issued)
-    data = {"tls.crt": signing.bundle([found]), "tls.key": signing.key_pem(key)}
+    found = signing.sign_certificate(signing.CertificateTemplate(name), key, issued)
+    data = {"tls.crt": signing.certificates_pem([found]), "tls.key": signing.key_pem(key)}
     secret = Key("Secret", "here", name)
     put(server, secret)
     stored = server.find(secret)

@@ -43,7 +43,7 @@ def reissue_reason_of(order: CertificateRequest, ca: authority.Data, leaf: autho
 
 
 def issued(ca: authority.Data, now: float = NOW, order: CertificateRequest = LEAF) -> authority.Data:
-    return authority.issue_certificate(order, authority.CertificateAuthority.of(ca), None, now)
+    return authority.issue_certificate(order, authority.CertificateAuthority.from_data(ca), None, now)
 
 
 def load_certificate(data: authority.Data) -> x509.Certificate:
@@ -189,7 +189,7 @@ def test_facts_hold_nothing_secret() -> None:
 def test_keystores_hold_key_certificate_and_ca() -> None:
     ca, password = authority.ensure_ca(AUTHORITY, {}, NOW), b"0123456789abcdefghij"
     order = replace(LEAF, password=(Key("Secret", "n", "p"), "p"))
-    data = authority.issue_certificate(order, authority.CertificateAuthority.of(ca), password, NOW)
+    data = authority.issue_certificate(order, authority.CertificateAuthority.from_data(ca), password, NOW)
     assert set(data) == order.keys
     key, certificate, others = pkcs12.load_key_and_certificates(data["keystore.p12"], password)
     assert key is not None

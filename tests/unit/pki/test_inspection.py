@@ -16,7 +16,7 @@ NOW, DAY = 1_800_000_000.0, signing.DAY
 CA_REQUEST = CertificateRequest(Key("Secret", "n", "ca"), "cryostat-ca")
 REQUEST = CertificateRequest(Key("Secret", "n", "db"), "db", ("db",), frozenset({"server auth"}), CA_REQUEST.key)
 CA = authority.ensure_ca(CA_REQUEST, {}, NOW)
-LEAF = authority.issue_certificate(REQUEST, authority.CertificateAuthority.of(CA), None, NOW)
+LEAF = authority.issue_certificate(REQUEST, authority.CertificateAuthority.from_data(CA), None, NOW)
 
 
 def encoded(data: authority.Data, **replaced: bytes) -> dict[str, str]:
@@ -44,14 +44,14 @@ def test_renewal_is_due_after_two_thirds_of_the_lifetime() -> None:
     assert not leaf.at(NOW + 59 * DAY).renewal_due
     assert leaf.at(NOW + 65 * DAY).renewal_due
     assert leaf.at(NOW - 2 * DAY).renewal_due  # issued with a wrong clock
-    certificate = signing.certificates(LEAF["tls.crt"])[0]
+    certificate = signing.load_certificates(LEAF["tls.crt"])[0]
     assert renewal_window(certificate) == (leaf.valid_from, leaf.renew_at)
 
 
 def test_a_certificate_expires_after_its_last_second() -> None:
     leaf = inspect_secret(encoded(LEAF))
     assert leaf
-    end = signing.certificates(LEAF["tls.crt"])[0].not_valid_after_utc
+    end = signing.load_certificates(LEAF["tls.crt"])[0].not_valid_after_utc
     assert leaf.valid_until == end.timestamp() == NOW + signing.CERTIFICATE_LIFETIME
     assert leaf.info.not_after == end.strftime("%Y-%m-%dT%H:%M:%SZ")
     assert (leaf.at(NOW).expired, leaf.at(leaf.valid_until - 1).expired) == (False, False)
@@ -82,5 +82,5 @@ def test_content_that_cannot_be_read_satisfies_no_request(junk: bytes) -> None:
 
 
 def test_only_a_ca_has_the_name_of_a_ca() -> None:
-    assert ca_common_name(signing.certificates(CA["tls.crt"])[0]) == "cryostat-ca"
-    assert ca_common_name(signing.certificates(LEAF["tls.crt"])[0]) is None
+    assert ca_common_name(signing.load_certificates(CA["tls.crt"])[0]) == "cryostat-ca"
+    assert ca_common_name(signing.load_certificates(LEAF["tls.crt"])[0]) is None

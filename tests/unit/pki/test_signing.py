@@ -15,7 +15,7 @@ NOW = 1_800_000_000.0
 @pytest.fixture(scope="module")
 def ca() -> SigningPair:
     key = signing.new_key()
-    return SigningPair(key, signing.certificate(CertificateTemplate("ca"), key, NOW))
+    return SigningPair(key, signing.sign_certificate(CertificateTemplate("ca"), key, NOW))
 
 
 def seconds(certificate: x509.Certificate) -> tuple[float, float]:
@@ -34,7 +34,7 @@ def test_a_certificate_is_signed_by_its_issuer(ca: SigningPair, use_rsa: bool) -
     key = signing.new_key(use_rsa=use_rsa)
     names = (x509.DNSName("db"), x509.DNSName("db.n.svc"))
     template = CertificateTemplate("db", names, (ExtendedKeyUsageOID.SERVER_AUTH,), ca)
-    found = signing.certificate(template, key, NOW)
+    found = signing.sign_certificate(template, key, NOW)
     found.verify_directly_issued_by(ca.certificate)
     assert seconds(found) == (NOW - 3600, NOW + 90 * DAY)
     extensions = found.extensions
@@ -47,21 +47,21 @@ def test_a_certificate_is_signed_by_its_issuer(ca: SigningPair, use_rsa: bool) -
 
 def test_a_certificate_does_not_outlive_its_issuer(ca: SigningPair) -> None:
     late = NOW + 3649 * DAY
-    found = signing.certificate(CertificateTemplate("db", issuer=ca), signing.new_key(), late)
+    found = signing.sign_certificate(CertificateTemplate("db", issuer=ca), signing.new_key(), late)
     assert found.not_valid_after_utc == ca.certificate.not_valid_after_utc
 
 
 def test_pem_files(ca: SigningPair) -> None:
-    pem, key = signing.bundle([ca.certificate, ca.certificate]), signing.key_pem(ca.key)
-    assert signing.certificates(pem) == [ca.certificate, ca.certificate]
-    pair = signing.signing_pair(pem, key)
+    pem, key = signing.certificates_pem([ca.certificate, ca.certificate]), signing.key_pem(ca.key)
+    assert signing.load_certificates(pem) == [ca.certificate, ca.certificate]
+    pair = signing.load_signing_pair(pem, key)
     assert pair
     assert pair.certificate == ca.certificate
-    assert signing.signing_pair(pem, signing.key_pem(signing.new_key())) is None
-    assert signing.signing_pair(b"", key) is None
+    assert signing.load_signing_pair(pem, signing.key_pem(signing.new_key())) is None
+    assert signing.load_signing_pair(b"", key) is None
 
 
 @pytest.mark.parametrize("junk", [b"", b"junk", b"-----BEGIN PRIVATE KEY-----\nAA==\n-----END PRIVATE KEY-----\n"])
 def test_content_that_cannot_be_read(junk: bytes) -> None:
     assert signing.load_key(junk) is None
-    assert signing.certificates(junk) == []
+    assert signing.load_certificates(junk) == []

@@ -11,7 +11,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives.serialization import pkcs12
 
 from cryostat_operator.kube.errors import ApiError
-from cryostat_operator.pki.signing import certificates
+from cryostat_operator.pki.signing import load_certificates
 from cryostat_operator.plan.diff.plan_diff import Change, Verb
 from cryostat_operator.plan.model.kinds import Key, path_of
 from cryostat_operator.plan.model.requests import (
@@ -52,7 +52,7 @@ def decoded(data: EncodedData | None, key: str) -> bytes:
 
 
 def certificate(data: EncodedData | None) -> x509.Certificate:
-    [found] = certificates(decoded(data, "tls.crt"))
+    [found] = load_certificates(decoded(data, "tls.crt"))
     return found
 
 

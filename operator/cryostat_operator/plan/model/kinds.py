@@ -113,7 +113,7 @@ KINDS: Mapping[str, Kind] = {kind.kind: kind for kind in _KINDS}
 
 
 class InstanceKey(NamedTuple):
-    """The Cryostat that something belongs to."""
+    """Namespace and name of a Cryostat; identifies its instance."""
 
     namespace: str
     name: str

@@ -1,4 +1,4 @@
-"""How messages of conditions and events are made: subject, cause, consequence and remedy in one or two sentences."""
+"""Builds messages of conditions and events: subject, cause, consequence and remedy in one or two sentences."""
 
 from __future__ import annotations
 

@@ -43,7 +43,7 @@ class Reason(StrEnum):
         "The spec is invalid for this version of the operator; no object is changed.",
     )
     INTERNAL_ERROR = "InternalError", "Ready", True, "An error in the operator itself ended the reconcile."
-    WAITING_FOR_OPERATOR = "WaitingForOperator", "Ready", False, "No operator has looked at the Cryostat yet."
+    WAITING_FOR_OPERATOR = "WaitingForOperator", "Ready", False, "No operator has processed the Cryostat yet."
     DELETING = "Deleting", "Ready", False, "The Cryostat is being deleted."
     DELETION_BLOCKED = (
         "DeletionBlocked",
