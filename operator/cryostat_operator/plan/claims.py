@@ -128,14 +128,14 @@ def claim(instance: Instance, component: Component, default_size: str) -> Obj | 
 
 
 def unchangeable(instance: Instance, component: Component) -> Problem | None:
-    """A warning if the spec requests what an existing claim cannot become: a smaller size, or another field."""
+    """A warning if the spec requests a change that an existing claim does not allow: all but a larger size."""
     name = claim_name(instance, component)
     pvc, live = _config(instance, component).pvc, live_claim(instance, component)
     if live is None or not pvc or not uses_claim(instance, component):
         return None
     custom = {key: value for key, value in (pvc.spec or {}).items() if key != "resources" and value}
-    late = ", ".join(sorted(key for key, value in custom.items() if live["spec"].get(key) != value))
-    messages = [_unchangeable_fields(name, late)] if late else []
+    changed = ", ".join(sorted(key for key, value in custom.items() if live["spec"].get(key) != value))
+    messages = [_unchangeable_fields(name, changed)] if changed else []
     messages += _smaller(instance, component, live)
     return Problem(component, Reason.CLAIM_UNCHANGEABLE, " ".join(messages)) if messages else None
 
@@ -153,15 +153,15 @@ def _smaller(instance: Instance, component: Component, live: Obj) -> list[str]:
     """A sentence if the spec requests a smaller size, unless another client enlarged the claim."""
     config = _config(instance, component).pvc
     size = _size(config.spec if config else None)
-    have = _size(live["spec"])
-    if size is None or have is None or not is_less(size, have) or other_managers(live, _SIZE):
+    current = _size(live["spec"])
+    if size is None or current is None or not is_less(size, current) or other_managers(live, _SIZE):
         return []
     options = instance.spec.storage_options
     own = options and (options.database if component == "database" else options.object_storage)
     field = f"spec.storageOptions.{_FIELDS[component] if own else ''}pvc.{_SIZE}"
     return [
-        f"PersistentVolumeClaim {claim_name(instance, component)} cannot shrink from {have} to {size}; "
-        f"set {field} to {have} or more."
+        f"PersistentVolumeClaim {claim_name(instance, component)} cannot shrink from {current} to {size}; "
+        f"set {field} to {current} or more."
     ]
 
 
@@ -184,8 +184,8 @@ def grown_spec(live: dict[str, Any], requested: dict[str, Any]) -> dict[str, Any
     """Return the spec of a live claim with the requested size if that is larger; no other field can change."""
     resources = dict(live.get("resources") or {})
     requests = dict(resources.get("requests") or {})
-    size, have = requested["resources"]["requests"]["storage"], requests.get("storage")
-    if have is None or is_less(have, size):
+    size, current = requested["resources"]["requests"]["storage"], requests.get("storage")
+    if current is None or is_less(current, size):
         requests["storage"] = size
     return {**live, "resources": {**resources, "requests": requests}}
 

@@ -46,7 +46,7 @@ class ConditionRule:
     Attributes:
         type: type of the condition.
         reason: reason while it is True.
-        message: message while it is True; empty if `part_conditions` makes it.
+        message: message while it is True; empty if `part_conditions` builds it.
     """
 
     type: str
@@ -151,17 +151,17 @@ def _rules(instance: Instance, plan: Plan, problems: Sequence[Problem], report: 
 
 
 def _reconciled(causes: Sequence[Problem]) -> Condition:
-    """`Reconciled`, with the causes that have no other condition; of those that have, only which one it is."""
-    own = [cause for cause in causes if not _elsewhere(cause)]
+    """Return `Reconciled` with the causes that no other condition shows; without any, it refers to these conditions."""
+    own = [cause for cause in causes if not _other_condition(cause)]
     if own:
         return failed("Reconciled", own)
-    others = " and ".join(dict.fromkeys(_elsewhere(cause) for cause in causes))
+    others = " and ".join(dict.fromkeys(_other_condition(cause) for cause in causes))
     text = f"Some objects are not as the spec requests. See {others} for the cause."
     return condition("Reconciled", failed("Reconciled", causes)["reason"], text, good=False)
 
 
-def _elsewhere(problem: Problem) -> str:
-    """The other condition that has the message of a problem; empty if there is none."""
+def _other_condition(problem: Problem) -> str:
+    """Return the other condition that shows a problem; empty if there is none."""
     if problem.dedup_key.startswith("PersistentVolumeClaim "):
         return "VolumesReady"
     kind = Reason(problem.reason).condition

@@ -23,7 +23,7 @@ DEFAULT_FS_GROUP = 18500
 
 @dataclass(frozen=True)
 class Instance:
-    """One Cryostat with everything that its objects are computed from. It is the only argument of each component."""
+    """One Cryostat with its snapshot and the settings: all that its objects are computed from."""
 
     cryostat: Cryostat
     snapshot: Snapshot
@@ -47,7 +47,7 @@ class Instance:
 
     @property
     def hibernation_requested(self) -> bool:
-        """Whether the annotation asks to scale every Deployment to 0."""
+        """Whether the annotation requests that every Deployment is scaled to 0."""
         return self.cryostat.hibernation_requested
 
     @property
@@ -191,7 +191,7 @@ class Instance:
         own = self.snapshot.namespaces.get(self.namespace)
         groups = own.annotations.get(constants.ANNOTATION_SUPPLEMENTAL_GROUPS, "") if own and self.openshift else ""
         leading = groups.split("/")[0].split("-")[0].split(",")[0]
-        return int(leading) if leading.isdigit() else DEFAULT_FS_GROUP
+        return int(leading) if leading.isdecimal() else DEFAULT_FS_GROUP
 
     def image(self, name: str) -> Image:
         return self.settings.images[name]

@@ -27,7 +27,7 @@ from .references import Requirements, pod_references
 from .tls import component as tls
 from .tls import specs
 
-# The order fixes the order of objects, problems and events.
+# Objects, problems and events have this order.
 _COMPONENTS = (rbac, tls, auth_proxy, agent_gateway, database, storage, reports, core, exposure, network_policies)
 
 
@@ -38,7 +38,7 @@ _CONTENT_DEPENDENT = frozenset({specs.NAME, database.NAME})
 
 @dataclass(frozen=True)
 class Desired:
-    """All that the spec of a Cryostat asks for, before the content of Secrets and ConfigMaps is known.
+    """The desired state of a Cryostat before the content of Secrets and ConfigMaps is known.
 
     Attributes:
         instance: the Cryostat and its snapshot, with assumed content.
@@ -65,7 +65,7 @@ class Desired:
 
 
 def build(cryostat: Cryostat, snapshot: Snapshot, settings: Settings) -> Desired:
-    """All that a Cryostat asks for. The same input gives the same result; `snapshot.data` is not used."""
+    """Return the desired state. The same input gives the same result; `snapshot.data` is not used."""
     instance = Instance(cryostat, snapshot, settings)
     instance = _with_content(instance, _assumed_content(instance))
     components = tuple(component.build(instance) for component in _COMPONENTS)
@@ -73,7 +73,7 @@ def build(cryostat: Cryostat, snapshot: Snapshot, settings: Settings) -> Desired
 
 
 def complete(desired: Desired, data: ReferenceData) -> Plan:
-    """What can be written, given the content of the Secrets and ConfigMaps that objects need. The rest is blocked.
+    """Return the plan: objects that can be written with this content of Secrets and ConfigMaps; others are blocked.
 
     Objects are blocked as `ReferencePending` while `data` has no entry for something that they need.
 

@@ -27,7 +27,7 @@ DEPLOYMENTS = {
     "Reports": ("-reports", "reports"),
 }
 NON_BLOCKING = frozenset({Reason.CHANGED_BY_OTHERS})
-"""Reasons that a user should know of, although the instance works."""
+"""Reasons of problems with which the instance works."""
 PAUSED = (
     f'Reconciliation is paused. The annotation {constants.ANNOTATION_PAUSE}: "true" is set; no object is changed until '
     "it is removed."
@@ -48,21 +48,21 @@ def ready(instance: Instance, plan: Plan, problems: Sequence[Problem], pods: Map
     serious = [problem for problem in problems if problem.reason not in NON_BLOCKING]
     actionable = [problem for problem in serious if problem.actionable and problem.reason not in _CONSEQUENCES]
     actionable.sort(key=lambda problem: problem.reason in _LASTING)
-    sleep = hibernation.cause(instance) if instance.hibernation_requested else None
-    if sleep and sleep[0] == Reason.HIBERNATED:
-        return condition("Ready", *sleep, good=False)
+    hibernation_cause = hibernation.cause(instance) if instance.hibernation_requested else None
+    if hibernation_cause and hibernation_cause[0] == Reason.HIBERNATED:
+        return condition("Ready", *hibernation_cause, good=False)
     if actionable:
         return _not_ready(instance, actionable)
     for prefix, name, component in desired_deployments(instance, plan):
         blocked = plan.blocked.get(Key("Deployment", instance.namespace, name))
-        if blocked and not sleep:
+        if blocked and not hibernation_cause:
             problem = _lasting_form(blocked.problem, serious)
             return condition("Ready", problem.reason, problem.message, good=False)
         cause = unavailable_cause(instance, name, pods.get(component))
-        if cause and not (sleep and cause.reason in _STARTING):
+        if cause and not (hibernation_cause and cause.reason in _STARTING):
             return condition("Ready", f"{prefix}{cause.reason}", cause.message, good=False)
-    if sleep:
-        return condition("Ready", *sleep, good=False)
+    if hibernation_cause:
+        return condition("Ready", *hibernation_cause, good=False)
     if serious:
         return _not_ready(instance, serious)
     url = exposure.application_url(instance)

@@ -56,7 +56,7 @@ def requested(instance: Instance) -> Versions:
 
 
 def versions(core: str, database: str) -> Versions:
-    """Return the versions that the tags of the images of application and database name."""
+    """Return the versions in the tags of these images of application and database."""
     return Versions(release_of(core), postgresql_version(database))
 
 

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from cryostat_operator.plan.instance import DEFAULT_FS_GROUP
 from cryostat_operator.plan.model.snapshot import NamespaceState
 from tests.unit.cluster_state import (
     NAMESPACE,
@@ -175,12 +176,15 @@ def test_metadata_of_the_user_cannot_break_the_selector() -> None:
         assert template["annotations"]["note"] == obj["metadata"]["annotations"]["note"] == "n"
 
 
-def test_the_group_of_volumes_is_the_namespaces_own_on_openshift() -> None:
-    groups = {"openshift.io/sa.scc.supplemental-groups": "1000650000/10000"}
+@pytest.mark.parametrize(
+    ("text", "group"), [("1000650000/10000", 1000650000), ("x", DEFAULT_FS_GROUP), ("\u00b2", DEFAULT_FS_GROUP)]
+)
+def test_the_group_of_volumes_is_the_namespaces_own_on_openshift(text: str, group: int) -> None:
+    groups = {"openshift.io/sa.scc.supplemental-groups": text}
     state = ClusterState(cryostat(), openshift=True)
     state.snapshot = replace(state.snapshot, namespaces={NAMESPACE: NamespaceState(annotations=groups)})
     context = find(state.settle().plan, "Deployment", "sample")["spec"]["template"]["spec"]["securityContext"]
-    assert context == {"fsGroup": 1000650000, "runAsNonRoot": True}
+    assert context == {"fsGroup": group, "runAsNonRoot": True}
 
 
 def test_tls_adds_certificates_and_a_keystore_with_a_generated_password() -> None:
