@@ -1,11 +1,17 @@
 # The operator's image. `make image` builds it for amd64 and arm64; docs/release.md says how the base is pinned by digest.
 ARG BASE=docker.io/library/python:3.11.13-slim-bookworm
 
-FROM ${BASE} AS build
+# Built again only when a locked dependency changes.
+FROM ${BASE} AS dependencies
 SHELL ["/bin/bash", "-euo", "pipefail", "-c"]
 WORKDIR /source
+COPY image image
+COPY requirements.lock .
+RUN image/dependencies /usr/local/bin/python3 /source /opt/cryostat-operator /opt/tools
+
+FROM dependencies AS build
 COPY . .
-RUN image/build /usr/local/bin/python3 /source /opt/cryostat-operator
+RUN image/build /source /opt/cryostat-operator /opt/tools
 
 # `--target sbom` gives the bill of materials alone.
 FROM scratch AS sbom

@@ -50,8 +50,9 @@ def command(stage: list[Instruction], word: str) -> list[str]:
 
 
 def build() -> tuple[str, str, str]:
-    """Interpreter, sources and target directory of the command that builds the image's content."""
-    [line] = [rest for stage in stages() for rest in values(stage, "RUN")]
-    program, interpreter, sources, tree = shlex.split(line)
-    assert program == "image/build"
+    """Interpreter, sources and target directory of the commands that build the image's content."""
+    first, second = [rest for stage in stages() for rest in values(stage, "RUN")]
+    program, interpreter, sources, tree, tools = shlex.split(first)
+    assert program == "image/dependencies"
+    assert shlex.split(second) == ["image/build", sources, tree, tools]
     return interpreter, sources, tree

@@ -6,8 +6,11 @@ No image is pulled: the base is the Debian root file system of tests/node/images
 from __future__ import annotations
 
 import hashlib
+import re
+import shutil
 import subprocess
 import tempfile
+from collections.abc import Iterable
 from pathlib import Path
 
 import cryostat_operator
@@ -16,24 +19,33 @@ from tests.cluster.binaries import BuildError
 from tests.cluster.operator_process import ROOT
 from tests.cluster.progress import Step
 from tests.node.images import root_file_system
-from tests.node.images.archive import Image, write_archive
+from tests.node.images.archive import Image, Layer, write_archive
 from tests.node.requirements import environment
 
 REFERENCE = f"quay.io/cryostat/cryostat-operator:{cryostat_operator.__version__}"
-_BASE = "localhost/python:base"
+_LOCKED = ("Dockerfile", "requirements.lock", "image")  # sources of the dependencies
 _CONTEXT = ("Dockerfile", "LICENSE", "README.md", "pyproject.toml", "requirements.lock", "image", "operator")
 # pip in the build uses the machine's index and the certificates that the machine trusts.
 _MOUNTED = ("/etc/pip.conf", "/etc/ssl/certs")
+# Base and dependencies stay in the storage for the next build.
 _BUILD = r"""
 set -eu
-scratch=$1 base=$2 reference=$3 version=$4 source=$5 output=$6
-shift 6
-storage="--root $scratch/storage --runroot $scratch/run --storage-driver overlay"
-buildah $storage pull --quiet "docker-archive:$scratch/base.tar"
-buildah $storage bud --format docker --isolation chroot --network host --pull-never "$@" \
-  --build-arg "BASE=$base" --build-arg "VERSION=$version" --tag "$reference" "$source"
+scratch=$1 base=$2 dependencies=$3 reference=$4 version=$5 source=$6 output=$7 storage=$8
+shift 8
+storage="--root $storage --runroot $scratch/run --storage-driver overlay"
+has() { buildah $storage inspect --type image "$1" >/dev/null 2>&1; }
+build() {
+  buildah $storage bud --format docker --isolation chroot --network host --pull-never --build-arg "BASE=$base" "$@"
+}
+if ! has "$dependencies"; then
+  has "$base" || buildah $storage pull --quiet "docker-archive:$scratch/base.tar"
+  build "$@" --target dependencies --tag "$dependencies" "$source"
+fi
+build "$@" --build-arg "VERSION=$version" --file "$scratch/Dockerfile" --tag "$reference" "$source"
 buildah $storage push --quiet "$reference" "docker-archive:$output:$reference"
+buildah $storage rmi --prune >/dev/null
 """
+_DEPENDENCIES = re.compile(r"^FROM \$\{BASE\} AS dependencies\n.*?^(?=FROM )", re.M | re.S)  # a stage of the Dockerfile
 # Namespaces of its own, so that no mount and no process is left after the build.
 _NAMESPACES = ("unshare", "--mount", "--pid", "--fork", "--kill-child", "--mount-proc")
 
@@ -50,14 +62,14 @@ def operator_archive() -> Path:
                 for former in directory.glob("operator-*"):
                     former.unlink()
                 with tempfile.TemporaryDirectory(prefix=".build-", dir=directory) as scratch:
-                    write_archive([Image(_BASE, (layer,), (), user="0:0")], Path(scratch) / "base.tar")
-                    _build(Path(scratch), path)
+                    _build(Path(scratch), path, layer)
     return path
 
 
-def _digest(base: str) -> str:
+def _digest(base: str, names: Iterable[str] = _CONTEXT) -> str:
+    """A hash of the base image, of these sources and of how they are built."""
     content = hashlib.sha256(base.encode() + _BUILD.encode())
-    for name in _CONTEXT:
+    for name in names:
         top = ROOT / name
         for path in [top] if top.is_file() else sorted(top.rglob("*")):
             if path.is_file() and "__pycache__" not in path.parts and not path.parent.name.endswith(".egg-info"):
@@ -65,15 +77,33 @@ def _digest(base: str) -> str:
     return content.hexdigest()[:12]
 
 
-def _build(scratch: Path, path: Path) -> None:
+def _build(scratch: Path, path: Path, layer: Layer) -> None:
+    """Builds the image; again without anything of former builds where a kill has damaged their storage."""
     part = scratch / "image.tar"
+    storage = binaries.cache_root() / "operator-image"
+    base = f"localhost/python:{layer.digest[:12]}"
+    dependencies = f"localhost/dependencies:{_digest(base, _LOCKED)}"
+    write_archive([Image(base, (layer,), (), user="0:0")], scratch / "base.tar")
+    text, count = _DEPENDENCIES.subn(f"FROM {dependencies} AS dependencies\n\n", (ROOT / "Dockerfile").read_text())
+    assert count == 1, "the Dockerfile has no stage with the dependencies"
+    (scratch / "Dockerfile").write_text(text)
     mounts = [f"--volume={name}:{name}:ro" for name in _MOUNTED if Path(name).exists()]
-    values = [str(scratch), _BASE, REFERENCE, cryostat_operator.__version__, str(ROOT), str(part)]
+    names = [base, dependencies, REFERENCE, cryostat_operator.__version__]
+    places = [str(ROOT), str(part), str(storage)]
+    command = ["nice", *_NAMESPACES, "sh", "-c", _BUILD, "build", str(scratch), *names, *places, *mounts]
     with Step("building the operator's image from the Dockerfile"):
-        done = subprocess.run(
-            ["nice", *_NAMESPACES, "sh", "-c", _BUILD, "build", *values, *mounts],
-            env=environment(), stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
-        )  # fmt: skip
+        done = _run(command)
+        if done.returncode and storage.is_dir():
+            shutil.rmtree(storage)
+            part.unlink(missing_ok=True)
+            done = _run(command)
     if done.returncode:
         raise BuildError(f"the operator's image could not be built:\n{done.stdout[-3000:]}")
     part.rename(path)
+
+
+def _run(command: list[str]) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        command, env=environment(), stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+        text=True,
+    )  # fmt: skip

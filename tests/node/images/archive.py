@@ -82,6 +82,7 @@ def configuration(image: Image) -> dict[str, Any]:
             "Env": [f"{name}={value}" for name, value in sorted(image.environment.items())],
             "User": image.user,
         },
+        "history": [{"created_by": "tests/node/images"} for _ in image.layers],  # buildah needs one for each layer
         "rootfs": {"type": "layers", "diff_ids": [f"sha256:{layer.digest}" for layer in image.layers]},
     }
 
