@@ -20,7 +20,7 @@ TLS_VOLUME = "agent-proxy-tls-secret"
 # Uploads of recordings and heap dumps are answered once they are in the object storage. As long as the application
 # waits for an agent (its `cryostat.connections.upload-timeout`).
 PROXY_TIMEOUT_SECONDS = 1800
-# Argo CD takes an object without an owner reference for its own if the label app.kubernetes.io/instance has the name of
+# Argo CD treats an object without an owner reference as its own if the label app.kubernetes.io/instance has the name of
 # an application. The first annotation keeps it from deleting the object, the second one from reporting the application
 # as out of sync.
 NOT_PRUNED = {

@@ -211,7 +211,7 @@ def _used_objects(obj: Obj) -> Iterator[Key]:
 
 
 def _change_event(change: Change, live: Obj | None, snapshot: Snapshot) -> Problem | None:
-    """What users should know about a change once it is applied."""
+    """Return the event of a change, which is recorded when the change is applied; None if it has none."""
     if change.key.kind == "Secret":
         return _agent_certificate_event(change, snapshot.certificates)
     if change.key.kind != "Route" or not live or not change.obj:
@@ -224,7 +224,7 @@ def _change_event(change: Change, live: Obj | None, snapshot: Snapshot) -> Probl
 
 
 def _agent_certificate_event(change: Change, certificates: Mapping[Key, CertificateInfo]) -> Problem | None:
-    """Running agents keep the certificate that existed when their JVM started."""
+    """Return the event of a renewed certificate: running agents keep the certificate with which their JVM started."""
     key, old = change.key, certificates.get(change.key)
     labels = (change.obj or {"metadata": {}})["metadata"].get("labels") or {}
     name, namespace = labels.get(constants.LABEL_NAME, ""), labels.get(constants.LABEL_NAMESPACE, "")

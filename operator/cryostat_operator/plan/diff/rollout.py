@@ -75,7 +75,7 @@ def has_rolled_out(instance: Instance, name: str, deployments: Mapping[str, Obj]
     if live is None or desired is None or _is_rolling_out(instance, name, deployments):
         return False
     if desired["spec"].get("replicas", 1) == 0:
-        return False  # no pod proves anything
+        return False  # without a pod, the new version is not known to start
     conditions = (live.get("status") or {}).get("conditions") or ()
     states = {condition.get("type"): condition.get("status") for condition in conditions}
     return states.get("Available") == "True" and states.get("Progressing") == "True"

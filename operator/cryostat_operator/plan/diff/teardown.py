@@ -1,4 +1,4 @@
-"""What must be written before a Cryostat may be deleted: garbage collection does the rest."""
+"""The changes to write before a Cryostat is deleted. Garbage collection deletes the other objects."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ def teardown(key: InstanceKey, live: Mapping[Key, Obj], annotations: Mapping[str
     """Changes that precede the deletion of a Cryostat.
 
     Objects without an owner reference are deleted. They have names that only one Cryostat can have. If the annotations
-    ask to retain data, volumes and their key Secrets lose their owner reference.
+    request to retain data, volumes and their key Secrets lose their owner reference.
 
     Args:
         key: the Cryostat.

@@ -89,7 +89,7 @@ class ContainerVariables:
             self.hints.append(f"{', '.join(kept)}: already set, and kept as it is")
 
     def append_option(self, variable: str, option: str) -> None:
-        """Append an option to a variable and keep its present value.
+        """Append an option to a variable and keep its current value.
 
         Raises:
             NotInjectableError: the present value cannot be kept, or has another Cryostat agent.

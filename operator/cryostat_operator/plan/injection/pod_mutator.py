@@ -139,7 +139,7 @@ class PodMutator:
             mounts.append(builders.mount(name, path))
 
     def _check_mount_overlaps(self, path: str, mounts: list[Obj]) -> None:
-        """A mount point cannot be created inside a read-only volume, and the container would not start."""
+        """Refuse a mount inside a read-only volume: its mount point cannot be created, so no container starts."""
         for mount in mounts:
             other = posixpath.normpath(mount["mountPath"])
             volume = find_named(self.spec, "volumes", mount["name"]) or {}
@@ -181,7 +181,7 @@ class PodMutator:
         """Declare the port of the agent, unless a container already declares it. Nothing depends on the declaration."""
         port = self.options.callback_port
         if self.spec.get("hostNetwork"):
-            # A declared port would keep every other such pod off the node.
+            # The scheduler would not place two pods with the same declared port on one node.
             self.hints.append(f"on the network of the node the agent listens on port {port} of the node")
             return
         for container in self.spec["containers"]:

@@ -20,7 +20,7 @@ _REQUIRED_KEYS = frozenset((CERTIFICATE, PRIVATE_KEY, TLS_CA_KEY))
 
 
 class CertificateState(Enum):
-    """Where a certificate of cert-manager stands."""
+    """The state of a certificate that cert-manager issues."""
 
     FOREIGN = auto()
     """A Secret of that name does not belong to the Cryostat; cert-manager would overwrite it."""
@@ -135,7 +135,7 @@ def _failed(instance: Instance, name: str, reason: Reason, cause: str) -> Certif
 
 
 def _expired(instance: Instance, name: str, secret: str) -> CertificateStatus | None:
-    """The Certificate says that it is ready, because cert-manager no longer looks at it."""
+    """The certificate expired, although the Certificate is Ready: cert-manager does not reconcile it now."""
     info = instance.snapshot.certificates.get(Key("Secret", instance.namespace, secret))
     if info is None or not info.expired:
         return None
@@ -152,7 +152,7 @@ def _secret_incomplete(instance: Instance, name: str, secret: str) -> Certificat
 
 
 def _wrong_issuer(instance: Instance, name: str, secret: str) -> CertificateStatus | None:
-    """Compare the key identifiers of issuer and CA; cert-manager does not notice that a CA was replaced."""
+    """Compare the key identifiers of issuer and CA; cert-manager does not detect that a CA was replaced."""
     known = instance.snapshot.certificates
     ca_key = specs.ca_secret_key(instance)
     ca, info = known.get(ca_key), known.get(Key("Secret", instance.namespace, secret))
