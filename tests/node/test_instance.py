@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -13,6 +14,7 @@ from contextlib import suppress
 from pathlib import Path
 
 import pytest
+import yaml
 
 from cryostat_operator.plan.model import names
 from cryostat_operator.settings import IMAGES
@@ -214,6 +216,7 @@ def test_a_new_login_reaches_the_proxy(instance: Running) -> None:
     assert instance.ask(path, former)[0] in (401, 403)
 
 
+PASSPHRASE = ("CRYOSTAT_BACKUP_PASSPHRASE", "correct horse battery")
 KINDS_OF_AN_INSTANCE = (
     ("apps/v1", "Deployment"),
     ("v1", "PersistentVolumeClaim"),
@@ -229,9 +232,8 @@ def test_a_backup_restores_an_instance_that_was_deleted_with_its_data(instance: 
     value = "a saved value"
     put = ("--request", "PUT", "--data-binary", value)
     assert instance.ask("/kept/saved", user, *put)[0] == 204
-    kubeconfig = grant_backup_and_restore(instance)
-    saved = cryostat_operator(kubeconfig, "backup", instance.name, "-n", HOME, "--to", str(tmp_path / "backup"))
-    assert saved.returncode == 0, saved.stderr
+    kubeconfig = grant_restore(instance)
+    run_scheduled_backup(instance, kubeconfig, tmp_path / "backup")
     existing = cryostat_operator(kubeconfig, "restore", "-n", HOME, "--from", str(tmp_path / "backup"))
     assert (existing.returncode, "already exists" in existing.stderr) == (2, True), existing.stderr
 
@@ -254,7 +256,48 @@ def test_a_backup_restores_an_instance_that_was_deleted_with_its_data(instance: 
     assert kept == {"database": value, "storage": value}
 
 
-def grant_backup_and_restore(instance: Running) -> Path:
+def run_scheduled_backup(instance: Running, kubeconfig: Path, target: Path) -> None:
+    """Run the Job of a schedule, which saves the instance in a claim, and move its backup to `target`."""
+    api = instance.api
+    options = ("--schedule", "@yearly", "--to", "pvc://backups", "--secret", "backup-target")
+    printed = cryostat_operator(kubeconfig, "backup-schedule", instance.name, "-n", HOME, *options)
+    assert printed.returncode == 0, printed.stderr
+    scheduled = [*yaml.safe_load_all(printed.stdout)]
+    [cron_job] = [each for each in scheduled if each["kind"] == "CronJob"]
+    metadata = {"name": "backup-target", "namespace": HOME}
+    secret = {"apiVersion": "v1", "kind": "Secret", "metadata": metadata, "stringData": {PASSPHRASE[0]: PASSPHRASE[1]}}
+    claim = {
+        "apiVersion": "v1",
+        "kind": "PersistentVolumeClaim",
+        "metadata": {"name": "backups", "namespace": HOME},
+        "spec": {"accessModes": ["ReadWriteOnce"], "resources": {"requests": {"storage": "1Gi"}}},
+    }
+    job = {
+        "apiVersion": "batch/v1",
+        "kind": "Job",
+        "metadata": {"name": "backup-now", "namespace": HOME},
+        "spec": cron_job["spec"]["jobTemplate"]["spec"],
+    }
+    for obj in (*scheduled, secret, claim, job):
+        api.create(obj)
+
+    def ended() -> bool:
+        status = api.get("batch/v1", "Job", "backup-now", HOME).get("status") or {}
+        return bool(status.get("succeeded") or status.get("failed"))
+
+    eventually(ended, PATIENCE, "the Job of the backup ends")
+    pod = instance.node.kubectl("get", "pods", "-n", HOME, "-l", "job-name=backup-now", "-o", "name").strip()
+    log = instance.node.kubectl("logs", "-n", HOME, pod)
+    assert "written: /backups/backup-now-" in log
+    volume = api.get("v1", "PersistentVolumeClaim", "backups", HOME)["spec"]["volumeName"]
+    path = api.get("v1", "PersistentVolume", volume)["spec"]["local"]["path"]
+    [saved] = Path(path).glob("backup-now-*")
+    shutil.copytree(saved, target)
+    for obj in (job, claim, secret, *scheduled):
+        api.delete(obj)
+
+
+def grant_restore(instance: Running) -> Path:
     """A kubeconfig of a ServiceAccount with the Role of docs/backup.md and what authors of Cryostats need."""
     documents = [
         each for block in blocks(ROOT / "docs/backup.md") if block.language == "yaml" for each in block.documents
@@ -283,6 +326,6 @@ def bind(instance: Running, namespace: str, kind: str, name: str) -> None:
 
 def cryostat_operator(kubeconfig: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
     """Run a command with this kubeconfig and a passphrase."""
-    env = {**os.environ, "CRYOSTAT_BACKUP_PASSPHRASE": "correct horse battery", "KUBECONFIG": str(kubeconfig)}
+    env = {**os.environ, PASSPHRASE[0]: PASSPHRASE[1], "KUBECONFIG": str(kubeconfig)}
     program = Path(sys.executable).parent / "cryostat-operator"
     return subprocess.run([program, *arguments], env=env, capture_output=True, text=True)

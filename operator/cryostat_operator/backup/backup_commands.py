@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import tempfile
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import aclosing, asynccontextmanager, contextmanager
@@ -188,10 +189,22 @@ def _passphrase(file: str | None, *, confirm: bool) -> bytes:
             fail(f"{file} cannot be read: {getattr(error, 'strerror', None) or 'it is not text'}.")
     else:
         text = os.environ.get(PASSPHRASE_VARIABLE, "").rstrip("\r\n")
-        text = text or click.prompt("Passphrase", hide_input=True, confirmation_prompt=confirm, err=True)
+        text = text or _typed(confirm)
     if len(text) < SHORTEST_PASSPHRASE:
         fail(f"The passphrase is too short: it needs {SHORTEST_PASSPHRASE} characters or more.")
     return text.encode()
+
+
+def _typed(confirm: bool) -> str:
+    """The passphrase that the user types. Without a terminal, as in a Job, this is an error."""
+    try:
+        text: str = click.prompt("Passphrase", hide_input=True, confirmation_prompt=confirm, err=True)
+    except click.Abort:
+        if sys.stdin.isatty():
+            raise
+        click.echo(err=True)
+        fail(f"There is no passphrase. Set {PASSPHRASE_VARIABLE}, or use --passphrase-file.")
+    return text
 
 
 @contextmanager

@@ -206,6 +206,10 @@ def test_passphrases(server: ApiServer, tmp_path: Path, monkeypatch: pytest.Monk
     typed = invoke("restore", "--from", target, "--check", input=f"{PASSPHRASE}\n")
     assert typed.exit_code == 0
     assert PASSPHRASE not in typed.output
+    missing = invoke("restore", "--from", target, "--check")
+    assert missing.exit_code == 2
+    expected = "Error: There is no passphrase. Set CRYOSTAT_BACKUP_PASSPHRASE, or use --passphrase-file.\n"
+    assert missing.stderr.endswith(expected)
 
 
 def test_a_broken_archive(server: ApiServer, tmp_path: Path) -> None:
