@@ -235,6 +235,11 @@ def _without_defaults(value: Any) -> Any:
     return [_without_defaults(inner) for inner in value] if isinstance(value, list) else value
 
 
+def _are_options(name: str, value: Any) -> bool:
+    """Whether these are arguments with a name each, whose order does not count."""
+    return name == "args" and isinstance(value, list) and all(argument.startswith("--") for argument in value)
+
+
 def _flat(value: Any, path: str = "") -> Iterator[tuple[str, Any]]:
     name = path.rsplit(".", 1)[-1]
     if isinstance(value, dict) and value:
@@ -247,6 +252,9 @@ def _flat(value: Any, path: str = "") -> Iterator[tuple[str, Any]]:
             yield path + _ORDER, list(dict.fromkeys(entry[key] for entry in value))
         for entry in value:
             yield from _flat({k: v for k, v in entry.items() if k != key} or None, f"{path}[{entry[key]}]")
+    elif _are_options(name, value):
+        for option in sorted({argument.partition("=")[0] for argument in value}):
+            yield f"{path}[{option}]", [a.partition("=")[2] for a in value if a.partition("=")[0] == option]
     elif isinstance(value, list):
         entries = [json.dumps(entry, sort_keys=True) for entry in value]
         yield f"{path}[]", sorted(entries) if name in _SETS else entries

@@ -84,12 +84,24 @@ def test_defaults_of_the_api_server_are_no_difference() -> None:
     assert compare([service(type="ClusterIP")], [live | {"status": {"loadBalancer": {}}}], Differences(())) == []
 
 
-def test_order_of_variables_counts() -> None:
-    def deployment(*names: str) -> Obj:
-        containers = [{"name": "c", "env": [{"name": name, "value": name} for name in names]}]
-        spec = {"template": {"metadata": {}, "spec": {"containers": containers}}}
-        return {"kind": "Deployment", "metadata": {"name": "d", "namespace": "n"}, "spec": spec}
+def deployment(**container: object) -> Obj:
+    spec = {"template": {"metadata": {}, "spec": {"containers": [{"name": "c", **container}]}}}
+    return {"kind": "Deployment", "metadata": {"name": "d", "namespace": "n"}, "spec": spec}
 
-    lines = compare([deployment("A", "B")], [deployment("B", "A")], Differences(()))
+
+def test_each_option_of_a_program_is_compared() -> None:
+    lines = compare([deployment(args=["--a=1", "--b=2"])], [deployment(args=["--b=2", "--a=3"])], Differences(()))
+    assert lines == ["Deployment/n/d:spec.template.spec.containers[c].args[--a] expected ['1'] got ['3']"]
+
+
+def test_order_of_other_arguments_counts() -> None:
+    assert compare([deployment(args=["-c", "a=1"])], [deployment(args=["a=1", "-c"])], Differences(())) != []
+
+
+def test_order_of_variables_counts() -> None:
+    def with_variables(*names: str) -> Obj:
+        return deployment(env=[{"name": name, "value": name} for name in names])
+
+    lines = compare([with_variables("A", "B")], [with_variables("B", "A")], Differences(()))
     assert [line.partition(" ")[0] for line in lines] == ["Deployment/n/d:spec.template.spec.containers[c].env:order"]
-    assert compare([deployment("A", "B")], [deployment("A", "B")], Differences(())) == []
+    assert compare([with_variables("A", "B")], [with_variables("A", "B")], Differences(())) == []
