@@ -110,16 +110,17 @@ class Node(ControlPlane):
         plugins = {programs[name].parent: None for name in _PLUGINS}
         self.place = Place(directory, tuple(plugins), programs["runc"], directory.name)
         kubeconfigs = {name: self.directory / f"{name}.kubeconfig" for name in _COMPONENTS}
-        (directory / "cni").mkdir()
         texts = {
             "containerd.toml": configuration.containerd(self.place),
             "cni/10-pods.conflist": configuration.network(),
             "kubelet.yaml": configuration.kubelet(self.place),
             "kube-proxy.yaml": configuration.kube_proxy(kubeconfigs["kube-proxy"], NODE),
             "Corefile": configuration.coredns(kubeconfigs["coredns"], self.address),
+            "registries/_default/hosts.toml": configuration.registries(),
             "resolv.conf": f"nameserver {self.address}\n",
         }
         for name, text in texts.items():
+            (directory / name).parent.mkdir(parents=True, exist_ok=True)
             (directory / name).write_text(text)
 
     def _start_node(self) -> None:

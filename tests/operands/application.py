@@ -182,4 +182,5 @@ def main() -> int:
 
 
 if __name__ == "__main__":
+    web.end_when_terminated()
     sys.exit(main())

@@ -98,4 +98,5 @@ def main(name: str) -> int:
 
 
 if __name__ == "__main__":
+    web.end_when_terminated()
     sys.exit(main(sys.argv[1]))

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import socket
 import ssl
+import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -84,6 +86,11 @@ def encrypt(running: ThreadingHTTPServer, certificate: str, key: str) -> None:
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(certificate, key)
     running.socket = context.wrap_socket(running.socket, server_side=True)
+
+
+def end_when_terminated() -> None:
+    """Ends this program at SIGTERM, which the first process of a container ignores without a handler."""
+    signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(0))
 
 
 def environment() -> dict[str, str]:
