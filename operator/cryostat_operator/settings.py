@@ -35,6 +35,9 @@ IMAGES: Mapping[str, tuple[str, str]] = MappingProxyType(
     }
 )
 
+# Environment variable with the image of the operator itself.
+OPERATOR_IMAGE = "RELATED_IMAGE_OPERATOR"
+
 # Directory in which OLM mounts the certificate that it issues.
 WEBHOOK_CERTIFICATES = "/tmp/k8s-webhook-server/serving-certs"  # noqa: S108 - OLM defines it
 
@@ -75,6 +78,7 @@ class Settings:
         webhook_certificates: directory in which a serving certificate (`tls.crt`, `tls.key`) may be mounted.
         olm: whether the Operator Lifecycle Manager installed the operator. It then issues the certificate of the
             webhooks and registers them.
+        operator_image: image of the operator itself, for scheduled backups; None if it is not known.
     """
 
     images: Mapping[str, Image] = field(default_factory=lambda: _images({}))
@@ -89,6 +93,7 @@ class Settings:
     webhook_url: str | None = None
     webhook_certificates: str = WEBHOOK_CERTIFICATES
     olm: bool = False
+    operator_image: Image | None = None
 
     @property
     def webhook_service(self) -> str:
@@ -104,6 +109,11 @@ class Settings:
     def namespaced_cluster_role(self) -> str:
         """ClusterRole for discovery, bound per target namespace."""
         return f"{self.name_prefix}cryostat-namespaced"
+
+    @property
+    def backup_cluster_role(self) -> str:
+        """ClusterRole for scheduled backups, bound in the install namespace of an instance that asks for them."""
+        return f"{self.name_prefix}backup"
 
     @classmethod
     def from_env(cls, environ: Mapping[str, str]) -> Settings:
@@ -123,6 +133,7 @@ class Settings:
             webhook_certificates=environ.get("WEBHOOK_CERT_DIR") or WEBHOOK_CERTIFICATES,
             # OLM sets this variable for every operator that it installs.
             olm=bool(environ.get("OPERATOR_CONDITION_NAME")),
+            operator_image=Image(own) if (own := environ.get(OPERATOR_IMAGE)) else None,
         )
 
 

@@ -73,6 +73,13 @@ ANNOTATION_ACCEPT_NAMESPACES = f"{GROUP}/accept-namespaces"
 # On a Cryostat: "Retain" keeps its volumes and key Secrets after deletion. A new Cryostat of the same name adopts them.
 ANNOTATION_DATA_RETENTION = f"{GROUP}/data-retention"
 
+# On a Cryostat: when to make backups, as the schedule of a CronJob; where to store them (`pvc:CLAIM` or
+# `s3://BUCKET/PREFIX`); and the Secret with the passphrase and the credentials of the bucket. Admission reviews who
+# changes them.
+ANNOTATION_BACKUP_SCHEDULE = f"{GROUP}/backup-schedule"
+ANNOTATION_BACKUP_TARGET = f"{GROUP}/backup-target"
+ANNOTATION_BACKUP_SECRET = f"{GROUP}/backup-secret"
+
 # On the Secret with keystores: digest of the password that protects them.
 ANNOTATION_KEYSTORE_PASSWORD = f"{GROUP}/keystore-password"
 

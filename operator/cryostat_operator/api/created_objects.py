@@ -11,6 +11,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
+from . import backup_schedule
 from .permission import Permission
 
 Obj = Mapping[str, Any]
@@ -29,8 +30,10 @@ INGRESSES = Resource("networking.k8s.io", "ingresses")
 NETWORK_POLICIES = Resource("networking.k8s.io", "networkpolicies")
 PERSISTENT_VOLUME_CLAIMS = Resource("", "persistentvolumeclaims")
 PODS = Resource("", "pods")
+SECRETS = Resource("", "secrets")
 ROUTES = Resource("route.openshift.io", "routes")
 SERVICES = Resource("", "services")
+CRON_JOBS = Resource("batch", "cronjobs")
 
 _METADATA = ("annotations", "labels")
 _SERVICES = ("coreConfig", "reportsConfig", "databaseConfig", "storageConfig", "agentGatewayConfig")
@@ -67,10 +70,27 @@ def content_permissions(obj: Obj, target_namespaces: Iterable[str], *, openshift
     namespace = str(obj["metadata"].get("namespace") or "")
     for resource, path, value in _fields(_dict(obj.get("spec")), openshift):
         yield _permission(resource, namespace, path, _text(path, value))
+    yield from _backup(obj["metadata"], namespace)
     callback = dict(_metadata(_dict(obj.get("spec")), _CALLBACK))
     content = _text(_CALLBACK, callback)
     for target in target_namespaces if callback else ():  # there can be a thousand of them
         yield _permission(SERVICES, target, _CALLBACK, content)
+
+
+def _backup(metadata: Obj, namespace: str) -> Iterator[ContentPermission]:
+    """Yield what the Job of a scheduled backup may do. Whoever decides on its target can read all that it reads."""
+    given = backup_schedule.values(metadata)
+    if not given:
+        return
+    cause = f"metadata.annotations[{next(iter(given))}]"
+    content = json.dumps(given, sort_keys=True)
+    for verb, (group, name, version), subresource in (
+        ("create", CRON_JOBS, ""),
+        ("create", PODS, "exec"),
+        ("create", PODS, "portforward"),
+        ("get", SECRETS, ""),
+    ):
+        yield ContentPermission(verb, group, name, namespace, "", version, subresource, cause=cause, content=content)
 
 
 def _permission(resource: Resource, namespace: str, path: str, content: str) -> ContentPermission:

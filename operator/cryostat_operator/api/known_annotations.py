@@ -30,6 +30,9 @@ _TABLE = (
     Annotation(constants.ANNOTATION_ALLOW_DATA_LOSS, is_reconciled=True),
     Annotation(constants.ANNOTATION_DATA_RETENTION, is_reconciled=True),
     Annotation(constants.ANNOTATION_ACCEPT_NAMESPACES, is_reconciled=True),
+    Annotation(constants.ANNOTATION_BACKUP_SCHEDULE, is_reconciled=True),
+    Annotation(constants.ANNOTATION_BACKUP_TARGET, is_reconciled=True),
+    Annotation(constants.ANNOTATION_BACKUP_SECRET, is_reconciled=True),
     Annotation(PRESERVED, is_reconciled=False),
 )
 

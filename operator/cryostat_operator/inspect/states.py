@@ -105,8 +105,20 @@ def _certificate(obj: Obj) -> State:
     return State(WAITING, f"{ready.get('reason', 'not issued yet')}: {ready.get('message', '')}".rstrip(": "))
 
 
+def _cron_job(obj: Obj) -> State:
+    """The schedule and the newest backup. A run that has ended without a newer success has failed."""
+    spec, status = obj["spec"], obj.get("status") or {}
+    last = status.get("lastSuccessfulTime")
+    text = f"schedule {spec.get('schedule', '')}, " + (f"last successful backup {last}" if last else "no backup yet")
+    if spec.get("suspend"):
+        return State(GOOD, f"{text}, suspended")
+    failed = not status.get("active") and (status.get("lastScheduleTime") or "") > (last or "")
+    return State(WAITING, f"{text}, the Job of {status['lastScheduleTime']} failed") if failed else State(GOOD, text)
+
+
 _DESCRIBED: dict[str, Callable[[Obj], State]] = {
     "Deployment": _deployment,
+    "CronJob": _cron_job,
     "PersistentVolumeClaim": _claim,
     "Route": _route,
     "Service": _service,

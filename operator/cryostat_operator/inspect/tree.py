@@ -13,7 +13,7 @@ from .printable import one_line
 from .states import BAD, GOOD, MARKS, WAITING, State, condition_state, state_of
 
 _GROUPS = {
-    "Workloads": ("Deployment",),
+    "Workloads": ("Deployment", "CronJob"),
     "Network": ("Route", "Ingress", "Service", "NetworkPolicy", "ConsoleLink"),
     "Storage": ("PersistentVolumeClaim",),
     "Configuration": ("ConfigMap", "Secret"),

@@ -70,6 +70,13 @@ class Informers:
         self._discovery_task = asyncio.create_task(self.discovery.run(), name="discovery")
         await self._wait_until_synced(list(self._reflectors))
 
+    async def watch_on_demand(self, kind: str) -> None:
+        """Watch a kind from now on. Returns when it was listed once, or after `OPTIONAL_SYNC_TIMEOUT`."""
+        if kind not in self._reflectors:
+            self._watch(kind, Source(collection_path(kind), OWNED_SELECTOR), self._store(kind))
+        if not self._reflectors[kind][0].synced.is_set():
+            await self._wait_until_synced([kind])
+
     async def stop(self) -> None:
         """Stop all watches."""
         tasks = [task for _, task in self._reflectors.values()]
@@ -89,7 +96,8 @@ class Informers:
         return max((reflector.seconds_since_contact for reflector in required), default=0.0)
 
     async def _on_discovery(self, added: frozenset[str], removed: frozenset[str]) -> None:
-        """Watch the added kinds, and drop the objects of the removed ones."""
+        """Watch the added kinds but those on demand, and drop the objects of the removed ones."""
+        added = frozenset(kind for kind in added if not KINDS[kind].on_demand)
         for kind in sorted(removed):
             self._reflectors.pop(kind)[1].cancel()
             store = self._owned.store(kind)
@@ -124,5 +132,5 @@ class Informers:
 
 
 def _is_optional(name: str) -> bool:
-    """Whether a watched resource may be missing from the cluster."""
-    return name == _AUTHENTICATION or (name in KINDS and KINDS[name].optional)
+    """Whether the operator works without a watched resource."""
+    return name == _AUTHENTICATION or (name in KINDS and (KINDS[name].optional or KINDS[name].on_demand))

@@ -7,6 +7,7 @@ import math
 import time
 from collections.abc import Callable, Iterable, Mapping
 
+from ..api import backup_schedule
 from ..kube.client import Client
 from ..plan.diff.managed_fields import trim
 from ..plan.diff.ownership import ownership_of
@@ -69,6 +70,12 @@ class Observer:
     async def start(self) -> None:
         """Start to watch. Returns when every required resource was listed once."""
         await self._informers.start()
+
+    async def watch_on_demand(self, instance: InstanceKey, annotations: Mapping[str, str]) -> None:
+        """Watch the kinds that few instances need, if the instance needs them or has needed them."""
+        account = Key("ServiceAccount", instance.namespace, f"{instance.name}-backup")
+        if set(backup_schedule.ANNOTATIONS) & set(annotations) or account in self.owned.records(instance):
+            await self._informers.watch_on_demand("CronJob")
 
     async def stop(self) -> None:
         """Stop all watches."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from ..settings import IMAGES, WEBHOOK_CERTIFICATES
+from ..settings import IMAGES, OPERATOR_IMAGE, WEBHOOK_CERTIFICATES
 from . import webhook_manifests
 from .install_names import (
     DEPLOYMENT,
@@ -99,6 +99,7 @@ def _environment() -> Iterator[Obj]:
     yield {"name": "OPERATOR_NAMESPACE", "valueFrom": {"fieldRef": {"fieldPath": "metadata.namespace"}}}
     for variable, reference in IMAGES.values():
         yield {"name": variable, "value": reference}
+    yield {"name": OPERATOR_IMAGE, "value": IMAGE}
 
 
 def _affinity() -> Obj:

@@ -45,9 +45,9 @@ _OWN_RULES = (
     Rule("apiregistration.k8s.io", "apiservices", ("list", "watch")),
     # Whether users of an OpenShift cluster log in through its own OAuth server.
     Rule("config.openshift.io", "authentications", ("list", "watch")),
-    # To bind the role for target namespaces without its permissions. The operator has all permissions of the other role
-    # of instances, so that it can bind that role without `bind`.
-    Rule(_RBAC, "clusterroles", ("bind",), (Settings().namespaced_cluster_role,)),
+    # To bind these roles without their permissions. The operator has all permissions of the other role of instances, so
+    # that it can bind that role without `bind`.
+    Rule(_RBAC, "clusterroles", ("bind",), (Settings().namespaced_cluster_role, Settings().backup_cluster_role)),
 )
 # Permissions of an instance in the cluster: its authentication proxy reviews tokens and permissions.
 _INSTANCE_RULES = (
@@ -65,6 +65,15 @@ _TARGET_NAMESPACE_RULES = (
     Rule("apps", "statefulsets", ("get",)),
     Rule("apps.openshift.io", "deploymentconfigs", ("get",)),
     Rule("route.openshift.io", "routes", ("get", "list")),
+)
+# Permissions of a scheduled backup in the namespace of its instance: what the command `backup` reads.
+_BACKUP_RULES = (
+    Rule(constants.GROUP, constants.PLURAL, ("get",)),
+    Rule("apps", "deployments", ("get",)),
+    Rule("", "pods", ("list",)),
+    Rule("", "pods/exec", ("create", "get")),
+    Rule("", "pods/portforward", ("create", "get")),
+    Rule("", "secrets", ("get",)),
 )
 # Permissions of users who write Cryostats. They cannot write the status: it records what was reviewed.
 _AUTHOR_RULES = (Rule(constants.GROUP, constants.PLURAL, ("create", "delete", *_READ, "patch", "update")),)
@@ -132,11 +141,12 @@ def webhook_registration() -> list[Obj]:
 
 
 def instance_cluster_roles() -> list[Obj]:
-    """Return the two roles that the operator binds to the ServiceAccount of each instance."""
+    """Return the roles that the operator binds to ServiceAccounts of instances."""
     settings = Settings()
     return [
         _cluster_role(settings.cluster_role, policy_rules(_INSTANCE_RULES)),
         _cluster_role(settings.namespaced_cluster_role, policy_rules(_TARGET_NAMESPACE_RULES)),
+        _cluster_role(settings.backup_cluster_role, policy_rules(_BACKUP_RULES)),
     ]
 
 

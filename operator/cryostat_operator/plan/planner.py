@@ -14,7 +14,18 @@ from ..api import constants
 from ..api.v1beta2 import Cryostat
 from ..settings import Settings
 from . import database_keys, upgrades
-from .components import agent_gateway, auth_proxy, core, database, exposure, network_policies, rbac, reports, storage
+from .components import (
+    agent_gateway,
+    auth_proxy,
+    backup,
+    core,
+    database,
+    exposure,
+    network_policies,
+    rbac,
+    reports,
+    storage,
+)
 from .diff.data_records import with_data_records
 from .diff.rollout import hold_for_rollout, shared_secrets
 from .hibernation import hibernate
@@ -28,7 +39,19 @@ from .tls import component as tls
 from .tls import specs
 
 # Objects, problems and events have this order.
-_COMPONENTS = (rbac, tls, auth_proxy, agent_gateway, database, storage, reports, core, exposure, network_policies)
+_COMPONENTS = (
+    rbac,
+    tls,
+    auth_proxy,
+    agent_gateway,
+    database,
+    storage,
+    reports,
+    core,
+    exposure,
+    network_policies,
+    backup,
+)
 
 
 # Components with objects that depend on the content of a Secret: the keys of an existing database, the password of the

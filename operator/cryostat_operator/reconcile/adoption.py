@@ -61,7 +61,8 @@ async def adopt_objects(client: Client, owned: OwnedObjects, key: InstanceKey) -
     Raises:
         ApiError: an object could not be read or labeled.
     """
-    kinds = [kind.kind for kind in KINDS.values() if kind.namespaced]
+    # The Go operator created none of the kinds that are watched on demand.
+    kinds = [kind.kind for kind in KINDS.values() if kind.namespaced and not kind.on_demand]
     lists = await asyncio.gather(*(_adoptable_objects(client, kind, key) for kind in kinds))
     found = [(kind, obj) for kind, objects in zip(kinds, lists, strict=True) for obj in objects]
     cluster_scoped_name = names.instance_hash_name(key.namespace, key.name)

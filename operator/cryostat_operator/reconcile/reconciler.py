@@ -112,6 +112,7 @@ class Reconciler:
 
     async def plan(self, key: InstanceKey, cryostat: Cryostat) -> tuple[Instance, Plan, Diff]:
         """Observe the cluster, plan the desired state and compare both."""
+        await self._observer.watch_on_demand(key, cryostat.metadata.get("annotations") or {})
         desired, plan = await plan_for(cryostat, self._observer, self._settings)
         snapshot = desired.instance.snapshot
         difference = diff(plan, snapshot, cryostat.metadata["uid"])

@@ -10,6 +10,7 @@ from typing import Any, Protocol
 
 from pydantic import ValidationError
 
+from ..api import backup_schedule
 from ..api.accepted_namespaces import accepted_namespaces
 from ..api.defaulting import with_defaults
 from ..api.limits import size_problems
@@ -85,6 +86,8 @@ class CryostatAdmission:
             return denied(request, "; ".join(problems), 422, "Invalid")
         if old is None and (refusal_text := created_refusal(new, self._settings)):
             return denied(request, refusal_text, 422, "Invalid")
+        if schedule_text := _wrong_schedule(new, old):
+            return denied(request, schedule_text, 422, "Invalid")
         required = required_permissions(new, old, openshift=self._reader.openshift)
         if not self._reader.platform_known and required != required_permissions(new, old, openshift=True):
             text = (
@@ -188,9 +191,25 @@ def _database_secret(spec: Any) -> Obj:
 def _oversized_answer(request: AdmissionRequest, new: Obj, old: Obj | None, problems: list[str]) -> Obj:
     """Answer for a Cryostat that is too large to be read. One that was stored before can get other metadata."""
     unchanged = old is not None and old.get("spec") == new.get("spec")
-    if unchanged and accepted_namespaces(new["metadata"]) == accepted_namespaces((old or {})["metadata"]):
+    if unchanged and _reviewed_annotations(new) == _reviewed_annotations(old or {}):
         return allowed(request)
     return denied(request, "; ".join(problems), 422, "Invalid")
+
+
+def _reviewed_annotations(cryostat: Obj) -> tuple[frozenset[str], dict[str, str]]:
+    """Return the annotations that give access to something."""
+    return accepted_namespaces(cryostat["metadata"]), backup_schedule.values(cryostat["metadata"])
+
+
+def _wrong_schedule(new: Obj, old: Obj | None) -> str:
+    """Return what is wrong with changed annotations of the scheduled backup; empty if they are right or unchanged."""
+    if old is not None and backup_schedule.values(new["metadata"]) == backup_schedule.values(old["metadata"]):
+        return ""
+    try:
+        backup_schedule.read_schedule(new["metadata"])
+    except backup_schedule.InvalidScheduleError as error:
+        return str(error)
+    return ""
 
 
 def _is_being_deleted(request: AdmissionRequest) -> bool:

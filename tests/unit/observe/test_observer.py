@@ -69,6 +69,35 @@ def put(server: Apis, key: Key, *, uid: str = "u", name: str = "x", **metadata: 
     server.put(path_of(key), {"kind": key.kind, "metadata": metadata, "spec": {}})
 
 
+async def test_kinds_on_demand_are_watched_from_the_first_instance_on_that_needs_them(
+    server: Apis, observer: Observer
+) -> None:
+    key = Key("CronJob", "here", "x-backup")
+    put(server, key)
+    path = path_of(key).rpartition("/")[0].replace("/namespaces/here", "")
+    await observer.watch_on_demand(INSTANCE, {"team": "x"})
+    assert not [each for each in server.requests if path in str(each)]
+    assert key not in (await observer.snapshot(INSTANCE, "u", [])).live
+    for _ in range(2):
+        await observer.watch_on_demand(INSTANCE, {constants.ANNOTATION_BACKUP_SCHEDULE: "@daily"})
+        assert key in (await observer.snapshot(INSTANCE, "u", [])).live
+
+
+async def test_an_instance_that_had_a_scheduled_backup_still_sees_it(server: Apis, observer: Observer) -> None:
+    account, key = Key("ServiceAccount", "here", "x-backup"), Key("CronJob", "here", "x-backup")
+    put(server, key)
+    observer.owned.handle_event("ServiceAccount", _account(server, account))
+    await observer.watch_on_demand(INSTANCE, {})
+    assert key in (await observer.snapshot(INSTANCE, "u", [])).live
+
+
+def _account(server: Apis, key: Key) -> Obj:
+    put(server, key)
+    found = server.find(key)
+    assert found
+    return found
+
+
 async def test_the_snapshot_has_owned_objects_and_namespaces(observer: Observer) -> None:
     snapshot = await observer.snapshot(INSTANCE, "u", ["gone"])
     assert set(snapshot.live) == {SERVICE}

@@ -93,6 +93,7 @@ def test_related_images_are_those_of_the_deployment(csv: Obj) -> None:
     (container,) = csv["spec"]["install"]["spec"]["deployments"][0]["spec"]["template"]["spec"]["containers"]
     images = [env["value"] for env in container["env"] if env["name"].startswith("RELATED_IMAGE_")]
     related = [each["image"] for each in csv["spec"]["relatedImages"]]
+    assert images.pop() == container["image"]  # that of the operator itself
     assert related == [container["image"], *images]
     assert len(images) == len(IMAGES)
     assert csv["metadata"]["annotations"]["containerImage"] == container["image"]

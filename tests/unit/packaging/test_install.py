@@ -63,13 +63,17 @@ def test_the_operator_may_not_write_pods_or_specs() -> None:
     assert "create" not in allowed(rules, "rbac.authorization.k8s.io", "roles")
 
 
-def test_instances_are_bound_to_two_small_roles() -> None:
-    reviews, discovery = roles.instance_cluster_roles()
+def test_instances_are_bound_to_small_roles() -> None:
+    reviews, discovery, backup = roles.instance_cluster_roles()
     assert reviews["metadata"]["name"] == "cryostat-operator-cryostat"
     assert {verb for rule in reviews["rules"] for verb in rule["verbs"]} == {"create"}
     assert discovery["metadata"]["name"] == "cryostat-operator-cryostat-namespaced"
     assert {verb for rule in discovery["rules"] for verb in rule["verbs"]} == {"get", "list", "watch"}
     assert not allowed(discovery["rules"], "", "secrets")
+    assert backup["metadata"]["name"] == "cryostat-operator-backup"
+    assert allowed(backup["rules"], "", "pods/exec") == {"create", "get"}
+    assert allowed(backup["rules"], "", "secrets") == {"get"}
+    assert not {"update", "patch", "delete", "watch"} & {verb for rule in backup["rules"] for verb in rule["verbs"]}
 
 
 def test_authors_may_write_cryostats_but_no_status_and_are_bound_by_administrators() -> None:

@@ -55,6 +55,9 @@ class FakeObserver:
             api_server=("10.0.0.1",),
         )
 
+    async def watch_on_demand(self, key: InstanceKey, annotations: Mapping[str, str]) -> None:
+        pass
+
     async def live_objects(self, key: InstanceKey) -> Mapping[Key, Obj]:
         return self.owned.live(key)
 

@@ -184,6 +184,35 @@ def test_accepting_a_namespace_needs_all_permissions(before: Any, after: Any, re
     assert all("metadata.annotations[operator.cryostat.io/accept-namespaces]" in each.cause for each in wanted)
 
 
+SCHEDULED = {
+    constants.ANNOTATION_BACKUP_SCHEDULE: "@daily",
+    constants.ANNOTATION_BACKUP_TARGET: "s3://backups/prod",
+    constants.ANNOTATION_BACKUP_SECRET: "target",
+}
+
+
+def _scheduled(**changed: str) -> dict[str, Any]:
+    obj = cryostat({"targetNamespaces": ["n"]})
+    obj["metadata"]["annotations"] = SCHEDULED | {f"operator.cryostat.io/{k}": v for k, v in changed.items()}
+    return obj
+
+
+@pytest.mark.parametrize("key", ["backup-schedule", "backup-target", "backup-secret"])
+def test_each_change_of_a_scheduled_backup_is_reviewed(key: str) -> None:
+    expected = [
+        "create cronjobs.batch",
+        "create pods/exec",
+        "create pods/portforward",
+        "get secrets",
+    ]
+    plain, namespace = cryostat({"targetNamespaces": ["n"]}), _scheduled()["metadata"]["namespace"]
+    for new, old in ((_scheduled(), plain), (_scheduled(**{key: "other"}), _scheduled())):
+        required = required_permissions(new, old, openshift=False)
+        assert [str(each) for each in required] == [f'{each} in namespace "{namespace}"' for each in expected]
+    assert required_permissions(_scheduled(), _scheduled(), openshift=False) == []
+    assert required_permissions(plain, _scheduled(), openshift=False) == []
+
+
 def test_harmless_fields_exist() -> None:
     known = {field.alias for field in CryostatSpec.model_fields.values()}
     assert {path.partition(".")[0] for path in HARMLESS_FIELDS} <= known

@@ -41,6 +41,7 @@ DEFAULTS: Mapping[str, Mapping[str, Any]] = {
         "spec.strategy": {"type": "RollingUpdate", "rollingUpdate": {"maxSurge": "25%", "maxUnavailable": "25%"}},
         **{f"spec.template.spec.{path}": value for path, value in _POD.items()},
     },
+    "CronJob": {f"spec.jobTemplate.spec.template.spec.{path}": value for path, value in _POD.items()},
     "Service": {
         "spec.sessionAffinity": "None",
         "spec.internalTrafficPolicy": "Cluster",
@@ -70,6 +71,7 @@ SERVER_ALLOCATED: Mapping[str, frozenset[str]] = {
     "Ingress": frozenset({"spec.ingressClassName"}),
     # A former name of serviceAccountName, which the API server keeps equal.
     "Deployment": frozenset({"spec.template.spec.serviceAccount"}),
+    "CronJob": frozenset({"spec.jobTemplate.spec.template.spec.serviceAccount"}),
 }
 """Fields whose value the API server, admission or a load balancer chooses if an object leaves them out."""
 

@@ -51,6 +51,7 @@ class Kind:
         immutable: dotted paths that an update cannot change; the object is deleted and created again instead.
         retained: whether pruning never deletes it, because it holds data.
         optional: whether a cluster may not serve it; objects of the kind are left out then.
+        on_demand: whether it is watched only from the first Cryostat on that asks for an object of it.
         verbs: what the operator's ClusterRole grants.
         extra_rules: further (resource, verbs) of the same group.
     """
@@ -63,6 +64,7 @@ class Kind:
     immutable: tuple[str, ...] = ()
     retained: bool = False
     optional: bool = False
+    on_demand: bool = False
     verbs: tuple[str, ...] = _ALL
     extra_rules: tuple[tuple[str, tuple[str, ...]], ...] = ()
 
@@ -106,6 +108,7 @@ _KINDS = (
     Kind("Issuer", "cert-manager.io", "v1", "issuers", optional=True),
     Kind("Certificate", "cert-manager.io", "v1", "certificates", optional=True),
     Kind("Deployment", "apps", "v1", "deployments", immutable=("spec.selector",)),
+    Kind("CronJob", "batch", "v1", "cronjobs", on_demand=True),
 )
 
 

@@ -10,7 +10,7 @@ from .kinds import InstanceKey, Key
 
 # Suffixes of the instance's name; the empty one stands for the name itself. A test compares them with real plans.
 _SUFFIXES: Mapping[str, tuple[str, ...]] = {
-    "ServiceAccount": ("",),
+    "ServiceAccount": ("", "-backup"),
     "Secret": (
         "-agent-tls",
         "-auth-proxy",
@@ -40,10 +40,11 @@ _SUFFIXES: Mapping[str, tuple[str, ...]] = {
     ),
     "Ingress": ("",),
     "Route": ("",),
-    "RoleBinding": ("",),
+    "RoleBinding": ("", "-backup"),
     "Issuer": ("-ca", "-self-signed"),
     "Certificate": ("", "-agent-proxy", "-ca", "-database", "-reports", "-storage"),
     "Deployment": ("", "-database", "-reports", "-storage"),
+    "CronJob": ("-backup",),
 }
 
 _AGENT = re.compile(r"cryostat-agent-[0-9a-f]{64}")

@@ -284,6 +284,12 @@ class Reason(StrEnum):
         True,
         "The deployed release of Cryostat does not read a field.",
     )
+    BACKUP_SCHEDULE_INVALID = (
+        "BackupScheduleInvalid",
+        "SpecEffective",
+        True,
+        "The annotations of the scheduled backup are wrong, or the operator does not know its own image.",
+    )
     REPLICAS_SCALED = (
         "ReplicasScaled",
         "SpecEffective",

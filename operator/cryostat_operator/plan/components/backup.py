@@ -1,0 +1,140 @@
+"""Scheduled backups: a CronJob that runs the command `backup` in the image of the operator, if annotations ask for it.
+
+Its ServiceAccount can run commands in pods and read Secrets of the install namespace, so admission reviews the author.
+"""
+
+from __future__ import annotations
+
+from ...api import backup_schedule
+from ...api.backup_schedule import BackupSchedule, InvalidScheduleError
+from ...settings import OPERATOR_IMAGE, Image
+from .. import builders
+from ..instance import Instance
+from ..model.desired_state import ComponentPlan, Reference
+from ..model.kinds import Obj, key_of
+from ..model.problems import Problem
+from ..model.reasons import Reason
+
+NAME = "backup"
+PASSPHRASE = "CRYOSTAT_BACKUP_PASSPHRASE"  # noqa: S105 - the name of a variable
+CREDENTIALS = ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY")
+OPTIONAL_KEYS = ("AWS_SESSION_TOKEN", "AWS_REGION", "AWS_ENDPOINT_URL")
+LONGEST_NAME = 52  # characters of the name of a CronJob, because Jobs get a longer one
+DEADLINE_SECONDS = 6 * 3600
+_DIRECTORY, _TEMPORARY = "/backups", "/tmp"  # noqa: S108 - a volume of the pod
+_REQUESTS, _LIMITS = ("50m", "128Mi"), ("1", "512Mi")
+
+
+def build(instance: Instance) -> ComponentPlan:
+    try:
+        schedule = backup_schedule.read_schedule(instance.cryostat.metadata)
+    except InvalidScheduleError as error:
+        return _refused(f"No backups are scheduled. {error}")
+    if schedule is None:
+        return ComponentPlan(NAME)
+    if len(object_name(instance)) > LONGEST_NAME:
+        return _refused(
+            f"No backups are scheduled: the name of CronJob {instance.namespace}/{object_name(instance)} would have "
+            f"more than {LONGEST_NAME} characters. Use a shorter name for the Cryostat."
+        )
+    image = instance.settings.operator_image
+    if image is None:
+        return _refused(
+            f"No backups are scheduled: the operator does not know its own image. Set the environment variable "
+            f"{OPERATOR_IMAGE} of the operator."
+        )
+    job = cron_job(instance, schedule, image)
+    keys = frozenset({PASSPHRASE, *(CREDENTIALS if schedule.place else ())})
+    return ComponentPlan(
+        NAME,
+        objects=(_service_account(instance), _role_binding(instance), job),
+        needs={key_of(job): frozenset({Reference("Secret", schedule.secret, keys)})},
+    )
+
+
+def object_name(instance: Instance) -> str:
+    """Return the name of the CronJob, its ServiceAccount and its RoleBinding."""
+    return f"{instance.name}-backup"
+
+
+def _refused(text: str) -> ComponentPlan:
+    return ComponentPlan(NAME, warnings=(Problem(NAME, Reason.BACKUP_SCHEDULE_INVALID, text),))
+
+
+def _service_account(instance: Instance) -> Obj:
+    """The account of the CronJob. Pods that do not ask for its token get none."""
+    return builders.owned(instance, "ServiceAccount", object_name(instance), _labels(instance)) | {
+        "automountServiceAccountToken": False
+    }
+
+
+def _role_binding(instance: Instance) -> Obj:
+    group, name = "rbac.authorization.k8s.io", object_name(instance)
+    return builders.owned(instance, "RoleBinding", name, _labels(instance)) | {
+        "roleRef": {"apiGroup": group, "kind": "ClusterRole", "name": instance.settings.backup_cluster_role},
+        "subjects": [{"kind": "ServiceAccount", "name": name, "namespace": instance.namespace}],
+    }
+
+
+def cron_job(instance: Instance, schedule: BackupSchedule, image: Image) -> Obj:
+    """Return the CronJob. It is suspended during hibernation, because the data cannot be read then."""
+    job = {
+        "backoffLimit": 1,
+        "activeDeadlineSeconds": DEADLINE_SECONDS,
+        "template": {"metadata": {"labels": _labels(instance)}, "spec": _pod(instance, schedule, image)},
+    }
+    return builders.owned(instance, "CronJob", object_name(instance), _labels(instance)) | {
+        "spec": {
+            "schedule": schedule.schedule,
+            "concurrencyPolicy": "Forbid",
+            "suspend": instance.hibernation_requested,
+            "successfulJobsHistoryLimit": 1,
+            "failedJobsHistoryLimit": 3,
+            "jobTemplate": {"metadata": {"labels": _labels(instance)}, "spec": job},
+        }
+    }
+
+
+def _pod(instance: Instance, schedule: BackupSchedule, image: Image) -> Obj:
+    volumes: list[Obj] = [{"name": "tmp", "emptyDir": {}}]
+    mounts = [builders.mount("tmp", _TEMPORARY, read_only=False)]
+    if schedule.claim:
+        volumes.append({"name": "backups", "persistentVolumeClaim": {"claimName": schedule.claim}})
+        mounts.append(builders.mount("backups", _DIRECTORY, read_only=False))
+    place = schedule.place or _DIRECTORY
+    container = {
+        "name": NAME,
+        "image": image.reference,
+        "imagePullPolicy": image.pull_policy,
+        "command": ["cryostat-operator"],
+        # The name of each pod is different, so backups do not overwrite each other.
+        "args": ["backup", instance.name, "--namespace", instance.namespace, "--to", f"{place}/$(POD_NAME)"],
+        "env": _environment(schedule),
+        "resources": builders.resources(None, _REQUESTS, _LIMITS),
+        "securityContext": builders.container_security_context(None) | {"readOnlyRootFilesystem": True},
+        "volumeMounts": mounts,
+    }
+    return {
+        "serviceAccountName": object_name(instance),
+        "automountServiceAccountToken": True,
+        "restartPolicy": "Never",
+        "securityContext": builders.pod_security_context(instance, None),
+        "containers": [container],
+        "volumes": volumes,
+    }
+
+
+def _environment(schedule: BackupSchedule) -> list[Obj]:
+    """The variables of the command. Only these keys of the Secret are used: others could change what Python runs."""
+    required = (PASSPHRASE, *(CREDENTIALS if schedule.place else ()))
+    result = [{"name": "POD_NAME", "valueFrom": {"fieldRef": {"fieldPath": "metadata.name"}}}]
+    result += [builders.env_secret(key, schedule.secret, key) for key in required]
+    for key in OPTIONAL_KEYS if schedule.place else ():
+        reference = {"name": schedule.secret, "key": key, "optional": True}
+        result.append({"name": key, "valueFrom": {"secretKeyRef": reference}})
+    return result
+
+
+def _labels(instance: Instance) -> dict[str, str]:
+    """Labels of all objects. Selectors of Services and NetworkPolicies of the instance do not match them."""
+    return {"app": instance.name, "component": NAME, "app.kubernetes.io/name": f"cryostat-{NAME}"}

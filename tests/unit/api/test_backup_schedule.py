@@ -1,0 +1,108 @@
+"""The annotations of a scheduled backup."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from cryostat_operator.api.backup_schedule import (
+    SCHEDULE,
+    SECRET,
+    TARGET,
+    BackupSchedule,
+    InvalidScheduleError,
+    read_schedule,
+)
+
+VALID = {SCHEDULE: "17 3 * * *", TARGET: "s3://backups/cryostat/prod", SECRET: "backup-target"}
+
+
+def metadata(**changed: str | None) -> dict[str, Any]:
+    names = {"schedule": SCHEDULE, "target": TARGET, "secret": SECRET}
+    given = VALID | {names[name]: value for name, value in changed.items()}
+    return {"annotations": {key: value for key, value in given.items() if value is not None}}
+
+
+@pytest.mark.parametrize("given", [{}, {"annotations": None}, {"annotations": {"team": "x"}}, {"annotations": "text"}])
+def test_without_annotations_nothing_is_scheduled(given: dict[str, Any]) -> None:
+    assert read_schedule(given) is None
+
+
+def test_a_bucket_and_a_claim() -> None:
+    bucket = BackupSchedule("17 3 * * *", "", "s3://backups/cryostat/prod", "backup-target")
+    assert read_schedule(metadata()) == bucket
+    assert read_schedule(metadata(target="s3://backups/cryostat/prod/")) == bucket
+    assert read_schedule(metadata(target="pvc:backups")) == BackupSchedule("17 3 * * *", "backups", "", "backup-target")
+
+
+@pytest.mark.parametrize(
+    "schedule",
+    ["* * * * *", "*/5 0-6 1,15 * mon-FRI", "0 0 ? jan 0", "59 23 31 12 6", "0-30/10 * * * *", "@daily", "@hourly"],
+)
+def test_valid_schedules(schedule: str) -> None:
+    found = read_schedule(metadata(schedule=schedule))
+    assert found
+    assert found.schedule == schedule
+
+
+@pytest.mark.parametrize(
+    ("schedule", "says"),
+    [
+        ("daily", "use five fields"),
+        ("@every 1h", "use five fields"),
+        ("0 0 * * * *", "use five fields"),
+        ("0  0 * * *", "use five fields"),
+        ("TZ=UTC 0 0 * * *", "use five fields"),
+        ("60 0 * * *", '"60" is no minute, which is 0 to 59'),
+        ("0 24 * * *", '"24" is no hour'),
+        ("0 0 0 * *", '"0" is no day of the month, which is 1 to 31'),
+        ("0 0 * 13 *", '"13" is no month'),
+        ("0 0 * * 7", '"7" is no day of the week'),
+        ("0 0 * mon *", '"mon" is no month'),
+        ("5-1 0 * * *", '"5-1" is no minute'),
+        ("*/0 0 * * *", '"*/0" is no minute'),
+        ("1, 0 * * *", '"" is no minute'),
+        ("٣ 0 * * *", "is no minute"),
+    ],
+)
+def test_wrong_schedules(schedule: str, says: str) -> None:
+    with pytest.raises(InvalidScheduleError) as caught:
+        read_schedule(metadata(schedule=schedule))
+    assert says in str(caught.value)
+    assert SCHEDULE in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "target",
+    [
+        "/backups",
+        "pvc:",
+        "pvc:A_B",
+        "pvc:a/b",
+        "s3://",
+        "s3://bucket",
+        "s3://bucket/",
+        "s3://b/x",
+        "s3://bucket/../other",
+        "s3://bucket/a//b",
+        "s3://bucket/$(CRYOSTAT_BACKUP_PASSPHRASE)",
+        "s3://bucket/a b",
+        "https://bucket/a",
+    ],
+)
+def test_wrong_targets(target: str) -> None:
+    with pytest.raises(InvalidScheduleError, match=r"use pvc:CLAIM or s3://BUCKET/PREFIX"):
+        read_schedule(metadata(target=target))
+
+
+@pytest.mark.parametrize("name", ["schedule", "target", "secret"])
+@pytest.mark.parametrize("value", [None, ""])
+def test_all_annotations_are_needed(name: str, value: str | None) -> None:
+    with pytest.raises(InvalidScheduleError, match=f"backup-{name} is missing"):
+        read_schedule(metadata(**{name: value}))
+
+
+def test_a_wrong_secret() -> None:
+    with pytest.raises(InvalidScheduleError, match="no name of a Secret"):
+        read_schedule(metadata(secret="A b"))
