@@ -15,6 +15,8 @@ import urllib3
 import yaml
 
 from cryostat_operator.api import constants
+from cryostat_operator.packaging.install_names import IMAGE
+from cryostat_operator.settings import OPERATOR_IMAGE
 from tests import measure_coverage
 from tests.cluster.api import Api, ApiError, Object, condition, eventually
 from tests.cluster.kubectl import kubeconfig_text
@@ -154,5 +156,6 @@ class OperatorProcess(Child):
             "KUBECONFIG": str(self.kubeconfig),
             "OPERATOR_NAMESPACE": NAMESPACE,
             "DISABLE_SERVICE_TLS": "true",
+            OPERATOR_IMAGE: IMAGE,
             **extra,
         }

@@ -54,6 +54,9 @@ CHECKED_BY_ADMISSION = {
     Permission(_GROUP, "clusterroles", "bind", "cryostat-operator-cryostat-namespaced"): (
         "RBAC asks for it where a RoleBinding refers to this role"
     ),
+    Permission(_GROUP, "clusterroles", "bind", "cryostat-operator-backup"): (
+        "RBAC asks for it where a RoleBinding refers to this role"
+    ),
 }
 
 

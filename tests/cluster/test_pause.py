@@ -10,6 +10,8 @@ from tests.cluster.scenario import Scenario, callback_of
 
 PAUSE = constants.ANNOTATION_PAUSE
 HIBERNATION = constants.ANNOTATION_HIBERNATION
+CONTAINER = {"name": "c", "image": "example.com/other"}
+JOB_TEMPLATE = {"spec": {"template": {"spec": {"restartPolicy": "Never", "containers": [CONTAINER]}}}}
 
 
 def paused(scenario: Scenario, cr: Object) -> None:
@@ -45,6 +47,41 @@ def test_nothing_is_written_until_the_pause_ends(scenario: Scenario) -> None:
     assert scenario.get("Deployment", where, "x")["spec"]["replicas"] == 1
     for place, name in ((where, "x-storage"), (where, "x-reports"), (target, callback_of(cr))):
         assert scenario.find("Service", place, name), name
+
+
+def test_a_scheduled_backup_follows_its_annotations(scenario: Scenario) -> None:
+    where = scenario.namespace()
+    scenario.secret(where, "target", CRYOSTAT_BACKUP_PASSPHRASE="correct horse battery")
+    taken = scenario.make("CronJob", where, "x-backup", spec={"schedule": "@daily", "jobTemplate": JOB_TEMPLATE})
+    mark = scenario.plane.audit_mark()
+    cr = scenario.ready(scenario.cryostat(where))
+    assert not [path for path in scenario.reads(mark) if "cronjobs" in path], "nothing asks for a schedule"
+    asked = {
+        constants.ANNOTATION_BACKUP_SCHEDULE: "17 3 * * *",
+        constants.ANNOTATION_BACKUP_TARGET: "pvc:backups",
+        constants.ANNOTATION_BACKUP_SECRET: "target",
+    }
+    scenario.annotate(cr, **asked)
+    scenario.wait_for_reason(cr, "NameCollision", f"CronJob {where}/x-backup", type="Reconciled")
+    scenario.api.delete(taken)
+    scenario.ready(cr)
+    job = eventually(lambda: scenario.find("CronJob", where, "x-backup"), what="the CronJob is created")
+    assert scenario.find("RoleBinding", where, "x-backup")
+    scenario.settle()
+    mark = scenario.plane.audit_mark()
+    with scenario.down():
+        pass
+    scenario.settle()
+    assert scenario.writes(mark) == [], "the API server's defaults are no difference"
+    scenario.annotate(cr, **{constants.ANNOTATION_BACKUP_SCHEDULE: "@hourly"})
+    eventually(
+        lambda: scenario.get("CronJob", where, "x-backup")["spec"]["schedule"] == "@hourly", what="the new schedule"
+    )
+    assert scenario.get("CronJob", where, "x-backup")["metadata"]["uid"] == job["metadata"]["uid"]
+    with scenario.down():
+        scenario.annotate(cr, **dict.fromkeys(asked))
+    for kind in ("CronJob", "RoleBinding", "ServiceAccount"):
+        eventually(lambda kind=kind: not scenario.find(kind, where, "x-backup"), what=f"the {kind} is deleted")
 
 
 @pytest.mark.parametrize("value", ["false", "", "True "])
