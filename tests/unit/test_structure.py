@@ -32,7 +32,6 @@ EXCEPTIONS = {
     "inspect/archive.py": "inspect/test_commands.py",
     "inspect/redaction.py": "inspect/test_commands.py",
     "inspect/observed.py": "inspect/test_report.py",
-    "inspect/states.py": "inspect/test_report.py",
     "kube/kopf_import.py": "test_handlers.py",
     "metric_table.py": "test_metrics.py",
     "observe/informers.py": "observe/test_observer.py",

@@ -106,3 +106,32 @@ def test_all_annotations_are_needed(name: str, value: str | None) -> None:
 def test_a_wrong_secret() -> None:
     with pytest.raises(InvalidScheduleError, match="no name of a Secret"):
         read_schedule(metadata(secret="A b"))
+
+
+@pytest.mark.parametrize(
+    ("changed", "message"),
+    [
+        (
+            {"schedule": "daily"},
+            'Annotation operator.cryostat.io/backup-schedule is "daily": use five fields with one space between them '
+            '(minute, hour, day of the month, month, day of the week), such as "17 3 * * *", or @yearly, @annually, '
+            "@monthly, @weekly, @daily, @midnight, @hourly.",
+        ),
+        (
+            {"target": "/x"},
+            'Annotation operator.cryostat.io/backup-target is "/x": use pvc:CLAIM or s3://BUCKET/PREFIX with letters, '
+            "digits and the characters -_.=/ in the prefix.",
+        ),
+        (
+            {"target": None},
+            "Annotation operator.cryostat.io/backup-target is missing: a scheduled backup needs "
+            "operator.cryostat.io/backup-schedule, operator.cryostat.io/backup-target and "
+            "operator.cryostat.io/backup-secret.",
+        ),
+        ({"secret": "A b"}, 'Annotation operator.cryostat.io/backup-secret is "A b", which is no name of a Secret.'),
+    ],
+)
+def test_the_whole_messages(changed: dict[str, str | None], message: str) -> None:
+    with pytest.raises(InvalidScheduleError) as caught:
+        read_schedule(metadata(**changed))
+    assert str(caught.value) == message

@@ -14,6 +14,7 @@ from tests.unit.situations import reported, situations
 PREFIXES = "|".join(DEPLOYMENTS)
 # Warnings about something that has no effect, while the instance works.
 HARMLESS = {
+    "BackupScheduleInvalid",
     "ClaimUnchangeable",
     "ExternalHostIgnored",
     "FormerVolumeUnused",

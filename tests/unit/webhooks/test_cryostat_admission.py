@@ -327,10 +327,21 @@ def test_a_cryostat_that_was_stored_too_large_can_be_changed_and_shortened(name:
     reviews = Recording()
     assert answers(stored, stored, team="x")[1]["allowed"] is True
     assert answers(stored, stored, **accepted)[1]["allowed"] is False
+    assert answers(stored, stored, **SCHEDULED)[1]["allowed"] is False
     assert answers(stored, {**stored, "enableAudit": True})[1]["allowed"] is False
     shortened = {"databaseOptions": {"secretName": "keys"}, "targetNamespaces": ["n", "x1"]}
     assert answers(stored, shortened, reviews)[1]["allowed"] is True
     assert [each.namespace for each in reviews.required] == ["x1"]
+
+
+@pytest.mark.parametrize("old", [None, {}])
+def test_wrong_annotations_of_a_scheduled_backup_are_refused(old: Any) -> None:
+    assert answers(old, {}, **SCHEDULED)[1]["allowed"] is True
+    for key, value in ((constants.ANNOTATION_BACKUP_SCHEDULE, "daily"), (constants.ANNOTATION_BACKUP_TARGET, "/x")):
+        refused = answers(old, {}, **SCHEDULED | {key: value})[1]
+        assert refused["allowed"] is False
+        assert refused["status"]["code"] == 422
+        assert refused["status"]["message"].startswith(f'Annotation {key} is "{value}": ')
 
 
 def test_the_number_of_warnings_is_limited() -> None:

@@ -1,0 +1,39 @@
+"""States of objects."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from cryostat_operator.inspect.states import GOOD, WAITING, state_of
+
+EARLY, LATE = "2026-11-25T03:17:00Z", "2026-11-26T03:17:00Z"
+
+
+@pytest.mark.parametrize(
+    ("status", "suspend", "color", "text"),
+    [
+        ({}, False, GOOD, "no backup yet"),
+        ({"lastScheduleTime": LATE, "active": [{}]}, False, GOOD, "no backup yet"),
+        ({"lastScheduleTime": LATE}, False, WAITING, f"no backup yet, the Job of {LATE} failed"),
+        ({"lastScheduleTime": EARLY, "lastSuccessfulTime": LATE}, False, GOOD, f"last successful backup {LATE}"),
+        (
+            {"lastScheduleTime": LATE, "lastSuccessfulTime": EARLY},
+            False,
+            WAITING,
+            f"last successful backup {EARLY}, the Job of {LATE} failed",
+        ),
+        ({"lastSuccessfulTime": LATE}, True, GOOD, f"last successful backup {LATE}, suspended"),
+    ],
+)
+def test_a_cron_job_says_when_the_last_backup_was(status: dict[str, Any], suspend: bool, color: str, text: str) -> None:
+    state = state_of(
+        {
+            "kind": "CronJob",
+            "metadata": {"name": "x-backup"},
+            "spec": {"schedule": "@daily", "suspend": suspend},
+            "status": status,
+        }
+    )
+    assert (state.color, state.text) == (color, f"schedule @daily, {text}")
