@@ -65,7 +65,8 @@ def test_a_scheduled_backup_follows_its_annotations(scenario: Scenario) -> None:
     scenario.wait_for_reason(cr, "NameCollision", f"CronJob {where}/x-backup", type="Reconciled")
     scenario.api.delete(taken)
     scenario.ready(cr)
-    job = eventually(lambda: scenario.find("CronJob", where, "x-backup"), what="the CronJob is created")
+    eventually(lambda: scenario.find("CronJob", where, "x-backup"), what="the CronJob is created")
+    job = scenario.get("CronJob", where, "x-backup")
     assert scenario.find("RoleBinding", where, "x-backup")
     scenario.settle()
     mark = scenario.plane.audit_mark()
@@ -80,8 +81,8 @@ def test_a_scheduled_backup_follows_its_annotations(scenario: Scenario) -> None:
     assert scenario.get("CronJob", where, "x-backup")["metadata"]["uid"] == job["metadata"]["uid"]
     with scenario.down():
         scenario.annotate(cr, **dict.fromkeys(asked))
-    for kind in ("CronJob", "RoleBinding", "ServiceAccount"):
-        eventually(lambda kind=kind: not scenario.find(kind, where, "x-backup"), what=f"the {kind} is deleted")
+    kinds = ("CronJob", "RoleBinding", "ServiceAccount")
+    eventually(lambda: not any(scenario.find(each, where, "x-backup") for each in kinds), what="all is deleted")
 
 
 @pytest.mark.parametrize("value", ["false", "", "True "])

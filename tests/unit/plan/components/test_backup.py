@@ -23,13 +23,15 @@ JOB = Key("CronJob", NAMESPACE, f"{NAME}-backup")
 KEYS = (backup.PASSPHRASE, *backup.CREDENTIALS)
 
 
-def state(settings: Settings = SETTINGS, name: str = NAME, **annotations: str) -> ClusterState:
-    given = cryostat({}, name=name, annotations=ASKED | annotations)
+def state(
+    annotations: dict[str, str] | None = None, *, settings: Settings = SETTINGS, name: str = NAME
+) -> ClusterState:
+    given = cryostat({}, name=name, annotations=ASKED | (annotations or {}))
     return ClusterState(given, settings=settings).settle().with_data("Secret", "target", *KEYS)
 
 
-def pod(**annotations: str) -> dict[str, Any]:
-    job = find(state(**annotations).plan, "CronJob", JOB.name)
+def pod(annotations: dict[str, str] | None = None) -> dict[str, Any]:
+    job = find(state(annotations).plan, "CronJob", JOB.name)
     return dict(job["spec"]["jobTemplate"]["spec"]["template"]["spec"])
 
 
@@ -81,13 +83,13 @@ def test_only_known_keys_of_the_secret_become_variables() -> None:
 
 
 def test_a_claim_is_mounted_and_needs_no_credentials() -> None:
-    found = pod(**{TARGET: "pvc:backups"})
+    found = pod({TARGET: "pvc:backups"})
     [container] = found["containers"]
     assert container["args"][-1] == "/backups/$(POD_NAME)"
     assert {"name": "backups", "persistentVolumeClaim": {"claimName": "backups"}} in found["volumes"]
     assert {"name": "backups", "mountPath": "/backups"} in container["volumeMounts"]
     assert {entry["name"] for entry in container["env"]} == {"POD_NAME", backup.PASSPHRASE}
-    plan = state(**{TARGET: "pvc:backups"}).with_data("Secret", "target", backup.PASSPHRASE).plan
+    plan = state({TARGET: "pvc:backups"}).with_data("Secret", "target", backup.PASSPHRASE).plan
     assert JOB in plan.objects
 
 
@@ -132,7 +134,7 @@ def test_defaults_of_the_api_server_are_no_difference() -> None:
 
 
 def test_hibernation_suspends_it() -> None:
-    plan = state(**{constants.ANNOTATION_HIBERNATION: "on"}).plan
+    plan = state({constants.ANNOTATION_HIBERNATION: "on"}).plan
     assert find(plan, "CronJob", JOB.name)["spec"]["suspend"] is True
 
 
@@ -146,11 +148,11 @@ def test_a_missing_secret_blocks_the_cron_job_only() -> None:
     ("found", "message"),
     [
         (
-            state(**{SCHEDULE: "60 * * * *"}),
+            state({SCHEDULE: "60 * * * *"}),
             f'No backups are scheduled. Annotation {SCHEDULE} is "60 * * * *": "60" is no minute, which is 0 to 59.',
         ),
         (
-            state(replace(SETTINGS, operator_image=None)),
+            state(settings=replace(SETTINGS, operator_image=None)),
             "No backups are scheduled: the operator does not know its own image. Set the environment variable "
             "RELATED_IMAGE_OPERATOR of the operator.",
         ),
