@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from .backup import backup_commands, schedule_command
+from .backup import backup_commands
 from .inspect import commands
 from .settings import AGENT_VERSION, CRYOSTAT_VERSION
 
@@ -239,4 +239,3 @@ main.add_command(commands.status)
 main.add_command(commands.must_gather)
 main.add_command(backup_commands.backup)
 main.add_command(backup_commands.restore)
-main.add_command(schedule_command.backup_schedule)

@@ -14,8 +14,8 @@ from contextlib import suppress
 from pathlib import Path
 
 import pytest
-import yaml
 
+from cryostat_operator.api import constants
 from cryostat_operator.plan.model import names
 from cryostat_operator.settings import IMAGES
 from tests.cluster.api import ApiError, Object, condition, eventually
@@ -232,12 +232,15 @@ def test_a_backup_restores_an_instance_that_was_deleted_with_its_data(instance: 
     value = "a saved value"
     put = ("--request", "PUT", "--data-binary", value)
     assert instance.ask("/kept/saved", user, *put)[0] == 204
+    secret = schedule_backups(instance)
+    run_scheduled_backup(instance, tmp_path / "backup")
     kubeconfig = grant_restore(instance)
-    run_scheduled_backup(instance, kubeconfig, tmp_path / "backup")
     existing = cryostat_operator(kubeconfig, "restore", "-n", HOME, "--from", str(tmp_path / "backup"))
     assert (existing.returncode, "already exists" in existing.stderr) == (2, True), existing.stderr
 
     instance.api.delete(instance.cryostat)
+    for kind, each in (("PersistentVolumeClaim", "backups"), ("Secret", "backup-target")):
+        instance.api.delete(instance.api.get("v1", kind, each, HOME))
 
     def left() -> list[str]:
         return [
@@ -248,6 +251,7 @@ def test_a_backup_restores_an_instance_that_was_deleted_with_its_data(instance: 
 
     eventually(lambda: not left(), PATIENCE, "the instance has left nothing")
 
+    instance.api.create(secret)  # The Cryostat names it, and it is not part of the backup.
     restored = cryostat_operator(kubeconfig, "restore", "-n", HOME, "--from", str(tmp_path / "backup"))
     assert restored.returncode == 0, restored.stdout + restored.stderr
     eventually(lambda: instance.is_ready, PATIENCE, "the restored instance is Ready")
@@ -256,45 +260,44 @@ def test_a_backup_restores_an_instance_that_was_deleted_with_its_data(instance: 
     assert kept == {"database": value, "storage": value}
 
 
-def run_scheduled_backup(instance: Running, kubeconfig: Path, target: Path) -> None:
-    """Run the Job of a schedule, which saves the instance in a claim, and move its backup to `target`."""
-    api = instance.api
-    options = ("--schedule", "@yearly", "--to", "pvc://backups", "--secret", "backup-target")
-    printed = cryostat_operator(kubeconfig, "backup-schedule", instance.name, "-n", HOME, *options)
-    assert printed.returncode == 0, printed.stderr
-    scheduled = [*yaml.safe_load_all(printed.stdout)]
-    [cron_job] = [each for each in scheduled if each["kind"] == "CronJob"]
-    metadata = {"name": "backup-target", "namespace": HOME}
-    secret = {"apiVersion": "v1", "kind": "Secret", "metadata": metadata, "stringData": {PASSPHRASE[0]: PASSPHRASE[1]}}
+def schedule_backups(instance: Running) -> Object:
+    """Let the instance ask for scheduled backups in a claim. Returns the Secret with the passphrase."""
     claim = {
         "apiVersion": "v1",
         "kind": "PersistentVolumeClaim",
         "metadata": {"name": "backups", "namespace": HOME},
         "spec": {"accessModes": ["ReadWriteOnce"], "resources": {"requests": {"storage": "1Gi"}}},
     }
-    job = {
-        "apiVersion": "batch/v1",
-        "kind": "Job",
-        "metadata": {"name": "backup-now", "namespace": HOME},
-        "spec": cron_job["spec"]["jobTemplate"]["spec"],
+    metadata = {"name": "backup-target", "namespace": HOME}
+    secret = {"apiVersion": "v1", "kind": "Secret", "metadata": metadata, "stringData": {PASSPHRASE[0]: PASSPHRASE[1]}}
+    instance.api.create(claim)
+    instance.api.create(secret)
+    annotations = {
+        constants.ANNOTATION_BACKUP_SCHEDULE: "@yearly",
+        constants.ANNOTATION_BACKUP_TARGET: "pvc:backups",
+        constants.ANNOTATION_BACKUP_SECRET: "backup-target",
     }
-    for obj in (*scheduled, secret, claim, job):
-        api.create(obj)
+    instance.api.patch(instance.cryostat, {"metadata": {"annotations": annotations}})
+    return secret
+
+
+def run_scheduled_backup(instance: Running, target: Path) -> None:
+    """Run the Job of the schedule now, and copy its backup to `target`."""
+    api, kubectl = instance.api, instance.node.kubectl
+    name = f"{instance.name}-backup"
+    eventually(lambda: api.find("batch/v1", "CronJob", name, HOME), PATIENCE, "the CronJob is created")
+    kubectl("create", "job", "backup-now", f"--from=cronjob/{name}", "-n", HOME)
 
     def ended() -> bool:
         status = api.get("batch/v1", "Job", "backup-now", HOME).get("status") or {}
         return bool(status.get("succeeded") or status.get("failed"))
 
     eventually(ended, PATIENCE, "the Job of the backup ends")
-    pod = instance.node.kubectl("get", "pods", "-n", HOME, "-l", "job-name=backup-now", "-o", "name").strip()
-    log = instance.node.kubectl("logs", "-n", HOME, pod)
-    assert "written: /backups/backup-now-" in log
+    assert "written: /backups/backup-now-" in kubectl("logs", "-n", HOME, "job/backup-now")
     volume = api.get("v1", "PersistentVolumeClaim", "backups", HOME)["spec"]["volumeName"]
     path = api.get("v1", "PersistentVolume", volume)["spec"]["local"]["path"]
     [saved] = Path(path).glob("backup-now-*")
     shutil.copytree(saved, target)
-    for obj in (job, claim, secret, *scheduled):
-        api.delete(obj)
 
 
 def grant_restore(instance: Running) -> Path:
