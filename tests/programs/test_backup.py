@@ -12,34 +12,24 @@ import json
 import os
 import subprocess
 from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager, nullcontext
+from contextlib import asynccontextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
 import pytest
-from click.testing import CliRunner
 
-from cryostat_operator.api.backup_schedule import SCHEDULE, SECRET, TARGET
-from cryostat_operator.backup import interruption, pod_streams
 from cryostat_operator.backup.bucket_copy import BucketPlace, download, upload
 from cryostat_operator.backup.checked_backup import read_content
 from cryostat_operator.backup.database_scripts import RESTORE, checks, read_report, shell
 from cryostat_operator.backup.folder import new_folder, open_folder
 from cryostat_operator.backup.instance_access import Component, InstanceAccess
-from cryostat_operator.backup.manifest import SECRETS as SECRETS_FILE
-from cryostat_operator.backup.manifest import BackupError
+from cryostat_operator.backup.manifest import SECRETS, BackupError
 from cryostat_operator.backup.object_storage import ObjectStorage
 from cryostat_operator.backup.pod_streams import PodStreams
 from cryostat_operator.backup.restore import Restore
 from cryostat_operator.backup.save import save
-from cryostat_operator.cli import main
-from cryostat_operator.inspect import login
-from cryostat_operator.inspect.login import Login
-from cryostat_operator.kube import client
-from cryostat_operator.plan.components import backup
 from cryostat_operator.plan.model import names
-from cryostat_operator.settings import Image, Settings
 from tests.cluster.binaries import programs
 from tests.cluster.processes import Child, free_ports
 from tests.programs.pod import Container, planned, secrets
@@ -47,7 +37,7 @@ from tests.programs.test_postgresql import BIN, INSTALLED, as_user, run, running
 from tests.unit.api_server import ApiServer
 from tests.unit.backup.instance import operate, serve_instance
 from tests.unit.backup.kubelet import Kubelet, connections
-from tests.unit.cluster_state import NAME, NAMESPACE, ClusterState, cryostat, find
+from tests.unit.cluster_state import NAME, NAMESPACE
 
 pytestmark = pytest.mark.skipif(not INSTALLED, reason="PostgreSQL is not installed (.ci/programs)")
 PASSPHRASE = b"correct horse battery"
@@ -228,7 +218,7 @@ async def test_lost_data_comes_back(instance: Instance, weed: Child, server: Api
         assert dict(manifest.rows) == {"public.credential": 500, 'public."activeRecording"': 2}
         forbidden = [value for data in instance.secrets.values() for value in data.values() if len(value) > 8]
         for path in (tmp_path / "backup").rglob("*"):
-            if path.is_file() and path.name != SECRETS_FILE:
+            if path.is_file() and path.name != SECRETS:
                 text = path.read_bytes()
                 assert not [value for value in forbidden if value in text], path
         assert not [line for line in lines for value in forbidden if value.decode(errors="replace") in line]
@@ -249,65 +239,6 @@ async def test_lost_data_comes_back(instance: Instance, weed: Child, server: Api
             await download(service, BucketPlace("backups", "daily/1"), tmp_path / "copy")
         open_folder(tmp_path / "copy").check()
     assert "Restored and verified the database: 2 tables, 502 rows." in lines
-
-
-async def test_the_planned_job_makes_a_backup(
-    instance: Instance, weed: Child, server: ApiServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """The program runs with the arguments and the environment of the container that the operator plans."""
-    variables = instance.storage.environment
-    secret = {
-        "CRYOSTAT_BACKUP_PASSPHRASE": PASSPHRASE.decode(),
-        "AWS_ACCESS_KEY_ID": variables["CRYOSTAT_ACCESS_KEY"],
-        "AWS_SECRET_ACCESS_KEY": variables["CRYOSTAT_SECRET_KEY"],
-        "AWS_ENDPOINT_URL": f"http://127.0.0.1:{instance.storage.ports[names.PORT_STORAGE]}",
-    }
-    container = planned_backup("s3://scheduled/prod")
-    for entry in container["env"]:
-        name, source = entry["name"], entry["valueFrom"].get("secretKeyRef", {"key": ""})
-        monkeypatch.setenv(name, secret.get(source["key"], "") if source["key"] else "pod-1")
-    arguments = [each.replace("$(POD_NAME)", os.environ["POD_NAME"]) for each in container["args"]]
-    assert container["command"] == ["cryostat-operator"]
-    async with access(instance, server) as reached:
-        component = await reached.component("storage")
-        async with reached.storage(component) as service:
-            await ready(service, variables["CRYOSTAT_BUCKETS"].split(","))
-            await service.create_bucket("scheduled")
-        async with instance.kubelet.serving() as port:
-            serve_commands(monkeypatch, server, port)
-            result = await asyncio.to_thread(CliRunner().invoke, main, arguments)
-        assert result.exit_code == 0, result.output
-        async with reached.storage(component) as service:
-            await download(service, BucketPlace("scheduled", "prod/pod-1"), tmp_path / "copy")
-    assert read_content(open_folder(tmp_path / "copy"), PASSPHRASE).manifest.name == NAME
-
-
-def planned_backup(target: str) -> dict[str, Any]:
-    """The container of the CronJob."""
-    annotations = {SCHEDULE: "@daily", TARGET: target, SECRET: "target"}
-    settings = Settings(service_tls=False, operator_image=Image("example.com/operator:1"))
-    state = ClusterState(cryostat({}, annotations=annotations), settings=settings).settle()
-    plan = state.with_data("Secret", "target", backup.PASSPHRASE, *backup.CREDENTIALS).plan
-    job = find(plan, "CronJob", f"{NAME}-backup")
-    return dict(job["spec"]["jobTemplate"]["spec"]["template"]["spec"]["containers"][0])
-
-
-def serve_commands(monkeypatch: pytest.MonkeyPatch, server: ApiServer, port: int) -> None:
-    """Let commands of this process, in another thread, use the API server in memory and the kubelet double."""
-
-    async def log_in(context: str | None = None) -> Any:
-        return Login(None, "default")  # type: ignore[arg-type]
-
-    class Streams(PodStreams):
-        def __init__(self, *_: Any) -> None:
-            super().__init__(connections(f"http://127.0.0.1:{port}"))
-
-    monkeypatch.setattr(login, "log_in", log_in)
-    monkeypatch.setattr(client, "Client", lambda *_: server)
-    monkeypatch.setattr(ApiServer, "connection", None)
-    monkeypatch.setattr(pod_streams, "PodStreams", Streams)
-    monkeypatch.setattr(interruption, "exit_on_sigterm", nullcontext)
-    monkeypatch.setattr(interruption, "cancel_on_signals", nullcontext)
 
 
 def lose(instance: Instance) -> None:

@@ -31,7 +31,7 @@ _MACROS = ("@yearly", "@annually", "@monthly", "@weekly", "@daily", "@midnight",
 _RANGE = re.compile(r"(?P<all>[*?])|(?P<first>[0-9A-Za-z]{1,3})(-(?P<last>[0-9A-Za-z]{1,3}))?")
 _STEP = re.compile(r"[1-9][0-9]?")
 _SUBDOMAIN = re.compile(r"[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*")
-_BUCKET = re.compile(r"[a-z0-9][-.a-z0-9]{1,61}[a-z0-9]")
+_BUCKET = re.compile(r"[-.a-z0-9]{3,63}")
 _PREFIX = re.compile(r"[-_.=A-Za-z0-9]+(/[-_.=A-Za-z0-9]+)*")
 _LONGEST_NAME = 253
 _LONGEST_PREFIX = 512
@@ -97,7 +97,8 @@ def _target(text: str) -> tuple[str, str]:
         return text.removeprefix(CLAIM), ""
     bucket, _, prefix = text.removeprefix(S3).partition("/")
     prefix = prefix.rstrip("/")
-    is_place = _BUCKET.fullmatch(bucket) and _PREFIX.fullmatch(prefix) and len(prefix) <= _LONGEST_PREFIX
+    is_bucket = _BUCKET.fullmatch(bucket) and bucket == bucket.strip("-.")
+    is_place = is_bucket and _PREFIX.fullmatch(prefix) and len(prefix) <= _LONGEST_PREFIX
     if text.startswith(S3) and is_place and not {".", ".."} & set(prefix.split("/")):
         return "", f"{S3}{bucket}/{prefix}"
     raise InvalidScheduleError(
