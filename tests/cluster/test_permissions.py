@@ -95,6 +95,11 @@ def event(verb: str, decision: str = "allow", user: str = SERVICE_ACCOUNT, **ref
     }
 
 
+BACKUPS = {
+    constants.ANNOTATION_BACKUP_SCHEDULE: "@daily",
+    constants.ANNOTATION_BACKUP_TARGET: "pvc:backups",
+    constants.ANNOTATION_BACKUP_SECRET: "target",
+}
 REFUSALS = {
     ("cryostats/finalizers", "update"): "blockOwnerDeletion",
     ("routes/custom-host", "create"): "you do not have permission to set the host field",
@@ -112,7 +117,10 @@ def test_permissions_that_no_request_shows_are_needed(
     scenario, where = openshift_scenario, openshift_scenario.namespace()
     if permission not in (MOVE, RELEASE):
         take_away(scenario, permission)
-    cr = scenario.cryostat(where, networkOptions={"coreConfig": {"externalHost": f"first.{where}.example.com"}})
+    scenario.secret(where, "target", CRYOSTAT_BACKUP_PASSPHRASE="correct horse battery")
+    asked = BACKUPS if permission.name.endswith("-backup") else {}
+    host = {"coreConfig": {"externalHost": f"first.{where}.example.com"}}
+    cr = scenario.cryostat(where, metadata={"annotations": asked}, networkOptions=host)
     if permission in (MOVE, RELEASE):
         scenario.ready(cr)
         take_away(scenario, permission)

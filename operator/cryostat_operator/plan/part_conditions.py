@@ -106,7 +106,8 @@ def reconciled_while_paused(differing: Sequence[Key]) -> Condition:
 def authentication(instance: Instance) -> Condition:
     """Whether and how users log in."""
     reason, text = auth_proxy.authentication(instance)
-    return condition("AuthenticationEnabled", reason, text, good=not instance.open_access)
+    usable = not instance.open_access and reason != Reason.LOGIN_FILE_INVALID
+    return condition("AuthenticationEnabled", reason, text, good=usable)
 
 
 def tls(instance: Instance, plan: Plan, problems: Sequence[Problem], refusals: Sequence[Problem]) -> Condition:

@@ -54,9 +54,9 @@ _COMPONENTS = (
 )
 
 
-# Components with objects that depend on the content of a Secret: the keys of an existing database, the password of the
-# keystore, a Secret that cert-manager would overwrite.
-_CONTENT_DEPENDENT = frozenset({specs.NAME, database.NAME})
+# Components whose objects or warnings depend on the content of a Secret: the keys of an existing database, the password
+# of the keystore, a Secret that cert-manager would overwrite, the file with the logins.
+_CONTENT_DEPENDENT = frozenset({specs.NAME, database.NAME, auth_proxy.NAME})
 
 
 @dataclass(frozen=True)

@@ -110,29 +110,11 @@ class Requirements:
         content = self._content(need)
         missing = sorted(need.keys - content.keys) if content else []
         if need.optional or (content and not missing):
-            return self._unusable_login(component, user, need, content)
+            return None
         if need.kind == "Secret" and need.name in self._requested:
             return Problem(component, Reason.SECRET_PENDING, f"{user} waits until the operator has generated {what}.")
         reason, text = self._missing(user, need, missing, content)
         return Problem(component, reason, text, dedup_key=what)
-
-    def _unusable_login(
-        self, component: str, user: str, need: Reference, content: ContentSummary | None
-    ) -> Problem | None:
-        """Why oauth2-proxy does not start with the file of the user's logins. OpenShift's proxy does not check it."""
-        secret, key = self._instance.basic_auth or ("", "")
-        if not content or (need.kind, need.name) != ("Secret", secret) or self._instance.openshift_login:
-            return None
-        cause, is_fatal = content.login_flaws.get(key, ("", False))
-        if not is_fatal or key not in need.keys:
-            return None
-        text = message(
-            f"Key {key} of Secret {secret}",
-            cause,
-            consequence=f"{user} needs it: the authentication proxy does not start with it",
-            remedy="Create the file with htpasswd -B",
-        )
-        return Problem(component, Reason.LOGIN_FILE_INVALID, text, dedup_key=f"Secret {secret}")
 
     def _missing(self, user: str, need: Reference, keys: list[str], content: ContentSummary | None) -> tuple[str, str]:
         """Reason and message for a Secret or ConfigMap that does not exist, or that lacks some keys."""

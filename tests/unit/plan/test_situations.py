@@ -21,6 +21,7 @@ HARMLESS = {
     "HibernationInvalid",
     "IgnoredByRelease",
     "IngressSpecIgnored",
+    "LoginFileInvalid",
     "ReplicasScaled",
     "SubProcessMaxHeapSizeIgnored",
 }

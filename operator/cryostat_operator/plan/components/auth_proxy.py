@@ -7,6 +7,7 @@ from typing import Any
 from ...api import constants
 from .. import builders, text, workloads
 from ..instance import Instance
+from ..login_file import LoginFlaw
 from ..model import names
 from ..model.desired_state import ComponentPlan, Reference
 from ..model.kinds import Key, Obj
@@ -74,6 +75,8 @@ def authentication(instance: Instance) -> tuple[str, str]:
             f"Secret {instance.generated_login_secret} contains the generated login in its keys username and password"
         )
         return Reason.LOGIN_GENERATED, f"{message}{note}"
+    if unusable := _unusable_file(instance):
+        return Reason.LOGIN_FILE_INVALID, f"{unusable}{note}"
     by_file = f"with a password from Secret {instance.basic_auth[0]}" if instance.basic_auth else ""
     note = f"{_ignored_user(instance)}{note}"
     if instance.openshift_login:
@@ -83,12 +86,30 @@ def authentication(instance: Instance) -> tuple[str, str]:
 
 def _ignored_user(instance: Instance) -> str:
     """The end of a message if oauth2-proxy ignores a user in the file; otherwise empty."""
+    flaw = _flaw(instance)
+    if not flaw or flaw.fatal:
+        return ""
+    key = (instance.basic_auth or ("", ""))[1]
+    return f". Key {key} {flaw.cause}: the proxy ignores this user. Create the line with htpasswd -B"
+
+
+def _unusable_file(instance: Instance) -> str:
+    """A message if oauth2-proxy does not start with the user's file; otherwise empty."""
+    flaw = _flaw(instance)
+    if not flaw or not flaw.fatal:
+        return ""
+    secret, key = instance.basic_auth or ("", "")
+    cause = f"Key {key} of Secret {secret} {flaw.cause}: the authentication proxy does not start with it"
+    return f"{cause}. Create the file with htpasswd -B"
+
+
+def _flaw(instance: Instance) -> LoginFlaw | None:
+    """What is wrong with the user's file. OpenShift's proxy does not check it."""
     secret, key = instance.basic_auth or ("", "")
     content = instance.snapshot.data.get(("Secret", secret))
-    cause, is_fatal = content.login_flaws.get(key, ("", True)) if content else ("", True)
-    if is_fatal:
-        return ""
-    return f". Key {key} {cause}: the proxy ignores this user. Create the line with htpasswd -B"
+    if not content or instance.openshift_login or key not in content.login_flaws:
+        return None
+    return LoginFlaw(*content.login_flaws[key])
 
 
 def _why_no_accounts(instance: Instance) -> str:
@@ -100,8 +121,13 @@ def _why_no_accounts(instance: Instance) -> str:
 
 
 def _warnings(instance: Instance) -> tuple[Problem, ...]:
-    """An event that names the Secret with the generated login."""
-    return (Problem(NAME, *authentication(instance)),) if instance.generated_login_secret else ()
+    """An event that names the Secret with the generated login, or the file that the proxy cannot use.
+
+    The file blocks nothing: a proxy that runs has accepted it.
+    """
+    reason, text = authentication(instance)
+    named = reason in (Reason.LOGIN_GENERATED, Reason.LOGIN_FILE_INVALID)
+    return (Problem(NAME, reason, text),) if named else ()
 
 
 def cookie_secret(instance: Instance) -> str:

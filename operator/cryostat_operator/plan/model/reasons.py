@@ -84,12 +84,6 @@ class Reason(StrEnum):
     ALL_FOUND = "AllFound", "ReferencesResolved", False, "Every Secret and ConfigMap that the spec names exists."
     SECRET_NOT_FOUND = "SecretNotFound", "ReferencesResolved", True, "A Secret that the spec names does not exist."
     SECRET_KEY_NOT_FOUND = "SecretKeyNotFound", "ReferencesResolved", True, "A Secret that the spec names lacks a key."
-    LOGIN_FILE_INVALID = (
-        "LoginFileInvalid",
-        "ReferencesResolved",
-        True,
-        "The authentication proxy cannot use the file with the logins.",
-    )
     CONFIGMAP_NOT_FOUND = (
         "ConfigMapNotFound",
         "ReferencesResolved",
@@ -319,6 +313,12 @@ class Reason(StrEnum):
         "The application is open to everyone who reaches it.",
     )
     LOGIN_GENERATED = "LoginGenerated", "AuthenticationEnabled", False, "The operator generated a login."
+    LOGIN_FILE_INVALID = (
+        "LoginFileInvalid",
+        "AuthenticationEnabled",
+        True,
+        "The authentication proxy cannot use the file with the logins.",
+    )
     BASIC_AUTH = "BasicAuth", "AuthenticationEnabled", False, "Users log in with an htpasswd file."
     OPENSHIFT_SSO = "OpenShiftSSO", "AuthenticationEnabled", False, "Users log in with their OpenShift account."
 

@@ -100,12 +100,14 @@ def test_a_user_that_the_proxy_ignores_is_named_and_blocks_nothing() -> None:
     )
 
 
-def test_a_file_with_which_the_proxy_does_not_start_blocks_the_pod() -> None:
+def test_a_file_with_which_the_proxy_does_not_start_is_named_and_blocks_nothing() -> None:
     content = ContentSummary(frozenset({"users.htpasswd"}), "d", login_flaws={"users.htpasswd": ("has x", True)})
     for openshift, expected in ((False, ["LoginFileInvalid"]), (True, [])):
         state = settled(FILE, openshift=openshift)
         state.snapshot = replace(state.snapshot, data={**state.snapshot.data, ("Secret", "users"): content})
-        assert [blocked.problem.reason for blocked in state.plan.blocked.values()] == expected
+        assert not state.plan.blocked
+        assert [each.reason for each in state.plan.warnings if each.component == "auth_proxy"] == expected
+        assert (authentication(state.instance)[0] == "LoginFileInvalid") == bool(expected)
 
 
 def test_on_openshift_no_login_is_generated_and_oauth2_proxy_is_not_configured() -> None:
