@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,6 +16,7 @@ SCHEDULE, TARGET, SECRET = (
 )
 ANNOTATIONS = (SCHEDULE, TARGET, SECRET)
 S3, CLAIM = "s3://", "pvc:"
+PASSPHRASE_VARIABLE = "CRYOSTAT_BACKUP_PASSPHRASE"  # noqa: S105 - the name of a variable
 
 _MONTHS = ["jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec"]
 _DAYS = ["sun", "mon", "tue", "wed", "thu", "fri", "sat"]
@@ -79,7 +80,7 @@ def read_schedule(metadata: Mapping[str, Any]) -> BackupSchedule | None:
     for key in ANNOTATIONS:
         if not given.get(key):
             raise InvalidScheduleError(f"Annotation {key} is missing: a scheduled backup needs {_listed(ANNOTATIONS)}.")
-    for problem in _schedule_problems(given[SCHEDULE]):
+    if problem := _schedule_problem(given[SCHEDULE]):
         raise InvalidScheduleError(f'Annotation {SCHEDULE} is "{given[SCHEDULE][:_SHOWN]}": {problem}.')
     claim, place = _target(given[TARGET])
     if not _is_name(given[SECRET]):
@@ -111,19 +112,19 @@ def _is_name(text: str) -> bool:
     return len(text) <= _LONGEST_NAME and bool(_SUBDOMAIN.fullmatch(text))
 
 
-def _schedule_problems(text: str) -> Iterator[str]:
-    """Yield what is wrong with a schedule."""
+def _schedule_problem(text: str) -> str:
+    """Return what is wrong with a schedule; empty if nothing is."""
     if text in _MACROS:
-        return
+        return ""
     fields = text.split(" ")
     if text.startswith("@") or len(fields) != len(_FIELDS):
         names = ", ".join(name for name, *_ in _FIELDS)
-        yield f'use five fields with one space between them ({names}), such as "17 3 * * *", or {", ".join(_MACROS)}'
-        return
+        return f'use five fields with one space between them ({names}), such as "17 3 * * *", or {", ".join(_MACROS)}'
     for field, (name, smallest, largest, known) in zip(fields, _FIELDS, strict=True):
         for part in field.split(","):
             if not _is_part(part, smallest, largest, known):
-                yield f'"{part[:_SHOWN]}" is no {name}, which is {smallest} to {largest}'
+                return f'"{part[:_SHOWN]}" is no {name}, which is {smallest} to {largest}'
+    return ""
 
 
 def _is_part(part: str, smallest: int, largest: int, known: list[str]) -> bool:

@@ -11,13 +11,13 @@ from typing import TYPE_CHECKING
 
 import click
 
+from ..api.backup_schedule import PASSPHRASE_VARIABLE as PASSPHRASE_VARIABLE
 from ..inspect.commands import fail, run_with_client
 
 if TYPE_CHECKING:
     from ..kube.client import Client
     from .pod_streams import PodStreams
 
-PASSPHRASE_VARIABLE = "CRYOSTAT_BACKUP_PASSPHRASE"  # noqa: S105 - the name of a variable
 SHORTEST_PASSPHRASE = 12
 _PASSPHRASE_HELP = f"File with the passphrase of the Secrets; default: {PASSPHRASE_VARIABLE}, else a prompt."
 

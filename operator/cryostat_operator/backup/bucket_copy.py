@@ -8,12 +8,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from ..api.backup_schedule import S3 as SCHEME
 from .aws_signature import REGION
 from .folder import open_folder
 from .manifest import MANIFEST, BackupError
 from .object_storage import ObjectStorage
 
-SCHEME = "s3://"
 LARGEST_UPLOAD = 5 * 1024**3  # bytes that S3 accepts in one request
 
 

@@ -16,7 +16,7 @@ from ..model.problems import Problem
 from ..model.reasons import Reason
 
 NAME = "backup"
-PASSPHRASE = "CRYOSTAT_BACKUP_PASSPHRASE"  # noqa: S105 - the name of a variable
+PASSPHRASE = backup_schedule.PASSPHRASE_VARIABLE
 CREDENTIALS = ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY")
 OPTIONAL_KEYS = ("AWS_SESSION_TOKEN", "AWS_REGION", "AWS_ENDPOINT_URL")
 LONGEST_NAME = 52  # characters of the name of a CronJob, because Jobs get a longer one

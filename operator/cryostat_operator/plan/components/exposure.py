@@ -71,7 +71,6 @@ def _ignored(reason: Reason, field: str, cause: str, other: str) -> Problem:
 
 def service(instance: Instance) -> Obj:
     config = instance.spec.service_options.core_config if instance.spec.service_options else None
-    port = (config.http_port if config else None) or names.PORT_AUTH_PROXY
     controller = https_controller(instance)
     annotations = {**(controller.service if controller else {}), **((config.annotations if config else None) or {})}
     head = builders.annotate(workloads.service(instance, instance.name, workloads.CORE, config), annotations)
@@ -82,7 +81,7 @@ def service(instance: Instance) -> Obj:
             "ports": [
                 {
                     "name": ingress.SERVICE_PORT,
-                    "port": port,
+                    "port": ingress.service_port(instance),
                     "targetPort": names.PORT_AUTH_PROXY,
                     "appProtocol": instance.scheme,
                 },

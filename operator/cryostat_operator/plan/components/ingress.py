@@ -87,6 +87,12 @@ def backend_note(instance: Instance) -> str:
     return ""
 
 
+def service_port(instance: Instance) -> int:
+    """Return the port of the application's Service."""
+    config = instance.spec.service_options.core_config if instance.spec.service_options else None
+    return (config.http_port if config else None) or names.PORT_AUTH_PROXY
+
+
 def wrong_port(instance: Instance) -> Problem | None:
     """Return the first backend of the Ingress with a port that the Service of the application does not have.
 
@@ -95,8 +101,7 @@ def wrong_port(instance: Instance) -> Problem | None:
     """
     if not has_ingress(instance):
         return None
-    service_config = instance.spec.service_options.core_config if instance.spec.service_options else None
-    number = (service_config.http_port if service_config else None) or names.PORT_AUTH_PROXY
+    number = service_port(instance)
     spec = network_config(instance).ingress_spec or {}
     paths = [path for rule in spec.get("rules") or [] for path in (rule.get("http") or {}).get("paths") or []]
     backends = [spec.get("defaultBackend"), *(path.get("backend") for path in paths)]
