@@ -23,6 +23,7 @@ HARMLESS = {
     "IngressSpecIgnored",
     "LoginFileInvalid",
     "ReplicasScaled",
+    "RequestAboveLimit",
     "SubProcessMaxHeapSizeIgnored",
 }
 # What the reconciler finds while it writes, and a spec that the CRD refuses; other tests make these.

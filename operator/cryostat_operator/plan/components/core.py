@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from .. import builders, image_releases, workloads
 from ..instance import Instance
+from ..lowered_requests import lowered_requests
 from ..model import names
 from ..model.desired_state import ComponentPlan
 from ..model.kinds import Key, Obj
@@ -46,7 +47,7 @@ def build(instance: Instance) -> ComponentPlan:
 
 def _warnings(instance: Instance) -> tuple[Problem, ...]:
     """Settings that have no effect."""
-    ignored = image_releases.ineffective_fields(instance)
+    ignored = (*image_releases.ineffective_fields(instance), *lowered_requests(instance))
     if not instance.spec.report_options or instance.spec.report_options.sub_process_max_heap_size is None:
         return ignored
     message = "reportOptions.subProcessMaxHeapSize has no effect: the application makes reports without a subprocess."

@@ -278,6 +278,12 @@ class Reason(StrEnum):
         True,
         "The deployed release of Cryostat does not read a field.",
     )
+    REQUEST_ABOVE_LIMIT = (
+        "RequestAboveLimit",
+        "SpecEffective",
+        True,
+        "The spec requests more CPU or memory than its limit; the limit is requested.",
+    )
     BACKUP_SCHEDULE_INVALID = (
         "BackupScheduleInvalid",
         "SpecEffective",
