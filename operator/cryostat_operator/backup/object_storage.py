@@ -99,12 +99,8 @@ class ObjectStorage:
             MissingObjectError: it does not exist.
         """
         async with self._request("GET", f"/{bucket}/{key}") as response:
-            received = 0
             async for chunk in response.content.iter_chunked(_CHUNK):
-                received += len(chunk)
                 on_chunk(chunk)
-            if response.content_length not in (None, received):
-                raise BackupError(f"Object {bucket}/{key} was read only in part.")
             names = [
                 name for name in response.headers if name in _KEPT_HEADERS or name.lower().startswith(_USER_METADATA)
             ]

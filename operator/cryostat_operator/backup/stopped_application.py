@@ -53,7 +53,7 @@ class StoppedApplication:
             self._is_pause_confirmed,
         )
         await access.scale_application(0)
-        await self._until("pods of the application still run", self._is_stopped)
+        await self._until(f"pods of Deployment {access.namespace}/{access.name} still run", self._is_stopped)
         self._progress("Stopped the application.")
 
     async def start(self, what: str) -> None:

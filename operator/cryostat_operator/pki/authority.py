@@ -44,7 +44,7 @@ class CertificateAuthority:
         """
         issuer = signing.load_signing_pair(data.get(CERTIFICATE, b""), data.get(PRIVATE_KEY, b""))
         if issuer is None:
-            raise ValueError("no certificate with its key")
+            raise ValueError("the Secret has no certificate with its key")
         others = [each for each in signing.load_certificates(data.get(TLS_CA_KEY, b"")) if each != issuer.certificate]
         return cls(issuer, (issuer.certificate, *others))
 

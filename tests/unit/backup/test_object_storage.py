@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from contextlib import aclosing, asynccontextmanager
 
 import pytest
 from aiohttp import web
@@ -70,6 +71,21 @@ async def test_content_is_not_compressed_on_the_way() -> None:
     async with service(answer) as storage:
         await storage.read("logs", "one", lambda chunk: None)
     assert asked == ["identity"]
+
+
+async def test_an_object_of_which_only_a_part_arrives() -> None:
+    async def cut(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 7\r\n\r\ncon")
+        writer.close()
+
+    server = await asyncio.start_server(cut, "127.0.0.1", 0)
+    port = server.sockets[0].getsockname()[1]
+    chunks: list[bytes] = []
+    async with server, aclosing(ObjectStorage(f"http://127.0.0.1:{port}", "user", "key")) as storage:
+        with pytest.raises(BackupError, match=r"^The object storage does not answer GET /logs/one: ClientPayloadError"):
+            await storage.read("logs", "one", chunks.append)
+    assert b"".join(chunks) == b"con"
 
 
 async def test_a_list_without_sizes() -> None:

@@ -91,6 +91,19 @@ async def test_nothing_is_scaled_before_the_operator_confirms_the_pause() -> Non
     assert [method for method, _ in instance.server.writes] == ["PATCH"]
 
 
+async def test_an_application_that_does_not_end() -> None:
+    instance = Instance({})
+
+    def only_confirm_the_pause(method: str, path: str, _: Any) -> None:
+        if path != DEPLOYMENT and not path.endswith("/pods"):
+            operate(instance.server)
+
+    instance.server.hook = only_confirm_the_pause
+    with pytest.raises(BackupError, match=r"^pods of Deployment here/sample still run$"):
+        await instance.application.stop()
+    assert instance.lines == []
+
+
 async def test_an_application_of_a_user_who_paused_that_cannot_be_started() -> None:
     instance = Instance({PAUSE: "true"})
     await instance.application.stop()

@@ -77,6 +77,24 @@ async def test_a_broken_kubeconfig_is_an_error_of_the_login(
         await log_in()
 
 
+async def test_a_context_without_a_cluster(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    file = kubeconfig(tmp_path / "config", {}, cluster="gone")
+    monkeypatch.setenv("KUBECONFIG", str(file))
+    with pytest.raises(LoginError, match=r"^context 'a' of the kubeconfig names no cluster with a server$"):
+        await log_in()
+
+
+async def test_a_context_that_the_client_library_cannot_use(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    file, missing = kubeconfig(tmp_path / "config", {"exec": {"command": "plugin"}}), tmp_path / "ca.crt"
+    config = yaml.safe_load(file.read_text())
+    config["clusters"][0]["cluster"]["certificate-authority"] = str(missing)
+    file.write_text(yaml.safe_dump(config))
+    monkeypatch.setenv("KUBECONFIG", str(file))
+    with pytest.raises(LoginError) as error:
+        await log_in()
+    assert str(error.value) == f"context 'a' of the kubeconfig: File does not exists: {missing}"
+
+
 async def test_without_a_kubeconfig_the_service_account_of_the_pod_is_used(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:

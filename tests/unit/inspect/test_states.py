@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from cryostat_operator.inspect.states import GOOD, WAITING, state_of
+from cryostat_operator.inspect.states import BAD, GOOD, WAITING, state_of
 
 EARLY, LATE = "2026-11-25T03:17:00Z", "2026-11-26T03:17:00Z"
 
@@ -37,3 +37,27 @@ def test_a_cron_job_says_when_the_last_backup_was(status: dict[str, Any], suspen
         }
     )
     assert (state.color, state.text) == (color, f"schedule @daily, {text}")
+
+
+def admitted(status: str, reason: str = "") -> dict[str, Any]:
+    return {"conditions": [{"type": "Admitted", "status": status, "reason": reason}]}
+
+
+@pytest.mark.parametrize(
+    ("ingress", "color", "text"),
+    [
+        ([], WAITING, "x.example.com, no router has admitted it yet"),
+        ([{}], WAITING, "x.example.com, no router has admitted it yet"),
+        ([admitted("False", "HostAlreadyClaimed")], BAD, "x.example.com: HostAlreadyClaimed"),
+        ([admitted("False", "HostAlreadyClaimed"), admitted("True")], GOOD, "x.example.com, admitted"),
+    ],
+)
+def test_a_route_says_whether_a_router_has_admitted_it(ingress: list[Any], color: str, text: str) -> None:
+    route = {
+        "kind": "Route",
+        "metadata": {"name": "x"},
+        "spec": {"host": "x.example.com"},
+        "status": {"ingress": ingress},
+    }
+    state = state_of(route)
+    assert (state.color, state.text) == (color, text)

@@ -46,6 +46,12 @@ def issued(ca: authority.Data, now: float = NOW, order: CertificateRequest = LEA
     return authority.issue_certificate(order, authority.CertificateAuthority.from_data(ca), None, now)
 
 
+@pytest.mark.parametrize("data", [{}, {"tls.crt": b"junk", "tls.key": b"junk"}])
+def test_an_authority_needs_its_key(data: authority.Data) -> None:
+    with pytest.raises(ValueError, match=r"^the Secret has no certificate with its key$"):
+        authority.CertificateAuthority.from_data(data)
+
+
 def load_certificate(data: authority.Data) -> x509.Certificate:
     return x509.load_pem_x509_certificate(data["tls.crt"])
 

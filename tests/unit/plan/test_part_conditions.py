@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from cryostat_operator.api import constants
 from cryostat_operator.plan.conditions import Report, status_for
 from cryostat_operator.plan.model.kinds import KINDS, Key, Obj
 from cryostat_operator.plan.model.problems import Problem
@@ -99,6 +100,17 @@ def test_database_keys_are_ready_if_the_secret_of_the_user_has_them(
     found = condition(state, "DatabaseKeysReady")
     assert summary(found) == (status, reason)
     assert found["message"] == message
+
+
+def test_database_keys_are_those_that_the_claim_records() -> None:
+    state = settled()
+    claim = state.snapshot.live[CLAIM]
+    values = {constants.ANNOTATION_DATABASE_KEYS: "salt=a,CONNECTION_KEY=b,ENCRYPTION_KEY=c"}
+    state.with_live({**claim, "metadata": {**claim["metadata"], "annotations": values}})
+    assert condition(state, "DatabaseKeysReady")["message"] == (
+        "Secret sample-db has CONNECTION_KEY and ENCRYPTION_KEY "
+        "with the values that PersistentVolumeClaim sample-database records."
+    )
 
 
 def test_database_keys_that_are_not_known_are_unknown() -> None:

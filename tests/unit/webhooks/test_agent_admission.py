@@ -6,6 +6,7 @@ import asyncio
 import base64
 from dataclasses import replace
 from typing import Any
+from unittest.mock import AsyncMock
 
 import orjson
 import pytest
@@ -32,7 +33,7 @@ class Reader:
 
     openshift = False
     platform_known = True
-    in_fips_mode = False
+    fips_error: ApiError | None = None
 
     def __init__(self) -> None:
         self.read: list[tuple[str, str]] = []
@@ -54,7 +55,9 @@ class Reader:
         return None
 
     async def fips(self) -> bool:
-        return self.in_fips_mode
+        if self.fips_error:
+            raise self.fips_error
+        return False
 
     async def record_event(self, cryostat: dict[str, Any], reason: str, message: str) -> None:
         self.events.append(message)
@@ -123,6 +126,18 @@ async def test_an_ordinary_pod_gets_the_agent() -> None:
     response = await review(Reader(), request())
     paths = {operation["path"] for operation in orjson.loads(base64.b64decode(response["patch"]))}
     assert "/spec/initContainers" in paths
+
+
+async def test_without_an_answer_about_the_fips_mode_the_agent_is_added(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    reader = Reader()
+    monkeypatch.setattr(reader, "content", AsyncMock(return_value=ContentSummary(frozenset({"tls.crt"}), "x")))
+    reader.stored = {**CRYOSTAT, "spec": {}}
+    reader.fips_error = ApiError(403, "Forbidden", "no")
+    answer = await AgentAdmission(reader, Settings(), InjectionCounts()).pod(request())
+    assert "patch" in answer["response"]
+    assert caplog.messages == ["The FIPS mode of the cluster cannot be read, so it is assumed to be off: no"]
 
 
 async def test_an_unknown_cryostat_is_a_warning() -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import copy
 from typing import Any, cast
+from unittest.mock import AsyncMock
 
 import pytest
 from hypothesis import given
@@ -369,6 +370,17 @@ async def test_the_data_of_a_backup_is_not_restored_into_an_older_database() -> 
         response = (await admission.validate(parse(review, True)))["response"]
         assert response["allowed"] is allowed
         assert allowed or "The backup was made with PostgreSQL 99" in response["status"]["message"]
+
+
+async def test_problems_that_cannot_be_read_are_left_out_of_the_warnings(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    reader = Reader(Snapshot(namespaces={"n": NamespaceState()}))
+    caplog.set_level("DEBUG", "cryostat_operator")
+    monkeypatch.setattr(reader, "content", AsyncMock(side_effect=ApiUnavailable(0, "Unavailable", "refused")))
+    answer = await validate(reader, {"databaseOptions": {"secretName": "s"}})
+    assert answer["response"]["allowed"] is True
+    assert caplog.messages == ["No further warnings for n/a: refused"]
 
 
 async def test_an_error_before_the_checks_are_done_allows_nothing() -> None:
