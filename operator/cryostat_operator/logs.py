@@ -10,6 +10,8 @@ from contextlib import contextmanager
 from pythonjsonlogger.core import RESERVED_ATTRS
 from pythonjsonlogger.json import JsonFormatter
 
+from .printable import printable
+
 logger = logging.getLogger(__name__)
 
 _cryostat: contextvars.ContextVar[str] = contextvars.ContextVar("cryostat", default="")
@@ -27,6 +29,17 @@ def log_context(cryostat: str) -> Iterator[None]:
         yield
     finally:
         _cryostat.reset(token)
+
+
+class _TextFormatter(logging.Formatter):
+    """Formats a record as one line, and a traceback below it.
+
+    Control characters of the message are replaced by their escapes: texts of other users must not look like log lines.
+    """
+
+    def formatMessage(self, record: logging.LogRecord) -> str:  # noqa: N802 - the name in `logging`
+        line: str = printable(super().formatMessage(record))
+        return line.replace("\n", "\\n")
 
 
 class _ContextFilter(logging.Filter):
@@ -57,6 +70,6 @@ def configure(*, json: bool, level: str) -> None:
             )
         )
     else:
-        handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)-7s %(prefix)s%(message)s"))
+        handler.setFormatter(_TextFormatter("%(asctime)s %(levelname)-7s %(prefix)s%(message)s"))
     logging.basicConfig(level=level, handlers=[handler], force=True)
     logging.getLogger("kopf.objects").setLevel(logging.WARNING)  # kopf logs every handled event at INFO

@@ -44,3 +44,16 @@ def test_kopf_does_not_log_every_event(capsys: pytest.CaptureFixture[str]) -> No
     logs.configure(json=False, level="INFO")
     logging.getLogger("kopf.objects").info("handled")
     assert capsys.readouterr().err == ""
+
+
+def test_a_message_cannot_look_like_several_lines(capsys: pytest.CaptureFixture[str]) -> None:
+    logs.configure(json=False, level="INFO")
+    logging.getLogger("x").warning("Pod %s", "a\n2026-11-26 10:00:00 ERROR forged\x1b[2J\r")
+    try:
+        raise ValueError("bug")
+    except ValueError:
+        logging.getLogger("x").exception("failed")
+    first, second, *traceback = capsys.readouterr().err.splitlines()
+    assert first.endswith("WARNING Pod a\\n2026-11-26 10:00:00 ERROR forged\\x1b[2J\\x0d")
+    assert second.endswith("ERROR   failed")
+    assert traceback[0] == "Traceback (most recent call last):"

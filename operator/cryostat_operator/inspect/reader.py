@@ -12,8 +12,8 @@ from ..kube.client import Client
 from ..kube.errors import ApiError
 from ..plan.model.kinds import KINDS, Kind, Obj, resource_path
 from ..plan.pod_failures import seconds
+from ..printable import printable
 from .observed import Observed, agent_selector, owned_selector
-from .printable import printable
 
 OPERATOR_NAMESPACE = "cryostat-operator-system"
 OPERATOR_NAME = "cryostat-operator-controller"  # also where OLM installed it

@@ -7,9 +7,9 @@ from collections.abc import Iterable, Iterator
 import click
 
 from ..plan.model.kinds import Obj
+from ..printable import one_line
 from .causes import Cause
 from .observed import Observed, pod_state
-from .printable import one_line
 from .states import BAD, GOOD, MARKS, WAITING, State, condition_state, state_of
 
 _GROUPS = {

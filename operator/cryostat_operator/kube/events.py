@@ -13,6 +13,7 @@ from ..api import constants
 from ..plan.model.kinds import Obj, resource_path
 from ..plan.model.problems import Problem
 from ..plan.model.reasons import COMPONENT_REASONS, SINGLE_CAUSE_REASONS, Reason
+from ..printable import one_line, printable
 from .client import MERGE_PATCH, Client
 from .errors import ApiError
 
@@ -21,6 +22,7 @@ logger = logging.getLogger(__name__)
 COMPONENT = "cryostat-operator"
 
 FLAPPING_SECONDS = 3_600.0  # a failure of pods that ends and comes back within this time is the same one
+MAX_MESSAGE = 1024  # characters of the message of an event
 MAX_REMEMBERED = 5_000  # digests of events that are recorded once; a forgotten one increments its count next time
 
 
@@ -177,7 +179,7 @@ def _event(cryostat: Obj, digest: str, problem: Problem) -> Obj:
         },
         "type": "Warning" if problem.actionable else "Normal",
         "reason": str(problem.reason),
-        "message": problem.message[:1024],
+        "message": one_line(printable(problem.message))[:MAX_MESSAGE],
         "source": {"component": COMPONENT},
         "reportingComponent": COMPONENT,
         "firstTimestamp": stamp,

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import hashlib
 
 from ..api.required_permissions import target_namespaces
+from ..kube.events import MAX_MESSAGE
 from ..plan.model.reasons import Reason
 from .cluster_reader import ClusterReader
 from .reviews import AdmissionRequest, Obj
@@ -20,8 +22,8 @@ class AgentEvents:
 
     def __init__(self, reader: ClusterReader) -> None:
         self._reader = reader
-        # Messages of events by UID of the Cryostat and target namespace, the oldest first.
-        self._recorded: dict[tuple[str, str], set[str]] = {}
+        # Digests of the messages of events by UID of the Cryostat and target namespace, the oldest first.
+        self._recorded: dict[tuple[str, str], set[bytes]] = {}
         self._tasks: set[asyncio.Task[None]] = set()
 
     def record(self, request: AdmissionRequest, cryostat: Obj, cause: str) -> None:
@@ -34,12 +36,15 @@ class AgentEvents:
         """
         if request.dry_run or request.obj.get("kind") != "Pod":
             return
-        message = f"{creator_of(request)} in namespace {request.namespace}: the agent was not added, {cause}"
+        text = f"{creator_of(request)} in namespace {request.namespace}: the agent was not added, {cause}"
+        # Authors of pods decide on names of owners and on paths, so that a text can have the size of a whole pod.
+        message = text[:MAX_MESSAGE]
+        digest = hashlib.sha256(message.encode(errors="replace")).digest()
         namespace = request.namespace if request.namespace in target_namespaces(cryostat) else ""
         recorded = self._recorded.setdefault((str(cryostat["metadata"].get("uid")), namespace), set())
-        if message not in recorded and len(recorded) >= MAX_EVENTS:
+        if digest not in recorded and len(recorded) >= MAX_EVENTS:
             return
-        recorded.add(message)
+        recorded.add(digest)
         if len(self._recorded) > MAX_BUDGETS:
             del self._recorded[next(iter(self._recorded))]
         task = asyncio.create_task(self._reader.record_event(cryostat, Reason.AGENT_NOT_ADDED, message))

@@ -10,12 +10,15 @@ from typing import Any
 import jsonpatch
 import orjson
 
+from ..printable import printable
+
 Obj = dict[str, Any]
 
 API_VERSION = "admission.k8s.io/v1"
 OPERATIONS = ("CREATE", "UPDATE", "DELETE", "CONNECT")
 MAX_WARNINGS = 20
 MAX_WARNING_LENGTH = 500  # the API server drops warnings beyond 4096 characters in all
+MAX_WARNING_READ = 4096  # characters of a warning that are read
 
 
 class MalformedReviewError(ValueError):
@@ -114,7 +117,8 @@ def json_patch(old: Obj, new: Obj) -> list[Obj]:
 
 
 def _review(response: Obj, warnings: Iterable[str]) -> Obj:
-    shown = [" ".join(text.split())[:MAX_WARNING_LENGTH] for text in dict.fromkeys(warnings)]
+    read = [" ".join(text[:MAX_WARNING_READ].split()) for text in dict.fromkeys(warnings)]
+    shown = [printable(text)[:MAX_WARNING_LENGTH] for text in read]
     if len(shown) > MAX_WARNINGS:
         shown = [*shown[:MAX_WARNINGS], f"and {len(shown) - MAX_WARNINGS} more warnings"]
     if shown:

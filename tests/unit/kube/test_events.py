@@ -10,7 +10,7 @@ import pytest
 
 from cryostat_operator.kube.client import Client
 from cryostat_operator.kube.errors import ApiError
-from cryostat_operator.kube.events import EventRecorder, event_digest
+from cryostat_operator.kube.events import MAX_MESSAGE, EventRecorder, event_digest
 from cryostat_operator.plan.model.kinds import Obj
 from cryostat_operator.plan.model.problems import Problem
 from cryostat_operator.plan.model.reasons import Reason
@@ -221,3 +221,12 @@ def test_requests_that_fail_are_logged_with_the_event(events: Events, caplog: py
     events.request = request  # type: ignore[method-assign]
     asyncio.run(EventRecorder(cast(Client, events)).record(body, MISSING))
     assert caplog.messages == [f"The count of event {path} cannot be increased: no"]
+
+
+async def test_a_message_is_one_line_without_control_characters() -> None:
+    events = Events()
+    recorder = EventRecorder(cast(Client, events))
+    await recorder.record(cryostat(), Problem("core", Reason.AGENT_NOT_ADDED, "Pods of Job a\nb\x1b[2J" + "c" * 5000))
+    [event] = events.objects.values()
+    assert event["message"].startswith("Pods of Job a b\\x1b[2Jccc")
+    assert len(event["message"]) == MAX_MESSAGE

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from dataclasses import replace
 
+from cryostat_operator.kube.events import MAX_MESSAGE
 from cryostat_operator.metrics import InjectionCounts
 from cryostat_operator.settings import Settings
 from cryostat_operator.webhooks.agent_admission import AgentAdmission
@@ -60,3 +61,18 @@ def test_pods_of_a_deployment_are_named_by_it() -> None:
     owner |= {"kind": "Job", "name": "shop"}
     assert creator_of(replace(given, obj=obj)) == "Pods of Job shop"
     assert creator_of(given) == "Pod p"
+
+
+async def test_names_of_owners_do_not_decide_how_much_is_remembered() -> None:
+    reader = Reader()
+    events = AgentEvents(reader)
+    given = request()
+    for number in range(MAX_EVENTS):
+        owner = {"kind": "Job", "name": f"{number}-{'x' * 100_000}", "controller": True}
+        obj = {**given.obj, "metadata": {**given.obj["metadata"], "ownerReferences": [owner]}}
+        events.record(replace(given, obj=obj), CRYOSTAT, "cause")
+    await asyncio.sleep(0)
+    assert len(reader.events) == MAX_EVENTS
+    assert max(map(len, reader.events)) == MAX_MESSAGE
+    [remembered] = events._recorded.values()
+    assert sum(map(len, remembered)) == 32 * MAX_EVENTS

@@ -77,6 +77,7 @@ def test_warnings_are_bounded() -> None:
     assert shown[0] == "0 x"
     assert shown[MAX_WARNINGS:] == ["and 2 more warnings"]
     assert "warnings" not in allowed(request)["response"]
+    assert allowed(request, ["\x1b[2J"])["response"]["warnings"] == ["\\x1b[2J"]
 
 
 def test_a_denial() -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from ...printable import one_line, printable
 from .messages import all_of
 from .problems import Problem
 
@@ -20,7 +21,9 @@ def condition(kind: str, reason: str, message: str, *, good: bool | None) -> Con
         good: whether it is True or False; None if it is Unknown.
     """
     status = "Unknown" if good is None else str(good)
-    return {"type": kind, "status": status, "reason": str(reason), "message": message[:MAX_LENGTH]}
+    # Parts of a message may be from other users, such as the names of owners.
+    text = one_line(printable(message[:MAX_LENGTH]))
+    return {"type": kind, "status": status, "reason": str(reason), "message": text[:MAX_LENGTH]}
 
 
 def failed(kind: str, problems: Sequence[Problem]) -> Condition:

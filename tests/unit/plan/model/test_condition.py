@@ -24,3 +24,8 @@ def test_problems_for_a_user_come_first() -> None:
 
 def test_a_long_message_is_cut() -> None:
     assert len(condition("Ready", Reason.INVALID, "x" * 2 * MAX_LENGTH, good=False)["message"]) == MAX_LENGTH
+
+
+def test_control_characters_are_escaped() -> None:
+    found = condition("Ready", Reason.INVALID, "a\nReady: True\x1b[2J", good=False)
+    assert found["message"] == "a Ready: True\\x1b[2J"

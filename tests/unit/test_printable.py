@@ -6,9 +6,9 @@ from typing import Any
 
 import click
 
-from cryostat_operator.inspect.printable import one_line, printable
 from cryostat_operator.inspect.reader import Reader, cryostats
 from cryostat_operator.inspect.tree import lines
+from cryostat_operator.printable import one_line, printable
 from tests.unit.api_server import ApiServer
 from tests.unit.inspect.instance import NAMESPACE, condition, cryostat, serve
 
