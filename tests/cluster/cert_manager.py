@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import time
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -83,13 +84,20 @@ class CertManager:
         self.stop()
         for crd in definitions():
             self._plane.api.delete(crd)
-        names = [crd["metadata"]["name"] for crd in definitions()]
-        # If an object is created meanwhile, the API server looks again after a minute.
-        eventually(
-            lambda: not any(self._plane.api.find(*_CRD, name) for name in names), 150, "the definitions are gone"
-        )
+        eventually(self._are_definitions_gone, 300, interval=2)
         for group in ("cert-manager.io", "acme.cert-manager.io"):
             self._plane.api.forget_kinds(group)
+
+    def _are_definitions_gone(self) -> bool:
+        """Raises AssertionError with the API server's reasons for what is left."""
+        api = self._plane.api
+        left = [found for crd in definitions() if (found := api.find(*_CRD, crd["metadata"]["name"]))]
+        for crd in left:
+            # The API server delays its next try after each failure; a change makes it try at once.
+            api.patch(crd, {"metadata": {"annotations": {"tests/tried-at": str(time.monotonic())}}})
+        reasons = {crd["metadata"]["name"]: condition(crd, "Terminating").get("message") for crd in left}
+        assert not left, f"the API server has not deleted {reasons}"
+        return True
 
     def __enter__(self) -> Self:
         self.install()
