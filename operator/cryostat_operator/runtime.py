@@ -29,7 +29,8 @@ from .webhooks.manager import WebhookManager
 logger = logging.getLogger(__name__)
 
 LIST_TIMEOUT = 30.0  # seconds in which kopf should have delivered all existing Cryostats
-POLL_INTERVAL = 2.0  # seconds between two requests for the CustomResourceDefinition
+POLL_INTERVAL = 2.0  # seconds between two requests for the CustomResourceDefinition, or for the Cryostats
+MAX_IDLE_POLLS = 40  # looks without a new Cryostat from kopf, until the API server is asked again
 
 
 class Operator:
@@ -155,9 +156,22 @@ class Operator:
         if not self._is_listed:
             await self.wait_until_served()
             await self._list_cryostats()
+        idle_polls = 0
         while self._undelivered:
-            self._undelivered = {key for key in self._undelivered if self.cryostats.get(key) is None}
-            await asyncio.sleep(0.05)
+            remaining = {key for key in self._undelivered if self.cryostats.get(key) is None}
+            idle_polls = idle_polls + 1 if remaining == self._undelivered else 0
+            self._undelivered = remaining
+            if idle_polls == MAX_IDLE_POLLS:
+                idle_polls = 0
+                await self._forget_deleted()
+            await asyncio.sleep(POLL_INTERVAL / MAX_IDLE_POLLS)
+
+    async def _forget_deleted(self) -> None:
+        """Stop waiting for Cryostats that were deleted after they were listed: kopf may not deliver them."""
+        try:
+            self._undelivered &= await self._keys(f"/apis/{constants.API_VERSION}/{constants.PLURAL}")
+        except ApiError as error:
+            logger.info("Cryostats that kopf has not delivered cannot be looked up: %s", error)
 
     async def _list_cryostats(self) -> None:
         """Read the keys of all Cryostats; nothing if they are not served. Retries until the API server answers.

@@ -189,6 +189,24 @@ async def test_a_cryostat_that_is_not_delivered_does_not_delay_forever(
     await made.operator.stop()
 
 
+async def test_a_cryostat_that_is_deleted_before_kopf_delivers_it_is_not_waited_for(process: Create) -> None:
+    made = process()
+    operator = made.operator
+    listed = made.server.add(ONE)
+    made.server.add(OTHER)
+    await operator.start()
+    await until(lambda: operator._is_listed and operator.observer.platform_known)
+    refusals = [ApiError(500, "InternalError", "try again")]
+    made.server.hook = lambda *_: refusals.pop() if refusals else None
+    made.server.remove(f"{API}/namespaces/{OTHER.namespace}/cryostats/{OTHER.name}")
+    operator.cryostats.handle_event(None, listed)
+    await until(lambda: operator.ready)
+    assert not refusals
+    assert operator._exists(ONE)
+    assert not operator._exists(OTHER)
+    await operator.stop()
+
+
 async def test_only_the_leader_reconciles_and_the_lease_is_released(process: Create) -> None:
     made = process(leader_election=True, namespace="ops")
     operator = made.operator
