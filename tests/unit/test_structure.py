@@ -35,7 +35,6 @@ EXCEPTIONS = {
     "kube/kopf_import.py": "test_handlers.py",
     "metric_table.py": "test_metrics.py",
     "observe/informers.py": "observe/test_observer.py",
-    "observe/one_shot.py": "the reader of a whole cluster: tests/cluster/test_cli.py",
     "observe/reader.py": "reconcile/test_reconciler.py",
     "observe/triggers.py": "observe/test_owned_objects.py",
     "packaging/catalog.py": "packaging/test_bundle.py",

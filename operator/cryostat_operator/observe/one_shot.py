@@ -55,7 +55,7 @@ class OneShotReader:
         owned = _possible_objects(desired)
         referenced = {Key(reference.kind, key.namespace, reference.name) for reference in desired.references}
         objects = await _read(client, owned | referenced)
-        return cls(_with_objects(snapshot, key, owned, objects))
+        return cls(_with_objects(snapshot, desired, owned, objects))
 
     async def snapshot(self, instance: InstanceKey, uid: str, targets: tuple[str, ...]) -> Snapshot:
         return self._snapshot
@@ -83,21 +83,26 @@ async def _read(client: Client, keys: Iterable[Key]) -> dict[Key, Obj | None]:
     return dict(zip(ordered, objects, strict=True))
 
 
-def _with_objects(
-    snapshot: Snapshot, instance: InstanceKey, owned: set[Key], objects: Mapping[Key, Obj | None]
-) -> Snapshot:
-    """The snapshot with the objects that were read: owned ones, certificates, and content of Secrets and ConfigMaps."""
+def _with_objects(snapshot: Snapshot, desired: Desired, owned: set[Key], objects: Mapping[Key, Obj | None]) -> Snapshot:
+    """The snapshot with the objects that were read: owned ones, certificates, and content of Secrets and ConfigMaps.
+
+    A Secret with the name of a generated one counts as missing if it belongs to another owner.
+    """
+    instance = InstanceKey(desired.instance.namespace, desired.instance.name)
     data: dict[tuple[str, str], ContentSummary | None] = {}
     live: dict[Key, Obj] = {}
     certificates: dict[Key, CertificateInfo] = {}
     now = time.time()
     for key, obj in objects.items():
-        inspected = inspect_secret(obj.get("data") or {}) if obj and key.kind == "Secret" else None
+        is_own = obj is not None and belongs_to(obj, key, instance)
+        inspected = inspect_secret(obj.get("data") or {}) if obj and is_own and key.kind == "Secret" else None
         if inspected:
             certificates[key] = inspected.at(now)
         if key.kind in ("Secret", "ConfigMap") and key.namespace == instance.namespace:
-            data[key.kind, key.name] = reference_summary(key.kind, obj) if obj else None
-        if obj and key in owned and belongs_to(obj, key, instance):
+            request = desired.requests.get(key)
+            is_used = obj is not None and (request is None or is_own or request.restore_only)
+            data[key.kind, key.name] = reference_summary(key.kind, obj) if obj and is_used else None
+        if obj and is_own and key in owned:
             live[key] = trim(key.kind, obj)
     ca = certificates.get(Key("Secret", instance.namespace, names.ca_secret(*instance)))
     pem = ca.pem if ca else None

@@ -1,0 +1,53 @@
+"""What `diff` uses of the objects that it read."""
+
+from __future__ import annotations
+
+import pytest
+
+from cryostat_operator.api import constants
+from cryostat_operator.observe.one_shot import _with_objects
+from cryostat_operator.plan.model import names
+from cryostat_operator.plan.model.kinds import Key, Obj
+from cryostat_operator.plan.model.snapshot import Snapshot
+from cryostat_operator.settings import Settings
+from tests.unit.cluster_state import NAME, NAMESPACE, ClusterState, cryostat
+from tests.unit.pki.test_inspection import CA, encoded
+
+SPEC = {"authorizationOptions": {"basicAuth": {"secretName": "login", "filename": "htpasswd"}}}
+LABELS = {constants.LABEL_NAME: NAME, constants.LABEL_NAMESPACE: NAMESPACE}
+STORAGE = Key("Secret", NAMESPACE, f"{NAME}-storage")
+LOGIN = Key("Secret", NAMESPACE, "login")
+CA_SECRET = Key("Secret", NAMESPACE, names.ca_secret(NAMESPACE, NAME))
+
+
+def secret(key: Key, *, own: bool, **data: str) -> Obj:
+    metadata = {"name": key.name, "namespace": key.namespace, "uid": "u", "labels": LABELS if own else {}}
+    return {"kind": "Secret", "metadata": metadata, "data": data or {"ACCESS_KEY": "YQ=="}}
+
+
+def read(*, tls: bool = False, **objects: Obj) -> Snapshot:
+    desired = ClusterState(cryostat(SPEC), settings=Settings(service_tls=tls)).desired
+    found = {Key("Secret", NAMESPACE, obj["metadata"]["name"]): obj for obj in objects.values()}
+    return _with_objects(Snapshot(), desired, {*desired.objects, *desired.requests}, found)
+
+
+@pytest.mark.parametrize("own", [True, False])
+def test_a_generated_secret_is_used_only_if_it_belongs_to_the_instance(own: bool) -> None:
+    found = read(storage=secret(STORAGE, own=own))
+    assert (found.data["Secret", STORAGE.name] is not None) == own
+    assert (STORAGE in found.live) == own
+
+
+@pytest.mark.parametrize("own", [True, False])
+def test_a_certificate_is_used_only_if_it_belongs_to_the_instance(own: bool) -> None:
+    found = read(tls=True, ca={**secret(CA_SECRET, own=own), "data": encoded(CA)})
+    assert (found.ca_certificate is not None) == own
+    assert (CA_SECRET in found.certificates) == own
+
+
+def test_a_secret_that_the_spec_names_is_used() -> None:
+    found = read(login=secret(LOGIN, own=False, htpasswd="YTpi"))
+    content = found.data["Secret", "login"]
+    assert content
+    assert content.keys == {"htpasswd"}
+    assert found.live == {}
