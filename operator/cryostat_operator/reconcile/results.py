@@ -29,6 +29,7 @@ class Outcome:
         retry_after: seconds until another attempt makes sense, for transient refusals and deferred changes; None if
             the cause lasts.
         response: the object as the API server returned it; None for deletions and Secrets.
+        repeated: whether the write limiter repeats an earlier refusal, so that nothing was written.
     """
 
     change: Change
@@ -36,6 +37,7 @@ class Outcome:
     problem: Problem | None = None
     retry_after: float | None = None
     response: Obj | None = None
+    repeated: bool = False
 
     @property
     def is_lasting_refusal(self) -> bool:
@@ -78,6 +80,12 @@ class Results:
     def lasting_refusals(self) -> list[Problem]:
         """Causes of refusals that the status reports, ordered by object."""
         return [each.problem for each in self._sorted() if each.is_lasting_refusal and each.problem]
+
+    @property
+    def new_refusals(self) -> list[Problem]:
+        """Causes of lasting refusals of writes that were sent in this run, ordered by object."""
+        sent = (each for each in self._sorted() if not each.repeated)
+        return [each.problem for each in sent if each.is_lasting_refusal and each.problem]
 
     @property
     def problems(self) -> list[Problem]:

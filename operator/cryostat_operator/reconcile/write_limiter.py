@@ -91,7 +91,7 @@ class WriteLimiter:
         if refusal and refusal.desired == _hash(change.obj):
             pause = min(MIN_PAUSE * 2 ** min(refusal.count - 1, 10), MAX_PAUSE)
             if self._clock() < refusal.at + pause:
-                return Outcome(change, "refused", refusal.problem)
+                return Outcome(change, "refused", refusal.problem, repeated=True)
         wait = (1.0 - self._tokens_left(memory, change.key)) * REFILL_SECONDS
         return Outcome(change, "deferred", retry_after=wait) if wait > 0 else None
 

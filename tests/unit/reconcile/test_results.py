@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 import pytest
 
@@ -42,6 +43,13 @@ def test_lasting_refusals_and_no_ops_are_problems() -> None:
     found = results(NO_OP, CONFLICT, UNAVAILABLE, deferred(1), FORBIDDEN)
     assert [p.reason for p in found.problems] == ["Forbidden", "ChangedByOthers"]
     assert [p.reason for p in found.lasting_refusals] == ["Forbidden"]
+    assert found.new_refusals == found.lasting_refusals
+
+
+def test_a_refusal_that_the_write_limiter_repeats_is_a_problem_and_not_counted() -> None:
+    found = results(replace(FORBIDDEN, repeated=True))
+    assert [p.reason for p in found.lasting_refusals] == ["Forbidden"]
+    assert found.new_refusals == []
 
 
 def test_only_applied_changes_are_announced() -> None:
