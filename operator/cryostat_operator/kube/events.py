@@ -10,7 +10,7 @@ import time
 from collections.abc import Callable, Iterable
 
 from ..api import constants
-from ..plan.model.kinds import Obj, resource_path
+from ..plan.model.kinds import InstanceKey, Obj, resource_path
 from ..plan.model.problems import Problem
 from ..plan.model.reasons import COMPONENT_REASONS, SINGLE_CAUSE_REASONS, Reason
 from ..printable import one_line, printable
@@ -38,7 +38,7 @@ class EventRecorder:
         self._client = client
         self._clock = clock
         self._last_seen: dict[str, float] = {}  # of digests of failures of pods, the earliest first
-        self._recorded: dict[str, frozenset[str]] = {}  # digests by UID of the Cryostat
+        self._recorded: dict[InstanceKey, tuple[str, frozenset[str]]] = {}  # UID of the Cryostat, and digests
         self._recorded_once: dict[str, None] = {}  # digests, the oldest first
 
     async def patch_status(self, cryostat: Obj, status: Obj) -> Obj | None:
@@ -59,8 +59,10 @@ class EventRecorder:
         A cause is identified by `event_digest`. In the first call after the operator started, the conditions in the
         status of the Cryostat and the events in the cluster decide what is new, see `_is_recorded`.
         """
-        uid = cryostat["metadata"]["uid"]
-        earlier = self._recorded.get(uid)
+        metadata = cryostat["metadata"]
+        key, uid = InstanceKey(metadata["namespace"], metadata["name"]), metadata["uid"]
+        recorded_uid, digests = self._recorded.get(key, ("", frozenset[str]()))
+        earlier = digests if recorded_uid == uid else None
         recorded: dict[str, bool] = {}
         included: set[str] = set()
         for problem in problems:
@@ -75,7 +77,7 @@ class EventRecorder:
             if recorded[digest] and problem.reason in COMPONENT_REASONS:
                 self._remember(digest)
             included |= {event_digest(cryostat, each) for each in problem.included}
-        self._recorded[uid] = frozenset(digest for digest, done in recorded.items() if done) | included
+        self._recorded[key] = uid, frozenset(digest for digest, done in recorded.items() if done) | included
 
     async def record(self, cryostat: Obj, problem: Problem) -> None:
         """Record an event about a change, on a Cryostat or another object."""
@@ -92,9 +94,9 @@ class EventRecorder:
         elif len(self._recorded_once) > MAX_REMEMBERED:
             del self._recorded_once[next(iter(self._recorded_once))]
 
-    def forget(self, uid: str) -> None:
+    def forget(self, key: InstanceKey) -> None:
         """Forget the events of a deleted Cryostat."""
-        self._recorded.pop(uid, None)
+        self._recorded.pop(key, None)
 
     def _was_recorded_lately(self, digest: str) -> bool:
         """Whether this failure of pods was seen in the last hour: some containers crash every few minutes."""

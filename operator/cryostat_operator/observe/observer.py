@@ -160,6 +160,7 @@ class Observer:
     def forget_instance(self, instance: InstanceKey) -> None:
         """Drop what is kept for a Cryostat that no longer exists."""
         self._resolver.forget_instance(instance)
+        self.pods.forget_instance(instance)
         self.owned.discard_bodies(instance)
 
     def renewal_due(self, instance: InstanceKey) -> float | None:

@@ -121,6 +121,11 @@ class PodStore:
         delays = [*(end - self._clock() for end in ends), *lasting]
         return min((min(delay, LASTING_SECONDS) for delay in delays if delay > 0), default=math.inf)
 
+    def forget_instance(self, instance: InstanceKey) -> None:
+        """Stop waiting for pods of a Cryostat that no longer exists. Its pods are kept until they are deleted."""
+        self._orphaned_since = {k: since for k, since in self._orphaned_since.items() if k[0] != instance}
+        self._stopping = {k for k in self._stopping if k[0] != instance}
+
     def begin_list(self) -> None:
         """See `Store`."""
         self._not_listed = {(instance, name) for instance, pods in self._pods.items() for name in pods}

@@ -22,7 +22,7 @@ class Adoption:
     def __init__(self, client: Client, owned: OwnedObjects) -> None:
         self._client = client
         self._owned = owned
-        self._adopted: set[str] = set()  # UIDs of Cryostats
+        self._adopted: dict[InstanceKey, str] = {}  # UIDs of Cryostats
 
     async def adopt(self, key: InstanceKey, uid: str) -> None:
         """Adopt all objects of a Cryostat, unless that was done before.
@@ -35,17 +35,17 @@ class Adoption:
         Raises:
             ApiError: an object could not be read or labeled. The next call tries again.
         """
-        if uid in self._adopted:
+        if self._adopted.get(key) == uid:
             return
         if adoption_marker(key) not in self._owned.records(key):
             count = await adopt_objects(self._client, self._owned, key)
             if count:
                 logger.info("Adopted %d objects of the Go operator", count)
-        self._adopted.add(uid)
+        self._adopted[key] = uid
 
-    def forget(self, uid: str) -> None:
+    def forget(self, key: InstanceKey) -> None:
         """Forget a deleted Cryostat."""
-        self._adopted.discard(uid)
+        self._adopted.pop(key, None)
 
     def reset(self) -> None:
         """Forget all Cryostats; the Go operator may have run since."""

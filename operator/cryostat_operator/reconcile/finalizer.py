@@ -99,12 +99,7 @@ class Finalizer:
         if refused:
             await self._report_blocked(body, refused)
             return Result(failed=True)
-        if not await self._remove(body):
-            return Result(failed=True)
-        uid = body["metadata"]["uid"]
-        self._status.forget(uid)
-        self._adoption.forget(uid)
-        return Result()
+        return Result(failed=not await self._remove(body))
 
     async def _adopt(self, key: InstanceKey, body: Obj) -> None:
         """Adopt objects of the Go operator, so that they are deleted too. A failure does not block the deletion."""

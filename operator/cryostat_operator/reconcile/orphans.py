@@ -28,7 +28,6 @@ class Orphans:
         Raises:
             ApiError: the Cryostat could not be read.
         """
-        self._applier.forget(key)
         if not self._owned.records(key):
             return Result()
         path = resource_path(constants.GROUP, constants.VERSION, constants.PLURAL, key.namespace, key.name)

@@ -87,8 +87,7 @@ class Reconciler:
         """
         body = self._cryostats.get(key)
         if body is None:
-            self._waits.forget(key)
-            self._observer.forget_instance(key)
+            self._forget(key)
             return await self._orphans.collect(key)
         if is_deleting(body):
             self._waits.forget(key)
@@ -109,6 +108,14 @@ class Reconciler:
                 return await self.report(key, instance, plan, difference, results)
             outcomes = await self._applier.apply(key, remaining)
             results.add(outcomes)
+
+    def _forget(self, key: InstanceKey) -> None:
+        """Forget a Cryostat that no longer exists, whoever removed its finalizer."""
+        self._waits.forget(key)
+        self._observer.forget_instance(key)
+        self._applier.forget(key)
+        self._adoption.forget(key)
+        self._status.forget(key)
 
     async def plan(self, key: InstanceKey, cryostat: Cryostat) -> tuple[Instance, Plan, Diff]:
         """Observe the cluster, plan the desired state and compare both."""
@@ -134,7 +141,7 @@ class Reconciler:
         Args:
             paused: whether the Cryostat is paused, so that the differences remain.
         """
-        for problem in results.lasting_refusals:
+        for problem in results.new_refusals:
             self._metrics.reconcile_errors.labels(problem.reason).inc()
         reverted = self._applier.reverted_changes.problems(key)
         problems = [*results.problems, *reverted, *difference.problems]

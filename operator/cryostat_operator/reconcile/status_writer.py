@@ -81,9 +81,9 @@ class StatusWriter:
         if response:
             self._cryostats.record_write(response)
 
-    def forget(self, uid: str) -> None:
+    def forget(self, key: InstanceKey) -> None:
         """Forget a deleted Cryostat."""
-        self._events.forget(uid)
+        self._events.forget(key)
 
     def reset(self) -> None:
         """Forget which events were recorded in an earlier leadership term."""

@@ -84,6 +84,17 @@ def test_a_cause_that_comes_back_is_counted(events: Events, restart: Callable[[]
     assert events.count(MISSING) == 2
 
 
+def test_another_cryostat_of_the_same_name_has_its_own_causes(
+    events: Events, restart: Callable[[], EventRecorder]
+) -> None:
+    recorder = restart()
+    record(recorder, cryostat(), MISSING)
+    restored = cryostat(("AuthenticationEnabled", "True", "LoginGenerated"))
+    restored["metadata"]["uid"] = "other"
+    record(recorder, restored, LOGIN)
+    assert events.requests == ["POST"], "its conditions decide what was recorded"
+
+
 def test_the_message_does_not_identify_a_cause(events: Events, restart: Callable[[], EventRecorder]) -> None:
     recorder = restart()
     record(recorder, cryostat(), REFUSED)

@@ -53,6 +53,20 @@ def test_pods_that_do_not_terminate_were_orphaned() -> None:
     assert pods.recheck_after(OWNER) == math.inf
 
 
+def test_nothing_is_kept_of_a_deleted_instance_but_its_pods() -> None:
+    enqueued: list[InstanceKey] = []
+    pods = PodStore(enqueued.append, Clock())
+    pods.upsert(pod())
+    assert pods.is_terminating(OWNER, "database", orphaned=True)
+    assert pods.is_stopping(OWNER, "database", scaled_down=True)
+    pods.forget_instance(InstanceKey("here", "other"))
+    assert pods.recheck_after(OWNER) == 5.0
+    pods.forget_instance(OWNER)
+    assert pods.recheck_after(OWNER) == math.inf
+    pods.remove(pod())
+    assert enqueued == []
+
+
 def test_pods_that_have_ended_use_no_volume() -> None:
     pods = PodStore(lambda _: None, Clock())
     pods.upsert(pod(going=True))

@@ -55,11 +55,18 @@ async def test_it_happens_once(cluster: Cluster) -> None:
     assert requests == len([kind for kind in KINDS.values() if not kind.on_demand])
     await cluster.adoption.adopt(INSTANCE, "uid")
     assert len(cluster.server.requests) == requests
-    for forget in (partial(cluster.adoption.forget, "uid"), cluster.adoption.reset):
+    for forget in (partial(cluster.adoption.forget, INSTANCE), cluster.adoption.reset):
         cluster.server.requests.clear()
         forget()
         await cluster.adoption.adopt(INSTANCE, "uid")
         assert len(cluster.server.requests) == requests
+
+
+async def test_a_cryostat_of_the_same_name_is_another_one(cluster: Cluster) -> None:
+    await cluster.adoption.adopt(INSTANCE, "uid")
+    requests = len(cluster.server.requests)
+    await cluster.adoption.adopt(INSTANCE, "other")
+    assert len(cluster.server.requests) == 2 * requests
 
 
 async def test_nothing_is_read_where_the_marker_is_labeled(cluster: Cluster) -> None:

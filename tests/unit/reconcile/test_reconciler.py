@@ -212,12 +212,18 @@ async def test_a_bug_is_an_internal_error(
 
 async def test_a_refused_object_is_tried_once_and_reported(cluster: Cluster, reconciler: Reconciler) -> None:
     cluster.cryostat()
+    reconciler._applier._limiter._clock = lambda: 0.0
     cluster.server.hook = refuse("POST", "/services", ApiError(403, "Forbidden", "no services"))
     assert await reconciler(INSTANCE) == Result(failed=True)
     assert cluster.condition("Ready")["reason"] == "Forbidden"
     created = [path for _, path in cluster.server.writes if path.endswith("/services")]
     refused = cluster.metrics.reconcile_errors.labels("Forbidden")._value.get()
     assert len(created) == refused > 0
+    cluster.server.requests.clear()
+    assert await reconciler(INSTANCE) == Result(failed=True)
+    assert cluster.server.writes == [], "the write limiter holds the refused writes back"
+    assert cluster.metrics.reconcile_errors.labels("Forbidden")._value.get() == refused
+    assert cluster.condition("Ready")["reason"] == "Forbidden"
     assert cluster.server.find(Key("ServiceAccount", "here", "sample"))
 
 
@@ -237,8 +243,21 @@ async def test_a_cryostat_that_is_deleted_loses_its_finalizer(cluster: Cluster, 
     assert cluster.server.find(CRYOSTAT_PATH) is None
 
 
-async def test_an_unknown_cryostat_is_forgotten(cluster: Cluster, reconciler: Reconciler) -> None:
-    assert await reconciler(INSTANCE) == Result()
+async def test_a_cryostat_that_no_longer_exists_is_forgotten(cluster: Cluster, reconciler: Reconciler) -> None:
+    cluster.cryostat(finalizers=[constants.FINALIZER])
+    cluster.server.hook = refuse("POST", "/services", ApiError(403, "Forbidden", "no services"))
+    await reconciler(INSTANCE)
+    tables = {
+        "adopted": reconciler._adoption._adopted,
+        "events": reconciler._status._events._recorded,
+        "limiter": reconciler._applier._limiter._instances,
+    }
+    assert all(INSTANCE in table for table in tables.values()), tables
+    body = cluster.live_cryostat()
+    cluster.server.remove(CRYOSTAT_PATH)  # a user removed the finalizer
+    cluster.cryostats.handle_event("DELETED", body)
+    await reconciler(INSTANCE)
+    assert not any(INSTANCE in table for table in tables.values()), tables
     assert cast(Any, reconciler._observer).forgotten == [INSTANCE]
 
 
