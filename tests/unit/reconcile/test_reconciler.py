@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from types import SimpleNamespace
 from typing import Any, cast
 
@@ -247,7 +247,7 @@ async def test_a_cryostat_that_no_longer_exists_is_forgotten(cluster: Cluster, r
     cluster.cryostat(finalizers=[constants.FINALIZER])
     cluster.server.hook = refuse("POST", "/services", ApiError(403, "Forbidden", "no services"))
     await reconciler(INSTANCE)
-    tables = {
+    tables: dict[str, Collection[InstanceKey]] = {
         "adopted": reconciler._adoption._adopted,
         "events": reconciler._status._events._recorded,
         "limiter": reconciler._applier._limiter._instances,
