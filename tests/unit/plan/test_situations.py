@@ -27,7 +27,7 @@ HARMLESS = {
     "SubProcessMaxHeapSizeIgnored",
 }
 # What the reconciler finds while it writes, and a spec that the CRD refuses; other tests make these.
-WITHOUT_A_ROW = {"ApiServerUnavailable", "BasicAuthIncomplete", "ChangedByOthers", "InternalError"}
+WITHOUT_A_ROW = {"ApiServerUnavailable", "ChangedByOthers", "InternalError"}
 
 
 @pytest.mark.parametrize("situation", situations(), ids=lambda situation: situation["name"])

@@ -47,21 +47,12 @@ def build(instance: Instance) -> ComponentPlan:
         objects=tuple(objects),
         requests=tuple(requests),
         needs={Key("Deployment", instance.namespace, instance.name): _needs(instance)},
-        problems=_problems(instance),
         warnings=_warnings(instance),
     )
 
 
 def _request(instance: Instance, name: str, values: dict[str, Any]) -> SecretRequest:
     return SecretRequest(Key("Secret", instance.namespace, name), values)
-
-
-def _problems(instance: Instance) -> tuple[Problem, ...]:
-    options = instance.spec.authorization_options.basic_auth if instance.spec.authorization_options else None
-    if options is None or instance.basic_auth or not (options.secret_name or options.filename):
-        return ()
-    message = "authorizationOptions.basicAuth needs both secretName and filename; set the missing one."
-    return (Problem(NAME, Reason.BASIC_AUTH_INCOMPLETE, message),)
 
 
 def authentication(instance: Instance) -> tuple[str, str]:

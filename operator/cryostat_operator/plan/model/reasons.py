@@ -239,7 +239,6 @@ class Reason(StrEnum):
     SECRET_PENDING = "SecretPending", "Reconciled", False, "A Secret that the operator generates does not exist yet."
     REFERENCE_PENDING = "ReferencePending", "Reconciled", False, "A Secret or ConfigMap has not been read yet."
     ROLLING_IN_ORDER = "RollingInOrder", "Reconciled", False, "The application restarts after database and storage."
-    BASIC_AUTH_INCOMPLETE = "BasicAuthIncomplete", "Reconciled", True, "Only one of the two fields of basicAuth is set."
 
     # SpecEffective
     CLAIM_UNCHANGEABLE = (
@@ -411,7 +410,6 @@ COMPONENT_REASONS = frozenset(
 SINGLE_CAUSE_REASONS = frozenset(
     {
         Reason.API_SERVER_UNKNOWN,
-        Reason.BASIC_AUTH_INCOMPLETE,
         Reason.CERT_MANAGER_UNAVAILABLE,
         Reason.DATABASE_KEYS_INCOMPLETE,
         Reason.DATABASE_SECRET_LOST,
