@@ -41,7 +41,7 @@ def init_container(instance: Instance, spec: Obj, container: Obj) -> Obj:
 
 
 def _security_context(instance: Instance, spec: Obj) -> Obj:
-    """Return a context that the `restricted` Pod Security level allows.
+    """Return a context that the `restricted` Pod Security level and stricter policies allow.
 
     In a pod that runs as root, a user is set as well: `runAsNonRoot` alone would keep the container from starting.
     """
@@ -49,6 +49,7 @@ def _security_context(instance: Instance, spec: Obj) -> Obj:
     context: Obj = {
         "allowPrivilegeEscalation": False,
         "capabilities": {"drop": ["ALL"]},
+        "readOnlyRootFilesystem": True,  # some policies require it of every container
         "runAsNonRoot": True,
     }
     if pod.get("runAsUser") == 0:

@@ -103,7 +103,22 @@ def is_for_windows(spec: Obj) -> bool:
     """Whether the pod can only run on Windows nodes."""
     nodes = spec.get("nodeSelector") or {}
     options = (spec.get("securityContext") or {}).get("windowsOptions")
-    return bool(options) or "windows" in [(spec.get("os") or {}).get("name"), *(nodes.get(key) for key in _OS_LABELS)]
+    systems = [(spec.get("os") or {}).get("name"), *(nodes.get(key) for key in _OS_LABELS)]
+    return bool(options) or "windows" in systems or _excludes_linux(spec)
+
+
+def _excludes_linux(spec: Obj) -> bool:
+    """Whether each term of the required node affinity excludes Linux nodes. One of the terms must hold."""
+    nodes = (spec.get("affinity") or {}).get("nodeAffinity") or {}
+    required = nodes.get("requiredDuringSchedulingIgnoredDuringExecution") or {}
+    terms = required.get("nodeSelectorTerms") or []
+    return bool(terms) and all(any(map(_is_not_linux, term.get("matchExpressions") or [])) for term in terms)
+
+
+def _is_not_linux(expression: Obj) -> bool:
+    has_linux = "linux" in (expression.get("values") or [])
+    excludes = {"In": not has_linux, "NotIn": has_linux, "DoesNotExist": True}
+    return expression.get("key") in _OS_LABELS and excludes.get(str(expression.get("operator")), False)
 
 
 def find_named(spec: Obj, kind: str, name: str) -> Obj | None:

@@ -131,7 +131,7 @@ class PodMutator:
             raise NotInjectableError(f'it has a volume "{name}" of another kind; rename that volume')
         put_named(self.spec, "volumes", volume)
         mounts = self.container.setdefault("volumeMounts", [])
-        at_path = [mount for mount in mounts if posixpath.normpath(mount["mountPath"]) == path]
+        at_path = [mount for mount in mounts if _place(mount["mountPath"]) == path]
         if any(mount.get("name") != name for mount in at_path):
             raise NotInjectableError(f"something else is mounted at {path}; mount it elsewhere")
         if not at_path:
@@ -141,12 +141,12 @@ class PodMutator:
     def _check_mount_overlaps(self, path: str, mounts: list[Obj]) -> None:
         """Refuse a mount inside a read-only volume: its mount point cannot be created, so no container starts."""
         for mount in mounts:
-            other = posixpath.normpath(mount["mountPath"])
-            volume = find_named(self.spec, "volumes", mount["name"]) or {}
-            read_only = mount.get("readOnly") or any(kind in volume for kind in _READ_ONLY_VOLUMES)
+            other = _place(mount["mountPath"])
+            read_only = mount.get("readOnly") or _is_read_only(find_named(self.spec, "volumes", mount["name"]) or {})
             if other.startswith(f"{path}/") or (read_only and path.startswith(f"{other.rstrip('/')}/")):
+                shown = posixpath.normpath(mount["mountPath"])
                 raise NotInjectableError(
-                    f"something else is mounted at {other}, and the agent needs {path}; mount it elsewhere"
+                    f"something else is mounted at {shown}, and the agent needs {path}; mount it elsewhere"
                 )
 
     def _allow_eviction(self) -> None:
@@ -195,3 +195,17 @@ class PodMutator:
                     )
                     return
         self.container.setdefault("ports", []).append({"name": PORT_NAME, "containerPort": port, "protocol": "TCP"})
+
+
+def _place(path: str) -> str:
+    """Return a normalized path. In most images `/var/run` is a link to `/run`, so both are the same directory."""
+    normal = posixpath.normpath(path)
+    return f"/var{normal}" if normal == "/run" or normal.startswith("/run/") else normal
+
+
+def _is_read_only(volume: Obj) -> bool:
+    """Whether no directory can be created in a volume: by its kind, or because its source is read-only."""
+    return any(
+        kind in _READ_ONLY_VOLUMES or (isinstance(source, dict) and source.get("readOnly") is True)
+        for kind, source in volume.items()
+    )

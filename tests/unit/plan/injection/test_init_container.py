@@ -45,6 +45,7 @@ def test_its_security_context_is_restricted(pod: Obj, openshift: bool, user: int
     context = container({"securityContext": pod}, given=instance(openshift=openshift))["securityContext"]
     assert (context["runAsNonRoot"], context["allowPrivilegeEscalation"]) == (True, False)
     assert context["capabilities"] == {"drop": ["ALL"]}
+    assert context["readOnlyRootFilesystem"] is True
     assert (context.get("runAsUser"), context.get("seccompProfile", {}).get("type")) == (user, profile)
 
 

@@ -51,6 +51,32 @@ def test_a_pod_without_the_container() -> None:
 
 
 @pytest.mark.parametrize(
+    ("terms", "expected"),
+    [
+        ([[("kubernetes.io/os", "In", ["windows"])]], True),
+        ([[("beta.kubernetes.io/os", "NotIn", ["linux"])]], True),
+        ([[("zone", "In", ["a"]), ("kubernetes.io/os", "In", ["windows"])]], True),
+        ([[("kubernetes.io/os", "In", ["windows"])], [("zone", "In", ["a"])]], False),
+        ([[("kubernetes.io/os", "In", ["linux", "windows"])]], False),
+        ([[("kubernetes.io/os", "NotIn", ["windows"])]], False),
+        ([[("kubernetes.io/os", "Exists", [])]], False),
+        ([[("zone", "In", ["windows"])]], False),
+        ([], False),
+        ([[]], False),
+    ],
+)
+def test_windows_by_required_node_affinity(terms: list[list[tuple[str, str, list[str]]]], expected: bool) -> None:
+    selector = [
+        {"matchExpressions": [{"key": key, "operator": operator, "values": values} for key, operator, values in term]}
+        for term in terms
+    ]
+    required = {"requiredDuringSchedulingIgnoredDuringExecution": {"nodeSelectorTerms": selector}}
+    assert pod_fields.is_for_windows({"affinity": {"nodeAffinity": required}}) is expected
+    preferred = {"preferredDuringSchedulingIgnoredDuringExecution": [{"weight": 1, "preference": s} for s in selector]}
+    assert not pod_fields.is_for_windows({"affinity": {"nodeAffinity": preferred}})
+
+
+@pytest.mark.parametrize(
     ("spec", "expected"),
     [
         ({"os": {"name": "windows"}}, True),

@@ -68,6 +68,7 @@ def test_a_plain_pod() -> None:
     assert init["securityContext"] == {
         "allowPrivilegeEscalation": False,
         "capabilities": {"drop": ["ALL"]},
+        "readOnlyRootFilesystem": True,
         "runAsNonRoot": True,
         "seccompProfile": {"type": "RuntimeDefault"},
     }
@@ -328,6 +329,13 @@ NEEDED = ", and the agent needs /tmp/cryostat-agent; mount it elsewhere"
             f"something else is mounted at /{NEEDED}",
         ),
         (
+            pod(
+                {"volumeMounts": [{"name": "x", "mountPath": "/tmp"}]},
+                volumes=[{"name": "x", "persistentVolumeClaim": {"claimName": "c", "readOnly": True}}],
+            ),
+            f"something else is mounted at /tmp{NEEDED}",
+        ),
+        (
             pod({"name": "cryostat-agent-init"}),
             'it has a container "cryostat-agent-init", as the init container of the agent is named; rename it',
         ),
@@ -342,6 +350,21 @@ def test_a_pod_that_cannot_have_the_agent_is_unchanged(given: dict[str, Any], sa
     before = copy.deepcopy(given)
     assert refused(given) == says
     assert given == before
+
+
+@pytest.mark.parametrize("path", ["/run", "/run/secrets", "/var/run/secrets/", "/run/secrets/io.cryostat"])
+def test_a_read_only_volume_at_a_link_to_the_directory_of_the_certificate(path: str) -> None:
+    given = pod({"volumeMounts": [{"name": "x", "mountPath": path}]}, volumes=[{"name": "x", "secret": {}}])
+    needed = "/var/run/secrets/io.cryostat/cryostat-agent; mount it elsewhere"
+    says = f"something else is mounted at {path.rstrip('/')}, and the agent needs {needed}"
+    assert refused(given, instance_of(tls=True)) == says
+    given["spec"]["volumes"] = [{"name": "x", "emptyDir": {}}]
+    with_agent(given, instance_of(tls=True))
+
+
+def test_other_directories_that_begin_like_a_link() -> None:
+    given = pod({"volumeMounts": [{"name": "x", "mountPath": "/runtime"}]}, volumes=[{"name": "x", "secret": {}}])
+    with_agent(given, instance_of(tls=True))
 
 
 def test_a_static_pod_is_unchanged() -> None:
