@@ -200,7 +200,7 @@ async def test_a_cryostat_that_is_deleted_before_kopf_delivers_it_is_not_waited_
     await operator.start()
     await until(lambda: operator._is_listed and operator.observer.platform_known)
     refusals = [ApiError(500, "InternalError", "try again")]
-    made.server.hook = lambda *_: refusals.pop() if refusals else None
+    made.server.hook = lambda _, path, *__: refusals.pop() if path == COLLECTION and refusals else None
     made.server.remove(f"{API}/namespaces/{OTHER.namespace}/cryostats/{OTHER.name}")
     operator.cryostats.handle_event(None, listed)
     await until(lambda: operator.ready)
