@@ -73,7 +73,7 @@ class Observer:
 
     async def watch_on_demand(self, instance: InstanceKey, annotations: Mapping[str, str]) -> None:
         """Watch the kinds that few instances need, if the instance needs them or has needed them."""
-        account = Key("ServiceAccount", instance.namespace, f"{instance.name}-backup")
+        account = Key("ServiceAccount", instance.namespace, names.backup(instance.name))
         if set(backup_schedule.ANNOTATIONS) & set(annotations) or account in self.owned.records(instance):
             await self._informers.watch_on_demand("CronJob")
 

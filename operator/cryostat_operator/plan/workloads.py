@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Protocol
 
 from ..api.network_options import ResourceMetadata, ServiceConfig
 from ..api.workload_options import Affinity, SchedulingConfiguration
@@ -83,6 +83,16 @@ def service_labels(instance: Instance, component: str) -> dict[str, str]:
 
 def service_type(config: ServiceConfig | None) -> str:
     return (config.service_type if config else None) or "ClusterIP"
+
+
+class _HttpServiceConfig(Protocol):
+    @property
+    def http_port(self) -> int | None: ...
+
+
+def service_port(config: _HttpServiceConfig | None, default: int) -> int:
+    """Return the port of a Service: that of the spec, or else the default of the component."""
+    return (config.http_port if config else None) or default
 
 
 def scheduling(options: SchedulingConfiguration | None) -> dict[str, Any]:

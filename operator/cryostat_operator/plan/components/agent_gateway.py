@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from ...api import constants
+from ...api.network_options import AgentGatewayServiceConfig
 from .. import builders, targets, text, workloads
 from ..instance import Instance
 from ..model import names
@@ -118,9 +119,17 @@ def volumes(instance: Instance) -> list[Obj]:
     ]
 
 
+def _service_config(instance: Instance) -> AgentGatewayServiceConfig | None:
+    return instance.spec.service_options.agent_gateway_config if instance.spec.service_options else None
+
+
+def service_port(instance: Instance) -> int:
+    """Return the port that agents connect to."""
+    return workloads.service_port(_service_config(instance), names.PORT_AGENT_GATEWAY)
+
+
 def service(instance: Instance) -> Obj:
-    config = instance.spec.service_options.agent_gateway_config if instance.spec.service_options else None
-    port = (config.http_port if config else None) or names.PORT_AGENT_GATEWAY
+    config, port = _service_config(instance), service_port(instance)
     return workloads.service(instance, f"{instance.name}-agent", "cryostat-agent-gateway", config) | {
         "spec": {
             "type": workloads.service_type(config),

@@ -10,6 +10,7 @@ from ...api.backup_schedule import BackupSchedule, InvalidScheduleError
 from ...settings import OPERATOR_IMAGE, Image
 from .. import builders
 from ..instance import Instance
+from ..model import names
 from ..model.desired_state import ComponentPlan, Reference
 from ..model.kinds import Obj, key_of
 from ..model.problems import Problem
@@ -26,15 +27,16 @@ _REQUESTS, _LIMITS = ("50m", "128Mi"), ("1", "512Mi")
 
 
 def build(instance: Instance) -> ComponentPlan:
+    name = names.backup(instance.name)
     try:
         schedule = backup_schedule.read_schedule(instance.cryostat.metadata)
     except InvalidScheduleError as error:
         return _refused(f"No backups are scheduled. {error}")
     if schedule is None:
         return ComponentPlan(NAME)
-    if len(object_name(instance)) > LONGEST_NAME:
+    if len(name) > LONGEST_NAME:
         return _refused(
-            f"No backups are scheduled: the name of CronJob {instance.namespace}/{object_name(instance)} would have "
+            f"No backups are scheduled: the name of CronJob {instance.namespace}/{name} would have "
             f"more than {LONGEST_NAME} characters. Use a shorter name for the Cryostat."
         )
     image = instance.settings.operator_image
@@ -52,24 +54,19 @@ def build(instance: Instance) -> ComponentPlan:
     )
 
 
-def object_name(instance: Instance) -> str:
-    """Return the name of the CronJob, its ServiceAccount and its RoleBinding."""
-    return f"{instance.name}-backup"
-
-
 def _refused(text: str) -> ComponentPlan:
     return ComponentPlan(NAME, warnings=(Problem(NAME, Reason.BACKUP_SCHEDULE_INVALID, text),))
 
 
 def _service_account(instance: Instance) -> Obj:
     """The account of the CronJob. Pods that do not ask for its token get none."""
-    return builders.owned(instance, "ServiceAccount", object_name(instance), _labels(instance)) | {
+    return builders.owned(instance, "ServiceAccount", names.backup(instance.name), _labels(instance)) | {
         "automountServiceAccountToken": False
     }
 
 
 def _role_binding(instance: Instance) -> Obj:
-    group, name = "rbac.authorization.k8s.io", object_name(instance)
+    group, name = "rbac.authorization.k8s.io", names.backup(instance.name)
     return builders.owned(instance, "RoleBinding", name, _labels(instance)) | {
         "roleRef": {"apiGroup": group, "kind": "ClusterRole", "name": instance.settings.backup_cluster_role},
         "subjects": [{"kind": "ServiceAccount", "name": name, "namespace": instance.namespace}],
@@ -83,7 +80,7 @@ def cron_job(instance: Instance, schedule: BackupSchedule, image: Image) -> Obj:
         "activeDeadlineSeconds": DEADLINE_SECONDS,
         "template": {"metadata": {"labels": _labels(instance)}, "spec": _pod(instance, schedule, image)},
     }
-    return builders.owned(instance, "CronJob", object_name(instance), _labels(instance)) | {
+    return builders.owned(instance, "CronJob", names.backup(instance.name), _labels(instance)) | {
         "spec": {
             "schedule": schedule.schedule,
             "concurrencyPolicy": "Forbid",
@@ -115,7 +112,7 @@ def _pod(instance: Instance, schedule: BackupSchedule, image: Image) -> Obj:
         "volumeMounts": mounts,
     }
     return {
-        "serviceAccountName": object_name(instance),
+        "serviceAccountName": names.backup(instance.name),
         "automountServiceAccountToken": True,
         "restartPolicy": "Never",
         "securityContext": builders.pod_security_context(instance, None),

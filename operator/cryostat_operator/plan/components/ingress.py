@@ -90,7 +90,7 @@ def backend_note(instance: Instance) -> str:
 def service_port(instance: Instance) -> int:
     """Return the port of the application's Service."""
     config = instance.spec.service_options.core_config if instance.spec.service_options else None
-    return (config.http_port if config else None) or names.PORT_AUTH_PROXY
+    return workloads.service_port(config, names.PORT_AUTH_PROXY)
 
 
 def wrong_port(instance: Instance) -> Problem | None:

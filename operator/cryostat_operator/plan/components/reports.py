@@ -68,7 +68,7 @@ def name(instance: Instance) -> str:
 
 def port(instance: Instance) -> int:
     config = instance.spec.service_options.reports_config if instance.spec.service_options else None
-    return (config.http_port if config else None) or names.PORT_REPORTS
+    return workloads.service_port(config, names.PORT_REPORTS)
 
 
 def service(instance: Instance) -> Obj:

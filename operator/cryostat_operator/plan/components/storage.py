@@ -82,7 +82,7 @@ def name(instance: Instance) -> str:
 
 def port(instance: Instance) -> int:
     config = instance.spec.service_options.storage_config if instance.spec.service_options else None
-    return (config.http_port if config else None) or names.PORT_STORAGE
+    return workloads.service_port(config, names.PORT_STORAGE)
 
 
 def provider(instance: Instance) -> ObjectStorageProviderOptions | None:

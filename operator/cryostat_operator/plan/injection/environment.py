@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from .. import builders
+from ..components import agent_gateway
 from ..instance import Instance
 from ..model import names
 from ..model.kinds import Obj
@@ -50,9 +51,7 @@ def agent_variables(instance: Instance, context: PodContext, options: AgentOptio
 
 def gateway(instance: Instance) -> str:
     """Return the URL at which agents reach the instance."""
-    service = instance.spec.service_options
-    config = service.agent_gateway_config if service else None
-    port = (config.http_port if config else None) or names.PORT_AGENT_GATEWAY
+    port = agent_gateway.service_port(instance)
     return f"{instance.scheme}://{instance.name}-agent.{instance.namespace}.svc:{port}"
 
 

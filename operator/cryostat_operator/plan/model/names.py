@@ -63,6 +63,11 @@ def agent_callback_service(namespace: str, name: str) -> str:
     return f"cryostat-agent-{fnv128(f'{namespace}/{name}'.encode())}"
 
 
+def backup(name: str) -> str:
+    """Return the name of the CronJob for scheduled backups, and of its ServiceAccount and RoleBinding."""
+    return f"{name}-backup"
+
+
 def volume(preferred: str, used: set[str]) -> str:
     """Return `preferred` if it is a valid volume name and not used, else a stable hash of it."""
     if len(preferred) <= 63 and _DNS_LABEL.match(preferred) and preferred not in used:
