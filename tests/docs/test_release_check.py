@@ -40,8 +40,10 @@ def test_images_of_all_places_are_checked() -> None:
     assert places == {"Dockerfile", "bundle/catalog", "bundle/catalog.Dockerfile", "manifests/", "settings.py"}
 
 
-def test_the_changelog_has_a_section_of_this_version() -> None:
-    assert f"\n## [{cryostat_operator.__version__}]" in (ROOT / "CHANGELOG.md").read_text()
+def test_the_changelog_has_this_version() -> None:
+    """As a section, or as the version that the section of unreleased changes becomes."""
+    version, text = cryostat_operator.__version__, (ROOT / "CHANGELOG.md").read_text()
+    assert f"\n## [{version}]" in text or f"\n## [Unreleased]\n\nThis becomes {version}" in text
 
 
 def test_the_version_stands_in_one_place() -> None:
