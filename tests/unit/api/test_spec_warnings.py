@@ -6,7 +6,13 @@ from typing import Any
 
 import pytest
 
-from cryostat_operator.api.spec_warnings import MAX_KEY_WARNINGS, key_warnings, suggestion, warnings_for
+from cryostat_operator.api.spec_warnings import (
+    MAX_KEY_WARNINGS,
+    MAX_SPEC_WARNINGS,
+    key_warnings,
+    suggestion,
+    warnings_for,
+)
 
 
 @pytest.mark.parametrize(
@@ -86,3 +92,31 @@ def test_unknown_values_of_the_hibernation_annotation(value: str, warned: bool) 
             f'metadata.annotations: operator.cryostat.io/hibernation: "{value}" has no effect; '
             in key_warnings(given)[0]
         )
+
+
+@pytest.mark.parametrize(
+    ("field", "key", "says"),
+    [
+        ("annotations", "operator.cryostat.io/pause", "did you mean operator.cryostat.io/pause-reconciliation?"),
+        ("annotations", "operator.cryostat.io/alow-data-loss", "did you mean operator.cryostat.io/allow-data-loss?"),
+        ("annotations", "cryostat.io/data-retention", "did you mean operator.cryostat.io/data-retention?"),
+        ("labels", "cryostat.io/log-level", "has no meaning; known keys are operator.cryostat.io/name"),
+    ],
+)
+def test_mistyped_keys(field: str, key: str, says: str) -> None:
+    obj = {"metadata": {field: {key: "true", "example.com/x": "y"}}}
+    [warning] = key_warnings(obj)
+    assert says in warning
+    assert key_warnings(obj, obj) == []
+
+
+def test_known_and_foreign_keys_cause_no_warning() -> None:
+    annotations = {"operator.cryostat.io/pause-reconciliation": "true", "team": "x"}
+    assert key_warnings({"metadata": {"annotations": annotations}}) == []
+    assert key_warnings({"metadata": None}) == []
+
+
+def test_the_number_of_warnings_is_limited() -> None:
+    paths = [{"paths": [{"pathType": f"x{number}-{path}"} for path in range(100)]} for number in range(100)]
+    spec = {"networkOptions": {"coreConfig": {"ingressSpec": {"rules": paths}}}}
+    assert len(warnings_for({"spec": spec})) == MAX_SPEC_WARNINGS

@@ -1,4 +1,7 @@
-"""Leader election: never two leaders at a time, and soon one, for any delays, lost messages and clocks."""
+"""The terms of one replica: when it becomes leader, and when it stops.
+
+test_lease_record.py has the rules of the Lease itself.
+"""
 
 from __future__ import annotations
 
@@ -6,254 +9,16 @@ import asyncio
 import logging
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
 from typing import Any
 
 import pytest
-from hypothesis import example, given, settings
-from hypothesis import strategies as st
 
 from cryostat_operator.api import constants
 from cryostat_operator.kube import leader_election
 from cryostat_operator.kube.errors import ApiError
-from cryostat_operator.kube.leader_election import LEASE_DURATION, RENEW_DEADLINE, LeaderElection, LeaseRecord
-from tests.unit.api_server import ApiServer as StoredObjects
-
-Lease = dict[str, Any]
-STAMP = "2030-01-01T00:00:00.000000Z"
-
-
-def lease(version: int = 1, **spec: Any) -> Lease:
-    metadata = {"name": constants.LEASE, "namespace": "n", "resourceVersion": str(version)}
-    return {"apiVersion": "coordination.k8s.io/v1", "kind": "Lease", "metadata": metadata, "spec": spec}
-
-
-def held(by: str = "other", seconds: int | None = 15, **more: Any) -> Lease:
-    return lease(holderIdentity=by, leaseDurationSeconds=seconds, renewTime=STAMP, acquireTime=STAMP, **more)
-
-
-def candidate(seen: Lease | None = None, now: float = 0.0) -> LeaseRecord:
-    made = LeaseRecord("me", "n")
-    made.observe(seen, now)
-    return made
-
-
-# --- examples --------------------------------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize("free", [None, lease(), held(""), lease(holderIdentity=None)], ids=str)
-def test_a_free_lease_is_taken_at_once(free: Lease | None) -> None:
-    assert candidate(free).can_acquire(0.0)
-
-
-@pytest.mark.parametrize("seconds", [15, 137])
-def test_a_holder_is_respected_until_its_lease_expires(seconds: int) -> None:
-    me = candidate(held(seconds=seconds), now=1000.0)
-    assert not me.can_acquire(1000.0 + seconds - 0.001)
-    assert me.can_acquire(1000.0 + seconds)
-
-
-def test_a_holder_without_a_duration_is_respected_for_the_default_duration() -> None:
-    me = candidate(held(seconds=None))
-    assert not me.can_acquire(LEASE_DURATION - 0.001)
-
-
-def test_each_renewal_counts_from_when_it_was_seen() -> None:
-    me = candidate(held(), now=0.0)
-    me.observe(held() | {"spec": {**held()["spec"], "renewTime": "2030-01-01T00:00:02.000000Z"}}, now=14.0)
-    assert not me.can_acquire(28.0)
-    assert me.can_acquire(29.0)
-
-
-def test_changes_that_are_no_renewal_do_not_count() -> None:
-    """Another client labels the Lease repeatedly; that is no renewal, and the Lease expires."""
-    me = candidate(held(), now=0.0)
-    me.observe({**held(), "metadata": {"resourceVersion": "2", "labels": {"a": "b"}}}, now=14.0)
-    assert me.can_acquire(15.0)
-
-
-@pytest.mark.parametrize("stamp", ["1970-01-01T00:00:00.000000Z", "2999-01-01T00:00:00.000000Z"])
-def test_the_clock_of_the_holder_is_ignored(stamp: str) -> None:
-    me = candidate(held() | {"spec": {**held()["spec"], "renewTime": stamp}})
-    assert not me.can_acquire(14.0)
-    assert me.can_acquire(15.0)
-
-
-def test_a_deleted_lease_is_respected_by_replicas_that_knew_it() -> None:
-    me = candidate(held(), now=0.0)
-    me.observe(None, now=10.0)
-    me.observe(None, now=20.0)
-    assert not me.can_acquire(24.9)
-    assert me.can_acquire(25.0)
-    assert "resourceVersion" not in me.acquire(STAMP)["metadata"]
-
-
-def test_a_replica_that_loses_the_lease_stops_at_once() -> None:
-    me = candidate()
-    me.confirm(me.acquire(STAMP) | lease(holderIdentity="me"), sent=0.0)
-    assert me.leads(5.0)
-    me.observe(held(), now=5.0)
-    assert not me.leads(5.0)
-
-
-def test_writes_end_before_the_lease_does_counted_from_when_it_was_asked_for() -> None:
-    me = candidate()
-    me.confirm(lease(holderIdentity="me"), sent=100.0)
-    assert me.leads(100.0 + RENEW_DEADLINE - 0.001)
-    assert not me.leads(100.0 + RENEW_DEADLINE)
-    assert RENEW_DEADLINE < LEASE_DURATION
-
-
-def test_the_record_is_that_of_client_go() -> None:
-    me = candidate()
-    first = me.acquire("t0")
-    assert first["spec"] == {
-        "holderIdentity": "me", "leaseDurationSeconds": 15, "leaseTransitions": 0,
-        "acquireTime": "t0", "renewTime": "t0",
-    }  # fmt: skip
-    me.confirm({**first, "metadata": {**first["metadata"], "resourceVersion": "1"}}, sent=0.0)
-    renewed = me.acquire("t1")
-    assert renewed["spec"] == {**first["spec"], "renewTime": "t1"}
-    assert renewed["metadata"]["resourceVersion"] == "1"
-    freed = me.release("t2")
-    assert (freed["spec"]["holderIdentity"], freed["spec"]["leaseDurationSeconds"]) == ("", 1)
-    other = LeaseRecord("other", "n")
-    other.observe(freed, 0.0)
-    assert other.acquire("t3")["spec"] == {
-        "holderIdentity": "other", "leaseDurationSeconds": 15, "leaseTransitions": 1,
-        "acquireTime": "t3", "renewTime": "t3",
-    }  # fmt: skip
-
-
-def test_fields_of_other_clients_in_the_lease_are_kept() -> None:
-    found = held(seconds=15, leaseTransitions=4, strategy="x")
-    found["metadata"]["labels"] = {"a": "b"}
-    me = candidate(found)
-    claim = me.acquire(STAMP)
-    assert claim["metadata"] == found["metadata"]
-    assert (claim["spec"]["strategy"], claim["spec"]["leaseTransitions"]) == ("x", 5)
-
-
-# --- random sequences of events --------------------------------------------------------------------------------------
-
-
-@dataclass
-class ApiServer:
-    """Accepts a write only over the version that it has."""
-
-    lease: Lease | None = None
-    version: int = 0
-
-    def write(self, claim: Lease) -> Lease | None:
-        known = claim["metadata"].get("resourceVersion")
-        if known != (self.lease["metadata"]["resourceVersion"] if self.lease else None):
-            return None
-        self.version += 1
-        self.lease = {**claim, "metadata": {**claim["metadata"], "resourceVersion": str(self.version)}}
-        return self.lease
-
-
-@dataclass
-class Replica:
-    """One process: its clock, and the request in progress. Each `step` advances the request."""
-
-    number: int
-    rate: float
-    lives: int = 0
-    candidate: LeaseRecord = field(init=False)
-    stage: str = "idle"
-    carried: Any = None
-    sent: float = 0.0
-
-    def __post_init__(self) -> None:
-        self.begin()
-
-    def begin(self) -> None:
-        """The process is killed and started again."""
-        self.lives += 1
-        self.candidate, self.stage = LeaseRecord(f"{self.number}.{self.lives}", "n"), "idle"
-
-    def clock(self, time: float) -> float:
-        return 1000.0 * self.number + self.rate * time
-
-    def step(self, server: ApiServer, time: float, *, lost: bool) -> None:
-        now, me = self.clock(time), self.candidate
-        if lost and self.stage != "idle":
-            self.stage = "idle"
-        elif self.stage == "idle":
-            self.stage = "reading"
-        elif self.stage == "reading":  # it reaches the API server
-            self.carried, self.stage = server.lease, "read"
-        elif self.stage == "read":  # the response arrives
-            me.observe(self.carried, now)
-            self.stage = "idle"
-            if me.can_acquire(now):
-                self.carried, self.sent, self.stage = me.acquire(str(time)), now, "writing"
-        elif self.stage == "writing":
-            self.carried = server.write(self.carried)
-            self.stage = "written"
-        elif self.stage == "written":
-            self.stage = "idle"
-            if self.carried is not None:
-                me.confirm(self.carried, self.sent)
-                self.carried, self.sent, self.stage = me.acquire(str(time)), now, "writing"
-
-    def act(self, action: str, server: ApiServer, time: float) -> None:
-        if action == "kill":
-            self.begin()
-        elif action == "release":
-            self.release(server, time)
-        else:
-            for _ in range(5 if action == "attempt" else 1):
-                self.step(server, time, lost=action == "lost")
-
-    def release(self, server: ApiServer, time: float) -> None:
-        """A clean stop, with or without the response to the request in progress."""
-        self.candidate.leads_until = float("-inf")
-        self.candidate.observe(server.lease, self.clock(time))
-        if self.candidate.is_holder:
-            server.write(self.candidate.release(str(time)))
-        self.begin()
-
-
-# An attempt without any delay; or one of its steps, the next of which may come much later.
-ACTIONS = st.sampled_from(["attempt"] * 12 + ["step"] * 6 + ["lost", "kill", "release"])
-WAITS = st.sampled_from([0.0, 2.0, 9.0, 15.0, 40.0])
-COURSES = st.lists(st.tuples(WAITS, st.integers(0, 1), ACTIONS), max_size=40)
-RATES = st.lists(st.sampled_from([1.0, 0.9, 1.1]), min_size=2, max_size=2)
-
-
-@settings(max_examples=300, deadline=None)
-@example([(0.0, 0, "attempt"), (0.0, 1, "attempt"), (15.0, 1, "attempt")], [0.9, 1.1])
-@given(COURSES, RATES)
-def test_two_replicas_never_lead_at_a_time(course: list[tuple[float, int, str]], rates: list[float]) -> None:
-    """For any delays, lost messages, stopped processes and drifting clocks."""
-    server, time = ApiServer(), 0.0
-    replicas = [Replica(number, rate) for number, rate in enumerate(rates)]
-    for wait, number, action in course:
-        time += wait
-        replicas[number].act(action, server, time)
-        leading = [r.candidate.name for r in replicas if r.candidate.leads(r.clock(time))]
-        assert len(leading) <= 1, leading
-
-
-@settings(max_examples=100, deadline=None)
-@given(COURSES, RATES)
-def test_after_any_failure_one_replica_soon_leads(course: list[tuple[float, int, str]], rates: list[float]) -> None:
-    server, time = ApiServer(), 0.0
-    replicas = [Replica(number, rate) for number, rate in enumerate(rates)]
-    for wait, number, action in course:
-        time += wait
-        replicas[number].act(action, server, time)
-    survivor = replicas[0]
-    for _ in range(2 * LEASE_DURATION):
-        time += 1.0
-        for _ in range(4):
-            survivor.step(server, time, lost=False)
-    assert survivor.candidate.leads(survivor.clock(time))
-
-
-# --- terms of one replica --------------------------------------------------------------------------------------------
+from cryostat_operator.kube.leader_election import RENEW_DEADLINE, LeaderElection
+from tests.unit.api_server import ApiServer
+from tests.unit.kube.test_lease_record import held, lease
 
 PATH = f"/apis/coordination.k8s.io/v1/namespaces/ops/leases/{constants.LEASE}"
 NAME = "Lease ops/d696d7ab.redhat.com"
@@ -268,7 +33,7 @@ class RunningReplica:
     """
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        self.server, self.calls, self.now = StoredObjects(), list[str](), 1000.0
+        self.server, self.calls, self.now = ApiServer(), list[str](), 1000.0
         self.election = LeaderElection(
             self.server, "ops", lambda: self.calls.append("started"), lambda: self.calls.append("stopped")
         )

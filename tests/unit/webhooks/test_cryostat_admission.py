@@ -1,4 +1,4 @@
-"""Admission without a cluster: defaults, permissions of the author, warnings."""
+"""Admission without a cluster: defaults, answers of a review, warnings."""
 
 from __future__ import annotations
 
@@ -11,17 +11,12 @@ import pytest
 from hypothesis import given
 
 from cryostat_operator.api import constants
-from cryostat_operator.api.created_objects import ContentPermission
 from cryostat_operator.api.defaulting import with_defaults
 from cryostat_operator.api.permission import Permission
 from cryostat_operator.api.required_permissions import (
-    HARMLESS_FIELDS,
-    changed_access_field,
-    privileges,
     required_permissions,
-    secrets,
 )
-from cryostat_operator.api.spec_warnings import MAX_SPEC_WARNINGS, key_warnings, suggestion, warnings_for
+from cryostat_operator.api.spec_warnings import warnings_for
 from cryostat_operator.api.v1beta2 import CryostatSpec
 from cryostat_operator.kube.errors import ApiUnavailable
 from cryostat_operator.plan.model.kinds import PARTIAL, Key
@@ -29,6 +24,7 @@ from cryostat_operator.plan.model.snapshot import NamespaceState, Snapshot
 from cryostat_operator.settings import Settings
 from cryostat_operator.webhooks.cryostat_admission import CryostatAdmission
 from cryostat_operator.webhooks.reviews import parse
+from tests.unit.api.test_required_permissions import SCHEDULED
 from tests.unit.plan.test_planning_steps import calls
 from tests.unit.strategies import members
 
@@ -52,194 +48,12 @@ def test_for_every_spec(spec: dict[str, Any]) -> None:
     assert obj == before
 
 
-def test_every_secret_that_a_spec_names_is_reviewed() -> None:
-    """Fails for a new field with a Secret. Secrets of an Ingress are read only by its controller."""
-    schema = CryostatSpec.model_json_schema(by_alias=True)
-    owners = {name for name, node in schema["$defs"].items() if "secretName" in node.get("properties", {})}
-    assert owners == {
-        "CertificateSecret", "DatabaseOptions", "DeclarativeCredential", "ObjectStorageOptions", "SecretFile",
-    }  # fmt: skip
-    spec = {
-        "authorizationOptions": {"basicAuth": {"secretName": "a", "filename": "f"}},
-        "databaseOptions": {"secretName": "b"},
-        "objectStorageOptions": {"secretName": "c"},
-        "trustedCertSecrets": [{"secretName": "d"}, {"configMapName": "x"}],
-        "declarativeCredentials": [{"secretName": "e"}],
-    }
-    assert [name for _, name in secrets(cryostat(spec)) if name] == ["a", "b", "c", "d", "e"]
-
-
 @pytest.mark.parametrize("junk", [None, 5, "x", [], {"a": {}}, [[]], {"securityContext": [1]}])
 def test_malformed_specs_cause_no_error(junk: Any) -> None:
     for spec in (junk, *({field.alias: junk} for field in CryostatSpec.model_fields.values())):
         obj = cryostat(spec)
         required_permissions(with_defaults(obj, "n", creating=True), obj, openshift=True)
         warnings_for(obj)
-
-
-@pytest.mark.parametrize(
-    ("context", "count"),
-    [
-        ({}, 0),
-        ({"privileged": False, "allowPrivilegeEscalation": True, "runAsUser": 0}, 0),
-        ({"capabilities": {"add": ["CHOWN", "KILL"]}}, 0),
-        ({"seccompProfile": {"type": "Localhost"}, "seLinuxOptions": {"type": "container_t", "level": "s0"}}, 0),
-        ({"privileged": True, "procMount": "Unmasked"}, 2),
-        ({"capabilities": {"add": ["ALL", "NET_RAW", "CHOWN"]}}, 2),
-        ({"seccompProfile": {"type": "Unconfined"}, "appArmorProfile": {"type": "Unconfined"}}, 2),
-        ({"seLinuxOptions": {"user": "u", "role": "r", "type": "spc_t"}}, 3),
-        ({"windowsOptions": {"hostProcess": True}}, 1),
-        ({"sysctls": [{"name": "kernel.msgmax"}, {"name": "net.ipv4.tcp_syncookies"}]}, 1),
-    ],
-)
-def test_privileges(context: dict[str, Any], count: int) -> None:
-    for spec in (
-        {"securityOptions": {"coreSecurityContext": context}},
-        {"reportOptions": {"securityOptions": {"podSecurityContext": context}}},
-    ):
-        assert len(list(privileges(cryostat(spec)))) == count
-
-
-def test_suggestions() -> None:
-    assert suggestion("readwriteonce", ["ReadWriteOnce", "ReadWriteMany"]) == "did you mean ReadWriteOnce?"
-    assert suggestion("zzz", ["a", "b"]) == "known values are a, b"
-
-
-DOORS: list[tuple[dict[str, Any], dict[str, Any]]] = [
-    ({}, {"authorizationOptions": {"openShiftSSO": {"disable": True}}}),
-    ({"authorizationOptions": {"basicAuth": {"secretName": "a", "filename": "b"}}}, {}),
-    ({}, {"authorizationOptions": {"openShiftSSO": {"accessReview": {"verb": "get"}}}}),
-    ({}, {"objectStorageOptions": {"provider": {"url": "https://elsewhere.example.com"}}}),
-    ({}, {"networkPolicies": {"coreConfig": {"ingressDisabled": True}}}),
-    ({}, {"enableCertManager": False}),
-    ({"agentOptions": {"allowInsecure": False}}, {"agentOptions": {"allowInsecure": True}}),
-    ({}, {"agentOptions": {"disableHostnameVerification": True}}),
-    ({}, {"operandMetadata": {"podMetadata": {"annotations": {"sidecar.example.com/image": "x"}}}}),
-]
-
-
-@pytest.mark.parametrize(("before", "after"), DOORS, ids=str)
-def test_a_change_of_an_access_field_needs_all_permissions(before: Any, after: Any) -> None:
-    held = {"targetNamespaces": ["n", "away", "gone"], "trustedCertSecrets": [{"secretName": "s"}]}
-    old, new = cryostat({**held, **before}), cryostat({**held, **after, "targetNamespaces": ["n", "away"]})
-    wanted = required_permissions(new, old, openshift=False)
-    assert wanted == required_permissions(new, None, openshift=False)
-    access = [each for each in wanted if not isinstance(each, ContentPermission)]
-    assert [each.namespace for each in access if each.verb == "create"] == ["n", "away"]
-    assert all(f"a change of spec.{next(iter(before or after))}" in each.cause for each in access)
-
-
-def test_other_changes_need_no_further_permission() -> None:
-    for before, after in (
-        ({}, {"authorizationOptions": {"basicAuth": {}, "openShiftSSO": {"accessReview": {}}}}),
-        ({"networkPolicies": None}, {"networkPolicies": {"coreConfig": {}}}),
-        ({}, {"agentOptions": {"resources": {"limits": {"cpu": 1}}}}),
-        ({}, {"reportOptions": {"replicas": 2}, "loggingOptions": {"coreLogLevel": "DEBUG"}}),
-    ):
-        assert (
-            changed_access_field(cryostat(after), cryostat(before))
-            == changed_access_field(cryostat(before), cryostat(after))
-            == ""
-        )
-
-
-@pytest.mark.parametrize(
-    ("before", "after", "field"),
-    [
-        ({}, {"networkOptions": {"coreConfig": {"annotations": {"a": "b"}}}}, "networkOptions"),
-        ({}, {"serviceOptions": {"coreConfig": {"serviceType": "LoadBalancer"}}}, "serviceOptions"),
-        ({}, {"automatedRules": [{"configMapName": "a", "filename": "b"}]}, "automatedRules"),
-        ({}, {"trustedCertSecrets": [{"configMapName": "a"}]}, "trustedCertSecrets"),
-        ({}, {"storageOptions": {"database": {"emptyDir": {"enabled": True}}}}, "storageOptions"),
-        ({"enableAudit": True}, {"enableAudit": False}, "enableAudit"),
-        ({}, {"targetDiscoveryOptions": {"discoveryPortNames": ["a"]}}, "targetDiscoveryOptions"),
-        ({}, {"laterField": 1}, "laterField"),
-        ({"agentOptions": {"resources": {"a": 1}}}, {"agentOptions": {"laterField": 1}}, "agentOptions.laterField"),
-    ],
-    ids=str,
-)
-def test_every_field_needs_the_review_unless_it_is_harmless(before: Any, after: Any, field: str) -> None:
-    assert changed_access_field(cryostat(after), cryostat(before)) == field
-
-
-@pytest.mark.parametrize(
-    ("before", "after", "reviewed"),
-    [
-        (None, "u2", True),
-        ("u1", "u1,u2", True),
-        ("u1", "u2", True),
-        ("u1, u2", "u2", False),
-        ("u1", None, False),
-        ("u1", " u1 ,", False),
-    ],
-)
-def test_accepting_a_namespace_needs_all_permissions(before: Any, after: Any, reviewed: bool) -> None:
-    def accepting(uids: str | None) -> dict[str, Any]:
-        obj = cryostat({"targetNamespaces": ["n", "away"], "databaseOptions": {"secretName": "s"}})
-        obj["metadata"]["annotations"] = {constants.ANNOTATION_ACCEPT_NAMESPACES: uids} if uids else None
-        return obj
-
-    wanted = required_permissions(accepting(after), accepting(before), openshift=False)
-    expected = required_permissions(accepting(None), None, openshift=False) if reviewed else []
-    assert wanted == expected
-    assert all("metadata.annotations[operator.cryostat.io/accept-namespaces]" in each.cause for each in wanted)
-
-
-SCHEDULED = {
-    constants.ANNOTATION_BACKUP_SCHEDULE: "@daily",
-    constants.ANNOTATION_BACKUP_TARGET: "s3://backups/prod",
-    constants.ANNOTATION_BACKUP_SECRET: "target",
-}
-
-
-def _scheduled(**changed: str) -> dict[str, Any]:
-    obj = cryostat({"targetNamespaces": ["n"]})
-    obj["metadata"]["annotations"] = SCHEDULED | {f"operator.cryostat.io/{k}": v for k, v in changed.items()}
-    return obj
-
-
-@pytest.mark.parametrize("key", ["backup-schedule", "backup-target", "backup-secret"])
-def test_each_change_of_a_scheduled_backup_is_reviewed(key: str) -> None:
-    expected = [
-        "create cronjobs.batch",
-        "create pods/exec",
-        "create pods/portforward",
-        "get secrets",
-    ]
-    plain, namespace = cryostat({"targetNamespaces": ["n"]}), _scheduled()["metadata"]["namespace"]
-    for new, old in ((_scheduled(), plain), (_scheduled(**{key: "other"}), _scheduled())):
-        required = required_permissions(new, old, openshift=False)
-        assert [str(each) for each in required] == [f'{each} in namespace "{namespace}"' for each in expected]
-    assert required_permissions(_scheduled(), _scheduled(), openshift=False) == []
-    assert required_permissions(plain, _scheduled(), openshift=False) == []
-
-
-def test_harmless_fields_exist() -> None:
-    known = {field.alias for field in CryostatSpec.model_fields.values()}
-    assert {path.partition(".")[0] for path in HARMLESS_FIELDS} <= known
-    assert all(HARMLESS_FIELDS.values())
-
-
-@pytest.mark.parametrize(
-    ("field", "key", "says"),
-    [
-        ("annotations", "operator.cryostat.io/pause", "did you mean operator.cryostat.io/pause-reconciliation?"),
-        ("annotations", "operator.cryostat.io/alow-data-loss", "did you mean operator.cryostat.io/allow-data-loss?"),
-        ("annotations", "cryostat.io/data-retention", "did you mean operator.cryostat.io/data-retention?"),
-        ("labels", "cryostat.io/log-level", "has no meaning; known keys are operator.cryostat.io/name"),
-    ],
-)
-def test_mistyped_keys(field: str, key: str, says: str) -> None:
-    obj = {"metadata": {field: {key: "true", "example.com/x": "y"}}}
-    [warning] = key_warnings(obj)
-    assert says in warning
-    assert key_warnings(obj, obj) == []
-
-
-def test_known_and_foreign_keys_cause_no_warning() -> None:
-    annotations = {"operator.cryostat.io/pause-reconciliation": "true", "team": "x"}
-    assert key_warnings({"metadata": {"annotations": annotations}}) == []
-    assert key_warnings({"metadata": None}) == []
 
 
 class Reader:
@@ -343,12 +157,6 @@ def test_wrong_annotations_of_a_scheduled_backup_are_refused(old: Any) -> None:
         assert refused["allowed"] is False
         assert refused["status"]["code"] == 422
         assert refused["status"]["message"].startswith(f'Annotation {key} is "{value}": ')
-
-
-def test_the_number_of_warnings_is_limited() -> None:
-    paths = [{"paths": [{"pathType": f"x{number}-{path}"} for path in range(100)]} for number in range(100)]
-    spec = {"networkOptions": {"coreConfig": {"ingressSpec": {"rules": paths}}}}
-    assert len(warnings_for(cryostat(spec))) == MAX_SPEC_WARNINGS
 
 
 async def test_an_object_that_is_known_only_in_part_is_left_out() -> None:

@@ -1,8 +1,7 @@
-"""The agent in a pod: what is added, which settings of the author are kept, and when it is not added."""
+"""The agent in a pod: what is added, and which settings of the author are kept."""
 
 from __future__ import annotations
 
-import copy
 from typing import Any
 
 import pytest
@@ -13,7 +12,7 @@ from cryostat_operator.api.v1beta2 import Cryostat
 from cryostat_operator.plan.injection import labels
 from cryostat_operator.plan.injection.java_options import INHERITED_OPTIONS
 from cryostat_operator.plan.injection.pod_fields import PodContext
-from cryostat_operator.plan.injection.pod_mutator import SAFE_TO_EVICT_VOLUMES, Result, inject_agent
+from cryostat_operator.plan.injection.pod_mutator import SAFE_TO_EVICT_VOLUMES, inject_agent
 from cryostat_operator.plan.instance import Instance
 from cryostat_operator.plan.model import names
 from cryostat_operator.plan.model.snapshot import Snapshot
@@ -295,90 +294,6 @@ def test_options_from_whole_config_maps() -> None:
     )
 
 
-NEEDED = ", and the agent needs /tmp/cryostat-agent; mount it elsewhere"
-
-
-@pytest.mark.parametrize(
-    ("given", "says"),
-    [
-        (pod(os={"name": "windows"}), "there is no agent for Windows"),
-        (pod(nodeSelector={"kubernetes.io/os": "windows"}), "there is no agent for Windows"),
-        (pod(securityContext={"windowsOptions": {"runAsUserName": "a"}}), "there is no agent for Windows"),
-        (
-            pod(volumes=[{"name": "cryostat-agent-init", "hostPath": {"path": "/"}}]),
-            'it has a volume "cryostat-agent-init" of another kind; rename that volume',
-        ),
-        (
-            pod({"volumeMounts": [{"name": "x", "mountPath": "/tmp/cryostat-agent/"}]}),
-            "something else is mounted at /tmp/cryostat-agent; mount it elsewhere",
-        ),
-        (
-            pod({"volumeMounts": [{"name": "x", "mountPath": "/tmp/cryostat-agent/x/.."}]}),
-            "something else is mounted at /tmp/cryostat-agent; mount it elsewhere",
-        ),
-        (
-            pod({"volumeMounts": [{"name": "x", "mountPath": "/tmp/cryostat-agent/x"}]}),
-            f"something else is mounted at /tmp/cryostat-agent/x{NEEDED}",
-        ),
-        (
-            pod({"volumeMounts": [{"name": "x", "mountPath": "/tmp", "readOnly": True}]}),
-            f"something else is mounted at /tmp{NEEDED}",
-        ),
-        (
-            pod({"volumeMounts": [{"name": "x", "mountPath": "/"}]}, volumes=[{"name": "x", "secret": {}}]),
-            f"something else is mounted at /{NEEDED}",
-        ),
-        (
-            pod(
-                {"volumeMounts": [{"name": "x", "mountPath": "/tmp"}]},
-                volumes=[{"name": "x", "persistentVolumeClaim": {"claimName": "c", "readOnly": True}}],
-            ),
-            f"something else is mounted at /tmp{NEEDED}",
-        ),
-        (
-            pod({"name": "cryostat-agent-init"}),
-            'it has a container "cryostat-agent-init", as the init container of the agent is named; rename it',
-        ),
-        (
-            pod({"env": [{"name": "JAVA_TOOL_OPTIONS", "value": "-javaagent:/cryostat-agent-0.5.jar"}]}),
-            "JAVA_TOOL_OPTIONS has another Cryostat agent; remove that one",
-        ),
-        (pod(containers=[]), "there is no container"),
-    ],
-)
-def test_a_pod_that_cannot_have_the_agent_is_unchanged(given: dict[str, Any], says: str) -> None:
-    before = copy.deepcopy(given)
-    assert refused(given) == says
-    assert given == before
-
-
-@pytest.mark.parametrize("path", ["/run", "/run/secrets", "/var/run/secrets/", "/run/secrets/io.cryostat"])
-def test_a_read_only_volume_at_a_link_to_the_directory_of_the_certificate(path: str) -> None:
-    given = pod({"volumeMounts": [{"name": "x", "mountPath": path}]}, volumes=[{"name": "x", "secret": {}}])
-    needed = "/var/run/secrets/io.cryostat/cryostat-agent; mount it elsewhere"
-    says = f"something else is mounted at {path.rstrip('/')}, and the agent needs {needed}"
-    assert refused(given, instance_of(tls=True)) == says
-    given["spec"]["volumes"] = [{"name": "x", "emptyDir": {}}]
-    with_agent(given, instance_of(tls=True))
-
-
-def test_other_directories_that_begin_like_a_link() -> None:
-    given = pod({"volumeMounts": [{"name": "x", "mountPath": "/runtime"}]}, volumes=[{"name": "x", "secret": {}}])
-    with_agent(given, instance_of(tls=True))
-
-
-def test_a_static_pod_is_unchanged() -> None:
-    given = pod()
-    given["metadata"]["annotations"] = {"kubernetes.io/config.mirror": "x"}
-    assert refused(given) == "static pods of the kubelet cannot be changed"
-
-
-def test_volumes_around_the_agents_directory() -> None:
-    mounts: list[Any] = [{"name": "x", "mountPath": path} for path in ("/tmp", "/tmp/cryostat-agents")]
-    mounts.append({"name": "x", "mountPath": "/opt", "readOnly": True})
-    with_agent(pod({"volumeMounts": mounts}, volumes=[{"name": "x", "emptyDir": {}}]))
-
-
 def test_no_port_is_declared_on_the_network_of_the_node() -> None:
     """Otherwise a second pod of that kind could not be scheduled on the node."""
     result = inject_agent(pod(hostNetwork=True), instance_of(), PodContext("apps"))
@@ -440,14 +355,3 @@ def test_a_second_injection_changes_nothing(given: dict[str, Any], tls: bool, op
         assert len(found) == len(set(found))
     again = inject_agent(once.pod, i, PodContext("apps"))
     assert again.pod == once.pod
-
-
-def test_results_without_a_pod_have_a_reason() -> None:
-    assert Result(None, "why").reason == "why"
-
-
-def test_a_mirror_pod_is_unchanged() -> None:
-    """The kubelet refuses a mirror pod that differs from its static pod."""
-    given = pod()
-    given["metadata"]["annotations"] = {"kubernetes.io/config.mirror": "hash"}
-    assert "static pods" in refused(given)
