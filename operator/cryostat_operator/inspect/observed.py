@@ -11,6 +11,7 @@ from ..plan.model.kinds import Obj
 from ..plan.model.reasons import Reason
 from ..plan.pod_failures import pod_failure
 from .states import BAD, GOOD, WAITING, State, condition_state, find_condition, state_of
+from .volume_usage import VolumeUsage
 
 _LONGEST_NAME = 50  # characters; longer names end in a hash, which is cut off
 
@@ -27,6 +28,7 @@ class Observed:
         agents: target namespace → number of pods with the labels of an agent of this instance.
         missing_namespaces: target namespaces that do not exist.
         expiries: name of a Secret → end of its certificate, in seconds since the epoch.
+        volumes: name of a PersistentVolumeClaim → how full its volume is, where a kubelet reports it.
         operators: the Deployments of the operator; None if the user may not read them.
         unreadable: one sentence for each kind of object that the user may not read.
     """
@@ -38,6 +40,7 @@ class Observed:
     agents: Mapping[str, int] = field(default_factory=dict)
     missing_namespaces: frozenset[str] = frozenset()
     expiries: Mapping[str, float] = field(default_factory=dict)
+    volumes: Mapping[str, VolumeUsage] = field(default_factory=dict)
     operators: tuple[Obj, ...] | None = None
     unreadable: tuple[str, ...] = ()
 

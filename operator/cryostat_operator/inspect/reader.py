@@ -14,6 +14,7 @@ from ..plan.model.kinds import KINDS, Kind, Obj, resource_path
 from ..plan.pod_failures import seconds
 from ..printable import printable
 from .observed import Observed, agent_selector, owned_selector
+from .volume_usage import VolumeUsage, volume_usage
 
 OPERATOR_NAMESPACE = "cryostat-operator-system"
 OPERATOR_NAME = "cryostat-operator-controller"  # also where OLM installed it
@@ -103,6 +104,7 @@ class Reader:
                 [each for each in targets if not agents.get(each) and await self._is_missing(each)]
             ),
             expiries=_expiries(objects),
+            volumes=await self._volumes(namespace, pods or ()),
             operators=await self._operators(),
             unreadable=tuple(self.unreadable),
         )
@@ -135,6 +137,13 @@ class Reader:
                 raise
             return error.status == 404
         return False
+
+    async def _volumes(self, namespace: str, pods: Iterable[Obj]) -> dict[str, VolumeUsage]:
+        try:
+            return await volume_usage(self.client, namespace, pods)
+        except PermissionError as error:
+            self.unreadable[str(error)] = None
+            return {}
 
     async def _operators(self) -> tuple[Obj, ...] | None:
         """The Deployments of operators, in all namespaces or else where the manifests install it."""

@@ -57,6 +57,10 @@ def report(observed: Observed, now: float, found: Iterable[Cause]) -> dict[str, 
             {"secret": secret, "notAfter": _time(end), "daysLeft": int((end - now) // _DAY)}
             for secret, end in sorted(observed.expiries.items())
         ],
+        "volumes": [
+            {"claim": claim, "usedBytes": usage.used, "capacityBytes": usage.capacity}
+            for claim, usage in sorted(observed.volumes.items())
+        ],
         "targetNamespaces": [
             {
                 "namespace": target,

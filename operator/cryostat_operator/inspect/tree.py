@@ -21,6 +21,7 @@ _GROUPS = {
 }
 _OTHER_GROUP = "Access"
 _DAY = 86400.0
+_FULL = 90  # percent
 _SOON = 14  # days; certificates of the operator are renewed earlier
 _EVENTS = 5
 Member = tuple[str, State]
@@ -95,7 +96,7 @@ def _grouped(observed: Observed, now: float) -> dict[str, list[Member]]:
     groups: dict[str, list[Member]] = {title: [] for title in (*_GROUPS, _OTHER_GROUP)}
     for obj in observed.objects:
         group = groups[named.get(obj["kind"], _OTHER_GROUP)]
-        group.append((observed.title(obj), _with_expiry(observed, obj, state_of(obj), now)))
+        group.append((observed.title(obj), _with_details(observed, obj, now)))
         if obj["kind"] == "Deployment":
             group += [(f"  image {each}", State(GOOD, "")) for each in _images(obj)] if now else []
     pods = [(f"Pod {pod['metadata']['name']}", pod_state(pod)) for pod in observed.pods]
@@ -106,6 +107,16 @@ def _grouped(observed: Observed, now: float) -> dict[str, list[Member]]:
 def _images(deployment: Obj) -> list[str]:
     containers = deployment["spec"]["template"]["spec"]["containers"]
     return list(dict.fromkeys(str(container["image"]) for container in containers if container.get("image")))
+
+
+def _with_details(observed: Observed, obj: Obj, now: float) -> State:
+    """Return the state of an object with what only this page shows: use of volumes and ends of certificates."""
+    state = _with_expiry(observed, obj, state_of(obj), now)
+    usage = observed.volumes.get(obj["metadata"]["name"]) if obj["kind"] == "PersistentVolumeClaim" else None
+    if usage is None:
+        return state
+    color = WAITING if usage.percent >= _FULL else state.color
+    return State(color, f"{state.text}, {usage.percent} % used")
 
 
 def _with_expiry(observed: Observed, obj: Obj, state: State, now: float) -> State:

@@ -8,6 +8,7 @@ import pytest
 
 from cryostat_operator.api import constants
 from cryostat_operator.inspect.reader import OPERATOR_NAMESPACE, Reader, cryostats
+from cryostat_operator.inspect.volume_usage import VolumeUsage
 from cryostat_operator.kube.errors import ApiError, ApiUnavailable
 from tests.unit.api_server import ApiServer
 from tests.unit.inspect.instance import NAME, NAMESPACE, NOW, certificate, cryostat, deployment, owned, pod, serve
@@ -123,3 +124,22 @@ async def test_cryostats_are_listed_in_order(server: ApiServer) -> None:
     assert found == [("a", "y"), ("a", "z"), ("b", "x"), ("here", "sample")]
     with pytest.raises(ApiError):
         await cryostats(server, "a", "absent")
+
+
+async def test_the_use_of_volumes_is_read_where_the_user_may(server: ApiServer) -> None:
+    database = pod("database")
+    database["spec"] |= {
+        "nodeName": "one",
+        "volumes": [{"name": "data", "persistentVolumeClaim": {"claimName": "sample-database"}}],
+    }
+    volume = {"usedBytes": 1, "capacityBytes": 2, "pvcRef": {"name": "sample-database", "namespace": NAMESPACE}}
+    serve(server, database)
+    # The double answers for a subresource with the whole object.
+    server.put("/api/v1/nodes/one", {"pods": [{"volume": [volume]}]})
+    assert (await observed(server)).volumes == {"sample-database": VolumeUsage(1, 2)}
+    server.hook = refusing("/nodes/")
+    found = await observed(server)
+    assert (found.volumes, found.unreadable) == (
+        {},
+        ("You may not get nodes/proxy, so the use of volumes is not shown.",),
+    )

@@ -7,6 +7,7 @@ import json
 from cryostat_operator.inspect.causes import causes
 from cryostat_operator.inspect.observed import Observed
 from cryostat_operator.inspect.report import report
+from cryostat_operator.inspect.volume_usage import VolumeUsage
 from tests.unit.inspect.instance import NOW, condition, cryostat, deployment, owned, pod
 
 
@@ -18,6 +19,7 @@ def test_it_has_causes_states_and_certificates_and_no_value() -> None:
         (pod("cryostat", "CrashLoopBackOff"),),
         agents={"here": 3},
         expiries={"here/sample-tls": NOW + 86400 * 7.5},
+        volumes={"sample-database": VolumeUsage(1, 2)},
     )
     data = report(observed, NOW, causes(observed, NOW))
     assert data["ready"] is False
@@ -26,5 +28,6 @@ def test_it_has_causes_states_and_certificates_and_no_value() -> None:
     assert data["objects"][0]["images"] == {"sample": "quay.io/cryostat/sample:4.2.0"}
     assert data["pods"][0]["good"] is False
     assert data["certificates"] == [{"secret": "here/sample-tls", "notAfter": "2023-11-22T10:13:20Z", "daysLeft": 7}]
+    assert data["volumes"] == [{"claim": "sample-database", "usedBytes": 1, "capacityBytes": 2}]
     assert data["targetNamespaces"] == [{"namespace": "here", "exists": True, "podsWithAgent": 3}]
     assert "aHVudGVy" not in json.dumps(data)

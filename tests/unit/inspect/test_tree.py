@@ -7,6 +7,7 @@ import click
 from cryostat_operator.inspect.causes import causes
 from cryostat_operator.inspect.observed import Observed, pod_state
 from cryostat_operator.inspect.tree import instance_tree, lines
+from cryostat_operator.inspect.volume_usage import VolumeUsage
 from tests.unit.inspect.instance import NOW, condition, cryostat, deployment, owned, pod
 
 CLAIM = owned(
@@ -80,6 +81,16 @@ def test_a_certificate_that_ends_soon_is_marked() -> None:
     assert "… Secret sample-tls  keys tls.crt, tls.key, the certificate ends in 2 days" in text(soon)
     ended = Observed(cryostat(), (TLS,), expiries={"here/sample-tls": NOW - 1})
     assert "✗ Secret sample-tls  keys tls.crt, tls.key, the certificate expired" in text(ended)
+
+
+def test_a_claim_says_how_full_its_volume_is() -> None:
+    name = "PersistentVolumeClaim sample-storage  Bound, 5Gi, storage class fast"
+    assert f"✓ {name}, 89 % used" in text(
+        Observed(cryostat(), (CLAIM,), volumes={"sample-storage": VolumeUsage(89, 100)})
+    )
+    assert f"… {name}, 90 % used" in text(
+        Observed(cryostat(), (CLAIM,), volumes={"sample-storage": VolumeUsage(90, 100)})
+    )
 
 
 def test_in_a_small_room_objects_that_are_well_are_counted_only() -> None:

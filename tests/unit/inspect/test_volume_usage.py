@@ -1,0 +1,74 @@
+"""How full volumes are, by the statistics of kubelets."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+import pytest
+
+from cryostat_operator.inspect import volume_usage as module
+from cryostat_operator.inspect.volume_usage import VolumeUsage, volume_usage
+from cryostat_operator.kube.errors import ApiError, ApiUnavailable
+from tests.unit.inspect.instance import NAMESPACE, pod
+
+
+class Nodes:
+    """Nodes that answer with these statistics, raise, or never answer (None)."""
+
+    def __init__(self, **answers: Any) -> None:
+        self.answers = answers
+        self.asked: list[str] = []
+
+    async def request(self, method: str, path: str) -> Any:
+        node = path.removeprefix("/api/v1/nodes/").removesuffix("/proxy/stats/summary")
+        self.asked.append(node)
+        answer = self.answers[node]
+        if answer is None:
+            await asyncio.Event().wait()
+        if isinstance(answer, Exception):
+            raise answer
+        return answer
+
+
+def mounted(node: str | None, claim: str | None = "sample-database") -> Any:
+    """A pod on a node, with a volume."""
+    found = pod("database")
+    volume = {"persistentVolumeClaim": {"claimName": claim}} if claim else {"emptyDir": {}}
+    found["spec"] |= {"nodeName": node, "volumes": [{"name": "data", **volume}]}
+    return found
+
+
+def measured(claim: str, used: int | None, capacity: int | None, namespace: str = NAMESPACE) -> Any:
+    volume = {"name": "data", "usedBytes": used, "capacityBytes": capacity}
+    return {"volume": [{"name": "tmp", "usedBytes": 1}, volume | {"pvcRef": {"name": claim, "namespace": namespace}}]}
+
+
+async def usage(nodes: Nodes, *pods: Any) -> dict[str, VolumeUsage]:
+    return await volume_usage(nodes, NAMESPACE, pods)  # type: ignore[arg-type]
+
+
+async def test_claims_of_the_namespace_are_found_on_the_nodes_of_their_pods() -> None:
+    one = {"pods": [measured("sample-database", 50, 200), measured("other", 1, 2, "elsewhere"), {}]}
+    two = {"pods": [measured("sample-storage", 3, 4), measured("unmeasured", None, None)]}
+    nodes = Nodes(one=one, two=two)
+    waiting = mounted("three")
+    waiting["status"]["phase"] = "Pending"
+    found = await usage(
+        nodes, mounted("one"), mounted("one"), mounted("two"), mounted(None), mounted("three", None), waiting
+    )
+    assert found == {"sample-database": VolumeUsage(50, 200), "sample-storage": VolumeUsage(3, 4)}
+    assert found["sample-database"].percent == 25
+    assert nodes.asked == ["one", "two"]
+
+
+@pytest.mark.parametrize("answer", [None, ApiUnavailable(503, "ServiceUnavailable", "no"), {}, {"pods": None}])
+async def test_a_node_that_does_not_measure_is_left_out(answer: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "_SECONDS_PER_NODE", 0.01)
+    nodes = Nodes(one=answer, two={"pods": [measured("sample-database", 1, 2)]})
+    assert await usage(nodes, mounted("one"), mounted("two")) == {"sample-database": VolumeUsage(1, 2)}
+
+
+async def test_a_missing_permission_is_an_error() -> None:
+    with pytest.raises(PermissionError, match="You may not get nodes/proxy"):
+        await usage(Nodes(one=ApiError(403, "Forbidden", "no")), mounted("one"))
