@@ -92,7 +92,7 @@ class PodConnections:
 
     async def _attempt(self, connection: Connection, path: str, params: list[tuple[str, str]]) -> PodSocket:
         async with asyncio.timeout(CONNECT_SECONDS):
-            return await self._session.ws_connect(
+            opened: PodSocket = await self._session.ws_connect(
                 connection.server + path,
                 params=params,
                 headers=connection.headers(),
@@ -100,7 +100,9 @@ class PodConnections:
                 max_msg_size=0,
                 ssl=connection.ssl_context,
                 timeout=aiohttp.ClientWSTimeout(ws_receive=IDLE_SECONDS, ws_close=5.0),
+                **connection.request_options,
             )
+            return opened
 
 
 async def _ping(opened: PodSocket) -> None:

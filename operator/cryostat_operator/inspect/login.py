@@ -14,20 +14,30 @@ from typing import Any
 import yaml
 
 from ..kube.connection import Connection, LoginError
+from ..kube.http_proxy import proxy_for
 
 SERVICE_ACCOUNT = Path("/var/run/secrets/kubernetes.io/serviceaccount")
 _SIMPLE_USER_FIELDS = frozenset({"token", "tokenFile", "username", "password"}) | {
     f"client-{part}{suffix}" for part in ("certificate", "key") for suffix in ("", "-data")
 }
+# Fields of a user that make requests act as another user, and the header of each.
+_IMPERSONATION = {"as": "Impersonate-User", "as-uid": "Impersonate-Uid"}
 
 
 class UserConnection(Connection):
     """An API server with the credentials of a user, which are valid for as long as one command runs."""
 
-    def __init__(self, server: str, context: ssl.SSLContext, headers: Mapping[str, str]) -> None:
+    def __init__(
+        self,
+        server: str,
+        context: ssl.SSLContext,
+        headers: Mapping[str, str],
+        options: Mapping[str, Any] | None = None,
+    ) -> None:
         self._server = server.rstrip("/")
         self._context = context
         self._headers = dict(headers)
+        self._options = dict(options or {})
 
     @property
     def server(self) -> str:
@@ -36,6 +46,10 @@ class UserConnection(Connection):
     @property
     def ssl_context(self) -> ssl.SSLContext:
         return self._context
+
+    @property
+    def request_options(self) -> dict[str, Any]:
+        return dict(self._options)
 
     def headers(self) -> dict[str, str]:
         """Headers that log in."""
@@ -105,13 +119,29 @@ async def _from_kubeconfig(config: Mapping[str, Any], name: str | None) -> Login
     user = config["users"].get(context.get("user")) or {}
     if not cluster.get("server"):
         raise LoginError(f"context {name!r} of the kubeconfig names no cluster with a server")
-    if set(user) - _SIMPLE_USER_FIELDS:
+    _check_impersonation(user, name)
+    if set(user) - _SIMPLE_USER_FIELDS - _IMPERSONATION.keys():
         authorization = await _authorization_by_library(name)
     else:
         authorization = _authorization(user)
     headers = {"Authorization": authorization} if authorization else {}
-    connection = UserConnection(cluster["server"], _ssl_context(cluster, user), headers)
+    headers |= {header: str(user[field]) for field, header in _IMPERSONATION.items() if user.get(field)}
+    connection = UserConnection(cluster["server"], _ssl_context(cluster, user), headers, _request_options(cluster))
     return Login(connection, context.get("namespace") or "default")
+
+
+def _check_impersonation(user: Mapping[str, Any], context: str) -> None:
+    """Refuse impersonation that is not supported: without it, the command would act as the user's own."""
+    for field in ("as-groups", "as-user-extra"):
+        if user.get(field):
+            raise LoginError(f"the user of context {context!r} of the kubeconfig has {field}, which is not supported")
+
+
+def _request_options(cluster: Mapping[str, Any]) -> dict[str, Any]:
+    """Return options of each request: the proxy, and the name in the certificate of the API server."""
+    proxy = proxy_for(cluster["server"], cluster.get("proxy-url"), os.environ)
+    options = {"proxy": proxy, "server_hostname": cluster.get("tls-server-name")}
+    return {key: value for key, value in options.items() if value}
 
 
 def _authorization(user: Mapping[str, Any]) -> str:
@@ -133,7 +163,7 @@ async def _authorization_by_library(context: str) -> str:
     configuration = Configuration()
     try:
         await config.load_kube_config(  # type: ignore[no-untyped-call]
-            context=context, client_configuration=configuration
+            config_file=os.environ.get("KUBECONFIG") or None, context=context, client_configuration=configuration
         )
     except config.ConfigException as error:
         raise LoginError(f"context {context!r} of the kubeconfig: {error}") from None

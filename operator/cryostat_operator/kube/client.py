@@ -215,14 +215,14 @@ class Client:
         on_item: Callable[[Obj], None] | None = None,
     ) -> Obj:
         """One attempt. With `on_item` the response is a list, whose items are left out of the result."""
-        url = self._pool.connection.server + path
+        url, options = self._pool.connection.server + path, self._pool.connection.request_options
         headers = {**self._pool.headers(headers["Accept"]), **headers}
         timeout = aiohttp.ClientTimeout(total=REQUEST_TIMEOUT, sock_connect=5)
         started, code = time.monotonic(), 0
         try:
             with self._guarded_body(method, data) as body:
                 async with self._pool.requests.request(
-                    method, url, data=body, params=params, headers=headers, timeout=timeout
+                    method, url, data=body, params=params, headers=headers, timeout=timeout, **options
                 ) as response:
                     code = response.status
                     if on_item and code == 200:
@@ -252,7 +252,11 @@ class Client:
         started, code, used = time.monotonic(), 0, self._pool.connection
         try:
             async with self._pool.watches.get(
-                self._pool.connection.server + path, params=query, headers=self._pool.headers(accept), timeout=timeout
+                used.server + path,
+                params=query,
+                headers=self._pool.headers(accept),
+                timeout=timeout,
+                **used.request_options,
             ) as response:
                 code = response.status
                 self._on_request("WATCH", code, time.monotonic() - started)

@@ -12,9 +12,11 @@ import ssl
 import time
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import yaml
+
+from .http_proxy import proxy_for
 
 if TYPE_CHECKING:
     from .kopf_import import kopf  # imported in functions: commands that need no kopf start faster
@@ -53,6 +55,17 @@ class Connection:
         """The TLS context: trusted authorities and, if there is one, the client certificate."""
         return self._info.as_ssl_context()
 
+    @property
+    def request_options(self) -> dict[str, Any]:
+        """Options of each request of aiohttp: `proxy` if there is one.
+
+        In a pod the environment is not read: OLM sets the proxy of the cluster, which must not be used for its API.
+        """
+        if self._rotates:
+            return {}
+        proxy = proxy_for(self.server, self._info.proxy_url, os.environ)
+        return {"proxy": proxy} if proxy else {}
+
     def headers(self) -> dict[str, str]:
         """Return the headers that log in. A renewed token is used within a minute."""
         if self._rotates and time.monotonic() - self._read_at > _TOKEN_REREAD_SECONDS:
@@ -61,7 +74,8 @@ class Connection:
 
     def for_kopf(self, lifetime: datetime.timedelta) -> kopf.ConnectionInfo:
         """Return address and credentials for kopf, which calls its login handler again after this time."""
-        return replace(self._info, expiration=datetime.datetime.now(datetime.UTC) + lifetime)
+        proxy = self.request_options.get("proxy")
+        return replace(self._info, proxy_url=proxy, expiration=datetime.datetime.now(datetime.UTC) + lifetime)
 
 
 async def connect() -> Connection:
@@ -77,8 +91,11 @@ async def connect() -> Connection:
         return Connection(info, rotates=True)
     try:
         if _needs_library():
-            return Connection(await _with_library())
-        info = kopf.login_with_kubeconfig(settings=kopf.OperatorSettings())
+            info = await _with_library()
+        else:
+            info = kopf.login_with_kubeconfig(settings=kopf.OperatorSettings())
+        if info is not None and info.server:
+            proxy_for(info.server, info.proxy_url, os.environ)  # raises if it cannot be used
     except (OSError, AttributeError, KeyError, TypeError, ValueError, yaml.YAMLError, kopf.LoginError) as error:
         raise LoginError(f"KUBECONFIG cannot be used: {type(error).__name__} {error}") from None
     if info is None or not info.server:
@@ -119,7 +136,9 @@ async def _with_library() -> kopf.ConnectionInfo:
 
     configuration = Configuration()
     try:
-        await config.load_kube_config(client_configuration=configuration)  # type: ignore[no-untyped-call]
+        await config.load_kube_config(  # type: ignore[no-untyped-call]
+            config_file=os.environ.get("KUBECONFIG") or None, client_configuration=configuration
+        )
     except config.ConfigException as error:
         raise LoginError(f"KUBECONFIG cannot be used: {error}") from None
     token = str(await configuration.get_api_key_with_prefix("BearerToken") or "")
@@ -130,4 +149,5 @@ async def _with_library() -> kopf.ConnectionInfo:
         certificate_path=configuration.cert_file,
         private_key_path=configuration.key_file,
         token=token.partition(" ")[2] or token or None,
+        proxy_url=str(configuration.proxy) if configuration.proxy else None,
     )

@@ -13,6 +13,8 @@ from aiohttp import WSMsgType, web
 from cryostat_operator.backup import pod_connection
 from cryostat_operator.backup.manifest import BackupError
 from cryostat_operator.backup.pod_connection import PROTOCOL, PodConnections
+from cryostat_operator.kube.connection import Connection
+from cryostat_operator.kube.kopf_import import kopf
 from tests.unit.backup.kubelet import Kubelet, connections
 
 Handler = Callable[[web.WebSocketResponse], Awaitable[None]]
@@ -129,3 +131,17 @@ async def test_the_kernel_checks_quiet_connections() -> None:
     created = pod_connection._new_socket((socket.AF_INET, socket.SOCK_STREAM, 0, "", ()))
     with created:
         assert created.getsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE) == 1
+
+
+async def test_a_connection_passes_the_proxy() -> None:
+    kubelet = Kubelet(token="Bearer t")
+    async with kubelet.serving() as port:
+        info = kopf.ConnectionInfo(server="http://api.invalid", token="t", proxy_url=f"http://127.0.0.1:{port}")
+        connection = Connection(info)
+
+        async def renew(_: Connection) -> Connection:
+            return connection
+
+        opened = PodConnections(connection, renew)
+        await connect(opened)
+        await opened.aclose()

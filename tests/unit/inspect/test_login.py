@@ -109,3 +109,39 @@ async def test_without_a_kubeconfig_the_service_account_of_the_pod_is_used(
     found = await log_in()
     assert (found.connection.server, found.namespace) == ("https://[fd00::1]:443", "ops")
     assert found.connection.headers() == {"Authorization": "Bearer sa"}
+
+
+def with_cluster(path: Path, **cluster: str) -> Path:
+    document = yaml.safe_load(kubeconfig(path, {"token": "t"}).read_text())
+    document["clusters"][0]["cluster"] |= cluster
+    path.write_text(yaml.safe_dump(document))
+    return path
+
+
+async def test_a_proxy_and_the_name_of_the_server(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    cluster = {"proxy-url": "http://proxy:3128", "tls-server-name": "kubernetes"}
+    monkeypatch.setenv("KUBECONFIG", str(with_cluster(tmp_path / "config", **cluster)))
+    found = (await log_in()).connection.request_options
+    assert found == {"proxy": "http://proxy:3128", "server_hostname": "kubernetes"}
+    monkeypatch.setenv("KUBECONFIG", str(with_cluster(tmp_path / "config")))
+    monkeypatch.setenv("HTTPS_PROXY", "http://other:3128")
+    assert (await log_in()).connection.request_options == {"proxy": "http://other:3128"}
+    monkeypatch.setenv("NO_PROXY", ".example.com")
+    assert (await log_in()).connection.request_options == {}
+
+
+async def test_an_unsupported_proxy_is_an_error_of_the_login(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    cluster = {"proxy-url": "socks5://localhost:1080"}
+    monkeypatch.setenv("KUBECONFIG", str(with_cluster(tmp_path / "config", **cluster)))
+    with pytest.raises(LoginError, match="protocol socks5"):
+        await log_in()
+
+
+async def test_a_user_who_acts_as_another_one(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    user = {"token": "t", "as": "reader", "as-uid": "7"}
+    monkeypatch.setenv("KUBECONFIG", str(kubeconfig(tmp_path / "config", user)))
+    headers = (await log_in()).connection.headers()
+    assert headers == {"Authorization": "Bearer t", "Impersonate-User": "reader", "Impersonate-Uid": "7"}
+    monkeypatch.setenv("KUBECONFIG", str(kubeconfig(tmp_path / "config", user | {"as-groups": ["a"]})))
+    with pytest.raises(LoginError, match="has as-groups, which is not supported"):
+        await log_in()

@@ -10,6 +10,7 @@ from cryostat_operator.kube import client as client_module
 from cryostat_operator.kube.client import MAX_ATTEMPTS, MERGE_PATCH, Client, accept_metadata
 from cryostat_operator.kube.connection import Connection, LoginError
 from cryostat_operator.kube.errors import ApiError, ApiUnavailable
+from cryostat_operator.kube.kopf_import import kopf
 from cryostat_operator.plan.model.kinds import Key
 from tests.unit.kube.server import FakeServer
 
@@ -205,3 +206,20 @@ async def test_a_watch_that_cannot_be_opened_is_an_error(status: int, error: typ
                 pass
     assert found.value.status == status
     assert server.logins == (1 if status == 401 else 0)
+
+
+async def test_requests_and_watches_pass_the_proxy() -> None:
+    fake_proxy = FakeServer()
+    async with fake_proxy.running() as direct:
+        info = kopf.ConnectionInfo(server="http://api.invalid", proxy_url=direct.connection.server)
+        client = Client(Connection(info), fake_proxy.log_in)
+        try:
+            fake_proxy.respond(200, {"kind": "Pod"})
+            assert await client.request("GET", "/api/v1/pods/a") == {"kind": "Pod"}
+            fake_proxy.respond(410)
+            with pytest.raises(ApiError):
+                async with client.watch("/api/v1/pods", {}, "application/json"):
+                    pass
+        finally:
+            await client.close()
+    assert [request.headers["Host"] for request in fake_proxy.requests] == ["api.invalid", "api.invalid"]

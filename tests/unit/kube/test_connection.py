@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import timedelta
 from pathlib import Path
 
 import kopf
@@ -50,6 +51,13 @@ async def test_it_is_where_the_kubelet_says(monkeypatch: pytest.MonkeyPatch, cas
     [
         ("words", "AttributeError"),
         ("users: [{name: a, user: {exec: {}}}]", "Invalid kube-config file"),
+        (
+            "current-context: a\n"
+            "clusters: [{name: a, cluster: {server: 'https://a', proxy-url: 'socks5://b'}}]\n"
+            "users: [{name: a, user: {token: t}}]\n"
+            "contexts: [{name: a, context: {cluster: a, user: a}}]",
+            "UnsupportedProxyError the proxy has the protocol socks5",
+        ),
     ],
 )
 async def test_a_kubeconfig_that_cannot_be_used(
@@ -60,3 +68,22 @@ async def test_a_kubeconfig_that_cannot_be_used(
     monkeypatch.setenv("KUBECONFIG", str(file))
     with pytest.raises(connection.LoginError, match=f"KUBECONFIG cannot be used: {cause}"):
         await connection.connect()
+
+
+async def test_a_proxy_is_used_outside_of_the_cluster_only(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("HTTPS_PROXY", "http://proxy:3128")
+    file = tmp_path / "config"
+    cluster = "{name: a, cluster: {server: 'https://api.example.com'}}"
+    context = "{name: a, context: {cluster: a, user: a}}"
+    file.write_text(
+        f"current-context: a\nclusters: [{cluster}]\ncontexts: [{context}]\nusers: [{{name: a, user: {{token: t}}}}]"
+    )
+    monkeypatch.setenv("KUBECONFIG", str(file))
+    outside = await connection.connect()
+    assert outside.request_options == {"proxy": "http://proxy:3128"}
+    assert outside.for_kopf(timedelta(minutes=1)).proxy_url == "http://proxy:3128"
+    info = kopf.ConnectionInfo(server=BY_NAME, token="t")
+    monkeypatch.setattr(kopf, "login_with_service_account", lambda **_: info)
+    inside = await connection.connect()
+    assert inside.request_options == {}
+    assert inside.for_kopf(timedelta(minutes=1)).proxy_url is None
