@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from decimal import Decimal
 from typing import Any
 
 from pydantic import ValidationError
@@ -12,7 +14,7 @@ from ..api.v1beta2 import Cryostat
 from ..api.validation import validation_problems
 from .group_rules import scheduling
 from .rule_table import RULES
-from .rule_types import Context, NotCarried, SetField, Values, evaluate
+from .rule_types import Context, NotCarried, SetField, Values, evaluate, number_of
 
 # Defaults that differ from the chart's: the value that would choose one, and what the operator does without it.
 _CHANGED_DEFAULTS = (
@@ -63,13 +65,44 @@ def convert(values: Values, name: str | None = None, namespace: str | None = Non
         if isinstance(finding, SetField):
             _set(spec, finding.path.split("."), finding.value)
     metadata = {"name": context.name, **({"namespace": namespace} if namespace else {})}
-    cryostat = {"apiVersion": constants.API_VERSION, "kind": constants.KIND, "metadata": metadata, "spec": spec}
+    cryostat = {"apiVersion": constants.API_VERSION, "kind": constants.KIND, "metadata": metadata, "spec": _plain(spec)}
     try:
-        Cryostat.model_validate(cryostat)
+        _validate(cryostat)
     except ValidationError as error:
         raise ConversionError("\n".join(validation_problems(error))) from None
     not_carried = sorted(str(finding) for finding in findings if isinstance(finding, NotCarried))
     return Conversion(cryostat, tuple(not_carried), tuple(_changed_defaults(context)))
+
+
+def _validate(cryostat: dict[str, Any]) -> None:
+    """Check a Cryostat; texts become numbers where the API wants a number: for a template of the chart, both are equal.
+
+    Raises:
+        ValidationError: a value is not valid.
+    """
+    try:
+        Cryostat.model_validate(cryostat)
+    except ValidationError as error:
+        for problem in error.errors():
+            if problem["type"] == "int_type" and isinstance(problem["input"], str):
+                *path, last = problem["loc"]
+                place: Any = cryostat
+                for step in path:
+                    place = place[step]
+                place[last] = number_of(place[last])
+        Cryostat.model_validate(cryostat)
+
+
+def _plain(value: Any) -> Any:
+    """Return a copy without shared parts, which YAML would show as aliases, and with fractions as text.
+
+    The API has no fractions: a quantity such as 0.5 must be a text.
+    """
+    if isinstance(value, Mapping):
+        return {key: _plain(inner) for key, inner in value.items()}
+    if isinstance(value, list):
+        return [_plain(inner) for inner in value]
+    return format(Decimal(str(value)), "f") if isinstance(value, float) else value
 
 
 def _changed_defaults(context: Context) -> list[str]:

@@ -13,6 +13,7 @@ from .rule_types import (
     SetField,
     for_mapping,
     is_empty,
+    number_of,
     with_chart_defaults,
 )
 
@@ -63,7 +64,7 @@ def ingress(path: str, value: Any, context: Context) -> Iterator[Finding]:
     if not isinstance(hosts, list) or not all(isinstance(host, Mapping) for host in hosts):
         yield NotCarried(f"{path}.hosts", "must be a list of mappings; no Ingress is created")
         return
-    port = context.at("core.service.httpPort")
+    port = number_of(context.at("core.service.httpPort"))
     number = port if port not in (None, CHART_PORT) else OPERATOR_PORT
     backend = {"service": {"name": context.name, "port": {"number": number}}}
     spec: dict[str, Any] = {"rules": [_ingress_rule(host, backend) for host in hosts]}

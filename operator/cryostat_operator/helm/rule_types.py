@@ -127,6 +127,11 @@ def with_chart_defaults(value: Any, default: Any) -> Any:
     return {**default, **{key: with_chart_defaults(inner, default.get(key)) for key, inner in value.items()}}
 
 
+def number_of(value: Any) -> Any:
+    """Return the number in a text of decimal digits, any other value as it is."""
+    return int(value) if isinstance(value, str) and value.isascii() and value.isdecimal() else value
+
+
 def is_empty(value: Any) -> bool:
     """Whether a value is absent, or an empty string, list or mapping."""
     return value is None or value in ("", [], {})

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -115,7 +116,8 @@ def _set(values: dict[str, Any], path: str, parameter: Mapping[str, Any]) -> Non
     """Set a value as `helm --set NAME=VALUE` does; dots separate steps, lists cannot be addressed."""
     if not path or "[" in path:
         raise ValuesError(f"contains an Application with the parameter {path!r}; write it into helm.valuesObject")
-    *parents, last = path.split(".")
+    # A dot or comma that belongs to a key is written as `\\.` or `\\,`.
+    *parents, last = (re.sub(r"\\(.)", r"\1", step) for step in re.split(r"(?<!\\)\.", path))
     for step in parents:
         inner = values.get(step)
         values[step] = dict(inner) if isinstance(inner, Mapping) else {}
@@ -125,7 +127,9 @@ def _set(values: dict[str, Any], path: str, parameter: Mapping[str, Any]) -> Non
 
 
 def _typed(text: str) -> Any:
-    """Return the number, the truth value or null that a text is in YAML, else the text."""
+    """Return the list `{a,b}`, or the number, the truth value or null that a text is in YAML, else the text."""
+    if text.startswith("{") and text.endswith("}"):
+        return [_typed(each.strip()) for each in text[1:-1].split(",") if each.strip()]
     try:
         value = yaml.safe_load(text)
     except yaml.YAMLError:

@@ -203,6 +203,27 @@ def test_invalid_values_are_reported_by_field() -> None:
         convert(values("reports.replicas", "many"))
 
 
+def test_numbers_may_be_texts_as_in_a_template() -> None:
+    given = joined(values("core.service.httpPort", "9999"), values("reports.replicas", "2"))
+    ingress = {"enabled": True, "hosts": [{"host": "a.example.com", "paths": [{"path": "/"}]}]}
+    given = joined(given, values("core.ingress", ingress))
+    spec = convert(given).cryostat["spec"]
+    assert spec["serviceOptions"]["coreConfig"]["httpPort"] == 9999
+    assert spec["reportOptions"]["replicas"] == 2
+    [rule] = spec["networkOptions"]["coreConfig"]["ingressSpec"]["rules"]
+    assert rule["http"]["paths"][0]["backend"]["service"]["port"] == {"number": 9999}
+
+
+@pytest.mark.parametrize(("given", "text"), [(0.5, "0.5"), (1e9, "1000000000.0"), (1e-3, "0.001")])
+def test_fractions_become_texts(given: float, text: str) -> None:
+    found = convert(values("core.resources.requests.cpu", given)).cryostat["spec"]
+    assert found["resources"]["coreResources"]["requests"]["cpu"] == text
+
+
+def test_the_output_has_no_aliases() -> None:
+    assert "&" not in run("podSecurityContext: {fsGroup: 7}\nnodeSelector: {a: b}\n").stdout
+
+
 def run(text: str, *arguments: str) -> Any:
     return CliRunner().invoke(main, ["convert-values", "-", *arguments], input=text)
 

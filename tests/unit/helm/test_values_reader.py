@@ -69,10 +69,30 @@ def test_a_forced_string_stays_a_string() -> None:
     assert read_values(text) == {"core": {"x": "2"}}
 
 
-@pytest.mark.parametrize("text", ["@daily", "{a: b}", "2020-01-01", "a: b"])
+@pytest.mark.parametrize("text", ["@daily", "{a: b", "2020-01-01", "a: b"])
 def test_a_parameter_is_text_as_for_helm(text: str) -> None:
     found = read_values(yaml.safe_dump(application(parameters=[{"name": "core.x", "value": text}])))
     assert found == {"core": {"x": text}}
+
+
+def test_lists_and_escaped_dots_in_parameters_are_those_of_helm() -> None:
+    text = yaml.safe_dump(
+        application(
+            parameters=[
+                {"name": r"core.ingress.annotations.nginx\.ingress\.kubernetes\.io/proxy-body-size", "value": "5m"},
+                {"name": r"nodeSelector.kubernetes\.io/os", "value": "linux"},
+                {"name": "core.discovery.kubernetes.portNumbers", "value": "{9091, 9092}"},
+                {"name": "core.discovery.kubernetes.portNames", "value": "{}"},
+            ]
+        )
+    )
+    assert read_values(text) == {
+        "core": {
+            "ingress": {"annotations": {"nginx.ingress.kubernetes.io/proxy-body-size": "5m"}},
+            "discovery": {"kubernetes": {"portNumbers": [9091, 9092], "portNames": []}},
+        },
+        "nodeSelector": {"kubernetes.io/os": "linux"},
+    }
 
 
 @pytest.mark.parametrize(
