@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from ..api.backup_schedule import AUTHORITIES_VARIABLE
 from ..api.backup_schedule import S3 as SCHEME
 from .aws_signature import REGION
 from .folder import open_folder
@@ -53,7 +54,7 @@ def open_service(environment: Mapping[str, str]) -> ObjectStorage:
     """Open the S3 service that the variables of AWS tools name.
 
     Raises:
-        BackupError: there are no credentials, or the file of `AWS_CA_BUNDLE` cannot be used.
+        BackupError: there are no credentials, or the certificates of authorities cannot be used.
     """
     access, secret = environment.get("AWS_ACCESS_KEY_ID"), environment.get("AWS_SECRET_ACCESS_KEY")
     if not access or not secret:
@@ -62,17 +63,21 @@ def open_service(environment: Mapping[str, str]) -> ObjectStorage:
     named = environment.get("AWS_ENDPOINT_URL_S3") or environment.get("AWS_ENDPOINT_URL")
     token = environment.get("AWS_SESSION_TOKEN", "")
     url = named or f"https://s3.{region}.amazonaws.com"
-    return ObjectStorage(url, access, secret, _trust(environment.get("AWS_CA_BUNDLE")), region=region, token=token)
+    return ObjectStorage(url, access, secret, _trust(environment), region=region, token=token)
 
 
-def _trust(bundle: str | None) -> ssl.SSLContext | None:
-    """How to verify HTTPS with the authorities of a file; None if there is none."""
-    if not bundle:
+def _trust(environment: Mapping[str, str]) -> ssl.SSLContext | None:
+    """How to verify HTTPS with the authorities that the environment names; None for those of the system."""
+    file = environment.get("AWS_CA_BUNDLE")
+    # Comments between certificates may have other characters, which Python refuses.
+    certificates = environment.get(AUTHORITIES_VARIABLE, "").encode("ascii", "ignore").decode()
+    if not file and not certificates:
         return None
     try:
-        return ssl.create_default_context(cafile=bundle)
-    except OSError as error:  # also for a file without certificates
-        raise BackupError(f"{bundle} (AWS_CA_BUNDLE) cannot be used: {error.strerror or error}.") from None
+        return ssl.create_default_context(cafile=file) if file else ssl.create_default_context(cadata=certificates)
+    except OSError as error:  # also for a file or text without certificates
+        source = f"{file} (AWS_CA_BUNDLE)" if file else AUTHORITIES_VARIABLE
+        raise BackupError(f"{source} cannot be used: {error.strerror or error}.") from None
 
 
 async def upload(service: ObjectStorage, place: BucketPlace, directory: Path) -> None:

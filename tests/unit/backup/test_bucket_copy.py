@@ -95,18 +95,29 @@ async def test_the_variables_of_aws() -> None:
     await service.aclose()
 
 
-async def test_the_authorities_of_aws_ca_bundle(tmp_path: Path) -> None:
-    certificate = tmp_path / "ca.pem"
+LOGIN = {"AWS_ACCESS_KEY_ID": "user", "AWS_SECRET_ACCESS_KEY": "key"}
+
+
+@pytest.mark.parametrize("variable", ["AWS_CA_BUNDLE", "CRYOSTAT_BACKUP_CA_CERTIFICATES"])
+async def test_authorities_are_read_from_a_file_or_a_variable(tmp_path: Path, variable: str) -> None:
     authority = signing.sign_certificate(CertificateTemplate("ca"), signing.new_key(), 1_800_000_000.0)
-    certificate.write_bytes(signing.certificates_pem([authority]))
-    login = {"AWS_ACCESS_KEY_ID": "user", "AWS_SECRET_ACCESS_KEY": "key"}
-    service = open_service({**login, "AWS_CA_BUNDLE": str(certificate)})
+    text = "# Société\n".encode() + signing.certificates_pem([authority])
+    file = tmp_path / "ca.pem"
+    file.write_bytes(text)
+    service = open_service({**LOGIN, variable: str(file) if variable == "AWS_CA_BUNDLE" else text.decode()})
     context = service._service.context
     assert context
     assert len(context.get_ca_certs()) == 1
     await service.aclose()
+
+
+def test_without_certificates_the_message_names_file_or_variable(tmp_path: Path) -> None:
     (tmp_path / "empty").touch()
     for file in ("empty", "missing"):
         with pytest.raises(BackupError) as error:
-            open_service({**login, "AWS_CA_BUNDLE": str(tmp_path / file)})
+            open_service({**LOGIN, "AWS_CA_BUNDLE": str(tmp_path / file)})
         assert str(error.value).startswith(f"{tmp_path / file} (AWS_CA_BUNDLE) cannot be used: ")
+    for text in ("nothing", "# é"):
+        with pytest.raises(BackupError, match=r"^CRYOSTAT_BACKUP_CA_CERTIFICATES cannot be used: ") as error:
+            open_service({**LOGIN, "CRYOSTAT_BACKUP_CA_CERTIFICATES": text})
+        assert text not in str(error.value)

@@ -19,7 +19,10 @@ from ..model.reasons import Reason
 NAME = "backup"
 PASSPHRASE = backup_schedule.PASSPHRASE_VARIABLE
 CREDENTIALS = ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY")
-OPTIONAL_KEYS = ("AWS_SESSION_TOKEN", "AWS_REGION", "AWS_ENDPOINT_URL")
+OPTIONAL_KEYS = {
+    **{key: key for key in ("AWS_SESSION_TOKEN", "AWS_REGION", "AWS_ENDPOINT_URL")},
+    backup_schedule.AUTHORITIES_VARIABLE: backup_schedule.AUTHORITIES_KEY,
+}  # variable → key of the Secret
 LONGEST_NAME = 52  # characters of the name of a CronJob, because Jobs get a longer one
 DEADLINE_SECONDS = 6 * 3600
 _DIRECTORY, _TEMPORARY = "/backups", "/tmp"  # noqa: S108 - a volume of the pod
@@ -126,9 +129,9 @@ def _environment(schedule: BackupSchedule) -> list[Obj]:
     required = (PASSPHRASE, *(CREDENTIALS if schedule.place else ()))
     result = [{"name": "POD_NAME", "valueFrom": {"fieldRef": {"fieldPath": "metadata.name"}}}]
     result += [builders.env_secret(key, schedule.secret, key) for key in required]
-    for key in OPTIONAL_KEYS if schedule.place else ():
+    for variable, key in OPTIONAL_KEYS.items() if schedule.place else ():
         reference = {"name": schedule.secret, "key": key, "optional": True}
-        result.append({"name": key, "valueFrom": {"secretKeyRef": reference}})
+        result.append({"name": variable, "valueFrom": {"secretKeyRef": reference}})
     return result
 
 

@@ -78,7 +78,8 @@ def test_only_known_keys_of_the_secret_become_variables() -> None:
     assert found.pop("POD_NAME") == {"fieldRef": {"fieldPath": "metadata.name"}}
     assert set(found) == {*KEYS, *backup.OPTIONAL_KEYS}
     for name, source in found.items():
-        reference = {"name": "target", "key": name, "optional": name in backup.OPTIONAL_KEYS}
+        key = "ca.crt" if name == "CRYOSTAT_BACKUP_CA_CERTIFICATES" else name
+        reference = {"name": "target", "key": key, "optional": name in backup.OPTIONAL_KEYS}
         assert source == {"secretKeyRef": reference}
 
 
