@@ -1,4 +1,4 @@
-"""The database: its keys, claim, Service and Deployment, and the settings with which the application connects."""
+"""The database: its claim, Service and Deployment, and the settings with which the application connects."""
 
 from __future__ import annotations
 
@@ -10,14 +10,13 @@ from .. import builders, claims, database_keys, upgrades, workloads
 from ..database_keys import CONNECTION_KEY, ENCRYPTION_KEY
 from ..instance import Instance
 from ..model import names
-from ..model.desired_state import Blocked, ComponentPlan, Reference, without_none
+from ..model.desired_state import Blocked, ComponentPlan, without_none
 from ..model.kinds import Key, Obj
-from ..model.messages import message
 from ..model.problems import Problem
 from ..model.reasons import Reason
-from ..model.requests import RandomValue, SecretRequest
+from . import database_secret
 
-NAME: Final = "database"
+NAME: Final = database_secret.NAME
 REQUESTS = ("50m", "64Mi")
 LIMITS = ("500m", "200Mi")
 DEFAULT_SIZE = "500Mi"
@@ -26,7 +25,6 @@ STARTUP_SECONDS = 86_400
 # The application's migration (Flyway) tries to connect this often, once a second, before the application exits.
 CONNECT_ATTEMPTS = 120
 TLS_VOLUME = "database-tls-secret"
-_KEYS = frozenset(database_keys.KEYS)
 _RECORDS = (
     constants.ANNOTATION_DATABASE_KEYS,
     constants.ANNOTATION_DATABASE_RELEASE,
@@ -39,27 +37,26 @@ def build(instance: Instance) -> ComponentPlan:
         claims.data_at_risk(instance, NAME),
         claims.lost(instance, NAME),
         claims.being_deleted(instance, NAME),
-        _mismatch(instance),
+        database_secret.other_secret(instance),
     )
     problems = tuple(problem for problem in candidates if problem)
     claim = _claim(instance)
     warnings = tuple(each for each in (claims.unchangeable(instance, NAME), _former_volume(instance)) if each)
+    claim_key = Key("PersistentVolumeClaim", instance.namespace, claims.claim_name(instance, NAME))
     plan = ComponentPlan(
         NAME,
         objects=without_none((claim, service(instance), deployment(instance))),
-        needs={Key("PersistentVolumeClaim", instance.namespace, claims.claim_name(instance, NAME)): _needs(instance)},
+        needs={claim_key: database_secret.needs(instance)},
         problems=problems,
         warnings=warnings,
     )
-    is_generated = instance.database_secret == instance.generated_database_secret and not instance.user_database_secret
-    held = _other_values(instance) or (_lost_keys(instance) if is_generated else None)
-    if held:
-        return replace(plan, blocked=(Blocked(_secret_key(instance), held),))
-    if not is_generated:
+    unusable = database_secret.why_unusable(instance)
+    if unusable:
+        return replace(plan, blocked=(Blocked(database_secret.key(instance), unusable),))
+    if not database_secret.is_generated(instance):
         return plan
-    keys = {CONNECTION_KEY: RandomValue(32), ENCRYPTION_KEY: RandomValue(32)}
-    request = SecretRequest(_secret_key(instance), keys, restore_only=_claim_exists(instance))
-    return replace(plan, objects=(secret(instance), *plan.objects), requests=(request,))
+    objects = (database_secret.secret(instance), *plan.objects)
+    return replace(plan, objects=objects, requests=(database_secret.request(instance),))
 
 
 def _claim(instance: Instance) -> Obj | None:
@@ -91,10 +88,6 @@ def new_record(instance: Instance) -> str | None:
     return database_keys.record(content, str(instance.cryostat.metadata.get("uid", "")))
 
 
-def _secret_key(instance: Instance) -> Key:
-    return Key("Secret", instance.namespace, instance.database_secret)
-
-
 def _former_volume(instance: Instance) -> Problem | None:
     """Return a notice while the volume of Cryostat 3.0 exists.
 
@@ -109,87 +102,6 @@ def _former_volume(instance: Instance) -> Problem | None:
         "Export what is needed, then delete the claim (docs/upgrade.md)."
     )
     return Problem(NAME, Reason.FORMER_VOLUME_UNUSED, message)
-
-
-def _mismatch(instance: Instance) -> Problem | None:
-    if not instance.database_secret_locked:
-        return None
-    claim = claims.claim_name(instance, NAME)
-    text = message(
-        f"Secret {instance.requested_database_secret}",
-        "is not used",
-        cause=f"PersistentVolumeClaim {claim} was set up with the keys of Secret {instance.database_secret}, which "
-        "stays in use",
-        remedy="Undo the change of spec.databaseOptions.secretName, or delete the claim to start over without the data",
-    )
-    return Problem(NAME, Reason.DATABASE_SECRET_MISMATCHED, text)
-
-
-def _other_values(instance: Instance) -> Problem | None:
-    """The problem of a Secret with other values than those that the data was written with."""
-    if not _claim_exists(instance):
-        return None
-    secret, claim = instance.database_secret, claims.claim_name(instance, NAME)
-    content = instance.snapshot.data.get(("Secret", secret))
-    changed = database_keys.changed_keys(claims.live_claim(instance, NAME), content)
-    if not changed:
-        return None
-    keys = " and ".join(changed)
-    text = message(
-        f"Secret {secret}",
-        "does not fit the data of the database",
-        cause=f"{keys} {'differs' if len(changed) == 1 else 'differ'} from what PersistentVolumeClaim {claim} was set "
-        "up with",
-        consequence=f"Deployments {name(instance)} and {instance.name} stay as they are, because the data could not be "
-        "read",
-        remedy=f"Restore the former value of {keys} in the Secret, or delete the claim to start over without the data",
-    )
-    return Problem(NAME, Reason.DATABASE_KEYS_MISMATCHED, text, dedup_key=f"{secret} {keys}")
-
-
-def _lost_keys(instance: Instance) -> Problem | None:
-    """The problem that no keys may be generated, because the claim holds data that was encrypted with others.
-
-    The claim is not made before its keys are there (`_needs`), so one that exists means that they once were.
-    """
-    secret, claim = instance.generated_database_secret, claims.claim_name(instance, NAME)
-    if not _claim_exists(instance):
-        return None
-    if ("Secret", secret) not in instance.snapshot.data:
-        return Problem(NAME, Reason.REFERENCE_PENDING, f"Secret {secret} has not been read yet.")
-    content = instance.snapshot.data["Secret", secret]
-    if content is None:
-        return Problem(
-            NAME,
-            Reason.DATABASE_SECRET_LOST,
-            f"Secret {secret} does not exist, and PersistentVolumeClaim {claim} has data that only its keys can read. "
-            "Restore the Secret, or delete the claim to start over without the data.",
-        )
-    missing = sorted(_KEYS - content.keys)
-    if not missing:
-        return None
-    return Problem(
-        NAME,
-        Reason.DATABASE_KEYS_INCOMPLETE,
-        f"Secret {secret} lacks {' and '.join(missing)}, and PersistentVolumeClaim {claim} has data that only the "
-        "former keys can read. Restore what is missing, or delete the claim to start over without the data.",
-    )
-
-
-def _claim_exists(instance: Instance) -> bool:
-    return claims.uses_claim(instance, NAME) and claims.live_claim(instance, NAME) is not None
-
-
-def _needs(instance: Instance) -> frozenset[Reference]:
-    """The keys of the database: they must exist before its claim is created."""
-    return frozenset({Reference("Secret", instance.database_secret, _KEYS)})
-
-
-def secret(instance: Instance) -> Obj:
-    return builders.owned(instance, "Secret", instance.generated_database_secret) | {
-        "type": "Opaque",
-        "immutable": True,
-    }
 
 
 def service(instance: Instance) -> Obj:
