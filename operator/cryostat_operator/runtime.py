@@ -158,7 +158,7 @@ class Operator:
             await self._list_cryostats()
         idle_polls = 0
         while self._undelivered:
-            remaining = {key for key in self._undelivered if self.cryostats.get(key) is None}
+            remaining = {instance_key for instance_key in self._undelivered if self.cryostats.get(instance_key) is None}
             idle_polls = idle_polls + 1 if remaining == self._undelivered else 0
             self._undelivered = remaining
             if idle_polls == MAX_IDLE_POLLS:
@@ -201,19 +201,19 @@ class Operator:
         await self.client.list_metadata(path, add)
         return found
 
-    def _exists(self, key: InstanceKey) -> bool:
-        return key in self._undelivered or self.cryostats.get(key) is not None
+    def _exists(self, instance_key: InstanceKey) -> bool:
+        return instance_key in self._undelivered or self.cryostats.get(instance_key) is not None
 
     def _start_leading(self) -> None:
         """Begin a leadership term: enqueue every instance, because another replica may have changed anything."""
         self.reconciler.reset()
         self._enqueue_all()
-        for key in self.observer.owned.instances():
-            self.queue.enqueue(key)  # its Cryostat may have been deleted in the meantime
+        for instance_key in self.observer.owned.instances():
+            self.queue.enqueue(instance_key)  # its Cryostat may have been deleted in the meantime
         self.queue.open()
 
-    async def _reconcile(self, key: InstanceKey) -> Result:
-        return await self.reconciler(key)
+    async def _reconcile(self, instance_key: InstanceKey) -> Result:
+        return await self.reconciler(instance_key)
 
     def _may_write(self) -> bool:
         return self.election is None or self.election.leads
@@ -232,12 +232,12 @@ class Operator:
     def _enqueue_all(self) -> None:
         """Called when a leadership term begins, and when facts of the whole cluster change."""
         self.console.request()
-        for key in self.cryostats:
-            self.queue.enqueue(key)
+        for instance_key in self.cryostats:
+            self.queue.enqueue(instance_key)
 
     def _enqueue_namespace(self, name: str) -> None:
-        for key in self.cryostats.in_namespace(name):
-            self.queue.enqueue(key)
+        for instance_key in self.cryostats.in_namespace(name):
+            self.queue.enqueue(instance_key)
 
     def _register_metrics(self) -> None:
         """Register the metrics that are computed when Prometheus reads them."""

@@ -48,8 +48,8 @@ class Cluster(ApiServer):
             raise ApiError(404, "NotFound", "the server could not find the requested resource")
         return {"resources": self.served}
 
-    def add(self, key: InstanceKey) -> Obj:
-        return self.put(f"{API}/namespaces/{key.namespace}/cryostats/{key.name}", {"spec": {}})
+    def add(self, instance_key: InstanceKey) -> Obj:
+        return self.put(f"{API}/namespaces/{instance_key.namespace}/cryostats/{instance_key.name}", {"spec": {}})
 
 
 class Reconciles:
@@ -62,8 +62,8 @@ class Reconciles:
     def reset(self) -> None:
         self.resets += 1
 
-    async def __call__(self, key: InstanceKey) -> Result:
-        self.keys.append(key)
+    async def __call__(self, instance_key: InstanceKey) -> Result:
+        self.keys.append(instance_key)
         return Result()
 
 
@@ -288,8 +288,8 @@ async def test_it_is_ready_when_the_webhooks_are_served(process: Create) -> None
 async def test_a_namespace_enqueues_its_cryostats_and_those_that_target_it(process: Create) -> None:
     made = process()
     operator = made.operator
-    for key in (ONE, OTHER, InstanceKey("c", "z")):
-        operator.cryostats.handle_event("ADDED", made.server.add(key))
+    for instance_key in (ONE, OTHER, InstanceKey("c", "z")):
+        operator.cryostats.handle_event("ADDED", made.server.add(instance_key))
     targeting = made.server.find(f"{API}/namespaces/b/cryostats/y") or {}
     targeting["metadata"]["resourceVersion"] = "1000"
     operator.cryostats.handle_event("MODIFIED", {**targeting, "spec": {"targetNamespaces": ["a"]}})

@@ -60,8 +60,8 @@ class EventRecorder:
         status of the Cryostat and the events in the cluster decide what is new, see `_is_recorded`.
         """
         metadata = cryostat["metadata"]
-        key, uid = InstanceKey(metadata["namespace"], metadata["name"]), metadata["uid"]
-        recorded_uid, digests = self._recorded.get(key, ("", frozenset[str]()))
+        instance_key, uid = InstanceKey(metadata["namespace"], metadata["name"]), metadata["uid"]
+        recorded_uid, digests = self._recorded.get(instance_key, ("", frozenset[str]()))
         earlier = digests if recorded_uid == uid else None
         recorded: dict[str, bool] = {}
         included: set[str] = set()
@@ -77,7 +77,7 @@ class EventRecorder:
             if recorded[digest] and problem.reason in COMPONENT_REASONS:
                 self._remember(digest)
             included |= {event_digest(cryostat, each) for each in problem.included}
-        self._recorded[key] = uid, frozenset(digest for digest, done in recorded.items() if done) | included
+        self._recorded[instance_key] = uid, frozenset(digest for digest, done in recorded.items() if done) | included
 
     async def record(self, cryostat: Obj, problem: Problem) -> None:
         """Record an event about a change, on a Cryostat or another object."""
@@ -94,9 +94,9 @@ class EventRecorder:
         elif len(self._recorded_once) > MAX_REMEMBERED:
             del self._recorded_once[next(iter(self._recorded_once))]
 
-    def forget(self, key: InstanceKey) -> None:
+    def forget(self, instance_key: InstanceKey) -> None:
         """Forget the events of a deleted Cryostat."""
-        self._recorded.pop(key, None)
+        self._recorded.pop(instance_key, None)
 
     def _was_recorded_lately(self, digest: str) -> bool:
         """Whether this failure of pods was seen in the last hour: some containers crash every few minutes."""

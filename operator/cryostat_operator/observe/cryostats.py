@@ -29,13 +29,17 @@ class CryostatStore:
     def __iter__(self) -> Iterator[InstanceKey]:
         return iter(list(self._bodies))
 
-    def get(self, instance: InstanceKey) -> Obj | None:
+    def get(self, instance_key: InstanceKey) -> Obj | None:
         """The newest body of a Cryostat, None if it does not exist. Must not be changed."""
-        return self._bodies.get(instance)
+        return self._bodies.get(instance_key)
 
     def in_namespace(self, name: str) -> list[InstanceKey]:
         """The Cryostats in a namespace, and those that have it as a target namespace."""
-        return [key for key, body in self._bodies.items() if key.namespace == name or name in _targets(body)]
+        return [
+            instance_key
+            for instance_key, body in self._bodies.items()
+            if instance_key.namespace == name or name in _targets(body)
+        ]
 
     def handle_event(self, event: str | None, obj: Obj) -> None:
         """Take in an event of the watch.
@@ -44,32 +48,32 @@ class CryostatStore:
             event: ADDED, MODIFIED or DELETED; None for a listed object. A list replaces even a newer state, because
                 the cluster may have been restored from a backup.
         """
-        instance = _instance(obj)
-        before = self._bodies.get(instance)
+        instance_key = _instance(obj)
+        before = self._bodies.get(instance_key)
         if event == "DELETED":
             if before is None or before["metadata"]["uid"] == obj["metadata"]["uid"]:
-                self._bodies.pop(instance, None)
-                self._enqueue(instance)
+                self._bodies.pop(instance_key, None)
+                self._enqueue(instance_key)
         elif before is None or event is None or _is_newer(obj, before):
-            self._bodies[instance] = _trim(obj)
+            self._bodies[instance_key] = _trim(obj)
             if before is None or _version(obj) != _version(before):
-                self._enqueue(instance)
+                self._enqueue(instance_key)
 
     def record_write(self, obj: Obj) -> None:
         """Take in the response to a write of the operator. Enqueues the Cryostat if another client changed it, too."""
-        instance = _instance(obj)
-        before = self._bodies.get(instance)
+        instance_key = _instance(obj)
+        before = self._bodies.get(instance_key)
         if before is None or before["metadata"]["uid"] != obj["metadata"]["uid"] or not _is_newer(obj, before):
             return  # deleted, re-created or changed since the write; the watch reports that
-        self._bodies[instance] = _trim(obj)
+        self._bodies[instance_key] = _trim(obj)
         if _desired_state(before) != _desired_state(obj):
-            self._enqueue(instance)
+            self._enqueue(instance_key)
 
-    def discard(self, instance: InstanceKey, uid: str) -> None:
+    def discard(self, instance_key: InstanceKey, uid: str) -> None:
         """Remove a Cryostat that the API server does not know: the watch may have missed its deletion."""
-        before = self._bodies.get(instance)
+        before = self._bodies.get(instance_key)
         if before and before["metadata"]["uid"] == uid:
-            del self._bodies[instance]
+            del self._bodies[instance_key]
 
 
 def _instance(obj: Obj) -> InstanceKey:

@@ -58,22 +58,22 @@ class InstanceMetrics(Collector):
         sizes = _gauge(table.VOLUME_REQUESTED)
         instances = list(self._cryostats)
         parsed: dict[Key, tuple[str, float]] = {}
-        for key in instances:
-            body = self._cryostats.get(key) or {}
+        for instance_key in instances:
+            body = self._cryostats.get(instance_key) or {}
             found = dict(_conditions(body))
-            ready.add_metric([*key], float(found.get("Ready", ("", ""))[0] == "True"))
-            observed.add_metric([*key], float(_is_observed(body)))
+            ready.add_metric([*instance_key], float(found.get("Ready", ("", ""))[0] == "True"))
+            observed.add_metric([*instance_key], float(_is_observed(body)))
             for condition, (status, reason) in found.items():
-                conditions.add_metric([*key, condition, status, reason], 1.0)
-            records = self._owned.records(key)
-            for name, seconds in certificate_expiries(key, records).items():
-                expiries.add_metric([*key, name], seconds)
+                conditions.add_metric([*instance_key, condition, status, reason], 1.0)
+            records = self._owned.records(instance_key)
+            for name, seconds in certificate_expiries(instance_key, records).items():
+                expiries.add_metric([*instance_key, name], seconds)
             for claim, record in records.items():
-                if claim.kind == "PersistentVolumeClaim" and can_own(key, claim):
+                if claim.kind == "PersistentVolumeClaim" and can_own(instance_key, claim):
                     known = self._sizes.get(claim)
                     size = known[1] if known and known[0] == record.version else requested_bytes(record.obj)
                     parsed[claim] = record.version, size
-                    sizes.add_metric([*key, claim.name], size)
+                    sizes.add_metric([*instance_key, claim.name], size)
         self._sizes = parsed
         yield from (ready, observed, conditions, expiries, sizes, self._collect_injections(instances))
 
@@ -83,14 +83,14 @@ class InstanceMetrics(Collector):
         return [*gauges, _injections()]
 
     def _collect_injections(self, instances: Iterable[InstanceKey]) -> CounterMetricFamily:
-        self._injections.keep({(key.namespace, key.name) for key in instances})
+        self._injections.keep({(instance_key.namespace, instance_key.name) for instance_key in instances})
         family = _injections()
         for labels, value in self._injections.counts.items():
             family.add_metric([*labels], value)
         return family
 
 
-def certificate_expiries(instance: InstanceKey, records: Mapping[Key, Record]) -> dict[str, float]:
+def certificate_expiries(instance_key: InstanceKey, records: Mapping[Key, Record]) -> dict[str, float]:
     """Return when certificates expire, in seconds since the epoch, by the value of the label `certificate`.
 
     Certificates of agents are one entry, so that the number of entries does not depend on that of target namespaces.
@@ -98,13 +98,13 @@ def certificate_expiries(instance: InstanceKey, records: Mapping[Key, Record]) -
     expiries: dict[str, float] = {}
     for key, record in records.items():
         certificate = record.certificate
-        if not certificate or not certificate.info.not_after or key.namespace != instance.namespace:
+        if not certificate or not certificate.info.not_after or key.namespace != instance_key.namespace:
             continue
-        if key.name == names.ca_secret(*instance):
+        if key.name == names.ca_secret(*instance_key):
             name = "ca"
-        elif key.name.startswith(instance.name) and key.name.removeprefix(instance.name) in _CERTIFICATES:
-            name = _CERTIFICATES[key.name.removeprefix(instance.name)]
-        elif can_own(instance, key):
+        elif key.name.startswith(instance_key.name) and key.name.removeprefix(instance_key.name) in _CERTIFICATES:
+            name = _CERTIFICATES[key.name.removeprefix(instance_key.name)]
+        elif can_own(instance_key, key):
             name = "agents"
         else:
             continue

@@ -54,7 +54,7 @@ class Observer:
         self._authentication = AuthenticationStore(triggers.enqueue_all)
         references = {kind: ReferenceStore(kind, triggers.enqueue) for kind in ("Secret", "ConfigMap")}
         self.owned = OwnedObjects(triggers, exists)
-        self.pods = PodStore(lambda instance: triggers.enqueue_after(instance, ROLLOUT_DELAY))
+        self.pods = PodStore(lambda instance_key: triggers.enqueue_after(instance_key, ROLLOUT_DELAY))
         self._resolver = ReferenceResolver(client, self.owned, references)
         self._informers = Informers(
             client,
@@ -71,10 +71,10 @@ class Observer:
         """Start to watch. Returns when every required resource was listed once."""
         await self._informers.start()
 
-    async def watch_on_demand(self, instance: InstanceKey, annotations: Mapping[str, str]) -> None:
+    async def watch_on_demand(self, instance_key: InstanceKey, annotations: Mapping[str, str]) -> None:
         """Watch the kinds that few instances need, if the instance needs them or has needed them."""
-        account = Key("ServiceAccount", instance.namespace, names.backup(instance.name))
-        if set(backup_schedule.ANNOTATIONS) & set(annotations) or account in self.owned.records(instance):
+        account = Key("ServiceAccount", instance_key.namespace, names.backup(instance_key.name))
+        if set(backup_schedule.ANNOTATIONS) & set(annotations) or account in self.owned.records(instance_key):
             await self._informers.watch_on_demand("CronJob")
 
     async def stop(self) -> None:
@@ -100,7 +100,7 @@ class Observer:
         """Seconds since the last message on the required watch that has been silent for the longest time."""
         return self._informers.seconds_since_contact
 
-    async def snapshot(self, instance: InstanceKey, uid: str, targets: Iterable[str]) -> Snapshot:
+    async def snapshot(self, instance_key: InstanceKey, uid: str, targets: Iterable[str]) -> Snapshot:
         """The observed state of one instance, with every object that its plan may contain.
 
         Args:
@@ -110,104 +110,104 @@ class Observer:
         Raises:
             ApiError: an object that is not in memory cannot be read.
         """
-        read = await self._read_incomplete(instance)
-        return self.cached_snapshot(instance, uid, targets, read)
+        read = await self._read_incomplete(instance_key)
+        return self.cached_snapshot(instance_key, uid, targets, read)
 
     def cached_snapshot(
-        self, instance: InstanceKey, uid: str, targets: Iterable[str], read: Mapping[Key, Obj] | None = None
+        self, instance_key: InstanceKey, uid: str, targets: Iterable[str], read: Mapping[Key, Obj] | None = None
     ) -> Snapshot:
         """Return the snapshot from memory alone: objects that are cached in part have only their ownership metadata.
 
         Args:
             read: whole objects in place of partial ones.
         """
-        records = self.owned.records(instance)
-        ownership = {key: ownership_of(record.controller, instance, uid) for key, record in records.items()}
-        live = self.owned.live(instance, {key for key, found in ownership.items() if found == "owned"}, read)
+        records = self.owned.records(instance_key)
+        ownership = {key: ownership_of(record.controller, instance_key, uid) for key, record in records.items()}
+        live = self.owned.live(instance_key, {key for key, found in ownership.items() if found == "owned"}, read)
         terminating = {key for key, found in ownership.items() if found == "terminating"}
-        certificates = self._certificates(instance, live)
-        ca_secret = Key("Secret", instance.namespace, names.ca_secret(*instance))
+        certificates = self._certificates(instance_key, live)
+        ca_secret = Key("Secret", instance_key.namespace, names.ca_secret(*instance_key))
         ca = certificates.get(ca_secret)
         return Snapshot(
             openshift=self.openshift,
             authentication_type=self._authentication.type,
             apis=self._informers.discovery.served,
-            namespaces=self._namespaces.snapshot({instance.namespace, *targets}),
-            data=self._resolver.content(instance, live),
+            namespaces=self._namespaces.snapshot({instance_key.namespace, *targets}),
+            data=self._resolver.content(instance_key, live),
             live=live,
             in_sync={key: r.in_sync_with for key, r in records.items() if r.in_sync_with and key in live},
-            terminating=frozenset(terminating | self._terminating_deployments(instance, live)),
-            stopping=self._stopping_components(instance, live),
+            terminating=frozenset(terminating | self._terminating_deployments(instance_key, live)),
+            stopping=self._stopping_components(instance_key, live),
             api_server=self._api_server.addresses,
             api_server_ports=self._api_server.ports,
             certificates=certificates,
             ca_certificate=ca.pem if ca else None,
         )
 
-    async def live_objects(self, instance: InstanceKey) -> Mapping[Key, Obj]:
+    async def live_objects(self, instance_key: InstanceKey) -> Mapping[Key, Obj]:
         """All objects with the labels of an instance, whole where its plan may contain them.
 
         Raises:
             ApiError: an object that is not in memory cannot be read.
         """
-        read = await self._read_incomplete(instance)
-        return self.owned.live(instance, read=read)
+        read = await self._read_incomplete(instance_key)
+        return self.owned.live(instance_key, read=read)
 
-    async def resolve(self, instance: InstanceKey, desired: Desired) -> ReferenceData:
+    async def resolve(self, instance_key: InstanceKey, desired: Desired) -> ReferenceData:
         """See `ReferenceResolver.resolve`."""
-        return await self._resolver.resolve(instance, desired)
+        return await self._resolver.resolve(instance_key, desired)
 
-    def forget_instance(self, instance: InstanceKey) -> None:
+    def forget_instance(self, instance_key: InstanceKey) -> None:
         """Drop what is kept for a Cryostat that no longer exists."""
-        self._resolver.forget_instance(instance)
-        self.pods.forget_instance(instance)
-        self.owned.discard_bodies(instance)
+        self._resolver.forget_instance(instance_key)
+        self.pods.forget_instance(instance_key)
+        self.owned.discard_bodies(instance_key)
 
-    def renewal_due(self, instance: InstanceKey) -> float | None:
+    def renewal_due(self, instance_key: InstanceKey) -> float | None:
         """Return the seconds until the next certificate of an instance is due for renewal; None if none will be."""
         now = time.time()
-        certificates = [record.certificate for record in self.owned.records(instance).values()]
+        certificates = [record.certificate for record in self.owned.records(instance_key).values()]
         return min((c.renew_at - now for c in certificates if c and c.renew_at > now), default=None)
 
-    def expiry_due(self, instance: InstanceKey) -> float | None:
+    def expiry_due(self, instance_key: InstanceKey) -> float | None:
         """Return the seconds until the next certificate of an instance expires; None if none will."""
         now = time.time()
-        certificates = [record.certificate for record in self.owned.records(instance).values()]
+        certificates = [record.certificate for record in self.owned.records(instance_key).values()]
         return min((c.valid_until - now for c in certificates if c and now < c.valid_until < math.inf), default=None)
 
-    def recheck_after(self, instance: InstanceKey) -> float:
+    def recheck_after(self, instance_key: InstanceKey) -> float:
         """Return the seconds until the snapshot changes without an event; infinite if it does not."""
-        return self.pods.recheck_after(instance)
+        return self.pods.recheck_after(instance_key)
 
-    async def _read_incomplete(self, instance: InstanceKey) -> dict[Key, Obj]:
-        keys = self.owned.incomplete(instance)
+    async def _read_incomplete(self, instance_key: InstanceKey) -> dict[Key, Obj]:
+        keys = self.owned.incomplete(instance_key)
         objects = await asyncio.gather(*(self._client.get_or_none(key) for key in keys))
         found = {key: obj for key, obj in zip(keys, objects, strict=True) if obj is not None}
         for key, obj in found.items():
             self.owned.record_read(key.kind, obj)
-        return {key: trim(key.kind, obj) for key, obj in found.items() if key in self.owned.records(instance)}
+        return {key: trim(key.kind, obj) for key, obj in found.items() if key in self.owned.records(instance_key)}
 
-    def _terminating_deployments(self, instance: InstanceKey, live: Mapping[Key, Obj]) -> set[Key]:
+    def _terminating_deployments(self, instance_key: InstanceKey, live: Mapping[Key, Obj]) -> set[Key]:
         """Deployments that are deleted, while their pods still use the volume of the next one."""
         found = set()
         for component in _VOLUME_COMPONENTS:
-            key = Key("Deployment", instance.namespace, f"{instance.name}-{component}")
+            key = Key("Deployment", instance_key.namespace, f"{instance_key.name}-{component}")
             has_claim = Key("PersistentVolumeClaim", key.namespace, key.name) in live
-            if self.pods.is_terminating(instance, component, orphaned=has_claim and key not in live):
+            if self.pods.is_terminating(instance_key, component, orphaned=has_claim and key not in live):
                 found.add(key)
         return found
 
-    def _stopping_components(self, instance: InstanceKey, live: Mapping[Key, Obj]) -> frozenset[str]:
+    def _stopping_components(self, instance_key: InstanceKey, live: Mapping[Key, Obj]) -> frozenset[str]:
         """Components whose Deployment is scaled to 0, while pods of it have not ended."""
         found = set()
         for suffix, component in DEPLOYMENTS.values():
-            deployment = live.get(Key("Deployment", instance.namespace, f"{instance.name}{suffix}")) or {}
+            deployment = live.get(Key("Deployment", instance_key.namespace, f"{instance_key.name}{suffix}")) or {}
             scaled_down = (deployment.get("spec") or {}).get("replicas") == 0
-            if self.pods.is_stopping(instance, component, scaled_down=scaled_down):
+            if self.pods.is_stopping(instance_key, component, scaled_down=scaled_down):
                 found.add(component)
         return frozenset(found)
 
-    def _certificates(self, instance: InstanceKey, live: Iterable[Key]) -> dict[Key, CertificateInfo]:
-        records, now = self.owned.records(instance), time.time()
+    def _certificates(self, instance_key: InstanceKey, live: Iterable[Key]) -> dict[Key, CertificateInfo]:
+        records, now = self.owned.records(instance_key), time.time()
         found = {key: records[key].certificate for key in live if key.kind == "Secret" and key in records}
         return {key: certificate.at(now) for key, certificate in found.items() if certificate}

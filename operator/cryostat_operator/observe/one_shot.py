@@ -39,28 +39,28 @@ class OneShotReader:
         Raises:
             ApiError: something cannot be read.
         """
-        key = InstanceKey(cryostat.metadata["namespace"], cryostat.metadata["name"])
+        instance_key = InstanceKey(cryostat.metadata["namespace"], cryostat.metadata["name"])
         targets = Instance(cryostat, Snapshot(), settings).target_namespaces
         apis = await _served_kinds(client)
         endpoints = await _api_server_endpoints(client)
         snapshot = Snapshot(
             openshift=settings.force_openshift or "Route" in apis,
             apis=apis,
-            namespaces=await _namespaces(client, {key.namespace, *targets}),
+            namespaces=await _namespaces(client, {instance_key.namespace, *targets}),
             api_server=endpoints.addresses,
             api_server_ports=endpoints.ports,
             authentication_type=await _authentication_type(client) if "Route" in apis else "",
         )
         desired = build(cryostat, snapshot, settings)
         owned = _possible_objects(desired)
-        referenced = {Key(reference.kind, key.namespace, reference.name) for reference in desired.references}
+        referenced = {Key(reference.kind, instance_key.namespace, reference.name) for reference in desired.references}
         objects = await _read(client, owned | referenced)
         return cls(_with_objects(snapshot, desired, owned, objects))
 
-    async def snapshot(self, instance: InstanceKey, uid: str, targets: tuple[str, ...]) -> Snapshot:
+    async def snapshot(self, instance_key: InstanceKey, uid: str, targets: tuple[str, ...]) -> Snapshot:
         return self._snapshot
 
-    async def resolve(self, instance: InstanceKey, desired: Desired) -> ReferenceData:
+    async def resolve(self, instance_key: InstanceKey, desired: Desired) -> ReferenceData:
         return self._snapshot.data
 
 
@@ -88,23 +88,23 @@ def _with_objects(snapshot: Snapshot, desired: Desired, owned: set[Key], objects
 
     A Secret with the name of a generated one counts as missing if it belongs to another owner.
     """
-    instance = InstanceKey(desired.instance.namespace, desired.instance.name)
+    instance_key = InstanceKey(desired.instance.namespace, desired.instance.name)
     data: dict[tuple[str, str], ContentSummary | None] = {}
     live: dict[Key, Obj] = {}
     certificates: dict[Key, CertificateInfo] = {}
     now = time.time()
     for key, obj in objects.items():
-        is_own = obj is not None and belongs_to(obj, key, instance)
+        is_own = obj is not None and belongs_to(obj, key, instance_key)
         inspected = inspect_secret(obj.get("data") or {}) if obj and is_own and key.kind == "Secret" else None
         if inspected:
             certificates[key] = inspected.at(now)
-        if key.kind in ("Secret", "ConfigMap") and key.namespace == instance.namespace:
+        if key.kind in ("Secret", "ConfigMap") and key.namespace == instance_key.namespace:
             request = desired.requests.get(key)
             is_used = obj is not None and (request is None or is_own or request.restore_only)
             data[key.kind, key.name] = reference_summary(key.kind, obj) if obj and is_used else None
         if obj and is_own and key in owned:
             live[key] = trim(key.kind, obj)
-    ca = certificates.get(Key("Secret", instance.namespace, names.ca_secret(*instance)))
+    ca = certificates.get(Key("Secret", instance_key.namespace, names.ca_secret(*instance_key)))
     pem = ca.pem if ca else None
     return replace(snapshot, data=data, live=live, certificates=certificates, ca_certificate=pem)
 

@@ -56,20 +56,20 @@ class OwnedObjects:
         self._instances: dict[Key, InstanceKey] = {}
         self._tombstones: dict[str, str] = {}  # UID → resource version at the deletion, the oldest first
 
-    def records(self, instance: InstanceKey) -> dict[Key, Record]:
+    def records(self, instance_key: InstanceKey) -> dict[Key, Record]:
         """All objects with the labels of an instance. Must not be changed."""
-        return self._records.get(instance, {})
+        return self._records.get(instance_key, {})
 
     def instances(self) -> list[InstanceKey]:
         """Every instance that has an object, whether its Cryostat exists or not."""
-        return [instance for instance, records in self._records.items() if records]
+        return [instance_key for instance_key, records in self._records.items() if records]
 
     def keys_of_kind(self, kind: str) -> Iterable[tuple[InstanceKey, Key]]:
         """Every object of a kind, with its instance."""
         return [(owner, key) for owner, records in self._records.items() for key in records if key.kind == kind]
 
     def live(
-        self, instance: InstanceKey, only: Collection[Key] | None = None, read: Mapping[Key, Obj] | None = None
+        self, instance_key: InstanceKey, only: Collection[Key] | None = None, read: Mapping[Key, Obj] | None = None
     ) -> LiveObjects:
         """Objects of one instance as they are now.
 
@@ -77,24 +77,24 @@ class OwnedObjects:
             only: leave out all others.
             read: whole objects of partial records.
         """
-        records = self.records(instance)
+        records = self.records(instance_key)
         return LiveObjects({key: record for key, record in records.items() if only is None or key in only}, read)
 
-    def incomplete(self, instance: InstanceKey) -> list[Key]:
+    def incomplete(self, instance_key: InstanceKey) -> list[Key]:
         """Objects that the instance can own by name, and that are cached without their body."""
-        return [key for key, r in self.records(instance).items() if r.is_partial and can_own(instance, key)]
+        return [key for key, r in self.records(instance_key).items() if r.is_partial and can_own(instance_key, key)]
 
-    def mark_in_sync(self, instance: InstanceKey, hashes: Mapping[Key, bytes]) -> None:
+    def mark_in_sync(self, instance_key: InstanceKey, hashes: Mapping[Key, bytes]) -> None:
         """Remember the hashes of the desired objects that these objects match.
 
         They need not be compared again while neither side changes.
         """
-        for key, record in self.records(instance).items():
+        for key, record in self.records(instance_key).items():
             record.in_sync_with = hashes.get(key, record.in_sync_with)
 
-    def discard_bodies(self, instance: InstanceKey) -> None:
+    def discard_bodies(self, instance_key: InstanceKey) -> None:
         """Keep only the partial bodies of the objects of a Cryostat that does not exist."""
-        records = self.records(instance)
+        records = self.records(instance_key)
         for key, record in list(records.items()):
             if not record.is_partial:
                 records[key] = without_body(record)
@@ -108,16 +108,16 @@ class OwnedObjects:
         change = self._update(kind, obj)
         if change is None:
             return
-        instance, before, record = change
+        instance_key, before, record = change
         if before is None or before.spec_hash != record.spec_hash:
-            self._triggers.enqueue(instance)
+            self._triggers.enqueue(instance_key)
         elif before.status_hash != record.status_hash:
             if is_rolling_out(kind, obj):
-                self._triggers.enqueue_after(instance, ROLLOUT_DELAY)
+                self._triggers.enqueue_after(instance_key, ROLLOUT_DELAY)
             else:
-                self._triggers.enqueue(instance)
+                self._triggers.enqueue(instance_key)
         elif before.noise_hash != record.noise_hash:
-            self._triggers.enqueue_after(instance, NOISE_DELAY)
+            self._triggers.enqueue_after(instance_key, NOISE_DELAY)
 
     def record_write(self, kind: str, obj: Obj) -> None:
         """Take in the response to a request of the operator. Does not enqueue: the run that made it goes on."""
@@ -125,24 +125,24 @@ class OwnedObjects:
 
     def record_read(self, kind: str, obj: Obj) -> None:
         """Take in an object of `incomplete` that was read."""
-        instance = instance_of(obj)
+        instance_key = instance_of(obj)
         key = _key(kind, obj)
-        before = self.records(instance).get(key) if instance else None
-        if instance and before and before.uid == obj["metadata"]["uid"] and before.version == resource_version(obj):
-            record = record_of(kind, obj, with_body=self._keeps_body(instance, key))
+        before = self.records(instance_key).get(key) if instance_key else None
+        if instance_key and before and before.uid == obj["metadata"]["uid"] and before.version == resource_version(obj):
+            record = record_of(kind, obj, with_body=self._keeps_body(instance_key, key))
             record.in_sync_with = before.in_sync_with
-            self._records[instance][key] = record
+            self._records[instance_key][key] = record
         else:
             self.handle_event(kind, obj)
 
-    def remove(self, instance: InstanceKey, key: Key) -> None:
+    def remove(self, instance_key: InstanceKey, key: Key) -> None:
         """Remove an object. Enqueues its instance if the object was cached."""
-        records = self._records.get(instance)
+        records = self._records.get(instance_key)
         if records and records.pop(key, None) is not None:
             self._instances.pop(key, None)
-            self._triggers.enqueue(instance)
+            self._triggers.enqueue(instance_key)
         if records is not None and not records:
-            self._records.pop(instance, None)
+            self._records.pop(instance_key, None)
 
     def add_tombstone(self, obj: Obj) -> None:
         """Remember that an object was deleted, so that stale responses about it are ignored."""
@@ -153,29 +153,29 @@ class OwnedObjects:
 
     def _update(self, kind: str, obj: Obj) -> tuple[InstanceKey, Record | None, Record] | None:
         """Store an object. Returns its instance and the records before and after; None if the object is not newer."""
-        instance = instance_of(obj)
-        if instance is None:
+        instance_key = instance_of(obj)
+        if instance_key is None:
             return None
         key = _key(kind, obj)
-        before = self.records(instance).get(key)
+        before = self.records(instance_key).get(key)
         version = resource_version(obj)
         if before and (before.version == version or is_older(version, before.version)):
             return None
         deleted_at = self._tombstones.get(obj["metadata"]["uid"])
         if deleted_at and not is_older(deleted_at, version):
             return None  # a stale response; the object is already deleted
-        previous = self._instances.get(key, instance)
-        if previous != instance:
+        previous = self._instances.get(key, instance_key)
+        if previous != instance_key:
             self.remove(previous, key)  # its ownership labels were edited
-        record = record_of(kind, obj, with_body=self._keeps_body(instance, key))
+        record = record_of(kind, obj, with_body=self._keeps_body(instance_key, key))
         if before and before.spec_hash == record.spec_hash:
             record.in_sync_with = before.in_sync_with
-        self._records[instance][key] = record
-        self._instances[key] = instance
-        return instance, before, record
+        self._records[instance_key][key] = record
+        self._instances[key] = instance_key
+        return instance_key, before, record
 
-    def _keeps_body(self, instance: InstanceKey, key: Key) -> bool:
-        return can_own(instance, key) and self._exists(instance)
+    def _keeps_body(self, instance_key: InstanceKey, key: Key) -> bool:
+        return can_own(instance_key, key) and self._exists(instance_key)
 
 
 def is_rolling_out(kind: str, live: Obj) -> bool:
@@ -204,22 +204,22 @@ class OwnedObjectStore:
 
     def upsert(self, obj: Obj) -> None:
         """See `Store`."""
-        instance = instance_of(obj)
-        if instance is not None:
-            self._not_listed.discard((instance, _key(self._kind, obj)))
+        instance_key = instance_of(obj)
+        if instance_key is not None:
+            self._not_listed.discard((instance_key, _key(self._kind, obj)))
             self._owned.handle_event(self._kind, obj)
 
     def remove(self, obj: Obj) -> None:
         """See `Store`. Also called when an object loses its labels: the watch sends its last state with them."""
-        instance = instance_of(obj)
+        instance_key = instance_of(obj)
         key = _key(self._kind, obj)
-        before = self._owned.records(instance).get(key) if instance else None
-        if instance and before and before.uid == obj["metadata"]["uid"]:
-            self._owned.remove(instance, key)
+        before = self._owned.records(instance_key).get(key) if instance_key else None
+        if instance_key and before and before.uid == obj["metadata"]["uid"]:
+            self._owned.remove(instance_key, key)
         self._owned.add_tombstone(obj)
 
     def end_list(self) -> None:
         """See `Store`."""
-        for instance, key in self._not_listed:
-            self._owned.remove(instance, key)
+        for instance_key, key in self._not_listed:
+            self._owned.remove(instance_key, key)
         self._not_listed = set()

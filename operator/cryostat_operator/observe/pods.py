@@ -75,16 +75,16 @@ class PodStore:
         self._stopping: set[tuple[InstanceKey, str]] = set()
         self._not_listed: set[tuple[InstanceKey, str]] = set()
 
-    def failures(self, instance: InstanceKey) -> dict[str, PodFailure]:
+    def failures(self, instance_key: InstanceKey) -> dict[str, PodFailure]:
         """Why pods do not serve, by component (`cryostat`, `database`, `storage`, `reports`)."""
         now = self._now()
         found: dict[str, PodFailure] = {}
-        for pod in self._failing(instance):
+        for pod in self._failing(instance_key):
             if pod.failure.reported_from <= now:
                 found[pod.component] = min(found.get(pod.component, pod.failure), pod.failure, key=_rank)
         return dict(sorted(found.items()))
 
-    def is_terminating(self, instance: InstanceKey, component: str, *, orphaned: bool) -> bool:
+    def is_terminating(self, instance_key: InstanceKey, component: str, *, orphaned: bool) -> bool:
         """Whether pods of a deleted Deployment may still use its volume.
 
         Pods without a deletion timestamp count for `ORPHAN_GRACE` seconds, the time that garbage collection needs to
@@ -93,51 +93,55 @@ class PodStore:
         Args:
             orphaned: whether the Deployment of the component is deleted, and its volume is not.
         """
-        pods = [pod for pod in self._pods.get(instance, {}).values() if pod.component == component]
+        pods = [pod for pod in self._pods.get(instance_key, {}).values() if pod.component == component]
         if not orphaned or not pods:
-            self._orphaned_since.pop((instance, component), None)
+            self._orphaned_since.pop((instance_key, component), None)
             return False
-        since = self._orphaned_since.setdefault((instance, component), self._clock())
+        since = self._orphaned_since.setdefault((instance_key, component), self._clock())
         return any(pod.terminating for pod in pods) or self._clock() < since + ORPHAN_GRACE
 
-    def is_stopping(self, instance: InstanceKey, component: str, *, scaled_down: bool) -> bool:
+    def is_stopping(self, instance_key: InstanceKey, component: str, *, scaled_down: bool) -> bool:
         """Whether pods of a Deployment that is scaled to 0 have not ended yet. The end of the last one enqueues.
 
         Args:
             scaled_down: whether the Deployment of the component has 0 replicas.
         """
-        stopping = scaled_down and any(pod.component == component for pod in self._pods.get(instance, {}).values())
-        (self._stopping.add if stopping else self._stopping.discard)((instance, component))
+        stopping = scaled_down and any(pod.component == component for pod in self._pods.get(instance_key, {}).values())
+        (self._stopping.add if stopping else self._stopping.discard)((instance_key, component))
         return stopping
 
-    def recheck_after(self, instance: InstanceKey) -> float:
+    def recheck_after(self, instance_key: InstanceKey) -> float:
         """Return the seconds until a result changes without an event; infinite if none does.
 
         Then orphaned pods no longer count as terminating, or a wait becomes a lasting one.
         """
-        ends = [since + ORPHAN_GRACE for (key, _), since in self._orphaned_since.items() if key == instance]
+        ends = [
+            since + ORPHAN_GRACE
+            for (instance_key, _), since in self._orphaned_since.items()
+            if instance_key == instance_key
+        ]
         now = self._now()
-        lasting = [pod.failure.lasting_from - now for pod in self._failing(instance)]
+        lasting = [pod.failure.lasting_from - now for pod in self._failing(instance_key)]
         delays = [*(end - self._clock() for end in ends), *lasting]
         return min((min(delay, LASTING_SECONDS) for delay in delays if delay > 0), default=math.inf)
 
-    def forget_instance(self, instance: InstanceKey) -> None:
+    def forget_instance(self, instance_key: InstanceKey) -> None:
         """Stop waiting for pods of a Cryostat that no longer exists. Its pods are kept until they are deleted."""
-        self._orphaned_since = {k: since for k, since in self._orphaned_since.items() if k[0] != instance}
-        self._stopping = {k for k in self._stopping if k[0] != instance}
+        self._orphaned_since = {k: since for k, since in self._orphaned_since.items() if k[0] != instance_key}
+        self._stopping = {k for k in self._stopping if k[0] != instance_key}
 
     def begin_list(self) -> None:
         """See `Store`."""
-        self._not_listed = {(instance, name) for instance, pods in self._pods.items() for name in pods}
+        self._not_listed = {(instance_key, name) for instance_key, pods in self._pods.items() for name in pods}
 
     def upsert(self, obj: Obj) -> None:
         """See `Store`."""
         metadata = obj["metadata"]
-        instance = InstanceKey(metadata["namespace"], metadata["labels"]["app"])
-        self._not_listed.discard((instance, metadata["name"]))
+        instance_key = InstanceKey(metadata["namespace"], metadata["labels"]["app"])
+        self._not_listed.discard((instance_key, metadata["name"]))
         ended = (obj.get("status") or {}).get("phase") in _ENDED_PHASES
         pod = _Pod(metadata["labels"]["component"], "deletionTimestamp" in metadata, pod_failure(obj))
-        self._set(instance, metadata["name"], None if ended else pod)
+        self._set(instance_key, metadata["name"], None if ended else pod)
 
     def remove(self, obj: Obj) -> None:
         """See `Store`."""
@@ -146,24 +150,24 @@ class PodStore:
 
     def end_list(self) -> None:
         """See `Store`."""
-        for instance, name in self._not_listed:
-            self._set(instance, name, None)
+        for instance_key, name in self._not_listed:
+            self._set(instance_key, name, None)
         self._not_listed = set()
 
-    def _failing(self, instance: InstanceKey) -> list[_FailingPod]:
-        pods = self._pods.get(instance, {}).values()
+    def _failing(self, instance_key: InstanceKey) -> list[_FailingPod]:
+        pods = self._pods.get(instance_key, {}).values()
         return [_FailingPod(pod.component, pod.failure) for pod in pods if pod.failure]
 
-    def _set(self, instance: InstanceKey, name: str, pod: _Pod | None) -> None:
-        pods = self._pods[instance]
+    def _set(self, instance_key: InstanceKey, name: str, pod: _Pod | None) -> None:
+        pods = self._pods[instance_key]
         before = pods.pop(name, None)
         if before and pod and _is_vaguer(pod.failure, before.failure):
             pod = pod._replace(failure=before.failure)
         if pod:
             pods[name] = pod
         elif not pods:
-            del self._pods[instance]
-        component = (instance, before.component) if before else None
+            del self._pods[instance_key]
+        component = (instance_key, before.component) if before else None
         is_awaited = not pod and (component in self._orphaned_since or component in self._stopping)
         if is_awaited or _reported(before) != _reported(pod):
-            self._enqueue(instance)
+            self._enqueue(instance_key)

@@ -16,11 +16,11 @@ from ..settings import Settings
 class ClusterReader(Protocol):
     """Reads the cluster for a plan: `Observer` from memory, `OneShotReader` with requests."""
 
-    async def snapshot(self, instance: InstanceKey, uid: str, targets: tuple[str, ...]) -> Snapshot:
+    async def snapshot(self, instance_key: InstanceKey, uid: str, targets: tuple[str, ...]) -> Snapshot:
         """The observed state of one instance.
 
         Args:
-            instance: the instance.
+            instance_key: the Cryostat.
             uid: UID of its Cryostat; empty if it does not exist.
             targets: its target namespaces.
 
@@ -28,7 +28,7 @@ class ClusterReader(Protocol):
             ApiError: something cannot be read.
         """
 
-    async def resolve(self, instance: InstanceKey, desired: Desired) -> ReferenceData:
+    async def resolve(self, instance_key: InstanceKey, desired: Desired) -> ReferenceData:
         """The content of the Secrets and ConfigMaps that a plan depends on.
 
         Raises:
@@ -45,15 +45,15 @@ async def plan_for(cryostat: Cryostat, reader: ClusterReader, settings: Settings
     Raises:
         ApiError: something cannot be read.
     """
-    key, uid, targets = identity_of(cryostat, settings)
-    snapshot = await reader.snapshot(key, uid, targets)
+    instance_key, uid, targets = identity_of(cryostat, settings)
+    snapshot = await reader.snapshot(instance_key, uid, targets)
     desired = build(cryostat, snapshot, settings)
-    data = await reader.resolve(key, desired)
+    data = await reader.resolve(instance_key, desired)
     return desired, complete(desired, data)
 
 
 def identity_of(cryostat: Cryostat, settings: Settings) -> tuple[InstanceKey, str, tuple[str, ...]]:
     """Return the arguments of a snapshot: key, UID (empty for an object that is not created yet), target namespaces."""
-    key = InstanceKey(cryostat.metadata["namespace"], str(cryostat.metadata.get("name") or ""))
+    instance_key = InstanceKey(cryostat.metadata["namespace"], str(cryostat.metadata.get("name") or ""))
     uid = str(cryostat.metadata.get("uid") or "")
-    return key, uid, Instance(cryostat, Snapshot(), settings).target_namespaces
+    return instance_key, uid, Instance(cryostat, Snapshot(), settings).target_namespaces

@@ -30,19 +30,19 @@ class ReferenceStore:
         self._revisions: dict[tuple[str, str], int] = {}
         self._not_listed: set[tuple[str, str]] = set()
 
-    def set_references(self, instance: InstanceKey, names: set[str]) -> None:
+    def set_references(self, instance_key: InstanceKey, names: set[str]) -> None:
         """Set all names that an instance refers to in its namespace; what is known of unused names is dropped."""
         for name in names:
-            self._users[(instance.namespace, name)].add(instance)
-        for name in self._references.pop(instance, set()) - names:
-            key = (instance.namespace, name)
-            self._users[key].discard(instance)
+            self._users[(instance_key.namespace, name)].add(instance_key)
+        for name in self._references.pop(instance_key, set()) - names:
+            key = (instance_key.namespace, name)
+            self._users[key].discard(instance_key)
             if not self._users[key]:
                 del self._users[key]
                 self._revisions.pop(key, None)
                 self._drop(key)
         if names:
-            self._references[instance] = set(names)
+            self._references[instance_key] = set(names)
 
     def is_known(self, namespace: str, name: str) -> bool:
         """Whether the object was read since it last changed."""
@@ -96,21 +96,21 @@ class ReferenceStore:
                 self._invalidate(key)
         self._not_listed = set()
 
-    def owned_object_changed(self, instance: InstanceKey, obj: Obj) -> None:
-        """Handle a change of an object with the ownership labels of `instance`, which this store's watch leaves out.
+    def owned_object_changed(self, instance_key: InstanceKey, obj: Obj) -> None:
+        """Handle a change of an object with the ownership labels of an instance, which this store's watch leaves out.
 
         Other instances may refer to it, too.
         """
         key = (obj["metadata"]["namespace"], obj["metadata"]["name"])
         if key in self._users and self._versions.get(key) != resource_version(obj):
-            self._invalidate(key, except_for=instance)
+            self._invalidate(key, except_for=instance_key)
 
     def _invalidate(self, key: tuple[str, str], except_for: InstanceKey | None = None) -> None:
         """Enqueue the instances that refer to an object; their next run reads it again."""
         self._drop(key)
         self._revisions[key] = self._revisions.get(key, 0) + 1
-        for instance in self._users[key] - {except_for}:
-            self._enqueue(instance)
+        for instance_key in self._users[key] - {except_for}:
+            self._enqueue(instance_key)
 
     def _drop(self, key: tuple[str, str]) -> None:
         for known in (self._summaries, self._versions, self._metadata):
@@ -135,6 +135,6 @@ class ReferenceNotifier:
         self._report(obj)
 
     def _report(self, obj: Obj) -> None:
-        instance = instance_of(obj)
-        if instance:
-            self._references.owned_object_changed(instance, obj)
+        instance_key = instance_of(obj)
+        if instance_key:
+            self._references.owned_object_changed(instance_key, obj)

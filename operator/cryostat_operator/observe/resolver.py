@@ -41,27 +41,27 @@ class ReferenceResolver:
         self._stores = stores
         self._dependencies: dict[InstanceKey, _Dependencies] = {}
 
-    def content(self, instance: InstanceKey, live: Mapping[Key, Obj]) -> dict[KindAndName, ContentSummary | None]:
+    def content(self, instance_key: InstanceKey, live: Mapping[Key, Obj]) -> dict[KindAndName, ContentSummary | None]:
         """Summaries of what the last plan depended on; None for objects that do not exist.
 
         An object that was not read since it changed is left out.
         """
-        records = self._owned.records(instance)
-        dependencies = self._dependencies.get(instance, _Dependencies())
+        records = self._owned.records(instance_key)
+        dependencies = self._dependencies.get(instance_key, _Dependencies())
         found: dict[KindAndName, ContentSummary | None] = {}
         for kind, name in dependencies.required:
-            key, store = Key(kind, instance.namespace, name), self._stores[kind]
+            key, store = Key(kind, instance_key.namespace, name), self._stores[kind]
             is_generated = (kind, name) in dependencies.generated
             if key in live and key in records:  # it may have been deleted while others were read
                 found[kind, name] = records[key].data
             elif is_generated and not live:
                 found[kind, name] = None  # a new instance: creating the Secret shows whether one exists
-            elif store.is_known(instance.namespace, name):
-                is_foreign = is_generated and not self._is_owned(instance, key)
-                found[kind, name] = None if is_foreign else store.summary(instance.namespace, name)
+            elif store.is_known(instance_key.namespace, name):
+                is_foreign = is_generated and not self._is_owned(instance_key, key)
+                found[kind, name] = None if is_foreign else store.summary(instance_key.namespace, name)
         return found
 
-    async def resolve(self, instance: InstanceKey, desired: Desired) -> ReferenceData:
+    async def resolve(self, instance_key: InstanceKey, desired: Desired) -> ReferenceData:
         """Read the Secrets and ConfigMaps that a plan depends on and that are not known yet.
 
         Returns:
@@ -71,40 +71,40 @@ class ReferenceResolver:
             ApiError: an object cannot be read.
         """
         live = desired.instance.snapshot.live
-        before, now = self._dependencies.get(instance), _dependencies(instance, desired)
+        before, now = self._dependencies.get(instance_key), _dependencies(instance_key, desired)
         if before != now:
-            self._dependencies[instance] = now
+            self._dependencies[instance_key] = now
             for kind, store in self._stores.items():
-                store.set_references(instance, {name for k, name in now.required if k == kind})
+                store.set_references(instance_key, {name for k, name in now.required if k == kind})
         written = set(desired.objects) - set(desired.requests)
-        planned = {(key.kind, key.name) for key in written if key.namespace == instance.namespace}
-        unknown = sorted(now.required - set(self.content(instance, live)) - planned)
-        await asyncio.gather(*(self._read(instance, kind, name) for kind, name in unknown))
-        return self.content(instance, live)
+        planned = {(key.kind, key.name) for key in written if key.namespace == instance_key.namespace}
+        unknown = sorted(now.required - set(self.content(instance_key, live)) - planned)
+        await asyncio.gather(*(self._read(instance_key, kind, name) for kind, name in unknown))
+        return self.content(instance_key, live)
 
-    def forget_instance(self, instance: InstanceKey) -> None:
+    def forget_instance(self, instance_key: InstanceKey) -> None:
         """Forget the references of an instance and the content that only it refers to."""
-        self._dependencies.pop(instance, None)
+        self._dependencies.pop(instance_key, None)
         for store in self._stores.values():
-            store.set_references(instance, set())
+            store.set_references(instance_key, set())
 
-    def _is_owned(self, instance: InstanceKey, key: Key) -> bool:
+    def _is_owned(self, instance_key: InstanceKey, key: Key) -> bool:
         """Whether an object without ownership labels belongs to the instance, or may be one that a user restored."""
         metadata = self._stores[key.kind].metadata(key.namespace, key.name)
         if metadata is None:
             return False
-        is_restorable = (key.kind, key.name) in self._dependencies[instance].restorable
-        return is_restorable or belongs_to(metadata, key, instance)
+        is_restorable = (key.kind, key.name) in self._dependencies[instance_key].restorable
+        return is_restorable or belongs_to(metadata, key, instance_key)
 
-    async def _read(self, instance: InstanceKey, kind: str, name: str) -> None:
+    async def _read(self, instance_key: InstanceKey, kind: str, name: str) -> None:
         store = self._stores[kind]
-        revision = store.revision(instance.namespace, name)
-        found = await self._client.get_or_none(Key(kind, instance.namespace, name))
-        store.store(instance.namespace, name, found, revision)
+        revision = store.revision(instance_key.namespace, name)
+        found = await self._client.get_or_none(Key(kind, instance_key.namespace, name))
+        store.store(instance_key.namespace, name, found, revision)
 
 
-def _dependencies(instance: InstanceKey, desired: Desired) -> _Dependencies:
-    requests = {key: request for key, request in desired.requests.items() if key.namespace == instance.namespace}
+def _dependencies(instance_key: InstanceKey, desired: Desired) -> _Dependencies:
+    requests = {key: request for key, request in desired.requests.items() if key.namespace == instance_key.namespace}
     generated = frozenset((key.kind, key.name) for key in requests)
     restorable = frozenset((key.kind, key.name) for key, request in requests.items() if request.restore_only)
     referenced = frozenset((reference.kind, reference.name) for reference in desired.references)

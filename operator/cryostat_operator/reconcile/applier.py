@@ -42,38 +42,40 @@ class Applier:
         self._slots = asyncio.Semaphore(MAX_CONCURRENT_WRITES)
         self._slow: set[InstanceKey] = set()
 
-    async def apply(self, key: InstanceKey, changes: Iterable[Change]) -> list[Outcome]:
+    async def apply(self, instance_key: InstanceKey, changes: Iterable[Change]) -> list[Outcome]:
         """Write the changes that the write limiter allows.
 
         Returns:
             One outcome for each change.
         """
         changes = list(changes)
-        held = self._limiter.held(key, changes)
+        held = self._limiter.held(instance_key, changes)
         held_keys = {outcome.change.key for outcome in held}
-        written = await self.write_all(key, [change for change in changes if change.key not in held_keys])
-        outcomes = self._limiter.record(key, written)
-        self.reverted_changes.record(key, outcomes)
+        written = await self.write_all(instance_key, [change for change in changes if change.key not in held_keys])
+        outcomes = self._limiter.record(instance_key, written)
+        self.reverted_changes.record(instance_key, outcomes)
         return [*held, *outcomes]
 
-    async def write_all(self, key: InstanceKey, changes: Iterable[Change]) -> list[Outcome]:
+    async def write_all(self, instance_key: InstanceKey, changes: Iterable[Change]) -> list[Outcome]:
         """Write all changes concurrently, without the write limiter. Errors become outcomes."""
         changes = list(changes)
         slots = asyncio.Semaphore(
-            MAX_CONCURRENT_WRITES_SLOW if key in self._slow else MAX_CONCURRENT_WRITES_PER_INSTANCE
+            MAX_CONCURRENT_WRITES_SLOW if instance_key in self._slow else MAX_CONCURRENT_WRITES_PER_INSTANCE
         )
-        self._slow.discard(key)
+        self._slow.discard(instance_key)
         secrets = SecretProvider(self._client, changes)
         try:
-            return list(await asyncio.gather(*(self._write(key, change, secrets, slots) for change in changes)))
+            return list(
+                await asyncio.gather(*(self._write(instance_key, change, secrets, slots) for change in changes))
+            )
         finally:
             await secrets.close()
 
-    def forget(self, key: InstanceKey) -> None:
+    def forget(self, instance_key: InstanceKey) -> None:
         """Forget a deleted instance."""
-        self._limiter.forget(key)
-        self.reverted_changes.forget(key)
-        self._slow.discard(key)
+        self._limiter.forget(instance_key)
+        self.reverted_changes.forget(instance_key)
+        self._slow.discard(instance_key)
 
     def reset(self) -> None:
         """Forget what was found out about writes in an earlier leadership term."""
@@ -82,13 +84,13 @@ class Applier:
         self._slow.clear()
 
     async def _write(
-        self, key: InstanceKey, change: Change, secrets: SecretProvider, slots: asyncio.Semaphore
+        self, instance_key: InstanceKey, change: Change, secrets: SecretProvider, slots: asyncio.Semaphore
     ) -> Outcome:
         try:
             prepared = await secrets.prepare(change)
             content = SecretContent(change.request, prepared)
             async with slots, self._slots:
-                outcome = await self._timed_write(key, change, content)
+                outcome = await self._timed_write(instance_key, change, content)
         except ApiError as error:
             return refusals.outcome_of(change, error)
         except Exception as error:
@@ -103,10 +105,10 @@ class Applier:
             logger.info("%s %s", LOG_VERBS[change.verb], change.key)
         return outcome
 
-    async def _timed_write(self, key: InstanceKey, change: Change, content: SecretContent) -> Outcome:
+    async def _timed_write(self, instance_key: InstanceKey, change: Change, content: SecretContent) -> Outcome:
         started = time.monotonic()
         try:
-            return await self._writer.write(key, change, content)
+            return await self._writer.write(instance_key, change, content)
         finally:
             if time.monotonic() - started > SLOW_WRITE_SECONDS:
-                self._slow.add(key)
+                self._slow.add(instance_key)

@@ -27,7 +27,7 @@ class Failures:
         self._cryostats = cryostats
         self._status = status
 
-    async def handle(self, key: InstanceKey, error: Exception) -> Result:
+    async def handle(self, instance_key: InstanceKey, error: Exception) -> Result:
         """Report an exception in the status of the Cryostat.
 
         An invalid Cryostat is not retried: an edit enqueues it. Everything else is retried with backoff.
@@ -35,9 +35,9 @@ class Failures:
         Raises:
             Exception: `error` itself, if there is no Cryostat to report it on and it is no API error.
         """
-        body = self._cryostats.get(key)
+        body = self._cryostats.get(instance_key)
         if isinstance(error, ApiError):
-            return await self._handle_api_error(key, body, error)
+            return await self._handle_api_error(instance_key, body, error)
         if body is None:
             raise error
         try:
@@ -47,13 +47,13 @@ class Failures:
             logger.error("Internal error in reconcile", exc_info=error)
             await self._status.write_failure(body, internal_error(error))
         except ApiError as api_error:
-            return await self._handle_api_error(key, body, api_error)
+            return await self._handle_api_error(instance_key, body, api_error)
         return Result(failed=True)
 
-    async def _handle_api_error(self, key: InstanceKey, body: Obj | None, error: ApiError) -> Result:
-        if body is not None and error.is_not_found(constants.PLURAL, key.name):
+    async def _handle_api_error(self, instance_key: InstanceKey, body: Obj | None, error: ApiError) -> Result:
+        if body is not None and error.is_not_found(constants.PLURAL, instance_key.name):
             # Deleted while kopf's watch was interrupted: kopf does not report that. The next run collects orphans.
-            self._cryostats.discard(key, body["metadata"]["uid"])
+            self._cryostats.discard(instance_key, body["metadata"]["uid"])
             return Result(requeue_after=0.0)
         logger.warning("Reconcile failed, retrying: %s", error.message)
         if body is not None and error.status == 403:

@@ -72,7 +72,7 @@ class Finalizer:
         response = await self._patch(body, [test, add])
         self._cryostats.record_write(response)
 
-    async def finalize(self, key: InstanceKey, body: Obj) -> Result:
+    async def finalize(self, instance_key: InstanceKey, body: Obj) -> Result:
         """Delete the objects that have no owner reference, then remove the finalizer.
 
         Args:
@@ -82,7 +82,7 @@ class Finalizer:
             ApiError: the Cryostat does not exist any more, or the API server does not answer.
         """
         try:
-            return await self._finalize(key, body) if self.is_set(body) else await self._wait_for_others(body)
+            return await self._finalize(instance_key, body) if self.is_set(body) else await self._wait_for_others(body)
         except ApiError as error:
             if isinstance(error, ApiUnavailable) or error.is_not_found(constants.PLURAL):
                 raise
@@ -90,21 +90,21 @@ class Finalizer:
             await self._report(body, [blocked_by(error)])
             return Result(failed=True)
 
-    async def _finalize(self, key: InstanceKey, body: Obj) -> Result:
-        await self._adopt(key, body)
-        live = await self._live_objects(key)
-        changes = teardown(key, live, body["metadata"].get("annotations"))
-        outcomes = await self._applier.write_all(key, changes)
+    async def _finalize(self, instance_key: InstanceKey, body: Obj) -> Result:
+        await self._adopt(instance_key, body)
+        live = await self._live_objects(instance_key)
+        changes = teardown(instance_key, live, body["metadata"].get("annotations"))
+        outcomes = await self._applier.write_all(instance_key, changes)
         refused = [each for each in outcomes if each.state == "refused" and not _is_not_served(each)]
         if refused:
             await self._report_blocked(body, refused)
             return Result(failed=True)
         return Result(failed=not await self._remove(body))
 
-    async def _adopt(self, key: InstanceKey, body: Obj) -> None:
+    async def _adopt(self, instance_key: InstanceKey, body: Obj) -> None:
         """Adopt objects of the Go operator, so that they are deleted too. A failure does not block the deletion."""
         try:
-            await self._adoption.adopt(key, body["metadata"]["uid"])
+            await self._adoption.adopt(instance_key, body["metadata"]["uid"])
         except ApiUnavailable:
             raise
         except ApiError as error:

@@ -20,7 +20,7 @@ class Orphans:
         self._owned = owned
         self._applier = applier
 
-    async def collect(self, key: InstanceKey) -> Result:
+    async def collect(self, instance_key: InstanceKey) -> Result:
         """Delete the objects of a Cryostat that is not known, if the API server confirms that it does not exist.
 
         Garbage collection deletes the objects that have an owner reference.
@@ -28,15 +28,17 @@ class Orphans:
         Raises:
             ApiError: the Cryostat could not be read.
         """
-        if not self._owned.records(key):
+        if not self._owned.records(instance_key):
             return Result()
-        path = resource_path(constants.GROUP, constants.VERSION, constants.PLURAL, key.namespace, key.name)
+        path = resource_path(
+            constants.GROUP, constants.VERSION, constants.PLURAL, instance_key.namespace, instance_key.name
+        )
         try:
             await self._client.request("GET", path)
         except ApiError as error:
-            if not error.is_not_found(constants.PLURAL, key.name):
+            if not error.is_not_found(constants.PLURAL, instance_key.name):
                 raise
         else:
             return Result()  # it was just created, and its ADDED event follows
-        outcomes = await self._applier.write_all(key, teardown(key, self._owned.live(key)))
+        outcomes = await self._applier.write_all(instance_key, teardown(instance_key, self._owned.live(instance_key)))
         return Result(failed=any(outcome.state == "refused" for outcome in outcomes))

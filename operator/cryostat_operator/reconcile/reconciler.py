@@ -61,74 +61,74 @@ class Reconciler:
         self._status.reset()
         self._waits.reset()
 
-    async def __call__(self, key: InstanceKey) -> Result:
+    async def __call__(self, instance_key: InstanceKey) -> Result:
         """Reconcile one instance, report failures and count the result."""
-        with self._metrics.reconcile_duration.time(), log_context(f"{key.namespace}/{key.name}"):
+        with self._metrics.reconcile_duration.time(), log_context(f"{instance_key.namespace}/{instance_key.name}"):
             try:
-                result = await self._reconcile_or_report(key)
+                result = await self._reconcile_or_report(instance_key)
             except Exception:
                 self._metrics.reconciles.labels("error").inc()
                 raise
         self._metrics.reconciles.labels("retry" if result.failed else "ok").inc()
         return result
 
-    async def _reconcile_or_report(self, key: InstanceKey) -> Result:
+    async def _reconcile_or_report(self, instance_key: InstanceKey) -> Result:
         try:
-            return await self.reconcile(key)
+            return await self.reconcile(instance_key)
         except Exception as error:
-            return await self._failures.handle(key, error)
+            return await self._failures.handle(instance_key, error)
 
-    async def reconcile(self, key: InstanceKey) -> Result:
+    async def reconcile(self, instance_key: InstanceKey) -> Result:
         """Bring the objects of one Cryostat to the state that its spec requests.
 
         Raises:
             InvalidCryostatError: the Cryostat cannot be read.
             ApiError: a request failed that is not the write of an owned object.
         """
-        body = self._cryostats.get(key)
+        body = self._cryostats.get(instance_key)
         if body is None:
-            self._forget(key)
-            return await self._orphans.collect(key)
+            self._forget(instance_key)
+            return await self._orphans.collect(instance_key)
         if is_deleting(body):
-            self._waits.forget(key)
-            return await self._finalizer.finalize(key, body)
+            self._waits.forget(instance_key)
+            return await self._finalizer.finalize(instance_key, body)
         cryostat = read_cryostat(body)
         results = Results()  # at most one outcome per object and run
         if is_paused(body):
-            instance, plan, difference = await self.plan(key, cryostat)
-            return await self.report(key, instance, plan, difference, results, paused=True)
+            instance, plan, difference = await self.plan(instance_key, cryostat)
+            return await self.report(instance_key, instance, plan, difference, results, paused=True)
         if self._finalizer.is_set(body):
-            await self._adoption.adopt(key, body["metadata"]["uid"])
+            await self._adoption.adopt(instance_key, body["metadata"]["uid"])
         else:
             await self._finalizer.add(body)
         while True:
-            instance, plan, difference = await self.plan(key, cryostat)
+            instance, plan, difference = await self.plan(instance_key, cryostat)
             remaining = results.remaining(difference.ready)
             if not remaining:
-                return await self.report(key, instance, plan, difference, results)
-            outcomes = await self._applier.apply(key, remaining)
+                return await self.report(instance_key, instance, plan, difference, results)
+            outcomes = await self._applier.apply(instance_key, remaining)
             results.add(outcomes)
 
-    def _forget(self, key: InstanceKey) -> None:
+    def _forget(self, instance_key: InstanceKey) -> None:
         """Forget a Cryostat that no longer exists, whoever removed its finalizer."""
-        self._waits.forget(key)
-        self._observer.forget_instance(key)
-        self._applier.forget(key)
-        self._adoption.forget(key)
-        self._status.forget(key)
+        self._waits.forget(instance_key)
+        self._observer.forget_instance(instance_key)
+        self._applier.forget(instance_key)
+        self._adoption.forget(instance_key)
+        self._status.forget(instance_key)
 
-    async def plan(self, key: InstanceKey, cryostat: Cryostat) -> tuple[Instance, Plan, Diff]:
+    async def plan(self, instance_key: InstanceKey, cryostat: Cryostat) -> tuple[Instance, Plan, Diff]:
         """Observe the cluster, plan the desired state and compare both."""
-        await self._observer.watch_on_demand(key, cryostat.metadata.get("annotations") or {})
+        await self._observer.watch_on_demand(instance_key, cryostat.metadata.get("annotations") or {})
         desired, plan = await plan_for(cryostat, self._observer, self._settings)
         snapshot = desired.instance.snapshot
         difference = diff(plan, snapshot, cryostat.metadata["uid"])
-        self._observer.owned.mark_in_sync(key, difference.in_sync)
+        self._observer.owned.mark_in_sync(instance_key, difference.in_sync)
         return desired.instance, plan, difference
 
     async def report(
         self,
-        key: InstanceKey,
+        instance_key: InstanceKey,
         instance: Instance,
         plan: Plan,
         difference: Diff,
@@ -143,29 +143,35 @@ class Reconciler:
         """
         for problem in results.new_refusals:
             self._metrics.reconcile_errors.labels(problem.reason).inc()
-        reverted = self._applier.reverted_changes.problems(key)
+        reverted = self._applier.reverted_changes.problems(instance_key)
         problems = [*results.problems, *reverted, *difference.problems]
-        waits = self._waits.update(key, [*plan.problems, *problems] if not paused else (), _stored_reasons(instance))
+        waits = self._waits.update(
+            instance_key, [*plan.problems, *problems] if not paused else (), _stored_reasons(instance)
+        )
         report = Report(
             problems,
-            self._observer.pods.failures(key),
+            self._observer.pods.failures(instance_key),
             paused=paused,
             differing=[change.key for change in difference.changes] if paused else [],
             lasting=waits.reasons,
         )
         lasting = lasting_causes(instance, plan, report, time.time())
-        if not await self._status.write(key, instance, plan, report, lasting.problems, results.events):
+        if not await self._status.write(instance_key, instance, plan, report, lasting.problems, results.events):
             return Result()  # the Cryostat was deleted during this run; the DELETED event enqueues it
-        return results.requeue(min(lasting.recheck_after, waits.recheck_after, self._recheck_after(key, instance)))
+        return results.requeue(
+            min(lasting.recheck_after, waits.recheck_after, self._recheck_after(instance_key, instance))
+        )
 
-    def _recheck_after(self, key: InstanceKey, instance: Instance) -> float:
+    def _recheck_after(self, instance_key: InstanceKey, instance: Instance) -> float:
         """Seconds until something is due without an event: a certificate is renewed or has expired; else infinite."""
-        due = min(self._observer.recheck_after(key), self._applier.reverted_changes.recheck_after(key))
+        due = min(
+            self._observer.recheck_after(instance_key), self._applier.reverted_changes.recheck_after(instance_key)
+        )
         certificate_due = None
         if instance.tls_issuer == "built-in":
-            certificate_due = self._observer.renewal_due(key)
+            certificate_due = self._observer.renewal_due(instance_key)
         elif instance.tls_issuer == "cert-manager":
-            certificate_due = self._observer.expiry_due(key)
+            certificate_due = self._observer.expiry_due(instance_key)
         if certificate_due is not None:
             due = min(due, certificate_due + 1.0, MAX_TIMER_SECONDS)
         return due

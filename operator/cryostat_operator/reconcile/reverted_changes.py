@@ -53,29 +53,29 @@ class RevertedChanges:
         self._clock = clock
         self._instances: dict[InstanceKey, dict[Key, _Memory]] = defaultdict(lambda: defaultdict(_Memory))
 
-    def record(self, key: InstanceKey, outcomes: Iterable[Outcome]) -> None:
+    def record(self, instance_key: InstanceKey, outcomes: Iterable[Outcome]) -> None:
         """Count the applied changes that restored what another client had changed."""
-        self._expire(key)
+        self._expire(instance_key)
         for outcome in outcomes:
             if outcome.state == "applied":
-                self._record(self._instances[key], outcome.change)
+                self._record(self._instances[instance_key], outcome.change)
 
-    def problems(self, key: InstanceKey) -> list[Problem]:
+    def problems(self, instance_key: InstanceKey) -> list[Problem]:
         """Return one problem for each object that another client changes repeatedly, ordered by object."""
-        self._expire(key)
-        objects = self._instances.get(key, {})
+        self._expire(instance_key)
+        objects = self._instances.get(instance_key, {})
         found = ((each, objects[each], _repeated(objects[each])) for each in sorted(objects))
         return [_problem(each, memory, paths) for each, memory, paths in found if paths]
 
-    def recheck_after(self, key: InstanceKey) -> float:
+    def recheck_after(self, instance_key: InstanceKey) -> float:
         """Return the seconds until a problem may be over; infinite if there is none."""
-        memories = self._instances.get(key, {}).values()
+        memories = self._instances.get(instance_key, {}).values()
         last = [memory.restored[path][-1] for memory in memories for path in _repeated(memory)]
         return min(last) + WINDOW_SECONDS - self._clock() if last else math.inf
 
-    def forget(self, key: InstanceKey) -> None:
+    def forget(self, instance_key: InstanceKey) -> None:
         """Forget a deleted instance."""
-        self._instances.pop(key, None)
+        self._instances.pop(instance_key, None)
 
     def reset(self) -> None:
         """Forget everything."""
@@ -98,10 +98,10 @@ class RevertedChanges:
                 memory.restored[path].append(self._clock())
                 memory.managers |= set(managers)
 
-    def _expire(self, key: InstanceKey) -> None:
+    def _expire(self, instance_key: InstanceKey) -> None:
         """Forget what was restored more than `WINDOW_SECONDS` ago. A reported field stays until the last one is."""
         oldest = self._clock() - WINDOW_SECONDS
-        for memory in self._instances.get(key, {}).values():
+        for memory in self._instances.get(instance_key, {}).values():
             for path, times in list(memory.restored.items()):
                 if times[-1] <= oldest:
                     del memory.restored[path]

@@ -25,7 +25,7 @@ class StatusWriter:
 
     async def write(
         self,
-        key: InstanceKey,
+        instance_key: InstanceKey,
         instance: Instance,
         plan: Plan,
         report: Report,
@@ -42,7 +42,7 @@ class StatusWriter:
         Returns:
             False if the Cryostat was deleted meanwhile, so that nothing was written.
         """
-        body = self._cryostats.get(key)
+        body = self._cryostats.get(instance_key)
         if body is None:
             return False
         # Events first: whether one is new is decided by the conditions that were written before.
@@ -81,9 +81,9 @@ class StatusWriter:
         if response:
             self._cryostats.record_write(response)
 
-    def forget(self, key: InstanceKey) -> None:
+    def forget(self, instance_key: InstanceKey) -> None:
         """Forget a deleted Cryostat."""
-        self._events.forget(key)
+        self._events.forget(instance_key)
 
     def reset(self) -> None:
         """Forget which events were recorded in an earlier leadership term."""

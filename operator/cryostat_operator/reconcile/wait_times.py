@@ -36,7 +36,7 @@ class Waits:
         self._clock = clock
         self._since: dict[InstanceKey, dict[Reason, float]] = {}
 
-    def update(self, key: InstanceKey, problems: Iterable[Problem], stored: Collection[str]) -> LastingWaits:
+    def update(self, instance_key: InstanceKey, problems: Iterable[Problem], stored: Collection[str]) -> LastingWaits:
         """Return the waits that have lasted for `LASTING_SECONDS`.
 
         Args:
@@ -45,18 +45,18 @@ class Waits:
         """
         now = self._clock()
         current = _waits(list(problems))
-        before = self._since.pop(key, {})
+        before = self._since.pop(instance_key, {})
         since = {reason: before.get(reason, now) for reason in current}
         if since:
-            self._since[key] = since
+            self._since[instance_key] = since
         remaining = {reason: start + LASTING_SECONDS - now for reason, start in since.items()}
         lasting = {reason for reason in since if remaining[reason] <= 0 or LASTING[reason] in stored}
         recheck_after = min((remaining[reason] for reason in current - lasting), default=math.inf)
         return LastingWaits(frozenset(lasting), recheck_after)
 
-    def forget(self, key: InstanceKey) -> None:
+    def forget(self, instance_key: InstanceKey) -> None:
         """Forget a deleted Cryostat."""
-        self._since.pop(key, None)
+        self._since.pop(instance_key, None)
 
     def reset(self) -> None:
         """Forget all Cryostats."""

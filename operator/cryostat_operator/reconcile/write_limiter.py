@@ -61,24 +61,24 @@ class WriteLimiter:
         self._clock = clock
         self._instances: dict[InstanceKey, _Memory] = defaultdict(_Memory)
 
-    def held(self, key: InstanceKey, changes: Iterable[Change]) -> list[Outcome]:
+    def held(self, instance_key: InstanceKey, changes: Iterable[Change]) -> list[Outcome]:
         """Outcomes of the changes that must not be written now."""
-        memory = self._instances[key]
+        memory = self._instances[instance_key]
         outcomes = (self._held(memory, change) for change in changes)
         return [outcome for outcome in outcomes if outcome]
 
-    def record(self, key: InstanceKey, outcomes: Iterable[Outcome]) -> list[Outcome]:
+    def record(self, instance_key: InstanceKey, outcomes: Iterable[Outcome]) -> list[Outcome]:
         """Remember the outcomes of writes.
 
         Returns:
             The same outcomes; those of writes that the cluster reverted at once are marked as no-op.
         """
-        memory = self._instances[key]
+        memory = self._instances[instance_key]
         return [self._recorded(memory, outcome) for outcome in outcomes]
 
-    def forget(self, key: InstanceKey) -> None:
+    def forget(self, instance_key: InstanceKey) -> None:
         """Forget a deleted instance."""
-        self._instances.pop(key, None)
+        self._instances.pop(instance_key, None)
 
     def reset(self) -> None:
         """Forget everything."""

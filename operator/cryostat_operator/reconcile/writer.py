@@ -30,11 +30,11 @@ class Writer:
         self._client = client
         self._owned = owned
 
-    async def write(self, instance: InstanceKey, change: Change, content: SecretContent) -> Outcome:
+    async def write(self, instance_key: InstanceKey, change: Change, content: SecretContent) -> Outcome:
         """Write one change.
 
         Args:
-            instance: the Cryostat that the object belongs to.
+            instance_key: the Cryostat that the object belongs to.
             content: data for the Secret that the change writes, if it writes one.
 
         Returns:
@@ -47,9 +47,9 @@ class Writer:
             await self._client.delete(change.key, change.uid)
             return applied(change)  # the DELETED event enqueues the instance; its next run creates the object again
         if change.verb == "create":
-            return await self._create(instance, change, change.obj, content)
+            return await self._create(instance_key, change, change.obj, content)
         if change.key.kind == "Secret":
-            await self._update_secret(instance, change, change.obj, content)
+            await self._update_secret(instance_key, change, change.obj, content)
             return applied(change)
         try:
             return applied(change, await self._replace(change.key, change.obj))
@@ -59,31 +59,31 @@ class Writer:
             await self._client.delete(change.key, change.obj["metadata"]["uid"])
             return applied(replace(change, verb="recreate"))
 
-    async def _create(self, instance: InstanceKey, change: Change, obj: Obj, content: SecretContent) -> Outcome:
+    async def _create(self, instance_key: InstanceKey, change: Change, obj: Obj, content: SecretContent) -> Outcome:
         body = {**obj, "data": await content.merged_with({})} if content.request else obj
         try:
             created = await self._client.create(body)
         except ApiError as error:
             if error.reason != "AlreadyExists":
                 raise
-            return await self._adopt(instance, change, obj, content)
+            return await self._adopt(instance_key, change, obj, content)
         self._owned.record_write(change.key.kind, created)
         return applied(change)
 
-    async def _adopt(self, instance: InstanceKey, change: Change, obj: Obj, content: SecretContent) -> Outcome:
+    async def _adopt(self, instance_key: InstanceKey, change: Change, obj: Obj, content: SecretContent) -> Outcome:
         """Update the existing object if it was made for this instance. Otherwise leave it unchanged."""
         key = change.key
         live = await self._client.get_or_none(key)
         if live is None:
             return refused(change, Reason.CONFLICT, f"{key} was deleted meanwhile", transient=True)
-        is_own = belongs_to(live, key, instance) or has_lost_labels(live, key, instance)
+        is_own = belongs_to(live, key, instance_key) or has_lost_labels(live, key, instance_key)
         if not is_own and not (content.request and content.request.restore_only):
             return refused(change, Reason.NAME_COLLISION, name_collision(key, live))
         if "deletionTimestamp" in live["metadata"]:
             return refused(
                 change, Reason.BEING_DELETED, f"{key} is being deleted and is created again afterwards", transient=True
             )
-        if instance_of(live) == instance:
+        if instance_of(live) == instance_key:
             # The operator created it a moment ago, and its cache had not received it yet. The next pass compares it.
             self._owned.handle_event(key.kind, live)
             return refused(change, Reason.CONFLICT, f"{key} was created meanwhile", transient=True)
@@ -100,8 +100,8 @@ class Writer:
         self._owned.record_write(key.kind, response)
         return trim(key.kind, response)
 
-    async def _update_secret(self, instance: InstanceKey, change: Change, obj: Obj, content: SecretContent) -> None:
-        cached = self._owned.records(instance).get(change.key)
+    async def _update_secret(self, instance_key: InstanceKey, change: Change, obj: Obj, content: SecretContent) -> None:
+        cached = self._owned.records(instance_key).get(change.key)
         if change.request or not cached or cached.is_partial:
             await self._replace_secret(change.key, obj, content)
             return

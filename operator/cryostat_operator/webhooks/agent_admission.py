@@ -91,15 +91,15 @@ class AgentAdmission:
             return allowed(request, [f"{WARNING_PREFIX}not added: the operator failed; see its log"])
 
     async def _pod(self, request: AdmissionRequest) -> Obj:
-        requested = requested_instance(_labels(request.obj))
-        if requested is None or request.operation != "CREATE":
+        instance_key = requested_instance(_labels(request.obj))
+        if instance_key is None or request.operation != "CREATE":
             return allowed(request)
-        cryostat, stored = await self._requested_cryostat(request.namespace, requested)
+        cryostat, stored = await self._requested_cryostat(request.namespace, instance_key)
         _check_size(request.obj, stored)
         snapshot = self._reader.snapshot(cryostat, self._settings) or Snapshot()
         instance = Instance(cryostat, snapshot, self._settings)
         if request.namespace in instance.recreated_targets:
-            raise NotInjectedError(_no_target(request.namespace, requested), stored)
+            raise NotInjectedError(_no_target(request.namespace, instance_key), stored)
         context = await self._pod_context(request, instance)
         result = inject_agent(request.obj, instance, context)
         hints = [f"{WARNING_PREFIX}{hint}" for hint in (*result.hints, *_hibernation(cryostat))]
@@ -110,26 +110,26 @@ class AgentAdmission:
         self._count(request, "added", stored)
         return allowed(request, hints, result.pod)
 
-    async def _requested_cryostat(self, namespace: str, requested: InstanceKey) -> tuple[Cryostat, Obj]:
+    async def _requested_cryostat(self, namespace: str, instance_key: InstanceKey) -> tuple[Cryostat, Obj]:
         """Return the Cryostat that a pod in `namespace` requests, parsed and as stored.
 
         Raises:
             NotInjectedError: pods in this namespace cannot get the agent of this Cryostat now.
             ApiError: the Cryostat cannot be read.
         """
-        stored = await self._reader.cryostat(requested.namespace, requested.name)
+        stored = await self._reader.cryostat(instance_key.namespace, instance_key.name)
         # The same message in both cases: it must not reveal whether there is such a Cryostat.
-        unknown = _no_target(namespace, requested)
+        unknown = _no_target(namespace, instance_key)
         if stored is None:
             raise NotInjectedError(unknown)
         if namespace not in target_namespaces(stored):
             raise NotInjectedError(unknown, stored)
         if "deletionTimestamp" in stored["metadata"]:
-            raise NotInjectedError(f"Cryostat {requested.namespace}/{requested.name} is being deleted")
+            raise NotInjectedError(f"Cryostat {instance_key.namespace}/{instance_key.name} is being deleted")
         try:
             return read_cryostat(stored), stored
         except InvalidCryostatError as error:
-            raise NotInjectedError(f"Cryostat {requested.namespace}/{requested.name} is not valid") from error
+            raise NotInjectedError(f"Cryostat {instance_key.namespace}/{instance_key.name} is not valid") from error
 
     async def _pod_context(self, request: AdmissionRequest, instance: Instance) -> PodContext:
         """Read what must be known to inject the agent.
@@ -193,12 +193,12 @@ class AgentAdmission:
         _check_size(request.old)
         changed, hints = propagate(request.obj, request.old or None)
         template = changed.get("spec", {}).get("template") or {}
-        requested = requested_instance(_labels(template))
-        if requested is not None:
-            hints += await self._template_warnings(request.namespace, template, requested)
+        instance_key = requested_instance(_labels(template))
+        if instance_key is not None:
+            hints += await self._template_warnings(request.namespace, template, instance_key)
         return allowed(request, [f"{WARNING_PREFIX}{hint}" for hint in hints], changed)
 
-    async def _template_warnings(self, namespace: str, template: Obj, requested: InstanceKey) -> list[str]:
+    async def _template_warnings(self, namespace: str, template: Obj, instance_key: InstanceKey) -> list[str]:
         """Return why pods of this template would not get the agent. The author of a workload sees no warning later."""
         parsed = requested_options(template)
         warnings = [*parsed.errors, *parsed.hints]
@@ -206,12 +206,12 @@ class AgentAdmission:
             selection = select_container(template, parsed.options.container if parsed.options else None)
             if selection.hint:
                 warnings.append(selection.hint)
-            cryostat, _ = await self._requested_cryostat(namespace, requested)
+            cryostat, _ = await self._requested_cryostat(namespace, instance_key)
             warnings += _hibernation(cryostat)
         except (NotInjectedError, NotInjectableError) as error:
             warnings.append(f"pods will go without it for now: {error}")
         except ApiError as error:
-            logger.info("Cryostat %s/%s cannot be read: %s", *requested, error)
+            logger.info("Cryostat %s/%s cannot be read: %s", *instance_key, error)
         return warnings
 
     def _count(self, request: AdmissionRequest, result: str, cryostat: Obj | None = None) -> None:
@@ -224,8 +224,8 @@ class AgentAdmission:
         self._injections.count(result, metadata.get("namespace", ""), metadata.get("name", ""), target)
 
 
-def _no_target(namespace: str, requested: InstanceKey) -> str:
-    return f"namespace {namespace} is no target namespace of a Cryostat {requested.namespace}/{requested.name}"
+def _no_target(namespace: str, instance_key: InstanceKey) -> str:
+    return f"namespace {namespace} is no target namespace of a Cryostat {instance_key.namespace}/{instance_key.name}"
 
 
 def _hibernation(cryostat: Cryostat) -> list[str]:

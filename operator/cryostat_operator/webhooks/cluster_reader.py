@@ -114,8 +114,8 @@ class CachedReader:
 
     def any_cryostat(self) -> Obj | None:
         """Return a cached Cryostat that is not being deleted, None if there is none."""
-        for key in self._cryostats:
-            found = self._cryostats.get(key)
+        for instance_key in self._cryostats:
+            found = self._cryostats.get(instance_key)
             if found is not None and "deletionTimestamp" not in found["metadata"]:
                 return found
         return None

@@ -168,16 +168,18 @@ class _ReviewReader:
         self._snapshot = snapshot
         self._read_references = read_references
 
-    async def snapshot(self, instance: InstanceKey, uid: str, targets: tuple[str, ...]) -> Snapshot:
+    async def snapshot(self, instance_key: InstanceKey, uid: str, targets: tuple[str, ...]) -> Snapshot:
         return self._snapshot
 
-    async def resolve(self, instance: InstanceKey, desired: Desired) -> ReferenceData:
+    async def resolve(self, instance_key: InstanceKey, desired: Desired) -> ReferenceData:
         generated = {(key.kind, key.name) for key in desired.requests}
         if not self._read_references:
             return dict.fromkeys(generated)
         known = self._snapshot.data
         unread = [(r.kind, r.name) for r in desired.references if (r.kind, r.name) not in generated | set(known)]
-        found = await asyncio.gather(*(self._reader.content(kind, instance.namespace, name) for kind, name in unread))
+        found = await asyncio.gather(
+            *(self._reader.content(kind, instance_key.namespace, name) for kind, name in unread)
+        )
         return {**known, **dict.fromkeys(generated), **dict(zip(unread, found, strict=True))}
 
 

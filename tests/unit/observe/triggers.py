@@ -17,8 +17,8 @@ class RecordedTriggers:
     def triggers(self) -> Triggers:
         return Triggers(self.now.append, self._after, self._all, self.namespaces.append)
 
-    def _after(self, instance: InstanceKey, seconds: float) -> None:
-        self.later.append((instance, seconds))
+    def _after(self, instance_key: InstanceKey, seconds: float) -> None:
+        self.later.append((instance_key, seconds))
 
     def _all(self) -> None:
         self.all += 1

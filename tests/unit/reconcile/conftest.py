@@ -36,7 +36,10 @@ class Cluster:
     def __post_init__(self) -> None:
         self.enqueued: list[InstanceKey] = []
         triggers = Triggers(
-            self.enqueued.append, lambda key, _: self.enqueued.append(key), lambda: None, lambda _: None
+            self.enqueued.append,
+            lambda instance_key, _: self.enqueued.append(instance_key),
+            lambda: None,
+            lambda _: None,
         )
         self.owned = OwnedObjects(triggers, lambda _: True)
         self.cryostats = CryostatStore(self.enqueued.append)
@@ -47,8 +50,8 @@ class Cluster:
             self.server, self.cryostats, self._live_objects, self.applier, self.adoption, self.status, self.metrics
         )
 
-    async def _live_objects(self, key: InstanceKey) -> Mapping[Key, Obj]:
-        return self.owned.live(key)
+    async def _live_objects(self, instance_key: InstanceKey) -> Mapping[Key, Obj]:
+        return self.owned.live(instance_key)
 
     def cryostat(self, spec: Any = None, **metadata: Any) -> Obj:
         """Store the Cryostat `here/sample` in the API server and in the operator's store."""

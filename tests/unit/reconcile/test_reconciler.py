@@ -31,7 +31,7 @@ OPTIONAL = {kind.kind for kind in KINDS.values() if kind.optional}
 class NoPods:
     """Pods of which nothing is known."""
 
-    def failures(self, key: InstanceKey) -> Mapping[str, str]:
+    def failures(self, instance_key: InstanceKey) -> Mapping[str, str]:
         return {}
 
 
@@ -45,44 +45,46 @@ class FakeObserver:
         self._server = cluster.server
         self._data: dict[tuple[str, str], ContentSummary | None] = {}
 
-    async def snapshot(self, key: InstanceKey, uid: str, targets: tuple[str, ...]) -> Snapshot:
+    async def snapshot(self, instance_key: InstanceKey, uid: str, targets: tuple[str, ...]) -> Snapshot:
         return Snapshot(
             apis=frozenset(KINDS) - OPTIONAL,
-            namespaces={key.namespace: NamespaceState()},
+            namespaces={instance_key.namespace: NamespaceState()},
             data=dict(self._data),
-            live=self.owned.live(key),
-            in_sync={k: record.in_sync_with for k, record in self.owned.records(key).items() if record.in_sync_with},
+            live=self.owned.live(instance_key),
+            in_sync={
+                k: record.in_sync_with for k, record in self.owned.records(instance_key).items() if record.in_sync_with
+            },
             api_server=("10.0.0.1",),
         )
 
-    async def watch_on_demand(self, key: InstanceKey, annotations: Mapping[str, str]) -> None:
+    async def watch_on_demand(self, instance_key: InstanceKey, annotations: Mapping[str, str]) -> None:
         pass
 
-    async def live_objects(self, key: InstanceKey) -> Mapping[Key, Obj]:
-        return self.owned.live(key)
+    async def live_objects(self, instance_key: InstanceKey) -> Mapping[Key, Obj]:
+        return self.owned.live(instance_key)
 
-    async def resolve(self, key: InstanceKey, desired: Desired) -> ReferenceData:
+    async def resolve(self, instance_key: InstanceKey, desired: Desired) -> ReferenceData:
         found = {(each.kind, each.name) for each in desired.references}
         found |= {(each.kind, each.name) for each in desired.requests}
         for kind, name in found:
-            obj = self._server.find(Key(kind, key.namespace, name))
+            obj = self._server.find(Key(kind, instance_key.namespace, name))
             self._data[kind, name] = content_summary(obj) if obj else None
         return dict(self._data)
 
-    def recheck_after(self, key: InstanceKey) -> float:
+    def recheck_after(self, instance_key: InstanceKey) -> float:
         return float("inf")
 
     renewal: float | None = None
     expiry: float | None = None
 
-    def renewal_due(self, key: InstanceKey) -> float | None:
+    def renewal_due(self, instance_key: InstanceKey) -> float | None:
         return self.renewal
 
-    def expiry_due(self, key: InstanceKey) -> float | None:
+    def expiry_due(self, instance_key: InstanceKey) -> float | None:
         return self.expiry
 
-    def forget_instance(self, key: InstanceKey) -> None:
-        self.forgotten.append(key)
+    def forget_instance(self, instance_key: InstanceKey) -> None:
+        self.forgotten.append(instance_key)
 
 
 @pytest.fixture

@@ -12,7 +12,7 @@ from .managed_fields import is_written_by_operator
 Ownership = Literal["owned", "terminating", "foreign"]
 
 
-def ownership_of(controller: tuple[str, str] | None, key: InstanceKey, uid: str) -> Ownership:
+def ownership_of(controller: tuple[str, str] | None, instance_key: InstanceKey, uid: str) -> Ownership:
     """Return how an object with the ownership labels of a Cryostat relates to the Cryostat that exists now.
 
     An object that a deleted Cryostat of the same name controls is `terminating`: it is being garbage-collected.
@@ -20,37 +20,37 @@ def ownership_of(controller: tuple[str, str] | None, key: InstanceKey, uid: str)
 
     Args:
         controller: UID and name of the Cryostat that controls the object, see `controller_of`.
-        key: the Cryostat that the labels name.
+        instance_key: the Cryostat that the labels name.
         uid: UID of the Cryostat that exists now.
     """
     if controller is None or controller[0] == uid:
         return "owned"
-    return "terminating" if controller[1] == key.name else "foreign"
+    return "terminating" if controller[1] == instance_key.name else "foreign"
 
 
-def belongs_to(live: Obj, key: Key, instance: InstanceKey) -> bool:
+def belongs_to(live: Obj, key: Key, instance_key: InstanceKey) -> bool:
     """Return whether an object was created for this Cryostat, by this operator or by the Go operator.
 
     An owner reference decides before labels, which users edit. Where an object has no owner reference and no labels,
     its name must be one that only this Cryostat has. In a namespace, one of the two operators must also have written
     it; the Go operator sets no labels on cluster-scoped objects.
     """
-    controller = controller_of(live) if key.namespace == instance.namespace else None
+    controller = controller_of(live) if key.namespace == instance_key.namespace else None
     if controller is not None:
-        return controller[1] == instance.name
-    labels = {constants.LABEL_NAME: instance.name, constants.LABEL_NAMESPACE: instance.namespace}
+        return controller[1] == instance_key.name
+    labels = {constants.LABEL_NAME: instance_key.name, constants.LABEL_NAMESPACE: instance_key.namespace}
     has_name = has_instance_name(key, {"metadata": {"labels": labels}})
-    return instance_of(live) == instance or (has_name and (not key.namespace or _is_written_by_operator(live)))
+    return instance_of(live) == instance_key or (has_name and (not key.namespace or _is_written_by_operator(live)))
 
 
-def has_lost_labels(live: Obj, key: Key, instance: InstanceKey) -> bool:
+def has_lost_labels(live: Obj, key: Key, instance_key: InstanceKey) -> bool:
     """Return whether the operator wrote an object, and another client removed its labels and owner references.
 
     Args:
         live: an object with the name of an object of this Cryostat.
     """
     stripped = instance_of(live) is None and not live["metadata"].get("ownerReferences")
-    return stripped and key.namespace == instance.namespace and _is_written_by_operator(live)
+    return stripped and key.namespace == instance_key.namespace and _is_written_by_operator(live)
 
 
 def instance_of(obj: Obj) -> InstanceKey | None:

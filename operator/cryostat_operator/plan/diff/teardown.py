@@ -10,18 +10,20 @@ from .ownership import is_prunable
 from .plan_diff import Change
 
 
-def teardown(key: InstanceKey, live: Mapping[Key, Obj], annotations: Mapping[str, str] | None = None) -> list[Change]:
+def teardown(
+    instance_key: InstanceKey, live: Mapping[Key, Obj], annotations: Mapping[str, str] | None = None
+) -> list[Change]:
     """Changes that precede the deletion of a Cryostat.
 
     Objects without an owner reference are deleted. They have names that only one Cryostat can have. If the annotations
     request to retain data, volumes and their key Secrets lose their owner reference.
 
     Args:
-        key: the Cryostat.
+        instance_key: the Cryostat.
         live: objects with the ownership labels of the Cryostat.
         annotations: of the Cryostat.
     """
-    return [*_deletions(live), *(_releases(key, live) if retention.is_requested(annotations) else ())]
+    return [*_deletions(live), *(_releases(instance_key, live) if retention.is_requested(annotations) else ())]
 
 
 def _deletions(live: Mapping[Key, Obj]) -> list[Change]:
@@ -30,6 +32,10 @@ def _deletions(live: Mapping[Key, Obj]) -> list[Change]:
     ]
 
 
-def _releases(key: InstanceKey, live: Mapping[Key, Obj]) -> list[Change]:
-    data = {k: obj for k, obj in live.items() if retention.holds_data(k, key.name) and not retention.is_released(obj)}
+def _releases(instance_key: InstanceKey, live: Mapping[Key, Obj]) -> list[Change]:
+    data = {
+        k: obj
+        for k, obj in live.items()
+        if retention.holds_data(k, instance_key.name) and not retention.is_released(obj)
+    }
     return [Change("replace", k, retention.release(obj)) for k, obj in data.items()]

@@ -50,16 +50,16 @@ _SUFFIXES: Mapping[str, tuple[str, ...]] = {
 _AGENT = re.compile(r"cryostat-agent-[0-9a-f]{64}")
 
 
-def can_own(instance: InstanceKey, key: Key) -> bool:
+def can_own(instance_key: InstanceKey, key: Key) -> bool:
     """Whether a plan of this instance can contain an object of this kind, namespace and name."""
-    suffix = key.name.removeprefix(instance.name)
-    if key.namespace == instance.namespace and suffix != key.name and suffix in _SUFFIXES.get(key.kind, ()):
+    suffix = key.name.removeprefix(instance_key.name)
+    if key.namespace == instance_key.namespace and suffix != key.name and suffix in _SUFFIXES.get(key.kind, ()):
         return True
-    if key.namespace == instance.namespace and key.kind in ("Secret", "Certificate") and _AGENT.fullmatch(key.name):
+    if key.namespace == instance_key.namespace and key.kind in ("Secret", "Certificate") and _AGENT.fullmatch(key.name):
         return True  # the certificate of the agents in any target namespace, before it is copied there
     return key.name in {
-        names.instance_hash_name(*instance),
-        names.ca_secret(*instance),
-        names.agent_callback_service(*instance),
-        names.agent_certificate(*instance, key.namespace),
+        names.instance_hash_name(*instance_key),
+        names.ca_secret(*instance_key),
+        names.agent_callback_service(*instance_key),
+        names.agent_certificate(*instance_key, key.namespace),
     }

@@ -22,9 +22,6 @@ from tests.unit.cluster_state import (
 )
 
 CLAIM = Key("PersistentVolumeClaim", NAMESPACE, "sample-database")
-SECRET = Key("Secret", NAMESPACE, "sample-db")
-DEPLOYMENT = Key("Deployment", NAMESPACE, "sample-database")
-KEYS = ("CONNECTION_KEY", "ENCRYPTION_KEY")
 
 
 def test_another_service_port_reaches_the_application_but_not_the_container() -> None:

@@ -58,6 +58,6 @@ def test_names_of_other_objects(key: Key) -> None:
 def test_every_planned_object_has_such_a_name(cryostat: Cryostat, openshift: bool) -> None:
     state = ClusterState(cryostat, openshift=openshift).settle()
     plan = state.plan
-    instance = InstanceKey(cryostat.metadata["namespace"], cryostat.metadata["name"])
+    instance_key = InstanceKey(cryostat.metadata["namespace"], cryostat.metadata["name"])
     planned = {*plan.objects, *plan.requests, *plan.blocked}
-    assert {key for key in planned if not can_own(instance, key)} == set()
+    assert {key for key in planned if not can_own(instance_key, key)} == set()
