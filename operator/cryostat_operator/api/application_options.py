@@ -14,7 +14,7 @@ from .base import (
     ResourceAttributes,
     ResourceRequirements,
     Rule,
-    Text,
+    Unexpanded,
     doc,
     required,
 )
@@ -72,7 +72,7 @@ class TargetDiscoveryOptions(Model):
     disable_built_in_port_names: Bool | None = doc(
         "Do not use the default port name if `discoveryPortNames` is absent."
     )
-    discovery_port_names: list[Text] | None = doc("Names of JMX ports. Default `jfr-jmx`.")
+    discovery_port_names: list[Unexpanded] | None = doc("Names of JMX ports. Default `jfr-jmx`.")
     disable_built_in_port_numbers: Bool | None = doc(
         "Do not use the default port number if `discoveryPortNumbers` is absent."
     )

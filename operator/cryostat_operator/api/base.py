@@ -107,6 +107,8 @@ def _empty_is_absent(value: Any) -> Any:
 
 Bool = StrictBool
 Text = StrictStr
+# The application reads its configuration with Quarkus, which expands `${OTHER}` in each value, also to a password.
+Unexpanded = Annotated[StrictStr, Field(pattern=r"^[^$]*$")]
 NonEmpty = Annotated[StrictStr, Field(min_length=1)]
 _FORMAT = Field(json_schema_extra={"format": "int32"})
 _RANGE = AfterValidator(_int32)

@@ -8,18 +8,17 @@ from .base import (
     SIZE,
     Bool,
     Model,
-    NonEmpty,
     ObjectName,
     PersistentVolumeClaimSpec,
     Rule,
     StringMap,
-    Text,
+    Unexpanded,
     doc,
 )
 
 Size = Annotated[StrictStr, Field(pattern=SIZE)]
 Medium = Annotated[StrictStr, Field(pattern=r"^(Memory|HugePages(-.+)?)?$")]
-EndpointUrl = Annotated[StrictStr, Field(pattern=r"^[Hh][Tt][Tt][Pp][Ss]?://\S+$", max_length=2048)]
+EndpointUrl = Annotated[StrictStr, Field(pattern=r"^[Hh][Tt][Tt][Pp][Ss]?://[^\s$]+$", max_length=2048)]
 
 
 class PersistentVolumeClaimConfig(Model):
@@ -87,7 +86,7 @@ class ObjectStorageProviderOptions(Model):
     url: EndpointUrl | None = doc(
         "URL of an S3 service, for example https://s3.example.com. The operator then deploys no object storage."
     )
-    region: NonEmpty | None = doc("Region of the S3 service. Required with `url`.")
+    region: Annotated[Unexpanded, Field(min_length=1)] | None = doc("Region of the S3 service. Required with `url`.")
     use_virtual_host_access: Bool | None = doc(
         "Send the bucket name in the host name of requests (virtual-hosted style) instead of the path."
     )
@@ -129,13 +128,13 @@ class ObjectStorageProviderOptions(Model):
 class StorageBucketNameOptions(Model):
     """Names of the buckets in an external object storage."""
 
-    archived_recordings: Text | None = doc("Bucket for archived recordings.")
-    archived_reports: Text | None = doc("Bucket for cached analysis reports.")
-    event_templates: Text | None = doc("Bucket for event templates.")
-    jmc_agent_probe_templates: Text | None = doc("Bucket for JMC agent probe templates.")
-    heap_dumps: Text | None = doc("Bucket for heap dumps.")
-    thread_dumps: Text | None = doc("Bucket for thread dumps.")
-    metadata: Text | None = doc("Bucket for metadata, used with metadata mode `bucket`.")
+    archived_recordings: Unexpanded | None = doc("Bucket for archived recordings.")
+    archived_reports: Unexpanded | None = doc("Bucket for cached analysis reports.")
+    event_templates: Unexpanded | None = doc("Bucket for event templates.")
+    jmc_agent_probe_templates: Unexpanded | None = doc("Bucket for JMC agent probe templates.")
+    heap_dumps: Unexpanded | None = doc("Bucket for heap dumps.")
+    thread_dumps: Unexpanded | None = doc("Bucket for thread dumps.")
+    metadata: Unexpanded | None = doc("Bucket for metadata, used with metadata mode `bucket`.")
 
 
 class ObjectStorageOptions(Model):

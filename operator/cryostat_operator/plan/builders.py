@@ -49,9 +49,10 @@ def bool_text(value: bool) -> str:
 def escape_expansion(text: str) -> str:
     """Return a user's text for an environment variable or an argument, so that the kubelet does not expand `$(OTHER)`.
 
-    Otherwise a bucket named `$(QUARKUS_DATASOURCE_PASSWORD)` would send a password to the server of the bucket.
+    Otherwise a bucket named `$(QUARKUS_DATASOURCE_PASSWORD)` would send a password to the server of the bucket. The
+    kubelet reads `$$` as one `$`, so each has to be doubled: of `$$$(OTHER)`, it would expand the end.
     """
-    return text.replace("$(", "$$(")
+    return text.replace("$", "$$") if "$(" in text or "$$" in text else text
 
 
 def env_secret(name: str, secret: str, key: str) -> Obj:

@@ -44,6 +44,22 @@ CASES = (
         bad=(["A"], ["a.b"], [""], ["x" * 64], ["-a"], ["a", 1], "a"),
         says="spec.targetNamespaces",
     ),
+    Case(
+        "targetDiscoveryOptions.discoveryPortNames",
+        good=(["jfr-jmx", ""],),
+        bad=(["${quarkus.datasource.password}"],),
+        says="in body should match",
+    ),
+    Case(
+        "objectStorageOptions",
+        good=({**_S3, "storageBucketNameOptions": {"metadata": "a_b.c"}},),
+        bad=(
+            {**_S3, "storageBucketNameOptions": {"metadata": "${quarkus.datasource.password}"}},
+            {**_S3, "provider": {**_S3["provider"], "region": "$${quarkus.datasource.password}"}},
+            {**_S3, "provider": {**_S3["provider"], "url": "https://a/${quarkus.datasource.password}"}},
+        ),
+        says="in body should match",
+    ),
     Case("enableAudit", good=(True, False), bad=("yes", 1), says="must be of type boolean"),
     Case(
         "trustedCertSecrets",

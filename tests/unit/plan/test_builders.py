@@ -7,6 +7,8 @@ from typing import Any
 
 import jinja2
 import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
 
 from cryostat_operator.plan import builders, quantities, text
 from cryostat_operator.plan.model import names
@@ -110,3 +112,25 @@ def test_templates_ask_for_all_their_values() -> None:
 def test_json_keeps_order_and_escapes_markup() -> None:
     assert text.compact_json({"b": "<&>", "a": None}) == '{"b":"\\u003c\\u0026\\u003e","a":null}'
     assert text.pretty_json({"b": 1, "a": []}) == '{\n  "b": 1,\n  "a": []\n}'
+
+
+def expanded(value: str, variables: dict[str, str]) -> str:
+    """What the kubelet makes of a value: `$(NAME)` is a variable, and `$$` is one `$`."""
+    result, place = "", 0
+    while place < len(value):
+        rest = value[place:]
+        end = rest.find(")")
+        if rest.startswith("$$"):
+            result, place = result + "$", place + 2
+        elif rest.startswith("$(") and end >= 0 and rest[2:end] in variables:
+            result, place = result + variables[rest[2:end]], place + end + 1
+        else:
+            result, place = result + rest[0], place + 1
+    return result
+
+
+@given(st.lists(st.sampled_from(["$", "$(A)", "(", ")", "A", "$$", " "]), max_size=8).map("".join))
+@example("$$(A)")
+@example("$$$(A)")
+def test_the_kubelet_expands_nothing_in_a_text_of_a_user(text: str) -> None:
+    assert expanded(builders.escape_expansion(text), {"A": "password"}) == text
