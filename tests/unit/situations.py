@@ -132,6 +132,9 @@ def _state(given: Obj) -> ClusterState:
         flaws = {key: flaw for key, text in files.items() if (flaw := login_flaw(text))}
         summary = ContentSummary(frozenset(files), "d", login_flaws=flaws)
         state.snapshot = replace(state.snapshot, data={**state.snapshot.data, ("Secret", name): summary})
+    for name, flaws in given.get("padded", {}).items():
+        summary = ContentSummary(frozenset({"ACCESS_KEY", "SECRET_KEY", *database_keys.KEYS}), "d", paddings=flaws)
+        state.snapshot = replace(state.snapshot, data={**state.snapshot.data, ("Secret", name): summary})
     namespaces = dict(state.snapshot.namespaces)
     for name, terminating in given.get("namespaces", {}).items():
         namespaces.pop(name, None)

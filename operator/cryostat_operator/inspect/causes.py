@@ -26,6 +26,7 @@ _COMMANDS = {
     Reason.HIBERNATED: "kubectl -n {n} annotate cryostat {i} operator.cryostat.io/hibernation-",
     Reason.SECRET_NOT_FOUND: "kubectl -n {n} get secrets",
     Reason.SECRET_KEY_NOT_FOUND: "kubectl -n {n} get secrets",
+    Reason.SECRET_VALUE_INVALID: "kubectl -n {n} get secrets",
     Reason.LOGIN_FILE_INVALID: "kubectl -n {n} get secrets",
     Reason.CONFIGMAP_NOT_FOUND: "kubectl -n {n} get configmaps",
     Reason.CONFIGMAP_KEY_NOT_FOUND: "kubectl -n {n} get configmaps",

@@ -18,6 +18,7 @@ from ..plan.diff.ownership import controller_of
 from ..plan.login_file import login_flaws
 from ..plan.model.kinds import PARTIAL, Obj
 from ..plan.model.snapshot import ContentSummary
+from ..plan.padded_values import paddings
 
 MAX_BODY_BYTES = 32 * 1024  # compressed; an object of the operator takes 1 to 4 KiB, and tenants can add to it
 ROLLOUT_ENDED = frozenset({"NewReplicaSetAvailable", "ProgressDeadlineExceeded"})
@@ -52,7 +53,8 @@ def reference_summary(kind: str, obj: Obj) -> ContentSummary:
         return summary
     data = obj.get("data") or {}
     empty = frozenset(key for key in summary.keys if not data.get(key))
-    return replace(summary, keys=summary.keys - empty, empty=empty, login_flaws=login_flaws(data))
+    keys = summary.keys - empty
+    return replace(summary, keys=keys, empty=empty, login_flaws=login_flaws(data), paddings=paddings(data))
 
 
 @dataclass(slots=True)

@@ -133,8 +133,9 @@ def problems_of(plan: Plan, report: Report) -> list[Problem]:
 def _rules(instance: Instance, plan: Plan, problems: Sequence[Problem], report: Report) -> list[Condition | None]:
     """One condition per rule: False because of problems, otherwise what was observed."""
     result: list[Condition | None] = []
+    unusable = [warning for warning in plan.warnings if warning.reason == Reason.SECRET_VALUE_INVALID]
     for rule in CONDITION_RULES:
-        causes = [problem for problem in problems if problem.reason in rule.reasons]
+        causes = [problem for problem in (*problems, *unusable) if problem.reason in rule.reasons]
         if rule.type == "VolumesReady":
             result.append(parts.volumes(instance, plan, problems))
         elif causes:

@@ -154,8 +154,9 @@ def agents(instance: Instance) -> Condition:
 
 def spec_effective(plan: Plan) -> Condition | None:
     """Present where fields of the spec have no effect."""
-    ignored = [notice for notice in plan.warnings if notice.actionable]
-    return failed("SpecEffective", ignored) if ignored else None
+    kind = "SpecEffective"
+    ignored = [notice for notice in plan.warnings if notice.actionable and notice.reason in reasons_of(kind)]
+    return failed(kind, ignored) if ignored else None
 
 
 def deployments(instance: Instance) -> list[Condition]:

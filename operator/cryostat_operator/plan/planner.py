@@ -55,8 +55,8 @@ _COMPONENTS = (
 
 
 # Components whose objects or warnings depend on the content of a Secret: the keys of an existing database, the password
-# of the keystore, a Secret that cert-manager would overwrite, the file with the logins.
-_CONTENT_DEPENDENT = frozenset({specs.NAME, database.NAME, auth_proxy.NAME})
+# of the keystore, a Secret that cert-manager would overwrite, the file with the logins, the keys of the object storage.
+_CONTENT_DEPENDENT = frozenset({specs.NAME, database.NAME, storage.NAME, auth_proxy.NAME})
 
 
 @dataclass(frozen=True)

@@ -33,6 +33,13 @@ PAUSED = (
     "it is removed."
 )
 NOT_ACTIVE = "No object of this Cryostat is changed. See Ready for the cause."
+# Component of a warning about a file or value that keeps a container from starting → component label of its Deployment.
+_UNUSABLE_FOR = {
+    (Reason.LOGIN_FILE_INVALID, "auth_proxy"): "cryostat",
+    (Reason.SECRET_VALUE_INVALID, "database"): "database",
+    (Reason.SECRET_VALUE_INVALID, "storage"): "storage",
+}
+_EXPLAINED = frozenset({Reason.CONTAINER_CRASHED, Reason.DEPLOYMENT_UNAVAILABLE, Reason.POD_NOT_READY})
 _LASTING = frozenset(LASTING.values())
 _CONSEQUENCES = frozenset(LASTING[reason] for reason in CONSEQUENCES)
 _STARTING = frozenset({Reason.DEPLOYMENT_PENDING, Reason.DEPLOYMENT_UNAVAILABLE})
@@ -43,7 +50,7 @@ def ready(instance: Instance, plan: Plan, problems: Sequence[Problem], pods: Map
 
     It is False while the instance hibernates. Otherwise it names the first cause: problems that a user has to solve,
     lasting waits last, then what each Deployment waits for or why it is not available, in the order of need, then other
-    waits.
+    waits. A file or value with which a container cannot start comes before the container that ended.
     """
     serious = [problem for problem in problems if problem.reason not in NON_BLOCKING]
     actionable = [problem for problem in serious if problem.actionable and problem.reason not in _CONSEQUENCES]
@@ -59,6 +66,9 @@ def ready(instance: Instance, plan: Plan, problems: Sequence[Problem], pods: Map
             problem = _lasting_form(blocked.problem, serious)
             return condition("Ready", problem.reason, problem.message, good=False)
         cause = unavailable_cause(instance, name, pods.get(component))
+        explanation = explanation_of(cause, plan, component) if cause else None
+        if explanation and not hibernation_cause:
+            return condition("Ready", explanation.reason, explanation.message, good=False)
         if cause and not (hibernation_cause and cause.reason in _STARTING):
             return condition("Ready", f"{prefix}{cause.reason}", cause.message, good=False)
     if hibernation_cause:
@@ -68,6 +78,19 @@ def ready(instance: Instance, plan: Plan, problems: Sequence[Problem], pods: Map
     url = exposure.application_url(instance)
     text = f"Cryostat is available{f' at {url}' if url else ''}"
     return condition("Ready", Reason.ALL_COMPONENTS_AVAILABLE, text, good=True)
+
+
+def explanation_of(cause: Cause, plan: Plan, component: str) -> Problem | None:
+    """Return the warning about a file or value with which a container does not start; None if there is none.
+
+    Args:
+        cause: why the Deployment is not available.
+        component: its component label.
+    """
+    if cause.reason not in _EXPLAINED:
+        return None
+    found = (each for each in plan.warnings if _UNUSABLE_FOR.get((Reason(each.reason), each.component)) == component)
+    return next(found, None)
 
 
 def _lasting_form(problem: Problem, problems: Sequence[Problem]) -> Problem:

@@ -6,8 +6,10 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from .model.reasons import COMPONENT_REASONS
+from .model.reasons import COMPONENT_REASONS, Reason
 
+UNUSABLE = (Reason.LOGIN_FILE_INVALID, Reason.SECRET_VALUE_INVALID)
+"""Reasons of other conditions that a summary names: pods that run have not read the file or value, new ones will."""
 MAX_LENGTH = 64  # characters; a longer text would break the lines of a table
 _SENTENCE_END = re.compile(r"[.;:] |[.;:]$")
 _SUBJECT = re.compile(r"(?!The )[A-Z][A-Za-z]+ ([a-z0-9.-]+/)?[a-z0-9][a-z0-9.-]*(?= )")  # kind and name of an object
@@ -17,7 +19,8 @@ _WORD = re.compile(r"[A-Z]+(?![a-z])|[A-Z][a-z0-9]*")
 def summary_of(conditions: Sequence[Mapping[str, Any]]) -> str:
     """Return what the condition `Ready` says in at most `MAX_LENGTH` characters.
 
-    It is the beginning of the message, or where that is too long the object and the words of the reason.
+    It is the beginning of the message, or where that is too long the object and the words of the reason. An available
+    instance that will not start again has the words of that reason.
 
     Args:
         conditions: all conditions of a Cryostat.
@@ -25,7 +28,9 @@ def summary_of(conditions: Sequence[Mapping[str, Any]]) -> str:
     ready = next((each for each in conditions if each.get("type") == "Ready"), {})
     reason = str(ready.get("reason") or "Unknown")
     if ready.get("status") == "True":
-        return "Available"
+        reasons = {str(each.get("reason")) for each in conditions if each.get("status") == "False"}
+        unusable = next((_words(each) for each in UNUSABLE if each in reasons), "")
+        return f"Available, but {unusable[:1].lower()}{unusable[1:]}" if unusable else "Available"
     message = str(ready.get("message") or "")
     first = _SENTENCE_END.split(message, maxsplit=1)[0]
     if first and len(first) <= MAX_LENGTH and message[len(first) :][:1] != ":":

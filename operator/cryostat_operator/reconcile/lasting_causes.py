@@ -14,7 +14,7 @@ from ..plan.instance import Instance
 from ..plan.model.desired_state import Plan
 from ..plan.model.problems import Problem
 from ..plan.model.reasons import Reason
-from ..plan.readiness import desired_deployments
+from ..plan.readiness import desired_deployments, explanation_of
 
 
 class LastingCauses(NamedTuple):
@@ -49,7 +49,7 @@ def lasting_causes(instance: Instance, plan: Plan, report: Report, now: float) -
     recheck_after = math.inf
     for _, name, component in desired_deployments(instance, plan):
         cause = unavailable_cause(instance, name, report.pods.get(component))
-        if cause is None or cause.lasting_from is None:
+        if cause is None or cause.lasting_from is None or explanation_of(cause, plan, component):
             continue
         if cause.lasting_from > now:
             recheck_after = min(recheck_after, cause.lasting_from - now)

@@ -24,6 +24,7 @@ HARMLESS = {
     "LoginFileInvalid",
     "ReplicasScaled",
     "RequestAboveLimit",
+    "SecretValueInvalid",
     "SubProcessMaxHeapSizeIgnored",
 }
 # What the reconciler finds while it writes, and a spec that the CRD refuses; other tests make these.

@@ -14,6 +14,7 @@ from ..model.desired_state import Blocked, ComponentPlan, without_none
 from ..model.kinds import Key, Obj
 from ..model.problems import Problem
 from ..model.reasons import Reason
+from ..padded_values import unusable_values
 from . import database_secret
 
 NAME: Final = database_secret.NAME
@@ -41,7 +42,9 @@ def build(instance: Instance) -> ComponentPlan:
     )
     problems = tuple(problem for problem in candidates if problem)
     claim = _claim(instance)
-    warnings = tuple(each for each in (claims.unchangeable(instance, NAME), _former_volume(instance)) if each)
+    notices = (claims.unchangeable(instance, NAME), _former_volume(instance))
+    padded = unusable_values(instance, NAME, instance.database_secret, (CONNECTION_KEY,))
+    warnings = (*(each for each in notices if each), *padded)
     claim_key = Key("PersistentVolumeClaim", instance.namespace, claims.claim_name(instance, NAME))
     plan = ComponentPlan(
         NAME,

@@ -12,6 +12,7 @@ from ..model import names
 from ..model.desired_state import ComponentPlan, without_none
 from ..model.kinds import Key, Obj
 from ..model.requests import RandomValue, SecretRequest
+from ..padded_values import unusable_values
 
 NAME: Final = "storage"
 REQUESTS = ("500m", "384Mi")
@@ -47,6 +48,7 @@ def build(instance: Instance) -> ComponentPlan:
         plan = replace(plan, objects=(secret(instance),), requests=(request,))
     if instance.external_storage:
         return plan
+    unusable = unusable_values(instance, NAME, instance.storage_secret, (ACCESS_KEY, SECRET_KEY))
     problems = (claims.data_at_risk(instance, NAME), claims.lost(instance, NAME), claims.being_deleted(instance, NAME))
     return replace(
         plan,
@@ -54,6 +56,7 @@ def build(instance: Instance) -> ComponentPlan:
             (*plan.objects, claims.claim(instance, NAME, DEFAULT_SIZE), service(instance), deployment(instance))
         ),
         problems=tuple(problem for problem in problems if problem),
+        warnings=(*plan.warnings, *unusable),
     )
 
 

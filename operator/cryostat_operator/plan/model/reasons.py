@@ -96,6 +96,12 @@ class Reason(StrEnum):
         True,
         "A ConfigMap that the spec names lacks a key.",
     )
+    SECRET_VALUE_INVALID = (
+        "SecretValueInvalid",
+        "ReferencesResolved",
+        True,
+        "A value in a Secret that the spec names begins or ends with white space, and a component cannot use it.",
+    )
 
     # TargetNamespacesReady
     ALL_REACHABLE = "AllReachable", "TargetNamespacesReady", False, "Every target namespace exists."

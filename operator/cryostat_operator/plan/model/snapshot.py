@@ -18,6 +18,7 @@ class ContentSummary:
         empty: names of the keys of a Secret without a value.
         login_flaws: what is wrong with each key of a user's Secret as a file with logins: cause, and whether the proxy
             does not start with it, see `login_file.LoginFlaw`.
+        paddings: what is wrong with the beginning or end of values of a user's Secret, see `padded_values.paddings`.
         digest: hash of its content.
         certificate: cert-manager's Certificate that a Secret was written for; empty if there is none, None if this was
             not determined.
@@ -30,6 +31,7 @@ class ContentSummary:
     fingerprints: Mapping[str, str] = field(default_factory=dict, repr=False, hash=False)
     empty: frozenset[str] = frozenset()
     login_flaws: Mapping[str, tuple[str, bool]] = field(default_factory=dict, hash=False)
+    paddings: Mapping[str, str] = field(default_factory=dict, hash=False)
 
 
 ReferenceData = Mapping[tuple[str, str], ContentSummary | None]

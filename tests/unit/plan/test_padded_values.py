@@ -1,0 +1,72 @@
+"""Values of Secrets with white space at the beginning or end."""
+
+from __future__ import annotations
+
+import base64
+from dataclasses import replace
+
+import pytest
+
+from cryostat_operator.observe.records import reference_summary
+from cryostat_operator.plan.model.kinds import Obj
+from cryostat_operator.plan.model.snapshot import ContentSummary
+from cryostat_operator.plan.padded_values import MAX_SIZE, paddings
+from tests.unit.cluster_state import ClusterState, cryostat
+
+EXTERNAL = {"url": "https://s3.example.com", "region": "r"}
+FLAWS = dict.fromkeys(("CONNECTION_KEY", "ENCRYPTION_KEY", "ACCESS_KEY", "SECRET_KEY"), "ends with a line break")
+
+
+@pytest.mark.parametrize(
+    ("value", "expected"),
+    [
+        (b"hunter2", None),
+        (b"hunter 2", None),
+        (b"hunter2\n", "ends with a line break"),
+        (b"hunter2\r\n", "ends with a line break"),
+        (b"hunter2 ", "ends with a blank"),
+        (b"\thunter2", "begins with a blank"),
+        (b"\xff\n", None),
+        (b"x" * MAX_SIZE + b"\n", None),
+    ],
+)
+def test_only_the_beginning_and_the_end_count(value: bytes, expected: str | None) -> None:
+    assert paddings({"SECRET_KEY": base64.b64encode(value).decode()}).get("SECRET_KEY") == expected
+
+
+def test_other_keys_and_malformed_values_are_not_judged() -> None:
+    assert paddings({"other": "YQo=", "ACCESS_KEY": "!", "SECRET_KEY": ""}) == {}
+
+
+def test_the_summary_of_a_secret_says_it_without_the_value() -> None:
+    secret: Obj = {"kind": "Secret", "metadata": {"name": "s", "uid": "u"}, "data": {"CONNECTION_KEY": "aHVudGVyMgo="}}
+    summary = reference_summary("Secret", secret)
+    assert summary.paddings == {"CONNECTION_KEY": "ends with a line break"}
+    assert "hunter2" not in repr(summary)
+
+
+def test_what_follows_from_a_blank_in_a_key_of_the_object_storage() -> None:
+    state = ClusterState(cryostat({"objectStorageOptions": {"secretName": "keys"}})).settle()
+    content = ContentSummary(frozenset(FLAWS), "d", paddings={"ACCESS_KEY": "begins with a blank"})
+    state.snapshot = replace(state.snapshot, data={**state.snapshot.data, ("Secret", "keys"): content})
+    assert [each.message for each in state.plan.warnings if each.reason == "SecretValueInvalid"] == [
+        "Key ACCESS_KEY of Secret keys begins with a blank. Deployment sample-storage refuses the application, which "
+        "leaves the blank out. Set the value without white space, for example with printf in place of echo."
+    ]
+
+
+@pytest.mark.parametrize(
+    ("spec", "expected"),
+    [
+        ({"databaseOptions": {"secretName": "keys"}}, ["CONNECTION_KEY"]),
+        ({"objectStorageOptions": {"secretName": "keys"}}, ["ACCESS_KEY", "SECRET_KEY"]),
+        ({"objectStorageOptions": {"secretName": "keys", "provider": EXTERNAL}}, []),  # its only reader leaves it out
+    ],
+)
+def test_only_what_a_component_cannot_use_is_reported(spec: Obj, expected: list[str]) -> None:
+    state = ClusterState(cryostat(spec)).settle()
+    content = ContentSummary(frozenset(FLAWS), "d", paddings=FLAWS)
+    state.snapshot = replace(state.snapshot, data={**state.snapshot.data, ("Secret", "keys"): content})
+    assert not state.plan.blocked
+    found = [each.message for each in state.plan.warnings if each.reason == "SecretValueInvalid"]
+    assert [text.split(" ")[1] for text in found] == expected
