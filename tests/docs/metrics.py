@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from cryostat_operator import metric_table
-from cryostat_operator.packaging import alerts
+from cryostat_operator.packaging import alert_rules, alerts
 
 PAGE = Path(__file__).parents[2] / "docs" / "metrics.md"
 END = "<!-- end of the table -->"
@@ -31,9 +31,9 @@ def table_of_alerts() -> list[str]:
     for alert in alerts.ALERTS:
         link = f"[{alert.name}](troubleshooting.md#{alert.name.lower()})"
         meaning = alert.summary
-        for template, word in ((alerts.CRYOSTAT, "NAMESPACE/NAME"), (alerts.DURATION, "less than 7 days")):
+        for template, word in ((alert_rules.CRYOSTAT, "NAMESPACE/NAME"), (alert_rules.DURATION, "less than 7 days")):
             meaning = meaning.replace(template, word)
-        for template in (alerts.CERTIFICATE, alerts.REASON, alerts.PERCENT, "{{ $labels.path }}"):
+        for template in (alert_rules.CERTIFICATE, alert_rules.REASON, alert_rules.PERCENT, "{{ $labels.path }}"):
             meaning = meaning.replace(template, "…")
         delay = "at once" if alert.for_duration == "0m" else alert.for_duration
         lines.append(f"| {link} | {alert.severity} | {delay} | {meaning} |")

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 import yaml
 
-from cryostat_operator.packaging import alerts, dashboard, install, install_names
+from cryostat_operator.packaging import alert_rules, alerts, dashboard, install, install_names
 from tests.cluster import binaries
 from tests.unit.packaging.promql import without_variables
 
@@ -57,7 +57,7 @@ def unit_test(case: dict[str, Any], series: dict[str, Any], times: dict[str, lis
     return {
         "interval": "1m",
         "input_series": [
-            {"series": name.replace("JOB", alerts.JOB).replace("SAMPLE", labels), "values": str(values)}
+            {"series": name.replace("JOB", alert_rules.JOB).replace("SAMPLE", labels), "values": str(values)}
             for name, values in series.items()
         ],
         "alert_rule_test": [

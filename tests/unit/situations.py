@@ -19,10 +19,10 @@ from cryostat_operator.plan.conditions import Report, failure_status, problems_o
 from cryostat_operator.plan.diff.plan_diff import Change, diff
 from cryostat_operator.plan.login_file import login_flaw
 from cryostat_operator.plan.model.kinds import KINDS, Key, Obj, key_of
-from cryostat_operator.plan.model.problems import Problem
+from cryostat_operator.plan.model.problems import PodFailure, Problem
 from cryostat_operator.plan.model.reasons import Reason
 from cryostat_operator.plan.model.snapshot import ContentSummary, NamespaceState
-from cryostat_operator.plan.pod_failures import PodFailure, pod_failure
+from cryostat_operator.plan.pod_failures import pod_failure
 from cryostat_operator.plan.readiness import DEPLOYMENTS
 from cryostat_operator.plan.summary import summary_of
 from cryostat_operator.reconcile import refusals

@@ -11,7 +11,7 @@ from ..api import constants
 from ..kube.client import Client
 from ..kube.errors import ApiError
 from ..plan.model.kinds import KINDS, Kind, Obj, resource_path
-from ..plan.pod_failures import seconds
+from ..plan.model.times import seconds
 from ..printable import printable
 from .observed import Observed, agent_selector, owned_selector
 from .volume_usage import VolumeUsage, volume_usage

@@ -8,10 +8,11 @@ from collections import defaultdict
 from collections.abc import Callable
 from typing import NamedTuple
 
-from ..plan.lasting_waits import LASTING_SECONDS
 from ..plan.model.kinds import InstanceKey, Obj
+from ..plan.model.problems import PodFailure
 from ..plan.model.reasons import Reason
-from ..plan.pod_failures import PodFailure, pod_failure
+from ..plan.model.times import LASTING_SECONDS
+from ..plan.pod_failures import pod_failure
 from .triggers import Enqueue
 
 # Every pod of an instance has these labels, those that the Go operator started included.

@@ -14,9 +14,8 @@ from .lasting_waits import with_lasting
 from .model.condition import Condition, condition, failed
 from .model.desired_state import Plan
 from .model.kinds import Key, Obj
-from .model.problems import Problem
+from .model.problems import PodFailure, Problem
 from .model.reasons import Reason, reasons_of
-from .pod_failures import PodFailure
 from .readiness import NOT_ACTIVE, PAUSED, components_available, ready
 
 

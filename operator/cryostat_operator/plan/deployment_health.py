@@ -5,13 +5,14 @@ from __future__ import annotations
 from typing import Any, NamedTuple
 
 from . import claims
+from .container_failures import resource_field
 from .diff.managed_fields import scaled_by
 from .instance import Instance
-from .lasting_waits import LASTING_SECONDS
 from .model.kinds import Key, Obj
 from .model.messages import message, quoted
+from .model.problems import PodFailure
 from .model.reasons import Reason
-from .pod_failures import PodFailure, resource_field, seconds
+from .model.times import LASTING_SECONDS, seconds
 from .refusal_remedies import RefusedObject, remedy_for
 
 REFUSED_SECONDS = 10.0  # a quota still counts pods that have just ended

@@ -9,8 +9,6 @@ from .model.messages import all_of
 from .model.problems import Problem
 from .model.reasons import Reason
 
-LASTING_SECONDS = 60.0  # a wait that is longer is reported as a problem
-
 LASTING: Mapping[Reason, Reason] = {
     Reason.WAITING_FOR_CERTIFICATE: Reason.CERTIFICATE_NOT_ISSUED,
     Reason.CERTIFICATE_PENDING: Reason.CERTIFICATE_NOT_ISSUED,

@@ -14,9 +14,8 @@ from .model.condition import Condition, condition
 from .model.desired_state import Plan
 from .model.kinds import Key
 from .model.messages import all_of, first_and_more
-from .model.problems import Problem
+from .model.problems import PodFailure, Problem
 from .model.reasons import Reason
-from .pod_failures import PodFailure
 
 # Condition prefix → (name suffix of the Deployment, its component label). In the order of need: the application needs
 # database and storage.

@@ -12,12 +12,11 @@ from ..kube.errors import ApiError, ApiUnavailable
 from ..metrics import Metrics
 from ..observe.cryostats import CryostatStore
 from ..plan.diff.teardown import teardown
-from ..plan.lasting_waits import LASTING_SECONDS
 from ..plan.model.kinds import InstanceKey, Key, Obj, resource_path
 from ..plan.model.messages import all_of, message, quoted
 from ..plan.model.problems import Problem
 from ..plan.model.reasons import Reason
-from ..plan.pod_failures import seconds
+from ..plan.model.times import LASTING_SECONDS, seconds
 from .adoption import Adoption
 from .applier import Applier
 from .results import Outcome

@@ -7,10 +7,11 @@ import time
 from collections.abc import Callable, Collection, Iterable, Sequence
 from typing import NamedTuple
 
-from ..plan.lasting_waits import CONSEQUENCES, LASTING, LASTING_SECONDS
+from ..plan.lasting_waits import CONSEQUENCES, LASTING
 from ..plan.model.kinds import InstanceKey
 from ..plan.model.problems import Problem
 from ..plan.model.reasons import Reason
+from ..plan.model.times import LASTING_SECONDS
 from ..plan.readiness import NON_BLOCKING
 
 

@@ -8,10 +8,10 @@ from typing import Any, NamedTuple
 import promql_parser
 
 from cryostat_operator import metric_table
-from cryostat_operator.packaging import alerts
+from cryostat_operator.packaging import alert_rules
 
 METRICS = frozenset(sample for metric in metric_table.METRICS for sample in metric.samples)
-RECORDED = frozenset(rule.name for rule in alerts.RECORDING_RULES)
+RECORDED = frozenset(rule.name for rule in alert_rules.RECORDING_RULES)
 OF_OTHERS = frozenset({"up", "kubelet_volume_stats_available_bytes", "kubelet_volume_stats_capacity_bytes"})
 
 

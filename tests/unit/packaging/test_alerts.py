@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from cryostat_operator import metric_table
-from cryostat_operator.packaging import alerts, install, install_names
+from cryostat_operator.packaging import alert_rules, alerts, install, install_names
 from cryostat_operator.packaging.monitoring import SERVICE
 from tests.unit.packaging.promql import METRICS, OF_OTHERS, RECORDED, Selector, selectors
 
@@ -25,7 +25,7 @@ def name(rule: dict[str, Any]) -> str:
 
 
 def test_every_rule_and_alert_is_in_the_object() -> None:
-    assert sorted(map(name, RULES)) == sorted(rule.name for rule in (*alerts.RECORDING_RULES, *alerts.ALERTS))
+    assert sorted(map(name, RULES)) == sorted(rule.name for rule in (*alert_rules.RECORDING_RULES, *alerts.ALERTS))
 
 
 @pytest.mark.parametrize("rule", RULES, ids=name)

@@ -8,9 +8,8 @@ import pytest
 
 from cryostat_operator.plan.conditions import CONDITION_RULES, Report, failure_status, status_for
 from cryostat_operator.plan.model.kinds import Obj
-from cryostat_operator.plan.model.problems import Problem
+from cryostat_operator.plan.model.problems import PodFailure, Problem
 from cryostat_operator.plan.model.reasons import COMPONENT_REASONS, Reason
-from cryostat_operator.plan.pod_failures import PodFailure
 from tests.unit.cluster_state import ClusterState, settled
 
 AVAILABLE = {"conditions": [{"type": "Available", "status": "True", "reason": "MinimumReplicasAvailable"}]}

@@ -9,8 +9,8 @@ import pytest
 
 from cryostat_operator.plan.deployment_health import Cause, deployment_conditions, unavailable_cause
 from cryostat_operator.plan.model.kinds import Key, Obj
+from cryostat_operator.plan.model.problems import PodFailure
 from cryostat_operator.plan.model.reasons import Reason
-from cryostat_operator.plan.pod_failures import PodFailure
 from tests.unit.cluster_state import NAMESPACE, ClusterState, cryostat
 
 NAME = "sample-database"

@@ -12,9 +12,8 @@ from cryostat_operator.plan.conditions import Report, status_for
 from cryostat_operator.plan.diff.plan_diff import diff
 from cryostat_operator.plan.hibernation import running
 from cryostat_operator.plan.model.kinds import Key, Obj
-from cryostat_operator.plan.model.problems import Problem
+from cryostat_operator.plan.model.problems import PodFailure, Problem
 from cryostat_operator.plan.model.reasons import Reason
-from cryostat_operator.plan.pod_failures import PodFailure
 from cryostat_operator.plan.summary import summary_of
 from tests.unit.cluster_state import NAMESPACE, ClusterState, find, settled
 

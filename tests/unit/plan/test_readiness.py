@@ -6,9 +6,8 @@ from typing import Any
 
 from cryostat_operator.plan.conditions import Report, status_for
 from cryostat_operator.plan.model.kinds import Key, Obj
-from cryostat_operator.plan.model.problems import Problem
+from cryostat_operator.plan.model.problems import PodFailure, Problem
 from cryostat_operator.plan.model.reasons import Reason
-from cryostat_operator.plan.pod_failures import PodFailure
 from tests.unit.cluster_state import NAMESPACE, ClusterState, settled
 
 AVAILABLE = {"conditions": [{"type": "Available", "status": "True"}]}

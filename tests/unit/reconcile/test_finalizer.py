@@ -8,9 +8,9 @@ import pytest
 
 from cryostat_operator.api import constants
 from cryostat_operator.kube.errors import ApiError, ApiUnavailable
-from cryostat_operator.plan.lasting_waits import LASTING_SECONDS
 from cryostat_operator.plan.model import names
 from cryostat_operator.plan.model.kinds import Key, Obj
+from cryostat_operator.plan.model.times import LASTING_SECONDS
 from cryostat_operator.reconcile.adoption import adoption_marker
 from cryostat_operator.reconcile.work_queue import Result
 from tests.unit.reconcile.conftest import CRYOSTAT_PATH, INSTANCE, OWNERSHIP_LABELS, Cluster

@@ -6,8 +6,8 @@ import math
 from typing import Any
 
 from cryostat_operator.plan.conditions import Report
+from cryostat_operator.plan.model.problems import PodFailure
 from cryostat_operator.plan.model.reasons import Reason
-from cryostat_operator.plan.pod_failures import PodFailure
 from cryostat_operator.reconcile.lasting_causes import LastingCauses, lasting_causes
 from tests.unit.cluster_state import ClusterState, settled
 

@@ -14,9 +14,9 @@ from cryostat_operator.kube.errors import ApiError
 from cryostat_operator.observe.observer import Observer
 from cryostat_operator.observe.records import content_summary
 from cryostat_operator.plan.instance import Instance
-from cryostat_operator.plan.lasting_waits import LASTING_SECONDS
 from cryostat_operator.plan.model.kinds import KINDS, InstanceKey, Key, Obj
 from cryostat_operator.plan.model.snapshot import ContentSummary, NamespaceState, ReferenceData, Snapshot
+from cryostat_operator.plan.model.times import LASTING_SECONDS
 from cryostat_operator.plan.planner import Desired
 from cryostat_operator.reconcile.reconciler import MAX_TIMER_SECONDS, Reconciler
 from cryostat_operator.reconcile.wait_times import Waits

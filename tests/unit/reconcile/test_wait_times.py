@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import math
 
-from cryostat_operator.plan.lasting_waits import LASTING_SECONDS
 from cryostat_operator.plan.model.problems import Problem
 from cryostat_operator.plan.model.reasons import Reason
+from cryostat_operator.plan.model.times import LASTING_SECONDS
 from cryostat_operator.reconcile.wait_times import LastingWaits, Waits
 from tests.unit.reconcile.conftest import INSTANCE
 

@@ -1,10 +1,13 @@
-"""A cause that keeps a component from its desired state."""
+"""The types of causes: of a component that is not in its desired state, and of a pod that does not serve."""
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from .reasons import Reason
+from .times import LASTING_SECONDS
 
 
 @dataclass(frozen=True)
@@ -39,3 +42,37 @@ class Problem:
         object.__setattr__(self, "reason", reason)
         if self.actionable is None:
             object.__setattr__(self, "actionable", reason.actionable)
+
+
+class PodFailure(NamedTuple):
+    """Why a pod does not serve.
+
+    Attributes:
+        reason: a reason of `COMPONENT_REASONS`.
+        cause: a clause about the pod or its container, for `messages.message`.
+        remedy: one sentence.
+        container: name of the container; empty if the cause concerns the whole pod.
+        since: when a wait began (seconds since the epoch); None for a failure that no wait repairs.
+        vague: whether the kubelet waits before it tries again, and its status no longer contains the cause.
+        passing: whether every pod has this state for a while when it starts, so that only a lasting one is reported.
+    """
+
+    reason: Reason
+    cause: str
+    remedy: str = ""
+    container: str = ""
+    since: float | None = None
+    passing: bool = False
+    vague: bool = False
+
+    @property
+    def lasting_from(self) -> float:
+        """When the failure counts as lasting, in seconds since the epoch."""
+        if self.since is None:
+            return math.inf if self.passing else 0.0
+        return self.since + LASTING_SECONDS
+
+    @property
+    def reported_from(self) -> float:
+        """When the status starts to report the failure, in seconds since the epoch."""
+        return self.lasting_from if self.passing else 0.0

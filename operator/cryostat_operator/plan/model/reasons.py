@@ -1,6 +1,7 @@
 """Reasons of conditions and events: stable words that alerts and scripts may use.
 
-docs/conditions.md explains each of them; `tests/docs/test_conditions.py` compares the two.
+docs/conditions.md explains each of them; `tests/docs/test_conditions.py` compares the two. This module is longer than
+others because it is a table: one enum cannot be split, and a reader looks up one line of it.
 """
 
 from __future__ import annotations

@@ -1,0 +1,166 @@
+"""What keeps one container of a pod from running, read from the status that the kubelet wrote."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+
+from .model.kinds import Obj
+from .model.messages import last_words, quoted
+from .model.problems import PodFailure
+from .model.reasons import Reason
+from .model.times import seconds
+
+_STARTING = frozenset({"ContainerCreating", "PodInitializing"})
+_IMAGE_PULL = frozenset(
+    {
+        "ErrImagePull",
+        "ImagePullBackOff",
+        "InvalidImageName",
+        "ErrImageNeverPull",
+        "ImageInspectError",
+        "RegistryUnavailable",
+        "SignatureValidationFailed",
+    }
+)
+# What follows the name of the instance in the name of a container → the field of its resources.
+_RESOURCE_FIELDS = {
+    "": "resources.coreResources",
+    "-grafana": "resources.grafanaResources",
+    "-jfr-datasource": "resources.dataSourceResources",
+    "-auth-proxy": "resources.authProxyResources",
+    "-agent-proxy": "resources.agentProxyResources",
+    "-db": "resources.databaseResources",
+    "-storage": "resources.objectStorageResources",
+    "-reports": "reportOptions.resources",
+}
+
+
+def failures(pod: Obj, kind: str, container: Obj) -> Iterator[PodFailure]:
+    """What a container cannot recover from by waiting: a bad image, a missing Secret, an end with an error.
+
+    Args:
+        kind: `container` or `init container`.
+        container: its status.
+    """
+    name = container["name"]
+    waiting = (container.get("state") or {}).get("waiting") or {}
+    reason = waiting.get("reason") or ""
+    if reason in _IMAGE_PULL:
+        yield _image_pull(pod, kind, container)
+    elif reason and reason not in _STARTING and reason != "CrashLoopBackOff":
+        words = quoted(waiting.get("message"))
+        cause = f"{kind} {name} cannot be started ({f'{reason}: {words}' if words else reason})"
+        remedy = "Create or correct what is named; the kubelet tries again by itself"
+        yield PodFailure(Reason.POD_NOT_RUNNING, cause, remedy, name)
+    elif ended := _last_end(kind, container):
+        yield _crash(pod, kind, container, ended)
+    elif reason == "CrashLoopBackOff":
+        cause = f"{kind} {name} ends again and again"
+        yield PodFailure(Reason.CONTAINER_CRASHED, cause, _log(pod, name), name, vague=True)
+
+
+def _image_pull(pod: Obj, kind: str, container: Obj) -> PodFailure:
+    name = container["name"]
+    waiting = container["state"]["waiting"]
+    image = _spec(pod, kind, name).get("image") or container.get("image") or ""
+    words = quoted(waiting.get("message")).replace(f"{image}: ", "")
+    # Between two attempts, the reason is another one: quoting it would change the message each time.
+    cause = f'{kind} {name} cannot pull image "{image}" ({words or waiting["reason"]})'
+    account = (pod.get("spec") or {}).get("serviceAccountName") or "default"
+    remedy = f"Check the image, the registry, and the pull secrets of ServiceAccount {account}"
+    return PodFailure(Reason.IMAGE_PULL_FAILED, cause, remedy, name, vague=not words)
+
+
+def _last_end(kind: str, container: Obj) -> Obj | None:
+    """How a container ended that has not become ready since; None if it never ended, or did what it should."""
+    state = container.get("state") or {}
+    if container.get("ready"):
+        return None
+    ended: Obj | None = state.get("terminated") or (container.get("lastState") or {}).get("terminated")
+    if kind == "init container" and ended and ended.get("exitCode") == 0:
+        return None
+    return ended
+
+
+def _crash(pod: Obj, kind: str, container: Obj, ended: Obj) -> PodFailure:
+    name = container["name"]
+    if ended.get("reason") == "OOMKilled":
+        limit = ((_spec(pod, kind, name).get("resources") or {}).get("limits") or {}).get("memory")
+        used = f"more memory than its limit of {limit}" if limit else "more memory than its node has"
+        field = resource_field(pod["metadata"]["labels"].get("app", ""), name)
+        remedy = f"Raise spec.{field}.limits.memory" if field else "Raise its memory limit"
+        return PodFailure(Reason.OUT_OF_MEMORY, f"{kind} {name} was killed because it used {used}", remedy, name)
+    code = ended.get("exitCode", 0)
+    cause = f"{kind} {name} {_how(code, _spec(pod, kind, name))} and is started again"
+    words = last_words(ended.get("message"))
+    cause += f'. Its last words: "{words}"' if words else ""
+    return PodFailure(Reason.CONTAINER_CRASHED, cause, _log(pod, name), name)
+
+
+def _how(code: int, spec: Mapping[str, Obj]) -> str:
+    """In which way a container ended, by its exit code. 137 and 143 are signals, which the kubelet sends, too."""
+    probes = [name for name in ("startupProbe", "livenessProbe") if spec.get(name)]
+    if code not in (137, 143) or not probes:
+        return f"ended with exit code {code}"
+    words = " or ".join(name.removesuffix("Probe") for name in probes)
+    return f"was killed (exit code {code}), as after a failed {words} probe,"
+
+
+def waits(pod: Obj, kind: str, container: Obj) -> Iterator[PodFailure]:
+    """What each container passes through when it starts: its creation, and the time until its probes succeed.
+
+    Args:
+        kind: `container` or `init container`.
+        container: its status.
+    """
+    name, state = container["name"], container.get("state") or {}
+    if (state.get("waiting") or {}).get("reason") == "ContainerCreating":
+        cause = f"{kind} {name} has not been created on node {(pod.get('spec') or {}).get('nodeName', '')}"
+        remedy = "See the events of the pod: a volume, Secret or network is missing there"
+        since = seconds((pod.get("status") or {}).get("startTime"))
+        yield PodFailure(Reason.POD_NOT_RUNNING, cause, remedy, name, since, passing=True)
+    elif "running" in state and not container.get("ready"):
+        spec = _spec(pod, kind, name)
+        probe = "startup" if spec.get("startupProbe") and not container.get("started") else "readiness"
+        if kind == "init container":
+            cause = f"{kind} {name} has not finished"
+        else:
+            cause = f"{kind} {name} runs, but its {probe} probe{_request(spec.get(f'{probe}Probe'))} does not succeed"
+        since = seconds((state["running"] or {}).get("startedAt"))
+        remedy = _log(pod, name)
+        if name == pod["metadata"]["labels"].get("app"):
+            remedy += ". A NetworkPolicy that denies egress to database or object storage has this effect, too"
+        yield PodFailure(Reason.POD_NOT_READY, cause, remedy, name, since, passing=True)
+
+
+def _spec(pod: Obj, kind: str, name: str) -> Obj:
+    containers = (pod.get("spec") or {}).get("initContainers" if kind == "init container" else "containers") or ()
+    return next((each for each in containers if each["name"] == name), {})
+
+
+def _request(probe: Obj | None) -> str:
+    """What a probe asks, in parentheses."""
+    if not probe:
+        return ""
+    if get := probe.get("httpGet"):
+        return f" (GET {get.get('path') or '/'} on port {get.get('port')})"
+    if socket := probe.get("tcpSocket") or probe.get("grpc"):
+        return f" (port {socket.get('port')})"
+    return f" ({' '.join((probe.get('exec') or {}).get('command') or ())})"
+
+
+def resource_field(app: str, container: str) -> str:
+    """Return the field of a Cryostat's spec with the resources of a container; empty for one that an admission added.
+
+    Args:
+        app: the label `app` of the pod, the name of the Cryostat.
+        container: name of the container.
+    """
+    return _RESOURCE_FIELDS.get(container.removeprefix(app), "") if container.startswith(app) else ""
+
+
+def _log(pod: Obj, container: str) -> str:
+    metadata = pod["metadata"]
+    labels = metadata["labels"]
+    deployment = labels["app"] + ("" if labels["component"] == "cryostat" else f"-{labels['component']}")
+    return f"See kubectl logs -n {metadata['namespace']} deployment/{deployment} -c {container}"

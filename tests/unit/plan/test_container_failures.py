@@ -1,0 +1,70 @@
+"""Failures of single containers, and the states that each container passes through."""
+
+from __future__ import annotations
+
+import math
+
+import pytest
+
+from cryostat_operator.plan.container_failures import _request, resource_field
+from cryostat_operator.plan.model.reasons import Reason
+from cryostat_operator.plan.pod_failures import pod_failure
+from tests.unit.plan.test_pod_failures import OOM, TIME, crashed, failure, pod
+
+
+def test_the_last_words_of_a_container_are_quoted_unless_they_may_be_a_credential() -> None:
+    assert '"no space left"' in failure(pod(crashed(1, "no space left"))).cause
+    assert "hunter2" not in failure(pod(crashed(1, "password: hunter2"))).cause
+
+
+def test_memory_of_a_container_that_is_not_the_operators() -> None:
+    status = {"name": "istio-proxy", "ready": False, "state": {"terminated": OOM}}
+    found = failure(pod(status))
+    assert found.reason == Reason.OUT_OF_MEMORY
+    assert "more memory than its node has" in found.cause
+    assert found.remedy == "Raise its memory limit"
+
+
+@pytest.mark.parametrize(("probes", "words"), [((), "ended with exit code 137"), (("startupProbe",), "startup probe")])
+def test_a_killed_container_with_probes_may_have_failed_them(probes: tuple[str, ...], words: str) -> None:
+    found = pod(crashed(137))
+    found["spec"]["containers"][0] |= {probe: {"exec": {}} for probe in probes}
+    assert words in failure(found).cause
+
+
+def test_an_init_container_that_did_its_work_is_no_failure() -> None:
+    found = pod({"name": "x-db", "state": {"waiting": {"reason": "PodInitializing"}}})
+    done = {"name": "copy", "ready": True, "state": {"terminated": {"exitCode": 0}}}
+    for ready in (True, False):
+        found["status"]["initContainerStatuses"] = [{**done, "ready": ready}]
+        assert pod_failure(found) is None
+    found["status"]["initContainerStatuses"] = [{**done, "ready": False, "state": {"terminated": {"exitCode": 2}}}]
+    assert failure(found).cause.startswith("init container copy ended with exit code 2")
+
+
+def test_a_state_that_every_pod_passes_through_is_not_reported_at_first() -> None:
+    running = {"name": "x-db", "ready": False, "started": True, "state": {"running": {"startedAt": TIME}}}
+    found = failure(pod(running))
+    assert (found.reason, found.passing, found.reported_from) == (Reason.POD_NOT_READY, True, 160.0)
+    assert failure(pod({**running, "state": {"running": {}}})).reported_from == math.inf
+
+
+def test_a_container_that_ended_in_an_unknown_way() -> None:
+    looping = {"name": "x-db", "ready": False, "state": {"waiting": {"reason": "CrashLoopBackOff"}}}
+    assert failure(pod(looping)).cause == "container x-db ends again and again"
+    found = pod()
+    running = {"name": "copy", "ready": False, "state": {"running": {"startedAt": TIME}}}
+    found["status"]["initContainerStatuses"] = [running]
+    assert failure(found).cause == "init container copy has not finished"
+
+
+def test_the_request_of_a_probe() -> None:
+    assert _request({"httpGet": {"path": "/health", "port": 8181}}) == " (GET /health on port 8181)"
+
+
+@pytest.mark.parametrize(
+    ("container", "field"),
+    [("x", "resources.coreResources"), ("x-db", "resources.databaseResources"), ("istio-proxy", ""), ("x-other", "")],
+)
+def test_the_field_with_the_resources_of_a_container(container: str, field: str) -> None:
+    assert resource_field("x", container) == field
