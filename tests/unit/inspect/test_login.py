@@ -143,5 +143,7 @@ async def test_a_user_who_acts_as_another_one(monkeypatch: pytest.MonkeyPatch, t
     headers = (await log_in()).connection.headers()
     assert headers == {"Authorization": "Bearer t", "Impersonate-User": "reader", "Impersonate-Uid": "7"}
     monkeypatch.setenv("KUBECONFIG", str(kubeconfig(tmp_path / "config", user | {"as-groups": ["a"]})))
-    with pytest.raises(LoginError, match="has as-groups, which is not supported"):
+    with pytest.raises(
+        LoginError, match=r"^the user of context 'a' of the kubeconfig has as-groups, which is not supported$"
+    ):
         await log_in()

@@ -59,5 +59,9 @@ def test_no_proxy(server: str, excluded: str, expected: bool) -> None:
 
 
 def test_a_proxy_with_another_protocol() -> None:
-    with pytest.raises(UnsupportedProxyError, match="protocol socks5, and only HTTP proxies"):
+    with pytest.raises(UnsupportedProxyError) as error:
         proxy_for(API, "socks5://localhost:1080", {})
+    assert str(error.value) == (
+        "the proxy has the protocol socks5, and only HTTP proxies are supported; "
+        "run `kubectl proxy` and use a kubeconfig with its address"
+    )
