@@ -14,6 +14,8 @@ from typing import Any
 MAX_NAMESPACES = 1_000
 MAX_ITEMS = 256
 MAX_PROPERTIES = 256
+# Pods of the report generators: an author of Cryostats who may not create Deployments must not flood the cluster.
+MAX_REPLICAS = 256
 
 # Characters of a Kubernetes quantity.
 MAX_QUANTITY = 128

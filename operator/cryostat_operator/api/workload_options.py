@@ -1,5 +1,9 @@
 """Models of the pods of an instance: resources, security contexts, scheduling, metadata, report generators."""
 
+from typing import Annotated
+
+from pydantic import Field
+
 from .base import (
     FromZero,
     Int32,
@@ -14,7 +18,10 @@ from .base import (
     Toleration,
     doc,
 )
+from .limits import MAX_REPLICAS
 from .network_options import ResourceMetadata
+
+Replicas = Annotated[FromZero, Field(le=MAX_REPLICAS)]
 
 
 class Affinity(Model):
@@ -47,7 +54,7 @@ class ReportsSecurityOptions(Model):
 class ReportOptions(Model):
     """Report generators, which analyze recordings outside the pod of the application."""
 
-    replicas: FromZero | None = doc("Number of report generators. Default 0: the application generates reports itself.")
+    replicas: Replicas | None = doc("Number of report generators. Default 0: the application generates reports itself.")
     resources: ResourceRequirements | None = doc(
         "Resources of the container. Default requests 2 CPU and 512Mi, limits 4 CPU and 2Gi."
     )

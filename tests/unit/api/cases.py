@@ -184,7 +184,7 @@ CASES = (
         says="ingressSpec",
         server_only=True,
     ),
-    Case("reportOptions.replicas", good=(0, 1, 100), bad=(-1, 1.5, "1", 2**31), says="replicas"),
+    Case("reportOptions.replicas", good=(0, 1, 256), bad=(-1, 1.5, "1", 257, 2**31), says="replicas"),
     Case("reportOptions.subProcessMaxHeapSize", good=(-5, 0, 500), bad=("500", 2**31), says="subProcessMaxHeapSize"),
     Case("targetConnectionCacheOptions.targetCacheSize", good=(-1, 0, 5), bad=(-2,), says="equal to -1"),
     Case("targetConnectionCacheOptions.targetCacheTTL", good=(1, 500), bad=(0, -1), says="greater than or equal to 1"),

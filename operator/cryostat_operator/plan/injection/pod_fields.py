@@ -69,7 +69,7 @@ def select_container(pod: Obj, name: str | None) -> Selection:
     """
     containers: list[Obj] = (pod.get("spec") or {}).get("containers") or []
     if name is not None:
-        return Selection(_container(containers, name))
+        return Selection(_container(pod.get("spec") or {}, name))
     if not containers:
         raise NotInjectableError("there is no container")
     annotated = ((pod.get("metadata") or {}).get("annotations") or {}).get(DEFAULT_CONTAINER)
@@ -87,11 +87,13 @@ def select_container(pod: Obj, name: str | None) -> Selection:
     return Selection(chosen, hint)
 
 
-def _container(containers: list[Obj], name: str) -> Obj:
-    for container in containers:
-        if container.get("name") == name:
-            return container
-    raise NotInjectableError(f'there is no container "{name[:63]}", which the label cryostat.io/container names')
+def _container(spec: Obj, name: str) -> Obj:
+    if container := find_named(spec, "containers", name):
+        return container
+    label = "which the label cryostat.io/container names"
+    if find_named(spec, "initContainers", name):
+        raise NotInjectableError(f'"{name[:63]}", {label}, is an init container; these start before the agent is there')
+    raise NotInjectableError(f'there is no container "{name[:63]}", {label}')
 
 
 def _is_sidecar(container: Obj) -> bool:
