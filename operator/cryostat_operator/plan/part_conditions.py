@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from . import claims
-from .components import auth_proxy, exposure, ingress
+from .components import exposure, ingress, user_login
 from .database_keys import KEYS, recorded
 from .deployment_health import deployment_conditions
 from .hibernation import is_hibernated
@@ -105,7 +105,7 @@ def reconciled_while_paused(differing: Sequence[Key]) -> Condition:
 
 def authentication(instance: Instance) -> Condition:
     """Whether and how users log in."""
-    reason, text = auth_proxy.authentication(instance)
+    reason, text = user_login.authentication(instance)
     usable = not instance.open_access and reason != Reason.LOGIN_FILE_INVALID
     return condition("AuthenticationEnabled", reason, text, good=usable)
 
