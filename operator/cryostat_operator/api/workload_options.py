@@ -2,10 +2,9 @@
 
 from typing import Annotated
 
-from pydantic import Field
+from pydantic import Field, StrictInt
 
 from .base import (
-    FromZero,
     Int32,
     Model,
     NodeAffinity,
@@ -21,7 +20,7 @@ from .base import (
 from .limits import MAX_REPLICAS
 from .network_options import ResourceMetadata
 
-Replicas = Annotated[FromZero, Field(le=MAX_REPLICAS)]
+Replicas = Annotated[StrictInt, Field(ge=0, le=MAX_REPLICAS, json_schema_extra={"format": "int32"})]
 
 
 class Affinity(Model):

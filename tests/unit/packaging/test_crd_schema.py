@@ -100,3 +100,27 @@ def test_every_list_and_map_of_the_spec_has_an_upper_limit(schema: dict[str, Any
         if isinstance(node.get("additionalProperties"), dict) and node.get("type") == "object":
             assert 1 <= node["maxProperties"] <= 256, node
     assert schema["properties"]["spec"]["properties"]["targetNamespaces"]["maxItems"] == 1000
+
+
+KEYWORDS = frozenset(
+    {
+        "additionalProperties", "anyOf", "default", "description", "enum", "format", "items", "maxItems", "maxLength",
+        "maxProperties", "maximum", "minItems", "minLength", "minProperties", "minimum", "nullable", "pattern",
+        "properties", "required", "type",
+    }
+)  # fmt: skip
+
+
+def unknown_keywords(schema: dict[str, Any], path: str = "") -> Iterator[str]:
+    yield from (f"{path}: {key}" for key in schema if key not in KEYWORDS and not key.startswith("x-kubernetes-"))
+    for name, child in (schema.get("properties") or {}).items():
+        yield from unknown_keywords(child, f"{path}.{name}")
+    for name in ("items", "additionalProperties"):
+        if isinstance(schema.get(name), dict):
+            yield from unknown_keywords(schema[name], f"{path}[]")
+
+
+def test_it_has_only_keywords_that_kubernetes_knows() -> None:
+    versions = crd()["spec"]["versions"]
+    assert [each for version in versions for each in unknown_keywords(version["schema"]["openAPIV3Schema"])] == []
+    assert list(unknown_keywords({"properties": {"a": {"items": {"le": 1}}}})) == [".a[]: le"]
