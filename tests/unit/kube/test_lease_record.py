@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -208,15 +209,24 @@ class Replica:
 
 # An attempt without any delay; or one of its steps, the next of which may come much later.
 ACTIONS = st.sampled_from(["attempt"] * 12 + ["step"] * 6 + ["lost", "kill", "release"])
-
-
 WAITS = st.sampled_from([0.0, 2.0, 9.0, 15.0, 40.0])
-
-
 COURSES = st.lists(st.tuples(WAITS, st.integers(0, 1), ACTIONS), max_size=40)
-
-
 RATES = st.lists(st.sampled_from([1.0, 0.9, 1.1]), min_size=2, max_size=2)
+
+
+def replicas_after(
+    course: list[tuple[float, int, str]],
+    rates: list[float],
+    check: Callable[[list[Replica], float], None] = lambda *_: None,
+) -> tuple[ApiServer, list[Replica], float]:
+    """The API server, the replicas and the time after a course of events; `check` is called after each event."""
+    server, time = ApiServer(), 0.0
+    replicas = [Replica(number, rate) for number, rate in enumerate(rates)]
+    for wait, number, action in course:
+        time += wait
+        replicas[number].act(action, server, time)
+        check(replicas, time)
+    return server, replicas, time
 
 
 @settings(max_examples=300, deadline=None)
@@ -224,24 +234,18 @@ RATES = st.lists(st.sampled_from([1.0, 0.9, 1.1]), min_size=2, max_size=2)
 @given(COURSES, RATES)
 def test_two_replicas_never_lead_at_a_time(course: list[tuple[float, int, str]], rates: list[float]) -> None:
     """For any delays, lost messages, stopped processes and drifting clocks."""
-    server, time = ApiServer(), 0.0
-    replicas = [Replica(number, rate) for number, rate in enumerate(rates)]
-    for wait, number, action in course:
-        time += wait
-        replicas[number].act(action, server, time)
+
+    def at_most_one_leads(replicas: list[Replica], time: float) -> None:
         leading = [r.candidate.name for r in replicas if r.candidate.leads(r.clock(time))]
         assert len(leading) <= 1, leading
+
+    replicas_after(course, rates, at_most_one_leads)
 
 
 @settings(max_examples=100, deadline=None)
 @given(COURSES, RATES)
 def test_after_any_failure_one_replica_soon_leads(course: list[tuple[float, int, str]], rates: list[float]) -> None:
-    server, time = ApiServer(), 0.0
-    replicas = [Replica(number, rate) for number, rate in enumerate(rates)]
-    for wait, number, action in course:
-        time += wait
-        replicas[number].act(action, server, time)
-    survivor = replicas[0]
+    server, [survivor, *_], time = replicas_after(course, rates)
     for _ in range(2 * LEASE_DURATION):
         time += 1.0
         for _ in range(4):

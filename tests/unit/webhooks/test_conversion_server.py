@@ -86,11 +86,20 @@ async def test_other_bodies_are_refused(served: Served, body: Any) -> None:
     assert "not a review" in text
 
 
-async def test_a_body_that_does_not_arrive(served: Served, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(conversion_server, "PART_TIMEOUT", 0.01)
+@pytest.mark.parametrize(
+    ("limit", "status", "text"),
+    [
+        ("PART_TIMEOUT", b"408", b"the review did not arrive in time"),
+        ("TIMEOUT", b"504", b"the review timed out"),
+    ],
+)
+async def test_a_body_that_does_not_arrive(
+    served: Served, monkeypatch: pytest.MonkeyPatch, limit: str, status: bytes, text: bytes
+) -> None:
+    monkeypatch.setattr(conversion_server, limit, 0.01)
     reader, writer = await served.open(b"{", 9)
-    answer = await reader.readuntil(b"the review did not arrive in time")
-    assert answer.startswith(b"HTTP/1.1 408 ")
+    answer = await reader.readuntil(text)
+    assert answer.startswith(b"HTTP/1.1 " + status + b" ")
     writer.close()
 
 
@@ -115,14 +124,6 @@ async def test_an_answer_that_has_begun_is_cut_off(served: Served, monkeypatch: 
     monkeypatch.setattr(conversion_server, "PART_TIMEOUT", 0.01)
     writer.write(body[150_000:150_001])
     assert not (await reader.read()).endswith(b"0\r\n\r\n")  # the last chunk
-    writer.close()
-
-
-async def test_the_time_of_a_review_is_limited(served: Served, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(conversion_server, "TIMEOUT", 0.01)
-    reader, writer = await served.open(b"{", 9)
-    answer = await reader.readuntil(b"the review timed out")
-    assert answer.startswith(b"HTTP/1.1 504 ")
     writer.close()
 
 

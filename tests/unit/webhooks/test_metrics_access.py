@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from typing import Any
 
 import pytest
@@ -107,34 +109,41 @@ async def test_few_reviews_are_in_progress_and_known_callers_do_not_wait(server:
     assert sorted(answers) == [200] * MAX_CONCURRENT + [503] * 2 * MAX_CONCURRENT
 
 
-async def test_strangers_do_not_keep_a_known_caller_away(server: ApiServer, monkeypatch: pytest.MonkeyPatch) -> None:
-    """While the reviews are used up, a token that was accepted some minutes ago is still accepted."""
-    now = 100.0
-    monkeypatch.setattr("time.monotonic", lambda: now)
-    checked = access(server)
-    assert await checked.check(TOKEN) == 200
-    now += metrics_access.CACHE_SECONDS + 1.0
+class Clock:
+    """The time of `time.monotonic`."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.now = 100.0
+        monkeypatch.setattr("time.monotonic", lambda: self.now)
+
+
+@asynccontextmanager
+async def many_strangers(server: ApiServer, checked: MetricsAccess) -> AsyncIterator[None]:
+    """Meanwhile the reviews are used up by callers that wait for an answer."""
     server.hold.clear()
     strangers = [asyncio.create_task(checked.check(f"Bearer a.b.{number}")) for number in range(MAX_CONCURRENT)]
     await asyncio.sleep(0)
-    assert await checked.check(TOKEN) == 200
-    now += metrics_access.GRACE_SECONDS
-    assert await checked.check(TOKEN) == 503
+    yield
     server.hold.set()
     await asyncio.gather(*strangers)
+
+
+async def test_strangers_do_not_keep_a_known_caller_away(server: ApiServer, monkeypatch: pytest.MonkeyPatch) -> None:
+    """While the reviews are used up, a token that was accepted some minutes ago is still accepted."""
+    clock, checked = Clock(monkeypatch), access(server)
+    assert await checked.check(TOKEN) == 200
+    clock.now += metrics_access.CACHE_SECONDS + 1.0
+    async with many_strangers(server, checked):
+        assert await checked.check(TOKEN) == 200
+        clock.now += metrics_access.GRACE_SECONDS
+        assert await checked.check(TOKEN) == 503
 
 
 async def test_a_refused_token_gets_no_grace(server: ApiServer, monkeypatch: pytest.MonkeyPatch) -> None:
-    now = 100.0
-    monkeypatch.setattr("time.monotonic", lambda: now)
-    checked = access(server)
+    clock, checked = Clock(monkeypatch), access(server)
     assert await checked.check(TOKEN) == 200
-    now += metrics_access.CACHE_SECONDS + 1.0
+    clock.now += metrics_access.CACHE_SECONDS + 1.0
     server.allowed = False
     assert await checked.check(TOKEN) == 403
-    server.hold.clear()
-    strangers = [asyncio.create_task(checked.check(f"Bearer a.b.{number}")) for number in range(MAX_CONCURRENT)]
-    await asyncio.sleep(0)
-    assert await checked.check(TOKEN) == 503
-    server.hold.set()
-    await asyncio.gather(*strangers)
+    async with many_strangers(server, checked):
+        assert await checked.check(TOKEN) == 503
