@@ -62,12 +62,25 @@ def image(instance: Instance, name: str) -> dict[str, str]:
     return {"image": chosen.reference, "imagePullPolicy": chosen.pull_policy}
 
 
-def service(instance: Instance, name: str, component: str, config: ServiceConfig | None) -> Obj:
-    """Return a Service in the install namespace, without its spec."""
+def service(
+    instance: Instance, name: str, component: str, config: ServiceConfig | None, port: Obj, pods: str = ""
+) -> Obj:
+    """Return a Service in the install namespace.
+
+    Args:
+        component: value of its label.
+        port: its only port.
+        pods: the component with the pods that it selects, if that is another one.
+    """
     labels, annotations = _metadata(config)
-    return builders.annotate(
-        builders.owned(instance, "Service", name, labels | service_labels(instance, component)), annotations
-    )
+    obj = builders.owned(instance, "Service", name, labels | service_labels(instance, component))
+    return builders.annotate(obj, annotations) | {
+        "spec": {
+            "type": service_type(config),
+            "selector": pod_labels(instance, pods or component),
+            "ports": [port],
+        }
+    }
 
 
 def service_labels(instance: Instance, component: str) -> dict[str, str]:

@@ -129,14 +129,9 @@ def service_port(instance: Instance) -> int:
 
 
 def service(instance: Instance) -> Obj:
-    config, port = _service_config(instance), service_port(instance)
-    return workloads.service(instance, f"{instance.name}-agent", "cryostat-agent-gateway", config) | {
-        "spec": {
-            "type": workloads.service_type(config),
-            "selector": workloads.pod_labels(instance, workloads.CORE),
-            "ports": [{"name": "http", "port": port, "targetPort": names.PORT_AGENT_GATEWAY}],
-        }
-    }
+    port = {"name": "http", "port": service_port(instance), "targetPort": names.PORT_AGENT_GATEWAY}
+    name, config = f"{instance.name}-agent", _service_config(instance)
+    return workloads.service(instance, name, "cryostat-agent-gateway", config, port, pods=workloads.CORE)
 
 
 def callback_service(instance: Instance, target: str) -> Obj:

@@ -109,13 +109,8 @@ def _former_volume(instance: Instance) -> Problem | None:
 
 def service(instance: Instance) -> Obj:
     config = instance.spec.service_options.database_config if instance.spec.service_options else None
-    return workloads.service(instance, name(instance), NAME, config) | {
-        "spec": {
-            "type": workloads.service_type(config),
-            "selector": workloads.pod_labels(instance, NAME),
-            "ports": [{"name": "jdbc", "port": port(instance), "targetPort": names.PORT_DATABASE}],
-        }
-    }
+    service_port = {"name": "jdbc", "port": port(instance), "targetPort": names.PORT_DATABASE}
+    return workloads.service(instance, name(instance), NAME, config, service_port)
 
 
 def name(instance: Instance) -> str:

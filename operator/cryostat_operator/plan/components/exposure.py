@@ -73,21 +73,13 @@ def service(instance: Instance) -> Obj:
     config = instance.spec.service_options.core_config if instance.spec.service_options else None
     controller = https_controller(instance)
     annotations = {**(controller.service if controller else {}), **((config.annotations if config else None) or {})}
-    head = builders.annotate(workloads.service(instance, instance.name, workloads.CORE, config), annotations)
-    return head | {
-        "spec": {
-            "type": workloads.service_type(config),
-            "selector": workloads.pod_labels(instance, workloads.CORE),
-            "ports": [
-                {
-                    "name": ingress.SERVICE_PORT,
-                    "port": ingress.service_port(instance),
-                    "targetPort": names.PORT_AUTH_PROXY,
-                    "appProtocol": instance.scheme,
-                },
-            ],
-        }
+    port = {
+        "name": ingress.SERVICE_PORT,
+        "port": ingress.service_port(instance),
+        "targetPort": names.PORT_AUTH_PROXY,
+        "appProtocol": instance.scheme,
     }
+    return builders.annotate(workloads.service(instance, instance.name, workloads.CORE, config, port), annotations)
 
 
 # --- OpenShift ---

@@ -73,13 +73,8 @@ def port(instance: Instance) -> int:
 
 def service(instance: Instance) -> Obj:
     config = instance.spec.service_options.reports_config if instance.spec.service_options else None
-    return workloads.service(instance, name(instance), NAME, config) | {
-        "spec": {
-            "type": workloads.service_type(config),
-            "selector": workloads.pod_labels(instance, NAME),
-            "ports": [{"name": "http", "port": port(instance), "targetPort": names.PORT_REPORTS}],
-        }
-    }
+    service_port = {"name": "http", "port": port(instance), "targetPort": names.PORT_REPORTS}
+    return workloads.service(instance, name(instance), NAME, config, service_port)
 
 
 def core_environment(instance: Instance) -> list[Obj]:

@@ -70,13 +70,8 @@ def secret(instance: Instance) -> Obj:
 
 def service(instance: Instance) -> Obj:
     config = instance.spec.service_options.storage_config if instance.spec.service_options else None
-    return workloads.service(instance, name(instance), NAME, config) | {
-        "spec": {
-            "type": workloads.service_type(config),
-            "selector": workloads.pod_labels(instance, NAME),
-            "ports": [{"name": "http", "port": port(instance), "targetPort": names.PORT_STORAGE}],
-        }
-    }
+    service_port = {"name": "http", "port": port(instance), "targetPort": names.PORT_STORAGE}
+    return workloads.service(instance, name(instance), NAME, config, service_port)
 
 
 def name(instance: Instance) -> str:
