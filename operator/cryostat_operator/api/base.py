@@ -114,7 +114,6 @@ _FORMAT = Field(json_schema_extra={"format": "int32"})
 _RANGE = AfterValidator(_int32)
 Int32 = Annotated[StrictInt, _FORMAT, _RANGE]
 FromMinusOne = Annotated[StrictInt, Field(ge=-1), _FORMAT, _RANGE]
-FromZero = Annotated[StrictInt, Field(ge=0), _FORMAT, _RANGE]
 FromOne = Annotated[StrictInt, Field(ge=1), _FORMAT, _RANGE]
 Port = Annotated[StrictInt, Field(ge=1, le=65535), _FORMAT]
 ObjectName = Annotated[StrictStr, Field(max_length=253, pattern=DNS_SUBDOMAIN)]

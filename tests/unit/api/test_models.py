@@ -134,4 +134,4 @@ def test_half_of_a_login_is_refused() -> None:
 
 def test_numbers_of_the_api_have_32_bits() -> None:
     with pytest.raises(ValueError, match="must be a 32-bit integer"):
-        CryostatSpec.model_validate({"reportOptions": {"replicas": 2**31}})
+        CryostatSpec.model_validate({"targetConnectionCacheOptions": {"targetCacheSize": 2**31}})
