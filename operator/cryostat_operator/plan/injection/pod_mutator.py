@@ -140,9 +140,11 @@ class PodMutator:
 
     def _check_mount_overlaps(self, path: str, mounts: list[Obj]) -> None:
         """Refuse a mount inside a read-only volume: its mount point cannot be created, so no container starts."""
+        # A mapping, because a pod may have thousands of volumes and mounts.
+        volumes = {volume.get("name"): volume for volume in self.spec["volumes"]}
         for mount in mounts:
             other = _place(mount["mountPath"])
-            read_only = mount.get("readOnly") or _is_read_only(find_named(self.spec, "volumes", mount["name"]) or {})
+            read_only = mount.get("readOnly") or _is_read_only(volumes.get(mount["name"], {}))
             if other.startswith(f"{path}/") or (read_only and path.startswith(f"{other.rstrip('/')}/")):
                 shown = posixpath.normpath(mount["mountPath"])
                 raise NotInjectableError(

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import copy
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
 
-from cryostat_operator.plan.injection.pod_mutator import Result
+from cryostat_operator.plan.injection.labels import requested_options
+from cryostat_operator.plan.injection.pod_fields import PodContext
+from cryostat_operator.plan.injection.pod_mutator import PodMutator, Result
 from tests.unit.plan.injection.test_pod_mutator import instance_of, pod, refused, with_agent
 
 NEEDED = ", and the agent needs /tmp/cryostat-agent; mount it elsewhere"
@@ -97,3 +100,21 @@ def test_a_mirror_pod_is_unchanged() -> None:
 
 def test_results_without_a_pod_have_a_reason() -> None:
     assert Result(None, "why").reason == "why"
+
+
+def test_the_time_for_many_volumes_and_mounts_is_linear() -> None:
+    class Volumes(list[dict[str, Any]]):
+        read = 0
+
+        def __iter__(self) -> Iterator[dict[str, Any]]:
+            Volumes.read += len(self)
+            return super().__iter__()
+
+    given = pod({"volumeMounts": [{"name": "v", "mountPath": f"/m{number}"} for number in range(500)]})
+    given["spec"]["volumes"] = [{"name": f"v{number}", "emptyDir": {}} for number in range(500)]
+    options = requested_options(given).options
+    assert options is not None
+    mutator = PodMutator(given, instance_of(tls=True), PodContext("apps"), options)
+    mutator.spec["volumes"] = Volumes(given["spec"]["volumes"])
+    mutator._check_mount_overlaps("/tmp/cryostat-agent", given["spec"]["containers"][0]["volumeMounts"])
+    assert Volumes.read == 500
