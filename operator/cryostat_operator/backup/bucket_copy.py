@@ -81,7 +81,7 @@ def _trust(environment: Mapping[str, str]) -> ssl.SSLContext | None:
 
 
 async def upload(service: ObjectStorage, place: BucketPlace, directory: Path) -> None:
-    """Store a complete backup; the manifest comes last. After an error nothing of it is left.
+    """Store a complete backup, with the manifest as the last file. After an error the stored files are deleted.
 
     Raises:
         BackupError: the prefix is in use, a file is too large, or the service refuses a request.
@@ -108,7 +108,7 @@ async def upload(service: ObjectStorage, place: BucketPlace, directory: Path) ->
 
 
 async def download(service: ObjectStorage, place: BucketPlace, directory: Path) -> None:
-    """Copy a backup into a folder. It is checked when it is opened.
+    """Copy a backup into a folder, without checking it.
 
     Raises:
         BackupError: there is no complete backup, or the folder cannot be written.

@@ -42,7 +42,9 @@ def read_content(folder: SavedFolder, passphrase: bytes) -> Content:
     try:
         data = json.loads(decrypt(passphrase, folder.read(SECRETS)))
         if data["manifest"] != digest_without_secrets(manifest):
-            raise BackupError("The manifest was changed after the backup was made, so the backup is not used.")
+            raise BackupError(
+                "The manifest was changed after the backup was made, so the backup is not used. Use another backup."
+            )
         return Content(folder, manifest, yaml.safe_load(folder.read(CRYOSTAT)), tuple(data["secrets"]))
     except (ValueError, TypeError, KeyError, yaml.YAMLError):
         raise BackupError(f"{SECRETS} or {CRYOSTAT} of the backup cannot be parsed.") from None

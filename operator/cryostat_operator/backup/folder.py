@@ -1,4 +1,4 @@
-"""A backup as a folder. While it is written it has another name, so that a folder with the final name is complete."""
+"""A backup as a folder. It has a temporary name while it is written, so a folder with the final name is complete."""
 
 from __future__ import annotations
 
@@ -88,7 +88,7 @@ class NewFolder:
 
 @contextmanager
 def new_folder(target: Path) -> Iterator[NewFolder]:
-    """Create a folder that only its owner can read. After an error nothing of it is left.
+    """Create the folder of a backup, which only its owner can read. After an error it does not exist.
 
     Raises:
         BackupError: the folder exists and is not empty, or cannot be written.

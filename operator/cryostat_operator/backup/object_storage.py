@@ -29,7 +29,7 @@ class Entry:
 
 
 class ObjectStorage:
-    """One S3 service. All methods raise `BackupError` with one sentence if the service refuses or breaks.
+    """One S3 service. All methods raise `BackupError` if the service refuses a request or the connection breaks.
 
     Args:
         url: address without a path.

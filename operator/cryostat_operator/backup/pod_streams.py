@@ -1,7 +1,7 @@
 """Runs commands in pods and connects to their ports, over WebSockets of the API server.
 
-Both work where no client reaches the pods by the network, NetworkPolicies included. The subprotocol is
-`v4.channel.k8s.io`: the first byte of each message is the number of its channel.
+Both need no network connection from the client to the pods, and NetworkPolicies do not apply to them. The subprotocol
+is `v4.channel.k8s.io`: the first byte of each message is the number of its channel.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ _CHUNK = 64 * 1024
 
 
 class PodStreams:
-    """Commands in pods, and forwarded ports of them."""
+    """Runs commands in pods and forwards ports of pods."""
 
     def __init__(self, connections: PodConnections) -> None:
         self._connections = connections
@@ -45,11 +45,11 @@ class PodStreams:
         """Run a command in a container.
 
         Args:
-            stdin: chunks of the standard input. Its end is not signaled: the command must know the size.
+            stdin: chunks of the standard input. Its end is not signaled, so the command must know the size.
             on_output: called with each chunk of the standard output.
 
         Returns:
-            The standard error, of which the last part if it is long.
+            The standard error; only its last 256 KiB if it is longer.
 
         Raises:
             BackupError: the command cannot be started, the connection broke, or the exit status is not 0.
@@ -79,7 +79,7 @@ class PodStreams:
 
     @asynccontextmanager
     async def forwarded(self, namespace: str, pod: str, port: int) -> AsyncIterator[int]:
-        """Listen on a local port whose connections lead to a port of the pod.
+        """Listen on a local port, and connect each client of it to a port of the pod.
 
         Yields:
             The number of the local port, on 127.0.0.1.
@@ -151,7 +151,7 @@ async def _send_chunk(socket: PodSocket, chunk: bytes) -> None:
 
 
 async def _receive(socket: PodSocket, on_output: Callable[[bytes], None]) -> tuple[dict[str, object] | None, str]:
-    """The final status, None if the connection ended without one, and the standard error."""
+    """Return the final status (None if the connection ended without one) and the standard error."""
     log = bytearray()
     status = None
     async for message in socket:

@@ -85,9 +85,11 @@ class Restore:
         access = self._access
         components = [DATABASE, STORAGE] if self._content.manifest.buckets is not None else [DATABASE]
         for component in components:
-            await self._until(f"no pod of {access.name}-{component} is ready", self._is_ready(component))
+            await self._until(
+                f"Deployment {access.namespace}/{access.name}-{component} has no ready pod", self._is_ready(component)
+            )
         # A paused operator would not create it.
-        await self._until(f"Deployment {access.name} does not exist", self._exists(APPLICATION))
+        await self._until(f"Deployment {access.namespace}/{access.name} does not exist", self._exists(APPLICATION))
         await self._check_versions()
         application = StoppedApplication(access, self._until, self._progress)
         try:
@@ -121,7 +123,7 @@ class Restore:
             self._progress(f"Created {kind} {self._access.namespace}/{name}.")
 
     async def _check_versions(self) -> None:
-        """Refuse older programs that run now; the image of the database may have a tag that names no version."""
+        """Refuse to restore into older programs. The version of the database is read from it, not from its image tag."""
         database = await self._access.component(DATABASE)
         log = await self._access.run_script(database, database_scripts.shell(database_scripts.VERSION))
         release = release_of(image_of(await self._access.deployment(APPLICATION)))
@@ -192,7 +194,7 @@ class Restore:
         """Wait for a state of the cluster.
 
         Args:
-            what: describes the state before, for the message of the error.
+            what: describes the state that should end, for the message of the error.
 
         Raises:
             BackupError: it is not reached in time.

@@ -67,7 +67,7 @@ class ObjectRestore:
                 raise BackupError(f"Object {each.bucket}/{each.key} differs from the backup after it was stored.")
 
     async def undo(self) -> None:
-        """Remove the stored objects. Nothing is removed with `overwrite`, because they may have replaced others."""
+        """Remove the stored objects, unless `overwrite` is set: then they may have replaced others."""
         if self._overwrite:
             return
         failures = 0
@@ -80,7 +80,7 @@ class ObjectRestore:
                     return
 
     async def remove_others(self) -> int:
-        """Remove the objects that are not in the backup from all buckets of it.
+        """Remove the objects that are not in the backup from the buckets that are.
 
         The application runs for a short time before the restore and may store some.
 

@@ -125,7 +125,8 @@ class S3Request:
         return {"Accept-Encoding": "identity", **others, **signed, "Authorization": authorization}
 
     def _message(self, cause: str) -> str:
-        return f"The object storage does not answer {self.method} {quote(self.path, safe='/-_.~')}: {cause}."
+        path = quote(self.path, safe="/-_.~")
+        return f"The request {self.method} {path} to the object storage failed: {cause}."
 
 
 async def _chunks(content: Iterable[bytes]) -> AsyncIterator[bytes]:

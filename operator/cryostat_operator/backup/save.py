@@ -48,8 +48,8 @@ _ONE_TIME_ANNOTATIONS = (
 async def save(access: InstanceAccess, folder: NewFolder, passphrase: bytes, progress: Progress) -> Manifest:
     """Write a backup into a folder.
 
-    Objects are read before the database, so that each object that the database mentions and that existed when the
-    backup began is in the backup.
+    Objects are saved before the database, so the backup has each object that existed when it began and that the
+    database still refers to.
 
     Args:
         passphrase: encrypts the Secrets.
@@ -113,13 +113,13 @@ def portable(cryostat: Obj) -> Obj:
 
 
 def digest_without_secrets(manifest: Manifest) -> str:
-    """Return the digest that the encrypted file has of the manifest. It shows a manifest that was changed later."""
+    """Return the digest that is stored with the Secrets: it shows whether the manifest was changed later."""
     parts = {path: part for path, part in manifest.parts.items() if path != SECRETS}
     return hashlib.sha256(replace(manifest, parts=parts).text().encode()).hexdigest()
 
 
 def _content(secret: Obj) -> Mapping[str, Any]:
-    """What a restored Secret needs. The labels of the owner are added for the target."""
+    """What a restored Secret needs. Its ownership labels are those of the target, so they are not saved."""
     return {
         "name": secret["metadata"]["name"],
         "type": secret.get("type") or "Opaque",

@@ -9,7 +9,7 @@ from ..inspect.states import find_condition
 from .instance_access import APPLICATION, InstanceAccess
 from .saved_objects import Progress
 
-# Waits until a check is true, or raises BackupError with a description of the state.
+# Waits until a check is true. After a timeout it raises BackupError with the given description of the state.
 Until = Callable[[str, Callable[[], Awaitable[bool]]], Awaitable[None]]
 _PAUSE = {constants.ANNOTATION_PAUSE: "true", constants.ANNOTATION_PAUSED_BY: constants.PAUSED_BY_RESTORE}
 
@@ -60,7 +60,7 @@ class StoppedApplication:
         """Start the application. If that fails, print how to do it by hand.
 
         Args:
-            what: start of that message: the state of the data.
+            what: the start of that message, such as "The restore failed".
         """
         try:
             if self._paused_by_user:

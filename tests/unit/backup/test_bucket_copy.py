@@ -90,7 +90,7 @@ async def test_the_variables_of_aws() -> None:
     login = {"AWS_ACCESS_KEY_ID": "user", "AWS_SECRET_ACCESS_KEY": "key"}
     unreachable = {"AWS_ENDPOINT_URL": "http://127.0.0.1:1", "AWS_SESSION_TOKEN": "token"}
     service = open_service({**login, **unreachable})
-    with pytest.raises(BackupError, match="does not answer GET /"):
+    with pytest.raises(BackupError, match="request GET / to the object storage failed"):
         await service.buckets()
     await service.aclose()
 

@@ -34,7 +34,8 @@ def test_a_changed_manifest(backup: Path) -> None:
     data["rows"] = {"public.a; DROP TABLE x": 0}
     (backup / MANIFEST).write_text(json.dumps(data))
     with pytest.raises(
-        BackupError, match=r"^The manifest was changed after the backup was made, so the backup is not used\.$"
+        BackupError,
+        match=r"^The manifest was changed after the backup was made, so the backup is not used\. Use another backup\.$",
     ):
         read_content(open_folder(backup), PASSPHRASE)
 

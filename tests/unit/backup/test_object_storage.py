@@ -83,7 +83,9 @@ async def test_an_object_of_which_only_a_part_arrives() -> None:
     port = server.sockets[0].getsockname()[1]
     chunks: list[bytes] = []
     async with server, aclosing(ObjectStorage(f"http://127.0.0.1:{port}", "user", "key")) as storage:
-        with pytest.raises(BackupError, match=r"^The object storage does not answer GET /logs/one: ClientPayloadError"):
+        with pytest.raises(
+            BackupError, match=r"^The request GET /logs/one to the object storage failed: ClientPayloadError"
+        ):
             await storage.read("logs", "one", chunks.append)
     assert b"".join(chunks) == b"con"
 
@@ -99,7 +101,7 @@ async def test_redirects_are_not_followed() -> None:
         return web.Response(status=307, headers={"Location": "/other"}) if request.path == "/logs/a" else web.Response()
 
     async with service(answer) as storage:
-        with pytest.raises(BackupError, match="PUT /logs/a: HTTP 307"):
+        with pytest.raises(BackupError, match=r"PUT /logs/a to the object storage failed: HTTP 307"):
             await storage.store("logs", "a", b"content")
 
 
@@ -113,10 +115,10 @@ async def test_errors_are_one_sentence() -> None:
     text = "<Error><Code>AccessDenied</Code><Message>x</Message></Error>"
     async with service(lambda _: web.Response(status=403, text=text)) as storage:
         with pytest.raises(
-            BackupError, match=r"^The object storage does not answer GET /logs/a: HTTP 403 AccessDenied\.$"
+            BackupError, match=r"^The request GET /logs/a to the object storage failed: HTTP 403 AccessDenied\.$"
         ):
             await storage.read("logs", "a", lambda chunk: None)
-    with pytest.raises(BackupError, match="does not answer GET /"):
+    with pytest.raises(BackupError, match="request GET / to the object storage failed"):
         await ObjectStorage("http://127.0.0.1:1", "user", "key").buckets()
 
 

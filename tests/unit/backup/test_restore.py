@@ -181,7 +181,8 @@ async def test_an_older_database_on_a_volume_is_refused_before_any_change(
 
 
 NO_POD = (
-    r"^After 0 s, no pod of sample-database is ready\. `kubectl cryostat status sample -n there` shows the cause\.$"
+    r"^After 0 s, Deployment there/sample-database has no ready pod\. "
+    r"`kubectl cryostat status sample -n there` shows the cause\.$"
 )
 
 
@@ -289,7 +290,7 @@ async def test_reconciliation_is_paused_after_the_application_exists(
     target = Target(monkeypatch, backup)
     serve_instance(target.server, "there")
     target.server.remove(f"/apis/apps/v1/namespaces/there/deployments/{NAME}")
-    with pytest.raises(BackupError, match="Deployment sample does not exist"):
+    with pytest.raises(BackupError, match="Deployment there/sample does not exist"):
         await target.run(overwrite=True)
     assert target.server.writes == []
 

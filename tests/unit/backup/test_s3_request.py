@@ -50,7 +50,9 @@ async def test_refused_requests_are_repeated(status: int) -> None:
 async def test_the_number_of_attempts_is_limited() -> None:
     server = Overloaded(9)
     async with service(server) as storage:
-        with pytest.raises(BackupError, match=r"^The object storage does not answer GET /logs/a: HTTP 503 SlowDown\.$"):
+        with pytest.raises(
+            BackupError, match=r"^The request GET /logs/a to the object storage failed: HTTP 503 SlowDown\.$"
+        ):
             await storage.read("logs", "a", lambda chunk: None)
     assert len(server.requests) == 3
 
@@ -82,7 +84,7 @@ async def test_an_upload_sends_all_of_its_content_again(tmp_path: Path) -> None:
 @pytest.mark.parametrize("url", ["s3.example.com", "http://[bad", "ftp://127.0.0.1"])
 async def test_an_address_that_is_not_one(url: str) -> None:
     storage = ObjectStorage(url, "user", "key-marker", token="token-marker")
-    with pytest.raises(BackupError, match="The object storage does not answer GET /:"):
+    with pytest.raises(BackupError, match="The request GET / to the object storage failed:"):
         await storage.buckets()
     assert "marker" not in repr(storage._service)
     await storage.aclose()
