@@ -76,6 +76,15 @@ def _missing_abilities() -> str:
     return ""
 
 
+def memory_for_images(meminfo: str) -> int:
+    """The bytes of memory that may hold the images and containers of a node; 0 if they must be on disk.
+
+    It saves the minute in which many small files are written to a disk and deleted. `meminfo` is /proc/meminfo.
+    """
+    [kibibytes] = [line.split()[1] for line in meminfo.splitlines() if line.startswith("MemAvailable:")]
+    return _SPACE if int(kibibytes) * 1024 >= 2 * _SPACE else 0
+
+
 def _missing_space(directory: Path) -> str:
     free = shutil.disk_usage(directory).free
     if free >= _SPACE:

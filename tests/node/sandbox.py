@@ -18,24 +18,26 @@ from typing import IO
 
 from tests.cluster.processes import Child
 from tests.node import leftovers
-from tests.node.requirements import environment
+from tests.node.requirements import environment, memory_for_images
 
 # The first process of the node: folders of its own in place of the machine's, then it waits for ended children.
 _INIT = r"""
 set -eu
-folder=$1
+folder=$1 python=$2 images=$3
 for name in lib log; do
   mkdir -p "$folder/$name" "$folder/$name.work"
   mount -t overlay overlay -o "lowerdir=/var/$name,upperdir=$folder/$name,workdir=$folder/$name.work" "/var/$name"
 done
 mkdir -p "$folder/kubelet" /var/lib/kubelet
 mount --bind "$folder/kubelet" /var/lib/kubelet
+mkdir -p "$folder/containerd"
+[ "$images" = 0 ] || mount -t tmpfs -o size="$images" tmpfs "$folder/containerd"
 mount -t tmpfs tmpfs /run
 mount --make-rshared /
 ip link set lo up
 echo 1 >/proc/sys/net/ipv4/ip_forward
 touch "$folder/prepared"
-exec "$2" -I -S -c '
+exec "$python" -I -S -c '
 import os, time
 while True:
     try:
@@ -100,7 +102,8 @@ class Sandbox:
 
     def _start_init(self) -> None:
         namespaces = ["unshare", "--mount", "--pid", "--net", "--ipc", "--fork", "--kill-child", "--mount-proc"]
-        init = ["sh", "-c", _INIT, "node", str(self.directory), sys.executable]
+        images = str(memory_for_images(Path("/proc/meminfo").read_text()))
+        init = ["sh", "-c", _INIT, "node", str(self.directory), sys.executable, images]
         self._init = Child("the first process", [*namespaces, *init], self.directory / "init.log", environment())
         self._init.wait_until((self.directory / "prepared").exists, 20)
         unshare = self._init.process.pid

@@ -49,3 +49,9 @@ def test_a_full_disk_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(shutil, "disk_usage", lambda path: SimpleNamespace(free=2 * 1024**3))
     assert "6 GiB" in requirements.missing()
     assert "2.0 GiB are free" in requirements.missing()
+
+
+def test_images_are_in_memory_only_where_much_of_it_is_free() -> None:
+    text = "MemTotal: 16777216 kB\nMemAvailable: {} kB\n"
+    assert requirements.memory_for_images(text.format(12 * 1024**2)) == 6 * 1024**3
+    assert requirements.memory_for_images(text.format(12 * 1024**2 - 1)) == 0
