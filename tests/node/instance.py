@@ -20,6 +20,8 @@ from tests.node.node import Node
 HOME, OTHER, TARGET = "instance", "instance-clients", "instance-target"
 RESTRICTED = {"pod-security.kubernetes.io/enforce": "restricted"}
 PATIENCE = 300.0  # seconds; images are unpacked, and two processors run everything
+PODS = 4  # main, database, storage and report generator
+APPLICATION_MEMORY = "192Mi"  # the limit of the application's container
 NO_ANSWER = (7, 28)  # exit codes of curl: the connection is refused, or there is no answer in time
 CURL = ("curl", "--silent", "--insecure", "--max-time", "10", "--write-out", "\n%{http_code}")
 
@@ -93,6 +95,10 @@ def running(node: Node) -> Iterator[Running]:
     create_namespace(node.api, OTHER)
     create_namespace(node.api, TARGET, RESTRICTED)
     cryostat = sample(HOME)
+    resources = cryostat["spec"]["resources"]
+    limited = {**resources["coreResources"], "limits": {"memory": APPLICATION_MEMORY}}
+    resources["coreResources"] = limited
+    cryostat["spec"]["reportOptions"] = {"replicas": 1, "resources": limited}
     cryostat["spec"]["targetNamespaces"] = [HOME, TARGET]
     found = Running(node, node.api.create(cryostat)["metadata"]["name"])
     node.api.create(client())

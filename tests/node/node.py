@@ -188,9 +188,13 @@ class Node(ControlPlane):
         """Makes the images of a docker-archive available to pods. Raises OSError."""
         self._ctr("--namespace", "k8s.io", "images", "import", "--local", str(archive))
 
+    def copy(self, reference: str, new: str) -> None:
+        """Gives an image a further name. Raises OSError."""
+        self._ctr("--namespace", "k8s.io", "images", "tag", "--force", reference, new)
+
     def rename(self, reference: str, new: str) -> None:
         """Gives an image another name: pods that use the former one cannot pull it. Raises OSError."""
-        self._ctr("--namespace", "k8s.io", "images", "tag", "--force", reference, new)
+        self.copy(reference, new)
         self._ctr("--namespace", "k8s.io", "images", "remove", "--sync", reference)
 
     def _load_pod_image(self) -> None:

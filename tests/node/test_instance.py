@@ -23,14 +23,14 @@ from tests.cluster.kubectl import KubectlError
 from tests.cluster.operator_process import ROOT
 from tests.docs.commands import blocks
 from tests.node.installation import restarts, sample
-from tests.node.instance import HOME, PATIENCE, TARGET, Running, container_of
+from tests.node.instance import APPLICATION_MEMORY, HOME, PATIENCE, PODS, TARGET, Running, container_of
 
 # The instance and what each test changes in it become ready within minutes.
 pytestmark = pytest.mark.timeout(900)
 
 
 def test_it_is_ready_without_a_restart_in_a_restricted_namespace(instance: Running) -> None:
-    assert [pod["status"]["phase"] for pod in instance.pods] == ["Running"] * 3
+    assert [pod["status"]["phase"] for pod in instance.pods] == ["Running"] * PODS
     assert restarts(instance.pods) == 0
 
 
@@ -49,6 +49,58 @@ def test_a_user_cannot_take_another_name(instance: Running) -> None:
     assert instance.ask("/api/v4/discovery", instance.login(), *forged)[0] == 403
 
 
+def test_web_sockets_and_large_bodies_reach_the_application(instance: Running) -> None:
+    user = instance.login()
+    socket = ("python3", "-m", "tests.operands.websocket", f"{instance.url}/api/notifications")
+    assert instance.run(*socket, *user, "hello") == "cryostat: hello\n"
+    with pytest.raises(KubectlError, match=r"HTTP/1.1 40[13]"):
+        instance.run(*socket, user[0], "wrong", "hello")
+    # Far beyond the limits that nginx and the servers of the operands have without settings.
+    digest = instance.run("sh", "-c", "head -c 25000000 /dev/urandom >/tmp/body && sha256sum /tmp/body").split()[0]
+    status, body = instance.ask("/digest", user, "--upload-file", "/tmp/body", "--max-time", "60")
+    assert (status, json.loads(body)) == (200, {"sha256": digest})
+
+
+def probe_failures(instance: Running) -> dict[str, str]:
+    """The containers whose liveness or readiness probe has failed, with the version of the kubelet's event."""
+    return {
+        event["involvedObject"]["fieldPath"].partition("{")[2].rstrip("}"): event["metadata"]["resourceVersion"]
+        for event in instance.api.list("v1", "Event", HOME)
+        if event.get("reason") == "Unhealthy" and not event["message"].startswith("Startup")
+    }
+
+
+def test_each_probe_fails_when_its_program_hangs(instance: Running) -> None:
+    """A stopped program: the kubelet reports the probe of each container, and the status that of the database."""
+    name = f"{instance.name}-db"
+    running = {
+        status["name"]: status["containerID"].rpartition("/")[2]
+        for pod in instance.pods
+        for status in pod["status"]["containerStatuses"]
+    }
+    stopped = dict(running)
+    before = probe_failures(instance).items()
+    for container in running.values():
+        instance.node.signal(container, signal.SIGSTOP)
+
+    def resume(containers: set[str]) -> None:
+        for each in containers & set(stopped):
+            instance.node.signal(stopped.pop(each), signal.SIGCONT)
+
+    def all_failed() -> bool:
+        found = {container for container, _ in probe_failures(instance).items() - before}
+        resume(found - {name})
+        return found >= set(running)
+
+    try:
+        eventually(all_failed, 60, "the kubelet reports a failed probe of each container")
+        words = f"container {name} runs, but its readiness probe ("
+        eventually(lambda: words in condition(instance.cryostat, "Ready")["message"], 90, "the status names the probe")
+    finally:
+        resume(set(stopped))
+    eventually(lambda: instance.is_ready, PATIENCE, "the instance is Ready again")
+
+
 FLOWS = [  # port of which pods, whether it is open to pods of another namespace that is no target
     ("", names.PORT_AUTH_PROXY, True),
     ("", names.PORT_AGENT_GATEWAY, False),
@@ -56,6 +108,7 @@ FLOWS = [  # port of which pods, whether it is open to pods of another namespace
     ("", names.PORT_GRAFANA, False),
     ("", names.PORT_DATASOURCE, False),
     ("-database", names.PORT_DATABASE, False),
+    ("-reports", names.PORT_REPORTS, False),
     ("-storage", names.PORT_STORAGE, False),
     ("-storage", 9333, False),
     ("-storage", 8888, False),
@@ -81,6 +134,23 @@ def test_network_policies(instance: Running, component: str, port: int, is_open:
 def owner(pod: Object) -> str:
     """The name of a pod's Deployment."""
     return str(pod["metadata"]["name"].rsplit("-", 2)[0])
+
+
+GET = """
+import os, ssl, sys, urllib.request
+url, authority = map(os.path.expandvars, sys.argv[1:])
+print(urllib.request.urlopen(url, timeout=10, context=ssl.create_default_context(cafile=authority)).status)
+"""
+
+
+def test_report_generators_are_reached_and_reach_the_storage(instance: Running) -> None:
+    """Both connections verify the name in the certificate, with the variables of the container only."""
+    script = ("python3", "-c", GET)
+    address = "$QUARKUS_REST_CLIENT_REPORTS_URL/health"
+    assert instance.run_in(instance.name, instance.name, *script, address, "/tmp/authorities.pem") == "200\n"
+    reports = f"{instance.name}-reports"
+    storage = f"https://{instance.name}-storage:{names.PORT_STORAGE}/healthz"
+    assert instance.run_in(reports, reports, *script, storage, "$CRYOSTAT_STORAGE_TLS_CA_PATH") == "200\n"
 
 
 def test_storage_and_database_ask_for_keys_password_and_tls(instance: Running) -> None:
@@ -116,7 +186,7 @@ def test_data_outlives_the_pods(instance: Running) -> None:
 
     def replaced() -> bool:
         pods = instance.pods
-        return len(pods) == 3 and not before & {pod["metadata"]["uid"] for pod in pods} and instance.is_ready
+        return len(pods) == PODS and not before & {pod["metadata"]["uid"] for pod in pods} and instance.is_ready
 
     eventually(replaced, PATIENCE, "all pods are new")
     value = "a secret value"
@@ -167,6 +237,17 @@ def crash_twice(instance: Running) -> None:
         instance.node.signal(killed, signal.SIGKILL)
 
 
+def use_too_much_memory(instance: Running) -> None:
+    """The application keeps a body in memory that is larger than the limit of its container."""
+    user = instance.login()
+    instance.run("sh", "-c", "head -c 300000000 /dev/zero >/tmp/large")
+    for _ in range(2):
+        answers = eventually(lambda: instance.ask("/health", user)[0] == 200, PATIENCE, "the application answers")
+        assert answers
+        with suppress(KubectlError):  # the connection ends
+            instance.ask("/digest", user, "--upload-file", "/tmp/large", "--max-time", "60")
+
+
 def repair(instance: Running) -> None:
     set_resources(instance, sample(HOME)["spec"]["resources"]["databaseResources"])
 
@@ -180,15 +261,17 @@ def show_image(instance: Running) -> None:
 
 HIDDEN = "cryostat.test/hidden:1"
 Change = Callable[[Running], None]
-FAILURES: list[tuple[Change, str, Change]] = [  # how the database fails, what the status says, the repair
+OUT_OF_MEMORY = f"was killed because it used more memory than its limit of {APPLICATION_MEMORY}"
+FAILURES: list[tuple[Change, str, Change]] = [  # how a container fails, what the status says, the repair
     (ask_for_too_much, "Insufficient cpu", repair),
     (hide_image, f'cannot pull image "{IMAGES["database"][1]}" (', show_image),
     (crash_twice, "(exit code 137)", lambda instance: None),
+    (use_too_much_memory, OUT_OF_MEMORY, lambda instance: None),
 ]
 
 
 @pytest.mark.parametrize(("fail", "words", "undo"), FAILURES)
-def test_the_status_says_why_the_database_fails(instance: Running, fail: Change, words: str, undo: Change) -> None:
+def test_the_status_says_why_a_container_fails(instance: Running, fail: Change, words: str, undo: Change) -> None:
     fail(instance)
     try:
         eventually(lambda: words in condition(instance.cryostat, "Ready")["message"], PATIENCE, "the status says why")
@@ -200,8 +283,53 @@ def test_the_status_says_why_the_database_fails(instance: Running, fail: Change,
     eventually(lambda: instance.is_ready, PATIENCE, "the instance is Ready again")
 
 
-def test_a_new_login_reaches_the_proxy(instance: Running) -> None:
+PEER = """
+import hashlib, socket, ssl, sys
+context = ssl.create_default_context()
+context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+for address in sys.argv[1:]:
+    host, port = address.split(":")
+    with socket.create_connection((host, int(port)), 5) as plain:
+        if port == "5432":  # PostgreSQL starts TLS on request
+            plain.sendall(bytes.fromhex("0000000804d2162f"))
+            plain.recv(1)
+        with context.wrap_socket(plain) as connection:
+            print(hashlib.sha256(connection.getpeercert(True)).hexdigest())
+"""
+
+
+CERTIFICATES = ("", "-agent", "-database", "-storage")
+
+
+def served_certificates(instance: Running) -> list[str]:
+    """The hashes of the certificates that programs of an instance serve; empty while one does not answer.
+
+    The storage is not among them: it loads a new certificate every five hours.
+    """
+    addresses = [
+        f"localhost:{names.PORT_AUTH_PROXY}",
+        f"localhost:{names.PORT_AGENT_GATEWAY}",
+        f"{instance.name}-database:{names.PORT_DATABASE}",
+    ]
+    with suppress(KubectlError):
+        return instance.run_in(instance.name, instance.name, "python3", "-c", PEER, *addresses).split()
+    return []
+
+
+def storage_certificate(instance: Running) -> str:
+    """The certificate that the storage loads next, in base64 without line breaks."""
+    name = f"{instance.name}-storage"
+    path = f"{names.SECRETS_DIR}/{name}-tls/tls.crt"
+    return instance.run_in(name, name, "base64", "--wrap=0", path)
+
+
+def test_a_new_login_and_new_certificates_reach_the_programs(instance: Running) -> None:
     former = instance.login()
+    certificates = served_certificates(instance)
+    assert len(set(certificates)) == 3
+    stored = storage_certificate(instance)
+    for secret in (f"{instance.name}{part}-tls" for part in CERTIFICATES):
+        instance.api.delete({"apiVersion": "v1", "kind": "Secret", "metadata": {"name": secret, "namespace": HOME}})
     metadata = {"name": instance.cryostat["status"]["basicAuthSecret"], "namespace": HOME}
     instance.api.delete({"apiVersion": "v1", "kind": "Secret", "metadata": metadata})
 
@@ -214,6 +342,14 @@ def test_a_new_login_reaches_the_proxy(instance: Running) -> None:
     path = "/api/v4/targets"
     eventually(lambda: instance.ask(path, instance.login())[0] == 200, PATIENCE, "the new login works")
     assert instance.ask(path, former)[0] in (401, 403)
+
+    def renewed() -> bool:
+        found = served_certificates(instance)
+        return len(found) == len(certificates) and not set(found) & set(certificates)
+
+    eventually(renewed, PATIENCE, "the programs serve new certificates")
+    eventually(lambda: storage_certificate(instance) != stored, PATIENCE, "the storage has a new certificate")
+    eventually(lambda: instance.is_ready, PATIENCE, "the instance is Ready again")
 
 
 PASSPHRASE = ("CRYOSTAT_BACKUP_PASSPHRASE", "correct horse battery")

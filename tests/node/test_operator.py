@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import signal
+from base64 import b64decode
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
@@ -12,15 +13,20 @@ from typing import Any
 import pytest
 
 from cryostat_operator.api import constants
+from cryostat_operator.plan.injection.init_container import INIT_CONTAINER
+from cryostat_operator.plan.model.webhook_definitions import WebhookPaths
+from cryostat_operator.settings import IMAGES
 from tests.cluster.api import ApiError, Object, condition, eventually
 from tests.cluster.operator_process import DEPLOYMENT, LEASES, NAMESPACE
+from tests.cluster.test_webhooks_server import review
 from tests.node.conftest import NamespaceFactory
 from tests.node.installation import operator_available, restarts
-from tests.node.instance import HOME, PATIENCE, Running, container_of
+from tests.node.instance import CURL, HOME, PATIENCE, PODS, TARGET, Running, container_of
 from tests.node.node import Node
 from tests.node.test_node import pod, start
 
 pytestmark = pytest.mark.timeout(900)
+WEBHOOK_SERVICE = "cryostat-operator-webhook-service"
 
 
 def leader(node: Node) -> str:
@@ -95,23 +101,80 @@ def test_another_replica_leads_and_finishes_a_change(instance: Running, end: Cal
     assert restarts(instance.pods) == 0
 
 
-def test_an_instance_changes_during_a_rolling_update(instance: Running) -> None:
+UPGRADED = ("core", "database", "storage")  # images that the operator's update replaces
+
+
+def test_an_update_of_the_operator_upgrades_the_operands(instance: Running) -> None:
+    """The new operator has other images, and the instance changes meanwhile; its data is kept."""
     node = instance.node
+    user = instance.login()
+    put = ("--request", "PUT", "--data-binary", "before the upgrade")
+    assert instance.ask("/kept/upgrade", user, *put)[0] == 204
     before = {each["metadata"]["uid"] for each in node.api.list("v1", "Pod", NAMESPACE)}
-    node.kubectl("rollout", "restart", f"deployment/{DEPLOYMENT}", "--namespace", NAMESPACE)
+    images = {name: f"cryostat.test/{name}:2" for name in UPGRADED}
+    for name, image in images.items():
+        node.copy(IMAGES[name][1], image)
+    variables = [f"{IMAGES[name][0]}={image}" for name, image in images.items()]
+    node.kubectl("set", "env", f"deployment/{DEPLOYMENT}", "--namespace", NAMESPACE, *variables)
     change(instance, "update")
     instance.api.patch(instance.cryostat, {"spec": {"resources": {"databaseResources": {"requests": {"cpu": "25m"}}}}})
     node.kubectl("rollout", "status", f"deployment/{DEPLOYMENT}", "--namespace", NAMESPACE, "--timeout=300s")
     eventually(lambda: finished(instance, "update"), PATIENCE, "the change is finished")
 
-    def database_is_new() -> bool:
-        requests = [each["spec"]["containers"][0]["resources"]["requests"]["cpu"] for each in instance.pods]
-        return "25m" in requests and len(requests) == 3 and instance.is_ready
+    def upgraded() -> bool:
+        used = {each["image"]: each["resources"]["requests"]["cpu"] for pod in instance.pods
+                for each in pod["spec"]["containers"]}  # fmt: skip
+        return set(images.values()) <= set(used) and used[images["database"]] == "25m" and instance.is_ready
 
-    eventually(database_is_new, PATIENCE, "the database has its new resources")
+    eventually(upgraded, PATIENCE, "all pods have their new images and the database its new resources")
+    assert len(instance.pods) == PODS
+    assert restarts(instance.pods) == 0, "the application waits for database and storage"
+    kept = eventually(lambda: instance.kept("upgrade", user), PATIENCE, "the application answers")
+    assert kept == {"database": "before the upgrade", "storage": "before the upgrade"}
     after = replicas(node)
     assert not before & {each["metadata"]["uid"] for each in after}
     assert restarts(after) == 0
+
+
+def forged_review(secret: str) -> Object:
+    """A review that a pod could send itself: a labelled application with the variables of this Secret."""
+    labels = {constants.AGENT_LABEL_NAME: "cryostat-sample", constants.AGENT_LABEL_NAMESPACE: HOME}
+    container = {"name": "main", "image": "a", "envFrom": [{"secretRef": {"name": secret}}]}
+    obj = {
+        "apiVersion": "v1",
+        "kind": "Pod",
+        "metadata": {"name": "forged", "namespace": TARGET, "labels": labels},
+        "spec": {"containers": [container]},
+    }
+    user = {"username": "boss", "groups": ["system:masters"]}
+    return review({"operation": "CREATE", "namespace": TARGET, "name": "forged", "userInfo": user, "object": obj})
+
+
+def test_a_pod_learns_nothing_from_the_ports_of_the_operator(instance: Running) -> None:
+    """Metrics need a token, and the answer to a forged review does not depend on Secrets."""
+    for replica in replicas(instance.node):
+        address = replica["status"]["podIP"]
+        for url in (f"http://{address}:8081/metrics", f"https://{address}:9443/metrics"):
+            assert instance.run(*CURL, url).rpartition("\n")[2] in ("401", "403", "404")
+    secrets = {"options": "JAVA_TOOL_OPTIONS", "settings": "COLOR"}  # the first one would change the answer
+    for name, key in secrets.items():
+        metadata = {"name": name, "namespace": TARGET}
+        instance.api.create({"apiVersion": "v1", "kind": "Secret", "metadata": metadata, "stringData": {key: "-Da=b"}})
+    url = f"https://{WEBHOOK_SERVICE}.{NAMESPACE}.svc{WebhookPaths.POD}"
+    patches = set()
+    for name in (*secrets, "absent"):
+        command = (
+            *CURL,
+            "--header",
+            "Content-Type: application/json",
+            "--data-binary",
+            json.dumps(forged_review(name)),
+        )
+        body, _, status = instance.run(*command, url).rpartition("\n")
+        assert status == "200"
+        patches.add(b64decode(json.loads(body)["response"]["patch"]).decode().replace(name, ""))
+    [patch] = patches
+    assert INIT_CONTAINER in patch
 
 
 def test_the_memory_of_each_replica_is_below_its_request(instance: Running) -> None:

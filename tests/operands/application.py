@@ -5,6 +5,7 @@ Run as `python -m tests.operands.application` with the variables of its containe
 
 from __future__ import annotations
 
+import hashlib
 import json
 import re
 import socket
@@ -93,6 +94,8 @@ class Application:
             return 200, {"username": request.headers.get(requests.IDENTITY, "")}
         if call == ("GET", "/api/v4/targets"):
             return 200, self.registry.targets()
+        if call == ("PUT", "/digest"):  # no path of the real application, either
+            return 200, {"sha256": hashlib.sha256(request.body()).hexdigest()}
         if path.startswith("/kept/"):  # no path of the real application: what tests write and read
             return self._kept(request, path.removeprefix("/kept/"))
         raise RefusedError(404, f"no resource {path}")
@@ -175,6 +178,7 @@ def main() -> int:
         "127.0.0.1" if env["QUARKUS_HTTP_HOST"] == "localhost" else env["QUARKUS_HTTP_HOST"],
         int(env["QUARKUS_HTTP_PORT"]),
         application.answer,
+        echo="/api/notifications",
     )
     print(json.dumps({"listens": server.server_address}), flush=True)
     server.serve_forever()

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
+from tests.operands import websocket
 from tests.operands.discovery import RefusedError
 
 
@@ -37,9 +38,10 @@ class Request:
 Answer = Callable[[Request], tuple[int, Any]]
 
 
-def server(host: str, port: int, answer: Answer) -> ThreadingHTTPServer:
+def server(host: str, port: int, answer: Answer, echo: str = "") -> ThreadingHTTPServer:
     """A server whose answers are JSON; the caller runs it. `localhost` is IPv4, as for the JVMs of the operands.
 
+    Web sockets are opened at the path `echo` only.
     An answer with status 201 needs the `id` of what was created.
     """
 
@@ -52,6 +54,9 @@ def server(host: str, port: int, answer: Answer) -> ThreadingHTTPServer:
             headers.setdefault("content-length", "0")
             peer = self.client_address[0].removeprefix("::ffff:")
             request = Request(self.command, self.path, headers, peer, lambda: self.rfile.read(length))
+            if echo and request.path == echo and websocket.is_requested(headers):
+                self._echo(headers)
+                return
             try:
                 status, body = answer(request)
             except RefusedError as error:
@@ -68,6 +73,17 @@ def server(host: str, port: int, answer: Answer) -> ThreadingHTTPServer:
             self.send_header("Connection", "close")
             self.end_headers()
             self.wfile.write(text)
+
+        def _echo(self, headers: Mapping[str, str]) -> None:
+            """Answers one message of a web socket with the user and the message."""
+            self.close_connection = True
+            self.send_response(101)
+            self.send_header("Upgrade", "websocket")
+            self.send_header("Connection", "Upgrade")
+            self.send_header("Sec-WebSocket-Accept", websocket.accept_key(headers.get("sec-websocket-key", "")))
+            self.end_headers()
+            text = f"{headers.get('x-forwarded-user', '')}: {websocket.read_frame(self.rfile)}"
+            self.wfile.write(websocket.frame(text))
 
         do_GET = do_POST = do_PUT = do_DELETE = _respond  # noqa: N815 - called by name
 
