@@ -10,7 +10,7 @@ from .. import claims, retention
 from ..model.kinds import Obj
 from ..quantities import is_equal
 from .managed_fields import operator_fields
-from .server_defaults import ADMISSION_CHOSEN, is_default
+from .server_defaults import ADMISSION_CHOSEN, SERVICE_TRAFFIC, is_default
 
 _QUANTITIES = frozenset({"requests", "limits", "sizeLimit", "divisor"})
 _UNCOMPARED = frozenset({"apiVersion", "kind", "metadata", "status", "data", "stringData"})
@@ -192,6 +192,14 @@ def _with_chosen_fields(desired: Obj, live: Obj) -> Obj:
     return {**desired, "spec": {**chosen, **desired["spec"]}}
 
 
+def _merged_service(desired: Obj, live: Obj) -> Obj:
+    """A Service keeps how traffic is distributed, as far as Services of its type have these fields."""
+    present, kind = live.get("spec") or {}, desired["spec"].get("type") or "ClusterIP"
+    kept = {name: present[name] for name, types in SERVICE_TRAFFIC.items() if name in present and kind in types}
+    written = _with_chosen_fields(desired, live)
+    return {**written, "spec": {**kept, **written["spec"]}}
+
+
 def _merged_deployment(desired: Obj, live: Obj) -> Obj:
     template = dict(desired["spec"]["template"])
     template["metadata"] = _merged_metadata(template.get("metadata") or {}, live, ("spec", "template"))
@@ -206,7 +214,7 @@ _MERGES: Mapping[str, Callable[[Obj, Obj], Obj]] = {
     "ServiceAccount": _merged_service_account,
     "Certificate": _merged_certificate,
     "Ingress": _with_chosen_fields,
-    "Service": _with_chosen_fields,
+    "Service": _merged_service,
     "Deployment": _merged_deployment,
     "PersistentVolumeClaim": _merged_claim,
 }

@@ -43,10 +43,6 @@ DEFAULTS: Mapping[str, Mapping[str, Any]] = {
     },
     "CronJob": {f"spec.jobTemplate.spec.template.spec.{path}": value for path, value in _POD.items()},
     "Service": {
-        "spec.sessionAffinity": "None",
-        "spec.internalTrafficPolicy": "Cluster",
-        "spec.externalTrafficPolicy": "Cluster",
-        "spec.allocateLoadBalancerNodePorts": True,
         "spec.ports[].protocol": "TCP",
     },
     "NetworkPolicy": {"spec.ingress[].ports[].protocol": "TCP", "spec.egress[].ports[].protocol": "TCP"},
@@ -54,6 +50,22 @@ DEFAULTS: Mapping[str, Mapping[str, Any]] = {
     "Secret": {"type": "Opaque"},
 }
 """Default value by kind and path."""
+
+_EXTERNAL = ("NodePort", "LoadBalancer")
+_ANY_TYPE = ("ClusterIP", *_EXTERNAL)
+SERVICE_TRAFFIC: Mapping[str, tuple[str, ...]] = {
+    "sessionAffinity": _ANY_TYPE,
+    "sessionAffinityConfig": _ANY_TYPE,
+    "internalTrafficPolicy": _ANY_TYPE,
+    "trafficDistribution": _ANY_TYPE,
+    "externalTrafficPolicy": _EXTERNAL,
+    "allocateLoadBalancerNodePorts": ("LoadBalancer",),
+    "loadBalancerSourceRanges": ("LoadBalancer",),
+}
+"""Fields of a Service that administrators set because the Cryostat has none for them, each with the types that have it.
+
+The Go operator keeps them, too.
+"""
 
 SERVER_ALLOCATED: Mapping[str, frozenset[str]] = {
     "Service": frozenset(
@@ -66,6 +78,7 @@ SERVER_ALLOCATED: Mapping[str, frozenset[str]] = {
             "spec.ports[].nodePort",
             "spec.loadBalancerClass",
             "spec.loadBalancerIP",
+            *(f"spec.{name}" for name in SERVICE_TRAFFIC),
         }
     ),
     "Ingress": frozenset({"spec.ingressClassName"}),
@@ -73,7 +86,7 @@ SERVER_ALLOCATED: Mapping[str, frozenset[str]] = {
     "Deployment": frozenset({"spec.template.spec.serviceAccount"}),
     "CronJob": frozenset({"spec.jobTemplate.spec.template.spec.serviceAccount"}),
 }
-"""Fields whose value the API server, admission or a load balancer chooses if an object leaves them out."""
+"""Fields whose value the API server, admission, a load balancer or an administrator chooses if an object has none."""
 
 ADMISSION_CHOSEN: Mapping[str, Iterable[str]] = {
     "Ingress": ("ingressClassName",),

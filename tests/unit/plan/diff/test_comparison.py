@@ -147,6 +147,27 @@ def test_what_admission_chose_stays() -> None:
     assert service["spec"] == {"loadBalancerIP": "1", "ports": []}
 
 
+@pytest.mark.parametrize(
+    ("kind", "kept"),
+    [
+        ("ClusterIP", {"sessionAffinity"}),
+        ("NodePort", {"sessionAffinity", "externalTrafficPolicy"}),
+        ("LoadBalancer", {"sessionAffinity", "externalTrafficPolicy", "loadBalancerSourceRanges"}),
+    ],
+)
+def test_a_service_keeps_how_its_traffic_is_distributed(kind: str, kept: set[str]) -> None:
+    traffic = {
+        "sessionAffinity": "ClientIP",
+        "externalTrafficPolicy": "Local",
+        "loadBalancerSourceRanges": ["10.0.0.0/8"],
+    }
+    desired = obj("Service", {"type": kind, "ports": [{"port": 1}]})
+    live = obj("Service", {"type": kind, "ports": [{"port": 1}], **traffic})
+    assert differences(desired, live) == []
+    written = merge(desired, obj("Service", {"type": "LoadBalancer", "ports": [], **traffic}))["spec"]
+    assert {name: written[name] for name in set(written) - {"type", "ports"}} == {name: traffic[name] for name in kept}
+
+
 def test_annotations_of_others_on_pods_stay() -> None:
     live = changed(deployment(), "spec/template/metadata/annotations", {"of": "others"})
     template = merge(deployment(), live)["spec"]["template"]
