@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ipaddress
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -79,6 +80,7 @@ class Settings:
         olm: whether the Operator Lifecycle Manager installed the operator. It then issues the certificate of the
             webhooks and registers them.
         operator_image: image of the operator itself, for scheduled backups; None if it is not known.
+        api_server_service: IP address and port of the Service of the API server; None outside a cluster.
     """
 
     images: Mapping[str, Image] = field(default_factory=lambda: _images({}))
@@ -94,6 +96,7 @@ class Settings:
     webhook_certificates: str = WEBHOOK_CERTIFICATES
     olm: bool = False
     operator_image: Image | None = None
+    api_server_service: tuple[str, int] | None = None
 
     @property
     def webhook_service(self) -> str:
@@ -134,6 +137,7 @@ class Settings:
             # OLM sets this variable for every operator that it installs.
             olm=bool(environ.get("OPERATOR_CONDITION_NAME")),
             operator_image=Image(own) if (own := environ.get(OPERATOR_IMAGE)) else None,
+            api_server_service=_api_server_service(environ),
         )
 
 
@@ -147,6 +151,15 @@ def _webhooks(environ: Mapping[str, str]) -> bool:
     enabled = environ.get("ENABLE_WEBHOOKS", "").lower()
     reachable = bool(environ.get("KUBERNETES_SERVICE_HOST") or environ.get("WEBHOOK_URL"))
     return enabled == "true" if enabled in ("true", "false") else reachable
+
+
+def _api_server_service(environ: Mapping[str, str]) -> tuple[str, int] | None:
+    """Return what the kubelet sets in each pod, unless it is a name, as some providers set it."""
+    host, port = environ.get("KUBERNETES_SERVICE_HOST", ""), environ.get("KUBERNETES_SERVICE_PORT", "")
+    try:
+        return str(ipaddress.ip_address(host)), int(port)
+    except ValueError:
+        return None
 
 
 def _flag(environ: Mapping[str, str], name: str) -> bool:

@@ -50,3 +50,18 @@ def test_components_of_one_release_have_one_version() -> None:
 )
 def test_only_images_that_move_are_always_pulled(reference: str, policy: str) -> None:
     assert Image(reference).pull_policy == policy
+
+
+@pytest.mark.parametrize(
+    ("host", "port", "expected"),
+    [
+        ("10.96.0.1", "443", ("10.96.0.1", 443)),
+        ("fd00::1", "443", ("fd00::1", 443)),
+        ("api.example.com", "443", None),
+        ("10.96.0.1", "", None),
+        ("", "443", None),
+    ],
+)
+def test_the_service_of_the_api_server(host: str, port: str, expected: tuple[str, int] | None) -> None:
+    environ = {"KUBERNETES_SERVICE_HOST": host, "KUBERNETES_SERVICE_PORT": port}
+    assert Settings.from_env(environ).api_server_service == expected

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import difflib
+from collections.abc import Iterable
+from dataclasses import replace
 
 import yaml
 
@@ -10,11 +12,14 @@ from ..api import constants
 from ..api.v1beta2 import Cryostat
 from ..kube.client import Client
 from ..kube.connection import connect
+from ..kube.errors import ApiError
 from ..observe.one_shot import OneShotReader
 from ..observe.reader import plan_for
 from ..plan.diff.plan_diff import Change, diff
-from ..plan.model.kinds import Obj
+from ..plan.model.kinds import Obj, resource_path
 from ..settings import Settings
+
+_API_SERVER_SERVICE = resource_path("", "v1", "services", "default", "kubernetes")
 
 
 async def difference(cryostat: Cryostat, settings: Settings) -> str:
@@ -34,12 +39,39 @@ async def _difference(client: Client, cryostat: Cryostat, settings: Settings) ->
     reader = await OneShotReader.create(client, cryostat, settings)
     desired, plan = await plan_for(cryostat, reader, settings)
     snapshot = desired.instance.snapshot
+    completed = await with_api_server_service(client, settings, snapshot.live.values())
+    if completed != settings:
+        _, plan = await plan_for(cryostat, reader, completed)
     lines: list[str] = []
     for change in diff(plan, snapshot, cryostat.metadata.get("uid", "")).changes:
         lines += _unified_diff(change, snapshot.live.get(change.key))
     for problem in plan.problems:
         lines.append(f"# {problem.reason}: {problem.message}\n")
     return "".join(lines)
+
+
+async def with_api_server_service(client: Client, settings: Settings, live: Iterable[Obj]) -> Settings:
+    """Return the settings with the address of the Service of the API server, which a pod has in its environment.
+
+    Args:
+        client: reads the Service.
+        settings: those of this process, which may run outside of the cluster.
+        live: objects of the instance. The address is used only if a NetworkPolicy among them has it: an operator
+            outside of the cluster does not know it.
+    """
+    policies = [obj for obj in live if obj["kind"] == "NetworkPolicy"]
+    if settings.api_server_service is not None or not policies:
+        return settings
+    try:
+        service = await client.get_or_none(_API_SERVER_SERVICE)
+    except ApiError:  # a user may not be allowed to read it
+        return settings
+    spec = (service or {}).get("spec") or {}
+    address = str(spec.get("clusterIP") or "")
+    ports = [port["port"] for port in spec.get("ports") or () if port.get("name") == "https"]
+    rules = [rule for policy in policies for rule in policy["spec"].get("egress") or ()]
+    hosts = {(peer.get("ipBlock") or {}).get("cidr", "").partition("/")[0] for r in rules for peer in r.get("to") or ()}
+    return replace(settings, api_server_service=(address, ports[0])) if ports and address in hosts else settings
 
 
 async def live_cryostat(client: Client, cryostat: Cryostat) -> Cryostat:

@@ -129,15 +129,29 @@ def _core_ingress(instance: Instance) -> list[Obj]:
 
 def _core_egress(instance: Instance) -> list[Obj]:
     system = (*SYSTEM_NAMESPACES, *(OPENSHIFT_NAMESPACES if instance.openshift else ()))
-    addresses = [{"ipBlock": {"cidr": f"{a}/{128 if ':' in a else 32}"}} for a in instance.snapshot.api_server]
+    addresses = [_host(address) for address in instance.snapshot.api_server]
     ports = [_tcp(port) for port in instance.snapshot.api_server_ports]
     insights = instance.settings.insights_proxy if instance.openshift else None
     return [
         {"to": [_namespaces(sorted({instance.namespace, *system, *instance.target_namespaces}))]},
         {"to": addresses} | ({"ports": ports} if ports else {}),
+        *_to_api_server_service(instance),
         DNS,
         *_to_urls(_storage_url(instance), insights),
     ]
+
+
+def _to_api_server_service(instance: Instance) -> list[Obj]:
+    """Allow the address of the Service: some network plugins, such as that of EKS, see it before its translation."""
+    service = instance.settings.api_server_service
+    if service is None or service[0] in instance.snapshot.api_server:
+        return []
+    address, port = service
+    return [{"to": [_host(address)], "ports": [_tcp(port)]}]
+
+
+def _host(address: str) -> Obj:
+    return {"ipBlock": {"cidr": f"{address}/{128 if ':' in address else 32}"}}
 
 
 def _reports_egress(instance: Instance) -> list[Obj]:

@@ -9,6 +9,7 @@ import pytest
 
 from cryostat_operator.plan.components.network_policies import DNS
 from cryostat_operator.plan.model.kinds import Key
+from cryostat_operator.settings import Settings
 from tests.unit.cluster_state import NAMESPACE, ClusterState, cryostat, find, names_of, settled
 
 ALL = {f"sample-{part}internal-ingress" for part in ("", "db-", "storage-", "reports-")}
@@ -60,6 +61,17 @@ def test_every_address_of_the_api_server_is_allowed_in_its_family() -> None:
     state.snapshot = replace(state.snapshot, api_server=("10.0.0.1", "10.0.0.2", "fd00::1"))
     rules = find(state.plan, "NetworkPolicy", "sample-internal-egress")["spec"]["egress"]
     assert [peer["ipBlock"]["cidr"] for peer in rules[1]["to"]] == ["10.0.0.1/32", "10.0.0.2/32", "fd00::1/128"]
+
+
+@pytest.mark.parametrize(
+    ("address", "cidr"), [("10.96.0.1", "10.96.0.1/32"), ("fd00::9", "fd00::9/128"), ("10.0.0.1", None)]
+)
+def test_the_service_of_the_api_server_is_allowed_too(address: str, cidr: str | None) -> None:
+    settings = Settings(service_tls=False, api_server_service=(address, 443))
+    state = ClusterState(cryostat({"networkPolicies": {"coreConfig": {"egressEnabled": True}}}), settings=settings)
+    rules = find(state.plan, "NetworkPolicy", "sample-internal-egress")["spec"]["egress"]
+    service = {"to": [{"ipBlock": {"cidr": cidr}}], "ports": [{"port": 443, "protocol": "TCP"}]}
+    assert rules[2:] == ([service, DNS] if cidr else [DNS])
 
 
 @pytest.mark.parametrize("ports", [(), (443,), (443, 6443)])
