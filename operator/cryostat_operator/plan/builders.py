@@ -116,8 +116,8 @@ def pod_security_context(instance: Instance, given: Mapping[str, Any] | None, *,
 def resources(given: Mapping[str, Any] | None, requests: tuple[str, str], limits: tuple[str, str]) -> Obj:
     """Return the resource requirements of a container: those of the spec, completed by defaults.
 
-    Default limits are added only if the spec has neither requests nor limits; empty ones count as none. A default
-    request above a limit of the spec is lowered to it, because the API server would refuse the pod.
+    Default limits are added only if the spec has neither requests nor limits; empty ones count as none. A request
+    of any resource above its limit is lowered to it, because the API server would refuse the pod.
 
     Args:
         given: the requirements of the spec.
@@ -129,9 +129,9 @@ def resources(given: Mapping[str, Any] | None, requests: tuple[str, str], limits
     result: Obj = {k: v for k, v in given.items() if k not in ("requests", "limits")}
     wanted = {"cpu": requests[0], "memory": requests[1], **(given.get("requests") or {})}
     caps = dict(given.get("limits") or {}) if custom else {"cpu": limits[0], "memory": limits[1]}
-    for name in ("cpu", "memory"):
-        if name in caps and is_less(caps[name], wanted[name]):
-            wanted[name] = caps[name]
+    for name, cap in caps.items():
+        if name in wanted and is_less(cap, wanted[name]):
+            wanted[name] = cap
     result["requests"] = wanted
     if caps:
         result["limits"] = caps

@@ -12,13 +12,13 @@ from .quantities import is_less
 
 
 def lowered_requests(instance: Instance) -> tuple[Problem, ...]:
-    """Return a notice for each request of CPU or memory in the spec that is above its limit."""
+    """Return a notice for each request in the spec that is above its limit."""
     notices: list[Problem] = []
     for path, resources in _requirements(instance):
         requests, limits = resources.get("requests") or {}, resources.get("limits") or {}
-        for name in ("cpu", "memory"):
-            if name in requests and name in limits and is_less(limits[name], requests[name]):
-                notices.append(_notice(path, name, requests[name], limits[name]))
+        for name, request in requests.items():
+            if name in limits and is_less(limits[name], request):
+                notices.append(_notice(path, name, request, limits[name]))
     return tuple(notices)
 
 

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from cryostat_operator.plan import builders
 from cryostat_operator.plan.lowered_requests import lowered_requests
 from tests.unit.cluster_state import ClusterState, cryostat
 
@@ -19,6 +20,18 @@ def test_a_request_above_its_limit_is_named_with_both_values_and_what_is_used() 
     assert messages({"resources": {"databaseResources": resources}}) == [
         "spec.resources.databaseResources.requests.memory 2Gi is above the limit 1Gi, and no pod can request more than "
         "its limit. 1Gi is requested. Lower the request, or raise spec.resources.databaseResources.limits.memory."
+    ]
+
+
+def test_requests_of_other_resources_are_lowered_too() -> None:
+    given = {"requests": {"ephemeral-storage": "2Gi"}, "limits": {"ephemeral-storage": "1Gi", "hugepages-2Mi": "4Mi"}}
+    made = builders.resources(given, ("100m", "64Mi"), ("1", "256Mi"))
+    assert made["requests"] == {"cpu": "100m", "memory": "64Mi", "ephemeral-storage": "1Gi"}
+    assert made["limits"] == given["limits"]
+    assert messages({"resources": {"coreResources": given}}) == [
+        "spec.resources.coreResources.requests.ephemeral-storage 2Gi is above the limit 1Gi, and no pod can request "
+        "more than its limit. 1Gi is requested. Lower the request, or raise "
+        "spec.resources.coreResources.limits.ephemeral-storage."
     ]
 
 
