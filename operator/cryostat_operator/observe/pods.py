@@ -116,11 +116,8 @@ class PodStore:
 
         Then orphaned pods no longer count as terminating, or a wait becomes a lasting one.
         """
-        ends = [
-            since + ORPHAN_GRACE
-            for (instance_key, _), since in self._orphaned_since.items()
-            if instance_key == instance_key
-        ]
+        orphaned = self._orphaned_since.items()
+        ends = [since + ORPHAN_GRACE for (orphan, _), since in orphaned if orphan == instance_key]
         now = self._now()
         lasting = [pod.failure.lasting_from - now for pod in self._failing(instance_key)]
         delays = [*(end - self._clock() for end in ends), *lasting]

@@ -53,6 +53,13 @@ def test_pods_that_do_not_terminate_were_orphaned() -> None:
     assert pods.recheck_after(OWNER) == math.inf
 
 
+def test_the_wait_of_one_instance_is_not_that_of_another() -> None:
+    pods = PodStore(lambda _: None, Clock())
+    pods.upsert(pod())
+    assert pods.is_terminating(OWNER, "database", orphaned=True)
+    assert pods.recheck_after(InstanceKey("here", "other")) == math.inf
+
+
 def test_nothing_is_kept_of_a_deleted_instance_but_its_pods() -> None:
     enqueued: list[InstanceKey] = []
     pods = PodStore(enqueued.append, Clock())
