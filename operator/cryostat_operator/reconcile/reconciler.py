@@ -24,10 +24,10 @@ from .applier import Applier
 from .failures import Failures
 from .finalizer import Finalizer
 from .lasting_causes import lasting_causes
+from .ongoing_waits import Waits
 from .orphans import Orphans
 from .results import Results
 from .status_writer import StatusWriter
-from .wait_times import Waits
 from .work_queue import Result
 
 MAX_TIMER_SECONDS = 12 * 3600.0  # no longer timer: the system clock, which decides on expiry, may be corrected

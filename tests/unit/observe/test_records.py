@@ -15,7 +15,7 @@ from cryostat_operator.observe.records import (
     reference_summary,
     without_body,
 )
-from cryostat_operator.plan.diff.ownership import is_prunable
+from cryostat_operator.plan.diff.pruning import is_prunable
 from cryostat_operator.plan.model.kinds import Key
 from tests.unit.observe.objects import LABELS, owned
 

@@ -18,8 +18,8 @@ from cryostat_operator.plan.model.kinds import KINDS, InstanceKey, Key, Obj
 from cryostat_operator.plan.model.snapshot import ContentSummary, NamespaceState, ReferenceData, Snapshot
 from cryostat_operator.plan.model.times import LASTING_SECONDS
 from cryostat_operator.plan.planner import Desired
+from cryostat_operator.reconcile.ongoing_waits import Waits
 from cryostat_operator.reconcile.reconciler import MAX_TIMER_SECONDS, Reconciler
-from cryostat_operator.reconcile.wait_times import Waits
 from cryostat_operator.reconcile.work_queue import Result
 from cryostat_operator.settings import Settings
 from tests.unit.reconcile.conftest import CRYOSTAT_PATH, INSTANCE, Cluster

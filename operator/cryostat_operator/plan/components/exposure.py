@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 from .. import builders, workloads
 from ..instance import Instance
 from ..model import names
 from ..model.desired_state import Blocked, ComponentPlan
 from ..model.kinds import Key, Obj
-from ..model.messages import message, quoted
+from ..model.messages import message
 from ..model.problems import Problem
 from ..model.reasons import Reason
-from . import ingress
-from .ingress import has_ingress, has_route, https_controller, labels, network_config
+from . import ingress, route
+from .ingress import has_ingress, has_route, https_controller, network_config
 
 NAME = "exposure"
 
@@ -24,7 +22,7 @@ def build(instance: Instance) -> ComponentPlan:
     The console's link stays while the Route waits to be admitted again.
     """
     objects, blocked = [service(instance)], []
-    problem = route_problem(instance)
+    problem = route.problem(instance)
     if has_route(instance):
         if instance.tls and not instance.snapshot.ca_certificate:
             text = message(
@@ -33,7 +31,7 @@ def build(instance: Instance) -> ComponentPlan:
             held = Problem(NAME, Reason.CERTIFICATE_PENDING, text, actionable=False)
             blocked.append(Blocked(Key("Route", instance.namespace, instance.name), held))
         else:
-            objects.append(route(instance))
+            objects.append(route.route(instance))
     if has_ingress(instance):
         objects.append(ingress.ingress(instance))
     if instance.openshift and instance.snapshot.serves("ConsoleLink"):
@@ -82,28 +80,6 @@ def service(instance: Instance) -> Obj:
     return builders.annotate(workloads.service(instance, instance.name, workloads.CORE, config, port), annotations)
 
 
-# --- OpenShift ---
-
-
-def route(instance: Instance) -> Obj:
-    """The Route; without a host in the spec it keeps the live one, because an empty host requests a new one."""
-    live = instance.live("Route", instance.name)
-    host = network_config(instance).external_host or (live["spec"].get("host") if live else None)
-    tls: Obj = {"termination": "edge", "insecureEdgeTerminationPolicy": "Redirect"}
-    if instance.tls:
-        tls |= {"termination": "reencrypt", "destinationCACertificate": instance.snapshot.ca_certificate}
-    return builders.annotate(
-        builders.owned(instance, "Route", instance.name, labels(instance)), network_config(instance).annotations
-    ) | {
-        "spec": {
-            **({"host": host} if host else {}),
-            "to": {"kind": "Service", "name": instance.name},
-            "port": {"targetPort": names.PORT_AUTH_PROXY},
-            "tls": tls,
-        }
-    }
-
-
 def console_link(instance: Instance, url: str) -> Obj:
     return builders.labeled(
         instance, "ConsoleLink", names.instance_hash_name(instance.namespace, instance.name), ""
@@ -117,48 +93,10 @@ def console_link(instance: Instance, url: str) -> Obj:
     }
 
 
-def route_problem(instance: Instance) -> Problem | None:
-    """Why the Route has no address yet, with the message of the router if there is one."""
-    if not has_route(instance) or application_url(instance):
-        return None
-    rejected = [c for c in _admissions(instance) if c.get("status") == "False"]
-    if not rejected:
-        text = f"Route {instance.name} has not been admitted by a router yet."
-        return Problem(NAME, Reason.ROUTE_NOT_ADMITTED, text)
-    words = [quoted(rejected[0].get(each)) for each in ("reason", "message")]
-    text = message(
-        f"Route {instance.name}",
-        "was rejected by a router",
-        cause=": ".join(filter(None, words)),
-        remedy="Set spec.networkOptions.coreConfig.externalHost to another host, or remove what the router names",
-    )
-    return Problem(NAME, Reason.ROUTE_REJECTED, text)
-
-
-def _ingresses(instance: Instance) -> list[Obj]:
-    """Entries of routers for the desired host."""
-    live = instance.live("Route", instance.name)
-    entries = ((live or {}).get("status") or {}).get("ingress") or []
-    host = network_config(instance).external_host or ((live or {}).get("spec") or {}).get("host")
-    return [entry for entry in entries if entry.get("host") and host in (None, "", entry["host"])]
-
-
-def _admissions(instance: Instance) -> Iterator[Obj]:
-    for entry in _ingresses(instance):
-        yield from (c for c in entry.get("conditions") or [] if c.get("type") == "Admitted")
-
-
-def _route_url(instance: Instance) -> str | None:
-    for entry in _ingresses(instance):
-        if any(c.get("type") == "Admitted" and c.get("status") == "True" for c in entry.get("conditions") or []):
-            return f"https://{entry['host']}"
-    return None
-
-
 def application_url(instance: Instance) -> str | None:
     """The address of the application: of the admitted Route, or of the first usable rule of the Ingress; else None."""
     if has_route(instance):
-        return _route_url(instance)
+        return route.url(instance)
     return ingress.url(instance) if has_ingress(instance) else None
 
 

@@ -1,4 +1,4 @@
-"""Decides which Cryostat an object belongs to, and whether it may be deleted when it is no longer desired."""
+"""Decides which Cryostat an object belongs to."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from typing import Literal
 
 from ...api import constants
 from ..model import names
-from ..model.kinds import KINDS, InstanceKey, Key, Obj
+from ..model.kinds import InstanceKey, Key, Obj
 from .managed_fields import is_written_by_operator
 
 Ownership = Literal["owned", "terminating", "foreign"]
@@ -80,35 +80,6 @@ def has_instance_name(key: Key, live: Obj) -> bool:
         names.agent_callback_service(namespace, name),
         names.agent_certificate(namespace, name, key.namespace),
     }
-
-
-def is_prunable(key: Key, live: Obj, uid: str) -> bool:
-    """Return whether an object with the ownership labels may be deleted if it is not desired.
-
-    Volumes and database keys are never deleted, nor are objects that only have the labels, which any user can set.
-
-    Args:
-        key: of the object.
-        live: the object.
-        uid: UID of the Cryostat; empty while it is being deleted.
-    """
-    if KINDS[key.kind].retained or "deletionTimestamp" in live["metadata"]:
-        return False
-    if key.kind == "Secret" and live.get("immutable"):
-        return False  # the keys of a database
-    references = live["metadata"].get("ownerReferences") or []
-    if any(r.get("kind") == "Certificate" and r.get("controller") for r in references):
-        return bool(uid) and _is_issued_for(key, live)  # deleting the Certificate deletes it as well
-    is_controlled = any(r.get("kind") == constants.KIND and r.get("uid") == uid for r in references)
-    return is_controlled or has_instance_name(key, live) or _is_issued_for(key, live)
-
-
-def _is_issued_for(key: Key, live: Obj) -> bool:
-    """Whether cert-manager created a Secret with an Issuer of the Cryostat that its ownership labels name."""
-    labels, annotations = live["metadata"].get("labels") or {}, live["metadata"].get("annotations") or {}
-    name = labels.get(constants.LABEL_NAME, "")
-    is_issuer = annotations.get(constants.ANNOTATION_ISSUER) in (f"{name}-ca", f"{name}-self-signed")
-    return is_issuer and key.namespace == labels.get(constants.LABEL_NAMESPACE)
 
 
 def _is_written_by_operator(obj: Obj) -> bool:

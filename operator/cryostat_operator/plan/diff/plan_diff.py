@@ -23,7 +23,7 @@ from ..model.snapshot import Snapshot
 from ..references import pod_references
 from ..tls import checks
 from .comparison import at, differences, merge
-from .ownership import is_prunable
+from .pruning import is_prunable
 
 Verb = Literal["create", "replace", "recreate", "delete"]
 

@@ -6,8 +6,8 @@ from collections.abc import Mapping
 
 from .. import retention
 from ..model.kinds import InstanceKey, Key, Obj
-from .ownership import is_prunable
 from .plan_diff import Change
+from .pruning import is_prunable
 
 
 def teardown(

@@ -1,4 +1,4 @@
-"""Which Cryostat an object belongs to, and which objects are pruned."""
+"""Which Cryostat an object belongs to."""
 
 from __future__ import annotations
 
@@ -63,30 +63,3 @@ def test_the_controller_is_a_cryostat() -> None:
     assert ownership.controller_of(live(ownerReferences=[owner(uid="1")])) == ("1", "x")
     for other in (owner(controller=False), owner(kind="Deployment"), owner(apiVersion="example.com/v1")):
         assert ownership.controller_of(live(ownerReferences=[other])) is None
-
-
-@pytest.mark.parametrize(
-    ("key", "found", "prunable"),
-    [
-        (SERVICE, live(ownerReferences=[owner()]), True),
-        (SERVICE, live(ownerReferences=[owner(uid="other")]), False),
-        (SERVICE, live(), False),  # any user can set the labels
-        (HASHED, live(), True),
-        (Key("PersistentVolumeClaim", "here", "x-database"), live(ownerReferences=[owner()]), False),
-        (Key("Secret", "here", "x-db"), {**live(ownerReferences=[owner()]), "immutable": True}, False),
-        (SERVICE, live(ownerReferences=[owner()], deletionTimestamp="now"), False),
-        (Key("Secret", "here", "x-tls"), live(annotations={constants.ANNOTATION_ISSUER: "x-ca"}), True),
-        (Key("Secret", "here", "x-tls"), live(annotations={constants.ANNOTATION_ISSUER: "other"}), False),
-        (Key("Secret", "apps", "x-tls"), live(annotations={constants.ANNOTATION_ISSUER: "x-ca"}), False),
-    ],
-)
-def test_what_is_pruned(key: Key, found: Obj, prunable: bool) -> None:
-    assert ownership.is_prunable(key, found, "u") is prunable
-
-
-def test_a_secret_of_a_certificate_goes_with_the_certificate() -> None:
-    certificate = {"apiVersion": "cert-manager.io/v1", "kind": "Certificate", "name": "x", "controller": True}
-    found = live(annotations={constants.ANNOTATION_ISSUER: "x-ca"}, ownerReferences=[certificate])
-    key = Key("Secret", "here", "x-tls")
-    assert ownership.is_prunable(key, found, "u")
-    assert not ownership.is_prunable(key, found, "")

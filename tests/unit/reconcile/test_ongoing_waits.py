@@ -7,7 +7,7 @@ import math
 from cryostat_operator.plan.model.problems import Problem
 from cryostat_operator.plan.model.reasons import Reason
 from cryostat_operator.plan.model.times import LASTING_SECONDS
-from cryostat_operator.reconcile.wait_times import LastingWaits, Waits
+from cryostat_operator.reconcile.ongoing_waits import LastingWaits, Waits
 from tests.unit.reconcile.conftest import INSTANCE
 
 WAITING = Reason.WAITING_FOR_CERTIFICATE
