@@ -46,6 +46,9 @@ class OwnedObjects:
     Anyone who may create ConfigMaps can put the ownership labels on large ones. Therefore the whole body is kept only
     of objects that an existing Cryostat can own by name, and only up to `MAX_BODY_BYTES`; of all others, the metadata
     that decides about ownership and deletion. `incomplete` lists the objects to read before they are compared.
+
+    An object in another namespace that the Cryostat cannot own by name is ignored: the operator never changes or
+    deletes it, and whoever created it must not be able to make the operator reconcile Cryostats of others.
     """
 
     def __init__(self, triggers: Triggers, exists: Callable[[InstanceKey], bool]) -> None:
@@ -167,6 +170,8 @@ class OwnedObjects:
         previous = self._instances.get(key, instance_key)
         if previous != instance_key:
             self.remove(previous, key)  # its ownership labels were edited
+        if key.namespace != instance_key.namespace and not can_own(instance_key, key):
+            return None
         record = record_of(kind, obj, with_body=self._keeps_body(instance_key, key))
         if before and before.spec_hash == record.spec_hash:
             record.in_sync_with = before.in_sync_with

@@ -3,9 +3,11 @@ from __future__ import annotations
 import random
 from typing import Any
 
+from cryostat_operator.api.constants import LABEL_NAME
 from cryostat_operator.observe.owned_objects import MAX_TOMBSTONES, OwnedObjects
 from cryostat_operator.observe.triggers import NOISE_DELAY, ROLLOUT_DELAY
 from cryostat_operator.plan.model.kinds import InstanceKey, Key
+from cryostat_operator.plan.model.names import ca_secret
 from tests.unit.observe.objects import INSTANCE, LABELS, owned
 from tests.unit.observe.triggers import RecordedTriggers
 
@@ -95,9 +97,25 @@ def test_an_object_whose_labels_were_edited_changes_its_instance() -> None:
     objects, recorded = cache()
     objects.handle_event("ConfigMap", owned("x-lock", 1))
     recorded.clear()
-    objects.handle_event("ConfigMap", owned("x-lock", 2, labels=dict.fromkeys(LABELS, "y")))
-    assert recorded.now == [INSTANCE, InstanceKey("y", "y")]
-    assert objects.instances() == [InstanceKey("y", "y")]
+    other = InstanceKey("here", "y")
+    objects.handle_event("ConfigMap", owned("x-lock", 2, labels={**LABELS, LABEL_NAME: "y"}))
+    assert (recorded.now, objects.instances()) == ([INSTANCE, other], [other])
+    objects.handle_event("ConfigMap", owned("x-lock", 3, labels=dict.fromkeys(LABELS, "z")))  # cannot be its owner
+    assert (recorded.now, objects.instances()) == ([INSTANCE, other, other], [])
+
+
+def test_objects_of_others_in_other_namespaces_cause_no_reconcile() -> None:
+    objects, recorded = cache()
+    for version, name in enumerate(("x-lock", "x", "other"), 1):
+        forged = owned(name, version)
+        forged["metadata"]["namespace"] = "there"
+        objects.store("ConfigMap").upsert(forged)
+        objects.store("ConfigMap").remove(forged)
+    assert (recorded.now, objects.instances()) == ([], [])
+    copied = owned(ca_secret(*INSTANCE), 9)
+    copied["metadata"]["namespace"] = "there"
+    objects.store("Secret").upsert(copied)
+    assert recorded.now == [INSTANCE]
 
 
 def test_a_list_removes_what_it_does_not_contain() -> None:
