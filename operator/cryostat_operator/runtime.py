@@ -58,7 +58,7 @@ class Operator:
         self.client = Client(connection, connect, self.metrics.observe_request)
         self.write_client = Client(connection, connect, self.metrics.observe_request, self.gate)
 
-        self.queue: WorkQueue[InstanceKey] = WorkQueue(self._reconcile)
+        self.queue: WorkQueue[InstanceKey] = WorkQueue(self._reconcile, lambda key: key.namespace)
         self.cryostats = CryostatStore(self.queue.enqueue)
         self._is_listed = False  # whether the keys of all Cryostats were read
         self._undelivered: set[InstanceKey] = set()  # listed Cryostats of which kopf has delivered no event

@@ -9,6 +9,8 @@ from collections.abc import Awaitable, Callable, Hashable
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
+from .fair_slots import FairSlots
+
 K = TypeVar("K", bound=Hashable)
 
 BASE_DELAY_SECONDS = 0.2  # until the first retry of a failed key
@@ -42,15 +44,19 @@ class WorkQueue(Generic[K]):
     and jitter. An exception counts as a failure.
     """
 
-    def __init__(self, reconcile: Callable[[K], Awaitable[Result]]) -> None:
+    def __init__(
+        self, reconcile: Callable[[K], Awaitable[Result]], group: Callable[[K], Hashable] = lambda key: key
+    ) -> None:
+        """`group` returns the group of a key. If more keys are due than can run, the groups take turns."""
         self._reconcile = reconcile
+        self._group = group
         self._running: set[K] = set()
         self._requeued: dict[K, float] = {}  # keys enqueued during their run, and the delay after it
         self._timers: dict[K, tuple[float, asyncio.Handle]] = {}  # time when due, and handle to cancel
         self._failures: dict[K, tuple[int, float]] = {}  # failures in a row, and time of the next retry
         self._last_end: dict[K, float] = {}
         self._tasks: set[asyncio.Task[None]] = set()
-        self._slots = asyncio.Semaphore(MAX_CONCURRENT_RECONCILES)
+        self._slots = FairSlots(MAX_CONCURRENT_RECONCILES)
         self._open = False
         self._pending: set[K] = set()  # enqueued before the queue was opened
 
@@ -126,7 +132,7 @@ class WorkQueue(Generic[K]):
 
     async def _run(self, key: K, running: set[K]) -> None:
         try:
-            async with self._slots:
+            async with self._slots.slot(self._group(key)):
                 result = await self._reconcile(key)
         except Exception:
             # Tracebacks contain no secret values: plans have none, and API errors have only the server's message.

@@ -6,7 +6,7 @@ import asyncio
 
 import pytest
 
-from cryostat_operator.reconcile.work_queue import Result, WorkQueue
+from cryostat_operator.reconcile.work_queue import MAX_CONCURRENT_RECONCILES, Result, WorkQueue
 
 
 class Work:
@@ -115,6 +115,18 @@ async def test_one_slow_key_delays_no_other() -> None:
     await until(lambda: done == ["quick"])
     release.set()
     await until(lambda: done == ["quick", "slow"])
+
+
+async def test_many_keys_of_one_group_delay_no_other_group() -> None:
+    work = Work()
+    queue: WorkQueue[str] = WorkQueue(work, lambda key: key[0])
+    queue.open()
+    for number in range(10 * MAX_CONCURRENT_RECONCILES):
+        queue.enqueue(f"a{number}")
+    queue.enqueue("b")
+    await until(lambda: "b" in work.runs)
+    assert work.runs.index("b") < 3 * MAX_CONCURRENT_RECONCILES
+    assert work.at_once == MAX_CONCURRENT_RECONCILES
 
 
 async def test_a_delayed_key_merges_with_an_immediate_one() -> None:

@@ -1,0 +1,54 @@
+"""A limited number of slots, for which groups of waiting tasks take turns."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import AsyncIterator, Hashable
+from contextlib import asynccontextmanager
+
+
+class FairSlots:
+    """A semaphore that gives each free slot to the group that has waited longest since its last turn.
+
+    However many tasks of one group wait, a task of another group gets the next slot or the one after it.
+    """
+
+    def __init__(self, count: int) -> None:
+        self._free = count  # while it is positive, no task waits
+        self._waiting: dict[Hashable, deque[asyncio.Future[None]]] = {}  # the group with the next turn comes first
+
+    @asynccontextmanager
+    async def slot(self, group: Hashable) -> AsyncIterator[None]:
+        """Wait for a slot, and hold it during the context."""
+        await self._acquire(group)
+        try:
+            yield
+        finally:
+            self._release()
+
+    async def _acquire(self, group: Hashable) -> None:
+        if self._free:
+            self._free -= 1
+            return
+        turn: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._waiting.setdefault(group, deque()).append(turn)
+        try:
+            await turn
+        except asyncio.CancelledError:
+            if not turn.cancelled():
+                self._release()  # the task got the slot and was cancelled at the same time
+            raise
+
+    def _release(self) -> None:
+        """Give the slot to the next task."""
+        while self._waiting:
+            group = next(iter(self._waiting))
+            turns = self._waiting.pop(group)
+            turn = turns.popleft()
+            if turns:
+                self._waiting[group] = turns
+            if not turn.done():  # else it was cancelled
+                turn.set_result(None)
+                return
+        self._free += 1
