@@ -102,6 +102,8 @@ def kubelet(place: Place) -> str:
         # Only components of the node and its machine reach it.
         "authentication": {"anonymous": {"enabled": True}, "webhook": {"enabled": False}},
         "authorization": {"mode": "AlwaysAllow"},
+        # Changed Secrets and ConfigMaps are written into volumes when a pod is synchronized: by default once a minute.
+        "syncFrequency": "5s",
         "crashLoopBackOff": {"maxContainerRestartPeriod": "4s"},
         "resolvConf": str(place.directory / "resolv.conf"),
         "clusterDNS": [DNS_ADDRESS],

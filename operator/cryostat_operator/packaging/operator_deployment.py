@@ -80,7 +80,12 @@ def _container() -> Obj:
         ],
         "volumeMounts": [{"name": _CERTIFICATE_VOLUME, "mountPath": WEBHOOK_CERTIFICATES, "readOnly": True}],
         "livenessProbe": {"httpGet": {"path": "/healthz", "port": "http"}, "periodSeconds": 20},
-        "readinessProbe": {"httpGet": {"path": "/readyz", "port": "http"}, "periodSeconds": 10},
+        # Each replica of a rollout is used two seconds after it is ready, and left out after 30 seconds of failures.
+        "readinessProbe": {
+            "httpGet": {"path": "/readyz", "port": "http"},
+            "periodSeconds": 2,
+            "failureThreshold": 15,
+        },
         "resources": {"requests": {"cpu": "100m", "memory": "128Mi"}, "limits": {"cpu": "1", "memory": "256Mi"}},
         "securityContext": {
             "allowPrivilegeEscalation": False,
