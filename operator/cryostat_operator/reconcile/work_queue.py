@@ -9,7 +9,7 @@ from collections.abc import Awaitable, Callable, Hashable
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
-from .fair_slots import FairSlots
+from ..fair_slots import FairSlots
 
 K = TypeVar("K", bound=Hashable)
 

@@ -25,6 +25,7 @@ from ..plan.model.snapshot import ContentSummary, Snapshot
 from ..settings import Settings
 from .agent_events import AgentEvents, object_name
 from .cluster_reader import ClusterReader
+from .large_reviews import LargeReviews
 from .reviews import AdmissionRequest, Obj, allowed
 
 logger = logging.getLogger(__name__)
@@ -59,6 +60,7 @@ class AgentAdmission:
         self._settings = settings
         self._injections = injections
         self._events = AgentEvents(reader)
+        self._large = LargeReviews()
 
     async def pod(self, request: AdmissionRequest) -> Obj:
         """Review a new pod."""
@@ -101,14 +103,16 @@ class AgentAdmission:
         if request.namespace in instance.recreated_targets:
             raise NotInjectedError(_no_target(request.namespace, instance_key), stored)
         context = await self._pod_context(request, instance)
-        result = inject_agent(request.obj, instance, context)
-        hints = [f"{WARNING_PREFIX}{hint}" for hint in (*result.hints, *_hibernation(cryostat))]
-        if result.pod is None:
-            self._count(request, "not_added", stored)
-            self._events.record(request, stored, result.reason)
-            return allowed(request, [f"{WARNING_PREFIX}not added: {result.reason}", *hints])
+        async with self._large.turn(request.namespace, request.obj):
+            result = inject_agent(request.obj, instance, context)
+            hints = [f"{WARNING_PREFIX}{hint}" for hint in (*result.hints, *_hibernation(cryostat))]
+            if result.pod is None:
+                self._count(request, "not_added", stored)
+                self._events.record(request, stored, result.reason)
+                return allowed(request, [f"{WARNING_PREFIX}not added: {result.reason}", *hints])
+            answer = allowed(request, hints, result.pod)
         self._count(request, "added", stored)
-        return allowed(request, hints, result.pod)
+        return answer
 
     async def _requested_cryostat(self, namespace: str, instance_key: InstanceKey) -> tuple[Cryostat, Obj]:
         """Return the Cryostat that a pod in `namespace` requests, parsed and as stored.
@@ -191,12 +195,14 @@ class AgentAdmission:
             return allowed(request)
         _check_size(request.obj)
         _check_size(request.old)
-        changed, hints = propagate(request.obj, request.old or None)
+        async with self._large.turn(request.namespace, request.obj, request.old):
+            changed, hints = propagate(request.obj, request.old or None)
         template = changed.get("spec", {}).get("template") or {}
         instance_key = requested_instance(_labels(template))
         if instance_key is not None:
             hints += await self._template_warnings(request.namespace, template, instance_key)
-        return allowed(request, [f"{WARNING_PREFIX}{hint}" for hint in hints], changed)
+        async with self._large.turn(request.namespace, request.obj, request.old):
+            return allowed(request, [f"{WARNING_PREFIX}{hint}" for hint in hints], changed)
 
     async def _template_warnings(self, namespace: str, template: Obj, instance_key: InstanceKey) -> list[str]:
         """Return why pods of this template would not get the agent. The author of a workload sees no warning later."""

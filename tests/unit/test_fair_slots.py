@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 
-from cryostat_operator.reconcile.fair_slots import FairSlots
+from cryostat_operator.fair_slots import FairSlots
 
 
 class Tasks:

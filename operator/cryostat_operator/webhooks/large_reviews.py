@@ -1,0 +1,39 @@
+"""Keeps reviews of large objects from taking all of the time of the operator."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from ..api.limits import has_more_values
+from ..fair_slots import FairSlots
+from .reviews import Obj
+
+# Entries of lists and maps. The review of the largest object that gets the agent takes a tenth of a second, in which
+# nothing else is done. With `kubectl create --dry-run=server`, an author of pods can request that again and again.
+MAX_SMALL = 2_000
+
+
+class LargeReviews:
+    """Computes on large objects one at a time, and leaves as much time again to everything else.
+
+    The namespaces take turns.
+    """
+
+    def __init__(self) -> None:
+        self._turn = FairSlots(1)
+
+    @asynccontextmanager
+    async def turn(self, namespace: str, *objects: Obj) -> AsyncIterator[None]:
+        """Compute on objects of a namespace during the context, which must not wait for anything."""
+        if not any(has_more_values(obj, MAX_SMALL) for obj in objects):
+            yield
+            return
+        async with self._turn.slot(namespace):
+            started = time.perf_counter()
+            try:
+                yield
+            finally:
+                await asyncio.sleep(time.perf_counter() - started)
