@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import os
 import time
 from pathlib import Path
 from types import TracebackType
@@ -12,7 +13,7 @@ import yaml
 
 from tests.cluster import binaries
 from tests.cluster.api import Object, condition, eventually
-from tests.cluster.controlplane import ControlPlane
+from tests.cluster.controlplane import LEAN, ControlPlane
 from tests.cluster.processes import Child, free_ports
 
 API_VERSION = "cert-manager.io/v1"
@@ -60,7 +61,8 @@ class CertManager:
             "--kube-api-qps=200",
             "--kube-api-burst=400",
         ]
-        self._child = Child("cert-manager", command, self._plane.directory / "logs" / "cert-manager.log")
+        log = self._plane.directory / "logs" / "cert-manager.log"
+        self._child = Child("cert-manager", command, log, os.environ | LEAN)
 
     def inject(self) -> None:
         """Starts what enters authorities into webhook configurations and definitions; few tests need that."""
@@ -69,7 +71,8 @@ class CertManager:
             f"--kubeconfig={self._plane.kubeconfig}",
             "--leader-elect=false",
         ]
-        self._injector = Child("cainjector", command, self._plane.directory / "logs" / "cainjector.log")
+        log = self._plane.directory / "logs" / "cainjector.log"
+        self._injector = Child("cainjector", command, log, os.environ | LEAN)
 
     def stop(self) -> None:
         if self._injector:

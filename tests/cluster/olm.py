@@ -22,7 +22,7 @@ import yaml
 from cryostat_operator.settings import WEBHOOK_CERTIFICATES
 from tests.cluster import binaries
 from tests.cluster.api import Object, condition, eventually
-from tests.cluster.controlplane import ControlPlane
+from tests.cluster.controlplane import LEAN, ControlPlane
 from tests.cluster.operator_process import ROOT, OperatorProcess
 from tests.cluster.processes import Child, free_ports
 from tests.cluster.service_network import ServiceNetwork
@@ -66,7 +66,7 @@ class Olm:
             "--writePackageServerStatusName=",
         ]
         kept = {key: os.environ[key] for key in ("PATH", "HOME", "TMPDIR") if key in os.environ}
-        env = {**kept, "KUBECONFIG": str(self._plane.kubeconfig), "GOGC": "300"}
+        env = {**kept, "KUBECONFIG": str(self._plane.kubeconfig), **LEAN}
         self._child = Child("olm-operator", command, self._plane.directory / "logs" / "olm.log", env)
         return self
 
