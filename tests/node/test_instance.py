@@ -16,11 +16,12 @@ from pathlib import Path
 import pytest
 
 from cryostat_operator.api import constants
+from cryostat_operator.packaging.install_names import WEBHOOK_PORT
 from cryostat_operator.plan.model import names
 from cryostat_operator.settings import IMAGES
 from tests.cluster.api import ApiError, Object, condition, eventually
 from tests.cluster.kubectl import KubectlError
-from tests.cluster.operator_process import ROOT
+from tests.cluster.operator_process import NAMESPACE, ROOT
 from tests.docs.commands import blocks
 from tests.node.installation import restarts, sample
 from tests.node.instance import APPLICATION_MEMORY, HOME, PATIENCE, PODS, TARGET, Running, container_of
@@ -114,21 +115,60 @@ FLOWS = [  # port of which pods, whether it is open to pods of another namespace
     ("-storage", 8888, False),
 ]
 CONNECT = "import socket, sys; socket.create_connection((sys.argv[1], int(sys.argv[2])), 2)"
+POLICIES = ("coreConfig", "reportsConfig", "databaseConfig", "storageConfig")
+LISTENING = {  # a port of each component's pod that is closed to other namespaces by default
+    "": names.PORT_AGENT_GATEWAY,
+    "-reports": names.PORT_REPORTS,
+    "-database": names.PORT_DATABASE,
+    "-storage": names.PORT_STORAGE,
+}
 
 
-@pytest.mark.parametrize(("component", "port", "is_open"), FLOWS)
-def test_network_policies(instance: Running, component: str, port: int, is_open: bool) -> None:
+def is_open(instance: Running, component: str, port: int) -> bool:
+    """Whether a pod of another namespace can connect to a pod of this component."""
     [pod] = [pod for pod in instance.pods if owner(pod) == f"{instance.name}{component}"]
+    return succeeds(lambda: instance.run("python3", "-c", CONNECT, pod["status"]["podIP"], str(port)))
 
-    def connects() -> bool:
-        try:
-            instance.run("python3", "-c", CONNECT, pod["status"]["podIP"], str(port))
-        except KubectlError:
-            return False
-        return True
 
+def calls(instance: Running, component: str, address: str) -> bool:
+    """Whether the pod of this component can connect to a pod of the operator's namespace."""
+    name = f"{instance.name}{component}"
+    container = f"{instance.name}-db" if component == "-database" else name
+    command = ("timeout", "2", "bash", "-c", f"</dev/tcp/{address}/{WEBHOOK_PORT}")
+    return succeeds(lambda: instance.run_in(name, container, *command))
+
+
+def succeeds(command: Callable[[], str]) -> bool:
+    try:
+        command()
+    except KubectlError:
+        return False
+    return True
+
+
+@pytest.mark.parametrize(("component", "port", "expected"), FLOWS)
+def test_network_policies(instance: Running, component: str, port: int, expected: bool) -> None:
     # Policies are enforced some time after they were created.
-    eventually(lambda: connects() == is_open, 60, f"port {port} is {'open' if is_open else 'closed'}")
+    what = f"port {port} is {'open' if expected else 'closed'}"
+    eventually(lambda: is_open(instance, component, port) == expected, 60, what)
+
+
+def test_fields_open_incoming_and_close_outgoing_connections(instance: Running) -> None:
+    """`ingressDisabled` and `egressEnabled` of each component; the instance works with both."""
+    address = instance.api.list("v1", "Pod", NAMESPACE)[0]["status"]["podIP"]
+
+    def become(component: str, port: int, incoming: bool, outgoing: bool) -> None:
+        what = f"incoming{component}: {incoming}, outgoing: {outgoing}"
+        eventually(lambda: is_open(instance, component, port) == incoming, 60, what)
+        eventually(lambda: calls(instance, component, address) == outgoing, 60, what)
+
+    fields = {"ingressDisabled": True, "egressEnabled": True}
+    for given, incoming in ((dict.fromkeys(POLICIES, fields), True), (None, False)):
+        instance.api.patch(instance.cryostat, {"spec": {"networkPolicies": given}})
+        for component, port in LISTENING.items():
+            become(component, port, incoming, outgoing=not incoming)
+        assert instance.ask("/api/v4/targets", instance.login())[0] == 200
+    assert instance.is_ready
 
 
 def owner(pod: Object) -> str:
