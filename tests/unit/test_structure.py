@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 from pathlib import Path
 
 import cryostat_operator
@@ -87,3 +88,14 @@ def test_exceptions_are_current() -> None:
     assert [module for module in EXCEPTIONS if module not in modules() or has_test(module)] == []
     named = [text for text in EXCEPTIONS.values() if text.endswith(".py") and " " not in text]
     assert [text for text in named if not (UNIT / text).is_file()] == []
+
+
+def test_the_key_of_an_instance_has_one_name() -> None:
+    """`key` is the key of an object, `instance` an `Instance`."""
+    arguments = [
+        (module, node.arg)
+        for module in modules()
+        for node in ast.walk(ast.parse((PACKAGE / module).read_text()))
+        if isinstance(node, ast.arg) and node.annotation and ast.unparse(node.annotation) == "InstanceKey"
+    ]
+    assert {name for _, name in arguments} <= {"instance_key", "except_for"}, arguments
