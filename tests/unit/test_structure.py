@@ -98,4 +98,4 @@ def test_the_key_of_an_instance_has_one_name() -> None:
         for node in ast.walk(ast.parse((PACKAGE / module).read_text()))
         if isinstance(node, ast.arg) and node.annotation and ast.unparse(node.annotation) == "InstanceKey"
     ]
-    assert {name for _, name in arguments} <= {"instance_key", "except_for"}, arguments
+    assert {name for _, name in arguments} == {"instance_key"}, arguments
