@@ -124,6 +124,13 @@ def test_the_deployment_is_restricted_and_sets_the_images() -> None:
     assert {env["name"]: env.get("value") for env in container["env"]}.items() >= dict(IMAGES.values()).items()
 
 
+def test_a_ready_replica_is_noticed_soon_and_left_out_after_half_a_minute() -> None:
+    (container,) = operator_deployment.deployment()["spec"]["template"]["spec"]["containers"]
+    probe = container["readinessProbe"]
+    assert probe["periodSeconds"] <= 2
+    assert probe["periodSeconds"] * probe["failureThreshold"] == 30
+
+
 def test_the_selector_never_changes() -> None:
     selector = operator_deployment.deployment()["spec"]["selector"]["matchLabels"]
     assert selector == {"app.kubernetes.io/name": "cryostat-operator", "app.kubernetes.io/component": "operator"}
