@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Mapping
 from typing import NamedTuple
 
+from ..fair_slots import FairSlots
 from ..kube.client import Client
 from ..plan.diff.ownership import belongs_to
 from ..plan.model.kinds import InstanceKey, Key, Obj
@@ -13,6 +14,9 @@ from ..plan.model.snapshot import ContentSummary, ReferenceData
 from ..plan.planner import Desired
 from .owned_objects import OwnedObjects
 from .reference_store import ReferenceStore
+
+# Each object can have a MiB, so these reads together take some MiB of memory and few of the connections.
+MAX_CONCURRENT_READS = 8
 
 KindAndName = tuple[str, str]
 """Kind and name of a Secret or ConfigMap in the namespace of the instance."""
@@ -40,6 +44,7 @@ class ReferenceResolver:
         self._owned = owned
         self._stores = stores
         self._dependencies: dict[InstanceKey, _Dependencies] = {}
+        self._reads = FairSlots(MAX_CONCURRENT_READS)  # the namespaces take turns
 
     def content(self, instance_key: InstanceKey, live: Mapping[Key, Obj]) -> dict[KindAndName, ContentSummary | None]:
         """Summaries of what the last plan depended on; None for objects that do not exist.
@@ -98,9 +103,10 @@ class ReferenceResolver:
 
     async def _read(self, instance_key: InstanceKey, kind: str, name: str) -> None:
         store = self._stores[kind]
-        revision = store.revision(instance_key.namespace, name)
-        found = await self._client.get_or_none(Key(kind, instance_key.namespace, name))
-        store.store(instance_key.namespace, name, found, revision)
+        async with self._reads.slot(instance_key.namespace):
+            revision = store.revision(instance_key.namespace, name)
+            found = await self._client.get_or_none(Key(kind, instance_key.namespace, name))
+            store.store(instance_key.namespace, name, found, revision)
 
 
 def _dependencies(instance_key: InstanceKey, desired: Desired) -> _Dependencies:

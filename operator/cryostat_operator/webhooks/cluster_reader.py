@@ -9,6 +9,7 @@ from typing import Protocol
 from ..api import constants
 from ..api.base import DNS_SUBDOMAIN
 from ..api.v1beta2 import Cryostat
+from ..fair_slots import FairSlots
 from ..kube.client import Client
 from ..kube.events import EventRecorder
 from ..observe.cryostats import CryostatStore
@@ -22,6 +23,7 @@ from ..plan.model.snapshot import ContentSummary, Snapshot
 from ..settings import Settings
 
 MAX_NAME_LENGTH = 253
+MAX_CONCURRENT_READS = 8  # of Secrets and ConfigMaps, each of which can have a MiB
 # The configuration with which the OpenShift cluster was installed. It never changes.
 INSTALL_CONFIG = Key("ConfigMap", "kube-system", "cluster-config-v1")
 
@@ -76,6 +78,7 @@ class CachedReader:
         self._is_ready = is_ready
         self._events = EventRecorder(client)
         self._fips: bool | None = None  # None: unknown
+        self._reads = FairSlots(MAX_CONCURRENT_READS)  # the namespaces take turns
 
     @property
     def openshift(self) -> bool:
@@ -93,8 +96,9 @@ class CachedReader:
     async def content(self, kind: str, namespace: str, name: str) -> ContentSummary | None:
         if not _are_valid_names(namespace, name):
             return None
-        found = await self._client.get_or_none(path_of(Key(kind, namespace, name)))
-        return content_summary(found) if found else None
+        async with self._reads.slot(namespace):
+            found = await self._client.get_or_none(path_of(Key(kind, namespace, name)))
+            return content_summary(found) if found else None
 
     async def fips(self) -> bool:
         if self._fips is None:

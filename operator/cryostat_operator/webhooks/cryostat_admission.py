@@ -34,6 +34,7 @@ from .reviews import AdmissionRequest, Obj, allowed, denied
 logger = logging.getLogger(__name__)
 
 REVIEW_TIMEOUT = 6.0  # seconds for the review of permissions; the API server waits for 10 in all
+MAX_REFERENCES = 32  # Secrets and ConfigMaps that are read for the warnings of one review
 WARNINGS_TIMEOUT = 2.0  # seconds for reads that only lead to warnings
 # Reasons that lead to a warning: the spec refers to an object that does not exist.
 _MISSING = ("NotFound", "NamespaceTerminating", "NamespaceRecreated")
@@ -177,6 +178,7 @@ class _ReviewReader:
             return dict.fromkeys(generated)
         known = self._snapshot.data
         unread = [(r.kind, r.name) for r in desired.references if (r.kind, r.name) not in generated | set(known)]
+        del unread[MAX_REFERENCES:]
         found = await asyncio.gather(
             *(self._reader.content(kind, instance_key.namespace, name) for kind, name in unread)
         )

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
+from typing import Any
+
 from cryostat_operator.observe.owned_objects import OwnedObjects
 from cryostat_operator.observe.reference_store import ReferenceStore
-from cryostat_operator.observe.resolver import ReferenceResolver
+from cryostat_operator.observe.resolver import MAX_CONCURRENT_READS, ReferenceResolver
 from cryostat_operator.plan.model.kinds import InstanceKey, Key, path_of
 from tests.unit.api_server import ApiServer
 from tests.unit.cluster_state import NAME, NAMESPACE, ClusterState, cryostat
@@ -47,6 +50,29 @@ async def test_objects_that_the_plan_needs_are_read_once() -> None:
     requests = len(given.server.requests)
     assert await given.resolver.resolve(INSTANCE, state.desired) == data
     assert len(given.server.requests) == requests
+
+
+class CountingServer(ApiServer):
+    """Knows how many objects are read at once."""
+
+    reading = most = 0
+
+    async def get_or_none(self, *path: Any) -> Any:
+        self.reading += 1
+        self.most = max(self.most, self.reading)
+        await asyncio.sleep(0)
+        self.reading -= 1
+        return await super().get_or_none(*path)
+
+
+async def test_few_objects_are_read_at_once() -> None:
+    """Each can have a MiB, and the author of the Cryostat decides how many there are."""
+    given = Resolver()
+    given.resolver._client = server = CountingServer()
+    templates = [{"configMapName": f"template{number}", "filename": "a"} for number in range(40)]
+    data = await given.resolver.resolve(INSTANCE, ClusterState(cryostat({"eventTemplates": templates})).desired)
+    assert sum(name.startswith("template") for _, name in data) == 40
+    assert server.most == MAX_CONCURRENT_READS
 
 
 async def test_generated_secrets_of_a_new_instance_are_not_read() -> None:

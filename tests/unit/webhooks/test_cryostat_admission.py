@@ -22,7 +22,7 @@ from cryostat_operator.kube.errors import ApiUnavailable
 from cryostat_operator.plan.model.kinds import PARTIAL, Key
 from cryostat_operator.plan.model.snapshot import NamespaceState, Snapshot
 from cryostat_operator.settings import Settings
-from cryostat_operator.webhooks.cryostat_admission import CryostatAdmission
+from cryostat_operator.webhooks.cryostat_admission import MAX_REFERENCES, CryostatAdmission
 from cryostat_operator.webhooks.reviews import parse
 from tests.unit.api.test_required_permissions import SCHEDULED
 from tests.unit.plan.test_planning_steps import calls
@@ -64,6 +64,7 @@ class Reader:
 
     def __init__(self, snapshot: Snapshot, error: Exception | None = None) -> None:
         self._snapshot, self._error = snapshot, error
+        self.read: list[str] = []
 
     def snapshot(self, *_: Any) -> Snapshot:
         if self._error:
@@ -71,7 +72,7 @@ class Reader:
         return self._snapshot
 
     async def content(self, kind: str, namespace: str, name: str) -> None:
-        return None
+        self.read.append(name)
 
 
 class Allowing:
@@ -87,6 +88,14 @@ async def validate(reader: Reader, spec: dict[str, Any] | None = None) -> dict[s
     body = {"uid": "1", "operation": "CREATE", "namespace": "n", "name": "a", "userInfo": {}, "object": obj}
     review = {"apiVersion": "admission.k8s.io/v1", "kind": "AdmissionReview", "request": body}
     return await admission.validate(parse(review, True))
+
+
+async def test_only_some_of_very_many_references_are_read_for_warnings() -> None:
+    reader = Reader(Snapshot())
+    templates = [{"configMapName": f"template{number}", "filename": "a"} for number in range(1_000)]
+    response = (await validate(reader, {"eventTemplates": templates}))["response"]
+    assert response["allowed"] is True
+    assert 0 < len(reader.read) <= MAX_REFERENCES
 
 
 TOO_LARGE: dict[str, dict[str, Any]] = {
