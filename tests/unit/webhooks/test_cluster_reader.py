@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import Any, cast
 
 import pytest
 
 from cryostat_operator.plan.model.reasons import Reason
-from cryostat_operator.webhooks.cluster_reader import CachedReader
+from cryostat_operator.webhooks.cluster_reader import MAX_CONCURRENT_READS, CachedReader
 
 CRYOSTAT = {"metadata": {"name": "a", "namespace": "n", "uid": "u"}}
 
@@ -77,3 +78,22 @@ async def test_only_openshift_is_asked_for_its_fips_mode() -> None:
     reader = CachedReader(cast(Any, client), cast(Any, OpenShift(False)), cast(Any, None), lambda: True)
     assert not await reader.fips()
     assert client.paths == []
+
+
+class SlowLookups:
+    """A client that counts how many objects are read at once."""
+
+    reading = most = 0
+
+    async def get_or_none(self, path: str) -> None:
+        self.reading += 1
+        self.most = max(self.most, self.reading)
+        await asyncio.sleep(0)
+        self.reading -= 1
+
+
+async def test_few_objects_are_read_at_once() -> None:
+    client = SlowLookups()
+    reader = CachedReader(cast(Any, client), cast(Any, None), cast(Any, None), lambda: True)
+    await asyncio.gather(*(reader.content("Secret", "n", f"x{number}") for number in range(40)))
+    assert client.most == MAX_CONCURRENT_READS
