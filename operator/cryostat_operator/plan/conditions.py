@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from . import hibernation, reviewed_namespaces, upgrades
@@ -74,6 +74,8 @@ CONDITION_RULES = (
 
 def status_for(instance: Instance, plan: Plan, report: Report, now: str) -> Obj:
     """The whole status; `now` (RFC 3339) marks the conditions that changed."""
+    # The plan may know content of Secrets that was read after the snapshot, as in the first run of a process.
+    instance = replace(instance, snapshot=replace(instance.snapshot, data=plan.data))
     problems = problems_of(plan, report)
     refusals = problems[len(plan.problems) :]
     ready_condition = _ready(instance, plan, problems, report)

@@ -192,6 +192,26 @@ async def test_a_wait_is_checked_again_after_a_minute_and_then_a_problem(
     assert cluster.server.writes == [], "nothing changes after a restart"
 
 
+async def test_a_file_that_was_read_after_the_snapshot_is_reported_and_a_restart_writes_nothing(
+    cluster: Cluster, reconciler: Reconciler, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    flawed = ContentSummary(frozenset({"f"}), "d", login_flaws={"f": ("contains no user", True)})
+    summary_of = content_summary
+    monkeypatch.setattr(
+        f"{__name__}.content_summary", lambda obj: flawed if obj["metadata"]["name"] == "login" else summary_of(obj)
+    )
+    cluster.server.put("/api/v1/namespaces/here/secrets/login", {"metadata": {"name": "login"}, "data": {"f": "YQ=="}})
+    cluster.cryostat({"authorizationOptions": {"basicAuth": {"secretName": "login", "filename": "f"}}})
+    await reconciler(INSTANCE)
+    assert cluster.condition("AuthenticationEnabled")["reason"] == "LoginFileInvalid"
+    assert [reason for reason, _ in cluster.events()] == ["LoginFileInvalid"]
+    await reconciler(INSTANCE)
+    cluster.server.requests.clear()
+    reconciler.reset()
+    await reconciler(INSTANCE)
+    assert cluster.server.writes == []
+
+
 async def test_an_invalid_cryostat_changes_no_object(cluster: Cluster, reconciler: Reconciler) -> None:
     cluster.cryostat({"targetNamespaces": 5})
     assert await reconciler(INSTANCE) == Result()
