@@ -21,6 +21,9 @@ from ..plan.model.snapshot import ContentSummary
 from ..plan.padded_values import paddings
 
 MAX_BODY_BYTES = 32 * 1024  # compressed; an object of the operator takes 1 to 4 KiB, and tenants can add to it
+# Of the keys of a Secret or ConfigMap. An object of a MiB can have a hundred thousand, which would take ten MiB.
+MAX_KEYS = 500
+MAX_KEYS_LENGTH = 16 * 1024  # characters
 ROLLOUT_ENDED = frozenset({"NewReplicaSetAvailable", "ProgressDeadlineExceeded"})
 
 # The metadata by which ownership and deletion are decided. Of objects that are never compared, only this is kept.
@@ -43,7 +46,14 @@ def content_summary(obj: Obj) -> ContentSummary:
     data, binary = obj.get("data") or {}, obj.get("binaryData") or {}
     certificate = (obj["metadata"].get("annotations") or {}).get(constants.ANNOTATION_CERTIFICATE, "")
     keys = frozenset(data) | frozenset(binary)
-    return ContentSummary(keys, digest(obj["metadata"]["uid"], data, binary), certificate, fingerprints(data))
+    too_many = len(keys) > MAX_KEYS or sum(map(len, keys)) > MAX_KEYS_LENGTH
+    return ContentSummary(
+        frozenset() if too_many else keys,
+        digest(obj["metadata"]["uid"], data, binary),
+        certificate,
+        fingerprints(data),
+        has_too_many_keys=too_many,
+    )
 
 
 def reference_summary(kind: str, obj: Obj) -> ContentSummary:
@@ -52,6 +62,8 @@ def reference_summary(kind: str, obj: Obj) -> ContentSummary:
     if kind != "Secret":
         return summary
     data = obj.get("data") or {}
+    if summary.has_too_many_keys:
+        return replace(summary, paddings=paddings(data))
     empty = frozenset(key for key in summary.keys if not data.get(key))
     keys = summary.keys - empty
     return replace(summary, keys=keys, empty=empty, login_flaws=login_flaws(data), paddings=paddings(data))

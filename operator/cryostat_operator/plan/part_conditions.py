@@ -30,7 +30,7 @@ def database_keys(instance: Instance, plan: Plan) -> Condition:
         is_generated = Key("Secret", instance.namespace, secret) in plan.requests
         reason = Reason.SECRET_PENDING if is_generated else Reason.SECRET_NOT_FOUND
         return condition(kind, reason, f"Secret {secret} with the keys of the database does not exist.", good=False)
-    missing = sorted(set(KEYS) - content.keys)
+    missing = sorted(content.missing(KEYS))
     if missing:
         text = f"Secret {secret} lacks {' and '.join(missing)}, without which the database cannot start."
         return condition(kind, Reason.SECRET_KEY_NOT_FOUND, text, good=False)

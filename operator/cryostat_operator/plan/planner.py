@@ -137,7 +137,7 @@ def _incomplete_secrets(components: Iterable[ComponentPlan], data: ReferenceData
     for component in components:
         for request in component.requests:
             content = data.get((request.key.kind, request.key.name))
-            if isinstance(request, SecretRequest) and content and request.keys - content.keys:
+            if isinstance(request, SecretRequest) and content and content.missing(request.keys):
                 found.add(request.key)
     return frozenset(found)
 

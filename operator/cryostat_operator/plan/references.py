@@ -108,7 +108,7 @@ class Requirements:
         if not self._is_known(need):
             return Problem(component, Reason.REFERENCE_PENDING, f"{user} waits until {what} has been read.")
         content = self._content(need)
-        missing = sorted(need.keys - content.keys) if content else []
+        missing = sorted(content.missing(need.keys)) if content else []
         if need.optional or (content and not missing):
             return None
         if need.kind == "Secret" and need.name in self._requested:

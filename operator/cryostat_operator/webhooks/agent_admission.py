@@ -185,7 +185,8 @@ class AgentAdmission:
                 found: ContentSummary | None = await self._reader.content(kind, namespace, name)
             except ApiError:
                 return
-            keys[kind, name] = found.keys if found else None
+            if found is None or not found.has_too_many_keys:  # else it counts as one that cannot be read
+                keys[kind, name] = found.keys if found else None
 
         await asyncio.gather(*(read(kind, name) for kind, name in objects))
         return keys

@@ -9,6 +9,7 @@ import pytest
 from cryostat_operator.api import constants
 from cryostat_operator.observe.records import (
     MAX_BODY_BYTES,
+    MAX_KEYS,
     content_summary,
     is_older,
     record_of,
@@ -166,3 +167,13 @@ def test_the_end_of_the_pods_of_a_deployment_that_is_scaled_to_0_is_a_status_cha
 ) -> None:
     before, after = ({**deployment(replicas=number), "spec": {"replicas": replicas}} for number in (1, 0))
     assert changed("Deployment", before, after) == expected
+
+
+def test_of_very_many_keys_none_is_remembered() -> None:
+    for keys in ([f"k{number}" for number in range(MAX_KEYS + 1)], ["k" * 200 + str(number) for number in range(100)]):
+        obj = owned("a", data=dict.fromkeys(keys, ""))
+        found = reference_summary("Secret", obj)
+        assert (found.keys, found.empty, found.login_flaws) == (frozenset(), frozenset(), {})
+        assert found.missing(["any"]) == frozenset()
+    few = content_summary(owned("a", data=dict.fromkeys([f"k{number}" for number in range(MAX_KEYS)], "")))
+    assert few.missing(["k0", "any"]) == {"any"}

@@ -34,6 +34,7 @@ class Reader:
     openshift = False
     platform_known = True
     fips_error: ApiError | None = None
+    summary: ContentSummary | None = None
 
     def __init__(self) -> None:
         self.read: list[tuple[str, str]] = []
@@ -52,7 +53,7 @@ class Reader:
 
     async def content(self, kind: str, namespace: str, name: str) -> ContentSummary | None:
         self.read.append((kind, name))
-        return None
+        return self.summary
 
     async def fips(self) -> bool:
         if self.fips_error:
@@ -120,6 +121,16 @@ async def test_on_failure_the_pod_is_admitted_unchanged(
     assert "patch" not in response
     assert response["warnings"] == [warning]
     assert caplog.messages == [logged]
+
+
+async def test_a_config_map_with_too_many_keys_counts_as_unread() -> None:
+    reader = Reader()
+    reader.summary = ContentSummary(frozenset(), "", has_too_many_keys=True)
+    response = await review(reader, request({"envFrom": [{"configMapRef": {"name": "many"}}]}))
+    assert "patch" not in response
+    assert "JAVA_TOOL_OPTIONS may come from ConfigMap many" in response["warnings"][0]
+    reader.summary = ContentSummary(frozenset({"OTHER"}), "")
+    assert "patch" in await review(reader, request({"envFrom": [{"configMapRef": {"name": "few"}}]}))
 
 
 async def test_an_ordinary_pod_gets_the_agent() -> None:

@@ -109,7 +109,7 @@ def _lost_keys(instance: Instance) -> Problem | None:
             f"Secret {secret} does not exist, and PersistentVolumeClaim {claim} has data that only its keys can read. "
             "Restore the Secret, or delete the claim to start over without the data.",
         )
-    missing = sorted(_KEYS - content.keys)
+    missing = sorted(content.missing(_KEYS))
     if not missing:
         return None
     return Problem(

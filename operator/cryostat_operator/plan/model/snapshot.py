@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 from .certificates import CertificateInfo
@@ -14,7 +14,7 @@ class ContentSummary:
     """An existing Secret or ConfigMap, without its content.
 
     Attributes:
-        keys: names of its keys with a value.
+        keys: names of its keys with a value; empty if it `has_too_many_keys`.
         empty: names of the keys of a Secret without a value.
         login_flaws: what is wrong with each key of a user's Secret as a file with logins: cause, and whether the proxy
             does not start with it, see `login_file.LoginFlaw`.
@@ -23,6 +23,7 @@ class ContentSummary:
         certificate: cert-manager's Certificate that a Secret was written for; empty if there is none, None if this was
             not determined.
         fingerprints: hash of each database key in a Secret, see `database_keys.fingerprints`.
+        has_too_many_keys: whether it has more keys than are remembered. It counts as having every key then.
     """
 
     keys: frozenset[str]
@@ -32,6 +33,11 @@ class ContentSummary:
     empty: frozenset[str] = frozenset()
     login_flaws: Mapping[str, tuple[str, bool]] = field(default_factory=dict, hash=False)
     paddings: Mapping[str, str] = field(default_factory=dict, hash=False)
+    has_too_many_keys: bool = False
+
+    def missing(self, keys: Iterable[str]) -> frozenset[str]:
+        """Return those of these keys that it does not have."""
+        return frozenset() if self.has_too_many_keys else frozenset(keys) - self.keys
 
 
 ReferenceData = Mapping[tuple[str, str], ContentSummary | None]

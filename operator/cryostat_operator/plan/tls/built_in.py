@@ -76,7 +76,7 @@ def _password_missing(instance: Instance, request: CertificateRequest) -> Proble
         return None
     secret, key = request.password
     content = instance.snapshot.data.get(("Secret", secret.name))
-    if content and key in content.keys:
+    if content and not content.missing([key]):
         return None
     return specs.waiting_for_certificate(
         f"The keystore in Secret {instance.namespace}/{request.key.name} waits for its password, in Secret "
