@@ -135,7 +135,15 @@ def test_an_authority_is_renewed_and_nothing_restarts(
         assert "OK" in verify({**leaf, "ca.crt": whom}, "sslserver", f"{NAME}-database")
 
 
-@pytest.mark.parametrize("key", ["tls.crt", "tls.key", "ca.crt"])
+# tests/unit/pki tests how other rubbish is read.
+RUBBISH = {
+    "tls.crt": [b"", b"junk", b"-----BEGIN CERTIFICATE-----\nAA==\n-----END CERTIFICATE-----\n"],
+    "tls.key": [b"junk"],
+    "ca.crt": [b"", b"junk"],
+}
+
+
+@pytest.mark.parametrize("key", RUBBISH)
 def test_rubbish_is_replaced(
     installed_plane: ControlPlane, instance: tuple[str, str], verify: Callable[..., str], key: str
 ) -> None:
@@ -153,7 +161,7 @@ def test_rubbish_is_replaced(
             return "OK" in verify(own, "sslserver", NAME) and "OK" in verify(copy, "sslclient", host)
         return False
 
-    for junk in (b"", b"junk", b"-----BEGIN CERTIFICATE-----\nAA==\n-----END CERTIFICATE-----\n"):
+    for junk in RUBBISH[key]:
         for namespace, name in [(here, f"{NAME}-tls"), (here, agent), (there, agent), (here, authority)]:
             write(api, namespace, name, {key: junk})
         eventually(partial(sound, junk))
