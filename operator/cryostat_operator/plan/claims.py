@@ -92,6 +92,7 @@ def being_deleted(instance: Instance, component: Component) -> Problem | None:
         f"PersistentVolumeClaim {name}",
         "is being deleted",
         cause=f"its data is deleted when the pod of Deployment {name} ends",
+        consequence="Until then, the operator does not change this Deployment",
         remedy=f"To keep the data, {kept or 'make a backup now'}; to start over without it, delete the pod",
     )
     key = Key("PersistentVolumeClaim", instance.namespace, name)

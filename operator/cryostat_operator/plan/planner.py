@@ -26,6 +26,7 @@ from .components import (
     reports,
     storage,
 )
+from .deleted_claims import hold_for_deleted_claims
 from .diff.data_records import with_data_records
 from .diff.rollout import hold_for_rollout, shared_secrets
 from .hibernation import hibernate
@@ -112,6 +113,7 @@ def complete(desired: Desired, data: ReferenceData) -> Plan:
     completed = tuple(_complete(component, desired.needs, requirements) for component in components)
     completed = upgrades.hold(instance, completed)
     completed = hibernate(instance, completed, components)
+    completed = hold_for_deleted_claims(instance, completed)
     return Plan(
         components=with_data_records(instance, hold_for_rollout(instance, completed)),
         references=desired.references,

@@ -128,7 +128,8 @@ def test_a_claim_that_is_deleted_while_its_pod_runs(volume: str | None, kept: st
     assert problem
     assert problem.message == (
         "PersistentVolumeClaim sample-database is being deleted: its data is deleted when the pod of Deployment "
-        f"sample-database ends. To keep the data, {kept}; to start over without it, delete the pod."
+        "sample-database ends. Until then, the operator does not change this Deployment. "
+        f"To keep the data, {kept}; to start over without it, delete the pod."
     )
     assert diff(found.plan, found.snapshot, "1").problems == []
     confirmed = state(EMPTY_DIR, deleted, annotations={constants.ANNOTATION_ALLOW_DATA_LOSS: "true"})
