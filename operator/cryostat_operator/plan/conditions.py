@@ -59,7 +59,7 @@ class ConditionRule:
 
 
 _OTHER_CONDITIONS = (
-    ConditionRule("ReferencesResolved", Reason.ALL_FOUND, "Every Secret and ConfigMap that the spec names exists."),
+    ConditionRule("ReferencesResolved", Reason.ALL_FOUND),
     ConditionRule("TargetNamespacesReady", Reason.ALL_REACHABLE, "Every target namespace exists."),
     ConditionRule("DatabaseKeysReady", Reason.KEYS_MATCH),
     ConditionRule("VolumesReady", Reason.AS_REQUESTED),
@@ -141,6 +141,8 @@ def _rules(instance: Instance, plan: Plan, problems: Sequence[Problem], report: 
             result.append(parts.volumes(instance, plan, problems))
         elif causes:
             result.append(_reconciled(causes) if rule.type == "Reconciled" else failed(rule.type, causes))
+        elif rule.type == "ReferencesResolved":
+            result.append(parts.references(instance))
         elif rule.type == "DatabaseKeysReady":
             result.append(parts.database_keys(instance, plan))
         elif rule.type == "Exposed":

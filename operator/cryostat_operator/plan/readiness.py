@@ -131,16 +131,35 @@ def components_available(
             kind, Reason.HIBERNATING, "Deployments are being stopped. See Hibernation for the cause.", good=False
         )
     causes.sort(key=lambda each: each[2].reason in _STARTING)
-    messages = [
-        f"Deployment {name} is not ready. See Ready for the cause." if cause.message == reported else cause.message
-        for _, name, cause in causes
-        if cause.reason not in _STARTING
-    ]
+    messages = _merged([(name, cause.message) for _, name, cause in causes if cause.reason not in _STARTING], reported)
     starting = [name for _, name, cause in causes if cause.reason in _STARTING]
     if starting:
         messages.append(f"Not available yet: Deployment{'s' if len(starting) > 1 else ''} {', '.join(starting)}.")
     prefix, _, first = causes[0]
     return condition(kind, f"{prefix}{first.reason}", all_of(messages), good=False)
+
+
+def _merged(messages: Sequence[tuple[str, str]], reported: str) -> list[str]:
+    """Return the messages about Deployments; those that say the same are one, and what `Ready` says is not repeated.
+
+    Args:
+        messages: name of each Deployment, and its message, which usually begins with it.
+        reported: the message of `Ready`.
+    """
+    names: dict[str, list[str]] = {}
+    for name, text in messages:
+        names.setdefault(text.removeprefix(f"Deployment {name} "), []).append(name)
+    result = []
+    for said, deployments in names.items():
+        several = len(deployments) > 1
+        subject = f"Deployment{'s' if several else ''} {' and '.join(deployments)}"
+        if said.rstrip(". ") in reported:
+            result.append(f"{subject} {'are' if several else 'is'} not ready. See Ready for the cause.")
+        elif (deployments[0], said) in messages:  # it begins with another object
+            result.append(said)
+        else:
+            result.append(f"{subject} {f'are {said[3:]}' if several and said.startswith('is ') else said}")
+    return result
 
 
 def is_available(instance: Instance, deployment: str) -> bool:

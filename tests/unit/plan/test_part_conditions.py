@@ -169,3 +169,13 @@ def test_a_refused_write_of_a_certificate_is_in_the_condition_about_tls() -> Non
     assert summary(condition(state, "TLSSetupComplete", refused)) == ("False", "QuotaExceeded")
     other = Problem("core", Reason.QUOTA_EXCEEDED, "too many Secrets.")
     assert condition(state, "TLSSetupComplete", other)["status"] == "True"
+
+
+def test_secrets_that_only_the_ingress_controller_reads_are_named_as_not_checked() -> None:
+    spec = {"tls": [{"secretName": "web-tls"}, {"hosts": ["a.example.com"]}], "rules": [{"host": "a.example.com"}]}
+    options = {"networkOptions": {"coreConfig": {"ingressSpec": spec}}}
+    assert condition(settled(options), "ReferencesResolved")["message"] == (
+        "Every Secret and ConfigMap that the Deployments need exists. "
+        "Not checked, because no Deployment needs it: Secret web-tls."
+    )
+    assert "Not checked" not in condition(settled(options, openshift=True), "ReferencesResolved")["message"]

@@ -35,8 +35,7 @@ def test_the_database_is_named_before_the_application_that_needs_it() -> None:
     assert found["ComponentsAvailable"]["status"] == "False"
     assert found["Ready"]["message"] == "Deployment sample-database is not ready: container x ended."
     assert found["ComponentsAvailable"]["message"] == (
-        "Deployment sample-database is not ready. See Ready for the cause. "
-        "Deployment sample is not ready: container x ended."
+        "Deployments sample-database and sample are not ready. See Ready for the cause."
     )
 
 
@@ -122,6 +121,26 @@ def test_refused_pods_are_false_in_a_condition_that_is_true_in_the_good_state() 
     assert "exceeded quota: few" in pods_and_refusal["ComponentsAvailable"]["message"]
     assert not any("ReplicaFailure" in kind for kind in conditions(running()))
     assert conditions(running())["ComponentsAvailable"]["reason"] == "AllAvailable"
+
+
+def test_what_several_deployments_have_in_common_is_said_once() -> None:
+    state = with_status(running(), {"conditions": [REFUSED]}, "sample", "sample-storage")
+    found = conditions(state)
+    assert found["Ready"]["message"].startswith("Deployment sample-storage cannot create pods: exceeded quota: few")
+    assert found["ComponentsAvailable"]["message"] == (
+        "Deployments sample-storage and sample are not ready. See Ready for the cause."
+    )
+    other = Problem("core", Reason.QUOTA_EXCEEDED, "too much.")
+    components = conditions(state, other)["ComponentsAvailable"]["message"]
+    assert components.startswith("Deployments sample-storage and sample cannot create pods: exceeded quota: few")
+    assert components.count("exceeded quota") == 1
+    crashes = conditions(running(), other, pods={"cryostat": CRASH, "database": CRASH})["ComponentsAvailable"]
+    assert crashes["message"] == "Deployments sample-database and sample are not ready: container x ended."
+    claim = state.snapshot.live[Key("PersistentVolumeClaim", NAMESPACE, "sample-database")]
+    pending = settled().with_live({**claim, "status": {"phase": "Pending"}})
+    waits = PodFailure(Reason.VOLUME_PENDING, "its claim is not bound")
+    unbound = conditions(pending, other, pods={"database": waits})["ComponentsAvailable"]["message"]
+    assert unbound.startswith("PersistentVolumeClaim sample-database is not bound to a volume. Deployment sample-")
 
 
 def test_deployments_that_start_are_listed_after_causes() -> None:

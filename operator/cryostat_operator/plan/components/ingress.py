@@ -60,6 +60,12 @@ def https_controller(instance: Instance) -> IngressController | None:
     return controller_of(class_name(config.ingress_spec or {}, config.annotations))
 
 
+def tls_secrets(instance: Instance) -> list[str]:
+    """Return the Secrets with the certificates of the Ingress, which its controller reads."""
+    spec = network_config(instance).ingress_spec if has_ingress(instance) else None
+    return [entry["secretName"] for entry in (spec or {}).get("tls") or () if entry.get("secretName")]
+
+
 def backend_note(instance: Instance) -> str:
     """Return what a user must do so that the Ingress controller reaches the application; empty if nothing."""
     config = network_config(instance)

@@ -82,7 +82,7 @@ class Reason(StrEnum):
     ALL_AVAILABLE = "AllAvailable", "ComponentsAvailable", False, "Every Deployment is available."
 
     # ReferencesResolved
-    ALL_FOUND = "AllFound", "ReferencesResolved", False, "Every Secret and ConfigMap that the spec names exists."
+    ALL_FOUND = "AllFound", "ReferencesResolved", False, "Every Secret and ConfigMap that the Deployments need exists."
     SECRET_NOT_FOUND = "SecretNotFound", "ReferencesResolved", True, "A Secret that the spec names does not exist."
     SECRET_KEY_NOT_FOUND = "SecretKeyNotFound", "ReferencesResolved", True, "A Secret that the spec names lacks a key."
     CONFIGMAP_NOT_FOUND = (
