@@ -17,6 +17,7 @@ from cryostat_operator.packaging.crds import crd
 from cryostat_operator.plan import database_keys
 from cryostat_operator.plan.conditions import Report, failure_status, problems_of, status_for
 from cryostat_operator.plan.diff.plan_diff import Change, diff
+from cryostat_operator.plan.ended_pods import ended_pod_failure
 from cryostat_operator.plan.login_file import login_flaw
 from cryostat_operator.plan.model.kinds import KINDS, Key, Obj, key_of
 from cryostat_operator.plan.model.problems import PodFailure, Problem
@@ -203,9 +204,8 @@ def _failure(state: ClusterState, component: str, pod: Obj) -> PodFailure:
     labels = {"app": NAME, "kind": "cryostat", "component": component}
     name = f"{_deployment(component)}-6d4b5c7f8-abcde"
     metadata = {"name": name, "namespace": NAMESPACE, "labels": labels, **pod.get("metadata", {})}
-    failure = pod_failure(
-        {"metadata": metadata, "spec": {**template["spec"], "nodeName": "node-1"}, "status": pod["status"]}
-    )
+    captured = {"metadata": metadata, "spec": {**template["spec"], "nodeName": "node-1"}, "status": pod["status"]}
+    failure = pod_failure(captured) or ended_pod_failure(captured)
     assert failure
     assert failure.reported_from <= NOW_SECONDS
     return failure

@@ -8,6 +8,7 @@ from collections import defaultdict
 from collections.abc import Callable
 from typing import NamedTuple
 
+from ..plan.ended_pods import REPORTED_SECONDS, ended_pod_failure
 from ..plan.model.kinds import InstanceKey, Obj
 from ..plan.model.problems import PodFailure
 from ..plan.model.reasons import Reason
@@ -72,6 +73,7 @@ class PodStore:
         self._clock = clock
         self._now = now
         self._pods: dict[InstanceKey, dict[str, _Pod]] = defaultdict(dict)
+        self._ended: dict[tuple[InstanceKey, str], tuple[str, PodFailure]] = {}  # by component: name of the last pod
         self._orphaned_since: dict[tuple[InstanceKey, str], float] = {}
         self._stopping: set[tuple[InstanceKey, str]] = set()
         self._not_listed: set[tuple[InstanceKey, str]] = set()
@@ -83,6 +85,9 @@ class PodStore:
         for pod in self._failing(instance_key):
             if pod.failure.reported_from <= now:
                 found[pod.component] = min(found.get(pod.component, pod.failure), pod.failure, key=_rank)
+        for (key, component), (_, failure) in self._ended.items():
+            if key == instance_key and (failure.since or 0.0) > now - REPORTED_SECONDS:
+                found.setdefault(component, failure)
         return dict(sorted(found.items()))
 
     def is_terminating(self, instance_key: InstanceKey, component: str, *, orphaned: bool) -> bool:
@@ -125,11 +130,13 @@ class PodStore:
 
     def forget_instance(self, instance_key: InstanceKey) -> None:
         """Stop waiting for pods of a Cryostat that no longer exists. Its pods are kept until they are deleted."""
+        self._ended = {k: ended for k, ended in self._ended.items() if k[0] != instance_key}
         self._orphaned_since = {k: since for k, since in self._orphaned_since.items() if k[0] != instance_key}
         self._stopping = {k for k in self._stopping if k[0] != instance_key}
 
     def begin_list(self) -> None:
         """See `Store`."""
+        self._ended.clear()
         self._not_listed = {(instance_key, name) for instance_key, pods in self._pods.items() for name in pods}
 
     def upsert(self, obj: Obj) -> None:
@@ -140,11 +147,25 @@ class PodStore:
         ended = (obj.get("status") or {}).get("phase") in _ENDED_PHASES
         pod = _Pod(metadata["labels"]["component"], "deletionTimestamp" in metadata, pod_failure(obj))
         self._set(instance_key, metadata["name"], None if ended else pod)
+        if failure := ended_pod_failure(obj):
+            self._add_ended(instance_key, pod.component, metadata["name"], failure)
 
     def remove(self, obj: Obj) -> None:
         """See `Store`."""
         metadata = obj["metadata"]
-        self._set(InstanceKey(metadata["namespace"], metadata["labels"]["app"]), metadata["name"], None)
+        instance_key = InstanceKey(metadata["namespace"], metadata["labels"]["app"])
+        self._set(instance_key, metadata["name"], None)
+        component = metadata["labels"]["component"]
+        if self._ended.get((instance_key, component), ("",))[0] == metadata["name"]:
+            del self._ended[instance_key, component]
+
+    def _add_ended(self, instance_key: InstanceKey, component: str, name: str, failure: PodFailure) -> None:
+        """Keep why a pod was ended if it is the last one of its component."""
+        _, last = self._ended.get((instance_key, component), ("", None))
+        if last is None or (last.since or 0.0) <= (failure.since or 0.0):
+            self._ended[instance_key, component] = name, failure
+            if failure != last:
+                self._enqueue(instance_key)
 
     def end_list(self) -> None:
         """See `Store`."""

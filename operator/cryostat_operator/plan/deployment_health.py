@@ -59,9 +59,8 @@ def unavailable_cause(instance: Instance, name: str, pod_failure: PodFailure | N
     claim = instance.live("PersistentVolumeClaim", name)
     if pod_failure and pod_failure.reason == Reason.VOLUME_PENDING and claim:
         return _unbound(instance, name, claim, pod_failure)
-    if pod_failure:
-        text = message(subject, "is not ready", cause=pod_failure.cause, remedy=pod_failure.remedy)
-        return Cause(pod_failure.reason, text, f"{name} {pod_failure.container}", pod_failure.lasting_from)
+    if pod_failure and not pod_failure.former:
+        return _failing(name, pod_failure)
     if serves(live) or _is_idle(instance, live):
         return None
     if _is_scaled_down(live):
@@ -70,8 +69,16 @@ def unavailable_cause(instance: Instance, name: str, pod_failure: PodFailure | N
         return _unbound(instance, name, claim, None)
     if not conditions and not (live.get("status") or {}).get("observedGeneration"):
         return _unobserved(subject, live)
+    if pod_failure:
+        return _failing(name, pod_failure)
     state = "its pods are not ready yet" if available else "it has no pod yet"
     return Cause(Reason.DEPLOYMENT_UNAVAILABLE, message(subject, "is not ready", cause=state))
+
+
+def _failing(name: str, failure: PodFailure) -> Cause:
+    """A Deployment with a pod that does not serve, or the last one of which was ended."""
+    text = message(f"Deployment {name}", "is not ready", cause=failure.cause, remedy=failure.remedy)
+    return Cause(failure.reason, text, f"{name} {failure.container}", failure.lasting_from)
 
 
 def serves(deployment: Obj | None) -> bool:

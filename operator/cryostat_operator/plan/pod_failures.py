@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 
 from . import container_failures
@@ -63,6 +64,8 @@ def _remedy_of_scheduling(words: str, options: str) -> str:
     Args:
         options: the field of the spec with `resources` and `schedulingOptions` of the pod.
     """
+    if "persistentvolumeclaim" in words:
+        return "The operator creates the claim again when it no longer exists; see VolumesReady"
     if "volume node affinity conflict" in words:
         return (
             "Its PersistentVolume can be used only on other nodes, such as those of another zone: add a node there, "
@@ -72,7 +75,17 @@ def _remedy_of_scheduling(words: str, options: str) -> str:
         return f"Add a node that fits or free one, or lower {options}.resources"
     if "Too many pods" in words or "max volume count" in words:
         return "Add a node, or delete pods that are not needed"
+    if pressure := _PRESSURE.search(words):
+        return f"Free {_SCARCE[pressure[1]]} on these nodes, or add a node"
+    if "node.kubernetes.io/unreachable" in words or "node.kubernetes.io/not-ready" in words:
+        return "Repair these nodes, or add a node"
+    if "were unschedulable" in words:
+        return "Allow pods on a node again with kubectl uncordon, or add a node"
     return f"Add a node that fits, or correct {options}.schedulingOptions"
+
+
+_PRESSURE = re.compile(r"node\.kubernetes\.io/(disk|memory|pid)-pressure")
+_SCARCE = {"disk": "disk space", "memory": "memory", "pid": "process IDs"}
 
 
 def _lost_contact(conditions: Mapping[str, Obj]) -> bool:

@@ -31,6 +31,11 @@ _ACCOUNT = re.compile(r"error looking up service account")
 _PERMISSIONS = re.compile(r'User "[^"]+" cannot \w+ resource|attempting to grant RBAC permissions|blockOwnerDeletion')
 _STORAGE = re.compile(r"storage|persistentvolumeclaims")
 _COMPUTE = re.compile(r"(requests\.|limits\.)?(cpu|memory|ephemeral-storage)")
+_SERVICES = re.compile(r"services\.(loadbalancers|nodeports)")
+_TERMINATING = re.compile(r"in namespace (?P<namespace>\S+) because it is being terminated")
+_RUNTIME_CLASS = re.compile(r'RuntimeClass "(?P<name>[^"]+)" not found')
+_ETCD_FULL = re.compile(r"etcdserver: mvcc: database space exceeded")
+_ADDRESSES_USED = re.compile(r"failed to allocate a serviceIP")
 _KYVERNO, _GATEKEEPER = "kyverno.svc", "gatekeeper.sh"
 _PREDEFINED = {"restricted": "baseline", "baseline": "privileged"}
 
@@ -87,6 +92,8 @@ def _quota(match: re.Match[str], refused: RefusedObject) -> str:
         if "persistentvolumeclaims" in exceeded:
             return f"{raised}, or delete PersistentVolumeClaims of the namespace that are not needed"
         return f"{raised}, or lower {refused.resources}"
+    if any(_SERVICES.fullmatch(name) for name in exceeded):
+        return f"{raised}, or set another serviceType in spec.serviceOptions"
     return f"{raised}, or delete objects of the namespace that are not needed"
 
 
@@ -168,6 +175,11 @@ def _denied(match: re.Match[str], refused: RefusedObject) -> str:
 
 def _not_answered(match: re.Match[str], refused: RefusedObject) -> str:
     webhook = match["webhook"]
+    if "x509: " in match.string:
+        return (
+            f"Renew the certificate of webhook {webhook} or the caBundle in its configuration, and check the clocks of "
+            "the machines if the certificate is not yet valid"
+        )
     return (
         f"Start the program behind webhook {webhook}, or delete its webhook configuration if it is no longer installed"
     )
@@ -198,6 +210,22 @@ def _node_selector(match: re.Match[str], refused: RefusedObject) -> str:
     return f"Correct {refused.scheduling}.nodeSelector, or the annotation {keys} of namespace {refused.namespace}"
 
 
+def _terminating(match: re.Match[str], refused: RefusedObject) -> str:
+    return f"Nothing can be created in namespace {match['namespace']} until it is deleted: use another one"
+
+
+def _runtime_class(match: re.Match[str], refused: RefusedObject) -> str:
+    return f"Create RuntimeClass {match['name']}, or correct the policy of the cluster that sets it"
+
+
+def _etcd_full(match: re.Match[str], refused: RefusedObject) -> str:
+    return "Compact and defragment etcd, then disarm its alarm; the operator tries again by itself"
+
+
+def _addresses_used(match: re.Match[str], refused: RefusedObject) -> str:
+    return "Delete unused Services of the cluster, or add a ServiceCIDR; the operator tries again by itself"
+
+
 def _service_account(match: re.Match[str], refused: RefusedObject) -> str:
     return "The operator creates the ServiceAccount again; see the condition Reconciled"
 
@@ -221,6 +249,10 @@ _RULES = (
     (_CONSTRAINT, _constraint),
     (_PRIORITY_CLASS, _priority_class),
     (_NODE_SELECTOR, _node_selector),
+    (_RUNTIME_CLASS, _runtime_class),
+    (_TERMINATING, _terminating),
+    (_ETCD_FULL, _etcd_full),
+    (_ADDRESSES_USED, _addresses_used),
     (_ACCOUNT, _service_account),
     (_PERMISSIONS, _permissions),
 )

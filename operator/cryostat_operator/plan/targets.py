@@ -32,6 +32,9 @@ def _problem(instance: Instance, target: str) -> Problem:
         text = message(f"Target namespace {target}", "does not exist", remedy=f"Create it, or {_REMOVE}")
         return Problem(NAME, Reason.NAMESPACE_NOT_FOUND, text)
     if state.terminating:
+        if target == instance.namespace:
+            text = message(f"Namespace {target}", "is being deleted", consequence="This Cryostat is deleted with it")
+            return Problem(NAME, Reason.NAMESPACE_TERMINATING, text)
         remedy = f"{_REMOVE[:1].upper()}{_REMOVE[1:]}, or create it again afterwards"
         text = message(f"Target namespace {target}", "is being deleted", remedy=remedy)
         return Problem(NAME, Reason.NAMESPACE_TERMINATING, text)

@@ -53,6 +53,37 @@ def test_pods_that_do_not_terminate_were_orphaned() -> None:
     assert pods.recheck_after(OWNER) == math.inf
 
 
+def evicted(name: str, second: int) -> Object:
+    stamp = f"1970-01-01T00:01:{second:02}Z"
+    return pod(name, phase="Failed", reason="Evicted", message=name, startTime=stamp)
+
+
+def test_the_last_eviction_explains_for_ten_minutes_why_no_pod_serves() -> None:
+    enqueued: list[InstanceKey] = []
+    clock = Clock()
+    pods = PodStore(enqueued.append, clock, clock)
+    pods.upsert(evicted("b", 30))
+    pods.upsert(evicted("b", 30))
+    pods.upsert(evicted("a", 20))
+    assert enqueued == [OWNER]
+    assert pods.failures(OWNER)["database"].cause == "its former pod was ended (Evicted: b)"
+    assert not pods.is_terminating(OWNER, "database", orphaned=True)
+    pods.upsert(pod("c", phase="Pending", containerStatuses=[{"name": "x", "state": {"waiting": {"reason": "Bad"}}}]))
+    assert pods.failures(OWNER)["database"].cause == "container x cannot be started (Bad)"
+    pods.remove(pod("c"))
+    pods.remove(pod("a"))
+    clock.now = 690.1
+    assert pods.failures(OWNER) == {}
+    clock.now = 100.0
+    assert pods.failures(OWNER) != {}
+    pods.remove(evicted("b", 30))
+    assert pods.failures(OWNER) == {}
+    pods.upsert(evicted("b", 30))
+    pods.begin_list()
+    pods.end_list()
+    assert pods.failures(OWNER) == {}
+
+
 def test_the_wait_of_one_instance_is_not_that_of_another() -> None:
     pods = PodStore(lambda _: None, Clock())
     pods.upsert(pod())

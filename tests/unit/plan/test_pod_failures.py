@@ -85,6 +85,22 @@ def test_a_readiness_gate_is_not_a_lost_node() -> None:
             "0/1 nodes are available: 1 node(s) had untolerated taint {a: b}. no new claims to deallocate,",
             "Add a node that fits, or correct spec.schedulingOptions",
         ),
+        (
+            "0/2 nodes are available: 2 node(s) had untolerated taint {node.kubernetes.io/memory-pressure: }",
+            "Free memory on these nodes, or add a node",
+        ),
+        (
+            "0/2 nodes are available: 2 node(s) had untolerated taint {node.kubernetes.io/unreachable: }",
+            "Repair these nodes, or add a node",
+        ),
+        (
+            "0/1 nodes are available: 1 node(s) were unschedulable",
+            "Allow pods on a node again with kubectl uncordon, or add a node",
+        ),
+        (
+            'persistentvolumeclaim "x-database" not found',
+            "The operator creates the claim again when it no longer exists; see VolumesReady",
+        ),
     ],
 )
 def test_the_remedy_depends_on_why_no_node_fits(words: str, remedy: str) -> None:

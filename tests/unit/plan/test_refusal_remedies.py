@@ -23,6 +23,32 @@ PODS = RefusedObject(
     ("words", "remedy"),
     [
         (
+            "exceeded quota: few, requested: services.nodeports=1, used: services.nodeports=0, limited: x=1",
+            "Raise services.nodeports in spec.hard of ResourceQuota here/few, or set another serviceType in "
+            "spec.serviceOptions",
+        ),
+        (
+            'failed calling webhook "policy": tls: failed to verify certificate: x509: certificate is not yet valid',
+            "Renew the certificate of webhook policy or the caBundle in its configuration, and check the clocks of the "
+            "machines if the certificate is not yet valid",
+        ),
+        (
+            "unable to create new content in namespace there because it is being terminated",
+            "Nothing can be created in namespace there until it is deleted: use another one",
+        ),
+        (
+            'pod rejected: RuntimeClass "gvisor" not found',
+            "Create RuntimeClass gvisor, or correct the policy of the cluster that sets it",
+        ),
+        (
+            "etcdserver: mvcc: database space exceeded",
+            "Compact and defragment etcd, then disarm its alarm; the operator tries again by itself",
+        ),
+        (
+            "failed to allocate a serviceIP: range is full",
+            "Delete unused Services of the cluster, or add a ServiceCIDR; the operator tries again by itself",
+        ),
+        (
             "exceeded quota: few, requested: pods=1, used: pods=3, limited: pods=3",
             "Raise pods in spec.hard of ResourceQuota here/few, or delete objects of the namespace that are not needed",
         ),

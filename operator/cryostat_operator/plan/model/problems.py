@@ -55,6 +55,7 @@ class PodFailure(NamedTuple):
         since: when a wait began (seconds since the epoch); None for a failure that no wait repairs.
         vague: whether the kubelet waits before it tries again, and its status no longer contains the cause.
         passing: whether every pod has this state for a while when it starts, so that only a lasting one is reported.
+        former: whether the pod has ended, so that another one may serve.
     """
 
     reason: Reason
@@ -64,10 +65,13 @@ class PodFailure(NamedTuple):
     since: float | None = None
     passing: bool = False
     vague: bool = False
+    former: bool = False
 
     @property
     def lasting_from(self) -> float:
         """When the failure counts as lasting, in seconds since the epoch."""
+        if self.former:
+            return self.since or 0.0
         if self.since is None:
             return math.inf if self.passing else 0.0
         return self.since + LASTING_SECONDS

@@ -71,7 +71,7 @@ class Reason(StrEnum):
     CONTAINER_CRASHED = "ContainerCrashed", "Ready", True, "A container ended and is started again."
     OUT_OF_MEMORY = "OutOfMemory", "Ready", True, "A container was killed because it used too much memory."
     POD_UNSCHEDULABLE = "PodUnschedulable", "Ready", True, "No node fits a pod."
-    POD_NOT_RUNNING = "PodNotRunning", "Ready", True, "A container cannot be created or started."
+    POD_NOT_RUNNING = "PodNotRunning", "Ready", True, "A container cannot be created or started, or a pod was evicted."
     POD_NOT_READY = "PodNotReady", "Ready", True, "A container has run for a minute and its probe does not succeed."
     POD_TERMINATING = "PodTerminating", "Ready", True, "A former pod does not end, and the next one waits for it."
     NODE_NOT_READY = "NodeNotReady", "Ready", True, "The node of a pod does not report its state."

@@ -1,0 +1,54 @@
+"""Why the kubelet ended a whole pod, such as an eviction from a node without free space.
+
+Such a pod stays in the cluster with the phase Failed while its ReplicaSet creates the next one. If that one ends, too,
+no other pod shows why the Deployment does not become available.
+"""
+
+from __future__ import annotations
+
+import re
+
+from .model.kinds import Obj
+from .model.messages import quoted
+from .model.problems import PodFailure
+from .model.reasons import Reason
+from .model.times import seconds
+
+REPORTED_SECONDS = 600.0  # how long after its end a pod explains that its Deployment is not available
+# What follows differs with each eviction: amounts that are free and that containers used.
+_AMOUNTS = re.compile(r"\. (Threshold quantity|Container [^ ]+ was using).*$")
+_LOW = re.compile(r"low on resource: ([\w.-]+)")
+_FIELDS = {"database": "spec.storageOptions.database", "storage": "spec.storageOptions.objectStorage"}
+
+
+def ended_pod_failure(pod: Obj) -> PodFailure | None:
+    """Return why the kubelet or another controller ended a pod; None if the pod has not failed as a whole."""
+    status = pod.get("status") or {}
+    reason = status.get("reason") or ""
+    if status.get("phase") != "Failed" or not reason:
+        return None
+    words = _AMOUNTS.sub("", quoted(status.get("message")))
+    node = (pod.get("spec") or {}).get("nodeName") or ""
+    cause = (
+        f"its former pod was ended{f' on node {node}' if node else ''} ({f'{reason}: {words}' if words else reason})"
+    )
+    remedy = _remedy(pod, words, node)
+    return PodFailure(Reason.POD_NOT_RUNNING, cause, remedy, since=_ended_at(status), former=True)
+
+
+def _remedy(pod: Obj, words: str, node: str) -> str:
+    component = pod["metadata"]["labels"].get("component", "")
+    if low := _LOW.search(words):
+        return f"Free {low[1]} on {f'node {node}' if node else 'the node'}, or add a node with more of it"
+    if "EmptyDir volume" in words and component in _FIELDS:
+        return f"Raise {_FIELDS[component]}.emptyDir.sizeLimit, or use a claim"
+    if "ephemeral" in words:
+        field = "spec.reportOptions.resources" if component == "reports" else "spec.resources"
+        return f"Raise limits.ephemeral-storage in {field}"
+    return "Remove the named cause; the next pod is created by itself"
+
+
+def _ended_at(status: Obj) -> float | None:
+    """When a pod ended, in seconds since the epoch: the last change of a condition, or its start."""
+    times = [seconds(each.get("lastTransitionTime")) for each in status.get("conditions") or ()]
+    return max((time for time in times if time), default=seconds(status.get("startTime")))
