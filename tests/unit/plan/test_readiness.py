@@ -143,6 +143,16 @@ def test_what_several_deployments_have_in_common_is_said_once() -> None:
     assert unbound.startswith("PersistentVolumeClaim sample-database is not bound to a volume. Deployment sample-")
 
 
+def test_an_eviction_is_named_only_while_no_pod_serves() -> None:
+    evicted = PodFailure(Reason.POD_NOT_RUNNING, "its former pod was ended (Evicted)", "Free space", former=True)
+    assert conditions(running(), pods={"database": evicted})["Ready"]["status"] == "True"
+    stopped = with_status(running(), {"conditions": [{"type": "Available", "status": "False"}]}, "sample-database")
+    ready = conditions(stopped, pods={"database": evicted})["Ready"]
+    assert ready["message"] == (
+        "Deployment sample-database is not ready: its former pod was ended (Evicted). Free space."
+    )
+
+
 def test_deployments_that_start_are_listed_after_causes() -> None:
     state = with_status(settled(), AVAILABLE, "sample-storage")
     found = conditions(state, pods={"cryostat": CRASH})["ComponentsAvailable"]
