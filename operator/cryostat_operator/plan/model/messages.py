@@ -27,6 +27,8 @@ _NOISE = (
     re.compile(r"\.? ?no new claims to deallocate,?"),
     re.compile(r" ?\bpod=\S+"),
     re.compile(r"(?<=://)[^/\s@]+@|(?<=[^\s?])\?[^\s\"]+?(?=:?[\s\"]|$)"),  # login and query of a URL
+    re.compile(r"(?<=current time) \S+(?= is (?:before|after) )"),  # about a certificate; other at each attempt
+    re.compile(r"(?<=(?:tcp|udp) )\S+->"),  # address and port of a client; other at each attempt
     re.compile(r" ?\(?\b[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}\b\)?"),
 )
 _CREDENTIALS = re.compile(

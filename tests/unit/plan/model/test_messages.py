@@ -43,6 +43,10 @@ def test_all_of_several_messages() -> None:
          "0/1 nodes are available: 1 Insufficient cpu"),
         ("one\n  two", "one two"),
         ('Head "https://me:password@registry/v2/a?token=0a1b": 401', 'Head "https://registry/v2/a": 401'),
+        ("certificate has expired or is not yet valid: current time 2026-01-02T00:00:03Z is after 2026-01-01T00:00:00Z",
+         "certificate has expired or is not yet valid: current time is after 2026-01-01T00:00:00Z"),
+        ("lookup quay.io on 10.0.0.10:53: read udp 10.0.1.5:39234->10.0.0.10:53: i/o timeout",
+         "lookup quay.io on 10.0.0.10:53: read udp 10.0.0.10:53: i/o timeout"),
         ("volume 0a1b2c3d-0a1b-0a1b-0a1b-0a1b2c3d4e5f is gone", "volume is gone"),
     ],
 )  # fmt: skip
