@@ -69,10 +69,21 @@ def unavailable_cause(instance: Instance, name: str, pod_failure: PodFailure | N
         return _unbound(instance, name, claim, None)
     if not conditions and not (live.get("status") or {}).get("observedGeneration"):
         return _unobserved(subject, live)
-    if pod_failure:
+    if pod_failure and _is_explained_by(available, pod_failure):
         return _failing(name, pod_failure)
     state = "its pods are not ready yet" if available else "it has no pod yet"
     return Cause(Reason.DEPLOYMENT_UNAVAILABLE, message(subject, "is not ready", cause=state))
+
+
+def _is_explained_by(available: Obj, former: PodFailure) -> bool:
+    """Whether a Deployment is not available because of a pod that has ended.
+
+    It is not if the Deployment became unavailable later, for example for a rollout: another pod served in between.
+    """
+    if available.get("status") == "True":
+        return False
+    unavailable_since = seconds(available.get("lastTransitionTime")) or 0.0
+    return unavailable_since <= (former.since or 0.0) + LASTING_SECONDS
 
 
 def _failing(name: str, failure: PodFailure) -> Cause:

@@ -76,6 +76,25 @@ def test_a_deployment_that_no_controller_observes_is_reported_after_a_minute() -
     assert "it has no pod yet" in str(cause(deployment))
 
 
+@pytest.mark.parametrize(
+    ("status", "second", "reason"),
+    [
+        ("False", 10, Reason.POD_NOT_RUNNING),
+        ("False", 55, Reason.POD_NOT_RUNNING),
+        ("False", 120, Reason.DEPLOYMENT_UNAVAILABLE),  # another pod has served since
+        ("True", 10, Reason.DEPLOYMENT_UNAVAILABLE),  # as after it was scaled up
+    ],
+)
+def test_a_pod_that_was_ended_explains_no_later_rollout(status: str, second: int, reason: Reason) -> None:
+    evicted = PodFailure(Reason.POD_NOT_RUNNING, "its former pod was ended (Evicted)", since=0.0, former=True)
+    time = f"1970-01-01T00:{second // 60:02}:{second % 60:02}Z"
+    deployment = live("Deployment", conditions=[{**UNAVAILABLE, "status": status, "lastTransitionTime": time}])
+    deployment["metadata"]["generation"], deployment["status"]["observedGeneration"] = 2, 1
+    found = cause(deployment, pod_failure=evicted)
+    assert found
+    assert found.reason == reason
+
+
 def test_an_available_deployment_has_no_cause() -> None:
     claim = live("PersistentVolumeClaim", phase="Pending")
     assert cause(live("Deployment", conditions=[AVAILABLE]), claim) is None
