@@ -85,8 +85,8 @@ class PodStore:
         for pod in self._failing(instance_key):
             if pod.failure.reported_from <= now:
                 found[pod.component] = min(found.get(pod.component, pod.failure), pod.failure, key=_rank)
-        for (key, component), (_, failure) in self._ended.items():
-            if key == instance_key and (failure.since or 0.0) > now - REPORTED_SECONDS:
+        for component, failure in self._last_ends(instance_key).items():
+            if (failure.since or 0.0) > now - REPORTED_SECONDS:
                 found.setdefault(component, failure)
         return dict(sorted(found.items()))
 
@@ -119,13 +119,15 @@ class PodStore:
     def recheck_after(self, instance_key: InstanceKey) -> float:
         """Return the seconds until a result changes without an event; infinite if none does.
 
-        Then orphaned pods no longer count as terminating, or a wait becomes a lasting one.
+        Then orphaned pods no longer count as terminating, a wait becomes a lasting one, or the end of a pod no longer
+        explains anything.
         """
         orphaned = self._orphaned_since.items()
         ends = [since + ORPHAN_GRACE for (orphan, _), since in orphaned if orphan == instance_key]
         now = self._now()
         lasting = [pod.failure.lasting_from - now for pod in self._failing(instance_key)]
-        delays = [*(end - self._clock() for end in ends), *lasting]
+        reported = [(last.since or 0.0) + REPORTED_SECONDS - now for last in self._last_ends(instance_key).values()]
+        delays = [*(end - self._clock() for end in ends), *lasting, *reported]
         return min((min(delay, LASTING_SECONDS) for delay in delays if delay > 0), default=math.inf)
 
     def forget_instance(self, instance_key: InstanceKey) -> None:
@@ -136,8 +138,8 @@ class PodStore:
 
     def begin_list(self) -> None:
         """See `Store`."""
-        self._ended.clear()
         self._not_listed = {(instance_key, name) for instance_key, pods in self._pods.items() for name in pods}
+        self._not_listed |= {(instance_key, name) for (instance_key, _), (name, _) in self._ended.items()}
 
     def upsert(self, obj: Obj) -> None:
         """See `Store`."""
@@ -153,11 +155,17 @@ class PodStore:
     def remove(self, obj: Obj) -> None:
         """See `Store`."""
         metadata = obj["metadata"]
-        instance_key = InstanceKey(metadata["namespace"], metadata["labels"]["app"])
-        self._set(instance_key, metadata["name"], None)
-        component = metadata["labels"]["component"]
-        if self._ended.get((instance_key, component), ("",))[0] == metadata["name"]:
-            del self._ended[instance_key, component]
+        self._remove(InstanceKey(metadata["namespace"], metadata["labels"]["app"]), metadata["name"])
+
+    def _remove(self, instance_key: InstanceKey, name: str) -> None:
+        self._set(instance_key, name, None)
+        for key in [k for k, (ended, _) in self._ended.items() if k[0] == instance_key and ended == name]:
+            del self._ended[key]
+            self._enqueue(instance_key)
+
+    def _last_ends(self, instance_key: InstanceKey) -> dict[str, PodFailure]:
+        """Why the last pod that was ended as a whole was ended, by component."""
+        return {component: failure for (key, component), (_, failure) in self._ended.items() if key == instance_key}
 
     def _add_ended(self, instance_key: InstanceKey, component: str, name: str, failure: PodFailure) -> None:
         """Keep why a pod was ended if it is the last one of its component."""
@@ -170,7 +178,7 @@ class PodStore:
     def end_list(self) -> None:
         """See `Store`."""
         for instance_key, name in self._not_listed:
-            self._set(instance_key, name, None)
+            self._remove(instance_key, name)
         self._not_listed = set()
 
     def _failing(self, instance_key: InstanceKey) -> list[_FailingPod]:

@@ -84,6 +84,36 @@ def test_the_last_eviction_explains_for_ten_minutes_why_no_pod_serves() -> None:
     assert pods.failures(OWNER) == {}
 
 
+def test_an_eviction_is_looked_at_again_when_it_is_over_or_its_pod_is_deleted() -> None:
+    enqueued: list[InstanceKey] = []
+    clock = Clock()
+    pods = PodStore(enqueued.append, clock, clock)
+    pods.upsert(evicted("b", 30))
+    clock.now = 650.0
+    assert pods.recheck_after(OWNER) == 40.0
+    clock.now = 690.0
+    assert pods.recheck_after(OWNER) == math.inf
+    pods.remove(evicted("b", 30))
+    assert enqueued == [OWNER, OWNER]
+
+
+def test_an_eviction_is_known_while_the_pods_are_listed_again() -> None:
+    enqueued: list[InstanceKey] = []
+    clock = Clock()
+    pods = PodStore(enqueued.append, clock, clock)
+    pods.upsert(evicted("b", 30))
+    pods.begin_list()
+    assert pods.failures(OWNER) != {}
+    pods.upsert(evicted("b", 30))
+    pods.end_list()
+    assert pods.failures(OWNER) != {}
+    assert enqueued == [OWNER]
+    pods.begin_list()
+    pods.end_list()
+    assert pods.failures(OWNER) == {}
+    assert enqueued == [OWNER, OWNER]
+
+
 def test_the_wait_of_one_instance_is_not_that_of_another() -> None:
     pods = PodStore(lambda _: None, Clock())
     pods.upsert(pod())
