@@ -34,19 +34,22 @@ async def volume_usage(client: Client, namespace: str, pods: Iterable[Obj]) -> d
     Raises:
         PermissionError: the user may not read statistics of nodes.
     """
-    nodes = dict.fromkeys(pod["spec"]["nodeName"] for pod in pods if _is_running(pod) and _has_claim(pod))
-    found: dict[str, VolumeUsage] = {}
-    for summary in await asyncio.gather(*(_summary(client, node) for node in nodes)):
-        found.update(_claims(summary, namespace))
-    return found
+    running = [pod for pod in pods if _is_running(pod)]
+    mounted = {claim for pod in running for claim in _claims(pod)}
+    nodes = dict.fromkeys(pod["spec"]["nodeName"] for pod in running if _claims(pod))
+    summaries = await asyncio.gather(*(_summary(client, node) for node in nodes))
+    measured = (each for summary in summaries for each in _measured(summary, namespace))
+    return {claim: usage for claim, usage in measured if claim in mounted}
 
 
 def _is_running(pod: Obj) -> bool:
     return bool(pod["spec"].get("nodeName")) and (pod.get("status") or {}).get("phase") == "Running"
 
 
-def _has_claim(pod: Obj) -> bool:
-    return any("persistentVolumeClaim" in volume for volume in pod["spec"].get("volumes") or ())
+def _claims(pod: Obj) -> list[str]:
+    """Names of the claims of a pod."""
+    sources = [volume.get("persistentVolumeClaim") for volume in pod["spec"].get("volumes") or ()]
+    return [source["claimName"] for source in sources if source]
 
 
 async def _summary(client: Client, node: str) -> Obj:
@@ -63,7 +66,7 @@ async def _summary(client: Client, node: str) -> Obj:
     return {}
 
 
-def _claims(summary: Mapping[str, object], namespace: str) -> Iterator[tuple[str, VolumeUsage]]:
+def _measured(summary: Mapping[str, object], namespace: str) -> Iterator[tuple[str, VolumeUsage]]:
     """Name and use of each claim of a namespace in a kubelet's statistics."""
     pods = summary.get("pods")
     for pod in pods if isinstance(pods, list) else ():

@@ -49,14 +49,13 @@ async def usage(nodes: Nodes, *pods: Any) -> dict[str, VolumeUsage]:
 
 
 async def test_claims_of_the_namespace_are_found_on_the_nodes_of_their_pods() -> None:
-    one = {"pods": [measured("sample-database", 50, 200), measured("other", 1, 2, "elsewhere"), {}]}
-    two = {"pods": [measured("sample-storage", 3, 4), measured("unmeasured", None, None)]}
+    one = {"pods": [measured("sample-database", 50, 200), measured("sample-database", 1, 2, "elsewhere"), {}]}
+    two = {"pods": [measured("sample-storage", 3, 4), measured("unmeasured", None, None), measured("foreign", 1, 2)]}
     nodes = Nodes(one=one, two=two)
     waiting = mounted("three")
     waiting["status"]["phase"] = "Pending"
-    found = await usage(
-        nodes, mounted("one"), mounted("one"), mounted("two"), mounted(None), mounted("three", None), waiting
-    )
+    storage = [mounted("two", "sample-storage"), mounted("two", "unmeasured")]
+    found = await usage(nodes, mounted("one"), mounted("one"), *storage, mounted(None), mounted("three", None), waiting)
     assert found == {"sample-database": VolumeUsage(50, 200), "sample-storage": VolumeUsage(3, 4)}
     assert found["sample-database"].percent == 25
     assert nodes.asked == ["one", "two"]
