@@ -45,10 +45,13 @@ class FairSlots:
         while self._waiting:
             group = next(iter(self._waiting))
             turns = self._waiting.pop(group)
+            while turns and turns[0].done():
+                turns.popleft()  # it was cancelled, which costs the group no turn
+            if not turns:
+                continue
             turn = turns.popleft()
             if turns:
                 self._waiting[group] = turns
-            if not turn.done():  # else it was cancelled
-                turn.set_result(None)
-                return
+            turn.set_result(None)
+            return
         self._free += 1

@@ -77,3 +77,15 @@ async def test_a_cancelled_task_keeps_no_slot() -> None:
     await tasks.pass_on()
     await tasks.start("d1")
     assert tasks.holding == ["d1"]
+
+
+async def test_cancelled_tasks_cost_their_group_no_turn() -> None:
+    tasks = Tasks(1)
+    await tasks.start("x1", "a1", "a2", "a3", "b1", "b2")
+    tasks.tasks["a1"].cancel()
+    tasks.tasks["a2"].cancel()
+    await tasks.pass_on()
+    await tasks.end("x1")
+    assert tasks.holding == ["a3"]
+    await tasks.end("a3")
+    assert tasks.holding == ["b1"]
