@@ -113,9 +113,10 @@ def complete(desired: Desired, data: ReferenceData) -> Plan:
     completed = tuple(_complete(component, desired.needs, requirements) for component in components)
     completed = upgrades.hold(instance, completed)
     completed = hibernate(instance, completed, components)
-    completed = hold_for_deleted_claims(instance, completed)
+    # The application must not get new Secrets before a database or storage that is left alone.
+    completed = hold_for_deleted_claims(instance, hold_for_rollout(instance, completed))
     return Plan(
-        components=with_data_records(instance, hold_for_rollout(instance, completed)),
+        components=with_data_records(instance, completed),
         references=desired.references,
         incomplete_secrets=_incomplete_secrets(components, data),
         data=data,

@@ -51,6 +51,15 @@ def test_it_is_not_stopped_for_the_hibernation() -> None:
     assert changed(stopped.with_live({**main, "status": {}})) == {f"{NAME}-storage"}
 
 
+def test_the_application_gets_no_new_secret_before_the_component_that_is_left_alone() -> None:
+    state = deleting("storage", {})
+    content = state.snapshot.data["Secret", f"{NAME}-storage"]
+    assert content
+    state.with_data("Secret", f"{NAME}-storage", *content.keys, digest="rotated")
+    assert changed(state) == set()
+    assert state.plan.blocked[Key("Deployment", NAMESPACE, NAME)].problem.reason == "RollingInOrder"
+
+
 def test_a_deployment_that_does_not_exist_is_created() -> None:
     state = deleting("database", {})
     live = {key: obj for key, obj in state.snapshot.live.items() if key != deployment("database")}
