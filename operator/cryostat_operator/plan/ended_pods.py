@@ -15,9 +15,9 @@ from .model.reasons import Reason
 from .model.times import seconds
 
 REPORTED_SECONDS = 600.0  # how long after its end a pod explains that its Deployment is not available
-# What follows differs with each eviction: amounts that are free and that containers used.
-_AMOUNTS = re.compile(r"\. (Threshold quantity|Container [^ ]+ was using).*$")
-_LOW = re.compile(r"low on resource: ([\w.-]+)")
+# What follows differs with each pod: amounts that are free, and that containers or other pods use.
+_AMOUNTS = re.compile(r"(\. (Threshold quantity|Container [^ ]+ was using)|, requested: ).*$")
+_LOW = re.compile(r"(?:low on|enough) resource: ([\w./-]*\w)")
 _FIELDS = {"database": "spec.storageOptions.database", "storage": "spec.storageOptions.objectStorage"}
 
 

@@ -45,6 +45,13 @@ def pod(component: str = "database", **status: object) -> Obj:
         ),
         (
             "cryostat",
+            "OutOfcpu",
+            "Pod was rejected: Node didn't have enough resource: cpu, requested: 500, used: 7600, capacity: 8000",
+            "OutOfcpu: Pod was rejected: Node didn't have enough resource: cpu",
+            "Free cpu on node node-1, or add a node with more of it",
+        ),
+        (
+            "cryostat",
             "NodeAffinity",
             "",
             "NodeAffinity",
