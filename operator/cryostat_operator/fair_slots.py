@@ -21,13 +21,14 @@ class FairSlots:
     @asynccontextmanager
     async def slot(self, group: Hashable) -> AsyncIterator[None]:
         """Wait for a slot, and hold it during the context."""
-        await self._acquire(group)
+        await self.acquire(group)
         try:
             yield
         finally:
-            self._release()
+            self.release()
 
-    async def _acquire(self, group: Hashable) -> None:
+    async def acquire(self, group: Hashable) -> None:
+        """Wait for a slot. Each one must be released."""
         if self._free:
             self._free -= 1
             return
@@ -37,11 +38,11 @@ class FairSlots:
             await turn
         except asyncio.CancelledError:
             if not turn.cancelled():
-                self._release()  # the task got the slot and was cancelled at the same time
+                self.release()  # the task got the slot and was cancelled at the same time
             raise
 
-    def _release(self) -> None:
-        """Give the slot to the next task."""
+    def release(self) -> None:
+        """Give a slot to the next task."""
         while self._waiting:
             group = next(iter(self._waiting))
             turns = self._waiting.pop(group)
