@@ -85,8 +85,8 @@ class AgentAdmission:
             cause = str(error) or "timed out"
             logger.warning("Agent not injected into %s: %s", _title(request), cause)
             retry = "create the pod again" if _is_pod(request) else "apply this object again"
-            text = f"the cluster did not answer in time; {retry}"
-            return allowed(request, [f"{WARNING_PREFIX}not added: {text}"])
+            text = "the cluster could not be read" if isinstance(error, ApiError) else "the review took too long"
+            return allowed(request, [f"{WARNING_PREFIX}not added: {text}; {retry}"])
         except Exception:
             self._count(request, "failed")
             logger.exception("Agent not injected into %s", _title(request))

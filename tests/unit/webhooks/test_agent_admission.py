@@ -85,7 +85,8 @@ async def review(reader: Reader, given: AdmissionRequest) -> dict[str, Any]:
     return response
 
 
-UNANSWERED = "Cryostat agent: not added: the cluster did not answer in time; create the pod again"
+UNREAD = "Cryostat agent: not added: the cluster could not be read; create the pod again"
+LATE = "Cryostat agent: not added: the review took too long; create the pod again"
 FROM_SECRET = {"envFrom": [{"secretRef": {"name": "s"}}, {"configMapRef": {"name": "c", "optional": True}}]}
 
 
@@ -102,8 +103,8 @@ async def test_a_secret_is_read_only_for_the_api_server() -> None:
 @pytest.mark.parametrize(
     ("error", "warning", "logged"),
     [
-        (ApiError(500, "x", "y"), UNANSWERED, "Agent not injected into Pod n/p: y"),
-        (TimeoutError(), UNANSWERED, "Agent not injected into Pod n/p: timed out"),
+        (ApiError(500, "x", "y"), UNREAD, "Agent not injected into Pod n/p: y"),
+        (TimeoutError(), LATE, "Agent not injected into Pod n/p: timed out"),
         (
             RuntimeError("bug"),
             "Cryostat agent: not added: the operator failed; see its log",
@@ -236,7 +237,7 @@ async def test_a_workload_without_an_answer_in_time_is_admitted_unchanged(caplog
     given = replace(request(), obj={"kind": "Deployment", "metadata": {"name": "shop"}, "spec": {"template": template}})
     answer = await AgentAdmission(reader, Settings(service_tls=False), InjectionCounts()).workload(given)
     assert answer["response"]["warnings"] == [
-        "Cryostat agent: not added: the cluster did not answer in time; apply this object again"
+        "Cryostat agent: not added: the review took too long; apply this object again"
     ]
     assert caplog.messages == ["Agent not injected into Deployment n/shop: timed out"]
 
