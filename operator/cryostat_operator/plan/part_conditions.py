@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from ..api import constants
 from . import claims
 from .components import exposure, ingress, user_login
 from .database_keys import KEYS, recorded
@@ -22,11 +21,9 @@ from .readiness import DEPLOYMENTS, is_available
 
 
 def references(instance: Instance) -> Condition:
-    """The condition that all Secrets and ConfigMaps exist which the pods need; those of others are not read."""
+    """The condition that all Secrets and ConfigMaps exist which the pods need; those of an Ingress are not read."""
     text = "Every Secret and ConfigMap that the Deployments need exists."
-    secret = instance.annotations.get(constants.ANNOTATION_BACKUP_SECRET)
-    unread = [*ingress.tls_secrets(instance), *([secret] if secret else [])]
-    if unread:
+    if unread := ingress.tls_secrets(instance):
         names = " and ".join(dict.fromkeys(unread))
         text += f" Not checked, because no Deployment needs it: Secret {names}."
     return condition("ReferencesResolved", Reason.ALL_FOUND, text, good=True)

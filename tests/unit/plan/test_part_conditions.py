@@ -13,7 +13,7 @@ from cryostat_operator.plan.model.kinds import KINDS, Key, Obj
 from cryostat_operator.plan.model.problems import Problem
 from cryostat_operator.plan.model.reasons import Reason
 from cryostat_operator.plan.model.snapshot import Snapshot
-from cryostat_operator.settings import Settings
+from cryostat_operator.settings import Image, Settings
 from tests.unit.cluster_state import NAMESPACE, ClusterState, cryostat, settled
 
 AVAILABLE = {"conditions": [{"type": "Available", "status": "True"}]}
@@ -179,3 +179,18 @@ def test_secrets_that_only_the_ingress_controller_reads_are_named_as_not_checked
         "Not checked, because no Deployment needs it: Secret web-tls."
     )
     assert "Not checked" not in condition(settled(options, openshift=True), "ReferencesResolved")["message"]
+
+
+def test_the_secret_of_the_scheduled_backup_is_checked() -> None:
+    annotations = {
+        constants.ANNOTATION_BACKUP_SCHEDULE: "0 1 * * *",
+        constants.ANNOTATION_BACKUP_TARGET: "pvc:backups",
+        constants.ANNOTATION_BACKUP_SECRET: "backups",
+    }
+    settings = Settings(service_tls=False, operator_image=Image("operator:1"))
+    state = ClusterState(cryostat(annotations=annotations), settings=settings).settle()
+    assert "Not checked" not in condition(state, "ReferencesResolved")["message"]
+    state.without_data("Secret", "backups")
+    assert condition(state, "ReferencesResolved")["message"] == (
+        "Secret backups does not exist. CronJob sample-backup needs it. Create it."
+    )
