@@ -70,3 +70,15 @@ def test_only_what_a_component_cannot_use_is_reported(spec: Obj, expected: list[
     assert not state.plan.blocked
     found = [each.message for each in state.plan.warnings if each.reason == "SecretValueInvalid"]
     assert [text.split(" ")[1] for text in found] == expected
+
+
+def test_a_password_that_is_corrected_is_used_by_a_new_database() -> None:
+    """The database did not start with the former one, so that the claim has no data of it."""
+    state = ClusterState(cryostat({"databaseOptions": {"secretName": "keys"}}))
+    state.with_data("Secret", "keys", CONNECTION_KEY="aHVudGVyMgo=", ENCRYPTION_KEY="e")
+    content = state.snapshot.data["Secret", "keys"]
+    assert content
+    padded = replace(content, paddings={"CONNECTION_KEY": "ends with a line break"})
+    state.snapshot = replace(state.snapshot, data={**state.snapshot.data, ("Secret", "keys"): padded})
+    state.settle().with_data("Secret", "keys", CONNECTION_KEY="aHVudGVyMg==", ENCRYPTION_KEY="e")
+    assert not state.plan.problems
