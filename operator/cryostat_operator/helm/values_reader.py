@@ -15,6 +15,12 @@ from .rule_types import Values
 _TITLES = ("USER-SUPPLIED VALUES:", "COMPUTED VALUES:")
 _MAX_LIST_LEVELS = 3
 
+# How `helm --set` reads a value, and where list items and the steps of a name end.
+_WORDS = {"true": True, "false": False, "null": None, "0": 0}
+_INTEGER = re.compile(r"[+-]?[1-9][0-9]{0,17}")
+_ITEM_END = re.compile(r"(?<!\\),")
+_STEP_END = re.compile(r"(?<!\\)\.")
+
 
 class ValuesError(ValueError):
     """The text does not contain chart values; the message completes the sentence "FILE …"."""
@@ -116,8 +122,7 @@ def _set(values: dict[str, Any], path: str, parameter: Mapping[str, Any]) -> Non
     """Set a value as `helm --set NAME=VALUE` does; dots separate steps, lists cannot be addressed."""
     if not path or "[" in path:
         raise ValuesError(f"contains an Application with the parameter {path!r}; write it into helm.valuesObject")
-    # A dot or comma that belongs to a key is written as `\\.` or `\\,`.
-    *parents, last = (re.sub(r"\\(.)", r"\1", step) for step in re.split(r"(?<!\\)\.", path))
+    *parents, last = (_unescaped(step) for step in _STEP_END.split(path))
     for step in parents:
         inner = values.get(step)
         values[step] = dict(inner) if isinstance(inner, Mapping) else {}
@@ -127,11 +132,18 @@ def _set(values: dict[str, Any], path: str, parameter: Mapping[str, Any]) -> Non
 
 
 def _typed(text: str) -> Any:
-    """Return the list `{a,b}`, or the number, the truth value or null that a text is in YAML, else the text."""
+    """Return what Helm makes of a text: a list of `{a,b}`, a truth value, null, or an integer; else the text.
+
+    A fraction stays a text, such as the tag `4.10` of an image.
+    """
     if text.startswith("{") and text.endswith("}"):
-        return [_typed(each.strip()) for each in text[1:-1].split(",") if each.strip()]
-    try:
-        value = yaml.safe_load(text)
-    except yaml.YAMLError:
-        return text
-    return value if value is None or isinstance(value, bool | int | float) else text
+        items = (item.strip() for item in _ITEM_END.split(text[1:-1]))
+        return [_typed(_unescaped(item)) for item in items if item]
+    if text.lower() in _WORDS:
+        return _WORDS[text.lower()]
+    return int(text) if _INTEGER.fullmatch(text) else text
+
+
+def _unescaped(text: str) -> str:
+    """Return a text without the backslashes before dots and commas that belong to it."""
+    return re.sub(r"\\(.)", r"\1", text)

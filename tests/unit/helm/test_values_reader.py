@@ -69,10 +69,21 @@ def test_a_forced_string_stays_a_string() -> None:
     assert read_values(text) == {"core": {"x": "2"}}
 
 
-@pytest.mark.parametrize("text", ["@daily", "{a: b", "2020-01-01", "a: b"])
+@pytest.mark.parametrize(
+    "text", ["@daily", "{a: b", "2020-01-01", "a: b", "4.10", "0.5", "017", "0x1f", "yes", "~", ""]
+)
 def test_a_parameter_is_text_as_for_helm(text: str) -> None:
     found = read_values(yaml.safe_dump(application(parameters=[{"name": "core.x", "value": text}])))
     assert found == {"core": {"x": text}}
+
+
+@pytest.mark.parametrize(
+    ("text", "value"),
+    [("0", 0), ("-8181", -8181), ("TRUE", True), ("false", False), ("null", None), (r"{a\,b, 2}", ["a,b", 2])],
+)
+def test_other_parameters_have_the_type_that_helm_gives_them(text: str, value: object) -> None:
+    found = read_values(yaml.safe_dump(application(parameters=[{"name": "core.x", "value": text}])))
+    assert found == {"core": {"x": value}}
 
 
 def test_lists_and_escaped_dots_in_parameters_are_those_of_helm() -> None:
