@@ -43,7 +43,8 @@ async def test_a_failed_review_leaves_time_too() -> None:
 
 
 async def test_an_answer_is_not_late_because_of_the_time_that_is_left() -> None:
-    reviews, events = LargeReviews(), []
+    reviews = LargeReviews()
+    events: list[str] = []
     asyncio.get_running_loop().call_soon(events.append, "something else")
     async with reviews.turn("a", LARGE):
         compute(0.02)
