@@ -121,7 +121,8 @@ async def _from_kubeconfig(config: Mapping[str, Any], name: str | None) -> Login
         raise LoginError(f"context {name!r} of the kubeconfig names no cluster with a server")
     _check_impersonation(user, name)
     if set(user) - _SIMPLE_USER_FIELDS - _IMPERSONATION.keys():
-        authorization = await _authorization_by_library(name)
+        authorization, certificates = await _credentials_by_library(name)
+        user = {**user, **certificates}
     else:
         authorization = _authorization(user)
     headers = {"Authorization": authorization} if authorization else {}
@@ -155,8 +156,12 @@ def _authorization(user: Mapping[str, Any]) -> str:
     return ""
 
 
-async def _authorization_by_library(context: str) -> str:
-    """The header for what needs a credential plugin or OpenID Connect, from the Kubernetes client."""
+async def _credentials_by_library(context: str) -> tuple[str, dict[str, str]]:
+    """Ask the Kubernetes client for what needs a credential plugin or OpenID Connect.
+
+    Returns:
+        The header `Authorization`, and the files of the client certificate as fields of a user; one of both is empty.
+    """
     from kubernetes.aio import config
     from kubernetes.aio.client import Configuration
 
@@ -167,7 +172,15 @@ async def _authorization_by_library(context: str) -> str:
         )
     except config.ConfigException as error:
         raise LoginError(f"context {context!r} of the kubeconfig: {error}") from None
-    return str(await configuration.get_api_key_with_prefix("BearerToken") or "")
+    authorization = str(await configuration.get_api_key_with_prefix("BearerToken") or "")
+    if not authorization and not configuration.cert_file:
+        # The library only logs why a plugin failed.
+        raise LoginError(
+            f"context {context!r} of the kubeconfig: its credential plugin returned no credentials; "
+            f"`kubectl --context {context} get namespaces` shows why"
+        )
+    certificates = {"client-certificate": configuration.cert_file, "client-key": configuration.key_file}
+    return authorization, {field: str(path) for field, path in certificates.items() if path}
 
 
 def _ssl_context(cluster: Mapping[str, Any], user: Mapping[str, Any]) -> ssl.SSLContext:

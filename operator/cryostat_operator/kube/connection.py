@@ -142,6 +142,11 @@ async def _with_library() -> kopf.ConnectionInfo:
     except config.ConfigException as error:
         raise LoginError(f"KUBECONFIG cannot be used: {error}") from None
     token = str(await configuration.get_api_key_with_prefix("BearerToken") or "")
+    if not token and not configuration.cert_file:
+        # The library only logs why a plugin failed.
+        raise LoginError(
+            "the credential plugin of KUBECONFIG returned no credentials; `kubectl get namespaces` shows why"
+        )
     return kopf.ConnectionInfo(
         server=str(configuration.host),
         ca_path=configuration.ssl_ca_cert,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import json
 import os
 import ssl
 from pathlib import Path
@@ -14,6 +15,10 @@ import yaml
 from cryostat_operator.inspect import login
 from cryostat_operator.inspect.login import log_in
 from cryostat_operator.kube.connection import LoginError
+from cryostat_operator.pki import signing
+from cryostat_operator.pki.signing import CertificateTemplate
+
+PLUGIN_API = "client.authentication.k8s.io/v1"
 
 
 @pytest.fixture(autouse=True)
@@ -82,6 +87,49 @@ async def test_a_context_without_a_cluster(monkeypatch: pytest.MonkeyPatch, tmp_
     monkeypatch.setenv("KUBECONFIG", str(file))
     with pytest.raises(LoginError, match=r"^context 'a' of the kubeconfig names no cluster with a server$"):
         await log_in()
+
+
+def with_plugin(directory: Path, status: object) -> Path:
+    """A kubeconfig with a credential plugin that prints this status."""
+    credential = {"apiVersion": PLUGIN_API, "kind": "ExecCredential", "status": status}
+    (directory / "credential.json").write_text(json.dumps(credential))
+    plugin = {"apiVersion": PLUGIN_API, "command": "cat", "args": [str(directory / "credential.json")]}
+    return kubeconfig(directory / "config", {"exec": plugin})
+
+
+async def test_a_token_of_a_credential_plugin(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("KUBECONFIG", str(with_plugin(tmp_path, {"token": "t"})))
+    found = await log_in()
+    assert found.connection.headers() == {"Authorization": "Bearer t"}
+
+
+async def test_a_certificate_of_a_credential_plugin(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    key = signing.new_key()
+    certificate = signing.sign_certificate(CertificateTemplate("user"), key, 1_800_000_000.0)
+    pair = {
+        "clientCertificateData": signing.certificates_pem([certificate]).decode(),
+        "clientKeyData": signing.key_pem(key).decode(),
+    }
+    monkeypatch.setenv("KUBECONFIG", str(with_plugin(tmp_path, pair)))
+    loaded: list[str] = []
+    monkeypatch.setattr(ssl.SSLContext, "load_cert_chain", lambda _, file, key: loaded.extend(map(read, (file, key))))
+    found = await log_in()
+    assert found.connection.headers() == {}
+    assert loaded == list(pair.values())
+
+
+def read(path: str) -> str:
+    return Path(path).read_text()
+
+
+async def test_a_credential_plugin_without_credentials(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("KUBECONFIG", str(with_plugin(tmp_path, {})))
+    with pytest.raises(LoginError) as error:
+        await log_in()
+    assert str(error.value) == (
+        "context 'a' of the kubeconfig: its credential plugin returned no credentials; "
+        "`kubectl --context a get namespaces` shows why"
+    )
 
 
 async def test_a_context_that_the_client_library_cannot_use(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

@@ -70,6 +70,23 @@ async def test_a_kubeconfig_that_cannot_be_used(
         await connection.connect()
 
 
+async def test_a_credential_plugin_without_credentials(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    file = tmp_path / "config"
+    plugin = "{apiVersion: client.authentication.k8s.io/v1, command: /dev/null/no-such-program}"
+    file.write_text(
+        "current-context: a\n"
+        "clusters: [{name: a, cluster: {server: 'https://a'}}]\n"
+        f"users: [{{name: a, user: {{exec: {plugin}}}}}]\n"
+        "contexts: [{name: a, context: {cluster: a, user: a}}]"
+    )
+    monkeypatch.setenv("KUBECONFIG", str(file))
+    with pytest.raises(connection.LoginError) as error:
+        await connection.connect()
+    assert str(error.value) == (
+        "the credential plugin of KUBECONFIG returned no credentials; `kubectl get namespaces` shows why"
+    )
+
+
 async def test_a_proxy_is_used_outside_of_the_cluster_only(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("HTTPS_PROXY", "http://proxy:3128")
     file = tmp_path / "config"
