@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import json
 import subprocess
 import tempfile
@@ -46,13 +47,28 @@ class WebhookPlane:
         return subprocess.run(command, input=json.dumps(obj), capture_output=True, text=True, check=True).stderr
 
     def grant(self, user: str, namespace: str, rules: list[Object]) -> None:
-        """A Role and a RoleBinding that bear the user's name."""
+        """A Role and a RoleBinding that bear the user's name. Waits until the API server knows them."""
         group, meta = "rbac.authorization.k8s.io", {"name": user.replace(":", "-"), "namespace": namespace}
         self.api.apply({"apiVersion": f"{group}/v1", "kind": "Role", "metadata": meta, "rules": rules})
         role = {"apiGroup": group, "kind": "Role", "name": meta["name"]}
         subject = {"apiGroup": group, "kind": "User", "name": user}
         binding = {"apiVersion": f"{group}/v1", "kind": "RoleBinding", "metadata": meta, "roleRef": role}
         self.api.apply({**binding, "subjects": [subject]})
+        for rule in rules:
+            eventually(functools.partial(self._may, user, namespace, rule), what=f"{user} has the permissions {rule}")
+
+    def _may(self, user: str, namespace: str, rule: Object) -> bool:
+        """Whether a user has the last of the permissions that a rule grants."""
+        attributes = {
+            "namespace": namespace,
+            "verb": rule["verbs"][-1],
+            "group": rule["apiGroups"][-1],
+            "resource": rule["resources"][-1],
+            "name": (rule.get("resourceNames") or [""])[-1],
+        }
+        spec = {"user": user, "resourceAttributes": attributes}
+        review = {"apiVersion": "authorization.k8s.io/v1", "kind": "SubjectAccessReview", "spec": spec}
+        return bool(self.api.create({**review, "metadata": {}})["status"]["allowed"])
 
 
 @contextmanager
