@@ -305,7 +305,7 @@ OUT_OF_MEMORY = f"was killed because it used more memory than its limit of {APPL
 FAILURES: list[tuple[Change, str, Change]] = [  # how a container fails, what the status says, the repair
     (ask_for_too_much, "Insufficient cpu", repair),
     (hide_image, f'cannot pull image "{IMAGES["database"][1]}" (', show_image),
-    (crash_twice, "(exit code 137)", lambda instance: None),
+    (crash_twice, "with exit code 137", lambda instance: None),
     (use_too_much_memory, OUT_OF_MEMORY, lambda instance: None),
 ]
 

@@ -95,7 +95,7 @@ def _reported(situation: Obj) -> Reported:
         live = {"kind": key.kind, "metadata": {"name": key.name, "namespace": key.namespace}}
         refused.append(Problem("core", "NameCollision", name_collision(key, live), dedup_key=str(key)))
     pods = {component: _failure(state, component, pod) for component, pod in given.get("pods", {}).items()}
-    waiting = [Problem("core", reason, f"Deployment {NAME} waits.") for reason in given.get("waits", ())]
+    waiting = [Problem("core", reason, text) for reason, text in given.get("waits", {}).items()]
     lasting = frozenset(Reason(reason) for reason in given.get("lasting", ()))
     terminating = (
         diff(plan, instance.snapshot, instance.cryostat.metadata["uid"]).problems if "deleted" in given else []
@@ -204,7 +204,8 @@ def _failure(state: ClusterState, component: str, pod: Obj) -> PodFailure:
     labels = {"app": NAME, "kind": "cryostat", "component": component}
     name = f"{_deployment(component)}-6d4b5c7f8-abcde"
     metadata = {"name": name, "namespace": NAMESPACE, "labels": labels, **pod.get("metadata", {})}
-    captured = {"metadata": metadata, "spec": {**template["spec"], "nodeName": "node-1"}, "status": pod["status"]}
+    spec = {**template["spec"], "nodeName": "node-1", **pod.get("spec", {})}
+    captured = {"metadata": metadata, "spec": spec, "status": pod["status"]}
     failure = pod_failure(captured) or ended_pod_failure(captured)
     assert failure
     assert failure.reported_from <= NOW_SECONDS

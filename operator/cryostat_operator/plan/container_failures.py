@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
+from ..settings import IMAGES
 from .model.kinds import Obj
 from .model.messages import last_words, quoted
 from .model.problems import PodFailure
@@ -33,6 +34,19 @@ _RESOURCE_FIELDS = {
     "-storage": "resources.objectStorageResources",
     "-reports": "reportOptions.resources",
 }
+# What follows the name of the instance in the name of a container → the names of its possible images.
+_IMAGES = {
+    "": ("core",),
+    "-certificates": ("core",),
+    "-grafana": ("grafana",),
+    "-jfr-datasource": ("datasource",),
+    "-auth-proxy": ("oauth2-proxy", "openshift-oauth-proxy"),
+    "-agent-proxy": ("agent-proxy",),
+    "-db": ("database",),
+    "-storage": ("storage",),
+    "-reports": ("reports",),
+}
+_VOLUME_FIELDS = {"database": "spec.storageOptions.database", "storage": "spec.storageOptions.objectStorage"}
 
 
 def failures(pod: Obj, kind: str, container: Obj) -> Iterator[PodFailure]:
@@ -50,13 +64,26 @@ def failures(pod: Obj, kind: str, container: Obj) -> Iterator[PodFailure]:
     elif reason and reason not in _STARTING and reason != "CrashLoopBackOff":
         words = quoted(waiting.get("message"))
         cause = f"{kind} {name} cannot be started ({f'{reason}: {words}' if words else reason})"
-        remedy = "Create or correct what is named; the kubelet tries again by itself"
-        yield PodFailure(Reason.POD_NOT_RUNNING, cause, remedy, name)
+        yield PodFailure(Reason.POD_NOT_RUNNING, cause, _remedy_of_start(pod, name, words), name)
     elif ended := _last_end(kind, container):
         yield _crash(pod, kind, container, ended)
     elif reason == "CrashLoopBackOff":
         cause = f"{kind} {name} ends again and again"
         yield PodFailure(Reason.CONTAINER_CRASHED, cause, _log(pod, name), name, vague=True)
+
+
+def _remedy_of_start(pod: Obj, name: str, words: str) -> str:
+    """What to do if a container cannot be started, by the words of the kubelet, which has no reasons for them."""
+    variables = _image_variables(pod, name)
+    if not variables:
+        return f"Correct what the message names. {_ADDED}"
+    if "non-root" in words or "runAsNonRoot" in words:
+        is_report = pod["metadata"]["labels"].get("component") == "reports"
+        field = "spec.reportOptions.securityOptions" if is_report else "spec.securityOptions"
+        return f"Set runAsUser in {field} to a number other than 0, or use an image with such a user"
+    if "executable file not found" in words or "no such file or directory" in words:
+        return f"Set {variables} of the operator to an image of this release"
+    return "Create or correct what the message names; the kubelet tries again by itself"
 
 
 def _image_pull(pod: Obj, kind: str, container: Obj) -> PodFailure:
@@ -67,7 +94,9 @@ def _image_pull(pod: Obj, kind: str, container: Obj) -> PodFailure:
     # Between two attempts, the reason is another one: quoting it would change the message each time.
     cause = f'{kind} {name} cannot pull image "{image}" ({words or waiting["reason"]})'
     account = (pod.get("spec") or {}).get("serviceAccountName") or "default"
-    remedy = f"Check the image, the registry, and the pull secrets of ServiceAccount {account}"
+    variables = _image_variables(pod, name)
+    source = f" ({variables} of the operator)" if variables else ""
+    remedy = f"Check the image{source}, the registry, and the pull secrets of ServiceAccount {account}"
     return PodFailure(Reason.IMAGE_PULL_FAILED, cause, remedy, name, vague=not words)
 
 
@@ -94,7 +123,11 @@ def _crash(pod: Obj, kind: str, container: Obj, ended: Obj) -> PodFailure:
     cause = f"{kind} {name} {_how(code, _spec(pod, kind, name))} and is started again"
     words = last_words(ended.get("message"))
     cause += f'. Its last words: "{words}"' if words else ""
-    return PodFailure(Reason.CONTAINER_CRASHED, cause, _log(pod, name), name)
+    remedy = _log(pod, name)
+    volume = _VOLUME_FIELDS.get(pod["metadata"]["labels"].get("component", ""))
+    if volume and "No space left on device" in words:
+        remedy = f"If its volume is full, raise the size in {volume}. {remedy}"
+    return PodFailure(Reason.CONTAINER_CRASHED, cause, remedy, name)
 
 
 def _how(code: int, spec: Mapping[str, Obj]) -> str:
@@ -103,7 +136,7 @@ def _how(code: int, spec: Mapping[str, Obj]) -> str:
     if code not in (137, 143) or not probes:
         return f"ended with exit code {code}"
     words = " or ".join(name.removesuffix("Probe") for name in probes)
-    return f"was killed (exit code {code}), as after a failed {words} probe,"
+    return f"was killed with exit code {code}, perhaps after a failed {words} probe,"
 
 
 def waits(pod: Obj, kind: str, container: Obj) -> Iterator[PodFailure]:
@@ -116,7 +149,10 @@ def waits(pod: Obj, kind: str, container: Obj) -> Iterator[PodFailure]:
     name, state = container["name"], container.get("state") or {}
     if (state.get("waiting") or {}).get("reason") == "ContainerCreating":
         cause = f"{kind} {name} has not been created on node {(pod.get('spec') or {}).get('nodeName', '')}"
-        remedy = "See the events of the pod: a volume, Secret or network is missing there"
+        labels = pod["metadata"]["labels"]
+        selector = f"app={labels['app']},component={labels['component']}"
+        command = f"kubectl describe pods -n {pod['metadata']['namespace']} -l {selector}"
+        remedy = f"See the events in {command}: a volume, Secret or network is missing"
         since = seconds((pod.get("status") or {}).get("startTime"))
         yield PodFailure(Reason.POD_NOT_RUNNING, cause, remedy, name, since, passing=True)
     elif "running" in state and not container.get("ready"):
@@ -159,8 +195,19 @@ def resource_field(app: str, container: str) -> str:
     return _RESOURCE_FIELDS.get(container.removeprefix(app), "") if container.startswith(app) else ""
 
 
+def _image_variables(pod: Obj, container: str) -> str:
+    """The operator's variables for the image of a container; empty for a container that an admission added."""
+    app = pod["metadata"]["labels"].get("app", "")
+    images = _IMAGES.get(container.removeprefix(app), ()) if container.startswith(app) else ()
+    return " or ".join(IMAGES[image][0] for image in images)
+
+
+_ADDED = "A webhook or policy of the cluster added this container"
+
+
 def _log(pod: Obj, container: str) -> str:
     metadata = pod["metadata"]
     labels = metadata["labels"]
     deployment = labels["app"] + ("" if labels["component"] == "cryostat" else f"-{labels['component']}")
-    return f"See kubectl logs -n {metadata['namespace']} deployment/{deployment} -c {container}"
+    command = f"See kubectl logs -n {metadata['namespace']} deployment/{deployment} -c {container}"
+    return command if _image_variables(pod, container) else f"{command}. {_ADDED}"

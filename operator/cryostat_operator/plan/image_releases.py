@@ -77,7 +77,7 @@ def _is_set(spec: object, path: str) -> bool:
 def _problem(field: FieldReleases, release: Release) -> Problem:
     until = field.until
     reads = f"{_text(field.since)} and later" if until is None else f"{_text(until)} and earlier"
-    message = f"{field.path} has no effect in Cryostat {_text(release)}; only {reads} read it."
+    message = f"spec.{field.path} has no effect in Cryostat {_text(release)}; only {reads} read it. Remove the field."
     return Problem("core", Reason.IGNORED_BY_RELEASE, message)
 
 

@@ -156,8 +156,12 @@ def agents(instance: Instance) -> Condition:
         return condition(kind, Reason.CLIENT_CERTIFICATE, text, good=True)
     text = (
         "TLS is off: every pod of the target namespaces can use the application's API for agents, "
-        "and their traffic can be read on the way"
+        "and the traffic of agents is not encrypted. To use TLS, "
     )
+    if instance.settings.service_tls:
+        text += "remove spec.enableCertManager: false"
+    else:
+        text += "install cert-manager, and set spec.enableCertManager: true"
     return condition(kind, Reason.TLS_DISABLED, text, good=False)
 
 

@@ -100,7 +100,8 @@ def _terminating(pod: Obj) -> PodFailure:
     finalizers = ", ".join(pod["metadata"].get("finalizers") or ())
     if finalizers:
         cause = f"its former pod {name} is not deleted because of the finalizers {finalizers}"
-        return PodFailure(Reason.POD_TERMINATING, cause, "Remove what keeps them", "", since, passing=True)
+        remedy = "Check the controllers of the finalizers"
+        return PodFailure(Reason.POD_TERMINATING, cause, remedy, "", since, passing=True)
     cause = f"its former pod {name} has not ended on node {node}"
     remedy = "Repair the node or delete it; the next pod waits until then"
     return PodFailure(Reason.POD_TERMINATING, cause, remedy, "", since, passing=True)

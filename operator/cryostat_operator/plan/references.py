@@ -124,12 +124,14 @@ class Requirements:
         if not keys:
             remedy = f"Create it, or correct {fields}" if fields else "Create it"
             return f"{need.kind}NotFound", message(what, "does not exist", consequence=needed, remedy=remedy)
-        remedy = f"Add {' and '.join(keys)}{_other_key(fields, keys)}" if fields else "Add what is missing"
+        them = "them" if len(keys) > 1 else "it"
+        needed = f"{user} needs {them}"
+        remedy = f"Add {them}{_other_key(fields, keys)}" if fields else f"Add {them}"
         empty = [key for key in keys if content and key in content.empty]
         if empty:
-            lacks, remedy = f"has no value in {', '.join(empty)}", f"Set {' and '.join(keys)}"
+            lacks, remedy = f"has no value in {_named(empty)}", f"Set {_named(keys)}"
         else:
-            lacks = f"lacks {', '.join(keys)}"
+            lacks = f"lacks {_named(keys)}"
         return f"{need.kind}KeyNotFound", message(what, lacks, consequence=needed, remedy=remedy)
 
     def content_hashes(self, key: Key, needs: Iterable[Reference]) -> dict[str, str]:
@@ -192,10 +194,15 @@ def fields_that_name(value: object, name: str, path: str = "spec") -> Iterator[s
         yield path
 
 
+def _named(keys: list[str]) -> str:
+    """Keys in a sentence: `the key a`, or `the keys a and b`."""
+    return f"the key{'s' if len(keys) > 1 else ''} {' and '.join(keys)}"
+
+
 def _other_key(fields: str, keys: list[str]) -> str:
     """The end of a remedy: the spec names the key, or the names of the keys are fixed."""
     if FIXED_KEYS.isdisjoint(keys):
-        return f", or correct the key next to {fields}"
+        return f", or correct the name of the key next to {fields}"
     return f", or name another Secret in {fields}; the names of the keys are fixed"
 
 

@@ -149,7 +149,7 @@ def _pod_security(match: re.Match[str], refused: RefusedObject) -> str:
     level = _PREDEFINED.get(match["level"], "privileged")
     label = f"set the label pod-security.kubernetes.io/enforce={level} on namespace {refused.namespace}"
     if refused.has_security:
-        return f"Remove what is named from {refused.security}, or {label}"
+        return f"Correct the named settings in {refused.security}, or {label}"
     added = f"{refused.security} is not set, so a webhook of the cluster adds what is named"
     return f"{added}. Correct that webhook, or {label}"
 
@@ -158,7 +158,7 @@ def _constraint(match: re.Match[str], refused: RefusedObject) -> str:
     grant = f"oc adm policy add-scc-to-user NAME -z {refused.account} -n {refused.namespace}"
     allowed = f"allow it with {grant}"
     if refused.has_security:
-        return f"Remove what is named from {refused.security}, or {allowed}"
+        return f"Correct the named settings in {refused.security}, or {allowed}"
     return _capitalized(allowed)
 
 

@@ -13,6 +13,7 @@ UNUSABLE = (Reason.LOGIN_FILE_INVALID, Reason.SECRET_VALUE_INVALID)
 MAX_LENGTH = 64  # characters; a longer text would break the lines of a table
 _SENTENCE_END = re.compile(r"[.;:] |[.;:]$")
 _SUBJECT = re.compile(r"(?!The )[A-Z][A-Za-z]+ ([a-z0-9.-]+/)?[a-z0-9][a-z0-9.-]*(?= )")  # kind and name of an object
+_ACRONYMS = {"Api": "API"}
 _WORD = re.compile(r"[A-Z]+(?![a-z])|[A-Z][a-z0-9]*")
 
 
@@ -30,7 +31,7 @@ def summary_of(conditions: Sequence[Mapping[str, Any]]) -> str:
     if ready.get("status") == "True":
         reasons = {str(each.get("reason")) for each in conditions if each.get("status") == "False"}
         unusable = next((_words(each) for each in UNUSABLE if each in reasons), "")
-        return f"Available, but {unusable[:1].lower()}{unusable[1:]}" if unusable else "Available"
+        return f"Available, but {_lowered(unusable)}" if unusable else "Available"
     message = str(ready.get("message") or "")
     first = _SENTENCE_END.split(message, maxsplit=1)[0]
     if first and len(first) <= MAX_LENGTH and message[len(first) :][:1] != ":":
@@ -38,13 +39,18 @@ def summary_of(conditions: Sequence[Mapping[str, Any]]) -> str:
     # What follows a colon is the cause, for which the reason has fewer words.
     words = _words(reason)
     subject = _SUBJECT.match(message)
-    with_subject = f"{subject[0]}: {words[:1].lower()}{words[1:]}" if subject else words
+    with_subject = f"{subject[0]}: {_lowered(words)}" if subject else words
     if any(reason.endswith(each) for each in COMPONENT_REASONS) or len(with_subject) > MAX_LENGTH:
         return words[:MAX_LENGTH]  # the reason names the component
     return with_subject
 
 
+def _lowered(words: str) -> str:
+    """Words of a reason after a colon or comma: without a capital, except for an acronym such as API."""
+    return words if words[:2].isupper() else f"{words[:1].lower()}{words[1:]}"
+
+
 def _words(reason: str) -> str:
     """A reason in words: `VolumeLost` is `Volume lost`."""
-    words = _WORD.findall(reason)
+    words = [_ACRONYMS.get(word, word) for word in _WORD.findall(reason)]
     return " ".join([*words[:1], *(word if word.isupper() else word.lower() for word in words[1:])])

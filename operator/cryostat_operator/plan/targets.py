@@ -33,7 +33,9 @@ def _problem(instance: Instance, target: str) -> Problem:
         return Problem(NAME, Reason.NAMESPACE_NOT_FOUND, text)
     if state.terminating:
         if target == instance.namespace:
-            text = message(f"Namespace {target}", "is being deleted", consequence="This Cryostat is deleted with it")
+            consequence = "This Cryostat is deleted with it"
+            remedy = "Create the Cryostat in another namespace"
+            text = message(f"Namespace {target}", "is being deleted", consequence=consequence, remedy=remedy)
             return Problem(NAME, Reason.NAMESPACE_TERMINATING, text)
         remedy = f"{_REMOVE[:1].upper()}{_REMOVE[1:]}, or create it again afterwards"
         text = message(f"Target namespace {target}", "is being deleted", remedy=remedy)
@@ -43,7 +45,7 @@ def _problem(instance: Instance, target: str) -> Problem:
         f"{constants.ANNOTATION_ACCEPT_NAMESPACES}={state.uid}"
     )
     text = (
-        f"Target namespace {target} was deleted and created again, so the instance has no access to it. "
+        f"Target namespace {target} was deleted and created again. The instance has no access to it. "
         f"To accept it, a user who may create Cryostats in all target namespaces runs: {command}"
     )
     return Problem(NAME, Reason.NAMESPACE_RECREATED, text)

@@ -68,3 +68,42 @@ def test_the_request_of_a_probe() -> None:
 )
 def test_the_field_with_the_resources_of_a_container(container: str, field: str) -> None:
     assert resource_field("x", container) == field
+
+
+def test_the_image_of_a_container_is_named_by_its_variable() -> None:
+    waiting = {"waiting": {"reason": "ErrImagePull", "message": "not found"}}
+    assert "RELATED_IMAGE_DATABASE of the operator" in failure(pod({"name": "x-db", "state": waiting})).remedy
+    proxy = failure(pod({"name": "x-auth-proxy", "state": waiting})).remedy
+    assert "RELATED_IMAGE_OAUTH2_PROXY or RELATED_IMAGE_OPENSHIFT_OAUTH_PROXY of the operator" in proxy
+    other = failure(pod({"name": "istio-proxy", "state": waiting})).remedy
+    assert other == "Check the image, the registry, and the pull secrets of ServiceAccount default"
+
+
+@pytest.mark.parametrize(
+    ("container", "words", "remedy"),
+    [
+        ("x-db", 'secret "s" not found', "Create or correct what the message names; the kubelet tries again by itself"),
+        (
+            "x-db",
+            "container's runAsUser breaks non-root policy",
+            "Set runAsUser in spec.securityOptions to a number other than 0, or use an image with such a user",
+        ),
+        ("x-db", 'exec: "a": no such file or directory', "Set RELATED_IMAGE_DATABASE of the operator to an image of"),
+        (
+            "istio-proxy",
+            'secret "s" not found',
+            "Correct what the message names. A webhook or policy of the cluster added this container",
+        ),
+    ],
+)
+def test_what_to_do_if_a_container_cannot_be_started(container: str, words: str, remedy: str) -> None:
+    waiting = {"reason": "CreateContainerConfigError", "message": words}
+    assert failure(pod({"name": container, "state": {"waiting": waiting}})).remedy.startswith(remedy)
+
+
+def test_a_full_volume_and_the_container_of_another_owner() -> None:
+    full = failure(pod(crashed(1, "write: No space left on device"))).remedy
+    assert full.startswith("If its volume is full, raise the size in spec.storageOptions.database. See kubectl logs")
+    assert "A webhook" not in full
+    other = failure(pod({**crashed(1, "write"), "name": "istio-proxy"})).remedy
+    assert other.endswith("-c istio-proxy. A webhook or policy of the cluster added this container")

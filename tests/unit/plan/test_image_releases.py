@@ -34,9 +34,12 @@ def messages(image: str, spec: dict[str, Any]) -> list[str]:
     return [problem.message for problem in ineffective_fields(ClusterState(cryostat(spec), settings=settings).instance)]
 
 
-CACHE_SIZE = "targetConnectionCacheOptions.targetCacheSize has no effect in Cryostat {}; only 4.0 and earlier read it."
-AUDIT = "enableAudit has no effect in Cryostat {}; only 4.2 and later read it."
-LATER = "{} has no effect in Cryostat 4.0; only 4.1 and later read it."
+CACHE_SIZE = (
+    "spec.targetConnectionCacheOptions.targetCacheSize has no effect in Cryostat {}; only 4.0 and earlier read it. "
+    "Remove the field."
+)
+AUDIT = "spec.enableAudit has no effect in Cryostat {}; only 4.2 and later read it. Remove the field."
+LATER = "spec.{} has no effect in Cryostat 4.0; only 4.1 and later read it. Remove the field."
 
 
 def test_each_release_ignores_what_came_later_or_was_removed() -> None:

@@ -194,3 +194,17 @@ def test_the_secret_of_the_scheduled_backup_is_checked() -> None:
     assert condition(state, "ReferencesResolved")["message"] == (
         "Secret backups does not exist. CronJob sample-backup needs it. Create it."
     )
+
+
+@pytest.mark.parametrize(
+    ("service_tls", "remedy"),
+    [
+        (True, "To use TLS, remove spec.enableCertManager: false"),
+        (False, "To use TLS, install cert-manager, and set spec.enableCertManager: true"),
+    ],
+)
+def test_agents_without_tls(service_tls: bool, remedy: str) -> None:
+    state = ClusterState(cryostat({"enableCertManager": False}), settings=Settings(service_tls=service_tls))
+    found = condition(state.settle(), "AgentsAuthenticated")
+    assert summary(found) == ("False", "TLSDisabled")
+    assert found["message"].endswith(remedy)

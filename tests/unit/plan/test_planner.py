@@ -169,4 +169,4 @@ def test_all_missing_references_are_reported_together() -> None:
     state = settled({"automatedRules": files}).without_data("ConfigMap", "a").without_data("Secret", "sample-db")
     message = state.with_data("ConfigMap", "b").plan.blocked[MAIN].problem.message
     assert "ConfigMap a does not exist" in message
-    assert "ConfigMap b lacks f" in message
+    assert "ConfigMap b lacks the key f" in message

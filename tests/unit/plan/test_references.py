@@ -62,7 +62,7 @@ def test_the_message_names_the_fields_that_lead_to_the_object() -> None:
     problem = found.blocked_by("core", USER, [Reference("ConfigMap", "b", frozenset({"a"}))])
     assert problem
     assert problem.message == (
-        "ConfigMap b lacks a. Deployment sample needs it. Add a, or correct the key next to "
+        "ConfigMap b lacks the key a. Deployment sample needs it. Add it, or correct the name of the key next to "
         "spec.eventTemplates[0].configMapName."
     )
 
@@ -72,7 +72,7 @@ def test_a_key_without_a_value_is_named() -> None:
     problem = requirements({("Secret", "s"): content}).blocked_by("core", USER, [secret("a")])
     assert problem
     assert problem.reason == "SecretKeyNotFound"
-    assert problem.message == "Secret s has no value in a. Deployment sample needs it. Set a."
+    assert problem.message == "Secret s has no value in the key a. Deployment sample needs it. Set the key a."
 
 
 def test_missing_secrets_and_keys_are_actionable_and_named_together() -> None:
@@ -84,7 +84,7 @@ def test_missing_secrets_and_keys_are_actionable_and_named_together() -> None:
     assert problem.actionable
     assert problem.message == (
         "Secret a does not exist. Deployment sample needs it. Create it. "
-        "Secret b lacks y. Deployment sample needs it. Add what is missing."
+        "Secret b lacks the key y. Deployment sample needs it. Add it."
     )
     assert problem.dedup_key == "Secret a"
 

@@ -106,17 +106,17 @@ PODS = RefusedObject(
         ),
         (
             'violates PodSecurity "restricted:latest": allowPrivilegeEscalation != false (container "c" must set …)',
-            "Remove what is named from spec.securityOptions, "
+            "Correct the named settings in spec.securityOptions, "
             "or set the label pod-security.kubernetes.io/enforce=baseline on namespace here",
         ),
         (
             'violates PodSecurity "baseline:v1.30": privileged (container "c" …)',
-            "Remove what is named from spec.securityOptions, "
+            "Correct the named settings in spec.securityOptions, "
             "or set the label pod-security.kubernetes.io/enforce=privileged on namespace here",
         ),
         (
             "unable to validate against any security context constraint: [provider …]",
-            "Remove what is named from spec.securityOptions, "
+            "Correct the named settings in spec.securityOptions, "
             "or allow it with oc adm policy add-scc-to-user NAME -z c -n here",
         ),
         (

@@ -22,7 +22,8 @@ def ready(reason: str, message: str, status: str = "False") -> list[dict[str, st
         ("VolumeLost", f"PersistentVolumeClaim {'a' * 50} lost: x", "Volume lost"),
         ("DatabaseOutOfMemory", "Deployment x-database is not ready: container x-db", "Database out of memory"),
         ("InvalidSpec", "", "Invalid spec"),
-        ("ApiServerUnknown", "", "Api server unknown"),
+        ("ApiServerUnknown", "", "API server unknown"),
+        ("ApiNotServed", "Ingress a/x cannot be written: gone", "Ingress a/x: API not served"),
         ("TLSDisabled", "", "TLS disabled"),
     ],
 )

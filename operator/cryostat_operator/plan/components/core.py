@@ -50,7 +50,10 @@ def _warnings(instance: Instance) -> tuple[Problem, ...]:
     ignored = (*image_releases.ineffective_fields(instance), *lowered_requests(instance))
     if not instance.spec.report_options or instance.spec.report_options.sub_process_max_heap_size is None:
         return ignored
-    message = "reportOptions.subProcessMaxHeapSize has no effect: the application makes reports without a subprocess."
+    message = (
+        "spec.reportOptions.subProcessMaxHeapSize has no effect: the application makes reports without a subprocess. "
+        "Remove the field."
+    )
     return (Problem(NAME, Reason.SUB_PROCESS_MAX_HEAP_SIZE_IGNORED, message), *ignored)
 
 

@@ -10,7 +10,10 @@ from ..model.reasons import Reason
 def authentication(instance: Instance) -> tuple[str, str]:
     """Return how users log in: reason and message."""
     if instance.open_access:
-        message = "No login is required, because authorizationOptions.openShiftSSO.disable is true"
+        message = (
+            "No login is required, because spec.authorizationOptions.openShiftSSO.disable is true. "
+            "Remove the field to require one"
+        )
         return Reason.AUTHENTICATION_DISABLED, message
     note = _why_no_accounts(instance)
     if instance.generated_login_secret:
@@ -42,8 +45,8 @@ def _unusable_file(instance: Instance) -> str:
     if not flaw or not flaw.fatal:
         return ""
     secret, key = instance.basic_auth or ("", "")
-    cause = f"Key {key} of Secret {secret} {flaw.cause}: the authentication proxy does not start with it"
-    return f"{cause}. Create the file with htpasswd -B"
+    cause = f"Secret {secret} has an unusable file in the key {key}: it {flaw.cause}"
+    return f"{cause}. The authentication proxy does not start with it. Create the file with htpasswd -B"
 
 
 def _flaw(instance: Instance) -> LoginFlaw | None:

@@ -128,7 +128,8 @@ def _not_ready(instance: Instance, name: str, _secret: str) -> CertificateStatus
 
 
 def _failed(instance: Instance, name: str, reason: Reason, cause: str) -> CertificateStatus:
-    remedy = "Check cert-manager and its Issuer; it tries again by itself"
+    command = f"kubectl -n {instance.namespace} describe certificate {name}"
+    remedy = f"See {command}, and check cert-manager and its Issuer; cert-manager tries again by itself"
     predicate = "could not be issued" if reason == Reason.CERTIFICATE_FAILED else "has expired and is not renewed"
     text = message(f"Certificate {instance.namespace}/{name}", predicate, cause=cause, remedy=remedy)
     return CertificateStatus(CertificateState.ISSUING, Problem(NAME, reason, text, dedup_key=f"{reason} {name}"))
