@@ -11,7 +11,7 @@ from contextlib import asynccontextmanager
 class FairSlots:
     """A semaphore that gives each free slot to the group that has waited longest since its last turn.
 
-    However many tasks of one group wait, a task of another group gets the next slot or the one after it.
+    Each group gets one slot per turn, so many waiting tasks of one group do not delay the tasks of other groups.
     """
 
     def __init__(self, count: int) -> None:

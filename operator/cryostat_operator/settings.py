@@ -154,7 +154,7 @@ def _webhooks(environ: Mapping[str, str]) -> bool:
 
 
 def _api_server_service(environ: Mapping[str, str]) -> tuple[str, int] | None:
-    """Return what the kubelet sets in each pod, unless it is a name, as some providers set it."""
+    """Return address and port, which the kubelet sets in each pod; None if a provider sets a host name there."""
     host, port = environ.get("KUBERNETES_SERVICE_HOST", ""), environ.get("KUBERNETES_SERVICE_PORT", "")
     try:
         return str(ipaddress.ip_address(host)), int(port)

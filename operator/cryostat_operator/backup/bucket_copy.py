@@ -67,7 +67,7 @@ def open_service(environment: Mapping[str, str]) -> ObjectStorage:
 
 
 def _trust(environment: Mapping[str, str]) -> ssl.SSLContext | None:
-    """How to verify HTTPS with the authorities that the environment names; None for those of the system."""
+    """The TLS context that trusts the authorities in the environment; None if the environment has none."""
     file = environment.get("AWS_CA_BUNDLE")
     # Comments between certificates may have other characters, which Python refuses.
     certificates = environment.get(AUTHORITIES_VARIABLE, "").encode("ascii", "ignore").decode()

@@ -123,7 +123,7 @@ class Restore:
             self._progress(f"Created {kind} {self._access.namespace}/{name}.")
 
     async def _check_versions(self) -> None:
-        """Refuse to restore into older programs. The database itself tells its version, not its image tag."""
+        """Refuse to restore into older programs. The database reports its version; its tag is not read."""
         database = await self._access.component(DATABASE)
         log = await self._access.run_script(database, database_scripts.shell(database_scripts.VERSION))
         release = release_of(image_of(await self._access.deployment(APPLICATION)))

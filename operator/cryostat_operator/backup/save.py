@@ -48,8 +48,8 @@ _ONE_TIME_ANNOTATIONS = (
 async def save(access: InstanceAccess, folder: NewFolder, passphrase: bytes, progress: Progress) -> Manifest:
     """Write a backup into a folder.
 
-    Objects are saved before the database, so the backup has each object that existed when it began and that the
-    database still refers to.
+    Objects are saved before the database. If an object exists when the backup begins, and the saved database refers to
+    it, the backup has the object.
 
     Args:
         passphrase: encrypts the Secrets.

@@ -75,7 +75,7 @@ def convert(values: Values, name: str | None = None, namespace: str | None = Non
 
 
 def _validate(cryostat: dict[str, Any]) -> None:
-    """Check a Cryostat; texts become numbers where the API wants a number: for a template of the chart, both are equal.
+    """Check a Cryostat, and convert texts to numbers where the API requires a number: the chart accepts both.
 
     Raises:
         ValidationError: a value is not valid.

@@ -132,14 +132,14 @@ async def _from_kubeconfig(config: Mapping[str, Any], name: str | None) -> Login
 
 
 def _check_impersonation(user: Mapping[str, Any], context: str) -> None:
-    """Refuse impersonation that is not supported: without it, the command would act as the user's own."""
+    """Refuse fields of impersonation that are not supported: the command would act with other permissions."""
     for field in ("as-groups", "as-user-extra"):
         if user.get(field):
             raise LoginError(f"the user of context {context!r} of the kubeconfig has {field}, which is not supported")
 
 
 def _request_options(cluster: Mapping[str, Any]) -> dict[str, Any]:
-    """Return options of each request: the proxy, and the name in the certificate of the API server."""
+    """Return the options of each request: the proxy, and the name that the API server's certificate must have."""
     proxy = proxy_for(cluster["server"], cluster.get("proxy-url"), os.environ)
     options = {"proxy": proxy, "server_hostname": cluster.get("tls-server-name")}
     return {key: value for key, value in options.items() if value}

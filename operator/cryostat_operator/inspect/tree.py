@@ -110,7 +110,7 @@ def _images(deployment: Obj) -> list[str]:
 
 
 def _with_details(observed: Observed, obj: Obj, now: float) -> State:
-    """Return the state of an object with what only this page shows: use of volumes and ends of certificates."""
+    """Return the state of an object with what other commands do not show: use of volumes, ends of certificates."""
     state = _with_expiry(observed, obj, state_of(obj), now)
     usage = observed.volumes.get(obj["metadata"]["name"]) if obj["kind"] == "PersistentVolumeClaim" else None
     if usage is None:

@@ -47,8 +47,8 @@ class OwnedObjects:
     of objects that an existing Cryostat can own by name, and only up to `MAX_BODY_BYTES`; of all others, the metadata
     that decides about ownership and deletion. `incomplete` lists the objects to read before they are compared.
 
-    An object in another namespace that the Cryostat cannot own by name is ignored: the operator never changes or
-    deletes it, and whoever created it must not be able to make the operator reconcile Cryostats of others.
+    An object in another namespace that the Cryostat cannot own by name is ignored. The operator never changes or
+    deletes it, and its creator must not be able to make the operator reconcile Cryostats of other users.
     """
 
     def __init__(self, triggers: Triggers, exists: Callable[[InstanceKey], bool]) -> None:

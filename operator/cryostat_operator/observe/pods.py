@@ -168,7 +168,7 @@ class PodStore:
         return {component: failure for (key, component), (_, failure) in self._ended.items() if key == instance_key}
 
     def _add_ended(self, instance_key: InstanceKey, component: str, name: str, failure: PodFailure) -> None:
-        """Keep why a pod was ended if it is the last one of its component."""
+        """Remember why a pod was ended if it is the last pod of its component."""
         _, last = self._ended.get((instance_key, component), ("", None))
         if last is None or (last.since or 0.0) <= (failure.since or 0.0):
             self._ended[instance_key, component] = name, failure

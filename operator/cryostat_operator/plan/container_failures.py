@@ -101,7 +101,7 @@ def _image_pull(pod: Obj, kind: str, container: Obj) -> PodFailure:
 
 
 def _last_end(kind: str, container: Obj) -> Obj | None:
-    """How a container ended that has not become ready since; None if it never ended, or did what it should."""
+    """How a container that is not ready last ended; None if it never ended, or is an init container that succeeded."""
     state = container.get("state") or {}
     if container.get("ready"):
         return None

@@ -1,7 +1,7 @@
-"""Leaves a Deployment alone while its claim is being deleted: the data exists only until its pod ends.
+"""Keeps a Deployment as it is while its claim is being deleted: the data exists only until its pod ends.
 
-Kubernetes deletes such a claim when no pod uses it any more. The pods of a Deployment with data are replaced one after
-the other (`Recreate`), so each rollout, and each change of the replicas, would end the last one that does.
+Kubernetes deletes such a claim when no pod uses it any more. A rollout of a Deployment with data ends the old pod
+before it starts the new one (`Recreate`), and a hibernation ends the pod, too. Both would therefore delete the claim.
 """
 
 from __future__ import annotations

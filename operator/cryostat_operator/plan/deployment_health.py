@@ -87,7 +87,7 @@ def _is_explained_by(available: Obj, former: PodFailure) -> bool:
 
 
 def _failing(name: str, failure: PodFailure) -> Cause:
-    """A Deployment with a pod that does not serve, or the last one of which was ended."""
+    """A Deployment with a pod that does not serve, or whose last pod was ended."""
     text = message(f"Deployment {name}", "is not ready", cause=failure.cause, remedy=failure.remedy)
     return Cause(failure.reason, text, f"{name} {failure.container}", failure.lasting_from)
 

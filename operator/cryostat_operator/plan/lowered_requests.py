@@ -1,4 +1,4 @@
-"""Which requests of the spec are above their limits. Containers get the limit then, because no pod may request more."""
+"""Which requests of the spec are above their limits. The container then requests its limit: no pod may request more."""
 
 from __future__ import annotations
 

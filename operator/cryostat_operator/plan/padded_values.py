@@ -62,7 +62,7 @@ def _warning(instance: Instance, component: str, secret: str, key: str, flaw: st
     deployment = f"Deployment {instance.name}-{component}"
     consequence = f"{deployment} does not start with it"
     if component == "storage" and "line break" not in flaw:
-        consequence = f"{deployment} refuses the application, which leaves the blank out"
+        consequence = f"The application leaves the blank out, so {deployment} refuses its requests"
     text = message(
         f"Key {key} of Secret {secret}",
         flaw,

@@ -21,11 +21,12 @@ from .readiness import DEPLOYMENTS, is_available
 
 
 def references(instance: Instance) -> Condition:
-    """The condition that all Secrets and ConfigMaps exist which the pods need; those of an Ingress are not read."""
+    """Whether all Secrets and ConfigMaps that the pods need exist. Those of an Ingress are not read, but named."""
     text = "Every Secret and ConfigMap that the Deployments need exists."
-    if unread := ingress.tls_secrets(instance):
-        names = " and ".join(dict.fromkeys(unread))
-        text += f" Not checked, because no Deployment needs it: Secret {names}."
+    if unread := list(dict.fromkeys(ingress.tls_secrets(instance))):
+        several = len(unread) > 1
+        secrets = f"Secret{'s' if several else ''} {' and '.join(unread)}"
+        text += f" Not checked, because no Deployment needs {'them' if several else 'it'}: {secrets}."
     return condition("ReferencesResolved", Reason.ALL_FOUND, text, good=True)
 
 

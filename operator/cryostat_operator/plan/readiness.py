@@ -47,9 +47,12 @@ _STARTING = frozenset({Reason.DEPLOYMENT_PENDING, Reason.DEPLOYMENT_UNAVAILABLE}
 def ready(instance: Instance, plan: Plan, problems: Sequence[Problem], pods: Mapping[str, PodFailure]) -> Condition:
     """Return `Ready`: True if every Deployment is available and there is no problem.
 
-    It is False while the instance hibernates. Otherwise it names the first cause: problems that a user has to solve,
-    lasting waits last, then what each Deployment waits for or why it is not available, in the order of need, then other
-    waits. A file or value with which a container cannot start comes before the container that ended.
+    It is False while the instance hibernates. Otherwise it names the first cause, in this order:
+
+    1. problems that a user has to solve; among them, waits that last come last;
+    2. what each Deployment waits for, or why it is not available; database and storage before the application. A file
+       or value with which a container cannot start replaces the container that ended;
+    3. other waits.
     """
     serious = [problem for problem in problems if problem.reason not in NON_BLOCKING]
     actionable = [problem for problem in serious if problem.actionable and problem.reason not in _CONSEQUENCES]
@@ -140,7 +143,7 @@ def components_available(
 
 
 def _merged(messages: Sequence[tuple[str, str]], reported: str) -> list[str]:
-    """Return the messages about Deployments; those that say the same are one, and what `Ready` says is not repeated.
+    """Return the messages about Deployments. Equal ones are merged, and the message of `Ready` is not repeated.
 
     Args:
         messages: name of each Deployment, and its message, which usually begins with it.

@@ -51,13 +51,13 @@ async def _difference(client: Client, cryostat: Cryostat, settings: Settings) ->
 
 
 async def with_api_server_service(client: Client, settings: Settings, live: Iterable[Obj]) -> Settings:
-    """Return the settings with the address of the Service of the API server, which a pod has in its environment.
+    """Return the settings with the address of the API server's Service. In a pod, the environment has this address.
 
     Args:
         client: reads the Service.
         settings: those of this process, which may run outside of the cluster.
-        live: objects of the instance. The address is used only if a NetworkPolicy among them has it: an operator
-            outside of the cluster does not know it.
+        live: objects of the instance. The address is used only if one of their NetworkPolicies has it, because an
+            operator outside of the cluster does not know the address and writes no rule for it.
     """
     policies = [obj for obj in live if obj["kind"] == "NetworkPolicy"]
     if settings.api_server_service is not None or not policies:

@@ -17,7 +17,7 @@ MAX_SMALL = 2_000
 
 
 class LargeReviews:
-    """Computes on large objects one at a time, and leaves as much time again to everything else.
+    """Lets one review of a large object run at a time. After it, the next one waits for as long as it took.
 
     The namespaces take turns.
     """

@@ -50,8 +50,9 @@ def test_what_follows_from_a_blank_in_a_key_of_the_object_storage() -> None:
     content = ContentSummary(frozenset(FLAWS), "d", paddings={"ACCESS_KEY": "begins with a blank"})
     state.snapshot = replace(state.snapshot, data={**state.snapshot.data, ("Secret", "keys"): content})
     assert [each.message for each in state.plan.warnings if each.reason == "SecretValueInvalid"] == [
-        "Key ACCESS_KEY of Secret keys begins with a blank. Deployment sample-storage refuses the application, which "
-        "leaves the blank out. Set the value without white space, for example with printf in place of echo."
+        "Key ACCESS_KEY of Secret keys begins with a blank. The application leaves the blank out, so Deployment "
+        "sample-storage refuses its requests. Set the value without white space, for example with printf in place of "
+        "echo."
     ]
 
 

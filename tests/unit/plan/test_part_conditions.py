@@ -178,6 +178,10 @@ def test_secrets_that_only_the_ingress_controller_reads_are_named_as_not_checked
         "Every Secret and ConfigMap that the Deployments need exists. "
         "Not checked, because no Deployment needs it: Secret web-tls."
     )
+    spec["tls"] = [{"secretName": "web-tls"}, {"secretName": "other-tls"}]
+    assert condition(settled(options), "ReferencesResolved")["message"].endswith(
+        "Not checked, because no Deployment needs them: Secrets web-tls and other-tls."
+    )
     assert "Not checked" not in condition(settled(options, openshift=True), "ReferencesResolved")["message"]
 
 

@@ -94,7 +94,7 @@ def _other_values(instance: Instance) -> Problem | None:
 def _lost_keys(instance: Instance) -> Problem | None:
     """The problem that no keys may be generated, because the claim holds data that was encrypted with others.
 
-    The claim is not made before its keys are there (`needs`), so one that exists means that they once were.
+    The claim is created only after its keys exist (`needs`). If the claim exists and the keys do not, they were lost.
     """
     secret, claim = instance.generated_database_secret, claims.claim_name(instance, NAME)
     if not _claim_exists(instance):

@@ -142,7 +142,7 @@ def _core_egress(instance: Instance) -> list[Obj]:
 
 
 def _to_api_server_service(instance: Instance) -> list[Obj]:
-    """Allow the address of the Service: some network plugins, such as that of EKS, see it before its translation."""
+    """Allow the address of the Service: some network plugins, such as that of EKS, check it before it is translated."""
     service = instance.settings.api_server_service
     if service is None or service[0] in instance.snapshot.api_server:
         return []

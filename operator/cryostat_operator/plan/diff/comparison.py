@@ -193,7 +193,7 @@ def _with_chosen_fields(desired: Obj, live: Obj) -> Obj:
 
 
 def _merged_service(desired: Obj, live: Obj) -> Obj:
-    """A Service keeps how traffic is distributed, as far as Services of its type have these fields."""
+    """The desired Service, with the live values of those fields in `SERVICE_TRAFFIC` that its type has."""
     present, kind = live.get("spec") or {}, desired["spec"].get("type") or "ClusterIP"
     kept = {name: present[name] for name, types in SERVICE_TRAFFIC.items() if name in present and kind in types}
     written = _with_chosen_fields(desired, live)

@@ -62,9 +62,9 @@ SERVICE_TRAFFIC: Mapping[str, tuple[str, ...]] = {
     "allocateLoadBalancerNodePorts": ("LoadBalancer",),
     "loadBalancerSourceRanges": ("LoadBalancer",),
 }
-"""Fields of a Service that administrators set because the Cryostat has none for them, each with the types that have it.
+"""Fields of a Service that only administrators set, each with the types of Services that have the field.
 
-The Go operator keeps them, too.
+A Cryostat has no such fields. The Go operator keeps them, too.
 """
 
 SERVER_ALLOCATED: Mapping[str, frozenset[str]] = {
