@@ -59,7 +59,8 @@ class Connection:
     def request_options(self) -> dict[str, Any]:
         """Options of each request of aiohttp: `proxy` if there is one.
 
-        In a pod the environment is not read: OLM sets the proxy of the cluster, which must not be used for its API.
+        In a pod, the environment is not read. OLM sets the proxy of the cluster there, and connections to the API
+        server must not use it.
         """
         if self._rotates:
             return {}

@@ -16,7 +16,7 @@ K = TypeVar("K", bound=Hashable)
 BASE_DELAY_SECONDS = 0.2  # until the first retry of a failed key
 MAX_DELAY_SECONDS = 30.0  # most causes of refused writes cannot be watched, so retries continue at this rate
 MIN_INTERVAL_SECONDS = 0.1  # between two reconciles of one key, so that a burst of events becomes one reconcile
-# Added to each delay per running key, so that keys without a delay, as of new Cryostats, come first.
+# Added to each delay, once per running key. Keys without a delay, such as those of new Cryostats, then come first.
 DELAY_PER_RUNNING_KEY_SECONDS = 0.02
 SOON_SECONDS = 10.0  # keys that are due later, such as for the renewal of a certificate, do not count as queued
 MAX_CONCURRENT_RECONCILES = 24  # they mostly wait for the API server; each holds half a MiB of plan and live objects

@@ -288,7 +288,7 @@ class Reason(StrEnum):
         "RequestAboveLimit",
         "SpecEffective",
         True,
-        "The spec requests more CPU or memory than its limit; the limit is requested.",
+        "A request in the spec is above its limit; the limit is requested.",
     )
     BACKUP_SCHEDULE_INVALID = (
         "BackupScheduleInvalid",
