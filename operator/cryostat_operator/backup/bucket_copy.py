@@ -90,7 +90,7 @@ async def upload(service: ObjectStorage, place: BucketPlace, directory: Path) ->
     manifest = folder.manifest
     large = next((path for path, part in manifest.parts.items() if part.size > LARGEST_UPLOAD), None)
     if large:
-        raise BackupError(f"{large} is larger than 5 GiB, which S3 accepts in one request. Use a folder.")
+        raise BackupError(f"{large} is larger than 5 GiB, the limit of S3 for one request. Use a folder.")
     if await service.entries(place.bucket, place.key("")):
         raise BackupError(f"{SCHEME}{place.bucket}/{place.prefix} already contains objects. Choose another prefix.")
     written = []

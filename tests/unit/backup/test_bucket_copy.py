@@ -63,7 +63,7 @@ async def test_nothing_is_left_after_an_error(backup: Path) -> None:
 async def test_a_file_that_is_too_large(backup: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(bucket_copy, "LARGEST_UPLOAD", 1)
     storage = Storage({"backups": {}})
-    with pytest.raises(BackupError, match=r" is larger than 5 GiB, which S3 accepts in one request\. Use a folder\.$"):
+    with pytest.raises(BackupError, match=r" is larger than 5 GiB, the limit of S3 for one request\. Use a folder\.$"):
         await upload(untyped(storage), PLACE, backup)
     assert storage.content == {"backups": {}}
 
