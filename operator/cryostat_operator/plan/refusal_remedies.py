@@ -150,7 +150,7 @@ def _pod_security(match: re.Match[str], refused: RefusedObject) -> str:
     label = f"set the label pod-security.kubernetes.io/enforce={level} on namespace {refused.namespace}"
     if refused.has_security:
         return f"Correct the named settings in {refused.security}, or {label}"
-    added = f"{refused.security} is not set, so a webhook of the cluster adds what is named"
+    added = f"{refused.security} is not set, so a webhook of the cluster adds these settings"
     return f"{added}. Correct that webhook, or {label}"
 
 

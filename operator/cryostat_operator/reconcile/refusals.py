@@ -123,7 +123,7 @@ _CLAIM_FIELDS = {
     "database": "spec.storageOptions.database",
     "storage": "spec.storageOptions.objectStorage",
 }  # by suffix
-_CLAIM = "Take the change of spec.storageOptions back; most storage classes cannot shrink a claim, some cannot grow it"
+_CLAIM = "Undo the change of spec.storageOptions; most storage classes cannot shrink a claim, some cannot grow it"
 _FIELDS_OF_KINDS = {
     "Ingress": "spec.networkOptions.coreConfig",
     "Service": "spec.serviceOptions",

@@ -170,7 +170,7 @@ def test_a_refusal_has_a_remedy_of_its_own(words: str, remedy: str | None) -> No
 def test_a_container_of_a_webhook_cannot_be_changed_in_the_spec() -> None:
     words = 'violates PodSecurity "restricted:latest": x (container "istio-init" must set …)'
     assert remedy_for(words, dataclasses.replace(PODS, has_security=False)) == (
-        "spec.securityOptions is not set, so a webhook of the cluster adds what is named. Correct that webhook, "
+        "spec.securityOptions is not set, so a webhook of the cluster adds these settings. Correct that webhook, "
         "or set the label pod-security.kubernetes.io/enforce=baseline on namespace here"
     )
     constraint = "unable to validate against any security context constraint: []"

@@ -19,7 +19,7 @@ COUNT = (
     "Raise count/services in spec.hard of ResourceQuota a/few, or delete objects of the namespace that are not needed."
 )
 FORBIDDEN = "Grant the operator what is missing (see its roles in manifests/), or make an exception in the policy."
-CLAIM = "Take the change of spec.storageOptions back; most storage classes cannot shrink a claim, some cannot grow it."
+CLAIM = "Undo the change of spec.storageOptions; most storage classes cannot shrink a claim, some cannot grow it."
 HOST = "Set spec.networkOptions.coreConfig.externalHost to a host that is allowed."
 SERVICE = "Correct spec.serviceOptions, from which the named value comes."
 FIELD = "Correct the field of the spec from which the named value comes."

@@ -48,7 +48,10 @@ def problem(instance: Instance) -> Problem | None:
         f"Route {instance.name}",
         "was rejected by a router",
         cause=": ".join(filter(None, words)),
-        remedy="Set spec.networkOptions.coreConfig.externalHost to another host, or remove what the router names",
+        remedy=(
+            "Set spec.networkOptions.coreConfig.externalHost to another host, "
+            "or remove the object that the router names"
+        ),
     )
     return Problem(COMPONENT, Reason.ROUTE_REJECTED, text)
 
