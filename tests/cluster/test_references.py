@@ -82,7 +82,7 @@ def test_a_missing_key_is_named_and_used_when_it_exists(scenario: Scenario) -> N
     cr = scenario.cryostat(where, **SPEC)
     scenario.wait_for_reason(cr, "SecretKeyNotFound", "Secret keys lacks the key ENCRYPTION_KEY")
     scenario.api.patch(keys, {"stringData": KEYS})
-    scenario.wait_for_reason(cr, "ConfigMapKeyNotFound", "ConfigMap template lacks a.jfc")
+    scenario.wait_for_reason(cr, "ConfigMapKeyNotFound", "ConfigMap template lacks the key a.jfc")
     scenario.api.patch(template, {"data": {"a.jfc": "<configuration/>"}})
     scenario.wait_for_reason(cr, "SecretKeyNotFound", "Secret login lacks the key htpasswd")
     scenario.api.patch(login, {"stringData": {"htpasswd": "u:x"}})
