@@ -320,7 +320,12 @@ def test_the_status_says_why_a_container_fails(instance: Running, fail: Change, 
         raise
     finally:
         undo(instance)
-    eventually(lambda: instance.is_ready, PATIENCE, "the instance is Ready again")
+
+    def recovered() -> bool:
+        # The status may still be that before the last of several failures.
+        return instance.is_ready and instance.ask("/health", instance.login())[0] == 200
+
+    eventually(recovered, PATIENCE, "the instance is Ready again, and answers")
 
 
 PEER = """
