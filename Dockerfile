@@ -27,6 +27,7 @@ LABEL org.opencontainers.image.title="Cryostat operator" \
       org.opencontainers.image.version="${VERSION}" \
       org.opencontainers.image.revision="${REVISION}"
 COPY LICENSE /licenses/LICENSE
+COPY image/gather /usr/bin/gather
 COPY --from=build /opt/cryostat-operator /opt/cryostat-operator
 ENV PATH=/opt/cryostat-operator/bin:/usr/local/bin:/usr/bin:/bin \
     PYTHONDONTWRITEBYTECODE=1 \

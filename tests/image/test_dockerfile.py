@@ -52,6 +52,14 @@ def test_labels_and_license() -> None:
     assert "LICENSE /licenses/LICENSE" in dockerfile.values(FINAL, "COPY")
 
 
+def test_it_is_an_image_of_must_gather(tmp_path: Path) -> None:
+    assert "image/gather /usr/bin/gather" in dockerfile.values(FINAL, "COPY")
+    environment = {"PATH": f"{Path(sys.executable).parent}:/usr/bin:/bin", "KUBECONFIG": str(tmp_path / "absent")}
+    result = subprocess.run([ROOT / "image/gather", tmp_path], env=environment, capture_output=True, text=True)
+    cause = "no cluster: not in a pod, and neither KUBECONFIG nor ~/.kube/config names one"
+    assert (result.returncode, cause in result.stderr) == (2, True), result.stderr
+
+
 def test_make_image_passes_the_version_of_the_package() -> None:
     command = subprocess.run(
         ["make", "--dry-run", "image"], cwd=ROOT, capture_output=True, text=True, check=True
@@ -64,7 +72,11 @@ def test_the_final_stage_runs_nothing_and_takes_only_the_tree() -> None:
     """So only the content differs between architectures, and the image has no build tools."""
     assert dockerfile.values(FINAL, "RUN") == []
     _, _, tree = dockerfile.build()
-    assert dockerfile.values(FINAL, "COPY") == ["LICENSE /licenses/LICENSE", f"--from=build {tree} {tree}"]
+    assert dockerfile.values(FINAL, "COPY") == [
+        "LICENSE /licenses/LICENSE",
+        "image/gather /usr/bin/gather",
+        f"--from=build {tree} {tree}",
+    ]
 
 
 def test_the_context_contains_only_what_the_build_reads() -> None:

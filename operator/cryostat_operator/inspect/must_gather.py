@@ -47,10 +47,16 @@ async def gather(client: Client, instances: Iterable[Instance]) -> dict[str, str
 
 def _events(observed: Observed) -> str:
     return "".join(
-        f"{event.get('lastTimestamp') or event.get('eventTime') or ''} {event.get('reason')}: "
+        f"{event.get('lastTimestamp') or event.get('eventTime') or ''} {_about(event)}{event.get('reason')}: "
         f"{redact_text(str(event.get('message')))}\n"
-        for event in observed.events
+        for event in (*observed.events, *observed.pod_events)
     )
+
+
+def _about(event: Obj) -> str:
+    """The object of an event, if it is not the Cryostat."""
+    about = event.get("involvedObject") or {}
+    return f"Pod {about['name']} " if about.get("kind") == "Pod" else ""
 
 
 async def _logs(client: Client, pods: Iterable[Obj], folder: str, notes: list[str]) -> dict[str, str]:

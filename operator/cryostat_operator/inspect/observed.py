@@ -24,7 +24,8 @@ class Observed:
         cryostat: the Cryostat.
         objects: owned objects, in the order of `KINDS`.
         pods: pods of the instance.
-        events: Warning events about the Cryostat and its pods, oldest first.
+        events: Warning events about the Cryostat, oldest first.
+        pod_events: Warning events about its pods, oldest first.
         agents: target namespace → number of pods with the labels of an agent of this instance.
         missing_namespaces: target namespaces that do not exist.
         expiries: name of a Secret → end of its certificate, in seconds since the epoch.
@@ -37,6 +38,7 @@ class Observed:
     objects: tuple[Obj, ...] = ()
     pods: tuple[Obj, ...] = ()
     events: tuple[Obj, ...] = ()
+    pod_events: tuple[Obj, ...] = ()
     agents: Mapping[str, int] = field(default_factory=dict)
     missing_namespaces: frozenset[str] = frozenset()
     expiries: Mapping[str, float] = field(default_factory=dict)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import base64
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field
 
 from ..api import constants
@@ -98,7 +98,8 @@ class Reader:
             cryostat=cryostat,
             objects=tuple(objects),
             pods=tuple({"kind": "Pod", "apiVersion": "v1", **pod} for pod in pods or ()),
-            events=tuple(await self._warnings(namespace, name)),
+            events=tuple(await self._warnings(namespace, constants.KIND, [name])),
+            pod_events=tuple(await self._warnings(namespace, "Pod", [pod["metadata"]["name"] for pod in pods or ()])),
             agents=agents,
             missing_namespaces=frozenset(
                 [each for each in targets if not agents.get(each) and await self._is_missing(each)]
@@ -109,14 +110,15 @@ class Reader:
             unreadable=tuple(self.unreadable),
         )
 
-    async def _warnings(self, namespace: str, name: str) -> list[Obj]:
-        selector = f"involvedObject.kind={constants.KIND},involvedObject.name={name},type=Warning"
+    async def _warnings(self, namespace: str, kind: str, names: Collection[str]) -> list[Obj]:
+        """Warning events about the objects of a kind that have these names, oldest first."""
+        if not names:
+            return []
+        selector = f"involvedObject.kind={kind},type=Warning"
+        if len(names) == 1:
+            selector += f",involvedObject.name={next(iter(names))}"
         found = await self.read_list("", "v1", "events", namespace, fields=selector) or []
-        about = [
-            event
-            for event in found
-            if event.get("type") == "Warning" and (event.get("involvedObject") or {}).get("name") == name
-        ]
+        about = [event for event in found if _is_warning_about(event, kind, names)]
         return sorted(about, key=lambda event: str(event.get("lastTimestamp") or event.get("eventTime") or ""))
 
     async def _agents(self, namespace: str, name: str, targets: Iterable[str]) -> dict[str, int]:
@@ -167,6 +169,11 @@ async def cryostats(client: Client, namespace: str, name: str | None) -> list[Ob
         return [printable(await client.request("GET", f"{path}/{name}"))]
     found = printable((await client.request("GET", path)).get("items") or [])
     return sorted(found, key=lambda obj: (obj["metadata"]["namespace"], obj["metadata"]["name"]))
+
+
+def _is_warning_about(event: Obj, kind: str, names: Collection[str]) -> bool:
+    about = event.get("involvedObject") or {}
+    return event.get("type") == "Warning" and about.get("kind") == kind and about.get("name") in names
 
 
 def _expiries(objects: Iterable[Obj]) -> dict[str, float]:

@@ -79,11 +79,14 @@ def server() -> ApiServer:
     event = {
         "metadata": {},
         "type": "Warning",
-        "involvedObject": {"name": "sample"},
+        "involvedObject": {"kind": "Cryostat", "name": "sample"},
         "reason": "SecretNotFound",
         "message": f"token={MARKER}",
     }
     server.put("/api/v1/namespaces/here/events/e", event)
+    for name in ("sample-cryostat-1", "other"):
+        about = {"kind": "Pod", "name": name}
+        server.put(f"/api/v1/namespaces/here/events/{name}", event | {"involvedObject": about, "reason": "BackOff"})
     labels = {"app.kubernetes.io/name": "cryostat-operator"}
     operator = {"metadata": {"labels": labels}, "spec": {"containers": [{"name": "operator"}]}}
     server.put(f"/api/v1/namespaces/{OPERATOR_NAMESPACE}/pods/operator-1", operator)
@@ -107,7 +110,10 @@ async def test_names_of_keys_and_variables_objects_logs_and_versions_are_in_it(s
     assert "name: PLAIN" in files["here/sample/here/deployment-sample.yaml"]
     assert "started" in files["here/sample/logs/sample-cryostat-1-c.log"]
     assert "started" in files["operator/logs/operator-1-operator.log"]
-    assert "SecretNotFound: token=<removed>" in files["here/sample/events.txt"]
+    assert files["here/sample/events.txt"].splitlines() == [
+        " SecretNotFound: token=<removed>",
+        " Pod sample-cryostat-1 BackOff: token=<removed>",
+    ]
     assert "Kubernetes v1.34.0" in files["version.txt"]
     index = files["README.md"]
     assert "Cryostat here/sample: not ready" in index
