@@ -65,12 +65,12 @@ def test_another_host_changes_the_route_url_and_link(scenario: Scenario) -> None
 
 
 def test_a_host_of_another_route_is_reported_with_the_routers_message_until_it_is_free(scenario: Scenario) -> None:
-    spec = {"host": "shared.example.com", "to": {"kind": "Service", "name": "theirs"}}
+    spec = {"host": "taken-before.example.com", "to": {"kind": "Service", "name": "theirs"}}
     theirs = scenario.make("Route", scenario.namespace(), "theirs", spec=spec)
     eventually(lambda: admissions(scenario, theirs) == ["True"], what="Route, status and link have the host")
     time.sleep(1.1)  # creation times have whole seconds, and the older Route keeps the host
-    cr = scenario.cryostat(scenario.namespace(), **host_of("shared.example.com"))
-    said = ("HostAlreadyClaimed", "a route in another namespace holds shared.example.com and is older")
+    cr = scenario.cryostat(scenario.namespace(), **host_of("taken-before.example.com"))
+    said = ("HostAlreadyClaimed", "a route in another namespace holds taken-before.example.com and is older")
     scenario.wait_for_reason(cr, "RouteRejected", *said)
     scenario.wait_for_reason(cr, "RouteRejected", *said, type="Exposed")
     served_at(scenario, cr, "")
@@ -78,9 +78,9 @@ def test_a_host_of_another_route_is_reported_with_the_routers_message_until_it_i
     assert [event["type"] for event in scenario.events(cr, "RouteRejected")] == ["Warning"]
     scenario.api.delete(theirs)
     scenario.ready(cr)
-    served_at(scenario, cr, "shared.example.com")
+    served_at(scenario, cr, "taken-before.example.com")
     assert (
-        scenario.wait_for_reason(cr, "AddressAssigned", "https://shared.example.com", type="Exposed")["status"]
+        scenario.wait_for_reason(cr, "AddressAssigned", "https://taken-before.example.com", type="Exposed")["status"]
         == "True"
     )
 
