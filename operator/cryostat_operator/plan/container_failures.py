@@ -46,7 +46,8 @@ _IMAGES = {
     "-storage": ("storage",),
     "-reports": ("reports",),
 }
-_VOLUME_FIELDS = {"database": "spec.storageOptions.database", "storage": "spec.storageOptions.objectStorage"}
+VOLUME_FIELDS = {"database": "spec.storageOptions.database", "storage": "spec.storageOptions.objectStorage"}
+"""Component label → the field of the Cryostat with the volume of the component."""
 
 
 def failures(pod: Obj, kind: str, container: Obj) -> Iterator[PodFailure]:
@@ -124,7 +125,7 @@ def _crash(pod: Obj, kind: str, container: Obj, ended: Obj) -> PodFailure:
     words = last_words(ended.get("message"))
     cause += f'. Its last words: "{words}"' if words else ""
     remedy = _log(pod, name)
-    volume = _VOLUME_FIELDS.get(pod["metadata"]["labels"].get("component", ""))
+    volume = VOLUME_FIELDS.get(pod["metadata"]["labels"].get("component", ""))
     if volume and "No space left on device" in words:
         remedy = f"If its volume is full, raise the size in {volume}. {remedy}"
     return PodFailure(Reason.CONTAINER_CRASHED, cause, remedy, name)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 
+from .container_failures import VOLUME_FIELDS
 from .model.kinds import Obj
 from .model.messages import quoted
 from .model.problems import PodFailure
@@ -18,7 +19,6 @@ REPORTED_SECONDS = 600.0  # how long after its end a pod explains that its Deplo
 # What follows differs with each pod: amounts that are free, and that containers or other pods use.
 _AMOUNTS = re.compile(r"(\. (Threshold quantity|Container [^ ]+ was using)|, requested: ).*$")
 _LOW = re.compile(r"(?:low on|enough) resource: ([\w./-]*\w)")
-_FIELDS = {"database": "spec.storageOptions.database", "storage": "spec.storageOptions.objectStorage"}
 
 
 def ended_pod_failure(pod: Obj) -> PodFailure | None:
@@ -40,8 +40,8 @@ def _remedy(pod: Obj, words: str, node: str) -> str:
     component = pod["metadata"]["labels"].get("component", "")
     if low := _LOW.search(words):
         return f"Free {low[1]} on {f'node {node}' if node else 'the node'}, or add a node with more of it"
-    if "EmptyDir volume" in words and component in _FIELDS:
-        return f"Raise {_FIELDS[component]}.emptyDir.sizeLimit, or use a claim"
+    if "EmptyDir volume" in words and component in VOLUME_FIELDS:
+        return f"Raise {VOLUME_FIELDS[component]}.emptyDir.sizeLimit, or use a claim"
     if "ephemeral" in words:
         field = "spec.reportOptions.resources" if component == "reports" else "spec.resources"
         return f"Raise limits.ephemeral-storage in {field}"
