@@ -13,6 +13,7 @@ from ..api import constants
 from ..api.v1beta2 import Cryostat
 from ..api.validation import validation_problems
 from .group_rules import scheduling
+from .ingress_rules import ingress_note
 from .rule_table import RULES
 from .rule_types import Context, NotCarried, SetField, Values, evaluate, number_of
 
@@ -107,6 +108,7 @@ def _plain(value: Any) -> Any:
 
 def _changed_defaults(context: Context) -> list[str]:
     notes = [f"{path}: {consequence}" for path, consequence in _CHANGED_DEFAULTS if context.at(path) is None]
+    notes += [note for note in (ingress_note(context),) if note]
     has_login = context.at("authentication.openshift.enabled") or context.at("authentication.basicAuth.enabled")
     return notes if has_login else [*notes, _LOGIN_REQUIRED]
 

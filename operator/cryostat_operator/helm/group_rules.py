@@ -13,13 +13,10 @@ from .rule_types import (
     SetField,
     for_mapping,
     is_empty,
-    number_of,
     with_chart_defaults,
 )
 
 SCHEDULING = ("nodeSelector", "tolerations", "affinity")
-CHART_PORT = 8181
-OPERATOR_PORT = 4180
 
 _ROUTE_TLS = {"termination": "edge", "insecureEdgeTerminationPolicy": "Redirect"}
 _RESTRICTED_POD = {"runAsNonRoot": True, "seccompProfile": {"type": "RuntimeDefault"}}
@@ -53,38 +50,6 @@ def discovery(path: str, value: Any, context: Context) -> Iterator[Finding]:
             yield SetField(f"targetDiscoveryOptions.discoveryPort{name}", value[f"port{name}"])
         if value.get(other):
             yield SetField(f"targetDiscoveryOptions.disableBuiltInPort{name}", True)
-
-
-@for_mapping("enabled", "className", "annotations", "hosts", "tls")
-def ingress(path: str, value: Any, context: Context) -> Iterator[Finding]:
-    """The Ingress; its backend is the Service of the Cryostat."""
-    if not value.get("enabled"):
-        return
-    hosts = value.get("hosts") or [{"host": "cryostat.local", "paths": [{"path": "/"}]}]
-    if not isinstance(hosts, list) or not all(isinstance(host, Mapping) for host in hosts):
-        yield NotCarried(f"{path}.hosts", "must be a list of mappings; no Ingress is created")
-        return
-    port = number_of(context.at("core.service.httpPort"))
-    number = port if port not in (None, CHART_PORT) else OPERATOR_PORT
-    backend = {"service": {"name": context.name, "port": {"number": number}}}
-    spec: dict[str, Any] = {"rules": [_ingress_rule(host, backend) for host in hosts]}
-    if value.get("className"):
-        spec["ingressClassName"] = value["className"]
-    if value.get("tls"):
-        spec["tls"] = value["tls"]
-    yield SetField("networkOptions.coreConfig.ingressSpec", spec)
-    if value.get("annotations"):
-        yield SetField("networkOptions.coreConfig.annotations", value["annotations"])
-
-
-def _ingress_rule(host: Mapping[str, Any], backend: dict[str, Any]) -> dict[str, Any]:
-    paths = [
-        {"path": each.get("path"), "pathType": each.get("pathType") or "ImplementationSpecific", "backend": backend}
-        for each in host.get("paths") or [{"path": "/"}]
-        if isinstance(each, Mapping)
-    ]
-    name = {"host": host["host"]} if host.get("host") else {}
-    return {**name, "http": {"paths": paths}}
 
 
 @for_mapping("enabled", "secretName", "filename")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from . import group_rules, storage_rules
+from . import group_rules, ingress_rules, storage_rules
 from .rule_types import MoveTo, NotSupported, Rule
 
 # Component of the chart: fields for its resources and its security context, and the CPU and memory it requests.
@@ -128,7 +128,7 @@ RULES: Mapping[str, Rule] = {
     "core.debug.log.level": MoveTo("loggingOptions.coreLogLevel", "INFO"),
     "core.audit.mode": MoveTo("enableAudit", "auto", _audit),
     "core.sslProxied": NotSupported("there is no field for it; the Ingress or Route terminates TLS", False),
-    "core.ingress": group_rules.ingress,
+    "core.ingress": ingress_rules.ingress,
     "core.route.enabled": NotSupported(
         "the operator always creates a Route on OpenShift and never elsewhere; elsewhere, use core.ingress", False
     ),

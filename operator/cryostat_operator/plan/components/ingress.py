@@ -5,6 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
+from ...api.ingress_controllers import (
+    IngressController,
+    class_name,
+    controller_of,
+    names_protocol,
+    plain_http,
+)
 from ...api.network_options import NetworkConfiguration
 from .. import builders, workloads
 from ..instance import Instance
@@ -13,7 +20,6 @@ from ..model.kinds import Obj
 from ..model.messages import message
 from ..model.problems import Problem
 from ..model.reasons import Reason
-from .ingress_controllers import IngressController, class_name, controller_of, names_protocol
 
 SERVICE_PORT = "http"  # name of the port of the application's Service
 # Characters of regular expressions; they are not part of an address.
@@ -75,6 +81,12 @@ def backend_note(instance: Instance) -> str:
     service_annotations = (service_config.annotations if service_config else None) or {}
     name = class_name(config.ingress_spec or {}, config.annotations)
     controller = controller_of(name)
+    for field, given in (("networkOptions", config.annotations), ("serviceOptions", service_annotations)):
+        for key in plain_http(given):
+            return (
+                f"Annotation {key} in {field}.coreConfig.annotations selects HTTP, but Service {instance.name} accepts "
+                "only HTTPS: remove the annotation, or select HTTPS"
+            )
     if controller is None:
         if names_protocol(config.annotations, service_annotations):
             return ""

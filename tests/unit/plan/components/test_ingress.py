@@ -90,6 +90,16 @@ def test_an_unknown_controller_is_named_with_what_to_do() -> None:
     assert ingress.backend_note(instance(spec)) == ""
 
 
+def test_an_annotation_of_the_user_that_selects_http_is_named() -> None:
+    own = {"nginx.ingress.kubernetes.io/backend-protocol": "HTTP"}
+    spec = {"ingressClassName": "nginx", "rules": [rule("a")]}
+    assert ingress.backend_note(instance(spec, tls=True, annotations=own)) == (
+        "Annotation nginx.ingress.kubernetes.io/backend-protocol in networkOptions.coreConfig.annotations selects "
+        "HTTP, but Service sample accepts only HTTPS: remove the annotation, or select HTTPS"
+    )
+    assert ingress.backend_note(instance(spec, annotations=own)) == ""
+
+
 def test_a_controller_that_verifies_needs_a_transport() -> None:
     note = ingress.backend_note(instance({"ingressClassName": "traefik", "rules": [rule("a")]}, tls=True))
     assert note == (

@@ -54,6 +54,7 @@ CONTROLLERS = {
 CLASS_ANNOTATION = "kubernetes.io/ingress.class"
 # A user's annotation with one of these words decides about the protocol, whichever controller reads it.
 _PROTOCOL_WORDS = re.compile(r"(backend-protocol|secure-backends|server-ssl|ssl-services|serversscheme|app-protocols)$")
+_PLAIN_HTTP = frozenset({"http", "h1", "false"})  # values of such annotations
 
 
 def class_name(ingress_spec: Mapping[str, object], annotations: Mapping[str, str] | None) -> str:
@@ -71,3 +72,9 @@ def controller_of(name: str) -> IngressController | None:
 def names_protocol(*annotations: Mapping[str, str] | None) -> bool:
     """Return whether annotations of the user name the protocol of the backend."""
     return any(_PROTOCOL_WORDS.search(key) for found in annotations for key in found or _NO_ANNOTATIONS)
+
+
+def plain_http(annotations: Mapping[str, str] | None) -> list[str]:
+    """Return the annotations of the user that make a controller call the backend by HTTP, sorted."""
+    given = (annotations or _NO_ANNOTATIONS).items()
+    return sorted(k for k, value in given if _PROTOCOL_WORDS.search(k) and str(value).strip().lower() in _PLAIN_HTTP)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from cryostat_operator.plan.components import ingress_controllers
+from cryostat_operator.api import ingress_controllers
 
 
 @pytest.mark.parametrize(
@@ -37,3 +37,16 @@ def test_annotations_that_name_the_protocol() -> None:
 def test_each_annotation_of_the_table_names_the_protocol() -> None:
     for controller in ingress_controllers.CONTROLLERS.values():
         assert ingress_controllers.names_protocol(controller.ingress, controller.service)
+
+
+@pytest.mark.parametrize(
+    ("annotations", "expected"),
+    [
+        (None, []),
+        ({"nginx.ingress.kubernetes.io/backend-protocol": "HTTPS"}, []),
+        ({"b/backend-protocol": "HTTP", "a/server-ssl": "false "}, ["a/server-ssl", "b/backend-protocol"]),
+        ({"example.com/team": "http"}, []),
+    ],
+)
+def test_annotations_that_select_http(annotations: dict[str, str] | None, expected: list[str]) -> None:
+    assert ingress_controllers.plain_http(annotations) == expected
