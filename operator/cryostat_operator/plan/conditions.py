@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from . import hibernation, reviewed_namespaces, upgrades
+from . import hibernation, reviewed_namespaces, secret_conditions, upgrades
 from . import part_conditions as parts
 from .components import exposure
 from .instance import Instance
@@ -87,9 +87,9 @@ def status_for(instance: Instance, plan: Plan, report: Report, now: str) -> Obj:
         *parts.deployments(instance),
         parts.spec_effective(plan),
         upgrades.upgrade_allowed(plan),
-        parts.authentication(instance),
+        secret_conditions.authentication(instance, plan),
         parts.tls(instance, plan, problems, refusals),
-        parts.agents(instance),
+        secret_conditions.agents(instance, plan),
         hibernation.hibernation(instance, paused=report.paused),
         condition("ReconciliationActive", Reason.PAUSED, NOT_ACTIVE, good=False) if report.paused else None,
     ]
@@ -142,9 +142,9 @@ def _rules(instance: Instance, plan: Plan, problems: Sequence[Problem], report: 
         elif causes:
             result.append(_reconciled(causes) if rule.type == "Reconciled" else failed(rule.type, causes))
         elif rule.type == "ReferencesResolved":
-            result.append(parts.references(instance))
+            result.append(secret_conditions.references(instance, plan))
         elif rule.type == "DatabaseKeysReady":
-            result.append(parts.database_keys(instance, plan))
+            result.append(secret_conditions.database_keys(instance, plan))
         elif rule.type == "Exposed":
             result.append(parts.exposed(instance))
         elif rule.type == "Reconciled" and report.differing:

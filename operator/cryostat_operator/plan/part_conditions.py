@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from . import claims
-from .components import exposure, ingress, user_login
-from .database_keys import KEYS, recorded
+from .components import exposure, ingress
 from .deployment_health import deployment_conditions
 from .hibernation import is_hibernated
 from .instance import Instance
@@ -18,37 +17,6 @@ from .model.problems import Problem
 from .model.reasons import Reason, reasons_of
 from .model.requests import CertificateRequest
 from .readiness import DEPLOYMENTS, is_available
-
-
-def references(instance: Instance) -> Condition:
-    """Whether all Secrets and ConfigMaps that the pods need exist. Those of an Ingress are not read, but named."""
-    text = "Every Secret and ConfigMap that the Deployments need exists."
-    if unread := list(dict.fromkeys(ingress.tls_secrets(instance))):
-        several = len(unread) > 1
-        secrets = f"Secret{'s' if several else ''} {' and '.join(unread)}"
-        text += f" Not checked, because no Deployment needs {'them' if several else 'it'}: {secrets}."
-    return condition("ReferencesResolved", Reason.ALL_FOUND, text, good=True)
-
-
-def database_keys(instance: Instance, plan: Plan) -> Condition:
-    """Whether the Secret has the keys of the database; other problems of the keys are problems of the plan."""
-    kind, secret = "DatabaseKeysReady", instance.database_secret
-    if ("Secret", secret) not in plan.data:
-        return condition(kind, Reason.REFERENCE_PENDING, f"Secret {secret} has not been read yet.", good=None)
-    content = plan.data["Secret", secret]
-    if content is None:
-        is_generated = Key("Secret", instance.namespace, secret) in plan.requests
-        reason = Reason.SECRET_PENDING if is_generated else Reason.SECRET_NOT_FOUND
-        return condition(kind, reason, f"Secret {secret} with the keys of the database does not exist.", good=False)
-    missing = sorted(content.missing(KEYS))
-    if missing:
-        text = f"Secret {secret} lacks {' and '.join(missing)}, without which the database cannot start."
-        return condition(kind, Reason.SECRET_KEY_NOT_FOUND, text, good=False)
-    claim = claims.claim_name(instance, "database")
-    text = f"Secret {secret} has {' and '.join(KEYS)}"
-    if recorded(claims.live_claim(instance, "database")):
-        text += f" with the values that PersistentVolumeClaim {claim} records"
-    return condition(kind, Reason.KEYS_MATCH, f"{text}.", good=True)
 
 
 def volumes(instance: Instance, plan: Plan, problems: Sequence[Problem]) -> Condition | None:
@@ -113,13 +81,6 @@ def reconciled_while_paused(differing: Sequence[Key]) -> Condition:
     return condition("Reconciled", Reason.PAUSED, text, good=False)
 
 
-def authentication(instance: Instance) -> Condition:
-    """Whether and how users log in."""
-    reason, text = user_login.authentication(instance)
-    usable = not instance.open_access and reason != Reason.LOGIN_FILE_INVALID
-    return condition("AuthenticationEnabled", reason, text, good=usable)
-
-
 def tls(instance: Instance, plan: Plan, problems: Sequence[Problem], refusals: Sequence[Problem]) -> Condition:
     """Whether every certificate is issued.
 
@@ -147,23 +108,6 @@ def tls(instance: Instance, plan: Plan, problems: Sequence[Problem], refusals: S
         return condition(kind, Reason.WAITING_FOR_CERTIFICATE, text, good=False)
     issuer = "cert-manager" if instance.tls_issuer == "cert-manager" else "the operator's own authority"
     return condition(kind, Reason.ALL_CERTIFICATES_READY, f"Certificates are issued by {issuer}", good=True)
-
-
-def agents(instance: Instance) -> Condition:
-    """Whether the agent gateway authenticates agents."""
-    kind = "AgentsAuthenticated"
-    if instance.tls:
-        text = "Agents show a certificate of the instance's authority"
-        return condition(kind, Reason.CLIENT_CERTIFICATE, text, good=True)
-    text = (
-        "TLS is off: every pod of the target namespaces can use the application's API for agents, "
-        "and the traffic of agents is not encrypted. To use TLS, "
-    )
-    if instance.settings.service_tls:
-        text += "remove spec.enableCertManager: false"
-    else:
-        text += "install cert-manager, and set spec.enableCertManager: true"
-    return condition(kind, Reason.TLS_DISABLED, text, good=False)
 
 
 def spec_effective(plan: Plan) -> Condition | None:

@@ -109,7 +109,7 @@ def complete(desired: Desired, data: ReferenceData) -> Plan:
         component.build(instance) if built.name in _CONTENT_DEPENDENT else built
         for component, built in zip(_COMPONENTS, desired.components, strict=True)
     )
-    requirements = _requirements(instance, components)
+    requirements = _requirements(instance, components, desired.needs)
     completed = tuple(_complete(component, desired.needs, requirements) for component in components)
     completed = upgrades.hold(instance, completed)
     completed = hibernate(instance, completed, components)
@@ -159,7 +159,9 @@ def _needs(components: Iterable[ComponentPlan]) -> dict[Key, frozenset[Reference
     return found
 
 
-def _requirements(instance: Instance, components: Iterable[ComponentPlan]) -> Requirements:
+def _requirements(
+    instance: Instance, components: Iterable[ComponentPlan], needs: Mapping[Key, frozenset[Reference]]
+) -> Requirements:
     config_maps: dict[str, Mapping[str, str]] = {}
     requested: set[str] = set()
     blocked: dict[Key, Blocked] = {}
@@ -171,7 +173,7 @@ def _requirements(instance: Instance, components: Iterable[ComponentPlan]) -> Re
         requested |= {request.key.name for request in component.requests}
         blocked |= {entry.key: entry for entry in component.blocked}
         hot_reloaded |= component.hot_reloaded
-    return Requirements(instance, config_maps, requested, blocked, hot_reloaded)
+    return Requirements(instance, config_maps, requested, blocked, hot_reloaded, needs)
 
 
 def _complete(
@@ -181,7 +183,7 @@ def _complete(
     objects, blocked = [], list(component.blocked)
     for obj in component.objects:
         key = key_of(obj)
-        problem = requirements.blocked_by(component.name, key, needs.get(key, frozenset()))
+        problem = requirements.blocked_by(key)
         if problem:
             blocked.append(Blocked(key, problem))
         elif key.kind == "Deployment":

@@ -20,6 +20,7 @@ from .model.snapshot import ContentSummary
 
 # Keys of the Secrets of the database and of the object storage, which no field of the spec names.
 FIXED_KEYS = frozenset({"ACCESS_KEY", "SECRET_KEY", "CONNECTION_KEY", "ENCRYPTION_KEY"})
+_COMPONENT = "core"  # of the problems: several components may need the same Secret
 # Kind, then the fields that refer to it: of a variable, of `envFrom`, of a volume.
 _SOURCES = (
     ("Secret", "secretKeyRef", "secretRef", "secret"),
@@ -70,6 +71,7 @@ class Requirements:
         requested: Collection[str],
         blocked: Mapping[Key, Blocked],
         hot_reloaded: Mapping[str, frozenset[str]],
+        needs: Mapping[Key, frozenset[Reference]],
     ) -> None:
         """
         Args:
@@ -77,22 +79,26 @@ class Requirements:
             requested: names of the Secrets that the operator generates.
             blocked: objects that components block; objects that need them are blocked for the same reason.
             hot_reloaded: see `ComponentPlan.hot_reloaded`.
+            needs: what objects need, by object: a message about a Secret or ConfigMap names all of them.
         """
         self._instance = instance
         self._config_maps = config_maps
         self._requested = requested
         self._blocked = blocked
         self._hot_reloaded = hot_reloaded
+        self._needs = needs
+        self._uses_of: dict[tuple[str, str], list[tuple[Key, Reference]]] = {}
+        for key, references in needs.items():
+            for each in references:
+                self._uses_of.setdefault(_order(each), []).append((key, each))
 
-    def blocked_by(self, component: str, key: Key, needs: Collection[Reference]) -> Problem | None:
-        """Why object `key` of a component cannot be written yet; None if it can.
+    def blocked_by(self, key: Key) -> Problem | None:
+        """Why object `key` cannot be written yet; None if it can.
 
-        Problems that a user has to solve come first, all of them in one message.
+        Problems that a user has to solve come first, all of them in one message. Objects that miss the same Secret or
+        ConfigMap have the same problem.
         """
-        if not needs:
-            return None
-        user = f"{key.kind} {key.name}"
-        found = [self._problem(component, user, need) for need in sorted(needs, key=_order)]
+        found = [self._problem(need) for need in sorted(self._needs.get(key, ()), key=_order)]
         problems = list(dict.fromkeys(problem for problem in found if problem))
         actionable = [problem for problem in problems if problem.actionable]
         if actionable:
@@ -100,39 +106,69 @@ class Requirements:
             return replace(actionable[0], message=text, included=tuple(actionable))
         return problems[0] if problems else None
 
-    def _problem(self, component: str, user: str, need: Reference) -> Problem | None:
+    def _problem(self, need: Reference) -> Problem | None:
         what = f"{need.kind} {need.name}"
         blocked = self._blocked.get(Key(need.kind, self._instance.namespace, need.name))
         if blocked and not need.optional:
             return blocked.problem
         if not self._is_known(need):
-            return Problem(component, Reason.REFERENCE_PENDING, f"{user} waits until {what} has been read.")
+            waiting, several = self._users(need, frozenset())
+            text = f"{waiting} {'wait' if several else 'waits'} until {what} has been read."
+            return Problem(_COMPONENT, Reason.REFERENCE_PENDING, text)
         content = self._content(need)
-        missing = sorted(content.missing(need.keys)) if content else []
-        if need.optional or (content and not missing):
+        if need.optional or (content and not content.missing(need.keys)):
             return None
+        missing = content.missing(self._all_keys(need)) if content else frozenset[str]()
         if need.kind == "Secret" and need.name in self._requested:
-            return Problem(component, Reason.SECRET_PENDING, f"{user} waits until the operator has generated {what}.")
-        reason, text = self._missing(user, need, missing, content)
-        return Problem(component, reason, text, dedup_key=what)
+            waiting, several = self._users(need, missing)
+            text = f"{waiting} {'wait' if several else 'waits'} until the operator has generated {what}."
+            return Problem(_COMPONENT, Reason.SECRET_PENDING, text)
+        reason, text = self._missing(need, missing, content)
+        return Problem(_COMPONENT, reason, text, dedup_key=what)
 
-    def _missing(self, user: str, need: Reference, keys: list[str], content: ContentSummary | None) -> tuple[str, str]:
+    def _missing(self, need: Reference, missing: frozenset[str], content: ContentSummary | None) -> tuple[str, str]:
         """Reason and message for a Secret or ConfigMap that does not exist, or that lacks some keys."""
         spec = self._instance.cryostat.model_dump(by_alias=True)["spec"]
         fields = " and ".join(sorted(fields_that_name(spec, need.name)))
-        what, needed = f"{need.kind} {need.name}", f"{user} needs it"
+        users, several = self._users(need, missing)
+        what, needed = f"{need.kind} {need.name}", f"{users} {'need' if several else 'needs'}"
+        keys = sorted(missing)
         if not keys:
             remedy = f"Create it, or correct {fields}" if fields else "Create it"
-            return f"{need.kind}NotFound", message(what, "does not exist", consequence=needed, remedy=remedy)
+            return f"{need.kind}NotFound", message(what, "does not exist", consequence=f"{needed} it", remedy=remedy)
         them = "them" if len(keys) > 1 else "it"
-        needed = f"{user} needs {them}"
         remedy = f"Add {them}{_other_key(fields, keys)}" if fields else f"Add {them}"
         empty = [key for key in keys if content and key in content.empty]
         if empty:
             lacks, remedy = f"has no value in {_named(empty)}", f"Set {_named(keys)}"
         else:
             lacks = f"lacks {_named(keys)}"
-        return f"{need.kind}KeyNotFound", message(what, lacks, consequence=needed, remedy=remedy)
+        return f"{need.kind}KeyNotFound", message(what, lacks, consequence=f"{needed} {them}", remedy=remedy)
+
+    def _uses(self, need: Reference) -> list[tuple[Key, Reference]]:
+        """The objects that need the same Secret or ConfigMap, and how; without those that can be written without it."""
+        uses = self._uses_of.get(_order(need), [])
+        return [(key, each) for key, each in uses if each.optional == need.optional]
+
+    def _all_keys(self, need: Reference) -> frozenset[str]:
+        """The keys that any object needs of a Secret or ConfigMap."""
+        return frozenset(key for _, each in self._uses(need) for key in each.keys)
+
+    def _users(self, need: Reference, keys: frozenset[str]) -> tuple[str, bool]:
+        """The objects that need a Secret or ConfigMap, and whether these are several.
+
+        A claim is created after the keys of its data, but reads none: it is not named next to a Deployment.
+
+        Args:
+            keys: those that are missing; empty if all objects that need it are to be named.
+        """
+        users = list(dict.fromkeys(key for key, each in self._uses(need) if not keys or each.keys & keys))
+        users = [key for key in users if key.kind != "PersistentVolumeClaim"] or users
+        names: dict[str, list[str]] = {}
+        for key in users:
+            names.setdefault(key.kind, []).append(key.name)
+        parts = [f"{kind}{'s' if len(found) > 1 else ''} {' and '.join(found)}" for kind, found in names.items()]
+        return " and ".join(parts), len(users) > 1
 
     def content_hashes(self, key: Key, needs: Iterable[Reference]) -> dict[str, str]:
         """Pod annotations of Deployment `key` that change with the content of what it needs, so that its pods restart.

@@ -12,7 +12,9 @@ UNUSABLE = (Reason.LOGIN_FILE_INVALID, Reason.SECRET_VALUE_INVALID)
 """Reasons of other conditions that a summary names: pods that run have not read the file or value, new ones will."""
 MAX_LENGTH = 64  # characters; a longer text would break the lines of a table
 _SENTENCE_END = re.compile(r"[.;:] |[.;:]$")
-_SUBJECT = re.compile(r"(?!The )[A-Z][A-Za-z]+ ([a-z0-9.-]+/)?[a-z0-9][a-z0-9.-]*(?= )")  # kind and name of an object
+_SUBJECT = re.compile(
+    r"(?!The |Deployments )[A-Z][A-Za-z]+ ([a-z0-9.-]+/)?[a-z0-9][a-z0-9.-]*(?= )"
+)  # kind and name of an object
 _ACRONYMS = {"Api": "API"}
 _WORD = re.compile(r"[A-Z]+(?![a-z])|[A-Z][a-z0-9]*")
 

@@ -5,15 +5,12 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
-import pytest
-
-from cryostat_operator.api import constants
 from cryostat_operator.plan.conditions import Report, status_for
 from cryostat_operator.plan.model.kinds import KINDS, Key, Obj
 from cryostat_operator.plan.model.problems import Problem
 from cryostat_operator.plan.model.reasons import Reason
 from cryostat_operator.plan.model.snapshot import Snapshot
-from cryostat_operator.settings import Image, Settings
+from cryostat_operator.settings import Settings
 from tests.unit.cluster_state import NAMESPACE, ClusterState, cryostat, settled
 
 AVAILABLE = {"conditions": [{"type": "Available", "status": "True"}]}
@@ -74,55 +71,6 @@ def test_an_instance_without_claims_has_no_condition_about_them() -> None:
     assert condition(settled(external), "VolumesReady") == {}
 
 
-@pytest.mark.parametrize(
-    ("keys", "status", "reason", "message"),
-    [
-        (
-            ("CONNECTION_KEY", "ENCRYPTION_KEY"),
-            "True",
-            "KeysMatch",
-            "Secret mine has CONNECTION_KEY and ENCRYPTION_KEY.",
-        ),
-        (
-            ("CONNECTION_KEY",),
-            "False",
-            "SecretKeyNotFound",
-            "Secret mine lacks ENCRYPTION_KEY, without which the database cannot start.",
-        ),
-        (None, "False", "SecretNotFound", "Secret mine with the keys of the database does not exist."),
-    ],
-)
-def test_database_keys_are_ready_if_the_secret_of_the_user_has_them(
-    keys: tuple[str, ...] | None, status: str, reason: str, message: str
-) -> None:
-    state = settled({"databaseOptions": {"secretName": "mine"}})
-    _ = state.without_data("Secret", "mine") if keys is None else state.with_data("Secret", "mine", *keys)
-    found = condition(state, "DatabaseKeysReady")
-    assert summary(found) == (status, reason)
-    assert found["message"] == message
-
-
-def test_database_keys_are_those_that_the_claim_records() -> None:
-    state = settled()
-    claim = state.snapshot.live[CLAIM]
-    values = {constants.ANNOTATION_DATABASE_KEYS: "salt=a,CONNECTION_KEY=b,ENCRYPTION_KEY=c"}
-    state.with_live({**claim, "metadata": {**claim["metadata"], "annotations": values}})
-    assert condition(state, "DatabaseKeysReady")["message"] == (
-        "Secret sample-db has CONNECTION_KEY and ENCRYPTION_KEY "
-        "with the values that PersistentVolumeClaim sample-database records."
-    )
-
-
-def test_database_keys_that_are_not_known_are_unknown() -> None:
-    new = ClusterState(cryostat())
-    assert summary(condition(new, "DatabaseKeysReady")) == ("Unknown", "ReferencePending")
-    assert condition(new, "DatabaseKeysReady")["message"] == "Secret sample-db has not been read yet."
-    assert summary(condition(new.without_data("Secret", "sample-db"), "DatabaseKeysReady")) == (
-        "False",
-        "SecretPending",
-    )
-
-
 def test_an_address_without_a_pod_is_not_exposed() -> None:
     state = settled(INGRESS)
     found = condition(state, "Exposed")
@@ -169,46 +117,3 @@ def test_a_refused_write_of_a_certificate_is_in_the_condition_about_tls() -> Non
     assert summary(condition(state, "TLSSetupComplete", refused)) == ("False", "QuotaExceeded")
     other = Problem("core", Reason.QUOTA_EXCEEDED, "too many Secrets.")
     assert condition(state, "TLSSetupComplete", other)["status"] == "True"
-
-
-def test_secrets_that_only_the_ingress_controller_reads_are_named_as_not_checked() -> None:
-    spec = {"tls": [{"secretName": "web-tls"}, {"hosts": ["a.example.com"]}], "rules": [{"host": "a.example.com"}]}
-    options = {"networkOptions": {"coreConfig": {"ingressSpec": spec}}}
-    assert condition(settled(options), "ReferencesResolved")["message"] == (
-        "Every Secret and ConfigMap that the Deployments need exists. "
-        "Not checked, because no Deployment needs it: Secret web-tls."
-    )
-    spec["tls"] = [{"secretName": "web-tls"}, {"secretName": "other-tls"}]
-    assert condition(settled(options), "ReferencesResolved")["message"].endswith(
-        "Not checked, because no Deployment needs them: Secrets web-tls and other-tls."
-    )
-    assert "Not checked" not in condition(settled(options, openshift=True), "ReferencesResolved")["message"]
-
-
-def test_the_secret_of_the_scheduled_backup_is_checked() -> None:
-    annotations = {
-        constants.ANNOTATION_BACKUP_SCHEDULE: "0 1 * * *",
-        constants.ANNOTATION_BACKUP_TARGET: "pvc:backups",
-        constants.ANNOTATION_BACKUP_SECRET: "backups",
-    }
-    settings = Settings(service_tls=False, operator_image=Image("operator:1"))
-    state = ClusterState(cryostat(annotations=annotations), settings=settings).settle()
-    assert "Not checked" not in condition(state, "ReferencesResolved")["message"]
-    state.without_data("Secret", "backups")
-    assert condition(state, "ReferencesResolved")["message"] == (
-        "Secret backups does not exist. CronJob sample-backup needs it. Create it."
-    )
-
-
-@pytest.mark.parametrize(
-    ("service_tls", "remedy"),
-    [
-        (True, "To use TLS, remove spec.enableCertManager: false"),
-        (False, "To use TLS, install cert-manager, and set spec.enableCertManager: true"),
-    ],
-)
-def test_agents_without_tls(service_tls: bool, remedy: str) -> None:
-    state = ClusterState(cryostat({"enableCertManager": False}), settings=Settings(service_tls=service_tls))
-    found = condition(state.settle(), "AgentsAuthenticated")
-    assert summary(found) == ("False", "TLSDisabled")
-    assert found["message"].endswith(remedy)

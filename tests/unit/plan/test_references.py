@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 from cryostat_operator.api import constants
 from cryostat_operator.plan.instance import Instance
@@ -19,8 +19,10 @@ USER = Key("Deployment", NAMESPACE, "sample")
 
 
 def requirements(
+    needs: Iterable[Reference],
     data: Mapping[tuple[str, str], ContentSummary | None],
     *,
+    others: Mapping[Key, frozenset[Reference]] | None = None,
     config_maps: Mapping[str, Mapping[str, str]] | None = None,
     requested: tuple[str, ...] = (),
     blocked: tuple[Blocked, ...] = (),
@@ -30,7 +32,8 @@ def requirements(
     snapshot = Snapshot(data=data, certificates=certificates or {})
     instance = Instance(cryostat(), snapshot, Settings(service_tls=False))
     by_key = {entry.key: entry for entry in blocked}
-    return Requirements(instance, config_maps or {}, requested, by_key, hot_reloaded or {})
+    all_needs = {USER: frozenset(needs), **(others or {})}
+    return Requirements(instance, config_maps or {}, requested, by_key, hot_reloaded or {}, all_needs)
 
 
 def secret(*keys: str, optional: bool = False, name: str = "s") -> Reference:
@@ -38,7 +41,7 @@ def secret(*keys: str, optional: bool = False, name: str = "s") -> Reference:
 
 
 def test_an_object_waits_until_it_is_known_whether_a_secret_exists() -> None:
-    problem = requirements({}).blocked_by("core", USER, [secret(optional=True)])
+    problem = requirements([secret(optional=True)], {}).blocked_by(USER)
     assert problem is not None
     assert (problem.reason, problem.actionable, problem.component) == ("ReferencePending", False, "core")
     assert problem.message == "Deployment sample waits until Secret s has been read."
@@ -52,14 +55,14 @@ def test_the_message_names_the_fields_that_lead_to_the_object() -> None:
     }
     state = ClusterState(cryostat(spec))
     state.without_data("Secret", "a").with_data("ConfigMap", "b", "x")
-    found = Requirements(state.instance, {}, set(), {}, {})
-    problem = found.blocked_by("core", USER, [secret(name="a")])
+    problem = Requirements(state.instance, {}, set(), {}, {}, {USER: frozenset({secret(name="a")})}).blocked_by(USER)
     assert problem
     assert problem.message == (
         "Secret a does not exist. Deployment sample needs it. Create it, or correct "
         "spec.declarativeCredentials[1].secretName and spec.trustedCertSecrets[0].secretName."
     )
-    problem = found.blocked_by("core", USER, [Reference("ConfigMap", "b", frozenset({"a"}))])
+    needs = frozenset({Reference("ConfigMap", "b", frozenset({"a"}))})
+    problem = Requirements(state.instance, {}, set(), {}, {}, {USER: needs}).blocked_by(USER)
     assert problem
     assert problem.message == (
         "ConfigMap b lacks the key a. Deployment sample needs it. Add it, or correct the name of the key next to "
@@ -69,16 +72,16 @@ def test_the_message_names_the_fields_that_lead_to_the_object() -> None:
 
 def test_a_key_without_a_value_is_named() -> None:
     content = ContentSummary(frozenset(), "", empty=frozenset({"a"}))
-    problem = requirements({("Secret", "s"): content}).blocked_by("core", USER, [secret("a")])
+    problem = requirements([secret("a")], {("Secret", "s"): content}).blocked_by(USER)
     assert problem
     assert problem.reason == "SecretKeyNotFound"
     assert problem.message == "Secret s has no value in the key a. Deployment sample needs it. Set the key a."
 
 
 def test_missing_secrets_and_keys_are_actionable_and_named_together() -> None:
-    found = requirements({("Secret", "a"): None, ("Secret", "b"): ContentSummary(frozenset({"x"}), "")})
+    data = {("Secret", "a"): None, ("Secret", "b"): ContentSummary(frozenset({"x"}), "")}
     needs = [secret("x", "y", name="b"), secret(name="a"), secret(name="unknown")]
-    problem = found.blocked_by("core", USER, needs)
+    problem = requirements(needs, data).blocked_by(USER)
     assert problem is not None
     assert problem.reason == "SecretNotFound"
     assert problem.actionable
@@ -89,12 +92,47 @@ def test_missing_secrets_and_keys_are_actionable_and_named_together() -> None:
     assert problem.dedup_key == "Secret a"
 
 
+DATABASE = USER._replace(name="sample-database")
+CLAIM = Key("PersistentVolumeClaim", NAMESPACE, "sample-database")
+
+
+def test_objects_that_miss_the_same_secret_have_one_problem() -> None:
+    others = {CLAIM: frozenset({secret("a")}), DATABASE: frozenset({secret("a"), secret("b")})}
+    found = requirements([secret("b")], {("Secret", "s"): None}, others=others)
+    problems = {found.blocked_by(key) for key in (USER, CLAIM, DATABASE)}
+    assert [problem.message for problem in problems if problem] == [
+        "Secret s does not exist. Deployments sample and sample-database need it. Create it."
+    ]
+    alone = requirements([], {("Secret", "s"): None}, others={CLAIM: frozenset({secret("a")})}).blocked_by(CLAIM)
+    assert alone
+    assert "PersistentVolumeClaim sample-database needs it" in alone.message
+
+
+def test_only_objects_that_need_a_missing_key_are_named() -> None:
+    data = {("Secret", "s"): ContentSummary(frozenset({"a"}), "")}
+    found = requirements([secret("a")], data, others={DATABASE: frozenset({secret("b")})})
+    assert found.blocked_by(USER) is None
+    problem = found.blocked_by(DATABASE)
+    assert problem
+    assert problem.message == "Secret s lacks the key b. Deployment sample-database needs it. Add it."
+
+
+def test_several_objects_wait_for_a_secret_that_is_generated() -> None:
+    others = {DATABASE: frozenset({secret()})}
+    problem = requirements([secret()], {("Secret", "s"): None}, others=others, requested=("s",)).blocked_by(DATABASE)
+    assert problem
+    assert problem.message == ("Deployments sample and sample-database wait until the operator has generated Secret s.")
+    problem = requirements([secret()], {}, others=others).blocked_by(USER)
+    assert problem
+    assert problem.message == "Deployments sample and sample-database wait until Secret s has been read."
+
+
 def test_an_optional_secret_that_is_missing_blocks_nothing() -> None:
-    assert requirements({("Secret", "s"): None}).blocked_by("core", USER, [secret(optional=True)]) is None
+    assert requirements([secret(optional=True)], {("Secret", "s"): None}).blocked_by(USER) is None
 
 
 def test_a_generated_secret_is_waited_for() -> None:
-    problem = requirements({("Secret", "s"): None}, requested=("s",)).blocked_by("core", USER, [secret("k")])
+    problem = requirements([secret("k")], {("Secret", "s"): None}, requested=("s",)).blocked_by(USER)
     assert problem is not None
     assert (problem.reason, problem.actionable) == ("SecretPending", False)
     assert problem.message == "Deployment sample waits until the operator has generated Secret s."
@@ -104,15 +142,15 @@ def test_a_blocked_secret_blocks_what_needs_it_for_the_same_reason() -> None:
     cause = Problem("tls", "NameCollision", "taken")
     blocked = Blocked(Key("Secret", NAMESPACE, "s"), cause)
     content = {("Secret", "s"): ContentSummary(frozenset({"k"}), "")}
-    found = requirements(content, blocked=(blocked,))
-    assert found.blocked_by("core", USER, [secret("k")]) == cause
-    assert found.blocked_by("core", USER, [secret("k", optional=True)]) is None
+    assert requirements([secret("k")], content, blocked=(blocked,)).blocked_by(USER) == cause
+    assert requirements([secret("k", optional=True)], content, blocked=(blocked,)).blocked_by(USER) is None
 
 
 def test_planned_config_maps_are_known_without_a_read() -> None:
-    found = requirements({}, config_maps={"c": {"k": "v"}})
-    assert found.blocked_by("core", USER, [Reference("ConfigMap", "c", frozenset({"k"}))]) is None
-    problem = found.blocked_by("core", USER, [Reference("ConfigMap", "c", frozenset({"other"}))])
+    planned = {"c": {"k": "v"}}
+    present, absent = (Reference("ConfigMap", "c", frozenset({key})) for key in ("k", "other"))
+    assert requirements([present], {}, config_maps=planned).blocked_by(USER) is None
+    problem = requirements([absent], {}, config_maps=planned).blocked_by(USER)
     assert problem is not None
     assert problem.reason == "ConfigMapKeyNotFound"
 
@@ -120,6 +158,7 @@ def test_planned_config_maps_are_known_without_a_read() -> None:
 def hashes(digest: str, ca: str, *, hot_reloaded: bool) -> tuple[str, str]:
     key = Key("Secret", NAMESPACE, "s")
     found = requirements(
+        [],
         {("Secret", "s"): ContentSummary(frozenset(), digest)},
         config_maps={"c": {"k": "v"}},
         hot_reloaded={USER.name: frozenset({"s"})} if hot_reloaded else {},

@@ -112,7 +112,9 @@ class Plan:
         for component in self.components:
             found += component.problems
             found += [blocked.problem for blocked in component.blocked]
-        return list(dict.fromkeys(found))
+        distinct = list(dict.fromkeys(found))
+        included = {each for problem in distinct for each in problem.included if each != problem}
+        return [problem for problem in distinct if problem not in included]
 
 
 def component_of(plan: Plan, key: Key) -> str:

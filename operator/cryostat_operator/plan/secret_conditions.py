@@ -1,0 +1,157 @@
+"""The conditions about Secrets and ConfigMaps: those of the pods, of the database, of the login and of agents."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from . import claims
+from .components import ingress, user_login
+from .database_keys import KEYS, recorded
+from .instance import Instance
+from .model.certificates import CERTIFICATE, PRIVATE_KEY
+from .model.condition import Condition, condition
+from .model.desired_state import Plan, Reference
+from .model.kinds import Key
+from .model.messages import all_of, message
+from .model.reasons import Reason
+from .tls.specs import certificate_names
+
+
+def references(instance: Instance, plan: Plan) -> Condition:
+    """Whether all Secrets and ConfigMaps that the pods need exist. Those of an Ingress are not read, but named."""
+    kind = "ReferencesResolved"
+    needed = [each for each in plan.references if not each.optional and not _is_planned(instance, plan, each)]
+    missing = [each for each in needed if _lack(plan, each)]
+    if missing:
+        text = all_of([_missing(instance, plan, each) for each in missing])
+        return condition(kind, _reason(instance, plan, missing[0]), text, good=False)
+    unknown = [f"{each.kind} {each.name}" for each in needed if (each.kind, each.name) not in plan.data]
+    if unknown:
+        text = f"{_listed(unknown)} {'have' if len(unknown) > 1 else 'has'} not been read yet."
+        return condition(kind, Reason.REFERENCE_PENDING, text, good=None)
+    text = "Every Secret and ConfigMap that the Deployments need exists."
+    if unread := list(dict.fromkeys(ingress.tls_secrets(instance))):
+        several = len(unread) > 1
+        secrets = f"Secret{'s' if several else ''} {' and '.join(unread)}"
+        text += f" Not checked, because no Deployment needs {'them' if several else 'it'}: {secrets}."
+    return condition(kind, Reason.ALL_FOUND, text, good=True)
+
+
+def _is_planned(instance: Instance, plan: Plan, reference: Reference) -> bool:
+    """Whether the operator writes the object with its content, so that it is not read."""
+    return reference.kind == "ConfigMap" and Key("ConfigMap", instance.namespace, reference.name) in plan.objects
+
+
+def _lack(plan: Plan, reference: Reference) -> str:
+    """What a Secret or ConfigMap lacks, as a clause; empty if it lacks nothing, or has not been read."""
+    if (reference.kind, reference.name) not in plan.data:
+        return ""
+    content = plan.data[reference.kind, reference.name]
+    if content is None:
+        return "does not exist"
+    missing = sorted(content.missing(reference.keys))
+    return f"lacks the key{'s' if len(missing) > 1 else ''} {' and '.join(missing)}" if missing else ""
+
+
+def _missing(instance: Instance, plan: Plan, reference: Reference) -> str:
+    """A sentence about a Secret or ConfigMap that the pods need, and where its cause is."""
+    what = f"{reference.kind} {reference.name}"
+    if Key(reference.kind, instance.namespace, reference.name) in plan.requests:
+        other = "The operator generates it; see Ready for the cause if this lasts"
+    elif reference.name == instance.database_secret:
+        other = "See DatabaseKeysReady for the cause"
+    elif reference.name in certificate_names(instance):
+        other = "See TLSSetupComplete for the cause"
+    else:
+        other = "See Ready for the cause"
+    return message(what, _lack(plan, reference), remedy=other)
+
+
+def _reason(instance: Instance, plan: Plan, reference: Reference) -> Reason:
+    if Key(reference.kind, instance.namespace, reference.name) in plan.requests:
+        return Reason.SECRET_PENDING
+    state = "KeyNotFound" if plan.data[reference.kind, reference.name] else "NotFound"
+    return Reason(f"{reference.kind}{state}")
+
+
+def _listed(names: Sequence[str]) -> str:
+    return " and ".join(names)
+
+
+def database_keys(instance: Instance, plan: Plan) -> Condition:
+    """Whether the Secret has the keys of the database; other problems of the keys are problems of the plan."""
+    kind, secret = "DatabaseKeysReady", instance.database_secret
+    if ("Secret", secret) not in plan.data:
+        return condition(kind, Reason.REFERENCE_PENDING, f"Secret {secret} has not been read yet.", good=None)
+    content = plan.data["Secret", secret]
+    if content is None:
+        is_generated = Key("Secret", instance.namespace, secret) in plan.requests
+        reason = Reason.SECRET_PENDING if is_generated else Reason.SECRET_NOT_FOUND
+        return condition(kind, reason, f"Secret {secret} with the keys of the database does not exist.", good=False)
+    missing = sorted(content.missing(KEYS))
+    if missing:
+        text = f"Secret {secret} lacks {' and '.join(missing)}, without which the database cannot start."
+        return condition(kind, Reason.SECRET_KEY_NOT_FOUND, text, good=False)
+    claim = claims.claim_name(instance, "database")
+    text = f"Secret {secret} has {' and '.join(KEYS)}"
+    if recorded(claims.live_claim(instance, "database")):
+        text += f" with the values that PersistentVolumeClaim {claim} records"
+    return condition(kind, Reason.KEYS_MATCH, f"{text}.", good=True)
+
+
+def authentication(instance: Instance, plan: Plan) -> Condition:
+    """Whether and how users log in. It is False, too, while the file with the logins does not exist."""
+    kind, secret = "AuthenticationEnabled", instance.login_secret
+    if secret and ("Secret", secret) not in plan.data:
+        return condition(kind, Reason.REFERENCE_PENDING, f"Secret {secret} has not been read yet.", good=None)
+    needed = next((each for each in plan.references if (each.kind, each.name) == ("Secret", secret)), None)
+    if needed and (lack := _lack(plan, needed)):
+        text = message(
+            "The login file",
+            "is missing",
+            cause=f"Secret {secret} {lack}",
+            consequence="Pods that run keep the logins that they have read, no new pod starts, and there is no access "
+            "without a login",
+            remedy="See ReferencesResolved for the cause",
+        )
+        return condition(kind, _reason(instance, plan, needed), text, good=False)
+    reason, text = user_login.authentication(instance)
+    usable = not instance.open_access and reason != Reason.LOGIN_FILE_INVALID
+    return condition(kind, reason, text, good=usable)
+
+
+def agents(instance: Instance, plan: Plan) -> Condition:
+    """Whether the agent gateway authenticates agents."""
+    kind = "AgentsAuthenticated"
+    if instance.tls and (unusable := _unusable_gateway(instance, plan)):
+        return unusable
+    if instance.tls:
+        text = "Agents show a certificate of the instance's authority"
+        return condition(kind, Reason.CLIENT_CERTIFICATE, text, good=True)
+    text = (
+        "TLS is off: every pod of the target namespaces can use the application's API for agents, "
+        "and the traffic of agents is not encrypted. To use TLS, "
+    )
+    if instance.settings.service_tls:
+        text += "remove spec.enableCertManager: false"
+    else:
+        text += "install cert-manager, and set spec.enableCertManager: true"
+    return condition(kind, Reason.TLS_DISABLED, text, good=False)
+
+
+def _unusable_gateway(instance: Instance, plan: Plan) -> Condition | None:
+    """The condition about agents while the agent gateway has no certificate that they accept; None if it has one."""
+    kind, name = "AgentsAuthenticated", f"{instance.name}-agent-tls"
+    if ("Secret", name) not in plan.data:
+        return condition(kind, Reason.REFERENCE_PENDING, f"Secret {name} has not been read yet.", good=None)
+    subject, other = f"Secret {name} with the certificate of the agent gateway", "See TLSSetupComplete for the cause"
+    if lack := _lack(plan, Reference("Secret", name, frozenset({CERTIFICATE, PRIVATE_KEY}))):
+        text = message(subject, lack, remedy=other)
+        return condition(kind, Reason.WAITING_FOR_CERTIFICATE, text, good=False)
+    certificate = instance.snapshot.certificates.get(Key("Secret", instance.namespace, name))
+    if certificate and certificate.expired:
+        text = message(
+            subject, f"ended at {certificate.not_after}", consequence="Agents refuse the connection", remedy=other
+        )
+        return condition(kind, Reason.CERTIFICATE_EXPIRED, text, good=False)
+    return None

@@ -1,0 +1,185 @@
+"""Conditions about Secrets are True only if the Secrets were seen with the required keys."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from cryostat_operator.api import constants
+from cryostat_operator.plan.model.certificates import CertificateInfo
+from cryostat_operator.plan.model.kinds import KINDS, Key
+from cryostat_operator.plan.model.snapshot import Snapshot
+from cryostat_operator.settings import Image, Settings
+from tests.unit.cluster_state import NAMESPACE, ClusterState, cryostat, settled
+from tests.unit.plan.test_part_conditions import CLAIM, condition, summary
+
+LOGIN = {"authorizationOptions": {"basicAuth": {"secretName": "login", "filename": "users"}}}
+BUILT_IN = Snapshot(apis=frozenset(KINDS) - {"Certificate", "Issuer"})
+GATEWAY = "sample-agent-tls"
+
+
+def unread(state: ClusterState, secret: str) -> ClusterState:
+    data = {key: content for key, content in state.snapshot.data.items() if key != ("Secret", secret)}
+    state.snapshot = replace(state.snapshot, data=data)
+    return state
+
+
+@pytest.mark.parametrize(
+    ("keys", "status", "reason", "message"),
+    [
+        (
+            ("CONNECTION_KEY", "ENCRYPTION_KEY"),
+            "True",
+            "KeysMatch",
+            "Secret mine has CONNECTION_KEY and ENCRYPTION_KEY.",
+        ),
+        (
+            ("CONNECTION_KEY",),
+            "False",
+            "SecretKeyNotFound",
+            "Secret mine lacks ENCRYPTION_KEY, without which the database cannot start.",
+        ),
+        (None, "False", "SecretNotFound", "Secret mine with the keys of the database does not exist."),
+    ],
+)
+def test_database_keys_are_ready_if_the_secret_of_the_user_has_them(
+    keys: tuple[str, ...] | None, status: str, reason: str, message: str
+) -> None:
+    state = settled({"databaseOptions": {"secretName": "mine"}})
+    _ = state.without_data("Secret", "mine") if keys is None else state.with_data("Secret", "mine", *keys)
+    found = condition(state, "DatabaseKeysReady")
+    assert summary(found) == (status, reason)
+    assert found["message"] == message
+
+
+def test_database_keys_are_those_that_the_claim_records() -> None:
+    state = settled()
+    claim = state.snapshot.live[CLAIM]
+    values = {constants.ANNOTATION_DATABASE_KEYS: "salt=a,CONNECTION_KEY=b,ENCRYPTION_KEY=c"}
+    state.with_live({**claim, "metadata": {**claim["metadata"], "annotations": values}})
+    assert condition(state, "DatabaseKeysReady")["message"] == (
+        "Secret sample-db has CONNECTION_KEY and ENCRYPTION_KEY "
+        "with the values that PersistentVolumeClaim sample-database records."
+    )
+
+
+def test_database_keys_that_are_not_known_are_unknown() -> None:
+    new = ClusterState(cryostat())
+    assert summary(condition(new, "DatabaseKeysReady")) == ("Unknown", "ReferencePending")
+    assert condition(new, "DatabaseKeysReady")["message"] == "Secret sample-db has not been read yet."
+    assert summary(condition(new.without_data("Secret", "sample-db"), "DatabaseKeysReady")) == (
+        "False",
+        "SecretPending",
+    )
+
+
+@pytest.mark.parametrize("secret", ["sample-db", "sample-storage", "sample-basic-auth"])
+def test_a_generated_secret_that_is_missing_is_not_found(secret: str) -> None:
+    state = settled()
+    assert summary(condition(state, "ReferencesResolved")) == ("True", "AllFound")
+    found = condition(state.without_data("Secret", secret), "ReferencesResolved")
+    assert found["status"] == "False"
+    assert f"Secret {secret} does not exist. " in found["message"]
+    found = condition(unread(state, secret), "ReferencesResolved")
+    assert summary(found) == ("Unknown", "ReferencePending")
+
+
+def test_lost_keys_of_the_database_are_explained_by_another_condition() -> None:
+    found = condition(settled().without_data("Secret", "sample-db"), "ReferencesResolved")
+    assert summary(found) == ("False", "SecretNotFound")
+    assert found["message"] == "Secret sample-db does not exist. See DatabaseKeysReady for the cause."
+    found = condition(settled().with_data("Secret", "sample-db", "CONNECTION_KEY"), "ReferencesResolved")
+    assert summary(found) == ("False", "SecretKeyNotFound")
+    assert found["message"].startswith("Secret sample-db lacks the key ENCRYPTION_KEY. ")
+
+
+def test_a_secret_that_two_deployments_miss_is_named_once_next_to_other_problems() -> None:
+    templates = {"eventTemplates": [{"configMapName": "absent", "filename": "a.jfc"}]}
+    state = settled({"databaseOptions": {"secretName": "mine"}, **templates})
+    state.without_data("Secret", "mine").without_data("ConfigMap", "absent")
+    assert condition(state, "ReferencesResolved")["message"] == (
+        "ConfigMap absent does not exist. Deployment sample needs it. Create it, or correct "
+        "spec.eventTemplates[0].configMapName. Secret mine does not exist. Deployments sample-database and sample "
+        "need it. Create it, or correct spec.databaseOptions.secretName."
+    )
+
+
+@pytest.mark.parametrize(
+    ("keys", "status", "reason"),
+    [(("users",), "True", "BasicAuth"), (("other",), "False", "SecretKeyNotFound"), (None, "False", "SecretNotFound")],
+)
+def test_a_login_needs_its_secret(keys: tuple[str, ...] | None, status: str, reason: str) -> None:
+    state = settled(LOGIN)
+    _ = state.without_data("Secret", "login") if keys is None else state.with_data("Secret", "login", *keys)
+    found = condition(state, "AuthenticationEnabled")
+    assert summary(found) == (status, reason)
+    assert ("there is no access without a login" in found["message"]) == (status == "False")
+
+
+def test_a_generated_login_needs_its_secret() -> None:
+    state = settled().without_data("Secret", "sample-basic-auth")
+    assert summary(condition(state, "AuthenticationEnabled")) == ("False", "SecretPending")
+    found = condition(unread(state, "sample-basic-auth"), "AuthenticationEnabled")
+    assert summary(found) == ("Unknown", "ReferencePending")
+    assert condition(settled({}, openshift=True), "AuthenticationEnabled")["status"] == "True", "it needs no Secret"
+
+
+def test_agents_are_authenticated_only_with_a_certificate_of_the_gateway() -> None:
+    state = ClusterState(cryostat(), settings=Settings(service_tls=True), snapshot=BUILT_IN).settle()
+    assert summary(condition(state, "AgentsAuthenticated")) == ("True", "ClientCertificate")
+    expired = CertificateInfo(frozenset(), expired=True, not_after="2026-01-01T00:00:00Z")
+    state.with_certificates({Key("Secret", NAMESPACE, GATEWAY): expired})
+    found = condition(state, "AgentsAuthenticated")
+    assert summary(found) == ("False", "CertificateExpired")
+    assert found["message"] == (
+        "Secret sample-agent-tls with the certificate of the agent gateway ended at 2026-01-01T00:00:00Z. "
+        "Agents refuse the connection. See TLSSetupComplete for the cause."
+    )
+    found = condition(state.without_data("Secret", GATEWAY), "AgentsAuthenticated")
+    assert summary(found) == ("False", "WaitingForCertificate")
+    assert "Secret sample-agent-tls with the certificate of the agent gateway does not exist" in found["message"]
+    assert summary(condition(unread(state, GATEWAY), "AgentsAuthenticated")) == ("Unknown", "ReferencePending")
+
+
+def test_secrets_that_only_the_ingress_controller_reads_are_named_as_not_checked() -> None:
+    spec = {"tls": [{"secretName": "web-tls"}, {"hosts": ["a.example.com"]}], "rules": [{"host": "a.example.com"}]}
+    options = {"networkOptions": {"coreConfig": {"ingressSpec": spec}}}
+    assert condition(settled(options), "ReferencesResolved")["message"] == (
+        "Every Secret and ConfigMap that the Deployments need exists. "
+        "Not checked, because no Deployment needs it: Secret web-tls."
+    )
+    spec["tls"] = [{"secretName": "web-tls"}, {"secretName": "other-tls"}]
+    assert condition(settled(options), "ReferencesResolved")["message"].endswith(
+        "Not checked, because no Deployment needs them: Secrets web-tls and other-tls."
+    )
+    assert "Not checked" not in condition(settled(options, openshift=True), "ReferencesResolved")["message"]
+
+
+def test_the_secret_of_the_scheduled_backup_is_checked() -> None:
+    annotations = {
+        constants.ANNOTATION_BACKUP_SCHEDULE: "0 1 * * *",
+        constants.ANNOTATION_BACKUP_TARGET: "pvc:backups",
+        constants.ANNOTATION_BACKUP_SECRET: "backups",
+    }
+    settings = Settings(service_tls=False, operator_image=Image("operator:1"))
+    state = ClusterState(cryostat(annotations=annotations), settings=settings).settle()
+    assert "Not checked" not in condition(state, "ReferencesResolved")["message"]
+    state.without_data("Secret", "backups")
+    assert condition(state, "ReferencesResolved")["message"] == (
+        "Secret backups does not exist. CronJob sample-backup needs it. Create it."
+    )
+
+
+@pytest.mark.parametrize(
+    ("service_tls", "remedy"),
+    [
+        (True, "To use TLS, remove spec.enableCertManager: false"),
+        (False, "To use TLS, install cert-manager, and set spec.enableCertManager: true"),
+    ],
+)
+def test_agents_without_tls(service_tls: bool, remedy: str) -> None:
+    state = ClusterState(cryostat({"enableCertManager": False}), settings=Settings(service_tls=service_tls))
+    found = condition(state.settle(), "AgentsAuthenticated")
+    assert summary(found) == ("False", "TLSDisabled")
+    assert found["message"].endswith(remedy)
