@@ -21,7 +21,7 @@ from cryostat_operator.plan.render import assumed_plan, manifests
 from cryostat_operator.settings import Settings
 from tests.cluster.api import Object, eventually
 from tests.cluster.controlplane import ControlPlane
-from tests.cluster.operator_process import SERVICE_ACCOUNT, OperatorProcess, elects, work
+from tests.cluster.operator_process import SERVICE_ACCOUNT, OperatorProcess, is_leader_election, work
 
 READS = frozenset({"get", "list", "watch"})
 IN_FLIGHT = 16
@@ -127,7 +127,7 @@ def writes_during(plane: ControlPlane, seconds: float) -> tuple[int, int]:
     """Writes of the operator while nothing changes, and renewals of its Lease."""
     mark = plane.audit_mark()
     time.sleep(seconds)
-    elections = [e for e in plane.audit_since(mark, f":{SERVICE_ACCOUNT}") if elects(e)]
+    elections = [e for e in plane.audit_since(mark, f":{SERVICE_ACCOUNT}") if is_leader_election(e)]
     idle, elected = (sum(e["verb"] not in READS for e in events) for events in (requests(plane, mark), elections))
     return idle, elected
 

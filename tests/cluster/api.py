@@ -1,4 +1,4 @@
-"""A small synchronous client of the Kubernetes API for tests: plain dicts in, plain dicts out, nothing hidden."""
+"""A small synchronous client of the Kubernetes API for tests. It takes and returns objects as plain dicts."""
 
 from __future__ import annotations
 
@@ -33,10 +33,15 @@ class ApiError(Exception):
 
 
 class Api:
-    """One user's view of one API server. Thread-safe; connections are kept alive."""
+    """A client of one API server with one user's credentials. It is thread-safe and keeps connections alive."""
 
     def __init__(self, server: str, tls: Mapping[str, Any], headers: Mapping[str, str]) -> None:
-        """`tls` holds urllib3's `ca_certs`, and `cert_file`, `key_file` or `cert_reqs` where needed."""
+        """Set the credentials.
+
+        Args:
+            tls: urllib3's `ca_certs`, and `cert_file`, `key_file` or `cert_reqs` where needed.
+            headers: headers of every request.
+        """
         self.server = server.rstrip("/")
         self._tls = tls
         self._headers = urllib3.HTTPHeaderDict({"Accept": "application/json", **headers})
@@ -45,7 +50,7 @@ class Api:
 
     @property
     def ca_file(self) -> Path | None:
-        """The certificate authority to trust, None for the system's."""
+        """The file of the trusted certificate authority, or None for the authorities of the system."""
         return Path(self._tls["ca_certs"]) if self._tls.get("ca_certs") else None
 
     @property
@@ -54,16 +59,16 @@ class Api:
         return self._tls.get("cert_reqs") == "CERT_NONE"
 
     def with_token(self, token: str) -> Api:
-        """The same server as the bearer of this token sees it."""
+        """A client of the same server that authenticates with this token."""
         tls = {key: value for key, value in self._tls.items() if key not in ("cert_file", "key_file")}
         return Api(self.server, tls, {"Authorization": f"Bearer {token}"})
 
     def with_headers(self, **headers: str) -> Api:
-        """The same server and user, with other headers in all requests."""
+        """A client of the same server and user that also sends these headers."""
         return Api(self.server, self._tls, {**self._headers, **headers})
 
     def impersonating(self, user: str, *groups: str) -> Api:
-        """The same server as another user sees it; we must be allowed to impersonate."""
+        """A client of the same server that impersonates a user, for which the present user needs the permission."""
         other = Api(self.server, self._tls, {})
         other._headers = urllib3.HTTPHeaderDict(self._headers)
         other._headers["Impersonate-User"] = user
@@ -87,7 +92,12 @@ class Api:
     def request(
         self, method: str, path: str, body: Any = None, content_type: str = "application/json", **query: Any
     ) -> Any:
-        """The decoded answer (text if it is not JSON). Raises ApiError for 4xx and 5xx, else urllib3's errors."""
+        """Send a request and return the decoded response: JSON, else text.
+
+        Raises:
+            ApiError: the response has status 4xx or 5xx.
+            urllib3.exceptions.HTTPError: there is no response.
+        """
         headers = self._headers.copy()
         headers["Content-Type"] = content_type
         answer = self._pool.request(
@@ -118,23 +128,23 @@ class Api:
         return "/".join([*parts, plural, *([name] if name else []), *([sub] if sub else [])])
 
     def forget_kinds(self, group: str) -> None:
-        """After the definitions of a group are deleted, its kinds are not served any more."""
+        """Drop the cached kinds of an API group, after its definitions were deleted."""
         for api_version, kind in [*self._kinds]:
             if api_version.startswith(f"{group}/"):
                 del self._kinds[api_version, kind]
 
     def path_of(self, obj: Object, sub: str = "") -> str:
-        """URL path of an object that carries its own name; namespaced objects without a namespace are of `default`."""
+        """The URL path of an object. A namespaced object without a namespace is in `default`."""
         meta = obj["metadata"]
         return self.path(obj["apiVersion"], obj["kind"], meta.get("namespace", "default"), meta["name"], sub)
 
     def get(self, api_version: str, kind: str, name: str, namespace: str | None = None) -> Object:
-        """One object. Raises ApiError, with code 404 when it does not exist."""
+        """One object. Raises ApiError with code 404 if it does not exist."""
         answer: Object = self.request("GET", self.path(api_version, kind, namespace, name))
         return answer
 
     def find(self, api_version: str, kind: str, name: str, namespace: str | None = None) -> Object | None:
-        """One object, or None."""
+        """One object, or None if it does not exist."""
         try:
             return self.get(api_version, kind, name, namespace)
         except ApiError as error:
@@ -143,36 +153,40 @@ class Api:
             raise
 
     def list(self, api_version: str, kind: str, namespace: str | None = None, **query: Any) -> list[Object]:
-        """All objects of a kind, with `apiVersion` and `kind` filled in; `labelSelector=` and so on as keywords."""
+        """All objects of a kind, with `apiVersion` and `kind` filled in.
+
+        Args:
+            query: parameters of the request, for example `labelSelector`.
+        """
         answer = self.request("GET", self.path(api_version, kind, namespace), **query)
         return [{"apiVersion": api_version, "kind": kind, **item} for item in answer["items"]]
 
     def create(self, obj: Object, **query: Any) -> Object:
-        """Strict: an unknown field is an error."""
+        """Create an object. An unknown field is an error."""
         meta = obj["metadata"]
         path = self.path(obj["apiVersion"], obj["kind"], meta.get("namespace", "default"))
         answer: Object = self.request("POST", path, obj, **{"fieldValidation": "Strict", **query})
         return answer
 
     def apply(self, obj: Object, manager: str = "tests", **query: Any) -> Object:
-        """Server-side apply, forced and strict."""
+        """Apply an object (server-side apply, forced). An unknown field is an error."""
         query = {"fieldManager": manager, "force": True, "fieldValidation": "Strict", **query}
         answer: Object = self.request("PATCH", self.path_of(obj), obj, PATCH_TYPES["apply"], **query)
         return answer
 
     def replace(self, obj: Object, sub: str = "") -> Object:
-        """PUT of a whole object (optimistic locking if it carries a resourceVersion)."""
+        """Replace a whole object, with optimistic locking if it has a resourceVersion."""
         answer: Object = self.request("PUT", self.path_of(obj, sub), obj)
         return answer
 
     def patch(self, obj: Object, body: Any, patch_type: str = "merge", sub: str = "") -> Object:
-        """Patches the object that has obj's kind, namespace and name; a dict is a merge patch, a list a JSON patch."""
+        """Patch the object with the kind, namespace and name of `obj`. A dict is a merge patch, a list a JSON patch."""
         content_type = PATCH_TYPES["json" if isinstance(body, list) else patch_type]
         answer: Object = self.request("PATCH", self.path_of(obj, sub), body, content_type)
         return answer
 
     def delete(self, obj: Object, *, propagation: str = "Background", missing_ok: bool = True) -> None:
-        """Deletes the object that has obj's kind, namespace and name."""
+        """Delete the object with the kind, namespace and name of `obj`."""
         try:
             self.request("DELETE", self.path_of(obj), {"propagationPolicy": propagation})
         except ApiError as error:
@@ -182,7 +196,7 @@ class Api:
     def watch(
         self, api_version: str, kind: str, namespace: str | None = None, *, seconds: int = 300, **query: Any
     ) -> Iterator[Object]:
-        """Watch events (`type`, `object`) for `seconds`; begins with what exists unless `resourceVersion` is given."""
+        """Yield watch events for `seconds`. Without `resourceVersion` they begin with existing objects."""
         path = self.path(api_version, kind, namespace)
         url = self._url(path, {"watch": True, "timeoutSeconds": seconds, "allowWatchBookmarks": True, **query})
         timeout = urllib3.Timeout(connect=5, read=seconds + 10)
@@ -211,9 +225,17 @@ class Api:
 
 
 def eventually(probe: Callable[[], T], timeout: float = 60.0, what: str = "", interval: float = 0.1) -> T:
-    """The first true value of `probe`; what it raises (AssertionError, ApiError, LookupError) counts as not yet.
+    """Call `probe` until it returns a true value, and return this value.
 
-    Raises TimeoutError that names `what` and the last answer.
+    An AssertionError, ApiError or LookupError of `probe` counts as a false value.
+
+    Args:
+        timeout: seconds.
+        what: describes the expected state in the error message.
+        interval: seconds between two calls.
+
+    Raises:
+        TimeoutError: with `what` and the last value or error of `probe`.
     """
     deadline = time.monotonic() + timeout
     while True:

@@ -1,6 +1,6 @@
 """Finds the programs of the control plane, and builds those that are missing once per machine from `tests/tools`.
 
-The cache lies outside of the repository, so that `make clean` and fresh clones do not cost five minutes of compiling:
+The cache is outside of the repository, because compiling takes five minutes after `make clean` or in a new clone:
 `${XDG_CACHE_HOME:-~/.cache}/cryostat-operator/<tool>-<hash of go.mod and go.sum>/<go version>/`.
 """
 
@@ -25,11 +25,11 @@ from pathlib import Path
 from tests.cluster.progress import Step
 
 TOOLS = Path(__file__).resolve().parent.parent / "tools"
-ENVTEST_PROGRAMS = ("etcd", "kube-apiserver")  # what an installation of envtest (KUBEBUILDER_ASSETS) holds
+ENVTEST_PROGRAMS = ("etcd", "kube-apiserver")  # the programs in an installation of envtest (KUBEBUILDER_ASSETS)
 
 
 class BuildError(Exception):
-    """A program is neither found nor can it be built; the message says what to do."""
+    """A program is missing and cannot be built. The message says what to do."""
 
 
 @dataclass(frozen=True)
@@ -37,7 +37,7 @@ class Tool:
     """One Go module below tests/tools: programs (name to package) and data files (glob patterns) of one module.
 
     Attributes:
-        module: the folder of its go.mod where that is not its name.
+        module: the folder of its go.mod, if it differs from the name.
         cgo: whether it needs a C compiler.
     """
 
@@ -65,7 +65,7 @@ class Tool:
 
 
 def _kubernetes_ldflags() -> str:
-    """Without these the API server reports v0.0.0, and clients that compare versions stumble."""
+    """Linker flags for the version. Without them the API server reports v0.0.0, and clients that compare it fail."""
     major, minor, _ = Tool("controlplane").version("k8s.io/kubernetes").removeprefix("v").split(".")
     values = {"gitVersion": Tool("controlplane").version("k8s.io/kubernetes"), "gitMajor": major, "gitMinor": minor}
     return "-s -w " + " ".join(f"-X k8s.io/component-base/version.{key}={value}" for key, value in values.items())
@@ -125,7 +125,7 @@ OLM = Tool(
     },
     data_module="github.com/operator-framework/api",
     data=("crds/*.yaml",),
-    # Without them opening images would need C libraries.
+    # Without these tags the build needs C libraries to open images.
     tags="json1,containers_image_openpgp",
 )
 PROMETHEUS_OPERATOR = Tool(
@@ -140,7 +140,7 @@ SEAWEEDFS = Tool("seaweedfs", programs={"weed": "github.com/seaweedfs/seaweedfs/
 PROMTOOL = Tool(
     "promtool",
     programs={"promtool": "github.com/prometheus/prometheus/cmd/promtool"},
-    tags="remove_all_sd",  # without the clients of two dozen clouds
+    tags="remove_all_sd",  # leaves out the clients of cloud providers
 )
 GITOPS = Tool("gitops", programs={"gitops-check": "./gitops-check"})
 FLUX = Tool(
@@ -148,7 +148,7 @@ FLUX = Tool(
     data_module="github.com/fluxcd/kustomize-controller",
     data=("config/crd/bases/kustomize.toolkit.fluxcd.io_kustomizations.yaml",),
 )
-# What a node needs besides the control plane; tests/node builds them where a node can run.
+# Programs of a node besides the control plane. tests/node builds them on machines that can run a node.
 NODE_TOOLS = (
     Tool(
         "kubelet",
@@ -195,7 +195,7 @@ _WITH_DATA = tuple(tool for tool in _USUAL_TOOLS if tool.data)
 
 
 def programs(*names: str) -> dict[str, Path]:
-    """Paths of the named programs; builds what is found nowhere. Raises BuildError."""
+    """The paths of the named programs; builds the missing ones. Raises BuildError."""
     found: dict[str, Path] = {}
     for tool in ALL_TOOLS:
         wanted = [name for name in names if name in tool.programs]
@@ -207,7 +207,7 @@ def programs(*names: str) -> dict[str, Path]:
 
 
 def data(tool: Tool) -> list[Path]:
-    """Copies of the tool's data files in the cache, in the order of its patterns. Raises BuildError."""
+    """Copy of the tool's data files in the cache, in the order of its patterns. Raises BuildError."""
     directory = _cache(tool) / f"data-{hashlib.sha256(' '.join(tool.data).encode()).hexdigest()[:8]}"
     if not directory.is_dir():
         with lock(tool.name):
@@ -237,7 +237,7 @@ def _existing(name: str, cache: Path) -> Path | None:
 
 
 def cache_root() -> Path:
-    """The directory that survives clones and `make clean`."""
+    """The cache directory, which is kept by `make clean` and shared by clones."""
     base = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
     return Path(base) / "cryostat-operator"
 
@@ -250,7 +250,7 @@ def _cache(tool: Tool) -> Path:
     directory = cache_root() / f"{tool.name}-{recipe.hexdigest()[:12]}"
     if shutil.which("go"):
         return directory / _go(tool, "env", "GOVERSION").strip()
-    # What an earlier Go has built still serves on a machine that has lost it.
+    # Without Go on PATH, use programs that were built when Go was installed.
     return next(iter(sorted(directory.glob("go*"), reverse=True)), directory / f"go-missing-{platform.machine()}")
 
 
@@ -279,13 +279,13 @@ def _explained(tool: Tool, errors: str) -> str:
 
 
 def _environment(tool: Tool) -> dict[str, str]:
-    # cgo asks for a C compiler, and a go.work somewhere above the clone would change the module.
+    # cgo needs a C compiler. A go.work in a parent folder of the clone would change the module.
     return {**os.environ, "CGO_ENABLED": str(int(tool.cgo)), "GOWORK": "off"}
 
 
 @contextmanager
 def lock(name: str) -> Iterator[None]:
-    """Keeps two processes from building the same thing twice."""
+    """Hold a lock for a build, so that two processes do not build the same program."""
     cache_root().mkdir(parents=True, exist_ok=True)
     with (cache_root() / f"{name}.lock").open("w") as handle:
         try:
@@ -332,7 +332,7 @@ def _compile(tool: Tool, packages: list[str], output: Path, step: Step, total: i
 
 
 def _output_name(package: str) -> str:
-    """What `go build -o directory/` calls the program: the last element that is not a major version."""
+    """The program's file name from `go build -o directory/`: the last path element that is not a major version."""
     return [part for part in package.split("/") if not re.fullmatch(r"v\d+", part)][-1]
 
 
@@ -347,11 +347,11 @@ def _copy_data(tool: Tool, directory: Path) -> None:
                 target = copy / path.relative_to(source)
                 target.parent.mkdir(parents=True, exist_ok=True)
                 shutil.copyfile(path, target)
-        copy.rename(directory)  # all or nothing: a half-copied directory is never found
+        copy.rename(directory)  # the rename is atomic: other processes do not see an incomplete directory
 
 
 def main() -> int:
-    """Builds the named programs, by default all but those of a node, and prints where they lie."""
+    """Build the named programs, by default all but those of a node, and print their paths."""
     return exit_status(_build_named)
 
 
@@ -364,7 +364,7 @@ def _build_named() -> None:
 
 
 def exit_status(build: Callable[[], object]) -> int:
-    """The exit status of a command that builds something; prints why it cannot be built."""
+    """Run a build and return the exit status of the command; on failure print the error."""
     try:
         build()
     except BuildError as error:

@@ -23,7 +23,7 @@ KINDS = ("Certificate", "CertificateRequest", "Issuer", "ClusterIssuer")
 @functools.cache
 def definitions() -> list[Object]:
     """CustomResourceDefinitions, without the labels that its Helm chart would fill in."""
-    # They are so long that the loader in Python takes a second.
+    # yaml's loader in Python takes a second for these long documents.
     found = [yaml.load(path.read_text(), Loader=yaml.CSafeLoader) for path in binaries.data(binaries.CERT_MANAGER)]
     for crd in found:
         crd["metadata"].pop("labels", None)
@@ -31,7 +31,7 @@ def definitions() -> list[Object]:
 
 
 class CertManager:
-    """`with CertManager(plane):` installs it and takes everything of it away again, its objects included."""
+    """`with CertManager(plane):` installs cert-manager, and uninstalls it with all its objects at the end."""
 
     def __init__(self, plane: ControlPlane) -> None:
         self._plane = plane
@@ -40,7 +40,7 @@ class CertManager:
         self._injector: Child | None = None
 
     def install(self) -> None:
-        """Definitions first, then the controller, as an administrator would."""
+        """Create the definitions, then start the controller."""
         self.define()
         self.start()
 
@@ -55,7 +55,7 @@ class CertManager:
         command: list[str | Path] = [
             self._programs["cert-manager-controller"],
             f"--kubeconfig={self._plane.kubeconfig}",
-            "--controllers=*",  # the approver is off otherwise
+            "--controllers=*",  # the approver is not in the default
             "--leader-elect=false",
             f"--metrics-listen-address=127.0.0.1:{port}",
             "--kube-api-qps=200",
@@ -65,7 +65,7 @@ class CertManager:
         self._child = Child("cert-manager", command, log, os.environ | LEAN)
 
     def inject(self) -> None:
-        """Starts what enters authorities into webhook configurations and definitions; few tests need that."""
+        """Start cainjector, which writes CA bundles into webhook configurations and definitions. Few tests need it."""
         command: list[str | Path] = [
             self._programs["cert-manager-cainjector"],
             f"--kubeconfig={self._plane.kubeconfig}",
@@ -83,7 +83,7 @@ class CertManager:
             self._child = None
 
     def uninstall(self) -> None:
-        """The controller, and the definitions with all objects of them."""
+        """Stop the controller, and delete the definitions with all their objects."""
         self.stop()
         for crd in definitions():
             self._plane.api.delete(crd)
@@ -92,11 +92,15 @@ class CertManager:
             self._plane.api.forget_kinds(group)
 
     def _are_definitions_gone(self) -> bool:
-        """Raises AssertionError with the API server's reasons for what is left."""
+        """Return True if all definitions are deleted.
+
+        Raises:
+            AssertionError: with the remaining definitions and the API server's messages.
+        """
         api = self._plane.api
         left = [found for crd in definitions() if (found := api.find(*_CRD, crd["metadata"]["name"]))]
         for crd in left:
-            # The API server delays its next try after each failure; a change makes it try at once.
+            # After a failure the API server waits before it retries the deletion; a change starts a retry.
             api.patch(crd, {"metadata": {"annotations": {"tests/tried-at": str(time.monotonic())}}})
         reasons = {crd["metadata"]["name"]: condition(crd, "Terminating").get("message") for crd in left}
         assert not left, f"the API server has not deleted {reasons}"

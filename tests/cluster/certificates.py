@@ -1,4 +1,4 @@
-"""Throw-away certificates for servers on loopback: the API server of the control plane, and webhooks under test."""
+"""Temporary certificates for servers on loopback: the API server of the control plane, and webhooks under test."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ class ServingCertificate:
 
 
 def write_key(path: Path) -> Key:
-    """A new P-256 key as a PEM file that only we can read, in the format that kube-apiserver reads on both sides."""
+    """Write a new P-256 key to a PEM file with mode 0600, which kube-apiserver reads as private and as public key."""
     key = ec.generate_private_key(ec.SECP256R1())
     path.touch(mode=0o600)
     path.write_bytes(
@@ -37,7 +37,7 @@ def write_key(path: Path) -> Key:
 
 
 def write_serving_certificate(directory: Path, *names: str) -> ServingCertificate:
-    """An authority and a server certificate for these host names and IP addresses, valid for ten days."""
+    """Write an authority and a server certificate for these host names and IP addresses, valid for ten days."""
     files = ServingCertificate(directory / "ca.crt", directory / "tls.crt", directory / "tls.key")
     ca_key = ec.generate_private_key(ec.SECP256R1())
     ca = _certificate("test authority", ca_key, None, ca_key, ())

@@ -1,4 +1,4 @@
-"""Fixtures of tests that need a real API server. Files share it; operators are started per file or per test."""
+"""Fixtures of tests that need a real API server. Files share API servers; operators start per file or per test."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_protocol(item: pytest.Item, nextitem: pytest.Item | None) -> Generator[None, object, object]:
-    """Stops the shared clusters that the next file does not use."""
+    """Stop the shared clusters that the next file does not use."""
     result = yield
     if nextitem is None or nextitem.path != item.path:
         _SHARED.stop_except(item.session.stash[_USED].get(nextitem.path, ()) if nextitem else ())
@@ -47,7 +47,7 @@ def pytest_collection_finish(session: pytest.Session) -> None:
 
 
 def _build_programs(session: pytest.Session) -> None:
-    """Builds missing programs before the first test: minutes that must not count against its time limit."""
+    """Build missing programs before the first test, so that the build does not count against a test's time limit."""
     if session.config.option.collectonly:
         return
     if any(name in _PLANES for item in session.items for name in getattr(item, "fixturenames", ())):
@@ -71,7 +71,7 @@ def control_plane() -> ControlPlane:
 
 @pytest.fixture(scope="module")
 def installed_plane(control_plane: ControlPlane) -> ControlPlane:
-    """The same cluster with the operator's CRD, ServiceAccount and roles."""
+    """The cluster of `control_plane` with the operator's CRD, ServiceAccount and roles."""
     if not control_plane.api.find("apiextensions.k8s.io/v1", "CustomResourceDefinition", CRD):
         install(control_plane.api, control_plane.kubectl)
     return control_plane
@@ -93,20 +93,20 @@ def openshift_plane() -> ControlPlane:
 
 @pytest.fixture(scope="module")
 def webhooks() -> WebhookPlane:
-    """A cluster whose API server asks a running operator: with its CRD, roles and webhooks."""
+    """A cluster with the operator's CRD, roles and webhooks, and an operator that serves the webhooks."""
     return _SHARED.get("webhooks", served)
 
 
 @pytest.fixture
 def router(openshift_plane: ControlPlane) -> Iterator[Router]:
-    """Admits the Routes of the OpenShift cluster; every test has its own, so pauses and rejections do not leak."""
+    """A router that admits the Routes of the OpenShift cluster. Every test has its own."""
     with Router(openshift_plane.api) as running:
         yield running
 
 
 @pytest.fixture
 def namespace() -> Iterator[NamespaceFactory]:
-    """`namespace(plane, labels={...})` makes a new namespace and returns its name; it is deleted after the test."""
+    """`namespace(plane, labels={...})` creates a namespace and returns its name; it is deleted after the test."""
     made: list[tuple[ControlPlane, Object]] = []
 
     def make(plane: ControlPlane, prefix: str = "test", labels: Mapping[str, str] | None = None) -> str:
@@ -133,8 +133,8 @@ def namespace() -> Iterator[NamespaceFactory]:
 def operator(tmp_path_factory: pytest.TempPathFactory) -> Iterator[OperatorFactory]:
     """`operator(plane, env={...})` starts the operator as the shipped ServiceAccount and waits until it is ready.
 
-    After the test all Cryostats of the cluster are deleted while it still runs, so that nothing of them stays behind.
-    Its log is shown when the test fails.
+    After the test all Cryostats of the cluster are deleted while the operator runs, so that it deletes their objects.
+    The operator's log is shown if the test fails.
     """
     started: list[tuple[ControlPlane, OperatorProcess]] = []
 
@@ -151,7 +151,7 @@ def operator(tmp_path_factory: pytest.TempPathFactory) -> Iterator[OperatorFacto
     for plane, process in started:
         remove_cryostats(plane.api, 20.0 if process.running else 0.0)
     for _, process in started:
-        process.kill()  # a polite end takes seconds, and has a test of its own
+        process.kill()  # SIGTERM takes seconds and is tested elsewhere
         print(f"--- log of the operator, process {process.process.pid} ---\n{process.tail(300)}")
 
 
@@ -174,13 +174,13 @@ def _scenario(plane: ControlPlane, directories: pytest.TempPathFactory) -> Itera
 
 @pytest.fixture
 def scenario(_loop: Scenario) -> Iterator[Scenario]:
-    """A cluster in which one operator runs for all tests of a file; what a test makes is gone after it."""
+    """A cluster in which one operator runs for all tests of a file. The objects of a test are deleted after it."""
     yield from _cleaned(_loop)
 
 
 @pytest.fixture
 def openshift_scenario(_openshift_loop: Scenario) -> Iterator[Scenario]:
-    """The same on OpenShift; Routes are admitted by the fixture `router`."""
+    """A `scenario` on OpenShift. The fixture `router` admits Routes."""
     yield from _cleaned(_openshift_loop)
 
 

@@ -1,7 +1,7 @@
 """A real control plane on loopback: etcd, kube-apiserver, controller-manager, scheduler, and kwok as kubelets.
 
 Everything that the API server decides (schemas, defaults, RBAC, admission, garbage collection, quotas) is real. Only
-the pods are simulated: kwok reports every scheduled pod as running and ready, no container is ever started.
+the pods are simulated: kwok reports every scheduled pod as running and ready, but starts no container.
 """
 
 from __future__ import annotations
@@ -25,19 +25,19 @@ from tests.cluster.certificates import write_key, write_serving_certificate
 from tests.cluster.kubectl import kubeconfig_text, run_kubectl
 from tests.cluster.processes import Child, free_ports, listening, remove_directory, watchdog
 
-# TEST-NET-1: the address only lands in the EndpointSlice of the `kubernetes` Service, which the API server leaves empty
-# when it advertises a loopback address. Nothing is ever sent to it.
+# TEST-NET-1. The address is only used in the EndpointSlice of the `kubernetes` Service; no packet is sent to it. With a
+# loopback address the API server leaves this EndpointSlice empty.
 ADVERTISED = "192.0.2.1"
 LOOPBACK = "127.0.0.1"
 SERVICE_ADDRESSES = "10.96.0.0/16"
 USERS = ("admin", "kube-controller-manager", "kube-scheduler", "kwok")  # separate users in the audit log
 NODE = "node-0"
 
-# Less CPU time for programs in Go. Fewer garbage collections save a quarter of the API server's; the limit bounds its
-# memory. One thread at a time saves a fifth: it is not woken on another processor for each step of a request.
+# Save CPU time of programs in Go. Fewer garbage collections save a quarter of the API server's CPU time; GOMEMLIMIT
+# bounds its memory. One running thread saves a fifth, because a request is not moved between processors.
 LEAN = {"GOGC": "800", "GOMEMLIMIT": "900MiB", "GOMAXPROCS": "1"}
 
-# One line a request: watches when they begin, everything else when it is done.
+# One line per request: a watch is logged when it begins, any other request when it is complete.
 AUDIT_POLICY: Object = {
     "apiVersion": "audit.k8s.io/v1",
     "kind": "Policy",
@@ -50,7 +50,7 @@ AUDIT_POLICY: Object = {
 
 @dataclass(frozen=True)
 class Options:
-    """What differs between control planes; the defaults are a complete cluster with one node."""
+    """Options of a control plane. The defaults are a complete cluster with one node."""
 
     kwok: bool = True
     scheduler: bool = True
@@ -68,10 +68,12 @@ class Options:
 
 
 class ControlPlane:
-    """`with ControlPlane() as plane:` boots in a few seconds; everything lives in a temporary directory.
+    """`with ControlPlane() as plane:` boots a control plane in a few seconds. All files are in a temporary directory.
 
-    Raises binaries.BuildError when a program can neither be found nor built, and ProcessDiedError or TimeoutError with
-    the end of the log when a component does not come up.
+    Raises:
+        BuildError: a program is missing and cannot be built.
+        ProcessDiedError: a component ended during the boot. The message has the end of its log.
+        TimeoutError: a component is not ready in time. The message has the end of its log.
     """
 
     def __init__(self, options: Options | None = None) -> None:
@@ -80,12 +82,12 @@ class ControlPlane:
         self.address = LOOPBACK  # where etcd and the API server listen
         self.advertised = ADVERTISED
         self.users: tuple[str, ...] = USERS
-        self.parent: Path | None = None  # of the folder with all files, None for the usual temporary one
+        self.parent: Path | None = None  # folder of the temporary directory, None for the system's
 
-    # --- life ---
+    # --- start and stop ---
 
     def start(self) -> Self:
-        """Boots everything and returns when pods can be scheduled."""
+        """Start all components and return when pods can be scheduled."""
         self.programs = binaries.programs(*self.options.programs)
         stages = binaries.data(binaries.KWOK) if self.options.kwok else []
         self.directory = Path(tempfile.mkdtemp(prefix="cryostat-control-plane-", dir=self.parent))
@@ -99,7 +101,7 @@ class ControlPlane:
         return self
 
     def stop(self) -> None:
-        """Ends all components; their data is thrown away, so nothing is asked to end politely."""
+        """Kill all components and delete their data."""
         for name in reversed(self.children):
             self.children[name].kill()
         self.children.clear()
@@ -201,8 +203,8 @@ class ControlPlane:
             "--service-account-issuer=https://kubernetes.default.svc",
             f"--service-account-key-file={key}", f"--service-account-signing-key-file={key}",
             f"--service-cluster-ip-range={SERVICE_ADDRESSES}", "--allow-privileged=true",
-            "--shutdown-watch-termination-grace-period=2s",  # else open watches hold up a stop for a minute
-            "--enable-admission-plugins=OwnerReferencesPermissionEnforcement",  # on in OpenShift
+            "--shutdown-watch-termination-grace-period=2s",  # without it, open watches delay a stop for a minute
+            "--enable-admission-plugins=OwnerReferencesPermissionEnforcement",  # enabled on OpenShift
             f"--audit-policy-file={self.directory / 'audit-policy.yaml'}",
             f"--audit-log-path={self.audit_log}", "--audit-log-mode=blocking", "--audit-log-maxsize=4000",
         ]  # fmt: skip
@@ -232,7 +234,7 @@ class ControlPlane:
     def _kwok_args(self) -> list[str]:
         return [
             f"--kubeconfig={self.directory / 'kwok.kubeconfig'}", f"--config={self.directory / 'stages.yaml'}",
-            "--manage-all-nodes", "--node-port=0",  # no kubelet port: two control planes may run side by side
+            "--manage-all-nodes", "--node-port=0",  # no kubelet port: two control planes can run at once
         ]  # fmt: skip
 
     # --- disturbances ---
@@ -246,7 +248,7 @@ class ControlPlane:
         return True
 
     def stop_apiserver(self, *, kill: bool = False) -> None:
-        """Ends the API server, politely or (`kill`) at once; etcd keeps the data."""
+        """Stop the API server with SIGTERM or, if `kill`, with SIGKILL. etcd keeps the data."""
         child = self.children.pop("kube-apiserver")
         if kill:
             child.kill()
@@ -254,10 +256,10 @@ class ControlPlane:
             child.stop(30)
 
     def start_apiserver(self) -> None:
-        """Starts it again on the same port with the same data, and waits until it is ready.
+        """Start the API server again on the same port with the same data, and wait until it is ready.
 
-        The other components are started again too, as a kubelet would: after an outage they may have exited, or wait
-        for minutes before the next request.
+        The other components are restarted too: after an outage they may have exited, or wait for minutes before the
+        next request.
         """
         self._start_apiserver()
         for name in ("kube-controller-manager", "kube-scheduler", "kwok"):
@@ -266,7 +268,7 @@ class ControlPlane:
         self._start_controllers()
 
     def restart_apiserver(self, *, kill: bool = False, down: float = 0.0) -> None:
-        """Stops the API server, keeps it down for `down` seconds, and starts it again."""
+        """Stop the API server, keeps it down for `down` seconds, and start it again."""
         self.stop_apiserver(kill=kill)
         time.sleep(down)
         self.start_apiserver()
@@ -274,7 +276,7 @@ class ControlPlane:
     # --- content and clients ---
 
     def add_volumes(self, count: int, storage_class: str = "") -> None:
-        """More hostPath PersistentVolumes: claims of the same class, or without one, bind to them, one each."""
+        """Add hostPath PersistentVolumes of a storage class (by default none). One claim can bind to each of them."""
         for _ in range(count):
             name = f"volume-{secrets.token_hex(4)}"
             self.api.create(
@@ -292,24 +294,24 @@ class ControlPlane:
             )
 
     def recycle_volumes(self) -> None:
-        """Volumes whose claim is gone serve again, as an administrator would see to."""
+        """Make volumes of deleted claims available again: remove the reference to the claim."""
         for volume in self.api.list("v1", "PersistentVolume"):
             if (volume.get("status") or {}).get("phase") == "Released":
                 self.api.patch(volume, {"spec": {"claimRef": None}})
 
     def kubeconfig_for(self, service_account: str, namespace: str, *, seconds: int = 86400) -> Path:
-        """Writes a kubeconfig of a ServiceAccount that must exist, with a token that is valid for `seconds`."""
+        """Write a kubeconfig of a ServiceAccount that must exist, with a token that is valid for `seconds`."""
         token = self.api.token_for(service_account, namespace, seconds=seconds)
         name = f"{namespace}.{service_account}.kubeconfig"
         self._write(name, kubeconfig_text(self.api, token, service_account))
         return self.directory / name
 
     def api_for(self, service_account: str, namespace: str) -> Api:
-        """A client that is this ServiceAccount."""
+        """A client that authenticates as this ServiceAccount."""
         return self.api.with_token(self.api.token_for(service_account, namespace))
 
     def kubectl(self, *arguments: str | Path, input: str | None = None, kubeconfig: Path | None = None) -> str:
-        """What kubectl prints on its standard output. Raises KubectlError."""
+        """Run kubectl and return its standard output. Raises KubectlError."""
         return run_kubectl(self.programs["kubectl"], kubeconfig or self.kubeconfig, *arguments, input=input)
 
     # --- audit ---
@@ -319,10 +321,15 @@ class ControlPlane:
         return self.audit_log.stat().st_size if self.audit_log.exists() else 0
 
     def audit_since(self, mark: int = 0, user: str = "") -> list[Object]:
-        """Audit events after a mark, of users whose name ends with `user` (`:my-account`), in order of their end."""
+        """Audit events after a mark, in the order in which the requests ended.
+
+        Args:
+            mark: a position from `audit_mark`.
+            user: the end of the user name, for example `:my-account`. Empty for all users.
+        """
         with self.audit_log.open("rb") as log:
             log.seek(mark)
-            lines = log.read().split(b"\n")[:-1]  # the last one may be half-written
+            lines = log.read().split(b"\n")[:-1]  # the last line may be incomplete
         events = (json.loads(line) for line in lines)
         return [event for event in events if event["user"].get("username", "").endswith(user)]
 

@@ -1,4 +1,4 @@
-"""`make run`: from one Cryostat resource to a running instance, watched live.
+"""`make run`: creates a Cryostat resource and shows how the operator makes a running instance of it.
 
 Boots the embedded control plane (or uses the cluster of KUBECONFIG), installs the operator and starts it as the shipped
 ServiceAccount, applies a sample, and shows the instance until Ctrl-C.
@@ -59,7 +59,7 @@ class Cluster:
 
     @property
     def command(self) -> str:
-        """How a person talks to this cluster."""
+        """The kubectl command for this cluster, as a user types it."""
         program = "kubectl" if shutil.which("kubectl") else str(self.kubectl_program)
         return f"{program} --kubeconfig {self.kubeconfig}" if self.kubeconfig else program
 
@@ -79,12 +79,12 @@ def main(platform: str, timeout: float, once: bool) -> None:
 
 
 def run(body: Callable[[ExitStack], None], once: bool) -> None:
-    """Runs `body` until it returns or a signal arrives, then closes its stack and ends the process.
+    """Run `body` until it returns or a signal arrives, then close its stack and end the process.
 
     Raises:
         SystemExit: with code 0 after a signal, 130 if `once`, and 1 after an error, whose message is printed.
     """
-    # Also where SIGINT is ignored from the start, as in the background of a script: then Python installs no handler.
+    # SIGINT may be ignored at the start, as in the background of a script. In this case Python installs no handler.
     for number in _STOP_SIGNALS:
         signal.signal(number, _stop)
     try:
@@ -93,7 +93,7 @@ def run(body: Callable[[ExitStack], None], once: bool) -> None:
                 body(stack)
             finally:
                 for number in _STOP_SIGNALS:
-                    signal.signal(number, signal.SIG_IGN)  # the cleanup is quick and must be complete
+                    signal.signal(number, signal.SIG_IGN)  # do not interrupt the cleanup, which is short
     except KeyboardInterrupt:
         console.print("\nStopped.")
         sys.exit(130 if once else 0)
@@ -128,7 +128,7 @@ def _cluster(platform: str) -> Iterator[Cluster]:
         yield Cluster(api, binaries.programs("kubectl")["kubectl"], None)
         return
     plane = ControlPlane()
-    binaries.programs(*plane.options.programs)  # its progress lines come before those of the boot
+    binaries.programs(*plane.options.programs)  # print the progress of a build before that of the boot
     with Step("booting etcd, kube-apiserver, kube-controller-manager, kube-scheduler, kwok"):
         plane.start()
     try:
@@ -153,7 +153,7 @@ def _require_routes(api: Api) -> None:
 
 @contextmanager
 def _operator(cluster: Cluster) -> Iterator[OperatorProcess | None]:
-    """Starts the operator, unless the cluster already runs one: two would fight."""
+    """Start the operator, unless one already runs in the cluster."""
     deployment = cluster.api.find("apps/v1", "Deployment", DEPLOYMENT, NAMESPACE) or {}
     if (deployment.get("status") or {}).get("readyReplicas"):
         console.print(f"The operator already runs in this cluster (Deployment {NAMESPACE}/{DEPLOYMENT}).")
@@ -166,12 +166,12 @@ def _operator(cluster: Cluster) -> Iterator[OperatorProcess | None]:
     try:
         yield operator
     finally:
-        operator.stop(1.0 if cluster.kubeconfig else 15.0)  # nothing is lost with the embedded cluster
+        operator.stop(1.0 if cluster.kubeconfig else 15.0)  # the data of the embedded cluster is deleted anyway
         shutil.rmtree(directory, ignore_errors=True)
 
 
 def _apply_sample(cluster: Cluster, platform: str) -> str:
-    """Applies the sample in a namespace of its own; returns the name of the resource."""
+    """Apply the sample in a namespace of its own; returns the name of the resource."""
     sample = SAMPLES[platform]
     namespace: Object = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": INSTANCE_NAMESPACE}}
     cluster.kubectl("apply", "-f", "-", input=yaml.safe_dump(namespace))
@@ -186,7 +186,7 @@ def _apply_sample(cluster: Cluster, platform: str) -> str:
 
 
 class LiveView:
-    """On a terminal: a tree that is redrawn in place."""
+    """Shows the tree of the instance on a terminal and updates it in place."""
 
     def __init__(self) -> None:
         self._live = Live(console=console, auto_refresh=False)
@@ -197,7 +197,7 @@ class LiveView:
         self._live.update(render(instance, elapsed, console.height - 2), refresh=True)
 
     def finish(self, instance: Instance, elapsed: float) -> None:
-        """Leaves the whole tree on the terminal."""
+        """Print the whole tree, and end the updates."""
         self._live.update(render(instance, elapsed))
         self.close()
 
@@ -206,7 +206,7 @@ class LiveView:
 
 
 class PlainView:
-    """In logs and pipes, and after the first Ready: a line for each change."""
+    """Prints a line for each change: in logs and pipes, and after the instance became Ready."""
 
     def __init__(self, instance: Instance | None = None) -> None:
         self._states = instance.states() if instance else {}
@@ -221,16 +221,16 @@ class PlainView:
         self._states = states
 
     def finish(self, instance: Instance, elapsed: float) -> None:
-        """Ends with the whole tree, for people who only read the end."""
+        """Print the whole tree."""
         console.print(render(instance, elapsed), soft_wrap=True)
 
     def close(self) -> None:
-        """Nothing is open."""
+        """Do nothing: there is no open view."""
 
 
 @dataclass(frozen=True)
 class Show:
-    """What is watched: the instance `name` of a cluster, and the operator if it is ours.
+    """Watches the instance `name` of a cluster, and the operator if the demonstration started it.
 
     Attributes:
         real_pods: whether a kubelet runs the pods; they are then part of the tree.
@@ -246,13 +246,13 @@ class Show:
     check: Callable[[], None] = lambda: None
 
     def looks(self) -> Iterator[tuple[float, Instance]]:
-        """Seconds since the start and the instance, once a second without end. Raises ProcessDiedError."""
+        """Yield the seconds since the start and the observed instance, once a second. Raises ProcessDiedError."""
         started = time.monotonic()
         while True:
             if self.operator:
                 self.operator.check()
             self.check()
-            with suppress(urllib3.exceptions.HTTPError):  # the API server is away for a moment
+            with suppress(urllib3.exceptions.HTTPError):  # the API server does not answer
                 yield (
                     time.monotonic() - started,
                     observe(self.cluster.api, INSTANCE_NAMESPACE, self.name, pods=self.real_pods),
@@ -261,7 +261,15 @@ class Show:
 
 
 def follow(show: Show, timeout: float, once: bool) -> None:
-    """Shows the instance until Ctrl-C, or `once` until it is Ready; raises DemoError when that takes too long."""
+    """Show the instance until Ctrl-C.
+
+    Args:
+        timeout: seconds until the instance must be Ready.
+        once: return when the instance is Ready.
+
+    Raises:
+        DemoError: with `once`, the instance is not Ready in time.
+    """
     view: LiveView | PlainView = LiveView() if console.is_terminal else PlainView()
     warned = False
     looks = show.looks()

@@ -1,7 +1,7 @@
 """A simulated Go operator: creates a captured instance in a cluster with the objects that the Go operator created.
 
-Its field manager, its finalizer on the Cryostat, its owner references, real values in its Secrets, its status, and pods
-that run. With a capture that was made with cert-manager, a real one must be there to issue the certificates.
+The objects have the field manager and owner references of the Go operator, and the Cryostat has its finalizer and its
+status. Secrets have real values, and pods run. A capture that was made with cert-manager needs a running cert-manager.
 """
 
 from __future__ import annotations
@@ -17,15 +17,15 @@ from cryostat_operator.api import constants
 from tests.cluster.api import Api, Object, condition, eventually
 from tests.conformance.captures import captured, captured_status, documents
 
-MANAGER = "manager"  # the name of its program, which is what its client library writes into managedFields
+MANAGER = "manager"  # the name of its program, which its client library uses as field manager
 FINALIZER = "operator.cryostat.io/cryostat.finalizer"
-ADDRESS = "203.0.113.7"  # of an ingress controller
+ADDRESS = "203.0.113.7"  # the address of an ingress controller
 _TEXTS = {"<hash>": "0" * 64, "<text>": "# text\n", "<apiserver>": "192.0.2.1/32", "<ca>": "-----BEGIN"}
 
 
 @dataclass(frozen=True)
 class GoOperatorInstance:
-    """One captured case of one profile."""
+    """The instance of one captured case of one profile."""
 
     api: Api
     case: str
@@ -36,60 +36,60 @@ class GoOperatorInstance:
         return documents(self.case, self.profile)
 
     @property
-    def wanted(self) -> Object:
-        """The Cryostat as it is asked for."""
+    def manifest(self) -> Object:
+        """The Cryostat manifest of the case."""
         return next(d for d in self.inputs if d["kind"] == constants.KIND)
 
     @property
     def cryostat(self) -> Object:
-        """The Cryostat as it is."""
-        metadata = self.wanted["metadata"]
+        """The live Cryostat."""
+        metadata = self.manifest["metadata"]
         return self.api.get(constants.API_VERSION, constants.KIND, metadata["name"], metadata["namespace"])
 
     @property
     def namespaces(self) -> list[str]:
-        """Those of the case, and one that was a target once."""
+        """The namespaces of the case, and a former target namespace."""
         own = [d["metadata"]["name"] for d in self.inputs if d["kind"] == "Namespace"]
-        return [*own, self.given_up]
+        return [*own, self.former_target_namespace]
 
     @property
-    def given_up(self) -> str:
-        return f"{self.wanted['metadata']['namespace']}-gone"
+    def former_target_namespace(self) -> str:
+        return f"{self.manifest['metadata']['namespace']}-gone"
 
     @property
     def captured(self) -> list[Object]:
-        """All that came of it."""
+        """All captured objects."""
         return captured(self.case, self.profile)
 
     @property
-    def own(self) -> list[Object]:
-        """What that operator makes itself, as captured."""
+    def created(self) -> list[Object]:
+        """The captured objects that the Go operator creates itself; cert-manager creates the others."""
         return [obj for obj in self.captured if not _issued(obj)]
 
-    def work(self) -> None:
-        """Makes everything; what takes time has only begun. Deployments are paused, so that no pod starts yet."""
+    def create(self) -> None:
+        """Create all objects without waiting for certificates. Deployments are paused, so that no pod starts."""
         for document in self.inputs:
             self.api.apply(document)
-        for obj in self.own:
+        for obj in self.created:
             if obj["kind"] == "PersistentVolumeClaim":
                 self.api.create(_volume(obj))
         cr = self.cryostat
         cr["metadata"]["finalizers"] = [FINALIZER]
         cr = self.write(cr)
-        for obj in self.own:
+        for obj in self.created:
             paused = {"spec": {**obj["spec"], "paused": True}} if obj["kind"] == "Deployment" else {}
             self.make({**obj, **paused}, cr)
         self._write_status(cr)
 
-    def finish(self) -> None:
-        """Waits until cert-manager has issued and all pods run, as it was left before it was replaced."""
+    def wait_until_complete(self) -> None:
+        """Wait until cert-manager has issued the certificates and all pods run, and set the remaining fields."""
         for obj in self.captured:
             if obj["kind"] == "Certificate":
                 eventually(lambda obj=obj: self._ready(obj), 300, f"{obj['metadata']['name']} is issued")  # type: ignore[misc]
         for obj in self.captured:
             if _issued(obj):
-                self._hand_over(obj)
-            elif _copied(obj, self.wanted):
+                self._set_owner(obj)
+            elif _copied(obj, self.manifest):
                 self._copy(obj)
         for obj in self.captured:
             if obj["kind"] == "Ingress":
@@ -98,7 +98,7 @@ class GoOperatorInstance:
                 eventually(lambda obj=obj: self._runs(obj), 300, f"{obj['metadata']['name']} runs")  # type: ignore[misc]
 
     def make(self, obj: Object, cr: Object) -> Object:
-        """Creates an object of a capture, controlled by this Cryostat where it says so."""
+        """Create a captured object. Its owner references refer to the Cryostat `cr`."""
         obj = _filled(copy.deepcopy(obj))
         for reference in obj["metadata"].get("ownerReferences") or ():
             assert reference["kind"] == constants.KIND
@@ -107,17 +107,17 @@ class GoOperatorInstance:
                 "uid": cr["metadata"]["uid"],
                 "blockOwnerDeletion": True,
             }
-        # Releases of cert-manager drop fields that they do not know; that operator did not mind.
+        # Some releases of cert-manager do not know all fields of a capture; the Go operator ignored this.
         return self.api.create(obj, fieldManager=MANAGER, fieldValidation="Ignore")
 
     def write(self, obj: Object, sub: str = "") -> Object:
-        """A full update, which is how it changes everything."""
+        """Replace a whole object (PUT), as the Go operator does for every change."""
         path = self.api.path_of(obj, sub)
         answer: Object = self.api.request("PUT", path, obj, fieldManager=MANAGER)
         return answer
 
     def label(self, obj: Object, **labels: str) -> None:
-        """Puts labels on one of its objects, as an older spec may have asked."""
+        """Add labels to an object, as for an older spec."""
         body = {"metadata": {"labels": labels}}
         merge = "application/merge-patch+json"
         self.api.request("PATCH", self.api.path_of(obj), body, merge, fieldManager=MANAGER)
@@ -133,8 +133,8 @@ class GoOperatorInstance:
         live = self.api.get("cert-manager.io/v1", "Certificate", metadata["name"], metadata["namespace"])
         return bool(condition(live, "Ready").get("status") == "True")
 
-    def _hand_over(self, obj: Object) -> None:
-        """Makes a Certificate the owner of the Secret that was issued for it."""
+    def _set_owner(self, obj: Object) -> None:
+        """Set the owner reference of a Secret of cert-manager: its Certificate."""
         metadata = obj["metadata"]
         live = self.api.get("v1", "Secret", metadata["name"], metadata["namespace"])
         [reference] = metadata["ownerReferences"]
@@ -149,9 +149,9 @@ class GoOperatorInstance:
         self.write({"apiVersion": "v1", "kind": "Secret", **live})
 
     def _copy(self, obj: Object) -> None:
-        """Fills a copy in a target namespace from its original."""
+        """Copy the data of a Secret to its copy in a target namespace."""
         metadata = obj["metadata"]
-        original = self.api.get("v1", "Secret", metadata["name"], self.wanted["metadata"]["namespace"])
+        original = self.api.get("v1", "Secret", metadata["name"], self.manifest["metadata"]["namespace"])
         live = self.api.get("v1", "Secret", metadata["name"], metadata["namespace"])
         live["data"] = {key: original["data"][key] for key in obj["data"]}
         self.write({"apiVersion": "v1", "kind": "Secret", **live})
@@ -169,7 +169,7 @@ class GoOperatorInstance:
 
 
 def _volume(claim: Object) -> Object:
-    """A volume that only this claim binds to."""
+    """A PersistentVolume that is reserved for this claim."""
     spec, metadata = claim["spec"], claim["metadata"]
     name = f"{metadata['namespace']}-{metadata['name']}"
     return {
@@ -187,7 +187,7 @@ def _volume(claim: Object) -> Object:
 
 
 def _issued(obj: Object) -> bool:
-    """Whether cert-manager wrote it."""
+    """Whether the object is a Secret of cert-manager."""
     owners = obj["metadata"].get("ownerReferences") or ()
     return obj["kind"] == "Secret" and any(reference["kind"] == "Certificate" for reference in owners)
 
@@ -197,7 +197,7 @@ def _copied(obj: Object, cr: Object) -> bool:
 
 
 def _filled(obj: Object) -> Object:
-    """The object with values where the capture has only marks."""
+    """The object with values instead of the placeholders of the capture."""
     if obj["kind"] == "Secret":
         obj["data"] = {key: base64.b64encode(secrets.token_urlsafe(24).encode()).decode() for key in obj["data"]}
     if obj["kind"] == "ConfigMap":

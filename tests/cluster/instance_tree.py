@@ -20,7 +20,7 @@ __all__ = ["GOOD", "Instance", "observe", "render"]
 
 
 def observe(api: Api, namespace: str, name: str, *, pods: bool = False) -> Instance:
-    """Reads the resource, everything that is marked as belonging to it, and its pods if asked for. Raises ApiError."""
+    """Read a Cryostat, the objects with its ownership labels and, if `pods`, its pods. Raises ApiError."""
     cryostat = api.get(constants.API_VERSION, constants.KIND, name, namespace)
     found = api.list("v1", "Pod", namespace, labelSelector=POD_SELECTOR.format(name)) if pods else ()
     return Instance(cryostat, tuple(_marked(api, owned_selector(namespace, name))), tuple(found))
@@ -31,13 +31,13 @@ def _marked(api: Api, selector: str) -> Iterator[Object]:
         try:
             yield from api.list(kind.api_version, kind.kind, labelSelector=selector)
         except (LookupError, ApiError):
-            continue  # an API that this cluster does not have, or that the user may not read
+            continue  # the cluster does not serve this API, or the user may not read it
 
 
 def render(instance: Instance, elapsed: float, height: int = 0) -> Group:
     """The tree of the instance, its conditions and its address.
 
-    Where it would be taller than `height` lines (0: no limit), objects that are well are not listed.
+    If the tree is longer than `height` lines (0: no limit), healthy objects are left out.
     """
     tree = Text.from_ansi("\n".join(instance_tree(instance, max(height - 4, 1) if height else 0)))
     tree.no_wrap, tree.overflow = True, "ellipsis"

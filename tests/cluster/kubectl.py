@@ -14,14 +14,14 @@ from tests.cluster.api import Api
 
 
 class KubectlError(subprocess.CalledProcessError):
-    """kubectl failed; shown with what it said."""
+    """kubectl failed. The text of the error has kubectl's output."""
 
     def __str__(self) -> str:
         return f"{super().__str__()}\n{self.stderr}"
 
 
 def run_kubectl(program: Path, config: Path | None, *arguments: str | Path, input: str | None = None) -> str:
-    """Its standard output, with this kubeconfig (None: the caller's own). Raises KubectlError."""
+    """Run kubectl with this kubeconfig (None: the caller's) and return its standard output. Raises KubectlError."""
     environment = {**os.environ, **({"KUBECONFIG": str(config)} if config else {})}
     environment |= {"GOGC": "off", "GOMEMLIMIT": "200MiB", "GOMAXPROCS": "1"}  # less CPU time
     command = [str(program), *map(str, arguments)]
@@ -32,7 +32,7 @@ def run_kubectl(program: Path, config: Path | None, *arguments: str | Path, inpu
 
 
 def kubeconfig_text(api: Api, token: str, user: str) -> str:
-    """A kubeconfig of `user` for the server of `api`; the CA is embedded so that the file stands alone."""
+    """A kubeconfig of `user` for the server of `api`, with the CA embedded."""
     cluster: dict[str, Any] = {"server": api.server}
     if api.ca_file:
         cluster["certificate-authority-data"] = base64.b64encode(api.ca_file.read_bytes()).decode()
@@ -50,8 +50,8 @@ def kubeconfig_text(api: Api, token: str, user: str) -> str:
 
 
 def api_of_kubeconfig() -> Api:
-    """A client for the current context of the caller's KUBECONFIG, with all its ways to log in."""
-    from kubernetes import client, config  # takes a second, and only this needs it
+    """A client for the current context of the caller's KUBECONFIG. It supports all authentication methods."""
+    from kubernetes import client, config  # the import takes a second; only this function needs it
 
     configuration: Any = client.Configuration()
     config.load_kube_config(client_configuration=configuration)  # type: ignore[no-untyped-call]

@@ -1,8 +1,8 @@
-"""The real olm-operator against the embedded control plane, and simulations of what is missing beside it.
+"""The real olm-operator against the embedded control plane, and simulations of OLM's other parts.
 
-OLM's catalog operator needs pods that run; here it is played: it puts a bundle's objects into the cluster, with the
-marks of their owner. All that follows from the ClusterServiceVersion is done by the real program. The kubelet is played
-too: it runs the operator's container as a process, with environment and mounted files as the Deployment says.
+OLM's catalog operator needs pods that run. It is simulated: it creates a bundle's objects with the labels of their
+owner. The real olm-operator acts on the ClusterServiceVersion. The kubelet is simulated too: it runs the operator's
+container as a process, with the environment and the mounted files of the Deployment.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ _CRD = ("apiextensions.k8s.io/v1", "CustomResourceDefinition")
 @functools.cache
 def definitions() -> list[Object]:
     """OLM's own CustomResourceDefinitions."""
-    # They are so long that the loader in Python takes seconds.
+    # yaml's loader in Python takes seconds for these long documents.
     return [yaml.load(path.read_text(), Loader=yaml.CSafeLoader) for path in binaries.data(binaries.OLM)]
 
 
@@ -78,7 +78,7 @@ class Olm:
             self._child.kill()
 
     def install(self, objects: list[Object], namespace: Object) -> Object:
-        """Puts a bundle into a new namespace, for all namespaces; returns its ClusterServiceVersion when it works."""
+        """Install a bundle in a new namespace, for all namespaces. Returns the succeeded ClusterServiceVersion."""
         api, where = self._plane.api, namespace["metadata"]["name"]
         api.create(namespace)
         group = {"name": "all-namespaces", "namespace": where}
@@ -106,7 +106,7 @@ class Olm:
         def there() -> bool:
             assert self._child
             self._child.check()
-            # OLM looks again when something changes, and else after minutes; a change while it looks disturbs it.
+            # OLM checks again after a change, otherwise after minutes. A change during a check makes this check fail.
             if (turn := next(waited)) % 10 == 5:
                 self._plane.api.patch(handled, {"metadata": {"labels": {"tests/turn": str(turn)}}})
             found = self._plane.api.get(*CSV, name, namespace)
@@ -152,7 +152,7 @@ _ROLES = {"clusterPermissions": "ClusterRole", "permissions": "Role"}
 
 
 def run_container(plane: ControlPlane, network: ServiceNetwork, deployment: Object, directory: Path) -> OperatorProcess:
-    """What the kubelet starts for a pod of the operator's Deployment, reached by the Services that select it."""
+    """Start the container of the operator's Deployment as a process. The Services that select its pod lead to it."""
     pod, namespace = deployment["spec"]["template"]["spec"], deployment["metadata"]["namespace"]
     (container,) = pod["containers"]
     mounted = directory / "root"
@@ -186,6 +186,6 @@ def _mount_secret(plane: ControlPlane, namespace: str, source: Object, directory
 
 
 def suggested_namespace(csv: Object) -> Object:
-    """The namespace that the console makes for an operator."""
+    """The namespace that the OpenShift console creates for an operator."""
     found: Object = json.loads(csv["metadata"]["annotations"]["operatorframework.io/suggested-namespace-template"])
     return found

@@ -1,4 +1,4 @@
-"""What OpenShift adds to a cluster: its real CRDs, the rules of its Route API, and a router that admits Routes.
+"""The parts that OpenShift adds to a cluster: its real CRDs, the rules of its Route API, and a router.
 
 The rules that an `openshift-apiserver` applies to Routes and that a CRD cannot express are admission policies here, so
 that the API server itself enforces them, atomically and for the right user.
@@ -14,9 +14,9 @@ import yaml
 from tests.cluster import binaries
 from tests.cluster.api import Api, ApiError, Object, condition, eventually
 
-DOMAIN = "apps.example.com"  # of the cluster's default router
+DOMAIN = "apps.example.com"  # the domain of the cluster's default router
 GENERATED = "openshift.io/host.generated"
-PROBE = "tests.cluster/probe"  # Routes with this label are refused: shows that the policies are in force
+PROBE = "tests.cluster/probe"  # Routes with this label are refused once the policies are in force
 
 _MATCH_ROUTES = {
     "resourceRules": [
@@ -39,7 +39,7 @@ _CERTIFICATES = ("certificate", "key", "caCertificate", "destinationCACertificat
 
 
 def install(api: Api) -> None:
-    """Makes a control plane look like OpenShift to its discovery; idempotent, returns when everything is served."""
+    """Install the APIs of OpenShift in a control plane, and wait until all are served. Can be called again."""
     crds = [yaml.safe_load(path.read_text()) for path in binaries.data(binaries.OPENSHIFT_API)]
     for crd in crds:
         api.apply(crd)
@@ -52,7 +52,7 @@ def install(api: Api) -> None:
 
 
 def annotate_namespace(api: Api, name: str, block: int = 0) -> None:
-    """Gives a namespace the id ranges that OpenShift allocates to each; `block` tells namespaces apart."""
+    """Set the annotations for the range of user ids that OpenShift allocates to a namespace; `block` is its number."""
     first = 1000600000 + 10000 * block
     annotations = {
         "openshift.io/sa.scc.supplemental-groups": f"{first}/10000",
@@ -113,13 +113,13 @@ def _policy(kind: str, name: str, rules: Object) -> list[Object]:
 
 
 def _add(path: str, value: str, when: str) -> Object:
-    """A mutation that sets one value under a condition."""
+    """A mutation that sets one value if a condition is true."""
     patch = f'[JSONPatch{{op: "add", path: "{path}", value: {value}}}]'
     return {"patchType": "JSONPatch", "jsonPatch": {"expression": f"({when}) ? {patch} : []"}}
 
 
-# Host allocation: generated at creation, kept when an update leaves it out. In this order, since each mutation sees the
-# object that the one before has changed.
+# Host allocation: the host is generated at creation, and kept if an update leaves it out. The order matters: each
+# mutation gets the object with the changes of those before it.
 _ALLOCATE = "request.operation == 'CREATE' && variables.noHost"
 _MUTATIONS = [
     _add("/metadata/annotations", "{}", f"{_ALLOCATE} && !has(object.metadata.annotations)"),

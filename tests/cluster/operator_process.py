@@ -34,11 +34,11 @@ Kubectl = Callable[..., str]  # kubectl(*arguments, input=None) -> output
 
 
 def install(api: Api, kubectl: Kubectl, *, deployment: bool = False, webhooks: bool = False) -> None:
-    """What `kubectl apply -f crds/ -f manifests/` does, by default without the operator's own Deployment and webhooks.
+    """Apply `crds/` and `manifests/`, by default without the operator's own Deployment and webhooks.
 
-    With `webhooks`, no Cryostat can be written until an operator serves them.
+    With `webhooks`, Cryostats can be written only while an operator serves them.
     """
-    # test_install.py and the tests of the docs let kubectl validate them, for which it gets the whole OpenAPI document.
+    # kubectl's validation downloads the whole OpenAPI document. test_install.py and the tests of the docs validate.
     unchecked = ("apply", "--validate=false", "-f")
     kubectl(*unchecked, ROOT / "crds")
     objects = [obj for obj in manifests(deployment=deployment) if webhooks or obj["kind"] not in WEBHOOKS]
@@ -60,12 +60,12 @@ def _established(api: Api) -> bool:
 
 
 def served(api: Api) -> list[Object]:
-    """All Cryostats, once the API server tells them: just after a change of the CRD it answers 404 or 429."""
+    """Wait until the API server serves Cryostats, and list them. After a change of the CRD it answers 404 or 429."""
     return eventually(lambda: (api.list(constants.API_VERSION, constants.KIND),), what="Cryostats are served")[0]
 
 
 def remove_cryostats(api: Api, timeout: float) -> None:
-    """Deletes every Cryostat and gives the operator `timeout` seconds to finish; then finalizers are taken away."""
+    """Delete every Cryostat. After `timeout` seconds remove the finalizers of those that still exist."""
     for cryostat in served(api):
         api.delete(cryostat)
     try:
@@ -77,19 +77,25 @@ def remove_cryostats(api: Api, timeout: float) -> None:
 
 
 def work(events: Iterable[Object]) -> list[Object]:
-    """The operator's requests among audit events, without watches and without those of the leader election."""
+    """Select the operator's requests from audit events, without watches and without leader election."""
     mine = [event for event in events if event["user"].get("username", "").endswith(f":{SERVICE_ACCOUNT}")]
-    return [event for event in mine if event["verb"] != "watch" and not elects(event)]
+    return [event for event in mine if event["verb"] != "watch" and not is_leader_election(event)]
 
 
-def elects(event: Object) -> bool:
-    """Whether an audit event belongs to the leader election: it is about the Lease, or an Event in its namespace."""
+def is_leader_election(event: Object) -> bool:
+    """Whether an audit event belongs to the leader election: its object is the Lease, or an Event in its namespace."""
     what = event.get("objectRef") or {}
     return what.get("resource") == "leases" or (what.get("resource"), what.get("namespace")) == ("events", NAMESPACE)
 
 
 class OperatorProcess(Child):
-    """A running `cryostat-operator run`: `log` is its output, `kubeconfig` its login, `port` that of its probes."""
+    """A running `cryostat-operator run`.
+
+    Attributes:
+        log: the file with its output.
+        kubeconfig: the file with its credentials.
+        port: the port of its probes and metrics.
+    """
 
     def __init__(
         self, api: Api, directory: Path, env: Mapping[str, str] | None = None, arguments: Sequence[str] = ()
@@ -105,7 +111,7 @@ class OperatorProcess(Child):
         super().__init__("the operator", command, directory / "operator.log", self._environment(env or {}))
 
     def get(self, path: str) -> tuple[int, str]:
-        """Status and text of `/healthz`, `/readyz` or `/metrics`; status 0 when nothing answers."""
+        """The status and text of `/healthz`, `/readyz` or `/metrics`; status 0 if there is no response."""
         try:
             answer = urllib3.request("GET", f"http://127.0.0.1:{self.port}{path}", timeout=5.0, retries=False)
         except urllib3.exceptions.HTTPError as error:
@@ -113,19 +119,19 @@ class OperatorProcess(Child):
         return answer.status, answer.data.decode()
 
     def wait_ready(self, timeout: float = 120.0) -> None:
-        """Waits until `/readyz` answers 200. Raises ProcessDiedError or TimeoutError with the end of the log."""
+        """Wait until `/readyz` answers 200. Raises ProcessDiedError or TimeoutError with the end of the log."""
         self.wait_until(lambda: self.get("/readyz")[0] == 200, timeout)
 
     @property
     def identity(self) -> str:
-        """Its name in the Lease; empty until it asks for it."""
+        """The operator's identity in the Lease, from its log; empty before it waits for leadership."""
         named = re.findall(
             r"Waiting for leadership: Lease \S+, identity ([\w.-]+)", self.log.read_text(errors="replace")
         )
         return str(named[-1]) if named else ""
 
     def kill(self) -> int:
-        """SIGKILL; a Lease that it held goes too, or the next operator of the test would wait until it runs out."""
+        """Send SIGKILL, and delete the Lease if this operator held it, so that the next one need not wait."""
         code = self._kill()
         with suppress(ApiError, urllib3.exceptions.HTTPError):
             lease = self._api.find(LEASES, "Lease", constants.LEASE, NAMESPACE)
@@ -134,19 +140,19 @@ class OperatorProcess(Child):
         return code
 
     def crash(self) -> None:
-        """SIGKILL; a Lease that it held stays until it expires."""
+        """Send SIGKILL. A Lease that the operator held remains until it expires."""
         self._kill()
 
     def _kill(self) -> int:
-        """SIGKILL, after the process has saved its coverage if that is measured."""
+        """Send SIGKILL; if coverage is measured, after the process has saved it."""
         if self.running and measure_coverage.is_measured():
             self.process.send_signal(measure_coverage.SIGNAL)
             with suppress(subprocess.TimeoutExpired):
-                self.process.wait(5)  # not if it is suspended
+                self.process.wait(5)  # a suspended process does not end
         return super().kill()
 
     def _environment(self, extra: Mapping[str, str]) -> dict[str, str]:
-        # Settings of the caller's shell must not change what is shown or tested.
+        # Variables of the caller's shell must not change the operator's behavior.
         kept = re.compile(r"PATH|HOME|LANG|LC_.*|TMPDIR|VIRTUAL_ENV|SSL_CERT_.*|PYTHON\w+|COVERAGE_\w+")
         inherited = {key: value for key, value in os.environ.items() if kept.fullmatch(key)}
         if measure_coverage.is_measured():

@@ -1,7 +1,7 @@
-"""What the operator asked of the API server in a whole run of tests, held against what its roles grant.
+"""Compares the permissions that the operator used in a whole run of tests with those that its roles grant.
 
-`pytest --audit-permissions` (part of `make test`) fails when a permission is granted that nothing used, or when
-something was refused for lack of one. A run of a few tests uses only a few permissions, so it does not ask.
+`pytest --audit-permissions` (part of `make test`) fails if a granted permission was not used, or if a request was
+refused for lack of a permission. Without the option nothing is compared, because few tests use few permissions.
 """
 
 from __future__ import annotations
@@ -16,13 +16,13 @@ from typing import NamedTuple
 from tests.cluster.api import Object
 from tests.cluster.operator_process import SERVICE_ACCOUNT
 
-DIRECTORY = "CRYOSTAT_TEST_PERMISSIONS"  # environment variable: where control planes leave what they saw
+DIRECTORY = "CRYOSTAT_TEST_PERMISSIONS"  # environment variable: the folder for the records of control planes
 _GROUP = "rbac.authorization.k8s.io"
 _ALLOWED = "allow"
 
 
 class Permission(NamedTuple):
-    """One verb on one resource (with its subresource, `cryostats/status`), perhaps only on the object of this name."""
+    """One verb on one resource or subresource (`cryostats/status`), limited to the object `name` unless it is empty."""
 
     group: str
     resource: str
@@ -35,33 +35,33 @@ class Permission(NamedTuple):
 
 
 class Request(NamedTuple):
-    """What was asked for, and whether the authorizer allowed it."""
+    """A requested permission, and whether the authorizer allowed it."""
 
     permission: Permission
     allowed: bool
 
 
-# Granted, but never asked for by a request of its own: the API server looks whether the operator *would* be allowed.
+# Permissions that the API server checks while it handles a request for which another permission is needed.
 CHECKED_BY_ADMISSION = {
     Permission("operator.cryostat.io", "cryostats/finalizers", "update"): (
-        "OwnerReferencesPermissionEnforcement asks for it where an owner reference blocks the deletion of its owner"
+        "OwnerReferencesPermissionEnforcement checks it if an owner reference blocks the deletion of its owner"
     ),
     Permission("", "persistentvolumeclaims", "delete"): (
-        "OwnerReferencesPermissionEnforcement asks for it where a retained claim loses its owner or gets one"
+        "OwnerReferencesPermissionEnforcement checks it if an owner reference of a retained claim is added or removed"
     ),
-    Permission("route.openshift.io", "routes/custom-host", "create"): "OpenShift asks for it where a Route has a host",
-    Permission("route.openshift.io", "routes/custom-host", "update"): "OpenShift asks for it where that host changes",
+    Permission("route.openshift.io", "routes/custom-host", "create"): "OpenShift checks it if a Route has a host",
+    Permission("route.openshift.io", "routes/custom-host", "update"): "OpenShift checks it if that host changes",
     Permission(_GROUP, "clusterroles", "bind", "cryostat-operator-cryostat-namespaced"): (
-        "RBAC asks for it where a RoleBinding refers to this role"
+        "RBAC checks it if a RoleBinding refers to this role"
     ),
     Permission(_GROUP, "clusterroles", "bind", "cryostat-operator-backup"): (
-        "RBAC asks for it where a RoleBinding refers to this role"
+        "RBAC checks it if a RoleBinding refers to this role"
     ),
 }
 
 
 def record(audit_log: Path) -> None:
-    """Keep what the operator asked for, if this run wants to know; called when a control plane ends."""
+    """Record the operator's requests from the audit log of a control plane that ends, if this run compares them."""
     directory = os.environ.get(DIRECTORY)
     if not directory or not audit_log.exists():
         return
@@ -75,7 +75,7 @@ def record(audit_log: Path) -> None:
 
 
 def recorded(directory: Path) -> set[Request]:
-    """What all control planes of a run have seen."""
+    """The recorded requests of all control planes of a run."""
     lines = (line for path in directory.iterdir() for line in path.read_text().splitlines())
     return {Request(Permission(*fields), allowed) for *fields, allowed in map(json.loads, lines)}
 
@@ -94,9 +94,9 @@ def granted(objects: Iterable[Object]) -> set[Permission]:
 
 
 def complaints(grants: set[Permission], requests: set[Request]) -> list[str]:
-    """What is wrong, one sentence each; empty when everything granted is needed, and everything needed is granted.
+    """The differences, one sentence each: unused permissions, and refused requests.
 
-    A refusal of something that is granted is left out: a test had taken it away for a while.
+    A refused request for a granted permission is ignored: a test had removed this permission for a while.
     """
     used = {grant for request in requests if request.allowed for grant in _forms(request.permission)}
     refused = {request.permission for request in requests if not request.allowed}
@@ -113,7 +113,7 @@ def _request(line: str) -> Request | None:
     try:
         event = json.loads(line)
     except ValueError:
-        return None  # the API server was killed while it wrote
+        return None  # incomplete line: the API server was killed
     reference = event.get("objectRef") or {}
     decision = (event.get("annotations") or {}).get("authorization.k8s.io/decision")
     ours = event["user"].get("username", "").endswith(f":{SERVICE_ACCOUNT}")
@@ -125,7 +125,7 @@ def _request(line: str) -> Request | None:
 
 
 def _forms(permission: Permission) -> set[Permission]:
-    """The permission as a rule may grant it: for this name, or for all."""
+    """The permissions that allow this request: for the object's name, or for all names."""
     return {permission, permission._replace(name="")}
 
 

@@ -55,7 +55,7 @@ def main(directory: Path) -> None:
 
 
 def _apply_sample(plane: ControlPlane) -> float:
-    """Applies the sample; returns when."""
+    """Apply the sample. Returns the time of the request."""
     namespace = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": NAMESPACE}}
     plane.kubectl("apply", "-f", "-", input=yaml.safe_dump(namespace))
     plane.kubectl("apply", "-n", NAMESPACE, "-f", SAMPLE)
@@ -63,7 +63,7 @@ def _apply_sample(plane: ControlPlane) -> float:
 
 
 def _break_sample(plane: ControlPlane) -> None:
-    """Adds a target namespace that does not exist."""
+    """Add a target namespace that does not exist."""
     plane.kubectl("patch", "cryostat", NAME, "-n", NAMESPACE, "--type=merge", "-p", _BREAK)
 
     def reported() -> bool:

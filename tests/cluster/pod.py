@@ -1,4 +1,4 @@
-"""Plays the kubelet for the operator's own Deployment: its container as a process, its Secret as files."""
+"""Simulates the kubelet for the operator's own Deployment: runs its container as a process, mounts its Secret."""
 
 from __future__ import annotations
 
@@ -18,9 +18,10 @@ def deployment(api: Api) -> Object:
 
 
 class Pod(OperatorProcess):
-    """The operator with the arguments and variables that its installed Deployment gives it, and what it mounts.
+    """The operator with the arguments, variables and mounted Secret of its installed Deployment.
 
-    Waits, as a pod does, for a Secret that is not optional. `webhook_port` is where the Service should lead to.
+    The constructor waits for a Secret that is not optional, as a kubelet does. `webhook_port` is the port that the
+    webhook Service should lead to.
     """
 
     def __init__(self, api: Api, directory: Path) -> None:
@@ -33,7 +34,7 @@ class Pod(OperatorProcess):
             eventually(self._mounted, what=f"Secret {self._secret}")
         [self.webhook_port] = free_ports(1)
         env = {each["name"]: each["value"] for each in container["env"] if "value" in each}
-        # In a pod the webhooks are on by themselves; the directory is the one at which the volume is mounted.
+        # In a pod webhooks are enabled by default; the directory is the mount path of the volume.
         env |= {"ENABLE_WEBHOOKS": "true", "WEBHOOK_CERT_DIR": str(self._mount)}
         env.setdefault("DISABLE_SERVICE_TLS", "")
         arguments = [*container["command"][2:], f"--webhook-port={self.webhook_port}"]

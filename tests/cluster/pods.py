@@ -1,4 +1,4 @@
-"""Random pods of every shape for the API server to judge, with names, ports, paths and variables of the agent's."""
+"""Random pods that the API server may accept or refuse, some with names, ports, paths and variables of the agent."""
 
 from __future__ import annotations
 
@@ -110,7 +110,7 @@ _NAMES = _pick("app", "c1", "cryostat-agent-init", "z" * 63)
 
 @st.composite
 def pods(draw: st.DrawFn) -> Object:
-    """A pod that the API server will often accept, with labels of ours but those that name a Cryostat."""
+    """A pod that the API server often accepts, with the operator's labels, but not those that name a Cryostat."""
     volumes = draw(st.lists(_VOLUMES, max_size=3, unique_by=lambda volume: str(volume["name"])))
     many = draw(_pick(0, 0, 0, 0, 0, 300))
     names = draw(st.lists(_NAMES, min_size=1, max_size=3, unique=True))

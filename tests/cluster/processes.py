@@ -1,4 +1,4 @@
-"""Child processes that never outlive us: logs, readiness, orderly stops, and a watchdog for disorderly ones."""
+"""Child processes with logs, readiness and stops, and a watchdog that kills them when this process ends."""
 
 from __future__ import annotations
 
@@ -16,8 +16,9 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 
-# It reads commands from a pipe that only we hold open. However we end, SIGKILL included, the pipe ends too; what is
-# then still on its list goes. (PR_SET_PDEATHSIG would be tied to the thread that started the child, and to Linux.)
+# The watchdog reads commands from a pipe that only this process holds open. When this process ends, even by SIGKILL,
+# the pipe ends, and the watchdog kills and deletes all that is on its list. (PR_SET_PDEATHSIG is tied to the thread
+# that started the child, and exists only on Linux.)
 _WATCHDOG = """
 import os, shutil, signal, sys
 groups, directories = set(), set()
@@ -35,7 +36,7 @@ for directory in directories:
 
 
 class Watchdog:
-    """Kills process groups and removes directories once this interpreter is gone, for whatever reason."""
+    """Kills process groups and deletes directories after this interpreter has ended, for any reason."""
 
     def __init__(self) -> None:
         self._process: subprocess.Popen[str] | None = None
@@ -43,7 +44,12 @@ class Watchdog:
         self._lock = threading.Lock()
 
     def tell(self, verb: str, what: object) -> None:
-        """`kill`/`spare` a process group, `remove`/`keep` a directory."""
+        """Change the watchdog's list.
+
+        Args:
+            verb: `kill` adds a process group, `spare` drops it; `remove` adds a directory, `keep` drops it.
+            what: the id of the process group, or the path of the directory.
+        """
         with self._lock:
             if self._process is None or self._owner != os.getpid() or self._process.poll() is not None:
                 self._process = subprocess.Popen(
@@ -67,11 +73,11 @@ watchdog = Watchdog()
 
 
 class ProcessDiedError(Exception):
-    """A child ended that should run; the message ends with the tail of its log."""
+    """A child process ended unexpectedly. The message has the end of its log."""
 
 
 class Child:
-    """One running program with its log file, in a process group of its own (so Ctrl-C reaches only us)."""
+    """A running program with its log file, in its own process group, so that it does not get the SIGINT of Ctrl-C."""
 
     def __init__(
         self, name: str, command: Sequence[str | Path], log: Path, env: Mapping[str, str] | None = None
@@ -94,14 +100,14 @@ class Child:
         return "\n".join(self.log.read_text(errors="replace").splitlines()[-lines:])
 
     def check(self) -> None:
-        """Raises ProcessDiedError when the program has ended."""
+        """Raise ProcessDiedError if the program has ended."""
         if not self.running:
             raise ProcessDiedError(
                 f"{self.name} ended with code {self.process.returncode}; end of {self.log}:\n{self.tail()}"
             )
 
     def wait_until(self, ready: Callable[[], bool], timeout: float) -> None:
-        """Polls `ready` every 25 ms. Raises ProcessDiedError when the program ends first, else TimeoutError."""
+        """Poll `ready` every 25 ms until it is true. Raises ProcessDiedError if the program ends, or TimeoutError."""
         deadline = time.monotonic() + timeout
         while not ready():
             self.check()
@@ -110,7 +116,7 @@ class Child:
             time.sleep(0.025)
 
     def stop(self, timeout: float = 10.0) -> int:
-        """SIGTERM, then SIGKILL after `timeout` seconds; returns the exit code."""
+        """Send SIGTERM, and SIGKILL after `timeout` seconds. Returns the exit code."""
         if self.running:
             self.process.terminate()
             with suppress(subprocess.TimeoutExpired):
@@ -118,7 +124,7 @@ class Child:
         return self.kill()
 
     def kill(self) -> int:
-        """SIGKILL for the whole process group: what a crash or an eviction looks like."""
+        """Send SIGKILL to the process group, to simulate a crash or an eviction."""
         with suppress(ProcessLookupError, PermissionError):
             os.killpg(self.process.pid, signal.SIGKILL)
         self.process.wait()
@@ -126,21 +132,21 @@ class Child:
         return self.process.returncode
 
     def pause(self) -> None:
-        """SIGSTOP: the program hangs, its connections stay open."""
+        """Send SIGSTOP: the program hangs, its connections remain open."""
         os.killpg(self.process.pid, signal.SIGSTOP)
 
     def resume(self) -> None:
-        """SIGCONT after `pause`."""
+        """Send SIGCONT after `pause`."""
         os.killpg(self.process.pid, signal.SIGCONT)
 
 
-# Below the ports that systems give to outgoing connections, one of which may take a port between choice and use; and
-# above those that programs listen on by custom.
+# Below the ports of outgoing connections, because such a connection could take a port between choice and use, and above
+# the usual ports of programs.
 _PORTS = range(15_000, 30_000)
 
 
 def free_ports(count: int) -> list[int]:
-    """TCP ports on loopback on which no program listens at the moment."""
+    """TCP ports on loopback that no program uses at the moment."""
     found: list[int] = []
     for port in random.sample(_PORTS, len(_PORTS)):
         with socket.socket() as probe, suppress(OSError):
@@ -159,6 +165,6 @@ def listening(port: int, address: str = "127.0.0.1") -> bool:
 
 
 def remove_directory(path: Path) -> None:
-    """Deletes a temporary directory that the watchdog knows."""
+    """Delete a temporary directory that the watchdog knows."""
     shutil.rmtree(path, ignore_errors=True)
     watchdog.tell("keep", path)

@@ -1,4 +1,4 @@
-"""Progress lines for steps that take long enough to make a person wonder."""
+"""Progress lines for long steps."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ class Step:
     """`with Step("building kube-apiserver") as step:` prints `building kube-apiserver ... 42 s` until the block ends.
 
     On a terminal one line is rewritten every second. Elsewhere (CI logs) a new line is printed every `interval`
-    seconds, and none at all for a step that ends sooner, so that quick steps leave no noise.
+    seconds, and none for a shorter step.
     """
 
     def __init__(self, text: str, *, interval: float = 5.0, quiet: bool = False, stream: TextIO | None = None) -> None:

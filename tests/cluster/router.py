@@ -20,7 +20,7 @@ Name = tuple[str, str]  # namespace, name
 
 @dataclass(frozen=True)
 class IngressController:
-    """One ingress controller; each has an entry of its own in the status of a Route."""
+    """One ingress controller. It has its own entry in the status of a Route."""
 
     name: str = "default"
     domain: str = DOMAIN
@@ -32,16 +32,16 @@ class IngressController:
 
 @dataclass(frozen=True)
 class Verdict:
-    """Whether an ingress controller admits a Route: no reason if it does, else the reason and the message."""
+    """The decision of an ingress controller about a Route. An empty reason admits it."""
 
     reason: str = ""
     message: str = ""
 
 
 class Router:
-    """`with Router(api) as router:` admits every Route as it appears; the oldest Route keeps a host.
+    """`with Router(api) as router:` admits every new Route. Of Routes with the same host, it admits the oldest.
 
-    Tests may `pause()` it (nothing is admitted until `resume()`), `delay` it, `reject()` a Route, or `add_router()`.
+    Tests can `pause()` it until `resume()`, `delay` it, `reject()` a Route, or `add_router()`.
     """
 
     def __init__(self, api: Api, *, delay: float = 0.0) -> None:
@@ -62,7 +62,7 @@ class Router:
         return self
 
     def stop(self) -> None:
-        """Writes nothing from now on; the thread ends with its watch."""
+        """Stop writing. The thread ends with its watch."""
         with self._lock:
             self._ended.set()
 
@@ -75,32 +75,32 @@ class Router:
         self.stop()
 
     def pause(self) -> None:
-        """Routes stay as they are until `resume`."""
+        """Stop writing the status of Routes until `resume`."""
         with self._lock:
             self._paused = True
 
     def resume(self) -> None:
         with self._lock:
             self._paused = False
-            self._settle()
+            self._write_statuses()
 
     def reject(self, namespace: str, name: str, reason: str, message: str = "", router: str = "default") -> None:
-        """This router refuses this Route: RouteNotAdmitted, ExtendedValidationFailed, InvalidHost, NoHostValue, ..."""
+        """Refuse a Route with a reason: RouteNotAdmitted, ExtendedValidationFailed, InvalidHost, NoHostValue, ..."""
         with self._lock:
             self._rejected[(namespace, name), router] = Verdict(reason, message or f"refused by router {router}")
-            self._settle()
+            self._write_statuses()
 
     def accept(self, namespace: str, name: str, router: str = "default") -> None:
-        """Takes `reject` back."""
+        """Undo `reject`."""
         with self._lock:
             self._rejected.pop(((namespace, name), router), None)
-            self._settle()
+            self._write_statuses()
 
     def add_router(self, name: str, domain: str) -> None:
-        """A second ingress controller admits the Routes too."""
+        """Add a second ingress controller, which admits the Routes too."""
         with self._lock:
             self._routers.append(IngressController(name, domain))
-            self._settle()
+            self._write_statuses()
 
     # --- the thread that writes status ---
 
@@ -108,21 +108,21 @@ class Router:
         while not self._ended.is_set():
             with suppress(ApiError, LookupError, urllib3.exceptions.HTTPError, OSError):
                 self._follow()
-            self._ended.wait(0.2)  # the API server is away, or the Route API not served yet
+            self._ended.wait(0.2)  # the API server does not answer, or does not serve Routes yet
 
     def _follow(self) -> None:
         routes = self._api.request("GET", self._api.path("route.openshift.io/v1", "Route"))
         with self._lock:
             self._routes = {_name(route): route for route in routes["items"]}
-            self._settle()
+            self._write_statuses()
         version = routes["metadata"]["resourceVersion"]
         for event in self._api.watch("route.openshift.io/v1", "Route", seconds=30, resourceVersion=version):
             if self._ended.is_set() or event["type"] == "ERROR":
                 return
             if event["type"] != "BOOKMARK":
-                self._see(event["type"], event["object"])
+                self._remember(event["type"], event["object"])
 
-    def _see(self, kind: str, route: Object) -> None:
+    def _remember(self, kind: str, route: Object) -> None:
         if kind == "ADDED" and self.delay:
             time.sleep(self.delay)
         with self._lock:
@@ -130,16 +130,16 @@ class Router:
                 self._routes.pop(_name(route), None)
             else:
                 self._routes[_name(route)] = route
-            self._settle()
+            self._write_statuses()
 
-    def _settle(self) -> None:
-        """Brings the status of every known Route up to date."""
+    def _write_statuses(self) -> None:
+        """Update the status of every known Route."""
         if self._paused or self._ended.is_set():
             return
         for name, route in self._routes.items():
             expected = [self._entry(route, router) for router in self._routers]
             if expected != (route.get("status") or {}).get("ingress"):
-                with suppress(ApiError):  # deleted or changed meanwhile: its event is on the way
+                with suppress(ApiError):  # deleted or changed meanwhile; its event follows
                     head = {"apiVersion": "route.openshift.io/v1", "kind": "Route", "metadata": route["metadata"]}
                     self._routes[name] = self._api.patch(head, {"status": {"ingress": expected}}, sub="status")
 
@@ -170,7 +170,7 @@ class Router:
             return Verdict("NoHostValue", "no host value was defined for the route")
         older = [each for each in self._routes.values() if _host(each, router) == host and _age(each) < _age(route)]
         for other in older:
-            # Within a namespace a host may be shared by paths; another namespace never gets it.
+            # Routes of one namespace can share a host with different paths; Routes of other namespaces cannot use it.
             if _name(other)[0] != _name(route)[0]:
                 return Verdict("HostAlreadyClaimed", f"a route in another namespace holds {host} and is older")
             if other["spec"].get("path") == route["spec"].get("path"):

@@ -23,7 +23,7 @@ _WRITING = ("create", "update", "patch", "delete", "deletecollection")
 
 
 class Write(NamedTuple):
-    """One writing request of the operator, as the API server's audit log has it."""
+    """A writing request of the operator in the API server's audit log."""
 
     verb: str
     resource: str  # plural, with the subresource: `cryostats/status`
@@ -37,7 +37,7 @@ class Write(NamedTuple):
 
 
 class Scenario:
-    """One operator on one control plane. What a test makes is cleared away by `clean`."""
+    """An operator on a control plane, with steps of tests. `clean` deletes the objects that a test created."""
 
     def __init__(self, plane: ControlPlane, directory: Path, env: Mapping[str, str] | None = None) -> None:
         self.plane = plane
@@ -53,7 +53,12 @@ class Scenario:
     # --- the operator's process ---
 
     def start(self, *, wait: bool = True, token: str = "") -> OperatorProcess:
-        """Starts it unless it runs, with a token of its own; with `wait`, until it has listed the cluster."""
+        """Start the operator unless it runs.
+
+        Args:
+            wait: wait until it is ready.
+            token: its token, by default a new one.
+        """
         if self.operator is None or not self.operator.running:
             api = copy.copy(self.api)
             if token:
@@ -64,21 +69,21 @@ class Scenario:
         return self.operator
 
     def stop(self) -> None:
-        """Ends it at once: it must cope with that anyway."""
+        """Kill the operator."""
         if self.operator:
             self.operator.kill()
 
     @contextmanager
     def down(self) -> Iterator[None]:
-        """The operator is away inside."""
+        """Keep the operator stopped inside the block."""
         self.stop()
         yield
         self.start()
 
     def settle(self, timeout: float = 60.0, *, renewals: bool = False) -> None:
-        """Waits until the operator knows all Cryostats, and nothing is due, running or scheduled.
+        """Wait until the operator knows all Cryostats, and no reconcile is queued, running or scheduled.
 
-        With `renewals`, each Cryostat may have a certificate that is due some day.
+        With `renewals`, each Cryostat may have one scheduled reconcile, for the renewal of its certificates.
         """
         seen = [-1.0]
 
@@ -88,23 +93,23 @@ class Scenario:
             known = numbers.get("cryostat_operator_instances", 0.0)
             still = runs == seen[0] and numbers.get("cryostat_operator_queue_depth", 0.0) <= known * renewals
             seen[0] = runs
-            # Where it does not lead, after an outage say, nothing is due, and much may be left to do.
+            # The queue is also empty while the operator is not the leader, for example after an outage.
             still = still and 0.0 not in [
                 v for n, v in numbers.items() if n.startswith("leader_election_master_status")
             ]
             return still and known == len(self.api.list(constants.API_VERSION, constants.KIND))
 
-        eventually(quiet, timeout, "the operator has nothing more to do", interval=1.0 if renewals else 0.2)
+        eventually(quiet, timeout, "the operator has no more work", interval=1.0 if renewals else 0.2)
 
     def settle_except(self, cr: Object, runs: int = 2) -> None:
-        """Waits until a Cryostat that is retried again and again was looked at a few times more."""
+        """Wait for `runs` more reconciles while a Cryostat is retried continually."""
         assert self.operator
 
         def count() -> float:
             return sum(v for name, v in self.metrics().items() if name.startswith("cryostat_operator_reconciles"))
 
         before = count()
-        eventually(lambda: count() >= before + runs, what=f"{name(cr)} is looked at again")
+        eventually(lambda: count() >= before + runs, what=f"{name(cr)} is reconciled again")
 
     def metrics(self) -> dict[str, float]:
         """Samples of /metrics with their labels."""
@@ -121,14 +126,14 @@ class Scenario:
         assert self.operator
         return self.operator.log.read_bytes()[size:].decode(errors="replace")
 
-    # --- what it wrote ---
+    # --- the operator's requests ---
 
     def writes(self, mark: int) -> list[Write]:
         """All writing requests of the operator since a `plane.audit_mark()`, events included."""
         return [_write(event) for event in self._audit(mark) if event["verb"] in _WRITING]
 
     def reads(self, mark: int) -> list[str]:
-        """Paths that it got or listed since then."""
+        """Request URIs of the operator's get and list requests since a `plane.audit_mark()`."""
         return [event["requestURI"] for event in self._audit(mark) if event["verb"] in ("get", "list")]
 
     def _audit(self, mark: int) -> list[Object]:
@@ -137,7 +142,7 @@ class Scenario:
     # --- namespaces and objects ---
 
     def namespace(self, prefix: str = "loop", **labels: str) -> str:
-        """A new namespace."""
+        """Create a namespace with a generated name, and return the name."""
         name = f"{prefix}-{next(_numbers)}"
         self.make_namespace(name, labels)
         return name
@@ -145,7 +150,7 @@ class Scenario:
     def make_namespace(self, name: str, labels: Mapping[str, str] | None = None) -> None:
         self.api.create({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name, "labels": labels or {}}})
         self._namespaces.append(name)
-        # Pods are refused before, and tried again ever more seldom.
+        # Before this, pods are refused and retried after increasing delays.
         eventually(
             lambda: self.api.find("v1", "ServiceAccount", "default", name), 90.0, f"namespace {name} has its account"
         )
@@ -154,12 +159,12 @@ class Scenario:
             openshift.annotate_namespace(self.api, name)
 
     def remove_namespace(self, name: str) -> None:
-        """Deletes it and waits until it is gone."""
+        """Delete it and wait until it is gone."""
         self.api.delete({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}})
         eventually(lambda: not self.api.find("v1", "Namespace", name), what=f"namespace {name} is deleted")
 
     def make(self, kind: str, namespace: str, name: str, **content: Any) -> Object:
-        """Creates an object of one of the operator's kinds, as a user would: no mark, no owner."""
+        """Create an object of one of the operator's kinds without ownership labels and owner references."""
         metadata = {"name": name, **({"namespace": namespace} if namespace else {}), **content.pop("metadata", {})}
         made = self.api.create({"apiVersion": version(kind), "kind": kind, "metadata": metadata, **content})
         if not namespace:
@@ -173,7 +178,7 @@ class Scenario:
         return self.make("ConfigMap", namespace, name, data=values)
 
     def get(self, kind: str, namespace: str, name: str) -> Object:
-        """One object of the operator's kinds. Raises ApiError 404."""
+        """One object of one of the operator's kinds. Raises ApiError 404."""
         found = self.api.get(version(kind), kind, name, namespace or None)
         return {"apiVersion": version(kind), "kind": kind, **found}
 
@@ -190,26 +195,26 @@ class Scenario:
             except LookupError:  # never served
                 continue
             except ApiError as error:
-                if error.code != 404:  # served no more
+                if error.code != 404:  # not served any more
                     raise
         return found
 
     def undo(self, action: Callable[[], Any]) -> None:
-        """Something that `clean` does, the last first."""
+        """Register an action for `clean`, which runs them in reverse order."""
         self._undo.append(action)
 
     # --- Cryostats ---
 
     def cryostat(self, where: str, name: str = "x", /, metadata: Object | None = None, **spec: Any) -> Object:
-        """Creates a Cryostat, with two more volumes to claim."""
+        """Create a Cryostat, and two PersistentVolumes for its claims."""
         self.plane.add_volumes(2)
         head = {"name": name, "namespace": where, **(metadata or {})}
         return self.api.create(
             {"apiVersion": constants.API_VERSION, "kind": constants.KIND, "metadata": head, "spec": spec},
         )
 
-    def cryostat_again(self, where: str, name: str = "x") -> Object:
-        """Deletes a Cryostat and makes one of the same name in the very moment in which it is gone."""
+    def recreate_cryostat(self, where: str, name: str = "x") -> Object:
+        """Delete a Cryostat, and create one of the same name immediately after the deletion is complete."""
         old = self.api.get(constants.API_VERSION, constants.KIND, name, where)
         self.plane.add_volumes(2)
         self.api.delete(old)
@@ -218,78 +223,80 @@ class Scenario:
         return eventually(lambda: self.api.create(new), what=f"{name} is created again", interval=0.005)
 
     def now(self, cr: Object) -> Object:
-        """The Cryostat as it is."""
+        """The live Cryostat."""
         return self.api.get(constants.API_VERSION, constants.KIND, name(cr), namespace(cr))
 
     def change(self, cr: Object, **spec: Any) -> Object:
-        """Merges this into its spec."""
+        """Merge these fields into the spec of a Cryostat."""
         return self.api.patch(cr, {"spec": spec})
 
     def annotate(self, obj: Object, **annotations: str | None) -> Object:
         return self.api.patch(obj, {"metadata": {"annotations": annotations}})
 
     def ready(self, cr: Object, timeout: float = 40.0) -> Object:
-        """Waits until its newest version is Ready; returns it."""
+        """Wait until the newest generation of a Cryostat is Ready, and return it."""
 
-        def there() -> Object | None:
+        def is_ready() -> Object | None:
             body = self.now(cr)
             found = condition(body, "Ready")
             assert found.get("status") == "True", found or "no Ready condition yet"
             assert found.get("observedGeneration") == body["metadata"]["generation"], "an old generation"
             return body
 
-        return eventually(there, timeout, f"{name(cr)} is Ready", interval=0.05) or {}
+        return eventually(is_ready, timeout, f"{name(cr)} is Ready", interval=0.05) or {}
 
     def wait_for_reason(
         self, cr: Object, reason: str, *words: str, type: str = "Ready", timeout: float = 60.0
     ) -> Object:
-        """Waits until a condition (by default Ready) has this reason and its message has these words; returns it."""
+        """Wait until a condition (by default Ready) has this reason and a message with these words, and return it."""
 
-        def said() -> Object | None:
+        def has_reason() -> Object | None:
             found = condition(self.now(cr), type)
             assert found.get("reason") == reason, found or f"no condition {type} yet"
             assert all(word in found["message"] for word in words), found
             return found
 
-        return eventually(said, timeout, f"{type} is {reason}", interval=0.05) or {}
+        return eventually(has_reason, timeout, f"{type} is {reason}", interval=0.05) or {}
 
     def delete(self, cr: Object, timeout: float = 60.0) -> None:
-        """Deletes a Cryostat and waits until it is gone."""
+        """Delete a Cryostat and wait until it is deleted."""
         uid = cr["metadata"]["uid"]
         self.api.delete(cr)
-        self.gone(cr, uid, timeout)
+        self.wait_until_deleted(cr, uid, timeout)
 
-    def gone(self, cr: Object, uid: str = "", timeout: float = 60.0) -> None:
-        def away() -> bool:
+    def wait_until_deleted(self, cr: Object, uid: str = "", timeout: float = 60.0) -> None:
+        """Wait until a Cryostat is deleted, or replaced by one with another uid than `uid`."""
+
+        def is_deleted() -> bool:
             found = self.api.find(constants.API_VERSION, constants.KIND, name(cr), namespace(cr))
             return found is None or bool(uid and found["metadata"]["uid"] != uid)
 
-        eventually(away, timeout, f"{name(cr)} is gone", interval=0.05)
+        eventually(is_deleted, timeout, f"{name(cr)} is gone", interval=0.05)
 
-    def nothing_left(self, cr: Object, *but: str, timeout: float = 60.0) -> None:
-        """Waits until no object bears its mark, but those of the kinds `but` and those that garbage collection takes.
+    def wait_for_no_objects(self, cr: Object, *but: str, timeout: float = 60.0) -> None:
+        """Wait until a deleted Cryostat has no objects but those of the kinds `but` and those with its owner reference.
 
-        In a young cluster that may take half a minute, until the garbage collector knows the CRD.
+        The garbage collector deletes the latter. In a new cluster it may take half a minute until it knows the CRD.
         """
         uid = cr["metadata"]["uid"]
 
-        def clear() -> bool:
+        def is_empty() -> bool:
             owners = [(obj, obj["metadata"].get("ownerReferences") or []) for obj in self.owned_objects(cr)]
             lasting = [obj for obj, found in owners if uid not in [reference["uid"] for reference in found]]
             left = [f"{obj['kind']} {name(obj)}" for obj in lasting if obj["kind"] not in but]
             assert not left, left
             return True
 
-        eventually(clear, timeout, f"nothing is left of {name(cr)}")
+        eventually(is_empty, timeout, f"nothing is left of {name(cr)}")
 
     def events(self, cr: Object, reason: str = "") -> list[Object]:
-        """Events about this very Cryostat."""
+        """The Events of a Cryostat, by its uid."""
         uid = cr["metadata"]["uid"]
         found = self.api.list("v1", "Event", namespace(cr), fieldSelector=f"involvedObject.uid={uid}")
         return [event for event in found if reason in ("", event["reason"])]
 
     def clean(self) -> None:
-        """Takes back what a test did; with the operator running again."""
+        """Start the operator if it is stopped, and delete the objects that a test created."""
         for action in reversed(self._undo):
             with suppress(ApiError):
                 action()
@@ -329,22 +336,22 @@ def ownership_labels(cr: Object) -> dict[str, str]:
 
 
 def bindings_of(cr: Object) -> str:
-    """Name of its RoleBindings, its ClusterRoleBinding and its ConsoleLink."""
+    """The name of a Cryostat's RoleBindings, ClusterRoleBinding and ConsoleLink."""
     return names.instance_hash_name(namespace(cr), name(cr))
 
 
 def callback_of(cr: Object) -> str:
-    """Name of its callback Services."""
+    """The name of a Cryostat's callback Services."""
     return names.agent_callback_service(namespace(cr), name(cr))
 
 
 def _write(event: Object) -> Write:
     reference = event.get("objectRef") or {}
     resource = "/".join(filter(None, (reference.get("resource", ""), reference.get("subresource", ""))))
-    given = reference.get("name") or _named(event["requestURI"])
+    given = reference.get("name") or _name_in(event["requestURI"])
     return Write(event["verb"], resource, reference.get("namespace", ""), given, event["responseStatus"]["code"])
 
 
-def _named(uri: str) -> str:
+def _name_in(uri: str) -> str:
     match = re.search(r"/([^/?]+)(\?|$)", uri)
     return match.group(1) if match else ""

@@ -1,4 +1,4 @@
-"""Plays OpenShift's service CA: certificates for annotated Services, and its authority where annotations ask for it."""
+"""Simulates OpenShift's service CA: issues certificates for annotated Services, and injects CA bundles."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _INJECTED = (
 
 
 class ServiceCa:
-    """`with ServiceCa(api):` acts several times a second on what is annotated."""
+    """`with ServiceCa(api):` handles annotated objects several times a second."""
 
     def __init__(self, api: Api) -> None:
         self._api = api
@@ -76,7 +76,8 @@ class ServiceCa:
 
     def _inject(self) -> None:
         for version, kind in _INJECTED:
-            for each in self._metadata.list(version, kind):  # definitions are large, and few are meant
+            # Only metadata is listed: definitions are large, and few are annotated.
+            for each in self._metadata.list(version, kind):
                 meta = each["metadata"]
                 state = (meta["resourceVersion"], self._authority)
                 asked = (meta.get("annotations") or {}).get(_INJECT) == "true"

@@ -1,7 +1,7 @@
 """A simulated cluster network: connects the API server's calls of Services to processes on this machine.
 
-The API server sends them through a proxy (`EgressSelectorConfiguration`), which is here. Which pod is meant
-is read from the cluster as kube-proxy does it: Service by its address, ready endpoint by the Service's port.
+The API server sends its calls through this proxy (`EgressSelectorConfiguration`). The proxy finds the pod as kube-proxy
+does: the Service by its address, and a ready endpoint by the Service's port.
 """
 
 from __future__ import annotations
@@ -29,10 +29,13 @@ class Endpoint(NamedTuple):
 
 
 class ServiceNetwork:
-    """`with ServiceNetwork() as network:` before the API server boots with `network.apiserver_args`.
+    """`with ServiceNetwork() as network:` starts the proxy. The API server must boot with `network.apiserver_args`.
 
-    `api` must be set once it has booted. `ports` holds, by namespace and port of a pod, the loopback port of the
-    process that plays its containers; other pods refuse the connection. `carried` are the endpoints that were called.
+    Attributes:
+        api: a client of the API server, to be set after its boot.
+        ports: by namespace and port of a pod, the loopback port of the process that simulates it. Connections to other
+            pods are refused.
+        carried: the endpoints that were called.
     """
 
     def __init__(self) -> None:
@@ -140,7 +143,7 @@ class _Handler(socketserver.StreamRequestHandler):
 
 
 def _copy(source: socket.socket, target: socket.socket) -> None:
-    """Copies until the source ends, and then ends the target."""
+    """Copy bytes until the source ends, then end the target."""
     with suppress(OSError):
         while data := source.recv(65536):
             target.sendall(data)

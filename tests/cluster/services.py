@@ -1,6 +1,6 @@
-"""Plays kube-proxy for the API server: what it connects to in the cluster (webhooks by Service) ends at a local port.
+"""Simulates kube-proxy for the API server: connects its calls of Services to local ports.
 
-The API server leaves the cluster through an HTTP CONNECT proxy on a Unix socket; this is that proxy.
+The API server connects to Services through an HTTP CONNECT proxy on a Unix socket, which is implemented here.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ _HEAD = 8192
 
 
 class Services:
-    """`with Services() as services:` before the control plane is started with `services.apiserver_args`."""
+    """`with Services() as services:` starts the proxy. The control plane must boot with `services.apiserver_args`."""
 
     def __init__(self) -> None:
         self._directory = tempfile.TemporaryDirectory(prefix="services-")  # a socket's path must be short
@@ -41,7 +41,7 @@ class Services:
         self._thread = threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True)
 
     def lead(self, address: str, port: int | None) -> None:
-        """From now on connections to `address` (`10.96.0.7:443`) end at this local port; with None they are refused."""
+        """Connect `address` (`10.96.0.7:443`) to a local port; None refuses connections."""
         if port is None:
             self._ports.pop(address, None)
         else:
@@ -89,7 +89,7 @@ def _handler(ports: dict[str, int]) -> type[socketserver.BaseRequestHandler]:
 
 
 def _join(one: Any, other: Any) -> None:
-    """Carries bytes both ways until either side ends."""
+    """Copy bytes in both directions until one side ends."""
     while True:
         for source in select.select([one, other], [], [])[0]:
             if not (data := source.recv(65536)):

@@ -1,4 +1,4 @@
-"""Clusters that several test files use, one after the other. A cluster is stopped before the first file without it.
+"""Clusters that several test files use, one after the other. A cluster is stopped before a file that does not use it.
 
 An idle control plane takes 5 % of a processor. Therefore, files that use the same clusters run one after the other.
 """
@@ -25,7 +25,7 @@ class SharedPlanes:
         self._running: dict[str, tuple[ExitStack, Any]] = {}
 
     def get(self, name: str, boot: Callable[[], AbstractContextManager[T]]) -> T:
-        """Returns the running cluster, or boots it."""
+        """Return the running cluster, or boots it."""
         if name not in self._running:
             stack = ExitStack()
             self._running[name] = stack, stack.enter_context(boot())

@@ -53,7 +53,7 @@ class Case:
 
     @property
     def cr(self) -> Object:
-        return self.after[key_of(self.predecessor.wanted)]
+        return self.after[key_of(self.predecessor.manifest)]
 
     @property
     def not_needed(self) -> set[Key]:
@@ -65,7 +65,7 @@ class Case:
     @property
     def needed(self) -> list[Object]:
         """What the Go operator created itself and this operator needs, too."""
-        return [obj for obj in self.predecessor.own if key_of(obj) not in self.not_needed]
+        return [obj for obj in self.predecessor.created if key_of(obj) not in self.not_needed]
 
 
 class TakenOver(NamedTuple):
@@ -121,10 +121,10 @@ def adopt_objects(profile: str, directory: Path) -> TakenOver:
     with profile_cluster(profile) as plane:
         cases = {case: Case(GoOperatorInstance(plane.api, case, profile)) for case, of in CAPTURES if of == profile}
         for case in cases.values():
-            case.predecessor.work()
+            case.predecessor.create()
             add_foreign_metadata(case.predecessor)
         for case in cases.values():
-            case.predecessor.finish()
+            case.predecessor.wait_until_complete()
         for case, found in zip(cases.values(), snapshots(plane.api, cases), strict=True):
             case.before = found
         tls = "false" if profile.endswith("-certmanager") else "true"
@@ -141,7 +141,7 @@ def first(scenario: Scenario, cases: dict[str, Case]) -> list[Write]:
     mark = scenario.plane.audit_mark()
     scenario.start()
     for case in cases.values():
-        scenario.ready(case.predecessor.wanted, 300)
+        scenario.ready(case.predecessor.manifest, 300)
     scenario.settle(120)
     for case, found in zip(cases.values(), snapshots(scenario.api, cases), strict=True):
         case.after = found
@@ -167,7 +167,7 @@ def snapshots(api: Api, cases: dict[str, Case]) -> list[Snapshot]:
 
 
 def snapshot(objects: list[Object], predecessor: GoOperatorInstance) -> Snapshot:
-    shared, namespaces = bindings_of(predecessor.wanted), {*predecessor.namespaces}
+    shared, namespaces = bindings_of(predecessor.manifest), {*predecessor.namespaces}
     keyed = {key_of(obj): obj for obj in objects}
     return {key: obj for key, obj in keyed.items() if key.namespace in namespaces or key.name == shared}
 
@@ -175,7 +175,7 @@ def snapshot(objects: list[Object], predecessor: GoOperatorInstance) -> Snapshot
 def add_foreign_metadata(predecessor: GoOperatorInstance) -> None:
     """Metadata that other clients added to the objects of an instance, and leftovers of older specs."""
     api, cr = predecessor.api, predecessor.cryostat
-    for obj in predecessor.own:
+    for obj in predecessor.created:
         if obj["kind"] in SPECIFIED:
             predecessor.label(obj, **{FORMER: "yes"})
         added: Object = {"metadata": OTHERS}

@@ -144,7 +144,7 @@ def test_a_disabled_option_deletes_no_object_of_another_owner(scenario: Scenario
     cr = scenario.ready(scenario.cryostat(where))
     assert all(is_unchanged(scenario, obj) for obj in objects)
     scenario.delete(cr)
-    scenario.nothing_left(cr)
+    scenario.wait_for_no_objects(cr)
     assert all(is_unchanged(scenario, obj) for obj in objects)
 
 

@@ -126,7 +126,7 @@ def test_data_is_retained_on_request(scenario: Scenario, when: str) -> None:
         with scenario.down():
             scenario.annotate(cr, **retain)
             scenario.api.delete(cr)
-        scenario.gone(cr)
+        scenario.wait_until_deleted(cr)
     eventually(
         lambda: scenario.find("Deployment", where, "x-database") is None, 60, "garbage collection deletes the rest"
     )
@@ -160,7 +160,7 @@ def test_a_cryostat_that_is_created_again_waits_for_the_deletion_of_the_old_obje
     where = scenario.namespace()
     scenario.ready(scenario.cryostat(where))
     old = scenario.get("Secret", where, "x-db")
-    cr = scenario.cryostat_again(where)
+    cr = scenario.recreate_cryostat(where)
     scenario.ready(cr, timeout=60)
     with pytest.raises(ApiError):
         scenario.api.create(copy(old))

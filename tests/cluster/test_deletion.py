@@ -27,7 +27,7 @@ def test_an_incomplete_instance_is_deleted(scenario: Scenario) -> None:
     scenario.wait_for_reason(cr, "NamespaceNotFound")
     eventually(lambda: scenario.find("RoleBinding", target, bindings_of(cr)), what="some of its objects exist")
     scenario.delete(cr)
-    scenario.nothing_left(cr)
+    scenario.wait_for_no_objects(cr)
 
 
 def test_a_cryostat_that_is_deleted_during_its_creation_ends(scenario: Scenario) -> None:
@@ -37,7 +37,7 @@ def test_a_cryostat_that_is_deleted_during_its_creation_ends(scenario: Scenario)
         cr = scenario.cryostat(where, targetNamespaces=[where, target])
         time.sleep(0.03 * number)
         scenario.delete(cr)
-    scenario.nothing_left(cr)
+    scenario.wait_for_no_objects(cr)
 
 
 def test_its_namespace_may_go(scenario: Scenario) -> None:
@@ -47,7 +47,7 @@ def test_its_namespace_may_go(scenario: Scenario) -> None:
     scenario.wait_for_reason(half, "NamespaceNotFound")
     scenario.remove_namespace(where)
     for each in (cr, half):
-        scenario.nothing_left(each)
+        scenario.wait_for_no_objects(each)
     assert scenario.find("ClusterRoleBinding", "", bindings_of(cr)) is None
 
 
@@ -57,8 +57,8 @@ def test_a_cryostat_is_deleted_while_the_operator_is_down(scenario: Scenario) ->
     with scenario.down():
         scenario.api.delete(cr)
         scenario.remove_namespace(target)
-    scenario.gone(cr)
-    scenario.nothing_left(cr)
+    scenario.wait_until_deleted(cr)
+    scenario.wait_for_no_objects(cr)
 
 
 @pytest.mark.parametrize("away", [False, True], ids=["while it runs", "while it is away"])
@@ -74,14 +74,14 @@ def test_orphans_of_a_forced_deletion_are_deleted(scenario: Scenario, away: bool
         scenario.operator.pause()
     scenario.api.delete(cr)
     scenario.api.patch(cr, LET_GO)
-    scenario.gone(cr)
+    scenario.wait_until_deleted(cr)
     assert scenario.find("RoleBinding", target, bindings_of(cr))
     if away:
         scenario.start()
     else:
         assert scenario.operator
         scenario.operator.resume()
-    scenario.nothing_left(cr)
+    scenario.wait_for_no_objects(cr)
     scenario.ready(other)
     assert scenario.find("RoleBinding", target, bindings_of(other))
     assert scenario.find("Service", target, callback_of(other))
@@ -117,7 +117,7 @@ def test_foreign_finalizers_on_objects_do_not_block_the_deletion(scenario: Scena
         assert "deletionTimestamp" in now["metadata"]
     for obj in held:
         scenario.api.patch(obj, LET_GO)
-    scenario.nothing_left(cr)
+    scenario.wait_for_no_objects(cr)
 
 
 def test_an_object_with_foreign_finalizers_is_reported_and_created_again(scenario: Scenario) -> None:
@@ -143,7 +143,7 @@ def test_a_foreign_finalizer_on_the_cryostat_is_kept(scenario: Scenario) -> None
     assert scenario.now(cr)["metadata"]["finalizers"] == [*hold, constants.FINALIZER]
     scenario.api.delete(cr)
     eventually(lambda: scenario.now(cr)["metadata"]["finalizers"] == hold, what="the object of the operator is deleted")
-    scenario.nothing_left(cr)
+    scenario.wait_for_no_objects(cr)
     scenario.wait_for_reason(cr, "Deleting", "finalizers example.com/hold")
     mark = scenario.plane.audit_mark()
     for obj in scenario.owned_objects(cr):
@@ -152,7 +152,7 @@ def test_a_foreign_finalizer_on_the_cryostat_is_kept(scenario: Scenario) -> None
     reports = {"cryostats/status", "events"}
     assert {write.resource for write in scenario.writes(mark)} <= reports, "what is being deleted is not repaired"
     scenario.api.patch(cr, LET_GO)
-    scenario.gone(cr)
+    scenario.wait_until_deleted(cr)
 
 
 def test_a_refused_deletion_is_reported_and_retried(scenario: Scenario) -> None:
@@ -188,6 +188,6 @@ def test_a_refused_deletion_is_reported_and_retried(scenario: Scenario) -> None:
     assert constants.FINALIZER in scenario.now(cr)["metadata"]["finalizers"]
     scenario.wait_for_reason(cr, "DeletionBlocked", "bindings stay")
     scenario.api.delete(binding)
-    scenario.gone(cr)
-    scenario.nothing_left(cr)
+    scenario.wait_until_deleted(cr)
+    scenario.wait_for_no_objects(cr)
     assert len(scenario.events(cr, "DeletionBlocked")) == 1

@@ -25,7 +25,7 @@ def run(*arguments: str, **env: str) -> subprocess.CompletedProcess[str]:
 
 
 def check_sample(shown: str, address: str) -> None:
-    """Checks that the output shows the sample with this address as Ready."""
+    """Check that the output shows the sample with this address as Ready."""
     assert f"Application: {address}" in shown
     assert "condition Ready: ✓ True" in shown
     for kind in ("Deployment", "Service", "PersistentVolumeClaim", "Secret", "ConfigMap", "RoleBinding"):
@@ -82,7 +82,7 @@ def test_the_sample_becomes_ready_and_ctrl_c_ends_the_control_plane() -> None:
 
 
 def stopped(prefix: tuple[str, ...], number: signal.Signals, **env: str) -> str:
-    """Sends a signal to `make run` when the instance is Ready; returns its output."""
+    """Send a signal to `make run` when the instance is Ready; returns its output."""
     with subprocess.Popen(
         [*prefix, *DEMO],
         cwd=ROOT, env={**os.environ, **env}, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,

@@ -56,12 +56,12 @@ class Installed:
         return self.plane.api
 
     def apply(self, arguments: tuple[str, ...] = ()) -> list[str]:
-        """Installs, by default in the way of this cluster; returns the output of kubectl for each object."""
+        """Install, by default in the way of this cluster; returns the output of kubectl for each object."""
         arguments = tuple(str(ROOT / each) if "/" in each else each for each in arguments or WAYS[self.way])
         return self.plane.kubectl("apply", *arguments).splitlines()
 
     def run(self) -> Pod:
-        """Starts the operator's container and directs the Service to it."""
+        """Start the operator's container and direct the Service to it."""
         pod = Pod(self.api, self.directory / f"pod-{len(self.pods)}")
         self.pods.append(pod)
         address = self.api.get("v1", "Service", SERVICE, NAMESPACE)["spec"]["clusterIP"]

@@ -114,7 +114,7 @@ def test_one_that_becomes_unreadable_keeps_running(lenient: Scenario) -> None:
     scenario.api.patch(cr, [{"op": "replace", "path": "/spec", "value": "text"}])
     scenario.wait_for_reason(cr, "InvalidSpec")
     scenario.delete(cr)
-    scenario.nothing_left(cr)
+    scenario.wait_for_no_objects(cr)
 
 
 LARGE: dict[str, Any] = {

@@ -20,7 +20,7 @@ from cryostat_operator.plan.model.webhook_definitions import WebhookPaths
 from tests.cluster.api import Object, condition, eventually
 from tests.cluster.conftest import NamespaceFactory, OperatorFactory
 from tests.cluster.controlplane import ControlPlane
-from tests.cluster.operator_process import LEASES, NAMESPACE, SERVICE_ACCOUNT, OperatorProcess, elects, work
+from tests.cluster.operator_process import LEASES, NAMESPACE, SERVICE_ACCOUNT, OperatorProcess, is_leader_election, work
 from tests.cluster.processes import Child, free_ports
 from tests.cluster.webhooks import WebhookPlane
 
@@ -62,7 +62,7 @@ def is_leading(process: OperatorProcess) -> bool:
 
 
 def requests_of(plane: ControlPlane, mark: int, process: OperatorProcess) -> list[Object]:
-    """Requests of one process since a mark of the audit log, identified by its token."""
+    """Request of one process since a mark of the audit log, identified by its token."""
     token = yaml.safe_load(process.kubeconfig.read_text())["users"][0]["user"]["token"].split(".")[1]
     credential = f"JTI={json.loads(base64.urlsafe_b64decode(token + '=='))['jti']}"
     key = "authentication.kubernetes.io/credential-id"
@@ -76,13 +76,15 @@ def writes(plane: ControlPlane, mark: int, process: OperatorProcess) -> list[str
 
 
 def lease_requests(plane: ControlPlane, mark: int, process: OperatorProcess) -> list[str]:
-    events = [event for event in requests_of(plane, mark, process) if elects(event)]
+    events = [event for event in requests_of(plane, mark, process) if is_leader_election(event)]
     return [event["verb"] for event in events if event["objectRef"]["resource"] == "leases"]
 
 
 def accepted_lease_writes(plane: ControlPlane, mark: int, process: OperatorProcess) -> list[str]:
-    """Changes of the Lease that the API server accepted from one process."""
-    leases = [e for e in requests_of(plane, mark, process) if elects(e) and e["objectRef"]["resource"] == "leases"]
+    """Change of the Lease that the API server accepted from one process."""
+    leases = [
+        e for e in requests_of(plane, mark, process) if is_leader_election(e) and e["objectRef"]["resource"] == "leases"
+    ]
     return [e["verb"] for e in leases if e["verb"] != "get" and e["responseStatus"]["code"] < 400]
 
 
@@ -127,7 +129,7 @@ def is_ready(plane: ControlPlane, cr: Object) -> bool:
 
 
 def repaired(plane: ControlPlane, where: str, name: str = "x") -> None:
-    """Deletes a Service and waits until it is created again."""
+    """Delete a Service and wait until it is created again."""
     old = eventually(lambda: plane.api.get("v1", "Service", name, where), SLOW, "there is a Service")
     plane.api.delete(old)
 
@@ -286,7 +288,9 @@ def client_go(plane: ControlPlane) -> Iterator[Child]:
 
 def looks_of_client_go(plane: ControlPlane, mark: int) -> int:
     events = [
-        event for event in plane.audit_since(mark) if elects(event) and event["objectRef"]["name"] == constants.LEASE
+        event
+        for event in plane.audit_since(mark)
+        if is_leader_election(event) and event["objectRef"]["name"] == constants.LEASE
     ]
     return sum(event["userAgent"].startswith("kube-controller-manager") for event in events)
 

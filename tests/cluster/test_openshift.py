@@ -36,7 +36,7 @@ def ingress(api: Api, obj: Object) -> list[Object]:
 
 
 def admitted(api: Api, obj: Object, status: str = "True") -> Object:
-    """Waits until the first router has set this condition, and returns it."""
+    """Wait until the first router has set this condition, and return it."""
 
     def said() -> Object:
         entries = ingress(api, obj)

@@ -93,7 +93,7 @@ def content(obj: Object) -> tuple[Any, Any]:
 
 
 def repaired(scenario: Scenario, before: Object, place: tuple[str, str]) -> None:
-    """Waits until an object has its former content and UID again."""
+    """Wait until an object has its former content and UID again."""
 
     def same() -> bool:
         now = scenario.get(before["kind"], *place)

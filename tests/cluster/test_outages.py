@@ -22,7 +22,7 @@ IDLE_SECONDS = 3.0  # seconds; status changes of a rollout are reported within t
 
 
 def wait_until_reconciling(scenario: Scenario, cr: Object) -> None:
-    """Waits until drift is repaired and a change of the Cryostat has an effect, so all watches work."""
+    """Wait until drift is repaired and a change of the Cryostat has an effect, so all watches work."""
     where, wanted = cr["metadata"]["namespace"], random.randint(1, 1000)
     service = eventually(lambda: scenario.get("Service", where, "x"), 60, "the Service exists")
     scenario.api.delete(service)
@@ -37,7 +37,7 @@ def wait_until_reconciling(scenario: Scenario, cr: Object) -> None:
 
 
 def wait_for_objects(scenario: Scenario, cr: Object) -> Object:
-    """Waits until all objects exist. Controllers that lost the API server may start the pods late."""
+    """Wait until all objects exist. Controllers that lost the API server may start the pods late."""
     where, name = cr["metadata"]["namespace"], cr["metadata"]["name"]
 
     def all_exist() -> bool:
@@ -55,7 +55,7 @@ def count_responses(scenario: Scenario, code: str) -> float:
 
 
 def wait_until_idle(scenario: Scenario) -> None:
-    """Waits until the operator writes nothing, after other controllers have recovered and the status shows that."""
+    """Wait until the operator writes nothing, after other controllers have recovered and the status shows that."""
 
     def silent() -> bool:
         mark = scenario.plane.audit_mark()
@@ -90,7 +90,7 @@ def test_any_number_of_kills_at_random_moments(scenario: Scenario) -> None:
     scenario.start()
     scenario.delete(scenario.now(steady) | {"metadata": {"name": "moving", "namespace": where, "uid": ""}})
     for cr in dead:
-        scenario.nothing_left(cr, timeout=60)
+        scenario.wait_for_no_objects(cr, timeout=60)
     body = scenario.ready(steady, timeout=60)
     found = [target for target in (where, *targets) if scenario.find("RoleBinding", target, bindings_of(steady))]
     assert sorted(found) == sorted(body["spec"]["targetNamespaces"])
@@ -240,9 +240,9 @@ def test_changes_during_an_interrupted_watch_are_noticed(scenario: Scenario) -> 
     eventually(lambda: scenario.find("Service", where, "x"), 60, what="the Service exists again")
     eventually(lambda: scenario.find("RoleBinding", target, bindings_of(cr)), what="the binding exists again")
     wait_for_objects(scenario, new)
-    scenario.gone(deleted)
-    scenario.nothing_left(forced)
-    scenario.nothing_left(deleted)
+    scenario.wait_until_deleted(deleted)
+    scenario.wait_for_no_objects(forced)
+    scenario.wait_for_no_objects(deleted)
     eventually(
         lambda: scenario.metrics()["cryostat_operator_instances"] == 2.0,
         what="the operator has listed existing objects",
@@ -260,7 +260,7 @@ def test_the_definition_of_cryostats_is_deleted_and_created_again(scenario: Scen
     eventually(
         lambda: not scenario.api.find(version, kind, CRD), 60, "the definition is gone, and all Cryostats with it"
     )
-    scenario.nothing_left(cr)
+    scenario.wait_for_no_objects(cr)
     assert scenario.operator
     before = scenario.log_size()
     eventually(

@@ -112,10 +112,10 @@ def test_deletion_ends_all_the_same(scenario: Scenario, away: bool) -> None:
     if away:
         with scenario.down():
             scenario.api.delete(cr)
-        scenario.gone(cr)
+        scenario.wait_until_deleted(cr)
     else:
         scenario.delete(cr)
-    scenario.nothing_left(cr)
+    scenario.wait_for_no_objects(cr)
 
 
 def test_hibernation_stops_the_database_last_and_keeps_everything_else(scenario: Scenario) -> None:
@@ -147,7 +147,7 @@ def test_hibernation_stops_the_database_last_and_keeps_everything_else(scenario:
     scenario.annotate(cr, **{HIBERNATION: "on"})
     scenario.wait_for_reason(cr, "Hibernated")
     scenario.delete(cr)
-    scenario.nothing_left(cr)
+    scenario.wait_for_no_objects(cr)
 
 
 def identities(scenario: Scenario, cr: Object) -> set[str]:

@@ -136,7 +136,7 @@ def test_permissions_that_no_request_shows_are_needed(
 
 
 def take_away(scenario: Scenario, permission: Permission) -> None:
-    """Removes this permission from the operator's role for the test, and waits until it has an effect."""
+    """Remove this permission from the operator's role for the test, and wait until it has an effect."""
     before = scenario.api.get("rbac.authorization.k8s.io/v1", "ClusterRole", install_names.CLUSTER_ROLE)
     rules = [left for rule in before["rules"] for left in without(rule, permission)]
     assert rules != before["rules"]

@@ -31,7 +31,7 @@ SECRETS = {
 
 
 def create_references(scenario: Scenario, where: str, *without: str) -> None:
-    """Creates all objects that SPEC names."""
+    """Create all objects that SPEC names."""
     for name, values in SECRETS.items():
         if name not in without:
             scenario.secret(where, name, **values)
@@ -46,7 +46,7 @@ def hashes(scenario: Scenario, where: str) -> dict[str, Object]:
 
 
 def wait_for_restarts(scenario: Scenario, where: str, before: dict[str, Object], expected: Iterable[str]) -> None:
-    """Waits until exactly these Deployments have restarted and the operator writes nothing more."""
+    """Wait until exactly these Deployments have restarted and the operator writes nothing more."""
 
     def changed() -> set[str]:
         return {name for name, now in hashes(scenario, where).items() if now != before[name]}

@@ -16,7 +16,7 @@ ADMISSION = "admissionregistration.k8s.io/v1"
 
 
 def policy(scenario: Scenario, where: str, kind: str, resource: str, **rules: Any) -> Object:
-    """Creates an admission policy for one resource of one namespace; returns its binding."""
+    """Create an admission policy for one resource of one namespace; returns its binding."""
     group, plural = resource.split("/") if "/" in resource else ("", resource)
     match = {"apiGroups": [group], "apiVersions": ["v1"], "operations": ["CREATE", "UPDATE"], "resources": [plural]}
     selector = {"matchLabels": {"kubernetes.io/metadata.name": where}}
@@ -34,7 +34,7 @@ def policy(scenario: Scenario, where: str, kind: str, resource: str, **rules: An
 
 
 def wait_for_policy(scenario: Scenario, probe: Object, *, refused: bool) -> None:
-    """Waits until the API server refuses (or admits) a trial object."""
+    """Wait until the API server refuses (or admits) a trial object."""
 
     def tried() -> bool:
         try:

@@ -34,7 +34,7 @@ def link(scenario: Scenario, cr: Object) -> str:
 
 
 def served_at(scenario: Scenario, cr: Object, host: str) -> None:
-    """Waits until Route, status and console link have this host; no host if it is empty."""
+    """Wait until Route, status and console link have this host; no host if it is empty."""
 
     def agreed() -> bool:
         url = f"https://{host}" if host else ""
@@ -60,7 +60,7 @@ def test_another_host_changes_the_route_url_and_link(scenario: Scenario) -> None
     assert event["type"] == "Normal"
     assert "from one.example.com to two.example.com" in event["message"]
     scenario.delete(cr)
-    scenario.nothing_left(cr)
+    scenario.wait_for_no_objects(cr)
     assert link(scenario, cr) == ""
 
 
@@ -200,7 +200,7 @@ def test_without_console_everything_else_works(scenario: Scenario, without: Call
     gone = scenario.cryostat(scenario.namespace(), "y")
     scenario.ready(gone)
     scenario.delete(gone)
-    scenario.nothing_left(gone)
+    scenario.wait_for_no_objects(gone)
     openshift.install(scenario.api)
     eventually(
         lambda: link(scenario, cr) == f"https://{host}", what="the ConsoleLink API is served again, and the link exists"
@@ -217,7 +217,7 @@ def test_the_route_api_is_removed_and_installed_again(scenario: Scenario, withou
     scenario.wait_for_reason(cr, "ExternalHostIgnored", type="SpecEffective")
     scenario.ready(cr, timeout=60)
     scenario.delete(gone)
-    scenario.nothing_left(gone)
+    scenario.wait_for_no_objects(gone)
     openshift.install(scenario.api)
     served_at(scenario, cr, "one.example.com")
     body = scenario.ready(cr, timeout=60)

@@ -74,7 +74,7 @@ def test_it_becomes_ready_on_openshift(openshift_scenario: Scenario, router: Rou
 
 
 def becomes_ready(scenario: Scenario, name: str) -> Object:
-    """Applies a sample in another namespace, waits until it is Ready, and returns it."""
+    """Apply a sample in another namespace, waits until it is Ready, and return it."""
     [sample] = yaml.safe_load_all((SAMPLES / f"{name}.yaml").read_text())
     where, needs = scenario.namespace("sample"), NEEDS[name]
     for each in needs.namespaces:
@@ -95,7 +95,7 @@ def becomes_ready(scenario: Scenario, name: str) -> Object:
 
 
 def prepare_cluster(scenario: Scenario) -> None:
-    """Creates a node and volumes for the samples."""
+    """Create a node and volumes for the samples."""
     labels = {"kubernetes.io/arch": "amd64", "kubernetes.io/os": "linux"}
     scenario.api.patch(
         {"apiVersion": "v1", "kind": "Node", "metadata": {"name": NODE}}, {"metadata": {"labels": labels}}
@@ -113,7 +113,7 @@ def prepare_cluster(scenario: Scenario) -> None:
 
 
 def assign_address(scenario: Scenario, where: str, name: str) -> None:
-    """Sets the address of an Ingress as its controller does."""
+    """Set the address of an Ingress as its controller does."""
     ingress = eventually(lambda: scenario.find("Ingress", where, name), what="the Ingress")
     assert ingress
     scenario.api.patch(ingress, {"status": {"loadBalancer": {"ingress": [{"ip": "192.0.2.7"}]}}}, sub="status")

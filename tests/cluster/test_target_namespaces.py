@@ -19,7 +19,7 @@ def given(scenario: Scenario, cr: Object, target: str) -> None:
 
 
 def wait_until_empty(scenario: Scenario, cr: Object, *targets: str) -> None:
-    """Waits until nothing of the instance is in these namespaces."""
+    """Wait until nothing of the instance is in these namespaces."""
     selector = ",".join(f"{key}={value}" for key, value in ownership_labels(cr).items())
 
     def nothing() -> bool:
@@ -95,7 +95,7 @@ def test_namespaces_are_added_and_removed(scenario: Scenario) -> None:
     assert peers[0]["matchExpressions"][0]["values"] == [second, where]
     scenario.delete(cr)
     wait_until_empty(scenario, cr, first, second, where)
-    scenario.nothing_left(cr)
+    scenario.wait_for_no_objects(cr)
 
 
 def test_namespaces_change_while_the_operator_is_down(scenario: Scenario) -> None:
@@ -110,8 +110,8 @@ def test_namespaces_change_while_the_operator_is_down(scenario: Scenario) -> Non
     with scenario.down():
         scenario.change(cr, targetNamespaces=[where])
         scenario.api.delete(cr)
-    scenario.gone(cr)
-    scenario.nothing_left(cr)
+    scenario.wait_until_deleted(cr)
+    scenario.wait_for_no_objects(cr)
 
 
 def test_a_lost_status_does_not_lose_namespaces(scenario: Scenario) -> None:
@@ -134,7 +134,7 @@ def test_a_namespace_that_is_removed_during_a_reconcile_is_cleared(scenario: Sce
     wait_until_empty(scenario, cr, first)
     scenario.wait_for_reason(cr, "NamespaceNotFound", "loop-never")
     scenario.delete(cr)
-    scenario.nothing_left(cr)
+    scenario.wait_for_no_objects(cr)
 
 
 def test_a_terminating_namespace_blocks_nothing(scenario: Scenario) -> None:
@@ -154,7 +154,7 @@ def test_a_terminating_namespace_blocks_nothing(scenario: Scenario) -> None:
     scenario.wait_for_reason(other, "NamespaceTerminating", first)
     scenario.delete(cr)
     scenario.delete(other)
-    scenario.nothing_left(cr)
+    scenario.wait_for_no_objects(cr)
     scenario.api.patch(held, {"metadata": {"finalizers": None}})
 
 

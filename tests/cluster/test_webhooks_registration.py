@@ -37,7 +37,7 @@ def served_certificate(url: str) -> x509.Certificate:
 
 @contextmanager
 def load(webhooks: WebhookPlane) -> Iterator[list[str]]:
-    """Writes dozens of Cryostats per second; the list contains the errors."""
+    """Write dozens of Cryostats per second; the list contains the errors."""
     wrong: list[str] = []
     done = threading.Event()
     metadata = {"name": "x", "namespace": "default"}

@@ -1,4 +1,4 @@
-"""A cluster whose API server asks an operator on this machine: by URL, because no Service leads out of a cluster."""
+"""A cluster whose API server calls the webhooks of an operator on this machine, by URL instead of by Service."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ ADMISSION = "admissionregistration.k8s.io/v1"
 
 @dataclass(frozen=True)
 class WebhookPlane:
-    """A control plane with the operator installed and its webhooks answering at `url`."""
+    """A control plane with the operator installed. It serves webhooks at `url`."""
 
     plane: ControlPlane
     operator: OperatorProcess
@@ -35,19 +35,19 @@ class WebhookPlane:
         return self.plane.api
 
     def user(self, name: str, namespaces: Mapping[str, list[Object]], *groups: str) -> Api:
-        """A new user with these RBAC rules in these namespaces."""
+        """A client of a new user with these RBAC rules in these namespaces."""
         for namespace, rules in namespaces.items():
             self.grant(name, namespace, rules)
         return self.api.impersonating(name, *groups)
 
     def warnings(self, obj: Object) -> str:
-        """Creates an object with kubectl; returns its standard error, which shows the warnings of the webhooks."""
+        """Create an object with kubectl. Returns its standard error, which has the warnings of the webhooks."""
         program, config = self.plane.programs["kubectl"], self.plane.kubeconfig
         command = [str(program), f"--kubeconfig={config}", "create", "-f", "-"]
         return subprocess.run(command, input=json.dumps(obj), capture_output=True, text=True, check=True).stderr
 
     def grant(self, user: str, namespace: str, rules: list[Object]) -> None:
-        """A Role and a RoleBinding that bear the user's name. Waits until the API server knows them."""
+        """Create a Role and a RoleBinding with the user's name, and wait until the API server knows them."""
         group, meta = "rbac.authorization.k8s.io", {"name": user.replace(":", "-"), "namespace": namespace}
         self.api.apply({"apiVersion": f"{group}/v1", "kind": "Role", "metadata": meta, "rules": rules})
         role = {"apiGroup": group, "kind": "Role", "name": meta["name"]}
@@ -73,7 +73,7 @@ class WebhookPlane:
 
 @contextmanager
 def served(options: Options | None = None, env: Mapping[str, str] | None = None) -> Iterator[WebhookPlane]:
-    """Boots a control plane, installs everything, and starts an operator with its webhooks on."""
+    """Boot a control plane, install the operator with its webhooks, and start it."""
     with ControlPlane(options or Options(kwok=False, scheduler=False)) as plane:
         install(plane.api, plane.kubectl, webhooks=True)
         with tempfile.TemporaryDirectory() as directory:
@@ -87,19 +87,22 @@ def served(options: Options | None = None, env: Mapping[str, str] | None = None)
 
 
 def start(plane: ControlPlane, directory: Path, env: Mapping[str, str] | None = None) -> tuple[OperatorProcess, str]:
-    """An operator that serves webhooks on a free port, and its URL; returns when the API server knows it."""
+    """Start an operator that serves webhooks on a free port, and wait until the API server calls it.
+
+    Returns:
+        The operator and the URL of its webhooks."""
     [port] = free_ports(1)
     url = f"https://127.0.0.1:{port}"
     settings = {"WEBHOOK_URL": url, **(env or {})}
     operator = OperatorProcess(plane.api, directory, settings, [f"--webhook-port={port}"])
     operator.wait_ready()
-    # The API server learns of a changed configuration by watching it.
+    # The API server watches the configuration of webhooks, so a change takes effect later.
     eventually(lambda: asks(plane.api), 20, "the API server calls the webhooks")
     return operator, url
 
 
 def asks(api: Api) -> bool:
-    """Whether a Cryostat that is written now goes through the operator's hands."""
+    """Whether the API server calls the operator's webhook for a Cryostat."""
     probe = {
         "apiVersion": constants.API_VERSION,
         "kind": constants.KIND,
