@@ -21,12 +21,14 @@ from ..plan.injection.propagation import propagate
 from ..plan.instance import Instance
 from ..plan.model import names
 from ..plan.model.kinds import InstanceKey, Key
+from ..plan.model.reasons import Reason
 from ..plan.model.snapshot import ContentSummary, Snapshot
 from ..settings import Settings
 from .agent_events import AgentEvents, object_name
 from .cluster_reader import ClusterReader
 from .large_reviews import LargeReviews
 from .reviews import AdmissionRequest, Obj, allowed
+from .smart_trigger_warnings import smart_trigger_warnings
 
 logger = logging.getLogger(__name__)
 
@@ -78,7 +80,7 @@ class AgentAdmission:
         except NotInjectedError as error:
             self._count(request, "not_added", error.cryostat)
             if error.cryostat is not None:
-                self._events.record(request, error.cryostat, str(error))
+                self._events.record_not_added(request, error.cryostat, str(error))
             return allowed(request, [f"{WARNING_PREFIX}not added: {error}"])
         except (ApiError, TimeoutError) as error:
             self._count(request, "failed")
@@ -103,15 +105,18 @@ class AgentAdmission:
         if request.namespace in instance.recreated_targets:
             raise NotInjectedError(_no_target(request.namespace, instance_key), stored)
         context = await self._pod_context(request, instance)
+        ignored = await smart_trigger_warnings(self._reader, request.namespace, request.obj, self._settings)
         async with self._large.turn(request.namespace, request.obj):
             result = inject_agent(request.obj, instance, context)
-            hints = [f"{WARNING_PREFIX}{hint}" for hint in (*result.hints, *_hibernation(cryostat))]
+            hints = [f"{WARNING_PREFIX}{hint}" for hint in (*result.hints, *ignored, *_hibernation(cryostat))]
             if result.pod is None:
                 self._count(request, "not_added", stored)
-                self._events.record(request, stored, result.reason)
+                self._events.record_not_added(request, stored, result.reason)
                 return allowed(request, [f"{WARNING_PREFIX}not added: {result.reason}", *hints])
             answer = allowed(request, hints, result.pod)
         self._count(request, "added", stored)
+        for warning in ignored:
+            self._events.record(request, stored, Reason.SMART_TRIGGERS_IGNORED, warning)
         return answer
 
     async def _requested_cryostat(self, namespace: str, instance_key: InstanceKey) -> tuple[Cryostat, Obj]:
@@ -215,6 +220,7 @@ class AgentAdmission:
                 warnings.append(selection.hint)
             cryostat, _ = await self._requested_cryostat(namespace, instance_key)
             warnings += _hibernation(cryostat)
+            warnings += await smart_trigger_warnings(self._reader, namespace, template, self._settings)
         except (NotInjectedError, NotInjectableError) as error:
             warnings.append(f"pods will go without it for now: {error}")
         except ApiError as error:

@@ -1,4 +1,7 @@
-"""Events about pods that do not get the agent. Users do not see warnings about pods that controllers create."""
+"""Events about pods that do not get the agent, or whose agent ignores settings.
+
+Users do not see warnings about pods that controllers create.
+"""
 
 from __future__ import annotations
 
@@ -26,17 +29,22 @@ class AgentEvents:
         self._recorded: dict[tuple[str, str], set[bytes]] = {}
         self._tasks: set[asyncio.Task[None]] = set()
 
-    def record(self, request: AdmissionRequest, cryostat: Obj, cause: str) -> None:
+    def record_not_added(self, request: AdmissionRequest, cryostat: Obj, cause: str) -> None:
+        """Record why a pod does not get the agent, see `record`."""
+        self.record(request, cryostat, Reason.AGENT_NOT_ADDED, f"the agent was not added, {cause}")
+
+    def record(self, request: AdmissionRequest, cryostat: Obj, reason: Reason, what: str) -> None:
         """Record an event in the background. Reviews of workloads and of dry runs cause none.
 
         Args:
             request: the review of the pod.
             cryostat: the Cryostat that the pod requests.
-            cause: why the pod does not get the agent.
+            reason: the reason of the event.
+            what: what its message says about the pod.
         """
         if request.dry_run or request.obj.get("kind") != "Pod":
             return
-        text = f"{creator_of(request)} in namespace {request.namespace}: the agent was not added, {cause}"
+        text = f"{creator_of(request)} in namespace {request.namespace}: {what}"
         # Authors of pods decide on names of owners and on paths, so that a text can have the size of a whole pod.
         message = text[:MAX_MESSAGE]
         digest = hashlib.sha256(message.encode(errors="replace")).digest()
@@ -47,7 +55,7 @@ class AgentEvents:
         recorded.add(digest)
         if len(self._recorded) > MAX_BUDGETS:
             del self._recorded[next(iter(self._recorded))]
-        task = asyncio.create_task(self._reader.record_event(cryostat, Reason.AGENT_NOT_ADDED, message))
+        task = asyncio.create_task(self._reader.record_event(cryostat, reason, message))
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Protocol
 
 from ..api import constants
@@ -47,6 +47,9 @@ class ClusterReader(Protocol):
 
     async def content(self, kind: str, namespace: str, name: str) -> ContentSummary | None:
         """Return the keys of a Secret or ConfigMap, None if it does not exist. Raises ApiError."""
+
+    async def config_map(self, namespace: str, name: str) -> Mapping[str, str] | None:
+        """Return the texts of a ConfigMap by key, None if it does not exist. Raises ApiError."""
 
     async def fips(self) -> bool:
         """Return whether the nodes of an OpenShift cluster run in FIPS mode. Raises ApiError."""
@@ -99,6 +102,13 @@ class CachedReader:
         async with self._reads.slot(namespace):
             found = await self._client.get_or_none(path_of(Key(kind, namespace, name)))
             return content_summary(found) if found else None
+
+    async def config_map(self, namespace: str, name: str) -> Mapping[str, str] | None:
+        if not _are_valid_names(namespace, name):
+            return None
+        async with self._reads.slot(namespace):
+            found = await self._client.get_or_none(path_of(Key("ConfigMap", namespace, name)))
+        return None if found is None else found.get("data") or {}
 
     async def fips(self) -> bool:
         if self._fips is None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import base64
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 from unittest.mock import AsyncMock
@@ -42,6 +43,7 @@ class Reader:
         self.error: Exception | None = None
         self.known: Snapshot | None = None
         self.stored: dict[str, Any] = CRYOSTAT
+        self.triggers = ""
 
     def snapshot(self, cryostat: Cryostat, settings: Settings) -> Snapshot | None:
         return self.known
@@ -54,6 +56,10 @@ class Reader:
     async def content(self, kind: str, namespace: str, name: str) -> ContentSummary | None:
         self.read.append((kind, name))
         return self.summary
+
+    async def config_map(self, namespace: str, name: str) -> Mapping[str, str]:
+        self.read.append(("ConfigMap", name))
+        return {"file": self.triggers}
 
     async def fips(self) -> bool:
         if self.fips_error:
@@ -250,3 +256,30 @@ async def test_a_workload_is_told_why_its_pods_get_no_agent() -> None:
     assert answer["response"]["warnings"] == [
         "Cryostat agent: pods will go without it for now: namespace n is no target namespace of a Cryostat n/other"
     ]
+
+
+IGNORED = "agent 0.7 ignores smart triggers of ConfigMap n/triggers"
+
+
+async def test_a_pod_gets_the_agent_also_if_its_smart_triggers_are_ignored() -> None:
+    reader, given = Reader(), request()
+    given.obj["metadata"]["labels"]["cryostat.io/smart-triggers"] = "triggers"
+    reader.triggers = '[{"condition": "ProcessCpuLoad>0.2"}]'
+    response = await review(reader, given)
+    assert "patch" in response
+    assert [warning.startswith(f"Cryostat agent: {IGNORED}") for warning in response["warnings"]] == [True]
+    await asyncio.sleep(0)
+    assert [event.startswith(f"Pod p in namespace n: {IGNORED}") for event in reader.events] == [True]
+    reader.triggers = "[ProcessCpuLoad>0.2]~profile"
+    assert "warnings" not in await review(reader, given)
+
+
+async def test_ignored_smart_triggers_are_a_warning_about_a_workload() -> None:
+    reader, pod = Reader(), request().obj
+    pod["metadata"]["labels"]["cryostat.io/smart-triggers"] = "triggers"
+    reader.triggers = '[{"condition": "ProcessCpuLoad>0.2"}]'
+    workload = {"kind": "Deployment", "metadata": {"name": "d"}, "spec": {"template": pod}}
+    given = replace(request(), obj=workload)
+    answer = await AgentAdmission(reader, Settings(service_tls=False), InjectionCounts()).workload(given)
+    assert any(IGNORED in warning for warning in answer["response"]["warnings"])
+    assert reader.events == []

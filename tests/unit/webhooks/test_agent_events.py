@@ -46,8 +46,8 @@ async def test_pods_elsewhere_do_not_use_up_the_events_of_a_target_namespace() -
 async def test_a_dry_run_and_a_workload_cause_no_event() -> None:
     reader = Reader()
     events = AgentEvents(reader)
-    events.record(replace(request(), dry_run=True), CRYOSTAT, "cause")
-    events.record(replace(request(), obj={**request().obj, "kind": "Deployment"}), CRYOSTAT, "cause")
+    events.record_not_added(replace(request(), dry_run=True), CRYOSTAT, "cause")
+    events.record_not_added(replace(request(), obj={**request().obj, "kind": "Deployment"}), CRYOSTAT, "cause")
     await asyncio.sleep(0)
     assert reader.events == []
 
@@ -70,7 +70,7 @@ async def test_names_of_owners_do_not_decide_how_much_is_remembered() -> None:
     for number in range(MAX_EVENTS):
         owner = {"kind": "Job", "name": f"{number}-{'x' * 100_000}", "controller": True}
         obj = {**given.obj, "metadata": {**given.obj["metadata"], "ownerReferences": [owner]}}
-        events.record(replace(given, obj=obj), CRYOSTAT, "cause")
+        events.record_not_added(replace(given, obj=obj), CRYOSTAT, "cause")
     await asyncio.sleep(0)
     assert len(reader.events) == MAX_EVENTS
     assert max(map(len, reader.events)) == MAX_MESSAGE

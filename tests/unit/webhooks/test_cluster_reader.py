@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from typing import Any, cast
+from unittest.mock import AsyncMock
 
 import pytest
 
@@ -97,3 +98,17 @@ async def test_few_objects_are_read_at_once() -> None:
     reader = CachedReader(cast(Any, client), cast(Any, None), cast(Any, None), lambda: True)
     await asyncio.gather(*(reader.content("Secret", "n", f"x{number}") for number in range(40)))
     assert client.most == MAX_CONCURRENT_READS
+
+
+async def test_the_texts_of_a_config_map() -> None:
+    client = AsyncMock()
+    reader = CachedReader(cast(Any, client), cast(Any, None), cast(Any, None), lambda: True)
+    client.get_or_none.return_value = {"data": {"file": "text"}}
+    assert await reader.config_map("n", "c") == {"file": "text"}
+    client.get_or_none.assert_awaited_once_with("/api/v1/namespaces/n/configmaps/c")
+    client.get_or_none.return_value = {}
+    assert await reader.config_map("n", "c") == {}
+    client.get_or_none.return_value = None
+    assert await reader.config_map("n", "c") is None
+    assert await reader.config_map("n", "../secrets/s") is None
+    assert client.get_or_none.await_count == 3

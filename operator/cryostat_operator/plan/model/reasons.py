@@ -393,6 +393,12 @@ class Reason(StrEnum):
         "The API server cannot call the webhooks of the operator.",
     )
     AGENT_NOT_ADDED = "AgentNotAdded", "", True, "A pod was admitted without the agent that its labels request."
+    SMART_TRIGGERS_IGNORED = (
+        "SmartTriggersIgnored",
+        "",
+        True,
+        "The smart triggers of a pod are in a format that its agent ignores.",
+    )
     LEADER_ELECTION = "LeaderElection", "", False, "Another replica of the operator became leader."
 
 
