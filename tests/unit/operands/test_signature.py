@@ -27,3 +27,11 @@ def test_everything_that_is_sent_changes_the_signature() -> None:
     signatures = {headers["Authorization"].rpartition("=")[2] for headers in (first, *others)}
     assert len(signatures) == 7
     assert SIGNER.headers("PUT", URL, b"body", NOW) == first
+
+
+def test_a_presigned_url_is_that_of_the_documentation() -> None:
+    """The example of https://docs.aws.amazon.com/AmazonS3/latest/API/sigv4-query-string-auth.html."""
+    signer = Signer("AKIAIOSFODNN7EXAMPLE", "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY", "us-east-1")
+    url = signer.presigned("GET", "https://examplebucket.s3.amazonaws.com/test.txt", NOW, 86400)
+    assert url.endswith("&X-Amz-Signature=aeeed9bbccd4d02ee5c0109b86d86835f995330da4c265957d157751f604d404")
+    assert "X-Amz-Credential=AKIAIOSFODNN7EXAMPLE%2F20130524%2Fus-east-1%2Fs3%2Faws4_request&" in url
