@@ -1,1 +1,1 @@
-"""A real Kubernetes node on this machine: kubelet, containerd and pods that run."""
+"""A real Kubernetes node on this machine, with kubelet, containerd and running pods."""

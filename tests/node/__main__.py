@@ -1,4 +1,4 @@
-"""Builds the programs and images of the node, or prints why no node can run here: `python -m tests.node`."""
+"""`python -m tests.node` builds the programs and images of the node, or prints why no node can run here."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from tests.node.operator_image import operator_archive
 
 
 def main() -> int:
-    """Returns 1 where something is missing in CI or cannot be built."""
+    """Build everything and return the exit status: 1 if a build failed, or if a requirement is missing in CI."""
     if reason := requirements.missing():
         print(f"{reason} Its tests are skipped.", file=sys.stderr)
         return int(bool(os.environ.get("CI")))

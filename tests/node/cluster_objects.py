@@ -11,11 +11,11 @@ PROVISIONER = "cryostat.test/local"
 
 
 def initial_objects(node: str, address: str) -> Iterator[Object]:
-    """What is created before the kubelet starts.
+    """The objects that are created before the kubelet starts.
 
     Args:
         node: the name of the Node.
-        address: where CoreDNS listens.
+        address: the address of CoreDNS.
     """
     yield {
         "apiVersion": "v1",
@@ -55,14 +55,14 @@ def _dns(address: str) -> Iterator[Object]:
 
 
 def local_volume(claim: Object, node: str, path: str) -> Object:
-    """A PersistentVolume for a claim: a folder of the node, to which fsGroup is applied."""
+    """A PersistentVolume for a claim: a folder of the node. fsGroup applies to it."""
     meta = claim["metadata"]
     reference = {key: meta[key] for key in ("namespace", "name", "uid")}
     term = {"matchExpressions": [{"key": "kubernetes.io/hostname", "operator": "In", "values": [node]}]}
     return {
         "apiVersion": "v1",
         "kind": "PersistentVolume",
-        # Without the annotation the volume controller tries to delete it itself.
+        # Without the annotation the volume controller tries to delete the volume.
         "metadata": {
             "name": f"pvc-{meta['uid']}",
             "annotations": {"pv.kubernetes.io/provisioned-by": PROVISIONER},

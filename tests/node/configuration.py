@@ -10,10 +10,10 @@ import yaml
 
 POD_ADDRESSES = "10.244.0.0/16"
 NODE_POD_ADDRESSES = "10.244.0.0/24"
-DNS_ADDRESS = "10.96.0.10"  # of the Service kube-dns
+DNS_ADDRESS = "10.96.0.10"  # the address of the Service kube-dns
 DOMAIN = "cluster.local"
 PAUSE_IMAGE = "cryostat.test/pod:1"
-CONTAINERD_SOCKET = "/run/containerd/containerd.sock"  # /run is the node's own
+CONTAINERD_SOCKET = "/run/containerd/containerd.sock"  # the node has its own /run
 STORAGE_CLASS = "local"
 
 
@@ -22,10 +22,10 @@ class Place:
     """Paths and names that the configurations of one node share.
 
     Attributes:
-        directory: for all files that they write.
+        directory: the folder for all files of the components.
         plugins: the folders of the CNI plugins.
-        runc: the program.
-        cgroup: below which all pods run, in every hierarchy.
+        runc: the path of runc.
+        cgroup: the parent cgroup of all pods, in every hierarchy.
     """
 
     directory: Path
@@ -67,12 +67,12 @@ SystemdCgroup = false
 
 
 def registries() -> str:
-    """The registry of all images. Nothing listens there, so a pull fails at once and calls no other machine."""
+    """containerd's registry configuration for all images. Its address refuses connections, so a pull fails at once."""
     return 'server = "http://127.0.0.1:1"\n'
 
 
 def network() -> str:
-    """The network of pods: a bridge of the node, and addresses that it gives out."""
+    """The CNI configuration of the pod network: a bridge of the node, and a range of addresses."""
     bridge = {
         "type": "bridge",
         "bridge": "pods",
@@ -88,7 +88,7 @@ def network() -> str:
 
 
 def kubelet(place: Place) -> str:
-    """KubeletConfiguration for a machine with any version of cgroups, with swap or without."""
+    """KubeletConfiguration for a machine with any version of cgroups, with or without swap."""
     content = {
         "apiVersion": "kubelet.config.k8s.io/v1beta1",
         "kind": "KubeletConfiguration",
@@ -99,17 +99,17 @@ def kubelet(place: Place) -> str:
         "failSwapOn": False,
         "enforceNodeAllocatable": ["none"],
         "localStorageCapacityIsolation": False,
-        # Only components of the node and its machine reach it.
+        # Only the components of the node and this machine can reach the kubelet.
         "authentication": {"anonymous": {"enabled": True}, "webhook": {"enabled": False}},
         "authorization": {"mode": "AlwaysAllow"},
-        # Changed Secrets and ConfigMaps are written into volumes when a pod is synchronized: by default once a minute.
+        # The kubelet updates Secret and ConfigMap volumes when it synchronizes a pod: by default once a minute.
         "syncFrequency": "5s",
         "crashLoopBackOff": {"maxContainerRestartPeriod": "4s"},
         "resolvConf": str(place.directory / "resolv.conf"),
         "clusterDNS": [DNS_ADDRESS],
         "clusterDomain": DOMAIN,
         "volumePluginDir": str(place.directory / "volume-plugins"),
-        # The machine's disk serves others, too: how full it is must not end pods or remove images.
+        # Other programs use the machine's disk too, so a full disk must not evict pods or delete images.
         "imageGCHighThresholdPercent": 100,
         "evictionHard": {"memory.available": "0%", "nodefs.available": "0%", "nodefs.inodesFree": "0%"},
     }
@@ -117,7 +117,7 @@ def kubelet(place: Place) -> str:
 
 
 def kube_proxy(kubeconfig: Path, node: str) -> str:
-    """KubeProxyConfiguration; limits of connection tracking belong to the machine, so it changes none."""
+    """KubeProxyConfiguration. It leaves the machine's limits of connection tracking unchanged."""
     content = {
         "apiVersion": "kubeproxy.config.k8s.io/v1alpha1",
         "kind": "KubeProxyConfiguration",
@@ -133,7 +133,7 @@ def kube_proxy(kubeconfig: Path, node: str) -> str:
 
 
 def coredns(kubeconfig: Path, address: str) -> str:
-    """A Corefile: names of the cluster, and nothing else."""
+    """A Corefile that resolves only names of the cluster."""
     return f"""
 {DOMAIN}:53 in-addr.arpa:53 {{
     bind {address}

@@ -1,4 +1,4 @@
-"""One node for all tests of this folder; where none can run, they are skipped with the reason."""
+"""One node for all tests of this folder. On a machine that cannot run a node, the tests are skipped."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ NamespaceFactory = Callable[..., str]
 
 
 def pytest_collection_finish(session: pytest.Session) -> None:
-    """Builds missing programs before the first test: minutes that must not count against its time limit."""
+    """Build missing programs before the first test, so that the build does not count against a test's time limit."""
     if session.config.option.collectonly or requirements.missing():
         return
     needed = {name for item in session.items for name in getattr(item, "fixturenames", ())}
@@ -36,26 +36,26 @@ def pytest_collection_finish(session: pytest.Session) -> None:
 
 @pytest.fixture(scope="session")
 def images() -> None:
-    """Marks a test that needs the images of operator and operands; they are made before the first test."""
+    """Mark a test that needs the images of operator and operands. They are built after the collection of tests."""
 
 
 @pytest.fixture(scope="session")
 def can_run() -> None:
-    """Skips the test where no node can run."""
+    """Skip the test if no node can run on this machine."""
     if reason := requirements.missing():
         pytest.skip(reason)
 
 
 @pytest.fixture(scope="session")
 def node(can_run: None) -> Iterator[Node]:
-    """A running node; a failed test shows the end of the logs that matter."""
+    """A running node. A failed test shows the end of its logs."""
     with Node() as running:
         yield running
 
 
 @pytest.fixture(scope="session")
 def operator(node: Node, images: None) -> Node:
-    """The node with the operator as it is shipped: its own image, installed from `manifests/`."""
+    """The node with the operator's image, installed from `manifests/`."""
     node.load(operator_archive())
     apply_operator(node)
     return node
@@ -70,7 +70,7 @@ def instance(operator: Node) -> Iterator[Running]:
 
 @pytest.fixture
 def namespace(node: Node) -> Iterator[NamespaceFactory]:
-    """`namespace(labels={...})` makes a new namespace and returns its name; it is deleted after the test."""
+    """`namespace(labels={...})` creates a namespace and returns its name; it is deleted after the test."""
     made: list[str] = []
 
     def make(prefix: str = "test", labels: dict[str, str] | None = None) -> str:

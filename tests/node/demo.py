@@ -1,4 +1,4 @@
-"""`make run NODE=real`: from one Cryostat resource to pods that run, and an address for a browser.
+"""`make run NODE=real`: creates a Cryostat resource and shows its real pods and an address for a browser.
 
 Boots a cluster with a real node, installs the operator from its own image and `manifests/`, applies a sample, and shows
 the instance until Ctrl-C. Needs root on Linux, and .ci/programs.
@@ -62,7 +62,7 @@ def _demonstrate(stack: ExitStack, port: int, timeout: float, once: bool) -> Non
 
 @contextmanager
 def _node() -> Iterator[Node]:
-    """A node that has all images; what takes long is shown, and done before the node starts."""
+    """A node that has all images. Long builds happen before the node starts, with progress lines."""
     binaries.programs(*PROGRAMS)
     archives = dict.fromkeys([operator_archive(), *images.operand_archives().values()])
     node = Node()

@@ -1,4 +1,4 @@
-"""What a user does with a cluster: applies the operator's manifests and a Cryostat, and opens the application."""
+"""Steps of a user: apply the operator's manifests and a Cryostat, and open the application."""
 
 from __future__ import annotations
 
@@ -26,11 +26,11 @@ _RESOURCES = (
 
 
 class PortInUseError(Exception):
-    """Another program uses the port for browsers; the message is one sentence."""
+    """Another program uses the port for browsers. The message is one sentence."""
 
 
 def apply_operator(plane: ControlPlane, timeout: float = 120.0) -> None:
-    """`kubectl apply -f crds/ -f manifests/`, then waits until all replicas are available. Raises TimeoutError."""
+    """Run `kubectl apply -f crds/ -f manifests/`, and wait until all replicas are available. Raises TimeoutError."""
     plane.kubectl("apply", "-f", ROOT / "crds", "-f", ROOT / "manifests")
     eventually(lambda: operator_available(plane.api), timeout, f"Deployment {NAMESPACE}/{DEPLOYMENT} is available")
     served(plane.api)
@@ -51,20 +51,20 @@ def sample(namespace: str) -> Object:
 
 
 def create_namespace(api: Api, name: str, labels: Mapping[str, str] | None = None) -> None:
-    """Creates a namespace, and waits until pods can be created in it. Raises TimeoutError."""
+    """Create a namespace, and wait until pods can be created in it. Raises TimeoutError."""
     api.create({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name, "labels": dict(labels or {})}})
     eventually(lambda: api.find("v1", "ServiceAccount", "default", name), what=f"{name} has its account")
 
 
 def login(api: Api, cryostat: Object) -> tuple[str, str]:
-    """User and password of an instance, from the Secret that its status names."""
+    """The user and password of an instance, from the Secret in its status."""
     secret = api.get("v1", "Secret", cryostat["status"]["basicAuthSecret"], cryostat["metadata"]["namespace"])
     user, password = (base64.b64decode(secret["data"][key]).decode() for key in ("username", "password"))
     return user, password
 
 
 def require_free_port(port: int) -> None:
-    """Raises PortInUseError when a program listens on this port of the machine."""
+    """Raise PortInUseError if a program listens on this port of the machine."""
     with socket.socket() as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
@@ -76,7 +76,7 @@ def require_free_port(port: int) -> None:
 
 
 class Forwarding:
-    """A port of this machine that is forwarded to a Service: `kubectl port-forward`, restarted whenever it ends."""
+    """A port of this machine that `kubectl port-forward` forwards to a Service. It is restarted when it ends."""
 
     def __init__(self, plane: ControlPlane, service: str, namespace: str, port: int, log: Path) -> None:
         self.port = port
@@ -91,17 +91,17 @@ class Forwarding:
         self._thread.start()
 
     def wait_ready(self, timeout: float = 30.0) -> None:
-        """Waits until the port accepts connections. Raises TimeoutError."""
+        """Wait until the port accepts connections. Raises TimeoutError."""
         eventually(lambda: listening(self.port), timeout, f"port {self.port} is forwarded")
 
     def stop(self) -> None:
-        """Ends it; the port is free again."""
+        """End the forwarding, so that the port is free."""
         self._ended.set()
         self._thread.join()
         self._child.kill()
 
     def _run(self) -> None:
-        # kubectl ends when the pod behind the Service does.
+        # kubectl ends when the pod of the Service ends.
         while not self._ended.wait(0.5):
             if not self._child.running:
                 self._child.kill()
@@ -109,6 +109,6 @@ class Forwarding:
 
 
 def restarts(pods: Iterable[Object]) -> int:
-    """How often containers of these pods were started again."""
+    """The number of restarts of all containers of these pods."""
     statuses = [status for pod in pods for status in (pod.get("status") or {}).get("containerStatuses") or ()]
     return sum(status.get("restartCount", 0) for status in statuses)

@@ -19,8 +19,8 @@ from tests.node.node import Node
 
 HOME, OTHER, TARGET = "instance", "instance-clients", "instance-target"
 RESTRICTED = {"pod-security.kubernetes.io/enforce": "restricted"}
-PATIENCE = 300.0  # seconds; images are unpacked, and two processors run everything
-PODS = 4  # main, database, storage and report generator
+PATIENCE = 300.0  # seconds: images are unpacked, and there may be two processors only
+PODS = 4  # application, database, storage and report generator
 APPLICATION_MEMORY = "192Mi"  # the limit of the application's container
 NO_ANSWER = (7, 28)  # exit codes of curl: the connection is refused, or there is no answer in time
 CURL = ("curl", "--silent", "--insecure", "--max-time", "10", "--write-out", "\n%{http_code}")
@@ -28,7 +28,7 @@ CURL = ("curl", "--silent", "--insecure", "--max-time", "10", "--write-out", "\n
 
 @dataclass(frozen=True)
 class Running:
-    """An instance that is Ready, and a pod in another namespace that may call it."""
+    """An instance that is Ready, and a client pod in another namespace."""
 
     node: Node
     name: str
@@ -54,15 +54,23 @@ class Running:
         return f"https://{self.name}.{HOME}.svc:{names.PORT_AUTH_PROXY}"
 
     def run(self, *command: str) -> str:
-        """The output of a command in the pod of the other namespace."""
+        """Run a command in the client pod and return its output. Raises KubectlError."""
         return self.node.kubectl("exec", "--namespace", OTHER, "client", "--", *command)
 
     def run_in(self, deployment: str, container: str, *command: str) -> str:
-        """The output of a command in a container of the instance."""
+        """Run a command in a container of the instance and return its output. Raises KubectlError."""
         return self.node.kubectl("exec", "--namespace", HOME, f"deploy/{deployment}", "-c", container, "--", *command)
 
     def ask(self, path: str, user: tuple[str, str] | None = None, *arguments: str) -> tuple[int, str]:
-        """Status and body of the application's answer through the authentication proxy; 0 if it does not answer."""
+        """Send a request to the application through the authentication proxy.
+
+        Args:
+            user: name and password.
+            arguments: further arguments of curl.
+
+        Returns:
+            The status and body of the response; status 0 if there is none.
+        """
         known = ("--user", ":".join(user)) if user else ()
         try:
             body, _, status = self.run(*CURL, *known, *arguments, self.url + path).rpartition("\n")
@@ -73,7 +81,7 @@ class Running:
         return int(status), body
 
     def kept(self, name: str, user: tuple[str, str]) -> Object | None:
-        """What database and storage of the application contain under this name; None while it does not answer."""
+        """The values of a name in the application's database and storage; None if the application does not answer."""
         status, body = self.ask(f"/kept/{name}", user)
         return dict(json.loads(body)) if status == 200 else None
 
@@ -81,14 +89,14 @@ class Running:
         return login(self.api, self.cryostat)
 
     def targets(self) -> list[Object]:
-        """What agents published; empty while the application does not answer."""
+        """The targets that agents registered; empty if the application does not answer."""
         status, body = self.ask("/api/v4/targets", self.login())
         return list(json.loads(body)) if status == 200 else []
 
 
 @contextmanager
 def running(node: Node) -> Iterator[Running]:
-    """An instance that is Ready in a `restricted` namespace. The operator must be installed."""
+    """Create an instance in a `restricted` namespace and wait until it is Ready. The operator must be installed."""
     for archive in set(operand_archives().values()):
         node.load(archive)
     create_namespace(node.api, HOME, RESTRICTED)
@@ -105,7 +113,7 @@ def running(node: Node) -> Iterator[Running]:
     try:
         eventually(lambda: found.is_ready, PATIENCE, "the instance is Ready")
         eventually(lambda: found.run("true") == "", PATIENCE, "the client runs")
-        # Service and policies take effect some time after the pods are ready.
+        # The Service and the policies take effect some time after the pods are ready.
         eventually(lambda: found.ask("/")[0], PATIENCE, "the client reaches the instance")
     except TimeoutError:
         print(report(found))
@@ -128,7 +136,7 @@ def client() -> Object:
 
 
 def report(running: Running) -> str:
-    """What the cluster says about an instance that does not become Ready."""
+    """Conditions, pods, events and logs of an instance that does not become Ready."""
     conditions = running.cryostat.get("status", {}).get("conditions")
     pods = running.node.kubectl("get", "pods", "--all-namespaces", "-o", "wide")
     events = running.node.kubectl("get", "events", "--namespace", HOME)

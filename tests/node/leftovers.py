@@ -1,4 +1,4 @@
-"""Removes everything of a node that has ended: processes, cgroups, network device and folder.
+"""Removes the processes, cgroups, network device and folder of a node that has ended.
 
 All names of a node are made from the name of its folder. The process that started the node holds a lock in the folder
 until it ends. `python -m tests.node.leftovers FOLDER` waits for the end of its standard input, then
@@ -44,19 +44,19 @@ def hierarchies(root: Path = _CGROUPS) -> list[Path]:
     return [path for path in sorted(root.iterdir()) if path.is_dir() and not path.is_symlink()]
 
 
-def remove_dead() -> None:
-    """Removes nodes whose owner has ended without removing them."""
+def remove_abandoned() -> None:
+    """Remove the nodes that were not removed before the process that started them ended."""
     for directory in Path(tempfile.gettempdir()).glob(f"{PREFIX}*"):
         with suppress(OSError), (directory / LOCK).open("a") as lock:
             try:
                 fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError:
-                continue  # its owner lives
+                continue  # the process that started the node still runs
             remove(directory)
 
 
 def remove(directory: Path) -> None:
-    """Ends the node of this folder and removes everything of it. It can be called again."""
+    """End the node of this folder and remove everything of it. It can be called again."""
     _kill(directory)
     _remove_cgroups(cgroup(directory))
     command = ["ip", "link", "delete", device(directory)]
@@ -65,7 +65,7 @@ def remove(directory: Path) -> None:
 
 
 def _kill(directory: Path, timeout: float = 30.0) -> None:
-    """Kills every process in the node's network namespace, with it pid 1 of the node, and thereby all pods."""
+    """Kill every process in the node's network namespace. The kernel then ends all pods, because pid 1 has ended."""
     with suppress(OSError):
         namespace = (directory / NAMESPACE).read_text()
         deadline = time.monotonic() + timeout
@@ -92,13 +92,13 @@ def _remove_cgroups(name: str, timeout: float = 10.0) -> None:
             return
         for top in left:
             for path, _, _ in os.walk(top, topdown=False):
-                with suppress(OSError):  # busy until the last process has ended
+                with suppress(OSError):  # EBUSY until the last process has ended
                     os.rmdir(path)
         time.sleep(0.02)
 
 
 def _remove_folder(directory: Path, timeout: float = 10.0) -> None:
-    """Removes the folder; it is tried again as the kernel releases mounts a moment after the last process."""
+    """Remove the folder, with retries: the kernel releases mounts some time after the last process has ended."""
     deadline = time.monotonic() + timeout
     while directory.exists() and time.monotonic() < deadline:
         shutil.rmtree(directory, ignore_errors=True)

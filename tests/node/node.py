@@ -1,7 +1,7 @@
 """A cluster of one real node: the control plane of tests/cluster, and a kubelet that runs pods.
 
-Everything runs in namespaces of its own (sandbox.py), so the machine keeps its processes, mounts and rules. Root on
-Linux is needed (requirements.py).
+All programs run in separate Linux namespaces (sandbox.py), so that they do not change the machine's processes, mounts
+and firewall rules. requirements.py lists the requirements, for example root on Linux.
 """
 
 from __future__ import annotations
@@ -34,14 +34,17 @@ _APISERVER = ("--kubelet-preferred-address-types=InternalIP",)
 
 
 class NodeError(Exception):
-    """The node cannot run on this machine or did not start; the message is one sentence."""
+    """The node cannot run on this machine or did not start. The message is one sentence."""
 
 
 class Node(ControlPlane):
-    """`with Node() as node:` boots in seconds; then pods of the images that `load` was given run.
+    """`with Node() as node:` boots a node in seconds. Pods can use the images that `load` has added.
 
-    Raises NodeError where a node cannot run, binaries.BuildError when a program can neither be found nor built, and
-    ProcessDiedError or TimeoutError with the end of the log when a component does not come up.
+    Raises:
+        NodeError: a node cannot run on this machine.
+        BuildError: a program is missing and cannot be built.
+        ProcessDiedError: a component ended during the boot. The message has the end of its log.
+        TimeoutError: a component is not ready in time. The message has the end of its log.
     """
 
     def __init__(self, boot_timeout: float = 60.0) -> None:
@@ -50,10 +53,10 @@ class Node(ControlPlane):
         self.sandbox = Sandbox()
         self._provisioner: Provisioner | None = None
 
-    # --- life ---
+    # --- start and stop ---
 
     def start(self) -> Self:
-        """Boots everything and returns when the Node is Ready."""
+        """Start all components and return when the Node is Ready."""
         if reason := requirements.missing():
             raise NodeError(reason)
         self._node_programs = binaries.programs(*PROGRAMS)
@@ -67,7 +70,7 @@ class Node(ControlPlane):
             raise
 
     def stop(self) -> None:
-        """Ends everything, and removes every trace of it."""
+        """End all processes of the node, and remove its files, cgroups and network device."""
         if self._provisioner:
             self._provisioner.stop()
             self._provisioner = None
@@ -151,7 +154,7 @@ class Node(ControlPlane):
         return True
 
     def start_kubelet(self) -> Child:
-        """Starts the kubelet; used again after a test has killed it."""
+        """Start the kubelet, also after a test has killed it."""
         return self._start(
             "kubelet",
             [
@@ -170,13 +173,13 @@ class Node(ControlPlane):
         ]
 
     def signal(self, container: str, number: signal.Signals) -> None:
-        """Sends a signal to all processes of a container."""
+        """Send a signal to all processes of a container."""
         for pid in {pid for path in self.cgroups(container) for pid in (path / "cgroup.procs").read_text().split()}:
             with suppress(ProcessLookupError):
                 os.kill(int(pid), number)
 
     def restart_node(self) -> None:
-        """Kills kubelet and containerd, and starts them again; running containers go on."""
+        """Kill kubelet and containerd, and start them again. Containers keep running."""
         for name in ("kubelet", "containerd"):
             self.children.pop(name).kill()
         self._start_containerd()
@@ -185,20 +188,20 @@ class Node(ControlPlane):
     # --- images ---
 
     def load(self, archive: Path) -> None:
-        """Makes the images of a docker-archive available to pods. Raises OSError."""
+        """Make the images of a docker-archive available to pods. Raises OSError."""
         self._ctr("--namespace", "k8s.io", "images", "import", "--local", str(archive))
 
     def copy(self, reference: str, new: str) -> None:
-        """Gives an image a further name. Raises OSError."""
+        """Add a name to an image. Raises OSError."""
         self._ctr("--namespace", "k8s.io", "images", "tag", "--force", reference, new)
 
     def rename(self, reference: str, new: str) -> None:
-        """Gives an image another name: pods that use the former one cannot pull it. Raises OSError."""
+        """Replace the name of an image, so that pods with the former name cannot pull it. Raises OSError."""
         self.copy(reference, new)
         self._ctr("--namespace", "k8s.io", "images", "remove", "--sync", reference)
 
     def _load_pod_image(self) -> None:
-        """Loads the smallest image: one static program, the pause container, and server and client of tests."""
+        """Load the smallest image. Its program is the pause container, and the server and client of tests."""
         program = File(self._node_programs["pod"].read_bytes(), 0o755)
         layer = write_layer({"/pod": program}, {}, self.place.directory / "pod-layer.tar")
         image = Image(PAUSE_IMAGE, (layer,), ("/pod",), user="65532:65532")

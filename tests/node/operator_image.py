@@ -1,4 +1,4 @@
-"""The operator's image as a release has it: built from the Dockerfile by buildah, on a base image of the tests.
+"""The operator's image as in a release: buildah builds it from the Dockerfile, on a base image of the tests.
 
 No image is pulled: the base is the Debian root file system of tests/node/images.
 """
@@ -23,11 +23,11 @@ from tests.node.images.archive import Image, Layer, write_archive
 from tests.node.requirements import environment
 
 REFERENCE = f"quay.io/cryostat/cryostat-operator:{cryostat_operator.__version__}"
-_LOCKED = ("Dockerfile", "requirements.lock", "image")  # sources of the dependencies
+_LOCKED = ("Dockerfile", "requirements.lock", "image")  # the files that the dependencies are built from
 _CONTEXT = ("Dockerfile", "LICENSE", "README.md", "pyproject.toml", "requirements.lock", "image", "operator")
 # pip in the build uses the machine's index and the certificates that the machine trusts.
 _MOUNTED = ("/etc/pip.conf", "/etc/ssl/certs")
-# Base and dependencies stay in the storage for the next build.
+# buildah's storage keeps the base image and the dependencies for the next build.
 _BUILD = r"""
 set -eu
 scratch=$1 base=$2 dependencies=$3 reference=$4 version=$5 source=$6 output=$7 storage=$8
@@ -46,12 +46,12 @@ buildah $storage push --quiet "$reference" "docker-archive:$output:$reference"
 buildah $storage rmi --prune >/dev/null
 """
 _DEPENDENCIES = re.compile(r"^FROM \$\{BASE\} AS dependencies\n.*?^(?=FROM )", re.M | re.S)  # a stage of the Dockerfile
-# Namespaces of its own, so that no mount and no process is left after the build.
+# Separate namespaces, so that the kernel removes all mounts and processes of the build at its end.
 _NAMESPACES = ("unshare", "--mount", "--pid", "--fork", "--kill-child", "--mount-proc")
 
 
 def operator_archive() -> Path:
-    """The image as a docker-archive in the cache; built when a source of it has changed. Raises BuildError."""
+    """The image as a docker-archive in the cache. It is built if a source has changed. Raises BuildError."""
     layer = root_file_system.layer()
     directory = binaries.cache_root() / "images"
     path = directory / f"operator-{_digest(layer.digest)}.tar"
@@ -67,7 +67,7 @@ def operator_archive() -> Path:
 
 
 def _digest(base: str, names: Iterable[str] = _CONTEXT) -> str:
-    """A hash of the base image, of these sources and of how they are built."""
+    """A hash of the base image, these sources and the build commands."""
     content = hashlib.sha256(base.encode() + _BUILD.encode())
     for name in names:
         top = ROOT / name
@@ -78,7 +78,7 @@ def _digest(base: str, names: Iterable[str] = _CONTEXT) -> str:
 
 
 def _build(scratch: Path, path: Path, layer: Layer) -> None:
-    """Builds the image; again without anything of former builds where a kill has damaged their storage."""
+    """Build the image. If it fails, build again with an empty storage: a killed build may have damaged it."""
     part = scratch / "image.tar"
     storage = binaries.cache_root() / "operator-image"
     base = f"localhost/python:{layer.digest[:12]}"

@@ -1,4 +1,4 @@
-"""What a machine must have before a node can run on it."""
+"""The requirements for a node on a machine."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-# Programs with the Debian package of each; .ci/programs installs them.
+# Programs and their Debian packages, which .ci/programs installs.
 _PROGRAMS = {
     "unshare": "util-linux",
     "nsenter": "util-linux",
@@ -25,9 +25,9 @@ _PROGRAMS = {
     "javac": "default-jdk-headless",
     "jlink": "default-jdk-headless",
 }
-_SPACE = 6 * 1024**3  # bytes: images, their containers, logs and volumes
+_SPACE = 6 * 1024**3  # bytes, for images, containers, logs and volumes
 
-# Each line needs one ability of the kernel, inside namespaces that end with the shell.
+# Each line needs one feature of the kernel. The commands run in namespaces that end with the shell.
 _PROBES = (
     ("overlayfs", "mount -t overlay overlay -o lowerdir=$0/lower,upperdir=$0/upper,workdir=$0/work $0/merged"),
     ("netfilter (nftables)", "nft add table ip probe"),
@@ -39,12 +39,12 @@ _PROBES = (
 
 
 def environment() -> dict[str, str]:
-    """Variables for programs of the system: their PATH includes the folders of administrators."""
+    """Environment variables for system programs: PATH includes /sbin and the like."""
     return {**os.environ, "PATH": f"{os.environ.get('PATH', '')}:/usr/sbin:/sbin"}
 
 
 def missing() -> str:
-    """One sentence about what this machine lacks, empty if a node can run here."""
+    """One sentence that names the missing requirements of this machine; empty if a node can run on it."""
     return _missing_once() or _missing_space(Path(tempfile.gettempdir()))
 
 
@@ -79,7 +79,7 @@ def _missing_abilities() -> str:
 def memory_for_images(meminfo: str) -> int:
     """The bytes of memory that may hold the images and containers of a node; 0 if they must be on disk.
 
-    It saves the minute in which many small files are written to a disk and deleted. `meminfo` is /proc/meminfo.
+    Memory saves a minute, because images have many small files. `meminfo` is the content of /proc/meminfo.
     """
     [kibibytes] = [line.split()[1] for line in meminfo.splitlines() if line.startswith("MemAvailable:")]
     return _SPACE if int(kibibytes) * 1024 >= 2 * _SPACE else 0

@@ -1,7 +1,7 @@
 """Linux namespaces of a node. Processes in them cannot change the machine, and end with the namespaces.
 
-Mounts, processes and rules of netfilter belong to namespaces. Their first process is a child of this one. When it ends,
-the kernel kills every process in them, unmounts everything and drops all rules.
+Mounts, processes and netfilter rules belong to namespaces. The first process of the namespaces is a child of this
+process. When it ends, the kernel kills every process in the namespaces, and removes their mounts and rules.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from tests.cluster.processes import Child
 from tests.node import leftovers
 from tests.node.requirements import environment, memory_for_images
 
-# The first process of the node: folders of its own in place of the machine's, then it waits for ended children.
+# The first process of the node. It mounts the node's folders over those of the machine, then waits for ended children.
 _INIT = r"""
 set -eu
 folder=$1 python=$2 images=$3
@@ -54,8 +54,8 @@ class Sandbox:
     """The namespaces of one node, its folder, and its network device with the machine at the other end.
 
     Attributes:
-        directory: holds everything that the node writes; `stop` removes it.
-        address: of the node, reachable from this machine.
+        directory: the folder of all files of the node, which `stop` removes.
+        address: the address of the node, which this machine can reach.
     """
 
     def __init__(self) -> None:
@@ -65,9 +65,9 @@ class Sandbox:
         self._guard: subprocess.Popen[bytes] | None = None
 
     def start(self) -> None:
-        """Removes what dead nodes left, then makes the namespaces. Raises OSError, ProcessDiedError or TimeoutError."""
-        leftovers.remove_dead()
-        # It gets its name when it is locked: until then another process would take it for that of a dead node.
+        """Remove abandoned nodes, then create the namespaces. Raises OSError, ProcessDiedError or TimeoutError."""
+        leftovers.remove_abandoned()
+        # The folder is renamed after it is locked. Another process removes an unlocked folder with the final name.
         unlocked = Path(tempfile.mkdtemp(prefix=f".{leftovers.PREFIX}{os.getpid()}-"))
         self._lock = (unlocked / leftovers.LOCK).open("w")
         fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -81,7 +81,7 @@ class Sandbox:
         self._make_cgroups()
 
     def stop(self) -> None:
-        """Ends everything in the namespaces and removes every trace."""
+        """End all processes in the namespaces, and remove the node's files, cgroups and network device."""
         if self._lock:
             leftovers.remove(self.directory)
             self._init.kill()
@@ -93,11 +93,11 @@ class Sandbox:
             self._guard = None
 
     def inside(self) -> list[str]:
-        """The beginning of a command line that runs a program inside the namespaces."""
+        """The first arguments of a command line that runs a program inside the namespaces."""
         return ["nsenter", f"--target={self._pid}", "--mount", "--pid", "--net", "--ipc", "--"]
 
     def run(self, *command: str | Path) -> str:
-        """Output of a program inside the namespaces. Raises CalledProcessError."""
+        """Run a program inside the namespaces and return its output. Raises CalledProcessError."""
         return _output(*self.inside(), *map(str, command))
 
     def _start_init(self) -> None:
@@ -111,7 +111,7 @@ class Sandbox:
         (self.directory / leftovers.NAMESPACE).write_text(os.readlink(f"/proc/{self._pid}/ns/net"))
 
     def _connect(self) -> None:
-        """Joins the node and the machine by a pair of network devices, with an address at each end."""
+        """Connect the node and the machine by a pair of network devices, each with an address."""
         name = leftovers.device(self.directory)
         used = _output("ip", "-4", "-oneline", "address", "show")
         outside, inside = _free_pair(used)
@@ -130,13 +130,13 @@ class Sandbox:
             for name in (
                 "cpuset.cpus",
                 "cpuset.mems",
-            ):  # empty in a new cgroup of version 1, which then takes no process
+            ):  # empty in a new cgroup v1: no process could be added
                 if (hierarchy / name).exists() and not (path / name).read_text().strip():
                     (path / name).write_text((hierarchy / name).read_text())
 
 
 def _free_pair(used: str) -> tuple[ipaddress.IPv4Address, ipaddress.IPv4Address]:
-    """Two addresses of a small network of which none is used, given the output of `ip address`."""
+    """Two addresses of a small unused network. `used` is the output of `ip address`."""
     while True:
         first = _NETWORK[random.randrange(0, _NETWORK.num_addresses, 4)]
         if not any(f"{first + offset}/" in used for offset in range(4)):

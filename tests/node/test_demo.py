@@ -1,4 +1,4 @@
-"""`make run NODE=real`: the operator's own image, real pods, a login that works, and nothing left after its end."""
+"""`make run NODE=real`: the operator's own image, real pods, a working login, and a complete removal at the end."""
 
 from __future__ import annotations
 
@@ -15,15 +15,15 @@ import urllib3
 
 from tests.cluster.operator_process import ROOT
 from tests.cluster.processes import free_ports
-from tests.node.test_node import traces
+from tests.node.test_node import remains
 
 DEMO = (sys.executable, "-m", "tests.node.demo")
-# The certificate is of the instance's own authority, which a browser does not know either.
+# The certificate is signed by the instance's own authority, which is not trusted.
 _browser = urllib3.PoolManager(cert_reqs="CERT_NONE", retries=False)
 
 
 def status(port: int, user: str, password: str) -> int:
-    """The answer of the application to a request with this login."""
+    """The status of the application's response to a request with this login."""
     headers = urllib3.make_headers(basic_auth=f"{user}:{password}")
     return _browser.request("GET", f"https://127.0.0.1:{port}/api/v4/targets", headers=headers, timeout=20).status
 
@@ -60,7 +60,7 @@ def test_a_user_can_log_in_until_ctrl_c() -> None:
         rest = process.communicate(timeout=60)[0]
     assert process.returncode == 0, rest
     assert "Stopped." in rest
-    assert traces(Path(directory[1])) == []
+    assert remains(Path(directory[1])) == []
 
 
 @pytest.mark.usefixtures("can_run")

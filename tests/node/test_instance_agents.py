@@ -21,7 +21,7 @@ _RESTRICTED = {
     "capabilities": {"drop": ["ALL"]},
     "seccompProfile": {"type": "RuntimeDefault"},
 }
-# Containers without resources of their own get these, and no container may have more.
+# The defaults for containers without resources, and the maximum of each container.
 LIMIT_RANGE: Object = {
     "apiVersion": "v1",
     "kind": "LimitRange",
@@ -40,7 +40,7 @@ LIMIT_RANGE: Object = {
 
 
 def container(name: str, **fields: Any) -> Object:
-    """A container with a Java application that Pod Security's level `restricted` allows."""
+    """A container with a Java application. The Pod Security level `restricted` allows it."""
     security = {**_RESTRICTED, **fields.pop("securityContext", {})}
     return {"name": name, "image": SAMPLE_REFERENCE, "securityContext": security, **fields}
 
@@ -61,7 +61,7 @@ def deployment(running: Running, name: str, *containers: Object, **labels: str) 
 
 
 def test_agents_register_are_called_back_and_deregister(instance: Running) -> None:
-    """An application without any settings, and one of two containers with a read-only root file system and limits."""
+    """One application has no settings; the other has two containers, a read-only root file system and limits."""
     read_only = {"readOnlyRootFilesystem": True}
     limits = {"requests": {"cpu": "20m", "memory": "64Mi"}, "limits": {"cpu": "1", "memory": "192Mi"}}
     # The application calls an agent before it accepts the registration.

@@ -1,4 +1,4 @@
-"""A real node runs pods, and leaves nothing behind."""
+"""A real node runs pods, and is removed completely after its end."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ ROOT = Path(__file__).parents[2]
 
 
 def pod(name: str, namespace: str, *arguments: str, volumes: list[Object] | None = None) -> Object:
-    """A pod of the smallest image, as Pod Security's level `restricted` asks for it."""
+    """A pod of the smallest image. The Pod Security level `restricted` allows it."""
     security = {
         "runAsNonRoot": True,
         "allowPrivilegeEscalation": False,
@@ -46,7 +46,7 @@ def pod(name: str, namespace: str, *arguments: str, volumes: list[Object] | None
 
 
 def start(node: Node, obj: Object) -> Object:
-    """Creates a pod and waits until it runs."""
+    """Create a pod and wait until it runs."""
     node.api.create(obj)
     meta = obj["metadata"]
 
@@ -57,8 +57,8 @@ def start(node: Node, obj: Object) -> Object:
     return eventually(running, what=f"pod {meta['name']} runs") or {}
 
 
-def ask(node: Node, namespace: str, client: str, url: str) -> str:
-    """The answer that a pod gets from this address, or the error."""
+def request_from(node: Node, namespace: str, client: str, url: str) -> str:
+    """Send a GET request from a pod. Returns the response, or the error."""
     try:
         return node.kubectl("exec", "-n", namespace, client, "--", "/pod", "get", url, "2")
     except KubectlError as error:
@@ -66,12 +66,12 @@ def ask(node: Node, namespace: str, client: str, url: str) -> str:
 
 
 def wait_for_answer(node: Node, namespace: str, client: str, url: str) -> None:
-    """Waits until a pod gets an answer from this address."""
-    eventually(lambda: ask(node, namespace, client, url) == "here", what=f"{client} gets {url}")
+    """Wait until a pod gets a response from this address."""
+    eventually(lambda: request_from(node, namespace, client, url) == "here", what=f"{client} gets {url}")
 
 
-def server(node: Node, namespace: str) -> None:
-    """A pod that serves, behind a Service of the same name."""
+def create_server(node: Node, namespace: str) -> None:
+    """Create a pod with a server, and its Service of the same name."""
     start(node, pod("server", namespace, "serve", "8080"))
     node.api.create(
         {
@@ -86,7 +86,7 @@ def server(node: Node, namespace: str) -> None:
 def test_pods_reach_services_by_name_also_in_a_restricted_namespace(node: Node, namespace: NamespaceFactory) -> None:
     assert node.node_ready()
     name = namespace(labels={"pod-security.kubernetes.io/enforce": "restricted"})
-    server(node, name)
+    create_server(node, name)
     start(node, pod("client", name))
     for host in ("server", f"server.{name}.svc.cluster.local"):
         wait_for_answer(node, name, "client", f"http://{host}/")
@@ -95,7 +95,7 @@ def test_pods_reach_services_by_name_also_in_a_restricted_namespace(node: Node, 
 
 def test_network_policies_are_enforced(node: Node, namespace: NamespaceFactory) -> None:
     name = namespace()
-    server(node, name)
+    create_server(node, name)
     for client in ("friend", "stranger"):
         start(node, pod(client, name))
         wait_for_answer(node, name, client, "http://server/")
@@ -111,11 +111,14 @@ def test_network_policies_are_enforced(node: Node, namespace: NamespaceFactory) 
             },
         }
     )
-    eventually(lambda: "refused" in ask(node, name, "stranger", "http://server/"), what="the stranger is kept out")
-    assert ask(node, name, "friend", "http://server/") == "here"
+    eventually(
+        lambda: "refused" in request_from(node, name, "stranger", "http://server/"),
+        what="the stranger's connection is refused",
+    )
+    assert request_from(node, name, "friend", "http://server/") == "here"
 
 
-def test_volumes_are_provisioned_and_outlive_pods(node: Node, namespace: NamespaceFactory) -> None:
+def test_volumes_are_provisioned_and_keep_data_of_deleted_pods(node: Node, namespace: NamespaceFactory) -> None:
     name = namespace()
     claim: Object = {
         "apiVersion": "v1",
@@ -136,7 +139,7 @@ def test_volumes_are_provisioned_and_outlive_pods(node: Node, namespace: Namespa
     eventually(lambda: not folder.exists(), what="the folder of the deleted claim is gone")
 
 
-# --- nothing is left ---
+# --- removal ---
 
 _OWNER = """
 import sys, time
@@ -148,56 +151,56 @@ time.sleep(600)
 """
 
 
-def owner(module: str, name: str) -> tuple[subprocess.Popen[str], Path]:
-    """Another process that has started a node, and the node's folder."""
+def start_in_process(module: str, name: str) -> tuple[subprocess.Popen[str], Path]:
+    """Start a node in another process. Returns the process and the node's folder."""
     process = subprocess.Popen(
         [sys.executable, "-c", _OWNER.format(module=module, name=name)],
         cwd=ROOT, stdout=subprocess.PIPE, text=True, start_new_session=True,
     )  # fmt: skip
     assert process.stdout
     directory = Path(process.stdout.readline().strip())
-    assert directory.is_dir(), "it did not start"
+    assert directory.is_dir(), "the node did not start"
     return process, directory
 
 
-def traces(directory: Path) -> list[str]:
-    """What is left of a node on this machine."""
+def remains(directory: Path) -> list[str]:
+    """The processes, devices, mounts and folders of a node that exist on this machine."""
     commands = subprocess.run(["ps", "-eo", "args"], capture_output=True, text=True, check=True).stdout
     devices = subprocess.run(["ip", "link"], env=environment(), capture_output=True, text=True, check=True).stdout
     found = [line for line in commands.splitlines() if directory.name in line]
     found += [line for line in devices.splitlines() if leftovers.device(directory) in line]
     found += [line for line in Path("/proc/self/mounts").read_text().splitlines() if directory.name in line]
     found += [str(path) for path in (directory, *(root / directory.name for root in leftovers.hierarchies()))]
-    return [trace for trace in found if not trace.startswith("/") or Path(trace).exists()]
+    return [each for each in found if not each.startswith("/") or Path(each).exists()]
 
 
 @pytest.mark.usefixtures("can_run")
-def test_nothing_is_left_after_a_kill() -> None:
-    process, directory = owner("node", "Node")
-    assert traces(directory)
+def test_a_killed_node_is_removed() -> None:
+    process, directory = start_in_process("node", "Node")
+    assert remains(directory)
     rules = _rules()
     process.kill()
     process.wait()
-    eventually(lambda: not traces(directory), what="the killed node is gone")
+    eventually(lambda: not remains(directory), what="the killed node is gone")
     assert _rules() == rules
 
 
 @pytest.mark.usefixtures("can_run")
-def test_the_next_start_removes_what_is_left_when_everything_beside_the_node_was_killed() -> None:
-    process, directory = owner("sandbox", "Sandbox")
+def test_the_next_start_removes_a_node_whose_guard_was_killed() -> None:
+    process, directory = start_in_process("sandbox", "Sandbox")
     lines = subprocess.run(["ps", "-eo", "pid,args"], capture_output=True, text=True, check=True).stdout.splitlines()
     guards = [int(line.split()[0]) for line in lines if "tests.node.leftovers" in line and str(directory) in line]
     for pid in (*guards, process.pid):
         os.kill(pid, signal.SIGKILL)
     process.wait()
     assert directory.exists()
-    leftovers.remove_dead()
-    assert not traces(directory)
+    leftovers.remove_abandoned()
+    assert not remains(directory)
 
 
 @pytest.mark.usefixtures("can_run")
-def test_a_living_node_is_no_leftover(node: Node) -> None:
-    leftovers.remove_dead()
+def test_a_running_node_is_not_removed(node: Node) -> None:
+    leftovers.remove_abandoned()
     assert node.node_ready()
     assert node.sandbox.directory.is_dir()
 

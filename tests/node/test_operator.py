@@ -1,4 +1,4 @@
-"""The operator as it is shipped, with two replicas: what it survives, and how much memory it needs."""
+"""The operator's image with two replicas: disturbances, an update, and its memory."""
 
 from __future__ import annotations
 
@@ -30,19 +30,19 @@ WEBHOOK_SERVICE = "cryostat-operator-webhook-service"
 
 
 def leader(node: Node) -> str:
-    """The identity of the replica that leads; it begins with the name of its pod."""
+    """The identity of the leader. It begins with the name of the pod."""
     lease = node.api.get(LEASES, "Lease", constants.LEASE, NAMESPACE)
     return str(lease["spec"].get("holderIdentity") or "")
 
 
 def replicas(node: Node) -> list[Object]:
-    """The two pods of the operator, once no other one is left of an update."""
+    """Wait until there are only two pods of the operator, and return them."""
 
-    def two() -> list[Object] | None:
+    def exactly_two() -> list[Object] | None:
         found = node.api.list("v1", "Pod", NAMESPACE)
         return found if len(found) == 2 and operator_available(node.api) else None
 
-    return eventually(two, PATIENCE, "two pods of the operator are left") or []
+    return eventually(exactly_two, PATIENCE, "two pods of the operator are left") or []
 
 
 def pod_of(node: Node, identity: str) -> Object:
@@ -50,7 +50,7 @@ def pod_of(node: Node, identity: str) -> Object:
 
 
 def change(running: Running, value: str) -> None:
-    """Changes the instance. The API server refuses it while the webhook's replica does not answer."""
+    """Change the instance. The change is repeated while the API server gets no response from the webhook."""
     annotations = {"serviceOptions": {"coreConfig": {"annotations": {"example.com/change": value}}}}
 
     def patched() -> bool:
@@ -62,8 +62,8 @@ def change(running: Running, value: str) -> None:
     eventually(patched, PATIENCE, "the instance is changed")
 
 
-def finished(running: Running, value: str) -> bool:
-    """Whether the change is in the objects of the instance, and in its status."""
+def is_reconciled(running: Running, value: str) -> bool:
+    """Whether the objects and the status of the instance have the change."""
     service = running.api.get("v1", "Service", running.name, HOME)
     made = service["metadata"].get("annotations", {}).get("example.com/change") == value
     cryostat = running.cryostat
@@ -94,7 +94,7 @@ def test_another_replica_leads_and_finishes_a_change(instance: Running, end: Cal
     try:
         change(instance, end.__name__)
         eventually(lambda: leader(node) not in ("", former), PATIENCE, "another replica leads")
-        eventually(lambda: finished(instance, end.__name__), PATIENCE, "it finishes the change")
+        eventually(lambda: is_reconciled(instance, end.__name__), PATIENCE, "the new leader finishes the change")
     finally:
         if end is freeze:
             node.signal(container_of(found), signal.SIGCONT)
@@ -105,7 +105,7 @@ UPGRADED = ("core", "database", "storage")  # images that the operator's update 
 
 
 def test_an_update_of_the_operator_upgrades_the_operands(instance: Running) -> None:
-    """The new operator has other images, and the instance changes meanwhile; its data is kept."""
+    """The new operator has other images, and the instance changes during the update. Its data is kept."""
     node = instance.node
     user = instance.login()
     put = ("--request", "PUT", "--data-binary", "before the upgrade")
@@ -119,7 +119,7 @@ def test_an_update_of_the_operator_upgrades_the_operands(instance: Running) -> N
     change(instance, "update")
     instance.api.patch(instance.cryostat, {"spec": {"resources": {"databaseResources": {"requests": {"cpu": "25m"}}}}})
     node.kubectl("rollout", "status", f"deployment/{DEPLOYMENT}", "--namespace", NAMESPACE, "--timeout=300s")
-    eventually(lambda: finished(instance, "update"), PATIENCE, "the change is finished")
+    eventually(lambda: is_reconciled(instance, "update"), PATIENCE, "the change is is_reconciled")
 
     def upgraded() -> bool:
         used = {each["image"]: each["resources"]["requests"]["cpu"] for pod in instance.pods
@@ -137,7 +137,7 @@ def test_an_update_of_the_operator_upgrades_the_operands(instance: Running) -> N
 
 
 def forged_review(secret: str) -> Object:
-    """A review that a pod could send itself: a labelled application with the variables of this Secret."""
+    """An AdmissionReview that any pod could send: a labeled application with the variables of this Secret."""
     labels = {constants.AGENT_LABEL_NAME: "cryostat-sample", constants.AGENT_LABEL_NAMESPACE: HOME}
     container = {"name": "main", "image": "a", "envFrom": [{"secretRef": {"name": secret}}]}
     obj = {
@@ -151,12 +151,12 @@ def forged_review(secret: str) -> Object:
 
 
 def test_a_pod_learns_nothing_from_the_ports_of_the_operator(instance: Running) -> None:
-    """Metrics need a token, and the answer to a forged review does not depend on Secrets."""
+    """Metrics need a token, and the response to a forged review does not depend on Secrets."""
     for replica in replicas(instance.node):
         address = replica["status"]["podIP"]
         for url in (f"http://{address}:8081/metrics", f"https://{address}:9443/metrics"):
             assert instance.run(*CURL, url).rpartition("\n")[2] in ("401", "403", "404")
-    secrets = {"options": "JAVA_TOOL_OPTIONS", "settings": "COLOR"}  # the first one would change the answer
+    secrets = {"options": "JAVA_TOOL_OPTIONS", "settings": "COLOR"}  # the first review could change the response
     for name, key in secrets.items():
         metadata = {"name": name, "namespace": TARGET}
         instance.api.create({"apiVersion": "v1", "kind": "Secret", "metadata": metadata, "stringData": {key: "-Da=b"}})
@@ -184,11 +184,11 @@ def test_the_memory_of_each_replica_is_below_its_request(instance: Running) -> N
     used = {each["metadata"]["name"]: memory(instance.node, container_of(each)) for each in found}
     print(json.dumps(used))
     assert max(used.values()) < request
-    assert min(used.values()) > 10 * 1024**2, "this is no Python process"
+    assert min(used.values()) > 10 * 1024**2, "the process is not Python"
 
 
 def memory(node: Node, container: str) -> int:
-    """The bytes of a container that are no cache of files, in either version of cgroups."""
+    """The memory of a container in bytes without the page cache, in either version of cgroups."""
     [path] = [each for each in node.cgroups(container) if (each / "memory.stat").exists()]
     return anonymous(path / "memory.stat")
 
@@ -198,7 +198,7 @@ def anonymous(path: Path) -> int:
     return int(values["anon"] if "anon" in values else values["total_rss"])
 
 
-def test_all_pods_outlive_kubelet_and_containerd(instance: Running, namespace: NamespaceFactory) -> None:
+def test_a_restart_of_kubelet_and_containerd_ends_no_pod(instance: Running, namespace: NamespaceFactory) -> None:
     node = instance.node
 
     def containers() -> set[str]:

@@ -1,4 +1,4 @@
-"""A machine on which no node can run: one sentence says why."""
+"""On a machine that cannot run a node, one sentence names the missing requirement."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def test_the_packages_of_missing_programs_are_named(monkeypatch: pytest.MonkeyPa
     )
 
 
-def test_an_ability_that_the_kernel_lacks_is_named(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_a_missing_feature_of_the_kernel_is_named(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setattr("os.geteuid", lambda: 0)
     monkeypatch.setattr(shutil, "which", lambda program, path: program)
     (tmp_path / "unshare").write_text("#!/bin/sh\necho 'unshare: Operation not permitted' >&2\nexit 1\n")
@@ -51,7 +51,7 @@ def test_a_full_disk_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     assert "2.0 GiB are free" in requirements.missing()
 
 
-def test_images_are_in_memory_only_where_much_of_it_is_free() -> None:
+def test_images_are_in_memory_only_if_enough_is_free() -> None:
     text = "MemTotal: 16777216 kB\nMemAvailable: {} kB\n"
     assert requirements.memory_for_images(text.format(12 * 1024**2)) == 6 * 1024**3
     assert requirements.memory_for_images(text.format(12 * 1024**2 - 1)) == 0

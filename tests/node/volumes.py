@@ -1,4 +1,4 @@
-"""Provisioner of the node's storage class: folders as volumes, made for new claims and removed with them."""
+"""The provisioner of the node's storage class. It creates a folder for each claim, and deletes it with the claim."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ class Provisioner:
         self._thread.start()
 
     def stop(self) -> None:
-        """Ends the thread; volumes stay."""
+        """End the thread. The volumes remain."""
         self._ended.set()
         self._thread.join()
 
@@ -38,7 +38,7 @@ class Provisioner:
                 self.provision()
 
     def provision(self) -> None:
-        """Makes a volume for each claim that has none, and deletes volumes of deleted claims. Raises ApiError."""
+        """Create a volume for each claim without one, and delete the volumes of deleted claims. Raises ApiError."""
         volumes = {volume["metadata"]["name"]: volume for volume in self._api.list("v1", "PersistentVolume")}
         for claim in self._api.list("v1", "PersistentVolumeClaim"):
             name = f"pvc-{claim['metadata']['uid']}"

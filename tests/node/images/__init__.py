@@ -1,4 +1,4 @@
-"""Images for a node: those of the operands, and the root file system that the operator's own image is built on."""
+"""Images for a node: the operands' images, and the root file system of the operator's image."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ PROGRAMS = tuple(sorted({program for operand in operands.OPERANDS.values() for p
 
 
 def base_root() -> Path:
-    """The root file system, with Python at /usr/local/bin/python3 as in images of Python. Raises BuildError."""
+    """The root file system, with Python at /usr/local/bin/python3 as in Python's images. Raises BuildError."""
     return root_file_system.root()
 
 
 def operand_archives() -> dict[str, Path]:
-    """Image references and the docker-archive that holds each. Raises BuildError.
+    """The docker-archive of each image reference. Raises BuildError.
 
     All images are in one archive, because they share a large layer: load each path once.
     """

@@ -18,7 +18,7 @@ _CHUNK = 1 << 20
 
 @dataclass(frozen=True)
 class Layer:
-    """A layer as an uncompressed tar file; `digest` is the SHA-256 of that file, in hexadecimal."""
+    """A layer as an uncompressed tar file. `digest` is the SHA-256 of the file, in hexadecimal."""
 
     path: Path
     digest: str
@@ -26,7 +26,7 @@ class Layer:
 
 @dataclass(frozen=True)
 class File:
-    """A file of a layer; it belongs to root and group 0."""
+    """A file of a layer. Its owner is root, its group 0."""
 
     content: bytes
     mode: int = 0o644
@@ -37,11 +37,11 @@ class Image:
     """An image of shared layers.
 
     Attributes:
-        reference: the name under which pods use it.
-        layers: from the lowest to the highest.
-        entrypoint: program and first arguments.
-        environment: variables of its programs.
-        user: `uid:gid`; numbers, because the kubelet cannot check `runAsNonRoot` with a name.
+        reference: the name of the image in pods.
+        layers: the layers from the lowest to the highest.
+        entrypoint: the program and its first arguments.
+        environment: the variables of its programs.
+        user: `uid:gid` as numbers, because the kubelet cannot check `runAsNonRoot` for a name.
     """
 
     reference: str
@@ -61,7 +61,13 @@ def existing_layer(path: Path) -> Layer:
 
 
 def write_layer(files: Mapping[str, File], directories: Mapping[str, int], path: Path) -> Layer:
-    """Writes a layer with files and directories (path in the image to mode); the same content gives the same digest."""
+    """Write a layer. The same content gives the same digest.
+
+    Args:
+        files: the files of the layer by their paths in the image.
+        directories: the modes of further directories by their paths.
+        path: the tar file to write.
+    """
     with tarfile.open(path, "w", format=tarfile.GNU_FORMAT) as tar:
         for name, mode in sorted(directories.items()):
             entry = tarfile.TarInfo(name.lstrip("/"))
@@ -82,7 +88,7 @@ def configuration(image: Image) -> dict[str, Any]:
             "Env": [f"{name}={value}" for name, value in sorted(image.environment.items())],
             "User": image.user,
         },
-        "history": [{"created_by": "tests/node/images"} for _ in image.layers],  # buildah needs one for each layer
+        "history": [{"created_by": "tests/node/images"} for _ in image.layers],  # buildah needs one per layer
         "rootfs": {"type": "layers", "diff_ids": [f"sha256:{layer.digest}" for layer in image.layers]},
     }
 
@@ -94,7 +100,7 @@ def digest(images: Sequence[Image]) -> str:
 
 
 def write_archive(images: Sequence[Image], path: Path) -> Path:
-    """Writes all images into one docker-archive; a layer that several of them have is in it once."""
+    """Write all images into one docker-archive. It contains a shared layer once."""
     manifest = []
     with tarfile.open(path, "w", format=tarfile.GNU_FORMAT) as tar:
         for layer in {layer.digest: layer for image in images for layer in image.layers}.values():

@@ -1,6 +1,6 @@
-"""A Java runtime for images, and the Java programs of tests/operands/java as JAR files. Both are made once and cached.
+"""A Java runtime for images, and the Java programs of tests/operands/java as JAR files. Both are cached.
 
-The runtime is a part of the machine's own JDK (Debian's, like the images), so that images hold 50 MB and not 200.
+The runtime is a part of the machine's JDK (from Debian, as the images), so that it takes 50 MB instead of 200 MB.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from tests.cluster.progress import Step
 from tests.node.images.archive import File
 
 SOURCES = Path(__file__).parents[2] / "operands/java"
-RUNTIME = "/usr/lib/jvm/runtime"  # in images
+RUNTIME = "/usr/lib/jvm/runtime"  # the path in images
 _MODULES = (
     "java.base", "java.instrument", "java.logging", "java.management", "java.net.http", "jdk.crypto.ec",
     "jdk.httpserver",
@@ -60,7 +60,7 @@ def _link(directory: Path) -> None:
 
 
 def _cached(name: str, content: list[bytes], make: Callable[[Path], None]) -> Path:
-    """The directory that `make` fills for this content; made at the first call, former ones are removed."""
+    """A cached directory for this content. The first call fills it with `make` and removes other versions."""
     digest = hashlib.sha256(b"\0".join(content)).hexdigest()[:12]
     directory = binaries.cache_root() / f"{name}-{digest}"
     if directory.is_dir():

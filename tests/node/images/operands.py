@@ -1,6 +1,6 @@
 """The images of the operands: programs of Debian and Go modules, the entry points of this folder, and tests/operands.
 
-They have the references that the operator deploys, so its manifests and a Cryostat need no change.
+They have the references that the operator uses by default, so its manifests and a Cryostat need no change.
 """
 
 from __future__ import annotations
@@ -27,13 +27,13 @@ class Operand:
     """One image.
 
     Attributes:
-        entrypoint: program and first arguments; those of the container follow.
-        programs: programs of Go modules in it.
-        jars: JAR files of tests/operands/java, with their paths in the image.
+        entrypoint: the program and its first arguments. The arguments of the container follow.
+        programs: its programs of Go modules.
+        jars: JAR files of tests/operands/java and their paths in the image.
         runtime: whether it has a Java runtime.
-        scripts: a folder here whose file `entrypoint` is the entry point.
-        python: whether the programs of tests/operands are in it.
-        directories: further directories that its user may write to, with their modes.
+        scripts: a folder beside this module. Its file `entrypoint` is the entry point.
+        python: whether it has the programs of tests/operands.
+        directories: further directories that its user can write to, and their modes.
     """
 
     entrypoint: tuple[str, ...]
@@ -46,7 +46,7 @@ class Operand:
     user: str = "1001:0"
 
 
-# By the names of the operator's settings. Directories belong to group 0, which every user of an image is in.
+# The keys are those of the operator's settings. Directories belong to group 0, which every user of an image is in.
 OPERANDS: Mapping[str, Operand] = {
     "core": Operand((*_PYTHON, "tests.operands.application"), python=True),
     "grafana": Operand((*_PYTHON, "tests.operands.helpers", "grafana"), python=True),
@@ -98,7 +98,7 @@ def files(operand: Operand, programs: Mapping[str, Path]) -> dict[str, File]:
     if operand.scripts:
         found[ENTRYPOINT] = File((HERE / operand.scripts / "entrypoint").read_bytes(), 0o755)
     if operand.python:
-        # The package of all tests imports what images do not have.
+        # An empty package file, because that of the tests imports modules that images do not have.
         found[f"{_PACKAGE}/tests/__init__.py"] = File(b"")
         for path in sorted((TESTS / "operands").glob("*.py")):
             found[f"{_PACKAGE}/tests/operands/{path.name}"] = File(path.read_bytes())

@@ -30,17 +30,17 @@ PACKAGES = (
 )
 # Not needed in containers, and large.
 _REMOVED = ("usr/share/doc", "usr/share/locale", "usr/share/man", "var/cache/apt", "var/lib/apt/lists")
-# Users that the images of the operands run as, beside those of Debian. PostgreSQL does not start without a user's name.
+# Users of the operands' images in addition to Debian's. PostgreSQL needs a user name to start.
 _USERS = ("postgres26:x:26:0::/var/lib/pgsql:/bin/bash", "default:x:1001:0::/opt:/bin/bash")
-# Some packages need /proc. In namespaces of their own, commands leave neither mounts nor processes behind.
+# Some packages need /proc. The kernel removes the mounts and processes of commands with their namespaces.
 _NAMESPACES = ("unshare", "--mount", "--pid", "--fork", "--kill-child")
 _INSIDE = 'mount -t proc proc "$0/proc" && exec chroot "$0" "$@"'
 _NO_SERVICES = "#!/bin/sh\nexit 101\n"
-_VERSION = 1  # raised when this module makes something else of the same packages
+_VERSION = 1  # increase it when this module changes the result for the same packages
 
 
 def root() -> Path:
-    """The directory with the root file system; made at the first call. Raises BuildError."""
+    """The directory of the root file system. The first call creates it. Raises BuildError."""
     return _cached() / "root"
 
 
@@ -93,12 +93,12 @@ def _make(sources: list[str], directory: Path) -> None:
             _install(sources, root)
             _finish(root)
             step.detail = "layer"
-            # Numbers instead of names: users of the image are not those of this machine.
+            # Numeric owners, because the image and this machine have different users.
             tar = ["tar", "--numeric-owner", "--one-file-system", "--sort=name", "-C", str(root), "-cf"]
             _run(*tar, str(scratch / "layer.tar"), ".")
             (scratch / "digest").write_text(existing_layer(scratch / "layer.tar").digest)
         scratch.chmod(0o755)
-        scratch.rename(directory)  # a directory that is only partly made is never used
+        scratch.rename(directory)  # the rename is atomic: an incomplete directory is not used
     except BaseException:
         shutil.rmtree(scratch, ignore_errors=True)
         raise
@@ -125,7 +125,7 @@ def _finish(root: Path) -> None:
         (root / name).mkdir(parents=True)
     with (root / "etc/passwd").open("a") as users:
         users.write("".join(f"{user}\n" for user in _USERS))
-    # Where images of Python have it.
+    # The path of Python in Python's images.
     for name in ("python3", "python"):
         (root / "usr/local/bin" / name).symlink_to("/usr/bin/python3")
     for program in next((root / "usr/lib/postgresql").glob("*/bin")).iterdir():
