@@ -1,4 +1,4 @@
-"""`diff` and `render` with a real cluster: differences before, and none after the Cryostat is applied."""
+"""`diff` and `render` with a real cluster: they show differences before the Cryostat is applied, and none after it."""
 
 from __future__ import annotations
 

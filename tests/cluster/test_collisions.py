@@ -40,7 +40,7 @@ def is_unchanged(scenario: Scenario, before: Object) -> bool:
     for key in ("labels", "ownerReferences", "deletionTimestamp"):
         assert now["metadata"].get(key) == metadata.get(key), (before["kind"], key)
     for key in ("spec", "data"):
-        if before["kind"] != "PersistentVolumeClaim":  # which the cluster binds
+        if before["kind"] != "PersistentVolumeClaim":  # the cluster writes the binding
             assert now.get(key) == before.get(key), before["kind"]
     return True
 

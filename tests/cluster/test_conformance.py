@@ -55,7 +55,7 @@ def made_of(plane: ControlPlane, profile: str, directory: str) -> Made:
 
 
 def settled(api: Api, cr: Object) -> bool:
-    """Everything is written; pods may still be missing."""
+    """Whether all objects are written. Pods may be missing."""
     status = api.get(constants.API_VERSION, constants.KIND, cr["metadata"]["name"], cr["metadata"]["namespace"]).get(
         "status"
     )

@@ -30,7 +30,7 @@ Steps = tuple[str | int, ...]
 
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
-    """One for all tests of the file; each page is a new one."""
+    """A browser for all tests of the file. Each test opens a new page."""
     with Browser() as running:
         yield running
 

@@ -1,4 +1,4 @@
-"""The embedded control plane: it boots, runs simulated pods, survives restarts, and logs all requests."""
+"""The embedded control plane boots, runs simulated pods, keeps its data in restarts, and logs all requests."""
 
 from __future__ import annotations
 
@@ -130,7 +130,7 @@ def test_blocking_owner_references_need_the_finalizers_permission(
         control_plane.api_for("robot", where).create(owned)
 
 
-def test_the_audit_log_has_one_line_a_request(control_plane: ControlPlane, namespace: NamespaceFactory) -> None:
+def test_the_audit_log_has_one_line_per_request(control_plane: ControlPlane, namespace: NamespaceFactory) -> None:
     where = namespace(control_plane)
     reader = control_plane.api_for("default", where)
     mark = control_plane.audit_mark()
@@ -157,7 +157,7 @@ def test_watches_report_existing_objects_and_changes(control_plane: ControlPlane
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGKILL])
-def test_nothing_outlives_a_killed_interpreter(number: signal.Signals) -> None:
+def test_the_watchdog_removes_the_control_plane_of_a_killed_interpreter(number: signal.Signals) -> None:
     """The watchdog ends the components and removes their files if the test process is killed."""
     code = (
         "import time\n"

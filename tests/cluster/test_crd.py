@@ -72,7 +72,7 @@ def test_ordinary_cryostats_are_accepted(plane: ControlPlane, path: Path) -> Non
 
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: f"{case.path}: {case.says}")
-def test_limits_and_rules(plane: ControlPlane, case: Case) -> None:
+def test_values_beyond_limits_and_rules_are_refused(plane: ControlPlane, case: Case) -> None:
     for value in case.good:
         create(plane, cryostat(case.spec(value)))
     for value in case.bad:
@@ -91,7 +91,7 @@ def test_unknown_fields_are_named(plane: ControlPlane) -> None:
     assert 'unknown field "spec.reportOptions.replica"' in message
 
 
-def test_absent_is_absent_and_nothing_is_defaulted(plane: ControlPlane) -> None:
+def test_the_crd_sets_no_defaults(plane: ControlPlane) -> None:
     assert "spec" not in create(plane, {"apiVersion": API_VERSION, "kind": "Cryostat", "metadata": {"name": "a"}})
     spec = {"targetNamespaces": None, "reportOptions": {"replicas": None}, "networkPolicies": {}}
     assert create(plane, cryostat(spec))["spec"] == {"reportOptions": {}, "networkPolicies": {}}
@@ -147,7 +147,7 @@ def test_columns(plane: ControlPlane) -> None:
     plane.api.delete(made)
 
 
-def test_status_needs_no_url_and_keeps_one_condition_a_type(plane: ControlPlane) -> None:
+def test_status_needs_no_url_and_keeps_one_condition_per_type(plane: ControlPlane) -> None:
     made = create(plane, cryostat({}, "conditions"), dry=False)
     one = {
         "type": "Ready",

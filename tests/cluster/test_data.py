@@ -1,4 +1,4 @@
-"""Claims only grow, data is abandoned only on request, and may be retained."""
+"""Claims only grow, and data is abandoned or retained only on request."""
 
 from __future__ import annotations
 
@@ -142,7 +142,7 @@ def test_data_is_retained_on_request(scenario: Scenario, when: str) -> None:
         assert now["metadata"]["ownerReferences"][0]["uid"] == again["metadata"]["uid"]
 
 
-def test_retained_data_is_not_joined_with_other_keys(scenario: Scenario) -> None:
+def test_retained_data_is_not_used_with_other_keys(scenario: Scenario) -> None:
     where = scenario.namespace()
     scenario.secret(where, "other", **KEYS)
     cr = scenario.ready(
@@ -207,7 +207,7 @@ def held_pod(scenario: Scenario, where: str) -> Object:
     }  # fmt: skip
 
 
-def test_pods_that_are_to_stay_are_adopted(scenario: Scenario) -> None:
+def test_running_pods_are_adopted(scenario: Scenario) -> None:
     where = scenario.namespace()
     cr = scenario.cryostat(where)
     scenario.ready(cr)

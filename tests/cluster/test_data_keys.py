@@ -42,7 +42,7 @@ def test_lost_keys_are_not_generated_again(scenario: Scenario, restored: tuple[s
     assert after["metadata"]["ownerReferences"] == before["metadata"]["ownerReferences"]
 
 
-def test_a_claim_that_is_deleted_is_a_new_start(scenario: Scenario) -> None:
+def test_keys_are_generated_again_after_the_claim_is_deleted(scenario: Scenario) -> None:
     where = scenario.namespace()
     cr = scenario.ready(scenario.cryostat(where))
     old = scenario.get("Secret", where, "x-db")
@@ -92,7 +92,7 @@ def test_another_secret_is_refused_once_the_claim_exists(scenario: Scenario, sta
     scenario.ready(cr)
 
 
-def test_values_that_the_database_was_not_set_up_with_are_refused(scenario: Scenario) -> None:
+def test_keys_other_than_those_of_the_existing_database_are_refused(scenario: Scenario) -> None:
     """Also where the claim was created by an operator that recorded nothing."""
     where = scenario.namespace()
     keys = scenario.secret(where, "keys", **KEYS)
@@ -140,11 +140,11 @@ def test_an_edited_record_on_the_claim_is_restored(scenario: Scenario, label: st
     claim = scenario.get("PersistentVolumeClaim", where, "x-database")
     scenario.api.patch(claim, {"metadata": {"labels": {constants.LABEL_DATABASE_SECRET: label}}})
 
-    def put_right() -> bool:
+    def is_restored() -> bool:
         labels = scenario.get("PersistentVolumeClaim", where, "x-database")["metadata"]["labels"]
         return bool(labels.get(constants.LABEL_DATABASE_SECRET) == "x-db")
 
-    eventually(put_right, what="the record is restored")
+    eventually(is_restored, what="the record is restored")
     scenario.ready(cr)
     assert scenario.get("Secret", where, "x-db")["data"] == keys
     assert scenario.get("Deployment", where, "x-database")["metadata"]["generation"] == generation

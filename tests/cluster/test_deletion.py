@@ -31,7 +31,7 @@ def test_an_incomplete_instance_is_deleted(scenario: Scenario) -> None:
 
 
 def test_a_cryostat_that_is_deleted_during_its_creation_ends(scenario: Scenario) -> None:
-    """At ten different moments of its first reconcile."""
+    """The deletion happens at ten different moments of the first reconcile."""
     where, target = scenario.namespace(), scenario.namespace()
     for number in range(10):
         cr = scenario.cryostat(where, targetNamespaces=[where, target])
@@ -40,7 +40,7 @@ def test_a_cryostat_that_is_deleted_during_its_creation_ends(scenario: Scenario)
     scenario.wait_for_no_objects(cr)
 
 
-def test_its_namespace_may_go(scenario: Scenario) -> None:
+def test_the_deletion_completes_with_its_namespace(scenario: Scenario) -> None:
     where, target = scenario.namespace(), scenario.namespace()
     cr = scenario.ready(scenario.cryostat(where, targetNamespaces=[where, target]))
     half = scenario.cryostat(where, "y", targetNamespaces=[target, "loop-never"])

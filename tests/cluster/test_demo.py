@@ -55,7 +55,7 @@ def test_the_cluster_of_kubeconfig_is_used(own_cluster: ControlPlane) -> None:
     assert (refused.returncode, "no OpenShift" in refused.stdout) == (1, True)
 
 
-def test_an_instance_that_is_late_is_explained(own_cluster: ControlPlane) -> None:
+def test_causes_are_shown_for_an_instance_that_is_not_ready_in_time(own_cluster: ControlPlane) -> None:
     shown = run("--timeout", "0", KUBECONFIG=str(own_cluster.kubeconfig))
     assert shown.returncode == 1
     assert "The instance is not Ready after 0 s." in shown.stdout

@@ -18,14 +18,14 @@ INGRESS = {"rules": [{"host": "cryostat.example.com", "http": PATHS}]}
 
 
 class Instance(NamedTuple):
-    """A Cryostat with an object of every kind, shared by the tests of this file."""
+    """A Cryostat with an object of every kind. The tests of this file share it."""
 
     scenario: Scenario
     cr: Object
     target: str
 
     def place(self, kind: str, name: str) -> tuple[str, str, str]:
-        """Kind, namespace and name of `RoleBinding binding`, `Service callback`, `Deployment x-database` and so on."""
+        """The kind, namespace and name of an object such as `RoleBinding binding` or `Deployment x-database`."""
         where = {"binding": self.target, "callback": self.target}.get(name, self.cr["metadata"]["namespace"])
         real = {"binding": bindings_of(self.cr), "callback": callback_of(self.cr)}.get(name, name)
         return kind, where, real
@@ -139,7 +139,7 @@ OWNED = [(kind, name) for kind, name in OBJECTS if name not in ("binding", "call
 
 
 @pytest.mark.parametrize(("kind", "name"), [*OWNED, ("PersistentVolumeClaim", "x-database"), ("Secret", "x-db")])
-def test_a_removed_owner_comes_back(instance: Instance, kind: str, name: str) -> None:
+def test_a_removed_owner_reference_is_restored(instance: Instance, kind: str, name: str) -> None:
     repaired(
         instance, kind, name, lambda obj: instance.scenario.api.patch(obj, {"metadata": {"ownerReferences": None}})
     )
@@ -310,10 +310,10 @@ def test_a_deployment_with_another_selector_is_created_again(instance: Instance)
 
 
 @pytest.mark.parametrize(("kind", "name"), [("Service", "x-database"), ("Service", "callback")])
-def test_a_service_that_was_swapped_for_one_with_another_kind_of_address(
+def test_a_service_that_was_replaced_by_one_with_another_kind_of_address(
     instance: Instance, kind: str, name: str
 ) -> None:
-    """Whether a Service has a cluster IP is immutable, and decides what its name resolves to."""
+    """The cluster IP of a Service is immutable: its name resolves to this IP, or without one to the IPs of pods."""
     scenario, place = instance.scenario, instance.place(kind, name)
     before = scenario.get(*place)
     with scenario.down():

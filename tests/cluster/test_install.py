@@ -1,7 +1,7 @@
 """Every documented installation on an empty cluster, until a Cryostat is Ready.
 
-Everything as it is written: the Deployment with its arguments and variables, the shipped ServiceAccount, and webhooks
-that the API server calls by Service.
+Each test uses the manifests without changes: the Deployment with its arguments and variables, the ServiceAccount, and
+webhooks that the API server calls by Service.
 """
 
 from __future__ import annotations
@@ -56,7 +56,7 @@ class Installed:
         return self.plane.api
 
     def apply(self, arguments: tuple[str, ...] = ()) -> list[str]:
-        """Install, by default in the way of this cluster; returns the output of kubectl for each object."""
+        """Install, by default with the arguments of this cluster. Returns the output of kubectl for each object."""
         arguments = tuple(str(ROOT / each) if "/" in each else each for each in arguments or WAYS[self.way])
         return self.plane.kubectl("apply", *arguments).splitlines()
 
@@ -70,7 +70,7 @@ class Installed:
         return pod
 
     def registered(self) -> list[Object]:
-        """The registration of the webhooks: both configurations and the CRD."""
+        """The objects that register webhooks: both configurations and the CRD."""
         found = [self.api.get(ADMISSION, "MutatingWebhookConfiguration", MUTATING)]
         found.append(self.api.get(ADMISSION, "ValidatingWebhookConfiguration", VALIDATING))
         return [*found, self.api.get("apiextensions.k8s.io/v1", "CustomResourceDefinition", CRD)]
@@ -83,14 +83,14 @@ class Installed:
         return {each.get("caBundle", "") for each in clients}
 
     def registration_checks(self, mark: int) -> int:
-        """How often the operator has checked the registration since a `plane.audit_mark()`."""
+        """The number of checks of the registration by the operator since a `plane.audit_mark()`."""
         events = self.plane.audit_since(mark, user=f":{SERVICE_ACCOUNT}")
         return sum(1 for event in events if (event.get("objectRef") or {}).get("name") == MUTATING)
 
 
 @pytest.fixture(scope="module", params=list(WAYS))
 def installed(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Installed]:
-    """An empty cluster, and the installation just applied."""
+    """A new cluster with an installation. Its operator does not run yet."""
     with ExitStack() as stack:
         services = stack.enter_context(Services())
         plane = stack.enter_context(ControlPlane(Options(apiserver_args=services.apiserver_args)))
@@ -111,7 +111,7 @@ def installed(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathF
 
 @pytest.fixture(scope="module")
 def running(installed: Installed) -> Installed:
-    """The same with the operator running, after its certificate exists."""
+    """The `installed` cluster with a running operator, after its certificate exists."""
     installed.run()
     return installed
 
@@ -122,12 +122,12 @@ def test_applying_again_changes_nothing(installed: Installed) -> None:
     assert f"deployment.apps/{DEPLOYMENT} unchanged" in again
     assert changed(again) == []
     if installed.way == "manifests":
-        assert changed(installed.apply(FILES)) == [], "the two plain ways install the same objects"
+        assert changed(installed.apply(FILES)) == [], "both ways install the same objects"
     after = installed.api.get("policy/v1", "PodDisruptionBudget", DEPLOYMENT, NAMESPACE)
     assert after["metadata"]["generation"] == budget["metadata"]["generation"]
 
 
-def test_nothing_is_refused_before_the_operator_answers(installed: Installed) -> None:
+def test_objects_can_be_written_before_the_operator_runs(installed: Installed) -> None:
     assert not installed.pods, "the operator runs already"
     made = eventually(lambda: installed.api.create(cryostat("early"), dryRun="All"), what="Cryostats are served")
     assert "targetNamespaces" not in made.get("spec", {})
@@ -148,7 +148,7 @@ def test_pods_are_admitted_where_pod_security_is_restricted(installed: Installed
     eventually(available, what="the operator's pods are admitted and run")
 
 
-def test_it_answers_before_the_authority_is_registered(running: Installed) -> None:
+def test_the_operator_serves_webhooks_before_the_authority_is_registered(running: Installed) -> None:
     """The mounted certificate itself is registered until the injector registers its authority."""
 
     def defaulted() -> bool:
@@ -161,7 +161,7 @@ def test_it_answers_before_the_authority_is_registered(running: Installed) -> No
         running.service_ca.injecting = True
 
 
-def test_the_api_server_asks_the_operator(running: Installed) -> None:
+def test_the_api_server_calls_the_operator(running: Installed) -> None:
     made = running.api.create(cryostat("asked"), dryRun="All")
     assert made["spec"]["targetNamespaces"] == ["default"]
     stranger = running.api.impersonating("stranger")
@@ -175,12 +175,12 @@ def test_the_api_server_asks_the_operator(running: Installed) -> None:
     assert "denied the request" in refused.value.message
 
 
-def test_one_authority_is_registered_and_it_is_that_of_the_issuer(running: Installed) -> None:
+def test_the_authority_of_the_issuer_is_registered(running: Installed) -> None:
     issued = running.api.get("v1", "Secret", SECRETS[running.way], NAMESPACE)["data"]
 
     def injected() -> str:
         [bundle] = single_bundle(running.bundles())
-        if running.way == "openshift":  # the service CA does not put its authority into the Secrets
+        if running.way == "openshift":  # the service CA does not write its authority into Secrets
             [leaf] = x509.load_pem_x509_certificates(base64.b64decode(issued["tls.crt"]))
             [authority] = x509.load_pem_x509_certificates(base64.b64decode(bundle))
             assert leaf.issuer == authority.subject
@@ -192,8 +192,8 @@ def test_one_authority_is_registered_and_it_is_that_of_the_issuer(running: Insta
     assert eventually(injected, what="the authority of the certificate is registered")
 
 
-def test_a_wrong_authority_is_put_right_by_whom_it_concerns(running: Installed, tmp_path: Path) -> None:
-    """By the injector, if there is one: the operator does not change its entries."""
+def test_a_wrong_authority_is_corrected_by_its_owner(running: Installed, tmp_path: Path) -> None:
+    """The owner is the injector, if there is one. The operator does not change entries of an injector."""
     right = single_bundle(running.bundles())
     wrong = base64.b64encode(write_serving_certificate(tmp_path, "nowhere").ca.read_bytes()).decode()
     mutating, validating, definition = running.registered()
@@ -206,7 +206,7 @@ def test_a_wrong_authority_is_put_right_by_whom_it_concerns(running: Installed, 
 
 
 def test_no_client_reverts_the_entries_of_another(running: Installed) -> None:
-    """Applying again neither empties the configurations nor takes the authority away, and the operator leaves the
+    """Applying again keeps the webhooks and their authorities, and the operator keeps the
     words of others alone.
     """
     eventually(lambda: single_bundle(running.bundles()), what="one authority is registered")
@@ -251,8 +251,8 @@ def test_a_lost_certificate_is_replaced_and_trusted(running: Installed) -> None:
     assert single_bundle(running.bundles())
 
 
-def test_a_new_pod_takes_over(running: Installed) -> None:
-    """The registration of the previous pod is kept."""
+def test_a_new_pod_keeps_the_registration(running: Installed) -> None:
+    """The registration of the previous pod is valid for the new one."""
     before = running.registered()
     running.pods[-1].kill()
     with pytest.raises(ApiError, match="failed calling webhook"):
@@ -269,7 +269,7 @@ def test_objects_for_prometheus_are_installed_separately(installed: Installed) -
 
 
 def changed(lines: list[str]) -> list[str]:
-    """Objects that kubectl does not call unchanged; of budgets it always says `configured`, because it sends their
+    """Lines of objects that kubectl changed. It reports each PodDisruptionBudget as `configured`, because it sends the
     selector with the directive to replace it.
     """
     return [line for line in lines if not line.endswith(" unchanged") and not line.startswith("poddisruptionbudget")]

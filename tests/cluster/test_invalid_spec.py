@@ -34,7 +34,7 @@ POISON: dict[str, Any] = {
 
 @pytest.fixture
 def lenient(scenario: Scenario) -> Scenario:
-    """The API server accepts any spec and status, as with a newer or broken CRD; afterwards the schema is restored."""
+    """A CRD that accepts any spec and status, as a newer or broken one. The schema is restored afterwards."""
     api = scenario.api
     crd = api.get("apiextensions.k8s.io/v1", "CustomResourceDefinition", CRD)
     version = [each["name"] for each in crd["spec"]["versions"]].index(constants.VERSION)
@@ -101,7 +101,7 @@ def test_an_invalid_cryostat_is_reported_and_affects_no_other(lenient: Scenario)
         scenario.delete(cr)
 
 
-def test_one_that_becomes_unreadable_keeps_running(lenient: Scenario) -> None:
+def test_an_instance_with_an_unreadable_spec_keeps_running(lenient: Scenario) -> None:
     scenario, where, target = lenient, lenient.namespace(), lenient.namespace()
     cr = scenario.ready(scenario.cryostat(where, targetNamespaces=[target]))
     objects = {(obj["kind"], obj["metadata"]["name"]) for obj in scenario.owned_objects(cr)}
@@ -174,7 +174,7 @@ STATUS_PATCHES: list[Object] = [
 ]
 
 
-def test_a_status_edited_by_hand_is_put_right(scenario: Scenario) -> None:
+def test_an_edited_status_is_corrected(scenario: Scenario) -> None:
     where = scenario.namespace()
     cr = scenario.ready(scenario.cryostat(where))
     scenario.settle()

@@ -1,4 +1,4 @@
-"""Two replicas and one API server: only the leader writes, and leadership changes in every possible way."""
+"""Two replicas and one API server: only the leader writes, also while leadership changes."""
 
 from __future__ import annotations
 
@@ -56,13 +56,13 @@ def holder(plane: ControlPlane) -> str:
 
 
 def is_leading(process: OperatorProcess) -> bool:
-    """Whether its metric shows that it leads."""
+    """Whether the metric of a process shows that it is the leader."""
     lines = process.get("/metrics")[1].splitlines()
     return f'leader_election_master_status{{name="{constants.LEASE}"}} 1.0' in lines
 
 
 def requests_of(plane: ControlPlane, mark: int, process: OperatorProcess) -> list[Object]:
-    """Request of one process since a mark of the audit log, identified by its token."""
+    """The requests of one process since a mark of the audit log. The token identifies the process."""
     token = yaml.safe_load(process.kubeconfig.read_text())["users"][0]["user"]["token"].split(".")[1]
     credential = f"JTI={json.loads(base64.urlsafe_b64decode(token + '=='))['jti']}"
     key = "authentication.kubernetes.io/credential-id"
@@ -71,7 +71,7 @@ def requests_of(plane: ControlPlane, mark: int, process: OperatorProcess) -> lis
 
 
 def writes(plane: ControlPlane, mark: int, process: OperatorProcess) -> list[str]:
-    """Its writes, without those of the Lease."""
+    """The writes of a process without those of the Lease."""
     return [f"{e['verb']} {e['requestURI']}" for e in work(requests_of(plane, mark, process)) if e["verb"] not in READS]
 
 
@@ -98,12 +98,12 @@ def stamp(text: str) -> datetime:
 
 @contextmanager
 def lease_records(plane: ControlPlane) -> Iterator[list[Object]]:
-    """Every record of the Lease during this, in order."""
+    """Collect every record of the Lease inside the block, in order."""
     records: list[Object] = []
     query: dict[str, Any] = {"seconds": 120, "fieldSelector": f"metadata.name={constants.LEASE}"}
 
     def follow() -> None:
-        with suppress(urllib3.exceptions.HTTPError):  # the API server went down in another test
+        with suppress(urllib3.exceptions.HTTPError):  # another test has stopped the API server
             for event in plane.api.watch(LEASES, "Lease", NAMESPACE, **query):
                 if event["type"] in ("ADDED", "MODIFIED"):
                     records.append(event["object"]["spec"])
@@ -139,10 +139,10 @@ def repaired(plane: ControlPlane, where: str, name: str = "x") -> None:
     eventually(again, SLOW, "the Service exists again")
 
 
-# --- one writes ------------------------------------------------------------------------------------------------------
+# --- one leader ------------------------------------------------------------------------------------------------------
 
 
-def test_exactly_one_writes_and_the_other_knows_all(pair: Pair, namespace: NamespaceFactory) -> None:
+def test_only_the_leader_writes_and_the_standby_watches(pair: Pair, namespace: NamespaceFactory) -> None:
     plane, where = pair.plane, namespace(pair.plane)
     mark = plane.audit_mark()
     made = [cryostat(plane, where, f"x{number}") for number in range(3)]
@@ -156,7 +156,7 @@ def test_exactly_one_writes_and_the_other_knows_all(pair: Pair, namespace: Names
         assert [process.get(path)[0] for path in ("/healthz", "/readyz")] == [200, 200]
 
 
-def test_an_idle_pair_asks_for_nothing_but_the_lease(pair: Pair) -> None:
+def test_an_idle_pair_requests_only_the_lease(pair: Pair) -> None:
     plane = pair.plane
 
     def idle() -> bool:
@@ -181,7 +181,7 @@ def test_without_election_there_is_no_lease(installed_plane: ControlPlane, opera
 # --- leadership changes ----------------------------------------------------------------------------------------------
 
 
-def test_a_crashed_leader_is_replaced_when_its_lease_has_run_out(pair: Pair, namespace: NamespaceFactory) -> None:
+def test_a_crashed_leader_is_replaced_when_its_lease_has_expired(pair: Pair, namespace: NamespaceFactory) -> None:
     plane, where = pair.plane, namespace(pair.plane)
     cryostat(plane, where)
     pair.leader.crash()
@@ -195,7 +195,7 @@ def test_a_crashed_leader_is_replaced_when_its_lease_has_run_out(pair: Pair, nam
     assert writes(plane, mark, pair.standby)
 
 
-def test_a_stopped_leader_hands_over_at_once(pair: Pair, namespace: NamespaceFactory) -> None:
+def test_a_stopped_leader_releases_its_lease(pair: Pair, namespace: NamespaceFactory) -> None:
     """The Lease is released, so the successor does not wait for its expiry."""
     plane, where = pair.plane, namespace(pair.plane)
     cryostat(plane, where)
@@ -219,9 +219,7 @@ def test_a_stopped_leader_hands_over_at_once(pair: Pair, namespace: NamespaceFac
     eventually(took_over, what="the event is recorded")
 
 
-def test_a_leader_that_was_stopped_in_its_tracks_writes_nothing_when_it_wakes(
-    pair: Pair, namespace: NamespaceFactory
-) -> None:
+def test_a_suspended_leader_writes_nothing_when_it_continues(pair: Pair, namespace: NamespaceFactory) -> None:
     """It is suspended during writes, and continues after another leader has written."""
     plane, where = pair.plane, namespace(pair.plane)
     mark = plane.audit_mark()
@@ -245,13 +243,13 @@ def test_a_leader_that_was_stopped_in_its_tracks_writes_nothing_when_it_wakes(
     assert writes(plane, mark, pair.leader) == []
     # A renewal that was being sent when the process was stopped may still arrive; it is refused as a conflict.
     assert accepted_lease_writes(plane, mark, pair.leader) == []
-    # It is a working standby replica.
+    # It works as a standby replica.
     pair.standby.kill()
     eventually(lambda: holder(plane) == pair.leader.identity, SLOW, "the first one leads again")
     repaired(plane, where, "x1")
 
 
-def test_an_outage_of_the_api_server_that_outlasts_the_lease(pair: Pair, namespace: NamespaceFactory) -> None:
+def test_an_outage_of_the_api_server_longer_than_the_lease(pair: Pair, namespace: NamespaceFactory) -> None:
     plane, where = pair.plane, namespace(pair.plane)
     cryostat(plane, where)
     plane.stop_apiserver(kill=True)
@@ -268,12 +266,12 @@ def test_an_outage_of_the_api_server_that_outlasts_the_lease(pair: Pair, namespa
     assert pair.standby.running
 
 
-# --- take-over from another operator ---------------------------------------------------------------------------------
+# --- election with client-go ---------------------------------------------------------------------------------
 
 
 @contextmanager
 def client_go(plane: ControlPlane) -> Iterator[Child]:
-    """A program with the election of client-go, asking for the same Lease."""
+    """A program with client-go's leader election for the same Lease."""
     command: list[str | Path] = [
         plane.programs["kube-controller-manager"], f"--kubeconfig={plane.kubeconfig}", "--secure-port=0",
         "--controllers=ttl-after-finished-controller", "--leader-elect=true",
@@ -325,7 +323,7 @@ def test_the_elections_of_client_go_and_of_this_operator_exclude_each_other(
 # --- webhooks --------------------------------------------------------------------------------------------------------
 
 
-def test_both_answer_the_api_server(webhooks: WebhookPlane, operator: OperatorFactory) -> None:
+def test_both_replicas_serve_webhooks(webhooks: WebhookPlane, operator: OperatorFactory) -> None:
     [port] = free_ports(1)
     standby = operator(webhooks.plane, {"WEBHOOK_URL": webhooks.url}, [f"--webhook-port={port}"])
     assert (is_leading(webhooks.operator), is_leading(standby)) == (True, False)

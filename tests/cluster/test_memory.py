@@ -29,7 +29,7 @@ def scenario(installed_plane: ControlPlane, tmp_path: Path) -> Iterator[Scenario
 
 
 def peak(operator: OperatorProcess) -> float:
-    """The most resident memory that the process has used, in MiB."""
+    """The maximum resident memory of the process, in MiB."""
     lines = Path(f"/proc/{operator.process.pid}/status").read_text().splitlines()
     return int(next(line for line in lines if line.startswith("VmHWM:")).split()[1]) / 1024
 
@@ -48,9 +48,9 @@ def labels(namespace: str, name: str) -> Object:
 
 
 def flood(scenario: Scenario, namespace: str, instance: str, prefix: str, count: int = _COUNT) -> None:
-    """ConfigMaps, and some Secrets and Deployments, of 1 MB each with the labels of an instance."""
+    """Create ConfigMaps, and some Secrets and Deployments, of 1 MB each with the labels of an instance."""
     content = base64.b64encode(random.Random(1).randbytes(_BYTES * 3 // 4)).decode()
-    # The responses need not contain the objects.
+    # Responses without the objects are enough.
     api = scenario.api.with_headers(
         Accept="application/json;as=PartialObjectMetadata;v=v1;g=meta.k8s.io,application/json"
     )
@@ -64,7 +64,7 @@ def flood(scenario: Scenario, namespace: str, instance: str, prefix: str, count:
                 "metadata": {"labels": {"a": "b"}},
                 "spec": {"containers": [{"name": "c", "image": "i", "env": [{"name": "X", "value": content}]}]},
             }
-            # Paused, so that the controller makes no ReplicaSets of the same size.
+            # Paused, so that the controller creates no ReplicaSets of the same size.
             spec = {"paused": True, "replicas": 0, "selector": {"matchLabels": {"a": "b"}}, "template": template}
             obj = {"apiVersion": "apps/v1", "kind": "Deployment", "metadata": metadata, "spec": spec}
         api.create(obj)
@@ -77,7 +77,7 @@ def test_large_objects_with_the_ownership_labels_fit_into_the_shipped_limit(scen
     started = peak(operator)
     cryostat = scenario.cryostat(other)
     scenario.ready(cryostat)
-    flood(scenario, other, "x", "x-", 50)  # now they arrive by the watch, with the labels of an existing Cryostat
+    flood(scenario, other, "x", "x-", 50)  # the operator gets these from its watches, for an existing Cryostat
     scenario.settle()
     assert peak(operator) < limit() * 0.75, f"{started:.0f} MiB after the start"
     print(f"peak: {started:.0f} MiB after the start, {peak(operator):.0f} MiB in the end")

@@ -17,7 +17,7 @@ CRD = ("apiextensions.k8s.io/v1", "CustomResourceDefinition")
 
 @pytest.fixture
 def with_prometheus(installed_plane: ControlPlane) -> Iterator[ControlPlane]:
-    """The installation beside the Prometheus operator's definitions."""
+    """A cluster with the operator and the Prometheus operator's definitions."""
     definitions = [yaml.safe_load(path.read_text()) for path in binaries.data(binaries.PROMETHEUS_OPERATOR)]
     api = installed_plane.api
     for each in definitions:
@@ -29,7 +29,7 @@ def with_prometheus(installed_plane: ControlPlane) -> Iterator[ControlPlane]:
         api.delete(each)
 
 
-def test_it_is_accepted_with_strict_validation_and_twice(with_prometheus: ControlPlane) -> None:
+def test_the_objects_pass_strict_validation_and_can_be_applied_again(with_prometheus: ControlPlane) -> None:
     arguments = ("apply", "--validate=strict", "-k", ROOT / "manifests/monitoring")
     eventually(
         lambda: with_prometheus.api.list("monitoring.coreos.com/v1", "ServiceMonitor") == [], what="the API is served"

@@ -77,7 +77,7 @@ def installed() -> Iterator[Installed]:
 
 @pytest.fixture(scope="module")
 def operator(installed: Installed, tmp_path_factory: pytest.TempPathFactory) -> Iterator[OperatorProcess]:
-    """The operator's container, run as the account of the ClusterServiceVersion."""
+    """The operator's container. It runs with the account of the ClusterServiceVersion."""
     process = run_container(
         installed.plane, installed.network, installed.deployment, tmp_path_factory.mktemp("operator")
     )
@@ -129,14 +129,14 @@ def test_the_pods_are_restricted_and_know_that_olm_installed_them(installed: Ins
     assert installed.deployment["status"]["availableReplicas"] == installed.deployment["spec"]["replicas"]
 
 
-def test_the_service_selects_the_operator_alone(installed: Installed) -> None:
+def test_the_service_selects_only_the_operator(installed: Installed) -> None:
     service = installed.api.get("v1", "Service", SERVICE, installed.namespace)
     assert service["spec"]["selector"] == installed.deployment["spec"]["selector"]["matchLabels"]
     [port] = service["spec"]["ports"]
     assert (port["port"], port["targetPort"]) == (443, 9443)
 
 
-def test_the_certificate_is_that_of_the_service(installed: Installed) -> None:
+def test_the_certificate_is_valid_for_the_service(installed: Installed) -> None:
     secret = installed.api.get("v1", "Secret", f"{SERVICE}-cert", installed.namespace)
     leaf = x509.load_pem_x509_certificate(base64.b64decode(secret["data"]["tls.crt"]))
     alternatives = leaf.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
@@ -155,7 +155,7 @@ def test_every_webhook_is_registered_at_its_path(installed: Installed) -> None:
         assert found[name]["objectSelector"] == webhook.get("objectSelector", {})
 
 
-def test_the_conversion_is_that_of_the_service(installed: Installed) -> None:
+def test_conversion_is_registered_with_the_service(installed: Installed) -> None:
     client = installed.conversion()["webhook"]["clientConfig"]
     service = {"name": SERVICE, "namespace": installed.namespace, "path": "/convert", "port": 443}
     assert client == {"caBundle": installed.authority(), "service": service}
@@ -177,7 +177,7 @@ def test_documented_resources_are_valid(installed: Installed) -> None:
 
 
 def test_a_cryostat_becomes_ready(installed: Installed, ready: Object) -> None:
-    assert ready["spec"]["targetNamespaces"] == ["default"]  # by the webhook that sets defaults
+    assert ready["spec"]["targetNamespaces"] == ["default"]  # set by the defaulting webhook
     assert {each.namespace for each in installed.network.carried} == {installed.namespace}
 
 
@@ -210,7 +210,7 @@ def test_a_user_without_permission_is_refused(installed: Installed, operator: Op
     assert refusal.value.code == 403
 
 
-def test_a_pod_that_asks_for_it_gets_the_agent(installed: Installed, ready: Object) -> None:
+def test_a_pod_with_the_labels_gets_the_agent(installed: Installed, ready: Object) -> None:
     labels = {constants.AGENT_LABEL_NAME: "ready", constants.AGENT_LABEL_NAMESPACE: "default"}
     pod = {
         "apiVersion": "v1",
@@ -234,7 +234,7 @@ def test_the_registration_of_olm_is_not_changed(installed: Installed, operator: 
     assert not installed.api.find("v1", "Secret", "cryostat-operator-webhook-certificate", installed.namespace)
 
 
-def test_the_permissions_of_the_bundle_are_enough(installed: Installed, ready: Object) -> None:
+def test_the_permissions_of_the_bundle_are_sufficient(installed: Installed, ready: Object) -> None:
     events = installed.plane.audit_since(0, f":{SERVICE_ACCOUNT}")
     refused = [event["requestURI"] for event in events if event["responseStatus"]["code"] == 403]
     assert events

@@ -74,7 +74,7 @@ def test_a_host_is_generated_and_kept(openshift_plane: ControlPlane, router: Rou
     assert applied["spec"]["host"] == host
 
 
-def test_a_host_of_ones_own_needs_a_permission(openshift_plane: ControlPlane, editor: tuple[str, Api]) -> None:
+def test_a_custom_host_needs_a_permission(openshift_plane: ControlPlane, editor: tuple[str, Api]) -> None:
     where, erin = editor
     with pytest.raises(ApiError, match="do not have permission to set the host field") as refused:
         erin.create(route(where, host="chosen.example.com"))
@@ -133,7 +133,7 @@ def test_late_admission_and_rejection_on_request(
     assert admitted(api, web)["lastTransitionTime"] >= since
 
 
-def test_a_second_router_has_an_entry_of_its_own(
+def test_a_second_router_has_its_own_entry(
     openshift_plane: ControlPlane, router: Router, namespace: NamespaceFactory
 ) -> None:
     api, where = openshift_plane.api, namespace(openshift_plane)
@@ -145,7 +145,7 @@ def test_a_second_router_has_an_entry_of_its_own(
     assert states == ["True", "False"]
 
 
-def test_the_router_works_on_after_a_restart_of_the_api_server(
+def test_the_router_works_after_a_restart_of_the_api_server(
     openshift_plane: ControlPlane, router: Router, namespace: NamespaceFactory
 ) -> None:
     where = namespace(openshift_plane)

@@ -38,7 +38,7 @@ def with_cert_manager(openshift_plane: ControlPlane) -> Iterator[None]:
 
 
 @pytest.mark.usefixtures("with_cert_manager", "router")
-def test_leftovers_of_every_kind_go_and_data_stays(openshift_scenario: Scenario) -> None:
+def test_obsolete_objects_are_deleted_and_data_is_kept(openshift_scenario: Scenario) -> None:
     scenario = openshift_scenario
     assert set(OBJECTS) == {kind for kind, row in KINDS.items() if row.namespaced and not row.on_demand}
     with scenario.down():

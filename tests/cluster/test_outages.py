@@ -18,11 +18,11 @@ from tests.cluster.scenario import Scenario, bindings_of
 
 KILLS = int(os.environ.get("CRYOSTAT_KILLS", "10"))
 FLOW = "flowcontrol.apiserver.k8s.io/v1"
-IDLE_SECONDS = 3.0  # seconds; status changes of a rollout are reported within two
+IDLE_SECONDS = 3.0  # seconds; the operator reports status changes of a rollout within two
 
 
 def wait_until_reconciling(scenario: Scenario, cr: Object) -> None:
-    """Wait until drift is repaired and a change of the Cryostat has an effect, so all watches work."""
+    """Wait until drift is repaired and a change of the Cryostat has an effect: both need working watches."""
     where, wanted = cr["metadata"]["namespace"], random.randint(1, 1000)
     service = eventually(lambda: scenario.get("Service", where, "x"), 60, "the Service exists")
     scenario.api.delete(service)
@@ -37,7 +37,7 @@ def wait_until_reconciling(scenario: Scenario, cr: Object) -> None:
 
 
 def wait_for_objects(scenario: Scenario, cr: Object) -> Object:
-    """Wait until all objects exist. Controllers that lost the API server may start the pods late."""
+    """Wait until all objects exist. After an outage, controllers may start the pods late."""
     where, name = cr["metadata"]["namespace"], cr["metadata"]["name"]
 
     def all_exist() -> bool:
@@ -55,7 +55,7 @@ def count_responses(scenario: Scenario, code: str) -> float:
 
 
 def wait_until_idle(scenario: Scenario) -> None:
-    """Wait until the operator writes nothing, after other controllers have recovered and the status shows that."""
+    """Wait until the operator writes nothing. Before, other controllers recover and the status changes."""
 
     def silent() -> bool:
         mark = scenario.plane.audit_mark()
@@ -67,7 +67,7 @@ def wait_until_idle(scenario: Scenario) -> None:
 
 
 def test_any_number_of_kills_at_random_moments(scenario: Scenario) -> None:
-    """CRYOSTAT_KILLS of them: no object is lost, duplicated or left behind, and the last start writes nothing."""
+    """After CRYOSTAT_KILLS kills no object is lost, duplicated or orphaned, and the last start writes nothing."""
     dice = random.Random(7)
     where, *targets = (scenario.namespace() for _ in range(4))
     steady = scenario.ready(scenario.cryostat(where, "steady", targetNamespaces=[where]))
@@ -118,7 +118,7 @@ def test_a_cryostat_with_hanging_writes_delays_no_other(scenario: Scenario) -> N
         head = {"apiVersion": "admissionregistration.k8s.io/v1", "kind": "ValidatingWebhookConfiguration"}
         hooked = scenario.api.create({**head, "metadata": {"name": slow}, "webhooks": [hook]})
         scenario.undo(lambda: scenario.api.delete(hooked))
-        time.sleep(1.0)  # until the policy has an effect, which cannot be tried: the trial would hang
+        time.sleep(1.0)  # time for the policy to take effect; a trial request would hang
         scenario.change(cr, reportOptions={"replicas": 1})
         others = [scenario.cryostat(where, f"x{number}") for number in range(5)]
         for other in others:
@@ -129,8 +129,8 @@ def test_a_cryostat_with_hanging_writes_delays_no_other(scenario: Scenario) -> N
     scenario.ready(cr, timeout=60)
 
 
-def test_an_overloaded_api_server_is_waited_for(scenario: Scenario) -> None:
-    """It accepts one request of the operator at a time, and answers 429 to all others."""
+def test_requests_are_repeated_while_the_api_server_is_overloaded(scenario: Scenario) -> None:
+    """The API server accepts one request of the operator at a time, and responds to others with 429."""
     where = scenario.namespace()
     none = {"nominalConcurrencyShares": 0, "lendablePercent": 0, "borrowingLimitPercent": 0}
     level = {"apiVersion": FLOW, "kind": "PriorityLevelConfiguration", "metadata": {"name": where}}
@@ -159,9 +159,9 @@ def test_an_overloaded_api_server_is_waited_for(scenario: Scenario) -> None:
 
 @pytest.fixture
 def new_account(scenario: Scenario) -> Iterator[None]:
-    """The ServiceAccount is created again during a test, and its bindings after it."""
+    """Create the ServiceAccount again; after the test, also its bindings."""
     yield
-    scenario.stop()  # its token is not valid any more
+    scenario.stop()  # its token is now invalid
 
 
 def test_credentials_expire_and_are_rotated(scenario: Scenario, new_account: None) -> None:
@@ -178,11 +178,11 @@ def test_credentials_expire_and_are_rotated(scenario: Scenario, new_account: Non
     service = scenario.get("Service", cr["metadata"]["namespace"], "x")
 
     def refused() -> bool:
-        scenario.api.delete(service)  # the API server caches a token for ten seconds
+        scenario.api.delete(service)  # the API server caches the result of an authentication for ten seconds
         return count_responses(scenario, "401") > 2
 
     eventually(refused, 60, "the operator is refused", interval=0.5)
-    scenario.plane.restart_apiserver(kill=True)  # every stream has to log in again
+    scenario.plane.restart_apiserver(kill=True)  # every watch must authenticate again
     before = count_responses(scenario, "401")
     eventually(lambda: count_responses(scenario, "401") > before + 20, what="all requests of the operator are refused")
     text = kubeconfig_text(scenario.api, scenario.api.token_for(SERVICE_ACCOUNT, NAMESPACE), SERVICE_ACCOUNT)

@@ -1,4 +1,4 @@
-"""The annotations that stop an instance: with the pause only the status is written, hibernation stops its pods."""
+"""Annotations that stop an instance. During a pause only the status is written; hibernation stops the pods."""
 
 from __future__ import annotations
 
@@ -73,7 +73,7 @@ def test_a_scheduled_backup_follows_its_annotations(scenario: Scenario) -> None:
     with scenario.down():
         pass
     scenario.settle()
-    assert scenario.writes(mark) == [], "the API server's defaults are no difference"
+    assert scenario.writes(mark) == [], "defaults of the API server are not a difference"
     scenario.annotate(cr, **{constants.ANNOTATION_BACKUP_SCHEDULE: "@hourly"})
     eventually(
         lambda: scenario.get("CronJob", where, "x-backup")["spec"]["schedule"] == "@hourly", what="the new schedule"
@@ -86,13 +86,13 @@ def test_a_scheduled_backup_follows_its_annotations(scenario: Scenario) -> None:
 
 
 @pytest.mark.parametrize("value", ["false", "", "True "])
-def test_only_the_word_true_pauses(scenario: Scenario, value: str) -> None:
+def test_only_the_value_true_pauses(scenario: Scenario, value: str) -> None:
     where = scenario.namespace()
     cr = scenario.cryostat(where, metadata={"annotations": {PAUSE: value}})
     assert condition(scenario.ready(cr), "ReconciliationActive") == {}
 
 
-def test_one_that_is_paused_from_the_start_makes_nothing(scenario: Scenario) -> None:
+def test_no_object_is_created_for_a_new_instance_that_is_paused(scenario: Scenario) -> None:
     where = scenario.namespace()
     cr = scenario.cryostat(where, metadata={"annotations": {PAUSE: "true"}})
     scenario.wait_for_reason(cr, "Paused")
@@ -104,7 +104,7 @@ def test_one_that_is_paused_from_the_start_makes_nothing(scenario: Scenario) -> 
 
 
 @pytest.mark.parametrize("away", [False, True])
-def test_deletion_ends_all_the_same(scenario: Scenario, away: bool) -> None:
+def test_a_paused_instance_can_be_deleted(scenario: Scenario, away: bool) -> None:
     where, target = scenario.namespace(), scenario.namespace()
     cr = scenario.cryostat(where, targetNamespaces=[where, target])
     scenario.ready(cr)

@@ -31,7 +31,7 @@ def test_the_granted_permissions_are_those_of_the_installation() -> None:
         for verb in rule["verbs"]:
             assert {Permission(rule["apiGroups"][0], each, verb) for each in rule["resources"]} <= named
     assert {PODS, LEASE} <= GRANTED
-    assert Permission("", "replicationcontrollers", "get") not in GRANTED, "only instances have it"
+    assert Permission("", "replicationcontrollers", "get") not in GRANTED, "only instances have this permission"
 
 
 def test_no_report_if_all_granted_permissions_were_used() -> None:
@@ -73,7 +73,7 @@ def test_requests_are_read_from_the_audit_log(tmp_path: Path, monkeypatch: pytes
             event("patch", "forbid", resource="cryostats", subresource="status", apiGroup="operator.cryostat.io")
         ),
         json.dumps(event("get", user="jane", resource="nodes")),
-        json.dumps(event("get")),  # a path that is no resource
+        json.dumps(event("get")),  # a path that is not a resource
         '{"half": "written", "user": "' + SERVICE_ACCOUNT,
     ]
     log.write_text("\n".join(lines))
@@ -154,7 +154,7 @@ def take_away(scenario: Scenario, permission: Permission) -> None:
 
 
 def without(rule: Object, permission: Permission) -> list[Object]:
-    """A rule without one permission: for the other names, the other resources, and the other verbs."""
+    """Rules that grant the same permissions as `rule` without one of them."""
     only, resource, verb = rule.get("resourceNames") or [], permission.resource, permission.verb
     hit = permission.group in rule["apiGroups"] and resource in rule["resources"] and verb in rule["verbs"]
     if not hit or (only and permission.name not in only):

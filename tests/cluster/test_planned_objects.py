@@ -16,7 +16,7 @@ from tests.cluster.controlplane import ControlPlane
 from tests.unit.cluster_state import ClusterState
 from tests.unit.strategies import cryostats
 
-# Every example takes about thirty dry-run requests.
+# An example takes about thirty dry-run requests.
 few = settings(
     max_examples=15,
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large, HealthCheck.function_scoped_fixture],
@@ -28,9 +28,10 @@ PASSED_ON = re.compile(r"tolerations|ephemeral-storage|[aA]ffinity")
 
 
 def accepted(api: Api, obj: Object) -> None:
-    """A strict dry run in a namespace that exists.
+    """Create an object by a strict dry run in an existing namespace.
 
-    Raises ApiError, but not for Pod Security or names that are taken.
+    Raises:
+        ApiError: it is refused, but neither by Pod Security nor because the name exists.
     """
     probe = copy.deepcopy(obj)
     if KINDS[obj["kind"]].namespaced:
@@ -48,9 +49,9 @@ def test_every_planned_object_is_accepted(openshift_plane: ControlPlane, cr: Cry
         if key.kind == "Route" and len(obj["spec"].get("host", "").partition(".")[0]) > 63:
             continue  # OpenShift also refuses the host that it generates from a long name; a condition reports that
         if obj.get("type") == "kubernetes.io/tls":
-            continue  # never written without the certificate, which is not part of a plan
+            continue  # it is written only after the certificate exists, which is not part of a plan
         if KINDS[key.kind].group == "cert-manager.io":
-            continue  # not installed here; test_tls_cert_manager applies these for real
+            continue  # this cluster has no cert-manager; test_tls_cert_manager creates these objects
         if key.kind == "Ingress" and not (obj["spec"].get("rules") or obj["spec"].get("defaultBackend")):
             continue  # copied from the spec: the API server refuses it, and a condition reports that
         try:

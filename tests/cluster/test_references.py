@@ -1,4 +1,4 @@
-"""Secrets and ConfigMaps that a Cryostat names: missing, created later, rotated; others are not held in memory."""
+"""Secrets and ConfigMaps that a Cryostat names: missing, created later, rotated. Others are not cached."""
 
 from __future__ import annotations
 
@@ -40,13 +40,13 @@ def create_references(scenario: Scenario, where: str, *without: str) -> None:
 
 
 def hashes(scenario: Scenario, where: str) -> dict[str, Object]:
-    """Annotations of the pod templates by Deployment: a change restarts the pods."""
+    """The annotations of the pod templates by Deployment. A change restarts the pods."""
     found = {name: scenario.get("Deployment", where, name)["spec"]["template"] for name in ALL}
     return {name: template["metadata"].get("annotations") for name, template in found.items()}
 
 
 def wait_for_restarts(scenario: Scenario, where: str, before: dict[str, Object], expected: Iterable[str]) -> None:
-    """Wait until exactly these Deployments have restarted and the operator writes nothing more."""
+    """Wait until exactly these Deployments have restarted and the operator stops writing."""
 
     def changed() -> set[str]:
         return {name for name, now in hashes(scenario, where).items() if now != before[name]}
@@ -90,7 +90,7 @@ def test_a_missing_key_is_named_and_used_when_it_exists(scenario: Scenario) -> N
     assert scenario.find("Deployment", where, "x")
 
 
-def test_a_rotation_rolls_exactly_the_pods_that_use_it(scenario: Scenario) -> None:
+def test_a_rotation_restarts_only_the_pods_that_use_the_secret(scenario: Scenario) -> None:
     where = scenario.namespace()
     create_references(scenario, where)
     other = scenario.secret(where, "other", key="value")
@@ -130,7 +130,7 @@ def test_deleted_references_leave_the_pods_running(scenario: Scenario) -> None:
     assert len(scenario.events(cr, "SecretNotFound")) == 1
 
 
-def test_a_secret_of_another_cryostat_is_followed_too(scenario: Scenario) -> None:
+def test_changes_of_another_cryostats_secret_are_noticed(scenario: Scenario) -> None:
     where = scenario.namespace()
     login = {"basicAuth": {"secretName": "first-basic-auth", "filename": "htpasswd"}}
     cr = scenario.cryostat(where, **{**SPEC, "authorizationOptions": login})
@@ -143,8 +143,8 @@ def test_a_secret_of_another_cryostat_is_followed_too(scenario: Scenario) -> Non
     wait_for_restarts(scenario, where, before, ["x"])
 
 
-def test_secrets_of_others_are_not_held_in_memory(scenario: Scenario) -> None:
-    """Eighty megabytes of Secrets, while the operator runs and when it starts."""
+def test_secrets_that_no_cryostat_names_are_not_cached(scenario: Scenario) -> None:
+    """80 MB of Secrets are created while the operator runs, and exist when it starts."""
     where = scenario.namespace()
     scenario.start()
 

@@ -66,14 +66,14 @@ def test_a_quota_is_reported_and_blocks_nothing_else(scenario: Scenario) -> None
     eventually(lambda: condition(scenario.now(cr), "DatabaseDeploymentAvailable").get("status") == "True")
     other = scenario.cryostat(scenario.namespace())
     scenario.ready(other)
-    assert len(scenario.events(cr, "QuotaExceeded")) == 2  # five Services are two too many
+    assert len(scenario.events(cr, "QuotaExceeded")) == 2  # the quota allows three of five Services
     mark = scenario.plane.audit_mark()
     scenario.api.delete(quota)
     scenario.ready(cr)
     assert {write.resource for write in scenario.writes(mark)} <= {"services", "cryostats/status", "events"}
 
 
-def test_refused_writes_are_retried_ever_more_slowly(scenario: Scenario) -> None:
+def test_refused_writes_are_retried_with_backoff(scenario: Scenario) -> None:
     where = scenario.namespace()
     cr = scenario.ready(scenario.cryostat(where))
     expression = {"expression": "!object.metadata.name.endsWith('-reports')", "message": "no reports on Sundays"}
@@ -157,7 +157,7 @@ def test_pods_beyond_a_limit_range_are_reported_with_its_message(scenario: Scena
     cr = scenario.cryostat(where)
     scenario.wait_for_reason(cr, "DatabaseReplicaFailure", "maximum memory usage per Container is 128Mi")
     scenario.api.delete(small)
-    for replica_set in scenario.api.list("apps/v1", "ReplicaSet", where):  # without the backoff of the controller
+    for replica_set in scenario.api.list("apps/v1", "ReplicaSet", where):  # without the controller's backoff
         scenario.annotate(replica_set, nudge="1")
     scenario.ready(cr, timeout=60)
 
@@ -204,7 +204,7 @@ def test_changes_of_a_policy_are_not_reverted_repeatedly(scenario: Scenario, res
     assert {write.name for write in scenario.writes(mark) if write.resource == "deployments"} == {"x-storage"}
 
 
-def test_a_client_that_repeats_a_change_is_reverted_less_and_less_often(scenario: Scenario) -> None:
+def test_changes_that_a_client_repeats_are_reverted_with_backoff(scenario: Scenario) -> None:
     """Two controllers that revert each other's changes must not load the cluster."""
     where = scenario.namespace()
     scenario.ready(scenario.cryostat(where))

@@ -59,7 +59,7 @@ def platform(request: pytest.FixtureRequest) -> tuple[str, Scenario]:
 
 
 def samples(scenario: Scenario) -> list[Object]:
-    """Every sample in its own namespace, with all objects that it names."""
+    """Apply every sample in its own namespace, with all objects that it names."""
     found = []
     for path in sorted((ROOT / "manifests" / "samples").glob("*.yaml")):
         where = scenario.namespace()
@@ -70,7 +70,7 @@ def samples(scenario: Scenario) -> list[Object]:
 
 
 def named_by(sample: Object) -> list[Object]:
-    """Namespaces, Secrets and ConfigMaps without which a sample is not complete."""
+    """The namespaces, Secrets and ConfigMaps that a sample names."""
     head, where = sample["metadata"]["name"], sample["metadata"]["namespace"]
     cr = Cryostat.model_validate({**sample, "metadata": {**sample["metadata"], "uid": "0"}})
     found = [namespace(target) for target in sample["spec"].get("targetNamespaces") or () if target != where]
@@ -84,7 +84,7 @@ def named_by(sample: Object) -> list[Object]:
 
 
 def captured(case: str, profile: str) -> list[Object]:
-    """The applied objects of a captured case, in new namespaces."""
+    """Apply the objects of a captured case in new namespaces."""
     text = json.dumps(documents(case, profile))
     moved: list[Object] = json.loads(text.replace('"c-', '"restarted-c-'))
     return moved
@@ -98,7 +98,7 @@ def classes_of(crs: list[Object]) -> list[str]:
 
 
 def unrecorded(scenario: Scenario) -> list[tuple[str, str]]:
-    """Namespace and component of pods that cannot be scheduled, as long as no event says so."""
+    """The namespaces and components of pods that cannot be scheduled and have no event about it yet."""
     pods = scenario.api.list("v1", "Pod", labelSelector="kind=cryostat,app,component")
     waiting = {
         (pod["metadata"]["namespace"], pod["metadata"]["labels"]["component"])
@@ -113,7 +113,7 @@ def unrecorded(scenario: Scenario) -> list[tuple[str, str]]:
 
 
 def count_in(waiting: set[tuple[str, str]], namespace: str) -> int:
-    """How many components of a namespace wait."""
+    """The number of waiting components in a namespace."""
     return len([each for each in waiting if each[0] == namespace])
 
 
@@ -136,7 +136,7 @@ def test_nothing_is_written_after_a_restart(platform: tuple[str, Scenario]) -> N
     for cr in crs:
         eventually(lambda cr=cr: settled(scenario.api, cr), 120, f"{cr['metadata']} is made")  # type: ignore[misc]
     scenario.settle(120, renewals=True)
-    # A pod that cannot be scheduled for a minute is a new event, whether the operator restarts or not.
+    # A pod that is unschedulable for a minute causes a new event, with and without a restart of the operator.
     eventually(lambda: unrecorded(scenario) == [], 90, "every lasting wait is recorded", interval=1.0)
     scenario.settle(60, renewals=True)
     for polite in (False, True):

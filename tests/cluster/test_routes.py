@@ -1,4 +1,4 @@
-"""OpenShift: the Route follows the Cryostat, the URL follows the routers, and missing APIs block nothing."""
+"""OpenShift: changes of the Cryostat change the Route, routers decide about the URL, and missing APIs block nothing."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ def test_another_host_changes_the_route_url_and_link(scenario: Scenario) -> None
     scenario.ready(cr)
     after = scenario.get("Route", cr["metadata"]["namespace"], "x")
     assert after["spec"]["host"] == "two.example.com"
-    assert after["metadata"]["uid"] == before["metadata"]["uid"]  # its status and foreign annotations stay
+    assert after["metadata"]["uid"] == before["metadata"]["uid"]  # the Route is not recreated
     [event] = scenario.events(cr, "RouteHostChanged")
     assert event["type"] == "Normal"
     assert "from one.example.com to two.example.com" in event["message"]
@@ -68,7 +68,7 @@ def test_a_host_of_another_route_is_reported_with_the_routers_message_until_it_i
     spec = {"host": "taken-before.example.com", "to": {"kind": "Service", "name": "theirs"}}
     theirs = scenario.make("Route", scenario.namespace(), "theirs", spec=spec)
     eventually(lambda: admissions(scenario, theirs) == ["True"], what="Route, status and link have the host")
-    time.sleep(1.1)  # creation times have whole seconds, and the older Route keeps the host
+    time.sleep(1.1)  # creation times are whole seconds, and the older Route keeps the host
     cr = scenario.cryostat(scenario.namespace(), **host_of("taken-before.example.com"))
     said = ("HostAlreadyClaimed", "a route in another namespace holds taken-before.example.com and is older")
     scenario.wait_for_reason(cr, "RouteRejected", *said)
@@ -99,13 +99,13 @@ def test_a_route_that_no_router_has_processed_blocks_nothing(scenario: Scenario,
     eventually(lambda: condition(scenario.now(cr), "MainDeploymentAvailable").get("status") == "True")
     scenario.wait_for_reason(cr, "RouteNotAdmitted")
     served_at(scenario, cr, "")
-    assert scenario.events(cr, "RouteNotAdmitted") == []  # a short wait is not reported
+    assert scenario.events(cr, "RouteNotAdmitted") == []  # an admission within a short time is not reported as missing
     router.resume()
     scenario.ready(cr)
     served_at(scenario, cr, f"x-{cr['metadata']['namespace']}.{openshift.DOMAIN}")
 
 
-def test_one_router_of_several_is_enough(scenario: Scenario, router: Router) -> None:
+def test_the_admission_by_one_of_several_routers_is_sufficient(scenario: Scenario, router: Router) -> None:
     cr = scenario.cryostat(scenario.namespace(), **host_of("sharded.example.com"))
     where = cr["metadata"]["namespace"]
     router.add_router("shard", "shard.example.com")
@@ -177,7 +177,7 @@ def may_choose_hosts(scenario: Scenario) -> bool:
 
 @pytest.fixture
 def without(scenario: Scenario) -> Iterator[Callable[..., None]]:
-    """`without(name, …)` takes resource definitions away; they are back after the test at the latest."""
+    """`without(name, …)` deletes resource definitions until the test ends."""
     version, kind = "apiextensions.k8s.io/v1", "CustomResourceDefinition"
 
     def remove(*definitions: str) -> None:

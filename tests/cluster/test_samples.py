@@ -25,7 +25,7 @@ Contents = Mapping[str, Mapping[str, str]]
 
 
 class Needs(NamedTuple):
-    """What must exist for a sample: Secrets and ConfigMaps with their data, namespaces."""
+    """Objects that a sample needs: Secrets and ConfigMaps with their data, and namespaces."""
 
     secrets: Contents = MappingProxyType({})
     config_maps: Contents = MappingProxyType({})
@@ -59,7 +59,7 @@ NEEDS = {
 }
 
 
-def test_every_sample_is_tried() -> None:
+def test_every_sample_is_tested() -> None:
     assert set(NEEDS) == {path.stem for path in SAMPLES.glob("*.yaml")}
 
 
@@ -74,7 +74,7 @@ def test_it_becomes_ready_on_openshift(openshift_scenario: Scenario, router: Rou
 
 
 def becomes_ready(scenario: Scenario, name: str) -> Object:
-    """Apply a sample in another namespace, waits until it is Ready, and return it."""
+    """Apply a sample in another namespace, wait until it is Ready, and return it."""
     [sample] = yaml.safe_load_all((SAMPLES / f"{name}.yaml").read_text())
     where, needs = scenario.namespace("sample"), NEEDS[name]
     for each in needs.namespaces:

@@ -21,7 +21,7 @@ def test_generated_values_cannot_be_reproduced_from_a_seed() -> None:
     assert {len(value) for value in seen} == {32}
     assert (
         len(set("".join(seen))) == 64
-    )  # 1,600 characters of 64: that one is never drawn is less likely than 1 in 10**9
+    )  # 1,600 random characters of 64: the probability that one does not occur is below 10**-9
 
 
 def secret(uid: str, value: str) -> Object:
@@ -29,7 +29,7 @@ def secret(uid: str, value: str) -> Object:
     return {"metadata": {"name": "a", "namespace": "b", "uid": uid}, "data": data}
 
 
-def test_the_digest_of_a_secret_does_not_allow_to_test_guesses() -> None:
+def test_guesses_cannot_be_tested_with_the_digest_of_a_secret() -> None:
     """The key is the UID, so equal passwords have different digests, and precomputed digests do not match."""
     found = content_summary(secret("one", "letmein")).digest
     assert found != content_summary(secret("two", "letmein")).digest

@@ -53,7 +53,7 @@ def test_each_cause_is_one_event_also_after_a_restart(scenario: Scenario) -> Non
     scenario.wait_for_reason(cr, "SecretNotFound", "Secret absent")
     secret = scenario.secret(where, "absent", a="b")
     scenario.ready(cr)
-    assert warning_counts() == {"ConfigMapNotFound": 1}  # its message named the Secret, too
+    assert warning_counts() == {"ConfigMapNotFound": 1}  # this message named the Secret too
     with scenario.down():
         scenario.api.delete(template)
         scenario.api.delete(secret)
@@ -64,7 +64,7 @@ def test_each_cause_is_one_event_also_after_a_restart(scenario: Scenario) -> Non
 
 
 def described(scenario: Scenario, where: str, row: Object) -> str:
-    """What `kubectl describe` shows once a Cryostat reports a situation of tests/situations.yaml."""
+    """Wait until a Cryostat reports a situation of tests/situations.yaml, and return `kubectl describe`."""
 
     def shown() -> str:
         text = scenario.plane.kubectl("describe", "cryostat", "-n", where, "sample")
@@ -157,7 +157,7 @@ def test_a_claim_without_a_volume_is_reported(scenario: Scenario) -> None:
     scenario.ready(cr)
 
 
-def test_a_run_writes_at_most_one_status_and_none_where_nothing_changed(scenario: Scenario) -> None:
+def test_a_reconcile_writes_at_most_one_status_and_none_without_a_change(scenario: Scenario) -> None:
     where = scenario.namespace()
     scenario.settle()
     mark, before = scenario.plane.audit_mark(), reconcile_count(scenario)
@@ -179,7 +179,7 @@ def test_a_run_writes_at_most_one_status_and_none_where_nothing_changed(scenario
     assert again["metadata"]["generation"] == body["metadata"]["generation"] + 1
     since = {c["type"]: c["lastTransitionTime"] for c in status["conditions"]}
     kept = condition(again, "ReferencesResolved")
-    assert kept["lastTransitionTime"] == since["ReferencesResolved"]  # it was True all the time
+    assert kept["lastTransitionTime"] == since["ReferencesResolved"]  # it was always True
 
 
 def test_the_columns_show_the_state(scenario: Scenario) -> None:

@@ -19,7 +19,7 @@ def given(scenario: Scenario, cr: Object, target: str) -> None:
 
 
 def wait_until_empty(scenario: Scenario, cr: Object, *targets: str) -> None:
-    """Wait until nothing of the instance is in these namespaces."""
+    """Wait until these namespaces contain no object of the instance."""
     selector = ",".join(f"{key}={value}" for key, value in ownership_labels(cr).items())
 
     def nothing() -> bool:
@@ -31,7 +31,7 @@ def wait_until_empty(scenario: Scenario, cr: Object, *targets: str) -> None:
     eventually(nothing, what=f"nothing is left in {targets}")
 
 
-def test_a_missing_namespace_is_named_and_served_when_it_exists(scenario: Scenario) -> None:
+def test_a_missing_namespace_is_named_and_used_when_it_exists(scenario: Scenario) -> None:
     where, there = scenario.namespace(), scenario.namespace()
     cr = scenario.cryostat(where, targetNamespaces=[where, "loop-late", there])
     given(scenario, cr, there)
@@ -60,7 +60,7 @@ def test_a_namespace_that_is_created_again_gets_nothing_until_it_is_accepted(sce
     with scenario.down():
         scenario.remove_namespace("loop-again")
         scenario.make_namespace("loop-again")
-        # As a backup would restore it.
+        # As after a restore from a backup.
         binding = scenario.get("RoleBinding", there, bindings_of(cr))
         metadata = {"name": bindings_of(cr), "namespace": "loop-again", "labels": ownership_labels(cr)}
         scenario.api.create({**binding, "metadata": metadata})
@@ -114,7 +114,7 @@ def test_namespaces_change_while_the_operator_is_down(scenario: Scenario) -> Non
     scenario.wait_for_no_objects(cr)
 
 
-def test_a_lost_status_does_not_lose_namespaces(scenario: Scenario) -> None:
+def test_objects_in_target_namespaces_are_deleted_after_the_status_was_lost(scenario: Scenario) -> None:
     where, first = scenario.namespace(), scenario.namespace()
     cr = scenario.ready(scenario.cryostat(where, targetNamespaces=[first]))
     with scenario.down():
@@ -125,7 +125,7 @@ def test_a_lost_status_does_not_lose_namespaces(scenario: Scenario) -> None:
 
 
 def test_a_namespace_that_is_removed_during_a_reconcile_is_cleared(scenario: Scenario) -> None:
-    """A problem persists, so that no reconcile succeeds."""
+    """Another problem persists, so that no reconcile succeeds."""
     where, first = scenario.namespace(), scenario.namespace()
     login = {"basicAuth": {"secretName": "missing", "filename": "htpasswd"}}
     cr = scenario.cryostat(where, targetNamespaces=[where, first, "loop-never"], authorizationOptions=login)
@@ -148,7 +148,7 @@ def test_a_terminating_namespace_blocks_nothing(scenario: Scenario) -> None:
     given(scenario, cr, second)
     scenario.settle()
     refused = [write for write in scenario.writes(mark) if not write.succeeded]
-    assert refused == [], "what cannot be made there is not tried"
+    assert refused == [], "no object is created in a terminating namespace"
     assert condition(scenario.now(cr), "TargetNamespacesReady")["reason"] == "NamespaceTerminating"
     other = scenario.cryostat(where, "y", targetNamespaces=[first])
     scenario.wait_for_reason(other, "NamespaceTerminating", first)

@@ -49,7 +49,7 @@ def ready(api: Api, namespace: str, reason: str = "AllCertificatesReady") -> boo
 
 
 def deployments(api: Api, namespace: str) -> dict[str, int]:
-    """Generations, which count changes of the spec."""
+    """The generations of Deployments, which count the changes of the spec."""
     return {d["metadata"]["name"]: d["metadata"]["generation"] for d in api.list("apps/v1", "Deployment", namespace)}
 
 
@@ -59,7 +59,7 @@ def serial(data: Secret) -> int:
 
 @pytest.fixture
 def verify(tmp_path: Path) -> Callable[..., str]:
-    """`openssl verify` of the data of a Secret, against its own `ca.crt`."""
+    """`verify(data)` runs `openssl verify` on the certificate of a Secret with its `ca.crt`."""
 
     def run(data: Secret, purpose: str, host: str) -> str:
         for name in ("ca.crt", "tls.crt"):
@@ -118,7 +118,7 @@ def test_lost_and_damaged_secrets_are_issued_again_by_the_same_authority(
     eventually(lambda: ready(api, here))
 
 
-def test_a_lost_authority_is_replaced_with_all_that_it_signed(
+def test_a_lost_authority_is_replaced_with_all_certificates_that_it_signed(
     installed_plane: ControlPlane, namespace: NamespaceFactory, operator: OperatorFactory, verify: Callable[..., str]
 ) -> None:
     api, here, there = installed_plane.api, namespace(installed_plane), namespace(installed_plane, "agents")
@@ -158,7 +158,7 @@ def test_nothing_is_written_when_idle_or_restarted(
     assert writes == []
 
 
-def test_target_namespaces_and_tls_come_and_go_without_leaving_keys(
+def test_keys_are_deleted_with_target_namespaces_and_tls(
     installed_plane: ControlPlane, namespace: NamespaceFactory, operator: OperatorFactory
 ) -> None:
     api, here, there = installed_plane.api, namespace(installed_plane), namespace(installed_plane, "agents")

@@ -33,7 +33,7 @@ SLOW = 60.0
 
 @pytest.fixture(scope="module")
 def plane() -> Iterator[ControlPlane]:
-    """A cluster of its own, because what is installed in it decides who issues."""
+    """A separate cluster, because an installed cert-manager changes how certificates are issued."""
     with ControlPlane(Options(volumes=40, endpoints=False)) as plane:
         install(plane.api, plane.kubectl)
         yield plane
@@ -62,14 +62,14 @@ def is_disabled(api: Api, namespace: str) -> bool:
 
 
 def data(api: Api, namespace: str) -> dict[str, str]:
-    """Objects that every change must keep: the volumes and the keys of their data."""
+    """The objects that every change must keep: the volumes and the keys of their data."""
     claims = api.list("v1", "PersistentVolumeClaim", namespace)
     keys = [api.get("v1", "Secret", f"{NAME}-db", namespace)]
     return {obj["metadata"]["name"]: obj["metadata"]["uid"] for obj in [*claims, *keys]}
 
 
 def issuer_objects(api: Api, *namespaces: str) -> set[str]:
-    """Names of objects of the former issuer."""
+    """The names of the objects of the former issuer."""
     found = [s for namespace in namespaces for s in api.list("v1", "Secret", namespace) if "tls.crt" in s["data"]]
     for kind in ("Issuer", "Certificate"):
         if api.find("apiextensions.k8s.io/v1", "CustomResourceDefinition", f"{kind.lower()}s.cert-manager.io"):
@@ -78,7 +78,7 @@ def issuer_objects(api: Api, *namespaces: str) -> set[str]:
 
 
 def owners(api: Api, namespace: str) -> set[str]:
-    """Kinds of the owners of all Secrets with certificates."""
+    """The kinds of the owners of all Secrets with certificates."""
     secrets = [s for s in api.list("v1", "Secret", namespace) if "tls.crt" in s["data"]]
     return {reference["kind"] for s in secrets for reference in s["metadata"].get("ownerReferences", [])}
 
@@ -131,7 +131,7 @@ def test_every_certificate_is_issued_and_verifies(
     eventually(lambda: is_idle(plane), SLOW, "no request for two seconds")
 
 
-def test_a_field_added_by_others_issues_nothing_again(
+def test_a_field_of_another_client_does_not_issue_a_certificate_again(
     plane: ControlPlane, installed: CertManager, namespace: NamespaceFactory, operator: OperatorFactory
 ) -> None:
     api, here = plane.api, namespace(plane)

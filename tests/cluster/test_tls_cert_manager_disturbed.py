@@ -33,7 +33,7 @@ def test_a_secret_of_another_owner_is_not_overwritten(
     eventually(lambda: by_cert_manager(api, here), SLOW)
 
 
-def test_rubbish_and_lost_secrets_are_issued_again(
+def test_damaged_and_lost_secrets_are_issued_again(
     plane: ControlPlane,
     installed: CertManager,
     namespace: NamespaceFactory,
@@ -91,7 +91,7 @@ def test_cert_manager_is_removed_and_installed_again(
         manager.uninstall()
 
 
-def test_no_key_stays_in_a_removed_target_namespace(
+def test_keys_in_a_removed_target_namespace_are_deleted(
     plane: ControlPlane, installed: CertManager, namespace: NamespaceFactory, operator: OperatorFactory
 ) -> None:
     api, here, there = plane.api, namespace(plane), namespace(plane, "agents")

@@ -44,7 +44,7 @@ def write(api: Api, namespace: str, name: str, data: Mapping[str, bytes]) -> Non
 
 
 def issued(api: Api, namespace: str, like: str, now: float) -> Secret:
-    """A certificate of the database that the CA of an instance issued at another time."""
+    """A certificate of the database from the CA of an instance, issued at another time."""
     ca_secret = names.ca_secret(namespace, NAME)
     hosts = tuple(f"{NAME}-{like}{suffix}" for suffix in ("", f".{namespace}.svc", f".{namespace}.svc.cluster.local"))
     usages = frozenset({"server auth", "client auth"} if like == "storage" else {"server auth"})
@@ -63,7 +63,7 @@ def serials(api: Api, namespace: str) -> dict[str, int]:
 
 @pytest.fixture
 def instance(installed_plane: ControlPlane, namespace: NamespaceFactory, operator: OperatorFactory) -> tuple[str, str]:
-    """The namespaces of a Cryostat that is ready, and of its agents."""
+    """The namespace of a Cryostat that is Ready, and that of its agents."""
     api, here, there = installed_plane.api, namespace(installed_plane), namespace(installed_plane, "agents")
     operator(installed_plane, ON)
     api.create(cryostat(here, here, there))
@@ -72,7 +72,7 @@ def instance(installed_plane: ControlPlane, namespace: NamespaceFactory, operato
 
 
 @pytest.mark.parametrize("age", [61.0 + 4.5, 100.0, -400.0], ids=["due", "ended", "from-the-future"])
-def test_certificates_are_renewed_and_restart_only_what_cannot_reload_them(
+def test_renewed_certificates_restart_only_pods_that_cannot_reload_them(
     installed_plane: ControlPlane, instance: tuple[str, str], age: float
 ) -> None:
     """The storage reads its new certificate from the volume; the database is restarted."""
@@ -135,7 +135,7 @@ def test_an_authority_is_renewed_and_nothing_restarts(
         assert "OK" in verify({**leaf, "ca.crt": whom}, "sslserver", f"{NAME}-database")
 
 
-# tests/unit/pki tests how other rubbish is read.
+# tests/unit/pki has tests for other invalid data.
 RUBBISH = {
     "tls.crt": [b"", b"junk", b"-----BEGIN CERTIFICATE-----\nAA==\n-----END CERTIFICATE-----\n"],
     "tls.key": [b"junk"],
@@ -144,7 +144,7 @@ RUBBISH = {
 
 
 @pytest.mark.parametrize("key", RUBBISH)
-def test_rubbish_is_replaced(
+def test_invalid_data_is_replaced(
     installed_plane: ControlPlane, instance: tuple[str, str], verify: Callable[..., str], key: str
 ) -> None:
     api, (here, there) = installed_plane.api, instance
@@ -229,7 +229,7 @@ def _restarted(event: Object) -> str:
 
 
 def _scaled(event: Object) -> str:
-    """The ReplicaSet that a rollout made for new pods."""
+    """The ReplicaSet that a rollout created for new pods."""
     reference = event.get("objectRef") or {}
     made = event["verb"] == "create" and reference.get("resource") == "replicasets"
     return str(reference.get("name", "")) if made else ""

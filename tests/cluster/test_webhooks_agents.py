@@ -74,7 +74,9 @@ def events(api: Api, namespace: str) -> list[str]:
     return [each["message"] for each in found if each["reason"] == "AgentNotAdded"]
 
 
-def test_a_pod_in_a_restricted_namespace(webhooks: WebhookPlane, home: str, labels: dict[str, str]) -> None:
+def test_a_pod_in_a_restricted_namespace_gets_the_agent(
+    webhooks: WebhookPlane, home: str, labels: dict[str, str]
+) -> None:
     made = webhooks.api.create(pod(home, labels))
     assert agents(made) == ["cryostat-agent-init"]
     [container] = made["spec"]["containers"]
@@ -92,7 +94,9 @@ def test_pods_without_labels_are_not_sent_to_the_operator(
     assert webhooks.operator.get("/metrics")[1].count("/mutate--v1-pod") == before
 
 
-def test_only_target_namespaces(webhooks: WebhookPlane, labels: dict[str, str], namespace: MakeNamespace) -> None:
+def test_only_pods_in_target_namespaces_get_the_agent(
+    webhooks: WebhookPlane, labels: dict[str, str], namespace: MakeNamespace
+) -> None:
     other = namespace(webhooks.plane, "other")
     said = webhooks.warnings(pod(other, labels))
     assert f"namespace {other} is no target namespace of a Cryostat {labels['cryostat.io/namespace']}/sample" in said
@@ -136,10 +140,12 @@ def test_no_event_is_repeated_or_recorded_on_a_dry_run(
 
 
 @pytest.mark.parametrize("kind", ["Deployment", "StatefulSet", "DaemonSet"])
-def test_labels_of_workloads(webhooks: WebhookPlane, home: str, labels: dict[str, str], kind: str) -> None:
+def test_labels_on_workloads_are_copied_to_pods(
+    webhooks: WebhookPlane, home: str, labels: dict[str, str], kind: str
+) -> None:
     made = webhooks.api.create(workload(kind, home, labels))
     assert made["spec"]["template"]["metadata"]["labels"] == {"app": "a", **labels}
-    if kind != "DaemonSet":  # there is no node here
+    if kind != "DaemonSet":  # the cluster has no node
         eventually(lambda: [agents(each) for each in webhooks.api.list("v1", "Pod", home)] == [["cryostat-agent-init"]])
     off = webhooks.api.patch(made, {"metadata": {"labels": dict.fromkeys(labels)}})
     assert off["spec"]["template"]["metadata"]["labels"] == {"app": "a"}
@@ -217,7 +223,7 @@ def test_a_pod_is_admitted_while_the_operator_does_not_answer(
 # --- an operator that does not answer, and other instances -----------------------------------------------------------
 
 
-def test_pods_do_not_wait_for_an_operator_that_hangs_or_is_gone(
+def test_pods_do_not_wait_for_an_operator_that_hangs_or_is_stopped(
     webhooks: WebhookPlane, home: str, labels: dict[str, str]
 ) -> None:
     webhooks.operator.process.send_signal(signal.SIGSTOP)
@@ -237,7 +243,7 @@ def test_pods_do_not_wait_for_an_operator_that_hangs_or_is_gone(
 def test_a_pod_of_another_namespace_does_not_get_the_agent(
     webhooks: WebhookPlane, home: str, labels: dict[str, str], namespace: MakeNamespace, instance: Object
 ) -> None:
-    """Labels can name any Cryostat: it must exist and have the namespace as a target."""
+    """Labels can name any Cryostat. It must exist, and the namespace must be one of its targets."""
     elsewhere = namespace(webhooks.plane, "elsewhere")
     metadata = {"name": "theirs", "namespace": elsewhere, "annotations": {constants.ANNOTATION_PAUSE: "true"}}
     theirs = {"apiVersion": constants.API_VERSION, "kind": "Cryostat", "metadata": metadata}

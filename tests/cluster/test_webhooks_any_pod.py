@@ -57,7 +57,7 @@ def instances(webhooks: WebhookPlane) -> Iterator[list[dict[str, str]]]:
 def test_no_pod_becomes_invalid(
     webhooks: WebhookPlane, instances: list[dict[str, str]], random: Object, which: int
 ) -> None:
-    """A pod that the API server accepts without the agent is accepted with it, and again after that."""
+    """A pod that the API server accepts without the agent is accepted with it, also when it is sent again."""
     home = instances[which][constants.AGENT_LABEL_NAMESPACE]
     without = {**random, "metadata": {**random["metadata"], "namespace": home}}
     try:

@@ -40,7 +40,7 @@ def get(webhooks: WebhookPlane, version: str, obj: Object) -> Object:
 
 
 def replaced(webhooks: WebhookPlane, version: str, obj: Object, spec: Object, *, annotations: bool = True) -> Object:
-    """A PUT; the operator may write the status at the same moment."""
+    """Replace an object. Retries on a conflict, because the operator may write the status at the same moment."""
     while True:
         now = get(webhooks, version, obj)
         if not annotations:
@@ -53,12 +53,12 @@ def replaced(webhooks: WebhookPlane, version: str, obj: Object, spec: Object, *,
 
 
 def plain(spec: Object) -> Object:
-    """As the API server stores it: without nulls."""
+    """A spec without nulls, as the API server stores it."""
     return json.loads(json.dumps(spec))  # type: ignore[no-any-return]
 
 
 def accepted(webhooks: WebhookPlane, obj: Object) -> Object | None:
-    """The object as it is stored, or None if the API server refuses the random object."""
+    """The stored object, or None if the API server refuses the random object."""
     try:
         return webhooks.api.create(obj)
     except ApiError as error:
@@ -146,8 +146,10 @@ def test_lists_and_watches_in_both_versions(webhooks: WebhookPlane, namespace: M
         assert len(seen) == 30
 
 
-def test_no_object_hides_the_others(webhooks: WebhookPlane, namespace: MakeNamespace) -> None:
-    """All objects of a list are converted at once; invalid annotations of some must not fail it."""
+def test_one_invalid_object_does_not_fail_the_conversion_of_others(
+    webhooks: WebhookPlane, namespace: MakeNamespace
+) -> None:
+    """All objects of a list are converted in one review. Invalid annotations of some must not fail it."""
     home = namespace(webhooks.plane)
     texts = ["[" * 9_000, '{"v1beta1":{"spec":{"a":"\\ud800"}}}', '{"v1beta1":{"spec":{"maxWsConnections":"x"}}}']
     for number, text in enumerate(texts):
@@ -183,7 +185,7 @@ def test_a_large_list_is_converted_in_little_memory(webhooks: WebhookPlane) -> N
 
 
 async def _post(url: str, body: bytes) -> tuple[int, bytes]:
-    """Send a body and read the answer at the same time, as the API server does."""
+    """Send a body and read the response at the same time, as the API server does."""
 
     async def parts() -> AsyncIterator[bytes]:
         for start in range(0, len(body), 1 << 18):
@@ -194,15 +196,17 @@ async def _post(url: str, body: bytes) -> tuple[int, bytes]:
         return got.status, await got.read()
 
 
-def test_appliers_of_two_versions_keep_their_fields(webhooks: WebhookPlane, namespace: MakeNamespace) -> None:
+def test_clients_that_apply_different_versions_keep_their_fields(
+    webhooks: WebhookPlane, namespace: MakeNamespace
+) -> None:
     home = namespace(webhooks.plane)
     metadata = {"name": "shared", "namespace": home}
     new = {"apiVersion": NEW, "kind": "Cryostat", "metadata": {**metadata, "annotations": PAUSED}}
     old = {"apiVersion": OLD, "kind": "Cryostat", "metadata": metadata}
     webhooks.api.apply({**new, "spec": {"networkPolicies": {"coreConfig": {"ingressDisabled": True}}}}, "a")
     webhooks.api.apply({**old, "spec": {"minimal": False, "jmxCacheOptions": {"targetCacheSize": 3}}}, "b")
-    # What only v1beta2 has can be changed and added beside an applier of v1beta1, but not left out again: the API
-    # server merges in the other version, where all of it is one annotation.
+    # A client of v1beta2 can add and change fields that v1beta1 does not have while another client applies v1beta1. It
+    # cannot remove them: the API server merges in v1beta1, where one annotation contains all these fields.
     changed = {"coreConfig": {"ingressDisabled": False, "egressEnabled": True}}
     webhooks.api.apply({**new, "spec": {"networkPolicies": changed}}, "a")
     spec = get(webhooks, NEW, new)["spec"]
@@ -214,7 +218,7 @@ def test_appliers_of_two_versions_keep_their_fields(webhooks: WebhookPlane, name
     assert after["networkPolicies"] == changed
 
 
-def test_kubectl_apply_in_v1beta1_again_and_again(webhooks: WebhookPlane, namespace: MakeNamespace) -> None:
+def test_repeated_kubectl_apply_in_v1beta1(webhooks: WebhookPlane, namespace: MakeNamespace) -> None:
     home = namespace(webhooks.plane)
     manifest = json.dumps(cryostat(OLD, home, {"minimal": True, "reportOptions": {"replicas": 1}}, "old"))
     assert "created" in webhooks.plane.kubectl("apply", "-f", "-", input=manifest)
@@ -248,7 +252,7 @@ def test_the_storage_version_is_v1beta2(webhooks: WebhookPlane, namespace: MakeN
 
 
 def test_instances_stored_by_an_older_release_are_read(webhooks: WebhookPlane, namespace: MakeNamespace) -> None:
-    """Those that were stored in v1beta1, before v1beta2 existed."""
+    """An older release stored instances in v1beta1."""
     home = namespace(webhooks.plane)
     crd = webhooks.api.get("apiextensions.k8s.io/v1", "CustomResourceDefinition", "cryostats.operator.cryostat.io")
 

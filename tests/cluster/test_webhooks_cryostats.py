@@ -31,12 +31,12 @@ def cryostat(namespace: str, spec: Any = None, **metadata: Any) -> Object:
 
 
 def v1beta1_cryostat(namespace: str, **metadata: Any) -> Object:
-    """In v1beta1."""
+    """A Cryostat in v1beta1."""
     return {**cryostat(namespace, {"minimal": False}, **metadata), "apiVersion": OLD}
 
 
 def replaced(api: Api, made: Object, spec: Object) -> Object:
-    """A PUT; the operator may write the status at the same moment."""
+    """Replace an object. Retries on a conflict, because the operator may write the status at the same moment."""
     while True:
         try:
             name, namespace = made["metadata"]["name"], made["metadata"]["namespace"]
@@ -114,7 +114,7 @@ def test_a_target_namespace_needs_the_permission_to_create_cryostats_in_it(
     eventually(lambda: bindings(webhooks, away) == [])
 
 
-def test_groups_and_service_accounts_count(webhooks: WebhookPlane, home: str, away: str) -> None:
+def test_permissions_of_groups_and_service_accounts_are_reviewed(webhooks: WebhookPlane, home: str, away: str) -> None:
     group = {"apiGroup": "rbac.authorization.k8s.io", "kind": "Group", "name": f"team-{home}"}
     account = {"kind": "ServiceAccount", "name": "robot", "namespace": home}
     webhooks.api.create(
@@ -158,7 +158,7 @@ def test_a_change_of_access_to_an_instance_needs_all_permissions(
     """Editing the Cryostat of another user gives no access to its target namespaces and Secrets."""
     made = webhooks.api.create(cryostat(home, {"targetNamespaces": [home, away]}))
     hidden = {"metadata": {"annotations": {ANNOTATION: json.dumps({"v1beta2": {"spec": made["spec"] | change}})}}}
-    former_too = "operandMetadata" in change  # a field of v1beta1, too; the annotation counts for the others
+    former_too = "operandMetadata" in change  # v1beta1 has this field; the annotation contains the others
     for version, body in ((constants.API_VERSION, {"spec": change}), (OLD, {"spec": change} if former_too else hidden)):
         message = refused(functools.partial(dev.patch, {**made, "apiVersion": version}, body))
         assert f'namespace "{away}"' in message
@@ -202,7 +202,7 @@ def test_a_change_of_access_to_an_instance_needs_all_permissions(
     ],
     ids=lambda value: value if isinstance(value, str) else "",
 )
-def test_the_operator_creates_nothing_that_the_author_may_not_create(
+def test_a_cryostat_whose_objects_the_author_may_not_create_is_refused(
     webhooks: WebhookPlane, dev: Api, home: str, spec: Object, permission: str, field: str
 ) -> None:
     made = dev.create(cryostat(home))
@@ -214,7 +214,7 @@ def test_the_operator_creates_nothing_that_the_author_may_not_create(
     dev.patch(made, {"spec": {"enableAudit": False}})
 
 
-def test_the_roles_for_authors_are_enough(webhooks: WebhookPlane, home: str) -> None:
+def test_the_roles_for_authors_are_sufficient(webhooks: WebhookPlane, home: str) -> None:
     author = webhooks.user(f"author-{home}", {})
     version = "rbac.authorization.k8s.io/v1"
     subject = {"apiGroup": "rbac.authorization.k8s.io", "kind": "User", "name": f"author-{home}"}
@@ -257,7 +257,7 @@ def test_attempts_to_bypass_the_review(webhooks: WebhookPlane, dev: Api, home: s
     for attempt in attempts:
         assert away in refused(attempt)
     refused(lambda: dev.patch(made, {"spec": spec, "metadata": {"deletionTimestamp": past}}), 422)
-    # The status grants nothing.
+    # An entry of the status allows nothing.
     dev.patch(made, {"status": {"targetNamespaces": [home, away]}}, sub="status")
     dev.patch(made, {"metadata": {"finalizers": None}})
     dev.patch(made, {"spec": {"reportOptions": {"replicas": 0}}})
@@ -297,7 +297,7 @@ def test_accepting_a_namespace_that_was_created_again_needs_all_permissions(
     for version in (constants.API_VERSION, OLD):
         message = refused(functools.partial(dev.patch, {**made, "apiVersion": version}, accept))
         assert f'create cryostats.operator.cryostat.io in namespace "{gone}"' in message
-    # No other update accepts it, by any user and in any version.
+    # Other updates do not accept the namespace, by any user and in any version.
     dev.patch(made, {"spec": {"reportOptions": {"replicas": 0}}})
     webhooks.api.patch({**made, "apiVersion": OLD}, {"metadata": {"labels": {"a": "b"}}})
     webhooks.api.patch(made, {"spec": {"enableAudit": False}})
@@ -327,13 +327,13 @@ def test_writes_of_the_operator_are_always_allowed(
     dev.patch(made, {"metadata": {"labels": {"a": "b"}}})
     dev.delete(made)
     eventually(lambda: webhooks.api.find(constants.API_VERSION, "Cryostat", made["metadata"]["name"], home) is None)
-    # A user with the operator's name has its permissions: RBAC decides who may impersonate it.
+    # An impersonated operator has its permissions. RBAC decides about impersonation.
     own = webhooks.api.impersonating(f"system:serviceaccount:{NAMESPACE}:{SERVICE_ACCOUNT}")
     refused(lambda: own.create(cryostat(home)))
 
 
 def test_deletion_does_not_need_the_webhooks(webhooks: WebhookPlane, home: str) -> None:
-    """The API server gets no answer; finalizers can still be written and removed."""
+    """The API server gets no response from the webhooks. Finalizers can still be written and removed."""
     made = webhooks.api.create(
         cryostat(home, finalizers=["example.com/held"], annotations={constants.ANNOTATION_PAUSE: "true"})
     )
@@ -349,7 +349,7 @@ def test_deletion_does_not_need_the_webhooks(webhooks: WebhookPlane, home: str) 
         webhooks.operator.process.send_signal(signal.SIGCONT)
 
 
-def test_the_database_keeps_its_keys(webhooks: WebhookPlane, home: str) -> None:
+def test_a_change_of_the_database_secret_is_refused(webhooks: WebhookPlane, home: str) -> None:
     made = webhooks.api.create(cryostat(home, {"enableCertManager": False}))
     name = made["metadata"]["name"]
     eventually(lambda: webhooks.api.find("v1", "PersistentVolumeClaim", f"{name}-database", home))
@@ -369,7 +369,7 @@ def test_warnings(webhooks: WebhookPlane, home: str) -> None:
     }
     said = webhooks.warnings(cryostat(home, spec))
     assert f"{home} is given 2 times" in said
-    # This API server presents no client certificate, so the answer must not show what exists.
+    # This API server has no client certificate, so the response must not show which objects exist.
     assert "nowhere" not in said
     assert "ConfigMap missing" not in said
     assert "did you mean ReadWriteOnce?" in said

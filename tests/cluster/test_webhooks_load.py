@@ -39,7 +39,7 @@ def wide(webhooks: WebhookPlane, home: str) -> Api:
     return found
 
 
-def test_two_hundred_namespaces_in_time(wide: Api, home: str) -> None:
+def test_two_hundred_namespaces_are_reviewed_in_time(wide: Api, home: str) -> None:
     """The API server gives up after ten seconds."""
     wide.create(cryostat(home, {"targetNamespaces": [f"nowhere-{n}" for n in range(200)]}), dryRun="All")
 
@@ -55,7 +55,7 @@ def test_many_namespaces_are_reviewed_while_others_are_answered(wide: Api, dev: 
     dev.create(cryostat(home, {"authorizationOptions": {"openShiftSSO": {"disable": True}}}), dryRun="All")
 
 
-def test_many_writers_at_a_time(webhooks: WebhookPlane, dev: Api, home: str, away: str) -> None:
+def test_many_authors_write_at_once(webhooks: WebhookPlane, dev: Api, home: str, away: str) -> None:
     def write(number: int) -> int:
         spec = {"targetNamespaces": [home, away] if number % 2 else [home]}
         try:

@@ -30,7 +30,7 @@ def test_secrets_that_the_author_may_not_read_are_refused(
     eventually(lambda: reader.create(cryostat(home, spec), dryRun="All"), 10)
 
 
-def test_secrets_that_were_named_before_may_stay(webhooks: WebhookPlane, dev: Api, home: str) -> None:
+def test_secrets_that_were_named_before_are_allowed(webhooks: WebhookPlane, dev: Api, home: str) -> None:
     made = webhooks.api.create(cryostat(home, {"trustedCertSecrets": [{"secretName": "x"}]}))
     dev.patch(made, {"spec": {"reportOptions": {"replicas": 0}}})
     refused(lambda: dev.patch(made, {"spec": {"trustedCertSecrets": [{"secretName": "x"}, {"secretName": "y"}]}}))
@@ -58,7 +58,7 @@ def test_privileges_that_the_author_may_not_use_are_refused(
     eventually(lambda: runner.create(cryostat(home, spec), dryRun="All"), 10)
 
 
-def test_ordinary_contexts_need_nothing(dev: Api, home: str) -> None:
+def test_ordinary_contexts_need_no_permission(dev: Api, home: str) -> None:
     context = {"runAsUser": 1000, "capabilities": {"add": ["NET_BIND_SERVICE"], "drop": ["ALL"]}}
     dev.create(cryostat(home, {"securityOptions": {"coreSecurityContext": context}}), dryRun="All")
 

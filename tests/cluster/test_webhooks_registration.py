@@ -49,7 +49,7 @@ def load(webhooks: WebhookPlane) -> Iterator[list[str]]:
                 webhooks.api.create(obj, dryRun="All")
             except Exception as error:
                 wrong.append(str(error))
-            done.wait(0.05)  # without it, the writes take all of the processor and delay the renewal
+            done.wait(0.05)  # without a pause the writes use the whole processor and delay the renewal
 
     threads = [threading.Thread(target=write) for _ in range(4)]
     for thread in threads:
@@ -92,12 +92,12 @@ def test_a_new_authority_under_load(webhooks: WebhookPlane) -> None:
         time.sleep(2.0)
     [bundle] = bundles(webhooks)
     assert base64.b64decode(bundle).endswith(old.strip() + b"\n")
-    # The API server uses a new bundle shortly after it was written; the new certificate is served later.
+    # The API server uses a new bundle shortly after it was written. The new certificate is served later.
     assert wrong == []
 
 
 def registered(webhooks: WebhookPlane) -> Object:
-    """The whole registration."""
+    """All objects that register webhooks."""
     crd = webhooks.api.get("apiextensions.k8s.io/v1", "CustomResourceDefinition", CRD)
     return {
         "mutating": webhooks.api.get(ADMISSION, "MutatingWebhookConfiguration", MUTATING)["webhooks"],
@@ -125,7 +125,7 @@ def test_changes_of_the_registration_are_reverted(webhooks: WebhookPlane) -> Non
 
 
 def test_installing_again_removes_no_webhook(webhooks: WebhookPlane) -> None:
-    """Not even for a moment: a Cryostat could be written without a review."""
+    """Without a webhook, a Cryostat could be written without a review."""
     right, stop = registered(webhooks), threading.Event()
     seen: list[Object] = []
 
@@ -157,7 +157,7 @@ def test_two_replicas_share_one_certificate(webhooks: WebhookPlane, tmp_path: Pa
         second.process.wait()
 
 
-def test_mounted_certificates_win_and_are_read_again(webhooks: WebhookPlane, tmp_path: Path) -> None:
+def test_mounted_certificates_take_precedence_and_are_reloaded(webhooks: WebhookPlane, tmp_path: Path) -> None:
     [port] = free_ports(1)
     url, directory = f"https://127.0.0.1:{port}", tmp_path / "certificates"
     directory.mkdir()
@@ -188,7 +188,7 @@ def mount(directory: Path, scratch: Path) -> None:
     (directory / "tls.key").write_bytes(made.key.read_bytes())
 
 
-def test_switched_off(webhooks: WebhookPlane, tmp_path: Path) -> None:
+def test_disabled_webhooks_are_not_served(webhooks: WebhookPlane, tmp_path: Path) -> None:
     [port] = free_ports(1)
     env = {"ENABLE_WEBHOOKS": "false", "WEBHOOK_URL": f"https://127.0.0.1:{port}"}
     right = bundles(webhooks)
@@ -207,7 +207,7 @@ def test_without_an_operator_v1beta2_is_readable(webhooks: WebhookPlane) -> None
     """The storage version needs no conversion, and deletions are not reviewed."""
     metadata = {"name": "left", "namespace": "default"}
     webhooks.api.create({"apiVersion": constants.API_VERSION, "kind": "Cryostat", "metadata": metadata})
-    webhooks.operator.pause()  # no webhook answers
+    webhooks.operator.pause()  # no operator serves the webhooks
     try:
         [left] = webhooks.api.list(constants.API_VERSION, "Cryostat")
         assert "left" in webhooks.plane.kubectl("get", "cryostats", "-n", "default")

@@ -88,7 +88,7 @@ def test_metrics_need_a_token_with_the_permission(webhooks: WebhookPlane, caller
 @pytest.mark.parametrize(
     "path", ["/", "/x", "/mutate", WebhookPaths.VALIDATE + "/", WebhookPaths.VALIDATE + "x", "//convert"]
 )
-def test_unknown_paths_allow_nothing(caller: Caller, path: str) -> None:
+def test_reviews_at_unknown_paths_are_refused(caller: Caller, path: str) -> None:
     status, text = caller.post(path, review(creation()))
     assert status == 404
     assert "allowed" not in text
@@ -108,7 +108,7 @@ MALFORMED: tuple[Any, ...] = (
 
 @pytest.mark.parametrize("path", ALL)
 @pytest.mark.parametrize("body", MALFORMED, ids=str)
-def test_malformed_reviews(caller: Caller, path: str, body: Any) -> None:
+def test_malformed_reviews_are_refused(caller: Caller, path: str, body: Any) -> None:
     status, text = caller.post(path, body)
     assert status == 400, text
     assert "not a review" in text
@@ -116,7 +116,7 @@ def test_malformed_reviews(caller: Caller, path: str, body: Any) -> None:
 
 @pytest.mark.parametrize("path", ALL)
 def test_malformed_objects_cause_no_error(caller: Caller, path: str) -> None:
-    """Objects that no API server sends. An error would refuse the write."""
+    """An API server does not send such objects. An error would refuse the write."""
     labels = {constants.AGENT_LABEL_NAME: "a", constants.AGENT_LABEL_NAMESPACE: "../../x"}
     odd: tuple[Object, ...] = (
         {},
@@ -144,17 +144,17 @@ def test_malformed_objects_cause_no_error(caller: Caller, path: str) -> None:
 
 
 @pytest.mark.parametrize("content_type", ["text/plain", "application/yaml", "application/json-patch+json", ""])
-def test_other_content_types(caller: Caller, content_type: str) -> None:
+def test_other_content_types_are_refused(caller: Caller, content_type: str) -> None:
     assert caller.post(WebhookPaths.VALIDATE, review(creation()), content_type)[0] == 415
 
 
-def test_other_methods(caller: Caller) -> None:
+def test_other_methods_are_refused(caller: Caller) -> None:
     for method in ("GET", "PUT", "DELETE", "PATCH"):
         answer = caller._pool.request(method, caller.url + WebhookPaths.VALIDATE)
         assert answer.status == 405
 
 
-def test_oversized_reviews(caller: Caller) -> None:
+def test_oversized_reviews_are_refused(caller: Caller) -> None:
     padding = {"metadata": {"name": "a", "annotations": {"a": "x" * (9 << 20)}}}
     try:
         status, _ = caller.post(WebhookPaths.VALIDATE, review(creation(object=padding)))
@@ -187,14 +187,14 @@ def test_slow_reviews_do_not_delay_others(webhooks: WebhookPlane, caller: Caller
         slow.append(connection)
     assert caller.review(WebhookPaths.DEFAULT, creation())["allowed"] is True
     slow[-1].setblocking(False)
-    with pytest.raises(ssl.SSLWantReadError):  # not answered yet: its time limit is not reached
+    with pytest.raises(ssl.SSLWantReadError):  # it has no response yet, because its time limit is not reached
         slow[-1].recv(100)
     assert b" 408 " in slow[0].recv(100)
     for connection in slow:
         connection.close()
 
 
-def test_conversions_that_cannot_be(caller: Caller) -> None:
+def test_impossible_conversions_are_refused(caller: Caller) -> None:
     def convert(version: str, *objects: Any) -> Object:
         request = {"uid": "7", "desiredAPIVersion": version, "objects": list(objects)}
         body = {"apiVersion": "apiextensions.k8s.io/v1", "kind": "ConversionReview", "request": request}
@@ -218,7 +218,7 @@ def test_conversions_that_cannot_be(caller: Caller) -> None:
 # --- load ------------------------------------------------------------------------------------------------------------
 
 
-def test_two_hundred_at_a_time_and_memory_stays_flat(webhooks: WebhookPlane, caller: Caller) -> None:
+def test_memory_does_not_grow_with_two_hundred_requests_at_once(webhooks: WebhookPlane, caller: Caller) -> None:
     def one(number: int) -> bool:
         spec = {"targetNamespaces": [f"n{number % 7}", f"m{number}"]}
         path = (WebhookPaths.VALIDATE, WebhookPaths.DEFAULT, WebhookPaths.POD)[number % 3]
@@ -238,7 +238,7 @@ def test_two_hundred_at_a_time_and_memory_stays_flat(webhooks: WebhookPlane, cal
 
 
 def memory(operator: OperatorProcess) -> float:
-    """Resident MiB."""
+    """The resident memory of the operator in MiB."""
     status = Path(f"/proc/{operator.process.pid}/status").read_text()
     [line] = [line for line in status.splitlines() if line.startswith("VmRSS")]
     return int(line.split()[1]) / 1024
