@@ -136,6 +136,7 @@ def _from_conditions(observed: Observed) -> Iterator[Cause]:
         message = "The status is about an earlier version of the spec; the operator has not read the last change yet."
         yield Cause("StatusOutdated", message, (), "kubectl get pods -A -l app.kubernetes.io/name=cryostat-operator")
     failed = [each for each in conditions if each["type"] in _BLOCKING and each.get("status") != "True"]
+    failed = [each for each in failed if each["type"] == "Ready" or each.get("reason") != Reason.NOT_OBSERVED]
     first: dict[str | None, Obj] = {}
     for condition in failed:
         first.setdefault(condition.get("reason"), condition)

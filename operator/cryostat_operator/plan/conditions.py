@@ -111,13 +111,23 @@ def status_for(instance: Instance, plan: Plan, report: Report, now: str) -> Obj:
 
 
 def failure_status(generation: int, cause: tuple[str, str], previous: Sequence[Condition], now: str) -> Obj:
-    """The status if nothing could be planned: `Ready` is False for this reason and message, other conditions stay."""
+    """The status if nothing could be planned: `Ready` is False for this reason and message, all others are Unknown.
+
+    What was observed before may have changed since.
+    """
     ready = condition("Ready", *cause, good=False)
     ready["observedGeneration"] = generation
-    others = [c for c in previous if c.get("type") != "Ready"]
+    others = [_not_observed(c, now) for c in previous if c.get("type") != "Ready"]
     before = next((c for c in previous if c.get("type") == "Ready"), None)
     ready["lastTransitionTime"] = _transition_time(before, ready, now)
     return {"observedGeneration": generation, "conditions": [ready, *others]}
+
+
+def _not_observed(before: Condition, now: str) -> Condition:
+    """A condition after a failed reconcile. `observedGeneration` stays that of the last observation."""
+    text = "The operator could not observe this. See Ready for the cause."
+    unknown = {**before, **condition(str(before.get("type")), Reason.NOT_OBSERVED, text, good=None)}
+    return {**unknown, "lastTransitionTime": _transition_time(before, unknown, now)}
 
 
 def _ready(instance: Instance, plan: Plan, problems: Sequence[Problem], report: Report) -> Condition:

@@ -17,6 +17,8 @@ LASTING: Mapping[Reason, Reason] = {
     Reason.SECRET_PENDING: Reason.SECRET_NOT_GENERATED,
     Reason.REFERENCE_PENDING: Reason.REFERENCE_NOT_READ,
     Reason.ROLLING_IN_ORDER: Reason.ROLLOUT_NOT_FINISHED,
+    Reason.API_SERVER_UNAVAILABLE: Reason.API_SERVER_UNAVAILABLE,
+    Reason.BEING_DELETED: Reason.OBJECT_NOT_DELETED,
 }
 """Reason of a wait → its reason once it has lasted for a minute."""
 
@@ -29,6 +31,7 @@ _REMEDIES = {
     Reason.ROUTE_NOT_HANDLED: "check that an ingress controller selects the namespace and the Route",
     Reason.SECRET_NOT_GENERATED: "see the log of the operator",
     Reason.REFERENCE_NOT_READ: "see the log of the operator",
+    Reason.API_SERVER_UNAVAILABLE: "check the API server; the operator tries again by itself",
     Reason.ROLLOUT_NOT_FINISHED: "check the pods of the Deployments that are to restart first",
 }
 
@@ -45,7 +48,7 @@ def with_lasting(problems: Iterable[Problem], lasting: Collection[Reason]) -> li
     remedied: set[Reason] = set()
     for problem in problems:
         wait = Reason(problem.reason)
-        if wait not in lasting:
+        if wait not in lasting or problem.dedup_key == LASTING[wait]:  # converted before
             found.append(problem)
             continue
         reason, message = LASTING[wait], problem.message

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import logging
+import time
+from collections.abc import Callable
 
 from ..api import constants
 from ..api.validation import InvalidCryostatError
 from ..kube.errors import ApiError
 from ..observe.cryostats import CryostatStore
 from ..plan.model.kinds import InstanceKey, Obj
-from ..plan.model.messages import message
+from ..plan.model.messages import message, quoted
 from ..plan.model.problems import Problem
 from ..plan.model.reasons import Reason
+from ..plan.model.times import LASTING_SECONDS
 from .status_writer import StatusWriter
 from .work_queue import Result
 
@@ -23,9 +26,21 @@ MAX_REPORTED_FIELDS = 5
 class Failures:
     """Handles the exceptions of `Reconciler.reconcile`."""
 
-    def __init__(self, cryostats: CryostatStore, status: StatusWriter) -> None:
+    def __init__(
+        self, cryostats: CryostatStore, status: StatusWriter, clock: Callable[[], float] = time.monotonic
+    ) -> None:
         self._cryostats = cryostats
         self._status = status
+        self._clock = clock
+        self._since: dict[InstanceKey, float] = {}  # since when each run of a Cryostat has failed with an API error
+
+    def forget(self, instance_key: InstanceKey) -> None:
+        """Forget earlier failures: a run succeeded, or the Cryostat does not exist any more."""
+        self._since.pop(instance_key, None)
+
+    def reset(self) -> None:
+        """Forget the failures of all Cryostats."""
+        self._since.clear()
 
     async def handle(self, instance_key: InstanceKey, error: Exception) -> Result:
         """Report an exception in the status of the Cryostat.
@@ -56,12 +71,23 @@ class Failures:
             self._cryostats.discard(instance_key, body["metadata"]["uid"])
             return Result(requeue_after=0.0)
         logger.warning("Reconcile failed, retrying: %s", error.message)
-        if body is not None and error.status == 403:
+        problem = self._api_problem(instance_key, error)
+        if body is not None and problem is not None:
             try:
-                await self._status.write_failure(body, forbidden(error))
+                await self._status.write_failure(body, problem)
             except ApiError as status_error:  # the missing permission may be that to write the status
                 logger.warning("Could not write the status: %s", status_error.message)
         return Result(failed=True)
+
+    def _api_problem(self, instance_key: InstanceKey, error: ApiError) -> Problem | None:
+        """What to report about an API error: a missing permission at once, other refusals once they have lasted."""
+        now = self._clock()
+        since = self._since.setdefault(instance_key, now)
+        if error.status == 403:
+            return forbidden(error)
+        if error.status == 0 or now - since < LASTING_SECONDS:  # without a response, no status can be written either
+            return None
+        return unavailable(error)
 
 
 def invalid_spec(error: InvalidCryostatError) -> Problem:
@@ -78,6 +104,18 @@ def forbidden(error: ApiError) -> Problem:
     All missing permissions have one dedup key, because the first one that is noticed varies.
     """
     return Problem("core", Reason.FORBIDDEN, error.message, dedup_key="Forbidden")
+
+
+def unavailable(error: ApiError) -> Problem:
+    """The problem of requests that have failed for a minute, so that nothing is known about the instance."""
+    text = message(
+        "The API server",
+        "has refused a request of the operator for more than a minute",
+        cause=quoted(error.message),
+        consequence="No object of this Cryostat is changed meanwhile",
+        remedy="Check the API server; the operator tries again by itself",
+    )
+    return Problem("core", Reason.API_SERVER_UNAVAILABLE, text, dedup_key="Reconcile")
 
 
 def internal_error(error: Exception) -> Problem:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import replace
 
 from ..api import constants
 from ..kube.client import JSON_PATCH, Client
@@ -83,10 +84,11 @@ class Finalizer:
         try:
             return await self._finalize(instance_key, body) if self.is_set(body) else await self._wait_for_others(body)
         except ApiError as error:
-            if isinstance(error, ApiUnavailable) or error.is_not_found(constants.PLURAL):
+            if error.status == 0 or error.is_not_found(constants.PLURAL):
                 raise
             logger.warning("Deletion failed, retrying: %s", error.message)
-            await self._report(body, [blocked_by(error)])
+            problem = blocked_by(error)
+            await self._report(body, [_passing(body, problem) if isinstance(error, ApiUnavailable) else problem])
             return Result(failed=True)
 
     async def _finalize(self, instance_key: InstanceKey, body: Obj) -> Result:
@@ -112,8 +114,7 @@ class Finalizer:
     async def _wait_for_others(self, body: Obj) -> Result:
         """Report the finalizers of other controllers, for which the deletion waits; after a minute as a problem."""
         finalizers = ", ".join(body["metadata"].get("finalizers") or ())
-        lasts_from = (seconds(body["metadata"]["deletionTimestamp"]) or 0.0) + LASTING_SECONDS
-        remaining = lasts_from - time.time()
+        remaining = _remaining(body)
         text = message(
             "The Cryostat",
             "is being deleted",
@@ -130,9 +131,11 @@ class Finalizer:
             if outcome.problem is None:
                 continue
             self._metrics.reconcile_errors.labels(outcome.problem.reason).inc()
-            if outcome.is_lasting_refusal:
-                text, dedup_key = outcome.problem.message, outcome.problem.dedup_key
-                problems.append(Problem("core", Reason.DELETION_BLOCKED, text, dedup_key=dedup_key))
+            text, dedup_key = outcome.problem.message, outcome.problem.dedup_key
+            text = text if outcome.is_lasting_refusal else all_of([text, "The operator tries again by itself"])
+            problem = Problem("core", Reason.DELETION_BLOCKED, text, dedup_key=dedup_key)
+            problems.append(problem if outcome.is_lasting_refusal else _passing(body, problem))
+        problems.sort(key=lambda problem: not problem.actionable)
         await self._report(body, problems)
 
     async def _report(self, body: Obj, problems: list[Problem]) -> None:
@@ -175,6 +178,16 @@ class Finalizer:
             constants.GROUP, constants.VERSION, constants.PLURAL, metadata["namespace"], metadata["name"]
         )
         return await self._client.request("PATCH", path, body=patch, content_type=JSON_PATCH)
+
+
+def _remaining(body: Obj) -> float:
+    """Seconds until the deletion of a Cryostat has lasted for so long that what delays it is a problem."""
+    return (seconds(body["metadata"]["deletionTimestamp"]) or 0.0) + LASTING_SECONDS - time.time()
+
+
+def _passing(body: Obj, problem: Problem) -> Problem:
+    """A problem that may end by itself: without an event while the deletion has not lasted for a minute."""
+    return replace(problem, reason=Reason.DELETING, actionable=False) if _remaining(body) > 0 else problem
 
 
 def _is_not_served(outcome: Outcome) -> bool:

@@ -60,6 +60,7 @@ class Reconciler:
         self._adoption.reset()
         self._status.reset()
         self._waits.reset()
+        self._failures.reset()
 
     async def __call__(self, instance_key: InstanceKey) -> Result:
         """Reconcile one instance, report failures and count the result."""
@@ -74,9 +75,11 @@ class Reconciler:
 
     async def _reconcile_or_report(self, instance_key: InstanceKey) -> Result:
         try:
-            return await self.reconcile(instance_key)
+            result = await self.reconcile(instance_key)
         except Exception as error:
             return await self._failures.handle(instance_key, error)
+        self._failures.forget(instance_key)
+        return result
 
     async def reconcile(self, instance_key: InstanceKey) -> Result:
         """Bring the objects of one Cryostat to the state that its spec requests.
@@ -145,11 +148,12 @@ class Reconciler:
             self._metrics.reconcile_errors.labels(problem.reason).inc()
         reverted = self._applier.reverted_changes.problems(instance_key)
         problems = [*results.problems, *reverted, *difference.problems]
+        transient = results.transient_refusals
         waits = self._waits.update(
-            instance_key, [*plan.problems, *problems] if not paused else (), _stored_reasons(instance)
+            instance_key, [*plan.problems, *problems, *transient] if not paused else (), _stored_reasons(instance)
         )
         report = Report(
-            problems,
+            [*problems, *(each for each in transient if each.reason in waits.reasons)],
             self._observer.pods.failures(instance_key),
             paused=paused,
             differing=[change.key for change in difference.changes] if paused else [],

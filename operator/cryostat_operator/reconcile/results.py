@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from ..plan.diff.plan_diff import Change
+from ..plan.lasting_waits import LASTING
 from ..plan.model.kinds import Key, Obj
 from ..plan.model.problems import Problem
 from ..plan.model.reasons import Reason
@@ -55,7 +56,7 @@ def refused(change: Change, reason: str, message: str, *, transient: bool = Fals
 
     Args:
         message: one or two sentences that name the object.
-        transient: whether the cause ends without an action of a user. The status does not mention it then.
+        transient: whether the cause normally ends without an action of a user. The status mentions it if it lasts.
     """
     problem = Problem(change.component, reason, message, dedup_key=str(change.key))
     return Outcome(change, "refused", problem, TRANSIENT_RETRY_SECONDS if transient else None)
@@ -86,6 +87,12 @@ class Results:
         """Causes of lasting refusals of writes that were sent in this run, ordered by object."""
         sent = (each for each in self._sorted() if not each.repeated)
         return [each.problem for each in sent if each.is_lasting_refusal and each.problem]
+
+    @property
+    def transient_refusals(self) -> list[Problem]:
+        """Causes of refusals that normally end by themselves, ordered by object. Only lasting ones are reported."""
+        found = [each.problem for each in self._sorted() if each.state == "refused" and not each.is_lasting_refusal]
+        return [problem for problem in found if problem and problem.reason in LASTING]
 
     @property
     def problems(self) -> list[Problem]:

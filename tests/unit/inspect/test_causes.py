@@ -95,6 +95,12 @@ def test_a_part_that_says_the_same_as_ready_is_not_repeated() -> None:
     assert "Ready is False" in found[0].chain[0]
 
 
+def test_parts_that_were_not_observed_are_no_further_causes() -> None:
+    ready = condition("Ready", "False", "InvalidSpec", "the spec is invalid")
+    parts = [condition(kind, "Unknown", "NotObserved", "not observed") for kind in ("VolumesReady", "Reconciled")]
+    assert [cause.reason for cause in causes(Observed(cryostat(ready, *parts)), NOW)] == ["InvalidSpec"]
+
+
 def test_all_parts_that_are_false_are_causes() -> None:
     other = condition("Exposed", "False", "RouteRejected", "the host is taken")
     off = condition("AgentsAuthenticated", "False", "TLSDisabled", "no TLS")

@@ -111,10 +111,19 @@ def test_a_transition_time_changes_with_the_status_only() -> None:
     assert found["ReferencesResolved"]["lastTransitionTime"] == EARLIER
 
 
-def test_a_failed_reconcile_changes_ready_alone() -> None:
-    other = {"type": "Exposed", "status": "True", "lastTransitionTime": EARLIER}
+def test_after_a_failed_reconcile_nothing_is_known_but_its_cause() -> None:
+    other = {"type": "Exposed", "status": "True", "lastTransitionTime": EARLIER, "observedGeneration": 6}
     status = failure_status(7, (Reason.INVALID_SPEC, "spec.x is unknown"), [{"type": "Ready"}, other], NOW)
     assert status["observedGeneration"] == 7
-    [ready, kept] = status["conditions"]
+    [ready, unknown] = status["conditions"]
     assert (ready["status"], ready["reason"], ready["lastTransitionTime"]) == ("False", "InvalidSpec", NOW)
-    assert kept == other
+    assert unknown == {
+        "type": "Exposed",
+        "status": "Unknown",
+        "reason": "NotObserved",
+        "message": "The operator could not observe this. See Ready for the cause.",
+        "lastTransitionTime": NOW,
+        "observedGeneration": 6,
+    }
+    again = failure_status(7, (Reason.INVALID_SPEC, "spec.x is unknown"), status["conditions"], "2030-01-01T00:00:00Z")
+    assert again == status

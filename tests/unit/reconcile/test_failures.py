@@ -6,9 +6,10 @@ import pytest
 
 from cryostat_operator.api.validation import InvalidCryostatError
 from cryostat_operator.kube.errors import ApiError, ApiUnavailable
+from cryostat_operator.plan.model.times import LASTING_SECONDS
 from cryostat_operator.reconcile.failures import Failures
 from cryostat_operator.reconcile.work_queue import Result
-from tests.unit.reconcile.conftest import INSTANCE, Cluster
+from tests.unit.reconcile.conftest import CRYOSTAT_PATH, INSTANCE, Cluster
 
 GONE = {"kind": "cryostats", "name": "sample"}
 
@@ -60,6 +61,44 @@ async def test_a_status_that_may_not_be_written_is_no_further_failure(
         "Reconcile failed, retrying: no lists",
         "Could not write the status: no",
     ]
+
+
+class Clock:
+    now = 0.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+async def test_refusals_that_last_for_a_minute_are_reported(cluster: Cluster) -> None:
+    body = cluster.cryostat()
+    old = {"type": "VolumesReady", "status": "True", "reason": "AsRequested", "message": "", "lastTransitionTime": "t"}
+    cluster.server.put(CRYOSTAT_PATH, {**body, "status": {"conditions": [old]}})
+    cluster.cryostats.handle_event("MODIFIED", cluster.live_cryostat())
+    clock = Clock()
+    failures = Failures(cluster.cryostats, cluster.status, clock)
+    broken = ApiUnavailable(500, "500", "unable to transform key")
+    await failures.handle(INSTANCE, broken)
+    clock.now = LASTING_SECONDS - 1
+    await failures.handle(INSTANCE, broken)
+    failures.forget(INSTANCE)
+    clock.now = LASTING_SECONDS + 1
+    await failures.handle(INSTANCE, broken)
+    assert cluster.server.writes == []
+    clock.now = 2 * LASTING_SECONDS + 1
+    assert await failures.handle(INSTANCE, broken) == Result(failed=True)
+    ready, volumes = cluster.condition("Ready"), cluster.condition("VolumesReady")
+    assert (ready["status"], ready["reason"]) == ("False", "ApiServerUnavailable")
+    assert "more than a minute: unable to transform key" in ready["message"]
+    assert (volumes["status"], volumes["reason"]) == ("Unknown", "NotObserved")
+    assert [reason for reason, _ in cluster.events()] == ["ApiServerUnavailable"]
+    written = len(cluster.server.writes)
+    await failures.handle(INSTANCE, broken)
+    assert len(cluster.server.writes) == written, "the same failure writes nothing"
+    failures.reset()
+    await failures.handle(INSTANCE, ApiError(403, "Forbidden", "no"))
+    await failures.handle(INSTANCE, ApiUnavailable(0, "Unavailable", "down"))
+    assert cluster.condition("Ready")["reason"] == "Forbidden"
 
 
 @pytest.mark.parametrize("error", [ApiUnavailable(0, "Unavailable", "down"), ApiError(409, "Conflict", "changed")])

@@ -176,6 +176,40 @@ async def test_an_api_server_that_does_not_respond_blocks_it(cluster: Cluster) -
     assert cluster.server.find(CRYOSTAT_PATH)
 
 
+def since(seconds: float) -> str:
+    """The time so many seconds ago."""
+    time = datetime.datetime.now(datetime.UTC) - datetime.timedelta(seconds=seconds)
+    return time.strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+@pytest.mark.parametrize(("age", "reason"), [(0, "Deleting"), (2 * LASTING_SECONDS, "DeletionBlocked")])
+@pytest.mark.parametrize("refused", ["DELETE", "PATCH"])
+async def test_an_api_server_that_answers_with_503_is_reported(
+    cluster: Cluster, refused: str, age: float, reason: str
+) -> None:
+    cluster.put(BINDING, metadata=LABELED)
+    deleting(cluster)
+    body = cluster.live_cryostat()
+    body["metadata"]["deletionTimestamp"] = since(age)
+    body["status"] = {"conditions": [{"type": "Ready", "status": "True"}]}
+    cluster.server.put(CRYOSTAT_PATH, body)
+
+    def refuse(method: str, path: str, _: object) -> ApiError | None:
+        is_status = path.endswith("/status") or "/events" in path
+        return None if is_status or method != refused else ApiUnavailable(503, "ServiceUnavailable", "no quorum")
+
+    cluster.server.hook = refuse
+    for _ in range(2):
+        assert await cluster.finalizer.finalize(INSTANCE, body) == Result(failed=True)
+        body = cluster.live_cryostat()
+    ready = cluster.condition("Ready")
+    assert (ready["status"], ready["reason"]) == ("False", reason)
+    assert "no quorum" in ready["message"]
+    assert "tries again by itself" in ready["message"]
+    assert [reason for reason, _ in cluster.events()] == (["DeletionBlocked"] if age else [])
+    assert cluster.server.find(CRYOSTAT_PATH)
+
+
 async def test_a_cryostat_without_status_that_the_schema_refuses_gets_one(cluster: Cluster) -> None:
     """Rules about names do not apply to objects with a status."""
     body = deleting(cluster)

@@ -10,7 +10,7 @@ from typing import Any, cast
 import pytest
 
 from cryostat_operator.api import constants
-from cryostat_operator.kube.errors import ApiError
+from cryostat_operator.kube.errors import ApiError, ApiUnavailable
 from cryostat_operator.observe.observer import Observer
 from cryostat_operator.observe.records import content_summary
 from cryostat_operator.plan.instance import Instance
@@ -190,6 +190,34 @@ async def test_a_wait_is_checked_again_after_a_minute_and_then_a_problem(
     reconciler.reset()
     await reconciler(INSTANCE)
     assert cluster.server.writes == [], "nothing changes after a restart"
+
+
+async def test_a_write_that_the_api_server_does_not_answer_for_a_minute_is_reported(
+    cluster: Cluster, reconciler: Reconciler
+) -> None:
+    clock = [0.0]
+    reconciler._waits = Waits(lambda: clock[0])
+    cluster.cryostat()
+
+    def refuse(method: str, path: str, _: object) -> ApiError | None:
+        is_refused = method == "POST" and path.endswith("/services")
+        return ApiUnavailable(503, "ServiceUnavailable", "no quorum") if is_refused else None
+
+    cluster.server.hook = refuse
+    assert await reconciler(INSTANCE) == Result(failed=True)
+    assert cluster.condition("Reconciled")["reason"] != "ApiServerUnavailable"
+    clock[0] += LASTING_SECONDS
+    for _ in range(2):
+        assert await reconciler(INSTANCE) == Result(failed=True)
+        found = cluster.condition("Reconciled")
+        assert (found["status"], found["reason"]) == ("False", "ApiServerUnavailable")
+        assert "Service here/sample cannot be written: no quorum" in found["message"]
+        assert "This has lasted for more than a minute: check the API server" in found["message"]
+        assert cluster.condition("Ready")["reason"] == "ApiServerUnavailable"
+    assert [reason for reason, _ in cluster.events()].count("ApiServerUnavailable") == 1
+    cluster.server.hook = None
+    await reconciler(INSTANCE)
+    assert cluster.condition("Reconciled")["status"] == "True"
 
 
 async def test_a_file_that_was_read_after_the_snapshot_is_reported_and_a_restart_writes_nothing(

@@ -46,6 +46,11 @@ def test_lasting_refusals_and_no_ops_are_problems() -> None:
     assert found.new_refusals == found.lasting_refusals
 
 
+def test_only_transient_refusals_that_do_not_end_by_a_read_may_become_lasting_ones() -> None:
+    found = results(NO_OP, CONFLICT, UNAVAILABLE, deferred(1), FORBIDDEN)
+    assert [p.reason for p in found.transient_refusals] == ["ApiServerUnavailable"]
+
+
 def test_a_refusal_that_the_write_limiter_repeats_is_a_problem_and_not_counted() -> None:
     found = results(replace(FORBIDDEN, repeated=True))
     assert [p.reason for p in found.lasting_refusals] == ["Forbidden"]

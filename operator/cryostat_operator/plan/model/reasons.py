@@ -81,6 +81,14 @@ class Reason(StrEnum):
     # ComponentsAvailable, which also has the reasons above
     ALL_AVAILABLE = "AllAvailable", "ComponentsAvailable", False, "Every Deployment is available."
 
+    # All conditions but Ready
+    NOT_OBSERVED = (
+        "NotObserved",
+        "ComponentsAvailable",
+        False,
+        "The last reconcile failed before the operator had observed this. `Ready` has the cause.",
+    )
+
     # ReferencesResolved
     ALL_FOUND = "AllFound", "ReferencesResolved", False, "Every Secret and ConfigMap that the Deployments need exists."
     SECRET_NOT_FOUND = "SecretNotFound", "ReferencesResolved", True, "A Secret that the spec names does not exist."
