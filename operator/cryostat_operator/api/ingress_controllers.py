@@ -1,6 +1,7 @@
 """Annotations that make Ingress controllers call the application by HTTPS; by default they send HTTP and get a 400.
 
-The operator knows some controllers by the name of their IngressClass. Annotations of the user take precedence.
+The operator knows some controllers by `spec.controller` of their IngressClass, or by its name. Annotations of the user
+take precedence.
 """
 
 from __future__ import annotations
@@ -30,7 +31,7 @@ class IngressController:
     verified_by: str = ""
 
 
-# By a word of the IngressClass name, such as `nginx` in `internal-nginx`.
+# By a word of `spec.controller`, such as `nginx` in `k8s.io/ingress-nginx`, or of the name of the IngressClass.
 CONTROLLERS = {
     # Two controllers have this class: that of the Kubernetes project and that of F5.
     "nginx": IngressController(
@@ -63,9 +64,9 @@ def class_name(ingress_spec: Mapping[str, object], annotations: Mapping[str, str
     return str(named or "")
 
 
-def controller_of(name: str) -> IngressController | None:
-    """Return the controller of an IngressClass; None if the operator does not know it."""
-    words = re.split(r"[^a-z0-9]+", name.lower())
+def controller_of(text: str) -> IngressController | None:
+    """Return the controller with this `spec.controller` or class name; None if the operator does not know it."""
+    words = re.split(r"[^a-z0-9]+", text.lower())
     return next((CONTROLLERS[word] for word in words if word in CONTROLLERS), None)
 
 

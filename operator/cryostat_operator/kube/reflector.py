@@ -51,11 +51,13 @@ class Source:
         path: URL path of the collection.
         selector: label selector, empty for all objects.
         metadata_only: whether to ask for the objects' metadata alone.
+        may_be_forbidden: whether the operator works without the permission to list; it is retried rarely then.
     """
 
     path: str
     selector: str = ""
     metadata_only: bool = False
+    may_be_forbidden: bool = False
 
 
 class Reflector:
@@ -84,6 +86,9 @@ class Reflector:
             except ApiError as error:
                 if error.status == 404:
                     self._mark_not_served()
+                    delay = NOT_SERVED_BACKOFF
+                elif error.status == 403 and self._source.may_be_forbidden:
+                    self.synced.set()
                     delay = NOT_SERVED_BACKOFF
                 level = logging.DEBUG if error.status in (404, 410) else logging.WARNING
                 logger.log(level, "Watch of %s failed, retrying in %.1f s: %s", self._source.path, delay, error)

@@ -13,6 +13,7 @@ from ..kube.reflector import Reflector, Source, Store
 from ..plan.model.kinds import KINDS, collection_path
 from .api_server import ApiServerEndpoints
 from .authentication import AuthenticationStore
+from .ingress_classes import IngressClassStore
 from .namespaces import NamespaceStore
 from .owned_objects import OwnedObjects
 from .pods import SELECTOR, PodStore
@@ -21,6 +22,7 @@ from .reference_store import ReferenceNotifier, ReferenceStore
 OWNED_SELECTOR = f"{constants.LABEL_NAME},{constants.LABEL_NAMESPACE}"
 FOREIGN_SELECTOR = f"!{constants.LABEL_NAME}"
 _AUTHENTICATION = "Authentication"
+INGRESS_CLASS = "IngressClass"
 OPTIONAL_SYNC_TIMEOUT = 10.0  # seconds that the first list of an optional kind may take
 
 
@@ -40,6 +42,7 @@ class Informers:
         references: dict[str, ReferenceStore],
         api_server: ApiServerEndpoints,
         authentication: AuthenticationStore,
+        ingress_classes: IngressClassStore,
         on_kinds_changed: Callable[[], None],
     ) -> None:
         """`on_kinds_changed` is called when the API server serves other kinds than before."""
@@ -47,6 +50,7 @@ class Informers:
         self._owned = owned
         self._references = references
         self._authentication = authentication
+        self._ingress_classes = ingress_classes
         self._on_kinds_changed = on_kinds_changed
         self._reflectors: dict[str, tuple[Reflector, asyncio.Task[None]]] = {}
         self._discovery_task: asyncio.Task[None] | None = None
@@ -73,7 +77,10 @@ class Informers:
     async def watch_on_demand(self, kind: str) -> None:
         """Watch a kind from now on. Returns when it was listed once, or after `OPTIONAL_SYNC_TIMEOUT`."""
         if kind not in self._reflectors:
-            self._watch(kind, Source(collection_path(kind), OWNED_SELECTOR), self._store(kind))
+            if kind == INGRESS_CLASS:
+                self._watch(kind, IngressClassStore.SOURCE, self._ingress_classes)
+            else:
+                self._watch(kind, Source(collection_path(kind), OWNED_SELECTOR), self._store(kind))
         if not self._reflectors[kind][0].synced.is_set():
             await self._wait_until_synced([kind])
 
@@ -133,4 +140,6 @@ class Informers:
 
 def _is_optional(name: str) -> bool:
     """Whether the operator works without a watched resource."""
-    return name == _AUTHENTICATION or (name in KINDS and (KINDS[name].optional or KINDS[name].on_demand))
+    return name in (_AUTHENTICATION, INGRESS_CLASS) or (
+        name in KINDS and (KINDS[name].optional or KINDS[name].on_demand)
+    )

@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable, Iterable, Mapping
 
 from ..api import backup_schedule
+from ..api.v1beta2 import Cryostat
 from ..kube.client import Client
 from ..plan.diff.managed_fields import trim
 from ..plan.diff.ownership import ownership_of
@@ -19,10 +20,12 @@ from ..plan.planner import Desired
 from ..plan.readiness import DEPLOYMENTS
 from .api_server import ApiServerEndpoints
 from .authentication import AuthenticationStore
-from .informers import Informers
+from .informers import INGRESS_CLASS, Informers
+from .ingress_classes import IngressClassStore
 from .namespaces import NamespaceStore
 from .owned_objects import OwnedObjects
 from .pods import PodStore
+from .reader import has_ingress_spec
 from .reference_store import ReferenceStore
 from .resolver import ReferenceResolver
 from .triggers import ROLLOUT_DELAY, Triggers
@@ -52,6 +55,7 @@ class Observer:
         self._namespaces = NamespaceStore(triggers.enqueue_namespace)
         self._api_server = ApiServerEndpoints(triggers.enqueue_all)
         self._authentication = AuthenticationStore(triggers.enqueue_all)
+        self._ingress_classes = IngressClassStore(triggers.enqueue_all)
         references = {kind: ReferenceStore(kind, triggers.enqueue) for kind in ("Secret", "ConfigMap")}
         self.owned = OwnedObjects(triggers, exists)
         self.pods = PodStore(lambda instance_key: triggers.enqueue_after(instance_key, ROLLOUT_DELAY))
@@ -64,6 +68,7 @@ class Observer:
             references,
             self._api_server,
             self._authentication,
+            self._ingress_classes,
             triggers.enqueue_all,
         )
 
@@ -71,11 +76,14 @@ class Observer:
         """Start to watch. Returns when every required resource was listed once."""
         await self._informers.start()
 
-    async def watch_on_demand(self, instance_key: InstanceKey, annotations: Mapping[str, str]) -> None:
+    async def watch_on_demand(self, instance_key: InstanceKey, cryostat: Cryostat) -> None:
         """Watch the kinds that few instances need, if the instance needs them or has needed them."""
+        annotations = cryostat.metadata.get("annotations") or {}
         account = Key("ServiceAccount", instance_key.namespace, names.backup(instance_key.name))
         if set(backup_schedule.ANNOTATIONS) & set(annotations) or account in self.owned.records(instance_key):
             await self._informers.watch_on_demand("CronJob")
+        if has_ingress_spec(cryostat) and not self.serves("Route"):
+            await self._informers.watch_on_demand(INGRESS_CLASS)
 
     async def stop(self) -> None:
         """Stop all watches."""
@@ -131,6 +139,7 @@ class Observer:
         return Snapshot(
             openshift=self.openshift,
             authentication_type=self._authentication.type,
+            ingress_classes=self._ingress_classes.snapshot(),
             apis=self._informers.discovery.served,
             namespaces=self._namespaces.snapshot({instance_key.namespace, *targets}),
             data=self._resolver.content(instance_key, live),

@@ -18,11 +18,13 @@ from ..plan.instance import Instance
 from ..plan.model import names
 from ..plan.model.certificates import CertificateInfo
 from ..plan.model.kinds import KINDS, InstanceKey, Key, Obj
-from ..plan.model.snapshot import ContentSummary, NamespaceState, ReferenceData, Snapshot
+from ..plan.model.snapshot import ContentSummary, IngressClasses, NamespaceState, ReferenceData, Snapshot
 from ..plan.planner import Desired, build
 from ..settings import Settings
 from .api_server import ApiServerEndpoints
 from .authentication import AuthenticationStore, authentication_type
+from .ingress_classes import IngressClassStore, ingress_classes
+from .reader import has_ingress_spec
 from .records import reference_summary
 
 
@@ -50,6 +52,7 @@ class OneShotReader:
             api_server=endpoints.addresses,
             api_server_ports=endpoints.ports,
             authentication_type=await _authentication_type(client) if "Route" in apis else "",
+            ingress_classes=await _ingress_classes(client, cryostat) if "Route" not in apis else None,
         )
         desired = build(cryostat, snapshot, settings)
         owned = _possible_objects(desired)
@@ -136,6 +139,19 @@ async def _authentication_type(client: Client) -> str:
         if error.status != 403:
             raise
         return ""
+
+
+async def _ingress_classes(client: Client, cryostat: Cryostat) -> IngressClasses | None:
+    """The IngressClasses; None where the Cryostat has no Ingress, or the user may not read them."""
+    if not has_ingress_spec(cryostat):
+        return None
+    try:
+        response = await client.request("GET", IngressClassStore.PATH)
+    except ApiError as error:
+        if error.status not in (403, 404):
+            raise
+        return None
+    return ingress_classes(response.get("items") or [])
 
 
 async def _namespaces(client: Client, requested: Iterable[str]) -> dict[str, NamespaceState]:

@@ -13,6 +13,13 @@ from ..plan.planner import Desired, build, complete
 from ..settings import Settings
 
 
+def has_ingress_spec(cryostat: Cryostat) -> bool:
+    """Return whether the spec of a Cryostat has an Ingress."""
+    options = cryostat.spec.network_options
+    config = options.core_config if options else None
+    return bool(config and config.ingress_spec)
+
+
 class ClusterReader(Protocol):
     """Reads the cluster for a plan: `Observer` from memory, `OneShotReader` with requests."""
 

@@ -45,6 +45,8 @@ _OWN_RULES = (
     Rule("apiregistration.k8s.io", "apiservices", ("list", "watch")),
     # Whether users of an OpenShift cluster log in through its own OAuth server.
     Rule("config.openshift.io", "authentications", ("list", "watch")),
+    # The controller of an Ingress decides which annotations it needs. Listed only if a Cryostat has an Ingress.
+    Rule("networking.k8s.io", "ingressclasses", ("list", "watch")),
     # To bind these roles without their permissions. The operator has all permissions of the other role of instances, so
     # that it can bind that role without `bind`.
     Rule(_RBAC, "clusterroles", ("bind",), (Settings().namespaced_cluster_role, Settings().backup_cluster_role)),

@@ -122,7 +122,7 @@ class Reconciler:
 
     async def plan(self, instance_key: InstanceKey, cryostat: Cryostat) -> tuple[Instance, Plan, Diff]:
         """Observe the cluster, plan the desired state and compare both."""
-        await self._observer.watch_on_demand(instance_key, cryostat.metadata.get("annotations") or {})
+        await self._observer.watch_on_demand(instance_key, cryostat)
         desired, plan = await plan_for(cryostat, self._observer, self._settings)
         snapshot = desired.instance.snapshot
         difference = diff(plan, snapshot, cryostat.metadata["uid"])

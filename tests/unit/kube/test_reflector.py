@@ -150,6 +150,19 @@ async def test_a_resource_that_is_not_served_is_empty() -> None:
     assert len(server.requests) == 1  # the next attempt is a minute away
 
 
+@pytest.mark.parametrize("may_be_forbidden", [True, False])
+async def test_a_list_that_may_be_forbidden_is_retried_rarely(may_be_forbidden: bool) -> None:
+    server, store = Collection(), RecordingStore()
+    server.status = 403
+    async with running(server, store, Source("/x", may_be_forbidden=may_be_forbidden)) as reflector:
+        await until(lambda: len(server.requests) == 1 if may_be_forbidden else len(server.requests) > 2)
+        await asyncio.sleep(0.2)
+        assert reflector.synced.is_set() == may_be_forbidden
+    assert store.calls[0] == "begin"
+    assert "end" not in store.calls
+    assert (len(server.requests) == 1) == may_be_forbidden
+
+
 async def test_an_outage_is_retried_and_not_taken_for_an_empty_list() -> None:
     server, store = Collection(), RecordingStore()
     server.status = 503

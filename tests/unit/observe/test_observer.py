@@ -12,10 +12,13 @@ from typing import Any
 import pytest
 
 from cryostat_operator.api import constants
+from cryostat_operator.api.v1beta2 import Cryostat
 from cryostat_operator.kube.errors import ApiError
+from cryostat_operator.observe.ingress_classes import IngressClassStore
 from cryostat_operator.observe.observer import Observer
 from cryostat_operator.pki import signing
 from cryostat_operator.plan.model.kinds import KINDS, InstanceKey, Key, Obj, path_of
+from cryostat_operator.plan.model.snapshot import IngressClasses
 from tests.unit.api_server import ApiServer
 from tests.unit.observe.triggers import RecordedTriggers
 
@@ -69,17 +72,53 @@ def put(server: Apis, key: Key, *, uid: str = "u", name: str = "x", **metadata: 
     server.put(path_of(key), {"kind": key.kind, "metadata": metadata, "spec": {}})
 
 
+def cryostat(ingress: Obj | None = None, **annotations: str) -> Cryostat:
+    spec: Obj = {"networkOptions": {"coreConfig": {"ingressSpec": ingress}}} if ingress else {}
+    return Cryostat.model_validate({"metadata": {"annotations": annotations}, "spec": spec})
+
+
+CLASSES = IngressClassStore.PATH
+RULES: Obj = {"rules": [{"host": "a"}]}
+
+
+def put_class(server: Apis, name: str, controller: str) -> None:
+    server.put(f"{CLASSES}/{name}", {"metadata": {"name": name}, "spec": {"controller": controller}})
+
+
+async def test_ingress_classes_are_listed_from_the_first_ingress_on(
+    server: Apis, observer: Observer, triggers: RecordedTriggers
+) -> None:
+    put_class(server, "web", "k8s.io/ingress-nginx")
+    await observer.watch_on_demand(INSTANCE, cryostat())
+    assert not [each for each in server.requests if CLASSES in str(each)]
+    assert (await observer.snapshot(INSTANCE, "u", [])).ingress_classes is None
+    for _ in range(2):
+        await observer.watch_on_demand(INSTANCE, cryostat(RULES))
+    found = (await observer.snapshot(INSTANCE, "u", [])).ingress_classes
+    assert found == IngressClasses({"web": "k8s.io/ingress-nginx"})
+    assert len([each for each in server.requests if CLASSES in str(each)]) == 1
+
+
+async def test_with_routes_ingress_classes_are_not_listed(server: Apis, triggers: RecordedTriggers) -> None:
+    server.openshift = True
+    observer = Observer(server, triggers.triggers, lambda _: True)
+    await observer.start()
+    await observer.watch_on_demand(INSTANCE, cryostat(RULES))
+    await observer.stop()
+    assert not [each for each in server.requests if CLASSES in str(each)]
+
+
 async def test_kinds_on_demand_are_watched_from_the_first_instance_on_that_needs_them(
     server: Apis, observer: Observer
 ) -> None:
     key = Key("CronJob", "here", "x-backup")
     put(server, key)
     path = path_of(key).rpartition("/")[0].replace("/namespaces/here", "")
-    await observer.watch_on_demand(INSTANCE, {"team": "x"})
+    await observer.watch_on_demand(INSTANCE, cryostat(team="x"))
     assert not [each for each in server.requests if path in str(each)]
     assert key not in (await observer.snapshot(INSTANCE, "u", [])).live
     for _ in range(2):
-        await observer.watch_on_demand(INSTANCE, {constants.ANNOTATION_BACKUP_SCHEDULE: "@daily"})
+        await observer.watch_on_demand(INSTANCE, cryostat(**{constants.ANNOTATION_BACKUP_SCHEDULE: "@daily"}))
         assert key in (await observer.snapshot(INSTANCE, "u", [])).live
 
 
@@ -87,7 +126,7 @@ async def test_an_instance_that_had_a_scheduled_backup_still_sees_it(server: Api
     account, key = Key("ServiceAccount", "here", "x-backup"), Key("CronJob", "here", "x-backup")
     put(server, key)
     observer.owned.handle_event("ServiceAccount", _account(server, account))
-    await observer.watch_on_demand(INSTANCE, {})
+    await observer.watch_on_demand(INSTANCE, cryostat())
     assert key in (await observer.snapshot(INSTANCE, "u", [])).live
 
 

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from cryostat_operator.api import constants
-from cryostat_operator.observe.one_shot import _with_objects
+from cryostat_operator.kube.errors import ApiError
+from cryostat_operator.observe.one_shot import _ingress_classes, _with_objects
 from cryostat_operator.plan.model import names
 from cryostat_operator.plan.model.kinds import Key, Obj
-from cryostat_operator.plan.model.snapshot import Snapshot
+from cryostat_operator.plan.model.snapshot import IngressClasses, Snapshot
 from cryostat_operator.settings import Settings
+from tests.unit.api_server import ApiServer
 from tests.unit.cluster_state import NAME, NAMESPACE, ClusterState, cryostat
 from tests.unit.pki.test_inspection import CA, encoded
 
@@ -51,3 +55,40 @@ def test_a_secret_that_the_spec_names_is_used() -> None:
     assert content
     assert content.keys == {"htpasswd"}
     assert found.live == {}
+
+
+class Classes(ApiServer):
+    """Answers the list of IngressClasses with a status of its own."""
+
+    status = 200
+
+    async def request(self, method: str, path: str, **more: Any) -> Obj:
+        if self.status != 200:
+            raise ApiError(self.status, "", path)
+        return {"items": [{"metadata": {"name": "web"}, "spec": {"controller": "example.com/c"}}]}
+
+
+WEB: dict[str, Any] = {"networkOptions": {"coreConfig": {"ingressSpec": {"rules": []}}}}
+
+
+@pytest.mark.parametrize(
+    ("spec", "status", "expected"),
+    [
+        (WEB, 200, IngressClasses({"web": "example.com/c"})),
+        (WEB, 403, None),
+        ({}, 500, None),
+    ],
+)
+async def test_ingress_classes_are_read_for_an_ingress(
+    spec: dict[str, Any], status: int, expected: IngressClasses | None
+) -> None:
+    server = Classes()
+    server.status = status
+    assert await _ingress_classes(server, cryostat(spec)) == expected
+
+
+async def test_a_failure_to_read_ingress_classes_is_raised() -> None:
+    server = Classes()
+    server.status = 500
+    with pytest.raises(ApiError):
+        await _ingress_classes(server, cryostat(WEB))

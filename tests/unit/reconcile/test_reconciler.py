@@ -57,7 +57,7 @@ class FakeObserver:
             api_server=("10.0.0.1",),
         )
 
-    async def watch_on_demand(self, instance_key: InstanceKey, annotations: Mapping[str, str]) -> None:
+    async def watch_on_demand(self, instance_key: InstanceKey, cryostat: object) -> None:
         pass
 
     async def live_objects(self, instance_key: InstanceKey) -> Mapping[Key, Obj]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, NamedTuple
 
 from ...api.ingress_controllers import (
     IngressController,
@@ -60,10 +60,44 @@ def ingress(instance: Instance) -> Obj:
 
 def https_controller(instance: Instance) -> IngressController | None:
     """Return the controller that must call the application by HTTPS; None if the operator does not know it."""
-    config = network_config(instance)
     if not (has_ingress(instance) and instance.tls):
         return None
-    return controller_of(class_name(config.ingress_spec or {}, config.annotations))
+    return _ingress_class(instance).known
+
+
+class _IngressClass(NamedTuple):
+    """The class of an Ingress, as far as it is known.
+
+    Attributes:
+        name: its name, empty if it is not known.
+        controller: its `spec.controller`, empty if it is not known.
+        missing: whether the cluster has no such class; False if this is not known.
+    """
+
+    name: str
+    controller: str
+    missing: bool
+
+    @property
+    def known(self) -> IngressController | None:
+        """The controller, by `spec.controller`, or by the name of the class if that is not known."""
+        return controller_of(self.controller or self.name)
+
+    def __str__(self) -> str:
+        return f"IngressClass {self.name}" if self.name else "the default IngressClass"
+
+
+def _ingress_class(instance: Instance) -> _IngressClass:
+    """Return the class of the Ingress: that of the spec, else that of the existing Ingress, else the default."""
+    config, classes = network_config(instance), instance.snapshot.ingress_classes
+    spec = config.ingress_spec or {}
+    named = class_name(spec, config.annotations)
+    live = instance.live("Ingress", instance.name) or {}
+    name = named or class_name(live.get("spec") or {}, None) or (classes.default if classes else "")
+    controller = classes.controllers.get(name, "") if classes else ""
+    # The annotation may name a class of a controller without an object IngressClass.
+    is_missing = classes is not None and name not in classes.controllers and (name == "" or "ingressClassName" in spec)
+    return _IngressClass(name, controller, missing=is_missing)
 
 
 def tls_secrets(instance: Instance) -> list[str]:
@@ -79,8 +113,8 @@ def backend_note(instance: Instance) -> str:
         return ""
     service_config = instance.spec.service_options.core_config if instance.spec.service_options else None
     service_annotations = (service_config.annotations if service_config else None) or {}
-    name = class_name(config.ingress_spec or {}, config.annotations)
-    controller = controller_of(name)
+    ingress_class = _ingress_class(instance)
+    controller = ingress_class.known
     for field, given in (("networkOptions", config.annotations), ("serviceOptions", service_annotations)):
         for key in plain_http(given):
             return (
@@ -90,10 +124,11 @@ def backend_note(instance: Instance) -> str:
     if controller is None:
         if names_protocol(config.annotations, service_annotations):
             return ""
-        named = f"IngressClass {name}" if name else "the default IngressClass"
+        named = f"{ingress_class.controller} " if ingress_class.controller else ""
         return (
-            f"The operator does not know the controller of {named}: it must call Service {instance.name} by HTTPS, "
-            f"which an annotation of that controller in networkOptions.coreConfig.annotations usually sets"
+            f"The operator does not know the controller {named}of {ingress_class}: it must call Service "
+            f"{instance.name} by HTTPS, which an annotation of that controller in networkOptions.coreConfig.annotations "
+            "usually sets"
         )
     if controller.verified_by and controller.verified_by not in service_annotations:
         secret = names.ca_secret(instance.namespace, instance.name)
@@ -145,9 +180,16 @@ def unreported(instance: Instance, url: str) -> str:
     live = instance.live("Ingress", instance.name) if has_ingress(instance) else None
     if live is None or ((live.get("status") or {}).get("loadBalancer") or {}).get("ingress"):
         return ""
-    config = network_config(instance)
-    name = class_name(config.ingress_spec or {}, config.annotations)
-    provider = f"IngressClass {name}" if name else "a default IngressClass"
+    ingress_class = _ingress_class(instance)
+    if ingress_class.missing:
+        absent = f"{ingress_class} does not exist" if ingress_class.name else "the cluster has no default IngressClass"
+        return message(
+            f"Ingress {instance.name}",
+            "has no address",
+            cause=absent,
+            remedy="Correct ingressClassName in spec.networkOptions.coreConfig.ingressSpec, or create the IngressClass",
+        )
+    provider = str(ingress_class) if ingress_class.name else "a default IngressClass"
     return message(
         f"Ingress {instance.name}",
         "has no address",

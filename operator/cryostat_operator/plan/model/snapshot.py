@@ -57,12 +57,26 @@ class NamespaceState:
 
 
 @dataclass(frozen=True)
+class IngressClasses:
+    """The IngressClasses of the cluster.
+
+    Attributes:
+        controllers: `spec.controller` of each class, by name.
+        default: name of the class of Ingresses that name none; empty if there is none.
+    """
+
+    controllers: Mapping[str, str] = field(default_factory=dict, hash=False)
+    default: str = ""
+
+
+@dataclass(frozen=True)
 class Snapshot:
     """The observed state of one instance and of the cluster around it.
 
     Attributes:
         openshift: whether the cluster is treated as OpenShift.
         authentication_type: `spec.type` of OpenShift's `Authentication/cluster`; empty means its own OAuth server.
+        ingress_classes: the IngressClasses; None means that they were not read.
         apis: kinds that the API server serves, by kind name; None means all of `KINDS`.
         namespaces: existing namespaces; one that is asked for and not here does not exist.
         data: (kind, name) of Secrets and ConfigMaps in the install namespace; None means looked for and not there,
@@ -90,6 +104,7 @@ class Snapshot:
     terminating: frozenset[Key] = frozenset()
     stopping: frozenset[str] = frozenset()
     authentication_type: str = ""
+    ingress_classes: IngressClasses | None = None
 
     def serves(self, kind: str) -> bool:
         return self.apis is None or kind in self.apis

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -9,6 +10,8 @@ import pytest
 from cryostat_operator.plan.components import ingress
 from cryostat_operator.plan.instance import Instance
 from cryostat_operator.plan.model import names
+from cryostat_operator.plan.model.kinds import Key
+from cryostat_operator.plan.model.snapshot import IngressClasses
 from cryostat_operator.settings import Settings
 from tests.unit.cluster_state import NAME, NAMESPACE, ClusterState, cryostat
 
@@ -108,3 +111,69 @@ def test_a_controller_that_verifies_needs_a_transport() -> None:
         f"transport that trusts ca.crt of Secret {names.ca_secret(NAMESPACE, NAME)}"
     )
     assert ingress.backend_note(instance({"ingressClassName": "nginx", "rules": [rule("a")]}, tls=True)) == ""
+
+
+def with_classes(spec: dict[str, Any], controllers: dict[str, str], default: str = "", **more: Any) -> Instance:
+    found = instance(spec, tls=True, **more)
+    return replace(found, snapshot=replace(found.snapshot, ingress_classes=IngressClasses(controllers, default)))
+
+
+NGINX_KEY = "nginx.ingress.kubernetes.io/backend-protocol"
+
+
+@pytest.mark.parametrize(
+    ("named", "controllers", "default", "is_nginx"),
+    [
+        ("web", {"web": "k8s.io/ingress-nginx"}, "", True),
+        ("web", {"web": "nginx.org/ingress-controller"}, "", True),
+        ("nginx", {"nginx": "example.com/other"}, "", False),
+        ("nginx", {"web": "example.com/other"}, "", True),
+        ("", {"web": "k8s.io/ingress-nginx"}, "web", True),
+        ("", {"web": "k8s.io/ingress-nginx"}, "", False),
+        ("kong", {"web": "k8s.io/ingress-nginx", "kong": "ingress-controllers.konghq.com/kong"}, "web", False),
+    ],
+)
+def test_the_controller_of_the_class_decides(
+    named: str, controllers: dict[str, str], default: str, is_nginx: bool
+) -> None:
+    spec = {"rules": [rule("a")], **({"ingressClassName": named} if named else {})}
+    found = ingress.ingress(with_classes(spec, controllers, default))
+    assert (NGINX_KEY in found["metadata"].get("annotations", {})) == is_nginx
+
+
+def test_the_class_that_the_existing_ingress_got_outlives_the_default() -> None:
+    given = with_classes({"rules": [rule("a")]}, {"web": "k8s.io/ingress-nginx", "new": "example.com/c"}, "new")
+    live = {"kind": "Ingress", "metadata": {"name": NAME}, "spec": {"ingressClassName": "web"}}
+    key = Key("Ingress", NAMESPACE, NAME)
+    given = replace(given, snapshot=replace(given.snapshot, live={key: live}))
+    assert NGINX_KEY in ingress.ingress(given)["metadata"]["annotations"]
+
+
+def test_an_unknown_controller_is_named() -> None:
+    note = ingress.backend_note(with_classes({"rules": [rule("a")]}, {"nginx": "example.com/c"}, "nginx"))
+    assert note == (
+        "The operator does not know the controller example.com/c of IngressClass nginx: it must call Service sample by "
+        "HTTPS, which an annotation of that controller in networkOptions.coreConfig.annotations usually sets"
+    )
+
+
+@pytest.mark.parametrize(
+    ("spec", "annotations", "cause"),
+    [
+        ({"ingressClassName": "absent"}, {}, "IngressClass absent does not exist"),
+        ({}, {}, "the cluster has no default IngressClass"),
+        ({"ingressClassName": "web"}, {}, ""),
+        ({}, {"kubernetes.io/ingress.class": "gce"}, ""),
+    ],
+)
+def test_a_missing_class_is_the_cause(spec: dict[str, Any], annotations: dict[str, str], cause: str) -> None:
+    given = with_classes({"rules": [rule("a")], **spec}, {"web": "example.com/c"}, annotations=annotations)
+    live = {"kind": "Ingress", "metadata": {"name": NAME}}
+    given = replace(given, snapshot=replace(given.snapshot, live={Key("Ingress", NAMESPACE, NAME): live}))
+    text = ingress.unreported(given, "https://a")
+    expected = (
+        f"Ingress sample has no address: {cause}. Correct ingressClassName in "
+        "spec.networkOptions.coreConfig.ingressSpec, or create the IngressClass."
+    )
+    assert (text == expected) == bool(cause)
+    assert ("no controller has reported one" in text) != bool(cause)
