@@ -8,7 +8,7 @@ import pytest
 
 from cryostat_operator.helm.convert_values import convert
 
-CHANGE = "core.ingress: the application accepts only HTTPS from the Ingress controller; the chart's accepts HTTP. "
+CHANGE = "core.ingress: the application accepts only HTTPS from the Ingress controller; the chart's accepts HTTP"
 HTTP = {"nginx.ingress.kubernetes.io/backend-protocol": "HTTP", "haproxy.org/server-ssl": "false"}
 
 
@@ -25,33 +25,33 @@ def note(given: dict[str, Any]) -> str:
     [
         (
             values(className="nginx"),
-            "The operator sets nginx.ingress.kubernetes.io/backend-protocol: HTTPS and nginx.org/ssl-services: jfr on "
-            "the Ingress, unless the Cryostat has an annotation of that name",
+            ". The operator sets nginx.ingress.kubernetes.io/backend-protocol: HTTPS and nginx.org/ssl-services: jfr "
+            "on the Ingress, unless the Cryostat has an annotation of that name",
         ),
         (
             values(annotations={"kubernetes.io/ingress.class": "gce"}),
-            'The operator sets cloud.google.com/app-protocols: {"http":"HTTPS"} on the Service, unless the Cryostat '
+            '. The operator sets cloud.google.com/app-protocols: {"http":"HTTPS"} on the Service, unless the Cryostat '
             "has an annotation of that name",
         ),
         (
             values(className="traefik"),
-            "The operator sets traefik.ingress.kubernetes.io/service.serversscheme: https on the Service, unless the "
+            ". The operator sets traefik.ingress.kubernetes.io/service.serversscheme: https on the Service, unless the "
             "Cryostat has an annotation of that name. Traefik also verifies the certificate: set "
             "traefik.ingress.kubernetes.io/service.serverstransport in spec.serviceOptions.coreConfig.annotations",
         ),
         (
             values(className="kong"),
-            "If the operator does not know the controller of IngressClass kong, set the annotation by which that "
+            ". If the operator does not know the controller of IngressClass kong, set the annotation by which that "
             "controller calls its backend by HTTPS in spec.networkOptions.coreConfig.annotations",
         ),
         (
             values(),
-            "If the operator does not know the controller of the default IngressClass, set the annotation by which "
+            ". If the operator does not know the controller of the default IngressClass, set the annotation by which "
             "that controller calls its backend by HTTPS in spec.networkOptions.coreConfig.annotations",
         ),
         (
             values(className="kong", annotations={"example.com/backend-protocol": "HTTPS"}),
-            "The values have an annotation for this",
+            ". The values have an annotation for this",
         ),
     ],
 )

@@ -118,7 +118,7 @@ async def test_kinds_on_demand_are_watched_from_the_first_instance_on_that_needs
     assert not [each for each in server.requests if path in str(each)]
     assert key not in (await observer.snapshot(INSTANCE, "u", [])).live
     for _ in range(2):
-        await observer.watch_on_demand(INSTANCE, cryostat(**{constants.ANNOTATION_BACKUP_SCHEDULE: "@daily"}))
+        await observer.watch_on_demand(INSTANCE, cryostat(None, **{constants.ANNOTATION_BACKUP_SCHEDULE: "@daily"}))
         assert key in (await observer.snapshot(INSTANCE, "u", [])).live
 
 

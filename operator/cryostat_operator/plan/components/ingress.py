@@ -127,8 +127,8 @@ def backend_note(instance: Instance) -> str:
         named = f"{ingress_class.controller} " if ingress_class.controller else ""
         return (
             f"The operator does not know the controller {named}of {ingress_class}: it must call Service "
-            f"{instance.name} by HTTPS, which an annotation of that controller in networkOptions.coreConfig.annotations "
-            "usually sets"
+            f"{instance.name} by HTTPS, which an annotation of that controller in networkOptions.coreConfig."
+            "annotations usually sets"
         )
     if controller.verified_by and controller.verified_by not in service_annotations:
         secret = names.ca_secret(instance.namespace, instance.name)
