@@ -13,12 +13,12 @@ import pytest
 from hypothesis import settings
 from xdist.scheduler import LoadFileScheduling  # type: ignore[import-untyped]
 
-# Failures must be reproducible; to search for new examples, run `pytest --hypothesis-profile=search`.
+# Failures must be reproducible. `pytest --hypothesis-profile=search` searches for new examples.
 settings.register_profile("default", derandomize=True, deadline=None, print_blob=True, max_examples=50)
 settings.register_profile("search", deadline=None, max_examples=2000)
 settings.load_profile("default")
 
-# Files that take longest come first, so that no worker is left with one of them at the end.
+# The longest files run first, so that none of them is still running when the other workers are done.
 _FIRST = ("tests/node/", "tests/image/", "tests/cluster/", "tests/docs/", "tests/console/", "tests/programs/")
 
 _COMPLAINTS = pytest.StashKey[list[str]]()
@@ -83,7 +83,7 @@ def pytest_configure(config: pytest.Config) -> None:
         os.environ[permissions.DIRECTORY] = tempfile.mkdtemp(prefix="permissions-")
 
 
-@pytest.hookimpl(trylast=True)  # after all workers have ended, and with them their control planes
+@pytest.hookimpl(trylast=True)  # all workers and their control planes have ended
 def pytest_sessionfinish(session: pytest.Session) -> None:
     if not _audits(session.config):
         return
@@ -105,13 +105,13 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: p
 
 
 def _audits(config: pytest.Config) -> bool:
-    """Whether this process collects what its workers' control planes have seen."""
+    """Whether this process compares the recorded permissions of all its workers."""
     return bool(config.getoption("--audit-permissions")) and not hasattr(config, "workerinput")
 
 
 @pytest.fixture(autouse=True, scope="session")
 def _own_environment() -> object:
-    """No test uses the cluster of the user's environment."""
+    """Remove variables of the user's environment, so that no test uses the user's cluster."""
     with pytest.MonkeyPatch.context() as patch:
         for name in _LEAKING:
             patch.delenv(name, raising=False)

@@ -1,7 +1,7 @@
 """A coverage plugin that keeps the measurements of operators that tests kill.
 
-Tests end operators with SIGKILL, after which nothing can be saved. Where coverage is measured, they send SIGUSR1 first:
-the process saves what it measured, and then kills itself.
+Tests kill operators with SIGKILL, so that the process cannot save its measurement. If coverage is measured, they send
+SIGUSR1 before: the process saves its measurement and kills itself.
 """
 
 from __future__ import annotations
@@ -33,6 +33,6 @@ def _save_and_end(_signal: int, _frame: object) -> None:
 
 
 def _current() -> Any:
-    """The running measurement, or None; without coverage there is none, so nothing is imported for it."""
+    """The running measurement, or None. The coverage package is imported only if there is one."""
     module = sys.modules.get("coverage")
     return module.Coverage.current() if module else None

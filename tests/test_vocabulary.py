@@ -1,4 +1,4 @@
-"""Words of this project's old private vocabulary do not come back.
+"""No file uses a word of this project's old private vocabulary.
 
 CONTRIBUTING.md asks for the terms of Kubernetes: observer, applier, enqueue, requeue, prune, desired and live state.
 """
@@ -20,7 +20,7 @@ SCRIPTS = {"Makefile", "Dockerfile", "build", *(path.name for path in (ROOT / ".
 
 
 def searched() -> list[Path]:
-    """Every text file of the package, the tests and the documentation but this one."""
+    """Every text file of the package, the tests and the documentation except this one."""
     folders = [ROOT / name for name in ("operator", "tests", "docs", "image", ".ci")]
     nested = (path for folder in folders for path in folder.rglob("*"))
     found = [path for path in (*nested, *ROOT.iterdir()) if path.suffix in SUFFIXES or path.name in SCRIPTS]

@@ -1,1 +1,1 @@
-"""Measures reconciles on the embedded control plane. The figures are counts and ratios; they do not fail a build."""
+"""Measures reconciles on the embedded control plane. The results are counts and ratios; they do not fail a build."""

@@ -14,7 +14,7 @@ from tests.cluster.cert_manager import CertManager
 from tests.cluster.controlplane import ControlPlane, Options
 from tests.cluster.operator_process import OperatorProcess, install
 
-# Measured on the Go operator 4.3.0-dev, two cores, the same control plane without webhooks and TLS.
+# Figures of the Go operator 4.3.0-dev on two cores and the same control plane, without webhooks and TLS.
 GO = {
     "one": "0.20 s, 93 writes",
     "100": "36 s, 8,684 requests, 8.3 CPU s, 85 MiB",
@@ -80,7 +80,7 @@ def _repair(plane: ControlPlane, row) -> None:  # type: ignore[no-untyped-def]
 
 
 def _floor_of_many(size: int, row) -> None:  # type: ignore[no-untyped-def]
-    """The same for a bare client, in a new cluster."""
+    """The figures of a client that only creates the objects, in a new cluster."""
     with ControlPlane(Options(kwok=False, scheduler=False, volumes=0)) as plane:
         namespaces = [_namespace(plane, f"floor-{number}") for number in range(size)]
         seconds = measure.bare_client_seconds(plane, namespaces, measure.IN_FLIGHT_OF_MANY)
@@ -130,7 +130,7 @@ def _foreign(plane: ControlPlane, operator: OperatorProcess, count: int, scratch
 
 
 def _encrypted(row) -> None:  # type: ignore[no-untyped-def]
-    """One instance with TLS, in a new cluster: certificates of the operator, then of a real cert-manager."""
+    """The figures of one instance with TLS in a new cluster, with the operator's CA, then with cert-manager."""
     ways = {"the built-in authority": {}, "cert-manager 1.11": {"enableCertManager": True}}
     for way, spec in ways.items():
         with ControlPlane(Options(kwok=False, scheduler=False, volumes=0)) as plane, TemporaryDirectory() as scratch:

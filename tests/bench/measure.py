@@ -1,4 +1,4 @@
-"""One measurement per function, each from the API server's audit log: requests with user and time."""
+"""Measurements from the requests in the API server's audit log. Each function makes one."""
 
 from __future__ import annotations
 
@@ -26,12 +26,12 @@ from tests.cluster.operator_process import SERVICE_ACCOUNT, OperatorProcess, is_
 READS = frozenset({"get", "list", "watch"})
 IN_FLIGHT = 16
 IN_FLIGHT_OF_MANY = 48
-QUIET = 2.0  # seconds without a request of the operator's: settled
+QUIET = 2.0  # the operator is idle after these seconds without a request
 
 
 @dataclass(frozen=True)
 class Burst:
-    """Creating some Cryostats: seconds until all their objects existed, and requests of the operator until then."""
+    """The creation of Cryostats: seconds until all objects existed, and the operator's requests in this time."""
 
     cryostats: int
     objects: int
@@ -51,14 +51,14 @@ def cryostat(namespace: str, name: str, **spec: Any) -> Object:
 
 
 def planned(cr: Object, *, tls: bool = False) -> list[Object]:
-    """The objects of one instance; Secrets without values."""
+    """The objects of one instance. Secrets have no values."""
     model = Cryostat.model_validate(cr)
     plan = assumed_plan(model, Settings(service_tls=tls), openshift=False)
     return list(yaml.safe_load_all(manifests(plan)))
 
 
 def bare_client_seconds(plane: ControlPlane, namespaces: Sequence[str], in_flight: int) -> float:
-    """Seconds that a client needs to create only the objects of one instance in each namespace."""
+    """The seconds that a client needs to create the objects of one instance in each namespace."""
     name = f"floor-{time.monotonic_ns() % 10**6}"
     objects = [obj for namespace in namespaces for obj in planned(cryostat(namespace, name))]
     for obj in objects:
@@ -83,7 +83,7 @@ async def _create_all(plane: ControlPlane, objects: Sequence[Object], in_flight:
 
 
 def requests(plane: ControlPlane, mark: int) -> list[Object]:
-    """Requests of the operator since then, without watches and the Lease."""
+    """The operator's requests since a mark of the audit log, without watches and the Lease."""
     return work(plane.audit_since(mark))
 
 
@@ -99,7 +99,7 @@ def create_all(plane: ControlPlane, crs: Sequence[Object], *, tls: bool = False)
     mine = requests(plane, mark)
     made = {_audit_id(e): _time(e, "stageTimestamp") for e in events if _makes(e)}
     missing = expected - set(made)
-    assert not missing, f"{len(missing)} objects were never made: {sorted(missing)[:3]}"
+    assert not missing, f"{len(missing)} objects were not created: {sorted(missing)[:3]}"
     done = max(made[one] for one in expected)
     until = [e for e in mine if _time(e, "stageTimestamp") <= done]
     return Burst(
@@ -124,7 +124,7 @@ def _requests_within(plane: ControlPlane, seconds: float) -> bool:
 
 
 def writes_during(plane: ControlPlane, seconds: float) -> tuple[int, int]:
-    """Writes of the operator while nothing changes, and renewals of its Lease."""
+    """The operator's writes while nothing changes, and the renewals of its Lease."""
     mark = plane.audit_mark()
     time.sleep(seconds)
     elections = [e for e in plane.audit_since(mark, f":{SERVICE_ACCOUNT}") if is_leader_election(e)]
@@ -133,10 +133,10 @@ def writes_during(plane: ControlPlane, seconds: float) -> tuple[int, int]:
 
 
 def repair(plane: ControlPlane, namespace: str, names: Sequence[str]) -> float:
-    """Median of the seconds until the deleted Service of each instance exists again.
+    """The median of the seconds until the deleted Service of each instance exists again.
 
-    One Service only once: of repeated deletions the operator reports `ChangedByOthers`, and forgets it at its restart,
-    which then counts as a write.
+    A Service is deleted only once. The operator reports repeated deletions as `ChangedByOthers`, and removes this
+    report after a restart, which would count as a write.
     """
     found = []
     for name in names:
@@ -158,19 +158,19 @@ def repair(plane: ControlPlane, namespace: str, names: Sequence[str]) -> float:
 
 
 def memory(operator: OperatorProcess) -> float:
-    """Resident memory of the operator in MiB."""
+    """The resident memory of the operator in MiB."""
     status = Path(f"/proc/{operator.process.pid}/status").read_text()
     return int(next(line for line in status.splitlines() if line.startswith("VmRSS:")).split()[1]) / 1024
 
 
 def cpu(operator: OperatorProcess) -> float:
-    """Processor seconds that the operator has used."""
+    """The processor seconds that the operator has used."""
     fields = Path(f"/proc/{operator.process.pid}/stat").read_text().rpartition(")")[2].split()
     return (int(fields[11]) + int(fields[12])) / 100
 
 
 def foreign_secrets(plane: ControlPlane, namespace: str, count: int) -> None:
-    """Secrets of 10 KiB that belong to no instance."""
+    """Create Secrets of 10 KiB that belong to no instance."""
     payload = "x" * 10240
 
     def create(number: int) -> None:
@@ -197,7 +197,7 @@ def _creates(event: Object, resource: str) -> bool:
 
 
 def _makes(event: Object) -> bool:
-    """Whether an object was created: by a POST, or by an apply (as cert-manager does)."""
+    """Whether an event is the creation of an object, by POST or by server-side apply (as cert-manager does)."""
     return event["verb"] in ("create", "patch") and bool(event.get("responseStatus", {}).get("code") == 201)
 
 

@@ -13,12 +13,12 @@ Obj = dict[str, Any]
 
 HERE = Path(__file__).parent
 CASES = HERE / "cases"
-# More cases, which would make the tests on a real API server longer: only plans are compared with them.
+# More cases. Only plans are compared with them, because tests on a real API server take longer.
 PLAN_CASES = HERE / "plan_cases"
 
 
 def _captures(folder: Path) -> list[tuple[str, str]]:
-    """All (case, profile) of a folder."""
+    """The cases of a folder as pairs of case and profile."""
     return sorted((p.parent.name, p.stem) for p in folder.glob("*/*.yaml") if not p.stem.startswith("input"))
 
 
@@ -55,5 +55,5 @@ def _folder(case: str) -> Path:
 
 @cache
 def _documents(path: Path) -> list[Obj]:
-    # The loader in C is ten times as fast.
+    # The loader in C is ten times faster.
     return [document for document in yaml.load_all(path.read_text(), Loader=yaml.CSafeLoader) if document]

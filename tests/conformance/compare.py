@@ -1,7 +1,7 @@
 """Compares two sets of Kubernetes objects, planned or read from an API server, and reads the intended differences.
 
-What an API server fills in by itself, allocates or keeps books of is no difference, and neither are the values of
-Secrets, the text of configuration files and the values of content hashes.
+It ignores fields that the API server sets, the values of Secrets, the text of configuration files and the values of
+content hashes.
 """
 
 from __future__ import annotations
@@ -66,20 +66,20 @@ _BOOKKEEPING = (
 _METADATA = ("name", "namespace", "labels", "annotations", "ownerReferences")
 _QUANTITIES = frozenset({"requests", "limits"})
 _QUANTITY_FIELDS = frozenset({"sizeLimit"})
-# Lists whose entries have a name. The order of all other lists counts, except for sets.
+# Lists with named entries. The order of all other lists matters, except for sets.
 _KEYED = {"containers": "name", "env": "name", "volumes": "name", "volumeMounts": "mountPath"}
 _SETS = frozenset({"ports", "subjects", "from", "to", "ingress", "egress", "sources", "items", "values", "accessModes"})
 
 
 @dataclass(frozen=True)
 class Difference:
-    """A wanted difference.
+    """An intended difference.
 
     Attributes:
-        pattern: fnmatch over `Kind/name:path`.
-        fault: number of the fault of the Go operator that it cures, or 0.
-        reason: why it is wanted.
-        ours: what our side must then have; anything where absent.
+        pattern: an fnmatch pattern for `Kind/name:path`.
+        fault: the number of the Go operator's fault that it repairs, or 0.
+        reason: the reason for the difference.
+        ours: the required value of this operator; any value if absent.
     """
 
     pattern: str
@@ -92,13 +92,13 @@ class Difference:
 
 
 def _literal(pattern: str) -> str:
-    """Brackets in paths are literal."""
+    """The pattern with escaped brackets, because brackets in paths are literal."""
     return re.sub(r"\[", "[[]", pattern)
 
 
 @dataclass
 class Differences:
-    """The wanted differences, and which of them occurred."""
+    """The intended differences, and those of them that occurred."""
 
     entries: tuple[Difference, ...]
     used: set[str] = field(default_factory=set)
@@ -122,7 +122,7 @@ _ORDER = ":order"
 
 
 def compare(expected: Iterable[Obj], actual: Iterable[Obj], differences: Differences) -> list[str]:
-    """Unwanted differences, one line each, sorted: `Kind/namespace/name:path expected … got …`."""
+    """The other differences, one line each, sorted: `Kind/namespace/name:path expected … got …`."""
     wanted, found = _by_key(expected), _by_key(actual)
     lines = []
     for key in sorted({*wanted, *found}):
@@ -148,7 +148,7 @@ def _by_key(objects: Iterable[Obj]) -> dict[tuple[str, str, str], Obj]:
 
 
 def normalize(obj: Obj) -> Obj:
-    """The object without fields that do not depend on the operator."""
+    """The object without fields that an API server sets."""
     o: Obj = copy.deepcopy(obj)
     o.pop("status", None)
     o["metadata"] = {key: o["metadata"][key] for key in _METADATA if o["metadata"].get(key)}
@@ -183,7 +183,7 @@ def _config_map(o: Obj) -> None:
     for key, value in (o.get("data") or {}).items():
         if key.endswith(".json"):
             parsed = json.loads(value) if isinstance(value, str) else value
-            o["data"][key] = _lower_keys(parsed)  # as oauth2-proxy reads them
+            o["data"][key] = _lower_keys(parsed)  # the values that oauth2-proxy reads
         elif key.endswith((".conf", ".pem")):
             o["data"][key] = "<text>"
 
@@ -236,7 +236,7 @@ def _without_defaults(value: Any) -> Any:
 
 
 def _are_options(name: str, value: Any) -> bool:
-    """Whether these are arguments with a name each, whose order does not count."""
+    """Whether these are named arguments, so that their order does not matter."""
     return name == "args" and isinstance(value, list) and all(argument.startswith("--") for argument in value)
 
 
@@ -248,7 +248,7 @@ def _flat(value: Any, path: str = "") -> Iterator[tuple[str, Any]]:
             yield from _flat(str(quantity(inner).normalize()) if amount else inner, f"{path}.{key}" if path else key)
     elif isinstance(value, list) and name in _KEYED:
         key = _KEYED[name]
-        if name == "env":  # variables refer to earlier ones
+        if name == "env":  # a variable can refer to earlier ones
             yield path + _ORDER, list(dict.fromkeys(entry[key] for entry in value))
         for entry in value:
             yield from _flat({k: v for k, v in entry.items() if k != key} or None, f"{path}[{entry[key]}]")

@@ -16,7 +16,7 @@ from tests.unit.cluster_state import ClusterState, cryostat
 
 
 def planned(case: str, profile: str) -> list[Obj]:
-    """The objects of a case's Cryostat in a complete state, Secrets with the names of their keys."""
+    """The planned objects of a case's Cryostat. Secrets have the names of their keys."""
     return copy.deepcopy(_planned(case, profile))
 
 
@@ -79,7 +79,7 @@ def test_a_listed_difference_covers_only_the_value_that_it_names() -> None:
     assert len(compare([service(type="ClusterIP")], [service(type="LoadBalancer")], listed)) == 1
 
 
-def test_defaults_of_the_api_server_are_no_difference() -> None:
+def test_defaults_of_the_api_server_are_ignored() -> None:
     live = service(type="ClusterIP", sessionAffinity="None", clusterIP="10.0.0.7", ipFamilies=["IPv4"])
     assert compare([service(type="ClusterIP")], [live | {"status": {"loadBalancer": {}}}], Differences(())) == []
 
@@ -94,11 +94,11 @@ def test_each_option_of_a_program_is_compared() -> None:
     assert lines == ["Deployment/n/d:spec.template.spec.containers[c].args[--a] expected ['1'] got ['3']"]
 
 
-def test_order_of_other_arguments_counts() -> None:
+def test_the_order_of_other_arguments_matters() -> None:
     assert compare([deployment(args=["-c", "a=1"])], [deployment(args=["a=1", "-c"])], Differences(())) != []
 
 
-def test_order_of_variables_counts() -> None:
+def test_the_order_of_variables_matters() -> None:
     def with_variables(*names: str) -> Obj:
         return deployment(env=[{"name": name, "value": name} for name in names])
 

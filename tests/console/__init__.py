@@ -1,1 +1,1 @@
-"""The form that the OpenShift console generates from the CRD and the descriptors, rendered with its library."""
+"""The form that the OpenShift console generates from the CRD and the descriptors, rendered by the console's library."""

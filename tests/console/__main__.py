@@ -1,6 +1,6 @@
 """`make form`: builds the page of the console's form and serves it.
 
-With --picture it is taken for the documentation instead; with --install only what tests need is brought.
+With --picture it takes the picture for the documentation; with --install it only installs the packages that tests need.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ import click
 from cryostat_operator.api import constants, v1beta1
 from tests.console.preview import Browser, element, install, missing, write_page
 
-# The picture shows the most used fields.
+# The picture shows the most important fields.
 _FILLED = (
     ("add", element("targetNamespaces")),
     ("choose", element("targetNamespaces[0]"), "my-app"),

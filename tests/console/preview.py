@@ -22,7 +22,7 @@ from cryostat_operator.packaging.descriptors import spec_descriptors
 HERE = Path(__file__).parent
 MODULES = HERE / "node_modules"
 NAMESPACE = "monitoring"
-# Entries of a selection list; the console reads them from the cluster.
+# Entries of selection lists. The console reads them from the cluster.
 OBJECTS = {
     "Project": ["monitoring", "my-app", "my-other-app"],
     "Secret": ["company-ca", "cryostat-users", "database-keys", "jmx-credentials", "s3-credentials"],
@@ -43,13 +43,13 @@ Step = Sequence[str]
 
 @dataclass(frozen=True)
 class Shown:
-    """What the form shows and sends.
+    """The content of the form and the object that it sends.
 
     Attributes:
-        sent: the object that the console would create.
-        labels: visible names of groups and fields, top down.
+        sent: the object that the console creates.
+        labels: visible names of groups and fields, from top to bottom.
         ids: ids of the elements of the form; a field `spec.a.b[0]` is `root_spec_a_b_0`.
-        complaints: descriptors that the console would ignore, and errors of the page.
+        complaints: descriptors that the console ignores, and errors of the page.
     """
 
     sent: Obj
@@ -59,23 +59,23 @@ class Shown:
 
 
 def chromium() -> str | None:
-    """The path of the browser, if it is installed (.ci/programs)."""
+    """The path of the browser, or None if it is not installed. .ci/programs installs it."""
     return shutil.which("chromium") or shutil.which("chromium-browser")
 
 
 def missing() -> list[str]:
-    """Missing programs that the page needs."""
+    """The missing programs that the page needs."""
     found = {"node": shutil.which("node"), "npm": shutil.which("npm"), "chromium": chromium()}
     return [name for name, path in found.items() if not path]
 
 
 def install() -> None:
-    """Installs the locked npm packages. Raises CalledProcessError."""
+    """Install the locked npm packages. Raises CalledProcessError."""
     with (HERE / "package-lock.json").open() as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         mark, wanted = MODULES / ".installed", lock.read()
         if not mark.is_file() or mark.read_text() != wanted:
-            # The binary of esbuild is a package of its own, so no install script must run.
+            # A separate package contains the binary of esbuild, so no install script must run.
             subprocess.run(["npm", "ci", "--ignore-scripts"], cwd=HERE, check=True, stdout=subprocess.DEVNULL)
             mark.write_text(wanted)
 
@@ -88,7 +88,7 @@ def example(version: str) -> Obj:
 
 @functools.cache
 def _bundle() -> dict[str, bytes]:
-    """The page's script and style sheet, which are the same for all versions. Raises CalledProcessError."""
+    """Build the page's script and style sheet, which are the same for all versions. Raises CalledProcessError."""
     install()
     with tempfile.TemporaryDirectory(prefix="console-form-") as directory:
         subprocess.run(["node", "build.mjs", directory], cwd=HERE, check=True)
@@ -96,7 +96,7 @@ def _bundle() -> dict[str, bytes]:
 
 
 def write_page(directory: Path, version: str = constants.VERSION, namespace: str = NAMESPACE) -> Path:
-    """Builds the page of the form for this version of the API; returns its index.html."""
+    """Build the page of the form for a version of the API. Returns its index.html."""
     schemas = {each["name"]: each["schema"]["openAPIV3Schema"] for each in crd()["spec"]["versions"]}
     given = {
         "schema": schemas[version],
@@ -108,13 +108,13 @@ def write_page(directory: Path, version: str = constants.VERSION, namespace: str
     for name, content in _bundle().items():
         (directory / name).write_bytes(content)
     index = directory / "index.html"
-    # In a script element only «</» could end it.
+    # "</" could end the script element.
     index.write_text(PAGE.format(given=json.dumps(given).replace("</", "<\\/")), encoding="utf-8")
     return index
 
 
 class Browser:
-    """A headless Chromium that fills in forms, one after the other: `with Browser() as browser: browser.play(page)`."""
+    """A headless Chromium that fills in one form after another: `with Browser() as browser: browser.play(page)`."""
 
     def __enter__(self) -> Self:
         self._process = subprocess.Popen(
@@ -123,14 +123,14 @@ class Browser:
         return self
 
     def __exit__(self, *_: object) -> None:
-        """Closes the browser, which ends with its input."""
+        """Close the browser, which ends at the end of its input."""
         try:
             self._process.communicate(timeout=30)
         finally:
             self._process.kill()
 
     def play(self, page: Path, steps: Sequence[Step] = (), *, screenshot: Path | None = None) -> Shown:
-        """Fills in a form; see drive.mjs for the steps.
+        """Fill in a form. drive.mjs describes the steps.
 
         Raises RuntimeError with the message of the browser, and TimeoutError when it does not respond in 240 seconds.
         """

@@ -1,4 +1,4 @@
-"""The console's form in a browser: its fields, their order, and that no descriptor is ignored."""
+"""The console's form in a browser: its fields and their order. The console uses all descriptors."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ FIRST = [
     "Login",
     "Advanced configuration",
 ]
-# Values on which other fields depend.
+# Values that make dependent fields visible.
 CONTROLS: dict[str, list[tuple[str, ...]]] = {
     "v1beta2": [
         ("switch", element("storageOptions.database.emptyDir.enabled")),
@@ -40,7 +40,7 @@ CONTROLS: dict[str, list[tuple[str, ...]]] = {
 
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
-    """One for all tests of the file; each page is a new one."""
+    """A browser for all tests of the file. Each test opens a new page."""
     with Browser() as running:
         yield running
 
@@ -54,7 +54,7 @@ def is_there(path: str, shown: Shown) -> bool:
     return bool(names & shown.ids)
 
 
-def test_initially_it_shows_the_main_fields_and_sends_the_example(tmp_path: Path, browser: Browser) -> None:
+def test_the_initial_form_shows_the_main_fields_and_sends_the_example(tmp_path: Path, browser: Browser) -> None:
     shown = browser.play(write_page(tmp_path))
     assert shown.complaints == []
     assert shown.labels == FIRST
@@ -63,7 +63,7 @@ def test_initially_it_shows_the_main_fields_and_sends_the_example(tmp_path: Path
 
 
 @pytest.mark.parametrize("version", CONTROLS)
-def test_every_descriptor_is_seen_and_no_other(version: str, tmp_path: Path, browser: Browser) -> None:
+def test_exactly_the_fields_with_descriptors_are_shown(version: str, tmp_path: Path, browser: Browser) -> None:
     descriptors = spec_descriptors(version)
     visible = [each["path"] for each in descriptors if not is_hidden(each)]
     adding: list[tuple[str, ...]] = [("add", element(path[: -len("[0]")])) for path in visible if path.endswith("[0]")]

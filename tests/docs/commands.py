@@ -12,7 +12,7 @@ import yaml
 
 ROOT = Path(__file__).parents[2]
 _FENCE = re.compile(r"^(?P<indent> *)```(?P<language>\S*)\n(?P<text>.*?)^(?P=indent)```\s*$", re.MULTILINE | re.DOTALL)
-_FILE = re.compile(r"`(?P<name>[\w./-]+\.yaml)`:\s*\Z")  # the line above a block that is to be saved
+_FILE = re.compile(r"`(?P<name>[\w./-]+\.yaml)`:\s*\Z")  # the line above a block that the reader saves to a file
 _HERE = re.compile(r"<<-?\s*'?(?P<end>\w+)'?")
 
 
@@ -22,8 +22,8 @@ class Block:
 
     Attributes:
         page, line: its position.
-        language: `sh`, `yaml`, or anything else.
-        file: the name of the file to which the reader saves it, or empty.
+        language: `sh`, `yaml`, or another language.
+        file: the name of the file that the reader saves it to, or empty.
     """
 
     page: Path
@@ -46,7 +46,7 @@ class Block:
 
 
 def pages() -> list[Path]:
-    """README.md, and docs/ in the order of its index; pages that the index does not name come last."""
+    """README.md, and docs/ in the order of its index. Pages that the index does not name are last."""
     index = ROOT / "docs/README.md"
     named = [ROOT / "docs" / name for name in re.findall(r"\]\(([\w-]+\.md)\)", index.read_text())]
     ordered = dict.fromkeys([ROOT / "README.md", index, *(page for page in named if page.exists())])

@@ -11,7 +11,7 @@ from cryostat_operator.packaging.dashboard import COLUMNS, positions
 from cryostat_operator.packaging.dashboard_panel import Kind, Panel, Row
 
 PICTURE = Path(__file__).parents[2] / "docs/images/dashboard.svg"
-WIDTH, HEIGHT = 40, 16  # pixels of a column, and of a row of Grafana
+WIDTH, HEIGHT = 40, 16  # pixels of a column and of a row in Grafana
 GAP = 4
 UNITS = {
     "none": "number",
@@ -26,7 +26,7 @@ KINDS = {Kind.STAT: "value", Kind.TABLE: "table", Kind.TIME_SERIES: "chart", Kin
 
 
 def picture() -> str:
-    """The SVG, which has light text on a dark background as Grafana has."""
+    """The SVG, with light text on a dark background as in Grafana."""
     placed = list(positions())
     height = max(place["y"] + place["h"] for _, place in placed) * HEIGHT
     body = "\n".join(line for shown, place in placed for line in _drawn(shown, place))

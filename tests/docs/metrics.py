@@ -12,7 +12,7 @@ END = "<!-- end of the table -->"
 
 
 def begin(source: str) -> str:
-    """The mark before the table that is written from a module."""
+    """The line before the table that is generated from a module."""
     return f"<!-- written by `python -m tests.docs.metrics` from operator/cryostat_operator/{source} -->"
 
 
@@ -41,7 +41,7 @@ def table_of_alerts() -> list[str]:
 
 
 def with_tables(page: str) -> str:
-    """The page with the present tables.
+    """Replace the tables of a page by the current ones.
 
     Raises:
         ValueError: the page lacks a mark.

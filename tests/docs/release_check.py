@@ -1,6 +1,6 @@
-"""`make release-check`: lists what is missing before this commit can be released, and then exits with code 1.
+"""`make release-check`: lists problems that prevent a release of this commit, and then exits with code 1.
 
-Nothing is downloaded: whether a digest exists in a registry is not checked.
+It downloads nothing, so it does not check whether a digest exists in a registry.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ _DIGEST = re.compile(r"@sha256:[0-9a-f]{64}$")
 
 
 def main() -> None:
-    """Prints one line for each problem."""
+    """Print one line for each problem. Returns the exit status."""
     problems = [
         *changelog_problems((ROOT / "CHANGELOG.md").read_text(), __version__),
         *image_problems(image_references()),
@@ -37,7 +37,7 @@ def main() -> None:
 
 
 def changelog_problems(text: str, version: str) -> Iterator[str]:
-    """The newest dated section must be of this version, and no change may be left in the section Unreleased."""
+    """Problems of the changelog: the newest dated section is of another version, or there are unreleased changes."""
     released = [match["version"] for match in _RELEASED.finditer(text)]
     if released[:1] != [version]:
         newest = released[0] if released else "none"
@@ -48,7 +48,7 @@ def changelog_problems(text: str, version: str) -> Iterator[str]:
 
 
 def image_references() -> dict[str, str]:
-    """Every image that the release refers to, by where it stands."""
+    """Every image that the release refers to, by the place of the reference."""
     [base] = re.findall(r"^ARG BASE=(\S+)$", (ROOT / "Dockerfile").read_text(), re.MULTILINE)
     [catalog] = re.findall(r"^FROM (\S+)$", (ROOT / "bundle/catalog.Dockerfile").read_text(), re.MULTILINE)
     [container] = deployment()["spec"]["template"]["spec"]["containers"]
@@ -63,7 +63,7 @@ def image_references() -> dict[str, str]:
 
 
 def image_problems(references: dict[str, str]) -> Iterator[str]:
-    """An image that is named by a tag only can change after the release."""
+    """Problems of images without a digest: an image with only a tag can change after the release."""
     for place, reference in references.items():
         if not _DIGEST.search(reference):
             yield f"{place}: {reference} has no digest (@sha256:…), so it can change; see docs/release.md."

@@ -29,7 +29,7 @@ def table() -> str:
 
 
 def with_table(page: str) -> str:
-    """The page with the present table.
+    """Replace the table of a page by the current one.
 
     Raises:
         ValueError: the page lacks one of the two marks.

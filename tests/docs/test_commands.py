@@ -1,7 +1,7 @@
-"""Every command in the documentation runs as written, and every resource in it is accepted by the API server.
+"""Every command in the documentation runs as written, and the API server accepts every resource in it.
 
-A page is run in a cluster with the operator, a new namespace as the current one,
-and the instance of manifests/samples/cryostat-sample.yaml. README.md, install.md and tutorial.md start without them.
+The commands of a page run in a cluster with the operator, a new current namespace and the instance of
+manifests/samples/cryostat-sample.yaml. README.md, install.md and tutorial.md start without these.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from tests.cluster.pod import Pod
 from tests.cluster.services import Services
 from tests.docs.commands import Block, blocks, pages
 
-pytestmark = pytest.mark.timeout(900)  # the first test boots a cluster, whose programs may have to be built
+pytestmark = pytest.mark.timeout(900)  # the first test boots a cluster and may build its programs
 SAMPLE = ROOT / "manifests/samples/cryostat-sample.yaml"
 EXPLAINED = yaml.safe_load((Path(__file__).parent / "unrunnable.yaml").read_text())
 OF_OTHERS = {"operators.coreos.com": "tests/cluster/test_olm.py applies them to OLM itself"}
@@ -42,12 +42,12 @@ def explained(command: str) -> bool:
 
 
 class OperatorPods:
-    """Runs the operator as a process while its Deployment exists, because pods are only simulated in this cluster."""
+    """Runs the operator as a process while its Deployment exists, because the pods of this cluster are simulated."""
 
     def __init__(self, plane: ControlPlane, services: Services, directory: Path) -> None:
         self._plane, self._services, self._directory = plane, services, directory
         self._pods: list[Pod] = []
-        self._generation = 0  # of the Deployment of the running pod; 0: none runs
+        self._generation = 0  # the generation of the running pod's Deployment; 0 without a pod
         self._ended = threading.Event()
         self._thread = threading.Thread(target=self._watch, daemon=True)
 
@@ -107,7 +107,7 @@ def operator_pods(
 
 @pytest.fixture(scope="module")
 def programs(plane: ControlPlane, tmp_path_factory: pytest.TempPathFactory) -> Mapping[str, str]:
-    """An environment in which kubectl and cryostat-operator are on the PATH."""
+    """An environment with kubectl and cryostat-operator on the PATH."""
     directory = tmp_path_factory.mktemp("bin")
     (directory / "kubectl").symlink_to(plane.programs["kubectl"])
     path = os.pathsep.join([str(directory), str(Path(sys.executable).parent), os.environ["PATH"]])
@@ -130,7 +130,7 @@ class Workspace:
         self._env = {**programs, "KUBECONFIG": str(own)}
 
     def prepare(self) -> None:
-        """Creates what a page requires."""
+        """Create the objects that a page requires."""
         self.shell("kubectl apply -f crds/ -f manifests/")
         probe = {**HEAD, "metadata": {"name": "probe", "namespace": self.namespace}}
         eventually(lambda: self._api.create(probe, dryRun="All")["spec"]["targetNamespaces"], 60, "the webhooks answer")
@@ -138,7 +138,7 @@ class Workspace:
         eventually(self._ready, 60, "the sample is Ready")
 
     def run(self, block: Block) -> None:
-        """Runs the commands of a block as one script, without the exceptions."""
+        """Run the commands of a block as one script, without the exceptions."""
         script = "\n".join(command for command in block.commands if not explained(command))
         self.shell(script, str(block))
 
@@ -150,7 +150,7 @@ class Workspace:
         assert done.returncode == 0, f"{where}: exit code {done.returncode}\n{script}\n{done.stdout}{done.stderr}"
 
     def save(self, block: Block) -> None:
-        """Saves a block to the file that the page names."""
+        """Save a block to the file that the page names."""
         (self._directory / block.file).write_text(block.text)
 
     def _ready(self) -> bool:
@@ -165,7 +165,7 @@ def spaces(api: Api) -> set[str]:
 
 @pytest.fixture
 def namespaces(plane: ControlPlane) -> Iterator[None]:
-    """Deletes the namespaces of a test after it, and their Cryostats before."""
+    """Delete the Cryostats of a test after it, then their namespaces."""
     before = spaces(plane.api) | {NAMESPACE}
     yield
     new = spaces(plane.api) - before
@@ -177,7 +177,7 @@ def namespaces(plane: ControlPlane) -> Iterator[None]:
 
 
 @pytest.mark.parametrize("page", PAGES, ids=[page.stem for page in PAGES])
-def test_a_page(
+def test_the_commands_of_a_page_succeed(
     plane: ControlPlane,
     operator_pods: OperatorPods,
     programs: Mapping[str, str],
@@ -204,7 +204,7 @@ def test_a_page(
 
 @pytest.fixture(scope="module")
 def installed_plane(plane: ControlPlane, operator_pods: OperatorPods) -> ControlPlane:
-    """The cluster with the operator's CRD and roles, for the tests after those of the pages, which remove them."""
+    """The cluster with the operator's CRD and roles. Commands of the pages remove them, so they are installed again."""
     install(plane.api, plane.kubectl)
     return plane
 
@@ -214,7 +214,7 @@ RESOURCES = [block for page in PAGES for block in blocks(page) if block.language
 
 @pytest.mark.parametrize("block", RESOURCES, ids=map(str, RESOURCES))
 def test_a_resource_is_accepted(installed_plane: ControlPlane, block: Block) -> None:
-    """By the API server, which knows every field. Files for other programs are saved instead."""
+    """The API server knows every field. Files for other programs are saved instead."""
     for document in block.documents:
         obj = {**HEAD, "spec": document["spec"]} if document.keys() == {"spec"} else document
         assert "kind" in obj or block.file, block
@@ -230,7 +230,7 @@ def test_every_exception_matches_a_command() -> None:
 
 
 def test_every_block_has_a_known_language() -> None:
-    """A command hidden in a block of another kind would not be run."""
+    """Commands in a block of another language would not be run."""
     unknown = [str(b) for page in pages() for b in blocks(page) if b.language not in ("sh", "yaml", "text", "promql")]
     assert unknown == []
 
@@ -250,7 +250,7 @@ def test_every_link_leads_to_a_file() -> None:
     assert broken == []
 
 
-def test_commands_are_read_whole() -> None:
+def test_commands_with_several_lines_are_read() -> None:
     text = "kubectl get a \\\n  -o yaml\n# a comment\ncat <<'EOF' | kubectl apply -f -\nkind: A\nEOF\nls\n"
     block = Block(ROOT / "x.md", 1, "sh", text, "")
     assert block.commands == ["kubectl get a \\\n  -o yaml", "cat <<'EOF' | kubectl apply -f -\nkind: A\nEOF", "ls"]

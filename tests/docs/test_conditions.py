@@ -14,7 +14,7 @@ from cryostat_operator.plan.model.reasons import COMPONENT_REASONS, Reason
 ROOT = Path(__file__).parents[2]
 DOCS = ROOT / "docs"
 PACKAGE = ROOT / "operator" / "cryostat_operator"
-# Types of conditions without a rule of their own.
+# Types of conditions without a separate rule.
 OTHER_TYPES = {"Ready", "ReconciliationActive"}
 TYPES = {reason.condition for reason in Reason} - {""} | OTHER_TYPES
 
@@ -32,7 +32,7 @@ def written(reason: Reason) -> str:
     return f"…{reason}" if reason in COMPONENT_REASONS else str(reason)
 
 
-def test_the_table_of_reasons_is_the_enum() -> None:
+def test_the_table_of_reasons_equals_the_enum() -> None:
     assert first_cells("## Reasons") == {written(reason) for reason in Reason}
 
 
@@ -48,19 +48,19 @@ def test_troubleshooting_names_reasons_under_their_condition() -> None:
     for condition, reasons in rows:
         for kind in re.findall(r"`([A-Za-z]+)`", condition):
             for word in re.findall(r"`([A-Za-z]+)`", reasons):
-                # NameCollision belongs to certificates, too.
+                # Certificates have the reason NameCollision too.
                 assert Reason(word).condition == kind, (kind, word)
                 checked += 1
     assert checked > 10
 
 
 @pytest.mark.parametrize("page", sorted(DOCS.glob("*.md")), ids=lambda page: page.name)
-def test_a_page_that_names_condition_and_reason_names_them_right(page: Path) -> None:
+def test_a_reason_beside_a_condition_belongs_to_it(page: Path) -> None:
     for kind, word in re.findall(r"condition `([A-Za-z]+)`[^.|`]* reason `([A-Za-z]+)`", page.read_text()):
         assert Reason(word).condition == kind, (kind, word)
 
 
-def test_the_reason_of_an_unchangeable_claim_is_under_the_condition_that_has_it() -> None:
+def test_the_reason_of_an_unchangeable_claim_is_under_its_condition() -> None:
     assert Reason.CLAIM_UNCHANGEABLE.condition == "SpecEffective"
     assert re.search(r"`SpecEffective`[^.]*`ClaimUnchangeable`", (DOCS / "storage.md").read_text())
 
@@ -80,4 +80,4 @@ def test_every_reason_is_used() -> None:
             elif isinstance(node, ast.Constant) and node.value in list(Reason):
                 used.add(Reason(node.value))
     built = {Reason(f"{kind}{end}") for kind in ("Secret", "ConfigMap") for end in ("NotFound", "KeyNotFound")}
-    assert set(Reason) - used - built - {Reason.INTERNAL_ERROR} == set()  # reconcile.failures
+    assert set(Reason) - used - built - {Reason.INTERNAL_ERROR} == set()  # used in reconcile.failures

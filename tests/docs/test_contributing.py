@@ -1,6 +1,6 @@
 """Every command of CONTRIBUTING.md succeeds in a copy of the repository, and every file that it names exists.
 
-A whole run of the tests runs each test once. So here, the commands that select tests only collect them, except one.
+A whole run of the tests runs each test once. Therefore the commands that run tests only collect them here, except one.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ OPTIONAL = (".venv", "~/", "make ", "pre-commit ", "pipx ")
 
 @pytest.fixture(scope="module")
 def copy(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A repository with the files of this one: commands may change goldens and generated files."""
+    """A copy of this repository, because commands may change goldens and generated files."""
     directory = tmp_path_factory.mktemp("repository")
     command = ["git", "ls-files", "--cached", "--others", "--exclude-standard"]
     names = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True).stdout.splitlines()
@@ -39,14 +39,14 @@ def copy(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def paths_of(command: str) -> list[str]:
-    """Tests that a command runs, if it does nothing else and has no other options; else an empty list."""
+    """The tests that a command runs. Empty if it has other options or runs other programs."""
     program, *arguments = command.split()
     only_paths = program == "pytest" and all(re.fullmatch(r"tests/[\w/.:]*", each) for each in arguments)
     return arguments if only_paths and command != RUN_WHOLE else []
 
 
 def shortened(command: str) -> str:
-    """The command with `--collect-only` where it does nothing but run tests."""
+    """The command with `--collect-only` if it only runs tests."""
     only_tests = command.startswith("pytest ") and "--update-goldens" not in command
     return f"{command} --collect-only" if only_tests and command != RUN_WHOLE else command
 
@@ -63,7 +63,7 @@ def test_one_command_runs_its_tests() -> None:
 
 
 def run(copy: Path, command: str) -> str:
-    """The output of a command that must succeed."""
+    """Run a command that must succeed, and return its output."""
     path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
     kept = {key: value for key, value in os.environ.items() if not key.startswith(("PYTEST_", "COV_"))}
     environment = {**kept, "PATH": path, "PYTHONPATH": str(copy / "operator")}

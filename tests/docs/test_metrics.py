@@ -1,4 +1,4 @@
-"""The tables of metrics and alerts in the documentation are those of the operator."""
+"""The documentation has the current tables of metrics and alerts."""
 
 from __future__ import annotations
 

@@ -18,7 +18,7 @@ ROWS = [
 ][2:]
 PROOF = re.compile(r"`(tests/[\w/]+\.py)::(test_\w+)`")
 NUMBER = 115
-# Texts of rows that name no test.
+# The texts of rows without a test.
 EXCUSES = ("**open:**", "No test of its own", "There is no console plugin")
 
 
@@ -30,7 +30,7 @@ def defined(path: str) -> frozenset[str]:
     return frozenset(node.name for node in body if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef))
 
 
-def test_all_are_there_in_order() -> None:
+def test_all_faults_are_listed_in_order() -> None:
     assert [row[0] for row in ROWS] == [str(number) for number in range(1, NUMBER + 1)]
     assert all(len(row) == 4 and all(row) for row in ROWS)
 
@@ -39,18 +39,18 @@ def test_all_are_there_in_order() -> None:
 def test_every_test_exists(row: list[str]) -> None:
     proof = row[3]
     found = PROOF.findall(proof)
-    assert proof == (", ".join(f"`{path}::{name}`" for path, name in found) or "–"), "nothing but tests stands here"
+    assert proof == (", ".join(f"`{path}::{name}`" for path, name in found) or "–"), "this column names only tests"
     assert [f"{path}::{name}" for path, name in found if name not in defined(path)] == []
-    assert found or any(excuse in row[2] for excuse in EXCUSES), "why is there no test?"
+    assert found or any(excuse in row[2] for excuse in EXCUSES), "a row without a test needs a reason"
 
 
 def test_a_test_that_does_not_exist_is_noticed() -> None:
-    assert test_all_are_there_in_order.__name__ in defined("tests/docs/test_peer_faults.py")
+    assert test_all_faults_are_listed_in_order.__name__ in defined("tests/docs/test_peer_faults.py")
     assert "test_renamed" not in defined("tests/docs/test_peer_faults.py")
     assert defined("tests/docs/test_gone.py") == frozenset()
 
 
-def test_wanted_differences_are_answers() -> None:
+def test_every_difference_refers_to_a_listed_fault() -> None:
     listed = yaml.safe_load((ROOT / "tests" / "conformance" / "differences.yaml").read_text())
     assert {difference["fault"] for difference in listed} <= {int(row[0]) for row in ROWS if row[3] != "–"}
 

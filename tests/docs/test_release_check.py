@@ -41,12 +41,12 @@ def test_images_of_all_places_are_checked() -> None:
 
 
 def test_the_changelog_has_this_version() -> None:
-    """As a section, or as the version that the section of unreleased changes becomes."""
+    """It has a section, or it is the version of the unreleased changes."""
     version, text = cryostat_operator.__version__, (ROOT / "CHANGELOG.md").read_text()
     assert f"\n## [{version}]" in text or f"\n## [Unreleased]\n\nThis becomes {version}" in text
 
 
-def test_the_version_stands_in_one_place() -> None:
+def test_the_version_is_defined_in_one_place() -> None:
     """All other files read it from the package."""
     version = f'"{cryostat_operator.__version__}"'
     files = [ROOT / "pyproject.toml", ROOT / "Dockerfile", ROOT / "Makefile", *(ROOT / "operator").rglob("*.py")]

@@ -29,11 +29,11 @@ def test_every_defense_has_tests_that_exist(row: list[str]) -> None:
     assert defense.endswith(".")
     found = PROOF.findall(tests)
     assert found
-    assert tests == ", ".join(f"`{path}::{name}`" for path, name in found), "only tests are in this column"
+    assert tests == ", ".join(f"`{path}::{name}`" for path, name in found), "this column names only tests"
     assert [f"{path}::{name}" for path, name in found if name not in defined(path)] == []
 
 
-def test_a_security_reviewer_finds_the_page() -> None:
+def test_the_page_is_linked() -> None:
     assert "](security.md)" in (ROOT / "docs" / "README.md").read_text()
     assert "](docs/security.md)" in (ROOT / "SECURITY.md").read_text()
 

@@ -1,4 +1,4 @@
-"""The table of broken situations in the documentation is the one that the tests prove."""
+"""The documentation has the current table of broken situations."""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""The container image, as far as that can be checked without a container engine."""
+"""Tests of the container image that need no container engine."""

@@ -1,4 +1,4 @@
-"""Reads the Dockerfile: its stages with their instructions, without a container engine."""
+"""Reads the stages and instructions of the Dockerfile."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ ROOT = Path(__file__).resolve().parents[2]
 
 
 class Instruction(NamedTuple):
-    """`RUN`, with everything that follows it on the same (continued) line."""
+    """An instruction, for example `RUN`, with its arguments, also those on continuation lines."""
 
     word: str
     rest: str
 
 
 def stages() -> list[list[Instruction]]:
-    """The stages, each from its FROM on, without lines before the first one."""
+    """The instructions of each stage, which begins with FROM."""
     text = re.sub(r"^\s*#.*\n", "", (ROOT / "Dockerfile").read_text(), flags=re.M).replace("\\\n", " ")
     found: list[list[Instruction]] = []
     for line in filter(str.strip, text.splitlines()):
@@ -32,12 +32,12 @@ def stages() -> list[list[Instruction]]:
 
 
 def values(stage: list[Instruction], word: str) -> list[str]:
-    """The arguments of this instruction, for each occurrence in a stage."""
+    """The arguments of all instructions of this kind in a stage."""
     return [each.rest for each in stage if each.word == word]
 
 
 def environment(stage: list[Instruction]) -> dict[str, str]:
-    """Variables that a stage sets for the program."""
+    """The environment variables that a stage sets."""
     pairs = [pair for rest in values(stage, "ENV") for pair in shlex.split(rest)]
     return dict(pair.split("=", 1) for pair in pairs)
 
@@ -50,7 +50,7 @@ def command(stage: list[Instruction], word: str) -> list[str]:
 
 
 def build() -> tuple[str, str, str]:
-    """Interpreter, sources and target directory of the commands that build the image's content."""
+    """The interpreter, sources and target directory of the commands that build the image's content."""
     first, second = [rest for stage in stages() for rest in values(stage, "RUN")]
     program, interpreter, sources, tree, tools = shlex.split(first)
     assert program == "image/dependencies"

@@ -1,4 +1,4 @@
-"""The bundle image, built by a real engine: it needs no base image, so nothing is downloaded."""
+"""The bundle image, built by buildah. It has no base image, so nothing is downloaded."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ pytestmark = [
 
 
 class Engine:
-    """buildah with a storage of its own."""
+    """buildah with a separate storage."""
 
     def __init__(self, directory: Path) -> None:
         storage = ("--root", directory / "root", "--runroot", directory / "run", "--storage-driver", "vfs")
@@ -47,7 +47,7 @@ def files(directory: Path) -> dict[str, bytes]:
     return {str(path.relative_to(directory)): path.read_bytes() for path in directory.rglob("*") if path.is_file()}
 
 
-def test_it_has_the_files_of_the_bundle_and_no_others(engine: Engine) -> None:
+def test_the_bundle_image_has_only_the_files_of_the_bundle(engine: Engine) -> None:
     container = engine.run("from", "--pull-never", IMAGE)
     content = files(Path(engine.run("mount", container)))
     expected = {path: text for path, text in files(BUNDLE).items() if path.startswith(("manifests/", "metadata/"))}
@@ -55,7 +55,7 @@ def test_it_has_the_files_of_the_bundle_and_no_others(engine: Engine) -> None:
     assert content == {**expected, **scorecard}
 
 
-def test_its_labels_are_the_annotations_of_the_bundle(engine: Engine) -> None:
+def test_the_labels_of_the_image_are_the_annotations_of_the_bundle(engine: Engine) -> None:
     """OLM reads the labels of an image, and the annotations of its content."""
     labels = json.loads(engine.run("inspect", "--type", "image", IMAGE))["OCIv1"]["config"]["Labels"]
     annotations = yaml.safe_load((BUNDLE / "metadata/annotations.yaml").read_text())["annotations"]

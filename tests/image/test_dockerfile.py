@@ -27,17 +27,17 @@ def test_the_base_is_pinned_and_the_same_in_all_stages() -> None:
     [base] = re.findall(r"^ARG BASE=(\S+)$", (ROOT / "Dockerfile").read_text(), re.M)
     assert re.fullmatch(r"[\w./-]+/python:3\.\d+\.\d+-slim-\w+(@sha256:[0-9a-f]{64})?", base)
     used = {dockerfile.values(stage, "FROM")[0].split()[0] for stage in dockerfile.stages()}
-    assert used == {"${BASE}", "dependencies", "scratch"}  # dependencies is a stage
+    assert used == {"${BASE}", "dependencies", "scratch"}  # `dependencies` is the name of a stage
 
 
-def test_it_runs_as_a_numeric_user_without_privileges() -> None:
+def test_the_image_runs_as_a_numeric_user_without_privileges() -> None:
     [user] = dockerfile.values(FINAL, "USER")
     number, group = map(int, user.split(":"))
     assert number > 0
-    assert group == 0, "OpenShift's random users are in group 0"
+    assert group == 0, "random users of OpenShift are in group 0"
 
 
-def test_it_is_what_the_deployment_starts() -> None:
+def test_the_entry_point_is_that_of_the_deployment() -> None:
     [container] = operator_deployment.deployment()["spec"]["template"]["spec"]["containers"]
     assert dockerfile.command(FINAL, "ENTRYPOINT") + dockerfile.command(FINAL, "CMD") == container["command"]
     _, _, tree = dockerfile.build()
@@ -52,7 +52,7 @@ def test_labels_and_license() -> None:
     assert "LICENSE /licenses/LICENSE" in dockerfile.values(FINAL, "COPY")
 
 
-def test_it_is_an_image_of_must_gather(tmp_path: Path) -> None:
+def test_the_image_has_the_entry_point_of_must_gather(tmp_path: Path) -> None:
     assert "image/gather /usr/bin/gather" in dockerfile.values(FINAL, "COPY")
     environment = {"PATH": f"{Path(sys.executable).parent}:/usr/bin:/bin", "KUBECONFIG": str(tmp_path / "absent")}
     result = subprocess.run([ROOT / "image/gather", tmp_path], env=environment, capture_output=True, text=True)
@@ -68,8 +68,8 @@ def test_make_image_passes_the_version_of_the_package() -> None:
     assert "VERSION=unknown" in dockerfile.values(FINAL, "ARG")
 
 
-def test_the_final_stage_runs_nothing_and_takes_only_the_tree() -> None:
-    """So only the content differs between architectures, and the image has no build tools."""
+def test_the_final_stage_only_copies_the_tree() -> None:
+    """Therefore only the content differs between architectures, and the image has no build tools."""
     assert dockerfile.values(FINAL, "RUN") == []
     _, _, tree = dockerfile.build()
     assert dockerfile.values(FINAL, "COPY") == [
@@ -89,9 +89,9 @@ def test_the_context_contains_only_what_the_build_reads() -> None:
 
 
 def test_every_dependency_has_wheels_for_both_architectures(tmp_path: Path) -> None:
-    """Nothing is compiled in the build, and hashes are demanded: `pip` would refuse here what it refuses there.
+    """The build compiles nothing and requires hashes. This `pip` command fails where the build would fail.
 
-    Wheels of this machine's architecture are not downloaded where the image is built, which installs them.
+    Wheels of this machine's architecture are not downloaded if the image is built here: the build installs them.
     """
     interpreter = re.search(r"python:(3\.\d+)\.", (ROOT / "Dockerfile").read_text())
     assert interpreter

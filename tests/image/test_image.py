@@ -1,6 +1,6 @@
 """The content of the image that buildah builds, run as on OpenShift, until a Cryostat is Ready.
 
-Needs what a node needs; a root directory of its own replaces a container engine.
+The tests have the requirements of a node (tests/node). chroot replaces a container engine.
 """
 
 from __future__ import annotations
@@ -34,13 +34,13 @@ FINAL = dockerfile.stages()[-1]
 
 pytestmark = [
     pytest.mark.skipif(bool(requirements.missing()), reason=requirements.missing()),
-    pytest.mark.timeout(900),  # the image may have to be built
+    pytest.mark.timeout(900),  # includes the build of the image
 ]
 
 
 @pytest.fixture(scope="module")
 def tree(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The content of the image that is not from its base."""
+    """The content of the image without that of its base."""
     made = tmp_path_factory.mktemp("image")
     made.chmod(0o755)
     path = operator_archive()
@@ -63,7 +63,7 @@ def entered(tree: Path, secrets: Path, *command: str) -> list[str | Path]:
 
 
 def environment() -> dict[str, str]:
-    """Variables of the image, and the home directory of a user without an entry in /etc/passwd."""
+    """The variables of the image, and the home directory of a user without an entry in /etc/passwd."""
     return {**dockerfile.environment(FINAL), "HOME": "/"}
 
 
@@ -75,8 +75,8 @@ def secrets(tmp_path: Path) -> Path:
     return found
 
 
-def test_the_sandbox_is_one(tree: Path, secrets: Path) -> None:
-    """The sandbox has a random user that cannot write, which the next test relies on."""
+def test_the_sandbox_has_a_random_user_without_write_permission(tree: Path, secrets: Path) -> None:
+    """The next test needs this."""
     script = (
         "import os\n"
         "assert os.getuid() >= 10**9 and os.getgid() == 0 and os.getgroups() == [], (os.getuid(), os.getgroups())\n"
@@ -103,7 +103,7 @@ def test_no_file_is_writable_or_readable_by_its_owner_only(tree: Path) -> None:
         assert not mode & (stat.S_ISUID | stat.S_ISGID), path
 
 
-def test_it_contains_the_locked_packages_and_no_installer(tree: Path, secrets: Path) -> None:
+def test_the_image_contains_the_locked_packages_and_no_installer(tree: Path, secrets: Path) -> None:
     code = "import importlib.metadata as m; print(*sorted({d.name.lower() for d in m.distributions()}))"
     command = entered(tree, secrets, f"{PLACE}/bin/python", "-c", code)
     result = subprocess.run(command, env=environment(), capture_output=True, text=True, check=True)
@@ -114,7 +114,7 @@ def test_it_contains_the_locked_packages_and_no_installer(tree: Path, secrets: P
     assert not held & {"pip", "setuptools", "wheel"}
 
 
-def test_the_bill_of_materials_names_it_all(tree: Path) -> None:
+def test_the_bill_of_materials_names_all_packages(tree: Path) -> None:
     bill = json.loads((tree / "sbom.cdx.json").read_text())
     assert bill["bomFormat"] == "CycloneDX"
     assert bill["metadata"]["component"]["name"] == "cryostat-operator"
@@ -122,7 +122,7 @@ def test_the_bill_of_materials_names_it_all(tree: Path) -> None:
     lock = (ROOT / "requirements.lock").read_text().splitlines()
     locked = dict(line.split(" ")[0].split("==") for line in lock if "==" in line and "win32" not in line)
     assert {name: listed[name]["version"] for name in locked} == locked
-    assert all(each.get("licenses") for each in listed.values()), "a license is not known"
+    assert all(each.get("licenses") for each in listed.values()), "a license is unknown"
 
 
 def test_a_cryostat_becomes_ready_with_it(tree: Path, secrets: Path) -> None:
@@ -144,7 +144,7 @@ def test_a_cryostat_becomes_ready_with_it(tree: Path, secrets: Path) -> None:
         eventually(lambda: plane.api.create(probe, dryRun="All")["spec"]["targetNamespaces"], 60, "webhooks answer")
         [sample] = yaml.safe_load_all((ROOT / "manifests/samples/cryostat-sample.yaml").read_text())
         sample["metadata"]["namespace"] = "default"
-        # On a busy machine the response may be late; the API server continues without it, so the request is repeated.
+        # On a busy machine the API server may continue without the late response, so the request is repeated.
         eventually(lambda: plane.api.create(sample), 60, "the sample is accepted")
 
         def ready() -> bool:
@@ -158,7 +158,7 @@ def test_a_cryostat_becomes_ready_with_it(tree: Path, secrets: Path) -> None:
 
 
 def _start(plane: ControlPlane, tree: Path, secrets: Path) -> tuple[Child, int]:
-    """The container of the Deployment, with the files and variables that a pod of a ServiceAccount gets."""
+    """Start the container of the Deployment, with the files and variables that a pod of a ServiceAccount gets."""
     (secrets / "token").write_text(plane.api.token_for(SERVICE_ACCOUNT, NAMESPACE))
     (secrets / "namespace").write_text(NAMESPACE)
     assert plane.api.ca_file

@@ -1,1 +1,1 @@
-"""A JVM, started with the environment that the kubelet would set, and a replacement of the agent."""
+"""A JVM with the environment of a container, and a simulated agent."""

@@ -1,4 +1,4 @@
-"""Compiles a test application and agent, sets a container's environment like the kubelet, runs a JVM."""
+"""Compiles a test application and an agent, and runs a JVM with the environment of a container."""
 
 from __future__ import annotations
 
@@ -14,7 +14,11 @@ AVAILABLE = all(map(shutil.which, ("java", "javac", "jar")))
 
 
 def build(directory: Path) -> Path:
-    """Directory with `Application.class` and `cryostat-agent-shaded.jar`, compiled from this directory."""
+    """Compile the sources of this directory.
+
+    Returns:
+        The directory with `Application.class` and `cryostat-agent-shaded.jar`.
+    """
     subprocess.run(["javac", "-d", directory, *HERE.glob("*.java")], check=True, capture_output=True, timeout=120)
     manifest = directory / "manifest"
     manifest.write_text("Premain-Class: Agent\n")
@@ -25,10 +29,10 @@ def build(directory: Path) -> Path:
 
 
 def environment(container: Mapping[str, Any], sources: Mapping[str, str], fields: Mapping[str, str]) -> dict[str, str]:
-    """Variables as the kubelet resolves them.
+    """The variables of a container, resolved as by the kubelet.
 
     Args:
-        sources: variables from `envFrom`; they come first.
+        sources: variables from `envFrom`. They come first.
         fields: values of field references by path, and of other references by key.
     """
     found = dict(sources)
@@ -42,7 +46,7 @@ def environment(container: Mapping[str, Any], sources: Mapping[str, str], fields
 
 
 def _expanded(text: str, known: Mapping[str, str]) -> str:
-    """`$(NAME)` becomes a former variable's value, and stays as it is where there is none; `$$` is a dollar sign."""
+    """Replace `$(NAME)` by the value of a former variable, if it exists, and `$$` by a dollar sign."""
 
     def value(match: re.Match[str]) -> str:
         return "$" if match.group() == "$$" else known.get(match.group(1), match.group())
@@ -51,7 +55,7 @@ def _expanded(text: str, known: Mapping[str, str]) -> str:
 
 
 def run(directory: Path, variables: Mapping[str, str], agent_directory: str) -> subprocess.CompletedProcess[str]:
-    """Runs the application; the agent's directory in the container is replaced by a local one."""
+    """Run the application. A local directory replaces the agent's directory in the container."""
     env = {key: value.replace(agent_directory, str(directory)) for key, value in variables.items()}
     java = shutil.which("java")
     assert java

@@ -28,7 +28,7 @@ _RECORDING = re.compile(r"/api/beta/recordings/([A-Za-z0-9_=-]+)")
 
 
 class Application:
-    """Answers requests with the settings of the environment. Raises KeyError and ValueError for wrong ones."""
+    """Responds to requests, with the settings of the environment. Raises KeyError and ValueError for wrong settings."""
 
     def __init__(self, env: Mapping[str, str], authorities: Path) -> None:
         self.database = Database.from_env(env)
@@ -41,7 +41,7 @@ class Application:
         self.registry = Registry(tls_required=tls_required, resolve=_addresses, ping=self._ping)
 
     def answer(self, request: web.Request) -> tuple[int, Any]:
-        """Status and body. Raises RefusedError."""
+        """The status and body of the response to a request. Raises RefusedError."""
         path = request.path.split("?")[0]
         requests.check_size(int(request.headers["content-length"]), self.limit)
         requests.check_marks(path, request.headers)
@@ -80,7 +80,7 @@ class Application:
         self.caller.ping(callback, self.credentials.get(number))
 
     def _deregister(self, plugin: Plugin) -> None:
-        """Removes a registration, and its credentials with it."""
+        """Remove a registration and its credentials."""
         self.registry.deregister(plugin)
         self.credentials.delete(plugin.credentials)
 
@@ -94,9 +94,9 @@ class Application:
             return 200, {"username": request.headers.get(requests.IDENTITY, "")}
         if call == ("GET", "/api/v4/targets"):
             return 200, self.registry.targets()
-        if call == ("PUT", "/digest"):  # no path of the real application, either
+        if call == ("PUT", "/digest"):  # a path for tests, as above
             return 200, {"sha256": hashlib.sha256(request.body()).hexdigest()}
-        if path.startswith("/kept/"):  # no path of the real application: what tests write and read
+        if path.startswith("/kept/"):  # a path for tests, which the real application does not have
             return self._kept(request, path.removeprefix("/kept/"))
         raise RefusedError(404, f"no resource {path}")
 
@@ -117,7 +117,7 @@ def _form(request: web.Request) -> dict[str, str]:
 
 
 def check_keystore(env: Mapping[str, str]) -> None:
-    """The keystore must open with its password. Raises UnreachableError, or OSError for a missing file."""
+    """Open the keystore with its password. Raises UnreachableError, or OSError for a missing file."""
     keystore, password = env.get("SSL_KEYSTORE"), env.get("SSL_KEYSTORE_PASS_FILE")
     if not keystore or not password:
         return
@@ -128,7 +128,7 @@ def check_keystore(env: Mapping[str, str]) -> None:
 
 
 def wait_for_database(database: Database, env: Mapping[str, str]) -> None:
-    """Tries as often as the migration of the application does. Raises UnreachableError of the last attempt."""
+    """Try as often as the migration of the application does. Raises UnreachableError of the last attempt."""
     attempts = int(env.get("QUARKUS_FLYWAY_CONNECT_RETRIES", "0"))
     for attempt in range(attempts + 1):
         try:
@@ -143,7 +143,7 @@ def wait_for_database(database: Database, env: Mapping[str, str]) -> None:
 
 
 def wait_for_storage(storage: Storage, attempts: int = 120, interval: float = 1.0) -> None:
-    """The application creates its buckets again and again. Raises UnreachableError of the last attempt."""
+    """Retry to create the buckets, as the application does. Raises UnreachableError of the last attempt."""
     for attempt in range(attempts):
         try:
             storage.request("GET", "")

@@ -21,19 +21,19 @@ TIMEOUT = 15  # seconds for one request
 
 
 class UnreachableError(Exception):
-    """A backend cannot be used; the message is that of its client."""
+    """A backend cannot be used. The message is that of its client."""
 
 
 @dataclass(frozen=True)
 class Database:
-    """The connection of QUARKUS_DATASOURCE_*; `parameters` are those of libpq."""
+    """The database connection of QUARKUS_DATASOURCE_*. `parameters` are those of libpq."""
 
     parameters: Mapping[str, str]
     password: str
 
     @classmethod
     def from_env(cls, env: Mapping[str, str]) -> Database:
-        """Raises KeyError for a missing variable, ValueError for a wrong URL."""
+        """Raise KeyError for a missing variable, ValueError for a wrong URL."""
         url = env["QUARKUS_DATASOURCE_JDBC_URL"]
         if not url.startswith("jdbc:postgresql://"):
             raise ValueError(f"QUARKUS_DATASOURCE_JDBC_URL is no address of PostgreSQL: {url}")
@@ -50,23 +50,23 @@ class Database:
         return cls(parameters, env["QUARKUS_DATASOURCE_PASSWORD"])
 
     def query(self, sql: str) -> str:
-        """The answer to a query. Raises UnreachableError."""
+        """Run a query and return its output. Raises UnreachableError."""
         text = " ".join(f"{name}={value}" for name, value in self.parameters.items())
         command = ["psql", text, "--no-psqlrc", "-v", "ON_ERROR_STOP=1", "-Atc", sql]
         return _output(command, {"PGPASSWORD": self.password})
 
     def migrate(self) -> None:
-        """The table with what is kept, encrypted with the key of the database. Raises UnreachableError."""
+        """Create the table for values, which are encrypted with the key of the database. Raises UnreachableError."""
         self.query("CREATE TABLE IF NOT EXISTS kept (name text PRIMARY KEY, value bytea)")
 
     def keep(self, name: str, value: str) -> None:
-        """Raises UnreachableError, also without an encryption key."""
+        """Store a value under a name. Raises UnreachableError, also without an encryption key."""
         encrypted = f"pgp_sym_encrypt({_text(value)}, current_setting('encrypt.key'))"
         values = f"({_text(name)}, {encrypted})"
         self.query(f"INSERT INTO kept VALUES {values} ON CONFLICT (name) DO UPDATE SET value = excluded.value")
 
     def kept(self, name: str) -> str:
-        """What was kept under this name; empty if nothing was. Raises UnreachableError."""
+        """The stored value of a name, or an empty text. Raises UnreachableError."""
         decrypted = "pgp_sym_decrypt(value, current_setting('encrypt.key'))"
         return self.query(f"SELECT {decrypted} FROM kept WHERE name = {_text(name)}").strip()
 
@@ -76,7 +76,7 @@ class Storage:
     """The S3 client of QUARKUS_S3_*.
 
     Attributes:
-        authorities: a file with the trusted certificates; None trusts every certificate.
+        authorities: a file with the trusted certificates, or None to trust every certificate.
     """
 
     endpoint: str
@@ -85,7 +85,7 @@ class Storage:
 
     @classmethod
     def from_env(cls, env: Mapping[str, str], authorities: Path) -> Storage:
-        """Raises KeyError for a missing variable, ValueError for one with another value than the application takes."""
+        """Raise KeyError for a missing variable, ValueError for one with another value than the application takes."""
         trust = {env[f"QUARKUS_S3_{kind}_CLIENT_TLS_TRUST_MANAGERS_PROVIDER_TYPE"] for kind in ("SYNC", "ASYNC")}
         if trust not in ({"system-property"}, {"trust-all"}):
             raise ValueError(f"both S3 clients must trust the same certificates: {sorted(trust)}")
@@ -98,7 +98,7 @@ class Storage:
         )
 
     def request(self, method: str, path: str, body: bytes = b"") -> str:
-        """The answer to a signed request. Raises UnreachableError, also for an answer that is no success."""
+        """Send a signed request and return the response. Raises UnreachableError, also for an unsuccessful status."""
         url = f"{self.endpoint}/{path}"
         headers = self.signer.headers(method, url, body, datetime.datetime.now(datetime.UTC))
         request = urllib.request.Request(url, body or None, headers, method=method)
@@ -120,7 +120,7 @@ class Storage:
 
 
 def trusted_certificates(directory: Path, target: Path) -> Path:
-    """Writes the certificates below a directory to one file, the first of each file, as the image imports them."""
+    """Write the first certificate of each file below a directory to one file, as the image imports them."""
     found = []
     for path in sorted(directory.rglob("*")):
         if path.is_file() and not any(part.startswith("..") for part in path.parts):

@@ -19,7 +19,7 @@ TIMEOUT = 10  # seconds
 
 @dataclass(frozen=True)
 class Credential:
-    """The login of one agent's server; `expression` selects the targets that it is for."""
+    """The login of one agent's server. `expression` selects its targets."""
 
     expression: str
     username: str
@@ -34,7 +34,7 @@ class Credentials:
         self._found: dict[int, Credential] = {}
 
     def add(self, form: Mapping[str, str]) -> int:
-        """The number of new credentials. Raises RefusedError for a missing field, or an expression that is stored."""
+        """Store credentials and return their number. Raises RefusedError for wrong ones."""
         missing = [name for name in ("matchExpression", "username", "password") if not form.get(name)]
         if missing:
             raise RefusedError(400, f"{', '.join(missing)} cannot be blank")
@@ -49,13 +49,13 @@ class Credentials:
         return next((number for number, each in self._found.items() if each.expression == expression), None)
 
     def get(self, number: int) -> Credential:
-        """Raises RefusedError if there are none of this number."""
+        """Raise RefusedError if no credentials have this number."""
         if number not in self._found:
             raise RefusedError(404, f"no credentials {number}")
         return self._found[number]
 
     def delete(self, number: int) -> None:
-        """Raises RefusedError if there are none of this number."""
+        """Raise RefusedError if no credentials have this number."""
         self.get(number)
         del self._found[number]
 
@@ -66,7 +66,7 @@ class Caller:
 
     Attributes:
         authorities: a file with the certificates that it trusts.
-        verify_host: whether the certificate must have the name of the callback (QUARKUS_REST_CLIENT_VERIFY_HOST).
+        verify_host: whether the certificate must be for the host of the callback (QUARKUS_REST_CLIENT_VERIFY_HOST).
     """
 
     authorities: Path
@@ -91,7 +91,7 @@ class Caller:
 
 
 def parse_form(content_type: str, body: bytes) -> dict[str, str]:
-    """The fields of a multipart form. Raises RefusedError if it is none."""
+    """The fields of a multipart form. Raises RefusedError for another body."""
     text = b"Content-Type: " + content_type.encode() + b"\r\n\r\n" + body
     message = email.parser.BytesParser(policy=email.policy.HTTP).parsebytes(text)
     if not message.is_multipart():

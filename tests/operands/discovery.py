@@ -1,4 +1,4 @@
-"""What the application accepts from agents: registration, tokens, published nodes."""
+"""The application's checks of agents: registration, tokens, published nodes."""
 
 from __future__ import annotations
 
@@ -27,9 +27,9 @@ class Plugin:
     """A registered agent.
 
     Attributes:
-        address: the client's address at registration; a token is valid for it alone.
+        address: the client's address at registration. Tokens are valid only for this address.
         credentials: the number of the credentials for the callback.
-        nodes: what the agent published.
+        nodes: the nodes that the agent published.
     """
 
     id: str
@@ -57,7 +57,7 @@ class Registry:
         self._ping = ping
 
     def register(self, body: Mapping[str, Any], address: str) -> Plugin:
-        """A new registration, or a new token for an existing one. Raises RefusedError."""
+        """Create a registration, or a new token for an existing one. Raises RefusedError."""
         given = str(body.get("callback") or "")
         self._check_callback(given, address)
         callback = _without_login(given)
@@ -77,7 +77,7 @@ class Registry:
         return plugin
 
     def check(self, plugin: str, token: str | None, address: str) -> Plugin:
-        """The registration that a request with this token is about. Raises RefusedError."""
+        """The registration of a request with this token. Raises RefusedError."""
         found = self.plugins.get(plugin)
         if found is None:
             raise RefusedError(404, f"no registration {plugin}")
@@ -90,7 +90,7 @@ class Registry:
         return found
 
     def publish(self, plugin: Plugin, body: Any, *, context: bool) -> None:
-        """Replaces what an agent published; `context`: the body names the place of the nodes. Raises RefusedError."""
+        """Replace the nodes of an agent. With `context`, the body names the place of the nodes. Raises RefusedError."""
         nodes = body.get("nodes") if context and isinstance(body, dict) else body
         if not isinstance(nodes, list):
             raise RefusedError(400, "nodes must be a list")
@@ -105,7 +105,7 @@ class Registry:
         plugin.nodes = nodes
 
     def deregister(self, plugin: Plugin) -> None:
-        """Removes a registration with everything that it published."""
+        """Remove a registration and its nodes."""
         del self.plugins[plugin.id]
 
     def targets(self) -> list[dict[str, Any]]:
@@ -113,7 +113,7 @@ class Registry:
         return [node["target"] for plugin in self.plugins.values() for node in plugin.nodes]
 
     def _new(self, given: str, realm: str, address: str) -> Plugin:
-        """A registration of an agent that answers at its callback. Raises RefusedError."""
+        """Register an agent that responds at its callback. Raises RefusedError."""
         number, callback = _stored_credentials(given), _without_login(given)
         self._ping(callback, number)
         plugin = Plugin(str(uuid.uuid4()), realm, callback, address, "", number)

@@ -1,4 +1,4 @@
-"""Replaces Grafana, the data source and the report generators: their probes' paths, addresses and certificates.
+"""Replaces Grafana, the data source and the report generators: paths of their probes, addresses and certificates.
 
 Run as `python -m tests.operands.helpers NAME` with the variables of the container.
 """
@@ -19,7 +19,7 @@ _OPTION = re.compile(r"-D(\S+?)=(\S+)")
 
 
 def grafana(env: Mapping[str, str]) -> ThreadingHTTPServer:
-    """Serves below the path of GF_SERVER_ROOT_URL, too, and answers with the user that a header names."""
+    """Serve also below the path of GF_SERVER_ROOT_URL, and respond with the user that a header names."""
     if env.get("GF_SERVER_SERVE_FROM_SUB_PATH") != "true":
         raise ValueError("GF_SERVER_SERVE_FROM_SUB_PATH must be true: the proxy passes the whole path")
     prefix = re.sub(r"https?://[^/]+", "", env["GF_SERVER_ROOT_URL"]).rstrip("/")
@@ -38,13 +38,13 @@ def grafana(env: Mapping[str, str]) -> ThreadingHTTPServer:
 
 
 def datasource(env: Mapping[str, str]) -> ThreadingHTTPServer:
-    """Serves on the address in the variables; both files about the storage's certificate are set, or none."""
+    """Serve on the address in the variables. Either both files of the storage's certificate are set, or none."""
     check_storage_certificate(env)
     return web.server(env["QUARKUS_HTTP_HOST"], int(env["QUARKUS_HTTP_PORT"]), _only({"/": {}}))
 
 
 def reports(env: Mapping[str, str]) -> ThreadingHTTPServer:
-    """Serves HTTPS with the certificate in the JVM's options if plain HTTP is disabled, otherwise HTTP."""
+    """Serve HTTPS with the certificate in the JVM's options if plain HTTP is disabled, otherwise HTTP."""
     check_storage_certificate(env)
     answer = _only({"/health": {}})
     if env.get("QUARKUS_HTTP_INSECURE_REQUESTS") != "disabled":
@@ -58,7 +58,7 @@ def reports(env: Mapping[str, str]) -> ThreadingHTTPServer:
 
 
 def check_storage_certificate(env: Mapping[str, str]) -> None:
-    """Raises ValueError unless both files about the storage's certificate are set, or none; OSError without a file."""
+    """Raise ValueError if only one file of the storage's certificate is set, OSError for a missing file."""
     given = {env.get(f"CRYOSTAT_STORAGE_TLS_{kind}_PATH", "") for kind in ("CA", "CERT")}
     if given == {""}:
         return

@@ -1,6 +1,6 @@
 """Replaces OpenShift's oauth-proxy: accepts or refuses its arguments, variables and htpasswd file.
 
-It serves nothing. Only tests import it, not the images, so it reads YAML.
+It serves no requests. Images do not contain it, so it can use other packages than the standard library.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ _CIPHER_KEYS = (16, 24, 32)  # bytes
 
 
 class RefusedError(Exception):
-    """The proxy does not start, or answers with an error."""
+    """The proxy does not start, or responds with an error."""
 
 
 def parse(arguments: Iterable[str]) -> dict[str, Any]:
@@ -69,7 +69,7 @@ def _value(name: str, kind: str, text: str) -> Any:
 
 
 def check(arguments: Iterable[str], variables: Mapping[str, str]) -> dict[str, Any]:
-    """The settings that a proxy in a pod with a ServiceAccount's token starts with. Raises RefusedError."""
+    """The settings of a proxy that starts in a pod with a ServiceAccount's token. Raises RefusedError."""
     options = parse(arguments)
     for name, variable in _VARIABLES.items():
         if variable in variables:
@@ -80,7 +80,9 @@ def check(arguments: Iterable[str], variables: Mapping[str, str]) -> dict[str, A
 
 
 def _needed(options: Mapping[str, Any]) -> None:
-    account = bool(options.get("openshift-service-account"))  # its name and token are the client
+    account = bool(
+        options.get("openshift-service-account")
+    )  # the name and token of the ServiceAccount are the client's
     given = {name for name, value in options.items() if value}
     wanted = {"upstream", "cookie-secret", *(() if account else ("client-id", "client-secret"))}
     if missing := sorted(wanted - given):
@@ -100,7 +102,7 @@ def _cookies(options: Mapping[str, Any]) -> None:
 
 
 def _secret_bytes(secret: str) -> bytes:
-    """A secret is decoded if it is URL-safe base64, with or without padding."""
+    """The decoded secret if it is URL-safe base64, with or without padding, else its bytes."""
     try:
         return base64.b64decode(secret + "=" * (-len(secret) % 4), altchars=b"-_", validate=True)
     except binascii.Error:

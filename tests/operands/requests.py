@@ -11,7 +11,7 @@ from tests.operands.discovery import RefusedError
 
 AGENT_MARK = "x-cryostat-agent-proxy"
 IDENTITY = "x-forwarded-user"
-# Only agents come through the agent gateway; these paths are theirs.
+# The paths of agents, whose requests come through the agent gateway.
 AGENT_PATHS = re.compile(r"/api/(v4|v4\.2|v4\.3)/discovery(/|$)|/api/beta/(recordings|diagnostics|discovery)/")
 _UNITS = {"": 1, "K": 2**10, "M": 2**20, "G": 2**30}
 
@@ -35,7 +35,7 @@ def client_address(peer: str, headers: Mapping[str, str], proxies: Proxies) -> s
     """The address of the client. Raises RefusedError if a trusted proxy sends something that is no address.
 
     Args:
-        peer: address of the connection.
+        peer: the address of the connection.
         headers: names in lower case.
         proxies: X-Forwarded-For of all other peers is ignored.
     """
@@ -49,7 +49,7 @@ def client_address(peer: str, headers: Mapping[str, str], proxies: Proxies) -> s
 
 
 def check_marks(path: str, headers: Mapping[str, str]) -> None:
-    """Refuses an agent's request that did not come through the gateway, or names a user. Raises RefusedError."""
+    """Refuse an agent's request that did not come through the gateway, or names a user. Raises RefusedError."""
     if not AGENT_PATHS.match(path):
         return
     if headers.get(AGENT_MARK) != "true":
@@ -59,7 +59,7 @@ def check_marks(path: str, headers: Mapping[str, str]) -> None:
 
 
 def body_limit(text: str) -> int:
-    """Bytes of a size such as `10G`. Raises ValueError."""
+    """The bytes of a size such as `10G`. Raises ValueError."""
     found = re.fullmatch(r"(\d+)([KMG]?)", text)
     if not found:
         raise ValueError(f"no size: {text}")
@@ -67,6 +67,6 @@ def body_limit(text: str) -> int:
 
 
 def check_size(length: int, limit: int) -> None:
-    """Raises RefusedError if a body is larger than the limit."""
+    """Raise RefusedError if a body is larger than the limit."""
     if length > limit:
         raise RefusedError(413, f"a body of {length} bytes; the limit is {limit}")

@@ -1,4 +1,4 @@
-"""The HTTP part of all replaced operands: one function answers each request."""
+"""The HTTP server of all simulated operands. One function responds to each request."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from tests.operands.discovery import RefusedError
 
 @dataclass(frozen=True)
 class Request:
-    """A request; names of headers are in lower case, `peer` is the address of the connection."""
+    """A request. Names of headers are in lower case; `peer` is the address of the connection."""
 
     method: str
     path: str
@@ -28,7 +28,7 @@ class Request:
     body: Callable[[], bytes]
 
     def json(self) -> Any:
-        """The body. Raises RefusedError if it is no JSON."""
+        """The decoded body. Raises RefusedError if it is not JSON."""
         try:
             return json.loads(self.body() or b"null")
         except ValueError as error:
@@ -39,10 +39,10 @@ Answer = Callable[[Request], tuple[int, Any]]
 
 
 def server(host: str, port: int, answer: Answer, echo: str = "") -> ThreadingHTTPServer:
-    """A server whose answers are JSON; the caller runs it. `localhost` is IPv4, as for the JVMs of the operands.
+    """A server with JSON responses. The caller runs it. `localhost` is IPv4, as for the JVMs of the operands.
 
-    Web sockets are opened at the path `echo` only.
-    An answer with status 201 needs the `id` of what was created.
+    Web sockets are opened only at the path `echo`.
+    A response with status 201 needs the `id` of the created object.
     """
 
     class Handler(BaseHTTPRequestHandler):
@@ -61,7 +61,7 @@ def server(host: str, port: int, answer: Answer, echo: str = "") -> ThreadingHTT
                 status, body = answer(request)
             except RefusedError as error:
                 status, body = error.status, {"message": str(error)}
-            self.close_connection = True  # the body may be unread
+            self.close_connection = True  # the body may not have been read
             text = b"" if body is None else json.dumps(body).encode()
             self.send_response(status)
             if text:
@@ -75,7 +75,7 @@ def server(host: str, port: int, answer: Answer, echo: str = "") -> ThreadingHTT
             self.wfile.write(text)
 
         def _echo(self, headers: Mapping[str, str]) -> None:
-            """Answers one message of a web socket with the user and the message."""
+            """Respond to one message of a web socket with the user and the message."""
             self.close_connection = True
             self.send_response(101)
             self.send_header("Upgrade", "websocket")
@@ -98,14 +98,14 @@ def server(host: str, port: int, answer: Answer, echo: str = "") -> ThreadingHTT
 
 
 def encrypt(running: ThreadingHTTPServer, certificate: str, key: str) -> None:
-    """Lets a server speak TLS only."""
+    """Make a server use TLS only."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(certificate, key)
     running.socket = context.wrap_socket(running.socket, server_side=True)
 
 
 def end_when_terminated() -> None:
-    """Ends this program at SIGTERM, which the first process of a container ignores without a handler."""
+    """End this program at SIGTERM. The first process of a container ignores SIGTERM without a handler."""
     signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(0))
 
 

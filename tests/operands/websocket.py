@@ -1,6 +1,6 @@
-"""Web sockets (RFC 6455) with short text messages: the answer of a server, and a client.
+"""Web sockets (RFC 6455) with short text messages: the server's side and a client.
 
-Run as `python -m tests.operands.websocket URL USER PASSWORD MESSAGE` to print the answer of a server to a message.
+Run as `python -m tests.operands.websocket URL USER PASSWORD MESSAGE` to print the response of a server to a message.
 """
 
 from __future__ import annotations
@@ -16,8 +16,8 @@ from io import BufferedIOBase
 from typing import Any
 from urllib.parse import urlsplit
 
-_UUID = "258EAFA5-E914-47DA-95CA-C5AB0DC85B11"  # of the RFC
-_TEXT = 0x81  # the only frame of a text message
+_UUID = "258EAFA5-E914-47DA-95CA-C5AB0DC85B11"  # constant of the RFC
+_TEXT = 0x81  # first byte of a text message with one frame
 _TIMEOUT = 10  # seconds
 
 
@@ -27,13 +27,13 @@ def accept_key(key: str) -> str:
 
 
 def is_requested(headers: Mapping[str, str]) -> bool:
-    """Whether a request asks for a web socket; names of headers are in lower case."""
+    """Whether a request asks for a web socket. Names of headers are in lower case."""
     connection = {part.strip() for part in headers.get("connection", "").lower().split(",")}
     return "upgrade" in connection and headers.get("upgrade", "").lower() == "websocket"
 
 
 def frame(text: str, mask: bytes = b"") -> bytes:
-    """A text message of less than 126 bytes; clients mask theirs with four bytes."""
+    """The frame of a text message of less than 126 bytes. Clients mask their messages with four bytes."""
     content = text.encode()
     if len(content) > 125:
         raise ValueError("the message is too long")
@@ -42,7 +42,7 @@ def frame(text: str, mask: bytes = b"") -> bytes:
 
 
 def read_frame(stream: BufferedIOBase | Any) -> str:
-    """The text of the next message. Raises ValueError for anything else."""
+    """The text of the next message. Raises ValueError for another frame."""
     kind, length = stream.read(2)
     if kind != _TEXT or length & 0x7F > 125:
         raise ValueError("this is no short text message")
@@ -55,7 +55,7 @@ def _masked(content: bytes, mask: bytes) -> bytes:
 
 
 def ask(url: str, user: str, password: str, message: str) -> str:
-    """The server's answer to a message; every certificate is accepted. Raises OSError if there is no web socket."""
+    """Send a message and return the server's response. Accepts every certificate. Raises OSError."""
     parts = urlsplit(url)
     context = ssl.create_default_context()
     context.check_hostname, context.verify_mode = False, ssl.CERT_NONE

@@ -1,1 +1,1 @@
-"""Real programs, started from the pods that the operator renders."""
+"""Tests of real programs with the arguments, variables and files of rendered pods."""

@@ -1,7 +1,7 @@
-"""Simulates the kubelet for one container: its files, variables and arguments, below a directory instead of the root.
+"""Simulates the kubelet for one container: its files, variables and arguments, in a directory instead of the root.
 
-Paths of mounts and numbers of ports are replaced wherever they occur, in files of ConfigMaps too; everything else
-reaches the program as it was rendered.
+It replaces paths of mounts and numbers of ports in arguments, variables and files of ConfigMaps. All other text is
+used as rendered.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ def planned(spec: Obj | None = None, *, openshift: bool = False) -> Plan:
 
 
 def secrets(plan: Plan, authority: Data | None = None, existing: Mapping[Key, Data] | None = None) -> dict[Key, Data]:
-    """The content of all Secrets that a plan requests, generated like in the operator, optionally by a given CA."""
+    """The content of all Secrets that a plan requests. It is generated as by the operator, or with a given CA."""
     made: dict[Key, Data] = dict(existing or {})
     for key, order in plan.requests.items():
         if isinstance(order, SecretRequest) and key not in made:
@@ -49,7 +49,7 @@ def secrets(plan: Plan, authority: Data | None = None, existing: Mapping[Key, Da
 
 
 def authorities(plan: Plan, founded: float, renewed: float) -> tuple[Data, Data]:
-    """The CA of a plan before and after its renewal; both times in days before now."""
+    """The CA of a plan before and after its renewal. `founded` and `renewed` are days before now."""
     order = next(o for o in plan.requests.values() if isinstance(o, CertificateRequest) and o.ca is None)
     before = authority.ensure_ca(order, {}, time.time() - founded * 86400)
     return before, authority.ensure_ca(order, before, time.time() - renewed * 86400)
@@ -64,11 +64,11 @@ def certificate(order: CertificateRequest, known: Mapping[Key, Data], now: float
 
 @dataclass
 class Container:
-    """One container of a planned Deployment, ready to run.
+    """A container of a planned Deployment that can run on this machine.
 
     Attributes:
         ports: port in the pod → port on this machine.
-        paths: further paths to replace, beside those of mounts.
+        paths: further paths to replace, in addition to those of mounts.
     """
 
     plan: Plan
@@ -126,9 +126,9 @@ class Container:
         return self.root / path.lstrip("/")
 
     def rewritten(self, text: str) -> str:
-        """Text with the paths and ports of this machine; the longest path first."""
+        """The text with the paths and ports of this machine."""
         for path in sorted(self.paths, key=len, reverse=True):
-            # A path that was already replaced starts with this directory.
+            # A path below this directory was already replaced.
             replacement = self.paths[path].replace("\\", r"\\")
             text = re.sub(rf"(?<![\w.-]){re.escape(path)}(?![\w-])", replacement, text)
         for inside, outside in self.ports.items():
@@ -139,7 +139,7 @@ class Container:
         return self.secrets[next(key for key in self.secrets if key.name == name)]
 
     def fill(self, mount: Obj) -> None:
-        """The files of one mount, with their modes; writable volumes begin empty."""
+        """Write the files of one mount with their modes. Writable volumes are empty at first."""
         volume = next(v for v in self.pod["volumes"] if v["name"] == mount["name"])
         directory = self.place(mount["mountPath"])
         directory.mkdir(parents=True, exist_ok=True)
@@ -163,7 +163,7 @@ class Container:
         return {"items": []}, {}
 
     def renewed(self, secret: str) -> Data:
-        """Renews a certificate, updates its files as the kubelet would, and returns the content of the Secret."""
+        """Renew a certificate, update its files as the kubelet does, and return the content of the Secret."""
         order = next(
             o for o in self.plan.requests.values() if isinstance(o, CertificateRequest) and o.key.name == secret
         )

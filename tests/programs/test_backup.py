@@ -1,7 +1,7 @@
-"""Backup and restore with the real PostgreSQL and SeaweedFS, run as the operator plans their containers.
+"""Backup and restore with the real PostgreSQL and SeaweedFS, with the arguments of the planned containers.
 
-Commands reach them through the WebSockets of a kubelet double; the API server is in memory. Data is lost between
-backup and restore: the database is dropped and the buckets are emptied.
+Commands connect to them through the WebSockets of a simulated kubelet; the API server is in memory. Between backup and
+restore the database is dropped and the buckets are emptied.
 """
 
 from __future__ import annotations
@@ -70,7 +70,7 @@ class Instance:
 
     @property
     def environment(self) -> dict[str, str]:
-        """The variables of the database container; the image sets the last ones."""
+        """The variables of the database container. The image sets the last ones."""
         port = str(self.database.ports[names.PORT_DATABASE])
         image = {"PATH": f"{BIN}:{os.environ['PATH']}", "PGHOST": str(self.database.root), "PGPORT": port}
         return {**self.database.environment, **image}
@@ -78,7 +78,7 @@ class Instance:
     def sql(self, text: str, user: str | None = None) -> str:
         variables = self.environment
         login = {"PGUSER": user or variables["POSTGRESQL_USER"], "PGDATABASE": variables["POSTGRESQL_DATABASE"]}
-        # The image passes the key like this to the server.
+        # The image passes the key to the server in this way.
         option = {"PGOPTIONS": f"-c encrypt.key={variables['PG_ENCRYPT_KEY']}"}
         command = [str(BIN / "psql"), "-X", "-q", "-At", "-v", "ON_ERROR_STOP=1"]
         result = subprocess.run(command, input=text, env=variables | login | option, text=True, capture_output=True)
@@ -109,7 +109,7 @@ def weed(instance: Instance) -> Iterator[Child]:
 
 
 def command(instance: Instance) -> list[str | Path]:
-    """What the entry point of the image runs: `weed mini` with the arguments of the operator."""
+    """The command of the image's entry point: `weed mini` with the arguments of the operator."""
     storage = instance.storage
     variables = storage.environment
     identity = {
@@ -142,7 +142,7 @@ def command(instance: Instance) -> list[str | Path]:
 
 @asynccontextmanager
 async def access(instance: Instance, server: ApiServer) -> AsyncIterator[InstanceAccess]:
-    """The instance as the commands reach it."""
+    """The access of the commands to the instance."""
     async with instance.kubelet.serving() as port:
         streams = PodStreams(connections(f"http://127.0.0.1:{port}"))
         try:
@@ -201,7 +201,7 @@ async def listed(service: ObjectStorage) -> dict[str, Any]:
     return found
 
 
-async def test_lost_data_comes_back(instance: Instance, weed: Child, server: ApiServer, tmp_path: Path) -> None:
+async def test_lost_data_is_restored(instance: Instance, weed: Child, server: ApiServer, tmp_path: Path) -> None:
     instance.sql(TABLES)
     before = instance.sql(CONTENT)
     lines: list[str] = []
@@ -242,12 +242,12 @@ async def test_lost_data_comes_back(instance: Instance, weed: Child, server: Api
 
 
 def lose(instance: Instance) -> None:
-    """A new database, in which a newer application has already made its tables."""
+    """Replace the database by a new one with the tables of a newer application."""
     variables = instance.environment
     name, user = variables["POSTGRESQL_DATABASE"], variables["POSTGRESQL_USER"]
     for statement in (f"DROP DATABASE {name}", f"CREATE DATABASE {name} OWNER {user}"):
         run("psql", "-h", instance.database.root, "-p", variables["PGPORT"], "-U", "postgres", "-c", statement)
-    instance.sql("CREATE EXTENSION pgcrypto;", user="postgres")  # the image may do this
+    instance.sql("CREATE EXTENSION pgcrypto;", user="postgres")  # the image can do this
     instance.sql("CREATE TABLE credential (other text); CREATE TABLE newer (id int); INSERT INTO newer VALUES (1)")
 
 

@@ -1,4 +1,4 @@
-"""Argo CD and Flux assess a Cryostat: by Argo CD's Lua interpreter, kstatus, and CEL."""
+"""The health of a Cryostat in Argo CD and Flux, by Argo CD's Lua interpreter, kstatus, and CEL."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ Obj = dict[str, Any]
 
 @pytest.fixture(scope="module", autouse=True)
 def program() -> Path:
-    """Built before the first test, because that takes longer than a test may."""
+    """The program. It is built before the first test, because the build takes longer than a test may."""
     return binaries.programs("gitops-check")["gitops-check"]
 
 
@@ -44,7 +44,7 @@ def ready(status: str, reason: str) -> Obj:
 
 
 def assess(program: Path, objects: list[Obj]) -> list[Obj]:
-    """How the tools assess objects, in their order."""
+    """The health of objects in each tool, in the order of the objects."""
     [settings] = yaml.safe_load_all((GITOPS / "argocd-cm.yaml").read_text())
     script = settings["data"]["resource.customizations.health.operator.cryostat.io_Cryostat"]
     expressions = {name: EXPRESSIONS[name] for name in ("current", "failed")}
@@ -55,8 +55,8 @@ def assess(program: Path, objects: list[Obj]) -> list[Obj]:
     return found
 
 
-def test_every_situation(program: Path) -> None:
-    """Degraded exactly where a user has to act; kstatus never says Current too early, nor Failed."""
+def test_every_situation_has_the_right_health(program: Path) -> None:
+    """Degraded only if a user must act. kstatus does not report Current too early, and it does not report Failed."""
     found = [reported(situation).conditions for situation in situations()]
     for situation, conditions, assessed in zip(
         situations(), found, assess(program, [cryostat(list(each.values())) for each in found]), strict=True
@@ -68,7 +68,7 @@ def test_every_situation(program: Path) -> None:
             expected = "Healthy"
         elif reason in argocd.SUSPENDED:
             expected = "Suspended"
-        elif situation.get("event", "").startswith("Warning") and bare != "VolumePending":  # a wait, even a long one
+        elif situation.get("event", "").startswith("Warning") and bare != "VolumePending":  # a wait, also a long one
             expected = "Degraded"
         else:
             expected = "Progressing"

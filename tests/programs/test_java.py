@@ -28,7 +28,7 @@ def classes(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def ask(classes: Path, gateway: Container, keystore: Data, truststore: Data, password: str) -> tuple[int, str]:
-    """Exit code, and the status line of the response or the error."""
+    """The exit code, and the status line of the response or the error."""
     for name, data in (("keystore.p12", keystore), ("truststore.p12", truststore)):
         (classes / name).write_bytes(data[name])
     port = str(gateway.ports[names.PORT_AGENT_GATEWAY])
@@ -39,7 +39,7 @@ def ask(classes: Path, gateway: Container, keystore: Data, truststore: Data, pas
 
 
 def keystore(content: Mapping[Key, Data]) -> dict[Key, Data]:
-    """The Secret with the password alone."""
+    """The Secret that contains only the password."""
     return {key: data for key, data in content.items() if key.name == f"{NAME}-keystore"}
 
 
@@ -47,7 +47,7 @@ def password(gateway: Container) -> str:
     return gateway.secret(f"{NAME}-keystore")["KEYSTORE_PASS"].decode()
 
 
-def test_keystore_and_truststore_open_and_serve(classes: Path, gateway: Container) -> None:
+def test_a_server_and_a_client_use_the_keystore_and_the_truststore(classes: Path, gateway: Container) -> None:
     mine = gateway.secret(f"{NAME}-tls")
     assert ask(classes, gateway, mine, mine, password(gateway)) == (0, "HTTP/1.1 200 OK")
 

@@ -1,6 +1,6 @@
-"""The replaced agent in a JVM: what it refuses, and its calls against the replaced application.
+"""The simulated agent in a JVM: the settings that it refuses, and its calls of the simulated application.
 
-The application is behind a server that asks for client certificates and marks requests, like the agent gateway.
+The application is behind a server that requires client certificates and adds a header, as the agent gateway does.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ Start = Callable[[Mapping[str, str | None]], "subprocess.Popen[str]"]
 
 @pytest.fixture(scope="module")
 def certificate(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder like that of the agents' Secret: one certificate for `localhost`, trusted by itself."""
+    """A folder like that of the agents' Secret, with one self-signed certificate for `localhost`."""
     directory = tmp_path_factory.mktemp("certificate")
     crt, key, other = (directory / name for name in ("tls.crt", "tls.key", "pkcs8.key"))
     request: list[str | Path] = ["-x509", "-newkey", "rsa:2048", "-nodes", "-subj", "/CN=test"]
@@ -63,7 +63,7 @@ def application(variables: dict[str, str], certificate: Path) -> Application:
 
 @pytest.fixture(scope="module")
 def gateway(application: Application, certificate: Path) -> Iterator[str]:
-    """The address of a server that passes requests on like the agent gateway."""
+    """The address of a server that passes on requests as the agent gateway does."""
 
     def answer(request: web.Request) -> tuple[int, Any]:
         headers = {**request.headers, "x-cryostat-agent-proxy": "true", "x-forwarded-for": request.peer}
@@ -82,7 +82,7 @@ def gateway(application: Application, certificate: Path) -> Iterator[str]:
 
 @pytest.fixture
 def env(gateway: str, certificate: Path) -> dict[str, str]:
-    """The variables that the operator injects, with names and files of this machine."""
+    """The variables that the operator injects, with host names and files of this machine."""
     instance = Instance(Cryostat.model_validate(cryostat()), Snapshot(), Settings(service_tls=True))
     options = parse_labels({}, {}).options
     assert options
@@ -96,7 +96,7 @@ def env(gateway: str, certificate: Path) -> dict[str, str]:
 
 
 def with_changes(env: Mapping[str, str], changes: Mapping[str, str | None]) -> dict[str, str]:
-    """Variables of another JVM, which listens on a port of its own; None removes a variable."""
+    """The variables of another JVM, which listens on another port. None removes a variable."""
     [port] = free_ports(1)
     ports = {f"{P}WEBSERVER_PORT": str(port), f"{P}CALLBACK_PORT": str(port)}
     return {key: value for key, value in {**env, **ports, **changes}.items() if value is not None}
@@ -104,7 +104,7 @@ def with_changes(env: Mapping[str, str], changes: Mapping[str, str | None]) -> d
 
 @pytest.fixture
 def start(env: dict[str, str]) -> Iterator[Start]:
-    """`start({VARIABLE: value or None})` starts a JVM with the variables that the operator injects, and these."""
+    """`start({VARIABLE: value or None})` starts a JVM with the injected variables and these changes."""
     started: list[subprocess.Popen[str]] = []
 
     def make(changes: Mapping[str, str | None]) -> subprocess.Popen[str]:
@@ -120,7 +120,7 @@ def start(env: dict[str, str]) -> Iterator[Start]:
 
 
 def line(stream: IO[str] | None, expected: str) -> str:
-    """The first line of the agent's log with this text, or everything that was written."""
+    """The first line of the agent's log with this text, or the whole log."""
     assert stream
     seen = []
     for text in stream:
@@ -131,7 +131,7 @@ def line(stream: IO[str] | None, expected: str) -> str:
     return seen[-1] if seen else ""
 
 
-def test_it_registers_over_mutual_tls_is_called_back_and_deregisters(
+def test_the_agent_registers_over_mutual_tls_is_called_back_and_deregisters(
     start: Start, application: Application, certificate: Path
 ) -> None:
     process = start({})
@@ -162,7 +162,7 @@ def test_a_gateway_with_another_certificate_is_not_called(
     assert application.registry.targets() == []
 
 
-def test_without_its_client_certificate_the_gateway_refuses_it(start: Start, application: Application) -> None:
+def test_the_gateway_refuses_an_agent_without_client_certificate(start: Start, application: Application) -> None:
     changes = dict.fromkeys(f"{P}WEBCLIENT_TLS_CLIENT_AUTH_{kind}_PATH" for kind in ("CERT", "KEY"))
     assert "not registered" in line(start(changes).stderr, "not registered")
     assert application.registry.targets() == []
@@ -187,9 +187,7 @@ REFUSED: list[tuple[dict[str, str | None], str]] = [
 ]
 
 
-def test_it_does_not_start_with_settings_that_it_refuses(
-    env: dict[str, str], certificate: Path, tmp_path: Path
-) -> None:
+def test_the_agent_does_not_start_with_wrong_settings(env: dict[str, str], certificate: Path, tmp_path: Path) -> None:
     files = []
     for number, (changes, _) in enumerate([({}, ""), *REFUSED]):
         changed = {key: value and value.format(certificate / "pkcs8.key") for key, value in changes.items()}
@@ -208,12 +206,12 @@ def test_the_application_runs_without_its_agent(start: Start) -> None:
     assert process.poll() is None
 
 
-def test_it_waits_for_a_name_of_its_callback_that_resolves(start: Start) -> None:
+def test_the_agent_waits_until_a_name_of_its_callback_resolves(start: Start) -> None:
     process = start({f"{P}CALLBACK_HOST_NAME": "none.invalid"})
     assert "no name of the callback resolves" in line(process.stderr, "not registered")
 
 
-def test_a_name_is_made_from_the_address(start: Start) -> None:
-    # 127.0.0.1 becomes the address itself again, by way of a name.
+def test_the_callback_can_have_a_name_made_from_the_address(start: Start) -> None:
+    # The name for 127.0.0.1 resolves to this address again.
     process = start({f"{P}CALLBACK_HOST_NAME": r'127-0-0-1[replace("-"\, ".")]'})
     assert "https://127.0.0.1:" in line(process.stderr, "not registered"), "the certificate has another name"

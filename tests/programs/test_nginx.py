@@ -38,7 +38,7 @@ HOST = f"{NAME}-agent.{NAMESPACE}.svc"
 
 @dataclass(frozen=True)
 class Received:
-    """A request as the application gets it; names of headers in lower case."""
+    """A request that the application got. Names of headers are in lower case."""
 
     method: str
     path: str
@@ -49,7 +49,7 @@ RECEIVED: list[Received] = []
 
 
 class Application(http.server.BaseHTTPRequestHandler):
-    """Replaces the application: records each request, and answers with its path."""
+    """Replaces the application: records each request, and responds with its path."""
 
     protocol_version = "HTTP/1.1"
 
@@ -69,7 +69,7 @@ class Application(http.server.BaseHTTPRequestHandler):
 
 @pytest.fixture(scope="module")
 def application() -> Iterator[int]:
-    """The port of an application on loopback."""
+    """The port of a simulated application on loopback."""
     server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Application)
     threading.Thread(target=server.serve_forever, daemon=True).start()
     yield server.server_port
@@ -85,13 +85,13 @@ def gateway(tmp_path_factory: pytest.TempPathFactory, application: int) -> Itera
 
 @contextmanager
 def running(plan: Plan, content: dict[Key, Data], root: Path, application: int) -> Iterator[Container]:
-    """The gateway, until the end of the block."""
+    """Run the gateway until the end of the block."""
     paths = {"/run/nginx.pid": str(root / "nginx.pid")}
     ports = {names.PORT_APPLICATION: application, names.PORT_GRAFANA: application}
     ports[names.PORT_USER_GATEWAY] = free_ports(1)[0]
     container = Container(plan, content, NAME, f"{NAME}-agent-proxy", root, paths, ports)
     pretend_addresses(container)
-    # All processes of the pod have one user; here the workers must not change to another one.
+    # All processes of the pod have one user, so the workers must not change theirs.
     command = [*container.command[:-1], f"{container.command[-1]} user root;", "-e", "stderr"]
     child = Child("nginx", command, root / "nginx.log")
     try:
@@ -103,7 +103,7 @@ def running(plan: Plan, content: dict[Key, Data], root: Path, application: int) 
 
 
 def pretend_addresses(container: Container) -> None:
-    """Lets tests set the client's address with a header, which nginx uses as the address of its peer."""
+    """Configure nginx to take the address of its peer from a header, so that tests can choose this address."""
     config = container.place(agent_gateway.CONFIG_DIRECTORY) / "nginx.conf"
     directives = f"http {{\n    real_ip_header {TEST_ADDRESS};\n    set_real_ip_from 127.0.0.1;\n"
     config.chmod(0o644)
@@ -120,7 +120,7 @@ def ask(
     headers: Mapping[str, str] = MappingProxyType({}),
     host: str = "127.0.0.1",
 ) -> tuple[int, str]:
-    """Status and body of a request as an agent makes it; raises ssl.SSLError where there is no connection."""
+    """Send a request as an agent does, and return the status and body. Raises ssl.SSLError without a connection."""
     context = ssl.create_default_context(cadata=(trusted or gateway.secret(f"{NAME}-agent-tls")["ca.crt"]).decode())
     if client:
         for name in ("tls.crt", "tls.key"):
@@ -144,7 +144,7 @@ def ask(
 
 ID = "0b4b1a9e-7d6f-4d5a-9c0e-3f2a1b4c5d6e"
 JVM = "HcnTTKUqKtTIFXmZTMZ0KbtKNTcJFCx1zaWLVUHRLCY%3D"
-# What an agent sends for each row of AGENT_REQUESTS.
+# A request of an agent for each row of AGENT_REQUESTS.
 EXAMPLES = (
     "/health",
     "/api/v4/discovery",
@@ -168,7 +168,7 @@ METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE")
     list(zip(AGENT_REQUESTS, EXAMPLES, strict=True)),
     ids=[f"{r.methods} {r.path}" for r in AGENT_REQUESTS],
 )
-def test_an_agent_reaches_each_path_with_its_methods_only(
+def test_an_agent_can_only_use_the_listed_methods_of_each_path(
     gateway: Container, tmp_path: Path, row: AgentRequest, path: str
 ) -> None:
     allowed = {
@@ -211,7 +211,7 @@ def test_an_agent_reaches_each_path_with_its_methods_only(
     ],
 )
 @pytest.mark.parametrize("method", ["GET", "POST"])
-def test_manipulated_paths_reach_nothing_else(gateway: Container, tmp_path: Path, path: str, method: str) -> None:
+def test_manipulated_paths_reach_no_other_resource(gateway: Container, tmp_path: Path, path: str, method: str) -> None:
     RECEIVED.clear()
     status, _ = ask(gateway, path, gateway.secret(AGENT), tmp_path, method=method)
     assert (status, RECEIVED) == (404, [])
@@ -223,11 +223,11 @@ def test_manipulated_paths_reach_nothing_else(gateway: Container, tmp_path: Path
         ("10.1.2.3", "10.1.2.3"),
         ("fd00:10:244::7", "[fd00:10:244::7]"),
         ("fe80::1", "[fe80::1]"),
-        # The application answers 400 to these, and accepts requests without an address.
+        # The application responds with 400 to these, and accepts requests without an address.
         ("2001:db8::7", None),
     ],
 )
-def test_the_application_learns_the_address_of_the_agent(
+def test_the_application_gets_the_address_of_the_agent(
     gateway: Container, tmp_path: Path, address: str, forwarded: str | None
 ) -> None:
     RECEIVED.clear()
@@ -287,7 +287,7 @@ def test_no_token_is_logged_when_the_application_does_not_answer(tmp_path: Path)
     assert "token-in" not in log
 
 
-def test_a_large_body_streams_through(gateway: Container, tmp_path: Path) -> None:
+def test_a_large_body_is_streamed(gateway: Container, tmp_path: Path) -> None:
     size = 3 << 20
     context = ssl.create_default_context(cadata=gateway.secret(f"{NAME}-agent-tls")["ca.crt"].decode())
     context.check_hostname = False
@@ -302,7 +302,7 @@ def test_a_large_body_streams_through(gateway: Container, tmp_path: Path) -> Non
     assert RECEIVED[0].headers["content-length"] == str(size)
 
 
-def test_nginx_answers_probes_by_itself(gateway: Container) -> None:
+def test_nginx_responds_to_probes_without_the_application(gateway: Container) -> None:
     RECEIVED.clear()
     port = gateway.ports[names.PORT_AGENT_GATEWAY_HEALTH]
     for path, status in (("/healthz", 200), ("/health", 404)):
@@ -310,7 +310,7 @@ def test_nginx_answers_probes_by_itself(gateway: Container) -> None:
     assert RECEIVED == []
 
 
-def test_without_a_certificate_nothing_is_reached(gateway: Container, tmp_path: Path) -> None:
+def test_requests_without_a_certificate_are_refused(gateway: Container, tmp_path: Path) -> None:
     status, body = ask(gateway, "/health", None, tmp_path)
     assert (status, "No required SSL certificate was sent" in body) == (400, True)
 
@@ -320,12 +320,12 @@ def test_a_certificate_of_another_authority_is_not_accepted(gateway: Container, 
     assert (status, "certificate error" in body) == (400, True)
 
 
-def test_a_server_certificate_is_no_client_certificate(gateway: Container, tmp_path: Path) -> None:
+def test_a_server_certificate_is_refused_as_client_certificate(gateway: Container, tmp_path: Path) -> None:
     status, _ = ask(gateway, "/health", gateway.secret(f"{NAME}-database-tls"), tmp_path)
     assert status == 400
 
 
-def test_an_agent_does_not_talk_to_a_gateway_of_another_authority(gateway: Container, tmp_path: Path) -> None:
+def test_an_agent_does_not_trust_a_gateway_of_another_authority(gateway: Container, tmp_path: Path) -> None:
     with pytest.raises(ssl.SSLCertVerificationError):
         ask(gateway, "/health", gateway.secret(AGENT), tmp_path, trusted=foreign(gateway.plan, AGENT)["ca.crt"])
 
@@ -359,7 +359,7 @@ def test_certificates_from_before_and_after_a_renewal_of_the_authority_are_accep
                     assert ask(gateway, "/health", agent, tmp_path, trusted)[0] == 200
 
 
-def test_an_expired_predecessor_of_the_authority_has_no_effect(tmp_path: Path, application: int) -> None:
+def test_an_expired_former_authority_has_no_effect(tmp_path: Path, application: int) -> None:
     plan = planned()
     old, new = authorities(plan, 3700, 1000)
     assert new["ca.crt"] == new["tls.crt"] + old["tls.crt"]

@@ -1,4 +1,4 @@
-"""nginx behind the proxy of OpenShift: headers and protocols that it passes on."""
+"""nginx behind OpenShift's oauth-proxy: the headers and protocols that nginx passes on."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ pytestmark = pytest.mark.skipif(not INSTALLED, reason="nginx is not installed (.
 def openshift(
     request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory, application: int
 ) -> Iterator[tuple[Container, bool]]:
-    """The gateway of an instance on OpenShift, and whether no login is required."""
+    """The gateway of an instance on OpenShift, and whether authentication is disabled."""
     spec = {"authorizationOptions": {"openShiftSSO": {"disable": True}}} if request.param else {}
     plan = planned(spec, openshift=True)
     with running(plan, secrets(plan), tmp_path_factory.mktemp("openshift"), application) as container:
@@ -28,7 +28,7 @@ def openshift(
 
 
 def as_user(gateway: Container, path: str, headers: Mapping[str, str]) -> dict[str, str]:
-    """Headers that the application gets for a request that OpenShift's oauth-proxy passes on."""
+    """The headers that the application gets for a request from OpenShift's oauth-proxy."""
     RECEIVED.clear()
     url = f"http://127.0.0.1:{gateway.ports[names.PORT_USER_GATEWAY]}{path}"
     assert urllib3.request("GET", url, headers={"Host": "jfr.example.com", **headers}, retries=False).status == 200
@@ -60,7 +60,7 @@ def test_behind_openshifts_proxy_only_its_own_headers_pass(
         (None, None),
     ],
 )
-def test_behind_openshifts_proxy_the_last_address_counts(
+def test_behind_openshifts_proxy_the_last_address_is_used(
     openshift: tuple[Container, bool], sent: str | None, forwarded: str | None
 ) -> None:
     received = as_user(openshift[0], "/", {"X-Forwarded-For": sent} if sent else {})
@@ -79,7 +79,7 @@ def test_behind_openshifts_proxy_web_sockets_are_upgraded(openshift: tuple[Conta
 
 @pytest.mark.parametrize("protocol", ["h2c", "h2c, websocket", "websocket, h2c", "TLS/1.0"])
 def test_behind_openshifts_proxy_no_other_protocol_passes(openshift: tuple[Container, bool], protocol: str) -> None:
-    """Headers of requests inside an HTTP/2 connection would not be removed."""
+    """In an upgraded HTTP/2 connection nginx could not remove headers of requests."""
     sent = {"Connection": "Upgrade, HTTP2-Settings", "Upgrade": protocol, "HTTP2-Settings": "AAMAAABk"}
     received = as_user(openshift[0], "/api/notifications", sent)
     assert "upgrade" not in received

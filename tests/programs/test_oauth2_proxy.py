@@ -29,7 +29,7 @@ HOST = f"{NAME}.{NAMESPACE}.svc"
 
 @pytest.fixture(scope="module", autouse=True)
 def program() -> str:
-    """Built before the first test, because that takes longer than a test may."""
+    """The program. It is built before the first test, because the build takes longer than a test may."""
     return str(binaries.programs("oauth2-proxy")["oauth2-proxy"])
 
 
@@ -41,7 +41,7 @@ def proxy(program: str, tmp_path_factory: pytest.TempPathFactory, application: i
 
 @pytest.fixture(scope="module")
 def open_proxy(program: str, tmp_path_factory: pytest.TempPathFactory, application: int) -> Iterator[Container]:
-    """The proxy of an instance that needs no login."""
+    """The proxy of an instance without authentication."""
     spec = {"authorizationOptions": {"openShiftSSO": {"disable": True}}}
     with running(program, spec, tmp_path_factory.mktemp("open"), application) as container:
         yield container
@@ -51,7 +51,7 @@ def open_proxy(program: str, tmp_path_factory: pytest.TempPathFactory, applicati
 def running(
     program: str, spec: Obj, root: Path, application: int, existing: Mapping[Key, Data] | None = None, **env: str
 ) -> Iterator[Container]:
-    """The proxy, until the end of the block; application and Grafana are the same program."""
+    """Run the proxy until the end of the block. One program replaces both application and Grafana."""
     plan = planned(spec)
     ports = {names.PORT_APPLICATION: application, names.PORT_GRAFANA: application}
     container = Container(plan, secrets(plan, None, existing), NAME, f"{NAME}-auth-proxy", root, {}, ports)
@@ -92,22 +92,22 @@ def test_the_generated_login_is_accepted(proxy: Container) -> None:
 
 
 @pytest.mark.parametrize("path", ["/", "/api/v4/targets", "/grafana/", "/healthX", "/health/../api/v4/targets"])
-def test_without_login_everything_is_closed(proxy: Container, path: str) -> None:
+def test_requests_without_login_are_refused(proxy: Container, path: str) -> None:
     status, body = ask(proxy, path)
-    assert status in (301, 403)  # a redirection to the path without tricks
+    assert status in (301, 403)  # redirects to the normalized path
     assert not body.startswith("/")
 
 
-def test_a_wrong_password_opens_nothing(proxy: Container) -> None:
+def test_a_wrong_password_is_refused_by_the_proxy(proxy: Container) -> None:
     assert ask(proxy, "/", (login(proxy)[0], "wrong"))[0] == 403
 
 
 @pytest.mark.parametrize("path", ["/health", "/health/liveness"])
-def test_health_is_open(proxy: Container, path: str) -> None:
+def test_the_health_path_needs_no_login(proxy: Container, path: str) -> None:
     assert ask(proxy, path) == (200, path)
 
 
-def test_the_kubelet_is_answered(proxy: Container) -> None:
+def test_the_proxy_responds_to_probes(proxy: Container) -> None:
     probe = proxy.spec["livenessProbe"]["httpGet"]
     assert probe["scheme"] == "HTTPS"
     assert ask(proxy, probe["path"])[0] == 200
@@ -139,7 +139,7 @@ def test_a_user_cannot_forge_a_header(
 
 @pytest.mark.parametrize("rule", PROTECTED_HEADERS, ids=[rule.name for rule in PROTECTED_HEADERS])
 @pytest.mark.parametrize("path", [*UPSTREAMS, "/health"])
-def test_where_no_login_is_needed_no_header_names_a_user(open_proxy: Container, rule: HeaderRule, path: str) -> None:
+def test_without_authentication_no_header_names_a_user(open_proxy: Container, rule: HeaderRule, path: str) -> None:
     RECEIVED.clear()
     assert ask(open_proxy, path, None, {rule.name: "forged"}) == (200, path)
     [received] = RECEIVED
@@ -147,7 +147,7 @@ def test_where_no_login_is_needed_no_header_names_a_user(open_proxy: Container, 
 
 
 def session(proxy: Container) -> str:
-    """The header `Set-Cookie` after a login by form."""
+    """The `Set-Cookie` header after a login by form."""
     context = ssl.create_default_context(cadata=proxy.secret(f"{NAME}-tls")["ca.crt"].decode())
     username, password = login(proxy)
     with urllib3.HTTPSConnectionPool(
@@ -160,13 +160,13 @@ def session(proxy: Container) -> str:
         return answer.headers["Set-Cookie"]
 
 
-def test_a_session_is_not_sent_with_requests_that_other_sites_cause(proxy: Container) -> None:
+def test_the_session_cookie_is_not_sent_with_requests_of_other_sites(proxy: Container) -> None:
     attributes = [part.strip() for part in session(proxy).split(";")[1:]]
     assert {"HttpOnly", "Secure", "SameSite=Lax"} <= set(attributes)
 
 
-def test_a_session_ends_with_the_password(program: str, proxy: Container, tmp_path: Path, application: int) -> None:
-    """Neither the old cookie nor the old cookie under the new name is accepted, although its key is the same."""
+def test_a_new_password_ends_all_sessions(program: str, proxy: Container, tmp_path: Path, application: int) -> None:
+    """The old cookie is refused under its old and its new name, although its key is the same."""
     [key] = (key for key in proxy.secrets if key.name == f"{NAME}-oauth2-cookie")
     name, value = session(proxy).split(";")[0].split("=", 1)
     with running(program, {}, tmp_path, application, {key: proxy.secrets[key]}) as same:
@@ -192,7 +192,7 @@ def test_after_a_login_by_form_the_session_names_the_user(proxy: Container) -> N
 
 
 @pytest.mark.parametrize("path", UPSTREAMS)
-def test_the_password_stays_in_the_proxy(proxy: Container, path: str) -> None:
+def test_the_password_is_not_passed_on(proxy: Container, path: str) -> None:
     RECEIVED.clear()
     ask(proxy, path, login(proxy))
     [received] = RECEIVED
@@ -201,7 +201,7 @@ def test_the_password_stays_in_the_proxy(proxy: Container, path: str) -> None:
         assert all(secret not in value for value in received.headers.values())
 
 
-def test_the_address_that_an_ingress_serves_is_passed_on(proxy: Container) -> None:
+def test_the_host_of_an_ingress_is_passed_on(proxy: Container) -> None:
     RECEIVED.clear()
     headers = dict.fromkeys(ADDRESS_HEADERS, "x")
     ask(proxy, "/", login(proxy), headers)

@@ -19,7 +19,7 @@ Check = Callable[[str, Path], tuple[int, str]]
 
 @pytest.fixture(scope="module")
 def check() -> Check:
-    """`check("bundle", directory)` returns exit code and output of the program."""
+    """`check("bundle", directory)` returns the exit code and the output of the program."""
     program = binaries.programs("olm-check")["olm-check"]
 
     def run(what: str, directory: Path) -> tuple[int, str]:
@@ -57,7 +57,7 @@ def test_the_bundle_has_neither_errors_nor_warnings(check: Check) -> None:
         (CSV, "capabilities: Seamless Upgrades", "capabilities: Everything", "capabilities"),
         (CSV, "categories: Monitoring", "categories: Marvels", "Marvels"),
         (CSV, "mediatype: image/svg+xml", "mediatype: image/drawing", "mediatype"),
-        # The validators only warn about these.
+        # The validators report these as warnings only.
         (CSV, "minKubeVersion: 1.25.0", "replaces: cryostat-operator.v0.0.1", "minKubeVersion"),
         (CSV, "requests:", "asked:", "resource"),
         ("metadata/annotations.yaml", "candidate", "alpha", "channel"),
@@ -70,7 +70,7 @@ def test_a_wrong_bundle_fails(check: Check, tmp_path: Path, file: str, old: str,
     assert complaint in output
 
 
-def test_the_catalog_is_sound(check: Check) -> None:
+def test_the_catalog_is_valid(check: Check) -> None:
     assert check("catalog", BUNDLE / "catalog") == (0, "")
 
 
@@ -82,7 +82,7 @@ def test_the_catalog_is_sound(check: Check) -> None:
         ("packageName: cryostat-operator", "packageName: other"),
     ],
 )
-def test_a_catalog_that_contradicts_itself_fails(check: Check, tmp_path: Path, old: str, new: str) -> None:
+def test_an_inconsistent_catalog_fails(check: Check, tmp_path: Path, old: str, new: str) -> None:
     path = modified_copy(tmp_path, "catalog/cryostat-operator/catalog.yaml", old, new)
     code, output = check("catalog", path / "catalog")
     assert code == 1

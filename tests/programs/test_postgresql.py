@@ -1,4 +1,4 @@
-"""PostgreSQL with the database container's arguments: verified connections, and no others.
+"""PostgreSQL with the database container's arguments accepts only verified connections.
 
 The image decides which connections are allowed (pg_hba.conf); this test allows encrypted ones only.
 """
@@ -22,7 +22,7 @@ from tests.cluster.processes import Child
 from tests.programs.pod import Container, authorities, foreign, planned, secrets
 from tests.unit.cluster_state import NAME, environment
 
-# The newest that is installed.
+# The newest installed version.
 BIN = max(Path("/usr/lib/postgresql").glob("*/bin"), key=lambda path: float(path.parent.name), default=Path("/nowhere"))
 USER = "postgres" if os.geteuid() == 0 else None
 INSTALLED = (BIN / "postgres").exists() and shutil.which("psql")
@@ -31,7 +31,7 @@ pytestmark = pytest.mark.skipif(not INSTALLED, reason="PostgreSQL is not install
 
 @pytest.fixture(scope="module")
 def directory() -> Iterator[Path]:
-    """Not a directory of pytest: another pytest process makes those inaccessible to PostgreSQL's user."""
+    """A directory outside of pytest's: another pytest process makes pytest's inaccessible to PostgreSQL's user."""
     with TemporaryDirectory() as directory:
         yield Path(directory)
 
@@ -45,7 +45,7 @@ def database(directory: Path) -> Iterator[Container]:
 
 @contextmanager
 def running(container: Container) -> Iterator[Container]:
-    """The database, until the end of the block."""
+    """Run the database until the end of the block."""
     root = container.root
     data = Path(container.environment["PGDATA"])
     owned(container)
@@ -57,7 +57,7 @@ def running(container: Container) -> Iterator[Container]:
     command += container.arguments
     child = Child("postgresql", as_user(command), root / "log")
     try:
-        # It listens before it accepts logins.
+        # PostgreSQL listens before it accepts logins.
         child.wait_until(lambda: accepts(root, port), 60)
         variables = container.environment
         name, database = variables["POSTGRESQL_USER"], variables["POSTGRESQL_DATABASE"]
@@ -75,7 +75,7 @@ def accepts(directory: Path, port: str) -> bool:
 
 
 def owned(container: Container) -> None:
-    """Volumes as in a pod: owned by the program's user, Secrets readable through its group."""
+    """Set the owners of volumes as in a pod: the program's user, and its group for Secrets."""
     if USER is None:
         return
     container.root.chmod(0o755)
@@ -98,7 +98,7 @@ def run(*command: str | Path) -> None:
 
 
 def connect(database: Container, root: Path, **changes: str) -> subprocess.CompletedProcess[str]:
-    """Runs a query with the settings of the application's JDBC URL and these changes, on the database's local port."""
+    """Run a query on the database's local port, with the settings of the application's JDBC URL and these changes."""
     url = environment(database.plan)["QUARKUS_DATASOURCE_JDBC_URL"].removeprefix("jdbc:")
     parts, query = urlsplit(url), parse_qs(urlsplit(url).query)
     assert query["sslmode"] == ["verify-full"]
@@ -144,7 +144,7 @@ def test_a_wrong_password_is_refused(database: Container, tmp_path: Path) -> Non
 
 
 @pytest.mark.parametrize("number", [0, 1], ids=["before", "after"])
-def test_the_application_connects_throughout_a_renewal_of_the_authority(tmp_path: Path, number: int) -> None:
+def test_the_application_can_connect_during_a_renewal_of_the_authority(tmp_path: Path, number: int) -> None:
     plan = planned()
     old, new = authorities(plan, 2700, 0)
     content = secrets(plan, (old, new)[number])

@@ -1,4 +1,4 @@
-"""Prometheus' own tool on rules and dashboard: they are valid, and each alert fires only when it should."""
+"""promtool checks that rules and dashboard are valid, and that each alert fires only for its cause."""
 
 from __future__ import annotations
 
@@ -20,13 +20,13 @@ ALERTS = {alert.name: alert for alert in alerts.ALERTS}
 
 @pytest.fixture(scope="module", autouse=True)
 def promtool() -> Path:
-    """Built before the first test, because that takes longer than a test may."""
+    """The program. It is built before the first test, because the build takes longer than a test may."""
     return binaries.programs("promtool")["promtool"]
 
 
 @pytest.fixture
 def rules(tmp_path: Path) -> Path:
-    """The rules as a file that Prometheus reads."""
+    """The file with the rules in the format of Prometheus."""
     [rule] = install.prometheus_objects()["prometheus-rule.yaml"]
     path = tmp_path / "rules.yaml"
     path.write_text(yaml.safe_dump(rule["spec"]))
@@ -40,7 +40,7 @@ def run(promtool: Path, *arguments: str | Path) -> str:
 
 
 def expected(case: dict[str, Any]) -> dict[str, Any]:
-    """The alert as promtool expects it."""
+    """The expected alert in promtool's format."""
     alert = ALERTS[case["alert"]]
     sample = SAMPLE if case.get("sample", True) else {}
     runbook = f"{install_names.DOCUMENTATION}/troubleshooting.md#{alert.name.lower()}"
@@ -52,7 +52,7 @@ def expected(case: dict[str, Any]) -> dict[str, Any]:
 
 
 def unit_test(case: dict[str, Any], series: dict[str, Any], times: dict[str, list[Any]]) -> dict[str, Any]:
-    """A test of promtool: which alerts are expected at which time."""
+    """A test for promtool: the expected alerts by time."""
     labels = ", ".join(f'{name}="{value}"' for name, value in SAMPLE.items())
     return {
         "interval": "1m",
@@ -78,7 +78,7 @@ def test_the_expressions_of_the_dashboard_are_valid(promtool: Path, tmp_path: Pa
     assert f"{len(queries)} rules found" in run(promtool, "check", "rules", "--lint=all", "--lint-fatal", file)
 
 
-def test_each_alert_fires_when_it_should(promtool: Path, rules: Path) -> None:
+def test_each_alert_fires_only_for_its_cause(promtool: Path, rules: Path) -> None:
     assert [case["alert"] for case in CASES] == list(ALERTS)
     tests = []
     for case in CASES:

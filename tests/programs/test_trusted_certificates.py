@@ -1,4 +1,4 @@
-"""The init container that splits bundles of certificates, whose image has Bash."""
+"""The init container that splits bundles of certificates, run with Bash."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ def pem(name: str, kind: str = "CERTIFICATE") -> str:
 
 
 def split(directory: Path, **files: bytes) -> dict[str, bytes]:
-    """Run the script as the container does; return the files that it writes."""
+    """Run the script as the container does. Returns the files that it writes."""
     source, target = directory / "source", directory / "target"
     for each in (source, target):
         each.mkdir()
-    data = source / "..2026"  # the kubelet links the files of a projected volume to another directory
+    data = source / "..2026"  # files of a projected volume are links to another directory
     data.mkdir()
     for name, content in files.items():
         (data / name).write_bytes(content)
@@ -53,7 +53,7 @@ def test_a_single_certificate_keeps_the_name_of_its_file(tmp_path: Path) -> None
         pem("key", "PRIVATE KEY") + pem("one"),  # a key is not copied
     ],
 )
-def test_files_of_other_programs_are_understood(tmp_path: Path, content: str) -> None:
+def test_bundles_with_other_formatting_are_split(tmp_path: Path, content: str) -> None:
     assert split(tmp_path, a=content.encode()) == {"a": pem("one").encode()}
 
 

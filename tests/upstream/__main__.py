@@ -1,4 +1,4 @@
-"""`make upstream`: prints names that are new in the sources of Cryostat, or gone from them.
+"""`make upstream`: prints names that were added to the sources of Cryostat or removed from them.
 
 Exit status: 0 without a difference, 1 with differences, 2 if a checkout is missing or is another repository.
 """

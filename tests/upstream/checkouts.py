@@ -24,7 +24,7 @@ AGENT_CLIENT = "src/main/java/io/cryostat/agent/CryostatClient.java"
 CHART_VALUES = "charts/cryostat/values.yaml"
 
 PLACEHOLDER = "{}"
-"""Stands for a part of a path that is known only when a request is sent."""
+"""Placeholder for a part of a path that is known only when a request is sent."""
 
 _SET_VARIABLE = re.compile(r'\bName:\s*"([A-Z][A-Z0-9]*_[A-Z0-9_]+)"')
 _SHELL_VARIABLE = re.compile(r"\$\{?([A-Z][A-Z0-9]*_[A-Z0-9_]+)")
@@ -34,21 +34,21 @@ _GETENV = re.compile(r'getenv\(\s*"([A-Z0-9_]+)"')
 _VARIABLE_CONSTANT = re.compile(r'_ENV_VAR\s*=\s*"([A-Z0-9_]+)"')
 _CONSTANT = re.compile(r'\bString\s+([A-Z0-9_]+)\s*=\s*"([^"]*)"\s*;')
 _REQUEST = re.compile(r"(?:new Http(Get|Head|Post|Put|Patch|Delete)\(\s*)?\bbaseUri\s*\.\s*resolve\(")
-# Properties of libraries. The operator sets a few of them; their names do not depend on Cryostat.
+# Prefixes of the properties of libraries. Their names do not depend on Cryostat.
 _LIBRARIES = ("quarkus.", "org.", "mp.", "smallrye.", "kubernetes.")
 
 
 def is_of_library(variable: str) -> bool:
-    """Whether a library of the application reads the variable, so that the application's sources do not name it."""
+    """Whether a library of the application reads the variable. The application's sources do not name such variables."""
     return variable.startswith(("QUARKUS_", "AWS_"))
 
 
 class MissingFileError(Exception):
-    """A checkout has no such file; the message names the path."""
+    """A checkout lacks a file. The message names the path."""
 
 
 def crd_fields(root: Path) -> set[str]:
-    """The paths of all fields of a Cryostat, each with its version in front: `v1beta2 spec.targetNamespaces[]`."""
+    """The paths of all fields of a Cryostat, each after its version: `v1beta2 spec.targetNamespaces[]`."""
     return crd_paths(yaml.safe_load(_read(root, CRD)))
 
 
@@ -94,7 +94,7 @@ def images(root: Path) -> set[str]:
 
 
 def image_names(variable: str, reference: str) -> Iterator[str]:
-    """Yield the repository, and the tag unless it is `latest` or of a development version."""
+    """Yield the names of an image: its repository, and its tag unless it is `latest` or of a development version."""
     place, _, last = reference.partition("@")[0].rpartition("/")
     name, _, tag = last.partition(":")
     yield f"{variable} {place}/{name}"
@@ -125,7 +125,7 @@ def variable_of(name: str) -> str:
 
 
 def agent_requests(root: Path) -> set[str]:
-    """The requests of the agent: `POST /api/beta/recordings/{}`; without method where the source does not show it."""
+    """The requests of the agent: `POST /api/beta/recordings/{}`, without the method if the source does not show it."""
     text = _read(root, AGENT_CLIENT)
     constants = dict(_CONSTANT.findall(text))
     found = set()
@@ -161,7 +161,7 @@ def chart_values(root: Path) -> dict[str, Any]:
 
 
 def leaves(values: Any, path: str = "") -> Iterable[str]:
-    """The paths of all values that are no mappings, and of empty mappings."""
+    """The paths of all values except mappings, and of empty mappings."""
     if not isinstance(values, dict) or not values:
         return [path]
     return [leaf for key, inner in values.items() for leaf in leaves(inner, f"{path}.{key}" if path else str(key))]

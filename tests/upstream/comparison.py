@@ -1,4 +1,4 @@
-"""Compares names of this operator with names in the sources of Cryostat, apart from differences that were accepted."""
+"""Compares names of this operator with names in the sources of Cryostat, except for accepted differences."""
 
 from __future__ import annotations
 
@@ -21,10 +21,10 @@ class Comparison:
     """One comparison of a checkout with a table of this operator.
 
     Attributes:
-        title: what is compared.
+        title: the name of the comparison.
         repository: the checkout that it needs: `operator`, `application`, `agent` or `chart`.
-        new: names in the checkout that this operator does not know.
-        gone: names of this operator that are not in the checkout.
+        new: returns names in the checkout that this operator does not know.
+        gone: returns names of this operator that are not in the checkout.
     """
 
     title: str
@@ -100,7 +100,7 @@ COMPARISONS = (
 
 
 def _comparable_images(there: set[str]) -> set[str]:
-    """The images of this operator; without tags if the checkout is of no release and so has no tags."""
+    """The images of this operator, without tags unless the checkout is a release."""
     has_tags = any("/" not in name for name in there)
     return {name for name in tables.images() if has_tags or "/" in name}
 

@@ -42,7 +42,7 @@ AGENT_LABELS = {
 
 
 def crd_fields() -> set[str]:
-    """The paths of all fields of a Cryostat, each with its version in front."""
+    """The paths of all fields of a Cryostat, each after its version."""
     return checkouts.crd_paths(crd())
 
 
@@ -123,7 +123,7 @@ def chart_rules() -> set[str]:
 
 
 def _only(values: Any, steps: list[str]) -> Any:
-    """The values with this one alone; a text stands for an empty value, to which no rule is applied."""
+    """A tree with only this value. A text replaces an empty value, because rules ignore empty values."""
     return {steps[0]: _only(values[steps[0]], steps[1:])} if steps else values or "x"
 
 
@@ -138,7 +138,7 @@ def _containers() -> Iterator[dict[str, Any]]:
 
 
 def _containers_of(value: Any) -> Iterator[dict[str, Any]]:
-    """All containers anywhere below a value."""
+    """All containers in a nested value."""
     if isinstance(value, dict):
         for key in ("containers", "initContainers"):
             yield from (each for each in value.get(key) or [] if isinstance(each, dict))

@@ -1,4 +1,4 @@
-"""`make upstream`: what is read from checkouts, and what is reported, with small trees as checkouts."""
+"""`make upstream`: the names from checkouts, and the reported differences, with small trees as checkouts."""
 
 from __future__ import annotations
 
@@ -149,7 +149,7 @@ def test_tags_are_compared_with_a_release_only(tmp_path: Path) -> None:
 def test_the_list_of_accepted_differences_is_valid() -> None:
     names = [name for directions in read_accepted().values() for name in directions.get("new", ())]
     assert names
-    assert [name for name in names if "*" in name] == []  # a pattern would hide what is added later
+    assert [name for name in names if "*" in name] == []  # a pattern would hide names that are added later
 
 
 @pytest.mark.parametrize(
@@ -161,7 +161,7 @@ def test_the_list_of_accepted_differences_is_valid() -> None:
         {"images": {"new": [{"names": ["a"]}]}},
     ],
 )
-def test_an_invalid_list_of_accepted_differences(content: Any, tmp_path: Path) -> None:
+def test_an_invalid_list_of_accepted_differences_is_refused(content: Any, tmp_path: Path) -> None:
     write(tmp_path, "accepted.yaml", content)
     with pytest.raises(ValueError, match=r"accepted\.yaml"):
         read_accepted(tmp_path / "accepted.yaml")
@@ -179,7 +179,7 @@ def only_images(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.usefixtures("only_images")
-def test_the_exit_status_tells_of_differences(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_exit_status_is_1_with_differences(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     write(tmp_path, "names", "a")
     assert command.main(["--operator", str(tmp_path)]) == 1
     printed = capsys.readouterr().out

@@ -116,7 +116,7 @@ def test_selectors_of_the_instance_do_not_match_the_pod() -> None:
     assert "kind" not in job["spec"]["jobTemplate"]["spec"]["template"]["metadata"]["labels"]
 
 
-def test_defaults_of_the_api_server_are_no_difference() -> None:
+def test_defaults_of_the_api_server_are_ignored() -> None:
     desired = find(state().plan, "CronJob", JOB.name)
     pod = desired["spec"]["jobTemplate"]["spec"]["template"]["spec"]
     [container] = pod["containers"]
