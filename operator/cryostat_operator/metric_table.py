@@ -164,6 +164,15 @@ LEADER = Metric(
 WEBHOOK_REACHABLE = Metric(
     "cryostat_operator_webhook_reachable", MetricType.GAUGE, "1 if the API server can call the webhooks, else 0"
 )
+WEBHOOK_REQUESTS = Metric(
+    "cryostat_operator_webhook_requests_total",
+    MetricType.COUNTER,
+    "Webhook requests by whether the caller presented a client certificate of the API server",
+    (
+        Label("path", "path of the webhook; for `/convert`, the API server presents no certificate"),
+        Label("caller", "`api_server`, `unverified`"),
+    ),
+)
 WEBHOOK_DURATION = Metric(
     "cryostat_operator_webhook_duration_seconds",
     MetricType.HISTOGRAM,
@@ -193,6 +202,7 @@ OPERATOR_METRICS = (
     API_REQUEST_DURATION,
     LEADER,
     WEBHOOK_REACHABLE,
+    WEBHOOK_REQUESTS,
     WEBHOOK_DURATION,
 )
 """Metrics of the operator itself."""

@@ -32,6 +32,7 @@ class Metrics:
         self.leader = self._gauge(table.LEADER)
         self.webhook_reachable = self._gauge(table.WEBHOOK_REACHABLE)
         self.webhook_reachable.set(1)
+        self.webhook_requests = self._counter(table.WEBHOOK_REQUESTS)
         self.webhook_duration = self._histogram(table.WEBHOOK_DURATION)
         self.injections = InjectionCounts()
 
@@ -52,8 +53,9 @@ class Metrics:
         """Record whether the API server could call the webhooks at the last check."""
         self.webhook_reachable.set(int(reachable))
 
-    def observe_review(self, path: str, code: int, seconds: float) -> None:
-        """Record a webhook request: its path, the HTTP status code and the duration in seconds."""
+    def observe_review(self, path: str, code: int, seconds: float, from_api_server: bool) -> None:
+        """Record a webhook request: its path, the HTTP status code, the duration in seconds, and who sent it."""
+        self.webhook_requests.labels(path, "api_server" if from_api_server else "unverified").inc()
         self.webhook_duration.labels(path, str(code)).observe(seconds)
 
     def observe_request(self, verb: str, code: int, seconds: float) -> None:

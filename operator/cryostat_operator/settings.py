@@ -77,6 +77,8 @@ class Settings:
         webhook_url: URL by which the API server calls the webhooks of an operator outside the cluster; None: by the
             Service.
         webhook_certificates: directory in which a serving certificate (`tls.crt`, `tls.key`) may be mounted.
+        webhook_client_certificate_required: whether admission reviews of callers without a client certificate of the API
+            server are refused.
         olm: whether the Operator Lifecycle Manager installed the operator. It then issues the certificate of the
             webhooks and registers them.
         operator_image: image of the operator itself, for scheduled backups; None if it is not known.
@@ -94,6 +96,7 @@ class Settings:
     webhooks: bool = False
     webhook_url: str | None = None
     webhook_certificates: str = WEBHOOK_CERTIFICATES
+    webhook_client_certificate_required: bool = False
     olm: bool = False
     operator_image: Image | None = None
     api_server_service: tuple[str, int] | None = None
@@ -134,6 +137,7 @@ class Settings:
             webhooks=_webhooks(environ),
             webhook_url=environ.get("WEBHOOK_URL") or None,
             webhook_certificates=environ.get("WEBHOOK_CERT_DIR") or WEBHOOK_CERTIFICATES,
+            webhook_client_certificate_required=environ.get("WEBHOOK_CLIENT_CERTIFICATE", "").lower() == "required",
             # OLM sets this variable for every operator that it installs.
             olm=bool(environ.get("OPERATOR_CONDITION_NAME")),
             operator_image=Image(own) if (own := environ.get(OPERATOR_IMAGE)) else None,

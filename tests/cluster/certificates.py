@@ -47,6 +47,20 @@ def write_serving_certificate(directory: Path, *names: str) -> ServingCertificat
     return files
 
 
+def write_client_certificates(directory: Path, *names: str) -> dict[str, ServingCertificate]:
+    """An authority, and for each name a client certificate with this common name."""
+    ca_key = ec.generate_private_key(ec.SECP256R1())
+    ca = _certificate("test clients", ca_key, None, ca_key, ())
+    found = {}
+    for name in names:
+        files = ServingCertificate(directory / "ca.crt", directory / f"{name}.crt", directory / f"{name}.key")
+        leaf = _certificate(name, write_key(files.key), ca, ca_key, ())
+        files.ca.write_bytes(ca.public_bytes(serialization.Encoding.PEM))
+        files.certificate.write_bytes(leaf.public_bytes(serialization.Encoding.PEM))
+        found[name] = files
+    return found
+
+
 def _certificate(
     common_name: str, key: Key, issuer: x509.Certificate | None, issuer_key: Key, names: tuple[str, ...]
 ) -> x509.Certificate:

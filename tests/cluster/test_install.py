@@ -7,19 +7,22 @@ webhooks that the API server calls by Service.
 from __future__ import annotations
 
 import base64
-from collections.abc import Iterator
+import json
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
+import urllib3
 from cryptography import x509
 
 from cryostat_operator.api import constants
+from cryostat_operator.plan.model.webhook_definitions import WebhookPaths
 from tests.cluster import openshift
 from tests.cluster.api import Api, ApiError, Object, condition, eventually
 from tests.cluster.cert_manager import CertManager
-from tests.cluster.certificates import write_serving_certificate
+from tests.cluster.certificates import ServingCertificate, write_client_certificates, write_serving_certificate
 from tests.cluster.controlplane import ControlPlane, Options
 from tests.cluster.kubectl import KubectlError
 from tests.cluster.operator_process import CRD, DEPLOYMENT, NAMESPACE, ROOT, SERVICE_ACCOUNT
@@ -50,6 +53,7 @@ class Installed:
     directory: Path
     pods: list[Pod] = field(default_factory=list)
     service_ca: ServiceCa | None = None
+    clients: dict[str, ServingCertificate] = field(default_factory=dict)
 
     @property
     def api(self) -> Api:
@@ -93,10 +97,15 @@ def installed(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathF
     """A new cluster with an installation. Its operator does not run yet."""
     with ExitStack() as stack:
         services = stack.enter_context(Services())
-        plane = stack.enter_context(ControlPlane(Options(apiserver_args=services.apiserver_args)))
+        clients, options = {}, Options(apiserver_args=services.apiserver_args)
+        if request.param == "manifests":
+            directory = tmp_path_factory.mktemp("clients")
+            clients = write_client_certificates(directory, "kube-apiserver", "node")
+            options = presenting(clients["kube-apiserver"], directory, services.apiserver_args)
+        plane = stack.enter_context(ControlPlane(options))
         if request.param == "cert-manager":
             stack.enter_context(CertManager(plane)).inject()
-        found = Installed(request.param, plane, services, tmp_path_factory.mktemp("installed"))
+        found = Installed(request.param, plane, services, tmp_path_factory.mktemp("installed"), clients=clients)
         if request.param == "openshift":
             openshift.install(plane.api)
             stack.enter_context(Router(plane.api))
@@ -260,6 +269,55 @@ def test_a_new_pod_keeps_the_registration(running: Installed) -> None:
     running.run()
     assert running.api.create(cryostat("after"), dryRun="All")["spec"]["targetNamespaces"] == ["default"]
     assert running.registered() == before
+
+
+def test_where_a_certificate_is_required_only_the_api_server_is_answered(running: Installed) -> None:
+    """The API server presents its certificate to this Service, and no caller without it gets an answer."""
+    if running.way != "manifests":
+        return  # only the API server of this cluster has a certificate
+    found = deployment(running.api)
+    [container] = found["spec"]["template"]["spec"]["containers"]
+    env = [*container["env"], {"name": "WEBHOOK_CLIENT_CERTIFICATE", "value": "required"}]
+    containers = [{**container, "env": env}]
+    running.api.patch(found, {"spec": {"template": {"spec": {"containers": containers}}}})
+    running.pods[-1].kill()
+    pod = running.run()
+    assert running.api.create(cryostat("known"), dryRun="All")["spec"]["targetNamespaces"] == ["default"]
+    stranger = running.api.impersonating("stranger")
+    with pytest.raises(ApiError, match="may not create cryostats"):
+        stranger.create(cryostat("refused", targetNamespaces=["kube-system"]), dryRun="All")
+    request = {"uid": "1", "operation": "CREATE", "namespace": "default", "object": cryostat("forged")}
+    user = {"userInfo": {"username": "admin", "groups": ["system:masters"]}}
+    review = {"apiVersion": "admission.k8s.io/v1", "kind": "AdmissionReview", "request": {**request, **user}}
+    expected = {"": (403, "presented no client certificate"), "node": (403, "presented no client certificate")}
+    for name, (status, text) in {**expected, "kube-apiserver": (200, '"allowed":true')}.items():
+        answer = post(pod, review, running.clients.get(name))
+        assert (answer.status, text in answer.data.decode()) == (status, True), (name, answer.data)
+    _, metrics = pod.get("/metrics")
+    for caller in ("api_server", "unverified"):
+        assert f'cryostat_operator_webhook_requests_total{{caller="{caller}",path="{WebhookPaths.VALIDATE}"}}' in metrics
+
+
+def post(pod: Pod, review: Object, client: ServingCertificate | None) -> urllib3.BaseHTTPResponse:
+    """Sends a review as a program in the cluster can, with or without a client certificate."""
+    urllib3.disable_warnings(urllib3.exceptions.InsecureRequestWarning)
+    files = {"cert_file": str(client.certificate), "key_file": str(client.key)} if client else {}
+    pool = urllib3.PoolManager(cert_reqs="CERT_NONE", assert_hostname=False, retries=False, **files)
+    url = f"https://127.0.0.1:{pod.webhook_port}{WebhookPaths.VALIDATE}"
+    return pool.request("POST", url, body=json.dumps(review), headers={"Content-Type": "application/json"})
+
+
+def presenting(client: ServingCertificate, directory: Path, apiserver_args: Sequence[str]) -> Options:
+    """Options of an API server that presents a client certificate to the Service of the operator."""
+    user = {"client-certificate": str(client.certificate), "client-key": str(client.key)}
+    users = [{"name": f"{SERVICE}.{NAMESPACE}.svc", "user": user}]
+    config = directory / "webhooks.kubeconfig"
+    config.write_text(json.dumps({"apiVersion": "v1", "kind": "Config", "users": users}))
+    group = "apiserver.config.k8s.io/v1"
+    settings = {"apiVersion": group, "kind": "WebhookAdmissionConfiguration", "kubeConfigFile": str(config)}
+    plugins = [{"name": f"{kind}AdmissionWebhook", "configuration": settings} for kind in ("Mutating", "Validating")]
+    admission = {"apiVersion": group, "kind": "AdmissionConfiguration", "plugins": plugins}
+    return Options(apiserver_args=(*apiserver_args, f"--client-ca-file={client.ca}"), admission_config=admission)
 
 
 def test_objects_for_prometheus_are_installed_separately(installed: Installed) -> None:

@@ -56,13 +56,16 @@ async def test_requests_are_counted_and_watches_have_no_duration() -> None:
     metrics = Metrics(CollectorRegistry())
     metrics.observe_request("GET", 200, 0.1)
     metrics.observe_request("WATCH", 200, 300.0)
-    metrics.observe_review("/validate", 500, 0.1)
+    metrics.observe_review("/validate", 500, 0.1, False)
+    metrics.observe_review("/validate", 200, 0.1, True)
     metrics.set_webhook_reachable(False)
     text = (await metrics.text()).decode()
     assert 'cryostat_operator_api_requests_total{code="200",verb="WATCH"} 1.0' in text
     assert 'cryostat_operator_api_request_duration_seconds_count{verb="GET"} 1.0' in text
     assert 'duration_seconds_count{verb="WATCH"}' not in text
     assert 'cryostat_operator_webhook_duration_seconds_count{code="500",path="/validate"} 1.0' in text
+    for caller in ("unverified", "api_server"):
+        assert f'cryostat_operator_webhook_requests_total{{caller="{caller}",path="/validate"}} 1.0' in text
     assert "cryostat_operator_webhook_reachable 0.0" in text
 
 

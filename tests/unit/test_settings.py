@@ -13,6 +13,11 @@ from cryostat_operator.settings import AGENT_VERSION, CRYOSTAT_VERSION, IMAGES, 
 PINNED = re.compile(r"@sha256:[0-9a-f]{64}$|:v?\d+(\.\d+)+$")
 
 
+@pytest.mark.parametrize(("value", "expected"), [("required", True), ("Required", True), ("", False), ("true", False)])
+def test_a_client_certificate_of_the_api_server_is_required_on_request(value: str, expected: bool) -> None:
+    assert Settings.from_env({"WEBHOOK_CLIENT_CERTIFICATE": value}).webhook_client_certificate_required is expected
+
+
 def test_settings_never_change() -> None:
     settings = Settings.from_env({})
     for field in fields(settings):

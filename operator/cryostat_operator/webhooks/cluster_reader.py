@@ -40,7 +40,10 @@ class ClusterReader(Protocol):
         """Whether `openshift` is known; it is not before the first discovery of APIs."""
 
     def snapshot(self, cryostat: Cryostat, settings: Settings) -> Snapshot | None:
-        """Return the snapshot for a Cryostat, None while the caches are incomplete."""
+        """Return the snapshot for a Cryostat, None while the caches are incomplete.
+
+        It has no objects of a Cryostat with another UID than that of the known Cryostat: the caller may have made it up.
+        """
 
     async def cryostat(self, namespace: str, name: str) -> Obj | None:
         """Return a Cryostat as stored, None if it does not exist. Raises ApiError."""
@@ -94,7 +97,20 @@ class CachedReader:
     def snapshot(self, cryostat: Cryostat, settings: Settings) -> Snapshot | None:
         if not self._is_ready():
             return None
-        return self._observer.cached_snapshot(*identity_of(cryostat, settings))
+        instance_key, uid, targets = identity_of(cryostat, settings)
+        found = self._observer.cached_snapshot(instance_key, uid, targets)
+        known = self._cryostats.get(instance_key)
+        if known is not None and known["metadata"]["uid"] == uid:
+            return found
+        # Users who can read the Cryostat know its UID. Others must not learn from an answer what it has.
+        return Snapshot(
+            openshift=found.openshift,
+            authentication_type=found.authentication_type,
+            apis=found.apis,
+            namespaces=found.namespaces,
+            api_server=found.api_server,
+            api_server_ports=found.api_server_ports,
+        )
 
     async def content(self, kind: str, namespace: str, name: str) -> ContentSummary | None:
         if not _are_valid_names(namespace, name):

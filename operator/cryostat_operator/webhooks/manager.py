@@ -60,6 +60,7 @@ class WebhookManager:
             self._is_api_server,
             metrics.observe_review,
             MetricsSource(metrics.text, MetricsAccess(client).check),
+            certificate_required=settings.webhook_client_certificate_required,
         )
         self._reachability = ReachabilityCheck(
             client, reader.any_cryostat, reader.record_event, metrics.set_webhook_reachable

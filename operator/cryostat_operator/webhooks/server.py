@@ -29,7 +29,7 @@ logger = logging.getLogger(__name__)
 
 ReviewHandler = Callable[[Any, bool], Awaitable[dict[str, Any]]]
 """Takes a review and whether the caller is the API server; returns the answer or raises MalformedReviewError."""
-ObserveReview = Callable[[str, int, float], None]
+ObserveReview = Callable[[str, int, float, bool], None]
 
 
 class MetricsSource(NamedTuple):
@@ -52,6 +52,11 @@ MAX_ELEMENTS = 1_500_000 - OBJECT_LIMITS.elements  # of all admission reviews in
 MAX_REQUESTS = 320  # in progress; one address gets 256
 BODY_TIMEOUT = 5.0  # seconds until a body must have arrived
 ANSWER_TIMEOUT = 9.0  # seconds; the API server waits for 10
+# The API server shows this text to the user whose request it sent.
+_CERTIFICATE_REQUIRED = (
+    "the operator has WEBHOOK_CLIENT_CERTIFICATE=required, and the caller presented no client certificate of the API "
+    "server; configure one in the AdmissionConfiguration of each API server (docs/admission.md)"
+)
 
 
 class WebhookServer:
@@ -61,8 +66,9 @@ class WebhookServer:
         handlers: the handler of each path of admission reviews.
         tls: the TLS context; the certificate that it serves may change.
         is_api_server: decides by the client certificate (DER) whether a caller is the API server.
-        observe: is called with path, HTTP status and seconds of each review.
+        observe: is called with path, HTTP status and seconds of each review, and whether the caller is the API server.
         metrics: the metrics, and who may read them.
+        certificate_required: whether admission reviews of callers without a certificate of the API server are refused.
     """
 
     def __init__(
@@ -72,12 +78,15 @@ class WebhookServer:
         is_api_server: Callable[[bytes], bool],
         observe: ObserveReview,
         metrics: MetricsSource,
+        *,
+        certificate_required: bool = False,
     ) -> None:
         self._handlers = handlers
         self._tls = tls
         self._is_api_server = is_api_server
         self._observe = observe
         self._metrics = metrics
+        self._certificate_required = certificate_required
         self._bytes = SharedLimit()
         self._elements = SharedLimit()
         self._requests = SharedLimit()
@@ -111,18 +120,23 @@ class WebhookServer:
 
     async def _handle(self, request: web.Request) -> web.StreamResponse:
         started, status = time.monotonic(), 500
+        trusted = self._is_trusted(request)
         try:
-            response = await self._admit(request)
+            response = await self._admit(request, trusted)
             status = response.status
             return response
         except web.HTTPException as error:
             status = error.status
             raise
         finally:
-            self._observe(request.path, status, time.monotonic() - started)
+            self._observe(request.path, status, time.monotonic() - started, trusted)
 
-    async def _admit(self, request: web.Request) -> web.StreamResponse:
-        """Check the headers and the load before the body is read."""
+    async def _admit(self, request: web.Request, trusted: bool) -> web.StreamResponse:
+        """Check the caller, the headers and the load before the body is read."""
+        conversion = request.path == WebhookPaths.CONVERT
+        # The API server never presents a certificate for a conversion, which depends on nothing but the review.
+        if self._certificate_required and not conversion and not trusted:
+            raise web.HTTPForbidden(text=_CERTIFICATE_REQUIRED)
         if request.content_type != "application/json":
             raise web.HTTPUnsupportedMediaType(text="expected application/json")
         if request.headers.get("Content-Encoding", "identity") != "identity":
@@ -130,7 +144,6 @@ class WebhookServer:
         size = request.content_length
         if size is None:
             raise web.HTTPLengthRequired(text="expected Content-Length")
-        conversion = request.path == WebhookPaths.CONVERT
         limit = MAX_REVIEW_BYTES if conversion else ADMISSION_LIMITS.size
         if size > limit:
             raise web.HTTPRequestEntityTooLarge(limit, size)
@@ -140,9 +153,9 @@ class WebhookServer:
         if not allowed:
             raise _overloaded()
         with self._bytes.use(client, reserved), self._requests.use(client, 1):
-            return await (self._conversions.respond(request) if conversion else self._review(request))
+            return await (self._conversions.respond(request) if conversion else self._review(request, trusted))
 
-    async def _review(self, request: web.Request) -> web.Response:
+    async def _review(self, request: web.Request, trusted: bool) -> web.Response:
         try:
             async with asyncio.timeout(BODY_TIMEOUT):
                 body = await request.read()
@@ -158,15 +171,15 @@ class WebhookServer:
         if not self._elements.allows(client, elements, MAX_ELEMENTS):
             raise _overloaded()
         with self._elements.use(client, elements):
-            answer = await self._answer(request, body)
+            answer = await self._answer(request, body, trusted)
         return web.Response(body=orjson.dumps(answer), content_type="application/json")
 
-    async def _answer(self, request: web.Request, body: bytes) -> dict[str, Any]:
+    async def _answer(self, request: web.Request, body: bytes, trusted: bool) -> dict[str, Any]:
         try:
             review = orjson.loads(body)
             check_depth(review)
             async with asyncio.timeout(ANSWER_TIMEOUT):
-                return await self._handlers[request.path](review, self._is_trusted(request))
+                return await self._handlers[request.path](review, trusted)
         except (orjson.JSONDecodeError, MalformedReviewError, TooComplexError) as error:
             raise web.HTTPBadRequest(text=f"not a review: {error}") from None
         except TimeoutError:

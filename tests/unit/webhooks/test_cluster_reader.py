@@ -8,7 +8,12 @@ from unittest.mock import AsyncMock
 
 import pytest
 
+from cryostat_operator.api.v1beta2 import Cryostat
+from cryostat_operator.observe.cryostats import CryostatStore
+from cryostat_operator.plan.model.kinds import Key
 from cryostat_operator.plan.model.reasons import Reason
+from cryostat_operator.plan.model.snapshot import ContentSummary, NamespaceState, Snapshot
+from cryostat_operator.settings import Settings
 from cryostat_operator.webhooks.cluster_reader import MAX_CONCURRENT_READS, CachedReader
 
 CRYOSTAT = {"metadata": {"name": "a", "namespace": "n", "uid": "u"}}
@@ -34,6 +39,34 @@ async def test_an_event_is_recorded_once(reason: Reason) -> None:
     [event] = client.bodies
     assert (event["reason"], event["type"], event["message"]) == (reason, "Warning", "a cause")
     assert event["involvedObject"]["name"] == "a"
+
+
+class Cached:
+    """An observer with objects of one Cryostat."""
+
+    full = Snapshot(
+        openshift=True,
+        namespaces={"n": NamespaceState()},
+        live={Key("PersistentVolumeClaim", "n", "a-database"): {}},
+        data={("Secret", "a"): ContentSummary(frozenset(), "")},
+        terminating=frozenset({Key("Secret", "n", "b")}),
+        stopping=frozenset({"database"}),
+        ca_certificate="pem",
+    )
+
+    def cached_snapshot(self, *_: object) -> Snapshot:
+        return self.full
+
+
+@pytest.mark.parametrize(("uid", "is_known"), [("u", True), ("other", False), ("", False)])
+def test_what_a_cryostat_has_is_known_only_to_callers_who_know_its_uid(uid: str, is_known: bool) -> None:
+    cryostats = CryostatStore(lambda _: None)
+    stored = {**CRYOSTAT, "metadata": {**CRYOSTAT["metadata"], "resourceVersion": "1"}, "spec": {}}
+    cryostats.handle_event("ADDED", stored)
+    reader = CachedReader(cast(Any, None), cast(Any, Cached()), cryostats, lambda: True)
+    cryostat = Cryostat.model_validate({"metadata": {**CRYOSTAT["metadata"], "uid": uid}, "spec": {}})
+    expected = Cached.full if is_known else Snapshot(openshift=True, namespaces=Cached.full.namespaces)
+    assert reader.snapshot(cryostat, Settings()) == expected
 
 
 class OpenShift:

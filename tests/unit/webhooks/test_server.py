@@ -43,19 +43,23 @@ class Handler:
 class Served:
     """A running server, and a client of it."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, certificate_required: bool = False) -> None:
         self.handler = Handler()
         self.observed: list[tuple[str, int]] = []
+        self.from_api_server: list[bool] = []
         self.metrics_status = 200
         handlers = {PATH: self.handler}
         metrics = MetricsSource(self._text, self._check)
         plain = cast(Any, None)
-        self.server = WebhookServer(handlers, plain, lambda _: True, self._observe, metrics)
+        self.server = WebhookServer(
+            handlers, plain, lambda _: True, self._observe, metrics, certificate_required=certificate_required
+        )
         self.url = ""
 
-    def _observe(self, path: str, status: int, seconds: float) -> None:
+    def _observe(self, path: str, status: int, seconds: float, from_api_server: bool) -> None:
         assert seconds >= 0
         self.observed.append((path, status))
+        self.from_api_server.append(from_api_server)
 
     async def _text(self) -> bytes:
         return b"a 1\n"
@@ -78,7 +82,11 @@ class Served:
 
 @pytest.fixture
 async def served() -> AsyncIterator[Served]:
-    found = Served()
+    async for found in run(Served()):
+        yield found
+
+
+async def run(found: Served) -> AsyncIterator[Served]:
     await found.server.start("127.0.0.1", 0)
     assert found.server._runner
     port = found.server._runner.addresses[0][1]
@@ -92,6 +100,19 @@ async def test_a_review_is_answered_and_measured(served: Served) -> None:
     assert await served.post(b'{"a": 1}') == (200, '{"answer":{"a":1}}')
     assert served.handler.seen == [({"a": 1}, False)]  # no client certificate, so not trusted
     assert served.observed == [(PATH, 200)]
+
+
+async def test_where_a_certificate_is_required_no_other_caller_is_answered(monkeypatch: pytest.MonkeyPatch) -> None:
+    async for served in run(Served(certificate_required=True)):
+        status, text = await served.post(b'{"a": 1}')
+        assert status == 403
+        assert text.startswith("the operator has WEBHOOK_CLIENT_CERTIFICATE=required, and the caller presented no")
+        assert b" 403 " in await status_without_body(served, 1_000_000, PATH)  # no memory is reserved
+        assert (await served.post(b"{}", WebhookPaths.CONVERT))[0] == 400  # conversions are read
+        monkeypatch.setattr(served.server, "_is_trusted", lambda _: True)
+        assert await served.post(b'{"a": 1}') == (200, '{"answer":{"a":1}}')
+        assert served.handler.seen == [({"a": 1}, True)]
+        assert served.from_api_server == [False, False, False, True]
 
 
 @pytest.mark.parametrize(
@@ -238,7 +259,7 @@ async def test_a_connection_that_is_closed_early(served: Served) -> None:
         raise ConnectionResetError
 
     with pytest.raises(web.HTTPBadRequest) as error:
-        await served.server._review(cast(Any, SimpleNamespace(read=closed)))
+        await served.server._review(cast(Any, SimpleNamespace(read=closed)), False)
     assert error.value.text == "the connection was closed before the review was complete"
 
 
