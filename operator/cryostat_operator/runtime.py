@@ -59,7 +59,7 @@ class Operator:
         self.write_client = Client(connection, connect, self.metrics.observe_request, self.gate)
 
         self.queue: WorkQueue[InstanceKey] = WorkQueue(self._reconcile, lambda key: key.namespace)
-        self.cryostats = CryostatStore(self.queue.enqueue)
+        self.cryostats = CryostatStore(self._enqueue_changed)
         self._is_listed = False  # whether the keys of all Cryostats were read
         self._undelivered: set[InstanceKey] = set()  # listed Cryostats of which kopf has delivered no event
         triggers = Triggers(self.queue.enqueue, self.queue.enqueue_after, self._enqueue_all, self._enqueue_namespace)
@@ -234,6 +234,11 @@ class Operator:
         self.console.request()
         for instance_key in self.cryostats:
             self.queue.enqueue(instance_key)
+
+    def _enqueue_changed(self, instance_key: InstanceKey) -> None:
+        """Called when a Cryostat is new, changed or deleted."""
+        self.observer.cryostat_changed(instance_key, self.cryostats.get(instance_key))
+        self.queue.enqueue(instance_key)
 
     def _enqueue_namespace(self, name: str) -> None:
         for instance_key in self.cryostats.in_namespace(name):

@@ -295,7 +295,9 @@ def test_where_a_certificate_is_required_only_the_api_server_is_answered(running
         assert (answer.status, text in answer.data.decode()) == (status, True), (name, answer.data)
     _, metrics = pod.get("/metrics")
     for caller in ("api_server", "unverified"):
-        assert f'cryostat_operator_webhook_requests_total{{caller="{caller}",path="{WebhookPaths.VALIDATE}"}}' in metrics
+        assert (
+            f'cryostat_operator_webhook_requests_total{{caller="{caller}",path="{WebhookPaths.VALIDATE}"}}' in metrics
+        )
 
 
 def post(pod: Pod, review: Object, client: ServingCertificate | None) -> urllib3.BaseHTTPResponse:

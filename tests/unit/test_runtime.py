@@ -134,6 +134,17 @@ async def test_without_the_definition_there_are_no_cryostats(process: Create) ->
     assert len(made.server.requests) == 1
 
 
+async def test_the_target_namespaces_of_a_cryostat_are_noted_when_it_arrives(process: Create) -> None:
+    """Before it is reconciled: a user can delay that."""
+    operator = process().operator
+    operator.observer._namespaces.upsert({"metadata": {"name": "shop", "uid": "s1"}})
+    metadata = {"namespace": ONE.namespace, "name": ONE.name, "uid": "u", "resourceVersion": "1"}
+    body = {"metadata": metadata, "spec": {"targetNamespaces": ["shop"]}}
+    for event, expected in (("ADDED", {"shop": "s1"}), ("DELETED", {})):
+        operator.cryostats.handle_event(event, body)
+        assert operator.observer.cached_snapshot(ONE, "u", ["shop"]).first_uids == expected
+
+
 async def test_the_definition_is_waited_for(process: Create, caplog: pytest.LogCaptureFixture) -> None:
     made = process()
     refusals = [ApiError(404, "NotFound", "no such API")]

@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable, Iterable, Mapping
 
 from ..api import backup_schedule
+from ..api.required_permissions import target_namespaces
 from ..api.v1beta2 import Cryostat
 from ..kube.client import Client
 from ..plan.diff.managed_fields import trim
@@ -20,6 +21,7 @@ from ..plan.planner import Desired
 from ..plan.readiness import DEPLOYMENTS
 from .api_server import ApiServerEndpoints
 from .authentication import AuthenticationStore
+from .first_uids import FirstUids
 from .informers import INGRESS_CLASS, Informers
 from .ingress_classes import IngressClassStore
 from .namespaces import NamespaceStore
@@ -53,6 +55,7 @@ class Observer:
         self._client = client
         self._force_openshift = force_openshift
         self._namespaces = NamespaceStore(triggers.enqueue_namespace)
+        self._first_uids = FirstUids(self._namespaces)
         self._api_server = ApiServerEndpoints(triggers.enqueue_all)
         self._authentication = AuthenticationStore(triggers.enqueue_all)
         self._ingress_classes = IngressClassStore(triggers.enqueue_all)
@@ -119,6 +122,7 @@ class Observer:
             ApiError: an object that is not in memory cannot be read.
         """
         read = await self._read_incomplete(instance_key)
+        self._first_uids.update(instance_key, uid, targets)
         return self.cached_snapshot(instance_key, uid, targets, read)
 
     def cached_snapshot(
@@ -142,6 +146,7 @@ class Observer:
             ingress_classes=self._ingress_classes.snapshot(),
             apis=self._informers.discovery.served,
             namespaces=self._namespaces.snapshot({instance_key.namespace, *targets}),
+            first_uids=self._first_uids.of(instance_key, uid),
             data=self._resolver.content(instance_key, live),
             live=live,
             in_sync={key: r.in_sync_with for key, r in records.items() if r.in_sync_with and key in live},
@@ -152,6 +157,13 @@ class Observer:
             certificates=certificates,
             ca_certificate=ca.pem if ca else None,
         )
+
+    def cryostat_changed(self, instance_key: InstanceKey, body: Obj | None) -> None:
+        """Remember the UIDs of the target namespaces of a Cryostat that is new or changed; None: it was deleted."""
+        if body is None:
+            self._first_uids.forget(instance_key)
+        else:
+            self._first_uids.update(instance_key, body["metadata"]["uid"], target_namespaces(body))
 
     async def live_objects(self, instance_key: InstanceKey) -> Mapping[Key, Obj]:
         """All objects with the labels of an instance, whole where its plan may contain them.

@@ -100,7 +100,7 @@ def status_for(instance: Instance, plan: Plan, report: Report, now: str) -> Obj:
         "databaseSecret": instance.database_secret,
         "storageSecret": instance.storage_secret,
     }
-    records = reviewed_namespaces.records(instance.cryostat, instance.target_namespaces, instance.snapshot.namespaces)
+    records = reviewed_namespaces.records(instance.cryostat, instance.target_namespaces, instance.snapshot)
     if records:
         status["reviewedNamespaces"] = records
     if instance.generated_login_secret:

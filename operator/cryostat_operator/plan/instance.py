@@ -88,7 +88,7 @@ class Instance:
     @cached_property
     def recreated_targets(self) -> frozenset[str]:
         """Target namespaces that were created again since their review: the instance has no access to them."""
-        return frozenset(reviewed_namespaces.recreated(self.cryostat, self.target_namespaces, self.snapshot.namespaces))
+        return frozenset(reviewed_namespaces.recreated(self.cryostat, self.target_namespaces, self.snapshot))
 
     @cached_property
     def reachable_targets(self) -> tuple[str, ...]:

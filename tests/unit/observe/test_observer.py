@@ -145,6 +145,18 @@ async def test_the_snapshot_has_owned_objects_and_namespaces(observer: Observer)
     assert not snapshot.openshift
 
 
+async def test_the_first_uids_of_target_namespaces_are_those_when_the_cryostat_was_changed(observer: Observer) -> None:
+    body = {"metadata": {"name": "x", "namespace": "here", "uid": "u"}, "spec": {"targetNamespaces": ["shop"]}}
+    observer._namespaces.upsert({"metadata": {"name": "shop", "uid": "s1"}})
+    observer.cryostat_changed(INSTANCE, body)
+    observer._namespaces.upsert({"metadata": {"name": "shop", "uid": "s2"}})
+    snapshot = await observer.snapshot(INSTANCE, "u", ["shop"])
+    assert (snapshot.first_uids, snapshot.namespaces["shop"].uid) == ({"shop": "s1"}, "s2")
+    assert observer.cached_snapshot(INSTANCE, "v", ["shop"]).first_uids == {}
+    observer.cryostat_changed(INSTANCE, None)
+    assert observer.cached_snapshot(INSTANCE, "u", ["shop"]).first_uids == {}
+
+
 async def test_objects_of_an_earlier_cryostat_are_terminating(observer: Observer) -> None:
     snapshot = await observer.snapshot(INSTANCE, "new", [])
     assert not snapshot.live

@@ -143,3 +143,16 @@ def test_an_unknown_uid_changes_nothing() -> None:
     given.snapshot = replace(given.snapshot, namespaces=dict.fromkeys((NAMESPACE, "shop", "billing"), NamespaceState()))
     assert condition(given)["status"] == "True"
     assert recorded(given) == {"shop": "s1", "billing": "b1"}
+
+
+def test_before_the_status_records_it_the_first_uid_that_was_observed_counts() -> None:
+    given = state(shop="s2")
+    given.snapshot = replace(given.snapshot, first_uids={"shop": "s1", NAMESPACE: "former"})
+    assert condition(given)["reason"] == "NamespaceRecreated"
+    assert "Target namespace shop was deleted and created again" in condition(given)["message"]
+    assert recorded(given) == {"shop": "s1", "billing": "b1"}
+    assert not GRANTED & given.plan.objects.keys()
+    accepted = observed(given, None, **accepting("s2"))
+    assert recorded(accepted) == {"shop": "s2", "billing": "b1"}
+    observed(accepted)
+    assert condition(given)["status"] == "True", "the record in the status counts from then on"

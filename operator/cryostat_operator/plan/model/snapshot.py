@@ -79,6 +79,7 @@ class Snapshot:
         ingress_classes: the IngressClasses; None means that they were not read.
         apis: kinds that the API server serves, by kind name; None means all of `KINDS`.
         namespaces: existing namespaces; one that is asked for and not here does not exist.
+        first_uids: UIDs that target namespaces had when the operator first knew this Cryostat with them, by name.
         data: (kind, name) of Secrets and ConfigMaps in the install namespace; None means looked for and not there,
             a missing entry means not looked for yet.
         live: objects with the ownership labels of this Cryostat, as last observed.
@@ -94,6 +95,7 @@ class Snapshot:
     openshift: bool = False
     apis: frozenset[str] | None = None
     namespaces: Mapping[str, NamespaceState] = field(default_factory=dict)
+    first_uids: Mapping[str, str] = field(default_factory=dict)
     data: ReferenceData = field(default_factory=dict)
     live: Mapping[Key, Obj] = field(default_factory=dict)
     api_server: tuple[str, ...] = ()

@@ -1,0 +1,48 @@
+"""The UIDs that target namespaces had when the operator first knew a Cryostat with them.
+
+The status records them at the end of the first reconcile. A user can delay that, for example by changing the Cryostat
+again and again, and meanwhile a namespace can be deleted and created again by another owner.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+
+from ..plan.model.kinds import InstanceKey
+from .namespaces import NamespaceStore
+
+
+class FirstUids:
+    """Keeps the first UID of each target namespace of each Cryostat in memory.
+
+    Args:
+        namespaces: the existing namespaces.
+    """
+
+    def __init__(self, namespaces: NamespaceStore) -> None:
+        self._namespaces = namespaces
+        self._found: dict[InstanceKey, tuple[str, dict[str, str]]] = {}  # UID of the Cryostat, UIDs by namespace
+
+    def update(self, instance_key: InstanceKey, uid: str, targets: Iterable[str]) -> None:
+        """Add the UIDs of new target namespaces that exist, and remove those of former ones.
+
+        Args:
+            uid: UID of the Cryostat. A Cryostat with another UID is a new one.
+            targets: its target namespaces.
+        """
+        targets = list(targets)
+        before = self.of(instance_key, uid)
+        now = {name: state.uid for name, state in self._namespaces.snapshot(targets).items() if state.uid}
+        self._found[instance_key] = (
+            uid,
+            {name: before.get(name) or now[name] for name in targets if name in before | now},
+        )
+
+    def of(self, instance_key: InstanceKey, uid: str) -> Mapping[str, str]:
+        """Return the UIDs by name of the namespace; empty for a Cryostat with another UID."""
+        known_uid, found = self._found.get(instance_key, ("", {}))
+        return found if known_uid == uid else {}
+
+    def forget(self, instance_key: InstanceKey) -> None:
+        """Forget a Cryostat that no longer exists."""
+        self._found.pop(instance_key, None)
