@@ -77,8 +77,8 @@ class Settings:
         webhook_url: URL by which the API server calls the webhooks of an operator outside the cluster; None: by the
             Service.
         webhook_certificates: directory in which a serving certificate (`tls.crt`, `tls.key`) may be mounted.
-        webhook_client_certificate_required: whether admission reviews of callers without a client certificate of the API
-            server are refused.
+        webhook_client_certificate_required: whether admission reviews of callers are refused that present no client
+            certificate of the API server.
         olm: whether the Operator Lifecycle Manager installed the operator. It then issues the certificate of the
             webhooks and registers them.
         operator_image: image of the operator itself, for scheduled backups; None if it is not known.

@@ -12,6 +12,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import pytest
 import urllib3
@@ -295,15 +296,13 @@ def test_where_a_certificate_is_required_only_the_api_server_is_answered(running
         assert (answer.status, text in answer.data.decode()) == (status, True), (name, answer.data)
     _, metrics = pod.get("/metrics")
     for caller in ("api_server", "unverified"):
-        assert (
-            f'cryostat_operator_webhook_requests_total{{caller="{caller}",path="{WebhookPaths.VALIDATE}"}}' in metrics
-        )
+        assert f'webhook_requests_total{{caller="{caller}",path="{WebhookPaths.VALIDATE}"}}' in metrics
 
 
 def post(pod: Pod, review: Object, client: ServingCertificate | None) -> urllib3.BaseHTTPResponse:
     """Sends a review as a program in the cluster can, with or without a client certificate."""
     urllib3.disable_warnings(urllib3.exceptions.InsecureRequestWarning)
-    files = {"cert_file": str(client.certificate), "key_file": str(client.key)} if client else {}
+    files: dict[str, Any] = {"cert_file": str(client.certificate), "key_file": str(client.key)} if client else {}
     pool = urllib3.PoolManager(cert_reqs="CERT_NONE", assert_hostname=False, retries=False, **files)
     url = f"https://127.0.0.1:{pod.webhook_port}{WebhookPaths.VALIDATE}"
     return pool.request("POST", url, body=json.dumps(review), headers={"Content-Type": "application/json"})

@@ -33,10 +33,8 @@ class FirstUids:
         targets = list(targets)
         before = self.of(instance_key, uid)
         now = {name: state.uid for name, state in self._namespaces.snapshot(targets).items() if state.uid}
-        self._found[instance_key] = (
-            uid,
-            {name: before.get(name) or now[name] for name in targets if name in before | now},
-        )
+        first = now | {name: before[name] for name in targets if name in before}
+        self._found[instance_key] = uid, first
 
     def of(self, instance_key: InstanceKey, uid: str) -> Mapping[str, str]:
         """Return the UIDs by name of the namespace; empty for a Cryostat with another UID."""

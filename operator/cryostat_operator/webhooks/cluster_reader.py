@@ -42,7 +42,7 @@ class ClusterReader(Protocol):
     def snapshot(self, cryostat: Cryostat, settings: Settings) -> Snapshot | None:
         """Return the snapshot for a Cryostat, None while the caches are incomplete.
 
-        It has no objects of a Cryostat with another UID than that of the known Cryostat: the caller may have made it up.
+        It has no objects of a Cryostat with another UID than that of the known one: a caller may have made it up.
         """
 
     async def cryostat(self, namespace: str, name: str) -> Obj | None:
