@@ -121,12 +121,13 @@ OPERATOR = Row(
         Panel(
             31,
             "Webhook requests by path and status",
-            "Requests of the API server to the webhooks. If the status is 500 or more, see the log of the operator.",
+            "Requests to the webhooks. If the status is 500 or more, see the log of the operator. `api_server`: the "
+            "caller presented a client certificate of the API server.",
             Kind.TIME_SERIES,
             (Query(
                 f"sum by (path, code) (rate({table.WEBHOOK_DURATION.name}_count{{{OF_OPERATOR}}}[$__rate_interval]))",
                 "{{path}} {{code}}",
-            ),),
+            ), Query(_rate(table.WEBHOOK_REQUESTS, "caller"), "{{caller}}")),
             "reqps",
             width=12,
         ),
