@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import Protocol
 
 from ..api import constants
@@ -26,6 +27,19 @@ MAX_NAME_LENGTH = 253
 MAX_CONCURRENT_READS = 8  # of Secrets and ConfigMaps, each of which can have a MiB
 # The configuration with which the OpenShift cluster was installed. It never changes.
 INSTALL_CONFIG = Key("ConfigMap", "kube-system", "cluster-config-v1")
+
+# Parts of a snapshot that are about one Cryostat; the others are about the cluster and the namespaces in the review.
+INSTANCE_FIELDS = (
+    "ca_certificate",
+    "certificates",
+    "data",
+    "first_uids",
+    "in_sync",
+    "live",
+    "stopping",
+    "terminating",
+)
+_NOTHING = Snapshot()
 
 
 class ClusterReader(Protocol):
@@ -103,14 +117,7 @@ class CachedReader:
         if known is not None and known["metadata"]["uid"] == uid:
             return found
         # Users who can read the Cryostat know its UID. Others must not learn from an answer what it has.
-        return Snapshot(
-            openshift=found.openshift,
-            authentication_type=found.authentication_type,
-            apis=found.apis,
-            namespaces=found.namespaces,
-            api_server=found.api_server,
-            api_server_ports=found.api_server_ports,
-        )
+        return replace(found, **{name: getattr(_NOTHING, name) for name in INSTANCE_FIELDS})
 
     async def content(self, kind: str, namespace: str, name: str) -> ContentSummary | None:
         if not _are_valid_names(namespace, name):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import fields
 from typing import Any, cast
 from unittest.mock import AsyncMock
 
@@ -14,7 +15,7 @@ from cryostat_operator.plan.model.kinds import Key
 from cryostat_operator.plan.model.reasons import Reason
 from cryostat_operator.plan.model.snapshot import ContentSummary, NamespaceState, Snapshot
 from cryostat_operator.settings import Settings
-from cryostat_operator.webhooks.cluster_reader import MAX_CONCURRENT_READS, CachedReader
+from cryostat_operator.webhooks.cluster_reader import INSTANCE_FIELDS, MAX_CONCURRENT_READS, CachedReader
 
 CRYOSTAT = {"metadata": {"name": "a", "namespace": "n", "uid": "u"}}
 
@@ -67,6 +68,12 @@ def test_what_a_cryostat_has_is_known_only_to_callers_who_know_its_uid(uid: str,
     cryostat = Cryostat.model_validate({"metadata": {**CRYOSTAT["metadata"], "uid": uid}, "spec": {}})
     expected = Cached.full if is_known else Snapshot(openshift=True, namespaces=Cached.full.namespaces)
     assert reader.snapshot(cryostat, Settings()) == expected
+
+
+def test_each_part_of_a_snapshot_is_about_the_instance_or_the_cluster() -> None:
+    """A new part must be added here, and to `INSTANCE_FIELDS` if it shows what an instance has."""
+    cluster = {"api_server", "api_server_ports", "apis", "authentication_type", "ingress_classes", "namespaces"}
+    assert {each.name for each in fields(Snapshot)} == {"openshift"} | cluster | set(INSTANCE_FIELDS)
 
 
 class OpenShift:
