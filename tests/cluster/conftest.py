@@ -12,7 +12,7 @@ import pytest
 from tests.cluster import binaries, openshift
 from tests.cluster.api import ApiError, Object, eventually
 from tests.cluster.controlplane import ControlPlane, Options
-from tests.cluster.operator_process import CRD, OperatorProcess, install, remove_cryostats
+from tests.cluster.operator_process import CRD, ForkedOperator, OperatorProcess, install, remove_cryostats
 from tests.cluster.router import Router
 from tests.cluster.scenario import Scenario
 from tests.cluster.shared_planes import SharedPlanes, names_by_file, sort_by_planes
@@ -136,12 +136,22 @@ def operator(tmp_path_factory: pytest.TempPathFactory) -> Iterator[OperatorFacto
     After the test all Cryostats of the cluster are deleted while the operator runs, so that it deletes their objects.
     The operator's log is shown if the test fails.
     """
+    yield from _operators(ForkedOperator, tmp_path_factory)
+
+
+@pytest.fixture
+def operator_program(tmp_path_factory: pytest.TempPathFactory) -> Iterator[OperatorFactory]:
+    """The same for tests of the process itself: each operator is a program of its own."""
+    yield from _operators(OperatorProcess, tmp_path_factory)
+
+
+def _operators(kind: type[OperatorProcess], directories: pytest.TempPathFactory) -> Iterator[OperatorFactory]:
     started: list[tuple[ControlPlane, OperatorProcess]] = []
 
     def start(
         plane: ControlPlane, env: Mapping[str, str] | None = None, arguments: Sequence[str] = (), *, wait: bool = True
     ) -> OperatorProcess:
-        process = OperatorProcess(plane.api, tmp_path_factory.mktemp("operator"), env, arguments)
+        process = kind(plane.api, directories.mktemp("operator"), env, arguments)
         started.append((plane, process))
         if wait:
             process.wait_ready()

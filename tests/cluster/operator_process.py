@@ -18,9 +18,10 @@ from cryostat_operator.api import constants
 from cryostat_operator.packaging.install_names import IMAGE
 from cryostat_operator.settings import OPERATOR_IMAGE
 from tests import measure_coverage
+from tests.cluster import operator_forks
 from tests.cluster.api import Api, ApiError, Object, condition, eventually
 from tests.cluster.kubectl import kubeconfig_text
-from tests.cluster.processes import Child, free_ports
+from tests.cluster.processes import Child, Process, free_ports
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 NAMESPACE = "cryostat-operator-system"
@@ -165,3 +166,12 @@ class OperatorProcess(Child):
             OPERATOR_IMAGE: IMAGE,
             **extra,
         }
+
+
+class ForkedOperator(OperatorProcess):
+    """The same, without the time of its imports; for tests whose point is not the process itself."""
+
+    def _spawn(self, command: list[str], env: Mapping[str, str] | None) -> Process:
+        if measure_coverage.is_measured():
+            return super()._spawn(command, env)
+        return operator_forks.server.start(command, env or {}, self.log)

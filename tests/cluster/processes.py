@@ -15,6 +15,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
+from typing import Protocol
 
 # The watchdog reads commands from a pipe that only this process holds open. When this process ends, even by SIGKILL,
 # the pipe ends, and the watchdog kills and deletes all that is on its list. (PR_SET_PDEATHSIG is tied to the thread
@@ -76,6 +77,26 @@ class ProcessDiedError(Exception):
     """A child process ended unexpectedly. The message has the end of its log."""
 
 
+class Process(Protocol):
+    """What tests use of Popen."""
+
+    @property
+    def pid(self) -> int: ...
+
+    @property
+    def returncode(self) -> int | None: ...
+
+    def poll(self) -> int | None: ...
+
+    def wait(self, timeout: float | None = None) -> int: ...
+
+    def send_signal(self, number: int, /) -> None: ...
+
+    def terminate(self) -> None: ...
+
+    def kill(self) -> None: ...
+
+
 class Child:
     """A running program with its log file, in its own process group, so that it does not get the SIGINT of Ctrl-C."""
 
@@ -84,12 +105,15 @@ class Child:
     ) -> None:
         self.name = name
         self.log = log
-        with log.open("ab") as output:
-            self.process = subprocess.Popen(
-                [str(part) for part in command],
+        self.process = self._spawn([str(part) for part in command], env)
+        watchdog.tell("kill", self.process.pid)
+
+    def _spawn(self, command: list[str], env: Mapping[str, str] | None) -> Process:
+        with self.log.open("ab") as output:
+            return subprocess.Popen(
+                command,
                 stdin=subprocess.DEVNULL, stdout=output, stderr=subprocess.STDOUT, env=env, start_new_session=True,
             )  # fmt: skip
-        watchdog.tell("kill", self.process.pid)
 
     @property
     def running(self) -> bool:
@@ -127,9 +151,9 @@ class Child:
         """Send SIGKILL to the process group, to simulate a crash or an eviction."""
         with suppress(ProcessLookupError, PermissionError):
             os.killpg(self.process.pid, signal.SIGKILL)
-        self.process.wait()
+        code = self.process.wait()
         watchdog.tell("spare", self.process.pid)
-        return self.process.returncode
+        return code
 
     def pause(self) -> None:
         """Send SIGSTOP: the program hangs, its connections remain open."""

@@ -16,7 +16,7 @@ from cryostat_operator.plan.model.kinds import KINDS
 from tests.cluster import openshift
 from tests.cluster.api import Api, ApiError, Object, condition, eventually
 from tests.cluster.controlplane import ControlPlane
-from tests.cluster.operator_process import OperatorProcess, work
+from tests.cluster.operator_process import ForkedOperator, OperatorProcess, work
 
 _numbers = itertools.count(1)
 _WRITING = ("create", "update", "patch", "delete", "deletecollection")
@@ -39,8 +39,15 @@ class Write(NamedTuple):
 class Scenario:
     """An operator on a control plane, with steps of tests. `clean` deletes the objects that a test created."""
 
-    def __init__(self, plane: ControlPlane, directory: Path, env: Mapping[str, str] | None = None) -> None:
+    def __init__(
+        self,
+        plane: ControlPlane,
+        directory: Path,
+        env: Mapping[str, str] | None = None,
+        kind: type[OperatorProcess] = ForkedOperator,
+    ) -> None:
         self.plane = plane
+        self._kind = kind
         self._directory, self._env = directory, dict(env or {})
         self._namespaces: list[str] = []
         self._undo: list[Callable[[], Any]] = []
@@ -63,7 +70,7 @@ class Scenario:
             api = copy.copy(self.api)
             if token:
                 api.token_for = lambda *_, **__: token  # type: ignore[method-assign]
-            self.operator = OperatorProcess(api, self._directory, self._env)
+            self.operator = self._kind(api, self._directory, self._env)
         if wait:
             self.operator.wait_ready()
         return self.operator

@@ -16,7 +16,7 @@ from cryostat_operator.api import constants
 from cryostat_operator.plan.model.kinds import KINDS
 from tests.cluster.api import Api, Object, eventually
 from tests.cluster.controlplane import ControlPlane
-from tests.cluster.operator_process import OperatorProcess, remove_cryostats
+from tests.cluster.operator_process import ForkedOperator, remove_cryostats
 from tests.cluster.router import Router
 from tests.conformance.captures import CAPTURES, captured, documents
 from tests.conformance.compare import Differences, compare
@@ -37,7 +37,7 @@ def made_of(plane: ControlPlane, profile: str, directory: str) -> Made:
     for case in cases:
         for document in documents(case, profile):
             plane.api.apply(document)
-    operator = OperatorProcess(plane.api, Path(directory))
+    operator = ForkedOperator(plane.api, Path(directory))
     try:
         operator.wait_ready()
         for case in cases:

@@ -22,7 +22,7 @@ _BYTES = 1_000_000
 
 @pytest.fixture
 def scenario(installed_plane: ControlPlane, tmp_path: Path) -> Iterator[Scenario]:
-    scenario = Scenario(installed_plane, tmp_path)
+    scenario = Scenario(installed_plane, tmp_path, kind=OperatorProcess)
     yield scenario
     scenario.clean()
     scenario.stop()

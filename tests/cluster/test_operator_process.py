@@ -16,9 +16,11 @@ OperatorFactory = Callable[..., OperatorProcess]
 NamespaceFactory = Callable[..., str]
 
 
-def test_it_runs_as_the_shipped_service_account(installed_plane: ControlPlane, operator: OperatorFactory) -> None:
+def test_it_runs_as_the_shipped_service_account(
+    installed_plane: ControlPlane, operator_program: OperatorFactory
+) -> None:
     mark = installed_plane.audit_mark()
-    operator(installed_plane)
+    operator_program(installed_plane)
     user = f"system:serviceaccount:{NAMESPACE}:{SERVICE_ACCOUNT}"
     requests = eventually(lambda: installed_plane.audit_since(mark, user), what="the operator sends requests")
     denied = [each["requestURI"] for each in requests if each.get("responseStatus", {}).get("code") == 403]
@@ -26,9 +28,9 @@ def test_it_runs_as_the_shipped_service_account(installed_plane: ControlPlane, o
 
 
 def test_its_probes_and_metrics_answer_until_it_is_stopped(
-    installed_plane: ControlPlane, operator: OperatorFactory
+    installed_plane: ControlPlane, operator_program: OperatorFactory
 ) -> None:
-    process = operator(installed_plane)
+    process = operator_program(installed_plane)
     assert process.get("/healthz")[0] == 200
     status, text = process.get("/metrics")
     assert (status, "# HELP" in text) == (200, True)
@@ -38,10 +40,10 @@ def test_its_probes_and_metrics_answer_until_it_is_stopped(
 
 @pytest.mark.parametrize("form", ["text", "json"])
 def test_log_lines_name_their_cryostat(
-    installed_plane: ControlPlane, operator: OperatorFactory, namespace: NamespaceFactory, form: str
+    installed_plane: ControlPlane, operator_program: OperatorFactory, namespace: NamespaceFactory, form: str
 ) -> None:
     where = namespace(installed_plane)
-    process = operator(installed_plane, arguments=["--log-format", form])
+    process = operator_program(installed_plane, arguments=["--log-format", form])
     head = {"apiVersion": constants.API_VERSION, "kind": constants.KIND, "metadata": {"name": "x", "namespace": where}}
     installed_plane.api.create({**head, "spec": {}})
 

@@ -12,7 +12,7 @@ from cryostat_operator.api import constants
 from cryostat_operator.api.v1beta2 import Cryostat
 from tests.cluster.api import Object, condition, eventually
 from tests.cluster.controlplane import ControlPlane
-from tests.cluster.operator_process import ROOT
+from tests.cluster.operator_process import ROOT, OperatorProcess
 from tests.cluster.router import Router
 from tests.cluster.scenario import Scenario
 from tests.cluster.test_conformance import settled
@@ -44,7 +44,8 @@ def on_openshift(openshift_plane: ControlPlane, tmp_path_factory: pytest.TempPat
 
 
 def running(plane: ControlPlane, directories: pytest.TempPathFactory) -> Iterator[Scenario]:
-    scenario = Scenario(plane, directories.mktemp("operator"), TLS)
+    # Programs of their own have different hash seeds, so sets have another order after each restart.
+    scenario = Scenario(plane, directories.mktemp("operator"), TLS, OperatorProcess)
     scenario.start()
     yield scenario
     scenario.clean()

@@ -14,7 +14,7 @@ from pathlib import Path
 from cryostat_operator.api import constants
 from tests.cluster.api import Api, Object, eventually
 from tests.cluster.controlplane import ControlPlane, Options
-from tests.cluster.operator_process import OperatorProcess, install, remove_cryostats
+from tests.cluster.operator_process import ForkedOperator, OperatorProcess, install, remove_cryostats
 from tests.cluster.processes import free_ports
 
 MUTATING = "cryostat-operator-mutating-webhook-configuration"
@@ -94,7 +94,7 @@ def start(plane: ControlPlane, directory: Path, env: Mapping[str, str] | None = 
     [port] = free_ports(1)
     url = f"https://127.0.0.1:{port}"
     settings = {"WEBHOOK_URL": url, **(env or {})}
-    operator = OperatorProcess(plane.api, directory, settings, [f"--webhook-port={port}"])
+    operator = ForkedOperator(plane.api, directory, settings, [f"--webhook-port={port}"])
     operator.wait_ready()
     # The API server watches the configuration of webhooks, so a change takes effect later.
     eventually(lambda: asks(plane.api), 20, "the API server calls the webhooks")
