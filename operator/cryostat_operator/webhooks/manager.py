@@ -21,6 +21,7 @@ from .authorization import AccessReviews, own_user_name
 from .caller_identity import CONFIG_MAP, CallerAuthorities, read_authorities
 from .cluster_reader import CachedReader
 from .cryostat_admission import CryostatAdmission
+from .label_admission import review_labels
 from .metrics_access import MetricsAccess
 from .reachability import ReachabilityCheck
 from .registration import Address, Registration
@@ -91,6 +92,7 @@ class WebhookManager:
             WebhookPaths.DEPLOYMENT: workload,
             WebhookPaths.STATEFUL_SET: workload,
             WebhookPaths.DAEMON_SET: workload,
+            WebhookPaths.LABELS: _admission(review_labels),
         }
 
     def _is_api_server(self, certificate: bytes) -> bool:

@@ -7,6 +7,7 @@ import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from decimal import Decimal
+from itertools import chain, islice
 from typing import Any
 
 from ...api import constants
@@ -14,17 +15,11 @@ from ...api.base import DNS_SUBDOMAIN
 from ...api.spec_warnings import suggestion
 from ..model.kinds import InstanceKey, Obj
 from ..quantities import quantity
+from .label_hints import KEYS, PREFIX, SMART_TRIGGERS, misplaced_keys
 
-PREFIX = "cryostat.io/"
-SMART_TRIGGERS = f"{PREFIX}smart-triggers"  # also an annotation: the value of a label cannot name several ConfigMaps
 DEFAULT_PORT = 9977
 DEFAULT_VARIABLE = "JAVA_TOOL_OPTIONS"
 LOG_LEVELS = ("off", "error", "warn", "info", "debug", "trace")
-KEYS = (
-    "name", "namespace", "log-level", "callback-port", "container", "read-only", "java-options-var",
-    "harvester-template", "harvester-period", "harvester-max-files", "harvester-exit-max-age",
-    "harvester-exit-max-size", "smart-triggers",
-)  # fmt: skip
 
 # Kubernetes limits the values of labels to 63 characters. Reviews can also come from other callers than the API server.
 MAX_LABEL_LENGTH = 63
@@ -109,17 +104,13 @@ def parse_labels(labels: Mapping[str, str], annotations: Mapping[str, str]) -> P
         smart_triggers=reader.smart_triggers(annotations),
     )
     errors = tuple(reader.errors)
-    return ParsedLabels(None if errors else options, errors, tuple(warnings(labels, options)))
+    return ParsedLabels(None if errors else options, errors, tuple(warnings(labels, annotations, options)))
 
 
-def warnings(labels: Mapping[str, str], options: AgentOptions) -> list[str]:
-    """Return warnings about labels that are unknown or have no effect, at most `MAX_HINTS`."""
-    found = []
-    for warning in _warnings(labels, options):
-        found.append(warning)
-        if len(found) == MAX_HINTS:
-            break
-    return found
+def warnings(labels: Mapping[str, str], annotations: Mapping[str, str], options: AgentOptions) -> list[str]:
+    """Return warnings about labels and annotations that are unknown or have no effect, at most `MAX_HINTS`."""
+    found = chain(_warnings(labels, options), misplaced_keys(labels, annotations))
+    return list(islice(found, MAX_HINTS))
 
 
 def _warnings(labels: Mapping[str, str], options: AgentOptions) -> Iterator[str]:

@@ -7,7 +7,7 @@ from collections.abc import Collection, Mapping
 from typing import Any
 
 from ..model.kinds import Obj
-from .labels import PREFIX, SMART_TRIGGERS
+from .label_hints import PREFIX, SMART_TRIGGERS
 
 
 def propagate(new: Obj, old: Obj | None) -> tuple[Obj, list[str]]:

@@ -18,16 +18,19 @@ class WebhookPaths:
     DEPLOYMENT = "/mutate--v1-deployment"
     STATEFUL_SET = "/mutate--v1-statefulset"
     DAEMON_SET = "/mutate--v1-daemonset"
+    LABELS = "/validate-agent-labels"
     CONVERT = "/convert"
 
 
-# Only pods and workloads with both labels are reviewed. All others do not depend on the operator.
+# The agent is added only to pods and workloads with both labels. Those with one of them get a warning. All others are
+# not sent to the operator.
 _HAS_AGENT_LABELS: Mapping[str, Any] = {
     "matchExpressions": [
         {"key": key, "operator": "Exists"} for key in (constants.AGENT_LABEL_NAME, constants.AGENT_LABEL_NAMESPACE)
     ]
 }
 _AGENT_TIMEOUT = 3  # seconds
+_LABELS_TIMEOUT = 1  # second; the answer needs no request
 _CRYOSTAT_TIMEOUT = 10  # seconds
 
 
@@ -64,8 +67,13 @@ def mutating() -> list[Obj]:
 
 
 def validating() -> list[Obj]:
-    """Return the validating webhook, with its `path` in place of a client configuration."""
-    return [_cryostats("vcryostat.kb.io", WebhookPaths.VALIDATE)]
+    """Return the validating webhooks, each with its `path` in place of a client configuration."""
+    name, namespace = constants.AGENT_LABEL_NAME, constants.AGENT_LABEL_NAMESPACE
+    return [
+        _cryostats("vcryostat.kb.io", WebhookPaths.VALIDATE),
+        _one_label("vname.cryostat.io", name, namespace),
+        _one_label("vnamespace.cryostat.io", namespace, name),
+    ]
 
 
 def _cryostats(name: str, path: str) -> Obj:
@@ -99,6 +107,30 @@ def _agent(name: str, path: str, group: str, resource: str, operations: list[str
         # An event on the Cryostat says why a pod has no agent, except in a dry run.
         "sideEffects": "NoneOnDryRun",
         "timeoutSeconds": _AGENT_TIMEOUT,
+        "admissionReviewVersions": ["v1"],
+    }
+
+
+def _one_label(name: str, present: str, absent: str) -> Obj:
+    """Return a webhook that warns about pods and workloads with only one of the two labels. It never refuses them."""
+    workloads = ("deployments", "statefulsets", "daemonsets")
+    return {
+        "name": name,
+        "path": WebhookPaths.LABELS,
+        "rules": [
+            _rule("", "v1", "pods", ["CREATE"]),
+            *(_rule("apps", "v1", resource, ["CREATE", "UPDATE"]) for resource in workloads),
+        ],
+        "objectSelector": {
+            "matchExpressions": [
+                {"key": present, "operator": "Exists"},
+                {"key": absent, "operator": "DoesNotExist"},
+            ]
+        },
+        "failurePolicy": "Ignore",
+        "matchPolicy": "Equivalent",
+        "sideEffects": "None",
+        "timeoutSeconds": _LABELS_TIMEOUT,
         "admissionReviewVersions": ["v1"],
     }
 

@@ -8,6 +8,7 @@ import pytest
 
 from cryostat_operator.plan.injection import labels
 from cryostat_operator.plan.injection.java_options import INHERITED_OPTIONS, ContainerVariables, agent_paths
+from cryostat_operator.plan.injection.label_hints import SMART_TRIGGERS
 from cryostat_operator.plan.injection.pod_fields import NotInjectableError
 
 JAR = "/tmp/cryostat-agent/cryostat-agent-shaded.jar"
@@ -56,7 +57,7 @@ def test_long_labels_and_many_unknown_labels_are_bounded() -> None:
     parsed = labels.parse_labels({**many, "cryostat.io/harvester-period": "1" * 10**6}, {})
     assert len(parsed.hints) == labels.MAX_HINTS
     assert [len(error) < 100 for error in parsed.errors] == [True]
-    triggers = {labels.SMART_TRIGGERS: ",".join(f"c{number}" for number in range(100_000))}
+    triggers = {SMART_TRIGGERS: ",".join(f"c{number}" for number in range(100_000))}
     assert "64 are allowed" in labels.parse_labels({}, triggers).errors[0]
 
 

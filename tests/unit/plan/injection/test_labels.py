@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from cryostat_operator.plan.injection import labels
+from cryostat_operator.plan.injection.label_hints import SMART_TRIGGERS
 from cryostat_operator.plan.injection.labels import AgentOptions
 
 
@@ -16,7 +17,7 @@ def options(annotation: str = "", **values: str) -> AgentOptions:
 
 def parse(annotation: str = "", **values: str) -> labels.ParsedLabels:
     given = {f"cryostat.io/{key.replace('_', '-')}": value for key, value in values.items()}
-    return labels.parse_labels(given, {labels.SMART_TRIGGERS: annotation} if annotation else {})
+    return labels.parse_labels(given, {SMART_TRIGGERS: annotation} if annotation else {})
 
 
 def test_defaults() -> None:
@@ -87,6 +88,11 @@ def test_hints() -> None:
     [hint] = parse(harvester_period="1s").hints
     assert hint == "cryostat.io/harvester-period has no effect without cryostat.io/harvester-template"
     assert len(parse(**{f"unknown_{number}": "" for number in range(50)}).hints) == labels.MAX_HINTS
+
+
+def test_hints_about_keys_that_are_no_labels_of_the_agent() -> None:
+    [hint] = labels.parse_labels({"operator.cryostat.io/read-only": "true"}, {}).hints
+    assert hint.startswith("label operator.cryostat.io/read-only has no effect on pods")
 
 
 def test_the_instance_that_labels_name() -> None:
