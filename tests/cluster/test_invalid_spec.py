@@ -108,7 +108,9 @@ def test_an_instance_with_an_unreadable_spec_keeps_running(lenient: Scenario) ->
     scenario.api.patch(cr, [{"op": "replace", "path": "/spec", "value": {"targetNamespaces": 5, "reportOptions": "x"}}])
     scenario.wait_for_reason(cr, "InvalidSpec", "targetNamespaces")
     assert {(obj["kind"], obj["metadata"]["name"]) for obj in scenario.owned_objects(cr)} == objects
-    assert condition(scenario.now(cr), "MainDeploymentAvailable")["status"] == "True"
+    assert condition(scenario.get("Deployment", where, "x"), "Available")["status"] == "True"
+    unknown = condition(scenario.now(cr), "MainDeploymentAvailable")
+    assert (unknown["status"], unknown["reason"]) == ("Unknown", "NotObserved")
     scenario.api.patch(cr, [{"op": "replace", "path": "/spec", "value": {"targetNamespaces": [target]}}])
     scenario.ready(cr)
     scenario.api.patch(cr, [{"op": "replace", "path": "/spec", "value": "text"}])
