@@ -7,6 +7,7 @@ from typing import Final
 
 from ...api.storage_options import ObjectStorageProviderOptions
 from .. import builders, claims, workloads
+from ..image_releases import release_of
 from ..instance import Instance
 from ..model import names
 from ..model.desired_state import ComponentPlan, without_none
@@ -24,6 +25,8 @@ ACCESS_KEY = "ACCESS_KEY"
 SECRET_KEY = "SECRET_KEY"  # noqa: S105 - the name of a key
 GENERATED_ACCESS_KEY = "cryostat"
 BUCKETS = ("archivedrecordings", "archivedreports", "eventtemplates", "probes", "heapdumps", "threaddumps", "logs")
+# The application of 4.3 and later keeps reports about heap dumps.
+HEAP_DUMP_REPORTS = "heapdumpreports"
 # Names of the buckets with an external provider: variable of the application, field of the spec.
 _BUCKET_NAMES = (
     ("STORAGE_BUCKETS_ARCHIVES_NAME", "archived_recordings"),
@@ -166,6 +169,12 @@ def core_volumes(instance: Instance) -> list[Obj]:
     return [{"name": TLS_VOLUME, "secret": source}] if instance.tls else []
 
 
+def buckets(instance: Instance) -> tuple[str, ...]:
+    """The buckets that the managed storage creates, for the release of the application."""
+    release = release_of(instance.image("core").reference)
+    return (*BUCKETS, HEAP_DUMP_REPORTS) if release and release >= (4, 3) else BUCKETS
+
+
 def tls_directory(instance: Instance) -> str:
     return f"{names.SECRETS_DIR}/{instance.name}-storage-tls"
 
@@ -191,7 +200,7 @@ def container(instance: Instance) -> Obj:
         **({"args": encrypted} if instance.tls else {}),
         "ports": [{"containerPort": names.PORT_STORAGE}],
         "env": [
-            builders.env("CRYOSTAT_BUCKETS", ",".join(BUCKETS)),
+            builders.env("CRYOSTAT_BUCKETS", ",".join(buckets(instance))),
             builders.env_secret("CRYOSTAT_ACCESS_KEY", instance.storage_secret, ACCESS_KEY),
             builders.env("DATA_DIR", "/data"),
             builders.env("IP_BIND", "0.0.0.0"),  # noqa: S104 - other pods call it

@@ -4,11 +4,16 @@ from __future__ import annotations
 
 from typing import Any
 
+import pytest
+
 from cryostat_operator.plan.model.kinds import Key
 from cryostat_operator.plan.model.requests import RandomValue
+from cryostat_operator.settings import Settings
 from tests.unit.cluster_state import (
     NAMESPACE,
+    ClusterState,
     changes,
+    cryostat,
     environment,
     find,
     names_of,
@@ -147,3 +152,12 @@ def test_tls_changes_probes_and_address() -> None:
         pod["containers"][0][p]["httpGet"]["scheme"] for p in ("livenessProbe", "readinessProbe", "startupProbe")
     } == {"HTTPS"}
     assert environment(plan)["QUARKUS_S3_ENDPOINT_OVERRIDE"].startswith("https://")
+
+
+@pytest.mark.parametrize(("tag", "reports"), [("4.2.0", False), ("4.3.0", True), ("5.0", True), ("latest", False)])
+def test_buckets_of_later_releases_are_created(tag: str, reports: bool) -> None:
+    settings = Settings.from_env({"RELATED_IMAGE_CORE": f"example.com/cryostat:{tag}"})
+    plan = ClusterState(cryostat(), settings=settings).settle().plan
+    buckets = environment(plan, "sample-storage", "sample-storage")["CRYOSTAT_BUCKETS"].split(",")
+    assert "logs" in buckets
+    assert ("heapdumpreports" in buckets) == reports
