@@ -19,6 +19,13 @@ from tests.node.node import Node
 
 HOME, OTHER, TARGET = "instance", "instance-clients", "instance-target"
 RESTRICTED = {"pod-security.kubernetes.io/enforce": "restricted"}
+AGENT_PORT = 9977
+UNPRIVILEGED = {  # as the Pod Security level `restricted` demands
+    "runAsNonRoot": True,
+    "allowPrivilegeEscalation": False,
+    "capabilities": {"drop": ["ALL"]},
+    "seccompProfile": {"type": "RuntimeDefault"},
+}
 PATIENCE = 300.0  # seconds: images are unpacked, and there may be two processors only
 PODS = 4  # application, database, storage and report generator
 APPLICATION_MEMORY = "192Mi"  # the limit of the application's container
@@ -53,9 +60,9 @@ class Running:
     def url(self) -> str:
         return f"https://{self.name}.{HOME}.svc:{names.PORT_AUTH_PROXY}"
 
-    def run(self, *command: str) -> str:
-        """Run a command in the client pod and return its output. Raises KubectlError."""
-        return self.node.kubectl("exec", "--namespace", OTHER, "client", "--", *command)
+    def run(self, *command: str, namespace: str = OTHER) -> str:
+        """Run a command in the client pod of a namespace and return its output. Raises KubectlError."""
+        return self.node.kubectl("exec", "--namespace", namespace, "client", "--", *command)
 
     def run_in(self, deployment: str, container: str, *command: str) -> str:
         """Run a command in a container of the instance and return its output. Raises KubectlError."""
@@ -109,7 +116,7 @@ def running(node: Node) -> Iterator[Running]:
     cryostat["spec"]["reportOptions"] = {"replicas": 1, "resources": limited}
     cryostat["spec"]["targetNamespaces"] = [HOME, TARGET]
     found = Running(node, node.api.create(cryostat)["metadata"]["name"])
-    node.api.create(client())
+    node.api.create(client(OTHER))
     try:
         eventually(lambda: found.is_ready, PATIENCE, "the instance is Ready")
         eventually(lambda: found.run("true") == "", PATIENCE, "the client runs")
@@ -122,14 +129,21 @@ def running(node: Node) -> Iterator[Running]:
     print(operator_log(node))
 
 
-def client() -> Object:
-    """A pod with curl and Python."""
+def client(namespace: str) -> Object:
+    """A pod with curl and Python, which listens on the port of agents."""
     return {
         "apiVersion": "v1",
         "kind": "Pod",
-        "metadata": {"name": "client", "namespace": OTHER},
+        "metadata": {"name": "client", "namespace": namespace},
         "spec": {
-            "containers": [{"name": "client", "image": IMAGES["core"][1], "command": ["sleep", "infinity"]}],
+            "containers": [
+                {
+                    "name": "client",
+                    "image": IMAGES["core"][1],
+                    "command": ["python3", "-m", "http.server", str(AGENT_PORT)],
+                    "securityContext": UNPRIVILEGED,
+                }
+            ],
             "terminationGracePeriodSeconds": 1,
         },
     }
@@ -151,6 +165,11 @@ def container_of(found: Object) -> str:
     """The identifier of the only container of a pod."""
     [status] = found["status"]["containerStatuses"]
     return str(status["containerID"].rpartition("/")[2])
+
+
+def owner(pod: Object) -> str:
+    """The name of a pod's Deployment."""
+    return str(pod["metadata"]["name"].rsplit("-", 2)[0])
 
 
 def operator_log(node: Node) -> str:

@@ -1,4 +1,4 @@
-"""One instance with real pods: it becomes Ready, and its login, network, storage and database do what they should."""
+"""One instance with real pods: it becomes Ready, and its login, storage and database do what they should."""
 
 from __future__ import annotations
 
@@ -16,15 +16,14 @@ from pathlib import Path
 import pytest
 
 from cryostat_operator.api import constants
-from cryostat_operator.packaging.install_names import WEBHOOK_PORT
 from cryostat_operator.plan.model import names
 from cryostat_operator.settings import IMAGES
 from tests.cluster.api import ApiError, Object, condition, eventually
 from tests.cluster.kubectl import KubectlError
-from tests.cluster.operator_process import NAMESPACE, ROOT
+from tests.cluster.operator_process import ROOT
 from tests.docs.commands import blocks
 from tests.node.installation import restarts, sample
-from tests.node.instance import APPLICATION_MEMORY, HOME, PATIENCE, PODS, TARGET, Running, container_of
+from tests.node.instance import APPLICATION_MEMORY, HOME, PATIENCE, PODS, TARGET, Running, container_of, owner
 
 # The instance and what each test changes in it become ready within minutes.
 pytestmark = pytest.mark.timeout(900)
@@ -102,80 +101,6 @@ def test_each_probe_fails_when_its_program_hangs(instance: Running) -> None:
     eventually(lambda: instance.is_ready, PATIENCE, "the instance is Ready again")
 
 
-FLOWS = [  # port of which pods, whether it is open to pods of another namespace that is no target
-    ("", names.PORT_AUTH_PROXY, True),
-    ("", names.PORT_AGENT_GATEWAY, False),
-    ("", names.PORT_APPLICATION, False),
-    ("", names.PORT_GRAFANA, False),
-    ("", names.PORT_DATASOURCE, False),
-    ("-database", names.PORT_DATABASE, False),
-    ("-reports", names.PORT_REPORTS, False),
-    ("-storage", names.PORT_STORAGE, False),
-    ("-storage", 9333, False),
-    ("-storage", 8888, False),
-]
-CONNECT = "import socket, sys; socket.create_connection((sys.argv[1], int(sys.argv[2])), 2)"
-POLICIES = ("coreConfig", "reportsConfig", "databaseConfig", "storageConfig")
-LISTENING = {  # a port of each component's pod that is closed to other namespaces by default
-    "": names.PORT_AGENT_GATEWAY,
-    "-reports": names.PORT_REPORTS,
-    "-database": names.PORT_DATABASE,
-    "-storage": names.PORT_STORAGE,
-}
-
-
-def is_open(instance: Running, component: str, port: int) -> bool:
-    """Whether a pod of another namespace can connect to a pod of this component."""
-    [pod] = [pod for pod in instance.pods if owner(pod) == f"{instance.name}{component}"]
-    return succeeds(lambda: instance.run("python3", "-c", CONNECT, pod["status"]["podIP"], str(port)))
-
-
-def calls(instance: Running, component: str, address: str) -> bool:
-    """Whether the pod of this component can connect to a pod of the operator's namespace."""
-    name = f"{instance.name}{component}"
-    container = f"{instance.name}-db" if component == "-database" else name
-    command = ("timeout", "2", "bash", "-c", f"</dev/tcp/{address}/{WEBHOOK_PORT}")
-    return succeeds(lambda: instance.run_in(name, container, *command))
-
-
-def succeeds(command: Callable[[], str]) -> bool:
-    try:
-        command()
-    except KubectlError:
-        return False
-    return True
-
-
-@pytest.mark.parametrize(("component", "port", "expected"), FLOWS)
-def test_network_policies(instance: Running, component: str, port: int, expected: bool) -> None:
-    # Policies are enforced some time after they were created.
-    what = f"port {port} is {'open' if expected else 'closed'}"
-    eventually(lambda: is_open(instance, component, port) == expected, 60, what)
-
-
-def test_fields_open_incoming_and_close_outgoing_connections(instance: Running) -> None:
-    """`ingressDisabled` and `egressEnabled` of each component; the instance works with both."""
-    address = instance.api.list("v1", "Pod", NAMESPACE)[0]["status"]["podIP"]
-
-    def become(component: str, port: int, incoming: bool, outgoing: bool) -> None:
-        what = f"incoming{component}: {incoming}, outgoing: {outgoing}"
-        eventually(lambda: is_open(instance, component, port) == incoming, 60, what)
-        eventually(lambda: calls(instance, component, address) == outgoing, 60, what)
-
-    fields = {"ingressDisabled": True, "egressEnabled": True}
-    for given, incoming in ((dict.fromkeys(POLICIES, fields), True), (None, False)):
-        instance.api.patch(instance.cryostat, {"spec": {"networkPolicies": given}})
-        for component, port in LISTENING.items():
-            become(component, port, incoming, outgoing=not incoming)
-        assert instance.ask("/api/v4/targets", instance.login())[0] == 200
-    assert instance.is_ready
-
-
-def owner(pod: Object) -> str:
-    """The name of a pod's Deployment."""
-    return str(pod["metadata"]["name"].rsplit("-", 2)[0])
-
-
 GET = """
 import os, ssl, sys, urllib.request
 url, authority = map(os.path.expandvars, sys.argv[1:])
@@ -209,6 +134,45 @@ def test_storage_and_database_ask_for_keys_password_and_tls(instance: Running) -
     assert "password authentication failed" in refused(instance, *wrong)
 
 
+PRESIGNED = """
+import datetime, os
+from dataclasses import replace
+from pathlib import Path
+from tests.operands.backends import Storage
+storage = Storage.from_env(os.environ, Path("/tmp/authorities.pem"))
+path = "archivedrecordings/presigned"
+storage.request("PUT", path, b"a recording")
+url, now = f"{storage.endpoint}/{path}", datetime.datetime.now(datetime.UTC)
+valid = storage.signer.presigned("GET", url, now, 600)
+print(valid)
+print(storage.signer.presigned("GET", url, now - datetime.timedelta(hours=1), 600))
+print(valid[:-8] + "00000000")
+print(storage.signer.presigned("GET", f"{url}2", now, 600).replace("/presigned2?", "/presigned?"))
+print(replace(storage.signer, secret_key="wrong").presigned("GET", url, now, 600))
+print(replace(storage.signer, access_key="wrong").presigned("GET", url, now, 600))
+"""
+
+
+DOWNLOAD = """
+import os, ssl, sys, urllib.error, urllib.request
+context = ssl.create_default_context(cafile=os.path.expandvars(sys.argv[1]))
+for url in sys.argv[2:]:
+    try:
+        print(urllib.request.urlopen(url, timeout=10, context=context).status)
+    except urllib.error.HTTPError as error:
+        print(error.code)
+"""
+
+
+def test_presigned_urls_are_valid_for_a_time_and_for_what_was_signed(instance: Running) -> None:
+    """The application signs them with its keys; report generators download with them, and verify the certificate."""
+    urls = instance.run_in(instance.name, instance.name, "python3", "-c", PRESIGNED).split()
+    name = f"{instance.name}-reports"
+    answers = instance.run_in(name, name, "python3", "-c", DOWNLOAD, "$CRYOSTAT_STORAGE_TLS_CA_PATH", *urls).split()
+    # Valid, expired, forged, for another object, with a wrong secret key, with a wrong access key.
+    assert answers == ["200"] + ["403"] * 5
+
+
 def refused(instance: Running, *command: str) -> str:
     """The errors of a command in the application's container that must fail."""
     with pytest.raises(KubectlError) as error:
@@ -216,10 +180,16 @@ def refused(instance: Running, *command: str) -> str:
     return str(error.value.stderr)
 
 
-def test_data_outlives_the_pods(instance: Running) -> None:
+SLOW_START = "/var/lib/pgsql/data/slow-start"  # seconds; the entry point of the database's image reads it
+
+
+def test_data_outlives_the_pods_and_nothing_restarts_with_a_slow_database(instance: Running) -> None:
+    """All pods start at once, and the database needs a minute."""
     user = instance.login()
     put = ("--request", "PUT", "--data-binary", "a secret value")
     assert instance.ask("/kept/first", user, *put)[0] == 204
+    store = (f"{instance.name}-database", f"{instance.name}-db")
+    instance.run_in(*store, "sh", "-c", f"echo 60 >{SLOW_START}")
     before = {pod["metadata"]["uid"] for pod in instance.pods}
     for pod in instance.pods:
         instance.api.delete(pod)
@@ -229,12 +199,12 @@ def test_data_outlives_the_pods(instance: Running) -> None:
         return len(pods) == PODS and not before & {pod["metadata"]["uid"] for pod in pods} and instance.is_ready
 
     eventually(replaced, PATIENCE, "all pods are new")
+    assert restarts(instance.pods) == 0
+    instance.run_in(*store, "rm", SLOW_START)
     value = "a secret value"
     kept = eventually(lambda: instance.kept("first", user), PATIENCE, "the application answers")
     assert kept == {"database": value, "storage": value}
-    table = "SELECT name, value FROM kept"
-    stored = instance.run_in(f"{instance.name}-database", f"{instance.name}-db", "psql", "-U", "postgres",
-                             "-d", "cryostat", "-Atc", table)  # fmt: skip
+    stored = instance.run_in(*store, "psql", "-U", "postgres", "-d", "cryostat", "-Atc", "SELECT name, value FROM kept")
     assert "first" in stored
     assert value.encode().hex() not in stored, "it is encrypted"
 

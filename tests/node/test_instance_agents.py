@@ -12,15 +12,9 @@ from cryostat_operator.plan.model import names
 from tests.cluster.api import Object, eventually
 from tests.node.images.operands import SAMPLE_REFERENCE
 from tests.node.installation import restarts
-from tests.node.instance import HOME, PATIENCE, TARGET, Running
+from tests.node.instance import HOME, PATIENCE, TARGET, UNPRIVILEGED, Running
 
 pytestmark = pytest.mark.timeout(900)
-_RESTRICTED = {
-    "runAsNonRoot": True,
-    "allowPrivilegeEscalation": False,
-    "capabilities": {"drop": ["ALL"]},
-    "seccompProfile": {"type": "RuntimeDefault"},
-}
 # The defaults for containers without resources, and the maximum of each container.
 LIMIT_RANGE: Object = {
     "apiVersion": "v1",
@@ -41,7 +35,7 @@ LIMIT_RANGE: Object = {
 
 def container(name: str, **fields: Any) -> Object:
     """A container with a Java application. The Pod Security level `restricted` allows it."""
-    security = {**_RESTRICTED, **fields.pop("securityContext", {})}
+    security = {**UNPRIVILEGED, **fields.pop("securityContext", {})}
     return {"name": name, "image": SAMPLE_REFERENCE, "securityContext": security, **fields}
 
 

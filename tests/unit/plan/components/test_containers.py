@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from cryostat_operator.plan.model.kinds import Obj
 from cryostat_operator.settings import Settings
 from tests.unit.cluster_state import ClusterState, container, cryostat, environment, mounts, settled
 
@@ -81,6 +82,29 @@ def test_programs_in_containers_have_time_to_answer() -> None:
     assert all(probe["timeoutSeconds"] >= 3 for probe in probes)
 
 
-def test_the_application_waits_for_its_database() -> None:
-    env = environment(settled().plan)
-    assert int(env["QUARKUS_FLYWAY_CONNECT_RETRIES"]) * int(env["QUARKUS_FLYWAY_CONNECT_RETRIES_INTERVAL"]) >= 60
+SLOW_DATABASE = 60  # seconds from the start of its container until it accepts connections
+APPLICATION_START = 30  # seconds of the JVM and of the migration
+
+
+def test_nothing_restarts_while_a_database_needs_a_minute() -> None:
+    """The application tries to connect for longer, and no probe ends a container before."""
+    plan = settled({"reportOptions": {"replicas": 1}}).plan
+    env = environment(plan)
+    tries = int(env["QUARKUS_FLYWAY_CONNECT_RETRIES"]) * int(env["QUARKUS_FLYWAY_CONNECT_RETRIES_INTERVAL"])
+    assert tries >= SLOW_DATABASE
+    # An application that waits until its last attempt is not killed before it either.
+    assert seconds_until_killed(container(plan, "sample", "sample")) >= tries + APPLICATION_START
+    assert seconds_until_killed(container(plan, "sample-database", "sample-db")) >= SLOW_DATABASE
+
+
+def seconds_until_killed(container: Obj) -> int:
+    """How long the kubelet lets a container start before a probe ends it."""
+    probe = container.get("startupProbe") or container["livenessProbe"]
+    return int(probe.get("initialDelaySeconds", 0) + probe.get("periodSeconds", 10) * probe.get("failureThreshold", 3))
+
+
+def test_what_starts_beside_the_application_does_not_ask_it() -> None:
+    """The proxies in its pod answer their liveness probes themselves while the application waits."""
+    for name in ("sample-auth-proxy", "sample-agent-proxy"):
+        probe = container(settled().plan, "sample", name)["livenessProbe"]["httpGet"]
+        assert probe["path"] in ("/ping", "/healthz")

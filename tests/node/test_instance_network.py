@@ -1,0 +1,112 @@
+"""Connections between real pods are open or closed as the table of NetworkPolicies says."""
+
+from __future__ import annotations
+
+from collections import ChainMap
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from urllib.parse import urlsplit
+
+import pytest
+
+from tests.cluster.api import Object, eventually
+from tests.network_flows import LOOPBACK, STATES, Flow, expected, place_of
+from tests.node.configuration import DNS_ADDRESS
+from tests.node.instance import OTHER, PATIENCE, TARGET, Running, client, owner
+
+pytestmark = pytest.mark.timeout(900)
+CONNECT = """
+import concurrent.futures, socket, sys
+def connect(address):
+    host, port = address.rsplit(":", 1)
+    try:
+        socket.create_connection((host, int(port)), 2).close()
+    except OSError:
+        return "closed"
+    return "open"
+with concurrent.futures.ThreadPoolExecutor(len(sys.argv)) as pool:
+    print(*pool.map(connect, sys.argv[1:]))
+"""
+NO_POD = {"neighbor", "outside"}  # places of the table that have no pod here
+
+
+@pytest.fixture
+def target(instance: Running) -> Iterator[None]:
+    """A pod in a target namespace."""
+    pod = instance.api.create(client(TARGET))
+    eventually(lambda: is_running(instance), PATIENCE, "the client of the target namespace runs")
+    yield
+    instance.api.delete(pod)
+
+
+def is_running(instance: Running) -> bool:
+    return bool(instance.api.get("v1", "Pod", "client", TARGET)["status"].get("phase") == "Running")
+
+
+def addresses(instance: Running) -> dict[str, str]:
+    """The address of each place of the table that has one."""
+    pods = {owner(pod): pod["status"]["podIP"] for pod in instance.pods}
+    own = {name: pods[deployment_of(instance, name)] for name in ("application", "database", "reports", "storage")}
+    clients = {
+        name: instance.api.get("v1", "Pod", "client", namespace)["status"]["podIP"]
+        for name, namespace in (("other", OTHER), ("target", TARGET))
+    }
+    server = urlsplit(instance.node.server).hostname or ""
+    return {**own, **clients, "api-server": server, "dns": DNS_ADDRESS}
+
+
+def deployment_of(instance: Running, place: str) -> str:
+    return instance.name if place == "application" else f"{instance.name}-{place}"
+
+
+def open_ports(instance: Running, source: str, ports: list[str]) -> dict[Flow, bool]:
+    """Whether the pod at this place can connect to each port of the table."""
+    known = addresses(instance)
+    numbers = {"api-server": urlsplit(instance.node.server).port}  # a free port of the machine
+    listed = [f"{known[(place := place_of(port))]}:{numbers.get(place, port.partition(':')[2])}" for port in ports]
+    script = ("python3", "-c", CONNECT, *listed)
+    if source in ("other", "target"):
+        answer = instance.run(*script, namespace=OTHER if source == "other" else TARGET)
+    else:
+        name = deployment_of(instance, source)
+        answer = instance.run_in(name, f"{instance.name}-db" if source == "database" else name, *script)
+    return {(source, port): word == "open" for port, word in zip(ports, answer.split(), strict=True)}
+
+
+def wrong_flows(instance: Running, policies: Object) -> list[str]:
+    """The connections between pods that are not as the table says."""
+    wanted = {
+        flow: is_open for flow, is_open in expected(policies).items() if not NO_POD & {flow[0], place_of(flow[1])}
+    }
+    sources = sorted({source for source, _ in wanted})
+    wanted |= {(source, port): False for source in sources for port in LOOPBACK if source != "application"}
+    tried = [(source, [port for start, port in wanted if start == source]) for source in sources]
+    with ThreadPoolExecutor(len(tried)) as pool:
+        found = dict(ChainMap(*pool.map(lambda each: open_ports(instance, *each), tried)))
+    return [
+        f"{source} to {port} is {'open' if found[source, port] else 'closed'}"
+        for (source, port), is_open in wanted.items()
+        if found[source, port] != is_open
+    ]
+
+
+@pytest.mark.usefixtures("target")
+def test_connections_are_as_the_table_of_network_policies_says(instance: Running) -> None:
+    """Each state of the table; the instance works with all of them."""
+    for policies in (*STATES, {}):
+        instance.api.patch(instance.cryostat, {"spec": {"networkPolicies": None}})
+        instance.api.patch(instance.cryostat, {"spec": {"networkPolicies": policies or None}})
+        wrong: list[str] = []
+
+        def as_expected() -> bool:
+            wrong[:] = wrong_flows(instance, policies)  # noqa: B023
+            return not wrong  # noqa: B023
+
+        try:
+            # Policies are enforced some time after they were created.
+            eventually(as_expected, 60, f"connections are as expected with {policies}")
+        except TimeoutError:
+            print(*wrong, sep="\n")
+            raise
+        assert instance.ask("/api/v4/targets", instance.login())[0] == 200
+    assert instance.is_ready
