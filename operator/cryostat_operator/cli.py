@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from .backup import backup_commands
+from .gather import gather_command
 from .inspect import commands
 from .settings import AGENT_VERSION, CRYOSTAT_VERSION
 
@@ -236,6 +237,6 @@ def complete() -> None:
 
 
 main.add_command(commands.status)
-main.add_command(commands.must_gather)
+main.add_command(gather_command.must_gather)
 main.add_command(backup_commands.backup)
 main.add_command(backup_commands.restore)

@@ -47,12 +47,14 @@ class ApiServer(Client):
     merge and JSON patches, and watches. It has no schema, no defaults, no admission and no garbage collection.
 
     Attributes:
-        requests: method and path of each request.
+        requests: method and path of each request, without dry runs.
+        dry_runs: the same of each dry run.
         hook: may refuse requests.
     """
 
     def __init__(self) -> None:
         self.requests: list[tuple[str, str]] = []
+        self.dry_runs: list[tuple[str, str]] = []
         self.hook: Hook | None = None
         self._objects: dict[Path, Obj] = {}
         self._versions = itertools.count(1)
@@ -99,7 +101,8 @@ class ApiServer(Client):
         accept: str = "application/json",
     ) -> Obj:
         """Answer one request like `Client.request`."""
-        self.requests.append((method, path))
+        is_dry_run = "dryRun" in (params or {})
+        (self.dry_runs if is_dry_run else self.requests).append((method, path))
         await asyncio.sleep(0)  # requests interleave as they do on a connection
         error = self.hook(method, path, body) if self.hook else None
         if error:
@@ -107,7 +110,7 @@ class ApiServer(Client):
         where = parse_path(path)
         if method == "GET" and not where.name:
             return self._list(where, params or {})
-        if method == "POST" and (params or {}).get("dryRun"):
+        if method == "POST" and is_dry_run:
             return copy.deepcopy(dict(body))
         if method == "POST":
             return self._create(where, body)
@@ -116,6 +119,8 @@ class ApiServer(Client):
             raise not_found(where)
         if method == "GET":
             return copy.deepcopy(found)
+        if is_dry_run:
+            return _patched(found, body, content_type)
         if method == "PUT":
             return self._update(where, found, copy.deepcopy(body))
         if method == "PATCH":

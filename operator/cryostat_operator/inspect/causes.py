@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 
 from ..plan.model.kinds import Obj
 from ..plan.model.reasons import Reason
 from ..plan.pod_failures import pod_failure
+from .cause import Cause
+from .foreign_policies import directions
 from .observed import Observed
+from .operator_causes import operator_causes, operator_namespace
 from .states import find_condition
 
 _COMPONENTS = {"Main": "", "Database": "-database", "Storage": "-storage", "Reports": "-reports"}
@@ -17,6 +19,7 @@ _PODS = "kubectl -n {n} describe pods -l app={i},kind=cryostat"
 _OPERATOR_LOG = "kubectl -n {o} logs deployment/cryostat-operator-controller"
 _CERTIFICATES = "kubectl -n {n} describe certificates,certificaterequests"
 _CLAIMS = "kubectl -n {n} describe persistentvolumeclaims"
+_POLICIES = "kubectl -n {n} describe networkpolicies"
 _INGRESS_CONTROLLERS = "kubectl -n openshift-ingress-operator get ingresscontrollers -o yaml"
 
 # Reason → the next command. {n} is the namespace, {i} the name of the Cryostat, {d} the Deployment of the component,
@@ -63,26 +66,10 @@ _COMMANDS = {
     Reason.ROLLOUT_NOT_FINISHED: _PODS,
 }
 _DEFAULT_COMMAND = "kubectl -n {n} describe cryostat {i}"
-
+# Reasons of a pod that runs, but cannot connect to another one.
+_CONNECTION_REASONS = (Reason.CONTAINER_CRASHED, Reason.POD_NOT_READY, Reason.DEPLOYMENT_UNAVAILABLE)
 
 _REASONS = frozenset(str(reason) for reason in Reason)  # `DatabaseSecretLost` has no prefix of a component
-
-
-@dataclass(frozen=True)
-class Cause:
-    """One cause of an instance that is not ready.
-
-    Attributes:
-        reason: reason of the condition, or a word of this module.
-        message: one or two sentences.
-        chain: states that led to it, from the Cryostat down to the pod or volume.
-        command: what to run next.
-    """
-
-    reason: str
-    message: str
-    chain: tuple[str, ...]
-    command: str
 
 
 def causes(observed: Observed, now: float) -> list[Cause]:
@@ -91,38 +78,44 @@ def causes(observed: Observed, now: float) -> list[Cause]:
     Args:
         now: seconds since the epoch.
     """
-    found = [*_operator_down(observed), *_expired(observed, now)]
+    found = [*operator_causes(observed, now), *_expired(observed, now)]
     if not observed.ready:
         found += _from_conditions(observed)
+        found = _without_consequences(found)
     by_message = {cause.message: cause for cause in reversed(found)}
     return [by_message[message] for message in dict.fromkeys(cause.message for cause in found)]
 
 
-def _operator_down(observed: Observed) -> Iterator[Cause]:
-    if observed.operator_runs is not False:
-        return
-    if observed.ready and not observed.operators:
-        return  # it may run outside of the cluster
-    place = _operator_namespace(observed)
-    if observed.operators:
-        message = f"No pod of the operator is ready (Deployment {place}/cryostat-operator-controller)."
-    elif observed.is_current:
-        return
-    else:
-        message = "No operator is installed in this cluster, or it runs outside of it."
-    title = f"Cryostat {observed.namespace}/{observed.name}"
-    state = "is not reconciled" if observed.is_current else "has a change that no operator has read"
-    yield Cause("OperatorNotRunning", message, (f"{title} {state}",), f"kubectl -n {place} get pods,events")
+def _without_consequences(found: list[Cause]) -> list[Cause]:
+    """Leave out causes that only follow from another one, unless they are the only ones."""
+    reasons = {cause.reason for cause in found}
+    following: set[str] = {Reason.APPLICATION_UNAVAILABLE} if len(reasons) > 1 else set()
+    if "OperatorNotRunning" in reasons:
+        following.add("StatusOutdated")
+    if any(reason.endswith(Reason.VOLUME_PENDING) for reason in reasons - {Reason.VOLUME_PENDING}):
+        following.add(Reason.VOLUME_PENDING)
+    return [cause for cause in found if cause.reason not in following]
 
 
 def _expired(observed: Observed, now: float) -> Iterator[Cause]:
     for secret, end in sorted(observed.expiries.items()):
         if end <= now:
             days = int((now - end) // _DAY)
-            namespace, _, name = secret.partition("/")
-            message = f"The certificate in Secret {secret} expired {days} days ago."
+            age = f"{days} day{'s' * (days != 1)} ago" if days else "today"
+            message = f"The certificate in Secret {secret} expired {age}, so connections that need it fail."
             chain = (f"Cryostat {observed.namespace}/{observed.name}", f"Secret {secret}: certificate expired")
-            yield Cause("CertificateExpired", message, chain, f"kubectl -n {namespace} describe secret {name}")
+            yield Cause("CertificateExpired", message, chain, _command_to_renew(observed, secret))
+
+
+def _command_to_renew(observed: Observed, secret: str) -> str:
+    """cert-manager or the operator renews a certificate; the operator does not while the Cryostat is paused."""
+    namespace, _, name = secret.partition("/")
+    for each in observed.objects:
+        if each["kind"] == "Certificate" and (each.get("spec") or {}).get("secretName") == name:
+            return f"kubectl -n {namespace} describe certificate {each['metadata']['name']}"
+    paused = find_condition(observed.cryostat, "ReconciliationActive").get("reason") == Reason.PAUSED
+    command = _COMMANDS[Reason.PAUSED] if paused else _OPERATOR_LOG
+    return command.format(n=observed.namespace, i=observed.name, o=operator_namespace(observed))
 
 
 def _from_conditions(observed: Observed) -> Iterator[Cause]:
@@ -152,6 +145,7 @@ _BLOCKING = (
     "Exposed",
     "TLSSetupComplete",
     "Reconciled",
+    "UpgradeAllowed",
 )
 
 
@@ -162,13 +156,15 @@ def _cause(observed: Observed, condition: Obj) -> Cause:
     chain = [f"Cryostat {observed.namespace}/{observed.name}: {condition['type']} is {condition['status']} ({reason})"]
     if component:
         chain += _component_chain(observed, deployment)
+    if component and reason.removeprefix(component) in _CONNECTION_REASONS:
+        chain += _policies_chain(observed)
     command = _command(observed, reason.removeprefix(component), component)
     values = {
         "n": observed.namespace,
         "i": observed.name,
         "d": deployment,
         "s": observed.status.get("databaseSecret") or f"{observed.name}-db",
-        "o": _operator_namespace(observed),
+        "o": operator_namespace(observed),
     }
     return Cause(reason, str(condition.get("message") or reason), tuple(chain), command.format(**values))
 
@@ -177,6 +173,8 @@ def _command(observed: Observed, reason: str, component: str) -> str:
     """The next command for a reason without the prefix of its component."""
     if reason == Reason.VOLUME_PENDING and not component:
         return _CLAIMS
+    if reason in (Reason.POD_NOT_READY, Reason.DEPLOYMENT_UNAVAILABLE) and observed.foreign_policies:
+        return f"{_POLICIES} {' '.join(each['metadata']['name'] for each in observed.foreign_policies)}"
     command = _COMMANDS.get(
         reason,  # type: ignore[call-overload] # members are strings
         _PODS if component else _DEFAULT_COMMAND,
@@ -186,9 +184,11 @@ def _command(observed: Observed, reason: str, component: str) -> str:
     return str(command)
 
 
-def _operator_namespace(observed: Observed) -> str:
-    found = observed.operators or ()
-    return str(found[0]["metadata"]["namespace"]) if found else "cryostat-operator-system"
+def _policies_chain(observed: Observed) -> Iterator[str]:
+    """NetworkPolicies of other owners, which may deny the connections of the pods."""
+    for policy in observed.foreign_policies:
+        title = f"NetworkPolicy {observed.namespace}/{policy['metadata']['name']}"
+        yield f"{title} restricts {directions(policy)} of pods of this instance; the operator did not create it"
 
 
 def _component_chain(observed: Observed, deployment: str) -> Iterator[str]:

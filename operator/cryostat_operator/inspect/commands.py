@@ -1,4 +1,4 @@
-"""The commands `status` and `must-gather`. Large modules are imported inside of them, so that others start fast."""
+"""The command `status`, and what other commands share. Large modules are imported in functions for a fast start."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import click
 
 if TYPE_CHECKING:
     from ..kube.client import Client
-    from .causes import Cause
+    from .cause import Cause
     from .observed import Observed
 
 READY, NOT_READY, UNUSABLE = 0, 1, 2
@@ -48,7 +48,7 @@ def status(
         searched = "" if all_namespaces else namespace or default_namespace
         shown = ""
         while True:
-            found = await _observe(client, searched, name)
+            found = await observe(client, searched, name)
             text = _text(found, output)
             if text != shown:
                 _print(text, clear=watch and bool(shown))
@@ -64,45 +64,6 @@ def status(
     sys.exit(READY if ready else NOT_READY)
 
 
-@click.command("must-gather")
-@click.argument("name", required=False)
-@click.option("-n", "--namespace", default=None, help="Namespace of the Cryostat; default: that of the context.")
-@click.option("-A", "--all-namespaces", is_flag=True, help="Collect the Cryostats of all namespaces.")
-@click.option("--context", default=None, help="Context of the kubeconfig; default: the current one.")
-@click.option("-f", "--file", type=click.Path(dir_okay=False), default="cryostat-must-gather.tar.gz", show_default=True)
-def must_gather(name: str | None, namespace: str | None, all_namespaces: bool, context: str | None, file: str) -> None:
-    """Write an archive for a support case: Cryostats, their objects, pods, events and logs, with an index page.
-
-    Values of Secrets and environment variables, and credentials in texts, are removed. No recording is read. The index
-    page lists what you may not read. Exit status: 0 if the archive was written, otherwise 2.
-
-    \b
-    Examples:
-      kubectl cryostat must-gather
-      kubectl cryostat must-gather -A -f case-1234.tar.gz
-    """
-    from pathlib import Path
-
-    if name and all_namespaces:
-        raise click.UsageError("NAME and --all-namespaces exclude each other.")
-
-    async def collect(client: Client, default_namespace: str) -> bytes:
-        from .archive import archive_bytes
-        from .must_gather import gather
-
-        found = await _observe(client, "" if all_namespaces else namespace or default_namespace, name)
-        return archive_bytes(await gather(client, found), "cryostat-must-gather")
-
-    content = run_with_client(context, collect)
-    from .archive import write_archive
-
-    try:
-        write_archive(Path(file), content)
-    except OSError as error:
-        fail(f"{file} cannot be written: {error.strerror}")
-    click.echo(f"written: {file}")
-
-
 def run_with_client(context: str | None, work: Callable[[Client, str], Awaitable[Any]]) -> Any:
     """Log in and run `work` with the client and the namespace of the context.
 
@@ -113,10 +74,15 @@ def run_with_client(context: str | None, work: Callable[[Client, str], Awaitable
     from ..kube.client import Client
     from ..kube.connection import LoginError
     from ..kube.errors import ApiError
+    from .explanation import explanation
     from .login import log_in
 
+    server = ""
+
     async def log_in_and_work() -> Any:
+        nonlocal server
         login = await log_in(context)
+        server = login.connection.server
 
         async def reconnect() -> Any:
             return (await log_in(context)).connection
@@ -130,7 +96,7 @@ def run_with_client(context: str | None, work: Callable[[Client, str], Awaitable
     try:
         return asyncio.run(log_in_and_work())
     except (ApiError, LoginError) as error:
-        fail(str(error))
+        fail(explanation(error, server))
 
 
 def fail(message: str) -> NoReturn:
@@ -139,14 +105,20 @@ def fail(message: str) -> NoReturn:
     sys.exit(UNUSABLE)
 
 
-async def _observe(client: Client, namespace: str, name: str | None) -> list[tuple[Observed, list[Cause]]]:
+async def observe(client: Client, namespace: str, name: str | None) -> list[tuple[Observed, list[Cause]]]:
+    """Read one Cryostat, or all of a namespace (empty: of all namespaces), each with its causes.
+
+    If there is none, the program ends with a message and exit status 2.
+    """
     from .causes import causes
+    from .operator_reader import creation_failure
     from .reader import Reader, cryostats
 
     found = await cryostats(client, namespace, name)
     if not found:
         place = f"in namespace {namespace}" if namespace else "in any namespace"
-        fail(f"There is no Cryostat {place}. Use -n NAMESPACE or -A.")
+        failure = await creation_failure(client, namespace) if namespace else ""
+        fail(f"There is no Cryostat {place}. {failure or 'Use -n NAMESPACE or -A.'}")
     reader = Reader(client)
     instances = [await reader.observe(each) for each in found]
     return [(observed, causes(observed, time.time())) for observed in instances]

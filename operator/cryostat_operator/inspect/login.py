@@ -96,13 +96,27 @@ def _merged(files: list[Path]) -> dict[str, Any]:
     """The files as kubectl merges them: the first entry of a name counts. Paths become absolute."""
     config: dict[str, Any] = {"current": "", "clusters": {}, "users": {}, "contexts": {}}
     for file in files:
-        document = yaml.safe_load(file.read_text()) or {}
+        document = _document(file)
         config["current"] = config["current"] or document.get("current-context") or ""
         for plural in ("clusters", "users", "contexts"):
             for entry in document.get(plural) or ():
                 content = entry.get(plural[:-1]) or {}
                 config[plural].setdefault(entry["name"], _absolute(content, file.parent))
     return config
+
+
+def _document(file: Path) -> dict[str, Any]:
+    try:
+        document = yaml.safe_load(file.read_text()) or {}
+    except OSError as error:
+        raise LoginError(f"the kubeconfig {file} cannot be read: {error.strerror}") from None
+    except (UnicodeDecodeError, yaml.YAMLError) as error:
+        line = getattr(getattr(error, "problem_mark", None), "line", None)
+        where = f", see line {line + 1}" if line is not None else ""
+        raise LoginError(f"the kubeconfig {file} is not YAML{where}") from None
+    if not isinstance(document, dict):
+        raise LoginError(f"the file {file} is not a kubeconfig")
+    return document
 
 
 def _absolute(content: Mapping[str, Any], directory: Path) -> dict[str, Any]:
@@ -184,14 +198,21 @@ async def _credentials_by_library(context: str) -> tuple[str, dict[str, str]]:
 
 
 def _ssl_context(cluster: Mapping[str, Any], user: Mapping[str, Any]) -> ssl.SSLContext:
-    context = ssl.create_default_context(
-        cafile=cluster.get("certificate-authority"), cadata=_decoded(cluster.get("certificate-authority-data"))
-    )
+    file = cluster.get("certificate-authority")
+    try:
+        context = ssl.create_default_context(
+            cafile=file, cadata=_decoded(cluster.get("certificate-authority-data"), "certificate-authority-data")
+        )
+    except OSError as error:  # SSLError, too; it does not name the file
+        field = f"certificate-authority {file}" if file else "certificate-authority-data"
+        cause = "it is not a certificate" if isinstance(error, ssl.SSLError) else error.strerror
+        raise LoginError(f"{field} of the kubeconfig cannot be used: {cause}") from None
     if cluster.get("insecure-skip-tls-verify"):
         context.check_hostname = False
         context.verify_mode = ssl.CERT_NONE
     if user.get("client-certificate-data"):
-        _load_pair(context, str(_decoded(user["client-certificate-data"])), str(_decoded(user["client-key-data"])))
+        pair = [str(_decoded(user[field], field)) for field in ("client-certificate-data", "client-key-data")]
+        _load_pair(context, *pair)
     elif user.get("client-certificate"):
         context.load_cert_chain(user["client-certificate"], user.get("client-key"))
     return context
@@ -205,8 +226,13 @@ def _load_pair(context: ssl.SSLContext, certificate: str, key: str) -> None:
         context.load_cert_chain(file.name)
 
 
-def _decoded(data: str | None) -> str | None:
-    return base64.b64decode(data).decode() if data else None
+def _decoded(data: str | None, field: str) -> str | None:
+    if not data:
+        return None
+    try:
+        return base64.b64decode("".join(data.split()), validate=True).decode()
+    except ValueError:
+        raise LoginError(f"{field} of the kubeconfig is not base64") from None
 
 
 def _service_account() -> Login:

@@ -6,13 +6,15 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from ..api import constants
-from ..plan import upgrades
 from ..plan.model.kinds import Obj
 from ..plan.model.reasons import Reason
 from ..plan.pod_failures import pod_failure
 from .states import BAD, GOOD, WAITING, State, condition_state, find_condition, state_of
 from .volume_usage import VolumeUsage
 
+OPERATOR_NAME = "cryostat-operator-controller"  # Deployment, also where OLM installed it
+# Where the manifests and OLM install the operator; for users who may not search all namespaces.
+OPERATOR_NAMESPACES = ("cryostat-operator-system", "openshift-operators", "operators")
 _LONGEST_NAME = 50  # characters; longer names end in a hash, which is cut off
 
 
@@ -30,7 +32,11 @@ class Observed:
         missing_namespaces: target namespaces that do not exist.
         expiries: name of a Secret → end of its certificate, in seconds since the epoch.
         volumes: name of a PersistentVolumeClaim → how full its volume is, where a kubelet reports it.
+        foreign_policies: NetworkPolicies that select pods of the instance and are not owned by it.
         operators: the Deployments of the operator; None if the user may not read them.
+        lease: the Lease of the leader election that was renewed last; None if there is none, or it cannot be read.
+        lease_is_renewed: whether an operator renews it; None without a Lease.
+        webhook_failure: why the API server cannot call a webhook when the Cryostat changes; empty if it can.
         unreadable: one sentence for each kind of object that the user may not read.
     """
 
@@ -43,7 +49,11 @@ class Observed:
     missing_namespaces: frozenset[str] = frozenset()
     expiries: Mapping[str, float] = field(default_factory=dict)
     volumes: Mapping[str, VolumeUsage] = field(default_factory=dict)
+    foreign_policies: tuple[Obj, ...] = ()
     operators: tuple[Obj, ...] | None = None
+    lease: Obj | None = None
+    lease_is_renewed: bool | None = None
+    webhook_failure: str = ""
     unreadable: tuple[str, ...] = ()
 
     @property
@@ -78,21 +88,6 @@ class Observed:
         return State(BAD, "Not ready")
 
     @property
-    def release(self) -> str:
-        """The releases that the images of the Deployments have, and those that the data was used with."""
-        images = {
-            container["name"]: str(container.get("image") or "")
-            for each in self.objects
-            if each["kind"] == "Deployment"
-            for container in each["spec"]["template"]["spec"]["containers"]
-        }
-        deployed = upgrades.versions(images.get(self.name, ""), images.get(f"{self.name}-db", ""))
-        claim = f"{self.name}-database"
-        found = (each for each in self.objects if each["kind"] == "PersistentVolumeClaim")
-        data = upgrades.recorded(next((each for each in found if each["metadata"]["name"] == claim), None))
-        return f"{deployed.title}; data: {data.title if any(data) else 'not recorded'}"
-
-    @property
     def url(self) -> str:
         return str(self.status.get("applicationUrl") or "")
 
@@ -107,11 +102,16 @@ class Observed:
         return list(self.status.get("targetNamespaces") or [self.namespace])
 
     @property
+    def has_ready_operator(self) -> bool:
+        """Whether a pod of one of the operator's Deployments is ready."""
+        return any((each.get("status") or {}).get("readyReplicas") for each in self.operators or ())
+
+    @property
     def operator_runs(self) -> bool | None:
-        """Whether a pod of an operator is ready; None if the user may not read its Deployment."""
-        if self.operators is None:
-            return None
-        return any((each.get("status") or {}).get("readyReplicas") for each in self.operators)
+        """Whether an operator runs; None if the user may read neither its Lease nor its Deployment."""
+        if self.lease_is_renewed is not None:
+            return self.lease_is_renewed
+        return None if self.operators is None else self.has_ready_operator
 
     def states(self) -> dict[str, State]:
         """One state per condition and object, by title; `make run` prints a line when one changes."""

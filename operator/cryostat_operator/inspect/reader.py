@@ -13,13 +13,14 @@ from ..kube.errors import ApiError
 from ..plan.model.kinds import KINDS, Kind, Obj, resource_path
 from ..plan.model.times import seconds
 from ..printable import printable
+from .foreign_policies import foreign_policies
 from .observed import Observed, agent_selector, owned_selector
+from .operator_reader import OperatorFacts, change_failure, operator_facts
 from .volume_usage import VolumeUsage, volume_usage
 
-OPERATOR_NAMESPACE = "cryostat-operator-system"
-OPERATOR_NAME = "cryostat-operator-controller"  # also where OLM installed it
-OPERATOR_FIELDS = f"metadata.name={OPERATOR_NAME}"
 POD_SELECTOR = "kind=cryostat,app={}"
+_POLICIES = ("networking.k8s.io", "v1", "networkpolicies")
+_NO_OPERATOR = "You may not read the Deployment and the Lease of the operator, so it is not checked whether it runs."
 _NOT_READABLE = (401, 403)
 _PARALLEL_REQUESTS = 8
 
@@ -35,6 +36,8 @@ class Reader:
 
     client: Client
     unreadable: dict[str, None] = field(default_factory=dict)
+    _operator: OperatorFacts | None = None
+    _webhook_failure: str = ""
     _requests: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(_PARALLEL_REQUESTS))
 
     async def read_list(
@@ -93,7 +96,9 @@ class Reader:
         for kind in KINDS.values():
             objects += await self.read_anywhere(kind, (namespace, *targets), selector)
         pods = await self.read_list("", "v1", "pods", namespace, POD_SELECTOR.format(name))
+        policies = await self.read_list(*_POLICIES, namespace)
         agents = await self._agents(namespace, name, targets)
+        operator = await self._operator_facts()
         return Observed(
             cryostat=cryostat,
             objects=tuple(objects),
@@ -106,7 +111,11 @@ class Reader:
             ),
             expiries=_expiries(objects),
             volumes=await self._volumes(namespace, pods or ()),
-            operators=await self._operators(),
+            foreign_policies=foreign_policies(policies or (), pods or (), selector),
+            operators=operator.deployments,
+            lease=operator.lease,
+            lease_is_renewed=operator.lease_is_renewed,
+            webhook_failure=await self._change_failure(cryostat),
             unreadable=tuple(self.unreadable),
         )
 
@@ -147,15 +156,18 @@ class Reader:
             self.unreadable[str(error)] = None
             return {}
 
-    async def _operators(self) -> tuple[Obj, ...] | None:
-        """The Deployments of operators, in all namespaces or else where the manifests install it."""
-        before = dict(self.unreadable)
-        found = await self.read_list("apps", "v1", "deployments", fields=OPERATOR_FIELDS)
-        if found is None:
-            self.unreadable = before
-            found = await self.read_list("apps", "v1", "deployments", OPERATOR_NAMESPACE, fields=OPERATOR_FIELDS)
-        named = [each for each in found or () if each["metadata"]["name"] == OPERATOR_NAME]
-        return None if found is None else tuple(named)
+    async def _operator_facts(self) -> OperatorFacts:
+        """The operator, read once for all instances."""
+        if self._operator is None:
+            self._operator = await operator_facts(self)
+        if self._operator.deployments is None and self._operator.lease is None:
+            self.unreadable[_NO_OPERATOR] = None
+        return self._operator
+
+    async def _change_failure(self, cryostat: Obj) -> str:
+        """Why a change of the Cryostat fails. A failure is found once, because it may take many seconds."""
+        self._webhook_failure = self._webhook_failure or await change_failure(self, cryostat)
+        return self._webhook_failure
 
 
 async def cryostats(client: Client, namespace: str, name: str | None) -> list[Obj]:
@@ -165,9 +177,12 @@ async def cryostats(client: Client, namespace: str, name: str | None) -> list[Ob
         ApiError: 404 if there is none of that name, 403 if the user may not read it.
     """
     path = resource_path(constants.GROUP, constants.VERSION, constants.PLURAL, namespace)
+    answer = await client.request("GET", f"{path}/{name}" if name else path)
+    if "metadata" not in answer:
+        raise ApiError(200, "Unexpected", "The server does not answer as a Kubernetes API server does")
     if name:
-        return [printable(await client.request("GET", f"{path}/{name}"))]
-    found = printable((await client.request("GET", path)).get("items") or [])
+        return [printable(answer)]
+    found = printable(answer.get("items") or [])
     return sorted(found, key=lambda obj: (obj["metadata"]["namespace"], obj["metadata"]["name"]))
 
 

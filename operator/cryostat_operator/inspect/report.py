@@ -6,8 +6,9 @@ from collections.abc import Iterable
 from datetime import UTC, datetime
 from typing import Any
 
-from .causes import Cause
+from .cause import Cause
 from .observed import Observed, pod_state
+from .releases import releases
 from .states import GOOD, state_of
 
 _DAY = 86400.0
@@ -26,7 +27,8 @@ def report(observed: Observed, now: float, found: Iterable[Cause]) -> dict[str, 
         "ready": observed.ready,
         "statusIsCurrent": observed.is_current,
         "applicationUrl": observed.url,
-        "release": observed.release,
+        "release": str(releases(observed)),
+        "releases": releases(observed)._asdict(),
         "login": observed.login(),
         "causes": [
             {

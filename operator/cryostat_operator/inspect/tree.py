@@ -8,8 +8,9 @@ import click
 
 from ..plan.model.kinds import Obj
 from ..printable import one_line
-from .causes import Cause
+from .cause import Cause
 from .observed import Observed, pod_state
+from .releases import releases
 from .states import BAD, GOOD, MARKS, WAITING, State, condition_state, state_of
 
 _GROUPS = {
@@ -61,7 +62,7 @@ def _header(observed: Observed) -> Iterator[str]:
     state = click.style(observed.state.text, fg=observed.state.color)
     yield f"{click.style(f'Cryostat {observed.namespace}/{observed.name}', bold=True)}  {state}"
     yield f"  Application: {address(observed)}"
-    yield f"  Release: {observed.release}"
+    yield f"  Release: {releases(observed)}"
     yield f"  Login: {observed.login()}"
     for target in observed.target_namespaces:
         yield f"  Target namespace {target}: {_target_text(observed, target)}"

@@ -6,6 +6,7 @@ import asyncio
 import errno
 import os
 import signal
+import ssl
 import tempfile
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -19,7 +20,7 @@ from cryostat_operator.backup.backup_commands import PASSPHRASE_VARIABLE
 from cryostat_operator.backup.instance_access import InstanceAccess
 from cryostat_operator.cli import main
 from cryostat_operator.inspect import login
-from cryostat_operator.inspect.login import Login
+from cryostat_operator.inspect.login import Login, UserConnection
 from cryostat_operator.kube import client
 from cryostat_operator.kube.connection import LoginError
 from cryostat_operator.kube.errors import ApiError, ApiUnavailable
@@ -37,7 +38,7 @@ def server(monkeypatch: pytest.MonkeyPatch) -> ApiServer:
     server.hook = lambda *_: operate(server)
 
     async def log_in(context: str | None = None) -> Any:
-        return Login(None, "here")  # type: ignore[arg-type]
+        return Login(UserConnection("https://api.example.com", ssl.create_default_context(), {}), "here")
 
     @asynccontextmanager
     async def opened(*_: Any) -> Any:
@@ -77,8 +78,8 @@ def test_backup_and_restore(server: ApiServer, tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (("absent", "--to", "b"), 'cryostats "absent" not found'),
-        (("sample", "-n", "elsewhere", "--to", "b"), 'cryostats "sample" not found'),
+        (("absent", "--to", "b"), "There is no Cryostat absent in this namespace."),
+        (("sample", "-n", "elsewhere", "--to", "b"), "There is no Cryostat sample in this namespace."),
         (("sample", "--to", "b", "--passphrase-file", "missing"), "missing cannot be read: No such file or directory."),
         (("sample", "--to", "file"), "file already exists and is not an empty folder. Choose another one."),
     ],

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import ssl
 from typing import Any
 
 import pytest
 
 from cryostat_operator.inspect import login
-from cryostat_operator.inspect.login import Login
+from cryostat_operator.inspect.login import Login, UserConnection
 from cryostat_operator.kube import client
 from tests.unit.api_server import ApiServer
 
@@ -18,7 +19,7 @@ def server(monkeypatch: pytest.MonkeyPatch) -> ApiServer:
     server = ApiServer()
 
     async def log_in(context: str | None = None) -> Any:
-        return Login(None, "here")  # type: ignore[arg-type]
+        return Login(UserConnection("https://api.example.com", ssl.create_default_context(), {}), "here")
 
     monkeypatch.setattr(login, "log_in", log_in)
     monkeypatch.setattr(client, "Client", lambda *_: server)

@@ -18,6 +18,13 @@ def not_ready(reason: str, message: str = "what is wrong") -> Obj:
 
 PENDING = owned("PersistentVolumeClaim", "sample-database", spec={}, status={"phase": "Pending"})
 DOWN = {"metadata": {"name": "cryostat-operator-controller", "namespace": "ops"}, "status": {}}
+UP = {**DOWN, "status": {"readyReplicas": 1}}
+DENY = {"metadata": {"name": "deny-all"}, "spec": {"podSelector": {}, "policyTypes": ["Ingress", "Egress"]}}
+
+
+def lease(holder: str = "operator-1_uid") -> Obj:
+    spec = {"holderIdentity": holder, "renewTime": "2023-11-14T22:00:00Z"}  # 800 seconds before NOW
+    return {"metadata": {"name": "d696d7ab.redhat.com", "namespace": "ops"}, "spec": spec}
 
 
 class Case(NamedTuple):
@@ -49,13 +56,61 @@ CASES = {
         "manifest unknown",
     ),
     "a certificate that expired": Case(
-        Observed(cryostat(), expiries={"here/tls": NOW - 3 * 86400}), "CertificateExpired", "describe secret tls"
+        Observed(cryostat(), expiries={"here/tls": NOW - 3 * 86400}),
+        "CertificateExpired",
+        "logs deployment/cryostat-operator",
     ),
     "wrong keys": Case(Observed(not_ready("DatabaseSecretMismatched")), "DatabaseSecretMismatched", "edit cryostat"),
+    "a certificate that expired while the Cryostat is paused": Case(
+        Observed(cryostat(READY, condition("ReconciliationActive", "False", "Paused")), expiries={"here/tls": NOW - 1}),
+        "CertificateExpired",
+        "annotate cryostat sample operator.cryostat.io/pause-reconciliation-",
+    ),
+    "a certificate of cert-manager that expired": Case(
+        Observed(
+            cryostat(),
+            (owned("Certificate", "sample-ca", spec={"secretName": "tls"}),),
+            expiries={"here/tls": NOW - 1},
+        ),
+        "CertificateExpired",
+        "kubectl -n here describe certificate sample-ca",
+    ),
     "paused": Case(Observed(not_ready("Paused")), "Paused", "operator.cryostat.io/pause-reconciliation-"),
     "hibernated": Case(Observed(not_ready("Hibernated")), "Hibernated", "operator.cryostat.io/hibernation-"),
-    "a connection that a NetworkPolicy denies": Case(
+    "a pod that is not ready": Case(
         Observed(not_ready("MainPodNotReady"), (deployment("", 0),)), "MainPodNotReady", "logs deployment/sample"
+    ),
+    "a connection that a NetworkPolicy denies": Case(
+        Observed(not_ready("MainPodNotReady"), (deployment("", 0),), foreign_policies=(DENY,)),
+        "MainPodNotReady",
+        "kubectl -n here describe networkpolicies deny-all",
+        "NetworkPolicy here/deny-all restricts ingress and egress of pods of this instance",
+    ),
+    "a container that ends because a NetworkPolicy denies its connection": Case(
+        Observed(not_ready("MainContainerCrashed"), (deployment("", 0),), foreign_policies=(DENY,)),
+        "MainContainerCrashed",
+        "logs deployment/sample --all-containers --previous",
+        "NetworkPolicy here/deny-all",
+    ),
+    "a webhook of the operator that cannot be called": Case(
+        Observed(cryostat(), webhook_failure='failed calling webhook "mcryostat.kb.io": timeout'),
+        "WebhookUnreachable",
+        "kubectl -n cryostat-operator-system get pods,services,endpointslices",
+        "a change of it is refused",
+    ),
+    "a webhook of another operator that cannot be called": Case(
+        Observed(cryostat(), webhook_failure='failed calling webhook "all.example.com": timeout'),
+        "WebhookUnreachable",
+        "kubectl get mutatingwebhookconfigurations,validatingwebhookconfigurations",
+    ),
+    "an operator that holds no Lease": Case(
+        Observed(cryostat(), operators=(UP,), lease=lease(""), lease_is_renewed=False),
+        "OperatorNotRunning",
+        "kubectl -n ops logs deployment/cryostat-operator-controller",
+        "is not reconciled",
+    ),
+    "an operator that does not renew its Lease": Case(
+        Observed(cryostat(), lease=lease(), lease_is_renewed=False), "OperatorNotRunning", "-n ops get pods,events"
     ),
     "no operator": Case(Observed(cryostat(), operators=(DOWN,)), "OperatorNotRunning", "-n ops get pods"),
     "no operator has processed it": Case(
@@ -116,3 +171,54 @@ def test_parts_that_hibernate_are_no_further_causes() -> None:
     parts = [condition(kind, "False", "Hibernated", f"{kind} hibernates") for kind in ("Ready", "Exposed")]
     [cause] = causes(Observed(cryostat(*parts)), NOW)
     assert cause.message == "Ready hibernates"
+
+
+def test_a_lease_that_is_not_renewed_names_the_replica_and_the_age() -> None:
+    [cause] = causes(Observed(cryostat(), operators=(DOWN,), lease=lease(), lease_is_renewed=False), NOW)
+    assert cause.message == (
+        "The operator does not run: its replica operator-1 last renewed Lease ops/d696d7ab.redhat.com 13 minutes ago. "
+        "No pod of the operator is ready (Deployment ops/cryostat-operator-controller)."
+    )
+    [free] = causes(Observed(cryostat(), lease=lease(""), lease_is_renewed=False), NOW)
+    assert free.message == "The operator does not run: no replica holds Lease ops/d696d7ab.redhat.com."
+
+
+def test_an_operator_outside_of_the_cluster_runs_if_it_renews_its_lease() -> None:
+    old = cryostat(observedGeneration=0)
+    running = Observed(old, operators=(), lease=lease(), lease_is_renewed=True)
+    assert [cause.reason for cause in causes(running, NOW)] == ["StatusOutdated"]
+    assert [cause.reason for cause in causes(Observed(old, operators=()), NOW)] == ["OperatorNotRunning"]
+
+
+def test_consequences_of_other_causes_are_left_out() -> None:
+    volume = condition("VolumesReady", "False", "VolumePending", "is not bound")
+    address = condition("Exposed", "False", "ApplicationUnavailable", "does not answer")
+    ready = not_ready("DatabaseVolumePending")["status"]["conditions"][0]
+    found = causes(Observed(cryostat(ready, volume, address)), NOW)
+    assert [cause.reason for cause in found] == ["DatabaseVolumePending"]
+    found = causes(Observed(cryostat(not_ready("Paused")["status"]["conditions"][0], volume)), NOW)
+    assert [cause.reason for cause in found] == ["Paused", "VolumePending"]
+    [only] = causes(Observed(cryostat(address)), NOW)
+    assert only.reason == "ApplicationUnavailable"
+
+
+def test_a_webhook_that_cannot_be_called_is_quoted() -> None:
+    [cause] = causes(Observed(cryostat(), webhook_failure="it is down."), NOW)
+    assert cause.message == (
+        "The API server cannot call a webhook, so no user can create or change this Cryostat: it is down."
+    )
+    assert cause.chain == ("Cryostat here/sample: a change of it is refused",)
+
+
+@pytest.mark.parametrize(
+    ("age", "text"),
+    [(16, "more than 15 seconds ago"), (120, "2 minutes ago"), (7200, "2 hours ago"), (3 * 86400, "3 days ago")],
+)
+def test_the_age_of_a_lease(age: int, text: str) -> None:
+    renewed = {"holderIdentity": "a", "renewTime": "2023-11-14T22:13:20Z"}  # NOW
+    old = {"metadata": {"name": "l", "namespace": "ops"}, "spec": renewed}
+    [cause] = causes(Observed(cryostat(), lease=old, lease_is_renewed=False), NOW + age)
+    assert cause.message == f"The operator does not run: its replica a last renewed Lease ops/l {text}."
+    old["spec"] = {"holderIdentity": "a"}
+    [cause] = causes(Observed(cryostat(), lease=old, lease_is_renewed=False), NOW)
+    assert cause.message == "The operator does not run: Lease ops/l is not renewed."

@@ -5,8 +5,6 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
-import tarfile
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -33,6 +31,13 @@ def test_a_ready_instance(server: ApiServer) -> None:
     assert "\x1b[" not in result.stdout
 
 
+@pytest.mark.parametrize(("environment", "colored"), [({}, True), ({"NO_COLOR": "1"}, False), ({"NO_COLOR": ""}, True)])
+def test_colors_of_a_terminal(server: ApiServer, environment: dict[str, str], colored: bool) -> None:
+    serve(server, cryostat(), deployment())
+    result = CliRunner().invoke(main, ["status"], color=True, env=environment)
+    assert ("\x1b[" in result.stdout) == colored
+
+
 def test_an_instance_that_is_not_ready(server: ApiServer) -> None:
     serve(server, cryostat(condition("Ready", "False", "Paused", "It is paused.")))
     result = invoke("sample", "-n", "here")
@@ -50,7 +55,7 @@ def test_data_for_programs(server: ApiServer) -> None:
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (("absent",), '"absent" not found'),
+        (("absent",), "There is no Cryostat absent in this namespace."),
         (("-n", "elsewhere"), "There is no Cryostat in namespace elsewhere."),
         (("sample", "-A"), "exclude each other"),
         (("-o", "xml"), "is not one of"),
@@ -102,18 +107,3 @@ def test_kopf_is_not_imported() -> None:
     imports = "; ".join(f"import cryostat_operator.{name.strip()}" for name in modules.split(","))
     code = f"import sys; {imports}; sys.exit('kopf' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code]).returncode == 0
-
-
-def test_must_gather_writes_an_archive_or_says_why_not(server: ApiServer, tmp_path: Path) -> None:
-    serve(server, cryostat(), deployment())
-    server.put("/version", {"gitVersion": "v1.34.0"})
-    written = CliRunner().invoke(main, ["must-gather", "-f", str(tmp_path / "a.tar.gz")])
-    assert (written.exit_code, written.stdout) == (0, f"written: {tmp_path}/a.tar.gz\n")
-    with tarfile.open(tmp_path / "a.tar.gz") as archive:
-        assert "cryostat-must-gather/README.md" in archive.getnames()
-    refused = CliRunner().invoke(main, ["must-gather", "-f", str(tmp_path / "absent/a.tar.gz")])
-    assert refused.exit_code == 2
-    assert refused.stderr == f"Error: {tmp_path}/absent/a.tar.gz cannot be written: No such file or directory\n"
-    missing = CliRunner().invoke(main, ["must-gather", "absent", "-f", str(tmp_path / "b.tar.gz")])
-    assert missing.exit_code == 2
-    assert [each.name for each in tmp_path.iterdir()] == ["a.tar.gz"]

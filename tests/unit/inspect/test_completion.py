@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import pytest
+from click.testing import CliRunner
+
 from cryostat_operator.cli import main
 from cryostat_operator.inspect.completion import completions
 
@@ -18,3 +21,21 @@ def test_files_are_left_to_the_shell() -> None:
 
 def test_nothing_typed_completes_commands() -> None:
     assert completions(main, [])[-1] == ":4"
+
+
+@pytest.mark.parametrize("program", ["cryostat-operator", "kubectl-cryostat"])
+@pytest.mark.parametrize(
+    ("shell", "words", "position", "expected"),
+    [
+        ("bash", "{} status -o j", "3", "plain,json\n"),
+        ("zsh", "{} status -o j", "3", "plain\njson\n_\n"),
+        ("fish", "{} status -o j", "j", "plain,json\n"),
+    ],
+)
+def test_completion_of_shells(program: str, shell: str, words: str, position: str, expected: str) -> None:
+    variable = f"_{program.replace('-', '_').upper()}_COMPLETE"
+    script = CliRunner().invoke(main, [], prog_name=program, env={variable: f"{shell}_source"})
+    assert (script.exit_code, f"{variable}={shell}_complete" in script.stdout) == (0, True)
+    typed = {"COMP_WORDS": words.format(program), "COMP_CWORD": position}
+    found = CliRunner().invoke(main, [], prog_name=program, env={variable: f"{shell}_complete", **typed})
+    assert found.stdout == expected

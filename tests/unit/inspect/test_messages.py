@@ -10,9 +10,10 @@ import yaml
 from click.testing import CliRunner
 
 from cryostat_operator.cli import main
-from cryostat_operator.inspect.causes import Cause, causes
+from cryostat_operator.gather.must_gather import gather
+from cryostat_operator.inspect.cause import Cause
+from cryostat_operator.inspect.causes import causes
 from cryostat_operator.inspect.login import log_in
-from cryostat_operator.inspect.must_gather import gather
 from cryostat_operator.inspect.observed import Observed
 from cryostat_operator.inspect.tree import address
 from cryostat_operator.kube.connection import LoginError
@@ -79,9 +80,9 @@ CAUSES = {
         Observed(cryostat(), expiries={"here/tls": NOW - 3 * 86400}),
         Cause(
             "CertificateExpired",
-            "The certificate in Secret here/tls expired 3 days ago.",
+            "The certificate in Secret here/tls expired 3 days ago, so connections that need it fail.",
             ("Cryostat here/sample", "Secret here/tls: certificate expired"),
-            "kubectl -n here describe secret tls",
+            "kubectl -n cryostat-operator-system logs deployment/cryostat-operator-controller",
         ),
     ),
     "no status": (
@@ -156,7 +157,8 @@ async def test_the_index_of_must_gather(server: ApiServer) -> None:
         "## Cryostat here/sample: not ready\n\n* Paused: It is paused.\n  * the first state\n\n## Files\n\n* ["
     )
     assert index.endswith(
-        "## Not collected\n\n* The log of container c of pod sample-database-1 cannot be read: no access\n"
+        "## Not collected\n\n* No pod of the operator was found.\n"
+        "* The log of container c of pod sample-database-1 cannot be read: no access\n"
     )
 
 

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from cryostat_operator.api import constants
-from cryostat_operator.inspect.reader import OPERATOR_NAMESPACE, Reader, cryostats
+from cryostat_operator.inspect.reader import Reader, cryostats
 from cryostat_operator.inspect.volume_usage import VolumeUsage
 from cryostat_operator.kube.errors import ApiError, ApiUnavailable
 from tests.unit.api_server import ApiServer
@@ -107,14 +107,6 @@ async def test_a_namespace_that_cannot_be_looked_up_is_not_called_missing(server
     refused[0] = 500
     with pytest.raises(ApiError):
         await observed(server)
-
-
-async def test_the_operator_is_found_by_the_name_of_its_deployment(server: ApiServer) -> None:
-    path = f"/apis/apps/v1/namespaces/{OPERATOR_NAMESPACE}/deployments/cryostat-operator-controller"
-    server.put(path, {"status": {"readyReplicas": 0}})
-    assert (await observed(server)).operator_runs is False
-    server.put(path, {"status": {"readyReplicas": 1}})
-    assert (await observed(server)).operator_runs is True
 
 
 async def test_cryostats_are_listed_in_order(server: ApiServer) -> None:

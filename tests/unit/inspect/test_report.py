@@ -15,7 +15,7 @@ def test_it_has_causes_states_and_certificates_and_no_value() -> None:
     secret = owned("Secret", "sample-tls", data={"password": "aHVudGVy"})
     observed = Observed(
         cryostat(condition("Ready", "False", "Paused", "It is paused.")),
-        (deployment(), secret),
+        (deployment(ready=0), secret),
         (pod("cryostat", "CrashLoopBackOff"),),
         agents={"here": 3},
         expiries={"here/sample-tls": NOW + 86400 * 7.5},
@@ -23,7 +23,8 @@ def test_it_has_causes_states_and_certificates_and_no_value() -> None:
     )
     data = report(observed, NOW, causes(observed, NOW))
     assert data["ready"] is False
-    assert data["release"] == "Cryostat 4.2, unknown PostgreSQL; data: not recorded"
+    assert data["release"] == "nothing runs; wanted: not known; data: not recorded"
+    assert data["releases"] == {"running": "nothing runs", "wanted": "", "data": "not recorded"}
     assert data["causes"][0]["reason"] == "Paused"
     assert data["objects"][0]["images"] == {"sample": "quay.io/cryostat/sample:4.2.0"}
     assert data["pods"][0]["good"] is False

@@ -12,12 +12,12 @@ from typing import Any
 
 import pytest
 
-from cryostat_operator.inspect import must_gather
-from cryostat_operator.inspect.archive import archive_bytes, write_archive
+from cryostat_operator.gather import pod_logs
+from cryostat_operator.gather.archive import archive_bytes, write_archive
+from cryostat_operator.gather.must_gather import gather
+from cryostat_operator.gather.redaction import redact, redact_text
 from cryostat_operator.inspect.causes import causes
-from cryostat_operator.inspect.must_gather import gather
-from cryostat_operator.inspect.reader import OPERATOR_NAMESPACE, Reader
-from cryostat_operator.inspect.redaction import redact, redact_text
+from cryostat_operator.inspect.reader import Reader
 from cryostat_operator.kube.errors import ApiError, ApiUnavailable
 from cryostat_operator.plan.model.kinds import Obj
 from tests.unit.api_server import ApiServer
@@ -89,7 +89,7 @@ def server() -> ApiServer:
         server.put(f"/api/v1/namespaces/here/events/{name}", event | {"involvedObject": about, "reason": "BackOff"})
     labels = {"app.kubernetes.io/name": "cryostat-operator"}
     operator = {"metadata": {"labels": labels}, "spec": {"containers": [{"name": "operator"}]}}
-    server.put(f"/api/v1/namespaces/{OPERATOR_NAMESPACE}/pods/operator-1", operator)
+    server.put("/api/v1/namespaces/ops/pods/operator-1", operator)
     return server
 
 
@@ -109,7 +109,7 @@ async def test_names_of_keys_and_variables_objects_logs_and_versions_are_in_it(s
     assert "KEY: <removed>" in files["here/sample/here/secret-sample-db.yaml"]
     assert "name: PLAIN" in files["here/sample/here/deployment-sample.yaml"]
     assert "started" in files["here/sample/logs/sample-cryostat-1-c.log"]
-    assert "started" in files["operator/logs/operator-1-operator.log"]
+    assert "started" in files["operator/ops/logs/operator-1-operator.log"]
     assert files["here/sample/events.txt"].splitlines() == [
         " SecretNotFound: token=<removed>",
         " Pod sample-cryostat-1 BackOff: token=<removed>",
@@ -139,7 +139,7 @@ async def test_a_log_that_cannot_be_read_is_listed_in_the_index(
         return await request(method, path, **options)
 
     monkeypatch.setattr(server, "request", without_logs)
-    monkeypatch.setattr(must_gather, "LOG_SECONDS", 0.01)
+    monkeypatch.setattr(pod_logs, "LOG_SECONDS", 0.01)
     files = await files_of(server)
     assert [path for path in files if path.endswith(".log")] == []
     assert "container c of pod sample-cryostat-1 cannot be read: the node is gone" in files["README.md"]

@@ -1,0 +1,61 @@
+"""Says in one or two sentences why a command did not get an answer from the cluster, and what to do."""
+
+from __future__ import annotations
+
+import aiohttp
+
+from ..api import constants
+from ..kube.errors import ApiError
+
+_NETWORK = "Check the cluster of the kubeconfig's context, and the network"
+
+
+def explanation(error: Exception, server: str) -> str:
+    """Return the text for a user.
+
+    Args:
+        error: raised by `Client` or by the login.
+        server: URL of the API server; empty if it is not known.
+    """
+    if not isinstance(error, ApiError):
+        return str(error)
+    place = f"The API server {server}".rstrip()
+    if error.status == 401:
+        return f"{place} does not accept your credentials. Log in again, or choose another context with --context."
+    if error.status == 404 and not error.resource:
+        return (
+            f"{place} does not serve {constants.API_VERSION}: the operator is not installed in this cluster. "
+            "Install it, or choose another cluster with --context."
+        )
+    if error.is_not_found(constants.PLURAL):
+        return (
+            f"There is no Cryostat {error.name} in this namespace. `kubectl get cryostats --all-namespaces` lists them."
+        )
+    cause = error.__context__
+    if error.status == 0 and isinstance(cause, aiohttp.ClientError | OSError):
+        return f"{place} cannot be reached: {_connection_failure(cause)}."
+    return error.message
+
+
+def _connection_failure(error: aiohttp.ClientError | OSError) -> str:
+    """The cause of a connection that failed, and what to do."""
+    if isinstance(error, aiohttp.ClientConnectorCertificateError):
+        certificate = getattr(error.certificate_error, "verify_message", type(error).__name__)
+        return f"its certificate is not trusted ({certificate}). Correct certificate-authority in the kubeconfig"
+    if isinstance(error, aiohttp.InvalidURL | aiohttp.NonHttpUrlClientError):
+        return "its address is no URL. Correct the server of the cluster in the kubeconfig"
+    if isinstance(error, aiohttp.ClientConnectorDNSError):
+        return f"its name cannot be resolved. {_NETWORK}"
+    if isinstance(error, TimeoutError):
+        return f"it does not answer in time. {_NETWORK}"
+    if isinstance(error, aiohttp.ClientConnectorError) and error.os_error.strerror:
+        return f"{_reason(error.os_error)}. {_NETWORK}"
+    if isinstance(error, OSError) and error.strerror:
+        return f"{_reason(error)}. {_NETWORK}"
+    return f"{type(error).__name__}. {_NETWORK}"
+
+
+def _reason(error: OSError) -> str:
+    if isinstance(error, ConnectionRefusedError):
+        return "connection refused"
+    return str(error.strerror).lower()

@@ -1,0 +1,184 @@
+"""Commands without an answer of the cluster: one clear sentence, exit status 2, and no traceback."""
+
+from __future__ import annotations
+
+import contextlib
+import ssl
+import threading
+import time
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, HTTPServer
+from pathlib import Path
+from typing import Any
+
+import aiohttp
+import pytest
+import yaml
+from click.testing import CliRunner, Result
+from cryptography import x509
+from cryptography.x509.oid import ExtendedKeyUsageOID
+
+from cryostat_operator.cli import main
+from cryostat_operator.inspect.explanation import explanation
+from cryostat_operator.kube.connection import LoginError
+from cryostat_operator.kube.errors import ApiError, ApiUnavailable
+from cryostat_operator.pki import signing
+from cryostat_operator.pki.signing import CertificateTemplate
+
+NETWORK = "Check the cluster of the kubeconfig's context, and the network."
+
+
+def command(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, server: str, **cluster: Any) -> Result:
+    """Run `status` with a kubeconfig for a server."""
+    config = {
+        "current-context": "a",
+        "contexts": [{"name": "a", "context": {"cluster": "b", "user": "c"}}],
+        "clusters": [{"name": "b", "cluster": {"server": server, **cluster}}],
+        "users": [{"name": "c", "user": {"token": "t"}}],
+    }
+    return with_kubeconfig(tmp_path, monkeypatch, yaml.safe_dump(config).encode())
+
+
+def with_kubeconfig(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, content: bytes) -> Result:
+    file = tmp_path / "config"
+    file.write_bytes(content)
+    monkeypatch.setenv("KUBECONFIG", str(file))
+    result = CliRunner().invoke(main, ["status", "sample"])
+    assert (result.exit_code, result.stdout) == (2, ""), result.output
+    assert result.stderr.count("\n") == 1
+    return result
+
+
+@contextlib.contextmanager
+def serving(status: int, body: bytes, certificate: Path | None = None) -> Iterator[str]:
+    """A server that answers all requests in this way, by HTTPS with a certificate."""
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            self.send_response(status)
+            self.send_header("Content-Length", str(len(body)))
+            self.end_headers()
+            self.wfile.write(body)
+
+        def log_message(self, *_: object) -> None:
+            """Write nothing."""
+
+    server = HTTPServer(("127.0.0.1", 0), Handler)
+    if certificate:
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain(certificate)
+        server.socket = context.wrap_socket(server.socket, server_side=True)
+    thread = threading.Thread(target=server.serve_forever, args=(0.01,))
+    thread.start()
+    try:
+        yield f"{'https' if certificate else 'http'}://127.0.0.1:{server.server_port}"
+    finally:
+        server.shutdown()
+        thread.join()
+        server.server_close()
+
+
+def test_an_unreachable_server(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    refused = command(tmp_path, monkeypatch, "http://127.0.0.1:1")
+    start = "Error: The API server http://127.0.0.1:1 cannot be reached"
+    assert refused.stderr == f"{start}: connection refused. {NETWORK}\n"
+
+
+def test_an_address_that_is_none(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    found = command(tmp_path, monkeypatch, "example.com:6443").stderr
+    assert "its address is no URL. Correct the server of the cluster in the kubeconfig." in found
+
+
+def test_a_name_that_does_not_exist(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    found = command(tmp_path, monkeypatch, "http://absent.invalid").stderr
+    assert f"its name cannot be resolved. {NETWORK}" in found
+
+
+def test_a_server_that_does_not_answer_in_time() -> None:
+    error = ApiUnavailable(0, "Unavailable", "GET /: TimeoutError")
+    error.__context__ = TimeoutError()
+    assert explanation(error, "https://a") == (
+        f"The API server https://a cannot be reached: it does not answer in time. {NETWORK}"
+    )
+
+
+def test_a_certificate_that_is_not_trusted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    now, pair = time.time(), tmp_path / "pair.pem"
+    key = signing.new_key()
+    name = x509.DNSName("localhost")
+    template = CertificateTemplate("localhost", (name,), (ExtendedKeyUsageOID.SERVER_AUTH,))
+    pair.write_bytes(signing.key_pem(key) + signing.certificates_pem([signing.sign_certificate(template, key, now)]))
+    with serving(200, b"{}", pair) as server:
+        found = command(tmp_path, monkeypatch, server).stderr
+    assert found == (
+        f"Error: The API server {server} cannot be reached: its certificate is not trusted (self-signed certificate). "
+        "Correct certificate-authority in the kubeconfig.\n"
+    )
+
+
+@pytest.mark.parametrize(
+    ("status", "body", "message"),
+    [
+        (200, b"<html>login</html>", "The server does not answer as a Kubernetes API server does"),
+        (401, b"", "does not accept your credentials. Log in again, or choose another context with --context."),
+        (
+            404,
+            b"404 page not found",
+            " does not serve operator.cryostat.io/v1beta2: the operator is not installed in this cluster. Install it, "
+            "or choose another cluster with --context.\n",
+        ),
+        (403, b'{"message": "cryostats is forbidden: User u cannot get it"}', "User u cannot get it"),
+        (
+            404,
+            b'{"reason": "NotFound", "message": "x", "details": {"kind": "cryostats", "name": "sample"}}',
+            "Error: There is no Cryostat sample in this namespace. "
+            "`kubectl get cryostats --all-namespaces` lists them.\n",
+        ),
+    ],
+)
+def test_answers_of_the_server(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, status: int, body: bytes, message: str
+) -> None:
+    with serving(status, body) as server:
+        assert message in command(tmp_path, monkeypatch, server).stderr
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (b"a: [b", "is not YAML, see line 1"),
+        (b"\xff\xfe\x00", "is not YAML"),
+        (b"hello", "config is not a kubeconfig"),
+    ],
+)
+def test_a_broken_kubeconfig(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, content: bytes, message: str) -> None:
+    assert message in with_kubeconfig(tmp_path, monkeypatch, content).stderr
+
+
+@pytest.mark.parametrize(
+    ("cluster", "message"),
+    [
+        (
+            {"certificate-authority": "/absent/ca.crt"},
+            "certificate-authority /absent/ca.crt of the kubeconfig cannot be used: No such file or directory",
+        ),
+        ({"certificate-authority-data": "!!!"}, "certificate-authority-data of the kubeconfig is not base64"),
+        (
+            {"certificate-authority-data": "aGVsbG8="},
+            "certificate-authority-data of the kubeconfig cannot be used: it is not a certificate",
+        ),
+    ],
+)
+def test_a_certificate_of_the_kubeconfig_that_cannot_be_used(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, cluster: dict[str, str], message: str
+) -> None:
+    assert message in command(tmp_path, monkeypatch, "https://127.0.0.1:1", **cluster).stderr
+
+
+def test_other_texts_are_shown_as_they_are() -> None:
+    assert explanation(LoginError("no cluster"), "") == "no cluster"
+    assert explanation(ApiError(409, "Conflict", "changed"), "https://a") == "changed"
+    assert explanation(ApiError(401, "Unauthorized", "x"), "").startswith("The API server does not accept")
+    broken = ApiUnavailable(0, "Unavailable", "x")
+    broken.__context__ = aiohttp.ServerDisconnectedError()
+    assert explanation(broken, "a") == f"The API server a cannot be reached: ServerDisconnectedError. {NETWORK}"

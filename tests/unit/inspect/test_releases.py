@@ -1,0 +1,49 @@
+"""Releases that run, that the operator deploys, and that the data was used with."""
+
+from __future__ import annotations
+
+from cryostat_operator.inspect.observed import Observed
+from cryostat_operator.inspect.releases import releases
+from cryostat_operator.plan.model.kinds import Obj
+from tests.unit.inspect.instance import cryostat, deployment, owned, pod
+
+
+def database(release: str, ready: int = 1) -> Obj:
+    found = deployment("-database", ready)
+    found["spec"]["template"]["spec"]["containers"] = [{"name": "sample-db", "image": f"a/cryostat-db:{release}"}]
+    return found
+
+
+def operator(core: str, data: str) -> Obj:
+    env = [{"name": "RELATED_IMAGE_CORE", "value": core}, {"name": "RELATED_IMAGE_DATABASE", "value": data}]
+    pod = {"spec": {"containers": [{"name": "operator", "env": env}]}}
+    return {"metadata": {"name": "o", "namespace": "ops"}, "spec": {"template": pod}}
+
+
+def test_all_are_known() -> None:
+    claim = owned("PersistentVolumeClaim", "sample-database", spec={})
+    claim["metadata"]["annotations"] = {"operator.cryostat.io/database-release": "cryostat=4.1,postgresql=16"}
+    wanted = operator("a/cryostat:4.0.0", "a/cryostat-db:4.0.0")
+    found = releases(Observed(cryostat(), (deployment(), database("4.2.0"), claim), operators=(wanted,)))
+    assert str(found) == (
+        "Cryostat 4.2, PostgreSQL 16; wanted: Cryostat 4.0, PostgreSQL 16; data: Cryostat 4.1, PostgreSQL 16"
+    )
+
+
+def test_a_pod_that_still_runs_counts_more_than_the_template() -> None:
+    old, new = pod("cryostat"), pod("cryostat", "ErrImagePull")
+    old["spec"]["containers"] = [{"name": "sample", "image": "a/cryostat:4.1.0"}]
+    new["spec"]["containers"] = [{"name": "sample", "image": "a/cryostat:4.0.0"}]
+    assert releases(Observed(cryostat(), (deployment(),), (old, new))).running == "Cryostat 4.1, unknown PostgreSQL"
+
+
+def test_nothing_runs() -> None:
+    assert releases(Observed(cryostat(), (deployment(ready=0), database("4.2.0", 0)))) == (
+        "nothing runs",
+        "",
+        "not recorded",
+    )
+
+
+def test_an_operator_without_variables_wants_nothing_that_is_known() -> None:
+    assert releases(Observed(cryostat(), operators=({"metadata": {}, "status": {}},))).wanted == ""
