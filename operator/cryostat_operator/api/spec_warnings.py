@@ -10,6 +10,7 @@ from typing import Any
 
 from . import constants, known_annotations
 from .conversion import ANNOTATION as PRESERVED
+from .name_warnings import name_warnings
 
 Obj = Mapping[str, Any]
 
@@ -48,7 +49,7 @@ def warnings_for(obj: Obj) -> list[str]:
     spec = obj.get("spec")
     if not isinstance(spec, Mapping):
         return []
-    found = chain(_duplicates(spec), _deprecated(spec), _unknown_values(spec, "spec", ""))
+    found = chain(_duplicates(spec), _deprecated(spec), _unknown_values(spec, "spec", ""), name_warnings(spec))
     return list(islice(found, MAX_SPEC_WARNINGS))
 
 

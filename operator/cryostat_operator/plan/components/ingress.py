@@ -109,6 +109,12 @@ def tls_secrets(instance: Instance) -> list[str]:
 def backend_note(instance: Instance) -> str:
     """Return what a user must do so that the Ingress controller reaches the application; empty if nothing."""
     config = network_config(instance)
+    services = _backend_services(instance)
+    if services and instance.name not in services:
+        return (
+            f"No backend of Ingress {instance.name} is Service {instance.name}: it leads to Service "
+            f"{' and '.join(sorted(services))}"
+        )
     if not (has_ingress(instance) and instance.tls):
         return ""
     service_config = instance.spec.service_options.core_config if instance.spec.service_options else None
@@ -155,10 +161,7 @@ def wrong_port(instance: Instance) -> Problem | None:
     if not has_ingress(instance):
         return None
     number = service_port(instance)
-    spec = network_config(instance).ingress_spec or {}
-    paths = [path for rule in spec.get("rules") or [] for path in (rule.get("http") or {}).get("paths") or []]
-    backends = [spec.get("defaultBackend"), *(path.get("backend") for path in paths)]
-    for service in ((backend or {}).get("service") or {} for backend in backends):
+    for service in _backends(instance):
         port = service.get("port") or {}
         given = port.get("number") or port.get("name")
         if service.get("name") == instance.name and given not in (None, number, SERVICE_PORT):
@@ -170,6 +173,19 @@ def wrong_port(instance: Instance) -> Problem | None:
             )
             return Problem("exposure", Reason.INGRESS_PORT_UNKNOWN, text)
     return None
+
+
+def _backends(instance: Instance) -> list[Obj]:
+    """Return the Services of all backends of the Ingress: name and port of each."""
+    spec = (network_config(instance).ingress_spec if has_ingress(instance) else None) or {}
+    paths = [path for rule in spec.get("rules") or [] for path in (rule.get("http") or {}).get("paths") or []]
+    backends = [spec.get("defaultBackend"), *(path.get("backend") for path in paths)]
+    return [(backend or {}).get("service") or {} for backend in backends]
+
+
+def _backend_services(instance: Instance) -> set[str]:
+    """Return the names of the Services that the Ingress leads to."""
+    return {str(service["name"]) for service in _backends(instance) if service.get("name")}
 
 
 def unreported(instance: Instance, url: str) -> str:

@@ -177,3 +177,20 @@ def test_a_missing_class_is_the_cause(spec: dict[str, Any], annotations: dict[st
     )
     assert (text == expected) == bool(cause)
     assert ("no controller has reported one" in text) != bool(cause)
+
+
+@pytest.mark.parametrize(
+    ("spec", "expected"),
+    [
+        (
+            {"rules": [rule("a", path_to("cryostat"))], "defaultBackend": {"service": {"name": "b"}}},
+            "No backend of Ingress sample is Service sample: it leads to Service b and cryostat",
+        ),
+        ({"rules": [rule("a", path_to("other"), path_to(NAME))]}, ""),
+        ({"rules": [rule("a")]}, ""),
+        ({"defaultBackend": {"resource": {"kind": "Bucket", "name": "x"}}}, ""),
+    ],
+)
+def test_an_ingress_that_leads_elsewhere_is_named(spec: dict[str, Any], expected: str) -> None:
+    assert ingress.backend_note(instance(spec)) == expected
+    assert ingress.backend_note(instance(spec, openshift=True)) == ""
