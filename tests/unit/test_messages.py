@@ -45,7 +45,6 @@ NO_MESSAGE = {
     "backup/backup_commands.py": ("File with the passphrase of",),
     "backup/encryption.py": ("cryostat-backup/v1 secrets",),
     "helm/values_reader.py": ("helm of the Application",),
-    "gather/must_gather.py": ("kubectl-cryostat …",),
     "metrics.py": ("text/plain;",),
     "pki/serving.py": ("cryostat-operator webhooks …",),
     "plan/assumed.py": ("(certificate of the authority)",),
