@@ -15,6 +15,7 @@ class AuthenticationStore:
 
     Attributes:
         type: as in `spec.type`; empty means the built-in OAuth server, also where the object does not exist.
+        is_missing: whether the object is known not to exist, as on MicroShift.
     """
 
     SOURCE = Source(resource_path(GROUP, VERSION, PLURAL))
@@ -22,12 +23,13 @@ class AuthenticationStore:
 
     def __init__(self, changed: Callable[[], None]) -> None:
         self._changed = changed
-        self._listed = ""
+        self._listed: str | None = None
         self.type = ""
+        self.is_missing = False
 
     def begin_list(self) -> None:
         """See `Store`."""
-        self._listed = ""
+        self._listed = None
 
     def upsert(self, obj: Obj) -> None:
         """See `Store`."""
@@ -38,15 +40,17 @@ class AuthenticationStore:
     def remove(self, obj: Obj) -> None:
         """See `Store`."""
         if obj["metadata"]["name"] == NAME:
-            self._set("")
+            self._set(None)
 
     def end_list(self) -> None:
         """See `Store`."""
         self._set(self._listed)
 
-    def _set(self, found: str) -> None:
-        before, self.type = self.type, found
-        if before != found:
+    def _set(self, found: str | None) -> None:
+        """Set the type; None if the object does not exist."""
+        before = self.type, self.is_missing
+        self.type, self.is_missing = found or "", found is None
+        if before != (self.type, self.is_missing):
             self._changed()
 
 

@@ -143,6 +143,7 @@ class Observer:
         return Snapshot(
             openshift=self.openshift,
             authentication_type=self._authentication.type,
+            authentication_missing=self._authentication.is_missing,
             ingress_classes=self._ingress_classes.snapshot(),
             apis=self._informers.discovery.served,
             namespaces=self._namespaces.snapshot({instance_key.namespace, *targets}),

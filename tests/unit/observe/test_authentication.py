@@ -31,9 +31,21 @@ def test_an_object_that_is_not_listed_any_more_is_gone() -> None:
     store = AuthenticationStore(lambda: None)
     store.upsert(authentication("OIDC"))
     store.begin_list()
-    assert store.type == "OIDC"
+    assert (store.type, store.is_missing) == ("OIDC", False)
     store.end_list()
-    assert store.type == ""
+    assert (store.type, store.is_missing) == ("", True)
+
+
+def test_whether_the_object_exists_is_reported() -> None:
+    changes: list[bool] = []
+    store = AuthenticationStore(lambda: changes.append(store.is_missing))
+    assert not store.is_missing, "nothing was listed yet"
+    for _ in range(2):
+        store.begin_list()
+        store.end_list()
+    store.upsert(authentication(""))
+    store.remove(authentication(""))
+    assert changes == [True, False, True]
 
 
 def test_without_a_type_there_is_the_built_in_server() -> None:

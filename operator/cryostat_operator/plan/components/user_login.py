@@ -26,7 +26,8 @@ def authentication(instance: Instance) -> tuple[str, str]:
     by_file = f"with a password from Secret {instance.basic_auth[0]}" if instance.basic_auth else ""
     note = f"{_ignored_user(instance)}{note}"
     if instance.openshift_login:
-        return Reason.OPENSHIFT_SSO, f"Users log in with their OpenShift account{f', or {by_file}' if by_file else ''}"
+        message = f"Users log in with their OpenShift account{f', or {by_file}' if by_file else ''}"
+        return Reason.OPENSHIFT_SSO, f"{message}{_unsure_about_accounts(instance)}"
     return Reason.BASIC_AUTH, f"Users log in {by_file}{note}"
 
 
@@ -64,3 +65,13 @@ def _why_no_accounts(instance: Instance) -> str:
         return ""
     kind = instance.snapshot.authentication_type
     return f". OpenShift accounts cannot be used: the cluster has no OAuth server (Authentication/cluster is {kind})"
+
+
+def _unsure_about_accounts(instance: Instance) -> str:
+    """The end of a message where the cluster serves Routes and may have no OpenShift accounts; otherwise empty."""
+    if not instance.snapshot.authentication_missing:
+        return ""
+    return (
+        ". Authentication/cluster does not exist: if the cluster has no OAuth server, as MicroShift, set "
+        "spec.authorizationOptions.basicAuth, and openShiftSSO.disable to true"
+    )

@@ -76,6 +76,7 @@ class Snapshot:
     Attributes:
         openshift: whether the cluster is treated as OpenShift.
         authentication_type: `spec.type` of OpenShift's `Authentication/cluster`; empty means its own OAuth server.
+        authentication_missing: whether `Authentication/cluster` is known not to exist.
         ingress_classes: the IngressClasses; None means that they were not read.
         apis: kinds that the API server serves, by kind name; None means all of `KINDS`.
         namespaces: existing namespaces; one that is asked for and not here does not exist.
@@ -106,6 +107,7 @@ class Snapshot:
     terminating: frozenset[Key] = frozenset()
     stopping: frozenset[str] = frozenset()
     authentication_type: str = ""
+    authentication_missing: bool = False
     ingress_classes: IngressClasses | None = None
 
     def serves(self, kind: str) -> bool:

@@ -82,5 +82,15 @@ def test_with_an_oauth_server_people_use_their_accounts(kind: str) -> None:
     assert authentication(without_oauth_server(kind).instance)[0] == "OpenShiftSSO"
 
 
+def test_where_the_oauth_server_is_not_certain_the_condition_says_what_to_set() -> None:
+    state = without_oauth_server("")
+    state.snapshot = replace(state.snapshot, authentication_missing=True)
+    assert authentication(state.instance) == (
+        "OpenShiftSSO",
+        "Users log in with their OpenShift account. Authentication/cluster does not exist: if the cluster has no OAuth "
+        "server, as MicroShift, set spec.authorizationOptions.basicAuth, and openShiftSSO.disable to true",
+    )
+
+
 def test_without_openshift_the_condition_does_not_mention_its_accounts() -> None:
     assert "OpenShift" not in authentication(settled().instance)[1]
