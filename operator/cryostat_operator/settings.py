@@ -107,6 +107,11 @@ class Settings:
         return f"{self.name_prefix}webhook-service"
 
     @property
+    def webhook_secret(self) -> str:
+        """Secret in the operator's namespace with the certificate that the operator generates for the webhooks."""
+        return f"{self.name_prefix}webhook-certificate"
+
+    @property
     def cluster_role(self) -> str:
         """ClusterRole for the reviews of the authentication proxy, bound cluster-wide per instance."""
         return f"{self.name_prefix}cryostat"

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import base64
 import json
+import socket
+import ssl
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
@@ -16,6 +18,7 @@ from typing import Any
 
 import pytest
 import urllib3
+import yaml
 from cryptography import x509
 
 from cryostat_operator.api import constants
@@ -213,6 +216,23 @@ def test_a_wrong_authority_is_corrected_by_its_owner(running: Installed, tmp_pat
     at_conversion = "/spec/conversion/webhook/clientConfig/caBundle"
     running.api.patch(definition, [{"op": "replace", "path": at_conversion, "value": wrong}])
     eventually(lambda: single_bundle(running.bundles()) == right, 60, "the right authority is registered again")
+
+
+def test_prometheus_can_verify_the_certificate(running: Installed) -> None:
+    """By the ServiceMonitor for this way of installation."""
+    folder = "manifests/monitoring" if running.way == "manifests" else f"overlays/{running.way}/monitoring"
+    objects = yaml.safe_load_all(running.plane.kubectl("kustomize", ROOT / folder))
+    [monitor] = [obj for obj in objects if obj["kind"] == "ServiceMonitor"]
+    tls = monitor["spec"]["endpoints"][0]["tlsConfig"]
+    if running.way == "openshift":  # it publishes the registered authority in each namespace
+        assert tls["ca"] == {"configMap": {"name": "openshift-service-ca.crt", "key": "service-ca.crt"}}
+        [authority] = eventually(lambda: single_bundle(running.bundles()), what="one authority is registered")
+    else:
+        ca = tls["ca"]["secret"]
+        authority = running.api.get("v1", "Secret", ca["name"], NAMESPACE)["data"][ca["key"]]
+    context = ssl.create_default_context(cadata=base64.b64decode(authority).decode())
+    with socket.create_connection(("127.0.0.1", running.pods[-1].webhook_port)) as plain:
+        context.wrap_socket(plain, server_hostname=tls["serverName"]).close()
 
 
 def test_no_client_reverts_the_entries_of_another(running: Installed) -> None:

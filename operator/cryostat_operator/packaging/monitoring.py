@@ -5,6 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from ..pki import serving
+from ..settings import Settings
+
 Obj = dict[str, Any]
 
 SERVICE = "cryostat-operator-metrics-service"
@@ -36,23 +39,27 @@ def service_monitor(namespace: str, labels: Mapping[str, str]) -> Obj:
         "spec": {
             "selector": {"matchLabels": {**labels, **METRICS_LABELS}},
             "namespaceSelector": {"matchNames": [namespace]},
-            "endpoints": [_endpoint()],
+            "endpoints": [_endpoint(namespace)],
         },
     }
 
 
-def _endpoint() -> Obj:
-    """Return how the metrics are read: with a token that permits nothing else.
+def _endpoint(namespace: str) -> Obj:
+    """Return how the metrics are read: with a token that permits nothing else, after a check of the certificate.
 
-    The name in the certificate and its authority depend on who issued it, so the certificate is not verified.
+    The authority is that of the certificate which the operator generates. Overlays name that of other issuers.
     """
+    settings = Settings()
     return {
         "port": _PORT_NAME,
         "path": "/metrics",
         "scheme": "https",
         "interval": "30s",
         "authorization": {"type": "Bearer", "credentials": {"name": f"{_READER}-token", "key": "token"}},
-        "tlsConfig": {"insecureSkipVerify": True},
+        "tlsConfig": {
+            "serverName": f"{settings.webhook_service}.{namespace}.svc",
+            "ca": {"secret": {"name": settings.webhook_secret, "key": serving.CA_BUNDLE}},
+        },
     }
 
 

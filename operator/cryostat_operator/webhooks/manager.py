@@ -71,7 +71,7 @@ class WebhookManager:
         hosts = [f"{service}.{namespace}.svc", f"{service}.{namespace}.svc.{settings.cluster_domain}"]
         if settings.webhook_url:
             hosts.append(urlsplit(settings.webhook_url).hostname or "")
-        self._secret = ManagedSecret(client, namespace, f"{settings.name_prefix}webhook-certificate", hosts)
+        self._secret = ManagedSecret(client, namespace, settings.webhook_secret, hosts)
         self._address = Address(namespace, service, settings.webhook_url)
         registration = Registration(client, settings.name_prefix, self._address)
         self._registration = None if settings.olm else registration

@@ -68,7 +68,9 @@ class ReachabilityCheck:
             # The API server reports a webhook that it cannot call as InternalError. Other errors say nothing about it.
             if error.status == 500 and error.reason == "InternalError":
                 await self._report_unreachable(cryostat, error.message)
-            return
+            # The API server validates the object after it has called the first webhook.
+            if error.status != 422:
+                return
         self._set_metric(True)
         if not self._is_reachable:
             logger.info("The API server reaches the webhooks again")

@@ -31,6 +31,14 @@ def test_the_token_for_prometheus_permits_nothing_else() -> None:
     assert endpoint["authorization"]["credentials"] == {"name": token["metadata"]["name"], "key": "token"}
 
 
+def test_prometheus_verifies_the_certificate_of_the_operator() -> None:
+    [endpoint] = MONITOR["spec"]["endpoints"]
+    assert endpoint["tlsConfig"] == {
+        "serverName": "cryostat-operator-webhook-service.cryostat-operator-system.svc",
+        "ca": {"secret": {"name": "cryostat-operator-webhook-certificate", "key": "ca.crt"}},
+    }
+
+
 def test_the_network_policy_allows_the_metrics_port() -> None:
     [policy] = install.installation()["60-network-policy.yaml"]
     [rule] = policy["spec"]["ingress"]

@@ -94,6 +94,15 @@ async def test_other_errors_are_no_result_of_the_check(error: ApiError) -> None:
     assert cluster.metric == []
 
 
+async def test_a_cryostat_that_cannot_be_changed_still_shows_that_the_webhooks_are_reached() -> None:
+    """A tenant can make the checked Cryostat so large that no annotation can be added."""
+    cluster = Cluster()
+    for error in (UNREACHABLE, ApiError(422, "Invalid", "metadata.annotations: Too long")):
+        cluster.error = error
+        await cluster.check.check(CRYOSTAT)
+    assert cluster.metric == [False, True]
+
+
 async def test_not_before_it_is_due() -> None:
     cluster = Cluster()
     await cluster.check.run_if_due()
