@@ -242,6 +242,7 @@ class Operator:
 
     def _enqueue_namespace(self, name: str) -> None:
         for instance_key in self.cryostats.in_namespace(name):
+            self.observer.target_namespace_changed(instance_key, name)
             self.queue.enqueue(instance_key)
 
     def _register_metrics(self) -> None:

@@ -137,11 +137,14 @@ async def test_without_the_definition_there_are_no_cryostats(process: Create) ->
 async def test_the_target_namespaces_of_a_cryostat_are_noted_when_it_arrives(process: Create) -> None:
     """Before it is reconciled: a user can delay that."""
     operator = process().operator
-    operator.observer._namespaces.upsert({"metadata": {"name": "shop", "uid": "s1"}})
+    namespaces = operator.observer._namespaces
+    namespaces.upsert({"metadata": {"name": "shop", "uid": "s1"}})
     metadata = {"namespace": ONE.namespace, "name": ONE.name, "uid": "u", "resourceVersion": "1"}
-    body = {"metadata": metadata, "spec": {"targetNamespaces": ["shop"]}}
-    for event, expected in (("ADDED", {"shop": "s1"}), ("DELETED", {})):
+    body = {"metadata": metadata, "spec": {"targetNamespaces": ["shop", "late"]}}
+    for event, expected in (("ADDED", {"shop": "s1", "late": "l1"}), ("DELETED", {})):
         operator.cryostats.handle_event(event, body)
+        for name, uid in (("shop", "s2"), ("late", "l1")):
+            namespaces.upsert({"metadata": {"name": name, "uid": uid}})
         assert operator.observer.cached_snapshot(ONE, "u", ["shop"]).first_uids == expected
 
 

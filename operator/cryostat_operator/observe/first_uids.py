@@ -36,6 +36,16 @@ class FirstUids:
         first = now | {name: before[name] for name in targets if name in before}
         self._found[instance_key] = uid, first
 
+    def namespace_changed(self, instance_key: InstanceKey, name: str) -> None:
+        """Add the UID of a target namespace that exists now and was not known before.
+
+        Without it, a replica that knows the Cryostat before the namespaces would have no UIDs until it is leader.
+        """
+        _, found = self._found.get(instance_key, ("", {}))
+        state = self._namespaces.snapshot([name]).get(name)
+        if state and state.uid and instance_key in self._found:
+            found.setdefault(name, state.uid)
+
     def of(self, instance_key: InstanceKey, uid: str) -> Mapping[str, str]:
         """Return the UIDs by name of the namespace; empty for a Cryostat with another UID."""
         known_uid, found = self._found.get(instance_key, ("", {}))

@@ -166,6 +166,10 @@ class Observer:
         else:
             self._first_uids.update(instance_key, body["metadata"]["uid"], target_namespaces(body))
 
+    def target_namespace_changed(self, instance_key: InstanceKey, name: str) -> None:
+        """Remember the UID of a target namespace that was not known before."""
+        self._first_uids.namespace_changed(instance_key, name)
+
     async def live_objects(self, instance_key: InstanceKey) -> Mapping[Key, Obj]:
         """All objects with the labels of an instance, whole where its plan may contain them.
 

@@ -40,3 +40,13 @@ def test_another_cryostat_of_the_same_name_has_its_own() -> None:
     assert first.of(KEY, "v") == {"shop": "s2"}
     first.forget(KEY)
     assert first.of(KEY, "v") == {}
+
+
+def test_a_namespace_that_is_listed_after_the_cryostat_is_noted_at_once() -> None:
+    namespaces, first = stores()
+    first.namespace_changed(KEY, "shop")
+    first.update(KEY, "u", ["shop"])
+    for uid in ("s1", "s2"):
+        namespaces.upsert({"metadata": {"name": "shop", "uid": uid}})
+        first.namespace_changed(KEY, "shop")
+    assert first.of(KEY, "u") == {"shop": "s1"}
