@@ -52,6 +52,7 @@ def backup(name: str, namespace: str | None, context: str | None, target: str, p
         from .save import save
 
         with _errors(), cancel_on_signals():
+            await _check_target(target)
             async with _streams(client) as streams:
                 with _saved_to(target) as (directory, copy):
                     with new_folder(directory) as folder:
@@ -133,6 +134,17 @@ async def _streams(client: Client) -> AsyncIterator[PodStreams]:
 
     async with aclosing(PodStreams(PodConnections(client.connection, client.renew_credentials))) as streams:
         yield streams
+
+
+async def _check_target(target: str) -> None:
+    """Check an S3 target before the backup is made, which can take long."""
+    import os
+
+    from .bucket_copy import check_free, open_service, parse_place
+
+    if place := parse_place(target):
+        async with aclosing(open_service(os.environ)) as service:
+            await check_free(service, place)
 
 
 @contextmanager

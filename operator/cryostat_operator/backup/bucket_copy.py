@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import ssl
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,6 +14,7 @@ from .aws_signature import REGION
 from .folder import open_folder
 from .manifest import MANIFEST, BackupError
 from .object_storage import ObjectStorage
+from .s3_request import StorageRequestError
 
 LARGEST_UPLOAD = 5 * 1024**3  # bytes that S3 accepts in one request
 
@@ -29,6 +30,10 @@ class BucketPlace:
 
     bucket: str
     prefix: str
+
+    def __str__(self) -> str:
+        """The address of the backup."""
+        return f"{SCHEME}{self.bucket}/{self.prefix}"
 
     def key(self, path: str) -> str:
         """Return the key of one file of the backup."""
@@ -80,6 +85,17 @@ def _trust(environment: Mapping[str, str]) -> ssl.SSLContext | None:
         raise BackupError(f"{source} cannot be used: {error.strerror or error}.") from None
 
 
+async def check_free(service: ObjectStorage, place: BucketPlace) -> None:
+    """Check before a backup is made that it can be stored: bucket and credentials are usable, the prefix is free.
+
+    Raises:
+        BackupError: the service refuses the request, or the prefix is in use.
+    """
+    with _explained(place):
+        if await service.entries(place.bucket, place.key("")):
+            raise BackupError(f"{place} already contains objects. Choose another prefix.")
+
+
 async def upload(service: ObjectStorage, place: BucketPlace, directory: Path) -> None:
     """Store a complete backup, with the manifest as the last file. After an error the stored files are deleted.
 
@@ -91,15 +107,15 @@ async def upload(service: ObjectStorage, place: BucketPlace, directory: Path) ->
     large = next((path for path, part in manifest.parts.items() if part.size > LARGEST_UPLOAD), None)
     if large:
         raise BackupError(f"{large} is larger than 5 GiB, the limit of S3 for one request. Use a folder.")
-    if await service.entries(place.bucket, place.key("")):
-        raise BackupError(f"{SCHEME}{place.bucket}/{place.prefix} already contains objects. Choose another prefix.")
+    await check_free(service, place)
     written = []
     try:
-        for path, part in sorted(manifest.parts.items()):
-            written.append(path)
-            content = folder.chunks(path)
-            await service.write(place.bucket, place.key(path), content, part.size, part.sha256, {}, {})
-        await service.store(place.bucket, place.key(MANIFEST), folder.read(MANIFEST))
+        with _explained(place):
+            for path, part in sorted(manifest.parts.items()):
+                written.append(path)
+                content = folder.chunks(path)
+                await service.write(place.bucket, place.key(path), content, part.size, part.sha256, {}, {})
+            await service.store(place.bucket, place.key(MANIFEST), folder.read(MANIFEST))
     except BaseException:
         for path in written:
             with contextlib.suppress(BackupError):  # the first error is the one to report
@@ -113,9 +129,37 @@ async def download(service: ObjectStorage, place: BucketPlace, directory: Path) 
     Raises:
         BackupError: there is no complete backup, or the folder cannot be written.
     """
-    await _fetch(service, place, MANIFEST, directory)
-    for path in open_folder(directory).manifest.parts:
-        await _fetch(service, place, path, directory)
+    with _explained(place):
+        await _fetch(service, place, MANIFEST, directory)
+        for path in open_folder(directory).manifest.parts:
+            await _fetch(service, place, path, directory)
+
+
+@contextlib.contextmanager
+def _explained(place: BucketPlace) -> Iterator[None]:
+    """Raise errors of the service with a text that names what to do."""
+    try:
+        yield
+    except StorageRequestError as error:
+        raise BackupError(_explanation(error, place)) from None
+
+
+def _explanation(error: StorageRequestError, place: BucketPlace) -> str:
+    if error.untrusted:
+        return (
+            f"The certificate of the S3 service is not trusted ({error.untrusted}). Set AWS_CA_BUNDLE to a file with "
+            "the certificate of its authority."
+        )
+    if error.code == "NoSuchBucket":
+        return f"Bucket {place.bucket} does not exist. Create it, or correct {place}."
+    if error.status == 404:
+        return f"There is no complete backup at {place}."
+    if error.status in (401, 403):
+        return (
+            f"The S3 service refuses the credentials ({error.code or error.status}). Check AWS_ACCESS_KEY_ID and "
+            f"AWS_SECRET_ACCESS_KEY, and their permissions for bucket {place.bucket}."
+        )
+    return str(error)
 
 
 async def _fetch(service: ObjectStorage, place: BucketPlace, path: str, directory: Path) -> None:

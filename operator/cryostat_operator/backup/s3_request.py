@@ -23,7 +23,23 @@ _REPEATED_STATUSES = frozenset({429, 500, 502, 503, 504})
 RETRY_SECONDS = (1.0, 2.0, 4.0, 8.0)  # waits before further attempts
 
 
-class MissingObjectError(BackupError):
+class StorageRequestError(BackupError):
+    """A request to the object storage failed.
+
+    Attributes:
+        status: HTTP status; 0 without a response.
+        code: of the error, such as `NoSuchBucket`; empty if the response has none.
+        untrusted: why the certificate of the service is not trusted; empty if that is not the cause.
+    """
+
+    def __init__(self, message: str, status: int = 0, code: str = "", untrusted: str = "") -> None:
+        super().__init__(message)
+        self.status = status
+        self.code = code
+        self.untrusted = untrusted
+
+
+class MissingObjectError(StorageRequestError):
     """The bucket or the object of a request does not exist."""
 
 
@@ -78,8 +94,8 @@ class S3Request:
             if seconds is None or status not in _REPEATED_STATUSES:
                 break
             await asyncio.sleep(seconds)
-        kind = MissingObjectError if status == 404 else BackupError
-        raise kind(self._message(f"HTTP {status} {code}".strip()))
+        kind = MissingObjectError if status == 404 else StorageRequestError
+        raise kind(self._message(f"HTTP {status} {code}".strip()), status, code)
 
     async def __aexit__(self, kind: object, error: BaseException | None, _: object) -> None:
         if error is None:
@@ -109,7 +125,8 @@ class S3Request:
             async with self._response:
                 return self._response.status, _error_code(await self._response.read())
         except (aiohttp.ClientError, OSError, TimeoutError, ValueError) as error:  # ValueError: the address is invalid
-            raise BackupError(self._message(f"{type(error).__name__} {error}".strip())) from None
+            message = self._message(f"{type(error).__name__} {error}".strip())
+            raise StorageRequestError(message, untrusted=_untrusted(error)) from None
 
     def _signed_headers(self, path: str, query: str) -> dict[str, str]:
         service, now = self.service, datetime.datetime.now(datetime.UTC)
@@ -127,6 +144,12 @@ class S3Request:
     def _message(self, cause: str) -> str:
         path = quote(self.path, safe="/-_.~")
         return f"The request {self.method} {path} to the object storage failed: {cause}."
+
+
+def _untrusted(error: Exception) -> str:
+    if not isinstance(error, aiohttp.ClientConnectorCertificateError):
+        return ""
+    return str(getattr(error.certificate_error, "verify_message", "") or type(error).__name__)
 
 
 async def _chunks(content: Iterable[bytes]) -> AsyncIterator[bytes]:

@@ -73,7 +73,7 @@ class Kubelet:
             await runner.cleanup()
 
     @contextmanager
-    def in_thread(self, context: ssl.SSLContext) -> Iterator[int]:
+    def in_thread(self, context: ssl.SSLContext | None) -> Iterator[int]:
         """Serve from a thread of its own, for tests that block; yields the port."""
         started, ends = threading.Event(), asyncio.Event()
         ports: list[int] = []

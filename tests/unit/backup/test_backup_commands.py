@@ -175,6 +175,7 @@ def test_a_folder_without_permission(
 
 
 def test_no_space_for_temporary_files(server: ApiServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(bucket_copy, "open_service", lambda _: Storage({"backups": {}}))
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "missing"))
     result = invoke("backup", "sample", "--to", "s3://backups/1")
     assert (result.exit_code, "No such file or directory" in result.stderr) == (2, True)
@@ -231,6 +232,10 @@ def test_a_backup_in_s3(server: ApiServer, tmp_path: Path, monkeypatch: pytest.M
     bucket.content["backups"]["daily/1/database.dump"] = b"other"
     damaged = invoke("restore", "--from", target)
     assert (damaged.exit_code, "database.dump of the backup is damaged" in damaged.stderr) == (2, True)
+    server.requests.clear()
+    again = invoke("backup", "sample", "--to", target)
+    assert again.stderr == f"Error: {target} already contains objects. Choose another prefix.\n"
+    assert server.requests == []  # the target is checked before the backup is made
     incomplete = invoke("backup", "sample", "--to", "s3://backups")
     assert (
         incomplete.exit_code,

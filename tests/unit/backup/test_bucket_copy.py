@@ -8,9 +8,18 @@ from typing import Any
 import pytest
 
 from cryostat_operator.backup import bucket_copy
-from cryostat_operator.backup.bucket_copy import BucketPlace, download, open_service, parse_place, upload
+from cryostat_operator.backup.bucket_copy import (
+    BucketPlace,
+    check_free,
+    download,
+    open_service,
+    parse_place,
+    upload,
+)
 from cryostat_operator.backup.folder import open_folder
 from cryostat_operator.backup.manifest import MANIFEST, BackupError
+from cryostat_operator.backup.object_storage import Entry
+from cryostat_operator.backup.s3_request import MissingObjectError, StorageRequestError
 from cryostat_operator.pki import signing
 from cryostat_operator.pki.signing import CertificateTemplate
 from tests.unit.backup.instance import Storage
@@ -77,6 +86,56 @@ async def test_a_folder_that_cannot_be_written(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     with pytest.raises(BackupError, match="cannot be written"):
         await download(untyped(Storage({"backups": {}})), PLACE, tmp_path / "file")
+
+
+CREDENTIALS = "Check AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, and their permissions for bucket backups."
+
+
+@pytest.mark.parametrize(
+    ("error", "message"),
+    [
+        (
+            StorageRequestError("x", untrusted="self-signed certificate"),
+            "The certificate of the S3 service is not trusted (self-signed certificate). Set AWS_CA_BUNDLE to a file "
+            "with the certificate of its authority.",
+        ),
+        (
+            MissingObjectError("x", 404, "NoSuchBucket"),
+            "Bucket backups does not exist. Create it, or correct s3://backups/daily/1.",
+        ),
+        (MissingObjectError("x", 404, "NoSuchKey"), "There is no complete backup at s3://backups/daily/1."),
+        (
+            StorageRequestError("x", 403, "InvalidAccessKeyId"),
+            f"The S3 service refuses the credentials (InvalidAccessKeyId). {CREDENTIALS}",
+        ),
+        (StorageRequestError("x", 401), f"The S3 service refuses the credentials (401). {CREDENTIALS}"),
+        (StorageRequestError("The request failed.", 507), "The request failed."),
+    ],
+)
+async def test_refusals_of_the_service_say_what_to_do(
+    backup: Path, tmp_path: Path, error: StorageRequestError, message: str
+) -> None:
+    class Refusing(Storage):
+        async def entries(self, *_: object) -> list[Entry]:
+            raise error
+
+        async def read(self, *_: object) -> dict[str, str]:
+            raise error
+
+    service = untyped(Refusing({"backups": {}}))
+    for attempt in (check_free(service, PLACE), upload(service, PLACE, backup), download(service, PLACE, tmp_path)):
+        with pytest.raises(BackupError) as raised:
+            await attempt
+        assert str(raised.value) == message
+
+
+async def test_a_refusal_while_files_are_stored_says_what_to_do(backup: Path) -> None:
+    class Refusing(Storage):
+        async def store(self, *_: object) -> None:
+            raise StorageRequestError("x", 403, "AccessDenied")
+
+    with pytest.raises(BackupError, match=r"^The S3 service refuses the credentials \(AccessDenied\)\. "):
+        await upload(untyped(Refusing({"backups": {}})), PLACE, backup)
 
 
 def test_credentials_are_needed() -> None:
