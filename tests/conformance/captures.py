@@ -1,4 +1,7 @@
-"""The captured cases: the applied objects, and the objects that the Go operator created."""
+"""The captured cases: the applied objects, and the objects that the Go operator created.
+
+Where there is an `input.before.yaml`, it was applied first, and the rest is the state after the change to the input.
+"""
 
 from __future__ import annotations
 
