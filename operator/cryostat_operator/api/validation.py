@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 from pydantic import ValidationError
 
 from .limits import size_problems
 from .v1beta2 import Cryostat
+
+_MODEL = re.compile(r"valid dictionary or instance of \w+")  # names a class of this package
 
 
 class InvalidCryostatError(ValueError):
@@ -55,7 +58,8 @@ def validation_problems(error: ValidationError, ignore: tuple[str, ...] = ()) ->
 
 def _problem(location: tuple[int | str, ...], message: str) -> str:
     path = "".join(f"[{step}]" if isinstance(step, int) else f".{step}" for step in location)
-    return f"{path.lstrip('.') or 'object'}: {message.removeprefix('Value error, ')}"
+    reason = _MODEL.sub("valid object", message.removeprefix("Value error, "))
+    return f"{path.lstrip('.') or 'object'}: {reason}"
 
 
 def new_problems(new: Any, old: Any | None) -> list[str]:

@@ -71,8 +71,25 @@ def unavailable_cause(instance: Instance, name: str, pod_failure: PodFailure | N
         return _unobserved(subject, live)
     if pod_failure and _is_explained_by(available, pod_failure):
         return _failing(name, pod_failure)
-    state = "its pods are not ready yet" if available else "it has no pod yet"
-    return Cause(Reason.DEPLOYMENT_UNAVAILABLE, message(subject, "is not ready", cause=state))
+    return _starting(instance, name, available)
+
+
+def _starting(instance: Instance, name: str, available: Obj) -> Cause:
+    """A Deployment without a ready pod, of whose pods nothing is known that keeps them from serving."""
+    since = available.get("lastTransitionTime") if available.get("status") == "False" else None
+    if not since:
+        state = "its pods are not ready yet" if available else "it has no pod yet"
+        return Cause(Reason.DEPLOYMENT_UNAVAILABLE, message(f"Deployment {name}", "is not ready", cause=state))
+    component = name.removeprefix(instance.name).lstrip("-") or "cryostat"
+    text = message(
+        f"Deployment {name}",
+        "is not ready",
+        cause=f"it has had no ready pod since {since}",
+        remedy=f"If this lasts, see kubectl describe pods -n {instance.namespace} "
+        f"-l app={instance.name},component={component}",
+    )
+    lasting_from = (seconds(since) or 0.0) + LASTING_SECONDS
+    return Cause(Reason.DEPLOYMENT_UNAVAILABLE, text, name, lasting_from)
 
 
 def _is_explained_by(available: Obj, former: PodFailure) -> bool:

@@ -12,7 +12,7 @@ from .instance import Instance
 from .model.condition import Condition, condition, failed
 from .model.desired_state import Plan
 from .model.kinds import Key
-from .model.messages import message
+from .model.messages import all_of, message
 from .model.problems import Problem
 from .model.reasons import Reason, reasons_of
 from .model.requests import CertificateRequest
@@ -120,6 +120,8 @@ def spec_effective(plan: Plan) -> Condition | None:
 def deployments(instance: Instance) -> list[Condition]:
     """The conditions of the Deployments, copied under the names that the Go operator gave them.
 
+    Kubernetes does not say why a Deployment is not available, so that the message refers to the condition that does.
+
     `…ReplicaFailure` is True in the bad state, and exists only then.
     """
     result = []
@@ -128,5 +130,7 @@ def deployments(instance: Instance) -> list[Condition]:
         for name in ("Available", "Progressing", "ReplicaFailure"):
             if name in found:
                 copied = {k: found[name].get(k) or "" for k in ("status", "reason", "message")}
+                if name == "Available" and copied["status"] != "True":
+                    copied["message"] = all_of([copied["message"], "See ComponentsAvailable for the cause"])
                 result.append({"type": f"{prefix}Deployment{name}", **copied, "reason": copied["reason"] or "Unknown"})
     return result

@@ -61,7 +61,7 @@ def ready(instance: Instance, plan: Plan, problems: Sequence[Problem], pods: Map
     if hibernation_cause and hibernation_cause[0] == Reason.HIBERNATED:
         return condition("Ready", *hibernation_cause, good=False)
     if actionable:
-        return _not_ready(instance, actionable)
+        return _not_ready(instance, actionable, _unavailable(instance, plan, pods))
     for prefix, name, component in desired_deployments(instance, plan):
         blocked = plan.blocked.get(Key("Deployment", instance.namespace, name))
         if blocked and not hibernation_cause:
@@ -76,7 +76,7 @@ def ready(instance: Instance, plan: Plan, problems: Sequence[Problem], pods: Map
     if hibernation_cause:
         return condition("Ready", *hibernation_cause, good=False)
     if serious:
-        return _not_ready(instance, serious)
+        return _not_ready(instance, serious, unavailable=False)
     url = exposure.application_url(instance)
     text = f"Cryostat is available{f' at {url}' if url else ''}"
     return condition("Ready", Reason.ALL_COMPONENTS_AVAILABLE, text, good=True)
@@ -101,9 +101,20 @@ def _lasting_form(problem: Problem, problems: Sequence[Problem]) -> Problem:
     return next((each for each in problems if each.reason == reason), problem)
 
 
-def _not_ready(instance: Instance, problems: Sequence[Problem]) -> Condition:
+def _unavailable(instance: Instance, plan: Plan, pods: Mapping[str, PodFailure]) -> bool:
+    """Whether pods of a Deployment fail, which may have another cause than the problems."""
+    found = (
+        unavailable_cause(instance, name, pods.get(component))
+        for _, name, component in desired_deployments(instance, plan)
+    )
+    return any(cause and cause.reason not in _STARTING for cause in found)
+
+
+def _not_ready(instance: Instance, problems: Sequence[Problem], unavailable: bool) -> Condition:
     text = first_and_more([problem.message for problem in problems])
-    if is_available(instance, instance.name):
+    if unavailable:
+        text = all_of([text, "A Deployment is not available either: see ComponentsAvailable"])
+    elif is_available(instance, instance.name):
         text = all_of([text, "The application is available"])
     return condition("Ready", problems[0].reason, text, good=False)
 
@@ -137,7 +148,12 @@ def components_available(
     messages = _merged([(name, cause.message) for _, name, cause in causes if cause.reason not in _STARTING], reported)
     starting = [name for _, name, cause in causes if cause.reason in _STARTING]
     if starting:
-        messages.append(f"Not available yet: Deployment{'s' if len(starting) > 1 else ''} {', '.join(starting)}.")
+        text = f"Not available yet: Deployment{'s' if len(starting) > 1 else ''} {', '.join(starting)}."
+        first = next(cause for _, _, cause in causes if cause.reason in _STARTING)
+        is_reported = first.message.rstrip(". ") in reported
+        messages.append(text)
+        if is_reported or first.lasting_from is not None:
+            messages.append("See Ready for the first cause." if is_reported else first.message)
     prefix, _, first = causes[0]
     return condition(kind, f"{prefix}{first.reason}", all_of(messages), good=False)
 

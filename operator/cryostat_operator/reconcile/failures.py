@@ -94,7 +94,8 @@ def invalid_spec(error: InvalidCryostatError) -> Problem:
     """The problem of a Cryostat that this version cannot read."""
     found = error.problems[:MAX_REPORTED_FIELDS]
     remedy = f"Correct {'it' if len(found) == 1 else 'them'}; until then, the operator changes no object"
-    text = message("The spec", "is invalid", cause=" and ".join(found), remedy=remedy)
+    cause = ". ".join(each.rstrip(". ") for each in found)
+    text = message("The spec", "is invalid", cause=cause, remedy=remedy)
     return Problem("core", Reason.INVALID_SPEC, text)
 
 

@@ -135,3 +135,9 @@ def test_half_of_a_login_is_refused() -> None:
 def test_numbers_of_the_api_have_32_bits() -> None:
     with pytest.raises(ValueError, match="must be a 32-bit integer"):
         CryostatSpec.model_validate({"targetConnectionCacheOptions": {"targetCacheSize": 2**31}})
+
+
+def test_a_problem_names_no_class_of_the_operator() -> None:
+    with pytest.raises(InvalidCryostatError) as error:
+        read_cryostat({"metadata": {}, "spec": {"storageOptions": {"pvc": 5}}})
+    assert error.value.problems == ["spec.storageOptions.pvc: Input should be a valid object"]

@@ -95,6 +95,18 @@ def test_a_pod_that_was_ended_explains_no_later_rollout(status: str, second: int
     assert found.reason == reason
 
 
+def test_a_deployment_of_whose_pods_nothing_is_known_says_since_when_and_what_to_run() -> None:
+    since = {**UNAVAILABLE, "lastTransitionTime": "2026-01-01T00:00:00Z"}
+    found = cause(live("Deployment", conditions=[since]))
+    assert found == Cause(
+        Reason.DEPLOYMENT_UNAVAILABLE,
+        f"Deployment {NAME} is not ready: it has had no ready pod since 2026-01-01T00:00:00Z. "
+        "If this lasts, see kubectl describe pods -n here -l app=sample,component=database.",
+        NAME,
+        1767225600.0 + 60,
+    )
+
+
 def test_an_available_deployment_has_no_cause() -> None:
     claim = live("PersistentVolumeClaim", phase="Pending")
     assert cause(live("Deployment", conditions=[AVAILABLE]), claim) is None

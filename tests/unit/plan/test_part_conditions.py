@@ -35,6 +35,20 @@ def without(state: ClusterState, key: Key) -> ClusterState:
     return state
 
 
+def test_a_copied_condition_is_not_the_last_word() -> None:
+    state = settled()
+    words = {"type": "Available", "status": "False", "reason": "x", "message": "Deployment has few pods."}
+    state.with_live({**state.snapshot.live[APPLICATION], "status": {"conditions": [words]}})
+    found = condition(state, "MainDeploymentAvailable")
+    assert (found["reason"], found["message"]) == (
+        "x",
+        "Deployment has few pods. See ComponentsAvailable for the cause.",
+    )
+    words = {"type": "Available", "status": "True", "reason": "x", "message": "Deployment has pods."}
+    state.with_live({**state.snapshot.live[APPLICATION], "status": {"conditions": [words]}})
+    assert condition(state, "MainDeploymentAvailable")["message"] == "Deployment has pods."
+
+
 def test_claims_are_as_requested_once_they_are_bound() -> None:
     state = settled()
     assert summary(condition(state, "VolumesReady")) == ("True", "AsRequested")

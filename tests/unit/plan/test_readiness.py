@@ -12,6 +12,7 @@ from tests.unit.cluster_state import NAMESPACE, ClusterState, settled
 
 AVAILABLE = {"conditions": [{"type": "Available", "status": "True"}]}
 REFUSED = {"type": "ReplicaFailure", "status": "True", "message": "exceeded quota: few"}
+UNAVAILABLE = {"type": "Available", "status": "False"}
 CRASH = PodFailure(Reason.CONTAINER_CRASHED, "container x ended")
 
 
@@ -157,4 +158,17 @@ def test_deployments_that_start_are_listed_after_causes() -> None:
     state = with_status(settled(), AVAILABLE, "sample-storage")
     found = conditions(state, pods={"cryostat": CRASH})["ComponentsAvailable"]
     assert found["reason"] == "MainContainerCrashed"
-    assert found["message"].endswith("Not available yet: Deployment sample-database.")
+    assert found["message"].endswith("Not available yet: Deployment sample-database. See Ready for the first cause.")
+    long_ago = {**UNAVAILABLE, "lastTransitionTime": "2026-01-01T00:00:00Z"}
+    waiting = with_status(running(), {"conditions": [long_ago]}, "sample-database")
+    other = Problem("core", Reason.QUOTA_EXCEEDED, "too much.")
+    found = conditions(waiting, other)["ComponentsAvailable"]
+    assert found["message"].startswith(
+        "Not available yet: Deployment sample-database. Deployment sample-database is not"
+    )
+
+
+def test_a_problem_does_not_hide_that_a_deployment_is_not_available() -> None:
+    other = Problem("core", Reason.QUOTA_EXCEEDED, "too much.")
+    found = conditions(running(), other, pods={"database": CRASH})["Ready"]
+    assert found["message"] == "too much. A Deployment is not available either: see ComponentsAvailable."

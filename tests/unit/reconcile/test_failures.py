@@ -24,8 +24,7 @@ async def test_an_invalid_cryostat_is_reported_and_not_retried(cluster: Cluster)
     ready = cluster.condition("Ready")
     assert (ready["status"], ready["reason"]) == ("False", "InvalidSpec")
     assert ready["message"] == (
-        "The spec is invalid: spec.a: wrong and spec.b: wrong. Correct them; until then, the operator changes no "
-        "object."
+        "The spec is invalid: spec.a: wrong. spec.b: wrong. Correct them; until then, the operator changes no object."
     )
     assert [reason for reason, _ in cluster.events()] == ["InvalidSpec"]
 
