@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from typing import NamedTuple
 
 from ..settings import IMAGES
 from .model.kinds import Obj
@@ -23,29 +24,28 @@ _IMAGE_PULL = frozenset(
         "SignatureValidationFailed",
     }
 )
-# What follows the name of the instance in the name of a container → the field of its resources.
-_RESOURCE_FIELDS = {
-    "": "resources.coreResources",
-    "-grafana": "resources.grafanaResources",
-    "-jfr-datasource": "resources.dataSourceResources",
-    "-auth-proxy": "resources.authProxyResources",
-    "-agent-proxy": "resources.agentProxyResources",
-    "-db": "resources.databaseResources",
-    "-storage": "resources.objectStorageResources",
-    "-reports": "reportOptions.resources",
+
+
+class _Container(NamedTuple):
+    """What users can set for a container: names of its possible images, and the field of its resources."""
+
+    images: tuple[str, ...] = ()
+    resources: str = ""
+
+
+# What follows the name of the instance in the name of a container → what users can set for the container.
+_CONTAINERS = {
+    "": _Container(("core",), "resources.coreResources"),
+    "-certificates": _Container(("core",)),
+    "-grafana": _Container(("grafana",), "resources.grafanaResources"),
+    "-jfr-datasource": _Container(("datasource",), "resources.dataSourceResources"),
+    "-auth-proxy": _Container(("oauth2-proxy", "openshift-oauth-proxy"), "resources.authProxyResources"),
+    "-agent-proxy": _Container(("agent-proxy",), "resources.agentProxyResources"),
+    "-db": _Container(("database",), "resources.databaseResources"),
+    "-storage": _Container(("storage",), "resources.objectStorageResources"),
+    "-reports": _Container(("reports",), "reportOptions.resources"),
 }
-# What follows the name of the instance in the name of a container → the names of its possible images.
-_IMAGES = {
-    "": ("core",),
-    "-certificates": ("core",),
-    "-grafana": ("grafana",),
-    "-jfr-datasource": ("datasource",),
-    "-auth-proxy": ("oauth2-proxy", "openshift-oauth-proxy"),
-    "-agent-proxy": ("agent-proxy",),
-    "-db": ("database",),
-    "-storage": ("storage",),
-    "-reports": ("reports",),
-}
+_ADDED_CONTAINER = _Container()  # by a webhook or policy of the cluster
 VOLUME_FIELDS = {"database": "spec.storageOptions.database", "storage": "spec.storageOptions.objectStorage"}
 """Component label → the field of the Cryostat with the volume of the component."""
 
@@ -193,14 +193,18 @@ def resource_field(app: str, container: str) -> str:
         app: the label `app` of the pod, the name of the Cryostat.
         container: name of the container.
     """
-    return _RESOURCE_FIELDS.get(container.removeprefix(app), "") if container.startswith(app) else ""
+    return _container(app, container).resources
+
+
+def _container(app: str, container: str) -> _Container:
+    suffix = container.removeprefix(app)
+    return _CONTAINERS.get(suffix, _ADDED_CONTAINER) if container.startswith(app) else _ADDED_CONTAINER
 
 
 def _image_variables(pod: Obj, container: str) -> str:
     """The operator's variables for the image of a container; empty for a container that an admission added."""
     app = pod["metadata"]["labels"].get("app", "")
-    images = _IMAGES.get(container.removeprefix(app), ()) if container.startswith(app) else ()
-    return " or ".join(IMAGES[image][0] for image in images)
+    return " or ".join(IMAGES[image][0] for image in _container(app, container).images)
 
 
 _ADDED = "A webhook or policy of the cluster added this container"
