@@ -105,7 +105,8 @@ class Differences:
 
     @classmethod
     def load(cls, path: Path = HERE / "differences.yaml") -> Differences:
-        return cls(tuple(Difference(**entry) for entry in yaml.safe_load(path.read_text())))
+        entries = yaml.load(path.read_text(), Loader=yaml.CSafeLoader)
+        return cls(tuple(Difference(**entry) for entry in entries))
 
     def cover(self, place: str, ours: Any) -> bool:
         found = [entry for entry in self.entries if entry.covers(place, ours)]
