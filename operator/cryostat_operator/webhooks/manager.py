@@ -24,6 +24,7 @@ from .cryostat_admission import CryostatAdmission
 from .label_admission import review_labels
 from .metrics_access import MetricsAccess
 from .reachability import ReachabilityCheck
+from .reachability_probe import ReachabilityProbe
 from .registration import Address, Registration
 from .reviews import AdmissionRequest, Obj, parse
 from .server import MetricsSource, ReviewHandler, WebhookServer
@@ -63,9 +64,6 @@ class WebhookManager:
             MetricsSource(metrics.text, MetricsAccess(client).check),
             certificate_required=settings.webhook_client_certificate_required,
         )
-        self._reachability = ReachabilityCheck(
-            client, reader.any_cryostat, reader.record_event, metrics.set_webhook_reachable
-        )
         namespace = settings.namespace or "default"
         service = settings.webhook_service
         hosts = [f"{service}.{namespace}.svc", f"{service}.{namespace}.svc.{settings.cluster_domain}"]
@@ -75,6 +73,14 @@ class WebhookManager:
         self._address = Address(namespace, service, settings.webhook_url)
         registration = Registration(client, settings.name_prefix, self._address)
         self._registration = None if settings.olm else registration
+        probe = ReachabilityProbe(client, namespace, registration.mutating_configuration)
+        self._reachability = ReachabilityCheck(
+            client,
+            reader.any_cryostat,
+            reader.record_event,
+            metrics.set_webhook_reachable,
+            probe if self._registration else None,
+        )
         self._loaded = Certificate(b"")
         self._listening = False
         self._serving = asyncio.Event()

@@ -11,10 +11,12 @@ from ..kube.client import MERGE_PATCH, Client
 from ..kube.errors import ApiError
 from ..plan.model.kinds import Obj, resource_path
 from ..plan.model.reasons import Reason
+from .reachability_probe import ReachabilityProbe
 
 logger = logging.getLogger(__name__)
 
 CHECK_INTERVAL = 60.0  # seconds
+MISSES_TO_REPORT = 2  # one may be a delay
 # Never stored. A new value in each request makes the API server call the webhooks.
 ANNOTATION = f"{constants.GROUP}/webhook-check"
 
@@ -30,6 +32,7 @@ class ReachabilityCheck:
         any_cryostat: returns a Cryostat for the dry-run write, None if there is none.
         record_event: records a Warning event on it.
         set_metric: is called with the result.
+        probe: checks without a Cryostat, after the start until the webhooks were reached once; None for no such check.
     """
 
     def __init__(
@@ -38,12 +41,16 @@ class ReachabilityCheck:
         any_cryostat: Callable[[], Obj | None],
         record_event: Callable[[Obj, Reason, str], Awaitable[None]],
         set_metric: Callable[[bool], None],
+        probe: ReachabilityProbe | None = None,
     ) -> None:
         self._client = client
         self._any_cryostat = any_cryostat
         self._record_event = record_event
         self._set_metric = set_metric
+        self._probe = probe
+        self._misses = 0  # of the probe, since the last success
         self._is_reachable = True
+        self._is_recorded = False  # whether there is an event about it
         self._next_check = time.monotonic() + CHECK_INTERVAL / 2  # the registration takes effect with a delay
 
     async def run_if_due(self) -> None:
@@ -54,6 +61,20 @@ class ReachabilityCheck:
         cryostat = self._any_cryostat()
         if cryostat is not None:
             await self.check(cryostat)
+        elif self._probe is not None:
+            await self._check_without_cryostat(self._probe)
+
+    async def _check_without_cryostat(self, probe: ReachabilityProbe) -> None:
+        """Probe, and report the second failure in succession. After any other result, the probe is not used again."""
+        is_reachable = await probe.is_reachable()
+        if is_reachable is False:
+            self._misses += 1
+            if self._misses >= MISSES_TO_REPORT:
+                await self._report_unreachable(None, "they did not review a Deployment in a dry run")
+            return
+        self._probe = None
+        if is_reachable:
+            self._report_reachable()
 
     async def check(self, cryostat: Obj) -> None:
         """Send the dry-run write and report a change of the result."""
@@ -71,21 +92,29 @@ class ReachabilityCheck:
             # The API server validates the object after it has called the first webhook.
             if error.status != 422:
                 return
+        self._report_reachable()
+
+    def _report_reachable(self) -> None:
         self._set_metric(True)
         if not self._is_reachable:
             logger.info("The API server reaches the webhooks again")
-        self._is_reachable = True
+        self._is_reachable, self._is_recorded = True, False
 
-    async def _report_unreachable(self, cryostat: Obj, cause: str) -> None:
+    async def _report_unreachable(self, cryostat: Obj | None, cause: str) -> None:
+        """Report in the log once, and in an event once there is a Cryostat."""
         self._set_metric(False)
-        if not self._is_reachable:
+        if not self._is_reachable and (self._is_recorded or cryostat is None):
             return
-        self._is_reachable = False
         message = (
             f"The API server cannot call the webhooks of the operator, so no Cryostat can be created or changed: "
             f"{cause}. Allow connections from the control plane to port 9443 of the operator's pods (docs/admission.md)"
         )
-        logger.warning("%s", message)
+        if self._is_reachable:
+            logger.warning("%s", message)
+        self._is_reachable = False
+        if cryostat is None:
+            return
+        self._is_recorded = True
         try:
             await self._record_event(cryostat, Reason.WEBHOOK_UNREACHABLE, message)
         except ApiError as error:

@@ -41,6 +41,9 @@ class Registration:
         client: writes them.
         prefix: prefix of the names of the configurations.
         address: how the API server reaches the operator.
+
+    Attributes:
+        mutating_configuration: name of the MutatingWebhookConfiguration.
     """
 
     def __init__(self, client: Client, prefix: str, address: Address) -> None:
@@ -48,6 +51,7 @@ class Registration:
         self._address = address
         self._warnings: set[str] = set()  # that were logged and still apply
         self._supports_match_conditions = True  # False: the API server drops them (before Kubernetes 1.28)
+        self.mutating_configuration = f"{prefix}mutating-webhook-configuration"
         self._configurations = {
             f"{prefix}{kind.lower()}-webhook-configuration": (f"{kind}WebhookConfiguration", definitions)
             for kind, definitions in (("Mutating", mutating()), ("Validating", validating()))

@@ -72,7 +72,8 @@ def test_what_a_cryostat_has_is_known_only_to_callers_who_know_its_uid(uid: str,
 
 def test_each_part_of_a_snapshot_is_about_the_instance_or_the_cluster() -> None:
     """A new part must be added here, and to `INSTANCE_FIELDS` if it shows what an instance has."""
-    cluster = {"api_server", "api_server_ports", "apis", "authentication_type", "ingress_classes", "namespaces"}
+    api_server = {"api_server", "api_server_ports", "apis"}
+    cluster = {*api_server, "authentication_missing", "authentication_type", "ingress_classes", "namespaces"}
     assert {each.name for each in fields(Snapshot)} == {"openshift"} | cluster | set(INSTANCE_FIELDS)
 
 

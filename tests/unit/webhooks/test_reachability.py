@@ -111,3 +111,69 @@ async def test_not_before_it_is_due() -> None:
     await cluster.check.run_if_due()
     await cluster.check.run_if_due()
     assert len(cluster.requests) == 1
+
+
+class Probe:
+    """Returns the given results, then the last one again."""
+
+    def __init__(self, *results: bool | None) -> None:
+        self.results = list(results)
+        self.calls = 0
+
+    async def is_reachable(self) -> bool | None:
+        self.calls += 1
+        return self.results.pop(0) if len(self.results) > 1 else self.results[0]
+
+
+async def run(cluster: Cluster, times: int, cryostat: dict[str, Any] | None = None) -> None:
+    cluster.check._any_cryostat = lambda: cryostat
+    for _ in range(times):
+        cluster.check._next_check = 0.0
+        await cluster.check.run_if_due()
+
+
+def probed(*results: bool | None) -> tuple[Cluster, Probe]:
+    cluster, probe = Cluster(), Probe(*results)
+    cluster.check._probe = cast(Any, probe)
+    return cluster, probe
+
+
+@pytest.mark.parametrize(("result", "metric"), [(True, [True]), (None, [])])
+async def test_without_a_cryostat_one_request_is_enough(result: bool | None, metric: list[bool]) -> None:
+    cluster, probe = probed(result)
+    await run(cluster, 3)
+    assert probe.calls == 1
+    assert cluster.requests == []
+    assert cluster.metric == metric
+
+
+async def test_without_a_cryostat_the_second_failure_is_reported(caplog: pytest.LogCaptureFixture) -> None:
+    cluster, probe = probed(False, False, False, True)
+    with caplog.at_level(logging.INFO):
+        await run(cluster, 1)
+        assert caplog.messages == []
+        await run(cluster, 4)
+    assert probe.calls == 4
+    assert cluster.metric == [False, False, True]
+    assert caplog.messages == [
+        "The API server cannot call the webhooks of the operator, so no Cryostat can be created or changed: they did "
+        "not review a Deployment in a dry run. Allow connections from the control plane to port 9443 of the operator's "
+        "pods (docs/admission.md)",
+        "The API server reaches the webhooks again",
+    ]
+    assert cluster.events == []
+
+
+async def test_the_event_follows_once_there_is_a_cryostat(caplog: pytest.LogCaptureFixture) -> None:
+    cluster, _ = probed(False)
+    await run(cluster, 2)
+    cluster.error = UNREACHABLE
+    await run(cluster, 2, CRYOSTAT)
+    assert [reason for reason, _ in cluster.events] == [Reason.WEBHOOK_UNREACHABLE]
+    assert len(caplog.messages) == 1
+
+
+async def test_without_a_probe_nothing_is_sent_without_a_cryostat() -> None:
+    cluster = Cluster()
+    await run(cluster, 2)
+    assert cluster.requests == []
