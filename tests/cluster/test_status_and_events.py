@@ -137,6 +137,11 @@ def test_a_pod_that_cannot_be_scheduled_is_reported_with_the_schedulers_message(
     scenario.wait_for_reason(
         cr, "ReportsPodUnschedulable", "Deployment x-reports", "cannot be scheduled", "0/1 nodes are available"
     )
+    scenario.settle()
+    with scenario.down():
+        mark = scenario.plane.audit_mark()
+    scenario.settle()
+    assert scenario.writes(mark) == [], "the event is not written again"
     scenario.change(cr, reportOptions={"schedulingOptions": None})
     scenario.ready(cr)
 
