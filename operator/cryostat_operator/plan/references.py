@@ -17,6 +17,7 @@ from .model.messages import message
 from .model.problems import Problem
 from .model.reasons import Reason
 from .model.snapshot import ContentSummary
+from .tls.specs import certificate_names
 
 # Keys of the Secrets of the database and of the object storage, which no field of the spec names.
 FIXED_KEYS = frozenset({"ACCESS_KEY", "SECRET_KEY", "CONNECTION_KEY", "ENCRYPTION_KEY"})
@@ -87,6 +88,7 @@ class Requirements:
         self._blocked = blocked
         self._hot_reloaded = hot_reloaded
         self._needs = needs
+        self._certificates = certificate_names(instance) if instance.tls_issuer == "cert-manager" else {}
         self._uses_of: dict[tuple[str, str], list[tuple[Key, Reference]]] = {}
         for key, references in needs.items():
             for each in references:
@@ -123,8 +125,23 @@ class Requirements:
             waiting, several = self._users(need, missing)
             text = f"{waiting} {'wait' if several else 'waits'} until the operator has generated {what}."
             return Problem(_COMPONENT, Reason.SECRET_PENDING, text)
+        if certificate := self._certificates.get(need.name) if need.kind == "Secret" else None:
+            return self._not_issued(need, certificate)
         reason, text = self._missing(need, missing, content)
         return Problem(_COMPONENT, reason, text, dedup_key=what)
+
+    def _not_issued(self, need: Reference, certificate: str) -> Problem:
+        """The problem of a Secret that cert-manager writes: it does so again if the Secret was deleted."""
+        users, several = self._users(need, frozenset())
+        text = message(
+            f"Secret {need.name}",
+            "has no certificate",
+            cause=f"cert-manager has not issued it for Certificate {certificate}",
+            consequence=f"{users} {'need' if several else 'needs'} it",
+        )
+        namespace = self._instance.namespace
+        remedy = f"check that cert-manager runs, and see kubectl -n {namespace} describe certificate {certificate}"
+        return Problem("tls", Reason.WAITING_FOR_CERTIFICATE, text, lasting_remedy=remedy)
 
     def _missing(self, need: Reference, missing: frozenset[str], content: ContentSummary | None) -> tuple[str, str]:
         """Reason and message for a Secret or ConfigMap that does not exist, or that lacks some keys."""

@@ -13,7 +13,7 @@ from cryostat_operator.plan.model.problems import Problem
 from cryostat_operator.plan.model.snapshot import ContentSummary, Snapshot
 from cryostat_operator.plan.references import Requirements, content_digest
 from cryostat_operator.settings import Settings
-from tests.unit.cluster_state import NAMESPACE, ClusterState, cryostat
+from tests.unit.cluster_state import NAMESPACE, ClusterState, cryostat, settled
 
 USER = Key("Deployment", NAMESPACE, "sample")
 
@@ -125,6 +125,19 @@ def test_several_objects_wait_for_a_secret_that_is_generated() -> None:
     problem = requirements([secret()], {}, others=others).blocked_by(USER)
     assert problem
     assert problem.message == "Deployments sample and sample-database wait until Secret s has been read."
+
+
+def test_a_secret_of_cert_manager_is_waited_for() -> None:
+    state = settled({"enableCertManager": True}).without_data("Secret", "sample-agent-tls")
+    problem = state.plan.blocked[USER].problem
+    assert (problem.reason, problem.actionable, problem.component) == ("WaitingForCertificate", False, "tls")
+    assert problem.message == (
+        "Secret sample-agent-tls has no certificate: cert-manager has not issued it for Certificate "
+        "sample-agent-proxy. Deployment sample needs it."
+    )
+    assert problem.lasting_remedy == (
+        "check that cert-manager runs, and see kubectl -n here describe certificate sample-agent-proxy"
+    )
 
 
 def test_an_optional_secret_that_is_missing_blocks_nothing() -> None:
