@@ -1,1 +1,1 @@
-"""Tests of single modules: no binaries, no network, under a minute in all."""
+"""Tests of single modules, without binaries and network. All together take less than a minute."""

@@ -37,19 +37,19 @@ def parse_path(path: str) -> Path:
 
 
 Hook = Callable[[str, str, Any], ApiError | None]
-"""Called with method, path and body of each request; returns an error to raise, or None."""
+"""A function of method, path and body of each request. It returns an error to raise, or None."""
 
 
 class ApiServer(Client):
-    """A client whose requests are answered from memory.
+    """A client with a simulated API server in memory.
 
-    It knows resource versions, UIDs, generations, finalizers, preconditions, label selectors, the status subresource,
-    merge and JSON patches, and watches. It has no schema, no defaults, no admission and no garbage collection.
+    It implements resource versions, UIDs, generations, finalizers, preconditions, label selectors, the status
+    subresource, merge and JSON patches, and watches. It has no schema, defaults, admission and garbage collection.
 
     Attributes:
         requests: method and path of each request, without dry runs.
         dry_runs: the same of each dry run.
-        hook: may refuse requests.
+        hook: can refuse requests.
     """
 
     def __init__(self) -> None:
@@ -63,11 +63,11 @@ class ApiServer(Client):
 
     @property
     def writes(self) -> list[tuple[str, str]]:
-        """Requests that are not reads."""
+        """The requests that are not reads."""
         return [(method, path) for method, path in self.requests if method != "GET"]
 
     def put(self, path: str, obj: Obj) -> Obj:
-        """Store an object as another client would; its metadata gets a UID and a new resource version."""
+        """Store an object as another client does. Its metadata gets a UID and a new resource version."""
         where = parse_path(path)
         stored = copy.deepcopy(obj)
         metadata = stored.setdefault("metadata", {})
@@ -79,12 +79,12 @@ class ApiServer(Client):
         return self._store(where, stored, "MODIFIED" if where in self._objects else "ADDED")
 
     def find(self, target: Key | str) -> Obj | None:
-        """A stored object, without a request."""
+        """A stored object. This is not recorded as a request."""
         found = self._objects.get(parse_path(target if isinstance(target, str) else path_of(target)))
         return copy.deepcopy(found) if found else None
 
     def remove(self, target: Key | str) -> None:
-        """Remove an object at once, whatever its finalizers."""
+        """Remove an object at once, even if it has finalizers."""
         self._drop(parse_path(target if isinstance(target, str) else path_of(target)))
 
     async def close(self) -> None:
@@ -100,10 +100,10 @@ class ApiServer(Client):
         content_type: str = "application/json",
         accept: str = "application/json",
     ) -> Obj:
-        """Answer one request like `Client.request`."""
+        """Process one request, with the interface of `Client.request`."""
         is_dry_run = "dryRun" in (params or {})
         (self.dry_runs if is_dry_run else self.requests).append((method, path))
-        await asyncio.sleep(0)  # requests interleave as they do on a connection
+        await asyncio.sleep(0)  # requests interleave as on a connection
         error = self.hook(method, path, body) if self.hook else None
         if error:
             raise error
@@ -130,7 +130,7 @@ class ApiServer(Client):
     async def list_page(
         self, path: str, on_item: Callable[[Obj], None], params: Mapping[str, str], accept: str = "application/json"
     ) -> Obj:
-        """All items in one page."""
+        """Call `on_item` with all items, as of one page."""
         page = await self.request("GET", path, params=params, accept=accept)
         for item in page["items"]:
             on_item(item)
@@ -138,7 +138,7 @@ class ApiServer(Client):
 
     @asynccontextmanager
     async def watch(self, path: str, params: Mapping[str, str], accept: str) -> AsyncIterator[AsyncIterator[Obj]]:
-        """A stream of events from now on."""
+        """Yield the events from now on."""
         watch = parse_path(path), params, asyncio.Queue[Obj]()
         self._streams.append(watch)
         try:

@@ -26,7 +26,7 @@ API_SERVER_PORTS = (6443,)
 
 
 def cryostat(spec: Mapping[str, Any] | None = None, **metadata: Any) -> Cryostat:
-    """A Cryostat `here/sample` as the API server would return it."""
+    """A Cryostat `here/sample` as the API server returns it."""
     own = {"name": NAME, "namespace": NAMESPACE, "uid": "11111111-2222-3333-4444-555555555555", "generation": 1}
     return Cryostat.model_validate({"metadata": own | metadata, "spec": dict(spec or {})})
 
@@ -89,7 +89,7 @@ class ClusterState:
         return self
 
     def without_deployments(self) -> ClusterState:
-        """The same state without Deployments, so that no restart is held back."""
+        """The same state without Deployments, so that no restart is delayed."""
         live = {key: obj for key, obj in self.snapshot.live.items() if key.kind != "Deployment"}
         self.snapshot = replace(self.snapshot, live=live)
         return self
@@ -116,7 +116,7 @@ class ClusterState:
             self._step(provided)
             if self.snapshot == before:
                 return self
-        raise AssertionError("the plan does not come to rest")
+        raise AssertionError("the plan does not settle")
 
     def _step(self, provided: bool) -> None:
         plan = self.plan
@@ -167,7 +167,7 @@ class ClusterState:
 
 
 def _admitted(obj: Obj) -> Obj:
-    """What routers and volume controllers make of an object; other objects as they are."""
+    """The object with the status that a router or a volume controller writes. Other objects are returned unchanged."""
     if obj["kind"] == "Route":
         metadata = obj["metadata"]
         host = obj["spec"].setdefault("host", f"{metadata['name']}-{metadata['namespace']}.apps.example.com")
@@ -192,7 +192,7 @@ def find(plan: Plan, kind: str, name: str, namespace: str = NAMESPACE) -> Obj:
 
 
 def requested_values(plan: Plan, key: Key) -> Mapping[str, ValueSource]:
-    """The values that the plan requests for a Secret; a test fails if it requests a certificate instead."""
+    """The values that the plan requests for a Secret. Raises AssertionError if it requests a certificate instead."""
     request = plan.requests[key]
     assert not isinstance(request, CertificateRequest)
     return request.values
@@ -209,7 +209,7 @@ def container(plan: Plan, deployment: str, name: str) -> Obj:
 
 
 def environment(plan: Plan, deployment: str = NAME, name: str = NAME) -> dict[str, Any]:
-    """Variables of a container: values, `secret/key` where they come from a Secret, or the path of a field."""
+    """The variables of a container: the value, `secret/key` for a value of a Secret, or the path of a field."""
     result: dict[str, Any] = {}
     for entry in container(plan, deployment, name).get("env", []):
         assert entry["name"] not in result, f"{entry['name']} twice"
@@ -228,7 +228,7 @@ def volumes(plan: Plan, deployment: str = NAME) -> dict[str, Obj]:
 
 
 def mounts(plan: Plan, deployment: str = NAME, name: str = NAME) -> dict[str, Obj]:
-    """Mounts of a container by path."""
+    """The mounts of a container by path."""
     return {m["mountPath"]: m for m in container(plan, deployment, name).get("volumeMounts", [])}
 
 
@@ -249,12 +249,12 @@ def _flat(value: Any, path: str) -> Iterable[tuple[str, Any]]:
 
 
 def paths(plan: Plan) -> dict[str, Any]:
-    """Every value of every planned object, by `Kind/name.path`; content hashes left out."""
+    """Every value of every planned object by `Kind/name.path`, without content hashes."""
     found = {p: v for key, obj in plan.objects.items() for p, v in _flat(obj, f"{key.kind}/{key.name}")}
     return {path: value for path, value in found.items() if not path.endswith("-hash")}
 
 
 def changes(before: Plan, after: Plan) -> dict[str, Any]:
-    """Differences between two plans by path: the new value, or None if it was removed."""
+    """The differences between two plans: by path, the new value, or None if it was removed."""
     a, b = paths(before), paths(after)
     return {path: b.get(path) for path in sorted({*a, *b}) if a.get(path, ...) != b.get(path, ...)}

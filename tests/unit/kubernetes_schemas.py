@@ -18,7 +18,7 @@ _DIRECTORY = f"kubernetes-json-schema/v{_VERSION}-local-strict"
 
 
 def errors(obj: dict[str, Any]) -> list[str]:
-    """What is wrong with an object, as `path: message`."""
+    """The errors of an object, each as `path: message`."""
     if obj["kind"] in UNKNOWN:
         return []
     validator = _validator(obj["kind"], obj["apiVersion"])

@@ -1,7 +1,7 @@
-"""Counts the steps of a backtracking search for a regular expression, as Python's `re` does it.
+"""Counts the steps of a backtracking search for a regular expression, as in Python's `re`.
 
-Counts do not depend on the machine or its load. Python's optimizations, such as a search for a literal prefix, are left
-out, so a count is an upper limit.
+Counts do not depend on the machine or its load. They are upper limits, because Python's optimizations are left out,
+such as a search for a literal prefix.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ class StepCounter:
     """Searches one text.
 
     Attributes:
-        steps: parts of the expression that were compared with a place of the text.
+        steps: the number of comparisons of a part of the expression with a place of the text.
     """
 
     def __init__(self, pattern: re.Pattern[Any], text: str) -> None:
@@ -65,7 +65,7 @@ class StepCounter:
         return found[-1] if self._sequence(tree, 0, start, end) else None
 
     def _sequence(self, tree: Any, index: int, place: int, then: Continue) -> bool:
-        """Whether the parts from `index` on match at `place`, and `then` what follows."""
+        """Whether the parts from `index` on match at `place`, and `then` matches after them."""
         while index < len(tree):
             self.steps += 1
             operation, value = tree[index]

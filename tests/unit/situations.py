@@ -59,7 +59,7 @@ def situations() -> tuple[Obj, ...]:
 
 @dataclass(frozen=True)
 class Reported:
-    """What the operator reports about a situation."""
+    """The status and the events of a situation."""
 
     conditions: dict[str, Obj]
     summary: str
@@ -67,7 +67,7 @@ class Reported:
 
 
 def reported(situation: Obj) -> Reported:
-    """The status and the events that the operator would write. Not to be changed: each is made once."""
+    """The status and the events that the operator writes. Callers must not change them, because they are cached."""
     name = situation["name"]
     if name not in _REPORTED:
         _REPORTED[name] = _reported(situation)
@@ -181,7 +181,7 @@ def _state(given: Obj) -> ClusterState:
 
 
 def _unreadable(spec: Obj) -> Reported:
-    """What the operator reports about a spec that it cannot read."""
+    """The report about an unreadable spec."""
     body = {"metadata": cryostat().metadata, "spec": spec}
     try:
         read_cryostat(body)
@@ -192,7 +192,7 @@ def _unreadable(spec: Obj) -> Reported:
 
 
 def _deletion(refused: Obj) -> Reported:
-    """What the operator reports about a Cryostat whose finalizer it cannot remove."""
+    """The report about a finalizer that the operator cannot remove."""
     problem = blocked_by(ApiError(refused["status"], "", refused["message"]))
     conditions = failure_status(1, (problem.reason, problem.message), [], NOW)["conditions"]
     return Reported({each["type"]: each for each in conditions}, summary_of(conditions), [problem])
@@ -223,7 +223,7 @@ def _refusal(refused: Obj) -> Problem:
 
 
 def _change_keys(state: ClusterState, changed: list[str]) -> None:
-    """Other values of the database keys than those that its claim records."""
+    """Set values of the database keys that differ from the record on its claim."""
     former = dict.fromkeys(database_keys.KEYS, "former")
     summaries = [
         ContentSummary(frozenset(values), "d", fingerprints=database_keys.fingerprints(values))

@@ -1,4 +1,4 @@
-"""Random Cryostats, drawn from the models themselves: every field is absent or has a value that the model accepts."""
+"""Random Cryostats, generated from the models: every field is absent or has a value that the model accepts."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from cryostat_operator.api.base import Embedded, Model
 from cryostat_operator.api.v1beta2 import NAME_LIMIT, Cryostat, CryostatSpec
 
 _LABEL = st.from_regex(r"[a-z0-9]([-a-z0-9]{0,8}[a-z0-9])?", fullmatch=True)
-# Short and long, plain and dotted, and names that collide with those inside a pod.
+# Short and long names, with and without dots, and names that exist in a pod.
 OBJECT_NAMES = st.one_of(
     _LABEL,
     st.builds(".".join, st.lists(_LABEL, min_size=2, max_size=4)),
@@ -88,7 +88,7 @@ _TEXT = st.sampled_from(["a", "jfr-jmx", "bucket-1"])
 
 @cache
 def _of_model(model: type[BaseModel]) -> st.SearchStrategy[Any]:
-    """Members of a model as JSON; combinations that the model refuses are not drawn."""
+    """Members of a model as JSON, without combinations that the model refuses."""
     fields = {field.alias or name: _of_field(name, field) for name, field in model.model_fields.items()}
     mandatory = {
         key: value
@@ -162,7 +162,7 @@ SPECS: st.SearchStrategy[dict[str, Any]] = _of_model(CryostatSpec)
 
 @st.composite
 def cryostats(draw: st.DrawFn) -> Cryostat:
-    """A Cryostat that the API server would accept."""
+    """A Cryostat that the API server accepts."""
     metadata = {"name": draw(NAMES), "namespace": draw(NAMESPACES), "uid": "u", "generation": 1}
     return Cryostat.model_validate({"metadata": metadata, "spec": draw(SPECS)})
 

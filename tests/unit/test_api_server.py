@@ -1,4 +1,4 @@
-"""The API server double behaves like the real one where unit tests rely on it."""
+"""The in-memory API server behaves as a real one in all that unit tests need."""
 
 from __future__ import annotations
 
@@ -78,7 +78,7 @@ async def test_a_deletion_with_another_uid_is_a_conflict() -> None:
     assert server.find(KEY)
 
 
-async def test_lists_follow_selector_and_namespace() -> None:
+async def test_lists_are_filtered_by_selector_and_namespace() -> None:
     server = ApiServer()
     await server.create(config_map(labels={"a": "1"}))
     server.put("/api/v1/namespaces/there/configmaps/y", {"metadata": {}})
@@ -93,7 +93,7 @@ async def test_lists_follow_selector_and_namespace() -> None:
     assert names == {"": ["x", "y"], "a": ["x"], "!a": ["y"], "a=1": ["x"], "a=2": []}
 
 
-async def test_a_watch_sees_every_change() -> None:
+async def test_a_watch_has_an_event_for_every_change() -> None:
     server = ApiServer()
     seen = []
     async with server.watch(collection_path("ConfigMap"), {}, "") as events:

@@ -77,7 +77,7 @@ def test_the_operator_restarts_in_place_when_cryostats_are_no_longer_served(
     assert caplog.messages == [str(handlers.CrdNotServedError())]
 
 
-def test_the_version_names_the_releases_that_are_deployed() -> None:
+def test_the_version_has_the_releases_of_the_operands() -> None:
     result = invoke("--version")
     versions = re.fullmatch(r"\S+ (\S+), for Cryostat (\S+) and its agent (\S+)\n", result.stdout)
     assert versions

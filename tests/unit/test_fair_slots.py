@@ -1,4 +1,4 @@
-"""Slots for which groups of waiting tasks take turns."""
+"""Slots that are given to groups of waiting tasks in turn."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from cryostat_operator.fair_slots import FairSlots
 
 
 class Tasks:
-    """Starts tasks that hold a slot until they are told to end."""
+    """Starts tasks that hold a slot until the test ends them."""
 
     def __init__(self, count: int) -> None:
         self.slots = FairSlots(count)
@@ -18,7 +18,7 @@ class Tasks:
         self.tasks: dict[str, asyncio.Task[None]] = {}
 
     async def start(self, *names: str) -> None:
-        """Start tasks; the first letter of a name is its group."""
+        """Start tasks. The first letter of a name is the group."""
         for name in names:
             self._end[name] = asyncio.Event()
             self.tasks[name] = asyncio.create_task(self._hold(name))
@@ -42,7 +42,7 @@ class Tasks:
                 self.holding.remove(name)
 
 
-async def test_no_more_tasks_than_slots_hold_one() -> None:
+async def test_each_slot_has_at_most_one_task() -> None:
     tasks = Tasks(2)
     await tasks.start("a1", "b1", "c1", "a2")
     assert tasks.holding == ["a1", "b1"]
@@ -73,13 +73,13 @@ async def test_a_cancelled_task_keeps_no_slot() -> None:
     assert tasks.holding == ["b1"]
     tasks._end["b1"].set()
     await asyncio.sleep(0)
-    tasks.tasks["c1"].cancel()  # when it was just given the slot
+    tasks.tasks["c1"].cancel()  # after it was given the slot
     await tasks.pass_on()
     await tasks.start("d1")
     assert tasks.holding == ["d1"]
 
 
-async def test_cancelled_tasks_cost_their_group_no_turn() -> None:
+async def test_cancelled_tasks_do_not_use_a_turn_of_their_group() -> None:
     tasks = Tasks(1)
     await tasks.start("x1", "a1", "a2", "a3", "b1", "b2")
     tasks.tasks["a1"].cancel()

@@ -66,7 +66,7 @@ async def test_cleanup_stops_the_operator() -> None:
     assert operator.calls == ["stop"]
 
 
-async def test_login_gives_kopf_the_operators_connection(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_kopf_uses_the_operators_connection(monkeypatch: pytest.MonkeyPatch) -> None:
     given: list[object] = []
 
     class FakeConnection:
@@ -93,7 +93,7 @@ def test_kopf_writes_nothing_to_the_cluster() -> None:
     assert isinstance(settings.persistence.diffbase_storage, handlers.NoDiffBase)
 
 
-def test_no_outage_ends_kopfs_retries() -> None:
+def test_kopf_retries_during_an_outage_of_any_length() -> None:
     delays = list(itertools.islice(handlers.kopf_settings().networking.error_backoffs, 1000))  # type: ignore[arg-type]
     assert len(delays) == 1000
     assert delays[0] < 0.3
@@ -101,7 +101,7 @@ def test_no_outage_ends_kopfs_retries() -> None:
     assert min(delays[10:]) >= 4.0
 
 
-def test_no_earlier_state_is_stored() -> None:
+def test_kopf_stores_no_earlier_state() -> None:
     storage = handlers.NoDiffBase()
     body = kopf.Body({"spec": {"large": "x"}})
     patch = kopf.Patch()
@@ -120,7 +120,7 @@ async def run_until(operator: FakeOperator, watch: Any, monkeypatch: pytest.Monk
     await handlers.run(Settings(), "127.0.0.1", 0, 0)
 
 
-async def test_a_missing_definition_ends_the_operator_with_an_error_of_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_missing_definition_ends_the_operator_with_a_separate_error(monkeypatch: pytest.MonkeyPatch) -> None:
     async def watch(_: object) -> None:
         raise APINotFoundError("gone", status=404, headers={})
 

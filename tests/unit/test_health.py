@@ -18,7 +18,7 @@ from cryostat_operator.metrics import Metrics
 
 @dataclass
 class State:
-    """What the server reports."""
+    """The state that the server reports."""
 
     unready_cause: str = "the lists are not complete"
     silence: float = 0.0
@@ -42,13 +42,13 @@ async def get(state: State, path: str) -> tuple[int, str]:
         return response.status, await response.text()
 
 
-async def test_ready_once_everything_is_listed(state: State) -> None:
+async def test_the_operator_is_ready_after_all_kinds_are_listed(state: State) -> None:
     assert await get(state, "/readyz") == (503, "the lists are not complete")
     state.unready_cause = ""
     assert await get(state, "/readyz") == (200, "ok")
 
 
-async def test_unhealthy_after_a_watch_sends_nothing_for_too_long(state: State) -> None:
+async def test_the_operator_is_unhealthy_after_a_watch_was_silent_too_long(state: State) -> None:
     state.silence = MAX_SILENCE_SECONDS - 1
     assert await get(state, "/healthz") == (200, "ok")
     state.silence = MAX_SILENCE_SECONDS

@@ -46,7 +46,7 @@ def test_kopf_does_not_log_every_event(capsys: pytest.CaptureFixture[str]) -> No
     assert capsys.readouterr().err == ""
 
 
-def test_a_message_cannot_look_like_several_lines(capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_message_is_logged_on_one_line(capsys: pytest.CaptureFixture[str]) -> None:
     logs.configure(json=False, level="INFO")
     logging.getLogger("x").warning("Pod %s", "a\n2026-11-26 10:00:00 ERROR forged\x1b[2J\r")
     try:

@@ -1,4 +1,4 @@
-"""Each message of the product is asserted whole in some test.
+"""For each message of the operator there is a test with its whole text.
 
 A message is a text of three or more words in a module of the package. Each part of it between two inserted values must
 occur in a text of a test: in a string, or in a YAML file. A message that is reworded needs a reworded test.
@@ -20,10 +20,10 @@ import cryostat_operator
 PACKAGE = Path(cryostat_operator.__file__).parent
 TESTS = Path(__file__).parent
 YAML_FILES = {"chart_values.yaml", "messages.yaml", "next_commands.yaml", "situations.yaml"}
-VALUE = "\0"  # stands for an inserted value
+VALUE = "\0"  # placeholder for an inserted value
 
-# Folders and modules whose texts are no messages: manifests, documentation and tables of reasons and metrics (which the
-# documentation is checked against), scripts, patterns.
+# Folders and modules whose texts are not messages: manifests, documentation, tables of reasons and metrics (other tests
+# compare these with the documentation), scripts, patterns.
 NO_MESSAGES = (
     "api/required_permissions.py",
     "backup/database_scripts.py",
@@ -37,10 +37,10 @@ NO_MESSAGES = (
     "plan/model/webhook_definitions.py",
 )
 EXPRESSION = re.compile(r"has\(|self\.|%\(")  # rules in CEL, formats
-DOCUMENTATION = {"doc", "required", "Field", "compile"}  # functions whose arguments are no messages
-HELP = {"help", "description", "epilog"}  # keywords whose values are no messages
+DOCUMENTATION = {"doc", "required", "Field", "compile"}  # functions whose arguments are not messages
+HELP = {"help", "description", "epilog"}  # keywords whose values are not messages
 
-# Beginnings of texts that are no messages: values, formats, parts of scripts, help of a command.
+# Beginnings of texts that are not messages: values, formats, parts of scripts, help of a command.
 NO_MESSAGE = {
     "backup/backup_commands.py": ("File with the passphrase of",),
     "backup/encryption.py": ("cryostat-backup/v1 secrets",),
@@ -56,7 +56,7 @@ NO_MESSAGE = {
 
 
 def text_of(node: ast.AST) -> str | None:
-    """The text of a string, with `VALUE` in place of inserted values; None if the node is no string."""
+    """The text of a string, with `VALUE` in place of inserted values, or None if the node is not a string."""
     if isinstance(node, ast.JoinedStr):
         return "".join(str(each.value) if isinstance(each, ast.Constant) else VALUE for each in node.values)
     if isinstance(node, ast.Constant) and isinstance(node.value, bytes):
@@ -65,7 +65,7 @@ def text_of(node: ast.AST) -> str | None:
 
 
 def is_skipped(node: ast.AST) -> bool:
-    """Whether the texts below a node are no messages."""
+    """Whether the texts below a node are not messages."""
     if isinstance(node, ast.Expr):
         return text_of(node.value) is not None  # a docstring
     if isinstance(node, ast.keyword):
@@ -77,7 +77,7 @@ def is_skipped(node: ast.AST) -> bool:
 
 
 def texts(node: ast.AST, *, messages: bool) -> Iterator[str]:
-    """All texts of a module; those that may be messages if `messages`."""
+    """The texts of a module: if `messages`, only those that can be messages."""
     found = text_of(node)
     if found is not None:
         yield found

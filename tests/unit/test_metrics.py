@@ -1,4 +1,4 @@
-"""The metrics of the operator are those of the table, with names by the conventions of Prometheus."""
+"""The operator exposes the metrics of the table, and their names follow the conventions of Prometheus."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ UNITS = ("_seconds", "_bytes")
 
 
 async def exposed(metrics: Metrics) -> dict[str, tuple[str, str]]:
-    """Type and help of each metric in the text that Prometheus reads, without times of creation."""
+    """The type and help of each metric in the text that Prometheus reads, without times of creation."""
     owned = OwnedObjects(RecordedTriggers().triggers, lambda _: True)
     metrics.register(InstanceMetrics(CryostatStore(lambda _: None), owned, metrics.injections))
     families = text_string_to_metric_families((await metrics.text()).decode())
@@ -69,7 +69,7 @@ async def test_requests_are_counted_and_watches_have_no_duration() -> None:
     assert "cryostat_operator_webhook_reachable 0.0" in text
 
 
-def test_counts_of_deleted_cryostats_are_forgotten() -> None:
+def test_counts_of_deleted_cryostats_are_removed() -> None:
     counts = InjectionCounts()
     counts.count("added", "here", "x", "shop")
     counts.count("added", "here", "y", "shop")

@@ -1,4 +1,4 @@
-"""Texts of other users cannot control the terminal of whoever prints them."""
+"""Texts of other users are printed without control characters."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ def test_control_characters_are_replaced_by_their_escapes() -> None:
     assert printable("\x1b[2J\x07\x9b\u202e\u2066") == "\\x1b[2J\\x07\\x9b\\u202e\\u2066"
     assert printable("äöü 日本 🙂\tx\ny") == "äöü 日本 🙂\tx\ny"
     assert printable({"a\x00": ["\x1b", 1, None, True]}) == {"a\\x00": ["\\x1b", 1, None, True]}
-    assert printable("\ud800") == "\\ud800"  # cannot be encoded
+    assert printable("\ud800") == "\\ud800"  # not encodable
 
 
 def test_line_breaks_are_removed() -> None:
     assert one_line("a\nb\r\nc") == "a b c"
 
 
-async def test_messages_of_others_cannot_control_the_terminal() -> None:
+async def test_control_characters_of_other_users_are_not_printed() -> None:
     event = {
         "apiVersion": "v1",
         "kind": "Event",
@@ -42,6 +42,6 @@ async def test_messages_of_others_cannot_control_the_terminal() -> None:
     observed = await Reader(client).observe(found)
     text = [click.unstyle(line) for line in lines(observed, 0.0, ())]
     shown = [line for line in text if "Forged" in line]
-    assert len(shown) == 2  # condition and event
-    assert all("\\x1b[2J" in line and "rm" in line for line in shown)  # no text begins a line of its own
+    assert len(shown) == 2  # a condition and an event
+    assert all("\\x1b[2J" in line and "rm" in line for line in shown)  # no text starts a new line
     assert not any(ord(character) < 0x20 or 0x7F <= ord(character) < 0xA0 for line in text for character in line)

@@ -1,4 +1,4 @@
-"""No regular expression of the operator takes more than linear time, because most of them see texts of users.
+"""Each regular expression of the operator takes linear time, because most of them are used on texts of users.
 
 Patterns of CRD fields are not among them: the API server and pydantic match these in linear time.
 """
@@ -21,12 +21,12 @@ import cryostat_operator
 from cryostat_operator.plan.model import messages
 from tests.unit.regex_steps import StepCounter, steps
 
-# Expressions for which a search takes quadratic time, with the length of the longest text that they see.
+# Expressions with a quadratic search time, and the length of the longest text that they are used on.
 BOUNDED = {
     "plan.model.messages._CREDENTIALS": messages.MAX_READ,
 }
 _SIZE = 48  # characters of the shorter text
-_MAX_RATIO = 3  # of the steps for texts whose lengths have the ratio 2; it is 4 if they are quadratic
+_MAX_RATIO = 3  # ratio of the steps for texts whose lengths have the ratio 2; it is 4 for quadratic time
 _SEEDS = ("a", "1", " ", "\n", "-", ".", "/", ":", "\\", '"', '"\\', "{", "a.", "-a", "A")
 _ENDS = ("", "!")
 _METHODS = {"search", "match", "fullmatch", "sub", "split", "findall", "finditer"}
@@ -50,7 +50,7 @@ def _called(tree: ast.Module) -> dict[str, set[str]]:
 
 
 def _expressions() -> dict[str, tuple[re.Pattern[Any], str]]:
-    """Each compiled expression of a module, and each one in a call such as `re.search`, with the method to count."""
+    """The expressions of a module that are compiled or used in a call such as `re.search`, with the method."""
     found: dict[str, tuple[re.Pattern[Any], str]] = {}
     for name in _modules():
         module = importlib.import_module(name)
@@ -85,9 +85,9 @@ def test_expressions_are_found() -> None:
 
 
 def superlinear(pattern: re.Pattern[Any], method: str, size: int = _SIZE) -> str:
-    """A text for which the number of steps grows faster than its length; empty if none of those tried."""
+    """A text for which the number of steps grows faster than its length, or an empty text if none was found."""
     source = pattern.pattern if isinstance(pattern.pattern, str) else pattern.pattern.decode()
-    # A repetition that is limited takes a constant time, which has to be short compared with the sizes.
+    # A limited repetition takes constant time. Its limit must be small compared with the sizes of the texts.
     pattern = re.compile(re.sub(r"\{0,\d+\}", "{0,4}", source), pattern.flags & ~re.UNICODE)
     literals = re.findall(r"[a-zA-Z=/-]{3,} ?", source)[:6]
     for seed in (*_SEEDS, *literals):
@@ -106,7 +106,7 @@ def test_the_number_of_steps_is_linear(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", BOUNDED)
-def test_only_expressions_that_are_not_linear_have_a_bound(name: str) -> None:
+def test_only_nonlinear_expressions_have_a_bound(name: str) -> None:
     assert superlinear(*EXPRESSIONS[name])
 
 
@@ -117,7 +117,7 @@ def test_credentials_are_searched_in_the_beginning_of_a_text() -> None:
 
 
 @pytest.mark.parametrize("pattern", ["a+b", "(a+)+$", ".*=.*=", r"\s+$", "(?:a*)*?b"])
-def test_expressions_that_are_not_linear_are_found(pattern: str) -> None:
+def test_nonlinear_expressions_are_found(pattern: str) -> None:
     assert superlinear(re.compile(pattern), "search", 6)
 
 
@@ -129,7 +129,7 @@ _SAMPLES = (
 
 @settings(max_examples=60, deadline=None)
 @given(st.sampled_from(_SAMPLES), st.text("aAbc1\n ", max_size=10))
-def test_the_counter_finds_what_a_search_finds(sample: str, text: str) -> None:
+def test_the_step_counter_finds_the_same_matches_as_re(sample: str, text: str) -> None:
     pattern = re.compile(sample)
     for method in ("search", "match", "fullmatch"):
         expected = getattr(pattern, method)(text)

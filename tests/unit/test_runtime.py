@@ -68,7 +68,7 @@ class Reconciles:
 
 
 class Process:
-    """An operator, without webhooks, that is connected to an API server in memory."""
+    """An operator without webhooks that uses an API server in memory."""
 
     def __init__(self, settings: Settings) -> None:
         self.server = Cluster()
@@ -84,11 +84,11 @@ Create = Callable[..., Process]
 
 @pytest.fixture
 def process(monkeypatch: pytest.MonkeyPatch) -> Create:
-    """Makes a process that is not started."""
+    """Create a process without starting it."""
     servers: list[Cluster] = []
 
     def client(*arguments: Any) -> Cluster:
-        if len(arguments) < 4:  # the one that reads comes first
+        if len(arguments) < 4:  # the collector that reads is first
             servers.append(Cluster())
         return servers[-1]
 
@@ -98,7 +98,7 @@ def process(monkeypatch: pytest.MonkeyPatch) -> Create:
         return made
 
     monkeypatch.setattr(runtime, "POLL_INTERVAL", 0.0)
-    monkeypatch.setattr(runtime, "Metrics", lambda: Metrics(CollectorRegistry()))  # the default one is global
+    monkeypatch.setattr(runtime, "Metrics", lambda: Metrics(CollectorRegistry()))  # the default registry is global
     monkeypatch.setattr(runtime, "Client", client)
     return create
 
@@ -148,7 +148,7 @@ async def test_the_target_namespaces_of_a_cryostat_are_noted_when_it_arrives(pro
         assert operator.observer.cached_snapshot(ONE, "u", ["shop"]).first_uids == expected
 
 
-async def test_the_definition_is_waited_for(process: Create, caplog: pytest.LogCaptureFixture) -> None:
+async def test_the_operator_waits_for_the_definition(process: Create, caplog: pytest.LogCaptureFixture) -> None:
     made = process()
     refusals = [ApiError(404, "NotFound", "no such API")]
     made.server.hook = lambda *_: refusals.pop() if refusals else None
@@ -165,7 +165,7 @@ async def test_the_definition_is_waited_for(process: Create, caplog: pytest.LogC
 # --- start and stop --------------------------------------------------------------------------------------------------
 
 
-async def test_it_reconciles_when_every_listed_cryostat_was_delivered(
+async def test_reconciles_start_after_every_listed_cryostat_was_delivered(
     process: Create, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.INFO)
@@ -181,7 +181,7 @@ async def test_it_reconciles_when_every_listed_cryostat_was_delivered(
     assert operator._unready_cause() == ""
     assert caplog.messages == ["Watching the cluster"]
     await until(lambda: len(made.reconciles.keys) == 2)
-    assert sorted(made.reconciles.keys) == [ONE, OTHER]  # of the other one, only an object is left
+    assert sorted(made.reconciles.keys) == [ONE, OTHER]  # only an object of the other one exists
     assert made.reconciles.resets == 1
     text = (await operator.metrics.text()).decode()
     assert "\ncryostat_operator_instances 1.0\n" in text
@@ -192,7 +192,7 @@ async def test_it_reconciles_when_every_listed_cryostat_was_delivered(
     await operator.stop()
 
 
-async def test_a_cryostat_that_is_not_delivered_does_not_delay_forever(
+async def test_a_missing_delivery_delays_reconciles_for_a_limited_time(
     process: Create, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(runtime, "LIST_TIMEOUT", 0.01)
@@ -203,7 +203,7 @@ async def test_a_cryostat_that_is_not_delivered_does_not_delay_forever(
     await made.operator.stop()
 
 
-async def test_a_cryostat_that_is_deleted_before_kopf_delivers_it_is_not_waited_for(
+async def test_a_cryostat_that_is_deleted_before_its_delivery_delays_no_reconcile(
     process: Create, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.INFO)
@@ -283,7 +283,7 @@ class Webhooks:
         self.calls.append("stop")
 
 
-async def test_it_is_ready_when_the_webhooks_are_served(process: Create) -> None:
+async def test_the_operator_is_ready_after_the_webhooks_are_served(process: Create) -> None:
     made, webhooks = process(), Webhooks()
     made.operator.webhooks = webhooks  # type: ignore[assignment]
     await made.operator.start()
@@ -296,7 +296,7 @@ async def test_it_is_ready_when_the_webhooks_are_served(process: Create) -> None
     assert webhooks.calls == [("start", "127.0.0.1", 0), "stop"]
 
 
-# --- what enqueues ---------------------------------------------------------------------------------------------------
+# --- triggers of reconciles ------------------------------------------------------------------------
 
 
 async def test_a_namespace_enqueues_its_cryostats_and_those_that_target_it(process: Create) -> None:

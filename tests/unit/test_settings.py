@@ -18,7 +18,7 @@ def test_a_client_certificate_of_the_api_server_is_required_on_request(value: st
     assert Settings.from_env({"WEBHOOK_CLIENT_CERTIFICATE": value}).webhook_client_certificate_required is expected
 
 
-def test_settings_never_change() -> None:
+def test_settings_are_immutable() -> None:
     settings = Settings.from_env({})
     for field in fields(settings):
         with pytest.raises(FrozenInstanceError):
@@ -53,7 +53,7 @@ def test_components_of_one_release_have_one_version() -> None:
         ("example.com/a@sha256:0123", "IfNotPresent"),
     ],
 )
-def test_only_images_that_move_are_always_pulled(reference: str, policy: str) -> None:
+def test_only_images_with_moving_tags_are_always_pulled(reference: str, policy: str) -> None:
     assert Image(reference).pull_policy == policy
 
 

@@ -1,4 +1,4 @@
-"""Each module has a unit test file at the same place; the exceptions say which file tests the module instead."""
+"""Each module has a unit test file at the same place. Each exception names the file that tests the module instead."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import cryostat_operator
 PACKAGE = Path(cryostat_operator.__file__).parent
 UNIT = Path(__file__).parent
 
-# Modules without statements that could fail, or whose tests are named after what they do together with another module.
+# Modules that only have definitions, or that are tested together with another module.
 EXCEPTIONS = {
     "api/accepted_namespaces.py": "plan/test_reviewed_namespaces.py",
     "api/application_options.py": "api/test_models.py",

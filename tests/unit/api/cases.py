@@ -11,10 +11,10 @@ class Case:
     """Values for the field at `path` below `spec`.
 
     Attributes:
-        good: values that are accepted.
-        bad: values that are refused.
-        says: what the API server's message says about each bad value.
-        server_only: embedded Kubernetes types are checked by the schema, not by the models.
+        good: accepted values.
+        bad: refused values.
+        says: a part of the API server's message about each bad value.
+        server_only: only the API server checks the value, because the models do not check embedded Kubernetes types.
     """
 
     path: str
@@ -24,7 +24,7 @@ class Case:
     server_only: bool = False
 
     def spec(self, value: Any) -> dict[str, Any]:
-        """A spec with nothing but this value."""
+        """A spec with only this value."""
         for name in reversed(self.path.split(".") if self.path else []):
             value = {name: value}
         return dict(value)

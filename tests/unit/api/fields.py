@@ -10,7 +10,7 @@ from cryostat_operator.api.v1beta2 import Cryostat
 
 
 def own_fields(schema: dict[str, Any], model: type[Model] = Cryostat) -> Iterator[tuple[str, dict[str, Any]]]:
-    """Dotted paths below the root (`spec.reportOptions.replicas`; lists are looked through) with their schemas."""
+    """The schemas by dotted path (`spec.reportOptions.replicas`). Paths go through lists without an index."""
     raw = model.model_json_schema(by_alias=True)
     yield from _walk(raw, schema, raw["$defs"], "")
 

@@ -29,7 +29,7 @@ def test_without_annotations_nothing_is_scheduled(given: dict[str, Any]) -> None
     assert read_schedule(given) is None
 
 
-def test_a_bucket_and_a_claim() -> None:
+def test_a_schedule_has_a_bucket_or_a_claim() -> None:
     bucket = BackupSchedule("17 3 * * *", "", "s3://backups/cryostat/prod", "backup-target")
     assert read_schedule(metadata()) == bucket
     assert read_schedule(metadata(target="s3://backups/cryostat/prod/")) == bucket
@@ -40,7 +40,7 @@ def test_a_bucket_and_a_claim() -> None:
     "schedule",
     ["* * * * *", "*/5 0-6 1,15 * mon-FRI", "0 0 ? jan 0", "59 23 31 12 6", "0-30/10 * * * *", "@daily", "@hourly"],
 )
-def test_valid_schedules(schedule: str) -> None:
+def test_valid_schedules_are_accepted(schedule: str) -> None:
     found = read_schedule(metadata(schedule=schedule))
     assert found
     assert found.schedule == schedule
@@ -66,7 +66,7 @@ def test_valid_schedules(schedule: str) -> None:
         ("٣ 0 * * *", "is no minute"),
     ],
 )
-def test_wrong_schedules(schedule: str, says: str) -> None:
+def test_wrong_schedules_are_refused(schedule: str, says: str) -> None:
     with pytest.raises(InvalidScheduleError) as caught:
         read_schedule(metadata(schedule=schedule))
     assert says in str(caught.value)
@@ -91,7 +91,7 @@ def test_wrong_schedules(schedule: str, says: str) -> None:
         "https://bucket/a",
     ],
 )
-def test_wrong_targets(target: str) -> None:
+def test_wrong_targets_are_refused(target: str) -> None:
     with pytest.raises(InvalidScheduleError, match=r"use pvc:CLAIM or s3://BUCKET/PREFIX"):
         read_schedule(metadata(target=target))
 
@@ -103,7 +103,7 @@ def test_all_annotations_are_needed(name: str, value: str | None) -> None:
         read_schedule(metadata(**{name: value}))
 
 
-def test_a_wrong_secret() -> None:
+def test_a_wrong_secret_is_refused() -> None:
     with pytest.raises(InvalidScheduleError, match="no name of a Secret"):
         read_schedule(metadata(secret="A b"))
 
@@ -131,7 +131,7 @@ def test_a_wrong_secret() -> None:
         ({"secret": "A b"}, 'Annotation operator.cryostat.io/backup-secret is "A b", which is no name of a Secret.'),
     ],
 )
-def test_the_whole_messages(changed: dict[str, str | None], message: str) -> None:
+def test_messages_about_a_schedule(changed: dict[str, str | None], message: str) -> None:
     with pytest.raises(InvalidScheduleError) as caught:
         read_schedule(metadata(**changed))
     assert str(caught.value) == message

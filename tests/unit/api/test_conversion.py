@@ -1,4 +1,4 @@
-"""Conversion between the versions: nothing is lost there and back, and what is changed meanwhile stays changed."""
+"""Conversion between the versions loses no field in a round trip, and keeps changes made in the other version."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ def new(spec: Any, **metadata: Any) -> dict[str, Any]:
 
 
 @given(objects(v1beta2))
-def test_from_v1beta2_and_back(obj: dict[str, Any]) -> None:
+def test_a_round_trip_from_v1beta2_keeps_all_fields(obj: dict[str, Any]) -> None:
     before = copy.deepcopy(obj)
     there = convert(obj, OLD)
     v1beta1.Cryostat.model_validate(there)
@@ -61,7 +61,7 @@ def test_from_v1beta2_and_back(obj: dict[str, Any]) -> None:
 
 
 @given(objects(v1beta1))
-def test_from_v1beta1_and_back(obj: dict[str, Any]) -> None:
+def test_a_round_trip_from_v1beta1_keeps_all_fields(obj: dict[str, Any]) -> None:
     before = copy.deepcopy(obj)
     there = convert(obj, NEW)
     assert convert(there, OLD) == obj == before
@@ -83,7 +83,7 @@ def test_a_change_in_the_other_version_is_kept_and_removes_nothing(
 
 @given(JUNK)
 def test_no_annotation_makes_the_conversion_fail_or_sets_other_fields(junk: Any) -> None:
-    """One object that cannot be converted would make all Cryostats of the cluster unreadable."""
+    """If one object could not be converted, all Cryostats of the cluster would be unreadable."""
     for version, other in ((OLD, NEW), (NEW, OLD)):
         for annotation in (junk, {"v1beta1": junk}, {"v1beta2": junk}, {"v1beta2": {"spec": junk, "status": junk}}):
             obj = {**old(junk), "apiVersion": version}
@@ -129,7 +129,7 @@ def test_a_plain_instance_has_no_annotation() -> None:
     assert "annotations" not in convert(old({"minimal": False}), NEW)["metadata"]
 
 
-def test_target_namespaces_survive_an_edit_in_v1beta1() -> None:
+def test_an_edit_in_v1beta1_keeps_target_namespaces() -> None:
     there = convert(new({"targetNamespaces": ["n", "other"], "enableAudit": True}), OLD)
     there["spec"]["reportOptions"] = {"replicas": 2}
     assert convert(there, NEW)["spec"] == {
@@ -139,7 +139,7 @@ def test_target_namespaces_survive_an_edit_in_v1beta1() -> None:
     }
 
 
-def test_certificates_in_config_maps_keep_their_place() -> None:
+def test_certificates_in_config_maps_keep_their_position() -> None:
     certificates = [
         {"configMapName": "a", "certificateKey": "k"},
         {"secretName": "b"},
@@ -205,7 +205,7 @@ def test_invalid_annotations_are_ignored(kept: str) -> None:
 
 
 @given(JUNK)
-def test_the_answer_can_be_serialized_for_any_annotation(junk: Any) -> None:
+def test_the_response_can_be_serialized_for_any_annotation(junk: Any) -> None:
     obj = with_text(json.dumps({"v1beta1": junk, "v1beta2": junk}))
     v1beta1.Cryostat.model_validate(orjson.loads(orjson.dumps(convert(obj, OLD))))
     orjson.dumps(convert({**obj, "apiVersion": OLD}, NEW))
@@ -226,14 +226,14 @@ def test_an_object_that_does_not_fit_into_an_annotation_is_read_only_in_v1beta1(
             convert(there, NEW)
 
 
-def test_fields_of_v1beta1_alone_never_make_an_object_unreadable() -> None:
-    """The object may have been stored in v1beta1."""
+def test_fields_of_v1beta1_that_do_not_fit_into_an_annotation_are_dropped() -> None:
+    """An older release may have stored the object in v1beta1."""
     obj = old({"minimal": True, "maxWsConnections": 5}, annotations={"a": "x" * 262_130})
     assert convert(obj, NEW)["metadata"]["annotations"] == obj["metadata"]["annotations"]
 
 
 def test_an_annotation_that_no_api_server_stores_is_not_decoded(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Three megabytes of empty objects would take a hundred in memory."""
+    """3 MB of empty objects would take 100 MB of memory."""
     decoded: list[int] = []
     original = orjson.loads
 

@@ -82,7 +82,7 @@ def test_content_needs_the_permission_to_create_the_object(spec: Any, permission
     assert required(spec, spec) == []
 
 
-def test_on_openshift_metadata_is_that_of_the_route() -> None:
+def test_on_openshift_the_permission_for_metadata_is_that_of_the_route() -> None:
     spec = {"networkOptions": {"coreConfig": {"labels": {"a": "b"}}}}
     [(permission, _)] = required(spec, openshift=True)
     assert permission == 'create routes.route.openshift.io in namespace "n"'
@@ -100,12 +100,12 @@ def test_on_openshift_metadata_is_that_of_the_route() -> None:
     ],
     ids=str,
 )
-def test_sizes_and_defaults_need_nothing(spec: Any) -> None:
+def test_sizes_and_defaults_need_no_permission(spec: Any) -> None:
     assert required(spec) == []
 
 
 def test_only_changed_content_is_reviewed() -> None:
-    """Unchanged and removed content is not reviewed, and neither is content next to another change."""
+    """Unchanged and removed content is not reviewed, also not if another field changes."""
     pods = {"operandMetadata": {"podMetadata": {"labels": {"a": "1", "b": "1"}}}}
     assert required({"operandMetadata": {"podMetadata": {"labels": {"a": "1"}}}}, pods) == []
     assert required({**pods, "enableAudit": False}, pods) == []
@@ -133,7 +133,7 @@ def test_callback_services_are_in_target_namespaces() -> None:
 
 
 def test_every_service_and_policy_is_reviewed() -> None:
-    """A field that is added to these options needs the review, too."""
+    """A new field of these options needs the review too."""
     for field in ServiceOptions.model_fields.values():
         spec = {"serviceOptions": {field.alias: {"annotations": {"a": "b"}, "serviceType": "NodePort"}}}
         assert required(spec), field.alias

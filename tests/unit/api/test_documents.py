@@ -25,7 +25,7 @@ def test_the_only_cryostat_is_found(documents: list[object]) -> None:
     assert found == {**CRYOSTAT, "metadata": {"name": "jfr", "namespace": "monitoring"}}
 
 
-def test_its_own_namespace_counts() -> None:
+def test_the_namespace_of_the_document_takes_precedence() -> None:
     metadata = {"name": "jfr", "namespace": "own"}
     assert cryostat_in(yaml.safe_dump({**CRYOSTAT, "metadata": metadata}), "other")["metadata"] == metadata
 
@@ -45,7 +45,7 @@ def test_its_own_namespace_counts() -> None:
         (yaml.safe_dump({**CRYOSTAT, "metadata": "x"}), "contains a Cryostat without metadata.name"),
     ],
 )
-def test_anything_else_is_explained(text: str, message: str) -> None:
+def test_other_documents_are_refused_with_a_reason(text: str, message: str) -> None:
     with pytest.raises(DocumentError) as error:
         cryostat_in(text, "default")
     assert str(error.value) == message

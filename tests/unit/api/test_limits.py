@@ -48,7 +48,7 @@ def test_specs_beyond_a_limit_are_refused(spec: Any, problem: str) -> None:
     assert size_problems(spec) == [problem]
 
 
-def test_the_walk_ends_at_the_limit() -> None:
+def test_counting_ends_at_the_limit() -> None:
     class Counting(list[Any]):
         steps = 0
 
@@ -67,7 +67,7 @@ def test_a_cryostat_beyond_the_limits_is_invalid() -> None:
     assert error.value.problems == ["spec.eventTemplates: has 10000 entries; at most 2000 are supported"]
 
 
-def test_a_spec_that_was_dropped_keeps_its_problems() -> None:
+def test_the_problems_of_a_dropped_spec_are_kept() -> None:
     with pytest.raises(InvalidCryostatError, match="too many"):
         read_cryostat({"metadata": {"name": "x"}, "spec": limits.OversizedSpec(["too many"])})
 

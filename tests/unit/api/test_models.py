@@ -28,7 +28,7 @@ def cryostat(spec: Any, name: str = "cryostat") -> dict[str, Any]:
 
 
 @pytest.mark.parametrize("path", INPUTS + SAMPLES, ids=lambda p: f"{p.parent.name}-{p.stem}")
-def test_no_field_that_is_written_is_lost(path: Path) -> None:
+def test_every_field_of_a_spec_is_read(path: Path) -> None:
     for obj in cryostats(path):
         assert read_cryostat(obj).spec.model_dump(by_alias=True, exclude_unset=True) == obj["spec"]
 
@@ -81,7 +81,7 @@ def test_an_empty_value_without_meaning_is_none() -> None:
     }
 
 
-def test_members_of_a_newer_version_are_ignored() -> None:
+def test_fields_of_a_newer_version_are_ignored() -> None:
     obj = {"spec": {"fresh": 1, "reportOptions": {"replicas": 1, "fresh": {}}}, "status": {"fresh": []}, "fresh": 1}
     report_options = read_cryostat(obj).spec.report_options
     assert report_options is not None
@@ -100,7 +100,7 @@ def test_a_status_that_breaks_limits_is_still_read() -> None:
     assert read_cryostat({"status": {"conditions": [condition]}}).status.conditions
 
 
-def test_a_status_that_cannot_be_read_counts_as_none() -> None:
+def test_an_unreadable_status_is_treated_as_empty() -> None:
     obj = {"spec": {"enableAudit": True}, "status": {"conditions": 5}}
     assert read_cryostat(obj) == read_cryostat({"spec": {"enableAudit": True}})
     with pytest.raises(InvalidCryostatError) as caught:
@@ -125,7 +125,7 @@ def _used(annotation: Any) -> list[type[Model]]:
     return [model for part in getattr(annotation, "__args__", ()) for model in _used(part)]
 
 
-def test_half_of_a_login_is_refused() -> None:
+def test_an_incomplete_login_is_refused() -> None:
     text = "secretName and filename must be set together: with only one of them no login is configured"
     for field in ("secretName", "filename"):
         with pytest.raises(ValueError, match=text):

@@ -43,14 +43,14 @@ def test_secrets_need_the_permission_to_read_them() -> None:
     assert needed(new) == [CREATE.format("here"), 'get secrets "s" in namespace "here"']
 
 
-def test_an_update_needs_only_what_is_new() -> None:
+def test_an_update_needs_only_permissions_for_additions() -> None:
     old = cryostat(targetNamespaces=["a"])
     assert needed(cryostat(targetNamespaces=["a", "b"]), old) == [CREATE.format("b")]
     assert needed(old, cryostat(targetNamespaces=["a", "b"])) == []
     assert needed(cryostat(targetNamespaces=["a"], resources={"coreResources": {}}), old) == []
 
 
-def test_a_change_of_access_needs_everything() -> None:
+def test_a_change_of_access_needs_all_permissions_of_the_spec() -> None:
     old = cryostat(targetNamespaces=["a"])
     new = cryostat(targetNamespaces=["a"], authorizationOptions={"openShiftSSO": {"disable": True}})
     [permission] = required_permissions(new, old, openshift=False)
@@ -73,7 +73,7 @@ def test_fields_that_change_the_access(new: dict[str, Any], old: dict[str, Any],
 
 
 @pytest.mark.parametrize("field", sorted(HARMLESS_FIELDS))
-def test_harmless_fields(field: str) -> None:
+def test_a_change_of_a_harmless_field_needs_no_permission(field: str) -> None:
     spec: Any = 1
     for step in reversed(field.split(".")):
         spec = {step: spec}
@@ -96,13 +96,13 @@ def test_privileges_beyond_the_baseline(context: dict[str, Any], expected: str) 
     assert len(needed(given)) == len(needed(cryostat())) + 1
 
 
-def test_the_baseline_needs_nothing() -> None:
+def test_the_baseline_needs_no_permission() -> None:
     context = {"runAsUser": 0, "capabilities": {"add": ["CHOWN"], "drop": ["ALL"]}, "privileged": False}
     assert list(privileges(cryostat(securityOptions={"coreSecurityContext": context}))) == []
 
 
 def test_every_secret_that_a_spec_names_is_reviewed() -> None:
-    """Fails for a new field with a Secret. Secrets of an Ingress are read only by its controller."""
+    """The test fails for a new field with a Secret. Only the Ingress controller reads Secrets of an Ingress."""
     schema = CryostatSpec.model_json_schema(by_alias=True)
     owners = {name for name, node in schema["$defs"].items() if "secretName" in node.get("properties", {})}
     assert owners == {
@@ -250,7 +250,7 @@ def test_each_change_of_a_scheduled_backup_is_reviewed(key: str) -> None:
     assert required_permissions(plain, _scheduled(), openshift=False) == []
 
 
-def test_harmless_fields_exist() -> None:
+def test_listed_harmless_fields_exist() -> None:
     known = {field.alias for field in CryostatSpec.model_fields.values()}
     assert {path.partition(".")[0] for path in HARMLESS_FIELDS} <= known
     assert all(HARMLESS_FIELDS.values())

@@ -1,4 +1,4 @@
-"""Warnings about a Cryostat that is valid but probably not what its author intends."""
+"""Warnings about a valid Cryostat that is probably not intended."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ from cryostat_operator.api.spec_warnings import (
         ),
     ],
 )
-def test_one_warning(spec: dict[str, Any], expected: str) -> None:
+def test_a_probable_mistake_causes_one_warning(spec: dict[str, Any], expected: str) -> None:
     assert warnings_for({"spec": spec}) == [expected]
 
 
@@ -58,7 +58,7 @@ def test_one_warning(spec: dict[str, Any], expected: str) -> None:
         {"schedulingOptions": {"nodeSelector": {"effect": "x"}, "tolerations": [{"effect": "NoExecute"}]}},
     ],
 )
-def test_no_warning(spec: Any) -> None:
+def test_a_correct_spec_causes_no_warning(spec: Any) -> None:
     assert warnings_for({"spec": spec}) == []
 
 

@@ -1,4 +1,4 @@
-"""A running instance in the API server double, and streams to its pods that are answered from memory."""
+"""A running instance in the in-memory API server, and simulated streams to its pods."""
 
 from __future__ import annotations
 
@@ -74,7 +74,7 @@ def serve_workloads(
 
 
 def operate(server: ApiServer, namespace: str = NAMESPACE) -> None:
-    """Do what the operator does for a pause, and stop the pods of an application without replicas."""
+    """Simulate the operator: confirm a pause, and stop the pods of an application without replicas."""
     path = CRYOSTAT.format(namespace)
     cryostat = server.find(path)
     annotations = ((cryostat or {}).get("metadata") or {}).get("annotations") or {}
@@ -99,14 +99,14 @@ def serve_pod(server: ApiServer, namespace: str, component: str, ready: str = "T
 
 @dataclass
 class Streams:
-    """Answers commands like the scripts of the database container would.
+    """Simulates commands in the database container.
 
     Attributes:
-        dump: what the database contains.
-        rows: number of rows by table.
-        version: of PostgreSQL, as a number.
-        error: standard error of a command that fails; empty if none does.
-        restored: what was restored.
+        dump: the content of the database.
+        rows: the number of rows by table.
+        version: PostgreSQL's version as a number.
+        error: the standard error of a failing command. Empty if commands succeed.
+        restored: the restored content.
     """
 
     dump: bytes = b"dump-1"

@@ -1,6 +1,6 @@
-"""Serves `exec` and `portforward` like a kubelet, for programs that run on this machine.
+"""Simulates `exec` and `portforward` of a kubelet for programs that run on this machine.
 
-It speaks `v4.channel.k8s.io` over WebSockets, at the paths of the API server and at those of the kubelet.
+It implements `v4.channel.k8s.io` over WebSockets, at the paths of the API server and of the kubelet.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from cryostat_operator.kube.connection import Connection
 
 
 def connections(url: str, tokens: tuple[str, ...] = ("first",)) -> PodConnections:
-    """Connections to an address, with the first token; each login returns the next one."""
+    """Connections to an address. Each login returns the next token."""
     logins = [UserConnection(url, ssl.create_default_context(), {"Authorization": token}) for token in tokens]
 
     async def renew(used: Connection) -> Connection:
@@ -34,16 +34,16 @@ def connections(url: str, tokens: tuple[str, ...] = ("first",)) -> PodConnection
 
 @dataclass
 class Kubelet:
-    """Containers by pod.
+    """A kubelet with containers of pods.
 
     Attributes:
         environments: variables of the container of each pod.
-        wrap: how to start a command, for example as another user.
-        ports: port on this machine, by pod and port in the pod.
-        refuse: status of the answer by subresource.
-        token: the only one that is accepted; empty for all.
-        cut_after: bytes of the standard input after which the connection breaks; None for never.
-        commands: what was run.
+        wrap: returns the command line that starts a command, for example as another user.
+        ports: the port on this machine by pod and port in the pod.
+        refuse: the status of the response by subresource.
+        token: the only accepted token. Empty accepts all.
+        cut_after: bytes of the standard input before the connection breaks. None keeps it open.
+        commands: the commands that were run.
     """
 
     environments: dict[str, Mapping[str, str]] = field(default_factory=dict)
@@ -56,7 +56,7 @@ class Kubelet:
 
     @asynccontextmanager
     async def serving(self, context: ssl.SSLContext | None = None, port: int = 0) -> AsyncIterator[int]:
-        """Listen on 127.0.0.1; yields the port."""
+        """Listen on 127.0.0.1 and yield the port."""
         app = web.Application()
         prefix = "/api/v1/namespaces/{namespace}/pods/{pod}"
         app.router.add_get(f"{prefix}/exec", self._exec)
@@ -74,7 +74,7 @@ class Kubelet:
 
     @contextmanager
     def in_thread(self, context: ssl.SSLContext | None) -> Iterator[int]:
-        """Serve from a thread of its own, for tests that block; yields the port."""
+        """Serve from a separate thread, for tests that block, and yield the port."""
         started, ends = threading.Event(), asyncio.Event()
         ports: list[int] = []
         loop = asyncio.new_event_loop()
@@ -130,7 +130,7 @@ class Kubelet:
         return socket
 
     async def _input(self, socket: web.WebSocketResponse, process: asyncio.subprocess.Process) -> None:
-        """Copy the standard input. It ends when the connection does, and only then."""
+        """Copy the standard input until the connection ends."""
         assert process.stdin
         received = 0
         async for message in socket:
@@ -139,7 +139,7 @@ class Kubelet:
                 if self.cut_after is not None and received > self.cut_after:
                     await socket.close()
                     break
-                with contextlib.suppress(ConnectionError):  # the program may not read all of it
+                with contextlib.suppress(ConnectionError):  # the program may end before it has read all input
                     process.stdin.write(message.data[1:])
                     await process.stdin.drain()
         process.stdin.close()

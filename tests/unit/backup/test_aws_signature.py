@@ -7,14 +7,14 @@ import hashlib
 from cryostat_operator.backup.aws_signature import authorize
 
 
-def test_spaces_of_a_header_count_as_one() -> None:
+def test_consecutive_spaces_in_a_header_count_as_one() -> None:
     headers = {"host": "a", "x-amz-content-sha256": "b", "x-amz-date": "20130524T000000Z"}
     found = [authorize("u", "k", "PUT", "/", "", {**headers, "x-amz-meta-m": text}) for text in (" c d", "c   d ")]
     assert found[0] == found[1]
 
 
 def test_the_signature_of_the_documentation_of_aws() -> None:
-    """Example "GET Bucket (List Objects)" of the Amazon S3 API Reference."""
+    """The example "GET Bucket (List Objects)" of the Amazon S3 API Reference."""
     headers = {
         "host": "examplebucket.s3.amazonaws.com",
         "x-amz-content-sha256": hashlib.sha256(b"").hexdigest(),

@@ -32,7 +32,7 @@ PASSPHRASE = "correct horse battery"
 
 @pytest.fixture
 def server(monkeypatch: pytest.MonkeyPatch) -> ApiServer:
-    """The API server that commands log in to, with an instance."""
+    """The API server of the commands, with an instance."""
     server = ApiServer()
     serve_instance(server)
     server.hook = lambda *_: operate(server)
@@ -59,7 +59,7 @@ def invoke(*arguments: str, **options: Any) -> Result:
     return CliRunner().invoke(main, [*arguments], **options)
 
 
-def test_backup_and_restore(server: ApiServer, tmp_path: Path) -> None:
+def test_a_backup_can_be_restored(server: ApiServer, tmp_path: Path) -> None:
     target = str(tmp_path / "b")
     result = invoke("backup", "sample", "--to", target)
     assert (result.exit_code, result.stderr) == (0, ""), result.output
@@ -84,7 +84,7 @@ def test_backup_and_restore(server: ApiServer, tmp_path: Path) -> None:
         (("sample", "--to", "file"), "file already exists and is not an empty folder. Choose another one."),
     ],
 )
-def test_wrong_use(
+def test_wrong_options_are_refused(
     server: ApiServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, arguments: tuple[str, ...], message: str
 ) -> None:
     monkeypatch.chdir(tmp_path)
@@ -105,7 +105,7 @@ def test_refusals_are_one_sentence(server: ApiServer, tmp_path: Path, error: Api
     assert list(tmp_path.iterdir()) == []
 
 
-def test_no_cluster(server: ApiServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_missing_cluster_is_reported(server: ApiServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     async def log_in(context: str | None = None) -> Any:
         raise LoginError("no cluster: nothing is configured")
 
@@ -114,7 +114,7 @@ def test_no_cluster(server: ApiServer, tmp_path: Path, monkeypatch: pytest.Monke
     assert (result.exit_code, result.stderr) == (2, "Error: no cluster: nothing is configured\n")
 
 
-def test_a_full_disk(server: ApiServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_full_disk_is_reported(server: ApiServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def write(*_: Any) -> None:
         raise OSError(errno.ENOSPC, "No space left on device")
 
@@ -125,7 +125,7 @@ def test_a_full_disk(server: ApiServer, tmp_path: Path, monkeypatch: pytest.Monk
 
 
 class StoppedStreams(Streams):
-    """A command in a pod that ends only with the signal that this process gets."""
+    """A command in a pod that runs until this process gets a signal."""
 
     async def execute(self, *_: Any, **__: Any) -> str:
         os.kill(os.getpid(), signal.SIGTERM)
@@ -133,7 +133,7 @@ class StoppedStreams(Streams):
         return ""
 
 
-def test_an_interrupted_backup(server: ApiServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_interrupted_backup_is_removed(server: ApiServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(pod_streams, "PodStreams", lambda *_: StoppedStreams())
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
     result = invoke("backup", "sample", "--to", str(tmp_path / "b"))
@@ -141,7 +141,7 @@ def test_an_interrupted_backup(server: ApiServer, tmp_path: Path, monkeypatch: p
     assert (result.exit_code, list(tmp_path.iterdir())) == (2, [])
 
 
-def test_an_interrupted_restore(server: ApiServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_interrupted_restore_is_reported(server: ApiServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     target = str(tmp_path / "b")
     assert invoke("backup", "sample", "--to", target).exit_code == 0
 
@@ -162,7 +162,7 @@ def test_an_interrupted_restore(server: ApiServer, tmp_path: Path, monkeypatch: 
 
 
 @pytest.mark.parametrize("command", [("backup", "sample", "--to"), ("restore", "--from")])
-def test_a_folder_without_permission(
+def test_a_folder_without_permission_is_reported(
     server: ApiServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, command: tuple[str, ...]
 ) -> None:
     def refuse(*_: Any, **__: Any) -> Any:
@@ -174,14 +174,16 @@ def test_a_folder_without_permission(
     assert (result.exit_code, "Permission denied." in result.stderr, "Traceback" in result.stderr) == (2, True, False)
 
 
-def test_no_space_for_temporary_files(server: ApiServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_missing_space_for_temporary_files_is_reported(
+    server: ApiServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(bucket_copy, "open_service", lambda _: Storage({"backups": {}}))
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "missing"))
     result = invoke("backup", "sample", "--to", "s3://backups/1")
     assert (result.exit_code, "No such file or directory" in result.stderr) == (2, True)
 
 
-def test_passphrases(server: ApiServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_sources_of_the_passphrase(server: ApiServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     file = tmp_path / "passphrase"
     file.write_text(f"{PASSPHRASE}\n")
     target = str(tmp_path / "b")
@@ -214,12 +216,12 @@ def test_passphrases(server: ApiServer, tmp_path: Path, monkeypatch: pytest.Monk
     assert missing.stderr.endswith(expected)
 
 
-def test_a_broken_archive(server: ApiServer, tmp_path: Path) -> None:
+def test_a_broken_archive_is_reported(server: ApiServer, tmp_path: Path) -> None:
     result = invoke("restore", "--from", str(tmp_path))
     assert (result.exit_code, "is not a complete backup" in result.stderr) == (2, True)
 
 
-def test_a_backup_in_s3(server: ApiServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_backup_in_s3_can_be_restored(server: ApiServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     bucket = Storage({"backups": {}})
     monkeypatch.setattr(bucket_copy, "open_service", lambda _: bucket)
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))

@@ -1,4 +1,4 @@
-"""Backups in S3: complete or absent."""
+"""A backup in S3 is complete or absent."""
 
 from __future__ import annotations
 
@@ -40,17 +40,17 @@ def untyped(storage: Storage) -> Any:
         ("s3://backups/daily/1/", PLACE),
     ],
 )
-def test_places(text: str, place: BucketPlace | None) -> None:
+def test_s3_addresses_are_parsed(text: str, place: BucketPlace | None) -> None:
     assert parse_place(text) == place
 
 
 @pytest.mark.parametrize("text", ["s3://", "s3://backups", "s3://backups/", "s3:///daily"])
-def test_incomplete_places(text: str) -> None:
+def test_incomplete_s3_addresses_are_refused(text: str) -> None:
     with pytest.raises(BackupError, match=r"^s3://\S* needs a bucket and a prefix: s3://BUCKET/PREFIX\.$"):
         parse_place(text)
 
 
-async def test_there_and_back(backup: Path, tmp_path: Path) -> None:
+async def test_a_folder_is_uploaded_and_downloaded(backup: Path, tmp_path: Path) -> None:
     storage = Storage({"backups": {"daily/10/x": b""}})
     await upload(untyped(storage), PLACE, backup)
     assert next(reversed(storage.content["backups"])) == f"daily/1/{MANIFEST}"
@@ -62,14 +62,14 @@ async def test_there_and_back(backup: Path, tmp_path: Path) -> None:
         await upload(untyped(storage), PLACE, backup)
 
 
-async def test_nothing_is_left_after_an_error(backup: Path) -> None:
+async def test_no_file_is_left_after_an_error(backup: Path) -> None:
     storage = Storage({"backups": {}}, refuse="HTTP 507")
     with pytest.raises(BackupError, match="507"):
         await upload(untyped(storage), PLACE, backup)
     assert storage.content == {"backups": {}}
 
 
-async def test_a_file_that_is_too_large(backup: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_file_that_is_too_large_is_refused(backup: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(bucket_copy, "LARGEST_UPLOAD", 1)
     storage = Storage({"backups": {}})
     with pytest.raises(BackupError, match=r" is larger than 5 GiB, the limit of S3 for one request\. Use a folder\.$"):
@@ -77,12 +77,12 @@ async def test_a_file_that_is_too_large(backup: Path, monkeypatch: pytest.Monkey
     assert storage.content == {"backups": {}}
 
 
-async def test_no_backup(tmp_path: Path) -> None:
+async def test_a_missing_backup_is_reported(tmp_path: Path) -> None:
     with pytest.raises(BackupError, match="404"):
         await download(untyped(Storage({"backups": {}})), PLACE, tmp_path)
 
 
-async def test_a_folder_that_cannot_be_written(tmp_path: Path) -> None:
+async def test_an_unwritable_folder_is_reported(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     with pytest.raises(BackupError, match="cannot be written"):
         await download(untyped(Storage({"backups": {}})), PLACE, tmp_path / "file")
@@ -145,7 +145,7 @@ def test_credentials_are_needed() -> None:
         open_service({"AWS_ACCESS_KEY_ID": "user"})
 
 
-async def test_the_variables_of_aws() -> None:
+async def test_settings_come_from_the_variables_of_aws() -> None:
     login = {"AWS_ACCESS_KEY_ID": "user", "AWS_SECRET_ACCESS_KEY": "key"}
     unreachable = {"AWS_ENDPOINT_URL": "http://127.0.0.1:1", "AWS_SESSION_TOKEN": "token"}
     service = open_service({**login, **unreachable})

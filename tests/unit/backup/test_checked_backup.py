@@ -15,13 +15,13 @@ from tests.unit.backup.instance import KEYS, encoded
 from tests.unit.backup.test_save import PASSPHRASE
 
 
-def test_a_backup(backup: Path) -> None:
+def test_a_valid_backup_is_accepted(backup: Path) -> None:
     content = read_content(open_folder(backup), PASSPHRASE)
     assert content.cryostat["metadata"]["name"] == "sample"
     assert content.secrets[0]["data"] == encoded(KEYS)
 
 
-def test_a_damaged_dump(backup: Path) -> None:
+def test_a_damaged_dump_is_refused(backup: Path) -> None:
     (backup / DATABASE).write_bytes(b"dump-2")
     with pytest.raises(
         BackupError, match=r"^database\.dump of the backup is damaged: its SHA-256 or size differs from the manifest\.$"
@@ -29,7 +29,7 @@ def test_a_damaged_dump(backup: Path) -> None:
         read_content(open_folder(backup), PASSPHRASE)
 
 
-def test_a_changed_manifest(backup: Path) -> None:
+def test_a_changed_manifest_is_refused(backup: Path) -> None:
     data = json.loads((backup / MANIFEST).read_text())
     data["rows"] = {"public.a; DROP TABLE x": 0}
     (backup / MANIFEST).write_text(json.dumps(data))
@@ -40,13 +40,13 @@ def test_a_changed_manifest(backup: Path) -> None:
         read_content(open_folder(backup), PASSPHRASE)
 
 
-def test_a_wrong_passphrase(backup: Path) -> None:
+def test_a_wrong_passphrase_is_refused(backup: Path) -> None:
     with pytest.raises(BackupError, match=r"^The passphrase is wrong, or secrets\.encrypted\.json is damaged\.$"):
         read_content(open_folder(backup), b"another one")
 
 
 @pytest.mark.parametrize("content", ["[", "[]", "{}"])
-def test_secrets_that_cannot_be_parsed(backup: Path, monkeypatch: pytest.MonkeyPatch, content: str) -> None:
+def test_unreadable_secrets_are_refused(backup: Path, monkeypatch: pytest.MonkeyPatch, content: str) -> None:
     monkeypatch.setattr(checked_backup, "decrypt", lambda *_: content.encode())
     with pytest.raises(
         BackupError, match=r"^secrets\.encrypted\.json or cryostat\.yaml of the backup cannot be parsed\.$"

@@ -11,7 +11,7 @@ from cryostat_operator.backup import database_scripts
 from cryostat_operator.backup.database_scripts import Report, checks, read_report, shell
 
 
-def test_a_report() -> None:
+def test_the_output_of_a_script_is_parsed() -> None:
     text = 'backup: version 160004\nbackup: rows public.a 12\nbackup: rows public."b c" 0\nbackup: done\n'
     assert read_report(text) == Report(16, {"public.a": 12, 'public."b c"': 0}, True, "")
 

@@ -26,11 +26,11 @@ def test_round_trip() -> None:
     assert base64.b64encode(CONTENT) not in encrypted
 
 
-def test_equal_contents_differ() -> None:
+def test_equal_contents_have_different_ciphertexts() -> None:
     assert encrypt(b"passphrase", CONTENT) != encrypt(b"passphrase", CONTENT)
 
 
-def test_another_passphrase() -> None:
+def test_another_passphrase_is_refused() -> None:
     with pytest.raises(BackupError, match=r"^The passphrase is wrong, or secrets\.encrypted\.json is damaged\.$"):
         decrypt(b"Passphrase", encrypt(b"passphrase", CONTENT))
 
@@ -53,6 +53,6 @@ def test_parameters_are_checked(changes: dict[str, object]) -> None:
 
 
 @pytest.mark.parametrize("text", [b"", b"[]", b"{}", b"\xff"])
-def test_what_is_not_encrypted(text: bytes) -> None:
+def test_content_without_encryption_is_refused(text: bytes) -> None:
     with pytest.raises(BackupError, match=r"^secrets\.encrypted\.json is damaged: it cannot be parsed\.$"):
         decrypt(b"passphrase", text)

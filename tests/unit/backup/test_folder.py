@@ -1,4 +1,4 @@
-"""Folders of backups: complete or absent."""
+"""The folder of a backup is complete or absent."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def write(target: Path) -> None:
         folder.finish(manifest(parts=folder.parts))
 
 
-def test_a_complete_folder(tmp_path: Path) -> None:
+def test_a_folder_is_complete_at_the_end(tmp_path: Path) -> None:
     target = tmp_path / "new" / "backup"
     write(target)
     saved = open_folder(target)
@@ -36,13 +36,13 @@ def test_a_complete_folder(tmp_path: Path) -> None:
     assert {path.stat().st_mode & 0o777 for path in target.rglob("*") if path.is_file()} == {0o600}
 
 
-def test_an_empty_folder_may_exist(tmp_path: Path) -> None:
+def test_an_existing_empty_folder_is_used(tmp_path: Path) -> None:
     write(tmp_path)
     open_folder(tmp_path).check()
 
 
 @pytest.mark.parametrize("kind", ["file", "folder"])
-def test_nothing_is_replaced(tmp_path: Path, kind: str) -> None:
+def test_an_existing_folder_with_content_is_refused(tmp_path: Path, kind: str) -> None:
     target = tmp_path / "backup"
     if kind == "folder":
         target.mkdir()
@@ -52,7 +52,7 @@ def test_nothing_is_replaced(tmp_path: Path, kind: str) -> None:
 
 
 @pytest.mark.parametrize("error", [OSError(errno.ENOSPC, "No space left on device"), BackupError("broken")])
-def test_nothing_is_left_after_an_error(tmp_path: Path, error: Exception) -> None:
+def test_no_file_is_left_after_an_error(tmp_path: Path, error: Exception) -> None:
     def fail() -> None:
         with new_folder(tmp_path / "backup") as folder:
             folder.add(CRYOSTAT, b"content")
@@ -63,14 +63,14 @@ def test_nothing_is_left_after_an_error(tmp_path: Path, error: Exception) -> Non
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_folder_that_cannot_be_created(tmp_path: Path) -> None:
+def test_a_folder_that_cannot_be_created_is_reported(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     with pytest.raises(BackupError, match="cannot be written"):
         write(tmp_path / "file" / "backup")
 
 
 @pytest.mark.parametrize("damage", ["changed", "longer", "missing"])
-def test_damage_is_found(tmp_path: Path, damage: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_damaged_files_are_reported(tmp_path: Path, damage: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "CHUNK", 4)
     write(tmp_path)
     path = tmp_path / OBJECT.path
@@ -86,6 +86,6 @@ def test_damage_is_found(tmp_path: Path, damage: str, monkeypatch: pytest.Monkey
     assert str(error.value) == (missing if damage == "missing" else damaged)
 
 
-def test_a_folder_without_a_manifest(tmp_path: Path) -> None:
+def test_a_folder_without_a_manifest_is_refused(tmp_path: Path) -> None:
     with pytest.raises(BackupError, match=f"is not a complete backup: {MANIFEST}: No such file"):
         open_folder(tmp_path)

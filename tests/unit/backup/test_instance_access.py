@@ -27,7 +27,7 @@ async def test_secrets_are_those_of_the_running_containers() -> None:
     assert reached.storage_secret(storage) == "sample-storage"
 
 
-async def test_a_component_without_a_ready_pod() -> None:
+async def test_a_component_without_a_ready_pod_is_reported() -> None:
     server = ApiServer()
     serve_instance(server)
     serve_pod(server, NAMESPACE, DATABASE, "False")
@@ -35,7 +35,7 @@ async def test_a_component_without_a_ready_pod() -> None:
         await access(server).component(DATABASE)
 
 
-async def test_a_component_that_does_not_exist() -> None:
+async def test_a_component_that_does_not_exist_is_reported() -> None:
     with pytest.raises(BackupError) as error:
         await access(ApiServer()).component(DATABASE)
     assert str(error.value) == "Deployment here/sample-database does not exist, so its data cannot be read."
@@ -73,7 +73,7 @@ async def test_a_terminating_pod_is_not_used() -> None:
         ),
     ],
 )
-async def test_secrets_of_the_storage_that_cannot_be_used(
+async def test_unusable_secrets_of_the_storage_are_reported(
     secrets: dict[str, dict[str, str | bytes]], message: str
 ) -> None:
     server = ApiServer()

@@ -27,7 +27,7 @@ async def interrupted(first: signal.Signals, steps: list[str], second: signal.Si
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-async def test_the_clean_up_runs(number: signal.Signals) -> None:
+async def test_the_clean_up_runs_after_a_signal(number: signal.Signals) -> None:
     former = signal.getsignal(number)
     steps: list[str] = []
     with pytest.raises(BackupError) as caught:
@@ -44,7 +44,7 @@ async def test_a_second_signal_ends_the_clean_up() -> None:
     assert steps == []
 
 
-async def test_other_cancellations_stay() -> None:
+async def test_other_cancellations_are_kept() -> None:
     async def work() -> None:
         with cancel_on_signals():
             await asyncio.Event().wait()
@@ -56,7 +56,7 @@ async def test_other_cancellations_stay() -> None:
         await task
 
 
-def test_sigterm_while_no_request_is_sent(capsys: pytest.CaptureFixture[str]) -> None:
+def test_sigterm_in_blocking_code_ends_the_command(capsys: pytest.CaptureFixture[str]) -> None:
     steps = []
 
     def work() -> None:

@@ -45,7 +45,7 @@ def test_round_trip(changes: dict[str, Any]) -> None:
 
 
 @pytest.mark.parametrize("text", ["", "[]", "{}", "null", '{"format": "cryostat-backup/v1"}', "\x00"])
-def test_what_is_no_manifest(text: str) -> None:
+def test_other_content_is_refused_as_manifest(text: str) -> None:
     with pytest.raises(BackupError) as error:
         parse(text)
     other = "manifest.json is damaged: it is not the manifest of a backup."
@@ -53,7 +53,7 @@ def test_what_is_no_manifest(text: str) -> None:
     assert str(error.value) == (incomplete if "format" in text else other)
 
 
-def test_a_newer_format() -> None:
+def test_a_newer_format_is_refused() -> None:
     with pytest.raises(
         BackupError,
         match=r"^The backup has the format 'cryostat-backup/v2'; this version reads 'cryostat-backup/v1' only\.$",
@@ -62,7 +62,7 @@ def test_a_newer_format() -> None:
 
 
 @pytest.mark.parametrize("path", ["../secret", "/etc/passwd", "a//b", "a/../../b", "", "."])
-def test_paths_stay_inside_the_folder(path: str) -> None:
+def test_paths_outside_of_the_folder_are_refused(path: str) -> None:
     data = json.loads(manifest().text())
     data["parts"][path] = {"size": 1, "sha256": "00"}
     with pytest.raises(BackupError, match="is damaged"):
@@ -70,7 +70,7 @@ def test_paths_stay_inside_the_folder(path: str) -> None:
 
 
 @pytest.mark.parametrize("path", [CRYOSTAT, DATABASE, SECRETS, OBJECT.path])
-def test_every_file_that_is_needed_is_listed(path: str) -> None:
+def test_a_manifest_without_a_needed_file_is_refused(path: str) -> None:
     data = json.loads(manifest().text())
     del data["parts"][path]
     with pytest.raises(BackupError, match="is damaged"):

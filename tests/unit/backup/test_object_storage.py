@@ -34,7 +34,7 @@ async def service(handler: Handler) -> AsyncIterator[ObjectStorage]:
         await runner.cleanup()
 
 
-async def test_lists_are_read_to_the_end() -> None:
+async def test_all_pages_of_a_list_are_read() -> None:
     def answer(request: web.Request) -> web.Response:
         token = request.query.get("continuation-token")
         more = "" if token else "<IsTruncated>true</IsTruncated><NextContinuationToken>a/b</NextContinuationToken>"
@@ -61,7 +61,7 @@ async def test_keys_are_encoded_once() -> None:
     assert {name.lower(): value for name, value in headers.items()} == {"content-type": "a/b", "x-amz-meta-name": "x"}
 
 
-async def test_content_is_not_compressed_on_the_way() -> None:
+async def test_content_is_not_compressed_for_transfer() -> None:
     asked = []
 
     def answer(request: web.Request) -> web.Response:
@@ -73,7 +73,7 @@ async def test_content_is_not_compressed_on_the_way() -> None:
     assert asked == ["identity"]
 
 
-async def test_an_object_of_which_only_a_part_arrives() -> None:
+async def test_an_incomplete_object_is_an_error() -> None:
     async def cut(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         await reader.readuntil(b"\r\n\r\n")
         writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 7\r\n\r\ncon")
@@ -90,7 +90,7 @@ async def test_an_object_of_which_only_a_part_arrives() -> None:
     assert b"".join(chunks) == b"con"
 
 
-async def test_a_list_without_sizes() -> None:
+async def test_a_list_without_sizes_is_an_error() -> None:
     async with service(lambda _: web.Response(text="<R><Contents><Key>one</Key></Contents></R>")) as storage:
         with pytest.raises(BackupError, match=r"^The object storage sent a list of objects without a key or a size\.$"):
             await storage.entries("logs")
@@ -105,7 +105,7 @@ async def test_redirects_are_not_followed() -> None:
             await storage.store("logs", "a", b"content")
 
 
-async def test_tags() -> None:
+async def test_tags_are_read() -> None:
     text = "<T><TagSet><Tag><Key>a</Key><Value>b&amp;c</Value></Tag><Tag><Key>d</Key><Value/></Tag></TagSet></T>"
     async with service(lambda _: web.Response(text=text)) as storage:
         assert await storage.tags("logs", "one") == {"a": "b&c", "d": ""}
@@ -122,7 +122,7 @@ async def test_errors_are_one_sentence() -> None:
         await ObjectStorage("http://127.0.0.1:1", "user", "key").buckets()
 
 
-async def test_an_answer_that_is_not_xml() -> None:
+async def test_a_response_that_is_not_xml_is_an_error() -> None:
     async with service(lambda _: web.Response(text="<")) as storage:
         with pytest.raises(BackupError, match=r"^The object storage sent an answer that is not XML\.$"):
             await storage.buckets()

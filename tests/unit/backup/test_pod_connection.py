@@ -1,4 +1,4 @@
-"""Connections to pods: credentials that are renewed, refusals, and peers that are gone."""
+"""Connections to pods: renewed credentials, refusals, and unreachable peers."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ async def connect(opened: PodConnections) -> None:
 
 @asynccontextmanager
 async def serving(handler: Handler) -> AsyncIterator[PodConnections]:
-    """A kubelet that handles each WebSocket, and does not answer pings by itself."""
+    """Serve WebSockets as a kubelet, without automatic responses to pings."""
 
     async def handle(request: web.Request) -> web.WebSocketResponse:
         answer = web.WebSocketResponse(protocols=[PROTOCOL], autoping=False, timeout=0.1)
@@ -48,7 +48,7 @@ async def serving(handler: Handler) -> AsyncIterator[PodConnections]:
         await runner.cleanup()
 
 
-async def test_each_connection_has_credentials_that_are_valid_now() -> None:
+async def test_each_connection_has_valid_credentials() -> None:
     kubelet = Kubelet(token="first")
     async with kubelet.serving() as port:
         opened = connections(f"http://127.0.0.1:{port}", ("first", "second", "third"))
@@ -71,7 +71,7 @@ async def test_each_connection_has_credentials_that_are_valid_now() -> None:
         (500, "It fails: HTTP 500"),
     ],
 )
-async def test_refusals(status: int, message: str) -> None:
+async def test_refused_connections_are_reported(status: int, message: str) -> None:
     async with Kubelet(refuse={"portforward": status}).serving() as port:
         opened = connections(f"http://127.0.0.1:{port}")
         with pytest.raises(BackupError) as caught:
@@ -80,14 +80,14 @@ async def test_refusals(status: int, message: str) -> None:
     assert str(caught.value) == f"{message}."
 
 
-async def test_a_server_that_is_not_there() -> None:
+async def test_a_missing_server_is_reported() -> None:
     opened = connections("http://127.0.0.1:1")
     with pytest.raises(BackupError, match="It fails: ClientConnector"):
         await connect(opened)
     await opened.aclose()
 
 
-async def test_a_server_that_does_not_answer(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_server_that_does_not_respond_is_reported(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(pod_connection, "CONNECT_SECONDS", 0.05)
     with socket.create_server(("127.0.0.1", 0)) as server:
         opened = connections(f"http://127.0.0.1:{server.getsockname()[1]}")
@@ -96,7 +96,7 @@ async def test_a_server_that_does_not_answer(monkeypatch: pytest.MonkeyPatch) ->
         await opened.aclose()
 
 
-async def test_a_node_that_does_not_answer(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_node_that_does_not_respond_is_reported(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(pod_connection, "IDLE_SECONDS", 0.05)
     ended = asyncio.Event()
 
@@ -113,7 +113,7 @@ async def test_a_node_that_does_not_answer(monkeypatch: pytest.MonkeyPatch) -> N
         ended.set()
 
 
-async def test_pings_keep_a_quiet_connection_open(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_pings_keep_an_idle_connection_open(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(pod_connection, "PING_SECONDS", 0.01)
 
     async def answer_pings(served: web.WebSocketResponse) -> None:
@@ -127,13 +127,13 @@ async def test_pings_keep_a_quiet_connection_open(monkeypatch: pytest.MonkeyPatc
         assert (await connection.receive()).data == b"content"
 
 
-async def test_the_kernel_checks_quiet_connections() -> None:
+async def test_the_kernel_checks_idle_connections() -> None:
     created = pod_connection._new_socket((socket.AF_INET, socket.SOCK_STREAM, 0, "", ()))
     with created:
         assert created.getsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE) == 1
 
 
-async def test_a_connection_passes_the_proxy() -> None:
+async def test_a_connection_uses_the_proxy() -> None:
     kubelet = Kubelet(token="Bearer t")
     async with kubelet.serving() as port:
         info = kopf.ConnectionInfo(server="http://api.invalid", token="t", proxy_url=f"http://127.0.0.1:{port}")

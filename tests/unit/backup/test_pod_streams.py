@@ -1,4 +1,4 @@
-"""Commands and ports of pods, with a kubelet double on a local port."""
+"""Commands and ports of pods, with a simulated kubelet on a local port."""
 
 from __future__ import annotations
 
@@ -31,28 +31,28 @@ async def run(opened: PodStreams, script: str, stdin: list[bytes] | Iterator[byt
     return b"".join(chunks), log
 
 
-async def test_input_output_and_errors() -> None:
+async def test_input_output_and_errors_are_streamed() -> None:
     async with streams(Kubelet()) as opened:
         stdin = [b"", b"x" * 200_000, b"y"]
         assert await run(opened, "head -c 200001 | tail -c 2; echo log >&2", stdin) == (b"xy", "log\n")
         assert await run(opened, "echo out") == (b"out\n", "")
 
 
-async def test_a_command_that_fails() -> None:
+async def test_a_failing_command_is_reported() -> None:
     async with streams(Kubelet()) as opened:
         with pytest.raises(CommandError, match="in container container of pod here/pod: exit code 3") as caught:
             await run(opened, "echo cause >&2; exit 3")
     assert caught.value.log == "cause\n"
 
 
-async def test_a_command_that_cannot_be_started() -> None:
+async def test_a_command_that_cannot_be_started_is_reported() -> None:
     opened = PodStreams(connections("http://127.0.0.1:1"))
     with pytest.raises(BackupError, match=r"^A command cannot run in container container of pod here/pod: Client"):
         await run(opened, "true")
     await opened.aclose()
 
 
-async def test_a_connection_that_breaks() -> None:
+async def test_a_broken_connection_is_reported() -> None:
     async with streams(Kubelet(cut_after=10)) as opened:
         with pytest.raises(
             BackupError, match=r"^The connection broke while a command ran in container container of pod here/pod\.$"
@@ -60,7 +60,7 @@ async def test_a_connection_that_breaks() -> None:
             await run(opened, "head -c 100 >/dev/null; sleep 0.2", [b"x" * 5, b"y" * 50])
 
 
-async def test_a_file_that_cannot_be_read() -> None:
+async def test_an_unreadable_file_is_reported() -> None:
     def content() -> Iterator[bytes]:
         yield b"x"
         raise OSError(5, "Input/output error")
@@ -90,7 +90,7 @@ async def test_connections_through_a_forwarded_port() -> None:
     server.close()
 
 
-async def test_a_port_that_may_not_be_forwarded() -> None:
+async def test_a_port_that_may_not_be_forwarded_is_reported() -> None:
     async with streams(Kubelet(refuse={"portforward": 403})) as opened:
         with pytest.raises(BackupError, match=r"Port 1 of pod here/pod cannot be reached: you may not .*portforward"):
             async with opened.forwarded("here", "pod", 1):

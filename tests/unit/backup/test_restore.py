@@ -1,4 +1,4 @@
-"""Restoring: checks before changes, and what is left after a failure."""
+"""A restore checks everything before it makes changes, and undoes them after a failure."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ PAUSE = constants.ANNOTATION_PAUSE
 
 
 class Target:
-    """A cluster to restore into, with the operator as far as this needs it."""
+    """A cluster for a restore, with a simulated operator."""
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch, backup: Path, namespace: str = "there") -> None:
         self.server = ApiServer()
@@ -54,7 +54,7 @@ class Target:
         monkeypatch.setattr(restore, "_POLL_SECONDS", 0)
 
     def operate(self, method: str, path: str, body: Any) -> ApiError | None:
-        """Create the workloads of a new Cryostat and stop its pods."""
+        """Simulate the operator: create the workloads of a new Cryostat and stop its pods."""
         if method == "POST" and path.endswith(f"/{constants.PLURAL}"):
             serve_workloads(self.server, self.namespace)
             serve_pod(self.server, self.namespace, "cryostat")
@@ -75,7 +75,7 @@ class Target:
         return found
 
 
-async def test_into_another_namespace(monkeypatch: pytest.MonkeyPatch, backup: Path) -> None:
+async def test_a_backup_is_restored_into_another_namespace(monkeypatch: pytest.MonkeyPatch, backup: Path) -> None:
     target = Target(monkeypatch, backup)
     await target.run()
     assert target.cryostat()["spec"] == {"targetNamespaces": ["there", "apps"]}
@@ -111,7 +111,7 @@ async def test_an_existing_instance_needs_overwrite(monkeypatch: pytest.MonkeyPa
     assert [path for method, path in target.server.writes if method == "POST"] == []
 
 
-async def test_a_volume_that_was_kept_needs_overwrite(monkeypatch: pytest.MonkeyPatch, backup: Path) -> None:
+async def test_a_retained_volume_needs_overwrite(monkeypatch: pytest.MonkeyPatch, backup: Path) -> None:
     target = Target(monkeypatch, backup)
     target.server.put(f"/api/v1/namespaces/there/persistentvolumeclaims/{NAME}-storage", {})
     with pytest.raises(BackupError, match="PersistentVolumeClaim there/sample-storage already exists"):
@@ -136,7 +136,7 @@ async def test_other_credentials_of_the_storage_are_kept(monkeypatch: pytest.Mon
     assert target.secret("sample-storage")["data"] == encoded(other)
 
 
-async def test_a_missing_namespace(monkeypatch: pytest.MonkeyPatch, backup: Path) -> None:
+async def test_a_missing_namespace_is_reported(monkeypatch: pytest.MonkeyPatch, backup: Path) -> None:
     target = Target(monkeypatch, backup)
     target.server.remove("/api/v1/namespaces/there")
     with pytest.raises(BackupError, match="Namespace there does not exist"):
@@ -188,7 +188,7 @@ NO_POD = (
 )
 
 
-async def test_no_operator(monkeypatch: pytest.MonkeyPatch, backup: Path) -> None:
+async def test_a_cluster_without_operator_is_reported(monkeypatch: pytest.MonkeyPatch, backup: Path) -> None:
     target = Target(monkeypatch, backup)
     target.server.hook = None
     with pytest.raises(BackupError, match=NO_POD):
@@ -197,7 +197,9 @@ async def test_no_operator(monkeypatch: pytest.MonkeyPatch, backup: Path) -> Non
 
 @pytest.mark.parametrize("step", ["database", "objects"])
 @pytest.mark.parametrize("overwrite", [False, True])
-async def test_a_failed_restore(monkeypatch: pytest.MonkeyPatch, backup: Path, step: str, overwrite: bool) -> None:
+async def test_a_failed_restore_removes_what_it_created(
+    monkeypatch: pytest.MonkeyPatch, backup: Path, step: str, overwrite: bool
+) -> None:
     target = Target(monkeypatch, backup)
     if overwrite:
         serve_instance(target.server, "there")
@@ -234,14 +236,14 @@ async def test_an_overwriting_restore_that_changed_nothing_starts_the_applicatio
     with pytest.raises(BackupError, match="no"):
         await target.run(overwrite=True)
     is_started = PAUSE not in target.cryostat()["metadata"]["annotations"]
-    assert is_started == (step != "first object")  # which may have been replaced before the error
+    assert is_started == (step != "first object")  # the error may follow its replacement
     assert ("Started the application." in target.lines) == is_started
 
 
-async def test_a_connection_that_breaks_while_the_database_is_restored(
+async def test_a_connection_that_breaks_during_the_restore_of_the_database(
     monkeypatch: pytest.MonkeyPatch, backup: Path
 ) -> None:
-    """The container may have committed: objects must not be removed, and the application must not start."""
+    """The database may have been committed, so objects are not removed, and the application is not started."""
     target = Target(monkeypatch, backup)
     execute = target.streams.execute
 
@@ -264,7 +266,7 @@ async def test_a_connection_that_breaks_while_the_database_is_restored(
 
 
 @pytest.mark.parametrize("fails", [False, True])
-async def test_reconciliation_that_cannot_be_resumed(
+async def test_a_pause_that_cannot_be_removed_is_reported(
     monkeypatch: pytest.MonkeyPatch, backup: Path, fails: bool
 ) -> None:
     target = Target(monkeypatch, backup)
@@ -298,7 +300,9 @@ async def test_reconciliation_is_paused_after_the_application_exists(
 
 
 @pytest.mark.parametrize("refused", ["secrets", constants.PLURAL])
-async def test_what_the_user_may_not_create(monkeypatch: pytest.MonkeyPatch, backup: Path, refused: str) -> None:
+async def test_missing_permissions_are_reported_before_any_change(
+    monkeypatch: pytest.MonkeyPatch, backup: Path, refused: str
+) -> None:
     target = Target(monkeypatch, backup)
     target.refuse = lambda _, path: ApiError(403, "Forbidden", "no") if path.endswith(refused) else None
     with pytest.raises(ApiError, match="no"):

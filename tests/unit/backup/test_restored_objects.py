@@ -40,7 +40,7 @@ async def test_objects_are_stored_in_new_buckets(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("damage", ["content", "tags"])
-async def test_a_difference_is_found(tmp_path: Path, damage: str) -> None:
+async def test_a_difference_is_reported(tmp_path: Path, damage: str) -> None:
     storage = Storage()
     restored = objects(storage, tmp_path)
     await restored.upload()
@@ -53,7 +53,7 @@ async def test_a_difference_is_found(tmp_path: Path, damage: str) -> None:
 
 
 @pytest.mark.parametrize("overwrite", [False, True])
-async def test_undo(tmp_path: Path, overwrite: bool) -> None:
+async def test_undo_removes_created_objects(tmp_path: Path, overwrite: bool) -> None:
     storage = Storage({"logs": {"mine": b""}})
     restored = objects(storage, tmp_path, overwrite=overwrite)
     await restored.upload()

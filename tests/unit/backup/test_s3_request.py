@@ -1,4 +1,4 @@
-"""Requests that an overloaded service refuses are repeated; others fail with one sentence."""
+"""Requests that an overloaded service refuses are repeated. Others fail with one sentence."""
 
 from __future__ import annotations
 
@@ -82,7 +82,7 @@ async def test_an_upload_sends_all_of_its_content_again(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("url", ["s3.example.com", "http://[bad", "ftp://127.0.0.1"])
-async def test_an_address_that_is_not_one(url: str) -> None:
+async def test_an_invalid_address_is_reported(url: str) -> None:
     storage = ObjectStorage(url, "user", "key-marker", token="token-marker")
     with pytest.raises(BackupError, match="The request GET / to the object storage failed:"):
         await storage.buckets()

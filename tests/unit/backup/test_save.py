@@ -1,4 +1,4 @@
-"""What a backup contains."""
+"""The content of a backup."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ async def saved(reached: InstanceAccess, target: Path) -> tuple[Manifest, list[s
         return await save(reached, folder, PASSPHRASE, lines.append), lines
 
 
-async def test_a_backup(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_valid_backup_is_accepted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     server = ApiServer()
     serve_instance(server)
     manifest, lines = await saved(access(server, monkeypatch, Streams(), filled()), tmp_path / "b")
@@ -71,7 +71,7 @@ async def test_a_backup(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None
     assert server.writes == []
 
 
-async def test_no_secret_is_readable(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_secrets_are_encrypted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     server = ApiServer()
     serve_instance(server)
     _, lines = await saved(access(server, monkeypatch, Streams(), filled()), tmp_path / "b")
@@ -97,7 +97,7 @@ async def test_external_storage_is_not_saved(tmp_path: Path, monkeypatch: pytest
         (Streams(version=0), r"^The database could not be saved: pg_dump did not finish\.$"),
     ],
 )
-async def test_nothing_is_left_of_a_failed_backup(
+async def test_a_failed_backup_is_removed(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, streams: Streams, message: str
 ) -> None:
     server = ApiServer()
@@ -107,13 +107,13 @@ async def test_nothing_is_left_of_a_failed_backup(
     assert os.listdir(tmp_path) == []
 
 
-async def test_a_cryostat_that_does_not_exist(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_missing_cryostat_is_reported(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(ApiError, match='"sample" not found'):
         await saved(access(ApiServer(), monkeypatch, Streams(), filled()), tmp_path / "b")
     assert os.listdir(tmp_path) == []
 
 
-def test_a_portable_cryostat() -> None:
+def test_the_saved_cryostat_has_only_portable_fields() -> None:
     annotations = {
         constants.ANNOTATION_PAUSE: "true",
         constants.ANNOTATION_HIBERNATION: "on",

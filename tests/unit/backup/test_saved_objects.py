@@ -1,4 +1,4 @@
-"""All objects are copied, except those that are deleted meanwhile."""
+"""All objects are copied, except those that are deleted during the copy."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ async def test_directories_are_not_objects(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("moment", ["tags", "read", "after a part"])
-async def test_an_object_that_is_deleted_meanwhile(
+async def test_an_object_that_is_deleted_during_the_copy_is_left_out(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, moment: str
 ) -> None:
     storage = filled()
@@ -52,7 +52,9 @@ async def test_an_object_that_is_deleted_meanwhile(
     assert lines[1] == f"Left out 1 objects that were deleted during the backup, for example {key}."
 
 
-async def test_a_bucket_that_is_deleted_meanwhile(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_bucket_that_is_deleted_during_the_copy_is_left_out(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     async def missing(bucket: str, prefix: str = "") -> Any:
         raise MissingObjectError("HTTP 404 NoSuchBucket")
 

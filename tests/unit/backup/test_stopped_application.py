@@ -1,4 +1,4 @@
-"""The application is stopped for a restore, and afterwards everything is as before."""
+"""The application is stopped for a restore, and its former state is restored afterwards."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ class Instance:
         return int(found["spec"]["replicas"])
 
 
-async def test_the_reconciliation_is_paused_only_meanwhile() -> None:
+async def test_the_reconciliation_is_paused_during_a_restore() -> None:
     instance = Instance({})
     await instance.application.stop()
     assert instance.annotations == {"kept": "yes", PAUSE: "true", MARK: "restore"}
@@ -63,7 +63,7 @@ async def test_the_reconciliation_is_paused_only_meanwhile() -> None:
     assert instance.lines == ["Stopped the application.", "Started the application."]
 
 
-async def test_the_pause_of_a_former_restore_ends() -> None:
+async def test_the_pause_of_a_former_restore_is_removed() -> None:
     instance = Instance({PAUSE: "true", MARK: "restore"}, replicas=0)
     await instance.application.stop()
     await instance.application.start("x")
@@ -71,7 +71,7 @@ async def test_the_pause_of_a_former_restore_ends() -> None:
 
 
 @pytest.mark.parametrize("replicas", [0, 2])
-async def test_the_pause_of_a_user_stays(replicas: int) -> None:
+async def test_the_pause_of_a_user_is_kept(replicas: int) -> None:
     instance = Instance({PAUSE: "true"}, replicas)
     await instance.application.stop()
     assert instance.replicas == 0
@@ -84,14 +84,14 @@ async def test_the_pause_of_a_user_stays(replicas: int) -> None:
 NOT_CONFIRMED = r"the operator has not confirmed the pause of Cryostat here/sample \(condition ReconciliationActive\)"
 
 
-async def test_nothing_is_scaled_before_the_operator_confirms_the_pause() -> None:
+async def test_the_application_is_stopped_after_the_operator_confirmed_the_pause() -> None:
     instance = Instance({}, has_operator=False)
     with pytest.raises(BackupError, match=NOT_CONFIRMED):
         await instance.application.stop()
     assert [method for method, _ in instance.server.writes] == ["PATCH"]
 
 
-async def test_an_application_that_does_not_end() -> None:
+async def test_an_application_that_does_not_stop_is_reported() -> None:
     instance = Instance({})
 
     def only_confirm_the_pause(method: str, path: str, _: Any) -> None:
@@ -104,7 +104,7 @@ async def test_an_application_that_does_not_end() -> None:
     assert instance.lines == []
 
 
-async def test_an_application_of_a_user_who_paused_that_cannot_be_started() -> None:
+async def test_an_application_that_cannot_be_started_again_is_reported() -> None:
     instance = Instance({PAUSE: "true"})
     await instance.application.stop()
     instance.server.hook = lambda *_: ApiError(403, "Forbidden", "no")

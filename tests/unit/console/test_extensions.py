@@ -1,4 +1,4 @@
-"""The quick starts and samples: their texts are those of the documentation and of manifests/samples."""
+"""The quick starts and samples have the texts of the documentation and of manifests/samples."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ CODE = re.compile(r"^```\n(.*?)^```\{\{copy\}\}$", re.MULTILINE | re.DOTALL)
 
 
 def code(spec: dict[str, Any]) -> list[str]:
-    """The blocks of a quick start that its reader copies."""
+    """The code blocks of a quick start."""
     texts = [text for task in spec["tasks"] for text in (task["description"], task["review"]["instructions"])]
     indented = (re.sub(r"^ +(?=```)", "", text, flags=re.MULTILINE) for text in texts)
     return [block for text in indented for block in CODE.findall(text)]
@@ -33,7 +33,7 @@ def test_every_task_has_a_review_and_a_summary(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", QUICK_STARTS)
-def test_every_command_is_in_the_documentation_which_the_tests_run(name: str) -> None:
+def test_every_command_is_in_the_documentation(name: str) -> None:
     documented = {command for page in pages() for block in blocks(page) for command in block.commands}
     commands = [each for block in code(QUICK_STARTS[name]) for each in commands_of(block) if each.startswith("kubectl")]
     assert commands
@@ -48,7 +48,7 @@ def test_the_resource_of_the_first_instance_is_the_minimal_sample() -> None:
 
 
 @pytest.mark.parametrize("name", SAMPLES)
-def test_a_sample_is_the_file_of_this_name(name: str) -> None:
+def test_a_sample_equals_the_file_of_its_name(name: str) -> None:
     assert SAMPLES[name]["yaml"] == (ROOT / f"manifests/samples/{name}.yaml").read_text()
 
 

@@ -22,7 +22,7 @@ FIRST = next(iter(EXPECTED))
 
 @pytest.fixture
 def server() -> ApiServer:
-    """With the definition of Cryostats, and another one."""
+    """An API server with the CRD of Cryostats and another one."""
     server = ApiServer()
     server.put(DEFINITION, {"metadata": {"uid": "definition"}})
     server.put(DEFINITION.replace("cryostats", "another"), {"metadata": {"uid": "another"}})
@@ -41,10 +41,12 @@ async def test_all_are_created_and_owned_by_the_definition(server: ApiServer) ->
         assert found["spec"] == obj["spec"]
         [owner] = found["metadata"]["ownerReferences"]
         assert (owner["kind"], owner["uid"]) == ("CustomResourceDefinition", "definition")
-        assert "blockOwnerDeletion" not in owner  # would need the permission to update the finalizers of the definition
+        assert (
+            "blockOwnerDeletion" not in owner
+        )  # blockOwnerDeletion needs the permission to update the finalizers of the CRD
 
 
-async def test_nothing_is_written_when_all_are_there(server: ApiServer) -> None:
+async def test_nothing_is_written_if_all_objects_exist(server: ApiServer) -> None:
     await make(server).ensure()
     written = len(server.writes)
     await make(server).ensure()
@@ -52,7 +54,7 @@ async def test_nothing_is_written_when_all_are_there(server: ApiServer) -> None:
 
 
 @pytest.mark.parametrize("part", ["spec", "owner"])
-async def test_a_difference_is_removed_and_annotations_of_others_stay(server: ApiServer, part: str) -> None:
+async def test_a_difference_is_corrected_and_annotations_of_others_are_kept(server: ApiServer, part: str) -> None:
     await make(server).ensure()
     changed = server.find(FIRST)
     assert changed is not None

@@ -13,7 +13,7 @@ from tests.unit.api_server import ApiServer
 from tests.unit.inspect.instance import cryostat, deployment, serve
 
 
-def test_must_gather_writes_an_archive_or_says_why_not(server: ApiServer, tmp_path: Path) -> None:
+def test_must_gather_writes_an_archive_or_an_error(server: ApiServer, tmp_path: Path) -> None:
     serve(server, cryostat(), deployment())
     server.put("/version", {"gitVersion": "v1.34.0"})
     written = CliRunner().invoke(main, ["must-gather", "-f", str(tmp_path / "a.tar.gz")])

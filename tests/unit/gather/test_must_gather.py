@@ -1,4 +1,4 @@
-"""The archive: what is in it, and that no planted marker is."""
+"""The content of the archive, which has none of the planted secret markers."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ LOG = f"""2024-01-01T00:00:00Z started
 
 
 class LogServer(ApiServer):
-    """An API server whose containers have `LOG`."""
+    """An API server with the log `LOG` for all containers."""
 
     async def request(self, method: str, path: str, **options: Any) -> Obj:
         if path == "/version":
@@ -104,7 +104,7 @@ async def test_no_planted_marker_is_in_the_archive(server: ApiServer) -> None:
     assert [path for path, text in files.items() if MARKER in text or ENCODED in text] == []
 
 
-async def test_names_of_keys_and_variables_objects_logs_and_versions_are_in_it(server: ApiServer) -> None:
+async def test_the_archive_has_objects_logs_versions_and_names_of_keys_and_variables(server: ApiServer) -> None:
     files = await files_of(server)
     assert "KEY: <removed>" in files["here/sample/here/secret-sample-db.yaml"]
     assert "name: PLAIN" in files["here/sample/here/deployment-sample.yaml"]
@@ -121,7 +121,7 @@ async def test_names_of_keys_and_variables_objects_logs_and_versions_are_in_it(s
     assert server.writes == []
 
 
-async def test_what_may_not_be_read_is_listed_in_the_index(server: ApiServer) -> None:
+async def test_refused_reads_are_listed_in_the_index(server: ApiServer) -> None:
     server.hook = lambda method, path, body: ApiError(403, "Forbidden", "no") if "secrets" in path else None
     assert "* You may not list secrets in namespace here" in (await files_of(server))["README.md"]
 
@@ -176,7 +176,7 @@ def test_an_archive_is_private_and_complete_or_absent(tmp_path: Path, monkeypatc
     assert [each.name for each in tmp_path.iterdir()] == ["a"]
 
 
-def test_ordinary_texts_stay() -> None:
+def test_ordinary_texts_are_kept() -> None:
     text = "pod 10.0.0.1:8080 is ready, see https://cryostat.example.com/health at 12:30"
     assert redact_text(text) == text
     obj = owned("Service", "sample", spec={"ports": [{"port": 8181}]})
@@ -187,7 +187,7 @@ def test_ordinary_texts_stay() -> None:
     "part", ["a", "secret", "eyJ", "eyJ-", "eyJaaaaaaaa.", "\\", "x:", "://", "basic ", "token=", " "]
 )
 def test_the_time_for_a_hostile_log_is_linear(part: str) -> None:
-    """A container can write a line of a megabyte. Quadratic time would be 100 times as long for ten times the text."""
+    """A container can write a line of 1 MB. With quadratic time, ten times the text would take 100 times as long."""
 
     def seconds(length: int) -> float:
         text = (part * length)[:length]
@@ -209,5 +209,5 @@ def test_the_time_for_a_hostile_log_is_linear(part: str) -> None:
         ('"DB_PASSWORD": "a b"', '"DB_PASSWORD": <removed>'),
     ],
 )
-def test_credentials_in_texts(text: str, expected: str) -> None:
+def test_credentials_in_texts_are_removed(text: str, expected: str) -> None:
     assert redact_text(text) == expected

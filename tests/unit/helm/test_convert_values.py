@@ -1,4 +1,4 @@
-"""Values of the Helm chart: each one becomes a field or is named as not carried."""
+"""Each value of the Helm chart is converted to a field, or is reported as not converted."""
 
 from __future__ import annotations
 
@@ -96,11 +96,11 @@ BECOMES: list[tuple[dict[str, Any], dict[str, Any]]] = [
 
 
 @pytest.mark.parametrize(("given", "spec"), BECOMES, ids=range(len(BECOMES)))
-def test_a_value_becomes_a_field(given: dict[str, Any], spec: dict[str, Any]) -> None:
+def test_a_value_is_converted_to_a_field(given: dict[str, Any], spec: dict[str, Any]) -> None:
     assert convert(given).cryostat["spec"] == spec
 
 
-def test_the_defaults_of_the_chart_are_no_wishes_but_for_the_volumes() -> None:
+def test_few_defaults_of_the_chart_are_converted() -> None:
     found = convert(CHART)
     volumes = {each: {"emptyDir": {"enabled": True}} for each in ("database", "objectStorage")}
     assert found.cryostat["spec"] == {"reportOptions": {"replicas": 0}, "storageOptions": volumes}
@@ -116,7 +116,7 @@ def leaves(value: Any, path: str = "") -> Iterator[tuple[str, Any]]:
         yield path, value
 
 
-# Values that must be set so that others have an effect.
+# Values that must be set for others to take effect.
 ENABLERS = [
     (".pvc.", ".pvc.enabled", True), ("core.ingress.", "core.ingress.enabled", True),
     ("basicAuth.", "authentication.basicAuth", {"enabled": True, "secretName": "s", "filename": "f"}),
@@ -157,7 +157,7 @@ def changed(path: str, value: Any) -> Any:
 
 
 @pytest.mark.parametrize(("path", "value"), list(leaves(CHART)), ids=[path for path, _ in leaves(CHART)])
-def test_no_value_vanishes(path: str, value: Any) -> None:
+def test_every_value_is_converted_or_reported(path: str, value: Any) -> None:
     given = copy.deepcopy(CHART)
     for part, enabler, switch in ENABLERS:
         if part in path:
@@ -170,7 +170,7 @@ def test_no_value_vanishes(path: str, value: Any) -> None:
     Cryostat.model_validate(after.cryostat)
 
 
-def test_every_rule_is_about_a_value_of_the_chart() -> None:
+def test_every_rule_refers_to_a_value_of_the_chart() -> None:
     known = {path for path, _ in leaves(CHART)}
     assert [rule for rule in RULES if not any(p == rule or p.startswith(f"{rule}.") for p in known)] == []
 
@@ -187,7 +187,7 @@ def test_every_rule_is_about_a_value_of_the_chart() -> None:
         (values("core.config.extra.envVars", [{"name": "A"}]), "core.config.extra.envVars"),
     ],
 )
-def test_values_that_are_not_carried_are_named(given: dict[str, Any], path: str) -> None:
+def test_values_that_are_not_converted_are_named(given: dict[str, Any], path: str) -> None:
     [line] = convert(given).not_carried
     assert line.startswith(f"{path}: ")
 
@@ -237,13 +237,13 @@ def test_the_command_prints_one_cryostat_and_names_the_rest() -> None:
 
 
 @pytest.mark.parametrize("text", ["core: [", "- a", "reports: {replicas: many}"])
-def test_useless_values_end_with_one(text: str) -> None:
+def test_values_without_effect_end_with_status_1(text: str) -> None:
     done = run(text)
     assert (done.exit_code, done.stdout) == (1, "")
     assert "Traceback" not in done.stderr
 
 
-def test_strict_prints_nothing_where_a_value_is_lost() -> None:
+def test_strict_prints_nothing_if_a_value_is_lost() -> None:
     assert run("{}", "--strict").exit_code == 0
     done = run("core: {sslProxied: true}", "--strict")
     assert (done.exit_code, done.stdout) == (1, "")

@@ -13,7 +13,7 @@ from cryostat_operator.helm.rule_types import NotSupported
 
 EXPECTED: dict[str, str] = yaml.safe_load((Path(__file__).parent / "messages.yaml").read_text())
 
-# Values that a rule reports although they are not of its `NotSupported` type, each with what makes it count.
+# Values that other rules than `NotSupported` report, with the values that are needed for it.
 GROUPED: list[dict[str, Any]] = [
     {"core": {"discovery": {"kubernetes": {"installNamespaceDisabled": True, "allowAllNamespaces": True, "other": 1}}}},
     {"core": {"ingress": {"enabled": True, "hosts": "x"}}},

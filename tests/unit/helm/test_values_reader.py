@@ -64,7 +64,7 @@ def test_a_release_without_values(text: str) -> None:
     assert read_values(text) == {}
 
 
-def test_a_forced_string_stays_a_string() -> None:
+def test_a_forced_string_is_kept_as_a_string() -> None:
     text = yaml.safe_dump(application(parameters=[{"name": "core.x", "value": "2", "forceString": True}]))
     assert read_values(text) == {"core": {"x": "2"}}
 

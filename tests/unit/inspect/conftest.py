@@ -15,7 +15,7 @@ from tests.unit.api_server import ApiServer
 
 @pytest.fixture
 def server(monkeypatch: pytest.MonkeyPatch) -> ApiServer:
-    """The API server that commands log in to."""
+    """The API server of the commands."""
     server = ApiServer()
 
     async def log_in(context: str | None = None) -> Any:

@@ -1,4 +1,4 @@
-"""An instance in the API server double, as the operator would leave it."""
+"""An instance in the in-memory API server, as after a reconcile."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ def deployment(suffix: str = "", ready: int = 1) -> Obj:
 
 
 def pod(component: str, waiting: str = "", message: str = "") -> Obj:
-    """A pod of a component; its container waits for a reason unless that is empty."""
+    """A pod of a component. Its container waits with this reason, or runs if it is empty."""
     labels = {"app": NAME, "kind": "cryostat", "component": component}
     state = {"waiting": {"reason": waiting, "message": message}} if waiting else {"running": {}}
     ready = {"type": "Ready", "status": "False" if waiting else "True"}
@@ -72,7 +72,7 @@ def pod(component: str, waiting: str = "", message: str = "") -> Obj:
 
 
 def certificate(days: float) -> str:
-    """A certificate that ends so many days after `NOW`, in base64 as in a Secret."""
+    """A certificate that ends this many days after `NOW`, in base64 as in a Secret."""
     key = ec.generate_private_key(ec.SECP256R1())
     name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "test")])
     now = datetime.datetime.fromtimestamp(NOW, datetime.UTC)

@@ -1,4 +1,4 @@
-"""One broken instance each: the first cause and the next command."""
+"""The first cause and the next command of broken instances."""
 
 from __future__ import annotations
 
@@ -138,11 +138,11 @@ def test_pods_of_other_components_are_not_in_the_chain() -> None:
     assert not any("database" in step for step in first.chain)
 
 
-def test_an_instance_that_is_well_has_no_cause() -> None:
+def test_a_healthy_instance_has_no_cause() -> None:
     assert causes(Observed(cryostat(), expiries={"here/tls": NOW + 1}), NOW) == []
 
 
-def test_a_part_that_says_the_same_as_ready_is_not_repeated() -> None:
+def test_a_condition_with_the_message_of_ready_is_not_repeated() -> None:
     part = condition("ReferencesResolved", "False", "SecretNotFound", "Secret a does not exist")
     ready = {**part, "type": "Ready", "message": "Secret a does not exist. The application is available."}
     found = causes(Observed(cryostat(ready, part)), NOW)
@@ -156,7 +156,7 @@ def test_parts_that_were_not_observed_are_no_further_causes() -> None:
     assert [cause.reason for cause in causes(Observed(cryostat(ready, *parts)), NOW)] == ["InvalidSpec"]
 
 
-def test_all_parts_that_are_false_are_causes() -> None:
+def test_all_conditions_that_are_false_are_causes() -> None:
     other = condition("Exposed", "False", "RouteRejected", "the host is taken")
     off = condition("AgentsAuthenticated", "False", "TLSDisabled", "no TLS")
     found = causes(Observed(cryostat(not_ready("X")["status"]["conditions"][0], other, off)), NOW)
@@ -167,7 +167,7 @@ def test_ready_for_an_older_spec_is_not_ready() -> None:
     assert not Observed(cryostat(READY, observedGeneration=0)).ready
 
 
-def test_parts_that_hibernate_are_no_further_causes() -> None:
+def test_hibernating_components_are_not_further_causes() -> None:
     parts = [condition(kind, "False", "Hibernated", f"{kind} hibernates") for kind in ("Ready", "Exposed")]
     [cause] = causes(Observed(cryostat(*parts)), NOW)
     assert cause.message == "Ready hibernates"

@@ -23,7 +23,7 @@ def invoke(*arguments: str) -> Result:
     return CliRunner().invoke(main, ["status", *arguments])
 
 
-def test_a_ready_instance(server: ApiServer) -> None:
+def test_the_status_of_a_ready_instance(server: ApiServer) -> None:
     serve(server, cryostat(), deployment())
     result = invoke()
     assert result.exit_code == 0, result.output
@@ -38,14 +38,14 @@ def test_colors_of_a_terminal(server: ApiServer, environment: dict[str, str], co
     assert ("\x1b[" in result.stdout) == colored
 
 
-def test_an_instance_that_is_not_ready(server: ApiServer) -> None:
+def test_the_status_of_an_instance_that_is_not_ready(server: ApiServer) -> None:
     serve(server, cryostat(condition("Ready", "False", "Paused", "It is paused.")))
     result = invoke("sample", "-n", "here")
     assert result.exit_code == 1
     assert "Next: kubectl -n here annotate" in result.stdout
 
 
-def test_data_for_programs(server: ApiServer) -> None:
+def test_output_as_json_and_yaml(server: ApiServer) -> None:
     serve(server, cryostat(), deployment())
     as_json, as_yaml = invoke("-A", "-o", "json"), invoke("-A", "-o", "yaml")
     assert json.loads(as_json.stdout) == yaml.safe_load(as_yaml.stdout)
@@ -68,14 +68,14 @@ def test_wrong_use_is_explained(server: ApiServer, arguments: tuple[str, ...], m
     assert message in result.output
 
 
-def test_a_cluster_that_does_not_answer(server: ApiServer) -> None:
+def test_a_cluster_that_does_not_respond_is_reported(server: ApiServer) -> None:
     server.hook = lambda *_: ApiUnavailable(0, "Unavailable", "connection refused")
     result = invoke()
     assert result.exit_code == 2
     assert result.stderr == "Error: connection refused\n"
 
 
-def test_no_cluster(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_missing_cluster_is_reported(monkeypatch: pytest.MonkeyPatch) -> None:
     async def log_in(context: str | None = None) -> Any:
         raise LoginError("no cluster: nothing is configured")
 

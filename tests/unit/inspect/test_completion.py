@@ -15,11 +15,11 @@ def test_commands_options_and_values_are_completed() -> None:
     assert any(line.startswith("--watch") for line in completions(main, ["status", "--w"]))
 
 
-def test_files_are_left_to_the_shell() -> None:
+def test_the_shell_completes_files() -> None:
     assert completions(main, ["render", ""]) == [":0"]
 
 
-def test_nothing_typed_completes_commands() -> None:
+def test_an_empty_word_completes_commands() -> None:
     assert completions(main, [])[-1] == ":4"
 
 

@@ -1,4 +1,4 @@
-"""How a command logs in."""
+"""The credentials of commands."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ def kubeconfig(path: Path, user: Any, name: str = "a", **context: str) -> Path:
         ({}, None),
     ],
 )
-async def test_users_of_a_kubeconfig(
+async def test_credentials_of_users_in_a_kubeconfig(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path, user: Any, header: str | None
 ) -> None:
     (tmp_path / "token").write_text("from-file\n")
@@ -62,7 +62,7 @@ async def test_users_of_a_kubeconfig(
     assert found.namespace == "team"
 
 
-async def test_a_context_is_chosen_among_several_files(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+async def test_a_context_is_selected_from_several_files(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     files = [kubeconfig(tmp_path / name, {"token": name}, name) for name in ("a", "b")]
     monkeypatch.setenv("KUBECONFIG", os.pathsep.join(map(str, files)))
     assert (await log_in()).connection.headers()["Authorization"] == "Bearer a"
@@ -82,7 +82,7 @@ async def test_a_broken_kubeconfig_is_an_error_of_the_login(
         await log_in()
 
 
-async def test_a_context_without_a_cluster(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+async def test_a_context_without_a_cluster_is_refused(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     file = kubeconfig(tmp_path / "config", {}, cluster="gone")
     monkeypatch.setenv("KUBECONFIG", str(file))
     with pytest.raises(LoginError, match=r"^context 'a' of the kubeconfig names no cluster with a server$"):
@@ -122,7 +122,9 @@ def read(path: str) -> str:
     return Path(path).read_text()
 
 
-async def test_a_credential_plugin_without_credentials(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+async def test_a_credential_plugin_without_credentials_is_reported(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
     monkeypatch.setenv("KUBECONFIG", str(with_plugin(tmp_path, {})))
     with pytest.raises(LoginError) as error:
         await log_in()
@@ -132,7 +134,7 @@ async def test_a_credential_plugin_without_credentials(monkeypatch: pytest.Monke
     )
 
 
-async def test_a_context_that_the_client_library_cannot_use(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+async def test_an_unusable_context_is_reported(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     file, missing = kubeconfig(tmp_path / "config", {"exec": {"command": "plugin"}}), tmp_path / "ca.crt"
     config = yaml.safe_load(file.read_text())
     config["clusters"][0]["cluster"]["certificate-authority"] = str(missing)
@@ -185,7 +187,7 @@ async def test_an_unsupported_proxy_is_an_error_of_the_login(monkeypatch: pytest
         await log_in()
 
 
-async def test_a_user_who_acts_as_another_one(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+async def test_impersonation_in_a_kubeconfig(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     user = {"token": "t", "as": "reader", "as-uid": "7"}
     monkeypatch.setenv("KUBECONFIG", str(kubeconfig(tmp_path / "config", user)))
     headers = (await log_in()).connection.headers()

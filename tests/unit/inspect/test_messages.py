@@ -1,4 +1,4 @@
-"""Every message of the commands that inspect a cluster, once and whole."""
+"""The whole text of every message of the commands that inspect a cluster."""
 
 from __future__ import annotations
 
@@ -182,7 +182,7 @@ LOGINS = {
 
 
 @pytest.mark.parametrize(("message", "changes"), LOGINS.items(), ids=LOGINS)
-async def test_logins_that_are_not_possible(
+async def test_logins_that_fail(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, message: str, changes: dict[str, Any]
 ) -> None:
     monkeypatch.delenv("KUBERNETES_SERVICE_HOST", raising=False)

@@ -1,4 +1,4 @@
-"""What is read of an instance, and what happens where the user may not read."""
+"""The objects that are read of an instance, also with few permissions."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ async def test_owned_objects_of_all_namespaces_and_pods_are_read(server: ApiServ
     assert server.writes == []
 
 
-async def test_what_may_not_be_read_is_recorded(server: ApiServer) -> None:
+async def test_refused_reads_are_recorded(server: ApiServer) -> None:
     server.hook = refusing("/secrets", "/pods")
     found = await observed(server)
     assert found.unreadable == (
@@ -73,7 +73,7 @@ async def test_a_user_of_one_namespace_reads_that_namespace(server: ApiServer) -
     assert found.operator_runs is None
 
 
-async def test_an_api_server_that_does_not_answer_is_an_error(server: ApiServer) -> None:
+async def test_an_api_server_that_does_not_respond_is_an_error(server: ApiServer) -> None:
     server.hook = refusing("/secrets", status=0)
     with pytest.raises(ApiUnavailable):
         await observed(server)
@@ -93,7 +93,7 @@ async def test_pods_with_an_agent_are_counted_by_namespace(server: ApiServer) ->
     assert lookups == ["/api/v1/namespaces/empty", "/api/v1/namespaces/absent"]
 
 
-async def test_a_namespace_that_cannot_be_looked_up_is_not_called_missing(server: ApiServer) -> None:
+async def test_a_namespace_that_may_not_be_read_is_not_reported_as_missing(server: ApiServer) -> None:
     serve(server, cryostat(targetNamespaces=["absent"]))
     refused: list[int] = [403]
 
@@ -118,7 +118,7 @@ async def test_cryostats_are_listed_in_order(server: ApiServer) -> None:
         await cryostats(server, "a", "absent")
 
 
-async def test_the_use_of_volumes_is_read_where_the_user_may(server: ApiServer) -> None:
+async def test_the_use_of_volumes_is_read_if_the_user_has_permission(server: ApiServer) -> None:
     database = pod("database")
     database["spec"] |= {
         "nodeName": "one",
@@ -126,7 +126,7 @@ async def test_the_use_of_volumes_is_read_where_the_user_may(server: ApiServer) 
     }
     volume = {"usedBytes": 1, "capacityBytes": 2, "pvcRef": {"name": "sample-database", "namespace": NAMESPACE}}
     serve(server, database)
-    # The double answers for a subresource with the whole object.
+    # The in-memory API server returns the whole object for a subresource.
     server.put("/api/v1/nodes/one", {"pods": [{"volume": [volume]}]})
     assert (await observed(server)).volumes == {"sample-database": VolumeUsage(1, 2)}
     server.hook = refusing("/nodes/")

@@ -11,7 +11,7 @@ from cryostat_operator.inspect.volume_usage import VolumeUsage
 from tests.unit.inspect.instance import NOW, condition, cryostat, deployment, owned, pod
 
 
-def test_it_has_causes_states_and_certificates_and_no_value() -> None:
+def test_the_report_has_causes_states_and_certificates_and_no_secret_value() -> None:
     secret = owned("Secret", "sample-tls", data={"password": "aHVudGVy"})
     observed = Observed(
         cryostat(condition("Ready", "False", "Paused", "It is paused.")),

@@ -27,7 +27,9 @@ EARLY, LATE = "2026-11-25T03:17:00Z", "2026-11-26T03:17:00Z"
         ({"lastSuccessfulTime": LATE}, True, GOOD, f"last successful backup {LATE}, suspended"),
     ],
 )
-def test_a_cron_job_says_when_the_last_backup_was(status: dict[str, Any], suspend: bool, color: str, text: str) -> None:
+def test_the_state_of_a_cron_job_has_the_time_of_the_last_backup(
+    status: dict[str, Any], suspend: bool, color: str, text: str
+) -> None:
     state = state_of(
         {
             "kind": "CronJob",
@@ -52,7 +54,7 @@ def admitted(status: str, reason: str = "") -> dict[str, Any]:
         ([admitted("False", "HostAlreadyClaimed"), admitted("True")], GOOD, "x.example.com, admitted"),
     ],
 )
-def test_a_route_says_whether_a_router_has_admitted_it(ingress: list[Any], color: str, text: str) -> None:
+def test_the_state_of_a_route_is_its_admission(ingress: list[Any], color: str, text: str) -> None:
     route = {
         "kind": "Route",
         "metadata": {"name": "x"},

@@ -1,4 +1,4 @@
-"""What people see of an instance."""
+"""The tree of an instance."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def text(observed: Observed, height: int = 0) -> str:
     return click.unstyle("\n".join(lines(observed, NOW, causes(observed, NOW), height)))
 
 
-def test_a_ready_instance_shows_everything_that_is_asked_for() -> None:
+def test_the_tree_of_a_ready_instance_has_all_requested_parts() -> None:
     shown = text(WELL)
     for expected in (
         "Cryostat here/sample  Ready",
@@ -83,7 +83,7 @@ def test_a_certificate_that_ends_soon_is_marked() -> None:
     assert "✗ Secret sample-tls  keys tls.crt, tls.key, the certificate expired" in text(ended)
 
 
-def test_a_claim_says_how_full_its_volume_is() -> None:
+def test_the_use_of_a_volume_is_shown_at_its_claim() -> None:
     name = "PersistentVolumeClaim sample-storage  Bound, 5Gi, storage class fast"
     assert f"✓ {name}, 89 % used" in text(
         Observed(cryostat(), (CLAIM,), volumes={"sample-storage": VolumeUsage(89, 100)})
@@ -93,14 +93,14 @@ def test_a_claim_says_how_full_its_volume_is() -> None:
     )
 
 
-def test_in_a_small_room_objects_that_are_well_are_counted_only() -> None:
+def test_in_a_small_terminal_healthy_objects_are_only_counted() -> None:
     tall, small = instance_tree(WELL), instance_tree(WELL, 10)
     assert any("Deployment sample" in line for line in tall)
     assert not any("Deployment sample" in line for line in small)
     assert any("2 of 2" in click.unstyle(line) for line in small)
 
 
-def test_a_deployment_that_is_scaled_to_0_is_well() -> None:
+def test_a_deployment_that_is_scaled_to_0_is_healthy() -> None:
     asleep = deployment("", 0)
     asleep["spec"]["replicas"] = 0
     assert "✓ Deployment sample  scaled to 0" in text(Observed(cryostat(), (asleep,)))
@@ -111,7 +111,7 @@ def test_the_releases_are_shown() -> None:
     assert "Release: Cryostat 4.2, unknown PostgreSQL; wanted: not known; data: not recorded" in shown
 
 
-def test_an_instance_that_hibernates_is_called_so() -> None:
+def test_an_instance_that_hibernates_is_labeled() -> None:
     shown = text(Observed(cryostat(condition("Ready", "False", "Hibernated", "Hibernated. It sleeps."))))
     assert "Cryostat here/sample  Hibernated" in shown
     assert "annotate cryostat sample operator.cryostat.io/hibernation-" in shown

@@ -1,4 +1,4 @@
-"""How full volumes are, by the statistics of kubelets."""
+"""The use of volumes from the statistics of kubelets."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from tests.unit.inspect.instance import NAMESPACE, pod
 
 
 class Nodes:
-    """Nodes that answer with these statistics, raise, or never answer (None)."""
+    """Nodes that return these statistics, raise an error, or do not respond (None)."""
 
     def __init__(self, **answers: Any) -> None:
         self.answers = answers
@@ -62,7 +62,7 @@ async def test_claims_of_the_namespace_are_found_on_the_nodes_of_their_pods() ->
 
 
 @pytest.mark.parametrize("answer", [None, ApiUnavailable(503, "ServiceUnavailable", "no"), {}, {"pods": None}])
-async def test_a_node_that_does_not_measure_is_left_out(answer: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_node_without_statistics_is_left_out(answer: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "_SECONDS_PER_NODE", 0.01)
     nodes = Nodes(one=answer, two={"pods": [measured("sample-database", 1, 2)]})
     assert await usage(nodes, mounted("one"), mounted("two")) == {"sample-database": VolumeUsage(1, 2)}

@@ -1,4 +1,4 @@
-"""A small HTTP server on the loopback interface with responses that a test defines."""
+"""A small HTTP server on the loopback interface. The test defines its responses."""
 
 from __future__ import annotations
 

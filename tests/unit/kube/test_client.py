@@ -18,7 +18,7 @@ KEY = Key("Service", "a", "x")
 NOT_FOUND = {"reason": "NotFound", "message": "services x not found", "details": {"kind": "services", "name": "x"}}
 
 
-async def test_a_request_after_429_waits_as_long_as_the_server_asks() -> None:
+async def test_a_request_after_429_waits_for_the_time_in_the_response() -> None:
     server = FakeServer()
     server.respond(429, Retry_After="0.1")
     server.respond(200, {"a": 1})
@@ -27,7 +27,7 @@ async def test_a_request_after_429_waits_as_long_as_the_server_asks() -> None:
     assert [r.path for r in server.requests] == ["/api/v1/namespaces/a/services/x"] * 2
 
 
-async def test_a_server_that_stays_overloaded_is_unavailable() -> None:
+async def test_a_server_that_remains_overloaded_is_unavailable() -> None:
     server = FakeServer()
     for _ in range(MAX_ATTEMPTS):
         server.respond(429, Retry_After="0.1")

@@ -33,7 +33,7 @@ BY_NAME = "https://kubernetes.default.svc"
     ],
     ids=lambda case: case.server,
 )
-async def test_it_is_where_the_kubelet_says(monkeypatch: pytest.MonkeyPatch, case: Case) -> None:
+async def test_the_address_comes_from_the_variables_of_the_kubelet(monkeypatch: pytest.MonkeyPatch, case: Case) -> None:
     info = kopf.ConnectionInfo(server=BY_NAME, token="t")
     monkeypatch.setattr(kopf, "login_with_service_account", lambda **_: info)
     for name, value in (("HOST", case.host), ("PORT", case.port)):
@@ -60,7 +60,7 @@ async def test_it_is_where_the_kubelet_says(monkeypatch: pytest.MonkeyPatch, cas
         ),
     ],
 )
-async def test_a_kubeconfig_that_cannot_be_used(
+async def test_an_unusable_kubeconfig_is_reported(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path, text: str, cause: str
 ) -> None:
     file = tmp_path / "config"
@@ -70,7 +70,9 @@ async def test_a_kubeconfig_that_cannot_be_used(
         await connection.connect()
 
 
-async def test_a_credential_plugin_without_credentials(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+async def test_a_credential_plugin_without_credentials_is_reported(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
     file = tmp_path / "config"
     plugin = "{apiVersion: client.authentication.k8s.io/v1, command: /dev/null/no-such-program}"
     file.write_text(

@@ -10,7 +10,7 @@ from cryostat_operator.kube.kopf_import import kopf
 
 
 class LogIn:
-    """Counts logins; each has its own token."""
+    """Counts logins. Each returns another token."""
 
     def __init__(self) -> None:
         self.count = 0
@@ -36,7 +36,7 @@ async def test_requests_that_fail_at_the_same_time_renew_once() -> None:
         "User-Agent": "cryostat-operator",
         "Authorization": "Bearer token-1",
     }
-    assert not session.closed  # requests in flight finish
+    assert not session.closed  # requests in flight complete
     assert pool.requests is not session
     await session.close()
     await pool.close()

@@ -1,4 +1,4 @@
-"""Which optional kinds are served, also while the cluster changes."""
+"""Discovery of optional kinds, also while the cluster changes."""
 
 from __future__ import annotations
 
@@ -78,7 +78,7 @@ async def test_a_group_without_the_resource_does_not_serve_the_kind(apis: Apis, 
 
 async def test_an_aggregated_api_that_is_unavailable_keeps_its_kinds(apis: Apis, discovery: Discovery) -> None:
     apis.error[ROUTES] = ApiUnavailable(503, "ServiceUnavailable", "")
-    with pytest.raises(ApiUnavailable):  # at first nothing is known
+    with pytest.raises(ApiUnavailable):  # no state is known at first
         await discovery.discover()
     assert discovery.served == frozenset()
     del apis.error[ROUTES]

@@ -44,7 +44,7 @@ def test_a_response_without_a_status_object_becomes_an_error_too() -> None:
     assert str(error_from_status(400, {})) == "HTTP 400"
 
 
-def test_a_refusal_with_code_500_is_no_outage() -> None:
-    for reason in ("InternalError", "Invalid"):  # answers of admission webhooks and of validation
+def test_a_refusal_with_status_500_is_not_an_outage() -> None:
+    for reason in ("InternalError", "Invalid"):  # responses of admission webhooks and of validation
         assert type(error_from_status(500, {"reason": reason})) is ApiError
     assert type(error_from_status(500, {"reason": "ServerTimeout"})) is ApiUnavailable

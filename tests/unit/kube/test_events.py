@@ -1,4 +1,4 @@
-"""Events: one per cause, known by its identity, also after the operator restarted."""
+"""There is one Event per cause, identified by the cause's identity, also after a restart of the operator."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ COLLISION = Problem("core", Reason.NAME_COLLISION, "taken", dedup_key="Service x
 
 
 class Events:
-    """The part of a client that the recorder uses: events of one namespace, and a list of requests."""
+    """A client with the events of one namespace, and a list of requests."""
 
     def __init__(self) -> None:
         self.objects: dict[str, Obj] = {}
@@ -65,7 +65,7 @@ def events() -> Events:
 
 @pytest.fixture
 def restart(events: Events) -> Callable[[], EventRecorder]:
-    """A new operator process."""
+    """Create the event recorder of a new operator process."""
     return lambda: EventRecorder(cast(Client, events))
 
 
@@ -76,7 +76,7 @@ def test_a_cause_is_recorded_once(events: Events, restart: Callable[[], EventRec
     assert (events.count(MISSING), events.requests) == (1, ["POST"])
 
 
-def test_a_cause_that_comes_back_is_counted(events: Events, restart: Callable[[], EventRecorder]) -> None:
+def test_a_repeated_cause_is_counted(events: Events, restart: Callable[[], EventRecorder]) -> None:
     recorder = restart()
     record(recorder, cryostat(), MISSING)
     record(recorder, cryostat())
@@ -92,7 +92,7 @@ def test_another_cryostat_of_the_same_name_has_its_own_causes(
     restored = cryostat(("AuthenticationEnabled", "True", "LoginGenerated"))
     restored["metadata"]["uid"] = "other"
     record(recorder, restored, LOGIN)
-    assert events.requests == ["POST"], "its conditions decide what was recorded"
+    assert events.requests == ["POST"], "its conditions show which causes were recorded"
 
 
 def test_the_message_does_not_identify_a_cause(events: Events, restart: Callable[[], EventRecorder]) -> None:
@@ -105,7 +105,7 @@ def test_the_message_does_not_identify_a_cause(events: Events, restart: Callable
 def test_another_object_with_similar_words_is_another_cause(
     events: Events, restart: Callable[[], EventRecorder]
 ) -> None:
-    """`Secret a` is a part of the text about `Secret ab`."""
+    """The text about `Secret ab` contains `Secret a`."""
     body = cryostat(("ReferencesResolved", "False", "SecretNotFound"))
     other = Problem("core", Reason.SECRET_NOT_FOUND, "Secret a", dedup_key="Secret a ")
     body["status"]["conditions"][0]["message"] = "Secret ab does not exist. Secret a"
@@ -113,25 +113,25 @@ def test_another_object_with_similar_words_is_another_cause(
     assert events.count(other) == 1
 
 
-def test_a_cause_that_lasted_over_a_restart_is_not_written_again(
+def test_a_cause_that_exists_before_and_after_a_restart_is_not_recorded_again(
     events: Events, restart: Callable[[], EventRecorder]
 ) -> None:
     record(restart(), cryostat(), REFUSED, COLLISION)
     events.requests.clear()
-    # Only the first reason is in the condition.
+    # The condition has only the first reason.
     record(restart(), cryostat(("Reconciled", "False", "QuotaExceeded")), REFUSED, COLLISION)
     assert events.requests == ["GET", "GET"]
     assert (events.count(REFUSED), events.count(COLLISION)) == (1, 1)
 
 
-def test_a_cause_that_came_while_the_operator_was_down_is_recorded(
+def test_a_cause_that_began_while_the_operator_was_down_is_recorded(
     events: Events, restart: Callable[[], EventRecorder]
 ) -> None:
     record(restart(), cryostat(("Reconciled", "False", "QuotaExceeded")), COLLISION)
     assert events.count(COLLISION) == 1
 
 
-def test_a_cause_that_came_back_while_the_operator_was_down_is_counted(
+def test_a_cause_that_returned_while_the_operator_was_down_is_counted(
     events: Events, restart: Callable[[], EventRecorder]
 ) -> None:
     record(restart(), cryostat(), MISSING)
@@ -139,14 +139,16 @@ def test_a_cause_that_came_back_while_the_operator_was_down_is_counted(
     assert events.count(MISSING) == 2
 
 
-def test_a_generated_login_costs_no_request_after_a_restart(
+def test_a_generated_login_causes_no_request_after_a_restart(
     events: Events, restart: Callable[[], EventRecorder]
 ) -> None:
     record(restart(), cryostat(("AuthenticationEnabled", "True", "LoginGenerated")), LOGIN)
     assert events.requests == []
 
 
-def test_problems_that_a_message_includes_need_no_event(events: Events, restart: Callable[[], EventRecorder]) -> None:
+def test_problems_in_the_message_of_another_event_have_no_event(
+    events: Events, restart: Callable[[], EventRecorder]
+) -> None:
     recorder = restart()
     record(recorder, cryostat(), Problem("core", Reason.CONFIGMAP_NOT_FOUND, "both", included=(MISSING,)))
     record(recorder, cryostat(), MISSING)
@@ -154,7 +156,7 @@ def test_problems_that_a_message_includes_need_no_event(events: Events, restart:
 
 
 @pytest.mark.parametrize(("status", "again"), [(500, True), (403, False)])
-def test_an_event_that_fails_is_tried_again(
+def test_a_failed_event_is_retried(
     events: Events, restart: Callable[[], EventRecorder], status: int, again: bool
 ) -> None:
     recorder = restart()
@@ -171,7 +173,7 @@ def test_type_and_reason_of_an_event(events: Events, restart: Callable[[], Event
     assert found == {"SecretNotFound": "Warning", "LoginGenerated": "Normal"}
 
 
-def test_a_failure_of_pods_that_comes_and_goes_is_one_event(events: Events) -> None:
+def test_a_recurring_failure_of_pods_is_one_event(events: Events) -> None:
     now = [0.0]
     recorder = EventRecorder(cast(Client, events), lambda: now[0])
     crash = Problem("database", Reason.CONTAINER_CRASHED, "exit code 1", dedup_key="x-database x-db")
@@ -186,7 +188,7 @@ def test_a_failure_of_pods_that_comes_and_goes_is_one_event(events: Events) -> N
     assert events.count(crash) == 2
 
 
-def test_a_failure_of_pods_with_a_failed_event_is_tried_again(events: Events) -> None:
+def test_a_failed_event_about_pods_is_retried(events: Events) -> None:
     recorder = EventRecorder(cast(Client, events))
     crash = Problem("database", Reason.CONTAINER_CRASHED, "exit code 1", dedup_key="x-database x-db")
     events.refuse = ApiError(500, "Failed", "no")
@@ -196,13 +198,13 @@ def test_a_failure_of_pods_with_a_failed_event_is_tried_again(events: Events) ->
     assert events.count(crash) == 1
 
 
-def test_a_pause_costs_no_request_after_a_restart(events: Events, restart: Callable[[], EventRecorder]) -> None:
+def test_a_pause_causes_no_request_after_a_restart(events: Events, restart: Callable[[], EventRecorder]) -> None:
     pause = Problem("core", Reason.PAUSED, "paused", dedup_key="Paused")
     record(restart(), cryostat(("Ready", "False", "Paused")), pause)
     assert events.requests == []
 
 
-def test_a_failure_of_pods_that_lasted_over_a_restart_is_not_written_again(
+def test_a_failure_of_pods_before_and_after_a_restart_is_not_recorded_again(
     events: Events, restart: Callable[[], EventRecorder]
 ) -> None:
     crash = Problem("database", Reason.CONTAINER_CRASHED, "exit code 1", dedup_key="x-database x-db")
@@ -211,7 +213,7 @@ def test_a_failure_of_pods_that_lasted_over_a_restart_is_not_written_again(
     assert events.count(crash) == 1
 
 
-def test_once_is_once_per_process(events: Events, restart: Callable[[], EventRecorder]) -> None:
+def test_an_event_with_once_is_recorded_once_per_process(events: Events, restart: Callable[[], EventRecorder]) -> None:
     recorder = restart()
     for _ in range(2):
         asyncio.run(recorder.record_once(cryostat(), COLLISION))

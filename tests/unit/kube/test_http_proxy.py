@@ -1,4 +1,4 @@
-"""The proxy on the way to the API server, as kubectl and Go's `http.ProxyFromEnvironment` find it."""
+"""The proxy for the API server, selected as by kubectl and Go's `http.ProxyFromEnvironment`."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ API = "https://api.example.com:6443"
         ("https://[::1]:6443", None, {"HTTPS_PROXY": PROXY}, None),
     ],
 )
-def test_where_the_proxy_is_set(
+def test_the_proxy_comes_from_the_kubeconfig_or_variables(
     server: str, configured: str | None, environment: dict[str, str], expected: str | None
 ) -> None:
     assert proxy_for(server, configured, environment) == expected

@@ -1,4 +1,4 @@
-"""The terms of one replica: when it becomes leader, and when it stops.
+"""The leadership terms of one replica: their begin and end.
 
 test_lease_record.py has the rules of the Lease itself.
 """
@@ -80,7 +80,7 @@ def events(replica: RunningReplica) -> list[Any]:
 
 
 async def no_writes() -> None:
-    """Return at once, as if no write were in flight."""
+    """Return at once: no write is in flight."""
 
 
 async def test_a_term_begins_and_is_released(replica: RunningReplica, caplog: pytest.LogCaptureFixture) -> None:
@@ -104,7 +104,7 @@ async def test_a_term_begins_and_is_released(replica: RunningReplica, caplog: py
     ]
 
 
-async def test_a_lease_that_is_not_renewed_ends_the_term_until_it_is_acquired_again(
+async def test_a_failed_renewal_ends_the_term_until_the_lease_is_acquired_again(
     replica: RunningReplica, caplog: pytest.LogCaptureFixture
 ) -> None:
     async with replica.running():
@@ -136,7 +136,7 @@ async def test_another_holder_ends_the_term_at_once(replica: RunningReplica, cap
     assert (len(replica.server.requests), replica.holder()) == (requests, "other")
 
 
-async def test_an_attempt_that_fails_is_logged(replica: RunningReplica, caplog: pytest.LogCaptureFixture) -> None:
+async def test_a_failed_attempt_is_logged(replica: RunningReplica, caplog: pytest.LogCaptureFixture) -> None:
     replica.refuse("GET")
     async with replica.running():
         await replica.until(lambda: len(caplog.messages) > 1)
@@ -170,7 +170,7 @@ async def test_a_lease_that_is_not_released_expires(
     assert caplog.messages[-1] == text
 
 
-async def test_a_lease_that_another_replica_took_meanwhile_is_not_released(replica: RunningReplica) -> None:
+async def test_a_lease_of_another_replica_is_not_released(replica: RunningReplica) -> None:
     async with replica.running():
         await replica.until(lambda: "started" in replica.calls)
     replica.put_other_holder()

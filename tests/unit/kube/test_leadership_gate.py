@@ -1,4 +1,4 @@
-"""No write starts after the gate is closed, at any point of a request; reads continue."""
+"""After the gate is closed no write is sent, and reads continue."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ WRITES = ("POST", "PUT", "PATCH", "DELETE")
 
 
 class Server:
-    """Remembers which requests arrived; answers while `answering` is set."""
+    """Records the requests, and responds while `answering` is set."""
 
     def __init__(self) -> None:
         self.arrived: list[str] = []
@@ -66,7 +66,7 @@ async def test_nothing_is_written_when_it_is_closed(
 async def test_a_write_that_waited_for_its_connection_is_not_sent(
     server: tuple[Server, Connection], method: str
 ) -> None:
-    """The write is allowed when it starts, but no longer when it gets a connection."""
+    """The gate is closed between the start of the write and the time when it gets a connection."""
     answers = [True]
     one, _ = client(server[1], lambda: bool(answers and answers.pop()))
     with pytest.raises(ApiUnavailable):
@@ -76,7 +76,7 @@ async def test_a_write_that_waited_for_its_connection_is_not_sent(
     await one.close()
 
 
-async def test_it_is_idle_when_every_write_is_answered(server: tuple[Server, Connection]) -> None:
+async def test_the_gate_is_idle_after_every_write_has_a_response(server: tuple[Server, Connection]) -> None:
     server[0].answering.clear()
     one, gate = client(server[1], lambda: True)
     write = asyncio.create_task(one.request("PUT", "/x", body={}))

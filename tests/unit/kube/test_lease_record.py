@@ -1,4 +1,4 @@
-"""The record of the Lease: never two leaders at a time, and soon one, for any delays, lost messages and clocks."""
+"""The record of the Lease: for any delays, lost messages and clocks there is at most one leader, and soon one."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def candidate(seen: Lease | None = None, now: float = 0.0) -> LeaseRecord:
 
 
 @pytest.mark.parametrize("free", [None, lease(), held(""), lease(holderIdentity=None)], ids=str)
-def test_a_free_lease_is_taken_at_once(free: Lease | None) -> None:
+def test_a_free_lease_is_acquired_at_once(free: Lease | None) -> None:
     assert candidate(free).can_acquire(0.0)
 
 
@@ -49,15 +49,15 @@ def test_a_holder_without_a_duration_is_respected_for_the_default_duration() -> 
     assert not me.can_acquire(LEASE_DURATION - 0.001)
 
 
-def test_each_renewal_counts_from_when_it_was_seen() -> None:
+def test_a_renewal_is_valid_from_the_time_of_its_observation() -> None:
     me = candidate(held(), now=0.0)
     me.observe(held() | {"spec": {**held()["spec"], "renewTime": "2030-01-01T00:00:02.000000Z"}}, now=14.0)
     assert not me.can_acquire(28.0)
     assert me.can_acquire(29.0)
 
 
-def test_changes_that_are_no_renewal_do_not_count() -> None:
-    """Another client labels the Lease repeatedly; that is no renewal, and the Lease expires."""
+def test_other_changes_of_the_lease_are_not_renewals() -> None:
+    """Another client labels the Lease repeatedly. The Lease expires."""
     me = candidate(held(), now=0.0)
     me.observe({**held(), "metadata": {"resourceVersion": "2", "labels": {"a": "b"}}}, now=14.0)
     assert me.can_acquire(15.0)
@@ -70,7 +70,7 @@ def test_the_clock_of_the_holder_is_ignored(stamp: str) -> None:
     assert me.can_acquire(15.0)
 
 
-def test_a_deleted_lease_is_respected_by_replicas_that_knew_it() -> None:
+def test_a_deleted_lease_is_respected_by_replicas_that_observed_it() -> None:
     me = candidate(held(), now=0.0)
     me.observe(None, now=10.0)
     me.observe(None, now=20.0)
@@ -87,7 +87,7 @@ def test_a_replica_that_loses_the_lease_stops_at_once() -> None:
     assert not me.leads(5.0)
 
 
-def test_writes_end_before_the_lease_does_counted_from_when_it_was_asked_for() -> None:
+def test_writes_end_before_the_lease_counted_from_the_request() -> None:
     me = candidate()
     me.confirm(lease(holderIdentity="me"), sent=100.0)
     assert me.leads(100.0 + RENEW_DEADLINE - 0.001)
@@ -95,7 +95,7 @@ def test_writes_end_before_the_lease_does_counted_from_when_it_was_asked_for() -
     assert RENEW_DEADLINE < LEASE_DURATION
 
 
-def test_the_record_is_that_of_client_go() -> None:
+def test_the_record_has_the_format_of_client_go() -> None:
     me = candidate()
     first = me.acquire("t0")
     assert first["spec"] == {
@@ -130,7 +130,7 @@ def test_fields_of_other_clients_in_the_lease_are_kept() -> None:
 
 @dataclass
 class ApiServer:
-    """Accepts a write only over the version that it has."""
+    """Accepts a write only with the current version."""
 
     lease: Lease | None = None
     version: int = 0
@@ -146,7 +146,7 @@ class ApiServer:
 
 @dataclass
 class Replica:
-    """One process: its clock, and the request in progress. Each `step` advances the request."""
+    """One process with its clock and its current request. Each `step` advances the request."""
 
     number: int
     rate: float
@@ -173,7 +173,7 @@ class Replica:
             self.stage = "idle"
         elif self.stage == "idle":
             self.stage = "reading"
-        elif self.stage == "reading":  # it reaches the API server
+        elif self.stage == "reading":  # the request arrives at the API server
             self.carried, self.stage = server.lease, "read"
         elif self.stage == "read":  # the response arrives
             me.observe(self.carried, now)
@@ -199,7 +199,7 @@ class Replica:
                 self.step(server, time, lost=action == "lost")
 
     def release(self, server: ApiServer, time: float) -> None:
-        """A clean stop, with or without the response to the request in progress."""
+        """Stop cleanly, with or without the response to the current request."""
         self.candidate.leads_until = float("-inf")
         self.candidate.observe(server.lease, self.clock(time))
         if self.candidate.is_holder:
@@ -207,7 +207,7 @@ class Replica:
         self.begin()
 
 
-# An attempt without any delay; or one of its steps, the next of which may come much later.
+# Either a whole attempt without delay, or one step of it. The next step may happen much later.
 ACTIONS = st.sampled_from(["attempt"] * 12 + ["step"] * 6 + ["lost", "kill", "release"])
 WAITS = st.sampled_from([0.0, 2.0, 9.0, 15.0, 40.0])
 COURSES = st.lists(st.tuples(WAITS, st.integers(0, 1), ACTIONS), max_size=40)
@@ -219,7 +219,11 @@ def replicas_after(
     rates: list[float],
     check: Callable[[list[Replica], float], None] = lambda *_: None,
 ) -> tuple[ApiServer, list[Replica], float]:
-    """The API server, the replicas and the time after a course of events; `check` is called after each event."""
+    """Run a sequence of events, with a call of `check` after each.
+
+    Returns:
+        The API server, the replicas and the time at the end.
+    """
     server, time = ApiServer(), 0.0
     replicas = [Replica(number, rate) for number, rate in enumerate(rates)]
     for wait, number, action in course:
@@ -232,8 +236,8 @@ def replicas_after(
 @settings(max_examples=300, deadline=None)
 @example([(0.0, 0, "attempt"), (0.0, 1, "attempt"), (15.0, 1, "attempt")], [0.9, 1.1])
 @given(COURSES, RATES)
-def test_two_replicas_never_lead_at_a_time(course: list[tuple[float, int, str]], rates: list[float]) -> None:
-    """For any delays, lost messages, stopped processes and drifting clocks."""
+def test_at_most_one_replica_leads(course: list[tuple[float, int, str]], rates: list[float]) -> None:
+    """This holds for any delays, lost messages, stopped processes and drifting clocks."""
 
     def at_most_one_leads(replicas: list[Replica], time: float) -> None:
         leading = [r.candidate.name for r in replicas if r.candidate.leads(r.clock(time))]
@@ -244,7 +248,7 @@ def test_two_replicas_never_lead_at_a_time(course: list[tuple[float, int, str]],
 
 @settings(max_examples=100, deadline=None)
 @given(COURSES, RATES)
-def test_after_any_failure_one_replica_soon_leads(course: list[tuple[float, int, str]], rates: list[float]) -> None:
+def test_one_replica_leads_soon_after_any_failure(course: list[tuple[float, int, str]], rates: list[float]) -> None:
     server, [survivor, *_], time = replicas_after(course, rates)
     for _ in range(2 * LEASE_DURATION):
         time += 1.0

@@ -44,7 +44,7 @@ def test_a_list_may_have_no_items(body: str) -> None:
 
 
 @pytest.mark.parametrize("cut", range(1, 60))
-def test_a_response_that_is_cut_off_is_an_error(cut: int) -> None:
+def test_an_incomplete_response_is_an_error(cut: int) -> None:
     data = b'{"metadata":{"resourceVersion":"1"},"items":[{"a":"b\\"{"},{"c":{}}]}'
     with pytest.raises(ValueError, match=r".*"):
         decode(data[:cut], 16)
@@ -80,7 +80,7 @@ def test_text_around_the_items_is_limited(body: str, size: int) -> None:
         (b'{"a":"' + b"x" * 100, "there are more than 50 bytes before or after the items"),
     ],
 )
-def test_what_is_buffered_is_limited(data: bytes, message: str) -> None:
+def test_the_buffer_is_limited(data: bytes, message: str) -> None:
     splitter = ItemSplitter("items", max_item=50, max_around=50)
     with pytest.raises(ValueError, match=f"^{message}$"):
         list(splitter.feed(data))

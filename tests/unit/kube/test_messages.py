@@ -1,4 +1,4 @@
-"""Messages of the client, of the login and of discovery, once and whole."""
+"""The whole text of each message of the client, of the login and of discovery."""
 
 from __future__ import annotations
 
@@ -29,21 +29,21 @@ async def message_of(server: FakeServer) -> str:
     return error.value.message
 
 
-async def test_credentials_that_are_not_accepted() -> None:
+async def test_the_message_about_refused_credentials() -> None:
     server = FakeServer()
     for _ in range(MAX_ATTEMPTS):
         server.respond(401)
     assert await message_of(server) == "the API server does not accept the operator's credentials"
 
 
-async def test_an_overloaded_api_server() -> None:
+async def test_the_message_about_an_overloaded_api_server() -> None:
     server = FakeServer()
     for _ in range(MAX_ATTEMPTS):
         server.respond(429, Retry_After="0.1")
     assert await message_of(server) == "the API server is overloaded"
 
 
-async def test_a_list_that_is_cut_off() -> None:
+async def test_the_message_about_an_incomplete_list() -> None:
     async def answer(_: web.Request) -> web.Response:
         return web.Response(body=b'{"items":[{"a":1},', content_type="application/json")
 
@@ -55,7 +55,7 @@ async def test_a_list_that_is_cut_off() -> None:
     assert error.value.message == "the API server sent a malformed list: the list ends before its last item"
 
 
-async def test_no_cluster(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+async def test_a_missing_cluster_is_reported(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("HOME", str(tmp_path))
     monkeypatch.delenv("KUBECONFIG", raising=False)
     with pytest.raises(
@@ -74,7 +74,9 @@ def once(error: Exception) -> Any:
     return lambda *_: errors.pop() if errors else None
 
 
-async def test_discovery_that_fails(monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture) -> None:
+async def test_the_message_about_failed_discovery(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
     async def changed(added: frozenset[str], removed: frozenset[str]) -> None:
         pass
 
@@ -96,7 +98,7 @@ async def test_discovery_that_fails(monkeypatch: pytest.MonkeyPatch, caplog: pyt
 
 
 class Store:
-    """A store that keeps nothing."""
+    """A store that ignores all objects."""
 
     def begin_list(self) -> None: ...
     def end_list(self) -> None: ...
@@ -115,7 +117,7 @@ class Store:
         (RuntimeError("a bug"), "ERROR", "Watch of /api/v1/pods failed, retrying in 1.0 s"),
     ],
 )
-async def test_a_watch_that_fails(
+async def test_the_message_about_a_failed_watch(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, error: Exception, level: str, message: str
 ) -> None:
     monkeypatch.setattr(reflector_module, "MIN_BACKOFF", 1.0)

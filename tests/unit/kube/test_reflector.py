@@ -41,7 +41,7 @@ class RecordingStore:
 
 
 class Collection(FakeServer):
-    """One resource: `pages` are listed, then `events` are watched; a watch without events stays open."""
+    """One resource: `pages` are listed, then `events` are watched. A watch without events remains open."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -122,7 +122,7 @@ async def test_events_are_delivered_and_the_next_watch_continues_after_them() ->
     assert server.watched == ["7", "15"]
 
 
-async def test_a_forgotten_version_leads_to_a_new_list() -> None:
+async def test_an_expired_version_causes_a_new_list() -> None:
     server, store = Collection(), RecordingStore()
     server.events = [[{"type": "ERROR", "object": {"code": 410, "reason": "Expired", "message": "too old"}}]]
     async with running(server, store):
@@ -163,7 +163,7 @@ async def test_a_list_that_may_be_forbidden_is_retried_rarely(may_be_forbidden: 
     assert (len(server.requests) == 1) == may_be_forbidden
 
 
-async def test_an_outage_is_retried_and_not_taken_for_an_empty_list() -> None:
+async def test_an_outage_is_retried_and_is_not_an_empty_list() -> None:
     server, store = Collection(), RecordingStore()
     server.status = 503
     server.pages = [page([obj("a")])]
@@ -176,7 +176,7 @@ async def test_an_outage_is_retried_and_not_taken_for_an_empty_list() -> None:
     assert store.calls[-3:] == ["begin", "+a", "end"]
 
 
-async def test_selector_and_form_are_part_of_both_requests() -> None:
+async def test_selector_and_media_type_are_part_of_both_requests() -> None:
     server, store = Collection(), RecordingStore()
     async with running(server, store, Source("/x", "a=b", metadata_only=True)):
         await until(lambda: server.watched)

@@ -1,4 +1,4 @@
-"""What the client makes of responses of the API server."""
+"""The client's handling of responses of the API server."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def test_expired_credentials() -> None:
 @pytest.mark.parametrize(
     ("header", "seconds"), [(None, 1.0), ("", 1.0), ("3", 3.0), ("0", 0.1), ("9999", 10.0), ("Wed, 21 Oct", 1.0)]
 )
-def test_when_to_retry(header: str | None, seconds: float) -> None:
+def test_the_retry_delay_of_a_response(header: str | None, seconds: float) -> None:
     assert retry_seconds(header) == seconds
     with pytest.raises(TooManyRequests) as caught:
         decode(429, {"Retry-After": header} if header is not None else {}, b"")

@@ -32,7 +32,7 @@ def test_a_layer_has_files_and_directories_with_their_modes(tmp_path: Path) -> N
     assert content(first.layers[0].path, "bin/program") == b"text"
 
 
-def test_the_digest_is_that_of_the_tar_file_and_stays_the_same(tmp_path: Path) -> None:
+def test_the_digest_is_that_of_the_tar_file_and_is_reproducible(tmp_path: Path) -> None:
     first, _ = images(tmp_path)
     layer = first.layers[1]
     assert layer.digest == hashlib.sha256(layer.path.read_bytes()).hexdigest()

@@ -19,7 +19,7 @@ def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 @pytest.fixture
 def commands(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, ...]]:
-    """The commands that are run; `jlink` writes a runtime."""
+    """The commands that are run. `jlink` writes a runtime."""
     found: list[tuple[str, ...]] = []
 
     def run(*command: str | Path) -> str:
@@ -36,7 +36,7 @@ def commands(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, ...]]:
     return found
 
 
-def test_a_runtime_is_made_once_and_holds_no_licenses(commands: list[tuple[str, ...]], cache: Path) -> None:
+def test_a_runtime_is_built_once_and_has_no_licenses(commands: list[tuple[str, ...]], cache: Path) -> None:
     (cache / "java-runtime-former").mkdir()
     for _ in range(2):
         assert {path: file.mode for path, file in java.runtime().items()} == {f"{java.RUNTIME}/bin/java": 0o755}

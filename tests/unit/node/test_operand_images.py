@@ -25,7 +25,7 @@ def programs(tmp_path: Path) -> dict[str, Path]:
     return found
 
 
-def test_every_image_that_the_operator_deploys_is_made(programs: dict[str, Path], tmp_path: Path) -> None:
+def test_there_is_an_image_for_each_operand(programs: dict[str, Path], tmp_path: Path) -> None:
     root, runtime = Layer(Path("root.tar"), "0"), Layer(Path("runtime.tar"), "1")
     made = operands.images(root, runtime, programs, tmp_path)
     expected = {reference for name, (_, reference) in IMAGES.items() if name not in WITHOUT_IMAGE}
@@ -35,7 +35,7 @@ def test_every_image_that_the_operator_deploys_is_made(programs: dict[str, Path]
         assert image.layers[0].digest == "0"
         user = image.user.split(":")[0]
         assert user.isdigit()
-        assert user != "0", "the kubelet refuses root where runAsNonRoot is set"
+        assert user != "0", "with runAsNonRoot the kubelet refuses root"
 
 
 def test_programs_and_entry_points_are_executable(programs: dict[str, Path]) -> None:
@@ -59,7 +59,7 @@ def test_entry_points_are_valid_scripts(name: str) -> None:
     subprocess.run(["bash", "-n", script], check=True)
 
 
-def test_the_python_programs_start_with_what_is_in_the_image(programs: dict[str, Path], tmp_path: Path) -> None:
+def test_the_python_programs_start_with_the_files_of_the_image(programs: dict[str, Path], tmp_path: Path) -> None:
     for path, file in operands.files(OPERANDS["core"], programs).items():
         place = tmp_path / path.removeprefix("/opt/cryostat-tests/")
         place.parent.mkdir(parents=True, exist_ok=True)

@@ -22,7 +22,7 @@ def test_addresses_of_all_slices_are_reported_when_they_change() -> None:
     assert calls == [("10.0.0.2",), ("10.0.0.1", "10.0.0.2"), ("10.0.0.1",)]
 
 
-def test_no_addresses_are_the_old_ones_for_now() -> None:
+def test_the_old_addresses_are_kept_while_there_are_none() -> None:
     calls: list[tuple[str, ...]] = []
     endpoints = ApiServerEndpoints(lambda: calls.append(endpoints.addresses))
     endpoints.upsert(endpoint_slice("a", "10.0.0.2"))
@@ -35,7 +35,7 @@ def test_no_addresses_are_the_old_ones_for_now() -> None:
     assert calls == [("10.0.0.2",), ("10.0.0.3",)]
 
 
-def test_a_list_of_the_same_slices_is_no_change() -> None:
+def test_a_list_of_the_same_slices_is_not_a_change() -> None:
     calls: list[tuple[str, ...]] = []
     endpoints = ApiServerEndpoints(lambda: calls.append(endpoints.addresses))
     for _ in range(2):
@@ -52,12 +52,12 @@ def test_ports_of_all_slices_are_reported_when_they_change() -> None:
     endpoints.upsert(endpoint_slice("a", "10.0.0.2", ports=(6443,)))
     endpoints.upsert(endpoint_slice("a", "10.0.0.2", ports=(6443,)))
     endpoints.upsert(endpoint_slice("b", "fd00::1", ports=(443,)))
-    endpoints.upsert(endpoint_slice("b", "fd00::1"))  # without ports: all of them
-    endpoints.upsert(endpoint_slice("b"))  # without addresses it does not count
+    endpoints.upsert(endpoint_slice("b", "fd00::1"))  # a slice without ports means all ports
+    endpoints.upsert(endpoint_slice("b"))  # a slice without addresses is ignored
     assert calls == [(6443,), (443, 6443), (), (6443,)]
 
 
-def test_a_slice_without_a_number_of_its_port_stands_for_all_ports() -> None:
+def test_a_slice_without_a_port_number_means_all_ports() -> None:
     endpoints = ApiServerEndpoints(lambda: None)
     endpoints.upsert({**endpoint_slice("a", "10.0.0.2"), "ports": None})
     assert (endpoints.addresses, endpoints.ports) == (("10.0.0.2",), ())

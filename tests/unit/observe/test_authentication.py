@@ -1,4 +1,4 @@
-"""The type of authentication of an OpenShift cluster, as it is watched."""
+"""The watch of the type of authentication of an OpenShift cluster."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def test_each_change_of_the_type_is_reported_once() -> None:
     assert changes == ["OIDC", "", "None", ""]
 
 
-def test_an_object_that_is_not_listed_any_more_is_gone() -> None:
+def test_an_object_that_is_no_longer_listed_is_deleted() -> None:
     store = AuthenticationStore(lambda: None)
     store.upsert(authentication("OIDC"))
     store.begin_list()
@@ -48,7 +48,7 @@ def test_whether_the_object_exists_is_reported() -> None:
     assert changes == [True, False, True]
 
 
-def test_without_a_type_there_is_the_built_in_server() -> None:
+def test_without_a_type_the_built_in_server_is_assumed() -> None:
     assert [authentication_type(obj) for obj in (None, {}, {"spec": None}, authentication("OIDC"))] == [
         "",
         "",
@@ -57,5 +57,5 @@ def test_without_a_type_there_is_the_built_in_server() -> None:
     ]
 
 
-def test_the_path_is_that_of_the_one_object() -> None:
+def test_only_the_object_cluster_is_watched() -> None:
     assert AuthenticationStore.PATH == "/apis/config.openshift.io/v1/authentications/cluster"

@@ -37,7 +37,7 @@ def version(cryostats: CryostatStore) -> str:
 
 def test_a_change_during_a_status_write_is_not_lost() -> None:
     cryostats, enqueued = store()
-    cryostats.record_write(body(12, {"enableAudit": True}))  # the change was version 11
+    cryostats.record_write(body(12, {"enableAudit": True}))  # the change has version 11
     assert enqueued == [OWNER]
     cryostats.handle_event("MODIFIED", body(11, {"enableAudit": True}))
     cryostats.handle_event("MODIFIED", body(12, {"enableAudit": True}))
@@ -50,7 +50,7 @@ def test_a_deletion_during_a_status_write_is_not_lost() -> None:
     assert enqueued == [OWNER]
 
 
-def test_status_and_finalizer_of_the_operator_enqueue_nothing() -> None:
+def test_writes_of_status_and_finalizer_enqueue_nothing() -> None:
     cryostats, enqueued = store()
     cryostats.record_write(body(11, finalizers=[constants.FINALIZER], managedFields=[{}]))
     cryostats.handle_event("MODIFIED", body(11, finalizers=[constants.FINALIZER]))
@@ -91,7 +91,7 @@ def test_a_list_replaces_the_state_even_if_it_is_older() -> None:
     assert (version(cryostats), enqueued) == ("4", [OWNER])
 
 
-def test_what_the_operator_does_not_read_is_not_kept() -> None:
+def test_fields_that_the_operator_does_not_read_are_not_kept() -> None:
     cryostats, _ = store()
     known = {constants.ANNOTATION_HIBERNATION: "on", constants.ANNOTATION_PAUSE: "x" * 100_000}
     large = {f"{constants.GROUP}/preserved": "x" * 100_000, "kubectl.kubernetes.io/x": "x" * 100_000}
@@ -104,7 +104,7 @@ def test_what_the_operator_does_not_read_is_not_kept() -> None:
     assert found["spec"] == {"enableAudit": True}
 
 
-def test_a_spec_that_is_too_large_is_not_kept_but_its_problem() -> None:
+def test_of_an_oversized_spec_only_the_problem_is_kept() -> None:
     cryostats, enqueued = store()
     large = {"a": {"b": "x" * 1_000_000}}
     cryostats.handle_event("MODIFIED", body(11, large))

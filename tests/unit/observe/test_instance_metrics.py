@@ -1,4 +1,4 @@
-"""Metrics of each Cryostat: values, labels, and how many series there can be."""
+"""The metrics of each Cryostat: values, labels, and the maximum number of series."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ HERE = {"cryostat_namespace": "here", "cryostat_name": "x"}
 
 
 class Cluster:
-    """What the operator has observed."""
+    """The observed state of a cluster."""
 
     def __init__(self) -> None:
         self.cryostats = CryostatStore(lambda _: None)
@@ -47,7 +47,7 @@ def condition(kind: str, status: str, reason: str) -> dict[str, Any]:
     return {"type": kind, "status": status, "reason": reason, "message": "m"}
 
 
-def test_ready_and_the_cause() -> None:
+def test_the_metrics_have_ready_and_its_cause() -> None:
     cluster = Cluster()
     cluster.add(condition("Ready", "False", "DatabaseVolumePending"), condition("Exposed", "True", "Admitted"))
     assert cluster.value(table.INSTANCE_READY) == 0
@@ -69,7 +69,7 @@ def test_an_instance_without_status_is_not_ready() -> None:
     assert cluster.value(table.INSTANCE_SPEC_OBSERVED) == 0
 
 
-def test_all_series_end_with_the_cryostat() -> None:
+def test_all_series_are_removed_with_the_cryostat() -> None:
     cluster = Cluster()
     cluster.add(condition("Ready", "True", "AllComponentsAvailable"))
     cluster.owned.handle_event("PersistentVolumeClaim", claim("x-database", "1Gi"))
@@ -80,7 +80,9 @@ def test_all_series_end_with_the_cryostat() -> None:
     unknown = {"cryostat_namespace": "", "cryostat_name": "", "target_namespace": "", "result": "not_added"}
     assert cluster.series() == [(table.AGENT_INJECTIONS.name, unknown)]
     cluster.add()
-    assert cluster.value(table.AGENT_INJECTIONS, target_namespace="shop", result="added") is None, "counted anew"
+    assert cluster.value(table.AGENT_INJECTIONS, target_namespace="shop", result="added") is None, (
+        "the count starts at zero"
+    )
 
 
 def claim(name: str, size: str, version: int = 1) -> dict[str, Any]:
@@ -99,7 +101,7 @@ def test_volume_requests_of_the_claims_of_the_instance() -> None:
     assert requested_bytes({"spec": {"resources": {"requests": {"storage": "much"}}}}) == 0
 
 
-LIFETIME = 10 * 365 * 86400.0  # of a CA
+LIFETIME = 10 * 365 * 86400.0  # the certificate of a CA
 
 
 def secret(name: str, end: float) -> dict[str, Any]:
@@ -108,7 +110,7 @@ def secret(name: str, end: float) -> dict[str, Any]:
     return owned(name, data={"tls.crt": base64.b64encode(signing.certificates_pem([issued])).decode()})
 
 
-def test_ends_of_certificates() -> None:
+def test_expiry_times_of_certificates() -> None:
     cluster = Cluster()
     cluster.add()
     ends = {
@@ -144,7 +146,7 @@ def test_reasons_are_those_of_the_operator() -> None:
 
 
 def test_the_number_of_series_is_bounded() -> None:
-    """Whoever writes statuses, pods or labelled objects cannot add series without limit."""
+    """Users who write statuses, pods or labeled objects can only add a limited number of series."""
     cluster = Cluster()
     foreign = [condition(f"Tenant{number}", "True", "AllFound") for number in range(100)]
     cluster.add(*(condition(kind, "False", f"Made{kind}Up") for kind in CONDITIONS), *foreign)

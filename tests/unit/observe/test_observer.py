@@ -1,4 +1,4 @@
-"""Observer and informers: what is watched, and the snapshot that follows."""
+"""The observer and its informers: the watched kinds, and the snapshot."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ RESOURCES = {
 
 
 class Apis(ApiServer):
-    """Also answers discovery requests."""
+    """An API server that also serves discovery."""
 
     openshift = False
 
@@ -108,9 +108,7 @@ async def test_with_routes_ingress_classes_are_not_listed(server: Apis, triggers
     assert not [each for each in server.requests if CLASSES in str(each)]
 
 
-async def test_kinds_on_demand_are_watched_from_the_first_instance_on_that_needs_them(
-    server: Apis, observer: Observer
-) -> None:
+async def test_optional_kinds_are_watched_after_the_first_instance_needs_them(server: Apis, observer: Observer) -> None:
     key = Key("CronJob", "here", "x-backup")
     put(server, key)
     path = path_of(key).rpartition("/")[0].replace("/namespaces/here", "")
@@ -122,7 +120,7 @@ async def test_kinds_on_demand_are_watched_from_the_first_instance_on_that_needs
         assert key in (await observer.snapshot(INSTANCE, "u", [])).live
 
 
-async def test_an_instance_that_had_a_scheduled_backup_still_sees_it(server: Apis, observer: Observer) -> None:
+async def test_the_cron_job_of_a_removed_schedule_is_observed(server: Apis, observer: Observer) -> None:
     account, key = Key("ServiceAccount", "here", "x-backup"), Key("CronJob", "here", "x-backup")
     put(server, key)
     observer.owned.handle_event("ServiceAccount", _account(server, account))

@@ -1,4 +1,4 @@
-"""What `diff` uses of the objects that it read."""
+"""The objects that `diff` uses of those that it read."""
 
 from __future__ import annotations
 

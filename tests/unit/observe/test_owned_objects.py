@@ -24,7 +24,7 @@ def test_an_event_enqueues_and_a_write_does_not() -> None:
     objects.record_write("ConfigMap", owned("x-lock", 1))
     assert recorded.now == []
     objects.handle_event("ConfigMap", owned("x-lock", 1))
-    assert recorded.now == []  # known from the response
+    assert recorded.now == []  # observed in the response
     objects.handle_event("ConfigMap", owned("x-lock", 2, data={"a": "b"}))
     assert recorded.now == [INSTANCE]
     assert objects.live(INSTANCE)[LOCK]["data"] == {"a": "b"}
@@ -40,12 +40,12 @@ def test_an_older_version_is_ignored() -> None:
     assert recorded.now == []
 
 
-def test_a_stale_response_does_not_bring_a_deleted_object_back() -> None:
+def test_a_stale_response_does_not_restore_a_deleted_object() -> None:
     objects, recorded = cache()
     objects.store("ConfigMap").remove(owned("x-lock", 10))
     objects.record_write("ConfigMap", owned("x-lock", 9))
     assert objects.records(INSTANCE) == {}
-    objects.handle_event("ConfigMap", owned("x-lock", 11))  # it got its labels back
+    objects.handle_event("ConfigMap", owned("x-lock", 11))  # its labels were restored
     assert LOCK in objects.records(INSTANCE)
     for number in range(MAX_TOMBSTONES):
         objects.add_tombstone(owned(f"o{number}"))
@@ -53,7 +53,7 @@ def test_a_stale_response_does_not_bring_a_deleted_object_back() -> None:
     assert recorded.now == [INSTANCE]
 
 
-def test_status_changes_of_a_rollout_are_collected_and_noise_waits_longer() -> None:
+def test_status_changes_of_a_rollout_are_delayed_and_noise_longer() -> None:
     objects, recorded = cache()
 
     def deployment(version: int, message: str, **more: str) -> dict[str, Any]:
@@ -81,7 +81,7 @@ def test_a_status_change_outside_a_rollout_enqueues_at_once() -> None:
     assert recorded.now == [INSTANCE]
 
 
-def test_an_object_that_is_in_sync_stays_so_until_its_spec_changes() -> None:
+def test_an_object_is_in_sync_until_its_spec_changes() -> None:
     objects, _ = cache()
     objects.handle_event("ConfigMap", owned("x-lock", 1))
     objects.mark_in_sync(INSTANCE, {LOCK: b"desired"})
@@ -93,14 +93,16 @@ def test_an_object_that_is_in_sync_stays_so_until_its_spec_changes() -> None:
     assert objects.records(INSTANCE)[LOCK].in_sync_with == b""
 
 
-def test_an_object_whose_labels_were_edited_changes_its_instance() -> None:
+def test_edited_labels_assign_an_object_to_another_instance() -> None:
     objects, recorded = cache()
     objects.handle_event("ConfigMap", owned("x-lock", 1))
     recorded.clear()
     other = InstanceKey("here", "y")
     objects.handle_event("ConfigMap", owned("x-lock", 2, labels={**LABELS, LABEL_NAME: "y"}))
     assert (recorded.now, objects.instances()) == ([INSTANCE, other], [other])
-    objects.handle_event("ConfigMap", owned("x-lock", 3, labels=dict.fromkeys(LABELS, "z")))  # cannot be its owner
+    objects.handle_event(
+        "ConfigMap", owned("x-lock", 3, labels=dict.fromkeys(LABELS, "z"))
+    )  # another namespace cannot own it
     assert (recorded.now, objects.instances()) == ([INSTANCE, other, other], [])
 
 
@@ -118,7 +120,7 @@ def test_objects_of_others_in_other_namespaces_cause_no_reconcile() -> None:
     assert recorded.now == [INSTANCE]
 
 
-def test_a_list_removes_what_it_does_not_contain() -> None:
+def test_a_list_removes_objects_that_it_does_not_contain() -> None:
     objects, recorded = cache()
     store = objects.store("ConfigMap")
     for name in ("x-lock", "x-agent-proxy"):

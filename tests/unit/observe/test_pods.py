@@ -25,14 +25,14 @@ def pod(name: str = "a", *, going: bool = False, **status: object) -> Object:
     return {"metadata": metadata, "status": status}
 
 
-def test_pods_of_a_deleted_deployment_are_waited_for_while_they_terminate() -> None:
+def test_terminating_pods_of_a_deleted_deployment_are_reported() -> None:
     enqueued: list[InstanceKey] = []
     clock = Clock()
     pods = PodStore(enqueued.append, clock)
     pods.upsert(pod())
     assert not pods.is_terminating(OWNER, "database", orphaned=False)
     assert pods.recheck_after(OWNER) == math.inf
-    assert pods.is_terminating(OWNER, "database", orphaned=True)  # garbage collection may not have deleted it yet
+    assert pods.is_terminating(OWNER, "database", orphaned=True)  # garbage collection may delete it later
     assert pods.recheck_after(OWNER) == 5.0
     pods.upsert(pod(going=True))
     clock.now += 60
@@ -58,7 +58,7 @@ def evicted(name: str, second: int) -> Object:
     return pod(name, phase="Failed", reason="Evicted", message=name, startTime=stamp)
 
 
-def test_the_last_eviction_explains_for_ten_minutes_why_no_pod_serves() -> None:
+def test_the_last_eviction_is_reported_for_ten_minutes() -> None:
     enqueued: list[InstanceKey] = []
     clock = Clock()
     pods = PodStore(enqueued.append, clock, clock)
@@ -84,7 +84,7 @@ def test_the_last_eviction_explains_for_ten_minutes_why_no_pod_serves() -> None:
     assert pods.failures(OWNER) == {}
 
 
-def test_an_eviction_is_looked_at_again_when_it_is_over_or_its_pod_is_deleted() -> None:
+def test_the_instance_is_enqueued_when_an_eviction_expires_or_its_pod_is_deleted() -> None:
     enqueued: list[InstanceKey] = []
     clock = Clock()
     pods = PodStore(enqueued.append, clock, clock)
@@ -97,7 +97,7 @@ def test_an_eviction_is_looked_at_again_when_it_is_over_or_its_pod_is_deleted() 
     assert enqueued == [OWNER, OWNER]
 
 
-def test_an_eviction_is_known_while_the_pods_are_listed_again() -> None:
+def test_an_eviction_is_kept_while_the_pods_are_listed_again() -> None:
     enqueued: list[InstanceKey] = []
     clock = Clock()
     pods = PodStore(enqueued.append, clock, clock)
@@ -114,14 +114,14 @@ def test_an_eviction_is_known_while_the_pods_are_listed_again() -> None:
     assert enqueued == [OWNER, OWNER]
 
 
-def test_the_wait_of_one_instance_is_not_that_of_another() -> None:
+def test_pods_of_different_instances_are_distinguished() -> None:
     pods = PodStore(lambda _: None, Clock())
     pods.upsert(pod())
     assert pods.is_terminating(OWNER, "database", orphaned=True)
     assert pods.recheck_after(InstanceKey("here", "other")) == math.inf
 
 
-def test_nothing_is_kept_of_a_deleted_instance_but_its_pods() -> None:
+def test_only_pods_are_kept_of_a_deleted_instance() -> None:
     enqueued: list[InstanceKey] = []
     pods = PodStore(enqueued.append, Clock())
     pods.upsert(pod())
@@ -155,7 +155,7 @@ def test_pods_that_a_list_does_not_contain_were_deleted() -> None:
 
 
 def running(name: str, started: str) -> Object:
-    """A pod with a container that runs and is not ready."""
+    """A pod with a container that runs but is not ready."""
     container = {"name": "x-db", "ready": False, "state": {"running": {"startedAt": started}}}
     return pod(name, containerStatuses=[container])
 
@@ -185,10 +185,10 @@ def test_a_pod_that_cannot_be_scheduled_is_a_failure_at_once() -> None:
     unschedulable = {"type": "PodScheduled", "reason": "Unschedulable", "message": "no", "lastTransitionTime": time}
     pods.upsert(pod(conditions=[unschedulable]))
     assert pods.failures(OWNER)["database"].reason == Reason.POD_UNSCHEDULABLE
-    assert pods.recheck_after(OWNER) == 60.0  # the failure then counts as lasting
+    assert pods.recheck_after(OWNER) == 60.0  # the failure then lasts for a minute
 
 
-def test_of_several_pods_the_one_with_the_clearest_cause_is_reported() -> None:
+def test_the_clearest_cause_of_several_pods_is_reported() -> None:
     pods = PodStore(lambda _: None)
     waiting = {"name": "x-db", "state": {"waiting": {"reason": "ImagePullBackOff"}}}
     pods.upsert(pod("a", containerStatuses=[waiting]))
@@ -214,13 +214,13 @@ def test_back_off_and_restart_of_a_container_are_one_failure() -> None:
     assert "exit code 1 " in pods.failures(OWNER)["database"].cause
 
 
-def test_attempts_to_pull_an_image_and_the_time_between_are_one_failure() -> None:
+def test_attempts_to_pull_an_image_and_their_back_off_are_one_failure() -> None:
     enqueued: list[InstanceKey] = []
     pods = PodStore(enqueued.append)
     answer = 'failed to pull and unpack image "a/b:1": failed to resolve reference "a/b:1": a/b:1: not found'
     for reason, message in [
         ("ErrImagePull", f"rpc error: code = NotFound desc = {answer}"),
-        ("ImagePullBackOff", 'Back-off pulling image "a/b:1"'),  # until Kubernetes 1.31
+        ("ImagePullBackOff", 'Back-off pulling image "a/b:1"'),  # in Kubernetes before 1.32
         ("ErrImagePull", answer),
         ("ImagePullBackOff", f'Back-off pulling image "a/b:1": ErrImagePull: {answer}'),
     ]:
@@ -238,7 +238,7 @@ def test_another_failure_is_not_hidden_by_an_earlier_one() -> None:
     assert "container b" in pods.failures(OWNER)["database"].cause
 
 
-def test_the_end_of_the_last_pod_of_a_deployment_that_is_scaled_down_enqueues() -> None:
+def test_the_end_of_the_last_pod_of_a_scaled_down_deployment_enqueues() -> None:
     enqueued: list[InstanceKey] = []
     pods = PodStore(enqueued.append)
     pods.upsert(pod("a"))

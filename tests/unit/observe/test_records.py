@@ -97,7 +97,7 @@ def test_a_large_body_is_not_kept() -> None:
     assert record.data.keys == {"x"}
 
 
-def test_a_partial_body_has_all_that_decides_about_deletion() -> None:
+def test_a_partial_body_has_all_fields_that_deletion_needs() -> None:
     annotations = {constants.ANNOTATION_ISSUER: "x-ca", "other": "y" * 1000}
     certificate = {"kind": "Certificate", "controller": True, "name": "x-tls", "uid": "c"}
     foreign = [{"kind": "Pod", "name": str(number), "uid": "p"} for number in range(100)]
@@ -122,7 +122,7 @@ def test_a_partial_body_has_all_that_decides_about_deletion() -> None:
     assert {True, False} == set(found)
 
 
-def test_a_record_without_its_body_is_the_same_otherwise() -> None:
+def test_a_record_without_its_body_has_all_other_fields() -> None:
     whole = record_of("ConfigMap", owned("x-lock", data={"a": "b"}), with_body=True)
     partial = record_of("ConfigMap", owned("x-lock", data={"a": "b"}), with_body=False)
     assert without_body(whole) == partial
@@ -130,7 +130,7 @@ def test_a_record_without_its_body_is_the_same_otherwise() -> None:
     assert whole.spec_hash == partial.spec_hash
 
 
-def test_what_pods_cannot_use_of_a_secret_of_the_user() -> None:
+def test_values_of_a_users_secret_that_pods_cannot_use() -> None:
     data = {"users": base64.b64encode(b"alice:$apr1$x").decode(), "empty": ""}
     obj = {"metadata": {"uid": "1"}, "data": data}
     found = reference_summary("Secret", obj)
@@ -169,7 +169,7 @@ def test_the_end_of_the_pods_of_a_deployment_that_is_scaled_to_0_is_a_status_cha
     assert changed("Deployment", before, after) == expected
 
 
-def test_of_very_many_keys_none_is_remembered() -> None:
+def test_no_key_of_a_secret_with_very_many_is_kept() -> None:
     for keys in ([f"k{number}" for number in range(MAX_KEYS + 1)], ["k" * 200 + str(number) for number in range(100)]):
         obj = owned("a", data=dict.fromkeys(keys, ""))
         found = reference_summary("Secret", obj)

@@ -40,7 +40,7 @@ def test_objects_that_no_instance_refers_to_are_not_kept() -> None:
     assert enqueued == []
 
 
-def test_a_read_that_a_change_overtook_is_not_kept() -> None:
+def test_a_read_that_is_older_than_a_change_is_not_kept() -> None:
     references, _ = store(INSTANCE)
     revision = references.revision("here", "s")
     references.remove(secret(2))
@@ -62,7 +62,7 @@ def test_an_object_that_a_list_does_not_contain_was_deleted() -> None:
     references.store("here", "s", None, references.revision("here", "s"))
     references.begin_list()
     references.end_list()
-    assert enqueued == [INSTANCE]  # it is known to be missing
+    assert enqueued == [INSTANCE]  # the store knows that it is missing
 
 
 def test_the_content_is_not_kept() -> None:

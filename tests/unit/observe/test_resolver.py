@@ -1,4 +1,4 @@
-"""Which Secrets and ConfigMaps are read for a plan, and which content it gets."""
+"""The Secrets and ConfigMaps that are read for a plan, and the content that it gets."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ class Resolver:
 
 
 def live_instance() -> ClusterState:
-    """An instance that has an object already, so that missing Secrets are read."""
+    """An instance with an existing object, so that missing Secrets are read."""
     account = {"kind": "ServiceAccount", "metadata": {"name": NAME, "namespace": NAMESPACE}}
     return ClusterState(cryostat(SPEC)).with_live(account)
 
@@ -46,14 +46,14 @@ async def test_objects_that_the_plan_needs_are_read_once() -> None:
     content = data["Secret", "login"]
     assert content
     assert content.keys == {"htpasswd"}
-    assert data["Secret", STORAGE.name] is None  # generated, and not there yet
+    assert data["Secret", STORAGE.name] is None  # generated later
     requests = len(given.server.requests)
     assert await given.resolver.resolve(INSTANCE, state.desired) == data
     assert len(given.server.requests) == requests
 
 
 class CountingServer(ApiServer):
-    """Knows how many objects are read at once."""
+    """Counts the objects that are read at once."""
 
     reading = most = 0
 
@@ -66,7 +66,7 @@ class CountingServer(ApiServer):
 
 
 async def test_few_objects_are_read_at_once() -> None:
-    """Each can have a MiB, and the author of the Cryostat decides how many there are."""
+    """An object can have 1 MiB, and the author of the Cryostat decides about their number."""
     given = Resolver()
     given.resolver._client = server = CountingServer()
     templates = [{"configMapName": f"template{number}", "filename": "a"} for number in range(40)]
@@ -89,7 +89,7 @@ async def test_a_generated_secret_of_another_owner_counts_as_missing() -> None:
     assert data["Secret", STORAGE.name] is None
 
 
-async def test_a_change_while_it_is_read_leaves_it_unknown() -> None:
+async def test_an_object_that_changes_during_its_read_is_unknown() -> None:
     given, state = Resolver(), live_instance()
     given.put(LOGIN, htpasswd="YTpi")
 

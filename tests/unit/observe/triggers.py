@@ -1,4 +1,4 @@
-"""Records which instances were enqueued."""
+"""Records the enqueued instances."""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""Tests of the programs that replace operands."""
+"""Tests of the programs that simulate operands."""

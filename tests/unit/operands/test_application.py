@@ -1,4 +1,4 @@
-"""The replaced application: what it needs to start, and its answers."""
+"""The simulated application: its requirements to start, and its responses."""
 
 from __future__ import annotations
 
@@ -44,13 +44,13 @@ def ask(
         return error.status, None
 
 
-def test_it_does_not_start_without_a_variable(variables: dict[str, str]) -> None:
+def test_the_application_does_not_start_without_a_variable(variables: dict[str, str]) -> None:
     for name in ("QUARKUS_DATASOURCE_PASSWORD", "QUARKUS_HTTP_PROXY_TRUSTED_PROXIES", "QUARKUS_S3_AWS_REGION"):
         with pytest.raises(KeyError, match=name):
             Application({key: value for key, value in variables.items() if key != name}, Path("ca"))
 
 
-def test_it_gives_up_after_the_last_attempt_to_reach_the_database(
+def test_the_application_ends_after_the_last_attempt_to_connect_to_the_database(
     variables: dict[str, str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     attempts = []
@@ -66,7 +66,7 @@ def test_it_gives_up_after_the_last_attempt_to_reach_the_database(
     assert len(attempts) == 3
 
 
-def test_it_waits_for_its_storage(variables: dict[str, str], monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_application_waits_for_its_storage(variables: dict[str, str], monkeypatch: pytest.MonkeyPatch) -> None:
     answers = iter([False, True, False, False])
 
     def request(storage: Storage, method: str, path: str) -> str:
@@ -111,7 +111,7 @@ def test_health_and_unknown_paths(running: Application) -> None:
     assert ask(running, "GET /api/unknown")[0] == 404
 
 
-def test_the_user_is_the_one_of_the_header(running: Application) -> None:
+def test_the_user_comes_from_the_header(running: Application) -> None:
     assert ask(running, "POST /api/v4/auth", {"x-forwarded-user": "somename"}) == (200, {"username": "somename"})
     assert ask(running, "POST /api/v4/auth") == (200, {"username": ""})
 
@@ -143,17 +143,19 @@ def test_the_calls_of_an_agent(running: Application, path: str, body: Any, monke
     assert ask(running, f"DELETE /api/v4/discovery/{registered['id']}", token)[0] == 204
     assert ask(running, "GET /api/v4/targets") == (200, [])
     assert pings == [("https://127.0.0.7:9977/", Credential("it", "user", "pass"))]
-    assert ask(running, "DELETE /api/v4/credentials/1", AGENT)[0] == 404, "they went with the registration"
+    assert ask(running, "DELETE /api/v4/credentials/1", AGENT)[0] == 404, "they were removed with the registration"
 
 
-def test_agents_are_refused_without_mark_from_another_address_and_with_a_large_body(running: Application) -> None:
+def test_agents_without_header_or_with_another_address_or_a_large_body_are_refused(running: Application) -> None:
     assert ask(running, "POST /api/v4/discovery", {"x-forwarded-for": "127.0.0.7"}, BODY)[0] == 403
     assert ask(running, "POST /api/v4/discovery", AGENT, BODY, peer="192.0.2.1")[0] == 400
     assert ask(running, "POST /api/v4/discovery", {**AGENT, "content-length": str(11 << 30)}, BODY)[0] == 413
     assert ask(running, "POST /api/v4/discovery", AGENT, b"{")[0] == 400
 
 
-def test_recordings_and_kept_values_reach_the_backends(running: Application, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_recordings_and_values_are_stored_in_the_backends(
+    running: Application, monkeypatch: pytest.MonkeyPatch
+) -> None:
     stored: dict[str, bytes] = {}
 
     def request(storage: Storage, method: str, path: str, body: bytes = b"") -> str:

@@ -1,4 +1,4 @@
-"""How the replaced application reaches database and storage, from the variables that the operator sets."""
+"""The simulated application's connections to database and storage, with the variables that the operator sets."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ CERTIFICATE = "-----BEGIN CERTIFICATE-----\n{}\n-----END CERTIFICATE-----\n"
 
 @pytest.fixture(scope="module")
 def variables() -> dict[str, str]:
-    """Those of a planned instance."""
+    """The variables of a planned instance."""
     return environment(planned()) | {
         "QUARKUS_DATASOURCE_PASSWORD": "pa'ss",
         "QUARKUS_S3_AWS_CREDENTIALS_STATIC_PROVIDER_ACCESS_KEY_ID": "access",
@@ -27,7 +27,7 @@ def variables() -> dict[str, str]:
     }
 
 
-def test_the_database_is_verified(variables: dict[str, str]) -> None:
+def test_the_certificate_of_the_database_is_verified(variables: dict[str, str]) -> None:
     database = Database.from_env(variables)
     assert database.parameters["sslmode"] == "verify-full"
     assert database.parameters["sslrootcert"].endswith("-database-tls/ca.crt")
@@ -39,7 +39,7 @@ def test_another_address_than_one_of_postgresql_is_refused(variables: dict[str, 
         Database.from_env({**variables, "QUARKUS_DATASOURCE_JDBC_URL": "jdbc:h2:mem"})
 
 
-def test_texts_are_quoted(variables: dict[str, str], monkeypatch: pytest.MonkeyPatch) -> None:
+def test_texts_in_sql_are_quoted(variables: dict[str, str], monkeypatch: pytest.MonkeyPatch) -> None:
     asked: list[str] = []
 
     def query(database: Database, sql: str) -> str:
@@ -54,7 +54,7 @@ def test_texts_are_quoted(variables: dict[str, str], monkeypatch: pytest.MonkeyP
     assert asked[1].endswith("WHERE name = 'it''s'")
 
 
-def test_both_s3_clients_need_their_trust(variables: dict[str, str]) -> None:
+def test_both_s3_clients_need_trusted_certificates(variables: dict[str, str]) -> None:
     assert Storage.from_env(variables, Path("ca")).authorities == Path("ca")
     name = "QUARKUS_S3_ASYNC_CLIENT_TLS_TRUST_MANAGERS_PROVIDER_TYPE"
     with pytest.raises(ValueError, match="both S3 clients"):

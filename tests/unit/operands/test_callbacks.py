@@ -1,4 +1,4 @@
-"""How the replaced application calls agents, and which credentials it stores for that."""
+"""The simulated application's calls of agents, and its stored credentials."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def certificate(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def port(certificate: Path) -> Iterator[int]:
-    """The port of an agent that asks for a login."""
+    """The port of an agent that requires a login."""
     expected = "Basic " + base64.b64encode(b"user:pass").decode()
 
     def answer(request: web.Request) -> tuple[int, Any]:

@@ -1,4 +1,4 @@
-"""What the replaced application accepts from agents."""
+"""The simulated application's checks of agents."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def resolve(host: str) -> list[str]:
 
 @pytest.fixture
 def pings() -> list[tuple[str, int]]:
-    """Calls of agents: the callback, and the number of the credentials."""
+    """The calls of agents as pairs of the callback and the number of the credentials."""
     return []
 
 
@@ -48,7 +48,7 @@ def status(registry: Registry, plugin: str, token: str | None, address: str = AD
     return error.value.status
 
 
-def test_an_agent_registers_publishes_and_leaves(registry: Registry) -> None:
+def test_an_agent_registers_publishes_and_deregisters(registry: Registry) -> None:
     plugin = registry.register(BODY, ADDRESS)
     found = registry.check(plugin.id, plugin.token, ADDRESS)
     registry.publish(found, NODES, context=True)
@@ -93,7 +93,7 @@ def test_a_callback_names_stored_credentials(registry: Registry, login: str) -> 
     assert "stored credentials" in refused(registry, {**BODY, "callback": f"https://{login}{HOST}:9977/"})[1]
 
 
-def test_an_agent_that_does_not_answer_is_not_registered() -> None:
+def test_an_agent_that_does_not_respond_is_not_registered() -> None:
     def fail(callback: str, number: int) -> None:
         raise RefusedError(400, "the callback failed")
 

@@ -1,4 +1,4 @@
-"""The replaced Grafana, data source and report generators."""
+"""The simulated Grafana, data source and report generators."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from tests.unit.cluster_state import NAME, environment
 
 @contextmanager
 def served(server: ThreadingHTTPServer) -> Iterator[str]:
-    """The URL of a server."""
+    """Run a server and yield its URL."""
     threading.Thread(target=server.serve_forever, daemon=True).start()
     try:
         yield f"http://127.0.0.1:{server.server_port}"
@@ -28,7 +28,7 @@ def served(server: ThreadingHTTPServer) -> Iterator[str]:
 
 
 def planned(name: str, deployment: str = NAME) -> dict[str, str]:
-    """Variables of a planned container, with a free port."""
+    """The variables of a planned container, with a free port."""
     found = environment(pod.planned({"reportOptions": {"replicas": 1}}), deployment, name)
     return {**found, "QUARKUS_HTTP_PORT": "0"}
 

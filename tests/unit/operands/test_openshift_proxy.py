@@ -1,4 +1,4 @@
-"""What OpenShift's oauth-proxy refuses, and that it accepts what the operator sets."""
+"""The simulated oauth-proxy of OpenShift accepts the operator's options, and refuses wrong ones."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def refused(*arguments: str, variables: dict[str, str] = SECRET) -> str:
 
 
 @pytest.mark.parametrize("spec", SPECS)
-def test_the_proxy_accepts_what_the_operator_sets(spec: dict[str, Any]) -> None:
+def test_the_proxy_accepts_the_options_of_the_operator(spec: dict[str, Any]) -> None:
     found = container(settled(spec, openshift=True).plan, "sample", "sample-auth-proxy")
     # The kubelet replaces variables, and `$$` by `$`.
     arguments = [re.sub(r"\$\((\w+)\)", "hash", each).replace("$$", "$") for each in found["args"]]
@@ -68,7 +68,7 @@ def test_upstream_cookie_secret_and_client_are_needed() -> None:
 
 
 @pytest.mark.parametrize("option", ["--pass-access-token=true", "--cookie-refresh=1h"])
-def test_a_cookie_with_a_token_needs_a_secret_of_a_cipher(option: str) -> None:
+def test_a_cookie_with_a_token_needs_a_secret_with_the_size_of_a_cipher_key(option: str) -> None:
     assert check([*VALID, option], {"OAUTH2_PROXY_COOKIE_SECRET": "a secret of 16 !"})
     message = "cookie_secret must be 16, 24, or 32 bytes"
     assert refused(*VALID, option, variables={"OAUTH2_PROXY_COOKIE_SECRET": "!"}) == message
@@ -100,14 +100,14 @@ def test_paths_without_login_are_expressions_of_one_option() -> None:
     assert "together" in refused(*VALID, "--bypass-auth-for=a", "--bypass-auth-except-for=b")
 
 
-def test_it_listens_with_a_certificate_or_without_tls() -> None:
+def test_the_proxy_listens_with_a_certificate_or_without_tls() -> None:
     assert "must specify" in refused(*VALID, "--http-address=")
     assert "tls config" in refused(*VALID[:2])
     assert check([*VALID[:2], "--tls-cert=a", "--tls-key=b"], SECRET)
     assert "tls-client-ca" in refused(*VALID, "--tls-client-ca=a")
 
 
-def test_users_need_a_hash_that_it_knows_and_one_form_of_lines() -> None:
+def test_users_need_a_known_hash_and_consistent_lines() -> None:
     assert users("# users\na:$2y$05$x\nb:{SHA}x\nc:$apr1$x\n") == {"a": True, "b": True, "c": False}
     with pytest.raises(RefusedError, match="number of fields"):
         users("a:{SHA}x\nb:{SHA}x:comment\n")

@@ -1,4 +1,4 @@
-"""What the replaced application believes about a request."""
+"""The simulated application's checks of a request."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def test_only_a_trusted_proxy_sets_the_address() -> None:
     assert client_address("10.0.0.9", {"x-forwarded-for": "10.0.0.7"}, LOOPBACK) == "10.0.0.9"
 
 
-def test_something_else_than_an_address_is_refused() -> None:
+def test_text_that_is_not_an_address_is_refused() -> None:
     with pytest.raises(RefusedError) as error:
         client_address("127.0.0.1", {"x-forwarded-for": "unknown"}, LOOPBACK)
     assert error.value.status == 400
@@ -35,13 +35,13 @@ def test_something_else_than_an_address_is_refused() -> None:
 
 @pytest.mark.parametrize("headers", [{}, {"x-cryostat-agent-proxy": "true", "x-forwarded-user": "boss"}])
 @pytest.mark.parametrize("path", ["/api/v4/discovery", "/api/v4.2/discovery/1", "/api/beta/recordings/1"])
-def test_agents_come_through_the_gateway_and_are_no_users(path: str, headers: dict[str, str]) -> None:
+def test_requests_of_agents_need_the_header_of_the_gateway_and_no_user(path: str, headers: dict[str, str]) -> None:
     with pytest.raises(RefusedError) as error:
         check_marks(path, headers)
     assert error.value.status == 403
 
 
-def test_marked_requests_and_those_of_users_are_accepted() -> None:
+def test_requests_of_the_gateway_and_of_users_are_accepted() -> None:
     check_marks("/api/v4/discovery", {"x-cryostat-agent-proxy": "true"})
     check_marks("/api/v4/targets", {"x-forwarded-user": "cryostat"})
 

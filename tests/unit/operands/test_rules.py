@@ -1,4 +1,4 @@
-"""Each rule of the replaced operands has a source and a test that exists."""
+"""Each rule of the simulated operands has a source and an existing test."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Signatures of S3 requests: a real storage checks them in tests of a node."""
+"""Signatures of S3 requests. A real storage checks them in tests/node."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ SIGNER = Signer("access", "secret", "us-east-1")
 URL = "https://storage.test:8333/bucket/key"
 
 
-def test_everything_that_is_sent_changes_the_signature() -> None:
+def test_each_part_of_a_request_changes_the_signature() -> None:
     first = SIGNER.headers("PUT", URL, b"body", NOW)
     assert first["host"] == "storage.test:8333"
     assert first["x-amz-date"] == "20130524T000000Z"

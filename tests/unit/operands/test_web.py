@@ -1,4 +1,4 @@
-"""The HTTP part of the replaced operands."""
+"""The HTTP server of the simulated operands."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ server.serve_forever()
 
 
 def test_a_server_ends_when_it_is_terminated() -> None:
-    """With status 0, so it is not the default of the signal, which the first process of a container does not have."""
+    """The exit status is 0, so the handler has run. The first process of a container has no default handler."""
     process = subprocess.Popen([sys.executable, "-c", PROGRAM], stdout=subprocess.PIPE, text=True)
     assert process.stdout
     assert process.stdout.readline() == "serves\n"

@@ -1,4 +1,4 @@
-"""Web sockets of the replaced application."""
+"""Web sockets of the simulated application."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from tests.operands import web, websocket
 from tests.operands.discovery import RefusedError
 
 
-def test_the_key_is_that_of_the_rfc() -> None:
+def test_the_key_equals_the_example_of_the_rfc() -> None:
     assert websocket.accept_key("dGhlIHNhbXBsZSBub25jZQ==") == "s3pPLMBiTxaQ9kYGzzhZRbK+xOo="
 
 
@@ -28,7 +28,7 @@ def test_other_frames_are_refused() -> None:
         websocket.read_frame(io.BytesIO(b"\x88\x00"))
 
 
-def test_a_request_asks_for_it_with_two_headers() -> None:
+def test_a_request_for_a_web_socket_has_two_headers() -> None:
     assert websocket.is_requested({"connection": "keep-alive, Upgrade", "upgrade": "websocket"})
     assert not websocket.is_requested({"connection": "keep-alive", "upgrade": "websocket"})
     assert not websocket.is_requested({"connection": "upgrade", "upgrade": "h2c"})
@@ -46,7 +46,7 @@ def port() -> Iterator[int]:
     server.server_close()
 
 
-def test_the_server_answers_with_user_and_message(port: int, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_server_responds_with_user_and_message(port: int, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("ssl.SSLContext.wrap_socket", lambda context, plain, **options: plain)
     assert websocket.ask(f"https://localhost:{port}/echo", "user", "password", "hello") == ": hello"
     with pytest.raises(OSError, match="404"):

@@ -1,4 +1,4 @@
-"""Which series a PromQL expression selects."""
+"""The series that a PromQL expression selects."""
 
 from __future__ import annotations
 
@@ -15,22 +15,22 @@ RECORDED = frozenset(rule.name for rule in alert_rules.RECORDING_RULES)
 OF_OTHERS = frozenset({"up", "kubelet_volume_stats_available_bytes", "kubelet_volume_stats_capacity_bytes"})
 
 
-# Variables of the dashboard and of Grafana → what Grafana puts in their place.
+# Variables of the dashboard and of Grafana, with values that Grafana could insert.
 _VARIABLES = {"$__rate_interval": "5m", "$__range": "6h", "$job": ".+", "$namespace": ".*", "$name": "a|b"}
 
 
 class Selector(NamedTuple):
-    """The name of the selected series, and the values of labels that they must have."""
+    """The name of the selected series, and the required values of labels."""
 
     name: str
     labels: dict[str, str]
 
 
 def selectors(expression: str) -> list[Selector]:
-    """Everything that an expression selects.
+    """The selectors of an expression.
 
     Raises:
-        ValueError: it is not PromQL.
+        ValueError: the expression is not PromQL.
     """
     return [_selector(node) for node in _nodes(promql_parser.parse(expression))]
 

@@ -1,4 +1,4 @@
-"""Rules and alerts: only metrics of the operator, and for each alert a section of the documentation."""
+"""Rules and alerts use only metrics of the operator, and each alert has a section in the documentation."""
 
 from __future__ import annotations
 
@@ -35,13 +35,13 @@ def test_rules_use_existing_series(rule: dict[str, Any]) -> None:
     assert {each.name for each in found} <= METRICS | RECORDED | OF_OTHERS
     for each in found:
         if each.name in METRICS or each.name == "up":
-            assert each.labels["job"] == SERVICE, "a ServiceMonitor names the job by the Service"
+            assert each.labels["job"] == SERVICE, "a ServiceMonitor takes the name of the job from the Service"
         assert set(each.labels) <= LABELS.get(each.name, set(each.labels)), each.name
 
 
 @pytest.mark.parametrize("rule", RULES, ids=name)
 def test_a_recorded_series_comes_before_its_users(rule: dict[str, Any]) -> None:
-    """A group is evaluated in its order, so an alert sees the values of the same moment."""
+    """A group is evaluated in its order, so an alert gets the values of the same evaluation."""
     [group] = [group["rules"] for group in RULE["spec"]["groups"] if rule in group["rules"]]
     before = {name(each) for each in group[: group.index(rule)]}
     assert {each.name for each in selectors(rule["expr"])} & RECORDED <= before

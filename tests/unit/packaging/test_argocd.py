@@ -22,13 +22,13 @@ def test_exactly_the_fields_with_a_default_are_ignored() -> None:
     assert ignored == {"jsonPointers": [f"/spec/{field}" for field in sorted(defaults)]}
 
 
-def test_reasons_for_which_a_user_has_to_act() -> None:
+def test_reasons_that_need_an_action_of_a_user() -> None:
     found = argocd.degraded_reasons()
     assert {"SecretNotFound", "DatabaseImagePullFailed", "MainPodUnschedulable", "InvalidSpec"} <= set(found)
     for waiting in ("DatabaseVolumePending", "MainDeploymentUnavailable", "Deleting", *argocd.SUSPENDED):
         assert waiting not in found
     for other in (Reason.CHANGED_BY_OTHERS, Reason.AGENT_NOT_ADDED, Reason.ALL_COMPONENTS_AVAILABLE, "ImagePullFailed"):
-        assert other not in found, "it does not make Ready False"
+        assert other not in found, "Ready is not False for this reason"
 
 
 def test_the_sample_has_every_default_and_no_warning() -> None:

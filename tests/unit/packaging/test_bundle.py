@@ -1,4 +1,4 @@
-"""The OLM bundle: it equals the installation, and passes the checks of `operator-sdk scorecard`."""
+"""The OLM bundle equals the installation, and passes the checks of `operator-sdk scorecard`."""
 
 from __future__ import annotations
 
@@ -51,16 +51,16 @@ def schema(example: Obj) -> Obj:
     return properties
 
 
-# --- the same as manifests/ ---
+# --- comparison with manifests/ ---
 
 
-def test_the_deployment_is_that_of_the_installation(csv: Obj) -> None:
+def test_the_deployment_equals_that_of_the_installation(csv: Obj) -> None:
     (deployment,) = csv["spec"]["install"]["spec"]["deployments"]
     assert deployment["name"] == install_names.DEPLOYMENT
     assert deployment["spec"] == operator_deployment.deployment()["spec"]
 
 
-def test_the_permissions_are_those_of_the_installation_without_registering_webhooks(csv: Obj) -> None:
+def test_the_permissions_equal_those_of_the_installation_without_registering_webhooks(csv: Obj) -> None:
     spec = csv["spec"]["install"]["spec"]
     (cluster,) = spec["clusterPermissions"]
     assert cluster == {"serviceAccountName": install_names.SERVICE_ACCOUNT, "rules": roles.operator_rules()}
@@ -70,7 +70,7 @@ def test_the_permissions_are_those_of_the_installation_without_registering_webho
     assert "admissionregistration.k8s.io" not in json.dumps(spec)
 
 
-def test_every_role_of_the_installation_is_somewhere_in_the_bundle(csv: Obj) -> None:
+def test_every_role_of_the_installation_is_in_the_bundle(csv: Obj) -> None:
     objects = [obj for objects in install.installation().values() for obj in objects]
     roles = [obj for obj in objects if obj["kind"] in ("Role", "ClusterRole")]
     spec = csv["spec"]["install"]["spec"]
@@ -93,7 +93,7 @@ def test_related_images_are_those_of_the_deployment(csv: Obj) -> None:
     (container,) = csv["spec"]["install"]["spec"]["deployments"][0]["spec"]["template"]["spec"]["containers"]
     images = [env["value"] for env in container["env"] if env["name"].startswith("RELATED_IMAGE_")]
     related = [each["image"] for each in csv["spec"]["relatedImages"]]
-    assert images.pop() == container["image"]  # that of the operator itself
+    assert images.pop() == container["image"]  # the image of the operator itself
     assert related == [container["image"], *images]
     assert len(images) == len(IMAGES)
     assert csv["metadata"]["annotations"]["containerImage"] == container["image"]
@@ -129,7 +129,7 @@ def test_every_webhook_is_defined_at_its_path(csv: Obj) -> None:
     }
 
 
-def test_the_certificate_is_mounted_once_at_the_place_where_olm_puts_it(csv: Obj) -> None:
+def test_the_certificate_of_olm_is_mounted_once(csv: Obj) -> None:
     pod = csv["spec"]["install"]["spec"]["deployments"][0]["spec"]["template"]["spec"]
     (mount,) = (each for each in pod["containers"][0]["volumeMounts"] if each["mountPath"] == WEBHOOK_CERTIFICATES)
     # OLM replaces the volume of this name.
@@ -141,10 +141,10 @@ def test_olm_is_recognized() -> None:
     assert not Settings.from_env({}).olm
 
 
-# --- what catalogs and the console read ---
+# --- metadata for catalogs and the console ---
 
 
-def test_all_namespaces_only(csv: Obj) -> None:
+def test_only_the_install_mode_for_all_namespaces_is_supported(csv: Obj) -> None:
     modes = {mode["type"]: mode["supported"] for mode in csv["spec"]["installModes"]}
     assert modes == {"OwnNamespace": False, "SingleNamespace": False, "MultiNamespace": False, "AllNamespaces": True}
 
@@ -170,7 +170,7 @@ def test_the_pods_fit_the_scc_and_no_console_plugin_is_declared(csv: Obj) -> Non
     assert "console.openshift.io/plugins" not in annotations
 
 
-def test_the_icon_is_a_picture(csv: Obj) -> None:
+def test_the_icon_is_an_svg(csv: Obj) -> None:
     (icon,) = csv["spec"]["icon"]
     assert icon["mediatype"] == "image/svg+xml"
     assert ElementTree.fromstring(base64.b64decode(icon["base64data"])).tag.endswith("svg")
@@ -186,7 +186,7 @@ def test_labels_of_the_image_are_the_annotations() -> None:
             assert (ROOT / line.split()[1]).is_dir()
 
 
-def test_the_catalog_presents_what_the_bundle_holds(csv: Obj) -> None:
+def test_the_catalog_has_the_texts_of_the_bundle(csv: Obj) -> None:
     package, channel, entry = yaml.safe_load_all((ROOT / "catalog/cryostat-operator/catalog.yaml").read_text())
     annotations = yaml.safe_load((ROOT / "metadata/annotations.yaml").read_text())["annotations"]
     assert package["defaultChannel"] == annotations["operators.operatorframework.io.bundle.channel.default.v1"]
@@ -199,7 +199,7 @@ def test_the_catalog_presents_what_the_bundle_holds(csv: Obj) -> None:
     ]
 
 
-# --- scorecard; its check `olm-bundle-validation` is tests/programs/test_olm_check.py ---
+# --- scorecard (tests/programs/test_olm_check.py has the check `olm-bundle-validation`) ---
 
 
 def test_examples_are_minimal_and_one_for_each_version(csv: Obj, examples: list[Obj]) -> None:
@@ -207,7 +207,7 @@ def test_examples_are_minimal_and_one_for_each_version(csv: Obj, examples: list[
     assert [each["apiVersion"].split("/")[1] for each in examples] == versions
     assert json.loads(csv["metadata"]["annotations"]["operatorframework.io/initialization-resource"]) == examples[0]
     for example in examples:
-        assert "{}" not in json.dumps(example)  # the console keeps such a value
+        assert "{}" not in json.dumps(example)  # the console keeps this value
         assert "[]" not in json.dumps(example)
 
 

@@ -1,4 +1,4 @@
-"""The descriptors of the console's form, checked with the console's rules: none is unused, missing or misplaced."""
+"""The descriptors of the console's form follow the console's rules: none is unused, missing or misplaced."""
 
 from __future__ import annotations
 
@@ -64,13 +64,13 @@ def parent(path: str) -> str:
 
 
 def has_input(schema: Obj) -> bool:
-    """Whether the console shows an input for it without a descriptor."""
+    """Whether the console shows an input for this schema without a descriptor."""
     below = [schema["items"]] if schema.get("type") == "array" else list(schema.get("properties", {}).values())
     return schema.get("type") in ("boolean", "integer", "number", "string") or any(map(has_input, below))
 
 
 def capabilities(descriptor: Obj) -> Iterator[tuple[str, str]]:
-    """Kind and argument of each x-descriptor."""
+    """The kind and argument of each x-descriptor."""
     for text in descriptor.get("x-descriptors", ()):
         if text.startswith(f"{URN}io.kubernetes:"):
             yield "io.kubernetes", text.removeprefix(f"{URN}io.kubernetes:")
@@ -99,20 +99,20 @@ def descriptors(version: str) -> list[Obj]:
     return spec_descriptors(version)
 
 
-def test_the_console_makes_a_form_of_the_schema(version: str) -> None:
-    """With one of these keywords at the root or at the spec, the console shows no form."""
+def test_the_console_supports_the_schema(version: str) -> None:
+    """The console shows no form if the root or the spec has one of these keywords."""
     root = schema_of(version)
     for node in (root, root["properties"]["spec"]):
         assert not {"anyOf", "oneOf", "allOf"} & set(node)
     assert has_input(root["properties"]["spec"])
 
 
-def test_each_is_about_a_field_and_named_once(spec: Obj, descriptors: list[Obj]) -> None:
+def test_each_descriptor_has_an_existing_field_and_a_unique_name(spec: Obj, descriptors: list[Obj]) -> None:
     assert [each["path"] for each in descriptors if at(spec, each["path"]) is None] == []
     assert [path for path, count in Counter(each["path"] for each in descriptors).items() if count > 1] == []
 
 
-def test_each_has_effect(spec: Obj, descriptors: list[Obj]) -> None:
+def test_each_descriptor_has_an_effect(spec: Obj, descriptors: list[Obj]) -> None:
     for each in descriptors:
         schema = at(spec, each["path"]) or {}
         assert kinds(each) <= FITTING[schema["type"]], each
@@ -122,7 +122,7 @@ def test_each_has_effect(spec: Obj, descriptors: list[Obj]) -> None:
                 assert argument in schema["enum"], each
 
 
-def test_names_and_help_are_for_people(spec: Obj, descriptors: list[Obj]) -> None:
+def test_names_and_help_are_readable(spec: Obj, descriptors: list[Obj]) -> None:
     for each in descriptors:
         assert re.fullmatch(r"\S.*\S", each["displayName"]), each
         assert not re.search(r"[a-z][A-Z]", re.sub(PROPER, "", each["displayName"])), each
@@ -134,7 +134,7 @@ def test_names_and_help_are_for_people(spec: Obj, descriptors: list[Obj]) -> Non
     assert [name for name, count in names.items() if count > 1] == []
 
 
-def test_every_field_has_one(version: str, spec: Obj, descriptors: list[Obj]) -> None:
+def test_every_field_has_a_descriptor(version: str, spec: Obj, descriptors: list[Obj]) -> None:
     """Except fields for which the console has no input, and fields below hidden ones."""
     described = {re.sub(r"\[\d+\]", "", each["path"]): kinds(each) for each in descriptors}
     missing = []
@@ -147,7 +147,7 @@ def test_every_field_has_one(version: str, spec: Obj, descriptors: list[Obj]) ->
     assert missing == []
 
 
-def test_a_list_has_one_for_its_items(spec: Obj, descriptors: list[Obj]) -> None:
+def test_a_list_has_a_descriptor_for_its_items(spec: Obj, descriptors: list[Obj]) -> None:
     paths = {each["path"] for each in descriptors}
     for each in descriptors:
         if "enum" not in (at(spec, each["path"]) or {}) and (at(spec, each["path"]) or {})["type"] == "array":
@@ -170,15 +170,15 @@ def test_hidden_fields_are_deprecated_or_without_effect_on_openshift(spec: Obj, 
     assert deprecated == []
 
 
-def test_a_group_stands_before_its_fields(descriptors: list[Obj]) -> None:
-    """The console sets a group as a whole, and that removes values that were set in it before."""
+def test_a_group_precedes_its_fields(descriptors: list[Obj]) -> None:
+    """The console sets a group as a whole, which removes earlier values in it."""
     seen: set[str] = set()
     for each in descriptors:
         assert parent(each["path"]) in ("", *seen), each
         seen.add(each["path"])
 
 
-def test_a_person_meets_the_important_fields_first() -> None:
+def test_important_fields_are_first() -> None:
     top = [each for each in spec_descriptors(constants.VERSION) if not set(".[") & set(each["path"])]
     assert [each["path"] for each in top if "advanced" not in kinds(each)] == FIRST
     assert [each["path"] for each in top][: len(FIRST)] == FIRST
@@ -226,7 +226,7 @@ def test_status_fields_have_fitting_descriptors(version: str) -> None:
 
 
 def pruned(value: Any) -> Any:
-    """Without empty texts, groups and lists, which the form removes."""
+    """The value without empty texts, groups and lists, which the form removes."""
     if isinstance(value, list):
         return [kept for kept in map(pruned, value) if kept not in (None, "", {}, [])]
     if isinstance(value, dict):
@@ -234,7 +234,7 @@ def pruned(value: Any) -> Any:
     return value
 
 
-def test_the_form_drops_nothing_of_its_examples() -> None:
+def test_the_form_keeps_all_values_of_its_examples() -> None:
     annotations = presentation()
     examples = json.loads(annotations["alm-examples"])
     assert [each["apiVersion"] for each in examples] == [constants.API_VERSION, v1beta1.API_VERSION]

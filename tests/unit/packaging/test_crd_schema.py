@@ -1,4 +1,4 @@
-"""The schema of the models: structural, small, described, and supported by the console's form."""
+"""The schema of the models is structural, small, has descriptions, and is supported by the console's form."""
 
 from __future__ import annotations
 
@@ -34,12 +34,12 @@ def nodes(node: Any) -> Iterator[dict[str, Any]]:
             yield from nodes(child)
 
 
-def test_fits_a_plain_apply_with_all_versions() -> None:
-    """kubectl keeps what was applied in an annotation, and all annotations together have 262,144 bytes."""
+def test_the_crd_is_small_enough_for_kubectl_apply() -> None:
+    """kubectl stores the applied object in an annotation. All annotations together are limited to 262,144 bytes."""
     assert len(json.dumps(crd(), separators=(",", ":"))) <= 250_000
 
 
-def test_has_nothing_that_a_structural_schema_or_a_form_forbids(schema: dict[str, Any]) -> None:
+def test_the_schema_has_no_keyword_that_structural_schemas_or_forms_forbid(schema: dict[str, Any]) -> None:
     forbidden = {"anyOf", "oneOf", "allOf", "not", "$ref", "title", "default", "const", "nullable", EMBEDDED_KEY}
     schema = without_default_status(schema)
     forbidden |= {"x-kubernetes-unions", "x-kubernetes-patch-strategy", "x-kubernetes-patch-merge-key"}
@@ -49,7 +49,7 @@ def test_has_nothing_that_a_structural_schema_or_a_form_forbids(schema: dict[str
 
 
 def without_default_status(schema: dict[str, Any]) -> dict[str, Any]:
-    """The schema without the default status that shows that no operator has processed the object."""
+    """The schema without the default status of objects that no operator has processed."""
     result = copy.deepcopy(schema)
     status = result["properties"]["status"]
     for node in (status, status["properties"]["conditions"], status["properties"]["summary"]):
@@ -57,7 +57,7 @@ def without_default_status(schema: dict[str, Any]) -> dict[str, Any]:
     return result
 
 
-def test_the_status_of_an_object_that_no_operator_has_seen(schema: dict[str, Any]) -> None:
+def test_the_default_status_of_a_new_object(schema: dict[str, Any]) -> None:
     status = schema["properties"]["status"]
     assert status["default"] == {}  # the API server sets the fields
     assert status["properties"]["summary"]["default"] == "Waiting for the operator"
@@ -89,7 +89,7 @@ def test_lists_and_maps_keep_the_go_operators_merge_behavior(schema: dict[str, A
             assert not {key for key in node if key.startswith("x-kubernetes-list")}, path
 
 
-def test_is_the_same_every_time() -> None:
+def test_the_schema_is_generated_reproducibly() -> None:
     assert json.dumps(object_schema(Cryostat, definitions())) == json.dumps(object_schema(Cryostat, definitions()))
 
 
@@ -120,7 +120,7 @@ def unknown_keywords(schema: dict[str, Any], path: str = "") -> Iterator[str]:
             yield from unknown_keywords(schema[name], f"{path}[]")
 
 
-def test_it_has_only_keywords_that_kubernetes_knows() -> None:
+def test_the_schema_has_only_keywords_that_kubernetes_knows() -> None:
     versions = crd()["spec"]["versions"]
     assert [each for version in versions for each in unknown_keywords(version["schema"]["openAPIV3Schema"])] == []
     assert list(unknown_keywords({"properties": {"a": {"items": {"le": 1}}}})) == [".a[]: le"]

@@ -1,4 +1,4 @@
-"""The Grafana dashboard: valid JSON, stable ids, a layout without overlaps, and no data source of one Grafana."""
+"""The Grafana dashboard is valid JSON with stable ids, no overlaps, and no data source of a specific Grafana."""
 
 from __future__ import annotations
 
@@ -30,20 +30,20 @@ def panel(wanted: str) -> dict[str, Any]:
     return found
 
 
-def test_the_sidecar_finds_the_same_dashboard_as_the_file_for_import() -> None:
+def test_the_config_map_has_the_dashboard_of_the_file() -> None:
     assert CONFIG_MAP["metadata"]["labels"].items() >= {"grafana_dashboard": "1", **install_names.LABELS}.items()
     assert list(CONFIG_MAP["data"]) == ["cryostat.json"]
     assert (ROOT / "manifests/monitoring/dashboards/cryostat.json").read_text() == CONFIG_MAP["data"]["cryostat.json"]
     assert len(CONFIG_MAP["data"]["cryostat.json"]) < 200_000, "`kubectl apply` copies it into an annotation"
 
 
-def test_kubectl_reads_no_file_that_is_no_kubernetes_object() -> None:
-    """`kubectl apply -f manifests/monitoring` reads the YAML and JSON files of the folder, but not of folders in it."""
+def test_kubectl_only_reads_files_with_kubernetes_objects() -> None:
+    """`kubectl apply -f manifests/monitoring` reads YAML and JSON files of the folder, but not of its subfolders."""
     assert list((ROOT / "manifests/monitoring").glob("*.json")) == []
 
 
-def test_ids_are_unique_and_those_of_the_table() -> None:
-    """They are part of the addresses of panels."""
+def test_ids_are_unique_and_match_the_table() -> None:
+    """The ids are part of the addresses of panels."""
     ids = [each["id"] for each in PANELS]
     assert len(set(ids)) == len(ids)
     expected = {row.title: row.id for row in dashboard.ROWS} | {each.title: each.id for each in dashboard.PANELS}
@@ -67,7 +67,7 @@ def test_panels_fit_and_do_not_overlap() -> None:
     assert len(used) == dashboard.COLUMNS * height, "no gaps, so Grafana does not move a panel"
 
 
-def test_a_row_stands_above_its_panels() -> None:
+def test_a_row_is_above_its_panels() -> None:
     assert [each["title"] for each in PANELS if each["type"] == "row"] == ["Instances", "Operator"]
     tops = [each["gridPos"]["y"] for each in PANELS]
     assert tops == sorted(tops)
@@ -87,11 +87,11 @@ def test_a_panel_has_a_unit_a_description_and_the_chosen_data_source(shown: dict
 def test_variables_select_all_by_default() -> None:
     assert list(VARIABLES) == ["datasource", "job", "namespace", "name"]
     assert VARIABLES["datasource"]["type"] == "datasource"
-    assert "current" not in VARIABLES["datasource"], "the default of each Grafana"
+    assert "current" not in VARIABLES["datasource"], "each Grafana has its own default data source"
     for name in ("job", "namespace", "name"):
         assert VARIABLES[name]["current"]["value"] == ["$__all"]
         assert VARIABLES[name]["multi"]
-    assert re.fullmatch(VARIABLES["namespace"]["allValue"], ""), "also pods whose labels name no Cryostat"
+    assert re.fullmatch(VARIABLES["namespace"]["allValue"], ""), "includes pods without a Cryostat in their labels"
 
 
 def test_every_variable_is_used_and_defined() -> None:
@@ -131,12 +131,12 @@ def test_columns_of_tables_are_results_of_their_queries(table: dict[str, Any]) -
     assert "mappings" not in table["fieldConfig"]["defaults"], "a Cryostat may have the name 1"
 
 
-def test_zero_and_one_are_words() -> None:
+def test_zero_and_one_are_shown_as_words() -> None:
     [mapping] = panel("Ready over time")["fieldConfig"]["defaults"]["mappings"]
     assert {value: each["text"] for value, each in mapping["options"].items()} == {"0": "No", "1": "Yes"}
 
 
-def test_single_values_are_about_now_and_charts_about_the_time_range() -> None:
+def test_single_values_are_current_and_charts_cover_the_time_range() -> None:
     for each in CONTENT:
         instant = each["type"] in (Kind.STAT, Kind.TABLE)
         assert all((target["instant"], target["range"]) == (instant, not instant) for target in each["targets"])

@@ -1,4 +1,4 @@
-"""The expressions of the dashboard: only metrics and labels of the operator, and every metric of an instance."""
+"""The expressions of the dashboard use only metrics and labels of the operator, and every metric of an instance."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ def test_every_metric_is_on_a_panel() -> None:
     assert set(metric_table.METRICS) == shown
 
 
-def test_counters_are_rates_and_gauges_are_not() -> None:
+def test_rates_are_used_only_for_counters() -> None:
     for panel in PANELS:
         for query in panel.queries:
             for each in selectors(without_variables(query.expression)):

@@ -1,4 +1,4 @@
-"""Defaults that descriptions of fields name are those of the plan."""
+"""The defaults in descriptions of fields equal those of the plan."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ VARIABLES = {
     "spec.loggingOptions.coreLogLevel": "QUARKUS_LOG_LEVEL",
 }
 AGENT = "spec.agentOptions.resources"
-# Compared with values of other kinds, or by the application: the operator sets no variable for an absent field.
+# Defaults that are compared elsewhere, or that the application has: an absent field sets no variable.
 OTHERS = {
     "spec.reportOptions.replicas",
     "spec.targetConnectionCacheOptions.targetCacheSize",

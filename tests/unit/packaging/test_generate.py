@@ -19,8 +19,8 @@ def test_committed_files_are_up_to_date() -> None:
     assert generate(ROOT, check=True) == []
 
 
-def test_no_generated_file_names_an_image_that_can_change() -> None:
-    """No moving tag such as `latest`, and no image without a tag."""
+def test_images_in_generated_files_have_fixed_tags() -> None:
+    """Moving tags such as `latest` and images without a tag are refused."""
     named = {
         match["reference"]: str(path)
         for path, text in generated_files().items()
@@ -45,7 +45,7 @@ def test_the_kustomizations_name_every_file() -> None:
         assert path.name in (ROOT / path.parent / "Kustomization").read_text()
 
 
-def test_writes_what_is_missing_changed_or_no_longer_generated(tmp_path: Path) -> None:
+def test_missing_changed_and_obsolete_files_are_corrected(tmp_path: Path) -> None:
     everything = sorted(tmp_path / path for path in generated_files())
     assert generate(tmp_path, check=True) == everything
     assert not list(tmp_path.iterdir())

@@ -1,4 +1,4 @@
-"""The installation: least privilege, a restricted pod, names that bindings of the Go operator's instances refer to."""
+"""The installation: least privilege, a restricted pod, and role names that bindings of the Go operator refer to."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def test_no_wildcards_and_no_escalating_verbs() -> None:
 
 
 def is_held(rule: Any) -> bool:
-    """Whether the operator itself has these permissions: then it may bind a role that has them."""
+    """Whether the operator itself has these permissions, so that it may bind a role with them."""
     return all(
         set(rule["verbs"]) <= allowed(roles.operator_rules(), group, resource)
         for group in rule["apiGroups"]
@@ -48,7 +48,7 @@ def is_held(rule: Any) -> bool:
 
 
 @pytest.mark.parametrize("kind", KINDS.values(), ids=lambda kind: kind.kind)
-def test_every_owned_kind_is_allowed_as_its_table_says(kind: Any) -> None:
+def test_the_operator_has_the_permissions_for_every_owned_kind(kind: Any) -> None:
     assert allowed(roles.operator_rules(), kind.group, kind.plural) >= set(kind.verbs)
     for resource, verbs in kind.extra_rules:
         assert allowed(roles.operator_rules(), kind.group, resource) == set(verbs)
@@ -87,8 +87,8 @@ def test_authors_may_write_cryostats_but_no_status_and_are_bound_by_administrato
         assert set(role["metadata"]["labels"]) == {"app.kubernetes.io/name", "app.kubernetes.io/part-of"}
 
 
-def test_the_status_is_written_by_the_operator_alone() -> None:
-    """It records which namespaces were reviewed."""
+def test_only_the_operator_may_write_the_status() -> None:
+    """The status records the reviewed namespaces."""
     installed = [obj for objects in install.installation().values() for obj in objects]
     writers = [
         obj["metadata"]["name"]
@@ -124,7 +124,7 @@ def test_the_deployment_is_restricted_and_sets_the_images() -> None:
     assert {env["name"]: env.get("value") for env in container["env"]}.items() >= dict(IMAGES.values()).items()
 
 
-def test_a_ready_replica_is_noticed_soon_and_left_out_after_half_a_minute() -> None:
+def test_probes_find_a_ready_replica_soon_and_a_failed_one_after_half_a_minute() -> None:
     (container,) = operator_deployment.deployment()["spec"]["template"]["spec"]["containers"]
     probe = container["readinessProbe"]
     assert probe["periodSeconds"] <= 2

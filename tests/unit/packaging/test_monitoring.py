@@ -1,4 +1,4 @@
-"""The Service of the metrics, and what Prometheus needs to read them."""
+"""The Service of the metrics, and the objects that Prometheus needs to read them."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from cryostat_operator.packaging import install, install_names
 [SERVICE] = install.installation()["70-metrics-service.yaml"]
 
 
-def test_the_monitor_finds_the_metrics_service_and_no_other() -> None:
+def test_the_monitor_selects_only_the_metrics_service() -> None:
     wanted = MONITOR["spec"]["selector"]["matchLabels"].items()
     services = [obj for objs in install.installation().values() for obj in objs if obj["kind"] == "Service"]
     assert [each for each in services if wanted <= each["metadata"]["labels"].items()] == [SERVICE]
@@ -20,7 +20,7 @@ def test_the_monitor_finds_the_metrics_service_and_no_other() -> None:
     assert SERVICE["spec"]["selector"] == install_names.SELECTOR
 
 
-def test_the_token_for_prometheus_permits_nothing_else() -> None:
+def test_the_token_for_prometheus_only_permits_metrics() -> None:
     account, token, role, binding = install.prometheus_objects()["metrics-reader.yaml"]
     name = account["metadata"]["name"]
     assert role["rules"] == [{"nonResourceURLs": ["/metrics"], "verbs": ["get"]}]

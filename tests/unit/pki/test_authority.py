@@ -47,7 +47,7 @@ def issued(ca: authority.Data, now: float = NOW, order: CertificateRequest = LEA
 
 
 @pytest.mark.parametrize("data", [{}, {"tls.crt": b"junk", "tls.key": b"junk"}])
-def test_an_authority_needs_its_key(data: authority.Data) -> None:
+def test_an_authority_without_its_key_is_refused(data: authority.Data) -> None:
     with pytest.raises(ValueError, match=r"^the Secret has no certificate with its key$"):
         authority.CertificateAuthority.from_data(data)
 
@@ -67,7 +67,7 @@ def verified(leaf: authority.Data, trusted: bytes, now: float = NOW) -> bool:
     return True
 
 
-def test_an_authority_lasts_ten_years_and_signs_no_other() -> None:
+def test_an_authority_is_valid_for_ten_years_and_cannot_sign_another() -> None:
     certificate = load_certificate(authority.ensure_ca(AUTHORITY, {}, NOW))
     lifetime = certificate.not_valid_after_utc - certificate.not_valid_before_utc
     assert lifetime.days == 3650
@@ -108,7 +108,7 @@ def test_renewal_begins_after_two_thirds_and_not_for_all_at_once() -> None:
     assert reissue_reason_of(LEAF, ca, leaf, NOW + 65 * DAY) == "it is due for renewal"
 
 
-def test_other_clocks_find_a_new_certificate_valid() -> None:
+def test_a_new_certificate_is_valid_for_slow_clocks() -> None:
     ca = authority.ensure_ca(AUTHORITY, {}, NOW)
     leaf = issued(ca)
     assert verified(leaf, leaf["ca.crt"], NOW - 3000)
@@ -132,12 +132,12 @@ def test_a_renewed_authority_and_its_predecessor_accept_the_same_certificates() 
     assert new["ca.crt"] == new["tls.crt"] + old["tls.crt"]
     before, after = issued(old, later), issued(new, later)
     for leaf in (before, after):
-        assert reissue_reason_of(LEAF, new, leaf, later) is None  # no certificate is issued again early
+        assert reissue_reason_of(LEAF, new, leaf, later) is None  # no certificate is reissued early
         assert all(verified(leaf, trusted, later) for trusted in (old["tls.crt"], new["tls.crt"], new["ca.crt"]))
     assert after["ca.crt"] == new["ca.crt"]
 
 
-def test_a_predecessor_is_trusted_until_it_ends() -> None:
+def test_a_former_authority_is_trusted_until_it_expires() -> None:
     old = authority.ensure_ca(AUTHORITY, {}, NOW)
     new = authority.ensure_ca(AUTHORITY, old, NOW + 2700 * DAY)
     assert not inspected(new).at(NOW + 3649 * DAY).renewal_due
@@ -151,14 +151,14 @@ def test_a_predecessor_is_trusted_until_it_ends() -> None:
     assert not verified(leaf, old["ca.crt"], ended)
 
 
-def test_another_authority_in_its_place_gives_no_key() -> None:
+def test_an_authority_with_another_key_is_refused() -> None:
     theirs = authority.ensure_ca(replace(AUTHORITY, common_name="another"), {}, NOW)
     own = authority.ensure_ca(AUTHORITY, theirs, NOW)
     assert own["tls.key"] != theirs["tls.key"]
     assert own["ca.crt"] == own["tls.crt"]
 
 
-def test_a_damaged_authority_is_replaced_and_its_certificate_stays_trusted() -> None:
+def test_a_damaged_authority_is_replaced_and_its_certificate_is_trusted() -> None:
     old, other = authority.ensure_ca(AUTHORITY, {}, NOW), authority.ensure_ca(AUTHORITY, {}, NOW)
     new = authority.ensure_ca(AUTHORITY, {**old, "tls.key": other["tls.key"]}, NOW + DAY)
     assert new["tls.key"] not in (old["tls.key"], other["tls.key"])
@@ -168,7 +168,7 @@ def test_a_damaged_authority_is_replaced_and_its_certificate_stays_trusted() -> 
     assert kept == old  # only the list of trusted certificates is lost
 
 
-def test_no_certificate_outlives_its_authority() -> None:
+def test_certificates_expire_before_their_authority() -> None:
     ca = authority.ensure_ca(AUTHORITY, {}, NOW)
     leaf = issued(ca, NOW + 3600 * DAY)
     assert load_certificate(leaf).not_valid_after_utc == load_certificate(ca).not_valid_after_utc
@@ -186,13 +186,13 @@ def test_a_key_of_another_certificate_is_detected() -> None:
     assert inspected({"tls.crt": ca["ca.crt"]}).at(NOW).key_matches  # a public copy
 
 
-def test_facts_hold_nothing_secret() -> None:
+def test_facts_contain_no_secret() -> None:
     ca = authority.ensure_ca(AUTHORITY, {}, NOW)
     text = repr(inspected(ca)) + repr(inspected(issued(ca)))
     assert "PRIVATE" not in text
 
 
-def test_keystores_hold_key_certificate_and_ca() -> None:
+def test_keystores_contain_key_certificate_and_ca() -> None:
     ca, password = authority.ensure_ca(AUTHORITY, {}, NOW), b"0123456789abcdefghij"
     order = replace(LEAF, password=(Key("Secret", "n", "p"), "p"))
     data = authority.issue_certificate(order, authority.CertificateAuthority.from_data(ca), password, NOW)

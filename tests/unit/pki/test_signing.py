@@ -45,7 +45,7 @@ def test_a_certificate_is_signed_by_its_issuer(ca: SigningPair, use_rsa: bool) -
     assert (usage.digital_signature, usage.key_encipherment, usage.key_cert_sign) == (True, use_rsa, False)
 
 
-def test_a_certificate_does_not_outlive_its_issuer(ca: SigningPair) -> None:
+def test_a_certificate_expires_before_its_issuer(ca: SigningPair) -> None:
     late = NOW + 3649 * DAY
     found = signing.sign_certificate(CertificateTemplate("db", issuer=ca), signing.new_key(), late)
     assert found.not_valid_after_utc == ca.certificate.not_valid_after_utc

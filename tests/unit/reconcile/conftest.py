@@ -1,4 +1,4 @@
-"""The parts of the reconciler, connected to the API server double."""
+"""The parts of the reconciler, connected to the in-memory API server."""
 
 from __future__ import annotations
 
@@ -66,7 +66,7 @@ class Cluster:
         return body
 
     def live_cryostat(self) -> Obj:
-        """The Cryostat as the API server has it."""
+        """The Cryostat in the API server."""
         found = self.server.find(CRYOSTAT_PATH)
         assert found
         return found
@@ -80,7 +80,7 @@ class Cluster:
         return obj
 
     def events(self) -> list[tuple[str, str]]:
-        """Reason and message of all Kubernetes events."""
+        """The reason and message of all Kubernetes Events."""
         found = self.server._objects.items()
         return [(obj["reason"], obj["message"]) for path, obj in found if path.plural == "events"]
 

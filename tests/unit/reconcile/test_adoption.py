@@ -35,7 +35,7 @@ async def test_owned_objects_get_the_ownership_labels(cluster: Cluster, caplog: 
     assert caplog.messages == ["Adopted 1 objects of the Go operator"]
 
 
-async def test_objects_of_others_are_left_alone(cluster: Cluster) -> None:
+async def test_objects_of_other_owners_are_not_adopted(cluster: Cluster) -> None:
     cluster.put(MAP, cached=False)
     await cluster.adoption.adopt(INSTANCE, "uid")
     assert labels(cluster, MAP) is None
@@ -49,7 +49,7 @@ async def test_cluster_scoped_objects_are_found_by_name(cluster: Cluster) -> Non
     assert labels(cluster, key) == OWNERSHIP_LABELS
 
 
-async def test_it_happens_once(cluster: Cluster) -> None:
+async def test_objects_are_adopted_once(cluster: Cluster) -> None:
     await cluster.adoption.adopt(INSTANCE, "uid")
     requests = len(cluster.server.requests)
     assert requests == len([kind for kind in KINDS.values() if not kind.on_demand])
@@ -62,14 +62,14 @@ async def test_it_happens_once(cluster: Cluster) -> None:
         assert len(cluster.server.requests) == requests
 
 
-async def test_a_cryostat_of_the_same_name_is_another_one(cluster: Cluster) -> None:
+async def test_a_new_cryostat_of_the_same_name_is_adopted_separately(cluster: Cluster) -> None:
     await cluster.adoption.adopt(INSTANCE, "uid")
     requests = len(cluster.server.requests)
     await cluster.adoption.adopt(INSTANCE, "other")
     assert len(cluster.server.requests) == 2 * requests
 
 
-async def test_nothing_is_read_where_the_marker_is_labeled(cluster: Cluster) -> None:
+async def test_no_object_is_read_if_the_marker_is_labeled(cluster: Cluster) -> None:
     cluster.put(adoption_marker(INSTANCE), metadata={"labels": OWNERSHIP_LABELS})
     await cluster.adoption.adopt(INSTANCE, "uid")
     assert cluster.server.requests == []
@@ -85,7 +85,7 @@ async def test_the_marker_is_labeled_last(cluster: Cluster) -> None:
     assert cluster.server.writes[-1][1].endswith("/serviceaccounts/sample")
 
 
-async def test_a_failure_is_tried_again(cluster: Cluster) -> None:
+async def test_a_failed_adoption_is_retried(cluster: Cluster) -> None:
     cluster.put(MAP, cached=False, metadata=OWNED)
     cluster.server.hook = lambda method, *_: ApiError(403, "Forbidden", "no") if method == "PUT" else None
     with pytest.raises(ApiError):
@@ -105,7 +105,7 @@ async def test_kinds_that_are_not_served_have_nothing_to_adopt(cluster: Cluster)
 
 
 async def test_all_pages_of_a_kind_are_read(cluster: Cluster, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The double serves two pages of ConfigMaps."""
+    """The in-memory API server returns two pages of ConfigMaps."""
     for number in range(2):
         cluster.put(Key("ConfigMap", "here", f"x{number}"), cached=False, metadata=OWNED)
     list_page = cluster.server.list_page

@@ -1,4 +1,4 @@
-"""Concurrent writes, their outcomes, and the write limiter in front of them."""
+"""Concurrent writes, their outcomes, and the write limiter."""
 
 from __future__ import annotations
 
@@ -61,7 +61,9 @@ async def test_a_write_that_is_reverted_is_a_no_op(cluster: Cluster) -> None:
     assert outcome.problem.reason == "ChangedByOthers"
 
 
-async def test_a_bug_is_reported_without_its_text(cluster: Cluster, caplog: pytest.LogCaptureFixture) -> None:
+async def test_an_unexpected_exception_is_reported_without_its_text(
+    cluster: Cluster, caplog: pytest.LogCaptureFixture
+) -> None:
     def fail(*_: Any) -> None:
         raise RuntimeError("password")
 
@@ -95,7 +97,7 @@ async def test_an_instance_with_slow_writes_gets_few_slots_once(cluster: Cluster
 
 
 async def most_at_a_time(cluster: Cluster, count: int) -> int:
-    """The largest number of creations in flight while `count` objects are created."""
+    """The maximum number of creations in flight while `count` objects are created."""
     running = most = 0
 
     async def create(obj: Obj) -> Obj:

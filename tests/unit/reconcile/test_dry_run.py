@@ -1,4 +1,4 @@
-"""The Cryostat that the command `diff` plans for. The command as a whole: tests/cluster/test_cli.py."""
+"""The Cryostat that the command `diff` plans. tests/cluster/test_cli.py tests the whole command."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ def in_file(**metadata: Any) -> Any:
     return read_cryostat({"metadata": {"name": "sample", "namespace": "here", **metadata}, "spec": {}})
 
 
-async def test_a_cryostat_that_does_not_exist_is_as_in_the_file(cluster: Cluster) -> None:
+async def test_a_new_cryostat_is_planned_as_in_the_file(cluster: Cluster) -> None:
     found = await live_cryostat(cluster.server, in_file(name="other"))
     assert found.metadata == {"name": "other", "namespace": "here"}
 

@@ -1,4 +1,4 @@
-"""What a failed reconcile reports, and whether it is retried."""
+"""The report of a failed reconcile, and its retry."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ async def test_a_missing_permission_is_reported_and_retried(cluster: Cluster) ->
     assert len(cluster.events()) == 1
 
 
-async def test_a_status_that_may_not_be_written_is_no_further_failure(
+async def test_a_refused_status_write_is_not_a_further_failure(
     cluster: Cluster, caplog: pytest.LogCaptureFixture
 ) -> None:
     cluster.cryostat()
@@ -113,7 +113,7 @@ async def test_a_cryostat_that_does_not_exist_is_discarded_and_its_orphans_colle
     assert cluster.cryostats.get(INSTANCE) is None
 
 
-async def test_a_404_of_something_else_discards_nothing(cluster: Cluster) -> None:
+async def test_a_404_of_another_object_discards_nothing(cluster: Cluster) -> None:
     cluster.cryostat()
     assert await handle(cluster, ApiError(404, "NotFound", "not served")) == Result(failed=True)
     assert cluster.cryostats.get(INSTANCE)
@@ -125,6 +125,6 @@ async def test_an_invalid_cryostat_that_was_deleted_is_discarded(cluster: Cluste
     assert await handle(cluster, InvalidCryostatError(["x"])) == Result(requeue_after=0.0)
 
 
-async def test_a_bug_without_a_cryostat_is_raised(cluster: Cluster) -> None:
+async def test_an_unexpected_exception_without_a_cryostat_is_raised(cluster: Cluster) -> None:
     with pytest.raises(RuntimeError):
         await handle(cluster, RuntimeError("x"))

@@ -1,4 +1,4 @@
-"""The finalizer: when it is added, what is deleted first, what blocks its removal."""
+"""The finalizer: its addition, the deletions before its removal, and problems that block its removal."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def deleting(cluster: Cluster, *others: str, **metadata: object) -> Obj:
 
 
 @pytest.mark.parametrize("others", [[], ["other"]])
-async def test_it_is_added_to_those_of_others(cluster: Cluster, others: list[str]) -> None:
+async def test_the_finalizer_is_added_to_those_of_others(cluster: Cluster, others: list[str]) -> None:
     body = cluster.cryostat(**({"finalizers": others} if others else {}))
     assert not cluster.finalizer.is_set(body)
     await cluster.finalizer.add(body)
@@ -39,7 +39,7 @@ async def test_it_is_added_to_those_of_others(cluster: Cluster, others: list[str
     assert cluster.finalizer.is_set(cached)
 
 
-async def test_it_is_not_added_to_a_cryostat_that_changed(cluster: Cluster) -> None:
+async def test_the_finalizer_is_not_added_to_a_cryostat_that_changed(cluster: Cluster) -> None:
     body = dict(cluster.cryostat())
     cluster.server.put(CRYOSTAT_PATH, {**cluster.live_cryostat(), "spec": {"changed": True}})
     stale = {**body, "metadata": {**body["metadata"], "resourceVersion": "0"}}
@@ -48,17 +48,17 @@ async def test_it_is_not_added_to_a_cryostat_that_changed(cluster: Cluster) -> N
     assert error.value.status == 422
 
 
-async def test_objects_without_owner_are_deleted_before_it_is_removed(cluster: Cluster) -> None:
+async def test_objects_without_owner_are_deleted_before_the_finalizer_is_removed(cluster: Cluster) -> None:
     cluster.put(BINDING, metadata=LABELED)
     body = deleting(cluster)
     assert await cluster.finalizer.finalize(INSTANCE, body) == Result()
     assert [method for method, _ in cluster.server.writes] == ["DELETE", "PATCH"]
     assert cluster.server.find(BINDING) is None
     assert cluster.server.find(CRYOSTAT_PATH) is None
-    assert cluster.server.find(adoption_marker(INSTANCE))  # garbage collection deletes it
+    assert cluster.server.find(adoption_marker(INSTANCE))  # left for garbage collection
 
 
-async def test_finalizers_of_others_stay(cluster: Cluster) -> None:
+async def test_finalizers_of_others_are_kept(cluster: Cluster) -> None:
     await cluster.finalizer.finalize(INSTANCE, deleting(cluster, "other"))
     assert cluster.live_cryostat()["metadata"]["finalizers"] == ["other"]
 
@@ -69,7 +69,7 @@ FINISHED = (
 )
 
 
-async def test_finalizers_of_others_are_reported_once_the_own_one_is_removed(cluster: Cluster) -> None:
+async def test_finalizers_of_others_are_reported_after_the_removal_of_the_own_one(cluster: Cluster) -> None:
     now = datetime.datetime.now(datetime.UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
     body = cluster.cryostat(finalizers=["other"], deletionTimestamp=now)
     result = await cluster.finalizer.finalize(INSTANCE, body)
@@ -84,7 +84,7 @@ async def test_finalizers_of_others_are_reported_once_the_own_one_is_removed(clu
     assert len(cluster.server.writes) == written
 
 
-async def test_finalizers_of_others_that_stay_are_a_problem(cluster: Cluster) -> None:
+async def test_finalizers_of_others_that_remain_are_a_problem(cluster: Cluster) -> None:
     body = cluster.cryostat(finalizers=["other"], deletionTimestamp="2020-01-01T00:00:00Z")
     assert await cluster.finalizer.finalize(INSTANCE, body) == Result()
     assert cluster.condition("Ready")["reason"] == "DeletionBlocked"
@@ -125,7 +125,7 @@ async def test_an_error_of_the_deletion_is_logged(cluster: Cluster, caplog: pyte
     assert caplog.messages == ["Deletion failed, retrying: no"]
 
 
-async def test_a_refused_deletion_blocks_it_and_is_reported(cluster: Cluster) -> None:
+async def test_a_refused_deletion_blocks_the_finalizer_and_is_reported(cluster: Cluster) -> None:
     cluster.put(BINDING, metadata=LABELED)
     body = deleting(cluster)
     cluster.server.hook = lambda method, *_: ApiError(403, "Forbidden", "not allowed") if method == "DELETE" else None
@@ -139,7 +139,7 @@ async def test_a_refused_deletion_blocks_it_and_is_reported(cluster: Cluster) ->
     assert cluster.metrics.reconcile_errors.labels("Forbidden")._value.get() == 1
 
 
-async def test_kinds_that_are_no_longer_served_do_not_block_it(cluster: Cluster) -> None:
+async def test_kinds_that_are_no_longer_served_do_not_block_deletion(cluster: Cluster) -> None:
     key = Key("ConsoleLink", "", names.instance_hash_name("here", "sample"))
     cluster.put(key, metadata=LABELED)
     body = deleting(cluster)
@@ -151,7 +151,7 @@ async def test_kinds_that_are_no_longer_served_do_not_block_it(cluster: Cluster)
 
 
 @pytest.mark.parametrize("retained", [True, False])
-async def test_retained_volumes_lose_their_owner(cluster: Cluster, retained: bool) -> None:
+async def test_the_owner_reference_of_retained_volumes_is_removed(cluster: Cluster, retained: bool) -> None:
     cluster.put(CLAIM, metadata={**LABELED, "ownerReferences": [OWNER]})
     annotations = {constants.ANNOTATION_DATA_RETENTION: "Retain"} if retained else {}
     await cluster.finalizer.finalize(INSTANCE, deleting(cluster, annotations=annotations))
@@ -160,7 +160,7 @@ async def test_retained_volumes_lose_their_owner(cluster: Cluster, retained: boo
     assert claim["metadata"]["ownerReferences"] == ([] if retained else [OWNER])
 
 
-async def test_a_failed_adoption_does_not_block_it(cluster: Cluster, caplog: pytest.LogCaptureFixture) -> None:
+async def test_a_failed_adoption_does_not_block_deletion(cluster: Cluster, caplog: pytest.LogCaptureFixture) -> None:
     body = cluster.cryostat(finalizers=[constants.FINALIZER], deletionTimestamp="2020-01-01T00:00:00Z")
     cluster.server.hook = lambda method, *_: ApiError(403, "Forbidden", "no lists") if method == "GET" else None
     assert await cluster.finalizer.finalize(INSTANCE, body) == Result()
@@ -168,7 +168,7 @@ async def test_a_failed_adoption_does_not_block_it(cluster: Cluster, caplog: pyt
     assert cluster.server.find(CRYOSTAT_PATH) is None
 
 
-async def test_an_api_server_that_does_not_respond_blocks_it(cluster: Cluster) -> None:
+async def test_an_api_server_that_does_not_respond_blocks_deletion(cluster: Cluster) -> None:
     body = cluster.cryostat(finalizers=[constants.FINALIZER], deletionTimestamp="2020-01-01T00:00:00Z")
     cluster.server.hook = lambda method, *_: ApiUnavailable(0, "Unavailable", "down") if method == "GET" else None
     with pytest.raises(ApiUnavailable):
@@ -227,7 +227,7 @@ async def test_a_cryostat_without_status_that_the_schema_refuses_gets_one(cluste
     assert "metadata.name is too long" in message
 
 
-async def test_finalizers_that_change_at_the_same_time_are_no_problem(cluster: Cluster) -> None:
+async def test_a_concurrent_change_of_finalizers_is_not_a_problem(cluster: Cluster) -> None:
     body = deleting(cluster)
     body["status"] = {"observedGeneration": 1}
 

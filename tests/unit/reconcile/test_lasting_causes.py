@@ -1,4 +1,4 @@
-"""Which causes are announced, and when."""
+"""The causes that are reported as Events, and their time."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How long a Cryostat has waited."""
+"""The duration of waits of a Cryostat."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def test_a_wait_lasts_after_a_minute() -> None:
     assert waits.update(INSTANCE, [PROBLEM], ()) == LastingWaits(frozenset({WAITING}), math.inf)
 
 
-def test_a_wait_that_ends_starts_anew() -> None:
+def test_a_wait_starts_again_after_it_ended() -> None:
     clock = Clock()
     waits = Waits(clock)
     waits.update(INSTANCE, [PROBLEM], ())
@@ -42,13 +42,13 @@ def test_a_wait_that_ends_starts_anew() -> None:
     assert waits.update(INSTANCE, [PROBLEM], ()).reasons == frozenset()
 
 
-def test_what_the_status_reports_as_lasting_stays_so_after_a_restart() -> None:
+def test_a_reported_lasting_wait_is_kept_after_a_restart() -> None:
     found = Waits(Clock()).update(INSTANCE, [PROBLEM], {"CertificateNotIssued"})
     assert found == LastingWaits(frozenset({WAITING}), math.inf)
     assert Waits(Clock()).update(INSTANCE, [], {"CertificateNotIssued"}) == NONE
 
 
-def test_problems_that_are_no_waits_never_last() -> None:
+def test_only_waits_become_lasting() -> None:
     assert Waits(Clock()).update(INSTANCE, [Problem("core", Reason.QUOTA_EXCEEDED, "x")], ()) == NONE
 
 

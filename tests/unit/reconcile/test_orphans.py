@@ -26,7 +26,7 @@ async def test_without_objects_no_request_is_sent(cluster: Cluster) -> None:
     assert cluster.server.requests == []
 
 
-async def test_objects_without_owner_are_deleted_the_rest_is_garbage_collected(cluster: Cluster) -> None:
+async def test_only_objects_without_owner_reference_are_deleted(cluster: Cluster) -> None:
     cluster.put(BINDING, metadata={"labels": OWNERSHIP_LABELS})
     cluster.put(OWNED, metadata={"labels": OWNERSHIP_LABELS, "ownerReferences": [OWNER]})
     assert await collect(cluster) == Result()
@@ -34,7 +34,7 @@ async def test_objects_without_owner_are_deleted_the_rest_is_garbage_collected(c
     assert cluster.server.find(OWNED)
 
 
-async def test_objects_of_an_existing_cryostat_stay(cluster: Cluster) -> None:
+async def test_objects_of_an_existing_cryostat_are_kept(cluster: Cluster) -> None:
     cluster.cryostat()
     cluster.put(BINDING, metadata={"labels": OWNERSHIP_LABELS})
     assert await collect(cluster) == Result()
@@ -42,7 +42,7 @@ async def test_objects_of_an_existing_cryostat_stay(cluster: Cluster) -> None:
 
 
 async def test_a_404_that_does_not_name_the_cryostat_proves_nothing(cluster: Cluster) -> None:
-    """It may mean that the CustomResourceDefinition is not served yet."""
+    """The CustomResourceDefinition may not be served yet."""
     cluster.put(BINDING, metadata={"labels": OWNERSHIP_LABELS})
     cluster.server.hook = lambda method, *_: ApiError(404, "NotFound", "not served") if method == "GET" else None
     with pytest.raises(ApiError):

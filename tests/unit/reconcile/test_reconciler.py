@@ -1,4 +1,4 @@
-"""The main path: which steps run in which order, and what they write."""
+"""The main path of a reconcile: the order of its steps, and their writes."""
 
 from __future__ import annotations
 
@@ -29,14 +29,14 @@ OPTIONAL = {kind.kind for kind in KINDS.values() if kind.optional}
 
 
 class NoPods:
-    """Pods of which nothing is known."""
+    """A store without pods."""
 
     def failures(self, instance_key: InstanceKey) -> Mapping[str, str]:
         return {}
 
 
 class FakeObserver:
-    """Observes the API server double directly, without watches."""
+    """Observes the in-memory API server directly, without watches."""
 
     def __init__(self, cluster: Cluster) -> None:
         self.owned = cluster.owned
@@ -110,7 +110,7 @@ async def test_a_new_cryostat_gets_its_finalizer_before_anything_else(cluster: C
     assert len(objects) == len(cluster.owned.records(INSTANCE)) == len(others) - len(cluster.events()) - 1
 
 
-async def test_a_cryostat_in_sync_costs_no_request(cluster: Cluster, reconciler: Reconciler) -> None:
+async def test_a_cryostat_in_sync_causes_no_request(cluster: Cluster, reconciler: Reconciler) -> None:
     cluster.cryostat()
     await reconciler(INSTANCE)
     await reconciler(INSTANCE)
@@ -144,7 +144,7 @@ async def test_a_changed_object_is_repaired(cluster: Cluster, reconciler: Reconc
     assert repaired["spec"]["ports"] == live["spec"]["ports"]
 
 
-async def test_a_paused_cryostat_gets_a_status_only(cluster: Cluster, reconciler: Reconciler) -> None:
+async def test_only_the_status_of_a_paused_cryostat_is_written(cluster: Cluster, reconciler: Reconciler) -> None:
     cluster.cryostat(annotations={constants.ANNOTATION_PAUSE: "true"})
     await reconciler(INSTANCE)
     assert cluster.condition("Ready")["reason"] == "Paused"
@@ -248,7 +248,7 @@ async def test_an_invalid_cryostat_changes_no_object(cluster: Cluster, reconcile
     assert cluster.server.find(Key("Deployment", "here", "sample")) is None
 
 
-async def test_a_bug_is_an_internal_error(
+async def test_an_unexpected_exception_is_an_internal_error(
     cluster: Cluster, reconciler: Reconciler, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     async def broken(*_: object) -> None:
@@ -271,7 +271,7 @@ async def test_a_refused_object_is_tried_once_and_reported(cluster: Cluster, rec
     assert len(created) == refused > 0
     cluster.server.requests.clear()
     assert await reconciler(INSTANCE) == Result(failed=True)
-    assert cluster.server.writes == [], "the write limiter holds the refused writes back"
+    assert cluster.server.writes == [], "the write limiter delays the refused writes"
     assert cluster.metrics.reconcile_errors.labels("Forbidden")._value.get() == refused
     assert cluster.condition("Ready")["reason"] == "Forbidden"
     assert cluster.server.find(Key("ServiceAccount", "here", "sample"))
@@ -284,7 +284,7 @@ async def test_a_transient_refusal_is_retried_soon_and_not_reported(cluster: Clu
     assert "try again" not in str(cluster.live_cryostat())
 
 
-async def test_a_cryostat_that_is_deleted_loses_its_finalizer(cluster: Cluster, reconciler: Reconciler) -> None:
+async def test_the_finalizer_of_a_deleted_cryostat_is_removed(cluster: Cluster, reconciler: Reconciler) -> None:
     cluster.cryostat()
     await reconciler(INSTANCE)
     live = cluster.live_cryostat()
@@ -311,7 +311,7 @@ async def test_a_cryostat_that_no_longer_exists_is_forgotten(cluster: Cluster, r
     assert cast(Any, reconciler._observer).forgotten == [INSTANCE]
 
 
-async def test_a_cryostat_deleted_unnoticed_is_discarded(cluster: Cluster, reconciler: Reconciler) -> None:
+async def test_a_cryostat_whose_deletion_was_missed_is_discarded(cluster: Cluster, reconciler: Reconciler) -> None:
     cluster.cryostat()
     cluster.server.remove(CRYOSTAT_PATH)
     assert await reconciler(INSTANCE) == Result(requeue_after=0.0)
@@ -356,8 +356,8 @@ async def test_nothing_is_written_after_a_restart(cluster: Cluster, reconciler: 
 @pytest.mark.parametrize(
     ("issuer", "renewal", "expiry", "expected"),
     [
-        ("built-in", 100.0, 50.0, 101.0),  # the operator renews, so nothing expires
-        ("cert-manager", 100.0, 50.0, 51.0),  # cert-manager renews; the operator reports what has expired
+        ("built-in", 100.0, 50.0, 101.0),  # the operator renews it, so it does not expire
+        ("cert-manager", 100.0, 50.0, 51.0),  # cert-manager renews it; the operator reports an expired one
         ("cert-manager", 100.0, None, math.inf),
         ("built-in", None, 50.0, math.inf),
         ("off", 100.0, 50.0, math.inf),

@@ -27,7 +27,7 @@ SERVED = "Install the API that serves this kind again."
 
 
 class WrappedError(ApiError):
-    """An error of a subclass, which must be mapped like its base class."""
+    """A subclass of an error. It must be mapped like its base class."""
 
 
 @pytest.mark.parametrize("error_type", [ApiError, WrappedError])
@@ -51,7 +51,7 @@ class WrappedError(ApiError):
         ("Service", 418, "a teapot", {}, "WriteRefused", "The operator tries again by itself."),
     ],
 )
-def test_reasons(
+def test_the_reason_of_an_api_error(
     kind: str,
     status: int,
     message: str,

@@ -1,4 +1,4 @@
-"""Results of a reconcile: what is reported, and when the next one starts."""
+"""Results of a reconcile: the reported problems, and the time of the next reconcile."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ def test_a_refusal_that_the_write_limiter_repeats_is_a_problem_and_not_counted()
     assert found.new_refusals == []
 
 
-def test_only_applied_changes_are_announced() -> None:
+def test_only_applied_changes_have_events() -> None:
     event = Problem("exposure", "RouteHostChanged", "moved")
     assert results(applied(change("a", event))).events == [event]
     assert results(refused(change("a", event), "Forbidden", "no")).events == []
@@ -76,5 +76,5 @@ def test_only_applied_changes_are_announced() -> None:
         ([deferred(5.0)], 3.0, Result(3.0)),
     ],
 )
-def test_requeue(outcomes: list[Outcome], recheck_after: float, result: Result) -> None:
+def test_the_time_of_the_next_reconcile(outcomes: list[Outcome], recheck_after: float, result: Result) -> None:
     assert results(*outcomes).requeue(recheck_after) == result

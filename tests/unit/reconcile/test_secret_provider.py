@@ -169,7 +169,7 @@ async def test_a_certificate_replaces_only_its_own_keys() -> None:
     assert found == encoded(**{"tls.crt": "new", "a": "b"})
 
 
-async def test_close_ends_what_still_runs(server: ApiServer) -> None:
+async def test_close_cancels_running_tasks(server: ApiServer) -> None:
     blocked = asyncio.Event()
 
     async def wait(key: Key) -> Any:

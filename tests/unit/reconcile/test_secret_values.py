@@ -25,7 +25,7 @@ def test_random_values_differ() -> None:
     assert {len(value) for value in found} == {32}
 
 
-def test_existing_values_stay_and_empty_ones_are_replaced() -> None:
+def test_existing_values_are_kept_and_empty_ones_are_replaced() -> None:
     existing = {"a": encoded("kept"), "b": "", "other": ""}
     found = generate_values({"a": RandomValue(8), "b": RandomValue(8), "c": "literal"}, existing)
     assert (found["a"], found["other"], decoded(found["c"])) == (encoded("kept"), "", "literal")

@@ -1,4 +1,4 @@
-"""Statuses and events are written only when they change."""
+"""Statuses and Events are written only if they change."""
 
 from __future__ import annotations
 
@@ -80,7 +80,7 @@ async def test_only_ready_remains_while_a_cryostat_is_deleted(cluster: Cluster, 
     assert status["applicationUrl"] == ""
 
 
-async def test_its_own_write_does_not_enqueue_the_cryostat(cluster: Cluster, state: ClusterState) -> None:
+async def test_a_status_write_does_not_enqueue_the_cryostat(cluster: Cluster, state: ClusterState) -> None:
     cluster.cryostat()
     cluster.enqueued.clear()
     await write(cluster, state)

@@ -10,7 +10,7 @@ from cryostat_operator.reconcile.work_queue import MAX_CONCURRENT_RECONCILES, Re
 
 
 class Work:
-    """Counts reconciles, and how many ran at a time."""
+    """Counts reconciles, and those that run at once."""
 
     def __init__(self, *results: Result) -> None:
         self.results = list(results)
@@ -88,7 +88,7 @@ async def test_a_key_that_never_succeeds_is_retried_without_limit() -> None:
     delays = []
     for _ in range(2000):
         delays.append(queue._backoff("a"))
-        queue._failures["a"] = queue._failures["a"][0], 0.0  # the time has passed
+        queue._failures["a"] = queue._failures["a"][0], 0.0  # its time has passed
     assert delays[0] < 1 < delays[-1] <= 30 * 1.2
 
 
@@ -140,7 +140,7 @@ async def test_a_delayed_key_merges_with_an_immediate_one() -> None:
     assert work.runs == ["a"]
 
 
-async def test_nothing_is_remembered_of_a_quiet_key() -> None:
+async def test_no_state_is_kept_of_an_idle_key() -> None:
     queue: WorkQueue[str] = WorkQueue(Work())
     queue.open()
     queue.enqueue("a")
@@ -148,8 +148,8 @@ async def test_nothing_is_remembered_of_a_quiet_key() -> None:
     assert (queue.depth, queue._last_end, queue._failures) == (0, {}, {})
 
 
-async def test_it_may_be_closed_and_opened_again_at_any_moment() -> None:
-    """Before a reconcile, at its start and during it: nothing continues, and the key can be enqueued again."""
+async def test_the_queue_can_be_closed_and_opened_again_at_any_moment() -> None:
+    """The queue is closed before a reconcile, at its start or during it. The key can be enqueued again."""
     for moments in range(4):
         work = Work()
         queue: WorkQueue[str] = WorkQueue(work)

@@ -34,7 +34,7 @@ def held(limiter: WriteLimiter, each: Change) -> Outcome | None:
     return outcomes[0] if outcomes else None
 
 
-def test_an_object_that_is_deleted_again_and_again_is_created_less_and_less_often() -> None:
+def test_an_object_that_is_deleted_repeatedly_is_created_with_backoff() -> None:
     clock = Clock()
     limiter = WriteLimiter(clock)
     count = 0
@@ -50,7 +50,7 @@ def test_an_object_that_is_deleted_again_and_again_is_created_less_and_less_ofte
     assert held(limiter, change("create")) is None
 
 
-def test_a_refused_write_is_repeated_after_growing_pauses() -> None:
+def test_a_refused_write_is_repeated_with_backoff() -> None:
     clock = Clock()
     limiter = WriteLimiter(clock)
     refusal = refused(change("create"), "Forbidden", "no")
@@ -74,7 +74,7 @@ def test_another_desired_state_is_written_at_once_after_a_refusal() -> None:
     assert held(limiter, change("create", type="other")) is None
 
 
-def test_transient_refusals_are_not_remembered() -> None:
+def test_transient_refusals_are_not_recorded() -> None:
     limiter = WriteLimiter(Clock())
     limiter.record(INSTANCE, [refused(change("create"), "Conflict", "no", transient=True)])
     assert held(limiter, change("create")) is None
@@ -111,7 +111,7 @@ def test_metadata_that_the_api_server_sets_does_not_count_as_a_change() -> None:
     assert held(limiter, change(live={**live, "status": {"x": 1}}, type="ours"))
 
 
-def test_an_effective_write_stays_applied() -> None:
+def test_an_effective_write_is_not_a_no_op() -> None:
     limiter = WriteLimiter(Clock())
     outcome = applied(change(type="ours"), service(type="ours"))
     assert limiter.record(INSTANCE, [outcome]) == [outcome]

@@ -99,7 +99,7 @@ async def test_a_secret_that_a_user_restored_is_adopted_with_its_values(cluster:
     assert stored["data"] == {"a": base64_of("restored"), "b": base64_of("more")}
 
 
-async def test_an_object_that_is_being_deleted_is_waited_for(cluster: Cluster) -> None:
+async def test_a_write_waits_for_the_deletion_of_an_object(cluster: Cluster) -> None:
     metadata = {"ownerReferences": [OWNER], "finalizers": ["x"], "deletionTimestamp": "2020-01-01T00:00:00Z"}
     cluster.put(MAP, cached=False, metadata=metadata)
     outcome = await write(cluster, "create", MAP, desired(MAP))
@@ -140,7 +140,7 @@ async def test_an_object_with_an_immutable_field_is_deleted_and_created_again_la
     live = cluster.put(MAP)
     cluster.server.hook = lambda method, *_: ApiError(422, "Invalid", "field is immutable") if method == "PUT" else None
     outcome = await write(cluster, "replace", MAP, live)
-    assert (outcome.state, outcome.change.verb) == ("applied", "recreate")  # for the log and `RevertedChanges`
+    assert (outcome.state, outcome.change.verb) == ("applied", "recreate")  # used by the log and `RevertedChanges`
     assert cluster.server.find(MAP) is None
 
 
@@ -201,7 +201,7 @@ def test_the_metadata_patch_never_contains_data() -> None:
 
 
 @pytest.mark.parametrize("key", [MAP, SECRET])
-async def test_an_object_that_is_known_only_in_part_is_never_written(cluster: Cluster, key: Key) -> None:
+async def test_an_object_with_a_partial_body_is_not_written(cluster: Cluster, key: Key) -> None:
     whole = cluster.put(key, metadata={"labels": OWNERSHIP_LABELS}, data={"a": "b"})
     part = {**desired(key), PARTIAL: True}
     with pytest.raises(ValueError, match="is cached without its content"):
