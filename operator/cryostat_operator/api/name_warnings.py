@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from ipaddress import ip_address
 from typing import Any
 
-from .base import DNS_SUBDOMAIN
+from .base import DNS_LABEL, DNS_SUBDOMAIN
 
 Obj = Mapping[str, Any]
 
@@ -19,7 +19,7 @@ _LABEL_RULE = "use at most 63 letters, digits, -, _ and ., with a letter or digi
 
 
 def name_warnings(spec: Obj) -> Iterator[str]:
-    """Yield warnings about hosts, paths and the class of the Ingress, and about keys and values of labels.
+    """Yield warnings about names in the Ingress, port names, the access review, and keys and values of labels.
 
     Args:
         spec: of a Cryostat, in the shape of its v1beta2 JSON.
@@ -27,7 +27,29 @@ def name_warnings(spec: Obj) -> Iterator[str]:
     network = _mapping(spec.get("networkOptions"))
     ingress = _mapping(_mapping(network.get("coreConfig")).get("ingressSpec"))
     yield from _ingress(ingress, "spec.networkOptions.coreConfig.ingressSpec")
+    yield from _port_names(_mapping(spec.get("targetDiscoveryOptions")).get("discoveryPortNames"))
+    accounts = _mapping(_mapping(spec.get("authorizationOptions")).get("openShiftSSO"))
+    yield from _access_review(_mapping(accounts.get("accessReview")))
     yield from _keys(spec, "spec")
+
+
+def _port_names(names: Any) -> Iterator[str]:
+    for name in names if isinstance(names, list) else ():
+        if isinstance(name, str) and name and not re.fullmatch(DNS_LABEL, name):
+            yield (
+                f"spec.targetDiscoveryOptions.discoveryPortNames: {_shown(name)} is not the name of a port, so it "
+                "finds no target; names have lower-case letters, digits and -"
+            )
+
+
+def _access_review(review: Obj) -> Iterator[str]:
+    for field in ("group", "resource", "subresource", "verb", "version"):
+        given = review.get(field)
+        if isinstance(given, str) and given != given.strip().lower():
+            yield (
+                f"spec.authorizationOptions.openShiftSSO.accessReview.{field}: {_shown(given)} matches no role; "
+                f"did you mean {given.strip().lower()[:MAX_SHOWN]}?"
+            )
 
 
 def _ingress(ingress: Obj, path: str) -> Iterator[str]:

@@ -53,6 +53,15 @@ def test_spaces_are_shown() -> None:
             f"{INGRESS}.ingressClassName: Nginx is not the name of an IngressClass; use lower-case letters",
         ),
         (
+            {"targetDiscoveryOptions": {"discoveryPortNames": ["jmx", "JMX"]}},
+            "spec.targetDiscoveryOptions.discoveryPortNames: JMX is not the name of a port, so it finds no target; "
+            "names have lower-case letters, digits and -",
+        ),
+        (
+            {"authorizationOptions": {"openShiftSSO": {"accessReview": {"verb": "GET", "resource": "pods"}}}},
+            "spec.authorizationOptions.openShiftSSO.accessReview.verb: GET matches no role; did you mean get?",
+        ),
+        (
             {"operandMetadata": {"podMetadata": {"labels": {"team name": "x"}}}},
             f"spec.operandMetadata.podMetadata.labels: team name is not a valid key; {RULE}",
         ),
