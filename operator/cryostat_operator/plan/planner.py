@@ -35,7 +35,8 @@ from .model.desired_state import Blocked, ComponentPlan, Plan, Reference
 from .model.kinds import Key, Obj, key_of
 from .model.requests import Request, SecretRequest
 from .model.snapshot import ContentSummary, ReferenceData, Snapshot
-from .references import Requirements, pod_references
+from .pod_references import pod_references
+from .references import Requirements
 from .tls import component as tls
 from .tls import specs
 

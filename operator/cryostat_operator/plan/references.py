@@ -1,4 +1,4 @@
-"""Finds the Secrets and ConfigMaps that objects need, why they are not usable yet, and the hash of their content."""
+"""Why Secrets and ConfigMaps that objects need are not usable yet, and the hash of their content."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from .instance import Instance
 from .model import names
 from .model.certificates import TLS_CA_KEY
 from .model.desired_state import Blocked, Reference
-from .model.kinds import Key, Obj
+from .model.kinds import Key
 from .model.messages import message
 from .model.problems import Problem
 from .model.reasons import Reason
@@ -22,41 +22,6 @@ from .tls.specs import certificate_names
 # Keys of the Secrets of the database and of the object storage, which no field of the spec names.
 FIXED_KEYS = frozenset({"ACCESS_KEY", "SECRET_KEY", "CONNECTION_KEY", "ENCRYPTION_KEY"})
 _COMPONENT = "core"  # of the problems: several components may need the same Secret
-# Kind, then the fields that refer to it: of a variable, of `envFrom`, of a volume.
-_SOURCES = (
-    ("Secret", "secretKeyRef", "secretRef", "secret"),
-    ("ConfigMap", "configMapKeyRef", "configMapRef", "configMap"),
-)
-
-
-def pod_references(pod: Obj) -> set[Reference]:
-    """All Secrets and ConfigMaps that a pod's spec refers to, each once, with the keys that must be in them.
-
-    A reference is optional only if every use of it is; keys of optional uses need not exist.
-    """
-    found: dict[tuple[str, str], tuple[set[str], bool]] = {}
-    for kind, name, keys, optional in _uses(pod):
-        before, all_optional = found.get((kind, name), (set(), True))
-        required = set() if optional else set(keys)
-        found[kind, name] = (before | required, all_optional and optional)
-    return {Reference(kind, name, frozenset(keys), optional) for (kind, name), (keys, optional) in found.items()}
-
-
-def _uses(pod: Obj) -> Iterator[tuple[str, str, list[str], bool]]:
-    """Each use of a Secret or ConfigMap: kind, name, keys, and whether it is optional."""
-    containers = [*(pod.get("initContainers") or ()), *(pod.get("containers") or ())]
-    variables = [e.get("valueFrom") or {} for c in containers for e in c.get("env") or ()]
-    imports = [e for c in containers for e in c.get("envFrom") or ()]
-    volumes = pod.get("volumes") or ()
-    projected = [s for v in volumes for s in (v.get("projected") or {}).get("sources") or ()]
-    for kind, key_ref, ref, source in _SOURCES:
-        for use in (v[key_ref] for v in variables if key_ref in v):
-            yield kind, use["name"], [use["key"]], bool(use.get("optional"))
-        for use in (e[ref] for e in imports if ref in e):
-            yield kind, use["name"], [], bool(use.get("optional"))
-        for use in (v[source] for v in [*volumes, *projected] if source in v):
-            name = use.get("secretName") or use.get("name")
-            yield kind, name, [item["key"] for item in use.get("items") or ()], bool(use.get("optional"))
 
 
 class Requirements:

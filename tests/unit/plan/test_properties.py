@@ -14,7 +14,7 @@ from cryostat_operator.api.v1beta2 import Cryostat
 from cryostat_operator.plan.model import names
 from cryostat_operator.plan.model.desired_state import Plan
 from cryostat_operator.plan.model.kinds import KINDS, Obj, key_of
-from cryostat_operator.plan.references import pod_references
+from cryostat_operator.plan.pod_references import pod_references
 from tests.unit import kubernetes_schemas
 from tests.unit.cluster_state import ClusterState, plan_for
 from tests.unit.strategies import cryostats

@@ -20,7 +20,7 @@ from ..model.problems import Problem
 from ..model.reasons import Reason
 from ..model.requests import CertificateRequest, CopyRequest, Request
 from ..model.snapshot import Snapshot
-from ..references import pod_references
+from ..pod_references import pod_references
 from ..tls import checks
 from .comparison import at, differences, merge
 from .pruning import is_prunable

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from cryostat_operator.plan.model.kinds import Obj
-from cryostat_operator.plan.references import pod_references
+from cryostat_operator.plan.pod_references import pod_references
 from tests.unit.cluster_state import container, find, settled
 
 TRUSTED = {"trustedCertSecrets": [{"secretName": "a"}, {"configMapName": "b", "certificateKey": "ca-bundle.crt"}]}
