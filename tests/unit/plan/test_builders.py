@@ -1,4 +1,4 @@
-"""Names, quantities, resources and texts: what the components share."""
+"""Names, quantities, resources and texts that all components use."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ def test_quantities(given: Any, number: Any) -> None:
     assert quantities.quantity(given) == Decimal(number)
 
 
-def test_a_text_that_is_no_quantity_is_never_less() -> None:
+def test_a_text_that_is_not_a_quantity_is_not_less() -> None:
     with pytest.raises(ValueError, match="not a quantity"):
         quantities.quantity("lots")
     assert not quantities.is_less("lots", "1")
@@ -104,7 +104,7 @@ def test_volume_names() -> None:
         assert len(name) <= 63
 
 
-def test_templates_ask_for_all_their_values() -> None:
+def test_templates_need_all_their_values() -> None:
     with pytest.raises(jinja2.UndefinedError):
         text.render("nginx.conf.j2", port=1)
 
@@ -115,7 +115,7 @@ def test_json_keeps_order_and_escapes_markup() -> None:
 
 
 def expanded(value: str, variables: dict[str, str]) -> str:
-    """What the kubelet makes of a value: `$(NAME)` is a variable, and `$$` is one `$`."""
+    """A value after the kubelet's expansion: `$(NAME)` is a variable, and `$$` is one `$`."""
     result, place = "", 0
     while place < len(value):
         rest = value[place:]

@@ -1,4 +1,4 @@
-"""Volumes: when the data is in a claim, what of a claim can change, and which problems are reported."""
+"""Claims: their use for data, their changeable fields, and the reported problems."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def test_an_empty_dir_has_the_size_and_medium_of_the_spec() -> None:
     assert claims.uses_claim(instance, "storage")
 
 
-def test_data_is_not_left_behind_without_a_confirmation() -> None:
+def test_data_is_abandoned_only_after_a_confirmation() -> None:
     given = state(EMPTY_DIR, live_claim())
     assert claims.uses_claim(given.instance, "database")
     problem = claims.data_at_risk(given.instance, "database")
@@ -105,7 +105,7 @@ def test_a_claim_that_others_enlarged_is_larger_on_purpose() -> None:
     assert claims.unchangeable(state(spec, claim).instance, "database") is None
 
 
-def test_a_claim_that_lost_its_volume() -> None:
+def test_a_claim_that_lost_its_volume_is_reported() -> None:
     problem = claims.lost(state(live=live_claim(phase="Lost")).instance, "database")
     assert problem
     assert (problem.reason, "pv" in problem.message) == ("VolumeLost", True)
@@ -136,7 +136,7 @@ def test_a_claim_that_is_deleted_while_its_pod_runs(volume: str | None, kept: st
     assert claims.being_deleted(confirmed.instance, "database") is None
 
 
-def test_a_claim_that_stays() -> None:
+def test_a_retained_claim() -> None:
     assert claims.being_deleted(state(live=live_claim(phase="Bound")).instance, "database") is None
     assert claims.being_deleted(state().instance, "database") is None
 

@@ -32,7 +32,7 @@ def test_a_killed_container_with_probes_may_have_failed_them(probes: tuple[str, 
     assert words in failure(found).cause
 
 
-def test_an_init_container_that_did_its_work_is_no_failure() -> None:
+def test_a_completed_init_container_is_not_a_failure() -> None:
     found = pod({"name": "x-db", "state": {"waiting": {"reason": "PodInitializing"}}})
     done = {"name": "copy", "ready": True, "state": {"terminated": {"exitCode": 0}}}
     for ready in (True, False):

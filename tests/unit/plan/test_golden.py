@@ -76,7 +76,7 @@ def golden(plan: Plan) -> str:
 
 def _problem(problem: Problem) -> dict[str, Any]:
     recorded = {**asdict(problem), "reason": str(problem.reason)}
-    del recorded["included"]  # problems that are listed themselves
+    del recorded["included"]  # these problems are listed separately
     return recorded
 
 

@@ -1,4 +1,4 @@
-"""Hibernation: in which order Deployments stop, what stays, what the status says, and what runs afterwards."""
+"""Hibernation: the order in which Deployments stop, the kept objects, the status, and the start afterwards."""
 
 from __future__ import annotations
 
@@ -120,7 +120,7 @@ def test_an_instance_that_is_created_hibernated_starts_no_pod() -> None:
     assert conditions(state)["Ready"]["reason"] == "Hibernated"
 
 
-def test_hibernation_wins_against_an_autoscaler() -> None:
+def test_hibernation_takes_precedence_over_an_autoscaler() -> None:
     state = awake()
     live = state.snapshot.live[Key("Deployment", NAMESPACE, "sample-reports")]
     live = {
@@ -176,7 +176,7 @@ def test_the_address_does_not_answer_meanwhile() -> None:
     assert (exposed["status"], exposed["reason"]) == ("False", "Hibernated")
 
 
-def test_other_problems_have_conditions_of_their_own() -> None:
+def test_other_problems_have_separate_conditions() -> None:
     refused = Problem("core", Reason.QUOTA_EXCEEDED, "too much.")
     found = conditions(hibernated(), refused)
     assert (found["Ready"]["reason"], found["Reconciled"]["reason"]) == ("Hibernated", "QuotaExceeded")
@@ -249,7 +249,7 @@ def test_a_deployment_that_starts_is_no_cause() -> None:
 
 
 @pytest.mark.parametrize("value", ["On", "true", "", "x" * 100])
-def test_another_value_has_no_effect_and_is_said(value: str) -> None:
+def test_another_value_has_no_effect_and_is_reported(value: str) -> None:
     state = with_hibernation(awake(), value)
     assert written(state) == {}
     found = conditions(state)
@@ -258,13 +258,13 @@ def test_another_value_has_no_effect_and_is_said(value: str) -> None:
     assert found["Ready"]["status"] == "True"
 
 
-def test_a_pause_wins() -> None:
+def test_a_pause_takes_precedence() -> None:
     found = conditions(with_hibernation(awake()), paused=True)
     assert (found["Ready"]["reason"], found["Hibernation"]["reason"]) == ("Paused", "Paused")
     assert conditions(hibernated(), paused=True)["Hibernation"]["reason"] == "Hibernated"
 
 
-def test_keys_are_not_recorded_without_a_pod_that_proves_them() -> None:
+def test_keys_are_recorded_only_if_a_pod_runs_with_them() -> None:
     keys = {"CONNECTION_KEY": "a", "ENCRYPTION_KEY": "b"}
     done = {"type": "Progressing", "status": "True", "reason": "NewReplicaSetAvailable"}
     status = {"conditions": [*AVAILABLE["conditions"], done], "updatedReplicas": 1, "availableReplicas": 1}

@@ -51,7 +51,7 @@ def test_each_release_ignores_what_came_later_or_was_removed() -> None:
     ]
 
 
-def test_nothing_is_said_of_fields_that_are_not_set_or_of_unknown_releases() -> None:
+def test_absent_fields_and_unknown_releases_are_not_reported() -> None:
     assert messages("example.com/cryostat:4.0.3", {}) == []
     for image in (
         "example.com/cryostat:latest",

@@ -52,5 +52,5 @@ def test_all_fields_with_resources_are_checked(parent: str) -> None:
         {"requests": {"cpu": "x"}, "limits": {"cpu": "1"}},  # the API server refuses it
     ],
 )
-def test_nothing_is_said_of_other_requests(resources: dict[str, Any]) -> None:
+def test_other_requests_are_not_reported(resources: dict[str, Any]) -> None:
     assert messages({"resources": {"coreResources": resources}}) == []

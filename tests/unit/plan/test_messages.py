@@ -1,6 +1,6 @@
-"""Every message that the situations of tests/situations.yaml lead to, once and whole, in `messages.yaml`.
+"""The whole text of every message of the situations in tests/situations.yaml. `messages.yaml` has the texts.
 
-`python -m tests.unit.plan.test_messages` writes the file; its difference is what to review.
+`python -m tests.unit.plan.test_messages` writes the file. Review the difference.
 """
 
 from __future__ import annotations

@@ -34,7 +34,7 @@ def test_only_the_beginning_and_the_end_count(value: bytes, expected: str | None
     assert paddings({"SECRET_KEY": base64.b64encode(value).decode()}).get("SECRET_KEY") == expected
 
 
-def test_other_keys_and_malformed_values_are_not_judged() -> None:
+def test_other_keys_and_malformed_values_are_ignored() -> None:
     assert paddings({"other": "YQo=", "ACCESS_KEY": "!", "SECRET_KEY": ""}) == {}
 
 
@@ -45,7 +45,7 @@ def test_the_summary_of_a_secret_says_it_without_the_value() -> None:
     assert "hunter2" not in repr(summary)
 
 
-def test_what_follows_from_a_blank_in_a_key_of_the_object_storage() -> None:
+def test_the_effect_of_a_blank_in_a_key_of_the_object_storage() -> None:
     state = ClusterState(cryostat({"objectStorageOptions": {"secretName": "keys"}})).settle()
     content = ContentSummary(frozenset(FLAWS), "d", paddings={"ACCESS_KEY": "begins with a blank"})
     state.snapshot = replace(state.snapshot, data={**state.snapshot.data, ("Secret", "keys"): content})

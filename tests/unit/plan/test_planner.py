@@ -35,7 +35,7 @@ def test_objects_without_references_are_planned_at_once() -> None:
     assert {"Secret", "ConfigMap", "Service", "NetworkPolicy", "ServiceAccount"} <= {key.kind for key in plan.objects}
 
 
-def test_own_config_maps_are_never_waited_for_and_roll_the_pods() -> None:
+def test_planned_config_maps_block_nothing_and_restart_the_pods() -> None:
     before = settled()
     after = before.with_spec({"targetNamespaces": ["here"], "enableCertManager": False})
     assert hashes(before, "sample") == hashes(after, "sample")
@@ -60,7 +60,7 @@ def hashes(state: ClusterState, deployment: str) -> dict[str, str]:
         ("ConfigMap", "rules", constants.ANNOTATION_CONFIG_MAP_HASH, {"sample"}),
     ],
 )
-def test_changed_content_rolls_exactly_the_pods_that_use_it(
+def test_changed_content_restarts_only_the_pods_that_use_it(
     kind: str, name: str, annotation: str, rolled: set[str]
 ) -> None:
     state = settled({"automatedRules": [{"configMapName": "rules", "filename": "r"}]})
@@ -74,7 +74,7 @@ def test_changed_content_rolls_exactly_the_pods_that_use_it(
     assert {k for d in rolled for k in after[d] if before[d][k] != after[d][k]} == {annotation}
 
 
-def test_a_missing_generated_secret_is_no_warning_and_one_of_the_user_is() -> None:
+def test_only_a_missing_secret_of_the_user_is_a_warning() -> None:
     state = settled({"databaseOptions": {"secretName": "mine"}})
     problem = state.without_data("Secret", "sample-oauth2-cookie").plan.blocked[MAIN].problem
     assert (problem.reason, problem.actionable) == ("SecretPending", False)
@@ -110,7 +110,7 @@ def test_every_object_has_ownership_labels_and_an_owner_reference_if_possible() 
         assert ("ownerReferences" not in obj["metadata"]) is elsewhere, key
 
 
-def test_a_plan_leaves_its_input_alone() -> None:
+def test_a_plan_does_not_change_its_input() -> None:
     state = settled({"operandMetadata": {"podMetadata": {"labels": {"a": "b"}}}})
     cr, live = state.cryostat.model_copy(deep=True), copy.deepcopy(state.snapshot.live)
     assert plan_for(state.cryostat, state.snapshot, state.settings) == plan_for(cr, state.snapshot, state.settings)

@@ -15,7 +15,7 @@ def env(kind: str, name: str, key: str, **more: Any) -> dict[str, Any]:
     return {"name": "V", "valueFrom": {kind: {"name": name, "key": key, **more}}}
 
 
-def test_every_place_of_a_pod_that_can_refer_is_looked_at() -> None:
+def test_every_kind_of_reference_in_a_pod_is_found() -> None:
     found = pod(
         initContainers=[{"env": [env("secretKeyRef", "init", "a")]}],
         containers=[

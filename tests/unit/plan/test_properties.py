@@ -38,7 +38,7 @@ def state(cr: Cryostat, openshift: bool) -> ClusterState:
 
 @many
 @given(cryostats(), st.booleans())
-def test_plans_are_deterministic_and_leave_their_input_alone(cr: Cryostat, openshift: bool) -> None:
+def test_plans_are_deterministic_and_do_not_change_their_input(cr: Cryostat, openshift: bool) -> None:
     w = state(cr, openshift)
     before = (cr.model_dump_json(by_alias=True), repr(w.snapshot))
     first, second = plan_for(cr, w.snapshot, w.settings), plan_for(cr, w.snapshot, w.settings)
@@ -62,7 +62,7 @@ def test_names_are_valid_and_unique(cr: Cryostat, openshift: bool) -> None:
 
 @many
 @given(cryostats(), st.booleans())
-def test_containers_have_no_two_of_a_kind(cr: Cryostat, openshift: bool) -> None:
+def test_names_in_containers_are_unique(cr: Cryostat, openshift: bool) -> None:
     for pod in pods(state(cr, openshift).plan):
         volumes = [v["name"] for v in pod.get("volumes", ())]
         for things in (volumes, [c["name"] for c in pod["containers"]]):
@@ -129,7 +129,7 @@ def test_variables_are_text_and_secrets_have_no_content(cr: Cryostat, openshift:
 
 @many
 @given(cryostats(), st.booleans())
-def test_selectors_tell_components_and_instances_apart(cr: Cryostat, openshift: bool) -> None:
+def test_selectors_distinguish_components_and_instances(cr: Cryostat, openshift: bool) -> None:
     plan = state(cr, openshift).plan
     deployments = [obj for key, obj in plan.objects.items() if key.kind == "Deployment"]
     selectors = [obj["spec"]["selector"]["matchLabels"] for obj in deployments]

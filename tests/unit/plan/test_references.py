@@ -144,7 +144,7 @@ def test_an_optional_secret_that_is_missing_blocks_nothing() -> None:
     assert requirements([secret(optional=True)], {("Secret", "s"): None}).blocked_by(USER) is None
 
 
-def test_a_generated_secret_is_waited_for() -> None:
+def test_an_object_waits_for_a_generated_secret() -> None:
     problem = requirements([secret("k")], {("Secret", "s"): None}, requested=("s",)).blocked_by(USER)
     assert problem is not None
     assert (problem.reason, problem.actionable) == ("SecretPending", False)
@@ -187,7 +187,7 @@ def test_content_changes_the_hash_of_its_kind_only() -> None:
     assert before[1] == after[1]
 
 
-def test_of_a_hot_reloaded_secret_only_the_authorities_count() -> None:
+def test_only_the_authorities_of_a_hot_reloaded_secret_change_the_hash() -> None:
     before = hashes("1", "ca", hot_reloaded=True)
     assert hashes("2", "ca", hot_reloaded=True) == before
     assert hashes("1", "other", hot_reloaded=True) != before

@@ -1,4 +1,4 @@
-"""What the operator advises after admission refused an object, by the answer of the API server."""
+"""The remedy in the message about an object that admission refused, by the API server's response."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Reviews of pods: what is read for which caller, and failures that admit the pod unchanged."""
+"""Reviews of pods: the objects that are read for a caller, and failures that admit the pod unchanged."""
 
 from __future__ import annotations
 
@@ -146,7 +146,7 @@ async def test_an_ordinary_pod_gets_the_agent() -> None:
     assert "/spec/initContainers" in paths
 
 
-async def test_without_an_answer_about_the_fips_mode_the_agent_is_added(
+async def test_the_agent_is_added_if_the_fips_mode_is_unknown(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     reader = Reader()
@@ -164,7 +164,7 @@ async def test_an_unknown_cryostat_is_a_warning() -> None:
 
 
 async def test_a_namespace_that_was_created_again_is_no_target_namespace() -> None:
-    """Its owner gets the same answer as the owner of a namespace that never was one."""
+    """Its owner gets the same response as the owner of any other namespace."""
     reader, given = Reader(), request()
     status = {"reviewedNamespaces": [{"name": "shop", "uid": "1"}]}
     reader.stored = {**CRYOSTAT, "spec": {"targetNamespaces": ["shop"], "enableCertManager": False}, "status": status}
@@ -214,7 +214,7 @@ async def test_a_cryostat_that_hibernates_is_a_warning_and_the_agent_is_added() 
 
 @pytest.mark.parametrize("field", ["env", "volumeMounts", "ports"])
 async def test_a_pod_with_very_many_entries_is_admitted_unchanged(field: str) -> None:
-    """To compare and to encode them would take the operator seconds, in which nothing else is reviewed."""
+    """To compare and encode them would take seconds, in which the operator reviews no other object."""
     reader, count = Reader(), MAX_VALUES_READ // 3 + 1
     entries = [{"name": f"x{number}", "value": "y", "mountPath": f"/x{number}"} for number in range(count)]
     response = await review(reader, request({field: entries}))
@@ -248,7 +248,7 @@ async def test_a_workload_without_an_answer_in_time_is_admitted_unchanged(caplog
     assert caplog.messages == ["Agent not injected into Deployment n/shop: timed out"]
 
 
-async def test_a_workload_is_told_why_its_pods_get_no_agent() -> None:
+async def test_a_workload_whose_pods_get_no_agent_gets_a_warning() -> None:
     labels = {"cryostat.io/name": "other", "cryostat.io/namespace": "n"}
     template = {"metadata": {"labels": labels}, "spec": {"containers": [{"name": "app"}]}}
     given = replace(request(), obj={"kind": "Deployment", "metadata": {}, "spec": {"template": template}})

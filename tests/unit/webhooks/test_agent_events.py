@@ -28,7 +28,7 @@ async def test_events_are_bounded() -> None:
     assert EVENT in reader.events
 
 
-async def test_pods_elsewhere_do_not_use_up_the_events_of_a_target_namespace() -> None:
+async def test_pods_of_other_namespaces_do_not_use_the_events_of_a_target_namespace() -> None:
     reader = Reader()
     reader.stored = {**CRYOSTAT, "spec": {"targetNamespaces": ["n", "shop"], "enableCertManager": False}}
     admission = AgentAdmission(reader, Settings(service_tls=False), InjectionCounts())
@@ -36,7 +36,7 @@ async def test_pods_elsewhere_do_not_use_up_the_events_of_a_target_namespace() -
         await admission.pod(replace(request(), namespace=f"stranger-{number}"))
         await admission.pod(replace(request(label=f"none{number}"), namespace="shop"))
     await asyncio.sleep(0)
-    assert len(reader.events) == 2 * MAX_EVENTS, "one budget for all strangers, one for the target namespace"
+    assert len(reader.events) == 2 * MAX_EVENTS, "one limit for all other namespaces, one for the target namespace"
     reader.events.clear()
     await admission.pod(request(label="none"))
     await asyncio.sleep(0)
@@ -52,7 +52,7 @@ async def test_a_dry_run_and_a_workload_cause_no_event() -> None:
     assert reader.events == []
 
 
-def test_pods_of_a_deployment_are_named_by_it() -> None:
+def test_the_event_names_the_deployment_of_a_pod() -> None:
     given = request()
     labels = {**given.obj["metadata"]["labels"], "pod-template-hash": "5d4"}
     owner = {"kind": "ReplicaSet", "name": "shop-5d4", "controller": True}
@@ -63,7 +63,7 @@ def test_pods_of_a_deployment_are_named_by_it() -> None:
     assert creator_of(given) == "Pod p"
 
 
-async def test_names_of_owners_do_not_decide_how_much_is_remembered() -> None:
+async def test_long_names_of_owners_are_stored_in_bounded_memory() -> None:
     reader = Reader()
     events = AgentEvents(reader)
     given = request()

@@ -1,4 +1,4 @@
-"""Reviews of permissions: each question once, digests only, purged by time and bounded."""
+"""Reviews of permissions are sent once. The cache has only digests, expires and is bounded."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ PERMISSION = Permission("create", "g", "things", "n")
 
 
 class ApiServer:
-    """Answers reviews: allows what `allowed` says, or raises `error`."""
+    """Responds to reviews as `allowed` says, or raises `error`."""
 
     def __init__(self) -> None:
         self.bodies: list[Any] = []
@@ -35,7 +35,7 @@ def reviews(server: ApiServer) -> AccessReviews:
     return AccessReviews(server)  # type: ignore[arg-type]
 
 
-async def test_a_question_is_sent_once_and_remembered_by_digest() -> None:
+async def test_a_review_is_sent_once_and_cached_by_digest() -> None:
     server = ApiServer()
     checked = reviews(server)
     user = {"username": "u", "extra": {"a": ["x" * 10**6]}}
@@ -44,7 +44,7 @@ async def test_a_question_is_sent_once_and_remembered_by_digest() -> None:
     assert [len(digest) for digest in checked._cache] == [32]
 
 
-async def test_refusals_and_failures_are_not_remembered() -> None:
+async def test_refusals_and_failures_are_not_cached() -> None:
     server = ApiServer()
     checked = reviews(server)
     server.allowed = False

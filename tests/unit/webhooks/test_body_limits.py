@@ -36,7 +36,7 @@ def test_megabytes_of_empty_objects_are_refused_before_decoding() -> None:
         count_elements(b"[" + b"{}," * 300_000 + b"{}]", ADMISSION_LIMITS)
 
 
-def test_separators_in_text_are_no_elements() -> None:
+def test_separators_in_text_are_not_elements() -> None:
     assert count_elements(b'["' + b',{[\\"' * 1000 + b'", 1]', LIMITS) == 2
 
 

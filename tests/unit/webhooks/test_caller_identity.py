@@ -1,4 +1,4 @@
-"""Which client certificates prove that the caller is the API server."""
+"""The client certificates that identify the API server."""
 
 from __future__ import annotations
 
@@ -69,12 +69,12 @@ def test_only_certificates_of_the_api_server_are_accepted(certificate: bytes, ex
     assert authorities("front-proxy-client").is_api_server(certificate) is expected
 
 
-def test_without_names_every_certificate_of_the_front_proxy_counts() -> None:
+def test_without_names_every_certificate_of_the_front_proxy_is_accepted() -> None:
     assert authorities().is_api_server(PROXY.issue("any"))
 
 
 @pytest.mark.parametrize("config_map", [None, {}, {"data": {"client-ca-file": "junk"}}])
-def test_without_authorities_no_caller_is_proved(config_map: dict[str, object] | None) -> None:
+def test_without_authorities_no_caller_is_identified(config_map: dict[str, object] | None) -> None:
     found = parse_authorities(config_map)
     assert found.pem == b""
     assert not found.is_api_server(CLIENT.issue("kube-apiserver", "system:masters"))

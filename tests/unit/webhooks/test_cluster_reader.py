@@ -115,7 +115,7 @@ async def test_fips_mode_is_read_once_from_the_configuration_of_the_installation
     assert client.paths == ["/api/v1/namespaces/kube-system/configmaps/cluster-config-v1"]
 
 
-async def test_only_openshift_is_asked_for_its_fips_mode() -> None:
+async def test_the_fips_mode_is_read_only_on_openshift() -> None:
     client = Lookups({"install-config": "fips: true"})
     reader = CachedReader(cast(Any, client), cast(Any, OpenShift(False)), cast(Any, None), lambda: True)
     assert not await reader.fips()

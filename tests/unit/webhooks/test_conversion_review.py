@@ -1,4 +1,4 @@
-"""Answers to ConversionReviews, which are converted object by object."""
+"""Responses to ConversionReviews, which are converted object by object."""
 
 from __future__ import annotations
 
@@ -65,14 +65,14 @@ def test_an_unknown_version_is_a_failure() -> None:
     assert answer(review([cryostat()], "example.com/v1"))["result"]["status"] == "Failure"
 
 
-def test_a_failure_after_the_beginning_of_the_answer_ends_it() -> None:
+def test_a_failure_after_the_beginning_of_the_response_ends_it() -> None:
     objects = [cryostat(0, conversion_review.FLUSH_BYTES), {"apiVersion": "v1"}, cryostat(2)]
     response = answer(review(objects), 1000)
     assert [obj["metadata"]["name"] for obj in response["convertedObjects"]] == ["x0"]
     assert response["result"]["status"] == "Failure"
 
 
-def test_the_answer_is_sent_in_parts() -> None:
+def test_the_response_is_sent_in_parts() -> None:
     found = ConversionReview()
     data = orjson.dumps(review([cryostat(number, 10_000) for number in range(50)]))
     longest, parts = 0, 0
@@ -204,7 +204,7 @@ def test_a_repeated_key_is_explained() -> None:
 @pytest.mark.parametrize("size", [13, 1 << 20])
 @pytest.mark.parametrize("case", FAILURES)
 def test_a_body_that_is_invalid_later_is_a_failure(case: str, size: int) -> None:
-    """Even if all objects were converted before."""
+    """This holds even if all objects were converted before."""
     response = answer(FAILURES[case], size)
     assert response["uid"] == "1"
     assert response["result"]["status"] == "Failure"
@@ -212,7 +212,7 @@ def test_a_body_that_is_invalid_later_is_a_failure(case: str, size: int) -> None
 
 
 def test_large_numbers_are_those_that_the_api_server_reads() -> None:
-    """It decodes integers beyond 64 bits as floats, too."""
+    """The API server decodes integers beyond 64 bits as floats too."""
     [obj] = answer(raw(b"[%b]" % ONE.replace(b"false", b"1" * 30)))["convertedObjects"]
     assert json.loads(obj["metadata"]["annotations"][ANNOTATION])["v1beta1"]["spec"]["minimal"] == float("1" * 30)
 
@@ -247,8 +247,8 @@ def test_texts_of_a_review_are_logged_on_one_short_line(caplog: pytest.LogCaptur
     assert len(line) < 1000
 
 
-def test_no_part_of_an_answer_is_valid_json() -> None:
-    """The API server cannot take an answer that is cut off for a whole one."""
+def test_an_incomplete_response_is_not_valid_json() -> None:
+    """The API server must not accept an incomplete response as a complete one."""
     found = ConversionReview()
     text = found.feed(orjson.dumps(review([cryostat(number) for number in range(3)]))) + found.finish()
     assert orjson.loads(text)["response"]["result"] == {"status": "Success"}
@@ -282,7 +282,7 @@ def test_a_failed_conversion_is_explained_and_logged(caplog: pytest.LogCaptureFi
     assert caplog.messages == [f"Conversion to 'operator.cryostat.io/v1beta2' failed: {text}"]
 
 
-def test_what_follows_the_objects_is_limited() -> None:
+def test_the_text_after_the_objects_is_limited() -> None:
     data = orjson.dumps(review([cryostat()], other="x" * 100_000))
     assert answer(data, 4096)["result"]["status"] == "Failure"
 

@@ -1,4 +1,4 @@
-"""Conversions over HTTP: statuses, time limits, and how many are answered at a time."""
+"""Conversions over HTTP: statuses, time limits, and limits of concurrent requests."""
 
 from __future__ import annotations
 
@@ -103,9 +103,7 @@ async def test_a_body_that_does_not_arrive(
     writer.close()
 
 
-async def test_a_body_that_arrives_byte_by_byte_is_not_waited_for(
-    served: Served, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_a_body_that_arrives_byte_by_byte_is_refused(served: Served, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(conversion_server, "PART_TIMEOUT", 0.2)
     reader, writer = await served.open(b"{", 1 << 20)
     answer = asyncio.create_task(reader.readline())
@@ -116,8 +114,8 @@ async def test_a_body_that_arrives_byte_by_byte_is_not_waited_for(
     writer.close()
 
 
-async def test_an_answer_that_has_begun_is_cut_off(served: Served, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Then the API server does not take the first objects for all."""
+async def test_a_response_that_takes_too_long_is_aborted(served: Served, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Therefore the API server does not accept the first objects as the whole list."""
     body = orjson.dumps(review([cryostat(number, 100_000) for number in range(3)]))
     reader, writer = await served.open(body[:150_000], len(body))
     assert b" 200 " in await reader.readline()
@@ -163,8 +161,8 @@ async def test_an_object_that_is_invalid_ends_an_answer_that_has_begun_as_a_fail
     assert len(answer["response"]["convertedObjects"]) <= 2
 
 
-async def test_an_answer_that_is_not_read_is_cut_off(served: Served, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The answer has more bytes than the buffers of a connection."""
+async def test_a_response_that_is_not_read_is_aborted(served: Served, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The response is larger than the buffers of a connection."""
     body = orjson.dumps(review([cryostat(number, 1_000_000) for number in range(20)]))
     ended = asyncio.Event()
     respond = served.conversions._answer

@@ -34,7 +34,7 @@ def cryostat(spec: Any) -> dict[str, Any]:
 
 
 @given(members(CryostatSpec))
-def test_for_every_spec(spec: dict[str, Any]) -> None:
+def test_every_spec_gets_a_response(spec: dict[str, Any]) -> None:
     obj = cryostat(spec)
     before = copy.deepcopy(obj)
     filled = with_defaults(obj, "n", creating=True)
@@ -108,7 +108,7 @@ TOO_LARGE: dict[str, dict[str, Any]] = {
 
 
 class Recording:
-    """Allows everything and records what was asked."""
+    """Allows everything and records the reviews."""
 
     def __init__(self) -> None:
         self.required: list[Permission] = []
@@ -134,7 +134,7 @@ def answers(old: Any, new: Any, reviews: Any = None, **annotations: str) -> list
 
 @pytest.mark.parametrize("name", TOO_LARGE)
 def test_a_spec_that_is_too_large_is_refused_with_few_calls(name: str) -> None:
-    """Otherwise any pod could keep the operator busy for many seconds with one review."""
+    """Otherwise any pod could block the operator for many seconds with one review."""
     found: list[dict[str, Any]] = []
     count = calls(lambda: found.extend(answers(None, TOO_LARGE[name])))
     assert count < 3 * calls(lambda: answers(None, {}))
@@ -145,7 +145,7 @@ def test_a_spec_that_is_too_large_is_refused_with_few_calls(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", TOO_LARGE)
-def test_a_cryostat_that_was_stored_too_large_can_be_changed_and_shortened(name: str) -> None:
+def test_a_stored_oversized_cryostat_can_be_changed_and_shortened(name: str) -> None:
     stored = {**TOO_LARGE[name], "databaseOptions": {"secretName": "keys"}}
     accepted = {constants.ANNOTATION_ACCEPT_NAMESPACES: "uid"}
     reviews = Recording()
@@ -168,7 +168,7 @@ def test_wrong_annotations_of_a_scheduled_backup_are_refused(old: Any) -> None:
         assert refused["status"]["message"].startswith(f'Annotation {key} is "{value}": ')
 
 
-async def test_an_object_that_is_known_only_in_part_is_left_out() -> None:
+async def test_an_object_with_a_partial_body_is_left_out() -> None:
     key = Key("PersistentVolumeClaim", "n", "a-database")
     claim = {"kind": key.kind, "metadata": {"name": key.name, "namespace": "n"}, PARTIAL: True}
     answer = await validate(Reader(Snapshot(live={key: claim}, namespaces={"n": NamespaceState()})))

@@ -13,7 +13,7 @@ SMALL: dict[str, Any] = {"x": list(range(MAX_SMALL - 1))}
 
 
 def compute(seconds: float) -> None:
-    """Take time in which no other task runs."""
+    """Block all other tasks for some time."""
     time.sleep(seconds)
 
 
@@ -42,7 +42,7 @@ async def test_a_failed_review_leaves_time_too() -> None:
             assert time.perf_counter() - started > 2 * 0.02
 
 
-async def test_an_answer_is_not_late_because_of_the_time_that_is_left() -> None:
+async def test_time_for_other_tasks_does_not_delay_a_response() -> None:
     reviews = LargeReviews()
     events: list[str] = []
     asyncio.get_running_loop().call_soon(events.append, "something else")

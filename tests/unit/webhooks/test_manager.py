@@ -1,4 +1,4 @@
-"""The webhook manager in memory: what is served and registered, in which order, and how failures are handled."""
+"""The webhook manager in memory: the order of serving and registration, and failures."""
 
 from __future__ import annotations
 
@@ -123,7 +123,7 @@ Create = Callable[..., Managed]
 
 @pytest.fixture
 def managed(monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture) -> Create:
-    """Makes a manager."""
+    """Create a manager."""
     caplog.set_level(logging.INFO)
     return lambda **settings: Managed(monkeypatch, **settings)
 
@@ -240,7 +240,7 @@ async def test_olm_mounts_the_certificate_and_registers_the_webhooks(managed: Cr
     assert made.cluster.writes == [("POST", "/apis/authentication.k8s.io/v1/selfsubjectreviews")]
 
 
-async def test_callers_are_known_by_the_last_authorities_that_could_be_read(
+async def test_callers_are_identified_by_the_last_readable_authorities(
     managed: Create, caplog: pytest.LogCaptureFixture
 ) -> None:
     made = managed()
@@ -263,7 +263,7 @@ async def test_callers_are_known_by_the_last_authorities_that_could_be_read(
     assert not made.manager._is_api_server(b"")
 
 
-async def test_every_path_has_a_handler_that_is_told_who_calls(managed: Create) -> None:
+async def test_every_handler_gets_the_identity_of_the_caller(managed: Create) -> None:
     paths = {path for name, path in vars(WebhookPaths).items() if name.isupper()}
     assert set(managed().handlers) == paths - {WebhookPaths.CONVERT}
     seen: list[tuple[str, bool]] = []
@@ -285,7 +285,7 @@ async def test_every_path_has_a_handler_that_is_told_who_calls(managed: Create) 
 # --- start, failures, stop -------------------------------------------------------------------------------------------
 
 
-async def test_it_checks_again_and_again_until_it_is_stopped(managed: Create, tmp_path: Path) -> None:
+async def test_the_manager_repeats_its_check_until_it_is_stopped(managed: Create, tmp_path: Path) -> None:
     for folder, delay in (("absent", CHECK_INTERVAL), ("", CHECK_INTERVAL / 4)):
         mount(tmp_path, content())
         made = managed(webhook_certificates=str(tmp_path / folder))
@@ -331,7 +331,7 @@ async def test_a_port_in_use_fails_the_start(managed: Create) -> None:
         await made.manager.start("127.0.0.1", 9443)
 
 
-async def test_the_start_does_not_wait_forever_for_a_certificate(
+async def test_the_start_waits_for_a_certificate_for_a_limited_time(
     managed: Create, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(manager_module, "START_TIMEOUT", 0.01)

@@ -57,12 +57,12 @@ async def test_the_token_and_the_permission_are_reviewed(server: ApiServer) -> N
 @pytest.mark.parametrize(
     "header", ["", "Bearer", "Bearer x", "Basic aaa.bbb.ccc", TOKEN + " ", "Bearer a.b." + "c" * 20_000]
 )
-async def test_a_text_that_is_no_token_is_not_reviewed(server: ApiServer, header: str) -> None:
+async def test_a_text_that_is_not_a_token_is_not_reviewed(server: ApiServer, header: str) -> None:
     assert await access(server).check(header) == 401
     assert server.bodies == []
 
 
-async def test_refusals_are_not_remembered(server: ApiServer) -> None:
+async def test_refused_tokens_are_not_cached(server: ApiServer) -> None:
     checked = access(server)
     server.authenticated = False
     assert await checked.check(TOKEN) == 401
@@ -74,7 +74,7 @@ async def test_refusals_are_not_remembered(server: ApiServer) -> None:
     assert await checked.check(TOKEN) == 200
 
 
-async def test_an_accepted_token_is_remembered_for_a_while(server: ApiServer, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_an_accepted_token_is_cached(server: ApiServer, monkeypatch: pytest.MonkeyPatch) -> None:
     now = 100.0
     monkeypatch.setattr("time.monotonic", lambda: now)
     checked = access(server)
@@ -88,7 +88,7 @@ async def test_an_accepted_token_is_remembered_for_a_while(server: ApiServer, mo
     assert await checked.check(TOKEN) == 403
 
 
-async def test_the_number_of_remembered_tokens_is_bounded(server: ApiServer) -> None:
+async def test_the_number_of_cached_tokens_is_bounded(server: ApiServer) -> None:
     checked = access(server)
     for number in range(2 * MAX_CACHED):
         await checked.check(f"Bearer a.b.{number}")
@@ -119,7 +119,7 @@ class Clock:
 
 @asynccontextmanager
 async def many_strangers(server: ApiServer, checked: MetricsAccess) -> AsyncIterator[None]:
-    """Meanwhile the reviews are used up by callers that wait for an answer."""
+    """Inside the block, callers that wait for a response use all concurrent reviews."""
     server.hold.clear()
     strangers = [asyncio.create_task(checked.check(f"Bearer a.b.{number}")) for number in range(MAX_CONCURRENT)]
     await asyncio.sleep(0)
@@ -128,7 +128,7 @@ async def many_strangers(server: ApiServer, checked: MetricsAccess) -> AsyncIter
     await asyncio.gather(*strangers)
 
 
-async def test_strangers_do_not_keep_a_known_caller_away(server: ApiServer, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_unknown_callers_do_not_block_a_known_one(server: ApiServer, monkeypatch: pytest.MonkeyPatch) -> None:
     """While the reviews are used up, a token that was accepted some minutes ago is still accepted."""
     clock, checked = Clock(monkeypatch), access(server)
     assert await checked.check(TOKEN) == 200
@@ -139,7 +139,7 @@ async def test_strangers_do_not_keep_a_known_caller_away(server: ApiServer, monk
         assert await checked.check(TOKEN) == 503
 
 
-async def test_a_refused_token_gets_no_grace(server: ApiServer, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_refused_token_has_no_grace_period(server: ApiServer, monkeypatch: pytest.MonkeyPatch) -> None:
     clock, checked = Clock(monkeypatch), access(server)
     assert await checked.check(TOKEN) == 200
     clock.now += metrics_access.CACHE_SECONDS + 1.0

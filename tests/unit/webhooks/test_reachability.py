@@ -103,7 +103,7 @@ async def test_a_cryostat_that_cannot_be_changed_still_shows_that_the_webhooks_a
     assert cluster.metric == [False, True]
 
 
-async def test_not_before_it_is_due() -> None:
+async def test_the_check_runs_only_when_it_is_due() -> None:
     cluster = Cluster()
     await cluster.check.run_if_due()
     assert cluster.requests == []

@@ -1,4 +1,4 @@
-"""The registration with the API server: which differences are corrected."""
+"""The registration with the API server, and the differences that are corrected."""
 
 from __future__ import annotations
 
@@ -139,7 +139,7 @@ async def test_missing_configurations_are_created_and_later_restored(
 
 
 @pytest.mark.parametrize(("status", "warns"), [(403, True), (409, False)])
-async def test_what_may_not_be_created_is_warned_of_once(
+async def test_a_refused_creation_is_logged_once(
     server: ApiServer, caplog: pytest.LogCaptureFixture, status: int, warns: bool
 ) -> None:
     server.remove(DEFINITION)

@@ -1,4 +1,4 @@
-"""Answers to AdmissionReviews: their patches turn the old object into the new one."""
+"""Responses to AdmissionReviews. Their patches change the old object into the new one."""
 
 from __future__ import annotations
 

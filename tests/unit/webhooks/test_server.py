@@ -1,4 +1,4 @@
-"""The server of the webhooks on loopback, without TLS: limits, statuses, and what is measured."""
+"""The server of the webhooks on loopback, without TLS: limits, statuses and metrics."""
 
 from __future__ import annotations
 
@@ -158,7 +158,7 @@ async def test_conversions_may_be_larger(served: Served) -> None:
     assert served.observed == [(WebhookPaths.CONVERT, status) for status in (200, 413, 400)]
 
 
-async def test_a_conversion_reserves_what_it_takes_in_memory(served: Served, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_conversion_reserves_the_memory_that_it_uses(served: Served, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(server, "MAX_BYTES", BUFFERED_BYTES)
     _, writer = await request_without_body(served, MAX_REVIEW_BYTES, WebhookPaths.CONVERT)
     while served.in_progress[2] == 0:

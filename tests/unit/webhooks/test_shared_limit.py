@@ -1,4 +1,4 @@
-"""A limit that is shared among the addresses of clients."""
+"""A limit that the addresses of clients share."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def test_one_address_leaves_a_fifth() -> None:
 
 
 @pytest.mark.parametrize("count", [1, 3, 10])
-def test_a_new_address_gets_something_besides_any_number_of_greedy_ones(count: int) -> None:
+def test_a_new_address_gets_a_share_beside_any_number_of_busy_ones(count: int) -> None:
     """At first the earlier ones have more; their requests end, and then they cannot get as many again."""
     greedy = [f"10.0.0.{number}" for number in range(count)]
     found = filled(256, *greedy)

@@ -128,7 +128,7 @@ def test_contexts_of_the_user_replace_the_defaults() -> None:
     assert container(plan, "sample-reports", "sample-reports")["securityContext"] == {"runAsUser": 2}
 
 
-def test_with_tls_plain_http_is_off() -> None:
+def test_with_tls_plain_http_is_disabled() -> None:
     env = environment(settled({**ONE, "enableCertManager": True}).plan, "sample-reports", "sample-reports")
     assert env["QUARKUS_HTTP_INSECURE_REQUESTS"] == "disabled"
     assert "QUARKUS_HTTP_PORT" not in env

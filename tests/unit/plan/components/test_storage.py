@@ -62,7 +62,7 @@ def test_variables_with_credentials_follow_the_variables_that_they_refer_to() ->
     )
 
 
-def test_an_external_provider_replaces_everything_managed_but_the_secret() -> None:
+def test_an_external_provider_replaces_all_managed_objects_except_the_secret() -> None:
     plan = settled({"objectStorageOptions": S3}).plan
     for kind in ("Deployment", "Service", "PersistentVolumeClaim"):
         assert "sample-storage" not in names_of(plan, kind)

@@ -1,4 +1,4 @@
-"""Which differences of live objects lead to a write, and what of a live object a write keeps."""
+"""The differences of live objects that cause a write, and the live fields that a write keeps."""
 
 from __future__ import annotations
 

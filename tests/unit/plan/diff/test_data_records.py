@@ -1,4 +1,4 @@
-"""When the keys of a database are recorded on its claim."""
+"""The record of a database's keys on its claim."""
 
 from __future__ import annotations
 

@@ -29,7 +29,7 @@ def test_what_is_pruned(key: Key, found: Obj, prunable: bool) -> None:
     assert is_prunable(key, found, "u") is prunable
 
 
-def test_a_secret_of_a_certificate_goes_with_the_certificate() -> None:
+def test_a_secret_of_a_certificate_is_deleted_with_the_certificate() -> None:
     certificate = {"apiVersion": "cert-manager.io/v1", "kind": "Certificate", "name": "x", "controller": True}
     found = live(annotations={constants.ANNOTATION_ISSUER: "x-ca"}, ownerReferences=[certificate])
     key = Key("Secret", "here", "x-tls")

@@ -63,7 +63,7 @@ def test_the_issuer_of_certificates(asked: bool | None, apis: frozenset[str], on
     assert state(asked, apis=apis, on=on).instance.tls_issuer == way
 
 
-def test_without_tls_there_is_nothing_of_it() -> None:
+def test_without_tls_there_are_no_certificates_and_issuers() -> None:
     settled = state(False).settle()
     assert not any("tls" in name or name.startswith("cryostat-ca") for name in names_of(settled.plan, "Secret"))
     assert tls_reason(settled) == ("True", "CertManagerDisabled")
@@ -87,7 +87,7 @@ def test_both_issuers_fill_the_same_secrets() -> None:
     assert {key: fact.keys for key, fact in asked.snapshot.certificates.items()} == by_order
 
 
-def test_a_settled_world_needs_no_writes() -> None:
+def test_a_settled_instance_needs_no_writes() -> None:
     for settled in (state(targets=("a", NAMESPACE)).settle(), state(True, apis=WITH, targets=("a",)).settle()):
         live = {key: with_uid(obj) for key, obj in settled.snapshot.live.items()}
         settled.snapshot = replace(settled.snapshot, live=live)
@@ -148,7 +148,7 @@ def test_a_terminating_target_namespace_blocks_nothing() -> None:
     assert NAME in names_of(plan, "Deployment")
 
 
-# --- what is wrong with a certificate ---
+# --- unsuitable certificates ---
 
 
 ORDER = CertificateRequest(leaf(state()), "cryostat-db", ("a", "b"), frozenset({"server auth"}), CA)
@@ -160,7 +160,7 @@ def known(**changes: object) -> dict[Key, CertificateInfo]:
     return {**snapshot, ORDER.key: replace(assumed_certificate(ORDER, snapshot), **changes)}  # type: ignore[arg-type]
 
 
-def test_a_certificate_as_ordered_is_left_alone() -> None:
+def test_a_certificate_as_requested_is_not_changed() -> None:
     assert reissue_reason(ORDER, known(), None) is None
 
 
@@ -288,7 +288,7 @@ def test_the_application_follows_when_the_database_runs() -> None:
     assert main in settled.plan.blocked
     rolled_out: Obj = {**rolling["status"], "conditions": [progressing("NewReplicaSetAvailable")]}
     settled.with_live({**rolling, "status": rolled_out})
-    assert main in settled.plan.blocked, "that is said of the rollout before"
+    assert main in settled.plan.blocked, "this is the status of the former rollout"
     settled.with_live({**rolling, "status": rolled_out | {"updatedReplicas": 1}})
     assert main in settled.plan.blocked
     settled.with_live({**rolling, "status": rolled_out | {"updatedReplicas": 1, "availableReplicas": 1}})
