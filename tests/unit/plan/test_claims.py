@@ -136,7 +136,7 @@ def test_a_claim_that_is_deleted_while_its_pod_runs(volume: str | None, kept: st
     assert claims.being_deleted(confirmed.instance, "database") is None
 
 
-def test_a_retained_claim() -> None:
+def test_a_claim_that_is_not_being_deleted() -> None:
     assert claims.being_deleted(state(live=live_claim(phase="Bound")).instance, "database") is None
     assert claims.being_deleted(state().instance, "database") is None
 

@@ -71,7 +71,7 @@ def test_a_broken_certificate_is_generated_again(key: str, junk: bytes) -> None:
     assert serving.ensure_serving_certificate(data, HOSTS, NOW) == data
 
 
-def test_a_key_of_another_certificate_is_refused() -> None:
+def test_a_key_of_another_certificate_is_not_used() -> None:
     one, two = (serving.ensure_serving_certificate({}, HOSTS, NOW) for _ in range(2))
     mixed = serving.ensure_serving_certificate({**one, serving.KEY: two[serving.KEY]}, HOSTS, NOW)
     assert mixed[serving.KEY] not in (one[serving.KEY], two[serving.KEY])
