@@ -1,4 +1,4 @@
-"""One instance with real pods: it becomes Ready, and its login, storage and database do what they should."""
+"""One instance with real pods: it becomes Ready, and its login, storage and database work."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from tests.docs.commands import blocks
 from tests.node.installation import restarts, sample
 from tests.node.instance import APPLICATION_MEMORY, HOME, PATIENCE, PODS, TARGET, Running, container_of, owner
 
-# The instance and what each test changes in it become ready within minutes.
+# The instance becomes Ready within minutes, also after the changes of each test.
 pytestmark = pytest.mark.timeout(900)
 
 
@@ -34,7 +34,7 @@ def test_it_is_ready_without_a_restart_in_a_restricted_namespace(instance: Runni
     assert restarts(instance.pods) == 0
 
 
-def test_only_the_right_password_logs_in(instance: Running) -> None:
+def test_a_login_needs_the_right_password(instance: Running) -> None:
     user, password = instance.login()
     assert instance.ask("/api/v4/targets")[0] in (401, 403)
     assert instance.ask("/api/v4/targets", (user, "wrong"))[0] in (401, 403)
@@ -42,7 +42,7 @@ def test_only_the_right_password_logs_in(instance: Running) -> None:
     assert instance.ask("/grafana/", (user, password))[0] == 200
 
 
-def test_a_user_cannot_take_another_name(instance: Running) -> None:
+def test_a_user_cannot_send_another_name(instance: Running) -> None:
     forged = ("--header", "X-Forwarded-User: boss", "--header", "X-Cryostat-Agent-Proxy: true", "--request", "POST")
     status, body = instance.ask("/api/v4/auth", instance.login(), *forged)
     assert (status, json.loads(body)) == (200, {"username": "cryostat"})
@@ -55,7 +55,7 @@ def test_web_sockets_and_large_bodies_reach_the_application(instance: Running) -
     assert instance.run(*socket, *user, "hello") == "cryostat: hello\n"
     with pytest.raises(KubectlError, match=r"HTTP/1.1 40[13]"):
         instance.run(*socket, user[0], "wrong", "hello")
-    # Far beyond the limits that nginx and the servers of the operands have without settings.
+    # Far larger than the default limits of nginx and of the operands' servers.
     digest = instance.run("sh", "-c", "head -c 25000000 /dev/urandom >/tmp/body && sha256sum /tmp/body").split()[0]
     status, body = instance.ask("/digest", user, "--upload-file", "/tmp/body", "--max-time", "60")
     assert (status, json.loads(body)) == (200, {"sha256": digest})
@@ -71,7 +71,7 @@ def probe_failures(instance: Running) -> dict[str, str]:
 
 
 def test_each_probe_fails_when_its_program_hangs(instance: Running) -> None:
-    """A stopped program: the kubelet reports the probe of each container, and the status that of the database."""
+    """Programs are suspended. The kubelet reports each container's probe, and the status that of the database."""
     name = f"{instance.name}-db"
     running = {
         status["name"]: status["containerID"].rpartition("/")[2]
@@ -118,7 +118,7 @@ def test_report_generators_are_reached_and_reach_the_storage(instance: Running) 
     assert instance.run_in(reports, reports, *script, storage, "$CRYOSTAT_STORAGE_TLS_CA_PATH") == "200\n"
 
 
-def test_storage_and_database_ask_for_keys_password_and_tls(instance: Running) -> None:
+def test_storage_and_database_require_keys_password_and_tls(instance: Running) -> None:
     name = "QUARKUS_S3_AWS_CREDENTIALS_STATIC_PROVIDER_SECRET_ACCESS_KEY"
     wrong_keys = f"""
         import os
@@ -174,7 +174,7 @@ def test_presigned_urls_are_valid_for_a_time_and_for_what_was_signed(instance: R
 
 
 def refused(instance: Running, *command: str) -> str:
-    """The errors of a command in the application's container that must fail."""
+    """Run a command in the application's container that must fail, and return its errors."""
     with pytest.raises(KubectlError) as error:
         instance.run_in(instance.name, instance.name, *command)
     return str(error.value.stderr)
@@ -183,7 +183,7 @@ def refused(instance: Running, *command: str) -> str:
 SLOW_START = "/var/lib/pgsql/data/slow-start"  # seconds; the entry point of the database's image reads it
 
 
-def test_data_outlives_the_pods_and_nothing_restarts_with_a_slow_database(instance: Running) -> None:
+def test_new_pods_have_the_former_data_and_do_not_restart_with_a_slow_database(instance: Running) -> None:
     """All pods start at once, and the database needs a minute."""
     user = instance.login()
     put = ("--request", "PUT", "--data-binary", "a secret value")
@@ -206,7 +206,7 @@ def test_data_outlives_the_pods_and_nothing_restarts_with_a_slow_database(instan
     assert kept == {"database": value, "storage": value}
     stored = instance.run_in(*store, "psql", "-U", "postgres", "-d", "cryostat", "-Atc", "SELECT name, value FROM kept")
     assert "first" in stored
-    assert value.encode().hex() not in stored, "it is encrypted"
+    assert value.encode().hex() not in stored, "the value is encrypted"
 
 
 def database(instance: Running) -> Object:
@@ -221,7 +221,7 @@ def database(instance: Running) -> Object:
 
 
 def set_resources(instance: Running, resources: Object) -> None:
-    # A merge patch keeps the keys that it does not name.
+    # A merge patch keeps keys that it does not contain.
     spec = {"resources": {"databaseResources": {"limits": None, **resources}}}
     instance.api.patch(instance.cryostat, {"spec": spec})
 
@@ -234,12 +234,12 @@ def hide_image(instance: Running) -> None:
     instance.node.rename(IMAGES["database"][1], HIDDEN)
     former = database(instance)
     instance.api.delete(former)
-    # Two servers at the same data would destroy it.
+    # Two servers with the same data directory would destroy the data.
     eventually(lambda: not instance.api.find("v1", "Pod", former["metadata"]["name"], HOME), PATIENCE, "it has ended")
 
 
 def crash_twice(instance: Running) -> None:
-    """The kubelet restarts a container at once the first time only."""
+    """Kill a container twice, because the kubelet restarts it without back-off the first time."""
     killed = ""
     for _ in range(2):
         eventually(lambda: container_of(database(instance)) != killed, PATIENCE, "a new container runs")  # noqa: B023
@@ -248,7 +248,7 @@ def crash_twice(instance: Running) -> None:
 
 
 def use_too_much_memory(instance: Running) -> None:
-    """The application keeps a body in memory that is larger than the limit of its container."""
+    """Send a body that is larger than the memory limit of the application, which keeps it in memory."""
     user = instance.login()
     instance.run("sh", "-c", "head -c 300000000 /dev/zero >/tmp/large")
     for _ in range(2):
@@ -263,7 +263,7 @@ def repair(instance: Running) -> None:
 
 
 def show_image(instance: Running) -> None:
-    """The kubelet waits up to a minute before it pulls again for the same pod."""
+    """Restore the name of the image, and replace the pod: the kubelet retries a pull after up to a minute."""
     instance.node.rename(HIDDEN, IMAGES["database"][1])
     [waiting] = [pod for pod in instance.pods if owner(pod) == f"{instance.name}-database"]
     instance.api.delete(waiting)
@@ -272,7 +272,7 @@ def show_image(instance: Running) -> None:
 HIDDEN = "cryostat.test/hidden:1"
 Change = Callable[[Running], None]
 OUT_OF_MEMORY = f"was killed because it used more memory than its limit of {APPLICATION_MEMORY}"
-FAILURES: list[tuple[Change, str, Change]] = [  # how a container fails, what the status says, the repair
+FAILURES: list[tuple[Change, str, Change]] = [  # the failure, the expected words of the status, the repair
     (ask_for_too_much, "Insufficient cpu", repair),
     (hide_image, f'cannot pull image "{IMAGES["database"][1]}" (', show_image),
     (crash_twice, "with exit code 137", lambda instance: None),
@@ -281,7 +281,9 @@ FAILURES: list[tuple[Change, str, Change]] = [  # how a container fails, what th
 
 
 @pytest.mark.parametrize(("fail", "words", "undo"), FAILURES)
-def test_the_status_says_why_a_container_fails(instance: Running, fail: Change, words: str, undo: Change) -> None:
+def test_the_status_has_the_cause_of_a_failed_container(
+    instance: Running, fail: Change, words: str, undo: Change
+) -> None:
     fail(instance)
     try:
         eventually(lambda: words in condition(instance.cryostat, "Ready")["message"], PATIENCE, "the status says why")
@@ -292,7 +294,7 @@ def test_the_status_says_why_a_container_fails(instance: Running, fail: Change, 
         undo(instance)
 
     def recovered() -> bool:
-        # The status may still be that before the last of several failures.
+        # The status may not yet have the last of several failures.
         return instance.is_ready and instance.ask("/health", instance.login())[0] == 200
 
     eventually(recovered, PATIENCE, "the instance is Ready again, and answers")
@@ -317,9 +319,9 @@ CERTIFICATES = ("", "-agent", "-database", "-storage")
 
 
 def served_certificates(instance: Running) -> list[str]:
-    """The hashes of the certificates that programs of an instance serve; empty while one does not answer.
+    """The hashes of the certificates that programs of an instance serve. Empty if one does not respond.
 
-    The storage is not among them: it loads a new certificate every five hours.
+    The storage is left out, because it loads a new certificate every five hours.
     """
     addresses = [
         f"localhost:{names.PORT_AUTH_PROXY}",
@@ -356,7 +358,7 @@ def test_a_new_login_and_new_certificates_reach_the_programs(instance: Running) 
     eventually(generated, PATIENCE, "the login is generated again")
     path = "/api/v4/targets"
     eventually(lambda: instance.ask(path, instance.login())[0] == 200, PATIENCE, "the new login works")
-    # New certificates replace pods meanwhile, so that there may be no answer for a moment.
+    # Pods are replaced for new certificates, so a request may get no response.
     eventually(lambda: instance.ask(path, former)[0] in (401, 403), PATIENCE, "the former login is refused")
 
     def renewed() -> bool:
@@ -403,7 +405,7 @@ def test_a_backup_restores_an_instance_that_was_deleted_with_its_data(instance: 
 
     eventually(lambda: not left(), PATIENCE, "the instance has left nothing")
 
-    instance.api.create(secret)  # The Cryostat names it, and it is not part of the backup.
+    instance.api.create(secret)  # The Cryostat refers to this Secret, which is not part of the backup.
     restored = cryostat_operator(kubeconfig, "restore", "-n", HOME, "--from", str(tmp_path / "backup"))
     assert restored.returncode == 0, restored.stdout + restored.stderr
     eventually(lambda: instance.is_ready, PATIENCE, "the restored instance is Ready")
@@ -453,7 +455,7 @@ def run_scheduled_backup(instance: Running, target: Path) -> None:
 
 
 def grant_restore(instance: Running) -> Path:
-    """A kubeconfig of a ServiceAccount with the Role of docs/backup.md and what authors of Cryostats need."""
+    """A kubeconfig of a ServiceAccount with the Role of docs/backup.md and the roles of authors."""
     documents = [
         each for block in blocks(ROOT / "docs/backup.md") if block.language == "yaml" for each in block.documents
     ]

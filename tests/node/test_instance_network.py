@@ -1,4 +1,4 @@
-"""Connections between real pods are open or closed as the table of NetworkPolicies says."""
+"""Connections between real pods are allowed or refused as in the table of NetworkPolicies."""
 
 from __future__ import annotations
 
@@ -27,12 +27,12 @@ def connect(address):
 with concurrent.futures.ThreadPoolExecutor(len(sys.argv)) as pool:
     print(*pool.map(connect, sys.argv[1:]))
 """
-NO_POD = {"neighbor", "outside"}  # places of the table that have no pod here
+NO_POD = {"neighbor", "outside"}  # places of the table without a pod in these tests
 
 
 @pytest.fixture
 def target(instance: Running) -> Iterator[None]:
-    """A pod in a target namespace."""
+    """Create a pod in a target namespace."""
     pod = instance.api.create(client(TARGET))
     eventually(lambda: is_running(instance), PATIENCE, "the client of the target namespace runs")
     yield
@@ -44,7 +44,7 @@ def is_running(instance: Running) -> bool:
 
 
 def addresses(instance: Running) -> dict[str, str]:
-    """The address of each place of the table that has one."""
+    """The addresses of places in the table, except those without one."""
     pods = {owner(pod): pod["status"]["podIP"] for pod in instance.pods}
     own = {name: pods[deployment_of(instance, name)] for name in ("application", "database", "reports", "storage")}
     clients = {
@@ -74,7 +74,7 @@ def open_ports(instance: Running, source: str, ports: list[str]) -> dict[Flow, b
 
 
 def wrong_flows(instance: Running, policies: Object) -> list[str]:
-    """The connections between pods that are not as the table says."""
+    """The connections between pods that differ from the table."""
     wanted = {
         flow: is_open for flow, is_open in expected(policies).items() if not NO_POD & {flow[0], place_of(flow[1])}
     }
@@ -92,7 +92,7 @@ def wrong_flows(instance: Running, policies: Object) -> list[str]:
 
 @pytest.mark.usefixtures("target")
 def test_connections_are_as_the_table_of_network_policies_says(instance: Running) -> None:
-    """Each state of the table; the instance works with all of them."""
+    """The instance works in each state of the table."""
     for policies in (*STATES, {}):
         instance.api.patch(instance.cryostat, {"spec": {"networkPolicies": None}})
         instance.api.patch(instance.cryostat, {"spec": {"networkPolicies": policies or None}})
@@ -103,7 +103,7 @@ def test_connections_are_as_the_table_of_network_policies_says(instance: Running
             return not wrong  # noqa: B023
 
         try:
-            # Policies are enforced some time after they were created.
+            # Policies take effect some time after their creation.
             eventually(as_expected, 60, f"connections are as expected with {policies}")
         except TimeoutError:
             print(*wrong, sep="\n")
