@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 
+from cryostat_operator.api import constants
 from cryostat_operator.gather import pod_logs
 from cryostat_operator.gather.archive import archive_bytes, write_archive
 from cryostat_operator.gather.must_gather import gather
@@ -88,8 +89,16 @@ def server() -> ApiServer:
         about = {"kind": "Pod", "name": name}
         server.put(f"/api/v1/namespaces/here/events/{name}", event | {"involvedObject": about, "reason": "BackOff"})
     labels = {"app.kubernetes.io/name": "cryostat-operator"}
-    operator = {"metadata": {"labels": labels}, "spec": {"containers": [{"name": "operator"}]}}
+    operator: Obj = {"metadata": {"labels": labels}, "spec": {"containers": [{"name": "operator"}]}}
+    operator["spec"]["containers"][0]["env"] = [{"name": "TOKEN", "value": MARKER}]
     server.put("/api/v1/namespaces/ops/pods/operator-1", operator)
+    container = {"name": "operator", "env": [{"name": "TOKEN", "value": MARKER}], "args": [f"--token={MARKER}"]}
+    controller = {"spec": {"template": {"spec": {"containers": [container]}}}}
+    server.put("/apis/apps/v1/namespaces/ops/deployments/cryostat-operator-controller", controller)
+    lease = {"metadata": {"annotations": {"note": f"password={MARKER}"}}, "spec": {"holderIdentity": "operator-1"}}
+    server.put(f"/apis/coordination.k8s.io/v1/namespaces/ops/leases/{constants.LEASE}", lease)
+    policy = {"metadata": {"annotations": {"note": f"token={MARKER}"}}, "spec": {"podSelector": {}}}
+    server.put("/apis/networking.k8s.io/v1/namespaces/here/networkpolicies/deny", policy)
     return server
 
 
@@ -102,6 +111,9 @@ async def files_of(server: ApiServer) -> dict[str, str]:
 async def test_no_planted_marker_is_in_the_archive(server: ApiServer) -> None:
     files = await files_of(server)
     assert [path for path, text in files.items() if MARKER in text or ENCODED in text] == []
+    assert {"deployment-cryostat-operator-controller.yaml", f"lease-{constants.LEASE}.yaml", "pod-operator-1.yaml"} <= {
+        path.rpartition("/")[2] for path in files
+    }
 
 
 async def test_the_archive_has_objects_logs_versions_and_names_of_keys_and_variables(server: ApiServer) -> None:
