@@ -31,6 +31,9 @@ def explanation(error: Exception, server: str) -> str:
         return (
             f"There is no Cryostat {error.name} in this namespace. `kubectl get cryostats --all-namespaces` lists them."
         )
+    if error.status == 403 and error.resource == constants.PLURAL:
+        message = error.message.rstrip(".")
+        return f"{message}. Ask an administrator for this permission, or choose another namespace with -n."
     cause = error.__context__
     if error.status == 0 and isinstance(cause, aiohttp.ClientError | OSError):
         return f"{place} cannot be reached: {_connection_failure(cause)}."

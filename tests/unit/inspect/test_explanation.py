@@ -127,7 +127,13 @@ def test_a_certificate_that_is_not_trusted(tmp_path: Path, monkeypatch: pytest.M
             " does not serve operator.cryostat.io/v1beta2: the operator is not installed in this cluster. Install it, "
             "or choose another cluster with --context.\n",
         ),
-        (403, b'{"message": "cryostats is forbidden: User u cannot get it"}', "User u cannot get it"),
+        (403, b'{"message": "User u cannot get it"}', "Error: User u cannot get it\n"),
+        (
+            403,
+            b'{"message": "User u cannot get cryostats", "details": {"kind": "cryostats"}}',
+            "Error: User u cannot get cryostats. Ask an administrator for this permission, or choose another namespace "
+            "with -n.\n",
+        ),
         (
             404,
             b'{"reason": "NotFound", "message": "x", "details": {"kind": "cryostats", "name": "sample"}}',
