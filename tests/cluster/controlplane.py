@@ -6,6 +6,7 @@ the pods are simulated: kwok reports every scheduled pod as running and ready, b
 
 from __future__ import annotations
 
+import base64
 import json
 import os
 import secrets
@@ -314,6 +315,26 @@ class ControlPlane:
         """Run kubectl and return its standard output. Raises KubectlError."""
         return run_kubectl(self.programs["kubectl"], kubeconfig or self.kubeconfig, *arguments, input=input)
 
+    def store(self, path: str, objects: Sequence[Object]) -> None:
+        """Writes objects into etcd, below a path of the registry, as an API server without any rules would.
+
+        Args:
+            path: for example `operator.cryostat.io/cryostats/default`.
+        """
+        for obj in objects:
+            key = f"/registry/{path}/{obj['metadata']['name']}".encode()
+            self._etcd("put", {"key": _base64(key), "value": _base64(json.dumps(obj).encode())})
+
+    def erase(self, path: str) -> None:
+        """Removes everything below a path of the registry from etcd."""
+        start = f"/registry/{path}/".encode()
+        self._etcd("deleterange", {"key": _base64(start), "range_end": _base64(start[:-1] + b"0")})
+
+    def _etcd(self, operation: str, body: Object) -> None:
+        url = f"http://{self.address}:{self._etcd_port}/v3/kv/{operation}"
+        answer = urllib3.request("POST", url, body=json.dumps(body))
+        assert answer.status == 200, answer.data
+
     # --- audit ---
 
     def audit_mark(self) -> int:
@@ -338,6 +359,10 @@ _ENDPOINT_CONTROLLERS = (
     "endpoints-controller", "endpointslice-controller", "endpointslice-mirroring-controller",
 )  # fmt: skip
 _ALONE = ("--leader-elect=false", "--secure-port=0")
+
+
+def _base64(content: bytes) -> str:
+    return base64.b64encode(content).decode()
 
 
 def _tainted(node: Object) -> bool:

@@ -169,6 +169,17 @@ def test_keys_are_deleted_with_target_namespaces_and_tls(
     api.patch(live, {"spec": {"targetNamespaces": [here]}})
     eventually(lambda: not api.list("v1", "Secret", there))
     eventually(lambda: api.find("v1", "Secret", agent, here) is None)
+    api.patch(live, {"spec": {"targetNamespaces": [here, there]}})
+    eventually(lambda: api.list("v1", "Secret", there))
+    former = api.get("v1", "Namespace", there)
+    api.delete(former)
+    eventually(lambda: not api.find("v1", "Namespace", there), what="the namespace is deleted")
+    api.create({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": there}})
+    eventually(lambda: api.find("v1", "Secret", agent, here) is None, what="the key of the former namespace is deleted")
+    assert api.list("v1", "Secret", there) == []
+    accepted = {constants.ANNOTATION_ACCEPT_NAMESPACES: api.get("v1", "Namespace", there)["metadata"]["uid"]}
+    api.patch(live, {"metadata": {"annotations": accepted}})
+    eventually(lambda: api.find("v1", "Secret", agent, there), what="a new key after the acceptance")
     api.patch(live, {"spec": {"targetNamespaces": [here, there], "enableCertManager": False}})
     eventually(lambda: ready(api, here, "CertManagerDisabled"))
     kept = {"basic-auth", "db", "oauth2-cookie", "storage"}

@@ -375,3 +375,20 @@ def test_warnings(webhooks: WebhookPlane, home: str) -> None:
     assert "did you mean ReadWriteOnce?" in said
     assert "did you mean NoSchedule?" in said
     assert "storageOptions.pvc is deprecated" in said
+
+
+def test_a_cryostat_that_was_stored_too_large_can_be_changed_and_shortened(
+    webhooks: WebhookPlane, namespace: MakeNamespace
+) -> None:
+    """It is older than the limits, so no API server reviewed it by them."""
+    home = namespace(webhooks.plane)
+    certificates = [{"secretName": f"x{number}"} for number in range(3_000)]
+    head = {"uid": "00000000-0000-4000-8000-000000000001", "creationTimestamp": "2026-01-01T00:00:00Z", "generation": 1}
+    stored = cryostat(home, {"targetNamespaces": [home], "trustedCertSecrets": certificates}, **head)
+    webhooks.plane.store(f"{constants.GROUP}/{constants.PLURAL}/{home}", [stored])
+    eventually(lambda: webhooks.api.list(constants.API_VERSION, "Cryostat", home), what="the API server knows it")
+    webhooks.api.patch(stored, {"metadata": {"labels": {"team": "a"}}})
+    message = refused(lambda: webhooks.api.patch(stored, {"spec": {"enableAudit": True}}), 422)
+    assert "spec.trustedCertSecrets" in message
+    made = webhooks.api.patch(stored, {"spec": {"enableAudit": True, "trustedCertSecrets": None}})
+    assert made["spec"] == {"targetNamespaces": [home], "enableAudit": True}
