@@ -106,7 +106,8 @@ CREDENTIALS = "Check AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, and their perm
         (MissingObjectError("x", 404, "NoSuchKey"), "There is no complete backup at s3://backups/daily/1."),
         (
             StorageRequestError("x", 403, "InvalidAccessKeyId"),
-            f"The S3 service refuses the credentials (InvalidAccessKeyId). {CREDENTIALS}",
+            "The S3 service refuses the credentials (InvalidAccessKeyId). Check AWS_ACCESS_KEY_ID and "
+            "AWS_SECRET_ACCESS_KEY, and their permissions for bucket backups.",
         ),
         (StorageRequestError("x", 401), f"The S3 service refuses the credentials (401). {CREDENTIALS}"),
         (StorageRequestError("The request failed.", 507), "The request failed."),
