@@ -92,6 +92,10 @@ def test_lost_keys_of_the_database_are_explained_by_another_condition() -> None:
     found = condition(settled().with_data("Secret", "sample-db", "CONNECTION_KEY"), "ReferencesResolved")
     assert summary(found) == ("False", "SecretKeyNotFound")
     assert found["message"].startswith("Secret sample-db lacks the key ENCRYPTION_KEY. ")
+    found = condition(settled().without_data("Secret", "sample-storage"), "ReferencesResolved")
+    assert found["message"] == (
+        "Secret sample-storage does not exist. The operator generates it; see Ready for the cause if this lasts."
+    )
 
 
 def test_a_secret_that_two_deployments_miss_is_named_once_next_to_other_problems() -> None:

@@ -88,7 +88,10 @@ async def test_refusals_that_last_for_a_minute_are_reported(cluster: Cluster) ->
     assert await failures.handle(INSTANCE, broken) == Result(failed=True)
     ready, volumes = cluster.condition("Ready"), cluster.condition("VolumesReady")
     assert (ready["status"], ready["reason"]) == ("False", "ApiServerUnavailable")
-    assert "more than a minute: unable to transform key" in ready["message"]
+    assert ready["message"] == (
+        "The API server has refused a request of the operator for more than a minute: unable to transform key. "
+        "No object of this Cryostat is changed meanwhile. Check the API server; the operator tries again by itself."
+    )
     assert (volumes["status"], volumes["reason"]) == ("Unknown", "NotObserved")
     assert [reason for reason, _ in cluster.events()] == ["ApiServerUnavailable"]
     written = len(cluster.server.writes)
