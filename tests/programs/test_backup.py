@@ -10,6 +10,7 @@ import asyncio
 import hashlib
 import json
 import os
+import ssl
 import subprocess
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
@@ -18,8 +19,10 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 import pytest
+from click.testing import CliRunner
 
-from cryostat_operator.backup.bucket_copy import BucketPlace, download, upload
+from cryostat_operator.backup import pod_streams
+from cryostat_operator.backup.bucket_copy import BucketPlace, download, open_service, upload
 from cryostat_operator.backup.checked_backup import read_content
 from cryostat_operator.backup.database_scripts import RESTORE, checks, read_report, shell
 from cryostat_operator.backup.folder import new_folder, open_folder
@@ -29,6 +32,10 @@ from cryostat_operator.backup.object_storage import ObjectStorage
 from cryostat_operator.backup.pod_streams import PodStreams
 from cryostat_operator.backup.restore import Restore
 from cryostat_operator.backup.save import save
+from cryostat_operator.cli import main
+from cryostat_operator.inspect import login
+from cryostat_operator.inspect.login import Login, UserConnection
+from cryostat_operator.kube import client
 from cryostat_operator.plan.model import names
 from tests.cluster.binaries import programs
 from tests.cluster.processes import Child, free_ports
@@ -282,3 +289,46 @@ async def succeeds(reached: InstanceAccess, component: Component, script: list[s
         return read_report(await reached.run_script(component, script, stdin=stdin)).done
     except BackupError:
         return False
+
+
+def test_the_commands_use_a_bucket(
+    instance: Instance, weed: Child, server: ApiServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The application of the double has no content, so the database is the one of the fixture, empty or not."""
+    variables = instance.storage.environment
+    address = f"http://127.0.0.1:{instance.storage.ports[names.PORT_STORAGE]}"
+    monkeypatch.setenv("AWS_ENDPOINT_URL", address)
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", variables["CRYOSTAT_ACCESS_KEY"])
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", variables["CRYOSTAT_SECRET_KEY"])
+    monkeypatch.setenv("CRYOSTAT_BACKUP_PASSPHRASE", PASSPHRASE.decode())
+    asyncio.run(new_bucket(variables["CRYOSTAT_BUCKETS"].split(","), "archive"))
+
+    async def log_in(context: str | None = None) -> Login:
+        return Login(UserConnection("http://127.0.0.1:1", ssl.create_default_context(), {}), NAMESPACE)
+
+    monkeypatch.setattr(login, "log_in", log_in)
+    monkeypatch.setattr(client, "Client", lambda *_: server)
+    monkeypatch.setattr(ApiServer, "connection", None)
+    with instance.kubelet.in_thread(None) as port:
+        monkeypatch.setattr(pod_streams, "PodStreams", lambda *_: PodStreams(connections(f"http://127.0.0.1:{port}")))
+        made = CliRunner().invoke(main, ["backup", NAME, "--to", "s3://archive/daily/1"])
+        assert (made.exit_code, made.stderr) == (0, ""), made.output
+        checked = CliRunner().invoke(main, ["restore", "--from", "s3://archive/daily/1", "--check"])
+        assert (checked.exit_code, checked.stderr) == (0, ""), checked.output
+        for target, setting, message in (
+            ("s3://archive/daily/1", {}, "already contains objects. Choose another prefix."),
+            ("s3://absent/daily/1", {}, "Bucket absent does not exist. Create it, or correct s3://absent/daily/1."),
+            ("s3://archive/2", {"AWS_SECRET_ACCESS_KEY": "wrong"}, "refuses the credentials (SignatureDoesNotMatch)."),
+            ("s3://archive/2", {"AWS_ACCESS_KEY_ID": "nobody"}, "refuses the credentials (InvalidAccessKeyId)."),
+        ):
+            failed = CliRunner().invoke(main, ["backup", NAME, "--to", target], env=setting)
+            assert (failed.exit_code, message in failed.stderr) == (2, True), failed.output
+        missing = CliRunner().invoke(main, ["restore", "--from", "s3://archive/2"])
+        assert missing.stderr == "Error: There is no complete backup at s3://archive/2.\n"
+
+
+async def new_bucket(others: list[str], name: str) -> None:
+    service = open_service(os.environ)
+    await ready(service, others)
+    await service.create_bucket(name)
+    await service.aclose()
