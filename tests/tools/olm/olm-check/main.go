@@ -2,12 +2,18 @@
 //
 //	olm-check bundle DIRECTORY     every error and warning is printed, and either makes it fail
 //	olm-check catalog DIRECTORY    fails unless it can be read and its channels are sound
+//
+// It also takes the arguments with which a catalog image is built, in the place of opm, and then does the same as with
+// "catalog". It does not write the cache.
+//
+//	olm-check serve DIRECTORY --cache-dir=DIRECTORY --cache-only
 package main
 
 import (
 	"context"
 	"fmt"
 	"os"
+	"strings"
 
 	"github.com/operator-framework/api/pkg/manifests"
 	"github.com/operator-framework/api/pkg/validation"
@@ -18,6 +24,9 @@ import (
 const kubernetes = "1.36"
 
 func main() {
+	if len(os.Args) == 5 && os.Args[1] == "serve" && strings.HasPrefix(os.Args[3], "--cache-dir=") && os.Args[4] == "--cache-only" {
+		os.Args = []string{os.Args[0], "catalog", os.Args[2]}
+	}
 	if len(os.Args) != 3 {
 		fmt.Fprintln(os.Stderr, "usage: olm-check bundle|catalog DIRECTORY")
 		os.Exit(2)
