@@ -12,6 +12,9 @@ import yaml
 
 from tests.cluster.api import Api
 
+# Less CPU time: no garbage collection, one thread at a time.
+LEAN_KUBECTL = {"GOGC": "off", "GOMEMLIMIT": "200MiB", "GOMAXPROCS": "1"}
+
 
 class KubectlError(subprocess.CalledProcessError):
     """kubectl failed. The text of the error has kubectl's output."""
@@ -23,7 +26,7 @@ class KubectlError(subprocess.CalledProcessError):
 def run_kubectl(program: Path, config: Path | None, *arguments: str | Path, input: str | None = None) -> str:
     """Run kubectl with this kubeconfig (None: the caller's) and return its standard output. Raises KubectlError."""
     environment = {**os.environ, **({"KUBECONFIG": str(config)} if config else {})}
-    environment |= {"GOGC": "off", "GOMEMLIMIT": "200MiB", "GOMAXPROCS": "1"}  # less CPU time
+    environment |= LEAN_KUBECTL
     command = [str(program), *map(str, arguments)]
     result = subprocess.run(command, env=environment, capture_output=True, text=True, input=input or "")
     if result.returncode:

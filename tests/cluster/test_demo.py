@@ -46,15 +46,6 @@ def own_cluster(control_plane: ControlPlane) -> Iterator[ControlPlane]:
     control_plane.kubectl("delete", "namespace", INSTANCE_NAMESPACE, "--ignore-not-found")
 
 
-def test_the_cluster_of_kubeconfig_is_used(own_cluster: ControlPlane) -> None:
-    shown = run(KUBECONFIG=str(own_cluster.kubeconfig))
-    assert shown.returncode == 0, shown.stdout + shown.stderr
-    assert "no control plane is started" in shown.stdout
-    assert own_cluster.api.list("operator.cryostat.io/v1beta2", "Cryostat", INSTANCE_NAMESPACE)
-    refused = run("--platform", "openshift", KUBECONFIG=str(own_cluster.kubeconfig))
-    assert (refused.returncode, "no OpenShift" in refused.stdout) == (1, True)
-
-
 def test_causes_are_shown_for_an_instance_that_is_not_ready_in_time(own_cluster: ControlPlane) -> None:
     shown = run("--timeout", "0", KUBECONFIG=str(own_cluster.kubeconfig))
     assert shown.returncode == 1
@@ -68,10 +59,19 @@ IGNORE_SIGINT = ("sh", "-c", 'trap "" INT; exec "$@"', "sh")
 
 # The next test sends SIGINT where it is ignored at the start.
 @pytest.mark.parametrize(("prefix", "number"), [((), signal.SIGINT), (IGNORE_SIGINT, signal.SIGTERM)])
-def test_a_signal_ends_everything(own_cluster: ControlPlane, prefix: tuple[str, ...], number: signal.Signals) -> None:
+def test_the_cluster_of_kubeconfig_is_used_until_a_signal(
+    own_cluster: ControlPlane, prefix: tuple[str, ...], number: signal.Signals
+) -> None:
     shown = stopped(prefix, number, KUBECONFIG=str(own_cluster.kubeconfig))
+    assert "no control plane is started" in shown
+    assert own_cluster.api.list("operator.cryostat.io/v1beta2", "Cryostat", INSTANCE_NAMESPACE)
     log = next(line.split()[-1] for line in shown.splitlines() if "tail -f" in line)
     assert not Path(log).parent.exists()
+
+
+def test_a_given_cluster_has_its_own_platform(installed_plane: ControlPlane) -> None:
+    refused = run("--platform", "openshift", KUBECONFIG=str(installed_plane.kubeconfig))
+    assert (refused.returncode, "no OpenShift" in refused.stdout) == (1, True)
 
 
 def test_the_sample_becomes_ready_and_ctrl_c_ends_the_control_plane() -> None:
