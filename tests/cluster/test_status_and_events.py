@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import base64
 import json
+import re
+from typing import Any
 
 from cryostat_operator.api import constants
 from tests.cluster.api import Object, condition, eventually
@@ -76,6 +78,53 @@ def described(scenario: Scenario, where: str, row: Object) -> str:
         return text
 
     return eventually(shown, what=row["name"]) or ""
+
+
+def of_namespace(where: str, value: Any) -> Any:
+    """A part of a row with the names of a namespace that exists, and of one that does not."""
+    text = re.sub(r"\bthere\b(?! is)", f"not-{where}", json.dumps(value))
+    return json.loads(re.sub(r"\bhere\b(?! is)", where, text))
+
+
+def make(scenario: Scenario, where: str, given: Object) -> Object:
+    """Create the Cryostat of a row and what its spec refers to."""
+    for found, keys in given.get("keys", {}).items():
+        create = scenario.secret if found.startswith("Secret/") else scenario.config_map
+        create(where, found.partition("/")[2], **dict.fromkeys(keys, "value"))
+    for name, files in given.get("logins", {}).items():
+        scenario.secret(where, name, **files)
+    if "collision" in given:
+        kind, _, name = given["collision"].partition("/")
+        scenario.make(kind, where, name, spec={"ports": [{"port": 1}]})
+    metadata = {"annotations": given.get("annotations", {})}
+    return scenario.cryostat(where, "sample", metadata, **given.get("before", given.get("spec", {})))
+
+
+MADE = {"spec", "annotations", "missing", "keys", "logins", "collision", "before", "namespaces"}
+
+
+def test_situations_that_a_spec_leads_to_are_described_with_object_cause_and_remedy(scenario: Scenario) -> None:
+    rows = [row for row in situations() if row.get("cluster") and row["given"].keys() <= MADE]
+    assert len(rows) >= 16
+    made: dict[str, tuple[str, Object, Object]] = {}
+    for row in rows:
+        where = scenario.namespace()
+        made[row["name"]] = where, of_namespace(where, row), make(scenario, where, of_namespace(where, row["given"]))
+    where, row, cr = made["claim-too-large"]
+    scenario.ready(cr)
+    scenario.change(cr, **row["given"]["spec"])
+    for where, row, _ in made.values():
+        described(scenario, where, row)
+        if "summary" in row:
+            [line] = scenario.plane.kubectl("get", "cryostats", "-n", where, "--no-headers").splitlines()
+            assert line.split(None, 2)[2].startswith(row["summary"]), line
+    where, _, cr = made["secret-missing"]
+    scenario.secret(where, "absent", a="b")
+    scenario.ready(cr)
+    assert "AllFound" in scenario.plane.kubectl("describe", "cryostat", "-n", where, "sample")
+    where, _, cr = made["login-missing"]
+    scenario.secret(where, "login", users="alice:$2y$05$0123456789012345678901uM5fsvG4u7yvGnZ5S8vZ3H6gk1Wb2aK")
+    assert condition(scenario.ready(cr), "AuthenticationEnabled")["reason"] == "BasicAuth"
 
 
 def test_a_pod_that_does_not_run_is_described_with_cause_and_remedy(scenario: Scenario) -> None:
