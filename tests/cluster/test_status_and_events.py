@@ -255,6 +255,21 @@ def test_the_columns_show_the_state(scenario: Scenario) -> None:
     assert ready.count("missing") == 1, ready
 
 
+def test_an_ingress_class_that_does_not_exist_is_named(scenario: Scenario) -> None:
+    spec = {"ingressClassName": "web", "rules": [{"host": "cryostat.example.com"}]}
+    cr = scenario.cryostat(scenario.namespace(), networkOptions={"coreConfig": {"ingressSpec": spec}})
+    scenario.ready(cr)
+
+    def reports(text: str) -> bool:
+        return text in condition(scenario.now(cr), "Exposed")["message"]
+
+    eventually(lambda: reports("IngressClass web does not exist"), what="the missing class is reported")
+    head = {"apiVersion": "networking.k8s.io/v1", "kind": "IngressClass", "metadata": {"name": "web"}}
+    created = scenario.api.create({**head, "spec": {"controller": "example.com/controller"}})
+    scenario.undo(lambda: scenario.api.delete(created))
+    eventually(lambda: reports("check that IngressClass web exists"), what="the class is known")
+
+
 def test_the_address_is_removed_with_the_ingress(scenario: Scenario) -> None:
     rule = {"host": "cryostat.example.com"}
     cr = scenario.cryostat(scenario.namespace(), networkOptions={"coreConfig": {"ingressSpec": {"rules": [rule]}}})

@@ -94,6 +94,14 @@ def test_pods_without_labels_are_not_sent_to_the_operator(
     assert webhooks.operator.get("/metrics")[1].count("/mutate--v1-pod") == before
 
 
+def test_a_missing_label_is_a_warning(webhooks: WebhookPlane, home: str) -> None:
+    half = {constants.AGENT_LABEL_NAME: "sample"}
+    said = webhooks.warnings(pod(home, {**half, "cryostat.io/namespce": home}))
+    assert "Warning: Cryostat agent: not added: pods need the label cryostat.io/namespace" in said
+    assert "label cryostat.io/namespce is probably misspelled" in said
+    assert "pods need the label cryostat.io/namespace, too" in webhooks.warnings(workload("Deployment", home, half))
+
+
 def test_only_pods_in_target_namespaces_get_the_agent(
     webhooks: WebhookPlane, labels: dict[str, str], namespace: MakeNamespace
 ) -> None:
