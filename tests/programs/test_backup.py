@@ -10,6 +10,7 @@ import asyncio
 import hashlib
 import json
 import os
+import socket
 import ssl
 import subprocess
 from collections.abc import AsyncIterator, Iterator
@@ -37,6 +38,7 @@ from cryostat_operator.inspect import login
 from cryostat_operator.inspect.login import Login, UserConnection
 from cryostat_operator.kube import client
 from cryostat_operator.plan.model import names
+from cryostat_operator.plan.model.kinds import Key
 from tests.cluster.binaries import programs
 from tests.cluster.processes import Child, free_ports
 from tests.programs.pod import Container, planned, secrets
@@ -296,8 +298,12 @@ def test_the_commands_use_a_bucket(
 ) -> None:
     """The application of the double has no content, so the database is the one of the fixture, empty or not."""
     variables = instance.storage.environment
-    address = f"http://127.0.0.1:{instance.storage.ports[names.PORT_STORAGE]}"
-    monkeypatch.setenv("AWS_ENDPOINT_URL", address)
+    authority = tmp_path / "ca.crt"
+    authority.write_bytes(instance.secrets[Key("Secret", NAMESPACE, f"{NAME}-storage-tls")]["ca.crt"])
+    monkeypatch.setenv("AWS_CA_BUNDLE", str(authority))
+    monkeypatch.setenv("AWS_ENDPOINT_URL", f"https://{NAME}-storage:{instance.storage.ports[names.PORT_STORAGE]}")
+    resolve = socket.getaddrinfo  # the certificate has the name of the Service, which no DNS has here
+    monkeypatch.setattr(socket, "getaddrinfo", lambda _, *rest, **options: resolve("127.0.0.1", *rest, **options))
     monkeypatch.setenv("AWS_ACCESS_KEY_ID", variables["CRYOSTAT_ACCESS_KEY"])
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", variables["CRYOSTAT_SECRET_KEY"])
     monkeypatch.setenv("CRYOSTAT_BACKUP_PASSPHRASE", PASSPHRASE.decode())
@@ -319,7 +325,7 @@ def test_the_commands_use_a_bucket(
             ("s3://archive/daily/1", {}, "already contains objects. Choose another prefix."),
             ("s3://absent/daily/1", {}, "Bucket absent does not exist. Create it, or correct s3://absent/daily/1."),
             ("s3://archive/2", {"AWS_SECRET_ACCESS_KEY": "wrong"}, "refuses the credentials (SignatureDoesNotMatch)."),
-            ("s3://archive/2", {"AWS_ACCESS_KEY_ID": "nobody"}, "refuses the credentials (InvalidAccessKeyId)."),
+            ("s3://archive/2", {"AWS_ACCESS_KEY_ID": "other"}, "refuses the credentials (InvalidAccessKeyId)."),
         ):
             failed = CliRunner().invoke(main, ["backup", NAME, "--to", target], env=setting)
             assert (failed.exit_code, message in failed.stderr) == (2, True), failed.output

@@ -130,6 +130,8 @@ def _from_conditions(observed: Observed) -> Iterator[Cause]:
         yield Cause("StatusOutdated", message, (), "kubectl get pods -A -l app.kubernetes.io/name=cryostat-operator")
     failed = [each for each in conditions if each["type"] in _BLOCKING and each.get("status") != "True"]
     failed = [each for each in failed if each["type"] == "Ready" or each.get("reason") != Reason.NOT_OBSERVED]
+    # The condition about the part comes first: `Reconciled` only refers to it. `Ready` stays the first one.
+    failed.sort(key=lambda each: _BLOCKING.index(each["type"]))
     first: dict[str | None, Obj] = {}
     for condition in failed:
         first.setdefault(condition.get("reason"), condition)
@@ -144,8 +146,8 @@ _BLOCKING = (
     "VolumesReady",
     "Exposed",
     "TLSSetupComplete",
-    "Reconciled",
     "UpgradeAllowed",
+    "Reconciled",
 )
 
 
