@@ -97,7 +97,8 @@ def make(scenario: Scenario, where: str, given: Object) -> Object:
         kind, _, name = given["collision"].partition("/")
         scenario.make(kind, where, name, spec={"ports": [{"port": 1}]})
     metadata = {"annotations": given.get("annotations", {})}
-    return scenario.cryostat(where, "sample", metadata, **given.get("before", given.get("spec", {})))
+    spec: Object = given.get("before") or given.get("spec") or {}
+    return scenario.cryostat(where, "sample", metadata, **spec)
 
 
 MADE = {"spec", "annotations", "missing", "keys", "logins", "collision", "before", "namespaces"}
