@@ -32,7 +32,7 @@ class Failures:
         self._cryostats = cryostats
         self._status = status
         self._clock = clock
-        self._since: dict[InstanceKey, float] = {}  # since when each run of a Cryostat has failed with an API error
+        self._since: dict[InstanceKey, float] = {}  # since when each run of a Cryostat has been refused
 
     def forget(self, instance_key: InstanceKey) -> None:
         """Forget earlier failures: a run succeeded, or the Cryostat does not exist any more."""
@@ -81,13 +81,15 @@ class Failures:
 
     def _api_problem(self, instance_key: InstanceKey, error: ApiError) -> Problem | None:
         """What to report about an API error: a missing permission at once, other refusals once they have lasted."""
-        now = self._clock()
-        since = self._since.setdefault(instance_key, now)
         if error.status == 403:
             return forbidden(error)
-        if error.status == 0 or now - since < LASTING_SECONDS:  # without a response, no status can be written either
+        if error.status == 0:
+            # Without a response, no status can be written. The first errors after an outage are not reported at once.
+            self._since.pop(instance_key, None)
             return None
-        return unavailable(error)
+        now = self._clock()
+        since = self._since.setdefault(instance_key, now)
+        return unavailable(error) if now - since >= LASTING_SECONDS else None
 
 
 def invalid_spec(error: InvalidCryostatError) -> Problem:

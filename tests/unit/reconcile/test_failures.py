@@ -103,6 +103,18 @@ async def test_refusals_that_last_for_a_minute_are_reported(cluster: Cluster) ->
     assert cluster.condition("Ready")["reason"] == "Forbidden"
 
 
+async def test_the_first_refusal_after_an_outage_is_not_reported(cluster: Cluster) -> None:
+    cluster.cryostat()
+    clock = Clock()
+    failures = Failures(cluster.cryostats, cluster.status, clock)
+    await failures.handle(INSTANCE, ApiUnavailable(500, "500", "starting"))
+    clock.now = 2 * LASTING_SECONDS
+    await failures.handle(INSTANCE, ApiUnavailable(0, "Unavailable", "down"))
+    clock.now = 4 * LASTING_SECONDS
+    assert await failures.handle(INSTANCE, ApiUnavailable(500, "500", "starting")) == Result(failed=True)
+    assert cluster.server.writes == []
+
+
 @pytest.mark.parametrize("error", [ApiUnavailable(0, "Unavailable", "down"), ApiError(409, "Conflict", "changed")])
 async def test_other_api_errors_are_only_retried(cluster: Cluster, error: ApiError) -> None:
     cluster.cryostat()
