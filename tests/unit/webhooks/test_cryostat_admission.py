@@ -82,8 +82,11 @@ class Allowing:
         return []
 
 
-async def validate(reader: Reader, spec: dict[str, Any] | None = None) -> dict[str, Any]:
-    admission = CryostatAdmission(Allowing(), cast(Any, reader), Settings(service_tls=False), lambda: "")
+async def validate(
+    reader: Reader, spec: dict[str, Any] | None = None, settings: Settings | None = None
+) -> dict[str, Any]:
+    settings = settings or Settings(service_tls=False)
+    admission = CryostatAdmission(Allowing(), cast(Any, reader), settings, lambda: "")
     obj = {"apiVersion": constants.API_VERSION, "kind": constants.KIND, **cryostat(spec or {})}
     body = {"uid": "1", "operation": "CREATE", "namespace": "n", "name": "a", "userInfo": {}, "object": obj}
     review = {"apiVersion": "admission.k8s.io/v1", "kind": "AdmissionReview", "request": body}
@@ -96,6 +99,19 @@ async def test_only_some_of_very_many_references_are_read_for_warnings() -> None
     response = (await validate(reader, {"eventTemplates": templates}))["response"]
     assert response["allowed"] is True
     assert 0 < len(reader.read) <= MAX_REFERENCES
+
+
+async def test_buckets_without_a_field_are_named_in_a_warning() -> None:
+    settings = Settings.from_env({"RELATED_IMAGE_CORE": "example.com/cryostat:4.3.0"})
+    spec = {
+        "objectStorageOptions": {
+            "secretName": "s3",
+            "provider": {"url": "https://s3.example.com", "region": "r"},
+            "storageBucketNameOptions": {"heapDumps": "team-heap-dumps"},
+        }
+    }
+    answer = await validate(Reader(Snapshot(namespaces={"n": NamespaceState()})), spec, settings)
+    assert any("buckets logs and heapdumpreports" in text for text in answer["response"]["warnings"])
 
 
 TOO_LARGE: dict[str, dict[str, Any]] = {

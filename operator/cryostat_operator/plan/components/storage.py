@@ -27,6 +27,8 @@ GENERATED_ACCESS_KEY = "cryostat"
 BUCKETS = ("archivedrecordings", "archivedreports", "eventtemplates", "probes", "heapdumps", "threaddumps", "logs")
 # The application of 4.3 and later keeps reports about heap dumps.
 HEAP_DUMP_REPORTS = "heapdumpreports"
+# Buckets that the application of 4.3 and later uses, and that have no field in the spec.
+WITHOUT_FIELD = ("logs", HEAP_DUMP_REPORTS)
 # Names of the buckets with an external provider: variable of the application, field of the spec.
 _BUCKET_NAMES = (
     ("STORAGE_BUCKETS_ARCHIVES_NAME", "archived_recordings"),
@@ -171,8 +173,30 @@ def core_volumes(instance: Instance) -> list[Obj]:
 
 def buckets(instance: Instance) -> tuple[str, ...]:
     """The buckets that the managed storage creates, for the release of the application."""
+    return (*BUCKETS, HEAP_DUMP_REPORTS) if _uses_buckets_without_field(instance) else BUCKETS
+
+
+def bucket_warning(instance: Instance) -> str:
+    """Return a warning for the author of a spec that names the buckets of an external storage, but cannot name all.
+
+    It is empty if the release of the application uses no other buckets. It is no condition, because the operator
+    cannot observe that the buckets exist.
+    """
+    options = instance.spec.object_storage_options
+    if not options or not options.storage_bucket_name_options or not provider(instance):
+        return ""
+    if not _uses_buckets_without_field(instance):
+        return ""
+    return (
+        f"spec.objectStorageOptions.storageBucketNameOptions: the application also uses the buckets "
+        f"{' and '.join(WITHOUT_FIELD)}, for whose names there is no field; create them if the account of the "
+        f"application may not create buckets"
+    )
+
+
+def _uses_buckets_without_field(instance: Instance) -> bool:
     release = release_of(instance.image("core").reference)
-    return (*BUCKETS, HEAP_DUMP_REPORTS) if release and release >= (4, 3) else BUCKETS
+    return release is not None and release >= (4, 3)
 
 
 def tls_directory(instance: Instance) -> str:

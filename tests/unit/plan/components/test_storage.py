@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from cryostat_operator.plan.components import storage
 from cryostat_operator.plan.model.kinds import Key
 from cryostat_operator.plan.model.requests import RandomValue
 from cryostat_operator.settings import Settings
@@ -161,3 +162,27 @@ def test_buckets_of_later_releases_are_created(tag: str, reports: bool) -> None:
     buckets = environment(plan, "sample-storage", "sample-storage")["CRYOSTAT_BUCKETS"].split(",")
     assert "logs" in buckets
     assert ("heapdumpreports" in buckets) == reports
+
+
+NAMED = {**S3, "storageBucketNameOptions": {"heapDumps": "team-heap-dumps"}}
+WITHOUT_FIELDS = (
+    "spec.objectStorageOptions.storageBucketNameOptions: the application also uses the buckets logs and "
+    "heapdumpreports, for whose names there is no field; create them if the account of the application may not create "
+    "buckets"
+)
+
+
+@pytest.mark.parametrize(
+    ("tag", "options", "text"),
+    [
+        ("4.2.0", NAMED, ""),
+        ("4.3.0", NAMED, WITHOUT_FIELDS),
+        ("latest", NAMED, ""),
+        ("4.3.0", S3, ""),
+        ("4.3.0", {"storageBucketNameOptions": {"heapDumps": "not external"}}, ""),
+    ],
+)
+def test_who_names_buckets_learns_which_have_no_field(tag: str, options: dict[str, Any], text: str) -> None:
+    settings = Settings.from_env({"RELATED_IMAGE_CORE": f"example.com/cryostat:{tag}"})
+    state = ClusterState(cryostat({"objectStorageOptions": options}), settings=settings)
+    assert storage.bucket_warning(state.instance) == text
