@@ -52,8 +52,10 @@ class Applier:
         held = self._limiter.held(instance_key, changes)
         held_keys = {outcome.change.key for outcome in held}
         written = await self.write_all(instance_key, [change for change in changes if change.key not in held_keys])
-        outcomes = self._limiter.record(instance_key, written)
-        self.reverted_changes.record(instance_key, outcomes)
+        outcomes = self.reverted_changes.record(instance_key, self._limiter.record(instance_key, written))
+        for outcome in outcomes:
+            if outcome.change.event and outcome.change.event.reason == Reason.CHANGE_REVERTED:
+                logger.info("%s", outcome.change.event.message)
         return [*held, *outcomes]
 
     async def write_all(self, instance_key: InstanceKey, changes: Iterable[Change]) -> list[Outcome]:

@@ -1,7 +1,7 @@
 """Detects clients that repeatedly change or delete an object, so that the operator restores it each time.
 
-Examples are an autoscaler on a Deployment that must have one pod, and a GitOps tool that prunes an object. A single
-change is restored without a report; after `THRESHOLD` of them a problem is reported until none follows for
+Examples are an autoscaler on a Deployment that must have one pod, and a GitOps tool that prunes an object. The first
+change is an event with the name of the client; after `THRESHOLD` of them a problem is reported until none follows for
 `WINDOW_SECONDS`.
 """
 
@@ -11,7 +11,7 @@ import math
 import time
 from collections import defaultdict
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from ..plan.diff.managed_fields import other_managers
 from ..plan.diff.plan_diff import Change
@@ -23,6 +23,7 @@ from .results import Outcome
 THRESHOLD = 3  # restored changes of one field, or deletions of one object
 WINDOW_SECONDS = 900.0  # GitOps tools repeat a change every few minutes
 DELETION = ""  # in place of a path
+MAX_PATHS = 3  # that an event names
 
 
 @dataclass
@@ -53,12 +54,15 @@ class RevertedChanges:
         self._clock = clock
         self._instances: dict[InstanceKey, dict[Key, _Memory]] = defaultdict(lambda: defaultdict(_Memory))
 
-    def record(self, instance_key: InstanceKey, outcomes: Iterable[Outcome]) -> None:
-        """Count the applied changes that restored what another client had changed."""
+    def record(self, instance_key: InstanceKey, outcomes: Iterable[Outcome]) -> list[Outcome]:
+        """Count the applied changes that restored what another client had changed.
+
+        Returns:
+            The same outcomes. The first change of a field, or deletion of an object, has an event.
+        """
         self._expire(instance_key)
-        for outcome in outcomes:
-            if outcome.state == "applied":
-                self._record(self._instances[instance_key], outcome.change)
+        memories = self._instances[instance_key]
+        return [self._recorded(memories, each) if each.state == "applied" else each for each in outcomes]
 
     def problems(self, instance_key: InstanceKey) -> list[Problem]:
         """Return one problem for each object that another client changes repeatedly, ordered by object."""
@@ -81,22 +85,39 @@ class RevertedChanges:
         """Forget everything."""
         self._instances.clear()
 
-    def _record(self, memories: dict[Key, _Memory], change: Change) -> None:
+    def _recorded(self, memories: dict[Key, _Memory], outcome: Outcome) -> Outcome:
+        event = self._record(memories, outcome.change)
+        if event is None or outcome.change.event is not None:
+            return outcome
+        return replace(outcome, change=replace(outcome.change, event=event))
+
+    def _record(self, memories: dict[Key, _Memory], change: Change) -> Problem | None:
+        """Count what a change restored, and return the event about what was not restored lately."""
         if change.obj is None:  # the operator deleted the object: another creation is no repetition
             memories.pop(change.key, None)
-            return
+            return None
         memory = memories[change.key]
         content = spec_hash_of({k: v for k, v in change.obj.items() if k not in ("metadata", "status")})
         is_repeated = content == memory.content
         memory.content = b"" if change.verb == "recreate" else content
         memory.component = change.component
         if change.verb == "create" and is_repeated:
-            memory.restored[DELETION].append(self._clock())
+            return _event(change, {DELETION: []}) if self._count(memory, DELETION) else None
+        new: dict[str, list[str]] = {}
         for path in change.paths:
             managers = other_managers(change.live or {}, path)
             if is_repeated or managers:
-                memory.restored[path].append(self._clock())
                 memory.managers |= set(managers)
+                # The content does not include metadata, so its repetition says nothing about labels.
+                if self._count(memory, path) and (managers or not path.startswith("metadata.")):
+                    new[path] = managers
+        return _event(change, new) if new else None
+
+    def _count(self, memory: _Memory, path: str) -> bool:
+        """Count that a path was restored now. Returns whether this is the first time lately."""
+        times = memory.restored[path]
+        times.append(self._clock())
+        return len(times) == 1
 
     def _expire(self, instance_key: InstanceKey) -> None:
         """Forget what was restored more than `WINDOW_SECONDS` ago. A reported field stays until the last one is."""
@@ -127,3 +148,18 @@ def _problem(key: Key, memory: _Memory, paths: list[str]) -> Problem:
         "Exclude the object from what that client manages, or set the field in the Cryostat."
     )
     return Problem(memory.component, Reason.CHANGED_BY_OTHERS, message, dedup_key=f"{key} repeatedly")
+
+
+def _event(change: Change, restored: dict[str, list[str]]) -> Problem:
+    """Return the event about what another client changed and the operator restored, with the clients by path."""
+    who = " and ".join(sorted({name for names in restored.values() for name in names})) or "another client"
+    if DELETION in restored:
+        message = f"{change.key}: {who} deleted the object, and the operator created it again."
+    else:
+        paths = sorted(restored)
+        more = f" and {len(paths) - MAX_PATHS} more" if len(paths) > MAX_PATHS else ""
+        message = (
+            f"{change.key}: {who} had set {', '.join(paths[:MAX_PATHS])}{more}, and the operator restored what the "
+            "Cryostat requests. Change the Cryostat instead, if it has a field for this (docs/other-controllers.md)."
+        )
+    return Problem(change.component, Reason.CHANGE_REVERTED, message)

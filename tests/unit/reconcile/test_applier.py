@@ -86,6 +86,24 @@ async def test_each_write_is_logged(cluster: Cluster, caplog: pytest.LogCaptureF
     assert texts == applier.LOG_VERBS
 
 
+async def test_a_change_of_another_client_is_logged_with_its_name(
+    cluster: Cluster, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO)
+    key = Key("ConfigMap", "here", "x")
+    live = cluster.put(key, metadata={"labels": OWNERSHIP_LABELS}, data={"a": "theirs"})
+    entry = {"other": True, "manager": "kubectl-edit", "fieldsV1": {"f:data": {"f:a": {}}}}
+    live["metadata"]["managedFields"] = [entry]
+    await cluster.applier.apply(
+        INSTANCE, [Change("replace", key, {**live, "data": {"a": "ours"}}, live=live, paths=("data.a",))]
+    )
+    assert caplog.messages == [
+        "Updated ConfigMap here/x",
+        "ConfigMap here/x: kubectl-edit had set data.a, and the operator restored what the Cryostat requests. "
+        "Change the Cryostat instead, if it has a field for this (docs/other-controllers.md).",
+    ]
+
+
 async def test_writes_of_one_instance_are_concurrent_up_to_a_limit(cluster: Cluster) -> None:
     assert await most_at_a_time(cluster, 40) == applier.MAX_CONCURRENT_WRITES_PER_INSTANCE
 

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from typing import Any
 
 from cryostat_operator.plan.diff.comparison import differences
 from cryostat_operator.plan.diff.plan_diff import Change, Verb
 from cryostat_operator.plan.model.kinds import InstanceKey, Key, Obj
+from cryostat_operator.plan.model.problems import Problem
 from cryostat_operator.reconcile.results import applied, refused
 from cryostat_operator.reconcile.reverted_changes import THRESHOLD, WINDOW_SECONDS, RevertedChanges
 from tests.unit.reconcile.test_write_limiter import Clock
@@ -36,10 +38,14 @@ class Case:
     def __init__(self) -> None:
         self.clock = Clock()
         self.changes = RevertedChanges(self.clock)
+        self.events: list[str] = []
 
     def write(self, *changes: Change, seconds: float = 15.0) -> None:
         for each in changes:
-            self.changes.record(INSTANCE, [applied(each)])
+            [outcome] = self.changes.record(INSTANCE, [applied(each)])
+            if event := outcome.change.event:
+                assert (event.reason, event.actionable) == ("ChangeReverted", False)
+                self.events.append(event.message)
             self.clock.now += seconds
 
     @property
@@ -63,6 +69,47 @@ def test_an_autoscaler_is_reported_after_three_changes_with_its_name_and_the_fie
     assert case.messages == [MESSAGE]
     [problem] = case.changes.problems(INSTANCE)
     assert (problem.component, problem.reason) == ("core", "ChangedByOthers")
+
+
+def test_the_first_change_of_a_field_is_an_event_and_again_when_it_comes_back_later() -> None:
+    case = Case()
+    case.write(*[SCALED] * 5)
+    event = (
+        "Deployment here/x: kube-controller-manager had set spec.replicas, and the operator restored what the Cryostat "
+        "requests. Change the Cryostat instead, if it has a field for this (docs/other-controllers.md)."
+    )
+    assert case.events == [event]
+    case.clock.now += WINDOW_SECONDS
+    case.write(SCALED)
+    assert case.events == [event, event]
+
+
+def test_a_field_that_another_client_removed_is_an_event_if_the_operator_wrote_the_same_before() -> None:
+    case = Case()
+    case.write(change(deployment(1), verb="create"))
+    live = deployment(1)
+    del live["spec"]["replicas"]
+    case.write(change(deployment(1), live))
+    assert [each.partition(",")[0] for each in case.events] == [
+        "Deployment here/x: another client had set spec.replicas"
+    ]
+
+
+def test_an_event_names_three_fields_at_most() -> None:
+    case = Case()
+    live = deployment(1, AUTOSCALER)
+    desired = {**deployment(1), "spec": {**deployment(1)["spec"], "a": 1, "b": 1, "c": 1, "d": 1}}
+    case.write(change(desired, verb="create"))
+    case.write(change(desired, {**live, "spec": {**live["spec"], "a": 2, "b": 2, "c": 2, "d": 2}}))
+    assert [each.partition(" and the")[0] for each in case.events] == [
+        "Deployment here/x: another client had set spec.a, spec.b, spec.c and 1 more,"
+    ]
+
+
+def test_other_events_of_a_change_are_kept() -> None:
+    host = Problem("exposure", "RouteHostChanged", "moved")
+    [outcome] = RevertedChanges().record(INSTANCE, [applied(replace(SCALED, event=host))])
+    assert outcome.change.event == host
 
 
 def test_the_report_stays_the_same_while_the_changes_go_on_and_ends_after_the_last_one() -> None:
@@ -96,6 +143,7 @@ def test_changes_of_different_fields_are_counted_apart() -> None:
         case.write(change(desired, live), change(desired, live))
     assert case.messages == []
     case.write(change(desired, deployment(1, a="1", b="1", c="theirs")))
+    assert case.events == []  # the client is not known, and the label may be changed in the Cryostat
     assert case.messages == [
         "Deployment here/x: another client repeatedly changes metadata.labels.c, and the operator restores it. "
         "Exclude the object from what that client manages, or set the field in the Cryostat."
@@ -106,14 +154,17 @@ def test_changes_of_the_spec_are_not_reported() -> None:
     case = Case()
     for replicas in range(1, 20):
         case.write(change(deployment(replicas + 1), deployment(replicas)))
-    assert case.messages == []
+    assert case.messages == case.events == []
 
 
 def test_deletions_by_another_client_are_reported() -> None:
     case = Case()
     create = change(deployment(1), verb="create")
-    case.write(create, create, create)
-    assert case.messages == []
+    case.write(create)
+    assert case.events == []
+    case.write(create, create)
+    deleted = "Deployment here/x: another client deleted the object, and the operator created it again."
+    assert (case.messages, case.events) == ([], [deleted])
     case.write(create)
     assert case.messages == [
         "Deployment here/x: another client repeatedly deletes the object, and the operator restores it. "
@@ -125,14 +176,14 @@ def test_deletions_by_the_operator_are_not_reported() -> None:
     case = Case()
     for _ in range(10):
         case.write(change(deployment(1), verb="create"), Change("delete", KEY))
-    assert case.messages == []
+    assert case.messages == case.events == []
 
 
 def test_an_object_that_is_replaced_by_a_new_one_is_not_reported_as_deleted() -> None:
     case = Case()
     for _ in range(10):
         case.write(change(deployment(1), deployment(1), verb="recreate"), change(deployment(1), verb="create"))
-    assert case.messages == []
+    assert case.messages == case.events == []
 
 
 def test_refused_writes_are_not_counted() -> None:

@@ -393,6 +393,7 @@ class Reason(StrEnum):
 
     # Events only
     ROUTE_HOST_CHANGED = "RouteHostChanged", "", False, "The host of the Route changed."
+    CHANGE_REVERTED = "ChangeReverted", "", False, "The operator restored what another client had changed."
     AGENT_CERTIFICATE_RENEWED = "AgentCertificateRenewed", "", False, "Agents of a namespace have a new certificate."
     WEBHOOK_UNREACHABLE = (
         "WebhookUnreachable",
