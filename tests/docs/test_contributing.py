@@ -10,6 +10,7 @@ import re
 import shutil
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -105,6 +106,15 @@ def test_every_named_file_exists() -> None:
     ]
     assert missing == []
     assert len(named) > 20
+
+
+def test_the_list_of_folders_has_the_layers_that_the_linter_checks() -> None:
+    contracts = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["importlinter"]["contracts"]
+    layers = [{name.strip() for name in line.split("|")} for line in contracts[0]["layers"]]
+    section = PAGE.read_text().partition("\n## Dependencies between folders\n")[2].partition("\n## ")[0]
+    lines = re.findall(r"^\d+\. (.+)$", section, re.MULTILINE)
+    listed = [{name.removesuffix("/").removesuffix(".py") for name in re.findall(r"`(.+?)`", line)} for line in lines]
+    assert listed == layers
 
 
 def test_every_make_target_exists() -> None:
