@@ -17,6 +17,7 @@ from cryostat_operator.gather import pod_logs
 from cryostat_operator.gather.archive import archive_bytes, write_archive
 from cryostat_operator.gather.must_gather import gather
 from cryostat_operator.gather.redaction import redact, redact_text
+from cryostat_operator.inspect import operator_reader
 from cryostat_operator.inspect.causes import causes
 from cryostat_operator.inspect.reader import Reader
 from cryostat_operator.kube.errors import ApiError, ApiUnavailable
@@ -58,7 +59,8 @@ class LogServer(ApiServer):
 
 
 @pytest.fixture
-def server() -> ApiServer:
+def server(monkeypatch: pytest.MonkeyPatch) -> ApiServer:
+    monkeypatch.setattr(operator_reader, "RENEWAL_SECONDS", 0.0)  # the Lease below is old and stays so
     secret = owned("Secret", "sample-db", data={"KEY": ENCODED}, stringData={"KEY": MARKER})
     secret["metadata"]["annotations"] = {"note": MARKER}
     marked = deployment()

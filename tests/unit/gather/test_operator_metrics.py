@@ -80,13 +80,16 @@ async def test_a_pod_that_answers_with_an_error(monkeypatch: pytest.MonkeyPatch)
 
 
 async def test_a_pod_that_does_not_answer(monkeypatch: pytest.MonkeyPatch) -> None:
+    answered = asyncio.Event()
+
     async def wait(_: web.Request) -> web.Response:
-        await asyncio.sleep(60)
+        await answered.wait()
         return web.Response()
 
     monkeypatch.setattr(operator_metrics, "METRICS_SECONDS", 0.2)
     async with operator(wait) as port:
         found, notes = await read(monkeypatch, Kubelet(ports={("operator-1", HTTP_PORT): port}), RUNNING)
+        answered.set()  # the server waits for its handlers when it stops
     assert (found, notes) == (
         {},
         ["The metrics of pod operator-1 cannot be read: no answer within 0 seconds."],
