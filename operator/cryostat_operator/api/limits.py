@@ -8,7 +8,7 @@ objects keep working.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, NamedTuple
 
 # CRD: maxItems and maxProperties.
 MAX_NAMESPACES = 1_000
@@ -24,6 +24,8 @@ MAX_QUANTITY = 128
 MAX_ENTRIES_READ = 2_000
 MAX_VALUES_READ = 20_000
 MAX_TEXT_READ = 256 << 10
+# Characters of a key. Paths in messages contain keys, so a long one would be copied for each value below it.
+MAX_KEY_READ = 1_024
 _MAX_LEVELS = 32
 
 
@@ -44,15 +46,17 @@ def size_problems(spec: Any) -> list[str]:
     if isinstance(spec, OversizedSpec):
         return spec.problems
     count = text = 0
-    for path, value, levels in _containers(spec):
+    for value, position in _containers(spec):
         size = len(value)
         count += size
         if size > MAX_ENTRIES_READ:
-            return [f"{path}: has {size} entries; at most {MAX_ENTRIES_READ} are supported"]
-        if levels > _MAX_LEVELS:
-            return [f"{path}: is nested more than {_MAX_LEVELS} levels deep"]
+            return [f"{_path(position)}: has {size} entries; at most {MAX_ENTRIES_READ} are supported"]
+        if _levels(position) > _MAX_LEVELS:
+            return [f"{_path(position)}: is nested more than {_MAX_LEVELS} levels deep"]
         if count > MAX_VALUES_READ:
             return [f"spec: has more than {MAX_VALUES_READ} values; remove entries from its lists and maps"]
+        if isinstance(value, dict) and (longest := max(map(_length, value), default=0)) > MAX_KEY_READ:
+            return [f"{_path(position)}: has a key of {longest} characters; at most {MAX_KEY_READ} are supported"]
         text += _characters(value)
         if text > MAX_TEXT_READ:
             return [f"spec: has more than {MAX_TEXT_READ} characters of text; shorten it"]
@@ -62,7 +66,7 @@ def size_problems(spec: Any) -> list[str]:
 def has_more_values(obj: Any, maximum: int) -> bool:
     """Whether all lists and maps of an object together have more than `maximum` entries, in at most as many steps."""
     count = 0
-    for _, value, _ in _containers(obj):
+    for value, _ in _containers(obj):
         count += len(value)
         if count > maximum:
             return True
@@ -74,14 +78,38 @@ def _characters(value: Any) -> int:
     return sum(len(each) for each in texts if isinstance(each, str))
 
 
-def _containers(value: Any) -> Iterator[tuple[str, Any, int]]:
-    """Path, value and nesting level of all lists and maps, the outer ones first."""
-    pending: list[tuple[str, Any, int]] = [("spec", value, 0)]
+def _length(key: Any) -> int:
+    return len(key) if isinstance(key, str) else 0
+
+
+class _Position(NamedTuple):
+    """Where a list or map is. Its path is not built in advance: keys can be long, and the values below them many."""
+
+    levels: int
+    step: str | int
+    parent: _Position | None
+
+
+def _levels(position: _Position | None) -> int:
+    return position.levels if position else 0
+
+
+def _path(position: _Position | None) -> str:
+    steps: list[str] = []
+    while position:
+        steps.append(f"[{position.step}]" if isinstance(position.step, int) else f".{position.step}")
+        position = position.parent
+    return "spec" + "".join(reversed(steps))
+
+
+def _containers(value: Any) -> Iterator[tuple[Any, _Position | None]]:
+    """Yield all lists and maps with their positions, the outer ones first."""
+    pending: list[tuple[Any, _Position | None]] = [(value, None)]
     while pending:
-        path, value, levels = pending.pop()
-        if isinstance(value, dict):
-            yield path, value, levels
-            pending += [(f"{path}.{key}", inner, levels + 1) for key, inner in value.items()]
-        elif isinstance(value, list):
-            yield path, value, levels
-            pending += [(f"{path}[{index}]", inner, levels + 1) for index, inner in enumerate(value)]
+        value, position = pending.pop()
+        if not isinstance(value, dict | list):
+            continue
+        yield value, position
+        levels = _levels(position) + 1
+        children = value.items() if isinstance(value, dict) else enumerate(value)
+        pending += [(i, _Position(levels, s, position)) for s, i in children if isinstance(i, dict | list)]

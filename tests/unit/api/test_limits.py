@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import tracemalloc
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -40,9 +42,11 @@ def test_specs_within_the_limits_are_accepted(spec: Any) -> None:
             "spec: has more than 20000 values; remove entries from its lists and maps",
         ),
         ({"a": ["x" * 200_000], "b": {"c": "x" * 70_000}}, TOO_MUCH_TEXT),
-        ({"a": {"x" * 300_000: 1}}, TOO_MUCH_TEXT),
+        ({"a": {f"{n:01000}": 1 for n in range(300)}}, TOO_MUCH_TEXT),
+        ({"a": {"x" * 1_025: 1}}, "spec.a: has a key of 1025 characters; at most 1024 are supported"),
+        ({"a": [{"b": [0] * 2_001}]}, "spec.a[0].b: has 2001 entries; at most 2000 are supported"),
     ],
-    ids=["list", "map", "levels", "total", "text", "keys"],
+    ids=["list", "map", "levels", "total", "text", "keys", "key", "index"],
 )
 def test_specs_beyond_a_limit_are_refused(spec: Any, problem: str) -> None:
     assert size_problems(spec) == [problem]
@@ -70,6 +74,17 @@ def test_a_cryostat_beyond_the_limits_is_invalid() -> None:
 def test_the_problems_of_a_dropped_spec_are_kept() -> None:
     with pytest.raises(InvalidCryostatError, match="too many"):
         read_cryostat({"metadata": {"name": "x"}, "spec": limits.OversizedSpec(["too many"])})
+
+
+@pytest.mark.parametrize("read", [size_problems, lambda obj: has_more_values(obj, limits.MAX_VALUES_READ)])
+def test_a_long_key_is_not_copied_for_each_value_below_it(read: Callable[[Any], Any]) -> None:
+    """A caller that is not the API server can send a key of megabytes above thousands of values."""
+    obj = {"k" * 200_000: {str(number): number for number in range(1_500)}}
+    tracemalloc.start()
+    read(obj)
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert peak < 1_000_000
 
 
 def test_values_are_counted_up_to_the_limit() -> None:
