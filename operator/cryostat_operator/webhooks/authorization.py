@@ -12,6 +12,7 @@ from typing import Any
 import orjson
 
 from ..api.permission import Permission
+from ..fair_slots import FairSlots
 from ..kube.client import Client
 from ..kube.connection import Connection
 from ..kube.errors import ApiError
@@ -20,6 +21,8 @@ REVIEWS_PATH = "/apis/authorization.k8s.io/v1/subjectaccessreviews"
 MAX_CONCURRENT = 48
 CACHE_SECONDS = 5.0  # how long a granted permission is remembered; refusals are never remembered
 MAX_CACHED = 20_000
+MAX_USER_BYTES = 256 << 10  # each review in progress contains the user
+_USER_FIELDS = {"username": "user", "uid": "uid", "groups": "groups", "extra": "extra"}  # in `userInfo`, in a review
 
 User = Mapping[str, Any]
 """`userInfo` of an AdmissionReview: username, uid, groups, extra."""
@@ -28,46 +31,50 @@ User = Mapping[str, Any]
 class AccessReviews:
     """Checks the permissions of users who write Cryostats.
 
-    Granted permissions are cached by a digest of the review, because user data in it can be large.
+    Granted permissions are cached by a digest of the review, because user data in it can be large. If more reviews wait
+    than can be sent, the callers of the webhooks take turns.
     """
 
     def __init__(self, client: Client) -> None:
         self._client = client
-        self._limit = asyncio.Semaphore(MAX_CONCURRENT)
+        self._slots = FairSlots(MAX_CONCURRENT)
         # By digest: when the entry expires, and the request. All entries live equally long, so the oldest is first.
         self._cache: dict[bytes, tuple[float, asyncio.Task[bool]]] = {}
 
-    async def missing(self, user: User, required: Iterable[Permission]) -> list[Permission]:
+    async def missing(self, user: User, required: Iterable[Permission], caller: str = "") -> list[Permission]:
         """Return permissions that the user does not have, in their order; empty if the user has all of them.
 
         The requests are sent in batches, so that thousands of one user do not delay those of others. No further batch
         is sent after a refusal or after the caller was canceled.
 
+        Args:
+            user: the user.
+            required: the permissions.
+            caller: address of the caller of the webhook.
+
         Raises:
-            ApiError: a review failed.
+            ApiError: a review failed, or the user data is too large for one.
         """
         permissions = list(required)
+        content = orjson.dumps(_of_user(user), option=orjson.OPT_SORT_KEYS)
+        if len(content) > MAX_USER_BYTES:
+            message = f"the groups and other data of the user have {len(content)} bytes; {MAX_USER_BYTES} are allowed"
+            raise ApiError(413, "RequestEntityTooLarge", message)
+        digest = hashlib.sha256(content).digest()
         for start in range(0, len(permissions), MAX_CONCURRENT):
             batch = permissions[start : start + MAX_CONCURRENT]
-            answers = await asyncio.gather(*(self._is_allowed(user, permission) for permission in batch))
+            answers = await asyncio.gather(*(self._is_allowed(user, digest, each, caller) for each in batch))
             if missing := [permission for permission, allowed in zip(batch, answers, strict=True) if not allowed]:
                 return missing
         return []
 
-    async def _is_allowed(self, user: User, permission: Permission) -> bool:
-        spec = {
-            "user": user.get("username") or "",
-            "groups": user.get("groups") or [],
-            "uid": user.get("uid") or "",
-            "extra": user.get("extra") or {},
-            "resourceAttributes": permission.attributes,
-        }
-        content = orjson.dumps(spec, option=orjson.OPT_SORT_KEYS)
-        digest = hashlib.sha256(content).digest()
+    async def _is_allowed(self, user: User, user_digest: bytes, permission: Permission, caller: str) -> bool:
+        attributes = orjson.dumps(permission.attributes, option=orjson.OPT_SORT_KEYS)
+        digest = hashlib.sha256(user_digest + attributes).digest()
         self._purge()
         cached = self._cache.get(digest)
         if cached is None:
-            task = asyncio.create_task(self._review(spec))
+            task = asyncio.create_task(self._review(user, permission, caller))
             self._remember(digest, task)
         else:
             task = cached[1]
@@ -77,9 +84,10 @@ class AccessReviews:
             self._cache.pop(digest, None)
         return allowed
 
-    async def _review(self, spec: Mapping[str, Any]) -> bool:
+    async def _review(self, user: User, permission: Permission, caller: str) -> bool:
+        spec = {**_of_user(user), "resourceAttributes": permission.attributes}
         review = {"apiVersion": "authorization.k8s.io/v1", "kind": "SubjectAccessReview", "spec": spec}
-        async with self._limit:
+        async with self._slots.slot(caller):
             answer = await self._client.request("POST", REVIEWS_PATH, body=review)
         status = answer.get("status") or {}
         return status.get("allowed") is True and status.get("denied") is not True
@@ -103,6 +111,11 @@ class AccessReviews:
         failed = task.cancelled() or task.exception() is not None
         if failed and self._cache.get(digest, (0, None))[1] is task:
             self._cache.pop(digest, None)
+
+
+def _of_user(user: User) -> dict[str, Any]:
+    """Return the fields of a SubjectAccessReview that describe the user."""
+    return {field: user[name] for name, field in _USER_FIELDS.items() if user.get(name)}
 
 
 async def own_user_name(client: Client, connection: Connection) -> str:

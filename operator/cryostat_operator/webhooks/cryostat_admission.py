@@ -44,7 +44,9 @@ _MISSING = ("NotFound", "NamespaceTerminating", "NamespaceRecreated")
 class AccessReviewer(Protocol):
     """Checks permissions of users."""
 
-    async def missing(self, user: Mapping[str, Any], required: Iterable[Permission]) -> list[Permission]: ...
+    async def missing(
+        self, user: Mapping[str, Any], required: Iterable[Permission], caller: str
+    ) -> list[Permission]: ...
 
 
 class CryostatAdmission:
@@ -112,7 +114,7 @@ class CryostatAdmission:
         """Return a denial if the author lacks a permission or the review fails, else None."""
         try:
             async with asyncio.timeout(REVIEW_TIMEOUT):
-                missing = await self._reviews.missing(request.user, required)
+                missing = await self._reviews.missing(request.user, required, request.caller.address)
         except TimeoutError:
             text = f"cannot check {len(required)} permissions in time: add fewer namespaces and Secrets at a time"
             return denied(request, text, 504, "Timeout")

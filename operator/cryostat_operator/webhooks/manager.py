@@ -26,7 +26,7 @@ from .metrics_access import MetricsAccess
 from .reachability import ReachabilityCheck
 from .reachability_probe import ReachabilityProbe
 from .registration import Address, Registration
-from .reviews import AdmissionRequest, Obj, parse
+from .reviews import AdmissionRequest, Caller, Obj, parse
 from .server import MetricsSource, ReviewHandler, WebhookServer
 from .serving_certificate import Certificate, ManagedSecret, NotMountedError
 
@@ -202,7 +202,7 @@ class WebhookManager:
 
 
 def _admission(review: Callable[[AdmissionRequest], Awaitable[Obj]]) -> ReviewHandler:
-    async def handler(body: Any, from_api_server: bool) -> Obj:
-        return await review(parse(body, from_api_server))
+    async def handler(body: Any, caller: Caller) -> Obj:
+        return await review(parse(body, caller))
 
     return handler

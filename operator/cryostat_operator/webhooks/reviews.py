@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import jsonpatch
 import orjson
@@ -25,6 +25,21 @@ class MalformedReviewError(ValueError):
     """The body is not a review that this path answers."""
 
 
+class Caller(NamedTuple):
+    """Who sent a review.
+
+    Attributes:
+        address: the IP address; empty if it is not known.
+        is_api_server: whether the caller presented a client certificate of the API server.
+    """
+
+    address: str = ""
+    is_api_server: bool = False
+
+
+_UNKNOWN = Caller()
+
+
 @dataclass(frozen=True)
 class AdmissionRequest:
     """One request for admission.
@@ -34,8 +49,8 @@ class AdmissionRequest:
         user: `userInfo`: username, uid, groups, extra.
         obj, old: the new and the old object; empty if there is none.
         converted: whether the object was written in another API version than the one in the review.
-        from_api_server: whether the caller presented a certificate of the API server. If not, the review can be forged,
-            and an answer must not depend on Secrets or other objects that the caller may not be allowed to read.
+        caller: who sent the review. If it is not the API server, the review can be forged, and an answer must not
+            depend on Secrets or other objects that the caller may not be allowed to read.
     """
 
     uid: str
@@ -47,15 +62,20 @@ class AdmissionRequest:
     obj: Obj
     old: Obj
     converted: bool
-    from_api_server: bool = False
+    caller: Caller = _UNKNOWN
+
+    @property
+    def from_api_server(self) -> bool:
+        """Whether the caller is the API server."""
+        return self.caller.is_api_server
 
 
-def parse(review: Any, from_api_server: bool = False) -> AdmissionRequest:
+def parse(review: Any, caller: Caller = _UNKNOWN) -> AdmissionRequest:
     """Return the request of an AdmissionReview.
 
     Args:
         review: the decoded body.
-        from_api_server: whether the caller presented a certificate of the API server.
+        caller: who sent it.
 
     Raises:
         MalformedReviewError: the body is not an AdmissionReview, or one of another version.
@@ -84,7 +104,7 @@ def parse(review: Any, from_api_server: bool = False) -> AdmissionRequest:
         obj=obj,
         old=old,
         converted=requested_kind is not None and requested_kind != kind,
-        from_api_server=from_api_server,
+        caller=caller,
     )
 
 
@@ -111,8 +131,10 @@ def denied(request: AdmissionRequest, message: str, code: int = 403, reason: str
 
 
 def json_patch(old: Obj, new: Obj) -> list[Obj]:
-    """Return the operations (RFC 6902) that turn `old` into `new`."""
-    operations: list[Obj] = jsonpatch.make_patch(old, new).patch
+    """Return the operations (RFC 6902) that turn `old` into `new`. Values that both contain are not compared."""
+    same = {key for key, value in old.items() if key in new and new[key] is value}
+    before, after = ({key: value for key, value in each.items() if key not in same} for each in (old, new))
+    operations: list[Obj] = jsonpatch.make_patch(before, after).patch
     return operations
 
 

@@ -22,13 +22,13 @@ from . import metrics_access
 from .body_limits import BodyLimits, TooComplexError, check_depth, count_elements
 from .conversion_review import MAX_REVIEW_BYTES, OBJECT_LIMITS
 from .conversion_server import BUFFERED_BYTES, ConversionServer
-from .reviews import MalformedReviewError
+from .reviews import Caller, MalformedReviewError
 from .shared_limit import SharedLimit
 
 logger = logging.getLogger(__name__)
 
-ReviewHandler = Callable[[Any, bool], Awaitable[dict[str, Any]]]
-"""Takes a review and whether the caller is the API server; returns the answer or raises MalformedReviewError."""
+ReviewHandler = Callable[[Any, Caller], Awaitable[dict[str, Any]]]
+"""Takes a review and its caller; returns the answer or raises MalformedReviewError."""
 ObserveReview = Callable[[str, int, float, bool], None]
 
 
@@ -179,7 +179,7 @@ class WebhookServer:
             review = orjson.loads(body)
             check_depth(review)
             async with asyncio.timeout(ANSWER_TIMEOUT):
-                return await self._handlers[request.path](review, trusted)
+                return await self._handlers[request.path](review, Caller(request.remote or "", trusted))
         except (orjson.JSONDecodeError, MalformedReviewError, TooComplexError) as error:
             raise web.HTTPBadRequest(text=f"not a review: {error}") from None
         except TimeoutError:

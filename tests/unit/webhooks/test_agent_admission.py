@@ -19,7 +19,7 @@ from cryostat_operator.metrics import InjectionCounts
 from cryostat_operator.plan.model.snapshot import ContentSummary, NamespaceState, Snapshot
 from cryostat_operator.settings import Settings
 from cryostat_operator.webhooks.agent_admission import AgentAdmission
-from cryostat_operator.webhooks.reviews import AdmissionRequest
+from cryostat_operator.webhooks.reviews import AdmissionRequest, Caller
 
 CRYOSTAT = {
     "apiVersion": "operator.cryostat.io/v1beta2",
@@ -102,7 +102,7 @@ async def test_a_secret_is_read_only_for_the_api_server() -> None:
     assert reader.read == [("ConfigMap", "c")]
     assert b"secretKeyRef" in base64.b64decode(response["patch"])
     proved = Reader()
-    await review(proved, replace(request(FROM_SECRET), from_api_server=True))
+    await review(proved, replace(request(FROM_SECRET), caller=Caller(is_api_server=True)))
     assert sorted(proved.read) == [("ConfigMap", "c"), ("Secret", "s")]
 
 

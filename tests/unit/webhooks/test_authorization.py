@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import tracemalloc
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -38,7 +40,7 @@ def reviews(server: ApiServer) -> AccessReviews:
 async def test_a_review_is_sent_once_and_cached_by_digest() -> None:
     server = ApiServer()
     checked = reviews(server)
-    user = {"username": "u", "extra": {"a": ["x" * 10**6]}}
+    user = {"username": "u", "extra": {"a": ["x" * 10**5]}}
     await asyncio.gather(*(checked.missing(user, [PERMISSION]) for _ in range(5)))
     assert len(server.bodies) == 1
     assert [len(digest) for digest in checked._cache] == [32]
@@ -67,6 +69,44 @@ async def test_entries_are_purged_by_time(monkeypatch: pytest.MonkeyPatch) -> No
     assert len(checked._cache) == 1
     await checked.missing({"username": "a"}, [PERMISSION])
     assert len(server.bodies) == 3
+
+
+async def test_waiting_reviews_contain_no_copies_of_the_user() -> None:
+    """A forged review can name a user with much data and a thousand namespaces."""
+    server = ApiServer()
+    user = {"username": "u", "extra": {"a": ["x" * 200_000]}}
+    tracemalloc.start()
+    await reviews(server).missing(user, [replace(PERMISSION, namespace=str(number)) for number in range(48)])
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert len(server.bodies) == 48
+    assert peak < 4_000_000  # the 48 copies would have 9.6 MB
+
+
+async def test_too_much_data_of_a_user_is_not_sent() -> None:
+    server = ApiServer()
+    user = {"username": "u", "groups": ["x" * authorization.MAX_USER_BYTES]}
+    with pytest.raises(ApiError) as error:
+        await reviews(server).missing(user, [PERMISSION])
+    size = authorization.MAX_USER_BYTES + len('{"groups":[""],"user":"u"}')
+    assert str(error.value) == f"the groups and other data of the user have {size} bytes; 262144 are allowed"
+    assert (error.value.status, server.bodies) == (413, [])
+
+
+async def test_callers_take_turns(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A pod can send hundreds of reviews with many permissions each. One of the API server does not wait for all."""
+    monkeypatch.setattr(authorization, "MAX_CONCURRENT", 2)
+    server = ApiServer()
+    checked = reviews(server)
+    forged = [
+        asyncio.create_task(checked.missing({"username": f"forged{number}"}, [PERMISSION], "10.0.0.9"))
+        for number in range(50)
+    ]
+    await asyncio.sleep(0)
+    assert await checked.missing({"username": "author"}, [PERMISSION], "10.0.0.1") == []
+    assert len(server.bodies) <= 12
+    await asyncio.gather(*forged)
+    assert len(server.bodies) == 51
 
 
 async def test_the_number_of_entries_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:

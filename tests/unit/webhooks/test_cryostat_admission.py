@@ -23,10 +23,12 @@ from cryostat_operator.plan.model.kinds import PARTIAL, Key
 from cryostat_operator.plan.model.snapshot import NamespaceState, Snapshot
 from cryostat_operator.settings import Settings
 from cryostat_operator.webhooks.cryostat_admission import MAX_REFERENCES, CryostatAdmission
-from cryostat_operator.webhooks.reviews import parse
+from cryostat_operator.webhooks.reviews import Caller, parse
 from tests.unit.api.test_required_permissions import SCHEDULED
 from tests.unit.plan.test_planning_steps import calls
 from tests.unit.strategies import members
+
+API_SERVER = Caller("10.0.0.1", is_api_server=True)
 
 
 def cryostat(spec: Any) -> dict[str, Any]:
@@ -90,7 +92,7 @@ async def validate(
     obj = {"apiVersion": constants.API_VERSION, "kind": constants.KIND, **cryostat(spec or {})}
     body = {"uid": "1", "operation": "CREATE", "namespace": "n", "name": "a", "userInfo": {}, "object": obj}
     review = {"apiVersion": "admission.k8s.io/v1", "kind": "AdmissionReview", "request": body}
-    return await admission.validate(parse(review, True))
+    return await admission.validate(parse(review, API_SERVER))
 
 
 async def test_only_some_of_very_many_references_are_read_for_warnings() -> None:
@@ -129,7 +131,7 @@ class Recording:
     def __init__(self) -> None:
         self.required: list[Permission] = []
 
-    async def missing(self, _user: Any, required: list[Permission]) -> list[Permission]:
+    async def missing(self, _user: Any, required: list[Permission], _caller: str) -> list[Permission]:
         self.required += required
         return []
 
@@ -144,7 +146,7 @@ def answers(old: Any, new: Any, reviews: Any = None, **annotations: str) -> list
     body = {"uid": "1", "operation": "CREATE", "namespace": "n", "name": "a", "userInfo": {}, "object": obj}
     if old is not None:
         body |= {"operation": "UPDATE", "oldObject": {**head, **cryostat(old)}}
-    request = parse({"apiVersion": "admission.k8s.io/v1", "kind": "AdmissionReview", "request": body}, True)
+    request = parse({"apiVersion": "admission.k8s.io/v1", "kind": "AdmissionReview", "request": body}, API_SERVER)
     return [asyncio.run(review(request))["response"] for review in (admission.default, admission.validate)]
 
 
@@ -200,7 +202,7 @@ async def test_the_data_of_a_backup_is_not_restored_into_an_older_database() -> 
     for operation, allowed in (("CREATE", False), ("UPDATE", True)):
         body = {"uid": "1", "operation": operation, "namespace": "n", "name": "a", "userInfo": {}, "object": obj}
         review = {"apiVersion": "admission.k8s.io/v1", "kind": "AdmissionReview", "request": {**body, "oldObject": obj}}
-        response = (await admission.validate(parse(review, True)))["response"]
+        response = (await admission.validate(parse(review, API_SERVER)))["response"]
         assert response["allowed"] is allowed
         assert allowed or "The backup was made with PostgreSQL 99" in response["status"]["message"]
 
@@ -257,7 +259,7 @@ async def refusal(reviews: Any, reader: Reader | None = None, spec: Any = None, 
     if old is not None:
         body |= {"operation": "UPDATE", "oldObject": {**head, **cryostat(old)}}
     review = {"apiVersion": "admission.k8s.io/v1", "kind": "AdmissionReview", "request": body}
-    response = (await admission.validate(parse(review, True)))["response"]
+    response = (await admission.validate(parse(review, API_SERVER)))["response"]
     assert response["allowed"] is False
     return response["status"]["code"], response["status"]["message"]
 

@@ -26,6 +26,7 @@ from cryostat_operator.webhooks import manager as manager_module
 from cryostat_operator.webhooks.caller_identity import CONFIG_MAP
 from cryostat_operator.webhooks.cluster_reader import CachedReader
 from cryostat_operator.webhooks.manager import CHECK_INTERVAL, WebhookManager
+from cryostat_operator.webhooks.reviews import Caller
 from cryostat_operator.webhooks.serving_certificate import Certificate, NotMountedError
 from tests.unit.api_server import ApiServer
 
@@ -278,7 +279,7 @@ async def test_every_handler_gets_the_identity_of_the_caller(managed: Create) ->
         "request": {"uid": "u", "operation": "CREATE"},
     }
     for from_api_server in (True, False):
-        await manager_module._admission(review)(body, from_api_server)
+        await manager_module._admission(review)(body, Caller("", from_api_server))
     assert seen == [("u", True), ("u", False)]
 
 

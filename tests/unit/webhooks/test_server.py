@@ -17,7 +17,7 @@ from cryostat_operator.webhooks import metrics_access, server
 from cryostat_operator.webhooks.body_limits import MAX_DEPTH
 from cryostat_operator.webhooks.conversion_review import MAX_REVIEW_BYTES
 from cryostat_operator.webhooks.conversion_server import BUFFERED_BYTES
-from cryostat_operator.webhooks.reviews import MalformedReviewError
+from cryostat_operator.webhooks.reviews import Caller, MalformedReviewError
 from cryostat_operator.webhooks.server import MetricsSource, WebhookServer
 
 PATH = WebhookPaths.VALIDATE
@@ -32,8 +32,9 @@ class Handler:
         self.error: Exception | None = None
         self.seconds = 0.0
 
-    async def __call__(self, review: Any, trusted: bool) -> dict[str, Any]:
-        self.seen.append((review, trusted))
+    async def __call__(self, review: Any, caller: Caller) -> dict[str, Any]:
+        assert caller.address.startswith("127.0.0.")
+        self.seen.append((review, caller.is_api_server))
         await asyncio.sleep(self.seconds)
         if self.error:
             raise self.error
