@@ -42,9 +42,20 @@ class WebhookPlane:
 
     def warnings(self, obj: Object) -> str:
         """Create an object with kubectl. Returns its standard error, which has the warnings of the webhooks."""
+        done = self._create(obj)
+        done.check_returncode()
+        return done.stderr
+
+    def refusal(self, obj: Object) -> str:
+        """Create an object with kubectl, which the API server must refuse. Returns its standard error."""
+        done = self._create(obj)
+        assert done.returncode != 0, done.stdout
+        return done.stderr
+
+    def _create(self, obj: Object) -> subprocess.CompletedProcess[str]:
         program, config = self.plane.programs["kubectl"], self.plane.kubeconfig
         command = [str(program), f"--kubeconfig={config}", "create", "-f", "-"]
-        return subprocess.run(command, input=json.dumps(obj), capture_output=True, text=True, check=True).stderr
+        return subprocess.run(command, input=json.dumps(obj), capture_output=True, text=True)
 
     def grant(self, user: str, namespace: str, rules: list[Object]) -> None:
         """Create a Role and a RoleBinding with the user's name, and wait until the API server knows them."""

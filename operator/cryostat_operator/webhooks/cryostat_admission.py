@@ -15,6 +15,7 @@ from ..api.accepted_namespaces import accepted_namespaces
 from ..api.defaulting import with_defaults
 from ..api.limits import size_problems
 from ..api.permission import Permission
+from ..api.quantity_warnings import quantity_warnings
 from ..api.required_permissions import required_permissions
 from ..api.spec_warnings import key_warnings, warnings_for
 from ..api.v1beta2 import Cryostat
@@ -74,7 +75,9 @@ class CryostatAdmission:
         if size_problems(request.obj.get("spec")):
             return allowed(request)  # it is refused by the CRD or by `validate`
         changed = with_defaults(request.obj, request.namespace, creating=request.operation == "CREATE")
-        return allowed(request, changed=changed)
+        # Here, because the API server validates the object before it calls the validating webhook.
+        is_new = request.obj.get("spec") != request.old.get("spec")
+        return allowed(request, quantity_warnings(request.obj.get("spec")) if is_new else (), changed)
 
     async def validate(self, request: AdmissionRequest) -> Obj:
         """Answer the validating webhook."""

@@ -58,6 +58,21 @@ def test_malformed_specs_cause_no_error(junk: Any) -> None:
         warnings_for(obj)
 
 
+async def test_the_mutating_review_warns_about_quantities_that_the_schema_refuses() -> None:
+    review = CryostatAdmission(Any, Any, Settings(), str)  # type: ignore[arg-type]
+    spec = {"resources": {"limits": {"memory": "1GB"}}}
+    warning = 'spec.resources.limits.memory: "1GB" is not a quantity; did you mean 1G?'
+    request = {"uid": "u", "operation": "CREATE", "namespace": "n", "object": cryostat(spec)}
+    for changes, said in (
+        ({}, [warning]),
+        ({"operation": "UPDATE", "oldObject": cryostat({})}, [warning]),
+        ({"operation": "UPDATE", "oldObject": cryostat(spec)}, []),
+    ):
+        head = {"apiVersion": "admission.k8s.io/v1", "kind": "AdmissionReview"}
+        answer = await review.default(parse({**head, "request": {**request, **changes}}))
+        assert answer["response"].get("warnings", []) == said
+
+
 class Reader:
     """Returns one snapshot, or raises `error` if it is set."""
 
