@@ -36,7 +36,7 @@ def main() -> None:
 )
 @click.option("--webhook-port", default=9443, show_default=True, help="Port of the webhooks.")
 @click.option(
-    "--log-format", type=click.Choice(["text", "json"]), default="text", show_default=True, help="Form of log lines."
+    "--log-format", type=click.Choice(["text", "json"]), default="text", show_default=True, help="Format of log lines."
 )
 @click.option(
     "--log-level",
@@ -87,8 +87,18 @@ def run(host: str, port: int, webhook_port: int, log_format: str, log_level: str
 
 @main.command()
 @click.argument("file", type=click.File("r"))
-@click.option("--platform", type=click.Choice(["kubernetes", "openshift"]), default="kubernetes", show_default=True)
-@click.option("--tls/--no-tls", default=None, help="Encrypt traffic between components; default: as for `run`.")
+@click.option(
+    "--platform",
+    type=click.Choice(["kubernetes", "openshift"]),
+    default="kubernetes",
+    show_default=True,
+    help="Platform of the cluster.",
+)
+@click.option(
+    "--tls/--no-tls",
+    default=None,
+    help="Encrypt traffic between components; default: unless DISABLE_SERVICE_TLS is true.",
+)
 @click.option(
     "-n", "--namespace", default=None, help="Namespace of the Cryostat if FILE does not set one; default: default."
 )
@@ -115,7 +125,11 @@ def render(file: Any, platform: str, tls: bool | None, namespace: str | None) ->
 
 @main.command()
 @click.argument("file", type=click.File("r"))
-@click.option("--tls/--no-tls", default=None, help="Encrypt traffic between components; default: as for `run`.")
+@click.option(
+    "--tls/--no-tls",
+    default=None,
+    help="Encrypt traffic between components; default: unless DISABLE_SERVICE_TLS is true.",
+)
 @click.option(
     "-n", "--namespace", default=None, help="Namespace of the Cryostat if FILE does not set one; default: default."
 )
@@ -146,12 +160,12 @@ def diff(file: Any, tls: bool | None, namespace: str | None) -> None:
 @click.argument("file", type=click.File("r"))
 @click.option("--name", default=None, help="Name of the Cryostat; default: fullnameOverride of the chart, or cryostat.")
 @click.option("-n", "--namespace", default=None, help="Namespace of the Cryostat; default: none.")
-@click.option("--strict", is_flag=True, help="Fail without output if a value cannot be carried over.")
+@click.option("--strict", is_flag=True, help="Fail without output if a value cannot be converted.")
 def convert_values(file: Any, name: str | None, namespace: str | None, strict: bool) -> None:
     """Convert the values of the Helm chart `cryostat` in FILE (- for standard input) to a Cryostat.
 
     FILE is a values file, the output of `helm get values`, a Flux HelmRelease or an Argo CD Application. The Cryostat
-    is printed as YAML. Each value that cannot be carried over is reported on standard error, with what to do about it.
+    is printed as YAML. Each value that cannot be converted is reported on standard error, with what to do about it.
     Exit status: 0 if a Cryostat was printed; 1 if the values are not valid, or with --strict if one was reported.
 
     \b

@@ -30,7 +30,7 @@ logger = logging.getLogger(__name__)
 
 LIST_TIMEOUT = 30.0  # seconds in which kopf should have delivered all existing Cryostats
 POLL_INTERVAL = 2.0  # seconds between two requests for the CustomResourceDefinition, or for the Cryostats
-MAX_IDLE_POLLS = 40  # looks without a new Cryostat from kopf, until the API server is asked again
+MAX_IDLE_POLLS = 40  # polls without a new Cryostat from kopf, until the API server is asked again
 
 
 class Operator:

@@ -180,7 +180,7 @@ def test_with_tls_the_agent_needs_its_certificate(
 ) -> None:
     webhooks.api.patch(instance, {"spec": {"enableCertManager": True}})
     said = eventually(lambda: _warning(webhooks.warnings(pod(home, labels)), "certificate"))
-    assert "is not there yet" in said
+    assert "does not exist yet" in said
     secret = names.agent_certificate(home, "sample", home)
     metadata = {"name": secret, "namespace": home}
     webhooks.api.create({"apiVersion": "v1", "kind": "Secret", "metadata": metadata})

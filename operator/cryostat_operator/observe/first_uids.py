@@ -1,7 +1,7 @@
-"""The UIDs that target namespaces had when the operator first knew a Cryostat with them.
+"""The UIDs that target namespaces had when the operator first observed them as such for a Cryostat.
 
 The status records them at the end of the first reconcile. A user can delay that, for example by changing the Cryostat
-again and again, and meanwhile a namespace can be deleted and created again by another owner.
+repeatedly, and meanwhile a namespace can be deleted and created again by another owner.
 """
 
 from __future__ import annotations

@@ -94,7 +94,7 @@ class Observer:
 
     @property
     def openshift(self) -> bool:
-        """Whether the cluster is treated as OpenShift: it serves Routes, or the administrator says so."""
+        """Whether the cluster is treated as OpenShift: it serves Routes, or FORCE_OPENSHIFT is set."""
         return self._force_openshift or "Route" in self._informers.discovery.served
 
     def serves(self, kind: str) -> bool:

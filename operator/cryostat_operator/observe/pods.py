@@ -119,8 +119,8 @@ class PodStore:
     def recheck_after(self, instance_key: InstanceKey) -> float:
         """Return the seconds until a result changes without an event; infinite if none does.
 
-        Then orphaned pods no longer count as terminating, a wait becomes a lasting one, or the end of a pod no longer
-        explains anything.
+        Then orphaned pods no longer count as terminating, a wait becomes a lasting one, or an ended pod is no longer
+        reported.
         """
         orphaned = self._orphaned_since.items()
         ends = [since + ORPHAN_GRACE for (orphan, _), since in orphaned if orphan == instance_key]

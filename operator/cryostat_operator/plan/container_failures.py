@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from ..settings import IMAGES
 from .model.kinds import Obj
-from .model.messages import last_words, quoted
+from .model.messages import quoted, termination_message
 from .model.problems import PodFailure
 from .model.reasons import Reason
 from .model.times import seconds
@@ -69,7 +69,7 @@ def failures(pod: Obj, kind: str, container: Obj) -> Iterator[PodFailure]:
     elif ended := _last_end(kind, container):
         yield _crash(pod, kind, container, ended)
     elif reason == "CrashLoopBackOff":
-        cause = f"{kind} {name} ends again and again"
+        cause = f"{kind} {name} ends repeatedly"
         yield PodFailure(Reason.CONTAINER_CRASHED, cause, _log(pod, name), name, vague=True)
 
 
@@ -122,8 +122,8 @@ def _crash(pod: Obj, kind: str, container: Obj, ended: Obj) -> PodFailure:
         return PodFailure(Reason.OUT_OF_MEMORY, f"{kind} {name} was killed because it used {used}", remedy, name)
     code = ended.get("exitCode", 0)
     cause = f"{kind} {name} {_how(code, _spec(pod, kind, name))} and is started again"
-    words = last_words(ended.get("message"))
-    cause += f'. Its last words: "{words}"' if words else ""
+    words = termination_message(ended.get("message"))
+    cause += f'. Its last message: "{words}"' if words else ""
     remedy = _log(pod, name)
     volume = VOLUME_FIELDS.get(pod["metadata"]["labels"].get("component", ""))
     if volume and "No space left on device" in words:
@@ -141,7 +141,7 @@ def _how(code: int, spec: Mapping[str, Obj]) -> str:
 
 
 def waits(pod: Obj, kind: str, container: Obj) -> Iterator[PodFailure]:
-    """What each container passes through when it starts: its creation, and the time until its probes succeed.
+    """The states that each container has while it starts: its creation, and the time until its probes succeed.
 
     Args:
         kind: `container` or `init container`.
@@ -155,7 +155,7 @@ def waits(pod: Obj, kind: str, container: Obj) -> Iterator[PodFailure]:
         command = f"kubectl describe pods -n {pod['metadata']['namespace']} -l {selector}"
         remedy = f"See the events in {command}: a volume, Secret or network is missing"
         since = seconds((pod.get("status") or {}).get("startTime"))
-        yield PodFailure(Reason.POD_NOT_RUNNING, cause, remedy, name, since, passing=True)
+        yield PodFailure(Reason.POD_NOT_RUNNING, cause, remedy, name, since, transient=True)
     elif "running" in state and not container.get("ready"):
         spec = _spec(pod, kind, name)
         probe = "startup" if spec.get("startupProbe") and not container.get("started") else "readiness"
@@ -167,7 +167,7 @@ def waits(pod: Obj, kind: str, container: Obj) -> Iterator[PodFailure]:
         remedy = _log(pod, name)
         if name == pod["metadata"]["labels"].get("app"):
             remedy += ". A NetworkPolicy that denies egress to database or object storage has this effect, too"
-        yield PodFailure(Reason.POD_NOT_READY, cause, remedy, name, since, passing=True)
+        yield PodFailure(Reason.POD_NOT_READY, cause, remedy, name, since, transient=True)
 
 
 def _spec(pod: Obj, kind: str, name: str) -> Obj:

@@ -16,7 +16,10 @@ from .model.times import LASTING_SECONDS, seconds
 from .refusal_remedies import RefusedObject, remedy_for
 
 REFUSED_SECONDS = 10.0  # a quota still counts pods that have just ended
-_UNKNOWN_REFUSAL = "Change what refuses them, or what it names in the spec; creation is tried again by itself"
+_UNKNOWN_REFUSAL = (
+    "Change the policy or webhook that refuses the pods, or the setting of the spec that it names; "
+    "Kubernetes tries again by itself"
+)
 _COMPONENT_FIELDS = {"-database": "spec.storageOptions.database", "-storage": "spec.storageOptions.objectStorage"}
 
 

@@ -45,7 +45,7 @@ def _remedy(pod: Obj, words: str, node: str) -> str:
     if "ephemeral" in words:
         field = "spec.reportOptions.resources" if component == "reports" else "spec.resources"
         return f"Raise limits.ephemeral-storage in {field}"
-    return "Remove the named cause; the next pod is created by itself"
+    return "Remove this cause; Kubernetes creates the next pod by itself"
 
 
 def _ended_at(status: Obj) -> float | None:

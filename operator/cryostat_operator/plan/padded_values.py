@@ -4,7 +4,7 @@ The usual origin is `echo VALUE | base64`, which encodes a line break. What each
 
 * the image of the database refuses the password (`psql_password_regex` of sclorg's common.sh), and does not start;
 * the image of the object storage puts both keys into a JSON file as they are, which a line break makes unreadable; the
-  S3 client of the application leaves white space out (`AwsBasicCredentials` of the AWS SDK for Java 2);
+  S3 client of the application removes white space (`AwsBasicCredentials` of the AWS SDK for Java 2);
 * with an external S3 service nothing fails, because only that client uses the keys.
 """
 
@@ -42,7 +42,7 @@ def _padding(value: str) -> str:
         return ""
     if text.endswith("\n"):
         return "ends with a line break"
-    return "ends with a blank" if text != text.rstrip() else "begins with a blank"
+    return "ends with white space" if text != text.rstrip() else "begins with white space"
 
 
 def unusable_values(instance: Instance, component: str, secret: str, keys: Iterable[str]) -> tuple[Problem, ...]:
@@ -62,7 +62,7 @@ def _warning(instance: Instance, component: str, secret: str, key: str, flaw: st
     deployment = f"Deployment {instance.name}-{component}"
     consequence = f"{deployment} does not start with it"
     if component == "storage" and "line break" not in flaw:
-        consequence = f"The application leaves the blank out, so {deployment} refuses its requests"
+        consequence = f"The application removes the white space, so {deployment} refuses its requests"
     text = message(
         f"Key {key} of Secret {secret}",
         flaw,

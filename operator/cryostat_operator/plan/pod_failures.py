@@ -101,7 +101,7 @@ def _terminating(pod: Obj) -> PodFailure:
     if finalizers:
         cause = f"its former pod {name} is not deleted because of the finalizers {finalizers}"
         remedy = "Check the controllers of the finalizers"
-        return PodFailure(Reason.POD_TERMINATING, cause, remedy, "", since, passing=True)
+        return PodFailure(Reason.POD_TERMINATING, cause, remedy, "", since, transient=True)
     cause = f"its former pod {name} has not ended on node {node}"
     remedy = "Repair the node or delete it; the next pod waits until then"
-    return PodFailure(Reason.POD_TERMINATING, cause, remedy, "", since, passing=True)
+    return PodFailure(Reason.POD_TERMINATING, cause, remedy, "", since, transient=True)

@@ -126,7 +126,7 @@ def agents(instance: Instance, plan: Plan) -> Condition:
     if instance.tls and (unusable := _unusable_gateway(instance, plan)):
         return unusable
     if instance.tls:
-        text = "Agents show a certificate of the instance's authority"
+        text = "Agents must present a certificate of the instance's authority"
         return condition(kind, Reason.CLIENT_CERTIFICATE, text, good=True)
     text = (
         "TLS is off: every pod of the target namespaces can use the application's API for agents, "
@@ -151,7 +151,10 @@ def _unusable_gateway(instance: Instance, plan: Plan) -> Condition | None:
     certificate = instance.snapshot.certificates.get(Key("Secret", instance.namespace, name))
     if certificate and certificate.expired:
         text = message(
-            subject, f"ended at {certificate.not_after}", consequence="Agents refuse the connection", remedy=other
+            f"The certificate of the agent gateway in Secret {name}",
+            f"expired at {certificate.not_after}",
+            consequence="Agents refuse the connection",
+            remedy=other,
         )
         return condition(kind, Reason.CERTIFICATE_EXPIRED, text, good=False)
     return None

@@ -88,7 +88,9 @@ class Finalizer:
                 raise
             logger.warning("Deletion failed, retrying: %s", error.message)
             problem = blocked_by(error)
-            await self._report(body, [_passing(body, problem) if isinstance(error, ApiUnavailable) else problem])
+            await self._report(
+                body, [_transient_at_first(body, problem) if isinstance(error, ApiUnavailable) else problem]
+            )
             return Result(failed=True)
 
     async def _finalize(self, instance_key: InstanceKey, body: Obj) -> Result:
@@ -134,7 +136,7 @@ class Finalizer:
             text, dedup_key = outcome.problem.message, outcome.problem.dedup_key
             text = text if outcome.is_lasting_refusal else all_of([text, "The operator tries again by itself"])
             problem = Problem("core", Reason.DELETION_BLOCKED, text, dedup_key=dedup_key)
-            problems.append(problem if outcome.is_lasting_refusal else _passing(body, problem))
+            problems.append(problem if outcome.is_lasting_refusal else _transient_at_first(body, problem))
         problems.sort(key=lambda problem: not problem.actionable)
         await self._report(body, problems)
 
@@ -185,7 +187,7 @@ def _remaining(body: Obj) -> float:
     return (seconds(body["metadata"]["deletionTimestamp"]) or 0.0) + LASTING_SECONDS - time.time()
 
 
-def _passing(body: Obj, problem: Problem) -> Problem:
+def _transient_at_first(body: Obj, problem: Problem) -> Problem:
     """A problem that may end by itself: without an event while the deletion has not lasted for a minute."""
     return replace(problem, reason=Reason.DELETING, actionable=False) if _remaining(body) > 0 else problem
 
@@ -198,7 +200,8 @@ def _is_not_served(outcome: Outcome) -> bool:
 def blocked_by(error: ApiError) -> Problem:
     """The problem of a deletion that fails because of a refused request."""
     is_webhook = "calling webhook" in error.message  # the error has no structured cause for it
-    remedy = "Make that webhook answer or delete its configuration" if is_webhook else "Remove what refuses it"
+    started = "Start the program behind the webhook, or delete its webhook configuration"
+    remedy = started if is_webhook else "Correct the cause of the refusal"
     text = message(
         f"The finalizer {constants.FINALIZER}",
         "cannot be removed",

@@ -138,7 +138,7 @@ _FIELDS_OF_PODS = (
 )
 _ROUTE = "Set spec.networkOptions.coreConfig.externalHost to a host that is allowed"
 _FORBIDDEN = "Grant the operator what is missing (see its roles in manifests/), or make an exception in the policy"
-_DELETION = "Remove what refuses it; the operator tries again by itself"
+_DELETION = "Change the policy that refuses the deletion; the operator tries again by itself"
 _INVALID = "Correct the field of the spec from which the named value comes"
 
 CHECKS = (

@@ -119,7 +119,10 @@ class WriteLimiter:
 
 def _no_op(change: Change, live: Obj | None) -> Outcome:
     paths = ", ".join(differences(change.obj, live)) if change.obj and live else ""
-    message = f"{change.key} was modified during admission, for example by a mutating policy: {paths}."
+    message = (
+        f"{change.key} was modified during admission, for example by a mutating policy: {paths}. The operator accepts "
+        "the result. To prevent this, exempt the object in the policy."
+    )
     return Outcome(change, "no-op", Problem(change.component, Reason.CHANGED_BY_OTHERS, message))
 
 

@@ -77,7 +77,7 @@ def server(monkeypatch: pytest.MonkeyPatch) -> ApiServer:
     config = owned(
         "ConfigMap", "sample-config", data={"users": f"admin:$2y$05${MARKER}", "conf": f"client_secret: {MARKER}"}
     )
-    broken = cryostat(condition("Ready", "False", "MainContainerCrashed", f"last words: password={MARKER}"))
+    broken = cryostat(condition("Ready", "False", "MainContainerCrashed", f"last message: password={MARKER}"))
     server = serve(LogServer(), broken, secret, marked, running, config)
     event = {
         "metadata": {},

@@ -12,7 +12,7 @@ from cryostat_operator.plan.pod_failures import pod_failure
 from tests.unit.plan.test_pod_failures import OOM, TIME, crashed, failure, pod
 
 
-def test_the_last_words_of_a_container_are_quoted_unless_they_may_be_a_credential() -> None:
+def test_the_termination_message_is_quoted_unless_it_may_have_a_credential() -> None:
     assert '"no space left"' in failure(pod(crashed(1, "no space left"))).cause
     assert "hunter2" not in failure(pod(crashed(1, "password: hunter2"))).cause
 
@@ -45,13 +45,13 @@ def test_a_completed_init_container_is_not_a_failure() -> None:
 def test_a_state_that_every_pod_passes_through_is_not_reported_at_first() -> None:
     running = {"name": "x-db", "ready": False, "started": True, "state": {"running": {"startedAt": TIME}}}
     found = failure(pod(running))
-    assert (found.reason, found.passing, found.reported_from) == (Reason.POD_NOT_READY, True, 160.0)
+    assert (found.reason, found.transient, found.reported_from) == (Reason.POD_NOT_READY, True, 160.0)
     assert failure(pod({**running, "state": {"running": {}}})).reported_from == math.inf
 
 
 def test_a_container_that_ended_in_an_unknown_way() -> None:
     looping = {"name": "x-db", "ready": False, "state": {"waiting": {"reason": "CrashLoopBackOff"}}}
-    assert failure(pod(looping)).cause == "container x-db ends again and again"
+    assert failure(pod(looping)).cause == "container x-db ends repeatedly"
     found = pod()
     running = {"name": "copy", "ready": False, "state": {"running": {"startedAt": TIME}}}
     found["status"]["initContainerStatuses"] = [running]

@@ -145,7 +145,8 @@ def test_conditions_of_nothing() -> None:
         ),
         (
             'pods "x-6d4b-" is forbidden: no',
-            "Change what refuses them, or what it names in the spec; creation is tried again by itself.",
+            "Change the policy or webhook that refuses the pods, or the setting of the spec that it names; Kubernetes "
+            "tries again by itself.",
         ),
         ('error looking up service account here/x: serviceaccount "x" not found', "creates the ServiceAccount again"),
     ],

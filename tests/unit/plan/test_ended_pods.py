@@ -55,7 +55,7 @@ def pod(component: str = "database", **status: object) -> Obj:
             "NodeAffinity",
             "",
             "NodeAffinity",
-            "Remove the named cause; the next pod is created by itself",
+            "Remove this cause; Kubernetes creates the next pod by itself",
         ),
     ],
 )

@@ -24,8 +24,8 @@ FLAWS = dict.fromkeys(("CONNECTION_KEY", "ENCRYPTION_KEY", "ACCESS_KEY", "SECRET
         (b"hunter 2", None),
         (b"hunter2\n", "ends with a line break"),
         (b"hunter2\r\n", "ends with a line break"),
-        (b"hunter2 ", "ends with a blank"),
-        (b"\thunter2", "begins with a blank"),
+        (b"hunter2 ", "ends with white space"),
+        (b"\thunter2", "begins with white space"),
         (b"\xff\n", None),
         (b"x" * MAX_SIZE + b"\n", None),
     ],
@@ -45,12 +45,12 @@ def test_the_summary_of_a_secret_says_it_without_the_value() -> None:
     assert "hunter2" not in repr(summary)
 
 
-def test_the_effect_of_a_blank_in_a_key_of_the_object_storage() -> None:
+def test_the_effect_of_white_space_in_a_key_of_the_object_storage() -> None:
     state = ClusterState(cryostat({"objectStorageOptions": {"secretName": "keys"}})).settle()
-    content = ContentSummary(frozenset(FLAWS), "d", paddings={"ACCESS_KEY": "begins with a blank"})
+    content = ContentSummary(frozenset(FLAWS), "d", paddings={"ACCESS_KEY": "begins with white space"})
     state.snapshot = replace(state.snapshot, data={**state.snapshot.data, ("Secret", "keys"): content})
     assert [each.message for each in state.plan.warnings if each.reason == "SecretValueInvalid"] == [
-        "Key ACCESS_KEY of Secret keys begins with a blank. The application leaves the blank out, so Deployment "
+        "Key ACCESS_KEY of Secret keys begins with white space. The application removes the white space, so Deployment "
         "sample-storage refuses its requests. Set the value without white space, for example with printf in place of "
         "echo."
     ]

@@ -137,7 +137,7 @@ def test_agents_are_authenticated_only_with_a_certificate_of_the_gateway() -> No
     found = condition(state, "AgentsAuthenticated")
     assert summary(found) == ("False", "CertificateExpired")
     assert found["message"] == (
-        "Secret sample-agent-tls with the certificate of the agent gateway ended at 2026-01-01T00:00:00Z. "
+        "The certificate of the agent gateway in Secret sample-agent-tls expired at 2026-01-01T00:00:00Z. "
         "Agents refuse the connection. See TLSSetupComplete for the cause."
     )
     found = condition(state.without_data("Secret", GATEWAY), "AgentsAuthenticated")

@@ -101,7 +101,8 @@ def test_a_deletion_that_is_refused_for_an_unknown_reason() -> None:
     outcome = refusals.outcome_of(change("RoleBinding", "delete"), ApiError(422, "Invalid", "bindings stay"))
     assert outcome.problem
     assert outcome.problem.message == (
-        "RoleBinding a/x cannot be deleted: bindings stay. Remove what refuses it; the operator tries again by itself."
+        "RoleBinding a/x cannot be deleted: bindings stay. Change the policy that refuses the deletion; the operator "
+        "tries again by itself."
     )
 
 

@@ -88,7 +88,8 @@ def test_a_write_that_the_cluster_reverts_is_reported_and_not_repeated() -> None
     assert outcome.problem
     assert outcome.problem.reason == "ChangedByOthers"
     assert outcome.problem.message == (
-        "Service here/x was modified during admission, for example by a mutating policy: spec.type."
+        "Service here/x was modified during admission, for example by a mutating policy: spec.type. The operator "
+        "accepts the result. To prevent this, exempt the object in the policy."
     )
     again = held(limiter, change(live=reverted, type="ours"))
     assert again

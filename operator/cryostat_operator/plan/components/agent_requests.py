@@ -1,4 +1,4 @@
-"""The requests that agents send to the application, by release: all that the agent gateway passes on."""
+"""The requests that agents send to the application, by release. The agent gateway forwards no others."""
 
 from __future__ import annotations
 

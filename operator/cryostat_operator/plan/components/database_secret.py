@@ -116,7 +116,7 @@ def _lost_keys(instance: Instance) -> Problem | None:
         NAME,
         Reason.DATABASE_KEYS_INCOMPLETE,
         f"Secret {secret} lacks {' and '.join(missing)}, and PersistentVolumeClaim {claim} has data that only the "
-        "former keys can read. Restore what is missing, or delete the claim to start over without the data.",
+        "former keys can read. Restore the missing keys, or delete the claim to start over without the data.",
     )
 
 

@@ -1,7 +1,7 @@
 """Request headers that name a client, its origin or its permissions: which proxy sets or removes each of them.
 
-The application and Grafana believe these headers, because only the proxies in their pod can reach them. So each proxy
-sets a header itself or removes it; what a client sent never passes. docs/authentication.md shows the table.
+The application and Grafana trust these headers, because only the proxies in their pod can connect to them. So each
+proxy sets a header itself or removes it, and forwards no value of a client. docs/authentication.md shows the table.
 """
 
 from __future__ import annotations

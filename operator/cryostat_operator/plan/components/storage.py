@@ -43,13 +43,13 @@ _BUCKET_NAMES = (
 
 def build(instance: Instance) -> ComponentPlan:
     request = SecretRequest(
-        Key("Secret", instance.namespace, minted_secret(instance)),
+        Key("Secret", instance.namespace, generated_secret(instance)),
         {ACCESS_KEY: GENERATED_ACCESS_KEY, SECRET_KEY: RandomValue(32)},
     )
     warning = claims.unchangeable(instance, NAME)
     plan = ComponentPlan(NAME, warnings=(warning,) if warning else ())
     # A user's Secret may have the name of the generated one.
-    if instance.user_storage_secret != minted_secret(instance):
+    if instance.user_storage_secret != generated_secret(instance):
         plan = replace(plan, objects=(secret(instance),), requests=(request,))
     if instance.external_storage:
         return plan
@@ -65,12 +65,12 @@ def build(instance: Instance) -> ComponentPlan:
     )
 
 
-def minted_secret(instance: Instance) -> str:
+def generated_secret(instance: Instance) -> str:
     return f"{instance.name}-storage"
 
 
 def secret(instance: Instance) -> Obj:
-    return builders.owned(instance, "Secret", minted_secret(instance)) | {"type": "Opaque"}
+    return builders.owned(instance, "Secret", generated_secret(instance)) | {"type": "Opaque"}
 
 
 def service(instance: Instance) -> Obj:

@@ -86,7 +86,7 @@ class ContainerVariables:
             elif name not in own:
                 entries.append(entry)
         if kept:
-            self.hints.append(f"{', '.join(kept)}: already set, and kept as it is")
+            self.hints.append(f"{', '.join(kept)}: already set, and not changed")
 
     def append_option(self, variable: str, option: str) -> None:
         """Append an option to a variable and keep its current value.
@@ -103,7 +103,7 @@ class ContainerVariables:
         value = entry.get("value") or ""
         present, own = agent_paths(value), agent_paths(option)
         if any(path not in own for path in present):
-            raise NotInjectableError(f"{variable} has another Cryostat agent; remove that one")
+            raise NotInjectableError(f"{variable} has another Cryostat agent; remove that agent")
         if "valueFrom" in entry:
             self._append_to_reference(places[-1], variable, option)
         elif not present:

@@ -92,7 +92,7 @@ def _container(spec: Obj, name: str) -> Obj:
         return container
     label = "which the label cryostat.io/container names"
     if find_named(spec, "initContainers", name):
-        raise NotInjectableError(f'"{name[:63]}", {label}, is an init container; these start before the agent is there')
+        raise NotInjectableError(f'"{name[:63]}", {label}, is an init container; the agent is added to containers only')
     raise NotInjectableError(f'there is no container "{name[:63]}", {label}')
 
 

@@ -82,7 +82,8 @@ class PodMutator:
             raise NotInjectableError("there is no agent for Windows")
         if self.instance.tls and not self.context.certificate:
             raise NotInjectableError(
-                f"Secret {self._certificate} with the agents' certificate is not there yet; create the pod again later"
+                f"Secret {self._certificate} with the agents' certificate does not exist yet; "
+                "create the pod again later"
             )
 
     @property
@@ -133,7 +134,7 @@ class PodMutator:
         mounts = self.container.setdefault("volumeMounts", [])
         at_path = [mount for mount in mounts if _place(mount["mountPath"]) == path]
         if any(mount.get("name") != name for mount in at_path):
-            raise NotInjectableError(f"something else is mounted at {path}; mount it elsewhere")
+            raise NotInjectableError(f"another volume is mounted at {path}; mount it at another path")
         if not at_path:
             self._check_mount_overlaps(path, mounts)
             mounts.append(builders.mount(name, path))
@@ -148,7 +149,7 @@ class PodMutator:
             if other.startswith(f"{path}/") or (read_only and path.startswith(f"{other.rstrip('/')}/")):
                 shown = posixpath.normpath(mount["mountPath"])
                 raise NotInjectableError(
-                    f"something else is mounted at {shown}, and the agent needs {path}; mount it elsewhere"
+                    f"another volume is mounted at {shown}, and the agent needs {path}; mount it at another path"
                 )
 
     def _allow_eviction(self) -> None:
@@ -166,7 +167,10 @@ class PodMutator:
         changed = {**annotations, SAFE_TO_EVICT_VOLUMES: value}
         size = sum(len(str(key).encode()) + len(str(text).encode()) for key, text in changed.items())
         if size > MAX_ANNOTATIONS_SIZE:
-            self.hints.append(f"no space is left for the annotation {SAFE_TO_EVICT_VOLUMES}: the pod keeps its node")
+            self.hints.append(
+                f"no space is left for the annotation {SAFE_TO_EVICT_VOLUMES}, "
+                "so the autoscaler keeps the node of the pod"
+            )
             return
         metadata["annotations"] = changed
 
@@ -184,7 +188,7 @@ class PodMutator:
         port = self.options.callback_port
         if self.spec.get("hostNetwork"):
             # The scheduler would not place two pods with the same declared port on one node.
-            self.hints.append(f"on the network of the node the agent listens on port {port} of the node")
+            self.hints.append(f"the pod has hostNetwork, so the agent listens on port {port} of the node")
             return
         for container in self.spec["containers"]:
             for known in container.get("ports") or []:

@@ -58,8 +58,8 @@ def _propagated(
         if key not in fixed and can_change:
             result[key] = value
         elif present.get(key) != value:
-            says = f"says {present[key]}" if key in present else "says nothing"
-            hints.append(f"{key}: the pod template {says}, and that counts")
+            cause = f"which has {present[key]}" if key in present else "because the selector has this key"
+            hints.append(f"{key}: {value} is not copied to the pod template, {cause}")
     for key, value in before.items():
         if key not in desired and key not in fixed and present.get(key) == value:
             del result[key]

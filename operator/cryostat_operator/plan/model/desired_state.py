@@ -46,7 +46,7 @@ class ComponentPlan:
         blocked: objects that cannot be written now.
         problems: problems of the component that block no single object.
         warnings: settings without effect, and notices such as a generated login. They block nothing.
-        delete: objects that other controllers made and that are deleted so that these make them again.
+        delete: objects of other controllers, which are deleted so that these controllers create them again.
         hot_reloaded: names of Secrets whose certificates the programs of a Deployment load again without a restart, by
             name of the Deployment.
     """
@@ -128,5 +128,5 @@ def component_of(plan: Plan, key: Key) -> str:
 
 
 def without_none(items: Iterable[Obj | None]) -> tuple[Obj, ...]:
-    """The objects that are there, in order."""
+    """The items that are not None, in their order."""
     return tuple(item for item in items if item is not None)

@@ -81,10 +81,10 @@ def quoted(text: str | None) -> str:
     return result if len(result) <= MAX_QUOTE else f"{result[: MAX_QUOTE - 1].rstrip()}…"
 
 
-def last_words(text: str | None) -> str:
-    """Return what a container wrote when it ended, or nothing if that may contain a credential.
+def termination_message(text: str | None) -> str:
+    """Return the termination message of a container, or an empty text if the message may contain a credential.
 
-    Containers write to this message what they like. Passwords in plain words cannot be recognized, so everything that
+    A container may write any text to this message. Passwords in plain words cannot be recognized, so everything that
     has the form `password: …`, and every long word with digits, counts as one.
     """
     read = (text or "")[:MAX_READ]

@@ -21,7 +21,7 @@ PORT_DATABASE = 5432
 PORT_STORAGE = 8333
 PORT_REPORTS = 10000
 
-# Regular expression for paths that need no login: probes have none.
+# Regular expression for paths that need no login, because probes have none.
 HEALTH_PATHS = "^/health(/liveness)?$"
 ALL_PATHS = ".*"
 

@@ -54,7 +54,8 @@ class PodFailure(NamedTuple):
         container: name of the container; empty if the cause concerns the whole pod.
         since: when a wait began (seconds since the epoch); None for a failure that no wait repairs.
         vague: whether the kubelet waits before it tries again, and its status no longer contains the cause.
-        passing: whether every pod has this state for a while when it starts, so that only a lasting one is reported.
+        transient: whether each pod has this state for a time when it starts or ends, so that it is reported only if it
+            lasts.
         former: whether the pod has ended, so that another one may serve.
     """
 
@@ -63,7 +64,7 @@ class PodFailure(NamedTuple):
     remedy: str = ""
     container: str = ""
     since: float | None = None
-    passing: bool = False
+    transient: bool = False
     vague: bool = False
     former: bool = False
 
@@ -73,10 +74,10 @@ class PodFailure(NamedTuple):
         if self.former:
             return self.since or 0.0
         if self.since is None:
-            return math.inf if self.passing else 0.0
+            return math.inf if self.transient else 0.0
         return self.since + LASTING_SECONDS
 
     @property
     def reported_from(self) -> float:
         """When the status starts to report the failure, in seconds since the epoch."""
-        return self.lasting_from if self.passing else 0.0
+        return self.lasting_from if self.transient else 0.0

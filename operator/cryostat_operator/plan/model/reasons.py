@@ -70,7 +70,7 @@ class Reason(StrEnum):
     IMAGE_PULL_FAILED = "ImagePullFailed", "Ready", True, "The image of a container cannot be pulled."
     CONTAINER_CRASHED = "ContainerCrashed", "Ready", True, "A container ended and is started again."
     OUT_OF_MEMORY = "OutOfMemory", "Ready", True, "A container was killed because it used too much memory."
-    POD_UNSCHEDULABLE = "PodUnschedulable", "Ready", True, "No node fits a pod."
+    POD_UNSCHEDULABLE = "PodUnschedulable", "Ready", True, "No node can run a pod."
     POD_NOT_RUNNING = "PodNotRunning", "Ready", True, "A container cannot be created or started, or a pod was evicted."
     POD_NOT_READY = "PodNotReady", "Ready", True, "A container has run for a minute and its probe does not succeed."
     POD_TERMINATING = "PodTerminating", "Ready", True, "A former pod does not end, and the next one waits for it."
@@ -120,7 +120,7 @@ class Reason(StrEnum):
         "NamespaceRecreated",
         "TargetNamespacesReady",
         True,
-        "A namespace was deleted and created again after its access was reviewed.",
+        "A namespace was deleted and created again after admission had reviewed it as a target namespace.",
     )
 
     # DatabaseKeysReady
@@ -278,7 +278,7 @@ class Reason(StrEnum):
         "SubProcessMaxHeapSizeIgnored",
         "SpecEffective",
         True,
-        "The field has had no effect since Cryostat 3.",
+        "The field subProcessMaxHeapSize has had no effect since Cryostat 3.",
     )
     FORMER_VOLUME_UNUSED = (
         "FormerVolumeUnused",
@@ -330,14 +330,14 @@ class Reason(StrEnum):
         "AuthenticationDisabled",
         "AuthenticationEnabled",
         False,
-        "The application is open to everyone who reaches it.",
+        "Everyone who can connect to the application can use it without a login.",
     )
     LOGIN_GENERATED = "LoginGenerated", "AuthenticationEnabled", False, "The operator generated a login."
     LOGIN_FILE_INVALID = (
         "LoginFileInvalid",
         "AuthenticationEnabled",
         True,
-        "The authentication proxy cannot use the file with the logins.",
+        "The authentication proxy cannot use the htpasswd file.",
     )
     BASIC_AUTH = "BasicAuth", "AuthenticationEnabled", False, "Users log in with an htpasswd file."
     OPENSHIFT_SSO = "OpenShiftSSO", "AuthenticationEnabled", False, "Users log in with their OpenShift account."

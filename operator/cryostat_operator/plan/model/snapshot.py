@@ -16,8 +16,8 @@ class ContentSummary:
     Attributes:
         keys: names of its keys with a value; empty if it `has_too_many_keys`.
         empty: names of the keys of a Secret without a value.
-        login_flaws: what is wrong with each key of a user's Secret as a file with logins: cause, and whether the proxy
-            does not start with it, see `login_file.LoginFlaw`.
+        login_flaws: why the value of a key in a user's Secret is no valid htpasswd file, by key: the cause, and whether
+            the proxy does not start with it, see `login_file.LoginFlaw`.
         paddings: what is wrong with the beginning or end of values of a user's Secret, see `padded_values.paddings`.
         digest: hash of its content.
         certificate: cert-manager's Certificate that a Secret was written for; empty if there is none, None if this was
@@ -79,10 +79,11 @@ class Snapshot:
         authentication_missing: whether `Authentication/cluster` is known not to exist.
         ingress_classes: the IngressClasses; None means that they were not read.
         apis: kinds that the API server serves, by kind name; None means all of `KINDS`.
-        namespaces: existing namespaces; one that is asked for and not here does not exist.
-        first_uids: UIDs that target namespaces had when the operator first knew this Cryostat with them, by name.
-        data: (kind, name) of Secrets and ConfigMaps in the install namespace; None means looked for and not there,
-            a missing entry means not looked for yet.
+        namespaces: existing namespaces, by name. A target namespace without an entry does not exist.
+        first_uids: UIDs that target namespaces had when the operator first observed them as such for this Cryostat, by
+            name.
+        data: content of Secrets and ConfigMaps in the install namespace, by kind and name. None: it does not exist; no
+            entry: it was not read yet.
         live: objects with the ownership labels of this Cryostat, as last observed.
         in_sync: spec hashes (see `Plan.spec_hashes`) of desired objects that the live objects were found to match.
         terminating: objects of an earlier Cryostat of the same name, which are being garbage-collected.

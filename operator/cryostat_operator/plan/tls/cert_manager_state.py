@@ -140,7 +140,7 @@ def _expired(instance: Instance, name: str, secret: str) -> CertificateStatus | 
     info = instance.snapshot.certificates.get(Key("Secret", instance.namespace, secret))
     if info is None or not info.expired:
         return None
-    cause = f"the certificate in Secret {secret} ended at {info.not_after}"
+    cause = f"the certificate in Secret {secret} expired at {info.not_after}"
     return _failed(instance, name, Reason.CERTIFICATE_EXPIRED, cause)
 
 

@@ -47,7 +47,7 @@ def test_a_pod_without_the_container() -> None:
     with pytest.raises(NotInjectableError, match='no container "b"'):
         select_container(pod("a"), "b")
     sidecar = {"name": "java", "restartPolicy": "Always"}
-    with pytest.raises(NotInjectableError, match="names, is an init container; these start before the agent is there"):
+    with pytest.raises(NotInjectableError, match="names, is an init container; the agent is added to containers only"):
         select_container({"spec": {"containers": [{"name": "a"}], "initContainers": [sidecar]}}, "java")
     with pytest.raises(NotInjectableError, match="no container"):
         select_container({"spec": {}}, None)

@@ -193,7 +193,7 @@ def test_tls() -> None:
     secret = names.agent_certificate("monitoring", "sample", "apps")
     i = instance_of(tls=True)
     missing = refused(pod(), i, PodContext("apps", certificate=False))
-    assert missing == f"Secret {secret} with the agents' certificate is not there yet; create the pod again later"
+    assert missing == f"Secret {secret} with the agents' certificate does not exist yet; create the pod again later"
     after = with_agent(pod(), i)
     volume = next(v for v in after["spec"]["volumes"] if v["name"] == "cryostat-agent-tls")
     assert volume["secret"] == {"secretName": secret, "defaultMode": 0o444, "optional": True}
@@ -261,7 +261,7 @@ def test_settings_of_the_author_are_kept() -> None:
     variables = env(result.pod)
     assert variables["CRYOSTAT_AGENT_APP_NAME"] == "shop"
     assert variables["JAVA_TOOL_OPTIONS"] == f"-Xmx1g {AGENT}=off"
-    assert result.hints == ("CRYOSTAT_AGENT_APP_NAME: already set, and kept as it is",)
+    assert result.hints == ("CRYOSTAT_AGENT_APP_NAME: already set, and not changed",)
     assert given["spec"]["containers"][0]["env"] == own
 
 
@@ -299,7 +299,7 @@ def test_no_port_is_declared_on_the_network_of_the_node() -> None:
     result = inject_agent(pod(hostNetwork=True), instance_of(), PodContext("apps"))
     assert result.pod
     assert "ports" not in result.pod["spec"]["containers"][0]
-    assert result.hints[0] == "on the network of the node the agent listens on port 9977 of the node"
+    assert result.hints[0] == "the pod has hostNetwork, so the agent listens on port 9977 of the node"
 
 
 def test_a_port_or_port_name_that_is_used_is_kept() -> None:

@@ -36,8 +36,8 @@ def test_no_annotation_beyond_the_limit_of_the_api_server() -> None:
     assert result.pod is not None
     assert result.pod["metadata"] == given["metadata"]
     assert result.hints[0] == (
-        "no space is left for the annotation cluster-autoscaler.kubernetes.io/safe-to-evict-local-volumes: "
-        "the pod keeps its node"
+        "no space is left for the annotation cluster-autoscaler.kubernetes.io/safe-to-evict-local-volumes, "
+        "so the autoscaler keeps the node of the pod"
     )
 
 

@@ -13,7 +13,7 @@ from cryostat_operator.plan.injection.pod_fields import PodContext
 from cryostat_operator.plan.injection.pod_mutator import PodMutator, Result
 from tests.unit.plan.injection.test_pod_mutator import instance_of, pod, refused, with_agent
 
-NEEDED = ", and the agent needs /tmp/cryostat-agent; mount it elsewhere"
+NEEDED = ", and the agent needs /tmp/cryostat-agent; mount it at another path"
 
 
 @pytest.mark.parametrize(
@@ -28,30 +28,30 @@ NEEDED = ", and the agent needs /tmp/cryostat-agent; mount it elsewhere"
         ),
         (
             pod({"volumeMounts": [{"name": "x", "mountPath": "/tmp/cryostat-agent/"}]}),
-            "something else is mounted at /tmp/cryostat-agent; mount it elsewhere",
+            "another volume is mounted at /tmp/cryostat-agent; mount it at another path",
         ),
         (
             pod({"volumeMounts": [{"name": "x", "mountPath": "/tmp/cryostat-agent/x/.."}]}),
-            "something else is mounted at /tmp/cryostat-agent; mount it elsewhere",
+            "another volume is mounted at /tmp/cryostat-agent; mount it at another path",
         ),
         (
             pod({"volumeMounts": [{"name": "x", "mountPath": "/tmp/cryostat-agent/x"}]}),
-            f"something else is mounted at /tmp/cryostat-agent/x{NEEDED}",
+            f"another volume is mounted at /tmp/cryostat-agent/x{NEEDED}",
         ),
         (
             pod({"volumeMounts": [{"name": "x", "mountPath": "/tmp", "readOnly": True}]}),
-            f"something else is mounted at /tmp{NEEDED}",
+            f"another volume is mounted at /tmp{NEEDED}",
         ),
         (
             pod({"volumeMounts": [{"name": "x", "mountPath": "/"}]}, volumes=[{"name": "x", "secret": {}}]),
-            f"something else is mounted at /{NEEDED}",
+            f"another volume is mounted at /{NEEDED}",
         ),
         (
             pod(
                 {"volumeMounts": [{"name": "x", "mountPath": "/tmp"}]},
                 volumes=[{"name": "x", "persistentVolumeClaim": {"claimName": "c", "readOnly": True}}],
             ),
-            f"something else is mounted at /tmp{NEEDED}",
+            f"another volume is mounted at /tmp{NEEDED}",
         ),
         (
             pod({"name": "cryostat-agent-init"}),
@@ -59,7 +59,7 @@ NEEDED = ", and the agent needs /tmp/cryostat-agent; mount it elsewhere"
         ),
         (
             pod({"env": [{"name": "JAVA_TOOL_OPTIONS", "value": "-javaagent:/cryostat-agent-0.5.jar"}]}),
-            "JAVA_TOOL_OPTIONS has another Cryostat agent; remove that one",
+            "JAVA_TOOL_OPTIONS has another Cryostat agent; remove that agent",
         ),
         (pod(containers=[]), "there is no container"),
     ],
@@ -73,8 +73,8 @@ def test_a_pod_that_cannot_have_the_agent_is_unchanged(given: dict[str, Any], sa
 @pytest.mark.parametrize("path", ["/run", "/run/secrets", "/var/run/secrets/", "/run/secrets/io.cryostat"])
 def test_a_read_only_volume_at_a_link_to_the_directory_of_the_certificate(path: str) -> None:
     given = pod({"volumeMounts": [{"name": "x", "mountPath": path}]}, volumes=[{"name": "x", "secret": {}}])
-    needed = "/var/run/secrets/io.cryostat/cryostat-agent; mount it elsewhere"
-    says = f"something else is mounted at {path.rstrip('/')}, and the agent needs {needed}"
+    needed = "/var/run/secrets/io.cryostat/cryostat-agent; mount it at another path"
+    says = f"another volume is mounted at {path.rstrip('/')}, and the agent needs {needed}"
     assert refused(given, instance_of(tls=True)) == says
     given["spec"]["volumes"] = [{"name": "x", "emptyDir": {}}]
     with_agent(given, instance_of(tls=True))

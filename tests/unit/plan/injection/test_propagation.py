@@ -42,7 +42,7 @@ def test_a_changed_label_replaces_its_former_value() -> None:
 def test_another_value_in_the_template_stays() -> None:
     found, hints = propagate(workload({NAME: "y"}, {NAME: "own"}), None)
     assert labels(found) == {NAME: "own"}
-    assert hints == [f"{NAME}: the pod template says own, and that counts"]
+    assert hints == [f"{NAME}: y is not copied to the pod template, which has own"]
 
 
 def test_labels_in_the_selector_are_not_changed() -> None:
@@ -109,7 +109,7 @@ def test_labels_of_the_selector_are_left_alone() -> None:
     given["spec"]["selector"] = {"matchExpressions": [{"key": "cryostat.io/log-level", "operator": "DoesNotExist"}]}
     after, [hint] = propagate(given, None)
     assert after["spec"]["template"]["metadata"]["labels"] == AGENT_LABELS
-    assert "log-level: the pod template says nothing" in hint
+    assert "log-level: info is not copied to the pod template, because the selector has this key" in hint
 
 
 def test_smart_triggers_are_copied_too() -> None:

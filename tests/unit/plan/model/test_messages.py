@@ -5,7 +5,14 @@ from __future__ import annotations
 import pytest
 
 from cryostat_operator.plan.model import messages
-from cryostat_operator.plan.model.messages import MAX_QUOTE, all_of, first_and_more, last_words, message, quoted
+from cryostat_operator.plan.model.messages import (
+    MAX_QUOTE,
+    all_of,
+    first_and_more,
+    message,
+    quoted,
+    termination_message,
+)
 
 
 def test_a_message_is_subject_and_cause_then_consequence_and_remedy() -> None:
@@ -73,24 +80,24 @@ def test_a_quote_is_cut() -> None:
         "AWS_SECRET_ACCESS_KEY=x",
     ],
 )
-def test_last_words_that_may_be_a_credential_are_dropped(words: str) -> None:
-    assert last_words(words) == ""
+def test_a_termination_message_that_may_have_a_credential_is_dropped(words: str) -> None:
+    assert termination_message(words) == ""
 
 
 @pytest.mark.parametrize(
     "words", ["password authentication failed for user cryostat", "cannot open /data/pg_wal: No space left on device"]
 )
-def test_last_words_are_kept_otherwise(words: str) -> None:
-    assert last_words(words) == words
+def test_other_termination_messages_are_kept(words: str) -> None:
+    assert termination_message(words) == words
 
 
 @pytest.mark.parametrize("part", ["password", "https://", "a", '"', "A ", "key: "])
 def test_only_the_beginning_of_a_long_text_is_read(part: str) -> None:
     text = part * 1_000_000
     assert quoted(text) == quoted(text[: messages.MAX_READ])
-    assert last_words(text) == last_words(text[: messages.MAX_READ])
+    assert termination_message(text) == termination_message(text[: messages.MAX_READ])
 
 
 def test_a_credential_after_the_part_that_is_read_is_not_quoted() -> None:
     for before in range(messages.MAX_READ - 20, messages.MAX_READ + 20):
-        assert "hunter" not in last_words("x " * (before // 2) + "password=hunter2")
+        assert "hunter" not in termination_message("x " * (before // 2) + "password=hunter2")
