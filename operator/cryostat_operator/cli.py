@@ -62,12 +62,12 @@ def run(host: str, port: int, webhook_port: int, log_format: str, log_level: str
     import uvloop
 
     from . import handlers, logs
-    from .settings import Settings
 
+    settings = _settings()
     logs.configure(json=log_format == "json", level=log_level.upper())
 
     async def until_stopped() -> None:
-        task = asyncio.create_task(handlers.run(Settings.from_env(os.environ), host, port, webhook_port))
+        task = asyncio.create_task(handlers.run(settings, host, port, webhook_port))
         loop = asyncio.get_running_loop()
         for number in (signal.SIGINT, signal.SIGTERM):
             loop.add_signal_handler(number, task.cancel)
@@ -220,10 +220,13 @@ def generate(check: bool, root: Path) -> None:
     sys.exit(1 if check and stale else 0)
 
 
-def _settings(tls: bool | None) -> Settings:
-    from .settings import Settings
+def _settings(tls: bool | None = None) -> Settings:
+    from .settings import Settings, SettingsError
 
-    settings = Settings.from_env(os.environ)
+    try:
+        settings = Settings.from_env(os.environ)
+    except SettingsError as error:
+        raise click.ClickException(str(error)) from None
     return settings if tls is None else replace(settings, service_tls=tls)
 
 

@@ -46,6 +46,10 @@ _NAME_PREFIX = "cryostat-operator-"
 _DEVELOPMENT_TAG = re.compile(r":(latest|dev|[^/:@]*(SNAPSHOT|[-.]dev|BETA\d+))$", re.IGNORECASE)
 
 
+class SettingsError(ValueError):
+    """An environment variable has a value that the operator does not know. The message names both."""
+
+
 @dataclass(frozen=True)
 class Image:
     """A reference to a container image, with its pull policy."""
@@ -128,7 +132,11 @@ class Settings:
 
     @classmethod
     def from_env(cls, environ: Mapping[str, str]) -> Settings:
-        """Settings from environment variables; an unset or empty variable means the default."""
+        """Settings from environment variables; an unset or empty variable means the default.
+
+        Raises:
+            SettingsError: the value of a variable is not known.
+        """
         insights = _flag(environ, "INSIGHTS_ENABLED") and environ.get("INSIGHTS_URL")
         return cls(
             images=_images(environ),
@@ -142,7 +150,7 @@ class Settings:
             webhooks=_webhooks(environ),
             webhook_url=environ.get("WEBHOOK_URL") or None,
             webhook_certificates=environ.get("WEBHOOK_CERT_DIR") or WEBHOOK_CERTIFICATES,
-            webhook_client_certificate_required=environ.get("WEBHOOK_CLIENT_CERTIFICATE", "").lower() == "required",
+            webhook_client_certificate_required=_client_certificate_required(environ),
             # OLM sets this variable for every operator that it installs.
             olm=bool(environ.get("OPERATOR_CONDITION_NAME")),
             operator_image=Image(own) if (own := environ.get(OPERATOR_IMAGE)) else None,
@@ -160,6 +168,21 @@ def _webhooks(environ: Mapping[str, str]) -> bool:
     enabled = environ.get("ENABLE_WEBHOOKS", "").lower()
     reachable = bool(environ.get("KUBERNETES_SERVICE_HOST") or environ.get("WEBHOOK_URL"))
     return enabled == "true" if enabled in ("true", "false") else reachable
+
+
+def _client_certificate_required(environ: Mapping[str, str]) -> bool:
+    """Off unless requested. A misspelled value must not count as off: callers without a certificate would be answered.
+
+    Raises:
+        SettingsError: the value is not known.
+    """
+    value = environ.get("WEBHOOK_CLIENT_CERTIFICATE", "")
+    if value.lower() not in ("", "required"):
+        raise SettingsError(
+            f"The variable WEBHOOK_CLIENT_CERTIFICATE has the unknown value {value!r}. "
+            "Set it to `required`, or remove it if admission reviews of all callers may be answered."
+        )
+    return bool(value)
 
 
 def _api_server_service(environ: Mapping[str, str]) -> tuple[str, int] | None:

@@ -77,6 +77,18 @@ def test_the_operator_restarts_in_place_when_cryostats_are_no_longer_served(
     assert caplog.messages == [str(handlers.CrdNotServedError())]
 
 
+def test_the_operator_does_not_start_with_an_unknown_setting(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def run(*_: object) -> None:
+        raise AssertionError("the operator runs")
+
+    monkeypatch.setattr(handlers, "run", run)
+    monkeypatch.setattr(logs, "configure", lambda **_: None)
+    monkeypatch.setenv("WEBHOOK_CLIENT_CERTIFICATE", "requried")
+    result = invoke("run")
+    assert result.exit_code == 1
+    assert result.output.startswith("Error: The variable WEBHOOK_CLIENT_CERTIFICATE has the unknown value 'requried'. ")
+
+
 def test_the_version_has_the_releases_of_the_operands() -> None:
     result = invoke("--version")
     versions = re.fullmatch(r"\S+ (\S+), for Cryostat (\S+) and its agent (\S+)\n", result.stdout)

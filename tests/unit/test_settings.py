@@ -7,15 +7,26 @@ from dataclasses import FrozenInstanceError, fields
 
 import pytest
 
-from cryostat_operator.settings import AGENT_VERSION, CRYOSTAT_VERSION, IMAGES, Image, Settings
+from cryostat_operator.settings import AGENT_VERSION, CRYOSTAT_VERSION, IMAGES, Image, Settings, SettingsError
 
 # A digest, or a tag with a number and without the name of a branch.
 PINNED = re.compile(r"@sha256:[0-9a-f]{64}$|:v?\d+(\.\d+)+$")
 
 
-@pytest.mark.parametrize(("value", "expected"), [("required", True), ("Required", True), ("", False), ("true", False)])
+@pytest.mark.parametrize(("value", "expected"), [("required", True), ("Required", True), ("", False)])
 def test_a_client_certificate_of_the_api_server_is_required_on_request(value: str, expected: bool) -> None:
     assert Settings.from_env({"WEBHOOK_CLIENT_CERTIFICATE": value}).webhook_client_certificate_required is expected
+
+
+@pytest.mark.parametrize("value", ["true", "requried", "optional", " "])
+def test_an_unknown_value_of_the_client_certificate_is_an_error(value: str) -> None:
+    """It does not count as off: an administrator wanted that only the API server is answered."""
+    with pytest.raises(SettingsError) as error:
+        Settings.from_env({"WEBHOOK_CLIENT_CERTIFICATE": value})
+    assert str(error.value) == (
+        f"The variable WEBHOOK_CLIENT_CERTIFICATE has the unknown value {value!r}. "
+        "Set it to `required`, or remove it if admission reviews of all callers may be answered."
+    )
 
 
 def test_settings_are_immutable() -> None:
