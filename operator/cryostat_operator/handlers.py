@@ -93,8 +93,7 @@ async def run(settings: Settings, host: str, port: int, webhook_port: int = WEBH
     register(operator, registry)
     try:
         await operator.start()
-        await operator.wait_until_served()
-        watching = asyncio.create_task(_watch(registry), name="kopf")
+        watching = asyncio.create_task(_watch_when_served(operator, registry), name="kopf")
         # Both run forever. If one of them fails, the process ends, and the kubelet restarts the container.
         done, _ = await asyncio.wait({watching, operator.failure}, return_when=asyncio.FIRST_COMPLETED)
         for task in done:
@@ -103,6 +102,11 @@ async def run(settings: Settings, host: str, port: int, webhook_port: int = WEBH
         raise CrdNotServedError from None
     finally:
         await operator.stop()
+
+
+async def _watch_when_served(operator: Operator, registry: kopf.OperatorRegistry) -> None:
+    await operator.wait_until_served()
+    await _watch(registry)
 
 
 async def _watch(registry: kopf.OperatorRegistry) -> None:

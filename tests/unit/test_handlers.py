@@ -144,3 +144,17 @@ async def test_a_failed_background_task_ends_the_operator(monkeypatch: pytest.Mo
     with pytest.raises(RuntimeError, match="broken"):
         await run_until(operator, watch, monkeypatch)
     assert operator.calls[-1] == "stop"
+
+
+async def test_a_failure_before_cryostats_are_served_ends_the_operator(monkeypatch: pytest.MonkeyPatch) -> None:
+    operator = FakeOperator()
+
+    async def wait_until_served() -> None:
+        operator.failure.set_exception(RuntimeError("broken"))
+        await asyncio.sleep(60)
+
+    monkeypatch.setattr(operator, "wait_until_served", wait_until_served)
+    with pytest.raises(RuntimeError, match="broken"):
+        async with asyncio.timeout(5):
+            await run_until(operator, None, monkeypatch)
+    assert operator.calls == ["start", "stop"]

@@ -83,6 +83,7 @@ class WebhookManager:
         )
         self._loaded = Certificate(b"")
         self._listening = False
+        self._starting = False  # whether `start` waits, and raises what ends `_run`
         self._serving = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
 
@@ -110,11 +111,17 @@ class WebhookManager:
         return self._serving.is_set()
 
     async def start(self, host: str, port: int) -> None:
-        """Start to serve; without a certificate, as soon as there is one."""
+        """Start to serve; without a certificate, as soon as there is one.
+
+        Raises:
+            OSError: the port is in use.
+        """
+        self._starting = True
         self._task = asyncio.create_task(self._run(host, port), name="webhooks")
         serving = asyncio.create_task(self._serving.wait())
         await asyncio.wait({self._task, serving}, timeout=START_TIMEOUT, return_when=asyncio.FIRST_COMPLETED)
         serving.cancel()
+        self._starting = False
         if self._task.done():
             self._task.result()
 
@@ -150,9 +157,9 @@ class WebhookManager:
                 logger.warning("Webhooks are not up to date, retrying: %s", error)
                 await asyncio.sleep(RETRY_DELAY)
             except Exception:
-                if not self._listening:
+                if self._starting and not self._listening:
                     raise
-                # Without further checks, the certificate would expire.
+                # Without further checks, nothing would be served, or the certificate would expire.
                 logger.exception("Internal error in the webhooks, retrying")
                 await asyncio.sleep(RETRY_DELAY)
             else:

@@ -343,6 +343,22 @@ async def test_the_start_waits_for_a_certificate_for_a_limited_time(
     await made.manager.stop()
 
 
+async def test_a_failure_after_the_start_is_logged_and_retried(
+    managed: Create, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """The certificate comes late, and then the port is in use for a moment."""
+    monkeypatch.setattr(manager_module, "START_TIMEOUT", 0.01)
+    made = managed()
+    provide(made, monkeypatch, REFUSED)
+    await made.manager.start("127.0.0.1", 9443)
+    made.start_error = OSError("address in use")
+    provide(made, monkeypatch, certificate(content()))
+    await made.until(lambda: "Internal error in the webhooks, retrying" in caplog.messages)
+    made.start_error = None
+    await made.until(lambda: made.manager.serving)
+    await made.manager.stop()
+
+
 async def test_a_url_is_unregistered_when_it_stops(managed: Create) -> None:
     made = managed(webhook_url=URL)
     await made.check()
