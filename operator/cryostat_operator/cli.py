@@ -186,11 +186,11 @@ def convert_values(file: Any, name: str | None, namespace: str | None, strict: b
     except ConversionError as error:
         problems = "".join(f"\n  {problem}" for problem in str(error).splitlines())
         raise click.ClickException(f"{file.name}: the values do not result in a valid Cryostat:{problems}") from None
-    for line in result.not_carried:
+    for line in result.not_converted:
         click.echo(f"warning: {line}", err=True)
     for line in result.notes:
         click.echo(f"note: {line}", err=True)
-    if strict and result.not_carried:
+    if strict and result.not_converted:
         sys.exit(1)
     click.echo(yaml.safe_dump(result.cryostat, sort_keys=False), nl=False)
 

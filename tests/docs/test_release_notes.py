@@ -43,7 +43,7 @@ def test_the_helm_parameters_are_converted() -> None:
         "openshiftOauthProxy": {"accessReview": {"enabled": True, **review}},
     }
     result = convert(values, None, None)
-    assert result.not_carried == ()
+    assert result.not_converted == ()
     options = result.cryostat["spec"]["authorizationOptions"]
     assert options["basicAuth"] == {"secretName": "users", "filename": "htpasswd"}
     assert options["openShiftSSO"]["accessReview"].items() >= review.items()

@@ -10,7 +10,7 @@ from typing import Any
 import yaml
 
 from cryostat_operator.helm.rule_table import RULES
-from cryostat_operator.helm.rule_types import UNKNOWN_VALUE, Context, NotCarried, evaluate
+from cryostat_operator.helm.rule_types import UNKNOWN_VALUE, Context, NotConverted, evaluate
 from cryostat_operator.packaging.crds import crd
 from cryostat_operator.plan.components.agent_requests import AGENT_REQUESTS, JVM_ID, NUMBER, UUID
 from cryostat_operator.plan.injection.environment import agent_variables
@@ -114,7 +114,7 @@ def unknown_values(values: dict[str, Any]) -> set[str]:
         for leaf in checkouts.leaves(values)
         for finding in evaluate("", _only(values, leaf.split(".")), RULES, Context(values))
     )
-    return {each.path for each in findings if isinstance(each, NotCarried) and each.advice == UNKNOWN_VALUE}
+    return {each.path for each in findings if isinstance(each, NotConverted) and each.advice == UNKNOWN_VALUE}
 
 
 def chart_rules() -> set[str]:

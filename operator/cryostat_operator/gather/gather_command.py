@@ -17,7 +17,14 @@ if TYPE_CHECKING:
 @click.option("-n", "--namespace", default=None, help="Namespace of the Cryostat; default: that of the context.")
 @click.option("-A", "--all-namespaces", is_flag=True, help="Collect the Cryostats of all namespaces.")
 @click.option("--context", default=None, help="Context of the kubeconfig; default: the current one.")
-@click.option("-f", "--file", type=click.Path(dir_okay=False), default="cryostat-must-gather.tar.gz", show_default=True)
+@click.option(
+    "-f",
+    "--file",
+    type=click.Path(dir_okay=False),
+    default="cryostat-must-gather.tar.gz",
+    show_default=True,
+    help="Archive to write.",
+)
 def must_gather(name: str | None, namespace: str | None, all_namespaces: bool, context: str | None, file: str) -> None:
     """Write an archive for a support case: Cryostats, their objects, pods, events and logs, with an index page.
 

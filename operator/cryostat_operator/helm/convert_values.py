@@ -1,4 +1,4 @@
-"""Converts chart values to a Cryostat and lists what it does not carry over."""
+"""Converts chart values to a Cryostat, and lists the values that no field of it takes."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from ..api.validation import validation_problems
 from .group_rules import scheduling
 from .ingress_rules import ingress_note
 from .rule_table import RULES
-from .rule_types import Context, NotCarried, SetField, Values, evaluate, number_of
+from .rule_types import Context, NotConverted, SetField, Values, evaluate, number_of
 
 # Defaults that differ from the chart's: the value that would choose one, and what the operator does without it.
 _CHANGED_DEFAULTS = (
@@ -39,12 +39,12 @@ class Conversion:
 
     Attributes:
         cryostat: the Cryostat in the shape of its JSON.
-        not_carried: one line per value that the Cryostat does not carry, with what to do about it.
+        not_converted: one line per value that no field of the Cryostat takes, with what to do about it.
         notes: one line per default of the operator that differs from the chart's.
     """
 
     cryostat: dict[str, Any]
-    not_carried: tuple[str, ...]
+    not_converted: tuple[str, ...]
     notes: tuple[str, ...]
 
 
@@ -71,8 +71,8 @@ def convert(values: Values, name: str | None = None, namespace: str | None = Non
         _validate(cryostat)
     except ValidationError as error:
         raise ConversionError("\n".join(validation_problems(error))) from None
-    not_carried = sorted(str(finding) for finding in findings if isinstance(finding, NotCarried))
-    return Conversion(cryostat, tuple(not_carried), tuple(_changed_defaults(context)))
+    not_converted = sorted(str(finding) for finding in findings if isinstance(finding, NotConverted))
+    return Conversion(cryostat, tuple(not_converted), tuple(_changed_defaults(context)))
 
 
 def _validate(cryostat: dict[str, Any]) -> None:

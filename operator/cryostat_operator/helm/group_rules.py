@@ -8,7 +8,7 @@ from typing import Any
 from .rule_types import (
     Context,
     Finding,
-    NotCarried,
+    NotConverted,
     NotSupported,
     SetField,
     for_mapping,
@@ -41,10 +41,10 @@ def discovery(path: str, value: Any, context: Context) -> Iterator[Finding]:
         yield SetField("targetNamespaces", value["namespaces"])
     elif value.get("installNamespaceDisabled"):
         advice = "a Cryostat needs at least one target namespace; list the others in spec.targetNamespaces"
-        yield NotCarried(f"{path}.installNamespaceDisabled", advice)
+        yield NotConverted(f"{path}.installNamespaceDisabled", advice)
     if value.get("allowAllNamespaces"):
         advice = "a Cryostat cannot select all namespaces; list them in spec.targetNamespaces"
-        yield NotCarried(f"{path}.allowAllNamespaces", advice)
+        yield NotConverted(f"{path}.allowAllNamespaces", advice)
     for name, other in (("Names", "builtInPortNamesDisabled"), ("Numbers", "builtInPortNumbersDisabled")):
         if value.get(f"port{name}"):
             yield SetField(f"targetDiscoveryOptions.discoveryPort{name}", value[f"port{name}"])
@@ -65,7 +65,7 @@ def access_review(path: str, value: Any, context: Context) -> Iterator[Finding]:
     """The permission that OpenShift users need. A template in `namespace` means the namespace of the Cryostat."""
     if value.get("enabled") is False:
         advice = "OpenShift users are always reviewed; select a permission that all of them have"
-        yield NotCarried(f"{path}.enabled", advice)
+        yield NotConverted(f"{path}.enabled", advice)
     review = {k: v for k, v in value.items() if k != "enabled" and not (k == "namespace" and "{{" in str(v))}
     whole = with_chart_defaults(review, _ACCESS_REVIEW)
     if whole != _ACCESS_REVIEW:
@@ -77,7 +77,7 @@ def certificates(path: str, value: Any, context: Context) -> Iterator[Finding]:
     """Secrets with certificates to trust; the chart trusts every key, the operator one key per item."""
     if isinstance(value, list):
         yield SetField("trustedCertSecrets", [{"secretName": name} for name in value])
-    yield NotCarried(path, "only the key tls.crt of each Secret is trusted; select another one with certificateKey")
+    yield NotConverted(path, "only the key tls.crt of each Secret is trusted; select another one with certificateKey")
 
 
 def files(field: str) -> NotSupported:
@@ -105,10 +105,10 @@ def scheduling(context: Context) -> Iterator[Finding]:
             own = context.at(f"{component}.{attribute}")
             if not is_empty(own) and own != core:
                 advice = f"spec.schedulingOptions.{attribute} applies to this component too"
-                yield NotCarried(f"{component}.{attribute}", advice)
+                yield NotConverted(f"{component}.{attribute}", advice)
         for component in ("grafana", "datasource"):
             if attribute != "affinity" and not is_empty(context.at(f"{component}.{attribute}")):
-                yield NotCarried(f"{component}.{attribute}", "the container runs in the pod of the application")
+                yield NotConverted(f"{component}.{attribute}", "the container runs in the pod of the application")
 
 
 def extra_environment(path: str, value: Any, context: Context) -> Iterator[Finding]:
@@ -117,7 +117,7 @@ def extra_environment(path: str, value: Any, context: Context) -> Iterator[Findi
         for key, inner in value.items():
             yield from extra_environment(f"{path}.{key}", inner, context)
     elif not is_empty(value):
-        yield NotCarried(path, "there is no field for additional environment variables")
+        yield NotConverted(path, "there is no field for additional environment variables")
 
 
 @for_mapping("enabled", *_ROUTE_TLS, "key", "certificate", "caCertificate", "destinationCACertificate")
@@ -125,7 +125,9 @@ def route_tls(path: str, value: Any, context: Context) -> Iterator[Finding]:
     """TLS of the Route. The values may contain a private key, so they are not shown."""
     for key, inner in value.items():
         if not is_empty(inner) and inner != _ROUTE_TLS.get(key, True):
-            yield NotCarried(f"{path}.{key}", "the operator configures TLS of the Route with the router's certificate")
+            yield NotConverted(
+                f"{path}.{key}", "the operator configures TLS of the Route with the router's certificate"
+            )
 
 
 def pod_security(path: str, value: Any, context: Context) -> Iterator[Finding]:

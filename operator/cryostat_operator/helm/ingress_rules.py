@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from ..api.ingress_controllers import class_name, controller_of, names_protocol, plain_http
-from .rule_types import EXPECTED_MAPPING, Context, Finding, NotCarried, SetField, for_mapping, number_of
+from .rule_types import EXPECTED_MAPPING, Context, Finding, NotConverted, SetField, for_mapping, number_of
 
 CHART_PORT = 8181
 OPERATOR_PORT = 4180
@@ -19,7 +19,7 @@ def ingress(path: str, value: Any, context: Context) -> Iterator[Finding]:
         return
     hosts = value.get("hosts") or [{"host": "cryostat.local", "paths": [{"path": "/"}]}]
     if not isinstance(hosts, list) or not all(isinstance(host, Mapping) for host in hosts):
-        yield NotCarried(f"{path}.hosts", "must be a list of mappings; no Ingress is created")
+        yield NotConverted(f"{path}.hosts", "must be a list of mappings; no Ingress is created")
         return
     port = number_of(context.at("core.service.httpPort"))
     number = port if port not in (None, CHART_PORT) else OPERATOR_PORT
@@ -32,12 +32,12 @@ def ingress(path: str, value: Any, context: Context) -> Iterator[Finding]:
     yield SetField("networkOptions.coreConfig.ingressSpec", spec)
     annotations = value.get("annotations") or {}
     if not isinstance(annotations, Mapping):
-        yield NotCarried(f"{path}.annotations", EXPECTED_MAPPING)
+        yield NotConverted(f"{path}.annotations", EXPECTED_MAPPING)
         return
     plain = plain_http(annotations)
     for key in plain:
         advice = "selects HTTP, but the operator's application accepts only HTTPS; the annotation is left out"
-        yield NotCarried(f"{path}.annotations.{key}", advice)
+        yield NotConverted(f"{path}.annotations.{key}", advice)
     kept = {key: given for key, given in annotations.items() if key not in plain}
     if kept:
         yield SetField("networkOptions.coreConfig.annotations", kept)

@@ -27,8 +27,8 @@ class SetField:
 
 
 @dataclass(frozen=True)
-class NotCarried:
-    """A chart value that the Cryostat does not carry.
+class NotConverted:
+    """A chart value that no field of the Cryostat takes.
 
     Attributes:
         path: dotted path of the value in the chart.
@@ -42,7 +42,7 @@ class NotCarried:
         return f"{self.path}: {self.advice}"
 
 
-Finding = SetField | NotCarried
+Finding = SetField | NotConverted
 
 
 @dataclass(frozen=True)
@@ -71,10 +71,10 @@ def for_mapping(*known: str) -> Callable[[Rule], Rule]:
         @wraps(rule)
         def guarded(path: str, value: Any, context: Context) -> Iterator[Finding]:
             if not isinstance(value, Mapping):
-                yield NotCarried(path, EXPECTED_MAPPING)
+                yield NotConverted(path, EXPECTED_MAPPING)
                 return
             yield from rule(path, value, context)
-            yield from (NotCarried(f"{path}.{key}", UNKNOWN_VALUE) for key in value if key not in known)
+            yield from (NotConverted(f"{path}.{key}", UNKNOWN_VALUE) for key in value if key not in known)
 
         return guarded
 
@@ -117,7 +117,7 @@ class NotSupported:
 
     def __call__(self, path: str, value: Any, context: Context) -> Iterator[Finding]:
         if value != self.default and value not in self.earlier_defaults:
-            yield NotCarried(path, self.advice)
+            yield NotConverted(path, self.advice)
 
 
 def with_chart_defaults(value: Any, default: Any) -> Any:
@@ -147,9 +147,9 @@ def evaluate(path: str, value: Any, rules: Mapping[str, Rule], context: Context)
     if path in rules:
         yield from rules[path](path, value, context)
     elif path and not any(known.startswith(f"{path}.") for known in rules):
-        yield NotCarried(path, UNKNOWN_VALUE)
+        yield NotConverted(path, UNKNOWN_VALUE)
     elif not isinstance(value, Mapping):
-        yield NotCarried(path, EXPECTED_MAPPING)
+        yield NotConverted(path, EXPECTED_MAPPING)
     else:
         for key, inner in value.items():
             yield from evaluate(f"{path}.{key}" if path else str(key), inner, rules, context)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from .rule_types import Context, Finding, NotCarried, Rule, SetField, for_mapping, is_empty
+from .rule_types import Context, Finding, NotConverted, Rule, SetField, for_mapping, is_empty
 
 # Field of the provider with the opposite meaning, and the chart's default, by the chart's switch.
 _PROVIDER_SWITCHES = {
@@ -46,7 +46,7 @@ def storage_secret(path: str, value: Any, context: Context) -> Iterator[Finding]
     """The Secret with the credentials of the object storage; its keys have other names than in the chart."""
     yield SetField("objectStorageOptions.secretName", value)
     advice = f"rename the keys of Secret {value}: STORAGE_ACCESS_KEY_ID to ACCESS_KEY, STORAGE_ACCESS_KEY to SECRET_KEY"
-    yield NotCarried(path, advice)
+    yield NotConverted(path, advice)
 
 
 @for_mapping("url", "region", "tls", "metadata", "useChecksumValidation", "authentication", *_PROVIDER_SWITCHES)
@@ -56,7 +56,7 @@ def provider(path: str, value: Any, context: Context) -> Iterator[Finding]:
     for key, default in (("useChecksumValidation", True), ("authentication", {"credentialsType": "default"})):
         if not is_empty(value.get(key)) and value[key] != default:
             advice = "there is no field for it; credentials are read from spec.objectStorageOptions.secretName"
-            yield NotCarried(f"{path}.{key}", advice)
+            yield NotConverted(f"{path}.{key}", advice)
     if not value.get("url"):
         return
     yield SetField(f"{field}.url", value["url"])

@@ -25,7 +25,14 @@ _WATCH_SECONDS = 2.0
 @click.option("-A", "--all-namespaces", is_flag=True, help="Show the Cryostats of all namespaces.")
 @click.option("--context", default=None, help="Context of the kubeconfig; default: the current one.")
 @click.option("-w", "--watch", is_flag=True, help="Show the state again whenever it changes, until Ctrl-C.")
-@click.option("-o", "--output", type=click.Choice(["text", "json", "yaml"]), default="text", show_default=True)
+@click.option(
+    "-o",
+    "--output",
+    type=click.Choice(["text", "json", "yaml"]),
+    default="text",
+    show_default=True,
+    help="Output format.",
+)
 def status(
     name: str | None, namespace: str | None, all_namespaces: bool, context: str | None, watch: bool, output: str
 ) -> None:

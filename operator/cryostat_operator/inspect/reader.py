@@ -1,4 +1,4 @@
-"""Reads an instance with the permissions of the user. Refused reads are recorded and are no error."""
+"""Reads an instance with the permissions of the user. A refused read is recorded and is not an error."""
 
 from __future__ import annotations
 

@@ -18,16 +18,16 @@ class Releases(NamedTuple):
 
     Attributes:
         running: in the pods that are ready.
-        wanted: of the images that the operator deploys; empty if the user may not read its Deployment.
+        desired: of the images that the operator deploys; empty if the user may not read its Deployment.
         data: that the data was used with, as its claim records.
     """
 
     running: str
-    wanted: str
+    desired: str
     data: str
 
     def __str__(self) -> str:
-        return f"{self.running}; wanted: {self.wanted or 'not known'}; data: {self.data}"
+        return f"{self.running}; desired: {self.desired or 'not known'}; data: {self.data}"
 
 
 def releases(observed: Observed) -> Releases:
@@ -37,7 +37,7 @@ def releases(observed: Observed) -> Releases:
     data = upgrades.recorded(_database_claim(observed))
     return Releases(
         upgrades.versions(core, database).title if core or database else "nothing runs",
-        _wanted(observed),
+        _desired(observed),
         data.title if any(data) else "not recorded",
     )
 
@@ -54,7 +54,7 @@ def _running_images(observed: Observed) -> dict[str, str]:
     }
 
 
-def _wanted(observed: Observed) -> str:
+def _desired(observed: Observed) -> str:
     """The releases of the images in the variables of the operator's Deployment."""
     for deployment in observed.operators or ():
         images = _variables(deployment)

@@ -55,7 +55,7 @@ def instance_tree(observed: Observed, height: int = 0) -> list[str]:
 def address(observed: Observed) -> str:
     """Return the URL of the application, or why there is none."""
     exposed = any(obj["kind"] in ("Route", "Ingress") for obj in observed.objects)
-    return observed.url or ("no address yet" if exposed else "no address (the spec asks for no Route or Ingress)")
+    return observed.url or ("no address yet" if exposed else "no address (the spec requests no Route or Ingress)")
 
 
 def _header(observed: Observed) -> Iterator[str]:
@@ -129,7 +129,7 @@ def _with_expiry(observed: Observed, obj: Obj, state: State, now: float) -> Stat
         return state
     days = int((end - now) // _DAY)
     color = BAD if end <= now else WAITING if days < _SOON else state.color
-    text = "the certificate expired" if end <= now else f"the certificate ends in {days} days"
+    text = "the certificate expired" if end <= now else f"the certificate expires in {days} days"
     return State(color, f"{state.text}, {text}")
 
 

@@ -57,8 +57,8 @@ INSTANCES = Row(
         ),
         Panel(
             5,
-            "Days until the first certificate ends",
-            "The operator or cert-manager renews certificates before they end. If it is less than 7 days, see the "
+            "Days until the first certificate expires",
+            "The operator or cert-manager renews certificates before they expire. If it is less than 7 days, see the "
             "condition TLSSetupComplete.",
             Kind.STAT,
             (Query(f"min({_DAYS_LEFT})", "days left"),),
@@ -123,7 +123,7 @@ INSTANCES = Row(
         Panel(
             10,
             "Certificates",
-            "Days until each certificate ends. `agents` is the first that ends of all target namespaces.",
+            "Days until each certificate expires. `agents`: the first to expire of all target namespaces.",
             Kind.TABLE,
             (Query(_DAYS_LEFT, "Days left"),),
             "suffix:days",

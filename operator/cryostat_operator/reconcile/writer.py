@@ -1,4 +1,4 @@
-"""Writes one change, and adopts an object that already exists if it was made for the same Cryostat."""
+"""Writes one change, and adopts an object that already exists if it was created for the same Cryostat."""
 
 from __future__ import annotations
 
@@ -71,7 +71,7 @@ class Writer:
         return applied(change)
 
     async def _adopt(self, instance_key: InstanceKey, change: Change, obj: Obj, content: SecretContent) -> Outcome:
-        """Update the existing object if it was made for this instance. Otherwise leave it unchanged."""
+        """Update the existing object if it was created for this instance. Otherwise leave it unchanged."""
         key = change.key
         live = await self._client.get_or_none(key)
         if live is None:
@@ -160,5 +160,6 @@ def metadata_patch(desired: Obj, live: Obj) -> Obj:
 def name_collision(key: Key, live: Obj) -> str:
     """Return the message for an object that has the name of a desired object and does not belong to the instance."""
     owner = instance_of(live)
-    cause = f"belongs to Cryostat {owner.namespace}/{owner.name}" if owner else "was not made for this Cryostat"
-    return f"{key} already exists and {cause}, so the operator does not change it. Delete or rename it."
+    cause = f"belongs to Cryostat {owner.namespace}/{owner.name}" if owner else "was not created for this Cryostat"
+    remedy = "Delete it, or give the Cryostat another name"
+    return f"{key} already exists and {cause}, so the operator does not change it. {remedy}."

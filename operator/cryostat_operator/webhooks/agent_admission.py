@@ -222,7 +222,7 @@ class AgentAdmission:
             warnings += _hibernation(cryostat)
             warnings += await smart_trigger_warnings(self._reader, namespace, template, self._settings)
         except (NotInjectedError, NotInjectableError) as error:
-            warnings.append(f"pods will go without it for now: {error}")
+            warnings.append(f"pods start without the agent: {error}")
         except ApiError as error:
             logger.info("Cryostat %s/%s cannot be read: %s", *instance_key, error)
         return warnings

@@ -55,7 +55,7 @@ class ConversionServer:
             raise
         except Exception:
             logger.exception("Conversion failed")
-            text = "the operator failed to convert this; see its log"
+            text = "the operator failed to convert the objects; see its log"
             return answer.aborted(web.HTTPInternalServerError(text=text))
 
     async def _answer(self, answer: _Answer) -> web.StreamResponse:

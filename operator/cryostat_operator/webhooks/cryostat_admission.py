@@ -123,12 +123,13 @@ class CryostatAdmission:
             return denied(request, text, 504, "Timeout")
         except ApiError as error:
             code = error.status if 400 <= error.status < 600 else 503
-            return denied(request, f"cannot check what the user may do: {error.message}", code, error.reason)
+            return denied(request, f"cannot check the permissions of the user: {error.message}", code, error.reason)
         if not missing:
             return None
         user = request.user.get("username") or "unknown"
-        others = " (and more is missing)" if len(missing) > 1 else ""
-        return denied(request, f'user "{user}" may not {missing[0]}, which {missing[0].cause} asks for{others}')
+        others = " (and further permissions are missing)" if len(missing) > 1 else ""
+        text = f'user "{user}" may not {missing[0]}, which {missing[0].cause} requires{others}'
+        return denied(request, f"{text}. Ask an administrator for this permission")
 
     async def _with_warnings(self, request: AdmissionRequest, new: Obj, old: Obj | None) -> Obj:
         """Allow the object with warnings, unless it changes the Secret of an existing database."""

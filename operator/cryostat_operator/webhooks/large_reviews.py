@@ -1,4 +1,4 @@
-"""Keeps reviews of large objects from taking all of the time of the operator."""
+"""Limits the share of the operator's time that reviews of large objects take."""
 
 from __future__ import annotations
 

@@ -14,7 +14,7 @@ from .authorization import REVIEWS_PATH
 PATH = "/metrics"
 TOKEN_REVIEWS_PATH = "/apis/authentication.k8s.io/v1/tokenreviews"  # noqa: S105 - a path, not a password
 CACHE_SECONDS = 60.0  # how long an accepted token is remembered; refused ones are never remembered
-# For this time after that it is still accepted, but only while all concurrent reviews are in use.
+# For this time after `CACHE_SECONDS`, a token is still accepted, but only while all concurrent reviews are in use.
 GRACE_SECONDS = 600.0
 MAX_CACHED = 64
 MAX_CONCURRENT = 4  # reviews: every pod can send tokens, and each costs a request to the API server

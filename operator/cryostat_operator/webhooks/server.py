@@ -186,7 +186,7 @@ class WebhookServer:
             raise web.HTTPGatewayTimeout(text="the review timed out") from None
         except Exception:
             logger.exception("Review on %s failed", request.path)
-            raise web.HTTPInternalServerError(text="the operator failed to review this; see its log") from None
+            raise web.HTTPInternalServerError(text="the operator failed to review the object; see its log") from None
 
     def _is_trusted(self, request: web.Request) -> bool:
         connection = request.transport.get_extra_info("ssl_object") if request.transport else None

@@ -12,7 +12,7 @@ from ..settings import Settings
 from .cluster_reader import ClusterReader
 
 MAX_CONFIG_MAPS = 8  # that are read for one review
-# Seconds. The review goes on without a warning: the agent is worth more.
+# Seconds. After this time, the agent is added without a warning.
 READ_TIMEOUT = 0.5
 
 

@@ -104,7 +104,7 @@ def test_few_defaults_of_the_chart_are_converted() -> None:
     found = convert(CHART)
     volumes = {each: {"emptyDir": {"enabled": True}} for each in ("database", "objectStorage")}
     assert found.cryostat["spec"] == {"reportOptions": {"replicas": 0}, "storageOptions": volumes}
-    assert found.not_carried == ()
+    assert found.not_converted == ()
     assert [note.partition(":")[0] for note in found.notes] == ["authentication"]
 
 
@@ -188,13 +188,13 @@ def test_every_rule_refers_to_a_value_of_the_chart() -> None:
     ],
 )
 def test_values_that_are_not_converted_are_named(given: dict[str, Any], path: str) -> None:
-    [line] = convert(given).not_carried
+    [line] = convert(given).not_converted
     assert line.startswith(f"{path}: ")
 
 
 def test_secret_values_are_not_shown() -> None:
     found = convert(values("core.route.tls", {"key": "PRIVATE", "certificate": "PUBLIC"}))
-    assert len(found.not_carried) == 2
+    assert len(found.not_converted) == 2
     assert "PRIVATE" not in str(found)
 
 
@@ -260,7 +260,7 @@ def test_strict_prints_nothing_if_a_value_is_lost() -> None:
 )
 def test_default_images_of_released_charts_are_not_reported(component: str, repository: str, tag: str) -> None:
     image = {"repository": repository, "pullPolicy": "IfNotPresent", "tag": tag}
-    assert convert(values(f"{component}.image", image)).not_carried == ()
+    assert convert(values(f"{component}.image", image)).not_converted == ()
     for change in ({"tag": "mine"}, {"repository": "example.com/mine"}, {"pullPolicy": "Never"}):
-        [line] = convert(values(f"{component}.image", {**image, **change})).not_carried
+        [line] = convert(values(f"{component}.image", {**image, **change})).not_converted
         assert str(line).startswith(f"{component}.image: ")

@@ -67,7 +67,7 @@ def test_without_an_ingress_there_is_no_note(given: dict[str, Any]) -> None:
 def test_annotations_that_select_http_are_left_out() -> None:
     found = convert(values(className="nginx", annotations={"a": "b", **HTTP}))
     assert found.cryostat["spec"]["networkOptions"]["coreConfig"]["annotations"] == {"a": "b"}
-    assert found.not_carried == tuple(
+    assert found.not_converted == tuple(
         f"core.ingress.annotations.{key}: selects HTTP, but the operator's application accepts only HTTPS; the "
         "annotation is left out"
         for key in sorted(HTTP)
@@ -80,4 +80,4 @@ def test_only_annotations_that_select_http_result_in_none() -> None:
 
 def test_annotations_that_are_no_mapping_are_reported() -> None:
     found = convert(values(annotations="a=b"))
-    assert found.not_carried == ("core.ingress.annotations: must be a mapping; it is ignored",)
+    assert found.not_converted == ("core.ingress.annotations: must be a mapping; it is ignored",)

@@ -34,7 +34,7 @@ def put(path: str, value: Any) -> dict[str, Any]:
 
 def messages() -> dict[str, str]:
     values = [put(path, "other") for path, rule in RULES.items() if isinstance(rule, NotSupported)]
-    found = [line for each in [*values, *GROUPED] for line in convert(each).not_carried]
+    found = [line for each in [*values, *GROUPED] for line in convert(each).not_converted]
     return {path: text for path, _, text in (line.partition(": ") for line in found)}
 
 

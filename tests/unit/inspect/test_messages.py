@@ -120,7 +120,7 @@ def test_how_to_log_in() -> None:
 
 
 def test_the_address() -> None:
-    assert address(Observed(cryostat())) == "no address (the spec asks for no Route or Ingress)"
+    assert address(Observed(cryostat())) == "no address (the spec requests no Route or Ingress)"
     assert address(Observed(cryostat(), (owned("Route", "sample"),))) == "no address yet"
 
 

@@ -26,7 +26,7 @@ def test_all_are_known() -> None:
     wanted = operator("a/cryostat:4.0.0", "a/cryostat-db:4.0.0")
     found = releases(Observed(cryostat(), (deployment(), database("4.2.0"), claim), operators=(wanted,)))
     assert str(found) == (
-        "Cryostat 4.2, PostgreSQL 16; wanted: Cryostat 4.0, PostgreSQL 16; data: Cryostat 4.1, PostgreSQL 16"
+        "Cryostat 4.2, PostgreSQL 16; desired: Cryostat 4.0, PostgreSQL 16; data: Cryostat 4.1, PostgreSQL 16"
     )
 
 
@@ -46,4 +46,4 @@ def test_nothing_runs() -> None:
 
 
 def test_an_operator_without_variables_wants_nothing_that_is_known() -> None:
-    assert releases(Observed(cryostat(), operators=({"metadata": {}, "status": {}},))).wanted == ""
+    assert releases(Observed(cryostat(), operators=({"metadata": {}, "status": {}},))).desired == ""

@@ -23,8 +23,8 @@ def test_the_report_has_causes_states_and_certificates_and_no_secret_value() -> 
     )
     data = report(observed, NOW, causes(observed, NOW))
     assert data["ready"] is False
-    assert data["release"] == "nothing runs; wanted: not known; data: not recorded"
-    assert data["releases"] == {"running": "nothing runs", "wanted": "", "data": "not recorded"}
+    assert data["release"] == "nothing runs; desired: not known; data: not recorded"
+    assert data["releases"] == {"running": "nothing runs", "desired": "", "data": "not recorded"}
     assert data["causes"][0]["reason"] == "Paused"
     assert data["objects"][0]["images"] == {"sample": "quay.io/cryostat/sample:4.2.0"}
     assert data["pods"][0]["good"] is False

@@ -49,7 +49,7 @@ def test_the_tree_of_a_ready_instance_has_all_requested_parts() -> None:
         "image quay.io/cryostat/sample:4.2.0",
         "✓ PersistentVolumeClaim sample-storage  Bound, 5Gi, storage class fast",
         "✓ Pod sample-cryostat-1  ready",
-        "✓ Secret sample-tls  keys tls.crt, tls.key, the certificate ends in 100 days",
+        "✓ Secret sample-tls  keys tls.crt, tls.key, the certificate expires in 100 days",
         "✓ RoleBinding a/r  exists",
         "You may not list events.",
     ):
@@ -78,7 +78,7 @@ def test_causes_follow_with_the_chain_and_the_next_command() -> None:
 
 def test_a_certificate_that_ends_soon_is_marked() -> None:
     soon = Observed(cryostat(), (TLS,), expiries={"here/sample-tls": NOW + 2.5 * 86400})
-    assert "… Secret sample-tls  keys tls.crt, tls.key, the certificate ends in 2 days" in text(soon)
+    assert "… Secret sample-tls  keys tls.crt, tls.key, the certificate expires in 2 days" in text(soon)
     ended = Observed(cryostat(), (TLS,), expiries={"here/sample-tls": NOW - 1})
     assert "✗ Secret sample-tls  keys tls.crt, tls.key, the certificate expired" in text(ended)
 
@@ -108,7 +108,7 @@ def test_a_deployment_that_is_scaled_to_0_is_healthy() -> None:
 
 def test_the_releases_are_shown() -> None:
     shown = text(Observed(cryostat(), (deployment(),)))
-    assert "Release: Cryostat 4.2, unknown PostgreSQL; wanted: not known; data: not recorded" in shown
+    assert "Release: Cryostat 4.2, unknown PostgreSQL; desired: not known; data: not recorded" in shown
 
 
 def test_an_instance_that_hibernates_is_labeled() -> None:

@@ -72,7 +72,7 @@ async def test_an_existing_object_of_the_instance_is_adopted(cluster: Cluster) -
 @pytest.mark.parametrize(
     ("metadata", "message"),
     [
-        ({}, "was not made for this Cryostat"),
+        ({}, "was not created for this Cryostat"),
         (
             {"labels": {constants.LABEL_NAME: "other", constants.LABEL_NAMESPACE: "here"}},
             "belongs to Cryostat here/other",
@@ -215,7 +215,7 @@ def test_an_object_of_another_owner_is_named_with_its_owner() -> None:
     unowned: Obj = {"metadata": {}}
     assert [name_collision(key, live) for live in (other, unowned)] == [
         "Service here/x already exists and belongs to Cryostat there/y, so the operator does not change it. "
-        "Delete or rename it.",
-        "Service here/x already exists and was not made for this Cryostat, so the operator does not change it. "
-        "Delete or rename it.",
+        "Delete it, or give the Cryostat another name.",
+        "Service here/x already exists and was not created for this Cryostat, so the operator does not change it. "
+        "Delete it, or give the Cryostat another name.",
     ]

@@ -254,7 +254,7 @@ async def test_a_workload_whose_pods_get_no_agent_gets_a_warning() -> None:
     given = replace(request(), obj={"kind": "Deployment", "metadata": {}, "spec": {"template": template}})
     answer = await AgentAdmission(Reader(), Settings(service_tls=False), InjectionCounts()).workload(given)
     assert answer["response"]["warnings"] == [
-        "Cryostat agent: pods will go without it for now: namespace n is no target namespace of a Cryostat n/other"
+        "Cryostat agent: pods start without the agent: namespace n is no target namespace of a Cryostat n/other"
     ]
 
 

@@ -133,7 +133,7 @@ async def test_an_error_of_the_operator_is_not_shown(
 
     monkeypatch.setattr(ConversionReview, "feed", broken)
     answer = await served.post(review([cryostat()]))
-    assert answer == (500, "the operator failed to convert this; see its log")
+    assert answer == (500, "the operator failed to convert the objects; see its log")
     assert caplog.messages == ["Conversion failed"]
 
 

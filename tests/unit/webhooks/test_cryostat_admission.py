@@ -283,12 +283,14 @@ async def test_the_messages_of_refused_reviews() -> None:
     needed = Permission("create", constants.GROUP, constants.PLURAL, "shop", cause="spec.targetNamespaces")
     text = (
         'user "alice" may not create cryostats.operator.cryostat.io in namespace "shop", '
-        "which spec.targetNamespaces asks for"
+        "which spec.targetNamespaces requires"
     )
-    assert await refusal(Reviews([needed])) == (403, text)
-    assert await refusal(Reviews([needed, needed])) == (403, f"{text} (and more is missing)")
+    remedy = "Ask an administrator for this permission"
+    assert await refusal(Reviews([needed])) == (403, f"{text}. {remedy}")
+    several = (403, f"{text} (and further permissions are missing). {remedy}")
+    assert await refusal(Reviews([needed, needed])) == several
     unavailable = Reviews([], ApiUnavailable(0, "Unavailable", "connection refused"))
-    assert await refusal(unavailable) == (503, "cannot check what the user may do: connection refused")
+    assert await refusal(unavailable) == (503, "cannot check the permissions of the user: connection refused")
     text = "cannot check 2 permissions in time: add fewer namespaces and Secrets at a time"
     assert await refusal(Reviews([], TimeoutError()), spec={"targetNamespaces": ["n", "shop"]}) == (504, text)
 

@@ -194,7 +194,7 @@ async def test_failures_of_the_handler(
     served.handler.error = MalformedReviewError("no request")
     assert await served.post(b"{}") == (400, "not a review: no request")
     served.handler.error = RuntimeError("password")
-    assert await served.post(b"{}") == (500, "the operator failed to review this; see its log")
+    assert await served.post(b"{}") == (500, "the operator failed to review the object; see its log")
     assert caplog.messages == ["Review on /validate-operator-cryostat-io-v1beta2-cryostat failed"]
     monkeypatch.setattr(server, "ANSWER_TIMEOUT", 0.01)
     served.handler.seconds = 60.0

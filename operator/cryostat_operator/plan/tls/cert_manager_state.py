@@ -86,7 +86,7 @@ def _foreign(instance: Instance, name: str, secret: str) -> CertificateStatus | 
     key = Key("Secret", instance.namespace, secret)
     text = (
         f"{key} exists and does not belong to this Cryostat, so it is not changed, and Certificate {name} is not "
-        "created. Delete or rename the Secret."
+        "created. Delete the Secret, or give the Cryostat another name."
     )
     return CertificateStatus(CertificateState.FOREIGN, Problem(NAME, Reason.NAME_COLLISION, text, dedup_key=str(key)))
 

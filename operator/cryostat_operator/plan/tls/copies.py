@@ -1,6 +1,6 @@
 """Copies of certificates in target namespaces, for the agents there.
 
-The copies carry the ownership labels, so that they are found and deleted when their namespace is no longer a target
+The copies have the ownership labels, so that they are found and deleted when their namespace is no longer a target
 and no private key stays behind.
 """
 

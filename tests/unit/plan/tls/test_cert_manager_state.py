@@ -109,7 +109,7 @@ CASES = {
 MESSAGES = {
     "a Secret of another owner": (
         "Secret here/sample-database-tls exists and does not belong to this Cryostat, so it is not changed, and "
-        "Certificate sample-database is not created. Delete or rename the Secret."
+        "Certificate sample-database is not created. Delete the Secret, or give the Cryostat another name."
     ),
     "of the built-in CA": (
         "Certificate here/sample-database waits until the previous Secret sample-database-tls is deleted."
