@@ -59,8 +59,8 @@ def settled(api: Api, cr: Object) -> bool:
     status = api.get(constants.API_VERSION, constants.KIND, cr["metadata"]["name"], cr["metadata"]["namespace"]).get(
         "status"
     )
-    conditions = {c["type"]: c["status"] for c in (status or {}).get("conditions") or ()}
-    return conditions.get("Reconciled") == "True" and "MainDeploymentProgressing" in conditions
+    types = {each["type"] for each in (status or {}).get("conditions") or ()}
+    return "Reconciled" not in types and "MainDeploymentProgressing" in types
 
 
 def objects_of(api: Api, inputs: list[Object]) -> list[Object]:

@@ -44,13 +44,9 @@ class ConditionRule:
 
     Attributes:
         type: type of the condition.
-        reason: reason while it is True.
-        message: message while it is True; empty if `part_conditions` builds it.
     """
 
     type: str
-    reason: Reason
-    message: str = ""
 
     @property
     def reasons(self) -> frozenset[Reason]:
@@ -59,17 +55,14 @@ class ConditionRule:
 
 
 _OTHER_CONDITIONS = (
-    ConditionRule("ReferencesResolved", Reason.ALL_FOUND),
-    ConditionRule("TargetNamespacesReady", Reason.ALL_REACHABLE, "Every target namespace exists."),
-    ConditionRule("DatabaseKeysReady", Reason.KEYS_MATCH),
-    ConditionRule("VolumesReady", Reason.AS_REQUESTED),
-    ConditionRule("Exposed", Reason.ADMITTED),
+    ConditionRule("ReferencesResolved"),
+    ConditionRule("TargetNamespacesReady"),
+    ConditionRule("DatabaseKeysReady"),
+    ConditionRule("VolumesReady"),
+    ConditionRule("Exposed"),
 )
 _OTHER_REASONS = frozenset(reason for rule in _OTHER_CONDITIONS for reason in reasons_of(rule.type))
-CONDITION_RULES = (
-    *_OTHER_CONDITIONS,
-    ConditionRule("Reconciled", Reason.AS_PLANNED, "Every object is as the spec requests."),
-)
+CONDITION_RULES = (*_OTHER_CONDITIONS, ConditionRule("Reconciled"))
 
 
 def status_for(instance: Instance, plan: Plan, report: Report, now: str) -> Obj:
@@ -142,7 +135,10 @@ def problems_of(plan: Plan, report: Report) -> list[Problem]:
 
 
 def _rules(instance: Instance, plan: Plan, problems: Sequence[Problem], report: Report) -> list[Condition | None]:
-    """One condition per rule: False because of problems, otherwise what was observed."""
+    """One condition per rule: False because of problems, otherwise what was observed; None if that is good.
+
+    Only `Exposed` is shown while it is True. The others would repeat `Ready`.
+    """
     result: list[Condition | None] = []
     unusable = [warning for warning in plan.warnings if warning.reason == Reason.SECRET_VALUE_INVALID]
     for rule in CONDITION_RULES:
@@ -159,8 +155,6 @@ def _rules(instance: Instance, plan: Plan, problems: Sequence[Problem], report: 
             result.append(parts.exposed(instance))
         elif rule.type == "Reconciled" and report.differing:
             result.append(parts.reconciled_while_paused(report.differing))
-        else:
-            result.append(condition(rule.type, rule.reason, rule.message, good=True))
     return result
 
 

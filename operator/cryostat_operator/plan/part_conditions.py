@@ -20,15 +20,14 @@ from .readiness import DEPLOYMENTS, is_available
 
 
 def volumes(instance: Instance, plan: Plan, problems: Sequence[Problem]) -> Condition | None:
-    """Whether the claims are bound and as requested; None if the instance has none.
+    """Return why claims are not bound or not as requested; None if all are.
 
     Args:
         problems: all problems, with those of refused writes.
     """
     kind = "VolumesReady"
     found = [problem for problem in problems if problem.reason in reasons_of(kind)]
-    names = claims.names_in_use(instance)
-    for name in names:
+    for name in claims.names_in_use(instance):
         key = Key("PersistentVolumeClaim", instance.namespace, name)
         live = instance.live(key.kind, name)
         refused = [problem for problem in problems if problem.dedup_key == str(key)]
@@ -42,12 +41,7 @@ def volumes(instance: Instance, plan: Plan, problems: Sequence[Problem]) -> Cond
         elif claims.phase(live) == "Pending":
             text = f"PersistentVolumeClaim {name} is not bound to a volume."
             found.append(Problem("core", Reason.VOLUME_PENDING, text))
-    if found:
-        return failed(kind, list(dict.fromkeys(found)))
-    if not names:
-        return None
-    text = f"PersistentVolumeClaim{'s' if len(names) > 1 else ''} {' and '.join(names)} "
-    return condition(kind, Reason.AS_REQUESTED, f"{text}{'are' if len(names) > 1 else 'is'} bound.", good=True)
+    return failed(kind, list(dict.fromkeys(found))) if found else None
 
 
 def exposed(instance: Instance) -> Condition | None:
@@ -62,12 +56,21 @@ def exposed(instance: Instance) -> Condition | None:
         cause = f"Deployment {instance.name} has no pod that serves"
         text = message(url, "does not answer", cause=cause, remedy="See Ready and ComponentsAvailable for the cause")
         return condition("Exposed", Reason.APPLICATION_UNAVAILABLE, text, good=False)
-    note = ingress.backend_note(instance)
+    notes = [note for note in (ingress.backend_note(instance), _unread_secrets(instance)) if note]
     if unreported := ingress.unreported(instance, url):
-        text = f"{unreported} {note}" if note else unreported
-        return condition("Exposed", Reason.ADDRESS_NOT_REPORTED, text, good=None)
-    text = f"The application is served at {url}{f'. {note}' if note else ''}"
+        return condition("Exposed", Reason.ADDRESS_NOT_REPORTED, all_of([unreported, *notes]), good=None)
+    text = all_of([f"The application is served at {url}", *notes]) if notes else f"The application is served at {url}"
     return condition("Exposed", Reason.ADDRESS_ASSIGNED, text, good=True)
+
+
+def _unread_secrets(instance: Instance) -> str:
+    """A sentence about the Secrets of the Ingress, which only its controller reads; empty if it has none."""
+    names = list(dict.fromkeys(ingress.tls_secrets(instance)))
+    if not names:
+        return ""
+    several = len(names) > 1
+    subject = f"Secret{'s' if several else ''} {' and '.join(names)} of ingressSpec.tls {'are' if several else 'is'}"
+    return f"{subject} not checked, because only the Ingress controller reads {'them' if several else 'it'}"
 
 
 def reconciled_while_paused(differing: Sequence[Key]) -> Condition:
@@ -107,7 +110,8 @@ def tls(instance: Instance, plan: Plan, problems: Sequence[Problem], refusals: S
         text += f"{'has' if one else 'have'} not been issued yet."
         return condition(kind, Reason.WAITING_FOR_CERTIFICATE, text, good=False)
     issuer = "cert-manager" if instance.tls_issuer == "cert-manager" else "the operator's own authority"
-    return condition(kind, Reason.ALL_CERTIFICATES_READY, f"Certificates are issued by {issuer}", good=True)
+    text = f"Certificates are issued by {issuer}. The agent gateway accepts only agents that present one of them."
+    return condition(kind, Reason.ALL_CERTIFICATES_READY, text, good=True)
 
 
 def spec_effective(plan: Plan) -> Condition | None:

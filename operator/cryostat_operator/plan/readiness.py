@@ -121,8 +121,8 @@ def _not_ready(instance: Instance, problems: Sequence[Problem], unavailable: boo
 
 def components_available(
     instance: Instance, plan: Plan, pods: Mapping[str, PodFailure], *, reported: str, paused: bool = False
-) -> Condition:
-    """Return the condition with the causes of all Deployments that are not available.
+) -> Condition | None:
+    """Return the condition with the causes of all Deployments that are not available; None if all are.
 
     Args:
         reported: the message of `Ready`, which is not repeated.
@@ -138,7 +138,7 @@ def components_available(
         if cause:
             causes.append((prefix, name, cause))
     if not causes:
-        return condition(kind, Reason.ALL_AVAILABLE, "Every Deployment is available.", good=True)
+        return None
     is_stopping = instance.hibernation_requested and not paused
     if is_stopping and all(cause.reason in _STARTING for _, _, cause in causes):
         return condition(

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from . import claims
-from .components import ingress, user_login
-from .database_keys import KEYS, recorded
+from .components import user_login
+from .database_keys import KEYS
 from .instance import Instance
 from .model.certificates import CERTIFICATE, PRIVATE_KEY
 from .model.condition import Condition, condition
@@ -17,8 +16,11 @@ from .model.reasons import Reason
 from .tls.specs import certificate_names
 
 
-def references(instance: Instance, plan: Plan) -> Condition:
-    """Whether all Secrets and ConfigMaps that the pods need exist. Those of an Ingress are not read, but named."""
+def references(instance: Instance, plan: Plan) -> Condition | None:
+    """Return which Secrets and ConfigMaps that the pods need do not exist; None if all do.
+
+    Those of an Ingress are not read.
+    """
     kind = "ReferencesResolved"
     needed = [each for each in plan.references if not each.optional and not _is_planned(instance, plan, each)]
     missing = [each for each in needed if _lack(plan, each)]
@@ -29,12 +31,7 @@ def references(instance: Instance, plan: Plan) -> Condition:
     if unknown:
         text = f"{_listed(unknown)} {'have' if len(unknown) > 1 else 'has'} not been read yet."
         return condition(kind, Reason.REFERENCE_PENDING, text, good=None)
-    text = "Every Secret and ConfigMap that the Deployments need exists."
-    if unread := list(dict.fromkeys(ingress.tls_secrets(instance))):
-        several = len(unread) > 1
-        secrets = f"Secret{'s' if several else ''} {' and '.join(unread)}"
-        text += f" Not checked, because no Deployment needs {'them' if several else 'it'}: {secrets}."
-    return condition(kind, Reason.ALL_FOUND, text, good=True)
+    return None
 
 
 def _is_planned(instance: Instance, plan: Plan, reference: Reference) -> bool:
@@ -78,8 +75,11 @@ def _listed(names: Sequence[str]) -> str:
     return " and ".join(names)
 
 
-def database_keys(instance: Instance, plan: Plan) -> Condition:
-    """Whether the Secret has the keys of the database; other problems of the keys are problems of the plan."""
+def database_keys(instance: Instance, plan: Plan) -> Condition | None:
+    """Return what the Secret lacks with the keys of the database; None if it has them.
+
+    Other problems of the keys are problems of the plan.
+    """
     kind, secret = "DatabaseKeysReady", instance.database_secret
     if ("Secret", secret) not in plan.data:
         return condition(kind, Reason.REFERENCE_PENDING, f"Secret {secret} has not been read yet.", good=None)
@@ -92,11 +92,7 @@ def database_keys(instance: Instance, plan: Plan) -> Condition:
     if missing:
         text = f"Secret {secret} lacks {' and '.join(missing)}, without which the database cannot start."
         return condition(kind, Reason.SECRET_KEY_NOT_FOUND, text, good=False)
-    claim = claims.claim_name(instance, "database")
-    text = f"Secret {secret} has {' and '.join(KEYS)}"
-    if recorded(claims.live_claim(instance, "database")):
-        text += f" with the values that PersistentVolumeClaim {claim} records"
-    return condition(kind, Reason.KEYS_MATCH, f"{text}.", good=True)
+    return None
 
 
 def authentication(instance: Instance, plan: Plan) -> Condition:
@@ -120,14 +116,11 @@ def authentication(instance: Instance, plan: Plan) -> Condition:
     return condition(kind, reason, text, good=usable)
 
 
-def agents(instance: Instance, plan: Plan) -> Condition:
-    """Whether the agent gateway authenticates agents."""
+def agents(instance: Instance, plan: Plan) -> Condition | None:
+    """Return why the agent gateway does not authenticate agents; None if it does, as `TLSSetupComplete` says."""
     kind = "AgentsAuthenticated"
-    if instance.tls and (unusable := _unusable_gateway(instance, plan)):
-        return unusable
     if instance.tls:
-        text = "Agents must present a certificate of the instance's authority"
-        return condition(kind, Reason.CLIENT_CERTIFICATE, text, good=True)
+        return _unusable_gateway(instance, plan)
     text = (
         "TLS is off: every pod of the target namespaces can use the application's API for agents, "
         "and the traffic of agents is not encrypted. To use TLS, "

@@ -135,7 +135,7 @@ def test_a_cause_that_returned_while_the_operator_was_down_is_counted(
     events: Events, restart: Callable[[], EventRecorder]
 ) -> None:
     record(restart(), cryostat(), MISSING)
-    record(restart(), cryostat(("ReferencesResolved", "True", "AllFound")), MISSING)
+    record(restart(), cryostat(("Ready", "True", "AllComponentsAvailable")), MISSING)
     assert events.count(MISSING) == 2
 
 

@@ -49,12 +49,12 @@ def condition(kind: str, status: str, reason: str) -> dict[str, Any]:
 
 def test_the_metrics_have_ready_and_its_cause() -> None:
     cluster = Cluster()
-    cluster.add(condition("Ready", "False", "DatabaseVolumePending"), condition("Exposed", "True", "Admitted"))
+    cluster.add(condition("Ready", "False", "DatabaseVolumePending"), condition("Exposed", "True", "AddressAssigned"))
     assert cluster.value(table.INSTANCE_READY) == 0
     assert cluster.value(table.INSTANCE_SPEC_OBSERVED) == 1
     cause = {"condition": "Ready", "status": "False", "reason": "DatabaseVolumePending"}
     assert cluster.value(table.INSTANCE_CONDITION, **cause) == 1
-    assert cluster.value(table.INSTANCE_CONDITION, condition="Exposed", status="True", reason="Admitted") == 1
+    assert cluster.value(table.INSTANCE_CONDITION, condition="Exposed", status="True", reason="AddressAssigned") == 1
     cluster.add(condition("Ready", "True", "AllComponentsAvailable"), event=None, observed=0)
     assert cluster.value(table.INSTANCE_READY) == 1
     assert cluster.value(table.INSTANCE_CONDITION, **cause) is None, "the former reason has no sample"
@@ -148,7 +148,7 @@ def test_reasons_are_those_of_the_operator() -> None:
 def test_the_number_of_series_is_bounded() -> None:
     """Users who write statuses, pods or labeled objects can only add a limited number of series."""
     cluster = Cluster()
-    foreign = [condition(f"Tenant{number}", "True", "AllFound") for number in range(100)]
+    foreign = [condition(f"Tenant{number}", "True", "AddressAssigned") for number in range(100)]
     cluster.add(*(condition(kind, "False", f"Made{kind}Up") for kind in CONDITIONS), *foreign)
     for number in range(100):
         cluster.owned.handle_event("PersistentVolumeClaim", claim(f"x-{number}", "1Gi"))

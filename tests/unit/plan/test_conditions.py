@@ -17,9 +17,9 @@ NOW = "2026-01-02T03:04:05Z"
 EARLIER = "2026-01-01T00:00:00Z"
 
 
-def running(spec: dict[str, Any] | None = None) -> ClusterState:
+def running(spec: dict[str, Any] | None = None, **options: Any) -> ClusterState:
     """A Cryostat whose Deployments are available."""
-    state = settled(spec)
+    state = settled(spec, **options)
     deployments = [obj for key, obj in state.snapshot.live.items() if key.kind == "Deployment"]
     return state.with_live(*({**obj, "status": AVAILABLE} for obj in deployments))
 
@@ -32,7 +32,24 @@ def conditions(state: ClusterState, *refusals: Problem, **report: Any) -> dict[s
 def test_ready_when_everything_runs() -> None:
     found = conditions(running())
     assert (found["Ready"]["status"], found["Ready"]["reason"]) == ("True", "AllComponentsAvailable")
-    assert {rule.type for rule in CONDITION_RULES if found.get(rule.type, {}).get("status") == "False"} == set()
+    assert {rule.type for rule in CONDITION_RULES if rule.type in found} == set()
+
+
+@pytest.mark.parametrize(
+    ("spec", "openshift", "further"),
+    [
+        ({}, False, {"AgentsAuthenticated"}),
+        ({"enableCertManager": True}, False, set()),
+        ({"enableCertManager": True}, True, {"Exposed"}),
+        ({"enableCertManager": True, "reportOptions": {"replicas": 1}}, True, {"Exposed"}),
+    ],
+)
+def test_a_healthy_instance_has_few_conditions(spec: dict[str, Any], openshift: bool, further: set[str]) -> None:
+    """A condition that would only repeat that `Ready` is True is left out."""
+    found = conditions(running(spec, openshift=openshift))
+    own = {kind for kind in found if "Deployment" not in kind}
+    assert own == {"Ready", "AuthenticationEnabled", "TLSSetupComplete"} | further
+    assert {kind for kind, each in found.items() if each["status"] != "True"} == further - {"Exposed"}
 
 
 @pytest.mark.parametrize(
@@ -107,8 +124,8 @@ def test_a_transition_time_changes_with_the_status_only() -> None:
     body = {"metadata": state.cryostat.metadata, "spec": {}, "status": before}
     state.cryostat = type(state.cryostat).model_validate(body)
     found = conditions(state, Problem("core", Reason.QUOTA_EXCEEDED, "too much."))
-    assert found["Reconciled"]["lastTransitionTime"] == NOW
-    assert found["ReferencesResolved"]["lastTransitionTime"] == EARLIER
+    assert found["Ready"]["lastTransitionTime"] == NOW
+    assert found["AuthenticationEnabled"]["lastTransitionTime"] == EARLIER
 
 
 def test_after_a_failed_reconcile_nothing_is_known_but_its_cause() -> None:

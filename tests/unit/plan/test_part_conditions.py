@@ -51,7 +51,7 @@ def test_a_copied_condition_is_not_the_last_word() -> None:
 
 def test_claims_are_as_requested_once_they_are_bound() -> None:
     state = settled()
-    assert summary(condition(state, "VolumesReady")) == ("True", "AsRequested")
+    assert condition(state, "VolumesReady") == {}
     state.with_live({**state.snapshot.live[CLAIM], "status": {"phase": "Pending"}})
     found = condition(state, "VolumesReady")
     assert summary(found) == ("False", "VolumePending")
@@ -103,7 +103,7 @@ def test_an_address_without_a_pod_is_not_exposed() -> None:
 
 def test_a_paused_cryostat_is_reconciled_only_if_nothing_differs() -> None:
     state = settled()
-    assert condition(state, "Reconciled", paused=True)["status"] == "True"
+    assert condition(state, "Reconciled", paused=True) == {}
     found = condition(state, "Reconciled", paused=True, differing=[APPLICATION, CLAIM])
     assert summary(found) == ("False", "Paused")
     assert found["message"] == (
@@ -120,14 +120,38 @@ def test_certificates_that_the_operator_has_not_issued_yet() -> None:
     assert found["message"].startswith("The certificates in Secrets ")
     assert found["message"].endswith(" have not been issued yet.")
     found = condition(new.settle(), "TLSSetupComplete")
-    assert (found["status"], found["message"]) == ("True", "Certificates are issued by the operator's own authority")
+    assert (found["status"], found["message"]) == (
+        "True",
+        "Certificates are issued by the operator's own authority. "
+        "The agent gateway accepts only agents that present one of them.",
+    )
 
 
 def test_a_refused_write_of_a_certificate_is_in_the_condition_about_tls() -> None:
     state = settled({"enableCertManager": True})
     assert condition(state, "TLSSetupComplete")["status"] == "True"
-    assert condition(state, "TLSSetupComplete")["message"] == "Certificates are issued by cert-manager"
+    assert condition(state, "TLSSetupComplete")["message"].startswith("Certificates are issued by cert-manager. ")
     refused = Problem("tls", Reason.QUOTA_EXCEEDED, "too many Secrets.")
     assert summary(condition(state, "TLSSetupComplete", refused)) == ("False", "QuotaExceeded")
     other = Problem("core", Reason.QUOTA_EXCEEDED, "too many Secrets.")
     assert condition(state, "TLSSetupComplete", other)["status"] == "True"
+
+
+def test_secrets_that_only_the_ingress_controller_reads_are_named_as_not_checked() -> None:
+    spec = {"tls": [{"secretName": "web-tls"}, {"hosts": ["a.example.com"]}], "rules": [{"host": "a.example.com"}]}
+    options = {"networkOptions": {"coreConfig": {"ingressSpec": spec}}}
+    assert exposed(options)["message"].endswith(
+        ". Secret web-tls of ingressSpec.tls is not checked, because only the Ingress controller reads it."
+    )
+    spec["tls"] = [{"secretName": "web-tls"}, {"secretName": "other-tls"}]
+    assert exposed(options)["message"].endswith(
+        " Secrets web-tls and other-tls of ingressSpec.tls are not checked, because only the Ingress controller reads "
+        "them."
+    )
+    assert "not checked" not in exposed(options, openshift=True)["message"]
+
+
+def exposed(spec: dict[str, Any], **options: Any) -> Obj:
+    state = settled(spec, **options)
+    state.with_live({**state.snapshot.live[APPLICATION], "status": AVAILABLE})
+    return condition(state, "Exposed")

@@ -7,12 +7,13 @@ from dataclasses import replace
 import pytest
 
 from cryostat_operator.api import constants
+from cryostat_operator.plan.database_keys import KEYS
 from cryostat_operator.plan.model.certificates import CertificateInfo
 from cryostat_operator.plan.model.kinds import KINDS, Key
 from cryostat_operator.plan.model.snapshot import Snapshot
 from cryostat_operator.settings import Image, Settings
 from tests.unit.cluster_state import NAMESPACE, ClusterState, cryostat, settled
-from tests.unit.plan.test_part_conditions import CLAIM, condition, summary
+from tests.unit.plan.test_part_conditions import condition, summary
 
 LOGIN = {"authorizationOptions": {"basicAuth": {"secretName": "login", "filename": "users"}}}
 BUILT_IN = Snapshot(apis=frozenset(KINDS) - {"Certificate", "Issuer"})
@@ -26,42 +27,25 @@ def unread(state: ClusterState, secret: str) -> ClusterState:
 
 
 @pytest.mark.parametrize(
-    ("keys", "status", "reason", "message"),
+    ("keys", "reason", "message"),
     [
         (
-            ("CONNECTION_KEY", "ENCRYPTION_KEY"),
-            "True",
-            "KeysMatch",
-            "Secret mine has CONNECTION_KEY and ENCRYPTION_KEY.",
-        ),
-        (
             ("CONNECTION_KEY",),
-            "False",
             "SecretKeyNotFound",
             "Secret mine lacks ENCRYPTION_KEY, without which the database cannot start.",
         ),
-        (None, "False", "SecretNotFound", "Secret mine with the keys of the database does not exist."),
+        (None, "SecretNotFound", "Secret mine with the keys of the database does not exist."),
     ],
 )
-def test_database_keys_are_ready_if_the_secret_of_the_user_has_them(
-    keys: tuple[str, ...] | None, status: str, reason: str, message: str
+def test_database_keys_are_not_ready_until_the_secret_of_the_user_has_them(
+    keys: tuple[str, ...] | None, reason: str, message: str
 ) -> None:
     state = settled({"databaseOptions": {"secretName": "mine"}})
     _ = state.without_data("Secret", "mine") if keys is None else state.with_data("Secret", "mine", *keys)
     found = condition(state, "DatabaseKeysReady")
-    assert summary(found) == (status, reason)
+    assert summary(found) == ("False", reason)
     assert found["message"] == message
-
-
-def test_database_keys_are_those_that_the_claim_records() -> None:
-    state = settled()
-    claim = state.snapshot.live[CLAIM]
-    values = {constants.ANNOTATION_DATABASE_KEYS: "salt=a,CONNECTION_KEY=b,ENCRYPTION_KEY=c"}
-    state.with_live({**claim, "metadata": {**claim["metadata"], "annotations": values}})
-    assert condition(state, "DatabaseKeysReady")["message"] == (
-        "Secret sample-db has CONNECTION_KEY and ENCRYPTION_KEY "
-        "with the values that PersistentVolumeClaim sample-database records."
-    )
+    assert condition(state.with_data("Secret", "mine", *KEYS), "DatabaseKeysReady") == {}
 
 
 def test_database_keys_that_are_not_known_are_unknown() -> None:
@@ -77,7 +61,7 @@ def test_database_keys_that_are_not_known_are_unknown() -> None:
 @pytest.mark.parametrize("secret", ["sample-db", "sample-storage", "sample-basic-auth"])
 def test_a_generated_secret_that_is_missing_is_not_found(secret: str) -> None:
     state = settled()
-    assert summary(condition(state, "ReferencesResolved")) == ("True", "AllFound")
+    assert condition(state, "ReferencesResolved") == {}
     found = condition(state.without_data("Secret", secret), "ReferencesResolved")
     assert found["status"] == "False"
     assert f"Secret {secret} does not exist. " in found["message"]
@@ -131,7 +115,7 @@ def test_a_generated_login_needs_its_secret() -> None:
 
 def test_agents_are_authenticated_only_with_a_certificate_of_the_gateway() -> None:
     state = ClusterState(cryostat(), settings=Settings(service_tls=True), snapshot=BUILT_IN).settle()
-    assert summary(condition(state, "AgentsAuthenticated")) == ("True", "ClientCertificate")
+    assert condition(state, "AgentsAuthenticated") == {}, "TLSSetupComplete says it"
     expired = CertificateInfo(frozenset(), expired=True, not_after="2026-01-01T00:00:00Z")
     state.with_certificates({Key("Secret", NAMESPACE, GATEWAY): expired})
     found = condition(state, "AgentsAuthenticated")
@@ -146,20 +130,6 @@ def test_agents_are_authenticated_only_with_a_certificate_of_the_gateway() -> No
     assert summary(condition(unread(state, GATEWAY), "AgentsAuthenticated")) == ("Unknown", "ReferencePending")
 
 
-def test_secrets_that_only_the_ingress_controller_reads_are_named_as_not_checked() -> None:
-    spec = {"tls": [{"secretName": "web-tls"}, {"hosts": ["a.example.com"]}], "rules": [{"host": "a.example.com"}]}
-    options = {"networkOptions": {"coreConfig": {"ingressSpec": spec}}}
-    assert condition(settled(options), "ReferencesResolved")["message"] == (
-        "Every Secret and ConfigMap that the Deployments need exists. "
-        "Not checked, because no Deployment needs it: Secret web-tls."
-    )
-    spec["tls"] = [{"secretName": "web-tls"}, {"secretName": "other-tls"}]
-    assert condition(settled(options), "ReferencesResolved")["message"].endswith(
-        "Not checked, because no Deployment needs them: Secrets web-tls and other-tls."
-    )
-    assert "Not checked" not in condition(settled(options, openshift=True), "ReferencesResolved")["message"]
-
-
 def test_the_secret_of_the_scheduled_backup_is_checked() -> None:
     annotations = {
         constants.ANNOTATION_BACKUP_SCHEDULE: "0 1 * * *",
@@ -168,7 +138,7 @@ def test_the_secret_of_the_scheduled_backup_is_checked() -> None:
     }
     settings = Settings(service_tls=False, operator_image=Image("operator:1"))
     state = ClusterState(cryostat(annotations=annotations), settings=settings).settle()
-    assert "Not checked" not in condition(state, "ReferencesResolved")["message"]
+    assert condition(state, "ReferencesResolved") == {}
     state.without_data("Secret", "backups")
     assert condition(state, "ReferencesResolved")["message"] == (
         "Secret backups does not exist. CronJob sample-backup needs it. Create it."

@@ -8,7 +8,7 @@ from cryostat_operator.plan.summary import MAX_LENGTH, summary_of
 
 
 def ready(reason: str, message: str, status: str = "False") -> list[dict[str, str]]:
-    other = {"type": "Reconciled", "status": "True", "reason": "AsPlanned", "message": "x"}
+    other = {"type": "Exposed", "status": "True", "reason": "AddressAssigned", "message": "x"}
     return [other, {"type": "Ready", "status": status, "reason": reason, "message": message}]
 
 

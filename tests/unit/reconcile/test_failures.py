@@ -71,7 +71,7 @@ class Clock:
 
 async def test_refusals_that_last_for_a_minute_are_reported(cluster: Cluster) -> None:
     body = cluster.cryostat()
-    old = {"type": "VolumesReady", "status": "True", "reason": "AsRequested", "message": "", "lastTransitionTime": "t"}
+    old = {"type": "Exposed", "status": "True", "reason": "AddressAssigned", "message": "", "lastTransitionTime": "t"}
     cluster.server.put(CRYOSTAT_PATH, {**body, "status": {"conditions": [old]}})
     cluster.cryostats.handle_event("MODIFIED", cluster.live_cryostat())
     clock = Clock()
@@ -86,13 +86,13 @@ async def test_refusals_that_last_for_a_minute_are_reported(cluster: Cluster) ->
     assert cluster.server.writes == []
     clock.now = 2 * LASTING_SECONDS + 1
     assert await failures.handle(INSTANCE, broken) == Result(failed=True)
-    ready, volumes = cluster.condition("Ready"), cluster.condition("VolumesReady")
+    ready, exposed = cluster.condition("Ready"), cluster.condition("Exposed")
     assert (ready["status"], ready["reason"]) == ("False", "ApiServerUnavailable")
     assert ready["message"] == (
         "The API server has refused a request of the operator for more than a minute: unable to transform key. "
         "No object of this Cryostat is changed meanwhile. Check the API server; the operator tries again by itself."
     )
-    assert (volumes["status"], volumes["reason"]) == ("Unknown", "NotObserved")
+    assert (exposed["status"], exposed["reason"]) == ("Unknown", "NotObserved")
     assert [reason for reason, _ in cluster.events()] == ["ApiServerUnavailable"]
     written = len(cluster.server.writes)
     await failures.handle(INSTANCE, broken)

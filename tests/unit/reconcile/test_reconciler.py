@@ -159,7 +159,7 @@ async def test_a_paused_cryostat_is_not_reconciled_while_an_object_differs(
     await reconciler(INSTANCE)
     cluster.cryostat(**cluster.live_cryostat()["metadata"], annotations={constants.ANNOTATION_PAUSE: "true"})
     await reconciler(INSTANCE)
-    assert cluster.condition("Reconciled")["status"] == "True"
+    assert cluster.condition("Reconciled") == {}
     key = Key("Service", "here", "sample")
     cluster.server.remove(key)
     cluster.owned.remove(INSTANCE, key)
@@ -205,7 +205,7 @@ async def test_a_write_that_the_api_server_does_not_answer_for_a_minute_is_repor
 
     cluster.server.hook = refuse
     assert await reconciler(INSTANCE) == Result(failed=True)
-    assert cluster.condition("Reconciled")["reason"] != "ApiServerUnavailable"
+    assert cluster.condition("Reconciled") == {}
     clock[0] += LASTING_SECONDS
     for _ in range(2):
         assert await reconciler(INSTANCE) == Result(failed=True)
@@ -217,7 +217,7 @@ async def test_a_write_that_the_api_server_does_not_answer_for_a_minute_is_repor
     assert [reason for reason, _ in cluster.events()].count("ApiServerUnavailable") == 1
     cluster.server.hook = None
     await reconciler(INSTANCE)
-    assert cluster.condition("Reconciled")["status"] == "True"
+    assert cluster.condition("Reconciled") == {}
 
 
 async def test_a_file_that_was_read_after_the_snapshot_is_reported_and_a_restart_writes_nothing(

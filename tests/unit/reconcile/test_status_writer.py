@@ -66,7 +66,7 @@ async def test_after_a_failure_only_ready_is_known(cluster: Cluster, state: Clus
     await cluster.status.write_failure(body, Problem("core", Reason.INVALID_SPEC, "spec.x is unknown"))
     ready = cluster.condition("Ready")
     assert (ready["status"], ready["reason"], ready["message"]) == ("False", "InvalidSpec", "spec.x is unknown")
-    assert cluster.condition("Reconciled")["status"] == "Unknown"
+    assert cluster.condition("AuthenticationEnabled")["status"] == "Unknown"
 
 
 async def test_only_ready_remains_while_a_cryostat_is_deleted(cluster: Cluster, state: ClusterState) -> None:

@@ -78,10 +78,7 @@ class Reason(StrEnum):
     VOLUME_PENDING = "VolumePending", "Ready", False, "A PersistentVolumeClaim is not bound to a volume."
     DEPLOYMENT_UNAVAILABLE = "DeploymentUnavailable", "Ready", False, "Pods of a Deployment are starting or not ready."
 
-    # ComponentsAvailable, which also has the reasons above
-    ALL_AVAILABLE = "AllAvailable", "ComponentsAvailable", False, "Every Deployment is available."
-
-    # All conditions but Ready
+    # All conditions but Ready. ComponentsAvailable also has the reasons above
     NOT_OBSERVED = (
         "NotObserved",
         "ComponentsAvailable",
@@ -90,7 +87,6 @@ class Reason(StrEnum):
     )
 
     # ReferencesResolved
-    ALL_FOUND = "AllFound", "ReferencesResolved", False, "Every Secret and ConfigMap that the Deployments need exists."
     SECRET_NOT_FOUND = "SecretNotFound", "ReferencesResolved", True, "A Secret that the spec names does not exist."
     SECRET_KEY_NOT_FOUND = "SecretKeyNotFound", "ReferencesResolved", True, "A Secret that the spec names lacks a key."
     CONFIGMAP_NOT_FOUND = (
@@ -113,7 +109,6 @@ class Reason(StrEnum):
     )
 
     # TargetNamespacesReady
-    ALL_REACHABLE = "AllReachable", "TargetNamespacesReady", False, "Every target namespace exists."
     NAMESPACE_NOT_FOUND = "NamespaceNotFound", "TargetNamespacesReady", True, "A namespace does not exist."
     NAMESPACE_TERMINATING = "NamespaceTerminating", "TargetNamespacesReady", True, "A namespace is being deleted."
     NAMESPACE_RECREATED = (
@@ -124,7 +119,6 @@ class Reason(StrEnum):
     )
 
     # DatabaseKeysReady
-    KEYS_MATCH = "KeysMatch", "DatabaseKeysReady", False, "The Secret with the keys of the database is in use."
     DATABASE_SECRET_LOST = (
         "DatabaseSecretLost",
         "DatabaseKeysReady",
@@ -151,7 +145,6 @@ class Reason(StrEnum):
     )
 
     # VolumesReady
-    AS_REQUESTED = "AsRequested", "VolumesReady", False, "Every PersistentVolumeClaim is as the spec requests."
     PERSISTENT_VOLUME_CLAIM_INVALID = (
         "PersistentVolumeClaimInvalid",
         "VolumesReady",
@@ -180,7 +173,6 @@ class Reason(StrEnum):
         False,
         "No controller has reported an address of the Ingress.",
     )
-    ADMITTED = "Admitted", "Exposed", False, "The Route is admitted."
     APPLICATION_UNAVAILABLE = (
         "ApplicationUnavailable",
         "Exposed",
@@ -199,7 +191,6 @@ class Reason(StrEnum):
     ROUTE_INVALID = "RouteInvalid", "Exposed", True, "The API server refused the Route."
 
     # Reconciled
-    AS_PLANNED = "AsPlanned", "Reconciled", False, "Every object is as the spec requests."
     NAME_COLLISION = (
         "NameCollision",
         "Reconciled",
@@ -383,12 +374,6 @@ class Reason(StrEnum):
     )
 
     # AgentsAuthenticated
-    CLIENT_CERTIFICATE = (
-        "ClientCertificate",
-        "AgentsAuthenticated",
-        False,
-        "Agents authenticate with a client certificate.",
-    )
     TLS_DISABLED = "TLSDisabled", "AgentsAuthenticated", False, "Without TLS, agents do not authenticate."
 
     # Events only

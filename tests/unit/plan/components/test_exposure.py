@@ -175,5 +175,5 @@ def test_the_condition_names_what_the_user_has_to_configure() -> None:
     assert conditions["Exposed"]["message"] == (
         "The application is served at http://jfr.example.com. The operator does not know the controller of "
         "IngressClass kong: it must call Service sample by HTTPS, which an annotation of that controller in "
-        "networkOptions.coreConfig.annotations usually sets"
+        "networkOptions.coreConfig.annotations usually sets."
     )

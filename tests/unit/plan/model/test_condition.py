@@ -11,8 +11,8 @@ from cryostat_operator.plan.model.reasons import Reason
 
 @pytest.mark.parametrize(("good", "status"), [(True, "True"), (False, "False"), (None, "Unknown")])
 def test_the_status_is_a_word(good: bool | None, status: str) -> None:
-    found = condition("Exposed", Reason.ADMITTED, "text", good=good)
-    assert found == {"type": "Exposed", "status": status, "reason": "Admitted", "message": "text"}
+    found = condition("Exposed", Reason.ADDRESS_ASSIGNED, "text", good=good)
+    assert found == {"type": "Exposed", "status": status, "reason": "AddressAssigned", "message": "text"}
 
 
 def test_problems_for_a_user_come_first() -> None:

@@ -17,6 +17,6 @@ def test_a_reason_is_its_text() -> None:
 
 def test_reasons_of_a_condition() -> None:
     assert reasons_of("TargetNamespacesReady") == {
-        "AllReachable", "NamespaceNotFound", "NamespaceTerminating", "NamespaceRecreated",
+        "NamespaceNotFound", "NamespaceTerminating", "NamespaceRecreated",
     }  # fmt: skip
     assert reasons_of("Ready") >= COMPONENT_REASONS
