@@ -19,6 +19,7 @@ LASTING: Mapping[Reason, Reason] = {
     Reason.ROLLING_IN_ORDER: Reason.ROLLOUT_NOT_FINISHED,
     Reason.API_SERVER_UNAVAILABLE: Reason.API_SERVER_UNAVAILABLE,
     Reason.BEING_DELETED: Reason.OBJECT_NOT_DELETED,
+    Reason.CONFLICT: Reason.CONFLICT_NOT_RESOLVED,
 }
 """Reason of a wait → its reason once it has lasted for a minute."""
 
@@ -32,6 +33,7 @@ _REMEDIES = {
     Reason.SECRET_NOT_GENERATED: "see the log of the operator",
     Reason.REFERENCE_NOT_READ: "see the log of the operator",
     Reason.API_SERVER_UNAVAILABLE: "check the API server; the operator tries again by itself",
+    Reason.CONFLICT_NOT_RESOLVED: "find the client that repeatedly changes the object, in its metadata.managedFields",
     Reason.ROLLOUT_NOT_FINISHED: "check the pods of the Deployments that are to restart first",
 }
 

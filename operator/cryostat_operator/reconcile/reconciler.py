@@ -162,9 +162,8 @@ class Reconciler:
         lasting = lasting_causes(instance, plan, report, time.time())
         if not await self._status.write(instance_key, instance, plan, report, lasting.problems, results.events):
             return Result()  # the Cryostat was deleted during this run; the DELETED event enqueues it
-        return results.requeue(
-            min(lasting.recheck_after, waits.recheck_after, self._recheck_after(instance_key, instance))
-        )
+        due = min(lasting.recheck_after, waits.recheck_after, self._recheck_after(instance_key, instance))
+        return results.requeue(due, waits.reasons)
 
     def _recheck_after(self, instance_key: InstanceKey, instance: Instance) -> float:
         """Seconds until something is due without an event: a certificate is renewed or has expired; else infinite."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -106,14 +106,17 @@ class Results:
         done = (each.change for each in self.outcomes.values() if each.state == "applied")
         return [change.event for change in done if change.event]
 
-    def requeue(self, recheck_after: float) -> Result:
+    def requeue(self, recheck_after: float, lasting: Collection[Reason] = ()) -> Result:
         """When to reconcile again.
 
         Args:
             recheck_after: seconds until something is due without an event; infinite if nothing is.
+            lasting: reasons of waits that have lasted for a minute.
         """
         refusals = [each for each in self.outcomes.values() if each.state == "refused"]
-        if any(each.is_lasting_refusal or _is_unavailable(each) for each in refusals):
+        # Conflicts that last are retried with backoff, as other refusals are.
+        retried = {Reason.API_SERVER_UNAVAILABLE, *({Reason.CONFLICT} & set(lasting))}
+        if any(each.is_lasting_refusal or (each.problem and each.problem.reason in retried) for each in refusals):
             return Result(failed=True)
         if refusals:
             return Result(TRANSIENT_RETRY_SECONDS)
@@ -123,7 +126,3 @@ class Results:
 
     def _sorted(self) -> list[Outcome]:
         return [self.outcomes[key] for key in sorted(self.outcomes)]
-
-
-def _is_unavailable(outcome: Outcome) -> bool:
-    return outcome.problem is not None and outcome.problem.reason == Reason.API_SERVER_UNAVAILABLE

@@ -19,6 +19,7 @@ REMEDIES = {
     Reason.ROLLING_IN_ORDER: "check the pods of the Deployments that are to restart first.",
     Reason.API_SERVER_UNAVAILABLE: "check the API server; the operator tries again by itself.",
     Reason.BEING_DELETED: "check the controllers of the finalizers.",
+    Reason.CONFLICT: "find the client that repeatedly changes the object, in its metadata.managedFields.",
 }
 
 

@@ -20,6 +20,7 @@ from cryostat_operator.plan.model.times import LASTING_SECONDS
 from cryostat_operator.plan.planner import Desired
 from cryostat_operator.reconcile.ongoing_waits import Waits
 from cryostat_operator.reconcile.reconciler import MAX_TIMER_SECONDS, Reconciler
+from cryostat_operator.reconcile.results import TRANSIENT_RETRY_SECONDS
 from cryostat_operator.reconcile.work_queue import Result
 from cryostat_operator.settings import Settings
 from tests.unit.reconcile.conftest import CRYOSTAT_PATH, INSTANCE, Cluster
@@ -218,6 +219,40 @@ async def test_a_write_that_the_api_server_does_not_answer_for_a_minute_is_repor
     cluster.server.hook = None
     await reconciler(INSTANCE)
     assert cluster.condition("Reconciled") == {}
+
+
+async def test_conflicts_of_more_than_a_minute_are_reported(cluster: Cluster, reconciler: Reconciler) -> None:
+    clock = [0.0]
+    reconciler._waits = Waits(lambda: clock[0])
+    cluster.cryostat()
+    await reconciler(INSTANCE)
+    key = Key("Service", "here", "sample")
+    live = cluster.server.find(key)
+    assert live
+    cluster.put(key, metadata=live["metadata"], spec={**live["spec"], "ports": []})
+
+    def refuse(method: str, path: str, _: object) -> ApiError | None:
+        is_refused = method == "PUT" and path.endswith("/services/sample")
+        return ApiError(409, "Conflict", "the object has been modified") if is_refused else None
+
+    cluster.server.hook = refuse
+    assert await reconciler(INSTANCE) == Result(TRANSIENT_RETRY_SECONDS)
+    assert cluster.condition("Reconciled") == {}
+    clock[0] += LASTING_SECONDS
+    for _ in range(2):
+        assert await reconciler(INSTANCE) == Result(failed=True), "retried with backoff"
+        found = cluster.condition("Reconciled")
+        assert (found["status"], found["reason"]) == ("False", "ConflictNotResolved")
+        assert found["message"] == (
+            "Service here/sample cannot be written: the object has been modified. This has lasted for more than a "
+            "minute: find the client that repeatedly changes the object, in its metadata.managedFields."
+        )
+        assert cluster.condition("Ready")["reason"] == "ConflictNotResolved"
+    assert [reason for reason, _ in cluster.events()].count("ConflictNotResolved") == 1
+    cluster.server.hook = None
+    await reconciler(INSTANCE)
+    assert cluster.condition("Reconciled") == {}
+    assert "ConflictNotResolved" not in cluster.condition("Ready")["reason"]
 
 
 async def test_a_file_that_was_read_after_the_snapshot_is_reported_and_a_restart_writes_nothing(

@@ -10,6 +10,7 @@ import pytest
 from cryostat_operator.plan.diff.plan_diff import Change
 from cryostat_operator.plan.model.kinds import Key
 from cryostat_operator.plan.model.problems import Problem
+from cryostat_operator.plan.model.reasons import Reason
 from cryostat_operator.reconcile.results import Outcome, Results, applied, refused
 from cryostat_operator.reconcile.work_queue import Result
 
@@ -46,9 +47,15 @@ def test_lasting_refusals_and_no_ops_are_problems() -> None:
     assert found.new_refusals == found.lasting_refusals
 
 
-def test_only_transient_refusals_that_do_not_end_by_a_read_may_become_lasting_ones() -> None:
+def test_transient_refusals_may_become_lasting_ones() -> None:
     found = results(NO_OP, CONFLICT, UNAVAILABLE, deferred(1), FORBIDDEN)
-    assert [p.reason for p in found.transient_refusals] == ["ApiServerUnavailable"]
+    assert {p.reason for p in found.transient_refusals} == {"ApiServerUnavailable", "Conflict"}
+    terminating = refused(change("t"), Reason.NAMESPACE_TERMINATING, "no", transient=True)
+    assert results(terminating).transient_refusals == [], "the plan has this problem"
+
+
+def test_a_conflict_that_lasts_is_retried_with_backoff() -> None:
+    assert results(CONFLICT).requeue(math.inf, {Reason.CONFLICT}) == Result(failed=True)
 
 
 def test_a_refusal_that_the_write_limiter_repeats_is_a_problem_and_not_counted() -> None:

@@ -205,6 +205,12 @@ class Reason(StrEnum):
     API_SERVER_UNKNOWN = "ApiServerUnknown", "Reconciled", True, "The address of the API server is not known."
     WRITE_REFUSED = "WriteRefused", "Reconciled", True, "The API server refused a write for another reason."
     CONFLICT = "Conflict", "Reconciled", False, "An object was changed by another client at the same time."
+    CONFLICT_NOT_RESOLVED = (
+        "ConflictNotResolved",
+        "Reconciled",
+        True,
+        "For more than a minute, other clients have changed an object each time before the operator could write it.",
+    )
     BEING_DELETED = "BeingDeleted", "Reconciled", False, "An object of the same name is being deleted."
     OBJECT_BEING_DELETED = (
         "ObjectBeingDeleted",
