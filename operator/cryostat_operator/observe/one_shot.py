@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import replace
 
 from ..api.v1beta2 import Cryostat
@@ -18,6 +18,7 @@ from ..plan.instance import Instance
 from ..plan.model import names
 from ..plan.model.certificates import CertificateInfo
 from ..plan.model.kinds import KINDS, InstanceKey, Key, Obj
+from ..plan.model.owned_names import possible_keys
 from ..plan.model.snapshot import ContentSummary, IngressClasses, NamespaceState, ReferenceData, Snapshot
 from ..plan.planner import Desired, build
 from ..settings import Settings
@@ -58,7 +59,9 @@ class OneShotReader:
         owned = _possible_objects(desired)
         referenced = {Key(reference.kind, instance_key.namespace, reference.name) for reference in desired.references}
         objects = await _read(client, owned | referenced)
-        return cls(_with_objects(snapshot, desired, owned, objects))
+        former = await _former_objects(client, desired, owned | referenced)
+        snapshot = _with_objects(snapshot, desired, owned, objects)
+        return cls(replace(snapshot, live={**former, **snapshot.live}))
 
     async def snapshot(self, instance_key: InstanceKey, uid: str, targets: tuple[str, ...]) -> Snapshot:
         return self._snapshot
@@ -78,6 +81,33 @@ def _possible_objects(desired: Desired) -> set[Key]:
     found.add(Key("PersistentVolumeClaim", instance.namespace, claims.claim_name(instance, "database")))
     found.add(Key("PersistentVolumeClaim", instance.namespace, claims.claim_name(instance, "storage")))
     return {key for key in found if instance.snapshot.serves(key.kind)}
+
+
+async def _former_objects(client: Client, desired: Desired, known: Collection[Key]) -> dict[Key, Obj]:
+    """The objects of the instance that its plan no longer contains, which the operator may delete.
+
+    Those of kinds that the user may not read are left out.
+
+    Args:
+        known: what was read already.
+    """
+    instance = desired.instance
+    instance_key = InstanceKey(instance.namespace, instance.name)
+    targets = {*instance.target_namespaces, *(instance.cryostat.status.target_namespaces or ())}
+    keys = {key for key in possible_keys(instance_key, targets) if instance.snapshot.serves(key.kind)}
+    ordered = sorted(keys.difference(known))
+    objects = await asyncio.gather(*(_get_if_allowed(client, key) for key in ordered))
+    found = ((key, obj) for key, obj in zip(ordered, objects, strict=True) if obj)
+    return {key: trim(key.kind, obj) for key, obj in found if belongs_to(obj, key, instance_key)}
+
+
+async def _get_if_allowed(client: Client, key: Key) -> Obj | None:
+    try:
+        return await client.get_or_none(key)
+    except ApiError as error:
+        if error.status != 403:
+            raise
+        return None
 
 
 async def _read(client: Client, keys: Iterable[Key]) -> dict[Key, Obj | None]:

@@ -4,11 +4,17 @@ from __future__ import annotations
 
 from typing import Any
 
+import pytest
+
 from cryostat_operator.api import constants
 from cryostat_operator.api.validation import read_cryostat
-from cryostat_operator.reconcile.dry_run import live_cryostat, with_api_server_service
+from cryostat_operator.kube.errors import ApiError
+from cryostat_operator.plan.model import names
+from cryostat_operator.plan.model.kinds import KINDS, Key, Obj, path_of
+from cryostat_operator.reconcile.dry_run import _difference, live_cryostat, with_api_server_service
 from cryostat_operator.settings import Settings
-from tests.unit.reconcile.conftest import Cluster
+from tests.unit.api_server import ApiServer
+from tests.unit.reconcile.conftest import CRYOSTAT_PATH, OWNERSHIP_LABELS, Cluster
 
 HIBERNATION = {constants.ANNOTATION_HIBERNATION: "on"}
 
@@ -49,3 +55,59 @@ async def test_the_service_of_the_api_server_is_read_outside_of_a_cluster(cluste
     assert await with_api_server_service(cluster.server, Settings(), others) == Settings()
     own = Settings(api_server_service=("10.0.0.1", 443))
     assert await with_api_server_service(cluster.server, own, policies) == own
+
+
+class Served(ApiServer):
+    """Serves all kinds that every cluster has."""
+
+    async def request(self, method: str, path: str, **more: Any) -> Obj:
+        kinds = [kind for kind in KINDS.values() if not kind.optional]
+        resources = [{"name": kind.plural} for kind in kinds if path.endswith(f"/{kind.api_version}")]
+        return {"resources": resources} if resources else await super().request(method, path, **more)
+
+
+REPORTS = Key("Deployment", "here", "sample-reports")
+BINDING = Key("RoleBinding", "former", names.instance_hash_name("here", "sample"))
+
+
+def live(server: ApiServer, key: Key, *, own: bool = True) -> None:
+    owner = {"apiVersion": constants.API_VERSION, "kind": "Cryostat", "name": "sample", "uid": "uid-cryostat"}
+    metadata: Obj = {"labels": OWNERSHIP_LABELS} if own else {}
+    if own and key.namespace == "here":
+        metadata["ownerReferences"] = [{**owner, "controller": True}]
+    server.put(path_of(key), {"kind": key.kind, "metadata": metadata, "spec": {}})
+
+
+async def shown(server: ApiServer) -> list[str]:
+    """The first line about each deletion."""
+    status = {"applicationUrl": "", "targetNamespaces": ["here", "former"]}
+    body = {"metadata": {"uid": "uid-cryostat"}, "spec": {}, "status": status}
+    server.put(CRYOSTAT_PATH, body)
+    text = await _difference(server, await live_cryostat(server, in_file()), Settings(service_tls=False))
+    return [line for line in text.splitlines() if line.startswith("# delete ")]
+
+
+async def test_objects_that_the_file_no_longer_asks_for_are_shown_as_deleted() -> None:
+    server = Served()
+    live(server, REPORTS)
+    live(server, BINDING)
+    assert await shown(server) == [f"# delete {REPORTS}", f"# delete {BINDING}"]
+
+
+async def test_an_object_of_another_owner_is_not_shown_as_deleted() -> None:
+    server = Served()
+    live(server, REPORTS, own=False)
+    assert await shown(server) == []
+
+
+@pytest.mark.parametrize(("status", "raised"), [(403, False), (500, True)])
+async def test_former_objects_that_the_user_may_not_read_are_left_out(status: int, raised: bool) -> None:
+    server = Served()
+    live(server, REPORTS)
+    live(server, BINDING)
+    server.hook = lambda method, path, body: ApiError(status, "", path) if path == path_of(REPORTS) else None
+    if raised:
+        with pytest.raises(ApiError):
+            await shown(server)
+        return
+    assert await shown(server) == [f"# delete {BINDING}"]

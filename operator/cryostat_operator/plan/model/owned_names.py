@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 from . import names
 from .kinds import InstanceKey, Key
@@ -63,3 +63,23 @@ def can_own(instance_key: InstanceKey, key: Key) -> bool:
         names.agent_callback_service(*instance_key),
         names.agent_certificate(*instance_key, key.namespace),
     }
+
+
+def possible_keys(instance_key: InstanceKey, targets: Iterable[str]) -> set[Key]:
+    """Return the objects that plans of this instance can contain, whatever its spec is.
+
+    Args:
+        instance_key: the Cryostat.
+        targets: the target namespaces.
+    """
+    namespace, name = instance_key
+    found = {Key(kind, namespace, f"{name}{suffix}") for kind, suffixes in _SUFFIXES.items() for suffix in suffixes}
+    found |= {Key(kind, "", names.instance_hash_name(*instance_key)) for kind in ("ClusterRoleBinding", "ConsoleLink")}
+    found.add(Key("Secret", namespace, names.ca_secret(*instance_key)))
+    for target in targets:
+        agent = names.agent_certificate(*instance_key, target)
+        found |= {Key("Secret", namespace, agent), Key("Certificate", namespace, agent), Key("Secret", target, agent)}
+        found.add(Key("Secret", target, names.ca_secret(*instance_key)))
+        found.add(Key("RoleBinding", target, names.instance_hash_name(*instance_key)))
+        found.add(Key("Service", target, names.agent_callback_service(*instance_key)))
+    return found

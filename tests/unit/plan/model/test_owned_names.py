@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from cryostat_operator.api.v1beta2 import Cryostat
 from cryostat_operator.plan.model import names
 from cryostat_operator.plan.model.kinds import InstanceKey, Key
-from cryostat_operator.plan.model.owned_names import can_own
+from cryostat_operator.plan.model.owned_names import can_own, possible_keys
 from tests.unit.cluster_state import ClusterState
 from tests.unit.strategies import cryostats
 
@@ -61,3 +61,11 @@ def test_every_planned_object_has_such_a_name(cryostat: Cryostat, openshift: boo
     instance_key = InstanceKey(cryostat.metadata["namespace"], cryostat.metadata["name"])
     planned = {*plan.objects, *plan.requests, *plan.blocked}
     assert {key for key in planned if not can_own(instance_key, key)} == set()
+    assert planned - possible_keys(instance_key, state.instance.target_namespaces) == set()
+
+
+def test_possible_objects_are_those_that_an_instance_can_own() -> None:
+    found = possible_keys(INSTANCE, ["here", "there"])
+    assert Key("Deployment", "here", "x-reports") in found
+    assert Key("RoleBinding", "there", names.instance_hash_name("here", "x")) in found
+    assert {key for key in found if not can_own(INSTANCE, key)} == set()
