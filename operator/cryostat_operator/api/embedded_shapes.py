@@ -20,6 +20,11 @@ def text(value: Any, path: str) -> None:
     _require(isinstance(value, str), path, "must be a string")
 
 
+def whole_number(value: Any, path: str) -> None:
+    """A whole number."""
+    _require(isinstance(value, int) and not isinstance(value, bool), path, "must be a whole number")
+
+
 def quantity(value: Any, path: str) -> None:
     """A string or a number, short enough for a quantity."""
     _require(isinstance(value, str | int | float) and not isinstance(value, bool), path, "must be a string or number")
@@ -27,13 +32,14 @@ def quantity(value: Any, path: str) -> None:
 
 
 def list_of(item: Check) -> Check:
-    """A list of items, or null."""
+    """A list of items, or null. An item must not be null."""
 
     def check(value: Any, path: str) -> None:
         if value is None:
             return
         _require(isinstance(value, list), path, "must be a list")
         for index, inner in enumerate(value):
+            _require(inner is not None, f"{path}[{index}]", "must not be null")
             item(inner, f"{path}[{index}]")
 
     return check
@@ -83,11 +89,13 @@ def _require(holds: bool, path: str, message: str) -> None:
 
 RESOURCES = fields({"requests": map_of(quantity), "limits": map_of(quantity)})
 CLAIM = fields({"resources": RESOURCES, "accessModes": list_of(text), "storageClassName": text, "volumeName": text})
-_PATH = fields({"path": text, "backend": fields({"service": fields({"name": text})})})
+_BACKEND = fields({"service": fields({"name": text, "port": fields({"name": text, "number": whole_number})})})
+_PATH = fields({"path": text, "backend": _BACKEND})
 INGRESS = fields(
     {
         "ingressClassName": text,
+        "defaultBackend": _BACKEND,
         "rules": list_of(fields({"host": text, "http": fields({"paths": list_of(_PATH)})})),
-        "tls": list_of(fields({"hosts": list_of(text)})),
+        "tls": list_of(fields({"hosts": list_of(text), "secretName": text})),
     }
 )

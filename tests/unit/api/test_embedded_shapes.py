@@ -30,6 +30,19 @@ def claim(value: Any) -> dict[str, Any]:
             ingress({"tls": [{"hosts": [1]}]}),
             "spec.networkOptions.coreConfig.ingressSpec: tls[0].hosts[0]: must be a string",
         ),
+        (ingress({"rules": [{}, None]}), "spec.networkOptions.coreConfig.ingressSpec: rules[1]: must not be null"),
+        (
+            ingress({"tls": [{"secretName": 1}]}),
+            "spec.networkOptions.coreConfig.ingressSpec: tls[0].secretName: must be a string",
+        ),
+        (
+            ingress({"defaultBackend": {"service": {"port": 80}}}),
+            "spec.networkOptions.coreConfig.ingressSpec: defaultBackend.service.port: must be an object",
+        ),
+        (
+            ingress({"defaultBackend": {"service": {"port": {"number": "80"}}}}),
+            "spec.networkOptions.coreConfig.ingressSpec: defaultBackend.service.port.number: must be a whole number",
+        ),
         (
             claim({"resources": {"requests": {"storage": []}}}),
             "spec.storageOptions.pvc.spec: resources.requests.storage: must be a string or number",
