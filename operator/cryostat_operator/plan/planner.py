@@ -56,9 +56,11 @@ _COMPONENTS = (
 )
 
 
-# Components whose objects or warnings depend on the content of a Secret: the keys of an existing database, the password
-# of the keystore, a Secret that cert-manager would overwrite, the file with the logins, the keys of the object storage.
-_CONTENT_DEPENDENT = frozenset({specs.NAME, database.NAME, storage.NAME, auth_proxy.NAME})
+# Components whose objects depend on the content of a Secret: the keys of an existing database, the password of the
+# keystore, a Secret that cert-manager would overwrite.
+_CONTENT_DEPENDENT = frozenset({specs.NAME, database.NAME})
+# Components of which only the warnings depend on it: the file with the logins, the keys of the object storage.
+_CONTENT_WARNINGS = {auth_proxy.NAME: auth_proxy.warnings, storage.NAME: storage.warnings}
 
 
 @dataclass(frozen=True)
@@ -107,7 +109,7 @@ def complete(desired: Desired, data: ReferenceData) -> Plan:
     """
     instance = _with_content(desired.instance, data)
     components = tuple(
-        component.build(instance) if built.name in _CONTENT_DEPENDENT else built
+        component.build(instance) if built.name in _CONTENT_DEPENDENT else _with_warnings(instance, built)
         for component, built in zip(_COMPONENTS, desired.components, strict=True)
     )
     requirements = _requirements(instance, components, desired.needs)
@@ -126,6 +128,12 @@ def complete(desired: Desired, data: ReferenceData) -> Plan:
 
 def _with_content(instance: Instance, data: ReferenceData) -> Instance:
     return replace(instance, snapshot=replace(instance.snapshot, data=data))
+
+
+def _with_warnings(instance: Instance, built: ComponentPlan) -> ComponentPlan:
+    """The component, with the warnings about the content that is known now."""
+    warnings = _CONTENT_WARNINGS.get(built.name)
+    return replace(built, warnings=warnings(instance)) if warnings else built
 
 
 def _assumed_content(instance: Instance) -> ReferenceData:

@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import copy
+from types import ModuleType
+from unittest.mock import Mock
 
 import pytest
 
 from cryostat_operator.api import constants
+from cryostat_operator.plan.components import database
 from cryostat_operator.plan.model.desired_state import Reference
 from cryostat_operator.plan.model.kinds import Key
 from cryostat_operator.plan.model.requests import SecretRequest
+from cryostat_operator.plan.planner import _COMPONENTS
+from cryostat_operator.plan.tls import component as tls
 from tests.unit.cluster_state import NAMESPACE, ClusterState, cryostat, find, plan_for, reasons, settled
 
 MAIN = Key("Deployment", NAMESPACE, "sample")
@@ -33,6 +38,16 @@ def test_objects_without_references_are_planned_at_once() -> None:
     plan = ClusterState(cryostat()).plan
     assert {key.kind for key in plan.blocked} == {"Deployment", "PersistentVolumeClaim"}
     assert {"Secret", "ConfigMap", "Service", "NetworkPolicy", "ServiceAccount"} <= {key.kind for key in plan.objects}
+
+
+@pytest.mark.parametrize("component", _COMPONENTS, ids=lambda component: str(component.NAME))
+def test_a_component_is_built_again_only_if_its_objects_depend_on_content(
+    component: ModuleType, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    state, counted = settled(), Mock(wraps=component.build)
+    monkeypatch.setattr(component, "build", counted)
+    assert state.plan
+    assert counted.call_count == (2 if component in (database, tls) else 1)
 
 
 def test_planned_config_maps_block_nothing_and_restart_the_pods() -> None:

@@ -46,7 +46,7 @@ def build(instance: Instance) -> ComponentPlan:
         objects=tuple(objects),
         requests=tuple(requests),
         needs={Key("Deployment", instance.namespace, instance.name): _needs(instance)},
-        warnings=_warnings(instance),
+        warnings=warnings(instance),
     )
 
 
@@ -54,8 +54,8 @@ def _request(instance: Instance, name: str, values: dict[str, Any]) -> SecretReq
     return SecretRequest(Key("Secret", instance.namespace, name), values)
 
 
-def _warnings(instance: Instance) -> tuple[Problem, ...]:
-    """An event that names the Secret with the generated login, or the file that the proxy cannot use.
+def warnings(instance: Instance) -> tuple[Problem, ...]:
+    """Return an event that names the Secret with the generated login, or the file that the proxy cannot use.
 
     The file blocks nothing: a proxy that runs has accepted it.
     """

@@ -12,6 +12,7 @@ from ..instance import Instance
 from ..model import names
 from ..model.desired_state import ComponentPlan, without_none
 from ..model.kinds import Key, Obj
+from ..model.problems import Problem
 from ..model.requests import RandomValue, SecretRequest
 from ..padded_values import unusable_values
 
@@ -46,14 +47,12 @@ def build(instance: Instance) -> ComponentPlan:
         Key("Secret", instance.namespace, generated_secret(instance)),
         {ACCESS_KEY: GENERATED_ACCESS_KEY, SECRET_KEY: RandomValue(32)},
     )
-    warning = claims.unchangeable(instance, NAME)
-    plan = ComponentPlan(NAME, warnings=(warning,) if warning else ())
+    plan = ComponentPlan(NAME, warnings=warnings(instance))
     # A user's Secret may have the name of the generated one.
     if instance.user_storage_secret != generated_secret(instance):
         plan = replace(plan, objects=(secret(instance),), requests=(request,))
     if instance.external_storage:
         return plan
-    unusable = unusable_values(instance, NAME, instance.storage_secret, (ACCESS_KEY, SECRET_KEY))
     problems = (claims.data_at_risk(instance, NAME), claims.lost(instance, NAME), claims.being_deleted(instance, NAME))
     return replace(
         plan,
@@ -61,8 +60,16 @@ def build(instance: Instance) -> ComponentPlan:
             (*plan.objects, claims.claim(instance, NAME, DEFAULT_SIZE), service(instance), deployment(instance))
         ),
         problems=tuple(problem for problem in problems if problem),
-        warnings=(*plan.warnings, *unusable),
     )
+
+
+def warnings(instance: Instance) -> tuple[Problem, ...]:
+    """Return settings of the claim without effect, and keys that the managed storage cannot use."""
+    if instance.external_storage:
+        return ()
+    unchangeable = claims.unchangeable(instance, NAME)
+    unusable = unusable_values(instance, NAME, instance.storage_secret, (ACCESS_KEY, SECRET_KEY))
+    return (unchangeable, *unusable) if unchangeable else unusable
 
 
 def generated_secret(instance: Instance) -> str:

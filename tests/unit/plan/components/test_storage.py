@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from cryostat_operator.plan.components import storage
-from cryostat_operator.plan.model.kinds import Key
+from cryostat_operator.plan.model.kinds import Key, Obj
 from cryostat_operator.plan.model.requests import RandomValue
 from cryostat_operator.settings import Settings
 from tests.unit.cluster_state import (
@@ -186,3 +186,16 @@ def test_who_names_buckets_learns_which_have_no_field(tag: str, options: dict[st
     settings = Settings.from_env({"RELATED_IMAGE_CORE": f"example.com/cryostat:{tag}"})
     state = ClusterState(cryostat({"objectStorageOptions": options}), settings=settings)
     assert storage.bucket_warning(state.instance) == text
+
+
+@pytest.mark.parametrize(("external", "said"), [(False, ["ClaimUnchangeable"]), (True, [])])
+def test_the_claim_of_a_former_managed_storage_causes_no_warning(external: bool, said: list[str]) -> None:
+    claim: Obj = {
+        "kind": "PersistentVolumeClaim",
+        "metadata": {"name": "sample-storage", "namespace": "here"},
+        "spec": {"resources": {"requests": {"storage": "32Gi"}}},
+    }
+    smaller = {"storageOptions": {"objectStorage": {"pvc": {"spec": {"resources": {"requests": {"storage": "1Gi"}}}}}}}
+    spec = {**smaller, **({"objectStorageOptions": S3} if external else {})}
+    found = storage.build(ClusterState(cryostat(spec)).with_live(claim).instance)
+    assert [warning.reason for warning in found.warnings] == said
