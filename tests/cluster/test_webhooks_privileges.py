@@ -58,6 +58,21 @@ def test_privileges_that_the_author_may_not_use_are_refused(
     eventually(lambda: runner.create(cryostat(home, spec), dryRun="All"), 10)
 
 
+@pytest.mark.parametrize("field", ["schedulingOptions", "reportOptions"])
+def test_scheduling_that_the_author_may_not_use_is_refused(
+    webhooks: WebhookPlane, dev: Api, home: str, field: str
+) -> None:
+    """A pod with this anti-affinity keeps the pods of all other namespaces away from its zone."""
+    term = {"labelSelector": {}, "namespaceSelector": {}, "topologyKey": "topology.kubernetes.io/zone"}
+    apart = {"affinity": {"podAntiAffinity": {"requiredDuringSchedulingIgnoredDuringExecution": [term]}}}
+    runner = webhooks.user(f"runner-{home}", {home: [CRYOSTATS, rule("", "pods", "create")]})
+    for options in ({"tolerations": [{"operator": "Exists"}]}, apart):
+        spec = {field: options if field == "schedulingOptions" else {"replicas": 1, "schedulingOptions": options}}
+        assert "may not create pods" in refused(lambda spec=spec: dev.create(cryostat(home, spec), dryRun="All"))  # type: ignore[misc]
+        eventually(lambda spec=spec: runner.create(cryostat(home, spec), dryRun="All"), 10)  # type: ignore[misc]
+    dev.create(cryostat(home, {"schedulingOptions": {"nodeSelector": {"a": "b"}}}), dryRun="All")
+
+
 def test_ordinary_contexts_need_no_permission(dev: Api, home: str) -> None:
     context = {"runAsUser": 1000, "capabilities": {"add": ["NET_BIND_SERVICE"], "drop": ["ALL"]}}
     dev.create(cryostat(home, {"securityOptions": {"coreSecurityContext": context}}), dryRun="All")

@@ -35,6 +35,7 @@ ROUTES = Resource("route.openshift.io", "routes")
 SERVICES = Resource("", "services")
 CRON_JOBS = Resource("batch", "cronjobs")
 
+_SCHEDULING = ("schedulingOptions", "reportOptions.schedulingOptions")
 _METADATA = ("annotations", "labels")
 _SERVICES = ("coreConfig", "reportsConfig", "databaseConfig", "storageConfig", "agentGatewayConfig")
 _CALLBACK = "serviceOptions.agentCallbackConfig"
@@ -120,7 +121,23 @@ def _fields(spec: Obj, openshift: bool) -> Iterator[tuple[Resource, str, Any]]:
     for resource, path in ((DEPLOYMENTS, "deploymentMetadata"), (PODS, "podMetadata")):
         for field, value in _metadata(spec, f"operandMetadata.{path}"):
             yield resource, field, value
+    for path in _SCHEDULING:
+        for field, value in _placement(spec, path):
+            yield PODS, field, value
     yield from _claims(spec)
+
+
+def _placement(spec: Obj, path: str) -> Iterator[tuple[str, Any]]:
+    """Yield what gives a pod more than a node that is open to every pod.
+
+    Tolerations open nodes that have taints. A required anti-affinity keeps matching pods of all namespaces away from a
+    node, or from a whole zone. All other scheduling options only select among the open nodes.
+    """
+    required = "requiredDuringSchedulingIgnoredDuringExecution"
+    for field in ("tolerations", f"affinity.podAntiAffinity.{required}"):
+        entries = _at(spec, f"{path}.{field}")
+        for entry in entries if isinstance(entries, list) else ():
+            yield f"{path}.{field}", entry
 
 
 def _exposure(spec: Obj, resource: Resource) -> Iterator[tuple[Resource, str, Any]]:

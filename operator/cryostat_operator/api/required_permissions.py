@@ -36,9 +36,9 @@ _BASELINE_SELINUX = frozenset({"", "container_t", "container_init_t", "container
 HARMLESS_FIELDS: Mapping[str, str] = {
     "targetNamespaces": "each added namespace is reviewed by itself",
     "securityOptions": "each privilege beyond the baseline level is reviewed by itself",
-    "reportOptions": "the report generators get recordings from the instance only; their privileges are reviewed",
+    "reportOptions": "report generators get recordings from the instance; their privileges and scheduling are reviewed",
     "resources": "amounts of CPU and memory",
-    "schedulingOptions": "nodes on which the pods run",
+    "schedulingOptions": "tolerations and required anti-affinity are reviewed by themselves",
     "loggingOptions": "logs are readable only with permissions on pods",
     "targetConnectionCacheOptions": "sizes and times of a cache",
     "agentOptions.resources": "amounts of CPU and memory",

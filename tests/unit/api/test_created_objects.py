@@ -10,6 +10,8 @@ from cryostat_operator.api.created_objects import content_permissions
 from cryostat_operator.api.network_options import NetworkPolicies, NetworkPolicyConfig, ServiceOptions
 from cryostat_operator.api.required_permissions import required_permissions
 
+APART = {"labelSelector": {}, "namespaceSelector": {}, "topologyKey": "topology.kubernetes.io/zone"}
+REQUIRED, PREFERRED = (f"{how}DuringSchedulingIgnoredDuringExecution" for how in ("required", "preferred"))
 INGRESS = {"rules": [{"host": "theirs.example.com"}]}
 
 
@@ -72,6 +74,16 @@ def required(new: Any, old: Any = None, *, openshift: bool = False) -> list[tupl
             'create persistentvolumeclaims in namespace "n"',
             "storageOptions.pvc.annotations[a]",
         ),
+        (
+            {"schedulingOptions": {"tolerations": [{"operator": "Exists"}]}},
+            'create pods in namespace "n"',
+            "schedulingOptions.tolerations",
+        ),
+        (
+            {"reportOptions": {"schedulingOptions": {"affinity": {"podAntiAffinity": {REQUIRED: [APART]}}}}},
+            'create pods in namespace "n"',
+            f"reportOptions.schedulingOptions.affinity.podAntiAffinity.{REQUIRED}",
+        ),
     ],
     ids=lambda value: value if isinstance(value, str) else "",
 )
@@ -113,6 +125,20 @@ def test_only_changed_content_is_reviewed() -> None:
     assert [cause for _, cause in required(changed, pods)] == ["spec.operandMetadata.podMetadata.labels[a]"]
     before: Any = {"networkOptions": {"coreConfig": {"ingressSpec": {"rules": []}}}}
     assert len(required({"networkOptions": {"coreConfig": {"ingressSpec": INGRESS}}}, before)) == 1
+
+
+def test_only_scheduling_that_affects_others_needs_a_permission() -> None:
+    """The other options select among the nodes that are open to every pod of the namespace."""
+    affinity = {
+        "nodeAffinity": {REQUIRED: {"nodeSelectorTerms": [{"matchExpressions": []}]}},
+        "podAffinity": {REQUIRED: [APART]},
+        "podAntiAffinity": {PREFERRED: [{"weight": 1, "podAffinityTerm": APART}], REQUIRED: []},
+    }
+    options = {"nodeSelector": {"a": "b"}, "affinity": affinity, "tolerations": []}
+    assert required({"schedulingOptions": options, "reportOptions": {"schedulingOptions": options}}) == []
+    before = {"schedulingOptions": {"tolerations": [{"key": "a"}, {"key": "b"}]}}
+    assert required({"schedulingOptions": {"tolerations": [{"key": "b"}]}}, before) == []
+    assert len(required({"schedulingOptions": {"tolerations": [{"key": "c"}]}}, before)) == 1
 
 
 def test_one_permission_is_reviewed_once() -> None:
