@@ -184,6 +184,31 @@ def test_a_large_list_is_converted_in_little_memory(webhooks: WebhookPlane) -> N
     assert peak(webhooks.operator) < limit() * 0.75
 
 
+def test_the_api_server_lists_many_large_cryostats_in_v1beta1(webhooks: WebhookPlane, namespace: MakeNamespace) -> None:
+    """66 Cryostats of 1 MB, stored before there was a limit. Without a page size, the API server sends one review."""
+    home, count, size = namespace(webhooks.plane), 66, 1_000_000
+    # v1beta2 alone has the first field, so the conversion keeps it in an annotation. v1beta1 has the second one, too.
+    spec = {"enableAudit": True, "operandMetadata": {"podMetadata": {"annotations": {"notes": "1," * (size // 2)}}}}
+    head = {"uid": "", "creationTimestamp": "2026-01-01T00:00:00Z", "generation": 1}
+    stored = []
+    for number in range(count):
+        obj = cryostat(NEW, home, {**spec, "targetNamespaces": [home]}, f"large{number}")
+        obj["metadata"] |= {**head, "uid": f"00000000-0000-4000-8000-{number:012}"}
+        stored.append(obj)
+    webhooks.plane.store(f"{constants.GROUP}/{constants.PLURAL}/{home}", stored)
+    eventually(lambda: len(webhooks.api.list(NEW, "Cryostat", home)) == count, 60, "the API server knows them")
+    found = webhooks.api.list(OLD, "Cryostat", home)
+    assert {each["metadata"]["name"] for each in found} == {each["metadata"]["name"] for each in stored}
+    for each in found:
+        assert each["apiVersion"] == OLD
+        assert each["spec"]["operandMetadata"] == spec["operandMetadata"]
+        assert json.loads(each["metadata"]["annotations"][ANNOTATION]) == {"v1beta2": {"spec": {"enableAudit": True}}}
+    sent = sum(len(json.dumps(each)) for each in found)
+    print(f"{sent} bytes in one list; peak of the operator: {peak(webhooks.operator):.0f} MiB")
+    assert sent > count * size
+    assert peak(webhooks.operator) < limit() * 0.75
+
+
 async def _post(url: str, body: bytes) -> tuple[int, bytes]:
     """Send a body and read the response at the same time, as the API server does."""
 
