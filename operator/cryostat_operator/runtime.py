@@ -237,6 +237,7 @@ class Operator:
 
     def _enqueue_changed(self, instance_key: InstanceKey) -> None:
         """Called when a Cryostat is new, changed or deleted."""
+        self._undelivered.discard(instance_key)
         self.observer.cryostat_changed(instance_key, self.cryostats.get(instance_key))
         self.queue.enqueue(instance_key)
 

@@ -197,9 +197,13 @@ async def test_a_missing_delivery_delays_reconciles_for_a_limited_time(
 ) -> None:
     monkeypatch.setattr(runtime, "LIST_TIMEOUT", 0.01)
     made = process()
-    made.server.add(ONE)
+    body = made.server.add(ONE)
     await made.operator.start()
     await until(lambda: made.operator.ready)
+    assert made.operator._exists(ONE)
+    for event in ("ADDED", "DELETED"):  # the delivery is late
+        made.operator.cryostats.handle_event(event, body)
+    assert not made.operator._exists(ONE)
     await made.operator.stop()
 
 

@@ -138,8 +138,8 @@ class Client:
         """Send one request and decode the response. Retries after 429 and, with new credentials, after 401.
 
         Raises:
-            ApiUnavailable: no response, no valid credentials, 429 or 5xx after `MAX_ATTEMPTS`, or a write while this
-                replica is not leader.
+            ApiUnavailable: no response, no valid credentials or 429 after `MAX_ATTEMPTS`, 5xx without a cause, or a
+                write while this replica is not leader.
             ApiError: any other refusal.
         """
         data = None if body is None else orjson.dumps(body)

@@ -26,7 +26,7 @@ from .work_queue import Result
 
 logger = logging.getLogger(__name__)
 
-_PATH = "/metadata/finalizers"
+_FINALIZERS = "/metadata/finalizers"
 
 LiveObjectsReader = Callable[[InstanceKey], Awaitable[Mapping[Key, Obj]]]
 """Returns all objects of an instance, whole: see `Observer.live_objects`."""
@@ -64,9 +64,9 @@ class Finalizer:
             ApiError: among others 422 if the Cryostat changed since it was observed.
         """
         add = (
-            {"op": "add", "path": f"{_PATH}/-", "value": constants.FINALIZER}
+            {"op": "add", "path": f"{_FINALIZERS}/-", "value": constants.FINALIZER}
             if body["metadata"].get("finalizers")
-            else {"op": "add", "path": _PATH, "value": [constants.FINALIZER]}
+            else {"op": "add", "path": _FINALIZERS, "value": [constants.FINALIZER]}
         )
         test = {"op": "test", "path": "/metadata/resourceVersion", "value": body["metadata"]["resourceVersion"]}
         response = await self._patch(body, [test, add])
@@ -157,17 +157,20 @@ class Finalizer:
             ApiError: the API server refuses it.
         """
         index = body["metadata"]["finalizers"].index(constants.FINALIZER)
-        path = f"{_PATH}/{index}"
-        test = {"op": "test", "path": path, "value": constants.FINALIZER}
+        path = f"{_FINALIZERS}/{index}"
+        tests = [
+            {"op": "test", "path": "/metadata/uid", "value": body["metadata"]["uid"]},  # not one that was created again
+            {"op": "test", "path": path, "value": constants.FINALIZER},
+        ]
         try:
-            await self._patch(body, [test, {"op": "remove", "path": path}])
+            await self._patch(body, [*tests, {"op": "remove", "path": path}])
         except ApiError as error:
             if error.status != 422:
                 raise
-            # The Cryostat is older than a rule of the schema, or its finalizers have changed.
+            if _identity(await self._client.get_or_none(_path(body))) != _identity(body):
+                return False  # the DELETED event, or that of the change, follows
+            # The Cryostat is older than a rule of the schema.
             if body.get("status"):
-                if "finalizers" in error.message:
-                    return False
                 raise
             # Rules about names do not apply to objects that have a status.
             await self._status.patch(body, {"observedGeneration": body["metadata"].get("generation", 0)})
@@ -175,11 +178,17 @@ class Finalizer:
         return True
 
     async def _patch(self, body: Obj, patch: list[Obj]) -> Obj:
-        metadata = body["metadata"]
-        path = resource_path(
-            constants.GROUP, constants.VERSION, constants.PLURAL, metadata["namespace"], metadata["name"]
-        )
-        return await self._client.request("PATCH", path, body=patch, content_type=JSON_PATCH)
+        return await self._client.request("PATCH", _path(body), body=patch, content_type=JSON_PATCH)
+
+
+def _path(body: Obj) -> str:
+    metadata = body["metadata"]
+    return resource_path(constants.GROUP, constants.VERSION, constants.PLURAL, metadata["namespace"], metadata["name"])
+
+
+def _identity(body: Obj | None) -> tuple[str, list[str]] | None:
+    """What the removal of the finalizer depends on: UID and finalizers of a Cryostat; None if it does not exist."""
+    return (body["metadata"]["uid"], body["metadata"].get("finalizers") or []) if body else None
 
 
 def _remaining(body: Obj) -> float:

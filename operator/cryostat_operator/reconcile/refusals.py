@@ -83,7 +83,8 @@ def _lacks_namespace(change: Change, error: ApiError) -> bool:
 
 
 def _is_not_served(change: Change, error: ApiError) -> bool:
-    return error.status == 404
+    """An error that names an object is about this one, for example a ClusterRole to which a RoleBinding refers."""
+    return error.status == 404 and not error.name
 
 
 def _is_terminating(change: Change, error: ApiError) -> bool:

@@ -93,7 +93,10 @@ class SecretProvider:
         return await asyncio.shield(self._reads[key])
 
     async def _fetch(self, key: Key) -> dict[str, bytes]:
-        data = (await self._client.get(key)).get("data") or {}
+        found = await self._client.get_or_none(key)
+        if found is None:
+            raise ApiError(409, "Conflict", f"{key} was deleted meanwhile")
+        data = found.get("data") or {}
         return {name: base64.b64decode(value) for name, value in data.items()}
 
 

@@ -224,7 +224,8 @@ async def test_a_cryostat_without_status_that_the_schema_refuses_gets_one(cluste
     body = deleting(cluster)
 
     def refuse(method: str, path: str, _: object) -> ApiError | None:
-        return ApiError(422, "Invalid", "metadata.name is too long") if path == CRYOSTAT_PATH else None
+        is_removal = (method, path) == ("PATCH", CRYOSTAT_PATH)
+        return ApiError(422, "Invalid", "metadata.name is too long") if is_removal else None
 
     cluster.server.hook = refuse
     assert await cluster.finalizer.finalize(INSTANCE, body) == Result(failed=True)
@@ -237,13 +238,25 @@ async def test_a_cryostat_without_status_that_the_schema_refuses_gets_one(cluste
 
 
 async def test_a_concurrent_change_of_finalizers_is_not_a_problem(cluster: Cluster) -> None:
-    body = deleting(cluster)
+    body = deleting(cluster, "example.com/removed")
     body["status"] = {"observedGeneration": 1}
+    cluster.server.put(CRYOSTAT_PATH, {**body, "metadata": {**body["metadata"], "finalizers": [constants.FINALIZER]}})
 
-    def refuse(_: str, path: str, __: object) -> ApiError | None:
-        return ApiError(422, "Invalid", "testing value /metadata/finalizers/0") if path == CRYOSTAT_PATH else None
+    def refuse(method: str, path: str, __: object) -> ApiError | None:
+        is_removal = (method, path) == ("PATCH", CRYOSTAT_PATH)
+        return ApiError(422, "Invalid", "the server rejected our request") if is_removal else None
 
     cluster.server.hook = refuse
     assert await cluster.finalizer.finalize(INSTANCE, body) == Result(failed=True)
     assert cluster.events() == []
     assert cluster.condition("Ready") == {}
+
+
+async def test_the_finalizer_of_a_cryostat_that_was_created_again_stays(cluster: Cluster) -> None:
+    """The watch may be late, for example after a change of the leader."""
+    body = deleting(cluster)
+    again = {"name": "sample", "uid": "another", "finalizers": [constants.FINALIZER]}
+    cluster.server.put(CRYOSTAT_PATH, {**body, "metadata": again})
+    assert await cluster.finalizer.finalize(INSTANCE, body) == Result(failed=True)
+    assert cluster.live_cryostat()["metadata"]["finalizers"] == [constants.FINALIZER]
+    assert cluster.events() == []

@@ -14,6 +14,7 @@ from cryostat_operator.reconcile import refusals
 QUOTA = 'services "x" is forbidden: exceeded quota: few, requested: count/services=1'
 TERMINATING = {"causes": [{"reason": "NamespaceTerminating", "message": "namespace a is being terminated"}]}
 NO_NAMESPACE = {"kind": "namespaces", "name": "a"}
+NO_ROLE = {"kind": "clusterroles", "name": "r"}
 PVC = "PersistentVolumeClaim"
 COUNT = (
     "Raise count/services in spec.hard of ResourceQuota a/few, or delete objects of the namespace that are not needed."
@@ -48,6 +49,14 @@ class WrappedError(ApiError):
         ("Service", 404, 'namespaces "a" not found', NO_NAMESPACE, "NamespaceNotFound", ""),
         ("Route", 404, "the server could not find the requested resource", {}, "ApiNotServed", SERVED),
         ("Route", 404, "no namespaces here", {}, "ApiNotServed", SERVED),
+        (
+            "RoleBinding",
+            404,
+            'clusterroles "r" not found',
+            NO_ROLE,
+            "WriteRefused",
+            "The operator tries again by itself.",
+        ),
         ("Service", 418, "a teapot", {}, "WriteRefused", "The operator tries again by itself."),
     ],
 )
