@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import json
 import re
+from functools import partial
 from typing import Any
 
 from cryostat_operator.api import constants
@@ -119,12 +120,36 @@ def test_situations_that_a_spec_leads_to_are_described_with_object_cause_and_rem
         if "summary" in row:
             [line] = scenario.plane.kubectl("get", "cryostats", "-n", where, "--no-headers").splitlines()
             assert line.split(None, 2)[2].startswith(row["summary"]), line
-    where, _, cr = made["secret-missing"]
+    where, _, cr = made.pop("secret-missing")
     scenario.secret(where, "absent", a="b")
     assert condition(scenario.ready(cr), "ReferencesResolved") == {}
-    where, _, cr = made["login-missing"]
+    where, _, cr = made.pop("login-missing")
     scenario.secret(where, "login", users="alice:$2y$05$0123456789012345678901uM5fsvG4u7yvGnZ5S8vZ3H6gk1Wb2aK")
     assert condition(scenario.ready(cr), "AuthenticationEnabled")["reason"] == "BasicAuth"
+    for where, row, cr in made.values():
+        repair(scenario, where, row["given"], cr)
+    for _, row, cr in made.values():
+        eventually(partial(nothing_remains, scenario, row, cr), what=f"{row['name']} is repaired")
+
+
+def repair(scenario: Scenario, where: str, given: Object, cr: Object) -> None:
+    """Remove what `make` created for a situation."""
+    if "collision" in given:
+        kind, _, name = given["collision"].partition("/")
+        scenario.api.delete(scenario.get(kind, where, name))
+    spec = given.get("before") or dict.fromkeys(given.get("spec", {}))
+    annotations = dict.fromkeys(given.get("annotations", {}))
+    scenario.api.patch(cr, {"spec": spec, "metadata": {"annotations": annotations}})
+
+
+def nothing_remains(scenario: Scenario, row: Object, cr: Object) -> bool:
+    """Whether a repaired instance is ready, and no condition has text of the situation."""
+    conditions = scenario.ready(cr)["status"]["conditions"]
+    others = {each["type"]: each["reason"] for each in conditions if each["status"] != "True"}
+    assert others == {"AgentsAuthenticated": "TLSDisabled"}, others
+    text = json.dumps(conditions)
+    assert [words for words in (row["reason"], *row["says"]) if words in text] == []
+    return True
 
 
 def test_a_pod_that_does_not_run_is_described_with_cause_and_remedy(scenario: Scenario) -> None:

@@ -38,6 +38,7 @@ PATH = Path(__file__).parents[1] / "situations.yaml"
 AVAILABLE = {"type": "Available", "status": "True", "reason": "MinimumReplicasAvailable"}
 UNAVAILABLE = {"type": "Available", "status": "False", "message": "Deployment does not have minimum availability."}
 NOW = "2026-01-02T00:00:00Z"
+LATER = "2026-01-02T01:00:00Z"
 NOW_SECONDS = 1767312000.0
 
 
@@ -59,11 +60,19 @@ def situations() -> tuple[Obj, ...]:
 
 @dataclass(frozen=True)
 class Reported:
-    """The status and the events of a situation."""
+    """The status and the events of a situation.
+
+    Attributes:
+        conditions: by type.
+        summary: in the column STATUS.
+        events: what the operator records events of.
+        status: the whole status.
+    """
 
     conditions: dict[str, Obj]
     summary: str
     events: list[Problem]
+    status: Obj
 
 
 def reported(situation: Obj) -> Reported:
@@ -86,7 +95,8 @@ def _reported(situation: Obj) -> Reported:
     if given.get("unseen"):
         status = crd()["spec"]["versions"][0]["schema"]["openAPIV3Schema"]["properties"]["status"]["properties"]
         conditions = status["conditions"]["default"]
-        return Reported({each["type"]: each for each in conditions}, status["summary"]["default"], [])
+        by_type = {each["type"]: each for each in conditions}
+        return Reported(by_type, status["summary"]["default"], [], {"conditions": conditions})
     state = _state(given)
     instance, plan = state.instance, state.plan
     refused = [_refusal(given["refused"])] if "refused" in given else []
@@ -101,12 +111,40 @@ def _reported(situation: Obj) -> Reported:
         diff(plan, instance.snapshot, instance.cryostat.metadata["uid"]).problems if "deleted" in given else []
     )
     report = Report([*refused, *waiting, *terminating], pods, given.get("paused", False), lasting=lasting)
-    conditions = status_for(instance, plan, report, NOW)["conditions"]
+    status = status_for(instance, plan, report, NOW)
+    conditions = status["conditions"]
     causes = lasting_causes(instance, plan, report, NOW_SECONDS).problems
     actionable = [problem for problem in problems_of(plan, report) if problem.actionable]
     return Reported(
-        {each["type"]: each for each in conditions}, summary_of(conditions), [*actionable, *causes, *plan.warnings]
+        {each["type"]: each for each in conditions},
+        summary_of(conditions),
+        [*actionable, *causes, *plan.warnings],
+        status,
     )
+
+
+def repaired(situation: Obj) -> Obj:
+    """The status that the operator writes after the situation was repaired. Its former status is stored."""
+    return _healthy(situation, {"status": reported(situation).status})
+
+
+def never_broken(situation: Obj) -> Obj:
+    """The status of the same instance if it was never in the situation."""
+    return _healthy(situation, {})
+
+
+def _healthy(situation: Obj, given: Obj) -> Obj:
+    before = situation["given"]
+    # With TLS, and with the Secret of a database that exists, as before.
+    kept = {
+        name: before["spec"][name]
+        for name in ("enableCertManager", "databaseOptions")
+        if name in before.get("spec", {})
+    }
+    if before.get("before") is not None:
+        kept = before["before"]
+    state = _state({"spec": kept, "openshift": before.get("openshift", False), **given})
+    return status_for(state.instance, state.plan, Report(), LATER)
 
 
 def _state(given: Obj) -> ClusterState:
@@ -187,15 +225,19 @@ def _unreadable(spec: Obj) -> Reported:
         read_cryostat(body)
     except InvalidCryostatError as error:
         problem = invalid_spec(error)
-    conditions = failure_status(1, (problem.reason, problem.message), [], NOW)["conditions"]
-    return Reported({each["type"]: each for each in conditions}, summary_of(conditions), [problem])
+    return _failed(problem)
+
+
+def _failed(problem: Problem) -> Reported:
+    status = failure_status(1, (problem.reason, problem.message), [], NOW)
+    conditions = status["conditions"]
+    return Reported({each["type"]: each for each in conditions}, summary_of(conditions), [problem], status)
 
 
 def _deletion(refused: Obj) -> Reported:
     """The report about a finalizer that the operator cannot remove."""
     problem = blocked_by(ApiError(refused["status"], "", refused["message"]))
-    conditions = failure_status(1, (problem.reason, problem.message), [], NOW)["conditions"]
-    return Reported({each["type"]: each for each in conditions}, summary_of(conditions), [problem])
+    return _failed(problem)
 
 
 def _failure(state: ClusterState, component: str, pod: Obj) -> PodFailure:

@@ -9,7 +9,7 @@ import pytest
 from cryostat_operator.plan.model.kinds import Obj
 from cryostat_operator.plan.model.reasons import COMPONENT_REASONS, Reason
 from cryostat_operator.plan.readiness import DEPLOYMENTS
-from tests.unit.situations import reported, situations
+from tests.unit.situations import LATER, never_broken, repaired, reported, situations
 
 PREFIXES = "|".join(DEPLOYMENTS)
 # Warnings about something that has no effect, while the instance works.
@@ -56,6 +56,19 @@ def test_a_message_can_be_read(situation: Obj) -> None:
     assert ready["reason"].endswith("PodTerminating") or "6d4b5c7f8" not in message, message
     assert ".." not in message
     assert ": : " not in message
+
+
+@pytest.mark.parametrize("situation", situations(), ids=lambda situation: situation["name"])
+def test_nothing_of_a_situation_remains_after_it_is_repaired(situation: Obj) -> None:
+    status, expected = repaired(situation), never_broken(situation)
+    ready = status["conditions"][0]
+    assert (ready["type"], ready["status"], ready["reason"]) == ("Ready", "True", "AllComponentsAvailable")
+    if reported(situation).conditions["Ready"]["status"] != "True":
+        assert ready["lastTransitionTime"] == LATER
+    for each in (status, expected):
+        for condition in each["conditions"]:
+            del condition["lastTransitionTime"]
+    assert status == expected
 
 
 def test_names_are_unique_and_reasons_exist() -> None:
