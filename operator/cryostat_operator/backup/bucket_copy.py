@@ -115,9 +115,10 @@ async def upload(service: ObjectStorage, place: BucketPlace, directory: Path) ->
                 written.append(path)
                 content = folder.chunks(path)
                 await service.write(place.bucket, place.key(path), content, part.size, part.sha256, {}, {})
+            written.append(MANIFEST)
             await service.store(place.bucket, place.key(MANIFEST), folder.read(MANIFEST))
     except BaseException:
-        for path in written:
+        for path in reversed(written):  # the manifest first: without it, no backup is complete
             with contextlib.suppress(BackupError):  # the first error is the one to report
                 await service.delete(place.bucket, place.key(path))
         raise

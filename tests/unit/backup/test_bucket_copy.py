@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from pathlib import Path
 from typing import Any
 
@@ -65,6 +66,19 @@ async def test_a_folder_is_uploaded_and_downloaded(backup: Path, tmp_path: Path)
 async def test_no_file_is_left_after_an_error(backup: Path) -> None:
     storage = Storage({"backups": {}}, refuse="HTTP 507")
     with pytest.raises(BackupError, match="507"):
+        await upload(untyped(storage), PLACE, backup)
+    assert storage.content == {"backups": {}}
+
+
+@pytest.mark.parametrize("error", [BackupError("the connection broke"), asyncio.CancelledError()])
+async def test_no_manifest_is_left_if_its_answer_does_not_arrive(backup: Path, error: BaseException) -> None:
+    class Unanswering(Storage):
+        async def store(self, *arguments: Any) -> None:
+            await super().store(*arguments)
+            raise error
+
+    storage = Unanswering({"backups": {}})
+    with pytest.raises(type(error)):
         await upload(untyped(storage), PLACE, backup)
     assert storage.content == {"backups": {}}
 
