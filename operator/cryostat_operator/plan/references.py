@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import replace
+from functools import cached_property
 from typing import Any
 
 from ..api import constants
@@ -21,6 +22,7 @@ from .tls.specs import certificate_names
 
 # Keys of the Secrets of the database and of the object storage, which no field of the spec names.
 FIXED_KEYS = frozenset({"ACCESS_KEY", "SECRET_KEY", "CONNECTION_KEY", "ENCRYPTION_KEY"})
+_NAMING_FIELDS = {"secretName": "Secret", "configMapName": "ConfigMap"}  # of the spec, at any depth
 _COMPONENT = "core"  # of the problems: several components may need the same Secret
 
 
@@ -110,8 +112,7 @@ class Requirements:
 
     def _missing(self, need: Reference, missing: frozenset[str], content: ContentSummary | None) -> tuple[str, str]:
         """Reason and message for a Secret or ConfigMap that does not exist, or that lacks some keys."""
-        spec = self._instance.cryostat.model_dump(by_alias=True)["spec"]
-        fields = " and ".join(sorted(fields_that_name(spec, need.name)))
+        fields = " and ".join(sorted(self._fields.get((need.kind, need.name), ())))
         users, several = self._users(need, missing)
         what, needed = f"{need.kind} {need.name}", f"{users} {'need' if several else 'needs'}"
         keys = sorted(missing)
@@ -126,6 +127,15 @@ class Requirements:
         else:
             lacks = f"lacks {_named(keys)}"
         return f"{need.kind}KeyNotFound", message(what, lacks, consequence=f"{needed} {them}", remedy=remedy)
+
+    @cached_property
+    def _fields(self) -> dict[tuple[str, str], list[str]]:
+        """The paths of the fields of the spec that name a Secret or ConfigMap, by its kind and name."""
+        spec = self._instance.cryostat.model_dump(by_alias=True)["spec"]
+        found: dict[tuple[str, str], list[str]] = {}
+        for kind, name, path in references_in(spec):
+            found.setdefault((kind, name), []).append(path)
+        return found
 
     def _uses(self, need: Reference) -> list[tuple[Key, Reference]]:
         """The objects that need the same Secret or ConfigMap, and how; without those that can be written without it."""
@@ -200,16 +210,16 @@ class Requirements:
         return self._instance.snapshot.data.get((need.kind, need.name))
 
 
-def fields_that_name(value: object, name: str, path: str = "spec") -> Iterator[str]:
-    """Yield the paths of the fields of a spec whose value is the name of a Secret or ConfigMap."""
+def references_in(value: object, path: str = "spec") -> Iterator[tuple[str, str, str]]:
+    """Yield kind and name of each Secret and ConfigMap that a spec names, and the path of the field."""
     if isinstance(value, dict):
         for key, each in value.items():
-            yield from fields_that_name(each, name, f"{path}.{key}")
+            if key in _NAMING_FIELDS and isinstance(each, str):
+                yield _NAMING_FIELDS[key], each, f"{path}.{key}"
+            yield from references_in(each, f"{path}.{key}")
     elif isinstance(value, list):
         for index, each in enumerate(value):
-            yield from fields_that_name(each, name, f"{path}[{index}]")
-    elif value == name and path.endswith(("Name", ".name")):
-        yield path
+            yield from references_in(each, f"{path}[{index}]")
 
 
 def _named(keys: list[str]) -> str:

@@ -70,6 +70,22 @@ def test_the_message_names_the_fields_that_lead_to_the_object() -> None:
     )
 
 
+def test_fields_that_name_another_object_of_the_same_name_are_not_named() -> None:
+    spec = {
+        "trustedCertSecrets": [{"secretName": "a"}],
+        "eventTemplates": [{"configMapName": "a", "filename": "a"}],
+        "storageOptions": {"pvc": {"spec": {"storageClassName": "a"}}},
+        "networkOptions": {
+            "coreConfig": {"ingressSpec": {"ingressClassName": "a", "defaultBackend": {"service": {"name": "a"}}}}
+        },
+    }
+    state = ClusterState(cryostat(spec))
+    state.without_data("Secret", "a")
+    problem = Requirements(state.instance, {}, set(), {}, {}, {USER: frozenset({secret(name="a")})}).blocked_by(USER)
+    assert problem
+    assert problem.message.endswith(" Create it, or correct spec.trustedCertSecrets[0].secretName.")
+
+
 def test_a_key_without_a_value_is_named() -> None:
     content = ContentSummary(frozenset(), "", empty=frozenset({"a"}))
     problem = requirements([secret("a")], {("Secret", "s"): content}).blocked_by(USER)
