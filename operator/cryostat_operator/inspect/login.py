@@ -5,7 +5,6 @@ from __future__ import annotations
 import base64
 import os
 import ssl
-import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,6 +14,7 @@ import yaml
 
 from ..kube.connection import Connection, LoginError
 from ..kube.http_proxy import proxy_for
+from .tls_context import tls_context
 
 SERVICE_ACCOUNT = Path("/var/run/secrets/kubernetes.io/serviceaccount")
 _SIMPLE_USER_FIELDS = frozenset({"token", "tokenFile", "username", "password"}) | {
@@ -141,7 +141,7 @@ async def _from_kubeconfig(config: Mapping[str, Any], name: str | None) -> Login
         authorization = _authorization(user)
     headers = {"Authorization": authorization} if authorization else {}
     headers |= {header: str(user[field]) for field, header in _IMPERSONATION.items() if user.get(field)}
-    connection = UserConnection(cluster["server"], _ssl_context(cluster, user), headers, _request_options(cluster))
+    connection = UserConnection(cluster["server"], tls_context(cluster, user), headers, _request_options(cluster))
     return Login(connection, context.get("namespace") or "default")
 
 
@@ -195,44 +195,6 @@ async def _credentials_by_library(context: str) -> tuple[str, dict[str, str]]:
         )
     certificates = {"client-certificate": configuration.cert_file, "client-key": configuration.key_file}
     return authorization, {field: str(path) for field, path in certificates.items() if path}
-
-
-def _ssl_context(cluster: Mapping[str, Any], user: Mapping[str, Any]) -> ssl.SSLContext:
-    file = cluster.get("certificate-authority")
-    try:
-        context = ssl.create_default_context(
-            cafile=file, cadata=_decoded(cluster.get("certificate-authority-data"), "certificate-authority-data")
-        )
-    except OSError as error:  # SSLError, too; it does not name the file
-        field = f"certificate-authority {file}" if file else "certificate-authority-data"
-        cause = "it is not a certificate" if isinstance(error, ssl.SSLError) else error.strerror
-        raise LoginError(f"{field} of the kubeconfig cannot be used: {cause}") from None
-    if cluster.get("insecure-skip-tls-verify"):
-        context.check_hostname = False
-        context.verify_mode = ssl.CERT_NONE
-    if user.get("client-certificate-data"):
-        pair = [str(_decoded(user[field], field)) for field in ("client-certificate-data", "client-key-data")]
-        _load_pair(context, *pair)
-    elif user.get("client-certificate"):
-        context.load_cert_chain(user["client-certificate"], user.get("client-key"))
-    return context
-
-
-def _load_pair(context: ssl.SSLContext, certificate: str, key: str) -> None:
-    """Load a client certificate from memory; the ssl module reads files only."""
-    with tempfile.NamedTemporaryFile("w", suffix=".pem") as file:  # mode 0600
-        file.write(f"{certificate}\n{key}")
-        file.flush()
-        context.load_cert_chain(file.name)
-
-
-def _decoded(data: str | None, field: str) -> str | None:
-    if not data:
-        return None
-    try:
-        return base64.b64decode("".join(data.split()), validate=True).decode()
-    except ValueError:
-        raise LoginError(f"{field} of the kubeconfig is not base64") from None
 
 
 def _service_account() -> Login:
