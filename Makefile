@@ -19,6 +19,8 @@ help: ## show this list
 venv: $(VENV)/.installed ## create .venv with the locked dependencies and the command cryostat-operator
 
 run: venv ## start an embedded cluster (or use KUBECONFIG), the operator and a sample; PLATFORM=openshift, NODE=real
+	$(if $(filter $(NODE),simulated real),,$(error NODE is "$(NODE)": use NODE=real or NODE=simulated))
+	$(if $(filter real-openshift,$(NODE)-$(PLATFORM)),$(error PLATFORM=openshift needs simulated pods: omit NODE=real))
 ifeq ($(NODE),real)
 	@$(BIN)/python -m tests.node.demo --port $(PORT)
 else

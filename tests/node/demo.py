@@ -24,7 +24,13 @@ from tests.node.operator_image import operator_archive
 
 
 @click.command(help=__doc__)
-@click.option("--port", default=8443, show_default=True, help="Port of this machine where the application is shown.")
+@click.option(
+    "--port",
+    type=click.IntRange(1, 65535),
+    default=8443,
+    show_default=True,
+    help="Port of this machine where the application is shown.",
+)
 @click.option("--timeout", default=180.0, show_default=True, help="Seconds until the instance must be Ready.")
 @click.option("--once", is_flag=True, help="End when the instance is Ready, with code 0, or with code 1.")
 def main(port: int, timeout: float, once: bool) -> None:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import shutil
+import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
 
+from tests.cluster.operator_process import ROOT
 from tests.node import requirements
 from tests.node.node import Node, NodeError
 
@@ -55,3 +57,17 @@ def test_images_are_in_memory_only_if_enough_is_free() -> None:
     text = "MemTotal: 16777216 kB\nMemAvailable: {} kB\n"
     assert requirements.memory_for_images(text.format(12 * 1024**2)) == 6 * 1024**3
     assert requirements.memory_for_images(text.format(12 * 1024**2 - 1)) == 0
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        (["NODE=reel"], 'NODE is "reel": use NODE=real or NODE=simulated.'),
+        (["NODE=real", "PLATFORM=openshift"], "PLATFORM=openshift needs simulated pods: omit NODE=real."),
+    ],
+)
+def test_wrong_arguments_of_make_run_are_named(arguments: list[str], sentence: str) -> None:
+    done = subprocess.run(["make", "-n", "run", *arguments], cwd=ROOT, capture_output=True, text=True)
+    assert done.returncode == 2
+    assert sentence in done.stderr
+    assert not done.stdout
