@@ -116,8 +116,8 @@ def _request(line: str) -> Request | None:
         return None  # incomplete line: the API server was killed
     reference = event.get("objectRef") or {}
     decision = (event.get("annotations") or {}).get("authorization.k8s.io/decision")
-    ours = event["user"].get("username", "").endswith(f":{SERVICE_ACCOUNT}")
-    if not ours or not decision or not reference.get("resource"):
+    is_operator = event["user"].get("username", "").endswith(f":{SERVICE_ACCOUNT}")
+    if not is_operator or not decision or not reference.get("resource"):
         return None
     resource = "/".join(filter(None, (reference["resource"], reference.get("subresource"))))
     permission = Permission(reference.get("apiGroup", ""), resource, event["verb"], reference.get("name", ""))

@@ -81,13 +81,13 @@ class Scenario:
             self.operator.kill()
 
     @contextmanager
-    def down(self) -> Iterator[None]:
+    def stopped(self) -> Iterator[None]:
         """Keep the operator stopped inside the block."""
         self.stop()
         yield
         self.start()
 
-    def settle(self, timeout: float = 60.0, *, renewals: bool = False) -> None:
+    def wait_until_idle(self, timeout: float = 60.0, *, renewals: bool = False) -> None:
         """Wait until the operator knows all Cryostats, and no reconcile is queued, running or scheduled.
 
         With `renewals`, each Cryostat may have one scheduled reconcile, for the renewal of its certificates.
@@ -108,7 +108,7 @@ class Scenario:
 
         eventually(quiet, timeout, "the operator has no more work", interval=1.0 if renewals else 0.2)
 
-    def settle_except(self, cr: Object, runs: int = 2) -> None:
+    def wait_for_reconciles(self, cr: Object, runs: int = 2) -> None:
         """Wait for `runs` more reconciles while a Cryostat is retried continually."""
         assert self.operator
 
@@ -229,7 +229,7 @@ class Scenario:
         new = {"apiVersion": constants.API_VERSION, "kind": constants.KIND, "metadata": head, "spec": old["spec"]}
         return eventually(lambda: self.api.create(new), what=f"{name} is created again", interval=0.005)
 
-    def now(self, cr: Object) -> Object:
+    def live(self, cr: Object) -> Object:
         """The live Cryostat."""
         return self.api.get(constants.API_VERSION, constants.KIND, name(cr), namespace(cr))
 
@@ -240,11 +240,11 @@ class Scenario:
     def annotate(self, obj: Object, **annotations: str | None) -> Object:
         return self.api.patch(obj, {"metadata": {"annotations": annotations}})
 
-    def ready(self, cr: Object, timeout: float = 40.0) -> Object:
+    def wait_until_ready(self, cr: Object, timeout: float = 40.0) -> Object:
         """Wait until the newest generation of a Cryostat is Ready, and return it."""
 
         def is_ready() -> Object | None:
-            body = self.now(cr)
+            body = self.live(cr)
             found = condition(body, "Ready")
             assert found.get("status") == "True", found or "no Ready condition yet"
             assert found.get("observedGeneration") == body["metadata"]["generation"], "an old generation"
@@ -258,7 +258,7 @@ class Scenario:
         """Wait until a condition (by default Ready) has this reason and a message with these words, and return it."""
 
         def has_reason() -> Object | None:
-            found = condition(self.now(cr), type)
+            found = condition(self.live(cr), type)
             assert found.get("reason") == reason, found or f"no condition {type} yet"
             assert all(word in found["message"] for word in words), found
             return found

@@ -141,8 +141,8 @@ def first(scenario: Scenario, cases: dict[str, Case]) -> list[Write]:
     mark = scenario.plane.audit_mark()
     scenario.start()
     for case in cases.values():
-        scenario.ready(case.predecessor.manifest, 300)
-    scenario.settle(120)
+        scenario.wait_until_ready(case.predecessor.manifest, 300)
+    scenario.wait_until_idle(120)
     for case, found in zip(cases.values(), snapshots(scenario.api, cases), strict=True):
         case.after = found
     return scenario.writes(mark)
@@ -152,7 +152,7 @@ def second(scenario: Scenario) -> list[Write]:
     scenario.stop()
     mark = scenario.plane.audit_mark()
     scenario.start()
-    scenario.settle(120)
+    scenario.wait_until_idle(120)
     return [write for write in scenario.writes(mark) if write.resource != "leases"]  # without the Lease
 
 

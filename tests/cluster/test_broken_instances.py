@@ -127,7 +127,7 @@ def test_a_stranger_finds_the_cause_with_one_command(scenario: Scenario, router:
 def break_from_the_start(scenario: Scenario, place: dict[str, str]) -> None:
     """Cryostats whose spec does not fit the cluster, and those that are ready first."""
     taken = {"networkOptions": {"coreConfig": {"externalHost": HOST}}}
-    scenario.ready(scenario.cryostat(place["paused"], **taken))
+    scenario.wait_until_ready(scenario.cryostat(place["paused"], **taken))
     scenario.cryostat(place["route"], **taken)
     scenario.cryostat(place["secret"], declarativeCredentials=[{"secretName": "absent"}])
     scenario.cryostat(place["targets"], targetNamespaces=[place["targets"], "absent"])
@@ -140,7 +140,7 @@ def break_from_the_start(scenario: Scenario, place: dict[str, str]) -> None:
     for name in ("image", "expired", "policy"):
         scenario.cryostat(place[name])
     for name in ("image", "expired", "policy", "keys"):
-        scenario.ready(cryostat_in(scenario, place[name]))
+        scenario.wait_until_ready(cryostat_in(scenario, place[name]))
 
 
 def break_later(scenario: Scenario, place: dict[str, str]) -> None:

@@ -62,10 +62,10 @@ def test_objects_of_other_owners_are_not_changed_and_named(scenario: Scenario) -
         cr, "NameCollision", *(f"{kind} {where}/{name}" for kind, name in places), type="Reconciled"
     )
     assert found["status"] == "False"
-    assert condition(scenario.now(cr), "Reconciled")["reason"] == "NameCollision"
+    assert condition(scenario.live(cr), "Reconciled")["reason"] == "NameCollision"
     eventually(lambda: scenario.get("Deployment", where, "x"), what="all other objects are created")
     eventually(lambda: scenario.get("RoleBinding", target, bindings_of(cr)))
-    scenario.settle_except(cr)
+    scenario.wait_for_reconciles(cr)
     assert all(is_unchanged(scenario, obj) for obj in objects)
     events = [event["message"] for event in scenario.events(cr, "NameCollision")]
     assert sorted(text.partition(" already exists")[0] for text in events) == sorted(
@@ -73,7 +73,7 @@ def test_objects_of_other_owners_are_not_changed_and_named(scenario: Scenario) -
     )
     for obj in objects:
         scenario.api.delete(obj)
-    scenario.ready(cr)
+    scenario.wait_until_ready(cr)
     assert scenario.get("Service", where, "x")["spec"]["selector"]["app"] == "x"
 
 
@@ -97,20 +97,20 @@ def test_no_pod_uses_an_object_of_another_owner(scenario: Scenario, kind: str, n
     for made in set(everything) - set(held):
         place = made.replace("binding", bindings_of(cr)).split()
         eventually(lambda place=place: scenario.get(place[0], where, place[1]), what=made)  # type: ignore[misc]
-    scenario.settle_except(cr)
+    scenario.wait_for_reconciles(cr)
     for missing in held:
         place = missing.replace("binding", bindings_of(cr)).split()
         if (place[0], place[1]) != (kind, name):
             assert scenario.find(place[0], where, place[1]) is None, missing
     assert is_unchanged(scenario, theirs_)
     scenario.api.delete(theirs_)
-    scenario.ready(cr)
+    scenario.wait_until_ready(cr)
 
 
 def test_an_object_that_replaces_an_owned_object_is_not_changed(scenario: Scenario) -> None:
     where = scenario.namespace()
-    cr = scenario.ready(scenario.cryostat(where))
-    with scenario.down():
+    cr = scenario.wait_until_ready(scenario.cryostat(where))
+    with scenario.stopped():
         scenario.api.delete(scenario.get("NetworkPolicy", where, "x-internal-ingress"))
         [policy] = foreign_objects(scenario, where, ("NetworkPolicy", "x-internal-ingress"))
     scenario.wait_for_reason(cr, "NameCollision", "NetworkPolicy")
@@ -141,7 +141,7 @@ def test_a_disabled_option_deletes_no_object_of_another_owner(scenario: Scenario
         scenario, where, ("Ingress", "x"), ("Service", "x-reports"), ("Deployment", "x-reports"),
         ("NetworkPolicy", "x-internal-egress"), ("Secret", "x-keystore"),
     )  # fmt: skip
-    cr = scenario.ready(scenario.cryostat(where))
+    cr = scenario.wait_until_ready(scenario.cryostat(where))
     assert all(is_unchanged(scenario, obj) for obj in objects)
     scenario.delete(cr)
     scenario.wait_for_no_objects(cr)
@@ -151,15 +151,15 @@ def test_a_disabled_option_deletes_no_object_of_another_owner(scenario: Scenario
 @pytest.mark.parametrize("suffix", ["reports", "database", "storage"])
 def test_cryostats_with_overlapping_names_do_not_change_each_others_objects(scenario: Scenario, suffix: str) -> None:
     where = scenario.namespace()
-    first = scenario.ready(scenario.cryostat(where, "a", reportOptions={"replicas": 1}))
+    first = scenario.wait_until_ready(scenario.cryostat(where, "a", reportOptions={"replicas": 1}))
     before = scenario.get("Deployment", where, f"a-{suffix}")
     second = scenario.cryostat(where, f"a-{suffix}", reportOptions={"replicas": 1})
     found = scenario.wait_for_reason(second, "NameCollision", f"Deployment {where}/a-{suffix}", type="Reconciled")
     assert f"belongs to Cryostat {where}/a" in found["message"]
-    scenario.settle_except(second)
+    scenario.wait_for_reconciles(second)
     now = scenario.get("Deployment", where, f"a-{suffix}")
     assert (now["metadata"]["uid"], now["spec"]) == (before["metadata"]["uid"], before["spec"])
-    scenario.ready(first)
+    scenario.wait_until_ready(first)
     scenario.delete(second)
     eventually(
         lambda: scenario.find("Deployment", where, f"a-{suffix}-reports") is None, what="the second one is deleted"
@@ -171,7 +171,7 @@ def test_objects_of_the_user_with_generated_names_are_used(scenario: Scenario) -
     where = scenario.namespace()
     database, storage = foreign_objects(scenario, where, ("Secret", "x-db"), ("Secret", "x-storage"))
     options = {"databaseOptions": {"secretName": "x-db"}, "objectStorageOptions": {"secretName": "x-storage"}}
-    cr = scenario.ready(scenario.cryostat(where, **options))
+    cr = scenario.wait_until_ready(scenario.cryostat(where, **options))
     scenario.delete(cr)
     assert is_unchanged(scenario, database)
     assert is_unchanged(scenario, storage)

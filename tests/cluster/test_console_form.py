@@ -46,7 +46,7 @@ def test_the_initial_resource_becomes_ready(
 ) -> None:
     shown = browser.play(write_page(tmp_path, namespace=openshift_scenario.namespace()))
     assert shown.complaints == []
-    body = openshift_scenario.ready(created(openshift_scenario, shown.sent))
+    body = openshift_scenario.wait_until_ready(created(openshift_scenario, shown.sent))
     assert body["spec"] == shown.sent["spec"]
 
 
@@ -67,7 +67,7 @@ def test_a_host_and_a_target_namespace_become_ready(
         "networkOptions": {"coreConfig": {"externalHost": HOST}},
         "reportOptions": {"replicas": 1},
     }
-    status = openshift_scenario.ready(created(openshift_scenario, sent))["status"]
+    status = openshift_scenario.wait_until_ready(created(openshift_scenario, sent))["status"]
     assert (status["applicationUrl"], status["targetNamespaces"]) == (f"https://{HOST}", ["my-app"])
     assert openshift_scenario.find("Deployment", where, f"{sent['metadata']['name']}-reports")
 

@@ -42,57 +42,57 @@ def test_claims_only_grow_and_a_manually_expanded_claim_blocks_nothing(scenario:
     where, storage_class = scenario.namespace(), growing_class(scenario)
     options: Any = size("1Gi")
     options["storageOptions"]["database"]["pvc"]["spec"]["storageClassName"] = storage_class
-    cr = scenario.ready(scenario.cryostat(where, **options))
+    cr = scenario.wait_until_ready(scenario.cryostat(where, **options))
     scenario.change(cr, **size("2Gi"))
     eventually(lambda: requested(scenario, where) == "2Gi", what="the claim is expanded")
     claim = scenario.get("PersistentVolumeClaim", where, "x-database")
     scenario.api.patch(claim, {"spec": {"resources": {"requests": {"storage": "8Gi"}}}})
     mark = scenario.plane.audit_mark()
     scenario.change(cr, **size("3Gi"), reportOptions={"replicas": 1})
-    scenario.ready(cr)
+    scenario.wait_until_ready(cr)
     assert requested(scenario, where) == "8Gi"
     assert [write for write in scenario.writes(mark) if write.resource == "persistentvolumeclaims"] == []
 
 
 def test_a_claim_that_cannot_grow_is_reported_and_blocks_nothing(scenario: Scenario) -> None:
     where = scenario.namespace()
-    cr = scenario.ready(scenario.cryostat(where))
+    cr = scenario.wait_until_ready(scenario.cryostat(where))
     mark = scenario.plane.audit_mark()
     scenario.change(cr, **size("2Gi"), reportOptions={"replicas": 1})
     found = scenario.wait_for_reason(cr, "PersistentVolumeClaimInvalid", "x-database", type="VolumesReady")
     assert "only dynamically provisioned pvc can be resized" in found["message"].lower()
     scenario.wait_for_reason(cr, "PersistentVolumeClaimInvalid")
     eventually(lambda: scenario.get("Deployment", where, "x-reports"), what="all other objects are written")
-    scenario.settle_except(cr)
+    scenario.wait_for_reconciles(cr)
     assert len(scenario.events(cr, "PersistentVolumeClaimInvalid")) == 1
     statuses = [write for write in scenario.writes(mark) if write.resource == "cryostats/status"]
     assert len(statuses) < 8, "the status is written when something changes, not at each try"
     scenario.change(cr, storageOptions=None)
-    scenario.ready(cr)
+    scenario.wait_until_ready(cr)
 
 
 def test_a_claim_that_cannot_change_is_reported_and_blocks_nothing(scenario: Scenario) -> None:
     where = scenario.namespace()
-    cr = scenario.ready(scenario.cryostat(where))
+    cr = scenario.wait_until_ready(scenario.cryostat(where))
     claim = {"spec": {"accessModes": ["ReadWriteMany"], "storageClassName": "fast"}}
     scenario.change(cr, storageOptions={"objectStorage": {"pvc": claim}}, reportOptions={"replicas": 1})
     scenario.wait_for_reason(
         cr, "ClaimUnchangeable", "x-storage", "accessModes, storageClassName", type="SpecEffective"
     )
     assert len(scenario.events(cr, "ClaimUnchangeable")) == 1
-    scenario.ready(cr)
+    scenario.wait_until_ready(cr)
     assert scenario.find("Deployment", where, "x-reports")
 
 
 def test_an_empty_dir_in_place_of_a_claim_has_to_be_confirmed(scenario: Scenario) -> None:
     where = scenario.namespace()
-    cr = scenario.ready(scenario.cryostat(where))
+    cr = scenario.wait_until_ready(scenario.cryostat(where))
     scenario.change(cr, storageOptions=EMPTY_DIR)
     scenario.wait_for_reason(cr, "DataLossConfirmationRequired", "x-database", constants.ANNOTATION_ALLOW_DATA_LOSS)
     [volume] = scenario.get("Deployment", where, "x-database")["spec"]["template"]["spec"]["volumes"]
     assert "persistentVolumeClaim" in volume
     scenario.annotate(cr, **{constants.ANNOTATION_ALLOW_DATA_LOSS: "true"})
-    scenario.ready(cr)
+    scenario.wait_until_ready(cr)
     [volume] = scenario.get("Deployment", where, "x-database")["spec"]["template"]["spec"]["volumes"]
     assert "emptyDir" in volume
     assert scenario.get("PersistentVolumeClaim", where, "x-database"), "a claim is never pruned"
@@ -100,7 +100,7 @@ def test_an_empty_dir_in_place_of_a_claim_has_to_be_confirmed(scenario: Scenario
 
 def test_an_empty_dir_from_the_start_needs_no_confirmation(scenario: Scenario) -> None:
     where = scenario.namespace()
-    scenario.ready(scenario.cryostat(where, storageOptions=EMPTY_DIR))
+    scenario.wait_until_ready(scenario.cryostat(where, storageOptions=EMPTY_DIR))
     assert scenario.find("PersistentVolumeClaim", where, "x-database") is None
 
 
@@ -114,7 +114,7 @@ DATA = (
 def test_data_is_retained_on_request(scenario: Scenario, when: str) -> None:
     where, retain = scenario.namespace(), {constants.ANNOTATION_DATA_RETENTION: "Retain"}
     cr = scenario.cryostat(where, metadata={"annotations": retain if when == "from the start" else {}})
-    scenario.ready(cr)
+    scenario.wait_until_ready(cr)
     before = {place: scenario.get(place[0], where, place[1]) for place in DATA}
     if when == "from the start":
         assert not any(obj["metadata"].get("ownerReferences") for obj in before.values())
@@ -123,7 +123,7 @@ def test_data_is_retained_on_request(scenario: Scenario, when: str) -> None:
         scenario.annotate(cr, **retain)
         scenario.delete(cr)
     else:
-        with scenario.down():
+        with scenario.stopped():
             scenario.annotate(cr, **retain)
             scenario.api.delete(cr)
         scenario.wait_until_deleted(cr)
@@ -135,7 +135,7 @@ def test_data_is_retained_on_request(scenario: Scenario, when: str) -> None:
         assert now["metadata"]["uid"] == obj["metadata"]["uid"]
         assert not now["metadata"].get("ownerReferences")
         assert "deletionTimestamp" not in now["metadata"]
-    again = scenario.ready(scenario.cryostat(where))
+    again = scenario.wait_until_ready(scenario.cryostat(where))
     for (kind, name), obj in before.items():
         now = scenario.get(kind, where, name)
         assert (now["metadata"]["uid"], now.get("data")) == (obj["metadata"]["uid"], obj.get("data"))
@@ -145,7 +145,7 @@ def test_data_is_retained_on_request(scenario: Scenario, when: str) -> None:
 def test_retained_data_is_not_used_with_other_keys(scenario: Scenario) -> None:
     where = scenario.namespace()
     scenario.secret(where, "other", **KEYS)
-    cr = scenario.ready(
+    cr = scenario.wait_until_ready(
         scenario.cryostat(where, metadata={"annotations": {constants.ANNOTATION_DATA_RETENTION: "Retain"}})
     )
     scenario.delete(cr)
@@ -158,10 +158,10 @@ def test_retained_data_is_not_used_with_other_keys(scenario: Scenario) -> None:
 def test_a_cryostat_that_is_created_again_waits_for_the_deletion_of_the_old_objects(scenario: Scenario) -> None:
     """It must not adopt a volume whose keys are already deleted."""
     where = scenario.namespace()
-    scenario.ready(scenario.cryostat(where))
+    scenario.wait_until_ready(scenario.cryostat(where))
     old = scenario.get("Secret", where, "x-db")
     cr = scenario.recreate_cryostat(where)
-    scenario.ready(cr, timeout=60)
+    scenario.wait_until_ready(cr, timeout=60)
     with pytest.raises(ApiError):
         scenario.api.create(copy(old))
     assert scenario.get("Secret", where, "x-db")["metadata"]["uid"] != old["metadata"]["uid"]
@@ -175,13 +175,13 @@ def test_two_databases_never_share_a_volume(scenario: Scenario, how: str) -> Non
     """A deleted Deployment is created again after its last pod has ended."""
     where = scenario.namespace()
     cr = scenario.cryostat(where)
-    scenario.ready(cr)
+    scenario.wait_until_ready(cr)
     old = held_pod(scenario, where)
     deployment = scenario.get("Deployment", where, "x-database")
     if how == "deleted":
         scenario.api.delete(deployment)
     else:
-        with scenario.down():
+        with scenario.stopped():
             scenario.api.delete(deployment)
             deployment["spec"]["selector"]["matchLabels"] = deployment["spec"]["selector"]["matchLabels"] | {"b": "c"}
             deployment["spec"]["template"]["metadata"]["labels"] |= {"b": "c"}
@@ -191,11 +191,11 @@ def test_two_databases_never_share_a_volume(scenario: Scenario, how: str) -> Non
             )
     scenario.wait_for_reason(cr, "DatabaseDeploymentPending", "pods of the previous one")
     scenario.wait_for_reason(cr, "ObjectBeingDeleted", "Deployment", "x-database", type="Reconciled")
-    scenario.settle()
+    scenario.wait_until_idle()
     pods = scenario.api.list("v1", "Pod", where, labelSelector="component=database")
     assert [pod["metadata"]["uid"] for pod in pods if "deletionTimestamp" not in pod["metadata"]] == []
     scenario.api.patch(old, {"metadata": {"finalizers": None}})
-    scenario.ready(cr)
+    scenario.wait_until_ready(cr)
 
 
 def held_pod(scenario: Scenario, where: str) -> Object:
@@ -210,12 +210,12 @@ def held_pod(scenario: Scenario, where: str) -> Object:
 def test_running_pods_are_adopted(scenario: Scenario) -> None:
     where = scenario.namespace()
     cr = scenario.cryostat(where)
-    scenario.ready(cr)
+    scenario.wait_until_ready(cr)
     [before] = scenario.api.list("v1", "Pod", where, labelSelector="component=database")
     old = scenario.get("Deployment", where, "x-database")
     scenario.api.delete(old, propagation="Orphan")
     eventually(lambda: scenario.get("Deployment", where, "x-database")["metadata"]["uid"] != old["metadata"]["uid"])
-    scenario.ready(cr)
+    scenario.wait_until_ready(cr)
     pods = scenario.api.list("v1", "Pod", where, labelSelector="component=database")
     assert [pod["metadata"]["uid"] for pod in pods] == [before["metadata"]["uid"]]
 
@@ -223,7 +223,7 @@ def test_running_pods_are_adopted(scenario: Scenario) -> None:
 def test_a_deleted_volume_is_reported(scenario: Scenario) -> None:
     where = scenario.namespace()
     cr = scenario.cryostat(where)
-    scenario.ready(cr)
+    scenario.wait_until_ready(cr)
     name = scenario.get("PersistentVolumeClaim", where, "x-database")["spec"]["volumeName"]
     volume = {"apiVersion": "v1", "kind": "PersistentVolume", "metadata": {"name": name}}
     scenario.api.delete(volume)

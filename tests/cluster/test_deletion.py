@@ -42,7 +42,7 @@ def test_a_cryostat_that_is_deleted_during_its_creation_ends(scenario: Scenario)
 
 def test_the_deletion_completes_with_its_namespace(scenario: Scenario) -> None:
     where, target = scenario.namespace(), scenario.namespace()
-    cr = scenario.ready(scenario.cryostat(where, targetNamespaces=[where, target]))
+    cr = scenario.wait_until_ready(scenario.cryostat(where, targetNamespaces=[where, target]))
     half = scenario.cryostat(where, "y", targetNamespaces=[target, "loop-never"])
     scenario.wait_for_reason(half, "NamespaceNotFound")
     scenario.remove_namespace(where)
@@ -53,8 +53,8 @@ def test_the_deletion_completes_with_its_namespace(scenario: Scenario) -> None:
 
 def test_a_cryostat_is_deleted_while_the_operator_is_down(scenario: Scenario) -> None:
     where, target = scenario.namespace(), scenario.namespace()
-    cr = scenario.ready(scenario.cryostat(where, targetNamespaces=[where, target]))
-    with scenario.down():
+    cr = scenario.wait_until_ready(scenario.cryostat(where, targetNamespaces=[where, target]))
+    with scenario.stopped():
         scenario.api.delete(cr)
         scenario.remove_namespace(target)
     scenario.wait_until_deleted(cr)
@@ -65,8 +65,8 @@ def test_a_cryostat_is_deleted_while_the_operator_is_down(scenario: Scenario) ->
 def test_orphans_of_a_forced_deletion_are_deleted(scenario: Scenario, away: bool) -> None:
     """A user removed the finalizer, so that the operator did not delete the objects."""
     where, target = scenario.namespace(), scenario.namespace()
-    cr = scenario.ready(scenario.cryostat(where, targetNamespaces=[where, target]))
-    other = scenario.ready(scenario.cryostat(target, "other", targetNamespaces=[target]))
+    cr = scenario.wait_until_ready(scenario.cryostat(where, targetNamespaces=[where, target]))
+    other = scenario.wait_until_ready(scenario.cryostat(target, "other", targetNamespaces=[target]))
     if away:
         scenario.stop()
     else:
@@ -82,19 +82,19 @@ def test_orphans_of_a_forced_deletion_are_deleted(scenario: Scenario, away: bool
         assert scenario.operator
         scenario.operator.resume()
     scenario.wait_for_no_objects(cr)
-    scenario.ready(other)
+    scenario.wait_until_ready(other)
     assert scenario.find("RoleBinding", target, bindings_of(other))
     assert scenario.find("Service", target, callback_of(other))
 
 
 def test_objects_of_a_cryostat_that_was_created_again_are_kept(scenario: Scenario) -> None:
     where, first, second = scenario.namespace(), scenario.namespace(), scenario.namespace()
-    cr = scenario.ready(scenario.cryostat(where, targetNamespaces=[first]))
-    with scenario.down():
+    cr = scenario.wait_until_ready(scenario.cryostat(where, targetNamespaces=[first]))
+    with scenario.stopped():
         scenario.api.delete(cr)
         scenario.api.patch(cr, LET_GO)
         again = scenario.cryostat(where, targetNamespaces=[second])
-    scenario.ready(again, timeout=60)
+    scenario.wait_until_ready(again, timeout=60)
     eventually(
         lambda: scenario.find("RoleBinding", first, bindings_of(cr)) is None, what="the old target namespace is removed"
     )
@@ -103,7 +103,7 @@ def test_objects_of_a_cryostat_that_was_created_again_are_kept(scenario: Scenari
 
 def test_foreign_finalizers_on_objects_do_not_block_the_deletion(scenario: Scenario) -> None:
     where, target = scenario.namespace(), scenario.namespace()
-    cr = scenario.ready(scenario.cryostat(where, targetNamespaces=[where, target]))
+    cr = scenario.wait_until_ready(scenario.cryostat(where, targetNamespaces=[where, target]))
     held = [
         scenario.get("RoleBinding", target, bindings_of(cr)),
         scenario.get("Service", target, callback_of(cr)),
@@ -122,7 +122,7 @@ def test_foreign_finalizers_on_objects_do_not_block_the_deletion(scenario: Scena
 
 def test_an_object_with_foreign_finalizers_is_reported_and_created_again(scenario: Scenario) -> None:
     where = scenario.namespace()
-    cr = scenario.ready(scenario.cryostat(where))
+    cr = scenario.wait_until_ready(scenario.cryostat(where))
     service = scenario.get("Service", where, "x-agent")
     scenario.api.patch(service, HOLD)
     scenario.api.delete(service)
@@ -132,23 +132,25 @@ def test_an_object_with_foreign_finalizers_is_reported_and_created_again(scenari
     eventually(lambda: scenario.find("Deployment", where, "x-reports"), what="all other objects are written")
     assert [write for write in scenario.writes(mark) if write.name == "x-agent"] == []
     scenario.api.patch(service, LET_GO)
-    scenario.ready(cr)
+    scenario.wait_until_ready(cr)
     assert scenario.get("Service", where, "x-agent")["metadata"]["uid"] != service["metadata"]["uid"]
 
 
 def test_a_foreign_finalizer_on_the_cryostat_is_kept(scenario: Scenario) -> None:
     where, target = scenario.namespace(), scenario.namespace()
     hold = ["example.com/hold"]
-    cr = scenario.ready(scenario.cryostat(where, metadata={"finalizers": hold}, targetNamespaces=[target]))
-    assert scenario.now(cr)["metadata"]["finalizers"] == [*hold, constants.FINALIZER]
+    cr = scenario.wait_until_ready(scenario.cryostat(where, metadata={"finalizers": hold}, targetNamespaces=[target]))
+    assert scenario.live(cr)["metadata"]["finalizers"] == [*hold, constants.FINALIZER]
     scenario.api.delete(cr)
-    eventually(lambda: scenario.now(cr)["metadata"]["finalizers"] == hold, what="the object of the operator is deleted")
+    eventually(
+        lambda: scenario.live(cr)["metadata"]["finalizers"] == hold, what="the object of the operator is deleted"
+    )
     scenario.wait_for_no_objects(cr)
     scenario.wait_for_reason(cr, "Deleting", "finalizers example.com/hold")
     mark = scenario.plane.audit_mark()
     for obj in scenario.owned_objects(cr):
         scenario.annotate(obj, nudge="1")
-    scenario.settle()
+    scenario.wait_until_idle()
     reports = {"cryostats/status", "events"}
     assert {write.resource for write in scenario.writes(mark)} <= reports, "what is being deleted is not repaired"
     scenario.api.patch(cr, LET_GO)
@@ -157,7 +159,7 @@ def test_a_foreign_finalizer_on_the_cryostat_is_kept(scenario: Scenario) -> None
 
 def test_a_refused_deletion_is_reported_and_retried(scenario: Scenario) -> None:
     where, target = scenario.namespace(), scenario.namespace()
-    cr = scenario.ready(scenario.cryostat(where, targetNamespaces=[target]))
+    cr = scenario.wait_until_ready(scenario.cryostat(where, targetNamespaces=[target]))
     group, version = "rbac.authorization.k8s.io", "admissionregistration.k8s.io/v1"
     match = {"apiGroups": [group], "apiVersions": ["v1"], "operations": ["DELETE"], "resources": ["rolebindings"]}
     selector = {"matchLabels": {"kubernetes.io/metadata.name": target}}
@@ -185,7 +187,7 @@ def test_a_refused_deletion_is_reported_and_retried(scenario: Scenario) -> None:
     scenario.api.delete(cr)
     eventually(lambda: scenario.events(cr, "DeletionBlocked"), what="the problem is reported")
     assert "bindings stay" in scenario.events(cr, "DeletionBlocked")[0]["message"]
-    assert constants.FINALIZER in scenario.now(cr)["metadata"]["finalizers"]
+    assert constants.FINALIZER in scenario.live(cr)["metadata"]["finalizers"]
     scenario.wait_for_reason(cr, "DeletionBlocked", "bindings stay")
     scenario.api.delete(binding)
     scenario.wait_until_deleted(cr)

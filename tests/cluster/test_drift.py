@@ -41,7 +41,7 @@ def instance(_loop: Scenario) -> Iterator[Instance]:
         networkOptions={"coreConfig": {"ingressSpec": INGRESS, "labels": {"team": "a"}, "annotations": {"tier": "1"}}},
         operandMetadata={"podMetadata": {"labels": {"wing": "w"}, "annotations": {"note": "n"}}},
     )
-    _loop.ready(cr)
+    _loop.wait_until_ready(cr)
     yield Instance(_loop, cr, target)
     _loop.clean()
 
@@ -117,7 +117,7 @@ def test_an_object_without_labels_and_owner_is_recognized_by_its_field_manager(
     if kind in ("Secret", "Deployment"):
         scenario.api.patch(before, {"metadata": bare})
     else:
-        with scenario.down():
+        with scenario.stopped():
             scenario.api.patch(before, {"metadata": bare})
 
     def dressed() -> bool:
@@ -196,7 +196,7 @@ def test_a_binding_with_another_role_is_created_again(instance: Instance) -> Non
         scenario.api.delete(obj)
         eventually(lambda: scenario.api.create({**obj, "metadata": kept, "roleRef": other}) or True)
 
-    with scenario.down():
+    with scenario.stopped():
         swap(scenario.get(*instance.place("RoleBinding", "binding")))
     place = instance.place("RoleBinding", "binding")
     eventually(lambda: scenario.get(*place)["roleRef"]["name"] != "view", what="the binding has the operator's role")
@@ -225,14 +225,14 @@ def scale(instance: Instance, name: str, replicas: int) -> None:
 
 def test_changes_of_an_autoscaler_are_not_reverted(instance: Instance) -> None:
     scenario, place = instance.scenario, instance.place("Deployment", "x-reports")
-    scenario.settle()
+    scenario.wait_until_idle()
     mark = scenario.plane.audit_mark()
     for replicas in (3, 2):
         scale(instance, "x-reports", replicas)
         scenario.wait_for_reason(
             instance.cr, "ReplicasScaled", "kube-controller-manager scales", place[2], type="SpecEffective"
         )
-        scenario.settle()
+        scenario.wait_until_idle()
     assert [write for write in scenario.writes(mark) if write.resource == "deployments"] == []
     repaired(instance, "Deployment", "x-reports", lambda obj: scenario.api.patch(obj, {"spec": {"paused": True}}))
     assert scenario.get(*place)["spec"]["replicas"] == 2
@@ -241,7 +241,7 @@ def test_changes_of_an_autoscaler_are_not_reverted(instance: Instance) -> None:
         lambda: scenario.get(*place)["spec"]["replicas"] == 1, what="the Deployment has the replicas of the spec again"
     )
     eventually(
-        lambda: condition(scenario.now(instance.cr), "SpecEffective") == {},
+        lambda: condition(scenario.live(instance.cr), "SpecEffective") == {},
         what="the condition SpecEffective is absent",
     )
 
@@ -253,7 +253,7 @@ def test_a_client_that_repeats_a_change_is_named(instance: Instance) -> None:
         eventually(lambda: scenario.get(*place)["spec"]["replicas"] == 1, what="there is one database again")
     words = ("x-database: kube-controller-manager repeatedly changes spec.replicas",)
     scenario.wait_for_reason(instance.cr, "ChangedByOthers", *words, type="Reconciled")
-    assert condition(scenario.ready(instance.cr), "Ready")["status"] == "True"
+    assert condition(scenario.wait_until_ready(instance.cr), "Ready")["status"] == "True"
 
 
 def test_objects_that_the_spec_no_longer_requests_are_deleted(instance: Instance) -> None:
@@ -279,21 +279,21 @@ def test_objects_that_the_spec_no_longer_requests_are_deleted(instance: Instance
 
 def test_a_rollout_restart_is_not_reverted(instance: Instance) -> None:
     scenario, where = instance.scenario, instance.cr["metadata"]["namespace"]
-    scenario.settle()  # the changes of the test before
+    scenario.wait_until_idle()  # the changes of the test before
     mark = scenario.plane.audit_mark()
     scenario.plane.kubectl("rollout", "restart", "deployment", "x-storage", "-n", where)
     scenario.plane.kubectl("rollout", "status", "deployment", "x-storage", "-n", where, "--timeout=100s")
-    scenario.settle()
+    scenario.wait_until_idle()
     assert [write for write in scenario.writes(mark) if write.resource == "deployments"] == []
     template = scenario.get("Deployment", where, "x-storage")["spec"]["template"]
     assert "kubectl.kubernetes.io/restartedAt" in template["metadata"]["annotations"]
-    assert condition(scenario.ready(instance.cr), "Ready")["status"] == "True"
+    assert condition(scenario.wait_until_ready(instance.cr), "Ready")["status"] == "True"
 
 
 def test_a_deployment_with_another_selector_is_created_again(instance: Instance) -> None:
     """A selector is immutable: another client created the Deployment again with another one."""
     scenario, where = instance.scenario, instance.cr["metadata"]["namespace"]
-    with scenario.down():
+    with scenario.stopped():
         theirs = scenario.get("Deployment", where, "x-reports")
         scenario.api.delete(theirs)
         for key in ("uid", "resourceVersion", "generation", "creationTimestamp", "managedFields"):
@@ -306,7 +306,7 @@ def test_a_deployment_with_another_selector_is_created_again(instance: Instance)
         return "more" not in scenario.get("Deployment", where, "x-reports")["spec"]["selector"]["matchLabels"]
 
     eventually(created_again, what="the Deployment has its selector again")
-    scenario.ready(instance.cr)
+    scenario.wait_until_ready(instance.cr)
 
 
 @pytest.mark.parametrize(("kind", "name"), [("Service", "x-database"), ("Service", "callback")])
@@ -316,7 +316,7 @@ def test_a_service_that_was_replaced_by_one_with_another_kind_of_address(
     """The cluster IP of a Service is immutable: its name resolves to this IP, or without one to the IPs of pods."""
     scenario, place = instance.scenario, instance.place(kind, name)
     before = scenario.get(*place)
-    with scenario.down():
+    with scenario.stopped():
         scenario.api.delete(before)
         kept = {key: v for key, v in before["metadata"].items() if key in ("name", "namespace", "labels")}
         spec = {"selector": before["spec"]["selector"], "ports": before["spec"].get("ports") or [{"port": 80}]}
@@ -330,4 +330,4 @@ def test_a_service_that_was_replaced_by_one_with_another_kind_of_address(
         return bool((now == "None") == (before["spec"]["clusterIP"] == "None"))
 
     eventually(is_correct, what="the Service has the right type of address")
-    scenario.ready(instance.cr)
+    scenario.wait_until_ready(instance.cr)

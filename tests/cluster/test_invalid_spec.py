@@ -82,8 +82,8 @@ def test_an_invalid_cryostat_is_reported_and_affects_no_other(lenient: Scenario)
     healthy = scenario.cryostat(where, targetNamespaces=[where, "loop-appears"])
     scenario.wait_for_reason(healthy, "NamespaceNotFound", "loop-appears")
     for cr in poison:
-        eventually(lambda cr=cr: condition(scenario.now(cr), "Ready").get("status") == "False")  # type: ignore[misc]
-        found = condition(scenario.now(cr), "Ready")
+        eventually(lambda cr=cr: condition(scenario.live(cr), "Ready").get("status") == "False")  # type: ignore[misc]
+        found = condition(scenario.live(cr), "Ready")
         reasons = [event["reason"] for event in scenario.events(cr)]
         if found["reason"] == "InvalidSpec":
             assert reasons == ["InvalidSpec"], found
@@ -91,10 +91,10 @@ def test_an_invalid_cryostat_is_reported_and_affects_no_other(lenient: Scenario)
         else:  # only the API server checks this
             assert (found["reason"], set(reasons)) == ("WriteRefused", {"WriteRefused", "LoginGenerated"})
     scenario.make_namespace("loop-appears")
-    scenario.ready(healthy)
+    scenario.wait_until_ready(healthy)
     scenario.api.delete(scenario.get("Service", where, "x"))
     eventually(lambda: scenario.find("Service", where, "x"), what="drift of the other instances is repaired")
-    with scenario.down():
+    with scenario.stopped():
         pass
     scenario.delete(healthy)
     for cr in poison:
@@ -103,16 +103,16 @@ def test_an_invalid_cryostat_is_reported_and_affects_no_other(lenient: Scenario)
 
 def test_an_instance_with_an_unreadable_spec_keeps_running(lenient: Scenario) -> None:
     scenario, where, target = lenient, lenient.namespace(), lenient.namespace()
-    cr = scenario.ready(scenario.cryostat(where, targetNamespaces=[target]))
+    cr = scenario.wait_until_ready(scenario.cryostat(where, targetNamespaces=[target]))
     objects = {(obj["kind"], obj["metadata"]["name"]) for obj in scenario.owned_objects(cr)}
     scenario.api.patch(cr, [{"op": "replace", "path": "/spec", "value": {"targetNamespaces": 5, "reportOptions": "x"}}])
     scenario.wait_for_reason(cr, "InvalidSpec", "targetNamespaces")
     assert {(obj["kind"], obj["metadata"]["name"]) for obj in scenario.owned_objects(cr)} == objects
     assert condition(scenario.get("Deployment", where, "x"), "Available")["status"] == "True"
-    unknown = condition(scenario.now(cr), "MainDeploymentAvailable")
+    unknown = condition(scenario.live(cr), "MainDeploymentAvailable")
     assert (unknown["status"], unknown["reason"]) == ("Unknown", "NotObserved")
     scenario.api.patch(cr, [{"op": "replace", "path": "/spec", "value": {"targetNamespaces": [target]}}])
-    scenario.ready(cr)
+    scenario.wait_until_ready(cr)
     scenario.api.patch(cr, [{"op": "replace", "path": "/spec", "value": "text"}])
     scenario.wait_for_reason(cr, "InvalidSpec")
     scenario.delete(cr)
@@ -131,7 +131,7 @@ def test_cryostats_of_any_size_delay_no_other(lenient: Scenario) -> None:
     """They were stored before the CRD had limits."""
     scenario, where = lenient, lenient.namespace()
     large = [cryostat(scenario, where, name, spec) for name, spec in LARGE.items()]
-    scenario.ready(scenario.cryostat(where))
+    scenario.wait_until_ready(scenario.cryostat(where))
     for cr in large:
         scenario.wait_for_reason(cr, "InvalidSpec")
         assert scenario.owned_objects(cr) == []
@@ -139,7 +139,7 @@ def test_cryostats_of_any_size_delay_no_other(lenient: Scenario) -> None:
     assert peak(scenario.operator) < limit() * 0.75
     scenario.stop()
     operator = scenario.start()
-    scenario.ready(scenario.cryostat(where, "y"))
+    scenario.wait_until_ready(scenario.cryostat(where, "y"))
     assert peak(operator) < limit() * 0.75
 
 
@@ -151,13 +151,13 @@ STATUSES: list[Any] = [
 
 def test_an_invalid_status_is_replaced(lenient: Scenario) -> None:
     scenario, where = lenient, lenient.namespace()
-    cr = scenario.ready(scenario.cryostat(where))
-    scenario.settle()
-    before = without_times(scenario.now(cr)["status"])
+    cr = scenario.wait_until_ready(scenario.cryostat(where))
+    scenario.wait_until_idle()
+    before = without_times(scenario.live(cr)["status"])
     for status in STATUSES:
         scenario.api.patch(cr, [{"op": "replace", "path": "/status", "value": status}], sub="status")
         eventually(
-            lambda: without_times(scenario.now(cr).get("status")) == before, what=f"{json.dumps(status)} is replaced"
+            lambda: without_times(scenario.live(cr).get("status")) == before, what=f"{json.dumps(status)} is replaced"
         )
     scenario.delete(cr)
 
@@ -178,12 +178,12 @@ STATUS_PATCHES: list[Object] = [
 
 def test_an_edited_status_is_corrected(scenario: Scenario) -> None:
     where = scenario.namespace()
-    cr = scenario.ready(scenario.cryostat(where))
-    scenario.settle()
-    before = without_times(scenario.now(cr)["status"])
+    cr = scenario.wait_until_ready(scenario.cryostat(where))
+    scenario.wait_until_idle()
+    before = without_times(scenario.live(cr)["status"])
     for patch in STATUS_PATCHES:
         mark = scenario.plane.audit_mark()
         scenario.api.patch(cr, [patch], sub="status")
-        eventually(lambda: without_times(scenario.now(cr)["status"]) == before, what=f"{patch['path']} is corrected")
-        scenario.settle()
+        eventually(lambda: without_times(scenario.live(cr)["status"]) == before, what=f"{patch['path']} is corrected")
+        scenario.wait_until_idle()
         assert {write.resource for write in scenario.writes(mark)} == {"cryostats/status"}, patch["path"]

@@ -173,7 +173,7 @@ def test_quick_starts_and_samples_are_installed_and_restored(openshift_scenario:
     for obj in expected:
         field = "title" if obj["kind"] == extensions.YAML_SAMPLE else "displayName"
         api.patch(obj, {"spec": {field: "changed"}})
-    with openshift_scenario.down():
+    with openshift_scenario.stopped():
         pass
     eventually(installed, what="quick starts and samples are restored")
 

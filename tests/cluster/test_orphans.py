@@ -41,12 +41,12 @@ def with_cert_manager(openshift_plane: ControlPlane) -> Iterator[None]:
 def test_obsolete_objects_are_deleted_and_data_is_kept(openshift_scenario: Scenario) -> None:
     scenario = openshift_scenario
     assert set(OBJECTS) == {kind for kind, row in KINDS.items() if row.namespaced and not row.on_demand}
-    with scenario.down():
+    with scenario.stopped():
         where = scenario.namespace()
         cr = scenario.cryostat(where, metadata={"finalizers": [constants.FINALIZER]})
         for kind, content in OBJECTS.items():
             scenario.make(kind, where, NAME, metadata={"ownerReferences": [reference(cr)]}, **content)
-    scenario.ready(cr)
+    scenario.wait_until_ready(cr)
 
     def left() -> list[str]:
         return [kind for kind in OBJECTS if scenario.find(kind, where, NAME)]
@@ -55,7 +55,7 @@ def test_obsolete_objects_are_deleted_and_data_is_kept(openshift_scenario: Scena
     claim = scenario.get("PersistentVolumeClaim", where, NAME)
     assert claim["spec"]["resources"] == CLAIM["resources"]
     assert ownership_labels(cr).items() <= claim["metadata"]["labels"].items()
-    scenario.settle()
+    scenario.wait_until_idle()
     assert left() == ["PersistentVolumeClaim"]
 
 
@@ -69,7 +69,7 @@ def reference(cr: Object) -> Object:
 def test_objects_of_openshift_are_repaired(openshift_scenario: Scenario, router: Router) -> None:
     scenario, where = openshift_scenario, openshift_scenario.namespace()
     cr = scenario.cryostat(where)
-    scenario.ready(cr)
+    scenario.wait_until_ready(cr)
     places = {
         "ConsoleLink": ("", bindings_of(cr)),
         "Route": (where, "x"),

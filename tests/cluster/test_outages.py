@@ -41,12 +41,12 @@ def wait_for_objects(scenario: Scenario, cr: Object) -> Object:
     where, name = cr["metadata"]["namespace"], cr["metadata"]["name"]
 
     def all_exist() -> bool:
-        status = scenario.now(cr)["status"]
+        status = scenario.live(cr)["status"]
         assert all(scenario.find("Deployment", where, each) for each in (name, f"{name}-database", f"{name}-storage"))
-        return bool(status["observedGeneration"] == scenario.now(cr)["metadata"]["generation"])
+        return bool(status["observedGeneration"] == scenario.live(cr)["metadata"]["generation"])
 
     eventually(all_exist, 60, f"all objects of {name} exist")
-    return scenario.now(cr)
+    return scenario.live(cr)
 
 
 def count_responses(scenario: Scenario, code: str) -> float:
@@ -60,7 +60,7 @@ def wait_until_idle(scenario: Scenario) -> None:
     def silent() -> bool:
         mark = scenario.plane.audit_mark()
         time.sleep(IDLE_SECONDS)
-        scenario.settle()
+        scenario.wait_until_idle()
         return scenario.writes(mark) == []
 
     eventually(silent, 60.0, "the operator writes nothing")
@@ -70,7 +70,7 @@ def test_any_number_of_kills_at_random_moments(scenario: Scenario) -> None:
     """After CRYOSTAT_KILLS kills no object is lost, duplicated or orphaned, and the last start writes nothing."""
     dice = random.Random(7)
     where, *targets = (scenario.namespace() for _ in range(4))
-    steady = scenario.ready(scenario.cryostat(where, "steady", targetNamespaces=[where]))
+    steady = scenario.wait_until_ready(scenario.cryostat(where, "steady", targetNamespaces=[where]))
     keys = {name: scenario.get("Secret", where, name)["data"] for name in ("steady-db", "steady-storage")}
     dead: list[Object] = []
     for _ in range(KILLS):
@@ -88,16 +88,16 @@ def test_any_number_of_kills_at_random_moments(scenario: Scenario) -> None:
         scenario.start(wait=False)
         time.sleep(dice.uniform(0.6, 2.2))
     scenario.start()
-    scenario.delete(scenario.now(steady) | {"metadata": {"name": "moving", "namespace": where, "uid": ""}})
+    scenario.delete(scenario.live(steady) | {"metadata": {"name": "moving", "namespace": where, "uid": ""}})
     for cr in dead:
         scenario.wait_for_no_objects(cr, timeout=60)
-    body = scenario.ready(steady, timeout=60)
+    body = scenario.wait_until_ready(steady, timeout=60)
     found = [target for target in (where, *targets) if scenario.find("RoleBinding", target, bindings_of(steady))]
     assert sorted(found) == sorted(body["spec"]["targetNamespaces"])
     assert bool(scenario.find("Deployment", where, "steady-reports")) == bool(body["spec"]["reportOptions"]["replicas"])
     assert {name: scenario.get("Secret", where, name)["data"] for name in keys} == keys
-    scenario.settle()
-    with scenario.down():
+    scenario.wait_until_idle()
+    with scenario.stopped():
         mark = scenario.plane.audit_mark()
     wait_until_idle(scenario)
     assert scenario.writes(mark) == []
@@ -114,7 +114,7 @@ def test_a_cryostat_with_hanging_writes_delays_no_other(scenario: Scenario) -> N
                        "scope": "Namespaced"}],
             "namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": slow}}, "timeoutSeconds": 30,
         }  # fmt: skip
-        cr = scenario.ready(scenario.cryostat(slow))
+        cr = scenario.wait_until_ready(scenario.cryostat(slow))
         head = {"apiVersion": "admissionregistration.k8s.io/v1", "kind": "ValidatingWebhookConfiguration"}
         hooked = scenario.api.create({**head, "metadata": {"name": slow}, "webhooks": [hook]})
         scenario.undo(lambda: scenario.api.delete(hooked))
@@ -122,11 +122,11 @@ def test_a_cryostat_with_hanging_writes_delays_no_other(scenario: Scenario) -> N
         scenario.change(cr, reportOptions={"replicas": 1})
         others = [scenario.cryostat(where, f"x{number}") for number in range(5)]
         for other in others:
-            scenario.ready(other)
+            scenario.wait_until_ready(other)
         assert scenario.find("Deployment", slow, "x-reports") is None
-        assert condition(scenario.now(cr), "Ready")["observedGeneration"] == 1
+        assert condition(scenario.live(cr), "Ready")["observedGeneration"] == 1
         scenario.api.delete(hooked)
-    scenario.ready(cr, timeout=60)
+    scenario.wait_until_ready(cr, timeout=60)
 
 
 def test_requests_are_repeated_while_the_api_server_is_overloaded(scenario: Scenario) -> None:
@@ -195,7 +195,7 @@ def test_credentials_expire_and_are_rotated(scenario: Scenario, new_account: Non
 @pytest.mark.parametrize("kill", [False, True], ids=["politely", "at once"])
 def test_the_api_server_restarts(scenario: Scenario, kill: bool) -> None:
     cr = wait_for_objects(scenario, scenario.cryostat(scenario.namespace()))
-    scenario.settle()
+    scenario.wait_until_idle()
     assert scenario.operator
     process, mark = scenario.operator.process.pid, scenario.plane.audit_mark()
     scenario.plane.restart_apiserver(kill=kill, down=1.5)
@@ -207,7 +207,7 @@ def test_the_api_server_restarts(scenario: Scenario, kill: bool) -> None:
 
 def test_the_operator_starts_before_the_api_server(scenario: Scenario) -> None:
     cr = wait_for_objects(scenario, scenario.cryostat(scenario.namespace()))
-    with scenario.down():
+    with scenario.stopped():
         token = scenario.api.token_for(SERVICE_ACCOUNT, NAMESPACE)
         scenario.plane.stop_apiserver(kill=True)
         operator = scenario.start(wait=False, token=token)
@@ -254,7 +254,7 @@ def test_changes_during_an_interrupted_watch_are_noticed(scenario: Scenario) -> 
 def test_the_definition_of_cryostats_is_deleted_and_created_again(scenario: Scenario) -> None:
     """All Cryostats are deleted with it. The operator continues when it is installed again."""
     cr = scenario.cryostat(scenario.namespace())
-    scenario.ready(cr)
+    scenario.wait_until_ready(cr)
     version, kind = "apiextensions.k8s.io/v1", "CustomResourceDefinition"
     scenario.api.delete({"apiVersion": version, "kind": kind, "metadata": {"name": CRD}})
     eventually(
@@ -269,4 +269,4 @@ def test_the_definition_of_cryostats_is_deleted_and_created_again(scenario: Scen
     )
     scenario.plane.kubectl("apply", "-f", ROOT / "crds")
     again = eventually(lambda: scenario.cryostat(cr["metadata"]["namespace"]), what="Cryostats are served")
-    scenario.ready(again, 60)
+    scenario.wait_until_ready(again, 60)

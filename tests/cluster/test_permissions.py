@@ -122,13 +122,13 @@ def test_permissions_that_no_request_shows_are_needed(
     host = {"coreConfig": {"externalHost": f"first.{where}.example.com"}}
     cr = scenario.cryostat(where, metadata={"annotations": asked}, networkOptions=host)
     if permission in (MOVE, RELEASE):
-        scenario.ready(cr)
+        scenario.wait_until_ready(cr)
         take_away(scenario, permission)
         scenario.annotate(cr, **{constants.ANNOTATION_DATA_RETENTION: "Retain"})
         scenario.change(cr, networkOptions={"coreConfig": {"externalHost": f"second.{where}.example.com"}})
 
     def reported() -> list[str]:
-        conditions = (scenario.now(cr).get("status") or {}).get("conditions") or []
+        conditions = (scenario.live(cr).get("status") or {}).get("conditions") or []
         messages = [each["message"] for each in conditions if each["reason"] in ("Forbidden", "RouteInvalid")]
         return [each for each in messages if REFUSALS[permission.resource, permission.verb] in each]
 

@@ -52,7 +52,7 @@ def wait_for_restarts(scenario: Scenario, where: str, before: dict[str, Object],
         return {name for name, now in hashes(scenario, where).items() if now != before[name]}
 
     eventually(lambda: changed() >= set(expected), what=f"{expected} restart")
-    scenario.settle()
+    scenario.wait_until_idle()
     assert changed() == set(expected)
 
 
@@ -63,14 +63,14 @@ def test_missing_references_are_named_and_used_when_they_exist(scenario: Scenari
     cr = scenario.cryostat(where, **SPEC)
     kind = "ConfigMap" if missing == "template" else "Secret"
     scenario.wait_for_reason(cr, f"{kind}NotFound", f"{kind} {missing}")
-    assert condition(scenario.now(cr), "ReferencesResolved")["reason"] == f"{kind}NotFound"
+    assert condition(scenario.live(cr), "ReferencesResolved")["reason"] == f"{kind}NotFound"
     users = {"keys": ["x", "x-database"], "s3": ["x", "x-storage"]}.get(missing, ["x"])
     for name in set(ALL) - set(users):
         eventually(lambda name=name: scenario.get("Deployment", where, name), what=name)  # type: ignore[misc]
     assert [name for name in ALL if scenario.find("Deployment", where, name) is None] == users
     assert len(scenario.events(cr, f"{kind}NotFound")) == 1
     create_references(scenario, where, *({*SECRETS, "template"} - {missing}))
-    scenario.ready(cr)
+    scenario.wait_until_ready(cr)
 
 
 def test_a_missing_key_is_named_and_used_when_it_exists(scenario: Scenario) -> None:
@@ -86,7 +86,7 @@ def test_a_missing_key_is_named_and_used_when_it_exists(scenario: Scenario) -> N
     scenario.api.patch(template, {"data": {"a.jfc": "<configuration/>"}})
     scenario.wait_for_reason(cr, "SecretKeyNotFound", "Secret login lacks the key htpasswd")
     scenario.api.patch(login, {"stringData": {"htpasswd": "u:x"}})
-    scenario.ready(cr)
+    scenario.wait_until_ready(cr)
     assert scenario.find("Deployment", where, "x")
 
 
@@ -94,7 +94,7 @@ def test_a_rotation_restarts_only_the_pods_that_use_the_secret(scenario: Scenari
     where = scenario.namespace()
     create_references(scenario, where)
     other = scenario.secret(where, "other", key="value")
-    cr = scenario.ready(scenario.cryostat(where, **SPEC))
+    cr = scenario.wait_until_ready(scenario.cryostat(where, **SPEC))
     users = {"login": ["x"], "s3": ["x", "x-storage"], "trust": ["x"], "credentials": ["x"]}
     for name, expected in users.items():
         before = hashes(scenario, where)
@@ -104,27 +104,27 @@ def test_a_rotation_restarts_only_the_pods_that_use_the_secret(scenario: Scenari
     before = hashes(scenario, where)
     scenario.api.patch(scenario.get("ConfigMap", where, "template"), {"data": {"a.jfc": "<other/>"}})
     wait_for_restarts(scenario, where, before, ["x"])
-    scenario.settle()
+    scenario.wait_until_idle()
     mark, before = scenario.plane.audit_mark(), hashes(scenario, where)
     scenario.api.patch(other, {"stringData": {"key": "changed"}})
     scenario.annotate(scenario.get("Secret", where, "login"), note="not a rotation")
     wait_for_restarts(scenario, where, before, [])
     assert scenario.writes(mark) == []
-    with scenario.down():
+    with scenario.stopped():
         scenario.api.patch(scenario.get("Secret", where, "keys"), {"stringData": {"more": "text"}})
     wait_for_restarts(scenario, where, before, ["x", "x-database"])
-    scenario.ready(cr)
+    scenario.wait_until_ready(cr)
 
 
 def test_deleted_references_leave_the_pods_running(scenario: Scenario) -> None:
     where = scenario.namespace()
     create_references(scenario, where)
-    cr = scenario.ready(scenario.cryostat(where, **SPEC))
+    cr = scenario.wait_until_ready(scenario.cryostat(where, **SPEC))
     uid, before = scenario.get("Deployment", where, "x")["metadata"]["uid"], hashes(scenario, where)
     scenario.api.delete(scenario.get("Secret", where, "login"))
     scenario.wait_for_reason(cr, "SecretNotFound", "Secret login")
     scenario.secret(where, "login", htpasswd="v:y")
-    scenario.ready(cr)
+    scenario.wait_until_ready(cr)
     assert scenario.get("Deployment", where, "x")["metadata"]["uid"] == uid
     assert hashes(scenario, where)["x"] != before["x"]
     assert len(scenario.events(cr, "SecretNotFound")) == 1
@@ -137,7 +137,7 @@ def test_changes_of_another_cryostats_secret_are_noticed(scenario: Scenario) -> 
     create_references(scenario, where, "login")
     scenario.wait_for_reason(cr, "SecretNotFound", "first-basic-auth")
     scenario.cryostat(where, "first")
-    scenario.ready(cr)
+    scenario.wait_until_ready(cr)
     before = hashes(scenario, where)
     scenario.api.patch(scenario.get("Secret", where, "first-basic-auth"), {"data": {"htpasswd": "dTp6"}})
     wait_for_restarts(scenario, where, before, ["x"])
@@ -157,10 +157,10 @@ def test_secrets_that_no_cryostat_names_are_not_cached(scenario: Scenario) -> No
     content = base64.b64encode(secrets.token_bytes(700_000)).decode()
     for number in range(80):
         scenario.make("Secret", where, f"big-{number}", data={"key": content})
-    cr = scenario.ready(scenario.cryostat(where))
+    cr = scenario.wait_until_ready(scenario.cryostat(where))
     assert resident() < before + 30
-    with scenario.down():
+    with scenario.stopped():
         pass
-    scenario.ready(cr)
-    scenario.settle()
+    scenario.wait_until_ready(cr)
+    scenario.wait_until_idle()
     assert resident() < before + 30

@@ -63,19 +63,19 @@ def test_a_quota_is_reported_and_blocks_nothing_else(scenario: Scenario) -> None
     cr = scenario.cryostat(where)
     scenario.wait_for_reason(cr, "QuotaExceeded", "Service", "exceeded quota: few", "limited: count/services=3")
     scenario.wait_for_reason(cr, "QuotaExceeded", "Service", "exceeded quota: few", type="Reconciled")
-    eventually(lambda: condition(scenario.now(cr), "DatabaseDeploymentAvailable").get("status") == "True")
+    eventually(lambda: condition(scenario.live(cr), "DatabaseDeploymentAvailable").get("status") == "True")
     other = scenario.cryostat(scenario.namespace())
-    scenario.ready(other)
+    scenario.wait_until_ready(other)
     assert len(scenario.events(cr, "QuotaExceeded")) == 2  # the quota allows three of five Services
     mark = scenario.plane.audit_mark()
     scenario.api.delete(quota)
-    scenario.ready(cr)
+    scenario.wait_until_ready(cr)
     assert {write.resource for write in scenario.writes(mark)} <= {"services", "cryostats/status", "events"}
 
 
 def test_refused_writes_are_retried_with_backoff(scenario: Scenario) -> None:
     where = scenario.namespace()
-    cr = scenario.ready(scenario.cryostat(where))
+    cr = scenario.wait_until_ready(scenario.cryostat(where))
     expression = {"expression": "!object.metadata.name.endsWith('-reports')", "message": "no reports on Sundays"}
     binding = policy(scenario, where, "Validating", "apps/deployments", validations=[expression])
     pods = {"metadata": {"labels": {"a": "b"}}, "spec": {"containers": [{"name": "a", "image": "a"}]}}
@@ -103,7 +103,7 @@ def test_refused_writes_are_retried_with_backoff(scenario: Scenario) -> None:
     assert Counter(write.resource for write in others)["cryostats/status"] < 6, others
     assert len(scenario.events(cr, "Invalid")) == 1
     scenario.api.delete(binding)
-    scenario.ready(cr)
+    scenario.wait_until_ready(cr)
 
 
 def test_a_policy_against_one_object_blocks_only_objects_that_use_it(scenario: Scenario) -> None:
@@ -113,10 +113,10 @@ def test_a_policy_against_one_object_blocks_only_objects_that_use_it(scenario: S
     wait_for_policy(scenario, config_map(where, "a-agent-proxy"), refused=True)
     cr = scenario.cryostat(where)
     scenario.wait_for_reason(cr, "Invalid", "ConfigMap", "no proxies here")
-    eventually(lambda: condition(scenario.now(cr), "StorageDeploymentAvailable").get("status") == "True")
+    eventually(lambda: condition(scenario.live(cr), "StorageDeploymentAvailable").get("status") == "True")
     assert scenario.find("Deployment", where, "x") is None
     scenario.api.delete(binding)
-    scenario.ready(cr)
+    scenario.wait_until_ready(cr)
 
 
 def test_a_policy_server_that_does_not_answer_is_reported(scenario: Scenario) -> None:
@@ -134,19 +134,19 @@ def test_a_policy_server_that_does_not_answer_is_reported(scenario: Scenario) ->
     wait_for_policy(scenario, {**trial, "spec": {"ports": [{"port": 1}]}}, refused=True)
     cr = scenario.cryostat(where)
     scenario.wait_for_reason(cr, "WriteRefused", "policy.example.com")
-    eventually(lambda: condition(scenario.now(cr), "DatabaseDeploymentAvailable").get("status") == "True")
+    eventually(lambda: condition(scenario.live(cr), "DatabaseDeploymentAvailable").get("status") == "True")
     scenario.api.delete(made)
-    scenario.ready(cr)
+    scenario.wait_until_ready(cr)
 
 
 def test_pods_that_pod_security_refuses_are_reported_with_its_message(scenario: Scenario) -> None:
     where = scenario.namespace(**{"pod-security.kubernetes.io/enforce": "restricted"})
-    cr = scenario.ready(scenario.cryostat(where, reportOptions={"replicas": 1}))
+    cr = scenario.wait_until_ready(scenario.cryostat(where, reportOptions={"replicas": 1}))
     scenario.change(cr, securityOptions={"databaseSecurityContext": {"privileged": True}})
     scenario.wait_for_reason(cr, "DatabaseReplicaFailure", "x-database", "violates PodSecurity")
-    assert condition(scenario.now(cr), "MainDeploymentAvailable")["status"] == "True"
+    assert condition(scenario.live(cr), "MainDeploymentAvailable")["status"] == "True"
     scenario.change(cr, securityOptions=None)
-    scenario.ready(cr)
+    scenario.wait_until_ready(cr)
 
 
 def test_pods_beyond_a_limit_range_are_reported_with_its_message(scenario: Scenario) -> None:
@@ -159,7 +159,7 @@ def test_pods_beyond_a_limit_range_are_reported_with_its_message(scenario: Scena
     scenario.api.delete(small)
     for replica_set in scenario.api.list("apps/v1", "ReplicaSet", where):  # without the controller's backoff
         scenario.annotate(replica_set, nudge="1")
-    scenario.ready(cr, timeout=60)
+    scenario.wait_until_ready(cr, timeout=60)
 
 
 @pytest.mark.parametrize("restarted", [False, True])
@@ -183,31 +183,31 @@ def test_changes_of_a_policy_are_not_reverted_repeatedly(scenario: Scenario, res
 
     eventually(mutated, what="the policy has an effect")
     mark = scenario.plane.audit_mark()
-    cr = scenario.ready(scenario.cryostat(where))
+    cr = scenario.wait_until_ready(scenario.cryostat(where))
     if restarted:
-        scenario.settle()
-        with scenario.down():
+        scenario.wait_until_idle()
+        with scenario.stopped():
             mark = scenario.plane.audit_mark()
     scenario.wait_for_reason(cr, "ChangedByOthers", "x-database", "containers[0].env", type="Reconciled")
-    scenario.settle()
+    scenario.wait_until_idle()
     done = [write for write in scenario.writes(mark) if write.resource == "deployments" and write.succeeded]
     written = Counter(write.name for write in done)
     assert set(written.values()) <= {1, 2}, written
-    assert condition(scenario.now(cr), "Ready")["status"] == "True"
+    assert condition(scenario.live(cr), "Ready")["status"] == "True"
     mark = scenario.plane.audit_mark()
     scenario.annotate(scenario.get("Service", where, "x"), note="something happens")
     scenario.plane.kubectl("scale", "deployment", "x-storage", "-n", where, "--replicas=3")
     eventually(
         lambda: scenario.get("Deployment", where, "x-storage")["spec"]["replicas"] == 1, what="drift is repaired"
     )
-    scenario.settle()
+    scenario.wait_until_idle()
     assert {write.name for write in scenario.writes(mark) if write.resource == "deployments"} == {"x-storage"}
 
 
 def test_changes_that_a_client_repeats_are_reverted_with_backoff(scenario: Scenario) -> None:
     """Two controllers that revert each other's changes must not load the cluster."""
     where = scenario.namespace()
-    scenario.ready(scenario.cryostat(where))
+    scenario.wait_until_ready(scenario.cryostat(where))
     service = scenario.get("Service", where, "x")
     answers = 0
     try:
@@ -242,9 +242,9 @@ def test_a_status_that_cannot_be_written_blocks_nothing_and_is_retried(scenario:
         lambda: scenario.metrics().get('cryostat_operator_reconciles_total{result="retry"}'),
         what="the event is counted",
     )
-    assert [each["reason"] for each in scenario.now(cr)["status"]["conditions"]] == ["WaitingForOperator"]
+    assert [each["reason"] for each in scenario.live(cr)["status"]["conditions"]] == ["WaitingForOperator"]
     scenario.api.patch(role, {"rules": rules})
-    scenario.ready(cr, 60)
+    scenario.wait_until_ready(cr, 60)
 
 
 def test_missing_permissions_are_reported_until_they_are_granted_again(scenario: Scenario) -> None:
@@ -252,7 +252,7 @@ def test_missing_permissions_are_reported_until_they_are_granted_again(scenario:
     role = {"apiVersion": version, "kind": "ClusterRole", "metadata": {"name": name}}
     rules = scenario.api.get(version, "ClusterRole", name)["rules"]
     cr = scenario.cryostat(scenario.namespace())
-    scenario.ready(cr)
+    scenario.wait_until_ready(cr)
     scenario.undo(lambda: scenario.api.patch(role, {"rules": rules}))
     scenario.api.patch(role, {"rules": [rule for rule in rules if "secrets" not in rule["resources"]]})
     time.sleep(1.0)  # until the API server's cache is updated
@@ -261,6 +261,6 @@ def test_missing_permissions_are_reported_until_they_are_granted_again(scenario:
     scenario.wait_for_reason(other, "Forbidden", "cannot ", "cryostat-operator-service-account")
     assert len(scenario.events(other, "Forbidden")) == 1
     scenario.api.patch(role, {"rules": rules})
-    scenario.ready(other, 90)
-    scenario.ready(cr, 90)
+    scenario.wait_until_ready(other, 90)
+    scenario.wait_until_ready(cr, 90)
     assert scenario.find("Service", cr["metadata"]["namespace"], "x-storage")

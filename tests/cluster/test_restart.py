@@ -135,11 +135,11 @@ def test_nothing_is_written_after_a_restart(platform: tuple[str, Scenario]) -> N
     for cr in crs:
         eventually(lambda cr=cr: settled(scenario.api, cr), 120, f"{cr['metadata']} is made")  # type: ignore[misc]
     eventually(lambda: unscheduled(scenario) == [], 90, "all pods have a node", interval=1.0)
-    scenario.settle(120, renewals=True)
+    scenario.wait_until_idle(120, renewals=True)
     for polite in (False, True):
         if polite and scenario.operator:
             scenario.operator.stop()
-        with scenario.down():
+        with scenario.stopped():
             mark = scenario.plane.audit_mark()
-        scenario.settle(60, renewals=True)
+        scenario.wait_until_idle(60, renewals=True)
         assert scenario.writes(mark) == []

@@ -38,7 +38,7 @@ def served_at(scenario: Scenario, cr: Object, host: str) -> None:
 
     def agreed() -> bool:
         url = f"https://{host}" if host else ""
-        assert scenario.now(cr)["status"]["applicationUrl"] == url
+        assert scenario.live(cr)["status"]["applicationUrl"] == url
         assert link(scenario, cr) == url
         return True
 
@@ -47,12 +47,12 @@ def served_at(scenario: Scenario, cr: Object, host: str) -> None:
 
 def test_another_host_changes_the_route_url_and_link(scenario: Scenario) -> None:
     cr = scenario.cryostat(scenario.namespace(), **host_of("one.example.com"))
-    scenario.ready(cr)
+    scenario.wait_until_ready(cr)
     served_at(scenario, cr, "one.example.com")
     before = scenario.get("Route", cr["metadata"]["namespace"], "x")
     scenario.change(cr, **host_of("two.example.com"))
     served_at(scenario, cr, "two.example.com")
-    scenario.ready(cr)
+    scenario.wait_until_ready(cr)
     after = scenario.get("Route", cr["metadata"]["namespace"], "x")
     assert after["spec"]["host"] == "two.example.com"
     assert after["metadata"]["uid"] == before["metadata"]["uid"]  # the Route is not recreated
@@ -74,10 +74,10 @@ def test_a_host_of_another_route_is_reported_with_the_routers_message_until_it_i
     scenario.wait_for_reason(cr, "RouteRejected", *said)
     scenario.wait_for_reason(cr, "RouteRejected", *said, type="Exposed")
     served_at(scenario, cr, "")
-    eventually(lambda: condition(scenario.now(cr), "MainDeploymentAvailable").get("status") == "True")
+    eventually(lambda: condition(scenario.live(cr), "MainDeploymentAvailable").get("status") == "True")
     assert [event["type"] for event in scenario.events(cr, "RouteRejected")] == ["Warning"]
     scenario.api.delete(theirs)
-    scenario.ready(cr)
+    scenario.wait_until_ready(cr)
     served_at(scenario, cr, "taken-before.example.com")
     assert (
         scenario.wait_for_reason(cr, "AddressAssigned", "https://taken-before.example.com", type="Exposed")["status"]
@@ -96,12 +96,12 @@ def test_a_route_that_no_router_has_processed_blocks_nothing(scenario: Scenario,
     router.pause()
     cr = scenario.cryostat(scenario.namespace())
     scenario.wait_for_reason(cr, "RouteNotAdmitted", "Route x", "not been admitted", type="Exposed")
-    eventually(lambda: condition(scenario.now(cr), "MainDeploymentAvailable").get("status") == "True")
+    eventually(lambda: condition(scenario.live(cr), "MainDeploymentAvailable").get("status") == "True")
     scenario.wait_for_reason(cr, "RouteNotAdmitted")
     served_at(scenario, cr, "")
     assert scenario.events(cr, "RouteNotAdmitted") == []  # an admission within a short time is not reported as missing
     router.resume()
-    scenario.ready(cr)
+    scenario.wait_until_ready(cr)
     served_at(scenario, cr, f"x-{cr['metadata']['namespace']}.{openshift.DOMAIN}")
 
 
@@ -111,13 +111,13 @@ def test_the_admission_by_one_of_several_routers_is_sufficient(scenario: Scenari
     router.add_router("shard", "shard.example.com")
     router.reject(where, "x", "RouteNotAdmitted", "the default router has no room")
     eventually(lambda: admissions(scenario, cr_route(cr)) == ["False", "True"], what="the second router admits it")
-    scenario.ready(cr)
+    scenario.wait_until_ready(cr)
     served_at(scenario, cr, "sharded.example.com")
     router.reject(where, "x", "ExtendedValidationFailed", "the shard wants a certificate", router="shard")
     scenario.wait_for_reason(cr, "RouteRejected", "the default router has no room")
     served_at(scenario, cr, "")
     router.accept(where, "x")
-    scenario.ready(cr)
+    scenario.wait_until_ready(cr)
     served_at(scenario, cr, "sharded.example.com")
 
 
@@ -129,7 +129,7 @@ def test_a_generated_host_is_kept(scenario: Scenario) -> None:
     cr = scenario.cryostat(scenario.namespace())
     where = cr["metadata"]["namespace"]
     host = f"x-{where}.{openshift.DOMAIN}"
-    scenario.ready(cr)
+    scenario.wait_until_ready(cr)
     made = scenario.get("Route", where, "x")
     assert made["metadata"]["annotations"][GENERATED] == "true"
     scenario.change(cr, networkOptions={"coreConfig": {"labels": {"shard": "inner"}}})
@@ -138,10 +138,10 @@ def test_a_generated_host_is_kept(scenario: Scenario) -> None:
     )
     kept = scenario.get("Route", where, "x")
     assert (kept["spec"]["host"], kept["metadata"]["annotations"][GENERATED]) == (host, "true")
-    scenario.settle()
-    with scenario.down():
+    scenario.wait_until_idle()
+    with scenario.stopped():
         mark = scenario.plane.audit_mark()
-    scenario.settle()
+    scenario.wait_until_idle()
     assert scenario.writes(mark) == []
     scenario.api.delete(kept)
     eventually(lambda: scenario.get("Route", where, "x")["metadata"]["uid"] != made["metadata"]["uid"])
@@ -151,7 +151,7 @@ def test_a_generated_host_is_kept(scenario: Scenario) -> None:
 def test_a_host_that_the_operator_may_not_choose_leaves_the_route_as_it_is(scenario: Scenario) -> None:
     cr = scenario.cryostat(scenario.namespace(), **host_of("one.example.com"))
     where = cr["metadata"]["namespace"]
-    scenario.ready(cr)
+    scenario.wait_until_ready(cr)
     before = scenario.get("Route", where, "x")
     role = scenario.api.get("rbac.authorization.k8s.io/v1", "ClusterRole", ROLE)
     head = {"apiVersion": "rbac.authorization.k8s.io/v1", "kind": "ClusterRole", "metadata": {"name": ROLE}}
@@ -163,7 +163,7 @@ def test_a_host_that_the_operator_may_not_choose_leaves_the_route_as_it_is(scena
     kept = scenario.get("Route", where, "x")
     assert (kept["metadata"]["uid"], kept["spec"]["host"]) == (before["metadata"]["uid"], "one.example.com")
     scenario.api.patch(head, {"rules": role["rules"]})
-    scenario.ready(cr, timeout=60)
+    scenario.wait_until_ready(cr, timeout=60)
     served_at(scenario, cr, "two.example.com")
 
 
@@ -195,10 +195,10 @@ def test_without_console_everything_else_works(scenario: Scenario, without: Call
     without("consolelinks.console.openshift.io", "apiservers.config.openshift.io")
     cr = scenario.cryostat(scenario.namespace())
     host = f"x-{cr['metadata']['namespace']}.{openshift.DOMAIN}"
-    body = scenario.ready(cr)
+    body = scenario.wait_until_ready(cr)
     assert body["status"]["applicationUrl"] == f"https://{host}"
     gone = scenario.cryostat(scenario.namespace(), "y")
-    scenario.ready(gone)
+    scenario.wait_until_ready(gone)
     scenario.delete(gone)
     scenario.wait_for_no_objects(gone)
     openshift.install(scenario.api)
@@ -210,16 +210,16 @@ def test_without_console_everything_else_works(scenario: Scenario, without: Call
 def test_the_route_api_is_removed_and_installed_again(scenario: Scenario, without: Callable[..., None]) -> None:
     cr = scenario.cryostat(scenario.namespace(), **host_of("one.example.com"))
     gone = scenario.cryostat(scenario.namespace(), "y")
-    scenario.ready(cr)
-    scenario.ready(gone)
+    scenario.wait_until_ready(cr)
+    scenario.wait_until_ready(gone)
     without("routes.route.openshift.io")
     served_at(scenario, cr, "")
     scenario.wait_for_reason(cr, "ExternalHostIgnored", type="SpecEffective")
-    scenario.ready(cr, timeout=60)
+    scenario.wait_until_ready(cr, timeout=60)
     scenario.delete(gone)
     scenario.wait_for_no_objects(gone)
     openshift.install(scenario.api)
     served_at(scenario, cr, "one.example.com")
-    body = scenario.ready(cr, timeout=60)
+    body = scenario.wait_until_ready(cr, timeout=60)
     assert condition(body, "SpecEffective") == {}
     assert body["status"].get("basicAuthSecret", "") == ""

@@ -87,7 +87,7 @@ def becomes_ready(scenario: Scenario, name: str) -> Object:
     cr = scenario.api.create({**sample, "metadata": {**sample["metadata"], "namespace": where}})
     if name in ("basic-auth", "everything"):
         assign_address(scenario, where, cr["metadata"]["name"])
-    found = scenario.ready(cr)
+    found = scenario.wait_until_ready(cr)
     scenario.delete(cr)
     for each in needs.namespaces:
         scenario.remove_namespace(each)

@@ -40,24 +40,24 @@ def test_each_cause_is_one_event_also_after_a_restart(scenario: Scenario) -> Non
     scenario.wait_for_reason(
         cr, "ConfigMapNotFound", "ConfigMap missing does not exist", "Secret absent does not exist"
     )
-    scenario.settle()
+    scenario.wait_until_idle()
 
     def warning_counts() -> dict[str, int]:
         return {event["reason"]: event["count"] for event in scenario.events(cr) if event["type"] == "Warning"}
 
     assert warning_counts() == {"ConfigMapNotFound": 1}
     for _ in range(2):
-        with scenario.down():
+        with scenario.stopped():
             mark = scenario.plane.audit_mark()
-        scenario.settle()
+        scenario.wait_until_idle()
     assert warning_counts() == {"ConfigMapNotFound": 1}
     assert scenario.writes(mark) == []
     template = scenario.config_map(where, "missing", **{"a.jfc": "<x/>"})
     scenario.wait_for_reason(cr, "SecretNotFound", "Secret absent")
     secret = scenario.secret(where, "absent", a="b")
-    scenario.ready(cr)
+    scenario.wait_until_ready(cr)
     assert warning_counts() == {"ConfigMapNotFound": 1}  # this message named the Secret too
-    with scenario.down():
+    with scenario.stopped():
         scenario.api.delete(template)
         scenario.api.delete(secret)
     scenario.wait_for_reason(cr, "ConfigMapNotFound", "Secret absent")
@@ -113,7 +113,7 @@ def test_situations_that_a_spec_leads_to_are_described_with_object_cause_and_rem
         where = scenario.namespace()
         made[row["name"]] = where, of_namespace(where, row), make(scenario, where, of_namespace(where, row["given"]))
     where, row, cr = made["claim-too-large"]
-    scenario.ready(cr)
+    scenario.wait_until_ready(cr)
     scenario.change(cr, **row["given"]["spec"])
     for where, row, _ in made.values():
         described(scenario, where, row)
@@ -122,10 +122,10 @@ def test_situations_that_a_spec_leads_to_are_described_with_object_cause_and_rem
             assert line.split(None, 2)[2].startswith(row["summary"]), line
     where, _, cr = made.pop("secret-missing")
     scenario.secret(where, "absent", a="b")
-    assert condition(scenario.ready(cr), "ReferencesResolved") == {}
+    assert condition(scenario.wait_until_ready(cr), "ReferencesResolved") == {}
     where, _, cr = made.pop("login-missing")
     scenario.secret(where, "login", users="alice:$2y$05$0123456789012345678901uM5fsvG4u7yvGnZ5S8vZ3H6gk1Wb2aK")
-    assert condition(scenario.ready(cr), "AuthenticationEnabled")["reason"] == "BasicAuth"
+    assert condition(scenario.wait_until_ready(cr), "AuthenticationEnabled")["reason"] == "BasicAuth"
     for where, row, cr in made.values():
         repair(scenario, where, row["given"], cr)
     for _, row, cr in made.values():
@@ -144,7 +144,7 @@ def repair(scenario: Scenario, where: str, given: Object, cr: Object) -> None:
 
 def nothing_remains(scenario: Scenario, row: Object, cr: Object) -> bool:
     """Whether a repaired instance is ready, and no condition has text of the situation."""
-    conditions = scenario.ready(cr)["status"]["conditions"]
+    conditions = scenario.wait_until_ready(cr)["status"]["conditions"]
     others = {each["type"]: each["reason"] for each in conditions if each["status"] != "True"}
     assert others == {"AgentsAuthenticated": "TLSDisabled"}, others
     text = json.dumps(conditions)
@@ -155,7 +155,7 @@ def nothing_remains(scenario: Scenario, row: Object, cr: Object) -> bool:
 def test_a_pod_that_does_not_run_is_described_with_cause_and_remedy(scenario: Scenario) -> None:
     where = scenario.namespace()
     cr = scenario.cryostat(where, "sample")
-    scenario.ready(cr)
+    scenario.wait_until_ready(cr)
     rows = [row for row in situations() if row.get("cluster") and row["given"].keys() == {"pods"}]
     assert len(rows) >= 4
     for row in rows:
@@ -171,12 +171,12 @@ def test_a_pod_that_does_not_run_is_described_with_cause_and_remedy(scenario: Sc
         [line] = scenario.plane.kubectl("get", "cryostats", "-n", where, "--no-headers").splitlines()
         assert line.split(None, 2)[2].startswith(row["summary"])
         if row["name"] == "out-of-memory":
-            with scenario.down():
+            with scenario.stopped():
                 mark = scenario.plane.audit_mark()
-            scenario.settle()
+            scenario.wait_until_idle()
             assert scenario.writes(mark) == []
         scenario.api.delete(pod)
-        scenario.ready(cr)
+        scenario.wait_until_ready(cr)
     assert {event["count"] for event in scenario.events(cr) if event["type"] == "Warning"} == {1}
 
 
@@ -184,7 +184,7 @@ def test_a_quota_on_pods_and_a_pause_are_described(scenario: Scenario) -> None:
     rows = {row["name"]: row for row in situations()}
     where = scenario.namespace()
     cr = scenario.cryostat(where, "sample")
-    scenario.ready(cr)
+    scenario.wait_until_ready(cr)
     head = {"apiVersion": "v1", "kind": "ResourceQuota", "metadata": {"name": "few", "namespace": where}}
     scenario.api.create({**head, "spec": {"hard": {"pods": "2"}}})
     eventually(
@@ -205,19 +205,19 @@ def test_a_quota_on_pods_and_a_pause_are_described(scenario: Scenario) -> None:
 
 def test_a_pod_that_cannot_be_scheduled_is_reported_with_the_schedulers_message(scenario: Scenario) -> None:
     cr = scenario.cryostat(scenario.namespace())
-    scenario.ready(cr)
+    scenario.wait_until_ready(cr)
     nowhere = {"replicas": 1, "schedulingOptions": {"nodeSelector": {"disk": "golden"}}}
     scenario.change(cr, reportOptions=nowhere)
     scenario.wait_for_reason(
         cr, "ReportsPodUnschedulable", "Deployment x-reports", "cannot be scheduled", "0/1 nodes are available"
     )
-    scenario.settle()
-    with scenario.down():
+    scenario.wait_until_idle()
+    with scenario.stopped():
         mark = scenario.plane.audit_mark()
-    scenario.settle()
+    scenario.wait_until_idle()
     assert scenario.writes(mark) == [], "the event is not written again"
     scenario.change(cr, reportOptions={"schedulingOptions": None})
-    scenario.ready(cr)
+    scenario.wait_until_ready(cr)
 
 
 def test_a_claim_without_a_volume_is_reported(scenario: Scenario) -> None:
@@ -227,22 +227,22 @@ def test_a_claim_without_a_volume_is_reported(scenario: Scenario) -> None:
     scenario.wait_for_reason(
         cr, "DatabaseVolumePending", "PersistentVolumeClaim x-database", f"StorageClass none-{where}"
     )
-    eventually(lambda: condition(scenario.now(cr), "StorageDeploymentAvailable").get("status") == "True")
+    eventually(lambda: condition(scenario.live(cr), "StorageDeploymentAvailable").get("status") == "True")
     volume = {
         "capacity": {"storage": "64Gi"}, "accessModes": ["ReadWriteOnce"], "hostPath": {"path": "/nonexistent"}, **spec,
     }  # fmt: skip
     made = {"apiVersion": "v1", "kind": "PersistentVolume", "metadata": {"name": f"none-{where}"}, "spec": volume}
     scenario.api.create(made)
-    scenario.ready(cr)
+    scenario.wait_until_ready(cr)
 
 
 def test_a_reconcile_writes_at_most_one_status_and_none_without_a_change(scenario: Scenario) -> None:
     where = scenario.namespace()
-    scenario.settle()
+    scenario.wait_until_idle()
     mark, before = scenario.plane.audit_mark(), reconcile_count(scenario)
     cr = scenario.cryostat(where)
-    body = scenario.ready(cr)
-    scenario.settle()
+    body = scenario.wait_until_ready(cr)
+    scenario.wait_until_idle()
     assert 0 < status_writes(scenario, mark) <= reconcile_count(scenario) - before
     status = body["status"]
     assert status["observedGeneration"] == body["metadata"]["generation"]
@@ -251,10 +251,10 @@ def test_a_reconcile_writes_at_most_one_status_and_none_without_a_change(scenari
     scenario.annotate(cr, note="anything")
     scenario.annotate(scenario.get("Service", where, "x"), note="anything")
     eventually(lambda: reconcile_count(scenario) > before, what="the operator has checked it")
-    scenario.settle()
+    scenario.wait_until_idle()
     assert scenario.writes(mark) == []
     scenario.change(cr, enableAudit=True)
-    again = scenario.ready(cr)
+    again = scenario.wait_until_ready(cr)
     assert again["metadata"]["generation"] == body["metadata"]["generation"] + 1
     since = {c["type"]: c["lastTransitionTime"] for c in status["conditions"]}
     kept = condition(again, "AuthenticationEnabled")
@@ -265,7 +265,7 @@ def test_the_columns_show_the_state(scenario: Scenario) -> None:
     where = scenario.namespace()
     rule = {"host": "cryostat.example.com"}
     core = {"networkOptions": {"coreConfig": {"ingressSpec": {"rules": [rule]}}}}
-    scenario.ready(scenario.cryostat(where, "fine", **core))
+    scenario.wait_until_ready(scenario.cryostat(where, "fine", **core))
     ill = scenario.cryostat(where, "ill", eventTemplates=[{"configMapName": "missing", "filename": "a.jfc"}])
     scenario.wait_for_reason(ill, "ConfigMapNotFound", "ConfigMap missing")
     head, fine, bad = scenario.plane.kubectl("get", "cryostats", "-n", where).splitlines()
@@ -274,8 +274,8 @@ def test_the_columns_show_the_state(scenario: Scenario) -> None:
     assert bad.split()[:6] == ["ill", "False", "ConfigMap", "missing", "does", "not"]
     wide = scenario.plane.kubectl("get", "cryostats", "-n", where, "-o", "wide").splitlines()
     assert "ConfigMapNotFound" in wide[2]
-    assert condition(scenario.now(ill), "Ready")["message"] in wide[2]
-    ready = condition(scenario.now(ill), "Ready")["message"]
+    assert condition(scenario.live(ill), "Ready")["message"] in wide[2]
+    ready = condition(scenario.live(ill), "Ready")["message"]
     assert "\n" not in ready
     assert ready.count("missing") == 1, ready
 
@@ -283,10 +283,10 @@ def test_the_columns_show_the_state(scenario: Scenario) -> None:
 def test_an_ingress_class_that_does_not_exist_is_named(scenario: Scenario) -> None:
     spec = {"ingressClassName": "web", "rules": [{"host": "cryostat.example.com"}]}
     cr = scenario.cryostat(scenario.namespace(), networkOptions={"coreConfig": {"ingressSpec": spec}})
-    scenario.ready(cr)
+    scenario.wait_until_ready(cr)
 
     def reports(text: str) -> bool:
-        return text in condition(scenario.now(cr), "Exposed")["message"]
+        return text in condition(scenario.live(cr), "Exposed")["message"]
 
     eventually(lambda: reports("IngressClass web does not exist"), what="the missing class is reported")
     head = {"apiVersion": "networking.k8s.io/v1", "kind": "IngressClass", "metadata": {"name": "web"}}
@@ -298,11 +298,11 @@ def test_an_ingress_class_that_does_not_exist_is_named(scenario: Scenario) -> No
 def test_the_address_is_removed_with_the_ingress(scenario: Scenario) -> None:
     rule = {"host": "cryostat.example.com"}
     cr = scenario.cryostat(scenario.namespace(), networkOptions={"coreConfig": {"ingressSpec": {"rules": [rule]}}})
-    body = scenario.ready(cr)
+    body = scenario.wait_until_ready(cr)
     assert body["status"]["applicationUrl"] == "http://cryostat.example.com"
     assert condition(body, "Exposed")["reason"] == "AddressNotReported", "no Ingress controller runs"
     scenario.change(cr, networkOptions=None)
-    body = scenario.ready(cr)
+    body = scenario.wait_until_ready(cr)
     assert body["status"].get("applicationUrl", "") == ""
     assert condition(body, "Exposed") == {}
     assert scenario.find("Ingress", cr["metadata"]["namespace"], "x") is None
@@ -319,7 +319,7 @@ def test_metrics(scenario: Scenario) -> None:
     assert samples['cryostat_operator_reconcile_errors_total{reason="NameCollision"}'] >= 1
     assert any('verb="POST"' in name for name in samples)
     scenario.api.delete(ill)
-    scenario.ready(cr)
+    scenario.wait_until_ready(cr)
 
 
 def secrets_of(scenario: Scenario, where: str) -> dict[str, str]:
@@ -338,14 +338,14 @@ def test_no_secret_value_is_in_logs_events_or_status(scenario: Scenario) -> None
     scenario.secret(where, "stored", credential="the-users-stored-credential")
     spec: Object = {"databaseOptions": {"secretName": "keys"}, "declarativeCredentials": [{"secretName": "stored"}]}
     cr = scenario.cryostat(where, reportOptions={"replicas": 1}, **spec)
-    scenario.ready(cr)
+    scenario.wait_until_ready(cr)
     values = secrets_of(scenario, where)
     scenario.api.delete(scenario.get("Secret", where, "x-storage"))  # another pod is created
     broken = {"data": {"credential": None, "other": base64.b64encode(b"a-rotated-credential").decode()}}
     scenario.api.patch(scenario.get("Secret", where, "stored"), broken)
     scenario.change(cr, databaseOptions={"secretName": "other"})
     scenario.wait_for_reason(cr, "DatabaseSecretMismatched")
-    scenario.settle()
+    scenario.wait_until_idle()
     values |= secrets_of(scenario, where) | {"before/x": "the-users-stored-credential"}
     assert {place.partition("/")[0] for place in values} >= {"keys", "stored", "x-storage", "x-basic-auth"}
     assert scenario.operator
@@ -353,7 +353,7 @@ def test_no_secret_value_is_in_logs_events_or_status(scenario: Scenario) -> None
         "log": scenario.operator.log.read_text(),
         "metrics": scenario.operator.get("/metrics")[1],
         "events": json.dumps(scenario.api.list("v1", "Event")),
-        "cryostat": json.dumps(scenario.now(cr)),
+        "cryostat": json.dumps(scenario.live(cr)),
         "objects": json.dumps([obj for obj in scenario.owned_objects(cr) if obj["kind"] != "Secret"]),
     }
     for place, value in values.items():

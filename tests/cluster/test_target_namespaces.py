@@ -42,7 +42,7 @@ def test_a_missing_namespace_is_named_and_used_when_it_exists(scenario: Scenario
         eventually(lambda name=name: scenario.get("Deployment", where, name), what=name)  # type: ignore[misc]
     scenario.make_namespace("loop-late")
     given(scenario, cr, "loop-late")
-    assert scenario.ready(cr)["status"]["targetNamespaces"] == [where, "loop-late", there]
+    assert scenario.wait_until_ready(cr)["status"]["targetNamespaces"] == [where, "loop-late", there]
     assert len(scenario.events(cr, "NamespaceNotFound")) == 1
     scenario.remove_namespace("loop-late")
     scenario.wait_for_reason(cr, "NamespaceNotFound", "loop-late")
@@ -56,8 +56,8 @@ def test_a_missing_namespace_is_named_and_used_when_it_exists(scenario: Scenario
 def test_a_namespace_that_is_created_again_gets_nothing_until_it_is_accepted(scenario: Scenario) -> None:
     where, there = scenario.namespace(), scenario.namespace()
     scenario.make_namespace("loop-again")
-    cr = scenario.ready(scenario.cryostat(where, targetNamespaces=[where, "loop-again", there]))
-    with scenario.down():
+    cr = scenario.wait_until_ready(scenario.cryostat(where, targetNamespaces=[where, "loop-again", there]))
+    with scenario.stopped():
         scenario.remove_namespace("loop-again")
         scenario.make_namespace("loop-again")
         # As after a restore from a backup.
@@ -74,22 +74,22 @@ def test_a_namespace_that_is_created_again_gets_nothing_until_it_is_accepted(sce
     key, uid = found["message"].split()[-1].split("=")
     scenario.api.patch(cr, {"metadata": {"annotations": {key: uid}}})
     given(scenario, cr, "loop-again")
-    assert {"name": "loop-again", "uid": uid} in scenario.ready(cr)["status"]["reviewedNamespaces"]
+    assert {"name": "loop-again", "uid": uid} in scenario.wait_until_ready(cr)["status"]["reviewedNamespaces"]
     scenario.api.patch(cr, {"metadata": {"annotations": {key: None}}})
-    scenario.settle()
+    scenario.wait_until_idle()
     assert has_access(scenario, cr, "loop-again")
 
 
 def test_namespaces_are_added_and_removed(scenario: Scenario) -> None:
     where, first, second = scenario.namespace(), scenario.namespace(), scenario.namespace()
-    cr = scenario.ready(scenario.cryostat(where, targetNamespaces=[first]))
+    cr = scenario.wait_until_ready(scenario.cryostat(where, targetNamespaces=[first]))
     assert has_access(scenario, cr, first)
     assert not has_access(scenario, cr, where)
     scenario.change(cr, targetNamespaces=[second, where])
     given(scenario, cr, second)
     given(scenario, cr, where)
     wait_until_empty(scenario, cr, first)
-    assert scenario.ready(cr)["status"]["targetNamespaces"] == [second, where]
+    assert scenario.wait_until_ready(cr)["status"]["targetNamespaces"] == [second, where]
     policy = scenario.get("NetworkPolicy", where, "x-internal-ingress")
     peers = [peer["namespaceSelector"] for peer in policy["spec"]["ingress"][1]["from"]]
     assert peers[0]["matchExpressions"][0]["values"] == [second, where]
@@ -100,14 +100,14 @@ def test_namespaces_are_added_and_removed(scenario: Scenario) -> None:
 
 def test_namespaces_change_while_the_operator_is_down(scenario: Scenario) -> None:
     where, first, second, third = (scenario.namespace() for _ in range(4))
-    cr = scenario.ready(scenario.cryostat(where, targetNamespaces=[first, second]))
-    with scenario.down():
+    cr = scenario.wait_until_ready(scenario.cryostat(where, targetNamespaces=[first, second]))
+    with scenario.stopped():
         scenario.change(cr, targetNamespaces=[third])
         scenario.remove_namespace(second)
     given(scenario, cr, third)
     wait_until_empty(scenario, cr, first)
-    scenario.ready(cr)
-    with scenario.down():
+    scenario.wait_until_ready(cr)
+    with scenario.stopped():
         scenario.change(cr, targetNamespaces=[where])
         scenario.api.delete(cr)
     scenario.wait_until_deleted(cr)
@@ -116,12 +116,12 @@ def test_namespaces_change_while_the_operator_is_down(scenario: Scenario) -> Non
 
 def test_objects_in_target_namespaces_are_deleted_after_the_status_was_lost(scenario: Scenario) -> None:
     where, first = scenario.namespace(), scenario.namespace()
-    cr = scenario.ready(scenario.cryostat(where, targetNamespaces=[first]))
-    with scenario.down():
+    cr = scenario.wait_until_ready(scenario.cryostat(where, targetNamespaces=[first]))
+    with scenario.stopped():
         scenario.api.patch(cr, {"status": None}, sub="status")
         scenario.change(cr, targetNamespaces=[where])
     wait_until_empty(scenario, cr, first)
-    scenario.ready(cr)
+    scenario.wait_until_ready(cr)
 
 
 def test_a_namespace_that_is_removed_during_a_reconcile_is_cleared(scenario: Scenario) -> None:
@@ -140,16 +140,16 @@ def test_a_namespace_that_is_removed_during_a_reconcile_is_cleared(scenario: Sce
 def test_a_terminating_namespace_blocks_nothing(scenario: Scenario) -> None:
     where, first, second = scenario.namespace(), scenario.namespace(), scenario.namespace()
     held = scenario.make("ConfigMap", first, "held", metadata={"finalizers": ["example.com/held"]})
-    cr = scenario.ready(scenario.cryostat(where, targetNamespaces=[first]))
+    cr = scenario.wait_until_ready(scenario.cryostat(where, targetNamespaces=[first]))
     scenario.api.delete({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": first}})
     scenario.wait_for_reason(cr, "NamespaceTerminating", first)
     mark = scenario.plane.audit_mark()
     scenario.change(cr, targetNamespaces=[first, second])
     given(scenario, cr, second)
-    scenario.settle()
+    scenario.wait_until_idle()
     refused = [write for write in scenario.writes(mark) if not write.succeeded]
     assert refused == [], "no object is created in a terminating namespace"
-    assert condition(scenario.now(cr), "TargetNamespacesReady")["reason"] == "NamespaceTerminating"
+    assert condition(scenario.live(cr), "TargetNamespacesReady")["reason"] == "NamespaceTerminating"
     other = scenario.cryostat(where, "y", targetNamespaces=[first])
     scenario.wait_for_reason(other, "NamespaceTerminating", first)
     scenario.delete(cr)
@@ -164,5 +164,5 @@ def test_an_empty_list_means_the_own_namespace(scenario: Scenario) -> None:
     given(scenario, cr, where)
     mark = scenario.plane.audit_mark()
     scenario.change(cr, targetNamespaces=None)
-    assert scenario.ready(cr)["status"]["targetNamespaces"] == [where]
+    assert scenario.wait_until_ready(cr)["status"]["targetNamespaces"] == [where]
     assert [write for write in scenario.writes(mark) if write.resource == "rolebindings"] == []

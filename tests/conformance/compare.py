@@ -79,16 +79,16 @@ class Difference:
         pattern: an fnmatch pattern for `Kind/name:path`.
         fault: the number of the Go operator's fault that it repairs, or 0.
         reason: the reason for the difference.
-        ours: the required value of this operator; any value if absent.
+        value: the required value of this operator; any value if absent.
     """
 
     pattern: str
     fault: int
     reason: str
-    ours: Any = ...
+    value: Any = ...
 
-    def covers(self, place: str, ours: Any) -> bool:
-        return fnmatchcase(place, _literal(self.pattern)) and (self.ours is ... or self.ours == ours)
+    def covers(self, place: str, actual: Any) -> bool:
+        return fnmatchcase(place, _literal(self.pattern)) and (self.value is ... or self.value == actual)
 
 
 def _literal(pattern: str) -> str:
@@ -108,8 +108,8 @@ class Differences:
         entries = yaml.load(path.read_text(), Loader=yaml.CSafeLoader)
         return cls(tuple(Difference(**entry) for entry in entries))
 
-    def cover(self, place: str, ours: Any) -> bool:
-        found = [entry for entry in self.entries if entry.covers(place, ours)]
+    def cover(self, place: str, actual: Any) -> bool:
+        found = [entry for entry in self.entries if entry.covers(place, actual)]
         self.used.update(entry.pattern for entry in found)
         return bool(found)
 

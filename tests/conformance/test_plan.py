@@ -104,7 +104,7 @@ def test_missing_and_additional_objects_are_reported() -> None:
 
 
 def test_a_listed_difference_covers_only_the_value_that_it_names() -> None:
-    listed = Differences((Difference("Service/*:spec.type", 1, "why", ours="NodePort"),))
+    listed = Differences((Difference("Service/*:spec.type", 1, "why", value="NodePort"),))
     assert compare([service(type="ClusterIP")], [service(type="NodePort")], listed) == []
     assert len(compare([service(type="ClusterIP")], [service(type="LoadBalancer")], listed)) == 1
 

@@ -68,7 +68,7 @@ class Running:
         """Run a command in a container of the instance and return its output. Raises KubectlError."""
         return self.node.kubectl("exec", "--namespace", HOME, f"deploy/{deployment}", "-c", container, "--", *command)
 
-    def ask(self, path: str, user: tuple[str, str] | None = None, *arguments: str) -> tuple[int, str]:
+    def request(self, path: str, user: tuple[str, str] | None = None, *arguments: str) -> tuple[int, str]:
         """Send a request to the application through the authentication proxy.
 
         Args:
@@ -87,9 +87,9 @@ class Running:
             return 0, ""
         return int(status), body
 
-    def kept(self, name: str, user: tuple[str, str]) -> Object | None:
+    def stored_values(self, name: str, user: tuple[str, str]) -> Object | None:
         """The values of a name in the application's database and storage; None if the application does not answer."""
-        status, body = self.ask(f"/kept/{name}", user)
+        status, body = self.request(f"/kept/{name}", user)
         return dict(json.loads(body)) if status == 200 else None
 
     def login(self) -> tuple[str, str]:
@@ -97,7 +97,7 @@ class Running:
 
     def targets(self) -> list[Object]:
         """The targets that agents registered; empty if the application does not answer."""
-        status, body = self.ask("/api/v4/targets", self.login())
+        status, body = self.request("/api/v4/targets", self.login())
         return list(json.loads(body)) if status == 200 else []
 
 
@@ -121,7 +121,7 @@ def running(node: Node) -> Iterator[Running]:
         eventually(lambda: found.is_ready, PATIENCE, "the instance is Ready")
         eventually(lambda: found.run("true") == "", PATIENCE, "the client runs")
         # The Service and the policies take effect some time after the pods are ready.
-        eventually(lambda: found.ask("/")[0], PATIENCE, "the client reaches the instance")
+        eventually(lambda: found.request("/")[0], PATIENCE, "the client reaches the instance")
     except TimeoutError:
         print(report(found))
         raise

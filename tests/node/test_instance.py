@@ -38,17 +38,17 @@ def test_it_is_ready_without_a_restart_in_a_restricted_namespace(instance: Runni
 
 def test_a_login_needs_the_right_password(instance: Running) -> None:
     user, password = instance.login()
-    assert instance.ask("/api/v4/targets")[0] in (401, 403)
-    assert instance.ask("/api/v4/targets", (user, "wrong"))[0] in (401, 403)
-    assert instance.ask("/api/v4/targets", (user, password)) == (200, "[]")
-    assert instance.ask("/grafana/", (user, password))[0] == 200
+    assert instance.request("/api/v4/targets")[0] in (401, 403)
+    assert instance.request("/api/v4/targets", (user, "wrong"))[0] in (401, 403)
+    assert instance.request("/api/v4/targets", (user, password)) == (200, "[]")
+    assert instance.request("/grafana/", (user, password))[0] == 200
 
 
 def test_a_user_cannot_send_another_name(instance: Running) -> None:
     forged = ("--header", "X-Forwarded-User: boss", "--header", "X-Cryostat-Agent-Proxy: true", "--request", "POST")
-    status, body = instance.ask("/api/v4/auth", instance.login(), *forged)
+    status, body = instance.request("/api/v4/auth", instance.login(), *forged)
     assert (status, json.loads(body)) == (200, {"username": "cryostat"})
-    assert instance.ask("/api/v4/discovery", instance.login(), *forged)[0] == 403
+    assert instance.request("/api/v4/discovery", instance.login(), *forged)[0] == 403
 
 
 def test_web_sockets_and_large_bodies_reach_the_application(instance: Running) -> None:
@@ -59,7 +59,7 @@ def test_web_sockets_and_large_bodies_reach_the_application(instance: Running) -
         instance.run(*socket, user[0], "wrong", "hello")
     # Far larger than the default limits of nginx and of the operands' servers.
     digest = instance.run("sh", "-c", "head -c 25000000 /dev/urandom >/tmp/body && sha256sum /tmp/body").split()[0]
-    status, body = instance.ask("/digest", user, "--upload-file", "/tmp/body", "--max-time", "60")
+    status, body = instance.request("/digest", user, "--upload-file", "/tmp/body", "--max-time", "60")
     assert (status, json.loads(body)) == (200, {"sha256": digest})
 
 
@@ -195,7 +195,7 @@ def test_new_pods_have_the_former_data_and_do_not_restart_with_a_slow_database(i
     """All pods start at once, and the database needs a minute."""
     user = instance.login()
     put = ("--request", "PUT", "--data-binary", "a secret value")
-    assert instance.ask("/kept/first", user, *put)[0] == 204
+    assert instance.request("/kept/first", user, *put)[0] == 204
     store = (f"{instance.name}-database", f"{instance.name}-db")
     instance.run_in(*store, "sh", "-c", f"echo 60 >{SLOW_START}")
     before = {pod["metadata"]["uid"] for pod in instance.pods}
@@ -210,7 +210,7 @@ def test_new_pods_have_the_former_data_and_do_not_restart_with_a_slow_database(i
     assert restarts(instance.pods) == 0
     instance.run_in(*store, "rm", SLOW_START)
     value = "a secret value"
-    kept = eventually(lambda: instance.kept("first", user), PATIENCE, "the application answers")
+    kept = eventually(lambda: instance.stored_values("first", user), PATIENCE, "the application answers")
     assert kept == {"database": value, "storage": value}
     stored = instance.run_in(*store, "psql", "-U", "postgres", "-d", "cryostat", "-Atc", "SELECT name, value FROM kept")
     assert "first" in stored
@@ -260,10 +260,10 @@ def use_too_much_memory(instance: Running) -> None:
     user = instance.login()
     instance.run("sh", "-c", "head -c 300000000 /dev/zero >/tmp/large")
     for _ in range(2):
-        answers = eventually(lambda: instance.ask("/health", user)[0] == 200, PATIENCE, "the application answers")
+        answers = eventually(lambda: instance.request("/health", user)[0] == 200, PATIENCE, "the application answers")
         assert answers
         with suppress(KubectlError):  # the connection ends
-            instance.ask("/digest", user, "--upload-file", "/tmp/large", "--max-time", "60")
+            instance.request("/digest", user, "--upload-file", "/tmp/large", "--max-time", "60")
 
 
 def repair(instance: Running) -> None:
@@ -303,7 +303,7 @@ def test_the_status_has_the_cause_of_a_failed_container(
 
     def recovered() -> bool:
         # The status may not yet have the last of several failures.
-        return instance.is_ready and instance.ask("/health", instance.login())[0] == 200
+        return instance.is_ready and instance.request("/health", instance.login())[0] == 200
 
     eventually(recovered, PATIENCE, "the instance is Ready again, and answers")
 
@@ -365,9 +365,9 @@ def test_a_new_login_and_new_certificates_reach_the_programs(instance: Running) 
 
     eventually(generated, PATIENCE, "the login is generated again")
     path = "/api/v4/targets"
-    eventually(lambda: instance.ask(path, instance.login())[0] == 200, PATIENCE, "the new login works")
+    eventually(lambda: instance.request(path, instance.login())[0] == 200, PATIENCE, "the new login works")
     # Pods are replaced for new certificates, so a request may get no response.
-    eventually(lambda: instance.ask(path, former)[0] in (401, 403), PATIENCE, "the former login is refused")
+    eventually(lambda: instance.request(path, former)[0] in (401, 403), PATIENCE, "the former login is refused")
 
     def renewed() -> bool:
         found = served_certificates(instance)
@@ -393,7 +393,9 @@ def test_a_backup_restores_an_instance_that_was_deleted_with_its_data(instance: 
     user = instance.login()
     value = "a saved value"
     put = ("--request", "PUT", "--data-binary", value)
-    eventually(lambda: instance.ask("/kept/saved", user, *put)[0] == 204, PATIENCE, "the application stores the value")
+    eventually(
+        lambda: instance.request("/kept/saved", user, *put)[0] == 204, PATIENCE, "the application stores the value"
+    )
     secret = schedule_backups(instance)
     run_scheduled_backup(instance, tmp_path / "backup")
     kubeconfig = grant_restore(instance)
@@ -418,7 +420,7 @@ def test_a_backup_restores_an_instance_that_was_deleted_with_its_data(instance: 
     assert restored.returncode == 0, restored.stdout + restored.stderr
     eventually(lambda: instance.is_ready, PATIENCE, "the restored instance is Ready")
     new_user = instance.login()
-    kept = eventually(lambda: instance.kept("saved", new_user), PATIENCE, "the restored application answers")
+    kept = eventually(lambda: instance.stored_values("saved", new_user), PATIENCE, "the restored application answers")
     assert kept == {"database": value, "storage": value}
 
 

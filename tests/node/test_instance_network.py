@@ -108,5 +108,5 @@ def test_connections_are_as_the_table_of_network_policies_says(instance: Running
         except TimeoutError:
             print(*wrong, sep="\n")
             raise
-        assert instance.ask("/api/v4/targets", instance.login())[0] == 200
+        assert instance.request("/api/v4/targets", instance.login())[0] == 200
     assert instance.is_ready

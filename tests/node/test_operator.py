@@ -109,7 +109,7 @@ def test_an_update_of_the_operator_upgrades_the_operands(instance: Running) -> N
     node = instance.node
     user = instance.login()
     put = ("--request", "PUT", "--data-binary", "before the upgrade")
-    assert instance.ask("/kept/upgrade", user, *put)[0] == 204
+    assert instance.request("/kept/upgrade", user, *put)[0] == 204
     before = {each["metadata"]["uid"] for each in node.api.list("v1", "Pod", NAMESPACE)}
     images = {name: f"cryostat.test/{name}:2" for name in UPGRADED}
     for name, image in images.items():
@@ -129,7 +129,7 @@ def test_an_update_of_the_operator_upgrades_the_operands(instance: Running) -> N
     eventually(upgraded, PATIENCE, "all pods have their new images and the database its new resources")
     assert len(instance.pods) == PODS
     assert restarts(instance.pods) == 0, "the application waits for database and storage"
-    kept = eventually(lambda: instance.kept("upgrade", user), PATIENCE, "the application answers")
+    kept = eventually(lambda: instance.stored_values("upgrade", user), PATIENCE, "the application answers")
     assert kept == {"database": "before the upgrade", "storage": "before the upgrade"}
     after = replicas(node)
     assert not before & {each["metadata"]["uid"] for each in after}
@@ -210,4 +210,4 @@ def test_a_restart_of_kubelet_and_containerd_ends_no_pod(instance: Running, name
     start(node, pod("late", namespace()))
     assert containers() == before
     eventually(lambda: instance.is_ready, PATIENCE, "the instance is still Ready")
-    assert instance.ask("/api/v4/targets", instance.login())[0] == 200
+    assert instance.request("/api/v4/targets", instance.login())[0] == 200

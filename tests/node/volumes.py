@@ -53,5 +53,5 @@ class Provisioner:
 
 
 def _released(volume: Object) -> bool:
-    ours = volume["spec"].get("storageClassName") == STORAGE_CLASS
-    return ours and (volume.get("status") or {}).get("phase") == "Released"
+    is_own = volume["spec"].get("storageClassName") == STORAGE_CLASS
+    return is_own and (volume.get("status") or {}).get("phase") == "Released"

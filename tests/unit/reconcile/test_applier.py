@@ -48,13 +48,13 @@ async def test_writes_without_limiter_are_always_sent(cluster: Cluster) -> None:
 
 async def test_a_write_that_is_reverted_is_a_no_op(cluster: Cluster) -> None:
     key = Key("ConfigMap", "here", "x")
-    live = cluster.put(key, metadata={"labels": OWNERSHIP_LABELS}, data={"a": "theirs"})
+    live = cluster.put(key, metadata={"labels": OWNERSHIP_LABELS}, data={"a": "other"})
 
     async def revert(_: Key, obj: Obj) -> Obj:
-        return cluster.server.put(path_of(key), {**obj, "data": {"a": "theirs"}})
+        return cluster.server.put(path_of(key), {**obj, "data": {"a": "other"}})
 
     cluster.server.replace = revert  # type: ignore[method-assign, assignment]
-    change = Change("replace", key, {**live, "data": {"a": "ours"}}, live=live)
+    change = Change("replace", key, {**live, "data": {"a": "desired"}}, live=live)
     [outcome] = await cluster.applier.apply(INSTANCE, [change])
     assert outcome.state == "no-op"
     assert outcome.problem
@@ -91,11 +91,11 @@ async def test_a_change_of_another_client_is_logged_with_its_name(
 ) -> None:
     caplog.set_level(logging.INFO)
     key = Key("ConfigMap", "here", "x")
-    live = cluster.put(key, metadata={"labels": OWNERSHIP_LABELS}, data={"a": "theirs"})
+    live = cluster.put(key, metadata={"labels": OWNERSHIP_LABELS}, data={"a": "other"})
     entry = {"other": True, "manager": "kubectl-edit", "fieldsV1": {"f:data": {"f:a": {}}}}
     live["metadata"]["managedFields"] = [entry]
     await cluster.applier.apply(
-        INSTANCE, [Change("replace", key, {**live, "data": {"a": "ours"}}, live=live, paths=("data.a",))]
+        INSTANCE, [Change("replace", key, {**live, "data": {"a": "desired"}}, live=live, paths=("data.a",))]
     )
     assert caplog.messages == [
         "Updated ConfigMap here/x",

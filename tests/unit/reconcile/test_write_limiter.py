@@ -82,8 +82,8 @@ def test_transient_refusals_are_not_recorded() -> None:
 
 def test_a_write_that_the_cluster_reverts_is_reported_and_not_repeated() -> None:
     limiter = WriteLimiter(Clock())
-    reverted = service(type="theirs")
-    [outcome] = limiter.record(INSTANCE, [applied(change(type="ours"), reverted)])
+    reverted = service(type="other")
+    [outcome] = limiter.record(INSTANCE, [applied(change(type="desired"), reverted)])
     assert outcome.state == "no-op"
     assert outcome.problem
     assert outcome.problem.reason == "ChangedByOthers"
@@ -91,7 +91,7 @@ def test_a_write_that_the_cluster_reverts_is_reported_and_not_repeated() -> None
         "Service here/x was modified during admission, for example by a mutating policy: spec.type. The operator "
         "accepts the result. To prevent this, exempt the object in the policy."
     )
-    again = held(limiter, change(live=reverted, type="ours"))
+    again = held(limiter, change(live=reverted, type="desired"))
     assert again
     assert again.state == "no-op"
     assert again.problem == outcome.problem
@@ -99,24 +99,24 @@ def test_a_write_that_the_cluster_reverts_is_reported_and_not_repeated() -> None
 
 def test_a_reverted_write_is_repeated_once_either_side_changes() -> None:
     limiter = WriteLimiter(Clock())
-    limiter.record(INSTANCE, [applied(change(type="ours"), service(type="theirs"))])
-    assert held(limiter, change(live=service(type="theirs"), type="another")) is None
-    assert held(limiter, change(live=service(type="changed"), type="ours")) is None
+    limiter.record(INSTANCE, [applied(change(type="desired"), service(type="other"))])
+    assert held(limiter, change(live=service(type="other"), type="another")) is None
+    assert held(limiter, change(live=service(type="changed"), type="desired")) is None
 
 
 def test_metadata_that_the_api_server_sets_does_not_count_as_a_change() -> None:
     limiter = WriteLimiter(Clock())
-    limiter.record(INSTANCE, [applied(change(type="ours"), service(type="theirs"))])
-    live = service(type="theirs")
+    limiter.record(INSTANCE, [applied(change(type="desired"), service(type="other"))])
+    live = service(type="other")
     live["metadata"] = {**live["metadata"], "resourceVersion": "7", "generation": 2}
-    assert held(limiter, change(live={**live, "status": {"x": 1}}, type="ours"))
+    assert held(limiter, change(live={**live, "status": {"x": 1}}, type="desired"))
 
 
 def test_an_effective_write_is_not_a_no_op() -> None:
     limiter = WriteLimiter(Clock())
-    outcome = applied(change(type="ours"), service(type="ours"))
+    outcome = applied(change(type="desired"), service(type="desired"))
     assert limiter.record(INSTANCE, [outcome]) == [outcome]
-    assert held(limiter, change(live=service(type="ours"), type="ours")) is None
+    assert held(limiter, change(live=service(type="desired"), type="desired")) is None
 
 
 def test_a_reset_or_deleted_instance_is_forgotten() -> None:

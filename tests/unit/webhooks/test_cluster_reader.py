@@ -101,7 +101,7 @@ class Lookups:
     [
         ({"install-config": "apiVersion: v1\nfips: true\nplatform: {}\n"}, True),
         ({"install-config": "apiVersion: v1\nfips: false\n"}, False),
-        ({"install-config": "name: fips: true of ours\n"}, False),
+        ({"install-config": "name: fips: true here\n"}, False),
         ({}, False),
         (None, False),
     ],
