@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable
-from contextlib import suppress
 
 from ..api.limits import MAX_VALUES_READ, has_more_values
 from ..api.required_permissions import target_namespaces
@@ -13,27 +12,25 @@ from ..api.v1beta2 import Cryostat
 from ..api.validation import InvalidCryostatError, read_cryostat
 from ..kube.errors import ApiError
 from ..metrics import InjectionCounts
-from ..plan.injection.java_options import sources
 from ..plan.injection.labels import requested_instance, requested_options
-from ..plan.injection.pod_fields import NotInjectableError, PodContext, select_container
+from ..plan.injection.pod_fields import NotInjectableError, select_container
 from ..plan.injection.pod_mutator import inject_agent
 from ..plan.injection.propagation import propagate
 from ..plan.instance import Instance
-from ..plan.model import names
-from ..plan.model.kinds import InstanceKey, Key
+from ..plan.model.kinds import InstanceKey
 from ..plan.model.reasons import Reason
-from ..plan.model.snapshot import ContentSummary, Snapshot
+from ..plan.model.snapshot import Snapshot
 from ..settings import Settings
 from .agent_events import AgentEvents, object_name
 from .cluster_reader import ClusterReader
 from .large_reviews import LargeReviews
+from .pod_context_reader import PodContextReader
 from .reviews import AdmissionRequest, Obj, allowed
 from .smart_trigger_warnings import smart_trigger_warnings
 
 logger = logging.getLogger(__name__)
 
 REVIEW_TIMEOUT = 2.0  # seconds; the API server waits for 3
-MAX_SOURCES = 32  # ConfigMaps and Secrets in `envFrom` that are read for one pod
 WARNING_PREFIX = "Cryostat agent: "
 
 
@@ -62,6 +59,7 @@ class AgentAdmission:
         self._settings = settings
         self._injections = injections
         self._events = AgentEvents(reader)
+        self._contexts = PodContextReader(reader)
         self._large = LargeReviews()
 
     async def pod(self, request: AdmissionRequest) -> Obj:
@@ -104,7 +102,7 @@ class AgentAdmission:
         instance = Instance(cryostat, snapshot, self._settings)
         if request.namespace in instance.recreated_targets:
             raise NotInjectedError(_no_target(request.namespace, instance_key), stored)
-        context = await self._pod_context(request, instance)
+        context = await self._contexts.read(request, instance)
         ignored = await smart_trigger_warnings(self._reader, request.namespace, request.obj, self._settings)
         async with self._large.turn(request.namespace, request.obj):
             result = inject_agent(request.obj, instance, context)
@@ -139,62 +137,6 @@ class AgentAdmission:
             return read_cryostat(stored), stored
         except InvalidCryostatError as error:
             raise NotInjectedError(f"Cryostat {instance_key.namespace}/{instance_key.name} is not valid") from error
-
-    async def _pod_context(self, request: AdmissionRequest, instance: Instance) -> PodContext:
-        """Read what must be known to inject the agent.
-
-        The keys of Secrets in `envFrom` are read only for the API server. The answer to other callers must not depend
-        on them.
-        """
-        namespace = request.namespace
-        options = requested_options(request.obj).options
-        unread: set[tuple[str, str]] = set()
-        with suppress(NotInjectableError):  # `inject_agent` raises the same error
-            container, _ = select_container(request.obj, options.container if options else None)
-            unread = {
-                (source.kind, source.name)
-                for source in sources(container)[:MAX_SOURCES]
-                if source.kind == "ConfigMap" or request.from_api_server
-            }
-        certificate = names.agent_certificate(instance.namespace, instance.name, namespace)
-        if instance.tls and Key("Secret", namespace, certificate) not in instance.snapshot.live:
-            unread.add(("Secret", certificate))
-        keys = await self._keys(namespace, unread)
-        service = instance.snapshot.live.get(
-            Key("Service", namespace, names.agent_callback_service(instance.namespace, instance.name)), {}
-        )
-        return PodContext(
-            namespace,
-            keys,
-            certificate=keys.get(("Secret", certificate), frozenset()) is not None,
-            fips=await self._fips() if instance.tls else False,
-            ipv6=(service.get("spec", {}).get("ipFamilies") or [""])[0] == "IPv6",
-            secrets_unread=not request.from_api_server,
-        )
-
-    async def _fips(self) -> bool:
-        try:
-            return await self._reader.fips()
-        except ApiError as error:
-            logger.warning("The FIPS mode of the cluster cannot be read, so it is assumed to be off: %s", error)
-            return False
-
-    async def _keys(
-        self, namespace: str, objects: set[tuple[str, str]]
-    ) -> dict[tuple[str, str], frozenset[str] | None]:
-        """Return the keys of ConfigMaps and Secrets by (kind, name); without those that cannot be read."""
-        keys: dict[tuple[str, str], frozenset[str] | None] = {}
-
-        async def read(kind: str, name: str) -> None:
-            try:
-                found: ContentSummary | None = await self._reader.content(kind, namespace, name)
-            except ApiError:
-                return
-            if found is None or not found.has_too_many_keys:  # else it counts as one that cannot be read
-                keys[kind, name] = found.keys if found else None
-
-        await asyncio.gather(*(read(kind, name) for kind, name in objects))
-        return keys
 
     async def _workload(self, request: AdmissionRequest) -> Obj:
         if request.operation not in ("CREATE", "UPDATE"):
