@@ -5,12 +5,14 @@ from __future__ import annotations
 import base64
 import json
 import re
-from collections.abc import Iterator
+import ssl
+from collections.abc import Iterator, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+import urllib3
 import yaml
 from cryptography import x509
 
@@ -134,6 +136,49 @@ def test_the_service_selects_only_the_operator(installed: Installed) -> None:
     assert service["spec"]["selector"] == installed.deployment["spec"]["selector"]["matchLabels"]
     [port] = service["spec"]["ports"]
     assert (port["port"], port["targetPort"]) == (443, 9443)
+
+
+def test_prometheus_can_read_the_metrics_with_the_documented_settings(
+    installed: Installed, operator: OperatorProcess
+) -> None:
+    """By the ServiceMonitor of `manifests/monitoring` with the `tlsConfig` of docs/network.md."""
+    found = re.search(
+        r"^```text\n(tlsConfig:\n.*?)^```$", (ROOT / "docs/network.md").read_text(), re.DOTALL | re.MULTILINE
+    )
+    assert found
+    tls = yaml.safe_load(found[1].replace("NAMESPACE", installed.namespace))["tlsConfig"]
+    assert tls.keys() == {"serverName", "ca"}
+    ca, server = tls["ca"]["secret"], tls["serverName"]
+    authority = installed.api.get("v1", "Secret", ca["name"], installed.namespace)["data"][ca["key"]]
+    context = ssl.create_default_context(cadata=base64.b64decode(authority).decode())
+    for path in ("metrics-reader.yaml", "service-monitor.yaml"):
+        for obj in yaml.safe_load_all((ROOT / "manifests/monitoring" / path).read_text()):
+            if obj["kind"] != "ServiceMonitor":
+                installed.api.apply(obj)
+                continue
+            [service] = installed.api.list(
+                "v1",
+                "Service",
+                installed.namespace,
+                labelSelector=selector_text(obj["spec"]["selector"]["matchLabels"]),
+            )
+            [port] = service["spec"]["ports"]
+            assert port["name"] == obj["spec"]["endpoints"][0]["port"]
+            assert obj["spec"]["namespaceSelector"] == {"matchNames": [installed.namespace]}
+    local = installed.network.ports[installed.namespace, port["targetPort"]]
+    token = installed.api.token_for("cryostat-operator-metrics-scraper", installed.namespace)
+    pool = urllib3.HTTPSConnectionPool(
+        "127.0.0.1", local, ssl_context=context, server_hostname=server, assert_hostname=server, retries=False
+    )
+    statuses = [
+        pool.request("GET", "/metrics", headers=headers).status
+        for headers in ({}, {"Authorization": f"Bearer {token}"})
+    ]
+    assert statuses == [401, 200]
+
+
+def selector_text(labels: Mapping[str, str]) -> str:
+    return ",".join(f"{key}={value}" for key, value in labels.items())
 
 
 def test_the_certificate_is_valid_for_the_service(installed: Installed) -> None:
