@@ -16,13 +16,56 @@ import pytest
 from cryptography import x509
 
 from cryostat_operator.api import constants
-from tests.cluster.api import Object, eventually
+from tests.cluster.api import ApiError, Object, eventually
 from tests.cluster.certificates import write_serving_certificate
-from tests.cluster.operator_process import CRD, NAMESPACE, OperatorProcess, manifests
+from tests.cluster.operator_process import CRD, NAMESPACE, ROOT, SERVICE_ACCOUNT, OperatorProcess, manifests
 from tests.cluster.processes import free_ports
 from tests.cluster.webhooks import ADMISSION, MUTATING, VALIDATING, WebhookPlane, asks
 
 SECRET = "cryostat-operator-webhook-certificate"
+
+
+# --- policy ----------------------------------------------------------------------------------------------------------
+
+
+def test_the_policy_bounds_the_configurations_of_the_operator(webhooks: WebhookPlane) -> None:
+    operator = webhooks.api.impersonating(
+        f"system:serviceaccount:{NAMESPACE}:{SERVICE_ACCOUNT}", "system:serviceaccounts"
+    )
+    [valid] = [obj for obj in manifests(deployment=False) if obj["kind"] == "MutatingWebhookConfiguration"]
+    service = {"name": "cryostat-operator-webhook-service", "namespace": NAMESPACE}
+    rule = {"apiGroups": [""], "apiVersions": ["v1"], "operations": ["CREATE"], "resources": ["pods"]}
+    webhook: Object = {"name": "a.example.com", "sideEffects": "None", "admissionReviewVersions": ["v1"]}
+    webhook |= {"clientConfig": {"service": service}, "rules": [rule]}
+
+    def refusal(**changes: object) -> str:
+        """The answer to a creation with this webhook. An allowed one is refused later, because the object exists."""
+        with pytest.raises(ApiError) as error:
+            operator.create({**valid, "webhooks": [{**webhook, **changes}]}, dryRun="All")
+        return str(error.value)
+
+    other = {**valid, "metadata": {"name": "other"}}
+
+    def other_is_refused() -> bool:
+        try:
+            operator.create(other, dryRun="All")
+        except ApiError as error:
+            return "the operator may write its own two webhook configurations only" in str(error)
+        return False
+
+    operator.create(other, dryRun="All")
+    webhooks.plane.kubectl("apply", "-k", ROOT / "manifests/policies")
+    try:
+        eventually(other_is_refused, 30, "the policy is enforced")
+        webhooks.api.create(other, dryRun="All")  # other users are not bound
+        assert "AlreadyExists" in refusal()
+        secrets = {**rule, "resources": ["secrets"]}
+        assert "may review Cryostats, pods and workloads only" in refusal(rules=[rule, secrets])
+        elsewhere = {"service": {**service, "namespace": "elsewhere"}}
+        for config in (elsewhere, {"url": "https://example.com"}):
+            assert f"must be served in namespace {NAMESPACE}" in refusal(clientConfig=config)
+    finally:
+        webhooks.plane.kubectl("delete", "-k", ROOT / "manifests/policies")
 
 
 # --- certificates ----------------------------------------------------------------------------------------------------

@@ -7,7 +7,17 @@ from pathlib import PurePosixPath
 from typing import Any
 
 from ..plan.yaml_text import document
-from . import alerts, argocd, dashboard, leader_election_role, monitoring, operator_deployment, roles, webhook_manifests
+from . import (
+    alerts,
+    argocd,
+    dashboard,
+    leader_election_role,
+    monitoring,
+    operator_deployment,
+    registration_policy,
+    roles,
+    webhook_manifests,
+)
 from .install_names import DOCUMENTATION, LABELS, NAMESPACE, SELECTOR, SERVICE_ACCOUNT, WEBHOOK_PORT
 
 Obj = dict[str, Any]
@@ -18,7 +28,8 @@ def files_of_install() -> Mapping[PurePosixPath, str]:
     directory = PurePosixPath("manifests")
     prometheus = {f"monitoring/{name}": objects for name, objects in prometheus_objects().items()}
     gitops = {"gitops/argocd-cm.yaml": [argocd.settings()]}
-    objects_by_file = {**installation(), **prometheus, **gitops}
+    policies = {"policies/webhook-registration.yaml": registration_policy.objects()}
+    objects_by_file = {**installation(), **prometheus, **gitops, **policies}
     texts = {name: document(objects) for name, objects in objects_by_file.items()}
     # In a folder of its own, because `kubectl apply -f manifests/monitoring` reads every JSON file of the folder.
     texts[f"monitoring/dashboards/{dashboard.FILE}"] = dashboard.text(DOCUMENTATION)

@@ -1,0 +1,70 @@
+"""A policy that bounds which webhook configurations the operator may write. RBAC cannot restrict `create` to a name."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ..plan.model import webhook_definitions
+from .install_names import NAME, NAMESPACE, SERVICE_ACCOUNT, metadata
+from .webhook_manifests import CONFIGURATIONS
+
+Obj = dict[str, Any]
+
+GROUP = "admissionregistration.k8s.io"
+_OPERATOR = f"system:serviceaccount:{NAMESPACE}:{SERVICE_ACCOUNT}"
+_POLICY = f"{NAME}-webhook-registration"
+
+
+def objects() -> list[Obj]:
+    """Return the ValidatingAdmissionPolicy and its binding. Kubernetes 1.30 and later serve these kinds."""
+    binding = {"policyName": _POLICY, "validationActions": ["Deny"]}
+    specs = {"ValidatingAdmissionPolicy": _policy(), "ValidatingAdmissionPolicyBinding": binding}
+    return [
+        {"apiVersion": f"{GROUP}/v1", "kind": kind, "metadata": metadata(_POLICY), "spec": spec}
+        for kind, spec in specs.items()
+    ]
+
+
+def _policy() -> Obj:
+    rule = {"apiGroups": [GROUP], "apiVersions": ["*"], "operations": ["CREATE", "UPDATE"]}
+    resources = ["mutatingwebhookconfigurations", "validatingwebhookconfigurations"]
+    return {
+        "failurePolicy": "Fail",
+        "matchConstraints": {"resourceRules": [{**rule, "resources": resources}]},
+        "matchConditions": [{"name": "operator", "expression": f"request.userInfo.username == '{_OPERATOR}'"}],
+        "validations": _validations(),
+    }
+
+
+def _validations() -> list[Obj]:
+    rules = [rule for webhook in _webhooks() for rule in webhook["rules"]]
+    groups = _texts({group for rule in rules for group in rule["apiGroups"]})
+    resources = _texts({resource for rule in rules for resource in rule["resources"]})
+    reviewed = f"r.apiGroups.all(g, g in {groups}) && r.resources.all(x, x in {resources})"
+    service = f"has(w.clientConfig.service) && w.clientConfig.service.namespace == '{NAMESPACE}'"
+    return [
+        {
+            "expression": f"object.metadata.name in {_texts(set(CONFIGURATIONS))}",
+            "message": "the operator may write its own two webhook configurations only",
+        },
+        {
+            "expression": _each_webhook(f"!has(w.rules) || w.rules.all(r, {reviewed})"),
+            "message": "the webhooks of the operator may review Cryostats, pods and workloads only",
+        },
+        {
+            "expression": _each_webhook(service),
+            "message": f"the webhooks of the operator must be served in namespace {NAMESPACE}",
+        },
+    ]
+
+
+def _webhooks() -> list[Obj]:
+    return [*webhook_definitions.mutating(), *webhook_definitions.validating()]
+
+
+def _each_webhook(condition: str) -> str:
+    return f"!has(object.webhooks) || object.webhooks.all(w, {condition})"
+
+
+def _texts(values: set[str]) -> str:
+    return f"[{', '.join(repr(each) for each in sorted(values))}]"
