@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from cryostat_operator.api import constants
+from cryostat_operator.plan.injection.java_options import INHERITED_OPTIONS
 from cryostat_operator.plan.model import names
 from tests.cluster.api import Api, ApiError, Object, eventually
 from tests.cluster.webhooks import MUTATING, WebhookPlane
@@ -164,15 +165,21 @@ def test_labels_on_workloads_are_copied_to_pods(
 
 
 def test_options_from_a_config_map(webhooks: WebhookPlane, home: str, labels: dict[str, str]) -> None:
+    """It may be created after the pod, and lose the key before the container starts again."""
     data = {"JAVA_TOOL_OPTIONS": "-Xmx1g"}
     metadata = {"name": "options", "namespace": home}
     webhooks.api.create({"apiVersion": "v1", "kind": "ConfigMap", "metadata": metadata, "data": data})
-    container = {"envFrom": [{"configMapRef": {"name": "options"}}]}
-    [made] = webhooks.api.create(pod(home, labels, container))["spec"]["containers"]
-    [options] = [each for each in made["env"] if each["name"] == "JAVA_TOOL_OPTIONS"]
-    assert options["value"].startswith("$(JAVA_TOOL_OPTIONS) -javaagent:")
-    missing = {"envFrom": [{"configMapRef": {"name": "missing"}}]}
-    assert "ConfigMap missing, which cannot be read" in webhooks.warnings(pod(home, labels, missing))
+    for name in ("options", "missing"):
+        container = {"envFrom": [{"configMapRef": {"name": name}}]}
+        [made] = webhooks.api.create(pod(home, labels, container))["spec"]["containers"]
+        [options] = [each for each in made["env"] if each["name"] == "JAVA_TOOL_OPTIONS"]
+        assert options["value"].startswith(f"$({INHERITED_OPTIONS}) -javaagent:")
+        given = [each for each in made["env"] if each["name"] == INHERITED_OPTIONS]
+        reference = {"name": name, "key": "JAVA_TOOL_OPTIONS", "optional": True}
+        assert given == [
+            {"name": INHERITED_OPTIONS},
+            {"name": INHERITED_OPTIONS, "valueFrom": {"configMapKeyRef": reference}},
+        ]
 
 
 def test_with_tls_the_agent_needs_its_certificate(

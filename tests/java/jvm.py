@@ -33,13 +33,15 @@ def environment(container: Mapping[str, Any], sources: Mapping[str, str], fields
 
     Args:
         sources: variables from `envFrom`. They come first.
-        fields: values of field references by path, and of other references by key.
+        fields: values of field references by path, and of other references by key. Optional references have none.
     """
     found = dict(sources)
     for entry in container.get("env") or []:
         if "valueFrom" in entry:
             [source] = entry["valueFrom"].values()
-            found[entry["name"]] = fields[source.get("fieldPath") or source["key"]]
+            key = source.get("fieldPath") or source["key"]
+            if key in fields or not source.get("optional"):
+                found[entry["name"]] = fields[key]
         else:
             found[entry["name"]] = _expanded(entry.get("value", ""), found)
     return found

@@ -57,7 +57,6 @@ class PodContextReader:
             certificate=keys.get(("Secret", certificate), frozenset()) is not None,
             fips=await self._fips() if instance.tls else False,
             ipv6=(service.get("spec", {}).get("ipFamilies") or [""])[0] == "IPv6",
-            secrets_unread=not request.from_api_server,
         )
 
     async def _fips(self) -> bool:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, NamedTuple
 
 from .. import builders
@@ -22,7 +22,6 @@ class Source(NamedTuple):
     kind: str
     name: str
     prefix: str
-    optional: bool
 
 
 def sources(container: Obj) -> list[Source]:
@@ -31,8 +30,7 @@ def sources(container: Obj) -> list[Source]:
     for each in container.get("envFrom") or []:
         for field, kind in (("configMapRef", "ConfigMap"), ("secretRef", "Secret")):
             if reference := each.get(field):
-                name, optional = str(reference.get("name") or ""), reference.get("optional") is True
-                found.append(Source(kind, name, str(each.get("prefix") or ""), optional))
+                found.append(Source(kind, str(reference.get("name") or ""), str(each.get("prefix") or "")))
     return found
 
 
@@ -56,23 +54,21 @@ class ContainerVariables:
     Args:
         container: is changed by `add` and `append_option`.
         keys: the content of `envFrom`, as far as it was read.
-        secrets_unread: whether Secrets were not read on purpose. Options in them are then taken over by reference.
     """
 
-    def __init__(self, container: Obj, keys: Keys, *, secrets_unread: bool = False) -> None:
+    def __init__(self, container: Obj, keys: Keys) -> None:
         self._container = container
-        self._unknown: list[Source] = []
-        self._unread_secrets: list[Source] = []
+        self._sources: list[tuple[Source, frozenset[str] | None]] = []  # with their keys, as far as these are known
         self._taken: set[str] = set()
         self.hints: list[str] = []
         for source in sources(container):
             known = keys.get((source.kind, source.name))
-            if known is not None:
-                self._taken |= {source.prefix + key for key in known}
-            elif secrets_unread and source.kind == "Secret":
-                self._unread_secrets.append(source)
-            elif not source.optional or (source.kind, source.name) not in keys:
-                self._unknown.append(source)
+            self._taken |= {source.prefix + key for key in known or ()}
+            self._sources.append((source, known))
+            if known is None and source.kind == "ConfigMap":  # Secrets are usually not read
+                self.hints.append(
+                    f"ConfigMap {source.name} cannot be read: variables of the agent in it have no effect"
+                )
 
     def add(self, variables: Iterable[Obj]) -> None:
         """Add variables, except those that the container already has."""
@@ -92,65 +88,53 @@ class ContainerVariables:
         """Append an option to a variable and keep its current value.
 
         Raises:
-            NotInjectableError: the present value cannot be kept, or has another Cryostat agent.
+            NotInjectableError: the present value has another Cryostat agent.
         """
         entries: list[Obj] = self._container["env"]
         places = [index for index, entry in enumerate(entries) if entry["name"] == variable]
         if not places:
-            self._append_to_source(variable, option)
+            entries += _continued(variable, option, [_reference(*each) for each in self._references(variable)])
             return
-        entry = entries[places[-1]]  # of several entries of one name, the last one is effective
-        value = entry.get("value") or ""
+        place = places[-1]  # of several entries of one name, the last one is effective
+        value = entries[place].get("value") or ""
         present, own = agent_paths(value), agent_paths(option)
         if any(path not in own for path in present):
             raise NotInjectableError(f"{variable} has another Cryostat agent; remove that agent")
-        if "valueFrom" in entry:
-            self._append_to_reference(places[-1], variable, option)
+        if "valueFrom" in entries[place]:
+            # At the same place, because later variables may refer to this one.
+            entries[place : place + 1] = _continued(variable, option, [entries[place]["valueFrom"]])
         elif not present:
-            entry["value"] = f"{value} {option}".strip()
+            entries[place]["value"] = f"{value} {option}".strip()
 
-    def _append_to_source(self, variable: str, option: str) -> None:
-        entries = self._container["env"]
-        if variable in self._taken:
-            option = f"$({variable}) {option}"
-        elif self._unknown:
-            unknown = ", ".join(f"{source.kind} {source.name}" for source in self._unknown)
-            raise NotInjectableError(
-                f"{variable} may come from {unknown}, which cannot be read; "
-                f"set {variable} in the container, or choose another variable with cryostat.io/java-options-var"
-            )
-        elif inherited := self._from_unread_secrets(variable):
-            entries += inherited
-            option = f"$({INHERITED_OPTIONS}) {option}"
-        entries.append(builders.env(variable, option))
+    def _references(self, variable: str) -> Iterator[tuple[Source, str]]:
+        """Yield the ConfigMaps and Secrets in `envFrom` that have, or may have, a variable, each with its key."""
+        for source, known in self._sources:
+            key = variable.removeprefix(source.prefix)
+            if variable.startswith(source.prefix) and key and (known is None or key in known):
+                yield source, key
 
-    def _from_unread_secrets(self, variable: str) -> list[Obj]:
-        """Return entries that hold the value of a variable from Secrets, or an empty text if no Secret has it.
 
-        The kubelet evaluates the entries in their order and skips an optional reference without a value, so the last
-        Secret that has the key is effective, as in `envFrom`.
-        """
-        references = [
-            {"name": source.name, "key": variable.removeprefix(source.prefix), "optional": True}
-            for source in self._unread_secrets
-            if variable.startswith(source.prefix) and variable != source.prefix
-        ]
-        if not references:
-            return []
-        entries = [{"name": INHERITED_OPTIONS, "valueFrom": {"secretKeyRef": each}} for each in references]
-        return [builders.env(INHERITED_OPTIONS, ""), *entries]
+def _reference(source: Source, key: str) -> Obj:
+    """Return an optional reference: the key may be missing when the container starts, also at a later start."""
+    field = "configMapKeyRef" if source.kind == "ConfigMap" else "secretKeyRef"
+    return {field: {"name": source.name, "key": key, "optional": True}}
 
-    def _append_to_reference(self, place: int, variable: str, option: str) -> None:
-        entries = self._container["env"]
-        source = entries[place]["valueFrom"]
-        if any(isinstance(each, dict) and each.get("optional") for each in source.values()):
-            # Without the key the kubelet leaves the text `$(…)` in the value, and the JVM does not start.
-            raise NotInjectableError(
-                f"{variable} comes from an optional reference, which may be missing; make the reference required, "
-                "or choose another variable with cryostat.io/java-options-var"
-            )
-        entries[place] = {"name": INHERITED_OPTIONS, "valueFrom": source}
-        entries.append(builders.env(variable, f"$({INHERITED_OPTIONS}) {option}"))
+
+def _continued(variable: str, option: str, given: list[Obj]) -> list[Obj]:
+    """Return entries for a variable with an option after a value that is given by references.
+
+    The kubelet evaluates the entries in their order and skips an optional reference without a value, so the last
+    reference that has a value is effective, as in `envFrom`. Without any value it would leave the text `$(…)`, and the
+    JVM would not start, so an empty value precedes optional references.
+    """
+    if not given:
+        return [builders.env(variable, option)]
+    is_certain = not any(
+        isinstance(each, dict) and each.get("optional") for source in given for each in source.values()
+    )
+    empty = [] if is_certain else [builders.env(INHERITED_OPTIONS, "")]
+    inherited = [{"name": INHERITED_OPTIONS, "valueFrom": source} for source in given]
+    return [*empty, *inherited, builders.env(variable, f"$({INHERITED_OPTIONS}) {option}")]
 
 
 def _is_same(a: Obj, b: Obj) -> bool:

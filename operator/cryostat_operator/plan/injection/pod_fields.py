@@ -36,7 +36,6 @@ class PodContext:
         certificate: whether the Secret with the agents' certificate exists.
         ipv6: whether the primary address of pods is an IPv6 address.
         fips: whether the nodes of the cluster run in FIPS mode.
-        secrets_unread: whether Secrets were not read on purpose, because the caller is not known to be the API server.
     """
 
     namespace: str
@@ -44,7 +43,6 @@ class PodContext:
     certificate: bool = True
     ipv6: bool = False
     fips: bool = False
-    secrets_unread: bool = False
 
 
 class Selection(NamedTuple):

@@ -92,7 +92,7 @@ class PodMutator:
 
     def _add_variables(self) -> None:
         agent = f"-javaagent:{AGENT_DIRECTORY}/{AGENT_JAR}={environment.LOG_LEVEL}={self.options.log_level}"
-        variables = ContainerVariables(self.container, self.context.keys, secrets_unread=self.context.secrets_unread)
+        variables = ContainerVariables(self.container, self.context.keys)
         variables.add(environment.agent_variables(self.instance, self.context, self.options))
         variables.append_option(self.options.java_options_variable, agent)
         self.hints += variables.hints

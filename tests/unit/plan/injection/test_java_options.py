@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import time
+from typing import Any
 
 import pytest
 
 from cryostat_operator.plan.injection import labels
-from cryostat_operator.plan.injection.java_options import INHERITED_OPTIONS, ContainerVariables, agent_paths
+from cryostat_operator.plan.injection.java_options import INHERITED_OPTIONS, ContainerVariables, Keys, agent_paths
 from cryostat_operator.plan.injection.label_hints import SMART_TRIGGERS
-from cryostat_operator.plan.injection.pod_fields import NotInjectableError
 
 JAR = "/tmp/cryostat-agent/cryostat-agent-shaded.jar"
 OPTION = f"-javaagent:{JAR}=x=off"
@@ -61,30 +61,67 @@ def test_long_labels_and_many_unknown_labels_are_bounded() -> None:
     assert "64 are allowed" in labels.parse_labels({}, triggers).errors[0]
 
 
-def test_secrets_that_are_not_read_are_referred_to() -> None:
-    """The kubelet takes the last entry that has a value, so the options of the Secret are kept if it has some."""
-    container = {
-        "envFrom": [{"secretRef": {"name": "a"}}, {"prefix": "JAVA_", "secretRef": {"name": "b"}},
-                    {"prefix": "X_", "secretRef": {"name": "c"}}],
-        "env": [],
-    }  # fmt: skip
-    ContainerVariables(container, {}, secrets_unread=True).append_option("JAVA_TOOL_OPTIONS", OPTION)
-    keys = [("a", "JAVA_TOOL_OPTIONS"), ("b", "TOOL_OPTIONS")]
-    references = [{"secretKeyRef": {"name": name, "key": key, "optional": True}} for name, key in keys]
-    assert container["env"] == [
+def variables(container: dict[str, Any], keys: Keys | None = None) -> list[Any]:
+    """The variables of a container to whose Java options an option was appended."""
+    container.setdefault("env", [])
+    ContainerVariables(container, keys or {}).append_option("JAVA_TOOL_OPTIONS", OPTION)
+    return list(container["env"])
+
+
+def inherited(*references: dict[str, Any]) -> list[Any]:
+    return [
         {"name": INHERITED_OPTIONS, "value": ""},
         *({"name": INHERITED_OPTIONS, "valueFrom": each} for each in references),
         {"name": "JAVA_TOOL_OPTIONS", "value": f"$({INHERITED_OPTIONS}) {OPTION}"},
     ]
 
 
+def reference(kind: str, name: str, key: str = "JAVA_TOOL_OPTIONS") -> dict[str, Any]:
+    return {f"{kind}KeyRef": {"name": name, "key": key, "optional": True}}
+
+
+def test_sources_that_are_not_read_are_referred_to() -> None:
+    """The kubelet takes the last entry that has a value, so the options of a source are kept if it has some."""
+    container = {
+        "envFrom": [{"secretRef": {"name": "a"}}, {"prefix": "JAVA_", "configMapRef": {"name": "b"}},
+                    {"prefix": "X_", "secretRef": {"name": "c"}}, {"secretRef": {"name": "d"}}],
+    }  # fmt: skip
+    keys: Keys = {("Secret", "d"): frozenset({"OTHER"}), ("ConfigMap", "b"): None}
+    expected = inherited(reference("secret", "a"), reference("configMap", "b", "TOOL_OPTIONS"))
+    assert variables(container, keys) == expected
+
+
+def test_a_key_that_is_known_may_be_removed_before_the_container_starts_again() -> None:
+    """The kubelet would leave `$(JAVA_TOOL_OPTIONS)` in the value, and the JVM would not start."""
+    container = {"envFrom": [{"configMapRef": {"name": "a"}}]}
+    keys: Keys = {("ConfigMap", "a"): frozenset({"JAVA_TOOL_OPTIONS"})}
+    assert variables(container, keys) == inherited(reference("configMap", "a"))
+
+
+def test_a_config_map_that_is_not_read_is_named() -> None:
+    container = {"envFrom": [{"secretRef": {"name": "a"}}, {"configMapRef": {"name": "b"}}]}
+    hint = "ConfigMap b cannot be read: variables of the agent in it have no effect"
+    assert ContainerVariables(container, {}).hints == [hint]
+    assert ContainerVariables(container, {("ConfigMap", "b"): frozenset()}).hints == []
+
+
 def test_without_a_matching_prefix_nothing_is_referred_to() -> None:
-    container = {"envFrom": [{"prefix": "X_", "secretRef": {"name": "c"}}], "env": []}
-    ContainerVariables(container, {}, secrets_unread=True).append_option("JAVA_TOOL_OPTIONS", OPTION)
-    assert container["env"] == [{"name": "JAVA_TOOL_OPTIONS", "value": OPTION}]
+    option = [{"name": "JAVA_TOOL_OPTIONS", "value": OPTION}]
+    assert variables({"envFrom": [{"prefix": "X_", "secretRef": {"name": "c"}}]}) == option
+    assert variables({"envFrom": [{"prefix": "JAVA_TOOL_OPTIONS", "secretRef": {"name": "c"}}]}) == option
 
 
-def test_a_config_map_that_cannot_be_read_still_prevents_the_injection() -> None:
-    container = {"envFrom": [{"configMapRef": {"name": "a"}}], "env": []}
-    with pytest.raises(NotInjectableError, match="ConfigMap a, which cannot be read"):
-        ContainerVariables(container, {}, secrets_unread=True).append_option("JAVA_TOOL_OPTIONS", OPTION)
+def test_an_optional_reference_may_have_no_value() -> None:
+    source = reference("configMap", "a", "java")
+    assert variables({"env": [{"name": "JAVA_TOOL_OPTIONS", "valueFrom": source}]}) == inherited(source)
+
+
+def test_later_variables_may_refer_to_the_options() -> None:
+    source = {"secretKeyRef": {"name": "a", "key": "java"}}
+    later = {"name": "JAVA_OPTS", "value": "$(JAVA_TOOL_OPTIONS) -Xmx1g"}
+    found = variables({"env": [{"name": "JAVA_TOOL_OPTIONS", "valueFrom": source}, later]})
+    assert found == [
+        {"name": INHERITED_OPTIONS, "valueFrom": source},
+        {"name": "JAVA_TOOL_OPTIONS", "value": f"$({INHERITED_OPTIONS}) {OPTION}"},
+        later,
+    ]
