@@ -246,6 +246,59 @@ def test_changes_of_an_autoscaler_are_not_reverted(instance: Instance) -> None:
     )
 
 
+def test_a_horizontal_pod_autoscaler_is_not_fought(instance: Instance) -> None:
+    """The controller scales to its minimum at once, without metrics, and again at each sync if something reverts it."""
+    scenario, place = instance.scenario, instance.place("Deployment", "x-reports")
+    scenario.settle()
+    mark = scenario.plane.audit_mark()
+    target = {"apiVersion": "apps/v1", "kind": "Deployment", "name": "x-reports"}
+    autoscaler = scenario.api.create(
+        {
+            "apiVersion": "autoscaling/v2",
+            "kind": "HorizontalPodAutoscaler",
+            "metadata": {"name": "x-reports", "namespace": place[1]},
+            "spec": {"scaleTargetRef": target, "minReplicas": 3, "maxReplicas": 4},
+        }
+    )
+    for minimum in (3, 4):
+        scenario.api.patch(autoscaler, {"spec": {"minReplicas": minimum}})
+        eventually(
+            lambda minimum=minimum: scenario.get(*place)["spec"]["replicas"] == minimum,  # type: ignore[misc]
+            what=f"there are {minimum} report generators",
+        )
+        scenario.wait_for_reason(
+            instance.cr, "ReplicasScaled", "kube-controller-manager scales", place[2], type="SpecEffective"
+        )
+    scenario.ready(instance.cr)
+    scenario.settle()
+    assert scenario.get(*place)["spec"]["replicas"] == 4
+    assert [write for write in scenario.writes(mark) if write.resource == "deployments"] == []
+    assert condition(scenario.now(instance.cr), "Reconciled")["status"] == "True"
+    scenario.api.delete(autoscaler)
+    scenario.api.delete(scenario.get(*place))
+    eventually(
+        lambda: scenario.get(*place)["spec"]["replicas"] == 1, what="the Deployment has the replicas of the spec again"
+    )
+
+
+def test_a_change_is_told_with_the_name_of_the_client_the_first_time(instance: Instance) -> None:
+    scenario, place = instance.scenario, instance.place("Deployment", "x-storage")
+    body = {"spec": {"strategy": {"type": "RollingUpdate"}}}
+    path = scenario.api.path_of(scenario.get(*place))
+    size = scenario.log_size()
+    scenario.api.request("PATCH", path, body, PATCH_TYPES["merge"], fieldManager="kubectl-edit")
+    message = f"{place[0]} {place[1]}/{place[2]}: kubectl-edit had set spec.strategy"
+
+    def told() -> list[Object]:
+        return [each for each in scenario.events(instance.cr, "ChangeReverted") if message in each["message"]]
+
+    [event] = eventually(told, what="the Cryostat has an event")
+    assert event["type"] == "Normal"
+    assert message in scenario.log_since(size)
+    assert scenario.get(*place)["spec"]["strategy"]["type"] == "Recreate"
+    scenario.ready(instance.cr)
+
+
 def test_a_client_that_repeats_a_change_is_named(instance: Instance) -> None:
     scenario, place = instance.scenario, instance.place("Deployment", "x-database")
     for _ in range(3):
