@@ -182,6 +182,59 @@ def test_options_from_a_config_map(webhooks: WebhookPlane, home: str, labels: di
         ]
 
 
+def instrumented(pod: Object) -> list[str]:
+    """The containers that have the agent."""
+    containers = pod["spec"]["containers"]
+    return [each["name"] for each in containers if "-javaagent:" in json.dumps(each.get("env") or [])]
+
+
+def test_the_default_container_gets_the_agent_and_the_label_takes_precedence(
+    webhooks: WebhookPlane, home: str, labels: dict[str, str]
+) -> None:
+    """As Istio and Argo Workflows write pods: their own container first, and an annotation with the user's one."""
+    for first in ("istio-proxy", "wait", "helper"):
+        containers = [{"name": name, "image": "app:1", "securityContext": STRICT_CONTAINER} for name in (first, "main")]
+        given = pod(home, labels, containers=containers)
+        given["metadata"]["annotations"] = {"kubectl.kubernetes.io/default-container": "main"}
+        assert instrumented(webhooks.api.create(given)) == ["main"]
+        assert "Warning: Cryostat agent:" not in webhooks.warnings(given)
+        given["metadata"]["labels"] = {**labels, "cryostat.io/container": first}
+        assert instrumented(webhooks.api.create(given)) == [first]
+        bare = pod(home, labels, containers=containers)
+        guess = 'the agent is added to container "helper", the first of 2'
+        assert (guess in webhooks.warnings(bare)) == (first == "helper")
+        assert instrumented(webhooks.api.create(bare)) == ["helper" if first == "helper" else "main"]
+
+
+def test_a_pod_with_the_agent_does_not_keep_its_node(webhooks: WebhookPlane, home: str, labels: dict[str, str]) -> None:
+    key = "cluster-autoscaler.kubernetes.io/safe-to-evict-local-volumes"
+    for given, expected in (("", "cryostat-agent-init"), ("cache, tmp", "cache,tmp,cryostat-agent-init")):
+        made = pod(home, labels)
+        made["metadata"]["annotations"] = {key: given} if given else {}
+        made = webhooks.api.create(made)
+        assert made["metadata"]["annotations"][key] == expected
+        volumes = [each["name"] for each in made["spec"]["volumes"] if "emptyDir" in each]
+        assert set(volumes) <= set(expected.split(","))
+
+
+def test_pods_of_a_job_and_with_native_sidecars_get_the_agent(
+    webhooks: WebhookPlane, home: str, labels: dict[str, str]
+) -> None:
+    container = {"readOnlyRootFilesystem": True, **STRICT_CONTAINER}
+    sidecar = {"name": "proxy", "image": "proxy:1", "restartPolicy": "Always", "securityContext": container}
+    containers = [{"name": "app", "image": "app:1", "securityContext": container}]
+    template = {
+        "metadata": {"labels": labels},
+        "spec": {**STRICT, "restartPolicy": "Never", "containers": containers, "initContainers": [sidecar]},
+    }
+    head = {"name": "batch", "namespace": home}
+    webhooks.api.create({"apiVersion": "batch/v1", "kind": "Job", "metadata": head, "spec": {"template": template}})
+    [made] = eventually(lambda: webhooks.api.list("v1", "Pod", home), what="the pod of the Job")
+    assert agents(made) == ["proxy", "cryostat-agent-init"]
+    assert instrumented(made) == ["app"]
+    assert "restartPolicy" not in made["spec"]["initContainers"][1]  # it ends, so the Job can complete
+
+
 def test_with_tls_the_agent_needs_its_certificate(
     webhooks: WebhookPlane, home: str, instance: Object, labels: Any
 ) -> None:

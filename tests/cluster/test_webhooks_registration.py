@@ -7,7 +7,7 @@ import json
 import ssl
 import threading
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -258,3 +258,48 @@ def test_without_an_operator_v1beta2_is_readable(webhooks: WebhookPlane) -> None
     finally:
         webhooks.operator.resume()
     eventually(lambda: not webhooks.api.list(constants.API_VERSION, "Cryostat"), 40, "the Cryostat is gone")
+
+
+def test_cryostats_are_deleted_while_the_api_server_cannot_reach_the_webhooks(
+    webhooks: WebhookPlane, namespace: Callable[..., str]
+) -> None:
+    """As in a private cluster of GKE, or on EKS with an overlay network. The operator itself runs and writes."""
+    home = namespace(webhooks.plane, "unreachable")
+    metadata = {"name": "held", "namespace": home}
+    made = webhooks.api.create({"apiVersion": constants.API_VERSION, "kind": "Cryostat", "metadata": metadata})
+
+    def finalizers() -> list[str]:
+        found: list[str] = webhooks.api.get(constants.API_VERSION, "Cryostat", "held", home)["metadata"]["finalizers"]
+        return found
+
+    before = eventually(finalizers, what="the operator has set its finalizer")
+    dead = []
+    for kind, name in (("MutatingWebhookConfiguration", MUTATING), ("ValidatingWebhookConfiguration", VALIDATING)):
+        entries = [
+            {**each, "name": f"x.{each['name']}", "clientConfig": {"url": "https://127.0.0.1:1/x"}}
+            for each in webhooks.api.get(ADMISSION, kind, name)["webhooks"]
+            if "cryostats" in each["rules"][0]["resources"]
+        ]
+        assert [each["failurePolicy"] for each in entries] == ["Fail"]
+        head = {"apiVersion": ADMISSION, "kind": kind, "metadata": {"name": f"unreachable-{home}"}}
+        dead.append(webhooks.api.create({**head, "webhooks": entries}) and head)
+    try:
+
+        def refused() -> bool:
+            try:
+                webhooks.api.patch(made, {"metadata": {"labels": {"attempt": str(time.time_ns())}}})
+            except ApiError as error:
+                return "failed calling webhook" in error.message
+            return False
+
+        eventually(refused, what="the API server calls webhooks that do not answer")
+        webhooks.api.patch(made, {"metadata": {"finalizers": None}})
+        assert eventually(finalizers, what="the operator has set its finalizer again") == before
+        webhooks.api.delete(made)
+        eventually(
+            lambda: webhooks.api.find(constants.API_VERSION, "Cryostat", "held", home) is None,
+            what="the operator has deleted the Cryostat",
+        )
+    finally:
+        for head in dead:
+            webhooks.api.delete(head)
