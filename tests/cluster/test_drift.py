@@ -249,7 +249,7 @@ def test_changes_of_an_autoscaler_are_not_reverted(instance: Instance) -> None:
 def test_a_horizontal_pod_autoscaler_is_not_fought(instance: Instance) -> None:
     """The controller scales to its minimum at once, without metrics, and again at each sync if something reverts it."""
     scenario, place = instance.scenario, instance.place("Deployment", "x-reports")
-    scenario.settle()
+    scenario.wait_until_idle()
     mark = scenario.plane.audit_mark()
     target = {"apiVersion": "apps/v1", "kind": "Deployment", "name": "x-reports"}
     autoscaler = scenario.api.create(
@@ -269,11 +269,11 @@ def test_a_horizontal_pod_autoscaler_is_not_fought(instance: Instance) -> None:
         scenario.wait_for_reason(
             instance.cr, "ReplicasScaled", "kube-controller-manager scales", place[2], type="SpecEffective"
         )
-    scenario.ready(instance.cr)
-    scenario.settle()
+    scenario.wait_until_ready(instance.cr)
+    scenario.wait_until_idle()
     assert scenario.get(*place)["spec"]["replicas"] == 4
     assert [write for write in scenario.writes(mark) if write.resource == "deployments"] == []
-    assert condition(scenario.now(instance.cr), "Reconciled")["status"] == "True"
+    assert condition(scenario.live(instance.cr), "Reconciled")["status"] == "True"
     scenario.api.delete(autoscaler)
     scenario.api.delete(scenario.get(*place))
     eventually(
@@ -296,7 +296,7 @@ def test_a_change_is_told_with_the_name_of_the_client_the_first_time(instance: I
     assert event["type"] == "Normal"
     assert message in scenario.log_since(size)
     assert scenario.get(*place)["spec"]["strategy"]["type"] == "Recreate"
-    scenario.ready(instance.cr)
+    scenario.wait_until_ready(instance.cr)
 
 
 def test_a_client_that_repeats_a_change_is_named(instance: Instance) -> None:

@@ -17,7 +17,7 @@ def login(scenario: Scenario, cr: Object, reason: str) -> Object:
     """Wait until users log in this way, and return the condition."""
 
     def found() -> Object:
-        now = condition(scenario.ready(cr), "AuthenticationEnabled")
+        now = condition(scenario.wait_until_ready(cr), "AuthenticationEnabled")
         assert now["reason"] == reason, now
         return now
 
@@ -53,13 +53,13 @@ def test_without_an_oauth_server_a_login_is_generated_and_openshift_accounts_ret
             scenario.wait_for_reason(cr, "LoginGenerated", expected, type="AuthenticationEnabled")
         assert proxy_image(scenario, cr) != before
         assert scenario.find("Secret", where, "x-basic-auth")
-        assert scenario.now(cr)["status"]["basicAuthSecret"] == "x-basic-auth"
-        assert scenario.now(cr)["status"]["applicationUrl"].startswith("https://")
+        assert scenario.live(cr)["status"]["basicAuthSecret"] == "x-basic-auth"
+        assert scenario.live(cr)["status"]["applicationUrl"].startswith("https://")
     scenario.api.patch(AUTHENTICATION, {"spec": {"type": "IntegratedOAuth"}})
     login(scenario, cr, "OpenShiftSSO")
     assert proxy_image(scenario, cr) == before
     eventually(lambda: scenario.find("Secret", where, "x-basic-auth") is None, what="the generated login is deleted")
-    assert "basicAuthSecret" not in {k for k, v in scenario.now(cr)["status"].items() if v}
+    assert "basicAuthSecret" not in {k for k, v in scenario.live(cr)["status"].items() if v}
 
 
 def test_a_new_instance_without_an_oauth_server(openshift_scenario: Scenario, router: Router) -> None:
