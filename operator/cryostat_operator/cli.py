@@ -144,8 +144,7 @@ def diff(file: Any, tls: bool | None, namespace: str | None) -> None:
     """
     import asyncio
 
-    from .kube.connection import LoginError
-    from .kube.errors import ApiError
+    from .kube.errors import ApiError, LoginError
     from .reconcile.dry_run import difference
 
     try:

@@ -10,7 +10,8 @@ from typing import Any
 
 import aiohttp
 
-from ..kube.connection import Connection, LoginError
+from ..kube.connection import Connection
+from ..kube.errors import LoginError
 from ..plan.model.kinds import resource_path
 from .manifest import BackupError
 

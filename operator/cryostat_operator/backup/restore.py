@@ -9,8 +9,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 from ..api import constants
-from ..kube.connection import LoginError
-from ..kube.errors import ApiError
+from ..kube.errors import ApiError, LoginError
 from ..plan.image_releases import release_of
 from ..plan.model.kinds import Key, Obj, path_of
 from ..plan.upgrades import Versions

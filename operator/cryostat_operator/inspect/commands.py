@@ -79,8 +79,7 @@ def run_with_client(context: str | None, work: Callable[[Client, str], Awaitable
     import asyncio
 
     from ..kube.client import Client
-    from ..kube.connection import LoginError
-    from ..kube.errors import ApiError
+    from ..kube.errors import ApiError, LoginError
     from .explanation import explanation
     from .login import log_in
 

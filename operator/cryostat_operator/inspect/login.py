@@ -12,7 +12,9 @@ from typing import Any
 
 import yaml
 
-from ..kube.connection import Connection, LoginError
+from ..kube import kubeconfig
+from ..kube.connection import Connection
+from ..kube.errors import LoginError
 from ..kube.http_proxy import proxy_for
 from .tls_context import tls_context
 
@@ -79,49 +81,12 @@ async def log_in(context: str | None = None) -> Login:
         LoginError: no cluster is configured, or the configuration cannot be used.
     """
     try:
-        config = _merged(_files())
+        config = kubeconfig.merged(kubeconfig.files())
         if not config["clusters"]:
             return _service_account()
         return await _from_kubeconfig(config, context)
     except (OSError, ValueError, TypeError, AttributeError, KeyError, yaml.YAMLError) as error:
         raise LoginError(f"KUBECONFIG cannot be used: {type(error).__name__} {error}") from None
-
-
-def _files() -> list[Path]:
-    paths = (os.environ.get("KUBECONFIG") or "~/.kube/config").split(os.pathsep)
-    return [file for file in (Path(path).expanduser() for path in paths if path) if file.exists()]
-
-
-def _merged(files: list[Path]) -> dict[str, Any]:
-    """The files as kubectl merges them: the first entry of a name counts. Paths become absolute."""
-    config: dict[str, Any] = {"current": "", "clusters": {}, "users": {}, "contexts": {}}
-    for file in files:
-        document = _document(file)
-        config["current"] = config["current"] or document.get("current-context") or ""
-        for plural in ("clusters", "users", "contexts"):
-            for entry in document.get(plural) or ():
-                content = entry.get(plural[:-1]) or {}
-                config[plural].setdefault(entry["name"], _absolute(content, file.parent))
-    return config
-
-
-def _document(file: Path) -> dict[str, Any]:
-    try:
-        document = yaml.safe_load(file.read_text()) or {}
-    except OSError as error:
-        raise LoginError(f"the kubeconfig {file} cannot be read: {error.strerror}") from None
-    except (UnicodeDecodeError, yaml.YAMLError) as error:
-        line = getattr(getattr(error, "problem_mark", None), "line", None)
-        where = f", see line {line + 1}" if line is not None else ""
-        raise LoginError(f"the kubeconfig {file} is not YAML{where}") from None
-    if not isinstance(document, dict):
-        raise LoginError(f"the file {file} is not a kubeconfig")
-    return document
-
-
-def _absolute(content: Mapping[str, Any], directory: Path) -> dict[str, Any]:
-    names = ("certificate-authority", "client-certificate", "client-key", "tokenFile")
-    return {key: str(directory / value) if key in names and value else value for key, value in content.items()}
 
 
 async def _from_kubeconfig(config: Mapping[str, Any], name: str | None) -> Login:
@@ -130,13 +95,14 @@ async def _from_kubeconfig(config: Mapping[str, Any], name: str | None) -> Login
     if context is None:
         raise LoginError(f"the kubeconfig has no context {name!r}; `kubectl config get-contexts` lists them")
     cluster = config["clusters"].get(context.get("cluster")) or {}
-    user = config["users"].get(context.get("user")) or {}
+    user = kubeconfig.user_of(config, name)
     if not cluster.get("server"):
         raise LoginError(f"context {name!r} of the kubeconfig names no cluster with a server")
     _check_impersonation(user, name)
     if set(user) - _SIMPLE_USER_FIELDS - _IMPERSONATION.keys():
-        authorization, certificates = await _credentials_by_library(name)
-        user = {**user, **certificates}
+        configuration, authorization = await kubeconfig.configuration_of_library(name)
+        files = {"client-certificate": configuration.cert_file, "client-key": configuration.key_file}
+        user = {**user, **{field: str(path) for field, path in files.items() if path}}
     else:
         authorization = _authorization(user)
     headers = {"Authorization": authorization} if authorization else {}
@@ -168,33 +134,6 @@ def _authorization(user: Mapping[str, Any]) -> str:
         pair = f"{user['username']}:{user.get('password', '')}"
         return f"Basic {base64.b64encode(pair.encode()).decode()}"
     return ""
-
-
-async def _credentials_by_library(context: str) -> tuple[str, dict[str, str]]:
-    """Ask the Kubernetes client for what needs a credential plugin or OpenID Connect.
-
-    Returns:
-        The header `Authorization`, and the files of the client certificate as fields of a user; one of both is empty.
-    """
-    from kubernetes.aio import config
-    from kubernetes.aio.client import Configuration
-
-    configuration = Configuration()
-    try:
-        await config.load_kube_config(  # type: ignore[no-untyped-call]
-            config_file=os.environ.get("KUBECONFIG") or None, context=context, client_configuration=configuration
-        )
-    except config.ConfigException as error:
-        raise LoginError(f"context {context!r} of the kubeconfig: {error}") from None
-    authorization = str(await configuration.get_api_key_with_prefix("BearerToken") or "")
-    if not authorization and not configuration.cert_file:
-        # The library only logs why a plugin failed.
-        raise LoginError(
-            f"context {context!r} of the kubeconfig: its credential plugin returned no credentials; "
-            f"`kubectl --context {context} get namespaces` shows why"
-        )
-    certificates = {"client-certificate": configuration.cert_file, "client-key": configuration.key_file}
-    return authorization, {field: str(path) for field, path in certificates.items() if path}
 
 
 def _service_account() -> Login:

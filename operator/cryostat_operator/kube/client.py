@@ -12,9 +12,9 @@ import aiohttp
 import orjson
 
 from ..plan.model.kinds import FIELD_MANAGER, Key, Obj, collection_path, path_of
-from .connection import Connection, LoginError
+from .connection import Connection
 from .connection_pool import ConnectionPool
-from .errors import ApiError, ApiUnavailable
+from .errors import ApiError, ApiUnavailable, LoginError
 from .leadership_gate import LeadershipGate, NotLeaderError
 from .responses import TooManyRequests, Unauthorized, decode, decode_lines, decode_list
 

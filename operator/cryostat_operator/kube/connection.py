@@ -11,11 +11,12 @@ import os
 import ssl
 import time
 from dataclasses import replace
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import yaml
 
+from . import kubeconfig
+from .errors import LoginError
 from .http_proxy import proxy_for
 
 if TYPE_CHECKING:
@@ -26,10 +27,6 @@ _KOPF_USER_FIELDS = frozenset(
     {"token", "username", "password", "auth-provider"}
     | {f"client-{what}{kind}" for what in ("certificate", "key") for kind in ("", "-data")}
 )
-
-
-class LoginError(Exception):
-    """No API server is configured, or its credentials cannot be used."""
 
 
 class Connection:
@@ -117,43 +114,21 @@ def _service_account() -> kopf.ConnectionInfo | None:
 
 
 def _needs_library() -> bool:
-    """Whether a user in the kubeconfig has a field that kopf does not read, such as `exec`."""
-    paths = (os.environ.get("KUBECONFIG") or "~/.kube/config").split(os.pathsep)
-    files = [Path(path).expanduser() for path in paths if path]
-    users = [
-        entry.get("user") or {}
-        for file in files
-        if file.exists()
-        for entry in (yaml.safe_load(file.read_text()) or {}).get("users") or ()
-    ]
-    return any(set(user) - _KOPF_USER_FIELDS for user in users)
+    """Whether the current user has a field that kopf does not read, such as `exec`."""
+    config = kubeconfig.merged(kubeconfig.files())
+    return bool(set(kubeconfig.user_of(config, config["current"])) - _KOPF_USER_FIELDS)
 
 
 async def _with_library() -> kopf.ConnectionInfo:
-    from kubernetes.aio import config
-    from kubernetes.aio.client import Configuration
-
     from .kopf_import import kopf
 
-    configuration = Configuration()
-    try:
-        await config.load_kube_config(  # type: ignore[no-untyped-call]
-            config_file=os.environ.get("KUBECONFIG") or None, client_configuration=configuration
-        )
-    except config.ConfigException as error:
-        raise LoginError(f"KUBECONFIG cannot be used: {error}") from None
-    token = str(await configuration.get_api_key_with_prefix("BearerToken") or "")
-    if not token and not configuration.cert_file:
-        # The library only logs why a plugin failed.
-        raise LoginError(
-            "the credential plugin of KUBECONFIG returned no credentials; `kubectl get namespaces` shows why"
-        )
+    configuration, authorization = await kubeconfig.configuration_of_library(None)
     return kopf.ConnectionInfo(
         server=str(configuration.host),
         ca_path=configuration.ssl_ca_cert,
         insecure=None if configuration.verify_ssl else True,
         certificate_path=configuration.cert_file,
         private_key_path=configuration.key_file,
-        token=token.partition(" ")[2] or token or None,
+        token=authorization.partition(" ")[2] or authorization or None,
         proxy_url=str(configuration.proxy) if configuration.proxy else None,
     )

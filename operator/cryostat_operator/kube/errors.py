@@ -22,6 +22,10 @@ class StatusCause:
     field: str = ""
 
 
+class LoginError(Exception):
+    """No API server is configured, or its credentials cannot be used."""
+
+
 class ApiError(Exception):
     """The API server refused a request.
 

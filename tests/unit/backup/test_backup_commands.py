@@ -22,8 +22,7 @@ from cryostat_operator.cli import main
 from cryostat_operator.inspect import login
 from cryostat_operator.inspect.login import Login, UserConnection
 from cryostat_operator.kube import client
-from cryostat_operator.kube.connection import LoginError
-from cryostat_operator.kube.errors import ApiError, ApiUnavailable
+from cryostat_operator.kube.errors import ApiError, ApiUnavailable, LoginError
 from tests.unit.api_server import ApiServer
 from tests.unit.backup.instance import Storage, Streams, filled, operate, serve_instance
 

@@ -13,8 +13,7 @@ from click.testing import CliRunner, Result
 
 from cryostat_operator.cli import main
 from cryostat_operator.inspect import login
-from cryostat_operator.kube.connection import LoginError
-from cryostat_operator.kube.errors import ApiUnavailable
+from cryostat_operator.kube.errors import ApiUnavailable, LoginError
 from tests.unit.api_server import ApiServer
 from tests.unit.inspect.instance import condition, cryostat, deployment, serve
 

@@ -20,8 +20,7 @@ from cryptography.x509.oid import ExtendedKeyUsageOID
 
 from cryostat_operator.cli import main
 from cryostat_operator.inspect.explanation import explanation
-from cryostat_operator.kube.connection import LoginError
-from cryostat_operator.kube.errors import ApiError, ApiUnavailable
+from cryostat_operator.kube.errors import ApiError, ApiUnavailable, LoginError
 from cryostat_operator.pki import signing
 from cryostat_operator.pki.signing import CertificateTemplate
 

@@ -14,7 +14,7 @@ import yaml
 
 from cryostat_operator.inspect import login
 from cryostat_operator.inspect.login import log_in
-from cryostat_operator.kube.connection import LoginError
+from cryostat_operator.kube.errors import LoginError
 from cryostat_operator.pki import signing
 from cryostat_operator.pki.signing import CertificateTemplate
 

@@ -16,8 +16,7 @@ from cryostat_operator.inspect.causes import causes
 from cryostat_operator.inspect.login import log_in
 from cryostat_operator.inspect.observed import Observed
 from cryostat_operator.inspect.tree import address
-from cryostat_operator.kube.connection import LoginError
-from cryostat_operator.kube.errors import ApiError
+from cryostat_operator.kube.errors import ApiError, LoginError
 from cryostat_operator.plan.model.kinds import Obj
 from cryostat_operator.plan.model.reasons import COMPONENT_REASONS, Reason
 from tests.unit.api_server import ApiServer

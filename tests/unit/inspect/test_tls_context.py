@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from cryostat_operator.inspect.tls_context import tls_context
-from cryostat_operator.kube.connection import LoginError
+from cryostat_operator.kube.errors import LoginError
 from cryostat_operator.pki import signing
 from cryostat_operator.pki.signing import CertificateTemplate
 

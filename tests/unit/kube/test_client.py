@@ -8,8 +8,8 @@ from aiohttp import web
 
 from cryostat_operator.kube import client as client_module
 from cryostat_operator.kube.client import MAX_ATTEMPTS, MERGE_PATCH, Client, accept_metadata
-from cryostat_operator.kube.connection import Connection, LoginError
-from cryostat_operator.kube.errors import ApiError, ApiUnavailable
+from cryostat_operator.kube.connection import Connection
+from cryostat_operator.kube.errors import ApiError, ApiUnavailable, LoginError
 from cryostat_operator.kube.kopf_import import kopf
 from cryostat_operator.plan.model.kinds import Key
 from tests.unit.kube.server import FakeServer

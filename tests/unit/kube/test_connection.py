@@ -10,6 +10,7 @@ import kopf
 import pytest
 
 from cryostat_operator.kube import connection
+from cryostat_operator.kube.errors import LoginError
 
 
 @dataclass(frozen=True)
@@ -49,14 +50,17 @@ async def test_the_address_comes_from_the_variables_of_the_kubelet(monkeypatch: 
 @pytest.mark.parametrize(
     ("text", "cause"),
     [
-        ("words", "AttributeError"),
-        ("users: [{name: a, user: {exec: {}}}]", "Invalid kube-config file"),
+        ("words", "the file .* is not a kubeconfig"),
+        (
+            "current-context: a\nusers: [{name: a, user: {exec: {}}}]\ncontexts: [{name: a, context: {user: a}}]",
+            "KUBECONFIG cannot be used: Invalid kube-config file",
+        ),
         (
             "current-context: a\n"
             "clusters: [{name: a, cluster: {server: 'https://a', proxy-url: 'socks5://b'}}]\n"
             "users: [{name: a, user: {token: t}}]\n"
             "contexts: [{name: a, context: {cluster: a, user: a}}]",
-            "UnsupportedProxyError the proxy has the protocol socks5",
+            "KUBECONFIG cannot be used: UnsupportedProxyError the proxy has the protocol socks5",
         ),
     ],
 )
@@ -66,7 +70,7 @@ async def test_an_unusable_kubeconfig_is_reported(
     file = tmp_path / "config"
     file.write_text(text)
     monkeypatch.setenv("KUBECONFIG", str(file))
-    with pytest.raises(connection.LoginError, match=f"KUBECONFIG cannot be used: {cause}"):
+    with pytest.raises(LoginError, match=cause):
         await connection.connect()
 
 
@@ -82,11 +86,27 @@ async def test_a_credential_plugin_without_credentials_is_reported(
         "contexts: [{name: a, context: {cluster: a, user: a}}]"
     )
     monkeypatch.setenv("KUBECONFIG", str(file))
-    with pytest.raises(connection.LoginError) as error:
+    with pytest.raises(LoginError) as error:
         await connection.connect()
     assert str(error.value) == (
-        "the credential plugin of KUBECONFIG returned no credentials; `kubectl get namespaces` shows why"
+        "KUBECONFIG cannot be used: its credential plugin returned no credentials; `kubectl get namespaces` shows why"
     )
+
+
+async def test_the_credential_plugin_of_another_user_is_not_needed(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """For example the address of `kubectl proxy`, beside a cluster with a plugin."""
+    file = tmp_path / "config"
+    file.write_text(
+        "current-context: a\n"
+        "clusters: [{name: a, cluster: {server: 'http://127.0.0.1:8001'}}]\n"
+        "users: [{name: a, user: {}}, {name: b, user: {exec: {}}}]\n"
+        "contexts: [{name: a, context: {cluster: a, user: a}}]"
+    )
+    monkeypatch.setenv("KUBECONFIG", str(file))
+    found = await connection.connect()
+    assert found.server == "http://127.0.0.1:8001"
 
 
 async def test_a_proxy_is_used_outside_of_the_cluster_only(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

@@ -11,9 +11,9 @@ from aiohttp import web
 
 from cryostat_operator.kube import reflector as reflector_module
 from cryostat_operator.kube.client import MAX_ATTEMPTS
-from cryostat_operator.kube.connection import LoginError, connect
+from cryostat_operator.kube.connection import connect
 from cryostat_operator.kube.discovery import Discovery
-from cryostat_operator.kube.errors import ApiError, ApiUnavailable
+from cryostat_operator.kube.errors import ApiError, ApiUnavailable, LoginError
 from cryostat_operator.kube.reflector import Reflector, Source
 from cryostat_operator.plan.model.kinds import Key
 from tests.unit.api_server import ApiServer
