@@ -12,7 +12,7 @@ ROOT = Path(__file__).parents[1]
 OLD_WORDS = re.compile(
     r"foreman|scout|teller|workshop|ledger|murmur|landmark|\bdesk\b|\bbury|\bgraves?\b|\bvain|ring_later|talkative|"
     r"spokesman|auditor|drawing office|post room|front door|print shop|\bwish|hand_on|\blinger|"
-    r"\b(some|no|any|every)body\b",
+    r"last words|\bminted|\bstranger|\b(some|no|any|every)body\b",
     re.IGNORECASE,
 )
 SUFFIXES = {".py", ".md", ".j2", ".mjs", ".toml"}

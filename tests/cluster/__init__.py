@@ -1,1 +1,1 @@
-"""A real Kubernetes control plane for tests and demonstrations: programs, processes, clients, players."""
+"""A real Kubernetes control plane for tests and demonstrations: programs, processes, clients, simulated components."""

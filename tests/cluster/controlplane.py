@@ -92,7 +92,7 @@ class ControlPlane:
         self.programs = binaries.programs(*self.options.programs)
         stages = binaries.data(binaries.KWOK) if self.options.kwok else []
         self.directory = Path(tempfile.mkdtemp(prefix="cryostat-control-plane-", dir=self.parent))
-        watchdog.tell("remove", self.directory)
+        watchdog.send("remove", self.directory)
         try:
             self._write_files(stages)
             self._boot()
@@ -269,7 +269,7 @@ class ControlPlane:
         self._start_controllers()
 
     def restart_apiserver(self, *, kill: bool = False, down: float = 0.0) -> None:
-        """Stop the API server, keeps it down for `down` seconds, and start it again."""
+        """Stop the API server, wait for `down` seconds, and start it again."""
         self.stop_apiserver(kill=kill)
         time.sleep(down)
         self.start_apiserver()

@@ -39,7 +39,7 @@ SAMPLES = {
     "openshift": ROOT / "manifests/samples/openshift-external-host.yaml",
 }
 INSTANCE_NAMESPACE = "cryostat-demo"
-REFRESH = 1.0  # seconds between two looks at the cluster; each takes 20 requests
+REFRESH = 1.0  # seconds between two observations of the cluster; each takes 20 requests
 
 _STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
@@ -160,7 +160,7 @@ def _operator(cluster: Cluster) -> Iterator[OperatorProcess | None]:
         yield None
         return
     directory = Path(tempfile.mkdtemp(prefix="cryostat-operator-"))
-    watchdog.tell("remove", directory)
+    watchdog.send("remove", directory)
     operator = OperatorProcess(cluster.api, directory, {"DISABLE_SERVICE_TLS": "false"})
     console.print(f"The operator runs as process {operator.process.pid}; its log: {operator.log}", soft_wrap=True)
     try:
@@ -245,7 +245,7 @@ class Show:
     notes: Callable[[Instance], list[str]] = lambda _: []
     check: Callable[[], None] = lambda: None
 
-    def looks(self) -> Iterator[tuple[float, Instance]]:
+    def observations(self) -> Iterator[tuple[float, Instance]]:
         """Yield the seconds since the start and the observed instance, once a second. Raises ProcessDiedError."""
         started = time.monotonic()
         while True:
@@ -272,9 +272,9 @@ def follow(show: Show, timeout: float, once: bool) -> None:
     """
     view: LiveView | PlainView = LiveView() if console.is_terminal else PlainView()
     warned = False
-    looks = show.looks()
+    observations = show.observations()
     try:
-        for elapsed, instance in looks:
+        for elapsed, instance in observations:
             view.show(instance, elapsed)
             if instance.ready:
                 view.finish(instance, elapsed)
@@ -290,7 +290,7 @@ def follow(show: Show, timeout: float, once: bool) -> None:
         return
     print("\n".join([*_hints(show), *show.notes(instance), "Press Ctrl-C to stop.", ""]), flush=True)
     later = PlainView(instance)
-    for elapsed, instance in looks:
+    for elapsed, instance in observations:
         later.show(instance, elapsed)
 
 

@@ -44,7 +44,7 @@ class Watchdog:
         self._owner = 0
         self._lock = threading.Lock()
 
-    def tell(self, verb: str, what: object) -> None:
+    def send(self, verb: str, what: object) -> None:
         """Change the watchdog's list.
 
         Args:
@@ -106,7 +106,7 @@ class Child:
         self.name = name
         self.log = log
         self.process = self._spawn([str(part) for part in command], env)
-        watchdog.tell("kill", self.process.pid)
+        watchdog.send("kill", self.process.pid)
 
     def _spawn(self, command: list[str], env: Mapping[str, str] | None) -> Process:
         with self.log.open("ab") as output:
@@ -152,7 +152,7 @@ class Child:
         with suppress(ProcessLookupError, PermissionError):
             os.killpg(self.process.pid, signal.SIGKILL)
         code = self.process.wait()
-        watchdog.tell("spare", self.process.pid)
+        watchdog.send("spare", self.process.pid)
         return code
 
     def pause(self) -> None:
@@ -191,4 +191,4 @@ def listening(port: int, address: str = "127.0.0.1") -> bool:
 def remove_directory(path: Path) -> None:
     """Delete a temporary directory that the watchdog knows."""
     shutil.rmtree(path, ignore_errors=True)
-    watchdog.tell("keep", path)
+    watchdog.send("keep", path)

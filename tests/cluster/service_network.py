@@ -35,13 +35,13 @@ class ServiceNetwork:
         api: a client of the API server, to be set after its boot.
         ports: by namespace and port of a pod, the loopback port of the process that simulates it. Connections to other
             pods are refused.
-        carried: the endpoints that were called.
+        called: the endpoints that were called.
     """
 
     def __init__(self) -> None:
         self.api: Api | None = None
         self.ports: dict[tuple[str, int], int] = {}
-        self.carried: list[Endpoint] = []
+        self.called: list[Endpoint] = []
         self._directory = Path(tempfile.mkdtemp(prefix="cryostat-network-"))
         self._server = _Server(self)
 
@@ -80,7 +80,7 @@ class ServiceNetwork:
             raise ConnectionRefusedError(f"no program listens at {address}:{port}")
         connection = socket.create_connection(("127.0.0.1", local), 5)
         connection.settimeout(None)
-        self.carried.append(endpoint)
+        self.called.append(endpoint)
         return connection
 
     def _endpoint(self, address: str, port: int) -> Endpoint | None:

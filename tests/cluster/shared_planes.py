@@ -25,7 +25,7 @@ class SharedPlanes:
         self._running: dict[str, tuple[ExitStack, Any]] = {}
 
     def get(self, name: str, boot: Callable[[], AbstractContextManager[T]]) -> T:
-        """Return the running cluster, or boots it."""
+        """Return the running cluster, or boot it."""
         if name not in self._running:
             stack = ExitStack()
             self._running[name] = stack, stack.enter_context(boot())

@@ -40,8 +40,8 @@ def scenario(openshift_plane: ControlPlane, tmp_path: Path) -> Iterator[Scenario
     scenario.stop()
 
 
-class Stranger:
-    """Runs `kubectl cryostat status` in a namespace, and looks at nothing else."""
+class User:
+    """A user who knows no more about the cluster than `kubectl cryostat status` prints."""
 
     def __init__(self, scenario: Scenario) -> None:
         self.env = {**os.environ, "KUBECONFIG": str(scenario.plane.kubeconfig)}
@@ -63,65 +63,65 @@ class Stranger:
         return done.stderr
 
 
-def test_a_stranger_finds_the_cause_with_one_command(scenario: Scenario, router: Router) -> None:
+def test_a_user_finds_the_cause_with_one_command(scenario: Scenario, router: Router) -> None:
     place = {name: scenario.namespace(name) for name in ("secret", "targets", "route", "quota", "claim", "image")}
     place |= {name: scenario.namespace(name) for name in ("expired", "keys", "paused", "policy")}
     break_from_the_start(scenario, place)
     break_later(scenario, place)
-    stranger = Stranger(scenario)
+    user = User(scenario)
     n = place["secret"]
-    stranger.finds(n, "SecretNotFound", "Secret absent does not exist", next_command=f"kubectl -n {n} get secrets")
+    user.finds(n, "SecretNotFound", "Secret absent does not exist", next_command=f"kubectl -n {n} get secrets")
     n = place["targets"]
-    stranger.finds(n, "Target namespace absent does not exist. Create it", next_command="kubectl get namespaces")
-    stranger.finds(place["route"], "RouteRejected", f"holds {HOST}", next_command="kubectl get routes --all-namespaces")
+    user.finds(n, "Target namespace absent does not exist. Create it", next_command="kubectl get namespaces")
+    user.finds(place["route"], "RouteRejected", f"holds {HOST}", next_command="kubectl get routes --all-namespaces")
     n = place["quota"]
-    stranger.finds(
+    user.finds(
         n,
         "exceeded quota: few",
         f"Raise pods in spec.hard of ResourceQuota {n}/few",
         next_command=f"kubectl -n {n} describe replicasets,resourcequota",
     )
     n = place["claim"]
-    stranger.finds(
+    user.finds(
         n,
         "PersistentVolumeClaim x-database is not bound",
         "StorageClass none exists",
         next_command=f"kubectl -n {n} describe persistentvolumeclaim x-database",
     )
     n = place["image"]
-    stranger.finds(
+    user.finds(
         n,
         "StorageImagePullFailed",
         "registry.example.com/storage:1: not found",
         next_command=f"kubectl -n {n} describe pods -l app=x,kind=cryostat",
     )
     n = place["expired"]
-    stranger.finds(
+    user.finds(
         n,
         f"The certificate in Secret {n}/x-tls expired",
         next_command=f"kubectl -n {n} annotate cryostat x operator.cryostat.io/pause-reconciliation-",
     )
     n = place["keys"]
-    stranger.finds(
+    user.finds(
         n,
         "Secret keys does not fit the data of the database: ENCRYPTION_KEY",
         next_command=f"kubectl -n {n} describe secret keys",
     )
     n = place["paused"]
-    stranger.finds(
+    user.finds(
         n,
         "Reconciliation is paused",
         next_command=f"kubectl -n {n} annotate cryostat x operator.cryostat.io/pause-reconciliation-",
     )
     n = place["policy"]
-    stranger.finds(
+    user.finds(
         n,
         f"NetworkPolicy {n}/deny-all restricts egress of pods of this instance",
         next_command=f"kubectl -n {n} describe networkpolicies deny-all",
     )
-    no_webhook(scenario, stranger, place)
-    no_operator(scenario, stranger, place)
-    an_older_release(scenario, stranger, place)
+    no_webhook(scenario, user, place)
+    no_operator(scenario, user, place)
+    an_older_release(scenario, user, place)
 
 
 def break_from_the_start(scenario: Scenario, place: dict[str, str]) -> None:
@@ -181,8 +181,8 @@ def break_later(scenario: Scenario, place: dict[str, str]) -> None:
         scenario.wait_for_reason(cryostat_in(scenario, place[name]), reason)
 
 
-def no_webhook(scenario: Scenario, stranger: Stranger, place: dict[str, str]) -> None:
-    """The webhook of the operator does not answer: it is told for existing Cryostats, and where none can be created."""
+def no_webhook(scenario: Scenario, user: User, place: dict[str, str]) -> None:
+    """The webhook of the operator does not answer: the command reports this with and without a Cryostat."""
     [port] = free_ports(1)
     rule = {
         "apiGroups": [constants.GROUP],
@@ -201,16 +201,16 @@ def no_webhook(scenario: Scenario, stranger: Stranger, place: dict[str, str]) ->
     head = {"apiVersion": webhooks.ADMISSION, "kind": "ValidatingWebhookConfiguration"}
     made = scenario.api.create({**head, "metadata": {"name": webhooks.VALIDATING}, "webhooks": [webhook]})
     empty = scenario.namespace("empty")
-    eventually(lambda: "vcryostat.kb.io" in stranger.refused(empty), what="the API server calls the webhook")
+    eventually(lambda: "vcryostat.kb.io" in user.refused(empty), what="the API server calls the webhook")
     command = f"kubectl -n {NAMESPACE} get pods,services,endpointslices"
-    stranger.finds(place["route"], "WebhookUnreachable", "vcryostat.kb.io", "connection refused", next_command=command)
-    assert "There is no Cryostat in namespace" in stranger.refused(empty)
+    user.finds(place["route"], "WebhookUnreachable", "vcryostat.kb.io", "connection refused", next_command=command)
+    assert "There is no Cryostat in namespace" in user.refused(empty)
     scenario.api.delete({**head, **made})
-    eventually(lambda: "-A" in stranger.refused(empty), what="the API server does not call the webhook any more")
-    assert "Namespace absent does not exist." in stranger.refused("absent")
+    eventually(lambda: "-A" in user.refused(empty), what="the API server does not call the webhook any more")
+    assert "Namespace absent does not exist." in user.refused("absent")
 
 
-def no_operator(scenario: Scenario, stranger: Stranger, place: dict[str, str]) -> None:
+def no_operator(scenario: Scenario, user: User, place: dict[str, str]) -> None:
     """The operator has died and does not start again."""
     assert scenario.operator
     scenario.operator.crash()
@@ -221,7 +221,7 @@ def no_operator(scenario: Scenario, stranger: Stranger, place: dict[str, str]) -
     deployment["spec"]["template"]["spec"]["nodeSelector"] = {"disk": "golden"}
     made = scenario.api.create(deployment)
     scenario.change(cryostat_in(scenario, place["image"]), reportOptions={"replicas": 1})
-    stranger.finds(
+    user.finds(
         place["image"],
         "OperatorNotRunning",
         f"last renewed Lease {NAMESPACE}/{constants.LEASE}",
@@ -233,7 +233,7 @@ def no_operator(scenario: Scenario, stranger: Stranger, place: dict[str, str]) -
     scenario.api.delete({"apiVersion": LEASES, "kind": "Lease", **lease})
 
 
-def an_older_release(scenario: Scenario, stranger: Stranger, place: dict[str, str]) -> None:
+def an_older_release(scenario: Scenario, user: User, place: dict[str, str]) -> None:
     """The operator that starts deploys an older release. Images of instances with data stay as they are."""
     assert scenario.operator
     older = Scenario(scenario.plane, scenario.operator.kubeconfig.parent / "older", OLDER)
@@ -241,7 +241,7 @@ def an_older_release(scenario: Scenario, stranger: Stranger, place: dict[str, st
     where = place["targets"]
     older.wait_for_reason(cryostat_in(scenario, where), "DowngradeNotConfirmed", type="UpgradeAllowed")
     command = f"kubectl -n {where} describe cryostat x"
-    shown = stranger.finds(where, "DowngradeNotConfirmed", "allow-downgrade", next_command=command, among=2)
+    shown = user.finds(where, "DowngradeNotConfirmed", "allow-downgrade", next_command=command, among=2)
     assert "Release: Cryostat 4.2, PostgreSQL 16; wanted: " in shown
     older.stop()
 

@@ -76,7 +76,7 @@ def spec_hash(obj: Object) -> Object:
 
 
 def repaired(instance: Instance, kind: str, name: str, disturb: Callable[[Object], Any]) -> Object:
-    """Change an object, waits until it is restored, and return it."""
+    """Change an object, wait until it is restored, and return it."""
     place = instance.place(kind, name)
     before = eventually(lambda: instance.scenario.get(*place), what=f"{place} exists")
     version = before["metadata"]["resourceVersion"]

@@ -177,13 +177,13 @@ def test_the_operator_serves_webhooks_before_the_authority_is_registered(running
 def test_the_api_server_calls_the_operator(running: Installed) -> None:
     made = running.api.create(cryostat("asked"), dryRun="All")
     assert made["spec"]["targetNamespaces"] == ["default"]
-    stranger = running.api.impersonating("stranger")
+    author = running.api.impersonating("author")
     rules = [{"apiGroups": [constants.GROUP], "resources": [constants.PLURAL], "verbs": ["create"]}]
     running.api.apply(role("writers", rules))
-    running.api.apply(binding("writers", "stranger"))
-    eventually(lambda: stranger.create(cryostat("allowed"), dryRun="All"), what="the binding has an effect")
+    running.api.apply(binding("writers", "author"))
+    eventually(lambda: author.create(cryostat("allowed"), dryRun="All"), what="the binding has an effect")
     with pytest.raises(ApiError, match="kube-system") as refused:
-        stranger.create(cryostat("refused", targetNamespaces=["kube-system"]), dryRun="All")
+        author.create(cryostat("refused", targetNamespaces=["kube-system"]), dryRun="All")
     assert refused.value.code == 403
     assert "denied the request" in refused.value.message
 
@@ -236,9 +236,7 @@ def test_prometheus_can_verify_the_certificate(running: Installed) -> None:
 
 
 def test_no_client_reverts_the_entries_of_another(running: Installed) -> None:
-    """Applying again keeps the webhooks and their authorities, and the operator keeps the
-    words of others alone.
-    """
+    """Another `kubectl apply` keeps the webhooks and their authorities, and the operator then changes none of them."""
     eventually(lambda: single_bundle(running.bundles()), what="one authority is registered")
     before = running.registered()
     assert all(len(each["webhooks"]) > 0 for each in before[:2])
@@ -304,9 +302,9 @@ def test_where_a_certificate_is_required_only_the_api_server_is_answered(running
     running.pods[-1].kill()
     pod = running.run()
     assert running.api.create(cryostat("known"), dryRun="All")["spec"]["targetNamespaces"] == ["default"]
-    stranger = running.api.impersonating("stranger")
+    author = running.api.impersonating("author")
     with pytest.raises(ApiError, match="may not create cryostats"):
-        stranger.create(cryostat("refused", targetNamespaces=["kube-system"]), dryRun="All")
+        author.create(cryostat("refused", targetNamespaces=["kube-system"]), dryRun="All")
     request = {"uid": "1", "operation": "CREATE", "namespace": "default", "object": cryostat("forged")}
     user = {"userInfo": {"username": "admin", "groups": ["system:masters"]}}
     review = {"apiVersion": "admission.k8s.io/v1", "kind": "AdmissionReview", "request": {**request, **user}}

@@ -284,7 +284,7 @@ def client_go(plane: ControlPlane) -> Iterator[Child]:
         child.kill()
 
 
-def looks_of_client_go(plane: ControlPlane, mark: int) -> int:
+def requests_of_client_go(plane: ControlPlane, mark: int) -> int:
     events = [
         event
         for event in plane.audit_since(mark)
@@ -312,7 +312,7 @@ def test_the_elections_of_client_go_and_of_this_operator_exclude_each_other(
         repaired(plane, where)
     mark = plane.audit_mark()
     with client_go(plane):
-        eventually(lambda: looks_of_client_go(plane, mark) > 8, SLOW, "client-go waits")
+        eventually(lambda: requests_of_client_go(plane, mark) > 8, SLOW, "client-go waits")
         assert holder(plane) == own.identity
         with lease_records(plane) as records:
             own.process.terminate()

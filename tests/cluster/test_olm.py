@@ -223,7 +223,7 @@ def test_documented_resources_are_valid(installed: Installed) -> None:
 
 def test_a_cryostat_becomes_ready(installed: Installed, ready: Object) -> None:
     assert ready["spec"]["targetNamespaces"] == ["default"]  # set by the defaulting webhook
-    assert {each.namespace for each in installed.network.carried} == {installed.namespace}
+    assert {each.namespace for each in installed.network.called} == {installed.namespace}
 
 
 def test_the_former_version_is_converted(installed: Installed, operator: OperatorProcess) -> None:

@@ -62,7 +62,7 @@ class Sandbox:
         self.directory = Path()
         self.address = ""
         self._lock: IO[str] | None = None
-        self._guard: subprocess.Popen[bytes] | None = None
+        self._cleanup: subprocess.Popen[bytes] | None = None
 
     def start(self) -> None:
         """Remove abandoned nodes, then create the namespaces. Raises OSError, ProcessDiedError or TimeoutError."""
@@ -72,7 +72,7 @@ class Sandbox:
         self._lock = (unlocked / leftovers.LOCK).open("w")
         fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         self.directory = unlocked.rename(unlocked.with_name(unlocked.name.removeprefix(".")))
-        self._guard = subprocess.Popen(
+        self._cleanup = subprocess.Popen(
             [sys.executable, "-m", "tests.node.leftovers", str(self.directory)],
             cwd=Path(__file__).parents[2], stdin=subprocess.PIPE, start_new_session=True,
         )  # fmt: skip
@@ -87,10 +87,10 @@ class Sandbox:
             self._init.kill()
             self._lock.close()
             self._lock = None
-        if self._guard and self._guard.stdin:
-            self._guard.stdin.close()
-            self._guard.wait()
-            self._guard = None
+        if self._cleanup and self._cleanup.stdin:
+            self._cleanup.stdin.close()
+            self._cleanup.wait()
+            self._cleanup = None
 
     def inside(self) -> list[str]:
         """The first arguments of a command line that runs a program inside the namespaces."""

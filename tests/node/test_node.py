@@ -96,26 +96,26 @@ def test_pods_reach_services_by_name_also_in_a_restricted_namespace(node: Node, 
 def test_network_policies_are_enforced(node: Node, namespace: NamespaceFactory) -> None:
     name = namespace()
     create_server(node, name)
-    for client in ("friend", "stranger"):
+    for client in ("allowed", "other"):
         start(node, pod(client, name))
         wait_for_answer(node, name, client, "http://server/")
     node.api.create(
         {
             "apiVersion": "networking.k8s.io/v1",
             "kind": "NetworkPolicy",
-            "metadata": {"name": "friends", "namespace": name},
+            "metadata": {"name": "allowed", "namespace": name},
             "spec": {
                 "podSelector": {"matchLabels": {"name": "server"}},
                 "policyTypes": ["Ingress"],
-                "ingress": [{"from": [{"podSelector": {"matchLabels": {"name": "friend"}}}]}],
+                "ingress": [{"from": [{"podSelector": {"matchLabels": {"name": "allowed"}}}]}],
             },
         }
     )
     eventually(
-        lambda: "refused" in request_from(node, name, "stranger", "http://server/"),
-        what="the stranger's connection is refused",
+        lambda: "refused" in request_from(node, name, "other", "http://server/"),
+        what="the connection of the other pod is refused",
     )
-    assert request_from(node, name, "friend", "http://server/") == "here"
+    assert request_from(node, name, "allowed", "http://server/") == "here"
 
 
 def test_volumes_are_provisioned_and_keep_data_of_deleted_pods(node: Node, namespace: NamespaceFactory) -> None:
@@ -186,11 +186,11 @@ def test_a_killed_node_is_removed() -> None:
 
 
 @pytest.mark.usefixtures("can_run")
-def test_the_next_start_removes_a_node_whose_guard_was_killed() -> None:
+def test_the_next_start_removes_a_node_whose_cleanup_process_was_killed() -> None:
     process, directory = start_in_process("sandbox", "Sandbox")
     lines = subprocess.run(["ps", "-eo", "pid,args"], capture_output=True, text=True, check=True).stdout.splitlines()
-    guards = [int(line.split()[0]) for line in lines if "tests.node.leftovers" in line and str(directory) in line]
-    for pid in (*guards, process.pid):
+    cleanups = [int(line.split()[0]) for line in lines if "tests.node.leftovers" in line and str(directory) in line]
+    for pid in (*cleanups, process.pid):
         os.kill(pid, signal.SIGKILL)
     process.wait()
     assert directory.exists()

@@ -44,7 +44,7 @@ class Application:
         """The status and body of the response to a request. Raises RefusedError."""
         path = request.path.split("?")[0]
         requests.check_size(int(request.headers["content-length"]), self.limit)
-        requests.check_marks(path, request.headers)
+        requests.check_headers(path, request.headers)
         address = requests.client_address(request.peer, request.headers, self.proxies)
         return self._agent(request, path, address) or self._user(request, path)
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from tests.operands.discovery import RefusedError
 
-AGENT_MARK = "x-cryostat-agent-proxy"
+AGENT_HEADER = "x-cryostat-agent-proxy"
 IDENTITY = "x-forwarded-user"
 # The paths of agents, whose requests come through the agent gateway.
 AGENT_PATHS = re.compile(r"/api/(v4|v4\.2|v4\.3)/discovery(/|$)|/api/beta/(recordings|diagnostics|discovery)/")
@@ -48,11 +48,11 @@ def client_address(peer: str, headers: Mapping[str, str], proxies: Proxies) -> s
         raise RefusedError(400, f"X-Forwarded-For is no address: {given}") from None
 
 
-def check_marks(path: str, headers: Mapping[str, str]) -> None:
+def check_headers(path: str, headers: Mapping[str, str]) -> None:
     """Refuse an agent's request that did not come through the gateway, or names a user. Raises RefusedError."""
     if not AGENT_PATHS.match(path):
         return
-    if headers.get(AGENT_MARK) != "true":
+    if headers.get(AGENT_HEADER) != "true":
         raise RefusedError(403, "this request did not come through the agent gateway")
     if headers.get(IDENTITY):
         raise RefusedError(403, "an agent cannot be a user")

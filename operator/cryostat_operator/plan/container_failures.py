@@ -63,9 +63,9 @@ def failures(pod: Obj, kind: str, container: Obj) -> Iterator[PodFailure]:
     if reason in _IMAGE_PULL:
         yield _image_pull(pod, kind, container)
     elif reason and reason not in _STARTING and reason != "CrashLoopBackOff":
-        words = quoted(waiting.get("message"))
-        cause = f"{kind} {name} cannot be started ({f'{reason}: {words}' if words else reason})"
-        yield PodFailure(Reason.POD_NOT_RUNNING, cause, _remedy_of_start(pod, name, words), name)
+        quote = quoted(waiting.get("message"))
+        cause = f"{kind} {name} cannot be started ({f'{reason}: {quote}' if quote else reason})"
+        yield PodFailure(Reason.POD_NOT_RUNNING, cause, _remedy_of_start(pod, name, quote), name)
     elif ended := _last_end(kind, container):
         yield _crash(pod, kind, container, ended)
     elif reason == "CrashLoopBackOff":
@@ -73,16 +73,16 @@ def failures(pod: Obj, kind: str, container: Obj) -> Iterator[PodFailure]:
         yield PodFailure(Reason.CONTAINER_CRASHED, cause, _log(pod, name), name, vague=True)
 
 
-def _remedy_of_start(pod: Obj, name: str, words: str) -> str:
-    """What to do if a container cannot be started, by the words of the kubelet, which has no reasons for them."""
+def _remedy_of_start(pod: Obj, name: str, quote: str) -> str:
+    """What to do if a container cannot be started, by the message of the kubelet, which has one reason for all."""
     variables = _image_variables(pod, name)
     if not variables:
         return f"Correct what the message names. {_ADDED}"
-    if "non-root" in words or "runAsNonRoot" in words:
+    if "non-root" in quote or "runAsNonRoot" in quote:
         is_report = pod["metadata"]["labels"].get("component") == "reports"
         field = "spec.reportOptions.securityOptions" if is_report else "spec.securityOptions"
         return f"Set runAsUser in {field} to a number other than 0, or use an image with such a user"
-    if "executable file not found" in words or "no such file or directory" in words:
+    if "executable file not found" in quote or "no such file or directory" in quote:
         return f"Set {variables} of the operator to an image of this release"
     return "Create or correct what the message names; the kubelet tries again by itself"
 
@@ -91,14 +91,14 @@ def _image_pull(pod: Obj, kind: str, container: Obj) -> PodFailure:
     name = container["name"]
     waiting = container["state"]["waiting"]
     image = _spec(pod, kind, name).get("image") or container.get("image") or ""
-    words = quoted(waiting.get("message")).replace(f"{image}: ", "")
+    quote = quoted(waiting.get("message")).replace(f"{image}: ", "")
     # Between two attempts, the reason is another one: quoting it would change the message each time.
-    cause = f'{kind} {name} cannot pull image "{image}" ({words or waiting["reason"]})'
+    cause = f'{kind} {name} cannot pull image "{image}" ({quote or waiting["reason"]})'
     account = (pod.get("spec") or {}).get("serviceAccountName") or "default"
     variables = _image_variables(pod, name)
     source = f" ({variables} of the operator)" if variables else ""
     remedy = f"Check the image{source}, the registry, and the pull secrets of ServiceAccount {account}"
-    return PodFailure(Reason.IMAGE_PULL_FAILED, cause, remedy, name, vague=not words)
+    return PodFailure(Reason.IMAGE_PULL_FAILED, cause, remedy, name, vague=not quote)
 
 
 def _last_end(kind: str, container: Obj) -> Obj | None:
@@ -122,11 +122,11 @@ def _crash(pod: Obj, kind: str, container: Obj, ended: Obj) -> PodFailure:
         return PodFailure(Reason.OUT_OF_MEMORY, f"{kind} {name} was killed because it used {used}", remedy, name)
     code = ended.get("exitCode", 0)
     cause = f"{kind} {name} {_how(code, _spec(pod, kind, name))} and is started again"
-    words = termination_message(ended.get("message"))
-    cause += f'. Its last message: "{words}"' if words else ""
+    quote = termination_message(ended.get("message"))
+    cause += f'. Its last message: "{quote}"' if quote else ""
     remedy = _log(pod, name)
     volume = VOLUME_FIELDS.get(pod["metadata"]["labels"].get("component", ""))
-    if volume and "No space left on device" in words:
+    if volume and "No space left on device" in quote:
         remedy = f"If its volume is full, raise the size in {volume}. {remedy}"
     return PodFailure(Reason.CONTAINER_CRASHED, cause, remedy, name)
 
@@ -136,8 +136,8 @@ def _how(code: int, spec: Mapping[str, Obj]) -> str:
     probes = [name for name in ("startupProbe", "livenessProbe") if spec.get(name)]
     if code not in (137, 143) or not probes:
         return f"ended with exit code {code}"
-    words = " or ".join(name.removesuffix("Probe") for name in probes)
-    return f"was killed with exit code {code}, perhaps after a failed {words} probe,"
+    kinds = " or ".join(name.removesuffix("Probe") for name in probes)
+    return f"was killed with exit code {code}, perhaps after a failed {kinds} probe,"
 
 
 def waits(pod: Obj, kind: str, container: Obj) -> Iterator[PodFailure]:

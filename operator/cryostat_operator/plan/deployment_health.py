@@ -145,9 +145,9 @@ def _refused(instance: Instance, deployment: Obj, condition: Obj) -> Cause:
     """Why the ReplicaSet controller cannot create pods."""
     subject = f"Deployment {deployment['metadata']['name']}"
     since = seconds(condition.get("lastTransitionTime"))
-    words = quoted(condition.get("message"))
-    remedy = remedy_for(words, _refused_pods(instance, deployment)) or _UNKNOWN_REFUSAL
-    text = message(subject, "cannot create pods", cause=words, remedy=remedy)
+    quote = quoted(condition.get("message"))
+    remedy = remedy_for(quote, _refused_pods(instance, deployment)) or _UNKNOWN_REFUSAL
+    text = message(subject, "cannot create pods", cause=quote, remedy=remedy)
     return Cause(Reason.REPLICA_FAILURE, text, subject, REFUSED_SECONDS + since if since else 0.0)
 
 

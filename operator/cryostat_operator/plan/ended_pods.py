@@ -27,22 +27,22 @@ def ended_pod_failure(pod: Obj) -> PodFailure | None:
     reason = status.get("reason") or ""
     if status.get("phase") != "Failed" or not reason:
         return None
-    words = _AMOUNTS.sub("", quoted(status.get("message")))
+    quote = _AMOUNTS.sub("", quoted(status.get("message")))
     node = (pod.get("spec") or {}).get("nodeName") or ""
     cause = (
-        f"its former pod was ended{f' on node {node}' if node else ''} ({f'{reason}: {words}' if words else reason})"
+        f"its former pod was ended{f' on node {node}' if node else ''} ({f'{reason}: {quote}' if quote else reason})"
     )
-    remedy = _remedy(pod, words, node)
+    remedy = _remedy(pod, quote, node)
     return PodFailure(Reason.POD_NOT_RUNNING, cause, remedy, since=_ended_at(status), former=True)
 
 
-def _remedy(pod: Obj, words: str, node: str) -> str:
+def _remedy(pod: Obj, quote: str, node: str) -> str:
     component = pod["metadata"]["labels"].get("component", "")
-    if low := _LOW.search(words):
+    if low := _LOW.search(quote):
         return f"Free {low[1]} on {f'node {node}' if node else 'the node'}, or add a node with more of it"
-    if "EmptyDir volume" in words and component in VOLUME_FIELDS:
+    if "EmptyDir volume" in quote and component in VOLUME_FIELDS:
         return f"Raise {VOLUME_FIELDS[component]}.emptyDir.sizeLimit, or use a claim"
-    if "ephemeral" in words:
+    if "ephemeral" in quote:
         field = "spec.reportOptions.resources" if component == "reports" else "spec.resources"
         return f"Raise limits.ephemeral-storage in {field}"
     return "Remove this cause; Kubernetes creates the next pod by itself"

@@ -49,37 +49,37 @@ def _unschedulable(pod: Obj, condition: Obj) -> PodFailure:
         cause = f"its pod is not scheduled because of the scheduling gates {gates}".rstrip()
         remedy = "Check the controller that sets them; it removes them when the pod may start"
         return PodFailure(Reason.POD_UNSCHEDULABLE, cause, remedy, "", since)
-    words = quoted(condition.get("message"))
-    if "unbound immediate PersistentVolumeClaims" in words:  # the scheduler has no reason of its own for this
+    quote = quoted(condition.get("message"))
+    if "unbound immediate PersistentVolumeClaims" in quote:  # the scheduler has no reason of its own for this
         return PodFailure(Reason.VOLUME_PENDING, "its PersistentVolumeClaim is not bound to a volume", since=since)
-    cause = f"its pod cannot be scheduled ({words})"
+    cause = f"its pod cannot be scheduled ({quote})"
     is_report = pod["metadata"]["labels"].get("component") == "reports"
-    remedy = _remedy_of_scheduling(words, "spec.reportOptions" if is_report else "spec")
+    remedy = _remedy_of_scheduling(quote, "spec.reportOptions" if is_report else "spec")
     return PodFailure(Reason.POD_UNSCHEDULABLE, cause, remedy, "", since)
 
 
-def _remedy_of_scheduling(words: str, options: str) -> str:
-    """What to do, by the words of the scheduler, which has no reasons for them.
+def _remedy_of_scheduling(quote: str, options: str) -> str:
+    """What to do, by the message of the scheduler, which has one reason for all.
 
     Args:
         options: the field of the spec with `resources` and `schedulingOptions` of the pod.
     """
-    if "persistentvolumeclaim" in words:
+    if "persistentvolumeclaim" in quote:
         return "The operator creates the claim again when it no longer exists; see VolumesReady"
-    if "volume node affinity conflict" in words:
+    if "volume node affinity conflict" in quote:
         return (
             "Its PersistentVolume can be used only on other nodes, such as those of another zone: add a node there, "
             f"or remove from {options}.schedulingOptions what keeps the pod away from them"
         )
-    if "Insufficient" in words:
+    if "Insufficient" in quote:
         return f"Add a node that fits or free one, or lower {options}.resources"
-    if "Too many pods" in words or "max volume count" in words:
+    if "Too many pods" in quote or "max volume count" in quote:
         return "Add a node, or delete pods that are not needed"
-    if pressure := _PRESSURE.search(words):
+    if pressure := _PRESSURE.search(quote):
         return f"Free {_SCARCE[pressure[1]]} on these nodes, or add a node"
-    if "node.kubernetes.io/unreachable" in words or "node.kubernetes.io/not-ready" in words:
+    if "node.kubernetes.io/unreachable" in quote or "node.kubernetes.io/not-ready" in quote:
         return "Repair these nodes, or add a node"
-    if "were unschedulable" in words:
+    if "were unschedulable" in quote:
         return "Allow pods on a node again with kubectl uncordon, or add a node"
     return f"Add a node that fits, or correct {options}.schedulingOptions"
 

@@ -67,18 +67,18 @@ class RefusedObject:
     is_deletion: bool = False
 
 
-def remedy_for(words: str, refused: RefusedObject) -> str | None:
+def remedy_for(message: str, refused: RefusedObject) -> str | None:
     """Return one sentence that says what to change, and on which object.
 
     Args:
-        words: the answer of the API server.
+        message: the message of the API server.
         refused: what it refused.
 
     Returns:
-        None if the words are not those of a known part of admission.
+        None if the message is not that of a known part of admission.
     """
     for pattern, remedy in _RULES:
-        if match := pattern.search(words):
+        if match := pattern.search(message):
             return remedy(match, refused)
     return None
 
@@ -125,7 +125,7 @@ def _limit_range(match: re.Match[str], refused: RefusedObject) -> str:
         bound, resource, kind = each["bound"].rstrip(".,"), each["resource"], each["kind"]
         verb, key, direction = ("lower", "max", "less") if each["side"] == "maximum" else ("raise", "min", "more")
         together = " for all containers together" if kind == "Pod" else ""
-        changes.append(f"{verb} {resource} in {_at_fault(each['amount'], refused)} to {bound} or {direction}{together}")
+        changes.append(f"{verb} {resource} in {_fields(each['amount'], refused)} to {bound} or {direction}{together}")
         limits.append(f"{key}.{resource}")
     change = " and ".join(dict.fromkeys(changes))
     limit = " and ".join(dict.fromkeys(limits))
@@ -139,7 +139,7 @@ def _ratio(match: re.Match[str], refused: RefusedObject) -> str:
     return f"{change}, or raise maxLimitRequestRatio.{resource} in the LimitRange of namespace {refused.namespace}"
 
 
-def _at_fault(amount: str | None, refused: RefusedObject) -> str:
+def _fields(amount: str | None, refused: RefusedObject) -> str:
     """The fields of the containers that have the quoted amount; all of them if none has."""
     fields = [path for path, amounts in refused.amounts.items() if amount in amounts]
     return " and ".join(fields) or refused.resources or "the spec"

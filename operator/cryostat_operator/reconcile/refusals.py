@@ -31,11 +31,11 @@ def outcome_of(change: Change, error: ApiError) -> Outcome:
     """
     check = next(check for check in CHECKS if check.matches(change, error))
     predicate = "cannot be deleted" if change.verb == "delete" else "cannot be written"
-    words = quoted(error.message)
-    remedy = check.remedy if check.transient else remedy_for(words, _refused_object(change)) or check.remedy
-    field = _field_of_the_spec(change, words) if remedy == _INVALID else ""
+    quote = quoted(error.message)
+    remedy = check.remedy if check.transient else remedy_for(quote, _refused_object(change)) or check.remedy
+    field = _field_of_the_spec(change, quote) if remedy == _INVALID else ""
     remedy = f"Correct {field}, from which the named value comes" if field else remedy
-    text = message(str(change.key), predicate, cause=words, remedy=remedy)
+    text = message(str(change.key), predicate, cause=quote, remedy=remedy)
     return refused(change, check.reason, text, transient=check.transient)
 
 
@@ -46,15 +46,15 @@ def _refused_object(change: Change) -> RefusedObject:
     return RefusedObject(change.key.namespace, resources, is_deletion=change.verb == "delete")
 
 
-def _field_of_the_spec(change: Change, words: str) -> str:
+def _field_of_the_spec(change: Change, quote: str) -> str:
     """The field of a Cryostat's spec from which an invalid value comes; empty if it is not known.
 
     Args:
-        words: the answer of the API server, which begins with the path of the invalid field in the object.
+        quote: the message of the API server, which begins with the path of the invalid field in the object.
     """
     if change.key.kind != "Deployment":
         return _FIELDS_OF_KINDS.get(change.key.kind, "")
-    path = words.partition(": ")[0].lstrip("[")
+    path = quote.partition(": ")[0].lstrip("[")
     options = "spec.reportOptions" if change.key.name.endswith("-reports") else "spec"
     parts = {part.partition("[")[0] for part in path.split(".")}
     return next((field.format(options) for names, field in _FIELDS_OF_PODS if names & parts), "")

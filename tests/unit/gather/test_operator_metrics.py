@@ -58,7 +58,7 @@ async def test_metrics_of_running_pods_are_read(monkeypatch: pytest.MonkeyPatch)
     assert notes == []
 
 
-async def test_a_user_who_may_not_forward_ports_is_told_so(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_the_missing_permission_to_forward_ports_is_reported(monkeypatch: pytest.MonkeyPatch) -> None:
     found, notes = await read(monkeypatch, Kubelet(refuse={"portforward": 403}), RUNNING)
     assert (found, notes) == (
         {},

@@ -72,7 +72,7 @@ def pod(component: str, waiting: str = "", message: str = "") -> Obj:
 
 
 def certificate(days: float) -> str:
-    """A certificate that ends this many days after `NOW`, in base64 as in a Secret."""
+    """A certificate that expires this many days after `NOW`, in base64 as in a Secret."""
     key = ec.generate_private_key(ec.SECP256R1())
     name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "test")])
     now = datetime.datetime.fromtimestamp(NOW, datetime.UTC)

@@ -63,7 +63,7 @@ async def test_a_user_of_one_namespace_finds_the_operator_where_olm_installs_it(
     assert not any("operator" in each for each in found.unreadable)
 
 
-async def test_a_user_who_may_not_read_the_operator_is_told_so(server: ApiServer) -> None:
+async def test_the_missing_permission_to_read_the_operator_is_reported(server: ApiServer) -> None:
     server.hook = refusing(lambda path: not path.endswith(("/deployments", "/leases")))
     found = await observed(server)
     assert found.operator_runs is None
@@ -106,7 +106,7 @@ async def test_a_webhook_that_cannot_be_called_is_found_by_a_dry_run(server: Api
     assert server.writes == []
 
 
-async def test_a_webhook_that_cannot_be_called_is_asked_once(server: ApiServer) -> None:
+async def test_the_dry_run_is_sent_once_if_the_webhook_cannot_be_called(server: ApiServer) -> None:
     server.hook = lambda method, path, body: DOWN if method == "PATCH" else None
     reader = Reader(server)
     for _ in range(2):

@@ -45,5 +45,5 @@ def test_nothing_runs() -> None:
     )
 
 
-def test_an_operator_without_variables_wants_nothing_that_is_known() -> None:
+def test_the_desired_release_of_an_operator_without_variables_is_unknown() -> None:
     assert releases(Observed(cryostat(), operators=({"metadata": {}, "status": {}},))).desired == ""

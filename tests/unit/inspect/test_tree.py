@@ -76,11 +76,11 @@ def test_causes_follow_with_the_chain_and_the_next_command() -> None:
     assert "Next: kubectl -n here describe pods" in shown
 
 
-def test_a_certificate_that_ends_soon_is_marked() -> None:
+def test_a_certificate_that_expires_soon_is_a_warning() -> None:
     soon = Observed(cryostat(), (TLS,), expiries={"here/sample-tls": NOW + 2.5 * 86400})
     assert "… Secret sample-tls  keys tls.crt, tls.key, the certificate expires in 2 days" in text(soon)
-    ended = Observed(cryostat(), (TLS,), expiries={"here/sample-tls": NOW - 1})
-    assert "✗ Secret sample-tls  keys tls.crt, tls.key, the certificate expired" in text(ended)
+    expired = Observed(cryostat(), (TLS,), expiries={"here/sample-tls": NOW - 1})
+    assert "✗ Secret sample-tls  keys tls.crt, tls.key, the certificate expired" in text(expired)
 
 
 def test_the_use_of_a_volume_is_shown_at_its_claim() -> None:

@@ -153,7 +153,7 @@ class Replica:
     lives: int = 0
     candidate: LeaseRecord = field(init=False)
     stage: str = "idle"
-    carried: Any = None
+    lease: Any = None
     sent: float = 0.0
 
     def __post_init__(self) -> None:
@@ -174,20 +174,20 @@ class Replica:
         elif self.stage == "idle":
             self.stage = "reading"
         elif self.stage == "reading":  # the request arrives at the API server
-            self.carried, self.stage = server.lease, "read"
+            self.lease, self.stage = server.lease, "read"
         elif self.stage == "read":  # the response arrives
-            me.observe(self.carried, now)
+            me.observe(self.lease, now)
             self.stage = "idle"
             if me.can_acquire(now):
-                self.carried, self.sent, self.stage = me.acquire(str(time)), now, "writing"
+                self.lease, self.sent, self.stage = me.acquire(str(time)), now, "writing"
         elif self.stage == "writing":
-            self.carried = server.write(self.carried)
+            self.lease = server.write(self.lease)
             self.stage = "written"
         elif self.stage == "written":
             self.stage = "idle"
-            if self.carried is not None:
-                me.confirm(self.carried, self.sent)
-                self.carried, self.sent, self.stage = me.acquire(str(time)), now, "writing"
+            if self.lease is not None:
+                me.confirm(self.lease, self.sent)
+                self.lease, self.sent, self.stage = me.acquire(str(time)), now, "writing"
 
     def act(self, action: str, server: ApiServer, time: float) -> None:
         if action == "kill":

@@ -105,7 +105,7 @@ LIFETIME = 10 * 365 * 86400.0  # the certificate of a CA
 
 
 def secret(name: str, end: float) -> dict[str, Any]:
-    """A Secret with a certificate that ends at this time, in seconds since the epoch."""
+    """A Secret with a certificate that expires at this time, in seconds since the epoch."""
     issued = signing.sign_certificate(signing.CertificateTemplate("x"), signing.new_key(), end - LIFETIME)
     return owned(name, data={"tls.crt": base64.b64encode(signing.certificates_pem([issued])).decode()})
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from tests.operands.discovery import RefusedError
-from tests.operands.requests import Proxies, body_limit, check_marks, check_size, client_address
+from tests.operands.requests import Proxies, body_limit, check_headers, check_size, client_address
 
 LOOPBACK = Proxies.parse("127.0.0.0/8,::1/128")
 
@@ -37,13 +37,13 @@ def test_text_that_is_not_an_address_is_refused() -> None:
 @pytest.mark.parametrize("path", ["/api/v4/discovery", "/api/v4.2/discovery/1", "/api/beta/recordings/1"])
 def test_requests_of_agents_need_the_header_of_the_gateway_and_no_user(path: str, headers: dict[str, str]) -> None:
     with pytest.raises(RefusedError) as error:
-        check_marks(path, headers)
+        check_headers(path, headers)
     assert error.value.status == 403
 
 
 def test_requests_of_the_gateway_and_of_users_are_accepted() -> None:
-    check_marks("/api/v4/discovery", {"x-cryostat-agent-proxy": "true"})
-    check_marks("/api/v4/targets", {"x-forwarded-user": "cryostat"})
+    check_headers("/api/v4/discovery", {"x-cryostat-agent-proxy": "true"})
+    check_headers("/api/v4/targets", {"x-forwarded-user": "cryostat"})
 
 
 def test_a_large_body_is_refused() -> None:

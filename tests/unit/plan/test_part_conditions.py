@@ -35,17 +35,17 @@ def without(state: ClusterState, key: Key) -> ClusterState:
     return state
 
 
-def test_a_copied_condition_is_not_the_last_word() -> None:
+def test_a_copied_condition_that_is_false_refers_to_the_cause() -> None:
     state = settled()
-    words = {"type": "Available", "status": "False", "reason": "x", "message": "Deployment has few pods."}
-    state.with_live({**state.snapshot.live[APPLICATION], "status": {"conditions": [words]}})
+    copied = {"type": "Available", "status": "False", "reason": "x", "message": "Deployment has few pods."}
+    state.with_live({**state.snapshot.live[APPLICATION], "status": {"conditions": [copied]}})
     found = condition(state, "MainDeploymentAvailable")
     assert (found["reason"], found["message"]) == (
         "x",
         "Deployment has few pods. See ComponentsAvailable for the cause.",
     )
-    words = {"type": "Available", "status": "True", "reason": "x", "message": "Deployment has pods."}
-    state.with_live({**state.snapshot.live[APPLICATION], "status": {"conditions": [words]}})
+    copied = {"type": "Available", "status": "True", "reason": "x", "message": "Deployment has pods."}
+    state.with_live({**state.snapshot.live[APPLICATION], "status": {"conditions": [copied]}})
     assert condition(state, "MainDeploymentAvailable")["message"] == "Deployment has pods."
 
 

@@ -188,7 +188,7 @@ async def test_reviews_are_counted_by_result() -> None:
     await admission.pod(pod)
     await admission.pod(replace(pod, dry_run=True))
     await admission.pod(replace(request(label="none"), namespace="shop"))
-    await admission.pod(replace(pod, namespace="a-stranger"))
+    await admission.pod(replace(pod, namespace="another"))
     await admission.pod(request(name="made-up"))
     reader.error = ApiError(500, "x", "y")
     await admission.pod(pod)

@@ -33,7 +33,7 @@ async def test_pods_of_other_namespaces_do_not_use_the_events_of_a_target_namesp
     reader.stored = {**CRYOSTAT, "spec": {"targetNamespaces": ["n", "shop"], "enableCertManager": False}}
     admission = AgentAdmission(reader, Settings(service_tls=False), InjectionCounts())
     for number in range(3 * MAX_EVENTS):
-        await admission.pod(replace(request(), namespace=f"stranger-{number}"))
+        await admission.pod(replace(request(), namespace=f"other-{number}"))
         await admission.pod(replace(request(label=f"none{number}"), namespace="shop"))
     await asyncio.sleep(0)
     assert len(reader.events) == 2 * MAX_EVENTS, "one limit for all other namespaces, one for the target namespace"

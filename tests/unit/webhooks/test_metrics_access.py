@@ -100,12 +100,12 @@ async def test_few_reviews_are_in_progress_and_known_callers_do_not_wait(server:
     assert await checked.check(TOKEN) == 200
     server.bodies.clear()
     server.hold.clear()
-    strangers = [asyncio.create_task(checked.check(f"Bearer a.b.{number}")) for number in range(3 * MAX_CONCURRENT)]
+    unknown = [asyncio.create_task(checked.check(f"Bearer a.b.{number}")) for number in range(3 * MAX_CONCURRENT)]
     await asyncio.sleep(0)
     assert len(server.bodies) == MAX_CONCURRENT
     assert await checked.check(TOKEN) == 200
     server.hold.set()
-    answers = await asyncio.gather(*strangers)
+    answers = await asyncio.gather(*unknown)
     assert sorted(answers) == [200] * MAX_CONCURRENT + [503] * 2 * MAX_CONCURRENT
 
 
@@ -118,14 +118,14 @@ class Clock:
 
 
 @asynccontextmanager
-async def many_strangers(server: ApiServer, checked: MetricsAccess) -> AsyncIterator[None]:
+async def many_unknown_callers(server: ApiServer, checked: MetricsAccess) -> AsyncIterator[None]:
     """Inside the block, callers that wait for a response use all concurrent reviews."""
     server.hold.clear()
-    strangers = [asyncio.create_task(checked.check(f"Bearer a.b.{number}")) for number in range(MAX_CONCURRENT)]
+    unknown = [asyncio.create_task(checked.check(f"Bearer a.b.{number}")) for number in range(MAX_CONCURRENT)]
     await asyncio.sleep(0)
     yield
     server.hold.set()
-    await asyncio.gather(*strangers)
+    await asyncio.gather(*unknown)
 
 
 async def test_unknown_callers_do_not_block_a_known_one(server: ApiServer, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -133,7 +133,7 @@ async def test_unknown_callers_do_not_block_a_known_one(server: ApiServer, monke
     clock, checked = Clock(monkeypatch), access(server)
     assert await checked.check(TOKEN) == 200
     clock.now += metrics_access.CACHE_SECONDS + 1.0
-    async with many_strangers(server, checked):
+    async with many_unknown_callers(server, checked):
         assert await checked.check(TOKEN) == 200
         clock.now += metrics_access.GRACE_SECONDS
         assert await checked.check(TOKEN) == 503
@@ -145,5 +145,5 @@ async def test_a_refused_token_has_no_grace_period(server: ApiServer, monkeypatc
     clock.now += metrics_access.CACHE_SECONDS + 1.0
     server.allowed = False
     assert await checked.check(TOKEN) == 403
-    async with many_strangers(server, checked):
+    async with many_unknown_callers(server, checked):
         assert await checked.check(TOKEN) == 503

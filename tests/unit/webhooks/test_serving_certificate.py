@@ -75,10 +75,10 @@ def test_a_key_of_another_certificate_is_not_used() -> None:
     one, two = (serving.ensure_serving_certificate({}, HOSTS, NOW) for _ in range(2))
     mixed = serving.ensure_serving_certificate({**one, serving.KEY: two[serving.KEY]}, HOSTS, NOW)
     assert mixed[serving.KEY] not in (one[serving.KEY], two[serving.KEY])
-    stranger = serving.ensure_serving_certificate(
+    other = serving.ensure_serving_certificate(
         {**one, serving.CERTIFICATE: two[serving.CERTIFICATE], serving.KEY: two[serving.KEY]}, HOSTS, NOW
     )
-    verify(stranger, stranger[serving.CA_BUNDLE], NOW)
+    verify(other, other[serving.CA_BUNDLE], NOW)
 
 
 def test_further_hosts_need_another_certificate() -> None:

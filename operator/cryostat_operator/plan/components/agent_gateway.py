@@ -68,7 +68,7 @@ def config_map(instance: Instance) -> Obj:
         ciphers=CIPHERS,
         patterns=agent_requests.patterns(),
         timeout_seconds=PROXY_TIMEOUT_SECONDS,
-        agent_mark=proxy_headers.AGENT_MARK,
+        agent_header=proxy_headers.AGENT_HEADER,
         removed_from_agents=proxy_headers.removed_from_agents(),
         removed_from_users=proxy_headers.removed_from_users(),
         user_port=names.PORT_USER_GATEWAY if instance.openshift_login else None,

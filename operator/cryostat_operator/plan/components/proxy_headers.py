@@ -18,7 +18,7 @@ class Meaning(Enum):
     IDENTITY = "who the client is"
     ORIGIN = "where the client is"
     CREDENTIALS = "a password or token"
-    MARK = "which proxy the request came through"
+    PROXY = "which proxy the request came through"
     PROTOCOL = "which protocol the connection changes to"
 
 
@@ -40,7 +40,7 @@ class HeaderRule:
 
 
 FORWARDED_FOR = "X-Forwarded-For"  # every proxy sets it to the address of its peer
-AGENT_MARK = "X-Cryostat-Agent-Proxy"  # the agent gateway sets it
+AGENT_HEADER = "X-Cryostat-Agent-Proxy"  # the agent gateway sets it
 
 PROTECTED_HEADERS = (
     HeaderRule("X-Forwarded-User", Meaning.IDENTITY, claim="user", openshift=True),
@@ -63,9 +63,9 @@ PROTECTED_HEADERS = (
     HeaderRule("X-Forwarded-Access-Token", Meaning.CREDENTIALS),
     HeaderRule("X-Auth-Request-Access-Token", Meaning.CREDENTIALS),
     HeaderRule("Gap-Signature", Meaning.CREDENTIALS),
-    HeaderRule(AGENT_MARK, Meaning.MARK),
-    HeaderRule("X-Cryostat-Agent-Auth", Meaning.MARK),
-    HeaderRule("X-Cryostat-User-Proxy-Auth", Meaning.MARK),
+    HeaderRule(AGENT_HEADER, Meaning.PROXY),
+    HeaderRule("X-Cryostat-Agent-Auth", Meaning.PROXY),
+    HeaderRule("X-Cryostat-User-Proxy-Auth", Meaning.PROXY),
     # With it, `Upgrade: h2c` would start HTTP/2, and headers of the requests in it would pass the proxy unchanged.
     HeaderRule("Http2-Settings", Meaning.PROTOCOL),
 )
@@ -90,7 +90,7 @@ def oauth2_proxy_headers() -> list[Obj]:
 
 def removed_from_agents() -> list[str]:
     """Headers that the agent gateway removes; it sets the other ones itself."""
-    removed = [rule.name for rule in PROTECTED_HEADERS if rule.name not in (FORWARDED_FOR, AGENT_MARK)]
+    removed = [rule.name for rule in PROTECTED_HEADERS if rule.name not in (FORWARDED_FOR, AGENT_HEADER)]
     return [*removed, *ADDRESS_HEADERS]
 
 

@@ -43,11 +43,11 @@ def problem(instance: Instance) -> Problem | None:
     if not rejected:
         text = f"Route {instance.name} has not been admitted by a router yet."
         return Problem(COMPONENT, Reason.ROUTE_NOT_ADMITTED, text)
-    words = [quoted(rejected[0].get(each)) for each in ("reason", "message")]
+    parts = [quoted(rejected[0].get(each)) for each in ("reason", "message")]
     text = message(
         f"Route {instance.name}",
         "was rejected by a router",
-        cause=": ".join(filter(None, words)),
+        cause=": ".join(filter(None, parts)),
         remedy=(
             "Set spec.networkOptions.coreConfig.externalHost to another host, "
             "or remove the object that the router names"

@@ -73,7 +73,7 @@ def all_of(messages: Sequence[str]) -> str:
 
 
 def quoted(text: str | None) -> str:
-    """Return words of the cluster on one line, without pod names, UIDs and back-off times, at most `MAX_QUOTE` long."""
+    """Return a text of the cluster in one line without pod names, UIDs and back-off times, at most `MAX_QUOTE` long."""
     result = " ".join((text or "")[:MAX_READ].split())
     for pattern in _NOISE:
         result = pattern.sub("", result)

@@ -182,7 +182,7 @@ WITHOUT_FIELDS = (
         ("4.3.0", {"storageBucketNameOptions": {"heapDumps": "not external"}}, ""),
     ],
 )
-def test_who_names_buckets_learns_which_have_no_field(tag: str, options: dict[str, Any], text: str) -> None:
+def test_buckets_without_a_field_are_named_in_a_warning(tag: str, options: dict[str, Any], text: str) -> None:
     settings = Settings.from_env({"RELATED_IMAGE_CORE": f"example.com/cryostat:{tag}"})
     state = ClusterState(cryostat({"objectStorageOptions": options}), settings=settings)
     assert storage.bucket_warning(state.instance) == text
