@@ -8,7 +8,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from tests.cluster.api import Api, ApiError, Object, eventually
-from tests.cluster.operator_process import DEPLOYMENT, NAMESPACE, OperatorProcess
+from tests.cluster.operator_process import DEPLOYMENT, NAMESPACE, ForkedOperator
 from tests.cluster.processes import free_ports
 
 
@@ -17,7 +17,7 @@ def deployment(api: Api) -> Object:
     return api.get("apps/v1", "Deployment", DEPLOYMENT, NAMESPACE)
 
 
-class Pod(OperatorProcess):
+class Pod(ForkedOperator):
     """The operator with the arguments, variables and mounted Secret of its installed Deployment.
 
     The constructor waits for a Secret that is not optional, as a kubelet does. `webhook_port` is the port that the

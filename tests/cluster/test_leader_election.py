@@ -38,10 +38,10 @@ class Pair(NamedTuple):
 
 
 @pytest.fixture
-def pair(installed_plane: ControlPlane, operator_program: OperatorFactory) -> Pair:
-    leader = operator_program(installed_plane)
+def pair(installed_plane: ControlPlane, operator: OperatorFactory) -> Pair:
+    leader = operator(installed_plane)
     eventually(lambda: holder(installed_plane) == leader.identity, SLOW, "the first one leads")
-    return Pair(installed_plane, leader, operator_program(installed_plane))
+    return Pair(installed_plane, leader, operator(installed_plane))
 
 
 # --- observations ----------------------------------------------------------------------------------------------------
@@ -170,9 +170,9 @@ def test_an_idle_pair_requests_only_the_lease(pair: Pair) -> None:
     eventually(idle, SLOW, "both have listed all objects and send no more requests")
 
 
-def test_without_election_there_is_no_lease(installed_plane: ControlPlane, operator_program: OperatorFactory) -> None:
+def test_without_election_there_is_no_lease(installed_plane: ControlPlane, operator: OperatorFactory) -> None:
     mark = installed_plane.audit_mark()
-    process = operator_program(installed_plane, {"LEADER_ELECTION": "false"})
+    process = operator(installed_plane, {"LEADER_ELECTION": "false"})
     assert requests_of(installed_plane, mark, process)
     assert lease_requests(installed_plane, mark, process) == []
     assert "leader_election_master_status{" not in process.get("/metrics")[1]
@@ -294,7 +294,7 @@ def requests_of_client_go(plane: ControlPlane, mark: int) -> int:
 
 
 def test_the_elections_of_client_go_and_of_this_operator_exclude_each_other(
-    installed_plane: ControlPlane, operator_program: OperatorFactory, namespace: NamespaceFactory
+    installed_plane: ControlPlane, operator: OperatorFactory, namespace: NamespaceFactory
 ) -> None:
     plane, where = installed_plane, namespace(installed_plane)
     plane.api.delete(
@@ -303,7 +303,7 @@ def test_the_elections_of_client_go_and_of_this_operator_exclude_each_other(
     with client_go(plane) as other:
         theirs = eventually(lambda: holder(plane), SLOW, "client-go leads")
         mark = plane.audit_mark()
-        own = operator_program(plane)
+        own = operator(plane)
         cryostat(plane, where)
         eventually(lambda: len(lease_requests(plane, mark, own)) > 8, SLOW, "this operator waits")
         assert (holder(plane), writes(plane, mark, own)) == (theirs, [])
@@ -323,9 +323,9 @@ def test_the_elections_of_client_go_and_of_this_operator_exclude_each_other(
 # --- webhooks --------------------------------------------------------------------------------------------------------
 
 
-def test_both_replicas_serve_webhooks(webhooks: WebhookPlane, operator_program: OperatorFactory) -> None:
+def test_both_replicas_serve_webhooks(webhooks: WebhookPlane, operator: OperatorFactory) -> None:
     [port] = free_ports(1)
-    standby = operator_program(webhooks.plane, {"WEBHOOK_URL": webhooks.url}, [f"--webhook-port={port}"])
+    standby = operator(webhooks.plane, {"WEBHOOK_URL": webhooks.url}, [f"--webhook-port={port}"])
     assert (is_leading(webhooks.operator), is_leading(standby)) == (True, False)
     secret = webhooks.api.get("v1", "Secret", "cryostat-operator-webhook-certificate", NAMESPACE)
     authority = base64.b64decode(secret["data"]["ca.crt"]).decode()
