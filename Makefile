@@ -10,6 +10,9 @@ IMAGE_BUILD ?= podman build --platform linux/amd64,linux/arm64 --manifest
 VENV := .venv
 BIN := $(VENV)/bin
 
+# Without bytecode, each process of the tests and each operator that they start compiles all its modules again.
+unexport PYTHONDONTWRITEBYTECODE
+
 .DEFAULT_GOAL := help
 .PHONY: help venv run unit test lint generate release-check upstream lock bench image form picture clean
 
