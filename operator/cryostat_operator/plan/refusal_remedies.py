@@ -192,9 +192,11 @@ def _policy(match: re.Match[str], refused: RefusedObject) -> str:
 
 
 def _change_or(refuser: str, exception: str, refused: RefusedObject) -> str:
-    return (
-        _capitalized(exception) if refused.is_deletion else f"Change in the spec what {refuser} refuses, or {exception}"
-    )
+    if refused.is_deletion:
+        return _capitalized(exception)
+    if refused.containers:  # the images of pods are not in the spec
+        return f"Change what {refuser} refuses, in the spec or in RELATED_IMAGE_… of the operator, or {exception}"
+    return f"Change in the spec what {refuser} refuses, or {exception}"
 
 
 def _capitalized(text: str) -> str:
@@ -227,7 +229,7 @@ def _addresses_used(match: re.Match[str], refused: RefusedObject) -> str:
 
 
 def _service_account(match: re.Match[str], refused: RefusedObject) -> str:
-    return "The operator creates the ServiceAccount again; see the condition Reconciled"
+    return "The operator creates the ServiceAccount again. If it cannot, the condition Reconciled has the cause"
 
 
 def _permissions(match: re.Match[str], refused: RefusedObject) -> str:

@@ -121,16 +121,17 @@ PODS = RefusedObject(
         ),
         (
             'admission webhook "images.example.com" denied the request: unsigned',
-            "Change in the spec what the webhook refuses, "
+            "Change what the webhook refuses, in the spec or in RELATED_IMAGE_… of the operator, "
             "or exempt namespace here in the webhook configuration that contains images.example.com",
         ),
         (
             'admission webhook "validate.kyverno.svc-fail" denied the request: exceeded quota: x, requested: a=1',
-            "Change in the spec what the Kyverno policy refuses, or add a PolicyException for namespace here",
+            "Change what the Kyverno policy refuses, in the spec or in RELATED_IMAGE_… of the operator, "
+            "or add a PolicyException for namespace here",
         ),
         (
             'admission webhook "validation.gatekeeper.sh" denied the request: [ns-must-have-owner] x',
-            "Change in the spec what the constraint refuses, "
+            "Change what the constraint refuses, in the spec or in RELATED_IMAGE_… of the operator, "
             "or add here to spec.match.excludedNamespaces of the constraint in brackets",
         ),
         (
@@ -140,7 +141,7 @@ PODS = RefusedObject(
         ),
         (
             "ValidatingAdmissionPolicy 'p' with binding 'b' denied request: no",
-            "Change in the spec what the policy refuses, "
+            "Change what the policy refuses, in the spec or in RELATED_IMAGE_… of the operator, "
             "or exclude namespace here in spec.matchResources of ValidatingAdmissionPolicyBinding b",
         ),
         (
@@ -154,7 +155,7 @@ PODS = RefusedObject(
         ),
         (
             'error looking up service account here/c: serviceaccount "c" not found',
-            "The operator creates the ServiceAccount again; see the condition Reconciled",
+            "The operator creates the ServiceAccount again. If it cannot, the condition Reconciled has the cause",
         ),
         (
             'User "system:serviceaccount:o:o" cannot create resource "services" in API group ""',
@@ -183,4 +184,12 @@ def test_a_refused_deletion_does_not_depend_on_the_spec() -> None:
     words = 'admission webhook "guard.example.com" denied the request: no'
     assert remedy_for(words, dataclasses.replace(PODS, is_deletion=True)) == (
         "Exempt namespace here in the webhook configuration that contains guard.example.com"
+    )
+
+
+def test_an_object_without_containers_is_changed_in_the_spec() -> None:
+    words = 'admission webhook "guard.example.com" denied the request: no owner'
+    assert remedy_for(words, RefusedObject("here")) == (
+        "Change in the spec what the webhook refuses, "
+        "or exempt namespace here in the webhook configuration that contains guard.example.com"
     )
