@@ -40,6 +40,7 @@ from cryostat_operator.kube import client
 from cryostat_operator.plan.model import names
 from cryostat_operator.plan.model.kinds import Key
 from tests.cluster.binaries import programs
+from tests.cluster.certificates import write_serving_certificate
 from tests.cluster.processes import Child, free_ports
 from tests.programs.pod import Container, planned, secrets
 from tests.programs.test_postgresql import BIN, INSTALLED, as_user, run, running
@@ -298,6 +299,7 @@ def test_the_commands_use_a_bucket(
 ) -> None:
     """The application of the double has no content, so the database is the one of the fixture, empty or not."""
     variables = instance.storage.environment
+    (tmp_path / "foreign").mkdir()
     authority = tmp_path / "ca.crt"
     authority.write_bytes(instance.secrets[Key("Secret", NAMESPACE, f"{NAME}-storage-tls")]["ca.crt"])
     monkeypatch.setenv("AWS_CA_BUNDLE", str(authority))
@@ -308,6 +310,7 @@ def test_the_commands_use_a_bucket(
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", variables["CRYOSTAT_SECRET_KEY"])
     monkeypatch.setenv("CRYOSTAT_BACKUP_PASSPHRASE", PASSPHRASE.decode())
     asyncio.run(new_bucket(variables["CRYOSTAT_BUCKETS"].split(","), "archive"))
+    foreign = {"AWS_CA_BUNDLE": str(write_serving_certificate(tmp_path / "foreign", "localhost").ca)}
 
     async def log_in(context: str | None = None) -> Login:
         return Login(UserConnection("http://127.0.0.1:1", ssl.create_default_context(), {}), NAMESPACE)
@@ -326,6 +329,8 @@ def test_the_commands_use_a_bucket(
             ("s3://absent/daily/1", {}, "Bucket absent does not exist. Create it, or correct s3://absent/daily/1."),
             ("s3://archive/2", {"AWS_SECRET_ACCESS_KEY": "wrong"}, "refuses the credentials (SignatureDoesNotMatch)."),
             ("s3://archive/2", {"AWS_ACCESS_KEY_ID": "other"}, "refuses the credentials (InvalidAccessKeyId)."),
+            ("s3://archive/2", foreign, "The certificate of the S3 service is not trusted (unable to get local issuer"),
+            ("s3://archive/2", foreign, "Set AWS_CA_BUNDLE to a file with the certificate of its authority."),
         ):
             failed = CliRunner().invoke(main, ["backup", NAME, "--to", target], env=setting)
             assert (failed.exit_code, message in failed.stderr) == (2, True), failed.output

@@ -128,6 +128,22 @@ def test_a_transition_time_changes_with_the_status_only() -> None:
     assert found["AuthenticationEnabled"]["lastTransitionTime"] == EARLIER
 
 
+def test_conditions_of_the_go_operator_do_not_remain_unless_they_are_observed() -> None:
+    kinds = ("TLSSetupComplete", "StorageDeploymentReplicaFailure", "ReportsDeploymentAvailable", "SomethingElse")
+    left = [
+        {"type": kind, "status": "True", "reason": "Old", "message": "m", "lastTransitionTime": EARLIER}
+        for kind in kinds
+    ]
+    state = running()
+    body = {"metadata": state.cryostat.metadata, "spec": {}, "status": {"conditions": left}}
+    state.cryostat = type(state.cryostat).model_validate(body)
+    found = conditions(state)
+    assert found.keys() & set(kinds) == {"TLSSetupComplete"}, "there are no report generators"
+    assert found["TLSSetupComplete"]["reason"] == "CertManagerDisabled"
+    failure = failure_status(1, (Reason.INVALID_SPEC, "spec.x is unknown"), left, NOW)
+    assert {each["reason"] for each in failure["conditions"]} == {"InvalidSpec", "NotObserved"}
+
+
 def test_after_a_failed_reconcile_nothing_is_known_but_its_cause() -> None:
     other = {"type": "Exposed", "status": "True", "lastTransitionTime": EARLIER, "observedGeneration": 6}
     status = failure_status(7, (Reason.INVALID_SPEC, "spec.x is unknown"), [{"type": "Ready"}, other], NOW)

@@ -233,7 +233,8 @@ async def test_conflicts_of_more_than_a_minute_are_reported(cluster: Cluster, re
 
     def refuse(method: str, path: str, _: object) -> ApiError | None:
         is_refused = method == "PUT" and path.endswith("/services/sample")
-        return ApiError(409, "Conflict", "the object has been modified") if is_refused else None
+        words = "the object has been modified; please apply your changes to the latest version and try again"
+        return ApiError(409, "Conflict", words) if is_refused else None
 
     cluster.server.hook = refuse
     assert await reconciler(INSTANCE) == Result(TRANSIENT_RETRY_SECONDS)

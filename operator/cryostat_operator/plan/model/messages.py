@@ -14,6 +14,7 @@ _NOISE = (
     re.compile(r'(?i)^back-off pulling image "[^"]*"(: )?'),
     re.compile(r"^(ErrImagePull|ImagePullBackOff): "),
     re.compile(r"rpc error: code = \w+ desc = "),
+    re.compile(r"; please apply your changes to the latest version and try again"),
     re.compile(r'failed to pull and unpack image "[^"]*": '),
     re.compile(r'failed to resolve reference "[^"]*": '),
     re.compile(r"failed to resolve image: "),
