@@ -6,12 +6,17 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
+from ..api import constants
 from ..plan.model.kinds import Obj
 
 REMOVED = "<removed>"
 _LAST_APPLIED = "kubectl.kubernetes.io/last-applied-configuration"
-_WORDS = r"password|passwd|pwd|secret|token|credential|cookie|authorization|api[-_]?key|access[-_]?key|private[-_]?key"
-_VALUE = r"""(?:\\*"[^"\n]*"|'[^'\n]*'|[^\s"]+)"""  # quoted, quoted in a JSON string, or one word
+_WORDS = (
+    r"password|passphrase|passwd|pwd|secret|token|credential|cookie|authorization|signature"
+    r"|(?:api|access|private|encryption|connection)[-_]?key"
+)
+# A value that is quoted, quoted in a JSON string, or one word. A text that is cut off has no second quotation mark.
+_VALUE = r"""(?:"(?:[^"\\\n]|\\.)*"?|\\+"[^"\n]*"?|'[^'\n]*'?|[^\s"]+)"""
 # Each group 1 is kept, the rest of the match is removed. Other users write these texts: the time must be linear in the
 # length, so nothing of unlimited length is matched that may begin anywhere in a word.
 _PATTERNS = (
@@ -20,9 +25,12 @@ _PATTERNS = (
     re.compile(r"(\b(?:set-)?cookie\"?[=:] ?\"?)[^\n\"]+", re.IGNORECASE),
     re.compile(r"(\b(?:bearer|basic) )[A-Za-z0-9._~+/=-]{6,}", re.IGNORECASE),
     re.compile(rf"((?:{_WORDS})[\w.-]{{0,128}}\\{{0,8}}[\"']?\s{{0,32}}[=:]\s{{0,32}}){_VALUE}", re.IGNORECASE),
+    re.compile(rf"((?:\b|_)pass\\{{0,8}}[\"']?\s{{0,32}}[=:]\s{{0,32}}){_VALUE}", re.IGNORECASE),
     re.compile(r"(://)[^/\s@]+@"),
     re.compile(r"()(?<![^\s:\"])[^\s:\"]+:(?:\$2[abxy]\$|\$apr1\$|\{SHA\}|\$[56]\$)[^\s\"]+"),
 )
+_CREDENTIAL = re.compile(_WORDS, re.IGNORECASE)
+_OWN_DOMAINS = (f"{constants.GROUP}/", "io.cryostat/")  # hashes, and names of Secrets
 _TOKEN_CHARACTERS = re.compile(r"[A-Za-z0-9_.-]{12,}")
 
 
@@ -53,8 +61,20 @@ def redact(obj: Obj) -> Obj:
         fields = {key: dict.fromkeys(obj[key], REMOVED) for key in ("data", "stringData") if obj.get(key)}
         return {**kept, "metadata": _redacted({**metadata, "annotations": annotations}), **fields}
     if annotations or "annotations" in metadata:
-        metadata["annotations"] = annotations
-    return dict(_redacted({**obj, "metadata": metadata}))
+        metadata["annotations"] = _without_credentials(annotations)
+    changed: Obj = {**obj, "metadata": metadata}
+    if obj.get("kind") == "ConfigMap":
+        changed |= {"data": _without_credentials(obj.get("data") or {})} if "data" in obj else {}
+        changed |= {"binaryData": dict.fromkeys(obj["binaryData"], REMOVED)} if obj.get("binaryData") else {}
+    return dict(_redacted(changed))
+
+
+def _without_credentials(entries: Mapping[str, Any]) -> dict[str, Any]:
+    """Annotations, or data of a ConfigMap, without the values whose key says that they are credentials."""
+    return {
+        key: REMOVED if _CREDENTIAL.search(key) and not key.startswith(_OWN_DOMAINS) else value
+        for key, value in entries.items()
+    }
 
 
 def _redacted(value: Any) -> Any:

@@ -42,8 +42,10 @@ LOG = f"""2024-01-01T00:00:00Z started
 2024-01-01T00:00:08Z sent Bearer {MARKER}
 2024-01-01T00:00:08Z password="two {MARKER}" pwd='or {MARKER}' token=a,b;c&{MARKER}
 2024-01-01T00:00:08Z {{"message": "body {{\\"password\\": \\"two {MARKER}\\"}}"}}
+2024-01-01T00:00:08Z {{"password": "a\\"{MARKER}", "n": 1}} KEYSTORE_PASS={MARKER} passphrase: {MARKER} pass='{MARKER}'
+2024-01-01T00:00:08Z GET /x?X-Amz-Date=1&X-Amz-Signature={MARKER} ENCRYPTION_KEY={MARKER} CONNECTION_KEY: {MARKER}
 2024-01-01T00:00:09Z {{"aws_secret_access_key": "{MARKER}", "AccessKey":"{MARKER}"}}
-"""
+2024-01-01T00:00:09Z cut off: password="two {MARKER}"""
 
 
 class LogServer(ApiServer):
@@ -77,6 +79,9 @@ def server(monkeypatch: pytest.MonkeyPatch) -> ApiServer:
     config = owned(
         "ConfigMap", "sample-config", data={"users": f"admin:$2y$05${MARKER}", "conf": f"client_secret: {MARKER}"}
     )
+    config["data"]["password"] = MARKER
+    config["binaryData"] = {"file": ENCODED}
+    config["metadata"]["annotations"] = {"example.com/api-token": MARKER}
     broken = cryostat(condition("Ready", "False", "MainContainerCrashed", f"last message: password={MARKER}"))
     server = serve(LogServer(), broken, secret, marked, running, config)
     event = {
@@ -116,6 +121,14 @@ async def test_no_planted_marker_is_in_the_archive(server: ApiServer) -> None:
     assert {"deployment-cryostat-operator-controller.yaml", f"lease-{constants.LEASE}.yaml", "pod-operator-1.yaml"} <= {
         path.rpartition("/")[2] for path in files
     }
+
+
+@pytest.mark.parametrize(
+    "key", ["io.cryostat/secret-hash", "operator.cryostat.io/shared-secret-hash", "example.com/owner"]
+)
+def test_annotations_that_are_no_credentials_are_kept(key: str) -> None:
+    metadata = {"name": "x", "annotations": {key: "value"}}
+    assert redact({"kind": "Deployment", "metadata": metadata})["metadata"] == metadata
 
 
 async def test_the_archive_has_objects_logs_versions_and_names_of_keys_and_variables(server: ApiServer) -> None:
