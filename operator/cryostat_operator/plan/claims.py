@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any, Literal
 
 from ..api import constants
@@ -16,6 +17,12 @@ from .model.reasons import Reason
 from .quantities import is_less
 
 Component = Literal["database", "storage"]
+
+VOLUME_FIELDS: Mapping[str, str] = {
+    "database": "spec.storageOptions.database",
+    "storage": "spec.storageOptions.objectStorage",
+}
+"""Component label → the field of the Cryostat with the volume of the component."""
 
 
 def claim_name(instance: Instance, component: Component) -> str:
@@ -157,17 +164,21 @@ def _smaller(instance: Instance, component: Component, live: Obj) -> list[str]:
     current = _size(live["spec"])
     if size is None or current is None or not is_less(size, current) or other_managers(live, _SIZE):
         return []
-    options = instance.spec.storage_options
-    own = options and (options.database if component == "database" else options.object_storage)
-    field = f"spec.storageOptions.{_FIELDS[component] if own else ''}pvc.{_SIZE}"
     return [
         f"PersistentVolumeClaim {claim_name(instance, component)} cannot shrink from {current} to {size}; "
-        f"set {field} to {current} or more."
+        f"set {pvc_field(instance, component)}.{_SIZE} to {current} or more."
     ]
 
 
+def pvc_field(instance: Instance, component: Component) -> str:
+    """Return the field of the Cryostat with the claim: the deprecated one for both components if only this is set."""
+    options = instance.spec.storage_options
+    own = options and (options.database if component == "database" else options.object_storage)
+    is_deprecated = options is not None and options.pvc is not None and own is None
+    return f"{'spec.storageOptions' if is_deprecated else VOLUME_FIELDS[component]}.pvc"
+
+
 _SIZE = "spec.resources.requests.storage"
-_FIELDS: dict[Component, str] = {"database": "database.", "storage": "objectStorage."}
 
 
 def _size(spec: dict[str, Any] | None) -> Any:

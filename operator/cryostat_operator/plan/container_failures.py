@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 from typing import NamedTuple
 
 from ..settings import IMAGES
+from .claims import VOLUME_FIELDS
 from .model.kinds import Obj
 from .model.messages import quoted, termination_message
 from .model.problems import PodFailure
@@ -46,8 +47,6 @@ _CONTAINERS = {
     "-reports": _Container(("reports",), "reportOptions.resources"),
 }
 _ADDED_CONTAINER = _Container()  # by a webhook or policy of the cluster
-VOLUME_FIELDS = {"database": "spec.storageOptions.database", "storage": "spec.storageOptions.objectStorage"}
-"""Component label → the field of the Cryostat with the volume of the component."""
 
 
 def failures(pod: Obj, kind: str, container: Obj) -> Iterator[PodFailure]:

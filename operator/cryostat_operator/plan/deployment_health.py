@@ -20,7 +20,6 @@ _UNKNOWN_REFUSAL = (
     "Change the policy or webhook that refuses the pods, or the setting of the spec that it names; "
     "Kubernetes tries again by itself"
 )
-_COMPONENT_FIELDS = {"-database": "spec.storageOptions.database", "-storage": "spec.storageOptions.objectStorage"}
 
 
 class Cause(NamedTuple):
@@ -59,7 +58,7 @@ def unavailable_cause(instance: Instance, name: str, pod_failure: PodFailure | N
     available = conditions.get("Available") or {}
     if refused and refused["status"] == "True":
         return _refused(instance, live, refused)
-    claim = instance.live("PersistentVolumeClaim", name)
+    claim = instance.live("PersistentVolumeClaim", name) if name in claims.names_in_use(instance) else None
     if pod_failure and pod_failure.reason == Reason.VOLUME_PENDING and claim:
         return _unbound(instance, name, claim, pod_failure)
     if pod_failure and not pod_failure.former:
@@ -189,8 +188,8 @@ def _unobserved(subject: str, live: Obj) -> Cause:
 
 def _unbound(instance: Instance, name: str, claim: Obj, failure: PodFailure | None) -> Cause:
     """A claim that has no volume. With a `failure`, the scheduler waits for the volume, not the volume for a node."""
-    suffix = name.removeprefix(instance.name)
-    field = f"{_COMPONENT_FIELDS.get(suffix, 'spec.storageOptions')}.pvc.spec.storageClassName"
+    component: claims.Component = "database" if name == claims.claim_name(instance, "database") else "storage"
+    field = f"{claims.pvc_field(instance, component)}.spec.storageClassName"
     spec = claim.get("spec") or {}
     chosen, modes = spec.get("storageClassName"), spec.get("accessModes") or ["ReadWriteOnce"]
     mode = "" if modes == ["ReadWriteOnce"] else f" with access mode {' and '.join(modes)}"

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 
-from .container_failures import VOLUME_FIELDS
+from .claims import VOLUME_FIELDS
 from .model.kinds import Obj
 from .model.messages import quoted
 from .model.problems import PodFailure

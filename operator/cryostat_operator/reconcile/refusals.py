@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 from ..kube.errors import ApiError, ApiUnavailable
+from ..plan.claims import VOLUME_FIELDS
 from ..plan.diff.plan_diff import Change
 from ..plan.model.messages import message, quoted
 from ..plan.model.reasons import Reason
@@ -40,7 +41,7 @@ def outcome_of(change: Change, error: ApiError) -> Outcome:
 
 
 def _refused_object(change: Change) -> RefusedObject:
-    field = _CLAIM_FIELDS.get(change.key.name.rpartition("-")[2], "spec.storageOptions")
+    field = VOLUME_FIELDS.get(change.key.name.rpartition("-")[2], "spec.storageOptions")
     size = f"{field}.pvc.spec.resources.requests.storage"
     resources = size if change.key.kind == "PersistentVolumeClaim" else ""
     return RefusedObject(change.key.namespace, resources, is_deletion=change.verb == "delete")
@@ -120,10 +121,6 @@ def _always(change: Change, error: ApiError) -> bool:
     return True
 
 
-_CLAIM_FIELDS = {
-    "database": "spec.storageOptions.database",
-    "storage": "spec.storageOptions.objectStorage",
-}  # by suffix
 _CLAIM = "Undo the change of spec.storageOptions; most storage classes cannot shrink a claim, some cannot grow it"
 _FIELDS_OF_KINDS = {
     "Ingress": "spec.networkOptions.coreConfig",

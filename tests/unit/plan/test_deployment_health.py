@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from cryostat_operator.api import constants
 from cryostat_operator.plan.deployment_health import Cause, deployment_conditions, unavailable_cause
 from cryostat_operator.plan.model.kinds import Key, Obj
 from cryostat_operator.plan.model.problems import PodFailure
@@ -26,8 +27,9 @@ def live(kind: str, **status: Any) -> Obj:
     return {"kind": kind, "metadata": {"name": NAME, "namespace": NAMESPACE}, "status": status}
 
 
-def cause(*objects: Obj, pod_failure: PodFailure | None = None) -> Cause | None:
-    state = ClusterState(cryostat()).with_live(*objects)
+def cause(*objects: Obj, pod_failure: PodFailure | None = None, **spec: Any) -> Cause | None:
+    annotations = {constants.ANNOTATION_ALLOW_DATA_LOSS: "true"}
+    state = ClusterState(cryostat(spec, annotations=annotations)).with_live(*objects)
     return unavailable_cause(state.instance, NAME, pod_failure)
 
 
@@ -58,6 +60,29 @@ def test_the_first_cause_that_the_cluster_reports(
     assert found.reason == reason
     assert NAME in found.message
     assert message in found.message
+
+
+@pytest.mark.parametrize(
+    ("options", "field"),
+    [
+        ({}, "spec.storageOptions.database.pvc"),
+        ({"database": {"pvc": {}}, "pvc": {}}, "spec.storageOptions.database.pvc"),
+        ({"pvc": {}}, "spec.storageOptions.pvc"),
+    ],
+)
+def test_the_field_with_the_class_of_a_claim_is_named(options: Obj, field: str) -> None:
+    claim = live("PersistentVolumeClaim", phase="Pending")
+    found = cause(live("Deployment", conditions=[UNAVAILABLE]), claim, storageOptions=options)
+    assert found
+    assert f"for another one set {field}.spec.storageClassName and delete the claim" in found.message
+
+
+def test_a_claim_that_is_not_used_is_no_cause() -> None:
+    claim = live("PersistentVolumeClaim", phase="Pending")
+    options = {"database": {"emptyDir": {"enabled": True}}}
+    found = cause(live("Deployment", conditions=[UNAVAILABLE]), claim, storageOptions=options)
+    assert found
+    assert found.message == f"Deployment {NAME} is not ready: its pods are not ready yet."
 
 
 def test_a_deployment_that_no_controller_observes_is_reported_after_a_minute() -> None:
