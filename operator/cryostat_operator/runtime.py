@@ -11,15 +11,15 @@ from .console.installer import ConsoleInstaller
 from .health import HealthServer
 from .kube.client import Client
 from .kube.connection import Connection, connect
-from .kube.errors import ApiError
 from .kube.leader_election import LeaderElection
 from .kube.leadership_gate import LeadershipGate
 from .metrics import Metrics
 from .observe.cryostats import CryostatStore
 from .observe.instance_metrics import InstanceMetrics
+from .observe.listed_cryostats import ListedCryostats
 from .observe.observer import Observer
 from .observe.triggers import Triggers
-from .plan.model.kinds import InstanceKey, Obj
+from .plan.model.kinds import InstanceKey
 from .reconcile.reconciler import Reconciler
 from .reconcile.work_queue import Result, WorkQueue
 from .settings import Settings
@@ -29,8 +29,6 @@ from .webhooks.manager import WebhookManager
 logger = logging.getLogger(__name__)
 
 LIST_TIMEOUT = 30.0  # seconds in which kopf should have delivered all existing Cryostats
-POLL_INTERVAL = 2.0  # seconds between two requests for the CustomResourceDefinition, or for the Cryostats
-MAX_IDLE_POLLS = 40  # polls without a new Cryostat from kopf, until the API server is asked again
 
 
 class Operator:
@@ -60,10 +58,9 @@ class Operator:
 
         self.queue: WorkQueue[InstanceKey] = WorkQueue(self._reconcile, lambda key: key.namespace)
         self.cryostats = CryostatStore(self._enqueue_changed)
-        self._is_listed = False  # whether the keys of all Cryostats were read
-        self._undelivered: set[InstanceKey] = set()  # listed Cryostats of which kopf has delivered no event
+        self._listed = ListedCryostats(self.client, self.cryostats)
         triggers = Triggers(self.queue.enqueue, self.queue.enqueue_after, self._enqueue_all, self._enqueue_namespace)
-        self.observer = Observer(self.client, triggers, self._exists, force_openshift=settings.force_openshift)
+        self.observer = Observer(self.client, triggers, self._listed.exists, force_openshift=settings.force_openshift)
         self.reconciler = Reconciler(self.write_client, self.observer, self.cryostats, settings, self.metrics)
         self.console = ConsoleInstaller(self.write_client, settings.name_prefix, self._may_extend_console)
         self.server = HealthServer(self.metrics, self._unready_cause, lambda: self.observer.seconds_since_contact)
@@ -125,84 +122,21 @@ class Operator:
 
     async def wait_until_served(self) -> None:
         """Wait until the API server serves Cryostats. kopf looks for the resource once and does not retry."""
-        path = f"/apis/{constants.API_VERSION}"
-        waiting = f"Waiting for the CustomResourceDefinition {constants.PLURAL}.{constants.GROUP}"
-        while True:
-            try:
-                served = await self.client.request("GET", path)
-                if any(resource["name"] == constants.PLURAL for resource in served.get("resources") or ()):
-                    return
-                logger.warning(waiting)
-            except ApiError as error:
-                logger.warning("%s: %s", waiting, error)
-            await asyncio.sleep(POLL_INTERVAL)
+        await self._listed.wait_until_served()
 
     async def _run(self) -> None:
         """Start the watches, wait for the first lists, then take part in leader election."""
-        await self._list_cryostats()  # first: the observer keeps whole objects only of Cryostats that exist
+        await self._listed.read()  # first: the observer keeps whole objects only of Cryostats that exist
         await self.observer.start()
         with suppress(TimeoutError):
             async with asyncio.timeout(LIST_TIMEOUT):
-                await self._wait_until_listed()
+                await self._listed.wait_until_delivered()
         self.ready = True
         logger.info("Watching the cluster%s", " (OpenShift)" if self.observer.openshift else "")
         if self.election:
             await self.election.run()
         else:
             self._start_leading()
-
-    async def _wait_until_listed(self) -> None:
-        """Wait until kopf has delivered every listed Cryostat. Before that, a Cryostat may seem not to exist."""
-        if not self._is_listed:
-            await self.wait_until_served()
-            await self._list_cryostats()
-        idle_polls = 0
-        while self._undelivered:
-            remaining = {instance_key for instance_key in self._undelivered if self.cryostats.get(instance_key) is None}
-            idle_polls = idle_polls + 1 if remaining == self._undelivered else 0
-            self._undelivered = remaining
-            if idle_polls == MAX_IDLE_POLLS:
-                idle_polls = 0
-                await self._forget_deleted()
-            await asyncio.sleep(POLL_INTERVAL / MAX_IDLE_POLLS)
-
-    async def _forget_deleted(self) -> None:
-        """Stop waiting for Cryostats that were deleted after they were listed: kopf may not deliver them."""
-        try:
-            self._undelivered &= await self._keys(f"/apis/{constants.API_VERSION}/{constants.PLURAL}")
-        except ApiError as error:
-            logger.info("Cryostats that kopf has not delivered cannot be looked up: %s", error)
-
-    async def _list_cryostats(self) -> None:
-        """Read the keys of all Cryostats; nothing if they are not served. Retries until the API server answers.
-
-        A refusal is retried, too: an API server that has just started refuses all requests until it has read the roles.
-        """
-        path = f"/apis/{constants.API_VERSION}/{constants.PLURAL}"
-        while not self._is_listed:
-            try:
-                keys = await self._keys(path)
-            except ApiError as error:
-                if error.status == 404:
-                    return
-                logger.warning("List of Cryostats failed, retrying: %s", error)
-                await asyncio.sleep(POLL_INTERVAL)
-            else:
-                self._undelivered = keys
-                self._is_listed = True
-
-    async def _keys(self, path: str) -> set[InstanceKey]:
-        """Return namespace and name of every object of a collection."""
-        found: set[InstanceKey] = set()
-
-        def add(obj: Obj) -> None:
-            found.add(InstanceKey(obj["metadata"].get("namespace") or "", obj["metadata"]["name"]))
-
-        await self.client.list_metadata(path, add)
-        return found
-
-    def _exists(self, instance_key: InstanceKey) -> bool:
-        return instance_key in self._undelivered or self.cryostats.get(instance_key) is not None
 
     def _start_leading(self) -> None:
         """Begin a leadership term: enqueue every instance, because another replica may have changed anything."""
@@ -237,7 +171,7 @@ class Operator:
 
     def _enqueue_changed(self, instance_key: InstanceKey) -> None:
         """Called when a Cryostat is new, changed or deleted."""
-        self._undelivered.discard(instance_key)
+        self._listed.delivered(instance_key)
         self.observer.cryostat_changed(instance_key, self.cryostats.get(instance_key))
         self.queue.enqueue(instance_key)
 

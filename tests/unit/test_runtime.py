@@ -17,6 +17,7 @@ from cryostat_operator.kube.errors import ApiError
 from cryostat_operator.kube.kopf_import import kopf
 from cryostat_operator.kube.leadership_gate import NotLeaderError
 from cryostat_operator.metrics import Metrics
+from cryostat_operator.observe import listed_cryostats
 from cryostat_operator.plan.model.kinds import InstanceKey, Obj
 from cryostat_operator.reconcile.work_queue import Result
 from cryostat_operator.runtime import Operator
@@ -97,7 +98,7 @@ def process(monkeypatch: pytest.MonkeyPatch) -> Create:
         made.server = servers[-1]
         return made
 
-    monkeypatch.setattr(runtime, "POLL_INTERVAL", 0.0)
+    monkeypatch.setattr(listed_cryostats, "POLL_INTERVAL", 0.0)
     monkeypatch.setattr(runtime, "Metrics", lambda: Metrics(CollectorRegistry()))  # the default registry is global
     monkeypatch.setattr(runtime, "Client", client)
     return create
@@ -107,31 +108,6 @@ async def until(is_reached: Callable[[], Any]) -> None:
     async with asyncio.timeout(5):
         while not is_reached():
             await asyncio.sleep(0)
-
-
-# --- the first lists -------------------------------------------------------------------------------------------------
-
-
-async def test_a_refused_first_list_is_retried(process: Create, caplog: pytest.LogCaptureFixture) -> None:
-    made = process()
-    made.server.add(ONE)
-    refusals = [ApiError(403, "Forbidden", "roles are not known yet"), ApiError(401, "Unauthorized", "no token yet")]
-    made.server.hook = lambda *_: refusals.pop(0) if refusals else None
-    await made.operator._list_cryostats()
-    assert made.operator._exists(ONE)
-    assert made.server.requests == [("GET", COLLECTION)] * 3
-    assert caplog.messages == [
-        "List of Cryostats failed, retrying: roles are not known yet",
-        "List of Cryostats failed, retrying: no token yet",
-    ]
-
-
-async def test_without_the_definition_there_are_no_cryostats(process: Create) -> None:
-    made = process()
-    made.server.hook = lambda *_: ApiError(404, "NotFound", "no such resource")
-    await made.operator._list_cryostats()
-    assert not made.operator._exists(ONE)
-    assert len(made.server.requests) == 1
 
 
 async def test_the_target_namespaces_of_a_cryostat_are_noted_when_it_arrives(process: Create) -> None:
@@ -148,20 +124,6 @@ async def test_the_target_namespaces_of_a_cryostat_are_noted_when_it_arrives(pro
         assert operator.observer.cached_snapshot(ONE, "u", ["shop"]).first_uids == expected
 
 
-async def test_the_operator_waits_for_the_definition(process: Create, caplog: pytest.LogCaptureFixture) -> None:
-    made = process()
-    refusals = [ApiError(404, "NotFound", "no such API")]
-    made.server.hook = lambda *_: refusals.pop() if refusals else None
-    made.server.served = []
-    task = asyncio.create_task(made.operator.wait_until_served())
-    await until(lambda: len(caplog.messages) == 2)
-    assert not task.done()
-    made.server.served = [{"name": "cryostats"}]
-    await asyncio.wait_for(task, 5)
-    waiting = "Waiting for the CustomResourceDefinition cryostats.operator.cryostat.io"
-    assert caplog.messages[:2] == [f"{waiting}: no such API", waiting]
-
-
 # --- start and stop --------------------------------------------------------------------------------------------------
 
 
@@ -174,7 +136,7 @@ async def test_reconciles_start_after_every_listed_cryostat_was_delivered(
     listed = made.server.add(ONE)
     made.server.put("/api/v1/namespaces/b/services/y", {"kind": "Service", "metadata": {"labels": LABELS}})
     await operator.start()
-    await until(lambda: operator._is_listed and operator.observer.platform_known)
+    await until(lambda: operator._listed.is_read and operator.observer.platform_known)
     assert operator._unready_cause() == "the first lists of the cluster are not complete"
     operator.cryostats.handle_event(None, listed)
     await until(lambda: operator.ready)
@@ -200,10 +162,10 @@ async def test_a_missing_delivery_delays_reconciles_for_a_limited_time(
     body = made.server.add(ONE)
     await made.operator.start()
     await until(lambda: made.operator.ready)
-    assert made.operator._exists(ONE)
+    assert made.operator._listed.exists(ONE)
     for event in ("ADDED", "DELETED"):  # the delivery is late
         made.operator.cryostats.handle_event(event, body)
-    assert not made.operator._exists(ONE)
+    assert not made.operator._listed.exists(ONE)
     await made.operator.stop()
 
 
@@ -216,15 +178,15 @@ async def test_a_cryostat_that_is_deleted_before_its_delivery_delays_no_reconcil
     listed = made.server.add(ONE)
     made.server.add(OTHER)
     await operator.start()
-    await until(lambda: operator._is_listed and operator.observer.platform_known)
+    await until(lambda: operator._listed.is_read and operator.observer.platform_known)
     refusals = [ApiError(500, "InternalError", "try again")]
     made.server.hook = lambda _, path, *__: refusals.pop() if path == COLLECTION and refusals else None
     made.server.remove(f"{API}/namespaces/{OTHER.namespace}/cryostats/{OTHER.name}")
     operator.cryostats.handle_event(None, listed)
     await until(lambda: operator.ready)
     assert "Cryostats that kopf has not delivered cannot be looked up: try again" in caplog.messages
-    assert operator._exists(ONE)
-    assert not operator._exists(OTHER)
+    assert operator._listed.exists(ONE)
+    assert not operator._listed.exists(OTHER)
     await operator.stop()
 
 

@@ -1,0 +1,57 @@
+"""The first list of Cryostats, before kopf delivers them. tests/unit/test_runtime.py has the deliveries."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+
+import pytest
+
+from cryostat_operator.kube.errors import ApiError
+from cryostat_operator.observe import listed_cryostats
+from cryostat_operator.observe.cryostats import CryostatStore
+from cryostat_operator.observe.listed_cryostats import ListedCryostats
+from tests.unit.test_runtime import COLLECTION, ONE, Cluster, until
+
+
+@pytest.fixture
+def cluster(monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture) -> Cluster:
+    monkeypatch.setattr(listed_cryostats, "POLL_INTERVAL", 0.01)
+    caplog.set_level(logging.WARNING)
+    return Cluster()
+
+
+async def test_a_refused_first_list_is_retried(cluster: Cluster, caplog: pytest.LogCaptureFixture) -> None:
+    listed = ListedCryostats(cluster, CryostatStore(lambda _: None))
+    cluster.add(ONE)
+    refusals = [ApiError(403, "Forbidden", "roles are not known yet"), ApiError(401, "Unauthorized", "no token yet")]
+    cluster.hook = lambda *_: refusals.pop(0) if refusals else None
+    await listed.read()
+    assert listed.exists(ONE)
+    assert cluster.requests == [("GET", COLLECTION)] * 3
+    assert caplog.messages == [
+        "List of Cryostats failed, retrying: roles are not known yet",
+        "List of Cryostats failed, retrying: no token yet",
+    ]
+
+
+async def test_without_the_definition_there_are_no_cryostats(cluster: Cluster) -> None:
+    listed = ListedCryostats(cluster, CryostatStore(lambda _: None))
+    cluster.hook = lambda *_: ApiError(404, "NotFound", "no such resource")
+    await listed.read()
+    assert not listed.exists(ONE)
+    assert len(cluster.requests) == 1
+
+
+async def test_the_definition_may_be_installed_later(cluster: Cluster, caplog: pytest.LogCaptureFixture) -> None:
+    listed = ListedCryostats(cluster, CryostatStore(lambda _: None))
+    refusals = [ApiError(404, "NotFound", "no such API")]
+    cluster.hook = lambda *_: refusals.pop() if refusals else None
+    cluster.served = []
+    task = asyncio.create_task(listed.wait_until_served())
+    await until(lambda: len(caplog.messages) == 2)
+    assert not task.done()
+    cluster.served = [{"name": "cryostats"}]
+    await asyncio.wait_for(task, 5)
+    waiting = "Waiting for the CustomResourceDefinition cryostats.operator.cryostat.io"
+    assert caplog.messages[:2] == [f"{waiting}: no such API", waiting]
