@@ -26,5 +26,9 @@ def manifests(plan: Plan) -> str:
 
 
 def left_out(plan: Plan) -> list[str]:
-    """One line for each object that cannot be rendered without a cluster, with the reason."""
-    return [f"Not rendered, needs a cluster: {key}. {blocked.problem.message}" for key, blocked in plan.blocked.items()]
+    """One line for each object that cannot be rendered without a cluster, with the reason.
+
+    The first sentence of a message is the reason; what follows says what to do in a cluster.
+    """
+    reasons = {key: blocked.problem.message.partition(". ")[0].rstrip(".") for key, blocked in plan.blocked.items()}
+    return [f"Not rendered, needs a cluster: {key}. {reason}." for key, reason in reasons.items()]

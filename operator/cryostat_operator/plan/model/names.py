@@ -69,7 +69,8 @@ def backup(name: str) -> str:
 
 
 def volume(preferred: str, used: set[str]) -> str:
-    """Return `preferred` if it is a valid volume name and not used, else a stable hash of it."""
-    if len(preferred) <= 63 and _DNS_LABEL.match(preferred) and preferred not in used:
-        return preferred
-    return f"volume-{sha256(preferred)[:32]}"
+    """Return `preferred` if it is a valid volume name and not used, else a stable hash of it that is not used."""
+    name = preferred
+    while len(name) > 63 or not _DNS_LABEL.match(name) or name in used:
+        name = f"volume-{sha256(name)[:32]}"
+    return name

@@ -6,6 +6,7 @@ from collections import Counter
 from typing import Any
 
 from cryostat_operator.plan.model.kinds import Key
+from cryostat_operator.plan.model.names import sha256
 from tests.unit.cluster_state import NAMESPACE, changes, find, mounts, settled, volumes
 
 T = "/opt/cryostat.d/templates.d"
@@ -54,6 +55,14 @@ def test_names_that_are_invalid_or_used_as_volume_names_are_replaced() -> None:
         volume = mounts(plan)[f"/opt/cryostat.d/credentials.d/{name}"]["name"]
         assert volumes(plan)[volume]["secret"]["secretName"] == name
     assert "template-a" in names  # as the Go operator called it
+
+
+def test_a_replaced_name_is_not_used_either() -> None:
+    taken = f"volume-{sha256('cert-secrets')[:32]}"
+    plan = settled({"declarativeCredentials": [{"secretName": taken}, {"secretName": "cert-secrets"}]}).plan
+    found = [volume["name"] for volume in find(plan, "Deployment", "sample")["spec"]["template"]["spec"]["volumes"]]
+    assert len(found) == len(set(found))
+    assert taken in found
 
 
 def test_certificates_are_projected_under_distinct_paths() -> None:
