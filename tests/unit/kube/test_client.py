@@ -1,86 +1,20 @@
+"""Operations on objects, against a server on loopback."""
+
 from __future__ import annotations
 
 import json
 from typing import Any
 
 import pytest
-from aiohttp import web
 
 from cryostat_operator.kube import client as client_module
-from cryostat_operator.kube.client import MAX_ATTEMPTS, MERGE_PATCH, Client, accept_metadata
-from cryostat_operator.kube.connection import Connection
-from cryostat_operator.kube.errors import ApiError, ApiUnavailable, LoginError
-from cryostat_operator.kube.kopf_import import kopf
+from cryostat_operator.kube.client import MERGE_PATCH, accept_metadata
+from cryostat_operator.kube.errors import ApiError
 from cryostat_operator.plan.model.kinds import Key
 from tests.unit.kube.server import FakeServer
 
 KEY = Key("Service", "a", "x")
 NOT_FOUND = {"reason": "NotFound", "message": "services x not found", "details": {"kind": "services", "name": "x"}}
-
-
-async def test_a_request_after_429_waits_for_the_time_in_the_response() -> None:
-    server = FakeServer()
-    server.respond(429, Retry_After="0.1")
-    server.respond(200, {"a": 1})
-    async with server.running() as client:
-        assert await client.get(KEY) == {"a": 1}
-    assert [r.path for r in server.requests] == ["/api/v1/namespaces/a/services/x"] * 2
-
-
-async def test_a_server_that_remains_overloaded_is_unavailable() -> None:
-    server = FakeServer()
-    for _ in range(MAX_ATTEMPTS):
-        server.respond(429, Retry_After="0.1")
-    async with server.running() as client:
-        with pytest.raises(ApiUnavailable, match="overloaded"):
-            await client.get(KEY)
-    assert len(server.requests) == MAX_ATTEMPTS
-
-
-async def test_after_401_the_client_logs_in_again() -> None:
-    server = FakeServer()
-    server.respond(401)
-    server.respond(200, {"a": 1})
-    async with server.running() as client:
-        assert await client.get(KEY) == {"a": 1}
-    assert [r.headers["Authorization"] for r in server.requests] == ["Bearer token-0", "Bearer token-1"]
-    assert server.logins == 1
-
-
-async def test_other_connections_log_in_together_with_the_client() -> None:
-    server = FakeServer()
-    async with server.running() as client:
-        first = client.connection
-        second = await client.renew_credentials(first)
-        assert second is client.connection is await client.renew_credentials(first)
-    assert server.logins == 1
-
-
-async def test_credentials_that_are_never_accepted_end_in_an_error() -> None:
-    server = FakeServer()
-    for _ in range(MAX_ATTEMPTS):
-        server.respond(401)
-    async with server.running() as client:
-        with pytest.raises(ApiUnavailable, match="credentials"):
-            await client.get(KEY)
-
-
-async def test_a_failed_login_after_401_is_an_outage() -> None:
-    server = FakeServer()
-    for _ in range(2):
-        server.respond(401)
-
-    async def log_in() -> Connection:
-        raise LoginError("KUBECONFIG cannot be used")
-
-    async with server.running():
-        client = Client(server.connection(), log_in)
-        with pytest.raises(ApiUnavailable, match="KUBECONFIG cannot be used"):
-            await client.get(KEY)
-        with pytest.raises(ApiUnavailable, match="KUBECONFIG cannot be used"):
-            async with client.watch("/x", {}, "application/json"):
-                pass
-        await client.close()
 
 
 async def test_only_a_missing_object_is_none() -> None:
@@ -122,50 +56,6 @@ async def test_a_deletion_names_the_uid_and_ignores_a_missing_object() -> None:
     assert json.loads(server.bodies[0])["preconditions"] == {"uid": "u"}
 
 
-async def test_no_response_is_unavailable() -> None:
-    server = FakeServer()
-
-    async def drop(request: web.Request) -> web.StreamResponse:
-        assert request.transport
-        request.transport.abort()
-        return web.Response()
-
-    server.handler = drop
-    async with server.running() as client:
-        with pytest.raises(ApiUnavailable, match="PUT /api/v1/namespaces/a/services/x"):
-            await client.replace(KEY, {})
-
-
-async def test_a_page_is_delivered_item_by_item() -> None:
-    server = FakeServer()
-    server.respond(
-        200, {"kind": "List", "metadata": {"resourceVersion": "7", "continue": "c"}, "items": [{"a": 1}, {}]}
-    )
-    items: list[Any] = []
-    async with server.running() as client:
-        assert await client.list_page("/x", items.append, {"limit": "2"}) == {"resourceVersion": "7", "continue": "c"}
-    assert items == [{"a": 1}, {}]
-    assert server.requests[0].headers["Accept-Encoding"] == "identity"
-
-
-async def test_a_page_that_is_refused_or_malformed_is_an_error() -> None:
-    server = FakeServer()
-    server.respond(410, {"reason": "Expired", "message": "too old"})
-    server.respond(429, Retry_After="0.1")
-    server.respond(200, {"metadata": {}, "items": []})
-    async with server.running() as client:
-        with pytest.raises(ApiError, match="too old"):
-            await client.list_page("/x", lambda _: None, {})
-        assert await client.list_page("/x", lambda _: None, {}) == {}
-
-        async def cut(_: web.Request) -> web.StreamResponse:
-            return web.Response(body=b'{"items":[{"a":')
-
-        server.handler = cut
-        with pytest.raises(ApiUnavailable, match="malformed"):
-            await client.list_page("/x", lambda _: None, {})
-
-
 async def test_metadata_is_read_in_pages(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(client_module, "LIST_PAGE_SIZE", 1)
     server = FakeServer()
@@ -177,49 +67,3 @@ async def test_metadata_is_read_in_pages(monkeypatch: pytest.MonkeyPatch) -> Non
     assert [obj["metadata"]["name"] for obj in found] == ["x", "y"]
     assert [dict(r.query) for r in server.requests] == [{"limit": "1"}, {"limit": "1", "continue": "c"}]
     assert server.requests[0].headers["Accept"] == accept_metadata("PartialObjectMetadataList")
-
-
-async def test_a_watch_yields_one_object_per_line() -> None:
-    server = FakeServer()
-
-    async def watch(request: web.Request) -> web.StreamResponse:
-        response = web.StreamResponse()
-        await response.prepare(request)
-        for part in (b'{"type":"ADDED"', b',"n":1}\n{"n":2}\n', b"\n", b'{"n":3}\n{"cut'):
-            await response.write(part)
-        return response
-
-    server.handler = watch
-    async with server.running() as client, client.watch("/x", {"resourceVersion": "7"}, "application/json") as events:
-        assert [event["n"] async for event in events] == [1, 2, 3]
-    query = dict(server.requests[0].query)
-    assert (query["resourceVersion"], query["watch"], query["allowWatchBookmarks"]) == ("7", "true", "true")
-
-
-@pytest.mark.parametrize(("status", "error"), [(401, ApiUnavailable), (429, ApiUnavailable), (410, ApiError)])
-async def test_a_watch_that_cannot_be_opened_is_an_error(status: int, error: type[ApiError]) -> None:
-    server = FakeServer()
-    server.respond(status, {"reason": "x", "message": "y"})
-    async with server.running() as client:
-        with pytest.raises(error) as found:
-            async with client.watch("/x", {}, "application/json"):
-                pass
-    assert found.value.status == status
-    assert server.logins == (1 if status == 401 else 0)
-
-
-async def test_requests_and_watches_pass_the_proxy() -> None:
-    fake_proxy = FakeServer()
-    async with fake_proxy.running() as direct:
-        info = kopf.ConnectionInfo(server="http://api.invalid", proxy_url=direct.connection.server)
-        client = Client(Connection(info), fake_proxy.log_in)
-        try:
-            fake_proxy.respond(200, {"kind": "Pod"})
-            assert await client.request("GET", "/api/v1/pods/a") == {"kind": "Pod"}
-            fake_proxy.respond(410)
-            with pytest.raises(ApiError):
-                async with client.watch("/api/v1/pods", {}, "application/json"):
-                    pass
-        finally:
-            await client.close()
-    assert [request.headers["Host"] for request in fake_proxy.requests] == ["api.invalid", "api.invalid"]

@@ -10,7 +10,7 @@ import pytest
 from aiohttp import web
 
 from cryostat_operator.kube import reflector as reflector_module
-from cryostat_operator.kube.client import MAX_ATTEMPTS
+from cryostat_operator.kube.api_requests import MAX_ATTEMPTS
 from cryostat_operator.kube.connection import connect
 from cryostat_operator.kube.discovery import Discovery
 from cryostat_operator.kube.errors import ApiError, ApiUnavailable, LoginError
