@@ -19,7 +19,7 @@ import yaml
 from cryostat_operator.api import constants
 from cryostat_operator.plan.model.kinds import KINDS, Key, key_of
 from tests.cluster import openshift
-from tests.cluster.api import Api, Object
+from tests.cluster.api import Api, Object, condition
 from tests.cluster.cert_manager import CertManager
 from tests.cluster.controlplane import NODE, ControlPlane, Options
 from tests.cluster.go_operator import FINALIZER, GoOperatorInstance
@@ -318,6 +318,11 @@ def test_the_go_operator_can_adopt_the_instance_again(taken_over: TakenOver, cas
     said = captured_status(case, it.predecessor.profile)
     now = it.cr["status"]
     assert [now.get(k) for k in RECORDED] == [said.get(k) for k in RECORDED]
+    # Scripts and dashboards may read each condition of the Go operator.
+    types = {each["type"] for each in said["conditions"]}
+    assert types - {each["type"] for each in now["conditions"]} == set()
+    tls = [condition(each, "TLSSetupComplete")["reason"] for each in (it.cr, {"status": said})]
+    assert tls[0] == tls[1]
 
 
 @pytest.mark.parametrize("profile", PROFILES)

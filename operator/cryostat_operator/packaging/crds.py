@@ -38,8 +38,9 @@ COLUMNS = (
     ("Storage Secret", ".status.storageSecret", 1, "Secret with the keys of the object storage."),
 )
 _FORMER_COLUMNS = (
-    ("Application URL", ".status.applicationUrl", 0, "Address of the application."),
+    *(column for column in COLUMNS if column[0] in ("Ready", "Status", "Application URL")),
     ("Grafana Secret", ".status.grafanaSecret", 0, "Secret with the login of a former Grafana."),
+    *(column for column in COLUMNS if column[0] in ("Reason", "Message")),
 )
 # The status of a Cryostat until an operator writes one: a default that the API server adds to a stored object.
 _UNOBSERVED: Mapping[str, str] = {
