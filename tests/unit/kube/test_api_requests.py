@@ -16,7 +16,6 @@ from cryostat_operator.plan.model.kinds import Key
 from tests.unit.kube.server import FakeServer
 
 KEY = Key("Service", "a", "x")
-NOT_FOUND = {"reason": "NotFound", "message": "services x not found", "details": {"kind": "services", "name": "x"}}
 
 
 async def test_a_request_after_429_waits_for_the_time_in_the_response() -> None:
