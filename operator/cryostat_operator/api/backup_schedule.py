@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from . import constants
+from .limits import MAX_ANNOTATION_READ
 
 SCHEDULE, TARGET, SECRET = (
     constants.ANNOTATION_BACKUP_SCHEDULE,
@@ -63,11 +64,12 @@ class InvalidScheduleError(ValueError):
 
 
 def values(metadata: Mapping[str, Any]) -> dict[str, str]:
-    """Return the annotations of the scheduled backup in the metadata of a Cryostat."""
+    """Return the annotations of the scheduled backup in the metadata of a Cryostat, without those that are too long."""
     annotations = metadata.get("annotations")
     if not isinstance(annotations, Mapping):
         return {}
-    return {key: str(annotations[key]) for key in ANNOTATIONS if key in annotations}
+    found = {key: str(annotations[key]) for key in ANNOTATIONS if key in annotations}
+    return {key: text for key, text in found.items() if len(text) <= MAX_ANNOTATION_READ}
 
 
 def read_schedule(metadata: Mapping[str, Any]) -> BackupSchedule | None:

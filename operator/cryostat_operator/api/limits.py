@@ -7,7 +7,7 @@ objects keep working.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any, NamedTuple
 
 # CRD: maxItems and maxProperties.
@@ -27,6 +27,12 @@ MAX_TEXT_READ = 256 << 10
 # Characters of a key. Paths in messages contain keys, so a long one would be copied for each value below it.
 MAX_KEY_READ = 1_024
 _MAX_LEVELS = 32
+
+# Characters of one annotation of a Cryostat. Longer ones have no meaning.
+MAX_ANNOTATION_READ = 64 << 10
+# Characters of one text of a pod or workload. The API server stores no longer annotations, and no program gets a longer
+# variable. Split into words, a text takes many times its own memory.
+MAX_POD_TEXT_READ = 256 << 10
 
 
 class OversizedSpec(dict[str, Any]):
@@ -73,13 +79,21 @@ def has_more_values(obj: Any, maximum: int) -> bool:
     return False
 
 
+def has_longer_text(obj: Any, maximum: int) -> bool:
+    """Whether a text or key of an object has more than `maximum` characters."""
+    return any(_length(text) > maximum for value, _ in _containers(obj) for text in _texts(value))
+
+
 def _characters(value: Any) -> int:
-    texts = (*value, *value.values()) if isinstance(value, dict) else value
-    return sum(len(each) for each in texts if isinstance(each, str))
+    return sum(_length(each) for each in _texts(value))
 
 
-def _length(key: Any) -> int:
-    return len(key) if isinstance(key, str) else 0
+def _texts(value: Any) -> Iterable[Any]:
+    return (*value, *value.values()) if isinstance(value, dict) else value
+
+
+def _length(text: Any) -> int:
+    return len(text) if isinstance(text, str) else 0
 
 
 class _Position(NamedTuple):

@@ -7,12 +7,11 @@ from typing import Any
 
 from ..api import constants
 from ..api.known_annotations import RECONCILED
-from ..api.limits import OversizedSpec, size_problems
+from ..api.limits import MAX_ANNOTATION_READ, OversizedSpec, size_problems
 from ..plan.model.kinds import InstanceKey, Obj
 from .triggers import Enqueue
 
 _UNUSED_METADATA = frozenset({"managedFields", "labels", "annotations"})
-_MAX_ANNOTATION = 64 << 10  # characters of a value; longer ones have no meaning
 _VOLATILE_METADATA = frozenset({"resourceVersion", "generation", "managedFields"})
 
 
@@ -96,7 +95,7 @@ def _trim(body: Obj) -> Obj:
     """
     metadata = {k: v for k, v in body["metadata"].items() if k not in _UNUSED_METADATA}
     annotations = body["metadata"].get("annotations") or {}
-    kept = {k: annotations[k] for k in RECONCILED if k in annotations and len(annotations[k]) <= _MAX_ANNOTATION}
+    kept = {k: annotations[k] for k in RECONCILED if k in annotations and len(annotations[k]) <= MAX_ANNOTATION_READ}
     if kept:
         metadata["annotations"] = kept
     trimmed = {**body, "metadata": metadata}

@@ -6,7 +6,7 @@ import asyncio
 import logging
 from collections.abc import Awaitable, Callable
 
-from ..api.limits import MAX_VALUES_READ, has_more_values
+from ..api.limits import MAX_POD_TEXT_READ, MAX_VALUES_READ, has_longer_text, has_more_values
 from ..api.required_permissions import target_namespaces
 from ..api.v1beta2 import Cryostat
 from ..api.validation import InvalidCryostatError, read_cryostat
@@ -49,6 +49,8 @@ class NotInjectedError(Exception):
 def _check_size(obj: Obj, cryostat: Obj | None = None) -> None:
     if has_more_values(obj, MAX_VALUES_READ):
         raise NotInjectedError(f"the object has more than {MAX_VALUES_READ} entries in lists and maps", cryostat)
+    if has_longer_text(obj, MAX_POD_TEXT_READ):
+        raise NotInjectedError(f"the object has a text of more than {MAX_POD_TEXT_READ} characters", cryostat)
 
 
 class AgentAdmission:

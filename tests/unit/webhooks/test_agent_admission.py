@@ -12,7 +12,7 @@ from unittest.mock import AsyncMock
 import orjson
 import pytest
 
-from cryostat_operator.api.limits import MAX_VALUES_READ
+from cryostat_operator.api.limits import MAX_POD_TEXT_READ, MAX_VALUES_READ
 from cryostat_operator.api.v1beta2 import Cryostat
 from cryostat_operator.kube.errors import ApiError
 from cryostat_operator.metrics import InjectionCounts
@@ -223,6 +223,14 @@ async def test_a_pod_with_very_many_entries_is_admitted_unchanged(field: str) ->
     await asyncio.sleep(0)
     assert len(reader.events) == 1
     assert "patch" in await review(reader, request({field: entries[:1000]}))
+
+
+async def test_a_pod_with_a_very_long_text_is_admitted_unchanged() -> None:
+    """Annotations and Java options are split into words, which take many times the memory of the text."""
+    for size, changed in ((MAX_POD_TEXT_READ, True), (MAX_POD_TEXT_READ + 1, False)):
+        response = await review(Reader(), request({"env": [{"name": "X", "value": "x" * size}]}))
+        assert ("patch" in response) == changed
+    assert "the object has a text of more than 262144 characters" in response["warnings"][0]
 
 
 async def test_a_workload_with_very_many_entries_is_admitted_unchanged() -> None:
