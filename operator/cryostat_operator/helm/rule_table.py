@@ -104,7 +104,7 @@ def _scheduling() -> Mapping[str, Rule]:
 
 
 def _audit(mode: Any) -> Any:
-    return {"enabled": True, "disabled": False}.get(mode, mode)
+    return {"enabled": True, "disabled": False}.get(mode, mode) if isinstance(mode, str) else mode
 
 
 _BUCKETS = {

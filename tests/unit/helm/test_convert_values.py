@@ -203,6 +203,12 @@ def test_invalid_values_are_reported_by_field() -> None:
         convert(values("reports.replicas", "many"))
 
 
+@pytest.mark.parametrize("mode", [["enabled"], {"enabled": True}, 5])
+def test_an_audit_mode_of_another_type_is_reported_by_field(mode: Any) -> None:
+    with pytest.raises(ConversionError, match=r"^spec\.enableAudit: "):
+        convert(values("core.audit.mode", mode))
+
+
 def test_numbers_may_be_texts_as_in_a_template() -> None:
     given = joined(values("core.service.httpPort", "9999"), values("reports.replicas", "2"))
     ingress = {"enabled": True, "hosts": [{"host": "a.example.com", "paths": [{"path": "/"}]}]}
