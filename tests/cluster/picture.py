@@ -22,7 +22,7 @@ from rich.console import Console, RenderableType
 from rich.text import Text
 
 from cryostat_operator.api import constants
-from tests.cluster.api import condition, eventually
+from tests.cluster.api import Object, condition, eventually
 from tests.cluster.controlplane import ControlPlane
 from tests.cluster.instance_tree import observe, render
 from tests.cluster.operator_process import ROOT, OperatorProcess, install
@@ -63,14 +63,16 @@ def _apply_sample(plane: ControlPlane) -> float:
 
 
 def _break_sample(plane: ControlPlane) -> None:
-    """Add a target namespace that does not exist."""
+    """Add a target namespace that does not exist, and wait until the application has restarted with the new list."""
     plane.kubectl("patch", "cryostat", NAME, "-n", NAMESPACE, "--type=merge", "-p", _BREAK)
 
-    def reported() -> bool:
-        found = plane.api.get(constants.API_VERSION, constants.KIND, NAME, NAMESPACE)
-        return condition(found, "Ready").get("reason") == "NamespaceNotFound"
+    def found(kind: str) -> Object:
+        return condition(plane.api.get(constants.API_VERSION, constants.KIND, NAME, NAMESPACE), kind)
 
-    eventually(reported, _TIMEOUT, "the missing namespace is reported")
+    missing = "NamespaceNotFound"
+    eventually(lambda: found("Ready").get("reason") == missing, _TIMEOUT, "the missing namespace is reported")
+    plane.kubectl("rollout", "status", f"deployment/{NAME}", "-n", NAMESPACE, f"--timeout={_TIMEOUT:.0f}s")
+    eventually(lambda: not found("ComponentsAvailable"), _TIMEOUT, "no Deployment is unavailable")
 
 
 def _status(kubeconfig: Path) -> str:

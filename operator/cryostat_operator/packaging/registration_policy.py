@@ -1,4 +1,4 @@
-"""A policy that bounds which webhook configurations the operator may write. RBAC cannot restrict `create` to a name."""
+"""A policy that restricts which webhook configurations the operator writes: RBAC cannot restrict `create` to a name."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The policy that bounds the webhook configurations of the operator; tests/cluster tries it on an API server."""
+"""The policy that restricts the webhook configurations of the operator; tests/cluster tries it on an API server."""
 
 from __future__ import annotations
 
