@@ -13,6 +13,7 @@ from cryostat_operator.api import constants
 from cryostat_operator.plan.injection.java_options import INHERITED_OPTIONS
 from cryostat_operator.plan.model import names
 from tests.cluster.api import Api, ApiError, Object, eventually
+from tests.cluster.operator_process import ROOT
 from tests.cluster.webhooks import MUTATING, WebhookPlane
 
 MakeNamespace = Callable[..., str]
@@ -101,6 +102,37 @@ def test_a_missing_label_is_a_warning(webhooks: WebhookPlane, home: str) -> None
     assert "Warning: Cryostat agent: not added: pods need the label cryostat.io/namespace" in said
     assert "label cryostat.io/namespce is probably misspelled" in said
     assert "pods need the label cryostat.io/namespace, too" in webhooks.warnings(workload("Deployment", home, half))
+
+
+def test_the_policy_warns_if_both_labels_are_misspelled(webhooks: WebhookPlane, home: str) -> None:
+    """The API server does not send such a pod to the operator."""
+    wrong = {"cryostat.io/nmae": "sample", "cryostat.io/namspace": home}
+    text = (
+        "Cryostat agent: not added: pods need the labels cryostat.io/name and cryostat.io/namespace, but have "
+        "cryostat.io/namspace (did you mean cryostat.io/namespace?), cryostat.io/nmae (did you mean cryostat.io/name?)"
+    )
+    assert "Cryostat agent" not in webhooks.warnings(pod(home, wrong))
+    policies = ROOT / "manifests/policies/agent-labels.yaml"
+    webhooks.plane.kubectl("apply", "-f", policies)
+    try:
+        eventually(lambda: _warning(webhooks.warnings(pod(home, wrong)), text), 30, "the policy is enforced")
+        assert text in webhooks.warnings(workload("Deployment", home, wrong))
+        only_level = workload("StatefulSet", home, {"cryostat.io/log-level": "info"})
+        assert "but have cryostat.io/log-level" in webhooks.warnings(only_level)
+        in_template = workload("DaemonSet", home, {})
+        in_template["spec"]["template"]["metadata"]["labels"] |= {"cryostat.io/name": "sample"}
+        assert "but have cryostat.io/name" in webhooks.warnings(in_template)
+        annotated = pod(home, {})
+        annotated["metadata"]["annotations"] = labels_of(home, "sample")
+        listed = "but have annotation cryostat.io/name, annotation cryostat.io/namespace"
+        assert listed in webhooks.warnings(annotated)
+        right = workload("Deployment", home, {"cryostat.io/log-level": "info"})
+        right["metadata"]["name"] = "right"
+        right["spec"]["template"]["metadata"]["labels"] |= labels_of(home, "sample")
+        assert "pods need the labels" not in webhooks.warnings(right)
+        assert "pods need the labels" not in webhooks.warnings(pod(home, {"app": "a"}))
+    finally:
+        webhooks.plane.kubectl("delete", "-f", policies)
 
 
 def test_only_pods_in_target_namespaces_get_the_agent(

@@ -11,6 +11,7 @@ from . import (
     alerts,
     argocd,
     dashboard,
+    label_policy,
     leader_election_role,
     monitoring,
     operator_deployment,
@@ -28,7 +29,10 @@ def files_of_install() -> Mapping[PurePosixPath, str]:
     directory = PurePosixPath("manifests")
     prometheus = {f"monitoring/{name}": objects for name, objects in prometheus_objects().items()}
     gitops = {"gitops/argocd-cm.yaml": [argocd.settings()]}
-    policies = {"policies/webhook-registration.yaml": registration_policy.objects()}
+    policies = {
+        "policies/agent-labels.yaml": label_policy.objects(),
+        "policies/webhook-registration.yaml": registration_policy.objects(),
+    }
     objects_by_file = {**installation(), **prometheus, **gitops, **policies}
     texts = {name: document(objects) for name, objects in objects_by_file.items()}
     # In a folder of its own, because `kubectl apply -f manifests/monitoring` reads every JSON file of the folder.

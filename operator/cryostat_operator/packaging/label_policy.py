@@ -1,0 +1,79 @@
+"""A policy that warns about misspelled labels of the agent. The operator sees no pod without one of the two labels."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ..api import constants
+from ..plan.injection.label_hints import PREFIX
+from .install_names import NAME, metadata
+from .registration_policy import GROUP
+
+Obj = dict[str, Any]
+
+_POLICY = f"{NAME}-agent-labels"
+_LABELS = (constants.AGENT_LABEL_NAME, constants.AGENT_LABEL_NAMESPACE)
+# A key that begins as both labels do is nearer to the one whose length is nearer to its own.
+_TEMPLATE = "object.spec.template"
+_VARIABLES = ("own", "template", "annotations", "templateAnnotations")
+_BEGINNING = f"{PREFIX}n"
+_MIDDLE = sum(map(len, _LABELS)) // 2
+
+
+def objects() -> list[Obj]:
+    """Return the ValidatingAdmissionPolicy and its binding. Kubernetes 1.30 and later serve these kinds."""
+    binding = {"policyName": _POLICY, "validationActions": ["Warn"]}
+    specs = {"ValidatingAdmissionPolicy": _policy(), "ValidatingAdmissionPolicyBinding": binding}
+    return [
+        {"apiVersion": f"{GROUP}/v1", "kind": kind, "metadata": metadata(_POLICY), "spec": spec}
+        for kind, spec in specs.items()
+    ]
+
+
+def _policy() -> Obj:
+    return {
+        "failurePolicy": "Ignore",
+        "matchConstraints": {
+            "objectSelector": {"matchExpressions": [{"key": key, "operator": "DoesNotExist"} for key in _LABELS]},
+            "resourceRules": [
+                _rule("", ["pods"], ["CREATE"]),
+                _rule("apps", ["daemonsets", "deployments", "statefulsets"], ["CREATE", "UPDATE"]),
+                _rule("batch", ["jobs"], ["CREATE"]),
+            ],
+        },
+        "variables": [
+            {"name": "own", "expression": _keys("object.metadata.labels")},
+            {"name": "template", "expression": _keys(f"{_TEMPLATE}.metadata.labels", _TEMPLATE)},
+            {"name": "annotations", "expression": _keys("object.metadata.annotations")},
+            {"name": "templateAnnotations", "expression": _keys(f"{_TEMPLATE}.metadata.annotations", _TEMPLATE)},
+        ],
+        "validations": [
+            {
+                "expression": " + ".join(f"variables.{each}.size()" for each in _VARIABLES)
+                + " == 0 || "
+                + " && ".join(f"'{key}' in variables.template" for key in _LABELS),
+                "messageExpression": _message(),
+            }
+        ],
+    }
+
+
+def _rule(group: str, resources: list[str], operations: list[str]) -> Obj:
+    return {"apiGroups": [group], "apiVersions": ["v1"], "operations": operations, "resources": resources}
+
+
+def _keys(path: str, *parents: str) -> str:
+    """Return an expression for the keys of the agent in a map; an empty list if the map does not exist."""
+    exists = " && ".join(f"has({each})" for each in (*parents, path))
+    return f"{exists} ? {path}.filter(k, k.startsWith('{PREFIX}')) : []"
+
+
+def _message() -> str:
+    name, namespace = _LABELS
+    near = f"k.size() > {_MIDDLE} ? '{namespace}' : '{name}'"
+    is_near = f"k.startsWith('{_BEGINNING}') && k != '{name}' && k != '{namespace}'"
+    described = f"{is_near} ? k + ' (did you mean ' + ({near}) + '?)' : k"
+    labels = "variables.own + variables.template.filter(k, !(k in variables.own))"
+    annotations = "(variables.annotations + variables.templateAnnotations).map(k, 'annotation ' + k)"
+    text = f"'Cryostat agent: not added: pods need the labels {name} and {namespace}, but have '"
+    return f"{text} + (({labels}).map(k, {described}) + {annotations}).join(', ')"
