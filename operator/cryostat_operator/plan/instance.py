@@ -193,6 +193,20 @@ class Instance:
         leading = groups.split("/")[0].split("-")[0].split(",")[0]
         return int(leading) if leading.isdecimal() else DEFAULT_FS_GROUP
 
+    @property
+    def listen_address(self) -> str:
+        """Address on which programs accept connections from other pods: every address of the pod.
+
+        That of IPv4 does not include IPv6 addresses, which pods have if the API server has only such addresses.
+        """
+        addresses = self.snapshot.api_server
+        return "::" if addresses and all(":" in address for address in addresses) else "0.0.0.0"  # noqa: S104
+
+    def listen_on(self, port: int) -> str:
+        """Return `listen_address` with a port."""
+        address = self.listen_address
+        return f"[{address}]:{port}" if ":" in address else f"{address}:{port}"
+
     def image(self, name: str) -> Image:
         return self.settings.images[name]
 

@@ -113,7 +113,7 @@ def container(instance: Instance) -> Obj:
         **workloads.image(instance, "reports"),
         "ports": [{"containerPort": names.PORT_REPORTS}],
         "env": [
-            builders.env("QUARKUS_HTTP_HOST", "0.0.0.0"),  # noqa: S104 - the application calls it
+            builders.env("QUARKUS_HTTP_HOST", instance.listen_address),
             *(
                 _tls_environment(instance)
                 if instance.tls

@@ -234,7 +234,7 @@ def container(instance: Instance) -> Obj:
             builders.env("CRYOSTAT_BUCKETS", ",".join(buckets(instance))),
             builders.env_secret("CRYOSTAT_ACCESS_KEY", instance.storage_secret, ACCESS_KEY),
             builders.env("DATA_DIR", "/data"),
-            builders.env("IP_BIND", "0.0.0.0"),  # noqa: S104 - other pods call it
+            builders.env("IP_BIND", instance.listen_address),
             builders.env("REST_ENCRYPTION_ENABLE", "1"),
             builders.env_secret("CRYOSTAT_SECRET_KEY", instance.storage_secret, SECRET_KEY),
         ],

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import json
+from dataclasses import replace
+
 import pytest
 
 from cryostat_operator.plan.model.kinds import Obj
 from cryostat_operator.settings import Settings
-from tests.unit.cluster_state import ClusterState, container, cryostat, environment, mounts, settled
+from tests.unit.cluster_state import ClusterState, container, cryostat, environment, find, mounts, settled
 
 S3 = {"objectStorageOptions": {"secretName": "s", "provider": {"url": "https://s3.example.com", "region": "r"}}}
 DIRECTORY = "/var/run/secrets/operator.cryostat.io/sample-storage-tls"
@@ -108,3 +111,29 @@ def test_what_starts_beside_the_application_does_not_ask_it() -> None:
     for name in ("sample-auth-proxy", "sample-agent-proxy"):
         probe = container(settled().plan, "sample", name)["livenessProbe"]["httpGet"]
         assert probe["path"] in ("/ping", "/healthz")
+
+
+@pytest.mark.parametrize(
+    ("addresses", "address", "host"),
+    [
+        ((), "0.0.0.0", "0.0.0.0"),
+        (("10.0.0.1",), "0.0.0.0", "0.0.0.0"),
+        (("10.0.0.1", "fd00::1"), "0.0.0.0", "0.0.0.0"),
+        (("fd00::1", "fd00::2"), "::", "[::]"),
+    ],
+)
+def test_other_pods_connect_by_the_addresses_of_the_cluster(
+    addresses: tuple[str, ...], address: str, host: str
+) -> None:
+    """If the first address of pods is an IPv6 address, `0.0.0.0` accepts no connection from outside of the pod."""
+    for openshift in (False, True):
+        state = settled({"reportOptions": {"replicas": 1}}, openshift=openshift)
+        state.snapshot = replace(state.snapshot, api_server=addresses)
+        plan = state.plan
+        assert environment(plan, "sample-storage", "sample-storage")["IP_BIND"] == address
+        assert environment(plan, "sample-reports", "sample-reports")["QUARKUS_HTTP_HOST"] == address
+        if openshift:
+            assert f"--http-address={host}:4180" in container(plan, "sample", "sample-auth-proxy")["args"]
+        else:
+            [config] = find(plan, "ConfigMap", "sample-oauth2-proxy-cfg")["data"].values()
+            assert json.loads(config)["server"]["bindAddress"] == f"http://{host}:4180"
