@@ -14,6 +14,7 @@ import pytest
 import yaml
 
 from cryostat_operator.api import constants
+from cryostat_operator.plan.model import names
 from tests.cluster.api import condition, eventually
 from tests.cluster.conftest import NamespaceFactory, OperatorFactory
 from tests.cluster.controlplane import ControlPlane
@@ -97,6 +98,59 @@ def test_values_of_the_helm_chart_become_a_cryostat_that_is_accepted(
     done = run(installed_plane, "convert-values", "-", "-n", where, cr=values)
     assert done.returncode == 0, done.stderr
     assert installed_plane.api.create(yaml.safe_load(done.stdout))["spec"]["reportOptions"]["replicas"] == 2
+
+
+def test_values_as_helm_prints_them_become_an_instance_that_its_ingress_reaches_by_https(
+    installed_plane: ControlPlane, namespace: NamespaceFactory, operator: OperatorFactory
+) -> None:
+    api, where = installed_plane.api, namespace(installed_plane)
+    operator(installed_plane, {"DISABLE_SERVICE_TLS": "false"})
+    ingress = {
+        "enabled": True,
+        "className": "nginx",
+        "annotations": {"cert-manager.io/cluster-issuer": "letsencrypt"},
+        "hosts": [{"host": "jfr.example.com", "paths": [{"path": "/", "pathType": "Prefix"}]}],
+        "tls": [{"secretName": "jfr-tls", "hosts": ["jfr.example.com"]}],
+    }
+    printed = f"USER-SUPPLIED VALUES:\n{yaml.safe_dump({'core': {'ingress': ingress}})}"
+    command = [str(PROGRAM), "convert-values", "-", "-n", where]
+    done = subprocess.run(command, input=printed, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert "note: core.ingress" in done.stderr
+    cr = api.create(yaml.safe_load(done.stdout))
+    name = cr["metadata"]["name"]
+    head = {"apiVersion": "networking.k8s.io/v1", "kind": "IngressClass"}
+    classes = {"nginx": "k8s.io/ingress-nginx", "other": "example.com/other"}
+    made = [
+        api.create({**head, "metadata": {"name": key}, "spec": {"controller": value}}) for key, value in classes.items()
+    ]
+    try:
+
+        def annotations() -> dict[str, str]:
+            found = api.get("networking.k8s.io/v1", "Ingress", name, where)["metadata"]["annotations"]
+            assert "nginx.ingress.kubernetes.io/backend-protocol" in found
+            return dict(found)
+
+        assert eventually(annotations, what="the Ingress") == {
+            **ingress["annotations"],  # type: ignore[dict-item]
+            "nginx.ingress.kubernetes.io/backend-protocol": "HTTPS",
+            "nginx.org/ssl-services": name,
+        }
+        core = {"coreConfig": {"ingressSpec": {"ingressClassName": "other"}}}
+        api.patch(cr, {"spec": {"networkOptions": core}})
+
+        def told() -> bool:
+            exposed = condition(api.get(constants.API_VERSION, constants.KIND, name, where), "Exposed")
+            return "IngressClass other" in exposed["message"] and "by HTTPS" in exposed["message"]
+
+        eventually(told, what="the condition names the controller that the operator does not know")
+        # An Argo CD application of this name must not delete the Service, which has no owner reference.
+        callback = api.get("v1", "Service", names.agent_callback_service(where, name), where)["metadata"]
+        assert callback["labels"]["app.kubernetes.io/instance"] == name
+        assert "Prune=false" in callback["annotations"]["argocd.argoproj.io/sync-options"]
+    finally:
+        for each in made:
+            api.delete({**head, **each})
 
 
 def test_a_missing_cluster_is_reported_in_one_line(tmp_path: Path) -> None:
