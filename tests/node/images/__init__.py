@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 import tempfile
+from collections.abc import Mapping
 from pathlib import Path
 
 from tests.cluster import binaries
 from tests.cluster.progress import Step
 from tests.node.images import archive, java, operands, root_file_system
+from tests.node.images.archive import Layer
 
 _PREFIX = "operands-"
 PROGRAMS = tuple(sorted({program for operand in operands.OPERANDS.values() for program in operand.programs}))
@@ -25,17 +29,35 @@ def operand_archives() -> dict[str, Path]:
     """
     programs = {**binaries.programs(*PROGRAMS), **java.programs()}
     root = root_file_system.layer()
-    with tempfile.TemporaryDirectory(prefix="cryostat-images-") as scratch:
-        runtime = archive.write_layer(java.runtime(), {}, Path(scratch) / "runtime.tar")
-        images = operands.images(root, runtime, programs, Path(scratch))
-        directory = binaries.cache_root() / "images"
-        path = directory / f"{_PREFIX}{archive.digest(images)[:12]}.tar"
-        if not path.is_file():
-            with binaries.lock("images"), Step("writing the images of the operands"):
+    directory = binaries.cache_root() / "images"
+    path = directory / f"{_PREFIX}{cache_digest(root, programs, java.runtime())}.tar"
+    if not path.is_file():
+        with binaries.lock("images"):
+            if not path.is_file():
                 directory.mkdir(parents=True, exist_ok=True)
                 for former in directory.glob(f"{_PREFIX}*"):
                     former.unlink()
-                part = path.with_suffix(".part")
-                archive.write_archive(images, part)
-                part.rename(path)
-    return {image.reference: path for image in images}
+                with Step("writing the images of the operands"):
+                    _write(path, root, programs)
+    return dict.fromkeys(operands.references().values(), path)
+
+
+def cache_digest(root: Layer, programs: Mapping[str, Path], runtime: Path) -> str:
+    """A hash of everything that the images are made from. Reading the large files would take seconds in each process.
+
+    The path of a program in the cache contains a hash of what it was built from.
+    """
+    names = [root.digest, str(runtime), *map(str, programs.values()), operands.references(), repr(operands.OPERANDS)]
+    content = hashlib.sha256(json.dumps(names).encode())
+    for source in (*sorted(operands.HERE.rglob("*")), *operands.python_sources()):
+        if source.is_file() and source.parent.name != "__pycache__":
+            content.update(source.read_bytes())
+    return content.hexdigest()[:12]
+
+
+def _write(path: Path, root: Layer, programs: Mapping[str, Path]) -> None:
+    part = path.with_suffix(".part")
+    with tempfile.TemporaryDirectory(prefix="cryostat-images-") as scratch:
+        runtime = archive.write_layer(java.runtime_files(), {}, Path(scratch) / "runtime.tar")
+        archive.write_archive(operands.images(root, runtime, programs, Path(scratch)), part)
+    part.rename(path)

@@ -93,12 +93,6 @@ def configuration(image: Image) -> dict[str, Any]:
     }
 
 
-def digest(images: Sequence[Image]) -> str:
-    """A hash of everything that an archive of these images contains."""
-    content = [(image.reference, configuration(image)) for image in images]
-    return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
-
-
 def write_archive(images: Sequence[Image], path: Path) -> Path:
     """Write all images into one docker-archive. It contains a shared layer once."""
     manifest = []

@@ -33,10 +33,15 @@ def programs() -> dict[str, Path]:
     return {f"{name}.jar": directory / f"{name}.jar" for name in _MANIFESTS}
 
 
-def runtime() -> dict[str, File]:
-    """The files of a Java runtime by their paths in images. Raises BuildError."""
+def runtime() -> Path:
+    """The directory of a Java runtime. Raises BuildError."""
     version = _run("java", "-version")
-    directory = _cached("java-runtime", [version.encode(), repr(_MODULES).encode()], _link) / "runtime"
+    return _cached("java-runtime", [version.encode(), repr(_MODULES).encode()], _link) / "runtime"
+
+
+def runtime_files() -> dict[str, File]:
+    """The files of a Java runtime by their paths in images. Raises BuildError."""
+    directory = runtime()
     return {
         f"{RUNTIME}/{path.relative_to(directory)}": File(path.read_bytes(), path.stat().st_mode & 0o777)
         for path in sorted(directory.rglob("*"))

@@ -72,6 +72,16 @@ _SAMPLE = Operand(
 )
 
 
+def references() -> dict[str, str]:
+    """The references of all images by their names."""
+    return {name: IMAGES[name][1] for name in OPERANDS} | {"sample": SAMPLE_REFERENCE}
+
+
+def python_sources() -> list[Path]:
+    """The programs of tests/operands."""
+    return sorted((TESTS / "operands").glob("*.py"))
+
+
 def images(root: Layer, runtime: Layer, programs: Mapping[str, Path], scratch: Path) -> list[Image]:
     """All images, with their own layers in the folder `scratch`.
 
@@ -82,12 +92,11 @@ def images(root: Layer, runtime: Layer, programs: Mapping[str, Path], scratch: P
         scratch: an existing folder.
     """
     found = []
-    references = {name: IMAGES[name][1] for name in OPERANDS} | {"sample": SAMPLE_REFERENCE}
     for name, operand in {**OPERANDS, "sample": _SAMPLE}.items():
         own = write_layer(files(operand, programs), operand.directories, scratch / f"{name}.tar")
         layers = (root, runtime, own) if operand.runtime else (root, own)
         environment = {"PATH": _PATH, "PYTHONPATH": _PACKAGE, "PYTHONUNBUFFERED": "1"}
-        found.append(Image(references[name], layers, operand.entrypoint, environment, operand.user))
+        found.append(Image(references()[name], layers, operand.entrypoint, environment, operand.user))
     return found
 
 
@@ -100,6 +109,6 @@ def files(operand: Operand, programs: Mapping[str, Path]) -> dict[str, File]:
     if operand.python:
         # An empty package file, because that of the tests imports modules that images do not have.
         found[f"{_PACKAGE}/tests/__init__.py"] = File(b"")
-        for path in sorted((TESTS / "operands").glob("*.py")):
+        for path in python_sources():
             found[f"{_PACKAGE}/tests/operands/{path.name}"] = File(path.read_bytes())
     return found

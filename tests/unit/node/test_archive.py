@@ -7,7 +7,7 @@ import json
 import tarfile
 from pathlib import Path
 
-from tests.node.images.archive import File, Image, configuration, digest, existing_layer, write_archive, write_layer
+from tests.node.images.archive import File, Image, configuration, existing_layer, write_archive, write_layer
 
 
 def content(path: Path, name: str) -> bytes:
@@ -59,11 +59,3 @@ def test_an_archive_has_a_shared_layer_once_and_all_images(tmp_path: Path) -> No
     for image, entry in zip(both, manifest, strict=True):
         assert json.loads(content(path, entry["Config"])) == configuration(image)
         assert [content(path, name) for name in entry["Layers"]] == [layer.path.read_bytes() for layer in image.layers]
-
-
-def test_the_digest_of_an_archive_changes_with_each_part(tmp_path: Path) -> None:
-    first, second = images(tmp_path)
-    other = Image(second.reference, second.layers, second.entrypoint, second.environment, "1:1")
-    renamed = Image("example.test/third:1", second.layers, second.entrypoint)
-    found = {digest([first, second]), digest([first, other]), digest([first, renamed]), digest([first])}
-    assert len(found) == 4

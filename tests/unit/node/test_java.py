@@ -39,7 +39,7 @@ def commands(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, ...]]:
 def test_a_runtime_is_built_once_and_has_no_licenses(commands: list[tuple[str, ...]], cache: Path) -> None:
     (cache / "java-runtime-former").mkdir()
     for _ in range(2):
-        assert {path: file.mode for path, file in java.runtime().items()} == {f"{java.RUNTIME}/bin/java": 0o755}
+        assert {path: file.mode for path, file in java.runtime_files().items()} == {f"{java.RUNTIME}/bin/java": 0o755}
     assert [command[0] for command in commands] == ["java", "jlink", "java"]
     assert not (cache / "java-runtime-former").exists()
 

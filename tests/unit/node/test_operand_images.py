@@ -5,10 +5,12 @@ from __future__ import annotations
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from cryostat_operator.settings import IMAGES
+from tests.node import images
 from tests.node.images import PROGRAMS, operands, root_file_system
 from tests.node.images.archive import Layer
 from tests.node.images.operands import OPERANDS
@@ -36,6 +38,37 @@ def test_there_is_an_image_for_each_operand(programs: dict[str, Path], tmp_path:
         user = image.user.split(":")[0]
         assert user.isdigit()
         assert user != "0", "with runAsNonRoot the kubelet refuses root"
+
+
+def test_the_archive_is_cached_for_the_same_sources(
+    programs: dict[str, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The large programs are not read, because their paths contain a hash."""
+    entrypoint, source = tmp_path / "images/storage/entrypoint", tmp_path / "operands/web.py"
+    for path in (entrypoint, source):
+        path.parent.mkdir(parents=True)
+        path.write_text("first")
+    monkeypatch.setattr(operands, "HERE", tmp_path / "images")
+    monkeypatch.setattr(operands, "TESTS", tmp_path)
+    root, runtime = Layer(Path("root.tar"), "0"), tmp_path / "runtime"
+
+    def digest(**changes: Any) -> str:
+        given = {"root": root, "programs": programs, "runtime": runtime, **changes}
+        return images.cache_digest(given["root"], given["programs"], given["runtime"])
+
+    found = [
+        digest(),
+        digest(root=Layer(Path("root.tar"), "1")),
+        digest(programs={**programs, "weed": tmp_path / "other/weed"}),
+        digest(runtime=tmp_path / "other"),
+    ]
+    for path in (entrypoint, source):
+        path.write_text("second")
+        found.append(digest())
+    monkeypatch.setattr(operands, "OPERANDS", {**OPERANDS, "storage": OPERANDS["core"]})
+    found.append(digest())
+    assert len(set(found)) == len(found)
+    assert digest() == found[-1]
 
 
 def test_programs_and_entry_points_are_executable(programs: dict[str, Path]) -> None:
