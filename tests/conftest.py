@@ -21,6 +21,9 @@ settings.load_profile("default")
 # The longest files run first, so that none of them is still running when the other workers are done.
 _FIRST = ("tests/node/", "tests/image/", "tests/cluster/", "tests/docs/", "tests/console/", "tests/programs/")
 
+# They start their own node, or none. Other workers can run them.
+_WITHOUT_SHARED_NODE = ("tests/node/test_demo.py", "tests/node/test_requirements.py")
+
 _COMPLAINTS = pytest.StashKey[list[str]]()
 _LEAKING = (
     "KUBECONFIG",
@@ -66,14 +69,14 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> LoadFileScheduling | None:
-    """All tests of tests/node go to one worker, because they share one node."""
+    """All tests that share the node of tests/node go to one worker."""
     return _Scheduling(config, log) if config.getoption("dist") == "loadfile" else None
 
 
 class _Scheduling(LoadFileScheduling):  # type: ignore[misc]
     def _split_scope(self, nodeid: str) -> str:
         scope: str = super()._split_scope(nodeid)
-        return "tests/node" if scope.startswith("tests/node/") else scope
+        return "tests/node" if scope.startswith("tests/node/") and scope not in _WITHOUT_SHARED_NODE else scope
 
 
 def pytest_configure(config: pytest.Config) -> None:
