@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from typing import TypeVar
 
 from cryostat_operator.api import constants
 from cryostat_operator.plan.model import names
@@ -16,7 +17,9 @@ from tests.cluster.operator_process import DEPLOYMENT, NAMESPACE
 from tests.node.images import operand_archives
 from tests.node.installation import create_namespace, login, sample
 from tests.node.node import Node
+from tests.node.shell import Shell
 
+T = TypeVar("T")
 HOME, OTHER, TARGET = "instance", "instance-clients", "instance-target"
 RESTRICTED = {"pod-security.kubernetes.io/enforce": "restricted"}
 AGENT_PORT = 9977
@@ -39,6 +42,7 @@ class Running:
 
     node: Node
     name: str
+    _shells: dict[str, Shell] = field(default_factory=dict)
 
     @property
     def api(self) -> Api:
@@ -62,7 +66,17 @@ class Running:
 
     def run(self, *command: str, namespace: str = OTHER) -> str:
         """Run a command in the client pod of a namespace and return its output. Raises KubectlError."""
-        return self.node.kubectl("exec", "--namespace", namespace, "client", "--", *command)
+        shell = self._shells.setdefault(namespace, Shell(self.node, namespace, "client", "client"))
+        return shell.run(*command)
+
+    def close(self) -> None:
+        """End the sessions in client pods."""
+        for shell in self._shells.values():
+            shell.close()
+
+    def shell(self, deployment: str, container: str) -> Shell:
+        """A session in a container of the instance, for many commands."""
+        return Shell(self.node, HOME, f"deploy/{deployment}", container)
 
     def run_in(self, deployment: str, container: str, *command: str) -> str:
         """Run a command in a container of the instance and return its output. Raises KubectlError."""
@@ -101,6 +115,14 @@ class Running:
         return list(json.loads(body)) if status == 200 else []
 
 
+def wait_until(probe: Callable[[], T], what: str, timeout: float = PATIENCE, interval: float = 0.25) -> T:
+    """Call `probe` until it returns a true value, and return this value. Raises TimeoutError.
+
+    The interval is longer than in tests without pods, because a pod needs seconds to start.
+    """
+    return eventually(probe, timeout, what, interval)
+
+
 @contextmanager
 def running(node: Node) -> Iterator[Running]:
     """Create an instance in a `restricted` namespace and wait until it is Ready. The operator must be installed."""
@@ -118,15 +140,22 @@ def running(node: Node) -> Iterator[Running]:
     found = Running(node, node.api.create(cryostat)["metadata"]["name"])
     node.api.create(client(OTHER))
     try:
-        eventually(lambda: found.is_ready, PATIENCE, "the instance is Ready")
-        eventually(lambda: found.run("true") == "", PATIENCE, "the client runs")
+        _wait_until_usable(found)
+        yield found
+    finally:
+        found.close()
+    print(operator_log(node))
+
+
+def _wait_until_usable(found: Running) -> None:
+    try:
+        wait_until(lambda: found.is_ready, "the instance is Ready")
+        wait_until(lambda: found.run("true") == "", "the client runs")
         # The Service and the policies take effect some time after the pods are ready.
-        eventually(lambda: found.request("/")[0], PATIENCE, "the client reaches the instance")
+        wait_until(lambda: found.request("/")[0], "the client reaches the instance")
     except TimeoutError:
         print(report(found))
         raise
-    yield found
-    print(operator_log(node))
 
 
 def client(namespace: str) -> Object:

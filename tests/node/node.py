@@ -138,7 +138,7 @@ class Node(ControlPlane):
             [
                 f"--kubeconfig={kubeconfig}", f"--hostname-override={NODE}", "--run-firewall=true",
                 "--run-router=false", "--run-service-proxy=false", "--run-loadbalancer=false",
-                "--health-port=0", "--iptables-sync-period=10s",
+                "--health-port=0", "--iptables-sync-period=60s",
             ],
         )  # fmt: skip
 

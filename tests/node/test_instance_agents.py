@@ -9,10 +9,10 @@ import pytest
 from cryostat_operator.api import constants
 from cryostat_operator.plan.injection.init_container import INIT_CONTAINER
 from cryostat_operator.plan.model import names
-from tests.cluster.api import Object, eventually
+from tests.cluster.api import Object
 from tests.node.images.operands import SAMPLE_REFERENCE
 from tests.node.installation import restarts
-from tests.node.instance import HOME, PATIENCE, TARGET, UNPRIVILEGED, Running
+from tests.node.instance import HOME, TARGET, UNPRIVILEGED, Running, wait_until
 
 pytestmark = pytest.mark.timeout(900)
 # The defaults for containers without resources, and the maximum of each container.
@@ -73,7 +73,7 @@ def test_agents_register_are_called_back_and_deregister(instance: Running) -> No
     for workload in workloads:
         instance.api.create(workload)
     try:
-        eventually(lambda: len(instance.targets()) == 2, PATIENCE, "both agents are registered")
+        wait_until(lambda: len(instance.targets()) == 2, "both agents are registered")
     except TimeoutError:
         print(instance.node.kubectl("get", "pods,events", "--namespace", TARGET))
         print(instance.node.kubectl("logs", "--namespace", TARGET, "--selector=app", "--all-containers"))
@@ -89,4 +89,4 @@ def test_agents_register_are_called_back_and_deregister(instance: Running) -> No
     assert ["JAVA_TOOL_OPTIONS" in str(each.get("env")) for each in strict["containers"]] == [False, True]
     for workload in workloads:
         instance.api.delete(workload)
-    eventually(lambda: not instance.targets(), PATIENCE, "both agents are deregistered")
+    wait_until(lambda: not instance.targets(), "both agents are deregistered")

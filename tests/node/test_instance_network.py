@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from collections import ChainMap
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
 from urllib.parse import urlsplit
 
 import pytest
 
-from tests.cluster.api import Object, eventually
-from tests.network_flows import LOOPBACK, STATES, Flow, expected, place_of
+from tests.cluster.api import Object
+from tests.network_flows import LOOPBACK, SOURCES, STATES, Flow, expected, place_of
 from tests.node.configuration import DNS_ADDRESS
-from tests.node.instance import OTHER, PATIENCE, TARGET, Running, client, owner
+from tests.node.instance import OTHER, TARGET, Running, client, owner, wait_until
+from tests.node.shell import Shell
 
 pytestmark = pytest.mark.timeout(900)
 CONNECT = """
@@ -31,12 +33,20 @@ NO_POD = {"neighbor", "outside"}  # places of the table without a pod in these t
 
 
 @pytest.fixture
-def target(instance: Running) -> Iterator[None]:
-    """Create a pod in a target namespace."""
+def shells(instance: Running) -> Iterator[Mapping[str, Shell]]:
+    """Sessions at the places of the table with a pod, one of which is created in a target namespace."""
     pod = instance.api.create(client(TARGET))
-    eventually(lambda: is_running(instance), PATIENCE, "the client of the target namespace runs")
-    yield
+    wait_until(lambda: is_running(instance), "the client of the target namespace runs")
+    with ExitStack() as stack:
+        yield {source: stack.enter_context(open_shell(instance, source)) for source in SOURCES if source not in NO_POD}
     instance.api.delete(pod)
+
+
+def open_shell(instance: Running, source: str) -> Shell:
+    if source in ("other", "target"):
+        return Shell(instance.node, OTHER if source == "other" else TARGET, "client", "client")
+    name = deployment_of(instance, source)
+    return instance.shell(name, f"{instance.name}-db" if source == "database" else name)
 
 
 def is_running(instance: Running) -> bool:
@@ -59,28 +69,23 @@ def deployment_of(instance: Running, place: str) -> str:
     return instance.name if place == "application" else f"{instance.name}-{place}"
 
 
-def open_ports(instance: Running, source: str, ports: list[str]) -> dict[Flow, bool]:
+def open_ports(instance: Running, shell: Shell, source: str, ports: list[str]) -> dict[Flow, bool]:
     """Whether the pod at this place can connect to each port of the table."""
     known = addresses(instance)
     numbers = {"api-server": urlsplit(instance.node.server).port}  # a free port of the machine
     listed = [f"{known[(place := place_of(port))]}:{numbers.get(place, port.partition(':')[2])}" for port in ports]
-    script = ("python3", "-c", CONNECT, *listed)
-    if source in ("other", "target"):
-        answer = instance.run(*script, namespace=OTHER if source == "other" else TARGET)
-    else:
-        name = deployment_of(instance, source)
-        answer = instance.run_in(name, f"{instance.name}-db" if source == "database" else name, *script)
+    answer = shell.run("python3", "-c", CONNECT, *listed)
     return {(source, port): word == "open" for port, word in zip(ports, answer.split(), strict=True)}
 
 
-def wrong_flows(instance: Running, policies: Object) -> list[str]:
+def wrong_flows(instance: Running, shells: Mapping[str, Shell], policies: Object) -> list[str]:
     """The connections between pods that differ from the table."""
     wanted = {
         flow: is_open for flow, is_open in expected(policies).items() if not NO_POD & {flow[0], place_of(flow[1])}
     }
     sources = sorted({source for source, _ in wanted})
     wanted |= {(source, port): False for source in sources for port in LOOPBACK if source != "application"}
-    tried = [(source, [port for start, port in wanted if start == source]) for source in sources]
+    tried = [(shells[source], source, [port for start, port in wanted if start == source]) for source in sources]
     with ThreadPoolExecutor(len(tried)) as pool:
         found = dict(ChainMap(*pool.map(lambda each: open_ports(instance, *each), tried)))
     return [
@@ -90,8 +95,7 @@ def wrong_flows(instance: Running, policies: Object) -> list[str]:
     ]
 
 
-@pytest.mark.usefixtures("target")
-def test_connections_are_as_the_table_of_network_policies_says(instance: Running) -> None:
+def test_connections_are_as_the_table_of_network_policies_says(instance: Running, shells: Mapping[str, Shell]) -> None:
     """The instance works in each state of the table."""
     for policies in (*STATES, {}):
         instance.api.patch(instance.cryostat, {"spec": {"networkPolicies": None}})
@@ -99,12 +103,12 @@ def test_connections_are_as_the_table_of_network_policies_says(instance: Running
         wrong: list[str] = []
 
         def as_expected() -> bool:
-            wrong[:] = wrong_flows(instance, policies)  # noqa: B023
+            wrong[:] = wrong_flows(instance, shells, policies)  # noqa: B023
             return not wrong  # noqa: B023
 
         try:
             # Policies take effect some time after their creation.
-            eventually(as_expected, 60, f"connections are as expected with {policies}")
+            wait_until(as_expected, f"connections are as expected with {policies}", 60)
         except TimeoutError:
             print(*wrong, sep="\n")
             raise

@@ -1,0 +1,158 @@
+"""Probes of an instance fail with their programs, and its status has the cause of a container that does not run."""
+
+from __future__ import annotations
+
+import json
+import signal
+from collections import Counter
+from collections.abc import Callable
+from contextlib import suppress
+
+import pytest
+from prometheus_client.parser import text_string_to_metric_families
+
+from cryostat_operator.settings import IMAGES
+from tests.cluster.api import Object, condition
+from tests.cluster.kubectl import KubectlError
+from tests.node.installation import sample
+from tests.node.instance import APPLICATION_MEMORY, HOME, Running, container_of, owner, wait_until
+
+# The instance becomes Ready within minutes, also after the changes of each test.
+pytestmark = pytest.mark.timeout(900)
+
+
+def probe_failures(instance: Running) -> Counter[str]:
+    """How many liveness and readiness probes of each container have failed, by the kubelet's metrics.
+
+    The kubelet's events are not enough: it combines and drops events of one pod if there are many.
+    """
+    [node] = {pod["spec"]["nodeName"] for pod in instance.pods}
+    found: Counter[str] = Counter()
+    metrics = instance.api.request("GET", f"/api/v1/nodes/{node}/proxy/metrics/probes")
+    samples = [each for family in text_string_to_metric_families(metrics) for each in family.samples]
+    for labels, value in ((each.labels, each.value) for each in samples if each.name == "prober_probe_total"):
+        if labels["namespace"] == HOME and labels["result"] == "failed" and labels["probe_type"] != "Startup":
+            found[labels["container"]] += int(value)
+    return found
+
+
+def test_each_probe_fails_when_its_program_hangs(instance: Running) -> None:
+    """Programs are suspended. The kubelet reports each container's probe, and the status that of the database."""
+    name = f"{instance.name}-db"
+    running = {
+        status["name"]: status["containerID"].rpartition("/")[2]
+        for pod in instance.pods
+        for status in pod["status"]["containerStatuses"]
+    }
+    stopped = dict(running)
+    before = probe_failures(instance)
+    for container in running.values():
+        instance.node.signal(container, signal.SIGSTOP)
+
+    def resume(containers: set[str]) -> None:
+        for each in containers & set(stopped):
+            instance.node.signal(stopped.pop(each), signal.SIGCONT)
+
+    def all_failed() -> bool:
+        found = set(probe_failures(instance) - before)
+        resume(found - {name})
+        return found >= set(running)
+
+    try:
+        wait_until(all_failed, "a probe of each container fails", 60)
+        words = f"container {name} runs, but its readiness probe ("
+        wait_until(lambda: words in condition(instance.cryostat, "Ready")["message"], "the status names the probe", 90)
+    finally:
+        resume(set(stopped))
+    wait_until(lambda: instance.is_ready, "the instance is Ready again")
+
+
+def database(instance: Running) -> Object:
+    """The pod of the database, once its container has started."""
+
+    def started() -> Object | None:
+        pods = [pod for pod in instance.pods if owner(pod) == f"{instance.name}-database"]
+        statuses = [status for pod in pods for status in pod["status"].get("containerStatuses") or ()]
+        return pods[0] if len(pods) == 1 and statuses and "running" in statuses[0]["state"] else None
+
+    return wait_until(started, "the database runs") or {}
+
+
+def set_resources(instance: Running, resources: Object) -> None:
+    # A merge patch keeps keys that it does not contain.
+    spec = {"resources": {"databaseResources": {"limits": None, **resources}}}
+    instance.api.patch(instance.cryostat, {"spec": spec})
+
+
+def ask_for_too_much(instance: Running) -> None:
+    set_resources(instance, {"requests": {"cpu": "100", "memory": "64Mi"}})
+
+
+def hide_image(instance: Running) -> None:
+    instance.node.rename(IMAGES["database"][1], HIDDEN)
+    former = database(instance)
+    instance.api.delete(former)
+    # Two servers with the same data directory would destroy the data.
+    wait_until(lambda: not instance.api.find("v1", "Pod", former["metadata"]["name"], HOME), "it has ended")
+
+
+def crash_twice(instance: Running) -> None:
+    """Kill a container twice, because the kubelet restarts it without back-off the first time."""
+    killed = ""
+    for _ in range(2):
+        wait_until(lambda: container_of(database(instance)) != killed, "a new container runs")  # noqa: B023
+        killed = container_of(database(instance))
+        instance.node.signal(killed, signal.SIGKILL)
+
+
+def use_too_much_memory(instance: Running) -> None:
+    """Send a body that is larger than the memory limit of the application, which keeps it in memory."""
+    user = instance.login()
+    instance.run("sh", "-c", "head -c 300000000 /dev/zero >/tmp/large")
+    for _ in range(2):
+        answers = wait_until(lambda: instance.request("/health", user)[0] == 200, "the application answers")
+        assert answers
+        with suppress(KubectlError):  # the connection ends
+            instance.request("/digest", user, "--upload-file", "/tmp/large", "--max-time", "60")
+
+
+def repair(instance: Running) -> None:
+    set_resources(instance, sample(HOME)["spec"]["resources"]["databaseResources"])
+
+
+def show_image(instance: Running) -> None:
+    """Restore the name of the image, and replace the pod: the kubelet retries a pull after up to a minute."""
+    instance.node.rename(HIDDEN, IMAGES["database"][1])
+    [waiting] = [pod for pod in instance.pods if owner(pod) == f"{instance.name}-database"]
+    instance.api.delete(waiting)
+
+
+HIDDEN = "cryostat.test/hidden:1"
+Change = Callable[[Running], None]
+OUT_OF_MEMORY = f"was killed because it used more memory than its limit of {APPLICATION_MEMORY}"
+FAILURES: list[tuple[Change, str, Change]] = [  # the failure, the expected words of the status, the repair
+    (ask_for_too_much, "Insufficient cpu", repair),
+    (hide_image, f'cannot pull image "{IMAGES["database"][1]}" (', show_image),
+    (crash_twice, "with exit code 137", lambda instance: None),
+    (use_too_much_memory, OUT_OF_MEMORY, lambda instance: None),
+]
+
+
+@pytest.mark.parametrize(("fail", "words", "undo"), FAILURES)
+def test_the_status_has_the_cause_of_a_failed_container(
+    instance: Running, fail: Change, words: str, undo: Change
+) -> None:
+    fail(instance)
+    try:
+        wait_until(lambda: words in condition(instance.cryostat, "Ready")["message"], "the status says why")
+    except TimeoutError:
+        print(json.dumps([instance.cryostat["status"]["conditions"], instance.pods], indent=1))
+        raise
+    finally:
+        undo(instance)
+
+    def recovered() -> bool:
+        # The status may not yet have the last of several failures.
+        return instance.is_ready and instance.request("/health", instance.login())[0] == 200
+
+    wait_until(recovered, "the instance is Ready again, and answers")
