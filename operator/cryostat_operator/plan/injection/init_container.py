@@ -7,6 +7,8 @@ from collections.abc import Mapping
 from .. import builders
 from ..instance import Instance
 from ..model.kinds import Obj
+from ..quantities import quantity
+from .pod_fields import NotInjectableError
 
 INIT_CONTAINER = "cryostat-agent-init"
 AGENT_VOLUME = "cryostat-agent-init"
@@ -15,7 +17,10 @@ AGENT_JAR = "cryostat-agent-shaded.jar"
 REQUESTS = ("10m", "32Mi")
 LIMITS = ("20m", "64Mi")
 UNPRIVILEGED_USER = 10001
-_ORDINARY_RESOURCES = ("cpu", "memory", "ephemeral-storage")
+_EPHEMERAL_STORAGE = "ephemeral-storage"
+_ORDINARY_RESOURCES = ("cpu", "memory", _EPHEMERAL_STORAGE)
+VOLUME_SIZE = "50Mi"  # of the volume with the JAR
+_JAR_SIZE = "32Mi"  # more than the JAR of any release
 
 
 def init_container(instance: Instance, spec: Obj, container: Obj) -> Obj:
@@ -38,6 +43,35 @@ def init_container(instance: Instance, spec: Obj, container: Obj) -> Obj:
     if resources := _resources(instance, spec, container):
         init["resources"] = resources
     return init
+
+
+def check_storage(spec: Obj) -> str:
+    """Return a hint if the agent takes much of the ephemeral storage of a pod; empty if it does not.
+
+    The kubelet evicts a pod that uses more than the limits of its containers together, volumes included.
+
+    Args:
+        spec: the spec of the pod.
+
+    Raises:
+        NotInjectableError: the JAR alone would exceed the limit.
+    """
+    limits = [
+        ((each.get("resources") or {}).get("limits") or {}).get(_EPHEMERAL_STORAGE) for each in spec["containers"]
+    ]
+    try:
+        amounts = [quantity(limit) for limit in limits if limit is not None]
+    except ValueError:  # the API server refuses the pod
+        return ""
+    total = sum(amounts)
+    if amounts and total < quantity(_JAR_SIZE):
+        raise NotInjectableError(
+            f"its containers have a limit of {total:f} bytes of ephemeral storage, and the agent needs {_JAR_SIZE}; "
+            "raise limits.ephemeral-storage"
+        )
+    if amounts and total < 2 * quantity(VOLUME_SIZE):
+        return f"the agent takes up to {_JAR_SIZE} of the ephemeral storage of the pod, whose limit is {total:f} bytes"
+    return ""
 
 
 def _security_context(instance: Instance, spec: Obj) -> Obj:

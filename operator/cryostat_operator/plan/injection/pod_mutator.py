@@ -14,7 +14,15 @@ from ..instance import Instance
 from ..model import names
 from ..model.kinds import Obj
 from . import environment
-from .init_container import AGENT_DIRECTORY, AGENT_JAR, AGENT_VOLUME, INIT_CONTAINER, init_container
+from .init_container import (
+    AGENT_DIRECTORY,
+    AGENT_JAR,
+    AGENT_VOLUME,
+    INIT_CONTAINER,
+    VOLUME_SIZE,
+    check_storage,
+    init_container,
+)
 from .java_options import ContainerVariables
 from .labels import AgentOptions, requested_options
 from .pod_fields import NotInjectableError, PodContext, find_named, is_for_windows, put_named, select_container
@@ -80,6 +88,8 @@ class PodMutator:
     def _check(self) -> None:
         if is_for_windows(self.spec):
             raise NotInjectableError("there is no agent for Windows")
+        if hint := check_storage(self.spec):
+            self.hints.append(hint)
         if self.instance.tls and not self.context.certificate:
             raise NotInjectableError(
                 f"Secret {self._certificate} with the agents' certificate does not exist yet; "
@@ -106,7 +116,7 @@ class PodMutator:
     # --- volumes ---
 
     def _add_volumes(self) -> None:
-        self._add_volume({"name": AGENT_VOLUME, "emptyDir": {"sizeLimit": "50Mi"}}, AGENT_DIRECTORY)
+        self._add_volume({"name": AGENT_VOLUME, "emptyDir": {"sizeLimit": VOLUME_SIZE}}, AGENT_DIRECTORY)
         if self.options.smart_triggers:
             # Optional: the pod starts without a ConfigMap that does not exist.
             sources = [{"configMap": {"name": n, "optional": True}} for n in self.options.smart_triggers]

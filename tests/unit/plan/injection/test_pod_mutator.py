@@ -253,6 +253,32 @@ def test_resources_of_the_init_container() -> None:
     assert resources({}, chosen, resources={"limits": {"cpu": "1"}}) is None
 
 
+@pytest.mark.parametrize(
+    ("limits", "hints"),
+    [
+        ((), 0),
+        (("1Gi",), 0),
+        (("40Mi", "60Mi"), 0),
+        (("20Mi", "20Mi"), 1),
+        (("40Mi",), 1),
+        (("much",), 0),
+    ],
+)
+def test_little_ephemeral_storage_is_a_hint(limits: tuple[str, ...], hints: int) -> None:
+    """The kubelet evicts a pod with more than the sum of the limits, including the volume with the JAR."""
+    given = pod()
+    [container] = given["spec"]["containers"]
+    given["spec"]["containers"] = [
+        {**container, "name": name, "resources": {"limits": {"ephemeral-storage": limit}}}
+        for name, limit in zip(("app", "istio-proxy"), limits, strict=False)
+    ] or [container]
+    result = inject_agent(given, instance_of(), PodContext("apps"))
+    assert result.pod
+    assert len(result.hints) == hints
+    for hint in result.hints:
+        assert hint == ("the agent takes up to 32Mi of the ephemeral storage of the pod, whose limit is 41943040 bytes")
+
+
 def test_settings_of_the_author_are_kept() -> None:
     own = [{"name": "CRYOSTAT_AGENT_APP_NAME", "value": "shop"}, {"name": "JAVA_TOOL_OPTIONS", "value": "-Xmx1g"}]
     given = pod({"env": own})

@@ -19,6 +19,11 @@ NEEDED = ", and the agent needs /tmp/cryostat-agent; mount it at another path"
 @pytest.mark.parametrize(
     ("given", "says"),
     [
+        (
+            pod({"resources": {"limits": {"ephemeral-storage": "10Mi"}}}),
+            "its containers have a limit of 10485760 bytes of ephemeral storage, and the agent needs 32Mi; raise "
+            "limits.ephemeral-storage",
+        ),
         (pod(os={"name": "windows"}), "there is no agent for Windows"),
         (pod(nodeSelector={"kubernetes.io/os": "windows"}), "there is no agent for Windows"),
         (pod(securityContext={"windowsOptions": {"runAsUserName": "a"}}), "there is no agent for Windows"),
