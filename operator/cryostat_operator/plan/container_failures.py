@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from typing import NamedTuple
 
 from ..settings import IMAGES
 from .claims import VOLUME_FIELDS
-from .model.kinds import Obj
+from .model.kinds import InstanceKey, Key, Obj
 from .model.messages import quoted, termination_message
+from .model.owned_names import can_own
 from .model.problems import PodFailure
 from .model.reasons import Reason
 from .model.times import seconds
@@ -25,6 +27,10 @@ _IMAGE_PULL = frozenset(
         "SignatureValidationFailed",
     }
 )
+
+
+_MISSING = re.compile(r'^(?P<kind>secret|configmap) "(?P<name>[a-z0-9.-]+)" not found')  # words of the kubelet
+_KINDS = {"secret": "Secret", "configmap": "ConfigMap"}
 
 
 class _Container(NamedTuple):
@@ -77,6 +83,9 @@ def _remedy_of_start(pod: Obj, name: str, quote: str) -> str:
     variables = _image_variables(pod, name)
     if not variables:
         return f"Correct what the message names. {_ADDED}"
+    if (missing := _MISSING.search(quote)) and _is_own(pod, kind := _KINDS[missing["kind"]], missing["name"]):
+        again = f"The operator creates {kind} {missing['name']} again"
+        return f"{again}. If it is still missing, another condition has the cause"
     if "non-root" in quote or "runAsNonRoot" in quote:
         is_report = pod["metadata"]["labels"].get("component") == "reports"
         field = "spec.reportOptions.securityOptions" if is_report else "spec.securityOptions"
@@ -84,6 +93,12 @@ def _remedy_of_start(pod: Obj, name: str, quote: str) -> str:
     if "executable file not found" in quote or "no such file or directory" in quote:
         return f"Set {variables} of the operator to an image of this release"
     return "Create or correct what the message names; the kubelet tries again by itself"
+
+
+def _is_own(pod: Obj, kind: str, name: str) -> bool:
+    """Whether an object has the name of one that the operator creates for the instance of a pod."""
+    namespace, instance = pod["metadata"]["namespace"], pod["metadata"]["labels"].get("app", "")
+    return can_own(InstanceKey(namespace, instance), Key(kind, namespace, name))
 
 
 def _image_pull(pod: Obj, kind: str, container: Obj) -> PodFailure:

@@ -85,6 +85,16 @@ def test_the_image_of_a_container_is_named_by_its_variable() -> None:
         ("x-db", 'secret "s" not found', "Create or correct what the message names; the kubelet tries again by itself"),
         (
             "x-db",
+            'secret "x-storage" not found',
+            "The operator creates Secret x-storage again. If it is still missing, another condition has the cause",
+        ),
+        (
+            "x-db",
+            'configmap "x-lock" not found',
+            "The operator creates ConfigMap x-lock again. If it is still missing, another condition has the cause",
+        ),
+        (
+            "x-db",
             "container's runAsUser breaks non-root policy",
             "Set runAsUser in spec.securityOptions to a number other than 0, or use an image with such a user",
         ),
