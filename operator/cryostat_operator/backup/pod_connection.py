@@ -12,6 +12,7 @@ import aiohttp
 
 from ..kube.connection import Connection
 from ..kube.errors import LoginError
+from ..kube.responses import failure_text
 from ..plan.model.kinds import resource_path
 from .manifest import BackupError
 
@@ -67,7 +68,7 @@ class PodConnections:
         except TimeoutError:
             raise BackupError(f"{message}: the API server did not answer for {CONNECT_SECONDS:.0f} s.") from None
         except (aiohttp.ClientError, OSError, LoginError) as error:
-            raise BackupError(f"{message}: {type(error).__name__} {error}".rstrip() + ".") from None
+            raise BackupError(f"{message}: {failure_text(error)}.") from None
         pings = asyncio.create_task(_ping(opened))
         try:
             yield opened

@@ -16,7 +16,7 @@ from .connection import Connection
 from .connection_pool import ConnectionPool
 from .errors import ApiUnavailable, LoginError
 from .leadership_gate import LeadershipGate, NotLeaderError
-from .responses import TooManyRequests, Unauthorized, decode, decode_lines, decode_list
+from .responses import TooManyRequests, Unauthorized, decode, decode_lines, decode_list, failure_text
 
 REQUEST_TIMEOUT = 30.0  # seconds; an admission webhook may take up to 30 s
 WATCH_SECONDS = 300  # after which the server ends a watch
@@ -151,8 +151,7 @@ class Requests:
         except NotLeaderError:
             raise ApiUnavailable(0, "NotLeading", f"{method} {path}: another replica may be writing") from None
         except (aiohttp.ClientError, TimeoutError, OSError) as error:
-            text = f"{method} {path}: {type(error).__name__} {error}".strip()
-            raise ApiUnavailable(0, "Unavailable", text) from None
+            raise ApiUnavailable(0, "Unavailable", f"{method} {path}: {failure_text(error)}") from None
         finally:
             self._on_request(method, code, time.monotonic() - started)
 
@@ -189,4 +188,4 @@ class Requests:
         except TooManyRequests as busy:
             raise ApiUnavailable(429, "TooManyRequests", f"retry after {busy.seconds} s") from None
         except (aiohttp.ClientError, TimeoutError, OSError) as error:
-            raise ApiUnavailable(0, "Unavailable", f"{type(error).__name__} {error}") from None
+            raise ApiUnavailable(0, "Unavailable", failure_text(error)) from None

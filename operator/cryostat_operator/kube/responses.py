@@ -30,6 +30,12 @@ class Unauthorized(Exception):  # noqa: N818 - the client renews its credentials
     """A response with status 401."""
 
 
+def failure_text(error: Exception) -> str:
+    """Return type and text of the failure of a request. If a proxy refuses it, the text would contain its password."""
+    text = str(error.status) if isinstance(error, aiohttp.ClientResponseError) else str(error)
+    return f"{type(error).__name__} {text}".strip()
+
+
 def decode(status: int, headers: Mapping[str, str], body: bytes) -> Obj:
     """Return the JSON object in a response. Other content, such as the log of a container, becomes the field `text`.
 

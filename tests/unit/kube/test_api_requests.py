@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import Any
 
 import pytest
@@ -154,6 +155,32 @@ async def test_a_watch_that_cannot_be_opened_is_an_error(status: int, error: typ
                 pass
     assert found.value.status == status
     assert server.logins == (1 if status == 401 else 0)
+
+
+async def test_the_password_of_a_proxy_is_in_no_message() -> None:
+    """The proxy refuses the connection to an API server with TLS."""
+
+    async def refuse(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(b"HTTP/1.1 407 Proxy Authentication Required\r\nContent-Length: 0\r\n\r\n")
+        await writer.drain()
+        writer.close()
+
+    proxy = await asyncio.start_server(refuse, "127.0.0.1", 0)
+    url = f"http://user:secret@127.0.0.1:{proxy.sockets[0].getsockname()[1]}"
+    connection = Connection(kopf.ConnectionInfo(server="https://api.invalid", proxy_url=url))
+    client = Client(connection, FakeServer().log_in)
+    try:
+        with pytest.raises(ApiUnavailable) as request:
+            await client.request("GET", "/api")
+        with pytest.raises(ApiUnavailable) as watch:
+            async with client.watch("/api/v1/pods", {}, "application/json"):
+                pass
+    finally:
+        await client.close()
+        proxy.close()
+    assert str(request.value) == "GET /api: ClientHttpProxyError 407"
+    assert str(watch.value) == "ClientHttpProxyError 407"
 
 
 async def test_requests_and_watches_pass_the_proxy() -> None:
