@@ -15,6 +15,9 @@ import pytest
 from cryostat_operator.api.base import Model
 from cryostat_operator.api.limits import MAX_ENTRIES_READ, MAX_VALUES_READ, size_problems
 from cryostat_operator.packaging.crds import crd
+from cryostat_operator.plan.diff.plan_diff import diff
+from cryostat_operator.plan.model.snapshot import Snapshot
+from cryostat_operator.settings import Settings
 from tests.unit.cluster_state import ClusterState, cryostat
 
 _COUNT = 40
@@ -133,6 +136,20 @@ def test_the_lists_of_the_spec_are_found() -> None:
 def test_the_number_of_calls_is_linear(name: str) -> None:
     none, some, twice = (planned(*LISTS[name], count) for count in (0, _COUNT, 2 * _COUNT))
     assert twice - none <= _MAX_RATIO * max(some - none, _COUNT)
+
+
+def compared(count: int) -> int:
+    """The calls for the comparison of a plan with a cluster in which none of its objects exists."""
+    state = ClusterState(cryostat(_spec(*LISTS["targetNamespaces"], count)), settings=Settings())
+    plan = state.settle().plan
+    found = diff(plan, Snapshot(), "uid")
+    assert len(found.changes) > count
+    return calls(lambda: (diff(plan, Snapshot(), "uid").ready, found.problems))
+
+
+def test_the_number_of_calls_of_a_comparison_is_linear() -> None:
+    none, some, twice = (compared(count) for count in (0, _COUNT, 2 * _COUNT))
+    assert twice - none <= _MAX_RATIO * (some - none)
 
 
 @pytest.mark.parametrize(

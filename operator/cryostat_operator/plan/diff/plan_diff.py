@@ -14,7 +14,7 @@ from typing import Literal
 from ...api import constants
 from ..model import names
 from ..model.certificates import CertificateInfo
-from ..model.desired_state import Plan, component_of
+from ..model.desired_state import Plan
 from ..model.kinds import KINDS, PARTIAL, Key, Obj
 from ..model.problems import Problem
 from ..model.reasons import Reason
@@ -108,7 +108,7 @@ class Diff:
         finalizers = ", ".join((live["metadata"].get("finalizers") if live else None) or ())
         delay = f" The finalizers {finalizers} delay this." if finalizers else ""
         text = f"{key} is being deleted and is created again afterwards.{delay}"
-        return Problem(component_of(self.plan, key), Reason.OBJECT_BEING_DELETED, text)
+        return Problem(self.plan.component_of(key), Reason.OBJECT_BEING_DELETED, text)
 
 
 def diff(plan: Plan, snapshot: Snapshot, uid: str) -> Diff:
@@ -132,7 +132,7 @@ def is_in_sync(plan: Plan, snapshot: Snapshot, key: Key) -> bool:
 def _complete(change: Change, plan: Plan, snapshot: Snapshot) -> Change:
     live = snapshot.live.get(change.key)
     return replace(
-        change, component=component_of(plan, change.key), live=live, event=_change_event(change, live, snapshot)
+        change, component=plan.component_of(change.key), live=live, event=_change_event(change, live, snapshot)
     )
 
 

@@ -100,6 +100,18 @@ class Plan:
     def blocked(self) -> dict[Key, Blocked]:
         return {blocked.key: blocked for component in self.components for blocked in component.blocked}
 
+    def component_of(self, key: Key) -> str:
+        """Return the name of the component that an object belongs to; `core` for an object that is not in the plan."""
+        return self._component_names.get(key, "core")
+
+    @cached_property
+    def _component_names(self) -> dict[Key, str]:
+        found: dict[Key, str] = {}
+        for component in self.components:
+            for key in (*map(key_of, component.objects), *(request.key for request in component.requests)):
+                found.setdefault(key, component.name)
+        return found
+
     @property
     def warnings(self) -> tuple[Problem, ...]:
         """Notices that block nothing, in the order of the components."""
@@ -115,16 +127,6 @@ class Plan:
         distinct = list(dict.fromkeys(found))
         included = {each for problem in distinct for each in problem.included if each != problem}
         return [problem for problem in distinct if problem not in included]
-
-
-def component_of(plan: Plan, key: Key) -> str:
-    """The component that an object belongs to; `core` for an object that is not in the plan."""
-    for component in plan.components:
-        if any(key_of(obj) == key for obj in component.objects):
-            return component.name
-        if any(request.key == key for request in component.requests):
-            return component.name
-    return "core"
 
 
 def without_none(items: Iterable[Obj | None]) -> tuple[Obj, ...]:
