@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from typing import Any
 
 from . import hibernation, reviewed_namespaces, secret_conditions, upgrades
@@ -48,7 +49,7 @@ class ConditionRule:
 
     type: str
 
-    @property
+    @cached_property
     def reasons(self) -> frozenset[Reason]:
         """The reasons for which it is False. `Reconciled` has all that no other rule has."""
         return reasons_of(self.type) if self.type != "Reconciled" else frozenset(Reason) - _OTHER_REASONS

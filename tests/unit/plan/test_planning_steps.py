@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
 from types import FrameType
 from typing import Any
 
@@ -15,6 +16,7 @@ import pytest
 from cryostat_operator.api.base import Model
 from cryostat_operator.api.limits import MAX_ENTRIES_READ, MAX_VALUES_READ, size_problems
 from cryostat_operator.packaging.crds import crd
+from cryostat_operator.plan.conditions import Report, status_for
 from cryostat_operator.plan.diff.plan_diff import diff
 from cryostat_operator.plan.model.snapshot import Snapshot
 from cryostat_operator.settings import Settings
@@ -150,6 +152,20 @@ def compared(count: int) -> int:
 def test_the_number_of_calls_of_a_comparison_is_linear() -> None:
     none, some, twice = (compared(count) for count in (0, _COUNT, 2 * _COUNT))
     assert twice - none <= _MAX_RATIO * (some - none)
+
+
+def reported(count: int) -> int:
+    """The calls for the status of a Cryostat with some target namespaces that do not exist."""
+    state = ClusterState(cryostat(_spec(*LISTS["targetNamespaces"], count)))
+    state.snapshot = replace(state.snapshot, namespaces={})
+    plan = state.plan
+    assert len(plan.problems) >= count
+    return calls(lambda: status_for(state.instance, plan, Report(), "2026-01-01T00:00:00Z"))
+
+
+def test_a_problem_takes_few_calls() -> None:
+    reported(0)
+    assert reported(2 * _COUNT) - reported(_COUNT) <= 150 * _COUNT
 
 
 @pytest.mark.parametrize(

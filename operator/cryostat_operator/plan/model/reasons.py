@@ -7,6 +7,7 @@ others because it is a table: one enum cannot be split, and a reader looks up on
 from __future__ import annotations
 
 from enum import StrEnum
+from functools import cache
 
 
 class Reason(StrEnum):
@@ -440,6 +441,7 @@ SINGLE_CAUSE_REASONS = frozenset(
 """Reasons that have at most one cause in a Cryostat, so that a condition with the reason identifies the cause."""
 
 
+@cache
 def reasons_of(condition: str) -> frozenset[Reason]:
     """Return all reasons of a type of condition, also those of its status True."""
     return frozenset(reason for reason in Reason if reason.condition == condition)
