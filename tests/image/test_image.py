@@ -1,6 +1,6 @@
-"""The content of the image that buildah builds, run as on OpenShift, until a Cryostat is Ready.
+"""The content of the operator's image that buildah builds.
 
-The tests have the requirements of a node (tests/node). chroot replaces a container engine.
+The tests have the requirements of a node. Those of tests/node run the image in pods; here, chroot replaces an engine.
 """
 
 from __future__ import annotations
@@ -9,19 +9,10 @@ import json
 import random
 import stat
 import subprocess
-from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
-import yaml
 
-from cryostat_operator.api import constants
-from cryostat_operator.packaging import operator_deployment
-from tests.cluster.api import condition, eventually
-from tests.cluster.controlplane import ControlPlane, Options
-from tests.cluster.operator_process import NAMESPACE, SERVICE_ACCOUNT
-from tests.cluster.processes import Child, free_ports
-from tests.cluster.services import Services
 from tests.image import dockerfile
 from tests.image.dockerfile import ROOT
 from tests.node import requirements
@@ -123,51 +114,3 @@ def test_the_bill_of_materials_names_all_packages(tree: Path) -> None:
     locked = dict(line.split(" ")[0].split("==") for line in lock if "==" in line and "win32" not in line)
     assert {name: listed[name]["version"] for name in locked} == locked
     assert all(each.get("licenses") for each in listed.values()), "a license is unknown"
-
-
-def test_a_cryostat_becomes_ready_with_it(tree: Path, secrets: Path) -> None:
-    with ExitStack() as stack:
-        services = stack.enter_context(Services())
-        plane = stack.enter_context(ControlPlane(Options(apiserver_args=services.apiserver_args)))
-        plane.kubectl("apply", "-k", ROOT / "manifests")
-        pod, webhooks = _start(plane, tree, secrets)
-        stack.callback(pod.kill)
-        service = plane.api.get("v1", "Service", "cryostat-operator-webhook-service", NAMESPACE)
-        services.lead(f"{service['spec']['clusterIP']}:443", webhooks)
-        pod.wait_until(lambda: "Watching the cluster" in pod.log.read_text(), 60)
-
-        probe = {
-            "apiVersion": constants.API_VERSION,
-            "kind": constants.KIND,
-            "metadata": {"name": "x", "namespace": "default"},
-        }
-        eventually(lambda: plane.api.create(probe, dryRun="All")["spec"]["targetNamespaces"], 60, "webhooks answer")
-        [sample] = yaml.safe_load_all((ROOT / "manifests/samples/cryostat-sample.yaml").read_text())
-        sample["metadata"]["namespace"] = "default"
-        # On a busy machine the API server may continue without the late response, so the request is repeated.
-        eventually(lambda: plane.api.create(sample), 60, "the sample is accepted")
-
-        def ready() -> bool:
-            pod.check()
-            found = plane.api.get(constants.API_VERSION, constants.KIND, "cryostat-sample", "default")
-            assert condition(found, "Ready").get("status") == "True", condition(found, "Ready")
-            return True
-
-        eventually(ready, 90, "the sample is Ready")
-        assert pod.stop(20) == 0, pod.tail()
-
-
-def _start(plane: ControlPlane, tree: Path, secrets: Path) -> tuple[Child, int]:
-    """Start the container of the Deployment, with the files and variables that a pod of a ServiceAccount gets."""
-    (secrets / "token").write_text(plane.api.token_for(SERVICE_ACCOUNT, NAMESPACE))
-    (secrets / "namespace").write_text(NAMESPACE)
-    assert plane.api.ca_file
-    (secrets / "ca.crt").write_text(plane.api.ca_file.read_text())
-    [container] = operator_deployment.deployment()["spec"]["template"]["spec"]["containers"]
-    host, port = plane.server.removeprefix("https://").split(":")
-    env = environment() | {each["name"]: each["value"] for each in container["env"] if "value" in each}
-    env |= {"OPERATOR_NAMESPACE": NAMESPACE, "KUBERNETES_SERVICE_HOST": host, "KUBERNETES_SERVICE_PORT": port}
-    health, webhooks = free_ports(2)
-    arguments = [*container["command"], "--host=127.0.0.1", f"--port={health}", f"--webhook-port={webhooks}"]
-    command = entered(tree, secrets, "env", *arguments)
-    return Child("the operator", command, secrets.parent / "operator.log", env), webhooks

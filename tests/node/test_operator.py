@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import random
 import signal
 from base64 import b64decode
 from collections.abc import Callable
@@ -16,12 +17,12 @@ from cryostat_operator.api import constants
 from cryostat_operator.plan.injection.init_container import INIT_CONTAINER
 from cryostat_operator.plan.model.webhook_definitions import WebhookPaths
 from cryostat_operator.settings import IMAGES
-from tests.cluster.api import ApiError, Object, condition, eventually
+from tests.cluster.api import ApiError, Object, condition
 from tests.cluster.operator_process import DEPLOYMENT, LEASES, NAMESPACE
 from tests.cluster.test_webhooks_server import review
 from tests.node.conftest import NamespaceFactory
 from tests.node.installation import operator_available, restarts
-from tests.node.instance import CURL, HOME, PATIENCE, PODS, TARGET, Running, container_of
+from tests.node.instance import CURL, HOME, PODS, TARGET, Running, container_of, wait_until
 from tests.node.node import Node
 from tests.node.test_node import pod, start
 
@@ -42,7 +43,7 @@ def replicas(node: Node) -> list[Object]:
         found = node.api.list("v1", "Pod", NAMESPACE)
         return found if len(found) == 2 and operator_available(node.api) else None
 
-    return eventually(exactly_two, PATIENCE, "two pods of the operator are left") or []
+    return wait_until(exactly_two, "two pods of the operator are left") or []
 
 
 def pod_of(node: Node, identity: str) -> Object:
@@ -59,7 +60,7 @@ def change(running: Running, value: str) -> None:
             return True
         return False
 
-    eventually(patched, PATIENCE, "the instance is changed")
+    wait_until(patched, "the instance is changed")
 
 
 def is_reconciled(running: Running, value: str) -> bool:
@@ -86,26 +87,26 @@ def freeze(node: Node, found: Object) -> None:
 
 @pytest.mark.parametrize("end", [delete, kill, freeze])
 def test_another_replica_leads_and_finishes_a_change(instance: Running, end: Callable[[Node, Object], Any]) -> None:
-    node = instance.node
-    eventually(lambda: operator_available(node.api), PATIENCE, "both replicas are available")
-    former = eventually(lambda: leader(node), PATIENCE, "a replica leads")
+    node, before = instance.node, restarts(instance.pods)
+    wait_until(lambda: operator_available(node.api), "both replicas are available")
+    former = wait_until(lambda: leader(node), "a replica leads")
     found = pod_of(node, former)
     end(node, found)
     try:
         change(instance, end.__name__)
-        eventually(lambda: leader(node) not in ("", former), PATIENCE, "another replica leads")
-        eventually(lambda: is_reconciled(instance, end.__name__), PATIENCE, "the new leader finishes the change")
+        wait_until(lambda: leader(node) not in ("", former), "another replica leads")
+        wait_until(lambda: is_reconciled(instance, end.__name__), "the new leader finishes the change")
     finally:
         if end is freeze:
             node.signal(container_of(found), signal.SIGCONT)
-    assert restarts(instance.pods) == 0
+    assert restarts(instance.pods) == before
 
 
 UPGRADED = ("core", "database", "storage")  # images that the operator's update replaces
 
 
 def test_an_update_of_the_operator_upgrades_the_operands(instance: Running) -> None:
-    """The new operator has other images, and the instance changes during the update. Its data is kept."""
+    """The instance changes during the update. The new operator has other images, and a random user, as on OpenShift."""
     node = instance.node
     user = instance.login()
     put = ("--request", "PUT", "--data-binary", "before the upgrade")
@@ -114,26 +115,37 @@ def test_an_update_of_the_operator_upgrades_the_operands(instance: Running) -> N
     images = {name: f"cryostat.test/{name}:2" for name in UPGRADED}
     for name, image in images.items():
         node.copy(IMAGES[name][1], image)
-    variables = [f"{IMAGES[name][0]}={image}" for name, image in images.items()]
-    node.kubectl("set", "env", f"deployment/{DEPLOYMENT}", "--namespace", NAMESPACE, *variables)
+    user_id = random.randrange(1_000_000_000, 2_000_000_000)
+    node.kubectl("patch", "deployment", DEPLOYMENT, "--namespace", NAMESPACE, "--patch", update(images, user_id))
     change(instance, "update")
     instance.api.patch(instance.cryostat, {"spec": {"resources": {"databaseResources": {"requests": {"cpu": "25m"}}}}})
     node.kubectl("rollout", "status", f"deployment/{DEPLOYMENT}", "--namespace", NAMESPACE, "--timeout=300s")
-    eventually(lambda: is_reconciled(instance, "update"), PATIENCE, "the change is is_reconciled")
+    wait_until(lambda: is_reconciled(instance, "update"), "the change is reconciled")
 
     def upgraded() -> bool:
         used = {each["image"]: each["resources"]["requests"]["cpu"] for pod in instance.pods
                 for each in pod["spec"]["containers"]}  # fmt: skip
         return set(images.values()) <= set(used) and used[images["database"]] == "25m" and instance.is_ready
 
-    eventually(upgraded, PATIENCE, "all pods have their new images and the database its new resources")
+    wait_until(upgraded, "all pods have their new images and the database its new resources")
     assert len(instance.pods) == PODS
     assert restarts(instance.pods) == 0, "the application waits for database and storage"
-    kept = eventually(lambda: instance.stored_values("upgrade", user), PATIENCE, "the application answers")
+    kept = wait_until(lambda: instance.stored_values("upgrade", user), "the application answers")
     assert kept == {"database": "before the upgrade", "storage": "before the upgrade"}
     after = replicas(node)
     assert not before & {each["metadata"]["uid"] for each in after}
     assert restarts(after) == 0
+    assert {each["spec"]["securityContext"]["runAsUser"] for each in after} == {user_id}
+
+
+def update(images: dict[str, str], user_id: int) -> str:
+    """A patch of the operator's Deployment: the images of operands, and the user of its containers in group 0."""
+    variables = [{"name": IMAGES[name][0], "value": image} for name, image in images.items()]
+    spec = {
+        "securityContext": {"runAsUser": user_id, "runAsGroup": 0},
+        "containers": [{"name": "operator", "env": variables}],
+    }
+    return json.dumps({"spec": {"template": {"spec": spec}}})
 
 
 def forged_review(secret: str) -> Object:
@@ -209,5 +221,5 @@ def test_a_restart_of_kubelet_and_containerd_ends_no_pod(instance: Running, name
     node.restart_node()
     start(node, pod("late", namespace()))
     assert containers() == before
-    eventually(lambda: instance.is_ready, PATIENCE, "the instance is still Ready")
+    wait_until(lambda: instance.is_ready, "the instance is still Ready")
     assert instance.request("/api/v4/targets", instance.login())[0] == 200
