@@ -242,7 +242,7 @@ def an_older_release(scenario: Scenario, user: User, place: dict[str, str]) -> N
     older.wait_for_reason(cryostat_in(scenario, where), "DowngradeNotConfirmed", type="UpgradeAllowed")
     command = f"kubectl -n {where} describe cryostat x"
     shown = user.finds(where, "DowngradeNotConfirmed", "allow-downgrade", next_command=command, among=2)
-    assert "Release: Cryostat 4.2, PostgreSQL 16; wanted: " in shown
+    assert "Release: Cryostat 4.2, PostgreSQL 16; desired: " in shown
     older.stop()
 
 
