@@ -15,6 +15,7 @@ from tests.cluster.router import Router
 from tests.cluster.scenario import Scenario, bindings_of
 
 ROLE = "cryostat-operator-manager-role"
+KEPT = "example.com/kept"  # a finalizer
 
 
 @pytest.fixture
@@ -103,6 +104,25 @@ def test_a_route_that_no_router_has_processed_blocks_nothing(scenario: Scenario,
     router.resume()
     scenario.wait_until_ready(cr)
     served_at(scenario, cr, f"x-{cr['metadata']['namespace']}.{openshift.DOMAIN}")
+
+
+def test_waits_of_more_than_a_minute_are_problems_until_they_end(scenario: Scenario, router: Router) -> None:
+    router.pause()
+    cr = scenario.cryostat(scenario.namespace())
+    where = cr["metadata"]["namespace"]
+    scenario.wait_for_reason(cr, "RouteNotAdmitted", type="Exposed")
+    service = scenario.api.patch(scenario.get("Service", where, "x-database"), {"metadata": {"finalizers": [KEPT]}})
+    scenario.api.delete(service)
+    scenario.wait_for_reason(cr, "ObjectBeingDeleted", "Service", "x-database", type="Reconciled")
+    scenario.wait_for_reason(cr, "ObjectNotDeleted", "Service", "x-database", KEPT, type="Reconciled", timeout=120)
+    scenario.wait_for_reason(cr, "RouteNotHandled", "Route x", "ingress controller", type="Exposed", timeout=120)
+    eventually(lambda: len(scenario.events(cr, "ObjectNotDeleted")) == len(scenario.events(cr, "RouteNotHandled")) == 1)
+    router.resume()
+    scenario.api.patch(service, {"metadata": {"finalizers": None}})
+    conditions = scenario.wait_until_ready(cr)["status"]["conditions"]
+    assert {each["type"]: each["reason"] for each in conditions if each["status"] != "True"} == {
+        "AgentsAuthenticated": "TLSDisabled"
+    }
 
 
 def test_the_admission_by_one_of_several_routers_is_sufficient(scenario: Scenario, router: Router) -> None:
