@@ -22,10 +22,11 @@ DEMO = (sys.executable, "-m", "tests.node.demo")
 _browser = urllib3.PoolManager(cert_reqs="CERT_NONE", retries=False)
 
 
-def status(port: int, user: str, password: str) -> int:
-    """The status of the application's response to a request with this login."""
+def page(port: int, user: str, password: str) -> tuple[int, str]:
+    """The status and body of the application's response to a browser with this login."""
     headers = urllib3.make_headers(basic_auth=f"{user}:{password}")
-    return _browser.request("GET", f"https://127.0.0.1:{port}/api/v4/targets", headers=headers, timeout=20).status
+    response = _browser.request("GET", f"https://127.0.0.1:{port}/", headers=headers, timeout=20)
+    return response.status, response.data.decode()
 
 
 @pytest.mark.usefixtures("can_run", "images")
@@ -49,8 +50,10 @@ def test_a_user_can_log_in_until_ctrl_c() -> None:
         assert found, shown
         assert directory, shown
         user, password = found.groups()
-        assert status(port, user, password) == 200
-        assert status(port, user, "wrong") in (401, 403)
+        code, text = page(port, user, password)
+        assert code == 200
+        assert f"Logged in as {user}." in text
+        assert page(port, user, "wrong")[0] in (401, 403)
         assert "condition Ready: ✓ True" in shown
         assert re.findall(r"✓ Pod \S+  ready\n", shown)
         assert "All 3 pods run, with 0 restarts." in shown

@@ -22,6 +22,7 @@ from tests.operands.callbacks import Caller, Credentials, parse_form
 from tests.operands.discovery import TOKEN_HEADER, Plugin, RefusedError, Registry
 
 TRUSTSTORE = Path("/truststore")
+_INSTEAD = "This program replaces Cryostat in tests; see /api/v4/targets and /health."
 _DISCOVERY = re.compile(r"/api/(v4|v4\.2)/discovery/([0-9a-f-]{36})")
 _CREDENTIALS = re.compile(r"/api/v4/credentials/(\d+)")
 _RECORDING = re.compile(r"/api/beta/recordings/([A-Za-z0-9_=-]+)")
@@ -86,6 +87,8 @@ class Application:
 
     def _user(self, request: web.Request, path: str) -> tuple[int, Any]:
         call = (request.method, path)
+        if call == ("GET", "/"):
+            return 200, {"message": f"Logged in as {request.headers.get(requests.IDENTITY, '')}. {_INSTEAD}"}
         if call == ("GET", "/health/liveness"):
             return 204, None
         if call == ("GET", "/health"):

@@ -114,6 +114,9 @@ def test_health_and_unknown_paths(running: Application) -> None:
 def test_the_user_comes_from_the_header(running: Application) -> None:
     assert ask(running, "POST /api/v4/auth", {"x-forwarded-user": "somename"}) == (200, {"username": "somename"})
     assert ask(running, "POST /api/v4/auth") == (200, {"username": ""})
+    code, page = ask(running, "GET /", {"x-forwarded-user": "somename"})
+    assert code == 200
+    assert page["message"].startswith("Logged in as somename. This program replaces Cryostat")
 
 
 @pytest.mark.parametrize(
