@@ -6,28 +6,23 @@ from typing import Any
 
 from ..api import constants
 from ..plan.injection.label_hints import PREFIX
-from .install_names import NAME, metadata
-from .registration_policy import GROUP
+from .install_names import NAME
+from .policies import policy_and_binding
 
 Obj = dict[str, Any]
 
 _POLICY = f"{NAME}-agent-labels"
 _LABELS = (constants.AGENT_LABEL_NAME, constants.AGENT_LABEL_NAMESPACE)
-# A key that begins as both labels do is nearer to the one whose length is nearer to its own.
 _TEMPLATE = "object.spec.template"
 _VARIABLES = ("own", "template", "annotations", "templateAnnotations")
+# A key that begins as both labels do is nearer to the one whose length is nearer to its own.
 _BEGINNING = f"{PREFIX}n"
 _MIDDLE = sum(map(len, _LABELS)) // 2
 
 
 def objects() -> list[Obj]:
-    """Return the ValidatingAdmissionPolicy and its binding. Kubernetes 1.30 and later serve these kinds."""
-    binding = {"policyName": _POLICY, "validationActions": ["Warn"]}
-    specs = {"ValidatingAdmissionPolicy": _policy(), "ValidatingAdmissionPolicyBinding": binding}
-    return [
-        {"apiVersion": f"{GROUP}/v1", "kind": kind, "metadata": metadata(_POLICY), "spec": spec}
-        for kind, spec in specs.items()
-    ]
+    """Return the ValidatingAdmissionPolicy and its binding."""
+    return policy_and_binding(_POLICY, "Warn", _policy())
 
 
 def _policy() -> Obj:

@@ -5,24 +5,19 @@ from __future__ import annotations
 from typing import Any
 
 from ..plan.model import webhook_definitions
-from .install_names import NAME, NAMESPACE, SERVICE_ACCOUNT, metadata
+from .install_names import NAME, NAMESPACE, SERVICE_ACCOUNT
+from .policies import GROUP, policy_and_binding
 from .webhook_manifests import CONFIGURATIONS
 
 Obj = dict[str, Any]
 
-GROUP = "admissionregistration.k8s.io"
 _OPERATOR = f"system:serviceaccount:{NAMESPACE}:{SERVICE_ACCOUNT}"
 _POLICY = f"{NAME}-webhook-registration"
 
 
 def objects() -> list[Obj]:
-    """Return the ValidatingAdmissionPolicy and its binding. Kubernetes 1.30 and later serve these kinds."""
-    binding = {"policyName": _POLICY, "validationActions": ["Deny"]}
-    specs = {"ValidatingAdmissionPolicy": _policy(), "ValidatingAdmissionPolicyBinding": binding}
-    return [
-        {"apiVersion": f"{GROUP}/v1", "kind": kind, "metadata": metadata(_POLICY), "spec": spec}
-        for kind, spec in specs.items()
-    ]
+    """Return the ValidatingAdmissionPolicy and its binding."""
+    return policy_and_binding(_POLICY, "Deny", _policy())
 
 
 def _policy() -> Obj:

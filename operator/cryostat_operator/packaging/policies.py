@@ -1,0 +1,27 @@
+"""What the optional ValidatingAdmissionPolicies have in common. Kubernetes 1.30 and later serve these kinds."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from .install_names import metadata
+
+Obj = dict[str, Any]
+
+GROUP = "admissionregistration.k8s.io"
+
+
+def policy_and_binding(name: str, action: str, spec: Obj) -> list[Obj]:
+    """Return a ValidatingAdmissionPolicy, and the binding that applies it to the whole cluster.
+
+    Args:
+        name: of both objects.
+        action: what happens to a request that the policy does not allow: `Deny` or `Warn`.
+        spec: of the policy.
+    """
+    binding = {"policyName": name, "validationActions": [action]}
+    specs = {"ValidatingAdmissionPolicy": spec, "ValidatingAdmissionPolicyBinding": binding}
+    return [
+        {"apiVersion": f"{GROUP}/v1", "kind": kind, "metadata": metadata(name), "spec": each}
+        for kind, each in specs.items()
+    ]
