@@ -139,11 +139,11 @@ def test_values_as_helm_prints_them_become_an_instance_that_its_ingress_reaches_
         core = {"coreConfig": {"ingressSpec": {"ingressClassName": "other"}}}
         api.patch(cr, {"spec": {"networkOptions": core}})
 
-        def told() -> bool:
+        def is_reported() -> bool:
             exposed = condition(api.get(constants.API_VERSION, constants.KIND, name, where), "Exposed")
             return "IngressClass other" in exposed["message"] and "by HTTPS" in exposed["message"]
 
-        eventually(told, what="the condition names the controller that the operator does not know")
+        eventually(is_reported, what="the condition names the controller that the operator does not know")
         # An Argo CD application of this name must not delete the Service, which has no owner reference.
         callback = api.get("v1", "Service", names.agent_callback_service(where, name), where)["metadata"]
         assert callback["labels"]["app.kubernetes.io/instance"] == name

@@ -246,7 +246,7 @@ def test_changes_of_an_autoscaler_are_not_reverted(instance: Instance) -> None:
     )
 
 
-def test_a_horizontal_pod_autoscaler_is_not_fought(instance: Instance) -> None:
+def test_the_replicas_of_a_horizontal_pod_autoscaler_are_kept(instance: Instance) -> None:
     """The controller scales to its minimum at once, without metrics, and again at each sync if something reverts it."""
     scenario, place = instance.scenario, instance.place("Deployment", "x-reports")
     scenario.wait_until_idle()
@@ -281,7 +281,7 @@ def test_a_horizontal_pod_autoscaler_is_not_fought(instance: Instance) -> None:
     )
 
 
-def test_a_change_is_told_with_the_name_of_the_client_the_first_time(instance: Instance) -> None:
+def test_the_first_change_of_a_client_is_an_event_with_its_name(instance: Instance) -> None:
     scenario, place = instance.scenario, instance.place("Deployment", "x-storage")
     body = {"spec": {"strategy": {"type": "RollingUpdate"}}}
     path = scenario.api.path_of(scenario.get(*place))
@@ -289,10 +289,10 @@ def test_a_change_is_told_with_the_name_of_the_client_the_first_time(instance: I
     scenario.api.request("PATCH", path, body, PATCH_TYPES["merge"], fieldManager="kubectl-edit")
     message = f"{place[0]} {place[1]}/{place[2]}: kubectl-edit had set spec.strategy"
 
-    def told() -> list[Object]:
+    def recorded() -> list[Object]:
         return [each for each in scenario.events(instance.cr, "ChangeReverted") if message in each["message"]]
 
-    [event] = eventually(told, what="the Cryostat has an event")
+    [event] = eventually(recorded, what="the Cryostat has an event")
     assert event["type"] == "Normal"
     assert message in scenario.log_since(size)
     assert scenario.get(*place)["spec"]["strategy"]["type"] == "Recreate"

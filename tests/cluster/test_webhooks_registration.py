@@ -28,7 +28,7 @@ SECRET = "cryostat-operator-webhook-certificate"
 # --- policy ----------------------------------------------------------------------------------------------------------
 
 
-def test_the_policy_bounds_the_configurations_of_the_operator(webhooks: WebhookPlane) -> None:
+def test_the_policy_restricts_the_configurations_of_the_operator(webhooks: WebhookPlane) -> None:
     operator = webhooks.api.impersonating(
         f"system:serviceaccount:{NAMESPACE}:{SERVICE_ACCOUNT}", "system:serviceaccounts"
     )
@@ -57,7 +57,7 @@ def test_the_policy_bounds_the_configurations_of_the_operator(webhooks: WebhookP
     webhooks.plane.kubectl("apply", "-k", ROOT / "manifests/policies")
     try:
         eventually(other_is_refused, 30, "the policy is enforced")
-        webhooks.api.create(other, dryRun="All")  # other users are not bound
+        webhooks.api.create(other, dryRun="All")  # the policy does not apply to other users
         assert "AlreadyExists" in refusal()
         secrets = {**rule, "resources": ["secrets"]}
         assert "may review Cryostats, pods and workloads only" in refusal(rules=[rule, secrets])

@@ -128,7 +128,7 @@ def _fields(spec: Obj, openshift: bool) -> Iterator[tuple[Resource, str, Any]]:
 
 
 def _placement(spec: Obj, path: str) -> Iterator[tuple[str, Any]]:
-    """Yield what gives a pod more than a node that is open to every pod.
+    """Yield the scheduling options with an effect on reserved nodes, or on pods of others.
 
     Tolerations open nodes that have taints. A required anti-affinity keeps matching pods of all namespaces away from a
     node, or from a whole zone. All other scheduling options only select among the open nodes.

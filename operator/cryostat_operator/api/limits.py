@@ -28,7 +28,7 @@ MAX_TEXT_READ = 256 << 10
 MAX_KEY_READ = 1_024
 _MAX_LEVELS = 32
 
-# Characters of one annotation of a Cryostat. Longer ones have no meaning.
+# Characters of one annotation of a Cryostat. Longer ones are ignored.
 MAX_ANNOTATION_READ = 64 << 10
 # Characters of one text of a pod or workload. The API server stores no longer annotations, and no program gets a longer
 # variable. Split into words, a text takes many times its own memory.

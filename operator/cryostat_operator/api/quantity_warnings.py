@@ -17,7 +17,7 @@ _USER_KEYS = ("annotations", "labels", "nodeSelector", "matchLabels")
 _BYTES = ("memory", "storage", "ephemeral-storage", _SIZE_LIMIT)
 _EXAMPLES = dict.fromkeys(_BYTES, "512Mi or 2Gi")
 _PARTS = re.compile(r"([0-9]+(?:[.,][0-9]+)?)[ _]*([A-Za-z]*)")
-# Suffixes as people write them, in lower case. `m` is missing: in an amount of bytes it may be 10⁻³ or a typing error.
+# Suffixes as users write them, in lower case. `m` and `M` are not in the table: both are suffixes.
 _SUFFIXES = {
     "": "", "b": "", "byte": "", "bytes": "", "core": "", "cores": "", "cpu": "", "cpus": "",
     "k": "k", "kb": "k", "ki": "Ki", "kib": "Ki", "mb": "M", "mi": "Mi", "mib": "Mi", "g": "G", "gb": "G",
@@ -65,7 +65,7 @@ def _warning(amount: Any, resource: str, path: str) -> Iterator[str]:
 
 
 def _nearest(amount: str) -> str:
-    """Return the quantity that was probably meant; empty if it is not clear."""
+    """Return the quantity that was probably meant; empty if that is not clear."""
     parts = _PARTS.fullmatch(amount.strip().strip("\"'"))
     if parts is None:
         return ""

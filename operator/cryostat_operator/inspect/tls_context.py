@@ -1,4 +1,4 @@
-"""The TLS settings of a kubeconfig: whom the client trusts, and the certificate with which it logs in."""
+"""The TLS settings of a kubeconfig: the trusted authorities, and the client certificate."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from ..kube.errors import LoginError
 
 
 def tls_context(cluster: Mapping[str, Any], user: Mapping[str, Any]) -> ssl.SSLContext:
-    """Return the context that verifies the API server, and that has the certificate of the user.
+    """Return the context that verifies the API server and presents the certificate of the user.
 
     Args:
         cluster: an entry of the kubeconfig, with absolute paths.

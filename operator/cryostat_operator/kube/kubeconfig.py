@@ -19,7 +19,7 @@ def files() -> list[Path]:
 
 
 def merged(found: list[Path]) -> dict[str, Any]:
-    """Return the files as kubectl merges them: the first entry of a name counts. Paths become absolute.
+    """Return the files as kubectl merges them: the first entry of a name takes precedence. Paths become absolute.
 
     Returns:
         `current`: the name of the current context; `clusters`, `users` and `contexts`: by their names.
@@ -70,8 +70,8 @@ async def configuration_of_library(context: str | None) -> tuple[Any, str]:
         context: name of a context of the kubeconfig; the current one if None.
 
     Returns:
-        The `Configuration` of the library, and the header `Authorization`. It is empty if there is a client certificate
-        in its place.
+        The `Configuration` of the library, and the header `Authorization`. The header is empty if the user has a
+        client certificate instead.
 
     Raises:
         LoginError: the context cannot be used, or its plugin returned no credentials.

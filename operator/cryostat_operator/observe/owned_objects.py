@@ -123,7 +123,7 @@ class OwnedObjects:
             self._triggers.enqueue_after(instance_key, NOISE_DELAY)
 
     def record_write(self, kind: str, obj: Obj) -> None:
-        """Take in the response to a request of the operator. Enqueues nothing: the reconcile that sent it continues."""
+        """Store the response to a request of the operator. Enqueues nothing: the reconcile that sent it continues."""
         self._update(kind, obj)
 
     def record_read(self, kind: str, obj: Obj) -> None:

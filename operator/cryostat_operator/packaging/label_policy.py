@@ -1,4 +1,4 @@
-"""A policy that warns about misspelled labels of the agent. The operator sees no pod without one of the two labels."""
+"""A policy that warns about misspelled labels of the agent. Pods with neither label are not sent to the operator."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _POLICY = f"{NAME}-agent-labels"
 _LABELS = (constants.AGENT_LABEL_NAME, constants.AGENT_LABEL_NAMESPACE)
 _TEMPLATE = "object.spec.template"
 _VARIABLES = ("own", "template", "annotations", "templateAnnotations")
-# A key that begins as both labels do is nearer to the one whose length is nearer to its own.
+# Both labels begin with this text. Of a key that does, too, the length decides which label is suggested.
 _BEGINNING = f"{PREFIX}n"
 _MIDDLE = sum(map(len, _LABELS)) // 2
 

@@ -92,7 +92,7 @@ class RevertedChanges:
         return replace(outcome, change=replace(outcome.change, event=event))
 
     def _record(self, memories: dict[Key, _Memory], change: Change) -> Problem | None:
-        """Count what a change restored, and return the event about what was not restored lately."""
+        """Count what a change restored. Return an event if a path was not restored before within `WINDOW_SECONDS`."""
         if change.obj is None:  # the operator deleted the object: another creation is no repetition
             memories.pop(change.key, None)
             return None
@@ -108,13 +108,13 @@ class RevertedChanges:
             managers = other_managers(change.live or {}, path)
             if is_repeated or managers:
                 memory.managers |= set(managers)
-                # The content does not include metadata, so its repetition says nothing about labels.
+                # The content has no metadata: if it repeats, another client need not have changed labels.
                 if self._count(memory, path) and (managers or not path.startswith("metadata.")):
                     new[path] = managers
         return _event(change, new) if new else None
 
     def _count(self, memory: _Memory, path: str) -> bool:
-        """Count that a path was restored now. Returns whether this is the first time lately."""
+        """Count that a path was restored now. Returns whether this is the first time within `WINDOW_SECONDS`."""
         times = memory.restored[path]
         times.append(self._clock())
         return len(times) == 1

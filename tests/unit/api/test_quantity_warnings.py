@@ -45,12 +45,12 @@ def test_a_fraction_must_be_a_text() -> None:
     assert quantity_warnings(memory(0.5)) == [f'{PATH}: a number with a fraction must be a text; write "0.5"']
 
 
-def test_bytes_in_thousandths() -> None:
+def test_amounts_in_thousandths_of_a_byte_get_a_warning() -> None:
     assert quantity_warnings(memory("512m")) == [_thousandths("512m")]
     assert quantity_warnings({"resources": {"limits": {"cpu": "512m"}}}) == []
 
 
-def test_sizes_of_volumes() -> None:
+def test_size_limits_of_volumes_are_checked() -> None:
     empty = {"emptyDir": {"sizeLimit": "1TB"}}
     claim = {"pvc": {"spec": {"resources": {"requests": {"storage": "10GB"}}}}}
     assert quantity_warnings({"storageOptions": {"database": empty, "objectStorage": claim}}) == [
@@ -60,7 +60,7 @@ def test_sizes_of_volumes() -> None:
     ]
 
 
-def test_right_values_other_keys_and_malformed_specs_get_no_warning() -> None:
+def test_valid_quantities_other_keys_and_malformed_specs_get_no_warning() -> None:
     amounts: list[Any] = ["1Gi", 1, "1e3", None, {}, "1" * 200]
     for spec in (*map(memory, amounts), None, [], "x"):
         assert quantity_warnings(spec) == []

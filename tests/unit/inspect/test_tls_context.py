@@ -63,7 +63,7 @@ def test_certificate_and_key_are_files_or_data(pair: Pair, loaded: list[str], ce
     assert loaded == [Path(pair.files[field]).read_text() for field in ("client-certificate", "client-key")]
 
 
-def test_data_counts_before_a_file(pair: Pair, loaded: list[str], tmp_path: Path) -> None:
+def test_data_takes_precedence_over_a_file(pair: Pair, loaded: list[str], tmp_path: Path) -> None:
     missing = dict.fromkeys(pair.files, str(tmp_path / "missing"))
     tls_context({}, {**missing, **pair.data})
     assert len(loaded) == 2

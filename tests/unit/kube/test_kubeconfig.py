@@ -10,7 +10,7 @@ from cryostat_operator.kube import kubeconfig
 from cryostat_operator.kube.errors import LoginError
 
 
-def test_the_first_entry_of_a_name_counts(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_the_first_entry_of_a_name_takes_precedence(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     one, two = tmp_path / "one", tmp_path / "two"
     one.write_text("users: [{name: u, user: {tokenFile: t}}]\ncontexts: [{name: c, context: {user: u}}]")
     two.write_text("current-context: c\nusers: [{name: u, user: {token: x}}, {name: v}]")
