@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from decimal import Decimal
 
 from .. import builders
 from ..instance import Instance
@@ -48,7 +49,7 @@ def init_container(instance: Instance, spec: Obj, container: Obj) -> Obj:
 def check_storage(spec: Obj) -> str:
     """Return a hint if the agent takes much of the ephemeral storage of a pod; empty if it does not.
 
-    The kubelet evicts a pod that uses more than the limits of its containers together, volumes included.
+    The kubelet evicts a pod that uses more than its limit, volumes included.
 
     Args:
         spec: the spec of the pod.
@@ -56,22 +57,41 @@ def check_storage(spec: Obj) -> str:
     Raises:
         NotInjectableError: the JAR alone would exceed the limit.
     """
-    limits = [
-        ((each.get("resources") or {}).get("limits") or {}).get(_EPHEMERAL_STORAGE) for each in spec["containers"]
-    ]
     try:
-        amounts = [quantity(limit) for limit in limits if limit is not None]
+        limit = _storage_limit(spec)
     except ValueError:  # the API server refuses the pod
         return ""
-    total = sum(amounts)
-    if amounts and total < quantity(_JAR_SIZE):
+    if limit is not None and limit < quantity(_JAR_SIZE):
         raise NotInjectableError(
-            f"its containers have a limit of {total:f} bytes of ephemeral storage, and the agent needs {_JAR_SIZE}; "
+            f"its containers have a limit of {limit:f} bytes of ephemeral storage, and the agent needs {_JAR_SIZE}; "
             "raise limits.ephemeral-storage"
         )
-    if amounts and total < 2 * quantity(VOLUME_SIZE):
-        return f"the agent takes up to {_JAR_SIZE} of the ephemeral storage of the pod, whose limit is {total:f} bytes"
+    if limit is not None and limit < 2 * quantity(VOLUME_SIZE):
+        return f"the agent takes up to {_JAR_SIZE} of the ephemeral storage of the pod, whose limit is {limit:f} bytes"
     return ""
+
+
+def _storage_limit(spec: Obj) -> Decimal | None:
+    """Return the limit of a pod, as `PodLimits` in k8s.io/component-helpers/resource does; None if none is set.
+
+    Containers and sidecars count together. An init container counts with the sidecars before it, if that is more.
+
+    Raises:
+        ValueError: a limit is not a quantity.
+    """
+    running: list[Decimal] = []
+    starting: list[Decimal] = []
+    for kind in ("initContainers", "containers"):
+        for container in spec.get(kind) or ():
+            amount = ((container.get("resources") or {}).get("limits") or {}).get(_EPHEMERAL_STORAGE)
+            if amount is None:
+                continue
+            if kind == "initContainers" and container.get("restartPolicy") != "Always":
+                starting.append(sum(running, quantity(amount)))
+            else:
+                running.append(quantity(amount))
+    totals = [*starting, *([sum(running, Decimal())] if running else [])]
+    return max(totals, default=None)
 
 
 def _security_context(instance: Instance, spec: Obj) -> Obj:

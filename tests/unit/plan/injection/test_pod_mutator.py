@@ -279,6 +279,30 @@ def test_little_ephemeral_storage_is_a_hint(limits: tuple[str, ...], hints: int)
         assert hint == ("the agent takes up to 32Mi of the ephemeral storage of the pod, whose limit is 41943040 bytes")
 
 
+def _limited(limit: str, **fields: Any) -> dict[str, Any]:
+    return {"name": limit.lower(), "image": "i", "resources": {"limits": {"ephemeral-storage": limit}}, **fields}
+
+
+@pytest.mark.parametrize(
+    ("limit", "before", "hints"),
+    [
+        ("20Mi", [_limited("1Gi", restartPolicy="Always")], 0),
+        ("20Mi", [_limited("1Gi")], 0),
+        ("20Mi", [_limited("60Mi", restartPolicy="Always"), _limited("40Mi")], 0),
+        ("20Mi", [_limited("40Mi"), _limited("60Mi", restartPolicy="Always")], 1),
+        ("20Mi", [{"name": "unlimited", "image": "i"}, _limited("40Mi")], 1),
+        ("", [_limited("40Mi")], 1),
+    ],
+)
+def test_init_containers_count_in_the_limit_of_a_pod(limit: str, before: list[dict[str, Any]], hints: int) -> None:
+    """Sidecars are added; of the other init containers, the one with the highest limit counts."""
+    given = pod({"resources": {"limits": {"ephemeral-storage": limit}}} if limit else {})
+    given["spec"]["initContainers"] = before
+    result = inject_agent(given, instance_of(), PodContext("apps"))
+    assert result.pod
+    assert len([hint for hint in result.hints if "ephemeral storage" in hint]) == hints
+
+
 def test_settings_of_the_author_are_kept() -> None:
     own = [{"name": "CRYOSTAT_AGENT_APP_NAME", "value": "shop"}, {"name": "JAVA_TOOL_OPTIONS", "value": "-Xmx1g"}]
     given = pod({"env": own})
