@@ -65,7 +65,8 @@ class ContainerVariables:
             known = keys.get((source.kind, source.name))
             self._taken |= {source.prefix + key for key in known or ()}
             self._sources.append((source, known))
-            if known is None and source.kind == "ConfigMap":  # Secrets are usually not read
+            # Secrets are usually not read.
+            if source.kind == "ConfigMap" and (source.kind, source.name) not in keys:
                 self.hints.append(
                     f"ConfigMap {source.name} cannot be read: variables of the agent in it have no effect"
                 )
@@ -102,7 +103,8 @@ class ContainerVariables:
             raise NotInjectableError(f"{variable} has another Cryostat agent; remove that agent")
         if "valueFrom" in entries[place]:
             # At the same place, because later variables may refer to this one.
-            entries[place : place + 1] = _continued(variable, option, [entries[place]["valueFrom"]])
+            given = [*(_reference(*each) for each in self._references(variable)), entries[place]["valueFrom"]]
+            entries[place : place + 1] = _continued(variable, option, given if _is_optional(given[-1]) else given[-1:])
         elif not present:
             entries[place]["value"] = f"{value} {option}".strip()
 
@@ -129,12 +131,14 @@ def _continued(variable: str, option: str, given: list[Obj]) -> list[Obj]:
     """
     if not given:
         return [builders.env(variable, option)]
-    is_certain = not any(
-        isinstance(each, dict) and each.get("optional") for source in given for each in source.values()
-    )
-    empty = [] if is_certain else [builders.env(INHERITED_OPTIONS, "")]
+    empty = [builders.env(INHERITED_OPTIONS, "")] if any(map(_is_optional, given)) else []
     inherited = [{"name": INHERITED_OPTIONS, "valueFrom": source} for source in given]
     return [*empty, *inherited, builders.env(variable, f"$({INHERITED_OPTIONS}) {option}")]
+
+
+def _is_optional(source: Obj) -> bool:
+    """Whether the kubelet skips a reference without a value. Then the value from `envFrom` is effective."""
+    return any(isinstance(each, dict) and bool(each.get("optional")) for each in source.values())
 
 
 def _is_same(a: Obj, b: Obj) -> bool:

@@ -103,6 +103,7 @@ def test_a_config_map_that_is_not_read_is_named() -> None:
     hint = "ConfigMap b cannot be read: variables of the agent in it have no effect"
     assert ContainerVariables(container, {}).hints == [hint]
     assert ContainerVariables(container, {("ConfigMap", "b"): frozenset()}).hints == []
+    assert ContainerVariables(container, {("ConfigMap", "b"): None}).hints == []  # it does not exist
 
 
 def test_without_a_matching_prefix_nothing_is_referred_to() -> None:
@@ -114,6 +115,18 @@ def test_without_a_matching_prefix_nothing_is_referred_to() -> None:
 def test_an_optional_reference_may_have_no_value() -> None:
     source = reference("configMap", "a", "java")
     assert variables({"env": [{"name": "JAVA_TOOL_OPTIONS", "valueFrom": source}]}) == inherited(source)
+
+
+def test_an_optional_reference_without_a_value_leaves_the_value_of_env_from() -> None:
+    source = reference("secret", "a", "java")
+    container = {
+        "envFrom": [{"configMapRef": {"name": "b"}}],
+        "env": [{"name": "JAVA_TOOL_OPTIONS", "valueFrom": source}],
+    }
+    assert variables(container) == inherited(reference("configMap", "b"), source)
+    required = {"secretKeyRef": {"name": "a", "key": "java"}}
+    container["env"] = [{"name": "JAVA_TOOL_OPTIONS", "valueFrom": required}]
+    assert [each.get("valueFrom") for each in variables(container)] == [required, None]
 
 
 def test_later_variables_may_refer_to_the_options() -> None:
