@@ -16,7 +16,8 @@ _SIZE_LIMIT = "sizeLimit"
 _USER_KEYS = ("annotations", "labels", "nodeSelector", "matchLabels")
 _BYTES = ("memory", "storage", "ephemeral-storage", _SIZE_LIMIT)
 _EXAMPLES = dict.fromkeys(_BYTES, "512Mi or 2Gi")
-_PARTS = re.compile(r"([0-9]+(?:[.,][0-9]+)?)[ _]*([A-Za-z]*)")
+# A comma before three digits may separate thousands, or a fraction.
+_PARTS = re.compile(r"([0-9]+(?:\.[0-9]+|,(?![0-9]{3}(?![0-9]))[0-9]+)?)[ _]*([A-Za-z]*)")
 # Suffixes as users write them, in lower case. `m` and `M` are not in the table: both are suffixes.
 _SUFFIXES = {
     "": "", "b": "", "byte": "", "bytes": "", "core": "", "cores": "", "cpu": "", "cpus": "",

@@ -33,7 +33,7 @@ def _thousandths(amount: str) -> str:
     return f"{PATH}: {amount} is an amount in thousandths of a byte; did you mean {amount[:-1]}Mi?"
 
 
-@pytest.mark.parametrize("amount", ["much", "", "-1Gi", "1 2 Gi", "1Gx", "one gigabyte"])
+@pytest.mark.parametrize("amount", ["much", "", "-1Gi", "1 2 Gi", "1Gx", "one gigabyte", "1,024Mi"])
 def test_other_texts_get_an_example(amount: str) -> None:
     assert quantity_warnings(memory(amount)) == [f'{PATH}: "{amount}" is not a quantity; use one such as 512Mi or 2Gi']
     spec = {"reportOptions": {"resources": {"requests": {"cpu": amount}}}}
