@@ -119,7 +119,7 @@ class Requests:
         raise ApiUnavailable(401, "Unauthorized", "the API server does not accept the operator's credentials")
 
     async def _renew_or_unavailable(self, used: Connection) -> None:
-        """Get new credentials. A failed login is an outage, which callers survive: a file may be replaced just now."""
+        """Get new credentials. A failed login is an outage, and callers retry: a file may be replaced just now."""
         try:
             await self._pool.renew(used)
         except LoginError as error:

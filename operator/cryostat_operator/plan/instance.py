@@ -195,9 +195,9 @@ class Instance:
 
     @property
     def listen_address(self) -> str:
-        """Address on which programs accept connections from other pods: every address of the pod.
+        """Address on which programs listen for connections from other pods.
 
-        That of IPv4 does not include IPv6 addresses, which pods have if the API server has only such addresses.
+        On `0.0.0.0`, they accept no connection to IPv6 addresses, which pods have if the API server has only such ones.
         """
         addresses = self.snapshot.api_server
         return "::" if addresses and all(":" in address for address in addresses) else "0.0.0.0"  # noqa: S104
