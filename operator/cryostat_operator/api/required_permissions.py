@@ -34,11 +34,11 @@ _BASELINE_SELINUX = frozenset({"", "container_t", "container_init_t", "container
 # Fields that an update may change without all permissions, each with the reason. Any other field can change who reaches
 # the instance and, through it, the targets in all of its namespaces; so can fields that are added later.
 HARMLESS_FIELDS: Mapping[str, str] = {
-    "targetNamespaces": "each added namespace is reviewed by itself",
-    "securityOptions": "each privilege beyond the baseline level is reviewed by itself",
+    "targetNamespaces": "each added namespace is reviewed separately",
+    "securityOptions": "each privilege beyond the baseline level is reviewed separately",
     "reportOptions": "report generators get recordings from the instance; their privileges and scheduling are reviewed",
     "resources": "amounts of CPU and memory",
-    "schedulingOptions": "tolerations and required anti-affinity are reviewed by themselves",
+    "schedulingOptions": "tolerations and required anti-affinity are reviewed separately",
     "loggingOptions": "logs are readable only with permissions on pods",
     "targetConnectionCacheOptions": "sizes and times of a cache",
     "agentOptions.resources": "amounts of CPU and memory",

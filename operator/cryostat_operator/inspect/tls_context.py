@@ -46,7 +46,7 @@ def _load_client_certificate(context: ssl.SSLContext, user: Mapping[str, Any]) -
         try:
             context.load_cert_chain(certificate, key)
         except ssl.SSLError:
-            text = "client-certificate and client-key of the kubeconfig are no certificate with its private key"
+            text = "client-certificate and client-key of the kubeconfig are not a certificate and its private key"
             raise LoginError(text) from None
 
 

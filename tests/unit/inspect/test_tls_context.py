@@ -79,5 +79,5 @@ def test_a_certificate_without_its_key_is_reported(pair: Pair, change: dict[str,
     with pytest.raises(LoginError) as error:
         tls_context({}, {**pair.data, **change})
     assert str(error.value) == (
-        "client-certificate and client-key of the kubeconfig are no certificate with its private key"
+        "client-certificate and client-key of the kubeconfig are not a certificate and its private key"
     )
