@@ -140,7 +140,7 @@ def test_values_that_cannot_be_used_are_explained(text: str, message: str) -> No
     assert (result.exit_code, result.output) == (1, f"Error: <stdin>{message}\n")
 
 
-def test_values_that_are_not_converted_over_are_warnings_and_errors_if_strict() -> None:
+def test_values_that_are_not_converted_are_warnings_and_errors_if_strict() -> None:
     warning = "warning: core.other: chart version 2.3 has no such value; it is ignored\n"
     loose, strict = (invoke("convert-values", "-", *flags, text="core: {other: 1}") for flags in ((), ("--strict",)))
     assert (loose.exit_code, strict.exit_code) == (0, 1)

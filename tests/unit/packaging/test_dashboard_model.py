@@ -1,4 +1,4 @@
-"""Grafana's own model of a dashboard, for the release that the dashboard is written for, knows every field of it."""
+"""Grafana's model of dashboards, of the release that the dashboard requires, has every field of the dashboard."""
 
 from __future__ import annotations
 

@@ -87,7 +87,7 @@ async def shown(server: ApiServer) -> list[str]:
     return [line for line in text.splitlines() if line.startswith("# delete ")]
 
 
-async def test_objects_that_the_file_no_longer_asks_for_are_shown_as_deleted() -> None:
+async def test_objects_that_the_file_no_longer_requests_are_shown_as_deleted() -> None:
     server = Served()
     live(server, REPORTS)
     live(server, BINDING)

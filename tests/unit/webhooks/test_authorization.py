@@ -94,7 +94,7 @@ async def test_too_much_data_of_a_user_is_not_sent() -> None:
 
 
 async def test_callers_take_turns(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A pod can send hundreds of reviews with many permissions each. One of the API server does not wait for all."""
+    """A pod can send hundreds of reviews with many permissions each. Those of the API server do not wait for all."""
     monkeypatch.setattr(authorization, "MAX_CONCURRENT", 2)
     server = ApiServer()
     checked = reviews(server)
