@@ -14,8 +14,9 @@ class AuthenticationStore:
     """The type of authentication. Calls `changed()` when it changes.
 
     Attributes:
-        type: as in `spec.type`; empty means the built-in OAuth server, also where the object does not exist.
-        is_missing: whether the object is known not to exist, as on MicroShift.
+        type: as in `spec.type`; empty means the built-in OAuth server, unless the object does not exist.
+        is_missing: whether the object is known not to exist, as on MicroShift. False before the first list, and if the
+            list fails, for example because it is forbidden.
     """
 
     SOURCE = Source(resource_path(GROUP, VERSION, PLURAL))

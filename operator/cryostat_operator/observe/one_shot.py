@@ -46,13 +46,15 @@ class OneShotReader:
         targets = Instance(cryostat, Snapshot(), settings).target_namespaces
         apis = await _served_kinds(client)
         endpoints = await _api_server_endpoints(client)
+        authentication = await _authentication(client) if "Route" in apis else {}
         snapshot = Snapshot(
             openshift=settings.force_openshift or "Route" in apis,
             apis=apis,
             namespaces=await _namespaces(client, {instance_key.namespace, *targets}),
             api_server=endpoints.addresses,
             api_server_ports=endpoints.ports,
-            authentication_type=await _authentication_type(client) if "Route" in apis else "",
+            authentication_type=authentication_type(authentication),
+            authentication_missing=authentication is None,
             ingress_classes=await _ingress_classes(client, cryostat) if "Route" not in apis else None,
         )
         desired = build(cryostat, snapshot, settings)
@@ -161,14 +163,14 @@ async def _api_server_endpoints(client: Client) -> ApiServerEndpoints:
     return store
 
 
-async def _authentication_type(client: Client) -> str:
-    """The type of authentication of an OpenShift cluster; empty where the user may not read it."""
+async def _authentication(client: Client) -> Obj | None:
+    """`Authentication/cluster` of OpenShift: None if it does not exist, empty if the user may not read it."""
     try:
-        return authentication_type(await client.get_or_none(AuthenticationStore.PATH))
+        return await client.get_or_none(AuthenticationStore.PATH)
     except ApiError as error:
         if error.status != 403:
             raise
-        return ""
+        return {}
 
 
 async def _ingress_classes(client: Client, cryostat: Cryostat) -> IngressClasses | None:

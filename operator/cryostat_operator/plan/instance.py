@@ -56,8 +56,14 @@ class Instance:
 
     @property
     def openshift_login(self) -> bool:
-        """Whether users log in with their OpenShift account, which requires the OAuth server of the cluster."""
-        return self.openshift and self.snapshot.authentication_type in ("", "IntegratedOAuth")
+        """Whether users log in with their OpenShift account, which requires the OAuth server of the cluster.
+
+        Without `Authentication/cluster` there is no such server. If it is not known whether this object exists, for
+        example because a user may not read it, the server is assumed.
+        """
+        cluster = self.snapshot
+        has_server = not cluster.authentication_missing and cluster.authentication_type in ("", "IntegratedOAuth")
+        return self.openshift and has_server
 
     @cached_property
     def tls_issuer(self) -> TlsIssuer:

@@ -8,9 +8,10 @@ import pytest
 
 from cryostat_operator.api import constants
 from cryostat_operator.kube.errors import ApiError
-from cryostat_operator.observe.one_shot import _ingress_classes, _with_objects
+from cryostat_operator.observe.authentication import AuthenticationStore
+from cryostat_operator.observe.one_shot import OneShotReader, _ingress_classes, _with_objects
 from cryostat_operator.plan.model import names
-from cryostat_operator.plan.model.kinds import Key, Obj
+from cryostat_operator.plan.model.kinds import InstanceKey, Key, Obj
 from cryostat_operator.plan.model.snapshot import IngressClasses, Snapshot
 from cryostat_operator.settings import Settings
 from tests.unit.api_server import ApiServer
@@ -85,6 +86,48 @@ async def test_ingress_classes_are_read_for_an_ingress(
     server = Classes()
     server.status = status
     assert await _ingress_classes(server, cryostat(spec)) == expected
+
+
+class Platform(ApiServer):
+    """Serves Routes if `routes`, and answers the request for `Authentication/cluster` with `status`."""
+
+    routes = True
+    status = 404
+
+    async def request(self, method: str, path: str, **more: Any) -> Obj:
+        if path == AuthenticationStore.PATH:
+            if self.status != 200:
+                raise ApiError(self.status, "", path)
+            return {"metadata": {"name": "cluster"}, "spec": {"type": "OIDC"}}
+        if path.count("/") <= 3 and path != "/api/v1/namespaces":  # discovery
+            return {"resources": [{"name": "routes"}] if self.routes and "route.openshift.io" in path else []}
+        return await super().request(method, path, **more)
+
+
+@pytest.mark.parametrize(
+    ("routes", "status", "expected"),
+    [
+        (True, 200, ("OIDC", False)),
+        (True, 404, ("", True)),
+        (True, 403, ("", False)),
+        (False, 404, ("", False)),
+    ],
+)
+async def test_the_authentication_of_openshift_is_read_with_its_absence(
+    routes: bool, status: int, expected: tuple[str, bool]
+) -> None:
+    server = Platform()
+    server.routes, server.status = routes, status
+    reader = await OneShotReader.create(server, cryostat(), Settings())
+    found = await reader.snapshot(InstanceKey(NAMESPACE, NAME), "", ())
+    assert (found.authentication_type, found.authentication_missing) == expected
+
+
+async def test_a_failure_to_read_the_authentication_of_openshift_is_raised() -> None:
+    server = Platform()
+    server.status = 500
+    with pytest.raises(ApiError):
+        await OneShotReader.create(server, cryostat(), Settings())
 
 
 async def test_a_failure_to_read_ingress_classes_is_raised() -> None:

@@ -27,7 +27,7 @@ def authentication(instance: Instance) -> tuple[str, str]:
     note = f"{_ignored_user(instance)}{note}"
     if instance.openshift_login:
         message = f"Users log in with their OpenShift account{f', or {by_file}' if by_file else ''}"
-        return Reason.OPENSHIFT_SSO, f"{message}{_unsure_about_accounts(instance)}"
+        return Reason.OPENSHIFT_SSO, message
     return Reason.BASIC_AUTH, f"Users log in {by_file}{note}"
 
 
@@ -63,15 +63,6 @@ def _why_no_accounts(instance: Instance) -> str:
     """The end of a message where OpenShift accounts cannot be used for the login; otherwise empty."""
     if instance.openshift_login or not instance.openshift:
         return ""
-    kind = instance.snapshot.authentication_type
-    return f". OpenShift accounts cannot be used: the cluster has no OAuth server (Authentication/cluster is {kind})"
-
-
-def _unsure_about_accounts(instance: Instance) -> str:
-    """The end of a message where the cluster serves Routes and may have no OpenShift accounts; otherwise empty."""
-    if not instance.snapshot.authentication_missing:
-        return ""
-    return (
-        ". Authentication/cluster does not exist: if the cluster has no OAuth server, as MicroShift, set "
-        "spec.authorizationOptions.basicAuth, and openShiftSSO.disable to true"
-    )
+    snapshot = instance.snapshot
+    state = "does not exist" if snapshot.authentication_missing else f"is {snapshot.authentication_type}"
+    return f". OpenShift accounts cannot be used: the cluster has no OAuth server (Authentication/cluster {state})"

@@ -76,7 +76,7 @@ class Snapshot:
     Attributes:
         openshift: whether the cluster is treated as OpenShift.
         authentication_type: `spec.type` of OpenShift's `Authentication/cluster`; empty means its own OAuth server.
-        authentication_missing: whether `Authentication/cluster` is known not to exist.
+        authentication_missing: whether `Authentication/cluster` is known not to exist: there is no OAuth server.
         ingress_classes: the IngressClasses; None means that they were not read.
         apis: kinds that the API server serves, by kind name; None means all of `KINDS`.
         namespaces: existing namespaces, by name. A target namespace without an entry does not exist.

@@ -49,13 +49,16 @@ def test_the_status_shows_how_users_log_in(spec: dict[str, Any], openshift: bool
     assert authentication(settled(spec, openshift=openshift).instance)[0] == reason
 
 
+MISSING = ""  # instead of the type of `Authentication/cluster`: the object does not exist
+
+
 def without_oauth_server(kind: str, spec: dict[str, Any] | None = None) -> ClusterState:
-    snapshot = Snapshot(authentication_type=kind)
+    snapshot = Snapshot(authentication_type=kind, authentication_missing=kind == MISSING)
     return ClusterState(cryostat(spec), openshift=True, snapshot=snapshot).settle()
 
 
-@pytest.mark.parametrize("kind", ["OIDC", "None"])
-def test_openshift_without_an_oauth_server_gets_another_login(kind: str) -> None:
+@pytest.mark.parametrize(("kind", "cause"), [("OIDC", "is OIDC"), ("None", "is None"), (MISSING, "does not exist")])
+def test_openshift_without_an_oauth_server_gets_another_login(kind: str, cause: str) -> None:
     state = without_oauth_server(kind)
     assert LOGIN in state.plan.requests
     proxy = container(state.plan, "sample", PROXY)
@@ -64,14 +67,15 @@ def test_openshift_without_an_oauth_server_gets_another_login(kind: str) -> None
     assert authentication(state.instance) == (
         "LoginGenerated",
         "Secret sample-basic-auth contains the generated login in its keys username and password. OpenShift accounts "
-        f"cannot be used: the cluster has no OAuth server (Authentication/cluster is {kind})",
+        f"cannot be used: the cluster has no OAuth server (Authentication/cluster {cause})",
     )
     assert "annotations" not in find(state.plan, "ServiceAccount", "sample")["metadata"]
     assert "8180" not in find(state.plan, "ConfigMap", "sample-agent-proxy")["data"]["nginx.conf"]
 
 
-def test_openshift_without_an_oauth_server_uses_the_users_file() -> None:
-    state = without_oauth_server("OIDC", FILE)
+@pytest.mark.parametrize("kind", ["OIDC", MISSING])
+def test_openshift_without_an_oauth_server_uses_the_users_file(kind: str) -> None:
+    state = without_oauth_server(kind, FILE)
     reason, message = authentication(state.instance)
     assert (reason, LOGIN in state.plan.requests) == ("BasicAuth", False)
     assert message.startswith("Users log in with a password from Secret users. OpenShift accounts cannot be used")
@@ -79,17 +83,13 @@ def test_openshift_without_an_oauth_server_uses_the_users_file() -> None:
 
 @pytest.mark.parametrize("kind", ["", "IntegratedOAuth"])
 def test_with_an_oauth_server_people_use_their_accounts(kind: str) -> None:
-    assert authentication(without_oauth_server(kind).instance)[0] == "OpenShiftSSO"
+    state = ClusterState(cryostat(), openshift=True, snapshot=Snapshot(authentication_type=kind)).settle()
+    assert authentication(state.instance) == ("OpenShiftSSO", "Users log in with their OpenShift account")
+    assert LOGIN not in state.plan.requests
 
 
-def test_where_the_oauth_server_is_not_certain_the_condition_says_what_to_set() -> None:
-    state = without_oauth_server("")
-    state.snapshot = replace(state.snapshot, authentication_missing=True)
-    assert authentication(state.instance) == (
-        "OpenShiftSSO",
-        "Users log in with their OpenShift account. Authentication/cluster does not exist: if the cluster has no OAuth "
-        "server, as MicroShift, set spec.authorizationOptions.basicAuth, and openShiftSSO.disable to true",
-    )
+def test_openshift_without_an_oauth_server_needs_no_login_only_if_the_spec_says_so() -> None:
+    assert authentication(without_oauth_server(MISSING, OPEN).instance)[0] == "AuthenticationDisabled"
 
 
 def test_without_openshift_the_condition_does_not_mention_its_accounts() -> None:
