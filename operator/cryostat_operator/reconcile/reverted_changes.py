@@ -13,7 +13,7 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
 
-from ..plan.diff.managed_fields import other_managers
+from ..plan.diff.managed_fields import GO_OPERATOR_MANAGER, other_managers
 from ..plan.diff.plan_diff import Change
 from ..plan.model.kinds import InstanceKey, Key, spec_hash_of
 from ..plan.model.problems import Problem
@@ -108,8 +108,7 @@ class RevertedChanges:
             managers = other_managers(change.live or {}, path)
             if is_repeated or managers:
                 memory.managers |= set(managers)
-                # The content has no metadata: if it repeats, another client need not have changed labels.
-                if self._count(memory, path) and (managers or not path.startswith("metadata.")):
+                if self._count(memory, path) and _is_reportable(path, managers, is_repeated):
                     new[path] = managers
         return _event(change, new) if new else None
 
@@ -148,6 +147,16 @@ def _problem(key: Key, memory: _Memory, paths: list[str]) -> Problem:
         "Exclude the object from what that client manages, or set the field in the Cryostat."
     )
     return Problem(memory.component, Reason.CHANGED_BY_OTHERS, message, dedup_key=f"{key} repeatedly")
+
+
+def _is_reportable(path: str, managers: list[str], is_repeated: bool) -> bool:
+    """Whether a restored field is an event.
+
+    The content has no metadata: if it repeats, another client need not have changed labels. `manager` alone may be the
+    Go operator: its cluster-scoped objects have no labels and no owner references, and may differ at the adoption.
+    """
+    is_foreign = bool(set(managers) - {GO_OPERATOR_MANAGER})
+    return is_foreign or (is_repeated and (bool(managers) or not path.startswith("metadata.")))
 
 
 def _event(change: Change, restored: dict[str, list[str]]) -> Problem:
