@@ -61,7 +61,7 @@ def test_size_limits_of_volumes_are_checked() -> None:
 
 
 def test_valid_quantities_other_keys_and_malformed_specs_get_no_warning() -> None:
-    amounts: list[Any] = ["1Gi", 1, "1e3", None, {}, "1" * 200]
+    amounts: list[Any] = ["1Gi", 1, "1e3", None, {}, "1" * 200, f"{'1' * 200}GB"]
     for spec in (*map(memory, amounts), None, [], "x"):
         assert quantity_warnings(spec) == []
     assert quantity_warnings({"labels": {"limits": "1GB", "sizeLimit": "1GB"}, "limits": "1GB", "a": ["b"]}) == []

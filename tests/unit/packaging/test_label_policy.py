@@ -10,7 +10,9 @@ def test_the_policy_never_refuses_and_leaves_other_pods_to_the_webhooks() -> Non
     policy, binding = label_policy.objects()
     assert binding["spec"] == {"policyName": policy["metadata"]["name"], "validationActions": ["Warn"]}
     assert policy["spec"]["failurePolicy"] == "Ignore"
-    absent = [each["key"] for each in policy["spec"]["matchConstraints"]["objectSelector"]["matchExpressions"]]
+    expressions = policy["spec"]["matchConstraints"]["objectSelector"]["matchExpressions"]
+    assert {each["operator"] for each in expressions} == {"DoesNotExist"}
+    absent = [each["key"] for each in expressions]
     agents = [each for each in webhook_definitions.mutating() if each["path"] == webhook_definitions.WebhookPaths.POD]
     [present] = [[each["key"] for each in webhook["objectSelector"]["matchExpressions"]] for webhook in agents]
     assert absent == present

@@ -100,6 +100,22 @@ async def test_an_object_of_another_owner_is_not_shown_as_deleted() -> None:
     assert await shown(server) == []
 
 
+async def test_an_object_of_a_cryostat_with_a_longer_name_is_not_shown_as_deleted() -> None:
+    """Secret sample-storage-tls is of the Cryostat `sample-storage` here, not of the storage of `sample`."""
+    server = Served()
+    metadata: Obj = {
+        "labels": {**OWNERSHIP_LABELS, constants.LABEL_NAME: "sample-storage"},
+        "annotations": {constants.ANNOTATION_ISSUER: "sample-storage-ca"},
+    }
+    secret = Key("Secret", "here", "sample-storage-tls")
+    server.put(path_of(secret), {"kind": "Secret", "metadata": metadata})
+    assert await shown(server) == []
+    metadata["labels"][constants.LABEL_NAME] = "sample"
+    metadata["annotations"][constants.ANNOTATION_ISSUER] = "sample-ca"
+    server.put(path_of(secret), {"kind": "Secret", "metadata": metadata})
+    assert await shown(server) == [f"# delete {secret}"]
+
+
 @pytest.mark.parametrize(("status", "raised"), [(403, False), (500, True)])
 async def test_former_objects_that_the_user_may_not_read_are_left_out(status: int, raised: bool) -> None:
     server = Served()
