@@ -187,10 +187,12 @@ async def test_authorities_are_read_from_a_file_or_a_variable(tmp_path: Path, va
 
 def test_without_certificates_the_message_names_file_or_variable(tmp_path: Path) -> None:
     (tmp_path / "empty").touch()
-    for file in ("empty", "missing"):
-        with pytest.raises(BackupError) as error:
-            open_service({**LOGIN, "AWS_CA_BUNDLE": str(tmp_path / file)})
-        assert str(error.value).startswith(f"{tmp_path / file} (AWS_CA_BUNDLE) cannot be used: ")
+    with pytest.raises(BackupError) as missing:
+        open_service({**LOGIN, "AWS_CA_BUNDLE": str(tmp_path / "missing")})
+    assert str(missing.value) == f"{tmp_path / 'missing'} (AWS_CA_BUNDLE) cannot be used: No such file or directory."
+    with pytest.raises(BackupError) as empty:
+        open_service({**LOGIN, "AWS_CA_BUNDLE": str(tmp_path / "empty")})
+    assert str(empty.value).startswith(f"{tmp_path / 'empty'} (AWS_CA_BUNDLE) cannot be used: ")
     for text in ("nothing", "# é"):
         with pytest.raises(BackupError, match=r"^CRYOSTAT_BACKUP_CA_CERTIFICATES cannot be used: ") as error:
             open_service({**LOGIN, "CRYOSTAT_BACKUP_CA_CERTIFICATES": text})

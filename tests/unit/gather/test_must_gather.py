@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 
+from cryostat_operator import __version__
 from cryostat_operator.api import constants
 from cryostat_operator.gather import pod_logs
 from cryostat_operator.gather.archive import archive_bytes, write_archive
@@ -141,7 +142,7 @@ async def test_the_archive_has_objects_logs_versions_and_names_of_keys_and_varia
         " SecretNotFound: token=<removed>",
         " Pod sample-cryostat-1 BackOff: token=<removed>",
     ]
-    assert "Kubernetes v1.34.0" in files["version.txt"]
+    assert files["version.txt"] == f"kubectl-cryostat {__version__}\nKubernetes v1.34.0\n"
     index = files["README.md"]
     assert "Cryostat here/sample: not ready" in index
     assert all(f"]({path})" in index for path in files if path != "README.md")

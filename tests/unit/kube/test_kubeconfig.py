@@ -37,3 +37,9 @@ def test_another_file_is_refused(tmp_path: Path, content: bytes, message: str) -
     with pytest.raises(LoginError) as error:
         kubeconfig.merged([file])
     assert str(error.value) == message.format(file)
+
+
+def test_a_file_that_cannot_be_read_is_named(tmp_path: Path) -> None:
+    with pytest.raises(LoginError) as error:
+        kubeconfig.merged([tmp_path])
+    assert str(error.value) == f"the kubeconfig {tmp_path} cannot be read: Is a directory"

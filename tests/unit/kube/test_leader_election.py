@@ -140,7 +140,8 @@ async def test_a_failed_attempt_is_logged(replica: RunningReplica, caplog: pytes
     replica.refuse("GET")
     async with replica.running():
         await replica.until(lambda: len(caplog.messages) > 1)
-    assert caplog.messages[1] == f"{NAME} was not acquired or renewed, retrying: no route to host"
+    expected = "Lease ops/d696d7ab.redhat.com was not acquired or renewed, retrying: no route to host"
+    assert caplog.messages[1] == expected
     assert replica.calls == []
 
 
@@ -166,8 +167,10 @@ async def test_a_lease_that_is_not_released_expires(
     await replica.election.release(wait_idle)
     assert not replica.election.leads
     assert replica.holder() != ""
-    text = f"{NAME} was not released: {cause}. Another replica becomes leader when it expires, after 15 s"
-    assert caplog.messages[-1] == text
+    assert caplog.messages[-1] == (
+        f"Lease ops/d696d7ab.redhat.com was not released: {cause}. Another replica becomes leader when it expires, "
+        "after 15 s"
+    )
 
 
 async def test_a_lease_of_another_replica_is_not_released(replica: RunningReplica) -> None:

@@ -282,6 +282,37 @@ async def test_a_pod_gets_the_agent_also_if_its_smart_triggers_are_ignored() -> 
     assert "warnings" not in await review(reader, given)
 
 
+@pytest.mark.parametrize(
+    ("changed", "cause"),
+    [
+        (
+            {"metadata": {**CRYOSTAT["metadata"], "deletionTimestamp": "2026-01-01T00:00:00Z"}},  # type: ignore[dict-item]
+            "Cryostat n/sample is being deleted",
+        ),
+        ({"spec": {"enableCertManager": "often"}}, "Cryostat n/sample is not valid"),
+    ],
+)
+async def test_a_cryostat_that_cannot_have_agents_is_named(changed: dict[str, Any], cause: str) -> None:
+    reader = Reader()
+    reader.stored = {**CRYOSTAT, **changed}
+    refused = await review(reader, request())
+    assert "patch" not in refused
+    assert refused["warnings"] == [f"Cryostat agent: not added: {cause}"]
+
+
+async def test_a_workload_is_admitted_without_a_warning_if_the_cryostat_cannot_be_read(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    reader = Reader()
+    reader.error = ApiError(403, "Forbidden", "no access")
+    workload = {"kind": "Deployment", "metadata": {"name": "d"}, "spec": {"template": request().obj}}
+    admission = AgentAdmission(reader, Settings(service_tls=False), InjectionCounts())
+    with caplog.at_level("INFO"):
+        response = (await admission.workload(replace(request(), obj=workload)))["response"]
+    assert (response["allowed"], response.get("warnings")) == (True, None)
+    assert caplog.messages == ["Cryostat n/sample cannot be read: no access"]
+
+
 async def test_ignored_smart_triggers_are_a_warning_about_a_workload() -> None:
     reader, pod = Reader(), request().obj
     pod["metadata"]["labels"]["cryostat.io/smart-triggers"] = "triggers"

@@ -150,12 +150,12 @@ def test_a_secret_that_lacks_keys_gets_content() -> None:
 
 
 def test_a_new_host_of_a_route_is_an_event() -> None:
-    state = instance(openshift=True)
+    state = instance({"networkOptions": {"coreConfig": {"externalHost": "old.example.com"}}}, openshift=True)
     state.with_spec({"networkOptions": {"coreConfig": {"externalHost": "new.example.com"}}})
     [change] = [change for change in compared(state).changes if change.key.kind == "Route"]
     assert change.event
     assert change.event.reason == "RouteHostChanged"
-    assert change.event.message.endswith("to new.example.com.")
+    assert change.event.message == "Route sample moved from old.example.com to new.example.com."
 
 
 def test_a_new_certificate_of_agents_is_an_event() -> None:

@@ -47,8 +47,12 @@ def test_a_pod_without_the_container() -> None:
     with pytest.raises(NotInjectableError, match='no container "b"'):
         select_container(pod("a"), "b")
     sidecar = {"name": "java", "restartPolicy": "Always"}
-    with pytest.raises(NotInjectableError, match="names, is an init container; the agent is added to containers only"):
+    with pytest.raises(NotInjectableError) as error:
         select_container({"spec": {"containers": [{"name": "a"}], "initContainers": [sidecar]}}, "java")
+    assert str(error.value) == (
+        '"java", which the label cryostat.io/container names, is an init container; the agent is added to containers '
+        "only"
+    )
     with pytest.raises(NotInjectableError, match="no container"):
         select_container({"spec": {}}, None)
 

@@ -41,7 +41,8 @@ NEEDED = ", and the agent needs /tmp/cryostat-agent; mount it at another path"
         ),
         (
             pod({"volumeMounts": [{"name": "x", "mountPath": "/tmp/cryostat-agent/x"}]}),
-            f"another volume is mounted at /tmp/cryostat-agent/x{NEEDED}",
+            "another volume is mounted at /tmp/cryostat-agent/x, and the agent needs /tmp/cryostat-agent; mount it at "
+            "another path",
         ),
         (
             pod({"volumeMounts": [{"name": "x", "mountPath": "/tmp", "readOnly": True}]}),
