@@ -30,6 +30,19 @@ class IngressController:
     service: Mapping[str, str] = field(default_factory=dict)
     verified_by: str = ""
 
+    def reads(self, key: str, controller: str) -> bool:
+        """Return whether it is certain that the controller reads one of these annotations.
+
+        Two controllers with the same word in their names read different annotations.
+
+        Args:
+            key: the annotation.
+            controller: `spec.controller` of the IngressClass, empty if it is not known.
+        """
+        domains = {each.partition("/")[0] for each in (*self.ingress, *self.service)}
+        own, domain = key.partition("/")[0], controller.partition("/")[0]
+        return domains == {own} or (own in domains and controller != "" and domain not in domains - {own})
+
 
 # By a word of `spec.controller`, such as `nginx` in `k8s.io/ingress-nginx`, or of the name of the IngressClass.
 CONTROLLERS = {

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from . import claims
-from .components import exposure, ingress
+from .components import exposure, ingress, ingress_backend
 from .deployment_health import deployment_conditions
 from .hibernation import is_hibernated
 from .instance import Instance
@@ -56,10 +56,15 @@ def exposed(instance: Instance) -> Condition | None:
         cause = f"Deployment {instance.name} has no pod that serves"
         text = message(url, "does not answer", cause=cause, remedy="See Ready and ComponentsAvailable for the cause")
         return condition("Exposed", Reason.APPLICATION_UNAVAILABLE, text, good=False)
-    notes = [note for note in (ingress.backend_note(instance), _unread_secrets(instance)) if note]
-    if unreported := ingress.unreported(instance, url):
+    unreported = ingress.unreported(instance, url)
+    notes = [note for note in (ingress_backend.unknown_controller(instance), _unread_secrets(instance)) if note]
+    if problem := ingress_backend.problem(instance):
+        texts = [problem.message, *([unreported] if unreported else ()), *notes]
+        good = None if problem.reason == Reason.BACKEND_NOT_VERIFIED else False
+        return condition("Exposed", problem.reason, all_of(texts), good=good)
+    if unreported:
         return condition("Exposed", Reason.ADDRESS_NOT_REPORTED, all_of([unreported, *notes]), good=None)
-    text = all_of([f"The application is served at {url}", *notes]) if notes else f"The application is served at {url}"
+    text = all_of([f"The application is served at {url}", *notes])
     return condition("Exposed", Reason.ADDRESS_ASSIGNED, text, good=True)
 
 

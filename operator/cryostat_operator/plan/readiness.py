@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from ..api import constants
 from . import hibernation
-from .components import exposure
+from .components import exposure, ingress_backend
 from .deployment_health import Cause, serves, unavailable_cause
 from .instance import Instance
 from .lasting_waits import CONSEQUENCES, LASTING
@@ -77,7 +77,7 @@ def ready(instance: Instance, plan: Plan, problems: Sequence[Problem], pods: Map
         return condition("Ready", *hibernation_cause, good=False)
     if serious:
         return _not_ready(instance, serious, unavailable=False)
-    url = exposure.application_url(instance)
+    url = exposure.application_url(instance) if ingress_backend.problem(instance) is None else None
     text = f"Cryostat is available{f' at {url}' if url else ''}"
     return condition("Ready", Reason.ALL_COMPONENTS_AVAILABLE, text, good=True)
 

@@ -1,17 +1,11 @@
-"""The Ingress of an instance, and what its controller needs in order to reach the application."""
+"""The Ingress of an instance, its class, and its address."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 
-from ...api.ingress_controllers import (
-    IngressController,
-    class_name,
-    controller_of,
-    names_protocol,
-    plain_http,
-)
+from ...api.ingress_controllers import IngressController, class_name, controller_of
 from ...api.network_options import NetworkConfiguration
 from .. import builders, workloads
 from ..instance import Instance
@@ -62,10 +56,10 @@ def https_controller(instance: Instance) -> IngressController | None:
     """Return the controller that must call the application by HTTPS; None if the operator does not know it."""
     if not (has_ingress(instance) and instance.tls):
         return None
-    return _ingress_class(instance).known
+    return ingress_class(instance).known
 
 
-class _IngressClass(NamedTuple):
+class IngressClass(NamedTuple):
     """The class of an Ingress, as far as it is known.
 
     Attributes:
@@ -87,7 +81,7 @@ class _IngressClass(NamedTuple):
         return f"IngressClass {self.name}" if self.name else "the default IngressClass"
 
 
-def _ingress_class(instance: Instance) -> _IngressClass:
+def ingress_class(instance: Instance) -> IngressClass:
     """Return the class of the Ingress: that of the spec, else that of the existing Ingress, else the default."""
     config, classes = network_config(instance), instance.snapshot.ingress_classes
     spec = config.ingress_spec or {}
@@ -97,53 +91,13 @@ def _ingress_class(instance: Instance) -> _IngressClass:
     controller = classes.controllers.get(name, "") if classes else ""
     # The annotation may name a class of a controller without an object IngressClass.
     is_missing = classes is not None and name not in classes.controllers and (name == "" or "ingressClassName" in spec)
-    return _IngressClass(name, controller, missing=is_missing)
+    return IngressClass(name, controller, missing=is_missing)
 
 
 def tls_secrets(instance: Instance) -> list[str]:
     """Return the Secrets with the certificates of the Ingress, which its controller reads."""
     spec = network_config(instance).ingress_spec if has_ingress(instance) else None
     return [entry["secretName"] for entry in (spec or {}).get("tls") or () if entry.get("secretName")]
-
-
-def backend_note(instance: Instance) -> str:
-    """Return what a user must do so that the Ingress controller reaches the application; empty if nothing."""
-    config = network_config(instance)
-    services = _backend_services(instance)
-    if services and instance.name not in services:
-        return (
-            f"No backend of Ingress {instance.name} is Service {instance.name}: it leads to Service "
-            f"{' and '.join(sorted(services))}"
-        )
-    if not (has_ingress(instance) and instance.tls):
-        return ""
-    service_config = instance.spec.service_options.core_config if instance.spec.service_options else None
-    service_annotations = (service_config.annotations if service_config else None) or {}
-    ingress_class = _ingress_class(instance)
-    controller = ingress_class.known
-    for field, given in (("networkOptions", config.annotations), ("serviceOptions", service_annotations)):
-        for key in plain_http(given):
-            return (
-                f"Annotation {key} in {field}.coreConfig.annotations selects HTTP, but Service {instance.name} accepts "
-                "only HTTPS: remove the annotation, or select HTTPS"
-            )
-    if controller is None:
-        if names_protocol(config.annotations, service_annotations):
-            return ""
-        named = f"{ingress_class.controller} " if ingress_class.controller else ""
-        return (
-            f"The operator does not know the controller {named}of {ingress_class}: it must call Service "
-            f"{instance.name} by HTTPS, which an annotation of that controller in networkOptions.coreConfig."
-            "annotations usually sets"
-        )
-    if controller.verified_by and controller.verified_by not in service_annotations:
-        secret = names.ca_secret(instance.namespace, instance.name)
-        return (
-            f"{controller.name} refuses the certificate of Service {instance.name} unless annotation "
-            f"{controller.verified_by} in serviceOptions.coreConfig.annotations names a transport that trusts ca.crt "
-            f"of Secret {secret}"
-        )
-    return ""
 
 
 def service_port(instance: Instance) -> int:
@@ -183,7 +137,7 @@ def _backends(instance: Instance) -> list[Obj]:
     return [(backend or {}).get("service") or {} for backend in backends]
 
 
-def _backend_services(instance: Instance) -> set[str]:
+def backend_services(instance: Instance) -> set[str]:
     """Return the names of the Services that the Ingress leads to."""
     return {str(service["name"]) for service in _backends(instance) if service.get("name")}
 
@@ -196,16 +150,16 @@ def unreported(instance: Instance, url: str) -> str:
     live = instance.live("Ingress", instance.name) if has_ingress(instance) else None
     if live is None or ((live.get("status") or {}).get("loadBalancer") or {}).get("ingress"):
         return ""
-    ingress_class = _ingress_class(instance)
-    if ingress_class.missing:
-        absent = f"{ingress_class} does not exist" if ingress_class.name else "the cluster has no default IngressClass"
+    found = ingress_class(instance)
+    if found.missing:
+        absent = f"{found} does not exist" if found.name else "the cluster has no default IngressClass"
         return message(
             f"Ingress {instance.name}",
             "has no address",
             cause=absent,
             remedy="Correct ingressClassName in spec.networkOptions.coreConfig.ingressSpec, or create the IngressClass",
         )
-    provider = str(ingress_class) if ingress_class.name else "a default IngressClass"
+    provider = str(found) if found.name else "a default IngressClass"
     return message(
         f"Ingress {instance.name}",
         "has no address",

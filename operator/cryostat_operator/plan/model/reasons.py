@@ -180,6 +180,18 @@ class Reason(StrEnum):
         False,
         "The application has an address, and no pod serves it.",
     )
+    BACKEND_UNREACHABLE = (
+        "BackendUnreachable",
+        "Exposed",
+        False,
+        "The controller of the Ingress calls the application by HTTP, and the application accepts only HTTPS.",
+    )
+    BACKEND_NOT_VERIFIED = (
+        "BackendNotVerified",
+        "Exposed",
+        False,
+        "The operator does not know whether requests to the Ingress reach the application.",
+    )
     INGRESS_PORT_UNKNOWN = (
         "IngressPortUnknown",
         "Exposed",

@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
+from cryostat_operator.plan.components import ingress_backend
 from cryostat_operator.plan.components.exposure import application_url
-from cryostat_operator.plan.components.ingress import backend_note
 from cryostat_operator.plan.conditions import Report, status_for
 from cryostat_operator.plan.model.kinds import Key
 from tests.unit.cluster_state import NAME, NAMESPACE, changes, find, names_of, reasons, settled
@@ -155,25 +155,67 @@ def test_the_class_may_be_an_annotation() -> None:
         (TLS | with_class("kong"), "does not know the controller of IngressClass kong: it must call Service sample by"),
         (TLS | with_ingress(rules=[]), "does not know the controller of the default IngressClass"),
         (TLS | with_class("kong", **{"example.com/backend-protocol": "HTTPS"}), ""),
-        (TLS | with_class("traefik"), "Traefik refuses the certificate of Service sample unless annotation"),
+        (TLS | with_class("traefik"), "Traefik refuses the certificate of the Service"),
     ],
 )
 def test_the_note_names_what_the_user_has_to_configure(spec: dict[str, Any], expected: str) -> None:
-    note = backend_note(settled(spec).instance)
+    given = settled(spec).instance
+    found = ingress_backend.problem(given)
+    note = found.message if found else ingress_backend.unknown_controller(given)
     assert expected in note
     assert bool(note) == bool(expected)
 
 
-def test_the_condition_names_what_the_user_has_to_configure() -> None:
-    state = settled(TLS | with_class("kong"))
-    application = state.snapshot.live[Key("Deployment", NAMESPACE, NAME)]
-    available = {"conditions": [{"type": "Available", "status": "True"}]}
-    ingress = state.snapshot.live[Key("Ingress", NAMESPACE, NAME)]
-    reported = {"loadBalancer": {"ingress": [{"ip": "192.0.2.1"}]}}
-    state.with_live({**application, "status": available}, {**ingress, "status": reported})
-    conditions = {c["type"]: c for c in status_for(state.instance, state.plan, Report(), "now")["conditions"]}
-    assert conditions["Exposed"]["message"] == (
+def test_an_unknown_controller_does_not_make_the_condition_false() -> None:
+    found = conditions(TLS | with_class("kong"))["Exposed"]
+    assert (found["status"], found["reason"], found["message"]) == (
+        "True",
+        "AddressAssigned",
         "The application is served at http://jfr.example.com. The operator does not know the controller of "
         "IngressClass kong: it must call Service sample by HTTPS, which an annotation of that controller in "
-        "networkOptions.coreConfig.annotations usually sets."
+        "networkOptions.coreConfig.annotations usually sets.",
     )
+
+
+NGINX_HTTP = {"nginx.ingress.kubernetes.io/backend-protocol": "HTTP"}
+ALB_HTTP = {"alb.ingress.kubernetes.io/backend-protocol": "HTTP"}
+
+
+@pytest.mark.parametrize(
+    ("spec", "status", "reason", "beginning"),
+    [
+        (TLS | with_class("alb", **ALB_HTTP), "False", "BackendUnreachable", "Ingress sample cannot reach Service"),
+        (TLS | with_class("nginx", **NGINX_HTTP), "Unknown", "BackendNotVerified", "Ingress sample may be unable to"),
+        (TLS | with_class("traefik"), "Unknown", "BackendNotVerified", "Ingress sample may be unable to reach Service"),
+        (
+            with_ingress(rules=[rule("a.example.com", backend={"service": {"name": "other"}})]),
+            "Unknown",
+            "BackendNotVerified",
+            "Ingress sample does not lead to Service sample: its backend is Service other.",
+        ),
+    ],
+)
+@pytest.mark.parametrize("address", [True, False])
+def test_an_application_that_requests_may_not_reach_is_not_called_served(
+    spec: dict[str, Any], status: str, reason: str, beginning: str, address: bool
+) -> None:
+    found = conditions(spec, address=address)
+    exposed, ready = found["Exposed"], found["Ready"]
+    assert (exposed["status"], exposed["reason"]) == (status, reason)
+    assert exposed["message"].startswith(beginning)
+    assert "is served at" not in exposed["message"]
+    assert ("Ingress sample has no address" in exposed["message"]) != address
+    # The instance itself works: all components are available, and other ways to reach the application too.
+    assert (ready["status"], ready["message"]) == ("True", "Cryostat is available")
+
+
+def conditions(spec: dict[str, Any], address: bool = True) -> dict[str, Any]:
+    """The conditions by type while all Deployments are available; `address`: of the Ingress, is reported."""
+    state = settled(spec)
+    live = state.snapshot.live
+    available = {"conditions": [{"type": "Available", "status": "True"}]}
+    state.with_live(*({**obj, "status": available} for key, obj in live.items() if key.kind == "Deployment"))
+    if address:
+        ingress = live[Key("Ingress", NAMESPACE, NAME)]
+        state.with_live({**ingress, "status": {"loadBalancer": {"ingress": [{"ip": "192.0.2.1"}]}}})
+    return {each["type"]: each for each in status_for(state.instance, state.plan, Report(), "now")["conditions"]}

@@ -1,4 +1,4 @@
-"""The Ingress, its address, and what its controller needs for HTTPS."""
+"""The Ingress, its class, and its address."""
 
 from __future__ import annotations
 
@@ -9,7 +9,6 @@ import pytest
 
 from cryostat_operator.plan.components import ingress
 from cryostat_operator.plan.instance import Instance
-from cryostat_operator.plan.model import names
 from cryostat_operator.plan.model.kinds import Key
 from cryostat_operator.plan.model.snapshot import IngressClasses
 from cryostat_operator.settings import Settings
@@ -24,8 +23,16 @@ def rule(host: str, *paths: dict[str, Any]) -> dict[str, Any]:
     return {"host": host, "http": {"paths": list(paths)}} if paths else {"host": host}
 
 
-def instance(spec: dict[str, Any], *, tls: bool = False, openshift: bool = False, **config: Any) -> Instance:
-    options = {"networkOptions": {"coreConfig": {"ingressSpec": spec, **config}}}
+def instance(
+    spec: dict[str, Any],
+    *,
+    tls: bool = False,
+    openshift: bool = False,
+    more: dict[str, Any] | None = None,
+    **config: Any,
+) -> Instance:
+    """An instance with this `ingressSpec`. `config` are further fields beside it, `more` further ones of the spec."""
+    options = {"networkOptions": {"coreConfig": {"ingressSpec": spec, **config}}, **(more or {})}
     return ClusterState(cryostat(options), openshift=openshift, settings=Settings(service_tls=tls)).instance
 
 
@@ -83,36 +90,6 @@ def test_annotations_of_the_user_take_precedence() -> None:
     assert "annotations" not in ingress.ingress(instance(spec))["metadata"]
 
 
-def test_an_unknown_controller_is_named_with_what_to_do() -> None:
-    spec = {"ingressClassName": "contour", "rules": [rule("a")]}
-    note = ingress.backend_note(instance(spec, tls=True))
-    assert "IngressClass contour" in note
-    assert "networkOptions.coreConfig.annotations" in note
-    annotations = {"example.com/backend-protocol": "HTTPS"}
-    assert ingress.backend_note(instance(spec, tls=True, annotations=annotations)) == ""
-    assert ingress.backend_note(instance(spec)) == ""
-
-
-def test_an_annotation_of_the_user_that_selects_http_is_named() -> None:
-    own = {"nginx.ingress.kubernetes.io/backend-protocol": "HTTP"}
-    spec = {"ingressClassName": "nginx", "rules": [rule("a")]}
-    assert ingress.backend_note(instance(spec, tls=True, annotations=own)) == (
-        "Annotation nginx.ingress.kubernetes.io/backend-protocol in networkOptions.coreConfig.annotations selects "
-        "HTTP, but Service sample accepts only HTTPS: remove the annotation, or select HTTPS"
-    )
-    assert ingress.backend_note(instance(spec, annotations=own)) == ""
-
-
-def test_a_controller_that_verifies_needs_a_transport() -> None:
-    note = ingress.backend_note(instance({"ingressClassName": "traefik", "rules": [rule("a")]}, tls=True))
-    assert note == (
-        "Traefik refuses the certificate of Service sample unless annotation "
-        "traefik.ingress.kubernetes.io/service.serverstransport in serviceOptions.coreConfig.annotations names a "
-        f"transport that trusts ca.crt of Secret {names.ca_secret(NAMESPACE, NAME)}"
-    )
-    assert ingress.backend_note(instance({"ingressClassName": "nginx", "rules": [rule("a")]}, tls=True)) == ""
-
-
 def with_classes(spec: dict[str, Any], controllers: dict[str, str], default: str = "", **more: Any) -> Instance:
     found = instance(spec, tls=True, **more)
     return replace(found, snapshot=replace(found.snapshot, ingress_classes=IngressClasses(controllers, default)))
@@ -149,14 +126,6 @@ def test_the_class_that_the_existing_ingress_got_outlives_the_default() -> None:
     assert NGINX_KEY in ingress.ingress(given)["metadata"]["annotations"]
 
 
-def test_an_unknown_controller_is_named() -> None:
-    note = ingress.backend_note(with_classes({"rules": [rule("a")]}, {"nginx": "example.com/c"}, "nginx"))
-    assert note == (
-        "The operator does not know the controller example.com/c of IngressClass nginx: it must call Service sample by "
-        "HTTPS, which an annotation of that controller in networkOptions.coreConfig.annotations usually sets"
-    )
-
-
 @pytest.mark.parametrize(
     ("spec", "annotations", "cause"),
     [
@@ -177,20 +146,3 @@ def test_a_missing_class_is_the_cause(spec: dict[str, Any], annotations: dict[st
     )
     assert (text == expected) == bool(cause)
     assert ("no controller has reported one" in text) != bool(cause)
-
-
-@pytest.mark.parametrize(
-    ("spec", "expected"),
-    [
-        (
-            {"rules": [rule("a", path_to("cryostat"))], "defaultBackend": {"service": {"name": "b"}}},
-            "No backend of Ingress sample is Service sample: it leads to Service b and cryostat",
-        ),
-        ({"rules": [rule("a", path_to("other"), path_to(NAME))]}, ""),
-        ({"rules": [rule("a")]}, ""),
-        ({"defaultBackend": {"resource": {"kind": "Bucket", "name": "x"}}}, ""),
-    ],
-)
-def test_an_ingress_that_leads_elsewhere_is_named(spec: dict[str, Any], expected: str) -> None:
-    assert ingress.backend_note(instance(spec)) == expected
-    assert ingress.backend_note(instance(spec, openshift=True)) == ""
