@@ -102,3 +102,20 @@ def test_the_key_of_an_instance_has_one_name() -> None:
         if isinstance(node, ast.arg) and node.annotation and ast.unparse(node.annotation) == "InstanceKey"
     ]
     assert {name for _, name in arguments} == {"instance_key"}, arguments
+
+
+def test_unit_tests_run_no_programs() -> None:
+    """They run Python and a shell at most, so that `make unit` needs nothing else."""
+    calls = [
+        (str(path.relative_to(UNIT)), node)
+        for path in UNIT.rglob("*.py")
+        for node in ast.walk(ast.parse(path.read_text()))
+        if isinstance(node, ast.Call) and ast.unparse(node.func).startswith("subprocess.") and node.args
+    ]
+    programs = [(path, node.args[0].elts[0]) for path, node in calls if isinstance(node.args[0], ast.List)]
+    assert programs
+    assert [
+        (path, program.value)
+        for path, program in programs
+        if isinstance(program, ast.Constant) and program.value not in ("sh", "bash")
+    ] == []

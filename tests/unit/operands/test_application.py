@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import subprocess
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -79,30 +78,6 @@ def test_the_application_waits_for_its_storage(variables: dict[str, str], monkey
     application.wait_for_storage(storage, attempts=2, interval=0)
     with pytest.raises(UnreachableError, match="refused"):
         application.wait_for_storage(storage, attempts=2, interval=0)
-
-
-def test_the_keystore_must_open(tmp_path: Path) -> None:
-    key, certificate, store, password = (tmp_path / name for name in ("key", "crt", "store.p12", "pass"))
-    subject: list[str | Path] = [
-        "-newkey",
-        "rsa:2048",
-        "-nodes",
-        "-subj",
-        "/CN=test",
-        "-keyout",
-        key,
-        "-out",
-        certificate,
-    ]
-    subprocess.run(["openssl", "req", "-x509", *subject], check=True, capture_output=True)
-    password.write_text("right")
-    export: list[str | Path] = ["-inkey", key, "-in", certificate, "-out", store, "-passout", f"file:{password}"]
-    subprocess.run(["openssl", "pkcs12", "-export", *export], check=True, capture_output=True)
-    env = {"SSL_KEYSTORE": str(store), "SSL_KEYSTORE_PASS_FILE": str(password)}
-    application.check_keystore(env)
-    password.write_text("wrong")
-    with pytest.raises(UnreachableError):
-        application.check_keystore(env)
 
 
 def test_health_and_unknown_paths(running: Application) -> None:

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import base64
 import ssl
-import subprocess
 import threading
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
+from cryptography import x509
 
+from cryostat_operator.pki import signing
+from cryostat_operator.pki.signing import CertificateTemplate, SigningPair
 from tests.operands import web
 from tests.operands.callbacks import Caller, Credential, Credentials, parse_form
 from tests.operands.discovery import RefusedError
@@ -22,11 +25,14 @@ FIELDS = {"matchExpression": "target", "username": "user", "password": "pass"}
 
 @pytest.fixture(scope="module")
 def certificate(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A certificate for `localhost` with its key, in one file."""
+    """A certificate for `localhost` with its key and its CA, in one file."""
+    ca_key, key, now = signing.new_key(), signing.new_key(), time.time()
+    ca = signing.sign_certificate(CertificateTemplate("ca"), ca_key, now)
+    names = (x509.DNSName("localhost"),)
+    template = CertificateTemplate("test", names, issuer=SigningPair(ca_key, ca))
+    issued = signing.sign_certificate(template, key, now)
     path = tmp_path_factory.mktemp("certificate") / "tls.pem"
-    request: list[str | Path] = ["-newkey", "rsa:2048", "-nodes", "-subj", "/CN=test", "-keyout", path, "-out", path]
-    names = ["-addext", "subjectAltName=DNS:localhost"]
-    subprocess.run(["openssl", "req", "-x509", *request, *names], check=True, capture_output=True)
+    path.write_bytes(signing.key_pem(key) + signing.certificates_pem([issued, ca]))
     return path
 
 
