@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import base64
+import hashlib
 import random
 from typing import Any
 
@@ -143,6 +144,23 @@ def test_the_digest_of_content_depends_on_the_object() -> None:
     one, other = content_summary(owned("a", data={"k": "v"})), content_summary(owned("b", data={"k": "v"}))
     assert one.digest != other.digest
     assert content_summary(owned("a", binaryData={"k": "v"})).digest != one.digest
+
+
+def test_guesses_cannot_be_tested_with_the_digest_of_a_secret() -> None:
+    """The key is the UID, so equal passwords have different digests, and precomputed digests do not match."""
+
+    def digest(uid: str, password: str) -> str:
+        encoded = base64.b64encode(password.encode()).decode()
+        secret = {"metadata": {"name": "a", "namespace": "b", "uid": uid}, "data": {"password": encoded}}
+        return content_summary(secret).digest
+
+    found = digest("one", "letmein")
+    assert found != digest("two", "letmein")
+    assert found != digest("one", "letmeout")
+    assert found == digest("one", "letmein")
+    guesses = ("letmein", base64.b64encode(b"letmein").decode())
+    plain = {algorithm(guess.encode()).hexdigest() for guess in guesses for algorithm in (hashlib.sha256, hashlib.md5)}
+    assert found not in plain
 
 
 def test_versions_are_compared_as_numbers() -> None:

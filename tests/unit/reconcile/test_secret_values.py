@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import random
 
 import bcrypt
 
@@ -42,3 +43,14 @@ def test_the_htpasswd_line_has_the_password() -> None:
     assert kept["htpasswd"] == found["htpasswd"]
     again = decoded(generate_values(requested, {"password": encoded("own")})["htpasswd"])
     assert bcrypt.checkpw(b"own", again.rstrip("\n").split(":", 1)[1].encode())
+
+
+def test_generated_values_cannot_be_reproduced_from_a_seed() -> None:
+    seen = set()
+    for _ in range(50):
+        random.seed(7)
+        seen.add(decoded(generate_values({"k": RandomValue(32)}, {})["k"]))
+    assert len(seen) == 50
+    assert {len(value) for value in seen} == {32}
+    # 1,600 random characters of 64: the probability that one does not occur is below 10**-9.
+    assert len(set("".join(seen))) == 64
