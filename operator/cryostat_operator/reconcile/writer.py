@@ -7,7 +7,7 @@ from dataclasses import replace
 from ..kube.client import Client
 from ..kube.errors import ApiError
 from ..observe.owned_objects import OwnedObjects
-from ..plan.diff.comparison import merge
+from ..plan.diff.comparison import differences, merge
 from ..plan.diff.managed_fields import trim
 from ..plan.diff.ownership import belongs_to, has_lost_labels, instance_of
 from ..plan.diff.plan_diff import Change
@@ -89,6 +89,8 @@ class Writer:
             return refused(change, Reason.CONFLICT, f"{key} was created meanwhile", transient=True)
         live = trim(key.kind, live)
         adopted = merge(obj, live)
+        # It was not deleted, although the cache does not have it: a client may have removed its labels.
+        change = replace(change, verb="replace", obj=adopted, live=live, paths=tuple(differences(obj, live)))
         if key.kind == "Secret":
             await self._replace_secret(key, adopted, content)
             return applied(change)

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from cryostat_operator.api import constants
 from cryostat_operator.kube.errors import ApiError
 from cryostat_operator.plan.diff.plan_diff import Change
 from cryostat_operator.plan.model.kinds import Key, Obj, path_of
@@ -26,6 +27,24 @@ async def test_each_change_has_one_outcome(cluster: Cluster) -> None:
     cluster.server.hook = refuse("bad")
     outcomes = await cluster.applier.apply(INSTANCE, [creation("good"), creation("bad")])
     assert {o.change.key.name: o.state for o in outcomes} == {"good": "applied", "bad": "refused"}
+
+
+async def test_an_object_whose_labels_were_removed_is_not_reported_as_deleted(cluster: Cluster) -> None:
+    """The watch selects by label, so the object leaves the cache, and the operator tries to create it."""
+    made = creation("x")
+    await cluster.applier.apply(INSTANCE, [made])
+    owner = {
+        "apiVersion": constants.API_VERSION,
+        "kind": constants.KIND,
+        "name": "sample",
+        "uid": "u",
+        "controller": True,
+    }
+    cluster.put(made.key, cached=False, apiVersion="v1", metadata={"ownerReferences": [owner]})
+    [outcome] = await cluster.applier.apply(INSTANCE, [made])
+    assert (outcome.state, outcome.change.verb, outcome.change.event) == ("applied", "replace", None)
+    assert outcome.change.paths
+    assert all(path.startswith("metadata.") for path in outcome.change.paths)
 
 
 async def test_a_refused_write_is_not_repeated_at_once(cluster: Cluster) -> None:
