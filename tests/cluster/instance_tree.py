@@ -8,9 +8,9 @@ from rich.console import Group
 from rich.text import Text
 
 from cryostat_operator.api import constants
+from cryostat_operator.inspect.instance_reader import POD_SELECTOR
 from cryostat_operator.inspect.observed import Observed as Instance
 from cryostat_operator.inspect.observed import owned_selector
-from cryostat_operator.inspect.reader import POD_SELECTOR
 from cryostat_operator.inspect.states import GOOD, WAITING
 from cryostat_operator.inspect.tree import address, instance_tree
 from cryostat_operator.plan.model.kinds import KINDS

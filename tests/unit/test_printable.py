@@ -6,7 +6,7 @@ from typing import Any
 
 import click
 
-from cryostat_operator.inspect.reader import Reader, cryostats
+from cryostat_operator.inspect.instance_reader import Reader, cryostats
 from cryostat_operator.inspect.tree import lines
 from cryostat_operator.printable import one_line, printable
 from tests.unit.api_server import ApiServer

@@ -93,6 +93,14 @@ def test_exceptions_are_current() -> None:
     assert [text for text in named if not (UNIT / text).is_file()] == []
 
 
+def test_no_two_modules_have_the_same_name() -> None:
+    """A module is found by its name alone; only `__init__` and `__main__` are in several folders."""
+    paths: dict[str, list[str]] = {}
+    for module in modules():
+        paths.setdefault(Path(module).name, []).append(module)
+    assert [found for found in paths.values() if len(found) > 1] == []
+
+
 def test_the_key_of_an_instance_has_one_name() -> None:
     """`key` is the key of an object, `instance` an `Instance`."""
     arguments = [

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from ..api import constants
+from ..inspect.instance_reader import Reader
 from ..inspect.observed import OPERATOR_NAME
 from ..inspect.operator_reader import operator_objects
-from ..inspect.reader import Reader
 from ..kube.client import Client
 from ..plan.model.kinds import Obj
 from ..plan.yaml_text import document

@@ -117,8 +117,8 @@ async def observe(client: Client, namespace: str, name: str | None) -> list[tupl
     If there is none, the program ends with a message and exit status 2.
     """
     from .causes import causes
+    from .instance_reader import Reader, cryostats
     from .operator_reader import creation_failure
-    from .reader import Reader, cryostats
 
     found = await cryostats(client, namespace, name)
     if not found:

@@ -18,7 +18,7 @@ from ..webhooks.reachability import ANNOTATION
 from .observed import OPERATOR_NAME, OPERATOR_NAMESPACES
 
 if TYPE_CHECKING:
-    from .reader import Reader
+    from .instance_reader import Reader
 
 _LEASES = ("coordination.k8s.io", "v1", "leases")
 RENEWAL_SECONDS = 2 * RETRY_PERIOD  # within which a running operator renews its Lease

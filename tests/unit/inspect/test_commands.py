@@ -102,7 +102,7 @@ def test_watching_ends_with_ctrl_c(server: ApiServer, monkeypatch: pytest.Monkey
 
 
 def test_kopf_is_not_imported() -> None:
-    modules = "cli, inspect.reader, inspect.login, inspect.tree, inspect.causes, inspect.report, kube.client"
+    modules = "cli, inspect.instance_reader, inspect.login, inspect.tree, inspect.causes, inspect.report, kube.client"
     imports = "; ".join(f"import cryostat_operator.{name.strip()}" for name in modules.split(","))
     code = f"import sys; {imports}; sys.exit('kopf' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code]).returncode == 0

@@ -12,9 +12,9 @@ import pytest
 
 from cryostat_operator.api import constants
 from cryostat_operator.inspect import operator_reader
+from cryostat_operator.inspect.instance_reader import Reader
 from cryostat_operator.inspect.observed import Observed
 from cryostat_operator.inspect.operator_reader import creation_failure
-from cryostat_operator.inspect.reader import Reader
 from cryostat_operator.kube.errors import ApiError
 from tests.unit.api_server import ApiServer
 from tests.unit.inspect.instance import CRYOSTAT_PATH, cryostat, pod, serve

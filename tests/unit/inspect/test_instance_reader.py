@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from cryostat_operator.api import constants
-from cryostat_operator.inspect.reader import Reader, cryostats
+from cryostat_operator.inspect.instance_reader import Reader, cryostats
 from cryostat_operator.inspect.volume_usage import VolumeUsage
 from cryostat_operator.kube.errors import ApiError, ApiUnavailable
 from tests.unit.api_server import ApiServer
