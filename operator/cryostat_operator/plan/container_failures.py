@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping
 from typing import NamedTuple
 
 from ..settings import IMAGES
+from . import image_remedies
 from .claims import VOLUME_FIELDS
 from .model.kinds import InstanceKey, Key, Obj
 from .model.messages import quoted, termination_message
@@ -109,9 +110,12 @@ def _image_pull(pod: Obj, kind: str, container: Obj) -> PodFailure:
     # Between two attempts, the reason is another one: quoting it would change the message each time.
     cause = f'{kind} {name} cannot pull image "{image}" ({quote or waiting["reason"]})'
     account = (pod.get("spec") or {}).get("serviceAccountName") or "default"
-    variables = _image_variables(pod, name)
-    source = f" ({variables} of the operator)" if variables else ""
-    remedy = f"Check the image{source}, the registry, and the pull secrets of ServiceAccount {account}"
+    remedy = image_remedies.remedy_for(
+        waiting["reason"] if waiting["reason"] == "InvalidImageName" else quote,
+        variables=_image_variables(pod, name),
+        account=account,
+        node=(pod.get("spec") or {}).get("nodeName", ""),
+    )
     return PodFailure(Reason.IMAGE_PULL_FAILED, cause, remedy, name, vague=not quote)
 
 

@@ -76,7 +76,13 @@ def test_the_image_of_a_container_is_named_by_its_variable() -> None:
     proxy = failure(pod({"name": "x-auth-proxy", "state": waiting})).remedy
     assert "RELATED_IMAGE_OAUTH2_PROXY or RELATED_IMAGE_OPENSHIFT_OAUTH_PROXY of the operator" in proxy
     other = failure(pod({"name": "istio-proxy", "state": waiting})).remedy
-    assert other == "Check the image, the registry, and the pull secrets of ServiceAccount default"
+    assert other == "Set the image of the container to an image that exists"
+    waiting["waiting"]["message"] = "401 Unauthorized"
+    denied = failure(pod({"name": "x-db", "state": waiting})).remedy
+    assert denied == "Add a pull secret for this image to ServiceAccount default, or correct the one that it has"
+    waiting["waiting"] = {"reason": "InvalidImageName", "message": "no such thing"}
+    invalid = failure(pod({"name": "x-db", "state": waiting})).remedy
+    assert invalid == "Set RELATED_IMAGE_DATABASE of the operator to a valid name of an image"
 
 
 @pytest.mark.parametrize(
