@@ -31,6 +31,9 @@ _IMAGE_PULL = frozenset(
 
 
 _MISSING = re.compile(r'^(?P<kind>secret|configmap) "(?P<name>[a-z0-9.-]+)" not found')  # words of the kubelet
+_MISSING_KEY = re.compile(
+    r"^couldn't find key (?P<key>[\w.-]+) in (?P<kind>Secret|ConfigMap) [a-z0-9-]+/(?P<name>[a-z0-9.-]+)"
+)  # words of the kubelet
 _KINDS = {"secret": "Secret", "configmap": "ConfigMap"}
 
 
@@ -76,17 +79,22 @@ def failures(pod: Obj, kind: str, container: Obj) -> Iterator[PodFailure]:
         yield _crash(pod, kind, container, ended)
     elif reason == "CrashLoopBackOff":
         cause = f"{kind} {name} ends repeatedly"
-        yield PodFailure(Reason.CONTAINER_CRASHED, cause, _log(pod, name), name, vague=True)
+        yield PodFailure(Reason.CONTAINER_CRASHED, cause, _sentence(_log(pod, name)), name, vague=True)
 
 
 def _remedy_of_start(pod: Obj, name: str, quote: str) -> str:
     """What to do if a container cannot be started, by the message of the kubelet, which has one reason for all."""
     variables = _image_variables(pod, name)
+    added = "" if variables else f"; {_ADDED}"
+    if key := _MISSING_KEY.search(quote):
+        return f"Add key {key['key']} to {key['kind']} {key['name']}{added}"
+    if missing := _MISSING.search(quote):
+        what = f"{(kind := _KINDS[missing['kind']])} {missing['name']}"
+        if variables and _is_own(pod, kind, missing["name"]):
+            return f"The operator creates {what} again; if it is still missing, another condition has the cause"
+        return f"Create {what}{added}"
     if not variables:
-        return f"Correct what the message names. {_ADDED}"
-    if (missing := _MISSING.search(quote)) and _is_own(pod, kind := _KINDS[missing["kind"]], missing["name"]):
-        again = f"The operator creates {kind} {missing['name']} again"
-        return f"{again}. If it is still missing, another condition has the cause"
+        return f"Correct what the message names{added}"
     if "non-root" in quote or "runAsNonRoot" in quote:
         is_report = pod["metadata"]["labels"].get("component") == "reports"
         field = "spec.reportOptions.securityOptions" if is_report else "spec.securityOptions"
@@ -139,13 +147,14 @@ def _crash(pod: Obj, kind: str, container: Obj, ended: Obj) -> PodFailure:
         remedy = f"Raise spec.{field}.limits.memory" if field else "Raise its memory limit"
         return PodFailure(Reason.OUT_OF_MEMORY, f"{kind} {name} was killed because it used {used}", remedy, name)
     code = ended.get("exitCode", 0)
-    cause = f"{kind} {name} {_how(code, _spec(pod, kind, name))} and is started again"
     quote = termination_message(ended.get("message"))
-    cause += f'. Its last message: "{quote}"' if quote else ""
-    remedy = _log(pod, name)
+    cause = f"{kind} {name} {_how(code, _spec(pod, kind, name))} and is started again"
+    cause += f' (last message: "{quote}")' if quote else ""
+    log = _log(pod, name)
+    remedy = _sentence(log)
     volume = VOLUME_FIELDS.get(pod["metadata"]["labels"].get("component", ""))
     if volume and "No space left on device" in quote:
-        remedy = f"If its volume is full, raise the size in {volume}. {remedy}"
+        remedy = f"If its volume is full, raise the size in {volume}; otherwise {log}"
     return PodFailure(Reason.CONTAINER_CRASHED, cause, remedy, name)
 
 
@@ -182,9 +191,10 @@ def waits(pod: Obj, kind: str, container: Obj) -> Iterator[PodFailure]:
         else:
             cause = f"{kind} {name} runs, but its {probe} probe{_request(spec.get(f'{probe}Probe'))} does not succeed"
         since = seconds((state["running"] or {}).get("startedAt"))
-        remedy = _log(pod, name)
+        log = _log(pod, name)
+        remedy = _sentence(log)
         if name == pod["metadata"]["labels"].get("app"):
-            remedy += ". A NetworkPolicy that denies egress to database or object storage has this effect, too"
+            remedy = f"If a NetworkPolicy denies egress to database or object storage, allow it; otherwise {log}"
         yield PodFailure(Reason.POD_NOT_READY, cause, remedy, name, since, transient=True)
 
 
@@ -225,12 +235,17 @@ def _image_variables(pod: Obj, container: str) -> str:
     return " or ".join(IMAGES[image][0] for image in _container(app, container).images)
 
 
-_ADDED = "A webhook or policy of the cluster added this container"
+_ADDED = "a webhook or policy of the cluster added this container"
 
 
 def _log(pod: Obj, container: str) -> str:
+    """A clause with the command that prints the log of a container."""
     metadata = pod["metadata"]
     labels = metadata["labels"]
     deployment = labels["app"] + ("" if labels["component"] == "cryostat" else f"-{labels['component']}")
-    command = f"See kubectl logs -n {metadata['namespace']} deployment/{deployment} -c {container}"
-    return command if _image_variables(pod, container) else f"{command}. {_ADDED}"
+    command = f"see kubectl logs -n {metadata['namespace']} deployment/{deployment} -c {container}"
+    return command if _image_variables(pod, container) else f"{_ADDED}; {command}"
+
+
+def _sentence(clause: str) -> str:
+    return f"{clause[:1].upper()}{clause[1:]}"

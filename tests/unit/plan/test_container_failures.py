@@ -88,38 +88,58 @@ def test_the_image_of_a_container_is_named_by_its_variable() -> None:
 @pytest.mark.parametrize(
     ("container", "words", "remedy"),
     [
-        ("x-db", 'secret "s" not found', "Create or correct what the message names; the kubelet tries again by itself"),
+        ("x-db", "something else", "Create or correct what the message names; the kubelet tries again by itself"),
+        ("x-db", 'secret "s" not found', "Create Secret s"),
+        ("x-db", "couldn't find key k.1 in Secret a/s", "Add key k.1 to Secret s"),
+        ("x-db", "couldn't find key k_1 in ConfigMap a/c.d", "Add key k_1 to ConfigMap c.d"),
         (
             "x-db",
             'secret "x-storage" not found',
-            "The operator creates Secret x-storage again. If it is still missing, another condition has the cause",
+            "The operator creates Secret x-storage again; if it is still missing, another condition has the cause",
         ),
         (
             "x-db",
             'configmap "x-lock" not found',
-            "The operator creates ConfigMap x-lock again. If it is still missing, another condition has the cause",
+            "The operator creates ConfigMap x-lock again; if it is still missing, another condition has the cause",
         ),
         (
             "x-db",
             "container's runAsUser breaks non-root policy",
             "Set runAsUser in spec.securityOptions to a number other than 0, or use an image with such a user",
         ),
-        ("x-db", 'exec: "a": no such file or directory', "Set RELATED_IMAGE_DATABASE of the operator to an image of"),
+        (
+            "x-db",
+            'exec: "a": no such file or directory',
+            "Set RELATED_IMAGE_DATABASE of the operator to an image of this release",
+        ),
         (
             "istio-proxy",
             'secret "s" not found',
-            "Correct what the message names. A webhook or policy of the cluster added this container",
+            "Create Secret s; a webhook or policy of the cluster added this container",
+        ),
+        (
+            "istio-proxy",
+            "couldn't find key k in Secret a/s",
+            "Add key k to Secret s; a webhook or policy of the cluster added this container",
+        ),
+        (
+            "istio-proxy",
+            "something else",
+            "Correct what the message names; a webhook or policy of the cluster added this container",
         ),
     ],
 )
 def test_what_to_do_if_a_container_cannot_be_started(container: str, words: str, remedy: str) -> None:
     waiting = {"reason": "CreateContainerConfigError", "message": words}
-    assert failure(pod({"name": container, "state": {"waiting": waiting}})).remedy.startswith(remedy)
+    assert failure(pod({"name": container, "state": {"waiting": waiting}})).remedy == remedy
 
 
 def test_a_full_volume_and_the_container_of_another_owner() -> None:
     full = failure(pod(crashed(1, "write: No space left on device"))).remedy
-    assert full.startswith("If its volume is full, raise the size in spec.storageOptions.database. See kubectl logs")
+    assert full.startswith(
+        "If its volume is full, raise the size in spec.storageOptions.database; otherwise see kubectl logs"
+    )
     assert "A webhook" not in full
     other = failure(pod({**crashed(1, "write"), "name": "istio-proxy"})).remedy
-    assert other.endswith("-c istio-proxy. A webhook or policy of the cluster added this container")
+    assert other.startswith("A webhook or policy of the cluster added this container; see kubectl logs")
+    assert other.endswith("-c istio-proxy")
