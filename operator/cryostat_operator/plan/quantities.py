@@ -1,4 +1,8 @@
-"""Parses and compares Kubernetes quantities such as `500m` and `1.5Gi`."""
+"""Parses and compares Kubernetes quantities such as `500m` and `1.5Gi`.
+
+The parser of the Kubernetes client is not used: it accepts `NaN`, `1_000` and exponents of any size, which the API
+server refuses. Here the length is limited and the time to parse is linear in it, because users write the text.
+"""
 
 from __future__ import annotations
 
