@@ -63,7 +63,7 @@ async def test_metrics_of_running_replicas_are_collected(server: ApiServer, monk
     assert files[f"operator/{PLACE}/metrics/leader.txt"] == files[f"operator/{PLACE}/metrics/other.txt"] == "up 1"
 
 
-async def test_what_may_not_be_read_is_said(server: ApiServer) -> None:
+async def test_lists_that_the_user_may_not_read_are_named(server: ApiServer) -> None:
     server.hook = lambda method, path, body: ApiError(403, "Forbidden", "no")
     notes: list[str] = []
     assert await operator_files(server, notes) == {}

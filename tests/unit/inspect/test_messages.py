@@ -110,7 +110,7 @@ def test_causes_that_no_condition_reports(observed: Observed, cause: Cause) -> N
     assert causes(observed, NOW)[0] == cause
 
 
-def test_how_to_log_in() -> None:
+def test_the_login_is_a_command_without_the_password() -> None:
     assert Observed(cryostat(basicAuthSecret="login")).login() == (
         "user and password are in Secret login: "
         "kubectl -n here get secret login -o jsonpath='{.data.password}' | base64 -d"

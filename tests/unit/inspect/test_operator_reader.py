@@ -132,7 +132,7 @@ async def test_other_refusals_of_the_dry_run_are_no_failure_of_a_webhook(
     assert (sentence in found.unreadable) == recorded
 
 
-async def test_why_no_cryostat_can_be_created(server: ApiServer) -> None:
+async def test_the_cause_is_reported_if_no_cryostat_can_be_created(server: ApiServer) -> None:
     assert await creation_failure(server, "here") == ""
     server.hook = lambda method, path, body: DOWN
     assert await creation_failure(server, "here") == (

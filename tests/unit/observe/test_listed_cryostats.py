@@ -44,7 +44,7 @@ async def test_without_the_definition_there_are_no_cryostats(cluster: Cluster) -
     assert len(cluster.requests) == 1
 
 
-async def test_what_could_not_be_read_at_first_is_read_once_the_definition_is_served(cluster: Cluster) -> None:
+async def test_cryostats_are_read_once_their_definition_is_served(cluster: Cluster) -> None:
     store = CryostatStore(lambda _: None)
     listed = ListedCryostats(cluster, store)
     cluster.hook = lambda *_: ApiError(404, "NotFound", "no such resource")

@@ -129,7 +129,9 @@ def test_the_image_of_a_container_is_named_by_its_variable() -> None:
         ),
     ],
 )
-def test_what_to_do_if_a_container_cannot_be_started(container: str, words: str, remedy: str) -> None:
+def test_the_remedy_for_a_container_that_cannot_be_started_follows_its_message(
+    container: str, words: str, remedy: str
+) -> None:
     waiting = {"reason": "CreateContainerConfigError", "message": words}
     assert failure(pod({"name": container, "state": {"waiting": waiting}})).remedy == remedy
 

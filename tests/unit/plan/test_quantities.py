@@ -34,7 +34,7 @@ def test_other_texts_are_refused_and_neither_less_nor_equal(text: str) -> None:
     assert not is_equal(text, text)
 
 
-def test_why_a_text_is_no_quantity() -> None:
+def test_the_error_names_the_text_that_is_no_quantity() -> None:
     for text, message in {
         "lots": "not a quantity: 'lots'",
         "1e9999": "not a quantity: the exponent of '1e9999' is too large",

@@ -40,7 +40,7 @@ def test_the_database_is_named_before_the_application_that_needs_it() -> None:
     )
 
 
-def test_what_a_deployment_waits_for_is_named_in_place_of_the_deployment() -> None:
+def test_the_certificate_that_a_deployment_waits_for_is_named_in_its_place() -> None:
     state = settled({"enableCertManager": True})
     certificate = Key("Certificate", NAMESPACE, "sample-database")
     waiting = {"conditions": [{"type": "Ready", "status": "False", "message": "the order is pending"}]}
@@ -124,7 +124,7 @@ def test_refused_pods_are_false_in_a_condition_that_is_true_in_the_good_state() 
     assert "ComponentsAvailable" not in conditions(running())
 
 
-def test_what_several_deployments_have_in_common_is_said_once() -> None:
+def test_a_cause_that_several_deployments_share_is_reported_once() -> None:
     state = with_status(running(), {"conditions": [REFUSED]}, "sample", "sample-storage")
     found = conditions(state)
     assert found["Ready"]["message"].startswith("Deployment sample-storage cannot create pods: exceeded quota: few")

@@ -95,7 +95,7 @@ def test_a_field_that_another_client_removed_is_an_event_if_the_operator_wrote_t
     ]
 
 
-def test_what_the_go_operator_had_set_is_no_event_when_its_objects_are_adopted() -> None:
+def test_fields_of_the_go_operator_cause_no_event_when_its_objects_are_adopted() -> None:
     case = Case()
     go_operator = {"other": True, "manager": "manager", "fieldsV1": {"f:spec": {"f:replicas": {}}}}
     adopted = change(deployment(1), deployment(3, go_operator))

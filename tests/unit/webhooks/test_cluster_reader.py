@@ -60,7 +60,7 @@ class Cached:
 
 
 @pytest.mark.parametrize(("uid", "is_known"), [("u", True), ("other", False), ("", False)])
-def test_what_a_cryostat_has_is_known_only_to_callers_who_know_its_uid(uid: str, is_known: bool) -> None:
+def test_objects_of_a_cryostat_are_known_only_to_callers_who_know_its_uid(uid: str, is_known: bool) -> None:
     cryostats = CryostatStore(lambda _: None)
     stored = {**CRYOSTAT, "metadata": {**CRYOSTAT["metadata"], "resourceVersion": "1"}, "spec": {}}
     cryostats.handle_event("ADDED", stored)

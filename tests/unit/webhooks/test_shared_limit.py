@@ -47,7 +47,7 @@ def test_an_amount_beyond_what_is_free_is_refused() -> None:
 
 
 @given(st.lists(st.tuples(st.sampled_from("abc"), st.integers(0, 50))))
-def test_what_is_released_can_be_used_again(requests: list[tuple[str, int]]) -> None:
+def test_amounts_that_are_released_can_be_used_again(requests: list[tuple[str, int]]) -> None:
     found = SharedLimit()
     admitted = []
     for address, amount in requests:

@@ -55,6 +55,8 @@ async def test_the_number_of_reads_is_limited() -> None:
 
 
 @pytest.mark.parametrize("reader", [Reader(ApiError(500, "x", "y")), Reader(hangs=True)], ids=["error", "timeout"])
-async def test_what_cannot_be_read_causes_no_warning(reader: Reader, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_config_map_that_cannot_be_read_causes_no_warning(
+    reader: Reader, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(tested, "READ_TIMEOUT", 0.01)
     assert await warnings(reader, "a") == []

@@ -165,7 +165,7 @@ def test_a_missing_secret_blocks_the_cron_job_only() -> None:
     ],
     ids=["schedule", "image", "name"],
 )
-def test_what_cannot_be_scheduled_is_reported_and_adds_nothing(found: ClusterState, message: str) -> None:
+def test_a_backup_that_cannot_be_scheduled_is_reported_and_adds_nothing(found: ClusterState, message: str) -> None:
     assert "BackupScheduleInvalid" in reasons(found.plan.warnings)
     assert [each.message for each in found.plan.warnings if each.component == backup.NAME] == [message]
     assert not [key for key in found.plan.objects if key.name.endswith("-backup")]

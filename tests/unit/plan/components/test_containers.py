@@ -106,7 +106,7 @@ def seconds_until_killed(container: Obj) -> int:
     return int(probe.get("initialDelaySeconds", 0) + probe.get("periodSeconds", 10) * probe.get("failureThreshold", 3))
 
 
-def test_what_starts_beside_the_application_does_not_ask_it() -> None:
+def test_proxies_answer_their_liveness_probes_without_the_application() -> None:
     """The proxies in its pod answer their liveness probes themselves while the application waits."""
     for name in ("sample-auth-proxy", "sample-agent-proxy"):
         probe = container(settled().plan, "sample", name)["livenessProbe"]["httpGet"]

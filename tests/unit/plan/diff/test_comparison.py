@@ -139,7 +139,7 @@ def test_other_controllers_may_add_fields_to_a_certificate() -> None:
     assert merge(desired, obj("Certificate", spec))["spec"]["revisionHistoryLimit"] == 1
 
 
-def test_what_admission_chose_stays() -> None:
+def test_values_that_admission_chose_stay() -> None:
     live = obj("Ingress", {"ingressClassName": "nginx", "rules": [{"host": "old"}]})
     written = merge(obj("Ingress", {"rules": [{"host": "new"}]}), live)
     assert written["spec"] == {"ingressClassName": "nginx", "rules": [{"host": "new"}]}

@@ -116,7 +116,7 @@ def test_an_object_of_a_deleted_cryostat_is_awaited() -> None:
     assert (found.changes, [problem.component for problem in found.problems]) == ((), ["exposure"])
 
 
-def test_what_is_not_desired_is_pruned() -> None:
+def test_objects_that_are_not_desired_are_pruned() -> None:
     state = instance({"reportOptions": {"replicas": 1}})
     uid = state.cryostat.metadata["uid"]
     state.with_spec({})

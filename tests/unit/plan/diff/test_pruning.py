@@ -25,7 +25,7 @@ from tests.unit.plan.diff.test_ownership import HASHED, SERVICE, live, owner
         (Key("Secret", "apps", "x-tls"), live(annotations={constants.ANNOTATION_ISSUER: "x-ca"}), False),
     ],
 )
-def test_what_is_pruned(key: Key, found: Obj, prunable: bool) -> None:
+def test_only_objects_that_belong_to_the_instance_are_pruned(key: Key, found: Obj, prunable: bool) -> None:
     assert is_prunable(key, found, "u") is prunable
 
 

@@ -39,7 +39,7 @@ def test_a_variable_refers_only_to_variables_before_it(tls: bool) -> None:
         before.add(name)
 
 
-def test_where_the_agent_finds_the_instance() -> None:
+def test_the_agent_finds_the_instance_at_the_service_of_the_gateway() -> None:
     assert variables(instance())["BASEURI"] == f"http://{NAME}-agent.{NAMESPACE}.svc:8282"
     spec = {"serviceOptions": {"agentGatewayConfig": {"httpPort": 1234}}}
     assert variables(instance(spec, tls=True))["BASEURI"] == f"https://{NAME}-agent.{NAMESPACE}.svc:1234"
@@ -55,7 +55,7 @@ def test_options_of_the_labels() -> None:
 
 
 @pytest.mark.parametrize(("ipv6", "separator", "host"), [(False, ".", "{}"), (True, ":", "[{}]")])
-def test_where_the_instance_finds_the_agent(ipv6: bool, separator: str, host: str) -> None:
+def test_the_instance_finds_the_agent_by_name_or_by_address(ipv6: bool, separator: str, host: str) -> None:
     context = PodContext("apps", ipv6=ipv6)
     found = variables(instance(), context)
     assert f'[replace("{separator}"\\, "-")]' in found["CALLBACK_HOST_NAME"]

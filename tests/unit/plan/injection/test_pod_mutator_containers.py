@@ -63,7 +63,7 @@ def containers(*names: str, annotation: str | None = None, label: str | None = N
     ],
     ids=str,
 )
-def test_which_container_gets_the_agent(given: dict[str, Any], chosen: str, hints: int) -> None:
+def test_one_container_gets_the_agent(given: dict[str, Any], chosen: str, hints: int) -> None:
     result = inject_agent(given, instance_of(), PodContext("apps"))
     assert result.pod is not None
     assert [each["name"] for each in result.pod["spec"]["containers"] if "env" in each] == [chosen]
