@@ -84,7 +84,7 @@ def test_refused_writes_are_retried_with_backoff(scenario: Scenario) -> None:
     wait_for_policy(scenario, {**trial, "spec": spec}, refused=True)
     mark = scenario.plane.audit_mark()
     scenario.change(cr, reportOptions={"replicas": 1})
-    scenario.wait_for_reason(cr, "Invalid", "Deployment", "x-reports", "no reports on Sundays")
+    scenario.wait_for_reason(cr, "DeniedByPolicy", "Deployment", "x-reports", "no reports on Sundays")
 
     def tries() -> list[datetime]:
         events = scenario.plane.audit_since(mark, ":cryostat-operator-service-account")
@@ -101,7 +101,7 @@ def test_refused_writes_are_retried_with_backoff(scenario: Scenario) -> None:
     assert len(gaps()) < 12, gaps()
     others = [write for write in scenario.writes(mark) if write.succeeded]
     assert Counter(write.resource for write in others)["cryostats/status"] < 6, others
-    assert len(scenario.events(cr, "Invalid")) == 1
+    assert len(scenario.events(cr, "DeniedByPolicy")) == 1
     scenario.api.delete(binding)
     scenario.wait_until_ready(cr)
 
@@ -112,7 +112,7 @@ def test_a_policy_against_one_object_blocks_only_objects_that_use_it(scenario: S
     binding = policy(scenario, where, "Validating", "configmaps", validations=[rule])
     wait_for_policy(scenario, config_map(where, "a-agent-proxy"), refused=True)
     cr = scenario.cryostat(where)
-    scenario.wait_for_reason(cr, "Invalid", "ConfigMap", "no proxies here")
+    scenario.wait_for_reason(cr, "DeniedByPolicy", "ConfigMap", "no proxies here")
     eventually(lambda: condition(scenario.live(cr), "StorageDeploymentAvailable").get("status") == "True")
     assert scenario.find("Deployment", where, "x") is None
     scenario.api.delete(binding)

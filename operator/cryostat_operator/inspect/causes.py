@@ -48,6 +48,7 @@ _COMMANDS = {
     Reason.ROUTE_NOT_HANDLED: _INGRESS_CONTROLLERS,
     Reason.ROUTE_REJECTED: "kubectl get routes --all-namespaces",
     Reason.QUOTA_EXCEEDED: "kubectl -n {n} describe resourcequota",
+    Reason.LIMIT_RANGE_VIOLATED: "kubectl -n {n} describe limitrange",
     Reason.REPLICA_FAILURE: "kubectl -n {n} describe replicasets,resourcequota",
     Reason.CONTAINER_CRASHED: "kubectl -n {n} logs deployment/{d} --all-containers --previous",
     Reason.POD_NOT_READY: "kubectl -n {n} logs deployment/{d} --all-containers",

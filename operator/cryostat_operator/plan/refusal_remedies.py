@@ -67,6 +67,24 @@ class RefusedObject:
     is_deletion: bool = False
 
 
+def is_denied_by_policy(message: str) -> bool:
+    """Return whether an admission webhook or a ValidatingAdmissionPolicy refused an object.
+
+    Args:
+        message: the message of the API server.
+    """
+    return bool(_DENIED.search(message) or _POLICY.search(message))
+
+
+def violates_limit_range(message: str) -> bool:
+    """Return whether a LimitRange refused an object.
+
+    Args:
+        message: the message of the API server.
+    """
+    return bool(_LIMIT.search(message) or _RATIO.search(message))
+
+
 def remedy_for(message: str, refused: RefusedObject) -> str | None:
     """Return one sentence that says what to change, and on which object.
 

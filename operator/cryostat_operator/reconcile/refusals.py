@@ -10,7 +10,7 @@ from ..plan.claims import VOLUME_FIELDS
 from ..plan.diff.plan_diff import Change
 from ..plan.model.messages import message, quoted
 from ..plan.model.reasons import Reason
-from ..plan.refusal_remedies import RefusedObject, remedy_for
+from ..plan.refusal_remedies import RefusedObject, is_denied_by_policy, remedy_for, violates_limit_range
 from .results import Outcome, refused
 
 
@@ -93,6 +93,23 @@ def _is_terminating(change: Change, error: ApiError) -> bool:
     return error.status == 403 and error.has_cause("NamespaceTerminating")
 
 
+def _is_denied_by_policy(change: Change, error: ApiError) -> bool:
+    """The policy chooses the status: 403 from most webhooks, 400 from Kyverno, 422 from ValidatingAdmissionPolicies.
+
+    The text decides, because it is free and may contain words of the checks below.
+    """
+    return is_denied_by_policy(quoted(error.message))
+
+
+def _is_route_denied(change: Change, error: ApiError) -> bool:
+    """A Route that is refused has no address, whether its API or a policy refuses it."""
+    return change.key.kind == "Route" and change.verb != "delete" and _is_denied_by_policy(change, error)
+
+
+def _violates_limit_range(change: Change, error: ApiError) -> bool:
+    return error.status == 403 and violates_limit_range(quoted(error.message))
+
+
 def _exceeds_quota(change: Change, error: ApiError) -> bool:
     """There is no structured cause; the text is from k8s.io/apiserver/pkg/admission/plugin/resourcequota."""
     return error.status == 403 and "exceeded quota" in error.message
@@ -141,12 +158,15 @@ _INVALID = "Correct the field of the spec from which the named value comes"
 
 CHECKS = (
     _Check(_is_unavailable, Reason.API_SERVER_UNAVAILABLE, transient=True),
+    _Check(_is_route_denied, Reason.ROUTE_INVALID),
+    _Check(_is_denied_by_policy, Reason.DENIED_BY_POLICY),
     _Check(_is_conflict, Reason.CONFLICT, transient=True),
     _Check(_lacks_namespace, Reason.NAMESPACE_NOT_FOUND, transient=True),
     _Check(_is_not_served, Reason.API_NOT_SERVED, "Install the API that serves this kind again"),
     _Check(_is_terminating, Reason.NAMESPACE_TERMINATING, transient=True),
     _Check(_exceeds_quota, Reason.QUOTA_EXCEEDED),
     _Check(_is_resize_refused, Reason.PERSISTENT_VOLUME_CLAIM_INVALID, _CLAIM),
+    _Check(_violates_limit_range, Reason.LIMIT_RANGE_VIOLATED),
     _Check(_is_forbidden, Reason.FORBIDDEN, _FORBIDDEN),
     _Check(_is_deletion_invalid, Reason.INVALID, _DELETION),
     _Check(_is_invalid("PersistentVolumeClaim"), Reason.PERSISTENT_VOLUME_CLAIM_INVALID, _CLAIM),

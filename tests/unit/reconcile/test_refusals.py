@@ -24,6 +24,24 @@ CLAIM = "Undo the change of spec.storageOptions; most storage classes cannot shr
 HOST = "Set spec.networkOptions.coreConfig.externalHost to a host that is allowed."
 SERVICE = "Correct spec.serviceOptions, from which the named value comes."
 FIELD = "Correct the field of the spec from which the named value comes."
+WEBHOOK = 'admission webhook "a.example.com" denied the request: '
+EXEMPT = (
+    "Change in the spec what the webhook refuses, or exempt namespace a in the webhook configuration that contains "
+    "a.example.com."
+)
+POLICY = "ValidatingAdmissionPolicy 'p' with binding 'b' denied request: "
+EXCLUDE = (
+    "Change in the spec what the policy refuses, or exclude namespace a in spec.matchResources of "
+    "ValidatingAdmissionPolicyBinding b."
+)
+LIMIT_RANGE = "LimitRangeViolated"
+SMALLER = (
+    "Lower storage in spec.storageOptions.pvc.spec.resources.requests.storage to 1Gi or less, or change max.storage of "
+    "type PersistentVolumeClaim in the LimitRange of namespace a."
+)
+START = (
+    "Start the program behind webhook a.example.com, or delete its webhook configuration if it is no longer installed."
+)
 SERVED = "Install the API that serves this kind again."
 
 
@@ -57,6 +75,27 @@ class WrappedError(ApiError):
             "WriteRefused",
             "The operator tries again by itself.",
         ),
+        ("Service", 403, f"{WEBHOOK}no owner", {}, "DeniedByPolicy", EXEMPT),
+        ("Service", 400, f"{WEBHOOK}no owner", {}, "DeniedByPolicy", EXEMPT),
+        ("Service", 422, f"{WEBHOOK}no owner", {}, "DeniedByPolicy", EXEMPT),
+        ("Service", 409, f"{WEBHOOK}no owner", {}, "DeniedByPolicy", EXEMPT),
+        ("Service", 404, f"{WEBHOOK}no owner", {}, "DeniedByPolicy", EXEMPT),
+        ("Service", 403, f"{WEBHOOK}exceeded quota: 1", {}, "DeniedByPolicy", EXEMPT),
+        (PVC, 403, f"{WEBHOOK}cannot resize", {}, "DeniedByPolicy", EXEMPT),
+        (PVC, 422, f"{POLICY}too large", {}, "DeniedByPolicy", EXCLUDE),
+        ("Service", 422, f"{POLICY}no owner", {}, "DeniedByPolicy", EXCLUDE),
+        ("Service", 403, f"{POLICY}no owner", {}, "DeniedByPolicy", EXCLUDE),
+        ("Route", 422, f"{POLICY}no owner", {}, "RouteInvalid", EXCLUDE),
+        ("Route", 403, f"{WEBHOOK}no owner", {}, "RouteInvalid", EXEMPT),
+        (
+            PVC,
+            403,
+            "maximum storage usage per PersistentVolumeClaim is 1Gi, but request is 2Gi",
+            {},
+            LIMIT_RANGE,
+            SMALLER,
+        ),
+        ("Service", 500, 'failed calling webhook "a.example.com": no route', {}, "WriteRefused", START),
         ("Service", 418, "a teapot", {}, "WriteRefused", "The operator tries again by itself."),
     ],
 )
@@ -100,6 +139,7 @@ def test_a_refused_deletion_names_no_field_of_the_spec() -> None:
     denied = ApiError(422, "Invalid", "ValidatingAdmissionPolicy 'p' denied request: bindings stay")
     outcome = refusals.outcome_of(change("RoleBinding", "delete"), denied)
     assert outcome.problem
+    assert outcome.problem.reason == "DeniedByPolicy"
     assert outcome.problem.message == (
         "RoleBinding a/x cannot be deleted: ValidatingAdmissionPolicy 'p' denied request: bindings stay. "
         "Exclude namespace a in spec.matchResources of its binding."

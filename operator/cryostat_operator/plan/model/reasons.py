@@ -211,7 +211,14 @@ class Reason(StrEnum):
         "An object of the same name was not created for this Cryostat.",
     )
     QUOTA_EXCEEDED = "QuotaExceeded", "Reconciled", True, "A ResourceQuota does not allow an object."
-    FORBIDDEN = "Forbidden", "Reconciled", True, "Admission or missing permissions prevent a write."
+    LIMIT_RANGE_VIOLATED = "LimitRangeViolated", "Reconciled", True, "A LimitRange does not allow an object."
+    DENIED_BY_POLICY = (
+        "DeniedByPolicy",
+        "Reconciled",
+        True,
+        "An admission webhook or a ValidatingAdmissionPolicy refused an object.",
+    )
+    FORBIDDEN = "Forbidden", "Reconciled", True, "Missing permissions or built-in admission prevent a write."
     INVALID = "Invalid", "Reconciled", True, "The API server found an object invalid."
     API_NOT_SERVED = "ApiNotServed", "Reconciled", True, "An API that an object needs is not served."
     API_SERVER_UNAVAILABLE = "ApiServerUnavailable", "Reconciled", True, "The API server does not answer."
