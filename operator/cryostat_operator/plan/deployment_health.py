@@ -201,8 +201,7 @@ def _unbound(instance: Instance, name: str, claim: Obj, failure: PodFailure | No
         remedy = f"{exists}; for another one set {field} and delete the claim"
     text = message(
         f"PersistentVolumeClaim {name}",
-        "is not bound to a volume",
-        consequence=f"Deployment {name} cannot start without it",
+        f"is not bound to a volume, without which Deployment {name} cannot start",
         remedy=remedy,
     )
     return Cause(Reason.VOLUME_PENDING, text, name, failure.lasting_from if failure else None)

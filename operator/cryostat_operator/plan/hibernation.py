@@ -80,7 +80,7 @@ def cause(instance: Instance) -> tuple[Reason, str]:
     names = running(instance)
     if not names:
         text = (
-            f"Hibernated. Every Deployment is scaled to 0, because {annotation}. Data, Secrets and addresses are kept. "
+            f"Every Deployment is scaled to 0, because {annotation}; data, Secrets and addresses are kept. "
             'Remove the annotation, or set it to "off", to start the instance again.'
         )
         return Reason.HIBERNATED, text

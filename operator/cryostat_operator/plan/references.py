@@ -102,9 +102,8 @@ class Requirements:
         users, several = self._users(need, frozenset())
         text = message(
             f"Secret {need.name}",
-            "has no certificate",
+            f"lacks the certificate that {users} {'need' if several else 'needs'}",
             cause=f"cert-manager has not issued it for Certificate {certificate}",
-            consequence=f"{users} {'need' if several else 'needs'} it",
         )
         namespace = self._instance.namespace
         remedy = f"check that cert-manager runs, and see kubectl -n {namespace} describe certificate {certificate}"
@@ -118,7 +117,7 @@ class Requirements:
         keys = sorted(missing)
         if not keys:
             remedy = f"Create it, or correct {fields}" if fields else "Create it"
-            return f"{need.kind}NotFound", message(what, "does not exist", consequence=f"{needed} it", remedy=remedy)
+            return f"{need.kind}NotFound", message(what, f"does not exist, but {needed} it", remedy=remedy)
         them = "them" if len(keys) > 1 else "it"
         remedy = f"Add {them}{_other_key(fields, keys)}" if fields else f"Add {them}"
         empty = [key for key in keys if content and key in content.empty]
@@ -126,7 +125,7 @@ class Requirements:
             lacks, remedy = f"has no value in {_named(empty)}", f"Set {_named(keys)}"
         else:
             lacks = f"lacks {_named(keys)}"
-        return f"{need.kind}KeyNotFound", message(what, lacks, consequence=f"{needed} {them}", remedy=remedy)
+        return f"{need.kind}KeyNotFound", message(what, f"{lacks}, which {needed}", remedy=remedy)
 
     @cached_property
     def _fields(self) -> dict[tuple[str, str], list[str]]:

@@ -247,7 +247,7 @@ def _addresses_used(match: re.Match[str], refused: RefusedObject) -> str:
 
 
 def _service_account(match: re.Match[str], refused: RefusedObject) -> str:
-    return "The operator creates the ServiceAccount again. If it cannot, the condition Reconciled has the cause"
+    return "The operator creates the ServiceAccount again; if it cannot, the condition Reconciled has the cause"
 
 
 def _permissions(match: re.Match[str], refused: RefusedObject) -> str:

@@ -105,10 +105,9 @@ def authentication(instance: Instance, plan: Plan) -> Condition:
         text = message(
             "The login file",
             "is missing",
-            cause=f"Secret {secret} {lack}",
-            consequence="Pods that run keep the logins that they have read, no new pod starts, and there is no access "
-            "without a login",
-            remedy="See ReferencesResolved for the cause",
+            cause=f"Secret {secret} {lack} (see ReferencesResolved)",
+            consequence="There is no access without a login: running pods keep the logins that they have read, and no "
+            "new pod starts",
         )
         return condition(kind, _reason(instance, plan, needed), text, good=False)
     reason, text = user_login.authentication(instance)

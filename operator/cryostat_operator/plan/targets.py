@@ -33,9 +33,8 @@ def _problem(instance: Instance, target: str) -> Problem:
         return Problem(NAME, Reason.NAMESPACE_NOT_FOUND, text)
     if state.terminating:
         if target == instance.namespace:
-            consequence = "This Cryostat is deleted with it"
             remedy = "Create the Cryostat in another namespace"
-            text = message(f"Namespace {target}", "is being deleted", consequence=consequence, remedy=remedy)
+            text = message(f"Namespace {target}", "is being deleted, and this Cryostat with it", remedy=remedy)
             return Problem(NAME, Reason.NAMESPACE_TERMINATING, text)
         remedy = f"{_REMOVE[:1].upper()}{_REMOVE[1:]}, or create it again afterwards"
         text = message(f"Target namespace {target}", "is being deleted", remedy=remedy)

@@ -141,7 +141,9 @@ def test_a_cause_that_several_deployments_share_is_reported_once() -> None:
     pending = settled().with_live({**claim, "status": {"phase": "Pending"}})
     waits = PodFailure(Reason.VOLUME_PENDING, "its claim is not bound")
     unbound = conditions(pending, other, pods={"database": waits})["ComponentsAvailable"]["message"]
-    assert unbound.startswith("PersistentVolumeClaim sample-database is not bound to a volume. Deployment sample-")
+    assert unbound.startswith(
+        "PersistentVolumeClaim sample-database is not bound to a volume, without which Deployment sample-"
+    )
 
 
 def test_an_eviction_is_named_only_while_no_pod_serves() -> None:

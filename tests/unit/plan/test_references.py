@@ -58,14 +58,14 @@ def test_the_message_names_the_fields_that_lead_to_the_object() -> None:
     problem = Requirements(state.instance, {}, set(), {}, {}, {USER: frozenset({secret(name="a")})}).blocked_by(USER)
     assert problem
     assert problem.message == (
-        "Secret a does not exist. Deployment sample needs it. Create it, or correct "
+        "Secret a does not exist, but Deployment sample needs it. Create it, or correct "
         "spec.declarativeCredentials[1].secretName and spec.trustedCertSecrets[0].secretName."
     )
     needs = frozenset({Reference("ConfigMap", "b", frozenset({"a"}))})
     problem = Requirements(state.instance, {}, set(), {}, {}, {USER: needs}).blocked_by(USER)
     assert problem
     assert problem.message == (
-        "ConfigMap b lacks the key a. Deployment sample needs it. Add it, or correct the name of the key next to "
+        "ConfigMap b lacks the key a, which Deployment sample needs. Add it, or correct the name of the key next to "
         "spec.eventTemplates[0].configMapName."
     )
 
@@ -91,7 +91,7 @@ def test_a_key_without_a_value_is_named() -> None:
     problem = requirements([secret("a")], {("Secret", "s"): content}).blocked_by(USER)
     assert problem
     assert problem.reason == "SecretKeyNotFound"
-    assert problem.message == "Secret s has no value in the key a. Deployment sample needs it. Set the key a."
+    assert problem.message == "Secret s has no value in the key a, which Deployment sample needs. Set the key a."
 
 
 def test_missing_secrets_and_keys_are_actionable_and_named_together() -> None:
@@ -102,8 +102,8 @@ def test_missing_secrets_and_keys_are_actionable_and_named_together() -> None:
     assert problem.reason == "SecretNotFound"
     assert problem.actionable
     assert problem.message == (
-        "Secret a does not exist. Deployment sample needs it. Create it. "
-        "Secret b lacks the key y. Deployment sample needs it. Add it."
+        "Secret a does not exist, but Deployment sample needs it. Create it. "
+        "Secret b lacks the key y, which Deployment sample needs. Add it."
     )
     assert problem.dedup_key == "Secret a"
 
@@ -117,7 +117,7 @@ def test_objects_that_miss_the_same_secret_have_one_problem() -> None:
     found = requirements([secret("b")], {("Secret", "s"): None}, others=others)
     problems = {found.blocked_by(key) for key in (USER, CLAIM, DATABASE)}
     assert [problem.message for problem in problems if problem] == [
-        "Secret s does not exist. Deployments sample and sample-database need it. Create it."
+        "Secret s does not exist, but Deployments sample and sample-database need it. Create it."
     ]
     alone = requirements([], {("Secret", "s"): None}, others={CLAIM: frozenset({secret("a")})}).blocked_by(CLAIM)
     assert alone
@@ -130,7 +130,7 @@ def test_only_objects_that_need_a_missing_key_are_named() -> None:
     assert found.blocked_by(USER) is None
     problem = found.blocked_by(DATABASE)
     assert problem
-    assert problem.message == "Secret s lacks the key b. Deployment sample-database needs it. Add it."
+    assert problem.message == "Secret s lacks the key b, which Deployment sample-database needs. Add it."
 
 
 def test_several_objects_wait_for_a_secret_that_is_generated() -> None:
@@ -148,8 +148,8 @@ def test_a_secret_of_cert_manager_is_waited_for() -> None:
     problem = state.plan.blocked[USER].problem
     assert (problem.reason, problem.actionable, problem.component) == ("WaitingForCertificate", False, "tls")
     assert problem.message == (
-        "Secret sample-agent-tls has no certificate: cert-manager has not issued it for Certificate "
-        "sample-agent-proxy. Deployment sample needs it."
+        "Secret sample-agent-tls lacks the certificate that Deployment sample needs: cert-manager has not issued it "
+        "for Certificate sample-agent-proxy."
     )
     assert problem.lasting_remedy == (
         "check that cert-manager runs, and see kubectl -n here describe certificate sample-agent-proxy"

@@ -155,7 +155,7 @@ PODS = RefusedObject(
         ),
         (
             'error looking up service account here/c: serviceaccount "c" not found',
-            "The operator creates the ServiceAccount again. If it cannot, the condition Reconciled has the cause",
+            "The operator creates the ServiceAccount again; if it cannot, the condition Reconciled has the cause",
         ),
         (
             'User "system:serviceaccount:o:o" cannot create resource "services" in API group ""',

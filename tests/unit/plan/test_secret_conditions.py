@@ -87,8 +87,8 @@ def test_a_secret_that_two_deployments_miss_is_named_once_next_to_other_problems
     state = settled({"databaseOptions": {"secretName": "mine"}, **templates})
     state.without_data("Secret", "mine").without_data("ConfigMap", "absent")
     assert condition(state, "ReferencesResolved")["message"] == (
-        "ConfigMap absent does not exist. Deployment sample needs it. Create it, or correct "
-        "spec.eventTemplates[0].configMapName. Secret mine does not exist. Deployments sample-database and sample "
+        "ConfigMap absent does not exist, but Deployment sample needs it. Create it, or correct "
+        "spec.eventTemplates[0].configMapName. Secret mine does not exist, but Deployments sample-database and sample "
         "need it. Create it, or correct spec.databaseOptions.secretName."
     )
 
@@ -102,7 +102,7 @@ def test_a_login_needs_its_secret(keys: tuple[str, ...] | None, status: str, rea
     _ = state.without_data("Secret", "login") if keys is None else state.with_data("Secret", "login", *keys)
     found = condition(state, "AuthenticationEnabled")
     assert summary(found) == (status, reason)
-    assert ("there is no access without a login" in found["message"]) == (status == "False")
+    assert ("There is no access without a login" in found["message"]) == (status == "False")
 
 
 def test_a_generated_login_needs_its_secret() -> None:
@@ -141,7 +141,7 @@ def test_the_secret_of_the_scheduled_backup_is_checked() -> None:
     assert condition(state, "ReferencesResolved") == {}
     state.without_data("Secret", "backups")
     assert condition(state, "ReferencesResolved")["message"] == (
-        "Secret backups does not exist. CronJob sample-backup needs it. Create it."
+        "Secret backups does not exist, but CronJob sample-backup needs it. Create it."
     )
 
 

@@ -17,6 +17,14 @@ def ready(reason: str, message: str, status: str = "False") -> list[dict[str, st
     [
         ("SecretNotFound", "Secret a does not exist. Create it.", "Secret a does not exist"),
         ("SecretNotFound", "Secret a does not exist (and 2 more).", "Secret a does not exist (and 2 more)"),
+        ("SecretNotFound", "Secret a does not exist, but Deployment b needs it. Create it.", "Secret a does not exist"),
+        ("SecretKeyNotFound", "Secret a lacks the key b, which Deployment c needs.", "Secret a lacks the key b"),
+        ("VolumePending", "Claim a is not bound, without which Deployment c cannot start.", "Claim a is not bound"),
+        (
+            "NamespaceTerminating",
+            "Namespace a is being deleted, and this Cryostat with it.",
+            "Namespace a is being deleted",
+        ),
         ("SecretNotFound", f"Secret {'a' * 60} does not exist.", "Secret not found"),
         ("QuotaExceeded", "Service a/x cannot be written: exceeded quota", "Service a/x: quota exceeded"),
         ("VolumeLost", f"PersistentVolumeClaim {'a' * 50} lost: x", "Volume lost"),

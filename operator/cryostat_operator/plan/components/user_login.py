@@ -47,7 +47,7 @@ def _unusable_file(instance: Instance) -> str:
         return ""
     secret, key = instance.basic_auth or ("", "")
     cause = f"Secret {secret} has an unusable file in the key {key}: it {flaw.cause}"
-    return f"{cause}. The authentication proxy does not start with it. Create the file with htpasswd -B"
+    return f"{cause}, and the authentication proxy does not start with it. Create the file with htpasswd -B"
 
 
 def _flaw(instance: Instance) -> LoginFlaw | None:
