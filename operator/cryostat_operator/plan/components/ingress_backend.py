@@ -42,19 +42,23 @@ def _plain_http(instance: Instance, found: IngressClass) -> Problem | None:
     controller = found.known
     ours = (controller.ingress, controller.service) if controller else ({}, {})
     fields = (("networkOptions", _ingress_annotations(instance)), ("serviceOptions", _service_annotations(instance)))
-    for (field, given), read in zip(fields, ours, strict=True):
-        for key in plain_http(given):
-            # Another controller may not read the annotation.
-            is_certain = controller is not None and key in read and controller.reads(key, found.controller)
-            text = message(
-                f"Ingress {instance.name}",
-                f"{'cannot' if is_certain else 'may be unable to'} reach Service {instance.name}",
-                cause=f"annotation {key} in spec.{field}.coreConfig.annotations selects HTTP, and the Service accepts "
-                "only HTTPS",
-                remedy="Remove the annotation, or select HTTPS",
-            )
-            return Problem("exposure", Reason.BACKEND_UNREACHABLE if is_certain else Reason.BACKEND_NOT_VERIFIED, text)
-    return None
+    # Another controller may not read the annotation.
+    selecting = [
+        (controller is not None and key in read and controller.reads(key, found.controller), field, key)
+        for (field, given), read in zip(fields, ours, strict=True)
+        for key in plain_http(given)
+    ]
+    if not selecting:
+        return None
+    is_certain, field, key = next((each for each in selecting if each[0]), selecting[0])
+    text = message(
+        f"Ingress {instance.name}",
+        f"{'cannot' if is_certain else 'may be unable to'} reach Service {instance.name}",
+        cause=f"annotation {key} in spec.{field}.coreConfig.annotations selects HTTP, and the Service accepts only "
+        "HTTPS",
+        remedy="Remove the annotation, or select HTTPS",
+    )
+    return Problem("exposure", Reason.BACKEND_UNREACHABLE if is_certain else Reason.BACKEND_NOT_VERIFIED, text)
 
 
 def _unverified(instance: Instance, found: IngressClass) -> Problem | None:

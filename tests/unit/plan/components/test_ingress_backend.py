@@ -90,6 +90,16 @@ def test_only_an_annotation_that_the_controller_reads_is_certain(
     assert ("cannot reach" in found.message) == (reason == CERTAIN)
 
 
+def test_the_annotation_that_the_controller_reads_is_named_first() -> None:
+    own = {"a.example.com/backend-protocol": "HTTP", NGINX_KEY: "HTTP"}
+    found = ingress_backend.problem(
+        with_classes({"rules": [rule("a")]}, {"web": "k8s.io/ingress-nginx"}, "web", annotations=own)
+    )
+    assert found
+    assert found.reason == CERTAIN
+    assert f"annotation {NGINX_KEY} in spec.networkOptions" in found.message
+
+
 def test_an_annotation_of_the_service_that_selects_http_is_named() -> None:
     key = "traefik.ingress.kubernetes.io/service.serversscheme"
     spec = {"ingressClassName": "traefik", "rules": [rule("a")]}
