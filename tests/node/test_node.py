@@ -6,12 +6,14 @@ import os
 import signal
 import subprocess
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
 
 from tests.cluster.api import Object, eventually
 from tests.cluster.kubectl import KubectlError
+from tests.cluster.processes import ProcessDiedError
 from tests.node import leftovers
 from tests.node.configuration import PAUSE_IMAGE
 from tests.node.conftest import NamespaceFactory
@@ -196,6 +198,25 @@ def test_the_next_start_removes_a_node_whose_cleanup_process_was_killed() -> Non
     assert directory.exists()
     leftovers.remove_abandoned()
     assert not remains(directory)
+
+
+class BrokenNode(Node):
+    """A node whose containerd ends at once."""
+
+    def _command(self, name: str, arguments: Sequence[str]) -> list[str | Path]:
+        command = super()._command(name, arguments)
+        return command if name != "containerd" else [*self.sandbox.inside(), "sh", "-c", "echo no disk; exit 3"]
+
+
+@pytest.mark.usefixtures("can_run")
+def test_a_node_whose_containerd_ends_at_the_start_is_removed() -> None:
+    node = BrokenNode()
+    with pytest.raises(ProcessDiedError) as error:
+        node.start()
+    log = node.directory / "logs/containerd.log"
+    assert str(error.value) == f"containerd ended with code 3; end of {log}:\nno disk"
+    assert node.sandbox.directory in log.parents
+    assert remains(node.sandbox.directory) == []
 
 
 @pytest.mark.usefixtures("can_run")
