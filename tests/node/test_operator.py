@@ -16,7 +16,7 @@ import pytest
 from cryostat_operator.api import constants
 from cryostat_operator.plan.injection.init_container import INIT_CONTAINER
 from cryostat_operator.plan.model.webhook_definitions import WebhookPaths
-from cryostat_operator.settings import IMAGES
+from cryostat_operator.settings import IMAGES, OPERATOR_IMAGE
 from tests.cluster.api import ApiError, Object, condition
 from tests.cluster.operator_process import DEPLOYMENT, LEASES, NAMESPACE
 from tests.cluster.test_webhooks_server import review
@@ -24,6 +24,7 @@ from tests.node.conftest import NamespaceFactory
 from tests.node.installation import operator_available, restarts
 from tests.node.instance import CURL, HOME, PODS, TARGET, Running, container_of, wait_until
 from tests.node.node import Node
+from tests.node.operator_image import REFERENCE
 from tests.node.test_node import pod, start
 
 pytestmark = pytest.mark.timeout(900)
@@ -103,10 +104,13 @@ def test_another_replica_leads_and_finishes_a_change(instance: Running, end: Cal
 
 
 UPGRADED = ("core", "database", "storage")  # images that the operator's update replaces
+OPERATOR = "cryostat.test/operator:2"  # the new image of the operator itself
 
 
 def test_an_update_of_the_operator_upgrades_the_operands(instance: Running) -> None:
-    """The instance changes during the update. The new operator has other images, and a random user, as on OpenShift."""
+    """The instance changes during the update. The new operator has an image of another name, other images of operands,
+    and a random user, as on OpenShift.
+    """
     node = instance.node
     user = instance.login()
     put = ("--request", "PUT", "--data-binary", "before the upgrade")
@@ -115,6 +119,7 @@ def test_an_update_of_the_operator_upgrades_the_operands(instance: Running) -> N
     images = {name: f"cryostat.test/{name}:2" for name in UPGRADED}
     for name, image in images.items():
         node.copy(IMAGES[name][1], image)
+    node.copy(REFERENCE, OPERATOR)
     user_id = random.randrange(1_000_000_000, 2_000_000_000)
     node.kubectl("patch", "deployment", DEPLOYMENT, "--namespace", NAMESPACE, "--patch", update(images, user_id))
     change(instance, "update")
@@ -135,15 +140,17 @@ def test_an_update_of_the_operator_upgrades_the_operands(instance: Running) -> N
     after = replicas(node)
     assert not before & {each["metadata"]["uid"] for each in after}
     assert restarts(after) == 0
+    assert [each["spec"]["containers"][0]["image"] for each in after] == [OPERATOR] * 2
     assert {each["spec"]["securityContext"]["runAsUser"] for each in after} == {user_id}
 
 
 def update(images: dict[str, str], user_id: int) -> str:
-    """A patch of the operator's Deployment: the images of operands, and the user of its containers in group 0."""
+    """A patch of the operator's Deployment: its image, those of operands, and a user of its containers in group 0."""
     variables = [{"name": IMAGES[name][0], "value": image} for name, image in images.items()]
+    variables.append({"name": OPERATOR_IMAGE, "value": OPERATOR})
     spec = {
         "securityContext": {"runAsUser": user_id, "runAsGroup": 0},
-        "containers": [{"name": "operator", "env": variables}],
+        "containers": [{"name": "operator", "image": OPERATOR, "env": variables}],
     }
     return json.dumps({"spec": {"template": {"spec": spec}}})
 
