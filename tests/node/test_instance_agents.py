@@ -7,12 +7,14 @@ from typing import Any
 import pytest
 
 from cryostat_operator.api import constants
+from cryostat_operator.plan.injection.environment import CERTIFICATE_DIRECTORY
 from cryostat_operator.plan.injection.init_container import INIT_CONTAINER
 from cryostat_operator.plan.model import names
 from tests.cluster.api import Object
 from tests.node.images.operands import SAMPLE_REFERENCE
 from tests.node.installation import restarts
-from tests.node.instance import HOME, TARGET, UNPRIVILEGED, Running, wait_until
+from tests.node.instance import CURL, HOME, TARGET, UNPRIVILEGED, Running, wait_until
+from tests.node.shell import Shell
 
 pytestmark = pytest.mark.timeout(900)
 # The defaults for containers without resources, and the maximum of each container.
@@ -54,6 +56,18 @@ def deployment(running: Running, name: str, *containers: Object, **labels: str) 
     }
 
 
+def register(running: Running, *workloads: Object) -> None:
+    """Create workloads, and wait until their agents are the only ones that are registered."""
+    for workload in workloads:
+        running.api.create(workload)
+    try:
+        wait_until(lambda: len(running.targets()) == len(workloads), "the agents are registered")
+    except TimeoutError:
+        print(running.node.kubectl("get", "pods,events", "--namespace", TARGET))
+        print(running.node.kubectl("logs", "--namespace", TARGET, "--selector=app", "--all-containers"))
+        raise
+
+
 def test_agents_register_are_called_back_and_deregister(instance: Running) -> None:
     """One application has no settings; the other has two containers, a read-only root file system and limits."""
     read_only = {"readOnlyRootFilesystem": True}
@@ -70,14 +84,7 @@ def test_agents_register_are_called_back_and_deregister(instance: Running) -> No
             container="second",
         ),
     ]
-    for workload in workloads:
-        instance.api.create(workload)
-    try:
-        wait_until(lambda: len(instance.targets()) == 2, "both agents are registered")
-    except TimeoutError:
-        print(instance.node.kubectl("get", "pods,events", "--namespace", TARGET))
-        print(instance.node.kubectl("logs", "--namespace", TARGET, "--selector=app", "--all-containers"))
-        raise
+    register(instance, *workloads)
     pods = {pod["metadata"]["labels"]["app"]: pod for pod in instance.api.list("v1", "Pod", TARGET)}
     assert restarts(pods.values()) == 0
     service = f"{names.agent_callback_service(HOME, instance.name)}.{TARGET}.svc"
@@ -90,3 +97,26 @@ def test_agents_register_are_called_back_and_deregister(instance: Running) -> No
     for workload in workloads:
         instance.api.delete(workload)
     wait_until(lambda: not instance.targets(), "both agents are deregistered")
+
+
+CERTIFICATE = ("--cert", f"{CERTIFICATE_DIRECTORY}/tls.crt", "--key", f"{CERTIFICATE_DIRECTORY}/tls.key")
+RECORDING = "/api/beta/recordings/HcnTTKUqKtTIFXmZTMZ0KbtKNTcJFCx1zaWLVUHRLCY"
+FORGED = ("--header", "X-Forwarded-User: boss", "--data-binary", "a recording")
+
+
+def test_a_pod_with_an_agent_can_only_act_as_an_agent(instance: Running) -> None:
+    """The application accepts recordings from agents only: with status 204, or 403 if the request names a user."""
+    workload = deployment(instance, "attacker", container("main"))
+    register(instance, workload)
+    gateway = f"https://{instance.name}-agent.{HOME}.svc:{names.PORT_AGENT_GATEWAY}"
+    with Shell(instance.node, TARGET, "deploy/attacker", "main") as shell:
+
+        def status(path: str, *arguments: str) -> str:
+            return shell.run(*CURL, *arguments, gateway + path).rpartition("\n")[2]
+
+        assert status("/health", *CERTIFICATE) == "200"
+        assert status("/api/v4/targets", *CERTIFICATE) == "404"
+        assert status(RECORDING, *CERTIFICATE, *FORGED) == "204"
+        assert status("/health") == "400"
+    instance.api.delete(workload)
+    wait_until(lambda: not instance.targets(), "the agent is deregistered")
