@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from typing import TypeVar
 
 from cryostat_operator.api import constants
+from cryostat_operator.inspect.observed import owned_selector
 from cryostat_operator.plan.model import names
+from cryostat_operator.plan.model.kinds import KINDS
 from cryostat_operator.settings import IMAGES
 from tests.cluster.api import Api, Object, condition, eventually
 from tests.cluster.kubectl import KubectlError
@@ -59,6 +61,14 @@ class Running:
     @property
     def pods(self) -> list[Object]:
         return self.api.list("v1", "Pod", HOME)
+
+    def owned_objects(self) -> list[Object]:
+        """The objects of all namespaces with the ownership labels of the instance, also after its deletion."""
+        found: list[Object] = []
+        for kind in KINDS.values():
+            with suppress(LookupError):  # the API server does not serve this kind
+                found += self.api.list(kind.api_version, kind.kind, labelSelector=owned_selector(HOME, self.name))
+        return found
 
     @property
     def url(self) -> str:

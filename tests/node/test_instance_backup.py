@@ -31,6 +31,17 @@ KINDS_OF_AN_INSTANCE = (
 )
 
 
+OTHER_OBJECTS = {  # kinds and namespaces of further objects of the instance, which have its ownership labels
+    ("ConfigMap", HOME),
+    ("ServiceAccount", HOME),
+    ("RoleBinding", HOME),
+    ("CronJob", HOME),
+    ("RoleBinding", TARGET),
+    ("Service", TARGET),
+    ("Secret", TARGET),
+}
+
+
 def test_a_backup_restores_an_instance_that_was_deleted_with_its_data(instance: Running, tmp_path: Path) -> None:
     user = instance.login()
     value = "a saved value"
@@ -42,16 +53,15 @@ def test_a_backup_restores_an_instance_that_was_deleted_with_its_data(instance: 
     existing = cryostat_operator(kubeconfig, "restore", "-n", HOME, "--from", str(tmp_path / "backup"))
     assert (existing.returncode, "already exists" in existing.stderr) == (2, True), existing.stderr
 
+    owned = {(each["kind"], each["metadata"].get("namespace", "")) for each in instance.owned_objects()}
+    assert owned >= OTHER_OBJECTS
     instance.api.delete(instance.cryostat)
     for kind, each in (("PersistentVolumeClaim", "backups"), ("Secret", "backup-target")):
         instance.api.delete(instance.api.get("v1", kind, each, HOME))
 
-    def left() -> list[str]:
-        return [
-            obj["metadata"]["name"]
-            for version, kind in KINDS_OF_AN_INSTANCE
-            for obj in instance.api.list(version, kind, HOME)
-        ]
+    def left() -> list[Object]:
+        listed = [obj for version, kind in KINDS_OF_AN_INSTANCE for obj in instance.api.list(version, kind, HOME)]
+        return listed or instance.owned_objects()
 
     wait_until(lambda: not left(), "the instance has left nothing")
 
