@@ -6,6 +6,7 @@ import textwrap
 
 import pytest
 
+from cryostat_operator.api import constants
 from cryostat_operator.plan.model import names
 from tests.cluster.kubectl import KubectlError
 from tests.node.installation import restarts
@@ -121,3 +122,34 @@ def test_new_pods_have_the_former_data_and_do_not_restart_with_a_slow_database(i
     stored = instance.run_in(*store, "psql", "-U", "postgres", "-d", "cryostat", "-Atc", "SELECT name, value FROM kept")
     assert "first" in stored
     assert value.encode().hex() not in stored, "the value is encrypted"
+
+
+RETAINED = {
+    ("PersistentVolumeClaim", "-database"),
+    ("PersistentVolumeClaim", "-storage"),
+    ("Secret", "-db"),
+    ("Secret", "-storage"),
+}
+
+
+def left(instance: Running) -> set[tuple[str, str]]:
+    """The kinds of the objects of a deleted instance, and their names without that of the instance."""
+    return {(each["kind"], each["metadata"]["name"].removeprefix(instance.name)) for each in instance.owned_objects()}
+
+
+def test_a_new_instance_has_the_retained_data_of_a_deleted_one(instance: Running) -> None:
+    user, value = instance.login(), "a retained value"
+    put = ("--request", "PUT", "--data-binary", value)
+    wait_until(lambda: instance.request("/kept/retained", user, *put)[0] == 204, "the application stores the value")
+    former = instance.cryostat
+    metadata = {key: former["metadata"][key] for key in ("name", "namespace")}
+    retain = {"annotations": {constants.ANNOTATION_DATA_RETENTION: "Retain"}}
+    instance.api.patch(former, {"metadata": retain})
+    instance.api.delete(former)
+    wait_until(lambda: not instance.pods and left(instance) == RETAINED, "only the data is left")
+
+    instance.api.create({key: former[key] for key in ("apiVersion", "kind", "spec")} | {"metadata": metadata})
+    wait_until(lambda: instance.is_ready, "the new instance is Ready")
+    new_user = instance.login()
+    kept = wait_until(lambda: instance.stored_values("retained", new_user), "the new application answers")
+    assert kept == {"database": value, "storage": value}
