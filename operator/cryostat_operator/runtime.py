@@ -156,7 +156,7 @@ class Operator:
         return self._may_write() and self.observer.serves("ConsoleLink")
 
     def _unready_cause(self) -> str:
-        """Why the process is not ready; empty if it is."""
+        """Return why the process is not ready; empty if it is."""
         if not self.ready:
             return "the first lists of the cluster are not complete"
         if self.webhooks and not self.webhooks.serving:

@@ -1,4 +1,4 @@
-"""What the operator reports about an instance."""
+"""The status of a Cryostat: what the operator reports about an instance."""
 
 from typing import Literal
 

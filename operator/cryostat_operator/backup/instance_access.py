@@ -161,7 +161,7 @@ def decoded(secret: Obj) -> dict[str, bytes]:
 
 
 def _trusting(secret: Obj) -> ssl.SSLContext:
-    """How to verify a server with the authority of its Secret."""
+    """Return a context that verifies a server with the authority of its Secret."""
     try:
         return ssl.create_default_context(cadata=decoded(secret)["ca.crt"].decode())
     except (KeyError, ValueError, ssl.SSLError):

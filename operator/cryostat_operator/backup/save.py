@@ -119,7 +119,7 @@ def digest_without_secrets(manifest: Manifest) -> str:
 
 
 def _content(secret: Obj) -> Mapping[str, Any]:
-    """What a restored Secret needs. Its ownership labels are those of the target, so they are not saved."""
+    """Return the parts of a Secret to restore. Its ownership labels will be those of the target and are not saved."""
     return {
         "name": secret["metadata"]["name"],
         "type": secret.get("type") or "Opaque",

@@ -165,7 +165,7 @@ class Reader:
         return self._operator
 
     async def _change_failure(self, cryostat: Obj) -> str:
-        """Why a change of the Cryostat fails. A failure is found once, because it may take many seconds."""
+        """Return why changes of the Cryostat fail, or nothing. A failure is read once: it may take seconds."""
         self._webhook_failure = self._webhook_failure or await change_failure(self, cryostat)
         return self._webhook_failure
 

@@ -89,6 +89,7 @@ class Observed:
 
     @property
     def url(self) -> str:
+        """The address of the application; empty until the operator has reported it."""
         return str(self.status.get("applicationUrl") or "")
 
     @property
@@ -99,6 +100,7 @@ class Observed:
 
     @property
     def target_namespaces(self) -> list[str]:
+        """Target namespaces in the status; before the operator has reported them, the namespace of the Cryostat."""
         return list(self.status.get("targetNamespaces") or [self.namespace])
 
     @property
@@ -126,7 +128,7 @@ class Observed:
         return f"{obj['kind']} {meta['namespace'] + '/' if elsewhere else ''}{name}"
 
     def login(self) -> str:
-        """How a user logs in: a sentence with a command, never a value."""
+        """Return how a user logs in: a sentence with a command, never a value."""
         condition = find_condition(self.cryostat, "AuthenticationEnabled")
         secret = self.status.get("basicAuthSecret")
         if secret:

@@ -23,6 +23,7 @@ class VolumeUsage:
 
     @property
     def percent(self) -> int:
+        """The used share, rounded to a whole percent."""
         return round(100 * self.used / self.capacity)
 
 

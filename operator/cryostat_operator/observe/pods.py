@@ -79,7 +79,7 @@ class PodStore:
         self._not_listed: set[tuple[InstanceKey, str]] = set()
 
     def failures(self, instance_key: InstanceKey) -> dict[str, PodFailure]:
-        """Why pods do not serve, by component (`cryostat`, `database`, `storage`, `reports`)."""
+        """Return why pods do not serve, by component (`cryostat`, `database`, `storage`, `reports`)."""
         now = self._now()
         found: dict[str, PodFailure] = {}
         for pod in self._failing(instance_key):
@@ -164,7 +164,7 @@ class PodStore:
             self._enqueue(instance_key)
 
     def _last_ends(self, instance_key: InstanceKey) -> dict[str, PodFailure]:
-        """Why the last pod that was ended as a whole was ended, by component."""
+        """Return why the last pod that was ended as a whole was ended, by component."""
         return {component: failure for (key, component), (_, failure) in self._ended.items() if key == instance_key}
 
     def _add_ended(self, instance_key: InstanceKey, component: str, name: str, failure: PodFailure) -> None:

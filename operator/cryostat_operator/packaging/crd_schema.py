@@ -72,6 +72,11 @@ class SchemaConverter:
         self.definitions = definitions
 
     def convert(self, raw: Schema) -> Schema:
+        """Return the schema of a CRD for a node of pydantic's schema.
+
+        Raises:
+            ValueError: a CRD cannot express the node: it is a union, or has no type.
+        """
         node = flatten(raw, self.defs)
         if (definition := node.pop(EMBEDDED_KEY, None)) is not None:
             return _sorted({**embedded(definition, self.definitions), **node})

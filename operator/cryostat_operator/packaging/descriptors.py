@@ -70,6 +70,7 @@ class Field:
 
     @property
     def name(self) -> str:
+        """The last element of the path."""
         return self.path.rsplit(".", 1)[-1]
 
     @property
@@ -79,6 +80,7 @@ class Field:
 
     @property
     def type(self) -> str:
+        """The OpenAPI type; empty if the schema has none."""
         return str(self.schema.get("type", ""))
 
     @property

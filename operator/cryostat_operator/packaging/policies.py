@@ -1,4 +1,4 @@
-"""What the optional ValidatingAdmissionPolicies have in common. Kubernetes 1.30 and later serve these kinds."""
+"""Builds the parts that the optional ValidatingAdmissionPolicies share. Kubernetes 1.30 and later serve these kinds."""
 
 from __future__ import annotations
 

@@ -56,10 +56,16 @@ def escape_expansion(text: str) -> str:
 
 
 def env_secret(name: str, secret: str, key: str) -> Obj:
+    """Return a variable with a value from a Secret. A container does not start while the key is missing."""
     return {"name": name, "valueFrom": {"secretKeyRef": {"name": secret, "key": key, "optional": False}}}
 
 
 def mount(volume: str, path: str, *, read_only: bool = True, sub_path: str | None = None) -> Obj:
+    """Return the mount of a volume.
+
+    Args:
+        sub_path: the file or folder of the volume to mount, in place of the whole volume.
+    """
     result: Obj = {"name": volume, "mountPath": path}
     if read_only:
         result["readOnly"] = True
@@ -74,10 +80,12 @@ def item(key: str, path: str | None = None) -> Obj:
 
 
 def http_get(path: str, port: int, scheme: str = "HTTP", **probe: int) -> Obj:
+    """Return a probe that sends a GET request. `probe` contains its times and thresholds."""
     return {"httpGet": {"path": path, "port": port, "scheme": scheme.upper()}, **probe}
 
 
 def exec_probe(*command: str, **probe: int) -> Obj:
+    """Return a probe that runs a command in the container. `probe` contains its times and thresholds."""
     return {"exec": {"command": list(command)}, **probe}
 
 

@@ -1,4 +1,4 @@
-"""What keeps one container of a pod from running, read from the status that the kubelet wrote."""
+"""Finds why one container of a pod does not run, from the status that the kubelet wrote."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ _ADDED_CONTAINER = _Container()  # by a webhook or policy of the cluster
 
 
 def failures(pod: Obj, kind: str, container: Obj) -> Iterator[PodFailure]:
-    """What a container cannot recover from by waiting: a bad image, a missing Secret, an end with an error.
+    """Yield failures that do not end by waiting: a bad image, a missing Secret, an end with an error.
 
     Args:
         kind: `container` or `init container`.
@@ -83,7 +83,7 @@ def failures(pod: Obj, kind: str, container: Obj) -> Iterator[PodFailure]:
 
 
 def _remedy_of_start(pod: Obj, name: str, quote: str) -> str:
-    """What to do if a container cannot be started, by the message of the kubelet, which has one reason for all."""
+    """Return what to do if a container cannot be started. The message decides: all causes have one reason."""
     variables = _image_variables(pod, name)
     added = "" if variables else f"; {_ADDED}"
     if key := _MISSING_KEY.search(quote):
@@ -128,7 +128,7 @@ def _image_pull(pod: Obj, kind: str, container: Obj) -> PodFailure:
 
 
 def _last_end(kind: str, container: Obj) -> Obj | None:
-    """How a container that is not ready last ended; None if it never ended, or is an init container that succeeded."""
+    """Return the last end of a container that is not ready; None without an end, or if an init container succeeded."""
     state = container.get("state") or {}
     if container.get("ready"):
         return None
@@ -204,7 +204,7 @@ def _spec(pod: Obj, kind: str, name: str) -> Obj:
 
 
 def _request(probe: Obj | None) -> str:
-    """What a probe asks, in parentheses."""
+    """Return the request of a probe, in parentheses."""
     if not probe:
         return ""
     if get := probe.get("httpGet"):

@@ -40,7 +40,7 @@ class Cause(NamedTuple):
 
 
 def unavailable_cause(instance: Instance, name: str, pod_failure: PodFailure | None) -> Cause | None:
-    """Why a Deployment does not serve its newest version.
+    """Return why a Deployment does not serve its newest version.
 
     Args:
         name: the Deployment, in the namespace of the Cryostat.
@@ -141,7 +141,7 @@ def deployment_conditions(deployment: dict[str, Any] | None) -> dict[str, dict[s
 
 
 def _refused(instance: Instance, deployment: Obj, condition: Obj) -> Cause:
-    """Why the ReplicaSet controller cannot create pods."""
+    """Return why the ReplicaSet controller cannot create pods."""
     subject = f"Deployment {deployment['metadata']['name']}"
     since = seconds(condition.get("lastTransitionTime"))
     quote = quoted(condition.get("message"))
@@ -151,7 +151,7 @@ def _refused(instance: Instance, deployment: Obj, condition: Obj) -> Cause:
 
 
 def _refused_pods(instance: Instance, deployment: Obj) -> RefusedObject:
-    """What is known of the pods of a Deployment, for the remedy of their refusal."""
+    """Return the facts about the pods of a Deployment that the remedy of their refusal depends on."""
     is_reports = deployment["metadata"]["name"] == f"{instance.name}-reports"
     reports = instance.spec.report_options
     security = (reports and reports.security_options) if is_reports else instance.spec.security_options

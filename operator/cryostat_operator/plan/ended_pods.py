@@ -49,6 +49,6 @@ def _remedy(pod: Obj, quote: str, node: str) -> str:
 
 
 def _ended_at(status: Obj) -> float | None:
-    """When a pod ended, in seconds since the epoch: the last change of a condition, or its start."""
+    """Return when a pod ended, in seconds since the epoch: the last change of a condition, or its start."""
     times = [seconds(each.get("lastTransitionTime")) for each in status.get("conditions") or ()]
     return max((time for time in times if time), default=seconds(status.get("startTime")))

@@ -1,4 +1,4 @@
-"""What to do if an image cannot be pulled, by the answer of the registry or of the container runtime.
+"""Finds what to do if an image cannot be pulled, by the answer of the registry or of the container runtime.
 
 The kubelet has no structured cause, so texts decide. They are from github.com/containerd/containerd/v2/core/remotes,
 github.com/containers/image (CRI-O), the packages net and net/http of Go, and the registries themselves.

@@ -52,6 +52,7 @@ class Instance:
 
     @property
     def openshift(self) -> bool:
+        """Whether the cluster is treated as OpenShift."""
         return self.snapshot.openshift
 
     @property
@@ -75,6 +76,7 @@ class Instance:
 
     @property
     def cert_manager_served(self) -> bool:
+        """Whether the API server serves the kinds of cert-manager that TLS needs."""
         return self.snapshot.serves("Issuer") and self.snapshot.serves("Certificate")
 
     @property
@@ -84,6 +86,7 @@ class Instance:
 
     @property
     def scheme(self) -> str:
+        """Scheme of the URLs of components."""
         return "https" if self.tls else "http"
 
     @cached_property
@@ -111,6 +114,7 @@ class Instance:
 
     @property
     def report_replicas(self) -> int:
+        """Number of report generators; with 0 the application generates the reports."""
         options = self.spec.report_options
         return (options.replicas or 0) if options else 0
 
@@ -127,6 +131,7 @@ class Instance:
 
     @property
     def generated_database_secret(self) -> str:
+        """Name of the Secret that the operator generates for the database."""
         return f"{self.name}-db"
 
     @property
@@ -137,6 +142,7 @@ class Instance:
 
     @property
     def requested_database_secret(self) -> str:
+        """Secret for the database according to the spec; see `database_secret_locked`."""
         return self.user_database_secret or self.generated_database_secret
 
     @property
@@ -217,6 +223,7 @@ class Instance:
         return self.settings.images[name]
 
     def service_host(self, service: str) -> str:
+        """Return the full DNS name of a Service in the install namespace."""
         return f"{service}.{self.namespace}.svc.{self.settings.cluster_domain}"
 
     def live(self, kind: str, name: str) -> Obj | None:

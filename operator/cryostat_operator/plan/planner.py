@@ -79,10 +79,12 @@ class Desired:
 
     @cached_property
     def objects(self) -> dict[Key, Obj]:
+        """Desired objects of all components."""
         return {key_of(obj): obj for component in self.components for obj in component.objects}
 
     @cached_property
     def requests(self) -> dict[Key, Request]:
+        """Content to provide for owned Secrets, by Secret."""
         return {request.key: request for component in self.components for request in component.requests}
 
     @cached_property

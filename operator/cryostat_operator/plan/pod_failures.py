@@ -1,4 +1,4 @@
-"""What keeps a pod from running, read from the status that scheduler and kubelet wrote."""
+"""Finds why a pod does not run, from the status that scheduler and kubelet wrote."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ def _unschedulable(pod: Obj, condition: Obj) -> PodFailure:
 
 
 def _remedy_of_scheduling(quote: str, options: str) -> str:
-    """What to do, by the message of the scheduler, which has one reason for all.
+    """Return what to do. The message decides, because all causes have one reason.
 
     Args:
         options: the field of the spec with `resources` and `schedulingOptions` of the pod.

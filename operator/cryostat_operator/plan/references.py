@@ -62,7 +62,7 @@ class Requirements:
                 self._uses_of.setdefault(_order(each), []).append((key, each))
 
     def blocked_by(self, key: Key) -> Problem | None:
-        """Why object `key` cannot be written yet; None if it can.
+        """Return why object `key` cannot be written yet; None if it can.
 
         Problems that a user has to solve come first, all of them in one message. Objects that miss the same Secret or
         ConfigMap have the same problem.

@@ -1,4 +1,4 @@
-"""What to change after admission refused an object: quotas, limit ranges, Pod Security, webhooks and policies.
+"""Finds what to change after admission refused an object: quotas, limit ranges, Pod Security, webhooks and policies.
 
 Admission reports no structured cause, so the texts of the API server decide. They are from
 k8s.io/apiserver/pkg/admission/plugin/resourcequota, plugin/pkg/admission/limitranger of Kubernetes,

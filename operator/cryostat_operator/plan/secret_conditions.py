@@ -40,7 +40,7 @@ def _is_planned(instance: Instance, plan: Plan, reference: Reference) -> bool:
 
 
 def _lack(plan: Plan, reference: Reference) -> str:
-    """What a Secret or ConfigMap lacks, as a clause; empty if it lacks nothing, or has not been read."""
+    """Return what a Secret or ConfigMap lacks, as a clause; empty if it lacks nothing, or has not been read."""
     if (reference.kind, reference.name) not in plan.data:
         return ""
     content = plan.data[reference.kind, reference.name]

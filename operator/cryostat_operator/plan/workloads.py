@@ -21,6 +21,7 @@ def pod_labels(instance: Instance, component: str) -> dict[str, str]:
 
 
 def deployment_name(instance: Instance, component: str) -> str:
+    """Return the name of a component's Deployment. That of the application has the name of the Cryostat."""
     return instance.name if component == CORE else f"{instance.name}-{component}"
 
 
@@ -95,6 +96,7 @@ def service_labels(instance: Instance, component: str) -> dict[str, str]:
 
 
 def service_type(config: ServiceConfig | None) -> str:
+    """Return the type of a Service according to the spec; `ClusterIP` by default."""
     return (config.service_type if config else None) or "ClusterIP"
 
 

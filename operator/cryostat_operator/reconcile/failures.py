@@ -80,7 +80,7 @@ class Failures:
         return Result(failed=True)
 
     def _api_problem(self, instance_key: InstanceKey, error: ApiError) -> Problem | None:
-        """What to report about an API error: a missing permission at once, other refusals once they have lasted."""
+        """Return the problem of an API error: a missing permission at once, other refusals once they have lasted."""
         if error.status == 403:
             return forbidden(error)
         if error.status == 0:

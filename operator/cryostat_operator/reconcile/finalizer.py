@@ -187,7 +187,7 @@ def _path(body: Obj) -> str:
 
 
 def _identity(body: Obj | None) -> tuple[str, list[str]] | None:
-    """What the removal of the finalizer depends on: UID and finalizers of a Cryostat; None if it does not exist."""
+    """Return UID and finalizers of a Cryostat, which a removal of its finalizer tests; None if it does not exist."""
     return (body["metadata"]["uid"], body["metadata"].get("finalizers") or []) if body else None
 
 

@@ -107,7 +107,7 @@ class Results:
         return [change.event for change in done if change.event]
 
     def requeue(self, recheck_after: float, lasting: Collection[Reason] = ()) -> Result:
-        """When to reconcile again.
+        """Return when to reconcile again.
 
         Args:
             recheck_after: seconds until something is due without an event; infinite if nothing is.

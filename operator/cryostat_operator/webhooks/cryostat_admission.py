@@ -45,9 +45,8 @@ _MISSING = ("NotFound", "NamespaceTerminating", "NamespaceRecreated")
 class AccessReviewer(Protocol):
     """Checks permissions of users."""
 
-    async def missing(
-        self, user: Mapping[str, Any], required: Iterable[Permission], caller: str
-    ) -> list[Permission]: ...
+    async def missing(self, user: Mapping[str, Any], required: Iterable[Permission], caller: str) -> list[Permission]:
+        """Return the permissions that a user does not have, in their order. Raises ApiError."""
 
 
 class CryostatAdmission:

@@ -57,6 +57,7 @@ def build(instance: Instance) -> ComponentPlan:
 
 
 def config_map(instance: Instance) -> Obj:
+    """Return the ConfigMap with the configuration of nginx."""
     config = text.render(
         "nginx.conf.j2",
         server_name=f"{instance.name}-agent.{instance.namespace}.svc",
@@ -83,6 +84,7 @@ def config_map(instance: Instance) -> Obj:
 
 
 def config_name(instance: Instance) -> str:
+    """Return the name of the ConfigMap with the configuration of nginx."""
     return f"{instance.name}-agent-proxy"
 
 

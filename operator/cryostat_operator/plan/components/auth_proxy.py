@@ -65,10 +65,12 @@ def warnings(instance: Instance) -> tuple[Problem, ...]:
 
 
 def cookie_secret(instance: Instance) -> str:
+    """Return the name of the Secret with which the proxy encrypts session cookies."""
     return f"{instance.name}-oauth2-cookie"
 
 
 def config_name(instance: Instance) -> str:
+    """Return the name of the ConfigMap with the configuration of oauth2-proxy."""
     return f"{instance.name}-oauth2-proxy-cfg"
 
 

@@ -58,6 +58,7 @@ def _warnings(instance: Instance) -> tuple[Problem, ...]:
 
 
 def deployment(instance: Instance) -> Obj:
+    """Return the main Deployment, with the application, Grafana, the data source and both proxies."""
     security = instance.spec.security_options
     volumes = [
         *auth_proxy.volumes(instance),

@@ -120,6 +120,7 @@ def name(instance: Instance) -> str:
 
 
 def port(instance: Instance) -> int:
+    """Return the port of the Service. The port of the container is fixed."""
     config = instance.spec.service_options.database_config if instance.spec.service_options else None
     return (config.database_port if config else None) or names.PORT_DATABASE
 
@@ -148,6 +149,7 @@ def core_volumes(instance: Instance) -> list[Obj]:
 
 
 def tls_directory(instance: Instance) -> str:
+    """Return the mount path of the database's certificate, in its own container and in the application's."""
     return f"{names.SECRETS_DIR}/{instance.name}-database-tls"
 
 

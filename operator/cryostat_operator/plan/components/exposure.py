@@ -81,6 +81,7 @@ def service(instance: Instance) -> Obj:
 
 
 def console_link(instance: Instance, url: str) -> Obj:
+    """Return the link to an instance in the OpenShift console, on the dashboard of its namespace."""
     return builders.labeled(
         instance, "ConsoleLink", names.instance_hash_name(instance.namespace, instance.name), ""
     ) | {

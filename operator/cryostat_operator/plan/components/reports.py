@@ -67,6 +67,7 @@ def name(instance: Instance) -> str:
 
 
 def port(instance: Instance) -> int:
+    """Return the port of the Service. The port of the container is fixed."""
     config = instance.spec.service_options.reports_config if instance.spec.service_options else None
     return workloads.service_port(config, names.PORT_REPORTS)
 
@@ -78,7 +79,7 @@ def service(instance: Instance) -> Obj:
 
 
 def core_environment(instance: Instance) -> list[Obj]:
-    """How the application reaches the report generators."""
+    """Return the variable with which the application reaches the report generators."""
     if not is_enabled(instance):
         return []
     return [builders.env("QUARKUS_REST_CLIENT_REPORTS_URL", f"{instance.scheme}://{name(instance)}:{port(instance)}")]

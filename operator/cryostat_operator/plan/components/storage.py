@@ -73,10 +73,12 @@ def warnings(instance: Instance) -> tuple[Problem, ...]:
 
 
 def generated_secret(instance: Instance) -> str:
+    """Return the name of the Secret with the generated S3 credentials."""
     return f"{instance.name}-storage"
 
 
 def secret(instance: Instance) -> Obj:
+    """Return the Secret for the generated S3 credentials, without them: the reconciler provides its content."""
     return builders.owned(instance, "Secret", generated_secret(instance)) | {"type": "Opaque"}
 
 
@@ -91,6 +93,7 @@ def name(instance: Instance) -> str:
 
 
 def port(instance: Instance) -> int:
+    """Return the port of the Service. The port of the container is fixed."""
     config = instance.spec.service_options.storage_config if instance.spec.service_options else None
     return workloads.service_port(config, names.PORT_STORAGE)
 
@@ -159,7 +162,7 @@ def trust(instance: Instance) -> str:
 
 
 def external_reader_environment(instance: Instance) -> list[Obj]:
-    """How report generators and the data source trust an external S3 service, from which they fetch recordings."""
+    """Return the variables with which report generators and the data source trust an external S3 service."""
     if trust(instance) != "trust-all":
         return []
     return [
@@ -207,6 +210,7 @@ def _uses_buckets_without_field(instance: Instance) -> bool:
 
 
 def tls_directory(instance: Instance) -> str:
+    """Return the mount path of the storage's certificate, in its own container and in that of the data source."""
     return f"{names.SECRETS_DIR}/{instance.name}-storage-tls"
 
 

@@ -51,7 +51,7 @@ def _unusable_file(instance: Instance) -> str:
 
 
 def _flaw(instance: Instance) -> LoginFlaw | None:
-    """What is wrong with the user's file. OpenShift's proxy does not check it."""
+    """Return the flaw of the user's file, None if it has none. OpenShift's proxy does not check the file."""
     secret, key = instance.basic_auth or ("", "")
     content = instance.snapshot.data.get(("Secret", secret))
     if not content or instance.openshift_login or key not in content.login_flaws:

@@ -69,7 +69,7 @@ def _harvester(options: AgentOptions) -> Iterator[Obj]:
 
 
 def _callback(instance: Instance, namespace: str, port: int, ipv6: bool) -> Iterator[Obj]:
-    """Where the instance reaches the agent: by address if it does not verify host names, otherwise by name."""
+    """Yield the variables with the URL of the agent: its address if host names are not verified, otherwise its name."""
     agent, address = instance.spec.agent_options, f"$({_P}POD_IP)"
     if agent and agent.disable_hostname_verification:
         yield builders.env(f"{_P}CALLBACK", f"{instance.scheme}://{f'[{address}]' if ipv6 else address}:{port}")

@@ -1,4 +1,4 @@
-"""What the operator keeps of a Secret with a certificate: only its public part."""
+"""The public part of a Secret with a certificate, which is all that the operator keeps of it."""
 
 from __future__ import annotations
 

@@ -86,6 +86,7 @@ class Plan:
 
     @cached_property
     def objects(self) -> dict[Key, Obj]:
+        """Objects to write, of all components."""
         return {key_of(obj): obj for component in self.components for obj in component.objects}
 
     @cached_property
@@ -94,10 +95,12 @@ class Plan:
 
     @cached_property
     def requests(self) -> dict[Key, Request]:
+        """Content to provide for owned Secrets, by Secret."""
         return {request.key: request for component in self.components for request in component.requests}
 
     @cached_property
     def blocked(self) -> dict[Key, Blocked]:
+        """Objects that cannot be written yet."""
         return {blocked.key: blocked for component in self.components for blocked in component.blocked}
 
     def component_of(self, key: Key) -> str:

@@ -137,6 +137,11 @@ def collection_path(kind: str, namespace: str = "") -> str:
 
 
 def resource_path(group: str, version: str, plural: str, namespace: str = "", name: str = "") -> str:
+    """Return the path of a collection or, with `name`, of an object.
+
+    Args:
+        namespace: empty for kinds without namespaces, and for the objects of all namespaces.
+    """
     root = f"/apis/{group}/{version}" if group else f"/api/{version}"
     scope = f"/namespaces/{namespace}" if namespace else ""
     return f"{root}{scope}/{plural}" + (f"/{name}" if name else "")

@@ -70,7 +70,7 @@ class PodFailure(NamedTuple):
 
     @property
     def lasting_from(self) -> float:
-        """When the failure counts as lasting, in seconds since the epoch."""
+        """Time from which on the failure counts as lasting, in seconds since the epoch."""
         if self.former:
             return self.since or 0.0
         if self.since is None:
@@ -79,5 +79,5 @@ class PodFailure(NamedTuple):
 
     @property
     def reported_from(self) -> float:
-        """When the status starts to report the failure, in seconds since the epoch."""
+        """Time from which on the status reports the failure, in seconds since the epoch."""
         return self.lasting_from if self.transient else 0.0

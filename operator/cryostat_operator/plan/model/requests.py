@@ -44,6 +44,7 @@ class SecretRequest:
 
     @property
     def keys(self) -> frozenset[str]:
+        """Keys that the Secret will have."""
         return frozenset(self.values)
 
 
@@ -71,6 +72,7 @@ class CertificateRequest:
 
     @property
     def keys(self) -> frozenset[str]:
+        """Keys that the Secret will have."""
         stores = ("keystore.p12", "truststore.p12") if self.password else ()
         return frozenset(("tls.crt", "tls.key", "ca.crt", *stores))
 
@@ -94,6 +96,7 @@ class CopyRequest:
 
     @property
     def keys(self) -> frozenset[str]:
+        """Keys that the copy will have."""
         return frozenset(self.values)
 
 

@@ -112,4 +112,5 @@ class Snapshot:
     ingress_classes: IngressClasses | None = None
 
     def serves(self, kind: str) -> bool:
+        """Return whether the API server serves a kind of `KINDS`."""
         return self.apis is None or kind in self.apis
