@@ -64,7 +64,7 @@ class Case:
 
     @property
     def needed(self) -> list[Object]:
-        """What the Go operator created itself and this operator needs, too."""
+        """Objects that the Go operator created itself and this operator needs, too."""
         return [obj for obj in self.predecessor.created if key_of(obj) not in self.not_needed]
 
 

@@ -68,7 +68,7 @@ def replicas(state: ClusterState) -> dict[str, int]:
 
 
 def written(state: ClusterState) -> dict[str, tuple[str, ...]]:
-    """What the operator would write: object → differing paths."""
+    """Return what the operator would write: object → differing paths."""
     changes = diff(state.plan, state.snapshot, state.cryostat.metadata["uid"]).changes
     return {change.key.name: (change.verb, *change.paths) for change in changes}
 
