@@ -206,6 +206,26 @@ class Scenario:
                     raise
         return found
 
+    def dead_webhook(self, where: str, operation: str, resource: str) -> Object:
+        """Let the API server call a webhook that does not answer for writes of a resource in a namespace.
+
+        Args:
+            where: the namespace.
+            operation: CREATE or UPDATE.
+            resource: group and plural: `/services`.
+        """
+        group, _, plural = resource.partition("/")
+        hook = {
+            "name": "policy.example.com", "sideEffects": "None", "admissionReviewVersions": ["v1"],
+            "clientConfig": {"url": "https://127.0.0.1:1/"}, "failurePolicy": "Fail", "timeoutSeconds": 2,
+            "rules": [{"apiGroups": [group], "apiVersions": ["*"], "operations": [operation], "resources": [plural]}],
+            "namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": where}},
+        }  # fmt: skip
+        head = {"apiVersion": "admissionregistration.k8s.io/v1", "kind": "ValidatingWebhookConfiguration"}
+        made = self.api.create({**head, "metadata": {"name": where}, "webhooks": [hook]})
+        self.undo(lambda: self.api.delete(made))
+        return made
+
     def undo(self, action: Callable[[], Any]) -> None:
         """Register an action for `clean`, which runs them in reverse order."""
         self._undo.append(action)

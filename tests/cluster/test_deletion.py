@@ -7,7 +7,7 @@ import time
 import pytest
 
 from cryostat_operator.api import constants
-from tests.cluster.api import Object, eventually
+from tests.cluster.api import ApiError, Object, eventually
 from tests.cluster.scenario import Scenario, bindings_of, callback_of, name, namespace
 
 HOLD = {"metadata": {"finalizers": ["example.com/hold"]}}
@@ -193,3 +193,27 @@ def test_a_refused_deletion_is_reported_and_retried(scenario: Scenario) -> None:
     scenario.wait_until_deleted(cr)
     scenario.wait_for_no_objects(cr)
     assert len(scenario.events(cr, "DeletionBlocked")) == 1
+
+
+def test_a_deletion_behind_a_webhook_that_does_not_answer_is_reported_and_retried(scenario: Scenario) -> None:
+    where = scenario.namespace()
+    cr = scenario.cryostat(where)
+    eventually(lambda: scenario.live(cr)["metadata"]["finalizers"], what="the operator has set its finalizer")
+    made = scenario.dead_webhook(where, "UPDATE", f"{constants.GROUP}/{constants.PLURAL}")
+
+    def refused() -> bool:
+        try:
+            scenario.annotate(cr, attempt=str(time.time_ns()))
+        except ApiError as error:
+            return "failed calling webhook" in error.message
+        return False
+
+    eventually(refused, what="the API server calls the webhook")
+    scenario.api.delete(cr)
+    words = ('failed calling webhook "policy.example.com"', "delete its webhook configuration")
+    scenario.wait_for_reason(cr, "DeletionBlocked", *words)
+    scenario.wait_for_reconciles(cr)
+    assert [event["count"] for event in scenario.events(cr, "DeletionBlocked")] == [1]
+    scenario.api.delete(made)
+    scenario.wait_until_deleted(cr)
+    scenario.wait_for_no_objects(cr)

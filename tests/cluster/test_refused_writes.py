@@ -121,15 +121,7 @@ def test_a_policy_against_one_object_blocks_only_objects_that_use_it(scenario: S
 
 def test_a_policy_server_that_does_not_answer_is_reported(scenario: Scenario) -> None:
     where = scenario.namespace()
-    hook = {
-        "name": "policy.example.com", "sideEffects": "None", "admissionReviewVersions": ["v1"],
-        "clientConfig": {"url": "https://127.0.0.1:1/"}, "failurePolicy": "Fail", "timeoutSeconds": 2,
-        "rules": [{"apiGroups": [""], "apiVersions": ["v1"], "operations": ["CREATE"], "resources": ["services"]}],
-        "namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": where}},
-    }  # fmt: skip
-    head = {"apiVersion": ADMISSION, "kind": "ValidatingWebhookConfiguration", "metadata": {"name": where}}
-    made = scenario.api.create({**head, "webhooks": [hook]})
-    scenario.undo(lambda: scenario.api.delete(made))
+    made = scenario.dead_webhook(where, "CREATE", "/services")
     trial = {"apiVersion": "v1", "kind": "Service", "metadata": {"name": "a", "namespace": where}}
     wait_for_policy(scenario, {**trial, "spec": {"ports": [{"port": 1}]}}, refused=True)
     cr = scenario.cryostat(where)
