@@ -27,6 +27,10 @@ def test_nothing_is_written_until_the_pause_ends(scenario: Scenario) -> None:
     scenario.wait_until_ready(cr)
     paused(scenario, cr)
     mark = scenario.plane.audit_mark()
+    scenario.api.delete(scenario.get("Deployment", where, "x-database"))
+    words = (f"Deployment {where}/x-database differs from the spec", "does not change that")
+    found = scenario.wait_for_reason(cr, "Paused", *words, type="Reconciled")
+    assert found["status"] == "False"
     deployment = scenario.get("Deployment", where, "x")
     scenario.api.delete(scenario.get("Service", where, "x-storage"))
     scenario.api.delete(scenario.get("NetworkPolicy", where, "x-internal-ingress"))
@@ -43,7 +47,7 @@ def test_nothing_is_written_until_the_pause_ends(scenario: Scenario) -> None:
     assert condition(scenario.live(cr), "ReconciliationActive")["status"] == "False"
     scenario.annotate(cr, **{PAUSE: None})
     body = scenario.wait_until_ready(cr)
-    assert condition(body, "ReconciliationActive") == {}
+    assert condition(body, "ReconciliationActive") == condition(body, "Reconciled") == {}
     assert scenario.get("Deployment", where, "x")["spec"]["replicas"] == 1
     for place, name in ((where, "x-storage"), (where, "x-reports"), (target, callback_of(cr))):
         assert scenario.find("Service", place, name), name

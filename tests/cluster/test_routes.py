@@ -106,6 +106,16 @@ def test_a_route_that_no_router_has_processed_blocks_nothing(scenario: Scenario,
     served_at(scenario, cr, f"x-{cr['metadata']['namespace']}.{openshift.DOMAIN}")
 
 
+def test_an_admitted_route_without_a_pod_of_the_application_is_not_exposed(scenario: Scenario) -> None:
+    cr = scenario.cryostat(scenario.namespace(), schedulingOptions={"nodeSelector": {"disk": "golden"}})
+    words = ("does not answer: Deployment x has no pod that serves", "See Ready and ComponentsAvailable")
+    found = scenario.wait_for_reason(cr, "ApplicationUnavailable", *words, type="Exposed")
+    assert found["status"] == "False"
+    scenario.change(cr, schedulingOptions=None)
+    scenario.wait_until_ready(cr)
+    assert scenario.wait_for_reason(cr, "AddressAssigned", type="Exposed")["status"] == "True"
+
+
 def test_waits_of_more_than_a_minute_are_problems_until_they_end(scenario: Scenario, router: Router) -> None:
     router.pause()
     cr = scenario.cryostat(scenario.namespace())
