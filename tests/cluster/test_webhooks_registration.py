@@ -295,6 +295,13 @@ def test_cryostats_are_deleted_while_the_api_server_cannot_reach_the_webhooks(
         eventually(refused, what="the API server calls webhooks that do not answer")
         webhooks.api.patch(made, {"metadata": {"finalizers": None}})
         assert eventually(finalizers, what="the operator has set its finalizer again") == before
+
+        def is_reported() -> bool:
+            assert "\ncryostat_operator_webhook_reachable 0.0\n" in webhooks.operator.get("/metrics")[1]
+            events = webhooks.api.list("v1", "Event", fieldSelector="reason=WebhookUnreachable")
+            return any('failed calling webhook "x.' in event["message"] for event in events)
+
+        eventually(is_reported, 150, "the operator reports that its webhooks cannot be reached")
         webhooks.api.delete(made)
         eventually(
             lambda: webhooks.api.find(constants.API_VERSION, "Cryostat", "held", home) is None,
