@@ -113,7 +113,7 @@ def test_the_key_of_an_instance_has_one_name() -> None:
 
 
 def test_unit_tests_run_no_programs() -> None:
-    """They run Python and a shell at most, so that `make unit` needs nothing else."""
+    """They run Python, a shell and standard utilities at most, so that `make unit` needs nothing else."""
     calls = [
         (str(path.relative_to(UNIT)), node)
         for path in UNIT.rglob("*.py")
