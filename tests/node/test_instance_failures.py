@@ -15,7 +15,16 @@ from cryostat_operator.settings import IMAGES
 from tests.cluster.api import Object, condition
 from tests.cluster.kubectl import KubectlError
 from tests.node.installation import sample
-from tests.node.instance import APPLICATION_MEMORY, HOME, Running, container_of, owner, wait_until
+from tests.node.instance import (
+    APPLICATION_MEMORY,
+    HOME,
+    RESTRICTED,
+    Running,
+    client,
+    container_of,
+    owner,
+    wait_until,
+)
 
 # The instance becomes Ready within minutes, also after the changes of each test.
 pytestmark = pytest.mark.timeout(900)
@@ -88,12 +97,23 @@ def ask_for_too_much(instance: Running) -> None:
     set_resources(instance, {"requests": {"cpu": "100", "memory": "64Mi"}})
 
 
-def hide_image(instance: Running) -> None:
-    instance.node.rename(IMAGES["database"][1], HIDDEN)
+def end_database(instance: Running) -> None:
+    """Delete the pod of the database, which another one replaces, and wait until it has ended."""
     former = database(instance)
     instance.api.delete(former)
     # Two servers with the same data directory would destroy the data.
     wait_until(lambda: not instance.api.find("v1", "Pod", former["metadata"]["name"], HOME), "it has ended")
+
+
+def replace_waiting_pod(instance: Running) -> None:
+    """Replace a pod of the database that cannot start: the kubelet tries again after up to a minute."""
+    [waiting] = [pod for pod in instance.pods if owner(pod) == f"{instance.name}-database"]
+    instance.api.delete(waiting)
+
+
+def hide_image(instance: Running) -> None:
+    instance.node.rename(IMAGES["database"][1], HIDDEN)
+    end_database(instance)
 
 
 def crash_twice(instance: Running) -> None:
@@ -116,15 +136,76 @@ def use_too_much_memory(instance: Running) -> None:
             instance.request("/digest", user, "--upload-file", "/tmp/large", "--max-time", "60")
 
 
+def policy(instance: Running) -> list[Object]:
+    """A policy adds a variable to new pods of the database, with the value of a key that a Secret does not have."""
+    variable, source = "Object.spec.containers.env", "Object.spec.containers.env.valueFrom"
+    reference = f"{source}.secretKeyRef{{name: '{instance.name}-db', key: 'absent'}}"
+    value = f"{variable}{{name: 'ADDED', valueFrom: {source}{{secretKeyRef: {reference}}}}}"
+    expression = f"[JSONPatch{{op: 'add', path: '/spec/containers/0/env/-', value: {value}}}]"
+    match = {
+        "resourceRules": [{"apiGroups": [""], "apiVersions": ["v1"], "operations": ["CREATE"], "resources": ["pods"]}],
+        "namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": HOME}},
+        "objectSelector": {"matchLabels": {"component": "database"}},
+    }
+    mutations = [{"patchType": "JSONPatch", "jsonPatch": {"expression": expression}}]
+    spec = {"matchConstraints": match, "reinvocationPolicy": "Never", "mutations": mutations}
+    head = {"apiVersion": "admissionregistration.k8s.io/v1", "metadata": {"name": "absent"}}
+    return [
+        {**head, "kind": "MutatingAdmissionPolicy", "spec": spec},
+        {**head, "kind": "MutatingAdmissionPolicyBinding", "spec": {"policyName": "absent"}},
+    ]
+
+
+def wait_for_policy(instance: Running, *, changed: bool) -> None:
+    """Wait until the policy changes new pods, or does not change them any more."""
+    trial = client(HOME)
+    trial["metadata"]["labels"] = {"component": "database"}
+    trial["spec"]["containers"][0]["env"] = [{"name": "FIRST", "value": "1"}]
+
+    def is_in_effect() -> bool:
+        created = instance.api.create(trial, dryRun="All")
+        return (len(created["spec"]["containers"][0]["env"]) > 1) == changed
+
+    wait_until(is_in_effect, "the policy has an effect" if changed else "the policy has no effect")
+
+
+def refer_to_missing_key(instance: Running) -> None:
+    for obj in policy(instance):
+        instance.api.create(obj)
+    wait_for_policy(instance, changed=True)
+    end_database(instance)
+
+
+def remove_policy(instance: Running) -> None:
+    for obj in policy(instance):
+        instance.api.delete(obj)
+    wait_for_policy(instance, changed=False)
+    replace_waiting_pod(instance)
+
+
+def run_as(instance: Running, user: int | None, level: str) -> None:
+    """Set the user of the database, in a namespace of this Pod Security level: `restricted` refuses the pod of root."""
+    namespace = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": HOME}}
+    instance.api.patch(namespace, {"metadata": {"labels": dict.fromkeys(RESTRICTED, level)}})
+    context = None if user is None else {"runAsUser": user}
+    instance.api.patch(instance.cryostat, {"spec": {"securityOptions": {"databaseSecurityContext": context}}})
+
+
+def run_as_root(instance: Running) -> None:
+    run_as(instance, 0, "baseline")
+
+
+def run_as_other_user(instance: Running) -> None:
+    run_as(instance, None, "restricted")
+
+
 def repair(instance: Running) -> None:
     set_resources(instance, sample(HOME)["spec"]["resources"]["databaseResources"])
 
 
 def show_image(instance: Running) -> None:
-    """Restore the name of the image, and replace the pod: the kubelet retries a pull after up to a minute."""
     instance.node.rename(HIDDEN, IMAGES["database"][1])
-    [waiting] = [pod for pod in instance.pods if owner(pod) == f"{instance.name}-database"]
-    instance.api.delete(waiting)
+    replace_waiting_pod(instance)
 
 
 HIDDEN = "cryostat.test/hidden:1"
@@ -133,6 +214,8 @@ OUT_OF_MEMORY = f"was killed because it used more memory than its limit of {APPL
 FAILURES: list[tuple[Change, str, Change]] = [  # the failure, the expected words of the status, the repair
     (ask_for_too_much, "Insufficient cpu", repair),
     (hide_image, f'cannot pull image "{IMAGES["database"][1]}" (', show_image),
+    (refer_to_missing_key, f"couldn't find key absent in Secret {HOME}/", remove_policy),
+    (run_as_root, "container's runAsUser breaks non-root policy", run_as_other_user),
     (crash_twice, "with exit code 137", lambda instance: None),
     (use_too_much_memory, OUT_OF_MEMORY, lambda instance: None),
 ]
