@@ -18,6 +18,7 @@ from .model.snapshot import Snapshot
 TlsIssuer = Literal["off", "cert-manager", "built-in"]
 """The issuer of the certificates for TLS between the components; `off` without TLS."""
 
+IPV4_ADDRESSES = "0.0.0.0"  # noqa: S104 - all of them: other pods connect
 DEFAULT_FS_GROUP = 18500
 
 
@@ -212,7 +213,7 @@ class Instance:
         On `0.0.0.0`, they accept no connection to IPv6 addresses, which pods have if the API server has only such ones.
         """
         addresses = self.snapshot.api_server
-        return "::" if addresses and all(":" in address for address in addresses) else "0.0.0.0"  # noqa: S104
+        return "::" if addresses and all(":" in address for address in addresses) else IPV4_ADDRESSES
 
     def listen_on(self, port: int) -> str:
         """Return `listen_address` with a port."""

@@ -8,7 +8,7 @@ from typing import Final
 from ...api.storage_options import ObjectStorageProviderOptions
 from .. import builders, claims, workloads
 from ..image_releases import release_of
-from ..instance import Instance
+from ..instance import IPV4_ADDRESSES, Instance
 from ..model import names
 from ..model.desired_state import ComponentPlan, without_none
 from ..model.kinds import Key, Obj
@@ -221,18 +221,23 @@ def deployment(instance: Instance) -> Obj:
 def container(instance: Instance) -> Obj:
     resources, security = instance.spec.resources, instance.spec.security_options
     tls = tls_directory(instance)
-    encrypted = [
-        f"-s3.port={names.PORT_STORAGE}",
-        "-s3.port.https=0",
-        f"-s3.key.file={tls}/tls.key",
-        f"-s3.cert.file={tls}/tls.crt",
-    ]
+    arguments: list[str] = []
+    if instance.tls:
+        arguments += [
+            f"-s3.port={names.PORT_STORAGE}",
+            "-s3.port.https=0",
+            f"-s3.key.file={tls}/tls.key",
+            f"-s3.cert.file={tls}/tls.crt",
+        ]
+    if instance.listen_address != IPV4_ADDRESSES:
+        # The image does not read IP_BIND and listens on IPv4. SeaweedFS adds the port to the text, hence the brackets.
+        arguments.append(f"-ip.bind=[{instance.listen_address}]")
     # Images before 4.3 have no /readyz.
     probe = builders.http_get("/healthz", names.PORT_STORAGE, instance.scheme)
     return {
         "name": f"{instance.name}-storage",
         **workloads.image(instance, "storage"),
-        **({"args": encrypted} if instance.tls else {}),
+        **({"args": arguments} if arguments else {}),
         "ports": [{"containerPort": names.PORT_STORAGE}],
         "env": [
             builders.env("CRYOSTAT_BUCKETS", ",".join(buckets(instance))),

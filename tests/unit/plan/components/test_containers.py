@@ -131,6 +131,10 @@ def test_other_pods_connect_by_the_addresses_of_the_cluster(
         state.snapshot = replace(state.snapshot, api_server=addresses)
         plan = state.plan
         assert environment(plan, "sample-storage", "sample-storage")["IP_BIND"] == address
+        arguments = container(plan, "sample-storage", "sample-storage").get("args", [])
+        assert [each for each in arguments if each.startswith("-ip.bind")] == (
+            ["-ip.bind=[::]"] if host == "[::]" else []
+        )
         assert environment(plan, "sample-reports", "sample-reports")["QUARKUS_HTTP_HOST"] == address
         if openshift:
             assert f"--http-address={host}:4180" in container(plan, "sample", "sample-auth-proxy")["args"]
