@@ -81,8 +81,8 @@ def test_large_objects_with_the_ownership_labels_fit_into_the_shipped_limit(scen
     operator = scenario.start()
     started = peak(operator)
     cryostat = scenario.cryostat(other)
-    scenario.wait_until_ready(cryostat)
     flood(scenario, other, "x", "x-", 50)  # the operator gets these from its watches, for an existing Cryostat
+    scenario.wait_until_ready(cryostat)
     scenario.wait_until_idle()
     assert peak(operator) < limit() * 0.75, f"{started:.0f} MiB after the start"
     print(f"peak: {started:.0f} MiB after the start, {peak(operator):.0f} MiB in the end")

@@ -16,7 +16,11 @@ QUANTITY = (
     r"(([KMGTPE]i)|[numkMGTPE]|([eE](\+|-)?(([0-9]+(\.[0-9]*)?)|(\.[0-9]+))))?$"
 )
 _SCALARS: Mapping[str, Schema] = {
-    "io.k8s.apimachinery.pkg.api.resource.Quantity": {"pattern": QUANTITY, "x-kubernetes-int-or-string": True},
+    "io.k8s.apimachinery.pkg.api.resource.Quantity": {
+        "pattern": QUANTITY,
+        "maxLength": limits.MAX_QUANTITY,
+        "x-kubernetes-int-or-string": True,
+    },
     "io.k8s.apimachinery.pkg.util.intstr.IntOrString": {"x-kubernetes-int-or-string": True},
 }
 # Keywords kept of a Kubernetes definition; enums and limits are checked by the API that the value is passed to.

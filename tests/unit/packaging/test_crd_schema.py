@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from cryostat_operator.api.base import EMBEDDED_KEY
+from cryostat_operator.api.limits import MAX_QUANTITY
 from cryostat_operator.api.status import CryostatStatus
 from cryostat_operator.api.v1beta2 import Cryostat
 from cryostat_operator.packaging.crd_schema import object_schema
@@ -76,7 +77,8 @@ def test_every_field_of_the_operator_has_a_description(schema: dict[str, Any]) -
 def test_embedded_types_keep_their_shape(schema: dict[str, Any]) -> None:
     spec = schema["properties"]["spec"]["properties"]
     requirements = spec["resources"]["properties"]["coreResources"]
-    assert requirements["properties"]["limits"]["additionalProperties"]["x-kubernetes-int-or-string"] is True
+    quantity = requirements["properties"]["limits"]["additionalProperties"]
+    assert (quantity["x-kubernetes-int-or-string"], quantity["maxLength"]) == (True, MAX_QUANTITY)
     assert requirements["properties"]["claims"]["x-kubernetes-list-map-keys"] == ["name"]
     toleration = spec["schedulingOptions"]["properties"]["tolerations"]["items"]
     assert toleration["properties"]["tolerationSeconds"]["format"] == "int64"
