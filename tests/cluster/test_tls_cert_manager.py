@@ -248,8 +248,18 @@ def test_a_stopped_cert_manager_blocks_only_objects_that_need_certificates(
         eventually(lambda: tls_condition(api, here).get("reason") == "WaitingForCertificate")
         eventually(lambda: len(api.list("v1", "Service", here)) == 5)
         assert not [e for e in api.list("v1", "Event", here) if e["type"] == "Warning"]
-        status = api.get(constants.API_VERSION, constants.KIND, NAME, here)
-        assert condition(status, "Ready")["status"] == "False"
+
+        def says(reason: str, words: str) -> bool:
+            found = condition(api.get(constants.API_VERSION, constants.KIND, NAME, here), "Ready")
+            assert (found["status"], found["reason"]) == ("False", reason), found
+            assert words in found["message"], found
+            return True
+
+        eventually(lambda: says("WaitingForCertificate", f"Certificate {here}/{NAME}-"), what="a Certificate is named")
+        words = f"Certificate {here}/{NAME}-ca is not ready: cert-manager has not reported its status"
+        eventually(lambda: says("CertificateNotIssued", words), 2 * SLOW, "the wait becomes a problem after a minute")
+        [event] = eventually(lambda: [e for e in api.list("v1", "Event", here) if e["type"] == "Warning"])
+        assert (event["reason"], event["count"]) == ("CertificateNotIssued", 1)
         api.patch(live, {"spec": {"enableCertManager": False}})
         eventually(lambda: is_disabled(api, here))
     finally:
