@@ -22,8 +22,10 @@ from tests.cluster.controlplane import ControlPlane
 PROGRAM = Path(sys.executable).parent / "cryostat-operator"
 
 
-def run(plane: ControlPlane, *arguments: str, cr: object) -> subprocess.CompletedProcess[str]:
-    env = {**os.environ, "KUBECONFIG": str(plane.kubeconfig)}
+def run(
+    plane: ControlPlane, *arguments: str, cr: object, kubeconfig: Path | None = None
+) -> subprocess.CompletedProcess[str]:
+    env = {**os.environ, "KUBECONFIG": str(kubeconfig or plane.kubeconfig)}
     return subprocess.run([PROGRAM, *arguments], input=yaml.safe_dump(cr), env=env, capture_output=True, text=True)
 
 
@@ -75,6 +77,48 @@ def test_diff_shows_missing_objects_and_then_nothing(
     assert "# replace Deployment" in drift.stdout
     assert "spec.replicas" in drift.stdout
     assert drift.stdout.count("\n# ") == 0
+
+
+def test_status_says_what_the_user_may_not_read(
+    installed_plane: ControlPlane, namespace: NamespaceFactory, operator: OperatorFactory
+) -> None:
+    where = namespace(installed_plane)
+    head = {"apiVersion": constants.API_VERSION, "kind": constants.KIND}
+    api, kubectl = installed_plane.api, installed_plane.kubectl
+    api.create({**head, "metadata": {"name": "sample", "namespace": where}, "spec": {}})
+    resource = f"{constants.PLURAL}.{constants.GROUP}"
+    kubectl("create", "role", "reader", "-n", where, "--verb=get,list", f"--resource={resource}")
+    kubectl("create", "rolebinding", "reader", "-n", where, "--role=reader", f"--serviceaccount={where}:default")
+    kubeconfig = installed_plane.kubeconfig_for("default", where)
+
+    def status(*options: str) -> tuple[int, str]:
+        done = run(installed_plane, "status", "sample", "-n", where, *options, cr=None, kubeconfig=kubeconfig)
+        assert done.stderr == ""
+        return done.returncode, done.stdout
+
+    eventually(lambda: status()[0] == 1, what="the user may read a Cryostat that is not ready")
+    operator(installed_plane)
+    eventually(lambda: status()[0] == 0, 60, "the instance is Ready")
+    code, text = status()
+    assert code == 0, text
+    _, _, not_shown = text.partition("\nNot shown\n")
+    plurals = ("pods", "secrets", "deployments", "persistentvolumeclaims")
+    lists = [f"You may not list {plural} in namespace {where}, so they are not shown." for plural in plurals]
+    operator_sentence = "You may not read the Deployment and the Lease of the operator, so it is not checked whether"
+    assert [sentence for sentence in (*lists, operator_sentence) if sentence not in not_shown] == [], text
+    [instance] = json.loads(status("-o", "json")[1])["instances"]
+    assert (instance["ready"], instance["objects"], instance["pods"]) == (True, [], [])
+    assert set(lists) <= set(instance["unreadable"])
+    listed = run(installed_plane, "status", "-A", cr=None, kubeconfig=kubeconfig)
+    assert (listed.returncode, listed.stdout, "Error: " in listed.stderr) == (2, "", True), listed.stderr
+
+
+def test_kubectl_completes_the_commands_of_the_plugin(installed_plane: ControlPlane) -> None:
+    env = {**os.environ, "PATH": os.pathsep.join([str(PROGRAM.parent), os.environ["PATH"]])}
+    command = [str(installed_plane.programs["kubectl"]), "__complete", "cryostat", "sta"]
+    done = subprocess.run(command, env=env, capture_output=True, text=True)
+    assert done.stdout.startswith("status\t"), done.stdout + done.stderr
+    assert done.stdout.splitlines()[-1] == ":4"
 
 
 def test_values_of_the_helm_chart_become_a_cryostat_that_is_accepted(

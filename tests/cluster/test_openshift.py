@@ -13,9 +13,10 @@ from cryostat_operator.console import extensions
 from tests.cluster.api import Api, ApiError, Object, condition, eventually
 from tests.cluster.controlplane import ControlPlane
 from tests.cluster.openshift import GENERATED
-from tests.cluster.operator_process import CRD
+from tests.cluster.operator_process import CRD, ROOT
 from tests.cluster.router import Router
 from tests.cluster.scenario import Scenario
+from tests.docs.commands import blocks
 
 NamespaceFactory = Callable[..., str]
 
@@ -176,6 +177,12 @@ def test_quick_starts_and_samples_are_installed_and_restored(openshift_scenario:
     with openshift_scenario.stopped():
         pass
     eventually(installed, what="quick starts and samples are restored")
+    commands = [command for block in blocks(ROOT / "docs/install-olm.md") for command in block.commands]
+    [command] = [each for each in commands if each.startswith("kubectl delete console")]
+    openshift_scenario.plane.kubectl(*command.split()[1:])
+    left = [obj["metadata"]["name"] for obj in expected
+            if api.find(extensions.API_VERSION, obj["kind"], obj["metadata"]["name"])]  # fmt: skip
+    assert left == [], "the command of docs/install-olm.md deletes all of them"
 
 
 def test_the_samples_are_valid_cryostats(openshift_scenario: Scenario) -> None:

@@ -21,6 +21,7 @@ METRICS = {
     "cryostat_operator_instances",
     "cryostat_operator_api_requests_total",
     "cryostat_operator_api_request_duration_seconds_count",
+    "cryostat_instance_ready",
 }
 
 
@@ -320,8 +321,11 @@ def test_metrics(scenario: Scenario) -> None:
     assert samples["cryostat_operator_instances"] == 1
     assert samples['cryostat_operator_reconcile_errors_total{reason="NameCollision"}'] >= 1
     assert any('verb="POST"' in name for name in samples)
+    ready = f'cryostat_instance_ready{{cryostat_name="x",cryostat_namespace="{where}"}}'
+    assert samples[ready] == 0
     scenario.api.delete(ill)
     scenario.wait_until_ready(cr)
+    eventually(lambda: scenario.metrics()[ready] == 1, what="the metric of the instance shows that it is ready")
 
 
 def secrets_of(scenario: Scenario, where: str) -> dict[str, str]:

@@ -11,7 +11,7 @@ from .model.reasons import COMPONENT_REASONS, Reason
 UNUSABLE = (Reason.LOGIN_FILE_INVALID, Reason.SECRET_VALUE_INVALID)
 """Reasons of other conditions that a summary names: pods that run have not read the file or value, new ones will."""
 MAX_LENGTH = 64  # characters; a longer text would break the lines of a table
-_SENTENCE_END = re.compile(r"[.;:] |, (?:but|which|without which|and this) |[.;:]$")
+_SENTENCE_END = re.compile(r"[.;:] |, (?:but|which|without which|and this|so that) |[.;:]$")
 _SUBJECT = re.compile(
     r"(?!The |Deployments )[A-Z][A-Za-z]+ ([a-z0-9.-]+/)?[a-z0-9][a-z0-9.-]*(?= )"
 )  # kind and name of an object

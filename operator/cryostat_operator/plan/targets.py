@@ -44,7 +44,7 @@ def _problem(instance: Instance, target: str) -> Problem:
         f"{constants.ANNOTATION_ACCEPT_NAMESPACES}={state.uid}"
     )
     text = (
-        f"Target namespace {target} was deleted and created again. The instance has no access to it. "
+        f"Target namespace {target} was deleted and created again, so that the instance has no access to it. "
         f"To accept it, a user who may create Cryostats in all target namespaces runs: {command}"
     )
     return Problem(NAME, Reason.NAMESPACE_RECREATED, text)

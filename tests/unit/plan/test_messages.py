@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import yaml
@@ -31,6 +32,14 @@ def messages() -> Messages:
     for kind, text in texts:
         seen.setdefault(text.removesuffix(SUFFIX), kind)
     return {kind: sorted(text for text in seen if seen[text] == kind) for kind in seen.values()}
+
+
+def test_a_message_has_at_most_three_sentences() -> None:
+    """`Exposed` may have two problems: the backend of the Ingress, and its address."""
+    for kind, found in messages().items():
+        for text in found:
+            sentences = re.findall(r"[.!?](?= [A-Z]|$)", text)
+            assert len(sentences) <= (4 if kind == "Exposed" else 3), text
 
 
 def test_every_message_is_as_reviewed() -> None:

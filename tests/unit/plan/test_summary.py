@@ -17,6 +17,11 @@ def ready(reason: str, message: str, status: str = "False") -> list[dict[str, st
     [
         ("SecretNotFound", "Secret a does not exist. Create it.", "Secret a does not exist"),
         ("SecretNotFound", "Secret a does not exist (and 2 more).", "Secret a does not exist (and 2 more)"),
+        (
+            "NamespaceRecreated",
+            "Namespace a was created again, so that b has no access.",
+            "Namespace a was created again",
+        ),
         ("SecretNotFound", "Secret a does not exist, but Deployment b needs it. Create it.", "Secret a does not exist"),
         ("SecretKeyNotFound", "Secret a lacks the key b, which Deployment c needs.", "Secret a lacks the key b"),
         ("VolumePending", "Claim a is not bound, without which Deployment c cannot start.", "Claim a is not bound"),
