@@ -23,7 +23,7 @@ from tests.node.test_operator import replicas
 pytestmark = pytest.mark.timeout(900)
 FOLDER = "/must-gather"  # `oc adm must-gather` copies this folder
 PREFIX = "cryostat-must-gather/"
-PUBLIC = ("tls.crt", "ca.crt", "username")
+PUBLIC = ("tls.crt", "ca.crt", "username", "ACCESS_KEY")
 
 
 def gatherer(namespace: str) -> Object:
@@ -90,25 +90,17 @@ def test_must_gather_has_logs_and_metrics_and_no_secret(instance: Running, names
         assert [path for path, text in files.items() if value in text or encoded in text] == [], place
 
 
-def test_status_shows_pods_with_an_agent_and_the_use_of_volumes(instance: Running) -> None:
+def test_status_shows_the_number_of_pods_with_an_agent(instance: Running) -> None:
     workload = instance.api.create(deployment(instance, "counted", container("main")))
 
-    def shown() -> Object:
+    def counts() -> dict[str, int]:
         done = cryostat_operator(instance.node.kubeconfig, "status", "-n", HOME, "-o", "json")
         assert done.returncode == 0, done.stdout + done.stderr
-        [found] = json.loads(done.stdout)["instances"]
-        return dict(found)
-
-    def counts() -> dict[str, int]:
-        return {each["namespace"]: each["podsWithAgent"] for each in shown()["targetNamespaces"]}
+        [shown] = json.loads(done.stdout)["instances"]
+        return {each["namespace"]: each["podsWithAgent"] for each in shown["targetNamespaces"]}
 
     try:
         wait_until(lambda: counts() == {HOME: 0, TARGET: 1}, "the pod with an agent is counted")
-        claims = {each["metadata"]["name"] for each in instance.api.list("v1", "PersistentVolumeClaim", HOME)}
-        wait_until(
-            lambda: {each["claim"] for each in shown()["volumes"]} == claims, "the kubelet has measured the volumes"
-        )
-        assert all(0 < each["usedBytes"] <= each["capacityBytes"] for each in shown()["volumes"])
     finally:
         instance.api.delete(workload)
     wait_until(lambda: counts()[TARGET] == 0, "the pod has ended")
