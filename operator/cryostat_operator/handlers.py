@@ -21,6 +21,7 @@ from .settings import Settings
 from .webhooks.manager import PORT as WEBHOOK_PORT
 
 CREDENTIALS_TTL = datetime.timedelta(minutes=10)  # kopf calls the login handler again after this; tokens rotate
+LOGIN_RETRY_SECONDS = 2.0  # a kubeconfig may be read while it is being written; kopf's default is a minute
 
 
 class CrdNotServedError(Exception):
@@ -42,7 +43,7 @@ def register(operator: Operator, registry: kopf.OperatorRegistry) -> None:
         registry: kopf's registry that the handlers are added to.
     """
 
-    @kopf.on.login(registry=registry)
+    @kopf.on.login(registry=registry, backoff=LOGIN_RETRY_SECONDS)
     async def login(**_: Any) -> kopf.ConnectionInfo:
         connection = await connect()
         return connection.for_kopf(CREDENTIALS_TTL)

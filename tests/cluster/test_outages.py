@@ -186,7 +186,9 @@ def test_credentials_expire_and_are_rotated(scenario: Scenario, new_account: Non
     before = count_responses(scenario, "401")
     eventually(lambda: count_responses(scenario, "401") > before + 20, what="all requests of the operator are refused")
     text = kubeconfig_text(scenario.api, scenario.api.token_for(SERVICE_ACCOUNT, NAMESPACE), SERVICE_ACCOUNT)
-    kubeconfig.write_text(text)
+    new = kubeconfig.with_suffix(".new")
+    new.write_text(text)
+    new.replace(kubeconfig)  # at once: the operator reads the file all the time
     wait_until_reconciling(scenario, cr)
     wait_until_idle(scenario)
     assert (scenario.operator.process.pid, scenario.operator.running) == (process, True)

@@ -82,6 +82,7 @@ async def test_kopf_uses_the_operators_connection(monkeypatch: pytest.MonkeyPatc
     [login] = [h for h in registry._activities._handlers if h.activity and h.activity.value == "authentication"]
     assert await cast(Any, login.fn)(memo=None) == "credentials"
     assert given == [handlers.CREDENTIALS_TTL]
+    assert login.backoff == handlers.LOGIN_RETRY_SECONDS, "a login that failed is repeated soon"
 
 
 def test_kopf_writes_nothing_to_the_cluster() -> None:
