@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from typing import Protocol
 
@@ -149,13 +149,12 @@ class CachedReader:
         path = resource_path(constants.GROUP, constants.VERSION, constants.PLURAL, namespace, name)
         return await self._client.get_or_none(path)
 
-    def any_cryostat(self) -> Obj | None:
-        """Return a cached Cryostat that is not being deleted, None if there is none."""
+    def stable_cryostats(self) -> Iterator[Obj]:
+        """Yield the cached Cryostats that are not being deleted."""
         for instance_key in self._cryostats:
             found = self._cryostats.get(instance_key)
             if found is not None and "deletionTimestamp" not in found["metadata"]:
-                return found
-        return None
+                yield found
 
     async def record_event(self, cryostat: Obj, reason: Reason, message: str) -> None:
         await self._events.record_once(cryostat, Problem("core", reason, message))

@@ -76,7 +76,7 @@ class WebhookManager:
         probe = ReachabilityProbe(client, namespace, registration.mutating_configuration)
         self._reachability = ReachabilityCheck(
             client,
-            reader.any_cryostat,
+            reader.stable_cryostats,
             reader.record_event,
             metrics.set_webhook_reachable,
             probe if self._registration else None,

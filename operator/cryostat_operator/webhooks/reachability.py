@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable
+from itertools import islice
 
 from ..api import constants
 from ..kube.client import MERGE_PATCH, Client
@@ -17,6 +18,7 @@ logger = logging.getLogger(__name__)
 
 CHECK_INTERVAL = 60.0  # seconds
 MISSES_TO_REPORT = 2  # one may be a delay
+MAX_ATTEMPTS = 100  # Cryostats that were deleted without an event of the watch, in one check
 # Never stored. A new value in each request makes the API server call the webhooks.
 ANNOTATION = f"{constants.GROUP}/webhook-check"
 
@@ -29,7 +31,7 @@ class ReachabilityCheck:
 
     Args:
         client: sends the request.
-        any_cryostat: returns a Cryostat for the dry-run write, None if there is none.
+        cryostats: returns the Cryostats for the dry-run write.
         record_event: records a Warning event on it.
         set_metric: is called with the result.
         probe: checks without a Cryostat, after the start until the webhooks were reached once; None for no such check.
@@ -38,13 +40,13 @@ class ReachabilityCheck:
     def __init__(
         self,
         client: Client,
-        any_cryostat: Callable[[], Obj | None],
+        cryostats: Callable[[], Iterable[Obj]],
         record_event: Callable[[Obj, Reason, str], Awaitable[None]],
         set_metric: Callable[[bool], None],
         probe: ReachabilityProbe | None = None,
     ) -> None:
         self._client = client
-        self._any_cryostat = any_cryostat
+        self._cryostats = cryostats
         self._record_event = record_event
         self._set_metric = set_metric
         self._probe = probe
@@ -58,10 +60,10 @@ class ReachabilityCheck:
         if time.monotonic() < self._next_check:
             return
         self._next_check = time.monotonic() + CHECK_INTERVAL
-        cryostat = self._any_cryostat()
-        if cryostat is not None:
-            await self.check(cryostat)
-        elif self._probe is not None:
+        for cryostat in islice(self._cryostats(), MAX_ATTEMPTS):
+            if await self.check(cryostat):
+                return
+        if self._probe is not None:
             await self._check_without_cryostat(self._probe)
 
     async def _check_without_cryostat(self, probe: ReachabilityProbe) -> None:
@@ -76,8 +78,12 @@ class ReachabilityCheck:
         if is_reachable:
             self._report_reachable()
 
-    async def check(self, cryostat: Obj) -> None:
-        """Send the dry-run write and report a change of the result."""
+    async def check(self, cryostat: Obj) -> bool:
+        """Send the dry-run write and report a change of the result.
+
+        Returns:
+            Whether the Cryostat exists. The watch may have missed its deletion.
+        """
         metadata = cryostat["metadata"]
         path = resource_path(
             constants.GROUP, constants.VERSION, constants.PLURAL, metadata["namespace"], metadata["name"]
@@ -91,8 +97,9 @@ class ReachabilityCheck:
                 await self._report_unreachable(cryostat, error.message)
             # The API server validates the object after it has called the first webhook.
             if error.status != 422:
-                return
+                return error.status != 404
         self._report_reachable()
+        return True
 
     def _report_reachable(self) -> None:
         self._set_metric(True)

@@ -9,7 +9,7 @@ import pytest
 
 from cryostat_operator.kube.errors import ApiError
 from cryostat_operator.plan.model.reasons import Reason
-from cryostat_operator.webhooks.reachability import ANNOTATION, ReachabilityCheck
+from cryostat_operator.webhooks.reachability import ANNOTATION, MAX_ATTEMPTS, ReachabilityCheck
 
 CRYOSTAT = {"metadata": {"name": "a", "namespace": "n"}}
 UNREACHABLE = ApiError(500, "InternalError", 'failed calling webhook "mcryostat.kb.io": timeout')
@@ -23,7 +23,7 @@ class Cluster:
         self.requests: list[dict[str, Any]] = []
         self.events: list[tuple[str, str]] = []
         self.metric: list[bool] = []
-        self.check = ReachabilityCheck(self, lambda: CRYOSTAT, self.record, self.metric.append)  # type: ignore[arg-type]
+        self.check = ReachabilityCheck(self, lambda: [CRYOSTAT], self.record, self.metric.append)  # type: ignore[arg-type]
 
     async def request(self, method: str, path: str, **options: Any) -> dict[str, Any]:
         self.requests.append({"method": method, "path": path, **options})
@@ -76,7 +76,7 @@ async def test_an_event_that_is_refused_is_logged(caplog: pytest.LogCaptureFixtu
 
     cluster = Cluster()
     cluster.error = UNREACHABLE
-    check = ReachabilityCheck(cast(Any, cluster), lambda: CRYOSTAT, refuse, cluster.metric.append)
+    check = ReachabilityCheck(cast(Any, cluster), lambda: [CRYOSTAT], refuse, cluster.metric.append)
     await check.check(CRYOSTAT)
     assert caplog.messages[-1] == "Event WebhookUnreachable could not be recorded: no access"
 
@@ -113,6 +113,28 @@ async def test_the_check_runs_only_when_it_is_due() -> None:
     assert len(cluster.requests) == 1
 
 
+async def test_cryostats_whose_deletion_the_watch_missed_are_skipped() -> None:
+    """A new list of kopf does not report what was deleted since the last one."""
+    cluster = Cluster()
+    gone = [{"metadata": {"namespace": "n", "name": f"gone{number}"}} for number in range(2 * MAX_ATTEMPTS)]
+    cryostats = [*gone[:2], CRYOSTAT, gone[2]]
+
+    async def request(method: str, path: str, **_: Any) -> dict[str, Any]:
+        cluster.requests.append({"path": path})
+        raise UNREACHABLE if path.endswith("/a") else ApiError(404, "NotFound", "not found")
+
+    cluster.request = request  # type: ignore[method-assign]
+    cluster.check._cryostats = lambda: cryostats
+    cluster.check._next_check = 0.0
+    await cluster.check.run_if_due()
+    assert [each["path"].rpartition("/")[2] for each in cluster.requests] == ["gone0", "gone1", "a"]
+    assert cluster.metric == [False]
+    cryostats[:] = gone
+    cluster.check._next_check = 0.0
+    await cluster.check.run_if_due()
+    assert len(cluster.requests) == 3 + MAX_ATTEMPTS
+
+
 class Probe:
     """Returns the given results, then the last one again."""
 
@@ -126,7 +148,7 @@ class Probe:
 
 
 async def run(cluster: Cluster, times: int, cryostat: dict[str, Any] | None = None) -> None:
-    cluster.check._any_cryostat = lambda: cryostat
+    cluster.check._cryostats = lambda: [cryostat] if cryostat else []
     for _ in range(times):
         cluster.check._next_check = 0.0
         await cluster.check.run_if_due()
