@@ -65,6 +65,16 @@ def served(api: Api) -> list[Object]:
     return eventually(lambda: (api.list(constants.API_VERSION, constants.KIND),), what="Cryostats are served")[0]
 
 
+def webhooks_are_called(api: Api) -> bool:
+    """Whether the API server calls the operator's webhook for a Cryostat."""
+    probe = {
+        "apiVersion": constants.API_VERSION,
+        "kind": constants.KIND,
+        "metadata": {"name": "probe", "namespace": "default"},
+    }
+    return bool(api.create(probe, dryRun="All")["spec"]["targetNamespaces"] == ["default"])
+
+
 def remove_cryostats(api: Api, timeout: float) -> None:
     """Delete every Cryostat. After `timeout` seconds remove the finalizers of those that still exist."""
     for cryostat in served(api):

@@ -18,9 +18,17 @@ from cryptography import x509
 from cryostat_operator.api import constants
 from tests.cluster.api import ApiError, Object, eventually
 from tests.cluster.certificates import write_serving_certificate
-from tests.cluster.operator_process import CRD, NAMESPACE, ROOT, SERVICE_ACCOUNT, OperatorProcess, manifests
+from tests.cluster.operator_process import (
+    CRD,
+    NAMESPACE,
+    ROOT,
+    SERVICE_ACCOUNT,
+    OperatorProcess,
+    manifests,
+    webhooks_are_called,
+)
 from tests.cluster.processes import free_ports
-from tests.cluster.webhooks import ADMISSION, MUTATING, VALIDATING, WebhookPlane, asks
+from tests.cluster.webhooks import ADMISSION, MUTATING, VALIDATING, WebhookPlane
 
 SECRET = "cryostat-operator-webhook-certificate"
 
@@ -164,7 +172,7 @@ def test_changes_of_the_registration_are_reverted(webhooks: WebhookPlane) -> Non
     eventually(lambda: registered(webhooks) == right, 40)
     webhooks.api.delete(validating)
     eventually(lambda: registered(webhooks) == right, 40)
-    eventually(lambda: asks(webhooks.api), 20, "the API server calls the webhooks again")
+    eventually(lambda: webhooks_are_called(webhooks.api), 20, "the API server calls the webhooks again")
 
 
 def test_installing_again_removes_no_webhook(webhooks: WebhookPlane) -> None:

@@ -14,7 +14,13 @@ from pathlib import Path
 from cryostat_operator.api import constants
 from tests.cluster.api import Api, Object, eventually
 from tests.cluster.controlplane import ControlPlane, Options
-from tests.cluster.operator_process import ForkedOperator, OperatorProcess, install, remove_cryostats
+from tests.cluster.operator_process import (
+    ForkedOperator,
+    OperatorProcess,
+    install,
+    remove_cryostats,
+    webhooks_are_called,
+)
 from tests.cluster.processes import free_ports
 
 MUTATING = "cryostat-operator-mutating-webhook-configuration"
@@ -108,18 +114,8 @@ def start(plane: ControlPlane, directory: Path, env: Mapping[str, str] | None = 
     operator = ForkedOperator(plane.api, directory, settings, [f"--webhook-port={port}"])
     operator.wait_ready()
     # The API server watches the configuration of webhooks, so a change takes effect later.
-    eventually(lambda: asks(plane.api), 20, "the API server calls the webhooks")
+    eventually(lambda: webhooks_are_called(plane.api), 20, "the API server calls the webhooks")
     return operator, url
-
-
-def asks(api: Api) -> bool:
-    """Whether the API server calls the operator's webhook for a Cryostat."""
-    probe = {
-        "apiVersion": constants.API_VERSION,
-        "kind": constants.KIND,
-        "metadata": {"name": "probe", "namespace": "default"},
-    }
-    return bool(api.create(probe, dryRun="All")["spec"]["targetNamespaces"] == ["default"])
 
 
 def rule(group: str, resource: str, *verbs: str, names: list[str] | None = None) -> Object:

@@ -12,7 +12,7 @@ import yaml
 
 from tests.cluster.api import Api, Object, eventually
 from tests.cluster.controlplane import ControlPlane
-from tests.cluster.operator_process import DEPLOYMENT, NAMESPACE, ROOT, served
+from tests.cluster.operator_process import DEPLOYMENT, NAMESPACE, ROOT, served, webhooks_are_called
 from tests.cluster.processes import Child, listening
 
 SAMPLE = ROOT / "manifests/samples/cryostat-sample.yaml"
@@ -30,10 +30,15 @@ class PortInUseError(Exception):
 
 
 def apply_operator(plane: ControlPlane, timeout: float = 120.0) -> None:
-    """Run `kubectl apply -f crds/ -f manifests/`, and wait until all replicas are available. Raises TimeoutError."""
+    """Run `kubectl apply -f crds/ -f manifests/`, and wait until the API server calls the operator's webhooks.
+
+    The node learns the addresses of new pods later than the API server: until then, it refuses the connection.
+    Raises TimeoutError.
+    """
     plane.kubectl("apply", "-f", ROOT / "crds", "-f", ROOT / "manifests")
     eventually(lambda: operator_available(plane.api), timeout, f"Deployment {NAMESPACE}/{DEPLOYMENT} is available")
     served(plane.api)
+    eventually(lambda: webhooks_are_called(plane.api), 30, "the API server calls the operator's webhooks")
 
 
 def operator_available(api: Api) -> bool:
