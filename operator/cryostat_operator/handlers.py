@@ -59,7 +59,7 @@ def register(operator: Operator, registry: kopf.OperatorRegistry) -> None:
 
 
 def kopf_settings() -> kopf.OperatorSettings:
-    """kopf's settings: no writes to the cluster, little memory, and retries without limit."""
+    """Return kopf's settings: no writes to the cluster, little memory, and retries without limit."""
     settings = kopf.OperatorSettings()
     settings.peering.standalone = True
     settings.scanning.disabled = True

@@ -132,7 +132,7 @@ class Settings:
 
     @classmethod
     def from_env(cls, environ: Mapping[str, str]) -> Settings:
-        """Settings from environment variables; an unset or empty variable means the default.
+        """Return the settings in environment variables; an unset or empty variable means the default.
 
         Raises:
             SettingsError: the value of a variable is not known.

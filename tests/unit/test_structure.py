@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 from pathlib import Path
 
 import cryostat_operator
@@ -127,3 +128,25 @@ def test_unit_tests_run_no_programs() -> None:
         for path, program in programs
         if isinstance(program, ast.Constant) and program.value not in ("sh", "bash")
     ] == []
+
+
+NO_VERB = re.compile(
+    r"(A|All|An|Any|Each|Every|Headers|Keys|Labels|Objects|One|Options|Seconds|The|Volumes|What|Whether|Which|Why)\b"
+)
+
+
+def test_docstrings_of_public_functions_begin_with_a_verb() -> None:
+    """They say what the function does or returns. The methods of a `Protocol` and properties describe what they are."""
+    found = []
+    for module in modules():
+        tree = ast.parse((PACKAGE / module).read_text())
+        classes = [node for node in ast.walk(tree) if isinstance(node, ast.ClassDef)]
+        protocols = [node for node in classes if "Protocol" in {ast.unparse(base) for base in node.bases}]
+        excepted = {method for node in protocols for method in node.body}
+        for node in ast.walk(tree):
+            if not isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef) or node.name.startswith("_"):
+                continue
+            is_property = any("property" in ast.unparse(each) for each in node.decorator_list)
+            if not is_property and node not in excepted and NO_VERB.match(ast.get_docstring(node) or ""):
+                found.append((module, node.name))
+    assert found == []

@@ -46,7 +46,7 @@ class Rule:
     only_on_create: bool = False
 
     def as_schema(self) -> dict[str, Any]:
-        """One entry of `x-kubernetes-validations`."""
+        """Return one entry of `x-kubernetes-validations`."""
         if self.only_on_create:
             return {"rule": f"has(self.status) || ({self.cel})", "message": self.message}
         return {"rule": self.cel, "message": self.message}

@@ -17,7 +17,7 @@ class DocumentError(ValueError):
 
 
 def yaml_documents(text: str) -> list[Any]:
-    """All documents of a YAML text, without empty ones.
+    """Return all documents of a YAML text, without empty ones.
 
     Raises:
         DocumentError: the text is not YAML. The message has the position and no part of the text.
@@ -33,7 +33,7 @@ def yaml_documents(text: str) -> list[Any]:
 
 
 def cryostat_in(text: str, namespace: str) -> dict[str, Any]:
-    """The only Cryostat among the documents, also inside of a `List`, with a namespace.
+    """Return the only Cryostat among the documents, also inside of a `List`, with a namespace.
 
     Args:
         text: YAML or JSON, one or more documents.

@@ -16,23 +16,23 @@ Check = Callable[[Any, str], None]
 
 
 def text(value: Any, path: str) -> None:
-    """A string."""
+    """Check that a value is a string."""
     _require(isinstance(value, str), path, "must be a string")
 
 
 def whole_number(value: Any, path: str) -> None:
-    """A whole number."""
+    """Check that a value is a whole number."""
     _require(isinstance(value, int) and not isinstance(value, bool), path, "must be a whole number")
 
 
 def quantity(value: Any, path: str) -> None:
-    """A string or a number, short enough for a quantity."""
+    """Check that a value is a string or a number, and short enough for a quantity."""
     _require(isinstance(value, str | int | float) and not isinstance(value, bool), path, "must be a string or number")
     _require(len(str(value)) <= MAX_QUANTITY, path, f"must have at most {MAX_QUANTITY} characters")
 
 
 def list_of(item: Check) -> Check:
-    """A list of items, or null. An item must not be null."""
+    """Return a check for a list of items, or null. An item must not be null."""
 
     def check(value: Any, path: str) -> None:
         if value is None:
@@ -46,7 +46,7 @@ def list_of(item: Check) -> Check:
 
 
 def map_of(item: Check) -> Check:
-    """A map with arbitrary keys, or null."""
+    """Return a check for a map with arbitrary keys, or null."""
 
     def check(value: Any, path: str) -> None:
         if value is None:
@@ -59,7 +59,7 @@ def map_of(item: Check) -> Check:
 
 
 def fields(known: Mapping[str, Check]) -> Check:
-    """An object, or null, whose known fields are checked; null fields count as absent."""
+    """Return a check for an object, or null, with these known fields. Null fields count as absent."""
 
     def check(value: Any, path: str) -> None:
         if value is None:

@@ -56,14 +56,14 @@ class Direction(NamedTuple):
 
 @cache
 def to_v1beta2() -> Direction:
-    """The direction from v1beta1 to v1beta2."""
+    """Return the direction from v1beta1 to v1beta2."""
     old, new = _shape(v1beta1.Cryostat), _shape(v1beta2.Cryostat)
     return Direction(v1beta1.VERSION, constants.VERSION, old, new, _TO_V1BETA2, _TO_V1BETA1)
 
 
 @cache
 def to_v1beta1() -> Direction:
-    """The direction from v1beta2 to v1beta1."""
+    """Return the direction from v1beta2 to v1beta1."""
     old, new = _shape(v1beta1.Cryostat), _shape(v1beta2.Cryostat)
     return Direction(constants.VERSION, v1beta1.VERSION, new, old, _TO_V1BETA1, _TO_V1BETA2)
 
@@ -124,7 +124,7 @@ class VersionFields(NamedTuple):
 
 
 def as_object(value: Any) -> Obj:
-    """The value if it is a JSON object, else an empty one."""
+    """Return the value if it is a JSON object, else an empty one."""
     return value if isinstance(value, dict) else {}
 
 

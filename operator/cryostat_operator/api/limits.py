@@ -70,7 +70,7 @@ def size_problems(spec: Any) -> list[str]:
 
 
 def has_more_values(obj: Any, maximum: int) -> bool:
-    """Whether all lists and maps of an object together have more than `maximum` entries, in at most as many steps."""
+    """Return whether all lists and maps of an object together have more entries than `maximum`, in as many steps."""
     count = 0
     for value, _ in _containers(obj):
         count += len(value)
@@ -80,7 +80,7 @@ def has_more_values(obj: Any, maximum: int) -> bool:
 
 
 def has_longer_text(obj: Any, maximum: int) -> bool:
-    """Whether a text or key of an object has more than `maximum` characters."""
+    """Return whether a text or key of an object has more than `maximum` characters."""
     return any(_length(text) > maximum for value, _ in _containers(obj) for text in _texts(value))
 
 

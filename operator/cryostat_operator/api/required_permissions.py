@@ -159,7 +159,7 @@ def _all(obj: Obj, openshift: bool) -> Iterator[Permission]:
         cause = f"spec.networkOptions.coreConfig.externalHost={host}"
         route = ("create", "route.openshift.io", "routes", namespace, "", "v1", "custom-host")
         yield _Privileged(*route, cause=cause, privilege=host)
-    # One for each privilege: one that the object has already does not include another.
+    # One permission for each privilege, because a privilege that the object already has does not cover another one.
     for privilege in privileges(obj):
         yield _Privileged("create", "", "pods", namespace, version="v1", cause=f"spec.{privilege}", privilege=privilege)
         if openshift:

@@ -44,7 +44,7 @@ def read_cryostat(obj: Any) -> Cryostat:
 
 
 def validation_problems(error: ValidationError, ignore: tuple[str, ...] = ()) -> list[str]:
-    """One line per invalid field: its path and the reason. The values themselves are not included.
+    """Return one line per invalid field: its path and the reason. The values themselves are not included.
 
     Args:
         error: what a model of this package raised.
@@ -63,7 +63,7 @@ def _problem(location: tuple[int | str, ...], message: str) -> str:
 
 
 def new_problems(new: Any, old: Any | None) -> list[str]:
-    """Problems of `new` that `old` does not have, one line per field; `old` is None for a new object."""
+    """Return the problems of `new` that `old` does not have, one line per field; `old` is None for a new object."""
     before = _problems(old) if old is not None else []
     return [problem for problem in _problems(new) if problem not in before]
 

@@ -34,7 +34,7 @@ _ACCESS_REVIEW = {"group": "", "resource": "pods", "subresource": "exec", "name"
     "builtInPortNumbersDisabled",
 )
 def discovery(path: str, value: Any, context: Context) -> Iterator[Finding]:
-    """Target namespaces, and the ports by which targets are recognized."""
+    """Convert target namespaces, and the ports by which targets are recognized."""
     if value.get("enabled") is False:
         yield SetField("targetDiscoveryOptions.disableBuiltInDiscovery", True)
     if value.get("namespaces"):
@@ -54,7 +54,7 @@ def discovery(path: str, value: Any, context: Context) -> Iterator[Finding]:
 
 @for_mapping("enabled", "secretName", "filename")
 def basic_auth(path: str, value: Any, context: Context) -> Iterator[Finding]:
-    """Users from an htpasswd file in a Secret."""
+    """Convert users from an htpasswd file in a Secret."""
     if value.get("enabled"):
         user_file = {key: value[key] for key in ("secretName", "filename") if value.get(key)}
         yield SetField("authorizationOptions.basicAuth", user_file)
@@ -62,7 +62,7 @@ def basic_auth(path: str, value: Any, context: Context) -> Iterator[Finding]:
 
 @for_mapping("enabled", "group", "resource", "subresource", "name", "namespace", "verb", "version")
 def access_review(path: str, value: Any, context: Context) -> Iterator[Finding]:
-    """The permission that OpenShift users need. A template in `namespace` means the namespace of the Cryostat."""
+    """Convert the permission that OpenShift users need. A template in `namespace` means that of the Cryostat."""
     if value.get("enabled") is False:
         advice = "OpenShift users are always reviewed; select a permission that all of them have"
         yield NotConverted(f"{path}.enabled", advice)
@@ -74,7 +74,7 @@ def access_review(path: str, value: Any, context: Context) -> Iterator[Finding]:
 
 
 def certificates(path: str, value: Any, context: Context) -> Iterator[Finding]:
-    """Secrets with certificates to trust; the chart trusts every key, the operator one key per item."""
+    """Convert Secrets with certificates to trust. The chart trusts every key, the operator one key per item."""
     if isinstance(value, list):
         yield SetField("trustedCertSecrets", [{"secretName": name} for name in value])
     yield NotConverted(path, "only the key tls.crt of each Secret is trusted; select another one with certificateKey")
@@ -86,14 +86,14 @@ def files(field: str) -> NotSupported:
 
 
 def network_policy(path: str, value: Any, context: Context) -> Iterator[Finding]:
-    """The switch for all network policies of incoming connections."""
+    """Convert the switch for all network policies of incoming connections."""
     if value is False:
         for component in ("core", "reports", "database", "storage"):
             yield SetField(f"networkPolicies.{component}Config.ingressDisabled", True)
 
 
 def scheduling(context: Context) -> Iterator[Finding]:
-    """Scheduling of pods: the spec has one setting for the report generators and one for all other pods."""
+    """Convert the scheduling of pods: the spec has one setting for report generators and one for all other pods."""
     for attribute in SCHEDULING:
         common = context.at(attribute)
         core, reports = (context.at(f"{component}.{attribute}") or common for component in ("core", "reports"))
@@ -112,7 +112,7 @@ def scheduling(context: Context) -> Iterator[Finding]:
 
 
 def extra_environment(path: str, value: Any, context: Context) -> Iterator[Finding]:
-    """Environment variables of a container, at any depth."""
+    """Report environment variables of a container, at any depth."""
     if isinstance(value, Mapping):
         for key, inner in value.items():
             yield from extra_environment(f"{path}.{key}", inner, context)
@@ -122,7 +122,7 @@ def extra_environment(path: str, value: Any, context: Context) -> Iterator[Findi
 
 @for_mapping("enabled", *_ROUTE_TLS, "key", "certificate", "caCertificate", "destinationCACertificate")
 def route_tls(path: str, value: Any, context: Context) -> Iterator[Finding]:
-    """TLS of the Route. The values may contain a private key, so they are not shown."""
+    """Report TLS of the Route. The values may contain a private key, so they are not shown."""
     for key, inner in value.items():
         if not is_empty(inner) and inner != _ROUTE_TLS.get(key, True):
             yield NotConverted(
@@ -131,7 +131,7 @@ def route_tls(path: str, value: Any, context: Context) -> Iterator[Finding]:
 
 
 def pod_security(path: str, value: Any, context: Context) -> Iterator[Finding]:
-    """The security context of all pods."""
+    """Convert the security context of all pods."""
     whole = with_chart_defaults(value, _RESTRICTED_POD)
     if whole != _RESTRICTED_POD:
         yield SetField("securityOptions.podSecurityContext", whole)
@@ -144,5 +144,5 @@ def as_mappings(key: str) -> Callable[[Any], Any]:
 
 
 def handled_elsewhere(path: str, value: Any, context: Context) -> Iterator[Finding]:
-    """A value that another rule reads, or that is the operator's default anyway."""
+    """Leave out a value that another rule reads, or that is the operator's default anyway."""
     yield from ()

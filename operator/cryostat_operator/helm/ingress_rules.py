@@ -14,7 +14,7 @@ OPERATOR_PORT = 4180
 
 @for_mapping("enabled", "className", "annotations", "hosts", "tls")
 def ingress(path: str, value: Any, context: Context) -> Iterator[Finding]:
-    """The Ingress; its backend is the Service of the Cryostat."""
+    """Convert the Ingress. Its backend is the Service of the Cryostat."""
     if not value.get("enabled"):
         return
     hosts = value.get("hosts") or [{"host": "cryostat.local", "paths": [{"path": "/"}]}]

@@ -53,7 +53,7 @@ class Context:
     name: str = "cryostat"
 
     def at(self, path: str) -> Any:
-        """The value at a dotted path, or None."""
+        """Return the value at a dotted path, or None."""
         found: Any = self.values
         for step in path.split("."):
             found = found.get(step) if isinstance(found, Mapping) else None
@@ -133,7 +133,7 @@ def number_of(value: Any) -> Any:
 
 
 def is_empty(value: Any) -> bool:
-    """Whether a value is absent, or an empty string, list or mapping."""
+    """Return whether a value is absent, or an empty string, list or mapping."""
     return value is None or value in ("", [], {})
 
 

@@ -43,7 +43,7 @@ def volume(field: str, size: str) -> Rule:
 
 
 def storage_secret(path: str, value: Any, context: Context) -> Iterator[Finding]:
-    """The Secret with the credentials of the object storage; its keys have other names than in the chart."""
+    """Convert the Secret with the credentials of the object storage. Its keys have other names than in the chart."""
     yield SetField("objectStorageOptions.secretName", value)
     advice = f"rename the keys of Secret {value}: STORAGE_ACCESS_KEY_ID to ACCESS_KEY, STORAGE_ACCESS_KEY to SECRET_KEY"
     yield NotConverted(path, advice)
@@ -51,7 +51,7 @@ def storage_secret(path: str, value: Any, context: Context) -> Iterator[Finding]
 
 @for_mapping("url", "region", "tls", "metadata", "useChecksumValidation", "authentication", *_PROVIDER_SWITCHES)
 def provider(path: str, value: Any, context: Context) -> Iterator[Finding]:
-    """An external S3 service; without its URL the other settings have no effect."""
+    """Convert an external S3 service. Without its URL the other settings have no effect."""
     field = "objectStorageOptions.provider"
     for key, default in (("useChecksumValidation", True), ("authentication", {"credentialsType": "default"})):
         if not is_empty(value.get(key)) and value[key] != default:

@@ -1,1 +1,1 @@
-"""Commands that read a cluster with the permissions of the user: `status` and `must-gather`."""
+"""The command `status`, which reads a cluster with the permissions of the user, and what other commands share."""

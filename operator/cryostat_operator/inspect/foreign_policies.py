@@ -33,7 +33,7 @@ def directions(policy: Obj) -> str:
 
 
 def selects(selector: Mapping[str, Any], labels: Mapping[str, str]) -> bool:
-    """Whether a label selector of Kubernetes selects these labels. An empty selector selects all."""
+    """Return whether a label selector of Kubernetes selects these labels. An empty selector selects all."""
     exact = (selector.get("matchLabels") or {}).items() <= labels.items()
     return exact and all(_matches(each, labels) for each in selector.get("matchExpressions") or ())
 

@@ -54,7 +54,7 @@ class UserConnection(Connection):
         return dict(self._options)
 
     def headers(self) -> dict[str, str]:
-        """Headers that log in."""
+        """Return the headers that log in."""
         return dict(self._headers)
 
 

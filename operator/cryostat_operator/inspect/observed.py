@@ -116,7 +116,7 @@ class Observed:
         return None if self.operators is None else self.has_ready_operator
 
     def states(self) -> dict[str, State]:
-        """One state per condition and object, by title; `make run` prints a line when one changes."""
+        """Return one state per condition and object, by title; `make run` prints a line when one changes."""
         conditions = {f"condition {each['type']}": condition_state(each) for each in self.conditions}
         return conditions | {self.title(obj): state_of(obj) for obj in self.objects}
 

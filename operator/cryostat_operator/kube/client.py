@@ -95,5 +95,5 @@ class Client(Requests):
 
 
 def accept_metadata(kind: str) -> str:
-    """The Accept header for metadata only; `kind` is PartialObjectMetadata or PartialObjectMetadataList."""
+    """Return the Accept header for metadata only, of a PartialObjectMetadata or PartialObjectMetadataList."""
     return "application/json" + _METADATA.format(kind)

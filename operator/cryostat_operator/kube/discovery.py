@@ -76,7 +76,7 @@ class Discovery:
                 await self.discover_until_answered()
 
     def definitions(self) -> Store:
-        """A store for a reflector of one of `DEFINITIONS`."""
+        """Return a store for a reflector of one of `DEFINITIONS`."""
         return _Definitions(self)
 
     async def _optional(self) -> set[str]:

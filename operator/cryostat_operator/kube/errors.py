@@ -49,7 +49,7 @@ class ApiError(Exception):
         self.causes = tuple(_cause(entry) for entry in details.get("causes") or ())
 
     def is_not_found(self, resource: str, name: str | None = None) -> bool:
-        """Whether the object named in the error does not exist.
+        """Return whether the object named in the error does not exist.
 
         A plain 404 proves less: the API itself may not be served, or a parent such as the namespace may be missing.
 
@@ -60,7 +60,7 @@ class ApiError(Exception):
         return self.status == 404 and self.resource == resource and name in (None, self.name)
 
     def has_cause(self, reason: str, field: str | None = None) -> bool:
-        """Whether one of the causes has this reason and, if given, this field."""
+        """Return whether one of the causes has this reason and, if given, this field."""
         return any(cause.reason == reason and field in (None, cause.field) for cause in self.causes)
 
 
@@ -69,7 +69,7 @@ class ApiUnavailable(ApiError):  # noqa: N818 - a state of the server, not a mis
 
 
 def error_from_status(code: int, status: Mapping[str, Any]) -> ApiError:
-    """The exception for a response with an HTTP error code.
+    """Return the exception for a response with an HTTP error code.
 
     Args:
         code: HTTP status code, 400 or more.

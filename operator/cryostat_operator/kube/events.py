@@ -27,7 +27,7 @@ MAX_REMEMBERED = 5_000  # digests of events that are recorded once; a forgotten 
 
 
 def now() -> str:
-    """The current time in the form that Kubernetes uses."""
+    """Return the current time in the form that Kubernetes uses."""
     return datetime.datetime.now(datetime.UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 

@@ -65,7 +65,7 @@ class LeaseRecord:
         return bool(self.record.get("holderIdentity") == self.name)
 
     def leads(self, now: float) -> bool:
-        """Whether this replica may start a write at this time."""
+        """Return whether this replica may start a write at this time."""
         return now < self.leads_until
 
     def observe(self, lease: Obj | None, now: float) -> None:
@@ -81,7 +81,7 @@ class LeaseRecord:
             self.leads_until = -math.inf
 
     def can_acquire(self, now: float) -> bool:
-        """Whether this replica holds the Lease, no replica holds it, or it has expired."""
+        """Return whether this replica holds the Lease, no replica holds it, or it has expired."""
         free = self.is_holder or not self.record.get("holderIdentity")
         return free or now >= self.observed_at + (self.record.get("leaseDurationSeconds") or LEASE_DURATION)
 

@@ -56,5 +56,5 @@ class AuthenticationStore:
 
 
 def authentication_type(obj: Obj | None) -> str:
-    """The type of authentication in an `Authentication`; empty if it is None or has none."""
+    """Return the type of authentication in an `Authentication`; empty if it is None or has none."""
     return str(((obj or {}).get("spec") or {}).get("type") or "")

@@ -29,11 +29,11 @@ class CryostatStore:
         return iter(list(self._bodies))
 
     def get(self, instance_key: InstanceKey) -> Obj | None:
-        """The newest body of a Cryostat, None if it does not exist. Must not be changed."""
+        """Return the newest body of a Cryostat, None if it does not exist. It must not be changed."""
         return self._bodies.get(instance_key)
 
     def in_namespace(self, name: str) -> list[InstanceKey]:
-        """The Cryostats in a namespace, and those that have it as a target namespace."""
+        """Return the Cryostats in a namespace, and those that have it as a target namespace."""
         return [
             instance_key
             for instance_key, body in self._bodies.items()

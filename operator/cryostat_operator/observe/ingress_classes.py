@@ -26,7 +26,7 @@ class IngressClassStore:
         self._snapshot: IngressClasses | None = None
 
     def snapshot(self) -> IngressClasses | None:
-        """The IngressClasses; None while they are not known."""
+        """Return the IngressClasses; None while they are not known."""
         return self._snapshot
 
     def begin_list(self) -> None:

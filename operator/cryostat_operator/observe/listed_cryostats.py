@@ -32,11 +32,11 @@ class ListedCryostats:
         self.is_read = False
 
     def exists(self, instance_key: InstanceKey) -> bool:
-        """Whether a Cryostat exists, as far as it is known."""
+        """Return whether a Cryostat exists, as far as it is known."""
         return instance_key in self._undelivered or self._cryostats.get(instance_key) is not None
 
     def delivered(self, instance_key: InstanceKey) -> None:
-        """Called when kopf delivers an event of a Cryostat."""
+        """Record that kopf has delivered an event of a Cryostat."""
         self._undelivered.discard(instance_key)
 
     async def wait_until_served(self) -> None:

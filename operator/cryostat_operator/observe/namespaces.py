@@ -18,7 +18,7 @@ class NamespaceStore:
         self._not_listed: set[str] = set()
 
     def snapshot(self, names: Iterable[str]) -> dict[str, NamespaceState]:
-        """The states of those of the named namespaces that exist."""
+        """Return the states of those of the named namespaces that exist."""
         return {name: self._states[name] for name in names if name in self._states}
 
     def begin_list(self) -> None:

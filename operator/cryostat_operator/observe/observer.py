@@ -98,7 +98,7 @@ class Observer:
         return self._force_openshift or "Route" in self._informers.discovery.served
 
     def serves(self, kind: str) -> bool:
-        """Whether the API server serves this kind of `KINDS`."""
+        """Return whether the API server serves this kind of `KINDS`."""
         return kind in self._informers.discovery.served
 
     @property
@@ -112,7 +112,7 @@ class Observer:
         return self._informers.seconds_since_contact
 
     async def snapshot(self, instance_key: InstanceKey, uid: str, targets: Iterable[str]) -> Snapshot:
-        """The observed state of one instance, with every object that its plan may contain.
+        """Return the observed state of one instance, with every object that its plan may contain.
 
         Args:
             uid: UID of the Cryostat, which differs from that of an earlier one of the same name.
@@ -171,7 +171,7 @@ class Observer:
         self._first_uids.namespace_changed(instance_key, name)
 
     async def live_objects(self, instance_key: InstanceKey) -> Mapping[Key, Obj]:
-        """All objects with the labels of an instance, whole where its plan may contain them.
+        """Return all objects with the labels of an instance, whole where its plan may contain them.
 
         Raises:
             ApiError: an object that is not in memory cannot be read.

@@ -60,21 +60,21 @@ class OwnedObjects:
         self._tombstones: dict[str, str] = {}  # UID → resource version at the deletion, the oldest first
 
     def records(self, instance_key: InstanceKey) -> dict[Key, Record]:
-        """All objects with the labels of an instance. Must not be changed."""
+        """Return all objects with the labels of an instance. They must not be changed."""
         return self._records.get(instance_key, {})
 
     def instances(self) -> list[InstanceKey]:
-        """Every instance that has an object, whether its Cryostat exists or not."""
+        """Return every instance that has an object, whether its Cryostat exists or not."""
         return [instance_key for instance_key, records in self._records.items() if records]
 
     def keys_of_kind(self, kind: str) -> Iterable[tuple[InstanceKey, Key]]:
-        """Every object of a kind, with its instance."""
+        """Return every object of a kind, with its instance."""
         return [(owner, key) for owner, records in self._records.items() for key in records if key.kind == kind]
 
     def live(
         self, instance_key: InstanceKey, only: Collection[Key] | None = None, read: Mapping[Key, Obj] | None = None
     ) -> LiveObjects:
-        """Objects of one instance as they are now.
+        """Return objects of one instance as they are now.
 
         Args:
             only: leave out all others.
@@ -84,7 +84,7 @@ class OwnedObjects:
         return LiveObjects({key: record for key, record in records.items() if only is None or key in only}, read)
 
     def incomplete(self, instance_key: InstanceKey) -> list[Key]:
-        """Objects that the instance can own by name, and that are cached without their body."""
+        """Return objects that the instance can own by name, and that are cached without their body."""
         return [key for key, r in self.records(instance_key).items() if r.is_partial and can_own(instance_key, key)]
 
     def mark_in_sync(self, instance_key: InstanceKey, hashes: Mapping[Key, bytes]) -> None:
@@ -184,7 +184,7 @@ class OwnedObjects:
 
 
 def is_rolling_out(kind: str, live: Obj) -> bool:
-    """Whether the status of an object is about to change again: of a Deployment, or a Certificate being issued."""
+    """Return whether the status is about to change again: of a Deployment, or of a Certificate being issued."""
     if kind != "Certificate":
         return kind == "Deployment"
     conditions = (live.get("status") or {}).get("conditions") or ()

@@ -91,7 +91,7 @@ class PodStore:
         return dict(sorted(found.items()))
 
     def is_terminating(self, instance_key: InstanceKey, component: str, *, orphaned: bool) -> bool:
-        """Whether pods of a deleted Deployment may still use its volume.
+        """Return whether pods of a deleted Deployment may still use its volume.
 
         Pods without a deletion timestamp count for `ORPHAN_GRACE` seconds, the time that garbage collection needs to
         find them; after that they were orphaned on purpose, and the new Deployment adopts them.
@@ -107,7 +107,7 @@ class PodStore:
         return any(pod.terminating for pod in pods) or self._clock() < since + ORPHAN_GRACE
 
     def is_stopping(self, instance_key: InstanceKey, component: str, *, scaled_down: bool) -> bool:
-        """Whether pods of a Deployment that is scaled to 0 have not ended yet. The end of the last one enqueues.
+        """Return whether pods of a Deployment that is scaled to 0 have not ended. The end of the last one enqueues.
 
         Args:
             scaled_down: whether the Deployment of the component has 0 replicas.

@@ -24,7 +24,7 @@ class ClusterReader(Protocol):
     """Reads the cluster for a plan: `Observer` from memory, `OneShotReader` with requests."""
 
     async def snapshot(self, instance_key: InstanceKey, uid: str, targets: tuple[str, ...]) -> Snapshot:
-        """The observed state of one instance.
+        """Return the observed state of one instance.
 
         Args:
             instance_key: the Cryostat.
@@ -36,7 +36,7 @@ class ClusterReader(Protocol):
         """
 
     async def resolve(self, instance_key: InstanceKey, desired: Desired) -> ReferenceData:
-        """The content of the Secrets and ConfigMaps that a plan depends on.
+        """Return the content of the Secrets and ConfigMaps that a plan depends on.
 
         Raises:
             ApiError: an object cannot be read.
@@ -44,7 +44,7 @@ class ClusterReader(Protocol):
 
 
 async def plan_for(cryostat: Cryostat, reader: ClusterReader, settings: Settings) -> tuple[Desired, Plan]:
-    """The desired state of a Cryostat, and the part of it that can be written now.
+    """Return the desired state of a Cryostat, and the part of it that can be written now.
 
     Returns:
         What the spec asks for, with the snapshot that it was computed from; and the plan.

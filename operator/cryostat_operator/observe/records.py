@@ -33,7 +33,7 @@ _PARTIAL_ANNOTATIONS = (constants.ANNOTATION_ISSUER, constants.ANNOTATION_CERTIF
 
 
 def digest(uid: str, data: dict[str, str], binary: dict[str, str]) -> str:
-    """A digest of a Secret's or ConfigMap's content from which the content cannot be guessed.
+    """Return a digest of a Secret's or ConfigMap's content from which the content cannot be guessed.
 
     Its key is the object's UID, which readers of pods do not know.
     """
@@ -42,7 +42,7 @@ def digest(uid: str, data: dict[str, str], binary: dict[str, str]) -> str:
 
 
 def content_summary(obj: Obj) -> ContentSummary:
-    """Keys and digest of a Secret or ConfigMap."""
+    """Return the keys and a digest of a Secret or ConfigMap."""
     data, binary = obj.get("data") or {}, obj.get("binaryData") or {}
     certificate = (obj["metadata"].get("annotations") or {}).get(constants.ANNOTATION_CERTIFICATE, "")
     keys = frozenset(data) | frozenset(binary)
@@ -57,7 +57,7 @@ def content_summary(obj: Obj) -> ContentSummary:
 
 
 def reference_summary(kind: str, obj: Obj) -> ContentSummary:
-    """The summary of a Secret or ConfigMap that a Cryostat refers to, with what pods could not use of it."""
+    """Return the summary of a Secret or ConfigMap that a Cryostat refers to, with what pods could not use of it."""
     summary = content_summary(obj)
     if kind != "Secret":
         return summary
@@ -105,7 +105,7 @@ class Record:
 
 
 def record_of(kind: str, obj: Obj, *, with_body: bool) -> Record:
-    """The record of an object as the API server sent it.
+    """Return the record of an object as the API server sent it.
 
     Args:
         with_body: False keeps a partial body. So does a body of more than `MAX_BODY_BYTES`.
@@ -135,17 +135,17 @@ def record_of(kind: str, obj: Obj, *, with_body: bool) -> Record:
 
 
 def without_body(record: Record) -> Record:
-    """The same record with a partial body."""
+    """Return the same record with a partial body."""
     return replace(record, body=zlib.compress(orjson.dumps(_partial(record.obj)), 1), is_partial=True)
 
 
 def resource_version(obj: Obj) -> str:
-    """The resource version of an object, empty where it has none."""
+    """Return the resource version of an object, empty where it has none."""
     return str(obj["metadata"].get("resourceVersion") or "")
 
 
 def is_older(version: str, other: str) -> bool:
-    """Whether a resource version precedes another one: they are decimal numbers that grow (KEP-5504)."""
+    """Return whether a resource version precedes another one: they are decimal numbers that grow (KEP-5504)."""
     return version.isdigit() and other.isdigit() and int(version) < int(other)
 
 

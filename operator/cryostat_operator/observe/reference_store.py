@@ -45,15 +45,15 @@ class ReferenceStore:
             self._references[instance_key] = set(names)
 
     def is_known(self, namespace: str, name: str) -> bool:
-        """Whether the object was read since it last changed."""
+        """Return whether the object was read since it last changed."""
         return (namespace, name) in self._summaries
 
     def summary(self, namespace: str, name: str) -> ContentSummary | None:
-        """Keys and digest of an object that `is_known`; None if it does not exist."""
+        """Return keys and digest of an object that `is_known`; None if it does not exist."""
         return self._summaries[(namespace, name)]
 
     def metadata(self, namespace: str, name: str) -> Obj | None:
-        """Labels and owner references of an object; None if it was not read or does not exist."""
+        """Return labels and owner references of an object; None if it was not read or does not exist."""
         return self._metadata.get((namespace, name))
 
     def revision(self, namespace: str, name: str) -> int:

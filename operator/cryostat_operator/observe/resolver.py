@@ -47,7 +47,7 @@ class ReferenceResolver:
         self._reads = FairSlots(MAX_CONCURRENT_READS)  # the namespaces take turns
 
     def content(self, instance_key: InstanceKey, live: Mapping[Key, Obj]) -> dict[KindAndName, ContentSummary | None]:
-        """Summaries of what the last plan depended on; None for objects that do not exist.
+        """Return summaries of what the last plan depended on; None for objects that do not exist.
 
         An object that was not read since it changed is left out.
         """

@@ -192,7 +192,7 @@ def _words(name: str) -> str:
 
 
 def has_input(schema: Obj) -> bool:
-    """Whether the form creates an input for a field with this schema without a descriptor."""
+    """Return whether the form creates an input for a field with this schema without a descriptor."""
     if {"anyOf", "oneOf", "allOf"} & set(schema):
         return False
     match schema.get("type"):

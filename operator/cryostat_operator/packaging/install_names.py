@@ -25,5 +25,5 @@ SELECTOR: Mapping[str, str] = {"app.kubernetes.io/name": NAME, "app.kubernetes.i
 
 
 def metadata(name: str, namespace: str | None = None) -> Obj:
-    """Metadata of one of the operator's objects; without a namespace for cluster-scoped kinds."""
+    """Return the metadata of one of the operator's objects; without a namespace for cluster-scoped kinds."""
     return {"name": name, **({"namespace": namespace} if namespace else {}), "labels": dict(LABELS)}

@@ -15,7 +15,8 @@ _POLICY = f"{NAME}-agent-labels"
 _LABELS = (constants.AGENT_LABEL_NAME, constants.AGENT_LABEL_NAMESPACE)
 _TEMPLATE = "object.spec.template"
 _VARIABLES = ("own", "template", "annotations", "templateAnnotations")
-# Both labels begin with this text. Of a key that does, too, the length decides which label is suggested.
+# Both labels begin with this text. Another key that begins with it is probably one of them, misspelled; its length
+# decides which one the warning suggests.
 _BEGINNING = f"{PREFIX}n"
 _MIDDLE = sum(map(len, _LABELS)) // 2
 

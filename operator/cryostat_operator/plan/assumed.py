@@ -22,7 +22,7 @@ _PLACEHOLDER = "(certificate of the authority)"
 
 
 def assumed_snapshot(cryostat: Cryostat, settings: Settings, *, openshift: bool) -> Snapshot:
-    """A cluster with all target namespaces and with all certificates of the instance.
+    """Return a cluster with all target namespaces and with all certificates of the instance.
 
     cert-manager is installed if the Cryostat asks for it. The addresses of the API server are unknown.
     """
@@ -38,7 +38,7 @@ def assumed_snapshot(cryostat: Cryostat, settings: Settings, *, openshift: bool)
 
 
 def assumed_data(desired: Desired) -> ReferenceData:
-    """Every Secret and ConfigMap that an object needs, with all keys that are needed or generated."""
+    """Return every Secret and ConfigMap that an object needs, with all keys that are needed or generated."""
     keys = {(reference.kind, reference.name): reference.keys for reference in desired.references}
     for key, request in desired.requests.items():
         if key.namespace == desired.instance.namespace:

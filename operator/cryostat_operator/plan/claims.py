@@ -30,23 +30,23 @@ def claim_name(instance: Instance, component: Component) -> str:
 
 
 def live_claim(instance: Instance, component: Component) -> Obj | None:
-    """The claim as last observed, whether the spec uses it or not."""
+    """Return the claim as last observed, whether the spec uses it or not."""
     return instance.live("PersistentVolumeClaim", claim_name(instance, component))
 
 
 def phase(claim: Obj | None) -> str:
-    """The state of a claim: `Pending` until a volume is bound, then `Bound`, or `Lost` if the volume was deleted."""
+    """Return the state of a claim: `Pending` until it is bound, then `Bound`, or `Lost` if its volume was deleted."""
     return ((claim or {}).get("status") or {}).get("phase") or "Pending"
 
 
 def names_in_use(instance: Instance) -> list[str]:
-    """The claims that the instance uses: at most those of database and managed storage."""
+    """Return the claims that the instance uses: at most those of database and managed storage."""
     components: tuple[Component, ...] = ("database",) if instance.external_storage else ("database", "storage")
     return [claim_name(instance, component) for component in components if uses_claim(instance, component)]
 
 
 def uses_claim(instance: Instance, component: Component) -> bool:
-    """Whether the data is in a claim.
+    """Return whether the data is in a claim.
 
     This is also the case if the spec requests an emptyDir, while a claim exists and the loss of its data was not
     confirmed: the component would start without data.
@@ -55,7 +55,7 @@ def uses_claim(instance: Instance, component: Component) -> bool:
 
 
 def data_at_risk(instance: Instance, component: Component) -> Problem | None:
-    """The problem of an emptyDir in the spec while a claim exists, unless the loss of its data was confirmed."""
+    """Return the problem of an emptyDir in the spec while a claim exists, unless the loss of data was confirmed."""
     if not _requests_empty_dir(instance, component) or live_claim(instance, component) is None:
         return None
     if instance.annotations.get(constants.ANNOTATION_ALLOW_DATA_LOSS) == "true":
@@ -74,7 +74,7 @@ def data_at_risk(instance: Instance, component: Component) -> Problem | None:
 
 
 def lost(instance: Instance, component: Component) -> Problem | None:
-    """The problem of a claim whose volume was deleted."""
+    """Return the problem of a claim whose volume was deleted."""
     live = live_claim(instance, component)
     if live is None or phase(live) != "Lost" or not uses_claim(instance, component):
         return None
@@ -89,7 +89,7 @@ def lost(instance: Instance, component: Component) -> Problem | None:
 
 
 def being_deleted(instance: Instance, component: Component) -> Problem | None:
-    """The problem of a claim that a client deleted while its pod runs, which keeps the data until it ends."""
+    """Return the problem of a claim that a client deleted while its pod, which keeps the data until it ends, runs."""
     live, name = live_claim(instance, component), claim_name(instance, component)
     if live is None or "deletionTimestamp" not in live["metadata"] or not uses_claim(instance, component):
         return None
@@ -107,7 +107,7 @@ def being_deleted(instance: Instance, component: Component) -> Problem | None:
 
 
 def volume(instance: Instance, component: Component) -> Obj:
-    """The pod's volume; it has the same name as the claim."""
+    """Return the pod's volume; it has the same name as the claim."""
     name = claim_name(instance, component)
     if uses_claim(instance, component):
         return {"name": name, "persistentVolumeClaim": {"claimName": name}}
@@ -119,7 +119,7 @@ def volume(instance: Instance, component: Component) -> Obj:
 
 
 def claim(instance: Instance, component: Component, default_size: str) -> Obj | None:
-    """The claim, or None if an emptyDir is used.
+    """Return the claim, or None if an emptyDir is used.
 
     Only the requested size of an existing claim can change, and it can only grow. Other clients may have enlarged it.
     """
@@ -136,7 +136,7 @@ def claim(instance: Instance, component: Component, default_size: str) -> Obj | 
 
 
 def unchangeable(instance: Instance, component: Component) -> Problem | None:
-    """A warning if the spec requests a change that an existing claim does not allow: all but a larger size."""
+    """Return a warning if the spec requests a change that an existing claim does not allow: all but a larger size."""
     name = claim_name(instance, component)
     pvc, live = _config(instance, component).pvc, live_claim(instance, component)
     if live is None or not pvc or not uses_claim(instance, component):
@@ -217,7 +217,7 @@ def _config(instance: Instance, component: Component) -> StorageConfiguration:
 
 
 def deployment(instance: Instance, component: Component, tls_volume: str, container: Obj) -> Obj:
-    """The Deployment of a component with data: one pod at a time, with a volume and no access to the API server."""
+    """Return the Deployment of a component with data: one pod at a time, with a volume, without access to the API."""
     security = instance.spec.security_options
     tls = {"secretName": f"{instance.name}-{component}-tls", "defaultMode": builders.READ_ONLY_MODE}
     return workloads.deployment(

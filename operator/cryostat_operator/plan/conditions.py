@@ -67,7 +67,7 @@ CONDITION_RULES = (*_OTHER_CONDITIONS, ConditionRule("Reconciled"))
 
 
 def status_for(instance: Instance, plan: Plan, report: Report, now: str) -> Obj:
-    """The whole status; `now` (RFC 3339) marks the conditions that changed."""
+    """Return the whole status; `now` (RFC 3339) marks the conditions that changed."""
     # The plan may know content of Secrets that was read after the snapshot, as in the first run of a process.
     instance = replace(instance, snapshot=replace(instance.snapshot, data=plan.data))
     problems = problems_of(plan, report)
@@ -105,7 +105,7 @@ def status_for(instance: Instance, plan: Plan, report: Report, now: str) -> Obj:
 
 
 def failure_status(generation: int, cause: tuple[str, str], previous: Sequence[Condition], now: str) -> Obj:
-    """The status if nothing could be planned: `Ready` is False for this reason and message, all others are Unknown.
+    """Return the status if nothing could be planned: `Ready` is False with this cause, all others are Unknown.
 
     What was observed before may have changed since.
     """

@@ -168,7 +168,7 @@ def _how(code: int, spec: Mapping[str, Obj]) -> str:
 
 
 def waits(pod: Obj, kind: str, container: Obj) -> Iterator[PodFailure]:
-    """The states that each container has while it starts: its creation, and the time until its probes succeed.
+    """Yield the states that each container has while it starts: its creation, and the time until its probes succeed.
 
     Args:
         kind: `container` or `init container`.

@@ -112,7 +112,7 @@ def _failing(name: str, failure: PodFailure) -> Cause:
 
 
 def serves(deployment: Obj | None) -> bool:
-    """Whether a Deployment has a pod that serves.
+    """Return whether a Deployment has a pod that serves.
 
     Kubernetes reports one with 0 replicas as available, and its status stays so for a moment after it is scaled up.
     """
@@ -135,7 +135,7 @@ def _is_idle(instance: Instance, deployment: Obj) -> bool:
 
 
 def deployment_conditions(deployment: dict[str, Any] | None) -> dict[str, dict[str, Any]]:
-    """The conditions of a Deployment, or of none, by type."""
+    """Return the conditions of a Deployment, or of none, by type."""
     status = (deployment or {}).get("status") or {}
     return {condition["type"]: condition for condition in status.get("conditions") or ()}
 

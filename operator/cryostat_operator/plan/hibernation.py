@@ -70,7 +70,7 @@ _LONGEST_VALUE = 40  # characters of a wrong value that a message quotes
 
 
 def is_hibernated(instance: Instance) -> bool:
-    """Whether hibernation is requested, and no pod of the instance is left."""
+    """Return whether hibernation is requested, and no pod of the instance is left."""
     return instance.hibernation_requested and not running(instance)
 
 

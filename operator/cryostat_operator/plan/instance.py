@@ -228,7 +228,7 @@ class Instance:
         return f"{service}.{self.namespace}.svc.{self.settings.cluster_domain}"
 
     def live(self, kind: str, name: str) -> Obj | None:
-        """The live object of this kind and name in the install namespace; None if there is no owned one."""
+        """Return the live object of this kind and name in the install namespace; None if there is no owned one."""
         return self.snapshot.live.get(Key(kind, self.namespace, name))
 
     @property

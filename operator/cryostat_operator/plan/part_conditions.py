@@ -45,7 +45,7 @@ def volumes(instance: Instance, plan: Plan, problems: Sequence[Problem]) -> Cond
 
 
 def exposed(instance: Instance) -> Condition | None:
-    """Whether the application answers at an address; None where it has none from a Route or an Ingress."""
+    """Return whether the application answers at an address; None if it has no Route and no Ingress."""
     url = exposure.application_url(instance)
     if not url:
         return None
@@ -79,7 +79,7 @@ def _unread_secrets(instance: Instance) -> str:
 
 
 def reconciled_while_paused(differing: Sequence[Key]) -> Condition:
-    """The condition `Reconciled` of a paused Cryostat with objects that differ from its spec."""
+    """Return the condition `Reconciled` of a paused Cryostat with objects that differ from its spec."""
     more = f" and {len(differing) - 1} more objects" if len(differing) > 1 else ""
     text = message(
         f"{differing[0]}{more}",
@@ -90,7 +90,7 @@ def reconciled_while_paused(differing: Sequence[Key]) -> Condition:
 
 
 def tls(instance: Instance, plan: Plan, problems: Sequence[Problem], refusals: Sequence[Problem]) -> Condition:
-    """Whether every certificate is issued.
+    """Return whether every certificate is issued.
 
     Args:
         problems: all problems.
@@ -120,14 +120,14 @@ def tls(instance: Instance, plan: Plan, problems: Sequence[Problem], refusals: S
 
 
 def spec_effective(plan: Plan) -> Condition | None:
-    """Present where fields of the spec have no effect."""
+    """Return the condition about fields of the spec that have no effect; None if there are none."""
     kind = "SpecEffective"
     ignored = [notice for notice in plan.warnings if notice.actionable and notice.reason in reasons_of(kind)]
     return failed(kind, ignored) if ignored else None
 
 
 def deployments(instance: Instance) -> list[Condition]:
-    """The conditions of the Deployments, copied under the names that the Go operator gave them.
+    """Return the conditions of the Deployments, copied under the names that the Go operator gave them.
 
     Kubernetes does not say why a Deployment is not available, so that the message refers to the condition that does.
 

@@ -15,7 +15,7 @@ _SOURCES = (
 
 
 def pod_references(pod: Obj) -> set[Reference]:
-    """All Secrets and ConfigMaps that a pod's spec refers to, each once, with the keys that must be in them.
+    """Return all Secrets and ConfigMaps that a pod's spec refers to, each once, with the keys that must be in them.
 
     A reference is optional only if every use of it is; keys of optional uses need not exist.
     """

@@ -22,7 +22,7 @@ _QUANTITY = re.compile(r"([+-]?(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+))([KMGTPE]i|[numk
 
 
 def quantity(value: str | int | float) -> Decimal:
-    """A Kubernetes quantity as a number.
+    """Return a Kubernetes quantity as a number.
 
     Raises:
         ValueError: the text is not a quantity, or is longer than `MAX_QUANTITY`.
@@ -49,7 +49,7 @@ def _parse(text: str) -> Decimal:
 
 
 def is_less(a: Any, b: Any) -> bool:
-    """Whether quantity `a` is below `b`; False if one of them is not a quantity, which the API server reports."""
+    """Return whether quantity `a` is below `b`; False if one is not a quantity, which the API server reports."""
     try:
         return quantity(a) < quantity(b)
     except ValueError:
@@ -57,7 +57,7 @@ def is_less(a: Any, b: Any) -> bool:
 
 
 def is_equal(a: Any, b: Any) -> bool:
-    """Whether two quantities are the same amount; False if one of them is not a quantity."""
+    """Return whether two quantities are the same amount; False if one of them is not a quantity."""
     try:
         return quantity(a) == quantity(b)
     except ValueError:

@@ -182,7 +182,7 @@ def _merged(messages: Sequence[tuple[str, str]], reported: str) -> list[str]:
 
 
 def is_available(instance: Instance, deployment: str) -> bool:
-    """Whether a Deployment has a pod that serves."""
+    """Return whether a Deployment has a pod that serves."""
     return serves(instance.live("Deployment", deployment))
 
 

@@ -162,7 +162,7 @@ class Requirements:
         return " and ".join(parts), len(users) > 1
 
     def content_hashes(self, key: Key, needs: Iterable[Reference]) -> dict[str, str]:
-        """Pod annotations of Deployment `key` that change with the content of what it needs, so that its pods restart.
+        """Return annotations for the pods of Deployment `key` that change with the content of what it needs.
 
         Of hot-reloaded Secrets only the trusted authorities count.
         """
@@ -234,7 +234,7 @@ def _other_key(fields: str, keys: list[str]) -> str:
 
 
 def content_digest(data: Mapping[str, Any]) -> str:
-    """A digest of the data of a ConfigMap that does not depend on the order of its keys."""
+    """Return a digest of the data of a ConfigMap that does not depend on the order of its keys."""
     return names.sha256(json.dumps(data, sort_keys=True))
 
 

@@ -11,7 +11,7 @@ from .yaml_text import documents
 
 
 def assumed_plan(cryostat: Cryostat, settings: Settings, *, openshift: bool) -> Plan:
-    """The plan in a cluster in which everything exists that the Cryostat needs, see `assumed_snapshot`."""
+    """Return the plan in a cluster in which everything exists that the Cryostat needs, see `assumed_snapshot`."""
     snapshot = assumed_snapshot(cryostat, settings, openshift=openshift)
     desired = build(cryostat, snapshot, settings)
     data = assumed_data(desired)
@@ -19,14 +19,14 @@ def assumed_plan(cryostat: Cryostat, settings: Settings, *, openshift: bool) -> 
 
 
 def manifests(plan: Plan) -> str:
-    """The objects of a plan as YAML documents, in the order of the plan, after comments on what is left out."""
+    """Return the objects of a plan as YAML documents in their order, after comments on what is left out."""
     comments = "".join(f"# {line}\n" for line in left_out(plan))
     objects = [obj for component in plan.components for obj in component.objects]
     return comments + documents(objects, width=120)
 
 
 def left_out(plan: Plan) -> list[str]:
-    """One line for each object that cannot be rendered without a cluster, with the reason.
+    """Return one line for each object that cannot be rendered without a cluster, with the reason.
 
     The first sentence of a message is the reason; what follows says what to do in a cluster.
     """

@@ -96,7 +96,7 @@ def database_keys(instance: Instance, plan: Plan) -> Condition | None:
 
 
 def authentication(instance: Instance, plan: Plan) -> Condition:
-    """Whether and how users log in. It is False, too, while the file with the logins does not exist."""
+    """Return whether and how users log in. It is False, too, while the file with the logins does not exist."""
     kind, secret = "AuthenticationEnabled", instance.login_secret
     if secret and ("Secret", secret) not in plan.data:
         return condition(kind, Reason.REFERENCE_PENDING, f"Secret {secret} has not been read yet.", good=None)

@@ -13,13 +13,13 @@ _REMOVE = "remove it from spec.targetNamespaces"
 
 
 def problems(instance: Instance) -> dict[str, Problem]:
-    """The problem of each target namespace that has one; the other namespaces are not affected."""
+    """Return the problem of each target namespace that has one; the other namespaces are not affected."""
     reachable = frozenset(instance.reachable_targets)
     return {target: _problem(instance, target) for target in instance.target_namespaces if target not in reachable}
 
 
 def unreachable(instance: Instance) -> dict[str, Problem]:
-    """The problems of target namespaces in which objects cannot be created now, but existing ones stay.
+    """Return the problems of target namespaces in which objects cannot be created now, but existing ones stay.
 
     In a namespace that was created again, existing objects are deleted.
     """

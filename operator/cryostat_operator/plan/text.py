@@ -19,7 +19,7 @@ _ENVIRONMENT = Environment(
 
 
 def render(template: str, **values: Any) -> str:
-    """A file of `templates/`, filled in.
+    """Return a file of `templates/`, filled in.
 
     Raises:
         jinja2.UndefinedError: the template asks for a value that is not given.

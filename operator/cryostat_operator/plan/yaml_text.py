@@ -33,11 +33,11 @@ _IndentedDumper.add_representer(str, _text)
 
 
 def document(objects: Iterable[dict[str, Any]]) -> str:
-    """The text of a generated file with these objects, keys in their order."""
+    """Return the text of a generated file with these objects, keys in their order."""
     dumped = yaml.dump_all(objects, Dumper=_IndentedDumper, sort_keys=False, width=110, allow_unicode=True)
     return HEADER + dumped
 
 
 def documents(objects: Iterable[dict[str, Any]], *, width: int) -> str:
-    """A stream of YAML documents, keys in their order, with lines of at most about `width` characters."""
+    """Return a stream of YAML documents, keys in their order, with lines of at most about `width` characters."""
     return yaml.dump_all(objects, Dumper=_Dumper, sort_keys=False, default_flow_style=False, width=width)

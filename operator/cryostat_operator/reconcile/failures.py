@@ -93,7 +93,7 @@ class Failures:
 
 
 def invalid_spec(error: InvalidCryostatError) -> Problem:
-    """The problem of a Cryostat that this version cannot read."""
+    """Return the problem of a Cryostat that this version cannot read."""
     found = error.problems[:MAX_REPORTED_FIELDS]
     remedy = f"Correct {'it' if len(found) == 1 else 'them'}; until then, the operator changes no object"
     cause = ". ".join(each.rstrip(". ") for each in found)
@@ -102,7 +102,7 @@ def invalid_spec(error: InvalidCryostatError) -> Problem:
 
 
 def forbidden(error: ApiError) -> Problem:
-    """The problem of an operator that lacks a permission.
+    """Return the problem of an operator that lacks a permission.
 
     All missing permissions have one dedup key, because the first one that is noticed varies.
     """
@@ -110,7 +110,7 @@ def forbidden(error: ApiError) -> Problem:
 
 
 def unavailable(error: ApiError) -> Problem:
-    """The problem of requests that have failed for a minute, so that nothing is known about the instance."""
+    """Return the problem of requests that have failed for a minute, so that nothing is known about the instance."""
     text = message(
         "The API server",
         "has refused a request of the operator for more than a minute",
@@ -122,7 +122,7 @@ def unavailable(error: ApiError) -> Problem:
 
 
 def internal_error(error: Exception) -> Problem:
-    """The problem of a bug in the operator. The exception's text is left out: it could quote any value."""
+    """Return the problem of a bug in the operator. The exception's text is left out: it could quote any value."""
     name = type(error).__name__
     text = (
         f"Internal error of the operator ({name}); it retries. "

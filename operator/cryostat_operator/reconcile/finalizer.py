@@ -54,7 +54,7 @@ class Finalizer:
         self._metrics = metrics
 
     def is_set(self, body: Obj) -> bool:
-        """Whether a Cryostat has the finalizer."""
+        """Return whether a Cryostat has the finalizer."""
         return constants.FINALIZER in (body["metadata"].get("finalizers") or ())
 
     async def add(self, body: Obj) -> None:
@@ -207,7 +207,7 @@ def _is_not_served(outcome: Outcome) -> bool:
 
 
 def blocked_by(error: ApiError) -> Problem:
-    """The problem of a deletion that fails because of a refused request."""
+    """Return the problem of a deletion that fails because of a refused request."""
     is_webhook = "calling webhook" in error.message  # the error has no structured cause for it
     started = "Start the program behind the webhook, or delete its webhook configuration"
     remedy = started if is_webhook else "Correct the cause of the refusal"

@@ -187,10 +187,10 @@ def _stored_reasons(instance: Instance) -> set[str]:
 
 
 def is_deleting(body: Obj) -> bool:
-    """Whether a Cryostat has a deletion timestamp."""
+    """Return whether a Cryostat has a deletion timestamp."""
     return "deletionTimestamp" in body["metadata"]
 
 
 def is_paused(body: Obj) -> bool:
-    """Whether a user paused a Cryostat by annotation."""
+    """Return whether a user paused a Cryostat by annotation."""
     return (body["metadata"].get("annotations") or {}).get(constants.ANNOTATION_PAUSE) == "true"

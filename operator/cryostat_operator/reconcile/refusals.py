@@ -24,7 +24,7 @@ class _Check(NamedTuple):
 
 
 def outcome_of(change: Change, error: ApiError) -> Outcome:
-    """The outcome of a write that failed with an API error.
+    """Return the outcome of a write that failed with an API error.
 
     Args:
         change: what was to be written.
@@ -62,7 +62,7 @@ def _field_of_the_spec(change: Change, quote: str) -> str:
 
 
 def is_immutable(error: ApiError) -> bool:
-    """Whether an update failed because it changes a field that cannot be changed.
+    """Return whether an update failed because it changes a field that cannot be changed.
 
     The error has no structured cause for it: validation reports `FieldValueInvalid` with this text, see
     `ValidateImmutableField` in k8s.io/apimachinery/pkg/api/validation/objectmeta.go ("field is immutable").

@@ -47,12 +47,12 @@ class Outcome:
 
 
 def applied(change: Change, response: Obj | None = None) -> Outcome:
-    """The outcome of a successful write."""
+    """Return the outcome of a successful write."""
     return Outcome(change, "applied", response=response)
 
 
 def refused(change: Change, reason: str, message: str, *, transient: bool = False) -> Outcome:
-    """The outcome of a refused write.
+    """Return the outcome of a refused write.
 
     Args:
         message: one or two sentences that name the object.

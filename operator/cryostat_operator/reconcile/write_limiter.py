@@ -62,7 +62,7 @@ class WriteLimiter:
         self._instances: dict[InstanceKey, _Memory] = defaultdict(_Memory)
 
     def held(self, instance_key: InstanceKey, changes: Iterable[Change]) -> list[Outcome]:
-        """Outcomes of the changes that must not be written now."""
+        """Return outcomes of the changes that must not be written now."""
         memory = self._instances[instance_key]
         outcomes = (self._held(memory, change) for change in changes)
         return [outcome for outcome in outcomes if outcome]

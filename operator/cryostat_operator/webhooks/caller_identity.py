@@ -47,7 +47,7 @@ class CallerAuthorities:
         return b"".join(each.public_bytes(Encoding.PEM) for each in self.client + self.front_proxy)
 
     def is_api_server(self, certificate: bytes) -> bool:
-        """Whether a client certificate (DER) belongs to the API server. The TLS handshake has verified its chain."""
+        """Return whether a client certificate (DER) is of the API server. The TLS handshake has verified its chain."""
         try:
             found = x509.load_der_x509_certificate(certificate)
         except ValueError:

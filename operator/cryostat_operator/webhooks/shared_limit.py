@@ -6,7 +6,8 @@ from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-# One address may use up to this many times the free amount: one alone 4/5 of a limit, two addresses 4/9 each.
+# An address may use up to this many times the amount that is free: a single address 4/5 of the limit, two addresses 4/9
+# each.
 SHARE = 4
 
 
@@ -25,7 +26,7 @@ class SharedLimit:
         self._by_address: Counter[str] = Counter()
 
     def allows(self, address: str, amount: int, limit: int) -> bool:
-        """Whether a client may use a further amount.
+        """Return whether a client may use a further amount.
 
         Args:
             address: the IP address of the client; empty if it is not known.

@@ -1,1 +1,1 @@
-"""One module per component of an instance; each builds all objects of its component."""
+"""The components of an instance. A module with `build` has all objects of one component, other modules have parts."""

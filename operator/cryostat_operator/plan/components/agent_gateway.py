@@ -18,8 +18,8 @@ CONFIG_VOLUME = "agent-proxy-config"
 CONFIG_DIRECTORY = "/etc/nginx-cryostat"
 TLS_VOLUME = "agent-proxy-tls-secret"
 
-# Uploads of recordings and heap dumps are answered once they are in the object storage. As long as the application
-# waits for an agent (its `cryostat.connections.upload-timeout`).
+# Uploads of recordings and heap dumps are answered once they are in the object storage. The value is the time that the
+# application itself waits for an agent (its `cryostat.connections.upload-timeout`).
 PROXY_TIMEOUT_SECONDS = 1800
 # Argo CD treats an object without an owner reference as its own if the label app.kubernetes.io/instance has the name of
 # an application. The first annotation keeps it from deleting the object, the second one from reporting the application
@@ -112,7 +112,7 @@ def container(instance: Instance) -> Obj:
 
 
 def volumes(instance: Instance) -> list[Obj]:
-    """Volumes of this container in the main pod."""
+    """Return the volumes of this container in the main pod."""
     tls = {"secretName": f"{instance.name}-agent-tls", "defaultMode": builders.READ_ONLY_MODE}
     config = {"name": config_name(instance), "defaultMode": builders.READ_ONLY_MODE}
     return [
@@ -137,7 +137,7 @@ def service(instance: Instance) -> Obj:
 
 
 def callback_service(instance: Instance, target: str) -> Obj:
-    """Gives the pod of each agent a DNS name that its certificate contains."""
+    """Return the headless Service that gives each agent in a target namespace a DNS name for its certificate."""
     config = instance.spec.service_options.agent_callback_config if instance.spec.service_options else None
     labels = dict((config.labels if config else None) or {}) | workloads.service_labels(
         instance, "cryostat-agent-callback"

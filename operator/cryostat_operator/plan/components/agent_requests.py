@@ -47,5 +47,5 @@ AGENT_REQUESTS = (
 
 
 def patterns() -> tuple[str, ...]:
-    """Regular expressions over `METHOD URI`, the URI as sent with its query; one per row of the table."""
+    """Return regular expressions over `METHOD URI`, one per row of the table; the URI is as sent, with its query."""
     return tuple(f"^({'|'.join(each.methods)}) {each.path}(\\?.*)?$" for each in AGENT_REQUESTS)

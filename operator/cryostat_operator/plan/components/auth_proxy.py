@@ -83,7 +83,7 @@ def _needs(instance: Instance) -> frozenset[Reference]:
 
 
 def config_map(instance: Instance) -> Obj:
-    """Configuration of oauth2-proxy."""
+    """Return the configuration of oauth2-proxy."""
     tls = f"{names.SECRETS_DIR}/{instance.name}-tls"
     server: Obj = {"bindAddress": f"http://{instance.listen_on(names.PORT_AUTH_PROXY)}"}
     if instance.tls:
@@ -139,7 +139,7 @@ def container(instance: Instance) -> Obj:
 
 
 def environment(instance: Instance) -> list[Obj]:
-    """Environment of oauth2-proxy.
+    """Return the environment of oauth2-proxy.
 
     Browsers do not return a `Secure` cookie over plain HTTP; users would have to log in at each request.
     """
@@ -167,7 +167,7 @@ def environment(instance: Instance) -> list[Obj]:
 
 
 def session_hash(instance: Instance) -> list[Obj]:
-    """A variable with a hash of the users' passwords, for the name of the session cookie.
+    """Return a variable with a hash of the users' passwords, for the name of the session cookie.
 
     Both proxies sign the name of the cookie together with its value, so a session ends when a password changes.
     """
@@ -178,14 +178,14 @@ def session_hash(instance: Instance) -> list[Obj]:
 
 
 def login_file(instance: Instance) -> str | None:
-    """Name of the htpasswd file, where one is in use."""
+    """Return the name of the htpasswd file; None if users cannot log in with a password."""
     if instance.basic_auth:
         return instance.basic_auth[1]
     return LOGIN_FILE if instance.generated_login_secret else None
 
 
 def volumes(instance: Instance) -> list[Obj]:
-    """Volumes of this container in the main pod."""
+    """Return the volumes of this container in the main pod."""
     result: list[Obj] = []
     if instance.tls:
         result.append(

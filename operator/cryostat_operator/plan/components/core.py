@@ -147,7 +147,7 @@ def _keystore_volumes(instance: Instance) -> list[Obj]:
 
 
 def environment(instance: Instance) -> list[Obj]:
-    """The environment of the application; a variable follows those that it refers to."""
+    """Return the environment of the application; a variable follows those that it refers to."""
     level = instance.spec.logging_options.core_log_level if instance.spec.logging_options else None
     audit = instance.spec.enable_audit
     keystore = [

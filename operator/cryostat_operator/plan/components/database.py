@@ -86,7 +86,7 @@ def _claim(instance: Instance) -> Obj | None:
 
 
 def new_record(instance: Instance) -> str | None:
-    """The record of the keys that are in the Secret now; None if they are not known, or cannot be used."""
+    """Return the record of the keys that are in the Secret now; None if they are not known, or cannot be used."""
     content = instance.snapshot.data.get(("Secret", instance.database_secret))
     if content and CONNECTION_KEY in content.paddings:
         return None  # the database does not start with it, and a user will correct it

@@ -27,7 +27,7 @@ def key(instance: Instance) -> Key:
 
 
 def is_generated(instance: Instance) -> bool:
-    """Whether the operator generates the Secret that the database uses."""
+    """Return whether the operator generates the Secret that the database uses."""
     return instance.database_secret == instance.generated_database_secret and not instance.user_database_secret
 
 

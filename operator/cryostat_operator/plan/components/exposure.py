@@ -17,7 +17,7 @@ NAME = "exposure"
 
 
 def build(instance: Instance) -> ComponentPlan:
-    """The objects that expose the application.
+    """Return the objects that expose the application.
 
     The console's link stays while the Route waits to be admitted again.
     """
@@ -95,14 +95,14 @@ def console_link(instance: Instance, url: str) -> Obj:
 
 
 def application_url(instance: Instance) -> str | None:
-    """The address of the application: of the admitted Route, or of the first usable rule of the Ingress; else None."""
+    """Return the address of the application: of the admitted Route, or of the first usable rule of the Ingress."""
     if has_route(instance):
         return route.url(instance)
     return ingress.url(instance) if has_ingress(instance) else None
 
 
 def is_plain_http(instance: Instance) -> bool:
-    """Whether browsers reach the application by plain HTTP, as far as the Cryostat shows."""
+    """Return whether browsers reach the application by plain HTTP, as far as the Cryostat shows."""
     url = application_url(instance)
     if url:
         return url.startswith("http://")

@@ -27,7 +27,7 @@ def network_config(instance: Instance) -> NetworkConfiguration:
 
 
 def labels(instance: Instance) -> dict[str, str]:
-    """Labels of the Route or Ingress."""
+    """Return the labels of the Route or Ingress."""
     return dict(network_config(instance).labels or {}) | {"app": instance.name, "component": workloads.CORE}
 
 

@@ -116,8 +116,8 @@ def _namespaces(found: Iterable[str]) -> Obj:
 
 def _core_ingress(instance: Instance) -> list[Obj]:
     config = instance.spec.service_options.core_config if instance.spec.service_options else None
-    # Traffic through a node port or a load balancer does not come from pods. Neither does that of an Ingress controller
-    # in the network of the nodes, for some network plugins.
+    # Traffic through a node port or a load balancer does not come from pods. With some network plugins, nor does the
+    # traffic of an Ingress controller that uses the network of its node.
     outside = ANYWHERE if workloads.service_type(config) != "ClusterIP" or has_ingress(instance) else ()
     router = {"namespaceSelector": {"matchLabels": {"policy-group.network.openshift.io/ingress": ""}}}
     rules = [{"from": [{"namespaceSelector": {}}, router, *outside], "ports": [_tcp(names.PORT_AUTH_PROXY)]}]

@@ -23,7 +23,7 @@ _REVIEW_FIELDS = (
 
 
 def arguments(instance: Instance, login_file: str | None, timeout: str, session_hash: str) -> list[str]:
-    """The arguments.
+    """Return the arguments of the proxy.
 
     Args:
         login_file: name of the htpasswd file, or None where users cannot log in with a password.

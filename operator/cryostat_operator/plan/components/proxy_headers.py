@@ -28,9 +28,10 @@ class HeaderRule:
 
     Attributes:
         name: its name.
-        meaning: what its reader learns from it.
-        claim: the value of the login session that oauth2-proxy puts there; None where it removes the header.
-        openshift: whether OpenShift's oauth-proxy sets it from the login; it passes all other ones on.
+        meaning: what the header says about the client or the request.
+        claim: the value of the user's session that oauth2-proxy sets it to; None if oauth2-proxy removes the header.
+        openshift: whether OpenShift's oauth-proxy sets it to a value of the login. This proxy passes all other headers
+            on.
     """
 
     name: str
@@ -69,8 +70,8 @@ PROTECTED_HEADERS = (
     # With it, `Upgrade: h2c` would start HTTP/2, and headers of the requests in it would pass the proxy unchanged.
     HeaderRule("Http2-Settings", Meaning.PROTOCOL),
 )
-# Ingress controllers and routers set these, users may: they change only the addresses in the response to the same
-# client. Agents are not behind a router.
+# Headers with the address that a client used. Ingress controllers and routers set them. Users may set them, too: they
+# change only addresses in the response to the same client. Agents may not: they do not connect through a router.
 ADDRESS_HEADERS = (
     "X-Forwarded-Host",
     "X-Forwarded-Port",
@@ -89,11 +90,11 @@ def oauth2_proxy_headers() -> list[Obj]:
 
 
 def removed_from_agents() -> list[str]:
-    """Headers that the agent gateway removes; it sets the other ones itself."""
+    """Return the headers that the agent gateway removes; it sets the others itself."""
     removed = [rule.name for rule in PROTECTED_HEADERS if rule.name not in (FORWARDED_FOR, AGENT_HEADER)]
     return [*removed, *ADDRESS_HEADERS]
 
 
 def removed_from_users() -> list[str]:
-    """Headers that nginx removes behind OpenShift's oauth-proxy, which passes them on; nginx sets the other ones."""
+    """Return the headers that OpenShift's oauth-proxy passes on and nginx behind it removes; it sets the others."""
     return [rule.name for rule in PROTECTED_HEADERS if rule.name != FORWARDED_FOR and not rule.openshift]

@@ -41,13 +41,13 @@ def service_account(instance: Instance) -> Obj:
 
 
 def role_binding(instance: Instance, target: str) -> Obj:
-    """Permission to discover targets in one target namespace."""
+    """Return the permission to discover targets in one target namespace."""
     obj = builders.labeled(instance, "RoleBinding", names.instance_hash_name(instance.namespace, instance.name), target)
     return obj | _binding(instance, instance.settings.namespaced_cluster_role)
 
 
 def cluster_role_binding(instance: Instance) -> Obj:
-    """Permission to review tokens and permissions, for OpenShift's authentication proxy."""
+    """Return the permission to review tokens and permissions, for OpenShift's authentication proxy."""
     obj = builders.labeled(
         instance, "ClusterRoleBinding", names.instance_hash_name(instance.namespace, instance.name), ""
     )

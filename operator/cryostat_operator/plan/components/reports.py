@@ -58,7 +58,7 @@ def replicas(instance: Instance) -> int:
 
 
 def is_enabled(instance: Instance) -> bool:
-    """Whether there are report generators; otherwise the application generates reports itself."""
+    """Return whether there are report generators; otherwise the application generates reports itself."""
     return instance.report_replicas > 0
 
 
@@ -135,7 +135,7 @@ def container(instance: Instance) -> Obj:
 
 
 def java_options(instance: Instance, resources: Obj) -> str:
-    """Options of the JVM; the parser uses as many threads as the container may use CPUs."""
+    """Return the options of the JVM. The parser uses as many threads as the container may use CPUs."""
     cpus = processors(resources)
     options = [
         *IMAGE_OPTIONS,
@@ -154,7 +154,7 @@ def java_options(instance: Instance, resources: Obj) -> str:
 
 
 def processors(resources: dict[str, Any]) -> int:
-    """Whole CPUs of the limit, or of the request where CPU has no limit; at least one."""
+    """Return the whole CPUs of the limit, or of the request where CPU has no limit; at least one."""
     cpu = (resources.get("limits") or {}).get("cpu", resources["requests"]["cpu"])
     return max(1, int(quantities.quantity(cpu).to_integral_value(ROUND_CEILING)))
 

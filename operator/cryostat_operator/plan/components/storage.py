@@ -105,7 +105,7 @@ def provider(instance: Instance) -> ObjectStorageProviderOptions | None:
 
 
 def credentials(instance: Instance) -> list[Obj]:
-    """The application's credentials, once for its S3 client and once for the AWS libraries in it."""
+    """Return the application's credentials, once for its S3 client and once for the AWS libraries in it."""
     access = "QUARKUS_S3_AWS_CREDENTIALS_STATIC_PROVIDER_ACCESS_KEY_ID"
     secret_access = "QUARKUS_S3_AWS_CREDENTIALS_STATIC_PROVIDER_SECRET_ACCESS_KEY"  # noqa: S105 - a variable's name
     return [
@@ -182,7 +182,7 @@ def core_volumes(instance: Instance) -> list[Obj]:
 
 
 def buckets(instance: Instance) -> tuple[str, ...]:
-    """The buckets that the managed storage creates, for the release of the application."""
+    """Return the buckets that the managed storage creates, for the release of the application."""
     return (*BUCKETS, HEAP_DUMP_REPORTS) if _uses_buckets_without_field(instance) else BUCKETS
 
 

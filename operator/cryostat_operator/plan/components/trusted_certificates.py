@@ -61,7 +61,7 @@ def volumes(instance: Instance) -> list[Obj]:
 
 
 def has_bundles(instance: Instance) -> bool:
-    """Whether there may be files with several certificates: if the spec names any."""
+    """Return whether there may be files with several certificates: if the spec names any."""
     return bool(instance.spec.trusted_cert_secrets)
 
 

@@ -67,7 +67,7 @@ def hold_for_rollout(instance: Instance, components: tuple[ComponentPlan, ...]) 
 
 
 def has_rolled_out(instance: Instance, name: str, deployments: Mapping[str, Obj]) -> bool:
-    """Whether a Deployment is as desired, all its pods are of the newest version, and it is available.
+    """Return whether a Deployment is as desired, all its pods are of the newest version, and it is available.
 
     Args:
         deployments: the desired Deployments by name.

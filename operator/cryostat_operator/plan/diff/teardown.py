@@ -13,7 +13,7 @@ from .pruning import is_prunable
 def teardown(
     instance_key: InstanceKey, live: Mapping[Key, Obj], annotations: Mapping[str, str] | None = None
 ) -> list[Change]:
-    """Changes that precede the deletion of a Cryostat.
+    """Return the changes that precede the deletion of a Cryostat.
 
     Objects without an owner reference are deleted. They have names that only one Cryostat can have. If the annotations
     request to retain data, volumes and their key Secrets lose their owner reference.

@@ -100,7 +100,7 @@ def _is_sidecar(container: Obj) -> bool:
 
 
 def is_for_windows(spec: Obj) -> bool:
-    """Whether the pod can only run on Windows nodes."""
+    """Return whether the pod can only run on Windows nodes."""
     nodes = spec.get("nodeSelector") or {}
     options = (spec.get("securityContext") or {}).get("windowsOptions")
     systems = [(spec.get("os") or {}).get("name"), *(nodes.get(key) for key in _OS_LABELS)]

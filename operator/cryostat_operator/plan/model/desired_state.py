@@ -133,5 +133,5 @@ class Plan:
 
 
 def without_none(items: Iterable[Obj | None]) -> tuple[Obj, ...]:
-    """The items that are not None, in their order."""
+    """Return the items that are not None, in their order."""
     return tuple(item for item in items if item is not None)

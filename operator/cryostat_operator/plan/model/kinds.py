@@ -126,12 +126,12 @@ FIELD_MANAGER = "cryostat-operator"
 
 
 def path_of(key: Key) -> str:
-    """URL path of one object of `KINDS`."""
+    """Return the URL path of one object of `KINDS`."""
     return f"{collection_path(key.kind, key.namespace)}/{key.name}"
 
 
 def collection_path(kind: str, namespace: str = "") -> str:
-    """URL path of all objects of a kind, in one namespace or everywhere."""
+    """Return the URL path of all objects of a kind, in one namespace or everywhere."""
     known = KINDS[kind]
     return resource_path(known.group, known.version, known.plural, namespace)
 

@@ -59,7 +59,7 @@ def agent_certificate(namespace: str, name: str, target: str) -> str:
 
 
 def agent_callback_service(namespace: str, name: str) -> str:
-    """Headless Service through which the application calls agents back; the same name in every target namespace."""
+    """Return the name of the headless Service by which the application calls agents, equal in all namespaces."""
     return f"cryostat-agent-{fnv128(f'{namespace}/{name}'.encode())}"
 
 

@@ -51,7 +51,7 @@ _AGENT = re.compile(r"cryostat-agent-[0-9a-f]{64}")
 
 
 def can_own(instance_key: InstanceKey, key: Key) -> bool:
-    """Whether a plan of this instance can contain an object of this kind, namespace and name."""
+    """Return whether a plan of this instance can contain an object of this kind, namespace and name."""
     suffix = key.name.removeprefix(instance_key.name)
     if key.namespace == instance_key.namespace and suffix != key.name and suffix in _SUFFIXES.get(key.kind, ()):
         return True

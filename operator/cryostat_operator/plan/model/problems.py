@@ -53,10 +53,10 @@ class PodFailure(NamedTuple):
         remedy: one sentence.
         container: name of the container; empty if the cause concerns the whole pod.
         since: when a wait began (seconds since the epoch); None for a failure that no wait repairs.
-        vague: whether the kubelet waits before it tries again, and its status no longer contains the cause.
+        vague: whether the status has no cause any more, because the kubelet waits before its next attempt.
         transient: whether each pod has this state for a time when it starts or ends, so that it is reported only if it
             lasts.
-        former: whether the pod has ended, so that another one may serve.
+        former: whether the pod has ended. Another pod of its Deployment may serve.
     """
 
     reason: Reason
