@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 
 from cryostat_operator.plan.conditions import CONDITION_RULES
-from cryostat_operator.plan.model.reasons import COMPONENT_REASONS, Reason
+from cryostat_operator.plan.model.reason_groups import COMPONENT_REASONS
+from cryostat_operator.plan.model.reasons import Reason
 
 ROOT = Path(__file__).parents[2]
 DOCS = ROOT / "docs"
@@ -66,13 +67,16 @@ def test_the_reason_of_an_unchangeable_claim_is_under_its_condition() -> None:
 
 
 def test_each_reason_has_a_sentence() -> None:
-    assert [reason for reason in Reason if not re.fullmatch(r"[A-Z].+[^.]\.", reason.documentation)] == []
+    text = (PACKAGE / "plan/model/reasons.py").read_text()
+    sentences = dict(re.findall(r'^    ([A-Z_]+) = "\w+",.*\n    """(.*)"""$', text, re.MULTILINE))
+    assert set(sentences) == {reason.name for reason in Reason}
+    assert [name for name, text in sentences.items() if not re.fullmatch(r"[A-Z].+[^.]\.", text)] == []
 
 
 def test_every_reason_is_used() -> None:
     used = set()
     for path in PACKAGE.rglob("*.py"):
-        if path.name == "reasons.py":
+        if path.name in ("reasons.py", "reason_groups.py"):
             continue
         for node in ast.walk(ast.parse(path.read_text())):
             if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name) and node.value.id == "Reason":

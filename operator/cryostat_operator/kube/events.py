@@ -12,7 +12,8 @@ from collections.abc import Callable, Iterable
 from ..api import constants
 from ..plan.model.kinds import InstanceKey, Obj, resource_path
 from ..plan.model.problems import Problem
-from ..plan.model.reasons import COMPONENT_REASONS, SINGLE_CAUSE_REASONS, Reason
+from ..plan.model.reason_groups import COMPONENT_REASONS, SINGLE_CAUSE_REASONS
+from ..plan.model.reasons import Reason
 from ..printable import one_line, printable
 from .client import MERGE_PATCH, Client
 from .errors import ApiError

@@ -14,7 +14,8 @@ from ..metrics import InjectionCounts
 from ..plan.model import names
 from ..plan.model.kinds import InstanceKey, Key, Obj
 from ..plan.model.owned_names import can_own
-from ..plan.model.reasons import COMPONENT_REASONS, Reason
+from ..plan.model.reason_groups import COMPONENT_REASONS
+from ..plan.model.reasons import Reason
 from ..plan.quantities import quantity
 from .cryostats import CryostatStore
 from .owned_objects import OwnedObjects

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from ..plan.model.reasons import COMPONENT_REASONS, Reason
+from ..plan.model.reason_groups import COMPONENT_REASONS
+from ..plan.model.reasons import Reason
 from ..plan.readiness import DEPLOYMENTS, NON_BLOCKING
 from ..plan.yaml_text import document
 

@@ -16,7 +16,8 @@ from .model.condition import Condition, condition, failed
 from .model.desired_state import Plan
 from .model.kinds import Key, Obj
 from .model.problems import PodFailure, Problem
-from .model.reasons import Reason, reasons_of
+from .model.reason_groups import reasons_of
+from .model.reasons import Reason
 from .readiness import NOT_ACTIVE, PAUSED, components_available, ready
 
 

@@ -14,7 +14,8 @@ from .model.desired_state import Plan
 from .model.kinds import Key
 from .model.messages import all_of, message
 from .model.problems import Problem
-from .model.reasons import Reason, reasons_of
+from .model.reason_groups import reasons_of
+from .model.reasons import Reason
 from .model.requests import CertificateRequest
 from .readiness import DEPLOYMENTS, is_available
 

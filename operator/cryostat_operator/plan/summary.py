@@ -6,7 +6,8 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from .model.reasons import COMPONENT_REASONS, Reason
+from .model.reason_groups import COMPONENT_REASONS
+from .model.reasons import Reason
 
 UNUSABLE = (Reason.LOGIN_FILE_INVALID, Reason.SECRET_VALUE_INVALID)
 """Reasons of other conditions that a summary names: pods that run have not read the file or value, new ones will."""

@@ -18,7 +18,8 @@ from cryostat_operator.inspect.observed import Observed
 from cryostat_operator.inspect.tree import address
 from cryostat_operator.kube.errors import ApiError, LoginError
 from cryostat_operator.plan.model.kinds import Obj
-from cryostat_operator.plan.model.reasons import COMPONENT_REASONS, Reason
+from cryostat_operator.plan.model.reason_groups import COMPONENT_REASONS
+from cryostat_operator.plan.model.reasons import Reason
 from tests.unit.api_server import ApiServer
 from tests.unit.inspect.instance import NOW, READY, condition, cryostat, deployment, owned, pod, serve
 

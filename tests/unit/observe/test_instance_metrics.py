@@ -14,7 +14,8 @@ from cryostat_operator.observe.instance_metrics import CONDITIONS, InstanceMetri
 from cryostat_operator.observe.owned_objects import OwnedObjects
 from cryostat_operator.pki import signing
 from cryostat_operator.plan.model import names
-from cryostat_operator.plan.model.reasons import COMPONENT_REASONS, Reason
+from cryostat_operator.plan.model.reason_groups import COMPONENT_REASONS
+from cryostat_operator.plan.model.reasons import Reason
 from tests.unit.observe.objects import INSTANCE, owned
 from tests.unit.observe.triggers import RecordedTriggers
 

@@ -9,7 +9,8 @@ import pytest
 from cryostat_operator.plan.conditions import CONDITION_RULES, Report, failure_status, status_for
 from cryostat_operator.plan.model.kinds import Obj
 from cryostat_operator.plan.model.problems import PodFailure, Problem
-from cryostat_operator.plan.model.reasons import COMPONENT_REASONS, Reason
+from cryostat_operator.plan.model.reason_groups import COMPONENT_REASONS
+from cryostat_operator.plan.model.reasons import Reason
 from tests.unit.cluster_state import ClusterState, settled
 
 AVAILABLE = {"conditions": [{"type": "Available", "status": "True", "reason": "MinimumReplicasAvailable"}]}

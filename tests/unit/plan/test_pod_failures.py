@@ -8,7 +8,8 @@ import pytest
 
 from cryostat_operator.plan.model.kinds import Obj
 from cryostat_operator.plan.model.problems import PodFailure
-from cryostat_operator.plan.model.reasons import COMPONENT_REASONS, Reason
+from cryostat_operator.plan.model.reason_groups import COMPONENT_REASONS
+from cryostat_operator.plan.model.reasons import Reason
 from cryostat_operator.plan.pod_failures import pod_failure
 
 TIME = "1970-01-01T00:01:40Z"

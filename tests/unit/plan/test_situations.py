@@ -7,7 +7,8 @@ import re
 import pytest
 
 from cryostat_operator.plan.model.kinds import Obj
-from cryostat_operator.plan.model.reasons import COMPONENT_REASONS, Reason
+from cryostat_operator.plan.model.reason_groups import COMPONENT_REASONS
+from cryostat_operator.plan.model.reasons import Reason
 from cryostat_operator.plan.readiness import DEPLOYMENTS
 from tests.unit.situations import LATER, never_broken, repaired, reported, situations
 

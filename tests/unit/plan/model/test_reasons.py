@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from cryostat_operator.plan.model.reasons import COMPONENT_REASONS, Reason, reasons_of
+from cryostat_operator.plan.model.reasons import Reason
 
 
 def test_values_are_what_kubernetes_accepts() -> None:
@@ -13,10 +13,3 @@ def test_values_are_what_kubernetes_accepts() -> None:
 
 def test_a_reason_is_its_text() -> None:
     assert f"{Reason.NAME_COLLISION}" == str(Reason.NAME_COLLISION) == "NameCollision"
-
-
-def test_reasons_of_a_condition() -> None:
-    assert reasons_of("TargetNamespacesReady") == {
-        "NamespaceNotFound", "NamespaceTerminating", "NamespaceRecreated",
-    }  # fmt: skip
-    assert reasons_of("Ready") >= COMPONENT_REASONS
