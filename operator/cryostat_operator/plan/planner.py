@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
+from types import ModuleType
 
 from ..api import constants
 from ..api.v1beta2 import Cryostat
@@ -31,7 +32,7 @@ from .diff.data_records import with_data_records
 from .diff.rollout import hold_for_rollout, shared_secrets
 from .hibernation import hibernate
 from .instance import Instance
-from .model.desired_state import Blocked, ComponentPlan, Plan, Reference
+from .model.desired_state import Blocked, ComponentPlan, ContentUse, Plan, Reference
 from .model.kinds import Key, Obj, key_of
 from .model.requests import Request, SecretRequest
 from .model.snapshot import ContentSummary, ReferenceData, Snapshot
@@ -54,13 +55,6 @@ _COMPONENTS = (
     network_policies,
     backup,
 )
-
-
-# Components whose objects depend on the content of a Secret: the keys of an existing database, the password of the
-# keystore, a Secret that cert-manager would overwrite.
-_CONTENT_DEPENDENT = frozenset({specs.NAME, database.NAME})
-# Components of which only the warnings depend on it: the file with the logins, the keys of the object storage.
-_CONTENT_WARNINGS = {auth_proxy.NAME: auth_proxy.warnings, storage.NAME: storage.warnings}
 
 
 @dataclass(frozen=True)
@@ -111,7 +105,7 @@ def complete(desired: Desired, data: ReferenceData) -> Plan:
     """
     instance = _with_content(desired.instance, data)
     components = tuple(
-        component.build(instance) if built.name in _CONTENT_DEPENDENT else _with_warnings(instance, built)
+        _built_again(component, built, instance)
         for component, built in zip(_COMPONENTS, desired.components, strict=True)
     )
     requirements = _requirements(instance, components, desired.needs)
@@ -132,10 +126,16 @@ def _with_content(instance: Instance, data: ReferenceData) -> Instance:
     return replace(instance, snapshot=replace(instance.snapshot, data=data))
 
 
-def _with_warnings(instance: Instance, built: ComponentPlan) -> ComponentPlan:
-    """The component, with the warnings about the content that is known now."""
-    warnings = _CONTENT_WARNINGS.get(built.name)
-    return replace(built, warnings=warnings(instance)) if warnings else built
+def _built_again(component: ModuleType, built: ComponentPlan, instance: Instance) -> ComponentPlan:
+    """Return the component of a module with the parts that depend on the content, which the instance has now."""
+    match built.content_use:
+        case ContentUse.NOTHING:
+            return built
+        case ContentUse.WARNINGS:
+            return replace(built, warnings=component.warnings(instance))
+        case ContentUse.EVERYTHING:
+            again: ComponentPlan = component.build(instance)
+            return again
 
 
 def _assumed_content(instance: Instance) -> ReferenceData:

@@ -10,7 +10,7 @@ import pytest
 
 from cryostat_operator.api import constants
 from cryostat_operator.plan.components import database
-from cryostat_operator.plan.model.desired_state import Reference
+from cryostat_operator.plan.model.desired_state import ContentUse, Reference
 from cryostat_operator.plan.model.kinds import Key
 from cryostat_operator.plan.model.requests import SecretRequest
 from cryostat_operator.plan.planner import _COMPONENTS
@@ -44,10 +44,16 @@ def test_objects_without_references_are_planned_at_once() -> None:
 def test_a_component_is_built_again_only_if_its_objects_depend_on_content(
     component: ModuleType, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    state, counted = settled(), Mock(wraps=component.build)
+    state, counted = settled({"enableCertManager": True}), Mock(wraps=component.build)
     monkeypatch.setattr(component, "build", counted)
     assert state.plan
     assert counted.call_count == (2 if component in (database, tls) else 1)
+
+
+@pytest.mark.parametrize("component", _COMPONENTS, ids=lambda component: str(component.NAME))
+def test_only_a_component_with_warnings_about_content_uses_content_for_warnings(component: ModuleType) -> None:
+    built = component.build(settled().instance)
+    assert (built.content_use == ContentUse.WARNINGS) == hasattr(component, "warnings")
 
 
 def test_planned_config_maps_block_nothing_and_restart_the_pods() -> None:

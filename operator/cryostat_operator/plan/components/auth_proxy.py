@@ -8,7 +8,7 @@ from ...api import constants
 from .. import builders, text, workloads
 from ..instance import Instance
 from ..model import names
-from ..model.desired_state import ComponentPlan, Reference
+from ..model.desired_state import ComponentPlan, ContentUse, Reference
 from ..model.kinds import Key, Obj
 from ..model.problems import Problem
 from ..model.reasons import Reason
@@ -47,6 +47,7 @@ def build(instance: Instance) -> ComponentPlan:
         requests=tuple(requests),
         needs={Key("Deployment", instance.namespace, instance.name): _needs(instance)},
         warnings=warnings(instance),
+        content_use=ContentUse.WARNINGS,
     )
 
 

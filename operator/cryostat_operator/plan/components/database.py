@@ -10,7 +10,7 @@ from .. import builders, claims, database_keys, upgrades, workloads
 from ..database_keys import CONNECTION_KEY, ENCRYPTION_KEY
 from ..instance import Instance
 from ..model import names
-from ..model.desired_state import Blocked, ComponentPlan, without_none
+from ..model.desired_state import Blocked, ComponentPlan, ContentUse, without_none
 from ..model.kinds import Key, Obj
 from ..model.problems import Problem
 from ..model.reasons import Reason
@@ -52,6 +52,7 @@ def build(instance: Instance) -> ComponentPlan:
         needs={claim_key: database_secret.needs(instance)},
         problems=problems,
         warnings=warnings,
+        content_use=ContentUse.EVERYTHING,
     )
     unusable = database_secret.why_unusable(instance)
     if unusable:

@@ -10,7 +10,7 @@ from .. import builders, claims, workloads
 from ..image_releases import release_of
 from ..instance import IPV4_ADDRESSES, Instance
 from ..model import names
-from ..model.desired_state import ComponentPlan, without_none
+from ..model.desired_state import ComponentPlan, ContentUse, without_none
 from ..model.kinds import Key, Obj
 from ..model.problems import Problem
 from ..model.requests import RandomValue, SecretRequest
@@ -47,7 +47,7 @@ def build(instance: Instance) -> ComponentPlan:
         Key("Secret", instance.namespace, generated_secret(instance)),
         {ACCESS_KEY: GENERATED_ACCESS_KEY, SECRET_KEY: RandomValue(32)},
     )
-    plan = ComponentPlan(NAME, warnings=warnings(instance))
+    plan = ComponentPlan(NAME, warnings=warnings(instance), content_use=ContentUse.WARNINGS)
     # A user's Secret may have the name of the generated one.
     if instance.user_storage_secret != generated_secret(instance):
         plan = replace(plan, objects=(secret(instance),), requests=(request,))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
+from enum import Enum, auto
 from functools import cached_property
 
 from .kinds import Key, Obj, key_of, spec_hash_of
@@ -35,6 +36,16 @@ class Blocked:
     problem: Problem
 
 
+class ContentUse(Enum):
+    """What of a component depends on the content of Secrets."""
+
+    NOTHING = auto()
+    WARNINGS = auto()
+    """Only the warnings, which the function `warnings` of its module returns."""
+    EVERYTHING = auto()
+    """Objects, problems and warnings."""
+
+
 @dataclass(frozen=True)
 class ComponentPlan:
     """The part of a plan that one component contributes.
@@ -49,6 +60,7 @@ class ComponentPlan:
         delete: objects of other controllers, which are deleted so that these controllers create them again.
         hot_reloaded: names of Secrets whose certificates the programs of a Deployment load again without a restart, by
             name of the Deployment.
+        content_use: what of the component depends on the content of Secrets, and is computed again once it is known.
     """
 
     name: str
@@ -60,6 +72,7 @@ class ComponentPlan:
     warnings: tuple[Problem, ...] = ()
     delete: tuple[Key, ...] = ()
     hot_reloaded: Mapping[str, frozenset[str]] = field(default_factory=dict)
+    content_use: ContentUse = ContentUse.NOTHING
 
     def with_blocked(self, *blocked: Blocked) -> ComponentPlan:
         """Return the component with further objects blocked, which are then no longer among its objects."""

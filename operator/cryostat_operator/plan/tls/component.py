@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from ..instance import Instance
-from ..model.desired_state import ComponentPlan, Reference
+from ..model.desired_state import ComponentPlan, ContentUse, Reference
 from ..model.kinds import Key
 from . import built_in, cert_manager, copies, specs
 from .specs import NAME
@@ -26,6 +26,7 @@ def build(instance: Instance) -> ComponentPlan:
         needs=_needs(instance),
         delete=issued.delete,
         hot_reloaded=_hot_reloaded(instance),
+        content_use=ContentUse.EVERYTHING,
     )
 
 
