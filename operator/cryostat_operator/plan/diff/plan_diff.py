@@ -23,7 +23,7 @@ from ..model.snapshot import Snapshot
 from ..pod_references import pod_references
 from ..tls import checks
 from .comparison import at, differences, merge
-from .pruning import is_prunable
+from .pruning import is_kept_by_cert_manager, is_prunable
 
 Verb = Literal["create", "replace", "recreate", "delete"]
 
@@ -161,7 +161,7 @@ def _deletions(plan: Plan, snapshot: Snapshot, uid: str) -> Iterator[Change]:
     deleted = {key for component in plan.components for key in component.delete}
     for key, live in snapshot.live.items():
         unwanted = key not in plan.objects and key not in plan.blocked and is_prunable(key, live, uid)
-        if key in deleted or (unwanted and not _is_kept_by_cert_manager(key, live, snapshot)):
+        if key in deleted or (unwanted and not is_kept_by_cert_manager(key, live, snapshot.live)):
             yield Change("delete", key, uid=live["metadata"]["uid"])
 
 
@@ -187,12 +187,6 @@ def _needs_content(request: Request, live: Obj, plan: Plan, snapshot: Snapshot) 
     if isinstance(request, CopyRequest):
         return checks.copy_differs(request, snapshot.certificates)
     return request.key in plan.incomplete_secrets
-
-
-def _is_kept_by_cert_manager(key: Key, live: Obj, snapshot: Snapshot) -> bool:
-    """Whether cert-manager would create a Secret again if it were deleted."""
-    certificate = (live["metadata"].get("annotations") or {}).get(constants.ANNOTATION_CERTIFICATE) or ""
-    return key.kind == "Secret" and Key("Certificate", key.namespace, certificate) in snapshot.live
 
 
 def _used_objects(obj: Obj) -> Iterator[Key]:

@@ -1,9 +1,12 @@
 """Decides whether an object may be deleted when it is no longer desired.
 
-An object of a Cryostat that exists is pruned by `plan_diff`, before the Cryostat is deleted by `teardown`.
+`plan_diff` deletes such objects of a Cryostat that exists, unless they are blocked by a problem of the plan. `teardown`
+deletes objects without an owner reference before their Cryostat is deleted.
 """
 
 from __future__ import annotations
+
+from collections.abc import Container
 
 from ...api import constants
 from ..model.kinds import KINDS, Key, Obj
@@ -29,6 +32,18 @@ def is_prunable(key: Key, live: Obj, uid: str) -> bool:
         return bool(uid) and _is_issued_for(key, live)  # deleting the Certificate deletes it as well
     is_controlled = any(r.get("kind") == constants.KIND and r.get("uid") == uid for r in references)
     return is_controlled or has_instance_name(key, live) or _is_issued_for(key, live)
+
+
+def is_kept_by_cert_manager(key: Key, live: Obj, present: Container[Key]) -> bool:
+    """Return whether cert-manager would create a Secret again if it were deleted.
+
+    Args:
+        key: of the object.
+        live: the object.
+        present: the live objects of the Cryostat.
+    """
+    certificate = (live["metadata"].get("annotations") or {}).get(constants.ANNOTATION_CERTIFICATE) or ""
+    return key.kind == "Secret" and Key("Certificate", key.namespace, certificate) in present
 
 
 def _is_issued_for(key: Key, live: Obj) -> bool:
