@@ -22,7 +22,7 @@ from ..api.v1beta2 import Cryostat
 from ..api.validation import new_problems
 from ..kube.errors import ApiError
 from ..observe.reader import plan_for
-from ..plan.components.storage import bucket_warning
+from ..plan.components.buckets import missing_name_warning
 from ..plan.instance import Instance
 from ..plan.model.kinds import PARTIAL, InstanceKey
 from ..plan.model.problems import Problem
@@ -141,7 +141,7 @@ class CryostatAdmission:
             refusal = _database_secret_change(cryostat, old, snapshot, self._settings)
             if refusal:
                 return denied(request, refusal, 422, "Invalid")
-            if warning := bucket_warning(Instance(cryostat, snapshot, self._settings)):
+            if warning := missing_name_warning(Instance(cryostat, snapshot, self._settings)):
                 warnings.append(warning)
         except ValidationError as error:
             logger.debug("No further warnings for %s/%s: %s", request.namespace, request.name, error)

@@ -7,7 +7,6 @@ from typing import Final
 
 from ...api.storage_options import ObjectStorageProviderOptions
 from .. import builders, claims, workloads
-from ..image_releases import release_of
 from ..instance import IPV4_ADDRESSES, Instance
 from ..model import names
 from ..model.desired_state import ComponentPlan, ContentUse, without_none
@@ -15,6 +14,7 @@ from ..model.kinds import Key, Obj
 from ..model.problems import Problem
 from ..model.requests import RandomValue, SecretRequest
 from ..padded_values import unusable_values
+from . import buckets
 
 NAME: Final = "storage"
 REQUESTS = ("500m", "384Mi")
@@ -25,21 +25,6 @@ TLS_VOLUME = "storage-tls-secret"
 ACCESS_KEY = "ACCESS_KEY"
 SECRET_KEY = "SECRET_KEY"  # noqa: S105 - the name of a key
 GENERATED_ACCESS_KEY = "cryostat"
-BUCKETS = ("archivedrecordings", "archivedreports", "eventtemplates", "probes", "heapdumps", "threaddumps", "logs")
-# The application of 4.3 and later keeps reports about heap dumps.
-HEAP_DUMP_REPORTS = "heapdumpreports"
-# Buckets that the application of 4.3 and later uses, and that have no field in the spec.
-WITHOUT_FIELD = ("logs", HEAP_DUMP_REPORTS)
-# Names of the buckets with an external provider: variable of the application, field of the spec.
-_BUCKET_NAMES = (
-    ("STORAGE_BUCKETS_ARCHIVES_NAME", "archived_recordings"),
-    ("CRYOSTAT_SERVICES_REPORTS_STORAGE_CACHE_NAME", "archived_reports"),
-    ("STORAGE_BUCKETS_EVENT_TEMPLATES_NAME", "event_templates"),
-    ("STORAGE_BUCKETS_PROBE_TEMPLATES_NAME", "jmc_agent_probe_templates"),
-    ("STORAGE_BUCKETS_HEAP_DUMPS_NAME", "heap_dumps"),
-    ("STORAGE_BUCKETS_THREAD_DUMPS_NAME", "thread_dumps"),
-    ("STORAGE_BUCKETS_METADATA_NAME", "metadata"),
-)
 
 
 def build(instance: Instance) -> ComponentPlan:
@@ -134,9 +119,6 @@ def core_environment(instance: Instance) -> list[Obj]:
 
 
 def _external_environment(instance: Instance, external: ObjectStorageProviderOptions) -> list[Obj]:
-    options = instance.spec.object_storage_options
-    buckets = options.storage_bucket_name_options if options else None
-    named = [(variable, getattr(buckets, field, None)) for variable, field in _BUCKET_NAMES]
     downloads = external.disable_presigned_downloads
     return [
         builders.env("QUARKUS_S3_ENDPOINT_OVERRIDE", builders.escape_expansion(external.url or "")),
@@ -151,7 +133,7 @@ def _external_environment(instance: Instance, external: ObjectStorageProviderOpt
             else [builders.env("STORAGE_PRESIGNED_DOWNLOADS_ENABLED", builders.bool_text(not downloads))]
         ),
         builders.env("STORAGE_METADATA_STORAGE_MODE", external.metadata_mode or "tagging"),
-        *(builders.env(variable, builders.escape_expansion(value)) for variable, value in named if value is not None),
+        *buckets.name_environment(instance),
     ]
 
 
@@ -179,34 +161,6 @@ def core_volumes(instance: Instance) -> list[Obj]:
         "items": [builders.item("tls.crt", "s3/tls.crt"), builders.item("ca.crt", "s3/ca.crt")],
     }
     return [{"name": TLS_VOLUME, "secret": source}] if instance.tls else []
-
-
-def buckets(instance: Instance) -> tuple[str, ...]:
-    """Return the buckets that the managed storage creates, for the release of the application."""
-    return (*BUCKETS, HEAP_DUMP_REPORTS) if _uses_buckets_without_field(instance) else BUCKETS
-
-
-def bucket_warning(instance: Instance) -> str:
-    """Return a warning for the author of a spec that names the buckets of an external storage, but cannot name all.
-
-    It is empty if the release of the application uses no other buckets. It is no condition, because the operator
-    cannot observe that the buckets exist.
-    """
-    options = instance.spec.object_storage_options
-    if not options or not options.storage_bucket_name_options or not provider(instance):
-        return ""
-    if not _uses_buckets_without_field(instance):
-        return ""
-    return (
-        f"spec.objectStorageOptions.storageBucketNameOptions: the application also uses the buckets "
-        f"{' and '.join(WITHOUT_FIELD)}, for whose names there is no field; create them if the account of the "
-        f"application may not create buckets"
-    )
-
-
-def _uses_buckets_without_field(instance: Instance) -> bool:
-    release = release_of(instance.image("core").reference)
-    return release is not None and release >= (4, 3)
 
 
 def tls_directory(instance: Instance) -> str:
@@ -240,7 +194,7 @@ def container(instance: Instance) -> Obj:
         **({"args": arguments} if arguments else {}),
         "ports": [{"containerPort": names.PORT_STORAGE}],
         "env": [
-            builders.env("CRYOSTAT_BUCKETS", ",".join(buckets(instance))),
+            builders.env("CRYOSTAT_BUCKETS", ",".join(buckets.created(instance))),
             builders.env_secret("CRYOSTAT_ACCESS_KEY", instance.storage_secret, ACCESS_KEY),
             builders.env("DATA_DIR", "/data"),
             builders.env("IP_BIND", instance.listen_address),

@@ -9,7 +9,6 @@ import pytest
 from cryostat_operator.plan.components import storage
 from cryostat_operator.plan.model.kinds import Key, Obj
 from cryostat_operator.plan.model.requests import RandomValue
-from cryostat_operator.settings import Settings
 from tests.unit.cluster_state import (
     NAMESPACE,
     ClusterState,
@@ -113,21 +112,6 @@ def test_all_readers_of_an_external_service_trust_it_on_request() -> None:
             assert found.get("CRYOSTAT_STORAGE_VERIFY_HOSTNAME") == (readers and "false")
 
 
-def test_bucket_names_are_passed_on() -> None:
-    fields = {
-        "archivedRecordings": "STORAGE_BUCKETS_ARCHIVES_NAME",
-        "archivedReports": "CRYOSTAT_SERVICES_REPORTS_STORAGE_CACHE_NAME",
-        "eventTemplates": "STORAGE_BUCKETS_EVENT_TEMPLATES_NAME",
-        "jmcAgentProbeTemplates": "STORAGE_BUCKETS_PROBE_TEMPLATES_NAME",
-        "heapDumps": "STORAGE_BUCKETS_HEAP_DUMPS_NAME",
-        "threadDumps": "STORAGE_BUCKETS_THREAD_DUMPS_NAME",
-        "metadata": "STORAGE_BUCKETS_METADATA_NAME",
-    }
-    options = {**S3, "storageBucketNameOptions": {field: f"b-{field}" for field in fields}}
-    env = environment(settled({"objectStorageOptions": options}).plan)
-    assert {variable: env[variable] for variable in fields.values()} == {v: f"b-{f}" for f, v in fields.items()}
-
-
 def test_the_credentials_of_the_user_are_waited_for_with_their_name() -> None:
     plan = settled({"objectStorageOptions": S3}).without_data("Secret", "s3").plan
     problem = plan.blocked[Key("Deployment", NAMESPACE, "sample")].problem
@@ -153,39 +137,6 @@ def test_tls_changes_probes_and_address() -> None:
         pod["containers"][0][p]["httpGet"]["scheme"] for p in ("livenessProbe", "readinessProbe", "startupProbe")
     } == {"HTTPS"}
     assert environment(plan)["QUARKUS_S3_ENDPOINT_OVERRIDE"].startswith("https://")
-
-
-@pytest.mark.parametrize(("tag", "reports"), [("4.2.0", False), ("4.3.0", True), ("5.0", True), ("latest", False)])
-def test_buckets_of_later_releases_are_created(tag: str, reports: bool) -> None:
-    settings = Settings.from_env({"RELATED_IMAGE_CORE": f"example.com/cryostat:{tag}"})
-    plan = ClusterState(cryostat(), settings=settings).settle().plan
-    buckets = environment(plan, "sample-storage", "sample-storage")["CRYOSTAT_BUCKETS"].split(",")
-    assert "logs" in buckets
-    assert ("heapdumpreports" in buckets) == reports
-
-
-NAMED = {**S3, "storageBucketNameOptions": {"heapDumps": "team-heap-dumps"}}
-WITHOUT_FIELDS = (
-    "spec.objectStorageOptions.storageBucketNameOptions: the application also uses the buckets logs and "
-    "heapdumpreports, for whose names there is no field; create them if the account of the application may not create "
-    "buckets"
-)
-
-
-@pytest.mark.parametrize(
-    ("tag", "options", "text"),
-    [
-        ("4.2.0", NAMED, ""),
-        ("4.3.0", NAMED, WITHOUT_FIELDS),
-        ("latest", NAMED, ""),
-        ("4.3.0", S3, ""),
-        ("4.3.0", {"storageBucketNameOptions": {"heapDumps": "not external"}}, ""),
-    ],
-)
-def test_buckets_without_a_field_are_named_in_a_warning(tag: str, options: dict[str, Any], text: str) -> None:
-    settings = Settings.from_env({"RELATED_IMAGE_CORE": f"example.com/cryostat:{tag}"})
-    state = ClusterState(cryostat({"objectStorageOptions": options}), settings=settings)
-    assert storage.bucket_warning(state.instance) == text
 
 
 @pytest.mark.parametrize(("external", "said"), [(False, ["ClaimUnchangeable"]), (True, [])])
