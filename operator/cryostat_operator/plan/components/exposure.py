@@ -11,9 +11,9 @@ from ..model.messages import message
 from ..model.problems import Problem
 from ..model.reasons import Reason
 from . import ingress, route
-from .ingress import has_ingress, has_route, https_controller, network_config
-
-NAME = "exposure"
+from .exposure_options import NAME as NAME
+from .exposure_options import has_ingress, has_route, network_config
+from .ingress import https_controller
 
 
 def build(instance: Instance) -> ComponentPlan:

@@ -6,7 +6,6 @@ from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 from ...api.ingress_controllers import IngressController, class_name, controller_of
-from ...api.network_options import NetworkConfiguration
 from .. import builders, workloads
 from ..instance import Instance
 from ..model import names
@@ -14,31 +13,11 @@ from ..model.kinds import Obj
 from ..model.messages import message
 from ..model.problems import Problem
 from ..model.reasons import Reason
+from .exposure_options import NAME, has_ingress, labels, network_config
 
 SERVICE_PORT = "http"  # name of the port of the application's Service
 # Characters of regular expressions; they are not part of an address.
 _PATTERN = frozenset("()|*^$[")
-
-
-def network_config(instance: Instance) -> NetworkConfiguration:
-    """Return the network options of the application, or empty ones if the spec has none."""
-    options = instance.spec.network_options
-    return (options.core_config if options else None) or NetworkConfiguration()
-
-
-def labels(instance: Instance) -> dict[str, str]:
-    """Return the labels of the Route or Ingress."""
-    return dict(network_config(instance).labels or {}) | {"app": instance.name, "component": workloads.CORE}
-
-
-def has_route(instance: Instance) -> bool:
-    """Return whether a Route exposes the application: on OpenShift, if Routes are served."""
-    return instance.openshift and instance.snapshot.serves("Route")
-
-
-def has_ingress(instance: Instance) -> bool:
-    """Return whether an Ingress exposes the application: if the spec has one and there are no Routes."""
-    return not has_route(instance) and bool(network_config(instance).ingress_spec)
 
 
 def ingress(instance: Instance) -> Obj:
@@ -125,7 +104,7 @@ def wrong_port(instance: Instance) -> Problem | None:
                 cause=f"the Service has only port {number}, named {SERVICE_PORT}",
                 remedy="Correct the port in spec.networkOptions.coreConfig.ingressSpec",
             )
-            return Problem("exposure", Reason.INGRESS_PORT_UNKNOWN, text)
+            return Problem(NAME, Reason.INGRESS_PORT_UNKNOWN, text)
     return None
 
 

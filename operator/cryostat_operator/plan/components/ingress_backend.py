@@ -11,7 +11,8 @@ from ..model import names
 from ..model.messages import message
 from ..model.problems import Problem
 from ..model.reasons import Reason
-from .ingress import IngressClass, backend_services, has_ingress, ingress_class, network_config
+from .exposure_options import NAME, has_ingress, network_config
+from .ingress import IngressClass, backend_services, ingress_class
 
 
 def problem(instance: Instance) -> Problem | None:
@@ -30,7 +31,7 @@ def problem(instance: Instance) -> Problem | None:
             remedy="Correct the backend in spec.networkOptions.coreConfig.ingressSpec, unless "
             f"{'one of these Services' if several else 'that Service'} forwards requests to Service {instance.name}",
         )
-        return Problem("exposure", Reason.BACKEND_NOT_VERIFIED, text)
+        return Problem(NAME, Reason.BACKEND_NOT_VERIFIED, text)
     if not (has_ingress(instance) and instance.tls):
         return None
     found = ingress_class(instance)
@@ -58,7 +59,7 @@ def _plain_http(instance: Instance, found: IngressClass) -> Problem | None:
         "HTTPS",
         remedy="Remove the annotation, or select HTTPS",
     )
-    return Problem("exposure", Reason.BACKEND_UNREACHABLE if is_certain else Reason.BACKEND_NOT_VERIFIED, text)
+    return Problem(NAME, Reason.BACKEND_UNREACHABLE if is_certain else Reason.BACKEND_NOT_VERIFIED, text)
 
 
 def _unverified(instance: Instance, found: IngressClass) -> Problem | None:
@@ -74,7 +75,7 @@ def _unverified(instance: Instance, found: IngressClass) -> Problem | None:
         remedy=f"Set annotation {controller.verified_by} in spec.serviceOptions.coreConfig.annotations to a transport "
         f"that trusts ca.crt of Secret {secret}",
     )
-    return Problem("exposure", Reason.BACKEND_NOT_VERIFIED, text)
+    return Problem(NAME, Reason.BACKEND_NOT_VERIFIED, text)
 
 
 def unknown_controller(instance: Instance) -> str:

@@ -16,7 +16,7 @@ from ..model.messages import message
 from ..model.problems import Problem
 from ..model.reasons import Reason
 from . import storage
-from .ingress import has_ingress
+from .exposure_options import has_ingress
 
 NAME = "policies"
 NAMESPACE_NAME = "kubernetes.io/metadata.name"

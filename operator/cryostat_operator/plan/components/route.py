@@ -11,9 +11,7 @@ from ..model.kinds import Obj
 from ..model.messages import message, quoted
 from ..model.problems import Problem
 from ..model.reasons import Reason
-from .ingress import has_route, labels, network_config
-
-COMPONENT = "exposure"
+from .exposure_options import NAME, has_route, labels, network_config
 
 
 def route(instance: Instance) -> Obj:
@@ -42,7 +40,7 @@ def problem(instance: Instance) -> Problem | None:
     rejected = [c for c in _admissions(instance) if c.get("status") == "False"]
     if not rejected:
         text = f"Route {instance.name} has not been admitted by a router yet."
-        return Problem(COMPONENT, Reason.ROUTE_NOT_ADMITTED, text)
+        return Problem(NAME, Reason.ROUTE_NOT_ADMITTED, text)
     parts = [quoted(rejected[0].get(each)) for each in ("reason", "message")]
     text = message(
         f"Route {instance.name}",
@@ -53,7 +51,7 @@ def problem(instance: Instance) -> Problem | None:
             "or remove the object that the router names"
         ),
     )
-    return Problem(COMPONENT, Reason.ROUTE_REJECTED, text)
+    return Problem(NAME, Reason.ROUTE_REJECTED, text)
 
 
 def _ingresses(instance: Instance) -> list[Obj]:

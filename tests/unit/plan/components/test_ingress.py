@@ -74,13 +74,6 @@ def test_a_port_that_the_service_does_not_have() -> None:
     assert ingress.wrong_port(instance({})) is None
 
 
-def test_routes_take_precedence() -> None:
-    spec = {"rules": [rule("a")]}
-    assert ingress.has_ingress(instance(spec))
-    assert not ingress.has_ingress(instance(spec, openshift=True))
-    assert not ingress.has_ingress(instance({}))
-
-
 def test_annotations_of_the_user_take_precedence() -> None:
     spec = {"ingressClassName": "nginx", "rules": [rule("a")], "tls": []}
     own = {"nginx.ingress.kubernetes.io/backend-protocol": "GRPCS"}
