@@ -66,9 +66,12 @@ EXCEPTIONS = {
     "plan/model/desired_state.py": "plan/test_planner.py",
     "plan/model/kinds.py": "plan/diff/test_plan_diff.py, packaging/test_install.py",
     "plan/model/names.py": "plan/model/test_owned_names.py",
+    "plan/model/refused_object.py": "types only",
     "plan/model/requests.py": "types only",
     "plan/model/snapshot.py": "types only",
     "plan/model/webhook_definitions.py": "webhooks/test_registration.py",
+    "plan/policy_remedies.py": "plan/test_refusal_remedies.py",
+    "plan/quota_remedies.py": "plan/test_refusal_remedies.py",
     "plan/targets.py": "plan/test_reviewed_namespaces.py",
     "plan/tls/cert_manager.py": "plan/tls/test_component.py",
 }

@@ -12,8 +12,9 @@ from .model.kinds import Key, Obj
 from .model.messages import message, quoted
 from .model.problems import PodFailure
 from .model.reasons import Reason
+from .model.refused_object import RefusedObject
 from .model.times import LASTING_SECONDS, seconds
-from .refusal_remedies import RefusedObject, remedy_for
+from .refusal_remedies import remedy_for
 
 REFUSED_SECONDS = 10.0  # a quota still counts pods that have just ended
 _UNKNOWN_REFUSAL = (

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from ..api import constants
 from .instance import Instance
-from .model.messages import message
+from .model.messages import capitalized, message
 from .model.problems import Problem
 from .model.reasons import Reason
 
@@ -36,7 +36,7 @@ def _problem(instance: Instance, target: str) -> Problem:
             remedy = "Create the Cryostat in another namespace"
             text = message(f"Namespace {target}", "is being deleted, and this Cryostat with it", remedy=remedy)
             return Problem(NAME, Reason.NAMESPACE_TERMINATING, text)
-        remedy = f"{_REMOVE[:1].upper()}{_REMOVE[1:]}, or create it again afterwards"
+        remedy = f"{capitalized(_REMOVE)}, or create it again afterwards"
         text = message(f"Target namespace {target}", "is being deleted", remedy=remedy)
         return Problem(NAME, Reason.NAMESPACE_TERMINATING, text)
     command = (

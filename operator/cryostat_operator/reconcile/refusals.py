@@ -10,7 +10,10 @@ from ..plan.claims import VOLUME_FIELDS
 from ..plan.diff.plan_diff import Change
 from ..plan.model.messages import message, quoted
 from ..plan.model.reasons import Reason
-from ..plan.refusal_remedies import RefusedObject, is_denied_by_policy, remedy_for, violates_limit_range
+from ..plan.model.refused_object import RefusedObject
+from ..plan.policy_remedies import is_denied_by_policy
+from ..plan.quota_remedies import violates_limit_range
+from ..plan.refusal_remedies import remedy_for
 from .results import Outcome, refused
 
 

@@ -65,6 +65,11 @@ def first_and_more(messages: Sequence[str]) -> str:
     return f"{distinct[0].rstrip('. ')} (and {len(distinct) - 1} more)."
 
 
+def capitalized(clause: str) -> str:
+    """Return a clause with a capital at its beginning, as the first one of a sentence."""
+    return f"{clause[:1].upper()}{clause[1:]}"
+
+
 def all_of(messages: Sequence[str]) -> str:
     """Return several messages as sentences, each of them once."""
     distinct = list(dict.fromkeys(messages))
