@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
+from ..plan.workloads import LINUX_NODES
 from ..settings import IMAGES, OPERATOR_IMAGE, WEBHOOK_CERTIFICATES
 from . import webhook_manifests
 from .install_names import (
@@ -57,6 +58,7 @@ def deployment() -> Obj:
                 },
                 "spec": {
                     "serviceAccountName": SERVICE_ACCOUNT,
+                    "enableServiceLinks": False,
                     "terminationGracePeriodSeconds": 30,
                     "securityContext": {"runAsNonRoot": True, "seccompProfile": {"type": "RuntimeDefault"}},
                     "affinity": _affinity(),
@@ -108,10 +110,13 @@ def _environment() -> Iterator[Obj]:
 
 
 def _affinity() -> Obj:
-    """Prefer different nodes for the replicas."""
+    """Prefer different nodes for the replicas, and exclude Windows nodes."""
     term = {"labelSelector": {"matchLabels": dict(SELECTOR)}, "topologyKey": "kubernetes.io/hostname"}
     preferred = [{"weight": 100, "podAffinityTerm": term}]
-    return {"podAntiAffinity": {"preferredDuringSchedulingIgnoredDuringExecution": preferred}}
+    return {
+        "nodeAffinity": LINUX_NODES,
+        "podAntiAffinity": {"preferredDuringSchedulingIgnoredDuringExecution": preferred},
+    }
 
 
 def disruption_budget() -> Obj:

@@ -15,6 +15,7 @@ from cryostat_operator.packaging import (
     roles,
 )
 from cryostat_operator.plan.model.kinds import KINDS
+from cryostat_operator.plan.workloads import LINUX_NODES
 from cryostat_operator.settings import IMAGES
 
 
@@ -151,3 +152,9 @@ def test_replicas_avoid_each_other_by_the_labels_that_they_have() -> None:
     budget = operator_deployment.disruption_budget()
     for selector in (preferred["podAffinityTerm"]["labelSelector"], budget["spec"]["selector"]):
         assert selector["matchLabels"].items() <= pod["metadata"]["labels"].items()
+
+
+def test_the_operator_avoids_windows_nodes_and_variables_about_services() -> None:
+    pod = operator_deployment.deployment()["spec"]["template"]["spec"]
+    assert pod["affinity"]["nodeAffinity"] == LINUX_NODES
+    assert pod["enableServiceLinks"] is False

@@ -8,7 +8,7 @@ from __future__ import annotations
 from ...api import backup_schedule
 from ...api.backup_schedule import BackupSchedule, InvalidScheduleError
 from ...settings import OPERATOR_IMAGE, Image
-from .. import builders
+from .. import builders, workloads
 from ..instance import Instance
 from ..model import names
 from ..model.desired_state import ComponentPlan, Reference
@@ -117,6 +117,8 @@ def _pod(instance: Instance, schedule: BackupSchedule, image: Image) -> Obj:
     return {
         "serviceAccountName": names.backup(instance.name),
         "automountServiceAccountToken": True,
+        "enableServiceLinks": False,
+        "affinity": {"nodeAffinity": workloads.LINUX_NODES},
         "restartPolicy": "Never",
         "securityContext": builders.pod_security_context(instance, None),
         "containers": [container],

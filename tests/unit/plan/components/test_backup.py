@@ -10,6 +10,7 @@ import pytest
 from cryostat_operator.api import constants
 from cryostat_operator.api.backup_schedule import SCHEDULE, SECRET, TARGET
 from cryostat_operator.backup import backup_commands
+from cryostat_operator.plan import workloads
 from cryostat_operator.plan.components import backup
 from cryostat_operator.plan.diff.comparison import differences
 from cryostat_operator.plan.model.kinds import InstanceKey, Key
@@ -101,6 +102,8 @@ def test_the_pod_is_restricted_and_ends() -> None:
     assert job["jobTemplate"]["spec"]["activeDeadlineSeconds"] > 0
     found = pod()
     assert found["restartPolicy"] == "Never"
+    assert found["enableServiceLinks"] is False
+    assert found["affinity"] == {"nodeAffinity": workloads.LINUX_NODES}
     assert found["securityContext"]["runAsNonRoot"] is True
     [container] = found["containers"]
     assert container["securityContext"] == {
