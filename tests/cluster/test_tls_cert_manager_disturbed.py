@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
 
+from cryptography.hazmat.primitives.serialization import pkcs12
+
+from cryostat_operator.api import constants
 from cryostat_operator.plan.model import names
 from tests.cluster.api import eventually
 from tests.cluster.cert_manager import CertManager
@@ -66,6 +70,38 @@ def test_damaged_and_lost_secrets_are_issued_again(
         found = secret(api, here, f"{NAME}-{leaf}")
         assert "OK" in verify(found, "sslserver", service)
         assert found["ca.crt"] == before[leaf]["ca.crt"]
+
+
+def test_keystores_follow_a_password_that_is_generated_again(
+    plane: ControlPlane, installed: CertManager, namespace: NamespaceFactory, operator: OperatorFactory
+) -> None:
+    """cert-manager does not create a keystore again when its password changes. The application would not start."""
+    api, here = plane.api, namespace(plane)
+    operator(plane, ON)
+    api.create(cryostat(here))
+    eventually(lambda: by_cert_manager(api, here), SLOW)
+
+    def password() -> bytes:
+        return secret(api, here, f"{NAME}-keystore")["KEYSTORE_PASS"]
+
+    def opens_with(password: bytes) -> bool:
+        with suppress(ValueError):
+            return bool(pkcs12.load_key_and_certificates(secret(api, here, f"{NAME}-tls")["keystore.p12"], password))
+        return False
+
+    def is_recorded() -> bool:
+        found = api.get("v1", "Secret", f"{NAME}-tls", here)["metadata"].get("annotations") or {}
+        return constants.ANNOTATION_KEYSTORE_PASSWORD in found
+
+    before = password()
+    assert opens_with(before)
+    eventually(is_recorded, SLOW)
+    api.delete({"apiVersion": "v1", "kind": "Secret", "metadata": {"name": f"{NAME}-keystore", "namespace": here}})
+    eventually(lambda: api.find("v1", "Secret", f"{NAME}-keystore", here), SLOW)
+    assert password() != before
+    eventually(lambda: api.find("v1", "Secret", f"{NAME}-tls", here) and opens_with(password()), SLOW)
+    eventually(lambda: by_cert_manager(api, here), SLOW)
+    eventually(is_recorded, SLOW)
 
 
 def test_cert_manager_is_removed_and_installed_again(

@@ -14,6 +14,7 @@ from ..model.messages import message, quoted
 from ..model.problems import Problem
 from ..model.reasons import Reason
 from . import specs
+from .checks import keystore_digest
 from .specs import NAME, waiting_for_certificate
 
 _REQUIRED_KEYS = frozenset((CERTIFICATE, PRIVATE_KEY, TLS_CA_KEY))
@@ -32,6 +33,8 @@ class CertificateState(Enum):
     """cert-manager has not issued the certificate in its current form yet."""
     WRONG_ISSUER = auto()
     """The certificate was signed by a CA that has been replaced; its Secret must be deleted to issue it again."""
+    OTHER_PASSWORD = auto()
+    """Its keystore has the previous password; its Secret must be deleted to issue it again."""
     READY = auto()
     """The Secret can be used."""
 
@@ -56,7 +59,11 @@ class CertificateStatus:
     @property
     def must_delete_secret(self) -> bool:
         """Whether the Secret must be deleted, so that cert-manager issues the certificate again."""
-        return self.state in (CertificateState.STALE, CertificateState.WRONG_ISSUER)
+        return self.state in (
+            CertificateState.STALE,
+            CertificateState.WRONG_ISSUER,
+            CertificateState.OTHER_PASSWORD,
+        )
 
 
 Check = Callable[[Instance, str, str], CertificateStatus | None]
@@ -168,12 +175,37 @@ def _wrong_issuer(instance: Instance, name: str, secret: str) -> CertificateStat
     return CertificateStatus(CertificateState.WRONG_ISSUER, _waiting(instance, name, text))
 
 
+def _other_password(instance: Instance, name: str, secret: str) -> CertificateStatus | None:
+    """Compare the password of the keystore with the one that the operator recorded when it was issued.
+
+    cert-manager does not create a keystore again when its password changes.
+    """
+    recorded = keystore_digest(instance.live("Secret", secret))
+    current = specs.keystore_password_digest(instance)
+    if secret != specs.keystore_certificate(instance) or not recorded or not current or recorded == current:
+        return None
+    text = (
+        f"The keystore of Certificate {instance.namespace}/{name} has the previous password; "
+        "the certificate is issued again."
+    )
+    return CertificateStatus(CertificateState.OTHER_PASSWORD, _waiting(instance, name, text))
+
+
 def _waiting(instance: Instance, name: str, text: str) -> Problem:
     command = f"kubectl -n {instance.namespace} describe certificate {name}"
     return waiting_for_certificate(text, f"check that cert-manager runs, and see {command}")
 
 
-CHECKS: tuple[Check, ...] = (_foreign, _stale, _requested, _not_ready, _secret_incomplete, _expired, _wrong_issuer)
+CHECKS: tuple[Check, ...] = (
+    _foreign,
+    _stale,
+    _requested,
+    _not_ready,
+    _secret_incomplete,
+    _expired,
+    _wrong_issuer,
+    _other_password,
+)
 
 
 def _certificate_name_of(secret: Obj) -> str | None:

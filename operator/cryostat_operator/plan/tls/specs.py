@@ -52,7 +52,7 @@ def certificates(instance: Instance) -> tuple[CertificateSpec, ...]:
     return (
         CertificateSpec(
             instance.name,
-            f"{instance.name}-tls",
+            keystore_certificate(instance),
             "cryostat",
             _host_names(instance, instance.name),
             client=True,
@@ -109,9 +109,20 @@ def ca_secret_key(instance: Instance) -> Key:
     return Key("Secret", instance.namespace, names.ca_secret(instance.namespace, instance.name))
 
 
+def keystore_certificate(instance: Instance) -> str:
+    """Return the name of the Secret that contains keystores, in addition to a certificate."""
+    return f"{instance.name}-tls"
+
+
 def keystore_secret(instance: Instance) -> str:
     """Return the name of the Secret with the password of the keystores."""
     return f"{instance.name}-keystore"
+
+
+def keystore_password_digest(instance: Instance) -> str:
+    """Return a digest of the password of the keystores, which differs for each Secret; empty if it is not known."""
+    content = instance.snapshot.data.get(("Secret", keystore_secret(instance)))
+    return names.sha256(content.digest)[:16] if content else ""
 
 
 def waiting_for_certificate(message: str, lasting_remedy: str = "") -> Problem:
