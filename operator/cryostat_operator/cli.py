@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -223,10 +224,17 @@ def _settings(tls: bool | None = None) -> Settings:
     from .settings import Settings, SettingsError
 
     try:
-        settings = Settings.from_env(os.environ)
+        settings = Settings.from_env(os.environ, _resolver())
     except SettingsError as error:
         raise click.ClickException(str(error)) from None
     return settings if tls is None else replace(settings, service_tls=tls)
+
+
+def _resolver() -> str:
+    """Return the content of the file that the kubelet writes for each pod."""
+    with suppress(OSError):
+        return Path("/etc/resolv.conf").read_text(errors="replace")
+    return ""
 
 
 def _cryostat(file: Any, namespace: str | None) -> Cryostat:

@@ -131,8 +131,12 @@ class Settings:
         return f"{self.name_prefix}backup"
 
     @classmethod
-    def from_env(cls, environ: Mapping[str, str]) -> Settings:
+    def from_env(cls, environ: Mapping[str, str], resolver: str = "") -> Settings:
         """Return the settings in environment variables; an unset or empty variable means the default.
+
+        Args:
+            environ: the variables.
+            resolver: content of `/etc/resolv.conf`. In a pod, it contains the DNS suffix of Services.
 
         Raises:
             SettingsError: the value of a variable is not known.
@@ -141,7 +145,7 @@ class Settings:
         return cls(
             images=_images(environ),
             service_tls=not _flag(environ, "DISABLE_SERVICE_TLS"),
-            cluster_domain=environ.get("CLUSTER_DOMAIN") or "cluster.local",
+            cluster_domain=environ.get("CLUSTER_DOMAIN") or _cluster_domain(resolver, environ) or "cluster.local",
             force_openshift=_flag(environ, "FORCE_OPENSHIFT"),
             insights_proxy=insights or None,
             namespace=environ.get("OPERATOR_NAMESPACE") or None,
@@ -156,6 +160,19 @@ class Settings:
             operator_image=Image(own) if (own := environ.get(OPERATOR_IMAGE)) else None,
             api_server_service=_api_server_service(environ),
         )
+
+
+def _cluster_domain(resolver: str, environ: Mapping[str, str]) -> str:
+    """Return the DNS suffix that the kubelet wrote for this pod; empty if there is none, for example in no pod.
+
+    The kubelet lets pods search in `NAMESPACE.svc.SUFFIX`, `svc.SUFFIX` and `SUFFIX`. All three must be there, so that
+    a suffix of the node is not taken for one of them.
+    """
+    lines = [line.split() for line in resolver.splitlines()]
+    searched = next((words[1:] for words in reversed(lines) if words[:1] == ["search"]), [])
+    prefix = f"{environ.get('OPERATOR_NAMESPACE', '')}.svc."
+    suffixes = (name.removeprefix(prefix) for name in searched if name.startswith(prefix))
+    return next((suffix.rstrip(".") for suffix in suffixes if {f"svc.{suffix}", suffix} <= set(searched)), "")
 
 
 def _leader_election(environ: Mapping[str, str]) -> bool:

@@ -81,3 +81,28 @@ def test_only_images_with_moving_tags_are_always_pulled(reference: str, policy: 
 def test_the_service_of_the_api_server(host: str, port: str, expected: tuple[str, int] | None) -> None:
     environ = {"KUBERNETES_SERVICE_HOST": host, "KUBERNETES_SERVICE_PORT": port}
     assert Settings.from_env(environ).api_server_service == expected
+
+
+RESOLVER = """# written by the kubelet
+nameserver 10.96.0.10
+search operators.svc.corp.example svc.corp.example corp.example example.com
+options ndots:5
+"""
+
+
+@pytest.mark.parametrize(
+    ("resolver", "variables", "domain"),
+    [
+        (RESOLVER, {}, "corp.example"),
+        (RESOLVER.replace("corp.example", "corp.example."), {}, "corp.example"),
+        (RESOLVER, {"CLUSTER_DOMAIN": "other.example"}, "other.example"),
+        (RESOLVER, {"OPERATOR_NAMESPACE": "elsewhere"}, "cluster.local"),
+        (RESOLVER, {"OPERATOR_NAMESPACE": ""}, "cluster.local"),
+        ("search operators.svc.corp.example\n", {}, "cluster.local"),
+        ("search corp.example\nsearch\n", {}, "cluster.local"),
+        ("", {}, "cluster.local"),
+    ],
+)
+def test_the_cluster_domain_is_that_of_the_pod(resolver: str, variables: dict[str, str], domain: str) -> None:
+    environ = {"OPERATOR_NAMESPACE": "operators", **variables}
+    assert Settings.from_env(environ, resolver).cluster_domain == domain
