@@ -17,7 +17,7 @@ import subprocess
 import sys
 import tempfile
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -25,6 +25,7 @@ from pathlib import Path
 from tests.cluster.progress import Step
 
 TOOLS = Path(__file__).resolve().parent.parent / "tools"
+KEPT = 3  # versions of a large file, for clones with different sources
 ENVTEST_PROGRAMS = ("etcd", "kube-apiserver")  # the programs in an installation of envtest (KUBEBUILDER_ASSETS)
 
 
@@ -281,6 +282,24 @@ def _explained(tool: Tool, errors: str) -> str:
 def _environment(tool: Tool) -> dict[str, str]:
     # cgo needs a C compiler. A go.work in a parent folder of the clone would change the module.
     return {**os.environ, "CGO_ENABLED": str(int(tool.cgo)), "GOWORK": "off"}
+
+
+def mark_used(place: Path) -> Path:
+    """Remember that a file or directory of the cache is used now, for `remove_unused`. Returns it."""
+    os.utime(place)
+    return place
+
+
+def remove_unused(places: Iterable[Path], kept: int) -> None:
+    """Remove all but the files and directories of the cache that were used last.
+
+    Clones with different sources share the cache, and each has its own files in it.
+    """
+    for place in sorted(places, key=lambda each: each.stat().st_mtime, reverse=True)[kept:]:
+        if place.is_dir():
+            shutil.rmtree(place)
+        else:
+            place.unlink()
 
 
 @contextmanager

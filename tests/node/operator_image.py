@@ -59,11 +59,10 @@ def operator_archive() -> Path:
         with binaries.lock("operator-image"):
             if not path.is_file():
                 directory.mkdir(parents=True, exist_ok=True)
-                for former in directory.glob("operator-*"):
-                    former.unlink()
+                binaries.remove_unused(directory.glob("operator-*.tar"), binaries.KEPT - 1)
                 with tempfile.TemporaryDirectory(prefix=".build-", dir=directory) as scratch:
                     _build(Path(scratch), path, layer)
-    return path
+    return binaries.mark_used(path)
 
 
 def _digest(base: str, names: Iterable[str] = _CONTEXT) -> str:

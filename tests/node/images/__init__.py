@@ -35,11 +35,10 @@ def operand_archives() -> dict[str, Path]:
         with binaries.lock("images"):
             if not path.is_file():
                 directory.mkdir(parents=True, exist_ok=True)
-                for former in directory.glob(f"{_PREFIX}*"):
-                    former.unlink()
+                binaries.remove_unused(directory.glob(f"{_PREFIX}*.tar"), binaries.KEPT - 1)
                 with Step("writing the images of the operands"):
                     _write(path, root, programs)
-    return dict.fromkeys(operands.references().values(), path)
+    return dict.fromkeys(operands.references().values(), binaries.mark_used(path))
 
 
 def cache_digest(root: Layer, programs: Mapping[str, Path], runtime: Path) -> str:

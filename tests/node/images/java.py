@@ -65,16 +65,15 @@ def _link(directory: Path) -> None:
 
 
 def _cached(name: str, content: list[bytes], make: Callable[[Path], None]) -> Path:
-    """A cached directory for this content. The first call fills it with `make` and removes other versions."""
+    """A cached directory for this content. The first call fills it with `make`, and removes old versions."""
     digest = hashlib.sha256(b"\0".join(content)).hexdigest()[:12]
     directory = binaries.cache_root() / f"{name}-{digest}"
     if directory.is_dir():
-        return directory
+        return binaries.mark_used(directory)
     with binaries.lock(name):
         if not directory.is_dir():
             directory.parent.mkdir(parents=True, exist_ok=True)
-            for former in directory.parent.glob(f"{name}-*"):
-                shutil.rmtree(former)
+            binaries.remove_unused(directory.parent.glob(f"{name}-*"), binaries.KEPT - 1)
             with tempfile.TemporaryDirectory(prefix=f".{name}-", dir=directory.parent) as scratch:
                 make(Path(scratch))
                 shutil.copytree(scratch, directory.with_suffix(".part"), dirs_exist_ok=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
@@ -37,11 +38,14 @@ def commands(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, ...]]:
 
 
 def test_a_runtime_is_built_once_and_has_no_licenses(commands: list[tuple[str, ...]], cache: Path) -> None:
-    (cache / "java-runtime-former").mkdir()
+    for number in range(binaries.KEPT):
+        (cache / f"java-runtime-{number}").mkdir()
+        os.utime(cache / f"java-runtime-{number}", (number, number))
     for _ in range(2):
         assert {path: file.mode for path, file in java.runtime_files().items()} == {f"{java.RUNTIME}/bin/java": 0o755}
     assert [command[0] for command in commands] == ["java", "jlink", "java"]
-    assert not (cache / "java-runtime-former").exists()
+    former = [path.name for path in sorted(cache.glob("java-runtime-?"))]
+    assert former == ["java-runtime-1", "java-runtime-2"], "those of other sources that were used last"
 
 
 def test_programs_are_compiled_once_for_the_same_sources(
