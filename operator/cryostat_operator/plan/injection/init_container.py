@@ -118,16 +118,30 @@ def _resources(instance: Instance, spec: Obj, container: Obj) -> Obj:
 
     These are within the limits of the namespace, add nothing to the requests of the pod, and keep its QoS class. If the
     container has no resources, the init container requests a small amount.
+
+    A limit of ephemeral storage in `agentOptions.resources` is left out if no container of the pod has one: the kubelet
+    would evict the pod if all its containers together use more, also long after the init container has ended.
     """
     agent = instance.spec.agent_options
     if spec.get("resources"):
         return {}  # resources of the whole pod, which no container may exceed
     if agent and agent.resources:
-        return builders.resources(agent.resources, REQUESTS, LIMITS)
+        return _without_new_limit(builders.resources(agent.resources, REQUESTS, LIMITS), spec)
     given = container.get("resources") or {}
     kept = {kind: _ordinary_resources(given.get(kind) or {}) for kind in ("requests", "limits")}
     found = {kind: amounts for kind, amounts in kept.items() if amounts}
     return found or builders.resources(None, REQUESTS, LIMITS)
+
+
+def _without_new_limit(resources: Obj, spec: Obj) -> Obj:
+    try:
+        has_limit = _storage_limit(spec) is not None
+    except ValueError:  # the API server refuses the pod
+        has_limit = True
+    limits = resources.get("limits") or {}
+    if has_limit or _EPHEMERAL_STORAGE not in limits:
+        return resources
+    return {**resources, "limits": {key: value for key, value in limits.items() if key != _EPHEMERAL_STORAGE}}
 
 
 def _ordinary_resources(amounts: Mapping[str, object]) -> Obj:

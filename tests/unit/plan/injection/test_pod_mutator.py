@@ -303,6 +303,22 @@ def test_init_containers_count_in_the_limit_of_a_pod(limit: str, before: list[di
     assert len([hint for hint in result.hints if "ephemeral storage" in hint]) == hints
 
 
+@pytest.mark.parametrize(
+    ("limit", "kept"),
+    [("1Gi", {"memory": "64Mi", "ephemeral-storage": "200Mi"}), ("", {"memory": "64Mi"})],
+)
+def test_the_agent_gives_no_limit_of_ephemeral_storage_to_a_pod_without_one(limit: str, kept: dict[str, str]) -> None:
+    """The kubelet evicts a pod with more than the limits of its containers, including those that have ended."""
+    limits = {"memory": "64Mi", "ephemeral-storage": "200Mi"}
+    cr = instance_of({"agentOptions": {"resources": {"limits": limits, "requests": {"ephemeral-storage": "50Mi"}}}})
+    target = pod({"resources": {"limits": {"ephemeral-storage": limit}}} if limit else {})
+    result = inject_agent(target, cr, PodContext("apps"))
+    assert result.pod
+    [init] = result.pod["spec"]["initContainers"]
+    assert init["resources"]["limits"] == kept
+    assert init["resources"]["requests"]["ephemeral-storage"] == "50Mi"
+
+
 def test_settings_of_the_author_are_kept() -> None:
     own = [{"name": "CRYOSTAT_AGENT_APP_NAME", "value": "shop"}, {"name": "JAVA_TOOL_OPTIONS", "value": "-Xmx1g"}]
     given = pod({"env": own})
