@@ -58,7 +58,7 @@ def _config_maps(files: Files, used: set[str], place: tuple[str, str], given: It
         source = {"name": config_map, "items": [builders.item(filename) for filename in filenames]}
         files.volumes.append({"name": volume, "configMap": source})
         for filename in filenames:
-            path = f"{directory}/{config_map}_{filename}"
+            path = f"{directory}/{names.file(f'{config_map}_{filename}')}"
             files.mounts.append(builders.mount(volume, path, sub_path=filename))
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from .. import builders, workloads
 from ..instance import Instance
+from ..model import names
 from ..model.kinds import Obj
 
 VOLUME = "cert-secrets"
@@ -16,6 +17,7 @@ DIRECTORY = "/truststore/operator"  # the image imports all files below /trustst
 SOURCE_DIRECTORY = "/trusted-certificates"
 REQUESTS = ("25m", "32Mi")
 LIMITS = ("500m", "64Mi")
+_NUMBER_LENGTH = 8  # characters that the script puts before the name of a file at most: `1000000-`
 
 # Arguments: the directory with the files of the spec, the directory to write to. A file without a certificate in PEM is
 # copied. Bash alone is used, because it is what the image certainly has: its entry point is a script.
@@ -48,7 +50,8 @@ def volumes(instance: Instance) -> list[Obj]:
             key, kind, name = given.certificate_key or "tls.crt", "secret", given.secret_name
         else:
             key, kind, name = given.certificate_key or "service-ca.crt", "configMap", given.config_map_name or ""
-        items = [builders.item(key, f"{kind.lower()}_{name}_{key}")]
+        file = names.file(f"{kind.lower()}_{name}_{key}", _NUMBER_LENGTH)
+        items = [builders.item(key, file)]
         sources.setdefault((kind, name, key), {kind: {"name": name, "items": items}})
     if instance.tls:
         # Not merged with a source of the spec: its file has another name.

@@ -27,6 +27,7 @@ ALL_PATHS = ".*"
 
 _FNV_OFFSET = 0x6C62272E07BB014262B821756295C58D
 _FNV_PRIME = 0x0000000001000000000000000000013B
+_MAX_FILE_NAME = 255  # bytes, of the file systems of Linux
 _DNS_LABEL = re.compile(r"^[a-z0-9]([-a-z0-9]*[a-z0-9])?$")
 
 
@@ -74,3 +75,14 @@ def volume(preferred: str, used: set[str]) -> str:
     while len(name) > 63 or not _DNS_LABEL.match(name) or name in used:
         name = f"volume-{sha256(name)[:32]}"
     return name
+
+
+def file(preferred: str, reserved: int = 0) -> str:
+    """Return `preferred` if it can be the name of a file, else a stable hash of it with its end.
+
+    Args:
+        preferred: an ASCII name.
+        reserved: characters that a program may add to the name.
+    """
+    longest = _MAX_FILE_NAME - reserved
+    return preferred if len(preferred) <= longest else f"{sha256(preferred)[:32]}-{preferred[33 - longest :]}"

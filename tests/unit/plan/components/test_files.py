@@ -10,6 +10,9 @@ from cryostat_operator.plan.model.names import sha256
 from tests.unit.cluster_state import NAMESPACE, changes, find, mounts, settled, volumes
 
 T = "/opt/cryostat.d/templates.d"
+FILES = ("eventTemplates", "automatedRules", "probeTemplates")
+DIRECTORIES = ("templates", "rules", "probes")
+SOURCES = ("secretName", "configMapName")
 
 
 def template(config_map: str, filename: str) -> dict[str, str]:
@@ -24,6 +27,26 @@ def test_one_volume_per_config_map_with_all_its_files() -> None:
         f"{T}/a_y.jfc": "y.jfc",
         f"{T}/b_x.jfc": "x.jfc",
     }
+
+
+def test_file_names_that_are_too_long_for_a_file_system_are_shortened() -> None:
+    """ConfigMaps, Secrets and keys may have names of 253 characters each, and a file one of 255."""
+    long = ("a" * 253, "b" * 253)
+    spec = {
+        **{field: [template(name, "x" * 249 + ".jfc") for name in long] for field in FILES},
+        "trustedCertSecrets": [{field: name, "certificateKey": "k" * 253} for field in SOURCES for name in long],
+    }
+    plan = settled(spec).plan
+    paths = [path for path in mounts(plan) if path.endswith(".jfc")]
+    assert {path.rpartition("/")[0] for path in paths} == {f"/opt/cryostat.d/{kind}.d" for kind in DIRECTORIES}
+    sources = volumes(plan)["cert-secrets"]["projected"]["sources"]
+    items = [item["path"] for source in sources for each in source.values() for item in each["items"]]
+    assert (len(paths), len(items)) == (6, 4)
+    names = [path.rpartition("/")[2] for path in paths] + items
+    assert max(map(len, names)) <= 255
+    assert all(1 <= count <= 3 for count in Counter(names).values())  # the same file in three directories
+    assert len(set(names)) == 2 + 4
+    assert changes(settled(spec).plan, plan) == {}
 
 
 def test_repetitions_are_harmless() -> None:
