@@ -58,6 +58,8 @@ class OwnedObjects:
         self._records: dict[InstanceKey, dict[Key, Record]] = defaultdict(dict)
         self._instances: dict[Key, InstanceKey] = {}
         self._tombstones: dict[str, str] = {}  # UID → resource version at the deletion, the oldest first
+        self._own_deletions: dict[str, str] = {}  # UIDs of objects that the operator deleted, the oldest first
+        self._lost: dict[InstanceKey, dict[Key, str]] = {}  # see `lost`
 
     def records(self, instance_key: InstanceKey) -> dict[Key, Record]:
         """Return all objects with the labels of an instance. They must not be changed."""
@@ -94,6 +96,22 @@ class OwnedObjects:
         """
         for key, record in self.records(instance_key).items():
             record.in_sync_with = hashes.get(key, record.in_sync_with)
+
+    def lost(self, instance_key: InstanceKey) -> dict[Key, str]:
+        """Return the objects that another client deleted and that do not exist again, with the UIDs of their owners."""
+        return dict(self._lost.get(instance_key, {}))
+
+    def record_deletion(self, instance_key: InstanceKey, key: Key, uid: str) -> None:
+        """Remember that the operator deleted an object. The event may arrive before or after the response."""
+        self._lost.get(instance_key, {}).pop(key, None)
+        _remember(self._own_deletions, uid, "")
+
+    def forget_lost(self, instance_key: InstanceKey | None = None) -> None:
+        """Forget which objects of an instance another client deleted; of all instances if None."""
+        if instance_key is None:
+            self._lost.clear()
+        else:
+            self._lost.pop(instance_key, None)
 
     def discard_bodies(self, instance_key: InstanceKey) -> None:
         """Keep only the partial bodies of the objects of a Cryostat that does not exist."""
@@ -141,18 +159,18 @@ class OwnedObjects:
     def remove(self, instance_key: InstanceKey, key: Key) -> None:
         """Remove an object. Enqueues its instance if the object was cached."""
         records = self._records.get(instance_key)
-        if records and records.pop(key, None) is not None:
+        record = records.pop(key, None) if records else None
+        if record is not None:
             self._instances.pop(key, None)
+            if record.uid not in self._own_deletions and self._exists(instance_key):
+                self._lost.setdefault(instance_key, {})[key] = record.controller[0] if record.controller else ""
             self._triggers.enqueue(instance_key)
         if records is not None and not records:
             self._records.pop(instance_key, None)
 
     def add_tombstone(self, obj: Obj) -> None:
         """Remember that an object was deleted, so that stale responses about it are ignored."""
-        self._tombstones.pop(obj["metadata"]["uid"], None)
-        self._tombstones[obj["metadata"]["uid"]] = resource_version(obj)
-        if len(self._tombstones) > MAX_TOMBSTONES:
-            del self._tombstones[next(iter(self._tombstones))]
+        _remember(self._tombstones, obj["metadata"]["uid"], resource_version(obj))
 
     def _update(self, kind: str, obj: Obj) -> tuple[InstanceKey, Record | None, Record] | None:
         """Store an object. Returns its instance and the records before and after; None if the object is not newer."""
@@ -177,10 +195,19 @@ class OwnedObjects:
             record.in_sync_with = before.in_sync_with
         self._records[instance_key][key] = record
         self._instances[key] = instance_key
+        self._lost.get(instance_key, {}).pop(key, None)
         return instance_key, before, record
 
     def _keeps_body(self, instance_key: InstanceKey, key: Key) -> bool:
         return can_own(instance_key, key) and self._exists(instance_key)
+
+
+def _remember(known: dict[str, str], uid: str, value: str) -> None:
+    """Add an entry as the newest one, and drop the oldest one if there are too many."""
+    known.pop(uid, None)
+    known[uid] = value
+    if len(known) > MAX_TOMBSTONES:
+        del known[next(iter(known))]
 
 
 def is_rolling_out(kind: str, live: Obj) -> bool:

@@ -36,6 +36,7 @@ class Applier:
 
     def __init__(self, client: Client, owned: OwnedObjects) -> None:
         self._client = client
+        self._owned = owned
         self._writer = Writer(client, owned)
         self._limiter = WriteLimiter()
         self.reverted_changes = RevertedChanges()
@@ -51,8 +52,9 @@ class Applier:
         changes = list(changes)
         held = self._limiter.held(instance_key, changes)
         held_keys = {outcome.change.key for outcome in held}
+        lost = self._owned.lost(instance_key)
         written = await self.write_all(instance_key, [change for change in changes if change.key not in held_keys])
-        outcomes = self.reverted_changes.record(instance_key, self._limiter.record(instance_key, written))
+        outcomes = self.reverted_changes.record(instance_key, self._limiter.record(instance_key, written), lost)
         for outcome in outcomes:
             if outcome.change.event and outcome.change.event.reason == Reason.CHANGE_REVERTED:
                 logger.info("%s", outcome.change.event.message)

@@ -10,10 +10,11 @@ from __future__ import annotations
 import math
 import time
 from collections import defaultdict
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 
 from ..plan.diff.managed_fields import GO_OPERATOR_MANAGER, other_managers
+from ..plan.diff.ownership import controller_of
 from ..plan.diff.plan_diff import Change
 from ..plan.model.kinds import InstanceKey, Key, spec_hash_of
 from ..plan.model.problems import Problem
@@ -54,15 +55,21 @@ class RevertedChanges:
         self._clock = clock
         self._instances: dict[InstanceKey, dict[Key, _Memory]] = defaultdict(lambda: defaultdict(_Memory))
 
-    def record(self, instance_key: InstanceKey, outcomes: Iterable[Outcome]) -> list[Outcome]:
+    def record(
+        self, instance_key: InstanceKey, outcomes: Iterable[Outcome], lost: Mapping[Key, str] | None = None
+    ) -> list[Outcome]:
         """Count the applied changes that restored what another client had changed.
+
+        Args:
+            lost: the objects that another client had deleted before these changes, with the UIDs of their owners.
 
         Returns:
             The same outcomes. The first change of a field, or deletion of an object, has an event.
         """
         self._expire(instance_key)
         memories = self._instances[instance_key]
-        return [self._recorded(memories, each) if each.state == "applied" else each for each in outcomes]
+        known = lost or {}
+        return [self._recorded(memories, each, known) if each.state == "applied" else each for each in outcomes]
 
     def problems(self, instance_key: InstanceKey) -> list[Problem]:
         """Return one problem for each object that another client changes repeatedly, ordered by object."""
@@ -85,13 +92,13 @@ class RevertedChanges:
         """Forget everything."""
         self._instances.clear()
 
-    def _recorded(self, memories: dict[Key, _Memory], outcome: Outcome) -> Outcome:
-        event = self._record(memories, outcome.change)
+    def _recorded(self, memories: dict[Key, _Memory], outcome: Outcome, lost: Mapping[Key, str]) -> Outcome:
+        event = self._record(memories, outcome.change, lost)
         if event is None or outcome.change.event is not None:
             return outcome
         return replace(outcome, change=replace(outcome.change, event=event))
 
-    def _record(self, memories: dict[Key, _Memory], change: Change) -> Problem | None:
+    def _record(self, memories: dict[Key, _Memory], change: Change, lost: Mapping[Key, str]) -> Problem | None:
         """Count what a change restored. Return an event if a path was not restored before within `WINDOW_SECONDS`."""
         if change.obj is None:  # the operator deleted the object: another creation is no repetition
             memories.pop(change.key, None)
@@ -101,7 +108,7 @@ class RevertedChanges:
         is_repeated = content == memory.content
         memory.content = b"" if change.verb == "recreate" else content
         memory.component = change.component
-        if change.verb == "create" and is_repeated:
+        if change.verb == "create" and (is_repeated or _was_lost(change, lost)):
             return _event(change, {DELETION: []}) if self._count(memory, DELETION) else None
         new: dict[str, list[str]] = {}
         for path in change.paths:
@@ -131,6 +138,12 @@ class RevertedChanges:
                     memory.restored[path] = [each for each in times if each > oldest]
             if not memory.restored:
                 memory.managers.clear()
+
+
+def _was_lost(change: Change, lost: Mapping[Key, str]) -> bool:
+    """Whether another client deleted the object: that of this Cryostat, not that of a deleted one of the same name."""
+    owner = controller_of(change.obj) if change.obj else None
+    return lost.get(change.key) == (owner[0] if owner else "")
 
 
 def _repeated(memory: _Memory) -> list[str]:

@@ -3,6 +3,8 @@ from __future__ import annotations
 import random
 from typing import Any
 
+import pytest
+
 from cryostat_operator.api.constants import LABEL_NAME
 from cryostat_operator.observe.owned_objects import MAX_TOMBSTONES, OwnedObjects
 from cryostat_operator.observe.triggers import NOISE_DELAY, ROLLOUT_DELAY
@@ -51,6 +53,38 @@ def test_a_stale_response_does_not_restore_a_deleted_object() -> None:
         objects.add_tombstone(owned(f"o{number}"))
     objects.record_write("Secret", owned("x-db", 3, uid="o0"))
     assert recorded.now == [INSTANCE]
+
+
+def test_an_object_that_another_client_deleted_is_lost_until_it_exists_again() -> None:
+    objects, _ = cache()
+    store = objects.store("ConfigMap")
+    objects.handle_event("ConfigMap", owned("x-lock", 1))
+    store.remove(owned("x-lock", 2))
+    assert objects.lost(INSTANCE) == {LOCK: "u"}, "with the UID of its owner"
+    objects.record_write("ConfigMap", owned("x-lock", 3, uid="second"))
+    assert objects.lost(INSTANCE) == {}
+    store.remove(owned("x-lock", 4, uid="second"))
+    objects.forget_lost(INSTANCE)
+    assert objects.lost(INSTANCE) == {}
+
+
+@pytest.mark.parametrize("first", ["event", "response"])
+def test_an_object_that_the_operator_deleted_is_not_lost(first: str) -> None:
+    objects, _ = cache()
+    obj = owned("x-lock", 1)
+    objects.handle_event("ConfigMap", obj)
+    if first == "event":
+        objects.store("ConfigMap").remove(owned("x-lock", 2))
+    objects.record_deletion(INSTANCE, LOCK, obj["metadata"]["uid"])
+    objects.store("ConfigMap").remove(owned("x-lock", 2))
+    assert objects.lost(INSTANCE) == {}
+
+
+def test_objects_of_a_deleted_cryostat_are_not_lost() -> None:
+    objects, _ = cache(exists=False)
+    objects.handle_event("ConfigMap", owned("x-lock", 1))
+    objects.store("ConfigMap").remove(owned("x-lock", 2))
+    assert objects.lost(INSTANCE) == {}
 
 
 def test_status_changes_of_a_rollout_are_delayed_and_noise_longer() -> None:

@@ -15,6 +15,7 @@ from cryostat_operator.observe.observer import Observer
 from cryostat_operator.observe.records import content_summary
 from cryostat_operator.plan.instance import Instance
 from cryostat_operator.plan.model.kinds import KINDS, InstanceKey, Key, Obj
+from cryostat_operator.plan.model.reasons import Reason
 from cryostat_operator.plan.model.snapshot import ContentSummary, NamespaceState, ReferenceData, Snapshot
 from cryostat_operator.plan.model.times import LASTING_SECONDS
 from cryostat_operator.plan.planner import Desired
@@ -406,3 +407,17 @@ def test_the_instance_is_reconciled_when_a_certificate_is_due(
     observer = cast(FakeObserver, reconciler._observer)
     observer.renewal, observer.expiry = renewal, expiry
     assert reconciler._recheck_after(INSTANCE, cast(Instance, SimpleNamespace(tls_issuer=issuer))) == expected
+
+
+async def test_the_first_deletion_after_a_restart_is_an_event(cluster: Cluster, reconciler: Reconciler) -> None:
+    cluster.cryostat()
+    await reconciler(INSTANCE)
+    reconciler.reset()  # as a new process, which has written nothing
+    key = Key("Service", "here", "sample")
+    deleted = cluster.server.find(key)
+    assert deleted
+    cluster.server.remove(key)
+    cluster.owned.store("Service").remove(deleted)
+    await reconciler(INSTANCE)
+    message = "Service here/sample: another client deleted the object, and the operator created it again."
+    assert (Reason.CHANGE_REVERTED, message) in cluster.events()

@@ -6,6 +6,9 @@ import math
 from dataclasses import replace
 from typing import Any
 
+import pytest
+
+from cryostat_operator.api import constants
 from cryostat_operator.plan.diff.comparison import differences
 from cryostat_operator.plan.diff.plan_diff import Change, Verb
 from cryostat_operator.plan.model.kinds import InstanceKey, Key, Obj
@@ -103,6 +106,24 @@ def test_fields_of_the_go_operator_cause_no_event_when_its_objects_are_adopted()
     assert case.events == []
     case.write(adopted, adopted)  # another client of this name
     assert [each.partition(" repeatedly")[0] for each in case.messages] == ["Deployment here/x: manager"]
+
+
+@pytest.mark.parametrize(("owner", "events"), [("uid-1", 1), ("uid-of-a-deleted-cryostat", 0), ("", 0)])
+def test_a_deletion_is_an_event_also_if_an_earlier_process_created_the_object(owner: str, events: int) -> None:
+    reference = {
+        "apiVersion": constants.API_VERSION,
+        "kind": "Cryostat",
+        "uid": "uid-1",
+        "name": "x",
+        "controller": True,
+    }
+    desired = deployment(1)
+    desired["metadata"]["ownerReferences"] = [reference]
+    [outcome] = RevertedChanges().record(INSTANCE, [applied(change(desired, verb="create"))], {KEY: owner})
+    found = [outcome.change.event.message] if outcome.change.event else []
+    assert (
+        found == ["Deployment here/x: another client deleted the object, and the operator created it again."] * events
+    )
 
 
 def test_an_event_names_three_fields_at_most() -> None:
