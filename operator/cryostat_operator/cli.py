@@ -49,7 +49,8 @@ def main() -> None:
 def run(host: str, port: int, webhook_port: int, log_format: str, log_level: str) -> None:
     """Run the operator until it is stopped.
 
-    In a pod it uses the ServiceAccount of the pod, elsewhere the cluster and credentials of KUBECONFIG.
+    In a pod it uses the ServiceAccount of the pod, elsewhere the cluster and credentials of KUBECONFIG. It waits for an
+    API server that does not answer, and ends if the kubeconfig cannot be used.
 
     \b
     Examples:
@@ -57,14 +58,17 @@ def run(host: str, port: int, webhook_port: int, log_format: str, log_level: str
       KUBECONFIG=~/.kube/config cryostat-operator run --port 0 --log-format json
     """
     import asyncio
+    import errno
     import gc
     import signal
 
     import uvloop
 
     from . import handlers, logs
+    from .kube.errors import LoginError
 
     settings = _settings()
+    commands.require_usable_kubeconfig()
     logs.configure(json=log_format == "json", level=log_level.upper())
 
     async def until_stopped() -> None:
@@ -80,6 +84,13 @@ def run(host: str, port: int, webhook_port: int, log_format: str, log_level: str
     gc.freeze()  # imported modules are never garbage, so the collector can skip them
     try:
         uvloop.run(until_stopped())
+    except LoginError as error:
+        raise click.ClickException(str(error)) from None
+    except OSError as error:
+        if error.errno not in (errno.EADDRINUSE, errno.EADDRNOTAVAIL, errno.EACCES):
+            raise
+        remedy = "Choose other addresses with --host, --port and --webhook-port."
+        raise click.ClickException(f"The operator cannot listen: {error.strerror}. {remedy}") from None
     except handlers.CrdNotServedError as error:
         # Restart in place: outside a container, nothing else restarts the process.
         logs.logger.warning("%s", error)
@@ -134,26 +145,28 @@ def render(file: Any, platform: str, tls: bool | None, namespace: str | None) ->
 @click.option(
     "-n", "--namespace", default=None, help="Namespace of the Cryostat if FILE does not set one; default: default."
 )
-def diff(file: Any, tls: bool | None, namespace: str | None) -> None:
+@click.option("--context", default=None, help="Context of the kubeconfig; default: the current one.")
+def diff(file: Any, tls: bool | None, namespace: str | None, context: str | None) -> None:
     """Show what applying the Cryostat in FILE would change in the cluster of KUBECONFIG.
 
-    Nothing is written. Exit status: 0 if nothing would change, 1 if there are changes or an error.
+    Nothing is written. Your own permissions are used: a note says what you may not read.
+    Exit status: 0 if nothing would change, 1 if there are changes, 2 after an error.
 
     \b
     Examples:
       cryostat-operator diff cryostat.yaml
     """
-    import asyncio
-
-    from .kube.errors import ApiError, LoginError
     from .reconcile.dry_run import difference
 
     try:
-        text = asyncio.run(difference(_cryostat(file, namespace), _settings(tls)))
-    except (ApiError, LoginError) as error:
-        raise click.ClickException(str(error)) from None
-    click.echo(text, nl=False)
-    sys.exit(1 if text else 0)
+        cryostat, settings = _cryostat(file, namespace), _settings(tls)
+    except click.ClickException as error:
+        commands.fail(error.format_message())
+    found = commands.run_with_client(context, lambda client, _: difference(client, cryostat, settings))
+    for assumption in found.assumptions:
+        click.echo(f"note: {assumption}", err=True)
+    click.echo(found.text, nl=False)
+    sys.exit(1 if found.text else 0)
 
 
 @main.command("convert-values")

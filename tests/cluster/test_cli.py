@@ -201,5 +201,5 @@ def test_a_missing_cluster_is_reported_in_one_line(tmp_path: Path) -> None:
     env = {k: v for k, v in os.environ.items() if k != "KUBECONFIG"} | {"HOME": str(tmp_path)}
     cr = yaml.safe_dump({"apiVersion": constants.API_VERSION, "kind": constants.KIND, "metadata": {"name": "a"}})
     done = subprocess.run([PROGRAM, "diff", "-"], input=cr, env=env, capture_output=True, text=True)
-    assert done.returncode == 1
+    assert done.returncode == 2
     assert done.stderr.startswith("Error: no cluster")

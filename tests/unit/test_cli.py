@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import os
 import re
 import shutil
@@ -16,6 +17,8 @@ import pytest
 from click.testing import CliRunner, Result
 
 from cryostat_operator import __version__, cli, handlers, logs
+from cryostat_operator.inspect import commands
+from cryostat_operator.kube.errors import LoginError
 from cryostat_operator.settings import AGENT_VERSION, CRYOSTAT_VERSION
 
 CRYOSTAT = """
@@ -35,11 +38,16 @@ def restored_signals() -> Iterator[None]:
         signal.signal(number, handler)
 
 
+@pytest.fixture
+def usable_kubeconfig(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(commands, "require_usable_kubeconfig", lambda: None)
+
+
 def invoke(*arguments: str, text: str | None = None) -> Result:
     return CliRunner().invoke(cli.main, arguments, input=text)
 
 
-@pytest.mark.usefixtures("restored_signals")
+@pytest.mark.usefixtures("restored_signals", "usable_kubeconfig")
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM], ids=lambda number: number.name)
 def test_signals_end_the_operator_even_if_they_are_ignored_at_the_start(
     number: signal.Signals, monkeypatch: pytest.MonkeyPatch
@@ -60,7 +68,7 @@ def test_signals_end_the_operator_even_if_they_are_ignored_at_the_start(
     assert (result.exit_code, stopped) == (0, [True])
 
 
-@pytest.mark.usefixtures("restored_signals")
+@pytest.mark.usefixtures("restored_signals", "usable_kubeconfig")
 def test_the_operator_restarts_in_place_when_cryostats_are_no_longer_served(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -75,6 +83,30 @@ def test_the_operator_restarts_in_place_when_cryostats_are_no_longer_served(
     invoke("run")
     assert started == [(sys.executable, sys.orig_argv)]
     assert caplog.messages == [str(handlers.CrdNotServedError())]
+
+
+@pytest.mark.usefixtures("restored_signals", "usable_kubeconfig")
+@pytest.mark.parametrize(
+    ("error", "message"),
+    [
+        (LoginError("the kubeconfig is gone"), "the kubeconfig is gone"),
+        (
+            OSError(errno.EADDRINUSE, "error while attempting to bind on address ('0.0.0.0', 8081): address in use"),
+            "The operator cannot listen: error while attempting to bind on address ('0.0.0.0', 8081): address in use. "
+            "Choose other addresses with --host, --port and --webhook-port.",
+        ),
+    ],
+)
+def test_an_operator_that_cannot_start_says_why(
+    error: Exception, message: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def run(*_: object) -> None:
+        raise error
+
+    monkeypatch.setattr(handlers, "run", run)
+    monkeypatch.setattr(logs, "configure", lambda **_: None)
+    result = invoke("run")
+    assert (result.exit_code, result.output) == (1, f"Error: {message}\n")
 
 
 def test_the_operator_does_not_start_with_an_unknown_setting(monkeypatch: pytest.MonkeyPatch) -> None:

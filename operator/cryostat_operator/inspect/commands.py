@@ -105,6 +105,42 @@ def run_with_client(context: str | None, work: Callable[[Client, str], Awaitable
         fail(explanation(error, server))
 
 
+def require_usable_kubeconfig() -> None:
+    """End the program with one sentence if the kubeconfig cannot be used; do nothing in a pod.
+
+    An API server that cannot be reached is no error here: the operator waits for it.
+    """
+    import asyncio
+
+    from ..kube.client import Client
+    from ..kube.errors import ApiError, LoginError
+    from .explanation import explanation, is_lasting
+    from .login import SERVICE_ACCOUNT, log_in
+
+    if (SERVICE_ACCOUNT / "token").exists():
+        return
+    server = ""
+
+    async def reconnect() -> Any:
+        return (await log_in()).connection
+
+    async def ask() -> None:
+        nonlocal server
+        connection = await reconnect()
+        server = connection.server
+        client = Client(connection, reconnect)
+        try:
+            await client.request("GET", "/version")
+        finally:
+            await client.close()
+
+    try:
+        asyncio.run(ask())
+    except (ApiError, LoginError) as error:
+        if is_lasting(error):
+            fail(explanation(error, server, has_context_option=False))
+
+
 def fail(message: str) -> NoReturn:
     """End the program with a message and exit status 2."""
     click.echo(f"Error: {message}", err=True)

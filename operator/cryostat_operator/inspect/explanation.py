@@ -10,18 +10,28 @@ from ..kube.errors import ApiError
 _NETWORK = "Check the cluster of the kubeconfig's context, and the network"
 
 
-def explanation(error: Exception, server: str) -> str:
+def is_lasting(error: Exception) -> bool:
+    """Whether a request fails until the user changes the kubeconfig."""
+    if not isinstance(error, ApiError):
+        return True
+    lasting = (aiohttp.ClientConnectorCertificateError, aiohttp.InvalidURL, aiohttp.NonHttpUrlClientError)
+    return error.status == 401 or isinstance(error.__context__, lasting)
+
+
+def explanation(error: Exception, server: str, *, has_context_option: bool = True) -> str:
     """Return the text for a user.
 
     Args:
         error: raised by `Client` or by the login.
         server: URL of the API server; empty if it is not known.
+        has_context_option: whether the command has the option `--context`.
     """
     if not isinstance(error, ApiError):
         return str(error)
     place = f"The API server {server}".rstrip()
     if error.status == 401:
-        return f"{place} does not accept your credentials. Log in again, or choose another context with --context."
+        other = " with --context" if has_context_option else " in the kubeconfig"
+        return f"{place} does not accept your credentials. Log in again, or choose another context{other}."
     if error.status == 404 and not error.resource:
         return (
             f"{place} does not serve {constants.API_VERSION}: the operator is not installed in this cluster. "

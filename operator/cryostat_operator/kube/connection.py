@@ -114,9 +114,20 @@ def _service_account() -> kopf.ConnectionInfo | None:
 
 
 def _needs_library() -> bool:
-    """Whether the current user has a field that kopf does not read, such as `exec`."""
+    """Whether the current user has a field that kopf does not read, such as `exec`.
+
+    Raises:
+        LoginError: the user has a field that makes requests act as another user. Neither kopf nor the library uses it.
+    """
     config = kubeconfig.merged(kubeconfig.files())
-    return bool(set(kubeconfig.user_of(config, config["current"])) - _KOPF_USER_FIELDS)
+    user = kubeconfig.user_of(config, config["current"])
+    for field in kubeconfig.IMPERSONATION:
+        if user.get(field):
+            raise LoginError(
+                f"the user of context {config['current']!r} of the kubeconfig has {field}, which the operator does not "
+                "support; use the credentials of the ServiceAccount or user that it should act as"
+            )
+    return bool(set(user) - _KOPF_USER_FIELDS)
 
 
 async def _with_library() -> kopf.ConnectionInfo:

@@ -11,6 +11,9 @@ import yaml
 
 from .errors import LoginError
 
+# The fields of a user that make requests act as another user.
+IMPERSONATION = ("as", "as-uid", "as-groups", "as-user-extra")
+
 
 def files() -> list[Path]:
     """Return the existing files of KUBECONFIG, else `~/.kube/config`."""

@@ -30,10 +30,15 @@ from .records import reference_summary
 
 
 class OneShotReader:
-    """A `ClusterReader` of what the API server answered when `create` was called."""
+    """A `ClusterReader` of what the API server answered when `create` was called.
 
-    def __init__(self, snapshot: Snapshot) -> None:
+    Attributes:
+        assumptions: what the user may not read, and what is assumed instead: one sentence each.
+    """
+
+    def __init__(self, snapshot: Snapshot, assumptions: tuple[str, ...] = ()) -> None:
         self._snapshot = snapshot
+        self.assumptions = assumptions
 
     @classmethod
     async def create(cls, client: Client, cryostat: Cryostat, settings: Settings) -> OneShotReader:
@@ -46,7 +51,8 @@ class OneShotReader:
         targets = Instance(cryostat, Snapshot(), settings).target_namespaces
         apis = await _served_kinds(client)
         endpoints = await _api_server_endpoints(client)
-        authentication = await _authentication(client) if "Route" in apis else {}
+        forbidden: dict[str, str] = {}
+        authentication = await _authentication(client, forbidden) if "Route" in apis else {}
         snapshot = Snapshot(
             openshift=settings.force_openshift or "Route" in apis,
             apis=apis,
@@ -55,15 +61,16 @@ class OneShotReader:
             api_server_ports=endpoints.ports,
             authentication_type=authentication_type(authentication),
             authentication_missing=authentication is None,
-            ingress_classes=await _ingress_classes(client, cryostat) if "Route" not in apis else None,
+            ingress_classes=await _ingress_classes(client, cryostat, forbidden) if "Route" not in apis else None,
         )
         desired = build(cryostat, snapshot, settings)
         owned = _possible_objects(desired)
         referenced = {Key(reference.kind, instance_key.namespace, reference.name) for reference in desired.references}
         objects = await _read(client, owned | referenced)
-        former = await _former_objects(client, desired, owned | referenced)
+        former = await _former_objects(client, desired, owned | referenced, forbidden)
         snapshot = _with_objects(snapshot, desired, owned, objects)
-        return cls(replace(snapshot, live={**former, **snapshot.live}))
+        assumptions = tuple(f"You may not read {what}: {assumed}." for what, assumed in forbidden.items())
+        return cls(replace(snapshot, live={**former, **snapshot.live}), assumptions)
 
     async def snapshot(self, instance_key: InstanceKey, uid: str, targets: tuple[str, ...]) -> Snapshot:
         return self._snapshot
@@ -85,30 +92,37 @@ def _possible_objects(desired: Desired) -> set[Key]:
     return {key for key in found if instance.snapshot.serves(key.kind)}
 
 
-async def _former_objects(client: Client, desired: Desired, known: Collection[Key]) -> dict[Key, Obj]:
+async def _former_objects(
+    client: Client, desired: Desired, known: Collection[Key], forbidden: dict[str, str]
+) -> dict[Key, Obj]:
     """The objects of the instance that its plan no longer contains, which the operator may delete.
 
     Those of kinds that the user may not read are left out.
 
     Args:
         known: what was read already.
+        forbidden: gets what the user may not read, and what is assumed instead.
     """
     instance = desired.instance
     instance_key = InstanceKey(instance.namespace, instance.name)
     targets = {*instance.target_namespaces, *(instance.cryostat.status.target_namespaces or ())}
     keys = {key for key in possible_keys(instance_key, targets) if instance.snapshot.serves(key.kind)}
     ordered = sorted(keys.difference(known))
-    objects = await asyncio.gather(*(_get_if_allowed(client, key) for key in ordered))
+    objects = await asyncio.gather(*(_get_if_allowed(client, key, forbidden) for key in ordered))
     found = ((key, obj) for key, obj in zip(ordered, objects, strict=True) if obj)
     return {key: trim(key.kind, obj) for key, obj in found if belongs_to(obj, key, instance_key)}
 
 
-async def _get_if_allowed(client: Client, key: Key) -> Obj | None:
+async def _get_if_allowed(client: Client, key: Key, forbidden: dict[str, str]) -> Obj | None:
     try:
         return await client.get_or_none(key)
     except ApiError as error:
         if error.status != 403:
             raise
+        where = f" in namespace {key.namespace}" if key.namespace else ""
+        forbidden[f"{KINDS[key.kind].plural}{where}"] = (
+            "former objects of this kind that would be deleted are not shown"
+        )
         return None
 
 
@@ -163,17 +177,18 @@ async def _api_server_endpoints(client: Client) -> ApiServerEndpoints:
     return store
 
 
-async def _authentication(client: Client) -> Obj | None:
+async def _authentication(client: Client, forbidden: dict[str, str]) -> Obj | None:
     """`Authentication/cluster` of OpenShift: None if it does not exist, empty if the user may not read it."""
     try:
         return await client.get_or_none(AuthenticationStore.PATH)
     except ApiError as error:
         if error.status != 403:
             raise
+        forbidden["Authentication/cluster"] = "it is assumed that users can log in with OpenShift accounts"
         return {}
 
 
-async def _ingress_classes(client: Client, cryostat: Cryostat) -> IngressClasses | None:
+async def _ingress_classes(client: Client, cryostat: Cryostat, forbidden: dict[str, str]) -> IngressClasses | None:
     """The IngressClasses; None where the Cryostat has no Ingress, or the user may not read them."""
     if not has_ingress_spec(cryostat):
         return None
@@ -182,6 +197,8 @@ async def _ingress_classes(client: Client, cryostat: Cryostat) -> IngressClasses
     except ApiError as error:
         if error.status not in (403, 404):
             raise
+        if error.status == 403:
+            forbidden["IngressClasses"] = "it is assumed that the IngressClass of the Cryostat exists"
         return None
     return ingress_classes(response.get("items") or [])
 

@@ -5,13 +5,13 @@ from __future__ import annotations
 import difflib
 from collections.abc import Iterable
 from dataclasses import replace
+from typing import NamedTuple
 
 import yaml
 
 from ..api import constants
 from ..api.v1beta2 import Cryostat
 from ..kube.client import Client
-from ..kube.connection import connect
 from ..kube.errors import ApiError
 from ..observe.one_shot import OneShotReader
 from ..observe.reader import plan_for
@@ -22,20 +22,25 @@ from ..settings import Settings
 _API_SERVER_SERVICE = resource_path("", "v1", "services", "default", "kubernetes")
 
 
-async def difference(cryostat: Cryostat, settings: Settings) -> str:
-    """Return unified diffs of all objects that would be written; empty if there are none.
+class Difference(NamedTuple):
+    """What applying a Cryostat would change.
+
+    Attributes:
+        text: unified diffs of all objects that would be written; empty if there are none.
+        assumptions: what the user may not read, and what the diffs assume instead: one sentence each.
+    """
+
+    text: str
+    assumptions: tuple[str, ...]
+
+
+async def difference(client: Client, cryostat: Cryostat, settings: Settings) -> Difference:
+    """Compare the objects of a Cryostat in the cluster with those that it would have.
 
     Raises:
-        ApiError: something cannot be read.
+        ApiError: something cannot be read without which the objects are not known.
     """
-    client = Client(await connect(), connect)
-    try:
-        return await _difference(client, await live_cryostat(client, cryostat), settings)
-    finally:
-        await client.close()
-
-
-async def _difference(client: Client, cryostat: Cryostat, settings: Settings) -> str:
+    cryostat = await live_cryostat(client, cryostat)
     reader = await OneShotReader.create(client, cryostat, settings)
     desired, plan = await plan_for(cryostat, reader, settings)
     snapshot = desired.instance.snapshot
@@ -47,7 +52,7 @@ async def _difference(client: Client, cryostat: Cryostat, settings: Settings) ->
         lines += _unified_diff(change, snapshot.live.get(change.key))
     for problem in plan.problems:
         lines.append(f"# {problem.reason}: {problem.message}\n")
-    return "".join(lines)
+    return Difference("".join(lines), reader.assumptions)
 
 
 async def with_api_server_service(client: Client, settings: Settings, live: Iterable[Obj]) -> Settings:

@@ -27,15 +27,19 @@ from cryostat_operator.pki.signing import CertificateTemplate
 NETWORK = "Check the cluster of the kubeconfig's context, and the network."
 
 
-def command(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, server: str, **cluster: Any) -> Result:
-    """Run `status` with a kubeconfig for a server."""
+def kubeconfig(server: str, **cluster: Any) -> bytes:
     config = {
         "current-context": "a",
         "contexts": [{"name": "a", "context": {"cluster": "b", "user": "c"}}],
         "clusters": [{"name": "b", "cluster": {"server": server, **cluster}}],
         "users": [{"name": "c", "user": {"token": "t"}}],
     }
-    return with_kubeconfig(tmp_path, monkeypatch, yaml.safe_dump(config).encode())
+    return yaml.safe_dump(config).encode()
+
+
+def command(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, server: str, **cluster: Any) -> Result:
+    """Run `status` with a kubeconfig for a server."""
+    return with_kubeconfig(tmp_path, monkeypatch, kubeconfig(server, **cluster))
 
 
 def with_kubeconfig(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, content: bytes) -> Result:
@@ -101,13 +105,18 @@ def test_a_server_that_does_not_answer_in_time() -> None:
     )
 
 
-def test_a_certificate_that_is_not_trusted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    now, pair = time.time(), tmp_path / "pair.pem"
+def self_signed(directory: Path) -> Path:
+    """A file with a self-signed certificate and its key."""
+    now, pair = time.time(), directory / "pair.pem"
     key = signing.new_key()
     name = x509.DNSName("localhost")
     template = CertificateTemplate("localhost", (name,), (ExtendedKeyUsageOID.SERVER_AUTH,))
     pair.write_bytes(signing.key_pem(key) + signing.certificates_pem([signing.sign_certificate(template, key, now)]))
-    with serving(200, b"{}", pair) as server:
+    return pair
+
+
+def test_a_certificate_that_is_not_trusted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with serving(200, b"{}", self_signed(tmp_path)) as server:
         found = command(tmp_path, monkeypatch, server).stderr
     assert found == (
         f"Error: The API server {server} cannot be reached: its certificate is not trusted (self-signed certificate). "

@@ -177,7 +177,9 @@ LOGINS = {
     "the kubeconfig has no context 'b'; `kubectl config get-contexts` lists them": {"current-context": "b"},
     "context 'a' of the kubeconfig names no cluster with a server": {"clusters": [{"name": "b", "cluster": {}}]},
     "KUBECONFIG cannot be used: TypeError 'int' object is not iterable": {"users": 5},
-    "no cluster: not in a pod, and neither KUBECONFIG nor ~/.kube/config names one": {"clusters": []},
+    "no cluster: not in a pod, and the kubeconfig FILE names no cluster. Correct the variable KUBECONFIG": {
+        "clusters": []
+    },
 }
 
 
@@ -189,7 +191,7 @@ async def test_logins_that_fail(
     monkeypatch.setenv("KUBECONFIG", str(config(tmp_path / "config", **changes)))
     with pytest.raises(LoginError) as error:
         await log_in()
-    assert str(error.value) == message
+    assert str(error.value) == message.replace("FILE", str(tmp_path / "config"))
 
 
 def test_a_ready_instance_has_no_message() -> None:

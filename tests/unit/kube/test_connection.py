@@ -74,6 +74,27 @@ async def test_an_unusable_kubeconfig_is_reported(
         await connection.connect()
 
 
+@pytest.mark.parametrize("field", ["as: admin", "as-uid: '1'", "as-groups: [a]", "as-user-extra: {a: [b]}"])
+async def test_a_user_who_acts_as_another_one_is_refused(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, field: str
+) -> None:
+    """Neither kopf nor the library sends these fields, so the operator would act with other permissions."""
+    file = tmp_path / "config"
+    file.write_text(
+        "current-context: a\n"
+        "clusters: [{name: a, cluster: {server: 'https://a'}}]\n"
+        f"users: [{{name: a, user: {{token: t, {field}}}}}]\n"
+        "contexts: [{name: a, context: {cluster: a, user: a}}]"
+    )
+    monkeypatch.setenv("KUBECONFIG", str(file))
+    with pytest.raises(LoginError) as error:
+        await connection.connect()
+    assert str(error.value) == (
+        f"the user of context 'a' of the kubeconfig has {field.partition(':')[0]}, which the operator does not "
+        "support; use the credentials of the ServiceAccount or user that it should act as"
+    )
+
+
 async def test_a_credential_plugin_without_credentials_is_reported(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:

@@ -85,7 +85,10 @@ async def test_ingress_classes_are_read_for_an_ingress(
 ) -> None:
     server = Classes()
     server.status = status
-    assert await _ingress_classes(server, cryostat(spec)) == expected
+    forbidden: dict[str, str] = {}
+    assert await _ingress_classes(server, cryostat(spec), forbidden) == expected
+    assumed = {"IngressClasses": "it is assumed that the IngressClass of the Cryostat exists"}
+    assert forbidden == (assumed if status == 403 else {})
 
 
 class Platform(ApiServer):
@@ -121,6 +124,8 @@ async def test_the_authentication_of_openshift_is_read_with_its_absence(
     reader = await OneShotReader.create(server, cryostat(), Settings())
     found = await reader.snapshot(InstanceKey(NAMESPACE, NAME), "", ())
     assert (found.authentication_type, found.authentication_missing) == expected
+    sentence = "You may not read Authentication/cluster: it is assumed that users can log in with OpenShift accounts."
+    assert reader.assumptions == ((sentence,) if status == 403 else ())
 
 
 async def test_a_failure_to_read_the_authentication_of_openshift_is_raised() -> None:
@@ -134,4 +139,4 @@ async def test_a_failure_to_read_ingress_classes_is_raised() -> None:
     server = Classes()
     server.status = 500
     with pytest.raises(ApiError):
-        await _ingress_classes(server, cryostat(WEB))
+        await _ingress_classes(server, cryostat(WEB), {})

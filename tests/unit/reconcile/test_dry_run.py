@@ -11,7 +11,7 @@ from cryostat_operator.api.validation import read_cryostat
 from cryostat_operator.kube.errors import ApiError
 from cryostat_operator.plan.model import names
 from cryostat_operator.plan.model.kinds import KINDS, Key, Obj, path_of
-from cryostat_operator.reconcile.dry_run import _difference, live_cryostat, with_api_server_service
+from cryostat_operator.reconcile.dry_run import difference, live_cryostat, with_api_server_service
 from cryostat_operator.settings import Settings
 from tests.unit.api_server import ApiServer
 from tests.unit.reconcile.conftest import CRYOSTAT_PATH, OWNERSHIP_LABELS, Cluster
@@ -83,7 +83,7 @@ async def shown(server: ApiServer) -> list[str]:
     status = {"applicationUrl": "", "targetNamespaces": ["here", "former"]}
     body = {"metadata": {"uid": "uid-cryostat"}, "spec": {}, "status": status}
     server.put(CRYOSTAT_PATH, body)
-    text = await _difference(server, await live_cryostat(server, in_file()), Settings(service_tls=False))
+    text, _ = await difference(server, in_file(), Settings(service_tls=False))
     return [line for line in text.splitlines() if line.startswith("# delete ")]
 
 
@@ -127,3 +127,8 @@ async def test_former_objects_that_the_user_may_not_read_are_left_out(status: in
             await shown(server)
         return
     assert await shown(server) == [f"# delete {BINDING}"]
+    _, assumptions = await difference(server, in_file(), Settings(service_tls=False))
+    assert assumptions == (
+        "You may not read deployments in namespace here: former objects of this kind that would be deleted are not "
+        "shown.",
+    )
