@@ -10,7 +10,7 @@ import base64
 import re
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from cryostat_operator.pki import authority
@@ -21,17 +21,24 @@ from cryostat_operator.plan.model.snapshot import Snapshot
 from cryostat_operator.reconcile.secret_values import generate_values
 from cryostat_operator.settings import Settings
 from tests.cluster.processes import free_ports
-from tests.unit.cluster_state import ClusterState, cryostat, find
+from tests.unit.cluster_state import NAMESPACE, ClusterState, cryostat, find
 
 Data = dict[str, bytes]
 WITHOUT_CERT_MANAGER = frozenset(name for name, kind in KINDS.items() if not kind.optional)
 
 
-def planned(spec: Obj | None = None, *, openshift: bool = False) -> Plan:
-    """The plan of an instance with certificates of the operator's CA."""
-    state = ClusterState(
-        cryostat(spec), openshift, settings=Settings(service_tls=True), snapshot=Snapshot(apis=WITHOUT_CERT_MANAGER)
-    )
+def planned(
+    spec: Obj | None = None, *, openshift: bool = False, namespace: str = NAMESPACE, api_server: str = ""
+) -> Plan:
+    """The plan of an instance with certificates of the operator's CA.
+
+    Args:
+        api_server: the address of the API server, which decides about the family of addresses to listen on.
+    """
+    settings, snapshot = Settings(service_tls=True), Snapshot(apis=WITHOUT_CERT_MANAGER)
+    state = ClusterState(cryostat(spec, namespace=namespace), openshift, settings=settings, snapshot=snapshot)
+    if api_server:
+        state.snapshot = replace(state.snapshot, api_server=(api_server,))
     return state.settle().plan
 
 
@@ -69,6 +76,7 @@ class Container:
     Attributes:
         ports: port in the pod → port on this machine.
         paths: further paths to replace, in addition to those of mounts.
+        namespace: the namespace of the instance.
     """
 
     plan: Plan
@@ -78,9 +86,10 @@ class Container:
     root: Path
     paths: dict[str, str] = field(default_factory=dict)
     ports: dict[int, int] = field(default_factory=dict)
+    namespace: str = NAMESPACE
 
     def __post_init__(self) -> None:
-        self.pod: Obj = find(self.plan, "Deployment", self.deployment)["spec"]["template"]["spec"]
+        self.pod: Obj = self.template["spec"]
         self.spec: Obj = next(c for c in self.pod["containers"] if c["name"] == self.name)
         mine = [port["containerPort"] for port in self.spec["ports"]]
         wanted = [port for port in mine if port not in self.ports]
@@ -88,6 +97,12 @@ class Container:
         self.paths = {**self.paths, **{m["mountPath"]: str(self.place(m["mountPath"])) for m in self.mounts}}
         for mount in self.mounts:
             self.fill(mount)
+
+    @property
+    def template(self) -> Obj:
+        """The template of the pod."""
+        template: Obj = find(self.plan, "Deployment", self.deployment, self.namespace)["spec"]["template"]
+        return template
 
     @property
     def mounts(self) -> list[Obj]:
@@ -118,7 +133,7 @@ class Container:
             reference = source["secretKeyRef"]
             return self.secret(reference["name"])[reference["key"]].decode()
         if "fieldRef" in source:
-            annotations = find(self.plan, "Deployment", self.deployment)["spec"]["template"]["metadata"]["annotations"]
+            annotations = self.template["metadata"]["annotations"]
             return str(annotations[source["fieldRef"]["fieldPath"].split("'")[1]])
         return self.rewritten(entry["value"])
 
@@ -158,7 +173,7 @@ class Container:
         if "secret" in volume:
             return volume["secret"], self.secret(volume["secret"]["secretName"])
         if "configMap" in volume:
-            config: Obj = find(self.plan, "ConfigMap", volume["configMap"]["name"])["data"]
+            config: Obj = find(self.plan, "ConfigMap", volume["configMap"]["name"], self.namespace)["data"]
             return volume["configMap"], {key: self.rewritten(text).encode() for key, text in config.items()}
         return {"items": []}, {}
 

@@ -1,20 +1,22 @@
 """Backup and restore with the real PostgreSQL and SeaweedFS, with the arguments of the planned containers.
 
-Commands connect to them through the WebSockets of a simulated kubelet; the API server is in memory. Between backup and
-restore the database is dropped and the buckets are emptied.
+Commands connect to them through the WebSockets of a simulated kubelet; the API server is in memory. A backup is
+restored into the same programs, after the database was dropped and the buckets were emptied, and into new ones of a
+cluster that has nothing but a namespace of another name.
 """
 
 from __future__ import annotations
 
 import asyncio
+import base64
 import hashlib
-import json
 import os
 import socket
 import ssl
 import subprocess
-from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Iterator, Mapping
+from contextlib import AbstractAsyncContextManager, ExitStack, asynccontextmanager, contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -22,6 +24,7 @@ from typing import Any
 import pytest
 from click.testing import CliRunner
 
+from cryostat_operator.api import constants
 from cryostat_operator.backup import pod_streams
 from cryostat_operator.backup.bucket_copy import BucketPlace, download, open_service, upload
 from cryostat_operator.backup.checked_backup import read_content
@@ -39,18 +42,19 @@ from cryostat_operator.inspect.login import Login, UserConnection
 from cryostat_operator.kube import client
 from cryostat_operator.plan.model import names
 from cryostat_operator.plan.model.kinds import Key
-from tests.cluster.binaries import programs
 from tests.cluster.certificates import write_serving_certificate
-from tests.cluster.processes import Child, free_ports
+from tests.cluster.processes import Child
+from tests.programs import seaweedfs
 from tests.programs.pod import Container, planned, secrets
 from tests.programs.test_postgresql import BIN, INSTALLED, as_user, run, running
 from tests.unit.api_server import ApiServer
-from tests.unit.backup.instance import operate, serve_instance
+from tests.unit.backup.instance import operate, serve_instance, serve_pod, serve_secrets, serve_workloads
 from tests.unit.backup.kubelet import Kubelet, connections
 from tests.unit.cluster_state import NAME, NAMESPACE
 
 pytestmark = pytest.mark.skipif(not INSTALLED, reason="PostgreSQL is not installed (.ci/programs)")
 PASSPHRASE = b"correct horse battery"
+OTHER = "there"  # a namespace of another cluster
 TABLES = """
 CREATE EXTENSION pgcrypto;
 CREATE TABLE credential (id bigserial PRIMARY KEY, password bytea NOT NULL);
@@ -68,15 +72,29 @@ SELECT nextval('credential_id_seq') > 500;
 
 
 class Instance:
-    """The running programs of one instance."""
+    """The running programs of one instance.
 
-    def __init__(self, directory: Path) -> None:
-        self.plan = planned()
-        self.secrets = secrets(self.plan)
-        self.database = Container(self.plan, self.secrets, f"{NAME}-database", f"{NAME}-db", directory / "database")
-        self.storage = Container(self.plan, self.secrets, f"{NAME}-storage", f"{NAME}-storage", directory / "storage")
-        self.kubelet = Kubelet(wrap=lambda command: [str(part) for part in as_user([*command])])
-        self.kubelet.ports[f"{NAME}-storage-pod", names.PORT_STORAGE] = self.storage.ports[names.PORT_STORAGE]
+    Args:
+        existing: content of Secrets that is not generated.
+    """
+
+    def __init__(
+        self, directory: Path, namespace: str = NAMESPACE, existing: Mapping[Key, Mapping[str, bytes]] | None = None
+    ) -> None:
+        self.plan = planned(namespace=namespace)
+        self.secrets = secrets(self.plan, existing={key: dict(data) for key, data in (existing or {}).items()})
+        self.database = self.container(f"{NAME}-database", f"{NAME}-db", directory / "database", namespace)
+        self.storage = self.container(f"{NAME}-storage", f"{NAME}-storage", directory / "storage", namespace)
+        self.kubelet = new_kubelet()
+        self.serve_on(self.kubelet)
+
+    def container(self, deployment: str, name: str, root: Path, namespace: str) -> Container:
+        return Container(self.plan, self.secrets, deployment, name, root, namespace=namespace)
+
+    def serve_on(self, kubelet: Kubelet) -> None:
+        """Let the kubelet have the pods of these programs."""
+        kubelet.ports[f"{NAME}-storage-pod", names.PORT_STORAGE] = self.storage.ports[names.PORT_STORAGE]
+        kubelet.environments[f"{NAME}-database-pod"] = self.environment
 
     @property
     def environment(self) -> dict[str, str]:
@@ -96,90 +114,55 @@ class Instance:
         return result.stdout
 
 
+def new_kubelet() -> Kubelet:
+    return Kubelet(wrap=lambda command: [str(part) for part in as_user([*command])])
+
+
+@contextmanager
+def running_database(instance: Instance) -> Iterator[None]:
+    instance.database.root.mkdir(exist_ok=True)
+    with running(instance.database):
+        yield
+
+
 @pytest.fixture(scope="module")
 def instance() -> Iterator[Instance]:
     with TemporaryDirectory() as directory:
         Path(directory).chmod(0o755)
         instance = Instance(Path(directory))
-        instance.database.root.mkdir(exist_ok=True)
-        with running(instance.database):
-            instance.kubelet.environments[f"{NAME}-database-pod"] = instance.environment
+        with running_database(instance):
             yield instance
 
 
 @pytest.fixture(scope="module")
 def weed(instance: Instance) -> Iterator[Child]:
-    log = instance.storage.root / "weed.log"
-    child = Child("seaweedfs", command(instance), log, os.environ | {"HOME": str(instance.storage.root)})
-    try:
+    with seaweedfs.running(instance.storage) as child:
         yield child
-    finally:
-        child.stop()
-        print(child.tail(30))
-
-
-def command(instance: Instance) -> list[str | Path]:
-    """The command of the image's entry point: `weed mini` with the arguments of the operator."""
-    storage = instance.storage
-    variables = storage.environment
-    identity = {
-        "name": "cryostat",
-        "credentials": [{"accessKey": variables["CRYOSTAT_ACCESS_KEY"], "secretKey": variables["CRYOSTAT_SECRET_KEY"]}],
-        "actions": ["Admin", "Read", "List", "Tagging", "Write"],
-    }
-    config = storage.root / "s3.json"
-    config.write_text(json.dumps({"identities": [identity]}))
-    master, volume, filer, *grpc = free_ports(6)
-    flags = {
-        "dir": storage.place("/data"),
-        "ip": "127.0.0.1",
-        "ip.bind": "127.0.0.1",
-        "s3.config": config,
-        "bucket": variables["CRYOSTAT_BUCKETS"],
-        "master.port": master,
-        "volume.port": volume,
-        "filer.port": filer,
-        "master.port.grpc": grpc[0],
-        "volume.port.grpc": grpc[1],
-        "filer.port.grpc": grpc[2],
-        "master.telemetry": "false",
-        "webdav": "false",
-        "admin.ui": "false",
-    }
-    given = [f"-{name}={value}" for name, value in flags.items()]
-    return [programs("weed")["weed"], "mini", *given, *storage.arguments]
 
 
 @asynccontextmanager
-async def access(instance: Instance, server: ApiServer) -> AsyncIterator[InstanceAccess]:
-    """The access of the commands to the instance."""
-    async with instance.kubelet.serving() as port:
+async def access(server: ApiServer, kubelet: Kubelet, namespace: str = NAMESPACE) -> AsyncIterator[InstanceAccess]:
+    """The access of the commands to the instance of a namespace."""
+    async with kubelet.serving() as port:
         streams = PodStreams(connections(f"http://127.0.0.1:{port}"))
         try:
-            yield InstanceAccess(server, streams, NAMESPACE, NAME)
+            yield InstanceAccess(server, streams, namespace, NAME)
         finally:
             await streams.aclose()
 
 
 @pytest.fixture
 def server(instance: Instance) -> ApiServer:
+    return cluster_of(instance)
+
+
+def cluster_of(instance: Instance) -> ApiServer:
+    """An API server with the objects of the instance."""
     server = ApiServer()
     content = {key.name: data for key, data in instance.secrets.items()}
     serve_instance(server, database=instance.database.spec, storage=instance.storage.spec, secrets=content)
     server.hook = lambda *_: operate(server, NAMESPACE)
     return server
-
-
-async def ready(service: ObjectStorage, buckets: list[str]) -> None:
-    """Wait until SeaweedFS has all buckets and stores objects."""
-    async with asyncio.timeout(120):
-        while True:
-            try:
-                if set(buckets) <= set(await service.buckets()):
-                    return
-            except BackupError:
-                pass
-            await asyncio.sleep(0.2)
 
 
 OBJECTS = {
@@ -211,44 +194,131 @@ async def listed(service: ObjectStorage) -> dict[str, Any]:
     return found
 
 
-async def test_lost_data_is_restored(instance: Instance, weed: Child, server: ApiServer, tmp_path: Path) -> None:
+@dataclass(frozen=True)
+class Saved:
+    """A backup of the instance.
+
+    Attributes:
+        content: what `CONTENT` selects.
+        objects: the objects of the storage.
+    """
+
+    folder: Path
+    content: str
+    objects: dict[str, Any]
+
+
+@pytest.fixture(scope="module")
+def saved(instance: Instance, weed: Child, tmp_path_factory: pytest.TempPathFactory) -> Saved:
+    return asyncio.run(fill_and_save(instance, tmp_path_factory.mktemp("saved") / "backup"))
+
+
+async def fill_and_save(instance: Instance, path: Path) -> Saved:
     instance.sql(TABLES)
     before = instance.sql(CONTENT)
     lines: list[str] = []
-    async with access(instance, server) as reached:
-        component = await reached.component("storage")
-        async with reached.storage(component) as service:
-            await ready(service, instance.storage.environment["CRYOSTAT_BUCKETS"].split(","))
+    async with access(cluster_of(instance), instance.kubelet) as reached:
+        async with reached.storage(await reached.component("storage")) as service:
+            await seaweedfs.ready(service, instance.storage.environment["CRYOSTAT_BUCKETS"].split(","))
             await fill(service)
             objects = await listed(service)
         assert len(objects) == 4
-        with new_folder(tmp_path / "backup") as folder:
+        with new_folder(path) as folder:
             manifest = await save(reached, folder, PASSPHRASE, lines.append)
-        assert manifest.database_version == int(BIN.parent.name)
-        assert dict(manifest.rows) == {"public.credential": 500, 'public."activeRecording"': 2}
-        forbidden = [value for data in instance.secrets.values() for value in data.values() if len(value) > 8]
-        for path in (tmp_path / "backup").rglob("*"):
-            if path.is_file() and path.name != SECRETS:
-                text = path.read_bytes()
-                assert not [value for value in forbidden if value in text], path
-        assert not [line for line in lines for value in forbidden if value.decode(errors="replace") in line]
+    assert manifest.database_version == int(BIN.parent.name)
+    assert dict(manifest.rows) == {"public.credential": 500, 'public."activeRecording"': 2}
+    forbidden = [value for data in instance.secrets.values() for value in data.values() if len(value) > 8]
+    for file, text in files_of(path).items():
+        assert not [value for value in forbidden if value in text], file
+    assert not [line for line in lines for value in forbidden if value.decode(errors="replace") in line]
+    return Saved(path, before, objects)
 
+
+def files_of(folder: Path) -> dict[Path, bytes]:
+    """The content of all files of a backup except the encrypted one with the keys."""
+    files = (path for path in folder.rglob("*") if path.is_file() and path.name != SECRETS)
+    return {path: path.read_bytes() for path in files}
+
+
+async def test_lost_data_is_restored(instance: Instance, saved: Saved, server: ApiServer, tmp_path: Path) -> None:
+    lines: list[str] = []
+    async with access(server, instance.kubelet) as reached:
+        component = await reached.component("storage")
         lose(instance)
         async with reached.storage(component) as service:
-            for place in objects:
+            for place in saved.objects:
                 bucket, _, key = place.partition("/")
                 await service.delete(bucket, key)
             await store(service, "logs", "of the new application", b"x", {})
-        content = read_content(open_folder(tmp_path / "backup"), PASSPHRASE)
+        content = read_content(open_folder(saved.folder), PASSPHRASE)
         await Restore(reached, content, True, 30, lines.append).run()
-        assert instance.sql(CONTENT) == before
+        assert instance.sql(CONTENT) == saved.content
         async with reached.storage(component) as service:
-            assert await listed(service) == objects
+            assert await listed(service) == saved.objects
             await service.create_bucket("backups")
-            await upload(service, BucketPlace("backups", "daily/1"), tmp_path / "backup")
+            await upload(service, BucketPlace("backups", "daily/1"), saved.folder)
             await download(service, BucketPlace("backups", "daily/1"), tmp_path / "copy")
         open_folder(tmp_path / "copy").check()
     assert "Restored and verified the database: 2 tables, 502 rows." in lines
+
+
+class OtherCluster:
+    """A cluster with an empty namespace of another name, and an operator that starts the programs of new Cryostats."""
+
+    def __init__(self, directory: Path, stack: ExitStack) -> None:
+        directory.chmod(0o755)
+        self.server = ApiServer()
+        self.server.put(f"/api/v1/namespaces/{OTHER}", {"kind": "Namespace"})
+        self.server.hook = self.operate
+        self.kubelet = new_kubelet()
+        self.instances: list[Instance] = []
+        self._directory = directory
+        self._stack = stack
+
+    def operate(self, method: str, path: str, body: Any) -> None:
+        keys = {key: self.values(key) for key in (Key("Secret", OTHER, f"{NAME}-{of}") for of in ("db", "storage"))}
+        if method == "POST" and path.endswith(f"/{constants.PLURAL}") and all(keys.values()):  # not in a dry run
+            self.start(keys)
+        operate(self.server, OTHER)
+
+    def access(self) -> AbstractAsyncContextManager[InstanceAccess]:
+        """The access of the commands to the new instance."""
+        return access(self.server, self.kubelet, OTHER)
+
+    def values(self, secret: Key) -> dict[str, bytes]:
+        data = (self.server.find(secret) or {}).get("data") or {}
+        return {name: base64.b64decode(value) for name, value in data.items()}
+
+    def start(self, keys: Mapping[Key, Mapping[str, bytes]]) -> None:
+        """Start the programs with these keys, and serve their objects."""
+        instance = Instance(self._directory, OTHER, keys)
+        self._stack.enter_context(running_database(instance))
+        self._stack.enter_context(seaweedfs.running(instance.storage))
+        instance.serve_on(self.kubelet)
+        first_tables(instance)
+        serve_workloads(self.server, OTHER, database=instance.database.spec, storage=instance.storage.spec)
+        serve_pod(self.server, OTHER, "cryostat")
+        generated = {key.name: data for key, data in instance.secrets.items() if key not in keys}
+        serve_secrets(self.server, generated, OTHER)
+        self.instances.append(instance)
+
+
+async def test_a_backup_is_restored_into_another_namespace_of_another_cluster(saved: Saved) -> None:
+    lines: list[str] = []
+    with TemporaryDirectory() as directory, ExitStack() as stack:
+        cluster = OtherCluster(Path(directory), stack)
+        content = read_content(open_folder(saved.folder), PASSPHRASE)
+        async with cluster.access() as reached:
+            await Restore(reached, content, False, 60, lines.append).run()
+            [instance] = cluster.instances
+            assert instance.sql(CONTENT) == saved.content
+            async with reached.storage(await reached.component("storage")) as service:
+                assert await listed(service) == saved.objects
+    assert "Restored and verified the database: 2 tables, 502 rows." in lines
+    for secret in content.secrets:
+        stored = cluster.server.find(Key("Secret", OTHER, str(secret["name"])))
+        assert stored
+        assert stored["data"] == secret["data"]
 
 
 def lose(instance: Instance) -> None:
@@ -257,11 +327,16 @@ def lose(instance: Instance) -> None:
     name, user = variables["POSTGRESQL_DATABASE"], variables["POSTGRESQL_USER"]
     for statement in (f"DROP DATABASE {name}", f"CREATE DATABASE {name} OWNER {user}"):
         run("psql", "-h", instance.database.root, "-p", variables["PGPORT"], "-U", "postgres", "-c", statement)
+    first_tables(instance)
+
+
+def first_tables(instance: Instance) -> None:
+    """Create what image and application create in an empty database."""
     instance.sql("CREATE EXTENSION pgcrypto;", user="postgres")  # the image can do this
     instance.sql("CREATE TABLE credential (other text); CREATE TABLE newer (id int); INSERT INTO newer VALUES (1)")
 
 
-def saved(instance: Instance) -> bytes:
+def dumped(instance: Instance) -> bytes:
     command = as_user([BIN / "pg_dump", "-Fc", "-U", instance.environment["POSTGRESQL_USER"], "cryostat"])
     return subprocess.run(command, env=instance.environment, capture_output=True, check=True).stdout
 
@@ -272,14 +347,14 @@ async def test_a_failed_restore_changes_nothing(
 ) -> None:
     lose(instance)
     before = instance.sql("SELECT * FROM newer; SELECT count(*) FROM credential")
-    dump = saved(instance)
+    dump = dumped(instance)
     sql = checks({"public.newer": 2 if damage == "wrong count" else 1})
     if damage == "damaged dump":
         dump = dump[: len(dump) // 2] + b"\0" * (len(dump) - len(dump) // 2)
     instance.kubelet.cut_after = len(sql) + len(dump) // 2 if damage == "broken connection" else None
     halves = [sql, dump[: len(dump) // 2], dump[len(dump) // 2 :]]
     try:
-        async with access(instance, server) as reached:
+        async with access(server, instance.kubelet) as reached:
             component = await reached.component("database")
             assert not await succeeds(reached, component, shell(RESTORE, len(sql), len(dump)), halves)
     finally:
@@ -340,6 +415,6 @@ def test_the_commands_use_a_bucket(
 
 async def new_bucket(others: list[str], name: str) -> None:
     service = open_service(os.environ)
-    await ready(service, others)
+    await seaweedfs.ready(service, others)
     await service.create_bucket(name)
     await service.aclose()

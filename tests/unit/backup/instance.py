@@ -45,11 +45,18 @@ def serve_instance(
     cryostat: Obj | None = None,
 ) -> None:
     """Store a Cryostat with its Deployments, ready pods, claims and Secrets."""
-    labels = {constants.LABEL_NAME: NAME, constants.LABEL_NAMESPACE: namespace}
     server.put(f"/api/v1/namespaces/{namespace}", {"kind": "Namespace"})
     server.put(CRYOSTAT.format(namespace), cryostat or {"metadata": {"annotations": {"kept": "yes"}}, "spec": {}})
     serve_workloads(server, namespace, database=database, storage=storage)
-    for name, values in (secrets or {f"{NAME}-db": KEYS, f"{NAME}-storage": ACCESS}).items():
+    serve_secrets(server, secrets or {f"{NAME}-db": KEYS, f"{NAME}-storage": ACCESS}, namespace)
+
+
+def serve_secrets(
+    server: ApiServer, secrets: Mapping[str, Mapping[str, str | bytes]], namespace: str = NAMESPACE
+) -> None:
+    """Store Secrets as the operator creates them."""
+    labels = {constants.LABEL_NAME: NAME, constants.LABEL_NAMESPACE: namespace}
+    for name, values in secrets.items():
         obj = {"kind": "Secret", "metadata": {"labels": labels}, "type": "Opaque", "data": encoded(values)}
         server.put(f"/api/v1/namespaces/{namespace}/secrets/{name}", obj | {"immutable": name.endswith("-db")})
 
