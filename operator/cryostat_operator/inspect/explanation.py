@@ -11,7 +11,7 @@ _NETWORK = "Check the cluster of the kubeconfig's context, and the network"
 
 
 def is_lasting(error: Exception) -> bool:
-    """Whether a request fails until the user changes the kubeconfig."""
+    """Return whether a request fails until the user changes the kubeconfig."""
     if not isinstance(error, ApiError):
         return True
     lasting = (aiohttp.ClientConnectorCertificateError, aiohttp.InvalidURL, aiohttp.NonHttpUrlClientError)
