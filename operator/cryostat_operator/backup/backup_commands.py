@@ -29,7 +29,7 @@ _PASSPHRASE_HELP = f"File with the passphrase of the Secrets; default: {PASSPHRA
 @click.option("--to", "target", required=True, help="Folder or s3://BUCKET/PREFIX; it must be empty or not exist.")
 @click.option("--passphrase-file", type=click.Path(), default=None, help=_PASSPHRASE_HELP)
 def backup(name: str, namespace: str | None, context: str | None, target: str, passphrase_file: str | None) -> None:
-    """Save the data of the Cryostat NAME in a folder, while it runs.
+    """Save the data of the Cryostat NAME in a folder or an S3 bucket, while it runs.
 
     The backup contains the Cryostat, the database, the objects of the managed storage, and the Secrets with their keys,
     which are encrypted with the passphrase. Your own permissions are used. Nothing is changed in the cluster.
