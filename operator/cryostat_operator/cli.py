@@ -30,7 +30,7 @@ def main() -> None:
     """Run Cryostat on Kubernetes and OpenShift from one custom resource."""
 
 
-@main.command()
+@main.command(short_help="Run the operator until it is stopped.")
 @click.option("--host", default="0.0.0.0", show_default=True, help="Address to listen on.")  # noqa: S104
 @click.option(
     "--port", default=8081, show_default=True, help="Port of /healthz and /readyz, and of /metrics for local clients."
@@ -97,7 +97,7 @@ def run(host: str, port: int, webhook_port: int, log_format: str, log_level: str
         os.execv(sys.executable, sys.orig_argv)  # noqa: S606 - the same command line
 
 
-@main.command()
+@main.command(short_help="Print the objects of a Cryostat, without a cluster.")
 @click.argument("file", type=click.File("r"))
 @click.option(
     "--platform",
@@ -135,7 +135,7 @@ def render(file: Any, platform: str, tls: bool | None, namespace: str | None) ->
         click.echo(line, err=True)
 
 
-@main.command()
+@main.command(short_help="Show what applying a Cryostat would change.")
 @click.argument("file", type=click.File("r"))
 @click.option(
     "--tls/--no-tls",
@@ -169,7 +169,7 @@ def diff(file: Any, tls: bool | None, namespace: str | None, context: str | None
     sys.exit(1 if found.text else 0)
 
 
-@main.command("convert-values")
+@main.command("convert-values", short_help="Convert values of the Helm chart to a Cryostat.")
 @click.argument("file", type=click.File("r"))
 @click.option("--name", default=None, help="Name of the Cryostat; default: fullnameOverride of the chart, or cryostat.")
 @click.option("-n", "--namespace", default=None, help="Namespace of the Cryostat; default: none.")
@@ -208,7 +208,7 @@ def convert_values(file: Any, name: str | None, namespace: str | None, strict: b
     click.echo(yaml.safe_dump(result.cryostat, sort_keys=False), nl=False)
 
 
-@main.command()
+@main.command(short_help="Write or check the generated files.")
 @click.option("--check", is_flag=True, help="Write nothing; exit with status 1 if a file is out of date.")
 @click.option(
     "--root",

@@ -193,3 +193,10 @@ def test_generated_files_are_checked_without_writing(tmp_path: Path) -> None:
     assert result.exit_code == 1
     assert result.output == f"out of date: {crd}\n"
     assert crd.read_text() == "stale"
+
+
+def test_the_list_of_commands_has_whole_sentences() -> None:
+    """In a terminal of 80 columns, too."""
+    listed = CliRunner().invoke(cli.main, ["--help"], terminal_width=80).output.split("Commands:\n")[1].splitlines()
+    assert len(listed) == len(cli.main.commands)
+    assert [line for line in listed if not line.endswith(".") or line.endswith("...")] == []

@@ -22,7 +22,7 @@ SHORTEST_PASSPHRASE = 12
 _PASSPHRASE_HELP = f"File with the passphrase of the Secrets; default: {PASSPHRASE_VARIABLE}, else a prompt."
 
 
-@click.command()
+@click.command(short_help="Save the data of an instance.")
 @click.argument("name")
 @click.option("-n", "--namespace", default=None, help="Namespace of the Cryostat; default: that of the context.")
 @click.option("--context", default=None, help="Context of the kubeconfig; default: the current one.")
@@ -64,7 +64,7 @@ def backup(name: str, namespace: str | None, context: str | None, target: str, p
     click.echo(f"written: {target}")
 
 
-@click.command()
+@click.command(short_help="Restore a backup.")
 @click.option("-n", "--namespace", default=None, help="Namespace to restore into; default: that of the context.")
 @click.option("--context", default=None, help="Context of the kubeconfig; default: the current one.")
 @click.option("--from", "source", required=True, help="Folder that `backup` created, or s3://BUCKET/PREFIX.")

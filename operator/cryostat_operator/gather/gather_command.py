@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from ..kube.client import Client
 
 
-@click.command("must-gather")
+@click.command("must-gather", short_help="Write an archive for a support case.")
 @click.argument("name", required=False)
 @click.option("-n", "--namespace", default=None, help="Namespace of the Cryostat; default: that of the context.")
 @click.option("-A", "--all-namespaces", is_flag=True, help="Collect the Cryostats of all namespaces.")

@@ -19,7 +19,7 @@ READY, NOT_READY, UNUSABLE = 0, 1, 2
 _WATCH_SECONDS = 2.0
 
 
-@click.command()
+@click.command(short_help="Show instances, and why one is not ready.")
 @click.argument("name", required=False)
 @click.option("-n", "--namespace", default=None, help="Namespace of the Cryostat; default: that of the context.")
 @click.option("-A", "--all-namespaces", is_flag=True, help="Show the Cryostats of all namespaces.")
