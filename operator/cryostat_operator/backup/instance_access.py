@@ -12,11 +12,10 @@ from contextlib import aclosing, asynccontextmanager
 from dataclasses import dataclass
 from typing import Any
 
-from ..api import constants
 from ..inspect.states import find_condition
 from ..kube.client import MERGE_PATCH, Client
 from ..plan.model import names
-from ..plan.model.kinds import Key, Obj, path_of, resource_path
+from ..plan.model.kinds import Key, Obj, cryostat_path, path_of, resource_path
 from .manifest import BackupError
 from .object_storage import ObjectStorage
 from .pod_streams import PodStreams
@@ -62,7 +61,7 @@ class InstanceAccess:
     @property
     def path(self) -> str:
         """URL path of the Cryostat."""
-        return resource_path(constants.GROUP, constants.VERSION, constants.PLURAL, self.namespace, self.name)
+        return cryostat_path(self.namespace, self.name)
 
     async def deployment(self, component: str) -> Obj | None:
         """Return the Deployment of a component; None if there is none."""

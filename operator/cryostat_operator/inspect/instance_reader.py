@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from ..api import constants
 from ..kube.client import Client
 from ..kube.errors import ApiError
-from ..plan.model.kinds import KINDS, Kind, Obj, resource_path
+from ..plan.model.kinds import KINDS, Kind, Obj, cryostat_path, resource_path
 from ..plan.model.times import seconds
 from ..printable import printable
 from .foreign_policies import foreign_policies
@@ -176,8 +176,7 @@ async def cryostats(client: Client, namespace: str, name: str | None) -> list[Ob
     Raises:
         ApiError: 404 if there is none of that name, 403 if the user may not read it.
     """
-    path = resource_path(constants.GROUP, constants.VERSION, constants.PLURAL, namespace)
-    answer = await client.request("GET", f"{path}/{name}" if name else path)
+    answer = await client.request("GET", cryostat_path(namespace, name or ""))
     if "metadata" not in answer:
         raise ApiError(200, "Unexpected", "The server does not answer as a Kubernetes API server does")
     if name:

@@ -12,7 +12,7 @@ from ..api import constants
 from ..kube.client import MERGE_PATCH, Client
 from ..kube.errors import ApiError
 from ..kube.leader_election import LEASE_DURATION, RETRY_PERIOD
-from ..plan.model.kinds import Obj, resource_path
+from ..plan.model.kinds import Obj, cryostat_path
 from ..plan.model.times import seconds
 from ..webhooks.reachability import ANNOTATION
 from .observed import OPERATOR_NAME, OPERATOR_NAMESPACES
@@ -94,7 +94,7 @@ async def change_failure(reader: Reader, cryostat: Obj) -> str:
     The request is a dry run, and nothing is stored. The webhooks take part in it only if something changes.
     """
     meta = cryostat["metadata"]
-    path = resource_path(constants.GROUP, constants.VERSION, constants.PLURAL, meta["namespace"], meta["name"])
+    path = cryostat_path(meta["namespace"], meta["name"])
     body = {"metadata": {"annotations": {ANNOTATION: str(time.time_ns())}}}
     error = await _dry_run(reader.client, "PATCH", path, body, content_type=MERGE_PATCH)
     if error and error.status == 403 and error.resource == constants.PLURAL:
@@ -108,7 +108,7 @@ async def creation_failure(client: Client, namespace: str) -> str:
 
     The request is a dry run, and nothing is stored.
     """
-    path = resource_path(constants.GROUP, constants.VERSION, constants.PLURAL, namespace)
+    path = cryostat_path(namespace)
     meta = {"name": "webhook-check", "namespace": namespace}
     body = {"apiVersion": constants.API_VERSION, "kind": constants.KIND, "metadata": meta, "spec": {}}
     error = await _dry_run(client, "POST", path, body)

@@ -1,4 +1,4 @@
-"""The event recorder: creates one Kubernetes Event per cause. It also writes the status of Cryostats."""
+"""The event recorder: creates one Kubernetes Event per cause."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import time
 from collections.abc import Callable, Iterable
 
 from ..api import constants
-from ..plan.model.kinds import InstanceKey, Obj, resource_path
+from ..plan.model.kinds import InstanceKey, Obj
 from ..plan.model.problems import Problem
 from ..plan.model.reason_groups import COMPONENT_REASONS, SINGLE_CAUSE_REASONS
 from ..plan.model.reasons import Reason
@@ -33,7 +33,7 @@ def now() -> str:
 
 
 class EventRecorder:
-    """Writes statuses that changed, and an event for each new cause."""
+    """Creates an event for each new cause."""
 
     def __init__(self, client: Client, clock: Callable[[], float] = time.monotonic) -> None:
         self._client = client
@@ -41,18 +41,6 @@ class EventRecorder:
         self._last_seen: dict[str, float] = {}  # of digests of failures of pods, the earliest first
         self._recorded: dict[InstanceKey, tuple[str, frozenset[str]]] = {}  # UID of the Cryostat, and digests
         self._recorded_once: dict[str, None] = {}  # digests, the oldest first
-
-    async def patch_status(self, cryostat: Obj, status: Obj) -> Obj | None:
-        """Write the status if it differs from that of `cryostat`, and return the response, otherwise None."""
-        before = cryostat.get("status") or {}
-        if before == status:
-            return None
-        patch = {**{k: None for k in before if k not in status}, **status}
-        metadata = cryostat["metadata"]
-        path = resource_path(
-            constants.GROUP, constants.VERSION, constants.PLURAL, metadata["namespace"], metadata["name"]
-        )
-        return await self._client.patch_status(path, patch)
 
     async def record_all(self, cryostat: Obj, problems: Iterable[Problem]) -> None:
         """Record an event for each cause that is new since the last call.

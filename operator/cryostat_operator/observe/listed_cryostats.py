@@ -8,7 +8,7 @@ import logging
 from ..api import constants
 from ..kube.client import Client
 from ..kube.errors import ApiError
-from ..plan.model.kinds import InstanceKey, Obj
+from ..plan.model.kinds import InstanceKey, Obj, cryostat_path
 from .cryostats import CryostatStore
 
 logger = logging.getLogger(__name__)
@@ -100,5 +100,5 @@ class ListedCryostats:
         def add(obj: Obj) -> None:
             found.add(InstanceKey(obj["metadata"].get("namespace") or "", obj["metadata"]["name"]))
 
-        await self._client.list_metadata(f"{_API}/{constants.PLURAL}", add)
+        await self._client.list_metadata(cryostat_path(), add)
         return found

@@ -9,14 +9,13 @@ from typing import NamedTuple
 
 import yaml
 
-from ..api import constants
 from ..api.v1beta2 import Cryostat
 from ..kube.client import Client
 from ..kube.errors import ApiError
 from ..observe.one_shot import OneShotReader
 from ..observe.reader import plan_for
 from ..plan.diff.plan_diff import Change, diff
-from ..plan.model.kinds import Obj, resource_path
+from ..plan.model.kinds import Obj, cryostat_path, resource_path
 from ..settings import Settings
 
 _API_SERVER_SERVICE = resource_path("", "v1", "services", "default", "kubernetes")
@@ -82,8 +81,7 @@ async def with_api_server_service(client: Client, settings: Settings, live: Iter
 async def live_cryostat(client: Client, cryostat: Cryostat) -> Cryostat:
     """Return the Cryostat as `kubectl apply` would store it: with its live identity, status and other annotations."""
     metadata = cryostat.metadata
-    path = f"/apis/{constants.API_VERSION}/namespaces/{metadata['namespace']}/{constants.PLURAL}/{metadata['name']}"
-    live = await client.get_or_none(path)
+    live = await client.get_or_none(cryostat_path(metadata["namespace"], metadata["name"]))
     if live is None:
         return cryostat
     body = cryostat.model_dump(by_alias=True, exclude_none=True)

@@ -13,7 +13,7 @@ from ..kube.errors import ApiError, ApiUnavailable
 from ..metrics import Metrics
 from ..observe.cryostats import CryostatStore
 from ..plan.diff.teardown import teardown
-from ..plan.model.kinds import InstanceKey, Key, Obj, resource_path
+from ..plan.model.kinds import InstanceKey, Key, Obj, cryostat_path
 from ..plan.model.messages import all_of, message, quoted
 from ..plan.model.problems import Problem
 from ..plan.model.reasons import Reason
@@ -183,7 +183,7 @@ class Finalizer:
 
 def _path(body: Obj) -> str:
     metadata = body["metadata"]
-    return resource_path(constants.GROUP, constants.VERSION, constants.PLURAL, metadata["namespace"], metadata["name"])
+    return cryostat_path(metadata["namespace"], metadata["name"])
 
 
 def _identity(body: Obj | None) -> tuple[str, list[str]] | None:

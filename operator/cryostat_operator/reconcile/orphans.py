@@ -7,7 +7,7 @@ from ..kube.client import Client
 from ..kube.errors import ApiError
 from ..observe.owned_objects import OwnedObjects
 from ..plan.diff.teardown import teardown
-from ..plan.model.kinds import InstanceKey, resource_path
+from ..plan.model.kinds import InstanceKey, cryostat_path
 from .applier import Applier
 from .work_queue import Result
 
@@ -30,11 +30,8 @@ class Orphans:
         """
         if not self._owned.records(instance_key):
             return Result()
-        path = resource_path(
-            constants.GROUP, constants.VERSION, constants.PLURAL, instance_key.namespace, instance_key.name
-        )
         try:
-            await self._client.request("GET", path)
+            await self._client.request("GET", cryostat_path(instance_key.namespace, instance_key.name))
         except ApiError as error:
             if not error.is_not_found(constants.PLURAL, instance_key.name):
                 raise

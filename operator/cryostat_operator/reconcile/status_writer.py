@@ -10,7 +10,7 @@ from ..observe.cryostats import CryostatStore
 from ..plan.conditions import Report, failure_status, problems_of, status_for
 from ..plan.instance import Instance
 from ..plan.model.desired_state import Plan
-from ..plan.model.kinds import InstanceKey, Obj
+from ..plan.model.kinds import InstanceKey, Obj, cryostat_path
 from ..plan.model.problems import Problem
 from ..plan.summary import summary_of
 
@@ -77,9 +77,13 @@ class StatusWriter:
         """Write a whole status, with its summary, if it differs from the one that the Cryostat has."""
         if conditions := status.get("conditions"):
             status = {**status, "summary": summary_of(conditions)}
-        response = await self._events.patch_status(body, status)
-        if response:
-            self._cryostats.record_write(response)
+        before = body.get("status") or {}
+        if before == status:
+            return
+        patch = {**{field: None for field in before if field not in status}, **status}
+        metadata = body["metadata"]
+        path = cryostat_path(metadata["namespace"], metadata["name"])
+        self._cryostats.record_write(await self._client.patch_status(path, patch))
 
     def forget(self, instance_key: InstanceKey) -> None:
         """Forget a deleted Cryostat."""

@@ -7,7 +7,6 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from typing import Protocol
 
-from ..api import constants
 from ..api.base import DNS_SUBDOMAIN
 from ..api.v1beta2 import Cryostat
 from ..fair_slots import FairSlots
@@ -17,7 +16,7 @@ from ..observe.cryostats import CryostatStore
 from ..observe.observer import Observer
 from ..observe.reader import identity_of
 from ..observe.records import content_summary
-from ..plan.model.kinds import InstanceKey, Key, Obj, path_of, resource_path
+from ..plan.model.kinds import InstanceKey, Key, Obj, cryostat_path, path_of
 from ..plan.model.problems import Problem
 from ..plan.model.reasons import Reason
 from ..plan.model.snapshot import ContentSummary, Snapshot
@@ -146,8 +145,7 @@ class CachedReader:
         cached = self._cryostats.get(InstanceKey(namespace, name))
         if cached is not None:
             return cached
-        path = resource_path(constants.GROUP, constants.VERSION, constants.PLURAL, namespace, name)
-        return await self._client.get_or_none(path)
+        return await self._client.get_or_none(cryostat_path(namespace, name))
 
     def stable_cryostats(self) -> Iterator[Obj]:
         """Yield the cached Cryostats that are not being deleted."""

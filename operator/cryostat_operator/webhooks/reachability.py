@@ -10,7 +10,7 @@ from itertools import islice
 from ..api import constants
 from ..kube.client import MERGE_PATCH, Client
 from ..kube.errors import ApiError
-from ..plan.model.kinds import Obj, resource_path
+from ..plan.model.kinds import Obj, cryostat_path
 from ..plan.model.reasons import Reason
 from .reachability_probe import ReachabilityProbe
 
@@ -85,9 +85,7 @@ class ReachabilityCheck:
             Whether the Cryostat exists. The watch may have missed its deletion.
         """
         metadata = cryostat["metadata"]
-        path = resource_path(
-            constants.GROUP, constants.VERSION, constants.PLURAL, metadata["namespace"], metadata["name"]
-        )
+        path = cryostat_path(metadata["namespace"], metadata["name"])
         patch = {"metadata": {"annotations": {ANNOTATION: str(time.time_ns())}}}
         try:
             await self._client.request("PATCH", path, body=patch, params={"dryRun": "All"}, content_type=MERGE_PATCH)

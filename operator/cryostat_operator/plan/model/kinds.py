@@ -9,6 +9,8 @@ from typing import Any, NamedTuple
 
 import orjson
 
+from ...api import constants
+
 Obj = dict[str, Any]
 """One Kubernetes object in the shape of its JSON."""
 
@@ -123,6 +125,11 @@ class InstanceKey(NamedTuple):
 
 
 FIELD_MANAGER = "cryostat-operator"
+
+
+def cryostat_path(namespace: str = "", name: str = "") -> str:
+    """Return the URL path of a Cryostat or, without `name`, of all of a namespace or everywhere."""
+    return resource_path(constants.GROUP, constants.VERSION, constants.PLURAL, namespace, name)
 
 
 def path_of(key: Key) -> str:
