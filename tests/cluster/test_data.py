@@ -142,6 +142,45 @@ def test_data_is_retained_on_request(scenario: Scenario, when: str) -> None:
         assert now["metadata"]["ownerReferences"][0]["uid"] == again["metadata"]["uid"]
 
 
+COPIED = ("PersistentVolumeClaim", "Secret", "ConfigMap", "ServiceAccount", "Service", "Deployment", "NetworkPolicy")
+
+
+def restored(obj: Object, where: str) -> Object:
+    """The object as Velero restores it into another namespace: without owners, status and values of the cluster."""
+    annotations = obj["metadata"].get("annotations") or {}
+    kept = {key: value for key, value in annotations.items() if not key.startswith("pv.kubernetes.io/")}
+    metadata = {"name": obj["metadata"]["name"], "labels": obj["metadata"]["labels"], "annotations": kept}
+    headless = (obj.get("spec") or {}).get("clusterIP") == "None"
+    spec = {key: value for key, value in (obj.get("spec") or {}).items() if headless or key not in _OF_THE_CLUSTER}
+    rest = {key: value for key, value in obj.items() if key not in ("metadata", "spec", "status")}
+    return {**rest, "metadata": {**metadata, "namespace": where}, **({"spec": spec} if spec else {})}
+
+
+_OF_THE_CLUSTER = frozenset({"clusterIP", "clusterIPs", "volumeName"})
+
+
+@pytest.mark.parametrize("remains", [True, False])
+def test_a_backup_that_was_restored_into_another_namespace_is_adopted(scenario: Scenario, remains: bool) -> None:
+    """Velero's `--namespace-mappings` keeps the ownership labels, which name the former namespace."""
+    scenario.plane.add_volumes(2)
+    former, where = scenario.namespace(), scenario.namespace("restored")
+    cr = scenario.wait_until_ready(scenario.cryostat(former))
+    objects = [restored(obj, where) for obj in scenario.owned_objects(cr) if obj["kind"] in COPIED]
+    if not remains:
+        scenario.delete(cr)
+    for obj in objects:
+        scenario.api.create(obj)
+    again = scenario.wait_until_ready(scenario.cryostat(where), timeout=90)
+    for kind, name in DATA:
+        [before] = [obj for obj in objects if (obj["kind"], obj["metadata"]["name"]) == (kind, name)]
+        now = scenario.get(kind, where, name)
+        assert now.get("data") == before.get("data")
+        assert [owner["uid"] for owner in now["metadata"]["ownerReferences"]] == [again["metadata"]["uid"]]
+        assert now["metadata"]["labels"][constants.LABEL_NAMESPACE] == where
+    if remains:
+        assert scenario.wait_until_ready(cr)["metadata"]["uid"] == cr["metadata"]["uid"]
+
+
 def test_retained_data_is_not_used_with_other_keys(scenario: Scenario) -> None:
     where = scenario.namespace()
     scenario.secret(where, "other", **KEYS)

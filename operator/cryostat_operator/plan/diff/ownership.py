@@ -40,7 +40,20 @@ def belongs_to(live: Obj, key: Key, instance_key: InstanceKey) -> bool:
         return controller[1] == instance_key.name
     labels = {constants.LABEL_NAME: instance_key.name, constants.LABEL_NAMESPACE: instance_key.namespace}
     has_name = has_instance_name(key, {"metadata": {"labels": labels}})
-    return instance_of(live) == instance_key or (has_name and (not key.namespace or _is_written_by_operator(live)))
+    if instance_of(live) == instance_key or _is_copied(live, key, instance_key):
+        return True
+    return has_name and (not key.namespace or _is_written_by_operator(live))
+
+
+def _is_copied(live: Obj, key: Key, instance_key: InstanceKey) -> bool:
+    """Whether an object was copied from the namespace of another Cryostat of the same name.
+
+    A tool that restores a backup into another namespace keeps the labels. They name a Cryostat of another namespace, in
+    which this one has only objects with a name that contains a hash.
+    """
+    owner = instance_of(live)
+    is_elsewhere = owner is not None and owner.namespace != key.namespace == instance_key.namespace
+    return is_elsewhere and owner.name == instance_key.name and not has_instance_name(key, live)
 
 
 def has_lost_labels(live: Obj, key: Key, instance_key: InstanceKey) -> bool:

@@ -50,6 +50,18 @@ def test_a_name_decides_only_for_what_an_operator_wrote() -> None:
     assert not ownership.belongs_to(live(labels={}, managedFields=[WRITTEN]), SERVICE, INSTANCE)
 
 
+def test_an_object_that_was_copied_from_another_namespace_belongs_to_the_cryostat_of_that_name() -> None:
+    """A tool that restores a backup into another namespace keeps labels and drops owner references."""
+    elsewhere = {**LABELS, constants.LABEL_NAMESPACE: "former"}
+    assert ownership.belongs_to(live(labels=elsewhere), SERVICE, INSTANCE)
+    assert not ownership.belongs_to(live(labels={**elsewhere, constants.LABEL_NAME: "y"}), SERVICE, INSTANCE)
+    assert not ownership.belongs_to(live(labels=elsewhere, ownerReferences=[owner("y")]), SERVICE, INSTANCE)
+    # Objects of a Cryostat of another namespace that has this one as a target.
+    theirs = Key("Secret", "here", names.ca_secret("former", "x"))
+    assert not ownership.belongs_to(live(labels=elsewhere), theirs, INSTANCE)
+    assert not ownership.belongs_to(live(labels=elsewhere), Key("Service", "apps", "x-database"), INSTANCE)
+
+
 def test_lost_labels() -> None:
     assert ownership.has_lost_labels(live(labels={}, managedFields=[WRITTEN]), SERVICE, INSTANCE)
     assert not ownership.has_lost_labels(live(labels={}), SERVICE, INSTANCE)
