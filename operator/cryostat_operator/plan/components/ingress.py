@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import takewhile
 from typing import Any, NamedTuple
 
 from ...api.ingress_controllers import IngressController, class_name, controller_of
@@ -161,14 +162,32 @@ def url(instance: Instance) -> str | None:
     return f"{scheme}://{host}{path.rstrip('/')}"
 
 
+def path_below_root(instance: Instance) -> str:
+    """Return a path from which the Ingress leads to the application; empty if one of its paths is `/`, or has none."""
+    spec = network_config(instance).ingress_spec or {}
+    if _leads_to(instance, spec.get("defaultBackend")):
+        return ""
+    texts = (text for rule in spec.get("rules") or [] for text in _paths_to_application(instance, rule))
+    found = ["".join(takewhile(lambda character: character not in _PATTERN, text)).rstrip("/") for text in texts]
+    return found[0] if found and all(found) else ""
+
+
 def _paths(instance: Instance, rule: Obj) -> Iterator[str]:
     """Paths of a rule that lead to the application and can be part of an address."""
+    for text in _paths_to_application(instance, rule):
+        # Paths of type ImplementationSpecific are often patterns.
+        yield "" if set(text) & _PATTERN else text
+
+
+def _paths_to_application(instance: Instance, rule: Obj) -> Iterator[str]:
     for path in (rule.get("http") or {}).get("paths") or []:
-        target = ((path.get("backend") or {}).get("service") or {}).get("name")
-        if target == instance.name:
-            text = path.get("path") or ""
-            # Paths of type ImplementationSpecific are often patterns.
-            yield "" if set(text) & _PATTERN else text
+        if _leads_to(instance, path.get("backend")):
+            yield path.get("path") or ""
+
+
+def _leads_to(instance: Instance, backend: Obj | None) -> bool:
+    """Whether a backend is the Service of the application."""
+    return ((backend or {}).get("service") or {}).get("name") == instance.name
 
 
 def _has_certificate(host: str, tls: list[dict[str, Any]]) -> bool:

@@ -12,14 +12,14 @@ from ..model.messages import message
 from ..model.problems import Problem
 from ..model.reasons import Reason
 from .exposure_options import NAME, has_ingress, network_config
-from .ingress import IngressClass, backend_services, ingress_class
+from .ingress import IngressClass, backend_services, ingress_class, path_below_root
 
 
 def problem(instance: Instance) -> Problem | None:
     """Return why requests do not reach the application; None if nothing speaks against it.
 
     The reason is `BackendUnreachable` if it is certain, otherwise `BackendNotVerified`: another Service may forward
-    requests to the application, and the configuration of a controller is not known.
+    requests to the application, a proxy may change its pages, and the configuration of a controller is not known.
     """
     services = sorted(backend_services(instance))
     if services and instance.name not in services:
@@ -32,7 +32,17 @@ def problem(instance: Instance) -> Problem | None:
             f"{'one of these Services' if several else 'that Service'} forwards requests to Service {instance.name}",
         )
         return Problem(NAME, Reason.BACKEND_NOT_VERIFIED, text)
-    if not (has_ingress(instance) and instance.tls):
+    if not has_ingress(instance):
+        return None
+    if path := path_below_root(instance):
+        text = message(
+            f"Ingress {instance.name}",
+            f"leads to the application only below {path}",
+            cause="its pages refer to other paths of the host, such as /api",
+            remedy="Use a host of its own and the path / in spec.networkOptions.coreConfig.ingressSpec",
+        )
+        return Problem("exposure", Reason.BACKEND_NOT_VERIFIED, text)
+    if not instance.tls:
         return None
     found = ingress_class(instance)
     return _plain_http(instance, found) or _unverified(instance, found)

@@ -45,6 +45,34 @@ def test_an_ingress_that_leads_elsewhere_is_named(spec: dict[str, Any], expected
     assert ingress_backend.problem(instance(spec, openshift=True)) is None
 
 
+@pytest.mark.parametrize(
+    ("paths", "expected"),
+    [
+        (["/cryostat"], "/cryostat"),
+        (["/cryostat/", "/jfr"], "/cryostat"),
+        (["/cryostat(/|$)(.*)"], "/cryostat"),
+        (["/cryostat/*"], "/cryostat"),
+        (["/cryostat", "/"], ""),
+        (["/(.*)"], ""),
+        (["/*"], ""),
+        ([""], ""),
+        ([], ""),
+    ],
+)
+@pytest.mark.parametrize("tls", [True, False])
+def test_an_ingress_that_serves_the_application_below_a_path_is_named(
+    paths: list[str], expected: str, tls: bool
+) -> None:
+    spec = {"ingressClassName": "nginx", "rules": [rule("a", *(path_to(NAME, path) for path in paths))]}
+    found = ingress_backend.problem(instance(spec, tls=tls))
+    text = (
+        f"Ingress sample leads to the application only below {expected}: its pages refer to other paths of the host, "
+        "such as /api. Use a host of its own and the path / in spec.networkOptions.coreConfig.ingressSpec."
+    )
+    assert (found and (found.reason, found.message)) == ((UNCERTAIN, text) if expected else None)
+    assert ingress_backend.problem(instance({**spec, "defaultBackend": path_to(NAME)["backend"]}, tls=tls)) is None
+
+
 def test_an_annotation_of_the_user_that_selects_http_is_named() -> None:
     given = with_classes(
         {"rules": [rule("a")]}, {"web": "k8s.io/ingress-nginx"}, "web", annotations={NGINX_KEY: "HTTP"}
