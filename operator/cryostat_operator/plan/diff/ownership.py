@@ -52,8 +52,9 @@ def _is_copied(live: Obj, key: Key, instance_key: InstanceKey) -> bool:
     which this one has only objects with a name that contains a hash.
     """
     owner = instance_of(live)
-    is_elsewhere = owner is not None and owner.namespace != key.namespace == instance_key.namespace
-    return is_elsewhere and owner.name == instance_key.name and not has_instance_name(key, live)
+    if owner is None or owner.name != instance_key.name or key.namespace != instance_key.namespace:
+        return False
+    return owner.namespace != key.namespace and not has_instance_name(key, live)
 
 
 def has_lost_labels(live: Obj, key: Key, instance_key: InstanceKey) -> bool:
