@@ -26,8 +26,8 @@ from .informers import INGRESS_CLASS, Informers
 from .ingress_classes import IngressClassStore
 from .namespaces import NamespaceStore
 from .owned_objects import OwnedObjects
+from .planning import has_ingress_spec
 from .pods import PodStore
-from .reader import has_ingress_spec
 from .reference_store import ReferenceStore
 from .resolver import ReferenceResolver
 from .triggers import ROLLOUT_DELAY, Triggers

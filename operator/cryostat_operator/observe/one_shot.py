@@ -25,12 +25,12 @@ from ..settings import Settings
 from .api_server import ApiServerEndpoints
 from .authentication import AuthenticationStore, authentication_type
 from .ingress_classes import IngressClassStore, ingress_classes
-from .reader import has_ingress_spec
+from .planning import has_ingress_spec
 from .records import reference_summary
 
 
 class OneShotReader:
-    """A `ClusterReader` of what the API server answered when `create` was called.
+    """A `PlanReader` of what the API server answered when `create` was called.
 
     Attributes:
         assumptions: what the user may not read, and what is assumed instead: one sentence each.

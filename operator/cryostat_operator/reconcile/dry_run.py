@@ -13,7 +13,7 @@ from ..api.v1beta2 import Cryostat
 from ..kube.client import Client
 from ..kube.errors import ApiError
 from ..observe.one_shot import OneShotReader
-from ..observe.reader import plan_for
+from ..observe.planning import plan_for
 from ..plan.diff.plan_diff import Change, diff
 from ..plan.model.kinds import Obj, cryostat_path, resource_path
 from ..settings import Settings

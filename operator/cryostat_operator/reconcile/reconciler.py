@@ -12,7 +12,7 @@ from ..logs import log_context
 from ..metrics import Metrics
 from ..observe.cryostats import CryostatStore
 from ..observe.observer import Observer
-from ..observe.reader import plan_for
+from ..observe.planning import plan_for
 from ..plan.conditions import Report
 from ..plan.diff.plan_diff import Diff, diff
 from ..plan.instance import Instance

@@ -14,7 +14,7 @@ from ..kube.client import Client
 from ..kube.events import EventRecorder
 from ..observe.cryostats import CryostatStore
 from ..observe.observer import Observer
-from ..observe.reader import identity_of
+from ..observe.planning import identity_of
 from ..observe.records import content_summary
 from ..plan.model.kinds import InstanceKey, Key, Obj, cryostat_path, path_of
 from ..plan.model.problems import Problem

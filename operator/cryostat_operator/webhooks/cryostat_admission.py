@@ -21,7 +21,7 @@ from ..api.spec_warnings import key_warnings, warnings_for
 from ..api.v1beta2 import Cryostat
 from ..api.validation import new_problems
 from ..kube.errors import ApiError
-from ..observe.reader import plan_for
+from ..observe.planning import plan_for
 from ..plan.components.buckets import missing_name_warning
 from ..plan.instance import Instance
 from ..plan.model.kinds import PARTIAL, InstanceKey

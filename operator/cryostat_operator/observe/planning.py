@@ -1,4 +1,4 @@
-"""Plans one Cryostat with the data of a cluster reader. The reconciler, `diff` and admission use it."""
+"""Plans one Cryostat from what a reader finds in the cluster. The reconciler, `diff` and admission use it."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def has_ingress_spec(cryostat: Cryostat) -> bool:
     return bool(config and config.ingress_spec)
 
 
-class ClusterReader(Protocol):
+class PlanReader(Protocol):
     """Reads the cluster for a plan: `Observer` from memory, `OneShotReader` with requests."""
 
     async def snapshot(self, instance_key: InstanceKey, uid: str, targets: tuple[str, ...]) -> Snapshot:
@@ -43,7 +43,7 @@ class ClusterReader(Protocol):
         """
 
 
-async def plan_for(cryostat: Cryostat, reader: ClusterReader, settings: Settings) -> tuple[Desired, Plan]:
+async def plan_for(cryostat: Cryostat, reader: PlanReader, settings: Settings) -> tuple[Desired, Plan]:
     """Return the desired state of a Cryostat, and the part of it that can be written now.
 
     Returns:
