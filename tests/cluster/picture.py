@@ -30,7 +30,7 @@ from tests.cluster.operator_process import ROOT, OperatorProcess, install
 NAMESPACE = "monitoring"
 SAMPLE = ROOT / "manifests/samples/cryostat-sample.yaml"
 NAME = str(yaml.safe_load(SAMPLE.read_text())["metadata"]["name"])
-WIDTH = 110  # columns
+WIDTH, STATUS_WIDTH = 110, 132  # columns; the longest lines of the status wrap as on a terminal
 _TIMEOUT = 180.0  # seconds until the instance must be Ready
 _BREAK = f'{{"spec": {{"targetNamespaces": ["{NAMESPACE}", "shop"]}}}}'  # `shop` does not exist
 
@@ -39,7 +39,7 @@ _BREAK = f'{{"spec": {{"targetNamespaces": ["{NAMESPACE}", "shop"]}}}}'  # `shop
 @click.argument("directory", type=click.Path(path_type=Path, file_okay=False, exists=True))
 def main(directory: Path) -> None:
     with ControlPlane() as plane, tempfile.TemporaryDirectory() as scratch:
-        install(plane.api, plane.kubectl)
+        install(plane.api, plane.kubectl, deployment=True)  # `status` reads the desired releases from the Deployment
         operator = OperatorProcess(plane.api, Path(scratch), {"DISABLE_SERVICE_TLS": "false"})
         try:
             started = _apply_sample(plane)
@@ -47,9 +47,8 @@ def main(directory: Path) -> None:
             tree = render(observe(plane.api, NAMESPACE, NAME), time.monotonic() - started)
             (directory / "run.svg").write_text(svg(tree, "make run"), encoding="utf-8")
             _break_sample(plane)
-            status = Text.from_ansi(_status(plane.kubeconfig))
-            status.no_wrap, status.overflow = True, "ellipsis"
-            (directory / "status.svg").write_text(svg(status, "kubectl cryostat status"), encoding="utf-8")
+            status = svg(Text.from_ansi(_status(plane.kubeconfig)), "kubectl cryostat status", STATUS_WIDTH)
+            (directory / "status.svg").write_text(status, encoding="utf-8")
         finally:
             operator.kill()
 
@@ -88,9 +87,9 @@ def _status(kubeconfig: Path) -> str:
     return b"".join(lines).decode().replace("\r\n", "\n")
 
 
-def svg(content: RenderableType, title: str) -> str:
+def svg(content: RenderableType, title: str, width: int = WIDTH) -> str:
     """The content as SVG, without references to fonts on the network."""
-    console = Console(record=True, width=WIDTH, file=io.StringIO(), force_terminal=True)
+    console = Console(record=True, width=width, file=io.StringIO(), force_terminal=True)
     console.print(content)
     text = console.export_svg(title=title)
     return re.sub(r"@font-face \{.*?\}", "", text, flags=re.DOTALL)

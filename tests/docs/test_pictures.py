@@ -11,6 +11,8 @@ import pytest
 from cryostat_operator.plan.conditions import Report, status_for
 from cryostat_operator.plan.model.kinds import KINDS
 from cryostat_operator.plan.model.snapshot import Snapshot
+from cryostat_operator.plan.upgrades import versions
+from cryostat_operator.settings import IMAGES as IMAGES_OF
 from cryostat_operator.settings import Settings
 from tests.unit.cluster_state import ClusterState, cryostat
 
@@ -40,6 +42,11 @@ def conditions_when_ready() -> dict[str, str]:
 @pytest.mark.parametrize(("picture", "problems"), [("run.svg", []), ("status.svg", ["TargetNamespacesReady"])])
 def test_a_picture_has_the_present_conditions(picture: str, problems: list[str]) -> None:
     assert sorted(CONDITION.findall(text_of(picture))) == sorted([*conditions_when_ready(), *problems])
+
+
+def test_the_status_has_the_present_releases() -> None:
+    release = versions(IMAGES_OF["core"][1], IMAGES_OF["database"][1]).title
+    assert f"Release: {release}; desired: {release}; data: {release}" in text_of("status.svg")
 
 
 def test_a_picture_has_the_present_messages() -> None:
