@@ -9,7 +9,7 @@ from typing import Any
 import yaml
 
 TABLE: Mapping[str, Any] = yaml.safe_load((Path(__file__).parent / "network_flows.yaml").read_text())
-SOURCES = ("application", "database", "reports", "storage", "neighbor", "target", "other", "outside")
+SOURCES = ("application", "database", "reports", "storage", "neighbor", "target", "other", "operator", "outside")
 STATES: list[dict[str, Any]] = TABLE["states"]
 LOOPBACK: list[str] = TABLE["loopback"]
 # From which place to which port of a place, for example ("other", "storage:8333").

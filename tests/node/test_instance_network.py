@@ -5,16 +5,18 @@ from __future__ import annotations
 from collections import ChainMap
 from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 from urllib.parse import urlsplit
 
 import pytest
 
 from tests.cluster.api import Object
-from tests.network_flows import LOOPBACK, SOURCES, STATES, Flow, expected, place_of
+from tests.cluster.operator_process import NAMESPACE
+from tests.network_flows import LOOPBACK, SOURCES, STATES, TABLE, Flow, expected, place_of
 from tests.node.configuration import DNS_ADDRESS
 from tests.node.instance import OTHER, TARGET, Running, client, owner, wait_until
 from tests.node.shell import Shell
+from tests.node.test_operator import replicas
 
 pytestmark = pytest.mark.timeout(900)
 CONNECT = """
@@ -30,6 +32,16 @@ with concurrent.futures.ThreadPoolExecutor(len(sys.argv)) as pool:
     print(*pool.map(connect, sys.argv[1:]))
 """
 NO_POD = {"neighbor", "outside"}  # places of the table without a pod in these tests
+# Starts a program that accepts connections to a port, and prints its process ID.
+LISTEN = """
+import subprocess, sys
+program = "import socket, sys; server = socket.create_server(('', int(sys.argv[1])))"
+program += "\\nwhile True: server.accept()[0].close()"
+command = [sys.executable, "-c", program, sys.argv[1]]
+quiet = dict.fromkeys(("stdin", "stdout", "stderr"), subprocess.DEVNULL)
+print(subprocess.Popen(command, **quiet, start_new_session=True).pid)
+"""
+END = "import os, signal, sys; os.kill(int(sys.argv[1]), signal.SIGKILL)"
 
 
 @pytest.fixture
@@ -38,15 +50,45 @@ def shells(instance: Running) -> Iterator[Mapping[str, Shell]]:
     pod = instance.api.create(client(TARGET))
     wait_until(lambda: is_running(instance), "the client of the target namespace runs")
     with ExitStack() as stack:
-        yield {source: stack.enter_context(open_shell(instance, source)) for source in SOURCES if source not in NO_POD}
+        found = {source: open_shell(instance, source) for source in SOURCES if source not in NO_POD}
+        for shell in found.values():
+            stack.enter_context(shell)
+        with closed_port(found["operator"]):
+            yield found
     instance.api.delete(pod)
 
 
+@contextmanager
+def closed_port(operator: Shell) -> Iterator[None]:
+    """Let a program of the operator's pod listen on the ports that the table closes, so that only the policy does."""
+    ports = [
+        port.partition(":")[2]
+        for port, sources in TABLE["open"].items()
+        if place_of(port) == "operator" and not sources
+    ]
+    assert ports
+    programs = [operator.run("python3", "-c", LISTEN, port).strip() for port in ports]
+    try:
+        own = [f"127.0.0.1:{port}" for port in ports]
+        wait_until(lambda: set(operator.run("python3", "-c", CONNECT, *own).split()) == {"open"}, "the program listens")
+        yield
+    finally:
+        for program in programs:
+            operator.run("python3", "-c", END, program)
+
+
 def open_shell(instance: Running, source: str) -> Shell:
+    if source == "operator":
+        return Shell(instance.node, NAMESPACE, operator_pod(instance)["metadata"]["name"], "operator")
     if source in ("other", "target"):
         return Shell(instance.node, OTHER if source == "other" else TARGET, "client", "client")
     name = deployment_of(instance, source)
     return instance.shell(name, f"{instance.name}-db" if source == "database" else name)
+
+
+def operator_pod(instance: Running) -> Object:
+    """The pod of the operator that is the place in the table."""
+    return min(replicas(instance.node), key=lambda pod: str(pod["metadata"]["name"]))
 
 
 def is_running(instance: Running) -> bool:
@@ -62,7 +104,8 @@ def addresses(instance: Running) -> dict[str, str]:
         for name, namespace in (("other", OTHER), ("target", TARGET))
     }
     server = urlsplit(instance.node.server).hostname or ""
-    return {**own, **clients, "api-server": server, "dns": DNS_ADDRESS}
+    operator = operator_pod(instance)["status"]["podIP"]
+    return {**own, **clients, "operator": operator, "api-server": server, "dns": DNS_ADDRESS}
 
 
 def deployment_of(instance: Running, place: str) -> str:

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from cryostat_operator.api.network_options import NetworkPolicies, NetworkPolicyConfig
+from cryostat_operator.packaging import install_names, operator_deployment
 from cryostat_operator.plan import workloads
 from cryostat_operator.plan.model import names
 from tests import network_flows
@@ -30,6 +31,7 @@ def places(state: ClusterState) -> dict[str, Place]:
         "neighbor": Place("10.1.0.9", NAMESPACE, {"app": "neighbor"}),
         "target": Place("10.1.0.10", "target", {"app": "java"}),
         "other": Place("10.1.0.11", "other", {"app": "sample", "kind": "cryostat", "component": "cryostat"}),
+        "operator": Place("10.1.0.12", install_names.NAMESPACE, {**install_names.LABELS, **install_names.SELECTOR}),
         "outside": OUTSIDE,
         "api-server": Place(API_SERVER[0]),
         "dns": Place("169.254.20.10"),
@@ -40,6 +42,7 @@ def computed(policies: dict[str, Any], spec: dict[str, Any] | None = None) -> di
     """Whether each connection is open with the planned policies."""
     state = ClusterState(cryostat({**TARGETS, "networkPolicies": policies, **(spec or {})})).settle()
     planned = [obj for key, obj in state.plan.objects.items() if key.kind == "NetworkPolicy"]
+    planned.append(operator_deployment.network_policy())
     known = places(state)
     return {
         (source, port): allowed(planned, known[source], known[place_of(port)], int(port.partition(":")[2]))
@@ -66,6 +69,7 @@ def test_the_table_has_the_port_of_each_component() -> None:
         "database": (names.PORT_DATABASE,),
         "reports": (names.PORT_REPORTS,),
         "storage": (names.PORT_STORAGE,),
+        "operator": (install_names.WEBHOOK_PORT, install_names.HTTP_PORT),
     }
     listed = [f"{place}:{port}" for place, numbers in ports.items() for port in numbers]
     assert set(listed) <= set(TABLE["open"])
