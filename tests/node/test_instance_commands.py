@@ -59,10 +59,23 @@ def gathered(running: Running, namespace: str) -> dict[str, str]:
         }
 
 
-def secret_values(running: Running) -> dict[str, str]:
-    """The values of all Secrets of the instance that are not public, by Secret and key."""
+def forms(stored: str) -> set[str]:
+    """The texts by which a value of a Secret is recognized: as stored, decoded, encoded again, and each line of PEM.
+
+    Args:
+        stored: the value in base64, as the API server returns it.
+    """
+    content = base64.b64decode(stored)
+    text = content.decode(errors="ignore").strip()
+    keys = text.splitlines() if "PRIVATE KEY-----" in text else []
+    lines = {line for line in keys if len(line) >= 32 and not line.startswith("-----")}  # the last one may be short
+    return {stored, text, base64.b64encode(text.encode()).decode(), *lines} - {""}
+
+
+def secret_values(running: Running) -> dict[str, set[str]]:
+    """The forms of the values of all Secrets of the instance that are not public, by Secret and key."""
     return {
-        f"{secret['metadata']['name']}/{key}": base64.b64decode(value).decode(errors="ignore").strip()
+        f"{secret['metadata']['name']}/{key}": forms(value)
         for namespace in (HOME, TARGET)
         for secret in running.api.list("v1", "Secret", namespace)
         for key, value in (secret.get("data") or {}).items()
@@ -83,11 +96,11 @@ def test_must_gather_has_logs_and_metrics_and_no_secret(instance: Running, names
         assert f"operator/{NAMESPACE}/logs/{pod}-operator.log" in logs
         assert "cryostat_operator_queue_depth" in files[f"operator/{NAMESPACE}/metrics/{pod}.txt"]
     assert "## Not collected" not in files["README.md"]
-    values = {**secret_values(instance), "stored value": stored}
-    assert any(key.endswith("/htpasswd") and ":$2" in value for key, value in values.items()), list(values)
-    for place, value in values.items():
-        encoded = base64.b64encode(value.encode()).decode()
-        assert [path for path, text in files.items() if value in text or encoded in text] == [], place
+    values = {**secret_values(instance), "stored value": forms(base64.b64encode(stored.encode()).decode())}
+    assert any(place.endswith("/htpasswd") and ":$2" in "".join(found) for place, found in values.items()), list(values)
+    assert any(place.endswith("/tls.key") and len(found) > 3 for place, found in values.items()), list(values)
+    for place, found in values.items():
+        assert [path for path, text in files.items() if any(form in text for form in found)] == [], place
 
 
 def test_status_shows_the_number_of_pods_with_an_agent(instance: Running) -> None:
