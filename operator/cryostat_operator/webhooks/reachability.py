@@ -112,7 +112,7 @@ class ReachabilityCheck:
             return
         message = (
             f"The API server cannot call the webhooks of the operator, so no Cryostat can be created or changed: "
-            f"{cause}. Allow connections from the control plane to port 9443 of the operator's pods (docs/admission.md)"
+            f"{cause}. Allow connections from the control plane to port 9443 of the operator's pods (docs/webhooks.md)"
         )
         if self._is_reachable:
             logger.warning("%s", message)

@@ -55,7 +55,7 @@ ANSWER_TIMEOUT = 9.0  # seconds; the API server waits for 10
 # The API server shows this text to the user whose request it sent.
 _CERTIFICATE_REQUIRED = (
     "the operator has WEBHOOK_CLIENT_CERTIFICATE=required, and the caller presented no client certificate of the API "
-    "server; configure one in the AdmissionConfiguration of each API server (docs/admission.md)"
+    "server; configure one in the AdmissionConfiguration of each API server (docs/webhooks.md)"
 )
 
 

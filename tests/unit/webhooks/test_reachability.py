@@ -63,7 +63,7 @@ async def test_an_unreachable_webhook_is_reported_once(caplog: pytest.LogCapture
     )
     assert "failed calling webhook" in message
     assert message.endswith(
-        ". Allow connections from the control plane to port 9443 of the operator's pods (docs/admission.md)"
+        ". Allow connections from the control plane to port 9443 of the operator's pods (docs/webhooks.md)"
     )
     assert cluster.metric == [False, False, True]
     assert [record.levelname for record in caplog.records] == ["WARNING", "INFO"]
@@ -180,7 +180,7 @@ async def test_without_a_cryostat_the_second_failure_is_reported(caplog: pytest.
     assert caplog.messages == [
         "The API server cannot call the webhooks of the operator, so no Cryostat can be created or changed: they did "
         "not review a Deployment in a dry run. Allow connections from the control plane to port 9443 of the operator's "
-        "pods (docs/admission.md)",
+        "pods (docs/webhooks.md)",
         "The API server reaches the webhooks again",
     ]
     assert cluster.events == []

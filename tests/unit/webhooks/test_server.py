@@ -109,7 +109,7 @@ async def test_where_a_certificate_is_required_no_other_caller_is_answered(monke
         assert status == 403
         assert text == (
             "the operator has WEBHOOK_CLIENT_CERTIFICATE=required, and the caller presented no client certificate of "
-            "the API server; configure one in the AdmissionConfiguration of each API server (docs/admission.md)"
+            "the API server; configure one in the AdmissionConfiguration of each API server (docs/webhooks.md)"
         )
         assert b" 403 " in await status_without_body(served, 1_000_000, PATH)  # no memory is reserved
         assert (await served.post(b"{}", WebhookPaths.CONVERT))[0] == 400  # conversions are read
