@@ -20,7 +20,7 @@ _USAGE_NAMES = {oid: name for name, oid in USAGES.items()}
 # A certificate that becomes valid later than this many seconds from now was issued with a wrong clock: issue it again.
 _MAX_SKEW = 300.0
 # A certificate is renewed after two thirds of its lifetime plus up to 5 %, so that not all are renewed at once.
-_RENEW_AFTER, _JITTER = 2 / 3, 0.05
+RENEW_AFTER, JITTER = 2 / 3, 0.05
 
 
 @dataclass(frozen=True)
@@ -98,7 +98,7 @@ def renewal_window(certificate: x509.Certificate) -> tuple[float, float]:
     """Return from when until when a certificate needs no renewal, in seconds since the epoch."""
     begins, ends = certificate.not_valid_before_utc.timestamp(), certificate.not_valid_after_utc.timestamp()
     jitter = certificate.serial_number % 1000 / 1000
-    return begins - _MAX_SKEW, begins + (ends - begins) * (_RENEW_AFTER + _JITTER * jitter)
+    return begins - _MAX_SKEW, begins + (ends - begins) * (RENEW_AFTER + JITTER * jitter)
 
 
 def needs_renewal(certificate: x509.Certificate, now: float) -> bool:

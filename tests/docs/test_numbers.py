@@ -1,0 +1,92 @@
+"""Times, sizes and limits on the pages are those of the code."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+from cryostat_operator.api import limits
+from cryostat_operator.backup import backup_commands, pod_connection, s3_request
+from cryostat_operator.gather import pod_logs
+from cryostat_operator.kube import leader_election
+from cryostat_operator.pki import inspection, signing
+from cryostat_operator.plan.components import backup, core, database, storage
+from cryostat_operator.reconcile import applier, reverted_changes, work_queue, write_limiter
+from cryostat_operator.webhooks import (
+    authorization,
+    body_limits,
+    conversion_review,
+    conversion_server,
+    cryostat_admission,
+    manager,
+    metrics_access,
+    server,
+    shared_limit,
+)
+
+DOCS = Path(__file__).parents[2] / "docs"
+MIB = 1 << 20
+DAY, YEAR = signing.DAY, 365 * signing.DAY
+LATEST_RENEWAL = inspection.RENEW_AFTER + inspection.JITTER
+
+# Page, and a sentence with the value of the code.
+SENTENCES = [
+    ("admission", f"remembers a granted permission for {authorization.CACHE_SECONDS:.0f} seconds"),
+    ("admission", f"cannot be checked within {cryostat_admission.REVIEW_TIMEOUT:.0f} seconds, the write is refused"),
+    ("admission", f"most {cryostat_admission.MAX_REFERENCES} Secrets and ConfigMaps are read"),
+    ("webhooks", f"with more than {server.ADMISSION_LIMITS.size // MIB} MiB or {server.ADMISSION_LIMITS.elements:,}"),
+    ("webhooks", f"nested more than {body_limits.MAX_DEPTH} levels deep"),
+    ("webhooks", f"the body does not arrive within {server.BODY_TIMEOUT:.0f} seconds"),
+    ("webhooks", f"other data of the user have more than {authorization.MAX_USER_BYTES >> 10} KiB"),
+    ("webhooks", f"At most {server.MAX_REQUESTS} reviews are in progress, with {server.MAX_BYTES // MIB} MiB"),
+    ("webhooks", f"and {server.MAX_ELEMENTS:,} elements in all"),
+    ("webhooks", f"than {limits.MAX_ENTRIES_READ:,} entries in one list or map, {limits.MAX_VALUES_READ:,} values"),
+    ("webhooks", f"{limits.MAX_TEXT_READ >> 10} KiB of text or a key of more than {limits.MAX_KEY_READ:,} characters"),
+    ("webhooks", f"An annotation of more than {limits.MAX_ANNOTATION_READ >> 10} KiB on a Cryostat has no effect"),
+    ("webhooks", f"an object {conversion_review.OBJECT_LIMITS.size // MIB} MiB, "
+                 f"{conversion_review.OBJECT_LIMITS.elements:,} elements and {body_limits.MAX_DEPTH} levels"),
+    ("webhooks", f"A review may have {conversion_review.MAX_REVIEW_BYTES >> 30} GiB"),
+    ("webhooks", f"A review ends after {conversion_server.TIMEOUT:.0f} seconds, or if the operator has waited "
+                 f"{conversion_server.PART_TIMEOUT:.0f} seconds"),
+    ("webhooks", f"The operator checks the registration every {manager.CHECK_INTERVAL:.0f} seconds"),
+    ("webhooks", f"certificate that is valid for {signing.CERTIFICATE_LIFETIME / DAY:.0f} days"),
+    ("network", f"remembers accepted tokens for {'one minute' if metrics_access.CACHE_SECONDS == 60 else '?'}"),
+    ("network", f"{core.MAX_BODY_SIZE.replace('G', ' GiB')}, then status 413"),
+    ("storage", f"| `NAME-database` | {database.DEFAULT_SIZE} |"),
+    ("storage", f"| `NAME-storage` | {storage.DEFAULT_SIZE} |"),
+    ("tls", f"a certificate for {signing.CERTIFICATE_LIFETIME / DAY:.0f} days"),
+    ("tls", f"and up to {inspection.JITTER:.0%} of it later".replace("5%", "5 %")),
+    ("tls", f"within {(1 - LATEST_RENEWAL) * signing.CERTIFICATE_LIFETIME // DAY:.0f} days after the renewal"),
+    ("tls", f"about {'three' if 2.5 < (1 - LATEST_RENEWAL) * signing.CA_LIFETIME / YEAR < 3.5 else '?'} years before"),
+    ("backup", f"The passphrase needs {backup_commands.SHORTEST_PASSPHRASE} characters or more"),
+    ("backup", f"within {sum(s3_request.RETRY_SECONDS):.0f} s"),
+    ("backup", f"if nothing arrives for {pod_connection.IDLE_SECONDS:.0f} s"),
+    ("backup", f"A Job ends after {backup.DEADLINE_SECONDS // 3600} hours at the latest"),
+    ("backup", f"no more than {backup.LONGEST_NAME - len('-backup')} characters"),
+    ("commands", f"the last {pod_logs.LOG_LINES} lines of the log"),
+    ("high-availability", f"the Lease lasts {leader_election.LEASE_DURATION} s, a renewal may take "
+                          f"{leader_election.RENEW_DEADLINE:.0f} s"),
+    ("high-availability", f"an attempt every {leader_election.RETRY_PERIOD:.0f} s"),
+    ("high-availability", f"up to {leader_election.RETRY_PERIOD * (1 + leader_election.JITTER_FACTOR):.1f} seconds"),
+    ("other-controllers", f"at most {write_limiter.BURST} times in a row, and once every "
+                          f"{write_limiter.REFILL_SECONDS:.0f} seconds"),
+    ("other-controllers", f"within {reverted_changes.WINDOW_SECONDS / 60:.0f} minutes"),
+    ("performance", f"share {applier.MAX_CONCURRENT_WRITES} concurrent writes. One `Cryostat` uses up to "
+                    f"{applier.MAX_CONCURRENT_WRITES_PER_INSTANCE} of them, or {applier.MAX_CONCURRENT_WRITES_SLOW}"),
+    ("performance", f"repeated after {work_queue.BASE_DELAY_SECONDS} s, doubling up to "
+                    f"{work_queue.MAX_DELAY_SECONDS:.0f} s"),
+    ("peer-faults", f"Up to {work_queue.MAX_CONCURRENT_RECONCILES} Cryostats are reconciled concurrently"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("page", "sentence"), SENTENCES, ids=lambda value: value[:40])
+def test_a_page_has_the_value_of_the_code(page: str, sentence: str) -> None:
+    text = re.sub(r"\s+", " ", (DOCS / f"{page}.md").read_text())
+    assert sentence in text
+
+
+def test_one_address_gets_four_fifths_of_a_limit() -> None:
+    assert "at most four fifths of each limit" in re.sub(r"\s+", " ", (DOCS / "webhooks.md").read_text())
+    assert shared_limit.SHARE / (shared_limit.SHARE + 1) == 0.8
