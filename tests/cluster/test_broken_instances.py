@@ -85,7 +85,7 @@ def test_a_user_finds_the_cause_with_one_command(scenario: Scenario, router: Rou
     user.finds(
         n,
         "PersistentVolumeClaim x-database is not bound",
-        "StorageClass none exists",
+        "StorageClass none ",  # `exists` in the first minute, then `does not exist`
         next_command=f"kubectl -n {n} describe persistentvolumeclaim x-database",
     )
     n = place["image"]

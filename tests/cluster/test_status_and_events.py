@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import json
 import re
+from collections.abc import Sequence
 from functools import partial
 from typing import Any
 
@@ -182,6 +183,60 @@ def test_a_pod_that_does_not_run_is_described_with_cause_and_remedy(scenario: Sc
         scenario.api.delete(pod)
         scenario.wait_until_ready(cr)
     assert {event["count"] for event in scenario.events(cr) if event["type"] == "Warning"} == {1}
+
+
+def test_a_stuck_pod_or_claim_is_described_with_its_events_and_the_policies_of_the_namespace(
+    scenario: Scenario,
+) -> None:
+    where = scenario.namespace()
+    unbound = scenario.cryostat(
+        where, "unbound", storageOptions={"database": {"pvc": {"spec": {"storageClassName": f"none-{where}"}}}}
+    )
+    cr = scenario.cryostat(where, "sample")
+    scenario.wait_until_ready(cr)
+    rows = [row for row in situations() if row.get("cluster") and row["given"].keys() & {"events", "policies"}]
+    assert len(rows) >= 3
+    for row in rows:
+        [(component, given)] = row["given"]["pods"].items()
+        [pod] = scenario.api.list("v1", "Pod", where, labelSelector=f"app=sample,component={component}")
+        write_events(scenario, pod, row["given"].get("events", ()))
+        for name, spec in row["given"].get("policies", {}).items():
+            scenario.make("NetworkPolicy", where, name, spec=spec)
+        unready = [{"type": kind, "status": "False", "reason": "x"} for kind in ("Ready", "ContainersReady")]
+        containers = [
+            {"image": "i", "imageID": "", "restartCount": 0, **c} for c in given["status"]["containerStatuses"]
+        ]
+        status = {**given["status"], "containerStatuses": containers, "conditions": unready}
+        scenario.api.patch(pod, {"status": status}, "strategic", sub="status")
+        described(scenario, where, row)
+        scenario.api.delete(pod)
+        scenario.wait_until_ready(cr)
+    # The controller of the volumes writes this event itself. The claim has not been bound for a minute then.
+    cause = f"StorageClass none-{where} does not exist (event ProvisioningFailed of persistentvolume-controller)"
+    scenario.wait_for_reason(unbound, "DatabaseVolumePending", cause, timeout=120.0)
+
+
+def write_events(scenario: Scenario, pod: Object, events: Sequence[Object]) -> None:
+    """Create events about a pod as the kubelet and controllers do, the last one as the newest."""
+    meta = pod["metadata"]
+    about = {"apiVersion": "v1", "kind": "Pod", **{key: meta[key] for key in ("name", "namespace", "uid")}}
+    for minute, event in enumerate(events):
+        stamp = f"2026-01-01T00:{minute:02}:00Z"
+        scenario.api.create(
+            {
+                "apiVersion": "v1",
+                "kind": "Event",
+                "metadata": {"name": f"{meta['name']}.{minute}", "namespace": meta["namespace"]},
+                "involvedObject": about,
+                "type": event.get("type", "Warning"),
+                "reason": event["reason"],
+                "message": event["message"],
+                "source": {"component": event["source"]},
+                "reportingComponent": event["source"],
+                "firstTimestamp": stamp,
+                "lastTimestamp": stamp,
+            }
+        )
 
 
 def test_a_quota_on_pods_and_a_pause_are_described(scenario: Scenario) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
@@ -19,12 +20,13 @@ from cryostat_operator.plan.conditions import Report, failure_status, problems_o
 from cryostat_operator.plan.diff.plan_diff import Change, diff
 from cryostat_operator.plan.ended_pods import ended_pod_failure
 from cryostat_operator.plan.login_file import login_flaw
-from cryostat_operator.plan.model.kinds import KINDS, Key, Obj, key_of
+from cryostat_operator.plan.model.kinds import KINDS, InstanceKey, Key, Obj, key_of
 from cryostat_operator.plan.model.problems import PodFailure, Problem
 from cryostat_operator.plan.model.reasons import Reason
 from cryostat_operator.plan.model.snapshot import ContentSummary, NamespaceState
 from cryostat_operator.plan.pod_failures import pod_failure
 from cryostat_operator.plan.readiness import DEPLOYMENTS
+from cryostat_operator.plan.stuck_causes import Answers, explained, explanations, questions
 from cryostat_operator.plan.summary import summary_of
 from cryostat_operator.reconcile import refusals
 from cryostat_operator.reconcile.failures import invalid_spec
@@ -104,7 +106,8 @@ def _reported(situation: Obj) -> Reported:
         key = _key(given["collision"])
         live = {"kind": key.kind, "metadata": {"name": key.name, "namespace": key.namespace}}
         refused.append(Problem("core", "NameCollision", name_collision(key, live), dedup_key=str(key)))
-    pods = {component: _failure(state, component, pod) for component, pod in given.get("pods", {}).items()}
+    captured = {component: _pod(state, component, pod) for component, pod in given.get("pods", {}).items()}
+    pods = _explained(state, given, captured)
     waiting = [Problem("core", reason, text) for reason, text in given.get("waits", {}).items()]
     lasting = frozenset(Reason(reason) for reason in given.get("lasting", ()))
     terminating = (
@@ -212,6 +215,8 @@ def _state(given: Obj) -> ClusterState:
         live = copy.deepcopy(state.snapshot.live[_key(name)])
         host = (live.get("spec") or {}).get("host")
         live |= fields
+        if live["kind"] == "PersistentVolumeClaim":
+            live["metadata"] |= {"uid": name, "creationTimestamp": "2026-01-01T00:00:00Z"}
         for ingress in (live.get("status") or {}).get("ingress") or ():
             ingress["host"] = host
         state.with_live(live)
@@ -240,15 +245,45 @@ def _deletion(refused: Obj) -> Reported:
     return _failed(problem)
 
 
-def _failure(state: ClusterState, component: str, pod: Obj) -> PodFailure:
-    """The failure of a captured pod with the planned containers."""
+def _explained(state: ClusterState, given: Obj, captured: Mapping[str, Obj]) -> dict[str, PodFailure]:
+    """The failures of captured pods, with what their events and NetworkPolicies explain."""
+    failures = {component: _failure(pod) for component, pod in captured.items()}
+    live = {key.name for key in state.snapshot.live if key.kind == "Deployment"}
+    labels = [label for _, label in DEPLOYMENTS.values() if _deployment(label) in live]
+    others = {component: _pod(state, component, {}) for component in labels}
+    own = [obj for key, obj in state.snapshot.live.items() if key.kind == "NetworkPolicy"]
+    policies = [{"metadata": {"name": name}, "spec": spec} for name, spec in given.get("policies", {}).items()]
+    answers = Answers(list({**others, **captured}.values()), [*own, *policies], [*_events(given)])
+    asked = questions(state.instance, failures, NOW_SECONDS)
+    return explained(asked, failures, explanations(InstanceKey(NAMESPACE, NAME), asked, failures, answers))
+
+
+def _events(given: Obj) -> Iterator[Obj]:
+    """The events of a situation, the last one the newest."""
+    for minute, event in enumerate(given.get("events", ())):
+        yield {
+            "involvedObject": {"uid": event["about"]},
+            "type": event.get("type", "Warning"),
+            "reason": event["reason"],
+            "message": event["message"],
+            "source": {"component": event["source"]},
+            "lastTimestamp": f"2026-01-01T00:{minute:02}:00Z",
+        }
+
+
+def _pod(state: ClusterState, component: str, pod: Obj) -> Obj:
+    """A captured pod with the planned containers."""
     template = state.snapshot.live[Key("Deployment", NAMESPACE, _deployment(component))]["spec"]["template"]
     labels = {"app": NAME, "kind": "cryostat", "component": component}
     name = f"{_deployment(component)}-6d4b5c7f8-abcde"
-    metadata = {"name": name, "namespace": NAMESPACE, "labels": labels, **pod.get("metadata", {})}
+    uid = f"Pod/{component}"
+    metadata = {"name": name, "namespace": NAMESPACE, "labels": labels, "uid": uid, **pod.get("metadata", {})}
     spec = {**template["spec"], "nodeName": "node-1", **pod.get("spec", {})}
-    captured = {"metadata": metadata, "spec": spec, "status": pod["status"]}
-    failure = pod_failure(captured) or ended_pod_failure(captured)
+    return {"metadata": metadata, "spec": spec, "status": pod.get("status", {})}
+
+
+def _failure(pod: Obj) -> PodFailure:
+    failure = pod_failure(pod) or ended_pod_failure(pod)
     assert failure
     assert failure.reported_from <= NOW_SECONDS
     return failure

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from ..plan.foreign_policies import directions
 from ..plan.model.kinds import Obj
 from ..plan.model.reasons import Reason
 from ..plan.pod_failures import pod_failure
 from .cause import Cause
-from .foreign_policies import directions
 from .observed import Observed
 from .operator_causes import operator_causes, operator_namespace
 from .states import find_condition

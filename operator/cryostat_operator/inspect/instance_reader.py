@@ -10,10 +10,10 @@ from dataclasses import dataclass, field
 from ..api import constants
 from ..kube.client import Client
 from ..kube.errors import ApiError
+from ..plan.foreign_policies import foreign_policies
 from ..plan.model.kinds import KINDS, Kind, Obj, cryostat_path, resource_path
 from ..plan.model.times import seconds
 from ..printable import printable
-from .foreign_policies import foreign_policies
 from .observed import Observed, agent_selector, owned_selector
 from .operator_reader import OperatorFacts, change_failure, operator_facts
 from .volume_usage import VolumeUsage, volume_usage

@@ -36,7 +36,8 @@ _OWN_RULES = (
     Rule(constants.GROUP, f"{constants.PLURAL}/finalizers", ("update",)),
     Rule("", "namespaces", ("list", "watch")),
     Rule("", "pods", ("list", "watch")),
-    Rule("", "events", ("create", "get", "patch")),
+    # Listed only for pods and claims that are stuck: the kubelet and controllers write causes only in events.
+    Rule("", "events", ("create", "get", "list", "patch")),
     # Reviews of the permissions of users who write Cryostats, and of clients that read the metrics.
     Rule("authorization.k8s.io", "subjectaccessreviews", ("create",)),
     Rule("authentication.k8s.io", "tokenreviews", ("create",)),

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Mapping
 from typing import NamedTuple
 
 from ..settings import IMAGES
-from . import image_remedies
+from . import image_remedies, missing_references
 from .claims import VOLUME_FIELDS
-from .model.kinds import InstanceKey, Key, Obj
+from .model.kinds import Obj
 from .model.messages import quoted, termination_message
-from .model.owned_names import can_own
 from .model.problems import PodFailure
 from .model.reasons import Reason
 from .model.times import seconds
@@ -28,13 +26,6 @@ _IMAGE_PULL = frozenset(
         "SignatureValidationFailed",
     }
 )
-
-
-_MISSING = re.compile(r'^(?P<kind>secret|configmap) "(?P<name>[a-z0-9.-]+)" not found')  # words of the kubelet
-_MISSING_KEY = re.compile(
-    r"^couldn't find key (?P<key>[\w.-]+) in (?P<kind>Secret|ConfigMap) [a-z0-9-]+/(?P<name>[a-z0-9.-]+)"
-)  # words of the kubelet
-_KINDS = {"secret": "Secret", "configmap": "ConfigMap"}
 
 
 class _Container(NamedTuple):
@@ -79,20 +70,15 @@ def failures(pod: Obj, kind: str, container: Obj) -> Iterator[PodFailure]:
         yield _crash(pod, kind, container, ended)
     elif reason == "CrashLoopBackOff":
         cause = f"{kind} {name} ends repeatedly"
-        yield PodFailure(Reason.CONTAINER_CRASHED, cause, _sentence(_log(pod, name)), name, vague=True)
+        yield PodFailure(Reason.CONTAINER_CRASHED, cause, _sentence(log_command(pod, name)), name, vague=True)
 
 
 def _remedy_of_start(pod: Obj, name: str, quote: str) -> str:
     """Return what to do if a container cannot be started. The message decides: all causes have one reason."""
     variables = _image_variables(pod, name)
     added = "" if variables else f"; {_ADDED}"
-    if key := _MISSING_KEY.search(quote):
-        return f"Add key {key['key']} to {key['kind']} {key['name']}{added}"
-    if missing := _MISSING.search(quote):
-        what = f"{(kind := _KINDS[missing['kind']])} {missing['name']}"
-        if variables and _is_own(pod, kind, missing["name"]):
-            return f"The operator creates {what} again; if it is still missing, another condition has the cause"
-        return f"Create {what}{added}"
+    if missing := missing_references.remedy_for(pod, quote, is_own_container=bool(variables)):
+        return f"{missing}{added}"
     if not variables:
         return f"Correct what the message names{added}"
     if "non-root" in quote or "runAsNonRoot" in quote:
@@ -102,12 +88,6 @@ def _remedy_of_start(pod: Obj, name: str, quote: str) -> str:
     if "executable file not found" in quote or "no such file or directory" in quote:
         return f"Set {variables} of the operator to an image of this release"
     return "Create or correct what the message names; the kubelet tries again by itself"
-
-
-def _is_own(pod: Obj, kind: str, name: str) -> bool:
-    """Whether an object has the name of one that the operator creates for the instance of a pod."""
-    namespace, instance = pod["metadata"]["namespace"], pod["metadata"]["labels"].get("app", "")
-    return can_own(InstanceKey(namespace, instance), Key(kind, namespace, name))
 
 
 def _image_pull(pod: Obj, kind: str, container: Obj) -> PodFailure:
@@ -150,7 +130,7 @@ def _crash(pod: Obj, kind: str, container: Obj, ended: Obj) -> PodFailure:
     quote = termination_message(ended.get("message"))
     cause = f"{kind} {name} {_how(code, _spec(pod, kind, name))} and is started again"
     cause += f' (last message: "{quote}")' if quote else ""
-    log = _log(pod, name)
+    log = log_command(pod, name)
     remedy = _sentence(log)
     volume = VOLUME_FIELDS.get(pod["metadata"]["labels"].get("component", ""))
     if volume and "No space left on device" in quote:
@@ -175,7 +155,7 @@ def waits(pod: Obj, kind: str, container: Obj) -> Iterator[PodFailure]:
         container: its status.
     """
     name, state = container["name"], container.get("state") or {}
-    if (state.get("waiting") or {}).get("reason") == "ContainerCreating":
+    if _is_not_created(pod, kind, container):
         cause = f"{kind} {name} has not been created on node {(pod.get('spec') or {}).get('nodeName', '')}"
         labels = pod["metadata"]["labels"]
         selector = f"app={labels['app']},component={labels['component']}"
@@ -191,11 +171,23 @@ def waits(pod: Obj, kind: str, container: Obj) -> Iterator[PodFailure]:
         else:
             cause = f"{kind} {name} runs, but its {probe} probe{_request(spec.get(f'{probe}Probe'))} does not succeed"
         since = seconds((state["running"] or {}).get("startedAt"))
-        log = _log(pod, name)
+        log = log_command(pod, name)
         remedy = _sentence(log)
         if name == pod["metadata"]["labels"].get("app"):
             remedy = f"If a NetworkPolicy denies egress to database or object storage, allow it; otherwise {log}"
         yield PodFailure(Reason.POD_NOT_READY, cause, remedy, name, since, transient=True)
+
+
+def _is_not_created(pod: Obj, kind: str, container: Obj) -> bool:
+    """Whether the kubelet has not created a container.
+
+    In a pod with init containers, all have the reason `PodInitializing`, also before the first one is created.
+    """
+    reason = ((container.get("state") or {}).get("waiting") or {}).get("reason")
+    if reason != "PodInitializing" or kind != "init container":
+        return reason == "ContainerCreating"
+    statuses = pod["status"]["initContainerStatuses"]
+    return all("waiting" in (each.get("state") or {}) for each in statuses)
 
 
 def _spec(pod: Obj, kind: str, name: str) -> Obj:
@@ -238,8 +230,8 @@ def _image_variables(pod: Obj, container: str) -> str:
 _ADDED = "a webhook or policy of the cluster added this container"
 
 
-def _log(pod: Obj, container: str) -> str:
-    """A clause with the command that prints the log of a container."""
+def log_command(pod: Obj, container: str) -> str:
+    """Return a clause with the command that prints the log of a container."""
     metadata = pod["metadata"]
     labels = metadata["labels"]
     deployment = labels["app"] + ("" if labels["component"] == "cryostat" else f"-{labels['component']}")

@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 from . import claims
 from .container_failures import resource_field
 from .diff.managed_fields import scaled_by
+from .event_remedies import ClaimFacts, cause_of_claim
 from .instance import Instance
 from .model.kinds import Key, Obj
 from .model.messages import message, quoted
@@ -108,7 +109,8 @@ def _is_explained_by(available: Obj, former: PodFailure) -> bool:
 
 def _failing(name: str, failure: PodFailure) -> Cause:
     """A Deployment with a pod that does not serve, or whose last pod was ended."""
-    text = message(f"Deployment {name}", "is not ready", cause=failure.cause, remedy=failure.remedy)
+    subject = f"Deployment {name}"
+    text = message(subject, "is not ready", cause=failure.cause, consequence=failure.note, remedy=failure.remedy)
     return Cause(failure.reason, text, f"{name} {failure.container}", failure.lasting_from)
 
 
@@ -195,14 +197,19 @@ def _unbound(instance: Instance, name: str, claim: Obj, failure: PodFailure | No
     chosen, modes = spec.get("storageClassName"), spec.get("accessModes") or ["ReadWriteOnce"]
     mode = "" if modes == ["ReadWriteOnce"] else f" with access mode {' and '.join(modes)}"
     if chosen == "":
-        remedy = f"Create a PersistentVolume{mode} and no class, or set {field}, which is empty, and delete the claim"
+        volume = f"PersistentVolume{mode}{' and' if mode else ' with'} no class"
+        remedy = f"Create a {volume}, or set {field}, which is empty, and delete the claim"
     else:
         provider = f"StorageClass {chosen}" if chosen else "a default StorageClass"
         exists = f"Check that {provider} exists and provides volumes{mode}"
         remedy = f"{exists}; for another one set {field} and delete the claim"
+    cause = ""
+    if failure and failure.event:
+        cause, remedy = cause_of_claim(failure.event, ClaimFacts(chosen, field, remedy))
     text = message(
         f"PersistentVolumeClaim {name}",
         f"is not bound to a volume, without which Deployment {name} cannot start",
+        cause=cause,
         remedy=remedy,
     )
     return Cause(Reason.VOLUME_PENDING, text, name, failure.lasting_from if failure else None)

@@ -27,7 +27,7 @@ def _failures(pod: Obj) -> Iterator[PodFailure]:
         return
     conditions = {each.get("type"): each for each in status.get("conditions") or ()}
     scheduled = conditions.get("PodScheduled") or {}
-    if scheduled.get("reason") in ("Unschedulable", "SchedulingGated"):
+    if scheduled.get("reason") in ("Unschedulable", "SchedulingGated", "SchedulerError"):
         yield _unschedulable(pod, scheduled)
     containers = [("init container", each) for each in status.get("initContainerStatuses") or ()]
     containers += [("container", each) for each in status.get("containerStatuses") or ()]
@@ -55,7 +55,11 @@ def _unschedulable(pod: Obj, condition: Obj) -> PodFailure:
     cause = f"its pod cannot be scheduled ({quote})"
     is_report = pod["metadata"]["labels"].get("component") == "reports"
     remedy = _remedy_of_scheduling(quote, "spec.reportOptions" if is_report else "spec")
-    return PodFailure(Reason.POD_UNSCHEDULABLE, cause, remedy, "", since)
+    # The scheduler repeats what failed because of an error, such as a conflict of two writes.
+    is_error = condition.get("reason") == "SchedulerError"
+    if is_error:
+        remedy = "Remove this cause; the scheduler tries again by itself"
+    return PodFailure(Reason.POD_UNSCHEDULABLE, cause, remedy, "", since, transient=is_error)
 
 
 def _remedy_of_scheduling(quote: str, options: str) -> str:

@@ -28,6 +28,7 @@ from .ongoing_waits import Waits
 from .orphans import Orphans
 from .results import Results
 from .status_writer import StatusWriter
+from .stuck_reader import StuckReader
 from .work_queue import Result
 
 MAX_TIMER_SECONDS = 12 * 3600.0  # no longer timer: the system clock, which decides on expiry, may be corrected
@@ -48,6 +49,7 @@ class Reconciler:
         self._adoption = Adoption(client, owned)
         self._status = StatusWriter(client, cryostats)
         self._waits = Waits()
+        self._stuck = StuckReader(client)
         self._failures = Failures(cryostats, self._status)
         self._finalizer = Finalizer(
             client, cryostats, observer.live_objects, self._applier, self._adoption, self._status, metrics
@@ -61,6 +63,7 @@ class Reconciler:
         self._adoption.reset()
         self._status.reset()
         self._waits.reset()
+        self._stuck.reset()
         self._failures.reset()
 
     async def __call__(self, instance_key: InstanceKey) -> Result:
@@ -95,6 +98,7 @@ class Reconciler:
             return await self._orphans.collect(instance_key)
         if is_deleting(body):
             self._waits.forget(instance_key)
+            self._stuck.forget(instance_key)
             return await self._finalizer.finalize(instance_key, body)
         cryostat = read_cryostat(body)
         results = Results()  # at most one outcome per object and run
@@ -116,6 +120,7 @@ class Reconciler:
     def _forget(self, instance_key: InstanceKey) -> None:
         """Forget a Cryostat that no longer exists, whoever removed its finalizer."""
         self._waits.forget(instance_key)
+        self._stuck.forget(instance_key)
         self._observer.forget_instance(instance_key)
         self._applier.forget(instance_key)
         self._adoption.forget(instance_key)
@@ -153,9 +158,10 @@ class Reconciler:
         waits = self._waits.update(
             instance_key, [*plan.problems, *problems, *transient] if not paused else (), _stored_reasons(instance)
         )
+        stuck = await self._stuck.explain(instance_key, instance, self._observer.pods.failures(instance_key))
         report = Report(
             [*problems, *(each for each in transient if each.reason in waits.reasons)],
-            self._observer.pods.failures(instance_key),
+            stuck.failures,
             paused=paused,
             differing=[change.key for change in difference.changes] if paused else [],
             lasting=waits.reasons,
@@ -163,7 +169,12 @@ class Reconciler:
         lasting = lasting_causes(instance, plan, report, time.time())
         if not await self._status.write(instance_key, instance, plan, report, lasting.problems, results.events):
             return Result()  # the Cryostat was deleted during this run; the DELETED event enqueues it
-        due = min(lasting.recheck_after, waits.recheck_after, self._recheck_after(instance_key, instance))
+        due = min(
+            lasting.recheck_after,
+            waits.recheck_after,
+            stuck.recheck_after,
+            self._recheck_after(instance_key, instance),
+        )
         return results.requeue(due, waits.reasons)
 
     def _recheck_after(self, instance_key: InstanceKey, instance: Instance) -> float:

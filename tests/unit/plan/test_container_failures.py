@@ -42,6 +42,18 @@ def test_a_completed_init_container_is_not_a_failure() -> None:
     assert failure(found).cause.startswith("init container copy ended with exit code 2")
 
 
+def test_an_init_container_that_is_not_created() -> None:
+    """In a pod with init containers, the kubelet writes `PodInitializing` before it creates the first one."""
+    waiting = {"ready": False, "state": {"waiting": {"reason": "PodInitializing"}}}
+    found = pod({"name": "x-db", **waiting})
+    found["status"] |= {"startTime": TIME, "initContainerStatuses": [{"name": name, **waiting} for name in ("a", "b")]}
+    first = failure(found)
+    assert (first.container, first.reason, first.reported_from) == ("a", Reason.POD_NOT_RUNNING, 160.0)
+    done = {"name": "a", "ready": True, "state": {"terminated": {"exitCode": 0}}}
+    found["status"]["initContainerStatuses"][0] = done
+    assert pod_failure(found) is None, "the next one is created now"
+
+
 def test_a_state_that_every_pod_passes_through_is_not_reported_at_first() -> None:
     running = {"name": "x-db", "ready": False, "started": True, "state": {"running": {"startedAt": TIME}}}
     found = failure(pod(running))

@@ -30,7 +30,8 @@ _NOISE = (
     re.compile(r"(?<=://)[^/\s@]+@|(?<=[^\s?])\?[^\s\"]+?(?=:?[\s\"]|$)"),  # login and query of a URL
     re.compile(r"(?<=current time) \S+(?= is (?:before|after) )"),  # about a certificate; other at each attempt
     re.compile(r"(?<=(?:tcp|udp) )\S+->"),  # address and port of a client; other at each attempt
-    re.compile(r" ?\(?\b[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}\b\)?"),
+    re.compile(r" ?\(?\b(?<!pvc-)[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}\b\)?"),  # not in the name of a volume
+    re.compile(r' ?"?\b[0-9a-f]{64}\b"?'),  # a sandbox of a pod; other at each attempt
 )
 _CREDENTIALS = re.compile(
     r"""(?ix)
@@ -39,6 +40,16 @@ _CREDENTIALS = re.compile(
     | ://[^/\s:@]+:[^@\s]+@
     | -----BEGIN
     | \b(?=[\w+/=-]*[0-9])(?=[\w+/=-]*[A-Za-z])[\w+/=-]{20,}
+    """
+)
+# Less than `_CREDENTIALS`: names of volumes are long words with digits, and `secret "x" not found` is no credential.
+_PASSWORDS = re.compile(
+    r"""(?ix)
+    (?:passw|passphrase)[\w-]{0,40}["']?[:=]\s*\S
+    | (?:secret|token|key|credential|authorization|pwd)[\w-]{0,40}["']?=\s*\S
+    | \b(?:bearer|basic)\s+\S{6}
+    | ://[^/\s:@]+:[^@\s]+@
+    | -----BEGIN
     """
 )
 
@@ -95,3 +106,8 @@ def termination_message(text: str | None) -> str:
     """
     read = (text or "")[:MAX_READ]
     return "" if _CREDENTIALS.search(read) else quoted(read)
+
+
+def may_have_password(text: str) -> bool:
+    """Return whether the text of an event may contain a password, for example in the options of a mount."""
+    return bool(_PASSWORDS.search(text[:MAX_READ]))

@@ -44,6 +44,31 @@ class Problem:
             object.__setattr__(self, "actionable", reason.actionable)
 
 
+class ReportedEvent(NamedTuple):
+    """An event about an object that says why it is stuck. Everyone who may create events can have written it.
+
+    Attributes:
+        reason: of the event.
+        reporter: the program that wrote it, by its own word; empty if it is not a plain name.
+        text: its message in one short line without control characters and double quotes; empty if it may contain a
+            password.
+    """
+
+    reason: str
+    reporter: str
+    text: str
+
+    @property
+    def source(self) -> str:
+        """The event without its text, as a part of a message."""
+        return f"event {self.reason}{f' of {self.reporter}' if self.reporter else ''}"
+
+    @property
+    def quote(self) -> str:
+        """The event as a part of a message. The quotation marks show where the text of others ends."""
+        return f'{self.source}: "{self.text}"' if self.text else f"{self.source}, whose text may have a password"
+
+
 class PodFailure(NamedTuple):
     """Why a pod does not serve.
 
@@ -57,6 +82,8 @@ class PodFailure(NamedTuple):
         transient: whether each pod has this state for a time when it starts or ends, so that it is reported only if it
             lasts.
         former: whether the pod has ended. Another pod of its Deployment may serve.
+        note: a sentence between cause and remedy; empty if there is none.
+        event: why the claim of the pod is not bound; None if no event says it.
     """
 
     reason: Reason
@@ -67,6 +94,8 @@ class PodFailure(NamedTuple):
     transient: bool = False
     vague: bool = False
     former: bool = False
+    note: str = ""
+    event: ReportedEvent | None = None
 
     @property
     def lasting_from(self) -> float:

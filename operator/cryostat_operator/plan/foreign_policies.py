@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Mapping
 from typing import Any
 
-from ..plan.model.kinds import Obj
+from .model.kinds import Obj
 
 
 def foreign_policies(policies: Iterable[Obj], pods: Collection[Obj], owned: str) -> tuple[Obj, ...]:

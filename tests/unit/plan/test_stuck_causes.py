@@ -1,0 +1,140 @@
+"""What is read about failures that last, and what the answers add to them."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import pytest
+
+from cryostat_operator.plan.model.kinds import InstanceKey, Key, Obj
+from cryostat_operator.plan.model.problems import PodFailure
+from cryostat_operator.plan.model.reasons import Reason
+from cryostat_operator.plan.pod_failures import pod_failure
+from cryostat_operator.plan.stuck_causes import Answers, Questions, explained, explanations, questions, uids
+from tests.unit.cluster_state import NAMESPACE, ClusterState, settled
+
+OWNER = InstanceKey(NAMESPACE, "sample")
+TIME = "1970-01-01T00:01:40Z"  # 100 seconds
+CREATING = {"waiting": {"reason": "ContainerCreating"}}
+NOT_CREATED = PodFailure(Reason.POD_NOT_RUNNING, "not created", container="sample-db", since=100.0, transient=True)
+NOT_READY = PodFailure(Reason.POD_NOT_READY, "not ready", container="sample", since=100.0, transient=True)
+CRASH = PodFailure(Reason.CONTAINER_CRASHED, "ended", container="sample")
+DENY: Obj = {"metadata": {"name": "deny"}, "spec": {"podSelector": {}, "policyTypes": ["Egress"]}}
+
+
+def asked(state: ClusterState, now: float, **failures: PodFailure) -> Questions:
+    return questions(state.instance, failures, now)
+
+
+def pod(component: str, container: str, state: Obj, uid: str = "p") -> Obj:
+    labels = {"app": "sample", "kind": "cryostat", "component": component}
+    status = {"name": container, "ready": False, "state": state}
+    return {
+        "metadata": {"name": uid, "namespace": NAMESPACE, "uid": uid, "labels": labels},
+        "spec": {"nodeName": "n1", "containers": [{"name": container}]},
+        "status": {"startTime": TIME, "containerStatuses": [status]},
+    }
+
+
+def with_claim(**metadata: Any) -> ClusterState:
+    state = settled()
+    claim = state.snapshot.live[Key("PersistentVolumeClaim", NAMESPACE, "sample-database")]
+    changed = {"uid": "c", "creationTimestamp": TIME, **metadata}
+    return state.with_live({**claim, "metadata": {**claim["metadata"], **changed}, "status": {}})
+
+
+def test_a_healthy_instance_has_no_questions() -> None:
+    found = asked(settled(), 1000.0)
+    assert not found
+    assert found.recheck_after == math.inf
+
+
+@pytest.mark.parametrize(
+    ("component", "failure", "expected"),
+    [
+        ("database", NOT_CREATED, Questions(uncreated=frozenset({"database"}))),
+        ("cryostat", NOT_READY, Questions(disconnected=frozenset({"cryostat"}))),
+        ("reports", NOT_READY._replace(container="sample-reports"), Questions(disconnected=frozenset({"reports"}))),
+    ],
+)
+def test_a_failure_is_a_question_after_a_minute(component: str, failure: PodFailure, expected: Questions) -> None:
+    before = asked(settled(), 110.0, **{component: failure})
+    assert (before, before.recheck_after) == (Questions(), 50.0)
+    assert asked(settled(), 160.0, **{component: failure}) == expected
+
+
+def test_a_crash_is_a_question_while_the_deployment_is_not_available_for_a_minute() -> None:
+    state = settled()
+    assert not asked(state, 1e9, cryostat=CRASH)
+    live = state.snapshot.live[Key("Deployment", NAMESPACE, "sample")]
+    unavailable = {"type": "Available", "status": "False", "lastTransitionTime": TIME}
+    state.with_live({**live, "status": {"conditions": [unavailable]}})
+    assert asked(state, 130.0, cryostat=CRASH).recheck_after == 30.0
+    assert asked(state, 160.0, cryostat=CRASH).disconnected == {"cryostat"}
+    state.with_live({**live, "status": {"conditions": [{**unavailable, "status": "True"}]}})
+    assert not asked(state, 1000.0, cryostat=CRASH)
+
+
+@pytest.mark.parametrize(
+    ("component", "failure"),
+    [
+        ("database", NOT_READY._replace(container="sample-db")),
+        ("cryostat", NOT_READY._replace(container="sample-grafana")),
+        ("cryostat", NOT_READY._replace(reason=Reason.IMAGE_PULL_FAILED)),
+        ("database", NOT_CREATED._replace(transient=False)),
+        ("database", NOT_CREATED._replace(former=True)),
+    ],
+)
+def test_other_failures_are_no_questions(component: str, failure: PodFailure) -> None:
+    assert not asked(settled(), 1000.0, **{component: failure})
+
+
+def test_a_claim_is_a_question_after_a_minute_unless_its_pod_has_another_failure() -> None:
+    before = asked(with_claim(), 130.0)
+    assert (before, before.recheck_after) == (Questions(), 30.0)
+    assert asked(with_claim(), 160.0).unbound == {"database": "c"}
+    unschedulable = PodFailure(Reason.POD_UNSCHEDULABLE, "no")
+    assert asked(with_claim(), 160.0, database=unschedulable).unbound == {"database": "c"}
+    assert not asked(with_claim(), 160.0, database=CRASH)
+    assert not asked(with_claim(creationTimestamp=None), 160.0)
+    assert not asked(with_claim(uid=""), 160.0)
+
+
+def test_a_hibernating_instance_has_no_questions() -> None:
+    state = with_claim()
+    state.with_spec({}, annotations={"operator.cryostat.io/hibernation": "on"})
+    for key, obj in list(state.snapshot.live.items()):
+        if key.kind == "Deployment":
+            state.with_live({**obj, "spec": {**obj["spec"], "replicas": 0}, "status": {}})
+    assert not asked(state, 1000.0, database=NOT_CREATED)
+
+
+def test_the_events_of_the_failing_pod_and_of_claims_are_read() -> None:
+    pods = [pod("database", "sample-db", {"running": {}}, "old"), pod("database", "sample-db", CREATING, "new")]
+    found = Questions(uncreated=frozenset({"database"}), unbound={"storage": "c"})
+    assert uids(found, pods, {"database": NOT_CREATED}) == ["new", "c"]
+    assert uids(found, [], {"database": NOT_CREATED}) == ["c"]
+
+
+def test_without_answers_failures_are_as_before() -> None:
+    found = Questions(frozenset({"database"}), frozenset({"cryostat"}), {"storage": "c"})
+    failures = {"database": NOT_CREATED, "cryostat": NOT_READY}
+    pods = [pod("database", "sample-db", CREATING), pod("cryostat", "sample", {"running": {"startedAt": TIME}}, "a")]
+    for answers in (Answers(), Answers(pods), Answers(pods, [])):
+        assert explanations(OWNER, found, failures, answers) == {}
+    assert explained(found, failures, {}) == failures
+
+
+def test_an_explanation_is_added_while_its_question_is_asked() -> None:
+    application = pod("cryostat", "sample", {"running": {"startedAt": TIME}})
+    found = Questions(disconnected=frozenset({"cryostat"}))
+    failure = pod_failure(application)
+    assert failure
+    known = explanations(OWNER, found, {"cryostat": failure}, Answers([application], [DENY]))
+    changed = explained(found, {"cryostat": failure}, known)["cryostat"]
+    assert changed.note == "NetworkPolicy deny denies egress of its pods to DNS (port 53)"
+    assert changed.remedy.endswith("see kubectl logs -n here deployment/sample -c sample")
+    assert changed.cause == failure.cause
+    assert explained(Questions(), {"cryostat": failure}, known) == {"cryostat": failure}
+    assert explained(Questions(unbound={"cryostat": "c"}), {}, known) == {}
