@@ -7,14 +7,13 @@ content through a Cryostat.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from . import backup_schedule
 from .permission import Permission
-
-Obj = Mapping[str, Any]
+from .unvalidated import Obj, mapping_of, value_at
 
 
 class Resource(NamedTuple):
@@ -69,10 +68,10 @@ def content_permissions(obj: Obj, target_namespaces: Iterable[str], *, openshift
         openshift: whether the application is exposed by a Route.
     """
     namespace = str(obj["metadata"].get("namespace") or "")
-    for resource, path, value in _fields(_dict(obj.get("spec")), openshift):
+    for resource, path, value in _fields(mapping_of(obj.get("spec")), openshift):
         yield _permission(resource, namespace, path, _text(path, value))
     yield from _backup(obj["metadata"], namespace)
-    callback = dict(_metadata(_dict(obj.get("spec")), _CALLBACK))
+    callback = dict(_metadata(mapping_of(obj.get("spec")), _CALLBACK))
     content = _text(_CALLBACK, callback)
     for target in target_namespaces if callback else ():  # there can be a thousand of them
         yield _permission(SERVICES, target, _CALLBACK, content)
@@ -109,14 +108,14 @@ def _fields(spec: Obj, openshift: bool) -> Iterator[tuple[Resource, str, Any]]:
     yield from _exposure(spec, ROUTES if openshift else INGRESSES)
     for name in _SERVICES:
         path = f"serviceOptions.{name}"
-        kind = _at(spec, f"{path}.serviceType")
+        kind = value_at(spec, f"{path}.serviceType")
         if kind not in (None, "", "ClusterIP"):
             yield SERVICES, f"{path}.serviceType", kind
         for field, value in _metadata(spec, path):
             yield SERVICES, field, value
     for name in _POLICIES:
         for key in _POLICY_FIELDS:
-            if _at(spec, path := f"networkPolicies.{name}.{key}"):
+            if value_at(spec, path := f"networkPolicies.{name}.{key}"):
                 yield NETWORK_POLICIES, path, True
     for resource, path in ((DEPLOYMENTS, "deploymentMetadata"), (PODS, "podMetadata")):
         for field, value in _metadata(spec, f"operandMetadata.{path}"):
@@ -135,14 +134,14 @@ def _placement(spec: Obj, path: str) -> Iterator[tuple[str, Any]]:
     """
     required = "requiredDuringSchedulingIgnoredDuringExecution"
     for field in ("tolerations", f"affinity.podAntiAffinity.{required}"):
-        entries = _at(spec, f"{path}.{field}")
+        entries = value_at(spec, f"{path}.{field}")
         for entry in entries if isinstance(entries, list) else ():
             yield f"{path}.{field}", entry
 
 
 def _exposure(spec: Obj, resource: Resource) -> Iterator[tuple[Resource, str, Any]]:
     path = "networkOptions.coreConfig"
-    if value := _at(spec, f"{path}.ingressSpec"):
+    if value := value_at(spec, f"{path}.ingressSpec"):
         yield INGRESSES, f"{path}.ingressSpec", value
     for field, text in _metadata(spec, path):
         yield resource, field, text
@@ -153,7 +152,7 @@ def _claims(spec: Obj) -> Iterator[tuple[Resource, str, Any]]:
         path = f"storageOptions.{name}"
         for field, value in _metadata(spec, path):
             yield PERSISTENT_VOLUME_CLAIMS, field, value
-        for key, value in _dict(_at(spec, f"{path}.spec")).items():
+        for key, value in mapping_of(value_at(spec, f"{path}.spec")).items():
             if key not in _HARMLESS_CLAIM_FIELDS and value not in (None, "", {}, []):
                 yield PERSISTENT_VOLUME_CLAIMS, f"{path}.spec.{key}", value
 
@@ -161,16 +160,5 @@ def _claims(spec: Obj) -> Iterator[tuple[Resource, str, Any]]:
 def _metadata(spec: Obj, path: str) -> Iterator[tuple[str, Any]]:
     """Yield the path and the value of each annotation and label."""
     for name in _METADATA:
-        for key, value in _dict(_at(spec, f"{path}.{name}")).items():
+        for key, value in mapping_of(value_at(spec, f"{path}.{name}")).items():
             yield f"{path}.{name}[{key}]", value
-
-
-def _at(spec: Obj, path: str) -> Any:
-    node: Any = spec
-    for step in path.split("."):
-        node = _dict(node).get(step)
-    return node
-
-
-def _dict(value: Any) -> Mapping[str, Any]:
-    return value if isinstance(value, Mapping) else {}

@@ -8,8 +8,7 @@ from ipaddress import ip_address
 from typing import Any
 
 from .base import DNS_LABEL, DNS_SUBDOMAIN
-
-Obj = Mapping[str, Any]
+from .unvalidated import Obj, items_of, mapping_of, mappings_of
 
 MAX_SHOWN = 253  # characters of a value
 _QUALIFIED_NAME = re.compile(r"[A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?")
@@ -24,12 +23,12 @@ def name_warnings(spec: Obj) -> Iterator[str]:
     Args:
         spec: of a Cryostat, in the shape of its v1beta2 JSON.
     """
-    network = _mapping(spec.get("networkOptions"))
-    ingress = _mapping(_mapping(network.get("coreConfig")).get("ingressSpec"))
+    network = mapping_of(spec.get("networkOptions"))
+    ingress = mapping_of(mapping_of(network.get("coreConfig")).get("ingressSpec"))
     yield from _ingress(ingress, "spec.networkOptions.coreConfig.ingressSpec")
-    yield from _port_names(_mapping(spec.get("targetDiscoveryOptions")).get("discoveryPortNames"))
-    accounts = _mapping(_mapping(spec.get("authorizationOptions")).get("openShiftSSO"))
-    yield from _access_review(_mapping(accounts.get("accessReview")))
+    yield from _port_names(mapping_of(spec.get("targetDiscoveryOptions")).get("discoveryPortNames"))
+    accounts = mapping_of(mapping_of(spec.get("authorizationOptions")).get("openShiftSSO"))
+    yield from _access_review(mapping_of(accounts.get("accessReview")))
     yield from _keys(spec, "spec")
 
 
@@ -56,13 +55,13 @@ def _ingress(ingress: Obj, path: str) -> Iterator[str]:
     name = ingress.get("ingressClassName")
     if isinstance(name, str) and name and not _is_dns_name(name):
         yield f"{path}.ingressClassName: {_shown(name)} is not the name of an IngressClass; use lower-case letters"
-    for index, rule in enumerate(_list(ingress.get("rules"))):
+    for index, rule in enumerate(mappings_of(ingress.get("rules"))):
         yield from _host(rule.get("host"), f"{path}.rules[{index}].host")
-        for number, each in enumerate(_list(_mapping(rule.get("http")).get("paths"))):
+        for number, each in enumerate(mappings_of(mapping_of(rule.get("http")).get("paths"))):
             yield from _path(each, f"{path}.rules[{index}].http.paths[{number}]")
-    for index, entry in enumerate(_list(ingress.get("tls"))):
+    for index, entry in enumerate(mappings_of(ingress.get("tls"))):
         hosts = entry.get("hosts")
-        for number, host in enumerate(hosts if isinstance(hosts, list) else ()):
+        for number, host in enumerate(items_of(hosts)):
             yield from _host(host, f"{path}.tls[{index}].hosts[{number}]")
 
 
@@ -125,11 +124,3 @@ def _shown(text: object) -> str:
     """Return a text in quotation marks if it has spaces at its ends or is empty."""
     shown = str(text)[:MAX_SHOWN]
     return f'"{shown}"' if shown != shown.strip() or not shown else shown
-
-
-def _mapping(value: Any) -> Obj:
-    return value if isinstance(value, Mapping) else {}
-
-
-def _list(value: Any) -> list[Obj]:
-    return [item for item in value if isinstance(item, Mapping)] if isinstance(value, list) else []

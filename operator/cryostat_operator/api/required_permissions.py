@@ -10,8 +10,7 @@ from .accepted_namespaces import accepted_namespaces
 from .constants import ANNOTATION_ACCEPT_NAMESPACES, GROUP, PLURAL, VERSION
 from .created_objects import ContentPermission, content_permissions
 from .permission import Permission
-
-Obj = Mapping[str, Any]
+from .unvalidated import Obj, items_of, mapping_of, value_at
 
 # Capabilities that a container may add at the `baseline` Pod Security level.
 _BASELINE_CAPABILITIES = frozenset(
@@ -95,7 +94,7 @@ def _changed_access(new: Obj, old: Obj) -> str:
 
 def changed_access_field(new: Obj, old: Obj) -> str:
     """Return the first changed field that is not harmless, as a path below the spec; empty if there is none."""
-    return _changed(_without_empty(_dict(new.get("spec"))), _without_empty(_dict(old.get("spec"))), "")
+    return _changed(_without_empty(mapping_of(new.get("spec"))), _without_empty(mapping_of(old.get("spec"))), "")
 
 
 def _changed(new: Any, old: Any, path: str) -> str:
@@ -104,7 +103,7 @@ def _changed(new: Any, old: Any, path: str) -> str:
         return ""
     if path and not any(field.startswith(f"{path}.") for field in HARMLESS_FIELDS):
         return path
-    new, old = _dict(new), _dict(old)
+    new, old = mapping_of(new), mapping_of(old)
     for key in dict.fromkeys((*new, *old)):
         if changed := _changed(new.get(key), old.get(key), f"{path}.{key}" if path else str(key)):
             return changed
@@ -113,19 +112,19 @@ def _changed(new: Any, old: Any, path: str) -> str:
 
 def target_namespaces(obj: Obj) -> list[str]:
     """Return the namespaces that the instance gets access to, each once; by default its own."""
-    given = _dict(obj.get("spec")).get("targetNamespaces")
+    given = mapping_of(obj.get("spec")).get("targetNamespaces")
     own = str(obj["metadata"].get("namespace") or "")
-    return list(dict.fromkeys(str(name) for name in (given if isinstance(given, list) else []) or [own]))
+    return list(dict.fromkeys(str(name) for name in items_of(given) or [own]))
 
 
 def secrets(obj: Obj) -> Iterator[tuple[str, str]]:
     """Yield the path below the spec and the name of each Secret that the instance reads."""
-    spec = _dict(obj.get("spec"))
+    spec = mapping_of(obj.get("spec"))
     for path in ("authorizationOptions.basicAuth", "databaseOptions", "objectStorageOptions"):
         yield f"{path}.secretName", str(_at(obj, f"{path}.secretName") or "")
     for path in ("trustedCertSecrets", "declarativeCredentials"):
-        for index, item in enumerate(_list(spec.get(path))):
-            yield f"{path}[{index}].secretName", str(_dict(item).get("secretName") or "")
+        for index, item in enumerate(items_of(spec.get(path))):
+            yield f"{path}[{index}].secretName", str(mapping_of(item).get("secretName") or "")
 
 
 def external_host(obj: Obj) -> str:
@@ -135,15 +134,15 @@ def external_host(obj: Obj) -> str:
 
 def privileges(obj: Obj) -> Iterator[str]:
     """Yield what the `baseline` Pod Security level does not allow in the security contexts, as paths with values."""
-    spec = _dict(obj.get("spec"))
-    reports = _dict(_dict(spec.get("reportOptions")).get("securityOptions"))
+    spec = mapping_of(obj.get("spec"))
+    reports = mapping_of(mapping_of(spec.get("reportOptions")).get("securityOptions"))
     options = {"securityOptions": spec.get("securityOptions"), "reportOptions.securityOptions": reports}
     for prefix, contexts in options.items():
-        for name, context in _dict(contexts).items():
-            for path in _beyond_baseline(_dict(context)):
+        for name, context in mapping_of(contexts).items():
+            for path in _beyond_baseline(mapping_of(context)):
                 yield f"{prefix}.{name}.{path}"
-    pods = _dict(_dict(spec.get("operandMetadata")).get("podMetadata"))
-    for key, value in _dict(pods.get("annotations")).items():
+    pods = mapping_of(mapping_of(spec.get("operandMetadata")).get("podMetadata"))
+    for key, value in mapping_of(pods.get("annotations")).items():
         if key.startswith(_APPARMOR) and value == "unconfined":
             yield f"operandMetadata.podMetadata.annotations[{key}]=unconfined"
 
@@ -175,32 +174,29 @@ class _Privileged(Permission):
 def _beyond_baseline(context: Obj) -> Iterator[str]:
     if context.get("privileged") is True:
         yield "privileged=true"
-    for added in _list(_dict(context.get("capabilities")).get("add")):
+    for added in items_of(mapping_of(context.get("capabilities")).get("add")):
         if str(added) not in _BASELINE_CAPABILITIES:
             yield f"capabilities.add={added}"
     if str(context.get("procMount") or "Default") != "Default":
         yield f"procMount={context['procMount']}"
     for profile in ("seccompProfile", "appArmorProfile"):
-        if _dict(context.get(profile)).get("type") == "Unconfined":
+        if mapping_of(context.get(profile)).get("type") == "Unconfined":
             yield f"{profile}.type=Unconfined"
-    linux = _dict(context.get("seLinuxOptions"))
+    linux = mapping_of(context.get("seLinuxOptions"))
     for key in ("user", "role"):
         if linux.get(key):
             yield f"seLinuxOptions.{key}={linux[key]}"
     if str(linux.get("type") or "") not in _BASELINE_SELINUX:
         yield f"seLinuxOptions.type={linux['type']}"
-    if _dict(context.get("windowsOptions")).get("hostProcess") is True:
+    if mapping_of(context.get("windowsOptions")).get("hostProcess") is True:
         yield "windowsOptions.hostProcess=true"
-    for sysctl in _list(context.get("sysctls")):
-        if _dict(sysctl).get("name") not in _BASELINE_SYSCTLS:
-            yield f"sysctls={_dict(sysctl).get('name')}"
+    for sysctl in items_of(context.get("sysctls")):
+        if mapping_of(sysctl).get("name") not in _BASELINE_SYSCTLS:
+            yield f"sysctls={mapping_of(sysctl).get('name')}"
 
 
 def _at(obj: Obj, path: str) -> Any:
-    node: Any = _dict(obj.get("spec"))
-    for step in path.split("."):
-        node = _dict(node).get(step)
-    return _without_empty(node)
+    return _without_empty(value_at(obj.get("spec"), path))
 
 
 def _without_empty(value: Any) -> Any:
@@ -208,11 +204,3 @@ def _without_empty(value: Any) -> Any:
     if isinstance(value, Mapping):
         return {key: kept for key, each in value.items() if (kept := _without_empty(each)) is not None} or None
     return None if value in ("", []) else value
-
-
-def _dict(value: Any) -> Mapping[str, Any]:
-    return value if isinstance(value, Mapping) else {}
-
-
-def _list(value: Any) -> list[Any]:
-    return value if isinstance(value, list) else []

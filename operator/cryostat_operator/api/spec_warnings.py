@@ -11,8 +11,7 @@ from typing import Any
 from . import constants, known_annotations
 from .conversion import ANNOTATION as PRESERVED
 from .name_warnings import name_warnings
-
-Obj = Mapping[str, Any]
+from .unvalidated import Obj, items_of, mapping_of, mappings_of
 
 # Values of Kubernetes' own types. The schema allows any value, because a later Kubernetes may add some.
 _KNOWN: Mapping[str, tuple[str, ...]] = {
@@ -87,9 +86,7 @@ def _key_suggestion(key: str, known: Iterable[str]) -> str:
 
 
 def _metadata(obj: Obj, field: str) -> Obj:
-    metadata = obj.get("metadata")
-    value = metadata.get(field) if isinstance(metadata, Mapping) else None
-    return value if isinstance(value, Mapping) else {}
+    return mapping_of(mapping_of(obj.get("metadata")).get(field))
 
 
 def suggestion(value: str, known: Iterable[str]) -> str:
@@ -101,15 +98,17 @@ def suggestion(value: str, known: Iterable[str]) -> str:
 
 
 def _duplicates(spec: Obj) -> Iterator[str]:
-    yield from _repeated("targetNamespaces", _items(spec, "targetNamespaces"))
+    yield from _repeated("targetNamespaces", items_of(spec.get("targetNamespaces")))
     for field in _FILES:
-        yield from _repeated(field, (f"{e.get('configMapName')}/{e.get('filename')}" for e in _objects(spec, field)))
+        yield from _repeated(
+            field, (f"{e.get('configMapName')}/{e.get('filename')}" for e in mappings_of(spec.get(field)))
+        )
     yield from _repeated(
-        "declarativeCredentials", (e.get("secretName") for e in _objects(spec, "declarativeCredentials"))
+        "declarativeCredentials", (e.get("secretName") for e in mappings_of(spec.get("declarativeCredentials")))
     )
     certificates = (
         "/".join(str(e.get(key) or "") for key in ("secretName", "configMapName", "certificateKey")).strip("/")
-        for e in _objects(spec, "trustedCertSecrets")
+        for e in mappings_of(spec.get("trustedCertSecrets"))
     )
     yield from _repeated("trustedCertSecrets", certificates)
 
@@ -121,14 +120,14 @@ def _repeated(field: str, values: Iterable[Any]) -> Iterator[str]:
 
 
 def _deprecated(spec: Obj) -> Iterator[str]:
-    storage = _object(spec, "storageOptions")
+    storage = mapping_of(spec.get("storageOptions"))
     for field in ("pvc", "emptyDir"):
         if field in storage:
             yield (
                 f"spec.storageOptions.{field} is deprecated: use spec.storageOptions.database.{field} and "
                 f"spec.storageOptions.objectStorage.{field}"
             )
-    for component, policies in _object(spec, "networkPolicies").items():
+    for component, policies in mapping_of(spec.get("networkPolicies")).items():
         if isinstance(policies, Mapping) and "disabled" in policies:
             path = f"spec.networkPolicies.{component}"
             yield f"{path}.disabled is deprecated: use {path}.ingressDisabled"
@@ -152,17 +151,3 @@ def _unknown_values(node: Any, path: str, parent: str) -> Iterator[str]:
                     yield f"{path}.{key}: {each} is not known to Kubernetes; {suggestion(each, known)}"
         else:
             yield from _unknown_values(value, f"{path}.{key}", key)
-
-
-def _object(spec: Obj, field: str) -> Obj:
-    value = spec.get(field)
-    return value if isinstance(value, Mapping) else {}
-
-
-def _items(spec: Obj, field: str) -> list[Any]:
-    value = spec.get(field)
-    return value if isinstance(value, list) else []
-
-
-def _objects(spec: Obj, field: str) -> list[Obj]:
-    return [item for item in _items(spec, field) if isinstance(item, Mapping)]
