@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
 
+from ..plan.model.kinds import Obj
 from .alert_rules import RECORDING_RULES, Alert
 from .alerts_instances import INSTANCE_ALERTS
 from .alerts_operator import OPERATOR_ALERTS
-
-Obj = dict[str, Any]
 
 NAME = "cryostat-operator-alerts"
 ALERTS = (*OPERATOR_ALERTS, *INSTANCE_ALERTS)

@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Any
-
+from ..plan.model.kinds import Obj
 from ..plan.model.reason_groups import COMPONENT_REASONS
 from ..plan.model.reasons import Reason
 from ..plan.readiness import DEPLOYMENTS, NON_BLOCKING
 from ..plan.yaml_text import document
-
-Obj = dict[str, Any]
 
 SUSPENDED = ("Hibernated", "Paused")
 """Reasons of `Ready` if a user asked that the instance does not run, or is not changed."""

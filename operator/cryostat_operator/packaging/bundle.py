@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import PurePosixPath
-from typing import Any
 
+from ..plan.model.kinds import Obj
 from ..plan.yaml_text import HEADER, document
 from .catalog import CHANNEL, catalog
 from .clusterserviceversion import (
@@ -19,8 +19,6 @@ from .crds import PATH as CRD_PATH
 from .crds import crd
 from .webhook_manifests import ROLE as REGISTRATION
 from .webhook_manifests import SERVICE as REGISTERED_SERVICE
-
-Obj = dict[str, Any]
 
 ROOT = PurePosixPath("bundle")
 OPENSHIFT = "v4.12"  # and later

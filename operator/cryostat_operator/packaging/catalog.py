@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
 
 from ..api import constants, v1beta1
+from ..plan.model.kinds import Obj
 from ..plan.yaml_text import HEADER, document
 from .clusterserviceversion import (
     NAME,
@@ -17,8 +17,6 @@ from .clusterserviceversion import (
     presentation,
     related_images,
 )
-
-Obj = dict[str, Any]
 
 CHANNEL = "candidate"
 BUNDLE_IMAGE = f"quay.io/cryostat/cryostat-operator-bundle:{VERSION}"

@@ -7,17 +7,15 @@ from collections.abc import Mapping
 from functools import cache
 from importlib.resources import files
 from pathlib import PurePosixPath
-from typing import Any
 
 from ..api import constants, v1beta1, v1beta2
 from ..api.base import Model
+from ..plan.model.kinds import Obj
 from ..plan.model.reasons import Reason
 from ..plan.model.webhook_definitions import WebhookPaths
 from ..plan.yaml_text import document
 from . import install_names, webhook_manifests
 from .crd_schema import object_schema
-
-Obj = dict[str, Any]
 
 PATH = PurePosixPath(f"crds/{constants.GROUP}_{constants.PLURAL}.yaml")
 

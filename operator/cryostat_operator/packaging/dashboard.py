@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping
-from typing import Any
 
 from .. import metric_table as table
+from ..plan.model.kinds import Obj
 from .dashboard_instances import INSTANCE_LABELS, INSTANCES
 from .dashboard_operator import OPERATOR
 from .dashboard_panel import OF_OPERATOR, Kind, Panel, Row
-
-Obj = dict[str, Any]
 
 FILE = "cryostat.json"
 SIDECAR_LABEL = {"grafana_dashboard": "1"}

@@ -9,15 +9,13 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cache, cached_property
-from typing import Any
 
 from ..api import constants, v1beta1, v1beta2
 from ..api.base import EMBEDDED_KEY, Model
+from ..plan.model.kinds import Obj
 from . import form
 from .crd_schema import flatten, object_schema
 from .crds import definitions
-
-Obj = dict[str, Any]
 
 URN = "urn:alm:descriptor:"
 UI = f"{URN}com.tectonic.ui:"

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import PurePosixPath
-from typing import Any
 
+from ..plan.model.kinds import Obj
 from ..plan.yaml_text import document
 from . import (
     alerts,
@@ -20,8 +20,6 @@ from . import (
     webhook_manifests,
 )
 from .install_names import DOCUMENTATION, LABELS, NAMESPACE, SELECTOR, SERVICE_ACCOUNT, WEBHOOK_PORT
-
-Obj = dict[str, Any]
 
 
 def files_of_install() -> Mapping[PurePosixPath, str]:

@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
 
 from .. import __version__
-
-Obj = dict[str, Any]
+from ..plan.model.kinds import Obj
 
 NAME = "cryostat-operator"
 NAMESPACE = "cryostat-operator-system"

@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from ..api import constants
 from ..plan.injection.label_hints import PREFIX
+from ..plan.model.kinds import Obj
 from .install_names import NAME
 from .policies import policy_and_binding
-
-Obj = dict[str, Any]
 
 _POLICY = f"{NAME}-agent-labels"
 _LABELS = (constants.AGENT_LABEL_NAME, constants.AGENT_LABEL_NAMESPACE)

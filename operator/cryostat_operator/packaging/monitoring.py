@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
 
 from ..pki import serving
+from ..plan.model.kinds import Obj
 from ..settings import Settings
-
-Obj = dict[str, Any]
 
 SERVICE = "cryostat-operator-metrics-service"
 _READER = "cryostat-operator-metrics-scraper"

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
 
+from ..plan.model.kinds import Obj
 from ..plan.workloads import LINUX_NODES
 from ..settings import IMAGES, OPERATOR_IMAGE, WEBHOOK_CERTIFICATES
 from . import webhook_manifests
@@ -20,8 +20,6 @@ from .install_names import (
     WEBHOOK_PORT,
     metadata,
 )
-
-Obj = dict[str, Any]
 
 _CERTIFICATE_VOLUME = "webhook-cert"  # OLM uses the same name for its volume at this path
 

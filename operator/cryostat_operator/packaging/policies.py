@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any
-
+from ..plan.model.kinds import Obj
 from .install_names import metadata
-
-Obj = dict[str, Any]
 
 GROUP = "admissionregistration.k8s.io"
 

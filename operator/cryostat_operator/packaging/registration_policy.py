@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from ..plan.model import webhook_definitions
+from ..plan.model.kinds import Obj
 from .install_names import NAME, NAMESPACE, SERVICE_ACCOUNT
 from .policies import GROUP, policy_and_binding
 from .webhook_manifests import CONFIGURATIONS
-
-Obj = dict[str, Any]
 
 _OPERATOR = f"system:serviceaccount:{NAMESPACE}:{SERVICE_ACCOUNT}"
 _POLICY = f"{NAME}-webhook-registration"

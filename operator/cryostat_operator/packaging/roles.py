@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from ..api import constants, created_objects
 from ..api.created_objects import Resource
 from ..console import extensions
-from ..plan.model.kinds import KINDS
+from ..plan.model.kinds import KINDS, Obj
 from ..settings import Settings
 from . import webhook_manifests
 from .install_names import CLUSTER_ROLE, LABELS, NAME, NAMESPACE, SERVICE_ACCOUNT, metadata
-
-Obj = dict[str, Any]
 
 _RBAC = "rbac.authorization.k8s.io"
 

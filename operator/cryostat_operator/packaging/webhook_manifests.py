@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
 
 from ..api import constants
+from ..plan.model.kinds import Obj
 from ..settings import Settings
-
-Obj = dict[str, Any]
 
 SERVICE = Settings().webhook_service
 PORT_NAME = "webhooks"

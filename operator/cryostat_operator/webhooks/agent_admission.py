@@ -17,7 +17,7 @@ from ..plan.injection.pod_fields import NotInjectableError, select_container
 from ..plan.injection.pod_mutator import inject_agent
 from ..plan.injection.propagation import propagate
 from ..plan.instance import Instance
-from ..plan.model.kinds import InstanceKey
+from ..plan.model.kinds import InstanceKey, Obj
 from ..plan.model.reasons import Reason
 from ..plan.model.snapshot import Snapshot
 from ..settings import Settings
@@ -25,7 +25,7 @@ from .agent_events import AgentEvents, object_name
 from .cluster_reader import ClusterReader
 from .large_reviews import LargeReviews
 from .pod_context_reader import PodContextReader
-from .reviews import AdmissionRequest, Obj, allowed
+from .reviews import AdmissionRequest, allowed
 from .smart_trigger_warnings import smart_trigger_warnings
 
 logger = logging.getLogger(__name__)

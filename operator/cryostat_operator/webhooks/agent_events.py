@@ -10,9 +10,10 @@ import hashlib
 
 from ..api.required_permissions import target_namespaces
 from ..kube.events import MAX_MESSAGE
+from ..plan.model.kinds import Obj
 from ..plan.model.reasons import Reason
 from .cluster_reader import ClusterReader
-from .reviews import AdmissionRequest, Obj
+from .reviews import AdmissionRequest
 
 # Events per Cryostat and target namespace: authors of pods must not fill the cluster with events, nor use up the events
 # of other namespaces. All namespaces that are no target namespaces share one budget.

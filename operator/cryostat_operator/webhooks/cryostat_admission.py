@@ -24,14 +24,14 @@ from ..kube.errors import ApiError
 from ..observe.planning import plan_for
 from ..plan.components.buckets import missing_name_warning
 from ..plan.instance import Instance
-from ..plan.model.kinds import PARTIAL, InstanceKey
+from ..plan.model.kinds import PARTIAL, InstanceKey, Obj
 from ..plan.model.problems import Problem
 from ..plan.model.snapshot import ReferenceData, Snapshot
 from ..plan.planner import Desired
 from ..plan.restored_release import created_refusal
 from ..settings import Settings
 from .cluster_reader import ClusterReader
-from .reviews import AdmissionRequest, Obj, allowed, denied
+from .reviews import AdmissionRequest, allowed, denied
 
 logger = logging.getLogger(__name__)
 

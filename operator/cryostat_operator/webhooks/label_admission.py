@@ -5,8 +5,9 @@ from __future__ import annotations
 from ..api.limits import MAX_VALUES_READ
 from ..plan.injection.label_hints import missing_label
 from ..plan.injection.labels import requested_instance
+from ..plan.model.kinds import Obj
 from .agent_admission import WARNING_PREFIX
-from .reviews import AdmissionRequest, Obj, allowed
+from .reviews import AdmissionRequest, allowed
 
 
 async def review_labels(request: AdmissionRequest) -> Obj:

@@ -9,7 +9,7 @@ from contextlib import asynccontextmanager
 
 from ..api.limits import has_more_values
 from ..fair_slots import FairSlots
-from .reviews import Obj
+from ..plan.model.kinds import Obj
 
 # Entries of lists and maps. The review of the largest object that gets the agent takes a tenth of a second, in which
 # nothing else is done. With `kubectl create --dry-run=server`, an author of pods can request that again and again.

@@ -13,6 +13,7 @@ from ..kube.client import Client
 from ..kube.connection import Connection
 from ..kube.errors import ApiError
 from ..metrics import InjectionCounts, Metrics
+from ..plan.model.kinds import Obj
 from ..plan.model.webhook_definitions import WebhookPaths
 from ..settings import Settings
 from . import serving_certificate
@@ -26,7 +27,7 @@ from .metrics_access import MetricsAccess
 from .reachability import ReachabilityCheck
 from .reachability_probe import ReachabilityProbe
 from .registration import Address, Registration
-from .reviews import AdmissionRequest, Caller, Obj, parse
+from .reviews import AdmissionRequest, Caller, parse
 from .server import MetricsSource, ReviewHandler, WebhookServer
 from .serving_certificate import Certificate, ManagedSecret, NotMountedError
 

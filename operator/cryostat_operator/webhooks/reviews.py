@@ -10,9 +10,8 @@ from typing import Any, NamedTuple
 import jsonpatch
 import orjson
 
+from ..plan.model.kinds import Obj
 from ..printable import printable
-
-Obj = dict[str, Any]
 
 API_VERSION = "admission.k8s.io/v1"
 OPERATIONS = ("CREATE", "UPDATE", "DELETE", "CONNECT")
