@@ -4,21 +4,27 @@ from __future__ import annotations
 
 import os
 import sys
-from contextlib import suppress
-from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
 
 from .backup import backup_commands
+from .command_input import cryostat_in_file, settings_of_environment
 from .gather import gather_command
 from .inspect import commands
 from .settings import AGENT_VERSION, CRYOSTAT_VERSION
 
-if TYPE_CHECKING:
-    from .api.v1beta2 import Cryostat
-    from .settings import Settings
+# What several commands take.
+_FILE = click.argument("file", type=click.File("r"))
+_TLS = click.option(
+    "--tls/--no-tls",
+    default=None,
+    help="Encrypt traffic between components; default: unless DISABLE_SERVICE_TLS is true.",
+)
+_NAMESPACE = click.option(
+    "-n", "--namespace", default=None, help="Namespace of the Cryostat if FILE does not set one; default: default."
+)
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 120})
@@ -67,7 +73,7 @@ def run(host: str, port: int, webhook_port: int, log_format: str, log_level: str
     from . import handlers, logs
     from .kube.errors import LoginError
 
-    settings = _settings()
+    settings = settings_of_environment()
     commands.require_usable_kubeconfig()
     logs.configure(json=log_format == "json", level=log_level.upper())
 
@@ -98,7 +104,7 @@ def run(host: str, port: int, webhook_port: int, log_format: str, log_level: str
 
 
 @main.command(short_help="Print the objects of a Cryostat, without a cluster.")
-@click.argument("file", type=click.File("r"))
+@_FILE
 @click.option(
     "--platform",
     type=click.Choice(["kubernetes", "openshift"]),
@@ -106,14 +112,8 @@ def run(host: str, port: int, webhook_port: int, log_format: str, log_level: str
     show_default=True,
     help="Platform of the cluster.",
 )
-@click.option(
-    "--tls/--no-tls",
-    default=None,
-    help="Encrypt traffic between components; default: unless DISABLE_SERVICE_TLS is true.",
-)
-@click.option(
-    "-n", "--namespace", default=None, help="Namespace of the Cryostat if FILE does not set one; default: default."
-)
+@_TLS
+@_NAMESPACE
 def render(file: Any, platform: str, tls: bool | None, namespace: str | None) -> None:
     """Print the objects that the operator would create for the Cryostat in FILE (- for standard input), as YAML.
 
@@ -127,8 +127,8 @@ def render(file: Any, platform: str, tls: bool | None, namespace: str | None) ->
     """
     from .plan.render import assumed_plan, left_out, manifests
 
-    cryostat = _cryostat(file, namespace)
-    settings = _settings(tls)
+    cryostat = cryostat_in_file(file, namespace)
+    settings = settings_of_environment(tls)
     plan = assumed_plan(cryostat, settings, openshift=platform == "openshift")
     click.echo(manifests(plan), nl=False)
     for line in left_out(plan):
@@ -136,15 +136,9 @@ def render(file: Any, platform: str, tls: bool | None, namespace: str | None) ->
 
 
 @main.command(short_help="Show what applying a Cryostat would change.")
-@click.argument("file", type=click.File("r"))
-@click.option(
-    "--tls/--no-tls",
-    default=None,
-    help="Encrypt traffic between components; default: unless DISABLE_SERVICE_TLS is true.",
-)
-@click.option(
-    "-n", "--namespace", default=None, help="Namespace of the Cryostat if FILE does not set one; default: default."
-)
+@_FILE
+@_TLS
+@_NAMESPACE
 @click.option("--context", default=None, help="Context of the kubeconfig; default: the current one.")
 def diff(file: Any, tls: bool | None, namespace: str | None, context: str | None) -> None:
     """Show what applying the Cryostat in FILE would change in the cluster of KUBECONFIG.
@@ -159,7 +153,7 @@ def diff(file: Any, tls: bool | None, namespace: str | None, context: str | None
     from .reconcile.dry_run import difference
 
     try:
-        cryostat, settings = _cryostat(file, namespace), _settings(tls)
+        cryostat, settings = cryostat_in_file(file, namespace), settings_of_environment(tls)
     except click.ClickException as error:
         commands.fail(error.format_message())
     found = commands.run_with_client(context, lambda client, _: difference(client, cryostat, settings))
@@ -170,7 +164,7 @@ def diff(file: Any, tls: bool | None, namespace: str | None, context: str | None
 
 
 @main.command("convert-values", short_help="Convert values of the Helm chart to a Cryostat.")
-@click.argument("file", type=click.File("r"))
+@_FILE
 @click.option("--name", default=None, help="Name of the Cryostat; default: fullnameOverride of the chart, or cryostat.")
 @click.option("-n", "--namespace", default=None, help="Namespace of the Cryostat; default: none.")
 @click.option("--strict", is_flag=True, help="Fail without output if a value cannot be converted.")
@@ -231,38 +225,6 @@ def generate(check: bool, root: Path) -> None:
     for path in stale:
         click.echo(f"{'out of date' if check else 'written'}: {path}")
     sys.exit(1 if check and stale else 0)
-
-
-def _settings(tls: bool | None = None) -> Settings:
-    from .settings import Settings, SettingsError
-
-    try:
-        settings = Settings.from_env(os.environ, _resolver())
-    except SettingsError as error:
-        raise click.ClickException(str(error)) from None
-    return settings if tls is None else replace(settings, service_tls=tls)
-
-
-def _resolver() -> str:
-    """Return the content of the file that the kubelet writes for each pod."""
-    with suppress(OSError):
-        return Path("/etc/resolv.conf").read_text(errors="replace")
-    return ""
-
-
-def _cryostat(file: Any, namespace: str | None) -> Cryostat:
-    """Return the only Cryostat in a YAML file, which may contain other documents and lists."""
-    from .api.documents import DocumentError, cryostat_in
-    from .api.validation import InvalidCryostatError, read_cryostat
-
-    try:
-        document = cryostat_in(file.read(), namespace or "default")
-        return read_cryostat({"spec": {}, **document})
-    except DocumentError as error:
-        raise click.ClickException(f"{file.name} {error}") from None
-    except InvalidCryostatError as error:
-        problems = "".join(f"\n  {problem}" for problem in error.problems)
-        raise click.ClickException(f"{file.name}: the Cryostat is not valid:{problems}") from None
 
 
 def complete() -> None:
