@@ -9,7 +9,7 @@ from ..settings import IMAGES
 from . import image_remedies, missing_references
 from .claims import VOLUME_FIELDS
 from .model.kinds import Obj
-from .model.messages import quoted, termination_message
+from .model.messages import capitalized, quoted, termination_message
 from .model.problems import PodFailure
 from .model.reasons import Reason
 from .model.times import seconds
@@ -48,6 +48,7 @@ _CONTAINERS = {
     "-reports": _Container(("reports",), "reportOptions.resources"),
 }
 _ADDED_CONTAINER = _Container()  # by a webhook or policy of the cluster
+_ADDED = "a webhook or policy of the cluster added this container"
 
 
 def failures(pod: Obj, kind: str, container: Obj) -> Iterator[PodFailure]:
@@ -70,7 +71,7 @@ def failures(pod: Obj, kind: str, container: Obj) -> Iterator[PodFailure]:
         yield _crash(pod, kind, container, ended)
     elif reason == "CrashLoopBackOff":
         cause = f"{kind} {name} ends repeatedly"
-        yield PodFailure(Reason.CONTAINER_CRASHED, cause, _sentence(log_command(pod, name)), name, vague=True)
+        yield PodFailure(Reason.CONTAINER_CRASHED, cause, capitalized(log_command(pod, name)), name, vague=True)
 
 
 def _remedy_of_start(pod: Obj, name: str, quote: str) -> str:
@@ -131,7 +132,7 @@ def _crash(pod: Obj, kind: str, container: Obj, ended: Obj) -> PodFailure:
     cause = f"{kind} {name} {_how(code, _spec(pod, kind, name))} and is started again"
     cause += f' (last message: "{quote}")' if quote else ""
     log = log_command(pod, name)
-    remedy = _sentence(log)
+    remedy = capitalized(log)
     volume = VOLUME_FIELDS.get(pod["metadata"]["labels"].get("component", ""))
     if volume and "No space left on device" in quote:
         remedy = f"If its volume is full, raise the size in {volume}; otherwise {log}"
@@ -172,7 +173,7 @@ def waits(pod: Obj, kind: str, container: Obj) -> Iterator[PodFailure]:
             cause = f"{kind} {name} runs, but its {probe} probe{_request(spec.get(f'{probe}Probe'))} does not succeed"
         since = seconds((state["running"] or {}).get("startedAt"))
         log = log_command(pod, name)
-        remedy = _sentence(log)
+        remedy = capitalized(log)
         if name == pod["metadata"]["labels"].get("app"):
             remedy = f"If a NetworkPolicy denies egress to database or object storage, allow it; otherwise {log}"
         yield PodFailure(Reason.POD_NOT_READY, cause, remedy, name, since, transient=True)
@@ -227,9 +228,6 @@ def _image_variables(pod: Obj, container: str) -> str:
     return " or ".join(IMAGES[image][0] for image in _container(app, container).images)
 
 
-_ADDED = "a webhook or policy of the cluster added this container"
-
-
 def log_command(pod: Obj, container: str) -> str:
     """Return a clause with the command that prints the log of a container."""
     metadata = pod["metadata"]
@@ -237,7 +235,3 @@ def log_command(pod: Obj, container: str) -> str:
     deployment = labels["app"] + ("" if labels["component"] == "cryostat" else f"-{labels['component']}")
     command = f"see kubectl logs -n {metadata['namespace']} deployment/{deployment} -c {container}"
     return command if _image_variables(pod, container) else f"{_ADDED}; {command}"
-
-
-def _sentence(clause: str) -> str:
-    return f"{clause[:1].upper()}{clause[1:]}"
