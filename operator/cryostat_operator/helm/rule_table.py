@@ -56,6 +56,15 @@ _ONE_POD = NotSupported(
     "there is no field per component; spec.operandMetadata.podMetadata.annotations applies to all pods"
 )
 _ACCOUNT = NotSupported("the operator creates a ServiceAccount with the name of the Cryostat for each instance")
+_BUCKETS = {
+    "archivedRecordings": "archivedrecordings",
+    "archivedReports": "archivedreports",
+    "eventTemplates": "eventtemplates",
+    "jmcAgentProbeTemplates": "probes",
+    "threadDumps": "threaddumps",
+    "heapDumps": "heapdumps",
+    "metadata": "metadata",
+}
 
 
 def _containers() -> Mapping[str, Rule]:
@@ -106,16 +115,6 @@ def _scheduling() -> Mapping[str, Rule]:
 def _audit(mode: Any) -> Any:
     return {"enabled": True, "disabled": False}.get(mode, mode) if isinstance(mode, str) else mode
 
-
-_BUCKETS = {
-    "archivedRecordings": "archivedrecordings",
-    "archivedReports": "archivedreports",
-    "eventTemplates": "eventtemplates",
-    "jmcAgentProbeTemplates": "probes",
-    "threadDumps": "threaddumps",
-    "heapDumps": "heapdumps",
-    "metadata": "metadata",
-}
 
 RULES: Mapping[str, Rule] = {
     **_containers(),

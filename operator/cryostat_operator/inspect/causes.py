@@ -71,6 +71,17 @@ _DEFAULT_COMMAND = "kubectl -n {n} describe cryostat {i}"
 _CONNECTION_REASONS = (Reason.CONTAINER_CRASHED, Reason.POD_NOT_READY, Reason.DEPLOYMENT_UNAVAILABLE)
 
 _REASONS = frozenset(str(reason) for reason in Reason)  # `DatabaseSecretLost` has no prefix of a component
+_BLOCKING = (
+    "Ready",
+    "ReferencesResolved",
+    "TargetNamespacesReady",
+    "DatabaseKeysReady",
+    "VolumesReady",
+    "Exposed",
+    "TLSSetupComplete",
+    "UpgradeAllowed",
+    "Reconciled",
+)
 
 
 def causes(observed: Observed, now: float) -> list[Cause]:
@@ -137,19 +148,6 @@ def _from_conditions(observed: Observed) -> Iterator[Cause]:
     for condition in failed:
         first.setdefault(condition.get("reason"), condition)
     yield from (_cause(observed, condition) for condition in first.values())
-
-
-_BLOCKING = (
-    "Ready",
-    "ReferencesResolved",
-    "TargetNamespacesReady",
-    "DatabaseKeysReady",
-    "VolumesReady",
-    "Exposed",
-    "TLSSetupComplete",
-    "UpgradeAllowed",
-    "Reconciled",
-)
 
 
 def _cause(observed: Observed, condition: Obj) -> Cause:

@@ -23,6 +23,7 @@ VOLUME_FIELDS: Mapping[str, str] = {
     "storage": "spec.storageOptions.objectStorage",
 }
 """Component label → the field of the Cryostat with the volume of the component."""
+_SIZE = "spec.resources.requests.storage"
 
 
 def claim_name(instance: Instance, component: Component) -> str:
@@ -176,9 +177,6 @@ def pvc_field(instance: Instance, component: Component) -> str:
     own = options and (options.database if component == "database" else options.object_storage)
     is_deprecated = options is not None and options.pvc is not None and own is None
     return f"{'spec.storageOptions' if is_deprecated else VOLUME_FIELDS[component]}.pvc"
-
-
-_SIZE = "spec.resources.requests.storage"
 
 
 def _size(spec: dict[str, Any] | None) -> Any:

@@ -26,6 +26,7 @@ _IMAGE_PULL = frozenset(
         "SignatureValidationFailed",
     }
 )
+_ADDED = "a webhook or policy of the cluster added this container"
 
 
 class _Container(NamedTuple):
@@ -48,7 +49,6 @@ _CONTAINERS = {
     "-reports": _Container(("reports",), "reportOptions.resources"),
 }
 _ADDED_CONTAINER = _Container()  # by a webhook or policy of the cluster
-_ADDED = "a webhook or policy of the cluster added this container"
 
 
 def failures(pod: Obj, kind: str, container: Obj) -> Iterator[PodFailure]:

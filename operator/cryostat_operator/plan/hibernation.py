@@ -21,6 +21,8 @@ from .model.reasons import Reason
 # Component labels: the Deployments of `_FIRST` stop first, then those of `_LAST`.
 _FIRST = (workloads.CORE, reports.NAME)
 _LAST = (database.NAME, storage.NAME)
+_LONGEST_VALUE = 40  # characters of a wrong value that a message quotes
+_USER_FIELDS = ("labels", "annotations")
 
 
 def hibernate(
@@ -64,9 +66,6 @@ def invalid_value(instance: Instance) -> str:
         f'has the value "{value[:_LONGEST_VALUE]}", which has no effect',
         remedy='Use "on" or "off"',
     )
-
-
-_LONGEST_VALUE = 40  # characters of a wrong value that a message quotes
 
 
 def is_hibernated(instance: Instance) -> bool:
@@ -143,6 +142,3 @@ def _blocked(instance: Instance, component: ComponentPlan, built: ComponentPlan)
             own = objects[key]
             metadata = {**own["metadata"], **{field: live["metadata"].get(field) or {} for field in _USER_FIELDS}}
             yield {**own, "metadata": metadata, "spec": {**own["spec"], "template": live["spec"]["template"]}}
-
-
-_USER_FIELDS = ("labels", "annotations")

@@ -12,6 +12,9 @@ from .model.problems import PodFailure
 from .model.reasons import Reason
 from .model.times import seconds
 
+_PRESSURE = re.compile(r"node\.kubernetes\.io/(disk|memory|pid)-pressure")
+_SCARCE = {"disk": "disk space", "memory": "memory", "pid": "process IDs"}
+
 
 def pod_failure(pod: Obj) -> PodFailure | None:
     """Return the first cause that keeps a pod from serving, or None where nothing is known."""
@@ -86,10 +89,6 @@ def _remedy_of_scheduling(quote: str, options: str) -> str:
     if "were unschedulable" in quote:
         return "Allow pods on a node again with kubectl uncordon, or add a node"
     return f"Add a node that fits, or correct {options}.schedulingOptions"
-
-
-_PRESSURE = re.compile(r"node\.kubernetes\.io/(disk|memory|pid)-pressure")
-_SCARCE = {"disk": "disk space", "memory": "memory", "pid": "process IDs"}
 
 
 def _lost_contact(conditions: Mapping[str, Obj]) -> bool:

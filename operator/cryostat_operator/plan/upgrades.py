@@ -25,6 +25,9 @@ from .model.reasons import Reason
 # First and last release of the image `cryostat-db`, and the major version of PostgreSQL in it.
 POSTGRESQL = (((2, 0), (3, 0), 15), ((4, 0), (4, 2), 16))
 _CRYOSTAT, _POSTGRESQL = "cryostat", "postgresql"
+_REASONS = frozenset({Reason.DATABASE_VERSION_MISMATCHED, Reason.DOWNGRADE_NOT_CONFIRMED})
+_UNCHANGED = "Deployments keep their images"
+_CONTAINER_FIELDS = ("initContainers", "containers")
 
 
 class Versions(NamedTuple):
@@ -179,9 +182,6 @@ def upgrade_allowed(plan: Plan) -> Condition | None:
     return failed("UpgradeAllowed", found) if found else None
 
 
-_REASONS = frozenset({Reason.DATABASE_VERSION_MISMATCHED, Reason.DOWNGRADE_NOT_CONFIRMED})
-
-
 def _other_postgresql(instance: Instance, claim: str, before: int, wanted: int) -> Problem:
     text = message(
         f"PersistentVolumeClaim {instance.namespace}/{claim}",
@@ -203,7 +203,3 @@ def _downgrade(instance: Instance, claim: str, before: str, wanted: str) -> Prob
         f'{constants.ANNOTATION_ALLOW_DOWNGRADE}: "{wanted}"',
     )
     return Problem("core", Reason.DOWNGRADE_NOT_CONFIRMED, text, dedup_key=f"{before} {wanted}")
-
-
-_UNCHANGED = "Deployments keep their images"
-_CONTAINER_FIELDS = ("initContainers", "containers")

@@ -16,6 +16,25 @@ from ..plan.quota_remedies import violates_limit_range
 from ..plan.refusal_remedies import remedy_for
 from .results import Outcome, refused
 
+_CLAIM = "Undo the change of spec.storageOptions; most storage classes cannot shrink a claim, some cannot grow it"
+_FIELDS_OF_KINDS = {
+    "Ingress": "spec.networkOptions.coreConfig",
+    "Service": "spec.serviceOptions",
+    "NetworkPolicy": "spec.networkPolicies",
+}
+
+# Names in the path of a field of a Deployment → the field of the spec; `{}` is `spec` or `spec.reportOptions`.
+_FIELDS_OF_PODS = (
+    (frozenset({"resources"}), "{}.resources"),
+    (frozenset({"securityContext"}), "{}.securityOptions"),
+    (frozenset({"affinity", "nodeSelector", "tolerations"}), "{}.schedulingOptions"),
+    (frozenset({"labels", "annotations"}), "spec.operandMetadata"),
+)
+_ROUTE = "Set spec.networkOptions.coreConfig.externalHost to a host that is allowed"
+_FORBIDDEN = "Grant the operator what is missing (see its roles in manifests/), or make an exception in the policy"
+_DELETION = "Change the policy that refuses the deletion; the operator tries again by itself"
+_INVALID = "Correct the field of the spec from which the named value comes"
+
 
 class _Check(NamedTuple):
     """Reason and remedy of the refusals that match. A `transient` refusal is retried soon and not reported."""
@@ -140,24 +159,6 @@ def _is_deletion_invalid(change: Change, error: ApiError) -> bool:
 def _always(change: Change, error: ApiError) -> bool:
     return True
 
-
-_CLAIM = "Undo the change of spec.storageOptions; most storage classes cannot shrink a claim, some cannot grow it"
-_FIELDS_OF_KINDS = {
-    "Ingress": "spec.networkOptions.coreConfig",
-    "Service": "spec.serviceOptions",
-    "NetworkPolicy": "spec.networkPolicies",
-}
-# Names in the path of a field of a Deployment → the field of the spec; `{}` is `spec` or `spec.reportOptions`.
-_FIELDS_OF_PODS = (
-    (frozenset({"resources"}), "{}.resources"),
-    (frozenset({"securityContext"}), "{}.securityOptions"),
-    (frozenset({"affinity", "nodeSelector", "tolerations"}), "{}.schedulingOptions"),
-    (frozenset({"labels", "annotations"}), "spec.operandMetadata"),
-)
-_ROUTE = "Set spec.networkOptions.coreConfig.externalHost to a host that is allowed"
-_FORBIDDEN = "Grant the operator what is missing (see its roles in manifests/), or make an exception in the policy"
-_DELETION = "Change the policy that refuses the deletion; the operator tries again by itself"
-_INVALID = "Correct the field of the spec from which the named value comes"
 
 CHECKS = (
     _Check(_is_unavailable, Reason.API_SERVER_UNAVAILABLE, transient=True),

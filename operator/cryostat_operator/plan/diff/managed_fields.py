@@ -7,6 +7,12 @@ from typing import Any
 from ...api import constants
 from ..model.kinds import FIELD_MANAGER, Obj
 
+# Field manager of the Go operator and of many other operators; see `is_written_by_operator`.
+GO_OPERATOR_MANAGER = "manager"
+
+# Field of entries of other managers in the result of `trim`.
+_OTHER = "other"
+
 
 def operator_fields(live: Obj, path: tuple[str, ...], field: str) -> set[str]:
     """Return the keys of the labels or annotations that this operator, or the Go operator, set last.
@@ -26,12 +32,6 @@ def operator_fields(live: Obj, path: tuple[str, ...], field: str) -> set[str]:
         found |= {name[2:] for name in fields if name.startswith("f:")}
     # The Deployment controller's annotations must never be removed.
     return {name for name in found if not name.startswith("deployment.kubernetes.io/")}
-
-
-# Field manager of the Go operator and of many other operators; see `is_written_by_operator`.
-GO_OPERATOR_MANAGER = "manager"
-# Field of entries of other managers in the result of `trim`.
-_OTHER = "other"
 
 
 def trim(kind: str, obj: Obj) -> Obj:

@@ -14,9 +14,11 @@ from ...api import constants
 Obj = dict[str, Any]
 """One Kubernetes object in the shape of its JSON."""
 
-
 PARTIAL = "cryostat-operator/partial"
 """Field of a cached object that has only the metadata that decides about ownership and deletion."""
+
+FIELD_MANAGER = "cryostat-operator"
+_ALL_VERBS = ("get", "list", "watch", "create", "update", "delete")
 
 
 class Key(NamedTuple):
@@ -38,9 +40,6 @@ def key_of(obj: Obj) -> Key:
 def spec_hash_of(obj: Obj) -> bytes:
     """Return a hash of a desired object."""
     return hashlib.blake2b(orjson.dumps(obj), digest_size=16).digest()
-
-
-_ALL = ("get", "list", "watch", "create", "update", "delete")
 
 
 @dataclass(frozen=True)
@@ -67,7 +66,7 @@ class Kind:
     retained: bool = False
     optional: bool = False
     on_demand: bool = False
-    verbs: tuple[str, ...] = _ALL
+    verbs: tuple[str, ...] = _ALL_VERBS
     extra_rules: tuple[tuple[str, tuple[str, ...]], ...] = ()
 
     @property
@@ -78,7 +77,7 @@ class Kind:
 _KINDS = (
     Kind("ServiceAccount", "", "v1", "serviceaccounts"),
     # Patches change the metadata of Secrets whose values another controller writes.
-    Kind("Secret", "", "v1", "secrets", immutable=("type",), verbs=(*_ALL, "patch")),
+    Kind("Secret", "", "v1", "secrets", immutable=("type",), verbs=(*_ALL_VERBS, "patch")),
     Kind("ConfigMap", "", "v1", "configmaps"),
     # The operator never deletes claims; garbage collection does. It needs the permission to delete nevertheless: with
     # the admission plugin OwnerReferencesPermissionEnforcement, as on OpenShift, only users who may delete an object
@@ -122,9 +121,6 @@ class InstanceKey(NamedTuple):
 
     namespace: str
     name: str
-
-
-FIELD_MANAGER = "cryostat-operator"
 
 
 def cryostat_path(namespace: str = "", name: str = "") -> str:

@@ -18,6 +18,8 @@ Known = Mapping[Key, CertificateInfo]
 
 Check = Callable[[CertificateRequest, CertificateInfo, Known, Obj | None], str | None]
 
+_MISSING = "it is missing or incomplete"
+
 
 def reissue_reason(request: CertificateRequest, known: Known, live: Obj | None) -> str | None:
     """Return why the requested certificate must be issued again, in a few words; None if it is as requested.
@@ -32,9 +34,6 @@ def reissue_reason(request: CertificateRequest, known: Known, live: Obj | None) 
         return _MISSING
     reasons = (check(request, info, known, live) for check in CHECKS)
     return next((reason for reason in reasons if reason), None)
-
-
-_MISSING = "it is missing or incomplete"
 
 
 def _incomplete(request: CertificateRequest, info: CertificateInfo, _known: Known, _live: Obj | None) -> str | None:
