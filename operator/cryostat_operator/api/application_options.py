@@ -45,10 +45,11 @@ class TemplateConfigMap(Model):
 
 
 class DeclarativeCredential(Model):
-    """Credentials for targets, in a Secret."""
+    """Logins to targets, in a Secret."""
 
     secret_name: ObjectName = required(
-        "Secret in the namespace of this object; each key contains stored credentials in JSON form."
+        "Secret in the namespace of this object; each key contains one login as JSON, with `matchExpression`, "
+        "`username` and `password`."
     )
 
 

@@ -73,7 +73,7 @@ class CryostatSpec(Model):
     automated_rules: list[TemplateConfigMap] | None = doc("Automated rules to install, one JSON file each.")
     event_templates: list[TemplateConfigMap] | None = doc("JFR event templates to install, one .jfc file each.")
     probe_templates: list[TemplateConfigMap] | None = doc("JMC agent probe templates to install, one XML file each.")
-    declarative_credentials: list[DeclarativeCredential] | None = doc("Stored credentials to install, for targets.")
+    declarative_credentials: list[DeclarativeCredential] | None = doc("Logins to targets that the application stores.")
     storage_options: StorageOptions | None = doc("Volumes of the database and of the object storage.")
     service_options: ServiceOptions | None = doc("Services of the instance: type, port and metadata.")
     network_policies: NetworkPolicies | None = doc(
@@ -96,7 +96,8 @@ class CryostatSpec(Model):
         "Security contexts of pods and containers. Each one replaces the entire default."
     )
     resources: Resources | None = doc(
-        "Resources of the containers. Default requests are added where CPU or memory is missing."
+        "Resources of the containers. Default requests are added where CPU or memory is missing. Default limits are "
+        "added only to containers for which the spec sets neither requests nor limits."
     )
     authorization_options: AuthorizationOptions | None = doc(
         "Authentication and authorization of users. Authentication is required by default."

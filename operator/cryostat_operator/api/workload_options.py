@@ -79,7 +79,7 @@ class SecurityOptions(Model):
 
 
 class Resources(Model):
-    """Resources of the containers. Default requests are added where CPU or memory is missing."""
+    """Resources of the containers, completed by defaults."""
 
     auth_proxy_resources: ResourceRequirements | None = doc(
         "Resources of the authentication proxy. Default requests 100m CPU and 64Mi, limits 1 CPU and 256Mi."
