@@ -294,7 +294,7 @@ def _refusal(refused: Obj) -> Problem:
     obj = {"kind": key.kind, "metadata": {"namespace": key.namespace, "name": key.name}}
     assert key_of(obj) == key
     outcome = refusals.outcome_of(Change("create", key, obj), ApiError(refused["status"], "", refused["message"]))
-    assert outcome.is_lasting_refusal
+    assert outcome.is_permanent_refusal
     assert outcome.problem
     return outcome.problem
 

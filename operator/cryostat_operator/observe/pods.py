@@ -51,8 +51,8 @@ def _reported(pod: _Pod | None) -> PodFailure | None:
     return None if failure and failure.reason == Reason.POD_TERMINATING else failure
 
 
-def _is_vaguer(failure: PodFailure | None, before: PodFailure | None) -> bool:
-    """Whether the kubelet said more about the same failure before it began to wait for the next attempt."""
+def _says_less(failure: PodFailure | None, before: PodFailure | None) -> bool:
+    """Whether both are the same failure, and its cause now lacks the message that the kubelet wrote before."""
     if not failure or not before or not failure.vague:
         return False
     return (failure.reason, failure.container) == (before.reason, before.container)
@@ -113,7 +113,10 @@ class PodStore:
             scaled_down: whether the Deployment of the component has 0 replicas.
         """
         stopping = scaled_down and any(pod.component == component for pod in self._pods.get(instance_key, {}).values())
-        (self._stopping.add if stopping else self._stopping.discard)((instance_key, component))
+        if stopping:
+            self._stopping.add((instance_key, component))
+        else:
+            self._stopping.discard((instance_key, component))
         return stopping
 
     def recheck_after(self, instance_key: InstanceKey) -> float:
@@ -157,6 +160,12 @@ class PodStore:
         metadata = obj["metadata"]
         self._remove(InstanceKey(metadata["namespace"], metadata["labels"]["app"]), metadata["name"])
 
+    def end_list(self) -> None:
+        """See `Store`."""
+        for instance_key, name in self._not_listed:
+            self._remove(instance_key, name)
+        self._not_listed = set()
+
     def _remove(self, instance_key: InstanceKey, name: str) -> None:
         self._set(instance_key, name, None)
         for key in [k for k, (ended, _) in self._ended.items() if k[0] == instance_key and ended == name]:
@@ -175,12 +184,6 @@ class PodStore:
             if failure != last:
                 self._enqueue(instance_key)
 
-    def end_list(self) -> None:
-        """See `Store`."""
-        for instance_key, name in self._not_listed:
-            self._remove(instance_key, name)
-        self._not_listed = set()
-
     def _failing(self, instance_key: InstanceKey) -> list[_FailingPod]:
         pods = self._pods.get(instance_key, {}).values()
         return [_FailingPod(pod.component, pod.failure) for pod in pods if pod.failure]
@@ -188,7 +191,7 @@ class PodStore:
     def _set(self, instance_key: InstanceKey, name: str, pod: _Pod | None) -> None:
         pods = self._pods[instance_key]
         before = pods.pop(name, None)
-        if before and pod and _is_vaguer(pod.failure, before.failure):
+        if before and pod and _says_less(pod.failure, before.failure):
             pod = pod._replace(failure=before.failure)
         if pod:
             pods[name] = pod

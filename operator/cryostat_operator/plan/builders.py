@@ -133,14 +133,11 @@ def resources(given: Mapping[str, Any] | None, requests: tuple[str, str], limits
         limits: default limits of CPU and memory.
     """
     given = given or {}
-    custom = given.get("requests") or given.get("limits")
-    result: Obj = {k: v for k, v in given.items() if k not in ("requests", "limits")}
-    wanted = {"cpu": requests[0], "memory": requests[1], **(given.get("requests") or {})}
-    caps = dict(given.get("limits") or {}) if custom else {"cpu": limits[0], "memory": limits[1]}
-    for name, cap in caps.items():
-        if name in wanted and is_less(cap, wanted[name]):
-            wanted[name] = cap
-    result["requests"] = wanted
-    if caps:
-        result["limits"] = caps
-    return result
+    has_own = given.get("requests") or given.get("limits")
+    all_requests = {"cpu": requests[0], "memory": requests[1], **(given.get("requests") or {})}
+    all_limits = dict(given.get("limits") or {}) if has_own else {"cpu": limits[0], "memory": limits[1]}
+    for name, limit in all_limits.items():
+        if name in all_requests and is_less(limit, all_requests[name]):
+            all_requests[name] = limit
+    other = {k: v for k, v in given.items() if k not in ("requests", "limits")}
+    return {**other, "requests": all_requests, **({"limits": all_limits} if all_limits else {})}

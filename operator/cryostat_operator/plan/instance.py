@@ -143,11 +143,11 @@ class Instance:
 
     @property
     def requested_database_secret(self) -> str:
-        """Secret for the database according to the spec; see `database_secret_locked`."""
+        """Secret for the database according to the spec; see `names_other_database_secret`."""
         return self.user_database_secret or self.generated_database_secret
 
     @property
-    def database_secret_locked(self) -> bool:
+    def names_other_database_secret(self) -> bool:
         """Whether the spec names other keys than those that the existing database was encrypted with."""
         return self.recorded_database_secret not in (None, self.requested_database_secret)
 

@@ -134,9 +134,9 @@ class Finalizer:
                 continue
             self._metrics.reconcile_errors.labels(outcome.problem.reason).inc()
             text, dedup_key = outcome.problem.message, outcome.problem.dedup_key
-            text = text if outcome.is_lasting_refusal else all_of([text, "The operator tries again by itself"])
+            text = text if outcome.is_permanent_refusal else all_of([text, "The operator tries again by itself"])
             problem = Problem("core", Reason.DELETION_BLOCKED, text, dedup_key=dedup_key)
-            problems.append(problem if outcome.is_lasting_refusal else _transient_at_first(body, problem))
+            problems.append(problem if outcome.is_permanent_refusal else _transient_at_first(body, problem))
         problems.sort(key=lambda problem: not problem.actionable)
         await self._report(body, problems)
 

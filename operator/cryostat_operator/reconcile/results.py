@@ -41,7 +41,7 @@ class Outcome:
     repeated: bool = False
 
     @property
-    def is_lasting_refusal(self) -> bool:
+    def is_permanent_refusal(self) -> bool:
         """Whether the write fails again until the cluster or the spec changes."""
         return self.state == "refused" and self.retry_after is None
 
@@ -78,27 +78,27 @@ class Results:
         return [change for change in changes if change.key not in self.outcomes]
 
     @property
-    def lasting_refusals(self) -> list[Problem]:
+    def permanent_refusals(self) -> list[Problem]:
         """Causes of refusals that the status reports, ordered by object."""
-        return [each.problem for each in self._sorted() if each.is_lasting_refusal and each.problem]
+        return [each.problem for each in self._sorted() if each.is_permanent_refusal and each.problem]
 
     @property
     def new_refusals(self) -> list[Problem]:
-        """Causes of lasting refusals of writes that were sent in this run, ordered by object."""
+        """Causes of permanent refusals of writes that were sent in this run, ordered by object."""
         sent = (each for each in self._sorted() if not each.repeated)
-        return [each.problem for each in sent if each.is_lasting_refusal and each.problem]
+        return [each.problem for each in sent if each.is_permanent_refusal and each.problem]
 
     @property
     def transient_refusals(self) -> list[Problem]:
         """Causes of refusals that normally end by themselves, ordered by object. Only lasting ones are reported."""
-        found = [each.problem for each in self._sorted() if each.state == "refused" and not each.is_lasting_refusal]
+        found = [each.problem for each in self._sorted() if each.state == "refused" and not each.is_permanent_refusal]
         return [problem for problem in found if problem and problem.reason in LASTING]
 
     @property
     def problems(self) -> list[Problem]:
-        """Everything that the status reports: lasting refusals, then writes that the cluster reverts."""
+        """Everything that the status reports: permanent refusals, then writes that the cluster reverts."""
         no_ops = [each.problem for each in self._sorted() if each.state == "no-op" and each.problem]
-        return [*self.lasting_refusals, *no_ops]
+        return [*self.permanent_refusals, *no_ops]
 
     @property
     def events(self) -> list[Problem]:
@@ -116,7 +116,7 @@ class Results:
         refusals = [each for each in self.outcomes.values() if each.state == "refused"]
         # Conflicts that last are retried with backoff, as other refusals are.
         retried = {Reason.API_SERVER_UNAVAILABLE, *({Reason.CONFLICT} & set(lasting))}
-        if any(each.is_lasting_refusal or (each.problem and each.problem.reason in retried) for each in refusals):
+        if any(each.is_permanent_refusal or (each.problem and each.problem.reason in retried) for each in refusals):
             return Result(failed=True)
         if refusals:
             return Result(TRANSIENT_RETRY_SECONDS)

@@ -28,8 +28,8 @@ MAX_PATHS = 3  # that an event names
 
 
 @dataclass
-class _Memory:
-    """What is remembered of one object.
+class _History:
+    """What was written and restored of one object.
 
     Attributes:
         content: hash of what the operator wrote last, without metadata.
@@ -53,7 +53,7 @@ class RevertedChanges:
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
-        self._instances: dict[InstanceKey, dict[Key, _Memory]] = defaultdict(lambda: defaultdict(_Memory))
+        self._instances: dict[InstanceKey, dict[Key, _History]] = defaultdict(lambda: defaultdict(_History))
 
     def record(
         self, instance_key: InstanceKey, outcomes: Iterable[Outcome], lost: Mapping[Key, str] | None = None
@@ -67,21 +67,21 @@ class RevertedChanges:
             The same outcomes. The first change of a field, or deletion of an object, has an event.
         """
         self._expire(instance_key)
-        memories = self._instances[instance_key]
+        histories = self._instances[instance_key]
         known = lost or {}
-        return [self._recorded(memories, each, known) if each.state == "applied" else each for each in outcomes]
+        return [self._recorded(histories, each, known) if each.state == "applied" else each for each in outcomes]
 
     def problems(self, instance_key: InstanceKey) -> list[Problem]:
         """Return one problem for each object that another client changes repeatedly, ordered by object."""
         self._expire(instance_key)
         objects = self._instances.get(instance_key, {})
         found = ((each, objects[each], _repeated(objects[each])) for each in sorted(objects))
-        return [_problem(each, memory, paths) for each, memory, paths in found if paths]
+        return [_problem(each, history, paths) for each, history, paths in found if paths]
 
     def recheck_after(self, instance_key: InstanceKey) -> float:
         """Return the seconds until a problem may be over; infinite if there is none."""
-        memories = self._instances.get(instance_key, {}).values()
-        last = [memory.restored[path][-1] for memory in memories for path in _repeated(memory)]
+        histories = self._instances.get(instance_key, {}).values()
+        last = [history.restored[path][-1] for history in histories for path in _repeated(history)]
         return min(last) + WINDOW_SECONDS - self._clock() if last else math.inf
 
     def forget(self, instance_key: InstanceKey) -> None:
@@ -92,52 +92,52 @@ class RevertedChanges:
         """Forget everything."""
         self._instances.clear()
 
-    def _recorded(self, memories: dict[Key, _Memory], outcome: Outcome, lost: Mapping[Key, str]) -> Outcome:
-        event = self._record(memories, outcome.change, lost)
+    def _recorded(self, histories: dict[Key, _History], outcome: Outcome, lost: Mapping[Key, str]) -> Outcome:
+        event = self._record(histories, outcome.change, lost)
         if event is None or outcome.change.event is not None:
             return outcome
         return replace(outcome, change=replace(outcome.change, event=event))
 
-    def _record(self, memories: dict[Key, _Memory], change: Change, lost: Mapping[Key, str]) -> Problem | None:
+    def _record(self, histories: dict[Key, _History], change: Change, lost: Mapping[Key, str]) -> Problem | None:
         """Count what a change restored. Return an event if a path was not restored before within `WINDOW_SECONDS`."""
         if change.obj is None:  # the operator deleted the object: another creation is no repetition
-            memories.pop(change.key, None)
+            histories.pop(change.key, None)
             return None
-        memory = memories[change.key]
+        history = histories[change.key]
         content = spec_hash_of({k: v for k, v in change.obj.items() if k not in ("metadata", "status")})
-        is_repeated = content == memory.content
-        memory.content = b"" if change.verb == "recreate" else content
-        memory.component = change.component
+        is_repeated = content == history.content
+        history.content = b"" if change.verb == "recreate" else content
+        history.component = change.component
         if change.verb == "create" and (is_repeated or _was_lost(change, lost)):
-            return _event(change, {DELETION: []}) if self._count(memory, DELETION) else None
+            return _event(change, {DELETION: []}) if self._count(history, DELETION) else None
         new: dict[str, list[str]] = {}
         for path in change.paths:
             managers = other_managers(change.live or {}, path)
             if is_repeated or managers:
-                memory.managers |= set(managers)
-                if self._count(memory, path) and _is_reportable(path, managers, is_repeated):
+                history.managers |= set(managers)
+                if self._count(history, path) and _is_reportable(path, managers, is_repeated):
                     new[path] = managers
         return _event(change, new) if new else None
 
-    def _count(self, memory: _Memory, path: str) -> bool:
+    def _count(self, history: _History, path: str) -> bool:
         """Count that a path was restored now. Returns whether this is the first time within `WINDOW_SECONDS`."""
-        times = memory.restored[path]
+        times = history.restored[path]
         times.append(self._clock())
         return len(times) == 1
 
     def _expire(self, instance_key: InstanceKey) -> None:
         """Forget what was restored more than `WINDOW_SECONDS` ago. A reported field stays until the last one is."""
         oldest = self._clock() - WINDOW_SECONDS
-        for memory in self._instances.get(instance_key, {}).values():
-            for path, times in list(memory.restored.items()):
+        for history in self._instances.get(instance_key, {}).values():
+            for path, times in list(history.restored.items()):
                 if times[-1] <= oldest:
-                    del memory.restored[path]
+                    del history.restored[path]
                 elif len(times) > THRESHOLD:
                     del times[:-THRESHOLD]
                 elif len(times) < THRESHOLD:
-                    memory.restored[path] = [each for each in times if each > oldest]
-            if not memory.restored:
-                memory.managers.clear()
+                    history.restored[path] = [each for each in times if each > oldest]
+            if not history.restored:
+                history.managers.clear()
 
 
 def _was_lost(change: Change, lost: Mapping[Key, str]) -> bool:
@@ -146,20 +146,20 @@ def _was_lost(change: Change, lost: Mapping[Key, str]) -> bool:
     return lost.get(change.key) == (owner[0] if owner else "")
 
 
-def _repeated(memory: _Memory) -> list[str]:
+def _repeated(history: _History) -> list[str]:
     """Return the paths that were restored at least `THRESHOLD` times."""
-    return sorted(path for path, times in memory.restored.items() if len(times) >= THRESHOLD)
+    return sorted(path for path, times in history.restored.items() if len(times) >= THRESHOLD)
 
 
-def _problem(key: Key, memory: _Memory, paths: list[str]) -> Problem:
-    who = " and ".join(sorted(memory.managers)) or "another client"
+def _problem(key: Key, history: _History, paths: list[str]) -> Problem:
+    who = " and ".join(sorted(history.managers)) or "another client"
     what = ", ".join(path for path in paths if path) or "the object"
     verb = "deletes" if paths == [DELETION] else "changes"
     message = (
         f"{key}: {who} repeatedly {verb} {what}, and the operator restores it. "
         "Exclude the object from what that client manages, or set the field in the Cryostat."
     )
-    return Problem(memory.component, Reason.CHANGED_BY_OTHERS, message, dedup_key=f"{key} repeatedly")
+    return Problem(history.component, Reason.CHANGED_BY_OTHERS, message, dedup_key=f"{key} repeatedly")
 
 
 def _is_reportable(path: str, managers: list[str], is_repeated: bool) -> bool:

@@ -40,8 +40,8 @@ class _Refusal:
 
 
 @dataclass
-class _Memory:
-    """What is remembered of one instance, by object."""
+class _Writes:
+    """The last writes of one instance, by object."""
 
     no_ops: dict[Key, tuple[bytes, bytes]] = field(default_factory=dict)  # hashes: written, returned
     tokens: dict[Key, tuple[float, float]] = field(default_factory=dict)  # tokens left, and when that was
@@ -59,12 +59,12 @@ class WriteLimiter:
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
-        self._instances: dict[InstanceKey, _Memory] = defaultdict(_Memory)
+        self._instances: dict[InstanceKey, _Writes] = defaultdict(_Writes)
 
     def held(self, instance_key: InstanceKey, changes: Iterable[Change]) -> list[Outcome]:
         """Return outcomes of the changes that must not be written now."""
-        memory = self._instances[instance_key]
-        outcomes = (self._held(memory, change) for change in changes)
+        writes = self._instances[instance_key]
+        outcomes = (self._held(writes, change) for change in changes)
         return [outcome for outcome in outcomes if outcome]
 
     def record(self, instance_key: InstanceKey, outcomes: Iterable[Outcome]) -> list[Outcome]:
@@ -73,8 +73,8 @@ class WriteLimiter:
         Returns:
             The same outcomes; those of writes that the cluster reverted at once are marked as no-op.
         """
-        memory = self._instances[instance_key]
-        return [self._recorded(memory, outcome) for outcome in outcomes]
+        writes = self._instances[instance_key]
+        return [self._recorded(writes, outcome) for outcome in outcomes]
 
     def forget(self, instance_key: InstanceKey) -> None:
         """Forget a deleted instance."""
@@ -84,36 +84,36 @@ class WriteLimiter:
         """Forget everything."""
         self._instances.clear()
 
-    def _held(self, memory: _Memory, change: Change) -> Outcome | None:
-        if change.verb == "replace" and memory.no_ops.get(change.key) == (_hash(change.obj), _hash(change.live)):
+    def _held(self, writes: _Writes, change: Change) -> Outcome | None:
+        if change.verb == "replace" and writes.no_ops.get(change.key) == (_hash(change.obj), _hash(change.live)):
             return _no_op(change, change.live)
-        refusal = memory.refusals.get(change.key)
+        refusal = writes.refusals.get(change.key)
         if refusal and refusal.desired == _hash(change.obj):
             pause = min(MIN_PAUSE * 2 ** min(refusal.count - 1, 10), MAX_PAUSE)
             if self._clock() < refusal.at + pause:
                 return Outcome(change, "refused", refusal.problem, repeated=True)
-        wait = (1.0 - self._tokens_left(memory, change.key)) * REFILL_SECONDS
+        wait = (1.0 - self._tokens_left(writes, change.key)) * REFILL_SECONDS
         return Outcome(change, "deferred", retry_after=wait) if wait > 0 else None
 
-    def _recorded(self, memory: _Memory, outcome: Outcome) -> Outcome:
+    def _recorded(self, writes: _Writes, outcome: Outcome) -> Outcome:
         change, response = outcome.change, outcome.response
-        if outcome.is_lasting_refusal:
-            before = memory.refusals.get(change.key)
+        if outcome.is_permanent_refusal:
+            before = writes.refusals.get(change.key)
             desired = _hash(change.obj)
             count = before.count + 1 if before and before.desired == desired else 1
-            memory.refusals[change.key] = _Refusal(desired, count, self._clock(), outcome.problem)
+            writes.refusals[change.key] = _Refusal(desired, count, self._clock(), outcome.problem)
         if outcome.state != "applied":
             return outcome
-        memory.refusals.pop(change.key, None)
-        memory.no_ops.pop(change.key, None)
-        memory.tokens[change.key] = self._tokens_left(memory, change.key) - 1.0, self._clock()
+        writes.refusals.pop(change.key, None)
+        writes.no_ops.pop(change.key, None)
+        writes.tokens[change.key] = self._tokens_left(writes, change.key) - 1.0, self._clock()
         if change.verb != "replace" or not change.obj or not response or not differences(change.obj, response):
             return outcome
-        memory.no_ops[change.key] = _hash(change.obj), _hash(response)
+        writes.no_ops[change.key] = _hash(change.obj), _hash(response)
         return replace(outcome, state="no-op", problem=_no_op(change, response).problem)
 
-    def _tokens_left(self, memory: _Memory, key: Key) -> float:
-        tokens, at = memory.tokens.get(key, (float(BURST), 0.0))
+    def _tokens_left(self, writes: _Writes, key: Key) -> float:
+        tokens, at = writes.tokens.get(key, (float(BURST), 0.0))
         return min(float(BURST), tokens + (self._clock() - at) / REFILL_SECONDS)
 
 

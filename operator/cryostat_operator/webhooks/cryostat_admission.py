@@ -236,7 +236,7 @@ def _with_namespace(obj: Obj, request: AdmissionRequest) -> Obj:
 def _database_secret_change(cryostat: Cryostat, old: Obj | None, snapshot: Snapshot, settings: Settings) -> str:
     """Return why the Secret of the database cannot be changed; empty if it is not changed."""
     instance = Instance(cryostat, snapshot, settings)
-    if old is None or not instance.database_secret_locked:
+    if old is None or not instance.names_other_database_secret:
         return ""
     before = Instance(Cryostat.model_validate(old), snapshot, settings)
     if before.requested_database_secret == instance.requested_database_secret:

@@ -159,14 +159,14 @@ def test_an_update_of_a_deleted_object_is_a_conflict() -> None:
     outcome = refusals.outcome_of(change("Service", "replace"), ApiError(404, "NotFound", "not found"))
     assert outcome.problem
     assert outcome.problem.reason == "Conflict"
-    assert not outcome.is_lasting_refusal
+    assert not outcome.is_permanent_refusal
 
 
 def test_an_api_server_that_does_not_respond_is_transient() -> None:
     outcome = refusals.outcome_of(change("Service"), ApiUnavailable(503, "ServiceUnavailable", "no route to host"))
     assert outcome.problem
     assert outcome.problem.reason == "ApiServerUnavailable"
-    assert not outcome.is_lasting_refusal
+    assert not outcome.is_permanent_refusal
 
 
 def test_the_problem_names_the_component() -> None:

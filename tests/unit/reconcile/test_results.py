@@ -40,11 +40,11 @@ def test_each_object_is_written_once_per_run() -> None:
     assert found.remaining([change(name) for name in "acdnx"]) == [change("x")]
 
 
-def test_lasting_refusals_and_no_ops_are_problems() -> None:
+def test_permanent_refusals_and_no_ops_are_problems() -> None:
     found = results(NO_OP, CONFLICT, UNAVAILABLE, deferred(1), FORBIDDEN)
     assert [p.reason for p in found.problems] == ["Forbidden", "ChangedByOthers"]
-    assert [p.reason for p in found.lasting_refusals] == ["Forbidden"]
-    assert found.new_refusals == found.lasting_refusals
+    assert [p.reason for p in found.permanent_refusals] == ["Forbidden"]
+    assert found.new_refusals == found.permanent_refusals
 
 
 def test_transient_refusals_may_become_lasting_ones() -> None:
@@ -60,7 +60,7 @@ def test_a_conflict_that_lasts_is_retried_with_backoff() -> None:
 
 def test_a_refusal_that_the_write_limiter_repeats_is_a_problem_and_not_counted() -> None:
     found = results(replace(FORBIDDEN, repeated=True))
-    assert [p.reason for p in found.lasting_refusals] == ["Forbidden"]
+    assert [p.reason for p in found.permanent_refusals] == ["Forbidden"]
     assert found.new_refusals == []
 
 

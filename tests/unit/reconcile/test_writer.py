@@ -82,7 +82,7 @@ async def test_an_existing_object_of_the_instance_is_adopted(cluster: Cluster) -
 async def test_an_object_of_others_is_not_changed(cluster: Cluster, metadata: Obj, message: str) -> None:
     before = cluster.put(MAP, cached=False, metadata=metadata, data={"a": "theirs"})
     outcome = await write(cluster, "create", MAP, desired(MAP))
-    assert outcome.is_lasting_refusal
+    assert outcome.is_permanent_refusal
     assert outcome.problem
     assert outcome.problem.reason == "NameCollision"
     assert message in outcome.problem.message
@@ -104,7 +104,7 @@ async def test_a_write_waits_for_the_deletion_of_an_object(cluster: Cluster) -> 
     cluster.put(MAP, cached=False, metadata=metadata)
     outcome = await write(cluster, "create", MAP, desired(MAP))
     assert outcome.problem
-    assert (outcome.problem.reason, outcome.is_lasting_refusal) == ("BeingDeleted", False)
+    assert (outcome.problem.reason, outcome.is_permanent_refusal) == ("BeingDeleted", False)
     assert outcome.problem.message == f"{MAP} is being deleted and is created again afterwards"
 
 
@@ -112,7 +112,7 @@ async def test_an_object_that_the_cache_had_not_received_yet_is_compared_again(c
     cluster.put(MAP, cached=False, metadata={"labels": OWNERSHIP_LABELS, "ownerReferences": [OWNER]})
     outcome = await write(cluster, "create", MAP, desired(MAP))
     assert outcome.problem
-    assert (outcome.problem.reason, outcome.is_lasting_refusal) == ("Conflict", False)
+    assert (outcome.problem.reason, outcome.is_permanent_refusal) == ("Conflict", False)
     assert outcome.problem.message == f"{MAP} was created meanwhile"
     assert MAP in cluster.owned.records(INSTANCE)
     assert cluster.enqueued == [INSTANCE]
@@ -123,7 +123,7 @@ async def test_an_object_that_was_deleted_meanwhile_is_created_later(cluster: Cl
     cluster.server.hook = lambda method, *_: exists if method == "POST" else None
     outcome = await write(cluster, "create", MAP, desired(MAP))
     assert outcome.problem
-    assert (outcome.problem.reason, outcome.is_lasting_refusal) == ("Conflict", False)
+    assert (outcome.problem.reason, outcome.is_permanent_refusal) == ("Conflict", False)
     assert outcome.problem.message == f"{MAP} was deleted meanwhile"
 
 

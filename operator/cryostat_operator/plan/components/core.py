@@ -69,7 +69,7 @@ def deployment(instance: Instance) -> Obj:
         *trusted_certificates.volumes(instance),
     ]
     prepared = trusted_certificates.init_containers(instance)
-    user_files = files.build(instance, (volume["name"] for volume in volumes))
+    user_files = files.volumes_and_mounts(instance, (volume["name"] for volume in volumes))
     return workloads.deployment(
         instance,
         workloads.CORE,

@@ -57,7 +57,7 @@ def why_unusable(instance: Instance) -> Problem | None:
 
 def other_secret(instance: Instance) -> Problem | None:
     """Return the problem of a spec that names another Secret than the existing database was set up with."""
-    if not instance.database_secret_locked:
+    if not instance.names_other_database_secret:
         return None
     claim = claims.claim_name(instance, NAME)
     text = message(

@@ -24,7 +24,7 @@ class Files(NamedTuple):
     mounts: list[Obj]
 
 
-def build(instance: Instance, used_names: Iterable[str]) -> Files:
+def volumes_and_mounts(instance: Instance, used_names: Iterable[str]) -> Files:
     """Return the volumes and mounts of all files.
 
     Args:

@@ -54,7 +54,7 @@ def _release(instance: Instance, live: Obj, components: tuple[ComponentPlan, ...
 
 
 def _has_rolled_out(instance: Instance, components: tuple[ComponentPlan, ...]) -> bool:
-    deployments = {each["metadata"]["name"]: each for part in components for each in part.objects if _is(each)}
+    deployments = {each["metadata"]["name"]: each for part in components for each in part.objects if _matches(each)}
     names = (instance.name, database.name(instance))
     return all(has_rolled_out(instance, deployment, deployments) for deployment in names)
 
@@ -62,7 +62,7 @@ def _has_rolled_out(instance: Instance, components: tuple[ComponentPlan, ...]) -
 def _recorded(component: ComponentPlan, claim: str, records: Mapping[str, str]) -> ComponentPlan:
     """The component with the records on its claim of this name."""
     objects = tuple(
-        _annotated(obj, records) if _is(obj, "PersistentVolumeClaim", claim) else obj for obj in component.objects
+        _annotated(obj, records) if _matches(obj, "PersistentVolumeClaim", claim) else obj for obj in component.objects
     )
     return replace(component, objects=objects)
 
@@ -72,5 +72,5 @@ def _annotated(claim: Obj, records: Mapping[str, str]) -> Obj:
     return builders.annotate(copy, dict(records))
 
 
-def _is(obj: Obj, kind: str = "Deployment", name: str = "") -> bool:
+def _matches(obj: Obj, kind: str = "Deployment", name: str = "") -> bool:
     return obj["kind"] == kind and name in ("", obj["metadata"]["name"])

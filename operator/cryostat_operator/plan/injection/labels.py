@@ -89,17 +89,17 @@ def parse_labels(labels: Mapping[str, str], annotations: Mapping[str, str]) -> P
     template = labels.get(f"{PREFIX}harvester-template")
     harvester = Harvester(
         template=template or "",
-        period=reader.value("harvester-period", duration, None),
-        max_files=reader.value("harvester-max-files", lambda text: number(text, 1, 2**31 - 1), None),
-        exit_max_age=reader.value("harvester-exit-max-age", duration, 30_000),
-        exit_max_size=reader.value("harvester-exit-max-size", size, 20_971_520),
+        period=reader.value("harvester-period", parse_duration, None),
+        max_files=reader.value("harvester-max-files", lambda text: parse_number(text, 1, 2**31 - 1), None),
+        exit_max_age=reader.value("harvester-exit-max-age", parse_duration, 30_000),
+        exit_max_size=reader.value("harvester-exit-max-size", parse_size, 20_971_520),
     )
     options = AgentOptions(
         log_level=labels.get(f"{PREFIX}log-level") or "off",
-        callback_port=reader.value("callback-port", lambda text: number(text, 1, 65535), DEFAULT_PORT),
+        callback_port=reader.value("callback-port", lambda text: parse_number(text, 1, 65535), DEFAULT_PORT),
         container=labels.get(f"{PREFIX}container") or None,
-        read_only=reader.value("read-only", boolean, False),
-        java_options_variable=reader.value("java-options-var", variable, DEFAULT_VARIABLE),
+        read_only=reader.value("read-only", parse_boolean, False),
+        java_options_variable=reader.value("java-options-var", parse_variable, DEFAULT_VARIABLE),
         harvester=harvester if template else None,
         smart_triggers=reader.smart_triggers(annotations),
     )
@@ -163,7 +163,7 @@ class LabelReader:
         return tuple(dict.fromkeys(found))
 
 
-def number(text: str, minimum: int, maximum: int) -> int:
+def parse_number(text: str, minimum: int, maximum: int) -> int:
     """Parse a decimal number. Raises ValueError with a description of valid values."""
     digits = text.isascii() and text.isdecimal() and len(text) <= 19
     if not digits or not minimum <= int(text) <= maximum:
@@ -171,21 +171,21 @@ def number(text: str, minimum: int, maximum: int) -> int:
     return int(text)
 
 
-def boolean(text: str) -> bool:
+def parse_boolean(text: str) -> bool:
     """Parse a boolean as Go's `strconv.ParseBool` does. Raises ValueError."""
     if text not in _TRUE + _FALSE:
         raise ValueError("true or false")
     return text in _TRUE
 
 
-def variable(text: str) -> str:
+def parse_variable(text: str) -> str:
     """Check the name of an environment variable. Raises ValueError."""
     if not _VARIABLE.fullmatch(text):
         raise ValueError("the name of an environment variable")
     return text
 
 
-def duration(text: str) -> int:
+def parse_duration(text: str) -> int:
     """Parse a duration as Go's `time.ParseDuration` does (`1h30m`, `1.5s`).
 
     Returns:
@@ -211,7 +211,7 @@ def duration(text: str) -> int:
     return int(nanoseconds // 10**6)
 
 
-def size(text: str) -> int:
+def parse_size(text: str) -> int:
     """Parse a Kubernetes quantity.
 
     Returns:

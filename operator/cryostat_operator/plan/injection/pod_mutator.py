@@ -142,7 +142,7 @@ class PodMutator:
             raise NotInjectableError(f'it has a volume "{name}" of another kind; rename that volume')
         put_named(self.spec, "volumes", volume)
         mounts = self.container.setdefault("volumeMounts", [])
-        at_path = [mount for mount in mounts if _place(mount["mountPath"]) == path]
+        at_path = [mount for mount in mounts if _normalized(mount["mountPath"]) == path]
         if any(mount.get("name") != name for mount in at_path):
             raise NotInjectableError(f"another volume is mounted at {path}; mount it at another path")
         if not at_path:
@@ -154,7 +154,7 @@ class PodMutator:
         # A mapping, because a pod may have thousands of volumes and mounts.
         volumes = {volume.get("name"): volume for volume in self.spec["volumes"]}
         for mount in mounts:
-            other = _place(mount["mountPath"])
+            other = _normalized(mount["mountPath"])
             read_only = mount.get("readOnly") or _is_read_only(volumes.get(mount["name"], {}))
             if other.startswith(f"{path}/") or (read_only and path.startswith(f"{other.rstrip('/')}/")):
                 shown = posixpath.normpath(mount["mountPath"])
@@ -213,7 +213,7 @@ class PodMutator:
         self.container.setdefault("ports", []).append({"name": PORT_NAME, "containerPort": port, "protocol": "TCP"})
 
 
-def _place(path: str) -> str:
+def _normalized(path: str) -> str:
     """Return a normalized path. In most images `/var/run` is a link to `/run`, so both are the same directory."""
     normal = posixpath.normpath(path)
     return f"/var{normal}" if normal == "/run" or normal.startswith("/run/") else normal

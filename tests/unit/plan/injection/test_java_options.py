@@ -44,7 +44,9 @@ def test_hostile_options_take_linear_time() -> None:
     assert large < 100 * max(small, 1e-5)
 
 
-@pytest.mark.parametrize("parse", [labels.duration, labels.size, lambda text: labels.number(text, 1, 9)])
+@pytest.mark.parametrize(
+    "parse", [labels.parse_duration, labels.parse_size, lambda text: labels.parse_number(text, 1, 9)]
+)
 def test_numbers_of_many_digits_are_refused_at_once(parse: object) -> None:
     assert callable(parse)
     for text in ("1" * 10**6, "1." * 10**6, "1m" * 10**6):

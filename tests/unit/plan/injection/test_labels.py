@@ -67,17 +67,17 @@ def test_smart_triggers_are_names_of_config_maps() -> None:
     [("0", 0), ("1h30m", 5_400_000), ("1.5s", 1500), (".5s", 500), ("1500us", 1), ("2.s", 2000)],
 )
 def test_durations_are_those_of_go(text: str, milliseconds: int) -> None:
-    assert labels.duration(text) == milliseconds
+    assert labels.parse_duration(text) == milliseconds
 
 
 @pytest.mark.parametrize("text", ["", "1", "-1s", "s", "1s ", "9999999h"])
 def test_other_texts_are_no_durations(text: str) -> None:
     with pytest.raises(ValueError, match=r"^(a duration such as 30s or 1h30m|a duration of less than 292 years)$"):
-        labels.duration(text)
+        labels.parse_duration(text)
 
 
 def test_sizes_are_rounded_up() -> None:
-    assert (labels.size("20Mi"), labels.size("1500m"), labels.size("1e3")) == (20 << 20, 2, 1000)
+    assert (labels.parse_size("20Mi"), labels.parse_size("1500m"), labels.parse_size("1e3")) == (20 << 20, 2, 1000)
 
 
 def test_hints() -> None:

@@ -186,7 +186,7 @@ def test_labels_that_look_wrong_cause_warnings() -> None:
     [("0", 0), ("300ms", 300), ("1.5h", 5400000), ("2h45m", 9900000), (".5s", 500), ("1h0m0s", 3600000), ("999us", 0)],
 )
 def test_durations(text: str, milliseconds: int) -> None:
-    assert labels.duration(text) == milliseconds
+    assert labels.parse_duration(text) == milliseconds
 
 
 def test_tls() -> None:
