@@ -1,4 +1,4 @@
-"""Events that the webhooks record on a Cryostat."""
+"""What the webhooks read from the cluster, and the events that they record on a Cryostat."""
 
 from __future__ import annotations
 
