@@ -215,7 +215,9 @@ def test_a_wrong_authority_is_corrected_by_its_owner(running: Installed, tmp_pat
         running.api.patch(obj, [{"op": "replace", "path": path, "value": wrong} for path in at])
     at_conversion = "/spec/conversion/webhook/clientConfig/caBundle"
     running.api.patch(definition, [{"op": "replace", "path": at_conversion, "value": wrong}])
-    eventually(lambda: single_bundle(running.bundles()) == right, 60, "the right authority is registered again")
+    eventually(
+        lambda: single_bundle(running.bundles()) == right, 60, "the right authority is registered again", interval=0.5
+    )
 
 
 def test_prometheus_can_verify_the_certificate(running: Installed) -> None:
@@ -243,7 +245,7 @@ def test_no_client_reverts_the_entries_of_another(running: Installed) -> None:
     assert changed(running.apply()) == []
     mark = running.plane.audit_mark()
     eventually(
-        lambda: running.registration_checks(mark) >= 2, 60, "the operator has checked the registration twice more"
+        lambda: running.registration_checks(mark) >= 2, 60, "the operator has checked the registration twice more", 1.0
     )
     assert running.registered() == before
 

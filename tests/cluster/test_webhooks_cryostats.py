@@ -26,8 +26,15 @@ MakeNamespace = Callable[..., str]
 
 
 def cryostat(namespace: str, spec: Any = None, **metadata: Any) -> Object:
-    metadata = {"name": f"c{next(_numbers)}", "namespace": namespace, **metadata}
+    """A Cryostat whose writes the operator reviews. It is paused: most tests need none of its objects."""
+    paused = {constants.ANNOTATION_PAUSE: "true"}
+    metadata = {"name": f"c{next(_numbers)}", "namespace": namespace, "annotations": paused, **metadata}
     return {"apiVersion": constants.API_VERSION, "kind": "Cryostat", "metadata": metadata, "spec": spec or {}}
+
+
+def reconciled_cryostat(namespace: str, spec: Any = None, **metadata: Any) -> Object:
+    """A Cryostat for which the operator creates objects."""
+    return cryostat(namespace, spec, annotations={}, **metadata)
 
 
 def v1beta1_cryostat(namespace: str, **metadata: Any) -> Object:
@@ -108,7 +115,7 @@ def test_a_target_namespace_needs_the_permission_to_create_cryostats_in_it(
     assert bindings(webhooks, away) == []
 
     webhooks.grant(f"dev-{home}", away, [rule(constants.GROUP, "cryostats", "create")])
-    made = eventually(lambda: dev.create(cryostat(home, {"targetNamespaces": [home, away]})), 10)
+    made = eventually(lambda: dev.create(reconciled_cryostat(home, {"targetNamespaces": [home, away]})))
     eventually(lambda: len(bindings(webhooks, away)) == 1)
     dev.delete(made)
     eventually(lambda: bindings(webhooks, away) == [])
@@ -127,10 +134,10 @@ def test_permissions_of_groups_and_service_accounts_are_reviewed(webhooks: Webho
         webhooks.api.request("PATCH", path, {"subjects": subjects}, PATCH_TYPES["merge"])
     spec = {"targetNamespaces": [home, away]}
     member = webhooks.api.impersonating("jane", f"team-{home}")
-    eventually(lambda: member.create(cryostat(home, spec)), 10)
+    eventually(lambda: member.create(cryostat(home, spec)))
     robot = webhooks.plane.api_for("robot", home)
     assert f"system:serviceaccount:{home}:robot" in refused(lambda: robot.create(cryostat(home, spec)))
-    eventually(lambda: robot.create(cryostat(home)), 10)
+    eventually(lambda: robot.create(cryostat(home)))
     webhooks.api.impersonating("root", "system:masters").create(cryostat(home, spec))
 
 
@@ -166,14 +173,14 @@ def test_a_change_of_access_to_an_instance_needs_all_permissions(
     # The author must be allowed to create the objects that result from the change.
     content = [rule("", "pods", "create"), rule("networking.k8s.io", "networkpolicies", "create")]
     webhooks.grant(f"dev-{home}", home, [CRYOSTATS, *content])
-    eventually(lambda: dev.patch(made, {"spec": {"targetNamespaces": [home], **change}}), 10)
+    eventually(lambda: dev.patch(made, {"spec": {"targetNamespaces": [home], **change}}))
     secret = webhooks.api.create(cryostat(home, {"declarativeCredentials": [{"secretName": "theirs"}]}))
     assert 'get secrets "theirs"' in refused(lambda: dev.patch(secret, {"spec": change}))
     both = webhooks.user(
         f"both-{home}", {home: [CRYOSTATS, *content], away: [rule(constants.GROUP, "cryostats", "create")]}
     )
     again = webhooks.api.create(cryostat(home, {"targetNamespaces": [home, away]}))
-    eventually(lambda: both.patch(again, {"spec": change}), 10)
+    eventually(lambda: both.patch(again, {"spec": change}))
 
 
 @pytest.mark.parametrize(
@@ -224,7 +231,7 @@ def test_the_roles_for_authors_are_sufficient(webhooks: WebhookPlane, home: str)
         webhooks.api.create({**head, "roleRef": role, "subjects": [subject]})
     ingress = {"defaultBackend": {"service": {"name": "a", "port": {"number": 4180}}}}
     spec = {"networkOptions": {"coreConfig": {"ingressSpec": ingress}}}
-    made = eventually(lambda: author.create(cryostat(home, spec)), 10)
+    made = eventually(lambda: author.create(cryostat(home, spec)))
     author.patch(made, {"spec": {"serviceOptions": {"coreConfig": {"serviceType": "NodePort"}}}})
     assert "create pods" in refused(
         lambda: author.patch(made, {"spec": {"operandMetadata": {"podMetadata": {"labels": {"a": "b"}}}}})
@@ -235,7 +242,7 @@ def test_the_roles_for_authors_are_sufficient(webhooks: WebhookPlane, home: str)
 
 def test_attempts_to_bypass_the_review(webhooks: WebhookPlane, dev: Api, home: str, away: str) -> None:
     spec = {"targetNamespaces": [home, away]}
-    made = dev.create(cryostat(home, name="sly"))
+    made = dev.create(reconciled_cryostat(home, name="sly"))
     hidden = {ANNOTATION: json.dumps({"v1beta2": {"spec": spec}})}
     old = {**made, "apiVersion": OLD}
     path = webhooks.api.path_of(made)
@@ -262,7 +269,7 @@ def test_attempts_to_bypass_the_review(webhooks: WebhookPlane, dev: Api, home: s
     dev.patch(made, {"metadata": {"finalizers": None}})
     dev.patch(made, {"spec": {"reportOptions": {"replicas": 0}}})
     # While it is being deleted, its spec has no effect.
-    held = dev.create(cryostat(home, finalizers=["example.com/held"]))
+    held = dev.create(reconciled_cryostat(home, finalizers=["example.com/held"]))
     dev.delete(held)
     dev.patch(held, {"spec": spec})
     time.sleep(1.0)
@@ -273,7 +280,7 @@ def test_attempts_to_bypass_the_review(webhooks: WebhookPlane, dev: Api, home: s
 
 def cryostat_of_deleted_namespace(webhooks: WebhookPlane, home: str, target: str) -> Object:
     """A Cryostat with a target namespace that is deleted after the operator has used it."""
-    made = webhooks.api.create(cryostat(home, {"targetNamespaces": [home, target]}))
+    made = webhooks.api.create(reconciled_cryostat(home, {"targetNamespaces": [home, target]}))
     eventually(lambda: len(bindings(webhooks, target)) == 1)
     webhooks.api.delete({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": target}})
     eventually(lambda: webhooks.api.find("v1", "Namespace", target) is None, 40)
@@ -304,7 +311,7 @@ def test_accepting_a_namespace_that_was_created_again_needs_all_permissions(
     assert reason() == "NamespaceRecreated"
     assert bindings(webhooks, gone) == []
     webhooks.grant(f"dev-{home}", gone, [rule(constants.GROUP, "cryostats", "create")])
-    eventually(lambda: dev.patch(made, accept), 10)
+    eventually(lambda: dev.patch(made, accept))
     eventually(lambda: len(bindings(webhooks, gone)) == 1)
     eventually(lambda: reason() == "")
 
@@ -334,9 +341,7 @@ def test_writes_of_the_operator_are_always_allowed(
 
 def test_deletion_does_not_need_the_webhooks(webhooks: WebhookPlane, home: str) -> None:
     """The API server gets no response from the webhooks. Finalizers can still be written and removed."""
-    made = webhooks.api.create(
-        cryostat(home, finalizers=["example.com/held"], annotations={constants.ANNOTATION_PAUSE: "true"})
-    )
+    made = webhooks.api.create(cryostat(home, finalizers=["example.com/held"]))
     webhooks.operator.process.send_signal(signal.SIGSTOP)
     try:
         webhooks.api.patch(made, {"metadata": {"finalizers": ["example.com/held", "example.com/other"]}})
@@ -350,7 +355,7 @@ def test_deletion_does_not_need_the_webhooks(webhooks: WebhookPlane, home: str) 
 
 
 def test_a_change_of_the_database_secret_is_refused(webhooks: WebhookPlane, home: str) -> None:
-    made = webhooks.api.create(cryostat(home, {"enableCertManager": False}))
+    made = webhooks.api.create(reconciled_cryostat(home, {"enableCertManager": False}))
     name = made["metadata"]["name"]
     eventually(lambda: webhooks.api.find("v1", "PersistentVolumeClaim", f"{name}-database", home))
     eventually(lambda: "databaseSecret" in webhooks.api.get(constants.API_VERSION, "Cryostat", name, home)["status"])

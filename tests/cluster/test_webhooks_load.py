@@ -17,13 +17,15 @@ from tests.cluster.api import Api, ApiError, Object, condition, eventually
 from tests.cluster.test_memory import limit, peak
 from tests.cluster.test_webhooks_agents import agents, labels_of, pod
 from tests.cluster.test_webhooks_cryostats import away as away
-from tests.cluster.test_webhooks_cryostats import cryostat, refused, reviewed
+from tests.cluster.test_webhooks_cryostats import cryostat, reconciled_cryostat, refused, reviewed
 from tests.cluster.test_webhooks_cryostats import dev as dev
 from tests.cluster.test_webhooks_cryostats import home as home
 from tests.cluster.test_webhooks_server import Caller, creation, review
 from tests.cluster.test_webhooks_server import _quiet as _quiet
 from tests.cluster.test_webhooks_server import caller as caller
 from tests.cluster.webhooks import CRYOSTATS, WebhookPlane, rule
+
+EPHEMERAL = {"storageOptions": {"emptyDir": {"enabled": True}}}  # the cluster has few volumes
 
 
 @pytest.fixture
@@ -36,7 +38,7 @@ def wide(webhooks: WebhookPlane, home: str) -> Api:
     role = {"apiGroup": group, "kind": "ClusterRole", "name": f"all-{home}"}
     webhooks.api.apply({**head, "kind": "ClusterRoleBinding", "roleRef": role, "subjects": [user]})
     found = webhooks.api.impersonating(f"wide-{home}")
-    eventually(lambda: found.create(cryostat(home), dryRun="All"), 10)
+    eventually(lambda: found.create(cryostat(home), dryRun="All"))
     return found
 
 
@@ -93,7 +95,7 @@ def test_attacks_of_a_tenant_do_not_delay_another(
     webhooks: WebhookPlane, caller: Caller, dev: Api, home: str, away: str
 ) -> None:
     """Large specs, pods with large options or many labels, large bodies and forged reviews: another becomes Ready."""
-    own = dev.create(cryostat(home))
+    own = dev.create(reconciled_cryostat(home))
     webhooks.grant(f"pods-{home}", home, [rule("", "pods", "create")])
     author = webhooks.api.impersonating(f"pods-{home}")
 
@@ -134,7 +136,7 @@ def test_attacks_of_a_tenant_do_not_delay_another(
     ]
     with ThreadPoolExecutor(8) as pool:
         results = [pool.submit(attack) for attack in attacks]
-        ready(webhooks, webhooks.api.create(cryostat(away, {"storageOptions": {"emptyDir": {"enabled": True}}})))
+        ready(webhooks, webhooks.api.create(reconciled_cryostat(away, EPHEMERAL)))
         for result in results:
             result.result()
     # The API server admits a pod without the agent if the webhook does not answer in time.

@@ -27,7 +27,7 @@ def test_secrets_that_the_author_may_not_read_are_refused(
 ) -> None:
     assert f'get secrets "x" in namespace "{home}"' in refused(lambda: dev.create(cryostat(home, spec), dryRun="All"))
     reader = webhooks.user(f"reader-{home}", {home: [CRYOSTATS, rule("", "secrets", "get", names=["x"])]})
-    eventually(lambda: reader.create(cryostat(home, spec), dryRun="All"), 10)
+    eventually(lambda: reader.create(cryostat(home, spec), dryRun="All"))
 
 
 def test_secrets_that_were_named_before_are_allowed(webhooks: WebhookPlane, dev: Api, home: str) -> None:
@@ -55,7 +55,7 @@ def test_privileges_that_the_author_may_not_use_are_refused(
     spec = {"securityOptions": context}
     assert "may not create pods" in refused(lambda: dev.create(cryostat(home, spec), dryRun="All"))
     runner = webhooks.user(f"runner-{home}", {home: [CRYOSTATS, rule("", "pods", "create")]})
-    eventually(lambda: runner.create(cryostat(home, spec), dryRun="All"), 10)
+    eventually(lambda: runner.create(cryostat(home, spec), dryRun="All"))
 
 
 @pytest.mark.parametrize("field", ["schedulingOptions", "reportOptions"])
@@ -69,7 +69,7 @@ def test_scheduling_that_the_author_may_not_use_is_refused(
     for options in ({"tolerations": [{"operator": "Exists"}]}, apart):
         spec = {field: options if field == "schedulingOptions" else {"replicas": 1, "schedulingOptions": options}}
         assert "may not create pods" in refused(lambda spec=spec: dev.create(cryostat(home, spec), dryRun="All"))  # type: ignore[misc]
-        eventually(lambda spec=spec: runner.create(cryostat(home, spec), dryRun="All"), 10)  # type: ignore[misc]
+        eventually(lambda spec=spec: runner.create(cryostat(home, spec), dryRun="All"))  # type: ignore[misc]
     dev.create(cryostat(home, {"schedulingOptions": {"nodeSelector": {"a": "b"}}}), dryRun="All")
 
 

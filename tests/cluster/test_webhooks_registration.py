@@ -88,7 +88,7 @@ def served_certificate(url: str) -> x509.Certificate:
 
 @contextmanager
 def load(webhooks: WebhookPlane) -> Iterator[list[str]]:
-    """Write dozens of Cryostats per second; the list contains the errors."""
+    """Write more than twenty Cryostats per second; the list contains the errors."""
     wrong: list[str] = []
     done = threading.Event()
     metadata = {"name": "x", "namespace": "default"}
@@ -100,9 +100,9 @@ def load(webhooks: WebhookPlane) -> Iterator[list[str]]:
                 webhooks.api.create(obj, dryRun="All")
             except Exception as error:
                 wrong.append(str(error))
-            done.wait(0.05)  # without a pause the writes use the whole processor and delay the renewal
+            done.wait(0.1)  # without a pause the writes use the whole processor and delay the renewal
 
-    threads = [threading.Thread(target=write) for _ in range(4)]
+    threads = [threading.Thread(target=write) for _ in range(3)]
     for thread in threads:
         thread.start()
     try:
@@ -159,6 +159,10 @@ def registered(webhooks: WebhookPlane) -> Object:
 
 def test_changes_of_the_registration_are_reverted(webhooks: WebhookPlane) -> None:
     right = registered(webhooks)
+
+    def is_restored() -> bool:
+        return registered(webhooks) == right
+
     mutating = {"apiVersion": ADMISSION, "kind": "MutatingWebhookConfiguration", "metadata": {"name": MUTATING}}
     validating = {"apiVersion": ADMISSION, "kind": "ValidatingWebhookConfiguration", "metadata": {"name": VALIDATING}}
     crd = {"apiVersion": "apiextensions.k8s.io/v1", "kind": "CustomResourceDefinition", "metadata": {"name": CRD}}
@@ -166,12 +170,12 @@ def test_changes_of_the_registration_are_reverted(webhooks: WebhookPlane) -> Non
     webhooks.api.patch(mutating, [{"op": "replace", "path": "/webhooks/0/rules/0/operations", "value": ["CREATE"]}])
     webhooks.api.patch(validating, [{"op": "replace", "path": "/webhooks/0/clientConfig/caBundle", "value": ""}])
     webhooks.api.patch(crd, [{"op": "replace", "path": "/spec/conversion", "value": {"strategy": "None"}}])
-    eventually(lambda: registered(webhooks) == right, 40)
+    eventually(is_restored, 40, "the registration is restored", interval=1.0)
     webhooks.api.patch(validating, [{"op": "replace", "path": "/webhooks", "value": []}])
     webhooks.api.delete(mutating)
-    eventually(lambda: registered(webhooks) == right, 40)
+    eventually(is_restored, 40, "the registration is restored", interval=1.0)
     webhooks.api.delete(validating)
-    eventually(lambda: registered(webhooks) == right, 40)
+    eventually(is_restored, 40, "the registration is restored", interval=1.0)
     eventually(lambda: webhooks_are_called(webhooks.api), 20, "the API server calls the webhooks again")
 
 

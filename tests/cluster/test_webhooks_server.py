@@ -78,7 +78,7 @@ def test_metrics_need_a_token_with_the_permission(webhooks: WebhookPlane, caller
         webhooks.api.create(obj)
     assert get(webhooks.api.token_for("default", "default")) == (403, "")
     token = webhooks.api.token_for("cryostat-operator-metrics-scraper", NAMESPACE)
-    eventually(lambda: get(token)[0] == 200, 10)
+    eventually(lambda: get(token)[0] == 200)
     assert "cryostat_operator_instances" in get(token)[1]
 
 
