@@ -19,7 +19,7 @@ settings.register_profile("search", deadline=None, max_examples=2000)
 settings.load_profile("default")
 
 # The longest files run first, so that none of them is still running when the other workers are done.
-_FIRST = ("tests/node/", "tests/image/", "tests/cluster/", "tests/docs/", "tests/console/", "tests/programs/")
+_FIRST = ("tests/node/", "tests/docs/", "tests/cluster/", "tests/image/", "tests/console/", "tests/programs/")
 
 # They start their own node, or none. Other workers can run them.
 _WITHOUT_SHARED_NODE = ("tests/node/test_demo.py", "tests/node/test_requirements.py")

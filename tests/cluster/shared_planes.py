@@ -16,6 +16,22 @@ import pytest
 T = TypeVar("T")
 NAMES = ("control_plane", "openshift_plane", "webhooks")  # fixtures
 FOLDER = Path(__file__).parent
+# Each set shares a cluster with the next one, so that no worker boots a cluster again.
+_ORDER = [
+    frozenset(names)
+    for names in (
+        (),
+        ("openshift_plane",),
+        ("openshift_plane", "control_plane"),
+        ("control_plane",),
+        ("control_plane", "webhooks"),
+        ("webhooks",),
+        ("webhooks", "openshift_plane"),
+    )
+]
+# They take more than a minute and a half, mostly waiting.
+_LONG = ("test_install.py", "test_tls_cert_manager.py", "test_adoption.py", "test_routes.py", "test_outages.py",
+         "test_deletion.py", "test_leader_election.py", "test_webhooks_registration.py")  # fmt: skip
 
 
 class SharedPlanes:
@@ -40,20 +56,22 @@ class SharedPlanes:
 
 
 def names_by_file(items: list[pytest.Item]) -> dict[Path, frozenset[str]]:
-    """The shared clusters that the tests of each file use."""
+    """The shared clusters that the tests of each file use: those of their fixtures and of their mark `planes`."""
     found: dict[Path, frozenset[str]] = {}
     for item in items:
-        names = frozenset(NAMES).intersection(getattr(item, "fixturenames", ()))
+        marked = [name for mark in item.iter_markers("planes") for name in mark.args]
+        names = frozenset(NAMES).intersection([*getattr(item, "fixturenames", ()), *marked])
         found[item.path] = found.get(item.path, frozenset()) | names
     return found
 
 
 def sort_by_planes(items: list[pytest.Item]) -> None:
-    """Files without shared clusters come first, then those of each cluster, in the order of `NAMES`."""
+    """Files without shared clusters come first, then those of each cluster, the longest first."""
     used = names_by_file(items)
 
     @cache
-    def position(file: Path) -> tuple[bool, ...]:
-        return tuple(name in used[file] for name in reversed(NAMES))
+    def position(file: Path) -> tuple[int, bool]:
+        number = _ORDER.index(used[file]) if used[file] in _ORDER else len(_ORDER)
+        return number, file.name not in _LONG
 
     items.sort(key=lambda item: position(item.path) if item.path.is_relative_to(FOLDER) else ())

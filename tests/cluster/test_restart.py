@@ -32,6 +32,8 @@ CASES = (
 NODE_LABELS = {"node": "good", "disk": "ssd", "kubernetes.io/arch": "amd64", "kubernetes.io/os": "linux"}
 TLS = {"DISABLE_SERVICE_TLS": "false"}
 
+pytestmark = pytest.mark.planes("control_plane", "openshift_plane")  # `platform` selects one of them
+
 
 @pytest.fixture
 def on_kubernetes(installed_plane: ControlPlane, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Scenario]:

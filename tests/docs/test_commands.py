@@ -171,7 +171,8 @@ def namespaces(plane: ControlPlane) -> Iterator[None]:
     yield
     new = spaces(plane.api) - before
     if plane.api.find("apiextensions.k8s.io/v1", "CustomResourceDefinition", CRD):
-        remove_cryostats(plane.api, 30.0)
+        is_operated = plane.api.find("apps/v1", "Deployment", DEPLOYMENT, NAMESPACE)
+        remove_cryostats(plane.api, 30.0 if is_operated else 0.0)
     for name in new:
         plane.api.delete({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}})
     plane.recycle_volumes()
