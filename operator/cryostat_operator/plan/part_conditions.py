@@ -60,11 +60,13 @@ def exposed(instance: Instance) -> Condition | None:
     unreported = ingress.unreported(instance, url)
     notes = [note for note in (ingress_backend.unknown_controller(instance), _unread_secrets(instance)) if note]
     if problem := ingress_backend.problem(instance):
-        texts = [problem.message, *([unreported] if unreported else ()), *notes]
+        # A message has at most three sentences. A note that is left out follows when the Ingress has an address.
+        missing = ingress.missing_address(instance) if unreported else ""
+        texts = [problem.message, *([missing] if missing else notes[:1])]
         good = None if problem.reason == Reason.BACKEND_NOT_VERIFIED else False
         return condition("Exposed", problem.reason, all_of(texts), good=good)
     if unreported:
-        return condition("Exposed", Reason.ADDRESS_NOT_REPORTED, all_of([unreported, *notes]), good=None)
+        return condition("Exposed", Reason.ADDRESS_NOT_REPORTED, all_of([unreported, *notes[:1]]), good=None)
     text = all_of([f"The application is served at {url}", *notes])
     return condition("Exposed", Reason.ADDRESS_ASSIGNED, text, good=True)
 

@@ -35,11 +35,10 @@ def messages() -> Messages:
 
 
 def test_a_message_has_at_most_three_sentences() -> None:
-    """`Exposed` may have two problems: the backend of the Ingress, and its address."""
     for kind, found in messages().items():
         for text in found:
             sentences = re.findall(r"[.!?](?= [A-Z]|$)", text)
-            assert len(sentences) <= (4 if kind == "Exposed" else 3), text
+            assert len(sentences) <= 3, (kind, text)
 
 
 def test_every_message_is_as_reviewed() -> None:

@@ -151,6 +151,17 @@ def test_secrets_that_only_the_ingress_controller_reads_are_named_as_not_checked
     assert "not checked" not in exposed(options, openshift=True)["message"]
 
 
+def test_with_another_problem_of_the_ingress_the_note_about_secrets_waits() -> None:
+    backend = {"service": {"name": "other", "port": {"number": 80}}}
+    rule = {"host": "a.example.com", "http": {"paths": [{"path": "/", "pathType": "Prefix", "backend": backend}]}}
+    spec = {"tls": [{"secretName": "web-tls"}], "rules": [rule]}
+    message = exposed({"networkOptions": {"coreConfig": {"ingressSpec": spec}}})["message"]
+    assert message.endswith(
+        " It has no address either: check that a default IngressClass exists and that its controller runs."
+    )
+    assert "web-tls" not in message
+
+
 def exposed(spec: dict[str, Any], **options: Any) -> Obj:
     state = settled(spec, **options)
     state.with_live({**state.snapshot.live[APPLICATION], "status": AVAILABLE})

@@ -132,20 +132,34 @@ def unreported(instance: Instance, url: str) -> str:
         return ""
     found = ingress_class(instance)
     if found.missing:
-        absent = f"{found} does not exist" if found.name else "the cluster has no default IngressClass"
         return message(
             f"Ingress {instance.name}",
             "has no address",
-            cause=absent,
+            cause=_absent_class(found),
             remedy="Correct ingressClassName in spec.networkOptions.coreConfig.ingressSpec, or create the IngressClass",
         )
-    provider = str(found) if found.name else "a default IngressClass"
     return message(
         f"Ingress {instance.name}",
         "has no address",
         cause="no controller has reported one",
-        remedy=f"If {url} does not answer, check that {provider} exists and that its controller runs",
+        remedy=f"If {url} does not answer, check that {_provider(found)} exists and that its controller runs",
     )
+
+
+def _absent_class(found: IngressClass) -> str:
+    return f"{found} does not exist" if found.name else "the cluster has no default IngressClass"
+
+
+def _provider(found: IngressClass) -> str:
+    return str(found) if found.name else "a default IngressClass"
+
+
+def missing_address(instance: Instance) -> str:
+    """Return a sentence about an Ingress without an address that follows another problem of this Ingress."""
+    found = ingress_class(instance)
+    if found.missing:
+        return f"It has no address either, because {_absent_class(found)}"
+    return f"It has no address either: check that {_provider(found)} exists and that its controller runs"
 
 
 def url(instance: Instance) -> str | None:
