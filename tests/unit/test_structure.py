@@ -41,6 +41,7 @@ EXCEPTIONS = {
     "kube/kopf_import.py": "test_handlers.py",
     "metric_table.py": "test_metrics.py",
     "observe/informers.py": "observe/test_observer.py",
+    "observe/live_objects.py": "observe/test_owned_objects.py",
     "observe/planning.py": "reconcile/test_reconciler.py",
     "observe/triggers.py": "observe/test_owned_objects.py",
     "packaging/alert_rules.py": "packaging/test_alerts.py",

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Iterable
 from contextlib import suppress
+from typing import NamedTuple
 
 from ..api import constants
 from ..kube.client import Client
@@ -26,6 +27,18 @@ INGRESS_CLASS = "IngressClass"
 OPTIONAL_SYNC_TIMEOUT = 10.0  # seconds that the first list of an optional kind may take
 
 
+class Stores(NamedTuple):
+    """The stores of the watched objects; `references` by kind."""
+
+    owned: OwnedObjects
+    namespaces: NamespaceStore
+    pods: PodStore
+    references: dict[str, ReferenceStore]
+    api_server: ApiServerEndpoints
+    authentication: AuthenticationStore
+    ingress_classes: IngressClassStore
+
+
 class Informers:
     """One reflector for each watched resource.
 
@@ -33,34 +46,20 @@ class Informers:
     instances, and the metadata of all namespaces and of all Secrets and ConfigMaps without ownership labels.
     """
 
-    def __init__(
-        self,
-        client: Client,
-        owned: OwnedObjects,
-        namespaces: NamespaceStore,
-        pods: PodStore,
-        references: dict[str, ReferenceStore],
-        api_server: ApiServerEndpoints,
-        authentication: AuthenticationStore,
-        ingress_classes: IngressClassStore,
-        on_kinds_changed: Callable[[], None],
-    ) -> None:
+    def __init__(self, client: Client, stores: Stores, on_kinds_changed: Callable[[], None]) -> None:
         """`on_kinds_changed` is called when the API server serves other kinds than before."""
         self._client = client
-        self._owned = owned
-        self._references = references
-        self._authentication = authentication
-        self._ingress_classes = ingress_classes
+        self._stores = stores
         self._on_kinds_changed = on_kinds_changed
         self._reflectors: dict[str, tuple[Reflector, asyncio.Task[None]]] = {}
         self._discovery_task: asyncio.Task[None] | None = None
         self.discovery = Discovery(client, self._on_discovery)
         self._always_watched: dict[str, tuple[Source, Store]] = {
-            "Namespace": (Source("/api/v1/namespaces", metadata_only=True), namespaces),
-            "Pod": (Source("/api/v1/pods", SELECTOR), pods),
-            "EndpointSlice": (ApiServerEndpoints.SOURCE, api_server),
+            "Namespace": (Source("/api/v1/namespaces", metadata_only=True), stores.namespaces),
+            "Pod": (Source("/api/v1/pods", SELECTOR), stores.pods),
+            "EndpointSlice": (ApiServerEndpoints.SOURCE, stores.api_server),
         }
-        for kind, store in references.items():
+        for kind, store in stores.references.items():
             source = Source(collection_path(kind), FOREIGN_SELECTOR, metadata_only=True)
             self._always_watched[f"foreign {kind}"] = source, store
         for name, source in DEFINITIONS.items():
@@ -78,7 +77,7 @@ class Informers:
         """Watch a kind from now on. Returns when it was listed once, or after `OPTIONAL_SYNC_TIMEOUT`."""
         if kind not in self._reflectors:
             if kind == INGRESS_CLASS:
-                self._watch(kind, IngressClassStore.SOURCE, self._ingress_classes)
+                self._watch(kind, IngressClassStore.SOURCE, self._stores.ingress_classes)
             else:
                 self._watch(kind, Source(collection_path(kind), OWNED_SELECTOR), self._store(kind))
         if not self._reflectors[kind][0].synced.is_set():
@@ -107,7 +106,7 @@ class Informers:
         added = frozenset(kind for kind in added if not KINDS[kind].on_demand)
         for kind in sorted(removed):
             self._reflectors.pop(kind)[1].cancel()
-            store = self._owned.store(kind)
+            store = self._stores.owned.store(kind)
             store.begin_list()
             store.end_list()
         if "Route" in removed:
@@ -115,7 +114,7 @@ class Informers:
         for kind in sorted(added):
             self._watch(kind, Source(collection_path(kind), OWNED_SELECTOR), self._store(kind))
         if "Route" in added:
-            self._watch(_AUTHENTICATION, AuthenticationStore.SOURCE, self._authentication)
+            self._watch(_AUTHENTICATION, AuthenticationStore.SOURCE, self._stores.authentication)
             added |= {_AUTHENTICATION}
         await self._wait_until_synced(added)
         self._on_kinds_changed()
@@ -134,8 +133,9 @@ class Informers:
         self._reflectors[name] = (reflector, asyncio.create_task(reflector.run(), name=f"watch {name}"))
 
     def _store(self, kind: str) -> Store:
-        store = self._owned.store(kind)
-        return ReferenceNotifier(store, self._references[kind]) if kind in self._references else store
+        references = self._stores.references
+        store = self._stores.owned.store(kind)
+        return ReferenceNotifier(store, references[kind]) if kind in references else store
 
 
 def _is_optional(name: str) -> bool:

@@ -22,7 +22,7 @@ from ..plan.readiness import DEPLOYMENTS
 from .api_server import ApiServerEndpoints
 from .authentication import AuthenticationStore
 from .first_uids import FirstUids
-from .informers import INGRESS_CLASS, Informers
+from .informers import INGRESS_CLASS, Informers, Stores
 from .ingress_classes import IngressClassStore
 from .namespaces import NamespaceStore
 from .owned_objects import OwnedObjects
@@ -63,8 +63,7 @@ class Observer:
         self.owned = OwnedObjects(triggers, exists)
         self.pods = PodStore(lambda instance_key: triggers.enqueue_after(instance_key, ROLLOUT_DELAY))
         self._resolver = ReferenceResolver(client, self.owned, references)
-        self._informers = Informers(
-            client,
+        stores = Stores(
             self.owned,
             self._namespaces,
             self.pods,
@@ -72,8 +71,8 @@ class Observer:
             self._api_server,
             self._authentication,
             self._ingress_classes,
-            triggers.enqueue_all,
         )
+        self._informers = Informers(client, stores, triggers.enqueue_all)
 
     async def start(self) -> None:
         """Start to watch. Returns when every required resource was listed once."""

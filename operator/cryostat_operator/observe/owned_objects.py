@@ -3,38 +3,16 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 
 from ..plan.diff.ownership import instance_of
-from ..plan.model.kinds import InstanceKey, Key, Obj
+from ..plan.model.kinds import InstanceKey, Key, Obj, key_of
 from ..plan.model.owned_names import can_own
+from .live_objects import LiveObjects
 from .records import Record, is_older, record_of, resource_version, without_body
 from .triggers import NOISE_DELAY, ROLLOUT_DELAY, Triggers
 
 MAX_TOMBSTONES = 5_000  # deleted objects remembered; late responses overlap with few deletions
-
-
-class LiveObjects(Mapping[Key, Obj]):
-    """Objects of one instance at one moment. Each is parsed at its first use, and must not be changed."""
-
-    def __init__(self, records: Mapping[Key, Record], read: Mapping[Key, Obj] | None = None) -> None:
-        self._records = records
-        self._parsed: dict[Key, Obj] = dict(read or {})
-
-    def __getitem__(self, key: Key) -> Obj:
-        record = self._records[key]
-        if key not in self._parsed:
-            self._parsed[key] = record.obj
-        return self._parsed[key]
-
-    def __contains__(self, key: object) -> bool:
-        return key in self._records
-
-    def __iter__(self) -> Iterator[Key]:
-        return iter(self._records)
-
-    def __len__(self) -> int:
-        return len(self._records)
 
 
 class OwnedObjects:
@@ -147,7 +125,7 @@ class OwnedObjects:
     def record_read(self, kind: str, obj: Obj) -> None:
         """Take in an object of `incomplete` that was read."""
         instance_key = instance_of(obj)
-        key = _key(kind, obj)
+        key = key_of(obj, kind)
         before = self.records(instance_key).get(key) if instance_key else None
         if instance_key and before and before.uid == obj["metadata"]["uid"] and before.version == resource_version(obj):
             record = record_of(kind, obj, with_body=self._keeps_body(instance_key, key))
@@ -177,7 +155,7 @@ class OwnedObjects:
         instance_key = instance_of(obj)
         if instance_key is None:
             return None
-        key = _key(kind, obj)
+        key = key_of(obj, kind)
         before = self.records(instance_key).get(key)
         version = resource_version(obj)
         if before and (before.version == version or is_older(version, before.version)):
@@ -218,10 +196,6 @@ def is_rolling_out(kind: str, live: Obj) -> bool:
     return not any(c.get("type") == "Ready" and c.get("status") == "True" for c in conditions)
 
 
-def _key(kind: str, obj: Obj) -> Key:
-    return Key(kind, obj["metadata"].get("namespace") or "", obj["metadata"]["name"])
-
-
 class OwnedObjectStore:
     """One kind of `OwnedObjects`, as a reflector fills it."""
 
@@ -238,13 +212,13 @@ class OwnedObjectStore:
         """See `Store`."""
         instance_key = instance_of(obj)
         if instance_key is not None:
-            self._not_listed.discard((instance_key, _key(self._kind, obj)))
+            self._not_listed.discard((instance_key, key_of(obj, self._kind)))
             self._owned.handle_event(self._kind, obj)
 
     def remove(self, obj: Obj) -> None:
         """See `Store`. Also called when an object loses its labels: the watch sends its last state with them."""
         instance_key = instance_of(obj)
-        key = _key(self._kind, obj)
+        key = key_of(obj, self._kind)
         before = self._owned.records(instance_key).get(key) if instance_key else None
         if instance_key and before and before.uid == obj["metadata"]["uid"]:
             self._owned.remove(instance_key, key)

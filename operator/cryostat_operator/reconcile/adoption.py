@@ -11,7 +11,7 @@ from ..kube.errors import ApiError
 from ..observe.owned_objects import OwnedObjects
 from ..plan.diff.ownership import belongs_to, instance_of
 from ..plan.model import names
-from ..plan.model.kinds import KINDS, InstanceKey, Key, Obj, collection_path
+from ..plan.model.kinds import KINDS, InstanceKey, Key, Obj, collection_path, key_of
 
 logger = logging.getLogger(__name__)
 
@@ -68,10 +68,10 @@ async def adopt_objects(client: Client, owned: OwnedObjects, instance_key: Insta
     cluster_scoped_name = names.instance_hash_name(instance_key.namespace, instance_key.name)
     for kind in (kind.kind for kind in KINDS.values() if not kind.namespaced):
         obj = await client.get_or_none(Key(kind, "", cluster_scoped_name))
-        if obj and _is_adoptable(obj, _key(kind, obj), instance_key):
+        if obj and _is_adoptable(obj, key_of(obj, kind), instance_key):
             found.append((kind, obj))
     # The marker comes last: if adoption is interrupted, the marker is not labeled and all is done again.
-    marker = [each for each in found if _key(*each) == adoption_marker(instance_key)]
+    marker = [each for each in found if key_of(each[1], each[0]) == adoption_marker(instance_key)]
     others = [each for each in found if each not in marker]
     for objects in (others, marker):
         await asyncio.gather(*(_label(client, owned, instance_key, kind, obj) for kind, obj in objects))
@@ -83,16 +83,12 @@ def adoption_marker(instance_key: InstanceKey) -> Key:
     return Key("ServiceAccount", instance_key.namespace, instance_key.name)
 
 
-def _key(kind: str, obj: Obj) -> Key:
-    return Key(kind, obj["metadata"].get("namespace") or "", obj["metadata"]["name"])
-
-
 async def _adoptable_objects(client: Client, kind: str, instance_key: InstanceKey) -> list[Obj]:
     """Return the metadata of all objects of a kind that belong to the Cryostat and lack the labels."""
     found: list[Obj] = []
 
     def add(obj: Obj) -> None:
-        if _is_adoptable(obj, _key(kind, obj), instance_key):
+        if _is_adoptable(obj, key_of(obj, kind), instance_key):
             found.append(obj)
 
     try:
@@ -110,7 +106,7 @@ def _is_adoptable(obj: Obj, key: Key, instance_key: InstanceKey) -> bool:
 
 async def _label(client: Client, owned: OwnedObjects, instance_key: InstanceKey, kind: str, obj: Obj) -> None:
     """Add the ownership labels to an object, unless it was deleted in the meantime."""
-    key = _key(kind, obj)
+    key = key_of(obj, kind)
     live = await client.get_or_none(key)
     if live is None:
         return

@@ -32,9 +32,10 @@ class Key(NamedTuple):
         return f"{self.kind} {self.namespace}/{self.name}" if self.namespace else f"{self.kind} {self.name}"
 
 
-def key_of(obj: Obj) -> Key:
+def key_of(obj: Obj, kind: str = "") -> Key:
+    """Return the identity of an object; `kind` is needed for an object from a list, which does not contain it."""
     metadata = obj["metadata"]
-    return Key(obj["kind"], metadata.get("namespace") or "", metadata["name"])
+    return Key(kind or obj["kind"], metadata.get("namespace") or "", metadata["name"])
 
 
 def spec_hash_of(obj: Obj) -> bytes:
