@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import io
 import os
 import sys
 from pathlib import Path
@@ -10,13 +12,13 @@ from typing import Any
 import click
 
 from .backup import backup_commands
-from .command_input import cryostat_in_file, settings_of_environment
+from .command_input import cryostat_in_file, settings_of_environment, text_of
 from .gather import gather_command
 from .inspect import commands
 from .settings import AGENT_VERSION, CRYOSTAT_VERSION
 
 # What several commands take.
-_FILE = click.argument("file", type=click.File("r"))
+_FILE = click.argument("file", type=click.File("r", encoding="utf-8"))
 _TLS = click.option(
     "--tls/--no-tls",
     default=None,
@@ -25,9 +27,28 @@ _TLS = click.option(
 _NAMESPACE = click.option(
     "-n", "--namespace", default=None, help="Namespace of the Cryostat if FILE does not set one; default: default."
 )
+_PORT = click.IntRange(0, 65535)  # 0: any free port
 
 
-@click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 120})
+class Commands(click.Group):
+    """All commands. They end with one sentence if the standard output cannot be written, for example on a full disk."""
+
+    def main(self, *args: Any, **kwargs: Any) -> Any:
+        """Run the command of the arguments."""
+        for stream in (sys.stdout, sys.stderr):
+            if isinstance(stream, io.TextIOWrapper):
+                stream.reconfigure(errors="replace")  # the characters of a tree are not in every encoding
+        try:
+            return super().main(*args, **kwargs)
+        except OSError as error:
+            if error.errno not in (errno.ENOSPC, errno.EDQUOT, errno.EIO) or error.filename:
+                raise
+            # The interpreter would fail again when it writes the rest at its end.
+            os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+            commands.fail(f"The output cannot be written: {error.strerror}.")
+
+
+@click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 120})
 @click.version_option(
     package_name="cryostat-operator",
     message=f"%(prog)s %(version)s, for Cryostat {CRYOSTAT_VERSION} and its agent {AGENT_VERSION}",
@@ -39,9 +60,13 @@ def main() -> None:
 @main.command(short_help="Run the operator until it is stopped.")
 @click.option("--host", default="0.0.0.0", show_default=True, help="Address to listen on.")  # noqa: S104
 @click.option(
-    "--port", default=8081, show_default=True, help="Port of /healthz and /readyz, and of /metrics for local clients."
+    "--port",
+    type=_PORT,
+    default=8081,
+    show_default=True,
+    help="Port of /healthz and /readyz, and of /metrics for local clients.",
 )
-@click.option("--webhook-port", default=9443, show_default=True, help="Port of the webhooks.")
+@click.option("--webhook-port", type=_PORT, default=9443, show_default=True, help="Port of the webhooks.")
 @click.option(
     "--log-format", type=click.Choice(["text", "json"]), default="text", show_default=True, help="Format of log lines."
 )
@@ -64,9 +89,9 @@ def run(host: str, port: int, webhook_port: int, log_format: str, log_level: str
       KUBECONFIG=~/.kube/config cryostat-operator run --port 0 --log-format json
     """
     import asyncio
-    import errno
     import gc
     import signal
+    import socket
 
     import uvloop
 
@@ -93,7 +118,8 @@ def run(host: str, port: int, webhook_port: int, log_format: str, log_level: str
     except LoginError as error:
         raise click.ClickException(str(error)) from None
     except OSError as error:
-        if error.errno not in (errno.EADDRINUSE, errno.EADDRNOTAVAIL, errno.EACCES):
+        is_address = error.errno in (errno.EADDRINUSE, errno.EADDRNOTAVAIL, errno.EACCES)
+        if not is_address and not isinstance(error, socket.gaierror):
             raise
         remedy = "Choose other addresses with --host, --port and --webhook-port."
         raise click.ClickException(f"The operator cannot listen: {error.strerror}. {remedy}") from None
@@ -187,7 +213,7 @@ def convert_values(file: Any, name: str | None, namespace: str | None, strict: b
     from .helm.values_reader import ValuesError, read_values
 
     try:
-        result = convert(read_values(file.read()), name, namespace)
+        result = convert(read_values(text_of(file)), name, namespace)
     except ValuesError as error:
         raise click.ClickException(f"{file.name} {error}") from None
     except ConversionError as error:

@@ -40,6 +40,18 @@ def _resolver() -> str:
     return ""
 
 
+def text_of(file: Any) -> str:
+    """Return the content of an open text file with a name.
+
+    Raises:
+        ClickException: it is no text in UTF-8.
+    """
+    try:
+        return str(file.read())
+    except UnicodeDecodeError:
+        raise click.ClickException(f"{file.name} is not text in UTF-8.") from None
+
+
 def cryostat_in_file(file: Any, namespace: str | None) -> Cryostat:
     """Return the only Cryostat in a YAML file, which may contain other documents and lists.
 
@@ -54,7 +66,7 @@ def cryostat_in_file(file: Any, namespace: str | None) -> Cryostat:
     from .api.validation import InvalidCryostatError, read_cryostat
 
     try:
-        document = cryostat_in(file.read(), namespace or "default")
+        document = cryostat_in(text_of(file), namespace or "default")
         return read_cryostat({"spec": {}, **document})
     except DocumentError as error:
         raise click.ClickException(f"{file.name} {error}") from None

@@ -8,6 +8,8 @@ import os
 import re
 import shutil
 import signal
+import socket
+import subprocess
 import sys
 import threading
 from collections.abc import Iterator
@@ -27,6 +29,8 @@ kind: Cryostat
 metadata: {name: sample}
 spec: {}
 """
+VALUES_OR_CRYOSTAT = {"render": CRYOSTAT, "convert-values": "reports: {replicas: 1}", "--help": ""}
+PROGRAM = Path(sys.executable).parent / "cryostat-operator"
 
 
 @pytest.fixture
@@ -95,6 +99,11 @@ def test_the_operator_restarts_in_place_when_cryostats_are_no_longer_served(
             "The operator cannot listen: error while attempting to bind on address ('0.0.0.0', 8081): address in use. "
             "Choose other addresses with --host, --port and --webhook-port.",
         ),
+        (
+            socket.gaierror(socket.EAI_NONAME, "Name or service not known"),
+            "The operator cannot listen: Name or service not known. "
+            "Choose other addresses with --host, --port and --webhook-port.",
+        ),
     ],
 )
 def test_an_operator_that_cannot_start_says_why(
@@ -154,6 +163,48 @@ def test_render_prints_objects() -> None:
 def test_files_that_cannot_be_used_are_explained(text: str, message: str) -> None:
     result = invoke("render", "-", text=text)
     assert (result.exit_code, result.output) == (1, f"Error: <stdin>{message}\n")
+
+
+@pytest.mark.parametrize("command", ["render", "diff", "convert-values"])
+def test_files_that_are_no_text_are_explained(command: str, tmp_path: Path) -> None:
+    file = tmp_path / "file"
+    file.write_bytes(b"\xff\xfe\0")
+    result = invoke(command, str(file))
+    assert (result.exit_code, result.output) == (
+        2 if command == "diff" else 1,
+        f"Error: {file} is not text in UTF-8.\n",
+    )
+
+
+@pytest.mark.skipif(not Path("/dev/full").is_char_device(), reason="only Linux has a device that is always full")
+@pytest.mark.parametrize("arguments", [["render", "-"], ["convert-values", "-"], ["--help"]], ids=lambda each: each[0])
+def test_a_full_disk_is_reported(arguments: list[str]) -> None:
+    with Path("/dev/full").open("w") as full:
+        done = subprocess.run(
+            [PROGRAM, *arguments],
+            stdout=full,
+            stderr=subprocess.PIPE,
+            text=True,
+            input=VALUES_OR_CRYOSTAT[arguments[0]],
+        )
+    assert (done.returncode, done.stderr.splitlines()[-1]) == (
+        2,
+        "Error: The output cannot be written: No space left on device.",
+    )
+
+
+def test_characters_that_the_encoding_lacks_are_replaced() -> None:
+    code = "from cryostat_operator.cli import main; import click; main.add_command(click.Command('x', callback="
+    code += "lambda: click.echo('\\u2713 ready'))); main(['x'])"
+    environment = {**os.environ, "PYTHONIOENCODING": "latin-1"}
+    done = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True)
+    assert (done.returncode, done.stdout) == (0, "? ready\n"), done.stderr
+
+
+@pytest.mark.parametrize("option", ["--port", "--webhook-port"])
+def test_a_number_that_is_no_port_is_refused(option: str) -> None:
+    result = invoke("run", option, "70000")
+    assert (result.exit_code, "70000 is not in the range 0<=x<=65535" in result.output) == (2, True)
 
 
 @pytest.mark.parametrize(

@@ -34,9 +34,14 @@ def archive_bytes(files: Mapping[str, str], root: str) -> bytes:
 def write_archive(path: Path, content: bytes) -> None:
     """Write a file that only its owner can read. It is complete or absent, also if the disk is full.
 
+    What is no regular file, such as a pipe or `/dev/stdout`, is written to and not replaced.
+
     Raises:
         OSError: the file cannot be written.
     """
+    if path.exists() and not path.is_file():
+        path.write_bytes(content)
+        return
     descriptor, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)  # mode 0600
     try:
         with os.fdopen(descriptor, "wb") as file:

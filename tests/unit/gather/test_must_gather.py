@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import base64
 import io
+import os
 import tarfile
 import time
 from pathlib import Path
@@ -239,3 +240,15 @@ def test_the_time_for_a_hostile_log_is_linear(part: str) -> None:
 )
 def test_credentials_in_texts_are_removed(text: str, expected: str) -> None:
     assert redact_text(text) == expected
+
+
+def test_a_pipe_or_device_is_written_to_and_not_replaced(tmp_path: Path) -> None:
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    reader = os.open(pipe, os.O_RDONLY | os.O_NONBLOCK)
+    try:
+        write_archive(pipe, b"content")
+        assert (os.read(reader, 100), pipe.is_fifo()) == (b"content", True)
+    finally:
+        os.close(reader)
+    assert list(tmp_path.iterdir()) == [pipe]
