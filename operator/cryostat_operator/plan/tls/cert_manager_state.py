@@ -109,6 +109,10 @@ def _stale(instance: Instance, name: str, secret: str) -> CertificateStatus | No
 def _requested(instance: Instance, name: str, _secret: str) -> CertificateStatus | None:
     if instance.live("Certificate", name) is not None:
         return None
+    # The operator creates the others only after the certificate authority is ready.
+    authority = ca_status(instance) if name != specs.ca_certificate_name(instance) else None
+    if authority and authority.problem:
+        return CertificateStatus(CertificateState.REQUESTED, authority.problem)
     text = f"Certificate {instance.namespace}/{name} does not exist yet; the operator creates it."
     return CertificateStatus(CertificateState.REQUESTED, _waiting(instance, name, text))
 

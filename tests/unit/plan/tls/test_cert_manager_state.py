@@ -205,6 +205,23 @@ def test_a_failure_of_cert_manager_is_no_wait(conditions: list[Obj], reason: str
     assert not actionable or "it ended" in problem.message
 
 
+def test_a_certificate_that_is_not_created_yet_has_the_problem_of_the_authority_that_it_waits_for() -> None:
+    absent = without(issued(), key(CERTIFICATE, "Certificate"))
+    status = certificate_status(instance(absent), CERTIFICATE, SECRET)
+    assert status.state == CertificateState.REQUESTED
+    assert status.problem
+    assert (
+        status.problem.message == f"Certificate {NAMESPACE}/{CERTIFICATE} does not exist yet; the operator creates it."
+    )
+    waiting = with_live(absent, key(f"{NAME}-ca", "Certificate"), {"metadata": {}})
+    status = certificate_status(instance(waiting), CERTIFICATE, SECRET)
+    assert status.state == CertificateState.REQUESTED
+    assert status.problem
+    assert status.problem.message == (
+        f"Certificate {NAMESPACE}/{NAME}-ca is not ready: cert-manager has not reported its status."
+    )
+
+
 def test_a_ca_secret_with_an_ordinary_certificate_does_not_recurse() -> None:
     assert ca_status(instance(with_info(issued(), key(CA_SECRET), is_ca=False, issuer_id="x"))).ready
 
