@@ -277,6 +277,28 @@ async def test_a_file_that_was_read_after_the_snapshot_is_reported_and_a_restart
     assert cluster.server.writes == []
 
 
+async def test_the_events_of_a_claim_that_stays_unbound_are_read_and_read_again_later(
+    cluster: Cluster, reconciler: Reconciler
+) -> None:
+    cluster.cryostat()
+    await reconciler(INSTANCE)
+    key = Key("PersistentVolumeClaim", "here", "sample-database")
+    live = cluster.server.find(key)
+    assert live
+    cluster.put(key, metadata={**live["metadata"], "creationTimestamp": "2026-01-01T00:00:00Z"}, spec=live["spec"])
+    head = {"type": "Warning", "reason": "ProvisioningFailed", "involvedObject": {"uid": live["metadata"]["uid"]}}
+    cluster.server.put("/api/v1/namespaces/here/events/a", {**head, "message": "no space"})
+    await reconciler(INSTANCE)
+    cluster.server.requests.clear()
+    result = await reconciler(INSTANCE)
+    assert cluster.server.requests == [], "the answer is kept for a minute"
+    assert result.requeue_after is not None
+    assert 0.0 < result.requeue_after <= 60.0
+    assert (
+        'no volume was created for it (event ProvisioningFailed: "no space")' in cluster.condition("Ready")["message"]
+    )
+
+
 async def test_an_invalid_cryostat_changes_no_object(cluster: Cluster, reconciler: Reconciler) -> None:
     cluster.cryostat({"targetNamespaces": 5})
     assert await reconciler(INSTANCE) == Result()
