@@ -11,8 +11,10 @@ from cryostat_operator.api import limits
 from cryostat_operator.backup import backup_commands, pod_connection, s3_request
 from cryostat_operator.gather import pod_logs
 from cryostat_operator.kube import leader_election
+from cryostat_operator.packaging import operator_deployment
 from cryostat_operator.pki import inspection, signing
 from cryostat_operator.plan.components import backup, core, database, storage
+from cryostat_operator.plan.quantities import quantity
 from cryostat_operator.reconcile import applier, reverted_changes, work_queue, write_limiter
 from cryostat_operator.webhooks import (
     authorization,
@@ -25,6 +27,7 @@ from cryostat_operator.webhooks import (
     server,
     shared_limit,
 )
+from tests.unit.cluster_state import NAME, find, settled
 
 DOCS = Path(__file__).parents[2] / "docs"
 MIB = 1 << 20
@@ -90,3 +93,20 @@ def test_a_page_has_the_value_of_the_code(page: str, sentence: str) -> None:
 def test_one_address_gets_four_fifths_of_a_limit() -> None:
     assert "at most four fifths of each limit" in re.sub(r"\s+", " ", (DOCS / "webhooks.md").read_text())
     assert shared_limit.SHARE / (shared_limit.SHARE + 1) == 0.8
+
+
+def test_the_requests_of_an_instance_are_those_of_its_containers() -> None:
+    plan = settled({"reportOptions": {"replicas": 1}}).plan
+    names = (NAME, f"{NAME}-database", f"{NAME}-storage", f"{NAME}-reports")
+    pods = {name: find(plan, "Deployment", name)["spec"]["template"]["spec"] for name in names}
+    requests = {name: [c["resources"]["requests"] for c in pod["containers"]] for name, pod in pods.items()}
+    reports = requests.pop(f"{NAME}-reports")
+    cpu, memory = (sum(quantity(c[what]) for found in requests.values() for c in found) for what in ("cpu", "memory"))
+    operator = operator_deployment.deployment()["spec"]
+    own = operator["template"]["spec"]["containers"][0]["resources"]["requests"]
+    text = re.sub(r"\s+", " ", (DOCS / "install.md").read_text())
+    assert operator["replicas"] == 2
+    assert f"Each of the two replicas of the operator requests {own['cpu']} CPU and {own['memory']}." in text
+    assert f"An instance requests {cpu * 1000:.0f}m CPU and {memory / MIB:.0f}Mi in three pods" in text
+    assert f"two volumes with {database.DEFAULT_SIZE} and {storage.DEFAULT_SIZE}" in text
+    assert f"each report generator requests {reports[0]['cpu']} CPU and {reports[0]['memory']} more" in text
