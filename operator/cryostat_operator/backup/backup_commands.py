@@ -208,7 +208,13 @@ def _passphrase(file: str | None, *, confirm: bool) -> bytes:
 
 
 def _typed(confirm: bool) -> str:
-    """The passphrase that the user types. Without a terminal, as in a Job, this is an error."""
+    """The passphrase that the user types. Without a terminal, it is the first line of the standard input.
+
+    Without either, as in a Job, this is an error.
+    """
+    if not _has_terminal():
+        line = sys.stdin.readline().rstrip("\r\n")
+        return line or fail(f"There is no passphrase. Set {PASSPHRASE_VARIABLE}, or use --passphrase-file.")
     try:
         text: str = click.prompt("Passphrase", hide_input=True, confirmation_prompt=confirm, err=True)
     except click.Abort:
@@ -217,6 +223,17 @@ def _typed(confirm: bool) -> str:
         click.echo(err=True)
         fail(f"There is no passphrase. Set {PASSPHRASE_VARIABLE}, or use --passphrase-file.")
     return text
+
+
+def _has_terminal() -> bool:
+    """Whether a passphrase can be typed without being shown."""
+    if sys.stdin.isatty():
+        return True
+    try:
+        Path("/dev/tty").open("rb").close()
+    except OSError:
+        return False
+    return True
 
 
 @contextmanager

@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 from click.testing import CliRunner, Result
 
-from cryostat_operator.backup import bucket_copy, encryption, folder, pod_streams, restore
+from cryostat_operator.backup import backup_commands, bucket_copy, encryption, folder, pod_streams, restore
 from cryostat_operator.backup.backup_commands import PASSPHRASE_VARIABLE
 from cryostat_operator.backup.instance_access import InstanceAccess
 from cryostat_operator.cli import main
@@ -206,13 +206,14 @@ def test_sources_of_the_passphrase(server: ApiServer, tmp_path: Path, monkeypatc
     binary = invoke("backup", "sample", "--to", target, "--passphrase-file", str(file))
     assert binary.stderr == f"Error: {file} cannot be read: it is not text.\n"
     monkeypatch.delenv(PASSPHRASE_VARIABLE)
-    typed = invoke("restore", "--from", target, "--check", input=f"{PASSPHRASE}\n")
-    assert typed.exit_code == 0
-    assert PASSPHRASE not in typed.output
+    for has_terminal in (True, False):
+        monkeypatch.setattr(backup_commands, "_has_terminal", lambda: has_terminal)  # noqa: B023
+        given = invoke("restore", "--from", target, "--check", input=f"{PASSPHRASE}\n")
+        assert (given.exit_code, PASSPHRASE in given.output) == (0, False)
+        assert ("Passphrase:" in given.output) == has_terminal
     missing = invoke("restore", "--from", target, "--check")
-    assert missing.exit_code == 2
     expected = "Error: There is no passphrase. Set CRYOSTAT_BACKUP_PASSPHRASE, or use --passphrase-file.\n"
-    assert missing.stderr.endswith(expected)
+    assert (missing.exit_code, missing.stderr) == (2, expected)
 
 
 def test_a_broken_archive_is_reported(server: ApiServer, tmp_path: Path) -> None:
