@@ -24,6 +24,8 @@ import yaml
 from rich.console import Console
 from rich.live import Live
 
+from cryostat_operator.inspect import commands
+from cryostat_operator.kube.client import Client
 from tests.cluster import binaries, openshift
 from tests.cluster.api import Api, ApiError, Object
 from tests.cluster.controlplane import ControlPlane
@@ -122,6 +124,7 @@ def _demonstrate(stack: ExitStack, platform: str, timeout: float, once: bool) ->
 def _cluster(platform: str) -> Iterator[Cluster]:
     if own := os.environ.get("KUBECONFIG"):
         console.print(f"Using the cluster of KUBECONFIG={own}; no control plane is started.", soft_wrap=True)
+        _require_answer()
         api = api_of_kubeconfig()
         if platform == "openshift":
             _require_routes(api)
@@ -140,6 +143,15 @@ def _cluster(platform: str) -> Iterator[Cluster]:
             yield Cluster(plane.api, plane.programs["kubectl"], plane.kubeconfig)
     finally:
         plane.stop()
+
+
+def _require_answer() -> None:
+    """End the process with one sentence if the kubeconfig cannot be used, or the API server does not answer."""
+
+    async def ask(client: Client, _: str) -> None:
+        await client.request("GET", "/version")
+
+    commands.run_with_client(None, ask)
 
 
 def _require_routes(api: Api) -> None:

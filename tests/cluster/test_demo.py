@@ -69,6 +69,18 @@ def test_the_cluster_of_kubeconfig_is_used_until_a_signal(
     assert not Path(log).parent.exists()
 
 
+@pytest.mark.parametrize(("content", "cause"), [(None, "does not exist"), ("{", "is not YAML, see line 1")])
+def test_a_kubeconfig_that_cannot_be_used_is_reported_in_one_line(
+    tmp_path: Path, content: str | None, cause: str
+) -> None:
+    file = tmp_path / "config"
+    if content:
+        file.write_text(content)
+    done = run(KUBECONFIG=str(file))
+    assert (done.returncode, done.stderr.count("\n")) == (2, 1), done.stderr
+    assert f"kubeconfig {file} {cause}" in done.stderr
+
+
 def test_a_given_cluster_has_its_own_platform(installed_plane: ControlPlane) -> None:
     refused = run("--platform", "openshift", KUBECONFIG=str(installed_plane.kubeconfig))
     assert (refused.returncode, "no OpenShift" in refused.stdout) == (1, True)
