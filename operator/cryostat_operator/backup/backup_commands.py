@@ -119,8 +119,7 @@ def restore(
         with _errors(), cancel_on_signals():
             async with _streams(client) as streams:
                 access = InstanceAccess(client, streams, namespace or home, manifest.name)
-                options = {"allow_downgrade": allow_downgrade}
-                await Restore(access, content, overwrite, timeout, click.echo, **options).run()
+                await Restore(access, content, overwrite, timeout, click.echo, allow_downgrade=allow_downgrade).run()
 
     run_with_client(context, work)
     click.echo(f"restored: Cryostat {namespace or ''}{'/' if namespace else ''}{manifest.name}")

@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from datetime import UTC, datetime
 from typing import Any
 
+from ..plan.model.kinds import Obj
 from .cause import Cause
 from .observed import Observed, pod_state
 from .releases import releases
@@ -30,27 +31,9 @@ def report(observed: Observed, now: float, found: Iterable[Cause]) -> dict[str, 
         "release": str(releases(observed)),
         "releases": releases(observed)._asdict(),
         "login": observed.login(),
-        "causes": [
-            {
-                "reason": cause.reason,
-                "message": cause.message,
-                "chain": list(cause.chain),
-                "nextCommand": cause.command,
-            }
-            for cause in found
-        ],
+        "causes": [_cause(cause) for cause in found],
         "conditions": observed.conditions,
-        "objects": [
-            {
-                "kind": obj["kind"],
-                "namespace": obj["metadata"].get("namespace", ""),
-                "name": obj["metadata"]["name"],
-                "good": state_of(obj).color == GOOD,
-                "state": state_of(obj).text,
-                **_images(obj),
-            }
-            for obj in observed.objects
-        ],
+        "objects": [_object(obj) for obj in observed.objects],
         "pods": [
             {"name": pod["metadata"]["name"], "good": pod_state(pod).color == GOOD, "state": pod_state(pod).text}
             for pod in observed.pods
@@ -79,7 +62,24 @@ def report(observed: Observed, now: float, found: Iterable[Cause]) -> dict[str, 
     }
 
 
-def _images(obj: dict[str, Any]) -> dict[str, Any]:
+def _cause(cause: Cause) -> dict[str, Any]:
+    chain = list(cause.chain)
+    return {"reason": cause.reason, "message": cause.message, "chain": chain, "nextCommand": cause.command}
+
+
+def _object(obj: Obj) -> dict[str, Any]:
+    state = state_of(obj)
+    return {
+        "kind": obj["kind"],
+        "namespace": obj["metadata"].get("namespace", ""),
+        "name": obj["metadata"]["name"],
+        "good": state.color == GOOD,
+        "state": state.text,
+        **_images(obj),
+    }
+
+
+def _images(obj: Obj) -> dict[str, Any]:
     if obj["kind"] != "Deployment":
         return {}
     containers = obj["spec"]["template"]["spec"]["containers"]
