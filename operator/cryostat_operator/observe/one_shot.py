@@ -104,7 +104,7 @@ async def _former_objects(
         forbidden: gets what the user may not read, and what is assumed instead.
     """
     instance = desired.instance
-    instance_key = InstanceKey(instance.namespace, instance.name)
+    instance_key = instance.key
     targets = {*instance.target_namespaces, *(instance.cryostat.status.target_namespaces or ())}
     keys = {key for key in possible_keys(instance_key, targets) if instance.snapshot.serves(key.kind)}
     ordered = sorted(keys.difference(known))

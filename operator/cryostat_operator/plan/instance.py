@@ -12,7 +12,7 @@ from ..api.v1beta2 import Cryostat, CryostatSpec
 from ..settings import Image, Settings
 from . import reviewed_namespaces
 from .diff.managed_fields import operator_fields
-from .model.kinds import Key, Obj
+from .model.kinds import InstanceKey, Key, Obj
 from .model.snapshot import Snapshot
 
 TlsIssuer = Literal["off", "cert-manager", "built-in"]
@@ -37,6 +37,10 @@ class Instance:
     @cached_property
     def namespace(self) -> str:
         return str(self.cryostat.metadata["namespace"])
+
+    @property
+    def key(self) -> InstanceKey:
+        return InstanceKey(self.namespace, self.name)
 
     @cached_property
     def spec(self) -> CryostatSpec:

@@ -104,7 +104,7 @@ class Reconciler:
         results = Results()  # at most one outcome per object and run
         if is_paused(body):
             instance, plan, difference = await self.plan(instance_key, cryostat)
-            return await self.report(instance_key, instance, plan, difference, results, paused=True)
+            return await self.report(instance, plan, difference, results, paused=True)
         if self._finalizer.is_set(body):
             await self._adoption.adopt(instance_key, body["metadata"]["uid"])
         else:
@@ -113,7 +113,7 @@ class Reconciler:
             instance, plan, difference = await self.plan(instance_key, cryostat)
             remaining = results.remaining(difference.ready)
             if not remaining:
-                return await self.report(instance_key, instance, plan, difference, results)
+                return await self.report(instance, plan, difference, results)
             outcomes = await self._applier.apply(instance_key, remaining)
             results.add(outcomes)
 
@@ -136,20 +136,14 @@ class Reconciler:
         return desired.instance, plan, difference
 
     async def report(
-        self,
-        instance_key: InstanceKey,
-        instance: Instance,
-        plan: Plan,
-        difference: Diff,
-        results: Results,
-        *,
-        paused: bool = False,
+        self, instance: Instance, plan: Plan, difference: Diff, results: Results, *, paused: bool = False
     ) -> Result:
         """Record events, write the status, and decide when to reconcile again.
 
         Args:
             paused: whether the Cryostat is paused, so that the differences remain.
         """
+        instance_key = instance.key
         for problem in results.new_refusals:
             self._metrics.reconcile_errors.labels(problem.reason).inc()
         reverted = self._applier.reverted_changes.problems(instance_key)
@@ -167,18 +161,19 @@ class Reconciler:
             lasting=waits.reasons,
         )
         lasting = lasting_causes(instance, plan, report, time.time())
-        if not await self._status.write(instance_key, instance, plan, report, lasting.problems, results.events):
+        if not await self._status.write(instance, plan, report, lasting.problems, results.events):
             return Result()  # the Cryostat was deleted during this run; the DELETED event enqueues it
         due = min(
             lasting.recheck_after,
             waits.recheck_after,
             stuck.recheck_after,
-            self._recheck_after(instance_key, instance),
+            self._recheck_after(instance),
         )
         return results.requeue(due, waits.reasons)
 
-    def _recheck_after(self, instance_key: InstanceKey, instance: Instance) -> float:
+    def _recheck_after(self, instance: Instance) -> float:
         """Seconds until something is due without an event: a certificate is renewed or has expired; else infinite."""
+        instance_key = instance.key
         due = min(
             self._observer.recheck_after(instance_key), self._applier.reverted_changes.recheck_after(instance_key)
         )

@@ -24,13 +24,7 @@ class StatusWriter:
         self._events = EventRecorder(client)
 
     async def write(
-        self,
-        instance_key: InstanceKey,
-        instance: Instance,
-        plan: Plan,
-        report: Report,
-        lasting: Sequence[Problem],
-        events: Sequence[Problem],
+        self, instance: Instance, plan: Plan, report: Report, lasting: Sequence[Problem], events: Sequence[Problem]
     ) -> bool:
         """Record the events of a run, then write the status if it differs from the last one.
 
@@ -42,7 +36,7 @@ class StatusWriter:
         Returns:
             False if the Cryostat was deleted meanwhile, so that nothing was written.
         """
-        body = self._cryostats.get(instance_key)
+        body = self._cryostats.get(instance.key)
         if body is None:
             return False
         # Events first: whether one is new is decided by the conditions that were written before.

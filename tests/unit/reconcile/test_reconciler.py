@@ -428,7 +428,7 @@ def test_the_instance_is_reconciled_when_a_certificate_is_due(
 ) -> None:
     observer = cast(FakeObserver, reconciler._observer)
     observer.renewal, observer.expiry = renewal, expiry
-    assert reconciler._recheck_after(INSTANCE, cast(Instance, SimpleNamespace(tls_issuer=issuer))) == expected
+    assert reconciler._recheck_after(cast(Instance, SimpleNamespace(key=INSTANCE, tls_issuer=issuer))) == expected
 
 
 async def test_the_first_deletion_after_a_restart_is_an_event(cluster: Cluster, reconciler: Reconciler) -> None:

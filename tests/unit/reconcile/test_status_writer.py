@@ -22,7 +22,7 @@ def state() -> ClusterState:
 
 async def write(cluster: Cluster, state: ClusterState, *refusals: Problem, events: tuple[Problem, ...] = ()) -> bool:
     report = Report(list(refusals))
-    return await cluster.status.write(INSTANCE, state.instance, state.plan, report, [], list(events))
+    return await cluster.status.write(state.instance, state.plan, report, [], list(events))
 
 
 async def test_the_second_write_of_the_same_status_makes_no_request(
@@ -103,5 +103,5 @@ async def test_a_lasting_cause_is_an_event_once(cluster: Cluster, state: Cluster
     cluster.cryostat()
     crash = Problem("database", Reason.CONTAINER_CRASHED, "Deployment x crashes.", dedup_key="x")
     for _ in range(2):
-        assert await cluster.status.write(INSTANCE, state.instance, state.plan, Report(), [crash], [])
+        assert await cluster.status.write(state.instance, state.plan, Report(), [crash], [])
     assert [message for reason, message in cluster.events() if reason == "ContainerCrashed"] == [crash.message]
