@@ -53,7 +53,7 @@ def _reported(pod: _Pod | None) -> PodFailure | None:
 
 def _says_less(failure: PodFailure | None, before: PodFailure | None) -> bool:
     """Whether both are the same failure, and its cause now lacks the message that the kubelet wrote before."""
-    if not failure or not before or not failure.vague:
+    if not failure or not before or not failure.lacks_message:
         return False
     return (failure.reason, failure.container) == (before.reason, before.container)
 

@@ -71,7 +71,7 @@ def failures(pod: Obj, kind: str, container: Obj) -> Iterator[PodFailure]:
         yield _crash(pod, kind, container, ended)
     elif reason == "CrashLoopBackOff":
         cause = f"{kind} {name} ends repeatedly"
-        yield PodFailure(Reason.CONTAINER_CRASHED, cause, capitalized(log_command(pod, name)), name, vague=True)
+        yield PodFailure(Reason.CONTAINER_CRASHED, cause, capitalized(log_command(pod, name)), name, lacks_message=True)
 
 
 def _remedy_of_start(pod: Obj, name: str, quote: str) -> str:
@@ -105,7 +105,7 @@ def _image_pull(pod: Obj, kind: str, container: Obj) -> PodFailure:
         account=account,
         node=(pod.get("spec") or {}).get("nodeName", ""),
     )
-    return PodFailure(Reason.IMAGE_PULL_FAILED, cause, remedy, name, vague=not quote)
+    return PodFailure(Reason.IMAGE_PULL_FAILED, cause, remedy, name, lacks_message=not quote)
 
 
 def _last_end(kind: str, container: Obj) -> Obj | None:

@@ -24,7 +24,7 @@ _UNKNOWN_REFUSAL = (
 )
 
 
-class Cause(NamedTuple):
+class UnavailableCause(NamedTuple):
     """Why a Deployment is not available.
 
     Attributes:
@@ -41,7 +41,7 @@ class Cause(NamedTuple):
     lasting_from: float | None = None
 
 
-def unavailable_cause(instance: Instance, name: str, pod_failure: PodFailure | None) -> Cause | None:
+def unavailable_cause(instance: Instance, name: str, pod_failure: PodFailure | None) -> UnavailableCause | None:
     """Return why a Deployment does not serve its newest version.
 
     Args:
@@ -54,7 +54,7 @@ def unavailable_cause(instance: Instance, name: str, pod_failure: PodFailure | N
     subject = f"Deployment {name}"
     live = instance.live("Deployment", name)
     if live is None:
-        return Cause(Reason.DEPLOYMENT_PENDING, _missing(instance, name))
+        return UnavailableCause(Reason.DEPLOYMENT_PENDING, _missing(instance, name))
     conditions = deployment_conditions(live)
     refused = conditions.get("ReplicaFailure")
     available = conditions.get("Available") or {}
@@ -63,12 +63,14 @@ def unavailable_cause(instance: Instance, name: str, pod_failure: PodFailure | N
     claim = instance.live("PersistentVolumeClaim", name) if name in claims.names_in_use(instance) else None
     if pod_failure and pod_failure.reason == Reason.VOLUME_PENDING and claim:
         return _unbound(instance, name, claim, pod_failure)
-    if pod_failure and not pod_failure.former:
+    if pod_failure and not pod_failure.ended:
         return _failing(name, pod_failure)
     if serves(live) or _is_idle(instance, live):
         return None
     if _is_scaled_down(live):
-        return Cause(Reason.DEPLOYMENT_UNAVAILABLE, message(subject, "is not ready", cause="it is scaled to 0"))
+        return UnavailableCause(
+            Reason.DEPLOYMENT_UNAVAILABLE, message(subject, "is not ready", cause="it is scaled to 0")
+        )
     if claim and claims.phase(claim) == "Pending":
         return _unbound(instance, name, claim, None)
     if not conditions and not (live.get("status") or {}).get("observedGeneration"):
@@ -78,12 +80,14 @@ def unavailable_cause(instance: Instance, name: str, pod_failure: PodFailure | N
     return _starting(instance, name, available)
 
 
-def _starting(instance: Instance, name: str, available: Obj) -> Cause:
+def _starting(instance: Instance, name: str, available: Obj) -> UnavailableCause:
     """A Deployment without a ready pod, of whose pods nothing is known that keeps them from serving."""
     since = available.get("lastTransitionTime") if available.get("status") == "False" else None
     if not since:
         state = "its pods are not ready yet" if available else "it has no pod yet"
-        return Cause(Reason.DEPLOYMENT_UNAVAILABLE, message(f"Deployment {name}", "is not ready", cause=state))
+        return UnavailableCause(
+            Reason.DEPLOYMENT_UNAVAILABLE, message(f"Deployment {name}", "is not ready", cause=state)
+        )
     component = name.removeprefix(instance.name).lstrip("-") or "cryostat"
     text = message(
         f"Deployment {name}",
@@ -93,7 +97,7 @@ def _starting(instance: Instance, name: str, available: Obj) -> Cause:
         f"-l app={instance.name},component={component}",
     )
     lasting_from = (seconds(since) or 0.0) + LASTING_SECONDS
-    return Cause(Reason.DEPLOYMENT_UNAVAILABLE, text, name, lasting_from)
+    return UnavailableCause(Reason.DEPLOYMENT_UNAVAILABLE, text, name, lasting_from)
 
 
 def _is_explained_by(available: Obj, former: PodFailure) -> bool:
@@ -107,11 +111,11 @@ def _is_explained_by(available: Obj, former: PodFailure) -> bool:
     return unavailable_since <= (former.since or 0.0) + LASTING_SECONDS
 
 
-def _failing(name: str, failure: PodFailure) -> Cause:
+def _failing(name: str, failure: PodFailure) -> UnavailableCause:
     """A Deployment with a pod that does not serve, or whose last pod was ended."""
     subject = f"Deployment {name}"
     text = message(subject, "is not ready", cause=failure.cause, consequence=failure.note, remedy=failure.remedy)
-    return Cause(failure.reason, text, f"{name} {failure.container}", failure.lasting_from)
+    return UnavailableCause(failure.reason, text, f"{name} {failure.container}", failure.lasting_from)
 
 
 def serves(deployment: Obj | None) -> bool:
@@ -143,14 +147,14 @@ def deployment_conditions(deployment: dict[str, Any] | None) -> dict[str, dict[s
     return {condition["type"]: condition for condition in status.get("conditions") or ()}
 
 
-def _refused(instance: Instance, deployment: Obj, condition: Obj) -> Cause:
+def _refused(instance: Instance, deployment: Obj, condition: Obj) -> UnavailableCause:
     """Return why the ReplicaSet controller cannot create pods."""
     subject = f"Deployment {deployment['metadata']['name']}"
     since = seconds(condition.get("lastTransitionTime"))
     quote = quoted(condition.get("message"))
     remedy = remedy_for(quote, _refused_pods(instance, deployment)) or _UNKNOWN_REFUSAL
     text = message(subject, "cannot create pods", cause=quote, remedy=remedy)
-    return Cause(Reason.REPLICA_FAILURE, text, subject, REFUSED_SECONDS + since if since else 0.0)
+    return UnavailableCause(Reason.REPLICA_FAILURE, text, subject, REFUSED_SECONDS + since if since else 0.0)
 
 
 def _refused_pods(instance: Instance, deployment: Obj) -> RefusedObject:
@@ -180,16 +184,18 @@ def _refused_pods(instance: Instance, deployment: Obj) -> RefusedObject:
     )
 
 
-def _unobserved(subject: str, live: Obj) -> Cause:
+def _unobserved(subject: str, live: Obj) -> UnavailableCause:
     """A Deployment whose controller has not observed any generation of it."""
     cause = "its controller has not observed it (status.observedGeneration is empty), so it has no pod"
     remedy = "If this lasts, check the kube-controller-manager of the cluster"
     created = seconds(live["metadata"].get("creationTimestamp"))
     text = message(subject, "is not ready", cause=cause, remedy=remedy)
-    return Cause(Reason.DEPLOYMENT_UNAVAILABLE, text, subject, created + LASTING_SECONDS if created else None)
+    return UnavailableCause(
+        Reason.DEPLOYMENT_UNAVAILABLE, text, subject, created + LASTING_SECONDS if created else None
+    )
 
 
-def _unbound(instance: Instance, name: str, claim: Obj, failure: PodFailure | None) -> Cause:
+def _unbound(instance: Instance, name: str, claim: Obj, failure: PodFailure | None) -> UnavailableCause:
     """A claim that has no volume. With a `failure`, the scheduler waits for the volume, not the volume for a node."""
     component: claims.Component = "database" if name == claims.claim_name(instance, "database") else "storage"
     field = f"{claims.pvc_field(instance, component)}.spec.storageClassName"
@@ -212,7 +218,7 @@ def _unbound(instance: Instance, name: str, claim: Obj, failure: PodFailure | No
         cause=cause,
         remedy=remedy,
     )
-    return Cause(Reason.VOLUME_PENDING, text, name, failure.lasting_from if failure else None)
+    return UnavailableCause(Reason.VOLUME_PENDING, text, name, failure.lasting_from if failure else None)
 
 
 def _missing(instance: Instance, name: str) -> str:

@@ -33,7 +33,7 @@ def ended_pod_failure(pod: Obj) -> PodFailure | None:
         f"its former pod was ended{f' on node {node}' if node else ''} ({f'{reason}: {quote}' if quote else reason})"
     )
     remedy = _remedy(pod, quote, node)
-    return PodFailure(Reason.POD_NOT_RUNNING, cause, remedy, since=_ended_at(status), former=True)
+    return PodFailure(Reason.POD_NOT_RUNNING, cause, remedy, since=_ended_at(status), ended=True)
 
 
 def _remedy(pod: Obj, quote: str, node: str) -> str:

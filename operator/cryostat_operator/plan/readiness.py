@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from ..api import constants
 from . import hibernation
 from .components import exposure, ingress_backend
-from .deployment_health import Cause, serves, unavailable_cause
+from .deployment_health import UnavailableCause, serves, unavailable_cause
 from .instance import Instance
 from .lasting_waits import CONSEQUENCES, LASTING
 from .model.condition import Condition, condition
@@ -82,7 +82,7 @@ def ready(instance: Instance, plan: Plan, problems: Sequence[Problem], pods: Map
     return condition("Ready", Reason.ALL_COMPONENTS_AVAILABLE, text, good=True)
 
 
-def explanation_of(cause: Cause, plan: Plan, component: str) -> Problem | None:
+def explanation_of(cause: UnavailableCause, plan: Plan, component: str) -> Problem | None:
     """Return the warning about a file or value with which a container does not start; None if there is none.
 
     Args:
@@ -132,7 +132,7 @@ def components_available(
     if hibernation.is_hibernated(instance):
         text = "No Deployment has a pod, because the instance hibernates."
         return condition(kind, Reason.HIBERNATED, text, good=False)
-    causes: list[tuple[str, str, Cause]] = []
+    causes: list[tuple[str, str, UnavailableCause]] = []
     for prefix, name, component in desired_deployments(instance, plan):
         cause = unavailable_cause(instance, name, pods.get(component))
         if cause:

@@ -93,7 +93,7 @@ def questions(instance: Instance, failures: Mapping[str, PodFailure], now: float
     unbound: dict[str, str] = {}
     later = [math.inf]
     for component, failure in failures.items():
-        if failure.former:
+        if failure.ended:
             continue
         since = failure.lasting_from if failure.since is not None else _unavailable_from(instance, component)
         is_asked = _is_uncreated(failure) or _may_be_disconnected(instance, component, failure)

@@ -195,7 +195,7 @@ class WebhookManager:
             self._authorities = await read_authorities(self._client)
         except ApiError as error:
             logger.info(
-                "%s cannot be read, so no further client certificate is known to be that of the API server: %s",
+                "%s cannot be read, so the client certificate of the API server may not be recognized: %s",
                 CONFIG_MAP,
                 error,
             )

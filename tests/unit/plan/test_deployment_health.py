@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from cryostat_operator.api import constants
-from cryostat_operator.plan.deployment_health import Cause, deployment_conditions, unavailable_cause
+from cryostat_operator.plan.deployment_health import UnavailableCause, deployment_conditions, unavailable_cause
 from cryostat_operator.plan.model.kinds import Key, Obj
 from cryostat_operator.plan.model.problems import PodFailure
 from cryostat_operator.plan.model.reasons import Reason
@@ -27,7 +27,7 @@ def live(kind: str, **status: Any) -> Obj:
     return {"kind": kind, "metadata": {"name": NAME, "namespace": NAMESPACE}, "status": status}
 
 
-def cause(*objects: Obj, pod_failure: PodFailure | None = None, **spec: Any) -> Cause | None:
+def cause(*objects: Obj, pod_failure: PodFailure | None = None, **spec: Any) -> UnavailableCause | None:
     annotations = {constants.ANNOTATION_ALLOW_DATA_LOSS: "true"}
     state = ClusterState(cryostat(spec, annotations=annotations)).with_live(*objects)
     return unavailable_cause(state.instance, NAME, pod_failure)
@@ -87,7 +87,7 @@ def test_a_claim_that_is_not_used_is_no_cause() -> None:
 
 def test_a_deployment_that_no_controller_observes_is_reported_after_a_minute() -> None:
     deployment = live("Deployment", conditions=[])
-    assert cause(deployment) == Cause(
+    assert cause(deployment) == UnavailableCause(
         Reason.DEPLOYMENT_UNAVAILABLE,
         f"Deployment {NAME} is not ready: its controller has not observed it (status.observedGeneration is empty), so "
         "it has no pod. If this lasts, check the kube-controller-manager of the cluster.",
@@ -111,7 +111,7 @@ def test_a_deployment_that_no_controller_observes_is_reported_after_a_minute() -
     ],
 )
 def test_a_pod_that_was_ended_explains_no_later_rollout(status: str, second: int, reason: Reason) -> None:
-    evicted = PodFailure(Reason.POD_NOT_RUNNING, "its former pod was ended (Evicted)", since=0.0, former=True)
+    evicted = PodFailure(Reason.POD_NOT_RUNNING, "its former pod was ended (Evicted)", since=0.0, ended=True)
     time = f"1970-01-01T00:{second // 60:02}:{second % 60:02}Z"
     deployment = live("Deployment", conditions=[{**UNAVAILABLE, "status": status, "lastTransitionTime": time}])
     deployment["metadata"]["generation"], deployment["status"]["observedGeneration"] = 2, 1
@@ -123,7 +123,7 @@ def test_a_pod_that_was_ended_explains_no_later_rollout(status: str, second: int
 def test_a_deployment_of_whose_pods_nothing_is_known_says_since_when_and_what_to_run() -> None:
     since = {**UNAVAILABLE, "lastTransitionTime": "2026-01-01T00:00:00Z"}
     found = cause(live("Deployment", conditions=[since]))
-    assert found == Cause(
+    assert found == UnavailableCause(
         Reason.DEPLOYMENT_UNAVAILABLE,
         f"Deployment {NAME} is not ready: it has had no ready pod since 2026-01-01T00:00:00Z. "
         "If this lasts, see kubectl describe pods -n here -l app=sample,component=database.",
@@ -139,7 +139,7 @@ def test_an_available_deployment_has_no_cause() -> None:
 
 def test_a_deployment_that_does_not_exist() -> None:
     found = cause()
-    assert found == Cause(Reason.DEPLOYMENT_PENDING, f"Deployment {NAME} does not exist yet")
+    assert found == UnavailableCause(Reason.DEPLOYMENT_PENDING, f"Deployment {NAME} does not exist yet")
 
 
 def test_a_deployment_whose_previous_pods_terminate() -> None:

@@ -66,7 +66,7 @@ def test_an_eviction_names_node_cause_and_remedy(
     assert found
     assert found.cause == f"its former pod was ended on node node-1 ({cause})"
     assert found.remedy == remedy
-    assert (found.since, found.former) == (1767225610.0, True)
+    assert (found.since, found.ended) == (1767225610.0, True)
 
 
 @pytest.mark.parametrize("status", [{"phase": "Failed"}, {"phase": "Running", "reason": "NodeLost"}, {}])

@@ -83,7 +83,7 @@ def test_a_crash_is_a_question_while_the_deployment_is_not_available_for_a_minut
         ("cryostat", NOT_READY._replace(container="sample-grafana")),
         ("cryostat", NOT_READY._replace(reason=Reason.IMAGE_PULL_FAILED)),
         ("database", NOT_CREATED._replace(transient=False)),
-        ("database", NOT_CREATED._replace(former=True)),
+        ("database", NOT_CREATED._replace(ended=True)),
     ],
 )
 def test_other_failures_are_no_questions(component: str, failure: PodFailure) -> None:

@@ -249,7 +249,7 @@ async def test_callers_are_identified_by_the_last_readable_authorities(
     await made.check()
     text = (
         "ConfigMap kube-system/extension-apiserver-authentication cannot be read, "
-        "so no further client certificate is known to be that of the API server: no access"
+        "so the client certificate of the API server may not be recognized: no access"
     )
     assert caplog.messages[0] == text
     authority = content()[serving.CA_BUNDLE]

@@ -78,10 +78,11 @@ class PodFailure(NamedTuple):
         remedy: one sentence.
         container: name of the container; empty if the cause concerns the whole pod.
         since: when a wait began (seconds since the epoch); None for a failure that no wait repairs.
-        vague: whether the status has no cause any more, because the kubelet waits before its next attempt.
+        lacks_message: whether the status no longer has the message of the failure, because the kubelet waits before its
+            next attempt.
         transient: whether each pod has this state for a time when it starts or ends, so that it is reported only if it
             lasts.
-        former: whether the pod has ended. Another pod of its Deployment may serve.
+        ended: whether the pod has ended. Another pod of its Deployment may serve.
         note: a sentence between cause and remedy; empty if there is none.
         event: why the claim of the pod is not bound; None if no event says it.
     """
@@ -92,15 +93,15 @@ class PodFailure(NamedTuple):
     container: str = ""
     since: float | None = None
     transient: bool = False
-    vague: bool = False
-    former: bool = False
+    lacks_message: bool = False
+    ended: bool = False
     note: str = ""
     event: ReportedEvent | None = None
 
     @property
     def lasting_from(self) -> float:
         """Time from which on the failure counts as lasting, in seconds since the epoch."""
-        if self.former:
+        if self.ended:
             return self.since or 0.0
         if self.since is None:
             return math.inf if self.transient else 0.0
