@@ -227,17 +227,18 @@ class Api:
 def eventually(probe: Callable[[], T], timeout: float = 60.0, what: str = "", interval: float = 0.1) -> T:
     """Call `probe` until it returns a true value, and return this value.
 
-    An AssertionError, ApiError or LookupError of `probe` counts as a false value.
+    An AssertionError, ApiError or LookupError of `probe` counts as a false value. In long waits the calls are rarer,
+    because each takes CPU time of this process and of the API server.
 
     Args:
         timeout: seconds.
         what: describes the expected state in the error message.
-        interval: seconds between two calls.
+        interval: seconds between two calls. After a wait of ten seconds they are at least half a second.
 
     Raises:
         TimeoutError: with `what` and the last value or error of `probe`.
     """
-    deadline = time.monotonic() + timeout
+    started = time.monotonic()
     while True:
         last: object
         try:
@@ -246,9 +247,10 @@ def eventually(probe: Callable[[], T], timeout: float = 60.0, what: str = "", in
             last = answer
         except (AssertionError, ApiError, LookupError) as error:
             last = error
-        if time.monotonic() > deadline:
+        waited = time.monotonic() - started
+        if waited > timeout:
             raise TimeoutError(f"{what or 'it'} did not happen within {timeout:.0f} s; last: {str(last)[:2000]}")
-        time.sleep(interval)
+        time.sleep(max(interval, min(0.5, waited / 20)))
 
 
 def condition(obj: Object, kind: str) -> Object:
