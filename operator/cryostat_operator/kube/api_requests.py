@@ -16,7 +16,7 @@ from .connection import Connection
 from .connection_pool import ConnectionPool
 from .errors import ApiUnavailable, LoginError
 from .leadership_gate import LeadershipGate, NotLeaderError
-from .responses import TooManyRequests, Unauthorized, decode, decode_lines, decode_list, failure_text
+from .responses import TooManyRequests, Unauthorized, UntrustedServer, decode, decode_lines, decode_list, failure_text
 
 REQUEST_TIMEOUT = 30.0  # seconds; an admission webhook may take up to 30 s
 WATCH_SECONDS = 300  # after which the server ends a watch
@@ -72,7 +72,9 @@ class Requests:
         content_type: str = "application/json",
         accept: str = "application/json",
     ) -> Obj:
-        """Send one request and decode the response. Retries after 429 and, with new credentials, after 401.
+        """Send one request and decode the response.
+
+        Retries after 429 and, with new credentials, after 401 and once if the server's certificate is not trusted.
 
         Raises:
             ApiUnavailable: no response, no valid credentials or 429 after `MAX_ATTEMPTS`, 5xx without a cause, or a
@@ -112,6 +114,11 @@ class Requests:
                 return await send()
             except Unauthorized:
                 await self._renew_or_unavailable(used)
+            except UntrustedServer as error:
+                # The authority of the cluster may have been renewed: read the file of the pod or KUBECONFIG again.
+                if attempt:
+                    raise ApiUnavailable(0, "Unavailable", str(error)) from None
+                await self._renew_or_unavailable(used)
             except TooManyRequests as busy:
                 if attempt == MAX_ATTEMPTS - 1:
                     raise ApiUnavailable(429, "TooManyRequests", "the API server is overloaded") from None
@@ -150,6 +157,8 @@ class Requests:
                     return decode(code, response.headers, await response.read())
         except NotLeaderError:
             raise ApiUnavailable(0, "NotLeading", f"{method} {path}: another replica may be writing") from None
+        except aiohttp.ClientConnectorCertificateError as error:
+            raise UntrustedServer(f"{method} {path}: {failure_text(error)}") from None
         except (aiohttp.ClientError, TimeoutError, OSError) as error:
             raise ApiUnavailable(0, "Unavailable", f"{method} {path}: {failure_text(error)}") from None
         finally:
@@ -188,4 +197,6 @@ class Requests:
         except TooManyRequests as busy:
             raise ApiUnavailable(429, "TooManyRequests", f"retry after {busy.seconds} s") from None
         except (aiohttp.ClientError, TimeoutError, OSError) as error:
+            if isinstance(error, aiohttp.ClientConnectorCertificateError):
+                await self._renew_or_unavailable(used)
             raise ApiUnavailable(0, "Unavailable", failure_text(error)) from None

@@ -30,6 +30,10 @@ class Unauthorized(Exception):  # noqa: N818 - the client renews its credentials
     """A response with status 401."""
 
 
+class UntrustedServer(Exception):  # noqa: N818 - the client reads the trusted authorities again
+    """No request was sent, because the certificate of the server is not trusted."""
+
+
 def failure_text(error: Exception) -> str:
     """Return type and text of the failure of a request. If a proxy refuses it, the text would contain its password."""
     text = str(error.status) if isinstance(error, aiohttp.ClientResponseError) else str(error)

@@ -3,6 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import base64
+import datetime
+import ssl
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -13,6 +19,7 @@ from cryostat_operator.kube.client import Client
 from cryostat_operator.kube.connection import Connection
 from cryostat_operator.kube.errors import ApiError, ApiUnavailable, LoginError
 from cryostat_operator.kube.kopf_import import kopf
+from cryostat_operator.pki.serving import ensure_serving_certificate
 from cryostat_operator.plan.model.kinds import Key
 from tests.unit.kube.server import FakeServer
 
@@ -82,6 +89,75 @@ async def test_a_failed_login_after_401_is_an_outage() -> None:
             async with client.watch("/x", {}, "application/json"):
                 pass
         await client.close()
+
+
+@asynccontextmanager
+async def serving(certificate: dict[str, bytes], directory: Path) -> AsyncIterator[str]:
+    """A server with a certificate, which answers every request. Yields its URL."""
+
+    async def respond(request: web.Request) -> web.StreamResponse:
+        return web.Response(text=f'{{"method": "{request.method}"}}\n', content_type="application/json")
+
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    for name in ("tls.crt", "tls.key"):
+        (directory / name).write_bytes(certificate[name])
+    context.load_cert_chain(directory / "tls.crt", directory / "tls.key")
+    app = web.Application()
+    app.router.add_route("*", "/{path:.*}", respond)
+    runner = web.AppRunner(app, shutdown_timeout=0.1)
+    await runner.setup()
+    site = web.TCPSite(runner, "127.0.0.1", 0, ssl_context=context)
+    await site.start()
+    try:
+        yield f"https://127.0.0.1:{runner.addresses[0][1]}"
+    finally:
+        await runner.cleanup()
+
+
+async def test_a_renewed_authority_of_the_cluster_is_read_again(tmp_path: Path) -> None:
+    """The kubelet updates the file with the authorities in the pod."""
+    now = datetime.datetime.now(datetime.UTC)
+    former, present = (ensure_serving_certificate({}, ["127.0.0.1"], now) for _ in range(2))
+    async with serving(present, tmp_path) as url:
+
+        def connection(trusted: dict[str, bytes]) -> Connection:
+            return Connection(kopf.ConnectionInfo(server=url, ca_data=base64.b64encode(trusted["ca.crt"]).decode()))
+
+        logins = []
+
+        async def log_in() -> Connection:
+            logins.append(1)
+            return connection(present)
+
+        for method in ("GET", "PUT"):
+            client = Client(connection(former), log_in)
+            assert await client.request(method, "/x") == {"method": method}
+            await client.close()
+        client = Client(connection(former), log_in)
+        with pytest.raises(ApiUnavailable, match="CERTIFICATE_VERIFY_FAILED"):
+            async with client.watch("/x", {}, "application/json"):
+                pass
+        async with client.watch("/x", {}, "application/json") as events:
+            assert [event async for event in events] == [{"method": "GET"}]
+        await client.close()
+        assert len(logins) == 3
+
+
+async def test_a_server_that_is_not_trusted_is_unavailable(tmp_path: Path) -> None:
+    now = datetime.datetime.now(datetime.UTC)
+    other, present = (ensure_serving_certificate({}, ["127.0.0.1"], now) for _ in range(2))
+    async with serving(present, tmp_path) as url:
+        logins = []
+
+        async def log_in() -> Connection:
+            logins.append(1)
+            return Connection(kopf.ConnectionInfo(server=url, ca_data=base64.b64encode(other["ca.crt"]).decode()))
+
+        client = Client(await log_in(), log_in)
+        with pytest.raises(ApiUnavailable, match="CERTIFICATE_VERIFY_FAILED"):
+            await client.get(KEY)
+        await client.close()
+        assert len(logins) == 2
 
 
 async def test_no_response_is_unavailable() -> None:
