@@ -31,10 +31,14 @@ def definitions() -> list[Object]:
 
 
 class CertManager:
-    """`with CertManager(plane):` installs cert-manager, and uninstalls it with all its objects at the end."""
+    """`with CertManager(plane):` installs cert-manager, and uninstalls it with all its objects at the end.
 
-    def __init__(self, plane: ControlPlane) -> None:
-        self._plane = plane
+    Args:
+        options: further options of its controller.
+    """
+
+    def __init__(self, plane: ControlPlane, *options: str) -> None:
+        self._plane, self._options = plane, options
         self._programs = binaries.programs("cert-manager-controller", "cert-manager-cainjector")
         self._child: Child | None = None
         self._injector: Child | None = None
@@ -60,6 +64,7 @@ class CertManager:
             f"--metrics-listen-address=127.0.0.1:{port}",
             "--kube-api-qps=200",
             "--kube-api-burst=400",
+            *self._options,
         ]
         log = self._plane.directory / "logs" / "cert-manager.log"
         self._child = Child("cert-manager", command, log, os.environ | LEAN)

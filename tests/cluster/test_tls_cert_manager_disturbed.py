@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from contextlib import suppress
 
@@ -15,7 +16,7 @@ from tests.cluster.conftest import NamespaceFactory, OperatorFactory
 from tests.cluster.controlplane import ControlPlane
 from tests.cluster.test_tls_built_in import LEAVES, NAME, ON, cryostat, deployments, ready, secret, tls_condition
 from tests.cluster.test_tls_built_in import verify as verify
-from tests.cluster.test_tls_cert_manager import SLOW, by_cert_manager, data
+from tests.cluster.test_tls_cert_manager import SLOW, by_cert_manager, data, is_idle
 from tests.cluster.test_tls_cert_manager import installed as installed
 from tests.cluster.test_tls_cert_manager import plane as plane
 from tests.cluster.test_tls_disturbed import write
@@ -102,6 +103,23 @@ def test_keystores_follow_a_password_that_is_generated_again(
     eventually(lambda: api.find("v1", "Secret", f"{NAME}-tls", here) and opens_with(password()), SLOW)
     eventually(lambda: by_cert_manager(api, here), SLOW)
     eventually(is_recorded, SLOW)
+
+
+def test_owner_references_of_cert_manager_are_kept(
+    plane: ControlPlane, namespace: NamespaceFactory, operator: OperatorFactory
+) -> None:
+    """With this option, cert-manager restores its owner references of Secrets, which have another field."""
+    api, here, there = plane.api, namespace(plane), namespace(plane, "agents")
+    operator(plane, ON)
+    with CertManager(plane, "--enable-certificate-owner-ref=true"):
+        api.create(cryostat(here, there))
+        eventually(lambda: by_cert_manager(api, here), SLOW)
+        eventually(lambda: is_idle(plane), SLOW, "no request for two seconds")
+        secrets = [found for found in api.list("v1", "Secret", here) if "ca.crt" in found["data"]]
+        assert all(len(found["metadata"]["ownerReferences"]) == 1 for found in secrets)
+        before = {found["metadata"]["name"]: found["metadata"]["resourceVersion"] for found in secrets}
+        time.sleep(3)
+        assert {name: api.get("v1", "Secret", name, here)["metadata"]["resourceVersion"] for name in before} == before
 
 
 def test_cert_manager_is_removed_and_installed_again(

@@ -148,14 +148,17 @@ def _secret(instance: Instance, name: str, certificate_name: str, *, owned: bool
     builders.annotate(obj, {constants.ANNOTATION_KEYSTORE_PASSWORD: password} if password else None)
     if not owned:
         return obj
-    live = instance.live("Certificate", certificate_name) or {"metadata": {}}
+    certificate_object = instance.live("Certificate", certificate_name) or {"metadata": {}}
+    reference = {
+        "apiVersion": KINDS["Certificate"].api_version,
+        "kind": "Certificate",
+        "name": certificate_name,
+        "uid": certificate_object["metadata"].get("uid", ""),
+        "controller": True,
+    }
+    # With --enable-certificate-owner-ref, cert-manager sets a reference with a further field, and restores it.
+    present = (instance.live("Secret", name) or {"metadata": {}})["metadata"].get("ownerReferences") or ()
     obj["metadata"]["ownerReferences"] = [
-        {
-            "apiVersion": KINDS["Certificate"].api_version,
-            "kind": "Certificate",
-            "name": certificate_name,
-            "uid": live["metadata"].get("uid", ""),
-            "controller": True,
-        }
+        next((each for each in present if each.items() >= reference.items()), reference)
     ]
     return obj

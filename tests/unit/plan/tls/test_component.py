@@ -102,6 +102,16 @@ def test_a_settled_instance_needs_no_writes() -> None:
         assert [action for action in actions if action.key.kind not in ("ConfigMap", "Deployment")] == []
 
 
+def test_an_owner_reference_that_cert_manager_set_stays() -> None:
+    settled = state(True, apis=WITH).settle()
+    secret = leaf(settled)
+    [reference] = find(settled.plan, "Secret", secret.name)["metadata"]["ownerReferences"]
+    theirs = {**reference, "blockOwnerDeletion": True}
+    for present, expected in (([theirs], theirs), ([{**theirs, "uid": "former"}], reference), ([], reference)):
+        settled.snapshot.live[secret]["metadata"]["ownerReferences"] = present
+        assert find(settled.plan, "Secret", secret.name)["metadata"]["ownerReferences"] == [expected]
+
+
 def with_uid(obj: Obj) -> Obj:
     return {**obj, "metadata": {**obj["metadata"], "uid": "u"}}
 
