@@ -34,6 +34,8 @@ class ConnectionPool:
         self.requests = self._new_session(MAX_CONNECTIONS)
         self.watches = self._new_session(0)
         self._renewal_lock = asyncio.Lock()
+        # A task without a reference may be garbage-collected before it is done.
+        self._closing: set[asyncio.Future[None]] = set()
 
     def headers(self, accept: str) -> dict[str, str]:
         """Return the headers of a request, with credentials."""
@@ -51,7 +53,7 @@ class ConnectionPool:
             former = self.requests, self.watches
             self.requests, self.watches = self._new_session(MAX_CONNECTIONS), self._new_session(0)
             for session in former:
-                asyncio.get_running_loop().call_later(DRAIN_SECONDS, _close, session)
+                asyncio.get_running_loop().call_later(DRAIN_SECONDS, self._close, session)
 
     async def close(self) -> None:
         """Close all connections."""
@@ -64,11 +66,7 @@ class ConnectionPool:
         )
         return aiohttp.ClientSession(connector=connector, auto_decompress=True)
 
-
-_closing: set[asyncio.Future[None]] = set()  # a task without a reference may be garbage-collected before it is done
-
-
-def _close(session: aiohttp.ClientSession) -> None:
-    task = asyncio.ensure_future(session.close())
-    _closing.add(task)
-    task.add_done_callback(_closing.discard)
+    def _close(self, session: aiohttp.ClientSession) -> None:
+        task = asyncio.ensure_future(session.close())
+        self._closing.add(task)
+        task.add_done_callback(self._closing.discard)
