@@ -136,7 +136,8 @@ def test_unit_tests_run_no_programs() -> None:
 
 
 NO_VERB = re.compile(
-    r"(A|All|An|Any|Each|Every|Headers|Keys|Labels|Objects|One|Options|Seconds|The|Volumes|What|Whether|Which|Why)\b"
+    r"(A|All|An|Annotations?|Any|Each|Every|Headers|Identity|JSON|Keys|Kind|Labels|Objects|One|Options|Seconds|The|"
+    r"Volumes|What|Whether|Which|Why|`)\b"
 )
 
 

@@ -121,7 +121,7 @@ class Observed:
         return conditions | {self.title(obj): state_of(obj) for obj in self.objects}
 
     def title(self, obj: Obj) -> str:
-        """Kind and name of an object, with its namespace where it is not that of the Cryostat."""
+        """Return kind and name of an object, with its namespace where it is not that of the Cryostat."""
         meta = obj["metadata"]
         elsewhere = meta.get("namespace") not in (None, self.namespace)
         name = meta["name"] if len(meta["name"]) <= _LONGEST_NAME else meta["name"][:16] + "…"

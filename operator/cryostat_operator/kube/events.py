@@ -142,7 +142,7 @@ class EventRecorder:
 
 
 def event_digest(cryostat: Obj, problem: Problem) -> str:
-    """Identity of a cause, which is part of the event's name: UID of the object, reason, and dedup key.
+    """Return the identity of a cause, which is part of the event's name: UID of the object, reason, and dedup key.
 
     The message replaces an empty dedup key.
     """

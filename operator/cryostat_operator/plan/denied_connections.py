@@ -73,10 +73,10 @@ def denials(instance_key: InstanceKey, pod: Obj, pods: Iterable[Obj], policies: 
         targets = [each for each in pods if _labels(each).get("component") == need.component]
         if need.component and not targets:
             continue
-        if guilty := _denying(instance_key, policies, "Egress", pod, targets, need):
-            found.append(Denial(guilty, "egress", need.title))
-        elif guilty := _denying_ingress(instance_key, policies, pod, targets, need):
-            found.append(Denial(guilty, "ingress", need.title))
+        if denying := _denying(instance_key, policies, "Egress", pod, targets, need):
+            found.append(Denial(denying, "egress", need.title))
+        elif denying := _denying_ingress(instance_key, policies, pod, targets, need):
+            found.append(Denial(denying, "ingress", need.title))
     return found
 
 

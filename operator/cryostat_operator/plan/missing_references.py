@@ -1,4 +1,4 @@
-"""Finds the Secret, ConfigMap or key that a pod needs and that is missing, in words of the kubelet."""
+"""Finds the Secret, ConfigMap or key that a pod lacks, from the message of the kubelet."""
 
 from __future__ import annotations
 

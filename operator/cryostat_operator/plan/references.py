@@ -177,7 +177,7 @@ class Requirements:
         }
 
     def login_hash(self, key: Key) -> dict[str, str]:
-        """Annotation of the pods of the main Deployment with a hash of the users' passwords; empty for other ones."""
+        """Return an annotation of the pods of the main Deployment with a hash of the users' passwords, or nothing."""
         instance = self._instance
         content = instance.snapshot.data.get(("Secret", instance.login_secret)) if instance.login_secret else None
         if key.name != instance.name or not content:

@@ -33,7 +33,7 @@ def pretty_json(value: Any) -> str:
 
 
 def compact_json(value: Any) -> str:
-    """JSON for command lines: no spaces, keys in the order given, characters with a meaning in HTML escaped."""
+    """Return JSON for command lines: no spaces, keys in the order given, characters with a meaning in HTML escaped."""
     text = json.dumps(value, separators=(",", ":"), ensure_ascii=False)
     for character in "<>&\u2028\u2029":
         text = text.replace(character, f"\\u{ord(character):04x}")

@@ -1,4 +1,4 @@
-"""Reads why pods and claims are stuck: their events, and the NetworkPolicies of the namespace. It reads rarely."""
+"""Reads, at most once a minute, why pods and claims are stuck: their events, and the namespace's NetworkPolicies."""
 
 from __future__ import annotations
 

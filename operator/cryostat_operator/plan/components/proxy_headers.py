@@ -82,7 +82,7 @@ ADDRESS_HEADERS = (
 
 
 def oauth2_proxy_headers() -> list[Obj]:
-    """`injectRequestHeaders` of oauth2-proxy: a header without values is removed."""
+    """Return `injectRequestHeaders` of oauth2-proxy: a header without values is removed."""
     return [
         {"name": rule.name, "values": [{"claimSource": {"claim": rule.claim}}] if rule.claim else []}
         for rule in PROTECTED_HEADERS
