@@ -55,4 +55,4 @@ def must_gather(name: str | None, namespace: str | None, all_namespaces: bool, c
         write_archive(Path(file), content)
     except OSError as error:
         fail(f"{file} cannot be written: {error.strerror}")
-    click.echo(f"written: {file}")
+    click.echo(f"written: {file}", err=not Path(file).is_file())  # the file may be the standard output

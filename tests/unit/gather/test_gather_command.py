@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import tarfile
 from pathlib import Path
 
@@ -40,3 +41,17 @@ def test_a_full_disk_leaves_no_archive(server: ApiServer, monkeypatch: pytest.Mo
     result = CliRunner().invoke(main, ["must-gather", "-f", str(file)])
     assert (result.exit_code, result.stderr) == (2, f"Error: {file} cannot be written: No space left on device\n")
     assert list(tmp_path.iterdir()) == []
+
+
+def test_an_archive_on_the_standard_output_has_no_other_text(server: ApiServer, tmp_path: Path) -> None:
+    serve(server, cryostat())
+    server.put("/version", {"gitVersion": "v1.34.0"})
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    reader = os.open(pipe, os.O_RDONLY | os.O_NONBLOCK)
+    try:
+        result = CliRunner().invoke(main, ["must-gather", "-f", str(pipe)])
+        assert os.read(reader, 2) == b"\x1f\x8b"  # of gzip
+    finally:
+        os.close(reader)
+    assert (result.exit_code, result.stdout, result.stderr) == (0, "", f"written: {pipe}\n")
