@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import errno
-import io
 import os
 import sys
 from pathlib import Path
@@ -12,6 +11,7 @@ from typing import Any
 import click
 
 from .backup import backup_commands
+from .command_group import Commands
 from .command_input import cryostat_in_file, settings_of_environment, text_of
 from .gather import gather_command
 from .inspect import commands
@@ -28,24 +28,6 @@ _NAMESPACE = click.option(
     "-n", "--namespace", default=None, help="Namespace of the Cryostat if FILE does not set one; default: default."
 )
 _PORT = click.IntRange(0, 65535)  # 0: any free port
-
-
-class Commands(click.Group):
-    """All commands. They end with one sentence if the standard output cannot be written, for example on a full disk."""
-
-    def main(self, *args: Any, **kwargs: Any) -> Any:
-        """Run the command of the arguments."""
-        for stream in (sys.stdout, sys.stderr):
-            if isinstance(stream, io.TextIOWrapper):
-                stream.reconfigure(errors="replace")  # the characters of a tree are not in every encoding
-        try:
-            return super().main(*args, **kwargs)
-        except OSError as error:
-            if error.errno not in (errno.ENOSPC, errno.EDQUOT, errno.EIO) or error.filename:
-                raise
-            # The interpreter would fail again when it writes the rest at its end.
-            os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
-            commands.fail(f"The output cannot be written: {error.strerror}.")
 
 
 @click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 120})
