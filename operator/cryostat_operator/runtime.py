@@ -60,7 +60,13 @@ class Operator:
         self.cryostats = CryostatStore(self._enqueue_changed)
         self._listed = ListedCryostats(self.client, self.cryostats)
         triggers = Triggers(self.queue.enqueue, self.queue.enqueue_after, self._enqueue_all, self._enqueue_namespace)
-        self.observer = Observer(self.client, triggers, self._listed.exists, force_openshift=settings.force_openshift)
+        self.observer = Observer(
+            self.client,
+            triggers,
+            self._listed.exists,
+            force_openshift=settings.force_openshift,
+            watch_namespaces=settings.watch_namespaces,
+        )
         self.reconciler = Reconciler(self.write_client, self.observer, self.cryostats, settings, self.metrics)
         self.console = ConsoleInstaller(self.write_client, settings.name_prefix, self._may_extend_console)
         self.server = HealthServer(self.metrics, self._unready_cause, lambda: self.observer.seconds_since_contact)

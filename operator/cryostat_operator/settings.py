@@ -43,6 +43,7 @@ OPERATOR_IMAGE = "RELATED_IMAGE_OPERATOR"
 WEBHOOK_CERTIFICATES = "/tmp/k8s-webhook-server/serving-certs"  # noqa: S108 - OLM defines it
 
 _NAME_PREFIX = "cryostat-operator-"
+_NAMESPACE = re.compile(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?")
 _DEVELOPMENT_TAG = re.compile(r":(latest|dev|[^/:@]*(SNAPSHOT|[-.]dev|BETA\d+))$", re.IGNORECASE)
 
 
@@ -75,6 +76,7 @@ class Settings:
         force_openshift: treat the cluster as OpenShift even if it serves no Routes.
         insights_proxy: URL that the application sends Insights reports through (OpenShift), or None.
         namespace: namespace of the operator itself, or None outside a cluster.
+        watch_namespaces: the only namespaces whose objects are read and written; empty for all.
         name_prefix: prefix of the names of the objects that are installed with the operator, such as ClusterRoles.
         leader_election: whether replicas elect a leader, which alone writes.
         webhooks: whether admission and conversion are served.
@@ -95,6 +97,7 @@ class Settings:
     force_openshift: bool = False
     insights_proxy: str | None = None
     namespace: str | None = None
+    watch_namespaces: tuple[str, ...] = ()
     name_prefix: str = _NAME_PREFIX
     leader_election: bool = False
     webhooks: bool = False
@@ -104,6 +107,10 @@ class Settings:
     olm: bool = False
     operator_image: Image | None = None
     api_server_service: tuple[str, int] | None = None
+
+    def watches(self, namespace: str) -> bool:
+        """Return whether instances may be, or have targets, in a namespace."""
+        return not self.watch_namespaces or namespace in self.watch_namespaces
 
     @property
     def webhook_service(self) -> str:
@@ -130,6 +137,11 @@ class Settings:
         """ClusterRole for scheduled backups, bound in the install namespace of an instance that asks for them."""
         return f"{self.name_prefix}backup"
 
+    @property
+    def chosen_namespace_cluster_role(self) -> str:
+        """ClusterRole of the operator in a namespace, bound in each one if it serves chosen namespaces."""
+        return f"{self.name_prefix}chosen-namespace"
+
     @classmethod
     def from_env(cls, environ: Mapping[str, str], resolver: str = "") -> Settings:
         """Return the settings in environment variables; an unset or empty variable means the default.
@@ -149,6 +161,7 @@ class Settings:
             force_openshift=_flag(environ, "FORCE_OPENSHIFT"),
             insights_proxy=insights or None,
             namespace=environ.get("OPERATOR_NAMESPACE") or None,
+            watch_namespaces=_watch_namespaces(environ),
             name_prefix=environ.get("OPERATOR_NAME_PREFIX") or _NAME_PREFIX,
             leader_election=_leader_election(environ),
             webhooks=_webhooks(environ),
@@ -200,6 +213,22 @@ def _client_certificate_required(environ: Mapping[str, str]) -> bool:
             "Set it to `required`, or remove it if admission reviews of all callers may be answered."
         )
     return bool(value)
+
+
+def _watch_namespaces(environ: Mapping[str, str]) -> tuple[str, ...]:
+    """Empty unless set. A misspelled value must not count as empty: all namespaces would be served.
+
+    Raises:
+        SettingsError: the value contains something that is no name of a namespace.
+    """
+    value = environ.get("WATCH_NAMESPACES", "")
+    names = tuple(dict.fromkeys(name.strip() for name in value.split(","))) if value else ()
+    if wrong := [name for name in names if not _NAMESPACE.fullmatch(name)]:
+        raise SettingsError(
+            f"The variable WATCH_NAMESPACES contains {wrong[0]!r}, which is no name of a namespace. "
+            "Set it to names with commas between them, or remove it if all namespaces are served."
+        )
+    return names
 
 
 def _api_server_service(environ: Mapping[str, str]) -> tuple[str, int] | None:

@@ -183,6 +183,9 @@ def _state(given: Obj) -> ClusterState:
         if terminating is not None:
             namespaces[name] = NamespaceState(terminating, uid="2" if name in given.get("recreated", ()) else "1")
     state.snapshot = replace(state.snapshot, namespaces=namespaces)
+    if chosen := given.get("chosen"):
+        state.settings = replace(state.settings, watch_namespaces=tuple(chosen))
+        state.snapshot = replace(state.snapshot, not_served=frozenset(namespaces) - set(chosen))
     if "images" in given:
         images = {name: replace(state.settings.images[name], reference=ref) for name, ref in given["images"].items()}
         state.settings = replace(state.settings, images={**state.settings.images, **images})

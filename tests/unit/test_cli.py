@@ -235,7 +235,7 @@ def test_values_that_are_not_converted_are_warnings_and_errors_if_strict() -> No
 
 def test_generated_files_are_checked_without_writing(tmp_path: Path) -> None:
     root = Path(__file__).parents[2]
-    for name in ("crds", "bundle", "manifests"):
+    for name in ("crds", "bundle", "manifests", "overlays"):
         shutil.copytree(root / name, tmp_path / name)
     assert invoke("generate", "--check", "--root", str(tmp_path)).exit_code == 0
     [crd, *_] = sorted((tmp_path / "crds").glob("*.yaml"))

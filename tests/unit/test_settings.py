@@ -106,3 +106,24 @@ options ndots:5
 def test_the_cluster_domain_is_that_of_the_pod(resolver: str, variables: dict[str, str], domain: str) -> None:
     environ = {"OPERATOR_NAMESPACE": "operators", **variables}
     assert Settings.from_env(environ, resolver).cluster_domain == domain
+
+
+@pytest.mark.parametrize(
+    ("value", "expected"),
+    [("", ()), ("a", ("a",)), ("a, b-2,a", ("a", "b-2"))],
+)
+def test_namespaces_are_separated_by_commas(value: str, expected: tuple[str, ...]) -> None:
+    settings = Settings.from_env({"WATCH_NAMESPACES": value})
+    assert settings.watch_namespaces == expected
+    assert settings.watches("a")
+    assert settings.watches("other") is not bool(expected)
+
+
+@pytest.mark.parametrize(("value", "wrong"), [(" ", ""), ("a,,b", ""), ("a b", "a b"), ("*", "*"), ("A", "A")])
+def test_a_value_that_is_no_list_of_namespaces_is_refused(value: str, wrong: str) -> None:
+    with pytest.raises(SettingsError) as error:
+        Settings.from_env({"WATCH_NAMESPACES": value})
+    assert str(error.value) == (
+        f"The variable WATCH_NAMESPACES contains {wrong!r}, which is no name of a namespace. "
+        "Set it to names with commas between them, or remove it if all namespaces are served."
+    )

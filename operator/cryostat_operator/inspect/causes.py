@@ -35,6 +35,7 @@ _COMMANDS = {
     Reason.CONFIGMAP_KEY_NOT_FOUND: "kubectl -n {n} get configmaps",
     Reason.NAMESPACE_NOT_FOUND: "kubectl get namespaces",
     Reason.NAMESPACE_TERMINATING: "kubectl get namespaces",
+    Reason.NAMESPACE_NOT_SERVED: _OPERATOR_LOG,
     Reason.DATABASE_SECRET_LOST: "kubectl -n {n} get secrets,persistentvolumeclaims",
     Reason.DATABASE_KEYS_INCOMPLETE: "kubectl -n {n} describe secret {s}",
     Reason.DATABASE_KEYS_MISMATCHED: "kubectl -n {n} describe secret {s}",

@@ -11,7 +11,7 @@ import logging
 import random
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Protocol
 
 from ..plan.model.kinds import Obj
@@ -43,6 +43,16 @@ class Store(Protocol):
         """The list is complete."""
 
 
+class NamespacedStore(Store, Protocol):
+    """What several reflectors fill, with a namespace each. Their lists may overlap."""
+
+    def begin_list(self, namespace: str = "") -> None:
+        """A list of one namespace begins; of all namespaces if `namespace` is empty."""
+
+    def end_list(self, namespace: str = "") -> None:
+        """The list is complete: objects of this namespace that were not upserted no longer exist."""
+
+
 @dataclass(frozen=True)
 class Source:
     """What to list and watch.
@@ -52,12 +62,19 @@ class Source:
         selector: label selector, empty for all objects.
         metadata_only: whether to ask for the objects' metadata alone.
         may_be_forbidden: whether the operator works without the permission to list; it is retried rarely then.
+        ends_if_forbidden: whether `Reflector.run` ends with the error if the permission to list is missing.
     """
 
     path: str
     selector: str = ""
     metadata_only: bool = False
     may_be_forbidden: bool = False
+    ends_if_forbidden: bool = False
+
+    def within(self, namespace: str) -> Source:
+        """Return the source of the same objects in one namespace."""
+        root, _, plural = self.path.rpartition("/")
+        return replace(self, path=f"{root}/namespaces/{namespace}/{plural}", ends_if_forbidden=True)
 
 
 class Reflector:
@@ -76,7 +93,11 @@ class Reflector:
         return time.monotonic() - self._last_contact
 
     async def run(self) -> None:
-        """List and watch; retry with backoff after every error. Does not return."""
+        """List and watch; retry with backoff after every error. Does not return.
+
+        Raises:
+            ApiError: the permission to list is missing, and the source has `ends_if_forbidden`.
+        """
         delay = MIN_BACKOFF
         while True:
             started = time.monotonic()
@@ -84,6 +105,8 @@ class Reflector:
                 version = await self._list()
                 await self._watch(version)
             except ApiError as error:
+                if error.status == 403 and self._source.ends_if_forbidden:
+                    raise
                 if error.status == 404:
                     self._mark_not_served()
                     delay = NOT_SERVED_BACKOFF

@@ -21,6 +21,7 @@ from ..plan.planner import Desired
 from ..plan.readiness import DEPLOYMENTS
 from .api_server import ApiServerEndpoints
 from .authentication import AuthenticationStore
+from .chosen_namespaces import ChosenNamespaces
 from .first_uids import FirstUids
 from .informers import INGRESS_CLASS, Informers, Stores
 from .ingress_classes import IngressClassStore
@@ -50,8 +51,9 @@ class Observer:
         exists: Callable[[InstanceKey], bool],
         *,
         force_openshift: bool = False,
+        watch_namespaces: Iterable[str] = (),
     ) -> None:
-        """`exists` returns whether a Cryostat with this key exists; `force_openshift` skips the detection."""
+        """`exists` returns whether a Cryostat exists; `watch_namespaces` are those to observe, if not all."""
         self._client = client
         self._force_openshift = force_openshift
         self._namespaces = NamespaceStore(triggers.enqueue_namespace)
@@ -59,6 +61,7 @@ class Observer:
         self._api_server = ApiServerEndpoints(triggers.enqueue_all)
         self._authentication = AuthenticationStore(triggers.enqueue_all)
         self._ingress_classes = IngressClassStore(triggers.enqueue_all)
+        self._chosen = ChosenNamespaces(client, watch_namespaces, triggers.enqueue_namespace)
         references = {kind: ReferenceStore(kind, triggers.enqueue) for kind in ("Secret", "ConfigMap")}
         self.owned = OwnedObjects(triggers, exists)
         self.pods = PodStore(lambda instance_key: triggers.enqueue_after(instance_key, ROLLOUT_DELAY))
@@ -72,7 +75,7 @@ class Observer:
             self._authentication,
             self._ingress_classes,
         )
-        self._informers = Informers(client, stores, triggers.enqueue_all)
+        self._informers = Informers(client, stores, self._chosen, triggers.enqueue_all)
 
     async def start(self) -> None:
         """Start to watch. Returns when every required resource was listed once."""
@@ -99,6 +102,10 @@ class Observer:
     def serves(self, kind: str) -> bool:
         """Return whether the API server serves this kind of `KINDS`."""
         return kind in self._informers.discovery.served
+
+    def serves_namespace(self, name: str) -> bool:
+        """Return whether the objects in a namespace are observed."""
+        return not self._chosen.not_served([name])
 
     @property
     def platform_known(self) -> bool:
@@ -146,6 +153,7 @@ class Observer:
             ingress_classes=self._ingress_classes.snapshot(),
             apis=self._informers.discovery.served,
             namespaces=self._namespaces.snapshot({instance_key.namespace, *targets}),
+            not_served=self._chosen.not_served({instance_key.namespace, *targets}),
             first_uids=self._first_uids.of(instance_key, uid),
             data=self._resolver.content(instance_key, live),
             live=live,

@@ -204,9 +204,10 @@ class OwnedObjectStore:
         self._kind = kind
         self._not_listed: set[tuple[InstanceKey, Key]] = set()
 
-    def begin_list(self) -> None:
-        """See `Store`."""
-        self._not_listed = set(self._owned.keys_of_kind(self._kind))
+    def begin_list(self, namespace: str = "") -> None:
+        """See `NamespacedStore`."""
+        known = self._owned.keys_of_kind(self._kind)
+        self._not_listed |= {(owner, key) for owner, key in known if namespace in ("", key.namespace)}
 
     def upsert(self, obj: Obj) -> None:
         """See `Store`."""
@@ -224,8 +225,9 @@ class OwnedObjectStore:
             self._owned.remove(instance_key, key)
         self._owned.add_tombstone(obj)
 
-    def end_list(self) -> None:
-        """See `Store`."""
-        for instance_key, key in self._not_listed:
+    def end_list(self, namespace: str = "") -> None:
+        """See `NamespacedStore`."""
+        gone = {(owner, key) for owner, key in self._not_listed if namespace in ("", key.namespace)}
+        for instance_key, key in gone:
             self._owned.remove(instance_key, key)
-        self._not_listed = set()
+        self._not_listed -= gone

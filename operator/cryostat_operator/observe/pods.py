@@ -139,10 +139,11 @@ class PodStore:
         self._orphaned_since = {k: since for k, since in self._orphaned_since.items() if k[0] != instance_key}
         self._stopping = {k for k in self._stopping if k[0] != instance_key}
 
-    def begin_list(self) -> None:
-        """See `Store`."""
-        self._not_listed = {(instance_key, name) for instance_key, pods in self._pods.items() for name in pods}
-        self._not_listed |= {(instance_key, name) for (instance_key, _), (name, _) in self._ended.items()}
+    def begin_list(self, namespace: str = "") -> None:
+        """See `NamespacedStore`."""
+        known = {(instance_key, name) for instance_key, pods in self._pods.items() for name in pods}
+        known |= {(instance_key, name) for (instance_key, _), (name, _) in self._ended.items()}
+        self._not_listed |= {key for key in known if namespace in ("", key[0].namespace)}
 
     def upsert(self, obj: Obj) -> None:
         """See `Store`."""
@@ -160,11 +161,12 @@ class PodStore:
         metadata = obj["metadata"]
         self._remove(InstanceKey(metadata["namespace"], metadata["labels"]["app"]), metadata["name"])
 
-    def end_list(self) -> None:
-        """See `Store`."""
-        for instance_key, name in self._not_listed:
+    def end_list(self, namespace: str = "") -> None:
+        """See `NamespacedStore`."""
+        gone = {key for key in self._not_listed if namespace in ("", key[0].namespace)}
+        for instance_key, name in gone:
             self._remove(instance_key, name)
-        self._not_listed = set()
+        self._not_listed -= gone
 
     def _remove(self, instance_key: InstanceKey, name: str) -> None:
         self._set(instance_key, name, None)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 
-from ..kube.reflector import Store
+from ..kube.reflector import NamespacedStore
 from ..plan.diff.ownership import instance_of
 from ..plan.model.kinds import InstanceKey, Obj
 from ..plan.model.snapshot import ContentSummary
@@ -72,9 +72,9 @@ class ReferenceStore:
             self._versions[key] = resource_version(obj)
             self._metadata[key] = {"metadata": {k: obj["metadata"].get(k) for k in ("labels", "ownerReferences")}}
 
-    def begin_list(self) -> None:
-        """See `Store`."""
-        self._not_listed = set(self._users)
+    def begin_list(self, namespace: str = "") -> None:
+        """See `NamespacedStore`."""
+        self._not_listed |= {key for key in self._users if namespace in ("", key[0])}
 
     def upsert(self, obj: Obj) -> None:
         """See `Store`."""
@@ -89,12 +89,13 @@ class ReferenceStore:
         if key in self._users:
             self._invalidate(key)
 
-    def end_list(self) -> None:
-        """See `Store`."""
-        for key in self._not_listed:
+    def end_list(self, namespace: str = "") -> None:
+        """See `NamespacedStore`."""
+        gone = {key for key in self._not_listed if namespace in ("", key[0])}
+        for key in gone:
             if self._summaries.get(key) is not None:
                 self._invalidate(key)
-        self._not_listed = set()
+        self._not_listed -= gone
 
     def owned_object_changed(self, instance_key: InstanceKey, obj: Obj) -> None:
         """Handle a change of an object with the ownership labels of an instance, which this store's watch leaves out.
@@ -120,7 +121,7 @@ class ReferenceStore:
 class ReferenceNotifier:
     """The store of the owned Secrets or ConfigMaps; reports their changes to the `ReferenceStore` of the kind, too."""
 
-    def __init__(self, owned: Store, references: ReferenceStore) -> None:
+    def __init__(self, owned: NamespacedStore, references: ReferenceStore) -> None:
         self._owned, self._references = owned, references
         self.begin_list, self.end_list = owned.begin_list, owned.end_list
 

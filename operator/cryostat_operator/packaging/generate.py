@@ -10,15 +10,16 @@ from ..plan.yaml_text import HEADER
 from .bundle import files_of_bundle
 from .crds import files_of_crds
 from .install import files_of_install
+from .namespaces_overlay import files_of_overlay
 
-_FOLDERS = ("bundle", "crds", "manifests")
+_FOLDERS = ("bundle", "crds", "manifests", "overlays")
 _NAMES = ("*.yaml", "*.Dockerfile")
 
 
 @cache
 def generated_files() -> Mapping[PurePosixPath, str]:
     """Return path below the repository → content of every generated file."""
-    return {**files_of_crds(), **files_of_install(), **files_of_bundle()}
+    return {**files_of_crds(), **files_of_install(), **files_of_bundle(), **files_of_overlay()}
 
 
 def generate(root: Path, check: bool) -> list[Path]:

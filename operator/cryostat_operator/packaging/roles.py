@@ -93,11 +93,16 @@ _EXPOSURE_RULES = tuple(
 
 def operator_rules() -> list[Obj]:
     """Return the rules of the operator's ClusterRole, which the OLM bundle uses, too."""
+    return policy_rules(rules_of_operator())
+
+
+def rules_of_operator() -> list[Rule]:
+    """Return the permissions of the operator, one resource each."""
     kinds = KINDS.values()
     managed = [Rule(kind.group, kind.plural, kind.verbs) for kind in kinds]
     console = _console_rules()
     extra = [Rule(kind.group, resource, verbs) for kind in kinds for resource, verbs in kind.extra_rules]
-    return policy_rules([*_OWN_RULES, *console, *managed, *extra])
+    return [*_OWN_RULES, *console, *managed, *extra]
 
 
 def _console_rules() -> list[Rule]:

@@ -106,10 +106,10 @@ class Instance:
 
     @cached_property
     def reachable_targets(self) -> tuple[str, ...]:
-        """Target namespaces that exist, are not being deleted and not created again: objects are created in them."""
-        known, recreated = self.snapshot.namespaces, self.recreated_targets
+        """Target namespaces in which objects are created: served, existing, not being deleted and not created again."""
+        known, excluded = self.snapshot.namespaces, self.recreated_targets | self.snapshot.not_served
         existing = (t for t in self.target_namespaces if t in known and not known[t].terminating)
-        return tuple(t for t in existing if t not in recreated)
+        return tuple(t for t in existing if t not in excluded)
 
     @property
     def external_storage(self) -> bool:

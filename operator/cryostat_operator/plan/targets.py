@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from ..api import constants
+from ..settings import Settings
 from .instance import Instance
 from .model.messages import capitalized, message
 from .model.problems import Problem
@@ -26,8 +27,26 @@ def unreachable(instance: Instance) -> dict[str, Problem]:
     return {t: problem for t, problem in problems(instance).items() if t not in instance.recreated_targets}
 
 
+def not_served(namespace: str, settings: Settings) -> tuple[str, str]:
+    """Return why the operator, which serves chosen namespaces, does not serve this one, and the remedy.
+
+    Both are sentences that follow one about the operator.
+    """
+    if not settings.watches(namespace):
+        remedy = "Ask an administrator to add it to WATCH_NAMESPACES of the operator"
+        return "It serves only namespaces that an administrator chose", remedy
+    role = settings.chosen_namespace_cluster_role
+    remedy = f"Ask an administrator to bind the ClusterRole {role} there to the ServiceAccount of the operator"
+    return "It lacks permissions there", remedy
+
+
 def _problem(instance: Instance, target: str) -> Problem:
-    state = instance.snapshot.namespaces.get(target)
+    state, settings = instance.snapshot.namespaces.get(target), instance.settings
+    if target in instance.snapshot.not_served and (state or not settings.watches(target)):
+        cause, remedy = not_served(target, settings)
+        subject, remedy = f"Target namespace {target}", f"{remedy}, or {_REMOVE}"
+        text = message(subject, "is not served by the operator", consequence=cause, remedy=remedy)
+        return Problem(NAME, Reason.NAMESPACE_NOT_SERVED, text)
     if state is None:
         text = message(f"Target namespace {target}", "does not exist", remedy=f"Create it, or {_REMOVE}")
         return Problem(NAME, Reason.NAMESPACE_NOT_FOUND, text)

@@ -18,6 +18,7 @@ from ..plan.diff.plan_diff import Diff, diff
 from ..plan.instance import Instance
 from ..plan.model.desired_state import Plan
 from ..plan.model.kinds import InstanceKey, Obj
+from ..plan.model.problems import Problem
 from ..settings import Settings
 from .adoption import Adoption
 from .applier import Applier
@@ -29,6 +30,7 @@ from .orphans import Orphans
 from .results import Results
 from .status_writer import StatusWriter
 from .stuck_reader import StuckReader
+from .unserved import unserved
 from .work_queue import Result
 
 MAX_TIMER_SECONDS = 12 * 3600.0  # no longer timer: the system clock, which decides on expiry, may be corrected
@@ -96,6 +98,9 @@ class Reconciler:
         if body is None:
             self._forget(instance_key)
             return await self._orphans.collect(instance_key)
+        is_served = self._observer.serves_namespace(instance_key.namespace)
+        if not is_served and (problem := unserved(body, self._settings)):
+            return await self._report_unserved(body, problem)
         if is_deleting(body):
             self._waits.forget(instance_key)
             self._stuck.forget(instance_key)
@@ -116,6 +121,14 @@ class Reconciler:
                 return await self.report(instance, plan, difference, results)
             outcomes = await self._applier.apply(instance_key, remaining)
             results.add(outcomes)
+
+    async def _report_unserved(self, body: Obj, problem: Problem) -> Result:
+        """Write the status only: the operator may not create events in the namespace."""
+        if is_deleting(body):
+            await self._status.write_deleting(body, problem.reason, problem.message)
+        else:
+            await self._status.write_failure_status(body, problem)
+        return Result()
 
     def _forget(self, instance_key: InstanceKey) -> None:
         """Forget a Cryostat that no longer exists, whoever removed its finalizer."""

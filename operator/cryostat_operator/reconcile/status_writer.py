@@ -49,11 +49,15 @@ class StatusWriter:
 
     async def write_failure(self, body: Obj, problem: Problem) -> None:
         """Record an event, and set `Ready` to False; the rest of the status stays."""
+        await self.record(body, [problem])
+        await self.write_failure_status(body, problem)
+
+    async def write_failure_status(self, body: Obj, problem: Problem) -> None:
+        """Do the same without an event."""
         status = body.get("status") or {}
         generation = body["metadata"].get("generation", 0)
         cause = problem.reason, problem.message
         failed = failure_status(generation, cause, status.get("conditions") or [], now())
-        await self.record(body, [problem])
         await self.patch(body, {**status, **failed})
 
     async def write_deleting(self, body: Obj, reason: str, message: str) -> None:

@@ -102,7 +102,7 @@ class AgentAdmission:
         _check_size(request.obj, stored)
         snapshot = self._reader.snapshot(cryostat, self._settings) or Snapshot()
         instance = Instance(cryostat, snapshot, self._settings)
-        if request.namespace in instance.recreated_targets:
+        if request.namespace in instance.recreated_targets | snapshot.not_served:
             raise NotInjectedError(_no_target(request.namespace, instance_key), stored)
         context = await self._contexts.read(request, instance)
         ignored = await smart_trigger_warnings(self._reader, request.namespace, request.obj, self._settings)
@@ -126,9 +126,11 @@ class AgentAdmission:
             NotInjectedError: pods in this namespace cannot get the agent of this Cryostat now.
             ApiError: the Cryostat cannot be read.
         """
-        stored = await self._reader.cryostat(instance_key.namespace, instance_key.name)
-        # The same message in both cases: it must not reveal whether there is such a Cryostat.
+        # The same message in all cases: it must not reveal whether there is such a Cryostat.
         unknown = _no_target(namespace, instance_key)
+        if not (self._settings.watches(namespace) and self._settings.watches(instance_key.namespace)):
+            raise NotInjectedError(unknown)
+        stored = await self._reader.cryostat(instance_key.namespace, instance_key.name)
         if stored is None:
             raise NotInjectedError(unknown)
         if namespace not in target_namespaces(stored):

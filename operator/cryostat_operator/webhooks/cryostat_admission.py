@@ -32,6 +32,7 @@ from ..plan.restored_release import created_refusal
 from ..settings import Settings
 from .cluster_reader import ClusterReader
 from .reviews import AdmissionRequest, allowed, denied
+from .watched_namespaces import namespace_refusal
 
 logger = logging.getLogger(__name__)
 
@@ -39,7 +40,7 @@ REVIEW_TIMEOUT = 6.0  # seconds for the review of permissions; the API server wa
 MAX_REFERENCES = 32  # Secrets and ConfigMaps that are read for the warnings of one review
 WARNINGS_TIMEOUT = 2.0  # seconds for reads that only lead to warnings
 # Reasons that lead to a warning: the spec refers to an object that does not exist.
-_MISSING = ("NotFound", "NamespaceTerminating", "NamespaceRecreated")
+_MISSING = ("NotFound", "NamespaceTerminating", "NamespaceRecreated", "NamespaceNotServed")
 
 
 class AccessReviewer(Protocol):
@@ -94,6 +95,8 @@ class CryostatAdmission:
             return denied(request, refusal_text, 422, "Invalid")
         if schedule_text := _wrong_schedule(new, old):
             return denied(request, schedule_text, 422, "Invalid")
+        if namespace_text := namespace_refusal(new, old, self._settings):
+            return denied(request, namespace_text)
         required = required_permissions(new, old, openshift=self._reader.openshift)
         if not self._reader.platform_known and required != required_permissions(new, old, openshift=True):
             text = (

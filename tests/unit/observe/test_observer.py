@@ -17,6 +17,7 @@ from cryostat_operator.kube.errors import ApiError
 from cryostat_operator.observe.ingress_classes import IngressClassStore
 from cryostat_operator.observe.observer import Observer
 from cryostat_operator.pki import signing
+from cryostat_operator.plan.model import names
 from cryostat_operator.plan.model.kinds import KINDS, InstanceKey, Key, Obj, path_of
 from cryostat_operator.plan.model.snapshot import IngressClasses
 from tests.unit.api_server import ApiServer
@@ -202,6 +203,30 @@ async def test_a_kind_that_is_no_longer_served_has_no_objects(server: Apis, trig
         assert triggers.all == before + 1
     finally:
         await observer.stop()
+
+
+async def test_in_chosen_namespaces_no_object_of_another_one_is_observed(
+    server: Apis, triggers: RecordedTriggers
+) -> None:
+    for name in ("here", "there", "elsewhere"):
+        server.put(f"/api/v1/namespaces/{name}", {"metadata": {"name": name, "uid": name}})
+    put(server, SERVICE)
+    put(server, Key("RoleBinding", "elsewhere", names.instance_hash_name(*INSTANCE)), ownerReferences=[])
+    observer = Observer(server, triggers.triggers, lambda _: True, watch_namespaces=("here", "there"))
+    await observer.start()
+    await observer.watch_on_demand(INSTANCE, cryostat(None, **{constants.ANNOTATION_BACKUP_SCHEDULE: "@daily"}))
+    snapshot = await observer.snapshot(INSTANCE, "u", ["here", "there", "elsewhere"])
+    assert set(snapshot.live) == {SERVICE}
+    assert snapshot.not_served == {"elsewhere"}
+    assert observer.serves_namespace("there")
+    assert not observer.serves_namespace("elsewhere")
+    read = {path for method, path in server.requests if method == "GET"}
+    plurals = ["pods", *(kind.plural for kind in KINDS.values() if kind.namespaced and not kind.optional)]
+    for plural in plurals:
+        lists = {path for path in read if path.endswith(f"/{plural}")}
+        assert {path.split("/namespaces/")[-1] for path in lists} == {f"here/{plural}", f"there/{plural}"}
+    await observer.stop()
+    assert [task for _, task in observer._informers._reflectors.values() if not task.done()] == []
 
 
 async def test_every_watch_is_stopped(observer: Observer) -> None:

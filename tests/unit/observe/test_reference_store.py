@@ -83,10 +83,10 @@ class Calls:
     def remove(self, obj: dict[str, Any]) -> None:
         self.made.append("remove")
 
-    def begin_list(self) -> None:
+    def begin_list(self, namespace: str = "") -> None:
         self.made.append("begin")
 
-    def end_list(self) -> None:
+    def end_list(self, namespace: str = "") -> None:
         self.made.append("end")
 
 

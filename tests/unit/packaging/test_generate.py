@@ -42,7 +42,8 @@ def test_the_kustomizations_name_every_file() -> None:
     for path in generated_files():
         if path.parts[0] == "bundle" or "gitops" in path.parts or path.suffix == ".json":
             continue
-        assert path.name in (ROOT / path.parent / "Kustomization").read_text()
+        name = "kustomization.yaml" if path.parts[0] == "overlays" else "Kustomization"
+        assert path.name in (ROOT / path.parent / name).read_text()
 
 
 def test_missing_changed_and_obsolete_files_are_corrected(tmp_path: Path) -> None:

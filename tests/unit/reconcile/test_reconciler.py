@@ -59,6 +59,11 @@ class FakeObserver:
             api_server=("10.0.0.1",),
         )
 
+    served = True
+
+    def serves_namespace(self, name: str) -> bool:
+        return self.served
+
     async def watch_on_demand(self, instance_key: InstanceKey, cryostat: object) -> None:
         pass
 
@@ -443,3 +448,25 @@ async def test_the_first_deletion_after_a_restart_is_an_event(cluster: Cluster, 
     await reconciler(INSTANCE)
     message = "Service here/sample: another client deleted the object, and the operator created it again."
     assert (Reason.CHANGE_REVERTED, message) in cluster.events()
+
+
+async def test_in_a_namespace_that_is_not_served_only_the_status_is_written(cluster: Cluster) -> None:
+    observer = FakeObserver(cluster)
+    observer.served = False
+    settings = Settings(service_tls=False, watch_namespaces=("elsewhere",))
+    reconciler = Reconciler(cluster.server, cast(Observer, observer), cluster.cryostats, settings, cluster.metrics)
+    cluster.cryostat()
+    for _ in range(2):
+        assert await reconciler(INSTANCE) == Result()
+    assert cluster.server.writes == [("PATCH", f"{CRYOSTAT_PATH}/status")]
+    [ready] = cluster.live_cryostat()["status"]["conditions"]
+    assert (ready["type"], ready["status"], ready["reason"]) == ("Ready", "False", "NamespaceNotServed")
+    metadata = {"finalizers": [constants.FINALIZER], "deletionTimestamp": "2026-01-01T00:00:00Z"}
+    cluster.cryostat(annotations={constants.ANNOTATION_DATA_RETENTION: "Retain"}, **metadata)
+    assert await reconciler(INSTANCE) == Result()
+    assert cluster.finalizer.is_set(cluster.live_cryostat())
+    [ready] = cluster.live_cryostat()["status"]["conditions"]
+    assert ready["reason"] == "DeletionBlocked"
+    cluster.cryostat(**metadata)
+    await reconciler(INSTANCE)
+    assert cluster.server.find(CRYOSTAT_PATH) is None, "the deletion is not blocked"

@@ -180,6 +180,18 @@ async def test_a_namespace_that_was_created_again_is_no_target_namespace() -> No
     assert len(reader.events) == 2
 
 
+async def test_where_the_operator_does_not_serve_a_namespace_no_agent_is_added() -> None:
+    """Otherwise the pod could wait for a Secret that the operator does not create."""
+    no_target = "Cryostat agent: not added: namespace n is no target namespace of a Cryostat n/sample"
+    reader = Reader()
+    admission = AgentAdmission(reader, Settings(service_tls=False, watch_namespaces=("m",)), InjectionCounts())
+    response = (await admission.pod(request()))["response"]
+    assert ("patch" in response, response["warnings"], reader.read, reader.events) == (False, [no_target], [], [])
+    reader.known = Snapshot(namespaces={"n": NamespaceState()}, not_served=frozenset({"n"}))
+    response = await review(reader, request())
+    assert ("patch" in response, response["warnings"]) == (False, [no_target])
+
+
 async def test_reviews_are_counted_by_result() -> None:
     reader, injections = Reader(), InjectionCounts()
     reader.stored = {**CRYOSTAT, "spec": {"targetNamespaces": ["shop"], "enableCertManager": False}}

@@ -73,7 +73,8 @@ def test_objects_of_a_cryostat_are_known_only_to_callers_who_know_its_uid(uid: s
 def test_each_part_of_a_snapshot_is_about_the_instance_or_the_cluster() -> None:
     """A new part must be added here, and to `INSTANCE_FIELDS` if it shows what an instance has."""
     api_server = {"api_server", "api_server_ports", "apis"}
-    cluster = {*api_server, "authentication_missing", "authentication_type", "ingress_classes", "namespaces"}
+    cluster = {*api_server, "authentication_missing", "authentication_type", "ingress_classes"}
+    cluster |= {"namespaces", "not_served"}
     assert {each.name for each in fields(Snapshot)} == {"openshift"} | cluster | set(INSTANCE_FIELDS)
 
 

@@ -319,3 +319,14 @@ async def test_the_message_about_another_secret_of_an_existing_database() -> Non
         "it cannot change to other"
     )
     assert await refusal(Allowing(), reader, {"databaseOptions": {"secretName": "other"}}, old={}) == (422, text)
+
+
+async def test_a_cryostat_that_the_operator_would_not_serve_is_refused_before_its_permissions_are_reviewed() -> None:
+    for settings, spec, said in (
+        (Settings(watch_namespaces=("m",)), {}, "the operator does not serve namespace n"),
+        (Settings(watch_namespaces=("n",)), {"targetNamespaces": ["n", "m"]}, "does not serve namespace m"),
+    ):
+        response = (await validate(Reader(Snapshot()), spec, settings))["response"]
+        assert (response["allowed"], response["status"]["code"]) == (False, 403)
+        assert said in response["status"]["message"]
+    assert (await validate(Reader(Snapshot()), {}, Settings(watch_namespaces=("n",))))["response"]["allowed"]

@@ -98,6 +98,8 @@ class Reason(StrEnum):
     """A namespace is being deleted."""
     NAMESPACE_RECREATED = "NamespaceRecreated", "TargetNamespacesReady"
     """A namespace was deleted and created again after admission had reviewed it as a target namespace."""
+    NAMESPACE_NOT_SERVED = "NamespaceNotServed", "TargetNamespacesReady"
+    """The operator serves chosen namespaces, and this is not one of them or it lacks the permissions there."""
 
     DATABASE_SECRET_LOST = "DatabaseSecretLost", "DatabaseKeysReady"
     """The Secret with the keys of a database does not exist, and its volume does."""

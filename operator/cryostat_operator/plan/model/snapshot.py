@@ -80,6 +80,7 @@ class Snapshot:
         ingress_classes: the IngressClasses; None means that they were not read.
         apis: kinds that the API server serves, by kind name; None means all of `KINDS`.
         namespaces: existing namespaces, by name. A target namespace without an entry does not exist.
+        not_served: those of these namespaces and of the target namespaces that the operator does not serve.
         first_uids: UIDs that target namespaces had when the operator first observed them as such for this Cryostat, by
             name.
         data: content of Secrets and ConfigMaps in the install namespace, by kind and name. None: it does not exist; no
@@ -97,6 +98,7 @@ class Snapshot:
     openshift: bool = False
     apis: frozenset[str] | None = None
     namespaces: Mapping[str, NamespaceState] = field(default_factory=dict)
+    not_served: frozenset[str] = frozenset()
     first_uids: Mapping[str, str] = field(default_factory=dict)
     data: ReferenceData = field(default_factory=dict)
     live: Mapping[Key, Obj] = field(default_factory=dict)

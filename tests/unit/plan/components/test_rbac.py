@@ -80,3 +80,25 @@ def test_on_openshift_the_account_is_an_oauth_client_of_the_route() -> None:
         )
     }
     assert "annotations" not in find(settled().plan, "ServiceAccount", NAME)["metadata"]
+
+
+def test_a_namespace_that_is_not_served_blocks_only_its_own_objects() -> None:
+    state = settled(TWO)
+    state.snapshot = replace(state.snapshot, not_served=frozenset({"b"}))
+    state.settings = replace(state.settings, watch_namespaces=(NAMESPACE, "a"))
+    plan = state.plan
+    assert Key("RoleBinding", "a", BINDING) in plan.objects
+    problem = plan.blocked[Key("RoleBinding", "b", BINDING)].problem
+    assert (problem.reason, problem.message) == (
+        "NamespaceNotServed",
+        "Target namespace b is not served by the operator. It serves only namespaces that an administrator chose. "
+        "Ask an administrator to add it to WATCH_NAMESPACES of the operator, or remove it from spec.targetNamespaces.",
+    )
+    state.settings = replace(state.settings, watch_namespaces=(NAMESPACE, "a", "b"))
+    assert state.plan.blocked[Key("RoleBinding", "b", BINDING)].problem.message == (
+        "Target namespace b is not served by the operator. It lacks permissions there. "
+        "Ask an administrator to bind the ClusterRole cryostat-operator-chosen-namespace there to the ServiceAccount "
+        "of the operator, or remove it from spec.targetNamespaces."
+    )
+    state.snapshot = replace(state.snapshot, namespaces={"a": NamespaceState(), NAMESPACE: NamespaceState()})
+    assert state.plan.blocked[Key("RoleBinding", "b", BINDING)].problem.reason == "NamespaceNotFound"

@@ -7,6 +7,6 @@ from cryostat_operator.plan.model.reason_groups import COMPONENT_REASONS, reason
 
 def test_reasons_of_a_condition() -> None:
     assert reasons_of("TargetNamespacesReady") == {
-        "NamespaceNotFound", "NamespaceTerminating", "NamespaceRecreated",
+        "NamespaceNotFound", "NamespaceTerminating", "NamespaceRecreated", "NamespaceNotServed",
     }  # fmt: skip
     assert reasons_of("Ready") >= COMPONENT_REASONS

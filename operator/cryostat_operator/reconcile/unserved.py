@@ -1,0 +1,29 @@
+"""Cryostats in namespaces that the operator does not serve: none of their objects is read or written there."""
+
+from __future__ import annotations
+
+from ..plan import retention, targets
+from ..plan.model.kinds import Obj
+from ..plan.model.messages import message
+from ..plan.model.problems import Problem
+from ..plan.model.reasons import Reason
+from ..settings import Settings
+
+
+def unserved(body: Obj, settings: Settings) -> Problem | None:
+    """Return the problem of a Cryostat in a namespace that is not served, None if it can be deleted nevertheless.
+
+    The deletion waits if the data is to be kept: garbage collection deletes claims that the operator cannot release.
+    """
+    metadata = body["metadata"]
+    cause, remedy = targets.not_served(metadata["namespace"], settings)
+    subject = f"Namespace {metadata['namespace']}"
+    if "deletionTimestamp" not in metadata:
+        cause = f"{cause}, and changes no object of this Cryostat"
+        text = message(subject, "is not served by the operator", consequence=cause, remedy=remedy)
+        return Problem("core", Reason.NAMESPACE_NOT_SERVED, text)
+    if not retention.is_requested(metadata.get("annotations")):
+        return None
+    cause = f"{cause}, and does not delete this Cryostat, because its data could not be kept"
+    text = message(subject, "is not served by the operator", consequence=cause, remedy=remedy)
+    return Problem("core", Reason.DELETION_BLOCKED, text)
