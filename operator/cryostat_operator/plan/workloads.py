@@ -13,9 +13,8 @@ from .model.kinds import Obj
 CORE = "cryostat"
 # Two pods must never write to one volume, or to one database.
 RECREATE: Obj = {"type": "Recreate"}
-_OS_LABEL = "kubernetes.io/os"  # of nodes
 # `NotIn` also matches nodes without the label, such as simulated ones.
-_NOT_WINDOWS: Obj = {"key": _OS_LABEL, "operator": "NotIn", "values": ["windows"]}
+_NOT_WINDOWS: Obj = {"key": "kubernetes.io/os", "operator": "NotIn", "values": ["windows"]}
 LINUX_NODES: Obj = {
     "requiredDuringSchedulingIgnoredDuringExecution": {"nodeSelectorTerms": [{"matchExpressions": [_NOT_WINDOWS]}]}
 }
@@ -51,8 +50,7 @@ def deployment(instance: Instance, component: str, spec: Obj) -> Obj:
             "labels": {**pod_user_labels, **selector},
             **({"annotations": pod_annotations} if pod_annotations else {}),
         },
-        # No program reads variables about other Services, and thousands of them exceed what a container can start with.
-        "spec": {"enableServiceLinks": False, **_without_empty_lists(spec["pod"])},
+        "spec": _without_empty_lists(spec["pod"]),
     }
     rest = {key: value for key, value in spec.items() if key != "pod"}
     obj = builders.annotate(builders.owned(instance, "Deployment", name, labels), annotations)
@@ -119,18 +117,13 @@ def service_port(config: _HttpServiceConfig | None, default: int) -> int:
 
 
 def scheduling(options: SchedulingConfiguration | None) -> dict[str, Any]:
-    """Return the fields of a pod's spec that select nodes: those of the spec, and no Windows nodes.
-
-    A node selector or term of the spec that names the operating system stays as it is.
-    """
-    selector = (options.node_selector if options else None) or {}
-    affinity = _affinity(options.affinity if options else None)
-    if _OS_LABEL not in selector:
-        affinity["nodeAffinity"] = _without_windows(affinity.get("nodeAffinity") or {})
+    """Return the fields of a pod's spec that select nodes; empty if the spec sets none."""
+    if options is None:
+        return {}
     found = {
-        "nodeSelector": selector,
-        "affinity": affinity,
-        "tolerations": options.tolerations if options else None,
+        "nodeSelector": options.node_selector,
+        "affinity": _affinity(options.affinity),
+        "tolerations": options.tolerations,
     }
     return {key: value for key, value in found.items() if value}
 
@@ -146,22 +139,6 @@ def _affinity(given: Affinity | None) -> Obj:
         else {}
     )
     return {key: value for key, value in found.items() if value is not None}
-
-
-def _without_windows(node_affinity: Obj) -> Obj:
-    """Return a node affinity that also excludes Windows nodes. A node has to match one of its terms."""
-    [(field, default)] = LINUX_NODES.items()
-    terms = (node_affinity.get(field) or {}).get("nodeSelectorTerms")
-    if not terms:
-        return {**node_affinity, field: default}
-    return {**node_affinity, field: {"nodeSelectorTerms": [_term_without_windows(term) for term in terms]}}
-
-
-def _term_without_windows(term: Obj) -> Obj:
-    expressions = term.get("matchExpressions") or []
-    names_system = any(each.get("key") == _OS_LABEL for each in expressions)
-    is_empty = not expressions and not term.get("matchFields")  # matches no node
-    return term if names_system or is_empty else {**term, "matchExpressions": [*expressions, _NOT_WINDOWS]}
 
 
 def _metadata(given: ResourceMetadata | None) -> tuple[dict[str, str], dict[str, str]]:

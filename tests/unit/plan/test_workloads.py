@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import pytest
-
 from cryostat_operator.plan import workloads
 from cryostat_operator.plan.model.kinds import Obj
 from tests.unit.cluster_state import NAME, ClusterState, cryostat
@@ -41,51 +39,13 @@ def test_labels_of_users_never_replace_those_of_the_selector() -> None:
     assert (found["metadata"]["labels"]["app"], found["metadata"]["labels"]["team"]) == (NAME, "a")
 
 
-REQUIRED = "requiredDuringSchedulingIgnoredDuringExecution"
-NOT_WINDOWS = {"key": "kubernetes.io/os", "operator": "NotIn", "values": ["windows"]}
-
-
-def placed(options: Obj | None) -> Obj:
-    return workloads.scheduling(cryostat({"schedulingOptions": options} if options else {}).spec.scheduling_options)
-
-
-def test_scheduling_has_what_the_spec_sets_and_excludes_windows_nodes() -> None:
-    default = {"nodeAffinity": {REQUIRED: {"nodeSelectorTerms": [{"matchExpressions": [NOT_WINDOWS]}]}}}
-    assert placed(None) == {"affinity": default}
-    assert placed({"nodeSelector": {"a": "b"}, "tolerations": []}) == {"nodeSelector": {"a": "b"}, "affinity": default}
-    tolerations = [{"operator": "Exists"}]
-    assert placed({"tolerations": tolerations}) == {"tolerations": tolerations, "affinity": default}
-    near: Obj = {"podAffinity": {"preferredDuringSchedulingIgnoredDuringExecution": []}}
-    assert placed({"affinity": near}) == {"affinity": {**near, **default}}
-
-
-def test_each_term_of_the_spec_excludes_windows_nodes_unless_it_names_the_system() -> None:
-    zone = {"key": "zone", "operator": "In", "values": ["a"]}
-    system = {"key": "kubernetes.io/os", "operator": "In", "values": ["linux"]}
-    name = [{"key": "metadata.name", "operator": "In", "values": ["node"]}]
-    preferred: list[Obj] = [{"weight": 1, "preference": {"matchExpressions": [zone]}}]
-    terms: list[Obj] = [{"matchExpressions": [zone]}, {"matchExpressions": [system]}, {"matchFields": name}, {}]
-    given = {REQUIRED: {"nodeSelectorTerms": terms}, "preferredDuringSchedulingIgnoredDuringExecution": preferred}
-    [found] = placed({"affinity": {"nodeAffinity": given}})["affinity"].values()
-    assert found[REQUIRED]["nodeSelectorTerms"] == [
-        {"matchExpressions": [zone, NOT_WINDOWS]},
-        {"matchExpressions": [system]},
-        {"matchFields": name, "matchExpressions": [NOT_WINDOWS]},
-        {},
-    ]
-    assert found["preferredDuringSchedulingIgnoredDuringExecution"] == preferred
-    assert terms[0] == {"matchExpressions": [zone]}  # the spec is not changed
-
-
-@pytest.mark.parametrize("system", ["linux", "windows"])
-def test_a_node_selector_of_the_spec_for_a_system_takes_precedence(system: str) -> None:
-    selector = {"kubernetes.io/os": system}
-    assert placed({"nodeSelector": selector}) == {"nodeSelector": selector}
-
-
-def test_pods_have_no_variables_about_other_services() -> None:
-    """With thousands of Services in the namespace, a container would not start: `argument list too long`."""
-    assert deployment({})["spec"]["template"]["spec"]["enableServiceLinks"] is False
+def test_scheduling_has_only_what_the_spec_sets() -> None:
+    options = cryostat({"schedulingOptions": {"nodeSelector": {"a": "b"}, "tolerations": []}}).spec.scheduling_options
+    assert workloads.scheduling(options) == {"nodeSelector": {"a": "b"}}
+    assert workloads.scheduling(None) == {}
+    affinity: Obj = {"nodeAffinity": {"requiredDuringSchedulingIgnoredDuringExecution": {"nodeSelectorTerms": []}}}
+    options = cryostat({"schedulingOptions": {"affinity": affinity}}).spec.scheduling_options
+    assert workloads.scheduling(options) == {"affinity": affinity}
 
 
 def test_services_are_reachable_inside_the_cluster_by_default() -> None:

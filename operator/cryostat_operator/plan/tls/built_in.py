@@ -7,6 +7,7 @@ from dataclasses import replace
 from ...api import constants
 from .. import builders
 from ..instance import Instance
+from ..model import names
 from ..model.desired_state import Blocked, ComponentPlan
 from ..model.kinds import Key, Obj
 from ..model.problems import Problem
@@ -48,7 +49,8 @@ def _certificate_request(instance: Instance, spec: CertificateSpec) -> Certifica
     if not spec.keystore:
         return request
     password = Key("Secret", instance.namespace, specs.keystore_secret(instance))
-    digest = specs.keystore_password_digest(instance)
+    content = instance.snapshot.data.get(("Secret", password.name))
+    digest = names.sha256(content.digest)[:16] if content else ""
     return replace(request, password=(password, specs.KEYSTORE_PASSWORD), password_digest=digest)
 
 

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from typing import Any
 
-from ...api import constants
 from .. import builders
 from ..instance import Instance
 from ..model.desired_state import Blocked, ComponentPlan
@@ -17,7 +16,6 @@ from ..model.problems import Problem
 from ..model.reasons import Reason
 from . import specs
 from .cert_manager_state import CertificateStatus, ca_status, certificate_status
-from .checks import keystore_digest
 from .specs import NAME, CertificateSpec
 
 CA_DURATION = "87600h"  # ten years; other certificates have cert-manager's default of 90 days
@@ -137,15 +135,8 @@ def _certificate(instance: Instance, name: str, secret: str, issuer_name: str, f
 
 
 def _secret(instance: Instance, name: str, certificate_name: str, *, owned: bool) -> Obj:
-    """Return a Secret that cert-manager wrote; its Certificate becomes its controller, so that both are deleted.
-
-    If it has a keystore, the operator records the password with which cert-manager created it.
-    """
+    """Return a Secret that cert-manager wrote; its Certificate becomes its controller, so that both are deleted."""
     obj = builders.labeled(instance, "Secret", name, instance.namespace) | {"type": "kubernetes.io/tls"}
-    password = keystore_digest(instance.live("Secret", name))
-    if owned and name == specs.keystore_certificate(instance):
-        password = password or specs.keystore_password_digest(instance)
-    builders.annotate(obj, {constants.ANNOTATION_KEYSTORE_PASSWORD: password} if password else None)
     if not owned:
         return obj
     certificate_object = instance.live("Certificate", certificate_name) or {"metadata": {}}

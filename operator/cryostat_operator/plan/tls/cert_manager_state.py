@@ -13,8 +13,8 @@ from ..model.kinds import Key, Obj
 from ..model.messages import message, quoted
 from ..model.problems import Problem
 from ..model.reasons import Reason
+from ..model.times import seconds
 from . import specs
-from .checks import keystore_digest
 from .specs import NAME, waiting_for_certificate
 
 _REQUIRED_KEYS = frozenset((CERTIFICATE, PRIVATE_KEY, TLS_CA_KEY))
@@ -180,19 +180,25 @@ def _wrong_issuer(instance: Instance, name: str, secret: str) -> CertificateStat
 
 
 def _other_password(instance: Instance, name: str, secret: str) -> CertificateStatus | None:
-    """Compare the password of the keystore with the one that the operator recorded when it was issued.
+    """Compare when the Secrets of the keystore and of its password were created.
 
     cert-manager does not create a keystore again when its password changes.
     """
-    recorded = keystore_digest(instance.live("Secret", secret))
-    current = specs.keystore_password_digest(instance)
-    if secret != specs.keystore_certificate(instance) or not recorded or not current or recorded == current:
+    if secret != specs.keystore_certificate(instance):
+        return None
+    keystore, password = (_created(instance, each) for each in (secret, specs.keystore_secret(instance)))
+    if keystore is None or password is None or keystore >= password:
         return None
     text = (
         f"The keystore of Certificate {instance.namespace}/{name} has the previous password; "
         "the certificate is issued again."
     )
     return CertificateStatus(CertificateState.OTHER_PASSWORD, _waiting(instance, name, text))
+
+
+def _created(instance: Instance, secret: str) -> float | None:
+    """Return when a Secret was created, in seconds since the epoch; None if it is not known."""
+    return seconds((instance.live("Secret", secret) or {"metadata": {}})["metadata"].get("creationTimestamp"))
 
 
 def _waiting(instance: Instance, name: str, text: str) -> Problem:

@@ -119,12 +119,6 @@ def keystore_secret(instance: Instance) -> str:
     return f"{instance.name}-keystore"
 
 
-def keystore_password_digest(instance: Instance) -> str:
-    """Return a digest of the password of the keystores, which differs for each Secret; empty if it is not known."""
-    content = instance.snapshot.data.get(("Secret", keystore_secret(instance)))
-    return names.sha256(content.digest)[:16] if content else ""
-
-
 def waiting_for_certificate(message: str, lasting_remedy: str = "") -> Problem:
     """Return the problem of an object that waits for a certificate; waiting alone needs no action."""
     return Problem(NAME, Reason.WAITING_FOR_CERTIFICATE, message, lasting_remedy=lasting_remedy)

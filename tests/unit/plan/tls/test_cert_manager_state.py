@@ -12,7 +12,6 @@ from cryostat_operator.plan.model import names
 from cryostat_operator.plan.model.certificates import CertificateInfo
 from cryostat_operator.plan.model.kinds import Key, Obj
 from cryostat_operator.plan.model.snapshot import ContentSummary, Snapshot
-from cryostat_operator.plan.tls import specs
 from cryostat_operator.plan.tls.cert_manager_state import CertificateState, ca_status, certificate_status
 from cryostat_operator.settings import Settings
 from tests.unit.cluster_state import NAME, NAMESPACE, cryostat
@@ -227,33 +226,33 @@ def test_a_ca_secret_with_an_ordinary_certificate_does_not_recurse() -> None:
 
 
 KEYSTORE = f"{NAME}-tls"
+PASSWORD = f"{NAME}-keystore"
+EARLY, LATE = "2026-01-01T00:00:00Z", "2026-01-01T00:00:01Z"
 
 
-def with_keystore(recorded: str | None, password: ContentSummary | None) -> Snapshot:
+def with_keystore(keystore: str | None, password: str | None) -> Snapshot:
     """The certificate with a keystore is issued.
 
     Args:
-        recorded: the digest of the password that the operator recorded with it.
-        password: what is in the Secret with the password.
+        keystore: when its Secret was created.
+        password: when the Secret with the password was created. None: the Secret does not exist.
     """
     issued_secret = secret(NAME)
-    if recorded is not None:
-        issued_secret["metadata"]["annotations"][constants.ANNOTATION_KEYSTORE_PASSWORD] = recorded
+    issued_secret["metadata"]["creationTimestamp"] = keystore
     found = with_live(with_live(issued(), key(NAME, "Certificate"), ready()), key(KEYSTORE), issued_secret)
+    if password is not None:
+        found = with_live(found, key(PASSWORD), {"metadata": {"creationTimestamp": password}})
     info = CertificateInfo(KEYS, key_id="tls", issuer_id="ca")
-    data = {("Secret", f"{NAME}-keystore"): password}
-    return replace(found, certificates={**found.certificates, key(KEYSTORE): info}, data=data)
+    return replace(found, certificates={**found.certificates, key(KEYSTORE): info})
 
 
 def test_a_keystore_with_the_previous_password_is_issued_again() -> None:
-    password = ContentSummary(frozenset({"KEYSTORE_PASS"}), "now")
-    now = specs.keystore_password_digest(instance(with_keystore(None, password)))
-    status = certificate_status(instance(with_keystore("before", password)), NAME, KEYSTORE)
+    status = certificate_status(instance(with_keystore(EARLY, LATE)), NAME, KEYSTORE)
     assert (status.state, status.must_delete_secret) == (CertificateState.OTHER_PASSWORD, True)
     assert not status.blocks_certificate
     assert status.problem
     assert status.problem.message == (
         f"The keystore of Certificate {NAMESPACE}/{NAME} has the previous password; the certificate is issued again."
     )
-    for recorded, content in ((now, password), (None, password), ("before", None)):
-        assert certificate_status(instance(with_keystore(recorded, content)), NAME, KEYSTORE).ready
+    for keystore, password in ((LATE, EARLY), (EARLY, EARLY), (EARLY, None), (None, LATE)):
+        assert certificate_status(instance(with_keystore(keystore, password)), NAME, KEYSTORE).ready
