@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from .. import builders
-from ..diff.managed_fields import operator_fields
 from ..instance import Instance
 from ..model import names
 from ..model.kinds import Obj
@@ -13,9 +12,6 @@ from ..model.messages import message, quoted
 from ..model.problems import Problem
 from ..model.reasons import Reason
 from .exposure_options import NAME, has_route, labels, network_config
-
-# OpenShift's router waits for an answer for 30 seconds by default; the proxies behind it wait as long as this.
-_TIMEOUT, _WAIT = "haproxy.router.openshift.io/timeout", "30m"
 
 
 def route(instance: Instance) -> Obj:
@@ -25,8 +21,9 @@ def route(instance: Instance) -> Obj:
     tls: Obj = {"termination": "edge", "insecureEdgeTerminationPolicy": "Redirect"}
     if instance.tls:
         tls |= {"termination": "reencrypt", "destinationCACertificate": instance.snapshot.ca_certificate}
-    head = builders.owned(instance, "Route", instance.name, labels(instance))
-    return builders.annotate(head, {_TIMEOUT: _wait(live), **(network_config(instance).annotations or {})}) | {
+    return builders.annotate(
+        builders.owned(instance, "Route", instance.name, labels(instance)), network_config(instance).annotations
+    ) | {
         "spec": {
             **({"host": host} if host else {}),
             "to": {"kind": "Service", "name": instance.name},
@@ -34,13 +31,6 @@ def route(instance: Instance) -> Obj:
             "tls": tls,
         }
     }
-
-
-def _wait(live: Obj | None) -> str:
-    """Return how long the router waits for an answer: what another client set on the Route, or the default."""
-    given: str | None = ((live or {}).get("metadata", {}).get("annotations") or {}).get(_TIMEOUT)
-    is_own = live is None or _TIMEOUT in operator_fields(live, (), "annotations")
-    return _WAIT if is_own or given is None else given
 
 
 def problem(instance: Instance) -> Problem | None:

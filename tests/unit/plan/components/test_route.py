@@ -5,10 +5,9 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
-from cryostat_operator.plan.components import auth_proxy
 from cryostat_operator.plan.components.exposure import application_url
 from cryostat_operator.plan.model import names
-from cryostat_operator.plan.model.kinds import FIELD_MANAGER, KINDS, Key
+from cryostat_operator.plan.model.kinds import KINDS, Key
 from tests.unit.cluster_state import NAME, NAMESPACE, ClusterState, changes, cryostat, find, settled
 
 ROUTE = Key("Route", NAMESPACE, NAME)
@@ -36,24 +35,6 @@ def test_the_route_leads_to_the_proxy_by_https() -> None:
         "port": {"targetPort": 4180},
         "tls": {"termination": "edge", "insecureEdgeTerminationPolicy": "Redirect"},
     }
-
-
-TIMEOUT = "haproxy.router.openshift.io/timeout"
-
-
-def test_the_router_waits_as_long_as_the_proxies() -> None:
-    def wait(state: ClusterState) -> str:
-        return str(find(state.plan, "Route", NAME)["metadata"]["annotations"][TIMEOUT])
-
-    assert wait(ClusterState(cryostat(), openshift=True)) == auth_proxy.UPSTREAM_TIMEOUT == "30m"
-    spec = {"networkOptions": {"coreConfig": {"annotations": {TIMEOUT: "2m"}}}}
-    assert wait(ClusterState(cryostat(spec), openshift=True)) == "2m"
-    state = settled(openshift=True)
-    state.snapshot.live[ROUTE]["metadata"]["annotations"] = {TIMEOUT: "5m"}
-    assert wait(state) == "5m", "an administrator set it on the Route"
-    entry = {"manager": FIELD_MANAGER, "fieldsV1": {"f:metadata": {"f:annotations": {f"f:{TIMEOUT}": {}}}}}
-    state.snapshot.live[ROUTE]["metadata"]["managedFields"] = [entry]
-    assert wait(state) == "30m", "the spec no longer sets it"
 
 
 def test_a_generated_host_stays() -> None:
