@@ -11,6 +11,7 @@ from typing import Any
 
 from cryostat_operator.api import constants
 from tests.cluster.api import Object, condition, eventually
+from tests.cluster.controlplane import NODE
 from tests.cluster.scenario import Scenario
 from tests.unit.situations import situations
 
@@ -162,16 +163,9 @@ def test_a_pod_that_does_not_run_is_described_with_cause_and_remedy(scenario: Sc
     cr = scenario.cryostat(where, "sample")
     scenario.wait_until_ready(cr)
     rows = [row for row in situations() if row.get("cluster") and row["given"].keys() == {"pods"}]
-    assert len(rows) >= 4
-    for row in rows:
-        [(component, given)] = row["given"]["pods"].items()
-        [pod] = scenario.api.list("v1", "Pod", where, labelSelector=f"component={component}")
-        unready = [{"type": kind, "status": "False", "reason": "x"} for kind in ("Ready", "ContainersReady")]
-        containers = [
-            {"image": "i", "imageID": "", "restartCount": 0, **c} for c in given["status"]["containerStatuses"]
-        ]
-        status = {**given["status"], "containerStatuses": containers, "conditions": unready}
-        scenario.api.patch(pod, {"status": status}, "strategic", sub="status")
+    assert len(rows) >= 15
+    for row in (of_cluster(where, each) for each in rows):
+        pod = fail_pod(scenario, where, row)
         described(scenario, where, row)
         [line] = scenario.plane.kubectl("get", "cryostats", "-n", where, "--no-headers").splitlines()
         assert line.split(None, 2)[2].startswith(row["summary"])
@@ -196,24 +190,38 @@ def test_a_stuck_pod_or_claim_is_described_with_its_events_and_the_policies_of_t
     scenario.wait_until_ready(cr)
     rows = [row for row in situations() if row.get("cluster") and row["given"].keys() & {"events", "policies"}]
     assert len(rows) >= 3
-    for row in rows:
-        [(component, given)] = row["given"]["pods"].items()
-        [pod] = scenario.api.list("v1", "Pod", where, labelSelector=f"app=sample,component={component}")
-        write_events(scenario, pod, row["given"].get("events", ()))
-        for name, spec in row["given"].get("policies", {}).items():
-            scenario.make("NetworkPolicy", where, name, spec=spec)
-        unready = [{"type": kind, "status": "False", "reason": "x"} for kind in ("Ready", "ContainersReady")]
-        containers = [
-            {"image": "i", "imageID": "", "restartCount": 0, **c} for c in given["status"]["containerStatuses"]
-        ]
-        status = {**given["status"], "containerStatuses": containers, "conditions": unready}
-        scenario.api.patch(pod, {"status": status}, "strategic", sub="status")
+    for row in (of_cluster(where, each) for each in rows):
+        pod = fail_pod(scenario, where, row)
         described(scenario, where, row)
         scenario.api.delete(pod)
         scenario.wait_until_ready(cr)
     # The controller of the volumes writes this event itself. The claim has not been bound for a minute then.
     cause = f"StorageClass none-{where} does not exist (event ProvisioningFailed of persistentvolume-controller)"
     scenario.wait_for_reason(unbound, "DatabaseVolumePending", cause, timeout=120.0)
+
+
+def of_cluster(where: str, row: Object) -> Object:
+    """A row with the names of the namespace and the node that exist."""
+    return dict(json.loads(json.dumps(of_namespace(where, row)).replace("node-1", NODE)))
+
+
+def fail_pod(scenario: Scenario, where: str, row: Object) -> Object:
+    """Write the status of a pod as the kubelet does, after the events and NetworkPolicies of a row; return the pod."""
+    [(component, given)] = row["given"]["pods"].items()
+
+    def only() -> Object | None:
+        pods = scenario.api.list("v1", "Pod", where, labelSelector=f"app=sample,component={component}")
+        return pods[0] if len(pods) == 1 and "deletionTimestamp" not in pods[0]["metadata"] else None
+
+    pod = eventually(only, what=f"there is one pod of {component}") or {}
+    write_events(scenario, pod, row["given"].get("events", ()))
+    for name, spec in row["given"].get("policies", {}).items():
+        scenario.make("NetworkPolicy", where, name, spec=spec)
+    unready = [{"type": kind, "status": "False", "reason": "x"} for kind in ("Ready", "ContainersReady")]
+    containers = [{"image": "i", "imageID": "", "restartCount": 0, **c} for c in given["status"]["containerStatuses"]]
+    status = {**given["status"], "containerStatuses": containers, "conditions": unready}
+    scenario.api.patch(pod, {"status": status}, "strategic", sub="status")
+    return pod
 
 
 def write_events(scenario: Scenario, pod: Object, events: Sequence[Object]) -> None:

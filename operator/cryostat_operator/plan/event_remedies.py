@@ -35,7 +35,7 @@ def remedy_for_pod(pod: Obj, event: ReportedEvent) -> str:
             "the volume is detached from it then"
         )
     if driver := _DRIVER.search(text):
-        return f"Install CSI driver {driver['name']} on node {node}, or repair its pod there"
+        return f"Install CSI driver {driver['name']} on node {node}, or repair its pod on this node"
     if _NO_SPACE.search(text):
         return f"Free disk space on node {node}"
     if _NETWORK.search(text):
