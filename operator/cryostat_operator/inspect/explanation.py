@@ -15,7 +15,7 @@ def is_lasting(error: Exception) -> bool:
     if not isinstance(error, ApiError):
         return True
     lasting = (aiohttp.ClientConnectorCertificateError, aiohttp.InvalidURL, aiohttp.NonHttpUrlClientError)
-    return error.status == 401 or isinstance(error.__context__, lasting)
+    return error.status == 401 or isinstance(_cause(error), lasting)
 
 
 def explanation(error: Exception, server: str, *, has_context_option: bool = True) -> str:
@@ -44,10 +44,15 @@ def explanation(error: Exception, server: str, *, has_context_option: bool = Tru
     if error.status == 403 and error.resource == constants.PLURAL:
         message = error.message.rstrip(".")
         return f"{message}. Ask an administrator for this permission, or choose another namespace with -n."
-    cause = error.__context__
+    cause = _cause(error)
     if error.status == 0 and isinstance(cause, aiohttp.ClientError | OSError):
         return f"{place} cannot be reached: {_connection_failure(cause)}."
     return error.message
+
+
+def _cause(error: ApiError) -> BaseException | None:
+    """Return the exception of the connection that led to an error, if there was one."""
+    return error.__cause__ or error.__context__
 
 
 def _connection_failure(error: aiohttp.ClientError | OSError) -> str:

@@ -117,7 +117,7 @@ class Requests:
             except UntrustedServer as error:
                 # The authority of the cluster may have been renewed: read the file of the pod or KUBECONFIG again.
                 if attempt:
-                    raise ApiUnavailable(0, "Unavailable", str(error)) from None
+                    raise ApiUnavailable(0, "Unavailable", str(error)) from error.__cause__
                 await self._renew_or_unavailable(used)
             except TooManyRequests as busy:
                 if attempt == MAX_ATTEMPTS - 1:
@@ -158,7 +158,7 @@ class Requests:
         except NotLeaderError:
             raise ApiUnavailable(0, "NotLeading", f"{method} {path}: another replica may be writing") from None
         except aiohttp.ClientConnectorCertificateError as error:
-            raise UntrustedServer(f"{method} {path}: {failure_text(error)}") from None
+            raise UntrustedServer(f"{method} {path}: {failure_text(error)}") from error
         except (aiohttp.ClientError, TimeoutError, OSError) as error:
             raise ApiUnavailable(0, "Unavailable", f"{method} {path}: {failure_text(error)}") from None
         finally:
