@@ -136,18 +136,31 @@ def use_too_much_memory(instance: Running) -> None:
             instance.request("/digest", user, "--upload-file", "/tmp/large", "--max-time", "60")
 
 
-def policy(instance: Running) -> list[Object]:
-    """A policy adds a variable to new pods of the database, with the value of a key that a Secret does not have."""
+def variable_of_missing_key(instance: Running) -> str:
+    """A variable with the value of a key that a Secret does not have."""
     variable, source = "Object.spec.containers.env", "Object.spec.containers.env.valueFrom"
     reference = f"{source}.secretKeyRef{{name: '{instance.name}-db', key: 'absent'}}"
     value = f"{variable}{{name: 'ADDED', valueFrom: {source}{{secretKeyRef: {reference}}}}}"
-    expression = f"[JSONPatch{{op: 'add', path: '/spec/containers/0/env/-', value: {value}}}]"
+    return f"JSONPatch{{op: 'add', path: '/spec/containers/0/env/-', value: {value}}}"
+
+
+def volume_of_missing_secret() -> str:
+    """A volume of a Secret that does not exist, and its mount."""
+    secret = "Object.spec.volumes.secret{secretName: 'absent'}"
+    volume = f"Object.spec.volumes{{name: 'absent', secret: {secret}}}"
+    mount = "Object.spec.containers.volumeMounts{name: 'absent', mountPath: '/absent'}"
+    paths = {"/spec/volumes/-": volume, "/spec/containers/0/volumeMounts/-": mount}
+    return ", ".join(f"JSONPatch{{op: 'add', path: '{path}', value: {value}}}" for path, value in paths.items())
+
+
+def policy(patches: str) -> list[Object]:
+    """A policy that changes new pods of the database."""
     match = {
         "resourceRules": [{"apiGroups": [""], "apiVersions": ["v1"], "operations": ["CREATE"], "resources": ["pods"]}],
         "namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": HOME}},
         "objectSelector": {"matchLabels": {"component": "database"}},
     }
-    mutations = [{"patchType": "JSONPatch", "jsonPatch": {"expression": expression}}]
+    mutations = [{"patchType": "JSONPatch", "jsonPatch": {"expression": f"[{patches}]"}}]
     spec = {"matchConstraints": match, "reinvocationPolicy": "Never", "mutations": mutations}
     head = {"apiVersion": "admissionregistration.k8s.io/v1", "metadata": {"name": "absent"}}
     return [
@@ -160,24 +173,34 @@ def wait_for_policy(instance: Running, *, changed: bool) -> None:
     """Wait until the policy changes new pods, or does not change them any more."""
     trial = client(HOME)
     trial["metadata"]["labels"] = {"component": "database"}
+    trial["spec"]["volumes"] = [{"name": "first", "emptyDir": {}}]
     trial["spec"]["containers"][0]["env"] = [{"name": "FIRST", "value": "1"}]
+    trial["spec"]["containers"][0]["volumeMounts"] = [{"name": "first", "mountPath": "/first"}]
 
     def is_in_effect() -> bool:
         created = instance.api.create(trial, dryRun="All")
-        return (len(created["spec"]["containers"][0]["env"]) > 1) == changed
+        return ("'absent'" in str(created["spec"])) == changed
 
     wait_until(is_in_effect, "the policy has an effect" if changed else "the policy has no effect")
 
 
-def refer_to_missing_key(instance: Running) -> None:
-    for obj in policy(instance):
+def change_database(instance: Running, patches: str) -> None:
+    for obj in policy(patches):
         instance.api.create(obj)
     wait_for_policy(instance, changed=True)
     end_database(instance)
 
 
+def refer_to_missing_key(instance: Running) -> None:
+    change_database(instance, variable_of_missing_key(instance))
+
+
+def mount_missing_secret(instance: Running) -> None:
+    change_database(instance, volume_of_missing_secret())
+
+
 def remove_policy(instance: Running) -> None:
-    for obj in policy(instance):
+    for obj in policy(""):
         instance.api.delete(obj)
     wait_for_policy(instance, changed=False)
     replace_waiting_pod(instance)
@@ -211,10 +234,14 @@ def show_image(instance: Running) -> None:
 HIDDEN = "cryostat.test/hidden:1"
 Change = Callable[[Running], None]
 OUT_OF_MEMORY = f"was killed because it used more memory than its limit of {APPLICATION_MEMORY}"
+MISSING_SECRET = (
+    """event FailedMount of kubelet: "MountVolume.SetUp failed for volume 'absent' : secret 'absent' not found"""
+)
 FAILURES: list[tuple[Change, str, Change]] = [  # the failure, the expected words of the status, the repair
     (ask_for_too_much, "Insufficient cpu", repair),
     (hide_image, f'cannot pull image "{IMAGES["database"][1]}" (', show_image),
     (refer_to_missing_key, f"couldn't find key absent in Secret {HOME}/", remove_policy),
+    (mount_missing_secret, MISSING_SECRET, remove_policy),
     (run_as_root, "container's runAsUser breaks non-root policy", run_as_other_user),
     (crash_twice, "with exit code 137", lambda instance: None),
     (use_too_much_memory, OUT_OF_MEMORY, lambda instance: None),
