@@ -33,13 +33,17 @@ def event_of_pod(events: Iterable[Obj], uid: str) -> ReportedEvent | None:
     An image that is being pulled replaces earlier warnings: volumes and network of the pod are ready then.
     """
     known = list(events)
-    last = _newest(known, uid, lambda event: 0)
+    last = _newest(known, uid, lambda event: 0 if _is_pulling(event) or _rank_of_pod_event(event) is not None else None)
     return last if last and last.reason == PULLING else _newest(known, uid, _rank_of_pod_event)
 
 
 def event_of_claim(events: Iterable[Obj], uid: str) -> ReportedEvent | None:
     """Return the newest warning about a claim that is not bound; without a warning, what it waits for."""
     return _newest(events, uid, _rank_of_claim_event)
+
+
+def _is_pulling(event: Obj) -> bool:
+    return bool(event.get("reason") == PULLING)
 
 
 def _rank_of_pod_event(event: Obj) -> int | None:

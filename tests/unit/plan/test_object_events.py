@@ -51,6 +51,8 @@ def test_the_failure_of_one_volume_is_quoted_in_place_of_the_summary() -> None:
 def test_an_image_that_is_pulled_means_that_earlier_failures_ended() -> None:
     pulling = event("Pulling", "Pulling image", 5, type="Normal")
     assert quote(event(second=1), pulling) == 'event Pulling of kubelet: "Pulling image"'
+    later = event("Scheduled", second=8, type="Normal"), event("FailedToRetrieveImagePullSecret", second=9)
+    assert quote(event(second=1), pulling, *later) == 'event Pulling of kubelet: "Pulling image"'
     assert quote(event(second=6), pulling) == 'event FailedMount of kubelet: "a"'
 
 
