@@ -43,7 +43,7 @@ def test_exit_code_and_output_are_those_of_the_program(
 
 def test_each_has_its_own_environment(tmp_path: Path) -> None:
     for name in ("one", "two"):
-        assert fork(tmp_path, "run", "--port=0", KUBECONFIG=f"/nonexistent/{name}").wait(20) == 1
+        assert fork(tmp_path, "run", "--port=0", KUBECONFIG=f"/nonexistent/{name}").wait(20) == 2
         assert f"/nonexistent/{name}" in (tmp_path / "log").read_text().splitlines()[-1]
 
 
@@ -64,5 +64,5 @@ def test_nothing_else_is_inherited(tmp_path: Path, monkeypatch: pytest.MonkeyPat
     monkeypatch.setenv("KUBECONFIG", "/nonexistent/of-the-tests")
     own = ForkServer()
     env = {"PATH": os.environ["PATH"], "HOME": str(tmp_path)}
-    assert own.start([PROGRAM, "run", "--port=0"], env, tmp_path / "log").wait(20) == 1
+    assert own.start([PROGRAM, "run", "--port=0"], env, tmp_path / "log").wait(20) == 2
     assert "of-the-tests" not in (tmp_path / "log").read_text()

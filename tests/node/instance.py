@@ -34,7 +34,8 @@ UNPRIVILEGED = {  # as the Pod Security level `restricted` demands
 PATIENCE = 300.0  # seconds: images are unpacked, and there may be two processors only
 PODS = 4  # application, database, storage and report generator
 APPLICATION_MEMORY = "192Mi"  # the limit of the application's container
-NO_ANSWER = (7, 28)  # exit codes of curl: the connection is refused, or there is no answer in time
+# Exit codes of curl: the connection is refused, not answered in time, or ends before the answer.
+NO_ANSWER = (7, 28, 35, 52, 56)
 CURL = ("curl", "--silent", "--insecure", "--max-time", "10", "--write-out", "\n%{http_code}")
 
 
