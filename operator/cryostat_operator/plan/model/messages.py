@@ -31,7 +31,8 @@ _NOISE = (
     re.compile(r"(?<=current time) \S+(?= is (?:before|after) )"),  # about a certificate; other at each attempt
     re.compile(r"(?<=(?:tcp|udp) )\S+->"),  # address and port of a client; other at each attempt
     re.compile(r" ?\(?\b(?<!pvc-)[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}\b\)?"),  # not in the name of a volume
-    re.compile(r' ?"?\b[0-9a-f]{64}\b"?'),  # a sandbox of a pod; other at each attempt
+    # A sandbox of a pod; other at each attempt. Not the digest of an image, nor a part of the name of an object.
+    re.compile(r' ?"?\b(?<![:-])[0-9a-f]{64}\b"?'),
 )
 _CREDENTIALS = re.compile(
     r"""(?ix)

@@ -14,11 +14,24 @@ from cryostat_operator.plan.model.messages import (
     termination_message,
 )
 
+HASH = "0a" * 32
+
 
 def test_a_message_is_subject_and_cause_then_consequence_and_remedy() -> None:
     assert message("Secret a", "lacks the key b.") == "Secret a lacks the key b."
     text = message("Secret a", "is refused", cause="quota", consequence="Deployment x waits", remedy="Raise it.")
     assert text == "Secret a is refused: quota. Deployment x waits. Raise it."
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        f"docker://a/b@sha256:{HASH}: reading manifest sha256:{HASH} in a/b: manifest unknown",
+        f'Operation cannot be fulfilled on rolebindings "cryostat-{HASH}": the object has been modified',
+    ],
+)
+def test_digests_of_images_and_names_of_objects_are_quoted(words: str) -> None:
+    assert quoted(words) == words
 
 
 def test_one_of_several_messages_is_whole() -> None:
