@@ -8,10 +8,13 @@ import time
 from collections.abc import Callable, Mapping
 from typing import NamedTuple
 
+import orjson
+
 from ..kube.client import Client
 from ..kube.errors import ApiError
 from ..plan.instance import Instance
 from ..plan.model.kinds import InstanceKey, Obj, collection_path, resource_path
+from ..plan.model.messages import MAX_READ
 from ..plan.model.problems import PodFailure
 from ..plan.stuck_causes import Answers, Explanation, Questions, explained, explanations, questions, uids
 
@@ -19,6 +22,8 @@ FIRST_PAUSE = 60.0  # seconds between two rounds of reads of one instance; the p
 LONGEST_PAUSE = 600.0
 MAX_ITEMS = 50  # of each list of events, which others may have created in any number
 MAX_OBJECTS = 200  # of each list of pods and NetworkPolicies; if there are more, the policies are not evaluated
+# Bytes of each list that are kept. Others may create objects of more than 1 MB, and the operator has 256 MiB.
+MAX_BYTES = 512 * 1024
 
 logger = logging.getLogger(__name__)
 
@@ -110,11 +115,32 @@ class StuckReader:
         return Answers(pods, policies if complete else None, events)
 
     async def _list(self, path: str, limit: int, **params: str) -> tuple[list[Obj], bool]:
-        """The items of a collection, and whether these are all; nothing if the request fails."""
+        """The items of a collection that are kept, and whether these are all; nothing if the request fails."""
+        found: list[Obj] = []
+        dropped, left = False, MAX_BYTES
+
+        def add(item: Obj) -> None:
+            nonlocal dropped, left
+            kept = _without_long_parts(item)
+            size = len(orjson.dumps(kept))
+            if size <= left:
+                found.append(kept)
+                left -= size
+            else:
+                dropped = True
+
         try:
-            found = await self._client.request("GET", path, params={"limit": str(limit), **params})
+            metadata = await self._client.list_page(path, add, {"limit": str(limit), **params})
         except ApiError as error:
             logger.info("The cause of a failure cannot be read: %s", error)
             return [], False
-        is_complete = not (found.get("metadata") or {}).get("continue")
-        return [dict(item) for item in found.get("items") or ()], is_complete
+        return found, not dropped and not metadata.get("continue")
+
+
+def _without_long_parts(item: Obj) -> Obj:
+    """Leave out what no cause depends on: annotations, managed fields, and the end of a long message of an event."""
+    metadata = {k: v for k, v in item["metadata"].items() if k not in ("annotations", "managedFields")}
+    kept = {**item, "metadata": metadata}
+    if "message" in item:
+        kept["message"] = (item["message"] or "")[:MAX_READ]
+    return kept

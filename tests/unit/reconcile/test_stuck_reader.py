@@ -10,7 +10,7 @@ from cryostat_operator.kube.errors import ApiError, ApiUnavailable
 from cryostat_operator.plan.model.kinds import InstanceKey, Key, Obj
 from cryostat_operator.plan.model.problems import PodFailure
 from cryostat_operator.plan.model.reasons import Reason
-from cryostat_operator.reconcile.stuck_reader import LONGEST_PAUSE, StuckReader
+from cryostat_operator.reconcile.stuck_reader import LONGEST_PAUSE, MAX_BYTES, StuckReader
 from tests.unit.api_server import ApiServer
 from tests.unit.cluster_state import NAMESPACE, ClusterState, settled
 
@@ -107,6 +107,20 @@ async def test_policies_are_not_evaluated_if_not_all_are_known(server: Server, i
     server.more = {incomplete}
     found = await StuckReader(server, Clock(), Clock()).explain(OWNER, settled().instance, {"cryostat": UNREADY})
     assert found.failures == {"cryostat": UNREADY}
+
+
+async def test_a_limited_amount_of_each_list_is_kept(server: Server) -> None:
+    long = {"x": "y" * (MAX_BYTES // 3)}
+    for number in range(3):
+        server.put(f"{POLICIES}/long-{number}", {"spec": {**DENY["spec"], "podSelector": {"matchLabels": long}}})
+    found = await StuckReader(server, Clock(), Clock()).explain(OWNER, settled().instance, {"cryostat": UNREADY})
+    assert found.failures == {"cryostat": UNREADY}
+
+
+async def test_the_beginning_of_a_long_message_is_kept(server: Server) -> None:
+    add_event(server, "a", "database", f"first {'x' * MAX_BYTES}")
+    found = await StuckReader(server, Clock(), Clock()).explain(OWNER, settled().instance, {"database": FAILURE})
+    assert found.failures["database"].cause.startswith('not created (event FailedMount: "first xx')
 
 
 async def test_the_events_of_a_claim_are_read(server: Server) -> None:
