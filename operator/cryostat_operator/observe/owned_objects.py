@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Callable, Collection, Iterable, Mapping
+from typing import TypeVar
 
 from ..plan.diff.ownership import instance_of
 from ..plan.model.kinds import InstanceKey, Key, Obj, key_of
@@ -11,6 +12,8 @@ from ..plan.model.owned_names import can_own
 from .live_objects import LiveObjects
 from .records import Record, is_older, record_of, resource_version, without_body
 from .triggers import NOISE_DELAY, ROLLOUT_DELAY, Triggers
+
+_K = TypeVar("_K", str, Key)
 
 MAX_TOMBSTONES = 5_000  # deleted objects remembered; late responses overlap with few deletions
 
@@ -140,8 +143,10 @@ class OwnedObjects:
         record = records.pop(key, None) if records else None
         if record is not None:
             self._instances.pop(key, None)
-            if record.uid not in self._own_deletions and self._exists(instance_key):
-                self._lost.setdefault(instance_key, {})[key] = record.controller[0] if record.controller else ""
+            # Only what the operator creates again: others may create and delete objects with these labels.
+            if record.uid not in self._own_deletions and self._keeps_body(instance_key, key):
+                owner = record.controller[0] if record.controller else ""
+                _remember(self._lost.setdefault(instance_key, {}), key, owner)
             self._triggers.enqueue(instance_key)
         if records is not None and not records:
             self._records.pop(instance_key, None)
@@ -180,10 +185,10 @@ class OwnedObjects:
         return can_own(instance_key, key) and self._exists(instance_key)
 
 
-def _remember(known: dict[str, str], uid: str, value: str) -> None:
+def _remember(known: dict[_K, str], key: _K, value: str) -> None:
     """Add an entry as the newest one, and drop the oldest one if there are too many."""
-    known.pop(uid, None)
-    known[uid] = value
+    known.pop(key, None)
+    known[key] = value
     if len(known) > MAX_TOMBSTONES:
         del known[next(iter(known))]
 

@@ -80,6 +80,22 @@ def test_an_object_that_the_operator_deleted_is_not_lost(first: str) -> None:
     assert objects.lost(INSTANCE) == {}
 
 
+def test_objects_with_names_that_the_operator_does_not_use_are_not_lost() -> None:
+    objects, _ = cache()
+    objects.handle_event("ConfigMap", owned("other", 1))
+    objects.store("ConfigMap").remove(owned("other", 2))
+    assert objects.lost(INSTANCE) == {}
+
+
+def test_a_limited_number_of_lost_objects_is_remembered() -> None:
+    objects, _ = cache()
+    for number in range(MAX_TOMBSTONES + 1):
+        name = f"cryostat-agent-{number:064x}"
+        objects.handle_event("Secret", owned(name, 1, uid=name))
+        objects.store("Secret").remove(owned(name, 2, uid=name))
+    assert len(objects.lost(INSTANCE)) == MAX_TOMBSTONES
+
+
 def test_objects_of_a_deleted_cryostat_are_not_lost() -> None:
     objects, _ = cache(exists=False)
     objects.handle_event("ConfigMap", owned("x-lock", 1))
