@@ -137,4 +137,6 @@ def test_an_explanation_is_added_while_its_question_is_asked() -> None:
     assert changed.remedy.endswith("see kubectl logs -n here deployment/sample -c sample")
     assert changed.cause == failure.cause
     assert explained(Questions(), {"cryostat": failure}, known) == {"cryostat": failure}
+    uncreated = Questions(uncreated=frozenset({"cryostat"}))
+    assert explained(uncreated, {"cryostat": failure}, known) == {"cryostat": failure}, "the answer to another question"
     assert explained(Questions(unbound={"cryostat": "c"}), {}, known) == {}
