@@ -101,7 +101,7 @@ def run(host: str, port: int, webhook_port: int, log_format: str, log_level: str
         raise click.ClickException(str(error)) from None
     except OSError as error:
         is_address = error.errno in (errno.EADDRINUSE, errno.EADDRNOTAVAIL, errno.EACCES)
-        if not is_address and not isinstance(error, socket.gaierror):
+        if error.filename or not (is_address or isinstance(error, socket.gaierror)):
             raise
         remedy = "Choose other addresses with --host, --port and --webhook-port."
         raise click.ClickException(f"The operator cannot listen: {error.strerror}. {remedy}") from None

@@ -118,6 +118,16 @@ def test_an_operator_that_cannot_start_says_why(
     assert (result.exit_code, result.output) == (1, f"Error: {message}\n")
 
 
+@pytest.mark.usefixtures("restored_signals", "usable_kubeconfig")
+def test_a_file_that_cannot_be_read_is_no_wrong_address(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def run(*_: object) -> None:
+        raise PermissionError(errno.EACCES, "Permission denied", "/certificates/tls.key")
+
+    monkeypatch.setattr(handlers, "run", run)
+    monkeypatch.setattr(logs, "configure", lambda **_: None)
+    assert isinstance(invoke("run").exception, PermissionError)
+
+
 def test_the_operator_does_not_start_with_an_unknown_setting(monkeypatch: pytest.MonkeyPatch) -> None:
     async def run(*_: object) -> None:
         raise AssertionError("the operator runs")
