@@ -16,6 +16,8 @@ from .model.kinds import InstanceKey, Obj
 
 NAMESPACE_NAME = "kubernetes.io/metadata.name"
 MAX_NAMED = 3  # policies that a message names
+# Pods of a target. Others may create pods with its labels, and each is compared with each rule. A target has one pod.
+MAX_TARGETS = 3
 _DNS_NAMESPACES = ("kube-system", "openshift-dns")
 _DNS_PORTS = (53, 5353)  # 5353 on OpenShift
 
@@ -69,9 +71,10 @@ def denials(instance_key: InstanceKey, pod: Obj, pods: Iterable[Obj], policies: 
         policies: all NetworkPolicies of the namespace, with those of the instance.
     """
     found = []
+    running = [each for each in pods if (each.get("status") or {}).get("phase") not in ("Succeeded", "Failed")]
     for need in _NEEDS.get(_labels(pod).get("component", ""), ()):
-        targets = [each for each in pods if _labels(each).get("component") == need.component]
-        if need.component and not targets:
+        targets = [each for each in running if _labels(each).get("component") == need.component]
+        if len(targets) > MAX_TARGETS or (need.component and not targets):
             continue
         if denying := _denying(instance_key, policies, "Egress", pod, targets, need):
             found.append(Denial(denying, "egress", need.title))

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from cryostat_operator.api import constants
-from cryostat_operator.plan.denied_connections import Denial, denials, sentence
+from cryostat_operator.plan.denied_connections import MAX_TARGETS, Denial, denials, sentence
 from cryostat_operator.plan.model.kinds import InstanceKey, Obj
 
 OWNER = InstanceKey("here", "sample")
@@ -52,6 +52,15 @@ def test_what_each_component_needs() -> None:
     assert targets(egress(), own=pod("reports")) == [STORAGE, DNS]
     assert targets(egress(), own=pod("database")) == []
     assert targets(egress(), pods=[APPLICATION, pod("database")]) == [DATABASE, DNS], "external storage"
+
+
+def test_pods_with_the_labels_of_a_target_are_compared_up_to_a_limit() -> None:
+    database = pod("database")
+    assert targets(egress(), pods=[database] * MAX_TARGETS) == [DATABASE, DNS]
+    assert targets(egress(), pods=[database] * (MAX_TARGETS + 1)) == [DNS]
+    ended = {**database, "status": {"phase": "Failed"}}
+    assert targets(egress(), pods=[database, *[ended] * MAX_TARGETS]) == [DATABASE, DNS]
+    assert targets(egress(), pods=[ended]) == [DNS]
 
 
 def test_another_policy_may_allow_what_one_denies() -> None:
