@@ -120,11 +120,14 @@ class ChosenNamespaces:
             self._changed(namespace)
 
     async def _refusal(self, source: Source) -> ApiError | None:
-        """Return why the operator may not list a source, None if it may. Retries until the API server answers."""
+        """Return why the operator may not list or watch a source, None if it may. Retries until there is an answer."""
         accept = accept_metadata("PartialObjectMetadataList")
         while True:
             try:
-                await self._client.request("GET", source.path, params={"limit": "1"}, accept=accept)
+                found = await self._client.request("GET", source.path, params={"limit": "1"}, accept=accept)
+                version = {"resourceVersion": found["metadata"]["resourceVersion"]}
+                async with self._client.watch(source.path, version, accept_metadata("PartialObjectMetadata")):
+                    pass  # a watch that can be opened is enough
             except ApiError as error:
                 if error.status == 403:
                     return error

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import asynccontextmanager
 from typing import Any
 
 import pytest
@@ -25,7 +26,15 @@ class Server(ApiServer):
     def __init__(self) -> None:
         super().__init__()
         self.forbidden: set[str] = set()
+        self.unwatched: set[str] = set()  # paths of which only watches are refused
         self.hook = self._refuse
+
+    @asynccontextmanager
+    async def watch(self, path: str, params: Mapping[str, str], accept: str) -> AsyncIterator[AsyncIterator[Obj]]:
+        if path in self.unwatched:
+            raise ApiError(403, "Forbidden", f"cannot watch {path}")
+        async with super().watch(path, params, accept) as events:
+            yield events
 
     def _refuse(self, method: str, path: str, _: Any) -> ApiError | None:
         return ApiError(403, "Forbidden", f"cannot list {path}") if path in self.forbidden else None
@@ -163,3 +172,15 @@ async def test_without_chosen_namespaces_all_are_served() -> None:
     assert chosen.not_served(["one"]) == frozenset()
     assert server.requests == []
     await chosen.stop()
+
+
+async def test_a_namespace_that_can_be_listed_and_not_watched_is_not_served_again_and_again() -> None:
+    server = Server()
+    server.unwatched = {collection("one", "services")}
+    watch = Watch(server)
+    await watch.start()
+    await until(lambda: len(server.requests) > 50)
+    assert watch.changed == ["one"], "it was not served once"
+    server.unwatched = set()
+    await until(lambda: watch.chosen.not_served(["one"]) == frozenset())
+    await watch.stop()
