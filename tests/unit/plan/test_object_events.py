@@ -97,7 +97,10 @@ def test_the_reporter_is_named_if_it_is_a_plain_name(fields: Obj, source: str) -
     "text",
     [
         "Mounting arguments: -t cifs -o username=a,password=hunter2 //server/share",
+        "Mounting arguments: -t cifs -o username=a,pass=hunter2 //server/share",
         'request {"password":"hunter2"} failed',
+        'answer {"access_token": "abc"}',
+        r'answer "{\"client_secret\":\"abc\"}"',
         "Authorization: Bearer hunter2",
         "mount https://me:hunter2@server/share",
         "secret=hunter2",

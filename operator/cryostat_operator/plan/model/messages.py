@@ -46,8 +46,10 @@ _CREDENTIALS = re.compile(
 # Less than `_CREDENTIALS`: names of volumes are long words with digits, and `secret "x" not found` is no credential.
 _PASSWORDS = re.compile(
     r"""(?ix)
-    (?:passw|passphrase)[\w-]{0,40}["']?[:=]\s*\S
+    (?:passw|passphrase)[\w-]{0,40}\\?["']?[:=]\s*\S
+    | \bpass=\s*\S
     | (?:secret|token|key|credential|authorization|pwd)[\w-]{0,40}["']?=\s*\S
+    | (?:secret|token|key|credential|authorization|pwd)[\w-]{0,40}\\?["']\s*:\s*\\?["']
     | \b(?:bearer|basic)\s+\S{6}
     | ://[^/\s:@]+:[^@\s]+@
     | -----BEGIN
