@@ -141,7 +141,7 @@ def explained(
     for component, found in known.items():
         if component in asked.unbound and found.event:
             result[component] = _UNBOUND._replace(event=found.event)
-        elif component in (asked.uncreated if found.quote else asked.disconnected if found.note else ()):
+        elif (found.quote and component in asked.uncreated) or (found.note and component in asked.disconnected):
             failure = failures[component]
             result[component] = failure._replace(
                 cause=f"{failure.cause}{found.quote}", note=found.note, remedy=found.remedy

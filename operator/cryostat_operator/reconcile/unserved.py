@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from ..api import constants
 from ..plan import retention, targets
 from ..plan.model.kinds import Obj
 from ..plan.model.messages import message
@@ -25,5 +26,6 @@ def unserved(body: Obj, settings: Settings) -> Problem | None:
     if not retention.is_requested(metadata.get("annotations")):
         return None
     cause = f"{cause}, and does not delete this Cryostat, because its data could not be kept"
+    remedy = f"{remedy}, or remove the annotation {constants.ANNOTATION_DATA_RETENTION}: this deletes the data"
     text = message(subject, "is not served by the operator", consequence=cause, remedy=remedy)
     return Problem("core", Reason.DELETION_BLOCKED, text)

@@ -45,5 +45,6 @@ def test_a_deletion_waits_only_if_data_is_to_be_kept() -> None:
         "Namespace here is not served by the operator. "
         "It serves only namespaces that an administrator chose, and does not delete this Cryostat, because its data "
         "could not be kept. "
-        "Ask an administrator to add it to WATCH_NAMESPACES of the operator.",
+        "Ask an administrator to add it to WATCH_NAMESPACES of the operator, or remove the annotation "
+        "operator.cryostat.io/data-retention: this deletes the data.",
     )
