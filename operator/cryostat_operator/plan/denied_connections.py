@@ -94,8 +94,7 @@ def sentence(found: Sequence[Denial]) -> str:
         more = f" and {len(policies) - MAX_NAMED} more" if len(policies) > MAX_NAMED else ""
         subject = f"NetworkPolic{'ies' if several else 'y'} {_listed(policies[:MAX_NAMED], bool(more))}{more}"
         verb = "deny" if several else "denies"
-        connection = "egress of its pods to" if direction == "egress" else "ingress from its pods to"
-        clauses.append(f"{subject} {verb} {connection} {_listed(targets)}")
+        clauses.append(f"{subject} {verb} {direction} from the pod to {_listed(targets)}")
     return ", and ".join(clauses)
 
 

@@ -30,14 +30,14 @@ def unreachable(instance: Instance) -> dict[str, Problem]:
 def not_served(namespace: str, settings: Settings) -> tuple[str, str]:
     """Return why the operator, which serves chosen namespaces, does not serve this one, and the remedy.
 
-    Both are sentences that follow one about the operator.
+    Both are sentences that follow one about the namespace.
     """
     if not settings.watches(namespace):
-        remedy = "Ask an administrator to add it to WATCH_NAMESPACES of the operator"
-        return "It serves only namespaces that an administrator chose", remedy
+        remedy = "Ask an administrator to add the namespace to WATCH_NAMESPACES of the operator"
+        return "The operator serves only namespaces that an administrator chose", remedy
     role = settings.chosen_namespace_cluster_role
     remedy = f"Ask an administrator to bind the ClusterRole {role} there to the ServiceAccount of the operator"
-    return "It lacks permissions there", remedy
+    return "The operator lacks permissions there", remedy
 
 
 def _problem(instance: Instance, target: str) -> Problem:

@@ -152,6 +152,6 @@ def test_sentences() -> None:
     many = ("a", "b", "c", "d", "e")
     assert sentence([]) == ""
     assert sentence([Denial(many, "egress", DATABASE), Denial(("f",), "ingress", STORAGE)]) == (
-        "NetworkPolicies a, b, c and 2 more deny egress of its pods to the database (TCP port 5432), and "
-        "NetworkPolicy f denies ingress from its pods to the object storage (TCP port 8333)"
+        "NetworkPolicies a, b, c and 2 more deny egress from the pod to the database (TCP port 5432), and "
+        "NetworkPolicy f denies ingress from the pod to the object storage (TCP port 8333)"
     )

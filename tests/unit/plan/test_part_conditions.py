@@ -157,7 +157,7 @@ def test_with_another_problem_of_the_ingress_the_note_about_secrets_waits() -> N
     spec = {"tls": [{"secretName": "web-tls"}], "rules": [rule]}
     message = exposed({"networkOptions": {"coreConfig": {"ingressSpec": spec}}})["message"]
     assert message.endswith(
-        " It has no address either: check that a default IngressClass exists and that its controller runs."
+        " The Ingress also has no address: check that a default IngressClass exists and that its controller runs."
     )
     assert "web-tls" not in message
 

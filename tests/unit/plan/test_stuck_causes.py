@@ -133,7 +133,7 @@ def test_an_explanation_is_added_while_its_question_is_asked() -> None:
     assert failure
     known = explanations(OWNER, found, {"cryostat": failure}, Answers([application], [DENY]))
     changed = explained(found, {"cryostat": failure}, known)["cryostat"]
-    assert changed.note == "NetworkPolicy deny denies egress of its pods to DNS (port 53)"
+    assert changed.note == "NetworkPolicy deny denies egress from the pod to DNS (port 53)"
     assert changed.remedy.endswith("see kubectl logs -n here deployment/sample -c sample")
     assert changed.cause == failure.cause
     assert explained(Questions(), {"cryostat": failure}, known) == {"cryostat": failure}

@@ -98,7 +98,7 @@ async def test_the_events_of_a_pod_are_read(server: Server) -> None:
 async def test_the_policies_of_the_namespace_are_read(server: Server) -> None:
     reader = StuckReader(server, Clock(), Clock())
     found = await reader.explain(OWNER, settled().instance, {"cryostat": UNREADY})
-    assert found.failures["cryostat"].note.startswith("NetworkPolicy deny denies egress of its pods to the database")
+    assert found.failures["cryostat"].note.startswith("NetworkPolicy deny denies egress from the pod to the database")
     assert server.requests == [("GET", PODS), ("GET", POLICIES)]
 
 

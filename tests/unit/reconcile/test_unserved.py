@@ -22,15 +22,15 @@ def test_the_problem_says_why_and_what_to_do() -> None:
     assert (found.reason, found.message) == (
         "NamespaceNotServed",
         "Namespace here is not served by the operator. "
-        "It serves only namespaces that an administrator chose, and changes no object of this Cryostat. "
-        "Ask an administrator to add it to WATCH_NAMESPACES of the operator.",
+        "The operator serves only namespaces that an administrator chose, and changes no object of this Cryostat. "
+        "Ask an administrator to add the namespace to WATCH_NAMESPACES of the operator.",
     )
     found = unserved(body(annotations=RETAIN), CHOSEN)
     assert found
     assert (found.reason, found.message) == (
         "NamespaceNotServed",
         "Namespace here is not served by the operator. "
-        "It lacks permissions there, and changes no object of this Cryostat. "
+        "The operator lacks permissions there, and changes no object of this Cryostat. "
         "Ask an administrator to bind the ClusterRole cryostat-operator-chosen-namespace there to the ServiceAccount "
         "of the operator.",
     )
@@ -43,8 +43,8 @@ def test_a_deletion_waits_only_if_data_is_to_be_kept() -> None:
     assert (found.reason, found.message) == (
         "DeletionBlocked",
         "Namespace here is not served by the operator. "
-        "It serves only namespaces that an administrator chose, and does not delete this Cryostat, because its data "
-        "could not be kept. "
-        "Ask an administrator to add it to WATCH_NAMESPACES of the operator, or remove the annotation "
+        "The operator serves only namespaces that an administrator chose, and does not delete this Cryostat, because "
+        "its data could not be kept. "
+        "Ask an administrator to add the namespace to WATCH_NAMESPACES of the operator, or remove the annotation "
         "operator.cryostat.io/data-retention: this deletes the data.",
     )

@@ -158,8 +158,8 @@ def missing_address(instance: Instance) -> str:
     """Return a sentence about an Ingress without an address that follows another problem of this Ingress."""
     found = ingress_class(instance)
     if found.missing:
-        return f"It has no address either, because {_absent_class(found)}"
-    return f"It has no address either: check that {_provider(found)} exists and that its controller runs"
+        return f"The Ingress also has no address, because {_absent_class(found)}"
+    return f"The Ingress also has no address: check that {_provider(found)} exists and that its controller runs"
 
 
 def url(instance: Instance) -> str | None:
@@ -177,7 +177,10 @@ def url(instance: Instance) -> str | None:
 
 
 def path_below_root(instance: Instance) -> str:
-    """Return a path from which the Ingress leads to the application; empty if one of its paths is `/`, or has none."""
+    """Return the path below which alone the Ingress leads to the application.
+
+    It is empty if a rule without a path, or with the path `/`, leads there, too.
+    """
     spec = network_config(instance).ingress_spec or {}
     if _leads_to(instance, spec.get("defaultBackend")):
         return ""

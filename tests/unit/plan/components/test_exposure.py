@@ -204,7 +204,7 @@ def test_an_application_that_requests_may_not_reach_is_not_called_served(
     assert (exposed["status"], exposed["reason"]) == (status, reason)
     assert exposed["message"].startswith(beginning)
     assert "is served at" not in exposed["message"]
-    assert ("It has no address either: check that" in exposed["message"]) != address
+    assert ("The Ingress also has no address: check that" in exposed["message"]) != address
     # The instance itself works: all components are available, and other ways to reach the application too.
     assert (ready["status"], ready["message"]) == ("True", "Cryostat is available")
 

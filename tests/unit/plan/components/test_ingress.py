@@ -140,7 +140,7 @@ def test_a_missing_class_is_the_cause(spec: dict[str, Any], annotations: dict[st
     assert (text == expected) == bool(cause)
     assert ("no controller has reported one" in text) != bool(cause)
     after_another_problem = ingress.missing_address(given)
-    assert (after_another_problem == f"It has no address either, because {cause}") == bool(cause)
+    assert (after_another_problem == f"The Ingress also has no address, because {cause}") == bool(cause)
     checked = "IngressClass web" if spec else "IngressClass gce"
-    usual = f"It has no address either: check that {checked} exists and that its controller runs"
+    usual = f"The Ingress also has no address: check that {checked} exists and that its controller runs"
     assert (after_another_problem == usual) != bool(cause)

@@ -91,12 +91,14 @@ def test_a_namespace_that_is_not_served_blocks_only_its_own_objects() -> None:
     problem = plan.blocked[Key("RoleBinding", "b", BINDING)].problem
     assert (problem.reason, problem.message) == (
         "NamespaceNotServed",
-        "Target namespace b is not served by the operator. It serves only namespaces that an administrator chose. "
-        "Ask an administrator to add it to WATCH_NAMESPACES of the operator, or remove it from spec.targetNamespaces.",
+        "Target namespace b is not served by the operator. "
+        "The operator serves only namespaces that an administrator chose. "
+        "Ask an administrator to add the namespace to WATCH_NAMESPACES of the operator, "
+        "or remove it from spec.targetNamespaces.",
     )
     state.settings = replace(state.settings, watch_namespaces=(NAMESPACE, "a", "b"))
     assert state.plan.blocked[Key("RoleBinding", "b", BINDING)].problem.message == (
-        "Target namespace b is not served by the operator. It lacks permissions there. "
+        "Target namespace b is not served by the operator. The operator lacks permissions there. "
         "Ask an administrator to bind the ClusterRole cryostat-operator-chosen-namespace there to the ServiceAccount "
         "of the operator, or remove it from spec.targetNamespaces."
     )
