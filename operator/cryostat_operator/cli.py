@@ -17,7 +17,7 @@ from .gather import gather_command
 from .inspect import commands
 from .settings import AGENT_VERSION, CRYOSTAT_VERSION
 
-# What several commands take.
+# Arguments and options of several commands.
 _FILE = click.argument("file", type=click.File("r", encoding="utf-8"))
 _TLS = click.option(
     "--tls/--no-tls",

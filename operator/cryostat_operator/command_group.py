@@ -1,4 +1,4 @@
-"""The group of all commands: how they write, whatever the encoding or the disk behind their output is."""
+"""The group of all commands: what happens if their output cannot be encoded or written."""
 
 from __future__ import annotations
 

@@ -19,7 +19,7 @@ def settings_of_environment(tls: bool | None = None) -> Settings:
     """Return the settings that environment variables contain.
 
     Args:
-        tls: whether components encrypt their traffic, instead of what the environment says; None: as it says.
+        tls: whether components encrypt their traffic; None: as the variable DISABLE_SERVICE_TLS says.
 
     Raises:
         ClickException: a variable has a value that is not valid.

@@ -216,7 +216,9 @@ def _client_certificate_required(environ: Mapping[str, str]) -> bool:
 
 
 def _watch_namespaces(environ: Mapping[str, str]) -> tuple[str, ...]:
-    """Empty unless set. A misspelled value must not count as empty: all namespaces would be served.
+    """Return the chosen namespaces; empty if the variable is not set.
+
+    A misspelled value must not count as empty, because the operator would then serve all namespaces.
 
     Raises:
         SettingsError: the value contains something that is no name of a namespace.

@@ -34,7 +34,7 @@ def archive_bytes(files: Mapping[str, str], root: str) -> bytes:
 def write_archive(path: Path, content: bytes) -> None:
     """Write a file that only its owner can read. It is complete or absent, also if the disk is full.
 
-    What is no regular file, such as a pipe or `/dev/stdout`, is written to and not replaced.
+    Only a regular file is replaced. To a pipe or device, such as `/dev/stdout`, the archive is written.
 
     Raises:
         OSError: the file cannot be written.

@@ -1,4 +1,4 @@
-"""The namespaces that the operator serves if it does not serve all, and whether it may list and has listed them."""
+"""The chosen namespaces: in which of them the operator may list the objects, and has listed all of them."""
 
 from __future__ import annotations
 
@@ -21,8 +21,8 @@ UNAVAILABLE_SECONDS = 1.0  # between two checks while the API server does not an
 class ChosenNamespaces:
     """The chosen namespaces, and which of them are served now.
 
-    A namespace in which a permission is missing, for example because it does not exist yet, blocks no other one. One
-    request per `RETRY_SECONDS` checks the permission again, and the namespace is served as soon as it is granted.
+    A namespace in which a permission is missing, for example because the namespace does not exist yet, blocks no other
+    one. One request per `RETRY_SECONDS` checks the permission again. The namespace is served once it is granted.
 
     Attributes:
         names: the chosen namespaces; empty: all namespaces are served, and nothing is checked.
@@ -73,7 +73,7 @@ class ChosenNamespaces:
                 wait.cancel()
 
     async def wait_until_allowed(self, namespace: str) -> None:
-        """Wait until no permission to list in a namespace is known to be missing."""
+        """Wait until the operator may list objects in a namespace, as far as it knows."""
         await self._allowed[namespace].wait()
 
     def deny(self, namespace: str, source: Source, error: ApiError) -> None:

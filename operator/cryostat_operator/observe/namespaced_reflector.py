@@ -14,8 +14,8 @@ from .chosen_namespaces import ChosenNamespaces
 class NamespacedReflector:
     """Lists and watches one resource in each chosen namespace. It has the interface of a `Reflector`.
 
-    A namespace in which the operator may not list the resource counts as listed, and is watched from the time on that
-    it may.
+    A namespace in which the operator may not list the resource counts as listed. It is watched once the permission is
+    granted.
     """
 
     def __init__(
@@ -52,7 +52,7 @@ class NamespacedReflector:
 
 
 class Synced:
-    """Whether the first lists of the namespaces are complete in which they are permitted; like an `asyncio.Event`."""
+    """Whether the first list is complete in each namespace where it is permitted. Has methods of `asyncio.Event`."""
 
     def __init__(self, namespaces: ChosenNamespaces, reflectors: dict[str, Reflector]) -> None:
         self._namespaces = namespaces

@@ -79,7 +79,7 @@ class OwnedObjects:
             record.in_sync_with = hashes.get(key, record.in_sync_with)
 
     def lost(self, instance_key: InstanceKey) -> dict[Key, str]:
-        """Return the objects that another client deleted and that do not exist again, with the UIDs of their owners."""
+        """Return the objects that another client deleted and that are still missing, with the UIDs of their owners."""
         return dict(self._lost.get(instance_key, {}))
 
     def record_deletion(self, instance_key: InstanceKey, key: Key, uid: str) -> None:

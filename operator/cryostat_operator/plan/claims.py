@@ -90,7 +90,7 @@ def lost(instance: Instance, component: Component) -> Problem | None:
 
 
 def being_deleted(instance: Instance, component: Component) -> Problem | None:
-    """Return the problem of a claim that a client deleted while its pod, which keeps the data until it ends, runs."""
+    """Return the problem of a claim that a client deleted while its pod runs. The data is kept until the pod ends."""
     live, name = live_claim(instance, component), claim_name(instance, component)
     if live is None or "deletionTimestamp" not in live["metadata"] or not uses_claim(instance, component):
         return None

@@ -1,7 +1,7 @@
-"""What to do about the failure that an event of a pod or a claim reports, by the words of the kubelet or a controller.
+"""What to do about the failure that an event of a pod or a claim reports.
 
-The texts are from k8s.io/kubernetes: pkg/kubelet, pkg/volume, pkg/controller/volume. Where an event was made up, the
-remedy is about what it says, and nothing else depends on it.
+The text of the event decides. The known texts are from k8s.io/kubernetes: pkg/kubelet, pkg/volume and
+pkg/controller/volume. A user can write a false event: the remedy in the message is then wrong, and nothing else is.
 """
 
 from __future__ import annotations

@@ -86,7 +86,7 @@ def _time(event: Obj) -> float:
 
 
 def _reporter(event: Obj) -> str:
-    """The program that wrote an event, by its own word. What follows `_` in a name of a provisioner is its pod."""
+    """The program that wrote an event, as the event names it, without the name of its pod, which follows `_`."""
     name = event.get("reportingComponent") or (event.get("source") or {}).get("component") or ""
     name = str(name).partition("_")[0]
     return name if _NAME.fullmatch(name) else ""

@@ -49,7 +49,7 @@ def _quota(match: re.Match[str], refused: RefusedObject) -> str:
 
 
 def _unset(match: re.Match[str], refused: RefusedObject) -> str:
-    """A quota of a resource wants each container to set it."""
+    """A quota of a resource requires that each container sets it."""
     lacking = [each.partition(" for: ") for each in match["what"].split(";")]
     resources = " and ".join(name.strip() for name, _, _ in lacking)
     containers = {name.strip() for _, _, names in lacking for name in names.split(",")}

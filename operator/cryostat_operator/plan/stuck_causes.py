@@ -136,7 +136,7 @@ def explanations(
 def explained(
     asked: Questions, failures: Mapping[str, PodFailure], known: Mapping[str, Explanation]
 ) -> dict[str, PodFailure]:
-    """Return the failures with their explanations. An explanation of what is not asked any more is not used."""
+    """Return the failures with their explanations. An explanation is left out if its question is no longer asked."""
     result = dict(failures)
     for component, found in known.items():
         if component in asked.unbound and found.event:

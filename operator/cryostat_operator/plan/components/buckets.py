@@ -40,8 +40,8 @@ def name_environment(instance: Instance) -> list[Obj]:
 def missing_name_warning(instance: Instance) -> str:
     """Return a warning for the author of a spec that names the buckets of an external storage, but cannot name all.
 
-    It is empty if the release of the application uses no other buckets. It is no condition, because the operator
-    cannot observe that the buckets exist.
+    The warning is empty if the release of the application uses no other buckets. There is no condition, because the
+    operator cannot observe whether the buckets exist.
     """
     options = instance.spec.object_storage_options
     if not options or not options.storage_bucket_name_options or not instance.external_storage:

@@ -48,8 +48,9 @@ def belongs_to(live: Obj, key: Key, instance_key: InstanceKey) -> bool:
 def _is_copied(live: Obj, key: Key, instance_key: InstanceKey) -> bool:
     """Whether an object was copied from the namespace of another Cryostat of the same name.
 
-    A tool that restores a backup into another namespace keeps the labels. They name a Cryostat of another namespace, in
-    which this one has only objects with a name that contains a hash.
+    A tool that restores a backup into another namespace keeps the labels, which name the Cryostat of the former
+    namespace. If this namespace is a target namespace of that Cryostat, it contains objects of it, too. Their names
+    contain a hash, so an object without a hash in its name was copied.
     """
     owner = instance_of(live)
     if owner is None or owner.name != instance_key.name or key.namespace != instance_key.namespace:

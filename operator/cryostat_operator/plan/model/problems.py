@@ -49,7 +49,7 @@ class ReportedEvent(NamedTuple):
 
     Attributes:
         reason: of the event.
-        reporter: the program that wrote it, by its own word; empty if it is not a plain name.
+        reporter: the program that wrote it, as the event names it; empty if this is not a plain name.
         text: its message in one short line without control characters and double quotes; empty if it may contain a
             password.
     """

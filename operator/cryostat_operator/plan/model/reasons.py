@@ -99,7 +99,7 @@ class Reason(StrEnum):
     NAMESPACE_RECREATED = "NamespaceRecreated", "TargetNamespacesReady"
     """A namespace was deleted and created again after admission had reviewed it as a target namespace."""
     NAMESPACE_NOT_SERVED = "NamespaceNotServed", "TargetNamespacesReady"
-    """The operator serves chosen namespaces, and this is not one of them or it lacks the permissions there."""
+    """The operator serves chosen namespaces. This is not one of them, or the operator lacks the permissions there."""
 
     DATABASE_SECRET_LOST = "DatabaseSecretLost", "DatabaseKeysReady"
     """The Secret with the keys of a database does not exist, and its volume does."""
