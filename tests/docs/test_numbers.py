@@ -60,7 +60,7 @@ SENTENCES = [
     ("storage", f"| `NAME-database` | {database.DEFAULT_SIZE} |"),
     ("storage", f"| `NAME-storage` | {storage.DEFAULT_SIZE} |"),
     ("tls", f"a certificate for {signing.CERTIFICATE_LIFETIME / DAY:.0f} days"),
-    ("tls", f"and up to {inspection.JITTER:.0%} of it later".replace("5%", "5 %")),
+    ("tls", f"plus up to {inspection.JITTER:.0%} of it".replace("5%", "5 %")),
     ("tls", f"within {(1 - LATEST_RENEWAL) * signing.CERTIFICATE_LIFETIME // DAY:.0f} days after the renewal"),
     ("tls", f"about {'three' if 2.5 < (1 - LATEST_RENEWAL) * signing.CA_LIFETIME / YEAR < 3.5 else '?'} years before"),
     ("backup", f"The passphrase needs {backup_commands.SHORTEST_PASSPHRASE} characters or more"),
