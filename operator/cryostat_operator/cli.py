@@ -151,7 +151,7 @@ def render(file: Any, platform: str, tls: bool | None, namespace: str | None) ->
 def diff(file: Any, tls: bool | None, namespace: str | None, context: str | None) -> None:
     """Show what applying the Cryostat in FILE would change in the cluster of KUBECONFIG.
 
-    Nothing is written. Your own permissions are used: a note says what you may not read.
+    Nothing is written. Your own permissions are used: notes on standard error name what you may not read.
     Exit status: 0 if nothing would change, 1 if there are changes, 2 after an error.
 
     \b
@@ -220,7 +220,8 @@ def convert_values(file: Any, name: str | None, namespace: str | None, strict: b
     help="Directory of the source tree.",
 )
 def generate(check: bool, root: Path) -> None:
-    """Write the files that are generated from the API models and tables: crds/, bundle/ and parts of manifests/.
+    """Write the files that are generated from the API models and tables: crds/, bundle/, and parts of manifests/
+    and overlays/.
 
     \b
     Examples:

@@ -19,7 +19,10 @@ if TYPE_CHECKING:
     from .pod_streams import PodStreams
 
 SHORTEST_PASSPHRASE = 12
-_PASSPHRASE_HELP = f"File with the passphrase of the Secrets; default: {PASSPHRASE_VARIABLE}, else a prompt."
+_PASSPHRASE_HELP = (
+    f"File with the passphrase of the Secrets; default: {PASSPHRASE_VARIABLE}, else a prompt or, without a terminal, "
+    "standard input."
+)
 
 
 @click.command(short_help="Save the data of an instance.")
