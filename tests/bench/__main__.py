@@ -98,6 +98,7 @@ def _many(plane: ControlPlane, operator: OperatorProcess, size: int, scratch: Pa
         f"{used:.1f} CPU s, {measure.memory(operator):.0f} MiB",
         GO.get(str(size), ""),
     )
+    measure.wait_until_reported(plane)
     writes, renewals = measure.writes_during(plane, 10.0)
     row("writes in 10 idle seconds", f"{writes}, and {renewals} renewals of the Lease")
     operator.stop()

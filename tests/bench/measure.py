@@ -17,6 +17,7 @@ import yaml
 
 from cryostat_operator.api import constants
 from cryostat_operator.api.v1beta2 import Cryostat
+from cryostat_operator.plan.model.times import LASTING_SECONDS
 from cryostat_operator.plan.render import assumed_plan, manifests
 from cryostat_operator.settings import Settings
 from tests.cluster.api import Object, eventually
@@ -115,6 +116,12 @@ def create_all(plane: ControlPlane, crs: Sequence[Object], *, tls: bool = False)
 def wait_until_idle(plane: ControlPlane) -> None:
     """Wait until the operator has sent no request for a while."""
     eventually(lambda: not _requests_within(plane, QUIET), 600.0)
+
+
+def wait_until_reported(plane: ControlPlane) -> None:
+    """Wait until the operator has reported, once, what lasts: without volumes and pods, no instance becomes ready."""
+    time.sleep(LASTING_SECONDS)
+    wait_until_idle(plane)
 
 
 def _requests_within(plane: ControlPlane, seconds: float) -> bool:

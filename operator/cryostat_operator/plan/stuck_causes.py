@@ -25,6 +25,8 @@ from .workloads import CORE, deployment_name
 _NOT_CONNECTED = frozenset({Reason.POD_NOT_READY, Reason.CONTAINER_CRASHED})
 _NOT_SCHEDULED = frozenset({Reason.VOLUME_PENDING, Reason.POD_UNSCHEDULABLE})
 _UNBOUND = PodFailure(Reason.VOLUME_PENDING, "its PersistentVolumeClaim is not bound to a volume")
+_FIELDS = ("uncreated", "disconnected", "unbound")  # of `Questions`
+_TOGETHER_SECONDS = 5.0  # between failures that are asked about together
 _COMPONENTS_WITH_DATA: tuple[claims.Component, ...] = ("database", "storage")
 
 
@@ -88,26 +90,31 @@ def questions(instance: Instance, failures: Mapping[str, PodFailure], now: float
     """
     if is_hibernated(instance):
         return Questions()
-    uncreated: set[str] = set()
-    disconnected: set[str] = set()
-    unbound: dict[str, str] = {}
-    later = [math.inf]
+    found: list[tuple[float, str, str]] = []  # when it has lasted, the field of `Questions`, the component
+    claims_uids: dict[str, str] = {}
     for component, failure in failures.items():
         if failure.ended:
             continue
         since = failure.lasting_from if failure.since is not None else _unavailable_from(instance, component)
-        is_asked = _is_uncreated(failure) or _may_be_disconnected(instance, component, failure)
-        if is_asked and since > now:
-            later.append(since - now)
-        elif is_asked:
-            (uncreated if _is_uncreated(failure) else disconnected).add(component)
+        if _is_uncreated(failure):
+            found.append((since, "uncreated", component))
+        elif _may_be_disconnected(instance, component, failure):
+            found.append((since, "disconnected", component))
     for component, claim in _pending_claims(instance, failures):
         since = (seconds(claim["metadata"].get("creationTimestamp")) or math.inf) + LASTING_SECONDS
-        if since > now:
-            later.append(since - now)
-        elif uid := claim["metadata"].get("uid"):
-            unbound[component] = uid
-    return Questions(frozenset(uncreated), frozenset(disconnected), unbound, min(later))
+        if uid := claim["metadata"].get("uid"):
+            claims_uids[component] = uid
+            found.append((since, "unbound", component))
+    # Those that follow within seconds are asked, too: their answers then need no further status.
+    is_due = any(since <= now for since, _, _ in found)
+    until = now + _TOGETHER_SECONDS if is_due else now
+    asked = {name: frozenset(c for since, n, c in found if n == name and since <= until) for name in _FIELDS}
+    return Questions(
+        asked["uncreated"],
+        asked["disconnected"],
+        {component: claims_uids[component] for component in asked["unbound"]},
+        min((since - now for since, _, _ in found if since > until), default=math.inf),
+    )
 
 
 def uids(asked: Questions, pods: Iterable[Obj], failures: Mapping[str, PodFailure]) -> list[str]:

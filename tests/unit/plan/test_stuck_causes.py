@@ -64,6 +64,16 @@ def test_a_failure_is_a_question_after_a_minute(component: str, failure: PodFail
     assert asked(settled(), 160.0, **{component: failure}) == expected
 
 
+def test_failures_that_follow_within_seconds_are_asked_about_together() -> None:
+    """The answers to the second one would change the status a second time."""
+    soon, later = NOT_CREATED._replace(since=104.0), NOT_CREATED._replace(since=110.0)
+    together = asked(settled(), 160.0, database=NOT_CREATED, storage=soon)
+    assert (together.uncreated, together.recheck_after) == (frozenset({"database", "storage"}), math.inf)
+    alone = asked(settled(), 160.0, database=NOT_CREATED, storage=later)
+    assert (alone.uncreated, alone.recheck_after) == (frozenset({"database"}), 10.0)
+    assert not asked(settled(), 159.0, database=NOT_CREATED, storage=soon)
+
+
 def test_a_crash_is_a_question_while_the_deployment_is_not_available_for_a_minute() -> None:
     state = settled()
     assert not asked(state, 1e9, cryostat=CRASH)
