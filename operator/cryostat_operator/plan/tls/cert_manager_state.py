@@ -179,16 +179,28 @@ def _wrong_issuer(instance: Instance, name: str, secret: str) -> CertificateStat
     return CertificateStatus(CertificateState.WRONG_ISSUER, _waiting(instance, name, text))
 
 
-def _other_password(instance: Instance, name: str, secret: str) -> CertificateStatus | None:
-    """Compare when the Secrets of the keystore and of its password were created.
+def _lost_password(instance: Instance, name: str, secret: str) -> CertificateStatus | None:
+    """The password was deleted; the operator generates another one now."""
+    password = Key("Secret", instance.namespace, specs.keystore_secret(instance))
+    is_keystore = secret == specs.keystore_certificate(instance) and instance.live("Secret", secret) is not None
+    return _with_other_password(instance, name) if is_keystore and password in instance.snapshot.lost else None
 
-    cert-manager does not create a keystore again when its password changes.
+
+def _other_password(instance: Instance, name: str, secret: str) -> CertificateStatus | None:
+    """Compare when the Secrets of the keystore and of its password were created, in whole seconds.
+
+    The operator may not have run when the password was deleted.
     """
     if secret != specs.keystore_certificate(instance):
         return None
     keystore, password = (_created(instance, each) for each in (secret, specs.keystore_secret(instance)))
     if keystore is None or password is None or keystore >= password:
         return None
+    return _with_other_password(instance, name)
+
+
+def _with_other_password(instance: Instance, name: str) -> CertificateStatus:
+    """cert-manager does not create a keystore again when its password changes."""
     text = (
         f"The keystore of Certificate {instance.namespace}/{name} has the previous password; "
         "the certificate is issued again."
@@ -210,6 +222,7 @@ CHECKS: tuple[Check, ...] = (
     _foreign,
     _stale,
     _requested,
+    _lost_password,
     _not_ready,
     _secret_incomplete,
     _expired,

@@ -256,3 +256,17 @@ def test_a_keystore_with_the_previous_password_is_issued_again() -> None:
     )
     for keystore, password in ((LATE, EARLY), (EARLY, EARLY), (EARLY, None), (None, LATE)):
         assert certificate_status(instance(with_keystore(keystore, password)), NAME, KEYSTORE).ready
+
+
+def test_a_keystore_whose_password_was_deleted_is_issued_again() -> None:
+    """Both Secrets may be created within one second, so their times do not show it later."""
+    found = with_keystore(EARLY, None)
+    assert certificate_status(instance(found), NAME, KEYSTORE).ready
+    lost = replace(found, lost=frozenset({key(PASSWORD)}))
+    assert certificate_status(instance(lost), NAME, KEYSTORE).state is CertificateState.OTHER_PASSWORD
+    issuing = with_live(lost, key(NAME, "Certificate"), {"metadata": {}})
+    assert certificate_status(instance(issuing), NAME, KEYSTORE).state is CertificateState.OTHER_PASSWORD
+    without_keystore = replace(issuing, live={k: obj for k, obj in issuing.live.items() if k != key(KEYSTORE)})
+    assert certificate_status(instance(without_keystore), NAME, KEYSTORE).state is CertificateState.ISSUING
+    other = replace(found, lost=frozenset({key(f"{NAME}-db")}))
+    assert certificate_status(instance(other), NAME, KEYSTORE).ready
