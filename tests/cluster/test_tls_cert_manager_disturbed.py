@@ -143,8 +143,7 @@ def test_cert_manager_is_removed_and_installed_again(
         assert not ready(api, here)
         assert set(deployments(api, here)) == running
         manager.install()
-        # A reflector that asks before the API server serves the definitions again asks again after about a minute.
-        eventually(lambda: by_cert_manager(api, here), 3 * SLOW)
+        eventually(lambda: by_cert_manager(api, here), SLOW)
         assert data(api, here) == kept
         assert set(deployments(api, here)) == running
     finally:

@@ -24,7 +24,10 @@ PAGE_SIZE = 100  # objects; they are decoded one at a time
 MIN_BACKOFF = 0.1  # seconds before the first retry
 MAX_BACKOFF = 5.0  # seconds between retries while the API server is not available
 STABLE_SECONDS = 5.0  # a watch that lasted longer is retried with the minimal backoff
-NOT_SERVED_BACKOFF = 60.0  # seconds between retries while the resource is not served
+# Between retries while the resource is not served. The first ones are quick: an API that is installed again is not
+# served at once.
+MAX_NOT_SERVED_BACKOFF = 60.0  # seconds
+FORBIDDEN_BACKOFF = 60.0  # seconds between retries of a list that may be forbidden
 
 
 class Store(Protocol):
@@ -100,7 +103,7 @@ class Reflector:
         """
         delay = MIN_BACKOFF
         while True:
-            started = time.monotonic()
+            started, longest = time.monotonic(), MAX_BACKOFF
             try:
                 version = await self._list()
                 await self._watch(version)
@@ -109,18 +112,18 @@ class Reflector:
                     raise
                 if error.status == 404:
                     self._mark_not_served()
-                    delay = NOT_SERVED_BACKOFF
+                    longest = MAX_NOT_SERVED_BACKOFF
                 elif error.status == 403 and self._source.may_be_forbidden:
                     self.synced.set()
-                    delay = NOT_SERVED_BACKOFF
+                    delay = FORBIDDEN_BACKOFF
                 level = logging.DEBUG if error.status in (404, 410) else logging.WARNING
                 logger.log(level, "Watch of %s failed, retrying in %.1f s: %s", self._source.path, delay, error)
             except Exception:
                 logger.exception("Watch of %s failed, retrying in %.1f s", self._source.path, delay)
-            if time.monotonic() - started > STABLE_SECONDS and delay < NOT_SERVED_BACKOFF:
+            if time.monotonic() - started > STABLE_SECONDS and delay < FORBIDDEN_BACKOFF:
                 delay = MIN_BACKOFF
             await asyncio.sleep(delay * random.uniform(0.8, 1.2))  # noqa: S311 - jitter
-            delay = min(delay * 2, MAX_BACKOFF)
+            delay = min(delay * 2, longest)
 
     def _mark_not_served(self) -> None:
         """The API server does not serve the resource, so no object of it exists."""

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import re
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
@@ -145,9 +146,23 @@ async def test_a_resource_that_is_not_served_is_empty() -> None:
     server.status = 404
     async with running(server, store) as reflector:
         await reflector.synced.wait()
-        await asyncio.sleep(0.2)
     assert store.calls == ["begin", "begin", "end"]
-    assert len(server.requests) == 1  # the next attempt is a minute away
+
+
+async def test_a_resource_that_is_not_served_is_retried_soon_and_later_only_once_a_minute(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A resource that was installed again may be served only after the operator has asked for it."""
+    caplog.set_level("DEBUG")
+    monkeypatch.setattr(reflector_module, "MIN_BACKOFF", 0.1)
+    monkeypatch.setattr("cryostat_operator.kube.reflector.random.uniform", lambda *_: 0.0)
+    server, store = Collection(), RecordingStore()
+    server.status = 404
+    async with running(server, store):
+        await until(lambda: len(server.requests) > 12)
+    delays = re.findall(r"retrying in (\S+) s", caplog.text)
+    assert delays[:4] == ["0.1", "0.2", "0.4", "0.8"]
+    assert delays[10:12] == ["60.0", "60.0"]
 
 
 @pytest.mark.parametrize("may_be_forbidden", [True, False])
