@@ -24,6 +24,8 @@ _FIRST = ("tests/node/", "tests/docs/", "tests/cluster/", "tests/image/", "tests
 # They start their own node, or none. Other workers can run them.
 _WITHOUT_SHARED_NODE = ("tests/node/test_demo.py", "tests/node/test_requirements.py")
 
+PERMISSIONS_DIFFER = 8  # exit status, so that it is not taken for that of a failed test, which is run again
+
 _COMPLAINTS = pytest.StashKey[list[str]]()
 _LEAKING = (
     "KUBECONFIG",
@@ -96,8 +98,8 @@ def pytest_sessionfinish(session: pytest.Session) -> None:
     granted = permissions.granted(operator_process.manifests(deployment=False))
     session.config.stash[_COMPLAINTS] = permissions.complaints(granted, permissions.recorded(directory))
     shutil.rmtree(directory)
-    if session.config.stash[_COMPLAINTS] and session.exitstatus == pytest.ExitCode.OK:
-        session.exitstatus = pytest.ExitCode.TESTS_FAILED
+    if session.config.stash[_COMPLAINTS]:
+        session.exitstatus = PERMISSIONS_DIFFER
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
