@@ -74,14 +74,12 @@ class DatabaseOptions(Model):
 
 _PROVIDER_SETTING = (
     "has(self.region) || has(self.metadataMode) || has(self.useVirtualHostAccess) && self.useVirtualHostAccess"
-    " || has(self.disablePresignedFileTransfers) && self.disablePresignedFileTransfers"
-    " || has(self.disablePresignedDownloads) && self.disablePresignedDownloads"
     " || has(self.tlsTrustAll) && self.tlsTrustAll"
 )
 
 
 class ObjectStorageProviderOptions(Model):
-    """An S3 service outside the instance."""
+    """An S3 service outside the instance, and how files of any object storage are sent."""
 
     url: EndpointUrl | None = doc(
         "URL of an S3 service, for example https://s3.example.com. The operator then deploys no object storage."
@@ -91,10 +89,12 @@ class ObjectStorageProviderOptions(Model):
         "Send the bucket name in the host name of requests (virtual-hosted style) instead of the path."
     )
     disable_presigned_file_transfers: Bool | None = doc(
-        "Do not use presigned URLs between components of the instance; files pass through the application."
+        "Do not use presigned URLs between components of the instance; files pass through the application. It applies "
+        "to the object storage of the operator, too."
     )
     disable_presigned_downloads: Bool | None = doc(
-        "Do not send presigned URLs to clients; downloads pass through the application."
+        "Do not send presigned URLs to clients; downloads pass through the application, as always with the object "
+        "storage of the operator."
     )
     tls_trust_all: Bool | None = doc("Accept any certificate of the S3 service. Not for production.")
     metadata_mode: Literal["tagging", "metadata", "bucket"] | None = doc(
@@ -113,12 +113,7 @@ class ObjectStorageProviderOptions(Model):
             lambda p: (
                 p.url is not None
                 or not (
-                    p.region is not None
-                    or p.metadata_mode is not None
-                    or p.use_virtual_host_access
-                    or p.disable_presigned_file_transfers
-                    or p.disable_presigned_downloads
-                    or p.tls_trust_all
+                    p.region is not None or p.metadata_mode is not None or p.use_virtual_host_access or p.tls_trust_all
                 )
             ),
         ),

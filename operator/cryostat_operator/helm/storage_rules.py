@@ -51,13 +51,18 @@ def storage_secret(path: str, value: Any, context: Context) -> Iterator[Finding]
 
 @for_mapping("url", "region", "tls", "metadata", "useChecksumValidation", "authentication", *_PROVIDER_SWITCHES)
 def provider(path: str, value: Any, context: Context) -> Iterator[Finding]:
-    """Convert an external S3 service. Without its URL the other settings have no effect."""
+    """Convert an external S3 service, and presigned transfers of any storage. Other settings need its URL."""
     field = "objectStorageOptions.provider"
     for key, default in (("useChecksumValidation", True), ("authentication", {"credentialsType": "default"})):
         if not is_empty(value.get(key)) and value[key] != default:
             advice = "there is no field for it; credentials are read from spec.objectStorageOptions.secretName"
             yield NotConverted(f"{path}.{key}", advice)
     if not value.get("url"):
+        if not value.get("usePresignedRecordingTransfers", True):
+            yield SetField(f"{field}.disablePresignedFileTransfers", True)
+        if value.get("usePresignedDownloads"):
+            advice = "downloads pass through the application, because browsers cannot connect to the managed storage"
+            yield NotConverted(f"{path}.usePresignedDownloads", advice)
         return
     yield SetField(f"{field}.url", value["url"])
     if value.get("region"):

@@ -220,13 +220,11 @@ CASES = (
     ),
     Case(
         "objectStorageOptions.provider",
-        good=(),
+        good=({"disablePresignedFileTransfers": True}, {"disablePresignedDownloads": True}),
         bad=(
             {"region": "eu-west-1"},
             {"metadataMode": "bucket"},
             {"useVirtualHostAccess": True},
-            {"disablePresignedFileTransfers": True},
-            {"disablePresignedDownloads": True},
             {"tlsTrustAll": True},
         ),
         says="url is required with other provider settings: they apply to an external object storage only",

@@ -79,6 +79,8 @@ BECOMES: list[tuple[dict[str, Any], dict[str, Any]]] = [
          "secretName": "s3",
          "provider": {"url": "https://s3.example.com", "region": "eu", "useVirtualHostAccess": True,
                       "disablePresignedDownloads": True}}}),
+    (values("storage.provider", {"usePresignedRecordingTransfers": False}),
+     values("objectStorageOptions.provider.disablePresignedFileTransfers", True)),
     (values("storage.buckets.names.probes", "x"), {}),
     (values("storage.buckets.names.heapDumps", "x"),
      values("objectStorageOptions.storageBucketNameOptions.heapDumps", "x")),

@@ -113,9 +113,16 @@ def core_environment(instance: Instance) -> list[Obj]:
         ),
         builders.env("QUARKUS_S3_PATH_STYLE_ACCESS", "true"),
         builders.env("QUARKUS_S3_AWS_REGION", "us-east-1"),
-        builders.env("STORAGE_PRESIGNED_TRANSFERS_ENABLED", "true"),
+        _presigned_transfers(instance),
         builders.env("STORAGE_PRESIGNED_DOWNLOADS_ENABLED", "false"),
     ]
+
+
+def _presigned_transfers(instance: Instance) -> Obj:
+    """Return the variable that says whether the other components read files by presigned URLs, from any storage."""
+    options = instance.spec.object_storage_options
+    disabled = options and options.provider and options.provider.disable_presigned_file_transfers
+    return builders.env("STORAGE_PRESIGNED_TRANSFERS_ENABLED", builders.bool_text(not disabled))
 
 
 def _external_environment(instance: Instance, external: ObjectStorageProviderOptions) -> list[Obj]:
@@ -124,9 +131,7 @@ def _external_environment(instance: Instance, external: ObjectStorageProviderOpt
         builders.env("QUARKUS_S3_ENDPOINT_OVERRIDE", builders.escape_expansion(external.url or "")),
         builders.env("QUARKUS_S3_AWS_REGION", builders.escape_expansion(external.region or "")),
         builders.env("QUARKUS_S3_PATH_STYLE_ACCESS", builders.bool_text(not external.use_virtual_host_access)),
-        builders.env(
-            "STORAGE_PRESIGNED_TRANSFERS_ENABLED", builders.bool_text(not external.disable_presigned_file_transfers)
-        ),
+        _presigned_transfers(instance),
         *(
             []
             if downloads is None

@@ -97,6 +97,13 @@ def test_each_provider_setting_changes_its_variable() -> None:
         assert set(found) <= {f"{prefix}[{variable}].name"}
 
 
+def test_presigned_transfers_from_the_managed_storage_can_be_disabled() -> None:
+    prefix = "Deployment/sample.spec.template.spec.containers[sample].env"
+    provider = {"disablePresignedFileTransfers": True, "disablePresignedDownloads": True}
+    found = changes(settled().plan, settled({"objectStorageOptions": {"provider": provider}}).plan)
+    assert found == {f"{prefix}[STORAGE_PRESIGNED_TRANSFERS_ENABLED].value": "false"}
+
+
 def test_all_readers_of_an_external_service_trust_it_on_request() -> None:
     provider = {**S3["provider"], "tlsTrustAll": True}
     for given, application, readers in ((S3["provider"], "system-property", None), (provider, "trust-all", "true")):
