@@ -39,6 +39,9 @@ IMAGES: Mapping[str, tuple[str, str]] = MappingProxyType(
 # Environment variable with the image of the operator itself.
 OPERATOR_IMAGE = "RELATED_IMAGE_OPERATOR"
 
+# Environment variable of the bundle: whether the Operator Lifecycle Manager (OLM) installed the operator.
+INSTALLED_BY_OLM = "INSTALLED_BY_OLM"
+
 # Directory in which OLM mounts the certificate that it issues.
 WEBHOOK_CERTIFICATES = "/tmp/k8s-webhook-server/serving-certs"  # noqa: S108 - OLM defines it
 
@@ -168,8 +171,8 @@ class Settings:
             webhook_url=environ.get("WEBHOOK_URL") or None,
             webhook_certificates=environ.get("WEBHOOK_CERT_DIR") or WEBHOOK_CERTIFICATES,
             webhook_client_certificate_required=_client_certificate_required(environ),
-            # OLM sets this variable for every operator that it installs.
-            olm=bool(environ.get("OPERATOR_CONDITION_NAME")),
+            # OLM v0 sets the second variable for every operator that it installs; OLM v1 sets none.
+            olm=_flag(environ, INSTALLED_BY_OLM) or bool(environ.get("OPERATOR_CONDITION_NAME")),
             operator_image=Image(own) if (own := environ.get(OPERATOR_IMAGE)) else None,
             api_server_service=_api_server_service(environ),
         )

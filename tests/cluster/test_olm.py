@@ -20,6 +20,7 @@ from cryostat_operator.api import constants, v1beta1
 from cryostat_operator.packaging.catalog import CHANNEL
 from cryostat_operator.packaging.clusterserviceversion import PACKAGE, VERSION
 from cryostat_operator.plan.model import webhook_definitions as wanted
+from cryostat_operator.settings import INSTALLED_BY_OLM
 from tests.cluster.api import Api, ApiError, Object, condition, eventually
 from tests.cluster.controlplane import ControlPlane, Options
 from tests.cluster.olm import CSV, Olm, bundle, run_container, suggested_namespace
@@ -288,7 +289,7 @@ def test_the_permissions_of_the_bundle_are_sufficient(installed: Installed, read
 
 def test_without_a_certificate_it_waits_for_olm(installed: Installed, tmp_path: Path) -> None:
     env = {
-        "OPERATOR_CONDITION_NAME": "x",
+        INSTALLED_BY_OLM: "true",  # the only sign of OLM v1
         "KUBERNETES_SERVICE_HOST": "10.96.0.1",
         "WEBHOOK_CERT_DIR": str(tmp_path / "empty"),
     }

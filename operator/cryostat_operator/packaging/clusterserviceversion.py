@@ -14,7 +14,7 @@ from ..api import constants, v1beta1
 from ..plan.model import webhook_definitions
 from ..plan.model.kinds import KINDS, Obj
 from ..plan.model.webhook_definitions import WebhookPaths
-from ..settings import AGENT_VERSION, CRYOSTAT_VERSION, IMAGES
+from ..settings import AGENT_VERSION, CRYOSTAT_VERSION, IMAGES, INSTALLED_BY_OLM
 from . import install, install_names, operator_deployment
 from .descriptors import spec_descriptors, status_descriptors
 from .webhook_manifests import ROLE as REGISTRATION
@@ -164,6 +164,8 @@ def _resource(name: str) -> Obj:
 
 def _install() -> Obj:
     deployment = operator_deployment.deployment()
+    (container,) = deployment["spec"]["template"]["spec"]["containers"]
+    container["env"].append({"name": INSTALLED_BY_OLM, "value": "true"})
     account = install_names.SERVICE_ACCOUNT
     permissions = {
         key: [{"serviceAccountName": account, "rules": role["rules"]} for role in bound_roles(kind)]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+import re
 from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree
@@ -16,7 +17,14 @@ from cryostat_operator.packaging.clusterserviceversion import bound_roles, clust
 from cryostat_operator.packaging.webhook_manifests import CONFIGURATIONS
 from cryostat_operator.plan.model import webhook_definitions
 from cryostat_operator.plan.model.webhook_definitions import WebhookPaths
-from cryostat_operator.settings import AGENT_VERSION, CRYOSTAT_VERSION, IMAGES, WEBHOOK_CERTIFICATES, Settings
+from cryostat_operator.settings import (
+    AGENT_VERSION,
+    CRYOSTAT_VERSION,
+    IMAGES,
+    INSTALLED_BY_OLM,
+    WEBHOOK_CERTIFICATES,
+    Settings,
+)
 
 Obj = dict[str, Any]
 ROOT = Path(__file__).parents[3] / "bundle"
@@ -57,7 +65,9 @@ def schema(example: Obj) -> Obj:
 def test_the_deployment_equals_that_of_the_installation(csv: Obj) -> None:
     (deployment,) = csv["spec"]["install"]["spec"]["deployments"]
     assert deployment["name"] == install_names.DEPLOYMENT
-    assert deployment["spec"] == operator_deployment.deployment()["spec"]
+    wanted = operator_deployment.deployment()["spec"]
+    wanted["template"]["spec"]["containers"][0]["env"].append({"name": INSTALLED_BY_OLM, "value": "true"})
+    assert deployment["spec"] == wanted
 
 
 def test_the_permissions_equal_those_of_the_installation_without_registering_webhooks(csv: Obj) -> None:
@@ -139,6 +149,34 @@ def test_the_certificate_of_olm_is_mounted_once(csv: Obj) -> None:
 def test_olm_is_recognized() -> None:
     assert Settings.from_env({"OPERATOR_CONDITION_NAME": "cryostat-operator.v1.0.0"}).olm
     assert not Settings.from_env({}).olm
+
+
+def test_olm_v1_is_recognized(csv: Obj) -> None:
+    """It sets no variable: without that of the bundle, the operator would register webhooks without permission."""
+    (container,) = csv["spec"]["install"]["spec"]["deployments"][0]["spec"]["template"]["spec"]["containers"]
+    assert Settings.from_env({each["name"]: each.get("value", "") for each in container["env"]}).olm
+
+
+def test_olm_v1_supports_the_bundle(csv: Obj) -> None:
+    """The checks with which OLM v1 refuses a bundle (its limitations and the validators of `registry+v1` bundles)."""
+    spec = csv["spec"]
+    assert {mode["type"]: mode["supported"] for mode in spec["installModes"]}["AllNamespaces"]
+    assert sorted(path.name for path in (ROOT / "metadata").iterdir()) == ["annotations.yaml"]  # no dependencies
+    assert "olm.properties" not in csv["metadata"]["annotations"]
+    assert not [path for path in (ROOT / "manifests").iterdir() if path.is_dir()]
+    webhooks = spec["webhookdefinitions"]
+    # Each becomes a configuration of this name, which the API server accepts only as a name in three parts.
+    names = [(each["type"], each["generateName"]) for each in webhooks]
+    assert len(set(names)) == len(names)
+    assert all(re.fullmatch(r"[a-z0-9]+(\.[a-z0-9]+){2,}", name) for _, name in names)
+    conversions = [each for each in webhooks if each["type"] == "ConversionWebhook"]
+    owned_definitions = {each["name"] for each in spec["customresourcedefinitions"]["owned"]}
+    assert [each["conversionCRDs"] for each in conversions] == [[bundle.definition()["metadata"]["name"]]]
+    assert set(conversions[0]["conversionCRDs"]) == owned_definitions
+    assert not bundle.definition()["spec"].get("preserveUnknownFields")
+    groups = {group for each in webhooks for rule in each.get("rules", ()) for group in rule["apiGroups"]}
+    assert not groups & {"*", "olm.operatorframework.io", "admissionregistration.k8s.io"}
+    assert {obj["kind"] for obj in bundle.additional_objects()} <= {"ClusterRole", "PodDisruptionBudget", "Service"}
 
 
 # --- metadata for catalogs and the console ---
