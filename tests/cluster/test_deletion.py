@@ -87,6 +87,27 @@ def test_orphans_of_a_forced_deletion_are_deleted(scenario: Scenario, away: bool
     assert scenario.find("Service", target, callback_of(other))
 
 
+def test_an_orphaned_instance_stays_and_is_adopted_by_the_next_cryostat(scenario: Scenario) -> None:
+    """`kubectl delete --cascade=orphan`: only the access to other namespaces ends."""
+    where, target = scenario.namespace(), scenario.namespace()
+    cr = scenario.wait_until_ready(scenario.cryostat(where, targetNamespaces=[where, target]))
+    before = {_key(obj): obj["metadata"]["uid"] for obj in scenario.owned_objects(cr) if namespace(obj) == where}
+    scenario.api.delete(cr, propagation="Orphan")
+    scenario.wait_until_deleted(cr)
+    eventually(lambda: scenario.find("RoleBinding", target, bindings_of(cr)) is None, what="the access ends")
+    with scenario.stopped():
+        pass  # an operator that starts does not collect them either
+    left = scenario.owned_objects(cr)
+    assert {_key(obj): obj["metadata"]["uid"] for obj in left} == before
+    assert not [obj for obj in left if obj["metadata"].get("ownerReferences")]
+    again = scenario.wait_until_ready(scenario.cryostat(where, targetNamespaces=[where, target]))
+    after = {_key(obj): obj["metadata"]["uid"] for obj in scenario.owned_objects(again) if namespace(obj) == where}
+    assert after == before
+    claim = scenario.get("PersistentVolumeClaim", where, "x-database")
+    assert [each["uid"] for each in claim["metadata"]["ownerReferences"]] == [again["metadata"]["uid"]]
+    assert scenario.find("RoleBinding", target, bindings_of(again))
+
+
 def test_objects_of_a_cryostat_that_was_created_again_are_kept(scenario: Scenario) -> None:
     where, first, second = scenario.namespace(), scenario.namespace(), scenario.namespace()
     cr = scenario.wait_until_ready(scenario.cryostat(where, targetNamespaces=[first]))
@@ -217,3 +238,7 @@ def test_a_deletion_behind_a_webhook_that_does_not_answer_is_reported_and_retrie
     scenario.api.delete(made)
     scenario.wait_until_deleted(cr)
     scenario.wait_for_no_objects(cr)
+
+
+def _key(obj: Object) -> tuple[str, str]:
+    return obj["kind"], name(obj)

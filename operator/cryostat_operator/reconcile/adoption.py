@@ -9,6 +9,7 @@ from ..api import constants
 from ..kube.client import Client
 from ..kube.errors import ApiError
 from ..observe.owned_objects import OwnedObjects
+from ..plan import retention
 from ..plan.diff.ownership import belongs_to, instance_of
 from ..plan.model import names
 from ..plan.model.kinds import KINDS, InstanceKey, Key, Obj, collection_path, key_of
@@ -81,6 +82,15 @@ async def adopt_objects(client: Client, owned: OwnedObjects, instance_key: Insta
 def adoption_marker(instance_key: InstanceKey) -> Key:
     """Return the key of an object that every instance has. When it has the ownership labels, adoption is complete."""
     return Key("ServiceAccount", instance_key.namespace, instance_key.name)
+
+
+def is_orphaned(marker: Obj | None) -> bool:
+    """Return whether an instance remains without a Cryostat, by `kubectl delete --cascade=orphan` or a restore.
+
+    Args:
+        marker: the object of `adoption_marker`; None if it does not exist.
+    """
+    return marker is not None and retention.is_released(marker)
 
 
 async def _adoptable_objects(client: Client, kind: str, instance_key: InstanceKey) -> list[Obj]:

@@ -18,7 +18,7 @@ from ..plan.model.messages import all_of, message, quoted
 from ..plan.model.problems import Problem
 from ..plan.model.reasons import Reason
 from ..plan.model.times import LASTING_SECONDS, seconds
-from .adoption import Adoption
+from .adoption import Adoption, adoption_marker, is_orphaned
 from .applier import Applier
 from .results import Outcome
 from .status_writer import StatusWriter
@@ -27,6 +27,7 @@ from .work_queue import Result
 logger = logging.getLogger(__name__)
 
 _FINALIZERS = "/metadata/finalizers"
+_ORPHAN = "orphan"  # the finalizer of a deletion with the propagation policy Orphan
 
 LiveObjectsReader = Callable[[InstanceKey], Awaitable[Mapping[Key, Obj]]]
 """Returns all objects of an instance, whole: see `Observer.live_objects`."""
@@ -96,7 +97,9 @@ class Finalizer:
     async def _finalize(self, instance_key: InstanceKey, body: Obj) -> Result:
         await self._adopt(instance_key, body)
         live = await self._live_objects(instance_key)
-        changes = teardown(instance_key, live, body["metadata"].get("annotations"))
+        # The garbage collector removes the finalizer `orphan` after the owner references.
+        orphaned = _ORPHAN in body["metadata"]["finalizers"] or is_orphaned(live.get(adoption_marker(instance_key)))
+        changes = teardown(instance_key, live, body["metadata"].get("annotations"), orphaned=orphaned)
         outcomes = await self._applier.write_all(instance_key, changes)
         refused = [each for each in outcomes if each.state == "refused" and not _is_not_served(each)]
         if refused:

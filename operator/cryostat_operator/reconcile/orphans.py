@@ -8,6 +8,7 @@ from ..kube.errors import ApiError
 from ..observe.owned_objects import OwnedObjects
 from ..plan.diff.teardown import teardown
 from ..plan.model.kinds import InstanceKey, cryostat_path
+from .adoption import adoption_marker, is_orphaned
 from .applier import Applier
 from .work_queue import Result
 
@@ -23,7 +24,8 @@ class Orphans:
     async def collect(self, instance_key: InstanceKey) -> Result:
         """Delete the objects of a Cryostat that is not known, if the API server confirms that it does not exist.
 
-        Garbage collection deletes the objects that have an owner reference.
+        Garbage collection deletes the objects that have an owner reference. If those in the Cryostat's namespace have
+        none, they stay.
 
         Raises:
             ApiError: the Cryostat could not be read.
@@ -37,5 +39,10 @@ class Orphans:
                 raise
         else:
             return Result()  # it was just created, and its ADDED event follows
-        outcomes = await self._applier.write_all(instance_key, teardown(instance_key, self._owned.live(instance_key)))
+        live = self._owned.live(instance_key)
+        changes = teardown(instance_key, live)
+        if any(change.key.namespace == instance_key.namespace for change in changes):
+            marker = await self._client.get_or_none(adoption_marker(instance_key))
+            changes = teardown(instance_key, live, orphaned=is_orphaned(marker))
+        outcomes = await self._applier.write_all(instance_key, changes)
         return Result(failed=any(outcome.state == "refused" for outcome in outcomes))

@@ -159,6 +159,21 @@ async def test_kinds_that_are_no_longer_served_do_not_block_deletion(cluster: Cl
     assert cluster.server.find(CRYOSTAT_PATH) is None
 
 
+@pytest.mark.parametrize("collected", [False, True], ids=["before the garbage collector", "after it"])
+async def test_an_orphaned_instance_keeps_the_objects_of_its_namespace(cluster: Cluster, collected: bool) -> None:
+    """`kubectl delete --cascade=orphan`: the garbage collector removes owner references, then its own finalizer."""
+    own = Key("RoleBinding", "here", names.instance_hash_name("here", "sample"))
+    there = Key("RoleBinding", "there", names.instance_hash_name("here", "sample"))
+    for key in (BINDING, own, there):
+        cluster.put(key, metadata=LABELED)
+    body = deleting(cluster, *([] if collected else ["orphan"]))
+    if collected:
+        cluster.put(adoption_marker(INSTANCE), metadata=LABELED)
+    assert await cluster.finalizer.finalize(INSTANCE, body) == Result()
+    assert cluster.server.find(own)
+    assert [cluster.server.find(key) for key in (BINDING, there)] == [None, None]
+
+
 @pytest.mark.parametrize("retained", [True, False])
 async def test_the_owner_reference_of_retained_volumes_is_removed(cluster: Cluster, retained: bool) -> None:
     cluster.put(CLAIM, metadata={**LABELED, "ownerReferences": [OWNER]})

@@ -8,6 +8,7 @@ from cryostat_operator.api import constants
 from cryostat_operator.kube.errors import ApiError
 from cryostat_operator.plan.model import names
 from cryostat_operator.plan.model.kinds import Key
+from cryostat_operator.reconcile.adoption import adoption_marker
 from cryostat_operator.reconcile.orphans import Orphans
 from cryostat_operator.reconcile.work_queue import Result
 from tests.unit.reconcile.conftest import INSTANCE, OWNERSHIP_LABELS, Cluster
@@ -32,6 +33,19 @@ async def test_only_objects_without_owner_reference_are_deleted(cluster: Cluster
     assert await collect(cluster) == Result()
     assert cluster.server.find(BINDING) is None
     assert cluster.server.find(OWNED)
+
+
+@pytest.mark.parametrize("orphaned", [False, True])
+async def test_an_instance_whose_objects_lost_their_owner_stays(cluster: Cluster, orphaned: bool) -> None:
+    """`kubectl delete --cascade=orphan`, or a restore without the Cryostat. Access to other namespaces ends."""
+    own = Key("RoleBinding", "here", names.instance_hash_name("here", "sample"))
+    for key in (BINDING, own):
+        cluster.put(key, metadata={"labels": OWNERSHIP_LABELS})
+    owners = [] if orphaned else [OWNER]
+    cluster.put(adoption_marker(INSTANCE), metadata={"labels": OWNERSHIP_LABELS, "ownerReferences": owners})
+    assert await collect(cluster) == Result()
+    assert cluster.server.find(BINDING) is None
+    assert (cluster.server.find(own) is not None) is orphaned
 
 
 async def test_objects_of_an_existing_cryostat_are_kept(cluster: Cluster) -> None:

@@ -11,7 +11,11 @@ from .pruning import is_prunable
 
 
 def teardown(
-    instance_key: InstanceKey, live: Mapping[Key, Obj], annotations: Mapping[str, str] | None = None
+    instance_key: InstanceKey,
+    live: Mapping[Key, Obj],
+    annotations: Mapping[str, str] | None = None,
+    *,
+    orphaned: bool = False,
 ) -> list[Change]:
     """Return the changes that precede the deletion of a Cryostat.
 
@@ -22,8 +26,10 @@ def teardown(
         instance_key: the Cryostat.
         live: objects with the ownership labels of the Cryostat.
         annotations: of the Cryostat.
+        orphaned: whether the objects in the namespace of the Cryostat stay (`kubectl delete --cascade=orphan`).
     """
-    return [*_deletions(live), *(_releases(instance_key, live) if retention.is_requested(annotations) else ())]
+    deletions = [each for each in _deletions(live) if not (orphaned and each.key.namespace == instance_key.namespace)]
+    return [*deletions, *(_releases(instance_key, live) if retention.is_requested(annotations) else ())]
 
 
 def _deletions(live: Mapping[Key, Obj]) -> list[Change]:

@@ -45,3 +45,12 @@ def test_data_and_its_keys_are_released_on_request() -> None:
 def test_another_value_retains_nothing() -> None:
     changes = teardown(INSTANCE, OBJECTS, {constants.ANNOTATION_DATA_RETENTION: "retain"})
     assert [change.verb for change in changes] == ["delete"]
+
+
+def test_objects_in_the_namespace_of_an_orphaned_instance_stay() -> None:
+    kept, deleted = (
+        Key("RoleBinding", namespace, names.instance_hash_name("here", "x")) for namespace in ("here", "there")
+    )
+    objects = {**OBJECTS, kept: live(kept), deleted: live(deleted)}
+    assert {change.key for change in teardown(INSTANCE, objects, orphaned=True)} == {BINDING, deleted}
+    assert {change.key for change in teardown(INSTANCE, objects)} == {BINDING, kept, deleted}
