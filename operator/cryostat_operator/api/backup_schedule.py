@@ -83,17 +83,14 @@ def read_schedule(metadata: Mapping[str, Any]) -> BackupSchedule | None:
         return None
     for key in ANNOTATIONS:
         if not given.get(key):
-            raise InvalidScheduleError(f"Annotation {key} is missing: a scheduled backup needs {_listed(ANNOTATIONS)}.")
+            needed = f"{SCHEDULE}, {TARGET} and {SECRET}"
+            raise InvalidScheduleError(f"Annotation {key} is missing: a scheduled backup needs {needed}.")
     if problem := _schedule_problem(given[SCHEDULE]):
         raise InvalidScheduleError(f'Annotation {SCHEDULE} is "{given[SCHEDULE][:_SHOWN]}": {problem}.')
     claim, place = _target(given[TARGET])
     if not _is_name(given[SECRET]):
         raise InvalidScheduleError(f'Annotation {SECRET} is "{given[SECRET][:_SHOWN]}", which is no name of a Secret.')
     return BackupSchedule(given[SCHEDULE], claim, place, given[SECRET])
-
-
-def _listed(keys: tuple[str, ...]) -> str:
-    return f"{', '.join(keys[:-1])} and {keys[-1]}"
 
 
 def _target(text: str) -> tuple[str, str]:

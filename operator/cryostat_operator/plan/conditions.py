@@ -15,6 +15,7 @@ from .lasting_waits import with_lasting
 from .model.condition import Condition, condition, failed
 from .model.desired_state import Plan
 from .model.kinds import Key, Obj
+from .model.messages import enumeration
 from .model.problems import PodFailure, Problem
 from .model.reason_groups import reasons_of
 from .model.reasons import Reason
@@ -165,7 +166,7 @@ def _reconciled(causes: Sequence[Problem]) -> Condition:
     own = [cause for cause in causes if not _other_condition(cause)]
     if own:
         return failed("Reconciled", own)
-    others = " and ".join(dict.fromkeys(_other_condition(cause) for cause in causes))
+    others = enumeration(list(dict.fromkeys(_other_condition(cause) for cause in causes)))
     text = f"Some objects are not as the spec requests. See {others} for the cause."
     return condition("Reconciled", failed("Reconciled", causes)["reason"], text, good=False)
 

@@ -9,7 +9,7 @@ from ..settings import IMAGES
 from . import image_remedies, missing_references
 from .claims import VOLUME_FIELDS
 from .model.kinds import Obj
-from .model.messages import capitalized, quoted, termination_message
+from .model.messages import capitalized, enumeration, quoted, termination_message
 from .model.problems import PodFailure
 from .model.reasons import Reason
 from .model.times import seconds
@@ -144,7 +144,7 @@ def _how(code: int, spec: Mapping[str, Obj]) -> str:
     probes = [name for name in ("startupProbe", "livenessProbe") if spec.get(name)]
     if code not in (137, 143) or not probes:
         return f"ended with exit code {code}"
-    kinds = " or ".join(name.removesuffix("Probe") for name in probes)
+    kinds = enumeration([name.removesuffix("Probe") for name in probes], "or")
     return f"was killed with exit code {code}, perhaps after a failed {kinds} probe,"
 
 
@@ -225,7 +225,7 @@ def _container(app: str, container: str) -> _Container:
 def _image_variables(pod: Obj, container: str) -> str:
     """The operator's variables for the image of a container; empty for a container that an admission added."""
     app = pod["metadata"]["labels"].get("app", "")
-    return " or ".join(IMAGES[image][0] for image in _container(app, container).images)
+    return enumeration([IMAGES[image][0] for image in _container(app, container).images], "or")
 
 
 def log_command(pod: Obj, container: str) -> str:

@@ -13,6 +13,7 @@ from ..api import constants
 from .foreign_policies import selects
 from .model import names
 from .model.kinds import InstanceKey, Obj
+from .model.messages import enumeration
 
 NAMESPACE_NAME = "kubernetes.io/metadata.name"
 MAX_NAMED = 3  # policies that a message names
@@ -91,17 +92,11 @@ def sentence(found: Sequence[Denial]) -> str:
     clauses = []
     for (policies, direction), targets in groups.items():
         several = len(policies) > 1
-        more = f" and {len(policies) - MAX_NAMED} more" if len(policies) > MAX_NAMED else ""
-        subject = f"NetworkPolic{'ies' if several else 'y'} {_listed(policies[:MAX_NAMED], bool(more))}{more}"
+        more = [f"{len(policies) - MAX_NAMED} more"] if len(policies) > MAX_NAMED else []
+        subject = f"NetworkPolic{'ies' if several else 'y'} {enumeration([*policies[:MAX_NAMED], *more])}"
         verb = "deny" if several else "denies"
-        clauses.append(f"{subject} {verb} {direction} from the pod to {_listed(targets)}")
+        clauses.append(f"{subject} {verb} {direction} from the pod to {enumeration(targets)}")
     return ", and ".join(clauses)
-
-
-def _listed(texts: Sequence[str], unfinished: bool = False) -> str:
-    if unfinished or len(texts) < 2:
-        return ", ".join(texts)
-    return f"{', '.join(texts[:-1])} and {texts[-1]}"
 
 
 def _denying_ingress(

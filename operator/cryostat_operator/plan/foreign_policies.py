@@ -6,6 +6,7 @@ from collections.abc import Collection, Iterable, Mapping
 from typing import Any
 
 from .model.kinds import Obj
+from .model.messages import enumeration
 
 
 def foreign_policies(policies: Iterable[Obj], pods: Collection[Obj], owned: str) -> tuple[Obj, ...]:
@@ -29,7 +30,7 @@ def foreign_policies(policies: Iterable[Obj], pods: Collection[Obj], owned: str)
 def directions(policy: Obj) -> str:
     """Return which connections a policy restricts: `ingress`, `egress`, or both."""
     types = policy["spec"].get("policyTypes") or ["Ingress"]
-    return " and ".join(str(each).lower() for each in types)
+    return enumeration([str(each).lower() for each in types])
 
 
 def selects(selector: Mapping[str, Any], labels: Mapping[str, str]) -> bool:

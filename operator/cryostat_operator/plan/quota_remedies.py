@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 
-from .model.messages import capitalized
+from .model.messages import capitalized, enumeration
 from .model.refused_object import RefusedObject
 
 _EXCEEDED = re.compile(r"exceeded quota: (?P<quota>[^,\s]+), requested: (?P<requested>[^ ]+=[^ ]+)")
@@ -37,7 +37,7 @@ def violates_limit_range(message: str) -> bool:
 def _quota(match: re.Match[str], refused: RefusedObject) -> str:
     """The hard limits that are exceeded are the resources that the answer lists as requested."""
     exceeded = list(dict.fromkeys(part.partition("=")[0] for part in match["requested"].strip(",").split(",")))
-    names = " and ".join(exceeded)
+    names = enumeration(exceeded)
     raised = f"Raise {names} in spec.hard of ResourceQuota {refused.namespace}/{match['quota']}"
     if refused.resources and any(_STORAGE.search(name) or _COMPUTE.fullmatch(name) for name in exceeded):
         if "persistentvolumeclaims" in exceeded:
@@ -51,13 +51,13 @@ def _quota(match: re.Match[str], refused: RefusedObject) -> str:
 def _unset(match: re.Match[str], refused: RefusedObject) -> str:
     """A quota of a resource requires that each container sets it."""
     lacking = [each.partition(" for: ") for each in match["what"].split(";")]
-    resources = " and ".join(name.strip() for name, _, _ in lacking)
+    resources = enumeration([name.strip() for name, _, _ in lacking])
     containers = {name.strip() for _, _, names in lacking for name in names.split(",")}
     fields = [path for name, path in refused.containers.items() if name in containers]
     default = f"create a LimitRange in namespace {refused.namespace} with a default for it"
     if not fields:
         return capitalized(default)
-    return f"Set {resources} in {' and '.join(fields)}, or {default}"
+    return f"Set {resources} in {enumeration(fields)}, or {default}"
 
 
 def _unscoped(match: re.Match[str], refused: RefusedObject) -> str:
@@ -78,8 +78,8 @@ def _limit_range(match: re.Match[str], refused: RefusedObject) -> str:
         together = " for all containers together" if kind == "Pod" else ""
         changes.append(f"{verb} {resource} in {_fields(each['amount'], refused)} to {bound} or {direction}{together}")
         limits.append(f"{key}.{resource}")
-    change = " and ".join(dict.fromkeys(changes))
-    limit = " and ".join(dict.fromkeys(limits))
+    change = enumeration(list(dict.fromkeys(changes)))
+    limit = enumeration(list(dict.fromkeys(limits)))
     change_limit = f"change {limit} of type {match['kind']} in the LimitRange of namespace {refused.namespace}"
     return f"{capitalized(change)}, or {change_limit}"
 
@@ -93,7 +93,7 @@ def _ratio(match: re.Match[str], refused: RefusedObject) -> str:
 def _fields(amount: str | None, refused: RefusedObject) -> str:
     """The fields of the containers that have the quoted amount; all of them if none has."""
     fields = [path for path, amounts in refused.amounts.items() if amount in amounts]
-    return " and ".join(fields) or refused.resources or "the spec"
+    return enumeration(fields) or refused.resources or "the spec"
 
 
 RULES = (

@@ -14,7 +14,7 @@ from .model import names
 from .model.certificates import TLS_CA_KEY
 from .model.desired_state import Blocked, Reference
 from .model.kinds import Key
-from .model.messages import message
+from .model.messages import enumeration, message
 from .model.problems import Problem
 from .model.reasons import Reason
 from .model.snapshot import ContentSummary
@@ -111,7 +111,7 @@ class Requirements:
 
     def _missing(self, need: Reference, missing: frozenset[str], content: ContentSummary | None) -> tuple[str, str]:
         """Reason and message for a Secret or ConfigMap that does not exist, or that lacks some keys."""
-        fields = " and ".join(sorted(self._fields.get((need.kind, need.name), ())))
+        fields = enumeration(sorted(self._fields.get((need.kind, need.name), ())))
         users, several = self._users(need, missing)
         what, needed = f"{need.kind} {need.name}", f"{users} {'need' if several else 'needs'}"
         keys = sorted(missing)
@@ -158,8 +158,8 @@ class Requirements:
         names: dict[str, list[str]] = {}
         for key in users:
             names.setdefault(key.kind, []).append(key.name)
-        parts = [f"{kind}{'s' if len(found) > 1 else ''} {' and '.join(found)}" for kind, found in names.items()]
-        return " and ".join(parts), len(users) > 1
+        parts = [f"{kind}{'s' if len(found) > 1 else ''} {enumeration(found)}" for kind, found in names.items()]
+        return enumeration(parts), len(users) > 1
 
     def content_hashes(self, key: Key, needs: Iterable[Reference]) -> dict[str, str]:
         """Return annotations for the pods of Deployment `key` that change with the content of what it needs.
@@ -223,7 +223,7 @@ def references_in(value: object, path: str = "spec") -> Iterator[tuple[str, str,
 
 def _named(keys: list[str]) -> str:
     """Keys in a sentence: `the key a`, or `the keys a and b`."""
-    return f"the key{'s' if len(keys) > 1 else ''} {' and '.join(keys)}"
+    return f"the key{'s' if len(keys) > 1 else ''} {enumeration(keys)}"
 
 
 def _other_key(fields: str, keys: list[str]) -> str:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 from .components import user_login
 from .database_keys import KEYS
 from .instance import Instance
@@ -11,7 +9,7 @@ from .model.certificates import CERTIFICATE, PRIVATE_KEY
 from .model.condition import Condition, condition
 from .model.desired_state import Plan, Reference
 from .model.kinds import Key
-from .model.messages import all_of, message
+from .model.messages import all_of, enumeration, message
 from .model.reasons import Reason
 from .tls.specs import certificate_names
 
@@ -29,7 +27,7 @@ def references(instance: Instance, plan: Plan) -> Condition | None:
         return condition(kind, _reason(instance, plan, missing[0]), text, good=False)
     unknown = [f"{each.kind} {each.name}" for each in needed if (each.kind, each.name) not in plan.data]
     if unknown:
-        text = f"{_listed(unknown)} {'have' if len(unknown) > 1 else 'has'} not been read yet."
+        text = f"{enumeration(unknown)} {'have' if len(unknown) > 1 else 'has'} not been read yet."
         return condition(kind, Reason.REFERENCE_PENDING, text, good=None)
     return None
 
@@ -47,7 +45,7 @@ def _lack(plan: Plan, reference: Reference) -> str:
     if content is None:
         return "does not exist"
     missing = sorted(content.missing(reference.keys))
-    return f"lacks the key{'s' if len(missing) > 1 else ''} {' and '.join(missing)}" if missing else ""
+    return f"lacks the key{'s' if len(missing) > 1 else ''} {enumeration(missing)}" if missing else ""
 
 
 def _missing(instance: Instance, plan: Plan, reference: Reference) -> str:
@@ -71,10 +69,6 @@ def _reason(instance: Instance, plan: Plan, reference: Reference) -> Reason:
     return Reason(f"{reference.kind}{state}")
 
 
-def _listed(names: Sequence[str]) -> str:
-    return " and ".join(names)
-
-
 def database_keys(instance: Instance, plan: Plan) -> Condition | None:
     """Return what the Secret lacks with the keys of the database; None if it has them.
 
@@ -90,7 +84,7 @@ def database_keys(instance: Instance, plan: Plan) -> Condition | None:
         return condition(kind, reason, f"Secret {secret} with the keys of the database does not exist.", good=False)
     missing = sorted(content.missing(KEYS))
     if missing:
-        text = f"Secret {secret} lacks {' and '.join(missing)}, without which the database cannot start."
+        text = f"Secret {secret} lacks {enumeration(missing)}, without which the database cannot start."
         return condition(kind, Reason.SECRET_KEY_NOT_FOUND, text, good=False)
     return None
 

@@ -17,6 +17,7 @@ from ..plan.diff.managed_fields import GO_OPERATOR_MANAGER, other_managers
 from ..plan.diff.ownership import controller_of
 from ..plan.diff.plan_diff import Change
 from ..plan.model.kinds import InstanceKey, Key, spec_hash_of
+from ..plan.model.messages import enumeration
 from ..plan.model.problems import Problem
 from ..plan.model.reasons import Reason
 from .results import Outcome
@@ -152,7 +153,7 @@ def _repeated(history: _History) -> list[str]:
 
 
 def _problem(key: Key, history: _History, paths: list[str]) -> Problem:
-    who = " and ".join(sorted(history.managers)) or "another client"
+    who = enumeration(sorted(history.managers)) or "another client"
     what = ", ".join(path for path in paths if path) or "the object"
     verb = "deletes" if paths == [DELETION] else "changes"
     message = (
@@ -174,7 +175,7 @@ def _is_reportable(path: str, managers: list[str], is_repeated: bool) -> bool:
 
 def _event(change: Change, restored: dict[str, list[str]]) -> Problem:
     """Return the event about what another client changed and the operator restored, with the clients by path."""
-    who = " and ".join(sorted({name for names in restored.values() for name in names})) or "another client"
+    who = enumeration(sorted({name for names in restored.values() for name in names})) or "another client"
     if DELETION in restored:
         message = f"{change.key}: {who} deleted the object, and the operator created it again."
     else:

@@ -12,7 +12,7 @@ from ..database_keys import CONNECTION_KEY, ENCRYPTION_KEY
 from ..instance import Instance
 from ..model.desired_state import Reference
 from ..model.kinds import Key, Obj
-from ..model.messages import message
+from ..model.messages import enumeration, message
 from ..model.problems import Problem
 from ..model.reasons import Reason
 from ..model.requests import RandomValue, SecretRequest
@@ -79,7 +79,7 @@ def _other_values(instance: Instance) -> Problem | None:
     changed = database_keys.changed_keys(claims.live_claim(instance, NAME), content)
     if not changed:
         return None
-    keys, database = " and ".join(changed), workloads.deployment_name(instance, NAME)
+    keys, database = enumeration(changed), workloads.deployment_name(instance, NAME)
     text = message(
         f"Secret {secret}",
         "does not fit the data of the database",

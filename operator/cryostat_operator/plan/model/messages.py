@@ -79,6 +79,13 @@ def first_and_more(messages: Sequence[str]) -> str:
     return f"{distinct[0].rstrip('. ')} (and {len(distinct) - 1} more)."
 
 
+def enumeration(parts: Sequence[str], word: str = "and") -> str:
+    """Return parts of a sentence as one, such as `a, b and c`."""
+    if len(parts) < 2:
+        return "".join(parts)
+    return f"{', '.join(parts[:-1])} {word} {parts[-1]}"
+
+
 def capitalized(clause: str) -> str:
     """Return a clause with a capital at its beginning, as the first one of a sentence."""
     return f"{clause[:1].upper()}{clause[1:]}"

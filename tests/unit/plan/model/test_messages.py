@@ -8,6 +8,7 @@ from cryostat_operator.plan.model import messages
 from cryostat_operator.plan.model.messages import (
     MAX_QUOTE,
     all_of,
+    enumeration,
     first_and_more,
     message,
     quoted,
@@ -43,6 +44,11 @@ def test_one_of_several_messages_is_whole() -> None:
 def test_all_of_several_messages() -> None:
     assert all_of(["One", "Two.", "One"]) == "One. Two."
     assert all_of(["One"]) == "One"
+
+
+def test_parts_of_a_sentence() -> None:
+    assert [enumeration([]), enumeration(["a"]), enumeration(["a", "b"])] == ["", "a", "a and b"]
+    assert enumeration(["a", "b", "c"], "or") == "a, b or c"
 
 
 @pytest.mark.parametrize(
