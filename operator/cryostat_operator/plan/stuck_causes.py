@@ -25,7 +25,6 @@ from .workloads import CORE, deployment_name
 _NOT_CONNECTED = frozenset({Reason.POD_NOT_READY, Reason.CONTAINER_CRASHED})
 _NOT_SCHEDULED = frozenset({Reason.VOLUME_PENDING, Reason.POD_UNSCHEDULABLE})
 _UNBOUND = PodFailure(Reason.VOLUME_PENDING, "its PersistentVolumeClaim is not bound to a volume")
-_FIELDS = ("uncreated", "disconnected", "unbound")  # of `Questions`
 _TOGETHER_SECONDS = 5.0  # between failures that are asked about together
 _COMPONENTS_WITH_DATA: tuple[claims.Component, ...] = ("database", "storage")
 
@@ -90,30 +89,25 @@ def questions(instance: Instance, failures: Mapping[str, PodFailure], now: float
     """
     if is_hibernated(instance):
         return Questions()
-    found: list[tuple[float, str, str]] = []  # when it has lasted, the field of `Questions`, the component
-    claims_uids: dict[str, str] = {}
+    uncreated: dict[str, float] = {}  # by component: when its failure has lasted for that time
+    disconnected: dict[str, float] = {}
     for component, failure in failures.items():
         if failure.ended:
             continue
-        since = failure.lasting_from if failure.since is not None else _unavailable_from(instance, component)
         if _is_uncreated(failure):
-            found.append((since, "uncreated", component))
+            uncreated[component] = _due(instance, component, failure)
         elif _may_be_disconnected(instance, component, failure):
-            found.append((since, "disconnected", component))
-    for component, claim in _pending_claims(instance, failures):
-        since = (seconds(claim["metadata"].get("creationTimestamp")) or math.inf) + LASTING_SECONDS
-        if uid := claim["metadata"].get("uid"):
-            claims_uids[component] = uid
-            found.append((since, "unbound", component))
+            disconnected[component] = _due(instance, component, failure)
+    pending = dict(_pending_claims(instance, failures))
+    unbound = {component: _claim_due(claim) for component, claim in pending.items()}
+    times = [*uncreated.values(), *disconnected.values(), *unbound.values()]
     # Those that follow within seconds are asked, too: their answers then need no further status.
-    is_due = any(since <= now for since, _, _ in found)
-    until = now + _TOGETHER_SECONDS if is_due else now
-    asked = {name: frozenset(c for since, n, c in found if n == name and since <= until) for name in _FIELDS}
+    until = now + _TOGETHER_SECONDS if any(due <= now for due in times) else now
     return Questions(
-        asked["uncreated"],
-        asked["disconnected"],
-        {component: claims_uids[component] for component in asked["unbound"]},
-        min((since - now for since, _, _ in found if since > until), default=math.inf),
+        frozenset(component for component, due in uncreated.items() if due <= until),
+        frozenset(component for component, due in disconnected.items() if due <= until),
+        {component: pending[component]["metadata"]["uid"] for component, due in unbound.items() if due <= until},
+        min((due - now for due in times if due > until), default=math.inf),
     )
 
 
@@ -166,6 +160,11 @@ def _may_be_disconnected(instance: Instance, component: str, failure: PodFailure
     return failure.container == (instance.name if component == CORE else f"{instance.name}-{component}")
 
 
+def _due(instance: Instance, component: str, failure: PodFailure) -> float:
+    """The time at which the failure of a pod has lasted for `LASTING_SECONDS`."""
+    return failure.lasting_from if failure.since is not None else _unavailable_from(instance, component)
+
+
 def _unavailable_from(instance: Instance, component: str) -> float:
     """The time from which on a Deployment has been unavailable for `LASTING_SECONDS`; infinite if it is available."""
     conditions = deployment_conditions(instance.live("Deployment", deployment_name(instance, component)))
@@ -175,14 +174,19 @@ def _unavailable_from(instance: Instance, component: str) -> float:
 
 
 def _pending_claims(instance: Instance, failures: Mapping[str, PodFailure]) -> Iterator[tuple[str, Obj]]:
-    """Claims that are not bound, unless their pod fails for another reason than the volume."""
+    """Claims that are not bound, by component, unless their pod fails for another reason than the volume."""
     names = claims.names_in_use(instance)
     for component in _COMPONENTS_WITH_DATA:
         claim, failure = claims.live_claim(instance, component), failures.get(component)
         if claims.claim_name(instance, component) not in names or claim is None or claims.phase(claim) != "Pending":
             continue
-        if failure is None or failure.reason in _NOT_SCHEDULED:
+        if claim["metadata"].get("uid") and (failure is None or failure.reason in _NOT_SCHEDULED):
             yield component, claim
+
+
+def _claim_due(claim: Obj) -> float:
+    """The time at which a claim has not been bound for `LASTING_SECONDS`."""
+    return (seconds(claim["metadata"].get("creationTimestamp")) or math.inf) + LASTING_SECONDS
 
 
 def _pod_of(component: str, pods: Iterable[Obj], failures: Mapping[str, PodFailure]) -> Obj | None:
