@@ -105,10 +105,10 @@ def _reported(situation: Obj) -> Reported:
     if "collision" in given:
         key = _key(given["collision"])
         live = {"kind": key.kind, "metadata": {"name": key.name, "namespace": key.namespace}}
-        refused.append(Problem("core", "NameCollision", name_collision(key, live), dedup_key=str(key)))
+        refused.append(Problem("core", Reason.NAME_COLLISION, name_collision(key, live), dedup_key=str(key)))
     captured = {component: _pod(state, component, pod) for component, pod in given.get("pods", {}).items()}
     pods = _explained(state, given, captured)
-    waiting = [Problem("core", reason, text) for reason, text in given.get("waits", {}).items()]
+    waiting = [Problem("core", Reason(reason), text) for reason, text in given.get("waits", {}).items()]
     lasting = frozenset(Reason(reason) for reason in given.get("lasting", ()))
     terminating = (
         diff(plan, instance.snapshot, instance.cryostat.metadata["uid"]).problems if "deleted" in given else []

@@ -13,7 +13,6 @@ from ..api import constants
 from ..plan.model.kinds import InstanceKey, Obj
 from ..plan.model.problems import Problem
 from ..plan.model.reason_groups import COMPONENT_REASONS, SINGLE_CAUSE_REASONS
-from ..plan.model.reasons import Reason
 from ..printable import one_line, printable
 from .client import MERGE_PATCH, Client
 from .errors import ApiError
@@ -103,7 +102,7 @@ class EventRecorder:
         If no condition shows a cause of this kind, the cause is new or has come back. If a condition has the reason and
         the reason has only one cause, that cause was recorded. Otherwise the event is read.
         """
-        reason = Reason(problem.reason)
+        reason = problem.reason
         conditions = (cryostat.get("status") or {}).get("conditions") or ()
         stored = any(condition.get("reason") == reason for condition in conditions)
         failing = any(c.get("type") == reason.condition and c.get("status") != "True" for c in conditions)

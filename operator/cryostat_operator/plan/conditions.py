@@ -106,7 +106,7 @@ def status_for(instance: Instance, plan: Plan, report: Report, now: str) -> Obj:
     return status
 
 
-def failure_status(generation: int, cause: tuple[str, str], previous: Sequence[Condition], now: str) -> Obj:
+def failure_status(generation: int, cause: tuple[Reason, str], previous: Sequence[Condition], now: str) -> Obj:
     """Return the status if nothing could be planned: `Ready` is False with this cause, all others are Unknown.
 
     What was observed before may have changed since.
@@ -175,7 +175,7 @@ def _other_condition(problem: Problem) -> str:
     """Return the other condition that shows a problem; empty if there is none."""
     if problem.dedup_key.startswith("PersistentVolumeClaim "):
         return "VolumesReady"
-    kind = Reason(problem.reason).condition
+    kind = problem.reason.condition
     return kind if kind in ("TLSSetupComplete", "UpgradeAllowed") else ""
 
 

@@ -49,7 +49,7 @@ def with_lasting(problems: Iterable[Problem], lasting: Collection[Reason]) -> li
     found: list[Problem] = []
     remedied: set[Reason] = set()
     for problem in problems:
-        wait = Reason(problem.reason)
+        wait = problem.reason
         if wait not in lasting or problem.dedup_key == LASTING[wait]:  # converted before
             found.append(problem)
             continue

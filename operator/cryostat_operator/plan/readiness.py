@@ -91,13 +91,13 @@ def explanation_of(cause: UnavailableCause, plan: Plan, component: str) -> Probl
     """
     if cause.reason not in _EXPLAINED:
         return None
-    found = (each for each in plan.warnings if _UNUSABLE_FOR.get((Reason(each.reason), each.component)) == component)
+    found = (each for each in plan.warnings if _UNUSABLE_FOR.get((each.reason, each.component)) == component)
     return next(found, None)
 
 
 def _lasting_form(problem: Problem, problems: Sequence[Problem]) -> Problem:
     """The first problem of the reason that a wait has once it lasts; the wait itself if there is none."""
-    reason = LASTING.get(Reason(problem.reason))
+    reason = LASTING.get(problem.reason)
     return next((each for each in problems if each.reason == reason), problem)
 
 

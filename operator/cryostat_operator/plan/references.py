@@ -109,7 +109,7 @@ class Requirements:
         remedy = f"check that cert-manager runs, and see kubectl -n {namespace} describe certificate {certificate}"
         return Problem("tls", Reason.WAITING_FOR_CERTIFICATE, text, lasting_remedy=remedy)
 
-    def _missing(self, need: Reference, missing: frozenset[str], content: ContentSummary | None) -> tuple[str, str]:
+    def _missing(self, need: Reference, missing: frozenset[str], content: ContentSummary | None) -> tuple[Reason, str]:
         """Reason and message for a Secret or ConfigMap that does not exist, or that lacks some keys."""
         fields = enumeration(sorted(self._fields.get((need.kind, need.name), ())))
         users, several = self._users(need, missing)
@@ -117,7 +117,7 @@ class Requirements:
         keys = sorted(missing)
         if not keys:
             remedy = f"Create it, or correct {fields}" if fields else "Create it"
-            return f"{need.kind}NotFound", message(what, f"does not exist, but {needed} it", remedy=remedy)
+            return Reason(f"{need.kind}NotFound"), message(what, f"does not exist, but {needed} it", remedy=remedy)
         them = "them" if len(keys) > 1 else "it"
         remedy = f"Add {them}{_other_key(fields, keys)}" if fields else f"Add {them}"
         empty = [key for key in keys if content and key in content.empty]
@@ -125,7 +125,7 @@ class Requirements:
             lacks, remedy = f"has no value in {_named(empty)}", f"Set {_named(keys)}"
         else:
             lacks = f"lacks {_named(keys)}"
-        return f"{need.kind}KeyNotFound", message(what, f"{lacks}, which {needed}", remedy=remedy)
+        return Reason(f"{need.kind}KeyNotFound"), message(what, f"{lacks}, which {needed}", remedy=remedy)
 
     @cached_property
     def _fields(self) -> dict[tuple[str, str], list[str]]:

@@ -69,4 +69,4 @@ def _waits(problems: Sequence[Problem]) -> set[Reason]:
     causes = [problem for problem in problems if problem.reason not in CONSEQUENCES]
     explained = any(problem.actionable and problem.reason not in NON_BLOCKING for problem in causes)
     explained = explained or any(problem.reason in LASTING for problem in causes)
-    return {Reason(problem.reason) for problem in (causes if explained else problems)} & LASTING.keys()
+    return {problem.reason for problem in (causes if explained else problems)} & LASTING.keys()

@@ -51,7 +51,7 @@ def applied(change: Change, response: Obj | None = None) -> Outcome:
     return Outcome(change, "applied", response=response)
 
 
-def refused(change: Change, reason: str, message: str, *, transient: bool = False) -> Outcome:
+def refused(change: Change, reason: Reason, message: str, *, transient: bool = False) -> Outcome:
     """Return the outcome of a refused write.
 
     Args:

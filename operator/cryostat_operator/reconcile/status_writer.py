@@ -12,6 +12,7 @@ from ..plan.instance import Instance
 from ..plan.model.desired_state import Plan
 from ..plan.model.kinds import InstanceKey, Obj, cryostat_path
 from ..plan.model.problems import Problem
+from ..plan.model.reasons import Reason
 from ..plan.summary import summary_of
 
 
@@ -60,7 +61,7 @@ class StatusWriter:
         failed = failure_status(generation, cause, status.get("conditions") or [], now())
         await self.patch(body, {**status, **failed})
 
-    async def write_deleting(self, body: Obj, reason: str, message: str) -> None:
+    async def write_deleting(self, body: Obj, reason: Reason, message: str) -> None:
         """Leave `Ready` as the only condition of a Cryostat that is being deleted: the others are not observed."""
         status = {**(body.get("status") or {}), "applicationUrl": ""}
         previous = [each for each in status.get("conditions") or [] if each.get("type") == "Ready"]

@@ -10,6 +10,7 @@ from cryostat_operator.plan.model.certificates import TLS_CA_KEY, CertificateInf
 from cryostat_operator.plan.model.desired_state import Blocked, Reference
 from cryostat_operator.plan.model.kinds import Key
 from cryostat_operator.plan.model.problems import Problem
+from cryostat_operator.plan.model.reasons import Reason
 from cryostat_operator.plan.model.snapshot import ContentSummary, Snapshot
 from cryostat_operator.plan.references import Requirements, content_digest
 from cryostat_operator.settings import Settings
@@ -168,7 +169,7 @@ def test_an_object_waits_for_a_generated_secret() -> None:
 
 
 def test_a_blocked_secret_blocks_what_needs_it_for_the_same_reason() -> None:
-    cause = Problem("tls", "NameCollision", "taken")
+    cause = Problem("tls", Reason.NAME_COLLISION, "taken")
     blocked = Blocked(Key("Secret", NAMESPACE, "s"), cause)
     content = {("Secret", "s"): ContentSummary(frozenset({"k"}), "")}
     assert requirements([secret("k")], content, blocked=(blocked,)).blocked_by(USER) == cause

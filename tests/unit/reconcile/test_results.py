@@ -29,10 +29,10 @@ def deferred(seconds: float) -> Outcome:
     return Outcome(change("d"), "deferred", retry_after=seconds)
 
 
-FORBIDDEN = refused(change("a"), "Forbidden", "no")
-CONFLICT = refused(change("c"), "Conflict", "changed", transient=True)
-UNAVAILABLE = refused(change("b"), "ApiServerUnavailable", "down", transient=True)
-NO_OP = Outcome(change("n"), "no-op", Problem("core", "ChangedByOthers", "reverted"))
+FORBIDDEN = refused(change("a"), Reason.FORBIDDEN, "no")
+CONFLICT = refused(change("c"), Reason.CONFLICT, "changed", transient=True)
+UNAVAILABLE = refused(change("b"), Reason.API_SERVER_UNAVAILABLE, "down", transient=True)
+NO_OP = Outcome(change("n"), "no-op", Problem("core", Reason.CHANGED_BY_OTHERS, "reverted"))
 
 
 def test_each_object_is_written_once_per_run() -> None:
@@ -65,9 +65,9 @@ def test_a_refusal_that_the_write_limiter_repeats_is_a_problem_and_not_counted()
 
 
 def test_only_applied_changes_have_events() -> None:
-    event = Problem("exposure", "RouteHostChanged", "moved")
+    event = Problem("exposure", Reason.ROUTE_HOST_CHANGED, "moved")
     assert results(applied(change("a", event))).events == [event]
-    assert results(refused(change("a", event), "Forbidden", "no")).events == []
+    assert results(refused(change("a", event), Reason.FORBIDDEN, "no")).events == []
 
 
 @pytest.mark.parametrize(

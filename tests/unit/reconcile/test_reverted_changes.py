@@ -13,6 +13,7 @@ from cryostat_operator.plan.diff.comparison import differences
 from cryostat_operator.plan.diff.plan_diff import Change, Verb
 from cryostat_operator.plan.model.kinds import InstanceKey, Key, Obj
 from cryostat_operator.plan.model.problems import Problem
+from cryostat_operator.plan.model.reasons import Reason
 from cryostat_operator.reconcile.results import applied, refused
 from cryostat_operator.reconcile.reverted_changes import THRESHOLD, WINDOW_SECONDS, RevertedChanges
 from tests.unit.reconcile.test_write_limiter import Clock
@@ -138,7 +139,7 @@ def test_an_event_names_three_fields_at_most() -> None:
 
 
 def test_other_events_of_a_change_are_kept() -> None:
-    host = Problem("exposure", "RouteHostChanged", "moved")
+    host = Problem("exposure", Reason.ROUTE_HOST_CHANGED, "moved")
     [outcome] = RevertedChanges().record(INSTANCE, [applied(replace(SCALED, event=host))])
     assert outcome.change.event == host
 
@@ -220,7 +221,7 @@ def test_an_object_that_is_replaced_by_a_new_one_is_not_reported_as_deleted() ->
 def test_refused_writes_are_not_counted() -> None:
     case = Case()
     for _ in range(THRESHOLD):
-        case.changes.record(INSTANCE, [refused(SCALED, "Forbidden", "no")])
+        case.changes.record(INSTANCE, [refused(SCALED, Reason.FORBIDDEN, "no")])
     assert case.messages == []
 
 

@@ -74,7 +74,7 @@ async def test_only_ready_remains_while_a_cryostat_is_deleted(cluster: Cluster, 
     await write(cluster, state)
     body = cluster.cryostats.get(INSTANCE)
     assert body
-    await cluster.status.write_deleting(body, "Deleting", "The Cryostat is being deleted.")
+    await cluster.status.write_deleting(body, Reason.DELETING, "The Cryostat is being deleted.")
     status = cluster.live_cryostat()["status"]
     assert [(each["type"], each["reason"]) for each in status["conditions"]] == [("Ready", "Deleting")]
     assert status["applicationUrl"] == ""

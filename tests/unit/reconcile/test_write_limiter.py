@@ -6,6 +6,7 @@ from dataclasses import replace
 
 from cryostat_operator.plan.diff.plan_diff import Change, Verb
 from cryostat_operator.plan.model.kinds import InstanceKey, Key, Obj
+from cryostat_operator.plan.model.reasons import Reason
 from cryostat_operator.reconcile.results import Outcome, applied, refused
 from cryostat_operator.reconcile.write_limiter import WriteLimiter
 
@@ -53,7 +54,7 @@ def test_an_object_that_is_deleted_repeatedly_is_created_with_backoff() -> None:
 def test_a_refused_write_is_repeated_with_backoff() -> None:
     clock = Clock()
     limiter = WriteLimiter(clock)
-    refusal = refused(change("create"), "Forbidden", "no")
+    refusal = refused(change("create"), Reason.FORBIDDEN, "no")
     pauses = []
     for _ in range(8):
         limiter.record(INSTANCE, [refusal])
@@ -70,13 +71,13 @@ def test_a_refused_write_is_repeated_with_backoff() -> None:
 
 def test_another_desired_state_is_written_at_once_after_a_refusal() -> None:
     limiter = WriteLimiter(Clock())
-    limiter.record(INSTANCE, [refused(change("create"), "Forbidden", "no")])
+    limiter.record(INSTANCE, [refused(change("create"), Reason.FORBIDDEN, "no")])
     assert held(limiter, change("create", type="other")) is None
 
 
 def test_transient_refusals_are_not_recorded() -> None:
     limiter = WriteLimiter(Clock())
-    limiter.record(INSTANCE, [refused(change("create"), "Conflict", "no", transient=True)])
+    limiter.record(INSTANCE, [refused(change("create"), Reason.CONFLICT, "no", transient=True)])
     assert held(limiter, change("create")) is None
 
 
@@ -122,7 +123,7 @@ def test_an_effective_write_is_not_a_no_op() -> None:
 def test_a_reset_or_deleted_instance_is_forgotten() -> None:
     limiter = WriteLimiter(Clock())
     for forget in (limiter.reset, lambda: limiter.forget(INSTANCE)):
-        limiter.record(INSTANCE, [refused(change("create"), "Forbidden", "no")])
+        limiter.record(INSTANCE, [refused(change("create"), Reason.FORBIDDEN, "no")])
         assert held(limiter, change("create"))
         forget()
         assert held(limiter, change("create")) is None
@@ -130,7 +131,7 @@ def test_a_reset_or_deleted_instance_is_forgotten() -> None:
 
 def test_other_instances_and_objects_are_not_affected() -> None:
     limiter = WriteLimiter(Clock())
-    limiter.record(INSTANCE, [refused(change("create"), "Forbidden", "no")])
+    limiter.record(INSTANCE, [refused(change("create"), Reason.FORBIDDEN, "no")])
     other = replace(change("create"), key=Key("Service", "here", "y"))
     assert held(limiter, other) is None
     assert limiter.held(InstanceKey("here", "y"), [change("create")]) == []

@@ -7,7 +7,7 @@ from ..login_file import LoginFlaw
 from ..model.reasons import Reason
 
 
-def authentication(instance: Instance) -> tuple[str, str]:
+def authentication(instance: Instance) -> tuple[Reason, str]:
     """Return how users log in: reason and message."""
     if instance.open_access:
         message = (

@@ -1,4 +1,4 @@
-"""Problems convert their reason and use its default."""
+"""Problems use the default of their reason."""
 
 from __future__ import annotations
 
@@ -6,15 +6,6 @@ import pytest
 
 from cryostat_operator.plan.model.problems import Problem
 from cryostat_operator.plan.model.reasons import Reason
-
-
-def test_the_reason_is_converted() -> None:
-    assert isinstance(Problem("core", "RouteRejected", "text").reason, Reason)
-
-
-def test_an_unknown_reason_is_an_error() -> None:
-    with pytest.raises(ValueError, match="RouteRefused"):
-        Problem("core", "RouteRefused", "text")
 
 
 @pytest.mark.parametrize(("reason", "expected"), [(Reason.SECRET_NOT_FOUND, True), (Reason.SECRET_PENDING, False)])
