@@ -35,6 +35,7 @@ INSTANCE_FIELDS = (
     "first_uids",
     "in_sync",
     "live",
+    "lost",
     "stopping",
     "terminating",
 )
