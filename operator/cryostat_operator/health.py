@@ -10,8 +10,10 @@ from collections.abc import Callable
 
 from aiohttp import web
 
+from .listener import Listener
 from .metrics import CONTENT_TYPE, Metrics
 
+MAX_CONNECTIONS = 128  # open; the kubelet needs two
 MAX_SILENCE_SECONDS = 600.0  # a watch receives a bookmark every minute; after this time, a restart is needed
 
 
@@ -30,6 +32,7 @@ class HealthServer:
         self._unready_cause = unready_cause
         self._seconds_since_contact = seconds_since_contact
         self._runner: web.AppRunner | None = None
+        self._listener: Listener | None = None
 
     async def start(self, host: str, port: int) -> None:
         """Listen on a port.
@@ -47,10 +50,14 @@ class HealthServer:
         )
         self._runner = web.AppRunner(app, access_log=None)
         await self._runner.setup()
-        await web.TCPSite(self._runner, host, port).start()
+        assert self._runner.server
+        self._listener = Listener(self._runner.server, MAX_CONNECTIONS)
+        await self._listener.start(host, port)
 
     async def stop(self) -> None:
         """Stop listening."""
+        if self._listener:
+            await self._listener.stop()
         if self._runner:
             await self._runner.cleanup()
 

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from cryostat_operator import health, shared_limit
 from cryostat_operator.api import limits
 from cryostat_operator.backup import backup_commands, pod_connection, s3_request
 from cryostat_operator.gather import pod_logs
@@ -25,7 +26,6 @@ from cryostat_operator.webhooks import (
     manager,
     metrics_access,
     server,
-    shared_limit,
 )
 from tests.unit.cluster_state import NAME, find, settled
 
@@ -45,6 +45,8 @@ SENTENCES = [
     ("webhooks", f"other data of the user have more than {authorization.MAX_USER_BYTES >> 10} KiB"),
     ("webhooks", f"At most {server.MAX_REQUESTS} reviews are in progress, with {server.MAX_BYTES // MIB} MiB"),
     ("webhooks", f"and {server.MAX_ELEMENTS:,} elements in all"),
+    ("webhooks", f"open connections: at most {server.MAX_CONNECTIONS}, and further ones are closed at once"),
+    ("security", f"{server.MAX_CONNECTIONS} connections to port {manager.PORT} and {health.MAX_CONNECTIONS} to port"),
     ("webhooks", f"than {limits.MAX_ENTRIES_READ:,} entries in one list or map, {limits.MAX_VALUES_READ:,} values"),
     ("webhooks", f"{limits.MAX_TEXT_READ >> 10} KiB of text or a key of more than {limits.MAX_KEY_READ:,} characters"),
     ("webhooks", f"An annotation of more than {limits.MAX_ANNOTATION_READ >> 10} KiB on a Cryostat has no effect"),

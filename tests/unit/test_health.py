@@ -31,8 +31,8 @@ async def state() -> AsyncIterator[State]:
     metrics = Metrics(CollectorRegistry())
     server = HealthServer(metrics, lambda: state.unready_cause, lambda: state.silence)
     await server.start("127.0.0.1", 0)
-    assert server._runner
-    state.port = server._runner.addresses[0][1]
+    assert server._listener
+    state.port = server._listener.port
     yield state
     await server.stop()
 

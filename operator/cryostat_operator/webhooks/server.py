@@ -16,14 +16,15 @@ from typing import Any, NamedTuple
 import orjson
 from aiohttp import web
 
+from ..listener import Listener
 from ..metrics import CONTENT_TYPE
 from ..plan.model.webhook_definitions import WebhookPaths
+from ..shared_limit import SharedLimit
 from . import metrics_access
 from .body_limits import BodyLimits, TooComplexError, check_depth, count_elements
 from .conversion_review import MAX_REVIEW_BYTES, OBJECT_LIMITS
 from .conversion_server import BUFFERED_BYTES, ConversionServer
 from .reviews import Caller, MalformedReviewError
-from .shared_limit import SharedLimit
 
 logger = logging.getLogger(__name__)
 
@@ -50,6 +51,7 @@ ADMISSION_LIMITS = BodyLimits(size=8 * _MIB, elements=250_000)
 MAX_BYTES = 96 * _MIB  # in memory, of all requests in progress
 MAX_ELEMENTS = 1_500_000 - OBJECT_LIMITS.elements  # of all admission reviews in progress; one object is converted
 MAX_REQUESTS = 320  # in progress; one address gets 256
+MAX_CONNECTIONS = 512  # open; each takes up to 70 KiB. One address gets 409
 BODY_TIMEOUT = 5.0  # seconds until a body must have arrived
 ANSWER_TIMEOUT = 9.0  # seconds; the API server waits for 10
 # The API server shows this text to the user whose request it sent.
@@ -92,6 +94,7 @@ class WebhookServer:
         self._requests = SharedLimit()
         self._conversions = ConversionServer()
         self._runner: web.AppRunner | None = None
+        self._listener: Listener | None = None
 
     async def start(self, host: str, port: int) -> None:
         """Listen on a port. Raises OSError."""
@@ -103,10 +106,15 @@ class WebhookServer:
             app, access_log=None, auto_decompress=False, keepalive_timeout=90, shutdown_timeout=5
         )
         await self._runner.setup()
-        await web.TCPSite(self._runner, host, port, ssl_context=self._tls, backlog=512).start()
+        assert self._runner.server
+        self._listener = Listener(self._runner.server, MAX_CONNECTIONS, self._tls)
+        await self._listener.start(host, port)
 
     async def stop(self) -> None:
         """Stop listening and finish the requests in progress."""
+        if self._listener:
+            await self._listener.stop()
+            self._listener = None
         if self._runner:
             await self._runner.cleanup()
             self._runner = None

@@ -89,8 +89,8 @@ async def served() -> AsyncIterator[Served]:
 
 async def run(found: Served) -> AsyncIterator[Served]:
     await found.server.start("127.0.0.1", 0)
-    assert found.server._runner
-    port = found.server._runner.addresses[0][1]
+    assert found.server._listener
+    port = found.server._listener.port
     found.url = f"http://127.0.0.1:{port}"
     yield found
     assert found.in_progress == (0, 0, 0)
@@ -275,3 +275,19 @@ async def test_metrics_need_permission(served: Served, status: int) -> None:
         assert got.status == status
         assert await got.text() == ("a 1\n" if status == 200 else "")
         assert (got.headers.get("WWW-Authenticate") == "Bearer") == (status == 401)
+
+
+async def test_idle_connections_of_one_address_leave_some_for_others(
+    served: Served, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert served.server._listener
+    monkeypatch.setattr(served.server._listener, "_max_connections", 5)
+    host, port = served.url.removeprefix("http://").split(":")
+    idle = [await asyncio.open_connection(host, int(port)) for _ in range(4)]
+    with pytest.raises(aiohttp.ClientConnectionError):
+        await served.post(b"{}")
+    other = aiohttp.TCPConnector(local_addr=("127.0.0.2", 0))
+    async with aiohttp.ClientSession(connector=other) as session, session.post(served.url + PATH, json={}) as answer:
+        assert answer.status == 200
+    for _, writer in idle:
+        writer.close()

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cryostat_operator.webhooks.shared_limit import SharedLimit
+from cryostat_operator.shared_limit import SharedLimit
 
 
 def filled(limit: int, *addresses: str) -> SharedLimit:

@@ -1,0 +1,140 @@
+"""The limit of open connections: shared by addresses, with and without TLS."""
+
+from __future__ import annotations
+
+import asyncio
+import datetime
+from collections.abc import AsyncIterator
+
+import pytest
+
+from cryostat_operator import listener
+from cryostat_operator.listener import Listener
+from cryostat_operator.pki import serving
+from cryostat_operator.webhooks.serving_certificate import Certificate, ServerTls
+
+MAX = 5  # one address gets 4
+
+
+class Echo(asyncio.Protocol):
+    """Answers with what it gets."""
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        assert isinstance(transport, asyncio.Transport)
+        self.transport = transport
+
+    def data_received(self, data: bytes) -> None:
+        self.transport.write(data)
+
+
+@pytest.fixture
+async def plain() -> AsyncIterator[Listener]:
+    found = Listener(Echo, MAX)
+    await found.start("127.0.0.1", 0)
+    yield found
+    await found.stop()
+
+
+@pytest.fixture
+async def encrypted() -> AsyncIterator[Listener]:
+    data = serving.ensure_serving_certificate({}, ["localhost"], datetime.datetime.now(datetime.UTC))
+    tls = ServerTls()
+    tls.load(Certificate(data[serving.CERTIFICATE] + data[serving.KEY]))
+    found = Listener(Echo, MAX, tls.context)
+    await found.start("127.0.0.1", 0)
+    yield found
+    await found.stop()
+
+
+Connection = tuple[asyncio.StreamReader, asyncio.StreamWriter]
+
+
+async def connect(to: Listener, address: str = "127.0.0.1") -> Connection:
+    return await asyncio.open_connection("127.0.0.1", to.port, local_addr=(address, 0))
+
+
+async def is_served(connection: Connection) -> bool:
+    """Whether the server answers; it has closed the connection otherwise."""
+    reader, writer = connection
+    try:
+        writer.write(b"x")
+        return await reader.read(1) == b"x"
+    except ConnectionError:
+        return False
+
+
+async def until_used(by: Listener, count: int) -> None:
+    while by._connections.used != count:
+        await asyncio.sleep(0.001)
+
+
+async def test_one_address_leaves_connections_for_others(plain: Listener) -> None:
+    idle = [await connect(plain) for _ in range(4)]
+    await until_used(plain, 4)
+    assert not await is_served(await connect(plain))
+    assert await is_served(await connect(plain, "127.0.0.2"))
+    assert [await is_served(each) for each in idle] == [True] * 4
+
+
+async def test_a_closed_connection_is_not_counted(plain: Listener) -> None:
+    for _ in range(MAX + 1):
+        _, writer = await connect(plain)
+        await until_used(plain, 1)
+        writer.close()
+        await until_used(plain, 0)
+
+
+async def test_a_connection_counts_before_its_handshake(encrypted: Listener) -> None:
+    """It takes as much memory as later, and an idle client never begins the handshake."""
+    idle = [await connect(encrypted) for _ in range(4)]
+    await until_used(encrypted, 4)
+    reader, _ = await connect(encrypted)
+    with pytest.raises((ConnectionError, asyncio.IncompleteReadError)):
+        await reader.readexactly(1)
+    for _, writer in idle:
+        writer.close()
+    await until_used(encrypted, 0)
+
+
+async def test_a_failed_handshake_is_not_counted(encrypted: Listener, monkeypatch: pytest.MonkeyPatch) -> None:
+    _, writer = await connect(encrypted)
+    writer.write(b"GET / HTTP/1.1\r\n\r\n")
+    await until_used(encrypted, 1)
+    await until_used(encrypted, 0)
+    monkeypatch.setattr(listener, "HANDSHAKE_TIMEOUT", 0.01)
+    reader, _ = await connect(encrypted)
+    assert await reader.read() == b""
+    await until_used(encrypted, 0)
+
+
+async def test_it_stops_while_connections_are_open(plain: Listener) -> None:
+    connection = await connect(plain)
+    assert await is_served(connection)
+    port = plain.port
+    await plain.stop()
+    assert await is_served(connection)
+    with pytest.raises(ConnectionRefusedError):
+        await asyncio.open_connection("127.0.0.1", port)
+
+
+async def test_an_address_in_use_is_an_error(plain: Listener) -> None:
+    with pytest.raises(OSError, match="in use"):
+        await Listener(Echo, MAX).start("127.0.0.1", plain.port)
+
+
+async def test_accepting_continues_after_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(listener, "RETRY_DELAY", 0.001)
+    loop, failures = asyncio.get_running_loop(), [OSError("Too many open files")]
+    accept = loop.sock_accept
+
+    async def failing(each: object) -> object:
+        if failures:
+            raise failures.pop()
+        return await accept(each)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(loop, "sock_accept", failing)
+    found = Listener(Echo, MAX)
+    await found.start("127.0.0.1", 0)
+    assert await is_served(await connect(found))
+    assert failures == []
+    await found.stop()
