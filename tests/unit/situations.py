@@ -55,9 +55,16 @@ _Loader.yaml_implicit_resolvers = {
 
 
 @cache
+def groups() -> dict[str, list[Obj]]:
+    """The situations by the heading of their table."""
+    loaded: dict[str, list[Obj]] = yaml.load(PATH.read_text(), _Loader)
+    return loaded
+
+
+@cache
 def situations() -> tuple[Obj, ...]:
-    """The rows of the table."""
-    return tuple(yaml.load(PATH.read_text(), _Loader))
+    """The situations of all tables."""
+    return tuple(situation for group in groups().values() for situation in group)
 
 
 @dataclass(frozen=True)
