@@ -22,4 +22,4 @@ def test_every_property_is_one_that_the_operator_sets() -> None:
     by_address = {"agentOptions": {"disableHostnameVerification": True}}
     known = variables(instance(by_address, tls=True)).keys() | variables(instance()).keys()
     assert named == named & known
-    assert {each for each in known if each.startswith(("BASEURI", "WEBCLIENT_TLS", "WEBSERVER_TLS"))} <= named
+    assert {each for each in known if each.startswith(("BASEURI", "WEBCLIENT_TLS", "WEBSERVER"))} <= named
