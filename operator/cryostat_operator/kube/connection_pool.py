@@ -34,6 +34,7 @@ class ConnectionPool:
         self.requests = self._new_session(MAX_CONNECTIONS)
         self.watches = self._new_session(0)
         self._renewal_lock = asyncio.Lock()
+        self._former: set[aiohttp.ClientSession] = set()
         # A task without a reference may be garbage-collected before it is done.
         self._closing: set[asyncio.Future[None]] = set()
 
@@ -50,15 +51,16 @@ class ConnectionPool:
             if self.connection is not used:
                 return
             self.connection = await self._reconnect()
-            former = self.requests, self.watches
+            former = {self.requests, self.watches}
+            self._former |= former
             self.requests, self.watches = self._new_session(MAX_CONNECTIONS), self._new_session(0)
             for session in former:
                 asyncio.get_running_loop().call_later(DRAIN_SECONDS, self._close, session)
 
     async def close(self) -> None:
-        """Close all connections."""
-        await self.requests.close()
-        await self.watches.close()
+        """Close all connections, also the former ones: a session that is not closed writes to standard error."""
+        for session in (self.requests, self.watches, *self._former):
+            await session.close()
 
     def _new_session(self, limit: int) -> aiohttp.ClientSession:
         connector = aiohttp.TCPConnector(
@@ -67,6 +69,7 @@ class ConnectionPool:
         return aiohttp.ClientSession(connector=connector, auto_decompress=True)
 
     def _close(self, session: aiohttp.ClientSession) -> None:
+        self._former.discard(session)
         task = asyncio.ensure_future(session.close())
         self._closing.add(task)
         task.add_done_callback(self._closing.discard)
