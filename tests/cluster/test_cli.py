@@ -56,6 +56,8 @@ def test_diff_shows_missing_objects_and_then_nothing(
     assert shown.returncode == 0, shown.stdout + shown.stderr
     [instance] = json.loads(shown.stdout)["instances"]
     assert instance["unreadable"] == []
+    [no_statistics] = instance["volumesNotMeasured"]  # nodes of kwok have no kubelet
+    assert no_statistics.endswith("so the use of its volumes is not shown."), no_statistics
     assert {"Deployment", "Secret", "Service", "PersistentVolumeClaim"} <= {o["kind"] for o in instance["objects"]}
     assert all(each["good"] for each in instance["objects"])
     assert all(each["daysLeft"] > 30 for each in instance["certificates"])

@@ -99,6 +99,7 @@ class Reader:
         policies = await self.read_list(*_POLICIES, namespace)
         agents = await self._agents(namespace, name, targets)
         operator = await self._operator_facts()
+        volumes, not_measured = await self._volumes(namespace, pods or ())
         return Observed(
             cryostat=cryostat,
             objects=tuple(objects),
@@ -110,7 +111,8 @@ class Reader:
                 [each for each in targets if not agents.get(each) and await self._is_missing(each)]
             ),
             expiries=_expiries(objects),
-            volumes=await self._volumes(namespace, pods or ()),
+            volumes=volumes,
+            not_measured=tuple(not_measured),
             foreign_policies=foreign_policies(policies or (), pods or (), selector),
             operators=operator.deployments,
             lease=operator.lease,
@@ -149,12 +151,12 @@ class Reader:
             return error.status == 404
         return False
 
-    async def _volumes(self, namespace: str, pods: Iterable[Obj]) -> dict[str, VolumeUsage]:
+    async def _volumes(self, namespace: str, pods: Iterable[Obj]) -> tuple[dict[str, VolumeUsage], list[str]]:
         try:
             return await volume_usage(self.client, namespace, pods)
         except PermissionError as error:
             self.unreadable[str(error)] = None
-            return {}
+            return {}, []
 
     async def _operator_facts(self) -> OperatorFacts:
         """The operator, read once for all instances."""

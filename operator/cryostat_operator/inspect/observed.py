@@ -32,6 +32,7 @@ class Observed:
         missing_namespaces: target namespaces that do not exist.
         expiries: name of a Secret → end of its certificate, in seconds since the epoch.
         volumes: name of a PersistentVolumeClaim → how full its volume is, where a kubelet reports it.
+        not_measured: one sentence for each node whose kubelet does not report the use of mounted volumes.
         foreign_policies: NetworkPolicies that select pods of the instance and are not owned by it.
         operators: the Deployments of the operator; None if the user may not read them.
         lease: the Lease of the leader election that was renewed last; None if there is none, or it cannot be read.
@@ -49,6 +50,7 @@ class Observed:
     missing_namespaces: frozenset[str] = frozenset()
     expiries: Mapping[str, float] = field(default_factory=dict)
     volumes: Mapping[str, VolumeUsage] = field(default_factory=dict)
+    not_measured: tuple[str, ...] = ()
     foreign_policies: tuple[Obj, ...] = ()
     operators: tuple[Obj, ...] | None = None
     lease: Obj | None = None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import NamedTuple
 
 from ..plan import upgrades
@@ -10,7 +11,7 @@ from ..settings import IMAGES
 from .observed import Observed
 from .states import find_condition
 
-_CORE, _DATABASE = "core", "database"
+_DEPLOYED = ("core", "database")
 
 
 class Releases(NamedTuple):
@@ -18,7 +19,7 @@ class Releases(NamedTuple):
 
     Attributes:
         running: in the pods that are ready.
-        desired: of the images that the operator deploys; empty if the user may not read its Deployment.
+        desired: of the images that the operator deploys; empty if its Deployment does not tell.
         data: that the data was used with, as its claim records.
     """
 
@@ -26,8 +27,11 @@ class Releases(NamedTuple):
     desired: str
     data: str
 
-    def __str__(self) -> str:
-        return f"{self.running}; desired: {self.desired or 'not known'}; data: {self.data}"
+
+def summary(observed: Observed) -> str:
+    """Return the releases of an instance in one line, with the reason if the desired ones are not known."""
+    found = releases(observed)
+    return f"{found.running}; desired: {found.desired or _why_not_known(observed)}; data: {found.data}"
 
 
 def releases(observed: Observed) -> Releases:
@@ -55,13 +59,25 @@ def _running_images(observed: Observed) -> dict[str, str]:
 
 
 def _desired(observed: Observed) -> str:
-    """The releases of the images in the variables of the operator's Deployment."""
+    """The releases of the images in the variables of the operator's Deployment; empty if they are not known."""
     for deployment in observed.operators or ():
         images = _variables(deployment)
-        core, database = (images.get(IMAGES[name][0]) for name in (_CORE, _DATABASE))
-        if core and database:
-            return upgrades.versions(core, database).title
+        if not _unset(images):
+            return upgrades.versions(*(images[IMAGES[name][0]] for name in _DEPLOYED)).title
     return ""
+
+
+def _unset(variables: Mapping[str, str]) -> list[str]:
+    return [IMAGES[name][0] for name in _DEPLOYED if not variables.get(IMAGES[name][0])]
+
+
+def _why_not_known(observed: Observed) -> str:
+    if observed.operators is None:
+        return "not known (you may not read the Deployment of the operator)"
+    if not observed.operators:
+        return "not known (the operator has no Deployment in this cluster)"
+    unset = " and ".join(_unset(_variables(observed.operators[0])))
+    return f"not known (the Deployment of the operator does not set {unset})"
 
 
 def _variables(deployment: Obj) -> dict[str, str]:

@@ -9,7 +9,7 @@ from typing import Any
 from ..plan.model.kinds import Obj
 from .cause import Cause
 from .observed import Observed, pod_state
-from .releases import releases
+from .releases import releases, summary
 from .states import GOOD, state_of
 
 _DAY = 86400.0
@@ -28,7 +28,7 @@ def report(observed: Observed, now: float, found: Iterable[Cause]) -> dict[str, 
         "ready": observed.ready,
         "statusIsCurrent": observed.is_current,
         "applicationUrl": observed.url,
-        "release": str(releases(observed)),
+        "release": summary(observed),
         "releases": releases(observed)._asdict(),
         "login": observed.login(),
         "causes": [_cause(cause) for cause in found],
@@ -46,6 +46,7 @@ def report(observed: Observed, now: float, found: Iterable[Cause]) -> dict[str, 
             {"claim": claim, "usedBytes": usage.used, "capacityBytes": usage.capacity}
             for claim, usage in sorted(observed.volumes.items())
         ],
+        "volumesNotMeasured": list(observed.not_measured),
         "targetNamespaces": [
             {
                 "namespace": target,

@@ -10,7 +10,7 @@ from ..plan.model.kinds import Obj
 from ..printable import one_line
 from .cause import Cause
 from .observed import Observed, pod_state
-from .releases import releases
+from .releases import summary
 from .states import BAD, GOOD, MARKS, WAITING, State, condition_state, state_of
 
 _GROUPS = {
@@ -21,6 +21,7 @@ _GROUPS = {
     "Certificates": ("Issuer", "Certificate"),
 }
 _OTHER_GROUP = "Access"
+_IMAGE = "  image "  # of the Deployment in the line above; it is no object
 _DAY = 86400.0
 _FULL = 90  # percent
 _SOON = 14  # days; certificates of the operator are renewed earlier
@@ -62,7 +63,7 @@ def _header(observed: Observed) -> Iterator[str]:
     state = click.style(observed.state.text, fg=observed.state.color)
     yield f"{click.style(f'Cryostat {observed.namespace}/{observed.name}', bold=True)}  {state}"
     yield f"  Application: {address(observed)}"
-    yield f"  Release: {releases(observed)}"
+    yield f"  Release: {summary(observed)}"
     yield f"  Login: {observed.login()}"
     for target in observed.target_namespaces:
         yield f"  Target namespace {target}: {_target_text(observed, target)}"
@@ -83,13 +84,15 @@ def _tree(observed: Observed, now: float, *, brief: bool) -> Iterator[str]:
     for index, (title, members) in enumerate(groups):
         last = index == len(groups) - 1
         not_good = [member for member in members if member[1].color != GOOD]
-        count = click.style(f"{len(members) - len(not_good)} of {len(members)}", dim=True)
+        number_of_objects = sum(not name.startswith(_IMAGE) for name, _ in members)
+        count = click.style(f"{number_of_objects - len(not_good)} of {number_of_objects}", dim=True)
         yield f"{'└── ' if last else '├── '}{click.style(title, bold=True)}  {count}"
         shown = not_good if brief else members
         for number, (name, state) in enumerate(shown):
             trunk, branch = "    " if last else "│   ", "└── " if number == len(shown) - 1 else "├── "
             mark = click.style(MARKS[state.color], fg=state.color)
-            yield f"{trunk}{branch}{mark} {name}  {click.style(state.text, dim=True)}"
+            text = f"  {click.style(state.text, dim=True)}" if state.text else ""
+            yield f"{trunk}{branch}{mark} {name}{text}"
 
 
 def _grouped(observed: Observed, now: float) -> dict[str, list[Member]]:
@@ -99,7 +102,7 @@ def _grouped(observed: Observed, now: float) -> dict[str, list[Member]]:
         group = groups[named.get(obj["kind"], _OTHER_GROUP)]
         group.append((observed.title(obj), _with_details(observed, obj, now)))
         if obj["kind"] == "Deployment":
-            group += [(f"  image {each}", State(GOOD, "")) for each in _images(obj)] if now else []
+            group += [(f"{_IMAGE}{each}", State(GOOD, "")) for each in _images(obj)] if now else []
     pods = [(f"Pod {pod['metadata']['name']}", pod_state(pod)) for pod in observed.pods]
     groups["Workloads"] += pods
     return {title: members for title, members in groups.items() if members}
@@ -156,7 +159,8 @@ def _details(observed: Observed, found: Iterable[Cause]) -> Iterator[str]:
         yield f"  {cause.message}"
         yield from (f"  {'  ' * level}→ {step}" for level, step in enumerate(cause.chain))
         yield f"  Next: {click.style(cause.command, bold=True)}"
-    if observed.unreadable:
+    not_shown = (*observed.unreadable, *observed.not_measured)
+    if not_shown:
         yield ""
         yield click.style("Not shown", bold=True)
-        yield from (f"  {sentence}" for sentence in observed.unreadable)
+        yield from (f"  {sentence}" for sentence in not_shown)

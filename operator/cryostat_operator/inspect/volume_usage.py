@@ -27,20 +27,37 @@ class VolumeUsage:
         return round(100 * self.used / self.capacity)
 
 
-async def volume_usage(client: Client, namespace: str, pods: Iterable[Obj]) -> dict[str, VolumeUsage]:
-    """Return the use of the claims that pods have mounted, by name of the claim.
+async def volume_usage(client: Client, namespace: str, pods: Iterable[Obj]) -> tuple[dict[str, VolumeUsage], list[str]]:
+    """Return the use of the claims that running pods have mounted, by name of the claim, and why the use is not known.
 
-    A claim is left out if its node does not answer within three seconds or does not measure this kind of volume.
+    The second value has one sentence for each node that does not answer within three seconds, answers with an error,
+    or does not measure the volume of a claim.
 
     Raises:
         PermissionError: the user may not read statistics of nodes.
     """
-    running = [pod for pod in pods if _is_running(pod)]
-    mounted = {claim for pod in running for claim in _claims(pod)}
-    nodes = dict.fromkeys(pod["spec"]["nodeName"] for pod in running if _claims(pod))
-    summaries = await asyncio.gather(*(_summary(client, node) for node in nodes))
-    measured = (each for summary in summaries for each in _measured(summary, namespace))
-    return {claim: usage for claim, usage in measured if claim in mounted}
+    mounted: dict[str, set[str]] = {}
+    for pod in pods:
+        claims = _claims(pod)
+        if claims and _is_running(pod):
+            mounted.setdefault(pod["spec"]["nodeName"], set()).update(claims)
+    summaries = await asyncio.gather(*(_summary(client, node) for node in mounted))
+    found: dict[str, VolumeUsage] = {}
+    for summary in summaries:
+        if not isinstance(summary, str):
+            found |= dict(_measured(summary, namespace))
+    found = {claim: usage for claim, usage in found.items() if any(claim in claims for claims in mounted.values())}
+    reasons = [
+        summary if isinstance(summary, str) else _not_measured(node, claims - found.keys())
+        for (node, claims), summary in zip(mounted.items(), summaries, strict=True)
+        if claims - found.keys()
+    ]
+    return found, reasons
+
+
+def _not_measured(node: str, claims: Iterable[str]) -> str:
+    """Say that a node has no value for some of its claims."""
+    return f"The kubelet of node {node} does not report the use of PersistentVolumeClaims: {', '.join(sorted(claims))}."
 
 
 def _is_running(pod: Obj) -> bool:
@@ -53,8 +70,8 @@ def _claims(pod: Obj) -> list[str]:
     return [source["claimName"] for source in sources if source]
 
 
-async def _summary(client: Client, node: str) -> Obj:
-    """The statistics of a node; empty if it does not answer."""
+async def _summary(client: Client, node: str) -> Obj | str:
+    """The statistics of a node, or a sentence that says why there are none."""
     path = f"{resource_path('', 'v1', 'nodes', '', node)}/proxy/stats/summary"
     try:
         async with asyncio.timeout(_SECONDS_PER_NODE):
@@ -62,9 +79,10 @@ async def _summary(client: Client, node: str) -> Obj:
     except ApiError as error:
         if error.status in (401, 403):
             raise PermissionError(NOT_READABLE) from None
+        cause = f"could not be asked ({error.message.rstrip('.')})"
     except TimeoutError:
-        pass
-    return {}
+        cause = f"did not answer within {_SECONDS_PER_NODE:g} seconds"
+    return f"The kubelet of node {node} {cause}, so the use of its volumes is not shown."
 
 
 def _measured(summary: Mapping[str, object], namespace: str) -> Iterator[tuple[str, VolumeUsage]]:

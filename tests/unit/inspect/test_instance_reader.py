@@ -129,6 +129,10 @@ async def test_the_use_of_volumes_is_read_if_the_user_has_permission(server: Api
     # The in-memory API server returns the whole object for a subresource.
     server.put("/api/v1/nodes/one", {"pods": [{"volume": [volume]}]})
     assert (await observed(server)).volumes == {"sample-database": VolumeUsage(1, 2)}
+    server.put("/api/v1/nodes/one", {"pods": []})
+    assert (await observed(server)).not_measured == (
+        "The kubelet of node one does not report the use of PersistentVolumeClaims: sample-database.",
+    )
     server.hook = refusing("/nodes/")
     found = await observed(server)
     assert (found.volumes, found.unreadable) == (

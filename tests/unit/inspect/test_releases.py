@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import pytest
+
 from cryostat_operator.inspect.observed import Observed
-from cryostat_operator.inspect.releases import releases
+from cryostat_operator.inspect.releases import releases, summary
 from cryostat_operator.plan.model.kinds import Obj
 from tests.unit.inspect.instance import cryostat, deployment, owned, pod
 
@@ -24,8 +26,8 @@ def test_all_are_known() -> None:
     claim = owned("PersistentVolumeClaim", "sample-database", spec={})
     claim["metadata"]["annotations"] = {"operator.cryostat.io/database-release": "cryostat=4.1,postgresql=16"}
     wanted = operator("a/cryostat:4.0.0", "a/cryostat-db:4.0.0")
-    found = releases(Observed(cryostat(), (deployment(), database("4.2.0"), claim), operators=(wanted,)))
-    assert str(found) == (
+    found = summary(Observed(cryostat(), (deployment(), database("4.2.0"), claim), operators=(wanted,)))
+    assert found == (
         "Cryostat 4.2, PostgreSQL 16; desired: Cryostat 4.0, PostgreSQL 16; data: Cryostat 4.1, PostgreSQL 16"
     )
 
@@ -45,5 +47,22 @@ def test_nothing_runs() -> None:
     )
 
 
-def test_the_desired_release_of_an_operator_without_variables_is_unknown() -> None:
-    assert releases(Observed(cryostat(), operators=({"metadata": {}, "status": {}},))).desired == ""
+@pytest.mark.parametrize(
+    ("operators", "reason"),
+    [
+        (None, "not known (you may not read the Deployment of the operator)"),
+        ((), "not known (the operator has no Deployment in this cluster)"),
+        (
+            (operator("a/cryostat:4.0.0", ""),),
+            "not known (the Deployment of the operator does not set RELATED_IMAGE_DATABASE)",
+        ),
+        (
+            ({"metadata": {}, "status": {}},),
+            "not known (the Deployment of the operator does not set RELATED_IMAGE_CORE and RELATED_IMAGE_DATABASE)",
+        ),
+    ],
+)
+def test_why_the_desired_releases_are_not_known(operators: tuple[Obj, ...] | None, reason: str) -> None:
+    observed = Observed(cryostat(), operators=operators)
+    assert releases(observed).desired == ""
+    assert summary(observed) == f"nothing runs; desired: {reason}; data: not recorded"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
 from cryostat_operator.inspect.causes import causes
 from cryostat_operator.inspect.observed import Observed
@@ -21,9 +22,11 @@ def test_the_report_has_causes_states_and_certificates_and_no_secret_value() -> 
         expiries={"here/sample-tls": NOW + 86400 * 7.5},
         volumes={"sample-database": VolumeUsage(1, 2)},
     )
+    assert report(replace(observed, not_measured=("a node",)), NOW, ())["volumesNotMeasured"] == ["a node"]
     data = report(observed, NOW, causes(observed, NOW))
     assert data["ready"] is False
-    assert data["release"] == "nothing runs; desired: not known; data: not recorded"
+    unknown = "not known (you may not read the Deployment of the operator)"
+    assert data["release"] == f"nothing runs; desired: {unknown}; data: not recorded"
     assert data["releases"] == {"running": "nothing runs", "desired": "", "data": "not recorded"}
     assert data["causes"][0]["reason"] == "Paused"
     assert data["objects"][0]["images"] == {"sample": "quay.io/cryostat/sample:4.2.0"}

@@ -29,6 +29,7 @@ WELL = Observed(
     missing_namespaces=frozenset({"absent"}),
     expiries={"here/sample-tls": NOW + 100 * 86400},
     unreadable=("You may not list events.",),
+    not_measured=("The kubelet of node n does not answer.",),
 )
 
 
@@ -46,12 +47,13 @@ def test_the_tree_of_a_ready_instance_has_all_requested_parts() -> None:
         "Target namespace b: pods cannot be read",
         "Target namespace absent: does not exist",
         "✓ Deployment sample  1/1 pods ready, 1 container each",
-        "image quay.io/cryostat/sample:4.2.0",
+        "image quay.io/cryostat/sample:4.2.0\n",
+        "Workloads  2 of 2\n",  # the Deployment and its pod; the image is no object
         "✓ PersistentVolumeClaim sample-storage  Bound, 5Gi, storage class fast",
         "✓ Pod sample-cryostat-1  ready",
         "✓ Secret sample-tls  keys tls.crt, tls.key, the certificate expires in 100 days",
         "✓ RoleBinding a/r  exists",
-        "You may not list events.",
+        "Not shown\n  You may not list events.\n  The kubelet of node n does not answer.",
     ):
         assert expected in shown
     assert "Cause" not in shown
@@ -107,8 +109,9 @@ def test_a_deployment_that_is_scaled_to_0_is_healthy() -> None:
 
 
 def test_the_releases_are_shown() -> None:
-    shown = text(Observed(cryostat(), (deployment(),)))
-    assert "Release: Cryostat 4.2, unknown PostgreSQL; desired: not known; data: not recorded" in shown
+    shown = text(Observed(cryostat(), (deployment(),), operators=()))
+    unknown = "not known (the operator has no Deployment in this cluster)"
+    assert f"Release: Cryostat 4.2, unknown PostgreSQL; desired: {unknown}; data: not recorded" in shown
 
 
 def test_an_instance_that_hibernates_is_labeled() -> None:

@@ -44,7 +44,7 @@ def measured(claim: str, used: int | None, capacity: int | None, namespace: str 
     return {"volume": [{"name": "tmp", "usedBytes": 1}, volume | {"pvcRef": {"name": claim, "namespace": namespace}}]}
 
 
-async def usage(nodes: Nodes, *pods: Any) -> dict[str, VolumeUsage]:
+async def usage(nodes: Nodes, *pods: Any) -> tuple[dict[str, VolumeUsage], list[str]]:
     return await volume_usage(nodes, NAMESPACE, pods)  # type: ignore[arg-type]
 
 
@@ -55,17 +55,44 @@ async def test_claims_of_the_namespace_are_found_on_the_nodes_of_their_pods() ->
     waiting = mounted("three")
     waiting["status"]["phase"] = "Pending"
     storage = [mounted("two", "sample-storage"), mounted("two", "unmeasured")]
-    found = await usage(nodes, mounted("one"), mounted("one"), *storage, mounted(None), mounted("three", None), waiting)
+    elsewhere = [mounted(None), mounted("three", None), waiting]
+    found, reasons = await usage(nodes, mounted("one"), mounted("one"), *storage, *elsewhere)
+    assert reasons == ["The kubelet of node two does not report the use of PersistentVolumeClaims: unmeasured."]
     assert found == {"sample-database": VolumeUsage(50, 200), "sample-storage": VolumeUsage(3, 4)}
     assert found["sample-database"].percent == 25
     assert nodes.asked == ["one", "two"]
 
 
-@pytest.mark.parametrize("answer", [None, ApiUnavailable(503, "ServiceUnavailable", "no"), {}, {"pods": None}])
-async def test_a_node_without_statistics_is_left_out(answer: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+NOT_MEASURED = (
+    "The kubelet of node one does not report the use of PersistentVolumeClaims: sample-database, sample-storage."
+)
+
+
+@pytest.mark.parametrize(
+    ("answer", "reason"),
+    [
+        (
+            None,
+            "The kubelet of node one did not answer within 0.01 seconds, so the use of its volumes is not shown.",
+        ),
+        (
+            ApiUnavailable(503, "ServiceUnavailable", "no route to host."),
+            "The kubelet of node one could not be asked (no route to host), so the use of its volumes is not shown.",
+        ),
+        ({}, NOT_MEASURED),
+        ({"pods": None}, NOT_MEASURED),
+    ],
+)
+async def test_a_node_without_statistics_is_named(answer: Any, reason: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "_SECONDS_PER_NODE", 0.01)
-    nodes = Nodes(one=answer, two={"pods": [measured("sample-database", 1, 2)]})
-    assert await usage(nodes, mounted("one"), mounted("two")) == {"sample-database": VolumeUsage(1, 2)}
+    nodes = Nodes(one=answer, two={"pods": [measured("a", 1, 2)]})
+    pods = [mounted("one"), mounted("one", "sample-storage"), mounted("two", "a")]
+    assert await usage(nodes, *pods) == ({"a": VolumeUsage(1, 2)}, [reason])
+
+
+async def test_a_claim_that_another_node_measures_is_not_missing() -> None:
+    nodes = Nodes(one={}, two={"pods": [measured("sample-database", 1, 2)]})
+    assert await usage(nodes, mounted("one"), mounted("two")) == ({"sample-database": VolumeUsage(1, 2)}, [])
 
 
 async def test_a_missing_permission_is_an_error() -> None:
