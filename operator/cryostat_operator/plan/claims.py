@@ -161,8 +161,8 @@ def _unchangeable_fields(name: str, fields: str) -> str:
 def _smaller(instance: Instance, component: Component, live: Obj) -> list[str]:
     """A sentence if the spec requests a smaller size, unless another client enlarged the claim."""
     config = _config(instance, component).pvc
-    size = _size(config.spec if config else None)
-    current = _size(live["spec"])
+    size = requested_size(config.spec if config else None)
+    current = requested_size(live["spec"])
     if size is None or current is None or not is_less(size, current) or other_managers(live, _SIZE):
         return []
     return [
@@ -179,7 +179,8 @@ def pvc_field(instance: Instance, component: Component) -> str:
     return f"{'spec.storageOptions' if is_deprecated else VOLUME_FIELDS[component]}.pvc"
 
 
-def _size(spec: dict[str, Any] | None) -> Any:
+def requested_size(spec: dict[str, Any] | None) -> Any:
+    """Return the size that the spec of a claim requests; None if it requests none."""
     return (((spec or {}).get("resources") or {}).get("requests") or {}).get("storage")
 
 

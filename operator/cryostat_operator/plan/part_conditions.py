@@ -125,7 +125,7 @@ def tls(instance: Instance, plan: Plan, problems: Sequence[Problem], refusals: S
 def spec_effective(plan: Plan) -> Condition | None:
     """Return the condition about fields of the spec that have no effect; None if there are none."""
     kind = "SpecEffective"
-    ignored = [notice for notice in plan.warnings if notice.actionable and notice.reason in reasons_of(kind)]
+    ignored = [notice for notice in plan.warnings if notice.reason in reasons_of(kind)]
     return failed(kind, ignored) if ignored else None
 
 

@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import Final
 
 from ...api import constants
-from .. import builders, claims, database_keys, upgrades, workloads
+from .. import builders, claim_resize, claims, database_keys, upgrades, workloads
 from ..database_keys import CONNECTION_KEY, ENCRYPTION_KEY
 from ..instance import Instance
 from ..model import names
@@ -42,7 +42,7 @@ def build(instance: Instance) -> ComponentPlan:
     )
     problems = tuple(problem for problem in candidates if problem)
     claim = _claim(instance)
-    notices = (claims.unchangeable(instance, NAME), _former_volume(instance))
+    notices = (claims.unchangeable(instance, NAME), claim_resize.not_resized(instance, NAME), _former_volume(instance))
     padded = unusable_values(instance, NAME, instance.database_secret, (CONNECTION_KEY,))
     warnings = (*(each for each in notices if each), *padded)
     claim_key = Key("PersistentVolumeClaim", instance.namespace, claims.claim_name(instance, NAME))

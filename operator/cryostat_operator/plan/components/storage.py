@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import Final
 
 from ...api.storage_options import ObjectStorageProviderOptions
-from .. import builders, claims, workloads
+from .. import builders, claim_resize, claims, workloads
 from ..instance import IPV4_ADDRESSES, Instance
 from ..model import names
 from ..model.desired_state import ComponentPlan, ContentUse, without_none
@@ -52,9 +52,9 @@ def warnings(instance: Instance) -> tuple[Problem, ...]:
     """Return settings of the claim without effect, and keys that the managed storage cannot use."""
     if instance.external_storage:
         return ()
-    unchangeable = claims.unchangeable(instance, NAME)
+    notices = (claims.unchangeable(instance, NAME), claim_resize.not_resized(instance, NAME))
     unusable = unusable_values(instance, NAME, instance.storage_secret, (ACCESS_KEY, SECRET_KEY))
-    return (unchangeable, *unusable) if unchangeable else unusable
+    return (*(each for each in notices if each), *unusable)
 
 
 def generated_secret(instance: Instance) -> str:

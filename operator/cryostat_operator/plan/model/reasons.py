@@ -187,6 +187,8 @@ class Reason(StrEnum):
 
     CLAIM_UNCHANGEABLE = "ClaimUnchangeable", "SpecEffective"
     """The spec changes a field of an existing claim that cannot change."""
+    VOLUME_NOT_RESIZED = "VolumeNotResized", "SpecEffective", _NO_ACTION
+    """The volume of a claim has not been enlarged yet."""
     EXTERNAL_HOST_IGNORED = "ExternalHostIgnored", "SpecEffective"
     """The field externalHost has no effect on this platform."""
     INGRESS_SPEC_IGNORED = "IngressSpecIgnored", "SpecEffective"
