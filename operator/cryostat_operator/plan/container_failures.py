@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from typing import NamedTuple
 
-from ..settings import IMAGES
-from . import image_remedies, missing_references
+from . import container_remedies, image_remedies, missing_references
 from .claims import VOLUME_FIELDS
+from .container_options import image_variables, resource_field
+from .container_remedies import ContainerFacts
 from .model.kinds import Obj
 from .model.messages import capitalized, enumeration, quoted, termination_message
 from .model.problems import PodFailure
@@ -26,29 +26,9 @@ _IMAGE_PULL = frozenset(
         "SignatureValidationFailed",
     }
 )
+# Of a container that was created and not started. Between two attempts, its last end has the cause.
+_NOT_STARTED = frozenset({"RunContainerError", "StartError", "ContainerCannotRun"})
 _ADDED = "a webhook or policy of the cluster added this container"
-
-
-class _Container(NamedTuple):
-    """What users can set for a container: names of its possible images, and the field of its resources."""
-
-    images: tuple[str, ...] = ()
-    resources: str = ""
-
-
-# What follows the name of the instance in the name of a container → what users can set for the container.
-_CONTAINERS = {
-    "": _Container(("core",), "resources.coreResources"),
-    "-certificates": _Container(("core",)),
-    "-grafana": _Container(("grafana",), "resources.grafanaResources"),
-    "-jfr-datasource": _Container(("datasource",), "resources.dataSourceResources"),
-    "-auth-proxy": _Container(("oauth2-proxy", "openshift-oauth-proxy"), "resources.authProxyResources"),
-    "-agent-proxy": _Container(("agent-proxy",), "resources.agentProxyResources"),
-    "-db": _Container(("database",), "resources.databaseResources"),
-    "-storage": _Container(("storage",), "resources.objectStorageResources"),
-    "-reports": _Container(("reports",), "reportOptions.resources"),
-}
-_ADDED_CONTAINER = _Container()  # by a webhook or policy of the cluster
 
 
 def failures(pod: Obj, kind: str, container: Obj) -> Iterator[PodFailure]:
@@ -64,31 +44,33 @@ def failures(pod: Obj, kind: str, container: Obj) -> Iterator[PodFailure]:
     if reason in _IMAGE_PULL:
         yield _image_pull(pod, kind, container)
     elif reason and reason not in _STARTING and reason != "CrashLoopBackOff":
-        quote = quoted(waiting.get("message"))
-        cause = f"{kind} {name} cannot be started ({f'{reason}: {quote}' if quote else reason})"
-        yield PodFailure(Reason.POD_NOT_RUNNING, cause, _remedy_of_start(pod, name, quote), name)
+        yield _start(pod, kind, container, reason, waiting)
     elif ended := _last_end(kind, container):
-        yield _crash(pod, kind, container, ended)
+        if ended.get("reason") in _NOT_STARTED:
+            yield _start(pod, kind, container, ended["reason"], ended)
+        else:
+            yield _crash(pod, kind, container, ended)
     elif reason == "CrashLoopBackOff":
         cause = f"{kind} {name} ends repeatedly"
         yield PodFailure(Reason.CONTAINER_CRASHED, cause, capitalized(log_command(pod, name)), name, lacks_message=True)
 
 
+def _start(pod: Obj, kind: str, container: Obj, reason: str, state: Obj) -> PodFailure:
+    """Return why a container cannot be started, from a state of it with a message of the kubelet."""
+    name, quote = container["name"], quoted(state.get("message"))
+    if container_remedies.is_killed_for_memory(quote):
+        return _out_of_memory(pod, kind, name)
+    words = (quote if reason in _NOT_STARTED else f"{reason}: {quote}") if quote else reason
+    cause = f"{kind} {name} cannot be started ({words})"
+    return PodFailure(Reason.POD_NOT_RUNNING, cause, _remedy_of_start(pod, name, quote), name)
+
+
 def _remedy_of_start(pod: Obj, name: str, quote: str) -> str:
-    """Return what to do if a container cannot be started. The message decides: all causes have one reason."""
-    variables = _image_variables(pod, name)
-    added = "" if variables else f"; {_ADDED}"
-    if missing := missing_references.remedy_for(pod, quote, is_own_container=bool(variables)):
+    facts = _facts(pod, name)
+    added = "" if facts else f"; {_ADDED}"
+    if missing := missing_references.remedy_for(pod, quote, is_own_container=bool(facts)):
         return f"{missing}{added}"
-    if not variables:
-        return f"Correct what the message names{added}"
-    if "non-root" in quote or "runAsNonRoot" in quote:
-        is_report = pod["metadata"]["labels"].get("component") == "reports"
-        field = "spec.reportOptions.securityOptions" if is_report else "spec.securityOptions"
-        return f"Set runAsUser in {field} to a number other than 0, or use an image with such a user"
-    if "executable file not found" in quote or "no such file or directory" in quote:
-        return f"Set {variables} of the operator to an image of this release"
-    return "Create or correct what the message names; the kubelet tries again by itself"
+    return container_remedies.remedy_of_start(quote, facts) if facts else f"Correct what the message names{added}"
 
 
 def _image_pull(pod: Obj, kind: str, container: Obj) -> PodFailure:
@@ -101,7 +83,7 @@ def _image_pull(pod: Obj, kind: str, container: Obj) -> PodFailure:
     account = (pod.get("spec") or {}).get("serviceAccountName") or "default"
     remedy = image_remedies.remedy_for(
         waiting["reason"] if waiting["reason"] == "InvalidImageName" else quote,
-        variables=_image_variables(pod, name),
+        variables=image_variables(pod, name),
         account=account,
         node=(pod.get("spec") or {}).get("nodeName", ""),
     )
@@ -122,21 +104,24 @@ def _last_end(kind: str, container: Obj) -> Obj | None:
 def _crash(pod: Obj, kind: str, container: Obj, ended: Obj) -> PodFailure:
     name = container["name"]
     if ended.get("reason") == "OOMKilled":
-        limit = ((_spec(pod, kind, name).get("resources") or {}).get("limits") or {}).get("memory")
-        used = f"more memory than its limit of {limit}" if limit else "more memory than its node has"
-        field = resource_field(pod["metadata"]["labels"].get("app", ""), name)
-        remedy = f"Raise spec.{field}.limits.memory" if field else "Raise its memory limit"
-        return PodFailure(Reason.OUT_OF_MEMORY, f"{kind} {name} was killed because it used {used}", remedy, name)
+        return _out_of_memory(pod, kind, name)
     code = ended.get("exitCode", 0)
     quote = termination_message(ended.get("message"))
     cause = f"{kind} {name} {_how(code, _spec(pod, kind, name))} and is started again"
     cause += f' (last message: "{quote}")' if quote else ""
-    log = log_command(pod, name)
-    remedy = capitalized(log)
-    volume = VOLUME_FIELDS.get(pod["metadata"]["labels"].get("component", ""))
-    if volume and "No space left on device" in quote:
-        remedy = f"If its volume is full, raise the size in {volume}; otherwise {log}"
-    return PodFailure(Reason.CONTAINER_CRASHED, cause, remedy, name)
+    facts, log = _facts(pod, name), log_command(pod, name)
+    remedy = container_remedies.remedy_of_end(code, quote, facts, log) if facts else ""
+    return PodFailure(Reason.CONTAINER_CRASHED, cause, remedy or capitalized(log), name)
+
+
+def _out_of_memory(pod: Obj, kind: str, name: str) -> PodFailure:
+    limit = ((_spec(pod, kind, name).get("resources") or {}).get("limits") or {}).get("memory")
+    used = f"more memory than its limit of {limit}" if limit else "more memory than its node has"
+    field = resource_field(pod["metadata"]["labels"].get("app", ""), name)
+    remedy = f"Raise spec.{field}.limits.memory" if field else "Raise its memory limit"
+    if not image_variables(pod, name):
+        remedy += f"; {_ADDED}"
+    return PodFailure(Reason.OUT_OF_MEMORY, f"{kind} {name} was killed because it used {used}", remedy, name)
 
 
 def _how(code: int, spec: Mapping[str, Obj]) -> str:
@@ -167,7 +152,7 @@ def waits(pod: Obj, kind: str, container: Obj) -> Iterator[PodFailure]:
     elif "running" in state and not container.get("ready"):
         spec = _spec(pod, kind, name)
         probe = "startup" if spec.get("startupProbe") and not container.get("started") else "readiness"
-        if kind == "init container":
+        if kind == "init container" and spec.get("restartPolicy") != "Always":
             cause = f"{kind} {name} has not finished"
         else:
             cause = f"{kind} {name} runs, but its {probe} probe{_request(spec.get(f'{probe}Probe'))} does not succeed"
@@ -207,25 +192,21 @@ def _request(probe: Obj | None) -> str:
     return f" ({' '.join((probe.get('exec') or {}).get('command') or ())})"
 
 
-def resource_field(app: str, container: str) -> str:
-    """Return the field of a Cryostat's spec with the resources of a container; empty for one that an admission added.
-
-    Args:
-        app: the label `app` of the pod, the name of the Cryostat.
-        container: name of the container.
-    """
-    return _container(app, container).resources
-
-
-def _container(app: str, container: str) -> _Container:
-    suffix = container.removeprefix(app)
-    return _CONTAINERS.get(suffix, _ADDED_CONTAINER) if container.startswith(app) else _ADDED_CONTAINER
-
-
-def _image_variables(pod: Obj, container: str) -> str:
-    """The operator's variables for the image of a container; empty for a container that an admission added."""
-    app = pod["metadata"]["labels"].get("app", "")
-    return enumeration([IMAGES[image][0] for image in _container(app, container).images], "or")
+def _facts(pod: Obj, container: str) -> ContainerFacts | None:
+    """What can be changed about a container; None for one that an admission added."""
+    variables = image_variables(pod, container)
+    if not variables:
+        return None
+    spec, labels = pod.get("spec") or {}, pod["metadata"]["labels"]
+    component, field = labels.get("component", ""), resource_field(labels.get("app", ""), container)
+    return ContainerFacts(
+        image=variables,
+        resources=f"spec.{field}" if field else "",
+        security="spec.reportOptions.securityOptions" if component == "reports" else "spec.securityOptions",
+        volume=VOLUME_FIELDS.get(component, ""),
+        group=(spec.get("securityContext") or {}).get("fsGroup"),
+        node=spec.get("nodeName", ""),
+    )
 
 
 def log_command(pod: Obj, container: str) -> str:
@@ -234,4 +215,4 @@ def log_command(pod: Obj, container: str) -> str:
     labels = metadata["labels"]
     deployment = labels["app"] + ("" if labels["component"] == "cryostat" else f"-{labels['component']}")
     command = f"see kubectl logs -n {metadata['namespace']} deployment/{deployment} -c {container}"
-    return command if _image_variables(pod, container) else f"{_ADDED}; {command}"
+    return command if image_variables(pod, container) else f"{_ADDED}; {command}"

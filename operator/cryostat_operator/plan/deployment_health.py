@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any, NamedTuple
 
 from . import claims
-from .container_failures import resource_field
+from .container_options import resource_field
 from .diff.managed_fields import scaled_by
 from .event_remedies import ClaimFacts, cause_of_claim
 from .instance import Instance

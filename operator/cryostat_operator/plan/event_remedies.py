@@ -15,6 +15,9 @@ from .model.problems import ReportedEvent
 from .object_events import PULLING
 
 _DRIVER = re.compile(r"driver name (?P<name>[a-z0-9][a-z0-9.-]{0,62}) not found in the list of registered CSI drivers")
+_OTHER_DRIVER = re.compile(r"CSINode \S+ does not contain driver (?P<name>[a-z0-9][a-z0-9.-]{0,62})")
+_VOLUME = re.compile(r"^(MountVolume|AttachVolume|MapVolume)\.\w+ failed for volume '(?P<name>pvc-[a-z0-9-]{1,60})'")
+_ACCESS_MODE = re.compile(r"(?i)access ?modes?\b|volume capabilit")
 _NETWORK = re.compile(r"(?i)network plugin|\bcni\b|set ?up network|network is not ready")
 _NO_SPACE = re.compile(r"(?i)no space left on device")
 _NO_CLASS = re.compile(r"storageclass\.storage\.k8s\.io '(?P<name>[a-z0-9.-]{1,253})' not found")
@@ -34,7 +37,7 @@ def remedy_for_pod(pod: Obj, event: ReportedEvent) -> str:
             "Delete the other pod that uses the volume; if its node does not answer, delete this node: "
             "the volume is detached from it then"
         )
-    if driver := _DRIVER.search(text):
+    if driver := _DRIVER.search(text) or _OTHER_DRIVER.search(text):
         return f"Install CSI driver {driver['name']} on node {node}, or repair its pod on this node"
     if _NO_SPACE.search(text):
         return f"Free disk space on node {node}"
@@ -42,6 +45,8 @@ def remedy_for_pod(pod: Obj, event: ReportedEvent) -> str:
         return f"Repair the network plugin of node {node}"
     if "persistentvolumeclaim" in text:
         return "The operator creates the claim again when it no longer exists; see VolumesReady"
+    if volume := _VOLUME.search(text):
+        return f"Repair PersistentVolume {volume['name']} or the storage behind it; the kubelet tries again by itself"
     return "Remove this cause; the kubelet tries again by itself"
 
 
@@ -75,4 +80,7 @@ def cause_of_claim(event: ReportedEvent, claim: ClaimFacts) -> tuple[str, str]:
         cause = f"provisioner {provisioner['name']} has not created a volume for it ({event.source})"
         return cause, f"Check that the pods of this provisioner run; {other_class}"
     cause = f"no volume was created for it ({event.quote})"
+    if _ACCESS_MODE.search(event.text):
+        modes = f"{claim.field.removesuffix('.storageClassName')}.accessModes"
+        return cause, f"Set {modes} to modes that its StorageClass has, and delete the claim; {other_class}"
     return cause, f"Remove this cause; {other_class}"

@@ -19,6 +19,11 @@ _DENIED = re.compile(
     r"(?i)\b40[13] \(?(unauthorized|forbidden)|\bunauthorized\b|(?<!permission )\bdenied\b|authorization failed"
     r"|authentication required|no basic auth credentials"
 )
+_TOO_MANY = re.compile(r"(?i)toomanyrequests|\b429 too many requests")
+_UNTRUSTED = re.compile(r"x509: |server gave HTTP response to HTTPS client")
+_NO_SPACE = re.compile(r"(?i)no space left on device")
+_SERVER_ERROR = re.compile(r"(?i)\b5\d\d \(?(internal server error|bad gateway|service unavailable|gateway timeout)")
+_UNSIGNED = re.compile(r"(?i)\bsignature\b.* (required|not accepted)")
 _PLATFORM = re.compile(r"(?i)no match for platform|no matching manifest for|no image found in .* for architecture")
 _INVALID = re.compile(r"(?i)couldn't parse image|invalid reference format")
 _MISSING = re.compile(r"(?i)\bnot found\b|manifest unknown|name unknown|no such image")
@@ -39,6 +44,18 @@ def remedy_for(cause: str, *, variables: str, account: str, node: str) -> str:
         return f"Check the connection of node {node} to the registry, or set {image} to an image of another registry"
     if _DENIED.search(cause) and not _MISSING_OR_DENIED.search(cause):
         return f"Add a pull secret for this image to ServiceAccount {account}, or correct the one that it has"
+    if _TOO_MANY.search(cause):
+        return f"Wait, or add a pull secret to ServiceAccount {account}: registries allow more pulls with a login"
+    if _UNTRUSTED.search(cause):
+        return f"Let the container runtime of node {node} trust the registry, or set {image} to an image of another one"
+    if _NO_SPACE.search(cause):
+        return f"Free disk space on node {node}"
+    if _SERVER_ERROR.search(cause):
+        return "Repair the registry; the kubelet tries again by itself"
+    if _UNSIGNED.search(cause):
+        return f"Set {image} to a signed image, or change the signature policy of node {node}"
+    if "pull policy of Never" in cause:
+        return f"Load the image on node {node}, or correct the policy of the cluster that sets imagePullPolicy to Never"
     if _PLATFORM.search(cause):
         return f"Set {image} to an image for the platform of node {node}"
     if cause == "InvalidImageName" or _INVALID.search(cause):

@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterator, Mapping
 
 from . import container_failures
+from .claims import VOLUME_FIELDS
 from .model.kinds import Obj
 from .model.messages import quoted
 from .model.problems import PodFailure
@@ -43,6 +44,7 @@ def _failures(pod: Obj) -> Iterator[PodFailure]:
         yield PodFailure(Reason.NODE_NOT_READY, f"node {node} of its pod does not report its state", remedy, "", since)
     for kind, container in containers:
         yield from container_failures.waits(pod, kind, container)
+    yield from _waits_for_others(pod, conditions)
 
 
 def _unschedulable(pod: Obj, condition: Obj) -> PodFailure:
@@ -56,8 +58,7 @@ def _unschedulable(pod: Obj, condition: Obj) -> PodFailure:
     if "unbound immediate PersistentVolumeClaims" in quote:  # the scheduler has no reason of its own for this
         return PodFailure(Reason.VOLUME_PENDING, "its PersistentVolumeClaim is not bound to a volume", since=since)
     cause = f"its pod cannot be scheduled ({quote})"
-    is_report = pod["metadata"]["labels"].get("component") == "reports"
-    remedy = _remedy_of_scheduling(quote, "spec.reportOptions" if is_report else "spec")
+    remedy = _remedy_of_scheduling(quote, pod["metadata"]["labels"].get("component", ""))
     # The scheduler repeats what failed because of an error, such as a conflict of two writes.
     is_error = condition.get("reason") == "SchedulerError"
     if is_error:
@@ -65,12 +66,9 @@ def _unschedulable(pod: Obj, condition: Obj) -> PodFailure:
     return PodFailure(Reason.POD_UNSCHEDULABLE, cause, remedy, "", since, transient=is_error)
 
 
-def _remedy_of_scheduling(quote: str, options: str) -> str:
-    """Return what to do. The message decides, because all causes have one reason.
-
-    Args:
-        options: the field of the spec with `resources` and `schedulingOptions` of the pod.
-    """
+def _remedy_of_scheduling(quote: str, component: str) -> str:
+    """Return what to do about a pod of a component. The message decides, because all causes have one reason."""
+    options, field = "spec.reportOptions" if component == "reports" else "spec", VOLUME_FIELDS.get(component)
     if "persistentvolumeclaim" in quote:
         return "The operator creates the claim again when it no longer exists; see VolumesReady"
     if "volume node affinity conflict" in quote:
@@ -78,6 +76,11 @@ def _remedy_of_scheduling(quote: str, options: str) -> str:
             "Its PersistentVolume can be used only on other nodes, such as those of another zone: add a node there, "
             f"or remove from {options}.schedulingOptions what keeps the pod away from them"
         )
+    if "available persistent volumes to bind" in quote or "enough free storage" in quote:
+        other = f"; for another class, set {field}.pvc.spec.storageClassName and delete the claim" if field else ""
+        return f"Create a PersistentVolume that a node can use, or free storage of its storage class{other}"
+    if "bound to non-existent pv" in quote:
+        return "Restore its PersistentVolume, or delete the claim to start over without the data"
     if "Insufficient" in quote:
         return f"Add a node that fits or free one, or lower {options}.resources"
     if "Too many pods" in quote or "max volume count" in quote:
@@ -88,7 +91,26 @@ def _remedy_of_scheduling(quote: str, options: str) -> str:
         return "Repair these nodes, or add a node"
     if "were unschedulable" in quote:
         return "Allow pods on a node again with kubectl uncordon, or add a node"
+    if "untolerated taint" in quote and "affinity" not in quote:
+        return f"Add a node without such a taint, or add a toleration to {options}.schedulingOptions.tolerations"
     return f"Add a node that fits, or correct {options}.schedulingOptions"
+
+
+def _waits_for_others(pod: Obj, conditions: Mapping[str, Obj]) -> Iterator[PodFailure]:
+    """Yield waits for other programs than kubelet and container: for a scheduler, or for a readiness gate."""
+    spec, metadata = pod.get("spec") or {}, pod["metadata"]
+    ready = conditions.get("Ready") or {}
+    created = seconds(metadata.get("creationTimestamp"))
+    if created and not spec.get("nodeName") and "PodScheduled" not in conditions:
+        scheduler = spec.get("schedulerName") or "default-scheduler"
+        cause = f"its pod has no node, because scheduler {scheduler} has not processed it"
+        yield PodFailure(Reason.POD_UNSCHEDULABLE, cause, f"Check that {scheduler} runs", "", created, transient=True)
+    elif ready.get("reason") == "ReadinessGatesNotReady":
+        gates = ", ".join(each.get("conditionType", "") for each in spec.get("readinessGates") or ())
+        since = seconds(ready.get("lastTransitionTime"))
+        cause = f"its pod is not ready because of the readiness gates {gates}"
+        remedy = "Check the controller that sets them; it adds a condition of this type to the pod"
+        yield PodFailure(Reason.POD_NOT_READY, cause, remedy, "", since, transient=True)
 
 
 def _lost_contact(conditions: Mapping[str, Obj]) -> bool:

@@ -6,7 +6,7 @@ import math
 
 import pytest
 
-from cryostat_operator.plan.container_failures import _request, resource_field
+from cryostat_operator.plan.container_failures import _request
 from cryostat_operator.plan.model.reasons import Reason
 from cryostat_operator.plan.pod_failures import pod_failure
 from tests.unit.plan.test_pod_failures import OOM, TIME, crashed, failure, pod
@@ -22,7 +22,7 @@ def test_memory_of_a_container_that_is_not_the_operators() -> None:
     found = failure(pod(status))
     assert found.reason == Reason.OUT_OF_MEMORY
     assert "more memory than its node has" in found.cause
-    assert found.remedy == "Raise its memory limit"
+    assert found.remedy == "Raise its memory limit; a webhook or policy of the cluster added this container"
 
 
 @pytest.mark.parametrize(("probes", "words"), [((), "ended with exit code 137"), (("startupProbe",), "startup probe")])
@@ -74,78 +74,14 @@ def test_the_request_of_a_probe() -> None:
     assert _request({"httpGet": {"path": "/health", "port": 8181}}) == " (GET /health on port 8181)"
 
 
-@pytest.mark.parametrize(
-    ("container", "field"),
-    [("x", "resources.coreResources"), ("x-db", "resources.databaseResources"), ("istio-proxy", ""), ("x-other", "")],
-)
-def test_the_field_with_the_resources_of_a_container(container: str, field: str) -> None:
-    assert resource_field("x", container) == field
-
-
-def test_the_image_of_a_container_is_named_by_its_variable() -> None:
-    waiting = {"waiting": {"reason": "ErrImagePull", "message": "not found"}}
-    assert "RELATED_IMAGE_DATABASE of the operator" in failure(pod({"name": "x-db", "state": waiting})).remedy
-    proxy = failure(pod({"name": "x-auth-proxy", "state": waiting})).remedy
-    assert "RELATED_IMAGE_OAUTH2_PROXY or RELATED_IMAGE_OPENSHIFT_OAUTH_PROXY of the operator" in proxy
-    other = failure(pod({"name": "istio-proxy", "state": waiting})).remedy
-    assert other == "Set the image of the container to an image that exists"
-    waiting["waiting"]["message"] = "401 Unauthorized"
-    denied = failure(pod({"name": "x-db", "state": waiting})).remedy
-    assert denied == "Add a pull secret for this image to ServiceAccount default, or correct the one that it has"
-    waiting["waiting"] = {"reason": "InvalidImageName", "message": "no such thing"}
-    invalid = failure(pod({"name": "x-db", "state": waiting})).remedy
-    assert invalid == "Set RELATED_IMAGE_DATABASE of the operator to a valid name of an image"
-
-
-@pytest.mark.parametrize(
-    ("container", "words", "remedy"),
-    [
-        ("x-db", "something else", "Create or correct what the message names; the kubelet tries again by itself"),
-        ("x-db", 'secret "s" not found', "Create Secret s"),
-        ("x-db", "couldn't find key k.1 in Secret a/s", "Add key k.1 to Secret s"),
-        ("x-db", "couldn't find key k_1 in ConfigMap a/c.d", "Add key k_1 to ConfigMap c.d"),
-        (
-            "x-db",
-            'secret "x-storage" not found',
-            "The operator creates Secret x-storage again; if it is still missing, another condition has the cause",
-        ),
-        (
-            "x-db",
-            'configmap "x-lock" not found',
-            "The operator creates ConfigMap x-lock again; if it is still missing, another condition has the cause",
-        ),
-        (
-            "x-db",
-            "container's runAsUser breaks non-root policy",
-            "Set runAsUser in spec.securityOptions to a number other than 0, or use an image with such a user",
-        ),
-        (
-            "x-db",
-            'exec: "a": no such file or directory',
-            "Set RELATED_IMAGE_DATABASE of the operator to an image of this release",
-        ),
-        (
-            "istio-proxy",
-            'secret "s" not found',
-            "Create Secret s; a webhook or policy of the cluster added this container",
-        ),
-        (
-            "istio-proxy",
-            "couldn't find key k in Secret a/s",
-            "Add key k to Secret s; a webhook or policy of the cluster added this container",
-        ),
-        (
-            "istio-proxy",
-            "something else",
-            "Correct what the message names; a webhook or policy of the cluster added this container",
-        ),
-    ],
-)
-def test_the_remedy_for_a_container_that_cannot_be_started_follows_its_message(
-    container: str, words: str, remedy: str
-) -> None:
-    waiting = {"reason": "CreateContainerConfigError", "message": words}
-    assert failure(pod({"name": container, "state": {"waiting": waiting}})).remedy == remedy
+def test_a_container_that_is_not_started_has_one_message_at_and_between_the_attempts() -> None:
+    words = 'unable to start container process: exec: "a": executable file not found in $PATH: unknown'
+    attempt = {"waiting": {"reason": "RunContainerError", "message": words}}
+    ended = {"exitCode": 128, "reason": "StartError", "message": words}
+    between = {"state": {"waiting": {"reason": "CrashLoopBackOff"}}, "lastState": {"terminated": ended}}
+    found = failure(pod({"name": "x-db", "state": attempt}))
+    assert found == failure(pod({"name": "x-db", **between}))
+    assert found.cause == 'container x-db cannot be started (exec: "a": executable file not found in $PATH)'
 
 
 def test_a_full_volume_and_the_container_of_another_owner() -> None:

@@ -14,6 +14,13 @@ CONNECTION = (
 VALID = "Set RELATED_IMAGE_CORE of the operator to a valid name of an image"
 EXISTS = "Set RELATED_IMAGE_CORE of the operator to an image that exists"
 PLATFORM = "Set RELATED_IMAGE_CORE of the operator to an image for the platform of node n"
+TRUST = (
+    "Let the container runtime of node n trust the registry, or set RELATED_IMAGE_CORE of the operator to an image of "
+    "another one"
+)
+WAIT = "Wait, or add a pull secret to ServiceAccount x: registries allow more pulls with a login"
+SIGNED = "Set RELATED_IMAGE_CORE of the operator to a signed image, or change the signature policy of node n"
+LOAD = "Load the image on node n, or correct the policy of the cluster that sets imagePullPolicy to Never"
 GENERAL = "Check the image (RELATED_IMAGE_CORE of the operator), the registry, and the pull secrets of ServiceAccount x"
 
 
@@ -37,8 +44,14 @@ GENERAL = "Check the image (RELATED_IMAGE_CORE of the operator), the registry, a
         ("r.example.com/a:1: not found", EXISTS),
         ("reading manifest 1 in r/a: manifest unknown", EXISTS),
         ("no match for platform in manifest sha256:1: not found", PLATFORM),
-        ("tls: failed to verify certificate: x509: certificate signed by unknown authority", GENERAL),
-        ("toomanyrequests: rate limit", GENERAL),
+        ("tls: failed to verify certificate: x509: certificate signed by unknown authority", TRUST),
+        ("http: server gave HTTP response to HTTPS client", TRUST),
+        ("toomanyrequests: rate limit", WAIT),
+        ("unexpected status: 429 Too Many Requests", WAIT),
+        ("failed to extract layer: write /x: no space left on device", "Free disk space on node n"),
+        ("unexpected status: 503 Service Unavailable", "Repair the registry; the kubelet tries again by itself"),
+        ("Source image rejected: A signature was required, but no signature exists", SIGNED),
+        ('Container image "r/a:1" is not present with pull policy of Never', LOAD),
         ("", GENERAL),
     ],
 )

@@ -58,12 +58,26 @@ def test_a_pod_that_is_deleted_is_a_failure_only_if_it_does_not_end() -> None:
     assert "finalizers a/b" in kept.cause
 
 
+def test_a_pod_that_no_scheduler_has_processed_is_a_failure_only_if_this_lasts() -> None:
+    found = pod(creationTimestamp=TIME)
+    assert pod_failure(found) is None
+    del found["spec"]["nodeName"]
+    assert (failure(found).reason, failure(found).reported_from) == (Reason.POD_UNSCHEDULABLE, 160.0)
+    found["spec"]["schedulerName"] = "mine"
+    assert failure(found).remedy == "Check that mine runs"
+    found["status"]["conditions"] = [{"type": "PodScheduled", "status": "True"}]
+    assert pod_failure(found) is None
+
+
 def test_a_readiness_gate_is_not_a_lost_node() -> None:
     found = pod()
     containers = {"type": "ContainersReady", "status": "True"}
     ready = {"type": "Ready", "status": "False", "lastTransitionTime": TIME}
     found["status"]["conditions"] = [containers, {**ready, "reason": "ReadinessGatesNotReady"}]
-    assert pod_failure(found) is None
+    found["spec"]["readinessGates"] = [{"conditionType": "a/b"}]
+    gate = failure(found)
+    assert (gate.reason, gate.reported_from) == (Reason.POD_NOT_READY, 160.0)
+    assert gate.cause.endswith("readiness gates a/b")
     found["status"]["conditions"] = [containers, ready]
     assert failure(found).reason == Reason.NODE_NOT_READY
 
@@ -84,7 +98,19 @@ def test_a_readiness_gate_is_not_a_lost_node() -> None:
         ),
         (
             "0/1 nodes are available: 1 node(s) had untolerated taint {a: b}. no new claims to deallocate,",
+            "Add a node without such a taint, or add a toleration to spec.schedulingOptions.tolerations",
+        ),
+        (
+            "0/2 nodes are available: 1 node(s) had untolerated taint {a: b}, 1 node(s) didn't match node affinity.",
             "Add a node that fits, or correct spec.schedulingOptions",
+        ),
+        (
+            "0/2 nodes are available: 2 node(s) did not have enough free storage.",
+            "Create a PersistentVolume that a node can use, or free storage of its storage class",
+        ),
+        (
+            "0/2 nodes are available: 2 node(s) unavailable due to one or more pvc(s) bound to non-existent pv(s).",
+            "Restore its PersistentVolume, or delete the claim to start over without the data",
         ),
         (
             "0/2 nodes are available: 2 node(s) had untolerated taint {node.kubernetes.io/memory-pressure: }",

@@ -22,12 +22,13 @@ _NOISE = (
     re.compile(r"Error response from daemon: "),
     re.compile(r"failed to create (containerd|shim) task: "),
     re.compile(r"OCI runtime create failed: |runc create failed: |unable to start container process: "),
+    re.compile(r": unknown$"),  # of a gRPC error of containerd
     re.compile(r'^[\w.-]+ "[^"]*" is (forbidden|invalid): '),
     re.compile(r' \(pod: "[^"]*"(, container: [^)]*)?\)'),
     re.compile(r"\.? ?preemption: .*$"),
     re.compile(r"\.? ?no new claims to deallocate,?"),
     re.compile(r" ?\bpod=\S+"),
-    re.compile(r"(?<=://)[^/\s@]+@|(?<=[^\s?])\?[^\s\"]+?(?=:?[\s\"]|$)"),  # login and query of a URL
+    re.compile(r"(?<=://)[^/\s@]+@|(?<=[^\s?])\?(?!\))[^\s\"]+?(?=:?[\s\"]|$)"),  # login and query of a URL
     re.compile(r"(?<=current time) \S+(?= is (?:before|after) )"),  # about a certificate; other at each attempt
     re.compile(r"(?<=(?:tcp|udp) )\S+->"),  # address and port of a client; other at each attempt
     re.compile(r" ?\(?\b(?<!pvc-)[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}\b\)?"),  # not in the name of a volume

@@ -1,0 +1,52 @@
+"""What users can set for each container of an instance: its image, in a variable of the operator, and its resources."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from ..settings import IMAGES
+from .model.kinds import Obj
+from .model.messages import enumeration
+
+
+class _Container(NamedTuple):
+    """What users can set for a container: names of its possible images, and the field of its resources."""
+
+    images: tuple[str, ...] = ()
+    resources: str = ""
+
+
+# What follows the name of the instance in the name of a container → what users can set for the container.
+_CONTAINERS = {
+    "": _Container(("core",), "resources.coreResources"),
+    "-certificates": _Container(("core",)),
+    "-grafana": _Container(("grafana",), "resources.grafanaResources"),
+    "-jfr-datasource": _Container(("datasource",), "resources.dataSourceResources"),
+    "-auth-proxy": _Container(("oauth2-proxy", "openshift-oauth-proxy"), "resources.authProxyResources"),
+    "-agent-proxy": _Container(("agent-proxy",), "resources.agentProxyResources"),
+    "-db": _Container(("database",), "resources.databaseResources"),
+    "-storage": _Container(("storage",), "resources.objectStorageResources"),
+    "-reports": _Container(("reports",), "reportOptions.resources"),
+}
+_ADDED_CONTAINER = _Container()  # by a webhook or policy of the cluster
+
+
+def resource_field(app: str, container: str) -> str:
+    """Return the field of a Cryostat's spec with the resources of a container; empty for one that an admission added.
+
+    Args:
+        app: the label `app` of the pod, the name of the Cryostat.
+        container: name of the container.
+    """
+    return _container(app, container).resources
+
+
+def _container(app: str, container: str) -> _Container:
+    suffix = container.removeprefix(app)
+    return _CONTAINERS.get(suffix, _ADDED_CONTAINER) if container.startswith(app) else _ADDED_CONTAINER
+
+
+def image_variables(pod: Obj, container: str) -> str:
+    """Return the operator's variables for the image of a container; empty for one that an admission added."""
+    app = pod["metadata"]["labels"].get("app", "")
+    return enumeration([IMAGES[image][0] for image in _container(app, container).images], "or")
