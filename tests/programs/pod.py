@@ -10,7 +10,7 @@ import base64
 import re
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from cryostat_operator.pki import authority
@@ -27,18 +27,10 @@ Data = dict[str, bytes]
 WITHOUT_CERT_MANAGER = frozenset(name for name, kind in KINDS.items() if not kind.optional)
 
 
-def planned(
-    spec: Obj | None = None, *, openshift: bool = False, namespace: str = NAMESPACE, api_server: str = ""
-) -> Plan:
-    """The plan of an instance with certificates of the operator's CA.
-
-    Args:
-        api_server: the address of the API server, which decides about the family of addresses to listen on.
-    """
+def planned(spec: Obj | None = None, *, openshift: bool = False, namespace: str = NAMESPACE) -> Plan:
+    """The plan of an instance with certificates of the operator's CA."""
     settings, snapshot = Settings(service_tls=True), Snapshot(apis=WITHOUT_CERT_MANAGER)
     state = ClusterState(cryostat(spec, namespace=namespace), openshift, settings=settings, snapshot=snapshot)
-    if api_server:
-        state.snapshot = replace(state.snapshot, api_server=(api_server,))
     return state.settle().plan
 
 

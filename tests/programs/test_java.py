@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 import subprocess
 from collections.abc import Mapping
 from pathlib import Path
@@ -50,6 +51,16 @@ def password(gateway: Container) -> str:
 def test_a_server_and_a_client_use_the_keystore_and_the_truststore(classes: Path, gateway: Container) -> None:
     mine = gateway.secret(f"{NAME}-tls")
     assert ask(classes, gateway, mine, mine, password(gateway)) == (0, "HTTP/1.1 200 OK")
+
+
+def test_a_jvm_accepts_connections_to_ipv6_addresses(classes: Path) -> None:
+    """The report generators are a JVM. It is told to listen on this address."""
+    with subprocess.Popen(["java", "-cp", classes, "Listener", names.ALL_ADDRESSES], stdout=subprocess.PIPE) as program:
+        try:
+            assert program.stdout
+            socket.create_connection(("::1", int(program.stdout.readline())), 60).close()
+        finally:
+            program.kill()
 
 
 def test_another_authority_is_not_trusted(classes: Path, gateway: Container) -> None:

@@ -70,13 +70,14 @@ def ask(
     path: str,
     login: tuple[str, str] | None = None,
     headers: Mapping[str, str] = MappingProxyType({}),
+    address: str = "127.0.0.1",
 ) -> tuple[int, str]:
     context = ssl.create_default_context(cadata=proxy.secret(f"{NAME}-tls")["ca.crt"].decode())
     sent = {"Host": HOST, **headers}
     if login:
         sent["Authorization"] = "Basic " + base64.b64encode(":".join(login).encode()).decode()
     with urllib3.HTTPSConnectionPool(
-        "127.0.0.1", proxy.ports[names.PORT_AUTH_PROXY], ssl_context=context, assert_hostname=HOST, retries=False
+        address, proxy.ports[names.PORT_AUTH_PROXY], ssl_context=context, assert_hostname=HOST, retries=False
     ) as pool:
         answer = pool.request("GET", path, headers=sent, redirect=False)
         return answer.status, answer.data.decode()
@@ -111,6 +112,11 @@ def test_the_proxy_responds_to_probes(proxy: Container) -> None:
     probe = proxy.spec["livenessProbe"]["httpGet"]
     assert probe["scheme"] == "HTTPS"
     assert ask(proxy, probe["path"])[0] == 200
+
+
+def test_pods_with_ipv6_addresses_can_connect(proxy: Container) -> None:
+    """The proxy listens on 0.0.0.0, as rendered, and its address here is an IPv6 address."""
+    assert ask(proxy, "/health", address="[::1]") == (200, "/health")
 
 
 def test_plain_http_is_not_served(proxy: Container) -> None:

@@ -18,7 +18,6 @@ from .model.snapshot import Snapshot
 TlsIssuer = Literal["off", "cert-manager", "built-in"]
 """The issuer of the certificates for TLS between the components; `off` without TLS."""
 
-IPV4_ADDRESSES = "0.0.0.0"  # noqa: S104 - all of them: other pods connect
 DEFAULT_FS_GROUP = 18500
 
 
@@ -209,20 +208,6 @@ class Instance:
         groups = own.annotations.get(constants.ANNOTATION_SUPPLEMENTAL_GROUPS, "") if own and self.openshift else ""
         leading = groups.split("/")[0].split("-")[0].split(",")[0]
         return int(leading) if leading.isdecimal() else DEFAULT_FS_GROUP
-
-    @property
-    def listen_address(self) -> str:
-        """Address on which programs listen for connections from other pods.
-
-        On `0.0.0.0`, they accept no connection to IPv6 addresses, which pods have if the API server has only such ones.
-        """
-        addresses = self.snapshot.api_server
-        return "::" if addresses and all(":" in address for address in addresses) else IPV4_ADDRESSES
-
-    def listen_on(self, port: int) -> str:
-        """Return `listen_address` with a port."""
-        address = self.listen_address
-        return f"[{address}]:{port}" if ":" in address else f"{address}:{port}"
 
     def image(self, name: str) -> Image:
         return self.settings.images[name]

@@ -86,10 +86,10 @@ def _needs(instance: Instance) -> frozenset[Reference]:
 def config_map(instance: Instance) -> Obj:
     """Return the configuration of oauth2-proxy."""
     tls = f"{names.SECRETS_DIR}/{instance.name}-tls"
-    server: Obj = {"bindAddress": f"http://{instance.listen_on(names.PORT_AUTH_PROXY)}"}
+    server: Obj = {"bindAddress": f"http://{names.ALL_ADDRESSES}:{names.PORT_AUTH_PROXY}"}
     if instance.tls:
         server = {
-            "secureBindAddress": f"https://{instance.listen_on(names.PORT_AUTH_PROXY)}",
+            "secureBindAddress": f"https://{names.ALL_ADDRESSES}:{names.PORT_AUTH_PROXY}",
             "tls": {"key": {"fromFile": f"{tls}/tls.key"}, "cert": {"fromFile": f"{tls}/tls.crt"}},
         }
     config = {

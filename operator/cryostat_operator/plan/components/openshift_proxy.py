@@ -32,7 +32,7 @@ def arguments(instance: Instance, login_file: str | None, timeout: str, session_
     """
     review = builders.escape_expansion(text.compact_json(access_review(instance)))
     tls = f"{names.SECRETS_DIR}/{instance.name}-tls"
-    address = instance.listen_on(names.PORT_AUTH_PROXY)
+    address = f"{names.ALL_ADDRESSES}:{names.PORT_AUTH_PROXY}"
     return [
         "--pass-access-token=false",
         "--pass-user-bearer-token=false",

@@ -114,7 +114,7 @@ def container(instance: Instance) -> Obj:
         **workloads.image(instance, "reports"),
         "ports": [{"containerPort": names.PORT_REPORTS}],
         "env": [
-            builders.env("QUARKUS_HTTP_HOST", instance.listen_address),
+            builders.env("QUARKUS_HTTP_HOST", names.ALL_ADDRESSES),
             *(
                 _tls_environment(instance)
                 if instance.tls

@@ -7,7 +7,7 @@ from typing import Final
 
 from ...api.storage_options import ObjectStorageProviderOptions
 from .. import builders, claim_resize, claims, workloads
-from ..instance import IPV4_ADDRESSES, Instance
+from ..instance import Instance
 from ..model import names
 from ..model.desired_state import ComponentPlan, ContentUse, without_none
 from ..model.kinds import Key, Obj
@@ -188,9 +188,6 @@ def container(instance: Instance) -> Obj:
             f"-s3.key.file={tls}/tls.key",
             f"-s3.cert.file={tls}/tls.crt",
         ]
-    if instance.listen_address != IPV4_ADDRESSES:
-        # The image does not read IP_BIND and listens on IPv4. SeaweedFS adds the port to the text, hence the brackets.
-        arguments.append(f"-ip.bind=[{instance.listen_address}]")
     # Images before 4.3 have no /readyz.
     probe = builders.http_get("/healthz", names.PORT_STORAGE, instance.scheme)
     return {
@@ -202,7 +199,7 @@ def container(instance: Instance) -> Obj:
             builders.env("CRYOSTAT_BUCKETS", ",".join(buckets.created(instance))),
             builders.env_secret("CRYOSTAT_ACCESS_KEY", instance.storage_secret, ACCESS_KEY),
             builders.env("DATA_DIR", "/data"),
-            builders.env("IP_BIND", instance.listen_address),
+            builders.env("IP_BIND", names.ALL_ADDRESSES),
             builders.env("REST_ENCRYPTION_ENABLE", "1"),
             builders.env_secret("CRYOSTAT_SECRET_KEY", instance.storage_secret, SECRET_KEY),
         ],

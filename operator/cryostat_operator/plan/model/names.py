@@ -10,6 +10,9 @@ import re
 
 SECRETS_DIR = "/var/run/secrets/operator.cryostat.io"
 
+# Other pods connect. Go programs and JVMs that listen on it also accept connections to IPv6 addresses; nginx does not.
+ALL_ADDRESSES = "0.0.0.0"  # noqa: S104
+
 PORT_APPLICATION = 8181  # core, loopback only
 PORT_AUTH_PROXY = 4180
 PORT_AGENT_GATEWAY = 8282
