@@ -224,14 +224,14 @@ def _watch_namespaces(environ: Mapping[str, str]) -> tuple[str, ...]:
     A misspelled value must not count as empty, because the operator would then serve all namespaces.
 
     Raises:
-        SettingsError: the value contains something that is no name of a namespace.
+        SettingsError: the value contains something that is not a valid name of a namespace.
     """
     value = environ.get("WATCH_NAMESPACES", "")
     names = tuple(dict.fromkeys(name.strip() for name in value.split(","))) if value else ()
     if wrong := [name for name in names if not _NAMESPACE.fullmatch(name)]:
         raise SettingsError(
-            f"The variable WATCH_NAMESPACES contains {wrong[0]!r}, which is no name of a namespace. "
-            "Set it to names with commas between them, or remove it if all namespaces are served."
+            f"The variable WATCH_NAMESPACES contains {wrong[0]!r}, which is not a valid name of a namespace. "
+            "Set it to namespaces separated by commas, or remove it if all namespaces are served."
         )
     return names
 

@@ -124,6 +124,6 @@ def test_a_value_that_is_no_list_of_namespaces_is_refused(value: str, wrong: str
     with pytest.raises(SettingsError) as error:
         Settings.from_env({"WATCH_NAMESPACES": value})
     assert str(error.value) == (
-        f"The variable WATCH_NAMESPACES contains {wrong!r}, which is no name of a namespace. "
-        "Set it to names with commas between them, or remove it if all namespaces are served."
+        f"The variable WATCH_NAMESPACES contains {wrong!r}, which is not a valid name of a namespace. "
+        "Set it to namespaces separated by commas, or remove it if all namespaces are served."
     )

@@ -89,7 +89,9 @@ def read_schedule(metadata: Mapping[str, Any]) -> BackupSchedule | None:
         raise InvalidScheduleError(f'Annotation {SCHEDULE} is "{given[SCHEDULE][:_SHOWN]}": {problem}.')
     claim, place = _target(given[TARGET])
     if not _is_name(given[SECRET]):
-        raise InvalidScheduleError(f'Annotation {SECRET} is "{given[SECRET][:_SHOWN]}", which is no name of a Secret.')
+        raise InvalidScheduleError(
+            f'Annotation {SECRET} is "{given[SECRET][:_SHOWN]}", which is not a valid name of a Secret.'
+        )
     return BackupSchedule(given[SCHEDULE], claim, place, given[SECRET])
 
 

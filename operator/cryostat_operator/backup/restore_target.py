@@ -80,7 +80,7 @@ class RestoreTarget:
         data = live.get("data") or {}
         different = sorted(key for key, value in saved["data"].items() if data.get(key) != value)
         if name == self._storage_secret_name():
-            return None  # objects do not depend on these credentials
+            return None  # the data can be read with other credentials
         if different:
             raise BackupError(
                 f"Secret {access.namespace}/{name} has other values of {' and '.join(different)} than the backup, so "

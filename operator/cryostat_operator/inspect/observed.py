@@ -136,7 +136,7 @@ class Observed:
         if secret:
             command = f"kubectl -n {self.namespace} get secret {secret} -o jsonpath="
             return f"user and password are in Secret {secret}: {command}'{{.data.password}}' | base64 -d"
-        return str(condition.get("message") or "unknown until the operator has reported it")
+        return str(condition.get("message") or "not known, because the operator has not reported it yet")
 
 
 def pod_state(pod: Obj) -> State:

@@ -16,7 +16,7 @@ class _Container(NamedTuple):
     resources: str = ""
 
 
-# What follows the name of the instance in the name of a container → what users can set for the container.
+# Name of a container, without the name of the instance that it begins with → what users can set for it.
 _CONTAINERS = {
     "": _Container(("core",), "resources.coreResources"),
     "-certificates": _Container(("core",)),

@@ -16,7 +16,7 @@ from .model.reasons import Reason
 from .model.times import seconds
 
 REPORTED_SECONDS = 600.0  # how long after its end a pod explains that its Deployment is not available
-# What follows differs with each pod: amounts that are free, and that containers or other pods use.
+# The end of a message, which differs with each pod: amounts that are free, and that containers or other pods use.
 _AMOUNTS = re.compile(r"(\. (Threshold quantity|Container [^ ]+ was using)|, requested: ).*$")
 _LOW = re.compile(r"(?:low on|enough) resource: ([\w./-]*\w)")
 

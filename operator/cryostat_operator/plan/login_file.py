@@ -21,7 +21,7 @@ _OTHER_HASHES = {
     "$6$": "a SHA-512 hash",
     "{SSHA}": "a salted SHA-1 hash",
 }
-_NO_HASH = "no hash of a password that the proxy accepts"
+_NO_HASH = "no hash that the proxy accepts"
 
 
 class LoginFlaw(NamedTuple):
@@ -66,7 +66,7 @@ def login_flaw(text: str) -> LoginFlaw | None:
         return LoginFlaw("contains no user", fatal=True)
     for number, fields in users:
         if len(fields) != 2:
-            return LoginFlaw(f"is not of the form USER:HASH in line {number}", fatal=True)
+            return LoginFlaw(f"has another form than USER:HASH in line {number}", fatal=True)
     refused = [(number, fields[1].lstrip()) for number, fields in users if not _is_accepted(fields[1].lstrip())]
     if not refused:
         return None

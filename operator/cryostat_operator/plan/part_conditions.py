@@ -60,7 +60,7 @@ def exposed(instance: Instance) -> Condition | None:
     unreported = ingress.unreported(instance, url)
     notes = [note for note in (ingress_backend.unknown_controller(instance), _unread_secrets(instance)) if note]
     if problem := ingress_backend.problem(instance):
-        # A message has at most three sentences. A note that is left out follows when the Ingress has an address.
+        # A message has at most three sentences. Notes that are left out are reported once the Ingress has an address.
         missing = ingress.missing_address(instance) if unreported else ""
         texts = [problem.message, *([missing] if missing else notes[:1])]
         good = None if problem.reason == Reason.BACKEND_NOT_VERIFIED else False

@@ -39,7 +39,7 @@ def summary_of(conditions: Sequence[Mapping[str, Any]]) -> str:
     first = _SENTENCE_END.split(message, maxsplit=1)[0]
     if first and len(first) <= MAX_LENGTH and message[len(first) :][:1] != ":":
         return first
-    # What follows a colon is the cause, for which the reason has fewer words.
+    # The text after a colon is the cause; the reason has fewer words for it.
     words = _words(reason)
     subject = _SUBJECT.match(message)
     with_subject = f"{subject[0]}: {_lowered(words)}" if subject else words

@@ -75,7 +75,7 @@ class _Answer:
 
     def __init__(self, request: web.Request) -> None:
         self.request = request
-        self._wait_seconds = PART_TIMEOUT  # that are left to wait for further parts
+        self._wait_seconds = PART_TIMEOUT  # how much longer this review may wait for further parts
         self._response: web.StreamResponse | None = None
 
     async def next_chunk(self) -> bytes:

@@ -147,14 +147,14 @@ class CryostatAdmission:
             if warning := missing_name_warning(Instance(cryostat, snapshot, self._settings)):
                 warnings.append(warning)
         except ValidationError as error:
-            logger.debug("No further warnings for %s/%s: %s", request.namespace, request.name, error)
+            logger.debug("Some warnings about Cryostat %s/%s are left out: %s", request.namespace, request.name, error)
             return allowed(request, warnings)
         try:
             async with asyncio.timeout(WARNINGS_TIMEOUT):
                 problems = await self._problems(request, cryostat, snapshot)
             warnings += [problem.message for problem in problems]
         except (ApiError, TimeoutError) as error:
-            logger.debug("No further warnings for %s/%s: %s", request.namespace, request.name, error)
+            logger.debug("Some warnings about Cryostat %s/%s are left out: %s", request.namespace, request.name, error)
         return allowed(request, warnings)
 
     async def _problems(self, request: AdmissionRequest, cryostat: Cryostat, snapshot: Snapshot) -> list[Problem]:

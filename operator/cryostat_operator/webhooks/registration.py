@@ -49,7 +49,7 @@ class Registration:
     def __init__(self, client: Client, prefix: str, address: Address) -> None:
         self._client = client
         self._address = address
-        self._warnings: set[str] = set()  # that were logged and still apply
+        self._warnings: set[str] = set()  # those that were logged and still apply
         self._supports_match_conditions = True  # False: the API server drops them (before Kubernetes 1.28)
         self.mutating_configuration = f"{prefix}mutating-webhook-configuration"
         self._configurations = {

@@ -104,7 +104,7 @@ def test_all_annotations_are_needed(name: str, value: str | None) -> None:
 
 
 def test_a_wrong_secret_is_refused() -> None:
-    with pytest.raises(InvalidScheduleError, match="no name of a Secret"):
+    with pytest.raises(InvalidScheduleError, match="not a valid name of a Secret"):
         read_schedule(metadata(secret="A b"))
 
 
@@ -128,7 +128,10 @@ def test_a_wrong_secret_is_refused() -> None:
             "operator.cryostat.io/backup-schedule, operator.cryostat.io/backup-target and "
             "operator.cryostat.io/backup-secret.",
         ),
-        ({"secret": "A b"}, 'Annotation operator.cryostat.io/backup-secret is "A b", which is no name of a Secret.'),
+        (
+            {"secret": "A b"},
+            'Annotation operator.cryostat.io/backup-secret is "A b", which is not a valid name of a Secret.',
+        ),
     ],
 )
 def test_messages_about_a_schedule(changed: dict[str, str | None], message: str) -> None:

@@ -116,7 +116,7 @@ def test_the_login_is_a_command_without_the_password() -> None:
         "user and password are in Secret login: "
         "kubectl -n here get secret login -o jsonpath='{.data.password}' | base64 -d"
     )
-    assert Observed(cryostat()).login() == "unknown until the operator has reported it"
+    assert Observed(cryostat()).login() == "not known, because the operator has not reported it yet"
 
 
 def test_the_address() -> None:

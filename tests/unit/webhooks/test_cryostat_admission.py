@@ -230,7 +230,7 @@ async def test_problems_that_cannot_be_read_are_left_out_of_the_warnings(
     monkeypatch.setattr(reader, "content", AsyncMock(side_effect=ApiUnavailable(0, "Unavailable", "refused")))
     answer = await validate(reader, {"databaseOptions": {"secretName": "s"}})
     assert answer["response"]["allowed"] is True
-    assert caplog.messages == ["No further warnings for n/a: refused"]
+    assert caplog.messages == ["Some warnings about Cryostat n/a are left out: refused"]
 
 
 async def test_an_error_before_the_checks_are_done_allows_nothing() -> None:

@@ -73,7 +73,7 @@ def _claim(instance: Instance) -> Obj | None:
         return None
     annotations = claim["metadata"].get("annotations") or {}
     for record_key in _RECORDS:
-        annotations.pop(record_key, None)  # authors of the spec must not decide about it
+        annotations.pop(record_key, None)  # only the operator writes records
     if len(instance.database_secret) <= constants.LONGEST_LABEL:
         claim["metadata"]["labels"][constants.LABEL_DATABASE_SECRET] = instance.database_secret
     else:
@@ -90,7 +90,7 @@ def new_record(instance: Instance) -> str | None:
     """Return the record of the keys that are in the Secret now; None if they are not known, or cannot be used."""
     content = instance.snapshot.data.get(("Secret", instance.database_secret))
     if content and CONNECTION_KEY in content.paddings:
-        return None  # the database does not start with it, and a user will correct it
+        return None  # the database does not start with this key, and a user will correct it
     return database_keys.record(content, str(instance.cryostat.metadata.get("uid", "")))
 
 

@@ -96,7 +96,7 @@ def _container(spec: Obj, name: str) -> Obj:
 
 def _is_sidecar(container: Obj) -> bool:
     name = str(container.get("name"))
-    return name in KNOWN_SIDECARS or name.startswith("sidecar-")  # the latter: Tekton
+    return name in KNOWN_SIDECARS or name.startswith("sidecar-")  # Tekton gives its sidecars this prefix
 
 
 def is_for_windows(spec: Obj) -> bool:

@@ -29,10 +29,10 @@ _NOISE = (
     re.compile(r"\.? ?no new claims to deallocate,?"),
     re.compile(r" ?\bpod=\S+"),
     re.compile(r"(?<=://)[^/\s@]+@|(?<=[^\s?])\?(?!\))[^\s\"]+?(?=:?[\s\"]|$)"),  # login and query of a URL
-    re.compile(r"(?<=current time) \S+(?= is (?:before|after) )"),  # about a certificate; other at each attempt
-    re.compile(r"(?<=(?:tcp|udp) )\S+->"),  # address and port of a client; other at each attempt
-    re.compile(r" ?\(?\b(?<!pvc-)[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}\b\)?"),  # not in the name of a volume
-    # A sandbox of a pod; other at each attempt. Not the digest of an image, nor a part of the name of an object.
+    re.compile(r"(?<=current time) \S+(?= is (?:before|after) )"),  # about a certificate; it differs at each attempt
+    re.compile(r"(?<=(?:tcp|udp) )\S+->"),  # address and port of a client: they differ at each attempt
+    re.compile(r" ?\(?\b(?<!pvc-)[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}\b\)?"),  # a UID, but no name of a volume
+    # The sandbox of a pod, which differs at each attempt; not the digest of an image, nor a part of an object's name.
     re.compile(r' ?"?\b(?<![:-])[0-9a-f]{64}\b"?'),
 )
 _CREDENTIALS = re.compile(
