@@ -12,6 +12,7 @@ from cryostat_operator.api import limits
 from cryostat_operator.backup import backup_commands, pod_connection, s3_request
 from cryostat_operator.gather import pod_logs
 from cryostat_operator.kube import leader_election
+from cryostat_operator.observe import owned_objects
 from cryostat_operator.packaging import operator_deployment
 from cryostat_operator.pki import inspection, signing
 from cryostat_operator.plan.components import backup, core, database, storage
@@ -47,6 +48,7 @@ SENTENCES = [
     ("webhooks", f"and {server.MAX_ELEMENTS:,} elements in all"),
     ("webhooks", f"open connections: at most {server.MAX_CONNECTIONS}, and further ones are closed at once"),
     ("security", f"{server.MAX_CONNECTIONS} connections to port {manager.PORT} and {health.MAX_CONNECTIONS} to port"),
+    ("security", f"no existing Cryostat can own by name, {owned_objects.MAX_UNOWNABLE:,} in a namespace"),
     ("webhooks", f"than {limits.MAX_ENTRIES_READ:,} entries in one list or map, {limits.MAX_VALUES_READ:,} values"),
     ("webhooks", f"{limits.MAX_TEXT_READ >> 10} KiB of text or a key of more than {limits.MAX_KEY_READ:,} characters"),
     ("webhooks", f"An annotation of more than {limits.MAX_ANNOTATION_READ >> 10} KiB on a Cryostat has no effect"),

@@ -15,6 +15,8 @@ from .triggers import NOISE_DELAY, ROLLOUT_DELAY, Triggers
 
 _K = TypeVar("_K", str, Key)
 
+# Objects per namespace that no existing Cryostat can own by name. Each takes about 2 KiB of memory.
+MAX_UNOWNABLE = 2_000
 MAX_TOMBSTONES = 5_000  # deleted objects remembered; late responses overlap with few deletions
 
 
@@ -26,7 +28,8 @@ class OwnedObjects:
 
     Anyone who may create ConfigMaps can put the ownership labels on large ones. Therefore the whole body is kept only
     of objects that an existing Cryostat can own by name, and only up to `MAX_BODY_BYTES`; of all others, the metadata
-    that decides about ownership and deletion. `incomplete` lists the objects to read before they are compared.
+    that decides about ownership and deletion, and only of `MAX_UNOWNABLE` in a namespace. `incomplete` lists the
+    objects to read before they are compared.
 
     An object in another namespace that the Cryostat cannot own by name is ignored. The operator never changes or
     deletes it, and its creator must not be able to make the operator reconcile Cryostats of other users.
@@ -38,6 +41,7 @@ class OwnedObjects:
         self._exists = exists
         self._records: dict[InstanceKey, dict[Key, Record]] = defaultdict(dict)
         self._instances: dict[Key, InstanceKey] = {}
+        self._unownable: dict[str, set[Key]] = defaultdict(set)  # by namespace
         self._tombstones: dict[str, str] = {}  # UID → resource version at the deletion, the oldest first
         self._own_deletions: dict[str, str] = {}  # UIDs of objects that the operator deleted, the oldest first
         self._lost: dict[InstanceKey, dict[Key, str]] = {}  # see `lost`
@@ -142,6 +146,7 @@ class OwnedObjects:
         records = self._records.get(instance_key)
         record = records.pop(key, None) if records else None
         if record is not None:
+            self._count_unownable(key, is_unownable=False)
             self._instances.pop(key, None)
             # Only what the operator creates again: others may create and delete objects with these labels.
             if record.uid not in self._own_deletions and self._keeps_body(instance_key, key):
@@ -173,13 +178,25 @@ class OwnedObjects:
             self.remove(previous, key)  # its ownership labels were edited
         if key.namespace != instance_key.namespace and not can_own(instance_key, key):
             return None
-        record = record_of(kind, obj, with_body=self._keeps_body(instance_key, key))
+        with_body = self._keeps_body(instance_key, key)
+        if not with_body and before is None and len(self._unownable.get(key.namespace, ())) >= MAX_UNOWNABLE:
+            return None
+        self._count_unownable(key, is_unownable=not with_body)
+        record = record_of(kind, obj, with_body=with_body)
         if before and before.spec_hash == record.spec_hash:
             record.in_sync_with = before.in_sync_with
         self._records[instance_key][key] = record
         self._instances[key] = instance_key
         self._lost.get(instance_key, {}).pop(key, None)
         return instance_key, before, record
+
+    def _count_unownable(self, key: Key, *, is_unownable: bool) -> None:
+        if is_unownable:
+            self._unownable[key.namespace].add(key)
+        elif keys := self._unownable.get(key.namespace):
+            keys.discard(key)
+            if not keys:
+                del self._unownable[key.namespace]
 
     def _keeps_body(self, instance_key: InstanceKey, key: Key) -> bool:
         return can_own(instance_key, key) and self._exists(instance_key)

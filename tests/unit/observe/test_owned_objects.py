@@ -5,11 +5,12 @@ from typing import Any
 
 import pytest
 
-from cryostat_operator.api.constants import LABEL_NAME
+from cryostat_operator.api.constants import LABEL_NAME, LABEL_NAMESPACE
+from cryostat_operator.observe import owned_objects
 from cryostat_operator.observe.owned_objects import MAX_TOMBSTONES, OwnedObjects
 from cryostat_operator.observe.triggers import NOISE_DELAY, ROLLOUT_DELAY
 from cryostat_operator.plan.model.kinds import InstanceKey, Key
-from cryostat_operator.plan.model.names import ca_secret
+from cryostat_operator.plan.model.names import ca_secret, sha256
 from tests.unit.observe.objects import INSTANCE, LABELS, owned
 from tests.unit.observe.triggers import RecordedTriggers
 
@@ -266,3 +267,33 @@ def test_a_read_that_is_newer_than_the_cache_is_an_event() -> None:
     recorded.clear()
     objects.record_read("ConfigMap", owned("x-lock", 2, data={"a": "b"}))
     assert recorded.now == [INSTANCE]
+
+
+@pytest.mark.parametrize("labels", [{LABEL_NAME: ""}, {LABEL_NAMESPACE: ""}, {LABEL_NAME: "", LABEL_NAMESPACE: ""}])
+def test_empty_ownership_labels_name_no_cryostat(labels: dict[str, str]) -> None:
+    """Otherwise, the operator would read all Cryostats at once to find out whether this one exists."""
+    objects, recorded = cache(exists=False)
+    obj = owned("cryostat-" + sha256("/"), 1)
+    obj["metadata"]["labels"] = {**LABELS, **labels}
+    objects.handle_event("ConfigMap", obj)
+    assert objects.instances() == recorded.now == []
+
+
+def test_a_limited_number_of_objects_that_no_cryostat_can_own_is_remembered(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Anyone can create any number of small objects with the labels of some Cryostat, or of no Cryostat."""
+    monkeypatch.setattr(owned_objects, "MAX_UNOWNABLE", 3)
+    objects, recorded = cache(exists=True)
+    store = objects.store("ConfigMap")
+    for number in range(5):
+        store.upsert(owned(f"other-{number}", 1, uid=f"u{number}"))
+    assert len(objects.records(INSTANCE)) == len(recorded.now) == 3
+    store.upsert(owned("x-lock", 1))
+    assert LOCK in objects.records(INSTANCE), "what a Cryostat can own does not count"
+    store.upsert(owned("other-0", 2, uid="u0", data={"a": "b"}))
+    assert objects.records(INSTANCE)[Key("ConfigMap", "here", "other-0")].version == "2"
+    store.remove(owned("other-0", 3, uid="u0"))
+    store.upsert(owned("other-4", 4, uid="u4"))
+    assert len(objects.records(INSTANCE)) == 4
+    store.begin_list()
+    store.end_list()
+    assert objects._unownable == {}

@@ -69,11 +69,13 @@ def has_lost_labels(live: Obj, key: Key, instance_key: InstanceKey) -> bool:
 
 
 def instance_of(obj: Obj) -> InstanceKey | None:
-    """Return the Cryostat that the ownership labels of an object name; None if it does not have both."""
+    """Return the Cryostat that the ownership labels of an object name; None if it does not have both.
+
+    Empty labels name none. Anyone can set them, and the URL path without a name is that of all Cryostats.
+    """
     labels = obj["metadata"].get("labels") or {}
-    if constants.LABEL_NAME in labels and constants.LABEL_NAMESPACE in labels:
-        return InstanceKey(labels[constants.LABEL_NAMESPACE], labels[constants.LABEL_NAME])
-    return None
+    namespace, name = labels.get(constants.LABEL_NAMESPACE), labels.get(constants.LABEL_NAME)
+    return InstanceKey(namespace, name) if namespace and name else None
 
 
 def controller_of(obj: Obj) -> tuple[str, str] | None:
