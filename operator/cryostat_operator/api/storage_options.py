@@ -93,8 +93,8 @@ class ObjectStorageProviderOptions(Model):
         "to the object storage of the operator, too."
     )
     disable_presigned_downloads: Bool | None = doc(
-        "Do not send presigned URLs to clients; downloads pass through the application, as always with the object "
-        "storage of the operator."
+        "Do not send presigned URLs to clients; downloads pass through the application. With the object storage of the "
+        "operator, they always do."
     )
     tls_trust_all: Bool | None = doc("Accept any certificate of the S3 service. Not for production.")
     metadata_mode: Literal["tagging", "metadata", "bucket"] | None = doc(

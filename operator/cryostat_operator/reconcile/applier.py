@@ -32,7 +32,7 @@ LOG_VERBS = {"create": "Created", "replace": "Updated", "recreate": "Deleted for
 
 
 class Applier:
-    """Applies the changes of one instance at a time; several instances may be applied concurrently."""
+    """Applies the changes of an instance. Calls for several instances may run at the same time."""
 
     def __init__(self, client: Client, owned: OwnedObjects) -> None:
         self._client = client
