@@ -48,8 +48,8 @@ def warnings_for(obj: Obj) -> list[str]:
     spec = obj.get("spec")
     if not isinstance(spec, Mapping):
         return []
-    found = chain(_duplicates(spec), _deprecated(spec), _unknown_values(spec, "spec", ""), name_warnings(spec))
-    return list(islice(found, MAX_SPEC_WARNINGS))
+    findings = (_duplicates(spec), _deprecated(spec), _ineffective(spec), _unknown_values(spec, "spec", ""))
+    return list(islice(chain(*findings, name_warnings(spec)), MAX_SPEC_WARNINGS))
 
 
 def key_warnings(new: Obj, old: Obj | None = None) -> list[str]:
@@ -131,6 +131,26 @@ def _deprecated(spec: Obj) -> Iterator[str]:
         if isinstance(policies, Mapping) and "disabled" in policies:
             path = f"spec.networkPolicies.{component}"
             yield f"{path}.disabled is deprecated: use {path}.ingressDisabled"
+
+
+def _ineffective(spec: Obj) -> Iterator[str]:
+    """Yield warnings about fields that have no effect because of another field."""
+    storage = mapping_of(spec.get("objectStorageOptions"))
+    provider = mapping_of(storage.get("provider"))
+    path = "spec.objectStorageOptions"
+    if not provider.get("url"):
+        if storage.get("storageBucketNameOptions"):
+            yield f"{path}.storageBucketNameOptions has no effect without {path}.provider.url"
+        if provider.get("disablePresignedDownloads") is False:
+            yield (
+                f"{path}.provider.disablePresignedDownloads: false has no effect without {path}.provider.url: "
+                "browsers cannot connect to the object storage of the operator"
+            )
+    discovery, path = mapping_of(spec.get("targetDiscoveryOptions")), "spec.targetDiscoveryOptions"
+    if discovery.get("disableBuiltInDiscovery") is True:
+        for field in ("discoveryPortNames", "discoveryPortNumbers"):
+            if discovery.get(field):
+                yield f"{path}.{field} has no effect with {path}.disableBuiltInDiscovery: true"
 
 
 def _unknown_values(node: Any, path: str, parent: str) -> Iterator[str]:

@@ -37,6 +37,21 @@ from cryostat_operator.api.spec_warnings import (
             "spec.networkPolicies.core.disabled is deprecated: use spec.networkPolicies.core.ingressDisabled",
         ),
         (
+            {"objectStorageOptions": {"storageBucketNameOptions": {"metadata": "m"}}},
+            "spec.objectStorageOptions.storageBucketNameOptions has no effect without "
+            "spec.objectStorageOptions.provider.url",
+        ),
+        (
+            {"objectStorageOptions": {"provider": {"disablePresignedDownloads": False}}},
+            "spec.objectStorageOptions.provider.disablePresignedDownloads: false has no effect without "
+            "spec.objectStorageOptions.provider.url: browsers cannot connect to the object storage of the operator",
+        ),
+        (
+            {"targetDiscoveryOptions": {"disableBuiltInDiscovery": True, "discoveryPortNames": ["jmx"]}},
+            "spec.targetDiscoveryOptions.discoveryPortNames has no effect with "
+            "spec.targetDiscoveryOptions.disableBuiltInDiscovery: true",
+        ),
+        (
             {"schedulingOptions": {"tolerations": [{"effect": "NoSchedul"}]}},
             "spec.schedulingOptions.tolerations[0].effect: NoSchedul is not known to Kubernetes; "
             "did you mean NoSchedule?",
@@ -54,6 +69,14 @@ def test_a_probable_mistake_causes_one_warning(spec: dict[str, Any], expected: s
         None,
         "text",
         {"targetNamespaces": ["a", "b"]},
+        {"targetDiscoveryOptions": {"disableBuiltInDiscovery": False, "discoveryPortNames": ["jmx"]}},
+        {"objectStorageOptions": {"provider": {"disablePresignedFileTransfers": True}}},
+        {
+            "objectStorageOptions": {
+                "provider": {"url": "https://s3.example.com", "disablePresignedDownloads": False},
+                "storageBucketNameOptions": {"metadata": "m"},
+            }
+        },
         {"targetNamespaces": 1, "eventTemplates": [None], "storageOptions": []},
         {"schedulingOptions": {"nodeSelector": {"effect": "x"}, "tolerations": [{"effect": "NoExecute"}]}},
     ],
