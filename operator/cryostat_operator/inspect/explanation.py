@@ -8,6 +8,9 @@ from ..api import constants
 from ..kube.errors import ApiError
 
 _NETWORK = "Check the cluster of the kubeconfig's context, and the network"
+_PROXY = "Check proxy-url of the cluster in the kubeconfig, or the variable HTTPS_PROXY"
+_EXPIRED = (9, 10)  # codes of OpenSSL: not yet valid, and no longer valid
+_OTHER_NAME = (62, 64)  # the certificate has neither the host name nor the IP address
 
 
 def is_lasting(error: Exception) -> bool:
@@ -58,12 +61,16 @@ def _cause(error: ApiError) -> BaseException | None:
 def _connection_failure(error: aiohttp.ClientError | OSError) -> str:
     """The cause of a connection that failed, and what to do."""
     if isinstance(error, aiohttp.ClientConnectorCertificateError):
-        certificate = getattr(error.certificate_error, "verify_message", type(error).__name__)
-        return f"its certificate is not trusted ({certificate}). Correct certificate-authority in the kubeconfig"
+        return _certificate_failure(error.certificate_error)
     if isinstance(error, aiohttp.InvalidURL | aiohttp.NonHttpUrlClientError):
         return "its address is no URL. Correct the server of the cluster in the kubeconfig"
     if isinstance(error, aiohttp.ClientConnectorDNSError):
-        return f"its name cannot be resolved. {_NETWORK}"
+        return f"the name {error.host} cannot be resolved. {_NETWORK}"
+    if isinstance(error, aiohttp.ClientProxyConnectionError):
+        reason = _reason(error.os_error)
+        return f"the HTTP proxy {error.host}:{error.port} does not accept connections ({reason}). {_PROXY}"
+    if isinstance(error, aiohttp.ClientHttpProxyError):
+        return f"the HTTP proxy responds with status {error.status}. {_PROXY}"
     if isinstance(error, TimeoutError):
         return f"it does not answer in time. {_NETWORK}"
     if isinstance(error, aiohttp.ClientConnectorError) and error.os_error.strerror:
@@ -73,7 +80,23 @@ def _connection_failure(error: aiohttp.ClientError | OSError) -> str:
     return f"{type(error).__name__}. {_NETWORK}"
 
 
+def _certificate_failure(error: Exception) -> str:
+    """Why the certificate of the API server is not accepted, and what to do."""
+    message = str(getattr(error, "verify_message", type(error).__name__)).rstrip(".")
+    code = getattr(error, "verify_code", 0)
+    if code in _OTHER_NAME:
+        return (
+            f"its certificate is for another name ({message}). "
+            "Correct server or tls-server-name of the cluster in the kubeconfig"
+        )
+    if code in _EXPIRED:
+        return (
+            f"its certificate is not valid now ({message}). Check the clock of this machine, or renew the certificate"
+        )
+    return f"its certificate is not trusted ({message}). Correct certificate-authority in the kubeconfig"
+
+
 def _reason(error: OSError) -> str:
     if isinstance(error, ConnectionRefusedError):
         return "connection refused"
-    return str(error.strerror).lower()
+    return str(error.strerror or error).lower()

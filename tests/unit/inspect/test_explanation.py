@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import ipaddress
 import ssl
 import threading
 import time
@@ -94,7 +95,28 @@ def test_an_address_that_is_none(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 
 def test_a_name_that_does_not_exist(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     found = command(tmp_path, monkeypatch, "http://absent.invalid").stderr
-    assert f"its name cannot be resolved. {NETWORK}" in found
+    assert f"the name absent.invalid cannot be resolved. {NETWORK}" in found
+
+
+@pytest.mark.parametrize("password", ["", "user:password@"])
+def test_a_proxy_that_does_not_accept_connections(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, password: str
+) -> None:
+    cluster = {"proxy-url": f"http://{password}127.0.0.1:1"}
+    assert command(tmp_path, monkeypatch, "https://api.example.com", **cluster).stderr == (
+        "Error: The API server https://api.example.com cannot be reached: "
+        "the HTTP proxy 127.0.0.1:1 does not accept connections (connection refused). "
+        "Check proxy-url of the cluster in the kubeconfig, or the variable HTTPS_PROXY.\n"
+    )
+
+
+def test_a_proxy_that_refuses_requests(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with serving(200, b"{}") as proxy:  # it has no method CONNECT
+        found = command(tmp_path, monkeypatch, "https://api.example.com", **{"proxy-url": proxy}).stderr
+    assert found == (
+        "Error: The API server https://api.example.com cannot be reached: the HTTP proxy responds with status 501. "
+        "Check proxy-url of the cluster in the kubeconfig, or the variable HTTPS_PROXY.\n"
+    )
 
 
 def test_a_server_that_does_not_answer_in_time() -> None:
@@ -105,23 +127,54 @@ def test_a_server_that_does_not_answer_in_time() -> None:
     )
 
 
-def self_signed(directory: Path) -> Path:
-    """A file with a self-signed certificate and its key."""
-    now, pair = time.time(), directory / "pair.pem"
+LOCALHOST = x509.IPAddress(ipaddress.ip_address("127.0.0.1"))
+OTHER_NAME = x509.DNSName("api.example.com")
+
+
+def self_signed(directory: Path, name: x509.GeneralName, now: float | None = None) -> Path:
+    """A file with a self-signed certificate and its key. The certificate of a name is issued `now`."""
+    pair = directory / "pair.pem"
     key = signing.new_key()
-    name = x509.DNSName("localhost")
     template = CertificateTemplate("localhost", (name,), (ExtendedKeyUsageOID.SERVER_AUTH,))
-    pair.write_bytes(signing.key_pem(key) + signing.certificates_pem([signing.sign_certificate(template, key, now)]))
+    pair.write_bytes(
+        signing.key_pem(key) + signing.certificates_pem([signing.sign_certificate(template, key, now or time.time())])
+    )
     return pair
 
 
 def test_a_certificate_that_is_not_trusted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    with serving(200, b"{}", self_signed(tmp_path)) as server:
+    with serving(200, b"{}", self_signed(tmp_path, LOCALHOST)) as server:
         found = command(tmp_path, monkeypatch, server).stderr
     assert found == (
         f"Error: The API server {server} cannot be reached: its certificate is not trusted (self-signed certificate). "
         "Correct certificate-authority in the kubeconfig.\n"
     )
+
+
+@pytest.mark.parametrize(
+    ("name", "issued", "message"),
+    [
+        (
+            OTHER_NAME,
+            0.0,
+            "its certificate is for another name (IP address mismatch, certificate is not valid for '127.0.0.1'). "
+            "Correct server or tls-server-name of the cluster in the kubeconfig.\n",
+        ),
+        (
+            LOCALHOST,
+            -50 * 365 * 86400.0,
+            "its certificate is not valid now (certificate has expired). "
+            "Check the clock of this machine, or renew the certificate.\n",
+        ),
+    ],
+)
+def test_a_trusted_certificate_that_does_not_fit(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: x509.GeneralName, issued: float, message: str
+) -> None:
+    pair = self_signed(tmp_path, name, time.time() + issued)
+    with serving(200, b"{}", pair) as server:
+        found = command(tmp_path, monkeypatch, server, **{"certificate-authority": str(pair)}).stderr
+    assert found.endswith(message), found
 
 
 @pytest.mark.parametrize(

@@ -11,7 +11,7 @@ from click.testing import CliRunner, Result
 
 from cryostat_operator import handlers, logs
 from cryostat_operator.cli import main
-from tests.unit.inspect.test_explanation import kubeconfig, self_signed, serving
+from tests.unit.inspect.test_explanation import LOCALHOST, kubeconfig, self_signed, serving
 
 
 @pytest.fixture(autouse=True)
@@ -71,7 +71,7 @@ def test_the_operator_does_not_start_without_valid_credentials(tmp_path: Path, m
 def test_the_operator_does_not_start_if_the_certificate_is_not_trusted(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    with serving(200, b"{}", self_signed(tmp_path)) as server:
+    with serving(200, b"{}", self_signed(tmp_path, LOCALHOST)) as server:
         result = started(tmp_path, monkeypatch, kubeconfig(server))
     assert (result.exit_code, "its certificate is not trusted" in result.output) == (2, True), result.output
 
