@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 import tempfile
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import aclosing, asynccontextmanager, contextmanager
@@ -11,14 +10,14 @@ from typing import TYPE_CHECKING
 
 import click
 
-from ..api.backup_schedule import PASSPHRASE_VARIABLE as PASSPHRASE_VARIABLE
+from ..api.backup_schedule import PASSPHRASE_VARIABLE
 from ..inspect.commands import fail, run_with_client
+from .passphrase import read_passphrase
 
 if TYPE_CHECKING:
     from ..kube.client import Client
     from .pod_streams import PodStreams
 
-SHORTEST_PASSPHRASE = 12
 _PASSPHRASE_HELP = (
     f"File with the passphrase of the Secrets; default: {PASSPHRASE_VARIABLE}, else a prompt or, without a terminal, "
     "standard input."
@@ -45,7 +44,7 @@ def backup(name: str, namespace: str | None, context: str | None, target: str, p
     """
     from .interruption import exit_on_sigterm
 
-    passphrase = _passphrase(passphrase_file, confirm=True)
+    passphrase = read_passphrase(passphrase_file, confirm=True)
     click.get_current_context().with_resource(exit_on_sigterm())
 
     async def work(client: Client, home: str) -> None:
@@ -104,7 +103,7 @@ def restore(
     from .interruption import exit_on_sigterm
     from .restore import Restore
 
-    passphrase = _passphrase(passphrase_file, confirm=False)
+    passphrase = read_passphrase(passphrase_file, confirm=False)
     command = click.get_current_context()
     command.with_resource(exit_on_sigterm())
     with _errors():
@@ -190,52 +189,6 @@ def _restored_from(source: str) -> Iterator[Path]:
     with tempfile.TemporaryDirectory(prefix="cryostat-backup-") as working:  # mode 0700
         asyncio.run(copy(Path(working)))
         yield Path(working)
-
-
-def _passphrase(file: str | None, *, confirm: bool) -> bytes:
-    """The passphrase without the line ending, from the file, the environment or a prompt."""
-    import os
-
-    if file:
-        try:
-            text = Path(file).read_text().rstrip("\r\n")
-        except (OSError, ValueError) as error:
-            fail(f"{file} cannot be read: {getattr(error, 'strerror', None) or 'it is not text'}.")
-    else:
-        text = os.environ.get(PASSPHRASE_VARIABLE, "").rstrip("\r\n")
-        text = text or _typed(confirm)
-    if len(text) < SHORTEST_PASSPHRASE:
-        fail(f"The passphrase is too short: it needs {SHORTEST_PASSPHRASE} characters or more.")
-    return text.encode()
-
-
-def _typed(confirm: bool) -> str:
-    """The passphrase that the user types. Without a terminal, it is the first line of the standard input.
-
-    Without either, as in a Job, this is an error.
-    """
-    if not _has_terminal():
-        line = sys.stdin.readline().rstrip("\r\n")
-        return line or fail(f"There is no passphrase. Set {PASSPHRASE_VARIABLE}, or use --passphrase-file.")
-    try:
-        text: str = click.prompt("Passphrase", hide_input=True, confirmation_prompt=confirm, err=True)
-    except click.Abort:
-        if sys.stdin.isatty():
-            raise
-        click.echo(err=True)
-        fail(f"There is no passphrase. Set {PASSPHRASE_VARIABLE}, or use --passphrase-file.")
-    return text
-
-
-def _has_terminal() -> bool:
-    """Whether a passphrase can be typed without being shown."""
-    if sys.stdin.isatty():
-        return True
-    try:
-        Path("/dev/tty").open("rb").close()
-    except OSError:
-        return False
-    return True
 
 
 @contextmanager

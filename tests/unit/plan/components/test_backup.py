@@ -69,7 +69,6 @@ def test_the_job_runs_the_command_with_its_options() -> None:
     assert context.params["namespace"] == NAMESPACE
     assert context.params["target"] == "s3://backups/prod/$(POD_NAME)"
     assert context.params["passphrase_file"] is None
-    assert backup.PASSPHRASE == backup_commands.PASSPHRASE_VARIABLE
 
 
 def test_only_known_keys_of_the_secret_become_variables() -> None:
