@@ -9,7 +9,7 @@ import pytest
 
 from cryostat_operator import health, shared_limit
 from cryostat_operator.api import limits
-from cryostat_operator.backup import backup_commands, pod_connection, s3_request
+from cryostat_operator.backup import passphrase, pod_connection, s3_request
 from cryostat_operator.gather import pod_logs
 from cryostat_operator.kube import leader_election
 from cryostat_operator.observe import owned_objects
@@ -26,6 +26,7 @@ from cryostat_operator.webhooks import (
     cryostat_admission,
     manager,
     metrics_access,
+    plan_warnings,
     server,
 )
 from tests.unit.cluster_state import NAME, find, settled
@@ -39,7 +40,7 @@ LATEST_RENEWAL = inspection.RENEW_AFTER + inspection.JITTER
 SENTENCES = [
     ("admission", f"remembers a granted permission for {authorization.CACHE_SECONDS:.0f} seconds"),
     ("admission", f"cannot be checked within {cryostat_admission.REVIEW_TIMEOUT:.0f} seconds, the write is refused"),
-    ("admission", f"most {cryostat_admission.MAX_REFERENCES} Secrets and ConfigMaps are read"),
+    ("admission", f"most {plan_warnings.MAX_REFERENCES} Secrets and ConfigMaps are read"),
     ("webhooks", f"with more than {server.ADMISSION_LIMITS.size // MIB} MiB or {server.ADMISSION_LIMITS.elements:,}"),
     ("webhooks", f"nested more than {body_limits.MAX_DEPTH} levels deep"),
     ("webhooks", f"the body does not arrive within {server.BODY_TIMEOUT:.0f} seconds"),
@@ -67,7 +68,7 @@ SENTENCES = [
     ("tls", f"plus up to {inspection.JITTER:.0%} of it".replace("5%", "5 %")),
     ("tls", f"within {(1 - LATEST_RENEWAL) * signing.CERTIFICATE_LIFETIME // DAY:.0f} days after the renewal"),
     ("tls", f"about {'three' if 2.5 < (1 - LATEST_RENEWAL) * signing.CA_LIFETIME / YEAR < 3.5 else '?'} years before"),
-    ("backup", f"The passphrase needs {backup_commands.SHORTEST_PASSPHRASE} characters or more"),
+    ("backup", f"The passphrase needs {passphrase.SHORTEST} characters or more"),
     ("backup", f"within {sum(s3_request.RETRY_SECONDS):.0f} s"),
     ("backup", f"if nothing arrives for {pod_connection.IDLE_SECONDS:.0f} s"),
     ("backup", f"A Job ends after {backup.DEADLINE_SECONDS // 3600} hours at the latest"),

@@ -1,11 +1,10 @@
-"""Reviews of Cryostats: sets defaults, checks the permissions of the author, and returns warnings."""
+"""Reviews of Cryostats: sets defaults, checks the spec and the permissions of the author, and returns warnings."""
 
 from __future__ import annotations
 
 import asyncio
 import logging
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import replace
 from typing import Any, Protocol
 
 from pydantic import ValidationError
@@ -21,26 +20,20 @@ from ..api.spec_warnings import key_warnings, warnings_for
 from ..api.v1beta2 import Cryostat
 from ..api.validation import new_problems
 from ..kube.errors import ApiError
-from ..observe.planning import plan_for
 from ..plan.components.buckets import missing_name_warning
 from ..plan.instance import Instance
-from ..plan.model.kinds import PARTIAL, InstanceKey, Obj
-from ..plan.model.problems import Problem
-from ..plan.model.snapshot import ReferenceData, Snapshot
-from ..plan.planner import Desired
+from ..plan.model.kinds import Obj
+from ..plan.model.snapshot import Snapshot
 from ..plan.restored_release import created_refusal
 from ..settings import Settings
 from .cluster_reader import ClusterReader
+from .plan_warnings import plan_warnings
 from .reviews import AdmissionRequest, allowed, denied
 from .watched_namespaces import namespace_refusal
 
 logger = logging.getLogger(__name__)
 
 REVIEW_TIMEOUT = 6.0  # seconds for the review of permissions; the API server waits for 10 in all
-MAX_REFERENCES = 32  # Secrets and ConfigMaps that are read for the warnings of one review
-WARNINGS_TIMEOUT = 2.0  # seconds for reads that only lead to warnings
-# Reasons that lead to a warning: the spec refers to an object that does not exist.
-_MISSING = ("NotFound", "NamespaceTerminating", "NamespaceRecreated", "NamespaceNotServed")
 
 
 class AccessReviewer(Protocol):
@@ -149,51 +142,8 @@ class CryostatAdmission:
         except ValidationError as error:
             logger.debug("Some warnings about Cryostat %s/%s are left out: %s", request.namespace, request.name, error)
             return allowed(request, warnings)
-        try:
-            async with asyncio.timeout(WARNINGS_TIMEOUT):
-                problems = await self._problems(request, cryostat, snapshot)
-            warnings += [problem.message for problem in problems]
-        except (ApiError, TimeoutError) as error:
-            logger.debug("Some warnings about Cryostat %s/%s are left out: %s", request.namespace, request.name, error)
+        warnings += await plan_warnings(request, cryostat, snapshot, self._reader, self._settings)
         return allowed(request, warnings)
-
-    async def _problems(self, request: AdmissionRequest, cryostat: Cryostat, snapshot: Snapshot) -> list[Problem]:
-        """Return what the reconciler would report: settings without effect, references to missing objects.
-
-        Missing objects are reported to the API server only: other callers must not learn what exists.
-        """
-        # The snapshot is from memory, where some objects have only their ownership metadata.
-        whole = {key: obj for key, obj in snapshot.live.items() if not obj.get(PARTIAL)}
-        reader = _ReviewReader(self._reader, replace(snapshot, live=whole), read_references=request.from_api_server)
-        _, plan = await plan_for(cryostat, reader, self._settings)
-        if not request.from_api_server:
-            return list(plan.warnings)
-        missing = [p for p in plan.problems if p.actionable and p.reason.endswith(_MISSING)]
-        return [*plan.warnings, *missing]
-
-
-class _ReviewReader:
-    """Reads for one plan: a snapshot from memory, and GET requests for the references that are not in it."""
-
-    def __init__(self, reader: ClusterReader, snapshot: Snapshot, *, read_references: bool) -> None:
-        self._reader = reader
-        self._snapshot = snapshot
-        self._read_references = read_references
-
-    async def snapshot(self, instance_key: InstanceKey, uid: str, targets: tuple[str, ...]) -> Snapshot:
-        return self._snapshot
-
-    async def resolve(self, instance_key: InstanceKey, desired: Desired) -> ReferenceData:
-        generated = {(key.kind, key.name) for key in desired.requests}
-        if not self._read_references:
-            return dict.fromkeys(generated)
-        known = self._snapshot.data
-        unread = [(r.kind, r.name) for r in desired.references if (r.kind, r.name) not in generated | set(known)]
-        del unread[MAX_REFERENCES:]
-        found = await asyncio.gather(
-            *(self._reader.content(kind, instance_key.namespace, name) for kind, name in unread)
-        )
-        return {**known, **dict.fromkeys(generated), **dict(zip(unread, found, strict=True))}
 
 
 def _database_secret(spec: Any) -> Obj:

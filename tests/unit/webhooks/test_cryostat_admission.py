@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import copy
 from typing import Any, cast
-from unittest.mock import AsyncMock
 
 import pytest
 from hypothesis import given
@@ -19,10 +18,10 @@ from cryostat_operator.api.required_permissions import (
 from cryostat_operator.api.spec_warnings import warnings_for
 from cryostat_operator.api.v1beta2 import CryostatSpec
 from cryostat_operator.kube.errors import ApiUnavailable
-from cryostat_operator.plan.model.kinds import PARTIAL, Key
+from cryostat_operator.plan.model.kinds import Key
 from cryostat_operator.plan.model.snapshot import NamespaceState, Snapshot
 from cryostat_operator.settings import Settings
-from cryostat_operator.webhooks.cryostat_admission import MAX_REFERENCES, CryostatAdmission
+from cryostat_operator.webhooks.cryostat_admission import CryostatAdmission
 from cryostat_operator.webhooks.reviews import Caller, parse
 from tests.unit.api.test_required_permissions import SCHEDULED
 from tests.unit.plan.test_planning_steps import calls
@@ -110,14 +109,6 @@ async def validate(
     return await admission.validate(parse(review, API_SERVER))
 
 
-async def test_only_some_of_very_many_references_are_read_for_warnings() -> None:
-    reader = Reader(Snapshot())
-    templates = [{"configMapName": f"template{number}", "filename": "a"} for number in range(1_000)]
-    response = (await validate(reader, {"eventTemplates": templates}))["response"]
-    assert response["allowed"] is True
-    assert 0 < len(reader.read) <= MAX_REFERENCES
-
-
 async def test_buckets_without_a_field_are_named_in_a_warning() -> None:
     settings = Settings.from_env({"RELATED_IMAGE_CORE": "example.com/cryostat:4.3.0"})
     spec = {
@@ -201,13 +192,6 @@ def test_wrong_annotations_of_a_scheduled_backup_are_refused(old: Any) -> None:
         assert refused["status"]["message"].startswith(f'Annotation {key} is "{value}": ')
 
 
-async def test_an_object_with_a_partial_body_is_left_out() -> None:
-    key = Key("PersistentVolumeClaim", "n", "a-database")
-    claim = {"kind": key.kind, "metadata": {"name": key.name, "namespace": "n"}, PARTIAL: True}
-    answer = await validate(Reader(Snapshot(live={key: claim}, namespaces={"n": NamespaceState()})))
-    assert answer["response"]["allowed"] is True
-
-
 async def test_the_data_of_a_backup_is_not_restored_into_an_older_database() -> None:
     versions = {constants.ANNOTATION_RESTORED_RELEASE: "postgresql=99"}
     obj = {"apiVersion": constants.API_VERSION, "kind": constants.KIND, **cryostat({})}
@@ -220,17 +204,6 @@ async def test_the_data_of_a_backup_is_not_restored_into_an_older_database() -> 
         response = (await admission.validate(parse(review, API_SERVER)))["response"]
         assert response["allowed"] is allowed
         assert allowed or "The backup was made with PostgreSQL 99" in response["status"]["message"]
-
-
-async def test_problems_that_cannot_be_read_are_left_out_of_the_warnings(
-    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
-) -> None:
-    reader = Reader(Snapshot(namespaces={"n": NamespaceState()}))
-    caplog.set_level("DEBUG", "cryostat_operator")
-    monkeypatch.setattr(reader, "content", AsyncMock(side_effect=ApiUnavailable(0, "Unavailable", "refused")))
-    answer = await validate(reader, {"databaseOptions": {"secretName": "s"}})
-    assert answer["response"]["allowed"] is True
-    assert caplog.messages == ["Some warnings about Cryostat n/a are left out: refused"]
 
 
 async def test_an_error_before_the_checks_are_done_allows_nothing() -> None:
