@@ -10,7 +10,7 @@ import pytest
 from cryostat_operator.plan.injection.init_container import AGENT_DIRECTORY
 from cryostat_operator.plan.injection.pod_fields import PodContext
 from tests.java import jvm
-from tests.unit.plan.injection.test_pod_mutator import pod, with_agent
+from tests.unit.plan.injection.pods import pod, with_agent
 
 pytestmark = pytest.mark.skipif(not jvm.AVAILABLE, reason="there is no JDK")
 

@@ -13,6 +13,7 @@ from cryostat_operator.kube.errors import ApiError
 from cryostat_operator.plan.model import names
 from cryostat_operator.plan.model.kinds import KINDS, Key
 from cryostat_operator.reconcile.adoption import adoption_marker
+from cryostat_operator.reconcile.reconciler import Reconciler
 from tests.unit.reconcile.conftest import INSTANCE, OWNERSHIP_LABELS, Cluster
 
 MAP = Key("ConfigMap", "here", "x")
@@ -121,3 +122,12 @@ async def test_all_pages_of_a_kind_are_read(cluster: Cluster, monkeypatch: pytes
     monkeypatch.setattr(cluster.server, "list_page", one_per_page)
     await cluster.adoption.adopt(INSTANCE, "uid")
     assert [labels(cluster, Key("ConfigMap", "here", f"x{number}")) for number in range(2)] == [OWNERSHIP_LABELS] * 2
+
+
+async def test_objects_of_the_go_operator_are_adopted_once(cluster: Cluster, reconciler: Reconciler) -> None:
+    cluster.cryostat(finalizers=[constants.FINALIZER])
+    await reconciler(INSTANCE)
+    lists = [path for method, path in cluster.server.requests if method == "GET" and path.endswith("/deployments")]
+    await reconciler(INSTANCE)
+    assert len(lists) == 1
+    assert len([p for m, p in cluster.server.requests if m == "GET" and p.endswith("/deployments")]) == 1

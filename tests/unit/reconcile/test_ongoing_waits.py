@@ -1,14 +1,19 @@
-"""The duration of waits of a Cryostat."""
+"""The duration of waits of a Cryostat, and what the reconciler reports once they last."""
 
 from __future__ import annotations
 
 import math
 
+from cryostat_operator.kube.errors import ApiError, ApiUnavailable
+from cryostat_operator.plan.model.kinds import Key
 from cryostat_operator.plan.model.problems import Problem
 from cryostat_operator.plan.model.reasons import Reason
 from cryostat_operator.plan.model.times import LASTING_SECONDS
 from cryostat_operator.reconcile.ongoing_waits import LastingWaits, Waits
-from tests.unit.reconcile.conftest import INSTANCE
+from cryostat_operator.reconcile.reconciler import Reconciler
+from cryostat_operator.reconcile.results import TRANSIENT_RETRY_SECONDS
+from cryostat_operator.reconcile.work_queue import Result
+from tests.unit.reconcile.conftest import INSTANCE, Cluster, refuse
 
 WAITING = Reason.WAITING_FOR_CERTIFICATE
 PROBLEM = Problem("tls", WAITING, "it waits")
@@ -77,3 +82,82 @@ def test_a_deleted_cryostat_is_forgotten() -> None:
         forget(waits)
         clock.now += LASTING_SECONDS
         assert waits.update(INSTANCE, [PROBLEM], ()).reasons == frozenset()
+
+
+async def test_a_wait_is_checked_again_after_a_minute_and_then_a_problem(
+    cluster: Cluster, reconciler: Reconciler
+) -> None:
+    clock = [0.0]
+    reconciler._waits = Waits(lambda: clock[0])
+    cluster.cryostat()
+    await reconciler(INSTANCE)
+    key = Key("Service", "here", "sample")
+    live = cluster.server.find(key)
+    assert live
+    deleted = {**live["metadata"], "deletionTimestamp": "2020-01-01T00:00:00Z", "finalizers": ["example.com/hold"]}
+    cluster.put(key, metadata=deleted, spec=live["spec"])
+    assert await reconciler(INSTANCE) == Result(LASTING_SECONDS)
+    assert cluster.condition("Reconciled")["reason"] == "ObjectBeingDeleted"
+    clock[0] += LASTING_SECONDS
+    assert await reconciler(INSTANCE) == Result()
+    assert cluster.condition("Reconciled")["reason"] == "ObjectNotDeleted"
+    assert [reason for reason, _ in cluster.events()].count("ObjectNotDeleted") == 1
+    cluster.server.requests.clear()
+    reconciler.reset()
+    await reconciler(INSTANCE)
+    assert cluster.server.writes == [], "nothing changes after a restart"
+
+
+async def test_a_write_that_the_api_server_does_not_answer_for_a_minute_is_reported(
+    cluster: Cluster, reconciler: Reconciler
+) -> None:
+    clock = [0.0]
+    reconciler._waits = Waits(lambda: clock[0])
+    cluster.cryostat()
+
+    cluster.server.hook = refuse("POST", "/services", ApiUnavailable(503, "ServiceUnavailable", "no quorum"))
+    assert await reconciler(INSTANCE) == Result(failed=True)
+    assert cluster.condition("Reconciled") == {}
+    clock[0] += LASTING_SECONDS
+    for _ in range(2):
+        assert await reconciler(INSTANCE) == Result(failed=True)
+        found = cluster.condition("Reconciled")
+        assert (found["status"], found["reason"]) == ("False", "ApiServerUnavailable")
+        assert "Service here/sample cannot be written: no quorum" in found["message"]
+        assert "This has lasted for more than a minute: check the API server" in found["message"]
+        assert cluster.condition("Ready")["reason"] == "ApiServerUnavailable"
+    assert [reason for reason, _ in cluster.events()].count("ApiServerUnavailable") == 1
+    cluster.server.hook = None
+    await reconciler(INSTANCE)
+    assert cluster.condition("Reconciled") == {}
+
+
+async def test_conflicts_of_more_than_a_minute_are_reported(cluster: Cluster, reconciler: Reconciler) -> None:
+    clock = [0.0]
+    reconciler._waits = Waits(lambda: clock[0])
+    cluster.cryostat()
+    await reconciler(INSTANCE)
+    key = Key("Service", "here", "sample")
+    live = cluster.server.find(key)
+    assert live
+    cluster.put(key, metadata=live["metadata"], spec={**live["spec"], "ports": []})
+
+    words = "the object has been modified; please apply your changes to the latest version and try again"
+    cluster.server.hook = refuse("PUT", "/services/sample", ApiError(409, "Conflict", words))
+    assert await reconciler(INSTANCE) == Result(TRANSIENT_RETRY_SECONDS)
+    assert cluster.condition("Reconciled") == {}
+    clock[0] += LASTING_SECONDS
+    for _ in range(2):
+        assert await reconciler(INSTANCE) == Result(failed=True), "retried with backoff"
+        found = cluster.condition("Reconciled")
+        assert (found["status"], found["reason"]) == ("False", "ConflictNotResolved")
+        assert found["message"] == (
+            "Service here/sample cannot be written: the object has been modified. This has lasted for more than a "
+            "minute: find the client that repeatedly changes the object, in its metadata.managedFields."
+        )
+        assert cluster.condition("Ready")["reason"] == "ConflictNotResolved"
+    assert [reason for reason, _ in cluster.events()].count("ConflictNotResolved") == 1
+    cluster.server.hook = None
+    await reconciler(INSTANCE)
+    assert cluster.condition("Reconciled") == {}
+    assert "ConflictNotResolved" not in cluster.condition("Ready")["reason"]

@@ -14,8 +14,11 @@ from cryostat_operator.plan.diff.plan_diff import Change, Verb
 from cryostat_operator.plan.model.kinds import InstanceKey, Key, Obj
 from cryostat_operator.plan.model.problems import Problem
 from cryostat_operator.plan.model.reasons import Reason
+from cryostat_operator.reconcile.reconciler import Reconciler
 from cryostat_operator.reconcile.results import applied, refused
 from cryostat_operator.reconcile.reverted_changes import THRESHOLD, WINDOW_SECONDS, RevertedChanges
+from tests.unit.reconcile.conftest import INSTANCE as SAMPLE
+from tests.unit.reconcile.conftest import Cluster
 from tests.unit.reconcile.test_write_limiter import Clock
 
 INSTANCE, KEY = InstanceKey("here", "x"), Key("Deployment", "here", "x")
@@ -240,3 +243,17 @@ def test_other_instances_are_not_affected() -> None:
     other: Any = InstanceKey("here", "y")
     assert case.changes.problems(other) == []
     assert case.changes.recheck_after(other) == math.inf
+
+
+async def test_the_first_deletion_after_a_restart_is_an_event(cluster: Cluster, reconciler: Reconciler) -> None:
+    cluster.cryostat()
+    await reconciler(SAMPLE)
+    reconciler.reset()  # as a new process, which has written nothing
+    key = Key("Service", "here", "sample")
+    deleted = cluster.server.find(key)
+    assert deleted
+    cluster.server.remove(key)
+    cluster.owned.store("Service").remove(deleted)
+    await reconciler(SAMPLE)
+    message = "Service here/sample: another client deleted the object, and the operator created it again."
+    assert (Reason.CHANGE_REVERTED, message) in cluster.events()

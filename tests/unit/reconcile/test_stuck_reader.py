@@ -10,9 +10,11 @@ from cryostat_operator.kube.errors import ApiError, ApiUnavailable
 from cryostat_operator.plan.model.kinds import InstanceKey, Key, Obj
 from cryostat_operator.plan.model.problems import PodFailure
 from cryostat_operator.plan.model.reasons import Reason
+from cryostat_operator.reconcile.reconciler import Reconciler
 from cryostat_operator.reconcile.stuck_reader import LONGEST_PAUSE, MAX_BYTES, StuckReader
 from tests.unit.api_server import ApiServer
 from tests.unit.cluster_state import NAMESPACE, ClusterState, settled
+from tests.unit.reconcile.conftest import INSTANCE, Cluster
 
 OWNER = InstanceKey(NAMESPACE, "sample")
 TIME = "1970-01-01T00:01:40Z"  # 100 seconds
@@ -191,3 +193,25 @@ async def test_what_was_read_is_forgotten_with_the_failure_and_the_instance(serv
     await reader.explain(OWNER, settled().instance, {})
     await reader.explain(OWNER, settled().instance, {"database": FAILURE})
     assert server.requests.count(("GET", EVENTS)) == 4
+
+
+async def test_the_events_of_a_claim_that_stays_unbound_are_read_and_read_again_later(
+    cluster: Cluster, reconciler: Reconciler
+) -> None:
+    cluster.cryostat()
+    await reconciler(INSTANCE)
+    key = Key("PersistentVolumeClaim", "here", "sample-database")
+    live = cluster.server.find(key)
+    assert live
+    cluster.put(key, metadata={**live["metadata"], "creationTimestamp": "2026-01-01T00:00:00Z"}, spec=live["spec"])
+    head = {"type": "Warning", "reason": "ProvisioningFailed", "involvedObject": {"uid": live["metadata"]["uid"]}}
+    cluster.server.put("/api/v1/namespaces/here/events/a", {**head, "message": "no space"})
+    await reconciler(INSTANCE)
+    cluster.server.requests.clear()
+    result = await reconciler(INSTANCE)
+    assert cluster.server.requests == [], "the answer is kept for a minute"
+    assert result.requeue_after is not None
+    assert 0.0 < result.requeue_after <= 60.0
+    assert (
+        'no volume was created for it (event ProvisioningFailed: "no space")' in cluster.condition("Ready")["message"]
+    )

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, cast
 
 from cryostat_operator.api import constants
+from cryostat_operator.observe.observer import Observer
+from cryostat_operator.reconcile.reconciler import Reconciler
 from cryostat_operator.reconcile.unserved import unserved
+from cryostat_operator.reconcile.work_queue import Result
 from cryostat_operator.settings import Settings
+from tests.unit.reconcile.conftest import CRYOSTAT_PATH, INSTANCE, Cluster, FakeObserver
 
 OTHERS, CHOSEN = Settings(watch_namespaces=("a",)), Settings(watch_namespaces=("a", "here"))
 RETAIN = {constants.ANNOTATION_DATA_RETENTION: "Retain"}
@@ -48,3 +52,25 @@ def test_a_deletion_waits_only_if_data_is_to_be_kept() -> None:
         "Ask an administrator to add the namespace to WATCH_NAMESPACES of the operator, or remove the annotation "
         "operator.cryostat.io/data-retention: this deletes the data.",
     )
+
+
+async def test_in_a_namespace_that_is_not_served_only_the_status_is_written(cluster: Cluster) -> None:
+    observer = FakeObserver(cluster)
+    observer.served = False
+    settings = Settings(service_tls=False, watch_namespaces=("elsewhere",))
+    reconciler = Reconciler(cluster.server, cast(Observer, observer), cluster.cryostats, settings, cluster.metrics)
+    cluster.cryostat()
+    for _ in range(2):
+        assert await reconciler(INSTANCE) == Result()
+    assert cluster.server.writes == [("PATCH", f"{CRYOSTAT_PATH}/status")]
+    [ready] = cluster.live_cryostat()["status"]["conditions"]
+    assert (ready["type"], ready["status"], ready["reason"]) == ("Ready", "False", "NamespaceNotServed")
+    metadata = {"finalizers": [constants.FINALIZER], "deletionTimestamp": "2026-01-01T00:00:00Z"}
+    cluster.cryostat(annotations={constants.ANNOTATION_DATA_RETENTION: "Retain"}, **metadata)
+    assert await reconciler(INSTANCE) == Result()
+    assert cluster.finalizer.is_set(cluster.live_cryostat())
+    [ready] = cluster.live_cryostat()["status"]["conditions"]
+    assert ready["reason"] == "DeletionBlocked"
+    cluster.cryostat(**metadata)
+    await reconciler(INSTANCE)
+    assert cluster.server.find(CRYOSTAT_PATH) is None, "the deletion is not blocked"

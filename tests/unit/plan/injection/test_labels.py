@@ -64,7 +64,16 @@ def test_smart_triggers_are_names_of_config_maps() -> None:
 
 @pytest.mark.parametrize(
     ("text", "milliseconds"),
-    [("0", 0), ("1h30m", 5_400_000), ("1.5s", 1500), (".5s", 500), ("1500us", 1), ("2.s", 2000)],
+    [
+        ("0", 0),
+        ("1h30m", 5_400_000),
+        ("1h0m0s", 3_600_000),
+        ("1.5s", 1500),
+        (".5s", 500),
+        ("300ms", 300),
+        ("999us", 0),
+        ("2.s", 2000),
+    ],
 )
 def test_durations_are_those_of_go(text: str, milliseconds: int) -> None:
     assert labels.parse_duration(text) == milliseconds

@@ -7,7 +7,10 @@ from typing import Any
 import pytest
 
 from cryostat_operator.plan.injection import pod_fields
-from cryostat_operator.plan.injection.pod_fields import NotInjectableError, select_container
+from cryostat_operator.plan.injection.pod_fields import NotInjectableError, PodContext, select_container
+from cryostat_operator.plan.injection.pod_mutator import inject_agent
+from tests.unit.plan.injection.pods import instance_of
+from tests.unit.plan.injection.pods import pod as requesting_pod
 
 
 def pod(*names: str, **annotations: str) -> dict[str, Any]:
@@ -106,3 +109,32 @@ def test_named_entries_are_replaced_in_place() -> None:
     assert pod_fields.find_named(spec, "volumes", "a") == {"name": "a", "emptyDir": {}}
     assert pod_fields.find_named(spec, "mounts", "a") is None
     assert volumes == [{"name": "a"}, {"name": "b"}]
+
+
+def containers(*names: str, annotation: str | None = None, label: str | None = None) -> dict[str, Any]:
+    given = requesting_pod(labels={"cryostat.io/container": label} if label else {})
+    given["spec"]["containers"] = [{"name": name, "image": "a"} for name in names]
+    if annotation:
+        given["metadata"]["annotations"] = {"kubectl.kubernetes.io/default-container": annotation}
+    return given
+
+
+@pytest.mark.parametrize(
+    ("given", "chosen", "hints"),
+    [
+        (containers("istio-proxy", "app"), "app", 0),
+        (containers("wait", "main", annotation="main"), "main", 0),
+        (containers("a", "b", annotation="b"), "b", 0),
+        (containers("a", "b", annotation="b", label="a"), "a", 0),
+        (containers("a", "b", annotation="gone"), "a", 1),
+        (containers("a", "b"), "a", 1),
+        (containers("linkerd-proxy", "a", "b"), "a", 1),
+        (containers("wait"), "wait", 0),
+    ],
+    ids=str,
+)
+def test_one_container_gets_the_agent(given: dict[str, Any], chosen: str, hints: int) -> None:
+    result = inject_agent(given, instance_of(), PodContext("apps"))
+    assert result.pod is not None
+    assert [each["name"] for each in result.pod["spec"]["containers"] if "env" in each] == [chosen]
+    assert len(result.hints) == hints

@@ -8,54 +8,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cryostat_operator.api.v1beta2 import Cryostat
-from cryostat_operator.plan.injection import labels
 from cryostat_operator.plan.injection.java_options import INHERITED_OPTIONS
 from cryostat_operator.plan.injection.pod_fields import PodContext
 from cryostat_operator.plan.injection.pod_mutator import SAFE_TO_EVICT_VOLUMES, inject_agent
 from cryostat_operator.plan.instance import Instance
 from cryostat_operator.plan.model import names
-from cryostat_operator.plan.model.snapshot import Snapshot
-from cryostat_operator.settings import Settings
 from tests.unit import kubernetes_schemas
-
-JAR = "/tmp/cryostat-agent/cryostat-agent-shaded.jar"
-AGENT = f"-javaagent:{JAR}=io.cryostat.agent.shaded.org.slf4j.simpleLogger.defaultLogLevel"
-LABELS = {"cryostat.io/name": "sample", "cryostat.io/namespace": "monitoring"}
-
-
-def instance_of(spec: dict[str, Any] | None = None, *, openshift: bool = False, tls: bool = False) -> Instance:
-    cr = {"metadata": {"name": "sample", "namespace": "monitoring"}, "spec": spec or {}}
-    return Instance(Cryostat.model_validate(cr), Snapshot(openshift=openshift), Settings(service_tls=tls))
-
-
-def pod(container: dict[str, Any] | None = None, labels: dict[str, str] | None = None, **spec: Any) -> dict[str, Any]:
-    containers = [{"name": "app", "image": "app:1", **(container or {})}]
-    metadata = {"name": "app-1", "labels": {**LABELS, **(labels or {})}}
-    return {"apiVersion": "v1", "kind": "Pod", "metadata": metadata, "spec": {"containers": containers, **spec}}
-
-
-def with_agent(
-    given: dict[str, Any], instance: Instance | None = None, where: PodContext | None = None
-) -> dict[str, Any]:
-    result = inject_agent(given, instance or instance_of(), where or PodContext("apps"))
-    assert result.pod is not None, result.reason
-    annotations = {**(given["metadata"].get("annotations") or {}), SAFE_TO_EVICT_VOLUMES: "cryostat-agent-init"}
-    assert result.pod["metadata"] == {**given["metadata"], "annotations": annotations}
-    assert kubernetes_schemas.errors(result.pod) == []
-    return result.pod
-
-
-def refused(given: dict[str, Any], instance: Instance | None = None, where: PodContext | None = None) -> str:
-    result = inject_agent(given, instance or instance_of(), where or PodContext("apps"))
-    assert result.pod is None
-    return result.reason
-
-
-def env(given: dict[str, Any], index: int = 0) -> dict[str, Any]:
-    entries = given["spec"]["containers"][index].get("env") or []
-    assert len({entry["name"] for entry in entries}) == len(entries)
-    return {entry["name"]: entry.get("value", entry.get("valueFrom")) for entry in entries}
+from tests.unit.plan.injection.pods import AGENT, env, instance_of, pod, refused, with_agent
 
 
 def test_a_plain_pod() -> None:
@@ -181,14 +140,6 @@ def test_labels_that_look_wrong_cause_warnings() -> None:
     assert "did you mean container?" in " ".join(hints)
 
 
-@pytest.mark.parametrize(
-    ("text", "milliseconds"),
-    [("0", 0), ("300ms", 300), ("1.5h", 5400000), ("2h45m", 9900000), (".5s", 500), ("1h0m0s", 3600000), ("999us", 0)],
-)
-def test_durations(text: str, milliseconds: int) -> None:
-    assert labels.parse_duration(text) == milliseconds
-
-
 def test_tls() -> None:
     secret = names.agent_certificate("monitoring", "sample", "apps")
     i = instance_of(tls=True)
@@ -237,86 +188,6 @@ def test_the_init_container_fits_its_pod() -> None:
     assert "runAsUser" not in context(securityContext={"runAsUser": 7})
     assert "seccompProfile" not in context(securityContext={"seccompProfile": {"type": "Localhost"}})
     assert "seccompProfile" not in context(instance_of(openshift=True))
-
-
-def test_resources_of_the_init_container() -> None:
-    def resources(container: dict[str, Any], spec: dict[str, Any] | None = None, **given: Any) -> Any:
-        return with_agent(pod(container, **given), instance_of(spec))["spec"]["initContainers"][0].get("resources")
-
-    guaranteed = {"requests": {"cpu": "2", "memory": "1Gi"}, "limits": {"cpu": "2", "memory": "1Gi"}}
-    assert resources({"resources": guaranteed}) == guaranteed
-    device = {"limits": {"example.com/gpu": "1", "cpu": "1"}}
-    assert resources({"resources": device}) == {"limits": {"cpu": "1"}}
-    assert resources({}, resources={"limits": {"cpu": "1"}}) is None
-    chosen = {"agentOptions": {"resources": {"requests": {"cpu": "1m"}}}}
-    assert resources({"resources": guaranteed}, chosen) == {"requests": {"cpu": "1m", "memory": "32Mi"}}
-    assert resources({}, chosen, resources={"limits": {"cpu": "1"}}) is None
-
-
-@pytest.mark.parametrize(
-    ("limits", "hints"),
-    [
-        ((), 0),
-        (("1Gi",), 0),
-        (("40Mi", "60Mi"), 0),
-        (("20Mi", "20Mi"), 1),
-        (("40Mi",), 1),
-        (("much",), 0),
-    ],
-)
-def test_little_ephemeral_storage_is_a_hint(limits: tuple[str, ...], hints: int) -> None:
-    """The kubelet evicts a pod with more than the sum of the limits, including the volume with the JAR."""
-    given = pod()
-    [container] = given["spec"]["containers"]
-    given["spec"]["containers"] = [
-        {**container, "name": name, "resources": {"limits": {"ephemeral-storage": limit}}}
-        for name, limit in zip(("app", "istio-proxy"), limits, strict=False)
-    ] or [container]
-    result = inject_agent(given, instance_of(), PodContext("apps"))
-    assert result.pod
-    assert len(result.hints) == hints
-    for hint in result.hints:
-        assert hint == ("the agent takes up to 32Mi of the ephemeral storage of the pod, whose limit is 41943040 bytes")
-
-
-def _limited(limit: str, **fields: Any) -> dict[str, Any]:
-    return {"name": limit.lower(), "image": "i", "resources": {"limits": {"ephemeral-storage": limit}}, **fields}
-
-
-@pytest.mark.parametrize(
-    ("limit", "before", "hints"),
-    [
-        ("20Mi", [_limited("1Gi", restartPolicy="Always")], 0),
-        ("20Mi", [_limited("1Gi")], 0),
-        ("20Mi", [_limited("60Mi", restartPolicy="Always"), _limited("40Mi")], 0),
-        ("20Mi", [_limited("40Mi"), _limited("60Mi", restartPolicy="Always")], 1),
-        ("20Mi", [{"name": "unlimited", "image": "i"}, _limited("40Mi")], 1),
-        ("", [_limited("40Mi")], 1),
-    ],
-)
-def test_init_containers_count_in_the_limit_of_a_pod(limit: str, before: list[dict[str, Any]], hints: int) -> None:
-    """Sidecars are added; of the other init containers, the one with the highest limit counts."""
-    given = pod({"resources": {"limits": {"ephemeral-storage": limit}}} if limit else {})
-    given["spec"]["initContainers"] = before
-    result = inject_agent(given, instance_of(), PodContext("apps"))
-    assert result.pod
-    assert len([hint for hint in result.hints if "ephemeral storage" in hint]) == hints
-
-
-@pytest.mark.parametrize(
-    ("limit", "kept"),
-    [("1Gi", {"memory": "64Mi", "ephemeral-storage": "200Mi"}), ("", {"memory": "64Mi"})],
-)
-def test_the_agent_gives_no_limit_of_ephemeral_storage_to_a_pod_without_one(limit: str, kept: dict[str, str]) -> None:
-    """The kubelet evicts a pod with more than the limits of its containers, including those that have ended."""
-    limits = {"memory": "64Mi", "ephemeral-storage": "200Mi"}
-    cr = instance_of({"agentOptions": {"resources": {"limits": limits, "requests": {"ephemeral-storage": "50Mi"}}}})
-    target = pod({"resources": {"limits": {"ephemeral-storage": limit}}} if limit else {})
-    result = inject_agent(target, cr, PodContext("apps"))
-    assert result.pod
-    [init] = result.pod["spec"]["initContainers"]
-    assert init["resources"]["limits"] == kept
-    assert init["resources"]["requests"]["ephemeral-storage"] == "50Mi"
 
 
 def test_settings_of_the_author_are_kept() -> None:
@@ -376,6 +247,36 @@ def test_a_port_or_port_name_that_is_used_is_kept() -> None:
     )
     named = pod({"ports": [{"name": "cryostat-cb", "containerPort": 1}]})
     assert len(with_agent(named)["spec"]["containers"][0]["ports"]) == 1
+
+
+@pytest.mark.parametrize(
+    ("present", "expected"),
+    [
+        (None, "cryostat-agent-init"),
+        ("", "cryostat-agent-init"),
+        ("cache, tmp", "cache,tmp,cryostat-agent-init"),
+        ("cryostat-agent-init,cache", "cryostat-agent-init,cache"),
+    ],
+)
+def test_the_volume_does_not_keep_the_autoscaler_from_removing_a_node(present: str | None, expected: str) -> None:
+    given = pod()
+    if present is not None:
+        given["metadata"]["annotations"] = {SAFE_TO_EVICT_VOLUMES: present}
+    result = inject_agent(given, instance_of(), PodContext("apps"))
+    assert result.pod is not None
+    assert result.pod["metadata"]["annotations"] == {SAFE_TO_EVICT_VOLUMES: expected}
+
+
+def test_no_annotation_beyond_the_limit_of_the_api_server() -> None:
+    given = pod()
+    given["metadata"]["annotations"] = {"a": "x" * (256 * 1024 - 20)}
+    result = inject_agent(given, instance_of(), PodContext("apps"))
+    assert result.pod is not None
+    assert result.pod["metadata"] == given["metadata"]
+    assert result.hints[0] == (
+        "no space is left for the annotation cluster-autoscaler.kubernetes.io/safe-to-evict-local-volumes, "
+        "so the autoscaler keeps the node of the pod"
+    )
 
 
 _ENV = st.lists(

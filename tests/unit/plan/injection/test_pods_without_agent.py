@@ -11,7 +11,7 @@ import pytest
 from cryostat_operator.plan.injection.labels import requested_options
 from cryostat_operator.plan.injection.pod_fields import PodContext
 from cryostat_operator.plan.injection.pod_mutator import PodMutator, Result
-from tests.unit.plan.injection.test_pod_mutator import instance_of, pod, refused, with_agent
+from tests.unit.plan.injection.pods import instance_of, pod, refused, with_agent
 
 NEEDED = ", and the agent needs /tmp/cryostat-agent; mount it at another path"
 
