@@ -84,3 +84,9 @@ def test_behind_openshifts_proxy_no_other_protocol_passes(openshift: tuple[Conta
     received = as_user(openshift[0], "/api/notifications", sent)
     assert "upgrade" not in received
     assert received.get("connection", "close") != "upgrade"
+
+
+def test_behind_openshifts_proxy_large_cookies_pass(openshift: tuple[Container, bool]) -> None:
+    """A browser sends those of all applications of the domain. The application accepts 20 KB of headers."""
+    cookies = "; ".join(f"c{number}={'x' * 3000}" for number in range(5))
+    assert as_user(openshift[0], "/", {"Cookie": cookies})["cookie"] == cookies
