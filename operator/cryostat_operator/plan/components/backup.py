@@ -25,6 +25,9 @@ OPTIONAL_KEYS = {
 }  # variable → key of the Secret
 LONGEST_NAME = 52  # characters of the name of a CronJob, because Jobs get a longer one
 DEADLINE_SECONDS = 6 * 3600
+# A sidecar of a mesh would keep the Job from ending, and the command connects only to the API server and the bucket.
+NO_SIDECAR_LABELS = {"sidecar.istio.io/inject": "false", "kuma.io/sidecar-injection": "disabled"}
+NO_SIDECAR_ANNOTATIONS = {"linkerd.io/inject": "disabled", "consul.hashicorp.com/connect-inject": "false"}
 _DIRECTORY, _TEMPORARY = "/backups", "/tmp"  # noqa: S108 - a volume of the pod
 _REQUESTS, _LIMITS = ("50m", "128Mi"), ("1", "512Mi")
 
@@ -81,7 +84,13 @@ def cron_job(instance: Instance, schedule: BackupSchedule, image: Image) -> Obj:
     job = {
         "backoffLimit": 1,
         "activeDeadlineSeconds": DEADLINE_SECONDS,
-        "template": {"metadata": {"labels": _labels(instance)}, "spec": _pod(instance, schedule, image)},
+        "template": {
+            "metadata": {
+                "labels": {**_labels(instance), **NO_SIDECAR_LABELS},
+                "annotations": dict(NO_SIDECAR_ANNOTATIONS),
+            },
+            "spec": _pod(instance, schedule, image),
+        },
     }
     return builders.owned(instance, "CronJob", names.backup(instance.name), _labels(instance)) | {
         "spec": {

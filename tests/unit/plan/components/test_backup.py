@@ -118,6 +118,16 @@ def test_selectors_of_the_instance_do_not_match_the_pod() -> None:
     assert "kind" not in job["spec"]["jobTemplate"]["spec"]["template"]["metadata"]["labels"]
 
 
+def test_a_mesh_adds_no_sidecar_that_keeps_the_job_from_ending() -> None:
+    metadata = find(state().plan, "CronJob", JOB.name)["spec"]["jobTemplate"]["spec"]["template"]["metadata"]
+    assert metadata["labels"]["sidecar.istio.io/inject"] == "false"
+    assert metadata["labels"]["kuma.io/sidecar-injection"] == "disabled"
+    assert metadata["annotations"] == {
+        "linkerd.io/inject": "disabled",
+        "consul.hashicorp.com/connect-inject": "false",
+    }
+
+
 def test_defaults_of_the_api_server_are_ignored() -> None:
     desired = find(state().plan, "CronJob", JOB.name)
     pod = desired["spec"]["jobTemplate"]["spec"]["template"]["spec"]
