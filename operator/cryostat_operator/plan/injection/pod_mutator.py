@@ -26,6 +26,7 @@ from .init_container import (
 from .java_options import ContainerVariables
 from .labels import AgentOptions, requested_options
 from .pod_fields import NotInjectableError, PodContext, find_named, is_for_windows, put_named, select_container
+from .temporary_files import check_temporary_files
 
 PORT_NAME = "cryostat-cb"
 # Volumes that the cluster autoscaler may lose when it removes a node, separated by commas.
@@ -88,8 +89,7 @@ class PodMutator:
     def _check(self) -> None:
         if is_for_windows(self.spec):
             raise NotInjectableError("there is no agent for Windows")
-        if hint := check_storage(self.spec):
-            self.hints.append(hint)
+        self.hints += filter(None, (check_storage(self.spec), check_temporary_files(self.container)))
         if self.instance.tls and not self.context.certificate:
             raise NotInjectableError(
                 f"Secret {self._certificate} with the agents' certificate does not exist yet; "
