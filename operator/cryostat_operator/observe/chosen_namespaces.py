@@ -14,6 +14,7 @@ from ..plan.model.kinds import collection_path
 
 logger = logging.getLogger(__name__)
 
+CONFIRM_SECONDS = 1.0  # between a refusal and the request that confirms it
 RETRY_SECONDS = 5.0  # between two checks of a missing permission
 UNAVAILABLE_SECONDS = 1.0  # between two checks while the API server does not answer
 
@@ -76,8 +77,21 @@ class ChosenNamespaces:
         """Wait until the operator may list objects in a namespace, as far as it knows."""
         await self._allowed[namespace].wait()
 
-    def deny(self, namespace: str, source: Source, error: ApiError) -> None:
-        """Do not serve a namespace until this source can be listed."""
+    async def deny_if_confirmed(self, namespace: str, source: Source) -> bool:
+        """Do not serve a namespace, in which this source was refused, until the source can be listed.
+
+        An API server that has just started refuses all requests until it has read the roles. So a second request must
+        be refused, too.
+
+        Returns:
+            Whether it was refused.
+        """
+        await asyncio.sleep(CONFIRM_SECONDS)
+        if error := await self._refusal(source):
+            self._deny(namespace, source, error)
+        return error is not None
+
+    def _deny(self, namespace: str, source: Source, error: ApiError) -> None:
         if self._denied[namespace].is_set():
             return
         logger.warning(
@@ -101,9 +115,7 @@ class ChosenNamespaces:
         return is_allowed and all(each.synced.is_set() for each in self._required[namespace])
 
     async def _check(self, namespace: str, source: Source) -> None:
-        if error := await self._refusal(source):
-            self.deny(namespace, source, error)
-        else:
+        if await self._refusal(source) is None or not await self.deny_if_confirmed(namespace, source):
             self._allowed[namespace].set()
 
     async def _serve_when_allowed(self, namespace: str, source: Source) -> None:

@@ -47,8 +47,9 @@ class NamespacedReflector:
             await self._namespaces.wait_until_allowed(name)
             try:
                 await self._reflectors[name].run()
-            except ApiError as error:
-                self._namespaces.deny(name, self._sources[name], error)
+            except ApiError:
+                if await self._namespaces.deny_if_confirmed(name, self._sources[name]):
+                    self._reflectors[name].synced.clear()  # what it knows becomes old
 
 
 class Synced:

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from cryostat_operator.kube import reflector
 from cryostat_operator.kube.errors import ApiError
 from cryostat_operator.kube.reflector import Source
 from cryostat_operator.observe import chosen_namespaces
@@ -27,7 +28,18 @@ class Server(ApiServer):
         super().__init__()
         self.forbidden: set[str] = set()
         self.unwatched: set[str] = set()  # paths of which only watches are refused
+        self.may_list = asyncio.Event()
+        self.may_list.set()
+        self.waiting: list[str] = []  # paths of lists that wait for `may_list`
         self.hook = self._refuse
+
+    async def list_page(
+        self, path: str, on_item: Callable[[Obj], None], params: Mapping[str, str], accept: str = ""
+    ) -> Obj:
+        if not self.may_list.is_set():
+            self.waiting.append(path)
+            await self.may_list.wait()
+        return await super().list_page(path, on_item, params, accept)
 
     @asynccontextmanager
     async def watch(self, path: str, params: Mapping[str, str], accept: str) -> AsyncIterator[AsyncIterator[Obj]]:
@@ -61,7 +73,9 @@ class Names:
 
 @pytest.fixture(autouse=True)
 def _at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(chosen_namespaces, "CONFIRM_SECONDS", 0.0)
     monkeypatch.setattr(chosen_namespaces, "RETRY_SECONDS", 0.0)
+    monkeypatch.setattr(reflector, "MIN_BACKOFF", 0.0)
     monkeypatch.setattr(chosen_namespaces, "UNAVAILABLE_SECONDS", 0.0)
 
 
@@ -183,4 +197,48 @@ async def test_a_namespace_that_can_be_listed_and_not_watched_is_not_served_agai
     assert watch.changed == ["one"], "it was not served once"
     server.unwatched = set()
     await until(lambda: watch.chosen.not_served(["one"]) == frozenset())
+    await watch.stop()
+
+
+def end_watches(server: Server) -> None:
+    """End all open watches as after a compaction, so that everything is listed again."""
+    for _, _, queue in server._streams:
+        queue.put_nowait({"type": "ERROR", "object": {"code": 410, "reason": "Expired"}})
+
+
+async def test_one_refusal_is_no_missing_permission(caplog: pytest.LogCaptureFixture) -> None:
+    """An API server that has just started refuses all requests until it has read the roles."""
+    server = Server()
+    watch = Watch(server)
+    await watch.start()
+    await watch.synced()
+    path, refusals = collection("two", "services"), [ApiError(403, "Forbidden", "no")]
+    server.hook = lambda _, asked, __: refusals.pop() if refusals and asked == path else None
+    lists = server.requests.count(("GET", path))
+    end_watches(server)
+    await until(lambda: server.requests.count(("GET", path)) == lists + 3)  # refused, confirmed, listed
+    assert watch.served() == {"one", "two"}
+    assert watch.changed == caplog.messages == []
+    await watch.stop()
+
+
+async def test_a_namespace_is_served_again_only_after_its_objects_were_listed_again() -> None:
+    server = Server()
+    watch = Watch(server)
+    await watch.start()
+    await watch.synced()
+    server.forbidden = {collection("two", "services")}
+    end_watches(server)
+    await until(lambda: watch.changed == ["two"])
+    server.remove(Key("Service", "two", "s"))
+    server.may_list.clear()
+    server.forbidden.clear()
+    await until(lambda: server.waiting == [collection("two", "services")])
+    for _ in range(100):
+        await asyncio.sleep(0)
+    assert watch.served() == {"one"}
+    server.may_list.set()
+    await until(lambda: watch.served() == {"one", "two"})
+    assert watch.store.namespaces == {"one"}, "the Service that was deleted meanwhile is not known any more"
+    await until(lambda: watch.changed == ["two", "two"])
     await watch.stop()
