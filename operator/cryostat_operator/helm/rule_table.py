@@ -120,10 +120,7 @@ RULES: Mapping[str, Rule] = {
     **_containers(),
     **_services(),
     **_scheduling(),
-    **{
-        f"storage.buckets.names.{name}": MoveTo(f"objectStorageOptions.storageBucketNameOptions.{name}", default)
-        for name, default in _BUCKETS.items()
-    },
+    **{f"storage.buckets.names.{name}": storage_rules.bucket_name(name, default) for name, default in _BUCKETS.items()},
     "core.debug.log.level": MoveTo("loggingOptions.coreLogLevel", "INFO"),
     "core.audit.mode": MoveTo("enableAudit", "auto", _audit),
     "core.sslProxied": NotSupported("there is no field for it; the Ingress or Route terminates TLS", False),

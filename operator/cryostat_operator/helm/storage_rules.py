@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from .rule_types import Context, Finding, NotConverted, Rule, SetField, for_mapping, is_empty
+from .rule_types import Context, Finding, MoveTo, NotConverted, Rule, SetField, for_mapping, is_empty
 
 # Field of the provider with the opposite meaning, and the chart's default, by the chart's switch.
 _PROVIDER_SWITCHES = {
@@ -38,6 +38,18 @@ def volume(field: str, size: str) -> Rule:
             yield SetField(f"storageOptions.{field}.pvc.spec", spec)
         if value.get("annotations"):
             yield SetField(f"storageOptions.{field}.pvc.annotations", value["annotations"])
+
+    return rule
+
+
+def bucket_name(field: str, default: str) -> Rule:
+    """Return the rule for the name of one bucket. Only those of an external object storage can be chosen."""
+    move = MoveTo(f"objectStorageOptions.storageBucketNameOptions.{field}", default)
+
+    def rule(path: str, value: Any, context: Context) -> Iterator[Finding]:
+        for finding in move(path, value, context):
+            managed = not context.at("storage.provider.url")
+            yield NotConverted(path, "the managed storage has buckets with fixed names") if managed else finding
 
     return rule
 

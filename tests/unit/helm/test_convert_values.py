@@ -82,8 +82,13 @@ BECOMES: list[tuple[dict[str, Any], dict[str, Any]]] = [
     (values("storage.provider", {"usePresignedRecordingTransfers": False}),
      values("objectStorageOptions.provider.disablePresignedFileTransfers", True)),
     (values("storage.buckets.names.probes", "x"), {}),
-    (values("storage.buckets.names.heapDumps", "x"),
-     values("objectStorageOptions.storageBucketNameOptions.heapDumps", "x")),
+    (values("storage.buckets.names.heapDumps", "x"), {}),
+    (joined(values("storage.buckets.names.heapDumps", "x"), values("storage.storageSecretName", "s3"),
+            values("storage.provider", {"url": "https://s3.example.com", "usePresignedDownloads": True})),
+     {"objectStorageOptions": {
+         "secretName": "s3",
+         "provider": {"url": "https://s3.example.com"},
+         "storageBucketNameOptions": {"heapDumps": "x"}}}),
     (values("networkPolicy.ingress.enabled", False),
      {"networkPolicies": {f"{each}Config": {"ingressDisabled": True}
                           for each in ("core", "reports", "database", "storage")}}),
