@@ -86,20 +86,28 @@ def gateway(tmp_path_factory: pytest.TempPathFactory, application: int) -> Itera
 @contextmanager
 def running(plan: Plan, content: dict[Key, Data], root: Path, application: int) -> Iterator[Container]:
     """Run the gateway until the end of the block."""
-    paths = {"/run/nginx.pid": str(root / "nginx.pid")}
-    ports = {names.PORT_APPLICATION: application, names.PORT_GRAFANA: application}
-    ports[names.PORT_USER_GATEWAY] = free_ports(1)[0]
-    container = Container(plan, content, NAME, f"{NAME}-agent-proxy", root, paths, ports)
+    container = container_of(plan, content, root, application)
     pretend_addresses(container)
-    # All processes of the pod have one user, so the workers must not change theirs.
-    command = [*container.command[:-1], f"{container.command[-1]} user root;", "-e", "stderr"]
-    child = Child("nginx", command, root / "nginx.log")
+    child = Child("nginx", command(container), root / "nginx.log")
     try:
         child.wait_until(lambda: listening(container.ports[names.PORT_AGENT_GATEWAY]), 10)
         yield container
     finally:
         child.stop()
         print(child.tail(50))
+
+
+def container_of(plan: Plan, content: dict[Key, Data], root: Path, application: int) -> Container:
+    """The gateway's container. One program replaces both application and Grafana."""
+    paths = {"/run/nginx.pid": str(root / "nginx.pid")}
+    ports = {names.PORT_APPLICATION: application, names.PORT_GRAFANA: application}
+    ports[names.PORT_USER_GATEWAY] = free_ports(1)[0]
+    return Container(plan, content, NAME, f"{NAME}-agent-proxy", root, paths, ports)
+
+
+def command(container: Container) -> list[str]:
+    """The command of nginx. All processes of the pod have one user, so the workers must not change theirs."""
+    return [*container.command[:-1], f"{container.command[-1]} user root;", "-e", "stderr"]
 
 
 def pretend_addresses(container: Container) -> None:

@@ -1,0 +1,70 @@
+"""nginx in a pod with IPv6 addresses only reaches the application, which listens on 127.0.0.1 there."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack
+from pathlib import Path
+
+import pytest
+
+from cryostat_operator.plan.model import names
+from tests.cluster.processes import Child, free_ports
+from tests.programs.pod import planned, secrets
+from tests.programs.test_nginx import AGENT, HOST, INSTALLED, command, container_of
+
+pytestmark = [
+    pytest.mark.skipif(os.geteuid() != 0, reason="a network namespace of its own needs root"),
+    pytest.mark.skipif(not (INSTALLED and shutil.which("curl")), reason="needs nginx and curl"),
+]
+ADDRESS = "fd00:10:244::7"
+# As the kubelet writes it. nginx finds no IPv4 address for the name, because only loopback has one.
+HOSTS = "127.0.0.1\tlocalhost\n::1\tlocalhost ip6-localhost ip6-loopback\n"
+PREPARE = (
+    'mount --bind "$0" /etc/hosts && ip link set lo up && '
+    f"ip -6 address add {ADDRESS}/128 dev lo nodad && exec sleep infinity"
+)
+
+
+@pytest.fixture
+def inside(tmp_path: Path) -> Iterator[Sequence[str]]:
+    """The beginning of commands that run in the pod."""
+    hosts = tmp_path / "hosts"
+    hosts.write_text(HOSTS)
+    pod = Child("pod", ["unshare", "--net", "--mount", "sh", "-c", PREPARE, hosts], tmp_path / "pod.log")
+    enter = ("nsenter", f"--target={pod.process.pid}", "--net", "--mount")
+    try:
+        pod.wait_until(lambda: ADDRESS in output(*enter, "ip", "-6", "address"), 60)
+        yield enter
+    finally:
+        pod.stop()
+
+
+def output(*command: str | Path) -> str:
+    return subprocess.run(command, capture_output=True, text=True, check=False).stdout
+
+
+@pytest.mark.parametrize("openshift", [False, True])
+def test_requests_reach_the_application(inside: Sequence[str], tmp_path: Path, openshift: bool) -> None:
+    """Requests of agents, and on OpenShift those of users, too."""
+    plan = planned(openshift=openshift)
+    with ExitStack() as stack:
+        [application] = free_ports(1)
+        container = container_of(plan, secrets(plan), tmp_path, application)
+        (tmp_path / "health").write_text("reached")
+        serve = ("-m", "http.server", str(application), "--bind", "127.0.0.1", "--directory", tmp_path)
+        for name, program in (("application", (sys.executable, *serve)), ("nginx", command(container))):
+            child = Child(name, [*inside, *program], tmp_path / f"{name}.log")
+            stack.callback(child.stop)
+        certificate = tmp_path / "agent.pem"
+        certificate.write_bytes(container.secret(AGENT)["tls.crt"] + container.secret(AGENT)["tls.key"])
+        port = container.ports[names.PORT_AGENT_GATEWAY]
+        as_agent = ("--insecure", "--cert", certificate, "--resolve", f"{HOST}:{port}:[{ADDRESS}]")
+        user = f"http://127.0.0.1:{container.ports[names.PORT_USER_GATEWAY]}/health"
+        requests = [(*as_agent, f"https://{HOST}:{port}/health"), *([(user,)] if openshift else [])]
+        for request in requests:
+            child.wait_until(lambda: output(*inside, "curl", "--silent", *request) == "reached", 60)  # noqa: B023
