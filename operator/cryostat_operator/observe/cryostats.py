@@ -119,7 +119,7 @@ def _targets(body: Obj) -> list[Any]:
 
 
 def _desired_state(body: Obj) -> tuple[Any, ...]:
-    """All that other clients may change: neither the status nor the operator's finalizer."""
+    """What other clients may change: all but the status and the operator's finalizer."""
     trimmed = _trim(body)
     metadata = {k: v for k, v in trimmed["metadata"].items() if k not in _VOLATILE_METADATA}
     metadata["finalizers"] = [f for f in metadata.get("finalizers") or () if f != constants.FINALIZER]

@@ -140,7 +140,7 @@ def _may_be_port(entry: Obj, need: _Need) -> bool:
 
 
 def _may_be_peer(entry: Obj, namespace: str, peers: Sequence[Obj]) -> bool:
-    """Whether an entry of a rule may contain one of the peers, which are in the same namespace; or DNS without any."""
+    """Whether an entry of a rule may contain one of the peers, which are in the same namespace; without peers, DNS."""
     if "ipBlock" in entry:  # plugins differ in whether the addresses of pods and Services are in it
         return True
     selector = entry.get("namespaceSelector")

@@ -81,7 +81,7 @@ def unavailable_cause(instance: Instance, name: str, pod_failure: PodFailure | N
 
 
 def _starting(instance: Instance, name: str, available: Obj) -> UnavailableCause:
-    """A Deployment without a ready pod, of whose pods nothing is known that keeps them from serving."""
+    """A Deployment without a ready pod, while its pods show no failure."""
     since = available.get("lastTransitionTime") if available.get("status") == "False" else None
     if not since:
         state = "its pods are not ready yet" if available else "it has no pod yet"

@@ -127,7 +127,7 @@ def _with_content(instance: Instance, data: ReferenceData) -> Instance:
 
 
 def _built_again(component: ModuleType, built: ComponentPlan, instance: Instance) -> ComponentPlan:
-    """Return the component of a module with the parts that depend on the content, which the instance has now."""
+    """Return a component, in which the parts that depend on the content of Secrets are built with this content."""
     match built.content_use:
         case ContentUse.NOTHING:
             return built

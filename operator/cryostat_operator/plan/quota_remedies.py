@@ -35,7 +35,7 @@ def violates_limit_range(message: str) -> bool:
 
 
 def _quota(match: re.Match[str], refused: RefusedObject) -> str:
-    """The hard limits that are exceeded are the resources that the answer lists as requested."""
+    """Remedy for an exceeded quota: the answer lists the resources whose hard limits are exceeded as requested."""
     exceeded = list(dict.fromkeys(part.partition("=")[0] for part in match["requested"].strip(",").split(",")))
     names = enumeration(exceeded)
     raised = f"Raise {names} in spec.hard of ResourceQuota {refused.namespace}/{match['quota']}"
@@ -49,7 +49,7 @@ def _quota(match: re.Match[str], refused: RefusedObject) -> str:
 
 
 def _unset(match: re.Match[str], refused: RefusedObject) -> str:
-    """A quota of a resource requires that each container sets it."""
+    """Remedy for containers without a resource that a quota limits, and that each container must therefore set."""
     lacking = [each.partition(" for: ") for each in match["what"].split(";")]
     resources = enumeration([name.strip() for name, _, _ in lacking])
     containers = {name.strip() for _, _, names in lacking for name in names.split(",")}

@@ -106,7 +106,7 @@ def _lacks_namespace(change: Change, error: ApiError) -> bool:
 
 
 def _is_not_served(change: Change, error: ApiError) -> bool:
-    """An error that names an object is about this one, for example a ClusterRole to which a RoleBinding refers."""
+    """An error that names an object is about a missing object, for example the ClusterRole of a RoleBinding."""
     return error.status == 404 and not error.name
 
 
@@ -118,7 +118,8 @@ def _is_terminating(change: Change, error: ApiError) -> bool:
 def _is_denied_by_policy(change: Change, error: ApiError) -> bool:
     """The policy chooses the status: 403 from most webhooks, 400 from Kyverno, 422 from ValidatingAdmissionPolicies.
 
-    The text decides, because it is free and may contain words of the checks below.
+    Therefore the text decides. This check comes early, because policies choose their texts, too, and a text may contain
+    words that later checks look for.
     """
     return is_denied_by_policy(quoted(error.message))
 

@@ -164,10 +164,11 @@ def _problem(key: Key, history: _History, paths: list[str]) -> Problem:
 
 
 def _is_reportable(path: str, managers: list[str], is_repeated: bool) -> bool:
-    """Whether a restored field is an event.
+    """Whether an event is recorded about a restored field.
 
-    The content has no metadata: if it repeats, another client need not have changed labels. `manager` alone may be the
-    Go operator: its cluster-scoped objects have no labels and no owner references, and may differ at the adoption.
+    The manager `manager` may be the Go operator: its cluster-scoped objects have no labels and no owner references, and
+    may differ at the adoption. Without another manager, there is an event only if this operator wrote the same content
+    before. The content has no metadata, so this does not prove that another client changed labels.
     """
     is_foreign = bool(set(managers) - {GO_OPERATOR_MANAGER})
     return is_foreign or (is_repeated and (bool(managers) or not path.startswith("metadata.")))

@@ -93,7 +93,7 @@ class StuckReader:
         self._rounds.clear()
 
     def _due(self, last: _Round, asked: Questions) -> float:
-        """When to read again: after the pause, or after `FIRST_PAUSE` if the questions are others."""
+        """When to read again: after the pause, or after `FIRST_PAUSE` if the questions have changed."""
         return last.until if last.asked == asked else last.until - last.pause + FIRST_PAUSE
 
     async def _read(self, instance_key: InstanceKey, asked: Questions, failures: Mapping[str, PodFailure]) -> Answers:

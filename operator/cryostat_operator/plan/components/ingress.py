@@ -177,9 +177,9 @@ def url(instance: Instance) -> str | None:
 
 
 def path_below_root(instance: Instance) -> str:
-    """Return the path below which alone the Ingress leads to the application.
+    """Return the path if the Ingress leads to the application only below a path; empty otherwise.
 
-    It is empty if a rule without a path, or with the path `/`, leads there, too.
+    It is empty, for example, if a rule without a path, or with the path `/`, leads there, too.
     """
     spec = network_config(instance).ingress_spec or {}
     if _leads_to(instance, spec.get("defaultBackend")):

@@ -43,7 +43,7 @@ def at(obj: Any, path: str) -> Any:
 
 
 def _nothing(_desired: Obj, _live: Obj) -> list[str]:
-    """ServiceAccounts: the cluster adds image pull secrets."""
+    """ServiceAccounts: nothing is compared, because the cluster adds image pull secrets."""
     return []
 
 

@@ -51,7 +51,7 @@ def is_written_by_operator(entry: Obj) -> bool:
     """Return whether an entry of `managedFields` is of this operator or of the Go operator.
 
     The manager of the Go operator is `manager`, as that of many others. An entry is of the Go operator if it also has
-    the owner references or the ownership labels, which a client sets that creates the object.
+    the owner references or the ownership labels, which the client that creates the object sets.
     """
     if entry.get("subresource"):
         return False
