@@ -84,10 +84,10 @@ BECOMES: list[tuple[dict[str, Any], dict[str, Any]]] = [
     (values("storage.buckets.names.probes", "x"), {}),
     (values("storage.buckets.names.heapDumps", "x"), {}),
     (joined(values("storage.buckets.names.heapDumps", "x"), values("storage.storageSecretName", "s3"),
-            values("storage.provider", {"url": "https://s3.example.com", "usePresignedDownloads": True})),
+            values("storage.provider", {"url": "https://s3.example", "region": "r", "usePresignedDownloads": True})),
      {"objectStorageOptions": {
          "secretName": "s3",
-         "provider": {"url": "https://s3.example.com"},
+         "provider": {"url": "https://s3.example", "region": "r"},
          "storageBucketNameOptions": {"heapDumps": "x"}}}),
     (values("networkPolicy.ingress.enabled", False),
      {"networkPolicies": {f"{each}Config": {"ingressDisabled": True}
