@@ -11,12 +11,15 @@ import pytest
 from cryostat_operator import metric_table
 from cryostat_operator.packaging import alert_rules, alerts, install, install_names
 from cryostat_operator.packaging.monitoring import SERVICE
+from cryostat_operator.plan.model.reasons import Reason
 from tests.unit.packaging.promql import METRICS, OF_OTHERS, RECORDED, Selector, selectors
 
 ROOT = Path(__file__).parents[3]
 [RULE] = install.prometheus_objects()["prometheus-rule.yaml"]
 RULES: list[dict[str, Any]] = [rule for group in RULE["spec"]["groups"] for rule in group["rules"]]
 ALERTS = [rule for rule in RULES if "alert" in rule]
+CONDITIONS = {reason.condition for reason in Reason} | {"Ready", "ReconciliationActive"}
+VALUES = {"condition": CONDITIONS, "reason": {str(reason) for reason in Reason}, "status": {"True", "False", "Unknown"}}
 LABELS = {metric.name: {*metric.label_names, "job"} for metric in metric_table.METRICS}
 
 
@@ -37,6 +40,20 @@ def test_rules_use_existing_series(rule: dict[str, Any]) -> None:
         if each.name in METRICS or each.name == "up":
             assert each.labels["job"] == SERVICE, "a ServiceMonitor takes the name of the job from the Service"
         assert set(each.labels) <= LABELS.get(each.name, set(each.labels)), each.name
+
+
+@pytest.mark.parametrize("rule", RULES, ids=name)
+def test_rules_select_existing_conditions_and_reasons(rule: dict[str, Any]) -> None:
+    """A rule for a condition or reason that was renamed never fires again, or fires for all instances."""
+    text = " ".join([rule["expr"], *rule.get("annotations", {}).values()])
+    for selector in re.findall(r"cryostat_instance_condition\{([^}]*)\}", text):
+        for label, values in re.findall(r"(condition|reason|status)=~?[\"']([^\"']*)[\"']", selector):
+            assert set(values.split("|")) <= VALUES[label], selector
+
+
+def test_the_selected_conditions_are_found() -> None:
+    selected = " ".join(rule["expr"] for rule in RULES)
+    assert {"Ready", "VolumesReady", "ReconciliationActive"} <= set(re.findall(r'condition="(\w+)"', selected))
 
 
 @pytest.mark.parametrize("rule", RULES, ids=name)

@@ -27,6 +27,7 @@ def test_reasons_that_need_an_action_of_a_user() -> None:
     assert {"SecretNotFound", "DatabaseImagePullFailed", "MainPodUnschedulable", "InvalidSpec"} <= set(found)
     for waiting in ("DatabaseVolumePending", "MainDeploymentUnavailable", "Deleting", *argocd.SUSPENDED):
         assert waiting not in found
+    assert set(argocd.SUSPENDED) <= {str(reason) for reason in Reason}
     for other in (Reason.CHANGED_BY_OTHERS, Reason.AGENT_NOT_ADDED, Reason.ALL_COMPONENTS_AVAILABLE, "ImagePullFailed"):
         assert other not in found, "Ready is not False for this reason"
 
