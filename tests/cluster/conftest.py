@@ -9,14 +9,15 @@ from pathlib import Path
 
 import pytest
 
+from cryostat_operator.api import constants
 from tests.cluster import binaries, openshift
-from tests.cluster.api import ApiError, Object, eventually
+from tests.cluster.api import Api, ApiError, Object, eventually
 from tests.cluster.controlplane import ControlPlane, Options
 from tests.cluster.operator_process import CRD, ForkedOperator, OperatorProcess, install, remove_cryostats
 from tests.cluster.router import Router
 from tests.cluster.scenario import Scenario
 from tests.cluster.shared_planes import SharedPlanes, names_by_file, sort_by_planes
-from tests.cluster.webhooks import WebhookPlane, served
+from tests.cluster.webhooks import CRYOSTATS, WebhookPlane, rule, served
 
 _PLANES = ("plane", "control_plane", "installed_plane", "openshift_plane", "webhooks", "installed", "tree")
 _SHARED = SharedPlanes()
@@ -127,6 +128,25 @@ def namespace() -> Iterator[NamespaceFactory]:
     for plane, obj in made:
         with suppress(ApiError):
             plane.api.delete(obj)
+
+
+@pytest.fixture
+def home(webhooks: WebhookPlane, namespace: NamespaceFactory) -> str:
+    """A namespace in which `dev` has permissions."""
+    return namespace(webhooks.plane, "home")
+
+
+@pytest.fixture
+def away(webhooks: WebhookPlane, namespace: NamespaceFactory) -> str:
+    """A namespace in which `dev` has no permission."""
+    return namespace(webhooks.plane, "away")
+
+
+@pytest.fixture
+def dev(webhooks: WebhookPlane, home: str) -> Api:
+    """A user with all permissions on Cryostats, in one namespace."""
+    parts = [rule(constants.GROUP, f"cryostats/{part}", "*") for part in ("status", "finalizers")]
+    return webhooks.user(f"dev-{home}", {home: [CRYOSTATS, *parts]})
 
 
 @pytest.fixture

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import functools
-import itertools
 import json
 import signal
 import time
@@ -15,82 +14,10 @@ import pytest
 from cryostat_operator.api import constants
 from cryostat_operator.api.conversion import ANNOTATION
 from tests.cluster.api import PATCH_TYPES, Api, ApiError, Object, condition, eventually
+from tests.cluster.authors import OLD, bindings, cryostat, reconciled_cryostat, refused, replaced, v1beta1_cryostat
+from tests.cluster.conftest import NamespaceFactory
 from tests.cluster.operator_process import NAMESPACE, SERVICE_ACCOUNT
 from tests.cluster.webhooks import CRYOSTATS, WebhookPlane, rule
-
-OLD = "operator.cryostat.io/v1beta1"
-STATUS = rule(constants.GROUP, "cryostats/status", "*")
-_numbers = itertools.count(1)
-
-MakeNamespace = Callable[..., str]
-
-
-def cryostat(namespace: str, spec: Any = None, **metadata: Any) -> Object:
-    """A Cryostat whose writes the operator reviews. It is paused: most tests need none of its objects."""
-    paused = {constants.ANNOTATION_PAUSE: "true"}
-    metadata = {"name": f"c{next(_numbers)}", "namespace": namespace, "annotations": paused, **metadata}
-    return {"apiVersion": constants.API_VERSION, "kind": "Cryostat", "metadata": metadata, "spec": spec or {}}
-
-
-def reconciled_cryostat(namespace: str, spec: Any = None, **metadata: Any) -> Object:
-    """A Cryostat for which the operator creates objects."""
-    return cryostat(namespace, spec, annotations={}, **metadata)
-
-
-def v1beta1_cryostat(namespace: str, **metadata: Any) -> Object:
-    """A Cryostat in v1beta1."""
-    return {**cryostat(namespace, {"minimal": False}, **metadata), "apiVersion": OLD}
-
-
-def replaced(api: Api, made: Object, spec: Object) -> Object:
-    """Replace an object. Retries on a conflict, because the operator may write the status at the same moment."""
-    while True:
-        try:
-            name, namespace = made["metadata"]["name"], made["metadata"]["namespace"]
-            return api.replace({**api.get(constants.API_VERSION, "Cryostat", name, namespace), "spec": spec})
-        except ApiError as error:
-            if error.code != 409:
-                raise
-
-
-def refused(write: Callable[[], Any], code: int = 403) -> str:
-    with pytest.raises(ApiError) as caught:
-        write()
-    assert caught.value.code == code, caught.value
-    return caught.value.message
-
-
-def reviewed(api: Api, obj: Object) -> str:
-    """Whether a Cryostat with many namespaces was allowed, or refused because the reviews take too long here."""
-    try:
-        api.create(obj, dryRun="All")
-    except ApiError as error:
-        return "refused in time" if error.code == 504 and "in time" in error.message else str(error)
-    return "allowed"
-
-
-@pytest.fixture
-def home(webhooks: WebhookPlane, namespace: MakeNamespace) -> str:
-    return namespace(webhooks.plane, "home")
-
-
-@pytest.fixture
-def away(webhooks: WebhookPlane, namespace: MakeNamespace) -> str:
-    return namespace(webhooks.plane, "away")
-
-
-@pytest.fixture
-def dev(webhooks: WebhookPlane, home: str) -> Api:
-    """A user with all permissions on Cryostats, in one namespace."""
-    return webhooks.user(f"dev-{home}", {home: [CRYOSTATS, STATUS, rule(constants.GROUP, "cryostats/finalizers", "*")]})
-
-
-def bindings(webhooks: WebhookPlane, namespace: str) -> list[str]:
-    found = webhooks.api.list("rbac.authorization.k8s.io/v1", "RoleBinding", namespace)
-    return [
-        each["metadata"]["name"] for each in found if constants.LABEL_NAME in (each["metadata"].get("labels") or {})
-    ]
-
 
 # --- target namespaces -----------------------------------------------------------------------------------------------
 
@@ -288,7 +215,7 @@ def cryostat_of_deleted_namespace(webhooks: WebhookPlane, home: str, target: str
 
 
 def test_accepting_a_namespace_that_was_created_again_needs_all_permissions(
-    webhooks: WebhookPlane, dev: Api, home: str, namespace: MakeNamespace
+    webhooks: WebhookPlane, dev: Api, home: str, namespace: NamespaceFactory
 ) -> None:
     gone = namespace(webhooks.plane, "gone")
     made = cryostat_of_deleted_namespace(webhooks, home, gone)
@@ -327,7 +254,7 @@ def test_v1beta1_is_checked_as_v1beta2(webhooks: WebhookPlane, dev: Api, home: s
 
 
 def test_writes_of_the_operator_are_always_allowed(
-    webhooks: WebhookPlane, dev: Api, home: str, namespace: MakeNamespace
+    webhooks: WebhookPlane, dev: Api, home: str, namespace: NamespaceFactory
 ) -> None:
     gone = namespace(webhooks.plane, "gone")
     made = cryostat_of_deleted_namespace(webhooks, home, gone)
@@ -365,53 +292,8 @@ def test_a_change_of_the_database_secret_is_refused(webhooks: WebhookPlane, home
     webhooks.api.patch(made, {"spec": {"databaseOptions": None}})
 
 
-def test_warnings(webhooks: WebhookPlane, home: str) -> None:
-    spec = {
-        "targetNamespaces": [home, home, "nowhere"],
-        "eventTemplates": [{"configMapName": "missing", "filename": "a"}],
-        "storageOptions": {"pvc": {"spec": {"accessModes": ["ReadWriteOnes"]}}},
-        "schedulingOptions": {"tolerations": [{"key": "a", "effect": "NoSchedul"}]},
-    }
-    said = webhooks.warnings(cryostat(home, spec))
-    assert f"{home} is given 2 times" in said
-    # This API server has no client certificate, so the response must not show which objects exist.
-    assert "nowhere" not in said
-    assert "ConfigMap missing" not in said
-    assert "did you mean ReadWriteOnce?" in said
-    assert "did you mean NoSchedule?" in said
-    assert "storageOptions.pvc is deprecated" in said
-
-
-@pytest.mark.parametrize(
-    ("amount", "says"),
-    [
-        ("1GB", '"1GB" is not a quantity; did you mean 1G?'),
-        ("500 m", '"500 m" is not a quantity; did you mean 500m?'),
-        (0.5, 'a number with a fraction must be a text; write "0.5"'),
-    ],
-)
-def test_a_refused_quantity_has_a_warning_with_the_nearest_one(
-    webhooks: WebhookPlane, home: str, amount: Any, says: str
-) -> None:
-    said = webhooks.refusal(cryostat(home, {"resources": {"coreResources": {"limits": {"memory": amount}}}}))
-    assert f"Warning: spec.resources.coreResources.limits.memory: {says}" in said
-    assert "spec.resources.coreResources.limits.memory" in said.partition("is invalid:")[2]
-
-
-def test_annotations_of_the_own_domain_that_are_misspelled_have_a_warning(webhooks: WebhookPlane, home: str) -> None:
-    annotations = {"operator.cryostat.io/pause": "true", "cryostat.io/hibernat": "true", "example.com/pause": "true"}
-    said = webhooks.warnings(cryostat(home, annotations=annotations, labels={"cryostat.io/team": "a"}))
-    pause = (
-        f"metadata.annotations: operator.cryostat.io/pause has no meaning; did you mean {constants.ANNOTATION_PAUSE}?"
-    )
-    assert pause in said
-    assert f"cryostat.io/hibernat has no meaning; did you mean {constants.ANNOTATION_HIBERNATION}?" in said
-    assert "metadata.labels: cryostat.io/team has no meaning; known keys are" in said
-    assert "example.com" not in said
-
-
 def test_a_cryostat_that_was_stored_too_large_can_be_changed_and_shortened(
-    webhooks: WebhookPlane, namespace: MakeNamespace
+    webhooks: WebhookPlane, namespace: NamespaceFactory
 ) -> None:
     """It is older than the limits, so no API server reviewed it by them."""
     home = namespace(webhooks.plane)

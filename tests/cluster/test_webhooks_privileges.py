@@ -5,9 +5,7 @@ from __future__ import annotations
 import pytest
 
 from tests.cluster.api import Api, Object, eventually
-from tests.cluster.test_webhooks_cryostats import cryostat, refused
-from tests.cluster.test_webhooks_cryostats import dev as dev
-from tests.cluster.test_webhooks_cryostats import home as home
+from tests.cluster.authors import cryostat, refused
 from tests.cluster.webhooks import CRYOSTATS, WebhookPlane, rule
 
 # --- Secrets and privileges ------------------------------------------------------------------------------------------
