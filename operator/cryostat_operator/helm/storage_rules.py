@@ -75,6 +75,8 @@ def provider(path: str, value: Any, context: Context) -> Iterator[Finding]:
         if value.get("usePresignedDownloads"):
             advice = "downloads pass through the application, because browsers cannot connect to the managed storage"
             yield NotConverted(f"{path}.usePresignedDownloads", advice)
+        if context.at(f"{path}.metadata.storageMode") not in (None, "tagging"):
+            yield NotConverted(f"{path}.metadata.storageMode", "the managed storage keeps metadata as object tags")
         return
     yield SetField(f"{field}.url", value["url"])
     if value.get("region"):

@@ -21,7 +21,8 @@ GROUPED: list[dict[str, Any]] = [
     {"core": {"config": {"extra": {"envVars": ["x"]}, "tlsTruststore": {"secretNames": ["x"]}}}},
     {"openshiftOauthProxy": {"accessReview": {"enabled": False}}},
     {"storage": {"storageSecretName": "s3", "provider": {"authentication": {"credentialsType": "static"}}}},
-    {"storage": {"provider": {"usePresignedDownloads": True}, "buckets": {"names": {"heapDumps": "x"}}}},
+    {"storage": {"provider": {"usePresignedDownloads": True, "metadata": {"storageMode": "bucket"}}}},
+    {"storage": {"buckets": {"names": {"heapDumps": "x"}}}},
     {"db": {"nodeSelector": {"a": "b"}}, "grafana": {"tolerations": [{"key": "a"}]}},
     {"core": "x", "unknown": 1},
 ]
