@@ -222,6 +222,10 @@ def _state(given: Obj) -> ClusterState:
     for name, conditions in given.get("deployments", {}).items():
         _set_conditions(state, name, conditions)
     for name, fields in given.get("live", {}).items():
+        if fields is None:
+            others = {key: obj for key, obj in state.snapshot.live.items() if key != _key(name)}
+            state.snapshot = replace(state.snapshot, live=others)
+            continue
         live = copy.deepcopy(state.snapshot.live[_key(name)])
         host = (live.get("spec") or {}).get("host")
         live |= fields
@@ -251,7 +255,7 @@ def _failed(problem: Problem) -> Reported:
 
 def _deletion(refused: Obj) -> Reported:
     """The report about a finalizer that the operator cannot remove."""
-    problem = blocked_by(ApiError(refused["status"], "", refused["message"]))
+    problem = blocked_by(ApiError(refused["status"], "", refused["message"]), NAMESPACE)
     return _failed(problem)
 
 

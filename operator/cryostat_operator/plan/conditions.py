@@ -91,7 +91,7 @@ def status_for(instance: Instance, plan: Plan, report: Report, now: str) -> Obj:
     ]
     status: Obj = {
         "observedGeneration": instance.cryostat.metadata.get("generation", 0),
-        "applicationUrl": exposure.application_url(instance) or "",
+        "applicationUrl": exposure.served_url(instance) or "",
         "targetNamespaces": list(instance.target_namespaces),
         "databaseSecret": instance.database_secret,
         "storageSecret": instance.storage_secret,

@@ -59,7 +59,10 @@ def unavailable_cause(instance: Instance, name: str, pod_failure: PodFailure | N
     refused = conditions.get("ReplicaFailure")
     available = conditions.get("Available") or {}
     if refused and refused["status"] == "True":
-        return _refused(instance, live, refused)
+        return _refused(instance, live, refused, "pods")
+    progressing = conditions.get("Progressing") or {}
+    if progressing.get("status") == "False" and progressing.get("reason") == "ReplicaSetCreateError":
+        return _refused(instance, live, progressing, "a ReplicaSet")
     claim = instance.live("PersistentVolumeClaim", name) if name in claims.names_in_use(instance) else None
     if pod_failure and pod_failure.reason == Reason.VOLUME_PENDING and claim:
         return _unbound(instance, name, claim, pod_failure)
@@ -147,13 +150,13 @@ def deployment_conditions(deployment: dict[str, Any] | None) -> dict[str, dict[s
     return {condition["type"]: condition for condition in status.get("conditions") or ()}
 
 
-def _refused(instance: Instance, deployment: Obj, condition: Obj) -> UnavailableCause:
-    """Return why the ReplicaSet controller cannot create pods."""
+def _refused(instance: Instance, deployment: Obj, condition: Obj, what: str) -> UnavailableCause:
+    """Return why a controller cannot create `what` for a Deployment, from the condition that it wrote."""
     subject = f"Deployment {deployment['metadata']['name']}"
     since = seconds(condition.get("lastTransitionTime"))
     quote = quoted(condition.get("message"))
     remedy = remedy_for(quote, _refused_pods(instance, deployment)) or _UNKNOWN_REFUSAL
-    text = message(subject, "cannot create pods", cause=quote, remedy=remedy)
+    text = message(subject, f"cannot create {what}", cause=quote, remedy=remedy)
     return UnavailableCause(Reason.REPLICA_FAILURE, text, subject, REFUSED_SECONDS + since if since else 0.0)
 
 
@@ -205,6 +208,9 @@ def _unbound(instance: Instance, name: str, claim: Obj, failure: PodFailure | No
     if chosen == "":
         volume = f"PersistentVolume{mode}{' and' if mode else ' with'} no class"
         remedy = f"Create a {volume}, or set {field}, which is empty, and delete the claim"
+    elif volume_name := spec.get("volumeName"):
+        named = f"{field.rpartition('.')[0]}.volumeName names"
+        remedy = f"Create PersistentVolume {volume_name}, which {named}, or release it from its other claim"
     else:
         provider = f"StorageClass {chosen}" if chosen else "a default StorageClass"
         exists = f"Check that {provider} exists and provides volumes{mode}"

@@ -46,10 +46,11 @@ def volumes(instance: Instance, plan: Plan, problems: Sequence[Problem]) -> Cond
 
 
 def exposed(instance: Instance) -> Condition | None:
-    """Return whether the application answers at an address; None if it has no Route and no Ingress."""
-    url = exposure.application_url(instance)
+    """Return whether the application answers at an address; None without Route, Ingress and load balancer."""
+    url = exposure.served_url(instance)
     if not url:
-        return None
+        missing = exposure.missing_address(instance)
+        return condition("Exposed", Reason.ADDRESS_NOT_REPORTED, missing, good=None) if missing else None
     if is_hibernated(instance):
         text = message(url, "does not answer", cause="the instance hibernates")
         return condition("Exposed", Reason.HIBERNATED, text, good=False)

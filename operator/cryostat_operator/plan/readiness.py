@@ -61,7 +61,7 @@ def ready(instance: Instance, plan: Plan, problems: Sequence[Problem], pods: Map
     if hibernation_cause and hibernation_cause[0] == Reason.HIBERNATED:
         return condition("Ready", *hibernation_cause, good=False)
     if actionable:
-        return _not_ready(instance, actionable, _unavailable(instance, plan, pods))
+        return _not_ready(instance, plan, actionable, _unavailable(instance, plan, pods))
     for prefix, name, component in desired_deployments(instance, plan):
         blocked = plan.blocked.get(Key("Deployment", instance.namespace, name))
         if blocked and not hibernation_cause:
@@ -76,8 +76,8 @@ def ready(instance: Instance, plan: Plan, problems: Sequence[Problem], pods: Map
     if hibernation_cause:
         return condition("Ready", *hibernation_cause, good=False)
     if serious:
-        return _not_ready(instance, serious, unavailable=False)
-    url = exposure.application_url(instance) if ingress_backend.problem(instance) is None else None
+        return _not_ready(instance, plan, serious, unavailable=False)
+    url = exposure.served_url(instance) if ingress_backend.problem(instance) is None else None
     text = f"Cryostat is available{f' at {url}' if url else ''}"
     return condition("Ready", Reason.ALL_COMPONENTS_AVAILABLE, text, good=True)
 
@@ -110,13 +110,19 @@ def _unavailable(instance: Instance, plan: Plan, pods: Mapping[str, PodFailure])
     return any(cause and cause.reason not in _STARTING for cause in found)
 
 
-def _not_ready(instance: Instance, problems: Sequence[Problem], unavailable: bool) -> Condition:
+def _not_ready(instance: Instance, plan: Plan, problems: Sequence[Problem], unavailable: bool) -> Condition:
     text = first_and_more([problem.message for problem in problems])
     if unavailable:
         text = all_of([text, "A Deployment is not available either: see ComponentsAvailable"])
-    elif is_available(instance, instance.name):
+    elif _serves_users(instance, plan):
         text = all_of([text, "The application is available"])
     return condition("Ready", problems[0].reason, text, good=False)
+
+
+def _serves_users(instance: Instance, plan: Plan) -> bool:
+    """Whether the application works: it, database and storage have a pod that serves, and a Service."""
+    needed = [name for _, name, component in desired_deployments(instance, plan) if component != "reports"]
+    return all(is_available(instance, name) and instance.live("Service", name) for name in needed)
 
 
 def components_available(

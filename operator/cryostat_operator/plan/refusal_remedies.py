@@ -18,6 +18,8 @@ _PERMISSIONS = re.compile(r'User "[^"]+" cannot \w+ resource|attempting to grant
 _TERMINATING = re.compile(r"in namespace (?P<namespace>\S+) because it is being terminated")
 _RUNTIME_CLASS = re.compile(r'RuntimeClass "(?P<name>[^"]+)" not found')
 _ETCD_FULL = re.compile(r"etcdserver: mvcc: database space exceeded")
+_NODE_PORTS_USED = re.compile(r"failed to allocate a nodePort: range is full")
+_IMMUTABLE = re.compile(r"field is immutable when `immutable` is set")
 _ADDRESSES_USED = re.compile(r"failed to allocate a serviceIP")
 
 
@@ -62,6 +64,14 @@ def _addresses_used(match: re.Match[str], refused: RefusedObject) -> str:
     return "Delete unused Services of the cluster, or add a ServiceCIDR; the operator tries again by itself"
 
 
+def _node_ports_used(match: re.Match[str], refused: RefusedObject) -> str:
+    return "Delete unused Services with node ports, or set another serviceType in spec.serviceOptions"
+
+
+def _immutable(match: re.Match[str], refused: RefusedObject) -> str:
+    return "Save the object, delete it and create it again without `immutable`: the operator can update it then"
+
+
 def _service_account(match: re.Match[str], refused: RefusedObject) -> str:
     return "The operator creates the ServiceAccount again; if it cannot, the condition Reconciled has the cause"
 
@@ -80,6 +90,8 @@ _RULES = (
     (_TERMINATING, _terminating),
     (_ETCD_FULL, _etcd_full),
     (_ADDRESSES_USED, _addresses_used),
+    (_NODE_PORTS_USED, _node_ports_used),
+    (_IMMUTABLE, _immutable),
     (_ACCOUNT, _service_account),
     (_PERMISSIONS, _permissions),
 )

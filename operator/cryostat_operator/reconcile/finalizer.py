@@ -17,7 +17,9 @@ from ..plan.model.kinds import InstanceKey, Key, Obj, cryostat_path
 from ..plan.model.messages import all_of, message, quoted
 from ..plan.model.problems import Problem
 from ..plan.model.reasons import Reason
+from ..plan.model.refused_object import RefusedObject
 from ..plan.model.times import LASTING_SECONDS, seconds
+from ..plan.refusal_remedies import remedy_for
 from .adoption import Adoption, adoption_marker, is_orphaned
 from .applier import Applier
 from .results import Outcome
@@ -88,7 +90,7 @@ class Finalizer:
             if error.status == 0 or error.is_not_found(constants.PLURAL):
                 raise
             logger.warning("Deletion failed, retrying: %s", error.message)
-            problem = blocked_by(error)
+            problem = blocked_by(error, instance_key.namespace)
             await self._report(
                 body, [_transient_at_first(body, problem) if isinstance(error, ApiUnavailable) else problem]
             )
@@ -209,15 +211,20 @@ def _is_not_served(outcome: Outcome) -> bool:
     return outcome.problem is not None and outcome.problem.reason == Reason.API_NOT_SERVED
 
 
-def blocked_by(error: ApiError) -> Problem:
-    """Return the problem of a deletion that fails because of a refused request."""
-    is_webhook = "calling webhook" in error.message  # the error has no structured cause for it
-    started = "Start the program behind the webhook, or delete its webhook configuration"
-    remedy = started if is_webhook else "Correct the cause of the refusal"
+def blocked_by(error: ApiError, namespace: str) -> Problem:
+    """Return the problem of a deletion that fails because of a refused request.
+
+    Args:
+        error: the refusal.
+        namespace: that of the Cryostat.
+    """
+    quote = quoted(error.message)
+    remedy = remedy_for(quote, RefusedObject(namespace, is_deletion=True)) or "Correct the cause of the refusal"
     text = message(
         f"The finalizer {constants.FINALIZER}",
         "cannot be removed",
-        cause=quoted(error.message),
-        remedy=f"{remedy}; the operator tries again by itself",
+        cause=quote,
+        consequence=remedy,
+        remedy="The operator tries again by itself",
     )
     return Problem("core", Reason.DELETION_BLOCKED, text, dedup_key="finalizer")

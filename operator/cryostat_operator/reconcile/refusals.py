@@ -57,16 +57,22 @@ def outcome_of(change: Change, error: ApiError) -> Outcome:
     quote = quoted(error.message)
     remedy = check.remedy if check.transient else remedy_for(quote, _refused_object(change)) or check.remedy
     field = _field_of_the_spec(change, quote) if remedy == _INVALID else ""
+    if remedy == _CLAIM and change.verb == "create" and error.status == 422:
+        field = _field_of_claim(change)
     remedy = f"Correct {field}, from which the named value comes" if field else remedy
     text = message(str(change.key), predicate, cause=quote, remedy=remedy)
     return refused(change, check.reason, text, transient=check.transient)
 
 
 def _refused_object(change: Change) -> RefusedObject:
-    field = VOLUME_FIELDS.get(change.key.name.rpartition("-")[2], "spec.storageOptions")
-    size = f"{field}.pvc.spec.resources.requests.storage"
+    size = f"{_field_of_claim(change)}.resources.requests.storage"
     resources = size if change.key.kind == "PersistentVolumeClaim" else ""
     return RefusedObject(change.key.namespace, resources, is_deletion=change.verb == "delete")
+
+
+def _field_of_claim(change: Change) -> str:
+    """The field of a Cryostat's spec with that of a claim."""
+    return f"{VOLUME_FIELDS.get(change.key.name.rpartition('-')[2], 'spec.storageOptions')}.pvc.spec"
 
 
 def _field_of_the_spec(change: Change, quote: str) -> str:

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
+
+import pytest
 
 from cryostat_operator.plan.conditions import Report, status_for
 from cryostat_operator.plan.model.kinds import Key, Obj
 from cryostat_operator.plan.model.problems import PodFailure, Problem
 from cryostat_operator.plan.model.reasons import Reason
-from tests.unit.cluster_state import NAMESPACE, ClusterState, settled
+from tests.unit.cluster_state import NAME, NAMESPACE, ClusterState, settled
 
 AVAILABLE = {"conditions": [{"type": "Available", "status": "True"}]}
 REFUSED = {"type": "ReplicaFailure", "status": "True", "message": "exceeded quota: few"}
@@ -96,6 +99,25 @@ def test_a_blocked_deployment_reports_that_its_wait_lasts() -> None:
     assert conditions(state)["Ready"]["reason"] == "SecretPending"
     found = conditions(state, lasting=frozenset({Reason.SECRET_PENDING}))
     assert found["Ready"]["reason"] == found["Reconciled"]["reason"] == "SecretNotGenerated"
+
+
+@pytest.mark.parametrize(
+    ("kind", "name", "works"),
+    [
+        ("Deployment", "x-database", False),
+        ("Service", "x", False),
+        ("Service", "x-storage", False),
+        ("Service", "x-agent", True),
+        ("Deployment", "x-reports", True),
+    ],
+)
+def test_the_application_is_available_if_it_database_and_storage_are(kind: str, name: str, works: bool) -> None:
+    state = running({"reportOptions": {"replicas": 1}})
+    name = name.replace("x", NAME, 1)
+    live = {key: obj for key, obj in state.snapshot.live.items() if (key.kind, key.name) != (kind, name)}
+    state.snapshot = replace(state.snapshot, live=live)
+    found = conditions(state, Problem("core", Reason.QUOTA_EXCEEDED, "a is too much."))
+    assert ("The application is available" in found["Ready"]["message"]) is works
 
 
 def test_the_first_problem_is_whole_and_the_others_are_counted() -> None:

@@ -102,7 +102,8 @@ async def test_finalizers_of_others_that_remain_are_a_problem(cluster: Cluster) 
         ("finalizers are forbidden", "Correct the cause of the refusal"),
         (
             'failed calling webhook "v.example.com": no endpoints',
-            "Start the program behind the webhook, or delete its webhook configuration",
+            "Start the program behind webhook v.example.com, or delete its webhook configuration if it is no longer "
+            "installed",
         ),
     ],
 )
@@ -121,7 +122,7 @@ async def test_a_finalizer_that_cannot_be_removed_is_reported(cluster: Cluster, 
     assert (ready["type"], ready["status"], ready["reason"]) == ("Ready", "False", "DeletionBlocked")
     assert body["status"]["applicationUrl"] == ""
     assert ready["message"] == (
-        f"The finalizer {constants.FINALIZER} cannot be removed: {text}. {remedy}; the operator tries again by itself."
+        f"The finalizer {constants.FINALIZER} cannot be removed: {text}. {remedy}. The operator tries again by itself."
     )
     assert [reason for reason, _ in cluster.events()] == ["DeletionBlocked"]
     assert cluster.server.find(CRYOSTAT_PATH)

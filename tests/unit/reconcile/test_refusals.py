@@ -21,6 +21,7 @@ COUNT = (
 )
 FORBIDDEN = "Grant the operator what is missing (see its roles in manifests/), or make an exception in the policy."
 CLAIM = "Undo the change of spec.storageOptions; most storage classes cannot shrink a claim, some cannot grow it."
+CLAIM_FIELD = "Correct spec.storageOptions.pvc.spec, from which the named value comes."
 HOST = "Set spec.networkOptions.coreConfig.externalHost to a host that is allowed."
 SERVICE = "Correct spec.serviceOptions, from which the named value comes."
 FIELD = "Correct the field of the spec from which the named value comes."
@@ -59,7 +60,7 @@ class WrappedError(ApiError):
         ("Service", 403, "the policy forbids what is being terminated", {}, "Forbidden", FORBIDDEN),
         (PVC, 403, "only dynamically provisioned pvc can be resized", {}, "PersistentVolumeClaimInvalid", CLAIM),
         ("Service", 403, "cannot resize", {}, "Forbidden", FORBIDDEN),
-        (PVC, 422, "spec is immutable", {}, "PersistentVolumeClaimInvalid", CLAIM),
+        (PVC, 422, "accessModes is unknown", {}, "PersistentVolumeClaimInvalid", CLAIM_FIELD),
         ("Route", 422, "spec.host: Invalid value", {}, "RouteInvalid", HOST),
         ("Service", 422, "spec.ports: Required value", {}, "Invalid", SERVICE),
         ("ConfigMap", 422, "data: Too long", {}, "Invalid", FIELD),

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from urllib.parse import urlsplit
+
 from .. import builders, workloads
 from ..instance import Instance
 from ..model import names
@@ -99,6 +101,38 @@ def application_url(instance: Instance) -> str | None:
     if has_route(instance):
         return route.url(instance)
     return ingress.url(instance) if has_ingress(instance) else None
+
+
+def served_url(instance: Instance) -> str | None:
+    """Return the address of the application, unless the Ingress with this host does not exist.
+
+    The Ingress may have been refused, while one with other hosts exists.
+    """
+    url = application_url(instance)
+    if url and not has_route(instance) and urlsplit(url).netloc not in ingress.live_hosts(instance):
+        return None
+    return url
+
+
+def missing_address(instance: Instance) -> str:
+    """Return why the application has no address, although the spec requests one; empty if there is another cause.
+
+    A Route without an address is a problem of its own.
+    """
+    if has_ingress(instance) and application_url(instance):
+        cause = f"Ingress {instance.name} with the host of the spec does not exist"
+        return message("The application", "has no address", cause=cause, remedy="See Reconciled for the cause")
+    live = instance.live("Service", instance.name) or {}
+    is_load_balancer = (live.get("spec") or {}).get("type") == "LoadBalancer"
+    if not is_load_balancer or ((live.get("status") or {}).get("loadBalancer") or {}).get("ingress"):
+        return ""
+    return message(
+        f"Service {instance.name}",
+        "has no address",
+        cause="no load balancer has been assigned to it",
+        remedy="If this lasts, check that the cluster provides load balancers (kubectl describe service "
+        f"-n {instance.namespace} {instance.name}), or set another serviceType in spec.serviceOptions.coreConfig",
+    )
 
 
 def is_plain_http(instance: Instance) -> bool:

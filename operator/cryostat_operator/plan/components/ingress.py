@@ -122,6 +122,12 @@ def backend_services(instance: Instance) -> set[str]:
     return {str(service["name"]) for service in _backends(instance) if service.get("name")}
 
 
+def live_hosts(instance: Instance) -> set[str]:
+    """Return the hosts of the Ingress that exists."""
+    live = instance.live("Ingress", instance.name) or {}
+    return {rule.get("host") or "" for rule in (live.get("spec") or {}).get("rules") or ()}
+
+
 def unreported(instance: Instance, url: str) -> str:
     """Return what to check if no controller has reported an address of the Ingress; empty if one has.
 

@@ -22,6 +22,10 @@ _NOISE = (
     re.compile(r"Error response from daemon: "),
     re.compile(r"failed to create (containerd|shim) task: "),
     re.compile(r"OCI runtime create failed: |runc create failed: |unable to start container process: "),
+    re.compile(r'^Failed to create new replica set "[^"]*": '),
+    re.compile(
+        r" \(e\.g\. [^()]*, regex used for validation is '(?:[^'\s]|'(?!\)))*'\)"
+    ),  # repeats the words before it
     re.compile(r": unknown$"),  # of a gRPC error of containerd
     re.compile(r'^[\w.-]+ "[^"]*" is (forbidden|invalid): '),
     re.compile(r' \(pod: "[^"]*"(, container: [^)]*)?\)'),

@@ -122,7 +122,7 @@ class Reason(StrEnum):
     ADDRESS_ASSIGNED = "AddressAssigned", "Exposed", _NO_ACTION
     """The Route or Ingress gives the application an address."""
     ADDRESS_NOT_REPORTED = "AddressNotReported", "Exposed", _NO_ACTION
-    """No controller has reported an address of the Ingress."""
+    """The Ingress does not exist or has no address, or the Service has no load balancer."""
     APPLICATION_UNAVAILABLE = "ApplicationUnavailable", "Exposed", _NO_ACTION
     """The application has an address, and no pod serves it."""
     BACKEND_UNREACHABLE = "BackendUnreachable", "Exposed", _NO_ACTION

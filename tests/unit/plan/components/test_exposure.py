@@ -7,10 +7,10 @@ from typing import Any
 import pytest
 
 from cryostat_operator.plan.components import ingress_backend
-from cryostat_operator.plan.components.exposure import application_url
+from cryostat_operator.plan.components.exposure import application_url, served_url
 from cryostat_operator.plan.conditions import Report, status_for
 from cryostat_operator.plan.model.kinds import Key
-from tests.unit.cluster_state import NAME, NAMESPACE, changes, find, names_of, reasons, settled
+from tests.unit.cluster_state import NAME, NAMESPACE, ClusterState, changes, find, names_of, reasons, settled
 from tests.unit.plan.components.test_route import with_host
 
 BACKEND = {"service": {"name": NAME, "port": {"number": 4180}}}
@@ -73,6 +73,33 @@ def test_labels_and_annotations_of_the_user() -> None:
 )
 def test_the_address_is_that_of_the_rule_with_this_backend(ingress: dict[str, Any], url: str | None) -> None:
     assert application_url(settled(with_ingress(**ingress)).instance) == url
+
+
+def exposed(state: ClusterState) -> dict[str, Any]:
+    conditions = status_for(state.instance, state.plan, Report(), "now")["conditions"]
+    return next((each for each in conditions if each["type"] == "Exposed"), {})
+
+
+def test_an_ingress_that_does_not_exist_has_no_address() -> None:
+    state = settled(with_ingress(rules=[rule("a.example.com")]))
+    assert served_url(state.instance) == "http://a.example.com"
+    refused = settled(with_ingress(rules=[rule("a.example.com")])).with_spec(with_ingress(rules=[rule("b")]))
+    assert (application_url(refused.instance), served_url(refused.instance)) == ("http://b", None)
+    assert status_for(refused.instance, refused.plan, Report(), "now")["applicationUrl"] == ""
+    found = exposed(refused)
+    assert found["status"] == "Unknown"
+    assert found["message"] == (
+        "The application has no address: Ingress sample with the host of the spec does not exist. See Reconciled for "
+        "the cause."
+    )
+
+
+def test_a_load_balancer_without_an_address_is_reported() -> None:
+    state = settled({"serviceOptions": {"coreConfig": {"serviceType": "LoadBalancer"}}})
+    assert exposed(state)["reason"] == "AddressNotReported"
+    live = find(state.plan, "Service", NAME)
+    state.with_live({**live, "status": {"loadBalancer": {"ingress": [{"ip": "192.0.2.1"}]}}})
+    assert exposed(state) == {}
 
 
 def test_the_ingress_has_the_given_spec() -> None:
