@@ -14,8 +14,8 @@ from .backup import backup_commands
 from .command_group import Commands
 from .command_input import cryostat_in_file, settings_of_environment, text_of
 from .gather import gather_command
+from .images import AGENT_VERSION, CRYOSTAT_VERSION
 from .inspect import commands
-from .settings import AGENT_VERSION, CRYOSTAT_VERSION
 
 # Arguments and options of several commands.
 _FILE = click.argument("file", type=click.File("r", encoding="utf-8"))

@@ -1,4 +1,4 @@
-"""Settings of the operator process, and the images of the components."""
+"""Settings of the operator process, from environment variables."""
 
 from __future__ import annotations
 
@@ -6,38 +6,8 @@ import ipaddress
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from types import MappingProxyType
 
-# The releases that this operator deploys. They belong together: see the matrix in docs/upgrade.md before changing one.
-CRYOSTAT_VERSION = "4.2.0"
-AGENT_VERSION = "0.7.0"
-
-# Image name: (environment variable of the operator, default reference). Images are named nowhere else.
-IMAGES: Mapping[str, tuple[str, str]] = MappingProxyType(
-    {
-        "oauth2-proxy": ("RELATED_IMAGE_OAUTH2_PROXY", "quay.io/oauth2-proxy/oauth2-proxy:v7.15.2"),
-        "openshift-oauth-proxy": (
-            "RELATED_IMAGE_OPENSHIFT_OAUTH_PROXY",
-            "quay.io/openshift/origin-oauth-proxy:4.21",
-        ),
-        "core": ("RELATED_IMAGE_CORE", f"quay.io/cryostat/cryostat:{CRYOSTAT_VERSION}"),
-        "datasource": ("RELATED_IMAGE_DATASOURCE", f"quay.io/cryostat/jfr-datasource:{CRYOSTAT_VERSION}"),
-        "grafana": ("RELATED_IMAGE_GRAFANA", f"quay.io/cryostat/cryostat-grafana-dashboard:{CRYOSTAT_VERSION}"),
-        "reports": ("RELATED_IMAGE_REPORTS", f"quay.io/cryostat/cryostat-reports:{CRYOSTAT_VERSION}"),
-        "storage": ("RELATED_IMAGE_STORAGE", f"quay.io/cryostat/cryostat-storage:{CRYOSTAT_VERSION}"),
-        "database": ("RELATED_IMAGE_DATABASE", f"quay.io/cryostat/cryostat-db:{CRYOSTAT_VERSION}"),
-        # The vendor publishes no tag that stays the same; docs/release.md explains how to renew the digest.
-        "agent-proxy": (
-            "RELATED_IMAGE_AGENT_PROXY",
-            "registry.access.redhat.com/ubi9/nginx-124"
-            "@sha256:7acbb277f6922c47e55b5f65c39d7352e58de3dc6ecc2a7259011c88bf4d2249",
-        ),
-        "agent-init": ("RELATED_IMAGE_AGENT_INIT", f"quay.io/cryostat/cryostat-agent-init:{AGENT_VERSION}"),
-    }
-)
-
-# Environment variable with the image of the operator itself.
-OPERATOR_IMAGE = "RELATED_IMAGE_OPERATOR"
+from .images import OPERATOR_IMAGE, Image, images_from
 
 # Environment variable of the bundle: whether the Operator Lifecycle Manager (OLM) installed the operator.
 INSTALLED_BY_OLM = "INSTALLED_BY_OLM"
@@ -47,25 +17,10 @@ WEBHOOK_CERTIFICATES = "/tmp/k8s-webhook-server/serving-certs"  # noqa: S108 - O
 
 _NAME_PREFIX = "cryostat-operator-"
 _NAMESPACE = re.compile(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?")
-_DEVELOPMENT_TAG = re.compile(r":(latest|dev|[^/:@]*(SNAPSHOT|[-.]dev|BETA\d+))$", re.IGNORECASE)
 
 
 class SettingsError(ValueError):
     """An environment variable has a value that the operator does not know. The message names both."""
-
-
-@dataclass(frozen=True)
-class Image:
-    """A reference to a container image, with its pull policy."""
-
-    reference: str
-
-    @property
-    def pull_policy(self) -> str:
-        """`Always` if the reference has a development tag or no tag at all, `IfNotPresent` otherwise."""
-        name = self.reference.rsplit("/", 1)[-1]
-        is_moving = _DEVELOPMENT_TAG.search(self.reference) or ("@" not in name and ":" not in name)
-        return "Always" if is_moving else "IfNotPresent"
 
 
 @dataclass(frozen=True)
@@ -94,7 +49,7 @@ class Settings:
         api_server_service: IP address and port of the Service of the API server; None outside a cluster.
     """
 
-    images: Mapping[str, Image] = field(default_factory=lambda: _images({}))
+    images: Mapping[str, Image] = field(default_factory=lambda: images_from({}))
     service_tls: bool = True
     cluster_domain: str = "cluster.local"
     force_openshift: bool = False
@@ -158,7 +113,7 @@ class Settings:
         """
         insights = _flag(environ, "INSIGHTS_ENABLED") and environ.get("INSIGHTS_URL")
         return cls(
-            images=_images(environ),
+            images=images_from(environ),
             service_tls=not _flag(environ, "DISABLE_SERVICE_TLS"),
             cluster_domain=environ.get("CLUSTER_DOMAIN") or _cluster_domain(resolver, environ) or "cluster.local",
             force_openshift=_flag(environ, "FORCE_OPENSHIFT"),
@@ -247,7 +202,3 @@ def _api_server_service(environ: Mapping[str, str]) -> tuple[str, int] | None:
 
 def _flag(environ: Mapping[str, str], name: str) -> bool:
     return environ.get(name, "").lower() == "true"
-
-
-def _images(environ: Mapping[str, str]) -> Mapping[str, Image]:
-    return MappingProxyType({name: Image(environ.get(var) or default) for name, (var, default) in IMAGES.items()})

@@ -15,8 +15,8 @@ import urllib3
 import yaml
 
 from cryostat_operator.api import constants
+from cryostat_operator.images import OPERATOR_IMAGE
 from cryostat_operator.packaging.install_names import IMAGE
-from cryostat_operator.settings import OPERATOR_IMAGE
 from tests import measure_coverage
 from tests.cluster import operator_forks
 from tests.cluster.api import Api, ApiError, Object, condition, eventually

@@ -12,9 +12,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from cryostat_operator import __version__
+from cryostat_operator.images import IMAGES
 from cryostat_operator.packaging.catalog import BUNDLE_IMAGE
 from cryostat_operator.packaging.operator_deployment import deployment
-from cryostat_operator.settings import IMAGES
 
 ROOT = Path(__file__).parents[2]
 _RELEASED = re.compile(r"^## \[(?P<version>\d+\.\d+\.\d+)\] - \d{4}-\d{2}-\d{2}$", re.MULTILINE)
@@ -52,7 +52,7 @@ def image_references() -> dict[str, str]:
     [base] = re.findall(r"^ARG BASE=(\S+)$", (ROOT / "Dockerfile").read_text(), re.MULTILINE)
     [catalog] = re.findall(r"^FROM (\S+)$", (ROOT / "bundle/catalog.Dockerfile").read_text(), re.MULTILINE)
     [container] = deployment()["spec"]["template"]["spec"]["containers"]
-    operands = {f"settings.py: {name}": reference for name, (_, reference) in IMAGES.items()}
+    operands = {f"images.py: {name}": reference for name, (_, reference) in IMAGES.items()}
     return {
         "Dockerfile: BASE": base,
         "manifests/: operator": container["image"],

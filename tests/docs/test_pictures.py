@@ -8,11 +8,11 @@ from pathlib import Path
 
 import pytest
 
+from cryostat_operator.images import IMAGES as IMAGES_OF
 from cryostat_operator.plan.conditions import Report, status_for
 from cryostat_operator.plan.model.kinds import KINDS
 from cryostat_operator.plan.model.snapshot import Snapshot
 from cryostat_operator.plan.upgrades import versions
-from cryostat_operator.settings import IMAGES as IMAGES_OF
 from cryostat_operator.settings import Settings
 from tests.unit.cluster_state import ClusterState, cryostat
 

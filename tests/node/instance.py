@@ -9,10 +9,10 @@ from dataclasses import dataclass, field
 from typing import TypeVar
 
 from cryostat_operator.api import constants
+from cryostat_operator.images import IMAGES
 from cryostat_operator.inspect.observed import owned_selector
 from cryostat_operator.plan.model import names
 from cryostat_operator.plan.model.kinds import KINDS
-from cryostat_operator.settings import IMAGES
 from tests.cluster.api import Api, Object, condition, eventually
 from tests.cluster.kubectl import KubectlError
 from tests.cluster.operator_process import DEPLOYMENT, NAMESPACE

@@ -11,7 +11,7 @@ from contextlib import suppress
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
-from cryostat_operator.settings import IMAGES
+from cryostat_operator.images import IMAGES
 from tests.cluster.api import Object, condition
 from tests.cluster.kubectl import KubectlError
 from tests.node.installation import sample

@@ -14,9 +14,9 @@ from typing import Any
 import pytest
 
 from cryostat_operator.api import constants
+from cryostat_operator.images import IMAGES, OPERATOR_IMAGE
 from cryostat_operator.plan.injection.init_container import INIT_CONTAINER
 from cryostat_operator.plan.model.webhook_definitions import WebhookPaths
-from cryostat_operator.settings import IMAGES, OPERATOR_IMAGE
 from tests.cluster.api import ApiError, Object, condition
 from tests.cluster.operator_process import DEPLOYMENT, LEASES, NAMESPACE
 from tests.cluster.test_webhooks_server import review

@@ -19,9 +19,9 @@ import pytest
 from click.testing import CliRunner, Result
 
 from cryostat_operator import __version__, cli, handlers, logs
+from cryostat_operator.images import AGENT_VERSION, CRYOSTAT_VERSION
 from cryostat_operator.inspect import commands
 from cryostat_operator.kube.errors import LoginError
-from cryostat_operator.settings import AGENT_VERSION, CRYOSTAT_VERSION
 
 CRYOSTAT = """
 apiVersion: operator.cryostat.io/v1beta2

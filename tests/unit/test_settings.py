@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import FrozenInstanceError, fields
 
 import pytest
 
-from cryostat_operator.settings import AGENT_VERSION, CRYOSTAT_VERSION, IMAGES, Image, Settings, SettingsError
-
-# A digest, or a tag with a number and without the name of a branch.
-PINNED = re.compile(r"@sha256:[0-9a-f]{64}$|:v?\d+(\.\d+)+$")
+from cryostat_operator.images import IMAGES
+from cryostat_operator.settings import Settings, SettingsError
 
 
 @pytest.mark.parametrize(("value", "expected"), [("required", True), ("Required", True), ("", False)])
@@ -39,33 +36,6 @@ def test_settings_are_immutable() -> None:
         image.reference = "another"  # type: ignore[misc]
     with pytest.raises(TypeError):
         settings.images["core"] = image  # type: ignore[index]
-
-
-def test_images_are_pinned_to_releases() -> None:
-    references = [reference for _, reference in IMAGES.values()]
-    assert {Image(reference).pull_policy for reference in references} == {"IfNotPresent"}
-    assert [reference for reference in references if not PINNED.search(reference)] == []
-
-
-def test_components_of_one_release_have_one_version() -> None:
-    cryostat = ("core", "datasource", "grafana", "reports", "storage", "database")
-    assert {IMAGES[name][1].rpartition(":")[2] for name in cryostat} == {CRYOSTAT_VERSION}
-    assert IMAGES["agent-init"][1].endswith(f":{AGENT_VERSION}")
-
-
-@pytest.mark.parametrize(
-    ("reference", "policy"),
-    [
-        ("example.com/a:latest", "Always"),
-        ("example.com/a:4.3.0-dev", "Always"),
-        ("example.com/a:4.3.0-SNAPSHOT", "Always"),
-        ("example.com:5000/a", "Always"),
-        ("example.com/a:4.2.0", "IfNotPresent"),
-        ("example.com/a@sha256:0123", "IfNotPresent"),
-    ],
-)
-def test_only_images_with_moving_tags_are_always_pulled(reference: str, policy: str) -> None:
-    assert Image(reference).pull_policy == policy
 
 
 @pytest.mark.parametrize(

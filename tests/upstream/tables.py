@@ -11,12 +11,13 @@ import yaml
 
 from cryostat_operator.helm.rule_table import RULES
 from cryostat_operator.helm.rule_types import UNKNOWN_VALUE, Context, NotConverted, evaluate
+from cryostat_operator.images import IMAGES
 from cryostat_operator.packaging.crds import crd
 from cryostat_operator.plan.components.agent_requests import AGENT_REQUESTS, JVM_ID, NUMBER, UUID
 from cryostat_operator.plan.injection.environment import agent_variables
 from cryostat_operator.plan.injection.labels import parse_labels
 from cryostat_operator.plan.injection.pod_fields import PodContext
-from cryostat_operator.settings import IMAGES, Settings
+from cryostat_operator.settings import Settings
 from tests.unit.cluster_state import ClusterState, cryostat
 from tests.upstream import checkouts
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import NamedTuple
 
+from ..images import IMAGES
 from ..plan import upgrades
 from ..plan.model.kinds import Obj
-from ..settings import IMAGES
 from .observed import Observed
 from .states import find_condition
 

@@ -11,10 +11,11 @@ from typing import Any
 
 from .. import __version__
 from ..api import constants, v1beta1
+from ..images import AGENT_VERSION, CRYOSTAT_VERSION, IMAGES
 from ..plan.model import webhook_definitions
 from ..plan.model.kinds import KINDS, Obj
 from ..plan.model.webhook_definitions import WebhookPaths
-from ..settings import AGENT_VERSION, CRYOSTAT_VERSION, IMAGES, INSTALLED_BY_OLM
+from ..settings import INSTALLED_BY_OLM
 from . import install, install_names, operator_deployment
 from .descriptors import spec_descriptors, status_descriptors
 from .webhook_manifests import ROLE as REGISTRATION

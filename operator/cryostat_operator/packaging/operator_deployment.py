@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from ..images import IMAGES, OPERATOR_IMAGE
 from ..plan.model.kinds import Obj
 from ..plan.workloads import LINUX_NODES
-from ..settings import IMAGES, OPERATOR_IMAGE, WEBHOOK_CERTIFICATES
+from ..settings import WEBHOOK_CERTIFICATES
 from . import webhook_manifests
 from .install_names import (
     DEPLOYMENT,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from ..settings import IMAGES
+from ..images import IMAGES
 from .model.kinds import Obj
 from .model.messages import enumeration
 

@@ -9,7 +9,8 @@ from typing import Any, Literal
 
 from ..api import constants
 from ..api.v1beta2 import Cryostat, CryostatSpec
-from ..settings import Image, Settings
+from ..images import Image
+from ..settings import Settings
 from . import reviewed_namespaces
 from .diff.managed_fields import operator_fields
 from .model.kinds import InstanceKey, Key, Obj

@@ -9,8 +9,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from cryostat_operator.images import IMAGES
 from cryostat_operator.plan.injection.init_container import AGENT_JAR
-from cryostat_operator.settings import IMAGES
 from tests.node.images.archive import File, Image, Layer, write_layer
 from tests.node.images.java import RUNTIME
 

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from cryostat_operator.settings import IMAGES
+from cryostat_operator.images import IMAGES
 from tests.node import images
 from tests.node.images import PROGRAMS, operands, root_file_system
 from tests.node.images.archive import Layer

@@ -12,19 +12,13 @@ from xml.etree import ElementTree
 import pytest
 import yaml
 
+from cryostat_operator.images import AGENT_VERSION, CRYOSTAT_VERSION, IMAGES
 from cryostat_operator.packaging import bundle, install, install_names, operator_deployment, roles
 from cryostat_operator.packaging.clusterserviceversion import bound_roles, clusterserviceversion
 from cryostat_operator.packaging.webhook_manifests import CONFIGURATIONS
 from cryostat_operator.plan.model import webhook_definitions
 from cryostat_operator.plan.model.webhook_definitions import WebhookPaths
-from cryostat_operator.settings import (
-    AGENT_VERSION,
-    CRYOSTAT_VERSION,
-    IMAGES,
-    INSTALLED_BY_OLM,
-    WEBHOOK_CERTIFICATES,
-    Settings,
-)
+from cryostat_operator.settings import INSTALLED_BY_OLM, WEBHOOK_CERTIFICATES, Settings
 
 Obj = dict[str, Any]
 ROOT = Path(__file__).parents[3] / "bundle"

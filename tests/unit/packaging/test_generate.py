@@ -6,10 +6,10 @@ import re
 from pathlib import Path
 
 from cryostat_operator import __version__
+from cryostat_operator.images import IMAGES
 from cryostat_operator.packaging.generate import generate, generated_files
 from cryostat_operator.packaging.operator_deployment import deployment
 from cryostat_operator.plan.yaml_text import HEADER
-from cryostat_operator.settings import IMAGES
 
 ROOT = Path(__file__).parents[3]
 IMAGE = re.compile(r"(?:image|containerImage|value): (?P<reference>(?:quay\.io|registry\.[a-z.]+)/\S+)")

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from cryostat_operator.api.required_permissions import required_permissions
+from cryostat_operator.images import IMAGES
 from cryostat_operator.packaging import (
     install,
     install_names,
@@ -16,7 +17,6 @@ from cryostat_operator.packaging import (
 )
 from cryostat_operator.plan.model.kinds import KINDS
 from cryostat_operator.plan.workloads import LINUX_NODES
-from cryostat_operator.settings import IMAGES
 
 
 def allowed(rules: list[dict[str, Any]], group: str, resource: str) -> set[str]:

@@ -8,8 +8,9 @@ from typing import Any
 
 import pytest
 
+from cryostat_operator.images import IMAGES
 from cryostat_operator.plan.image_releases import FIELDS, ineffective_fields, release_of
-from cryostat_operator.settings import IMAGES, Settings
+from cryostat_operator.settings import Settings
 from tests.unit.cluster_state import ClusterState, cryostat
 
 DOCS = Path(__file__).parents[3] / "docs"

@@ -8,9 +8,10 @@ from typing import Any
 import pytest
 
 from cryostat_operator.api import constants
+from cryostat_operator.images import Image
 from cryostat_operator.plan.restored_release import created_refusal, restore_refusal
 from cryostat_operator.plan.upgrades import Versions
-from cryostat_operator.settings import Image, Settings
+from cryostat_operator.settings import Settings
 
 SAVED = Versions((4, 2), 16)
 

@@ -7,11 +7,12 @@ from dataclasses import replace
 import pytest
 
 from cryostat_operator.api import constants
+from cryostat_operator.images import Image
 from cryostat_operator.plan.database_keys import KEYS
 from cryostat_operator.plan.model.certificates import CertificateInfo
 from cryostat_operator.plan.model.kinds import KINDS, Key
 from cryostat_operator.plan.model.snapshot import Snapshot
-from cryostat_operator.settings import Image, Settings
+from cryostat_operator.settings import Settings
 from tests.unit.cluster_state import NAMESPACE, ClusterState, cryostat, settled
 from tests.unit.plan.test_part_conditions import condition, summary
 

@@ -8,10 +8,11 @@ from typing import Any
 import pytest
 
 from cryostat_operator.api import constants
+from cryostat_operator.images import CRYOSTAT_VERSION, IMAGES
 from cryostat_operator.plan.conditions import Report, status_for
 from cryostat_operator.plan.model.kinds import Key, Obj
 from cryostat_operator.plan.upgrades import Versions, postgresql_version, recorded, refusal
-from cryostat_operator.settings import CRYOSTAT_VERSION, IMAGES, Settings
+from cryostat_operator.settings import Settings
 from tests.unit.cluster_state import NAMESPACE, ClusterState, cryostat, find, settled
 
 CLAIM = Key("PersistentVolumeClaim", NAMESPACE, "sample-database")

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from ...api import backup_schedule
 from ...api.backup_schedule import BackupSchedule, InvalidScheduleError
-from ...settings import OPERATOR_IMAGE, Image
+from ...images import OPERATOR_IMAGE, Image
 from .. import builders, workloads
 from ..instance import Instance
 from ..model import names

@@ -10,12 +10,13 @@ import pytest
 from cryostat_operator.api import constants
 from cryostat_operator.api.backup_schedule import SCHEDULE, SECRET, TARGET
 from cryostat_operator.backup import backup_commands
+from cryostat_operator.images import Image
 from cryostat_operator.plan import workloads
 from cryostat_operator.plan.components import backup
 from cryostat_operator.plan.diff.comparison import differences
 from cryostat_operator.plan.model.kinds import InstanceKey, Key
 from cryostat_operator.plan.model.owned_names import can_own
-from cryostat_operator.settings import Image, Settings
+from cryostat_operator.settings import Settings
 from tests.unit.cluster_state import NAME, NAMESPACE, ClusterState, cryostat, find, names_of, paths, reasons
 
 SETTINGS = Settings(service_tls=False, operator_image=Image("example.com/operator:1"))

@@ -1,0 +1,45 @@
+"""Images are pinned to releases that belong together."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+
+from cryostat_operator.images import AGENT_VERSION, CRYOSTAT_VERSION, IMAGES, Image, images_from
+
+# A digest, or a tag with a number and without the name of a branch.
+PINNED = re.compile(r"@sha256:[0-9a-f]{64}$|:v?\d+(\.\d+)+$")
+
+
+def test_images_are_pinned_to_releases() -> None:
+    references = [reference for _, reference in IMAGES.values()]
+    assert {Image(reference).pull_policy for reference in references} == {"IfNotPresent"}
+    assert [reference for reference in references if not PINNED.search(reference)] == []
+
+
+def test_components_of_one_release_have_one_version() -> None:
+    cryostat = ("core", "datasource", "grafana", "reports", "storage", "database")
+    assert {IMAGES[name][1].rpartition(":")[2] for name in cryostat} == {CRYOSTAT_VERSION}
+    assert IMAGES["agent-init"][1].endswith(f":{AGENT_VERSION}")
+
+
+@pytest.mark.parametrize(
+    ("reference", "policy"),
+    [
+        ("example.com/a:latest", "Always"),
+        ("example.com/a:4.3.0-dev", "Always"),
+        ("example.com/a:4.3.0-SNAPSHOT", "Always"),
+        ("example.com:5000/a", "Always"),
+        ("example.com/a:4.2.0", "IfNotPresent"),
+        ("example.com/a@sha256:0123", "IfNotPresent"),
+    ],
+)
+def test_only_images_with_moving_tags_are_always_pulled(reference: str, policy: str) -> None:
+    assert Image(reference).pull_policy == policy
+
+
+def test_a_variable_replaces_the_default_of_its_component() -> None:
+    variable, default = IMAGES["core"]
+    assert images_from({variable: "example.com/a:1"})["core"] == Image("example.com/a:1")
+    assert images_from({variable: ""})["core"] == Image(default)
