@@ -308,11 +308,14 @@ def follow(show: Show, timeout: float, once: bool) -> None:
 
 def _hints(show: Show) -> list[str]:
     command = f"{show.cluster.command} -n {INSTANCE_NAMESPACE}"
+    variable = f"KUBECONFIG={show.cluster.kubeconfig} " if show.cluster.kubeconfig else ""
+    plugin = Path(sys.executable).with_name("kubectl-cryostat")
     are_simulated = show.cluster.kubeconfig and not show.real_pods
     simulated = " Its pods are simulated: no container runs here." if are_simulated else ""
     lines = [
         "",
         f"Ready.{simulated} Use it from another terminal; changes are shown below:",
+        f"  {variable}{plugin} status {show.name} -n {INSTANCE_NAMESPACE}",
         f"  {command} get cryostats,all",
         f"  {command} describe cryostat {show.name}",
         f"  {command} edit cryostat {show.name}",

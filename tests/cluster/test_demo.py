@@ -65,6 +65,8 @@ def test_the_cluster_of_kubeconfig_is_used_until_a_signal(
     shown = stopped(prefix, number, KUBECONFIG=str(own_cluster.kubeconfig))
     assert "no control plane is started" in shown
     assert own_cluster.api.list("operator.cryostat.io/v1beta2", "Cryostat", INSTANCE_NAMESPACE)
+    [program] = re.findall(rf"^  (\S+) status cryostat-sample -n {INSTANCE_NAMESPACE}$", shown, re.MULTILINE)
+    assert os.access(program, os.X_OK)
     log = next(line.split()[-1] for line in shown.splitlines() if "tail -f" in line)
     assert not Path(log).parent.exists()
 
@@ -91,6 +93,7 @@ def test_the_sample_becomes_ready_and_ctrl_c_ends_the_control_plane() -> None:
     check_sample(shown, "no address")
     kubeconfig = re.findall(r"--kubeconfig (\S+)", shown)[0]
     assert not Path(kubeconfig).parent.exists()
+    assert f"  KUBECONFIG={kubeconfig} " in shown  # of the command `status`
 
 
 def stopped(prefix: tuple[str, ...], number: signal.Signals, **env: str) -> str:
