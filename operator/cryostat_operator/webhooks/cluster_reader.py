@@ -24,6 +24,7 @@ from ..settings import Settings
 
 MAX_NAME_LENGTH = 253
 MAX_CONCURRENT_READS = 8  # of Secrets and ConfigMaps, each of which can have a MiB
+MAX_CONCURRENT_LOOKUPS = 8  # of Cryostats: every pod can name one that does not exist, and requests share connections
 # The configuration with which the OpenShift cluster was installed. It never changes.
 INSTALL_CONFIG = Key("ConfigMap", "kube-system", "cluster-config-v1")
 
@@ -99,6 +100,7 @@ class CachedReader:
         self._events = EventRecorder(client)
         self._fips: bool | None = None  # None: unknown
         self._reads = FairSlots(MAX_CONCURRENT_READS)  # the namespaces take turns
+        self._lookups = FairSlots(MAX_CONCURRENT_LOOKUPS)
 
     @property
     def openshift(self) -> bool:
@@ -146,7 +148,8 @@ class CachedReader:
         cached = self._cryostats.get(InstanceKey(namespace, name))
         if cached is not None:
             return cached
-        return await self._client.get_or_none(cryostat_path(namespace, name))
+        async with self._lookups.slot(namespace):
+            return await self._client.get_or_none(cryostat_path(namespace, name))
 
     def stable_cryostats(self) -> Iterator[Obj]:
         """Yield the cached Cryostats that are not being deleted."""

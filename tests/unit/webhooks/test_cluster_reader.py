@@ -15,7 +15,12 @@ from cryostat_operator.plan.model.kinds import Key
 from cryostat_operator.plan.model.reasons import Reason
 from cryostat_operator.plan.model.snapshot import ContentSummary, NamespaceState, Snapshot
 from cryostat_operator.settings import Settings
-from cryostat_operator.webhooks.cluster_reader import INSTANCE_FIELDS, MAX_CONCURRENT_READS, CachedReader
+from cryostat_operator.webhooks.cluster_reader import (
+    INSTANCE_FIELDS,
+    MAX_CONCURRENT_LOOKUPS,
+    MAX_CONCURRENT_READS,
+    CachedReader,
+)
 
 CRYOSTAT = {"metadata": {"name": "a", "namespace": "n", "uid": "u"}}
 
@@ -140,6 +145,14 @@ async def test_few_objects_are_read_at_once() -> None:
     reader = CachedReader(cast(Any, client), cast(Any, None), cast(Any, None), lambda: True)
     await asyncio.gather(*(reader.content("Secret", "n", f"x{number}") for number in range(40)))
     assert client.most == MAX_CONCURRENT_READS
+
+
+async def test_few_unknown_cryostats_are_looked_up_at_a_time() -> None:
+    """Each forged review can name another one, and leader election uses the same connections."""
+    client = SlowLookups()
+    reader = CachedReader(cast(Any, client), cast(Any, None), CryostatStore(lambda _: None), lambda: True)
+    await asyncio.gather(*(reader.cryostat("n", f"x{number}") for number in range(40)))
+    assert client.most == MAX_CONCURRENT_LOOKUPS
 
 
 async def test_the_texts_of_a_config_map() -> None:
