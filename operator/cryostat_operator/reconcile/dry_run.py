@@ -9,15 +9,17 @@ from typing import NamedTuple
 
 import yaml
 
+from ..api import constants
 from ..api.v1beta2 import Cryostat
 from ..kube.client import Client
 from ..kube.errors import ApiError
 from ..observe.one_shot import OneShotReader
 from ..observe.planning import plan_for
 from ..plan.diff.plan_diff import Change, diff
-from ..plan.model.kinds import Obj, cryostat_path, resource_path
+from ..plan.model.kinds import KINDS, Obj, cryostat_path, resource_path
 from ..settings import Settings
 
+HIDDEN = "<hidden>"
 _API_SERVER_SERVICE = resource_path("", "v1", "services", "default", "kubernetes")
 
 
@@ -103,5 +105,12 @@ def _yaml(obj: Obj) -> list[str]:
     """An object without the fields that the API server manages; Secrets have no data here, see `trim`."""
     noise = ("managedFields", "resourceVersion", "uid", "creationTimestamp", "generation")
     metadata = {k: v for k, v in obj["metadata"].items() if k not in noise}
+    if obj["kind"] == "Secret" and "annotations" in metadata:
+        metadata["annotations"] = {k: _shown(k, v) for k, v in metadata["annotations"].items()}
     shown = {**{k: v for k, v in obj.items() if k != "status"}, "metadata": metadata}
     return yaml.safe_dump(shown, sort_keys=True, width=120).splitlines(keepends=True)
+
+
+def _shown(key: str, value: str) -> str:
+    """Return the value of an annotation of a Secret; not of other programs: `kubectl apply` repeats the data in one."""
+    return value if key.partition("/")[0] in (constants.GROUP, KINDS["Certificate"].group) else HIDDEN

@@ -116,6 +116,18 @@ async def test_an_object_of_a_cryostat_with_a_longer_name_is_not_shown_as_delete
     assert await shown(server) == [f"# delete {secret}"]
 
 
+async def test_annotations_of_a_secret_that_may_repeat_its_data_are_not_shown() -> None:
+    server = Served()
+    applied = {"kubectl.kubernetes.io/last-applied-configuration": '{"data": {"key": "c2VjcmV0"}}'}
+    metadata: Obj = {"labels": OWNERSHIP_LABELS, "annotations": {**applied, constants.ANNOTATION_ISSUER: "sample-ca"}}
+    server.put(path_of(Key("Secret", "here", "sample-storage-tls")), {"kind": "Secret", "metadata": metadata})
+    server.put(CRYOSTAT_PATH, {"metadata": {"uid": "uid-cryostat"}, "spec": {}, "status": {}})
+    text, _ = await difference(server, in_file(), Settings(service_tls=False))
+    assert "-    kubectl.kubernetes.io/last-applied-configuration: <hidden>\n" in text
+    assert f"-    {constants.ANNOTATION_ISSUER}: sample-ca\n" in text
+    assert "c2VjcmV0" not in text
+
+
 @pytest.mark.parametrize(("status", "raised"), [(403, False), (500, True)])
 async def test_former_objects_that_the_user_may_not_read_are_left_out(status: int, raised: bool) -> None:
     server = Served()
