@@ -22,10 +22,13 @@ _FILE = click.argument("file", type=click.File("r", encoding="utf-8"))
 _TLS = click.option(
     "--tls/--no-tls",
     default=None,
-    help="Encrypt traffic between components; default: unless DISABLE_SERVICE_TLS is true.",
+    help="Encrypt traffic between components; default: yes, unless DISABLE_SERVICE_TLS is true.",
 )
 _NAMESPACE = click.option(
-    "-n", "--namespace", default=None, help="Namespace of the Cryostat if FILE does not set one; default: default."
+    "-n",
+    "--namespace",
+    default=None,
+    help="Namespace of the Cryostat if FILE does not set one; default: the namespace `default`.",
 )
 _PORT = click.IntRange(0, 65535)  # 0: any free port
 

@@ -28,7 +28,7 @@ _PASSPHRASE_HELP = (
 @click.argument("name")
 @click.option("-n", "--namespace", default=None, help="Namespace of the Cryostat; default: that of the context.")
 @click.option("--context", default=None, help="Context of the kubeconfig; default: the current one.")
-@click.option("--to", "target", required=True, help="Folder or s3://BUCKET/PREFIX; it must be empty or not exist.")
+@click.option("--to", "target", required=True, help="A new or empty folder, or s3://BUCKET/PREFIX without objects.")
 @click.option("--passphrase-file", type=click.Path(), default=None, help=_PASSPHRASE_HELP)
 def backup(name: str, namespace: str | None, context: str | None, target: str, passphrase_file: str | None) -> None:
     """Save the data of the Cryostat NAME in a folder or an S3 bucket, while it runs.
