@@ -157,7 +157,7 @@ class Observer:
             first_uids=self._first_uids.of(instance_key, uid),
             data=self._resolver.content(instance_key, live),
             live=live,
-            lost=frozenset(self.owned.lost(instance_key)),
+            lost=frozenset(self.owned.deletions.lost(instance_key)),
             in_sync={key: r.in_sync_with for key, r in records.items() if r.in_sync_with and key in live},
             terminating=frozenset(terminating | self._terminating_deployments(instance_key, live)),
             stopping=self._stopping_components(instance_key, live),
@@ -195,7 +195,7 @@ class Observer:
         """Drop what is kept for a Cryostat that no longer exists."""
         self._resolver.forget_instance(instance_key)
         self.pods.forget_instance(instance_key)
-        self.owned.forget_lost(instance_key)
+        self.owned.deletions.forget_lost(instance_key)
         self.owned.discard_bodies(instance_key)
 
     def renewal_due(self, instance_key: InstanceKey) -> float | None:

@@ -4,20 +4,17 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Callable, Collection, Iterable, Mapping
-from typing import TypeVar
 
 from ..plan.diff.ownership import instance_of
 from ..plan.model.kinds import InstanceKey, Key, Obj, key_of
 from ..plan.model.owned_names import can_own
+from .deletions import Deletions
 from .live_objects import LiveObjects
 from .records import Record, is_older, record_of, resource_version, without_body
 from .triggers import NOISE_DELAY, ROLLOUT_DELAY, Triggers
 
-_K = TypeVar("_K", str, Key)
-
 # Objects per namespace that no existing Cryostat can own by name. Each takes about 2 KiB of memory.
 MAX_UNOWNABLE = 2_000
-MAX_TOMBSTONES = 5_000  # deleted objects remembered; late responses overlap with few deletions
 
 
 class OwnedObjects:
@@ -37,14 +34,12 @@ class OwnedObjects:
 
     def __init__(self, triggers: Triggers, exists: Callable[[InstanceKey], bool]) -> None:
         """`exists` returns whether a Cryostat with this key exists."""
+        self.deletions = Deletions()
         self._triggers = triggers
         self._exists = exists
         self._records: dict[InstanceKey, dict[Key, Record]] = defaultdict(dict)
         self._instances: dict[Key, InstanceKey] = {}
         self._unownable: dict[str, set[Key]] = defaultdict(set)  # by namespace
-        self._tombstones: dict[str, str] = {}  # UID → resource version at the deletion, the oldest first
-        self._own_deletions: dict[str, str] = {}  # UIDs of objects that the operator deleted, the oldest first
-        self._lost: dict[InstanceKey, dict[Key, str]] = {}  # see `lost`
 
     def records(self, instance_key: InstanceKey) -> dict[Key, Record]:
         """Return all objects with the labels of an instance. They must not be changed."""
@@ -81,22 +76,6 @@ class OwnedObjects:
         """
         for key, record in self.records(instance_key).items():
             record.in_sync_with = hashes.get(key, record.in_sync_with)
-
-    def lost(self, instance_key: InstanceKey) -> dict[Key, str]:
-        """Return the objects that another client deleted and that are still missing, with the UIDs of their owners."""
-        return dict(self._lost.get(instance_key, {}))
-
-    def record_deletion(self, instance_key: InstanceKey, key: Key, uid: str) -> None:
-        """Remember that the operator deleted an object. The event may arrive before or after the response."""
-        self._lost.get(instance_key, {}).pop(key, None)
-        _remember(self._own_deletions, uid, "")
-
-    def forget_lost(self, instance_key: InstanceKey | None = None) -> None:
-        """Forget which objects of an instance another client deleted; of all instances if None."""
-        if instance_key is None:
-            self._lost.clear()
-        else:
-            self._lost.pop(instance_key, None)
 
     def discard_bodies(self, instance_key: InstanceKey) -> None:
         """Keep only the partial bodies of the objects of a Cryostat that does not exist."""
@@ -149,16 +128,12 @@ class OwnedObjects:
             self._count_unownable(key, is_unownable=False)
             self._instances.pop(key, None)
             # Only what the operator creates again: others may create and delete objects with these labels.
-            if record.uid not in self._own_deletions and self._keeps_body(instance_key, key):
+            if self._keeps_body(instance_key, key):
                 owner = record.controller[0] if record.controller else ""
-                _remember(self._lost.setdefault(instance_key, {}), key, owner)
+                self.deletions.add_lost(instance_key, key, record.uid, owner)
             self._triggers.enqueue(instance_key)
         if records is not None and not records:
             self._records.pop(instance_key, None)
-
-    def add_tombstone(self, obj: Obj) -> None:
-        """Remember that an object was deleted, so that stale responses about it are ignored."""
-        _remember(self._tombstones, obj["metadata"]["uid"], resource_version(obj))
 
     def _update(self, kind: str, obj: Obj) -> tuple[InstanceKey, Record | None, Record] | None:
         """Store an object. Returns its instance and the records before and after; None if the object is not newer."""
@@ -170,9 +145,8 @@ class OwnedObjects:
         version = resource_version(obj)
         if before and (before.version == version or is_older(version, before.version)):
             return None
-        deleted_at = self._tombstones.get(obj["metadata"]["uid"])
-        if deleted_at and not is_older(deleted_at, version):
-            return None  # a stale response; the object is already deleted
+        if self.deletions.is_stale(obj):
+            return None
         previous = self._instances.get(key, instance_key)
         if previous != instance_key:
             self.remove(previous, key)  # its ownership labels were edited
@@ -187,7 +161,7 @@ class OwnedObjects:
             record.in_sync_with = before.in_sync_with
         self._records[instance_key][key] = record
         self._instances[key] = instance_key
-        self._lost.get(instance_key, {}).pop(key, None)
+        self.deletions.restored(instance_key, key)
         return instance_key, before, record
 
     def _count_unownable(self, key: Key, *, is_unownable: bool) -> None:
@@ -200,14 +174,6 @@ class OwnedObjects:
 
     def _keeps_body(self, instance_key: InstanceKey, key: Key) -> bool:
         return can_own(instance_key, key) and self._exists(instance_key)
-
-
-def _remember(known: dict[_K, str], key: _K, value: str) -> None:
-    """Add an entry as the newest one, and drop the oldest one if there are too many."""
-    known.pop(key, None)
-    known[key] = value
-    if len(known) > MAX_TOMBSTONES:
-        del known[next(iter(known))]
 
 
 def is_rolling_out(kind: str, live: Obj) -> bool:
@@ -245,7 +211,7 @@ class OwnedObjectStore:
         before = self._owned.records(instance_key).get(key) if instance_key else None
         if instance_key and before and before.uid == obj["metadata"]["uid"]:
             self._owned.remove(instance_key, key)
-        self._owned.add_tombstone(obj)
+        self._owned.deletions.add_tombstone(obj)
 
     def end_list(self, namespace: str = "") -> None:
         """See `NamespacedStore`."""

@@ -52,7 +52,7 @@ class Applier:
         changes = list(changes)
         held = self._limiter.held(instance_key, changes)
         held_keys = {outcome.change.key for outcome in held}
-        lost = self._owned.lost(instance_key)
+        lost = self._owned.deletions.lost(instance_key)
         written = await self.write_all(instance_key, [change for change in changes if change.key not in held_keys])
         outcomes = self.reverted_changes.record(instance_key, self._limiter.record(instance_key, written), lost)
         for outcome in outcomes:

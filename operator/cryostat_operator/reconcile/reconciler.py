@@ -60,7 +60,7 @@ class Reconciler:
 
     def reset(self) -> None:
         """Forget the results of earlier leadership terms: another replica may have written since."""
-        self._observer.owned.forget_lost()
+        self._observer.owned.deletions.forget_lost()
         self._applier.reset()
         self._adoption.reset()
         self._status.reset()

@@ -45,7 +45,7 @@ class Writer:
         """
         if change.obj is None or change.verb in ("delete", "recreate"):
             await self._client.delete(change.key, change.uid)
-            self._owned.record_deletion(instance_key, change.key, change.uid)
+            self._owned.deletions.add_own(instance_key, change.key, change.uid)
             return applied(change)  # the DELETED event enqueues the instance; its next run creates the object again
         if change.verb == "create":
             return await self._create(instance_key, change, change.obj, content)
@@ -59,7 +59,7 @@ class Writer:
                 raise
             uid = change.obj["metadata"]["uid"]
             await self._client.delete(change.key, uid)
-            self._owned.record_deletion(instance_key, change.key, uid)
+            self._owned.deletions.add_own(instance_key, change.key, uid)
             return applied(replace(change, verb="recreate"))
 
     async def _create(self, instance_key: InstanceKey, change: Change, obj: Obj, content: SecretContent) -> Outcome:

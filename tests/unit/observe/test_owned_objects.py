@@ -7,7 +7,7 @@ import pytest
 
 from cryostat_operator.api.constants import LABEL_NAME, LABEL_NAMESPACE
 from cryostat_operator.observe import owned_objects
-from cryostat_operator.observe.owned_objects import MAX_TOMBSTONES, OwnedObjects
+from cryostat_operator.observe.owned_objects import OwnedObjects
 from cryostat_operator.observe.triggers import NOISE_DELAY, ROLLOUT_DELAY
 from cryostat_operator.plan.model.kinds import InstanceKey, Key
 from cryostat_operator.plan.model.names import ca_secret, sha256
@@ -41,67 +41,6 @@ def test_an_older_version_is_ignored() -> None:
     objects.handle_event("ConfigMap", owned("x-lock", 9, data={"a": "b"}))
     assert objects.records(INSTANCE)[LOCK].version == "10"
     assert recorded.now == []
-
-
-def test_a_stale_response_does_not_restore_a_deleted_object() -> None:
-    objects, recorded = cache()
-    objects.store("ConfigMap").remove(owned("x-lock", 10))
-    objects.record_write("ConfigMap", owned("x-lock", 9))
-    assert objects.records(INSTANCE) == {}
-    objects.handle_event("ConfigMap", owned("x-lock", 11))  # its labels were restored
-    assert LOCK in objects.records(INSTANCE)
-    for number in range(MAX_TOMBSTONES):
-        objects.add_tombstone(owned(f"o{number}"))
-    objects.record_write("Secret", owned("x-db", 3, uid="o0"))
-    assert recorded.now == [INSTANCE]
-
-
-def test_an_object_that_another_client_deleted_is_lost_until_it_exists_again() -> None:
-    objects, _ = cache()
-    store = objects.store("ConfigMap")
-    objects.handle_event("ConfigMap", owned("x-lock", 1))
-    store.remove(owned("x-lock", 2))
-    assert objects.lost(INSTANCE) == {LOCK: "u"}, "with the UID of its owner"
-    objects.record_write("ConfigMap", owned("x-lock", 3, uid="second"))
-    assert objects.lost(INSTANCE) == {}
-    store.remove(owned("x-lock", 4, uid="second"))
-    objects.forget_lost(INSTANCE)
-    assert objects.lost(INSTANCE) == {}
-
-
-@pytest.mark.parametrize("first", ["event", "response"])
-def test_an_object_that_the_operator_deleted_is_not_lost(first: str) -> None:
-    objects, _ = cache()
-    obj = owned("x-lock", 1)
-    objects.handle_event("ConfigMap", obj)
-    if first == "event":
-        objects.store("ConfigMap").remove(owned("x-lock", 2))
-    objects.record_deletion(INSTANCE, LOCK, obj["metadata"]["uid"])
-    objects.store("ConfigMap").remove(owned("x-lock", 2))
-    assert objects.lost(INSTANCE) == {}
-
-
-def test_objects_with_names_that_the_operator_does_not_use_are_not_lost() -> None:
-    objects, _ = cache()
-    objects.handle_event("ConfigMap", owned("other", 1))
-    objects.store("ConfigMap").remove(owned("other", 2))
-    assert objects.lost(INSTANCE) == {}
-
-
-def test_a_limited_number_of_lost_objects_is_remembered() -> None:
-    objects, _ = cache()
-    for number in range(MAX_TOMBSTONES + 1):
-        name = f"cryostat-agent-{number:064x}"
-        objects.handle_event("Secret", owned(name, 1, uid=name))
-        objects.store("Secret").remove(owned(name, 2, uid=name))
-    assert len(objects.lost(INSTANCE)) == MAX_TOMBSTONES
-
-
-def test_objects_of_a_deleted_cryostat_are_not_lost() -> None:
-    objects, _ = cache(exists=False)
-    objects.handle_event("ConfigMap", owned("x-lock", 1))
-    objects.store("ConfigMap").remove(owned("x-lock", 2))
-    assert objects.lost(INSTANCE) == {}
 
 
 def test_status_changes_of_a_rollout_are_delayed_and_noise_longer() -> None:
