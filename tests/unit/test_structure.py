@@ -1,4 +1,7 @@
-"""Each module has a unit test file at the same place. Each exception names the file that tests the module instead."""
+"""Each module has one name, one idea and a unit test file at the same place.
+
+The exceptions from the last rule name the file that tests the module instead.
+"""
 
 from __future__ import annotations
 
@@ -106,6 +109,41 @@ def test_no_two_modules_have_the_same_name() -> None:
     for module in modules():
         paths.setdefault(Path(module).name, []).append(module)
     assert [found for found in paths.values() if len(found) > 1] == []
+
+
+# Lines of a module. A longer one has two ideas: split it between them.
+MAX_LINES = 250
+LONGER = {"plan/model/reasons.py": "one list, of all reasons"}
+
+
+def test_modules_are_short() -> None:
+    lines = {module: len((PACKAGE / module).read_text().splitlines()) for module in modules()}
+    assert {module: count for module, count in lines.items() if count > MAX_LINES and module not in LONGER} == {}
+    assert [module for module in LONGER if lines.get(module, 0) <= MAX_LINES] == [], "exceptions that are not needed"
+
+
+MAX_FUNCTION_LINES = 50
+
+
+def test_functions_are_short() -> None:
+    found = [
+        (module, node.name)
+        for module in modules()
+        for node in ast.walk(ast.parse((PACKAGE / module).read_text()))
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)
+        and (node.end_lineno or 0) - node.lineno >= MAX_FUNCTION_LINES
+    ]
+    assert found == []
+
+
+MAX_TEST_LINES = 400
+
+
+def test_test_files_are_short() -> None:
+    """A longer one tests several ideas: split it between them."""
+    assert [
+        str(path) for path in UNIT.parent.rglob("*.py") if len(path.read_text().splitlines()) > MAX_TEST_LINES
+    ] == []
 
 
 def test_the_key_of_an_instance_has_one_name() -> None:
