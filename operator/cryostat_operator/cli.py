@@ -233,7 +233,12 @@ def generate(check: bool, root: Path) -> None:
     """
     from .packaging.generate import generate as write
 
-    stale = write(root, check=check)
+    try:
+        stale = write(root, check=check)
+    except ModuleNotFoundError as error:
+        commands.fail(
+            f"The Python package {error.name} is missing. Run the command of .venv, which `make venv` creates."
+        )
     for path in stale:
         click.echo(f"{'out of date' if check else 'written'}: {path}")
     sys.exit(1 if check and stale else 0)

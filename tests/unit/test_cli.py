@@ -14,6 +14,7 @@ import sys
 import threading
 from collections.abc import Iterator
 from pathlib import Path
+from typing import NoReturn
 
 import pytest
 from click.testing import CliRunner, Result
@@ -22,6 +23,7 @@ from cryostat_operator import __version__, cli, handlers, logs
 from cryostat_operator.images import AGENT_VERSION, CRYOSTAT_VERSION
 from cryostat_operator.inspect import commands
 from cryostat_operator.kube.errors import LoginError
+from cryostat_operator.packaging import generate
 
 CRYOSTAT = """
 apiVersion: operator.cryostat.io/v1beta2
@@ -241,6 +243,19 @@ def test_values_that_are_not_converted_are_warnings_and_errors_if_strict() -> No
     assert strict.stdout == ""
     for result in (loose, strict):
         assert result.stderr.startswith(f"{warning}note: db.pvc.enabled: ")
+
+
+def test_generate_names_a_package_that_only_developers_have(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail() -> NoReturn:
+        raise ModuleNotFoundError(name="kubernetes_validate")
+
+    monkeypatch.setattr(generate, "generated_files", fail)
+    result = invoke("generate", "--root", str(tmp_path))
+    assert (result.exit_code, result.stdout, list(tmp_path.iterdir())) == (2, "", [])
+    assert result.stderr == (
+        "Error: The Python package kubernetes_validate is missing. "
+        "Run the command of .venv, which `make venv` creates.\n"
+    )
 
 
 def test_generated_files_are_checked_without_writing(tmp_path: Path) -> None:
