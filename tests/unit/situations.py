@@ -184,6 +184,9 @@ def _state(given: Obj) -> ClusterState:
     for name, flaws in given.get("padded", {}).items():
         summary = ContentSummary(frozenset({"ACCESS_KEY", "SECRET_KEY", *database_keys.KEYS}), "d", paddings=flaws)
         state.snapshot = replace(state.snapshot, data={**state.snapshot.data, ("Secret", name): summary})
+    for name in given.get("uncertified", ()):
+        summary = ContentSummary(frozenset({"tls.crt"}), "d", certificate_keys=frozenset())
+        state.snapshot = replace(state.snapshot, data={**state.snapshot.data, ("Secret", name): summary})
     namespaces = dict(state.snapshot.namespaces)
     for name, terminating in given.get("namespaces", {}).items():
         namespaces.pop(name, None)

@@ -12,6 +12,7 @@ import orjson
 
 from ..api import constants
 from ..pki.inspection import InspectedCertificate, inspect_secret
+from ..plan.certificate_values import certificate_keys
 from ..plan.database_keys import fingerprints
 from ..plan.diff.managed_fields import trim
 from ..plan.diff.ownership import controller_of
@@ -66,7 +67,14 @@ def reference_summary(kind: str, obj: Obj) -> ContentSummary:
         return replace(summary, paddings=paddings(data))
     empty = frozenset(key for key in summary.keys if not data.get(key))
     keys = summary.keys - empty
-    return replace(summary, keys=keys, empty=empty, login_flaws=login_flaws(data), paddings=paddings(data))
+    return replace(
+        summary,
+        keys=keys,
+        empty=empty,
+        login_flaws=login_flaws(data),
+        paddings=paddings(data),
+        certificate_keys=certificate_keys(data),
+    )
 
 
 @dataclass(slots=True)

@@ -35,6 +35,7 @@ NOT_ACTIVE = "No object of this Cryostat is changed. See Ready for the cause."
 # Component of a warning about a file or value that keeps a container from starting → component label of its Deployment.
 _UNUSABLE_FOR = {
     (Reason.LOGIN_FILE_INVALID, "auth_proxy"): "cryostat",
+    (Reason.SECRET_VALUE_INVALID, "core"): "cryostat",
     (Reason.SECRET_VALUE_INVALID, "database"): "database",
     (Reason.SECRET_VALUE_INVALID, "storage"): "storage",
 }

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from .. import builders, image_releases, workloads
 from ..instance import Instance
 from ..lowered_requests import lowered_requests
 from ..model import names
-from ..model.desired_state import ComponentPlan
+from ..model.desired_state import ComponentPlan, ContentUse
 from ..model.kinds import Key, Obj
 from ..model.problems import Problem
 from ..model.reasons import Reason
@@ -34,20 +36,23 @@ _HEALTH = f"http://localhost:{names.PORT_APPLICATION}/health/liveness"
 def build(instance: Instance) -> ComponentPlan:
     # Only one controller can own this object, so that a second operator on the same Cryostat fails at once.
     lock = builders.owned(instance, "ConfigMap", f"{instance.name}-lock")
-    warnings = _warnings(instance)
+    plan = ComponentPlan(NAME, warnings=warnings(instance), content_use=ContentUse.WARNINGS)
     if not instance.tls:
-        return ComponentPlan(NAME, objects=(lock, deployment(instance)), warnings=warnings)
+        return replace(plan, objects=(lock, deployment(instance)))
     keystore = builders.owned(instance, "Secret", specs.keystore_secret(instance)) | {"type": "Opaque"}
     request = SecretRequest(
         Key("Secret", instance.namespace, specs.keystore_secret(instance)), {specs.KEYSTORE_PASSWORD: RandomValue(20)}
     )
-    objects = (lock, keystore, deployment(instance))
-    return ComponentPlan(NAME, objects=objects, requests=(request,), warnings=warnings)
+    return replace(plan, objects=(lock, keystore, deployment(instance)), requests=(request,))
 
 
-def _warnings(instance: Instance) -> tuple[Problem, ...]:
-    """Settings that have no effect."""
-    ignored = (*image_releases.ineffective_fields(instance), *lowered_requests(instance))
+def warnings(instance: Instance) -> tuple[Problem, ...]:
+    """Return settings that have no effect, and certificates that cannot be used."""
+    ignored = (
+        *image_releases.ineffective_fields(instance),
+        *lowered_requests(instance),
+        *trusted_certificates.unusable(instance, NAME),
+    )
     if not instance.spec.report_options or instance.spec.report_options.sub_process_max_heap_size is None:
         return ignored
     message = (

@@ -10,7 +10,11 @@ from .. import builders, workloads
 from ..instance import Instance
 from ..model import names
 from ..model.kinds import Obj
+from ..model.messages import message
+from ..model.problems import Problem
+from ..model.reasons import Reason
 
+DEFAULT_KEY = "tls.crt"  # in a Secret
 VOLUME = "cert-secrets"
 SPLIT_VOLUME = "trusted-certificates"
 DIRECTORY = "/truststore/operator"  # the image imports all files below /truststore
@@ -47,7 +51,7 @@ def volumes(instance: Instance) -> list[Obj]:
     sources: dict[tuple[str, str, str], Obj] = {}
     for given in instance.spec.trusted_cert_secrets or ():
         if given.secret_name:
-            key, kind, name = given.certificate_key or "tls.crt", "secret", given.secret_name
+            key, kind, name = given.certificate_key or DEFAULT_KEY, "secret", given.secret_name
         else:
             key, kind, name = given.certificate_key or "service-ca.crt", "configMap", given.config_map_name or ""
         file = names.file(f"{kind.lower()}_{name}_{key}", _NUMBER_LENGTH)
@@ -61,6 +65,29 @@ def volumes(instance: Instance) -> list[Obj]:
     # In memory: autoscalers do not remove a node with a pod that has a volume on its disk.
     parts = {"name": SPLIT_VOLUME, "emptyDir": {"medium": "Memory", "sizeLimit": "16Mi"}}
     return [projected, parts] if has_bundles(instance) else [projected]
+
+
+def unusable(instance: Instance, component: str) -> tuple[Problem, ...]:
+    """Return a warning for each value that the spec names as a certificate, and that is none. They block nothing.
+
+    Args:
+        component: that of the warnings.
+    """
+    found: dict[tuple[str, str], Problem] = {}
+    for number, given in enumerate(instance.spec.trusted_cert_secrets or ()):
+        key, secret = given.certificate_key or DEFAULT_KEY, given.secret_name or ""
+        content = instance.snapshot.data.get(("Secret", secret))
+        if not content or content.certificate_keys is None or key not in content.keys - content.certificate_keys:
+            continue
+        text = message(
+            f"Key {key} of Secret {secret}",
+            "contains no certificate",
+            consequence="The application cannot trust it, and may not start",
+            remedy=f"Set a certificate in PEM form, or correct spec.trustedCertSecrets[{number}]",
+        )
+        problem = Problem(component, Reason.SECRET_VALUE_INVALID, text, dedup_key=f"{secret} {key}")
+        found.setdefault((secret, key), problem)
+    return tuple(found.values())
 
 
 def has_bundles(instance: Instance) -> bool:

@@ -90,7 +90,7 @@ class Reason(StrEnum):
     CONFIGMAP_KEY_NOT_FOUND = "ConfigMapKeyNotFound", "ReferencesResolved"
     """A ConfigMap that the spec names lacks a key."""
     SECRET_VALUE_INVALID = "SecretValueInvalid", "ReferencesResolved"
-    """A value in a Secret that the spec names begins or ends with white space, and a component cannot use it."""
+    """A component cannot use a value in a Secret that the spec names: white space at an end, or no certificate."""
 
     NAMESPACE_NOT_FOUND = "NamespaceNotFound", "TargetNamespacesReady"
     """A namespace does not exist."""

@@ -19,6 +19,7 @@ class ContentSummary:
         login_flaws: why the value of a key in a user's Secret is no valid htpasswd file, by key: the cause, and whether
             the proxy does not start with it, see `login_file.LoginFlaw`.
         paddings: what is wrong with the beginning or end of values of a user's Secret, see `padded_values.paddings`.
+        certificate_keys: keys of a user's Secret whose values are certificates; None if this was not determined.
         digest: hash of its content.
         certificate: cert-manager's Certificate that a Secret was written for; empty if there is none, None if this was
             not determined.
@@ -33,6 +34,7 @@ class ContentSummary:
     empty: frozenset[str] = frozenset()
     login_flaws: Mapping[str, tuple[str, bool]] = field(default_factory=dict, hash=False)
     paddings: Mapping[str, str] = field(default_factory=dict, hash=False)
+    certificate_keys: frozenset[str] | None = None
     has_too_many_keys: bool = False
 
     def missing(self, keys: Iterable[str]) -> frozenset[str]:
