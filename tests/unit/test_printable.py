@@ -6,7 +6,7 @@ from typing import Any
 
 import click
 
-from cryostat_operator.inspect.instance_reader import Reader, cryostats
+from cryostat_operator.inspect.instance_reader import InstanceReader, cryostats
 from cryostat_operator.inspect.tree import lines
 from cryostat_operator.printable import one_line, printable
 from tests.unit.api_server import ApiServer
@@ -39,7 +39,7 @@ async def test_control_characters_of_other_users_are_not_printed() -> None:
     client: Any = serve(ApiServer(), cryostat(condition("Ready", "False", "Forged", HOSTILE)))
     client.put(f"/api/v1/namespaces/{NAMESPACE}/events/forged", event)
     [found] = await cryostats(client, NAMESPACE, None)
-    observed = await Reader(client).observe(found)
+    observed = await InstanceReader(client).observe(found)
     text = [click.unstyle(line) for line in lines(observed, 0.0, ())]
     shown = [line for line in text if "Forged" in line]
     assert len(shown) == 2  # a condition and an event

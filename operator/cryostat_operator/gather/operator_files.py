@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ..api import constants
-from ..inspect.instance_reader import Reader
+from ..inspect.list_reader import ListReader
 from ..inspect.observed import OPERATOR_NAME
 from ..inspect.operator_reader import operator_objects
 from ..kube.client import Client
@@ -23,7 +23,7 @@ async def operator_files(client: Client, notes: list[str]) -> dict[str, str]:
     Args:
         notes: gets a sentence for each thing that cannot be read.
     """
-    reader = Reader(client)
+    reader = ListReader(client)
     deployments = await operator_objects(reader, "apps", "v1", "deployments", name=OPERATOR_NAME)
     leases = await operator_objects(reader, "coordination.k8s.io", "v1", "leases", name=constants.LEASE)
     pods = await operator_objects(reader, "", "v1", "pods", selector=_SELECTOR)

@@ -153,7 +153,7 @@ async def observe(client: Client, namespace: str, name: str | None) -> list[tupl
     If there is none, the program ends with a message and exit status 2.
     """
     from .causes import causes
-    from .instance_reader import Reader, cryostats
+    from .instance_reader import InstanceReader, cryostats
     from .operator_reader import creation_failure
 
     found = await cryostats(client, namespace, name)
@@ -161,7 +161,7 @@ async def observe(client: Client, namespace: str, name: str | None) -> list[tupl
         place = f"in namespace {namespace}" if namespace else "in any namespace"
         failure = await creation_failure(client, namespace) if namespace else ""
         fail(f"There is no Cryostat {place}. {failure or 'Use -n NAMESPACE or -A.'}")
-    reader = Reader(client)
+    reader = InstanceReader(client)
     instances = [await reader.observe(each) for each in found]
     return [(observed, causes(observed, time.time())) for observed in instances]
 

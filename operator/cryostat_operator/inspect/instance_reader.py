@@ -1,19 +1,19 @@
-"""Reads an instance with the permissions of the user. A refused read is recorded and is not an error."""
+"""Reads an instance with the permissions of the user."""
 
 from __future__ import annotations
 
-import asyncio
 import base64
 from collections.abc import Collection, Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from ..api import constants
 from ..kube.client import Client
 from ..kube.errors import ApiError
 from ..plan.foreign_policies import foreign_policies
-from ..plan.model.kinds import KINDS, Kind, Obj, cryostat_path, resource_path
+from ..plan.model.kinds import KINDS, Obj, cryostat_path
 from ..plan.model.times import seconds
 from ..printable import printable
+from .list_reader import ListReader
 from .observed import Observed, agent_selector, owned_selector
 from .operator_reader import OperatorFacts, change_failure, operator_facts
 from .volume_usage import VolumeUsage, volume_usage
@@ -21,66 +21,14 @@ from .volume_usage import VolumeUsage, volume_usage
 POD_SELECTOR = "kind=cryostat,app={}"
 _POLICIES = ("networking.k8s.io", "v1", "networkpolicies")
 _NO_OPERATOR = "You may not read the Deployment and the Lease of the operator, so it is not checked whether it runs."
-_NOT_READABLE = (401, 403)
-_PARALLEL_REQUESTS = 8
 
 
 @dataclass
-class Reader:
-    """Reads lists of objects and records what the user may not read.
+class InstanceReader(ListReader):
+    """Reads everything about single Cryostats. What belongs to the operator is read once for all of them."""
 
-    Attributes:
-        client: the API server with the credentials of the user.
-        unreadable: one sentence for each list that was refused, each once, in the order of the requests.
-    """
-
-    client: Client
-    unreadable: dict[str, None] = field(default_factory=dict)
     _operator: OperatorFacts | None = None
     _webhook_failure: str = ""
-    _requests: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(_PARALLEL_REQUESTS))
-
-    async def read_list(
-        self, group: str, version: str, plural: str, namespace: str = "", selector: str = "", fields: str = ""
-    ) -> list[Obj] | None:
-        """List objects; empty if the API is not served, None if the user may not read them.
-
-        Args:
-            namespace: empty for all namespaces.
-            selector: label selector.
-            fields: field selector.
-
-        Raises:
-            ApiError: the API server does not answer, or refuses for another reason than permissions.
-        """
-        params = {name: text for name, text in (("labelSelector", selector), ("fieldSelector", fields)) if text}
-        try:
-            async with self._requests:
-                answer = await self.client.request(
-                    "GET", resource_path(group, version, plural, namespace), params=params
-                )
-        except ApiError as error:
-            if error.status == 404:
-                return []
-            if error.status not in _NOT_READABLE:
-                raise
-            place = f"in namespace {namespace}" if namespace else "in all namespaces"
-            self.unreadable[f"You may not list {plural} {place}, so they are not shown."] = None
-            return None
-        return [dict(printable(item)) for item in answer.get("items") or ()]
-
-    async def read_anywhere(self, kind: Kind, namespaces: Iterable[str], selector: str) -> list[Obj]:
-        """List objects of a kind in all namespaces, or in those given if the user may not read all."""
-        before = dict(self.unreadable)
-        found = await self.read_list(kind.group, kind.version, kind.plural, "", selector)
-        if found is None and kind.namespaced:
-            self.unreadable = before
-            lists = [
-                await self.read_list(kind.group, kind.version, kind.plural, each, selector)
-                for each in dict.fromkeys(namespaces)
-            ]
-            found = [obj for objects in lists for obj in objects or ()]
-        return [{**obj, "apiVersion": kind.api_version, "kind": kind.kind} for obj in found or ()]
 
     async def observe(self, cryostat: Obj) -> Observed:
         """Read everything about one Cryostat.
@@ -108,7 +56,7 @@ class Reader:
             pod_events=tuple(await self._warnings(namespace, "Pod", [pod["metadata"]["name"] for pod in pods or ()])),
             agents=agents,
             missing_namespaces=frozenset(
-                [each for each in targets if not agents.get(each) and await self._is_missing(each)]
+                [each for each in targets if not agents.get(each) and await self.is_missing(each)]
             ),
             expiries=_expiries(objects),
             volumes=volumes,
@@ -139,17 +87,6 @@ class Reader:
             if pods is not None:
                 counts[target] = len(pods)
         return counts
-
-    async def _is_missing(self, namespace: str) -> bool:
-        """Whether a namespace is known not to exist: lists of its objects are empty then."""
-        try:
-            async with self._requests:
-                await self.client.request("GET", resource_path("", "v1", "namespaces", "", namespace))
-        except ApiError as error:
-            if error.status not in (404, *_NOT_READABLE):
-                raise
-            return error.status == 404
-        return False
 
     async def _volumes(self, namespace: str, pods: Iterable[Obj]) -> tuple[dict[str, VolumeUsage], list[str]]:
         try:

@@ -6,7 +6,7 @@ import asyncio
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from ..api import constants
 from ..kube.client import MERGE_PATCH, Client
@@ -15,10 +15,8 @@ from ..kube.leader_election import LEASE_DURATION, RETRY_PERIOD
 from ..plan.model.kinds import Obj, cryostat_path
 from ..plan.model.times import seconds
 from ..webhooks.reachability import ANNOTATION
+from .list_reader import ListReader
 from .observed import OPERATOR_NAME, OPERATOR_NAMESPACES
-
-if TYPE_CHECKING:
-    from .instance_reader import Reader
 
 _LEASES = ("coordination.k8s.io", "v1", "leases")
 RENEWAL_SECONDS = 2 * RETRY_PERIOD  # within which a running operator renews its Lease
@@ -39,14 +37,14 @@ class OperatorFacts:
     lease_is_renewed: bool | None
 
 
-async def operator_facts(reader: Reader) -> OperatorFacts:
+async def operator_facts(reader: ListReader) -> OperatorFacts:
     """Read the Deployments and the Lease of the operator."""
     deployments = await operator_objects(reader, "apps", "v1", "deployments", name=OPERATOR_NAME)
     return OperatorFacts(deployments, *await _lease(reader))
 
 
 async def operator_objects(
-    reader: Reader, group: str, version: str, plural: str, *, name: str = "", selector: str = ""
+    reader: ListReader, group: str, version: str, plural: str, *, name: str = "", selector: str = ""
 ) -> tuple[Obj, ...] | None:
     """List objects of the operator in all namespaces, or else in those where it is usually installed.
 
@@ -73,7 +71,7 @@ async def operator_objects(
     return tuple(each for each in found if name in ("", each["metadata"]["name"]))
 
 
-async def _lease(reader: Reader) -> tuple[Obj | None, bool | None]:
+async def _lease(reader: ListReader) -> tuple[Obj | None, bool | None]:
     """Return the Lease of the operator, and whether it is renewed. Both are None if there is none to read.
 
     The clocks of this machine and of the operator may differ. Therefore a Lease that looks old is read again after the
@@ -88,7 +86,7 @@ async def _lease(reader: Reader) -> tuple[Obj | None, bool | None]:
     return again or lease, renewed
 
 
-async def change_failure(reader: Reader, cryostat: Obj) -> str:
+async def change_failure(reader: ListReader, cryostat: Obj) -> str:
     """Return why the API server cannot call a webhook when this Cryostat changes; empty if it can.
 
     The request is a dry run, and nothing is stored. The webhooks take part in it only if something changes.
@@ -118,7 +116,7 @@ async def creation_failure(client: Client, namespace: str) -> str:
     return failure and f"None can be created, because the API server cannot call a webhook: {failure}."
 
 
-async def _newest_lease(reader: Reader) -> Obj | None:
+async def _newest_lease(reader: ListReader) -> Obj | None:
     found = await operator_objects(reader, *_LEASES, name=constants.LEASE) or ()
     leases = [each for each in found if each.get("spec")]
     return max(leases, key=lambda lease: str(lease["spec"].get("renewTime") or ""), default=None)

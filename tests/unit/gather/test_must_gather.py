@@ -21,7 +21,7 @@ from cryostat_operator.gather.must_gather import gather
 from cryostat_operator.gather.redaction import redact, redact_text
 from cryostat_operator.inspect import operator_reader
 from cryostat_operator.inspect.causes import causes
-from cryostat_operator.inspect.instance_reader import Reader
+from cryostat_operator.inspect.instance_reader import InstanceReader
 from cryostat_operator.kube.errors import ApiError, ApiUnavailable
 from cryostat_operator.plan.model.kinds import Obj
 from tests.unit.api_server import ApiServer
@@ -113,7 +113,7 @@ def server(monkeypatch: pytest.MonkeyPatch) -> ApiServer:
 
 async def files_of(server: ApiServer) -> dict[str, str]:
     path = "/apis/operator.cryostat.io/v1beta2/namespaces/here/cryostats/sample"
-    observed = await Reader(server).observe(await server.request("GET", path))
+    observed = await InstanceReader(server).observe(await server.request("GET", path))
     return await gather(server, [(observed, causes(observed, NOW))])
 
 

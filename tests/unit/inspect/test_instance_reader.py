@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from cryostat_operator.api import constants
-from cryostat_operator.inspect.instance_reader import Reader, cryostats
+from cryostat_operator.inspect.instance_reader import InstanceReader, cryostats
 from cryostat_operator.inspect.volume_usage import VolumeUsage
 from cryostat_operator.kube.errors import ApiError, ApiUnavailable
 from tests.unit.api_server import ApiServer
@@ -35,7 +35,7 @@ def server() -> ApiServer:
 
 async def observed(server: ApiServer) -> Any:
     [found] = await cryostats(server, NAMESPACE, NAME)
-    return await Reader(server).observe(found)
+    return await InstanceReader(server).observe(found)
 
 
 async def test_owned_objects_of_all_namespaces_and_pods_are_read(server: ApiServer) -> None:

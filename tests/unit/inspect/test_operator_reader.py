@@ -12,7 +12,7 @@ import pytest
 
 from cryostat_operator.api import constants
 from cryostat_operator.inspect import operator_reader
-from cryostat_operator.inspect.instance_reader import Reader
+from cryostat_operator.inspect.instance_reader import InstanceReader
 from cryostat_operator.inspect.observed import Observed
 from cryostat_operator.inspect.operator_reader import creation_failure
 from cryostat_operator.kube.errors import ApiError
@@ -32,7 +32,7 @@ def server(monkeypatch: pytest.MonkeyPatch) -> ApiServer:
 
 
 async def observed(server: ApiServer) -> Observed:
-    return await Reader(server).observe(server.find(CRYOSTAT_PATH) or {})
+    return await InstanceReader(server).observe(server.find(CRYOSTAT_PATH) or {})
 
 
 def renew(server: ApiServer, namespace: str, age: float, holder: str = "a_b") -> None:
@@ -108,7 +108,7 @@ async def test_a_webhook_that_cannot_be_called_is_found_by_a_dry_run(server: Api
 
 async def test_the_dry_run_is_sent_once_if_the_webhook_cannot_be_called(server: ApiServer) -> None:
     server.hook = lambda method, path, body: DOWN if method == "PATCH" else None
-    reader = Reader(server)
+    reader = InstanceReader(server)
     for _ in range(2):
         assert (await reader.observe(cryostat())).webhook_failure
     assert len(server.dry_runs) == 1
