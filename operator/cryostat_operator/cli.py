@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import errno
-import os
 import sys
 from pathlib import Path
 from typing import Any
@@ -16,6 +14,7 @@ from .command_input import cryostat_in_file, settings_of_environment, text_of
 from .gather import gather_command
 from .images import AGENT_VERSION, CRYOSTAT_VERSION
 from .inspect import commands
+from .run_command import run
 
 # Arguments and options of several commands.
 _FILE = click.argument("file", type=click.File("r", encoding="utf-8"))
@@ -30,7 +29,6 @@ _NAMESPACE = click.option(
     default=None,
     help="Namespace of the Cryostat if FILE does not set one; default: the namespace `default`.",
 )
-_PORT = click.IntRange(0, 65535)  # 0: any free port
 
 
 @click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 120})
@@ -40,78 +38,6 @@ _PORT = click.IntRange(0, 65535)  # 0: any free port
 )
 def main() -> None:
     """Run Cryostat on Kubernetes and OpenShift from one custom resource."""
-
-
-@main.command(short_help="Run the operator until it is stopped.")
-@click.option("--host", default="0.0.0.0", show_default=True, help="Address to listen on.")  # noqa: S104
-@click.option(
-    "--port",
-    type=_PORT,
-    default=8081,
-    show_default=True,
-    help="Port of /healthz and /readyz, and of /metrics for local clients.",
-)
-@click.option("--webhook-port", type=_PORT, default=9443, show_default=True, help="Port of the webhooks.")
-@click.option(
-    "--log-format", type=click.Choice(["text", "json"]), default="text", show_default=True, help="Format of log lines."
-)
-@click.option(
-    "--log-level",
-    type=click.Choice(["debug", "info", "warning", "error"]),
-    default="info",
-    show_default=True,
-    help="Lowest level to log.",
-)
-def run(host: str, port: int, webhook_port: int, log_format: str, log_level: str) -> None:
-    """Run the operator until it is stopped.
-
-    In a pod it uses the ServiceAccount of the pod, elsewhere the cluster and credentials of KUBECONFIG. It waits for an
-    API server that does not answer, and ends if the kubeconfig cannot be used.
-
-    \b
-    Examples:
-      cryostat-operator run
-      KUBECONFIG=~/.kube/config cryostat-operator run --port 0 --log-format json
-    """
-    import asyncio
-    import gc
-    import signal
-    import socket
-
-    import uvloop
-
-    from . import handlers, logs
-    from .kube.errors import LoginError
-
-    settings = settings_of_environment()
-    commands.require_usable_kubeconfig()
-    logs.configure(json=log_format == "json", level=log_level.upper())
-
-    async def until_stopped() -> None:
-        task = asyncio.create_task(handlers.run(settings, host, port, webhook_port))
-        loop = asyncio.get_running_loop()
-        for number in (signal.SIGINT, signal.SIGTERM):
-            loop.add_signal_handler(number, task.cancel)
-        try:
-            await task
-        except asyncio.CancelledError:
-            return
-
-    gc.freeze()  # imported modules are never garbage, so the collector can skip them
-    try:
-        uvloop.run(until_stopped())
-    except LoginError as error:
-        raise click.ClickException(str(error)) from None
-    except OSError as error:
-        is_address = error.errno in (errno.EADDRINUSE, errno.EADDRNOTAVAIL, errno.EACCES)
-        if error.filename or not (is_address or isinstance(error, socket.gaierror)):
-            raise
-        remedy = "Choose other addresses with --host, --port and --webhook-port."
-        raise click.ClickException(f"The operator cannot listen: {error.strerror}. {remedy}") from None
-    except handlers.CrdNotServedError as error:
-        # Restart in place: outside a container, nothing else restarts the process.
-        logs.logger.warning("%s", error)
-        os.execv(sys.executable, sys.orig_argv)  # noqa: S606 - the same command line
 
 
 @main.command(short_help="Print the objects of a Cryostat, without a cluster.")
@@ -252,6 +178,7 @@ def complete() -> None:
         click.echo(line)
 
 
+main.add_command(run)
 main.add_command(commands.status)
 main.add_command(gather_command.must_gather)
 main.add_command(backup_commands.backup)
