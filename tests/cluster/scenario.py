@@ -260,7 +260,7 @@ class Scenario:
     def annotate(self, obj: Object, **annotations: str | None) -> Object:
         return self.api.patch(obj, {"metadata": {"annotations": annotations}})
 
-    def wait_until_ready(self, cr: Object, timeout: float = 40.0) -> Object:
+    def wait_until_ready(self, cr: Object, timeout: float = 90.0) -> Object:
         """Wait until the newest generation of a Cryostat is Ready, and return it."""
 
         def is_ready() -> Object | None:

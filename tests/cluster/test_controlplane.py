@@ -171,9 +171,9 @@ def test_the_watchdog_removes_the_control_plane_of_a_killed_interpreter(number: 
         directory, *pids = process.stdout.readline().split()
         assert len(pids) == 3
         process.send_signal(number)
-        process.wait(10)
-    eventually(lambda: not any(_alive(int(pid)) for pid in pids), 10, "the components end")
-    eventually(lambda: not Path(directory).exists(), 10, "their files are removed")
+        process.wait(60)
+    eventually(lambda: not any(_alive(int(pid)) for pid in pids), what="the components end")
+    eventually(lambda: not Path(directory).exists(), what="their files are removed")
 
 
 def _alive(pid: int) -> bool:

@@ -38,7 +38,7 @@ def plane() -> Iterator[ControlPlane]:
     """A separate control plane without an operator, because the tests replace the CRD."""
     with ControlPlane(Options(kwok=False, scheduler=False, volumes=0)) as plane:
         plane.kubectl("apply", "-f", ROOT / "crds")
-        eventually(lambda: plane.api.list(API_VERSION, "Cryostat") == [], 10, "Cryostats are served")
+        eventually(lambda: plane.api.list(API_VERSION, "Cryostat") == [], what="Cryostats are served")
         yield plane
 
 
@@ -171,18 +171,18 @@ def test_an_instance_beyond_the_limits_can_be_changed_in_other_fields_and_delete
     loose = copy.deepcopy(limited)
     loose["spec"]["versions"][0]["schema"] = without_limits(limited["spec"]["versions"][0]["schema"])
     plane.api.apply(loose)
-    eventually(lambda: plane.api.list(OLD, "Cryostat") == [], 10, "the version without limits is served")
+    eventually(lambda: plane.api.list(OLD, "Cryostat") == [], what="the version without limits is served")
     metadata = {"name": "my.old-" + "x" * 50, "namespace": "default", "finalizers": [FINALIZER]}
     old = plane.api.create({"apiVersion": OLD, "kind": "Cryostat", "metadata": metadata, "spec": BROKEN_SPEC})
     plane.api.apply(limited)
     another = {"apiVersion": OLD, "kind": "Cryostat", "metadata": {"name": "new"}, "spec": BROKEN_SPEC}
-    eventually(lambda: "replicas" in refusal(plane, another), 20, "the limits of the CRD have an effect")
+    eventually(lambda: "replicas" in refusal(plane, another), what="the limits of the CRD have an effect")
 
     plane.api.patch(old, {"status": {"databaseSecret": "keys"}}, sub="status")
     plane.api.patch(old, {"metadata": {"labels": {"a": "b"}}})
     plane.api.delete(old)
     plane.api.patch(old, [{"op": "remove", "path": "/metadata/finalizers/0"}])
-    eventually(lambda: plane.api.list(OLD, "Cryostat") == [], 10, "it is deleted")
+    eventually(lambda: plane.api.list(OLD, "Cryostat") == [], what="it is deleted")
 
 
 def renamed(obj: Object) -> Object:

@@ -108,7 +108,7 @@ def stopped(prefix: tuple[str, ...], number: signal.Signals, **env: str) -> str:
             seen.append(line)
             if "Press Ctrl-C" in line:
                 process.send_signal(number)
-        code = process.wait(60)
+        code = process.wait(120)
     shown = "".join(seen)
     assert code == 0, shown
     assert "Stopped." in shown

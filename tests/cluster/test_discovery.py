@@ -33,7 +33,7 @@ def test_the_operator_waits_until_the_platform_is_known(
     try:
         eventually(lambda: api.get("apiregistration.k8s.io/v1", "APIService", ROUTES["metadata"]["name"])["status"])
         process = operator(installed_plane, wait=False)
-        eventually(lambda: "Discovery" in process.tail(50), 20, "discovery fails")
+        eventually(lambda: "Discovery" in process.tail(50), what="discovery fails")
         time.sleep(1)
         assert process.get("/readyz")[0] == 503
         assert process.get("/healthz")[0] == 200

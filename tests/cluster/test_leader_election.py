@@ -202,7 +202,7 @@ def test_a_stopped_leader_releases_its_lease(pair: Pair, namespace: NamespaceFac
     with lease_records(plane) as records:
         old = records[-1]["leaseTransitions"]
         pair.leader.process.terminate()
-        assert pair.leader.process.wait(30) == 0
+        assert pair.leader.process.wait(60) == 0
         eventually(lambda: records[-1]["holderIdentity"] == pair.standby.identity, SLOW, "the other one leads")
         first = next(n for n, record in enumerate(records) if record["holderIdentity"] == pair.standby.identity)
         released, taken = records[first - 1], records[first]

@@ -37,13 +37,13 @@ def test_exit_code_and_output_are_those_of_the_program(
     Path("sample.yaml").write_text("apiVersion: operator.cryostat.io/v1beta2\nkind: Cryostat\nmetadata: {name: x}\n")
     variables = {"CORE_IMG": "", "CLUSTER_DOMAIN": "example.test"}
     expected = program(tmp_path, *arguments, **variables)
-    code = fork(tmp_path, *arguments, **variables).wait(20)
+    code = fork(tmp_path, *arguments, **variables).wait(60)
     assert (code, (tmp_path / "log").read_text()) == expected
 
 
 def test_each_has_its_own_environment(tmp_path: Path) -> None:
     for name in ("one", "two"):
-        assert fork(tmp_path, "run", "--port=0", KUBECONFIG=f"/nonexistent/{name}").wait(20) == 2
+        assert fork(tmp_path, "run", "--port=0", KUBECONFIG=f"/nonexistent/{name}").wait(60) == 2
         assert f"/nonexistent/{name}" in (tmp_path / "log").read_text().splitlines()[-1]
 
 
@@ -56,7 +56,7 @@ def test_each_is_the_first_of_a_session_and_ends_with_the_signal(tmp_path: Path)
     with pytest.raises(subprocess.TimeoutExpired):
         process.wait(0.01)
     os.killpg(process.pid, signal.SIGKILL)
-    assert process.wait(20) == process.poll() == -signal.SIGKILL
+    assert process.wait(60) == process.poll() == -signal.SIGKILL
     process.terminate()  # does nothing, as with Popen
 
 
@@ -64,5 +64,5 @@ def test_nothing_else_is_inherited(tmp_path: Path, monkeypatch: pytest.MonkeyPat
     monkeypatch.setenv("KUBECONFIG", "/nonexistent/of-the-tests")
     own = ForkServer()
     env = {"PATH": os.environ["PATH"], "HOME": str(tmp_path)}
-    assert own.start([PROGRAM, "run", "--port=0"], env, tmp_path / "log").wait(20) == 2
+    assert own.start([PROGRAM, "run", "--port=0"], env, tmp_path / "log").wait(60) == 2
     assert "of-the-tests" not in (tmp_path / "log").read_text()

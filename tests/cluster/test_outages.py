@@ -33,7 +33,7 @@ def wait_until_reconciling(scenario: Scenario, cr: Object) -> None:
         assert port["port"] == 10000 + wanted
         return bool(scenario.get("Service", where, "x")["metadata"]["uid"] != service["metadata"]["uid"])
 
-    eventually(done, 40, "the operator reconciles")
+    eventually(done, what="the operator reconciles")
 
 
 def wait_for_objects(scenario: Scenario, cr: Object) -> Object:
@@ -63,7 +63,7 @@ def wait_until_idle(scenario: Scenario) -> None:
         scenario.wait_until_idle()
         return scenario.writes(mark) == []
 
-    eventually(silent, 60.0, "the operator writes nothing")
+    eventually(silent, 180.0, "the operator writes nothing")
 
 
 def test_any_number_of_kills_at_random_moments(scenario: Scenario) -> None:
@@ -90,8 +90,8 @@ def test_any_number_of_kills_at_random_moments(scenario: Scenario) -> None:
     scenario.start()
     scenario.delete(scenario.live(steady) | {"metadata": {"name": "moving", "namespace": where, "uid": ""}})
     for cr in dead:
-        scenario.wait_for_no_objects(cr, timeout=60)
-    body = scenario.wait_until_ready(steady, timeout=60)
+        scenario.wait_for_no_objects(cr)
+    body = scenario.wait_until_ready(steady)
     found = [target for target in (where, *targets) if scenario.find("RoleBinding", target, bindings_of(steady))]
     assert sorted(found) == sorted(body["spec"]["targetNamespaces"])
     assert bool(scenario.find("Deployment", where, "steady-reports")) == bool(body["spec"]["reportOptions"]["replicas"])

@@ -148,7 +148,13 @@ def test_nothing_is_written_when_idle_or_restarted(
     process = operator(installed_plane, ON)
     api.create(cryostat(here, there))
     eventually(lambda: ready(api, here))
-    time.sleep(1)
+
+    def is_idle() -> bool:
+        mark = installed_plane.audit_mark()
+        time.sleep(1)
+        return not work(installed_plane.audit_since(mark))
+
+    eventually(is_idle, what="the operator sends no requests for a second")
     mark = installed_plane.audit_mark()
     process.stop()
     operator(installed_plane, ON)

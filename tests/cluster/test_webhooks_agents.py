@@ -115,7 +115,7 @@ def test_the_policy_warns_if_both_labels_are_misspelled(webhooks: WebhookPlane, 
     policies = ROOT / "manifests/policies/agent-labels.yaml"
     webhooks.plane.kubectl("apply", "-f", policies)
     try:
-        said = eventually(lambda: _warning(webhooks.warnings(pod(home, wrong)), _NEEDED), 30, "the policy is enforced")
+        said = eventually(lambda: _warning(webhooks.warnings(pod(home, wrong)), _NEEDED), what="the policy is enforced")
         assert _listed(said) == near
         assert _listed(webhooks.warnings(workload("Deployment", home, wrong))) == near
         only_level = workload("StatefulSet", home, {"cryostat.io/log-level": "info"})

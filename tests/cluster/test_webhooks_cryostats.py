@@ -210,7 +210,7 @@ def cryostat_of_deleted_namespace(webhooks: WebhookPlane, home: str, target: str
     made = webhooks.api.create(reconciled_cryostat(home, {"targetNamespaces": [home, target]}))
     eventually(lambda: len(bindings(webhooks, target)) == 1)
     webhooks.api.delete({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": target}})
-    eventually(lambda: webhooks.api.find("v1", "Namespace", target) is None, 40)
+    eventually(lambda: webhooks.api.find("v1", "Namespace", target) is None)
     return made
 
 

@@ -154,4 +154,4 @@ def ready(webhooks: WebhookPlane, made: Object) -> None:
         assert found.get("status") == "True", json.dumps(found)
         return True
 
-    eventually(now, 40, "the Cryostat of another tenant is Ready")
+    eventually(now, what="the Cryostat of another tenant is Ready")

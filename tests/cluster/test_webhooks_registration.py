@@ -64,7 +64,7 @@ def test_the_policy_restricts_the_configurations_of_the_operator(webhooks: Webho
     operator.create(other, dryRun="All")
     webhooks.plane.kubectl("apply", "-k", ROOT / "manifests/policies")
     try:
-        eventually(other_is_refused, 30, "the policy is enforced")
+        eventually(other_is_refused, what="the policy is enforced")
         webhooks.api.create(other, dryRun="All")  # the policy does not apply to other users
         assert "AlreadyExists" in refusal()
         secrets = {**rule, "resources": ["secrets"]}
@@ -128,7 +128,7 @@ def test_a_renewal_under_load(webhooks: WebhookPlane) -> None:
     authority = secret["data"]["ca.crt"]
     with load(webhooks) as wrong:
         webhooks.api.patch(secret, {"data": {"tls.crt": "", "tls.key": ""}})
-        eventually(lambda: served_certificate(webhooks.url) != before, 40)
+        eventually(lambda: served_certificate(webhooks.url) != before)
         time.sleep(2.0)
     assert wrong == []
     assert bundles(webhooks) == {authority}
@@ -139,7 +139,7 @@ def test_a_new_authority_under_load(webhooks: WebhookPlane) -> None:
     before, old = served_certificate(webhooks.url), base64.b64decode(secret["data"]["ca.crt"])
     with load(webhooks) as wrong:
         webhooks.api.patch(secret, {"data": {"ca.key": None}})
-        eventually(lambda: served_certificate(webhooks.url) != before, 40)
+        eventually(lambda: served_certificate(webhooks.url) != before)
         time.sleep(2.0)
     [bundle] = bundles(webhooks)
     assert base64.b64decode(bundle).endswith(old.strip() + b"\n")
@@ -170,13 +170,13 @@ def test_changes_of_the_registration_are_reverted(webhooks: WebhookPlane) -> Non
     webhooks.api.patch(mutating, [{"op": "replace", "path": "/webhooks/0/rules/0/operations", "value": ["CREATE"]}])
     webhooks.api.patch(validating, [{"op": "replace", "path": "/webhooks/0/clientConfig/caBundle", "value": ""}])
     webhooks.api.patch(crd, [{"op": "replace", "path": "/spec/conversion", "value": {"strategy": "None"}}])
-    eventually(is_restored, 40, "the registration is restored", interval=1.0)
+    eventually(is_restored, what="the registration is restored", interval=1.0)
     webhooks.api.patch(validating, [{"op": "replace", "path": "/webhooks", "value": []}])
     webhooks.api.delete(mutating)
-    eventually(is_restored, 40, "the registration is restored", interval=1.0)
+    eventually(is_restored, what="the registration is restored", interval=1.0)
     webhooks.api.delete(validating)
-    eventually(is_restored, 40, "the registration is restored", interval=1.0)
-    eventually(lambda: webhooks_are_called(webhooks.api), 20, "the API server calls the webhooks again")
+    eventually(is_restored, what="the registration is restored", interval=1.0)
+    eventually(lambda: webhooks_are_called(webhooks.api), what="the API server calls the webhooks again")
 
 
 def test_installing_again_removes_no_webhook(webhooks: WebhookPlane) -> None:
@@ -228,12 +228,12 @@ def test_mounted_certificates_take_precedence_and_are_reloaded(webhooks: Webhook
         time.sleep(6.0)
         assert served_certificate(url) == first
         mount(directory, tmp_path / "second")
-        eventually(lambda: served_certificate(url) != first, 30)
+        eventually(lambda: served_certificate(url) != first)
         assert bundles(webhooks) == right
     finally:
         operator.process.kill()
         operator.process.wait()
-    eventually(lambda: registered(webhooks) == everything, 40, "the URL of the first operator is registered again")
+    eventually(lambda: registered(webhooks) == everything, what="the URL of the first operator is registered again")
 
 
 def mount(directory: Path, scratch: Path) -> None:
@@ -269,7 +269,7 @@ def test_without_an_operator_v1beta2_is_readable(webhooks: WebhookPlane) -> None
         webhooks.api.delete(left)
     finally:
         webhooks.operator.resume()
-    eventually(lambda: not webhooks.api.list(constants.API_VERSION, "Cryostat"), 40, "the Cryostat is gone")
+    eventually(lambda: not webhooks.api.list(constants.API_VERSION, "Cryostat"), what="the Cryostat is gone")
 
 
 def test_cryostats_are_deleted_while_the_api_server_cannot_reach_the_webhooks(

@@ -114,7 +114,7 @@ def start(plane: ControlPlane, directory: Path, env: Mapping[str, str] | None = 
     operator = ForkedOperator(plane.api, directory, settings, [f"--webhook-port={port}"])
     operator.wait_ready()
     # The API server watches the configuration of webhooks, so a change takes effect later.
-    eventually(lambda: webhooks_are_called(plane.api), 20, "the API server calls the webhooks")
+    eventually(lambda: webhooks_are_called(plane.api), what="the API server calls the webhooks")
     return operator, url
 
 

@@ -146,7 +146,7 @@ def test_the_agent_registers_over_mutual_tls_is_called_back_and_deregisters(
     with pytest.raises(RefusedError, match="401"):
         caller.ping(callback, Credential("", credential.username, "wrong"))
     process.send_signal(signal.SIGTERM)
-    assert process.wait(30) == 128 + signal.SIGTERM
+    assert process.wait(60) == 128 + signal.SIGTERM
     assert application.registry.targets() == []
     assert application.credentials.number_of(credential.expression) is None
 

@@ -90,7 +90,7 @@ def running(plan: Plan, content: dict[Key, Data], root: Path, application: int) 
     pretend_addresses(container)
     child = Child("nginx", command(container), root / "nginx.log")
     try:
-        child.wait_until(lambda: listening(container.ports[names.PORT_AGENT_GATEWAY]), 10)
+        child.wait_until(lambda: listening(container.ports[names.PORT_AGENT_GATEWAY]), 60)
         yield container
     finally:
         child.stop()
@@ -134,7 +134,7 @@ def ask(
         for name in ("tls.crt", "tls.key"):
             (directory / name).write_bytes(client[name])
         context.load_cert_chain(directory / "tls.crt", directory / "tls.key")
-    connection = HTTPSConnection(host, gateway.ports[names.PORT_AGENT_GATEWAY], context=context, timeout=5)
+    connection = HTTPSConnection(host, gateway.ports[names.PORT_AGENT_GATEWAY], context=context, timeout=60)
     connection._server_hostname = HOST  # type: ignore[attr-defined]
     original = context.wrap_socket
     context.wrap_socket = lambda sock, **kwargs: original(sock, server_hostname=HOST)  # type: ignore[method-assign]
@@ -290,7 +290,7 @@ def test_no_token_is_logged_when_the_application_does_not_answer(tmp_path: Path)
         assert ask(gateway, path, gateway.secret(AGENT), tmp_path)[0] == 502
         path_in_log = f'"GET /api/v4/discovery/{ID} HTTP/1.1" 502'
         # nginx writes its log after the response.
-        eventually(lambda: path_in_log in (gateway.root / "nginx.log").read_text(), 10)
+        eventually(lambda: path_in_log in (gateway.root / "nginx.log").read_text())
         log = (gateway.root / "nginx.log").read_text()
     assert "token-in" not in log
 
@@ -303,7 +303,7 @@ def test_a_large_body_is_streamed(gateway: Container, tmp_path: Path) -> None:
         (tmp_path / name).write_bytes(gateway.secret(AGENT)[name])
     context.load_cert_chain(tmp_path / "tls.crt", tmp_path / "tls.key")
     RECEIVED.clear()
-    connection = HTTPSConnection("127.0.0.1", gateway.ports[names.PORT_AGENT_GATEWAY], context=context, timeout=20)
+    connection = HTTPSConnection("127.0.0.1", gateway.ports[names.PORT_AGENT_GATEWAY], context=context, timeout=60)
     connection.request("POST", f"/api/beta/recordings/{JVM}", body=bytes(size))
     assert connection.getresponse().status == 200
     connection.close()

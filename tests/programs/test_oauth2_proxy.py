@@ -58,7 +58,7 @@ def running(
     environment = {"PATH": os.environ["PATH"], **container.environment, **env}
     child = Child("oauth2-proxy", [program, *container.arguments], root / "log", environment)
     try:
-        child.wait_until(lambda: listening(container.ports[names.PORT_AUTH_PROXY]), 20)
+        child.wait_until(lambda: listening(container.ports[names.PORT_AUTH_PROXY]), 60)
         yield container
     finally:
         child.stop()
