@@ -107,6 +107,10 @@ class Observer:
         """Return whether the objects in a namespace are observed."""
         return not self._chosen.not_served([name])
 
+    def is_terminating(self, namespace: str) -> bool:
+        """Return whether a namespace is being deleted."""
+        return any(state.terminating for state in self._namespaces.snapshot([namespace]).values())
+
     @property
     def platform_known(self) -> bool:
         """Whether `openshift` is known: the first discovery of APIs is complete."""

@@ -99,7 +99,8 @@ class Reconciler:
             self._forget(instance_key)
             return await self._orphans.collect(instance_key)
         is_served = self._observer.serves_namespace(instance_key.namespace)
-        if not is_served and (problem := unserved(body, self._settings)):
+        terminating = self._observer.is_terminating(instance_key.namespace)
+        if not is_served and (problem := unserved(body, self._settings, namespace_terminating=terminating)):
             return await self._report_unserved(body, problem)
         if is_deleting(body):
             self._waits.forget(instance_key)

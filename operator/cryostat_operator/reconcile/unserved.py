@@ -11,10 +11,11 @@ from ..plan.model.reasons import Reason
 from ..settings import Settings
 
 
-def unserved(body: Obj, settings: Settings) -> Problem | None:
+def unserved(body: Obj, settings: Settings, *, namespace_terminating: bool = False) -> Problem | None:
     """Return the problem of a Cryostat in a namespace that is not served, None if it can be deleted nevertheless.
 
     The deletion waits if the data is to be kept: garbage collection deletes claims that the operator cannot release.
+    With its namespace, the data is deleted in any case, and the wait would keep the namespace.
     """
     metadata = body["metadata"]
     cause, remedy = targets.not_served(metadata["namespace"], settings)
@@ -23,7 +24,7 @@ def unserved(body: Obj, settings: Settings) -> Problem | None:
         cause = f"{cause}, and changes no object of this Cryostat"
         text = message(subject, "is not served by the operator", consequence=cause, remedy=remedy)
         return Problem("core", Reason.NAMESPACE_NOT_SERVED, text)
-    if not retention.is_requested(metadata.get("annotations")):
+    if namespace_terminating or not retention.is_requested(metadata.get("annotations")):
         return None
     cause = f"{cause}, and does not delete this Cryostat, because its data could not be kept"
     remedy = f"{remedy}, or remove the annotation {constants.ANNOTATION_DATA_RETENTION}: this deletes the data"

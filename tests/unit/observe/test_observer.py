@@ -210,6 +210,7 @@ async def test_in_chosen_namespaces_no_object_of_another_one_is_observed(
 ) -> None:
     for name in ("here", "there", "elsewhere"):
         server.put(f"/api/v1/namespaces/{name}", {"metadata": {"name": name, "uid": name}})
+    server.put("/api/v1/namespaces/ends", {"metadata": {"name": "ends", "uid": "e", "deletionTimestamp": "now"}})
     put(server, SERVICE)
     put(server, Key("RoleBinding", "elsewhere", names.instance_hash_name(*INSTANCE)), ownerReferences=[])
     observer = Observer(server, triggers.triggers, lambda _: True, watch_namespaces=("here", "there"))
@@ -220,6 +221,7 @@ async def test_in_chosen_namespaces_no_object_of_another_one_is_observed(
     assert snapshot.not_served == {"elsewhere"}
     assert observer.serves_namespace("there")
     assert not observer.serves_namespace("elsewhere")
+    assert [observer.is_terminating(name) for name in ("here", "ends", "absent")] == [False, True, False]
     read = {path for method, path in server.requests if method == "GET"}
     plurals = ["pods", *(kind.plural for kind in KINDS.values() if kind.namespaced and not kind.optional)]
     for plural in plurals:

@@ -133,9 +133,13 @@ class FakeObserver:
         )
 
     served = True
+    terminating = False
 
     def serves_namespace(self, name: str) -> bool:
         return self.served
+
+    def is_terminating(self, _namespace: str) -> bool:
+        return self.terminating
 
     async def watch_on_demand(self, instance_key: InstanceKey, cryostat: object) -> None:
         pass

@@ -54,6 +54,17 @@ def test_a_deletion_waits_only_if_data_is_to_be_kept() -> None:
     )
 
 
+async def test_the_deletion_does_not_keep_a_namespace_that_is_being_deleted(cluster: Cluster) -> None:
+    """For example if the operator did not run while the namespace, with its permissions there, was deleted."""
+    observer = FakeObserver(cluster)
+    observer.served, observer.terminating = False, True
+    settings = Settings(service_tls=False, watch_namespaces=("here",))
+    reconciler = Reconciler(cluster.server, cast(Observer, observer), cluster.cryostats, settings, cluster.metrics)
+    cluster.cryostat(finalizers=[constants.FINALIZER], deletionTimestamp="2026-01-01T00:00:00Z", annotations=RETAIN)
+    await reconciler(INSTANCE)
+    assert cluster.server.find(CRYOSTAT_PATH) is None
+
+
 async def test_in_a_namespace_that_is_not_served_only_the_status_is_written(cluster: Cluster) -> None:
     observer = FakeObserver(cluster)
     observer.served = False
