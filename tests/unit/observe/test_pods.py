@@ -8,15 +8,9 @@ from cryostat_operator.observe.pods import PodStore
 from cryostat_operator.plan.model.kinds import InstanceKey
 from cryostat_operator.plan.model.reasons import Reason
 from tests.cluster.api import Object
+from tests.unit.clock import Clock
 
 OWNER = InstanceKey("here", "x")
-
-
-class Clock:
-    now = 100.0
-
-    def __call__(self) -> float:
-        return self.now
 
 
 def pod(name: str = "a", *, going: bool = False, **status: object) -> Object:
@@ -27,7 +21,7 @@ def pod(name: str = "a", *, going: bool = False, **status: object) -> Object:
 
 def test_terminating_pods_of_a_deleted_deployment_are_reported() -> None:
     enqueued: list[InstanceKey] = []
-    clock = Clock()
+    clock = Clock(100.0)
     pods = PodStore(enqueued.append, clock)
     pods.upsert(pod())
     assert not pods.is_terminating(OWNER, "database", orphaned=False)
@@ -44,7 +38,7 @@ def test_terminating_pods_of_a_deleted_deployment_are_reported() -> None:
 
 
 def test_pods_that_do_not_terminate_were_orphaned() -> None:
-    clock = Clock()
+    clock = Clock(100.0)
     pods = PodStore(lambda _: None, clock)
     pods.upsert(pod())
     assert pods.is_terminating(OWNER, "database", orphaned=True)
@@ -60,7 +54,7 @@ def evicted(name: str, second: int) -> Object:
 
 def test_the_last_eviction_is_reported_for_ten_minutes() -> None:
     enqueued: list[InstanceKey] = []
-    clock = Clock()
+    clock = Clock(100.0)
     pods = PodStore(enqueued.append, clock, clock)
     pods.upsert(evicted("b", 30))
     pods.upsert(evicted("b", 30))
@@ -86,7 +80,7 @@ def test_the_last_eviction_is_reported_for_ten_minutes() -> None:
 
 def test_the_instance_is_enqueued_when_an_eviction_expires_or_its_pod_is_deleted() -> None:
     enqueued: list[InstanceKey] = []
-    clock = Clock()
+    clock = Clock(100.0)
     pods = PodStore(enqueued.append, clock, clock)
     pods.upsert(evicted("b", 30))
     clock.now = 650.0
@@ -99,7 +93,7 @@ def test_the_instance_is_enqueued_when_an_eviction_expires_or_its_pod_is_deleted
 
 def test_an_eviction_is_kept_while_the_pods_are_listed_again() -> None:
     enqueued: list[InstanceKey] = []
-    clock = Clock()
+    clock = Clock(100.0)
     pods = PodStore(enqueued.append, clock, clock)
     pods.upsert(evicted("b", 30))
     pods.begin_list()
@@ -115,7 +109,7 @@ def test_an_eviction_is_kept_while_the_pods_are_listed_again() -> None:
 
 
 def test_pods_of_different_instances_are_distinguished() -> None:
-    pods = PodStore(lambda _: None, Clock())
+    pods = PodStore(lambda _: None, Clock(100.0))
     pods.upsert(pod())
     assert pods.is_terminating(OWNER, "database", orphaned=True)
     assert pods.recheck_after(InstanceKey("here", "other")) == math.inf
@@ -123,7 +117,7 @@ def test_pods_of_different_instances_are_distinguished() -> None:
 
 def test_only_pods_are_kept_of_a_deleted_instance() -> None:
     enqueued: list[InstanceKey] = []
-    pods = PodStore(enqueued.append, Clock())
+    pods = PodStore(enqueued.append, Clock(100.0))
     pods.upsert(pod())
     assert pods.is_terminating(OWNER, "database", orphaned=True)
     assert pods.is_stopping(OWNER, "database", scaled_down=True)
@@ -136,7 +130,7 @@ def test_only_pods_are_kept_of_a_deleted_instance() -> None:
 
 
 def test_pods_that_have_ended_use_no_volume() -> None:
-    pods = PodStore(lambda _: None, Clock())
+    pods = PodStore(lambda _: None, Clock(100.0))
     pods.upsert(pod(going=True))
     pods.upsert(pod(going=True, phase="Failed"))
     assert not pods.is_terminating(OWNER, "database", orphaned=True)
@@ -161,7 +155,7 @@ def running(name: str, started: str) -> Object:
 
 
 def test_a_container_that_starts_is_a_failure_after_a_minute() -> None:
-    clock = Clock()
+    clock = Clock(100.0)
     pods = PodStore(lambda _: None, clock, clock)
     pods.upsert(running("a", "1970-01-01T00:01:35Z"))
     assert pods.failures(OWNER) == {}
@@ -172,14 +166,14 @@ def test_a_container_that_starts_is_a_failure_after_a_minute() -> None:
 
 
 def test_a_node_with_a_fast_clock_does_not_delay_a_failure_for_long() -> None:
-    clock = Clock()
+    clock = Clock(100.0)
     pods = PodStore(lambda _: None, clock, clock)
     pods.upsert(running("a", "1970-01-02T00:00:00Z"))
     assert pods.recheck_after(OWNER) == 60.0
 
 
 def test_a_pod_that_cannot_be_scheduled_is_a_failure_at_once() -> None:
-    clock = Clock()
+    clock = Clock(100.0)
     pods = PodStore(lambda _: None, clock, clock)
     time = "1970-01-01T00:01:40Z"
     unschedulable = {"type": "PodScheduled", "reason": "Unschedulable", "message": "no", "lastTransitionTime": time}

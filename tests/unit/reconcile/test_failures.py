@@ -9,6 +9,7 @@ from cryostat_operator.kube.errors import ApiError, ApiUnavailable
 from cryostat_operator.plan.model.times import LASTING_SECONDS
 from cryostat_operator.reconcile.failures import Failures
 from cryostat_operator.reconcile.work_queue import Result
+from tests.unit.clock import Clock
 from tests.unit.reconcile.conftest import CRYOSTAT_PATH, INSTANCE, Cluster
 
 GONE = {"kind": "cryostats", "name": "sample"}
@@ -60,13 +61,6 @@ async def test_a_refused_status_write_is_not_a_further_failure(
         "Reconcile failed, retrying: no lists",
         "Could not write the status: no",
     ]
-
-
-class Clock:
-    now = 0.0
-
-    def __call__(self) -> float:
-        return self.now
 
 
 async def test_refusals_that_last_for_a_minute_are_reported(cluster: Cluster) -> None:

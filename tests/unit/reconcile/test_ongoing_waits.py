@@ -13,19 +13,12 @@ from cryostat_operator.reconcile.ongoing_waits import LastingWaits, Waits
 from cryostat_operator.reconcile.reconciler import Reconciler
 from cryostat_operator.reconcile.results import TRANSIENT_RETRY_SECONDS
 from cryostat_operator.reconcile.work_queue import Result
+from tests.unit.clock import Clock
 from tests.unit.reconcile.conftest import INSTANCE, Cluster, refuse
 
 WAITING = Reason.WAITING_FOR_CERTIFICATE
 PROBLEM = Problem("tls", WAITING, "it waits")
 NONE = LastingWaits(frozenset(), math.inf)
-
-
-class Clock:
-    def __init__(self) -> None:
-        self.now = 1000.0
-
-    def __call__(self) -> float:
-        return self.now
 
 
 def test_a_wait_lasts_after_a_minute() -> None:
@@ -87,8 +80,8 @@ def test_a_deleted_cryostat_is_forgotten() -> None:
 async def test_a_wait_is_checked_again_after_a_minute_and_then_a_problem(
     cluster: Cluster, reconciler: Reconciler
 ) -> None:
-    clock = [0.0]
-    reconciler._waits = Waits(lambda: clock[0])
+    clock = Clock()
+    reconciler._waits = Waits(clock)
     cluster.cryostat()
     await reconciler(INSTANCE)
     key = Key("Service", "here", "sample")
@@ -98,7 +91,7 @@ async def test_a_wait_is_checked_again_after_a_minute_and_then_a_problem(
     cluster.put(key, metadata=deleted, spec=live["spec"])
     assert await reconciler(INSTANCE) == Result(LASTING_SECONDS)
     assert cluster.condition("Reconciled")["reason"] == "ObjectBeingDeleted"
-    clock[0] += LASTING_SECONDS
+    clock.now += LASTING_SECONDS
     assert await reconciler(INSTANCE) == Result()
     assert cluster.condition("Reconciled")["reason"] == "ObjectNotDeleted"
     assert [reason for reason, _ in cluster.events()].count("ObjectNotDeleted") == 1
@@ -111,14 +104,14 @@ async def test_a_wait_is_checked_again_after_a_minute_and_then_a_problem(
 async def test_a_write_that_the_api_server_does_not_answer_for_a_minute_is_reported(
     cluster: Cluster, reconciler: Reconciler
 ) -> None:
-    clock = [0.0]
-    reconciler._waits = Waits(lambda: clock[0])
+    clock = Clock()
+    reconciler._waits = Waits(clock)
     cluster.cryostat()
 
     cluster.server.hook = refuse("POST", "/services", ApiUnavailable(503, "ServiceUnavailable", "no quorum"))
     assert await reconciler(INSTANCE) == Result(failed=True)
     assert cluster.condition("Reconciled") == {}
-    clock[0] += LASTING_SECONDS
+    clock.now += LASTING_SECONDS
     for _ in range(2):
         assert await reconciler(INSTANCE) == Result(failed=True)
         found = cluster.condition("Reconciled")
@@ -133,8 +126,8 @@ async def test_a_write_that_the_api_server_does_not_answer_for_a_minute_is_repor
 
 
 async def test_conflicts_of_more_than_a_minute_are_reported(cluster: Cluster, reconciler: Reconciler) -> None:
-    clock = [0.0]
-    reconciler._waits = Waits(lambda: clock[0])
+    clock = Clock()
+    reconciler._waits = Waits(clock)
     cluster.cryostat()
     await reconciler(INSTANCE)
     key = Key("Service", "here", "sample")
@@ -146,7 +139,7 @@ async def test_conflicts_of_more_than_a_minute_are_reported(cluster: Cluster, re
     cluster.server.hook = refuse("PUT", "/services/sample", ApiError(409, "Conflict", words))
     assert await reconciler(INSTANCE) == Result(TRANSIENT_RETRY_SECONDS)
     assert cluster.condition("Reconciled") == {}
-    clock[0] += LASTING_SECONDS
+    clock.now += LASTING_SECONDS
     for _ in range(2):
         assert await reconciler(INSTANCE) == Result(failed=True), "retried with backoff"
         found = cluster.condition("Reconciled")

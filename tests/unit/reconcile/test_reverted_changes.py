@@ -17,9 +17,9 @@ from cryostat_operator.plan.model.reasons import Reason
 from cryostat_operator.reconcile.reconciler import Reconciler
 from cryostat_operator.reconcile.results import applied, refused
 from cryostat_operator.reconcile.reverted_changes import THRESHOLD, WINDOW_SECONDS, RevertedChanges
+from tests.unit.clock import Clock
 from tests.unit.reconcile.conftest import INSTANCE as SAMPLE
 from tests.unit.reconcile.conftest import Cluster
-from tests.unit.reconcile.test_write_limiter import Clock
 
 INSTANCE, KEY = InstanceKey("here", "x"), Key("Deployment", "here", "x")
 AUTOSCALER = {

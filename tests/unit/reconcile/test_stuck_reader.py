@@ -13,6 +13,7 @@ from cryostat_operator.plan.model.reasons import Reason
 from cryostat_operator.reconcile.reconciler import Reconciler
 from cryostat_operator.reconcile.stuck_reader import LONGEST_PAUSE, MAX_BYTES, StuckReader
 from tests.unit.api_server import ApiServer
+from tests.unit.clock import Clock
 from tests.unit.cluster_state import NAMESPACE, ClusterState, settled
 from tests.unit.reconcile.conftest import INSTANCE, Cluster
 
@@ -23,13 +24,6 @@ UNREADY = PodFailure(Reason.POD_NOT_READY, "not ready", container="sample", sinc
 PODS, EVENTS = f"/api/v1/namespaces/{NAMESPACE}/pods", f"/api/v1/namespaces/{NAMESPACE}/events"
 POLICIES = f"/apis/networking.k8s.io/v1/namespaces/{NAMESPACE}/networkpolicies"
 DENY = {"spec": {"podSelector": {}, "policyTypes": ["Egress"]}}
-
-
-class Clock:
-    now = 1000.0
-
-    def __call__(self) -> float:
-        return self.now
 
 
 class Server(ApiServer):

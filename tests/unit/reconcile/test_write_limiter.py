@@ -9,17 +9,9 @@ from cryostat_operator.plan.model.kinds import InstanceKey, Key, Obj
 from cryostat_operator.plan.model.reasons import Reason
 from cryostat_operator.reconcile.results import Outcome, applied, refused
 from cryostat_operator.reconcile.write_limiter import WriteLimiter
+from tests.unit.clock import Clock
 
 INSTANCE, KEY = InstanceKey("here", "x"), Key("Service", "here", "x")
-
-
-class Clock:
-    """A clock that tests set."""
-
-    now = 1000.0
-
-    def __call__(self) -> float:
-        return self.now
 
 
 def service(**spec: str) -> Obj:
