@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 from collections.abc import Collection, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from ..api import constants
 from ..kube.client import Client
@@ -25,10 +25,11 @@ _NO_OPERATOR = "You may not read the Deployment and the Lease of the operator, s
 
 @dataclass
 class InstanceReader(ListReader):
-    """Reads everything about single Cryostats. What belongs to the operator is read once for all of them."""
+    """Reads everything about single Cryostats. The operator and the nodes are read once for all of them."""
 
     _operator: OperatorFacts | None = None
     _webhook_failure: str = ""
+    _node_statistics: dict[str, Obj | str] = field(default_factory=dict)
 
     async def observe(self, cryostat: Obj) -> Observed:
         """Read everything about one Cryostat.
@@ -90,7 +91,7 @@ class InstanceReader(ListReader):
 
     async def _volumes(self, namespace: str, pods: Iterable[Obj]) -> tuple[dict[str, VolumeUsage], list[str]]:
         try:
-            return await volume_usage(self.client, namespace, pods)
+            return await volume_usage(self.client, namespace, pods, self._node_statistics)
         except PermissionError as error:
             self.unreadable[str(error)] = None
             return {}, []

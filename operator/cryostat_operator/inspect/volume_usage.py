@@ -27,11 +27,17 @@ class VolumeUsage:
         return round(100 * self.used / self.capacity)
 
 
-async def volume_usage(client: Client, namespace: str, pods: Iterable[Obj]) -> tuple[dict[str, VolumeUsage], list[str]]:
+async def volume_usage(
+    client: Client, namespace: str, pods: Iterable[Obj], known: dict[str, Obj | str]
+) -> tuple[dict[str, VolumeUsage], list[str]]:
     """Return the use of the claims that running pods have mounted, by name of the claim, and why the use is not known.
 
     The second value has one sentence for each node that does not answer within three seconds, answers with an error,
     or does not measure the volume of a claim.
+
+    Args:
+        known: what nodes have answered before. The answers of others are added, because a node may have pods of many
+            instances, and a node that does not answer costs three seconds.
 
     Raises:
         PermissionError: the user may not read statistics of nodes.
@@ -41,15 +47,16 @@ async def volume_usage(client: Client, namespace: str, pods: Iterable[Obj]) -> t
         claims = _claims(pod)
         if claims and _is_running(pod):
             mounted.setdefault(pod["spec"]["nodeName"], set()).update(claims)
-    summaries = await asyncio.gather(*(_summary(client, node) for node in mounted))
+    new = [node for node in mounted if node not in known]
+    known |= zip(new, await asyncio.gather(*(_summary(client, node) for node in new)), strict=True)
     found: dict[str, VolumeUsage] = {}
-    for summary in summaries:
-        if not isinstance(summary, str):
+    for node in mounted:
+        if not isinstance(summary := known[node], str):
             found |= dict(_measured(summary, namespace))
     found = {claim: usage for claim, usage in found.items() if any(claim in claims for claims in mounted.values())}
     reasons = [
-        summary if isinstance(summary, str) else _not_measured(node, claims - found.keys())
-        for (node, claims), summary in zip(mounted.items(), summaries, strict=True)
+        summary if isinstance(summary := known[node], str) else _not_measured(node, claims - found.keys())
+        for node, claims in mounted.items()
         if claims - found.keys()
     ]
     return found, reasons

@@ -19,6 +19,7 @@ class Nodes:
     def __init__(self, **answers: Any) -> None:
         self.answers = answers
         self.asked: list[str] = []
+        self.known: dict[str, Any] = {}
 
     async def request(self, method: str, path: str) -> Any:
         node = path.removeprefix("/api/v1/nodes/").removesuffix("/proxy/stats/summary")
@@ -45,7 +46,7 @@ def measured(claim: str, used: int | None, capacity: int | None, namespace: str 
 
 
 async def usage(nodes: Nodes, *pods: Any) -> tuple[dict[str, VolumeUsage], list[str]]:
-    return await volume_usage(nodes, NAMESPACE, pods)  # type: ignore[arg-type]
+    return await volume_usage(nodes, NAMESPACE, pods, nodes.known)  # type: ignore[arg-type]
 
 
 async def test_claims_of_the_namespace_are_found_on_the_nodes_of_their_pods() -> None:
@@ -88,6 +89,13 @@ async def test_a_node_without_statistics_is_named(answer: Any, reason: str, monk
     nodes = Nodes(one=answer, two={"pods": [measured("a", 1, 2)]})
     pods = [mounted("one"), mounted("one", "sample-storage"), mounted("two", "a")]
     assert await usage(nodes, *pods) == ({"a": VolumeUsage(1, 2)}, [reason])
+
+
+@pytest.mark.parametrize("answer", [{}, ApiUnavailable(503, "ServiceUnavailable", "no")])
+async def test_a_node_is_asked_once_for_all_instances(answer: Any) -> None:
+    nodes = Nodes(one=answer)
+    assert await usage(nodes, mounted("one")) == await usage(nodes, mounted("one"))
+    assert nodes.asked == ["one"]
 
 
 async def test_a_claim_that_another_node_measures_is_not_missing() -> None:
