@@ -50,6 +50,7 @@ SENTENCES = [
     ("webhooks", f"open connections: at most {server.MAX_CONNECTIONS}, and further ones are closed at once"),
     ("security", f"{server.MAX_CONNECTIONS} connections to port {manager.PORT} and {health.MAX_CONNECTIONS} to port"),
     ("security", f"no existing Cryostat can own by name, {owned_objects.MAX_UNOWNABLE:,} in a namespace"),
+    ("security", f"A Secret with more than {inspection.MAX_CERTIFICATES >> 10} KiB of certificates"),
     ("webhooks", f"than {limits.MAX_ENTRIES_READ:,} entries in one list or map, {limits.MAX_VALUES_READ:,} values"),
     ("webhooks", f"{limits.MAX_TEXT_READ >> 10} KiB of text or a key of more than {limits.MAX_KEY_READ:,} characters"),
     ("webhooks", f"An annotation of more than {limits.MAX_ANNOTATION_READ >> 10} KiB on a Cryostat has no effect"),

@@ -13,8 +13,8 @@ from .live_objects import LiveObjects
 from .records import Record, is_older, record_of, resource_version, without_body
 from .triggers import NOISE_DELAY, ROLLOUT_DELAY, Triggers
 
-# Objects per namespace that no existing Cryostat can own by name. Each takes about 2 KiB of memory.
-MAX_UNOWNABLE = 2_000
+# Objects per namespace that no existing Cryostat can own by name. Each takes 2 to 8 KiB of memory.
+MAX_UNOWNABLE = 1_000
 
 
 class OwnedObjects:

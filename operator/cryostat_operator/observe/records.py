@@ -25,6 +25,7 @@ MAX_BODY_BYTES = 32 * 1024  # compressed; an object of the operator takes 1 to 4
 # Of the keys of a Secret or ConfigMap. An object of a MiB can have a hundred thousand, which would take ten MiB.
 MAX_KEYS = 500
 MAX_KEYS_LENGTH = 16 * 1024  # characters
+SMALL_SHARE = 8  # of an object whose body is not kept, this part of the keys is kept at most
 ROLLOUT_ENDED = frozenset({"NewReplicaSetAvailable", "ProgressDeadlineExceeded"})
 
 # The metadata by which ownership and deletion are decided. Of objects that are never compared, only this is kept.
@@ -42,12 +43,16 @@ def digest(uid: str, data: dict[str, str], binary: dict[str, str]) -> str:
     return hmac.new(uid.encode(), content, hashlib.sha256).hexdigest()
 
 
-def content_summary(obj: Obj) -> ContentSummary:
-    """Return the keys and a digest of a Secret or ConfigMap."""
+def content_summary(obj: Obj, share: int = 1) -> ContentSummary:
+    """Return the keys and a digest of a Secret or ConfigMap.
+
+    Args:
+        share: by what the limits of the keys are divided.
+    """
     data, binary = obj.get("data") or {}, obj.get("binaryData") or {}
     certificate = (obj["metadata"].get("annotations") or {}).get(constants.ANNOTATION_CERTIFICATE, "")
     keys = frozenset(data) | frozenset(binary)
-    too_many = len(keys) > MAX_KEYS or sum(map(len, keys)) > MAX_KEYS_LENGTH
+    too_many = len(keys) > MAX_KEYS // share or sum(map(len, keys)) > MAX_KEYS_LENGTH // share
     return ContentSummary(
         frozenset() if too_many else keys,
         digest(obj["metadata"]["uid"], data, binary),
@@ -116,11 +121,12 @@ def record_of(kind: str, obj: Obj, *, with_body: bool) -> Record:
     """Return the record of an object as the API server sent it.
 
     Args:
-        with_body: False keeps a partial body. So does a body of more than `MAX_BODY_BYTES`.
+        with_body: False keeps a partial body and no certificate. A body of more than `MAX_BODY_BYTES` is partial, too.
     """
     live = trim(kind, obj)
     metadata = {k: v for k, v in live["metadata"].items() if k not in ("resourceVersion", "generation")}
-    data = content_summary(obj) if kind in ("Secret", "ConfigMap") else None
+    share = 1 if with_body else SMALL_SHARE
+    data = content_summary(obj, share) if kind in ("Secret", "ConfigMap") else None
     if data and kind == "Secret":  # an empty value counts as a missing one
         data = replace(data, keys=frozenset(key for key in data.keys if obj["data"][key]))
     status = live.get("status")
@@ -137,14 +143,14 @@ def record_of(kind: str, obj: Obj, *, with_body: bool) -> Record:
         body=zlib.compress(orjson.dumps(_partial(live)), 1) if is_partial else body,
         is_partial=is_partial,
         data=data,
-        certificate=inspect_secret(obj.get("data") or {}) if kind == "Secret" else None,
+        certificate=inspect_secret(obj.get("data") or {}) if kind == "Secret" and with_body else None,
         controller=controller_of(obj),
     )
 
 
 def without_body(record: Record) -> Record:
-    """Return the same record with a partial body."""
-    return replace(record, body=zlib.compress(orjson.dumps(_partial(record.obj)), 1), is_partial=True)
+    """Return the same record with a partial body and no certificate."""
+    return replace(record, body=zlib.compress(orjson.dumps(_partial(record.obj)), 1), is_partial=True, certificate=None)
 
 
 def resource_version(obj: Obj) -> str:

@@ -12,13 +12,15 @@ from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
-from ..plan.model.certificates import CERTIFICATE, PRIVATE_KEY, TLS_CA_KEY, CertificateInfo
+from ..plan.model.certificates import CERTIFICATE, KEYS, PRIVATE_KEY, TLS_CA_KEY, CertificateInfo
 from .signing import key_id, load_key, public_bytes
 
 USAGES = {"server auth": ExtendedKeyUsageOID.SERVER_AUTH, "client auth": ExtendedKeyUsageOID.CLIENT_AUTH}
 _USAGE_NAMES = {oid: name for name, oid in USAGES.items()}
 # A certificate that becomes valid later than this many seconds from now was issued with a wrong clock: issue it again.
 _MAX_SKEW = 300.0
+# Bytes of `tls.crt` and `ca.crt`. Much of a certificate is kept in memory, and a Secret can have a MiB.
+MAX_CERTIFICATES = 64 * 1024
 # A certificate is renewed after two thirds of its lifetime plus up to 5 %, so that not all are renewed at once.
 RENEW_AFTER, JITTER = 2 / 3, 0.05
 
@@ -49,7 +51,7 @@ class InspectedCertificate:
 def inspect_secret(data: Mapping[str, str]) -> InspectedCertificate | None:
     """Return the public part of the certificate in a Secret, or None if it has no `tls.crt`.
 
-    Content that cannot be parsed gives a result that satisfies no request.
+    Content that cannot be parsed, or is too long, gives a result that satisfies no request.
 
     Args:
         data: base64 values by key.
@@ -58,8 +60,10 @@ def inspect_secret(data: Mapping[str, str]) -> InspectedCertificate | None:
         return None
     raw = {key: _decoded(data.get(key)) for key in (CERTIFICATE, TLS_CA_KEY, PRIVATE_KEY)}
     digests = {key: hashlib.sha256(raw[key]).hexdigest() for key in (CERTIFICATE, TLS_CA_KEY) if key in data}
-    unreadable = CertificateInfo(frozenset(data), digests, key_matches=False)
+    unreadable = CertificateInfo(KEYS & data.keys(), digests, key_matches=False)
     try:
+        if len(raw[CERTIFICATE]) + len(raw[TLS_CA_KEY]) > MAX_CERTIFICATES:
+            raise ValueError("too long")
         certificate = x509.load_pem_x509_certificates(raw[CERTIFICATE])[0]
         ca_certificates = x509.load_pem_x509_certificates(raw[TLS_CA_KEY]) if raw[TLS_CA_KEY] else []
         return _inspected(unreadable, certificate, ca_certificates, raw)

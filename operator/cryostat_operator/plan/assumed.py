@@ -10,7 +10,7 @@ from ..api.v1beta2 import Cryostat
 from ..settings import Settings
 from .instance import Instance
 from .model import names
-from .model.certificates import CERTIFICATE, PRIVATE_KEY, TLS_CA_KEY, CertificateInfo
+from .model.certificates import CERTIFICATE, KEYS, TLS_CA_KEY, CertificateInfo
 from .model.kinds import KINDS, Key, Obj
 from .model.requests import CertificateRequest, CopyRequest
 from .model.snapshot import ContentSummary, NamespaceState, ReferenceData, Snapshot
@@ -117,6 +117,5 @@ def assumed_certificate(request: CertificateRequest | CopyRequest, known: Known)
 
 def assumed_issued(*, is_ca: bool) -> CertificateInfo:
     """Return what will be known of a Secret once cert-manager has written it."""
-    keys = frozenset((CERTIFICATE, PRIVATE_KEY, TLS_CA_KEY, "keystore.p12", "truststore.p12"))
     digests = {CERTIFICATE: names.sha256(CERTIFICATE), TLS_CA_KEY: names.sha256(TLS_CA_KEY)}
-    return CertificateInfo(keys, digests, is_ca=is_ca, pem=_PLACEHOLDER if is_ca else "")
+    return CertificateInfo(KEYS, digests, is_ca=is_ca, pem=_PLACEHOLDER if is_ca else "")

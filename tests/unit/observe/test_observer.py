@@ -257,9 +257,9 @@ def put_certificate(server: Apis, name: str, issued: float) -> signing.SigningPa
 
 @pytest.fixture
 async def with_certificates(server: Apis, triggers: RecordedTriggers) -> AsyncIterator[Observer]:
-    put_certificate(server, "one", NOW)
-    put_certificate(server, "two", LATER)
-    junk = Key("Secret", "here", "junk")
+    put_certificate(server, "x-tls", NOW)
+    put_certificate(server, "x-storage-tls", LATER)
+    junk = Key("Secret", "here", "x-reports-tls")
     put(server, junk)
     server.put(path_of(junk), {**(server.find(junk) or {}), "data": {"tls.crt": "AA=="}})
     found = Observer(server, triggers.triggers, lambda _: True)
@@ -302,7 +302,7 @@ async def test_the_next_certificate_that_is_renewed(
 async def test_an_expired_certificate_is_reported_in_the_snapshot(
     with_certificates: Observer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    one, two = Key("Secret", "here", "one"), Key("Secret", "here", "two")
+    one, two = Key("Secret", "here", "x-tls"), Key("Secret", "here", "x-storage-tls")
     record = with_certificates.owned.records(INSTANCE)[one].certificate
     assert record
     monkeypatch.setattr(time, "time", lambda: record.valid_until)

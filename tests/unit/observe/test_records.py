@@ -131,6 +131,21 @@ def test_a_record_without_its_body_has_all_other_fields() -> None:
     assert whole.spec_hash == partial.spec_hash
 
 
+def test_of_a_secret_without_its_body_no_certificate_and_few_keys_are_kept() -> None:
+    """Anyone who may create Secrets can create a thousand of them with the ownership labels."""
+    few, many = ({"tls.crt": "AA==", **{f"k{number}": "AA==" for number in range(count)}} for count in (9, 99))
+    whole = record_of("Secret", owned("x-tls", data=many), with_body=True)
+    assert whole.certificate
+    assert whole.data
+    assert len(whole.data.keys) == 100
+    for data, count in ((few, 10), (many, 0)):
+        partial = record_of("Secret", owned("x-tls", data=data), with_body=False)
+        assert partial.certificate is None
+        assert partial.data
+        assert (len(partial.data.keys), partial.data.has_too_many_keys) == (count, count == 0)
+    assert without_body(whole).certificate is None
+
+
 def test_values_of_a_users_secret_that_pods_cannot_use() -> None:
     data = {"users": base64.b64encode(b"alice:$apr1$x").decode(), "empty": ""}
     obj = {"metadata": {"uid": "1"}, "data": data}

@@ -8,7 +8,7 @@ import math
 import pytest
 
 from cryostat_operator.pki import authority, signing
-from cryostat_operator.pki.inspection import ca_common_name, inspect_secret, renewal_window
+from cryostat_operator.pki.inspection import MAX_CERTIFICATES, ca_common_name, inspect_secret, renewal_window
 from cryostat_operator.plan.model.kinds import Key
 from cryostat_operator.plan.model.requests import CertificateRequest
 
@@ -79,6 +79,16 @@ def test_content_that_cannot_be_read_satisfies_no_request(junk: bytes) -> None:
     assert (found.valid_until, found.at(NOW).expired) == (math.inf, False)
     assert inspect_secret({"tls.crt": "%"})
     assert inspect_secret({"ca.crt": "AA=="}) is None
+
+
+def test_little_is_kept_of_a_secret_that_is_too_large() -> None:
+    """Anyone who may create Secrets can add text to a valid certificate, and any number of keys."""
+    found = inspect_secret(encoded(CA, ca_crt=b"x" * MAX_CERTIFICATES + CA["ca.crt"]))
+    assert found
+    assert (found.info.pem, found.info.trusted, found.info.key_matches) == ("", frozenset(), False)
+    assert found.at(NOW).renewal_due
+    more = inspect_secret(encoded(CA) | {f"key-{number}": "" for number in range(1_000)})
+    assert more == inspect_secret(encoded(CA))
 
 
 def test_only_a_ca_has_the_name_of_a_ca() -> None:

@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 CERTIFICATE, PRIVATE_KEY, TLS_CA_KEY = "tls.crt", "tls.key", "ca.crt"
+KEYSTORES = ("keystore.p12", "truststore.p12")
+KEYS = frozenset((CERTIFICATE, PRIVATE_KEY, TLS_CA_KEY, *KEYSTORES))
 
 
 @dataclass(frozen=True)
@@ -13,7 +15,7 @@ class CertificateInfo:
     """The public part of a Secret with a certificate.
 
     Attributes:
-        keys: names of the Secret's keys.
+        keys: those of `KEYS` that the Secret has.
         digests: SHA-256 of `tls.crt` and `ca.crt`, if they exist.
         common_name: common name of the subject.
         dns_names: DNS names of the subject alternative name.

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from .certificates import KEYS, KEYSTORES
 from .kinds import Key
 
 
@@ -73,8 +74,7 @@ class CertificateRequest:
     @property
     def keys(self) -> frozenset[str]:
         """Keys that the Secret will have."""
-        stores = ("keystore.p12", "truststore.p12") if self.password else ()
-        return frozenset(("tls.crt", "tls.key", "ca.crt", *stores))
+        return KEYS if self.password else KEYS.difference(KEYSTORES)
 
     restore_only = False
 
