@@ -221,11 +221,15 @@ def _discovery_environment(instance: Instance) -> list[Obj]:
     default_numbers = () if options and options.disable_built_in_port_numbers else PORT_NUMBERS
     port_names = (options.discovery_port_names if options else None) or default_names
     port_numbers = (options.discovery_port_numbers if options else None) or default_numbers
+    servers = instance.snapshot.api_server
+    ipv6_only = bool(servers) and all(":" in address for address in servers)
     return [
         builders.env("CRYOSTAT_DISCOVERY_KUBERNETES_ENABLED", "true"),
         builders.env("CRYOSTAT_DISCOVERY_KUBERNETES_NAMESPACES", ",".join(instance.target_namespaces)),
         builders.env("CRYOSTAT_DISCOVERY_KUBERNETES_PORT_NAMES", builders.escape_expansion(",".join(port_names))),
         builders.env("CRYOSTAT_DISCOVERY_KUBERNETES_PORT_NUMBERS", ",".join(map(str, port_numbers))),
+        # The application leaves out IPv6 addresses by default, so that pods with both kinds are discovered once.
+        *([builders.env("CRYOSTAT_DISCOVERY_IPV6_ENABLED", "true")] if ipv6_only else []),
     ]
 
 

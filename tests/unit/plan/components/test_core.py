@@ -77,6 +77,18 @@ def test_no_limit_of_connections_has_two_spellings(size: int) -> None:
     assert changes(settled().plan, settled(spec).plan) == {}
 
 
+@pytest.mark.parametrize(
+    ("servers", "enabled"),
+    [((), None), (("10.0.0.1",), None), (("10.0.0.1", "fd00::1"), None), (("fd00::1", "fd00::2"), "true")],
+)
+def test_ipv6_addresses_are_discovered_in_a_cluster_with_no_others(
+    servers: tuple[str, ...], enabled: str | None
+) -> None:
+    state = settled()
+    state.snapshot = replace(state.snapshot, api_server=servers)
+    assert environment(state.plan).get("CRYOSTAT_DISCOVERY_IPV6_ENABLED") == enabled
+
+
 def test_discovery_can_be_switched_off() -> None:
     env = environment(settled({"targetDiscoveryOptions": {"disableBuiltInDiscovery": True}}).plan)
     assert {name: value for name, value in env.items() if "DISCOVERY" in name} == {
