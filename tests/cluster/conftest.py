@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import subprocess
 from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -17,6 +18,7 @@ from tests.cluster.operator_process import CRD, ForkedOperator, OperatorProcess,
 from tests.cluster.router import Router
 from tests.cluster.scenario import Scenario
 from tests.cluster.shared_planes import SharedPlanes, names_by_file, sort_by_planes
+from tests.cluster.tls import Secret
 from tests.cluster.webhooks import CRYOSTATS, WebhookPlane, rule, served
 
 _PLANES = ("plane", "control_plane", "installed_plane", "openshift_plane", "webhooks", "installed", "tree")
@@ -219,3 +221,17 @@ def _cleaned(scenario: Scenario) -> Iterator[Scenario]:
     yield scenario
     print(f"--- log of the operator ---\n{scenario.log_since(before)}")
     scenario.clean()
+
+
+@pytest.fixture
+def verify(tmp_path: Path) -> Callable[..., str]:
+    """`verify(data)` runs `openssl verify` on the certificate of a Secret with its `ca.crt`."""
+
+    def run(data: Secret, purpose: str, host: str) -> str:
+        for name in ("ca.crt", "tls.crt"):
+            (tmp_path / name).write_bytes(data[name])
+        command = ["openssl", "verify", "-x509_strict", "-purpose", purpose, "-verify_hostname", host]
+        command += ["-CAfile", str(tmp_path / "ca.crt"), str(tmp_path / "tls.crt")]
+        return subprocess.run(command, capture_output=True, text=True, check=True).stdout
+
+    return run

@@ -3,72 +3,26 @@
 from __future__ import annotations
 
 import base64
-import subprocess
 import time
 from collections.abc import Callable
-from pathlib import Path
-
-import pytest
-from cryptography import x509
 
 from cryostat_operator.api import constants
 from cryostat_operator.plan.model import names
-from tests.cluster.api import Api, Object, condition, eventually
+from tests.cluster.api import condition, eventually
 from tests.cluster.conftest import NamespaceFactory, OperatorFactory
 from tests.cluster.controlplane import ControlPlane
 from tests.cluster.operator_process import work
-
-NAME = "tls"
-ON = {"DISABLE_SERVICE_TLS": "false"}
-LEAVES = ("tls", "reports-tls", "database-tls", "storage-tls", "agent-tls")
-Secret = dict[str, bytes]
-
-
-def cryostat(namespace: str, *targets: str, **spec: object) -> Object:
-    return {
-        "apiVersion": constants.API_VERSION,
-        "kind": constants.KIND,
-        "metadata": {"name": NAME, "namespace": namespace},
-        "spec": {"targetNamespaces": list(targets) or [namespace], **spec},
-    }
-
-
-def secret(api: Api, namespace: str, name: str) -> Secret:
-    data = api.get("v1", "Secret", name, namespace).get("data") or {}
-    return {key: base64.b64decode(value) for key, value in data.items()}
-
-
-def tls_condition(api: Api, namespace: str) -> Object:
-    return condition(api.get(constants.API_VERSION, constants.KIND, NAME, namespace), "TLSSetupComplete")
-
-
-def ready(api: Api, namespace: str, reason: str = "AllCertificatesReady") -> bool:
-    live = api.get(constants.API_VERSION, constants.KIND, NAME, namespace)
-    done = condition(live, "TLSSetupComplete").get("reason") == reason and condition(live, "Ready")["status"] == "True"
-    return done and live["status"]["observedGeneration"] == live["metadata"]["generation"]
-
-
-def deployments(api: Api, namespace: str) -> dict[str, int]:
-    """The generations of Deployments, which count the changes of the spec."""
-    return {d["metadata"]["name"]: d["metadata"]["generation"] for d in api.list("apps/v1", "Deployment", namespace)}
-
-
-def serial(data: Secret) -> int:
-    return x509.load_pem_x509_certificate(data["tls.crt"]).serial_number
-
-
-@pytest.fixture
-def verify(tmp_path: Path) -> Callable[..., str]:
-    """`verify(data)` runs `openssl verify` on the certificate of a Secret with its `ca.crt`."""
-
-    def run(data: Secret, purpose: str, host: str) -> str:
-        for name in ("ca.crt", "tls.crt"):
-            (tmp_path / name).write_bytes(data[name])
-        command = ["openssl", "verify", "-x509_strict", "-purpose", purpose, "-verify_hostname", host]
-        command += ["-CAfile", str(tmp_path / "ca.crt"), str(tmp_path / "tls.crt")]
-        return subprocess.run(command, capture_output=True, text=True, check=True).stdout
-
-    return run
+from tests.cluster.tls import (
+    LEAVES,
+    NAME,
+    ON,
+    cryostat,
+    deployments,
+    ready,
+    secret,
+    serial,
+    tls_condition,
+)
 
 
 def test_every_certificate_is_issued_at_once_and_verifies(

@@ -15,20 +15,22 @@ from tests.cluster.cert_manager import CertManager
 from tests.cluster.conftest import NamespaceFactory, OperatorFactory
 from tests.cluster.controlplane import ControlPlane, Options
 from tests.cluster.operator_process import install, work
-from tests.cluster.test_tls_built_in import (
+from tests.cluster.tls import (
     LEAVES,
     NAME,
     ON,
+    SLOW,
     Secret,
+    by_cert_manager,
+    by_operator,
     cryostat,
+    data,
     deployments,
+    is_idle,
     ready,
     secret,
     tls_condition,
 )
-from tests.cluster.test_tls_built_in import verify as verify
-
-SLOW = 60.0
 
 
 @pytest.fixture(scope="module")
@@ -45,27 +47,8 @@ def installed(plane: ControlPlane) -> Iterator[CertManager]:
         yield installed
 
 
-def issuer_of(api: Api, namespace: str) -> str:
-    return str(tls_condition(api, namespace).get("message", ""))
-
-
-def by_cert_manager(api: Api, namespace: str) -> bool:
-    return "cert-manager" in issuer_of(api, namespace) and ready(api, namespace)
-
-
-def by_operator(api: Api, namespace: str) -> bool:
-    return "own authority" in issuer_of(api, namespace) and ready(api, namespace)
-
-
 def is_disabled(api: Api, namespace: str) -> bool:
     return ready(api, namespace, "CertManagerDisabled")
-
-
-def data(api: Api, namespace: str) -> dict[str, str]:
-    """The objects that every change must keep: the volumes and the keys of their data."""
-    claims = api.list("v1", "PersistentVolumeClaim", namespace)
-    keys = [api.get("v1", "Secret", f"{NAME}-db", namespace)]
-    return {obj["metadata"]["name"]: obj["metadata"]["uid"] for obj in [*claims, *keys]}
 
 
 def issuer_objects(api: Api, *namespaces: str) -> set[str]:
@@ -81,12 +64,6 @@ def owners(api: Api, namespace: str) -> set[str]:
     """The kinds of the owners of all Secrets with certificates."""
     secrets = [s for s in api.list("v1", "Secret", namespace) if "tls.crt" in s["data"]]
     return {reference["kind"] for s in secrets for reference in s["metadata"].get("ownerReferences", [])}
-
-
-def is_idle(plane: ControlPlane) -> bool:
-    mark = plane.audit_mark()
-    time.sleep(2)
-    return not work(plane.audit_since(mark))
 
 
 def test_it_waits_for_cert_manager_and_then_continues(

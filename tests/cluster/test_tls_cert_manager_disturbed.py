@@ -13,12 +13,23 @@ from tests.cluster.api import eventually
 from tests.cluster.cert_manager import CertManager
 from tests.cluster.conftest import NamespaceFactory, OperatorFactory
 from tests.cluster.controlplane import ControlPlane
-from tests.cluster.test_tls_built_in import LEAVES, NAME, ON, cryostat, deployments, ready, secret, tls_condition
-from tests.cluster.test_tls_built_in import verify as verify
-from tests.cluster.test_tls_cert_manager import SLOW, by_cert_manager, data, is_idle
 from tests.cluster.test_tls_cert_manager import installed as installed
 from tests.cluster.test_tls_cert_manager import plane as plane
-from tests.cluster.test_tls_disturbed import write
+from tests.cluster.tls import (
+    LEAVES,
+    NAME,
+    ON,
+    SLOW,
+    by_cert_manager,
+    cryostat,
+    data,
+    deployments,
+    is_idle,
+    ready,
+    secret,
+    tls_condition,
+    write,
+)
 
 
 def test_a_secret_of_another_owner_is_not_overwritten(

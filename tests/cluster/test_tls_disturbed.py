@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import base64
 import subprocess
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from contextlib import suppress
 from functools import partial
 
@@ -20,7 +19,7 @@ from cryostat_operator.plan.model.requests import CertificateRequest
 from tests.cluster.api import Api, Object, condition, eventually
 from tests.cluster.conftest import NamespaceFactory, OperatorFactory
 from tests.cluster.controlplane import ControlPlane
-from tests.cluster.test_tls_built_in import (
+from tests.cluster.tls import (
     LEAVES,
     NAME,
     ON,
@@ -31,16 +30,10 @@ from tests.cluster.test_tls_built_in import (
     secret,
     serial,
     tls_condition,
+    write,
 )
-from tests.cluster.test_tls_built_in import verify as verify
 
 DAY = 86400.0
-
-
-def write(api: Api, namespace: str, name: str, data: Mapping[str, bytes]) -> None:
-    """Change a Secret as with `kubectl edit`."""
-    live = api.get("v1", "Secret", name, namespace)
-    api.patch(live, {"data": {key: base64.b64encode(value).decode() for key, value in data.items()}})
 
 
 def issued(api: Api, namespace: str, like: str, now: float) -> Secret:
