@@ -310,7 +310,9 @@ def _refusal(refused: Obj) -> Problem:
     key = _key(refused["object"])
     obj = {"kind": key.kind, "metadata": {"namespace": key.namespace, "name": key.name}}
     assert key_of(obj) == key
-    outcome = refusals.outcome_of(Change("create", key, obj), ApiError(refused["status"], "", refused["message"]))
+    outcome = refusals.outcome_of(
+        Change("create", key, obj), ApiError(refused["status"], "", refused["message"], refused.get("details", {}))
+    )
     assert outcome.is_permanent_refusal
     assert outcome.problem
     return outcome.problem

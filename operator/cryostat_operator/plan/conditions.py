@@ -146,6 +146,8 @@ def _rules(instance: Instance, plan: Plan, problems: Sequence[Problem], report: 
     unusable = [warning for warning in plan.warnings if warning.reason == Reason.SECRET_VALUE_INVALID]
     for rule in CONDITION_RULES:
         causes = [problem for problem in (*problems, *unusable) if problem.reason in rule.reasons]
+        if rule.type == "Exposed":  # a Route that was refused is not admitted either
+            causes = [cause for cause in causes if cause.actionable] or causes
         if rule.type == "VolumesReady":
             result.append(parts.volumes(instance, plan, problems))
         elif causes:

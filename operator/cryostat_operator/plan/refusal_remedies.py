@@ -14,7 +14,10 @@ from .model.refused_object import RefusedObject
 _PRIORITY_CLASS = re.compile(r"no PriorityClass with name (?P<name>\S+) was found")
 _NODE_SELECTOR = re.compile(r"node label selector conflicts with its namespace")
 _ACCOUNT = re.compile(r"error looking up service account")
-_PERMISSIONS = re.compile(r'User "[^"]+" cannot \w+ resource|attempting to grant RBAC permissions|blockOwnerDeletion')
+_PERMISSIONS = re.compile(
+    r'User "[^"]+" cannot \w+ resource|attempting to grant RBAC permissions|blockOwnerDeletion'
+    r'|clusterroles\.rbac\.authorization\.k8s\.io "[^"]+" not found'
+)
 _TERMINATING = re.compile(r"in namespace (?P<namespace>\S+) because it is being terminated")
 _RUNTIME_CLASS = re.compile(r'RuntimeClass "(?P<name>[^"]+)" not found')
 _ETCD_FULL = re.compile(r"etcdserver: mvcc: database space exceeded")

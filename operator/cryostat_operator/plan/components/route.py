@@ -33,6 +33,15 @@ def route(instance: Instance) -> Obj:
     }
 
 
+_OTHER_HOST = (
+    "Set spec.networkOptions.coreConfig.externalHost to another host, or remove the object that the router names"
+)
+# Reason of the router → what to do. Certificates of the Route are from Secrets of the instance.
+_NOT_ABOUT_THE_HOST = {
+    "ExtendedValidationFailed": "Correct what the router names, or ask an administrator of the router"
+}
+
+
 def problem(instance: Instance) -> Problem | None:
     """Return why the Route has no address yet, with the message of the router if there is one; None if it has one."""
     if not has_route(instance) or url(instance):
@@ -46,10 +55,7 @@ def problem(instance: Instance) -> Problem | None:
         f"Route {instance.name}",
         "was rejected by a router",
         cause=": ".join(filter(None, parts)),
-        remedy=(
-            "Set spec.networkOptions.coreConfig.externalHost to another host, "
-            "or remove the object that the router names"
-        ),
+        remedy=_NOT_ABOUT_THE_HOST.get(rejected[0].get("reason") or "", _OTHER_HOST),
     )
     return Problem(NAME, Reason.ROUTE_REJECTED, text)
 

@@ -26,6 +26,7 @@ _NOISE = (
     re.compile(
         r" \(e\.g\. [^()]*, regex used for validation is '(?:[^'\s]|'(?!\)))*'\)"
     ),  # repeats the words before it
+    re.compile(r"^The certificate request has failed to complete and will be retried: "),
     re.compile(r": unknown$"),  # of a gRPC error of containerd
     re.compile(r'^[\w.-]+ "[^"]*" is (forbidden|invalid): '),
     re.compile(r' \(pod: "[^"]*"(, container: [^)]*)?\)'),

@@ -127,7 +127,8 @@ def _not_ready(instance: Instance, name: str, _secret: str) -> CertificateStatus
     if ready.get("status") == "True" and is_current:
         return None
     subject = f"Certificate {instance.namespace}/{name}"
-    if is_current and issuing.get("status") == "False" and issuing.get("reason") == "Failed":
+    # The reason is that of the failed CertificateRequest, for example `Denied` or `InvalidRequest`.
+    if is_current and issuing.get("status") == "False" and issuing.get("reason") != "Issued":
         cause, reason = issuing.get("message"), Reason.CERTIFICATE_FAILED
     elif is_current and ready.get("reason") == "Expired":
         cause, reason = ready.get("message"), Reason.CERTIFICATE_EXPIRED
