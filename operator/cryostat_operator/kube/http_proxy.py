@@ -6,13 +6,15 @@ import ipaddress
 from collections.abc import Iterable, Mapping
 from urllib.parse import urlsplit
 
+from .errors import LoginError
+
 _Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 _SCHEMES = ("http", "https")
 _DEFAULT_PORTS = {"http": 80, "https": 443}
 
 
-class UnsupportedProxyError(ValueError):
-    """The proxy has a protocol that the operator does not support."""
+class UnsupportedProxyError(LoginError):
+    """The proxy has no valid URL, or a protocol that the operator does not support."""
 
 
 def proxy_for(server: str, configured: str | None, environment: Mapping[str, str]) -> str | None:
@@ -24,15 +26,23 @@ def proxy_for(server: str, configured: str | None, environment: Mapping[str, str
         environment: variables of the process: `HTTPS_PROXY`, `HTTP_PROXY` and `NO_PROXY`, or their names in lower case.
 
     Raises:
-        UnsupportedProxyError: the proxy is not an HTTP proxy.
+        UnsupportedProxyError: its URL is not valid, or it is not an HTTP proxy.
     """
     url = configured or _from_environment(server, environment)
     if not url:
         return None
     url = url if "://" in url else f"http://{url}"
-    if urlsplit(url).scheme not in _SCHEMES:
+    try:
+        scheme, _ = urlsplit(url).scheme, urlsplit(url).port
+    except ValueError:
+        # The URL, of which the error has a part, may have a password.
         raise UnsupportedProxyError(
-            f"the proxy has the protocol {urlsplit(url).scheme}, and only HTTP proxies are supported; "
+            "the URL of the HTTP proxy is not valid; "
+            "correct proxy-url of the cluster in the kubeconfig, or the variable HTTPS_PROXY"
+        ) from None
+    if scheme not in _SCHEMES:
+        raise UnsupportedProxyError(
+            f"the proxy has the protocol {scheme}, and only HTTP proxies are supported; "
             "run `kubectl proxy` and use a kubeconfig with its address"
         )
     return url

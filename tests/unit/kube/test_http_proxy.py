@@ -65,3 +65,13 @@ def test_a_proxy_with_another_protocol() -> None:
         "the proxy has the protocol socks5, and only HTTP proxies are supported; "
         "run `kubectl proxy` and use a kubeconfig with its address"
     )
+
+
+@pytest.mark.parametrize("url", ["http://[", "http://proxy:99999", "http://user:secret/with-slash@proxy:1"])
+def test_a_proxy_without_a_valid_url(url: str) -> None:
+    with pytest.raises(UnsupportedProxyError) as error:
+        proxy_for(API, url, {})
+    assert str(error.value) == (
+        "the URL of the HTTP proxy is not valid; "
+        "correct proxy-url of the cluster in the kubeconfig, or the variable HTTPS_PROXY"
+    )
