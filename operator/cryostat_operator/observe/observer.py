@@ -148,8 +148,7 @@ class Observer:
         live = self.owned.live(instance_key, {key for key, found in ownership.items() if found == "owned"}, read)
         terminating = {key for key, found in ownership.items() if found == "terminating"}
         certificates = self._certificates(instance_key, live)
-        ca_secret = Key("Secret", instance_key.namespace, names.ca_secret(*instance_key))
-        ca = certificates.get(ca_secret)
+        ca = certificates.get(Key("Secret", instance_key.namespace, names.ca_secret(*instance_key)))
         return Snapshot(
             openshift=self.openshift,
             authentication_type=self._authentication.type,
@@ -188,8 +187,7 @@ class Observer:
         Raises:
             ApiError: an object that is not in memory cannot be read.
         """
-        read = await self._read_incomplete(instance_key)
-        return self.owned.live(instance_key, read=read)
+        return self.owned.live(instance_key, read=await self._read_incomplete(instance_key))
 
     async def resolve(self, instance_key: InstanceKey, desired: Desired) -> ReferenceData:
         """See `ReferenceResolver.resolve`."""
