@@ -17,16 +17,16 @@ from cryostat_operator.kube.errors import ApiError
 from cryostat_operator.packaging.crds import crd
 from cryostat_operator.plan import database_keys
 from cryostat_operator.plan.conditions import Report, failure_status, problems_of, status_for
+from cryostat_operator.plan.diagnosis.ended_pods import ended_pod_failure
+from cryostat_operator.plan.diagnosis.pod_failures import pod_failure
+from cryostat_operator.plan.diagnosis.stuck_causes import Answers, explained, explanations, questions
 from cryostat_operator.plan.diff.plan_diff import Change, diff
-from cryostat_operator.plan.ended_pods import ended_pod_failure
 from cryostat_operator.plan.login_file import login_flaw
 from cryostat_operator.plan.model.kinds import KINDS, InstanceKey, Key, Obj, key_of
 from cryostat_operator.plan.model.problems import PodFailure, Problem
 from cryostat_operator.plan.model.reasons import Reason
 from cryostat_operator.plan.model.snapshot import ContentSummary, NamespaceState
-from cryostat_operator.plan.pod_failures import pod_failure
 from cryostat_operator.plan.readiness import DEPLOYMENTS
-from cryostat_operator.plan.stuck_causes import Answers, explained, explanations, questions
 from cryostat_operator.plan.summary import summary_of
 from cryostat_operator.reconcile import refusals
 from cryostat_operator.reconcile.failures import invalid_spec

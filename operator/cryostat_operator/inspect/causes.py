@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from ..plan.foreign_policies import directions
+from ..plan.diagnosis.foreign_policies import directions
+from ..plan.diagnosis.pod_failures import pod_failure
 from ..plan.model.kinds import Obj
 from ..plan.model.reasons import Reason
-from ..plan.pod_failures import pod_failure
 from .cause import Cause
 from .observed import Observed
 from .operator_causes import operator_causes, operator_namespace

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from ..api import constants
 from ..kube.client import Client
 from ..kube.errors import ApiError
-from ..plan.foreign_policies import foreign_policies
+from ..plan.diagnosis.foreign_policies import foreign_policies
 from ..plan.model.kinds import KINDS, Obj, cryostat_path
 from ..plan.model.times import seconds
 from ..printable import printable

@@ -6,9 +6,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from ..api import constants
+from ..plan.diagnosis.pod_failures import pod_failure
 from ..plan.model.kinds import Obj
 from ..plan.model.reasons import Reason
-from ..plan.pod_failures import pod_failure
 from .states import BAD, GOOD, WAITING, State, condition_state, find_condition, state_of
 from .volume_usage import VolumeUsage
 

@@ -8,12 +8,12 @@ from collections import defaultdict
 from collections.abc import Callable
 from typing import NamedTuple
 
-from ..plan.ended_pods import REPORTED_SECONDS, ended_pod_failure
+from ..plan.diagnosis.ended_pods import REPORTED_SECONDS, ended_pod_failure
+from ..plan.diagnosis.pod_failures import pod_failure
 from ..plan.model.kinds import InstanceKey, Obj
 from ..plan.model.problems import PodFailure
 from ..plan.model.reasons import Reason
 from ..plan.model.times import LASTING_SECONDS
-from ..plan.pod_failures import pod_failure
 from .triggers import Enqueue
 
 # Every pod of an instance has these labels, those that the Go operator started included.

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from . import claims
 from .components import exposure, ingress, ingress_backend
-from .deployment_health import deployment_conditions
+from .diagnosis.deployment_health import deployment_conditions
 from .hibernation import is_hibernated
 from .instance import Instance
 from .model.condition import Condition, condition, failed

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from ..api import constants
 from . import hibernation
 from .components import exposure, ingress_backend
-from .deployment_health import UnavailableCause, serves, unavailable_cause
+from .diagnosis.deployment_health import UnavailableCause, serves, unavailable_cause
 from .instance import Instance
 from .lasting_waits import CONSEQUENCES, LASTING
 from .model.condition import Condition, condition

@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from ..api import constants
 from ..plan.conditions import Report
-from ..plan.deployment_health import unavailable_cause
+from ..plan.diagnosis.deployment_health import unavailable_cause
 from ..plan.hibernation import cause as hibernation_cause
 from ..plan.hibernation import invalid_value, is_hibernated
 from ..plan.instance import Instance

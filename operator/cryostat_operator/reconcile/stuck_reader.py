@@ -12,11 +12,11 @@ import orjson
 
 from ..kube.client import Client
 from ..kube.errors import ApiError
+from ..plan.diagnosis.stuck_causes import Answers, Explanation, Questions, explained, explanations, questions, uids
 from ..plan.instance import Instance
 from ..plan.model.kinds import InstanceKey, Obj, collection_path, resource_path
 from ..plan.model.messages import MAX_READ
 from ..plan.model.problems import PodFailure
-from ..plan.stuck_causes import Answers, Explanation, Questions, explained, explanations, questions, uids
 
 FIRST_PAUSE = 60.0  # seconds between two rounds of reads of one instance; the pause doubles while it is stuck
 LONGEST_PAUSE = 600.0

@@ -5,13 +5,13 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping
 
+from ..claims import VOLUME_FIELDS
+from ..model.kinds import Obj
+from ..model.messages import quoted
+from ..model.problems import PodFailure
+from ..model.reasons import Reason
+from ..model.times import seconds
 from . import container_failures
-from .claims import VOLUME_FIELDS
-from .model.kinds import Obj
-from .model.messages import quoted
-from .model.problems import PodFailure
-from .model.reasons import Reason
-from .model.times import seconds
 
 _PRESSURE = re.compile(r"node\.kubernetes\.io/(disk|memory|pid)-pressure")
 _SCARCE = {"disk": "disk space", "memory": "memory", "pid": "process IDs"}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from cryostat_operator.plan.event_remedies import ClaimFacts, cause_of_claim, remedy_for_pod
+from cryostat_operator.plan.diagnosis.event_remedies import ClaimFacts, cause_of_claim, remedy_for_pod
 from cryostat_operator.plan.model.problems import ReportedEvent
 
 POD = {"metadata": {"namespace": "here", "labels": {"app": "x"}}, "spec": {"nodeName": "n1"}}

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from cryostat_operator.api import constants
-from cryostat_operator.plan.denied_connections import MAX_TARGETS, Denial, denials, sentence
+from cryostat_operator.plan.diagnosis.denied_connections import MAX_TARGETS, Denial, denials, sentence
 from cryostat_operator.plan.model.kinds import InstanceKey, Obj
 
 OWNER = InstanceKey("here", "sample")

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
+from ..claims import VOLUME_FIELDS
+from ..model.kinds import Obj
+from ..model.messages import capitalized, enumeration, quoted, termination_message
+from ..model.problems import PodFailure
+from ..model.reasons import Reason
+from ..model.times import seconds
 from . import container_remedies, image_remedies, missing_references
-from .claims import VOLUME_FIELDS
 from .container_options import image_variables, resource_field
 from .container_remedies import ContainerFacts
-from .model.kinds import Obj
-from .model.messages import capitalized, enumeration, quoted, termination_message
-from .model.problems import PodFailure
-from .model.reasons import Reason
-from .model.times import seconds
 
 _STARTING = frozenset({"ContainerCreating", "PodInitializing"})
 _IMAGE_PULL = frozenset(

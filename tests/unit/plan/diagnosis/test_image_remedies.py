@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from cryostat_operator.plan.image_remedies import remedy_for
+from cryostat_operator.plan.diagnosis.image_remedies import remedy_for
 
 PULL_SECRET = "Add a pull secret for this image to ServiceAccount x, or correct the one that it has"
 CONNECTION = (

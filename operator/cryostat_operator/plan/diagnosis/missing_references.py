@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import re
 
-from .model.kinds import InstanceKey, Key, Obj
-from .model.owned_names import can_own
+from ..model.kinds import InstanceKey, Key, Obj
+from ..model.owned_names import can_own
 
 _MISSING = re.compile(r"\b(?P<kind>secret|configmap) [\"'](?P<name>[a-z0-9.-]+)[\"'] not found")
 _MISSING_KEY = re.compile(

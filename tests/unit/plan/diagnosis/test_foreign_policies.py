@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from cryostat_operator.inspect.observed import owned_selector
-from cryostat_operator.plan.foreign_policies import directions, foreign_policies, selects
+from cryostat_operator.plan.diagnosis.foreign_policies import directions, foreign_policies, selects
 from tests.unit.inspect.instance import NAME, NAMESPACE, OWNED, pod
 
 LABELS = {"app": "sample", "kind": "cryostat"}

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from cryostat_operator.plan.container_options import resource_field
-from tests.unit.plan.test_pod_failures import failure, pod
+from cryostat_operator.plan.diagnosis.container_options import resource_field
+from tests.unit.plan.diagnosis.test_pod_failures import failure, pod
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,11 @@ from typing import Any
 import pytest
 
 from cryostat_operator.api import constants
-from cryostat_operator.plan.deployment_health import UnavailableCause, deployment_conditions, unavailable_cause
+from cryostat_operator.plan.diagnosis.deployment_health import (
+    UnavailableCause,
+    deployment_conditions,
+    unavailable_cause,
+)
 from cryostat_operator.plan.model.kinds import Key, Obj
 from cryostat_operator.plan.model.problems import PodFailure
 from cryostat_operator.plan.model.reasons import Reason

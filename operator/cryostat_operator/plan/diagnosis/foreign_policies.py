@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Mapping
 from typing import Any
 
-from .model.kinds import Obj
-from .model.messages import enumeration
+from ..model.kinds import Obj
+from ..model.messages import enumeration
 
 
 def foreign_policies(policies: Iterable[Obj], pods: Collection[Obj], owned: str) -> tuple[Obj, ...]:

@@ -9,9 +9,9 @@ from __future__ import annotations
 import re
 from typing import NamedTuple
 
+from ..model.kinds import Obj
+from ..model.problems import ReportedEvent
 from . import missing_references
-from .model.kinds import Obj
-from .model.problems import ReportedEvent
 from .object_events import PULLING
 
 _DRIVER = re.compile(r"driver name (?P<name>[a-z0-9][a-z0-9.-]{0,62}) not found in the list of registered CSI drivers")

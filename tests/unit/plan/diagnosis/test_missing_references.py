@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from cryostat_operator.plan.missing_references import remedy_for
+from cryostat_operator.plan.diagnosis.missing_references import remedy_for
 
 VOLUMES = [
     {"name": "tls", "secret": {"secretName": "x-tls"}},

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from cryostat_operator.plan.ended_pods import ended_pod_failure
+from cryostat_operator.plan.diagnosis.ended_pods import ended_pod_failure
 from cryostat_operator.plan.model.kinds import Obj
 
 CHANGES = [{"type": "Ready", "lastTransitionTime": "2026-01-01T00:00:10Z"}, {"lastTransitionTime": None}]

@@ -4,18 +4,18 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple
 
-from . import claims
+from .. import claims
+from ..diff.managed_fields import scaled_by
+from ..instance import Instance
+from ..model.kinds import Key, Obj
+from ..model.messages import message, quoted
+from ..model.problems import PodFailure
+from ..model.reasons import Reason
+from ..model.refused_object import RefusedObject
+from ..model.times import LASTING_SECONDS, seconds
+from ..refusal_remedies import remedy_for
 from .container_options import resource_field
-from .diff.managed_fields import scaled_by
 from .event_remedies import ClaimFacts, cause_of_claim
-from .instance import Instance
-from .model.kinds import Key, Obj
-from .model.messages import message, quoted
-from .model.problems import PodFailure
-from .model.reasons import Reason
-from .model.refused_object import RefusedObject
-from .model.times import LASTING_SECONDS, seconds
-from .refusal_remedies import remedy_for
 
 REFUSED_SECONDS = 10.0  # a quota still counts pods that have just ended
 _UNKNOWN_REFUSAL = (

@@ -9,11 +9,11 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
-from ..api import constants
+from ...api import constants
+from ..model import names
+from ..model.kinds import InstanceKey, Obj
+from ..model.messages import enumeration
 from .foreign_policies import selects
-from .model import names
-from .model.kinds import InstanceKey, Obj
-from .model.messages import enumeration
 
 NAMESPACE_NAME = "kubernetes.io/metadata.name"
 MAX_NAMED = 3  # policies that a message names

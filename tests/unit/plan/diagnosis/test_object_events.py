@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
+from cryostat_operator.plan.diagnosis.object_events import event_of_claim, event_of_pod
 from cryostat_operator.plan.model.kinds import Obj
 from cryostat_operator.plan.model.problems import ReportedEvent
-from cryostat_operator.plan.object_events import event_of_claim, event_of_pod
 
 UID = "1"
 

@@ -11,16 +11,17 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-from . import claims, container_failures, denied_connections, event_remedies, object_events
+from .. import claims
+from ..hibernation import is_hibernated
+from ..instance import Instance
+from ..model.kinds import InstanceKey, Obj
+from ..model.problems import PodFailure, ReportedEvent
+from ..model.reasons import Reason
+from ..model.times import LASTING_SECONDS, seconds
+from ..workloads import CORE, deployment_name
+from . import container_failures, denied_connections, event_remedies, object_events
 from .deployment_health import deployment_conditions
-from .hibernation import is_hibernated
-from .instance import Instance
-from .model.kinds import InstanceKey, Obj
-from .model.problems import PodFailure, ReportedEvent
-from .model.reasons import Reason
-from .model.times import LASTING_SECONDS, seconds
 from .pod_failures import pod_failure
-from .workloads import CORE, deployment_name
 
 _NOT_CONNECTED = frozenset({Reason.POD_NOT_READY, Reason.CONTAINER_CRASHED})
 _NOT_SCHEDULED = frozenset({Reason.VOLUME_PENDING, Reason.POD_UNSCHEDULABLE})

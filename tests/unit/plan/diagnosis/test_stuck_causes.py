@@ -7,11 +7,11 @@ from typing import Any
 
 import pytest
 
+from cryostat_operator.plan.diagnosis.pod_failures import pod_failure
+from cryostat_operator.plan.diagnosis.stuck_causes import Answers, Questions, explained, explanations, questions, uids
 from cryostat_operator.plan.model.kinds import InstanceKey, Key, Obj
 from cryostat_operator.plan.model.problems import PodFailure
 from cryostat_operator.plan.model.reasons import Reason
-from cryostat_operator.plan.pod_failures import pod_failure
-from cryostat_operator.plan.stuck_causes import Answers, Questions, explained, explanations, questions, uids
 from tests.unit.cluster_state import NAMESPACE, ClusterState, settled
 
 OWNER = InstanceKey(NAMESPACE, "sample")

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from ..images import IMAGES
-from .model.kinds import Obj
-from .model.messages import enumeration
+from ...images import IMAGES
+from ..model.kinds import Obj
+from ..model.messages import enumeration
 
 
 class _Container(NamedTuple):

@@ -9,11 +9,11 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable
 
-from ..printable import printable
-from .model.kinds import Obj
-from .model.messages import may_have_password, quoted
-from .model.problems import ReportedEvent
-from .model.times import seconds
+from ...printable import printable
+from ..model.kinds import Obj
+from ..model.messages import may_have_password, quoted
+from ..model.problems import ReportedEvent
+from ..model.times import seconds
 
 _NAME = re.compile(r"[A-Za-z][A-Za-z0-9.-]{0,62}")
 # Warnings that do not keep a pod from starting, or that were true before it had a node.

@@ -6,11 +6,11 @@ from typing import Any
 
 import pytest
 
+from cryostat_operator.plan.diagnosis.pod_failures import pod_failure
 from cryostat_operator.plan.model.kinds import Obj
 from cryostat_operator.plan.model.problems import PodFailure
 from cryostat_operator.plan.model.reason_groups import COMPONENT_REASONS
 from cryostat_operator.plan.model.reasons import Reason
-from cryostat_operator.plan.pod_failures import pod_failure
 
 TIME = "1970-01-01T00:01:40Z"
 OOM = {"exitCode": 137, "reason": "OOMKilled"}

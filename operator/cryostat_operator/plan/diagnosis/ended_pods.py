@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import re
 
-from .claims import VOLUME_FIELDS
-from .model.kinds import Obj
-from .model.messages import quoted
-from .model.problems import PodFailure
-from .model.reasons import Reason
-from .model.times import seconds
+from ..claims import VOLUME_FIELDS
+from ..model.kinds import Obj
+from ..model.messages import quoted
+from ..model.problems import PodFailure
+from ..model.reasons import Reason
+from ..model.times import seconds
 
 REPORTED_SECONDS = 600.0  # how long after its end a pod explains that its Deployment is not available
 # The end of a message, which differs with each pod: amounts that are free, and that containers or other pods use.

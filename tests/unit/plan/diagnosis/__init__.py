@@ -1,0 +1,1 @@
+"""Tests of why pods and Deployments do not become ready."""
