@@ -29,7 +29,8 @@ from .work_queue import Result
 logger = logging.getLogger(__name__)
 
 _FINALIZERS = "/metadata/finalizers"
-_ORPHAN = "orphan"  # the finalizer of a deletion with the propagation policy Orphan
+# The finalizers of deletions with the propagation policies Orphan and Foreground.
+_ORPHAN, _FOREGROUND = "orphan", "foregroundDeletion"
 
 LiveObjectsReader = Callable[[InstanceKey], Awaitable[Mapping[Key, Obj]]]
 """Returns all objects of an instance, whole: see `Observer.live_objects`."""
@@ -85,7 +86,9 @@ class Finalizer:
             ApiError: the Cryostat does not exist any more, or the API server does not answer.
         """
         try:
-            return await self._finalize(instance_key, body) if self.is_set(body) else await self._wait_for_others(body)
+            if self.is_set(body):
+                return await self._finalize(instance_key, body)
+            return await self._wait_for_others(instance_key, body)
         except ApiError as error:
             if error.status == 0 or error.is_not_found(constants.PLURAL):
                 raise
@@ -118,15 +121,18 @@ class Finalizer:
         except ApiError as error:
             logger.warning("Objects of the Go operator could not be adopted and may remain: %s", error.message)
 
-    async def _wait_for_others(self, body: Obj) -> Result:
+    async def _wait_for_others(self, instance_key: InstanceKey, body: Obj) -> Result:
         """Report the finalizers of other controllers, for which the deletion waits; after a minute as a problem."""
         finalizers = ", ".join(body["metadata"].get("finalizers") or ())
+        cause, remedy = f"other controllers have not removed the finalizers {finalizers}", "Check these controllers"
+        if finalizers == _FOREGROUND and (held := _held_objects(await self._live_objects(instance_key))):
+            cause = f"the garbage collector waits for objects that other controllers keep by finalizers: {held}"
         remaining = _remaining(body)
         text = message(
             "The Cryostat",
             "is being deleted",
-            cause=f"the operator has finished, and other controllers have not removed the finalizers {finalizers}",
-            remedy="Check these controllers" if remaining <= 0 else "",
+            cause=f"the operator has finished, and {cause}",
+            remedy=remedy if remaining <= 0 else "",
         )
         reason = Reason.DELETION_BLOCKED if remaining <= 0 else Reason.DELETING
         await self._report(body, [Problem("core", reason, text, dedup_key=finalizers)])
@@ -209,6 +215,13 @@ def _transient_at_first(body: Obj, problem: Problem) -> Problem:
 def _is_not_served(outcome: Outcome) -> bool:
     """Whether the kind is no longer served: its objects are gone."""
     return outcome.problem is not None and outcome.problem.reason == Reason.API_NOT_SERVED
+
+
+def _held_objects(live: Mapping[Key, Obj]) -> str:
+    """Return the first object that is being deleted and has finalizers, with these, and how many others there are."""
+    deleted = sorted((key, obj["metadata"]) for key, obj in live.items() if "deletionTimestamp" in obj["metadata"])
+    held = [f"{key} ({', '.join(metadata['finalizers'])})" for key, metadata in deleted if metadata.get("finalizers")]
+    return f"{held[0]} and {len(held) - 1} more" if len(held) > 1 else "".join(held)
 
 
 def blocked_by(error: ApiError, namespace: str) -> Problem:

@@ -96,6 +96,28 @@ async def test_finalizers_of_others_that_remain_are_a_problem(cluster: Cluster) 
     assert len(cluster.server.writes) == written
 
 
+async def test_objects_for_which_a_foreground_deletion_waits_are_named(cluster: Cluster) -> None:
+    """As Argo CD deletes: the garbage collector keeps the Cryostat until its objects are gone."""
+    body = cluster.cryostat(finalizers=["foregroundDeletion"], deletionTimestamp="2020-01-01T00:00:00Z")
+    deleted = {**LABELED, "deletionTimestamp": "2020-01-01T00:00:00Z"}
+    cluster.put(Key("Deployment", "here", "sample"), metadata=deleted)
+    cluster.put(Key("Service", "here", "sample"), metadata={**deleted, "finalizers": ["example.com/load-balancer"]})
+    await cluster.finalizer.finalize(INSTANCE, body)
+    [(reason, text)] = cluster.events()
+    assert (reason, text) == (
+        "DeletionBlocked",
+        "The Cryostat is being deleted: the operator has finished, and the garbage collector waits for objects that "
+        "other controllers keep by finalizers: Service here/sample (example.com/load-balancer). "
+        "Check these controllers.",
+    )
+    cluster.put(CLAIM, metadata={**deleted, "finalizers": ["kubernetes.io/pvc-protection"]})
+    await cluster.finalizer.finalize(INSTANCE, body)
+    assert (
+        "PersistentVolumeClaim here/sample (kubernetes.io/pvc-protection) and 1 more."
+        in cluster.condition("Ready")["message"]
+    )
+
+
 @pytest.mark.parametrize(
     ("text", "remedy"),
     [
