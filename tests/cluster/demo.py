@@ -294,7 +294,8 @@ def follow(show: Show, timeout: float, once: bool) -> None:
             if elapsed > timeout and once:
                 raise DemoError(_explained(instance, show.operator, timeout))
             if elapsed > timeout and not warned:
-                console.print(f"Not Ready after {timeout:.0f} s; still watching.", style="yellow")
+                text = f"Not Ready after {timeout:.0f} s; still watching. In another terminal, this shows the cause:"
+                console.print(f"{text}\n  {_status_command(show)}", style="yellow", soft_wrap=True)
                 warned = True
     finally:
         view.close()
@@ -308,14 +309,12 @@ def follow(show: Show, timeout: float, once: bool) -> None:
 
 def _hints(show: Show) -> list[str]:
     command = f"{show.cluster.command} -n {INSTANCE_NAMESPACE}"
-    variable = f"KUBECONFIG={show.cluster.kubeconfig} " if show.cluster.kubeconfig else ""
-    plugin = Path(sys.executable).with_name("kubectl-cryostat")
     are_simulated = show.cluster.kubeconfig and not show.real_pods
     simulated = " Its pods are simulated: no container runs here." if are_simulated else ""
     lines = [
         "",
         f"Ready.{simulated} Use it from another terminal; changes are shown below:",
-        f"  {variable}{plugin} status {show.name} -n {INSTANCE_NAMESPACE}",
+        f"  {_status_command(show)}",
         f"  {command} get cryostats,all",
         f"  {command} describe cryostat {show.name}",
         f"  {command} edit cryostat {show.name}",
@@ -328,6 +327,12 @@ def _hints(show: Show) -> list[str]:
             f"  {command} delete cryostat {show.name}",
         ]
     return lines
+
+
+def _status_command(show: Show) -> str:
+    """Return the command that explains the instance, as a user types it in another terminal."""
+    variable = f"KUBECONFIG={show.cluster.kubeconfig} " if show.cluster.kubeconfig else ""
+    return f"{variable}{Path(sys.executable).with_name('kubectl-cryostat')} status {show.name} -n {INSTANCE_NAMESPACE}"
 
 
 def _explained(instance: Instance, operator: OperatorProcess | None, seconds: float) -> str:

@@ -9,12 +9,15 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from tests.cluster.controlplane import ControlPlane
-from tests.cluster.demo import INSTANCE_NAMESPACE
+from tests.cluster.demo import INSTANCE_NAMESPACE, Cluster, Show, follow
+from tests.cluster.instance_tree import Instance
 from tests.cluster.operator_process import ROOT, remove_cryostats
+from tests.unit.inspect.instance import condition, cryostat
 
 DEMO = (sys.executable, "-m", "tests.cluster.demo")
 
@@ -51,6 +54,23 @@ def test_causes_are_shown_for_an_instance_that_is_not_ready_in_time(own_cluster:
     assert shown.returncode == 1
     assert "The instance is not Ready after 0 s." in shown.stdout
     assert "Traceback" not in shown.stdout + shown.stderr
+
+
+class Late(Show):
+    """An instance that is not Ready, seen twice."""
+
+    def observations(self) -> Iterator[tuple[float, Instance]]:
+        yield from [(1.5, Instance(cryostat(condition("Ready", "False", "Paused"))))] * 2
+
+
+def test_the_command_that_names_the_cause_is_shown_once_for_an_instance_that_is_late(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    no_api: Any = None
+    follow(Late(Cluster(no_api, Path("kubectl"), Path("/k")), None, "late"), timeout=1.0, once=False)
+    command = f"KUBECONFIG=/k {Path(sys.executable).with_name('kubectl-cryostat')} status late -n {INSTANCE_NAMESPACE}"
+    hint = f"Not Ready after 1 s; still watching. In another terminal, this shows the cause:\n  {command}\n"
+    assert capsys.readouterr().out.count(hint) == 1
 
 
 # A script starts background programs with SIGINT ignored.
