@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import base64
 import json
+import shutil
 import socket
 import ssl
 from collections.abc import Iterator, Sequence
@@ -177,10 +178,9 @@ def test_the_operator_serves_webhooks_before_the_authority_is_registered(running
 def test_the_api_server_calls_the_operator(running: Installed) -> None:
     made = running.api.create(cryostat("asked"), dryRun="All")
     assert made["spec"]["targetNamespaces"] == ["default"]
-    author = running.api.impersonating("author")
-    rules = [{"apiGroups": [constants.GROUP], "resources": [constants.PLURAL], "verbs": ["create"]}]
-    running.api.apply(role("writers", rules))
+    running.api.apply(role("writers"))
     running.api.apply(binding("writers", "author"))
+    author = running.api.impersonating("author")
     eventually(lambda: author.create(cryostat("allowed"), dryRun="All"), what="the binding has an effect")
     with pytest.raises(ApiError, match="kube-system") as refused:
         author.create(cryostat("refused", targetNamespaces=["kube-system"]), dryRun="All")
@@ -244,9 +244,7 @@ def test_no_client_reverts_the_entries_of_another(running: Installed) -> None:
     assert all(len(each["webhooks"]) > 0 for each in before[:2])
     assert changed(running.apply()) == []
     mark = running.plane.audit_mark()
-    eventually(
-        lambda: running.registration_checks(mark) >= 2, 60, "the operator has checked the registration twice more", 1.0
-    )
+    eventually(lambda: running.registration_checks(mark) >= 2, 60, "the registration is checked twice more", 1.0)
     assert running.registered() == before
 
 
@@ -266,23 +264,21 @@ def test_the_sample_becomes_ready(running: Installed) -> None:
 
 
 def test_a_lost_certificate_is_replaced_and_trusted(running: Installed) -> None:
-    name = SECRETS[running.way]
-    lost = running.api.get("v1", "Secret", name, NAMESPACE)
+    lost = running.api.get("v1", "Secret", SECRETS[running.way], NAMESPACE)
     running.api.delete(lost)
 
     def replaced() -> bool:
-        found = running.api.find("v1", "Secret", name, NAMESPACE) or lost
+        found = running.api.find("v1", "Secret", SECRETS[running.way], NAMESPACE) or lost
         return bool(found["data"].get("tls.crt", lost["data"]["tls.crt"]) != lost["data"]["tls.crt"])
 
     eventually(replaced, 60, "another certificate")
-    pod = running.pods[-1]
-    eventually(lambda: "with a new certificate" in pod.log.read_text(), what="the operator serves the certificate")
+    log = running.pods[-1].log
+    eventually(lambda: "with a new certificate" in log.read_text(), what="the operator serves the certificate")
     eventually(lambda: running.api.create(cryostat("again"), dryRun="All"), what="its authority is registered")
     assert single_bundle(running.bundles())
 
 
 def test_a_new_pod_keeps_the_registration(running: Installed) -> None:
-    """The registration of the previous pod is valid for the new one."""
     before = running.registered()
     running.pods[-1].kill()
     with pytest.raises(ApiError, match="failed calling webhook"):
@@ -290,6 +286,28 @@ def test_a_new_pod_keeps_the_registration(running: Installed) -> None:
     running.run()
     assert running.api.create(cryostat("after"), dryRun="All")["spec"]["targetNamespaces"] == ["default"]
     assert running.registered() == before
+
+
+def test_the_operator_can_be_restricted_to_chosen_namespaces(running: Installed, tmp_path: Path) -> None:
+    if running.way == "manifests":
+        return  # see test_chosen_namespaces.py
+    for each in ("crds", "manifests", "overlays"):
+        shutil.copytree(ROOT / each, tmp_path / each)
+    file = tmp_path / "overlays/namespaces/kustomization.yaml"
+    file.write_text(file.read_text().replace("- ../../manifests", f"- ../{running.way}"))
+    for name in ("monitoring", "shop"):
+        running.plane.kubectl("create", "namespace", name)
+    before = running.registered()
+    running.plane.kubectl("apply", "-k", file.parent)
+    running.pods[-1].kill()
+    mark = running.plane.audit_mark()
+    running.run()
+    running.api.create(cryostat("there", "monitoring", targetNamespaces=["monitoring", "shop"]), dryRun="All")
+    with pytest.raises(ApiError, match="the operator does not serve namespace default"):
+        running.api.create(cryostat("refused"), dryRun="All")
+    assert running.registered() == before
+    requests = running.plane.audit_since(mark, user=f":{SERVICE_ACCOUNT}")
+    assert [each["requestURI"] for each in requests if each["responseStatus"]["code"] == 403] == []
 
 
 def test_where_a_certificate_is_required_only_the_api_server_is_answered(running: Installed) -> None:
@@ -360,13 +378,14 @@ def single_bundle(bundles: set[str]) -> list[str]:
     return list(bundles)
 
 
-def cryostat(name: str, **spec: object) -> Object:
-    metadata = {"name": name, "namespace": "default"}
+def cryostat(name: str, namespace: str = "default", **spec: object) -> Object:
+    metadata = {"name": name, "namespace": namespace}
     return {"apiVersion": constants.API_VERSION, "kind": constants.KIND, "metadata": metadata, "spec": spec}
 
 
-def role(name: str, rules: list[Object]) -> Object:
+def role(name: str) -> Object:
     metadata = {"name": name, "namespace": "default"}
+    rules = [{"apiGroups": [constants.GROUP], "resources": [constants.PLURAL], "verbs": ["create"]}]
     return {"apiVersion": "rbac.authorization.k8s.io/v1", "kind": "Role", "metadata": metadata, "rules": rules}
 
 
