@@ -10,10 +10,10 @@ from collections.abc import Callable
 
 from aiohttp import web
 
-from .listener import Listener
+from .listener import SMALL_HEADERS, Listener
 from .metrics import CONTENT_TYPE, Metrics
 
-MAX_CONNECTIONS = 128  # open; the kubelet needs two
+MAX_CONNECTIONS = 64  # open; the kubelet needs two
 MAX_SILENCE_SECONDS = 600.0  # a watch receives a bookmark every minute; after this time, a restart is needed
 
 
@@ -48,7 +48,7 @@ class HealthServer:
                 web.get("/metrics", self._metrics_text),
             ]
         )
-        self._runner = web.AppRunner(app, access_log=None)
+        self._runner = web.AppRunner(app, access_log=None, **SMALL_HEADERS)
         await self._runner.setup()
         assert self._runner.server
         self._listener = Listener(self._runner.server, MAX_CONNECTIONS)

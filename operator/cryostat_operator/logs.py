@@ -7,6 +7,7 @@ import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from aiohttp.http import HttpProcessingError
 from pythonjsonlogger.core import RESERVED_ATTRS
 from pythonjsonlogger.json import JsonFormatter
 
@@ -52,6 +53,11 @@ class _ContextFilter(logging.Filter):
         return True
 
 
+def _is_worth_logging(record: logging.LogRecord) -> bool:
+    """Whether a record of the HTTP server is not about a malformed request, which any pod can send repeatedly."""
+    return not (record.exc_info and isinstance(record.exc_info[1], HttpProcessingError))
+
+
 def configure(*, json: bool, level: str) -> None:
     """Log to standard error.
 
@@ -72,4 +78,5 @@ def configure(*, json: bool, level: str) -> None:
     else:
         handler.setFormatter(_TextFormatter("%(asctime)s %(levelname)-7s %(prefix)s%(message)s"))
     logging.basicConfig(level=level, handlers=[handler], force=True)
+    logging.getLogger("aiohttp.server").addFilter(_is_worth_logging)
     logging.getLogger("kopf.objects").setLevel(logging.WARNING)  # kopf logs every handled event at INFO

@@ -7,6 +7,7 @@ import logging
 from collections.abc import Iterator
 
 import pytest
+from aiohttp.http_exceptions import LineTooLong
 
 from cryostat_operator import logs
 
@@ -44,6 +45,13 @@ def test_kopf_does_not_log_every_event(capsys: pytest.CaptureFixture[str]) -> No
     logs.configure(json=False, level="INFO")
     logging.getLogger("kopf.objects").info("handled")
     assert capsys.readouterr().err == ""
+
+
+@pytest.mark.parametrize("error", [LineTooLong("x", 1), ValueError("x")])
+def test_malformed_requests_are_not_logged(capsys: pytest.CaptureFixture[str], error: Exception) -> None:
+    logs.configure(json=False, level="INFO")
+    logging.getLogger("aiohttp.server").error("Error handling request", exc_info=error)
+    assert ("ValueError" in capsys.readouterr().err) is isinstance(error, ValueError)
 
 
 def test_a_message_is_logged_on_one_line(capsys: pytest.CaptureFixture[str]) -> None:

@@ -16,7 +16,7 @@ from typing import Any, NamedTuple
 import orjson
 from aiohttp import web
 
-from ..listener import Listener
+from ..listener import SMALL_HEADERS, Listener
 from ..metrics import CONTENT_TYPE
 from ..plan.model.webhook_definitions import WebhookPaths
 from ..shared_limit import SharedLimit
@@ -51,7 +51,7 @@ ADMISSION_LIMITS = BodyLimits(size=8 * _MIB, elements=250_000)
 MAX_BYTES = 96 * _MIB  # in memory, of all requests in progress
 MAX_ELEMENTS = 1_500_000 - OBJECT_LIMITS.elements  # of all admission reviews in progress; one object is converted
 MAX_REQUESTS = 320  # in progress; one address gets 256
-MAX_CONNECTIONS = 512  # open; each takes up to 70 KiB. One address gets 409
+MAX_CONNECTIONS = 384  # open; each takes up to 300 KiB while its headers arrive. One address gets 307
 BODY_TIMEOUT = 5.0  # seconds until a body must have arrived
 ANSWER_TIMEOUT = 9.0  # seconds; the API server waits for 10
 # The API server shows this text to the user whose request it sent.
@@ -103,7 +103,12 @@ class WebhookServer:
         app.add_routes([web.get(metrics_access.PATH, self._metrics_text, allow_head=False)])
         # A compressed body would be larger than its Content-Length. The API server sends none.
         self._runner = web.AppRunner(
-            app, access_log=None, auto_decompress=False, keepalive_timeout=90, shutdown_timeout=5
+            app,
+            access_log=None,
+            auto_decompress=False,
+            keepalive_timeout=90,
+            shutdown_timeout=5,
+            **SMALL_HEADERS,
         )
         await self._runner.setup()
         assert self._runner.server

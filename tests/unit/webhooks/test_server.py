@@ -291,3 +291,15 @@ async def test_idle_connections_of_one_address_leave_some_for_others(
         assert answer.status == 200
     for _, writer in idle:
         writer.close()
+
+
+@pytest.mark.parametrize(
+    "head", ["X: " + "a" * 5_000, "\r\n".join(f"X-{n}: a" for n in range(17)), "X" * 5_000 + ": a"]
+)
+async def test_large_headers_are_refused(served: Served, head: str) -> None:
+    """They are kept until all of them have arrived, for each connection."""
+    host, port = served.url.removeprefix("http://").split(":")
+    reader, writer = await asyncio.open_connection(host, int(port))
+    writer.write(f"POST {PATH} HTTP/1.1\r\nHost: x\r\n{head}\r\n\r\n".encode())
+    assert (await reader.readline()).startswith(b"HTTP/1.0 400 ")
+    writer.close()
