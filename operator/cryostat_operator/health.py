@@ -13,7 +13,7 @@ from aiohttp import web
 from .listener import SMALL_HEADERS, Listener
 from .metrics import CONTENT_TYPE, Metrics
 
-MAX_CONNECTIONS = 64  # open; the kubelet needs two
+MAX_CONNECTIONS = 256  # open; the kubelet needs two, and many pods together must not take them
 MAX_SILENCE_SECONDS = 600.0  # a watch receives a bookmark every minute; after this time, a restart is needed
 
 
